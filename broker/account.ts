@@ -1,0 +1,65 @@
+// One decision's figures and its audit event. Runs in the broker.
+import type { Outcome } from '../shared/reasons.js';
+import type { DecisionEvent } from './audit.js';
+import type { Judgement } from './decide-request.js';
+import type { Plugin } from './plugin.js';
+import type { Services } from './services.js';
+
+/** How a permitted connect ended. */
+export interface Ending {
+  readonly outcome: Outcome;
+  /** The address that answered, or the one whose errno was told. */
+  readonly dialed: string | null;
+  readonly connectMs: number | null;
+}
+
+/** Counts and logs a decision; with `ending` a permitted connect that is over. */
+export function account(services: Services, plugin: Plugin, judgement: Judgement, ending?: Ending): void {
+  const { decision } = judgement;
+  plugin.metrics.decided(decision.decision, decision.reason);
+  if (ending !== undefined) {
+    plugin.metrics.connectEnded(ending.outcome);
+    if (ending.connectMs !== null) services.metrics.connectEnded(ending.outcome, ending.connectMs);
+  }
+  services.audit.decision(describe(services, plugin, judgement, ending));
+}
+
+/** Logs what a plugin asked to be explained; no figure counts it, for nothing was decided on. */
+export function accountExplanation(services: Services, plugin: Plugin, judgement: Judgement): void {
+  services.audit.explain(describe(services, plugin, judgement));
+}
+
+function describe(
+  { audit }: Services,
+  plugin: Plugin,
+  { decision, policy, considered, dnsMs }: Judgement,
+  ending?: Ending,
+): DecisionEvent {
+  const event: DecisionEvent = {
+    decision_id: audit.nextDecisionId(),
+    plugin: plugin.name,
+    pid: null,
+    door: 'channel',
+    mode: policy?.mode ?? 'enforce',
+    decision: decision.decision,
+    reason: decision.reason,
+    rule: decision.rule ?? null,
+    host: decision.host,
+    port: decision.port,
+    addresses_considered: considered.map(({ text }) => text),
+    addresses_dropped: decision.dropped.map(({ address }) => address.text),
+    dialed: ending?.dialed ?? null,
+    dns_ms: round(dnsMs),
+    connect_ms: round(ending?.connectMs ?? null),
+    outcome: ending?.outcome ?? null,
+    policy_hash: policy?.hash ?? null,
+  };
+  if (decision.decision === 'allow') return event;
+  const { message, suggestion } = decision;
+  return suggestion === undefined ? { ...event, message } : { ...event, message, suggestion };
+}
+
+/** To the microsecond. */
+function round(milliseconds: number | null): number | null {
+  return milliseconds === null ? null : Math.round(milliseconds * 1000) / 1000;
+}

@@ -1,0 +1,84 @@
+// The audit log: one JSON line an event, built by pino, taken by the supervisor. Runs in the broker.
+import { randomBytes } from 'node:crypto';
+import { type Logger, pino } from 'pino';
+import { AUDIT_BACKLOG_BYTES } from '../shared/limits.js';
+import type { DecisionWord, Door, Outcome, ProtocolErrorKind, Reason } from '../shared/reasons.js';
+import type { LineLink } from './link.js';
+
+/** Every key is always there: null where it does not apply. */
+export interface DecisionEvent {
+  readonly decision_id: string;
+  readonly plugin: string;
+  /** Known at the trap's door only: a channel names a plugin, no process of it. */
+  readonly pid: number | null;
+  readonly door: Door;
+  readonly mode: string;
+  readonly decision: DecisionWord;
+  readonly reason: Reason;
+  readonly rule: string | null;
+  readonly host: string;
+  readonly port: number;
+  readonly addresses_considered: readonly string[];
+  readonly addresses_dropped: readonly string[];
+  readonly dialed: string | null;
+  readonly dns_ms: number | null;
+  readonly connect_ms: number | null;
+  readonly outcome: Outcome | null;
+  readonly policy_hash: string | null;
+  /** Of a refusal alone, for the operator; may name rules and addresses. */
+  readonly message?: string;
+  readonly suggestion?: string;
+}
+
+export interface ProtocolErrorEvent {
+  readonly plugin: string;
+  readonly door: Door;
+  readonly kind: ProtocolErrorKind;
+}
+
+type EventName = 'decision' | 'explain' | 'protocol_error';
+
+/** Writes events to the supervisor; past AUDIT_BACKLOG_BYTES they are dropped and counted. */
+export class Audit {
+  readonly #log: Logger<EventName>;
+  /** Decision ids are unique across brokers too. */
+  readonly #prefix: string = randomBytes(6).toString('hex');
+  #count = 0;
+
+  /** @param onDropped called for each event that found the backlog full */
+  constructor(link: LineLink, onDropped: () => void) {
+    const write = (line: string): void => {
+      if (link.backlogBytes + line.length > AUDIT_BACKLOG_BYTES) onDropped();
+      else link.sendSoon(`{"type":"audit","line":${line.trimEnd()}}`);
+    };
+    this.#log = pino<EventName>(
+      {
+        base: null,
+        customLevels: { decision: 30, explain: 31, protocol_error: 40 },
+        useOnlyCustomLevels: true,
+        level: 'decision',
+        formatters: { level: (event) => ({ event }) },
+        timestamp: () => `,"ts":"${new Date().toISOString()}"`,
+      },
+      { write },
+    );
+  }
+
+  nextDecisionId(): string {
+    this.#count += 1;
+    return `${this.#prefix}-${this.#count.toString(36)}`;
+  }
+
+  decision(event: DecisionEvent): void {
+    this.#log.decision(event);
+  }
+
+  /** A plugin asked what it would be told. */
+  explain(event: DecisionEvent): void {
+    this.#log.explain(event);
+  }
+
+  protocolError(event: ProtocolErrorEvent): void {
+    this.#log.protocol_error(event);
+  }
+}

@@ -1,0 +1,181 @@
+// Dials addresses as decided, RFC 8305 (Happy Eyeballs): non-blocking sockets, one winner, every loser closed at once.
+// Runs in the broker; the plugin has no hand on these sockets yet.
+import { constants } from 'node:os';
+import { ATTEMPT_DELAY_MS } from '../shared/limits.js';
+import type { Address } from '../shared/policy/address.js';
+import type { Outcome } from '../shared/reasons.js';
+import type { OwnedFd } from '../shared/sys/owned-fd.js';
+import { peerOf, startConnect, takeSocketError, tcpSocket, writableNow } from '../shared/sys/socket.js';
+import { errnoName } from '../shared/sys/system-error.js';
+import { Watch, WRITABLE } from '../shared/sys/uv-poll.js';
+import { interleaveFamilies } from './interleave-families.js';
+import type { EarlyEnd, RequestLife } from './request-life.js';
+
+/** How a connect ended. The caller owns the socket. */
+export type Connection =
+  | { readonly outcome: 'connected'; readonly socket: OwnedFd; readonly address: Address }
+  | {
+      readonly outcome: Exclude<Outcome, 'connected'>;
+      /** errno's name. */
+      readonly errno: string;
+      /** Whose errno it is; none where no attempt ended of itself. */
+      readonly address: Address | undefined;
+    };
+
+const { EINPROGRESS, ECONNRESET, ECONNABORTED } = constants.errno;
+/** Attempts under way at once: each holds a descriptor. */
+const CONCURRENT_ATTEMPTS = 6;
+
+/**
+ * Connects to the first address that answers.
+ *
+ * @param addresses at least one; IPv6 and IPv4 are tried in turn, IPv6 first
+ * @param port 1 to 65535
+ * @param life ends the attempts early: `canceled`, or `timeout` when the request's time is over
+ * @returns at once where that is known at once (loopback), else when it is
+ */
+export function connect(
+  addresses: readonly Address[],
+  port: number,
+  life: RequestLife,
+): Connection | Promise<Connection> {
+  if (life.ended !== undefined) return endedEarly(life.ended);
+  const race = new Race(interleaveFamilies(addresses), port);
+  race.startNext();
+  if (race.result !== undefined) return race.result;
+  return new Promise((resolve) => {
+    race.onResult = (result) => {
+      life.settle();
+      resolve(result);
+    };
+    life.whenEnded((end) => race.finish(endedEarly(end)));
+  });
+}
+
+function endedEarly(end: EarlyEnd): Connection {
+  const errno = end === 'canceled' ? 'ECANCELED' : 'ETIMEDOUT';
+  return { outcome: end, errno, address: undefined };
+}
+
+class Race {
+  result: Connection | undefined;
+  onResult: ((result: Connection) => void) | undefined;
+  readonly #addresses: readonly Address[];
+  readonly #port: number;
+  readonly #waiting = new Map<OwnedFd, Watch>();
+  #next = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #failure: { readonly errno: number; readonly address: Address } | undefined;
+
+  constructor(addresses: readonly Address[], port: number) {
+    this.#addresses = addresses;
+    this.#port = port;
+  }
+
+  /** Starts attempts until one has to be waited for. */
+  startNext(): void {
+    clearTimeout(this.#timer);
+    while (this.result === undefined && this.#waiting.size < CONCURRENT_ATTEMPTS) {
+      const address = this.#addresses[this.#next];
+      if (address === undefined) break;
+      this.#next += 1;
+      if (this.#attempt(address) === 'waits') {
+        if (this.#next < this.#addresses.length) {
+          this.#timer = setTimeout(() => this.startNext(), ATTEMPT_DELAY_MS);
+        }
+        return;
+      }
+    }
+    if (this.result === undefined && this.#waiting.size === 0) this.#giveUp();
+  }
+
+  finish(result: Connection): void {
+    if (this.result !== undefined) return;
+    this.result = result;
+    clearTimeout(this.#timer);
+    for (const [socket, watch] of this.#waiting) {
+      watch.close();
+      socket.close();
+    }
+    this.#waiting.clear();
+    this.onResult?.(result);
+  }
+
+  #attempt(address: Address): 'done' | 'waits' {
+    const socket = tcpSocket(address.family);
+    if (typeof socket === 'number') {
+      this.#note(-socket, address);
+      return 'done';
+    }
+    const started = startConnect(socket.number, { bytes: address.bytes, port: this.#port });
+    if (started < 0 && started !== -EINPROGRESS) {
+      socket.close();
+      this.#note(-started, address);
+      return 'done';
+    }
+    if (this.#conclude(socket, address)) return 'done';
+    const watch = new Watch(socket.number, () => {
+      if (!this.#conclude(socket, address)) return;
+      if (this.result === undefined) this.startNext();
+    });
+    this.#waiting.set(socket, watch);
+    watch.want(WRITABLE);
+    return 'waits';
+  }
+
+  /** Whether the attempt has ended. getpeername(2) names a peer in a connected state and in no other. */
+  #conclude(socket: OwnedFd, address: Address): boolean {
+    const peer = peerOf(socket.number);
+    if (peer === undefined && !writableNow(socket.number)) return false;
+    this.#waiting.get(socket)?.close();
+    this.#waiting.delete(socket);
+    if (peer !== undefined && peer.port === this.#port && sameBytes(peer.bytes, address.bytes)) {
+      this.finish({ outcome: 'connected', socket, address });
+      return true;
+    }
+    const errno = peer === undefined ? -takeSocketError(socket.number) || ECONNRESET : ECONNABORTED;
+    socket.close();
+    this.#note(errno, address);
+    return true;
+  }
+
+  /** Keeps the most telling errno; of equals the first, which is the address preferred. */
+  #note(errno: number, address: Address): void {
+    if (this.#failure === undefined || telling(errno) > telling(this.#failure.errno)) {
+      this.#failure = { errno, address };
+    }
+  }
+
+  #giveUp(): void {
+    const { errno, address } = this.#failure ?? { errno: ECONNABORTED, address: undefined };
+    this.finish({ outcome: outcomeOf(errno), errno: errnoName(errno), address });
+  }
+}
+
+function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  if (a.length !== b.length) return false;
+  for (let at = 0; at < a.length; at += 1) if (a[at] !== b[at]) return false;
+  return true;
+}
+
+/** From what says most of the peer to what says something of this host alone. */
+const TELLING: readonly string[] = ['ECONNREFUSED', 'ECONNRESET', 'ETIMEDOUT', 'EHOSTUNREACH', 'ENETUNREACH'];
+
+function telling(errno: number): number {
+  const rank = TELLING.indexOf(errnoName(errno));
+  return rank < 0 ? 0 : TELLING.length - rank;
+}
+
+function outcomeOf(errno: number): Exclude<Outcome, 'connected'> {
+  switch (errnoName(errno)) {
+    case 'ECONNREFUSED':
+      return 'refused';
+    case 'ETIMEDOUT':
+      return 'timeout';
+    case 'ECONNRESET':
+    case 'ECONNABORTED':
+      return 'reset';
+    default:
+      return 'unreachable';
+  }
+}

@@ -1,0 +1,55 @@
+// What a plugin is told when it gets no connection: never an address that a name resolved to. Runs in the broker.
+import { conclude, quoteDestination } from '../shared/policy/conclude.js';
+import { pluginRefusal } from '../shared/policy/plugin-refusal.js';
+import type { Policy } from '../shared/policy/policy.js';
+import type { FailureReply } from '../shared/protocol/messages.js';
+import type { Outcome } from '../shared/reasons.js';
+import type { Destination, Judgement } from './decide-request.js';
+import type { QueueRefusal } from './request-queue.js';
+
+const DNS_FAILURES = {
+  nxdomain: { errno: 'ENOTFOUND', cause: 'the name has no address' },
+  servfail: { errno: 'EAI_AGAIN', cause: 'its DNS server failed' },
+  timeout: { errno: 'EAI_AGAIN', cause: 'its DNS gave no answer in time' },
+} as const;
+
+/** The reply to a request that was denied. */
+export function refusalReply(id: number, { decision, dnsFailure }: Judgement): FailureReply {
+  const refusal = pluginRefusal(decision);
+  if (dnsFailure === undefined) return { id, ok: false, ...refusal };
+  const { errno, cause } = DNS_FAILURES[dnsFailure];
+  const { host, port } = decision;
+  const message = `Cannot connect to ${quoteDestination(host, port)}: ${cause}`;
+  return { id, ok: false, errno, reason: 'dns_error', message };
+}
+
+/** The reply to a request that found the queue full, and its judgement for the account. */
+export function limitReply(
+  id: number,
+  { host, port }: Destination,
+  reason: QueueRefusal,
+  policy: Policy | undefined,
+): { readonly reply: FailureReply; readonly judgement: Judgement } {
+  const decision = conclude({ decision: 'deny', reason, host, port });
+  const reply: FailureReply = { id, ok: false, ...pluginRefusal(decision), errno: 'EAGAIN' };
+  return { reply, judgement: { decision, policy, considered: [], dnsMs: null } };
+}
+
+const ENDINGS: Readonly<Record<Exclude<Outcome, 'connected'>, string>> = {
+  refused: 'the peer refused the connection',
+  unreachable: 'the peer cannot be reached',
+  timeout: 'no answer in time',
+  reset: 'the connection was reset',
+  canceled: 'canceled',
+};
+
+/** The reply to a permitted connect that failed. */
+export function outcomeReply(
+  id: number,
+  { host, port }: Destination,
+  outcome: Exclude<Outcome, 'connected'>,
+  errno: string,
+): FailureReply {
+  const message = `Cannot connect to ${quoteDestination(host, port)}: ${ENDINGS[outcome]}`;
+  return { id, ok: false, errno, reason: outcome, message };
+}

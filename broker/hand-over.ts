@@ -1,0 +1,32 @@
+// The last step of a connect: reply and socket leave together. Runs in the broker.
+import type { OwnedFd } from '../shared/sys/owned-fd.js';
+import type { Caller } from './caller.js';
+
+/**
+ * Hands a connected socket to the plugin. The broker's copy is closed whatever happens, or the peer would see no FIN.
+ *
+ * @param socket connected, its peer compared with what was decided
+ * @returns whether the plugin has it
+ */
+export async function handOver(caller: Caller, id: number, socket: OwnedFd): Promise<boolean> {
+  try {
+    const left = await caller.answer({ id, ok: true }, socket);
+    if (left) caller.plugin.metrics.socketPassed();
+    else if (caller.open) refuseDescriptor(caller, id);
+    return left;
+  } finally {
+    socket.close();
+  }
+}
+
+/** The kernel counts descriptors in flight by uid and takes no more (ETOOMANYREFS): plugins do not receive theirs. */
+function refuseDescriptor(caller: Caller, id: number): void {
+  caller.plugin.metrics.limited('descriptors');
+  void caller.answer({
+    id,
+    ok: false,
+    errno: 'EAGAIN',
+    reason: 'concurrency_limited',
+    message: 'Too many connections wait to be received',
+  });
+}

@@ -1,0 +1,63 @@
+// The whole data path of a channel's `connect`, in order: decide, resolve, classify, connect, hand over, account.
+// Runs in the broker on an owned request; what is dialled is the decision's value, never the request's.
+import type { ConnectRequest } from '../shared/protocol/messages.js';
+import { account, type Ending } from './account.js';
+import type { Caller } from './caller.js';
+import { connect } from './connect.js';
+import { decideRequest, type Judgement } from './decide-request.js';
+import { outcomeReply, refusalReply } from './failure-reply.js';
+import { handOver } from './hand-over.js';
+import type { EarlyEnd, RequestLife } from './request-life.js';
+import type { Services } from './services.js';
+
+/**
+ * Serves one `connect`. Its turn in the queue ends when its socket has left, so that a plugin that does not read its
+ * answers holds no more sockets here than it may ask for at once.
+ *
+ * @param life ended early by `cancel`, by the end of the channel, or by the request's time limit
+ */
+export async function handleConnect(
+  services: Services,
+  caller: Caller,
+  request: ConnectRequest,
+  life: RequestLife,
+): Promise<void> {
+  if (life.ended !== undefined) {
+    endInQueue(caller, request, life.ended);
+    return;
+  }
+  const decided = decideRequest(services, caller.plugin, request, life);
+  const judgement = decided instanceof Promise ? await decided : decided;
+  if (judgement.decision.decision === 'deny') {
+    void caller.answer(refusalReply(request.id, judgement));
+    account(services, caller.plugin, judgement);
+    return;
+  }
+  const ending = await connectAndHandOver(caller, request, judgement, life);
+  account(services, caller.plugin, judgement, ending);
+}
+
+async function connectAndHandOver(
+  caller: Caller,
+  request: ConnectRequest,
+  { decision }: Judgement,
+  life: RequestLife,
+): Promise<Ending> {
+  const start = life.ended === undefined ? performance.now() : undefined;
+  const pending = connect(decision.dial, decision.port, life);
+  const connection = pending instanceof Promise ? await pending : pending;
+  const connectMs = start === undefined ? null : performance.now() - start;
+  const dialed = connection.address?.text ?? null;
+  if (connection.outcome === 'connected') {
+    const left = await handOver(caller, request.id, connection.socket);
+    return { outcome: left ? 'connected' : 'canceled', dialed, connectMs };
+  }
+  void caller.answer(outcomeReply(request.id, decision, connection.outcome, connection.errno));
+  return { outcome: connection.outcome, dialed, connectMs };
+}
+
+/** Nothing was decided, so nothing is accounted. */
+function endInQueue(caller: Caller, request: ConnectRequest, end: EarlyEnd): void {
+  const errno = end === 'canceled' ? 'ECANCELED' : 'ETIMEDOUT';
+  void caller.answer(outcomeReply(request.id, request, end, errno));
+}

@@ -1,0 +1,33 @@
+// `explain`: the data path without its deed: decide, resolve, classify, account. Runs in the broker.
+import type { ExplainRequest } from '../shared/protocol/messages.js';
+import { accountExplanation } from './account.js';
+import type { Caller } from './caller.js';
+import { decideRequest } from './decide-request.js';
+import { outcomeReply, refusalReply } from './failure-reply.js';
+import type { RequestLife } from './request-life.js';
+import type { Services } from './services.js';
+
+/** Tells a plugin what `connect` would be told, without connecting. */
+export async function handleExplain(
+  services: Services,
+  caller: Caller,
+  request: ExplainRequest,
+  life: RequestLife,
+): Promise<void> {
+  const { id } = request;
+  if (life.ended === undefined) {
+    const judgement = await decideRequest(services, caller.plugin, request, life);
+    accountExplanation(services, caller.plugin, judgement);
+    const { decision, reason } = judgement.decision;
+    if (decision === 'deny') {
+      void caller.answer(refusalReply(id, judgement));
+      return;
+    }
+    if (life.ended === undefined) {
+      void caller.answer({ id, ok: true, decision, reason });
+      return;
+    }
+  }
+  const errno = life.ended === 'timeout' ? 'ETIMEDOUT' : 'ECANCELED';
+  void caller.answer(outcomeReply(id, request, life.ended ?? 'canceled', errno));
+}

@@ -1,0 +1,144 @@
+// The broker's end of the link to the supervisor: JSON lines over a stream, packets with descriptors over another socket.
+// Both ends are postern's own; what is not understood ends the broker.
+import type { Socket } from 'node:net';
+import { MAX_LINK_LINE_BYTES } from '../shared/limits.js';
+import type { BrokerLine, ChannelPacket, SupervisorLine } from '../shared/protocol/link.js';
+import { receiveMessage } from '../shared/sys/message.js';
+import type { OwnedFd } from '../shared/sys/owned-fd.js';
+import { errnoName, SystemError } from '../shared/sys/system-error.js';
+import { READABLE, Watch } from '../shared/sys/uv-poll.js';
+
+/** For a supervisor that has ended its side and reads no more. */
+const LAST_WORDS_MS = 500;
+
+/** A write wakes the supervisor: so long may a line that nobody waits for wait for others to leave with it. */
+const GATHER_MS = 5;
+
+/** Lines to and from the supervisor. What is sent in one turn of the event loop leaves as one write. */
+export class LineLink {
+  readonly #socket: Socket;
+  #pending = '';
+  #gathering: NodeJS.Timeout | undefined;
+
+  /**
+   * @param socket half-open: what is known when the supervisor ends its side is still written
+   * @param onEnd called once the supervisor is gone
+   */
+  constructor(socket: Socket, onLine: (line: SupervisorLine) => void, onEnd: () => void) {
+    this.#socket = socket;
+    const reader = new LineReader((text) => onLine(JSON.parse(text) as SupervisorLine));
+    socket.on('data', (chunk) => reader.push(chunk));
+    socket.on('close', onEnd);
+    socket.on('end', () => {
+      setTimeout(onEnd, LAST_WORDS_MS);
+      this.drain(onEnd);
+    });
+    socket.on('error', onEnd);
+  }
+
+  send(line: BrokerLine): void {
+    this.#pending += `${JSON.stringify(line)}\n`;
+    setImmediate(() => this.#flush());
+  }
+
+  /**
+   * Sends a line that nobody waits for, within a few milliseconds.
+   *
+   * @param json one BrokerLine, encoded
+   */
+  sendSoon(json: string): void {
+    this.#pending += `${json}\n`;
+    this.#gathering ??= setTimeout(() => this.#flush(), GATHER_MS);
+  }
+
+  /** Calls back once all that was sent has left. */
+  drain(done: () => void): void {
+    const text = this.#pending;
+    this.#pending = '';
+    this.#socket.write(text, () => done());
+  }
+
+  /** About how many bytes wait for the supervisor to read. */
+  get backlogBytes(): number {
+    return this.#pending.length + this.#socket.writableLength;
+  }
+
+  #flush(): void {
+    clearTimeout(this.#gathering);
+    this.#gathering = undefined;
+    const text = this.#pending;
+    this.#pending = '';
+    if (text !== '') this.#socket.write(text);
+  }
+}
+
+/** Cuts a stream into lines of at most MAX_LINK_LINE_BYTES. */
+export class LineReader {
+  readonly #onLine: (line: string) => void;
+  #parts: Buffer[] = [];
+  #bytes = 0;
+
+  constructor(onLine: (line: string) => void) {
+    this.#onLine = onLine;
+  }
+
+  /** @throws RangeError for a longer line */
+  push(chunk: Buffer): void {
+    let start = 0;
+    for (let end = chunk.indexOf(10); end >= 0; end = chunk.indexOf(10, start)) {
+      this.#take(chunk.subarray(start, end));
+      const line = Buffer.concat(this.#parts).toString('utf8');
+      this.#parts = [];
+      this.#bytes = 0;
+      start = end + 1;
+      this.#onLine(line);
+    }
+    if (start < chunk.length) this.#take(chunk.subarray(start));
+  }
+
+  #take(part: Buffer): void {
+    this.#bytes += part.length;
+    if (this.#bytes > MAX_LINK_LINE_BYTES) throw new RangeError('A line of the link is too long');
+    this.#parts.push(part);
+  }
+}
+
+/** The descriptors of a channel packet: the broker's ends, and with `answers` the plugin's. */
+export interface ChannelEnds {
+  readonly request: OwnedFd;
+  readonly reply: OwnedFd;
+  readonly pluginRequest: OwnedFd | undefined;
+  readonly pluginReply: OwnedFd | undefined;
+}
+
+/** Takes channel packets from the descriptor socket for as long as the process lives. */
+export function receiveChannels(
+  fd: number,
+  onChannel: (packet: ChannelPacket, ends: ChannelEnds) => void,
+  onEnd: () => void,
+): void {
+  const watch = new Watch(fd, () => {
+    for (;;) {
+      const message = receiveMessage(fd);
+      if (typeof message === 'number') {
+        const code = errnoName(-message);
+        if (code === 'EAGAIN') return;
+        throw new SystemError('recvmsg', -message, 'descriptor link');
+      }
+      const { payload, descriptors, truncated } = message;
+      if (payload.length === 0 && descriptors.length === 0) {
+        onEnd();
+        return;
+      }
+      if (truncated) throw new RangeError('A packet of the link is cut short');
+      const packet = JSON.parse(Buffer.from(payload).toString('utf8')) as ChannelPacket;
+      const [request, reply, pluginRequest, pluginReply] = descriptors;
+      const expected = packet.answers === undefined ? 2 : 4;
+      if (request === undefined || reply === undefined || descriptors.length !== expected) {
+        throw new RangeError(`A channel packet with ${descriptors.length} descriptors`);
+      }
+      onChannel(packet, { request, reply, pluginRequest, pluginReply });
+    }
+  });
+  watch.want(READABLE);
+}

@@ -1,0 +1,98 @@
+// The broker's process: makes the connections that a policy allows, outside every sandbox. Started by the supervisor with
+// a line stream at BROKER_LINE_FD and a packet socket at BROKER_DESCRIPTOR_FD; ends with either. Starts no process.
+// Everything is imported before the ids change: the files may be unreadable afterwards.
+import { Socket } from 'node:net';
+import { constants } from 'node:os';
+import { PosternError } from '../shared/errors.js';
+import { BROKER_DESCRIPTORS } from '../shared/limits.js';
+import { BROKER_DESCRIPTOR_FD, BROKER_LINE_FD, type SupervisorLine } from '../shared/protocol/link.js';
+import { dieWithParent, setNoNewPrivileges } from '../shared/sys/process-control.js';
+import { getLimit, RLIMIT, setLimit } from '../shared/sys/rlimit.js';
+import { Audit } from './audit.js';
+import { HostAddresses } from './host-addresses.js';
+import { HostsFile } from './hosts-file.js';
+import { LineLink, receiveChannels } from './link.js';
+import { Metrics } from './metrics.js';
+import { NameServers } from './name-servers.js';
+import { NameResolver } from './resolve.js';
+import { Sessions } from './sessions.js';
+import { takeIds } from './take-ids.js';
+
+const EXIT_BUG = 70;
+const parent = process.ppid;
+
+process.on('uncaughtException', (error) => {
+  const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  process.stderr.write(`postern: broker: ${text.replace(/\s*\n\s*/g, ' | ')}\n`);
+  process.exit(EXIT_BUG);
+});
+// A terminal's Ctrl-C is the supervisor's to handle; the broker ends with the link.
+process.on('SIGINT', () => {});
+
+const leave = (): never => process.exit(0);
+const link = new LineLink(new Socket({ fd: BROKER_LINE_FD, allowHalfOpen: true }), take, leave);
+const metrics = new Metrics();
+let sessions: Sessions | undefined;
+
+function take(line: SupervisorLine): void {
+  if (line.type === 'start') start(line);
+  else if (sessions === undefined) throw new PosternError('link', `The link begins with "${line.type}"`);
+  else if (line.type === 'plugin') sessions.configure(line);
+  else if (line.type === 'forget') sessions.forget(line.plugin);
+  else if (line.type === 'audit_dropped') metrics.auditEventsDropped.inc(line.events);
+  else answerMetrics(sessions, line.id);
+}
+
+function start(line: SupervisorLine & { readonly type: 'start' }): void {
+  if (sessions !== undefined) throw new PosternError('link', 'A second "start"');
+  try {
+    sessions = makeSessions(line);
+    confine(line.becomeIds);
+  } catch (error) {
+    const { message } = error as Error;
+    link.send({ type: 'failed', message, mend: error instanceof PosternError ? error.mend : undefined });
+    link.drain(() => process.exit(1));
+    return;
+  }
+  const { attach } = sessions;
+  receiveChannels(BROKER_DESCRIPTOR_FD, attach.bind(sessions), leave);
+  link.send({ type: 'ready' });
+}
+
+function makeSessions({ dnsServers, listeners }: SupervisorLine & { readonly type: 'start' }): Sessions {
+  const services = {
+    audit: new Audit(link, () => metrics.auditEventsDropped.inc()),
+    host: new HostAddresses(listeners),
+    metrics,
+    names: new NameResolver(new HostsFile(), new NameServers(dnsServers)),
+  };
+  return new Sessions(services, link);
+}
+
+/** From here on the process has no privilege, gains none, and dies with its parent. */
+function confine(ids: { readonly uid: number; readonly gid: number } | undefined): void {
+  raiseDescriptorLimit();
+  if (ids !== undefined) takeIds(ids);
+  setNoNewPrivileges();
+  // A change of ids clears it, prctl(2) PR_SET_PDEATHSIG, so it comes last; a parent that is gone by now sends nothing.
+  dieWithParent(constants.signals.SIGKILL);
+  if (process.ppid !== parent) throw new PosternError('broker_parent', 'The supervisor has ended');
+}
+
+/** Sockets that connect, and those that wait to be received, are descriptors here. */
+function raiseDescriptorLimit(): void {
+  const { hard } = getLimit(RLIMIT.NOFILE);
+  const wanted = BigInt(BROKER_DESCRIPTORS);
+  setLimit(RLIMIT.NOFILE, hard, hard);
+  if (hard >= wanted) return;
+  try {
+    setLimit(RLIMIT.NOFILE, wanted, wanted);
+  } catch {
+    // Without CAP_SYS_RESOURCE the hard limit stands: fewer connections at once, none less safe.
+  }
+}
+
+function answerMetrics(all: Sessions, id: number): void {
+  all.show();
+  void metrics.text().then((text) => link.send({ type: 'metrics', id, text }));
+}

@@ -1,0 +1,78 @@
+// c-ares through node:dns: sockets in the event loop, no thread of libuv's pool, which getaddrinfo would hold.
+// Runs in the broker; trusts no answer.
+import { Resolver } from 'node:dns';
+import { statSync } from 'node:fs';
+import { DNS_ANSWERS, DNS_TIMEOUT_MS } from '../shared/limits.js';
+import { type Address, parseAddress } from '../shared/policy/address.js';
+
+/** What a server says of one name and family. */
+export type FamilyAnswer =
+  | { readonly kind: 'addresses'; readonly addresses: readonly Address[] }
+  | { readonly kind: 'none' | 'servfail' | 'timeout' };
+
+const RESOLV_CONF = '/etc/resolv.conf';
+const TRY_MS = 1_500;
+const TRIES = 4;
+
+/** The servers to ask: those given, else those of /etc/resolv.conf, which is read again when it has changed. */
+export class NameServers {
+  readonly #servers: readonly string[] | undefined;
+  #resolver: Resolver;
+  #version = '';
+
+  /** @throws TypeError for a server that is no `ADDRESS` or `ADDRESS:PORT` */
+  constructor(servers?: readonly string[]) {
+    this.#servers = servers;
+    this.#resolver = this.#make();
+    this.#version = this.#read();
+  }
+
+  /** Asks for a name as absolute: c-ares applies no search list to a query. */
+  ask(name: string, family: 4 | 6): Promise<FamilyAnswer> {
+    this.#renew();
+    return new Promise((resolve) => {
+      const limit = setTimeout(() => resolve({ kind: 'timeout' }), DNS_TIMEOUT_MS);
+      const take = (error: NodeJS.ErrnoException | null, answers?: readonly string[]): void => {
+        clearTimeout(limit);
+        resolve(error === null ? readAnswers(answers ?? []) : { kind: failureKind(error.code) });
+      };
+      if (family === 4) this.#resolver.resolve4(name, take);
+      else this.#resolver.resolve6(name, take);
+    });
+  }
+
+  #make(): Resolver {
+    // c-ares shortens a try to what a server has taken before; DNS_TIMEOUT_MS is what bounds them all.
+    const resolver = new Resolver({ timeout: TRY_MS, tries: TRIES });
+    if (this.#servers !== undefined) resolver.setServers(this.#servers);
+    return resolver;
+  }
+
+  /** Questions in flight keep the resolver that they were asked of. */
+  #renew(): void {
+    const version = this.#read();
+    if (version === this.#version) return;
+    this.#version = version;
+    this.#resolver = this.#make();
+  }
+
+  #read(): string {
+    if (this.#servers !== undefined) return '';
+    const stats = statSync(RESOLV_CONF, { throwIfNoEntry: false });
+    return stats === undefined ? '' : `${stats.mtimeMs} ${stats.size} ${stats.ino}`;
+  }
+}
+
+function readAnswers(answers: readonly string[]): FamilyAnswer {
+  const addresses = answers
+    .slice(0, DNS_ANSWERS)
+    .map(parseAddress)
+    .filter((address) => address !== undefined);
+  return addresses.length === 0 ? { kind: 'none' } : { kind: 'addresses', addresses };
+}
+
+/** c-ares's codes, ares_query(3). */
+function failureKind(code: string | undefined): 'none' | 'servfail' | 'timeout' {
+  if (code === 'ENOTFOUND' || code === 'ENODATA') return 'none';
+  return code === 'ETIMEOUT' ? 'timeout' : 'servfail';
+}

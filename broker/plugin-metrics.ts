@@ -1,0 +1,116 @@
+// One plugin's series: each that can occur stands at 0 from its configuration on, and goes with the plugin.
+// Runs in the broker. Label objects are made once, for the hot path.
+import type { Policy } from '../shared/policy/policy.js';
+import {
+  type DecisionWord,
+  type Limit,
+  OUTCOMES,
+  type Outcome,
+  PROTOCOL_ERRORS,
+  type ProtocolErrorKind,
+  type Reason,
+} from '../shared/reasons.js';
+import type { Metrics } from './metrics.js';
+
+/** What the channel's door decides; the trap adds its own. */
+const DECIDED: Readonly<Record<DecisionWord, readonly Reason[]>> = {
+  allow: ['rule'],
+  deny: [
+    'malformed_host',
+    'invalid_port',
+    'denied_by_rule',
+    'no_rule',
+    'port_not_allowed',
+    'address_denied',
+    'address_special',
+    'dns_error',
+    'rate_limited',
+    'concurrency_limited',
+    'policy_unavailable',
+  ],
+  would_deny: ['no_rule', 'port_not_allowed'],
+};
+type LimitHere = Extract<Limit, 'rate' | 'concurrency' | 'descriptors'>;
+const LIMITS_HERE: readonly LimitHere[] = ['rate', 'concurrency', 'descriptors'];
+const CHANNEL = 'channel';
+
+type DecisionLabels = { readonly plugin: string; readonly decision: string; readonly reason: string };
+type OutcomeLabels = { readonly plugin: string; readonly outcome: string };
+
+/** Counts for one plugin. */
+export class PluginMetrics {
+  readonly #metrics: Metrics;
+  readonly #plugin: string;
+  readonly #decisions = new Map<string, DecisionLabels>();
+  readonly #outcomes = new Map<Outcome, OutcomeLabels>();
+  readonly #passed: { readonly plugin: string; readonly door: string };
+
+  constructor(metrics: Metrics, plugin: string) {
+    this.#metrics = metrics;
+    this.#plugin = plugin;
+    this.#passed = { plugin, door: CHANNEL };
+    for (const [decision, reasons] of Object.entries(DECIDED)) {
+      for (const reason of reasons)
+        this.#decisions.set(`${decision} ${reason}`, { plugin, decision, reason });
+    }
+    for (const outcome of OUTCOMES) this.#outcomes.set(outcome, { plugin, outcome });
+    for (const labels of this.#decisions.values()) metrics.decisions.inc(labels, 0);
+    for (const labels of this.#outcomes.values()) metrics.connects.inc(labels, 0);
+    for (const limit of LIMITS_HERE) metrics.limitRejections.inc({ plugin, limit }, 0);
+    for (const kind of protocolErrors()) metrics.protocolErrors.inc({ plugin, kind }, 0);
+    metrics.socketsPassed.inc(this.#passed, 0);
+    this.show(0, 0);
+    this.rules({ allow: 0, deny: 0 });
+  }
+
+  decided(decision: DecisionWord, reason: Reason): void {
+    const labels = this.#decisions.get(`${decision} ${reason}`) ?? { plugin: this.#plugin, decision, reason };
+    this.#metrics.decisions.inc(labels);
+  }
+
+  connectEnded(outcome: Outcome): void {
+    this.#metrics.connects.inc(this.#outcomes.get(outcome) ?? { plugin: this.#plugin, outcome });
+  }
+
+  socketPassed(): void {
+    this.#metrics.socketsPassed.inc(this.#passed);
+  }
+
+  limited(limit: LimitHere): void {
+    this.#metrics.limitRejections.inc({ plugin: this.#plugin, limit });
+  }
+
+  protocolError(kind: ProtocolErrorKind): void {
+    this.#metrics.protocolErrors.inc({ plugin: this.#plugin, kind });
+  }
+
+  rules(counts: Policy['counts']): void {
+    this.#metrics.policyRules.set({ plugin: this.#plugin, list: 'allow' }, counts.allow);
+    this.#metrics.policyRules.set({ plugin: this.#plugin, list: 'deny' }, counts.deny);
+  }
+
+  /** Gauges of the queue, set when the figures are asked for. */
+  show(inFlight: number, queued: number): void {
+    this.#metrics.requestsInFlight.set({ plugin: this.#plugin }, inFlight);
+    this.#metrics.requestsQueued.set({ plugin: this.#plugin }, queued);
+  }
+
+  /** Takes every series of the plugin away. */
+  remove(): void {
+    const plugin = this.#plugin;
+    const { decisions, connects, limitRejections, protocolErrors: errors, policyRules } = this.#metrics;
+    for (const labels of this.#decisions.values()) decisions.remove(labels);
+    for (const labels of this.#outcomes.values()) connects.remove(labels);
+    for (const limit of LIMITS_HERE) limitRejections.remove({ plugin, limit });
+    for (const kind of protocolErrors()) errors.remove({ plugin, kind });
+    for (const list of ['allow', 'deny']) policyRules.remove({ plugin, list });
+    this.#metrics.socketsPassed.remove(this.#passed);
+    this.#metrics.requestsInFlight.remove({ plugin });
+    this.#metrics.requestsQueued.remove({ plugin });
+  }
+}
+
+/** No descriptor can come by a pipe, so that kind cannot occur at this door. */
+function protocolErrors(): readonly ProtocolErrorKind[] {
+  return PROTOCOL_ERRORS.filter((kind) => kind !== 'unexpected_descriptor');
+}

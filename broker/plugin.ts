@@ -1,0 +1,41 @@
+// What the broker knows of one plugin, whichever of its channels asks. Runs in the broker.
+import { CONCURRENT_REQUESTS, QUEUED_REQUESTS, REQUESTS_PER_SECOND } from '../shared/limits.js';
+import type { Policy } from '../shared/policy/policy.js';
+import type { PluginLimits } from '../shared/protocol/link.js';
+import type { Metrics } from './metrics.js';
+import { PluginMetrics } from './plugin-metrics.js';
+import { RequestQueue } from './request-queue.js';
+import { TurnShare } from './turn-share.js';
+
+const DEFAULT_LIMITS: PluginLimits = {
+  concurrentRequests: CONCURRENT_REQUESTS,
+  queuedRequests: QUEUED_REQUESTS,
+  requestsPerSecond: REQUESTS_PER_SECOND,
+};
+
+/** A plugin as configured. Without a policy everything is refused (`policy_unavailable`). */
+export class Plugin {
+  readonly name: string;
+  readonly metrics: PluginMetrics;
+  policy: Policy | undefined;
+  readonly turn: TurnShare = new TurnShare();
+  /** Channels that are served, and those that the supervisor has been asked for. */
+  channels = 0;
+  queue: RequestQueue = new RequestQueue(DEFAULT_LIMITS, this.turn);
+  #limits = DEFAULT_LIMITS;
+
+  constructor(name: string, metrics: Metrics) {
+    this.name = name;
+    this.metrics = new PluginMetrics(metrics, name);
+  }
+
+  /** Puts rules in force for requests that come from now on. */
+  configure(policy: Policy, limits: PluginLimits): void {
+    this.policy = policy;
+    this.metrics.rules(policy.counts);
+    if (JSON.stringify(limits) === JSON.stringify(this.#limits)) return;
+    // What waits in the old queue is served from there.
+    this.#limits = limits;
+    this.queue = new RequestQueue(limits, this.turn);
+  }
+}

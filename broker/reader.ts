@@ -1,0 +1,81 @@
+// The program that has a channel now: from its hello to the next one's. Its requests in flight are its own, so that what
+// comes late for one program is never taken for the answer to another's. Runs in the broker.
+import { encodeReply } from '../shared/protocol/encode-reply.js';
+import type { ChannelReply } from '../shared/protocol/messages.js';
+import type { OwnedFd } from '../shared/sys/owned-fd.js';
+import type { Caller } from './caller.js';
+import type { Plugin } from './plugin.js';
+import type { ReplyWriter } from './reply-writer.js';
+import { RequestLife } from './request-life.js';
+
+export class Reader implements Caller {
+  readonly plugin: Plugin;
+  readonly #replies: ReplyWriter;
+  readonly #inFlight = new Map<number, RequestLife>();
+  /** Requests for another channel that the supervisor has not answered; each counts as a channel. */
+  readonly #wanted = new Set<number>();
+  #open = true;
+
+  constructor(plugin: Plugin, replies: ReplyWriter) {
+    this.plugin = plugin;
+    this.#replies = replies;
+  }
+
+  get open(): boolean {
+    return this.#open;
+  }
+
+  isInFlight(id: number): boolean {
+    return this.#inFlight.has(id);
+  }
+
+  /** @param timeoutMs from now */
+  begin(id: number, timeoutMs: number): RequestLife {
+    const life = new RequestLife(timeoutMs);
+    this.#inFlight.set(id, life);
+    return life;
+  }
+
+  /** An id that is not in flight has been answered while the cancel was on its way. */
+  cancel(id: number): void {
+    this.#inFlight.get(id)?.end('canceled');
+  }
+
+  answer(reply: ChannelReply & { readonly id: number }, descriptor?: OwnedFd): boolean | Promise<boolean> {
+    if (!this.#open) {
+      descriptor?.close();
+      return false;
+    }
+    this.#inFlight.get(reply.id)?.settle();
+    this.#inFlight.delete(reply.id);
+    return this.#replies.send(encodeReply(reply), descriptor);
+  }
+
+  /** Counts a channel that is asked for. */
+  wantChannel(id: number): void {
+    this.plugin.channels += 1;
+    this.#wanted.add(id);
+  }
+
+  /** Answers an `open_channel` with the plugin's two ends, a packet each; they are closed here. */
+  answerChannel(id: number, request: OwnedFd, reply: OwnedFd): void {
+    if (!this.#wanted.delete(id)) {
+      request.close();
+      reply.close();
+      return;
+    }
+    this.plugin.channels -= 1;
+    void this.#replies.send(encodeReply({ id, ok: true, part: 'request' }), request);
+    void this.answer({ id, ok: true, part: 'reply' }, reply);
+  }
+
+  /** Nobody waits for answers any more: ends what is in flight. */
+  retire(): void {
+    if (!this.#open) return;
+    this.#open = false;
+    this.plugin.channels -= this.#wanted.size;
+    this.#wanted.clear();
+    for (const life of this.#inFlight.values()) life.end('canceled');
+    this.#inFlight.clear();
+  }
+}

@@ -1,0 +1,77 @@
+// The life of one request: from its arrival to its answer, its cancellation or its time limit. Runs in the broker.
+
+/** What ended a request before its work did. */
+export type EarlyEnd = 'canceled' | 'timeout';
+
+/**
+ * Stands for a request that is worked on.
+ *
+ * An AbortSignal costs 3 µs and a timer 0.5, and most requests need neither, so both are made by whoever has to wait.
+ */
+export class RequestLife {
+  /** As performance.now(). */
+  readonly startedAt: number = performance.now();
+  readonly #timeoutMs: number;
+  #end: EarlyEnd | undefined;
+  #onEnd: ((end: EarlyEnd) => void) | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #controller: AbortController | undefined;
+
+  constructor(timeoutMs: number) {
+    this.#timeoutMs = timeoutMs;
+  }
+
+  /** Set once the request has ended early. */
+  get ended(): EarlyEnd | undefined {
+    return this.#end;
+  }
+
+  /** Aborted when the request ends early; from the first use on its time limit runs. */
+  get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      if (this.#end === undefined) this.#arm();
+      else this.#controller.abort(this.#end);
+    }
+    return this.#controller.signal;
+  }
+
+  /** Calls back when the request ends early, in place of whom it called back before; from now on its time limit runs. */
+  whenEnded(callback: (end: EarlyEnd) => void): void {
+    this.#onEnd = callback;
+    if (this.#end === undefined) this.#arm();
+    else callback(this.#end);
+  }
+
+  /** The value, or undefined where the request ends before it is there. The work itself goes on. */
+  async orEnded<T>(work: Promise<T>): Promise<T | undefined> {
+    if (this.#end !== undefined) return undefined;
+    const ended = new Promise<undefined>((resolve) => this.whenEnded(() => resolve(undefined)));
+    const value = await Promise.race([work, ended]);
+    this.#onEnd = undefined;
+    return value;
+  }
+
+  end(how: EarlyEnd): void {
+    if (this.#end !== undefined) return;
+    this.#end = how;
+    clearTimeout(this.#timer);
+    this.#controller?.abort(how);
+    const callback = this.#onEnd;
+    this.#onEnd = undefined;
+    callback?.(how);
+  }
+
+  /** The answer is there: nothing ends the request early any more. */
+  settle(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#onEnd = undefined;
+  }
+
+  #arm(): void {
+    if (this.#timer !== undefined) return;
+    const left = Math.max(0, this.startedAt + this.#timeoutMs - performance.now());
+    this.#timer = setTimeout(() => this.end('timeout'), left);
+  }
+}

@@ -1,0 +1,86 @@
+// Names to addresses: localhost and /etc/hosts without asking anyone, the rest by DNS. Runs in the broker.
+// Only names that a rule allows come here.
+import { DNS_ANSWERS, RESOLUTION_DELAY_MS } from '../shared/limits.js';
+import { type Address, parseAddress } from '../shared/policy/address.js';
+import { isLocalhost } from '../shared/policy/is-localhost.js';
+import type { DnsResult } from '../shared/reasons.js';
+import type { HostsFile } from './hosts-file.js';
+import { interleaveFamilies } from './interleave-families.js';
+import type { FamilyAnswer, NameServers } from './name-servers.js';
+
+/** `asked` where a server was; `addresses` in the order to dial, none unless `result` is ok. */
+export interface Resolution {
+  readonly result: Exclude<DnsResult, 'refused'>;
+  readonly addresses: readonly Address[];
+  readonly asked: boolean;
+}
+
+const LOOPBACK: readonly Address[] = ['::1', '127.0.0.1']
+  .map(parseAddress)
+  .filter((address) => address !== undefined);
+
+/** Resolves names; equal questions in flight are one. */
+export class NameResolver {
+  readonly #hosts: HostsFile;
+  readonly #servers: NameServers;
+  readonly #inFlight = new Map<string, Promise<Resolution>>();
+
+  constructor(hosts: HostsFile, servers: NameServers) {
+    this.#hosts = hosts;
+    this.#servers = servers;
+  }
+
+  /**
+   * @param name canonical: lower-case, no trailing dot; asked as absolute
+   * @returns at once where nobody is asked; a promise never rejects and is settled within DNS_TIMEOUT_MS. Who waits no
+   *   longer leaves the question to the others and to its limit
+   */
+  resolve(name: string): Resolution | Promise<Resolution> {
+    if (isLocalhost(name)) return { result: 'ok', addresses: LOOPBACK, asked: false };
+    const known = this.#hosts.lookup(name);
+    if (known !== undefined) return { result: 'ok', addresses: capAnswers(known), asked: false };
+    const joined = this.#inFlight.get(name);
+    if (joined !== undefined) return joined;
+    const question = this.#ask(name).finally(() => this.#inFlight.delete(name));
+    this.#inFlight.set(name, question);
+    return question;
+  }
+
+  /**
+   * Both families at once. With IPv4 there, IPv6 gets the Resolution Delay of RFC 8305 section 3; with IPv6 there, IPv4
+   * is waited for, since the addresses are judged as one list and a host without an IPv6 route needs the others.
+   */
+  async #ask(name: string): Promise<Resolution> {
+    const four = this.#servers.ask(name, 4);
+    const six = this.#servers.ask(name, 6);
+    const v4 = await four;
+    const v6 = v4.kind === 'addresses' ? await withinDelay(six) : await six;
+    const addresses = capAnswers([...addressesOf(v6), ...addressesOf(v4)]);
+    return { result: addresses.length > 0 ? 'ok' : failure(v4, v6), addresses, asked: true };
+  }
+}
+
+function withinDelay(answer: Promise<FamilyAnswer>): Promise<FamilyAnswer> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => resolve({ kind: 'none' }), RESOLUTION_DELAY_MS);
+    void answer.then((value) => {
+      clearTimeout(timer);
+      resolve(value);
+    });
+  });
+}
+
+function addressesOf(answer: FamilyAnswer): readonly Address[] {
+  return answer.kind === 'addresses' ? answer.addresses : [];
+}
+
+function capAnswers(addresses: readonly Address[]): readonly Address[] {
+  return interleaveFamilies(addresses).slice(0, DNS_ANSWERS);
+}
+
+/** A family that is known to have none says nothing of the other, so a failure of either stands. */
+function failure(v4: FamilyAnswer, v6: FamilyAnswer): 'nxdomain' | 'servfail' | 'timeout' {
+  const kinds = [v4.kind, v6.kind];
+  if (kinds.includes('timeout')) return 'timeout';
+  return kinds.includes('servfail') ? 'servfail' : 'nxdomain';
+}

@@ -1,0 +1,188 @@
+// One channel's session: requests come in by a pipe, are checked, queued and answered. Runs in the broker.
+// The bytes are hostile. What is off the protocol ends this session, with an audit event, and no other.
+import { CHANNELS_PER_PLUGIN, CONNECT_TIMEOUT_MS, MAX_REQUEST_BYTES } from '../shared/limits.js';
+import { decodeRequest } from '../shared/protocol/decode-request.js';
+import { encodeReply } from '../shared/protocol/encode-reply.js';
+import {
+  type ChannelRequest,
+  type ConnectRequest,
+  type ExplainRequest,
+  PROTOCOL_VERSION,
+} from '../shared/protocol/messages.js';
+import type { ProtocolErrorKind } from '../shared/reasons.js';
+import { readOnce, setNonBlocking } from '../shared/sys/fcntl.js';
+import type { OwnedFd } from '../shared/sys/owned-fd.js';
+import { shutDown, shutForReading } from '../shared/sys/socket.js';
+import { errnoName } from '../shared/sys/system-error.js';
+import { READABLE, Watch } from '../shared/sys/uv-poll.js';
+import { account } from './account.js';
+import { limitReply } from './failure-reply.js';
+import { handleConnect } from './handle-connect.js';
+import { handleExplain } from './handle-explain.js';
+import type { Plugin } from './plugin.js';
+import { Reader } from './reader.js';
+import { ReplyWriter } from './reply-writer.js';
+import type { Services } from './services.js';
+
+/** The broker's ends of a channel. */
+export interface SessionEnds {
+  readonly request: OwnedFd;
+  readonly reply: OwnedFd;
+}
+
+/** What a session asks of the process around it. */
+export interface SessionEvents {
+  /** The session has ended; nothing of it is open any more. */
+  ended(session: Session): void;
+  /** The plugin asked for another channel. */
+  channelWanted(session: Session, id: number): void;
+}
+
+const buffer = new Uint8Array(MAX_REQUEST_BYTES);
+
+/** Serves one channel until its plugin closes it, or breaks the protocol. */
+export class Session {
+  readonly number: number;
+  readonly plugin: Plugin;
+  readonly #services: Services;
+  readonly #events: SessionEvents;
+  readonly #request: OwnedFd;
+  readonly #reply: OwnedFd;
+  readonly #replies: ReplyWriter;
+  readonly #watch: Watch;
+  /** A hello is required before anything else, unless another broker has had it. */
+  #greeted: boolean;
+  #reader: Reader;
+  #open = true;
+
+  /**
+   * @param number names the session to the supervisor
+   * @param resumed another broker has served this channel: the plugin is told, and has said hello already
+   */
+  constructor(
+    services: Services,
+    events: SessionEvents,
+    plugin: Plugin,
+    number: number,
+    { request, reply }: SessionEnds,
+    resumed: boolean,
+  ) {
+    this.#services = services;
+    this.#events = events;
+    this.plugin = plugin;
+    this.number = number;
+    this.#request = request;
+    this.#reply = reply;
+    this.#greeted = resumed;
+    shutForReading(reply.number);
+    setNonBlocking(request.number, true);
+    this.#watch = new Watch(request.number, () => this.#read());
+    this.#replies = new ReplyWriter(
+      reply,
+      () => this.#watch.want(READABLE),
+      () => this.end(),
+    );
+    this.#reader = new Reader(plugin, this.#replies);
+    plugin.channels += 1;
+    this.#watch.want(READABLE);
+    if (resumed)
+      void this.#replies.send(encodeReply({ op: 'hello', version: PROTOCOL_VERSION, resumed: true }));
+  }
+
+  get open(): boolean {
+    return this.#open;
+  }
+
+  /** Answers an `open_channel` with the plugin's two ends; they are closed here. */
+  answerChannel(id: number, request: OwnedFd, reply: OwnedFd): void {
+    this.#reader.answerChannel(id, request, reply);
+  }
+
+  /** Ends the session: cancels what is in flight, closes the channel for every holder of its ends. */
+  end(): void {
+    if (!this.#open) return;
+    this.#open = false;
+    this.#watch.close();
+    shutDown(this.#reply.number);
+    this.#replies.close();
+    this.#request.close();
+    this.plugin.channels -= 1;
+    this.#reader.retire();
+    this.#events.ended(this);
+  }
+
+  /** Takes a few requests, then lets other plugins have their turn: the watch is level-triggered. */
+  #read(): void {
+    while (this.#open && !this.plugin.turn.isOver) {
+      if (this.#replies.isFull) {
+        this.#watch.want(0);
+        return;
+      }
+      const length = readOnce(this.#request.number, buffer);
+      if (length <= 0) {
+        if (length === 0 || errnoName(-length) !== 'EAGAIN') this.end();
+        return;
+      }
+      this.plugin.turn.take();
+      const request = decodeRequest(buffer.subarray(0, length));
+      const problem = typeof request === 'string' ? request : this.#take(request);
+      if (problem !== undefined) this.#endWithError(problem);
+    }
+  }
+
+  #take(request: ChannelRequest): ProtocolErrorKind | undefined {
+    if (request.op === 'hello') return this.#greet();
+    if (!this.#greeted) return 'version';
+    if (request.op === 'cancel') {
+      this.#reader.cancel(request.id);
+      return undefined;
+    }
+    if (this.#reader.isInFlight(request.id)) return 'bad_shape';
+    if (request.op === 'open_channel') this.#openChannel(request.id);
+    else this.#enqueue(request);
+    return undefined;
+  }
+
+  /** A later hello is another program's, which has the channel from here on: what the former one asked for is void. */
+  #greet(): undefined {
+    this.#reader.retire();
+    this.#reader = new Reader(this.plugin, this.#replies);
+    this.#greeted = true;
+    void this.#replies.send(encodeReply({ op: 'hello', version: PROTOCOL_VERSION }));
+  }
+
+  #enqueue(request: ConnectRequest | ExplainRequest): void {
+    const { op, id } = request;
+    const timeoutMs = (op === 'connect' ? request.timeout_ms : undefined) ?? CONNECT_TIMEOUT_MS;
+    const reader = this.#reader;
+    const life = reader.begin(id, timeoutMs);
+    const refusal = this.plugin.queue.add(life, () =>
+      op === 'connect'
+        ? handleConnect(this.#services, reader, request, life)
+        : handleExplain(this.#services, reader, request, life),
+    );
+    if (refusal === undefined) return;
+    this.plugin.metrics.limited(refusal === 'rate_limited' ? 'rate' : 'concurrency');
+    const { reply, judgement } = limitReply(id, request, refusal, this.plugin.policy);
+    void reader.answer(reply);
+    account(this.#services, this.plugin, judgement);
+  }
+
+  #openChannel(id: number): void {
+    if (this.plugin.channels >= CHANNELS_PER_PLUGIN) {
+      this.plugin.metrics.limited('concurrency');
+      const message = `Cannot open a channel: ${CHANNELS_PER_PLUGIN} are open`;
+      void this.#reader.answer({ id, ok: false, errno: 'EAGAIN', reason: 'concurrency_limited', message });
+      return;
+    }
+    this.#reader.wantChannel(id);
+    this.#reader.begin(id, CONNECT_TIMEOUT_MS);
+    this.#events.channelWanted(this, id);
+  }
+
+  #endWithError(kind: ProtocolErrorKind): void {
+    this.plugin.metrics.protocolError(kind);
+    this.#services.audit.protocolError({ plugin: this.plugin.name, door: 'channel', kind });
+    this.end();
+  }
+}

@@ -1,0 +1,12 @@
+// What every request needs beside its plugin. Runs in the broker.
+import type { Audit } from './audit.js';
+import type { HostAddresses } from './host-addresses.js';
+import type { Metrics } from './metrics.js';
+import type { NameResolver } from './resolve.js';
+
+export interface Services {
+  readonly audit: Audit;
+  readonly host: HostAddresses;
+  readonly metrics: Metrics;
+  readonly names: NameResolver;
+}

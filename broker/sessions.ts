@@ -1,0 +1,80 @@
+// The plugins and their channels, as the supervisor names them. Runs in the broker.
+import { compilePolicy } from '../shared/policy/compile-policy.js';
+import type { ChannelPacket, SupervisorLine } from '../shared/protocol/link.js';
+import type { ChannelEnds, LineLink } from './link.js';
+import { Plugin } from './plugin.js';
+import { Session, type SessionEvents } from './serve-plugin.js';
+import type { Services } from './services.js';
+
+/** Keeps plugins and sessions; does what the supervisor's lines and packets say. */
+export class Sessions implements SessionEvents {
+  readonly #services: Services;
+  readonly #link: LineLink;
+  readonly #plugins = new Map<string, Plugin>();
+  readonly #sessions = new Map<number, Session>();
+
+  constructor(services: Services, link: LineLink) {
+    this.#services = services;
+    this.#link = link;
+  }
+
+  /** Puts a plugin's rules in force. Where one is invalid, those in force stay, and the supervisor is told. */
+  configure({ plugin: name, allow, deny, mode, limits }: SupervisorLine & { readonly type: 'plugin' }): void {
+    const plugin = this.#plugin(name);
+    const compiled = compilePolicy({ allow, deny, mode });
+    if (compiled.ok) {
+      plugin.configure(compiled.policy, limits);
+      this.#link.send({ type: 'plugin_ready', plugin: name, policyHash: compiled.policy.hash });
+      return;
+    }
+    const problems = compiled.problems.map(({ list, text, message, suggestion }) => {
+      const mend = suggestion === undefined ? '' : ` (write "${suggestion}")`;
+      return `${list} "${text}": ${message}${mend}`;
+    });
+    this.#link.send({ type: 'plugin_refused', plugin: name, problems });
+  }
+
+  /** Ends a plugin's channels and takes its figures away. */
+  forget(name: string): void {
+    const plugin = this.#plugins.get(name);
+    if (plugin === undefined) return;
+    this.#plugins.delete(name);
+    for (const session of this.#sessions.values()) if (session.plugin === plugin) session.end();
+    plugin.metrics.remove();
+  }
+
+  /** Serves a channel. One of a plugin that is not configured yet is refused everything until it is. */
+  attach({ plugin: name, session: number, resumed, answers }: ChannelPacket, ends: ChannelEnds): void {
+    const session = new Session(this.#services, this, this.#plugin(name), number, ends, resumed);
+    if (session.open) this.#sessions.set(number, session);
+    const { pluginRequest, pluginReply } = ends;
+    if (answers === undefined || pluginRequest === undefined || pluginReply === undefined) return;
+    const asking = this.#sessions.get(answers.session);
+    asking?.answerChannel(answers.id, pluginRequest, pluginReply);
+    // Without an asker nobody holds these ends, and the new session ends by itself.
+    pluginRequest.close();
+    pluginReply.close();
+  }
+
+  ended(session: Session): void {
+    this.#sessions.delete(session.number);
+    this.#link.send({ type: 'session_ended', session: session.number });
+  }
+
+  channelWanted(session: Session, id: number): void {
+    this.#link.send({ type: 'channel_wanted', plugin: session.plugin.name, session: session.number, id });
+  }
+
+  /** Brings the gauges of every plugin up to date. */
+  show(): void {
+    for (const { metrics, queue } of this.#plugins.values()) metrics.show(queue.inFlight, queue.queued);
+  }
+
+  #plugin(name: string): Plugin {
+    const known = this.#plugins.get(name);
+    if (known !== undefined) return known;
+    const plugin = new Plugin(name, this.#services.metrics);
+    this.#plugins.set(name, plugin);
+    return plugin;
+  }
+}

@@ -1,0 +1,60 @@
+// The broker's own ids: taken on for good, then checked thread by thread, credentials(7) and capabilities(7).
+// Runs in the broker before it says that it is ready, and before it has seen a byte of any plugin.
+import { readdirSync, readFileSync } from 'node:fs';
+import { PosternError } from '../shared/errors.js';
+import { setDumpable } from '../shared/sys/process-control.js';
+
+/**
+ * Drops supplementary groups, then the group id, then the user id. libc makes each change in every thread, where the
+ * bare system calls would change one.
+ *
+ * @throws PosternError `broker_ids` where something is left, or where a way back is open
+ */
+export function takeIds({ uid, gid }: { readonly uid: number; readonly gid: number }): void {
+  try {
+    process.setgroups?.([]);
+    process.setgid?.(gid);
+    process.setuid?.(uid);
+  } catch (cause) {
+    throw failure(`setgroups, setgid ${gid}, setuid ${uid}: ${(cause as Error).message}`, cause);
+  }
+  for (const thread of readdirSync('/proc/self/task')) {
+    checkThread(readFileSync(`/proc/self/task/${thread}/status`, 'latin1'), uid, gid);
+  }
+  checkNoWayBack('setuid 0', () => process.setuid?.(0));
+  checkNoWayBack('setgid 0', () => process.setgid?.(0));
+  // The change of ids did so too, unless fs.suid_dumpable says otherwise; the memory holds other plugins' requests.
+  setDumpable(false);
+}
+
+function checkThread(status: string, uid: number, gid: number): void {
+  const field = (name: string): string =>
+    new RegExp(`^${name}:[\\t ]*(.*?)[\\t ]*$`, 'm').exec(status)?.[1] ?? '?';
+  const expected: Readonly<Record<string, string>> = {
+    Uid: Array(4).fill(uid).join('\t'),
+    Gid: Array(4).fill(gid).join('\t'),
+    Groups: '',
+  };
+  for (const [name, value] of Object.entries(expected)) {
+    if (field(name) !== value) throw failure(`${name} of a thread is "${field(name)}", not "${value}"`);
+  }
+  for (const set of ['CapInh', 'CapPrm', 'CapEff', 'CapAmb']) {
+    if (!/^0+$/.test(field(set))) throw failure(`${set} of a thread is ${field(set)}`);
+  }
+}
+
+function checkNoWayBack(step: string, attempt: () => void): void {
+  try {
+    attempt();
+  } catch {
+    return;
+  }
+  throw failure(`${step} succeeded`);
+}
+
+function failure(what: string, cause?: unknown): PosternError {
+  return new PosternError('broker_ids', `Cannot give up the broker's privileges: ${what}`, {
+    mend: 'start postern as root with CAP_SETUID, CAP_SETGID and CAP_SETPCAP, or as an ordinary user',
+    cause,
+  });
+}

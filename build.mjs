@@ -1,0 +1,31 @@
+// Compiles the sources to dist/, copies the test data beside the compiled tests, and removes what no source stands for.
+import { execFileSync } from 'node:child_process';
+import { chmodSync, cpSync, existsSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const top = dirname(fileURLToPath(import.meta.url));
+const dist = join(top, 'dist');
+const rooms = ['broker', 'sandbox', 'shared', 'test', 'deploy'];
+const isData = (path) => !path.endsWith('.ts');
+
+function removeOrphans(folder) {
+  if (!existsSync(folder)) return;
+  for (const entry of readdirSync(folder, { withFileTypes: true })) {
+    const path = join(folder, entry.name);
+    const source = join(top, relative(dist, path).replace(/(\.d\.ts|\.js\.map|\.js)$/, '.ts'));
+    if (!existsSync(source) && !existsSync(source.replace(/\.ts$/, '.d.ts')))
+      rmSync(path, { recursive: true });
+    else if (entry.isDirectory()) removeOrphans(path);
+  }
+}
+
+for (const room of rooms) removeOrphans(join(dist, room));
+execFileSync(process.execPath, [join(top, 'node_modules/typescript/bin/tsc'), '-p', top], {
+  stdio: 'inherit',
+});
+cpSync(join(top, 'test'), join(dist, 'test'), {
+  recursive: true,
+  filter: (path) => statSync(path).isDirectory() || isData(path),
+});
+chmodSync(join(dist, 'sandbox/cli/main.js'), 0o755);

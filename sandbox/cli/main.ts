@@ -1,0 +1,33 @@
+#!/usr/bin/env node
+// The command `postern`. Each command is a file of this folder.
+import { Command, CommanderError } from 'commander';
+import { VERSION } from '../supervisor/metrics.js';
+import { runCommand } from './run.js';
+import { testCommand } from './test.js';
+import { upCommand } from './up.js';
+
+const USAGE = 2;
+const RUN_USAGE = 125;
+
+function program(): Command {
+  const postern = new Command('postern')
+    .description('Runs untrusted programs with no network but the connections you permit')
+    .version(VERSION)
+    .enablePositionalOptions()
+    .showHelpAfterError('(postern --help, or postern COMMAND --help, shows what there is)');
+  for (const command of [runCommand(), upCommand(), testCommand()]) {
+    postern.addCommand(command.copyInheritedSettings(postern));
+  }
+  for (const command of [postern, ...postern.commands]) {
+    command.exitOverride();
+    command.configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'postern: ')) });
+  }
+  return postern;
+}
+
+try {
+  await program().parseAsync(process.argv);
+} catch (error) {
+  if (!(error instanceof CommanderError)) throw error;
+  if (error.exitCode !== 0) process.exitCode = process.argv[2] === 'run' ? RUN_USAGE : USAGE;
+}

@@ -1,0 +1,212 @@
+// postern run: one plugin, in the foreground, transparent to whoever starts it.
+import { constants } from 'node:os';
+import { basename, resolve } from 'node:path';
+import { Command, Option } from 'commander';
+import { PLUGIN_NAME, type PluginConfig } from '../../shared/config/plugin-config.js';
+import { PosternError } from '../../shared/errors.js';
+import {
+  CONCURRENT_REQUESTS,
+  PLUGIN_DESCRIPTORS,
+  QUEUED_REQUESTS,
+  REQUESTS_PER_SECOND,
+} from '../../shared/limits.js';
+import type { PluginEnd, Sandbox } from '../supervisor/sandbox.js';
+import { inheritStreams } from '../supervisor/standard-streams.js';
+import { Supervisor } from '../supervisor/supervisor.js';
+import { controllingTerminal, shareTerminal } from '../supervisor/terminal.js';
+import { limitLines, refusalLine } from './refusal-line.js';
+import { describeError, runStatus, say } from './say.js';
+
+/** SIGTERM is apart: it stops the plugin in bounded time. */
+const FORWARDED = ['SIGHUP', 'SIGINT', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2', 'SIGWINCH'] as const;
+
+export interface RunOptions {
+  readonly name?: string;
+  readonly allow: readonly string[];
+  readonly deny: readonly string[];
+  readonly mode: 'enforce' | 'audit';
+  readonly visible: readonly string[];
+  readonly writable: readonly string[];
+  readonly env: readonly string[];
+  readonly cwd?: string;
+  readonly metrics?: string;
+  readonly audit?: string;
+  readonly dns: readonly string[];
+}
+
+const collect = (value: string, previous: readonly string[]): readonly string[] => [...previous, value];
+
+/** @param unsafeWithout protections to leave out: for tests that prove them */
+export function runCommand(unsafeWithout: readonly string[] = []): Command {
+  return new Command('run')
+    .description('run a program with no network but the connections that rules allow')
+    .argument('<command...>', 'the program and its arguments; put -- before it')
+    .option('--name <name>', 'name in metrics and audit (default: the program)')
+    .option(
+      '--allow <rule>',
+      'allow a destination, as api.example.com or 10.1.0.0/16:5432; may be repeated',
+      collect,
+      [],
+    )
+    .option('--deny <rule>', 'deny a destination, whatever is allowed; may be repeated', collect, [])
+    .addOption(
+      new Option('--mode <mode>', 'audit: let pass and report what no rule allows')
+        .choices(['enforce', 'audit'])
+        .default('enforce'),
+    )
+    .option('--visible <path>', 'show a path of the host, read-only; may be repeated', collect, [])
+    .option('--writable <path>', 'show a path of the host, writable; may be repeated', collect, [])
+    .option('--env <key[=value]>', 'set a variable, or pass one on; may be repeated', collect, [])
+    .option('--cwd <dir>', 'start there (default: here)')
+    .option('--metrics <addr>', 'serve Prometheus metrics on HOST:PORT')
+    .option('--audit <file>', 'append audit events to a file, or - for stderr')
+    .option(
+      '--dns <address>',
+      'ask this DNS server instead of those of /etc/resolv.conf; may be repeated',
+      collect,
+      [],
+    )
+    .addHelpText(
+      'after',
+      `
+Examples:
+  postern run --allow api.example.com -- node plugin.js
+  postern run --allow '*.example.com:443' --deny tracker.example.com -- ./build.sh
+  postern run --allow 127.0.0.1:5432 --metrics 127.0.0.1:9464 -- python3 report.py
+
+Exit status: the program's; 128+N where signal N ended it; 127 not found, 126 not runnable, 125 postern itself.`,
+    )
+    .passThroughOptions()
+    .action(async (command: string[], options: RunOptions) => {
+      process.exit(await run(command, options, unsafeWithout));
+    });
+}
+
+/** @returns the exit status */
+async function run(
+  command: readonly string[],
+  options: RunOptions,
+  unsafeWithout: readonly string[],
+): Promise<number> {
+  try {
+    return await runPlugin(configOf(command, options), options, unsafeWithout);
+  } catch (error) {
+    say(describeError(error));
+    return runStatus(error);
+  }
+}
+
+async function runPlugin(
+  config: PluginConfig,
+  options: RunOptions,
+  unsafeWithout: readonly string[],
+): Promise<number> {
+  const report = limitLines(say);
+  const supervisor = new Supervisor({
+    plugins: [config],
+    metrics: options.metrics,
+    audit: options.audit === '-' ? 'stderr' : options.audit,
+    dnsServers: options.dns.length > 0 ? options.dns : undefined,
+    onEvent: (event) => {
+      const line = refusalLine(event);
+      if (line !== undefined && options.audit !== '-') report(line);
+    },
+    onNotice: say,
+    unsafeWithout,
+  });
+  const streams = inheritStreams();
+  const terminal = controllingTerminal(streams.terminals);
+  let sandbox: Sandbox | undefined;
+  const signals = forwardSignals(supervisor, config.name, () => sandbox);
+  await supervisor.start();
+  try {
+    sandbox = await supervisor.startPlugin(config, { ...streams, foreground: terminal }, 'boot');
+    signals.deliver();
+    const job = shareTerminal(terminal, sandbox);
+    const end = await sandbox.ended;
+    job.release();
+    await streams.drained();
+    return statusOf(end);
+  } finally {
+    await supervisor.close();
+    signals.release();
+  }
+}
+
+/** Signals to this process reach the plugin; those that come before it runs, as soon as it does. */
+function forwardSignals(
+  supervisor: Supervisor,
+  name: string,
+  sandbox: () => Sandbox | undefined,
+): { readonly deliver: () => void; readonly release: () => void } {
+  const early: (() => void)[] = [];
+  const handlers = new Map<NodeJS.Signals, () => void>();
+  const handle = (signal: NodeJS.Signals, act: () => void): void => {
+    const handler = (): void => void (sandbox() === undefined ? early.push(act) : act());
+    handlers.set(signal, handler);
+    process.on(signal, handler);
+  };
+  for (const signal of FORWARDED) handle(signal, () => sandbox()?.signal(constants.signals[signal]));
+  handle('SIGTERM', () => void supervisor.stopPlugin(name));
+  return {
+    deliver: () => {
+      for (const act of early.splice(0)) act();
+    },
+    release: () => {
+      for (const [signal, handler] of handlers) process.off(signal, handler);
+    },
+  };
+}
+
+function statusOf(end: PluginEnd): number {
+  return end.kind === 'exited' ? end.status : 128 + end.signal;
+}
+
+function configOf(command: readonly string[], options: RunOptions): PluginConfig {
+  const name = options.name ?? nameOf(command[0] ?? '');
+  if (!PLUGIN_NAME.test(name)) {
+    throw new PosternError('bad_name', `Not a plugin's name: "${name}"`, {
+      mend: 'use lower-case letters, digits, - and _, at most 63, a letter or digit first',
+    });
+  }
+  return {
+    name,
+    command,
+    env: environmentOf(options.env),
+    cwd: resolve(options.cwd ?? process.cwd()),
+    allow: options.allow,
+    deny: options.deny,
+    mode: options.mode,
+    visible: options.visible.map((path) => resolve(path)),
+    writable: options.writable.map((path) => resolve(path)),
+    limits: {
+      concurrentRequests: CONCURRENT_REQUESTS,
+      queuedRequests: QUEUED_REQUESTS,
+      requestsPerSecond: REQUESTS_PER_SECOND,
+      descriptors: PLUGIN_DESCRIPTORS,
+    },
+  };
+}
+
+/** The program's own name, made to fit. */
+function nameOf(program: string): string {
+  const name = basename(program)
+    .toLowerCase()
+    .replace(/[^a-z0-9_-]+/g, '-')
+    .replace(/^[^a-z0-9]+/, '');
+  return name.slice(0, 63) || 'plugin';
+}
+
+function environmentOf(entries: readonly string[]): Record<string, string> {
+  const env: Record<string, string> = {};
+  for (const entry of entries) {
+    const at = entry.indexOf('=');
+    const key = at < 0 ? entry : entry.slice(0, at);
+    const value = at < 0 ? process.env[key] : entry.slice(at + 1);
+    if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(key) || key.startsWith('POSTERN_')) {
+      throw new PosternError('bad_environment', `Not a variable to set: "${key}"`);
+    }
+    if (value !== undefined) env[key] = value;
+  }
+  return env;
+}

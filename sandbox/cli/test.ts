@@ -1,0 +1,82 @@
+// `postern test`: runs written-down decisions against this version's policy. Runs alone; reads one file, opens nothing.
+import { readFile } from 'node:fs/promises';
+import { Command } from 'commander';
+import { quoteDestination } from '../../shared/policy/conclude.js';
+import { quote } from '../../shared/policy/quote.js';
+import { type Outcome, runVectors, type VectorResult } from '../../shared/policy/run-vectors.js';
+
+/** What the command prints, and its exit status. */
+export interface TestReport {
+  readonly status: 0 | 1 | 2;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/**
+ * The `test` command. Exit status: 0, 1 when a vector fails, 2 where the file cannot be read or is not vectors.
+ */
+export function testCommand(): Command {
+  return new Command('test')
+    .description(
+      'Run policy vectors: rules, a request, its addresses, and the decision that must come of them',
+    )
+    .argument('<file>', 'JSON array of vectors')
+    .option('--json', 'print one JSON object')
+    .action(async (file: string, options: { json?: boolean }) => {
+      const report = await testVectors(file, options.json === true);
+      process.stdout.write(report.stdout);
+      process.stderr.write(report.stderr);
+      process.exitCode = report.status;
+    });
+}
+
+/**
+ * Runs a file of vectors.
+ *
+ * @param file its path
+ * @param json whether to answer with one JSON object instead of lines
+ */
+export async function testVectors(file: string, json: boolean): Promise<TestReport> {
+  const read = await readJson(file);
+  if (!read.ok) return fail(`Cannot read ${quote(file)}: ${read.problem}`);
+  const run = runVectors(read.value);
+  if (!run.ok) return fail(`The file ${quote(file)} is not an array of vectors: ${run.problem}`);
+  const failures = run.results.filter((result) => !result.passed);
+  const passed = run.results.length - failures.length;
+  const stdout = json
+    ? `${JSON.stringify({ passed, failed: failures.length, failures })}\n`
+    : `${failures.map(describeFailure).join('')}${passed} passed, ${failures.length} failed\n`;
+  return { status: failures.length === 0 ? 0 : 1, stdout, stderr: '' };
+}
+
+function describeFailure({ index, request, expected, got }: VectorResult): string {
+  const destination = quoteDestination(request.host, request.port);
+  const dials = expected.dials ? got.dials : undefined;
+  return `vector ${index}: ${destination}: expected ${describeOutcome(expected, expected.dials)}, got ${describeOutcome(got, dials)}\n`;
+}
+
+function describeOutcome(
+  { decision, reason, rejected }: Outcome,
+  dials: readonly string[] | undefined,
+): string {
+  const cause = `${rejected ? ' by refused rules' : ''}${reason ? ` (${reason})` : ''}`;
+  return `${decision}${cause}${dials ? ` dialling ${dials.join(', ') || 'nothing'}` : ''}`;
+}
+
+async function readJson(
+  file: string,
+): Promise<{ ok: true; value: unknown } | { ok: false; problem: string }> {
+  try {
+    // A byte order mark stays in the text, where JSON.parse refuses it (RFC 8259 section 8.1).
+    const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(await readFile(file));
+    return { ok: true, value: JSON.parse(text) };
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (error instanceof SyntaxError) return { ok: false, problem: 'it is not JSON' };
+    return { ok: false, problem: code === 'ERR_ENCODING_INVALID_ENCODED_DATA' ? 'it is not UTF-8' : message };
+  }
+}
+
+function fail(problem: string): TestReport {
+  return { status: 2, stdout: '', stderr: `postern: ${problem}\n` };
+}

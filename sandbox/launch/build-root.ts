@@ -1,0 +1,75 @@
+// Builds the plugin's root on a tmpfs and pivots into it. The host's files come in as detached copies of their mounts,
+// taken before anything is mounted over them and made read-only before they are attached.
+import { existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import {
+  attachTree,
+  copyTree,
+  MOUNT_ATTR,
+  MS,
+  makeMountReadOnly,
+  mountNew,
+  pivotToCurrentDirectory,
+  setTreeAttributes,
+} from '../../shared/sys/mount.js';
+import type { OwnedFd } from '../../shared/sys/owned-fd.js';
+import type { LaunchSpec, RootEntry } from './spec.js';
+
+/** Where the new root lies until the pivot. Any directory does: the mount is this namespace's own. */
+const STAGE = '/tmp';
+type Bind = Extract<RootEntry, { kind: 'bind' }>;
+
+/** @param trees what a supervisor that is root has copied; the others are copied here */
+export function buildRoot(spec: LaunchSpec, trees: readonly OwnedFd[]): void {
+  const sources = new Map<RootEntry, OwnedFd>();
+  for (const entry of spec.root) {
+    if (entry.kind !== 'bind') continue;
+    const given = entry.tree === undefined ? undefined : trees[entry.tree];
+    const tree = given ?? copyTree(entry.source);
+    restrict(tree, entry);
+    sources.set(entry, tree);
+  }
+  mountNew('tmpfs', STAGE, MS.NOSUID | MS.NODEV, 'mode=0755,size=16m');
+  for (const entry of spec.root) make(entry, `${STAGE}${entry.path}`, sources.get(entry));
+  mkdirSync(`${STAGE}/proc`, { recursive: true });
+  mountNew('proc', `${STAGE}/proc`, MS.NOSUID | MS.NODEV | MS.NOEXEC, '');
+  mkdirSync(`${STAGE}/dev/pts`, { recursive: true });
+  mountNew('devpts', `${STAGE}/dev/pts`, MS.NOSUID | MS.NOEXEC, 'newinstance,ptmxmode=0666,mode=0620');
+  process.chdir(STAGE);
+  pivotToCurrentDirectory();
+  process.chdir('/');
+  // Nothing is added to the tmpfs of the root itself from here on; what is mounted on it keeps its own mode.
+  makeMountReadOnly('/');
+}
+
+function restrict(tree: OwnedFd, entry: Bind): void {
+  const attributes =
+    MOUNT_ATTR.NOSUID |
+    (entry.device === true ? MOUNT_ATTR.NOEXEC : MOUNT_ATTR.NODEV) |
+    (entry.writable ? 0 : MOUNT_ATTR.RDONLY);
+  setTreeAttributes(tree.number, attributes, entry.source);
+}
+
+function make(entry: RootEntry, target: string, tree: OwnedFd | undefined): void {
+  mkdirSync(dirname(target), { recursive: true });
+  switch (entry.kind) {
+    case 'directory':
+      mkdirSync(target, { recursive: true, mode: entry.mode ?? 0o755 });
+      return;
+    case 'symlink':
+      symlinkSync(entry.to, target);
+      return;
+    case 'file':
+      writeFileSync(target, entry.content, { mode: 0o644 });
+      return;
+    case 'scratch':
+      mkdirSync(target, { recursive: true });
+      mountNew('tmpfs', target, MS.NOSUID | MS.NODEV, `mode=${entry.mode.toString(8)},size=${entry.size}`);
+      return;
+    case 'bind':
+      if (entry.directory) mkdirSync(target, { recursive: true });
+      else if (!existsSync(target)) writeFileSync(target, '');
+      if (tree !== undefined) attachTree(tree.number, target);
+      tree?.close();
+  }
+}

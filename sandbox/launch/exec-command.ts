@@ -1,0 +1,69 @@
+// Finds the command inside the new root and becomes it, as execvp(3) does.
+import { accessSync, constants, statSync } from 'node:fs';
+import { constants as os } from 'node:os';
+import { PosternError } from '../../shared/errors.js';
+import { execve } from '../../shared/sys/execve.js';
+import { errnoName } from '../../shared/sys/system-error.js';
+import type { LaunchSpec } from './spec.js';
+
+const NOT_FOUND = 127;
+const NOT_RUNNABLE = 126;
+
+export interface ReadyCommand {
+  /** Becomes the program. Returns never: it throws where execve fails. */
+  readonly run: () => never;
+}
+
+/** @throws PosternError `command_not_found` (exit status 127) or `command_not_runnable` (126) */
+export function execCommand(spec: LaunchSpec): ReadyCommand {
+  const [program = '', ...args] = spec.command;
+  const path = find(program, spec);
+  return {
+    run: (): never => {
+      let errno = -execve(path, [program, ...args], spec.environment);
+      // A script without an interpreter line is the shell's, execvp(3).
+      if (errno === os.errno.ENOEXEC)
+        errno = -execve('/bin/sh', ['/bin/sh', path, ...args], spec.environment);
+      if (errno === os.errno.ENOENT) throw notFound(`Cannot run "${path}": its interpreter is not there`);
+      throw notRunnable(`Cannot run "${path}": ${errnoName(errno)}`);
+    },
+  };
+}
+
+function find(program: string, spec: LaunchSpec): string {
+  if (program.includes('/')) return check(program);
+  const paths = spec.environment.find((entry) => entry.startsWith('PATH='))?.slice('PATH='.length) ?? '';
+  let refused: PosternError | undefined;
+  for (const folder of paths.split(':')) {
+    const candidate = `${folder === '' ? '.' : folder}/${program}`;
+    try {
+      return check(candidate);
+    } catch (error) {
+      if (error instanceof PosternError && error.code === 'command_not_runnable') refused ??= error;
+    }
+  }
+  throw refused ?? notFound(`Command "${program}" not found in PATH "${paths}"`);
+}
+
+function check(path: string): string {
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (found === undefined) throw notFound(`Command "${path}" not found`);
+  if (found.isDirectory()) throw notRunnable(`Cannot run "${path}": it is a directory`);
+  try {
+    accessSync(path, constants.X_OK);
+  } catch {
+    throw notRunnable(`Cannot run "${path}": not executable`);
+  }
+  return path;
+}
+
+function notFound(message: string): PosternError {
+  return new PosternError('command_not_found', message, {
+    mend: 'make it visible to the plugin with --visible PATH, or filesystem.visible',
+    fields: { exitStatus: NOT_FOUND },
+  });
+}
+
+function notRunnable(message: string): PosternError {
+  return new PosternError('command_not_runnable', message, { fields: { exitStatus: NOT_RUNNABLE } });
+}

@@ -1,0 +1,68 @@
+// Calls that the plugin has, but not with these arguments. Each int is compared in its 32 bits alone (see seccomp.ts).
+import type { FilterGroup } from './filter-group.js';
+
+const MSG_FASTOPEN = 0x20000000;
+const NAMESPACES = {
+  CLONE_NEWTIME: 0x00000080,
+  CLONE_NEWNS: 0x00020000,
+  CLONE_NEWCGROUP: 0x02000000,
+  CLONE_NEWUTS: 0x04000000,
+  CLONE_NEWIPC: 0x08000000,
+  CLONE_NEWUSER: 0x10000000,
+  CLONE_NEWPID: 0x20000000,
+  CLONE_NEWNET: 0x40000000,
+};
+const TIOCSTI = 0x5412;
+const TIOCLINUX = 0x541c;
+const SECCOMP_FILTER_FLAG_NEW_LISTENER = 8;
+
+const has = (index: 0 | 1 | 2 | 3, bits: number): { index: 0 | 1 | 2 | 3; mask: number; equals: number } => ({
+  index,
+  mask: bits,
+  equals: bits,
+});
+
+export const argumentDenials: readonly FilterGroup[] = [
+  {
+    name: 'seccomp.fastopen',
+    why: 'sendto(MSG_FASTOPEN) connects a socket to the address that it bears, and Landlock does not look',
+    rules: [
+      { calls: ['sendto'], action: 'EOPNOTSUPP', when: [has(3, MSG_FASTOPEN)] },
+      { calls: ['sendmsg'], action: 'EOPNOTSUPP', when: [has(2, MSG_FASTOPEN)] },
+      { calls: ['sendmmsg'], action: 'EOPNOTSUPP', when: [has(3, MSG_FASTOPEN)] },
+    ],
+  },
+  {
+    name: 'seccomp.namespaces',
+    why: 'a new user namespace brings every capability back inside it',
+    rules: [
+      // clone(2) uses bits 0 to 7 for the exit signal, where unshare(2) has CLONE_NEWTIME.
+      ...Object.entries(NAMESPACES)
+        .filter(([name]) => name !== 'CLONE_NEWTIME')
+        .map(([, bit]) => ({ calls: ['clone'], action: 'EPERM' as const, when: [has(0, bit)] })),
+      ...Object.values(NAMESPACES).map((bit) => ({
+        calls: ['unshare'],
+        action: 'EPERM' as const,
+        when: [has(0, bit)],
+      })),
+    ],
+  },
+  {
+    name: 'seccomp.ioctl_interfaces',
+    why: 'the 0x89xx requests list the interfaces and addresses of the netns that a socket belongs to: the host',
+    rules: [{ calls: ['ioctl'], action: 'EPERM', when: [{ index: 1, mask: 0xff00, equals: 0x8900 }] }],
+  },
+  {
+    name: 'seccomp.ioctl_terminal',
+    why: 'TIOCSTI and TIOCLINUX type into the terminal that the plugin shares with its user',
+    rules: [
+      { calls: ['ioctl'], action: 'EPERM', when: [{ index: 1, equals: TIOCSTI }] },
+      { calls: ['ioctl'], action: 'EPERM', when: [{ index: 1, equals: TIOCLINUX }] },
+    ],
+  },
+  {
+    name: 'seccomp.listener',
+    why: 'a filter of its own may not bring a notification listener of its own',
+    rules: [{ calls: ['seccomp'], action: 'EPERM', when: [has(1, SECCOMP_FILTER_FLAG_NEW_LISTENER)] }],
+  },
+];

@@ -1,0 +1,114 @@
+// Calls that the plugin has with the listed arguments and no others.
+import type { FilterRule } from '../../../shared/sys/seccomp.js';
+import type { FilterGroup } from './filter-group.js';
+
+const AF_UNIX = 1;
+const AF_INET = 2;
+const AF_INET6 = 10;
+const AF_NETLINK = 16;
+/** socket(2)'s type without SOCK_NONBLOCK and SOCK_CLOEXEC. */
+const TYPE_MASK = 0xf;
+const SOCK_STREAM = 1;
+const SOCK_DGRAM = 2;
+const NETLINK_ROUTE = 0;
+const IPPROTO = { IP: 0, ICMP: 1, TCP: 6, UDP: 17, IPV6: 41, ICMPV6: 58 };
+const SOL_SOCKET = 1;
+const SOL_NETLINK = 270;
+
+/** Every (level, name) of setsockopt(2) that a plugin has; socket(7), ip(7), ipv6(7), tcp(7), udp(7), netlink(7). */
+const OPTIONS: readonly (readonly [level: number, names: readonly number[]])[] = [
+  [
+    SOL_SOCKET,
+    [
+      2, // SO_REUSEADDR
+      6, // SO_BROADCAST
+      7, // SO_SNDBUF
+      8, // SO_RCVBUF
+      9, // SO_KEEPALIVE
+      10, // SO_OOBINLINE
+      15, // SO_REUSEPORT
+      16, // SO_PASSCRED
+      18, // SO_RCVLOWAT
+      20, // SO_RCVTIMEO
+      21, // SO_SNDTIMEO
+      29, // SO_TIMESTAMP
+      35, // SO_TIMESTAMPNS
+      42, // SO_PEEK_OFF
+      60, // SO_ZEROCOPY
+      66, // SO_RCVTIMEO_NEW
+      67, // SO_SNDTIMEO_NEW
+    ],
+  ],
+  // IP_TOS, IP_TTL, IP_MTU_DISCOVER, IP_RECVERR, IP_RECVTTL, IP_RECVTOS, IP_BIND_ADDRESS_NO_PORT
+  [IPPROTO.IP, [1, 2, 10, 11, 12, 13, 24]],
+  // IPV6_UNICAST_HOPS, IPV6_MTU_DISCOVER, IPV6_RECVERR, IPV6_V6ONLY, IPV6_RECVHOPLIMIT, IPV6_DONTFRAG, IPV6_RECVTCLASS, IPV6_TCLASS
+  [IPPROTO.IPV6, [16, 23, 25, 26, 51, 62, 66, 67]],
+  // TCP_NODELAY, MAXSEG, CORK, KEEPIDLE, KEEPINTVL, KEEPCNT, SYNCNT, LINGER2, DEFER_ACCEPT, WINDOW_CLAMP, QUICKACK,
+  // CONGESTION, THIN_LINEAR_TIMEOUTS, THIN_DUPACK, USER_TIMEOUT, NOTSENT_LOWAT, INQ
+  [IPPROTO.TCP, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 13, 16, 17, 18, 25, 36]],
+  // UDP_SEGMENT, UDP_GRO
+  [IPPROTO.UDP, [103, 104]],
+  // NETLINK_CAP_ACK, NETLINK_EXT_ACK, NETLINK_GET_STRICT_CHK
+  [SOL_NETLINK, [10, 11, 12]],
+];
+
+const inet = (family: number, type: number, protocols: readonly number[]): FilterRule[] =>
+  protocols.map((protocol) => ({
+    calls: ['socket'],
+    action: 'allow',
+    when: [
+      { index: 0, equals: family },
+      { index: 1, mask: TYPE_MASK, equals: type },
+      { index: 2, equals: protocol },
+    ],
+  }));
+
+export const conditionalCalls: readonly FilterGroup[] = [
+  {
+    name: 'seccomp.families',
+    why: 'another family is another way out: AF_VSOCK reaches the hypervisor from an empty network namespace',
+    rules: [
+      { calls: ['socket'], action: 'allow', when: [{ index: 0, equals: AF_UNIX }] },
+      ...[AF_INET, AF_INET6].flatMap((family) => [
+        ...inet(family, SOCK_STREAM, [IPPROTO.IP, IPPROTO.TCP]),
+        ...inet(family, SOCK_DGRAM, [
+          IPPROTO.IP,
+          IPPROTO.UDP,
+          family === AF_INET ? IPPROTO.ICMP : IPPROTO.ICMPV6,
+        ]),
+      ]),
+      {
+        calls: ['socket'],
+        action: 'allow',
+        when: [
+          { index: 0, equals: AF_NETLINK },
+          { index: 2, equals: NETLINK_ROUTE },
+        ],
+      },
+      { calls: ['socketpair'], action: 'allow', when: [{ index: 0, equals: AF_UNIX }] },
+    ],
+  },
+  {
+    name: 'seccomp.setsockopt',
+    why: 'IPV6_RTHDR, IP_OPTIONS, SO_BINDTODEVICE, TCP_FASTOPEN_CONNECT and others turn a connection elsewhere',
+    rules: OPTIONS.flatMap(([level, names]) =>
+      names.map((name) => ({
+        calls: ['setsockopt'],
+        action: 'allow' as const,
+        when: [
+          { index: 1 as const, equals: level },
+          { index: 2 as const, equals: name },
+        ],
+      })),
+    ),
+  },
+  {
+    name: 'seccomp.personality',
+    why: 'other execution domains bring other behaviour of the same calls',
+    rules: [0x0, 0x8, 0x20000, 0x20008, 0x40000, 0xffffffff].map((domain) => ({
+      calls: ['personality'],
+      action: 'allow' as const,
+      when: [{ index: 0 as const, equals: domain }],
+    })),
+  },
+];

@@ -1,0 +1,38 @@
+// Pid 1 of the sandbox until it becomes a shell that reaps. It ties its life to the supervisor's, and takes the plugin's
+// own filter: on a kernel without Landlock a plugin of the same uid can write its memory, and must gain nothing by that.
+import { constants } from 'node:os';
+import { dropAllCapabilities } from '../../shared/sys/capabilities.js';
+import { execve } from '../../shared/sys/execve.js';
+import { setCloseOnExecFrom } from '../../shared/sys/fcntl.js';
+import { receiveMessage, sendMessage } from '../../shared/sys/message.js';
+import { dieWithParent, resetSignals, setNoNewPrivileges } from '../../shared/sys/process-control.js';
+import { loadFilters } from './filters.js';
+import { INIT_WORDS, LAUNCH_SOCKET_FD } from './spec.js';
+
+/** A shell that waits for its own child collects every orphan too. */
+const REAP = 'while :; do sleep 2147483647; done';
+
+say(INIT_WORDS.hello);
+// The supervisor answers when it has become this process's parent.
+waitFor(INIT_WORDS.adopted);
+dieWithParent(constants.signals.SIGKILL);
+// Had the supervisor died before that call, it could not answer now: the end of the socket ends this process.
+say(INIT_WORDS.tied);
+waitFor(INIT_WORDS.stay);
+dropAllCapabilities();
+setNoNewPrivileges();
+setCloseOnExecFrom(3);
+resetSignals();
+loadFilters(new Set());
+say(INIT_WORDS.ready);
+execve('/bin/sh', ['postern-init', '-c', REAP], ['PATH=/usr/bin:/bin']);
+process.exit(1);
+
+function say(word: string): void {
+  sendMessage(LAUNCH_SOCKET_FD, new TextEncoder().encode(word), [], true);
+}
+
+function waitFor(word: string): void {
+  const message = receiveMessage(LAUNCH_SOCKET_FD, undefined, true);
+  if (typeof message === 'number' || new TextDecoder().decode(message.payload) !== word) process.exit(1);
+}

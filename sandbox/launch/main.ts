@@ -1,0 +1,85 @@
+// The launcher: inside the fresh namespaces, with every capability there and none outside. It does the steps in order and
+// becomes the plugin. Runs single-purpose and blocking; trusts the supervisor, whose spec it gets over the launch socket.
+// Everything is imported before the root changes: afterwards this program's files are out of reach.
+import { PosternError } from '../../shared/errors.js';
+import { dropAllCapabilities } from '../../shared/sys/capabilities.js';
+import { setHostname } from '../../shared/sys/hostname.js';
+import { sendMessage } from '../../shared/sys/message.js';
+import {
+  becomeIds,
+  leadProcessGroup,
+  resetSignals,
+  setDumpable,
+  setNoNewPrivileges,
+  takeForeground,
+} from '../../shared/sys/process-control.js';
+import { RLIMIT, setLimit } from '../../shared/sys/rlimit.js';
+import { arrangeDescriptors } from './arrange-descriptors.js';
+import { buildRoot } from './build-root.js';
+import { enterLandlock } from './enter-landlock.js';
+import { execCommand } from './exec-command.js';
+import { loadFilters } from './filters.js';
+import { isolateNetwork } from './isolate-network.js';
+import { receiveSpec } from './receive-spec.js';
+import { EXEC_WORD, LAUNCH_SOCKET_FD, type LaunchFailure, type LaunchStep } from './spec.js';
+
+let step: LaunchStep = 'spec';
+let socket: number = LAUNCH_SOCKET_FD;
+
+try {
+  launch();
+} catch (error) {
+  report(error);
+  process.exit(125);
+}
+
+function launch(): void {
+  const { spec, passed, trees } = receiveSpec(socket);
+  const without = new Set(spec.unsafeWithout);
+  step = 'ids';
+  if (spec.becomeIds !== undefined) {
+    becomeIds(spec.becomeIds.uid, spec.becomeIds.gid);
+    setDumpable(true);
+  }
+  step = 'hostname';
+  setHostname(spec.hostname);
+  step = 'network';
+  isolateNetwork();
+  step = 'root';
+  buildRoot(spec, trees);
+  process.chdir(spec.cwd);
+  step = 'descriptors';
+  leadProcessGroup(0);
+  socket = arrangeDescriptors(socket, passed, 3 + spec.listeners + 2);
+  if (spec.foreground >= 0) takeForeground(spec.foreground);
+  step = 'limits';
+  const limit = BigInt(spec.descriptorLimit);
+  setLimit(RLIMIT.NOFILE, limit, limit);
+  setLimit(RLIMIT.CORE, 0n, 0n);
+  step = 'capabilities';
+  if (!without.has('capabilities')) dropAllCapabilities();
+  setNoNewPrivileges();
+  step = 'landlock';
+  if (!without.has('landlock')) enterLandlock(spec);
+  step = 'command';
+  const command = execCommand(spec);
+  resetSignals();
+  step = 'seccomp';
+  loadFilters(without);
+  step = 'command';
+  sendMessage(socket, new TextEncoder().encode(EXEC_WORD), [], true);
+  command.run();
+}
+
+function report(error: unknown): void {
+  const known = error instanceof PosternError ? error : undefined;
+  const status = known?.fields['exitStatus'];
+  const failure: LaunchFailure = {
+    step,
+    code: known?.code ?? 'failed',
+    message: error instanceof Error ? error.message : String(error),
+    mend: known?.mend,
+    exitStatus: typeof status === 'number' ? status : 125,
+  };
+  sendMessage(socket, new TextEncoder().encode(JSON.stringify(failure)), [], true);
+}

@@ -1,0 +1,40 @@
+// The launcher's hello and the spec that answers it. The hello's credentials tell the supervisor this process's host pid.
+import { PosternError } from '../../shared/errors.js';
+import { type Message, receiveMessage, sendMessage } from '../../shared/sys/message.js';
+import type { OwnedFd } from '../../shared/sys/owned-fd.js';
+import { succeed } from '../../shared/sys/system-error.js';
+import type { LaunchSpec, SpecHeader } from './spec.js';
+
+export interface ReceivedSpec {
+  readonly spec: LaunchSpec;
+  readonly passed: readonly OwnedFd[];
+  readonly trees: readonly OwnedFd[];
+}
+
+/** Says hello and waits for the spec. Ends the process without a word where the supervisor is gone. */
+export function receiveSpec(socket: number): ReceivedSpec {
+  succeed(sendMessage(socket, new TextEncoder().encode('hello'), [], true), 'sendmsg');
+  const first = receive(socket);
+  const header = JSON.parse(new TextDecoder().decode(first.payload)) as SpecHeader;
+  const chunks: Uint8Array[] = [];
+  for (let bytes = 0; bytes < header.bytes; ) {
+    const { payload } = receive(socket);
+    chunks.push(payload);
+    bytes += payload.length;
+  }
+  const spec = JSON.parse(Buffer.concat(chunks).toString('utf8')) as LaunchSpec;
+  return {
+    spec,
+    passed: first.descriptors.slice(0, header.passed),
+    trees: first.descriptors.slice(header.passed),
+  };
+}
+
+function receive(socket: number): Message {
+  const message = receiveMessage(socket, undefined, true);
+  if (typeof message === 'number') succeed(message, 'recvmsg');
+  else if (message.payload.length === 0) process.exit(125);
+  else if (message.truncated) throw new PosternError('spec', 'The launch spec arrived truncated');
+  else return message;
+  throw new PosternError('spec', 'No launch spec');
+}

@@ -1,0 +1,96 @@
+// What the supervisor tells a launcher, and the launcher the supervisor, over the launch socket. Both ends are postern's.
+
+/** One thing in the plugin's root, made in the order of the list. Paths are absolute, inside the new root. */
+export type RootEntry =
+  | { readonly kind: 'directory'; readonly path: string; readonly mode?: number }
+  | { readonly kind: 'symlink'; readonly path: string; readonly to: string }
+  | { readonly kind: 'file'; readonly path: string; readonly content: string }
+  /** An empty file system of its own, writable, at most `size` (tmpfs(5) syntax). */
+  | { readonly kind: 'scratch'; readonly path: string; readonly size: string; readonly mode: number }
+  /** The host's `source`, which may be a directory or not, with all that is mounted below it. */
+  | {
+      readonly kind: 'bind';
+      readonly path: string;
+      readonly source: string;
+      readonly directory: boolean;
+      readonly writable: boolean;
+      readonly device?: boolean;
+      /** Index into the spec's tree descriptors, where the supervisor (root) has copied the tree. */
+      readonly tree?: number;
+    };
+
+export interface LaunchSpec {
+  /** Ids of the new user namespace to take on; absent where the launcher has its ids already (started by a user). */
+  readonly becomeIds?: { readonly uid: number; readonly gid: number };
+  readonly hostname: string;
+  readonly root: readonly RootEntry[];
+  /** Landlock: directories and files that may be written. */
+  readonly writableDirectories: readonly string[];
+  readonly writableFiles: readonly string[];
+  /** Which of the standard streams are terminals: Landlock lets them be opened again by /proc/self/fd. */
+  readonly terminals: readonly number[];
+  /** The standard stream whose terminal gets the plugin's process group as its foreground; -1 for none. */
+  readonly foreground: number;
+  readonly cwd: string;
+  /** Program and arguments; the program is searched in the environment's PATH, execvp(3). */
+  readonly command: readonly string[];
+  /** KEY=VALUE */
+  readonly environment: readonly string[];
+  /** RLIMIT_NOFILE, soft and hard. */
+  readonly descriptorLimit: number;
+  /** How many listeners come between the standard streams and the channel. */
+  readonly listeners: number;
+  /** Names of protections to leave out: for tests that prove that each of them is needed, and for nothing else. */
+  readonly unsafeWithout: readonly string[];
+}
+
+/** The spec's first packet: how many bytes of JSON follow in packets of their own. It bears the descriptors. */
+export interface SpecHeader {
+  readonly bytes: number;
+  /** Standard streams, listeners and channel; the rest of the descriptors are trees. */
+  readonly passed: number;
+}
+
+/** Steps of a launch, as an error names them. */
+export type LaunchStep =
+  | 'namespaces'
+  | 'spec'
+  | 'ids'
+  | 'hostname'
+  | 'network'
+  | 'root'
+  | 'descriptors'
+  | 'limits'
+  | 'capabilities'
+  | 'landlock'
+  | 'seccomp'
+  | 'command';
+
+/**
+ * Launcher to supervisor: this word right before execve. Success is the word and then the end, since execve closes the
+ * launcher's end of the socket; a failure is a {@link LaunchFailure} as JSON, before or after the word.
+ */
+export const EXEC_WORD = 'exec';
+
+/** What went wrong, at which step. */
+export interface LaunchFailure {
+  readonly step: LaunchStep;
+  readonly code: string;
+  readonly message: string;
+  readonly mend?: string | undefined;
+  /** 126 or 127 where the command is at fault, else 125. */
+  readonly exitStatus: number;
+}
+
+export const SPEC_CHUNK_BYTES = 65_536;
+/** The launcher's end of the launch socket. The channel's place begins here, so that no descriptor of Node's lies in it. */
+export const LAUNCH_SOCKET_FD = 3;
+
+/** Between supervisor and init, in this order; see init.ts. */
+export const INIT_WORDS = {
+  hello: 'hello',
+  adopted: 'adopted',
+  tied: 'tied',
+  stay: 'stay',
+  ready: 'ready',
+} as const;

@@ -1,0 +1,172 @@
+// One end of a channel, PROTOCOL.md: asks, tells replies apart by id, and owns each descriptor until its inquiry does.
+// Runs in the plugin, on the main thread. The broker is trusted to decide, but whatever is not the protocol ends the channel.
+import { constants } from 'node:os';
+import { MAX_REPLY_BYTES } from '../../shared/limits.js';
+import { decodeReply } from '../../shared/protocol/decode-reply.js';
+import { encodeRequest } from '../../shared/protocol/encode-request.js';
+import { type HelloReply, PROTOCOL_VERSION } from '../../shared/protocol/messages.js';
+import { type Message, receiveMessage } from '../../shared/sys/message.js';
+import type { OwnedFd } from '../../shared/sys/owned-fd.js';
+import { errnoName } from '../../shared/sys/system-error.js';
+import { READABLE, Watch } from '../../shared/sys/uv-poll.js';
+import type { Inquiry } from './inquiry.js';
+import { Outbox } from './outbox.js';
+import { PluginError } from './plugin-error.js';
+
+const EAGAIN = constants.errno.EAGAIN;
+const IDS = 0x1_0000_0000;
+/** Replies taken before the event loop turns to the program's own work. */
+const REPLIES_PER_TURN = 64;
+/** Keys in the outbox beside ids: the hello's, and from -2 down the cancels'. */
+const HELLO_KEY = -1;
+const FIRST_CANCEL_KEY = -2;
+
+export interface ChannelEnds {
+  /** The writing end of the packet-mode pipe. */
+  readonly request: OwnedFd;
+  /** The SOCK_SEQPACKET socket. */
+  readonly reply: OwnedFd;
+}
+
+/** Begins with a hello and asks on at once: the pipe keeps the order. */
+export class Channel {
+  readonly #reply: OwnedFd;
+  readonly #outbox: Outbox;
+  readonly #watch: Watch;
+  readonly #inquiries = new Map<number, Inquiry>();
+  #nextId = 0;
+  #greeted = false;
+  #end: string | undefined;
+
+  /** @param ends owned by the channel from here on */
+  constructor({ request, reply }: ChannelEnds) {
+    this.#reply = reply;
+    this.#outbox = new Outbox(request, (cause) => this.#close(cause));
+    this.#watch = new Watch(reply.number, () => this.#receive());
+    this.#watch.want(READABLE);
+    this.#watch.keepAlive(false);
+    this.#outbox.put(HELLO_KEY, encodeRequest({ op: 'hello', version: PROTOCOL_VERSION }));
+  }
+
+  /**
+   * Asks. While inquiries wait for their answers the process stays alive.
+   *
+   * @throws PluginError EPIPE where the channel has ended, EAGAIN where too many requests wait for room in the pipe
+   */
+  ask(inquiry: Inquiry): void {
+    if (this.#end !== undefined) throw endError(this.#end);
+    if (this.#outbox.full) {
+      const message = 'Too many requests wait for the broker to read them';
+      throw new PluginError('EAGAIN', message, { reason: 'concurrency_limited' });
+    }
+    if (this.#inquiries.size === 0) this.#watch.keepAlive(true);
+    this.#send(inquiry);
+  }
+
+  /** Forgets an inquiry, and cancels it in the broker where it is written. A socket that still comes is closed. */
+  abandon(inquiry: Inquiry): void {
+    const { id } = inquiry;
+    if (this.#inquiries.get(id) !== inquiry) return;
+    this.#forget(id);
+    if (!this.#outbox.withdraw(id)) {
+      this.#outbox.put(FIRST_CANCEL_KEY - id, encodeRequest({ op: 'cancel', id }));
+    }
+  }
+
+  #send(inquiry: Inquiry): void {
+    while (this.#inquiries.has(this.#nextId)) this.#nextId = (this.#nextId + 1) % IDS;
+    const id = this.#nextId;
+    this.#nextId = (id + 1) % IDS;
+    inquiry.id = id;
+    this.#inquiries.set(id, inquiry);
+    this.#outbox.put(id, encodeRequest(inquiry.request()));
+  }
+
+  #forget(id: number): void {
+    this.#inquiries.delete(id);
+    if (this.#inquiries.size === 0) this.#watch.keepAlive(false);
+  }
+
+  /** Takes one reply for a lone inquiry, and tries for more while others wait: a try in vain costs a system call. */
+  #receive(): void {
+    let left = REPLIES_PER_TURN;
+    do {
+      const message = receiveMessage(this.#reply.number, MAX_REPLY_BYTES);
+      if (typeof message !== 'number') this.#handle(message);
+      else if (message === -EAGAIN) return;
+      else this.#close(`receiving a reply failed with ${errnoName(-message)}`);
+      left -= 1;
+    } while (this.#inquiries.size > 0 && left > 0);
+  }
+
+  #handle(message: Message): void {
+    let problem: string | undefined;
+    try {
+      problem = this.#dispatch(message);
+    } catch (error) {
+      problem = `handling a reply failed: ${error}`;
+    }
+    if (problem === undefined) return;
+    for (const descriptor of message.descriptors) descriptor.close();
+    this.#close(problem);
+  }
+
+  /** @returns why the channel ends; the message's descriptors are then whoever's they were */
+  #dispatch({ payload, descriptors, truncated }: Message): string | undefined {
+    if (payload.length === 0 && descriptors.length === 0) return 'the broker closed it';
+    if (descriptors.length > 1) return 'a reply came with more than one descriptor';
+    if (truncated && (descriptors.length > 0 || payload.length === MAX_REPLY_BYTES)) return 'a reply was cut';
+    const reply = decodeReply(payload);
+    if (reply === undefined) return 'a reply was malformed';
+    const [descriptor] = descriptors;
+    if ('op' in reply)
+      return descriptor === undefined ? this.#greet(reply) : 'a hello came with a descriptor';
+    const inquiry = this.#greeted ? this.#inquiries.get(reply.id) : undefined;
+    if (inquiry === undefined) {
+      // Abandoned, or asked before another broker took over, or by another program before this one.
+      descriptor?.close();
+      return undefined;
+    }
+    if (truncated) {
+      // recvmsg(2): with no number left below RLIMIT_NOFILE the kernel drops the descriptor and sets MSG_CTRUNC.
+      this.#forget(reply.id);
+      inquiry.fail(new PluginError('EMFILE', 'This process has no descriptor left for the socket'));
+      return undefined;
+    }
+    const verdict = inquiry.take(reply, descriptor);
+    if (verdict === 'foreign') return 'a reply did not fit its request';
+    if (verdict === 'over') this.#forget(reply.id);
+    return undefined;
+  }
+
+  #greet({ version, resumed }: HelloReply): string | undefined {
+    if (version !== PROTOCOL_VERSION) return `the broker speaks version ${version} of the protocol`;
+    this.#greeted = true;
+    if (resumed !== true) return undefined;
+    // What still waits here has not been asked yet; the rest is void, and asked again.
+    for (const inquiry of [...this.#inquiries.values()]) {
+      if (this.#end !== undefined) break;
+      if (this.#outbox.has(inquiry.id)) continue;
+      this.#inquiries.delete(inquiry.id);
+      this.#send(inquiry);
+    }
+    return undefined;
+  }
+
+  #close(cause: string): void {
+    if (this.#end !== undefined) return;
+    this.#end = cause;
+    this.#watch.close();
+    this.#reply.close();
+    this.#outbox.close();
+    const inquiries = [...this.#inquiries.values()];
+    this.#inquiries.clear();
+    for (const inquiry of inquiries) inquiry.fail(endError(cause));
+  }
+}
+
+function endError(cause: string): PluginError {
+  return new PluginError('EPIPE', `The channel to postern's broker has ended: ${cause}`, {
+    mend: 'Start the program anew: a channel that has ended does not come back',
+  });
+}

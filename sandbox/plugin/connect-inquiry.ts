@@ -1,0 +1,87 @@
+// A connect that waits for its socket, with its abort and its time limit. Runs in the plugin.
+import { MAX_CONNECT_TIMEOUT_MS, TIMEOUT_GRACE_MS } from '../../shared/limits.js';
+import { quote } from '../../shared/policy/quote.js';
+import type { ConnectRequest } from '../../shared/protocol/messages.js';
+import type { OwnedFd } from '../../shared/sys/owned-fd.js';
+import { AbortError } from './abort-error.js';
+import type { Channel } from './channel.js';
+import type { ConnectOptions } from './connect-options.js';
+import type { Answer, Inquiry, Verdict } from './inquiry.js';
+import { PluginError } from './plugin-error.js';
+
+/** Settles once: with the descriptor, the broker's failure, the signal's abort or the end of its time. */
+export class ConnectInquiry implements Inquiry {
+  id = -1;
+  readonly #channel: Channel;
+  readonly #options: ConnectOptions;
+  readonly #resolve: (descriptor: OwnedFd) => void;
+  readonly #reject: (error: Error) => void;
+  readonly #deadline: number = 0;
+  readonly #timer: NodeJS.Timeout | undefined;
+  readonly #onAbort: (() => void) | undefined;
+
+  /** @throws as Channel.ask */
+  constructor(
+    channel: Channel,
+    options: ConnectOptions,
+    resolve: (descriptor: OwnedFd) => void,
+    reject: (error: Error) => void,
+  ) {
+    this.#channel = channel;
+    this.#options = options;
+    this.#resolve = resolve;
+    this.#reject = reject;
+    const { signal, timeout } = options;
+    if (timeout !== undefined) this.#deadline = performance.now() + timeout;
+    channel.ask(this);
+    if (signal !== undefined) {
+      this.#onAbort = () => this.#giveUp(new AbortError(signal));
+      signal.addEventListener('abort', this.#onAbort, { once: true });
+    }
+    if (timeout !== undefined) {
+      this.#timer = setTimeout(() => this.#giveUp(this.#timeoutError()), timeout + TIMEOUT_GRACE_MS);
+    }
+  }
+
+  request(): ConnectRequest {
+    const { id } = this;
+    const { host, port, timeout } = this.#options;
+    if (timeout === undefined) return { op: 'connect', id, host, port };
+    const left = Math.ceil(this.#deadline - performance.now());
+    return { op: 'connect', id, host, port, timeout_ms: Math.min(Math.max(left, 1), MAX_CONNECT_TIMEOUT_MS) };
+  }
+
+  take(reply: Answer, descriptor: OwnedFd | undefined): Verdict {
+    if (!reply.ok) {
+      if (descriptor !== undefined) return 'foreign';
+      this.fail(PluginError.from(reply));
+      return 'over';
+    }
+    if (descriptor === undefined || 'part' in reply || 'decision' in reply) return 'foreign';
+    this.#settle();
+    this.#resolve(descriptor);
+    return 'over';
+  }
+
+  fail(error: Error): void {
+    this.#settle();
+    this.#reject(error);
+  }
+
+  #giveUp(error: Error): void {
+    this.#channel.abandon(this);
+    this.fail(error);
+  }
+
+  #settle(): void {
+    if (this.#timer !== undefined) clearTimeout(this.#timer);
+    if (this.#onAbort !== undefined) this.#options.signal?.removeEventListener('abort', this.#onAbort);
+  }
+
+  #timeoutError(): PluginError {
+    const { host, port, timeout } = this.#options;
+    const where = quote(host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`);
+    const message = `Cannot connect to ${where}: no answer within ${timeout} ms`;
+    return new PluginError('ETIMEDOUT', message, { reason: 'timeout' });
+  }
+}

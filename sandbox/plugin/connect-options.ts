@@ -1,0 +1,47 @@
+// What connect() takes, and the check of it. Runs in the plugin.
+import { MAX_CONNECT_TIMEOUT_MS } from '../../shared/limits.js';
+import { argumentError, checkDestination, type Destination } from './check-destination.js';
+
+export interface ConnectOptions extends Destination {
+  /** Ends the attempt when aborted. A socket that is there already is not touched. */
+  readonly signal?: AbortSignal | undefined;
+  /** Milliseconds from 1 to 120,000 for name resolution and connecting together; the broker's 30,000 where absent. */
+  readonly timeout?: number | undefined;
+  /** As in net.Socket: true keeps the writing side open after the peer's end. False where absent. */
+  readonly allowHalfOpen?: boolean | undefined;
+}
+
+/** @throws as checkDestination, and RangeError ERR_OUT_OF_RANGE for the timeout */
+export function checkOptions(options: ConnectOptions): void {
+  checkDestination(options);
+  const { signal, timeout, allowHalfOpen } = options;
+  if (signal !== undefined && !isSignal(signal)) {
+    throw argumentError(TypeError, 'ERR_INVALID_ARG_TYPE', '"signal" must be an AbortSignal');
+  }
+  if (allowHalfOpen !== undefined && typeof allowHalfOpen !== 'boolean') {
+    throw argumentError(TypeError, 'ERR_INVALID_ARG_TYPE', '"allowHalfOpen" must be a boolean');
+  }
+  if (timeout === undefined) return;
+  if (typeof timeout !== 'number') {
+    throw argumentError(
+      TypeError,
+      'ERR_INVALID_ARG_TYPE',
+      `"timeout" must be a number. Received ${typeof timeout}`,
+    );
+  }
+  if (!Number.isInteger(timeout) || timeout < 1 || timeout > MAX_CONNECT_TIMEOUT_MS) {
+    const range = `an integer from 1 to ${MAX_CONNECT_TIMEOUT_MS}, in milliseconds`;
+    throw argumentError(RangeError, 'ERR_OUT_OF_RANGE', `"timeout" must be ${range}. Received ${timeout}`);
+  }
+}
+
+/** By its shape, as Node's own checks are: a signal may be of another realm. */
+function isSignal(value: unknown): boolean {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    'aborted' in value &&
+    'addEventListener' in value &&
+    typeof value.addEventListener === 'function'
+  );
+}

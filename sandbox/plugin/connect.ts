@@ -1,0 +1,45 @@
+// connect() of postern/plugin. Runs in the plugin, on the main thread.
+import type { Socket } from 'node:net';
+import type { ConnectOptions } from './connect-options.js';
+import { connectOver } from './connect-over.js';
+import { processChannel } from './process-channel.js';
+
+/**
+ * Asks postern for a connection and answers the connected socket, which is like any other `net.Socket`: it goes to
+ * `tls.connect({ socket })` or `http.request({ createConnection })`. It is connected when it comes, so it emits no
+ * `connect` event; `noDelay` and `keepAlive` are set with its methods.
+ *
+ * @example
+ * import { connect } from 'postern/plugin';
+ *
+ * try {
+ *   const socket = await connect({ host: 'example.com', port: 80, timeout: 5000 });
+ *   socket.end('HEAD / HTTP/1.0\r\nHost: example.com\r\n\r\n');
+ *   socket.pipe(process.stdout);
+ * } catch (error) {
+ *   console.error(error.code, error.reason, error.suggestion); // EACCES no_rule example.com:80
+ * }
+ *
+ * @example
+ * import http from 'node:http';
+ * import { connect } from 'postern/plugin';
+ *
+ * const createConnection = ({ host, port }, done) => {
+ *   connect({ host, port: Number(port) }).then((socket) => done(null, socket), done);
+ * };
+ * http.get({ host: 'example.com', createConnection }, (response) => response.pipe(process.stdout));
+ *
+ * @param options `host` (a name, or an address as text) and `port`; `signal`, `timeout` (ms), `allowHalfOpen`
+ * @returns the connected socket; whoever gets it ends or destroys it
+ * @throws PosternError `EACCES` with `reason` and `suggestion` where the policy refuses; `ECONNREFUSED`, `EHOSTUNREACH`,
+ *   `ENETUNREACH`, `ECONNRESET` and others as the kernel gave them; `ETIMEDOUT` past the time; `ENOTFOUND`, `EAI_AGAIN`
+ *   where the name has no address; `EAGAIN` where a limit holds; `EMFILE` where the process has no descriptor left;
+ *   `EPIPE` where the channel has ended; `ENOCHANNEL` where the program does not run under postern, or on another
+ *   thread than the main one
+ * @throws AbortError `ABORT_ERR`, with the signal's reason as `cause`
+ * @throws TypeError `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`; RangeError `ERR_SOCKET_BAD_PORT`, `ERR_OUT_OF_RANGE`
+ * @see PROTOCOL.md; connect(2) and tcp(7) for the errors
+ */
+export function connect(options: ConnectOptions): Promise<Socket> {
+  return connectOver(processChannel, options);
+}

@@ -1,0 +1,58 @@
+// Finds the channel that this process was started with. Runs in the plugin.
+import { fstatSync } from 'node:fs';
+import { OwnedFd } from '../../shared/sys/owned-fd.js';
+import { AF_UNIX } from '../../shared/sys/sockaddr.js';
+import { socketKind } from '../../shared/sys/socket.js';
+import type { ChannelEnds } from './channel.js';
+import { PluginError } from './plugin-error.js';
+
+const SOCK_SEQPACKET = 5;
+const NUMBER = /^\d{1,9}$/;
+
+/**
+ * Reads POSTERN_REQUEST_FD and POSTERN_REPLY_FD and looks whether they name what PROTOCOL.md says.
+ *
+ * @param environment where the variables are
+ * @returns the two descriptors, with their owner
+ * @throws PluginError ENOCHANNEL where a variable is absent, or names something else
+ */
+export function findChannel(environment: NodeJS.ProcessEnv): ChannelEnds {
+  const request = readNumber(environment, 'POSTERN_REQUEST_FD');
+  const reply = readNumber(environment, 'POSTERN_REPLY_FD');
+  if (!isPipe(request)) throw strangeDescriptor('POSTERN_REQUEST_FD', request, 'a pipe');
+  const kind = socketKind(reply);
+  if (kind?.family !== AF_UNIX || kind.type !== SOCK_SEQPACKET) {
+    throw strangeDescriptor('POSTERN_REPLY_FD', reply, 'a packet socket');
+  }
+  return { request: new OwnedFd(request), reply: new OwnedFd(reply) };
+}
+
+function readNumber(environment: NodeJS.ProcessEnv, name: string): number {
+  const value = environment[name];
+  if (value === undefined) {
+    throw new PluginError('ENOCHANNEL', `This program does not run under postern: ${name} is not set`, {
+      mend: 'Start it with "postern run"',
+    });
+  }
+  if (!NUMBER.test(value)) {
+    throw new PluginError('ENOCHANNEL', `${name} is no descriptor number: ${JSON.stringify(value)}`, {
+      mend: 'Leave the variable as postern sets it',
+    });
+  }
+  return Number(value);
+}
+
+function isPipe(fd: number): boolean {
+  try {
+    return fstatSync(fd).isFIFO();
+  } catch {
+    return false;
+  }
+}
+
+/** The common cause: a child process finds the variables, but Node hands it no descriptor that it was not told to. */
+function strangeDescriptor(name: string, fd: number, expected: string): PluginError {
+  return new PluginError('ENOCHANNEL', `${name} names descriptor ${fd}, which is not ${expected}`, {
+    mend: 'A child process gets a channel of its own: openChannel() in its parent, and the two descriptors in its stdio',
+  });
+}

@@ -1,0 +1,41 @@
+// What the library's promises reject with. Runs in the plugin.
+import { constants } from 'node:os';
+import { PosternError } from '../../shared/errors.js';
+import type { FailureReply, ReplyReason } from '../../shared/protocol/messages.js';
+
+const ERRNO = constants.errno as Readonly<Record<string, number | undefined>>;
+/** What libuv calls UV_EAI_NONAME and UV_EAI_AGAIN; Node's own dns errors bear these numbers. */
+const RESOLVER_ERRNO: Readonly<Record<string, number | undefined>> = { ENOTFOUND: -3008, EAI_AGAIN: -3001 };
+
+/**
+ * A connection that the broker refused or could not make, or a channel that is not there.
+ *
+ * `code` is what to tell errors by: `EACCES` for a refusal by the policy; the system's name for a failed attempt
+ * (`ECONNREFUSED`, `ETIMEDOUT`, `ENOTFOUND`, …); `EAGAIN` where a limit holds; `EMFILE` where this process has no
+ * descriptor left for the socket; `EPIPE` where the channel has ended; `ENOCHANNEL` where there is none.
+ */
+export class PluginError extends PosternError {
+  /** As in Node's own errors the negative number of `code`, for `util.getSystemErrorName`; undefined for ENOCHANNEL. */
+  readonly errno: number | undefined;
+  /** The policy's word, or how the attempt ended; undefined where the channel itself failed. */
+  readonly reason: ReplyReason | undefined;
+  /** The rule that would allow the request, where there is one. */
+  readonly suggestion: string | undefined;
+
+  constructor(
+    code: string,
+    message: string,
+    options: { reason?: ReplyReason; suggestion?: string | undefined; mend?: string; cause?: unknown } = {},
+  ) {
+    super(code, message, { mend: options.mend, cause: options.cause });
+    const errno = ERRNO[code];
+    this.errno = errno === undefined ? RESOLVER_ERRNO[code] : -errno;
+    this.reason = options.reason;
+    this.suggestion = options.suggestion;
+  }
+
+  /** The error that a broker's reply stands for. */
+  static from({ errno, message, reason, suggestion }: FailureReply): PluginError {
+    return new PluginError(errno, message, { reason, suggestion });
+  }
+}

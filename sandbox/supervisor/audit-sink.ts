@@ -1,0 +1,52 @@
+// Writes audit events, one JSON line each, to stderr, stdout or a file. A destination that does not take them loses
+// events, counted, and never holds up the supervisor: its own streams would be written synchronously.
+import { createWriteStream, openSync, type WriteStream } from 'node:fs';
+import { PosternError } from '../../shared/errors.js';
+import { AUDIT_BACKLOG_BYTES } from '../../shared/limits.js';
+import type { AuditLine } from '../../shared/protocol/link.js';
+import { duplicate } from '../../shared/sys/fcntl.js';
+
+export class AuditSink {
+  readonly #stream: WriteStream;
+  readonly #onDropped: () => void;
+  #broken = false;
+
+  /**
+   * @param destination `stderr`, `stdout` or a path, to which lines are appended
+   * @throws PosternError `audit_destination` where the path cannot be opened
+   */
+  constructor(destination: string, onDropped: () => void) {
+    this.#onDropped = onDropped;
+    this.#stream = createWriteStream('', { fd: open(destination) });
+    this.#stream.on('error', () => {
+      this.#broken = true;
+    });
+  }
+
+  write(line: AuditLine): void {
+    if (this.#broken || this.#stream.writableLength > AUDIT_BACKLOG_BYTES) this.#onDropped();
+    else this.#stream.write(`${JSON.stringify(line)}\n`);
+  }
+
+  /** Resolves when all is written, or cannot be. */
+  close(): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.#broken) resolve();
+      this.#stream.once('close', resolve);
+      this.#stream.end();
+    });
+  }
+}
+
+function open(destination: string): number {
+  if (destination === 'stderr') return duplicate(2).release();
+  if (destination === 'stdout') return duplicate(1).release();
+  try {
+    return openSync(destination, 'a', 0o640);
+  } catch (cause) {
+    throw new PosternError('audit_destination', `Cannot append to the audit file "${destination}"`, {
+      mend: 'name a file in a folder that is there and that you may write',
+      cause,
+    });
+  }
+}

@@ -1,0 +1,99 @@
+// The supervisor's end of the line stream to the broker: one JSON object a line, both ways.
+import type { ChildProcess } from 'node:child_process';
+import { EventEmitter } from 'node:events';
+import { Socket } from 'node:net';
+import { PosternError } from '../../shared/errors.js';
+import { MAX_LINK_LINE_BYTES } from '../../shared/limits.js';
+import { BROKER_LINE_FD, type BrokerLine, type SupervisorLine } from '../../shared/protocol/link.js';
+
+/** The stream that spawn made at the broker's descriptor for lines. */
+export function lineStream(child: ChildProcess): Socket {
+  const streams: readonly unknown[] = child.stdio;
+  const stream = streams[BROKER_LINE_FD];
+  if (stream instanceof Socket) return stream;
+  throw new PosternError('broker_failed', 'The broker did not start');
+}
+
+/** Emits `line` for each line; a line that is no object with a type is ignored: the broker's words are not trusted. */
+export class BrokerLines extends EventEmitter<{ line: [BrokerLine] }> {
+  readonly #stream: Socket;
+  #parts: string[] = [];
+  #length = 0;
+  #id = 0;
+
+  constructor(stream: Socket) {
+    super();
+    this.setMaxListeners(0);
+    this.#stream = stream;
+    stream.setEncoding('utf8');
+    stream.on('data', (text: string) => this.#onText(text));
+    stream.on('error', () => stream.destroy());
+  }
+
+  send(line: SupervisorLine): void {
+    if (this.#stream.writable) this.#stream.write(`${JSON.stringify(line)}\n`);
+  }
+
+  nextId(): number {
+    this.#id += 1;
+    return this.#id;
+  }
+
+  /** Waits for the first line that `pick` makes something of. @throws PosternError `broker_failed` past the time */
+  expect<T>(pick: (line: BrokerLine) => T | undefined, milliseconds: number): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const settle = (finish: () => void): void => {
+        clearTimeout(timer);
+        this.off('line', onLine);
+        finish();
+      };
+      const onLine = (line: BrokerLine): void => {
+        try {
+          const found = pick(line);
+          if (found !== undefined) settle(() => resolve(found));
+        } catch (error) {
+          settle(() => reject(error));
+        }
+      };
+      const late = new PosternError(
+        'broker_failed',
+        `The broker gave no answer within ${milliseconds / 1000} s`,
+      );
+      const timer = setTimeout(() => settle(() => reject(late)), milliseconds);
+      this.on('line', onLine);
+    });
+  }
+
+  end(): void {
+    this.#stream.end();
+  }
+
+  close(): void {
+    this.#stream.destroy();
+  }
+
+  #onText(text: string): void {
+    let from = 0;
+    for (let at = text.indexOf('\n'); at >= 0; at = text.indexOf('\n', from)) {
+      this.#parts.push(text.slice(from, at));
+      this.#onLine(this.#parts.join(''));
+      this.#parts = [];
+      this.#length = 0;
+      from = at + 1;
+    }
+    if (from === text.length) return;
+    this.#length += text.length - from;
+    if (this.#length > MAX_LINK_LINE_BYTES) this.#stream.destroy();
+    else this.#parts.push(text.slice(from));
+  }
+
+  #onLine(text: string): void {
+    try {
+      const value: unknown = JSON.parse(text);
+      if (typeof value === 'object' && value !== null && 'type' in value)
+        this.emit('line', value as BrokerLine);
+    } catch {
+      // Not JSON: nothing that postern's broker writes.
+    }
+  }
+}

@@ -1,0 +1,259 @@
+// The broker as the supervisor holds it: started, fed with rules and channels, and started again when it dies. Plugins
+// and established connections outlive a broker: the supervisor keeps a duplicate of every channel's ends.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { EventEmitter } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { PosternError } from '../../shared/errors.js';
+import { BROKER_START_TIMEOUT_MS } from '../../shared/limits.js';
+import type {
+  AuditLine,
+  BrokerLine,
+  ChannelPacket,
+  ListenerAddress,
+  SupervisorLine,
+} from '../../shared/protocol/link.js';
+import { sendMessage } from '../../shared/sys/message.js';
+import type { OwnedFd } from '../../shared/sys/owned-fd.js';
+import { packetSocketPair, shutDown } from '../../shared/sys/socket.js';
+import { BrokerLines, lineStream } from './broker-lines.js';
+import { type Channel, makeChannel } from './make-channel.js';
+
+const MAIN = fileURLToPath(new URL('../../broker/main.js', import.meta.url));
+/** A broker that dies at once is started again after a pause that doubles, from the first to the last of these. */
+const RESTART_PAUSE_MS = { first: 20, last: 5_000 };
+const STEADY_AFTER_MS = 10_000;
+const METRICS_TIMEOUT_MS = 5_000;
+
+export interface BrokerOptions {
+  readonly becomeIds?: { readonly uid: number; readonly gid: number } | undefined;
+  readonly dnsServers?: readonly string[] | undefined;
+  readonly listeners: readonly ListenerAddress[];
+}
+
+type PluginLine = Extract<SupervisorLine, { type: 'plugin' }>;
+interface Session {
+  readonly plugin: string;
+  readonly request: OwnedFd;
+  readonly reply: OwnedFd;
+}
+interface Link {
+  readonly child: ChildProcess;
+  readonly lines: BrokerLines;
+  readonly descriptors: OwnedFd;
+}
+
+interface BrokerEvents {
+  audit: [AuditLine];
+  restarted: [];
+  down: [];
+  failed: [Error];
+}
+
+/** Events: `audit`; `down` and `restarted` around a broker's death; `failed` where no new one starts. */
+export class BrokerProcess extends EventEmitter<BrokerEvents> {
+  readonly #options: BrokerOptions;
+  readonly #plugins = new Map<string, PluginLine>();
+  readonly #sessions = new Map<number, Session>();
+  #link: Link | undefined;
+  #nextSession = 1;
+  #stopping = false;
+  #pause: number = RESTART_PAUSE_MS.first;
+
+  constructor(options: BrokerOptions) {
+    super();
+    this.#options = options;
+  }
+
+  /** The running broker's pid. */
+  get pid(): number | undefined {
+    return this.#link?.child.pid;
+  }
+
+  /** @throws PosternError `broker_failed` where it does not come up */
+  async start(): Promise<void> {
+    const [ours, theirs] = packetSocketPair();
+    const child = spawn(process.execPath, [MAIN], {
+      cwd: '/',
+      env: {},
+      // A group of its own: what the terminal sends to the foreground is not for the broker.
+      detached: true,
+      stdio: ['ignore', 'ignore', 'inherit', 'pipe', theirs.number],
+    });
+    theirs.close();
+    const startedAt = Date.now();
+    let up = false;
+    const lines = new BrokerLines(lineStream(child));
+    lines.on('line', (line) => this.#onLine(line));
+    const gone = new Promise<never>((_, reject) => {
+      child.once('error', (error) => reject(brokerFailed(error.message)));
+      child.once('exit', (status, signal) => {
+        reject(brokerFailed(`it ended with ${signal ?? `status ${status}`}`));
+        ours.close();
+        lines.close();
+        if (this.#link?.child === child) this.#link = undefined;
+        if (up) this.#onDeath(Date.now() - startedAt);
+      });
+    });
+    gone.catch(() => {});
+    lines.send({ type: 'start', ...this.#options });
+    try {
+      await Promise.race([gone, lines.expect((line) => readyOf(line), BROKER_START_TIMEOUT_MS)]);
+      this.#link = { child, lines, descriptors: ours };
+      for (const line of this.#plugins.values()) await Promise.race([gone, this.#configure(line)]);
+      up = true;
+    } catch (error) {
+      child.kill('SIGKILL');
+      throw error;
+    }
+    for (const [session, ends] of this.#sessions) {
+      this.#attach({ type: 'channel', plugin: ends.plugin, session, resumed: true }, [
+        ends.request,
+        ends.reply,
+      ]);
+    }
+  }
+
+  /** Gives the broker a plugin's rules. @throws PosternError `bad_rules` where it refuses them */
+  async addPlugin(line: PluginLine): Promise<void> {
+    await this.#configure(line);
+    this.#plugins.set(line.plugin, line);
+  }
+
+  /** Forgets a plugin and ends its sessions. */
+  removePlugin(plugin: string): void {
+    this.#plugins.delete(plugin);
+    this.#link?.lines.send({ type: 'forget', plugin });
+    for (const [session, ends] of this.#sessions) if (ends.plugin === plugin) this.#drop(session);
+  }
+
+  /** Audit events that could not be written: the broker counts them with its own. */
+  auditDropped(events: number): void {
+    this.#link?.lines.send({ type: 'audit_dropped', events });
+  }
+
+  /** A new channel for a plugin. @returns the plugin's ends, owned by the caller */
+  openChannel(plugin: string): Channel['plugin'] {
+    const channel = makeChannel();
+    const session = this.#keep(plugin, channel);
+    this.#attach({ type: 'channel', plugin, session, resumed: false }, [
+      channel.broker.request,
+      channel.broker.reply,
+    ]);
+    return channel.plugin;
+  }
+
+  /** The broker's series, in Prometheus' text format; undefined where no broker answers. */
+  async metrics(): Promise<string | undefined> {
+    const lines = this.#link?.lines;
+    if (lines === undefined) return undefined;
+    const id = lines.nextId();
+    lines.send({ type: 'metrics', id });
+    const pick = (line: BrokerLine): string | undefined =>
+      line.type === 'metrics' && line.id === id ? line.text : undefined;
+    return lines.expect(pick, METRICS_TIMEOUT_MS).catch(() => undefined);
+  }
+
+  /** Ends the broker for good. */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    for (const session of this.#sessions.keys()) this.#drop(session);
+    const link = this.#link;
+    this.#link = undefined;
+    if (link === undefined) return;
+    const ended = new Promise<void>((resolve) => link.child.once('exit', () => resolve()));
+    // Its end of the line is its order to go; what it has written by then is still read.
+    link.lines.end();
+    const timer = setTimeout(() => link.child.kill('SIGKILL'), METRICS_TIMEOUT_MS);
+    await ended;
+    clearTimeout(timer);
+  }
+
+  async #configure(line: PluginLine): Promise<void> {
+    const lines = this.#link?.lines;
+    if (lines === undefined) throw brokerFailed('no broker is running');
+    lines.send(line);
+    const problems = await lines.expect((answer) => {
+      if (answer.type === 'plugin_ready' && answer.plugin === line.plugin) return [];
+      if (answer.type === 'plugin_refused' && answer.plugin === line.plugin) return answer.problems;
+      return undefined;
+    }, BROKER_START_TIMEOUT_MS);
+    if (problems.length > 0) throw new PosternError('bad_rules', problems.join('; '));
+  }
+
+  #onLine(line: BrokerLine): void {
+    if (line.type === 'audit') this.emit('audit', line.line);
+    else if (line.type === 'session_ended') this.#drop(line.session);
+    else if (line.type === 'channel_wanted') this.#answerChannel(line.plugin, line.session, line.id);
+  }
+
+  #answerChannel(plugin: string, session: number, id: number): void {
+    // The asking session's plugin is what the supervisor knows of it, not what the line says.
+    if (this.#sessions.get(session)?.plugin !== plugin) return;
+    const channel = makeChannel();
+    const opened = this.#keep(plugin, channel);
+    this.#attach({ type: 'channel', plugin, session: opened, resumed: false, answers: { session, id } }, [
+      channel.broker.request,
+      channel.broker.reply,
+      channel.plugin.request,
+      channel.plugin.reply,
+    ]);
+    channel.plugin.request.close();
+    channel.plugin.reply.close();
+  }
+
+  #keep(plugin: string, channel: Channel): number {
+    const session = this.#nextSession;
+    this.#nextSession += 1;
+    this.#sessions.set(session, { plugin, ...channel.broker });
+    return session;
+  }
+
+  #drop(session: number): void {
+    const ends = this.#sessions.get(session);
+    if (ends === undefined) return;
+    this.#sessions.delete(session);
+    shutDown(ends.reply.number);
+    ends.request.close();
+    ends.reply.close();
+  }
+
+  /** A broker that is gone, or going, gets the channel from its successor. */
+  #attach(packet: ChannelPacket, descriptors: readonly OwnedFd[]): void {
+    if (this.#link === undefined) return;
+    const payload = Buffer.from(JSON.stringify(packet));
+    sendMessage(
+      this.#link.descriptors.number,
+      payload,
+      descriptors.map((descriptor) => descriptor.number),
+      true,
+    );
+  }
+
+  #onDeath(lived: number): void {
+    if (this.#stopping) return;
+    this.emit('down');
+    if (lived > STEADY_AFTER_MS) this.#pause = RESTART_PAUSE_MS.first;
+    setTimeout(() => {
+      if (this.#stopping) return;
+      this.start().then(
+        () => this.emit('restarted'),
+        (error: Error) => {
+          this.emit('failed', error);
+          this.#onDeath(0);
+        },
+      );
+    }, this.#pause);
+    this.#pause = Math.min(this.#pause * 2, RESTART_PAUSE_MS.last);
+  }
+}
+
+function readyOf(line: BrokerLine): true | undefined {
+  if (line.type === 'failed') throw brokerFailed(line.message, line.mend);
+  return line.type === 'ready' ? true : undefined;
+}
+
+function brokerFailed(why: string, mend?: string): PosternError {
+  return new PosternError('broker_failed', `The broker does not run: ${why}`, { mend });
+}
+
+export type { PluginLine };

@@ -1,0 +1,50 @@
+// The supervisor's end of a socket to the launcher or to init: their messages, one at a time.
+import { type Message, receiveMessage, sendMessage } from '../../shared/sys/message.js';
+import type { OwnedFd } from '../../shared/sys/owned-fd.js';
+import { receiveCredentials } from '../../shared/sys/socket.js';
+import { READABLE, Watch } from '../../shared/sys/uv-poll.js';
+
+export class LaunchInbox {
+  readonly #socket: OwnedFd;
+  readonly #watch: Watch;
+  #waiting: ((message: Message) => void) | undefined;
+
+  /** Takes the socket over. Each message bears its sender's host pid. */
+  constructor(socket: OwnedFd) {
+    receiveCredentials(socket.number);
+    this.#socket = socket;
+    this.#watch = new Watch(socket.number, () => this.#take());
+  }
+
+  /** The next message; an empty payload is the end of the other side. */
+  next(): Promise<Message> {
+    return new Promise((resolve) => {
+      this.#waiting = resolve;
+      this.#watch.want(READABLE);
+    });
+  }
+
+  /** The next message as text. */
+  async word(): Promise<string> {
+    return new TextDecoder().decode((await this.next()).payload);
+  }
+
+  /** Waits where the socket is full: the other side is postern's own and reads. @returns false where it has ended */
+  send(payload: Uint8Array | string, descriptors: readonly number[] = []): boolean {
+    const bytes = typeof payload === 'string' ? new TextEncoder().encode(payload) : payload;
+    return sendMessage(this.#socket.number, bytes, descriptors, true) >= 0;
+  }
+
+  #take(): void {
+    const message = receiveMessage(this.#socket.number);
+    if (typeof message === 'number') return;
+    for (const descriptor of message.descriptors) descriptor.close();
+    this.#watch.want(0);
+    this.#waiting?.(message);
+  }
+
+  close(): void {
+    this.#watch.close();
+    this.#socket.close();
+  }
+}

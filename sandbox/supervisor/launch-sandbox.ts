@@ -1,0 +1,165 @@
+// Starts one sandbox: namespaces, id maps, launch spec, and the wait for execve. Runs in the supervisor.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { PosternError } from '../../shared/errors.js';
+import { LAUNCH_TIMEOUT_MS } from '../../shared/limits.js';
+import type { OwnedFd } from '../../shared/sys/owned-fd.js';
+import { openPidfd } from '../../shared/sys/pidfd.js';
+import { packetSocketPair } from '../../shared/sys/socket.js';
+import {
+  EXEC_WORD,
+  INIT_WORDS,
+  type LaunchFailure,
+  type LaunchSpec,
+  type LaunchStep,
+  SPEC_CHUNK_BYTES,
+  type SpecHeader,
+} from '../launch/spec.js';
+import { Deadline } from './deadline.js';
+import { LaunchInbox } from './launch-inbox.js';
+import { namespacesFailure } from './namespaces-failure.js';
+import { namespacesArguments } from './namespaces-script.js';
+import { openOwnCode } from './own-code.js';
+import { endSandbox, Sandbox } from './sandbox.js';
+
+const SYSTEM_PATH = '/usr/sbin:/usr/bin:/sbin:/bin';
+
+export interface LaunchRequest {
+  readonly spec: LaunchSpec;
+  /** Standard streams, listeners, request pipe, reply socket: handed over, then closed here. */
+  readonly passed: readonly OwnedFd[];
+  /** Detached mounts that the spec's entries name by index. */
+  readonly trees: readonly OwnedFd[];
+  /** As root: the uid and gid that own the user namespace, and the range that is mapped into it. */
+  readonly asRoot?: { readonly owner: number; readonly base: number; readonly size: number } | undefined;
+}
+
+/**
+ * @returns the sandbox once its program runs
+ * @throws PosternError `launch_failed` with step, mend and exit status in its fields; nothing is left running
+ */
+export async function launchSandbox(request: LaunchRequest): Promise<Sandbox> {
+  const late = launchFailed('namespaces', `No answer within ${LAUNCH_TIMEOUT_MS / 1000} s`);
+  const deadline = new Deadline(LAUNCH_TIMEOUT_MS, late);
+  const { script, launcherInbox, initInbox } = spawnScript(request);
+  let launcher: OwnedFd | undefined;
+  let init: OwnedFd | undefined;
+  try {
+    await deadline.race(scriptEnd(script));
+    init = openPidfd(await deadline.race(hello(initInbox)));
+    const pid = await deadline.race(hello(launcherInbox));
+    launcher = openPidfd(pid);
+    mapIds(pid, request);
+    await deadline.race(settleInit(initInbox));
+    sendSpec(launcherInbox, request);
+    await deadline.race(execution(launcherInbox));
+    return new Sandbox(pid, launcher, init);
+  } catch (error) {
+    endSandbox(launcher, init);
+    throw error;
+  } finally {
+    deadline.cancel();
+    launcherInbox.close();
+    initInbox.close();
+    for (const descriptor of [...request.passed, ...request.trees]) descriptor.close();
+  }
+}
+
+function spawnScript({ asRoot }: LaunchRequest): {
+  readonly script: ChildProcess;
+  readonly launcherInbox: LaunchInbox;
+  readonly initInbox: LaunchInbox;
+} {
+  const [launcherOurs, launcherTheirs] = packetSocketPair();
+  const [initOurs, initTheirs] = packetSocketPair();
+  const code = openOwnCode();
+  // They become 3, 4, 5 and 6, as the script has them.
+  const given = [launcherTheirs, code.node, code.folder, initTheirs];
+  const script = spawn('unshare', [...namespacesArguments(code)], {
+    cwd: '/',
+    env: { PATH: SYSTEM_PATH },
+    stdio: ['ignore', 'ignore', 'pipe', ...given.map((descriptor) => descriptor.number)],
+    ...(asRoot === undefined ? {} : { uid: asRoot.owner, gid: asRoot.owner }),
+  });
+  for (const descriptor of given) descriptor.close();
+  return { script, launcherInbox: new LaunchInbox(launcherOurs), initInbox: new LaunchInbox(initOurs) };
+}
+
+/** The script's end makes this process the parent of init and launcher. */
+function scriptEnd(script: ChildProcess): Promise<void> {
+  let words = '';
+  script.stderr?.setEncoding('utf8').on('data', (text: string) => {
+    if (words.length < 4096) words += text;
+  });
+  return new Promise((resolve, reject) => {
+    script.once('error', (error) => reject(namespacesFailure(error.message)));
+    script.once('exit', (status) => {
+      if (status === 0) resolve();
+      else setImmediate(() => reject(namespacesFailure(words)));
+    });
+  });
+}
+
+/** @returns the sender's pid as the host sees it */
+async function hello(inbox: LaunchInbox): Promise<number> {
+  const { payload, credentials } = await inbox.next();
+  if (payload.length === 0 || credentials === undefined)
+    throw launchFailed('namespaces', 'A process of the sandbox ended');
+  return credentials.pid;
+}
+
+/** user_namespaces(7): as a user, one's own id and no other; as root, the sandbox's range. */
+function mapIds(pid: number, { asRoot }: LaunchRequest): void {
+  const folder = `/proc/${pid}`;
+  if (asRoot === undefined) {
+    writeFileSync(`${folder}/setgroups`, 'deny');
+    writeFileSync(`${folder}/uid_map`, `${process.geteuid?.()} ${process.geteuid?.()} 1\n`);
+    writeFileSync(`${folder}/gid_map`, `${process.getegid?.()} ${process.getegid?.()} 1\n`);
+  } else {
+    writeFileSync(`${folder}/uid_map`, `0 ${asRoot.base} ${asRoot.size}\n`);
+    writeFileSync(`${folder}/gid_map`, `0 ${asRoot.base} ${asRoot.size}\n`);
+  }
+}
+
+async function settleInit(inbox: LaunchInbox): Promise<void> {
+  inbox.send(INIT_WORDS.adopted);
+  if ((await inbox.word()) === INIT_WORDS.tied) {
+    inbox.send(INIT_WORDS.stay);
+    if ((await inbox.word()) === INIT_WORDS.ready) return;
+  }
+  throw launchFailed('namespaces', 'The init of the sandbox ended');
+}
+
+function sendSpec(inbox: LaunchInbox, { spec, passed, trees }: LaunchRequest): void {
+  const json = Buffer.from(JSON.stringify(spec));
+  const header: SpecHeader = { bytes: json.length, passed: passed.length };
+  const descriptors = [...passed, ...trees].map((descriptor) => descriptor.number);
+  let sent = inbox.send(JSON.stringify(header), descriptors);
+  for (let at = 0; at < json.length; at += SPEC_CHUNK_BYTES) {
+    sent &&= inbox.send(json.subarray(at, at + SPEC_CHUNK_BYTES));
+  }
+  if (!sent) throw launchFailed('spec', 'The launcher ended before its spec arrived');
+}
+
+async function execution(inbox: LaunchInbox): Promise<void> {
+  for (let execs = false; ; execs = true) {
+    const text = await inbox.word();
+    if (text === '' && execs) return;
+    if (text === '') throw launchFailed('command', 'The launcher ended without a word');
+    if (text !== EXEC_WORD) throw asError(JSON.parse(text) as LaunchFailure);
+  }
+}
+
+function asError({ step, message, mend, exitStatus, code }: LaunchFailure): PosternError {
+  if (step === 'command' && exitStatus !== 125) {
+    return new PosternError('launch_failed', message, { mend, fields: { step, exitStatus, cause: code } });
+  }
+  return launchFailed(step, message, mend);
+}
+
+function launchFailed(step: LaunchStep, message: string, mend?: string): PosternError {
+  return new PosternError('launch_failed', `Cannot start the sandbox, step ${step}: ${message}`, {
+    mend,
+    fields: { step, exitStatus: 125 },
+  });
+}

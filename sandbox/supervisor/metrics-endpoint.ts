@@ -1,0 +1,73 @@
+// One HTTP listener for supervisor's and broker's series and for health: GET /metrics, GET /healthz.
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { PosternError } from '../../shared/errors.js';
+
+export interface MetricsPages {
+  /** The whole exposition, in Prometheus' text format 0.0.4. */
+  readonly metrics: () => Promise<string>;
+  readonly healthy: () => boolean;
+}
+
+/** An address as `HOST:PORT`, IPv6 in brackets. @returns undefined where it is none */
+export function parseListenAddress(
+  text: string,
+): { readonly host: string; readonly port: number } | undefined {
+  const match = /^(?:\[([0-9a-fA-F:]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(text);
+  const host = match?.[1] ?? match?.[2];
+  const port = Number(match?.[3]);
+  return host === undefined || port > 65_535 ? undefined : { host, port };
+}
+
+/**
+ * @param address as parseListenAddress reads it; port 0 takes a free one
+ * @throws PosternError `metrics_address` where it cannot listen there
+ */
+export async function serveMetrics(address: string, pages: MetricsPages): Promise<Server> {
+  const where = parseListenAddress(address);
+  if (where === undefined) {
+    throw new PosternError('metrics_address', `Not an address for metrics: "${address}"`, {
+      mend: 'write HOST:PORT, as in 127.0.0.1:9464',
+    });
+  }
+  const server = createServer({ requestTimeout: 5_000, headersTimeout: 5_000 }, (request, response) => {
+    answer(request, response, pages).catch(() => response.destroy());
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (cause: NodeJS.ErrnoException) => {
+      const mend =
+        cause.code === 'EADDRINUSE' ? 'another process listens there: choose another port' : undefined;
+      reject(
+        new PosternError('metrics_address', `Cannot serve metrics on "${address}": ${cause.code}`, {
+          mend,
+          cause,
+        }),
+      );
+    });
+    server.listen(where.port, where.host, resolve);
+  });
+  server.unref();
+  return server;
+}
+
+async function answer(
+  request: IncomingMessage,
+  response: ServerResponse,
+  pages: MetricsPages,
+): Promise<void> {
+  const path = request.url?.split('?')[0];
+  if (request.method !== 'GET' && request.method !== 'HEAD')
+    return finish(response, 405, 'method not allowed\n');
+  if (path === '/metrics') {
+    response.setHeader('Content-Type', 'text/plain; version=0.0.4; charset=utf-8');
+    return finish(response, 200, await pages.metrics());
+  }
+  if (path === '/healthz') {
+    return pages.healthy() ? finish(response, 200, 'ok\n') : finish(response, 503, 'no broker is running\n');
+  }
+  return finish(response, 404, 'not found: /metrics and /healthz are here\n');
+}
+
+function finish(response: ServerResponse, status: number, body: string): void {
+  response.statusCode = status;
+  response.end(body);
+}

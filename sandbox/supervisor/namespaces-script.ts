@@ -1,0 +1,22 @@
+// The shell script that unshare(1) becomes: it forks the sandbox's init and the launcher, and ends. Both then belong to
+// the supervisor, which is their subreaper: no helper outlives the start, with or without capabilities.
+import type { OwnCode } from './own-code.js';
+
+/**
+ * The first process that is forked after unshare(CLONE_NEWPID) is pid 1. `$1` and `$2` are modules in the folder.
+ * Links are not resolved: the way to the folder may be closed to the ids of the sandbox, but /proc/self/fd/5 is open.
+ */
+// Descriptors: 3 launch socket, 4 Node, 5 folder of postern's code, 6 init's socket.
+const SCRIPT = `
+run() { exec /proc/self/fd/4 --preserve-symlinks --preserve-symlinks-main "/proc/self/fd/5/$1" </dev/null; }
+run "$1" 3<&6 6<&- &
+run "$2" 6<&- &
+`;
+
+/** The arguments of unshare(1). */
+export function namespacesArguments(code: OwnCode): readonly string[] {
+  return [
+    ...['--user', '--net', '--pid', '--mount', '--ipc', '--uts', '--cgroup', '--keep-caps', '--'],
+    ...['/bin/sh', '-c', SCRIPT, 'postern', code.init, code.launcher],
+  ];
+}

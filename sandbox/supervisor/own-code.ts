@@ -1,0 +1,40 @@
+// Where postern's own code lies, as descriptors that a process of another uid can start from: in a folder that only root
+// may enter, its path would be closed to the launcher, but /proc/self/fd/N is not.
+import { constants, openSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join, relative, sep } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { OwnedFd } from '../../shared/sys/owned-fd.js';
+
+const O_PATH = 0o10000000;
+
+export interface OwnCode {
+  /** The running Node. */
+  readonly node: OwnedFd;
+  /** The folder that holds both this package and what it imports. */
+  readonly folder: OwnedFd;
+  /** The main modules of launcher and init, relative to the folder. */
+  readonly launcher: string;
+  readonly init: string;
+}
+
+export function openOwnCode(): OwnCode {
+  const launcher = fileURLToPath(new URL('../launch/main.js', import.meta.url));
+  const library = createRequire(import.meta.url).resolve('koffi');
+  const folder = commonFolder(dirname(launcher), dirname(library));
+  return {
+    node: new OwnedFd(openSync(process.execPath, constants.O_RDONLY)),
+    folder: new OwnedFd(openSync(folder, O_PATH | constants.O_DIRECTORY)),
+    launcher: relative(folder, launcher),
+    init: relative(folder, join(dirname(launcher), 'init.js')),
+  };
+}
+
+/** The innermost folder that holds both. */
+function commonFolder(a: string, b: string): string {
+  const left = a.split(sep);
+  const right = b.split(sep);
+  let length = 0;
+  while (length < left.length && left[length] === right[length]) length += 1;
+  return left.slice(0, length).join(sep) || sep;
+}

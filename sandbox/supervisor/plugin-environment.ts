@@ -1,0 +1,32 @@
+// The plugin's environment, by allowlist: secrets in the supervisor's own are not inherited. A pure function.
+import { PLUGIN_HOME } from './plan-root.js';
+
+const PASSED = ['PATH', 'LANG', 'TERM', 'TZ', 'NO_COLOR'];
+const PASSED_WHERE_VISIBLE = ['SSL_CERT_FILE', 'SSL_CERT_DIR', 'NODE_EXTRA_CA_CERTS'];
+const DEFAULT_PATH = '/usr/local/bin:/usr/bin:/bin';
+
+/**
+ * @param outside the supervisor's environment
+ * @param named what the configuration sets
+ * @param isVisible whether a path of the host shows in the sandbox
+ * @param channel the numbers of the channel's descriptors
+ * @returns KEY=VALUE strings
+ */
+export function pluginEnvironment(
+  outside: Readonly<Record<string, string | undefined>>,
+  named: Readonly<Record<string, string>>,
+  isVisible: (path: string) => boolean,
+  channel: { readonly request: number; readonly reply: number },
+): readonly string[] {
+  const result: Record<string, string> = { PATH: DEFAULT_PATH };
+  for (const [key, value] of Object.entries(outside)) {
+    if (value === undefined) continue;
+    const passes = PASSED.includes(key) || key.startsWith('LC_');
+    if (passes || (PASSED_WHERE_VISIBLE.includes(key) && isVisible(value))) result[key] = value;
+  }
+  Object.assign(result, { HOME: PLUGIN_HOME, TMPDIR: '/tmp' }, named, {
+    POSTERN_REQUEST_FD: String(channel.request),
+    POSTERN_REPLY_FD: String(channel.reply),
+  });
+  return Object.entries(result).map(([key, value]) => `${key}=${value}`);
+}

@@ -1,0 +1,73 @@
+// A running sandbox as the supervisor holds it: the plugin's and init's pidfds. Ends whole: when the plugin's first
+// process ends, init is killed, and the kernel ends every process of the pid namespace with it.
+import { constants } from 'node:os';
+import type { OwnedFd } from '../../shared/sys/owned-fd.js';
+import { type ChildChange, signalPidfd, takeChildChange } from '../../shared/sys/pidfd.js';
+import { READABLE, Watch } from '../../shared/sys/uv-poll.js';
+
+const { SIGKILL } = constants.signals;
+
+/** How a plugin's first process ended. */
+export type PluginEnd = Exclude<ChildChange, { kind: 'stopped' }>;
+
+export class Sandbox {
+  /** The plugin's pid as the host sees it. */
+  readonly pid: number;
+  /** Resolves when every process of the sandbox is gone. */
+  readonly ended: Promise<PluginEnd>;
+  readonly #plugin: OwnedFd | undefined;
+  readonly #init: OwnedFd | undefined;
+
+  constructor(pid: number, plugin: OwnedFd | undefined, init: OwnedFd | undefined) {
+    this.pid = pid;
+    this.#plugin = plugin;
+    this.#init = init;
+    this.ended = this.#awaitEnd();
+  }
+
+  /** Sends the plugin's first process a signal. @returns false where it has ended */
+  signal(signal: number): boolean {
+    return this.#plugin?.open === true && signalPidfd(this.#plugin.number, signal) === 0;
+  }
+
+  /** Ends every process of the sandbox at once. */
+  kill(): void {
+    if (this.#init?.open === true) signalPidfd(this.#init.number, SIGKILL);
+    if (this.#plugin?.open === true) signalPidfd(this.#plugin.number, SIGKILL);
+  }
+
+  /** The stop that the plugin's first process is in, if it came to one since last asked (SIGTSTP and the like). */
+  takeStop(): number | undefined {
+    if (this.#plugin?.open !== true) return undefined;
+    const change = takeChildChange(this.#plugin.number, 'stops');
+    return change?.kind === 'stopped' ? change.signal : undefined;
+  }
+
+  async #awaitEnd(): Promise<PluginEnd> {
+    const end = await reap(this.#plugin);
+    if (this.#init?.open === true) signalPidfd(this.#init.number, SIGKILL);
+    await reap(this.#init);
+    return end;
+  }
+}
+
+/** Kills what a failed launch left, and reaps it. */
+export function endSandbox(plugin: OwnedFd | undefined, init: OwnedFd | undefined): void {
+  new Sandbox(0, plugin, init).kill();
+}
+
+/** Waits for a child's end without a thread: its pidfd becomes readable. Closes the pidfd. */
+function reap(pidfd: OwnedFd | undefined): Promise<PluginEnd> {
+  if (pidfd === undefined) return Promise.resolve({ kind: 'exited', status: 125 });
+  return new Promise((resolve) => {
+    const watch = new Watch(pidfd.number, () => {
+      const change = takeChildChange(pidfd.number, 'ends');
+      watch.close();
+      pidfd.close();
+      resolve(
+        change === undefined || change.kind === 'stopped' ? { kind: 'killed', signal: SIGKILL } : change,
+      );
+    });
+    watch.want(READABLE);
+  });
+}

@@ -1,0 +1,145 @@
+// What the plugin gets as its standard streams. A regular file is relayed through a pipe, since a plugin that holds it,
+// even for reading alone, can open it for writing by /proc/self/fd. Runs in the supervisor.
+import { createReadStream, createWriteStream, fstatSync, openSync, type Stats } from 'node:fs';
+import { Socket } from 'node:net';
+import { isatty } from 'node:tty';
+import { PosternError } from '../../shared/errors.js';
+import { duplicate } from '../../shared/sys/fcntl.js';
+import { OwnedFd } from '../../shared/sys/owned-fd.js';
+import { makePipe } from '../../shared/sys/pipe.js';
+import { AF_UNIX } from '../../shared/sys/sockaddr.js';
+import { socketKind } from '../../shared/sys/socket.js';
+
+const NULL_DEVICE = 0x103;
+const SOCK_DGRAM = 2;
+const NAMES = ['stdin', 'stdout', 'stderr'] as const;
+
+/** The plugin's three streams, as descriptors to hand to the launcher. */
+export interface StandardStreams {
+  readonly descriptors: readonly OwnedFd[];
+  /** Which of them are terminals. */
+  readonly terminals: readonly number[];
+  /** Which of them is the controlling terminal whose foreground the plugin takes; none where absent or -1. */
+  readonly foreground?: number;
+  /** Resolves once everything that the plugin wrote to a relayed stream has been written on. */
+  readonly drained: () => Promise<void>;
+}
+
+/**
+ * Prepares this process's own streams 0, 1 and 2 for a plugin.
+ *
+ * @throws PosternError `unsafe_stream` for an inet, vsock or datagram socket: it would be a way out
+ */
+export function inheritStreams(): StandardStreams {
+  const descriptors: OwnedFd[] = [];
+  const terminals: number[] = [];
+  const relays: Promise<void>[] = [];
+  for (const fd of [0, 1, 2] as const) {
+    const stats = statOf(fd);
+    if (stats === undefined) {
+      descriptors.push(nullDevice());
+    } else if (isatty(fd)) {
+      terminals.push(fd);
+      descriptors.push(duplicate(fd));
+    } else if (passesAsItIs(fd, stats)) {
+      descriptors.push(duplicate(fd));
+    } else {
+      const relayed = fd === 0 ? relayInput() : relayOutput(fd, relays);
+      descriptors.push(relayed);
+    }
+  }
+  return { descriptors, terminals, drained: async () => void (await Promise.all(relays)) };
+}
+
+/** /dev/null for input, and one pipe each for output, whose lines `onLine` receives; for many plugins in one process. */
+export function captureStreams(onLine: (stream: 'stdout' | 'stderr', line: string) => void): StandardStreams {
+  const relays: Promise<void>[] = [];
+  const outputs = (['stdout', 'stderr'] as const).map((name) => {
+    const pipe = makePipe();
+    relays.push(readLines(pipe.read, (line) => onLine(name, line)));
+    return pipe.write;
+  });
+  return {
+    descriptors: [nullDevice(), ...outputs],
+    terminals: [],
+    drained: async () => void (await Promise.all(relays)),
+  };
+}
+
+function statOf(fd: number): Stats | undefined {
+  try {
+    return fstatSync(fd);
+  } catch {
+    return undefined; // Closed by whoever started postern.
+  }
+}
+
+function passesAsItIs(fd: 0 | 1 | 2, stats: Stats): boolean {
+  if (stats.isFIFO()) return true;
+  if (stats.isCharacterDevice()) return stats.rdev === NULL_DEVICE;
+  if (!stats.isSocket()) return false;
+  const kind = socketKind(fd);
+  if (kind?.family === AF_UNIX && kind.type !== SOCK_DGRAM) return true;
+  throw new PosternError(
+    'unsafe_stream',
+    `Cannot pass ${NAMES[fd]} to the plugin: it is a socket that reaches elsewhere`,
+    {
+      mend: `put a pipe between: "| cat" for output, "cat |" for input`,
+    },
+  );
+}
+
+function nullDevice(): OwnedFd {
+  return new OwnedFd(openSync('/dev/null', 'r+'));
+}
+
+function relayInput(): OwnedFd {
+  const pipe = makePipe();
+  const sink = new Socket({ fd: pipe.write.release(), readable: false, writable: true });
+  // The plugin may end, or stop reading, before the file does.
+  sink.on('error', () => sink.destroy());
+  createReadStream('', { fd: duplicate(0).release() })
+    .on('error', () => sink.end())
+    .pipe(sink);
+  sink.unref();
+  return pipe.read;
+}
+
+function relayOutput(fd: 1 | 2, relays: Promise<void>[]): OwnedFd {
+  const pipe = makePipe();
+  const source = new Socket({ fd: pipe.read.release(), readable: true, writable: false });
+  const sink = createWriteStream('', { fd: duplicate(fd).release() });
+  relays.push(
+    new Promise((resolve) => {
+      sink.on('error', () => source.destroy());
+      sink.on('close', resolve);
+      source.on('error', () => sink.end());
+    }),
+  );
+  source.pipe(sink);
+  return pipe.write;
+}
+
+const MAX_LINE_CHARACTERS = 65_536;
+
+function readLines(end: OwnedFd, onLine: (line: string) => void): Promise<void> {
+  const source = new Socket({ fd: end.release(), readable: true, writable: false });
+  source.setEncoding('utf8');
+  let rest = '';
+  source.on('data', (text: string) => {
+    const lines = (rest + text).split('\n');
+    rest = lines.pop() ?? '';
+    for (const line of lines) onLine(line);
+    if (rest.length > MAX_LINE_CHARACTERS) {
+      onLine(rest);
+      rest = '';
+    }
+  });
+  return new Promise((resolve) => {
+    source.on('error', () => source.destroy());
+    source.on('close', () => {
+      if (rest !== '') onLine(rest);
+      resolve();
+    });
+  });
+}

@@ -1,0 +1,131 @@
+// From a plugin's configuration to its running sandbox: decide what it sees, open its channel, launch.
+import { homedir } from 'node:os';
+import type { PluginConfig } from '../../shared/config/plugin-config.js';
+import { PosternError } from '../../shared/errors.js';
+import { copyTree } from '../../shared/sys/mount.js';
+import type { OwnedFd } from '../../shared/sys/owned-fd.js';
+import type { LaunchSpec, RootEntry } from '../launch/spec.js';
+import type { BrokerProcess } from './broker-process.js';
+import { findProgram } from './find-program.js';
+import { hostFiles } from './host-files.js';
+import { claimIdRange, type IdRange, RANGE_SIZE } from './id-range.js';
+import { launchSandbox } from './launch-sandbox.js';
+import { planRoot, type RootPlan } from './plan-root.js';
+import { pluginEnvironment } from './plugin-environment.js';
+import type { Sandbox } from './sandbox.js';
+import type { StandardStreams } from './standard-streams.js';
+import { refuseVisibleSockets } from './visible-sockets.js';
+
+/** uid and gid inside where postern is started as root. */
+const INNER_ID = 1000;
+
+export interface PluginHost {
+  readonly broker: BrokerProcess;
+  /** The range of the broker, which owns the user namespaces; absent where postern is started by a user. */
+  readonly owner?: IdRange | undefined;
+  /** Protections to leave out, for tests that prove them. */
+  readonly unsafeWithout?: readonly string[] | undefined;
+}
+
+/**
+ * @throws PosternError `launch_failed`, `visible_socket`, `not_found`, `no_id_range`; its field `exitStatus`, where it
+ *   has one, is what `run` ends with. Nothing is left running.
+ */
+export async function startPlugin(
+  host: PluginHost,
+  config: PluginConfig,
+  streams: StandardStreams,
+): Promise<Sandbox> {
+  const ids = host.owner === undefined ? ownIds() : { uid: INNER_ID, gid: INNER_ID };
+  const plan = planFor(config, ids);
+  refuseVisibleSockets(
+    plan.sources.map((source) => ({ ...source, path: hostFiles.real(source.path) ?? source.path })),
+  );
+  const range = host.owner === undefined ? undefined : await claimIdRange();
+  const trees: OwnedFd[] = [];
+  const root = host.owner === undefined ? plan.entries : plan.entries.map((entry) => withTree(entry, trees));
+  const channel = host.broker.openChannel(config.name);
+  const passed = [...streams.descriptors, channel.request, channel.reply];
+  const spec: LaunchSpec = {
+    ...(host.owner === undefined ? {} : { becomeIds: ids }),
+    hostname: config.name,
+    root,
+    writableDirectories: plan.writableDirectories,
+    writableFiles: plan.writableFiles,
+    terminals: streams.terminals,
+    foreground: streams.foreground ?? -1,
+    cwd: plan.cwd,
+    command: config.command,
+    environment: pluginEnvironment(process.env, config.env, (path) => showsIn(plan, path), {
+      request: passed.length - 2,
+      reply: passed.length - 1,
+    }),
+    descriptorLimit: config.limits.descriptors,
+    listeners: 0,
+    unsafeWithout: host.unsafeWithout ?? [],
+  };
+  const asRoot =
+    host.owner === undefined || range === undefined
+      ? undefined
+      : { owner: host.owner.base, base: range.base, size: RANGE_SIZE };
+  try {
+    const sandbox = await launchSandbox({ spec, passed, trees, asRoot });
+    if (range !== undefined) sandbox.ended.then(range.release);
+    return sandbox;
+  } catch (error) {
+    range?.release();
+    throw error;
+  }
+}
+
+function ownIds(): { readonly uid: number; readonly gid: number } {
+  return { uid: process.geteuid?.() ?? INNER_ID, gid: process.getegid?.() ?? INNER_ID };
+}
+
+function planFor(config: PluginConfig, ids: { readonly uid: number; readonly gid: number }): RootPlan {
+  const [program = ''] = config.command;
+  for (const path of [...config.visible, ...config.writable]) {
+    if (hostFiles.real(path) === undefined) {
+      throw new PosternError('not_found', `Cannot show "${path}" to the plugin: it is not there`);
+    }
+  }
+  const path = config.env['PATH'] ?? process.env['PATH'] ?? '/usr/local/bin:/usr/bin:/bin';
+  const plan = planRoot(
+    {
+      program: findProgram(program, config.cwd, path),
+      cwd: config.cwd,
+      hostHome: homedir(),
+      visible: config.visible,
+      writable: config.writable,
+      ...ids,
+    },
+    hostFiles,
+  );
+  const relative = program.includes('/') && !program.startsWith('/');
+  if (relative && !plan.cwdVisible) {
+    throw new PosternError(
+      'not_found',
+      `Cannot run "${program}": the working directory "${config.cwd}" is not visible`,
+      {
+        mend: `it is the home directory, or above it: start from a folder below it, or show it with --visible ${config.cwd}`,
+        fields: { exitStatus: 127 },
+      },
+    );
+  }
+  return plan;
+}
+
+/** As root the supervisor copies the trees: the launcher's ids may not enter every folder above them. */
+function withTree(entry: RootEntry, trees: OwnedFd[]): RootEntry {
+  if (entry.kind !== 'bind') return entry;
+  trees.push(copyTree(entry.source));
+  return { ...entry, tree: trees.length - 1 };
+}
+
+function showsIn(plan: RootPlan, path: string): boolean {
+  const inside = (folder: string): boolean => path === folder || path.startsWith(`${folder}/`);
+  return (
+    plan.entries.some((entry) => entry.kind === 'bind' && inside(entry.path)) &&
+    hostFiles.real(path) !== undefined
+  );
+}

@@ -1,0 +1,201 @@
+// The trusted parent: broker, plugins, audit, metrics. Runs in the host's network namespace; speaks no protocol with a
+// plugin and parses no byte of one.
+import type { Server } from 'node:http';
+import { constants } from 'node:os';
+import type { PluginConfig } from '../../shared/config/plugin-config.js';
+import { PosternError } from '../../shared/errors.js';
+import { STOP_TIMEOUT_MS } from '../../shared/limits.js';
+import { compilePolicy } from '../../shared/policy/compile-policy.js';
+import type { AuditLine } from '../../shared/protocol/link.js';
+import type { ExitCause, StartCause } from '../../shared/reasons.js';
+import { becomeSubreaper } from '../../shared/sys/process-control.js';
+import { AuditSink } from './audit-sink.js';
+import { BrokerProcess } from './broker-process.js';
+import { claimIdRange, type IdRange } from './id-range.js';
+import { SupervisorMetrics } from './metrics.js';
+import { parseListenAddress, serveMetrics } from './metrics-endpoint.js';
+import { requireLinux } from './require-linux.js';
+import type { PluginEnd, Sandbox } from './sandbox.js';
+import type { StandardStreams } from './standard-streams.js';
+import { startPlugin } from './start-plugin.js';
+
+const { SIGTERM } = constants.signals;
+
+export interface SupervisorOptions {
+  readonly plugins: readonly PluginConfig[];
+  /** HOST:PORT; no listener without it. */
+  readonly metrics?: string | undefined;
+  /** `stderr`, `stdout` or a path; no audit log without it. */
+  readonly audit?: string | undefined;
+  readonly dnsServers?: readonly string[] | undefined;
+  /** Each audit event, for a caller that shows them. */
+  readonly onEvent?: ((event: AuditLine) => void) | undefined;
+  /** Words for the operator: a broker that died, and the like. */
+  readonly onNotice?: ((text: string) => void) | undefined;
+  readonly unsafeWithout?: readonly string[] | undefined;
+}
+
+export class Supervisor {
+  readonly #options: SupervisorOptions;
+  readonly #metrics = new SupervisorMetrics();
+  #broker: BrokerProcess | undefined;
+  #sink: AuditSink | undefined;
+  #server: Server | undefined;
+  #owner: IdRange | undefined;
+  #healthy = false;
+  readonly #running = new Map<string, Sandbox>();
+  readonly #stopped = new Set<string>();
+
+  constructor(options: SupervisorOptions) {
+    this.#options = options;
+  }
+
+  /** Where metrics are served, once started. */
+  get metricsPort(): number | undefined {
+    const address = this.#server?.address();
+    return typeof address === 'object' ? address?.port : undefined;
+  }
+
+  get brokerPid(): number | undefined {
+    return this.#broker?.pid;
+  }
+
+  /**
+   * Brings up everything but the plugins.
+   *
+   * @throws PosternError `bad_rules`, `metrics_address`, `audit_destination`, `broker_failed`, `old_kernel`, `no_id_range`:
+   *   nothing is left running
+   */
+  async start(): Promise<void> {
+    const { plugins, audit, metrics, onNotice } = this.#options;
+    requireLinux();
+    for (const plugin of plugins) requireRules(plugin);
+    becomeSubreaper();
+    try {
+      if (audit !== undefined) this.#sink = new AuditSink(audit, () => this.#broker?.auditDropped(1));
+      if (metrics !== undefined) {
+        this.#server = await serveMetrics(metrics, {
+          metrics: async () =>
+            `${await this.#metrics.registry.metrics()}\n${(await this.#broker?.metrics()) ?? ''}`,
+          healthy: () => this.#healthy,
+        });
+      }
+      if (process.geteuid?.() === 0) this.#owner = await claimIdRange();
+      const broker = new BrokerProcess({
+        becomeIds: this.#owner === undefined ? undefined : { uid: this.#owner.base, gid: this.#owner.base },
+        dnsServers: this.#options.dnsServers,
+        listeners: this.#listeners(),
+      });
+      this.#broker = broker;
+      broker.on('audit', (event) => {
+        this.#sink?.write(event);
+        this.#options.onEvent?.(event);
+      });
+      broker.on('down', () => this.#setHealth(false));
+      broker.on('restarted', () => {
+        this.#metrics.brokerRestarted();
+        this.#healthy = true;
+        onNotice?.('the broker died; another serves in its place, connections and plugins are as they were');
+      });
+      broker.on('failed', (error) => onNotice?.(`${error.message}; trying again`));
+      await broker.start();
+      this.#setHealth(true);
+      for (const plugin of plugins) {
+        this.#metrics.addPlugin(plugin.name);
+        await broker.addPlugin({ type: 'plugin', plugin: plugin.name, ...pick(plugin) });
+      }
+      this.#metrics.policyLoaded(true);
+    } catch (error) {
+      await this.close();
+      throw error;
+    }
+  }
+
+  /**
+   * Starts a configured plugin.
+   *
+   * @returns its sandbox; {@link Sandbox.ended} tells how it ended
+   */
+  async startPlugin(config: PluginConfig, streams: StandardStreams, cause: StartCause): Promise<Sandbox> {
+    const broker = this.#broker;
+    if (broker === undefined) throw new PosternError('broker_failed', 'The supervisor is not started');
+    this.#stopped.delete(config.name);
+    const host = { broker, owner: this.#owner, unsafeWithout: this.#options.unsafeWithout };
+    const sandbox = await startPlugin(host, config, streams);
+    this.#running.set(config.name, sandbox);
+    this.#metrics.pluginStarted(config.name, cause);
+    sandbox.ended.then((end) => {
+      this.#running.delete(config.name);
+      this.#metrics.pluginEnded(config.name, this.#causeOf(config.name, end));
+    });
+    return sandbox;
+  }
+
+  /** SIGTERM, and SIGKILL after a time: resolves when every process of the plugin is gone. */
+  async stopPlugin(
+    name: string,
+    signal: number = SIGTERM,
+    timeoutMs: number = STOP_TIMEOUT_MS,
+  ): Promise<void> {
+    const sandbox = this.#running.get(name);
+    if (sandbox === undefined) return;
+    this.#stopped.add(name);
+    sandbox.signal(signal);
+    const timer = setTimeout(() => sandbox.kill(), timeoutMs);
+    await sandbox.ended;
+    clearTimeout(timer);
+  }
+
+  /** Ends plugins, broker and listener, in that order, and writes out the audit log. */
+  async close(): Promise<void> {
+    await Promise.all([...this.#running.keys()].map((name) => this.stopPlugin(name)));
+    await this.#broker?.stop();
+    await this.#sink?.close();
+    this.#server?.closeAllConnections();
+    this.#server?.close();
+    this.#owner?.release();
+  }
+
+  #setHealth(up: boolean): void {
+    this.#healthy = up;
+    this.#metrics.brokerUp(up);
+  }
+
+  #listeners(): { readonly address: string; readonly port: number }[] {
+    const address = this.#server?.address();
+    if (typeof address !== 'object' || address === null) return [];
+    const wildcard = parseListenAddress(this.#options.metrics ?? '')?.host;
+    return [
+      {
+        address: wildcard === 'localhost' ? address.address : (wildcard ?? address.address),
+        port: address.port,
+      },
+    ];
+  }
+
+  #causeOf(name: string, end: PluginEnd): ExitCause {
+    if (this.#stopped.has(name)) return 'operator';
+    if (end.kind === 'killed') return 'signal';
+    return end.status === 0 ? 'exit' : 'error';
+  }
+}
+
+function pick({
+  allow,
+  deny,
+  mode,
+  limits,
+}: PluginConfig): Pick<PluginConfig, 'allow' | 'deny' | 'mode' | 'limits'> {
+  return { allow, deny, mode, limits };
+}
+
+/** Rules are checked before anything is started. The broker compiles them again: it is the one that decides. */
+function requireRules({ name, allow, deny, mode }: PluginConfig): void {
+  const result = compilePolicy({ allow, deny, mode });
+  if (result.ok) return;
+  const lines = result.problems.map(
+    ({ list, message, suggestion }) =>
+      `${list}: ${message}${suggestion === undefined ? '' : ` (try ${suggestion})`}`,
+  );
+  throw new PosternError('bad_rules', `Bad rules for "${name}": ${lines.join('; ')}`);
+}

@@ -1,0 +1,56 @@
+// The terminal between supervisor and plugin, as a shell shares it with a job: the plugin's process group is in the
+// foreground, so that Ctrl-C and Ctrl-Z reach it once and the supervisor not at all.
+import { constants } from 'node:os';
+import {
+  foregroundGroup,
+  ignoreSignal,
+  processGroup,
+  setForegroundGroup,
+} from '../../shared/sys/process-control.js';
+import type { Sandbox } from './sandbox.js';
+
+const { SIGTTOU } = constants.signals;
+
+export interface TerminalJob {
+  /** To be called once the plugin has ended. */
+  readonly release: () => void;
+}
+
+/** Which of the standard streams is the controlling terminal with this process in its foreground; -1 for none. */
+export function controllingTerminal(terminals: readonly number[]): number {
+  return terminals.find((fd) => foregroundGroup(fd) === processGroup()) ?? -1;
+}
+
+/** Lets a stop of the plugin stop this process too, and `fg` continue both. */
+export function shareTerminal(terminal: number, sandbox: Sandbox): TerminalJob {
+  // Without this, a process in the background that sets the foreground is stopped itself, tcsetpgrp(3).
+  ignoreSignal(SIGTTOU);
+  const toPlugin = (): void => {
+    if (terminal >= 0) setForegroundGroup(terminal, sandbox.pid);
+  };
+  const toUs = (): void => {
+    if (terminal >= 0) setForegroundGroup(terminal, processGroup());
+  };
+  const onChild = (): void => {
+    if (sandbox.takeStop() === undefined) return;
+    toUs();
+    process.kill(process.pid, 'SIGSTOP');
+  };
+  const onContinue = (): void => {
+    if (terminal >= 0 && foregroundGroup(terminal) === processGroup()) toPlugin();
+    try {
+      process.kill(-sandbox.pid, 'SIGCONT');
+    } catch {
+      // It has ended meanwhile.
+    }
+  };
+  process.on('SIGCHLD', onChild);
+  process.on('SIGCONT', onContinue);
+  return {
+    release: () => {
+      process.off('SIGCHLD', onChild);
+      process.off('SIGCONT', onContinue);
+      toUs();
+    },
+  };
+}

@@ -1,0 +1,38 @@
+// Finds the host's bound AF_UNIX sockets under what a plugin would see: a pathname socket crosses network namespaces, a
+// datagram one even through a read-only mount, unix(7).
+import { readFileSync } from 'node:fs';
+import { PosternError } from '../../shared/errors.js';
+
+/** Paths bound in this network namespace, from the text of /proc/net/unix; abstract names begin with `@` there. */
+export function boundPaths(table: string): readonly string[] {
+  const paths: string[] = [];
+  for (const line of table.split('\n').slice(1)) {
+    // Num RefCount Protocol Flags Type St Inode Path
+    const path = /^\S+: \S+ \S+ \S+ \S+ \S+ +\d+ (\/.*)$/.exec(line)?.[1];
+    if (path !== undefined) paths.push(path);
+  }
+  return paths;
+}
+
+/**
+ * @param sources what becomes visible, links resolved, and by which option
+ * @throws PosternError `visible_socket` naming the socket and the option
+ */
+export function refuseVisibleSockets(
+  sources: readonly { readonly path: string; readonly because: string }[],
+  table: string = readFileSync('/proc/net/unix', 'latin1'),
+): void {
+  for (const bound of boundPaths(table)) {
+    const source = sources.find(
+      ({ path }) => bound === path || bound.startsWith(`${path === '/' ? '' : path}/`),
+    );
+    if (source === undefined) continue;
+    throw new PosternError(
+      'visible_socket',
+      `The socket "${bound}" of this host would be visible to the plugin`,
+      {
+        mend: `it shows by ${source.because}: show a narrower path, or start from another directory`,
+      },
+    );
+  }
+}

@@ -1,0 +1,51 @@
+// Every bound of postern in one place, units in the names. A bound is checked before memory, a descriptor or time is spent.
+
+/** PIPE_BUF: the most that a packet-mode pipe delivers as one packet, pipe(7). */
+export const MAX_REQUEST_BYTES: number = 4096;
+/** Requests that wait in a channel's pipe take a page each. */
+export const REQUEST_PIPE_BYTES: number = 64 * 4096;
+export const MAX_REPLY_BYTES: number = 16_384;
+/** Levels of nesting in a frame; a request is a map of scalars, so 1 would do. */
+export const MAX_FRAME_DEPTH: number = 4;
+
+/** Requests of one plugin that are worked on at once, and that wait behind them. */
+export const CONCURRENT_REQUESTS: number = 64;
+export const QUEUED_REQUESTS: number = 1024;
+/** Requests of one plugin that are begun in a second. */
+export const REQUESTS_PER_SECOND: number = 20_000;
+/** Channels of one plugin, those of open_channel included. */
+export const CHANNELS_PER_PLUGIN: number = 64;
+/** Replies that wait for a plugin to read; past it no request of that channel is read. */
+export const REPLY_BACKLOG: number = 256;
+/** Requests taken from one channel before the event loop turns to the others. */
+export const REQUESTS_PER_TURN: number = 16;
+
+export const CONNECT_TIMEOUT_MS: number = 30_000;
+export const MAX_CONNECT_TIMEOUT_MS: number = 120_000;
+export const DNS_TIMEOUT_MS: number = 5_000;
+/** Addresses of one answer that are looked at. */
+export const DNS_ANSWERS: number = 32;
+/** RFC 8305: Resolution Delay and Connection Attempt Delay. */
+export const RESOLUTION_DELAY_MS: number = 50;
+export const ATTEMPT_DELAY_MS: number = 250;
+
+/** A plugin's RLIMIT_NOFILE: far below the broker's, since the kernel counts descriptors in flight by uid. */
+export const PLUGIN_DESCRIPTORS: number = 1024;
+export const BROKER_DESCRIPTORS: number = 16_384;
+
+/** From SIGTERM to SIGKILL. */
+export const STOP_TIMEOUT_MS: number = 10_000;
+/** From the first process of a sandbox to its execve. */
+export const LAUNCH_TIMEOUT_MS: number = 20_000;
+export const BROKER_START_TIMEOUT_MS: number = 10_000;
+
+/** Audit events that wait for the supervisor; past it they are dropped and counted. */
+export const AUDIT_BACKLOG_BYTES: number = 4 * 1024 * 1024;
+/** One line between supervisor and broker: the rules of one plugin are the longest. */
+export const MAX_LINK_LINE_BYTES: number = 64 * 1024 * 1024;
+
+/** What the broker gets beyond the time limit to say itself that it has passed. */
+export const TIMEOUT_GRACE_MS: number = 250;
+
+/** Requests that wait for room in the pipe: four times what a broker lets wait behind them. */
+export const MAX_WAITING_REQUESTS: number = 4096;

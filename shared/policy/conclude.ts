@@ -1,0 +1,89 @@
+// Puts a decision together with the words for it.
+import type { AddressClass, DecisionWord, Reason } from '../reasons.js';
+import type { Address } from './address.js';
+import type { Decision, DroppedAddress } from './decision.js';
+import { quote } from './quote.js';
+
+const MAX_HOST_CHARACTERS = 256;
+
+/** What a decision rests on. */
+export interface Grounds {
+  readonly decision: DecisionWord;
+  readonly reason: Reason;
+  readonly rule?: string | undefined;
+  readonly host: string;
+  readonly port: number;
+  readonly dial?: readonly Address[];
+  readonly dropped?: readonly DroppedAddress[];
+  /** The address that the reason is about, and what it is. */
+  readonly about?: { readonly address: Address; readonly what: string } | undefined;
+  readonly suggestion?: string | undefined;
+}
+
+/** The decision on some grounds: bounded, with a message that names host, port and cause. */
+export function conclude(grounds: Grounds): Decision {
+  const { decision, reason, rule, suggestion, dial = NOTHING, dropped = NOTHING } = grounds;
+  const host = grounds.host.slice(0, MAX_HOST_CHARACTERS);
+  const port = Number.isFinite(grounds.port) ? grounds.port : 0;
+  const message = `${OPENINGS[decision]} ${quoteDestination(host, grounds.port)}: ${describeCause(grounds)}`;
+  const concluded: { -readonly [K in keyof Decision]: Decision[K] } = {
+    decision,
+    reason,
+    host,
+    port,
+    dial,
+    dropped,
+    message,
+  };
+  if (rule !== undefined) concluded.rule = rule;
+  if (suggestion !== undefined) concluded.suggestion = suggestion;
+  return concluded;
+}
+
+const NOTHING: readonly never[] = [];
+const OPENINGS: Readonly<Record<DecisionWord, string>> = {
+  allow: 'May connect to',
+  deny: 'Cannot connect to',
+  would_deny: 'Connects in audit mode alone to',
+};
+
+/** `"example.com:443"`, `"[::1]:443"`: quoted, safe to print. */
+export function quoteDestination(host: string, port: number): string {
+  const bracketed = host.includes(':') && /^[0-9a-f:.]+$/i.test(host) ? `[${host}]` : host;
+  return quote(`${bracketed}:${port}`);
+}
+
+/** What an address is, for a message. */
+export function describeClass(addressClass: AddressClass, purpose: string | undefined): string {
+  if (addressClass === 'own') return 'an address of this host';
+  if (addressClass === 'listener') return 'where postern itself listens';
+  if (addressClass === 'special') return `a special-purpose address (${purpose ?? 'reserved'})`;
+  if (addressClass === 'metadata') return `a metadata address (${purpose ?? 'cloud metadata'})`;
+  return `a ${addressClass === 'linklocal' ? 'link-local' : addressClass} address`;
+}
+
+function describeCause({ reason, rule, host, port, about }: Grounds): string {
+  const ruleText = rule === undefined ? 'a rule' : `rule ${quote(rule)}`;
+  switch (reason) {
+    case 'rule':
+      return `${ruleText} allows it`;
+    case 'malformed_host':
+      return 'the host is neither a name nor an address';
+    case 'invalid_port':
+      return 'the port is not a whole number from 1 to 65535';
+    case 'denied_by_rule':
+      return `deny ${ruleText} covers it`;
+    case 'no_rule':
+      return `no rule allows ${quote(host)}`;
+    case 'port_not_allowed':
+      return `no rule allows port ${port}`;
+    case 'address_denied':
+      return `deny ${ruleText} covers its address ${about?.address.text ?? ''}`;
+    case 'address_special':
+      return about ? `${about.address.text} is ${about.what}, which no rule opens` : 'its address is special';
+    case 'dns_error':
+      return 'the name has no address';
+    default:
+      return reason.replaceAll('_', ' ');
+  }
+}

@@ -1,0 +1,56 @@
+// What an address is, whoever asks: the innermost special-purpose block that holds it.
+import type { Address } from './address.js';
+import { embeddedIpv4 } from './embedded-ipv4.js';
+import { METADATA_ADDRESSES } from './metadata-addresses.js';
+import { type Prefix, prefixConstant } from './prefix.js';
+import { PrefixTree } from './prefix-tree.js';
+import type { BlockClass } from './special-block.js';
+import { SPECIAL_IPV4 } from './special-ipv4.js';
+import { SPECIAL_IPV6 } from './special-ipv6.js';
+
+/** A block of addresses. */
+export interface Block {
+  readonly class: BlockClass;
+  /** What it is for, in words. */
+  readonly purpose: string;
+  /** How many leading bits its addresses share: a prefix that holds one of them lies inside it from this length on. */
+  readonly length: number;
+}
+
+const TABLE: PrefixTree<Block> = new PrefixTree(
+  [...SPECIAL_IPV4, ...SPECIAL_IPV6, ...METADATA_ADDRESSES].map(([text, purpose, blockClass]) => {
+    const prefix = prefixConstant(text);
+    return { prefix, value: { class: blockClass, purpose, length: prefix.length } };
+  }),
+);
+
+/**
+ * The innermost special-purpose block that holds an address. Where an IPv6 address carries an IPv4 one, the IPv4
+ * blocks are blocks of that form too: 64:ff9b::/96 opens NAT64, but not NAT64 of 169.254.169.254.
+ *
+ * @param address any address
+ * @returns the block, or undefined where the address is public
+ */
+export function findBlock(address: Address): Block | undefined {
+  const found = TABLE.find(address)?.value;
+  if (!found || found.class === 'public') return undefined;
+  let block = found;
+  for (const { address: inner, at } of embeddedIpv4(address)) {
+    const innerBlock = TABLE.find(inner)?.value;
+    if (!innerBlock || innerBlock.class === 'public' || at + innerBlock.length <= block.length) continue;
+    const purpose = `${found.purpose} of ${inner.text}, ${innerBlock.purpose}`;
+    block = { class: 'special', purpose, length: at + innerBlock.length };
+  }
+  return block;
+}
+
+/**
+ * The innermost special-purpose block that holds a whole prefix.
+ *
+ * @param prefix any prefix
+ * @returns the block, or undefined where none does
+ */
+export function findBlockOfPrefix(prefix: Prefix): Block | undefined {
+  const block = TABLE.findPrefix(prefix)?.value;
+  return block?.class === 'public' ? undefined : block;
+}

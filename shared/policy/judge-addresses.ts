@@ -1,0 +1,95 @@
+// The second half of a decision: which of a name's addresses may be dialled. Pure. Trusts no answer of DNS.
+import type { Address } from './address.js';
+import { conclude, describeClass } from './conclude.js';
+import type { Decision, DroppedAddress, ResolveVerdict } from './decision.js';
+import { type HostContext, isLoopback } from './host-block.js';
+import { isLocalhost } from './is-localhost.js';
+import type { Policy } from './policy.js';
+import { suggestAddress, suggestName } from './suggest-rule.js';
+import { findAdmission, type Weight, weighAddress } from './weigh-address.js';
+
+/** A weighed address of the name. */
+interface Candidate {
+  readonly address: Address;
+  readonly weight: Weight;
+  readonly verdict: 'kept' | 'address_denied' | 'address_special';
+}
+
+/**
+ * Judges the addresses that a name resolved to.
+ *
+ * @param policy the rules that {@link ResolveVerdict} came of
+ * @param verdict what was said of the name
+ * @param addresses the answers, CNAMEs followed, in the order to dial; none is a `dns_error`
+ * @param context this host's addresses and listeners
+ * @returns the decision; `dial` keeps the answers' order
+ */
+export function judgeAddresses(
+  policy: Policy,
+  verdict: ResolveVerdict,
+  addresses: readonly Address[],
+  context: HostContext,
+): Decision {
+  const { name: host, port, decision, reason, rule } = verdict;
+  if (addresses.length === 0) return conclude({ decision: 'deny', reason: 'dns_error', host, port });
+  const candidates = addresses.map((address) => judgeAddress(policy, verdict, address, context));
+  const dial = candidates.filter((candidate) => candidate.verdict === 'kept').map(({ address }) => address);
+  const dropped = candidates.flatMap(describeDropped);
+  if (dial.length === 0) return refuse(verdict, candidates, dropped);
+  const suggestion = decision === 'would_deny' ? suggestName(host, port) : undefined;
+  return conclude({ decision, reason, rule, host, port, dial, dropped, suggestion });
+}
+
+function judgeAddress(
+  policy: Policy,
+  { name, port, decision }: ResolveVerdict,
+  address: Address,
+  context: HostContext,
+): Candidate {
+  const weight = weighAddress(policy, address, port, context);
+  const judged = (verdict: Candidate['verdict']): Candidate => ({ address, weight, verdict });
+  if (weight.denied) return judged('address_denied');
+  const local = isLocalhost(name);
+  if (local && !isLoopback(address)) return judged('address_special');
+  // A name's rule stands for its public addresses; localhost's own for loopback, but not for a listener of postern's.
+  const open = local ? decision === 'allow' && weight.class === 'loopback' : weight.class === 'public';
+  return judged(open || findAdmission(policy.allow, address, port, weight) ? 'kept' : 'address_special');
+}
+
+function describeDropped({ address, weight, verdict }: Candidate): DroppedAddress[] {
+  if (verdict === 'kept') return [];
+  const rule = verdict === 'address_denied' ? weight.denied?.text : undefined;
+  return [{ address, class: weight.class, reason: verdict, ...(rule !== undefined && { rule }) }];
+}
+
+/** No address is left. Deny wins over special, whatever the order of the answers. */
+function refuse(
+  { name: host, port, decision }: ResolveVerdict,
+  candidates: readonly Candidate[],
+  dropped: readonly DroppedAddress[],
+): Decision {
+  const decisive = candidates.find(({ verdict }) => verdict === 'address_denied') ?? candidates[0];
+  const reason = decisive?.verdict === 'address_denied' ? 'address_denied' : 'address_special';
+  const about = decisive && {
+    address: decisive.address,
+    what: describeClass(decisive.weight.class, decisive.weight.purpose),
+  };
+  const rule = decisive?.weight.denied?.text;
+  const suggestion =
+    reason === 'address_denied' ? undefined : suggestOpening(host, port, decision, candidates);
+  return conclude({ decision: 'deny', reason, rule, host, port, dropped, about, suggestion });
+}
+
+function suggestOpening(
+  host: string,
+  port: number,
+  decision: ResolveVerdict['decision'],
+  candidates: readonly Candidate[],
+): string | undefined {
+  const local = isLocalhost(host);
+  const openable = candidates.find(({ address }) => !local || isLoopback(address));
+  if (!openable) return undefined;
+  return local && decision === 'would_deny'
+    ? suggestName(host, port)
+    : suggestAddress(openable.address, port);
+}

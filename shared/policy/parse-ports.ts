@@ -1,0 +1,56 @@
+// The ports of a rule.
+
+/** Ports from `low` to `high`, both included, each 1 to 65535. */
+export interface PortRange {
+  readonly low: number;
+  readonly high: number;
+}
+
+const MAX_PORT = 65_535;
+export const EVERY_PORT: readonly PortRange[] = [{ low: 1, high: MAX_PORT }];
+/** What an allow rule without a port means. */
+export const DEFAULT_PORTS: readonly PortRange[] = [{ low: 443, high: 443 }];
+
+const ITEM = /^([1-9]\d{0,4})(?:-([1-9]\d{0,4}))?$/;
+
+/**
+ * Reads `*`, or a list of ports and ranges such as `80,443,8000-8100`.
+ *
+ * @param text what follows the colon
+ * @returns the ranges, sorted, those that touch joined, or undefined
+ */
+export function parsePorts(text: string): readonly PortRange[] | undefined {
+  if (text === '*') return EVERY_PORT;
+  if (text === '443') return DEFAULT_PORTS;
+  const ranges: PortRange[] = [];
+  for (const item of text.split(',')) {
+    const range = parseItem(item);
+    if (!range) return undefined;
+    ranges.push(range);
+  }
+  return ranges.length === 1 ? ranges : join(ranges);
+}
+
+/** Whether a value is a port that can be connected to. */
+export function isPort(value: unknown): value is number {
+  return typeof value === 'number' && Number.isInteger(value) && value >= 1 && value <= MAX_PORT;
+}
+
+function parseItem(item: string): PortRange | undefined {
+  const match = ITEM.exec(item);
+  if (!match) return undefined;
+  const low = Number(match[1]);
+  const high = match[2] === undefined ? low : Number(match[2]);
+  return low <= high && high <= MAX_PORT ? { low, high } : undefined;
+}
+
+function join(ranges: readonly PortRange[]): readonly PortRange[] {
+  const joined: PortRange[] = [];
+  for (const range of ranges.toSorted((a, b) => a.low - b.low)) {
+    const last = joined.at(-1);
+    if (last && range.low <= last.high + 1) {
+      joined[joined.length - 1] = { low: last.low, high: Math.max(last.high, range.high) };
+    } else joined.push(range);
+  }
+  return joined;
+}

@@ -1,0 +1,45 @@
+// What a plugin may know of a refusal: not what a name resolved to, nor what the rules and this host's addresses are.
+import { type PluginReason, pluginReason } from '../reasons.js';
+import { quoteDestination } from './conclude.js';
+import type { Decision } from './decision.js';
+import { parseHost } from './parse-host.js';
+
+/** A refusal, as a plugin gets it. */
+export interface PluginRefusal {
+  readonly errno: 'EACCES';
+  readonly reason: PluginReason;
+  readonly message: string;
+  /** The rule that would allow it, where saying so tells nothing of a resolved address. */
+  readonly suggestion?: string;
+}
+
+/**
+ * Puts a refusal into words for the plugin. A denied and a special address are the same word, and where a name's
+ * addresses were refused no rule is suggested, for it would have to name one of them.
+ *
+ * @param decision a decision that is no `allow`
+ */
+export function pluginRefusal(decision: Decision): PluginRefusal {
+  const { host, port, suggestion } = decision;
+  const reason = pluginReason(decision.reason);
+  const message = `Cannot connect to ${quoteDestination(host, port)}: ${CAUSES[reason](port)}`;
+  const tells = reason === 'address_refused' && parseHost(host)?.kind !== 'address';
+  return { errno: 'EACCES', reason, message, ...(suggestion !== undefined && !tells && { suggestion }) };
+}
+
+const CAUSES: Readonly<Record<PluginReason, (port: number) => string>> = {
+  rule: () => 'it is allowed',
+  malformed_host: () => 'the host is neither a name nor an address',
+  invalid_port: () => 'the port is not a whole number from 1 to 65535',
+  denied_by_rule: () => 'a rule denies it',
+  no_rule: () => 'no rule allows this host',
+  port_not_allowed: (port) => `no rule allows port ${port}`,
+  address_refused: () => 'no address that may be dialled',
+  stale_grant: () => 'the name was resolved too long ago',
+  foreign_netns: () => 'the socket is of another network namespace',
+  udp_refused: () => 'UDP is not brokered',
+  dns_error: () => 'the name did not resolve',
+  rate_limited: () => 'too many requests in too short a time',
+  concurrency_limited: () => 'too many requests at once',
+  policy_unavailable: () => 'no rules are in force',
+};

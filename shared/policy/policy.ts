@@ -1,0 +1,38 @@
+// A policy, and what is written to make one.
+import type { ListName } from './parse-rule.js';
+import type { RuleIndex } from './rule-index.js';
+
+export type PolicyMode = 'enforce' | 'audit';
+
+/** A plugin's rules. An empty allow list denies all. */
+export interface PolicySource {
+  readonly allow: readonly string[];
+  readonly deny: readonly string[];
+  /** `enforce` where it is missing; `audit` lets through, and reports, what no rule allows. */
+  readonly mode?: PolicyMode;
+}
+
+/** What is wrong with a rule, or surprising about it. */
+export interface RuleProblem {
+  readonly list: ListName;
+  /** From 0. */
+  readonly index: number;
+  readonly text: string;
+  readonly message: string;
+  /** A rule that would do in its place. */
+  readonly suggestion?: string;
+}
+
+/** Rules in force, indexed. */
+export interface Policy {
+  /** SHA-256 in hexadecimal of the rules, in their order, and the mode. */
+  readonly hash: string;
+  readonly mode: PolicyMode;
+  readonly counts: { readonly allow: number; readonly deny: number };
+  readonly allow: RuleIndex;
+  readonly deny: RuleIndex;
+}
+
+export type CompileResult =
+  | { readonly ok: true; readonly policy: Policy; readonly warnings: readonly RuleProblem[] }
+  | { readonly ok: false; readonly problems: readonly RuleProblem[] };

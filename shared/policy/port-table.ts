@@ -1,0 +1,81 @@
+// Which of several rules about the same target answers for a port.
+import type { Rule } from './parse-rule.js';
+
+/** Up to this many rules they are simply gone through. */
+const MAX_SCANNED_RULES = 8;
+
+/**
+ * The rules of one target. Where several cover a port, the one whose text sorts first answers, in whatever order they
+ * were written.
+ */
+export class PortTable {
+  /** Sorted by text. */
+  readonly rules: readonly Rule[];
+  readonly #cells: Cells | undefined;
+
+  constructor(rules: Rule[]) {
+    this.rules = rules.length > 1 ? rules.sort(compareText) : rules;
+    this.#cells = rules.length > MAX_SCANNED_RULES ? divide(rules) : undefined;
+  }
+
+  /** The rule that covers a port, 1 to 65535, or undefined. */
+  find(port: number): Rule | undefined {
+    if (this.#cells) return findCell(this.#cells, port);
+    for (const rule of this.rules) {
+      for (const range of rule.ports) if (port >= range.low && port <= range.high) return rule;
+    }
+    return undefined;
+  }
+}
+
+/** The ports cut where some range begins or ends: cell n runs from starts[n] to the next one's start. */
+interface Cells {
+  readonly starts: readonly number[];
+  readonly owners: readonly (Rule | undefined)[];
+}
+
+function divide(rules: readonly Rule[]): Cells {
+  const bounds = new Set([0]);
+  for (const { ports } of rules) for (const { low, high } of ports) bounds.add(low).add(high + 1);
+  const starts = Uint32Array.from(bounds).sort();
+  const owners: (Rule | undefined)[] = new Array(starts.length).fill(undefined);
+  // next[n] leads to the first free cell from n on, so that each cell is visited once.
+  const next = Uint32Array.from({ length: starts.length + 1 }, (_, at) => at);
+  const free = (from: number): number => {
+    let at = from;
+    for (let to = next[at] ?? at; to !== at; to = next[at] ?? at) {
+      next[at] = next[to] ?? to;
+      at = to;
+    }
+    return at;
+  };
+  for (const rule of rules) {
+    for (const { low, high } of rule.ports) {
+      for (let at = free(cellOf(starts, low)); (starts[at] ?? Infinity) <= high; at = free(at)) {
+        owners[at] = rule;
+        next[at] = at + 1;
+      }
+    }
+  }
+  return { starts: [...starts], owners };
+}
+
+function findCell(cells: Cells, port: number): Rule | undefined {
+  return cells.owners[cellOf(cells.starts, port)];
+}
+
+/** The last start that is not above the port. */
+function cellOf(starts: ArrayLike<number>, port: number): number {
+  let low = 0;
+  let high = starts.length;
+  while (high - low > 1) {
+    const middle = (low + high) >>> 1;
+    if ((starts[middle] ?? Infinity) <= port) low = middle;
+    else high = middle;
+  }
+  return low;
+}
+
+function compareText(a: Rule, b: Rule): number {
+  return a.text < b.text ? -1 : Number(a.text > b.text);
+}

@@ -1,0 +1,138 @@
+// Finds the prefixes that hold an address, innermost first, by binary search and a walk up: no cost a rule.
+import type { Address } from './address.js';
+import { familyBits, holdsPrefix, type Prefix } from './prefix.js';
+
+/** A prefix with what is known of it, and the next larger one of the tree that holds it. */
+export interface PrefixNode<T> {
+  readonly prefix: Prefix;
+  readonly value: T;
+  readonly parent: PrefixNode<T> | undefined;
+}
+
+/**
+ * The prefixes of a family, in order. What a search reads lies in flat arrays: with many rules it is cache misses that
+ * take the time.
+ */
+interface Branch<T> {
+  readonly nodes: readonly PrefixNode<T>[];
+  /** The first addresses, as 32-bit words. */
+  readonly starts: Uint32Array;
+  readonly lengths: Uint8Array;
+  /** The index of each node's parent, -1 for none. */
+  readonly parents: Int32Array;
+  /** How many words an address has, 1 or 4. */
+  readonly words: number;
+}
+
+/**
+ * Prefixes of both families, each at most once.
+ *
+ * Prefixes nest or are apart, so those sorted by first address, the larger first, form a tree in pre-order: whatever
+ * holds an address is the last prefix that starts at or before it, or an ancestor of that.
+ */
+export class PrefixTree<T> {
+  readonly #four: Branch<T>;
+  readonly #six: Branch<T>;
+
+  constructor(entries: readonly { readonly prefix: Prefix; readonly value: T }[]) {
+    this.#four = grow(entries, 4);
+    this.#six = grow(entries, 6);
+  }
+
+  /** The innermost prefix that holds an address; its ancestors are the others. */
+  find({ family, bytes }: Address): PrefixNode<T> | undefined {
+    return search(family === 4 ? this.#four : this.#six, bytes, bytes.length * 8);
+  }
+
+  /** The innermost prefix that holds all of another, itself included. */
+  findPrefix({ family, bytes, length }: Prefix): PrefixNode<T> | undefined {
+    return search(family === 4 ? this.#four : this.#six, bytes, length);
+  }
+}
+
+function grow<T>(
+  entries: readonly { readonly prefix: Prefix; readonly value: T }[],
+  family: 4 | 6,
+): Branch<T> {
+  const mine = entries.filter((entry) => entry.prefix.family === family);
+  mine.sort((a, b) => compareBytes(a.prefix.bytes, b.prefix.bytes) || a.prefix.length - b.prefix.length);
+  const words = familyBits(family) / 32;
+  const starts = new Uint32Array(mine.length * words);
+  const lengths = Uint8Array.from(mine, ({ prefix }) => prefix.length);
+  const parents = new Int32Array(mine.length);
+  const nodes: PrefixNode<T>[] = [];
+  for (const [index, { prefix, value }] of mine.entries()) {
+    for (let at = 0; at < words; at++) starts[index * words + at] = word(prefix.bytes, at);
+    let parent = index - 1;
+    for (let outer = mine[parent]; outer && !holdsPrefix(outer.prefix, prefix); outer = mine[parent]) {
+      parent = parents[parent] ?? -1;
+    }
+    parents[index] = parent;
+    nodes.push({ prefix, value, parent: nodes[parent] });
+  }
+  return { nodes, starts, lengths, parents, words };
+}
+
+/** The innermost node that is no longer than `length` and has the address's leading bits. */
+function search<T>(branch: Branch<T>, bytes: Uint8Array, length: number): PrefixNode<T> | undefined {
+  const { nodes, lengths, parents } = branch;
+  if (nodes.length === 0) return undefined;
+  const asked = [word(bytes, 0), word(bytes, 1), word(bytes, 2), word(bytes, 3)] as const;
+  let index = lastNotAfter(branch, asked);
+  for (;;) {
+    const own = lengths[index];
+    if (own === undefined) return undefined;
+    if (own <= length && shares(branch, index, asked, own)) return nodes[index];
+    index = parents[index] ?? -1;
+  }
+}
+
+/** An address's words, 0 where it has none. */
+type Words = readonly [number, number, number, number];
+
+function lastNotAfter<T>({ nodes, starts, words }: Branch<T>, asked: Words): number {
+  let low = 0;
+  let high = nodes.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    const start = starts[middle * words] ?? 0;
+    const after = start === asked[0] ? isAfter(starts, middle * words, words, asked) : start > asked[0];
+    if (after) high = middle;
+    else low = middle + 1;
+  }
+  return low - 1;
+}
+
+/** Whether a start, whose first word is the address's, is after the address. */
+function isAfter(starts: Uint32Array, from: number, words: number, asked: Words): boolean {
+  for (let at = 1; at < words; at++) {
+    const start = starts[from + at] ?? 0;
+    const word = asked[at] ?? 0;
+    if (start !== word) return start > word;
+  }
+  return false;
+}
+
+function shares<T>({ starts, words }: Branch<T>, index: number, asked: Words, length: number): boolean {
+  for (let at = 0; at * 32 < length; at++) {
+    const rest = Math.min(32, length - at * 32);
+    const difference = ((starts[index * words + at] ?? 0) ^ (asked[at] ?? 0)) >>> (32 - rest);
+    if (difference !== 0) return false;
+  }
+  return true;
+}
+
+/** The n-th 32 bits of an address, big endian. */
+function word(bytes: Uint8Array, at: number): number {
+  const from = at * 4;
+  const low = ((bytes[from + 1] ?? 0) << 16) | ((bytes[from + 2] ?? 0) << 8) | (bytes[from + 3] ?? 0);
+  return (bytes[from] ?? 0) * 0x1000000 + low;
+}
+
+function compareBytes(a: Uint8Array, b: Uint8Array): number {
+  for (let at = 0; at < a.length; at++) {
+    const difference = (a[at] ?? 0) - (b[at] ?? 0);
+    if (difference !== 0) return difference;
+  }
+  return 0;
+}

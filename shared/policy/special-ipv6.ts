@@ -1,0 +1,52 @@
+// IPv6 addresses that are not somewhere on the Internet. Two registries of IANA: all that the IPv6 Address Space
+// (iana.org/assignments/ipv6-address-space) has outside 2000::/3, and every entry of the IPv6 Special-Purpose Address
+// Registry (iana.org/assignments/iana-ipv6-special-registry) but for ::ffff:0:0/96, which is read as IPv4.
+import type { SpecialBlock } from './special-block.js';
+
+export const SPECIAL_IPV6: readonly SpecialBlock[] = [
+  ['::/8', 'reserved', 'special', 'RFC 4291, RFC 3513'],
+  ['100::/8', 'reserved', 'special', 'RFC 4291, RFC 3513'],
+  ['200::/7', 'reserved', 'special', 'RFC 4048'],
+  ['400::/6', 'reserved', 'special', 'RFC 4291, RFC 3513'],
+  ['800::/5', 'reserved', 'special', 'RFC 4291, RFC 3513'],
+  ['1000::/4', 'reserved', 'special', 'RFC 4291, RFC 3513'],
+  ['4000::/3', 'reserved', 'special', 'RFC 4291, RFC 3513'],
+  ['6000::/3', 'reserved', 'special', 'RFC 4291, RFC 3513'],
+  ['8000::/3', 'reserved', 'special', 'RFC 4291, RFC 3513'],
+  ['a000::/3', 'reserved', 'special', 'RFC 4291, RFC 3513'],
+  ['c000::/3', 'reserved', 'special', 'RFC 4291, RFC 3513'],
+  ['e000::/4', 'reserved', 'special', 'RFC 4291, RFC 3513'],
+  ['f000::/5', 'reserved', 'special', 'RFC 4291, RFC 3513'],
+  ['f800::/6', 'reserved', 'special', 'RFC 4291, RFC 3513'],
+  ['fe00::/9', 'reserved', 'special', 'RFC 4291, RFC 3513'],
+  ['fec0::/10', 'site local, deprecated', 'special', 'RFC 3879'],
+  ['ff00::/8', 'multicast', 'special', 'RFC 4291'],
+
+  ['::/128', 'unspecified address', 'special', 'RFC 4291 section 2.5.2'],
+  ['::1/128', 'loopback', 'loopback', 'RFC 4291 section 2.5.3'],
+  ['::/96', 'IPv4-compatible, deprecated', 'special', 'RFC 4291 section 2.5.5.1'],
+  ['::ffff:0:0:0/96', 'IPv4-translated', 'special', 'RFC 2765 section 2.1'],
+  // Globally reachable by the registry, but what it reaches is the IPv4 address inside.
+  ['64:ff9b::/96', 'NAT64', 'special', 'RFC 6052'],
+  ['64:ff9b:1::/48', 'NAT64 of local use', 'special', 'RFC 8215'],
+  ['100::/64', 'discard only', 'special', 'RFC 6666'],
+  ['100:0:0:1::/64', 'IPv6 dummy prefix', 'special', 'RFC 9780'],
+  ['2001::/23', 'IETF protocol assignments', 'special', 'RFC 2928'],
+  ['2001::/32', 'Teredo', 'special', 'RFC 4380, RFC 8190'],
+  ['2001:1::1/128', 'PCP anycast, globally reachable', 'public', 'RFC 7723'],
+  ['2001:1::2/128', 'TURN anycast, globally reachable', 'public', 'RFC 8155'],
+  ['2001:1::3/128', 'DNS-SD SRP anycast, globally reachable', 'public', 'RFC 9665'],
+  ['2001:2::/48', 'benchmarking', 'special', 'RFC 5180, RFC errata 1752'],
+  ['2001:3::/32', 'AMT, globally reachable', 'public', 'RFC 7450'],
+  ['2001:4:112::/48', 'AS112, globally reachable', 'public', 'RFC 7535'],
+  ['2001:10::/28', 'ORCHID, deprecated', 'special', 'RFC 4843'],
+  ['2001:20::/28', 'ORCHIDv2, globally reachable', 'public', 'RFC 7343'],
+  ['2001:30::/28', 'drone remote id, globally reachable', 'public', 'RFC 9374'],
+  ['2001:db8::/32', 'documentation', 'special', 'RFC 3849'],
+  ['2002::/16', '6to4', 'special', 'RFC 3056'],
+  ['2620:4f:8000::/48', 'AS112 direct delegation, globally reachable', 'public', 'RFC 7534'],
+  ['3fff::/20', 'documentation', 'special', 'RFC 9637'],
+  ['5f00::/16', 'segment routing SIDs', 'special', 'RFC 9602'],
+  ['fc00::/7', 'unique local', 'private', 'RFC 4193, RFC 8190'],
+  ['fe80::/10', 'link local', 'linklocal', 'RFC 4291 section 2.5.6'],
+];

@@ -1,0 +1,97 @@
+// What a policy says of one address on one port: the only place where special blocks are opened.
+import type { AddressClass } from '../reasons.js';
+import type { Address } from './address.js';
+import { embeddedIpv4 } from './embedded-ipv4.js';
+import { findBlock } from './find-block.js';
+import { type HostContext, hostBlock } from './host-block.js';
+import type { Rule } from './parse-rule.js';
+import type { Policy } from './policy.js';
+import { familyBits } from './prefix.js';
+import type { RuleIndex } from './rule-index.js';
+
+/** An address, weighed. */
+export interface Weight {
+  readonly class: AddressClass;
+  /** What the innermost block is for; undefined for a public address and for this host's. */
+  readonly purpose: string | undefined;
+  /** How many bits a prefix needs to lie wholly inside that block: 0 for a public address. */
+  readonly shortest: number;
+  /** The deny rule that covers it. It wins. */
+  readonly denied: Rule | undefined;
+}
+
+/**
+ * Weighs an address.
+ *
+ * @param policy the rules
+ * @param address a literal, or one that a name resolved to
+ * @param port 1 to 65535
+ * @param context this host's addresses and listeners, each a special block of its own
+ */
+export function weighAddress(policy: Policy, address: Address, port: number, context: HostContext): Weight {
+  const block = findBlock(address);
+  const denied = findDeny(policy.deny, address, port, block?.class);
+  const host = hostBlock(address, port, context);
+  if (host) return { class: host, purpose: undefined, shortest: familyBits(address.family), denied };
+  return { class: block?.class ?? 'public', purpose: block?.purpose, shortest: block?.length ?? 0, denied };
+}
+
+/**
+ * The allow rule that admits an address: one that covers it and, where it is special, lies wholly inside its block.
+ *
+ * @param allow the allow list
+ * @param address the address that was weighed, and not found denied
+ * @param port 1 to 65535
+ * @param weight its weight on that port
+ */
+export function findAdmission(
+  allow: RuleIndex,
+  address: Address,
+  port: number,
+  weight: Weight,
+): Rule | undefined {
+  if (weight.class === 'listener') return findListenerRule(allow, address, port);
+  return allow.matchAddress(address, port, weight.shortest).rule ?? allow.matchClass(weight.class, port).rule;
+}
+
+/**
+ * Whether an allow rule for addresses covers a literal, wholly inside its block or not: what a refusal of it is for.
+ *
+ * @returns `covered` by a rule on this port; `other_port` where one covers it on another; else `uncovered`
+ */
+export function coverage(
+  policy: Policy,
+  address: Address,
+  port: number,
+): 'covered' | 'other_port' | 'uncovered' {
+  const blockClass = findBlock(address)?.class ?? 'public';
+  const byPrefix = policy.allow.matchAddress(address, port);
+  const byClass = policy.allow.matchClass(blockClass, port);
+  if (byPrefix.rule || byClass.rule) return 'covered';
+  return byPrefix.otherPort || byClass.otherPort ? 'other_port' : 'uncovered';
+}
+
+/** A deny rule means an address by whichever name: as it is, or inside a form that leads to it. */
+function findDeny(
+  deny: RuleIndex,
+  address: Address,
+  port: number,
+  blockClass: AddressClass = 'public',
+): Rule | undefined {
+  const rule = deny.matchAddress(address, port).rule ?? deny.matchClass(blockClass, port).rule;
+  if (rule) return rule;
+  for (const { address: inner } of embeddedIpv4(address)) {
+    const innerRule = findDeny(deny, inner, port, findBlock(inner)?.class);
+    if (innerRule) return innerRule;
+  }
+  return deny.matchAny(port).rule;
+}
+
+/** A listener's block is one address and one port, so that is what a rule has to name. */
+function findListenerRule(allow: RuleIndex, address: Address, port: number): Rule | undefined {
+  const node = allow.prefixes.find(address);
+  if (node?.prefix.length !== familyBits(address.family)) return undefined;
+  return node.value.rules.find(({ ports: [first, second] }) => {
+    return first?.low === port && first.high === port && second === undefined;
+  });
+}

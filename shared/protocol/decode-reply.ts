@@ -1,0 +1,37 @@
+// Reads a broker's reply. Runs in the plugin's client library; the shape is checked all the same.
+import { Unpackr } from 'msgpackr/index-no-eval';
+import type { ChannelReply } from './messages.js';
+
+const unpackr = new Unpackr({ useRecords: false, int64AsType: 'number' });
+
+/**
+ * Decodes one packet of the reply socket.
+ *
+ * @returns the reply, or undefined where the bytes are none: end the channel then
+ */
+export function decodeReply(bytes: Uint8Array): ChannelReply | undefined {
+  let value: unknown;
+  try {
+    value = unpackr.unpack(bytes);
+  } catch {
+    return undefined;
+  }
+  if (typeof value !== 'object' || value === null || !('id' in value || 'op' in value)) return undefined;
+  const reply = value as Readonly<Record<string, unknown>>;
+  return isHello(reply) || isAnswer(reply) ? (value as ChannelReply) : undefined;
+}
+
+function isHello({ op, version, resumed }: Readonly<Record<string, unknown>>): boolean {
+  return op === 'hello' && Number.isInteger(version) && (resumed === undefined || resumed === true);
+}
+
+function isAnswer(reply: Readonly<Record<string, unknown>>): boolean {
+  if (!Number.isInteger(reply['id'])) return false;
+  if (reply['ok'] === true) return isOptionalText(reply['part']) && isOptionalText(reply['decision']);
+  if (reply['ok'] !== false || !isOptionalText(reply['suggestion'])) return false;
+  return [reply['errno'], reply['reason'], reply['message']].every((text) => typeof text === 'string');
+}
+
+function isOptionalText(value: unknown): boolean {
+  return value === undefined || typeof value === 'string';
+}

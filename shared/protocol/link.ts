@@ -1,0 +1,76 @@
+// The link between supervisor and broker: JSON lines over a stream for words, packets over a SOCK_SEQPACKET pair for
+// descriptors. Both ends are postern's; the supervisor still checks what it reads, since the broker parses hostile bytes.
+
+/** Descriptor numbers that a broker finds at its start. */
+export const BROKER_LINE_FD = 3;
+export const BROKER_DESCRIPTOR_FD = 4;
+
+/** One of postern's own listening sockets. */
+export interface ListenerAddress {
+  readonly address: string;
+  readonly port: number;
+}
+
+export interface PluginLimits {
+  readonly concurrentRequests: number;
+  readonly queuedRequests: number;
+  readonly requestsPerSecond: number;
+}
+
+/** Supervisor to broker, as lines. `start` is the first and comes once. */
+export type SupervisorLine =
+  | {
+      readonly type: 'start';
+      /** Ids to take on for good, where the broker begins as root. */
+      readonly becomeIds?: { readonly uid: number; readonly gid: number } | undefined;
+      /** DNS servers as `ADDRESS` or `ADDRESS:PORT`; absent: those of /etc/resolv.conf. */
+      readonly dnsServers?: readonly string[] | undefined;
+      readonly listeners: readonly ListenerAddress[];
+    }
+  | {
+      readonly type: 'plugin';
+      readonly plugin: string;
+      readonly allow: readonly string[];
+      readonly deny: readonly string[];
+      readonly mode: 'enforce' | 'audit';
+      readonly limits: PluginLimits;
+    }
+  | { readonly type: 'forget'; readonly plugin: string }
+  /** The supervisor could not write this many audit events: they count as dropped. */
+  | { readonly type: 'audit_dropped'; readonly events: number }
+  | { readonly type: 'metrics'; readonly id: number };
+
+/** Broker to supervisor, as lines. */
+export type BrokerLine =
+  | { readonly type: 'ready' }
+  | { readonly type: 'failed'; readonly message: string; readonly mend?: string | undefined }
+  | { readonly type: 'plugin_ready'; readonly plugin: string; readonly policyHash: string }
+  | { readonly type: 'plugin_refused'; readonly plugin: string; readonly problems: readonly string[] }
+  | { readonly type: 'audit'; readonly line: AuditLine }
+  | { readonly type: 'metrics'; readonly id: number; readonly text: string }
+  /** A session has ended: the supervisor lets go of the ends that it keeps. */
+  | { readonly type: 'session_ended'; readonly session: number }
+  /** A plugin asked for another channel: the supervisor makes it and sends a `channel` packet with `answers`. */
+  | {
+      readonly type: 'channel_wanted';
+      readonly plugin: string;
+      readonly session: number;
+      readonly id: number;
+    };
+
+/** An audit event as broker and supervisor pass it on: scalars and lists of strings. */
+export type AuditLine = Readonly<Record<string, string | number | boolean | null | readonly string[]>>;
+
+/**
+ * Supervisor to broker, as one packet (JSON) with descriptors: the request pipe's reading end and the broker's end of the
+ * reply socket; where `answers` is set also the pipe's writing end and the plugin's end of the socket, to be handed over.
+ */
+export interface ChannelPacket {
+  readonly type: 'channel';
+  readonly plugin: string;
+  /** Names the session to both sides; never reused. */
+  readonly session: number;
+  /** True where another broker served this channel before. */
+  readonly resumed: boolean;
+  readonly answers?: { readonly session: number; readonly id: number } | undefined;
+}

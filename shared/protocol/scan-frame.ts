@@ -1,0 +1,86 @@
+// The first look at hostile bytes: is this exactly one MessagePack map, of the few types that a request may hold?
+// Runs in the broker, before msgpackr, which would turn 0xc1, extensions and bad UTF-8 into values.
+import { isUtf8 } from 'node:buffer';
+import { MAX_FRAME_DEPTH, MAX_REQUEST_BYTES } from '../limits.js';
+import type { ProtocolErrorKind } from '../reasons.js';
+import { FORM, INLINE_SIZE, TokenForm, WIDTH } from './token-table.js';
+
+/** How many keys the map has, each counted as often as it stands there; or what is wrong. */
+export type ScanResult = number | ProtocolErrorKind;
+
+/**
+ * Scans a frame by the MessagePack specification. Each value takes a byte at least, so the time is linear in the frame's
+ * length whatever counts it claims.
+ *
+ * @param frame one packet
+ * @returns the count of the map's keys; `malformed` where the bytes are not one map and nothing else (`oversized` where
+ *   they fill a packet and go on), `too_deep`, or `bad_shape` for a type that no request has: bin, extension
+ */
+export function scanFrame(frame: Uint8Array): ScanResult {
+  const scan = { frame, at: 0, foreign: false };
+  const first = frame[0] ?? 0;
+  if (FORM[first] !== TokenForm.map) return 'malformed';
+  const keys = readSize(scan.frame, 1, first);
+  const problem = scanValue(scan, 1);
+  if (problem !== undefined) return problem;
+  if (scan.at !== frame.length) return 'malformed';
+  return scan.foreign ? 'bad_shape' : keys;
+}
+
+interface Scan {
+  readonly frame: Uint8Array;
+  at: number;
+  foreign: boolean;
+}
+
+/** Moves past one value. The recursion is as deep as MAX_FRAME_DEPTH. */
+function scanValue(scan: Scan, depth: number): ProtocolErrorKind | undefined {
+  const { frame } = scan;
+  const first = frame[scan.at];
+  if (first === undefined) return cutShort(frame);
+  const form = FORM[first];
+  if (form === TokenForm.never) return 'malformed';
+  const size = readSize(frame, scan.at + 1, first);
+  const start = scan.at + 1 + (WIDTH[first] ?? 0);
+  if (form === TokenForm.array || form === TokenForm.map) {
+    if (depth > MAX_FRAME_DEPTH) return 'too_deep';
+    scan.at = start;
+    return scanValues(scan, form === TokenForm.map ? 2 * size : size, depth + 1);
+  }
+  const end = start + size;
+  // A length field that is cut short reads as NaN, and no comparison with that holds.
+  if (!(end <= frame.length)) return cutShort(frame);
+  if (form === TokenForm.text && !isText(frame, start, end)) return 'malformed';
+  if (form === TokenForm.foreign) scan.foreign = true;
+  scan.at = end;
+  return undefined;
+}
+
+function scanValues(scan: Scan, count: number, depth: number): ProtocolErrorKind | undefined {
+  if (Number.isNaN(count)) return cutShort(scan.frame);
+  for (let left = count; left > 0; left -= 1) {
+    const problem = scanValue(scan, depth);
+    if (problem !== undefined) return problem;
+  }
+  return undefined;
+}
+
+/** The size that a token bears within itself, or in the field behind it: NaN where that is cut short. */
+function readSize(frame: Uint8Array, at: number, token: number): number {
+  let size = 0;
+  const width = WIDTH[token] ?? 0;
+  for (let index = at; index < at + width; index += 1) size = size * 256 + (frame[index] ?? Number.NaN);
+  return size + (INLINE_SIZE[token] ?? 0);
+}
+
+/** A write of more than a packet arrives as several, the first of them full. */
+function cutShort(frame: Uint8Array): ProtocolErrorKind {
+  return frame.length >= MAX_REQUEST_BYTES ? 'oversized' : 'malformed';
+}
+
+function isText(frame: Uint8Array, start: number, end: number): boolean {
+  for (let at = start; at < end; at += 1) {
+    if ((frame[at] ?? 0) > 0x7f) return isUtf8(frame.subarray(at, end));
+  }
+  return true;
+}

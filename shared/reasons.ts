@@ -1,0 +1,89 @@
+// The closed sets of words that decisions, metric labels, audit fields and the plugin's replies share: one list each.
+
+/** Why a request was decided as it was. */
+export const REASONS = [
+  'rule',
+  'malformed_host',
+  'invalid_port',
+  'denied_by_rule',
+  'no_rule',
+  'port_not_allowed',
+  'address_denied',
+  'address_special',
+  'stale_grant',
+  'foreign_netns',
+  'udp_refused',
+  'dns_error',
+  'rate_limited',
+  'concurrency_limited',
+  'policy_unavailable',
+] as const;
+export type Reason = (typeof REASONS)[number];
+
+/**
+ * What a plugin is told. It must not learn whether an address was denied by rule or special, so both are one word.
+ */
+export type PluginReason = Exclude<Reason, 'address_denied' | 'address_special'> | 'address_refused';
+
+/** The plugin's word for a reason. */
+export function pluginReason(reason: Reason): PluginReason {
+  return reason === 'address_denied' || reason === 'address_special' ? 'address_refused' : reason;
+}
+
+export const DECISIONS = ['allow', 'deny', 'would_deny'] as const;
+export type DecisionWord = (typeof DECISIONS)[number];
+
+/** How a brokered connect ended. */
+export const OUTCOMES = ['connected', 'refused', 'unreachable', 'timeout', 'reset', 'canceled'] as const;
+export type Outcome = (typeof OUTCOMES)[number];
+
+const DNS_RESULTS = ['ok', 'nxdomain', 'servfail', 'timeout', 'refused'] as const;
+export type DnsResult = (typeof DNS_RESULTS)[number];
+
+/** The path a request came by. */
+const DOORS = ['channel', 'trap'] as const;
+export type Door = (typeof DOORS)[number];
+
+/** What a plugin sent that is not the protocol. */
+export const PROTOCOL_ERRORS = [
+  'malformed',
+  'oversized',
+  'unknown_op',
+  'bad_shape',
+  'unexpected_descriptor',
+  'too_deep',
+  'version',
+] as const;
+export type ProtocolErrorKind = (typeof PROTOCOL_ERRORS)[number];
+
+const LIMITS = [
+  'rate',
+  'concurrency',
+  'queue',
+  'connections',
+  'dns_rate',
+  'log_rate',
+  'memory',
+  'processes',
+  'descriptors',
+] as const;
+export type Limit = (typeof LIMITS)[number];
+
+/** Why a plugin started, and why it ended. */
+export const START_CAUSES = ['boot', 'restart', 'operator', 'reload', 'schedule'] as const;
+export type StartCause = (typeof START_CAUSES)[number];
+export const EXIT_CAUSES = ['exit', 'error', 'signal', 'oom', 'limit', 'operator', 'supervisor'] as const;
+export type ExitCause = (typeof EXIT_CAUSES)[number];
+
+/** What an address is, by the innermost special block that holds it. `own` is an address of this host, `listener` one of postern's. */
+export const ADDRESS_CLASSES = [
+  'public',
+  'private',
+  'loopback',
+  'linklocal',
+  'metadata',
+  'own',
+  'listener',
+  'special',
+] as const;
+export type AddressClass = (typeof ADDRESS_CLASSES)[number];

@@ -1,0 +1,9 @@
+// execve(2). Runs in the launcher; on success nothing after it runs.
+import { bind } from './libc.js';
+
+const execveCall = bind('int execve(const char *path, const char **arguments, const char **environment)');
+
+/** Becomes another program. @returns only on failure: minus errno (ENOENT, EACCES, ENOEXEC, …) */
+export function execve(path: string, args: readonly string[], environment: readonly string[]): number {
+  return execveCall(path, [...args, null], [...environment, null]);
+}

@@ -1,0 +1,56 @@
+// fcntl(2), dup(2), close_range(2), read(2), write(2), fstat for descriptors. Runs everywhere.
+import { constants } from 'node:fs';
+import { bind } from './libc.js';
+import { OwnedFd } from './owned-fd.js';
+import { succeed } from './system-error.js';
+
+export const O_CLOEXEC = 0o2000000;
+const F_DUPFD_CLOEXEC = 1030;
+const F_GETFL = 3;
+const F_SETFL = 4;
+const F_SETPIPE_SZ = 1031;
+
+const fcntl = bind('int fcntl(int fd, int command, long argument)');
+const dup3 = bind('int dup3(int from, int to, int flags)');
+const closeRangeCall = bind('int close_range(uint first, uint last, int flags)');
+const read = bind('long read(int fd, void *buffer, size_t length)');
+const write = bind('long write(int fd, const void *buffer, size_t length)');
+
+/** A duplicate with the lowest free number from `least` on, close-on-exec. */
+export function duplicate(fd: number, least = 3): OwnedFd {
+  return new OwnedFd(succeed(fcntl(fd, F_DUPFD_CLOEXEC, least), 'fcntl F_DUPFD_CLOEXEC'));
+}
+
+/** Makes `to` a duplicate of `from` that survives execve. The numbers must differ. */
+export function duplicateOnto(from: number, to: number): void {
+  succeed(dup3(from, to, 0), 'dup3');
+}
+
+/** Sets or clears O_NONBLOCK on the open file description, which every duplicate shares. */
+export function setNonBlocking(fd: number, on: boolean): void {
+  const flags = succeed(fcntl(fd, F_GETFL, 0), 'fcntl F_GETFL');
+  const wanted = on ? flags | constants.O_NONBLOCK : flags & ~constants.O_NONBLOCK;
+  if (wanted !== flags) succeed(fcntl(fd, F_SETFL, wanted), 'fcntl F_SETFL');
+}
+
+/** Asks for a pipe of at least that many bytes. @returns the size, or minus EPERM past the user's share, pipe(7) */
+export function setPipeSize(fd: number, bytes: number): number {
+  return fcntl(fd, F_SETPIPE_SZ, bytes);
+}
+
+/** Reads once into `buffer`. @returns bytes read, 0 at the end, or minus errno (EAGAIN where nothing is there) */
+export function readOnce(fd: number, buffer: Uint8Array): number {
+  return read(fd, buffer, buffer.length);
+}
+
+/** Writes once. @returns bytes written, or minus errno */
+export function writeOnce(fd: number, bytes: Uint8Array): number {
+  return write(fd, bytes, bytes.length);
+}
+
+const CLOSE_RANGE_CLOEXEC = 4;
+
+/** Marks every descriptor from `first` on close-on-exec. */
+export function setCloseOnExecFrom(first: number): void {
+  succeed(closeRangeCall(first, 0x7fffffff, CLOSE_RANGE_CLOEXEC), 'close_range CLOEXEC');
+}

@@ -1,0 +1,80 @@
+// landlock(7): a second layer beside seccomp. Runs in the launcher; the domain is kept across execve.
+import { closeSync, constants, openSync } from 'node:fs';
+import { LAYOUT } from './layout.js';
+import { SYS, syscallFdStruct, syscallLongs, syscallStruct } from './syscall.js';
+import { SystemError, succeed } from './system-error.js';
+
+const CREATE_RULESET_VERSION = 1;
+const RULE_PATH_BENEATH = 1;
+const O_PATH = 0o10000000;
+const PATH_BENEATH = LAYOUT['struct landlock_path_beneath_attr'];
+const ENOSYS = 38;
+const EOPNOTSUPP = 95;
+
+const WRITE_FILE = 1n << 1n;
+const TRUNCATE = 1n << 14n;
+const REFER = 1n << 13n;
+/** REMOVE_DIR to MAKE_SYM. */
+const CHANGE_DIRECTORY = 0x1ff0n;
+const NET_BIND_TCP = 1n;
+const NET_CONNECT_TCP = 2n;
+const SCOPE_ABSTRACT_UNIX = 1n;
+const SCOPE_SIGNAL = 2n;
+
+/** The kernel's Landlock ABI version; 0 where it has none or it is off. */
+export function landlockVersion(): number {
+  const result = syscallStruct(SYS.landlock_create_ruleset, null, 0, CREATE_RULESET_VERSION);
+  if (result === -ENOSYS || result === -EOPNOTSUPP) return 0;
+  return succeed(result, 'landlock_create_ruleset');
+}
+
+/** What the domain leaves open. Directories for changes of all kinds, single files for writing. */
+export interface LandlockAllowance {
+  readonly writableDirectories: readonly string[];
+  /** Paths or `/proc/self/fd/N` links of single files, such as /dev/null or the terminal. */
+  readonly writableFiles: readonly string[];
+}
+
+/**
+ * Puts this thread into a Landlock domain for good: no TCP connect or bind (ABI 4, Linux 6.7), no abstract socket and
+ * no signal to the outside (ABI 6, Linux 6.12), no change of a file but under what is listed. no_new_privs must be set.
+ *
+ * @param version of landlockVersion(), at least 1
+ */
+export function restrictByLandlock(version: number, allowance: LandlockAllowance): void {
+  const files = WRITE_FILE | (version >= 3 ? TRUNCATE : 0n);
+  const changes = files | CHANGE_DIRECTORY | (version >= 2 ? REFER : 0n);
+  const ruleset = new BigUint64Array([
+    changes,
+    version >= 4 ? NET_BIND_TCP | NET_CONNECT_TCP : 0n,
+    version >= 6 ? SCOPE_ABSTRACT_UNIX | SCOPE_SIGNAL : 0n,
+  ]);
+  // An older kernel knows a shorter structure and wants the rest zero, which it is.
+  const bytes = new Uint8Array(ruleset.buffer);
+  const domain = succeed(
+    syscallStruct(SYS.landlock_create_ruleset, bytes, bytes.length, 0),
+    'landlock_create_ruleset',
+  );
+  try {
+    for (const path of allowance.writableDirectories) allow(domain, path, changes);
+    for (const path of allowance.writableFiles) allow(domain, path, files);
+    succeed(syscallLongs(SYS.landlock_restrict_self, domain, 0, 0, 0, 0), 'landlock_restrict_self');
+  } finally {
+    closeSync(domain);
+  }
+}
+
+function allow(domain: number, path: string, access: bigint): void {
+  const parent = openSync(path, O_PATH | constants.O_RDONLY);
+  try {
+    // struct landlock_path_beneath_attr is packed: 8 bytes of access, 4 of descriptor.
+    const rule = new Uint8Array(PATH_BENEATH.size);
+    const view = new DataView(rule.buffer);
+    view.setBigUint64(0, access, true);
+    view.setInt32(PATH_BENEATH.parent_fd, parent, true);
+    const result = syscallFdStruct(SYS.landlock_add_rule, domain, RULE_PATH_BENEATH, rule, 0);
+    if (result < 0) throw new SystemError('landlock_add_rule', -result, path);
+  } finally {
+    closeSync(parent);
+  }
+}

@@ -1,0 +1,28 @@
+// Sizes and offsets of the C structures that this folder reads and writes by hand, for the LP64 ABIs of x86-64 and arm64.
+// A test compares each with a C compiler's.
+
+export const LAYOUT = {
+  'struct msghdr': {
+    size: 56,
+    msg_iov: 16,
+    msg_iovlen: 24,
+    msg_control: 32,
+    msg_controllen: 40,
+    msg_flags: 48,
+  },
+  'struct iovec': { size: 16, iov_len: 8 },
+  'struct cmsghdr': { size: 16, cmsg_level: 8, cmsg_type: 12 },
+  'struct ucred': { size: 12, uid: 4, gid: 8 },
+  siginfo_t: { size: 128, si_code: 8, si_status: 24 },
+  'struct pollfd': { size: 8, events: 4, revents: 6 },
+  'struct sockaddr_in': { size: 16, sin_port: 2, sin_addr: 4 },
+  'struct sockaddr_in6': { size: 28, sin6_port: 2, sin6_addr: 8 },
+  'struct ifreq': { size: 40, ifr_flags: 16 },
+  'struct in6_ifreq': { size: 24, ifr6_prefixlen: 16, ifr6_ifindex: 20 },
+  'struct rlimit': { size: 16, rlim_max: 8 },
+  'struct mount_attr': { size: 32, attr_clr: 8, propagation: 16, userns_fd: 24 },
+  'struct landlock_ruleset_attr': { size: 24, handled_access_net: 8, scoped: 16 },
+  'struct landlock_path_beneath_attr': { size: 12, parent_fd: 8 },
+  'struct scmp_arg_cmp': { size: 24, op: 4, datum_a: 8, datum_b: 16 },
+  sigset_t: { size: 128 },
+} as const;

@@ -1,0 +1,162 @@
+// sendmsg(2) and recvmsg(2) on AF_UNIX sockets, with descriptors and credentials, unix(7) and cmsg(3).
+// Runs in every process of postern; trusts nothing of what is received: lengths, truncation and types are checked.
+import koffi from 'koffi';
+import { LAYOUT } from './layout.js';
+import { bind } from './libc.js';
+import { OwnedFd } from './owned-fd.js';
+
+const SOL_SOCKET = 1;
+const SCM_RIGHTS = 1;
+const SCM_CREDENTIALS = 2;
+const MSG_NOSIGNAL = 0x4000;
+const MSG_DONTWAIT = 0x40;
+const MSG_CMSG_CLOEXEC = 0x40000000;
+const MSG_TRUNC = 0x20;
+const MSG_CTRUNC = 0x8;
+/** The kernel's SCM_MAX_FD. */
+const MAX_DESCRIPTORS = 253;
+
+const MSGHDR = LAYOUT['struct msghdr'];
+const IOVEC = LAYOUT['struct iovec'];
+const CMSGHDR = LAYOUT['struct cmsghdr'];
+const UCRED = LAYOUT['struct ucred'];
+
+const sendmsg = bind('long sendmsg(int fd, const void *message, int flags)');
+const recvmsg = bind('long recvmsg(int fd, void *message, int flags)');
+
+/** One msghdr with its buffers at fixed addresses, so that a call encodes no pointer but the payload's. */
+class Frame {
+  readonly header: Uint8Array = new Uint8Array(MSGHDR.size);
+  readonly control: Uint8Array;
+  readonly #view: DataView = new DataView(this.header.buffer);
+  readonly controlView: DataView;
+  readonly #iov: Uint8Array = new Uint8Array(IOVEC.size);
+  readonly #iovView: DataView = new DataView(this.#iov.buffer);
+  #payload: Uint8Array | undefined;
+
+  constructor(controlBytes: number) {
+    this.control = new Uint8Array(controlBytes);
+    this.controlView = new DataView(this.control.buffer);
+    // SAFETY: an ArrayBuffer's memory does not move, and this object keeps all three alive.
+    this.#view.setBigUint64(MSGHDR.msg_iov, koffi.address(this.#iov), true);
+    this.#view.setBigUint64(MSGHDR.msg_iovlen, 1n, true);
+  }
+
+  /** SAFETY: the payload is kept by this object until the next one takes its place. */
+  set(payload: Uint8Array, controlLength: number): void {
+    if (payload !== this.#payload) {
+      this.#payload = payload;
+      this.#iovView.setBigUint64(0, payload.length === 0 ? 0n : koffi.address(payload), true);
+    }
+    this.#iovView.setBigUint64(IOVEC.iov_len, BigInt(payload.length), true);
+    this.#view.setBigUint64(MSGHDR.msg_control, controlLength === 0 ? 0n : koffi.address(this.control), true);
+    this.#view.setBigUint64(MSGHDR.msg_controllen, BigInt(controlLength), true);
+    this.#view.setInt32(MSGHDR.msg_flags, 0, true);
+  }
+
+  get controlLength(): number {
+    return Number(this.#view.getBigUint64(MSGHDR.msg_controllen, true));
+  }
+
+  get flags(): number {
+    return this.#view.getInt32(MSGHDR.msg_flags, true);
+  }
+}
+
+const align = (length: number): number => (length + 7) & ~7;
+const outgoing = new Frame(align(CMSGHDR.size + 4 * MAX_DESCRIPTORS));
+
+/**
+ * Sends one message with descriptors. The caller keeps its own copies of them.
+ *
+ * @param fd an AF_UNIX socket
+ * @param payload at least one byte
+ * @param descriptors at most MAX_DESCRIPTORS open numbers
+ * @param wait false: EAGAIN where the socket's buffer is full, whatever the socket's mode
+ * @returns bytes sent, or minus errno: EAGAIN, EPIPE (no SIGPIPE), ETOOMANYREFS, …
+ */
+export function sendMessage(
+  fd: number,
+  payload: Uint8Array,
+  descriptors: readonly number[] = [],
+  wait = false,
+): number {
+  if (descriptors.length > MAX_DESCRIPTORS)
+    throw new RangeError(`At most ${MAX_DESCRIPTORS} descriptors a message`);
+  let controlLength = 0;
+  if (descriptors.length > 0) {
+    const length = CMSGHDR.size + 4 * descriptors.length;
+    controlLength = align(length);
+    outgoing.controlView.setBigUint64(0, BigInt(length), true);
+    outgoing.controlView.setInt32(CMSGHDR.cmsg_level, SOL_SOCKET, true);
+    outgoing.controlView.setInt32(CMSGHDR.cmsg_type, SCM_RIGHTS, true);
+    for (const [index, descriptor] of descriptors.entries()) {
+      outgoing.controlView.setInt32(CMSGHDR.size + 4 * index, descriptor, true);
+    }
+  }
+  outgoing.set(payload, controlLength);
+  return sendmsg(fd, outgoing.header, MSG_NOSIGNAL | (wait ? 0 : MSG_DONTWAIT));
+}
+
+export interface Credentials {
+  readonly pid: number;
+  readonly uid: number;
+  readonly gid: number;
+}
+
+/** A message as received: `payload` is a copy; the caller owns the descriptors, each close-on-exec. */
+export interface Message {
+  readonly payload: Uint8Array;
+  readonly descriptors: readonly OwnedFd[];
+  readonly credentials: Credentials | undefined;
+  /** The payload or the descriptors did not fit: what is here is not all that was sent. */
+  readonly truncated: boolean;
+}
+
+const incoming = new Frame(align(CMSGHDR.size + 4 * MAX_DESCRIPTORS) + 32);
+const incomingPayload = new Uint8Array(256 * 1024);
+
+/**
+ * Receives one message.
+ *
+ * @param fd an AF_UNIX socket
+ * @param limit the most bytes to take; a longer message is marked truncated
+ * @param wait false: EAGAIN where nothing is there
+ * @returns the message (an empty payload without anything else is the end), or minus errno
+ */
+export function receiveMessage(
+  fd: number,
+  limit: number = incomingPayload.length,
+  wait = false,
+): Message | number {
+  const buffer = incomingPayload.subarray(0, limit);
+  incoming.set(buffer, incoming.control.length);
+  const length = recvmsg(fd, incoming.header, MSG_CMSG_CLOEXEC | (wait ? 0 : MSG_DONTWAIT));
+  if (length < 0) return length;
+  const descriptors: OwnedFd[] = [];
+  let credentials: Credentials | undefined;
+  const view = incoming.controlView;
+  const end = incoming.controlLength;
+  let at = 0;
+  while (at + CMSGHDR.size <= end) {
+    const size = Number(view.getBigUint64(at, true));
+    if (size < CMSGHDR.size || at + size > end) break;
+    const level = view.getInt32(at + CMSGHDR.cmsg_level, true);
+    const type = view.getInt32(at + CMSGHDR.cmsg_type, true);
+    const data = at + CMSGHDR.size;
+    if (level === SOL_SOCKET && type === SCM_RIGHTS) {
+      for (let offset = data; offset + 4 <= at + size; offset += 4) {
+        descriptors.push(new OwnedFd(view.getInt32(offset, true)));
+      }
+    } else if (level === SOL_SOCKET && type === SCM_CREDENTIALS && size >= CMSGHDR.size + UCRED.size) {
+      credentials = {
+        pid: view.getInt32(data, true),
+        uid: view.getUint32(data + UCRED.uid, true),
+        gid: view.getUint32(data + UCRED.gid, true),
+      };
+    }
+    at += align(size);
+  }
+  const truncated = (incoming.flags & (MSG_TRUNC | MSG_CTRUNC)) !== 0;
+  return { payload: buffer.slice(0, length), descriptors, credentials, truncated };
+}

@@ -1,0 +1,62 @@
+// mount(2), open_tree(2), move_mount(2), mount_setattr(2), pivot_root(2), umount2(2). Runs in the launcher; open_tree in
+// the supervisor too, where it is root.
+import { bind } from './libc.js';
+import { OwnedFd } from './owned-fd.js';
+import { SYS, syscallAt, syscallAtAt, syscallAtStruct, syscallPaths } from './syscall.js';
+import { succeed } from './system-error.js';
+
+const AT_FDCWD = -100;
+const AT_EMPTY_PATH = 0x1000;
+const AT_RECURSIVE = 0x8000;
+const OPEN_TREE_CLONE = 1;
+const OPEN_TREE_CLOEXEC = 0o2000000;
+const MOVE_MOUNT_F_EMPTY_PATH = 4;
+const MNT_DETACH = 2;
+
+/** mount_setattr(2) attributes. */
+export const MOUNT_ATTR = { RDONLY: 1, NOSUID: 2, NODEV: 4, NOEXEC: 8 } as const;
+/** mount(2) flags. */
+export const MS = { NOSUID: 2, NODEV: 4, NOEXEC: 8 } as const;
+
+const mountCall = bind(
+  'int mount(const char *source, const char *target, const char *type, ulong flags, const char *data)',
+);
+const umount2 = bind('int umount2(const char *target, int flags)');
+
+/** Mounts a new file system of a type such as tmpfs, proc or devpts. */
+export function mountNew(type: string, target: string, flags: number, options: string): void {
+  succeed(mountCall(type, target, type, flags, options), `mount ${type}`, target);
+}
+
+/** A detached copy of the mount at `path` with all below it, to be attached elsewhere. */
+export function copyTree(path: string): OwnedFd {
+  const flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE;
+  return new OwnedFd(succeed(syscallAt(SYS.open_tree, AT_FDCWD, path, flags), 'open_tree', path));
+}
+
+/** Sets attributes on a detached tree, all mounts below included. */
+export function setTreeAttributes(tree: number, attributes: number, path: string): void {
+  const structure = new BigUint64Array([BigInt(attributes), 0n, 0n, 0n]);
+  const bytes = new Uint8Array(structure.buffer);
+  const flags = AT_EMPTY_PATH | AT_RECURSIVE;
+  succeed(syscallAtStruct(SYS.mount_setattr, tree, '', flags, bytes, bytes.length), 'mount_setattr', path);
+}
+
+/** Makes one mount read-only, not those upon it. */
+export function makeMountReadOnly(path: string): void {
+  const bytes = new Uint8Array(new BigUint64Array([BigInt(MOUNT_ATTR.RDONLY), 0n, 0n, 0n]).buffer);
+  succeed(syscallAtStruct(SYS.mount_setattr, AT_FDCWD, path, 0, bytes, bytes.length), 'mount_setattr', path);
+}
+
+/** Attaches a detached tree at `target`, which must exist and be of the same kind (directory or not). */
+export function attachTree(tree: number, target: string): void {
+  const result = syscallAtAt(SYS.move_mount, tree, '', AT_FDCWD, target, MOVE_MOUNT_F_EMPTY_PATH);
+  succeed(result, 'move_mount', target);
+}
+
+/** Makes the current directory, a mount point, the root of this mount namespace, and lets go of the old root. */
+export function pivotToCurrentDirectory(): void {
+  // pivot_root(2), "pivot_root(".", ".")": the old root lies over the new one and is taken off at once.
+  succeed(syscallPaths(SYS.pivot_root, '.', '.'), 'pivot_root');
+  succeed(umount2('.', MNT_DETACH), 'umount2', '/');
+}

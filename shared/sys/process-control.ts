@@ -1,0 +1,93 @@
+// prctl(2), setpgid(2), signal(2), sigprocmask(2), umask and credentials of the calling thread.
+// Runs in supervisor, broker and launcher. Credentials set here are the main thread's alone, which is what execve keeps.
+import { LAYOUT } from './layout.js';
+import { bind } from './libc.js';
+import { succeed } from './system-error.js';
+
+const PR_SET_PDEATHSIG = 1;
+const PR_SET_DUMPABLE = 4;
+const PR_SET_CHILD_SUBREAPER = 36;
+const PR_SET_NO_NEW_PRIVS = 38;
+const PR_GET_NO_NEW_PRIVS = 39;
+const SIG_SETMASK = 2;
+const SIG_DFL = 0;
+const SIG_IGN = 1;
+const LAST_SIGNAL = 64;
+const SIGTTOU = 22;
+
+const prctl = bind('int prctl(int option, ulong a, ulong b, ulong c, ulong d)');
+const setpgidCall = bind('int setpgid(int pid, int group)');
+const getpgrpCall = bind('int getpgrp()');
+const tcsetpgrpCall = bind('int tcsetpgrp(int fd, int group)');
+const tcgetpgrpCall = bind('int tcgetpgrp(int fd)');
+const signalCall = bind('intptr_t signal(int signal, intptr_t handler)');
+const sigprocmask = bind('int sigprocmask(int how, const void *set, void *old)');
+const setgroups = bind('int setgroups(size_t count, const void *groups)');
+const setresgid = bind('int setresgid(uint real, uint effective, uint saved)');
+const setresuid = bind('int setresuid(uint real, uint effective, uint saved)');
+
+/** Orphans of this process's descendants become its children, prctl(2) PR_SET_CHILD_SUBREAPER. */
+export function becomeSubreaper(): void {
+  succeed(prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), 'prctl PR_SET_CHILD_SUBREAPER');
+}
+
+/** The kernel sends `signal` to this process when its parent dies. Cleared by a change of credentials. */
+export function dieWithParent(signal: number): void {
+  succeed(prctl(PR_SET_PDEATHSIG, signal, 0, 0, 0), 'prctl PR_SET_PDEATHSIG');
+}
+
+export function setDumpable(on: boolean): void {
+  succeed(prctl(PR_SET_DUMPABLE, on ? 1 : 0, 0, 0, 0), 'prctl PR_SET_DUMPABLE');
+}
+
+/** No execve gains privileges from here on; checked after it is set. */
+export function setNoNewPrivileges(): void {
+  succeed(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 'prctl PR_SET_NO_NEW_PRIVS');
+  if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) !== 1) succeed(-1, 'prctl PR_GET_NO_NEW_PRIVS');
+}
+
+/** Puts a process (0: this one) in a process group of its own. @returns 0 or minus errno */
+export function leadProcessGroup(pid: number): number {
+  return setpgidCall(pid, pid);
+}
+
+export function processGroup(): number {
+  return getpgrpCall();
+}
+
+/** The terminal's foreground process group. @returns minus ENOTTY where `fd` is not the controlling terminal */
+export function foregroundGroup(fd: number): number {
+  return tcgetpgrpCall(fd);
+}
+
+export function setForegroundGroup(fd: number, group: number): number {
+  return tcsetpgrpCall(fd, group);
+}
+
+/** Makes this process's group the foreground of its controlling terminal, from the background too. */
+export function takeForeground(fd: number): void {
+  ignoreSignal(SIGTTOU);
+  succeed(tcsetpgrpCall(fd, getpgrpCall()), 'tcsetpgrp');
+}
+
+/** Ignores a signal; inherited by children until they reset it. */
+export function ignoreSignal(signal: number): void {
+  signalCall(signal, SIG_IGN);
+}
+
+/** Every signal to its default action and none blocked: Node and libuv ignore SIGPIPE, a shell's background job SIGINT. */
+export function resetSignals(): void {
+  for (let signal = 1; signal <= LAST_SIGNAL; signal += 1) signalCall(signal, SIG_DFL);
+  succeed(sigprocmask(SIG_SETMASK, new Uint8Array(LAYOUT.sigset_t.size), null), 'sigprocmask');
+}
+
+/**
+ * Takes on ids of the current user namespace and drops all supplementary groups.
+ *
+ * @throws SystemError where an id is not mapped (EINVAL) or the thread may not (EPERM)
+ */
+export function becomeIds(uid: number, gid: number): void {
+  succeed(setgroups(0, null), 'setgroups');
+  succeed(setresgid(gid, gid, gid), 'setresgid', String(gid));
+  succeed(setresuid(uid, uid, uid), 'setresuid', String(uid));
+}

@@ -1,0 +1,137 @@
+// libseccomp: builds and loads seccomp filters from data, seccomp(2). Runs in the launcher and its tests.
+import { constants } from 'node:os';
+import type { KoffiFunc, LibraryHandle } from 'koffi';
+import { PosternError } from '../errors.js';
+import { LAYOUT } from './layout.js';
+import { loadLibrary } from './load-library.js';
+import { errnoName } from './system-error.js';
+
+const SCMP_ACT_ALLOW = 0x7fff0000;
+const SCMP_ACT_ERRNO = 0x00050000;
+const SCMP_FLTATR_ACT_BADARCH = 2;
+const SCMP_FLTATR_CTL_OPTIMIZE = 8;
+const SCMP_CMP_MASKED_EQ = 7;
+const OPTIMIZE_BINARY_TREE = 2;
+const ARG_CMP = LAYOUT['struct scmp_arg_cmp'];
+const LOW_32 = 0xffffffffn;
+
+/** What a rule does: let the call through, or fail it with an errno, by name. */
+export type FilterAction = 'allow' | keyof typeof constants.errno;
+
+/**
+ * One argument, compared under a 32-bit mask: the kernel reads an int, so the upper half of the register counts for
+ * nothing, and a plain 64-bit comparison would be passed by a value with high bits set.
+ */
+export interface ArgumentMatch {
+  readonly index: 0 | 1 | 2 | 3 | 4 | 5;
+  /** Bits compared; all 32 of an int where it is left out. */
+  readonly mask?: number;
+  readonly equals: number;
+}
+
+export interface FilterRule {
+  readonly calls: readonly string[];
+  readonly action: FilterAction;
+  /** All must match; none means always. */
+  readonly when?: readonly ArgumentMatch[];
+}
+
+/** A filter: what happens to a call that no rule names, and the rules. */
+export interface Filter {
+  readonly otherwise: FilterAction;
+  readonly rules: readonly FilterRule[];
+}
+
+type Context = bigint;
+interface Library {
+  readonly init: KoffiFunc<(action: number) => Context>;
+  readonly release: KoffiFunc<(context: Context) => void>;
+  readonly attribute: KoffiFunc<(context: Context, attribute: number, value: number) => number>;
+  readonly resolve: KoffiFunc<(name: string) => number>;
+  readonly add: KoffiFunc<
+    (context: Context, action: number, call: number, count: number, args: Uint8Array) => number
+  >;
+  readonly load: KoffiFunc<(context: Context) => number>;
+}
+
+let loaded: Library | undefined;
+
+function library(): Library {
+  if (loaded === undefined) {
+    const lib: LibraryHandle = loadLibrary('libseccomp.so.2', 'libseccomp2');
+    loaded = {
+      init: lib.func('void *seccomp_init(uint32_t action)') as Library['init'],
+      release: lib.func('void seccomp_release(void *context)') as Library['release'],
+      attribute: lib.func(
+        'int seccomp_attr_set(void *context, int attribute, uint32_t value)',
+      ) as Library['attribute'],
+      resolve: lib.func('int seccomp_syscall_resolve_name(const char *name)') as Library['resolve'],
+      add: lib.func(
+        'int seccomp_rule_add_array(void *context, uint32_t action, int call, uint count, const void *arguments)',
+      ) as Library['add'],
+      load: lib.func('int seccomp_load(void *context)') as Library['load'],
+    };
+  }
+  return loaded;
+}
+
+function actionCode(action: FilterAction): number {
+  return action === 'allow' ? SCMP_ACT_ALLOW : SCMP_ACT_ERRNO | constants.errno[action];
+}
+
+/** struct scmp_arg_cmp: argument, operator, mask, datum. */
+function encodeMatches(matches: readonly ArgumentMatch[]): Uint8Array {
+  const bytes = new Uint8Array(ARG_CMP.size * Math.max(1, matches.length));
+  const view = new DataView(bytes.buffer);
+  for (const [at, match] of matches.entries()) {
+    const start = ARG_CMP.size * at;
+    view.setUint32(start, match.index, true);
+    view.setInt32(start + ARG_CMP.op, SCMP_CMP_MASKED_EQ, true);
+    view.setBigUint64(start + ARG_CMP.datum_a, BigInt(match.mask ?? LOW_32) & LOW_32, true);
+    view.setBigUint64(start + ARG_CMP.datum_b, BigInt(match.equals) & LOW_32, true);
+  }
+  return bytes;
+}
+
+function check(result: number, step: string): void {
+  if (result < 0) throw new PosternError('seccomp', `${step}: ${errnoName(-result)}`, { fields: { step } });
+}
+
+/**
+ * Loads a filter for the calling thread; kept across execve. Filters stack: the strictest answer counts, and of two
+ * errnos the one of the filter loaded last. Another ABI than the machine's own (i386, x32) gets ENOSYS.
+ *
+ * A call that this machine's architecture or this libseccomp does not know is left out of a rule: `otherwise` holds.
+ *
+ * @throws PosternError `seccomp` naming the step; `missing_library` without libseccomp
+ */
+export function loadFilter(filter: Filter): void {
+  const lib = library();
+  const context = lib.init(actionCode(filter.otherwise));
+  if (!context) throw new PosternError('seccomp', 'seccomp_init failed');
+  try {
+    check(
+      lib.attribute(context, SCMP_FLTATR_ACT_BADARCH, actionCode('ENOSYS')),
+      'seccomp_attr_set ACT_BADARCH',
+    );
+    check(
+      lib.attribute(context, SCMP_FLTATR_CTL_OPTIMIZE, OPTIMIZE_BINARY_TREE),
+      'seccomp_attr_set CTL_OPTIMIZE',
+    );
+    for (const rule of filter.rules) {
+      const matches = rule.when ?? [];
+      const encoded = encodeMatches(matches);
+      for (const name of rule.calls) {
+        const number = lib.resolve(name);
+        if (number < 0) continue;
+        check(
+          lib.add(context, actionCode(rule.action), number, matches.length, encoded),
+          `seccomp_rule_add ${name}`,
+        );
+      }
+    }
+    check(lib.load(context), 'seccomp_load');
+  } finally {
+    lib.release(context);
+  }
+}

@@ -1,0 +1,41 @@
+// Socket addresses as bytes, ip(7) and ipv6(7). Runs in the broker and the tests.
+import { endianness } from 'node:os';
+import { LAYOUT } from './layout.js';
+
+export const AF_UNIX = 1;
+export const AF_INET = 2;
+export const AF_INET6 = 10;
+
+const IN = LAYOUT['struct sockaddr_in'];
+const IN6 = LAYOUT['struct sockaddr_in6'];
+const little = endianness() === 'LE';
+
+/** An address and port as decided: `bytes` is 4 or 16 bytes in network order. */
+export interface Endpoint {
+  readonly bytes: Uint8Array;
+  /** 0 to 65535 */
+  readonly port: number;
+}
+
+/** struct sockaddr_in (16 bytes) or sockaddr_in6 (28 bytes), flow and scope 0. */
+export function encodeSockaddr({ bytes, port }: Endpoint): Uint8Array {
+  const v4 = bytes.length === 4;
+  const out = new Uint8Array(v4 ? IN.size : IN6.size);
+  const view = new DataView(out.buffer);
+  view.setUint16(0, v4 ? AF_INET : AF_INET6, little);
+  view.setUint16(IN.sin_port, port, false);
+  out.set(bytes, v4 ? IN.sin_addr : IN6.sin6_addr);
+  return out;
+}
+
+/** Reads what encodeSockaddr writes. @returns undefined for another family or a short buffer */
+export function decodeSockaddr(raw: Uint8Array): Endpoint | undefined {
+  if (raw.length < IN.size) return undefined;
+  const view = new DataView(raw.buffer, raw.byteOffset, raw.length);
+  const family = view.getUint16(0, little);
+  const port = view.getUint16(IN.sin_port, false);
+  if (family === AF_INET) return { bytes: raw.slice(IN.sin_addr, IN.sin_addr + 4), port };
+  if (family === AF_INET6 && raw.length >= IN6.size)
+    return { bytes: raw.slice(IN6.sin6_addr, IN6.sin6_addr + 16), port };
+  return undefined;
+}

@@ -1,0 +1,88 @@
+// syscall(2) for calls that a libc may not wrap yet. Numbers from 424 on are the same on x86-64 and arm64.
+import { bind } from './libc.js';
+
+export const SYS: Readonly<Record<SyscallName, number>> = {
+  pidfd_send_signal: 424,
+  open_tree: 428,
+  move_mount: 429,
+  pidfd_open: 434,
+  mount_setattr: 442,
+  landlock_create_ruleset: 444,
+  landlock_add_rule: 445,
+  landlock_restrict_self: 446,
+  pivot_root: process.arch === 'arm64' ? 41 : 155,
+};
+
+type SyscallName =
+  | 'pidfd_send_signal'
+  | 'open_tree'
+  | 'move_mount'
+  | 'pidfd_open'
+  | 'mount_setattr'
+  | 'landlock_create_ruleset'
+  | 'landlock_add_rule'
+  | 'landlock_restrict_self'
+  | 'pivot_root';
+
+/** Arguments as longs: numbers and flags. */
+export const syscallLongs: (...args: (number | bigint)[]) => number = bind(
+  'long syscall(long number, long a, long b, long c, long d, long e)',
+) as (...args: (number | bigint)[]) => number;
+
+/** (path, path) */
+export const syscallPaths: (number: number, a: string, b: string) => number = bind(
+  'long syscall(long number, const char *a, const char *b)',
+) as (number: number, a: string, b: string) => number;
+
+/** (fd, path, flags) */
+export const syscallAt: (number: number, fd: number, path: string, flags: number) => number = bind(
+  'long syscall(long number, long fd, const char *path, long flags)',
+) as (number: number, fd: number, path: string, flags: number) => number;
+
+/** (fd, path, fd, path, flags) */
+export const syscallAtAt: (
+  n: number,
+  a: number,
+  from: string,
+  b: number,
+  to: string,
+  flags: number,
+) => number = bind(
+  'long syscall(long number, long a, const char *from, long b, const char *to, long flags)',
+) as (n: number, a: number, from: string, b: number, to: string, flags: number) => number;
+
+/** (fd, path, flags, struct, size) */
+export const syscallAtStruct: (
+  n: number,
+  fd: number,
+  path: string,
+  flags: number,
+  struct: Uint8Array,
+  size: number,
+) => number = bind(
+  'long syscall(long number, long fd, const char *path, long flags, const void *structure, long size)',
+) as (n: number, fd: number, path: string, flags: number, struct: Uint8Array, size: number) => number;
+
+/** (struct, size, flags) */
+export const syscallStruct: (n: number, struct: Uint8Array | null, size: number, flags: number) => number =
+  bind('long syscall(long number, const void *structure, long size, long flags)') as (
+    n: number,
+    struct: Uint8Array | null,
+    size: number,
+    flags: number,
+  ) => number;
+
+/** (fd, kind, struct, flags) */
+export const syscallFdStruct: (
+  n: number,
+  fd: number,
+  kind: number,
+  struct: Uint8Array | null,
+  flags: number,
+) => number = bind('long syscall(long number, long fd, long kind, const void *structure, long flags)') as (
+  n: number,
+  fd: number,
+  kind: number,
+  struct: Uint8Array | null,
+  flags: number,
+) => number;

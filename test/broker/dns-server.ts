@@ -1,0 +1,90 @@
+// A DNS server of a few hand-made answers, RFC 1035, that remembers what it was asked.
+import { createSocket, type Socket } from 'node:dgram';
+
+const TYPE = { 1: 'A', 28: 'AAAA' } as const;
+const RCODE = { NXDOMAIN: 3, SERVFAIL: 2 } as const;
+
+/** Addresses by `name TYPE`; NXDOMAIN or SERVFAIL; null for a server that does not answer. */
+export type Zone = Readonly<Record<string, readonly string[] | keyof typeof RCODE | null>>;
+
+export interface DnsServer {
+  /** As the broker takes it. */
+  readonly address: string;
+  /** `name TYPE` of each question. */
+  readonly questions: string[];
+  readonly close: () => void;
+}
+
+/** @param delayMs by `name TYPE`, before an answer */
+export async function startDnsServer(
+  zone: Zone,
+  delayMs: Readonly<Record<string, number>> = {},
+): Promise<DnsServer> {
+  const socket: Socket = createSocket('udp4');
+  const questions: string[] = [];
+  socket.on('message', (query, { address, port }) => {
+    const { key, end, type } = readQuestion(query);
+    questions.push(key);
+    const entry = key in zone ? zone[key] : 'NXDOMAIN';
+    if (entry === null || entry === undefined) return;
+    const reply =
+      typeof entry === 'string'
+        ? answer(query, end, type, [], RCODE[entry])
+        : answer(query, end, type, entry, 0);
+    setTimeout(() => socket.send(reply, port, address, () => {}), delayMs[key] ?? 0);
+  });
+  await new Promise<void>((resolve) => socket.bind(0, '127.0.0.1', resolve));
+  return {
+    address: `127.0.0.1:${socket.address().port}`,
+    questions,
+    close: () => socket.close(),
+  };
+}
+
+function readQuestion(query: Buffer): { key: string; end: number; type: number } {
+  const labels: string[] = [];
+  let at = 12;
+  for (let length = query[at] ?? 0; length > 0; length = query[at] ?? 0) {
+    labels.push(query.toString('latin1', at + 1, at + 1 + length));
+    at += 1 + length;
+  }
+  const type = query.readUInt16BE(at + 1);
+  const word = type === 1 || type === 28 ? TYPE[type] : String(type);
+  return { key: `${labels.join('.').toLowerCase()} ${word}`, end: at + 5, type };
+}
+
+function answer(
+  query: Buffer,
+  end: number,
+  type: number,
+  addresses: readonly string[],
+  rcode: number,
+): Buffer {
+  const header = Buffer.alloc(12);
+  query.copy(header, 0, 0, 2);
+  // QR, RD, RA.
+  header.writeUInt16BE(0x8180 | rcode, 2);
+  header.writeUInt16BE(1, 4);
+  header.writeUInt16BE(addresses.length, 6);
+  const records = addresses.map((address) => {
+    const data = addressBytes(address);
+    const record = Buffer.alloc(12);
+    // A pointer to the question's name, class IN, TTL 60.
+    record.writeUInt16BE(0xc00c, 0);
+    record.writeUInt16BE(type, 2);
+    record.writeUInt16BE(1, 4);
+    record.writeUInt32BE(60, 6);
+    record.writeUInt16BE(data.length, 10);
+    return Buffer.concat([record, data]);
+  });
+  return Buffer.concat([header, query.subarray(12, end), ...records]);
+}
+
+function addressBytes(text: string): Buffer {
+  if (!text.includes(':')) return Buffer.from(text.split('.').map(Number));
+  const [left = '', right = ''] = text.split('::');
+  const groups = (part: string): string[] => part.split(':').filter(Boolean);
+  const zeros = Array<string>(8 - groups(left).length - groups(right).length).fill('0');
+  const all = [...groups(left), ...zeros, ...groups(right)];
+  return Buffer.from(all.map((group) => group.padStart(4, '0')).join(''), 'hex');
+}

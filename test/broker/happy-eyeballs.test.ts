@@ -1,0 +1,63 @@
+import assert from 'node:assert/strict';
+import { readdirSync } from 'node:fs';
+import { test } from 'node:test';
+import { connect } from '../../broker/connect.js';
+import { interleaveFamilies } from '../../broker/interleave-families.js';
+import { RequestLife } from '../../broker/request-life.js';
+import { type Address, parseAddress } from '../../shared/policy/address.js';
+import { listen } from '../harness/listener.js';
+import { unusedPort } from './use-socket.js';
+
+const addresses = (...texts: string[]): Address[] =>
+  texts.map((text) => {
+    const address = parseAddress(text);
+    if (address === undefined) throw new Error(text);
+    return address;
+  });
+const descriptors = (): number => readdirSync('/proc/self/fd').length;
+
+test('interleaveFamilies() alternates, IPv6 first, and keeps the order within a family', () => {
+  const order = interleaveFamilies(
+    addresses('192.0.2.1', '192.0.2.2', '192.0.2.3', '2001:db8::1', '2001:db8::2'),
+  );
+  assert.deepEqual(
+    order.map(({ text }) => text),
+    ['2001:db8::1', '192.0.2.1', '2001:db8::2', '192.0.2.2', '192.0.2.3'],
+  );
+});
+
+test('connect() goes on at once from an address that refuses to the next', async () => {
+  const server = await listen(undefined, '127.0.0.2');
+  const before = descriptors();
+  const start = performance.now();
+  const result = await connect(
+    addresses('::1', '127.0.0.1', '127.0.0.2'),
+    server.port,
+    new RequestLife(5000),
+  );
+  assert.equal(result.outcome, 'connected');
+  assert.equal(result.address?.text, '127.0.0.2');
+  assert.ok(performance.now() - start < 200);
+  if (result.outcome === 'connected') result.socket.close();
+  assert.equal(descriptors(), before);
+  await server.close();
+});
+
+test('connect() reports the most telling errno of several', async () => {
+  const port = await unusedPort();
+  const before = descriptors();
+  // Class E is unroutable, loopback refuses.
+  const result = await connect(addresses('255.255.255.255', '127.0.0.1'), port, new RequestLife(5000));
+  assert.deepEqual(result, { outcome: 'refused', errno: 'ECONNREFUSED', address: addresses('127.0.0.1')[0] });
+  assert.equal(descriptors(), before);
+});
+
+test('connect() does not begin for a request that has ended', async () => {
+  const server = await listen();
+  const life = new RequestLife(5000);
+  life.end('canceled');
+  const result = await connect(addresses('127.0.0.1'), server.port, life);
+  assert.deepEqual(result, { outcome: 'canceled', errno: 'ECANCELED', address: undefined });
+  assert.equal(server.connections(), 0);
+  await server.close();
+});

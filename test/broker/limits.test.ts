@@ -1,0 +1,157 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { encodeRequest } from '../../shared/protocol/encode-request.js';
+import { setNonBlocking } from '../../shared/sys/fcntl.js';
+import { type Listener, listen } from '../harness/listener.js';
+import { type DnsServer, startDnsServer } from './dns-server.js';
+import { startBroker, type TestBroker } from './start-broker.js';
+import type { Received } from './test-channel.js';
+import { openSocket } from './use-socket.js';
+
+let broker: TestBroker;
+let echo: Listener;
+let dns: DnsServer;
+
+before(async () => {
+  dns = await startDnsServer({ 'mute.test A': null, 'mute.test AAAA': null });
+  broker = await startBroker({ dnsServers: [dns.address] });
+  echo = await listen((socket) => socket.pipe(socket));
+});
+after(async () => {
+  assert.equal(await broker.stop(), 0);
+  await echo.close();
+  dns.close();
+});
+
+const errnoOf = ({ reply }: Received): string => ('errno' in reply ? reply.errno : 'none');
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+test('past concurrency and queue a request is refused at once; cancel makes room', async () => {
+  const limits = { concurrentRequests: 2, queuedRequests: 2 };
+  await broker.plugin('queue', { allow: ['mute.test'], limits });
+  const channel = await broker.channel('queue');
+  for (let id = 1; id <= 5; id += 1) channel.send({ op: 'connect', id, host: 'mute.test', port: 443 });
+  const fifth = await channel.answer(5);
+  assert.ok('errno' in fifth.reply);
+  assert.deepEqual([fifth.reply.errno, fifth.reply.reason], ['EAGAIN', 'concurrency_limited']);
+  assert.equal(await broker.metric('postern_requests_in_flight{plugin="queue"}'), 2);
+  assert.equal(await broker.metric('postern_requests_queued{plugin="queue"}'), 2);
+  assert.equal(await broker.metric('postern_limit_rejections_total{plugin="queue",limit="concurrency"}'), 1);
+  channel.send({ op: 'cancel', id: 4 });
+  assert.equal(errnoOf(await channel.answer(4)), 'ECANCELED');
+  assert.equal(await broker.metric('postern_requests_queued{plugin="queue"}'), 1);
+  channel.send({ op: 'cancel', id: 1 });
+  assert.equal(errnoOf(await channel.answer(1)), 'ECANCELED');
+  assert.equal(await broker.metric('postern_requests_queued{plugin="queue"}'), 0);
+  channel.close();
+  await broker.until(() => broker.ended(channel.session));
+  await broker.metrics();
+  assert.equal(await broker.metric('postern_requests_in_flight{plugin="queue"}'), 0);
+});
+
+test('a request that waits too long for its turn is ETIMEDOUT', async () => {
+  await broker.plugin('late', { allow: ['mute.test'], limits: { concurrentRequests: 1 } });
+  const channel = await broker.channel('late');
+  channel.send({ op: 'connect', id: 1, host: 'mute.test', port: 443 });
+  channel.send({ op: 'connect', id: 2, host: 'mute.test', port: 443, timeout_ms: 100 });
+  assert.equal(errnoOf(await channel.answer(2)), 'ETIMEDOUT');
+  channel.close();
+});
+
+test('past the rate requests wait, and past the queue they are rate_limited', async () => {
+  const limits = { requestsPerSecond: 5, queuedRequests: 3 };
+  await broker.plugin('rate', { allow: [], limits });
+  const channel = await broker.channel('rate');
+  for (let id = 1; id <= 10; id += 1) channel.send({ op: 'connect', id, host: 'no.test', port: 443 });
+  const answers = await Promise.all(Array.from({ length: 10 }, (_, index) => channel.answer(index + 1)));
+  const reasons = answers.map(({ reply }) => ('reason' in reply ? reply.reason : 'none'));
+  assert.equal(reasons.filter((reason) => reason === 'no_rule').length, 8);
+  assert.equal(reasons.filter((reason) => reason === 'rate_limited').length, 2);
+  assert.equal(await broker.metric('postern_limit_rejections_total{plugin="rate",limit="rate"}'), 2);
+  assert.ok(broker.events.some(({ reason }) => reason === 'rate_limited'));
+});
+
+test('a plugin that reads no answer costs bounded memory and descriptors, and no neighbour its speed', async () => {
+  await broker.plugin('flood', { allow: [`127.0.0.1:${echo.port}`] });
+  await broker.plugin('beside', { allow: [`127.0.0.1:${echo.port}`] });
+  const beside = await broker.channel('beside');
+  const flood = await broker.channel('flood');
+  const descriptors = broker.descriptors();
+  flood.listen(false);
+  setNonBlocking(flood.request.number, true);
+  const pour = (): void => {
+    for (let count = 0; count < 50; count += 1) {
+      const id = flood.nextId();
+      if (flood.sendBytes(encodeRequest({ op: 'connect', id, host: '127.0.0.1', port: echo.port })) < 0)
+        return;
+    }
+  };
+  const times: number[] = [];
+  for (let round = 0; round < 300; round += 1) {
+    pour();
+    const start = performance.now();
+    const { descriptor } = await beside.connect('127.0.0.1', echo.port);
+    times.push(performance.now() - start);
+    openSocket(descriptor).destroy();
+    await turn();
+  }
+  times.sort((a, b) => a - b);
+  const p99 = times[Math.floor(times.length * 0.99)] ?? Number.NaN;
+  assert.ok(p99 < 50, `a neighbour's connect took ${p99} ms`);
+  assert.ok(broker.descriptors() < descriptors + 200, `${broker.descriptors()} descriptors`);
+  const resident = broker.residentKib();
+  for (let round = 0; round < 200; round += 1) {
+    pour();
+    await turn();
+  }
+  assert.ok(broker.residentKib() < resident + 32 * 1024, 'memory does not grow with what is sent');
+  flood.close();
+  await broker.until(() => broker.ended(flood.session) && broker.descriptors() <= descriptors);
+});
+
+test('a plugin with many channels has no larger share of the event loop', async () => {
+  const allow = [`127.0.0.1:${echo.port}`];
+  await broker.plugin('many', { allow });
+  const beside = await broker.channel('beside');
+  const channels = await Promise.all(Array.from({ length: 48 }, () => broker.channel('many')));
+  for (const channel of channels) setNonBlocking(channel.request.number, true);
+  const times: number[] = [];
+  for (let round = 0; round < 40; round += 1) {
+    for (const channel of channels) {
+      for (let count = 0; count < 16; count += 1) {
+        const id = channel.nextId();
+        channel.sendBytes(encodeRequest({ op: 'connect', id, host: 'no.test', port: 443 }));
+      }
+    }
+    const start = performance.now();
+    const { descriptor } = await beside.connect('127.0.0.1', echo.port);
+    times.push(performance.now() - start);
+    openSocket(descriptor).destroy();
+  }
+  times.sort((a, b) => a - b);
+  // The slowest are this process's own: it reads the answers of 48 channels.
+  const p90 = times[Math.floor(times.length * 0.9)] ?? Number.NaN;
+  assert.ok(p90 < 50, `a neighbour's connect took ${p90} ms`);
+  for (const channel of channels) channel.close();
+});
+
+test('a plugin that reads again gets every answer', async () => {
+  await broker.plugin('pauser', { allow: [] });
+  const channel = await broker.channel('pauser');
+  channel.listen(false);
+  setNonBlocking(channel.request.number, true);
+  let sent = 0;
+  for (let stuck = 0; stuck < 20; stuck += 1) {
+    while (sent < 5000) {
+      if (channel.send({ op: 'connect', id: 10_000 + sent, host: 'no.test', port: 443 }) < 0) break;
+      sent += 1;
+      stuck = 0;
+    }
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  assert.ok(sent > 100 && sent < 5000, `the pipe took ${sent}`);
+  channel.listen(true);
+  for (let index = 0; index < sent; index += 1) {
+    assert.equal(errnoOf(await channel.answer(10_000 + index)), 'EACCES');
+  }
+});

@@ -1,0 +1,131 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import type { BrokerLine } from '../../shared/protocol/link.js';
+import { packetSocketPair } from '../../shared/sys/socket.js';
+import { listen } from '../harness/listener.js';
+import { startBroker } from './start-broker.js';
+import { openSocket, readUntilEnd } from './use-socket.js';
+
+const isRoot = process.geteuid?.() === 0;
+const UID = 64_321;
+const GID = 64_322;
+
+const field = (status: string, name: string): string =>
+  new RegExp(`^${name}:[ \\t]*(.*?)[ \\t]*$`, 'm').exec(status)?.[1] ?? '?';
+
+test('as root the broker takes its ids in every thread, keeps no capability, and still connects', {
+  skip: isRoot ? false : 'needs root',
+}, async () => {
+  const server = await listen((socket) => socket.end('hello'));
+  const broker = await startBroker({ becomeIds: { uid: UID, gid: GID } });
+  for (const thread of readdirSync(`/proc/${broker.pid}/task`)) {
+    const status = readFileSync(`/proc/${broker.pid}/task/${thread}/status`, 'latin1');
+    assert.equal(field(status, 'Uid'), Array(4).fill(UID).join('\t'));
+    assert.equal(field(status, 'Gid'), Array(4).fill(GID).join('\t'));
+    assert.equal(field(status, 'Groups'), '');
+    for (const set of ['CapInh', 'CapPrm', 'CapEff', 'CapAmb']) assert.match(field(status, set), /^0+$/);
+  }
+  assert.equal(field(readFileSync(`/proc/${broker.pid}/status`, 'latin1'), 'NoNewPrivs'), '1');
+  await broker.plugin('p', { allow: [`127.0.0.1:${server.port}`] });
+  const channel = await broker.channel('p');
+  const { descriptor } = await channel.connect('127.0.0.1', server.port);
+  assert.equal(await readUntilEnd(openSocket(descriptor)), 'hello');
+  assert.equal(await broker.stop(), 0);
+  await server.close();
+});
+
+test('ids that cannot be taken on are a failure that says so, and nothing is served', {
+  skip: isRoot ? false : 'needs root',
+}, async () => {
+  const broker = await startBroker({ becomeIds: { uid: 0, gid: 0 } });
+  const failed = broker.lines.find(
+    (line): line is Extract<BrokerLine, { type: 'failed' }> => line.type === 'failed',
+  );
+  assert.match(failed?.message ?? '', /^Cannot give up the broker's privileges: CapPrm of a thread is/);
+  assert.match(failed?.mend ?? '', /ordinary user/);
+  assert.equal(await broker.stop(), 1);
+});
+
+test('the broker ends when the line stream ends', async () => {
+  const broker = await startBroker();
+  assert.equal(await broker.stop(), 0);
+});
+
+test('what was accounted is written before the broker ends', async () => {
+  const broker = await startBroker();
+  await broker.plugin('p', { allow: [] });
+  const channel = await broker.channel('p');
+  await channel.refusal('example.com', 443);
+  await broker.stop();
+  assert.equal(broker.events.length, 1);
+});
+
+test('the broker dies with a parent that is killed', async () => {
+  const module = fileURLToPath(new URL('./start-broker.js', import.meta.url));
+  const code = `import { startBroker } from ${JSON.stringify(module)};
+    const broker = await startBroker(); process.stdout.write(broker.pid + '\\n');`;
+  const parent = spawn(process.execPath, ['--input-type=module', '-e', code], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const [line] = (await once(parent.stdout, 'data')) as [Buffer];
+  const pid = Number(String(line));
+  assert.ok(existsSync(`/proc/${pid}`));
+  parent.kill('SIGKILL');
+  await once(parent, 'exit');
+  const gone = (): boolean =>
+    !existsSync(`/proc/${pid}`) || /^State:\s*Z/m.test(readFileSync(`/proc/${pid}/status`, 'latin1'));
+  for (let left = 200; !gone() && left > 0; left -= 1) await new Promise((next) => setTimeout(next, 10));
+  assert.ok(gone());
+});
+
+test('a line that is none ends the broker with status 70 and one line on stderr', async () => {
+  const main = fileURLToPath(new URL('../../broker/main.js', import.meta.url));
+  const [ours, theirs] = packetSocketPair();
+  const child = spawn(process.execPath, [main], {
+    stdio: ['ignore', 'ignore', 'pipe', 'pipe', theirs.number],
+  });
+  const streams: readonly unknown[] = child.stdio;
+  (streams[3] as NodeJS.WritableStream).write('{"type":"start","listeners":[]}\nnot JSON\n');
+  let errors = '';
+  child.stderr?.on('data', (chunk: Buffer) => {
+    errors += chunk;
+  });
+  const [status] = (await once(child, 'close')) as [number];
+  assert.equal(status, 70);
+  assert.match(errors, /^postern: [^\n]*JSON[^\n]*\n$/);
+  ours.close();
+  theirs.close();
+});
+
+test("every series that can occur stands at 0 once its plugin is configured, under METRICS' names", async () => {
+  const broker = await startBroker();
+  await broker.plugin('fresh', { allow: ['example.com', 'example.org'], deny: ['x.example.com'] });
+  const text = await broker.metrics();
+  const expected = [
+    'postern_decisions_total{plugin="fresh",decision="allow",reason="rule"} 0',
+    'postern_decisions_total{plugin="fresh",decision="deny",reason="address_special"} 0',
+    'postern_decisions_total{plugin="fresh",decision="would_deny",reason="no_rule"} 0',
+    'postern_connects_total{plugin="fresh",outcome="unreachable"} 0',
+    'postern_sockets_passed_total{plugin="fresh",door="channel"} 0',
+    'postern_requests_in_flight{plugin="fresh"} 0',
+    'postern_requests_queued{plugin="fresh"} 0',
+    'postern_limit_rejections_total{plugin="fresh",limit="rate"} 0',
+    'postern_protocol_errors_total{plugin="fresh",kind="malformed"} 0',
+    'postern_policy_rules{plugin="fresh",list="allow"} 2',
+    'postern_policy_rules{plugin="fresh",list="deny"} 1',
+    'postern_dns_lookups_total{result="ok"} 0',
+    'postern_dns_addresses_dropped_total{class="metadata"} 0',
+    'postern_connect_duration_seconds_count{outcome="connected"} 0',
+    'postern_decision_duration_seconds_count 0',
+    'postern_dns_lookup_duration_seconds_count 0',
+    'postern_audit_events_dropped_total 0',
+  ];
+  const lines = text.split('\n');
+  for (const line of expected) assert.ok(lines.includes(line), line);
+  for (const name of text.matchAll(/^# HELP (\S+)/gm)) assert.match(name[1] ?? '', /^postern_/);
+  await broker.stop();
+});

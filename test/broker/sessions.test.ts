@@ -1,0 +1,182 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { Packr } from 'msgpackr/index-no-eval';
+import { CHANNELS_PER_PLUGIN, MAX_REQUEST_BYTES } from '../../shared/limits.js';
+import type { BrokerLine } from '../../shared/protocol/link.js';
+import { sendMessage } from '../../shared/sys/message.js';
+import { type Listener, listen } from '../harness/listener.js';
+import { type DnsServer, startDnsServer } from './dns-server.js';
+import { startBroker, type TestBroker } from './start-broker.js';
+import { TestChannel } from './test-channel.js';
+import { openSocket, readUntilEnd } from './use-socket.js';
+
+const packr = new Packr({ useRecords: false });
+let broker: TestBroker;
+let echo: Listener;
+let dns: DnsServer;
+
+before(async () => {
+  dns = await startDnsServer({ 'mute.test A': null, 'mute.test AAAA': null });
+  broker = await startBroker({ dnsServers: [dns.address] });
+  echo = await listen((socket) => socket.pipe(socket));
+  await broker.plugin('neighbour', { allow: [`127.0.0.1:${echo.port}`] });
+});
+after(async () => {
+  assert.equal(await broker.stop(), 0);
+  await echo.close();
+  dns.close();
+});
+
+const CONNECT = { op: 'connect', id: 1, host: 'example.com', port: 443 };
+const OFFENCES: Readonly<Record<string, Uint8Array>> = {
+  malformed: Buffer.from([0xc1]),
+  oversized: Buffer.concat([Buffer.from([0x81, 0xdb, 0, 1, 0, 0]), Buffer.alloc(MAX_REQUEST_BYTES, 0x61)]),
+  too_deep: Buffer.from('8191919191919101'.replace('81', '81a161'), 'hex'),
+  unknown_op: packr.pack({ op: 'listen', id: 1 }),
+  bad_shape: packr.pack({ ...CONNECT, extra: 1 }),
+  version: packr.pack({ op: 'hello', version: 2 }),
+};
+
+for (const [kind, bytes] of Object.entries(OFFENCES)) {
+  test(`${kind} ends its session and no other, and leaves no descriptor`, async () => {
+    await broker.plugin(kind, { allow: [] });
+    const neighbour = await broker.channel('neighbour');
+    const innocent = await broker.channel(kind);
+    const descriptors = broker.descriptors();
+    const channel = await broker.channel(kind, { greet: kind !== 'version' });
+    channel.sendBytes(bytes);
+    await channel.untilEnded();
+    await broker.until(() => broker.ended(channel.session) && broker.descriptors() === descriptors);
+    const count = await broker.metric(`postern_protocol_errors_total{plugin="${kind}",kind="${kind}"}`);
+    assert.equal(count, 1);
+    const event = broker.events.find((line) => line['event'] === 'protocol_error' && line['plugin'] === kind);
+    assert.equal(event?.['kind'], kind);
+    assert.equal((await innocent.refusal('example.com', 443)).reason, 'no_rule');
+    const { descriptor } = await neighbour.connect('127.0.0.1', echo.port);
+    openSocket(descriptor).destroy();
+    neighbour.close();
+    innocent.close();
+    await broker.until(() => broker.ended(neighbour.session) && broker.ended(innocent.session));
+  });
+}
+
+test('hello comes first', async () => {
+  await broker.plugin('greeter', { allow: [] });
+  const silent = await broker.channel('greeter', { greet: false });
+  silent.send({ op: 'cancel', id: 1 });
+  await silent.untilEnded();
+  assert.equal(await broker.metric('postern_protocol_errors_total{plugin="greeter",kind="version"}'), 1);
+});
+
+test('a later hello voids what the former program asked for: no answer to it follows', async () => {
+  await broker.plugin('heir', { allow: ['mute.test', `127.0.0.1:${echo.port}`] });
+  const channel = await broker.channel('heir');
+  channel.send({ op: 'connect', id: 5, host: 'mute.test', port: 443 });
+  channel.send({ op: 'hello', version: 1 });
+  await channel.reply((reply) => 'op' in reply);
+  channel.send({ op: 'connect', id: 5, host: '127.0.0.1', port: echo.port });
+  const { reply, descriptor } = await channel.answer(5);
+  assert.deepEqual(reply, { id: 5, ok: true });
+  openSocket(descriptor).destroy();
+  await broker.metrics();
+  assert.deepEqual(channel.takeAll(), []);
+  channel.close();
+});
+
+test('an id that is in flight may not be used again', async () => {
+  await broker.plugin('twice', { allow: ['mute.test'] });
+  const channel = await broker.channel('twice');
+  for (let time = 0; time < 2; time += 1)
+    channel.send({ op: 'connect', id: 5, host: 'mute.test', port: 443 });
+  await channel.untilEnded();
+  assert.equal(await broker.metric('postern_protocol_errors_total{plugin="twice",kind="bad_shape"}'), 1);
+});
+
+test('a session ends without an error when the last writing end of its pipe is closed', async () => {
+  await broker.plugin('closer', { allow: [] });
+  const descriptors = broker.descriptors();
+  const channel = await broker.channel('closer');
+  channel.request.close();
+  await channel.untilEnded();
+  await broker.until(() => broker.ended(channel.session) && broker.descriptors() === descriptors);
+  assert.equal(await broker.metric('postern_protocol_errors_total{plugin="closer",kind="malformed"}'), 0);
+});
+
+test('whatever is sent to the reply socket fails, descriptors included', async () => {
+  await broker.plugin('sender', { allow: [] });
+  const channel = await broker.channel('sender');
+  const EPIPE = -32;
+  assert.equal(sendMessage(channel.replyNumber, Buffer.from('x')), EPIPE);
+  assert.equal(sendMessage(channel.replyNumber, Buffer.from('x'), [0]), EPIPE);
+  channel.close();
+});
+
+test('a resumed channel is told so unasked and needs no hello', async () => {
+  await broker.plugin('resumer', { allow: [`127.0.0.1:${echo.port}`] });
+  const channel = broker.attach({ type: 'channel', plugin: 'resumer', session: 5000, resumed: true });
+  const { reply } = await channel.reply(() => true);
+  assert.deepEqual(reply, { op: 'hello', version: 1, resumed: true });
+  const { descriptor } = await channel.connect('127.0.0.1', echo.port);
+  openSocket(descriptor).destroy();
+});
+
+const isWanted = (line: BrokerLine): line is Extract<BrokerLine, { type: 'channel_wanted' }> =>
+  line.type === 'channel_wanted';
+
+test('open_channel yields two ends that are a channel of their own', async () => {
+  await broker.plugin('opener', { allow: [`127.0.0.1:${echo.port}`] });
+  const descriptors = broker.descriptors();
+  const channel = await broker.channel('opener');
+  channel.send({ op: 'open_channel', id: 3 });
+  const wanted = await broker.line(isWanted);
+  assert.deepEqual(wanted, { type: 'channel_wanted', plugin: 'opener', session: channel.session, id: 3 });
+  broker.answerWanted(wanted);
+  const request = await channel.answer(3);
+  const reply = await channel.answer(3);
+  assert.deepEqual(request.reply, { id: 3, ok: true, part: 'request' });
+  assert.deepEqual(reply.reply, { id: 3, ok: true, part: 'reply' });
+  assert.ok(request.descriptor !== undefined && reply.descriptor !== undefined);
+  const second = new TestChannel(request.descriptor, reply.descriptor);
+  second.send({ op: 'hello', version: 1 });
+  const { descriptor } = await second.connect('127.0.0.1', echo.port);
+  channel.close();
+  const socket = openSocket(descriptor);
+  socket.end('by the second');
+  assert.equal(await readUntilEnd(socket), 'by the second');
+  second.close();
+  await broker.until(() => broker.descriptors() === descriptors);
+});
+
+test('a plugin has so many channels and no more, those asked for included', async () => {
+  await broker.plugin('hoarder', { allow: [] });
+  const channel = await broker.channel('hoarder');
+  const seen = broker.lines.filter(isWanted).length;
+  for (let id = 1; id < CHANNELS_PER_PLUGIN; id += 1) channel.send({ op: 'open_channel', id });
+  channel.send({ op: 'open_channel', id: 999 });
+  const { reply } = await channel.answer(999);
+  assert.ok('errno' in reply);
+  assert.deepEqual([reply.errno, reply.reason], ['EAGAIN', 'concurrency_limited']);
+  await broker.until(() => broker.lines.filter(isWanted).length - seen === CHANNELS_PER_PLUGIN - 1);
+  const late = broker.lines.filter(isWanted).at(-1);
+  channel.close();
+  await broker.until(() => broker.ended(channel.session));
+  const descriptors = broker.descriptors();
+  assert.ok(late !== undefined);
+  broker.answerWanted(late);
+  await broker.metrics();
+  await broker.until(() => broker.descriptors() === descriptors);
+  const again = await broker.channel('hoarder');
+  again.send({ op: 'open_channel', id: 1 });
+  await broker.until(() => broker.lines.filter(isWanted).length - seen === CHANNELS_PER_PLUGIN);
+  again.close();
+});
+
+test('a plugin that is forgotten loses its channels and its series', async () => {
+  await broker.plugin('leaver', { allow: [] });
+  const channel = await broker.channel('leaver');
+  await channel.refusal('example.com', 443);
+  assert.match(await broker.metrics(), /plugin="leaver"/);
+  broker.send({ type: 'forget', plugin: 'leaver' });
+  await channel.untilEnded();
+  assert.doesNotMatch(await broker.metrics(), /plugin="leaver"/);
+});

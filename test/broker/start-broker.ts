@@ -1,0 +1,213 @@
+// A broker as the supervisor starts it, with the test in the supervisor's place and in the plugins'.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readdirSync, readFileSync } from 'node:fs';
+import type { Socket } from 'node:net';
+import { fileURLToPath } from 'node:url';
+import { LineReader } from '../../broker/link.js';
+import { CONCURRENT_REQUESTS, QUEUED_REQUESTS } from '../../shared/limits.js';
+import type {
+  AuditLine,
+  BrokerLine,
+  ChannelPacket,
+  PluginLimits,
+  SupervisorLine,
+} from '../../shared/protocol/link.js';
+import { sendMessage } from '../../shared/sys/message.js';
+import type { OwnedFd } from '../../shared/sys/owned-fd.js';
+import { makePipe } from '../../shared/sys/pipe.js';
+import { packetSocketPair, shutDown } from '../../shared/sys/socket.js';
+import { TestChannel } from './test-channel.js';
+
+const MAIN = fileURLToPath(new URL('../../broker/main.js', import.meta.url));
+const SETTLE_MS = 5_000;
+
+type StartLine = Extract<SupervisorLine, { type: 'start' }>;
+type PluginLine = Extract<SupervisorLine, { type: 'plugin' }>;
+type Rules = Partial<Omit<PluginLine, 'type' | 'limits'>> & { readonly limits?: Partial<PluginLimits> };
+
+/** A running broker. Disposing of it ends the process and closes the test's ends. */
+export class TestBroker {
+  readonly lines: BrokerLine[] = [];
+  readonly #child: ChildProcess;
+  readonly #stream: Socket;
+  readonly #descriptors: OwnedFd;
+  readonly #kept = new Map<number, readonly OwnedFd[]>();
+  readonly #channels: TestChannel[] = [];
+  readonly #listeners = new Set<() => void>();
+  #session = 0;
+
+  constructor(child: ChildProcess, stream: Socket, descriptors: OwnedFd) {
+    this.#child = child;
+    this.#stream = stream;
+    this.#descriptors = descriptors;
+    const reader = new LineReader((text) => this.#take(JSON.parse(text) as BrokerLine));
+    stream.on('data', (chunk: Buffer) => reader.push(chunk));
+    stream.on('error', () => {});
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? -1;
+  }
+
+  /** Audit events so far. */
+  get events(): readonly AuditLine[] {
+    return this.lines.flatMap((line) => (line.type === 'audit' ? [line.line] : []));
+  }
+
+  send(line: SupervisorLine): void {
+    this.#stream.write(`${JSON.stringify(line)}\n`);
+  }
+
+  /** The first line, past or to come, that `pick` says yes to. */
+  async line<L extends BrokerLine>(pick: (line: BrokerLine) => line is L): Promise<L> {
+    let found = this.lines.find(pick);
+    await this.until(() => {
+      found = this.lines.find(pick);
+      return found !== undefined;
+    });
+    if (found === undefined) throw new Error('No such line');
+    return found;
+  }
+
+  /** Waits for something that a line of the broker's brings about. */
+  async until(done: () => boolean, within: number = SETTLE_MS): Promise<void> {
+    if (done()) return;
+    await new Promise<void>((resolve, reject) => {
+      const check = (): void => {
+        if (!done()) return;
+        clearTimeout(timer);
+        clearInterval(again);
+        this.#listeners.delete(check);
+        resolve();
+      };
+      const timer = setTimeout(() => {
+        clearInterval(again);
+        this.#listeners.delete(check);
+        reject(new Error(`Not within ${within} ms: ${done}`));
+      }, within);
+      const again = setInterval(check, 10);
+      this.#listeners.add(check);
+    });
+  }
+
+  /** Gives a plugin its rules; waits until the broker has taken or refused them. */
+  async plugin(plugin: string, rules: Rules = {}): Promise<BrokerLine | undefined> {
+    const seen = this.lines.length;
+    const limits = {
+      concurrentRequests: CONCURRENT_REQUESTS,
+      queuedRequests: QUEUED_REQUESTS,
+      requestsPerSecond: 1_000_000,
+      ...rules.limits,
+    };
+    this.send({ type: 'plugin', allow: [], deny: [], mode: 'enforce', ...rules, plugin, limits });
+    const answers = ['plugin_ready', 'plugin_refused'];
+    await this.until(() => this.lines.slice(seen).some(({ type }) => answers.includes(type)));
+    return this.lines.slice(seen).find(({ type }) => answers.includes(type));
+  }
+
+  /** A channel of a plugin; `greet: false` leaves the hello to the test. */
+  async channel(
+    plugin: string,
+    { resumed = false, greet = true }: { resumed?: boolean; greet?: boolean } = {},
+  ): Promise<TestChannel> {
+    const channel = this.attach({ type: 'channel', plugin, session: this.#nextSession(), resumed });
+    if (resumed || greet) {
+      if (!resumed) channel.send({ op: 'hello', version: 1 });
+      await channel.reply((reply) => 'op' in reply);
+    }
+    return channel;
+  }
+
+  /** Answers the open `channel_wanted`: the plugin's ends travel through the broker. */
+  answerWanted({ plugin, session, id }: Extract<BrokerLine, { type: 'channel_wanted' }>): void {
+    const answers = { session, id };
+    this.attach({ type: 'channel', plugin, session: this.#nextSession(), resumed: false, answers });
+  }
+
+  attach(packet: ChannelPacket): TestChannel {
+    const pipe = makePipe({ packet: true });
+    const [reply, pluginReply] = packetSocketPair();
+    const ends = [pipe.read, reply, ...(packet.answers === undefined ? [] : [pipe.write, pluginReply])];
+    const numbers = ends.map(({ number }) => number);
+    sendMessage(this.#descriptors.number, Buffer.from(JSON.stringify(packet)), numbers, true);
+    // As the supervisor does: duplicates of the broker's ends are kept until the session has ended.
+    this.#kept.set(packet.session, [pipe.read, reply]);
+    const channel = new TestChannel(pipe.write, pluginReply, packet.session);
+    if (packet.answers === undefined) this.#channels.push(channel);
+    else channel.close();
+    return channel;
+  }
+
+  ended(session: number): boolean {
+    return this.lines.some((line) => line.type === 'session_ended' && line.session === session);
+  }
+
+  /** Open descriptors of the broker. */
+  descriptors(): number {
+    return readdirSync(`/proc/${this.pid}/fd`).length;
+  }
+
+  residentKib(): number {
+    return Number(/VmRSS:\s*(\d+)/.exec(readFileSync(`/proc/${this.pid}/status`, 'latin1'))?.[1]);
+  }
+
+  async metrics(): Promise<string> {
+    const id = Math.floor(Math.random() * 1e9);
+    this.send({ type: 'metrics', id });
+    const isAnswer = (line: BrokerLine): line is Extract<BrokerLine, { type: 'metrics' }> =>
+      line.type === 'metrics' && line.id === id;
+    return (await this.line(isAnswer)).text;
+  }
+
+  /** The value of one series as it is written, `name{labels}`. */
+  async metric(series: string): Promise<number> {
+    const line = (await this.metrics()).split('\n').find((text) => text.startsWith(`${series} `));
+    return line === undefined ? Number.NaN : Number(line.slice(series.length + 1));
+  }
+
+  async stop(): Promise<number | null> {
+    const exit = this.#child.exitCode === null ? once(this.#child, 'exit') : [this.#child.exitCode];
+    this.#stream.end();
+    for (const channel of this.#channels) channel.close();
+    const [status] = (await exit) as [number | null];
+    this.#stream.destroy();
+    this.#descriptors.close();
+    for (const session of this.#kept.keys()) this.#drop(session);
+    return status;
+  }
+
+  #nextSession(): number {
+    this.#session += 1;
+    return this.#session;
+  }
+
+  #take(line: BrokerLine): void {
+    this.lines.push(line);
+    if (line.type === 'session_ended') this.#drop(line.session);
+    for (const listener of this.#listeners) listener();
+  }
+
+  #drop(session: number): void {
+    const [request, reply] = this.#kept.get(session) ?? [];
+    this.#kept.delete(session);
+    if (reply !== undefined) shutDown(reply.number);
+    request?.close();
+    reply?.close();
+  }
+}
+
+/** Starts a broker and waits until it is ready. */
+export async function startBroker(start: Partial<StartLine> = {}): Promise<TestBroker> {
+  const [ours, theirs] = packetSocketPair();
+  const child = spawn(process.execPath, [MAIN], {
+    env: {},
+    stdio: ['ignore', 'ignore', 'inherit', 'pipe', theirs.number],
+  });
+  theirs.close();
+  const stream = (child.stdio as readonly unknown[])[3] as Socket;
+  const broker = new TestBroker(child, stream, ours);
+  broker.send({ type: 'start', listeners: [], ...start });
+  await broker.until(() => broker.lines.some(({ type }) => type === 'ready' || type === 'failed'));
+  return broker;
+}

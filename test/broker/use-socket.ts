@@ -1,0 +1,28 @@
+// A socket that was handed over, as a program uses it.
+import { createServer, Socket } from 'node:net';
+import type { OwnedFd } from '../../shared/sys/owned-fd.js';
+
+/** Makes a stream of a received descriptor. */
+export function openSocket(descriptor: OwnedFd | undefined): Socket {
+  if (descriptor === undefined) throw new Error('No descriptor came');
+  const socket = new Socket({ fd: descriptor.release(), readable: true, writable: true });
+  socket.on('error', () => {});
+  return socket;
+}
+
+/** All that the peer says until it ends. */
+export async function readUntilEnd(socket: Socket): Promise<string> {
+  let text = '';
+  for await (const chunk of socket) text += String(chunk);
+  return text;
+}
+
+/** A port of 127.0.0.1 on which nobody listens. */
+export async function unusedPort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  if (typeof address !== 'object' || address === null) throw new Error('Not listening');
+  return address.port;
+}

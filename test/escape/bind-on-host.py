@@ -1,0 +1,11 @@
+# Disconnects its socket and gives it a port of the host of its own choice.
+sock = handed_over()
+ready()
+result("unspec", disconnect(sock))
+free = socket.socket()
+result("bind", call("bind", sock.fileno(), address(0, "0.0.0.0"), 16)[1])
+result("bind_high", call("bind", 0x300000000 | sock.fileno(), address(0, "0.0.0.0"), 0x300000010)[1])
+result("listen", call("listen", sock.fileno(), 1)[1])
+if sock.getsockname()[1] != 0:
+    print("listening", sock.getsockname()[1], flush=True)
+    time.sleep(1)

@@ -1,0 +1,10 @@
+# Disconnects its socket, which belongs to the host's network namespace, and connects it to somebody else.
+sock = handed_over()
+ready()
+result("unspec", disconnect(sock))
+result("connect", call("connect", sock.fileno(), address(FORBIDDEN), 16)[1])
+call("sendto", sock.fileno(), b"turned", 6, 0, 0, 0)
+HIGH = 0x700000000
+other = handed_over()
+result("unspec_high", call("connect", HIGH | other.fileno(), AF_UNSPEC_ADDRESS, HIGH | 16)[1])
+result("connect_high", call("connect", HIGH | other.fileno(), address(FORBIDDEN), HIGH | 16)[1])

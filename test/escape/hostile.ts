@@ -1,0 +1,106 @@
+// Runs a hostile program in a sandbox, as root and as a user, with its protections and then without them. It may reach one
+// listener and tries for another: with protections the other heard nothing, without them it heard something.
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { test } from 'node:test';
+import { type Listener, listen } from '../harness/listener.js';
+import { startPostern } from '../harness/postern.js';
+import { type User, users } from '../harness/users.js';
+
+const text = (path: string): string => readFileSync(new URL(path, import.meta.url), 'utf8');
+
+/** What a hostile program printed: `result` lines of its own, by name. */
+export type Findings = ReadonlyMap<string, string>;
+
+export interface Heard {
+  readonly findings: Findings;
+  /** What reached the listener that no rule allows, or a port that the program opened. */
+  readonly forbidden: string;
+  readonly stderr: string;
+}
+
+export interface HostileBehaviour {
+  /** A sentence: what is tried. */
+  readonly name: string;
+  /** The program, a Python file of this folder. */
+  readonly program: string;
+  /** Protections whose loss lets it through, all of them together. */
+  readonly without: readonly string[];
+  /** Holds with every protection; by default that nothing was heard is all. */
+  readonly refused?: (heard: Heard) => void;
+  /** Holds without them; by default that something was heard. */
+  readonly open?: (heard: Heard) => void;
+}
+
+/** Registers the tests of one behaviour. */
+export function hostile(behaviour: HostileBehaviour): void {
+  const { name, without, program } = behaviour;
+  for (const user of users) {
+    test(`${name}: refused, and nothing is heard (${user})`, async () => {
+      const heard = await attempt(program, user, undefined);
+      assert.equal(
+        heard.findings.get('ready'),
+        'yes',
+        `the program did not come to its attempt: ${heard.stderr}`,
+      );
+      assert.equal(heard.forbidden, '');
+      behaviour.refused?.(heard);
+    });
+    test(`${name}: heard without ${without.join(', ')} (${user})`, async () => {
+      const heard = await attempt(program, user, without);
+      if (behaviour.open === undefined) assert.match(heard.forbidden, /connection/, heard.stderr);
+      else behaviour.open(heard);
+    });
+  }
+}
+
+async function attempt(program: string, user: User, without: readonly string[] | undefined): Promise<Heard> {
+  const allowed = await listen((socket) => socket.write('welcome\n'));
+  const forbidden = await listen();
+  let reached = '';
+  try {
+    const source = [
+      text('../interop/postern_client.py').replace(/\nif __name__ == [\s\S]*$/, '\n'),
+      text('prelude.py'),
+      text(program),
+    ].join('\n');
+    const { child, result } = startPostern(
+      [
+        ...['run', '--name', 'hostile', '--allow', `127.0.0.1:${allowed.port}`, '--'],
+        ...['/usr/bin/python3', '-c', source, String(allowed.port), String(forbidden.port)],
+      ],
+      { as: user, ...(without === undefined ? {} : { without }) },
+    );
+    // A program that opens a port says so, and is visited from outside as a stranger would.
+    child.stdout?.on('data', (chunk: string) => {
+      const port = /^listening (\d+)$/m.exec(chunk)?.[1];
+      if (port !== undefined) visit(Number(port), (line) => (reached += line));
+    });
+    const { stdout, stderr } = await result;
+    if (forbidden.connections() > 0)
+      reached += `${forbidden.connections()} connection(s): ${forbidden.heard()}`;
+    return { findings: findingsOf(stdout), forbidden: reached, stderr };
+  } finally {
+    await close(allowed, forbidden);
+  }
+}
+
+function visit(port: number, onReached: (line: string) => void): void {
+  const visitor = connect(port, '127.0.0.1');
+  visitor.on('connect', () => {
+    onReached(`connection to the port ${port} that the program opened`);
+    visitor.destroy();
+  });
+  visitor.on('error', () => visitor.destroy());
+}
+
+async function close(...listeners: readonly Listener[]): Promise<void> {
+  await Promise.all(listeners.map((listener) => listener.close()));
+}
+
+function findingsOf(stdout: string): Findings {
+  return new Map(
+    [...stdout.matchAll(/^result (\S+) (.*)$/gm)].map(([, name = '', value = '']) => [name, value] as const),
+  );
+}

@@ -1,0 +1,18 @@
+import assert from 'node:assert/strict';
+import { hostile } from './hostile.js';
+
+hostile({
+  name: 'A handed-over socket lists the interfaces of the host',
+  program: 'interface-ioctls.py',
+  without: ['seccomp.ioctl_interfaces', 'seccomp.ioctl_terminal'],
+  refused: ({ findings }) => {
+    for (const attempt of ['ifconf', 'ifconf_high', 'all', 'sti', 'sti_high', 'linux']) {
+      assert.equal(findings.get(attempt), 'EPERM', attempt);
+    }
+  },
+  open: ({ findings }) => {
+    assert.equal(findings.get('ifconf'), 'ok');
+    // Without the filter it is the kernel that finds /dev/null to be no terminal.
+    assert.notEqual(findings.get('sti'), 'EPERM');
+  },
+});

@@ -1,0 +1,36 @@
+import assert from 'node:assert/strict';
+import { hostile } from './hostile.js';
+
+hostile({
+  name: 'Namespaces, mounts, other processes and the kernel are reached for',
+  program: 'namespaces.py',
+  without: [
+    'seccomp.namespaces',
+    'seccomp.clone3',
+    'seccomp.setns',
+    'seccomp.mounts',
+    'seccomp.processes',
+    'seccomp.keyrings',
+    'seccomp.kernel_programs',
+    'seccomp.listener',
+  ],
+  refused: ({ findings }) => {
+    assert.equal(findings.get('unshare'), 'EPERM');
+    assert.equal(findings.get('clone'), 'EPERM');
+    assert.equal(findings.get('clone3'), 'ENOSYS');
+    assert.equal(findings.get('setns'), 'EPERM');
+    assert.equal(findings.get('passed'), 'none');
+    assert.equal(findings.get('listener'), 'EPERM');
+    assert.equal(findings.get('listener_high'), 'EPERM');
+    assert.equal(findings.get('fork'), 'ok');
+    assert.equal(findings.get('thread_flags'), 'ok');
+  },
+  open: ({ findings }) => {
+    // The second layer answers: no user namespaces inside, no capability, an empty pointer.
+    assert.match(findings.get('unshare') ?? '', /ENOSPC/);
+    assert.match(findings.get('clone') ?? '', /ENOSPC/);
+    assert.notEqual(findings.get('clone3'), 'ENOSYS');
+    assert.match(findings.get('passed') ?? '', /keyctl/);
+    assert.notEqual(findings.get('listener'), 'EPERM');
+  },
+});

@@ -1,0 +1,11 @@
+# A socket of its own, in its own empty network namespace.
+ready()
+own = socket.socket()
+result("connect", call("connect", own.fileno(), address(FORBIDDEN), 16)[1])
+six = socket.socket(socket.AF_INET6)
+mapped = struct.pack("=H", socket.AF_INET6) + struct.pack("!HI", FORBIDDEN, 0) + bytes(10) + b"\xff\xff" + socket.inet_aton("127.0.0.1") + bytes(4)
+result("connect_mapped", call("connect", six.fileno(), mapped, 28)[1])
+unix = socket.socket(socket.AF_UNIX)
+result("connect_unix", call("connect", unix.fileno(), b"\x01\x00\x00postern", 10)[1])
+result("interfaces", " ".join(line.split(":")[0].strip() for line in open("/proc/net/dev").readlines()[2:]))
+result("routes", open("/proc/net/route").read().count("\n"))

@@ -1,0 +1,20 @@
+import assert from 'node:assert/strict';
+import { hostile } from './hostile.js';
+
+hostile({
+  name: 'A socket of the program itself connects',
+  program: 'own-socket.py',
+  without: ['seccomp.connect', 'landlock'],
+  refused: ({ findings }) => {
+    for (const attempt of ['connect', 'connect_mapped', 'connect_unix']) {
+      assert.equal(findings.get(attempt), 'EACCES', attempt);
+    }
+  },
+  // Its network namespace has nothing but a loopback of its own, so even then nothing outside hears it.
+  open: ({ findings, forbidden }) => {
+    assert.equal(findings.get('connect'), 'ECONNREFUSED');
+    assert.equal(findings.get('interfaces'), 'lo');
+    assert.equal(findings.get('routes'), '1', 'a heading and no route');
+    assert.equal(forbidden, '');
+  },
+});

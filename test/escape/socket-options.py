@@ -1,0 +1,28 @@
+# Every option of setsockopt that turns a connection, names an interface or takes the socket over, with high bits too.
+OPTIONS = {
+    "TCP_FASTOPEN_CONNECT": (6, 30), "TCP_FASTOPEN": (6, 23), "TCP_ULP": (6, 31), "TCP_REPAIR": (6, 19), "TCP_MD5SIG": (6, 14),
+    "IPV6_RTHDR": (41, 57), "IPV6_HOPOPTS": (41, 54), "IPV6_DSTOPTS": (41, 59), "IPV6_2292PKTINFO": (41, 2),
+    "IPV6_2292RTHDR": (41, 5), "IPV6_2292PKTOPTIONS": (41, 6), "IPV6_PKTINFO": (41, 50), "IPV6_RECVPKTINFO": (41, 49),
+    "IPV6_UNICAST_IF": (41, 76), "IPV6_MULTICAST_IF": (41, 17), "IPV6_JOIN_GROUP": (41, 20), "IPV6_JOIN_ANYCAST": (41, 27),
+    "IPV6_ADDRFORM": (41, 1), "IPV6_FLOWLABEL_MGR": (41, 32), "IP_OPTIONS": (0, 4), "IP_HDRINCL": (0, 3), "IP_PKTINFO": (0, 8),
+    "IP_UNICAST_IF": (0, 50), "IP_MULTICAST_IF": (0, 32), "IP_ADD_MEMBERSHIP": (0, 35), "IP_TRANSPARENT": (0, 19),
+    "MCAST_JOIN_GROUP": (0, 42), "IP_FREEBIND": (0, 15), "IPT_SO_SET_REPLACE": (0, 64),
+    "SO_BINDTODEVICE": (1, 25), "SO_BINDTOIFINDEX": (1, 62), "SO_ATTACH_FILTER": (1, 26), "SO_ATTACH_BPF": (1, 50),
+    "SO_ATTACH_REUSEPORT_CBPF": (1, 51), "SO_LOCK_FILTER": (1, 44), "SO_LINGER": (1, 13), "SO_MARK": (1, 36), "SO_DONTROUTE": (1, 5),
+    "SO_TXTIME": (1, 61), "SO_PRIORITY": (1, 12), "SO_DEBUG": (1, 1), "SO_RCVBUFFORCE": (1, 33), "SO_BUSY_POLL": (1, 46),
+    "NETLINK_ADD_MEMBERSHIP": (270, 1), "TLS_TX": (282, 1), "MPTCP_INFO": (284, 1), "SOL_RAW": (255, 1),
+}
+value = ctypes.create_string_buffer(struct.pack("=iiii", 1, 0, 0, 0), 16)
+sock = handed_over()
+ready()
+passed, seen = [], set()
+for name, (level, option) in OPTIONS.items():
+    for high_level, high_option in ((0, 0), (1 << 32, 0), (0, 1 << 32), (7 << 32, 5 << 32)):
+        outcome = call("setsockopt", sock.fileno(), high_level | level, high_option | option, value, 16)[1]
+        seen.add(outcome)
+        if outcome != "EPERM":
+            passed.append(name)
+result("passed", " ".join(sorted(set(passed))) or "none")
+ordinary = {"TCP_NODELAY": (6, 1), "SO_KEEPALIVE": (1, 9), "TCP_KEEPIDLE": (6, 4), "SO_RCVBUF": (1, 8), "IP_TOS": (0, 1), "SO_REUSEADDR": (1, 2)}
+broken = [name for name, (level, option) in ordinary.items() if call("setsockopt", sock.fileno(), level, option, value, 4)[1] != "ok"]
+result("broken", " ".join(broken) or "none")

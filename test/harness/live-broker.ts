@@ -1,0 +1,57 @@
+// A broker as the supervisor starts it, without a sandbox: the test holds the plugins' ends of the channels.
+import { readdirSync, readFileSync } from 'node:fs';
+import { Channel } from '../../sandbox/plugin/channel.js';
+import { BrokerProcess } from '../../sandbox/supervisor/broker-process.js';
+import { DEFAULT_BASE } from '../../sandbox/supervisor/id-range.js';
+import type { PluginConfig } from '../../shared/config/plugin-config.js';
+import type { AuditLine } from '../../shared/protocol/link.js';
+
+export interface LiveBroker {
+  readonly process: BrokerProcess;
+  readonly events: readonly AuditLine[];
+  /** A plugin with these rules. */
+  readonly addPlugin: (
+    name: string,
+    allow: readonly string[],
+    limits?: Partial<PluginConfig['limits']>,
+  ) => Promise<void>;
+  /** The client library on a new channel of a plugin. */
+  readonly client: (name: string) => Channel;
+  readonly descriptors: () => number;
+  /** Resident set, in KiB. */
+  readonly residentKib: () => number;
+}
+
+/** @param keep how many of the latest audit events to keep */
+export async function startLiveBroker(keep = 1000): Promise<LiveBroker> {
+  const broker = new BrokerProcess({
+    listeners: [],
+    becomeIds: process.geteuid?.() === 0 ? { uid: DEFAULT_BASE, gid: DEFAULT_BASE } : undefined,
+  });
+  const events: AuditLine[] = [];
+  broker.on('audit', (event) => {
+    events.push(event);
+    if (events.length > keep) events.shift();
+  });
+  await broker.start();
+  const status = (): string => readFileSync(`/proc/${broker.pid}/status`, 'utf8');
+  return {
+    process: broker,
+    events,
+    addPlugin: (plugin, allow, limits = {}) =>
+      broker.addPlugin({
+        type: 'plugin',
+        plugin,
+        allow,
+        deny: [],
+        mode: 'enforce',
+        limits: { concurrentRequests: 64, queuedRequests: 1024, requestsPerSecond: 1_000_000, ...limits },
+      }),
+    client: (plugin) => {
+      const ends = broker.openChannel(plugin);
+      return new Channel({ request: ends.request, reply: ends.reply });
+    },
+    descriptors: () => readdirSync(`/proc/${broker.pid}/fd`).length,
+    residentKib: () => Number(/^VmRSS:\s+(\d+)/m.exec(status())?.[1]),
+  };
+}

@@ -1,0 +1,78 @@
+// Runs the command `postern` as a test's user would, and collects what it said.
+import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
+import { join } from 'node:path';
+import { asUser, distFor, type User } from './users.js';
+
+export interface PosternOptions {
+  readonly as: User;
+  readonly cwd?: string;
+  readonly env?: NodeJS.ProcessEnv;
+  readonly input?: string;
+  readonly stdio?: SpawnOptions['stdio'];
+  /** Protections to leave out; only the tests' own entry point knows how. */
+  readonly without?: readonly string[];
+  readonly timeoutMs?: number;
+  /** A bash script that ends in running "$@": for what only a shell can set up. */
+  readonly shell?: string;
+  /** Leaves stdin open for the test to write to. */
+  readonly keepInput?: boolean;
+  /** A program that runs postern with the rest of its arguments. */
+  readonly through?: readonly string[];
+}
+
+export interface PosternResult {
+  readonly status: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface RunningPostern {
+  readonly child: ChildProcess;
+  readonly result: Promise<PosternResult>;
+}
+
+const TIMEOUT_MS = 60_000;
+
+/** Starts postern with these arguments. */
+export function startPostern(args: readonly string[], options: PosternOptions): RunningPostern {
+  const dist = distFor(options.as);
+  const main = join(
+    dist,
+    options.without === undefined ? 'sandbox/cli/main.js' : 'test/harness/run-without.js',
+  );
+  const without = options.without === undefined ? [] : [options.without.join(',')];
+  const words = [process.execPath, main, ...without, ...args];
+  const wrapped = options.shell === undefined ? words : ['bash', '-c', options.shell, 'bash', ...words];
+  const [command = '', ...rest] = [...asUser(options.as), ...(options.through ?? []), ...wrapped];
+  const child = spawn(command, rest, {
+    cwd: options.cwd ?? '/',
+    env: options.env ?? { PATH: '/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin', HOME: '/nonexistent' },
+    stdio: options.stdio ?? 'pipe',
+  });
+  const timer = setTimeout(() => child.kill('SIGKILL'), options.timeoutMs ?? TIMEOUT_MS);
+  timer.unref();
+  let stdout = '';
+  let stderr = '';
+  child.stdout?.setEncoding('utf8').on('data', (text: string) => {
+    stdout += text;
+  });
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+    stderr += text;
+  });
+  child.stdin?.on('error', () => {});
+  if (options.keepInput !== true) child.stdin?.end(options.input ?? '');
+  const result = new Promise<PosternResult>((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', (status, signal) => {
+      clearTimeout(timer);
+      resolve({ status, signal, stdout, stderr });
+    });
+  });
+  return { child, result };
+}
+
+/** Runs postern to its end. */
+export function postern(args: readonly string[], options: PosternOptions): Promise<PosternResult> {
+  return startPostern(args, options).result;
+}

@@ -1,0 +1,6 @@
+// `postern run` with protections left out, for the tests that show that each of them is needed. Not part of the package.
+import { runCommand } from '../../sandbox/cli/run.js';
+
+const [, , names = '', word, ...args] = process.argv;
+if (word !== 'run') throw new Error('Only run can be run without protections');
+await runCommand(names.split(',')).parseAsync(args, { from: 'user' });

@@ -1,0 +1,15 @@
+// Waits for something to become true, within a bound.
+
+/** Asks every few milliseconds until there is an answer. @throws Error past the time */
+export async function until<T>(
+  ask: () => T | undefined | Promise<T | undefined>,
+  timeoutMs = 10_000,
+): Promise<T> {
+  const end = Date.now() + timeoutMs;
+  for (;;) {
+    const answer = await ask();
+    if (answer !== undefined) return answer;
+    if (Date.now() > end) throw new Error(`Not so within ${timeoutMs} ms: ${ask}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}

@@ -1,0 +1,76 @@
+// Whom a test runs postern as: root and an ordinary user where the tests run as root, else the user that they run as.
+import { spawnSync } from 'node:child_process';
+import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export type User = 'root' | 'user';
+const NOBODY = 65_534;
+const isRoot = process.geteuid?.() === 0;
+
+/** The users that this run can test as. As an ordinary user the root half is left to a run as root. */
+export const users: readonly User[] = isRoot ? ['root', 'user'] : ['user'];
+
+/** Words to put before a command so that it runs as that user. */
+export function asUser(user: User): readonly string[] {
+  if (!isRoot || user === 'root') return [];
+  return ['setpriv', `--reuid=${NOBODY}`, `--regid=${NOBODY}`, '--clear-groups', '--'];
+}
+
+const dist = fileURLToPath(new URL('../..', import.meta.url));
+let readable: string | undefined;
+
+/**
+ * The compiled tree, where the user may read it: this one, or a copy with what it needs at run time, made once a process
+ * and removed at its end.
+ */
+export function distFor(user: User): string {
+  if (!isRoot || user === 'root') return dist;
+  readable ??= canRead(dist) ? dist : copyOf(dist);
+  return readable;
+}
+
+function canRead(path: string): boolean {
+  const [command = '', ...args] = [
+    ...asUser('user'),
+    process.execPath,
+    '-e',
+    `require('fs').readdirSync(${JSON.stringify(path)})`,
+  ];
+  return spawnSync(command, args, { cwd: '/' }).status === 0;
+}
+
+function copyOf(path: string): string {
+  const top = dirname(path);
+  const folder = readableFolder();
+  const copy = join(folder, 'postern');
+  mkdirSync(copy);
+  cpSync(path, join(copy, 'dist'), { recursive: true });
+  cpSync(join(top, 'package.json'), join(copy, 'package.json'));
+  const listed = spawnSync('npm', ['ls', '--omit=dev', '--all', '--parseable'], {
+    cwd: top,
+    encoding: 'utf8',
+  });
+  for (const module of listed.stdout.split('\n').slice(1)) {
+    if (module === '' || !existsSync(module)) continue;
+    cpSync(module, join(copy, relative(top, module)), { recursive: true });
+  }
+  return join(copy, 'dist');
+}
+
+/** A new folder that every user may enter and read, removed when the process ends. */
+export function readableFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'postern-test-'));
+  chmodSync(folder, 0o755);
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+/** A file with that content in a folder of its own that every user may read. @returns its path */
+export function readableFile(name: string, content: string): string {
+  const path = join(readableFolder(), name);
+  writeFileSync(path, content);
+  chmodSync(path, 0o755);
+  return path;
+}

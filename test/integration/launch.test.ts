@@ -1,0 +1,147 @@
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { test } from 'node:test';
+import { postern, startPostern } from '../harness/postern.js';
+import { until } from '../harness/until.js';
+import { users } from '../harness/users.js';
+
+const SHOW = `
+import os
+status = dict(line.split(":", 1) for line in open("/proc/self/status"))
+for key in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb", "NoNewPrivs", "Seccomp"):
+    print(key, status[key].strip())
+print("pid", os.getpid(), "uid", os.getuid(), "gid", os.getgid())
+print("fds", sorted(int(fd) for fd in os.listdir("/proc/self/fd") if os.path.exists(f"/proc/self/fd/{fd}")))
+print("session", os.getsid(0) != 0 or "outer", "parent", os.getppid())
+`;
+
+/** Children of a process as the host sees them. */
+function childrenOf(pid: number): number[] {
+  return readdirSync(`/proc/${pid}/task`).flatMap((task) =>
+    readFileSync(`/proc/${pid}/task/${task}/children`, 'utf8').split(' ').filter(Boolean).map(Number),
+  );
+}
+
+const statusOf = (pid: number): string => readFileSync(`/proc/${pid}/status`, 'utf8');
+const commandOf = (pid: number): string => readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ');
+
+for (const user of users) {
+  test(`a plugin has no capability, no new privileges, a filter, and nothing but its documented descriptors (${user})`, async () => {
+    const { status, stdout, stderr } = await postern(['run', '--', '/usr/bin/python3', '-c', SHOW], {
+      as: user,
+    });
+    assert.equal(status, 0, stderr);
+    for (const set of ['CapInh', 'CapPrm', 'CapEff', 'CapBnd', 'CapAmb']) {
+      assert.match(stdout, new RegExp(`^${set} 0{16}$`, 'm'));
+    }
+    assert.match(stdout, /^NoNewPrivs 1$/m);
+    assert.match(stdout, /^Seccomp 2$/m);
+    assert.match(stdout, /^fds \[0, 1, 2, 3, 4\]$/m);
+    const expected =
+      user === 'root'
+        ? 'uid 1000 gid 1000'
+        : `uid ${process.geteuid?.() || 65534} gid ${process.getegid?.() || 65534}`;
+    assert.match(stdout, new RegExp(`${expected}$`, 'm'));
+    assert.doesNotMatch(stdout, /^pid 1 /m);
+    assert.match(stdout, /parent 0$/m);
+  });
+
+  test(`the supervisor's children are the broker, init and the plugin, and init keeps nothing (${user})`, async () => {
+    const { child, result } = startPostern(['run', '--', 'sleep', '1000'], { as: user });
+    const pid = child.pid ?? 0;
+    const plugin = await until(() => childrenOf(pid).find((one) => commandOf(one).startsWith('sleep 1000')));
+    const children = childrenOf(pid);
+    assert.equal(children.length, 3, children.map(commandOf).join(', '));
+    const init = children.find((one) => /^NSpid:\s+\d+\s+1$/m.test(statusOf(one))) ?? 0;
+    const broker = children.find((one) => commandOf(one).includes('broker/main.js')) ?? 0;
+    assert.ok(init > 0 && broker > 0);
+    for (const process_ of [init, plugin]) {
+      assert.match(statusOf(process_), /^CapPrm:\s+0{16}\nCapEff:\s+0{16}$/m);
+      assert.match(statusOf(process_), /^NoNewPrivs:\s+1$/m);
+      assert.doesNotMatch(statusOf(process_), /^Uid:.*\b0\b/m, 'no host id 0');
+    }
+    const held = readdirSync(`/proc/${init}/fd`).map((fd) => readlinkSync(`/proc/${init}/fd/${fd}`));
+    assert.deepEqual(
+      held.filter((target) => target !== '/dev/null'),
+      [],
+    );
+    for (const thread of readdirSync(`/proc/${broker}/task`)) {
+      const status = readFileSync(`/proc/${broker}/task/${thread}/status`, 'utf8');
+      assert.match(status, /^CapPrm:\s+0{16}\nCapEff:\s+0{16}$/m);
+      assert.doesNotMatch(status, /^Uid:.*\b0\b/m, 'no root among the threads of the broker');
+    }
+    child.kill('SIGTERM');
+    assert.equal((await result).status, 128 + 15);
+  });
+
+  test(`kill -9 of the supervisor leaves no process, no mount and no file (${user})`, async () => {
+    const mounts = readFileSync('/proc/self/mountinfo', 'utf8');
+    const files = foreignFiles();
+    const { child, result } = startPostern(
+      ['run', '--', 'sh', '-c', 'setsid sleep 1001 & (trap "" HUP TERM; sleep 1002) & sleep 1003'],
+      { as: user },
+    );
+    const pid = child.pid ?? 0;
+    const plugin = await until(() =>
+      childrenOf(pid).find((one) => commandOf(one).startsWith('sh -c setsid')),
+    );
+    await until(() => (childrenOf(plugin).length >= 2 ? true : undefined));
+    const all = [...childrenOf(pid), ...childrenOf(plugin)];
+    child.kill('SIGKILL');
+    assert.equal((await result).signal, 'SIGKILL');
+    await until(() => (all.every((one) => !isAlive(one)) ? true : undefined));
+    assert.equal(readFileSync('/proc/self/mountinfo', 'utf8'), mounts);
+    assert.deepEqual(foreignFiles(), files);
+  });
+
+  test(`supervisors that are killed at any moment of a launch leave nothing (${user})`, async () => {
+    for (let delay = 0; delay <= 400; delay += 40) {
+      const { child, result } = startPostern(['run', '--name', `victim-${delay}`, '--', 'sleep', '1004'], {
+        as: user,
+      });
+      await new Promise((resolve) => setTimeout(resolve, delay));
+      child.kill('SIGKILL');
+      await result;
+    }
+    await until(() =>
+      leftovers('sleep 1004').length === 0 && leftovers('read -r pid').length === 0 ? true : undefined,
+    );
+  });
+
+  test(`a plugin's children end with it (${user})`, async () => {
+    const { status } = await postern(['run', '--', 'sh', '-c', 'setsid sleep 1005 & exit 3'], { as: user });
+    assert.equal(status, 3);
+    assert.deepEqual(leftovers('sleep 1005'), []);
+  });
+}
+
+/** What lies in /tmp, but for the folders of tests that run at the same time. */
+function foreignFiles(): string[] {
+  return readdirSync('/tmp')
+    .filter((name) => !name.startsWith('postern-'))
+    .sort();
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return !/^State:\s+[ZX]/m.test(statusOf(pid));
+  } catch {
+    return false;
+  }
+}
+
+/** Live processes whose command line has these words, other than this test's own. */
+function leftovers(words: string): string[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
+    .flatMap((name) => {
+      try {
+        const command = commandOf(Number(name));
+        return command.includes(words) && !command.includes('main.js') && isAlive(Number(name))
+          ? [command]
+          : [];
+      } catch {
+        return [];
+      }
+    });
+}

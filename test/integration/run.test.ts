@@ -1,0 +1,244 @@
+import assert from 'node:assert/strict';
+import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { postern, startPostern } from '../harness/postern.js';
+import { until } from '../harness/until.js';
+import { readableFile, readableFolder, users } from '../harness/users.js';
+
+for (const user of users) {
+  test(`the plugin's exit status passes through, and a signal is 128 and its number (${user})`, async () => {
+    assert.equal((await postern(['run', '--', 'sh', '-c', 'exit 7'], { as: user })).status, 7);
+    assert.equal((await postern(['run', '--', 'sh', '-c', 'kill -9 $$'], { as: user })).status, 137);
+  });
+
+  test(`a command that is not found is 127, one that cannot run 126, each with one line (${user})`, async () => {
+    const absent = await postern(['run', '--', 'no-such-program'], { as: user });
+    assert.equal(absent.status, 127);
+    assert.match(
+      absent.stderr,
+      /^postern: Command "no-such-program" not found in PATH ".*"; .*--visible.*\n$/,
+    );
+    const folder = await postern(['run', '--', '/usr'], { as: user });
+    assert.equal(folder.status, 126);
+    assert.match(folder.stderr, /^postern: Cannot run "\/usr": it is a directory\n$/);
+  });
+
+  test(`stdin, stdout and stderr pass through, whole (${user})`, async () => {
+    const text = 'x'.repeat(3_000_000);
+    const { status, stdout, stderr } = await postern(['run', '--', 'sh', '-c', 'cat; echo done >&2'], {
+      as: user,
+      input: text,
+    });
+    assert.equal(status, 0);
+    assert.equal(stdout.length, text.length);
+    assert.equal(stderr, 'done\n');
+  });
+
+  test(`regular files as streams are relayed, and are no way to the files (${user})`, async () => {
+    const input = readableFile('input', 'from a file\n'.repeat(100_000));
+    const output = readableFile('output', '');
+    const stdio = [openSync(input, 'r'), openSync(output, 'a'), 'pipe'] as const;
+    const script = 'cat; for fd in 0 1; do echo "$(readlink /proc/$$/fd/$fd)" >&2; done; true';
+    const { result } = startPostern(['run', '--', 'sh', '-c', script], { as: user, stdio: [...stdio] });
+    const { status, stderr } = await result;
+    for (const fd of [stdio[0], stdio[1]]) closeSync(fd);
+    assert.equal(status, 0);
+    assert.equal(readFileSync(output, 'utf8'), readFileSync(input, 'utf8'));
+    assert.match(stderr, /^pipe:\[\d+\]\npipe:\[\d+\]\n$/);
+  });
+
+  test(`a standard stream that is an inet socket refuses the start (${user})`, async () => {
+    const server = createServer((socket) => socket.resume()).listen(0, '127.0.0.1');
+    await new Promise((resolve) => server.once('listening', resolve));
+    const address = server.address();
+    const port = typeof address === 'object' ? address?.port : 0;
+    const shell = `exec "$@" <>/dev/tcp/127.0.0.1/${port}`;
+    const { status, stderr } = await postern(['run', '--', 'cat'], { as: user, shell });
+    server.close();
+    assert.equal(status, 125);
+    assert.match(stderr, /^postern: Cannot pass stdin to the plugin: it is a socket/);
+  });
+
+  test(`the environment is an allowlist (${user})`, async () => {
+    const env = {
+      PATH: '/usr/bin:/bin',
+      SECRET: 'hush',
+      LANG: 'C.UTF-8',
+      LC_ALL: 'C',
+      NODE_OPTIONS: '--no-warnings',
+      KEPT: 'yes',
+    };
+    const { stdout } = await postern(['run', '--env', 'KEPT', '--env', 'SET=a=b', '--', 'env'], {
+      as: user,
+      env,
+    });
+    const lines = stdout.trim().split('\n').sort();
+    assert.deepEqual(lines, [
+      'HOME=/home/plugin',
+      'KEPT=yes',
+      'LANG=C.UTF-8',
+      'LC_ALL=C',
+      'PATH=/usr/bin:/bin',
+      'POSTERN_REPLY_FD=4',
+      'POSTERN_REQUEST_FD=3',
+      'SET=a=b',
+      'TMPDIR=/tmp',
+    ]);
+  });
+
+  test(`the file system is the system's, the working directory and the plugin's own, and no more (${user})`, async () => {
+    const folder = readableFolder();
+    writeFileSync(join(folder, 'seen'), 'seen\n');
+    mkdirSync(join(folder, 'work'), { mode: 0o777 });
+    const script = `
+      cat seen; touch new 2>/dev/null && echo WROTE; touch work/new 2>/dev/null && echo WROTE
+      cat /etc/shadow 2>/dev/null && echo SHADOW; ls -A /root "$HOME"/.. 2>/dev/null; ls /sys 2>/dev/null && echo SYS
+      touch /usr/x 2>/dev/null && echo WROTE; touch /etc/x 2>/dev/null && echo WROTE; touch /x 2>/dev/null && echo WROTE
+      for own in /tmp "$HOME" /var/tmp /run /dev/shm; do echo a >"$own/a" && cat "$own/a"; done
+      mknod /tmp/device c 1 3 2>/dev/null && echo DEVICE; pwd`;
+    const { status, stdout, stderr } = await postern(['run', '--cwd', folder, '--', 'sh', '-c', script], {
+      as: user,
+    });
+    assert.equal(status, 0, stderr);
+    assert.equal(stdout, `seen\n/home/plugin/..:\nplugin\na\na\na\na\na\n${folder}\n`);
+  });
+
+  test(`--visible shows a path, --writable lets it be written, and nothing else of its folder (${user})`, async () => {
+    const folder = readableFolder();
+    writeFileSync(join(folder, 'a'), 'a\n');
+    writeFileSync(join(folder, 'b'), 'b\n');
+    const script = `cat ${folder}/a; cat ${folder}/b 2>/dev/null; echo more >>${folder}/a; true`;
+    const { stdout, stderr } = await postern(
+      ['run', '--visible', join(folder, 'a'), '--', 'sh', '-c', script],
+      { as: user },
+    );
+    assert.equal(stdout, 'a\n');
+    assert.match(stderr, /Read-only file system|Permission denied/);
+    assert.equal(readFileSync(join(folder, 'a'), 'utf8'), 'a\n');
+  });
+
+  test(`a relative command from a folder that is not shown is 127 and names --visible (${user})`, async () => {
+    const home = readableFolder();
+    const env = { PATH: '/usr/bin:/bin', HOME: home };
+    const { status, stderr } = await postern(['run', '--', './tool'], { as: user, env, cwd: home });
+    assert.equal(status, 127);
+    assert.match(stderr, /^postern: Cannot run ".\/tool": .*--visible/);
+  });
+
+  test(`a bound socket of the host under what is visible refuses the start, naming path and option (${user})`, async () => {
+    const folder = readableFolder();
+    const path = join(folder, 'service');
+    const server = createServer().listen(path);
+    await new Promise((resolve) => server.once('listening', resolve));
+    const { status, stderr } = await postern(['run', '--visible', folder, '--', 'true'], { as: user });
+    server.close();
+    assert.equal(status, 125);
+    assert.match(stderr, new RegExp(`^postern: The socket "${path}" .*--visible ${folder}`));
+  });
+
+  test(`SIGTERM reaches the plugin, which may end by itself (${user})`, async () => {
+    const script = 'trap "echo stopping; exit 5" TERM; echo up; while :; do sleep 0.05; done';
+    const { child, result } = startPostern(['run', '--', 'sh', '-c', script], { as: user });
+    child.stdout?.once('data', () => child.kill('SIGTERM'));
+    const { status, stdout } = await result;
+    assert.equal(stdout, 'up\nstopping\n');
+    assert.equal(status, 5);
+  });
+
+  test(`other signals pass through once (${user})`, async () => {
+    const script = `
+      trap 'echo HUP' HUP; trap 'echo INT' INT; trap 'echo USR1' USR1; trap 'echo USR2' USR2; trap 'exit 0' QUIT
+      echo up; while :; do sleep 0.02; done`;
+    const { child, result } = startPostern(['run', '--', 'sh', '-c', script], { as: user });
+    let seen = '';
+    child.stdout?.on('data', (text: string) => {
+      seen += text;
+    });
+    await until(() => seen.includes('up') || undefined);
+    for (const signal of ['HUP', 'INT', 'USR1', 'USR2'] as const) {
+      child.kill(`SIG${signal}`);
+      await until(() => seen.includes(signal) || undefined);
+    }
+    child.kill('SIGQUIT');
+    const { status, stdout } = await result;
+    assert.equal(status, 0);
+    assert.equal(stdout, 'up\nHUP\nINT\nUSR1\nUSR2\n');
+  });
+
+  test(`Ctrl-C at a terminal reaches the plugin once, and reading from the terminal works (${user})`, async () => {
+    const terminal = readFileSync(new URL('./terminal.py', import.meta.url), 'utf8');
+    const driver = readableFile('terminal.py', terminal);
+    const { status, stdout, stderr } = await postern([], { as: user, through: ['/usr/bin/python3', driver] });
+    assert.equal(status, 0, `${stdout}${stderr}`);
+  });
+
+  test(`a bad rule, a bad address and bad usage are 125 with one line, and start nothing (${user})`, async () => {
+    for (const args of [
+      ['--allow', 'https://example.com'],
+      ['--allow', '*.com'],
+      ['--metrics', 'nonsense'],
+      ['--audit', '/nonexistent/audit'],
+      ['--name', 'Not A Name'],
+      ['--no-such-option'],
+    ]) {
+      const { status, stdout, stderr } = await postern(['run', ...args, '--', 'echo', 'started'], {
+        as: user,
+      });
+      assert.equal(status, 125, args.join(' '));
+      assert.equal(stdout, '');
+      assert.match(stderr, /^postern: .+\n/);
+    }
+  });
+
+  test(`a busy port for metrics is 125, names the port, and starts nothing (${user})`, async () => {
+    const server = createServer().listen(0, '127.0.0.1');
+    await new Promise((resolve) => server.once('listening', resolve));
+    const address = server.address();
+    const port = typeof address === 'object' ? address?.port : 0;
+    const { status, stdout, stderr } = await postern(
+      ['run', '--metrics', `127.0.0.1:${port}`, '--', 'echo', 'started'],
+      { as: user },
+    );
+    server.close();
+    assert.equal(status, 125);
+    assert.equal(stdout, '');
+    assert.match(
+      stderr,
+      new RegExp(`^postern: Cannot serve metrics on "127.0.0.1:${port}": EADDRINUSE; .*\\n$`),
+    );
+  });
+}
+
+test('a plugin that ignores SIGTERM is killed within the time limit', async () => {
+  const [user = 'user'] = users;
+  const script = 'trap "" TERM; echo up; while :; do sleep 0.1; done';
+  const { child, result } = startPostern(['run', '--', 'sh', '-c', script], { as: user });
+  let asked = 0;
+  child.stdout?.once('data', () => {
+    asked = Date.now();
+    child.kill('SIGTERM');
+  });
+  const { status } = await result;
+  assert.equal(status, 128 + 9);
+  const took = Date.now() - asked;
+  assert.ok(took > 9_000 && took < 13_000, `${took} ms`);
+});
+
+test('root may run from a folder that only root may enter', async (t) => {
+  if (!users.includes('root')) return t.skip('needs root');
+  const folder = readableFolder();
+  const closed = join(folder, 'closed');
+  mkdirSync(join(closed, 'work'), { recursive: true });
+  writeFileSync(join(closed, 'work', 'tool'), '#!/bin/sh\necho ran\n', { mode: 0o755 });
+  const { chmodSync } = await import('node:fs');
+  chmodSync(closed, 0o700);
+  const { status, stdout, stderr } = await postern(['run', '--', './tool'], {
+    as: 'root',
+    cwd: join(closed, 'work'),
+  });
+  rmSync(closed, { recursive: true });
+  assert.equal(status, 0, stderr);
+  assert.equal(stdout, 'ran\n');
+});

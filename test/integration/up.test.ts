@@ -1,0 +1,121 @@
+import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { listen } from '../harness/listener.js';
+import { postern, startPostern } from '../harness/postern.js';
+import { until } from '../harness/until.js';
+import { readableFolder, users } from '../harness/users.js';
+
+function configured(text: string): string {
+  const path = join(readableFolder(), 'postern.yaml');
+  writeFileSync(path, text);
+  return path;
+}
+
+for (const user of users) {
+  test(`up runs every plugin, its name before each line, and ends with the last (${user})`, async () => {
+    const config = configured(`
+plugins:
+  one: {command: [sh, -c, "echo first; echo second >&2"]}
+  two: {command: [sh, -c, "echo $WORD"], env: {WORD: hello}}
+`);
+    const { status, stdout, stderr } = await postern(['up', '--config', config], { as: user });
+    assert.equal(status, 0, stderr);
+    assert.deepEqual(stdout.trim().split('\n').sort(), ['one | first', 'two | hello']);
+    assert.match(stderr, /^one \| second$/m);
+  });
+
+  test(`up ends its plugins on SIGTERM (${user})`, async () => {
+    const config = configured('plugins: {one: {command: [sh, -c, "echo up; exec sleep 1006"]}}');
+    const { child, result } = startPostern(['up', '--config', config], { as: user });
+    child.stdout?.once('data', () => child.kill('SIGTERM'));
+    const { status } = await result;
+    assert.equal(status, 0);
+  });
+
+  test(`up serves the series of supervisor and broker on one page, and health (${user})`, async () => {
+    const upstream = await listen((socket) => socket.end('bye\n'));
+    const probe = await listen();
+    const port = probe.port;
+    await probe.close();
+    const client = await import('node:fs').then(({ readFileSync }) =>
+      readFileSync(new URL('../interop/postern_client.py', import.meta.url), 'utf8'),
+    );
+    const config = configured(
+      JSON.stringify({
+        metrics: `127.0.0.1:${port}`,
+        plugins: {
+          talker: {
+            command: [
+              'sh',
+              '-c',
+              `/usr/bin/python3 -c "$CLIENT" 127.0.0.1 ${upstream.port}; /usr/bin/python3 -c "$CLIENT" 127.0.0.1 1; echo asked; exec sleep 1007`,
+            ],
+            env: { CLIENT: client },
+            allow: [`127.0.0.1:${upstream.port}`],
+          },
+        },
+      }),
+    );
+    const { child, result } = startPostern(['up', '--config', config], { as: user });
+    let seen = '';
+    child.stdout?.on('data', (text: string) => {
+      seen += text;
+    });
+    await until(() => seen.includes('asked') || undefined);
+    const page = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+    assert.equal((await fetch(`http://127.0.0.1:${port}/healthz`)).status, 200);
+    assert.equal((await fetch(`http://127.0.0.1:${port}/other`)).status, 404);
+    child.kill('SIGTERM');
+    const { stderr } = await result;
+    await upstream.close();
+    for (const series of [
+      'postern_build_info{version="0.1.0"} 1',
+      'postern_plugin_up{plugin="talker"} 1',
+      'postern_plugin_starts_total{plugin="talker",cause="boot"} 1',
+      'postern_plugin_exits_total{plugin="talker",cause="error"} 0',
+      'postern_broker_up 1',
+      'postern_broker_restarts_total 0',
+      'postern_policy_reloads_total{result="ok"} 1',
+      'postern_policy_last_reload_successful 1',
+      'postern_decisions_total{plugin="talker",decision="allow",reason="rule"} 1',
+      'postern_decisions_total{plugin="talker",decision="deny",reason="no_rule"} 0',
+      'postern_connects_total{plugin="talker",outcome="connected"} 1',
+      'postern_connects_total{plugin="talker",outcome="timeout"} 0',
+      'postern_sockets_passed_total{plugin="talker",door="channel"} 1',
+      'postern_policy_rules{plugin="talker",list="allow"} 1',
+      'postern_protocol_errors_total{plugin="talker",kind="malformed"} 0',
+      'postern_audit_events_dropped_total 0',
+    ]) {
+      assert.ok(page.split('\n').includes(series), `${series} is not in\n${page}`);
+    }
+    assert.doesNotMatch(page, /127\.0\.0\.1|process_|nodejs_/, 'no address in a label, no default metrics');
+    assert.equal(
+      new Set(page.match(/^# TYPE \S+/gm)).size,
+      page.match(/^# TYPE \S+/gm)?.length,
+      'no series twice',
+    );
+    const events = stderr
+      .split('\n')
+      .filter((line) => line.startsWith('{'))
+      .map((line) => JSON.parse(line) as Record<string, unknown>);
+    const decisions = events.filter((event) => event['event'] === 'decision');
+    assert.equal(decisions.length, 2, stderr);
+    assert.equal(decisions[0]?.['outcome'], 'connected');
+    assert.equal(decisions[1]?.['decision'], 'deny');
+    assert.equal(decisions[1]?.['reason'], 'port_not_allowed');
+  });
+}
+
+test('up refuses a broken file with every error and its place, status 2, and starts nothing', async () => {
+  const [user = 'user'] = users;
+  const config = configured('metrcs: 127.0.0.1:1\nplugins:\n  one:\n    command: sleep\n    allow: 3\n');
+  const { status, stdout, stderr } = await postern(['up', '--config', config], { as: user });
+  assert.equal(status, 2);
+  assert.equal(stdout, '');
+  assert.match(stderr, /postern\.yaml:4:14: plugins\.one\.command: /);
+  assert.match(stderr, /postern\.yaml:5:12: plugins\.one\.allow: /);
+  assert.match(stderr, /metrcs/);
+  assert.equal((await postern(['up', '--config', '/nonexistent.yaml'], { as: user })).status, 2);
+});

@@ -1,0 +1,41 @@
+// What the policy tests share: rules to policies, texts to addresses.
+import assert from 'node:assert/strict';
+import { type Address, parseAddress } from '../../shared/policy/address.js';
+import { compilePolicy, type Policy, type PolicyMode } from '../../shared/policy/compile-policy.js';
+import { type Decision, decide, type HostContext } from '../../shared/policy/decide.js';
+
+export const ELSEWHERE: HostContext = { own: [], listeners: [] };
+
+/** A policy of rules that are right. */
+export function policyOf(
+  allow: readonly string[],
+  deny: readonly string[] = [],
+  mode: PolicyMode = 'enforce',
+): Policy {
+  const compiled = compilePolicy({ allow, deny, mode });
+  assert.ok(compiled.ok, JSON.stringify(compiled));
+  return compiled.policy;
+}
+
+/** An address that is right. */
+export function addressOf(text: string): Address {
+  const address = parseAddress(text);
+  assert.ok(address, text);
+  return address;
+}
+
+/** Decides `host port`, the host having some addresses. */
+export function ask(
+  policy: Policy,
+  destination: string,
+  resolved: readonly string[] = [],
+  context: HostContext = ELSEWHERE,
+): Decision {
+  const [host = '', port] = destination.split(' ');
+  return decide(policy, { host, port: Number(port) }, resolved.map(addressOf), context);
+}
+
+/** A decision in a few words: `deny no_rule`, `allow rule 1.1.1.1`. */
+export function inShort({ decision, reason, dial }: Decision): string {
+  return [decision, reason, ...dial.map(({ text }) => text)].join(' ');
+}

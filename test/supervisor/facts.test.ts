@@ -1,0 +1,67 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { parseSubordinateIds } from '../../sandbox/supervisor/id-range.js';
+import { parseListenAddress } from '../../sandbox/supervisor/metrics-endpoint.js';
+import { namespacesFailure } from '../../sandbox/supervisor/namespaces-failure.js';
+import { pluginEnvironment } from '../../sandbox/supervisor/plugin-environment.js';
+import { requireLinux } from '../../sandbox/supervisor/require-linux.js';
+import { boundPaths, refuseVisibleSockets } from '../../sandbox/supervisor/visible-sockets.js';
+
+const TABLE = `Num       RefCount Protocol Flags    Type St Inode Path
+0000000000000000: 00000002 00000000 00010000 0001 01 17265 /run/service.sock
+0000000000000000: 00000002 00000000 00010000 0001 01 17266 @abstract
+0000000000000000: 00000003 00000000 00000000 0001 03 17267
+0000000000000000: 00000002 00000000 00000000 0002 01 17268 /srv/with space/log
+`;
+
+test('boundPaths() reads pathname sockets, spaces included, and no others', () => {
+  assert.deepEqual(boundPaths(TABLE), ['/run/service.sock', '/srv/with space/log']);
+});
+
+test('refuseVisibleSockets() refuses a socket below a visible path, and not beside it', () => {
+  const source = (path: string): { path: string; because: string }[] => [
+    { path, because: `--visible ${path}` },
+  ];
+  assert.throws(() => refuseVisibleSockets(source('/srv'), TABLE), /"\/srv\/with space\/log"/);
+  assert.throws(() => refuseVisibleSockets(source('/run/service.sock'), TABLE), /service\.sock/);
+  refuseVisibleSockets(source('/srv/with'), TABLE);
+  refuseVisibleSockets(source('/run/service'), TABLE);
+});
+
+test('parseSubordinateIds() finds the entry for postern and no other', () => {
+  assert.deepEqual(parseSubordinateIds('root:1:2\npostern:200000:131072\n'), {
+    base: 200_000,
+    count: 131_072,
+  });
+  assert.equal(parseSubordinateIds('posternx:200000:131072\npostern:x:1\n'), undefined);
+});
+
+test('parseListenAddress() reads HOST:PORT and refuses the rest', () => {
+  assert.deepEqual(parseListenAddress('127.0.0.1:9464'), { host: '127.0.0.1', port: 9464 });
+  assert.deepEqual(parseListenAddress('[::1]:0'), { host: '::1', port: 0 });
+  for (const bad of ['9464', ':9464', '::1:9464', 'a:b', '127.0.0.1:70000', ''])
+    assert.equal(parseListenAddress(bad), undefined, bad);
+});
+
+test('pluginEnvironment() passes certificate variables only where their file shows', () => {
+  const outside = { SSL_CERT_FILE: '/etc/ssl/cert.pem', AWS_SECRET: 'x', POSTERN_OTHER: 'x' };
+  const channel = { request: 3, reply: 4 };
+  assert.ok(pluginEnvironment(outside, {}, () => true, channel).includes('SSL_CERT_FILE=/etc/ssl/cert.pem'));
+  const hidden = pluginEnvironment(outside, {}, () => false, channel);
+  assert.ok(!hidden.some((entry) => /SSL_CERT_FILE|AWS_SECRET|POSTERN_OTHER/.test(entry)));
+});
+
+test('requireLinux() refuses a kernel before 5.14 and takes 5.14', () => {
+  assert.throws(() => requireLinux('5.13.19-generic'), { code: 'old_kernel' });
+  requireLinux('5.14.0');
+  requireLinux('6.1.0-13-amd64');
+});
+
+test('namespacesFailure() names a mend for what unshare says', () => {
+  assert.match(namespacesFailure('spawn unshare ENOENT').mend ?? '', /util-linux/);
+  assert.match(namespacesFailure("unshare: unrecognized option '--keep-caps'").mend ?? '', /2\.36/);
+  assert.match(
+    namespacesFailure('unshare: unshare failed: Operation not permitted').mend ?? '',
+    /user namespaces/,
+  );
+});

@@ -1,0 +1,59 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { LAYOUT } from '../../shared/sys/layout.js';
+
+const HEADERS = [
+  'stddef.h',
+  'stdio.h',
+  'signal.h',
+  'poll.h',
+  'netinet/in.h',
+  'sys/socket.h',
+  'sys/resource.h',
+  'sys/uio.h',
+  'net/if.h',
+  'linux/mount.h',
+  'linux/landlock.h',
+  'seccomp.h',
+];
+/** linux/ipv6.h, which defines it, does not go together with netinet/in.h. */
+const IN6_IFREQ =
+  'struct in6_ifreq { struct in6_addr ifr6_addr; unsigned ifr6_prefixlen; int ifr6_ifindex; };';
+
+function program(): string {
+  const lines = Object.entries(LAYOUT).flatMap(([type, fields]) =>
+    Object.keys(fields).map((field) => {
+      const expression = field === 'size' ? `sizeof(${type})` : `offsetof(${type}, ${field})`;
+      return `  printf("${type}.${field} %zu\\n", ${expression});`;
+    }),
+  );
+  const includes = HEADERS.map((header) => `#include <${header}>`).join('\n');
+  return `#define _GNU_SOURCE\n${includes}\n${IN6_IFREQ}\nint main(void) {\n${lines.join('\n')}\n}\n`;
+}
+
+const compiler = spawnSync('cc', ['-E', '-include', 'seccomp.h', '-x', 'c', '/dev/null']);
+const missing = compiler.status === 0 ? false : 'needs cc, libc headers and libseccomp-dev';
+
+test('every structure has the size and offsets that a C compiler gives it', {
+  skip: process.env['CI'] !== 'true' && missing,
+}, () => {
+  const folder = mkdtempSync(join(tmpdir(), 'postern-layout-'));
+  try {
+    writeFileSync(join(folder, 'layout.c'), program());
+    const built = spawnSync('cc', ['-o', join(folder, 'layout'), join(folder, 'layout.c')], {
+      encoding: 'utf8',
+    });
+    assert.equal(built.status, 0, built.stderr);
+    const told = spawnSync(join(folder, 'layout'), { encoding: 'utf8' }).stdout;
+    const ours = Object.entries(LAYOUT).flatMap(([type, fields]) =>
+      Object.entries(fields).map(([field, value]) => `${type}.${field} ${value}`),
+    );
+    assert.deepEqual(told.trim().split('\n'), ours);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
