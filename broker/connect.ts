@@ -1,7 +1,7 @@
 // Dials addresses as decided, RFC 8305 (Happy Eyeballs): non-blocking sockets, one winner, every loser closed at once.
 // Runs in the broker; the plugin has no hand on these sockets yet.
 import { constants } from 'node:os';
-import { ATTEMPT_DELAY_MS } from '../shared/limits.js';
+import { ATTEMPT_DELAY_MS, CONCURRENT_ATTEMPTS } from '../shared/limits.js';
 import type { Address } from '../shared/policy/address.js';
 import type { Outcome } from '../shared/reasons.js';
 import type { OwnedFd } from '../shared/sys/owned-fd.js';
@@ -23,8 +23,6 @@ export type Connection =
     };
 
 const { EINPROGRESS, ECONNRESET, ECONNABORTED } = constants.errno;
-/** Attempts under way at once: each holds a descriptor. */
-const CONCURRENT_ATTEMPTS = 6;
 
 /**
  * Connects to the first address that answers.

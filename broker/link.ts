@@ -1,18 +1,12 @@
 // The broker's end of the link to the supervisor: JSON lines over a stream, packets with descriptors over another socket.
 // Both ends are postern's own; what is not understood ends the broker.
 import type { Socket } from 'node:net';
-import { MAX_LINK_LINE_BYTES } from '../shared/limits.js';
+import { GATHER_MS, LAST_WORDS_MS, MAX_LINK_LINE_BYTES } from '../shared/limits.js';
 import type { BrokerLine, ChannelPacket, SupervisorLine } from '../shared/protocol/link.js';
 import { receiveMessage } from '../shared/sys/message.js';
 import type { OwnedFd } from '../shared/sys/owned-fd.js';
 import { errnoName, SystemError } from '../shared/sys/system-error.js';
 import { READABLE, Watch } from '../shared/sys/uv-poll.js';
-
-/** For a supervisor that has ended its side and reads no more. */
-const LAST_WORDS_MS = 500;
-
-/** A write wakes the supervisor: so long may a line that nobody waits for wait for others to leave with it. */
-const GATHER_MS = 5;
 
 /** Lines to and from the supervisor. What is sent in one turn of the event loop leaves as one write. */
 export class LineLink {

@@ -2,7 +2,7 @@
 // Runs in the broker; trusts no answer.
 import { Resolver } from 'node:dns';
 import { statSync } from 'node:fs';
-import { DNS_ANSWERS, DNS_TIMEOUT_MS } from '../shared/limits.js';
+import { DNS_ANSWERS, DNS_TIMEOUT_MS, TRIES, TRY_MS } from '../shared/limits.js';
 import { type Address, parseAddress } from '../shared/policy/address.js';
 
 /** What a server says of one name and family. */
@@ -11,8 +11,6 @@ export type FamilyAnswer =
   | { readonly kind: 'none' | 'servfail' | 'timeout' };
 
 const RESOLV_CONF = '/etc/resolv.conf';
-const TRY_MS = 1_500;
-const TRIES = 4;
 
 /** The servers to ask: those given, else those of /etc/resolv.conf, which is read again when it has changed. */
 export class NameServers {

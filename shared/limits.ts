@@ -5,6 +5,8 @@ export const MAX_REQUEST_BYTES: number = 4096;
 /** Requests that wait in a channel's pipe take a page each. */
 export const REQUEST_PIPE_BYTES: number = 64 * 4096;
 export const MAX_REPLY_BYTES: number = 16_384;
+/** SO_SNDBUF of the broker's reply socket: it bounds the descriptors in flight to a plugin that does not receive. */
+export const REPLY_SEND_BUFFER_BYTES: number = 16_384;
 /** Levels of nesting in a frame; a request is a map of scalars, so 1 would do. */
 export const MAX_FRAME_DEPTH: number = 4;
 
@@ -17,17 +19,24 @@ export const REQUESTS_PER_SECOND: number = 20_000;
 export const CHANNELS_PER_PLUGIN: number = 64;
 /** Replies that wait for a plugin to read; past it no request of that channel is read. */
 export const REPLY_BACKLOG: number = 256;
-/** Requests taken from one channel before the event loop turns to the others. */
+/** Requests taken from one plugin before the event loop turns to the others. */
 export const REQUESTS_PER_TURN: number = 16;
 
 export const CONNECT_TIMEOUT_MS: number = 30_000;
 export const MAX_CONNECT_TIMEOUT_MS: number = 120_000;
 export const DNS_TIMEOUT_MS: number = 5_000;
+/** One question to one server, and how often it is asked. */
+export const TRY_MS: number = 1_500;
+export const TRIES: number = 4;
+/** A larger /etc/hosts is not read. */
+export const MAX_HOSTS_BYTES: number = 4 * 1024 * 1024;
 /** Addresses of one answer that are looked at. */
 export const DNS_ANSWERS: number = 32;
 /** RFC 8305: Resolution Delay and Connection Attempt Delay. */
 export const RESOLUTION_DELAY_MS: number = 50;
 export const ATTEMPT_DELAY_MS: number = 250;
+/** Attempts under way at once: each holds a descriptor. */
+export const CONCURRENT_ATTEMPTS: number = 6;
 
 /** A plugin's RLIMIT_NOFILE: far below the broker's, since the kernel counts descriptors in flight by uid. */
 export const PLUGIN_DESCRIPTORS: number = 1024;
@@ -41,6 +50,9 @@ export const BROKER_START_TIMEOUT_MS: number = 10_000;
 
 /** Audit events that wait for the supervisor; past it they are dropped and counted. */
 export const AUDIT_BACKLOG_BYTES: number = 4 * 1024 * 1024;
+/** Lines of audit are gathered for so long before they are written, and a broker that ends has so long to write them. */
+export const GATHER_MS: number = 5;
+export const LAST_WORDS_MS: number = 500;
 /** One line between supervisor and broker: the rules of one plugin are the longest. */
 export const MAX_LINK_LINE_BYTES: number = 64 * 1024 * 1024;
 
@@ -49,3 +61,5 @@ export const TIMEOUT_GRACE_MS: number = 250;
 
 /** Requests that wait for room in the pipe: four times what a broker lets wait behind them. */
 export const MAX_WAITING_REQUESTS: number = 4096;
+/** Replies that a client takes before the event loop turns to the program's own work. */
+export const REPLIES_PER_TURN: number = 64;

@@ -1,7 +1,7 @@
 // One end of a channel, PROTOCOL.md: asks, tells replies apart by id, and owns each descriptor until its inquiry does.
 // Runs in the plugin, on the main thread. The broker is trusted to decide, but whatever is not the protocol ends the channel.
 import { constants } from 'node:os';
-import { MAX_REPLY_BYTES } from '../../shared/limits.js';
+import { MAX_REPLY_BYTES, REPLIES_PER_TURN } from '../../shared/limits.js';
 import { decodeReply } from '../../shared/protocol/decode-reply.js';
 import { encodeRequest } from '../../shared/protocol/encode-request.js';
 import { type HelloReply, PROTOCOL_VERSION } from '../../shared/protocol/messages.js';
@@ -15,8 +15,6 @@ import { PluginError } from './plugin-error.js';
 
 const EAGAIN = constants.errno.EAGAIN;
 const IDS = 0x1_0000_0000;
-/** Replies taken before the event loop turns to the program's own work. */
-const REPLIES_PER_TURN = 64;
 /** Keys in the outbox beside ids: the hello's, and from -2 down the cancels'. */
 const HELLO_KEY = -1;
 const FIRST_CANCEL_KEY = -2;

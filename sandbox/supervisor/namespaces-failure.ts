@@ -34,8 +34,7 @@ export function namespacesFailure(words: string): PosternError {
 }
 
 function mendFor(said: string): string {
-  if (said.includes('ENOENT') || said.includes('not found'))
-    return 'install util-linux, which brings unshare and setpriv';
+  if (/ENOENT|EACCES|not found/.test(said)) return 'install util-linux, which brings unshare and setpriv';
   if (said.includes('unrecognized option'))
     return 'install util-linux 2.36 or newer, whose unshare has --keep-caps';
   for (const { path, forbids, mend } of SETTINGS) {

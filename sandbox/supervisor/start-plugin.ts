@@ -4,6 +4,7 @@ import type { PluginConfig } from '../../shared/config/plugin-config.js';
 import { PosternError } from '../../shared/errors.js';
 import { copyTree } from '../../shared/sys/mount.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
+import { SystemError } from '../../shared/sys/system-error.js';
 import type { LaunchSpec, RootEntry } from '../launch/spec.js';
 import type { BrokerProcess } from './broker-process.js';
 import { findProgram } from './find-program.js';
@@ -115,10 +116,18 @@ function planFor(config: PluginConfig, ids: { readonly uid: number; readonly gid
   return plan;
 }
 
-/** As root the supervisor copies the trees: the launcher's ids may not enter every folder above them. */
+/**
+ * As root the supervisor copies the trees: the launcher's ids may not enter every folder above them. Root of a container
+ * that may not mount leaves it to the launcher, as a user does.
+ */
 function withTree(entry: RootEntry, trees: OwnedFd[]): RootEntry {
   if (entry.kind !== 'bind') return entry;
-  trees.push(copyTree(entry.source));
+  try {
+    trees.push(copyTree(entry.source));
+  } catch (error) {
+    if (error instanceof SystemError && error.code === 'EPERM') return entry;
+    throw error;
+  }
   return { ...entry, tree: trees.length - 1 };
 }
 

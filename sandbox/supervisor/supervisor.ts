@@ -8,6 +8,7 @@ import { STOP_TIMEOUT_MS } from '../../shared/limits.js';
 import { compilePolicy } from '../../shared/policy/compile-policy.js';
 import type { AuditLine } from '../../shared/protocol/link.js';
 import type { ExitCause, StartCause } from '../../shared/reasons.js';
+import { dropInheritableCapabilities } from '../../shared/sys/capabilities.js';
 import { becomeSubreaper } from '../../shared/sys/process-control.js';
 import { AuditSink } from './audit-sink.js';
 import { BrokerProcess } from './broker-process.js';
@@ -71,6 +72,7 @@ export class Supervisor {
     requireLinux();
     for (const plugin of plugins) requireRules(plugin);
     becomeSubreaper();
+    dropInheritableCapabilities();
     try {
       if (audit !== undefined) this.#sink = new AuditSink(audit, () => this.#broker?.auditDropped(1));
       if (metrics !== undefined) {

@@ -1,8 +1,11 @@
-// libcap-ng: clears and locks every capability set of the calling thread, capabilities(7). Runs in the launcher.
+// capabilities(7): all of them dropped and locked by libcap-ng, for launcher and init; what children would inherit, for the
+// supervisor. Of the calling thread, which is the one that forks and execs.
 import { readFileSync } from 'node:fs';
 import koffi from 'koffi';
 import { PosternError } from '../errors.js';
+import { bind } from './libc.js';
 import { loadLibrary } from './load-library.js';
+import { succeed } from './system-error.js';
 
 /** capng_select_t: traditional sets, bounding set, ambient set. */
 const CAPNG_SELECT_ALL = 16 | 32 | 64;
@@ -28,4 +31,24 @@ export function dropAllCapabilities(): void {
     readFileSync('/proc/thread-self/status', 'latin1'),
   );
   if (left !== null) throw new PosternError('capabilities', `A capability set is not empty: ${left[0]}`);
+}
+
+const HEADER_VERSION_3 = 0x20080522;
+const PR_CAP_AMBIENT = 47;
+const PR_CAP_AMBIENT_CLEAR_ALL = 4;
+const capget = bind('int capget(void *header, void *data)');
+const capset = bind('int capset(void *header, const void *data)');
+const prctl = bind('int prctl(int option, ulong a, ulong b, ulong c, ulong d)');
+
+/** Clears the inheritable and ambient sets, so that no child that this thread forks has capabilities by them. */
+export function dropInheritableCapabilities(): void {
+  const header = new Uint8Array(new Uint32Array([HEADER_VERSION_3, 0]).buffer);
+  // struct __user_cap_data_struct[2]: effective, permitted, inheritable, for the low and the high 32 bits.
+  const sets = new Uint32Array(6);
+  const data = new Uint8Array(sets.buffer);
+  succeed(prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0), 'prctl PR_CAP_AMBIENT');
+  succeed(capget(header, data), 'capget');
+  sets[2] = 0;
+  sets[5] = 0;
+  succeed(capset(header, data), 'capset');
 }

@@ -12,6 +12,7 @@ const SOCK_CLOEXEC = 0o2000000;
 const SOL_SOCKET = 1;
 const SO_ERROR = 4;
 const SO_TYPE = 3;
+const SO_SNDBUF = 7;
 const SO_PASSCRED = 16;
 const SO_DOMAIN = 39;
 const SHUT_RD = 0;
@@ -100,6 +101,12 @@ export function packetSocketPair(): readonly [OwnedFd, OwnedFd] {
   const fds = new Int32Array(2);
   succeed(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, new Uint8Array(fds.buffer)), 'socketpair');
   return [new OwnedFd(fds[0] ?? -1), new OwnedFd(fds[1] ?? -1)];
+}
+
+/** SO_SNDBUF, socket(7); the kernel doubles it for its own accounts. */
+export function setSendBuffer(fd: number, bytes: number): void {
+  const value = new Uint8Array(new Int32Array([bytes]).buffer);
+  succeed(setsockopt(fd, SOL_SOCKET, SO_SNDBUF, value, 4), 'setsockopt SO_SNDBUF');
 }
 
 /** From now on each message received here bears its sender's pid, uid and gid (SCM_CREDENTIALS). */

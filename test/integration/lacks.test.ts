@@ -1,0 +1,88 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { realpathSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { asUser, distFor, type User, users } from '../harness/users.js';
+
+const IDS = '0,0,2147483647';
+/** A host of its own, as far as the kernel goes, in which something is missing. */
+const WITHOUT_USER_NAMESPACES = [
+  ...[
+    'unshare',
+    '--user',
+    `--map-users=${IDS}`,
+    `--map-groups=${IDS}`,
+    '--setuid=0',
+    '--setgid=0',
+    '--keep-caps',
+  ],
+  ...['sh', '-c', 'echo 0 >/proc/sys/user/max_user_namespaces && exec "$@"', 'sh'],
+];
+const hiding = (path: string): string[] => [
+  ...['unshare', '--mount', 'sh', '-c', `mount --bind /dev/null ${path} && exec "$@"`, 'sh'],
+];
+const library = (name: string): string =>
+  realpathSync(join('/usr/lib', `${process.arch === 'arm64' ? 'aarch64' : 'x86_64'}-linux-gnu`, name));
+
+function runIn(
+  host: readonly string[],
+  user: User,
+): { status: number | null; stdout: string; stderr: string } {
+  const main = join(distFor(user), 'sandbox/cli/main.js');
+  const [command = '', ...args] = [
+    ...host,
+    ...asUser(user),
+    process.execPath,
+    main,
+    'run',
+    '--',
+    'echo',
+    'started',
+  ];
+  return spawnSync(command, args, { cwd: '/', encoding: 'utf8', timeout: 30_000 });
+}
+
+/** One clear line that names the mend, exit status 125, nothing started. */
+function refusedWith(result: ReturnType<typeof runIn>, what: RegExp): void {
+  assert.equal(result.status, 125, result.stderr);
+  assert.equal(result.stdout, '');
+  assert.match(result.stderr, what);
+  assert.match(result.stderr, /^postern: [^\n]+; [^\n]+\n$/, 'one line, with its mend');
+}
+
+const needsRoot = users.includes('root') ? false : 'needs root, to take something away from the host';
+
+for (const user of users) {
+  test(`a host without user namespaces is told which setting forbids them (${user})`, {
+    skip: needsRoot,
+  }, () => {
+    refusedWith(runIn(WITHOUT_USER_NAMESPACES, user), /step namespaces.*sysctl user\.max_user_namespaces/);
+  });
+
+  test(`a host without libseccomp or libcap-ng is told which package brings it (${user})`, {
+    skip: needsRoot,
+  }, () => {
+    refusedWith(
+      runIn(hiding(library('libseccomp.so.2')), user),
+      /Cannot load "libseccomp\.so\.2".*libseccomp2/,
+    );
+    // setpriv(1), by which a test becomes another user, needs libcap-ng itself.
+    if (user === 'root')
+      refusedWith(
+        runIn(hiding(library('libcap-ng.so.0')), user),
+        /Cannot load "libcap-ng\.so\.0".*libcap-ng0/,
+      );
+  });
+
+  test(`a host without unshare(1) is told which package brings it (${user})`, { skip: needsRoot }, () => {
+    refusedWith(runIn(hiding('/usr/bin/unshare'), user), /step namespaces.*util-linux/);
+  });
+
+  test(`a kernel that is too old is named, with the least that will do (${user})`, () => {
+    refusedWith(
+      runIn(['setarch', '--uname-2.6'], user),
+      /needs Linux 5\.14 or newer, and this is linux 2\.6/,
+    );
+  });
+}
