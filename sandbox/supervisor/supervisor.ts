@@ -44,6 +44,7 @@ export class Supervisor {
   #server: Server | undefined;
   #owner: IdRange | undefined;
   #healthy = false;
+  #closed: Promise<void> | undefined;
   readonly #running = new Map<string, Sandbox>();
   readonly #stopped = new Set<string>();
 
@@ -149,7 +150,12 @@ export class Supervisor {
   }
 
   /** Ends plugins, broker and listener, in that order, and writes out the audit log. */
-  async close(): Promise<void> {
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  async #close(): Promise<void> {
     await Promise.all([...this.#running.keys()].map((name) => this.stopPlugin(name)));
     await this.#broker?.stop();
     await this.#sink?.close();
