@@ -14,9 +14,10 @@ import type {
 } from '../../shared/protocol/link.js';
 import { sendMessage } from '../../shared/sys/message.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
-import { packetSocketPair, shutDown } from '../../shared/sys/socket.js';
+import { packetSocketPair } from '../../shared/sys/socket.js';
 import { BrokerLines, lineStream } from './broker-lines.js';
-import { type Channel, makeChannel } from './make-channel.js';
+import { ChannelKeeper, type KeptChannel } from './channel-keeper.js';
+import type { Channel } from './make-channel.js';
 
 const MAIN = fileURLToPath(new URL('../../broker/main.js', import.meta.url));
 /** A broker that dies at once is started again after a pause that doubles, from the first to the last of these. */
@@ -31,15 +32,16 @@ export interface BrokerOptions {
 }
 
 type PluginLine = Extract<SupervisorLine, { type: 'plugin' }>;
-interface Session {
-  readonly plugin: string;
-  readonly request: OwnedFd;
-  readonly reply: OwnedFd;
-}
 interface Link {
   readonly child: ChildProcess;
   readonly lines: BrokerLines;
   readonly descriptors: OwnedFd;
+}
+
+interface AttachOptions {
+  readonly resumed?: boolean;
+  readonly answers?: ChannelPacket['answers'];
+  readonly handOver?: Channel['plugin'];
 }
 
 interface BrokerEvents {
@@ -53,9 +55,8 @@ interface BrokerEvents {
 export class BrokerProcess extends EventEmitter<BrokerEvents> {
   readonly #options: BrokerOptions;
   readonly #plugins = new Map<string, PluginLine>();
-  readonly #sessions = new Map<number, Session>();
+  readonly #channels = new ChannelKeeper();
   #link: Link | undefined;
-  #nextSession = 1;
   #stopping = false;
   #pause: number = RESTART_PAUSE_MS.first;
 
@@ -105,12 +106,7 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
       child.kill('SIGKILL');
       throw error;
     }
-    for (const [session, ends] of this.#sessions) {
-      this.#attach({ type: 'channel', plugin: ends.plugin, session, resumed: true }, [
-        ends.request,
-        ends.reply,
-      ]);
-    }
+    for (const kept of this.#channels.all()) this.#attach(kept, { resumed: true });
   }
 
   /** Gives the broker a plugin's rules. @throws PosternError `bad_rules` where it refuses them */
@@ -123,7 +119,7 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
   removePlugin(plugin: string): void {
     this.#plugins.delete(plugin);
     this.#link?.lines.send({ type: 'forget', plugin });
-    for (const [session, ends] of this.#sessions) if (ends.plugin === plugin) this.#drop(session);
+    for (const kept of this.#channels.all()) if (kept.plugin === plugin) this.#channels.drop(kept.session);
   }
 
   /** Audit events that could not be written: the broker counts them with its own. */
@@ -133,13 +129,9 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
 
   /** A new channel for a plugin. @returns the plugin's ends, owned by the caller */
   openChannel(plugin: string): Channel['plugin'] {
-    const channel = makeChannel();
-    const session = this.#keep(plugin, channel);
-    this.#attach({ type: 'channel', plugin, session, resumed: false }, [
-      channel.broker.request,
-      channel.broker.reply,
-    ]);
-    return channel.plugin;
+    const { kept, ends } = this.#channels.open(plugin);
+    this.#attach(kept);
+    return ends;
   }
 
   /** The broker's series, in Prometheus' text format; undefined where no broker answers. */
@@ -156,7 +148,7 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
   /** Ends the broker for good. */
   async stop(): Promise<void> {
     this.#stopping = true;
-    for (const session of this.#sessions.keys()) this.#drop(session);
+    for (const { session } of this.#channels.all()) this.#channels.drop(session);
     const link = this.#link;
     this.#link = undefined;
     if (link === undefined) return;
@@ -182,48 +174,34 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
 
   #onLine(line: BrokerLine): void {
     if (line.type === 'audit') this.emit('audit', line.line);
-    else if (line.type === 'session_ended') this.#drop(line.session);
+    else if (line.type === 'session_ended') this.#channels.drop(line.session);
     else if (line.type === 'channel_wanted') this.#answerChannel(line.plugin, line.session, line.id);
   }
 
   #answerChannel(plugin: string, session: number, id: number): void {
     // The asking session's plugin is what the supervisor knows of it, not what the line says.
-    if (this.#sessions.get(session)?.plugin !== plugin) return;
-    const channel = makeChannel();
-    const opened = this.#keep(plugin, channel);
-    this.#attach({ type: 'channel', plugin, session: opened, resumed: false, answers: { session, id } }, [
-      channel.broker.request,
-      channel.broker.reply,
-      channel.plugin.request,
-      channel.plugin.reply,
-    ]);
-    channel.plugin.request.close();
-    channel.plugin.reply.close();
-  }
-
-  #keep(plugin: string, channel: Channel): number {
-    const session = this.#nextSession;
-    this.#nextSession += 1;
-    this.#sessions.set(session, { plugin, ...channel.broker });
-    return session;
-  }
-
-  #drop(session: number): void {
-    const ends = this.#sessions.get(session);
-    if (ends === undefined) return;
-    this.#sessions.delete(session);
-    shutDown(ends.reply.number);
+    if (this.#channels.pluginOf(session) !== plugin) return;
+    const { kept, ends } = this.#channels.open(plugin);
+    this.#attach(kept, { answers: { session, id }, handOver: ends });
     ends.request.close();
     ends.reply.close();
   }
 
   /** A broker that is gone, or going, gets the channel from its successor. */
-  #attach(packet: ChannelPacket, descriptors: readonly OwnedFd[]): void {
+  #attach(
+    { session, plugin, request, reply }: KeptChannel,
+    { resumed = false, answers, handOver }: AttachOptions = {},
+  ): void {
     if (this.#link === undefined) return;
-    const payload = Buffer.from(JSON.stringify(packet));
+    const packet: ChannelPacket = { type: 'channel', plugin, session, resumed, answers };
+    const descriptors = [
+      request,
+      reply,
+      ...(handOver === undefined ? [] : [handOver.request, handOver.reply]),
+    ];
     sendMessage(
       this.#link.descriptors.number,
-      payload,
+      Buffer.from(JSON.stringify(packet)),
       descriptors.map((descriptor) => descriptor.number),
       true,
     );

@@ -1,12 +1,16 @@
 // The demo's plugin: it runs in the sandbox, where the only way out is the channel. An ordinary program would hold nothing
 // of postern but the first import.
 import { get } from 'node:http';
+import { setTimeout as pause } from 'node:timers/promises';
 import { connect } from 'postern/plugin';
 
+/** Between the steps, so that a reader can follow. */
+const STEP_MS = 300;
 const [http = 0, lines = 0, forbidden = 0] = process.argv.slice(2).map(Number);
 
 const page = await fetchPage(http, '/greeting');
 console.log(`HTTP from 127.0.0.1:${http}: ${page.trim()}`);
+await pause(STEP_MS);
 
 const socket = await connect({ host: '127.0.0.1', port: lines });
 let conversation = '';
@@ -16,6 +20,7 @@ socket.setEncoding('utf8').on('data', (text: string) => {
 });
 await new Promise((resolve) => socket.once('close', resolve));
 console.log(`TCP from 127.0.0.1:${lines}: ${conversation.trim().replaceAll('\n', ' / ')}`);
+await pause(STEP_MS);
 
 for (const target of [
   { host: '127.0.0.1', port: forbidden },
@@ -33,6 +38,7 @@ for (const target of [
       console.log(`refused ${target.host}:${target.port}: ${error.code}, ${error.reason}${mend}`);
     },
   );
+  await pause(STEP_MS);
 }
 
 /** Node's own HTTP client over a socket from the broker. */
