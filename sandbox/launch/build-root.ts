@@ -26,7 +26,7 @@ export function buildRoot(spec: LaunchSpec, trees: readonly OwnedFd[]): void {
     if (entry.kind !== 'bind') continue;
     const given = entry.tree === undefined ? undefined : trees[entry.tree];
     const tree = given ?? copyTree(entry.source);
-    restrict(tree, entry);
+    restrict(tree, entry, spec.unsafeWithout.includes('readonly'));
     sources.set(entry, tree);
   }
   mountNew('tmpfs', STAGE, MS.NOSUID | MS.NODEV, 'mode=0755,size=16m');
@@ -42,11 +42,11 @@ export function buildRoot(spec: LaunchSpec, trees: readonly OwnedFd[]): void {
   makeMountReadOnly('/');
 }
 
-function restrict(tree: OwnedFd, entry: Bind): void {
+function restrict(tree: OwnedFd, entry: Bind, unsafeWritable: boolean): void {
   const attributes =
     MOUNT_ATTR.NOSUID |
     (entry.device === true ? MOUNT_ATTR.NOEXEC : MOUNT_ATTR.NODEV) |
-    (entry.writable ? 0 : MOUNT_ATTR.RDONLY);
+    (entry.writable || unsafeWritable ? 0 : MOUNT_ATTR.RDONLY);
   setTreeAttributes(tree.number, attributes, entry.source);
 }
 

@@ -57,6 +57,7 @@ for (const user of users) {
     assert.ok(init > 0 && broker > 0);
     for (const process_ of [init, plugin]) {
       assert.match(statusOf(process_), /^CapPrm:\s+0{16}\nCapEff:\s+0{16}$/m);
+      assert.match(statusOf(process_), /^Seccomp:\s+2$/m);
       assert.match(statusOf(process_), /^NoNewPrivs:\s+1$/m);
       assert.doesNotMatch(statusOf(process_), /^Uid:.*\b0\b/m, 'no host id 0');
     }
