@@ -5,13 +5,20 @@ import { dropAllCapabilities } from '../../shared/sys/capabilities.js';
 import { execve } from '../../shared/sys/execve.js';
 import { setCloseOnExecFrom } from '../../shared/sys/fcntl.js';
 import { receiveMessage, sendMessage } from '../../shared/sys/message.js';
-import { dieWithParent, resetSignals, setNoNewPrivileges } from '../../shared/sys/process-control.js';
+import {
+  dieWithParent,
+  leadSession,
+  resetSignals,
+  setNoNewPrivileges,
+} from '../../shared/sys/process-control.js';
 import { loadFilters } from './filters.js';
 import { INIT_WORDS, LAUNCH_SOCKET_FD } from './spec.js';
 
 /** A shell that waits for its own child collects every orphan too. */
 const REAP = 'while :; do sleep 2147483647; done';
 
+// Out of the supervisor's process group: a signal to it from in here would reach the supervisor.
+leadSession();
 say(INIT_WORDS.hello);
 // The supervisor answers when it has become this process's parent.
 waitFor(INIT_WORDS.adopted);

@@ -8,6 +8,7 @@ import { sendMessage } from '../../shared/sys/message.js';
 import {
   becomeIds,
   leadProcessGroup,
+  leadSession,
   resetSignals,
   setDumpable,
   setNoNewPrivileges,
@@ -49,7 +50,9 @@ function launch(): void {
   buildRoot(spec, trees);
   process.chdir(spec.cwd);
   step = 'descriptors';
-  leadProcessGroup(0);
+  // Without a terminal among its streams it has none at all: /dev/tty would be that of whoever started postern.
+  if (spec.terminals.length > 0) leadProcessGroup(0);
+  else leadSession();
   socket = arrangeDescriptors(socket, passed, 3 + spec.listeners + 2);
   if (spec.foreground >= 0) takeForeground(spec.foreground);
   step = 'limits';

@@ -8,7 +8,7 @@ import { duplicate } from '../../shared/sys/fcntl.js';
 import { OwnedFd } from '../../shared/sys/owned-fd.js';
 import { makePipe } from '../../shared/sys/pipe.js';
 import { AF_UNIX } from '../../shared/sys/sockaddr.js';
-import { socketKind } from '../../shared/sys/socket.js';
+import { isListening, socketKind } from '../../shared/sys/socket.js';
 
 const NULL_DEVICE = 0x103;
 const SOCK_DGRAM = 2;
@@ -28,7 +28,7 @@ export interface StandardStreams {
 /**
  * Prepares this process's own streams 0, 1 and 2 for a plugin.
  *
- * @throws PosternError `unsafe_stream` for an inet, vsock or datagram socket: it would be a way out
+ * @throws PosternError `unsafe_stream` for an inet, vsock, datagram or listening socket: it would be a way out
  */
 export function inheritStreams(): StandardStreams {
   const descriptors: OwnedFd[] = [];
@@ -79,7 +79,7 @@ function passesAsItIs(fd: 0 | 1 | 2, stats: Stats): boolean {
   if (stats.isCharacterDevice()) return stats.rdev === NULL_DEVICE;
   if (!stats.isSocket()) return false;
   const kind = socketKind(fd);
-  if (kind?.family === AF_UNIX && kind.type !== SOCK_DGRAM) return true;
+  if (kind?.family === AF_UNIX && kind.type !== SOCK_DGRAM && !isListening(fd)) return true;
   throw new PosternError(
     'unsafe_stream',
     `Cannot pass ${NAMES[fd]} to the plugin: it is a socket that reaches elsewhere`,

@@ -17,6 +17,7 @@ const SIGTTOU = 22;
 
 const prctl = bind('int prctl(int option, ulong a, ulong b, ulong c, ulong d)');
 const setpgidCall = bind('int setpgid(int pid, int group)');
+const setsidCall = bind('int setsid()');
 const getpgrpCall = bind('int getpgrp()');
 const tcsetpgrpCall = bind('int tcsetpgrp(int fd, int group)');
 const tcgetpgrpCall = bind('int tcgetpgrp(int fd)');
@@ -44,6 +45,11 @@ export function setDumpable(on: boolean): void {
 export function setNoNewPrivileges(): void {
   succeed(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 'prctl PR_SET_NO_NEW_PRIVS');
   if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) !== 1) succeed(-1, 'prctl PR_GET_NO_NEW_PRIVS');
+}
+
+/** A session of its own for this process, and with it a process group and no controlling terminal, setsid(2). */
+export function leadSession(): void {
+  succeed(setsidCall(), 'setsid');
 }
 
 /** Puts a process (0: this one) in a process group of its own. @returns 0 or minus errno */

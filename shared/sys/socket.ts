@@ -14,6 +14,7 @@ const SO_ERROR = 4;
 const SO_TYPE = 3;
 const SO_SNDBUF = 7;
 const SO_PASSCRED = 16;
+const SO_ACCEPTCONN = 30;
 const SO_DOMAIN = 39;
 const SHUT_RD = 0;
 const SHUT_RDWR = 2;
@@ -57,6 +58,11 @@ function intOption(fd: number, name: number): number {
 export function takeSocketError(fd: number): number {
   const value = intOption(fd, SO_ERROR);
   return value <= 0 ? value : -value;
+}
+
+/** Whether a socket listens: whoever holds it takes its callers. */
+export function isListening(fd: number): boolean {
+  return intOption(fd, SO_ACCEPTCONN) === 1;
 }
 
 /** Address family and type of a socket, or undefined where the descriptor is none. */

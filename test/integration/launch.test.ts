@@ -23,6 +23,9 @@ function childrenOf(pid: number): number[] {
 }
 
 const statusOf = (pid: number): string => readFileSync(`/proc/${pid}/status`, 'utf8');
+/** pgrp of proc_pid_stat(5): the third field behind the name. */
+const groupOf = (pid: number): string | undefined =>
+  readFileSync(`/proc/${pid}/stat`, 'latin1').split(') ').pop()?.split(' ')[2];
 const commandOf = (pid: number): string => readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ');
 
 for (const user of users) {
@@ -61,6 +64,7 @@ for (const user of users) {
       assert.match(statusOf(process_), /^NoNewPrivs:\s+1$/m);
       assert.doesNotMatch(statusOf(process_), /^Uid:.*\b0\b/m, 'no host id 0');
     }
+    assert.notEqual(groupOf(init), groupOf(pid), 'a signal to its group does not reach the supervisor');
     const held = readdirSync(`/proc/${init}/fd`).map((fd) => readlinkSync(`/proc/${init}/fd/${fd}`));
     assert.deepEqual(
       held.filter((target) => target !== '/dev/null'),

@@ -61,6 +61,17 @@ for (const user of users) {
     assert.match(stderr, /^postern: Cannot pass stdin to the plugin: it is a socket/);
   });
 
+  test(`a standard stream that is a listening socket refuses the start (${user})`, async () => {
+    const listener = readableFile(
+      'listener.py',
+      'import os, socket, sys\ns = socket.socket(socket.AF_UNIX)\ns.bind("\\0postern-test-%d" % os.getpid())\ns.listen()\nos.dup2(s.fileno(), 0)\nos.execvp(sys.argv[1], sys.argv[1:])\n',
+    );
+    const through = ['/usr/bin/python3', listener];
+    const { status, stderr } = await postern(['run', '--', 'cat'], { as: user, through });
+    assert.equal(status, 125);
+    assert.match(stderr, /^postern: Cannot pass stdin to the plugin: it is a socket/);
+  });
+
   test(`the environment is an allowlist (${user})`, async () => {
     const env = {
       PATH: '/usr/bin:/bin',

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { listen } from '../harness/listener.js';
 import { postern, startPostern } from '../harness/postern.js';
 import { until } from '../harness/until.js';
-import { readableFolder, users } from '../harness/users.js';
+import { readableFile, readableFolder, users } from '../harness/users.js';
 
 function configured(text: string): string {
   const path = join(readableFolder(), 'postern.yaml');
@@ -24,6 +24,22 @@ plugins:
     assert.equal(status, 0, stderr);
     assert.deepEqual(stdout.trim().split('\n').sort(), ['one | first', 'two | hello']);
     assert.match(stderr, /^one \| second$/m);
+  });
+
+  test(`a plugin of up does not have the terminal of whoever started it (${user})`, async () => {
+    const config = configured(
+      'plugins: {one: {command: [sh, -c, "(echo fake >/dev/tty) 2>/dev/null && echo REACHED; ps -o tty= -p $$"]}}',
+    );
+    const driver = readableFile(
+      'driver.py',
+      readFileSync(new URL('./terminal-of-others.py', import.meta.url), 'utf8'),
+    );
+    const { stdout } = await postern(['up', '--config', config], {
+      as: user,
+      through: ['/usr/bin/python3', driver],
+    });
+    assert.match(stdout, /one \| \?/, 'ps shows no terminal');
+    assert.doesNotMatch(stdout, /REACHED|fake/);
   });
 
   test(`up ends its plugins on SIGTERM (${user})`, async () => {
