@@ -1,4 +1,5 @@
 // The first half of the data path: decide, resolve, classify. Runs in the broker; nothing is dialled here.
+import { DNS_QUESTIONS } from '../shared/limits.js';
 import type { Address } from '../shared/policy/address.js';
 import { conclude } from '../shared/policy/conclude.js';
 import { type Decision, judgeAddresses, judgeRequest, type ResolveVerdict } from '../shared/policy/decide.js';
@@ -45,20 +46,38 @@ export function decideRequest(
   const start = performance.now();
   const verdict = judgeRequest(policy, { host, port }, services.host.context());
   const seconds = (performance.now() - start) / 1000;
-  if (verdict.kind === 'resolve') return decideName(services, policy, verdict, life, seconds);
+  if (verdict.kind === 'resolve') return decideName(services, plugin, policy, verdict, life, seconds);
   services.metrics.decisionDuration.observe(seconds);
   return { decision: verdict.decision, policy, considered: [], dnsMs: null };
 }
 
 async function decideName(
   services: Services,
+  plugin: Plugin,
   policy: Policy,
   verdict: ResolveVerdict,
   life: RequestLife,
   secondsSoFar: number,
 ): Promise<Judgement> {
+  if (plugin.questions >= DNS_QUESTIONS) {
+    plugin.metrics.limited('dns_rate');
+    const { name: host, port } = verdict;
+    return {
+      decision: conclude({ decision: 'deny', reason: 'rate_limited', host, port }),
+      policy,
+      considered: [],
+      dnsMs: null,
+    };
+  }
   const asked = performance.now();
   const pending = services.names.resolve(verdict.name);
+  if (pending instanceof Promise) {
+    // Counted until it is answered: a request with a short time limit ends long before its question does.
+    plugin.questions += 1;
+    void pending.then(() => {
+      plugin.questions -= 1;
+    });
+  }
   const resolution = pending instanceof Promise ? await life.orEnded(pending) : pending;
   const answered = performance.now();
   const dnsMs = answered - asked;

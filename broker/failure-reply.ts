@@ -16,6 +16,7 @@ const DNS_FAILURES = {
 /** The reply to a request that was denied. */
 export function refusalReply(id: number, { decision, dnsFailure }: Judgement): FailureReply {
   const refusal = pluginRefusal(decision);
+  if (decision.reason === 'rate_limited') return { id, ok: false, ...refusal, errno: 'EAGAIN' };
   if (dnsFailure === undefined) return { id, ok: false, ...refusal };
   const { errno, cause } = DNS_FAILURES[dnsFailure];
   const { host, port } = decision;

@@ -20,24 +20,29 @@ export class HostAddresses {
       return { address, port };
     });
     this.#context = { own: [], listeners: this.#listeners };
+    this.context();
   }
 
   /** Read again when it is older than a second. */
   context(): HostContext {
     const now = performance.now();
     if (now - this.#readAt > CACHE_MS) {
-      this.#readAt = now;
-      this.#context = { own: ownAddresses(), listeners: this.#listeners };
+      // Without a descriptor left the list cannot be read (EMFILE): the last one holds until it can.
+      try {
+        this.#context = { own: ownAddresses(), listeners: this.#listeners };
+        this.#readAt = now;
+      } catch (error) {
+        if (this.#readAt === Number.NEGATIVE_INFINITY) throw error;
+      }
     }
     return this.#context;
   }
 }
 
-/** Addresses of the interfaces but lo's: those are loopback to the policy already. */
+/** Addresses of every interface, lo's too, which may bear public ones; 127/8 and ::1 are loopback to the policy anyway. */
 function ownAddresses(): readonly Address[] {
   return Object.values(networkInterfaces())
     .flatMap((entries) => entries ?? [])
-    .filter(({ internal }) => !internal)
     .map(({ address }) => parseAddress(address.split('%', 1)[0] ?? ''))
     .filter((address) => address !== undefined);
 }

@@ -21,6 +21,8 @@ export class Plugin {
   readonly turn: TurnShare = new TurnShare();
   /** Channels that are served, and those that the supervisor has been asked for. */
   channels = 0;
+  /** Questions of DNS that are not answered yet, whether or not somebody still waits. */
+  questions = 0;
   queue: RequestQueue = new RequestQueue(DEFAULT_LIMITS, this.turn);
   #limits = DEFAULT_LIMITS;
 

@@ -25,6 +25,8 @@ export const REQUESTS_PER_TURN: number = 16;
 export const CONNECT_TIMEOUT_MS: number = 30_000;
 export const MAX_CONNECT_TIMEOUT_MS: number = 120_000;
 export const DNS_TIMEOUT_MS: number = 5_000;
+/** Questions of one plugin that no server has answered yet, those that nobody waits for any more included. */
+export const DNS_QUESTIONS: number = 256;
 /** One question to one server, and how often it is asked. */
 export const TRY_MS: number = 1_500;
 export const TRIES: number = 4;

@@ -47,9 +47,9 @@ async function up(path: string): Promise<number> {
     void supervisor.close();
   };
   try {
-    await supervisor.start();
     process.once('SIGTERM', stop);
     process.once('SIGINT', stop);
+    await supervisor.start();
     const ends = await Promise.all(
       config.plugins.map(async (plugin) => {
         const write = { stdout: process.stdout, stderr: process.stderr };

@@ -11,8 +11,29 @@ import {
   resetSignals,
   setNoNewPrivileges,
 } from '../../shared/sys/process-control.js';
+import { type Filter, loadFilter } from '../../shared/sys/seccomp.js';
 import { loadFilters } from './filters.js';
 import { INIT_WORDS, LAUNCH_SOCKET_FD } from './spec.js';
+
+/** What a shell that reaps never calls, and what whoever took it over would: to outlive the supervisor, or to signal. */
+const INIT_FILTER: Filter = {
+  otherwise: 'allow',
+  rules: [
+    {
+      calls: [
+        'prctl',
+        'kill',
+        'tkill',
+        'tgkill',
+        'rt_sigqueueinfo',
+        'rt_tgsigqueueinfo',
+        'pidfd_send_signal',
+        'socket',
+      ],
+      action: 'EPERM',
+    },
+  ],
+};
 
 /** A shell that waits for its own child collects every orphan too. */
 const REAP = 'while :; do sleep 2147483647; done';
@@ -31,6 +52,7 @@ setNoNewPrivileges();
 setCloseOnExecFrom(3);
 resetSignals();
 loadFilters(new Set());
+loadFilter(INIT_FILTER);
 say(INIT_WORDS.ready);
 execve('/bin/sh', ['postern-init', '-c', REAP], ['PATH=/usr/bin:/bin']);
 process.exit(1);

@@ -58,7 +58,8 @@ function launch(): void {
   step = 'limits';
   const limit = BigInt(spec.descriptorLimit);
   setLimit(RLIMIT.NOFILE, limit, limit);
-  setLimit(RLIMIT.CORE, 0n, 0n);
+  // No core dump: 0 would still feed a core_pattern that is a pipe, core(5); 1 does neither.
+  setLimit(RLIMIT.CORE, 1n, 1n);
   step = 'capabilities';
   if (!without.has('capabilities')) dropAllCapabilities();
   setNoNewPrivileges();

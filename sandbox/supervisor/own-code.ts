@@ -2,7 +2,7 @@
 // may enter, its path would be closed to the launcher, but /proc/self/fd/N is not.
 import { constants, openSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, join, relative, sep } from 'node:path';
+import { basename, dirname, join, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { OwnedFd } from '../../shared/sys/owned-fd.js';
 
@@ -21,7 +21,9 @@ export interface OwnCode {
 export function openOwnCode(): OwnCode {
   const launcher = fileURLToPath(new URL('../launch/main.js', import.meta.url));
   const library = createRequire(import.meta.url).resolve('koffi');
-  const folder = commonFolder(dirname(launcher), dirname(library));
+  const common = commonFolder(dirname(launcher), dirname(library));
+  // Packages are searched in a folder named node_modules below a parent, so that folder's own parent is meant.
+  const folder = basename(common) === 'node_modules' ? dirname(common) : common;
   return {
     node: new OwnedFd(openSync(process.execPath, constants.O_RDONLY)),
     folder: new OwnedFd(openSync(folder, O_PATH | constants.O_DIRECTORY)),

@@ -103,7 +103,7 @@ export function planRoot(request: RootRequest, host: HostFiles): RootPlan {
     entries: [
       ...SCRATCH.map((scratch) => ({ kind: 'scratch', ...scratch }) as const),
       { kind: 'directory', path: '/var/tmp', mode: 0o1777 },
-      { kind: 'symlink', path: '/var/run', to: '/run' },
+      { kind: 'symlink', path: '/var/run', to: '../run' },
       ...SYSTEM.filter((path) => host.kind(path) === 'link').map(
         (path) => ({ kind: 'symlink', path, to: host.readLink(path) }) as const,
       ),
@@ -127,7 +127,10 @@ export function planRoot(request: RootRequest, host: HostFiles): RootPlan {
 
 /** Not `/`, not the home directory or above it, not a place that the sandbox fills itself. */
 function mayShow(path: string, home: string, host: HostFiles): boolean {
-  if (host.kind(host.real(path) ?? path) === 'absent') return false;
+  const real = host.real(path);
+  if (real === undefined) return false;
+  // A link to a folder shows the folder.
+  if (real !== path && !mayShow(real, home, host)) return false;
   const homes = [home, host.real(home) ?? home];
   return (
     ![...homes, ...OWN].some((kept) => isInside(kept, path)) &&

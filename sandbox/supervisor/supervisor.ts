@@ -46,6 +46,7 @@ export class Supervisor {
   #healthy = false;
   #closed: Promise<void> | undefined;
   readonly #running = new Map<string, Sandbox>();
+  readonly #launching = new Set<Promise<Sandbox>>();
   readonly #stopped = new Set<string>();
 
   constructor(options: SupervisorOptions) {
@@ -121,10 +122,14 @@ export class Supervisor {
    */
   async startPlugin(config: PluginConfig, streams: StandardStreams, cause: StartCause): Promise<Sandbox> {
     const broker = this.#broker;
-    if (broker === undefined) throw new PosternError('broker_failed', 'The supervisor is not started');
+    if (broker === undefined || this.#closed !== undefined)
+      throw new PosternError('broker_failed', 'The supervisor is not started');
     this.#stopped.delete(config.name);
     const host = { broker, owner: this.#owner, unsafeWithout: this.#options.unsafeWithout };
-    const sandbox = await startPlugin(host, config, streams);
+    const launching = startPlugin(host, config, streams);
+    this.#launching.add(launching);
+    const sandbox = await launching.finally(() => this.#launching.delete(launching));
+    if (this.#closed !== undefined) sandbox.kill();
     this.#running.set(config.name, sandbox);
     this.#metrics.pluginStarted(config.name, cause);
     sandbox.ended.then((end) => {
@@ -157,6 +162,9 @@ export class Supervisor {
 
   async #close(): Promise<void> {
     await Promise.all([...this.#running.keys()].map((name) => this.stopPlugin(name)));
+    // What was still being launched is killed as it comes up; its start and its end are waited for.
+    await Promise.allSettled(this.#launching);
+    await Promise.all([...this.#running.values()].map((sandbox) => sandbox.ended));
     await this.#broker?.stop();
     await this.#sink?.close();
     this.#server?.closeAllConnections();

@@ -23,13 +23,15 @@ export function controllingTerminal(terminals: readonly number[]): number {
 
 /** Lets a stop of the plugin stop this process too, and `fg` continue both. */
 export function shareTerminal(terminal: number, sandbox: Sandbox): TerminalJob {
+  // A stop is the terminal's to make and to end; without one the supervisor goes on whatever the plugin does.
+  if (terminal < 0) return { release: () => {} };
   // Without this, a process in the background that sets the foreground is stopped itself, tcsetpgrp(3).
   ignoreSignal(SIGTTOU);
   const toPlugin = (): void => {
-    if (terminal >= 0) setForegroundGroup(terminal, sandbox.pid);
+    setForegroundGroup(terminal, sandbox.pid);
   };
   const toUs = (): void => {
-    if (terminal >= 0) setForegroundGroup(terminal, processGroup());
+    setForegroundGroup(terminal, processGroup());
   };
   const onChild = (): void => {
     if (sandbox.takeStop() === undefined) return;
@@ -37,7 +39,7 @@ export function shareTerminal(terminal: number, sandbox: Sandbox): TerminalJob {
     process.kill(process.pid, 'SIGSTOP');
   };
   const onContinue = (): void => {
-    if (terminal >= 0 && foregroundGroup(terminal) === processGroup()) toPlugin();
+    if (foregroundGroup(terminal) === processGroup()) toPlugin();
     try {
       process.kill(-sandbox.pid, 'SIGCONT');
     } catch {

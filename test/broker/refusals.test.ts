@@ -6,6 +6,14 @@ import { type DnsServer, startDnsServer } from './dns-server.js';
 import { startBroker, type TestBroker } from './start-broker.js';
 import { openSocket } from './use-socket.js';
 
+/** More names without an answer than one plugin may ask for at once. */
+const MUTE = Object.fromEntries(
+  Array.from({ length: 500 }, (_, index) => [`n${index}.mute.test A`, null] as const).flatMap(([key]) => [
+    [key, null],
+    [`${key}AAA`, null],
+  ]),
+);
+
 let broker: TestBroker;
 let dns: DnsServer;
 let server: Listener;
@@ -18,6 +26,7 @@ before(async () => {
     'mixed.test AAAA': [],
     'mute.test A': null,
     'mute.test AAAA': null,
+    ...MUTE,
     'broken.test A': 'SERVFAIL',
     'broken.test AAAA': 'SERVFAIL',
   });
@@ -117,6 +126,20 @@ test('a DNS server that never answers is EAI_AGAIN within the limit, or within t
   assert.deepEqual([slow.errno, slow.reason], ['EAI_AGAIN', 'dns_error']);
   assert.ok(Date.now() - start < 5_500, `took ${Date.now() - start} ms`);
   assert.ok((await broker.metric('postern_dns_lookups_total{result="timeout"}')) >= 1);
+});
+
+test('questions that no server answers are bounded, however soon their requests end', async () => {
+  await broker.plugin('flooder', { allow: ['**.mute.test:*'] });
+  const channel = await broker.channel('flooder');
+  const ends = new Map<string, number>();
+  for (let round = 0; round < 10; round += 1) {
+    const names = Array.from({ length: 50 }, (_, index) => `n${round * 50 + index}.mute.test`);
+    for (const { errno, reason } of await Promise.all(names.map((name) => channel.refusal(name, 443, 1)))) {
+      ends.set(`${errno} ${reason}`, (ends.get(`${errno} ${reason}`) ?? 0) + 1);
+    }
+  }
+  assert.equal(ends.get('EAGAIN rate_limited'), 500 - 256, [...ends].join(' '));
+  assert.equal(await broker.metric('postern_limit_rejections_total{plugin="flooder",limit="dns_rate"}'), 244);
 });
 
 test('an odd host or port is a refusal, not a protocol error', async () => {

@@ -15,6 +15,12 @@ const NAMESPACES = {
 const TIOCSTI = 0x5412;
 const TIOCLINUX = 0x541c;
 const SECCOMP_FILTER_FLAG_NEW_LISTENER = 8;
+const CLONE_PARENT = 0x8000;
+const S_ISUID = 0o4000;
+const S_ISGID = 0o2000;
+const O_CREAT = 0o100;
+/** __O_TMPFILE, without O_DIRECTORY, whose bit differs between architectures. */
+const O_TMPFILE = 0o20000000;
 
 const has = (index: 0 | 1 | 2 | 3, bits: number): { index: 0 | 1 | 2 | 3; mask: number; equals: number } => ({
   index,
@@ -48,9 +54,30 @@ export const argumentDenials: readonly FilterGroup[] = [
     ],
   },
   {
+    name: 'seccomp.clone_parent',
+    why: 'a process made with CLONE_PARENT is a child of the supervisor, and as a zombie keeps the sandbox from ending',
+    rules: [{ calls: ['clone'], action: 'EPERM', when: [has(0, CLONE_PARENT)] }],
+  },
+  {
+    name: 'seccomp.set_uid_files',
+    why: 'a set-uid file in a writable folder of the host gives its owner to whoever runs it there',
+    rules: [S_ISUID, S_ISGID].flatMap((bit) => [
+      { calls: ['chmod', 'fchmod', 'creat', 'mknod'], action: 'EPERM' as const, when: [has(1, bit)] },
+      { calls: ['fchmodat', 'fchmodat2', 'mknodat'], action: 'EPERM' as const, when: [has(2, bit)] },
+      ...[O_CREAT, O_TMPFILE].flatMap((flag) => [
+        { calls: ['open'], action: 'EPERM' as const, when: [has(1, flag), has(2, bit)] },
+        { calls: ['openat'], action: 'EPERM' as const, when: [has(2, flag), has(3, bit)] },
+      ]),
+    ]),
+  },
+  {
     name: 'seccomp.ioctl_interfaces',
-    why: 'the 0x89xx requests list the interfaces and addresses of the netns that a socket belongs to: the host',
-    rules: [{ calls: ['ioctl'], action: 'EPERM', when: [{ index: 1, mask: 0xff00, equals: 0x8900 }] }],
+    why: 'the 0x89xx and 0x8bxx requests tell of the interfaces of the netns that a socket belongs to: the host',
+    rules: [0x8900, 0x8b00].map((requests) => ({
+      calls: ['ioctl'],
+      action: 'EPERM' as const,
+      when: [{ index: 1 as const, mask: 0xff00, equals: requests }],
+    })),
   },
   {
     name: 'seccomp.ioctl_terminal',

@@ -10,6 +10,7 @@ const AF_NETLINK = 16;
 const TYPE_MASK = 0xf;
 const SOCK_STREAM = 1;
 const SOCK_DGRAM = 2;
+const SOCK_SEQPACKET = 5;
 const NETLINK_ROUTE = 0;
 const IPPROTO = { IP: 0, ICMP: 1, TCP: 6, UDP: 17, IPV6: 41, ICMPV6: 58 };
 const SOL_SOCKET = 1;
@@ -63,12 +64,23 @@ const inet = (family: number, type: number, protocols: readonly number[]): Filte
     ],
   }));
 
+const UNIX_TYPES = [SOCK_STREAM, SOCK_SEQPACKET];
+const unix = (call: string, type: number): FilterRule => ({
+  calls: [call],
+  action: 'allow',
+  when: [
+    { index: 0, equals: AF_UNIX },
+    { index: 1, mask: TYPE_MASK, equals: type },
+  ],
+});
+
 export const conditionalCalls: readonly FilterGroup[] = [
   {
     name: 'seccomp.families',
     why: 'another family is another way out: AF_VSOCK reaches the hypervisor from an empty network namespace',
     rules: [
-      { calls: ['socket'], action: 'allow', when: [{ index: 0, equals: AF_UNIX }] },
+      // No datagrams: one is sent to a path without a connect, across network namespaces and read-only mounts, unix(7).
+      ...UNIX_TYPES.map((type) => unix('socket', type)),
       ...[AF_INET, AF_INET6].flatMap((family) => [
         ...inet(family, SOCK_STREAM, [IPPROTO.IP, IPPROTO.TCP]),
         ...inet(family, SOCK_DGRAM, [
@@ -85,7 +97,7 @@ export const conditionalCalls: readonly FilterGroup[] = [
           { index: 2, equals: NETLINK_ROUTE },
         ],
       },
-      { calls: ['socketpair'], action: 'allow', when: [{ index: 0, equals: AF_UNIX }] },
+      ...UNIX_TYPES.map((type) => unix('socketpair', type)),
     ],
   },
   {

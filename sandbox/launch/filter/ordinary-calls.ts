@@ -14,13 +14,13 @@ export const ordinaryCalls: readonly CallGroup[] = [
     calls: words(`
       read write readv writev pread64 pwrite64 preadv pwritev preadv2 pwritev2 lseek close close_range dup dup2 dup3
       fcntl fstat fstatfs fsync fdatasync ftruncate fallocate fadvise64 readahead sync_file_range flock getdents
-      getdents64 fchdir fchmod fchown ioctl sendfile splice tee vmsplice copy_file_range syncfs sync cachestat
+      getdents64 fchdir fchmod fchown ioctl sendfile copy_file_range syncfs sync cachestat
       fgetxattr fsetxattr flistxattr fremovexattr`),
   },
   {
     purpose: 'files by path; what is there is the root that the launcher built',
     calls: words(`
-      open openat openat2 creat stat lstat newfstatat statx statfs access faccessat faccessat2 readlink readlinkat mkdir
+      open openat creat stat lstat newfstatat statx statfs access faccessat faccessat2 readlink readlinkat mkdir
       mkdirat rmdir unlink unlinkat rename renameat renameat2 link linkat symlink symlinkat mknod mknodat chmod fchmodat
       fchmodat2 chown lchown fchownat truncate utime utimes utimensat futimesat getcwd chdir umask name_to_handle_at
       getxattr setxattr listxattr removexattr lgetxattr lsetxattr llistxattr lremovexattr getxattrat setxattrat

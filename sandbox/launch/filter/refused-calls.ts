@@ -23,6 +23,16 @@ export const refusedCalls: readonly FilterGroup[] = [
     rules: [{ calls: ['io_uring_setup', 'io_uring_enter', 'io_uring_register'], action: 'ENOSYS' }],
   },
   {
+    name: 'seccomp.splice',
+    why: 'a splice that waits holds the lock of its pipe: whoever reads the other end sleeps, not even killable',
+    rules: [{ calls: ['splice', 'tee', 'vmsplice'], action: 'ENOSYS' }],
+  },
+  {
+    name: 'seccomp.openat2',
+    why: 'its mode lies in memory, where a filter cannot see set-uid bits; programs fall back to openat(2) on ENOSYS',
+    rules: [{ calls: ['openat2'], action: 'ENOSYS' }],
+  },
+  {
     name: 'seccomp.clone3',
     why: 'its flags lie in memory, where a filter cannot read them; libcs fall back to clone(2) on ENOSYS',
     rules: [{ calls: ['clone3'], action: 'ENOSYS' }],
