@@ -13,14 +13,21 @@ function program(): Command {
   const postern = new Command('postern')
     .description('Runs untrusted programs with no network but the connections you permit')
     .version(VERSION)
-    .enablePositionalOptions()
-    .showHelpAfterError('(postern --help, or postern COMMAND --help, shows what there is)');
+    .enablePositionalOptions();
   for (const command of [runCommand(), upCommand(), testCommand()]) {
     postern.addCommand(command.copyInheritedSettings(postern));
   }
   for (const command of [postern, ...postern.commands]) {
     command.exitOverride();
-    command.configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'postern: ')) });
+    command.configureOutput({
+      outputError: (text, write) =>
+        write(
+          `postern: ${text
+            .replace(/^error: /, '')
+            .trim()
+            .replace(/\s*\n\s*/g, ' ')}; postern --help shows what there is\n`,
+        ),
+    });
   }
   return postern;
 }

@@ -14,11 +14,12 @@ import type { PluginEnd, Sandbox } from '../supervisor/sandbox.js';
 import { inheritStreams } from '../supervisor/standard-streams.js';
 import { Supervisor } from '../supervisor/supervisor.js';
 import { controllingTerminal, shareTerminal } from '../supervisor/terminal.js';
+import { takeOwnStreams } from './own-streams.js';
 import { limitLines, refusalLine } from './refusal-line.js';
 import { describeError, runStatus, say } from './say.js';
 
 /** SIGTERM is apart: it stops the plugin in bounded time. */
-const FORWARDED = ['SIGHUP', 'SIGINT', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2', 'SIGWINCH'] as const;
+const FORWARDED = ['SIGHUP', 'SIGUSR1', 'SIGUSR2', 'SIGWINCH'] as const;
 
 export interface RunOptions {
   readonly name?: string;
@@ -88,6 +89,7 @@ async function run(
   options: RunOptions,
   unsafeWithout: readonly string[],
 ): Promise<number> {
+  takeOwnStreams();
   try {
     return await runPlugin(configOf(command, options), options, unsafeWithout);
   } catch (error) {
@@ -116,8 +118,9 @@ async function runPlugin(
   });
   const streams = inheritStreams();
   const terminal = controllingTerminal(streams.terminals);
+  const sharesGroup = terminal < 0 && streams.terminals.length > 0;
   let sandbox: Sandbox | undefined;
-  const signals = forwardSignals(supervisor, config.name, () => sandbox);
+  const signals = forwardSignals(supervisor, config.name, sharesGroup, () => sandbox);
   await supervisor.start();
   try {
     sandbox = await supervisor.startPlugin(config, { ...streams, foreground: terminal }, 'boot');
@@ -137,6 +140,7 @@ async function runPlugin(
 function forwardSignals(
   supervisor: Supervisor,
   name: string,
+  sharesGroup: boolean,
   sandbox: () => Sandbox | undefined,
 ): { readonly deliver: () => void; readonly release: () => void } {
   const early: (() => void)[] = [];
@@ -146,6 +150,10 @@ function forwardSignals(
     handlers.set(signal, handler);
     process.on(signal, handler);
   };
+  // In one process group the terminal's own signals reach both; they keep this process alive and go no further.
+  for (const signal of ['SIGINT', 'SIGQUIT'] as const) {
+    handle(signal, () => void (sharesGroup || sandbox()?.signal(constants.signals[signal])));
+  }
   for (const signal of FORWARDED) handle(signal, () => sandbox()?.signal(constants.signals[signal]));
   handle('SIGTERM', () => void supervisor.stopPlugin(name));
   return {

@@ -53,7 +53,9 @@ async function up(path: string): Promise<number> {
     const ends = await Promise.all(
       config.plugins.map(async (plugin) => {
         const write = { stdout: process.stdout, stderr: process.stderr };
-        const streams = captureStreams((stream, line) => write[stream].write(`${plugin.name} | ${line}\n`));
+        const streams = captureStreams((stream, line) =>
+          write[stream].write(`${plugin.name} | ${process.stdout.isTTY === true ? visible(line) : line}\n`),
+        );
         try {
           const sandbox = await supervisor.startPlugin(plugin, streams, 'boot');
           const end = await sandbox.ended;
@@ -74,4 +76,9 @@ async function up(path: string): Promise<number> {
   } finally {
     await supervisor.close();
   }
+}
+
+/** A plugin's line on a terminal: its control characters would rewrite what others have written. */
+function visible(line: string): string {
+  return line.replace(/[\u0000-\u0008\u000a-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g, '\ufffd');
 }

@@ -31,6 +31,7 @@ export function execCommand(spec: LaunchSpec): ReadyCommand {
 }
 
 function find(program: string, spec: LaunchSpec): string {
+  if (program === '') throw notFound('The command is empty');
   if (program.includes('/')) return check(program);
   const paths = spec.environment.find((entry) => entry.startsWith('PATH='))?.slice('PATH='.length) ?? '';
   let refused: PosternError | undefined;

@@ -51,8 +51,8 @@ function launch(): void {
   process.chdir(spec.cwd);
   step = 'descriptors';
   // Without a terminal among its streams it has none at all: /dev/tty would be that of whoever started postern.
-  if (spec.terminals.length > 0) leadProcessGroup(0);
-  else leadSession();
+  if (spec.terminals.length === 0) leadSession();
+  else if (spec.foreground >= 0) leadProcessGroup(0);
   socket = arrangeDescriptors(socket, passed, 3 + spec.listeners + 2);
   if (spec.foreground >= 0) takeForeground(spec.foreground);
   step = 'limits';

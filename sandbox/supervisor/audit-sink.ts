@@ -25,7 +25,7 @@ export class AuditSink {
 
   write(line: AuditLine): void {
     if (this.#broken || this.#stream.writableLength > AUDIT_BACKLOG_BYTES) this.#onDropped();
-    else this.#stream.write(`${JSON.stringify(line)}\n`);
+    else this.#stream.write(`${toAscii(JSON.stringify(line))}\n`);
   }
 
   /** Resolves when all is written, or cannot be. */
@@ -36,6 +36,14 @@ export class AuditSink {
       this.#stream.end();
     });
   }
+}
+
+/** Control and direction characters of a name that was asked for would act on the terminal that shows the log. */
+function toAscii(json: string): string {
+  return json.replace(
+    /[^ -~]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
 }
 
 function open(destination: string): number {

@@ -78,9 +78,11 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
       env: {},
       // A group of its own: what the terminal sends to the foreground is not for the broker.
       detached: true,
-      stdio: ['ignore', 'ignore', 'inherit', 'pipe', theirs.number],
+      // Its words come by a pipe: Node would make a shared stream non-blocking, for the plugin too.
+      stdio: ['ignore', 'ignore', 'pipe', 'pipe', theirs.number],
     });
     theirs.close();
+    child.stderr?.setEncoding('utf8').on('data', (words: string) => process.stderr.write(words));
     const startedAt = Date.now();
     let up = false;
     const lines = new BrokerLines(lineStream(child));

@@ -90,13 +90,17 @@ export function planRoot(request: RootRequest, host: HostFiles): RootPlan {
     ...(cwdVisible ? [{ path: request.cwd, because: 'the working directory (--cwd)' }] : []),
     ...request.visible.map((path) => ({ path, because: `--visible ${path}` })),
   ];
-  const readable = outermost(shown);
-  const writable = outermost(request.writable.map((path) => ({ path, because: `--writable ${path}` })));
+  const sources = layers([
+    ...shown.map((source) => ({ ...source, writable: false })),
+    ...request.writable.map((path) => ({ path, because: `--writable ${path}`, writable: true })),
+  ]);
+  const isDirectory = (path: string): boolean => host.kind(host.real(path) ?? path) === 'directory';
+  const writable = sources.filter((source) => source.writable).map(({ path }) => path);
   const bind = (path: string, mayWrite: boolean): RootEntry => ({
     kind: 'bind',
     path,
     source: path,
-    directory: host.kind(host.real(path) ?? path) === 'directory',
+    directory: isDirectory(path),
     writable: mayWrite,
   });
   return {
@@ -110,18 +114,16 @@ export function planRoot(request: RootRequest, host: HostFiles): RootPlan {
       ...etcEntries(request, host),
       ...deviceEntries(host),
       // Outer paths first, so that an inner one lies upon them.
-      ...readable.map(({ path }) => bind(path, false)),
-      ...writable.map(({ path }) => bind(path, true)),
+      ...sources.map((source) => bind(source.path, source.writable)),
     ],
-    writableDirectories: [
-      ...SCRATCH.map(({ path }) => path),
-      '/dev/pts',
-      ...writable.map(({ path }) => path),
+    writableDirectories: [...SCRATCH.map(({ path }) => path), '/dev/pts', ...writable.filter(isDirectory)],
+    writableFiles: [
+      ...DEVICES.map((name) => `/dev/${name}`),
+      ...writable.filter((path) => !isDirectory(path)),
     ],
-    writableFiles: DEVICES.map((name) => `/dev/${name}`),
     cwd: cwdVisible ? request.cwd : '/tmp',
     cwdVisible,
-    sources: [...readable, ...writable],
+    sources,
   };
 }
 
@@ -151,11 +153,25 @@ function commandPaths({ program, hostHome }: RootRequest, host: HostFiles): read
   return [...paths];
 }
 
-/** Without the paths that lie under another of the list: a tree is bound with all below it. */
-function outermost<T extends { readonly path: string }>(list: readonly T[]): readonly T[] {
-  const sorted = [...list].sort((a, b) => a.path.length - b.path.length);
-  const kept: T[] = [];
-  for (const item of sorted) if (!kept.some(({ path }) => isInside(item.path, path))) kept.push(item);
+interface Layer {
+  readonly path: string;
+  readonly because: string;
+  readonly writable: boolean;
+}
+
+/**
+ * From the outside in, so that each lies upon what holds it, and what is writable upon the same path read-only. What the
+ * next outer one shows in the same way is left out: a tree is bound with all below it.
+ */
+function layers(list: readonly Layer[]): readonly Layer[] {
+  const sorted = [...list].sort(
+    (a, b) => a.path.length - b.path.length || Number(a.writable) - Number(b.writable),
+  );
+  const kept: Layer[] = [];
+  for (const layer of sorted) {
+    const outer = kept.findLast(({ path }) => isInside(layer.path, path));
+    if (outer?.writable !== layer.writable) kept.push(layer);
+  }
   return kept;
 }
 

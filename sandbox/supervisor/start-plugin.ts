@@ -86,9 +86,17 @@ function ownIds(): { readonly uid: number; readonly gid: number } {
 function planFor(config: PluginConfig, ids: { readonly uid: number; readonly gid: number }): RootPlan {
   const [program = ''] = config.command;
   for (const path of [...config.visible, ...config.writable]) {
+    if (path === '/') {
+      throw new PosternError('not_allowed', 'Cannot show "/" to the plugin', {
+        mend: 'name the folders that it needs, one by one',
+      });
+    }
     if (hostFiles.real(path) === undefined) {
       throw new PosternError('not_found', `Cannot show "${path}" to the plugin: it is not there`);
     }
+  }
+  if (hostFiles.kind(hostFiles.real(config.cwd) ?? config.cwd) !== 'directory') {
+    throw new PosternError('not_found', `Cannot start in "${config.cwd}": it is no folder`);
   }
   const path = config.env['PATH'] ?? process.env['PATH'] ?? '/usr/local/bin:/usr/bin:/bin';
   const plan = planRoot(

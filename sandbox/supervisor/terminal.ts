@@ -16,9 +16,14 @@ export interface TerminalJob {
   readonly release: () => void;
 }
 
-/** Which of the standard streams is the controlling terminal with this process in its foreground; -1 for none. */
+/**
+ * Which of the standard streams is the controlling terminal whose foreground the plugin takes; -1 for none.
+ *
+ * It takes it where both input and output are the terminal. Otherwise another program of a pipeline may read it, such as
+ * a pager, and the plugin stays in this process's group, as the pipeline's programs do.
+ */
 export function controllingTerminal(terminals: readonly number[]): number {
-  return terminals.find((fd) => foregroundGroup(fd) === processGroup()) ?? -1;
+  return terminals.includes(0) && terminals.includes(1) && foregroundGroup(0) === processGroup() ? 0 : -1;
 }
 
 /** Lets a stop of the plugin stop this process too, and `fg` continue both. */

@@ -1,5 +1,14 @@
 import assert from 'node:assert/strict';
-import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -70,6 +79,46 @@ for (const user of users) {
     const { status, stderr } = await postern(['run', '--', 'cat'], { as: user, through });
     assert.equal(status, 125);
     assert.match(stderr, /^postern: Cannot pass stdin to the plugin: it is a socket/);
+  });
+
+  test(`the flags of shared pipes are left as they are, and nothing is lost in them (${user})`, async () => {
+    const driver = readableFile('streams.py', readFileSync(new URL('./streams.py', import.meta.url), 'utf8'));
+    const { stdout } = await postern([], { as: user, through: ['/usr/bin/python3', driver] });
+    assert.equal(stdout, '[0, 0, 0] 3000000 3000000 0\n');
+  });
+
+  test(`a file may be writable, and a folder read-only within a writable one (${user})`, async () => {
+    const folder = readableFolder();
+    chmodSync(folder, 0o777);
+    writeFileSync(join(folder, 'file'), '');
+    chmodSync(join(folder, 'file'), 0o666);
+    mkdirSync(join(folder, 'inner'));
+    chmodSync(join(folder, 'inner'), 0o777);
+    const script = `echo a >${folder}/file; echo b >${folder}/inner/b; true`;
+    await postern(['run', '--writable', join(folder, 'file'), '--', 'sh', '-c', script], { as: user });
+    assert.equal(readFileSync(join(folder, 'file'), 'utf8'), 'a\n');
+    const args = ['--writable', folder, '--visible', join(folder, 'inner')];
+    await postern(['run', ...args, '--', 'sh', '-c', `${script}; echo c >${folder}/c`], { as: user });
+    assert.ok(existsSync(join(folder, 'c')));
+    assert.ok(!existsSync(join(folder, 'inner', 'b')));
+  });
+
+  test(`a working directory that is not there refuses the start (${user})`, async () => {
+    const { status, stderr } = await postern(['run', '--cwd', '/nonexistent', '--', 'true'], { as: user });
+    assert.equal(status, 125);
+    assert.match(stderr, /^postern: Cannot start in "\/nonexistent"/);
+  });
+
+  test(`a plugin that stops itself without a terminal does not stop postern (${user})`, async () => {
+    const { child, result } = startPostern(['run', '--', 'sh', '-c', 'echo up; kill -STOP $$'], { as: user });
+    child.stdout?.once('data', () => setTimeout(() => child.kill('SIGTERM'), 200));
+    setTimeout(() => child.kill('SIGHUP'), 1500).unref();
+    const { status } = await result;
+    assert.equal(
+      status,
+      128 + 9,
+      'killed at the end of the time limit, since a stopped process takes no SIGTERM',
+    );
   });
 
   test(`the environment is an allowlist (${user})`, async () => {
@@ -243,7 +292,6 @@ test('root may run from a folder that only root may enter', async (t) => {
   const closed = join(folder, 'closed');
   mkdirSync(join(closed, 'work'), { recursive: true });
   writeFileSync(join(closed, 'work', 'tool'), '#!/bin/sh\necho ran\n', { mode: 0o755 });
-  const { chmodSync } = await import('node:fs');
   chmodSync(closed, 0o700);
   const { status, stdout, stderr } = await postern(['run', '--', './tool'], {
     as: 'root',

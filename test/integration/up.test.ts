@@ -50,6 +50,18 @@ plugins:
     assert.equal(status, 0);
   });
 
+  test(`up ends in time when SIGTERM comes while it starts (${user})`, async () => {
+    const plugins = ['a', 'b', 'c', 'd'].map((name) => `  ${name}: {command: [sleep, "1008"]}`).join('\n');
+    const config = configured(`plugins:\n${plugins}\n`);
+    for (const delay of [150, 300, 400, 500, 650]) {
+      const { child, result } = startPostern(['up', '--config', config], { as: user, timeoutMs: 15_000 });
+      await new Promise((resolve) => setTimeout(resolve, delay));
+      child.kill('SIGTERM');
+      const { signal } = await result;
+      assert.notEqual(signal, 'SIGKILL', `still there 15 s after a SIGTERM at ${delay} ms`);
+    }
+  });
+
   test(`up serves the series of supervisor and broker on one page, and health (${user})`, async () => {
     const upstream = await listen((socket) => socket.end('bye\n'));
     const probe = await listen();

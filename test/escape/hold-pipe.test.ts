@@ -1,0 +1,39 @@
+import assert from 'node:assert/strict';
+import { hostile } from './hostile.js';
+
+const REFUSED: Readonly<Record<string, string>> = {
+  splice: 'ENOSYS',
+  tee: 'ENOSYS',
+  vmsplice: 'ENOSYS',
+  parent: 'EPERM',
+  parent_high: 'EPERM',
+  fchmod: 'EPERM',
+  fchmod_group: 'EPERM',
+  fchmodat: 'EPERM',
+  openat: 'EPERM',
+  tmpfile: 'EPERM',
+  openat2: 'ENOSYS',
+  ordinary: 'ok',
+  datagram: 'EPERM',
+  raw: 'EPERM',
+  datagram_pair: 'EPERM',
+  datagram_high: 'EPERM',
+};
+
+hostile({
+  name: 'A lock of a shared pipe, a child of the supervisor, set-uid files and datagrams to paths',
+  program: 'hold-pipe.py',
+  // Not seccomp.clone_parent: its loss would keep this very run from ending.
+  without: ['seccomp.splice', 'seccomp.set_uid_files', 'seccomp.openat2', 'seccomp.families'],
+  refused: ({ findings }) => {
+    for (const [attempt, outcome] of Object.entries(REFUSED))
+      assert.equal(findings.get(attempt), outcome, attempt);
+  },
+  open: ({ findings }) => {
+    for (const attempt of ['fchmod', 'fchmodat', 'openat', 'datagram', 'datagram_pair']) {
+      assert.equal(findings.get(attempt), 'ok', attempt);
+    }
+    assert.notEqual(findings.get('splice'), 'ENOSYS');
+    assert.notEqual(findings.get('openat2'), 'ENOSYS');
+  },
+});
