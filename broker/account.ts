@@ -2,6 +2,7 @@
 import type { Outcome } from '../shared/reasons.js';
 import type { DecisionEvent } from './audit.js';
 import type { Judgement } from './decide-request.js';
+import { dnsMessage } from './failure-reply.js';
 import type { Plugin } from './plugin.js';
 import type { Services } from './services.js';
 
@@ -32,7 +33,7 @@ export function accountExplanation(services: Services, plugin: Plugin, judgement
 function describe(
   { audit }: Services,
   plugin: Plugin,
-  { decision, policy, considered, dnsMs }: Judgement,
+  { decision, policy, considered, dnsMs, dnsFailure }: Judgement,
   ending?: Ending,
 ): DecisionEvent {
   const event: DecisionEvent = {
@@ -55,7 +56,8 @@ function describe(
     policy_hash: policy?.hash ?? null,
   };
   if (decision.decision === 'allow') return event;
-  const { message, suggestion } = decision;
+  const { suggestion } = decision;
+  const message = dnsFailure === undefined ? decision.message : dnsMessage(decision, dnsFailure);
   return suggestion === undefined ? { ...event, message } : { ...event, message, suggestion };
 }
 

@@ -18,10 +18,13 @@ export function refusalReply(id: number, { decision, dnsFailure }: Judgement): F
   const refusal = pluginRefusal(decision);
   if (decision.reason === 'rate_limited') return { id, ok: false, ...refusal, errno: 'EAGAIN' };
   if (dnsFailure === undefined) return { id, ok: false, ...refusal };
-  const { errno, cause } = DNS_FAILURES[dnsFailure];
-  const { host, port } = decision;
-  const message = `Cannot connect to ${quoteDestination(host, port)}: ${cause}`;
-  return { id, ok: false, errno, reason: 'dns_error', message };
+  const { errno } = DNS_FAILURES[dnsFailure];
+  return { id, ok: false, errno, reason: 'dns_error', message: dnsMessage(decision, dnsFailure) };
+}
+
+/** What DNS did, as plugin and operator are told. */
+export function dnsMessage({ host, port }: Destination, failure: keyof typeof DNS_FAILURES): string {
+  return `Cannot connect to ${quoteDestination(host, port)}: ${DNS_FAILURES[failure].cause}`;
 }
 
 /** The reply to a request that found the queue full, and its judgement for the account. */

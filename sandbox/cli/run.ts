@@ -55,6 +55,11 @@ export function runCommand(unsafeWithout: readonly string[] = []): Command {
         .choices(['enforce', 'audit'])
         .default('enforce'),
     )
+    .addOption(
+      new Option('--egress <door>', 'how the program reaches the network')
+        .choices(['channel'])
+        .default('channel'),
+    )
     .option('--visible <path>', 'show a path of the host, read-only; may be repeated', collect, [])
     .option('--writable <path>', 'show a path of the host, writable; may be repeated', collect, [])
     .option('--env <key[=value]>', 'set a variable, or pass one on; may be repeated', collect, [])

@@ -1,6 +1,6 @@
 // Writes audit events, one JSON line each, to stderr, stdout or a file. A destination that does not take them loses
 // events, counted, and never holds up the supervisor: its own streams would be written synchronously.
-import { createWriteStream, openSync, type WriteStream } from 'node:fs';
+import { constants, createWriteStream, openSync, type WriteStream } from 'node:fs';
 import { PosternError } from '../../shared/errors.js';
 import { AUDIT_BACKLOG_BYTES } from '../../shared/limits.js';
 import type { AuditLine } from '../../shared/protocol/link.js';
@@ -50,7 +50,9 @@ function open(destination: string): number {
   if (destination === 'stderr') return duplicate(2).release();
   if (destination === 'stdout') return duplicate(1).release();
   try {
-    return openSync(destination, 'a', 0o640);
+    // Without O_NONBLOCK a FIFO that nobody reads would hold up the start, open(2).
+    const { O_APPEND, O_CREAT, O_NONBLOCK, O_WRONLY } = constants;
+    return openSync(destination, O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK, 0o640);
   } catch (cause) {
     throw new PosternError('audit_destination', `Cannot append to the audit file "${destination}"`, {
       mend: 'name a file in a folder that is there and that you may write',

@@ -42,6 +42,7 @@ export class SupervisorMetrics {
 
   addPlugin(plugin: string): void {
     this.#up.set({ plugin }, 0);
+    this.#startTime.set({ plugin }, 0);
     for (const cause of START_CAUSES) this.#starts.inc({ plugin, cause }, 0);
     for (const cause of EXIT_CAUSES) this.#exits.inc({ plugin, cause }, 0);
   }

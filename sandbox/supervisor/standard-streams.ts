@@ -43,6 +43,14 @@ export function inheritStreams(): StandardStreams {
       descriptors.push(duplicate(fd));
     } else if (passesAsItIs(fd, stats)) {
       descriptors.push(duplicate(fd));
+    } else if (!stats.isFile() && !stats.isCharacterDevice() && !stats.isBlockDevice()) {
+      throw new PosternError(
+        'unsafe_stream',
+        `Cannot pass ${NAMES[fd]} to the plugin: it is no file, pipe, terminal or socket`,
+        {
+          mend: 'put a pipe between: "| cat" for output, "cat |" for input',
+        },
+      );
     } else {
       const relayed = fd === 0 ? relayInput() : relayOutput(fd, relays);
       descriptors.push(relayed);

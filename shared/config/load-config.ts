@@ -6,6 +6,7 @@ import { type Document, isNode, LineCounter, parseDocument } from 'yaml';
 import { z } from 'zod';
 import { PosternError } from '../errors.js';
 import { CONCURRENT_REQUESTS, PLUGIN_DESCRIPTORS, QUEUED_REQUESTS, REQUESTS_PER_SECOND } from '../limits.js';
+import { compilePolicy } from '../policy/compile-policy.js';
 import { PLUGIN_NAME, type PluginConfig } from './plugin-config.js';
 
 const MAX_CONFIG_BYTES = 4 * 1024 * 1024;
@@ -18,6 +19,7 @@ const pluginSchema = z.strictObject({
   deny: z.array(z.string()).default([]),
   mode: z.enum(['enforce', 'audit']).default('enforce'),
   egress: z.enum(['channel']).default('channel'),
+  restart: z.strictObject({ policy: z.enum(['no']) }).default({ policy: 'no' }),
   filesystem: z
     .strictObject({ visible: z.array(z.string()).default([]), writable: z.array(z.string()).default([]) })
     .default({ visible: [], writable: [] }),
@@ -73,6 +75,16 @@ export function loadConfig(path: string): Config {
     );
   }
   const { metrics, audit, dns, plugins } = parsed.data;
+  const badRules = Object.entries(plugins).flatMap(([name, { allow, deny, mode }]) => {
+    const compiled = compilePolicy({ allow, deny, mode });
+    if (compiled.ok) return [];
+    return compiled.problems.map(({ list, index, message, suggestion }) => {
+      const at = ['plugins', name, list, index];
+      const hint = suggestion === undefined ? '' : ` (try ${suggestion})`;
+      return `${place(offsetOf(document, at))}: ${at.join('.')}: ${message}${hint}`;
+    });
+  });
+  if (badRules.length > 0) throw badConfig(badRules);
   return {
     metrics,
     audit: audit === 'stderr' || audit === 'stdout' ? audit : resolve(folder, audit),

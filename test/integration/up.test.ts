@@ -145,5 +145,9 @@ test('up refuses a broken file with every error and its place, status 2, and sta
   assert.match(stderr, /postern\.yaml:4:14: plugins\.one\.command: /);
   assert.match(stderr, /postern\.yaml:5:12: plugins\.one\.allow: /);
   assert.match(stderr, /metrcs/);
+  const rules = configured('plugins:\n  one:\n    command: [sleep]\n    allow: [example.com, "*.com"]\n');
+  const refused = await postern(['up', '--config', rules], { as: user });
+  assert.equal(refused.status, 2);
+  assert.match(refused.stderr, /postern\.yaml:4:26: plugins\.one\.allow\.1: The rule "\*\.com"/);
   assert.equal((await postern(['up', '--config', '/nonexistent.yaml'], { as: user })).status, 2);
 });
