@@ -63,6 +63,8 @@ const ETC = [
     'python3',
   ],
 ];
+/** The kernel's own bound on links in a path, path_resolution(7). */
+const MAX_LINKS = 40;
 const ETC_FOLDERS = ['java', 'python'];
 const SCRATCH = [
   { path: '/tmp', size: '1g', mode: 0o1777 },
@@ -140,11 +142,21 @@ function mayShow(path: string, home: string, host: HostFiles): boolean {
   );
 }
 
-/** The parent of the program's `bin` directory, or the program alone; for the path as found and as its links resolve. */
+/** The path as found, each path that its links lead to, and where they end: version managers chain several. */
+function steps(program: string, host: HostFiles): ReadonlySet<string> {
+  const paths = new Set([program]);
+  for (let path = program; host.kind(path) === 'link' && paths.size < MAX_LINKS; ) {
+    path = resolve(dirname(path), host.readLink(path));
+    paths.add(path);
+  }
+  return paths.add(host.real(program) ?? program);
+}
+
+/** The parent of the program's `bin` directory, or the program alone; for each path on the way to it. */
 function commandPaths({ program, hostHome }: RootRequest, host: HostFiles): readonly string[] {
   if (program === undefined) return [];
   const paths = new Set<string>();
-  for (const path of [program, host.real(program) ?? program]) {
+  for (const path of steps(program, host)) {
     const folder = dirname(path);
     const prefix = resolve(folder, '..');
     const prefixed = folder.endsWith('/bin') && mayShow(prefix, hostHome, host);

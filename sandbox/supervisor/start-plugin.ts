@@ -1,4 +1,5 @@
 // From a plugin's configuration to its running sandbox: decide what it sees, open its channel, launch.
+import { fchownSync, readlinkSync } from 'node:fs';
 import { homedir } from 'node:os';
 import type { PluginConfig } from '../../shared/config/plugin-config.js';
 import { PosternError } from '../../shared/errors.js';
@@ -45,6 +46,7 @@ export async function startPlugin(
   const range = host.owner === undefined ? undefined : await claimIdRange();
   const trees: OwnedFd[] = [];
   const root = host.owner === undefined ? plan.entries : plan.entries.map((entry) => withTree(entry, trees));
+  if (range !== undefined) for (const stream of streams.descriptors) openAgain(stream, range.base + INNER_ID);
   const channel = host.broker.openChannel(config.name);
   const passed = [...streams.descriptors, channel.request, channel.reply];
   const spec: LaunchSpec = {
@@ -137,6 +139,11 @@ function withTree(entry: RootEntry, trees: OwnedFd[]): RootEntry {
     throw error;
   }
   return { ...entry, tree: trees.length - 1 };
+}
+
+/** A pipe without a name belongs to whoever made it: given to the plugin's id, /dev/stdout and the like open it again. */
+function openAgain(stream: OwnedFd, id: number): void {
+  if (readlinkSync(`/proc/self/fd/${stream.number}`).startsWith('pipe:[')) fchownSync(stream.number, id, id);
 }
 
 function showsIn(plan: RootPlan, path: string): boolean {

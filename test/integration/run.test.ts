@@ -7,6 +7,7 @@ import {
   openSync,
   readFileSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { createServer } from 'node:net';
@@ -101,6 +102,28 @@ for (const user of users) {
     await postern(['run', ...args, '--', 'sh', '-c', `${script}; echo c >${folder}/c`], { as: user });
     assert.ok(existsSync(join(folder, 'c')));
     assert.ok(!existsSync(join(folder, 'inner', 'b')));
+  });
+
+  test(`a command behind a chain of links is found, as version managers lay it (${user})`, async () => {
+    const folder = readableFolder();
+    mkdirSync(join(folder, 'versions/v1/bin'), { recursive: true });
+    mkdirSync(join(folder, 'shims/bin'), { recursive: true });
+    writeFileSync(join(folder, 'versions/v1/bin/tool'), '#!/bin/sh\necho found\n', { mode: 0o755 });
+    symlinkSync('v1', join(folder, 'versions/current'));
+    symlinkSync('../../versions/current/bin/tool', join(folder, 'shims/bin/tool'));
+    const env = { PATH: `${join(folder, 'shims/bin')}:/usr/bin:/bin`, HOME: '/nonexistent' };
+    const { stdout, stderr } = await postern(['run', '--', 'tool'], { as: user, env });
+    assert.equal(stdout, 'found\n', stderr);
+  });
+
+  test(`/dev/stdin, /dev/stdout and /dev/stderr open the plugin's pipes again (${user})`, async () => {
+    const script =
+      '"$@" run -- sh -c "cat /dev/stdin >/dev/stdout; echo err >/dev/stderr" 2>&1 </etc/hostname | cat';
+    const { stdout } = await postern([], {
+      as: user,
+      shell: script.replace('"$@" run', 'exec 3>&1; "$@" run'),
+    });
+    assert.match(stdout, /^\S+\nerr\n$/);
   });
 
   test(`a working directory that is not there refuses the start (${user})`, async () => {
