@@ -49,8 +49,9 @@ for (const user of users) {
     assert.match(stdout, /parent 0$/m);
   });
 
-  test(`the supervisor's children are the broker, init and the plugin, and init keeps nothing (${user})`, async () => {
+  test(`the supervisor's children are the broker, init and the plugin, and init keeps nothing (${user})`, async (t) => {
     const { child, result } = startPostern(['run', '--', 'sleep', '1000'], { as: user });
+    t.after(() => child.kill('SIGKILL'));
     const pid = child.pid ?? 0;
     const plugin = await until(() => childrenOf(pid).find((one) => commandOf(one).startsWith('sleep 1000')));
     const children = childrenOf(pid);
@@ -65,6 +66,7 @@ for (const user of users) {
       assert.doesNotMatch(statusOf(process_), /^Uid:.*\b0\b/m, 'no host id 0');
     }
     assert.notEqual(groupOf(init), groupOf(pid), 'a signal to its group does not reach the supervisor');
+    assert.match(statusOf(init), /^Seccomp_filters:\s+4$/m, 'the three of the plugin and a narrower one');
     const held = readdirSync(`/proc/${init}/fd`).map((fd) => readlinkSync(`/proc/${init}/fd/${fd}`));
     assert.deepEqual(
       held.filter((target) => target !== '/dev/null'),

@@ -20,15 +20,20 @@ const HOST: Record<string, PathKind> = {
   '/home/me/.node/bin/node': 'file',
   '/home/me/.node': 'directory',
   '/home/me/bin/tool': 'file',
+  '/home/me/link': 'link',
   '/srv/data': 'directory',
   '/srv/data/inner': 'directory',
   '/tmp': 'directory',
   '/tmp/work': 'directory',
 };
+const LINKS: Record<string, string> = {
+  '/etc/localtime': '/usr/share/zoneinfo/UTC',
+  '/home/me/link': '/home/me',
+};
 const host: HostFiles = {
   kind: (path) => HOST[path] ?? 'absent',
   readLink: () => 'usr/bin',
-  real: (path) => (path === '/etc/localtime' ? '/usr/share/zoneinfo/UTC' : path in HOST ? path : undefined),
+  real: (path) => LINKS[path] ?? (path in HOST ? path : undefined),
 };
 
 function plan(change: Partial<Parameters<typeof planRoot>[0]>): RootPlan {
@@ -59,11 +64,13 @@ test('planRoot() shows the system, the listed files of /etc and the working dire
 });
 
 test('planRoot() never shows the home directory or what is above it as a working directory', () => {
-  for (const cwd of ['/', '/home', '/home/me']) {
+  for (const cwd of ['/', '/home', '/home/me', '/home/me/link']) {
     const { cwd: start, cwdVisible } = plan({ cwd });
     assert.equal(cwdVisible, false, cwd);
     assert.equal(start, '/tmp');
-    assert.ok(!bound(plan({ cwd })).some((path) => ['/', '/home', '/home/me'].includes(path)));
+    assert.ok(
+      !bound(plan({ cwd })).some((path) => ['/', '/home', '/home/me', '/home/me/link'].includes(path)),
+    );
   }
 });
 
