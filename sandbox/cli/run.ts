@@ -2,7 +2,7 @@
 import { constants } from 'node:os';
 import { basename, resolve } from 'node:path';
 import { Command, Option } from 'commander';
-import { PLUGIN_NAME, type PluginConfig } from '../../shared/config/plugin-config.js';
+import { NO_RESTART, PLUGIN_NAME, type PluginConfig } from '../../shared/config/plugin-config.js';
 import { PosternError } from '../../shared/errors.js';
 import {
   CONCURRENT_REQUESTS,
@@ -192,6 +192,8 @@ function configOf(command: readonly string[], options: RunOptions): PluginConfig
     mode: options.mode,
     visible: options.visible.map((path) => resolve(path)),
     writable: options.writable.map((path) => resolve(path)),
+    listen: [],
+    restart: NO_RESTART,
     limits: {
       concurrentRequests: CONCURRENT_REQUESTS,
       queuedRequests: QUEUED_REQUESTS,

@@ -7,7 +7,7 @@ import { z } from 'zod';
 import { PosternError } from '../errors.js';
 import { CONCURRENT_REQUESTS, PLUGIN_DESCRIPTORS, QUEUED_REQUESTS, REQUESTS_PER_SECOND } from '../limits.js';
 import { compilePolicy } from '../policy/compile-policy.js';
-import { PLUGIN_NAME, type PluginConfig } from './plugin-config.js';
+import { NO_RESTART, PLUGIN_NAME, type PluginConfig } from './plugin-config.js';
 
 const MAX_CONFIG_BYTES = 4 * 1024 * 1024;
 
@@ -99,6 +99,8 @@ export function loadConfig(path: string): Config {
       mode: plugin.mode,
       visible: plugin.filesystem.visible.map((item) => resolve(folder, item)),
       writable: plugin.filesystem.writable.map((item) => resolve(folder, item)),
+      listen: [],
+      restart: NO_RESTART,
       limits: {
         concurrentRequests: plugin.limits.concurrent_requests,
         queuedRequests: plugin.limits.queued_requests,

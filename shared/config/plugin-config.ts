@@ -1,5 +1,21 @@
 // What is configured for one plugin, whether by `run`'s options or a file: defaults filled in, paths absolute.
 
+/** A listening socket by name (LISTEN_FDNAMES) and address: `127.0.0.1:8080`, `[::1]:8080` or an absolute path. */
+export interface ListenConfig {
+  readonly name: string;
+  readonly address: string;
+}
+
+/** When a plugin that ended is started again, and how long it waits before. */
+export interface RestartConfig {
+  readonly policy: 'no' | 'on-failure' | 'always';
+  /** The first wait; each further one is twice as long, up to `maxDelayMs`. */
+  readonly delayMs: number;
+  readonly maxDelayMs: number;
+  /** A plugin that ran at least this long counts as recovered: its next wait is the first again. */
+  readonly resetAfterMs: number;
+}
+
 export interface PluginConfig {
   /** [a-z0-9][a-z0-9_-]{0,62} */
   readonly name: string;
@@ -11,6 +27,9 @@ export interface PluginConfig {
   readonly mode: 'enforce' | 'audit';
   readonly visible: readonly string[];
   readonly writable: readonly string[];
+  /** Listening sockets that the supervisor binds and the plugin inherits, in this order from descriptor 3 on. */
+  readonly listen: readonly ListenConfig[];
+  readonly restart: RestartConfig;
   readonly limits: {
     readonly concurrentRequests: number;
     readonly queuedRequests: number;
@@ -18,5 +37,12 @@ export interface PluginConfig {
     readonly descriptors: number;
   };
 }
+
+export const NO_RESTART: RestartConfig = {
+  policy: 'no',
+  delayMs: 1000,
+  maxDelayMs: 60_000,
+  resetAfterMs: 60_000,
+};
 
 export const PLUGIN_NAME: RegExp = /^[a-z0-9][a-z0-9_-]{0,62}$/;
