@@ -3,15 +3,18 @@ import type { AuditLine } from '../../shared/protocol/link.js';
 
 const LINES_PER_SECOND = 20;
 
-/** @returns undefined where the event is no refusal */
-export function refusalLine(event: AuditLine): string | undefined {
+/**
+ * @param mend how to allow it, given the rule that would
+ * @returns undefined where the event is no refusal
+ */
+export function refusalLine(event: AuditLine, mend: (rule: string) => string): string | undefined {
   if (event['event'] === 'protocol_error')
     return `the plugin broke the channel's protocol (${event['kind']}): channel closed`;
   if (event['event'] !== 'decision' || event['decision'] === 'allow') return undefined;
   const { message, host, port, reason, suggestion } = event as Record<string, unknown>;
   const what = typeof message === 'string' ? message : `Cannot connect to "${host}:${port}": ${reason}`;
   const verb = event['decision'] === 'would_deny' ? 'allowed in audit mode only: ' : '';
-  return `${verb}${what}${typeof suggestion === 'string' ? `; to allow it: --allow '${suggestion}'` : ''}`;
+  return `${verb}${what}${typeof suggestion === 'string' ? `; to allow it: ${mend(suggestion)}` : ''}`;
 }
 
 /** Passes lines on, so many in a second; of the rest it tells how many there were. */

@@ -2,14 +2,14 @@
 import { constants } from 'node:os';
 import { basename, resolve } from 'node:path';
 import { Command, Option } from 'commander';
-import { NO_RESTART, PLUGIN_NAME, type PluginConfig } from '../../shared/config/plugin-config.js';
-import { PosternError } from '../../shared/errors.js';
+import { USUAL_LIMITS } from '../../shared/config/merge-defaults.js';
 import {
-  CONCURRENT_REQUESTS,
-  PLUGIN_DESCRIPTORS,
-  QUEUED_REQUESTS,
-  REQUESTS_PER_SECOND,
-} from '../../shared/limits.js';
+  NO_RESTART,
+  PLUGIN_NAME,
+  type PluginConfig,
+  VARIABLE_NAME,
+} from '../../shared/config/plugin-config.js';
+import { PosternError } from '../../shared/errors.js';
 import type { PluginEnd, Sandbox } from '../supervisor/sandbox.js';
 import { inheritStreams } from '../supervisor/standard-streams.js';
 import { Supervisor } from '../supervisor/supervisor.js';
@@ -115,7 +115,7 @@ async function runPlugin(
     audit: options.audit === '-' ? 'stderr' : options.audit,
     dnsServers: options.dns.length > 0 ? options.dns : undefined,
     onEvent: (event) => {
-      const line = refusalLine(event);
+      const line = refusalLine(event, (rule) => `--allow '${rule}'`);
       if (line !== undefined && options.audit !== '-') report(line);
     },
     onNotice: say,
@@ -194,12 +194,7 @@ function configOf(command: readonly string[], options: RunOptions): PluginConfig
     writable: options.writable.map((path) => resolve(path)),
     listen: [],
     restart: NO_RESTART,
-    limits: {
-      concurrentRequests: CONCURRENT_REQUESTS,
-      queuedRequests: QUEUED_REQUESTS,
-      requestsPerSecond: REQUESTS_PER_SECOND,
-      descriptors: PLUGIN_DESCRIPTORS,
-    },
+    limits: USUAL_LIMITS,
   };
 }
 
@@ -218,7 +213,7 @@ function environmentOf(entries: readonly string[]): Record<string, string> {
     const at = entry.indexOf('=');
     const key = at < 0 ? entry : entry.slice(0, at);
     const value = at < 0 ? process.env[key] : entry.slice(at + 1);
-    if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(key) || key.startsWith('POSTERN_')) {
+    if (!VARIABLE_NAME.test(key)) {
       throw new PosternError('bad_environment', `Not a variable to set: "${key}"`);
     }
     if (value !== undefined) env[key] = value;

@@ -1,8 +1,13 @@
-// postern up: every plugin of a configuration file, until the last has ended or a signal ends them.
+// postern up: every plugin of a configuration file, until the last has ended for good or a signal ends them.
 import { Command } from 'commander';
-import { loadConfig } from '../../shared/config/load-config.js';
+import { type Config, loadConfig } from '../../shared/config/load-config.js';
+import type { PluginConfig } from '../../shared/config/plugin-config.js';
+import { PluginGroup } from '../supervisor/plugin-group.js';
+import { PluginKeeper, type PluginStarter, type PluginWatcher } from '../supervisor/plugin-keeper.js';
+import type { PluginEnd } from '../supervisor/sandbox.js';
 import { captureStreams } from '../supervisor/standard-streams.js';
 import { Supervisor } from '../supervisor/supervisor.js';
+import { pluginLines } from './plugin-lines.js';
 import { limitLines, refusalLine } from './refusal-line.js';
 import { describeError, say } from './say.js';
 
@@ -14,62 +19,51 @@ export function upCommand(): Command {
   return new Command('up')
     .description('run the plugins of a configuration file')
     .option('--config <file>', 'the file', './postern.yaml')
-    .addHelpText('after', '\nExample:\n  postern up --config /etc/postern.yaml')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  postern up
+  postern up --config /etc/postern.yaml
+
+Ends when the last plugin has ended for good, or on SIGTERM or SIGINT.
+Exit status: 0 where every plugin ended with 0 or was stopped, 1 otherwise, 2 for a bad file.`,
+    )
     .action(async ({ config }: UpOptions) => {
       process.exit(await up(config));
     });
 }
 
-/** @returns the exit status: 0 where every plugin ended with 0 or was stopped, 1 otherwise, 2 for a bad file */
 async function up(path: string): Promise<number> {
-  let config: ReturnType<typeof loadConfig>;
+  let config: Config;
   try {
     config = loadConfig(path);
   } catch (error) {
     say(describeError(error));
     return 2;
   }
-  const report = limitLines(say);
+  const configs = config.plugins.map((plugin) => plugin.config);
   const supervisor = new Supervisor({
-    plugins: config.plugins,
+    plugins: configs,
     metrics: config.metrics,
     audit: config.audit,
     dnsServers: config.dnsServers,
-    onEvent: (event) => {
-      const line = refusalLine(event);
-      if (line !== undefined && config.audit !== 'stderr') report(`${event['plugin']}: ${line}`);
-    },
+    onEvent: config.audit === 'stderr' ? undefined : reportRefusals(configs),
     onNotice: say,
   });
-  let stopping = false;
-  const stop = (): void => {
-    stopping = true;
-    void supervisor.close();
-  };
+  const starter = starterOf(supervisor, configs);
+  const group = new PluginGroup(
+    config.plugins.map((plugin) => ({
+      keeper: new PluginKeeper(plugin.config, starter, watcher),
+      after: plugin.after,
+    })),
+  );
+  const stop = (): void => void group.stop().then(() => supervisor.close());
   try {
     process.once('SIGTERM', stop);
     process.once('SIGINT', stop);
     await supervisor.start();
-    const ends = await Promise.all(
-      config.plugins.map(async (plugin) => {
-        const write = { stdout: process.stdout, stderr: process.stderr };
-        const streams = captureStreams((stream, line) =>
-          write[stream].write(`${plugin.name} | ${process.stdout.isTTY === true ? visible(line) : line}\n`),
-        );
-        try {
-          const sandbox = await supervisor.startPlugin(plugin, streams, 'boot');
-          const end = await sandbox.ended;
-          await streams.drained();
-          const how = end.kind === 'exited' ? `status ${end.status}` : `signal ${end.signal}`;
-          say(`${plugin.name}: ended with ${how}`);
-          return end.kind === 'exited' && end.status === 0;
-        } catch (error) {
-          say(`${plugin.name}: ${describeError(error)}`);
-          return false;
-        }
-      }),
-    );
-    return stopping || ends.every((good) => good) ? 0 : 1;
+    return (await group.run()) ? 0 : 1;
   } catch (error) {
     say(describeError(error));
     return 1;
@@ -78,7 +72,39 @@ async function up(path: string): Promise<number> {
   }
 }
 
-/** A plugin's line on a terminal: its control characters would rewrite what others have written. */
-function visible(line: string): string {
-  return line.replace(/[\u0000-\u0008\u000a-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g, '\ufffd');
+function starterOf(supervisor: Supervisor, configs: readonly PluginConfig[]): PluginStarter {
+  const write = pluginLines(configs.map(({ name }) => name));
+  return {
+    start: async (plugin, cause) => {
+      const streams = captureStreams((stream, line) => write(plugin.name, stream, line));
+      const sandbox = await supervisor.startPlugin(plugin, streams, cause);
+      return { ended: sandbox.ended.then((end) => streams.drained().then(() => end)) };
+    },
+    stop: (name) => supervisor.stopPlugin(name),
+  };
+}
+
+const watcher: PluginWatcher = {
+  onEnd: (name, end, delayMs) => say(`${name}: ended with ${describeEnd(end)}${describeDelay(delayMs)}`),
+  onFailedStart: (name, error, delayMs) => say(`${name}: ${describeError(error)}${describeDelay(delayMs)}`),
+};
+
+function describeEnd(end: PluginEnd): string {
+  return end.kind === 'exited' ? `status ${end.status}` : `signal ${end.signal}`;
+}
+
+function describeDelay(delayMs: number | undefined): string {
+  return delayMs === undefined ? '' : `; starts again in ${delayMs / 1000} s`;
+}
+
+/** Each plugin has its own share of lines. */
+function reportRefusals(
+  configs: readonly PluginConfig[],
+): NonNullable<ConstructorParameters<typeof Supervisor>[0]['onEvent']> {
+  const reports = new Map(configs.map(({ name }) => [name, limitLines((line) => say(`${name}: ${line}`))]));
+  return (event) => {
+    const name = String(event['plugin']);
+    const line = refusalLine(event, (rule) => `add "${rule}" to plugins.${name}.allow`);
+    if (line !== undefined) reports.get(name)?.(line);
+  };
 }

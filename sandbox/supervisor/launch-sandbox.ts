@@ -26,7 +26,7 @@ const SYSTEM_PATH = '/usr/sbin:/usr/bin:/sbin:/bin';
 
 export interface LaunchRequest {
   readonly spec: LaunchSpec;
-  /** Standard streams, listeners, request pipe, reply socket: handed over, then closed here. */
+  /** Standard streams, listeners, request pipe, reply socket: the caller closes its own. */
   readonly passed: readonly OwnedFd[];
   /** Detached mounts that the spec's entries name by index. */
   readonly trees: readonly OwnedFd[];
@@ -61,7 +61,6 @@ export async function launchSandbox(request: LaunchRequest): Promise<Sandbox> {
     deadline.cancel();
     launcherInbox.close();
     initInbox.close();
-    for (const descriptor of [...request.passed, ...request.trees]) descriptor.close();
   }
 }
 

@@ -1,5 +1,6 @@
 // One HTTP listener for supervisor's and broker's series and for health: GET /metrics, GET /healthz.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { parseHostPort } from '../../shared/config/parse-host-port.js';
 import { PosternError } from '../../shared/errors.js';
 
 export interface MetricsPages {
@@ -8,22 +9,12 @@ export interface MetricsPages {
   readonly healthy: () => boolean;
 }
 
-/** An address as `HOST:PORT`, IPv6 in brackets. @returns undefined where it is none */
-export function parseListenAddress(
-  text: string,
-): { readonly host: string; readonly port: number } | undefined {
-  const match = /^(?:\[([0-9a-fA-F:]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(text);
-  const host = match?.[1] ?? match?.[2];
-  const port = Number(match?.[3]);
-  return host === undefined || port > 65_535 ? undefined : { host, port };
-}
-
 /**
- * @param address as parseListenAddress reads it; port 0 takes a free one
+ * @param address as parseHostPort reads it; port 0 takes a free one
  * @throws PosternError `metrics_address` where it cannot listen there
  */
 export async function serveMetrics(address: string, pages: MetricsPages): Promise<Server> {
-  const where = parseListenAddress(address);
+  const where = parseHostPort(address);
   if (where === undefined) {
     throw new PosternError('metrics_address', `Not an address for metrics: "${address}"`, {
       mend: 'write HOST:PORT, as in 127.0.0.1:9464',

@@ -30,24 +30,41 @@ export interface PluginHost {
 }
 
 /**
+ * Takes the streams' descriptors over.
+ *
  * @throws PosternError `launch_failed`, `visible_socket`, `not_found`, `no_id_range`; its field `exitStatus`, where it
- *   has one, is what `run` ends with. Nothing is left running.
+ *   has one, is what `run` ends with. Nothing is left running, and no descriptor open.
  */
 export async function startPlugin(
   host: PluginHost,
   config: PluginConfig,
   streams: StandardStreams,
 ): Promise<Sandbox> {
+  const held: OwnedFd[] = [...streams.descriptors];
+  try {
+    return await prepareAndLaunch(host, config, streams, held);
+  } finally {
+    for (const descriptor of held) descriptor.close();
+  }
+}
+
+/** @param held takes each descriptor that is opened on the way */
+async function prepareAndLaunch(
+  host: PluginHost,
+  config: PluginConfig,
+  streams: StandardStreams,
+  held: OwnedFd[],
+): Promise<Sandbox> {
   const ids = host.owner === undefined ? ownIds() : { uid: INNER_ID, gid: INNER_ID };
   const plan = planFor(config, ids);
   refuseVisibleSockets(
     plan.sources.map((source) => ({ ...source, path: hostFiles.real(source.path) ?? source.path })),
   );
-  const range = host.owner === undefined ? undefined : await claimIdRange();
   const trees: OwnedFd[] = [];
-  const root = host.owner === undefined ? plan.entries : plan.entries.map((entry) => withTree(entry, trees));
-  if (range !== undefined) for (const stream of streams.descriptors) openAgain(stream, range.base + INNER_ID);
+  const root =
+    host.owner === undefined ? plan.entries : plan.entries.map((entry) => withTree(entry, trees, held));
   const channel = host.broker.openChannel(config.name);
+  held.push(channel.request, channel.reply);
   const passed = [...streams.descriptors, channel.request, channel.reply];
   const spec: LaunchSpec = {
     ...(host.owner === undefined ? {} : { becomeIds: ids }),
@@ -67,11 +84,14 @@ export async function startPlugin(
     listeners: 0,
     unsafeWithout: host.unsafeWithout ?? [],
   };
-  const asRoot =
-    host.owner === undefined || range === undefined
-      ? undefined
-      : { owner: host.owner.base, base: range.base, size: RANGE_SIZE };
+  const range = host.owner === undefined ? undefined : await claimIdRange();
   try {
+    if (range !== undefined)
+      for (const stream of streams.descriptors) openAgain(stream, range.base + INNER_ID);
+    const asRoot =
+      host.owner === undefined || range === undefined
+        ? undefined
+        : { owner: host.owner.base, base: range.base, size: RANGE_SIZE };
     const sandbox = await launchSandbox({ spec, passed, trees, asRoot });
     if (range !== undefined) sandbox.ended.then(range.release);
     return sandbox;
@@ -130,10 +150,12 @@ function planFor(config: PluginConfig, ids: { readonly uid: number; readonly gid
  * As root the supervisor copies the trees: the launcher's ids may not enter every folder above them. Root of a container
  * that may not mount leaves it to the launcher, as a user does.
  */
-function withTree(entry: RootEntry, trees: OwnedFd[]): RootEntry {
+function withTree(entry: RootEntry, trees: OwnedFd[], held: OwnedFd[]): RootEntry {
   if (entry.kind !== 'bind') return entry;
   try {
-    trees.push(copyTree(entry.source));
+    const tree = copyTree(entry.source);
+    trees.push(tree);
+    held.push(tree);
   } catch (error) {
     if (error instanceof SystemError && error.code === 'EPERM') return entry;
     throw error;

@@ -2,6 +2,7 @@
 // plugin and parses no byte of one.
 import type { Server } from 'node:http';
 import { constants } from 'node:os';
+import { parseHostPort } from '../../shared/config/parse-host-port.js';
 import type { PluginConfig } from '../../shared/config/plugin-config.js';
 import { PosternError } from '../../shared/errors.js';
 import { STOP_TIMEOUT_MS } from '../../shared/limits.js';
@@ -14,7 +15,7 @@ import { AuditSink } from './audit-sink.js';
 import { BrokerProcess } from './broker-process.js';
 import { claimIdRange, type IdRange } from './id-range.js';
 import { SupervisorMetrics } from './metrics.js';
-import { parseListenAddress, serveMetrics } from './metrics-endpoint.js';
+import { serveMetrics } from './metrics-endpoint.js';
 import { requireLinux } from './require-linux.js';
 import type { PluginEnd, Sandbox } from './sandbox.js';
 import type { StandardStreams } from './standard-streams.js';
@@ -180,7 +181,7 @@ export class Supervisor {
   #listeners(): { readonly address: string; readonly port: number }[] {
     const address = this.#server?.address();
     if (typeof address !== 'object' || address === null) return [];
-    const wildcard = parseListenAddress(this.#options.metrics ?? '')?.host;
+    const wildcard = parseHostPort(this.#options.metrics ?? '')?.host;
     return [
       {
         address: wildcard === 'localhost' ? address.address : (wildcard ?? address.address),

@@ -46,3 +46,5 @@ export const NO_RESTART: RestartConfig = {
 };
 
 export const PLUGIN_NAME: RegExp = /^[a-z0-9][a-z0-9_-]{0,62}$/;
+/** A variable that may be set: what tells a plugin of its descriptors is postern's to set. */
+export const VARIABLE_NAME: RegExp = /^(?!POSTERN_|LISTEN_)[A-Za-z_][A-Za-z0-9_]*$/;

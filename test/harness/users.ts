@@ -59,11 +59,18 @@ function copyOf(path: string): string {
   return join(copy, 'dist');
 }
 
+const folders: string[] = [];
+
+function removeFolders(): void {
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+}
+
 /** A new folder that every user may enter and read, removed when the process ends. */
 export function readableFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'postern-test-'));
   chmodSync(folder, 0o755);
-  process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
+  if (folders.length === 0) process.once('exit', removeFolders);
+  folders.push(folder);
   return folder;
 }
 

@@ -36,6 +36,7 @@ plugins:
     );
     const { stdout } = await postern(['up', '--config', config], {
       as: user,
+      env: { PATH: '/usr/bin:/bin', NO_COLOR: '1' },
       through: ['/usr/bin/python3', driver],
     });
     assert.match(stdout, /one \| \?/, 'ps shows no terminal');
@@ -148,6 +149,6 @@ test('up refuses a broken file with every error and its place, status 2, and sta
   const rules = configured('plugins:\n  one:\n    command: [sleep]\n    allow: [example.com, "*.com"]\n');
   const refused = await postern(['up', '--config', rules], { as: user });
   assert.equal(refused.status, 2);
-  assert.match(refused.stderr, /postern\.yaml:4:26: plugins\.one\.allow\.1: The rule "\*\.com"/);
+  assert.match(refused.stderr, /postern\.yaml:4:26: plugins\.one\.allow\[1\]: The rule "\*\.com"/);
   assert.equal((await postern(['up', '--config', '/nonexistent.yaml'], { as: user })).status, 2);
 });

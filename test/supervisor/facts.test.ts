@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseSubordinateIds } from '../../sandbox/supervisor/id-range.js';
-import { parseListenAddress } from '../../sandbox/supervisor/metrics-endpoint.js';
 import { namespacesFailure } from '../../sandbox/supervisor/namespaces-failure.js';
 import { pluginEnvironment } from '../../sandbox/supervisor/plugin-environment.js';
 import { requireLinux } from '../../sandbox/supervisor/require-linux.js';
 import { boundPaths, refuseVisibleSockets } from '../../sandbox/supervisor/visible-sockets.js';
+import { parseHostPort } from '../../shared/config/parse-host-port.js';
 
 const TABLE = `Num       RefCount Protocol Flags    Type St Inode Path
 0000000000000000: 00000002 00000000 00010000 0001 01 17265 /run/service.sock
@@ -36,11 +36,11 @@ test('parseSubordinateIds() finds the entry for postern and no other', () => {
   assert.equal(parseSubordinateIds('posternx:200000:131072\npostern:x:1\n'), undefined);
 });
 
-test('parseListenAddress() reads HOST:PORT and refuses the rest', () => {
-  assert.deepEqual(parseListenAddress('127.0.0.1:9464'), { host: '127.0.0.1', port: 9464 });
-  assert.deepEqual(parseListenAddress('[::1]:0'), { host: '::1', port: 0 });
+test('parseHostPort() reads HOST:PORT and refuses the rest', () => {
+  assert.deepEqual(parseHostPort('127.0.0.1:9464'), { host: '127.0.0.1', port: 9464 });
+  assert.deepEqual(parseHostPort('[::1]:0'), { host: '::1', port: 0 });
   for (const bad of ['9464', ':9464', '::1:9464', 'a:b', '127.0.0.1:70000', ''])
-    assert.equal(parseListenAddress(bad), undefined, bad);
+    assert.equal(parseHostPort(bad), undefined, bad);
 });
 
 test('pluginEnvironment() passes certificate variables only where their file shows', () => {

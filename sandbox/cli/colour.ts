@@ -1,0 +1,25 @@
+// Colours for a terminal, and only there: not with NO_COLOR (no-color.org), not with TERM=dumb.
+
+export type Paint = 'red' | 'green' | 'yellow' | 'blue' | 'magenta' | 'cyan' | 'bold' | 'dim';
+const CODES: Readonly<Record<Paint, readonly [number, number]>> = {
+  red: [31, 39],
+  green: [32, 39],
+  yellow: [33, 39],
+  blue: [34, 39],
+  magenta: [35, 39],
+  cyan: [36, 39],
+  bold: [1, 22],
+  dim: [2, 22],
+};
+
+/** @param stream where the text will be written */
+export function paint(
+  text: string,
+  style: Paint,
+  stream: { readonly isTTY?: boolean } = process.stdout,
+): string {
+  const { NO_COLOR: none = '', TERM: terminal } = process.env;
+  if (stream.isTTY !== true || none !== '' || terminal === 'dumb') return text;
+  const [on, off] = CODES[style];
+  return `\u001b[${on}m${text}\u001b[${off}m`;
+}

@@ -1,0 +1,116 @@
+// What the form of postern.yaml cannot say: values that must be addresses, folders that must be there, names that must agree.
+// It looks at what is written, not at what the form made of it, so that one mistake hides no other.
+import { type Stats, statSync } from 'node:fs';
+import { parseAddress } from '../policy/address.js';
+import { didYouMean } from './closest.js';
+import type { ConfigProblem } from './config-problem.js';
+import { parseHostPort } from './parse-host-port.js';
+import { PLUGIN_NAME, VARIABLE_NAME } from './plugin-config.js';
+import { findOrderProblems } from './start-order.js';
+import type { KeyPath, YamlSource } from './yaml-source.js';
+
+const NAME_FORM = 'a-z, 0-9, _ and -, at most 63 characters, a letter or digit first';
+
+/** @param absolute makes a path of the file absolute */
+export function checkValues(source: YamlSource, absolute: (path: string) => string): ConfigProblem[] {
+  const problems: ConfigProblem[] = [];
+  for (const { key, text } of source.textsAt(['metrics'])) {
+    if (parseHostPort(text) === undefined)
+      problems.push(source.problem(key, `expected HOST:PORT, not "${text}"`, 'write 127.0.0.1:9464'));
+  }
+  for (const { key, text } of source.textsAt(['dns'])) {
+    if (!isServer(text))
+      problems.push(source.problem(key, `expected an address, as 127.0.0.53 or [::1]:53, not "${text}"`));
+  }
+  const names = source.keysAt(['plugins']);
+  if (names?.length === 0) problems.push(source.problem(['plugins'], 'there is no plugin to run'));
+  for (const name of names ?? []) {
+    if (!PLUGIN_NAME.test(name))
+      problems.push(source.keyProblem(['plugins'], name, `not a name of ${NAME_FORM}`, fittingName(name)));
+  }
+  for (const at of [['defaults'], ...(names ?? []).map((name) => ['plugins', name])]) {
+    problems.push(
+      ...checkProgram(source, at),
+      ...checkVariables(source, at),
+      ...checkPaths(source, at, absolute),
+    );
+  }
+  return [...problems, ...checkOrder(source, names ?? [])];
+}
+
+/** `ADDRESS`, `ADDRESS:PORT` or `[ADDRESS]:PORT`. */
+function isServer(text: string): boolean {
+  if (parseAddress(text) !== undefined) return true;
+  const named = parseHostPort(text);
+  return named !== undefined && named.port > 0 && parseAddress(named.host) !== undefined;
+}
+
+function fittingName(name: string): string | undefined {
+  const fitting = name
+    .toLowerCase()
+    .replace(/[^a-z0-9_-]+/g, '-')
+    .replace(/^[^a-z0-9]+/, '')
+    .slice(0, 63);
+  return fitting === '' ? undefined : `write ${fitting}`;
+}
+
+function checkVariables(source: YamlSource, at: KeyPath): ConfigProblem[] {
+  const key = [...at, 'env'];
+  return (source.keysAt(key) ?? [])
+    .filter((variable) => !VARIABLE_NAME.test(variable))
+    .map((variable) =>
+      /^(?:POSTERN|LISTEN)_/.test(variable)
+        ? source.keyProblem(key, variable, 'postern sets this variable itself', 'leave it out')
+        : source.keyProblem(key, variable, 'not a name of letters, digits and _, a letter or _ first'),
+    );
+}
+
+function checkProgram(source: YamlSource, at: KeyPath): ConfigProblem[] {
+  const key = [...at, 'command', 0];
+  return source.valueAt(key) === '' ? [source.problem(key, 'expected a program, not ""')] : [];
+}
+
+function checkPaths(source: YamlSource, at: KeyPath, absolute: (path: string) => string): ConfigProblem[] {
+  const relative = 'paths are relative to the file';
+  const problems: ConfigProblem[] = [];
+  for (const { key, text } of source.textsAt([...at, 'cwd'])) {
+    const stats = statOf(absolute(text));
+    if (stats === undefined) problems.push(source.problem(key, `"${absolute(text)}" is not there`, relative));
+    else if (!stats.isDirectory()) problems.push(source.problem(key, `"${absolute(text)}" is no folder`));
+  }
+  for (const list of ['visible', 'writable']) {
+    for (const { key, text } of source.textsAt([...at, 'filesystem', list])) {
+      if (absolute(text) === '/')
+        problems.push(
+          source.problem(key, 'the whole root cannot be shown', 'name the folders that it needs'),
+        );
+      else if (statOf(absolute(text)) === undefined)
+        problems.push(source.problem(key, `"${absolute(text)}" is not there`, relative));
+    }
+  }
+  return problems;
+}
+
+function statOf(path: string): Stats | undefined {
+  try {
+    return statSync(path, { throwIfNoEntry: false });
+  } catch {
+    return undefined;
+  }
+}
+
+function checkOrder(source: YamlSource, names: readonly string[]): ConfigProblem[] {
+  const after = new Map(
+    names.map((name) => [name, source.textsAt(['plugins', name, 'after']).map(({ text }) => text)]),
+  );
+  return findOrderProblems(after).map((problem) => {
+    const key = ['plugins', problem.plugin, 'after'];
+    if (problem.kind === 'circle')
+      return source.problem(key, `goes in a circle: ${problem.circle.join(' after ')}`);
+    return source.problem(
+      [...key, problem.index],
+      `there is no plugin "${problem.name}"`,
+      didYouMean(problem.name, names),
+    );
+  });
+}

@@ -1,0 +1,49 @@
+// postern.yaml as written: what may be left out is left out.
+
+/** A file of rules. */
+export interface RuleFile {
+  readonly allow?: readonly string[] | undefined;
+  readonly deny?: readonly string[] | undefined;
+}
+
+/** What `defaults` and each plugin may say. */
+export interface DefaultKeys extends RuleFile {
+  readonly presets?: readonly string[] | undefined;
+  readonly env?: Readonly<Record<string, string>> | undefined;
+  readonly cwd?: string | undefined;
+  readonly mode?: 'enforce' | 'audit' | undefined;
+  readonly egress?: 'channel' | undefined;
+  readonly filesystem?:
+    | { readonly visible?: readonly string[] | undefined; readonly writable?: readonly string[] | undefined }
+    | undefined;
+  readonly restart?:
+    | {
+        readonly policy?: 'no' | 'on-failure' | 'always' | undefined;
+        readonly delay_ms?: number | undefined;
+        readonly max_delay_ms?: number | undefined;
+        readonly reset_after_ms?: number | undefined;
+      }
+    | undefined;
+  readonly limits?:
+    | {
+        readonly concurrent_requests?: number | undefined;
+        readonly queued_requests?: number | undefined;
+        readonly requests_per_second?: number | undefined;
+        readonly descriptors?: number | undefined;
+      }
+    | undefined;
+}
+
+export interface PluginKeys extends DefaultKeys {
+  readonly command: readonly string[];
+  readonly listen?: readonly { readonly name: string; readonly address: string }[] | undefined;
+  readonly after?: readonly string[] | undefined;
+}
+
+export interface ConfigFile {
+  readonly metrics?: string | undefined;
+  readonly audit?: string | undefined;
+  readonly dns?: readonly string[] | undefined;
+  readonly defaults?: DefaultKeys | undefined;
+  readonly plugins: Readonly<Record<string, PluginKeys>>;
+}

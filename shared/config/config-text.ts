@@ -1,0 +1,33 @@
+// A file of configuration as text: bounded, UTF-8, a regular file. Runs in the supervisor.
+import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
+import { ConfigError } from './config-problem.js';
+
+const MAX_CONFIG_BYTES = 4 * 1024 * 1024;
+
+/**
+ * @param mend what to do where the file is not there
+ * @throws PosternError `bad_config` for a file that is missing, no regular file, larger than 4 MiB or not UTF-8
+ */
+export function readConfigText(path: string, mend: string): string {
+  const problem = (message: string, suggestion?: string): Error =>
+    new ConfigError([{ file: path, key: '', message, ...(suggestion !== undefined && { suggestion }) }]);
+  let fd: number;
+  try {
+    // O_NONBLOCK: to open a FIFO would wait for its writer.
+    fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    throw problem(`cannot be read: ${code === 'ENOENT' ? 'there is no such file' : code}`, mend);
+  }
+  try {
+    const stats = fstatSync(fd);
+    if (!stats.isFile()) throw problem('is no regular file');
+    if (stats.size > MAX_CONFIG_BYTES) throw problem('is larger than 4 MiB');
+    return new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(fd));
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code !== 'ERR_ENCODING_INVALID_ENCODED_DATA') throw cause;
+    throw problem('is not UTF-8');
+  } finally {
+    closeSync(fd);
+  }
+}

@@ -1,0 +1,128 @@
+// A finding of the schema, in the words of whoever wrote the file: what was expected, what is there, what to write. Pure.
+import type { z } from 'zod';
+import { didYouMean } from './closest.js';
+import type { ConfigProblem } from './config-problem.js';
+import type { KeyPath, YamlSource } from './yaml-source.js';
+
+/** @param schema what the file was held against: its keys are what a mistyped one may have meant */
+export function explainIssues(
+  issues: readonly z.core.$ZodIssue[],
+  schema: z.ZodType,
+  source: YamlSource,
+): ConfigProblem[] {
+  const problems = issues.flatMap((issue) => explainIssue(issue, schema, source));
+  const meant = new Set(problems.map(({ key, suggestion }) => meantKey(key, suggestion)));
+  // A key that is mistyped is not also missing.
+  return problems.filter(({ key, message }) => !(message.startsWith(MISSING) && meant.has(key)));
+}
+
+const MISSING = 'missing: ';
+
+function meantKey(key: string, suggestion: string | undefined): string | undefined {
+  const meant = /^did you mean "(.*)"\?$/.exec(suggestion ?? '')?.[1];
+  return meant === undefined ? undefined : `${key.slice(0, key.lastIndexOf('.') + 1)}${meant}`;
+}
+
+function explainIssue(issue: z.core.$ZodIssue, schema: z.ZodType, source: YamlSource): ConfigProblem[] {
+  const key = issue.path.filter((part) => typeof part !== 'symbol');
+  const value = source.valueAt(key);
+  switch (issue.code) {
+    case 'unrecognized_keys':
+      return issue.keys.map((unknown) =>
+        source.keyProblem(key, unknown, 'unknown key', suggestKey(unknown, key, schema)),
+      );
+    case 'invalid_type':
+      if (value === undefined) return [source.problem(key, `${MISSING}${issue.message}`)];
+      return [
+        source.problem(key, `${issue.message}, not ${describeValue(value)}`, suggestValue(value, issue)),
+      ];
+    case 'invalid_value':
+      return [
+        source.problem(
+          key,
+          `${issue.message}, not ${describeValue(value)}`,
+          typeof value === 'string' ? didYouMean(value, issue.values.map(String)) : undefined,
+        ),
+      ];
+    default:
+      return [source.problem(key, `${issue.message}, not ${describeValue(value)}`)];
+  }
+}
+
+function suggestKey(unknown: string, parent: KeyPath, schema: z.ZodType): string | undefined {
+  const here = keysAt(schema, parent);
+  const near = didYouMean(unknown, here);
+  if (near !== undefined) return near;
+  if (parent.length === 0 && keysAt(schema, ['defaults']).includes(unknown))
+    return 'it belongs to a plugin, or for all plugins under defaults';
+  return here.length === 0 ? undefined : `there are ${here.join(', ')}`;
+}
+
+/** The keys that a map may have. */
+function keysAt(schema: z.ZodType, path: KeyPath): readonly string[] {
+  let node: unknown = schema;
+  for (const part of path) node = step(unwrap(node), part);
+  const found = unwrap(node);
+  return isObject(found) ? Object.keys(found.shape) : [];
+}
+
+interface SchemaNode {
+  readonly def?: {
+    readonly type?: string;
+    readonly innerType?: unknown;
+    readonly valueType?: unknown;
+    readonly element?: unknown;
+  };
+  readonly shape?: Readonly<Record<string, unknown>>;
+}
+
+function unwrap(node: unknown): SchemaNode | undefined {
+  let inner = node as SchemaNode | undefined;
+  while (inner?.def?.innerType !== undefined) inner = inner.def.innerType as SchemaNode;
+  return inner;
+}
+
+function step(node: SchemaNode | undefined, part: string | number): unknown {
+  return node?.shape?.[part] ?? node?.def?.valueType ?? node?.def?.element;
+}
+
+function isObject(
+  node: SchemaNode | undefined,
+): node is SchemaNode & { shape: Readonly<Record<string, unknown>> } {
+  return node?.shape !== undefined;
+}
+
+function describeValue(value: unknown): string {
+  if (value === null) return 'nothing';
+  if (Array.isArray(value)) return value.length === 0 ? 'an empty list' : 'a list';
+  if (typeof value === 'object') return 'a map';
+  const text = JSON.stringify(value) ?? String(value);
+  return text.length > 80 ? `${text.slice(0, 79)}…` : text;
+}
+
+/** What was probably meant by a value of another type. */
+function suggestValue(
+  value: unknown,
+  { expected, message }: { readonly expected: string; readonly message: string },
+): string | undefined {
+  if (message === 'expected a string' && (typeof value === 'number' || typeof value === 'boolean'))
+    return `write "${value}"`;
+  if (message.includes('HOST:PORT') && typeof value === 'number') return `write 127.0.0.1:${value}`;
+  if (typeof value !== 'string') return undefined;
+  if (expected === 'array') return `write [${value.trim().split(/\s+/).map(quoteWord).join(', ')}]`;
+  if (message.includes('{policy:')) return `write {policy: ${value}}`;
+  return message.includes('whole number') ? suggestNumber(value) : undefined;
+}
+
+const MILLISECONDS: Readonly<Record<string, number>> = { '': 1, ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
+
+/** `500` of "500", `5000` of 5s. */
+function suggestNumber(text: string): string | undefined {
+  const [, digits, unit = ''] = /^(\d{1,9})(ms|s|m|h)?$/.exec(text) ?? [];
+  return digits === undefined ? undefined : `write ${Number(digits) * (MILLISECONDS[unit] ?? 1)}`;
+}
+
+/** As YAML needs it within brackets. */
+function quoteWord(word: string): string {
+  return /^[\w./-][\w./:-]*$/.test(word) ? word : JSON.stringify(word);
+}

@@ -1,0 +1,58 @@
+// A plugin's rules from all the places that give it some: defaults, presets and its own lists, in this order.
+import { isAbsolute, join } from 'node:path';
+import { ConfigError, type ConfigProblem } from './config-problem.js';
+import { joinRules, type PlacedRules, type ReadRules, readRules } from './placed-rules.js';
+import { loadRuleFile } from './rule-file.js';
+import type { KeyPath, YamlSource } from './yaml-source.js';
+
+const NONE: PlacedRules = { allow: [], deny: [] };
+
+/**
+ * @param folder the file's, for the paths of presets
+ * @returns the rules of a plugin by its name, and everything that is wrong with any
+ */
+export function gatherRules(
+  source: YamlSource,
+  folder: string,
+): { readonly rules: (plugin: string) => PlacedRules; readonly problems: readonly ConfigProblem[] } {
+  const files = new Map<string, PlacedRules>();
+  const problems: ConfigProblem[] = [];
+  const readPreset = (key: KeyPath, path: string): PlacedRules => {
+    const known = files.get(path);
+    if (known !== undefined) return known;
+    const { problems: found, ...rules } = tryLoad(path);
+    files.set(path, rules);
+    // What is wrong with the file as a whole is told where it is named.
+    problems.push(
+      ...found.map((problem) =>
+        problem.line === undefined
+          ? source.problem(key, `"${path}" ${problem.message}`, problem.suggestion)
+          : problem,
+      ),
+    );
+    return rules;
+  };
+  const rulesOf = (parent: KeyPath): PlacedRules => {
+    const own = readRules(source, parent);
+    problems.push(...own.problems);
+    const presets = source
+      .textsAt([...parent, 'presets'])
+      .map(({ key, text }) => readPreset(key, isAbsolute(text) ? text : join(folder, text)));
+    return joinRules([...presets, own]);
+  };
+  const common = rulesOf(['defaults']);
+  const plugins = source.valueAt(['plugins']);
+  const names =
+    typeof plugins === 'object' && plugins !== null && !Array.isArray(plugins) ? Object.keys(plugins) : [];
+  const byName = new Map(names.map((name) => [name, joinRules([common, rulesOf(['plugins', name])])]));
+  return { rules: (plugin) => byName.get(plugin) ?? NONE, problems };
+}
+
+function tryLoad(path: string): ReadRules {
+  try {
+    return { ...loadRuleFile(path), problems: [] };
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    return { ...NONE, problems: error.problems };
+  }
+}

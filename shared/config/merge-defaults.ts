@@ -1,0 +1,50 @@
+// A plugin's keys joined with those of `defaults`: lists are added to, maps joined key by key, single values give way. Pure.
+import { CONCURRENT_REQUESTS, PLUGIN_DESCRIPTORS, QUEUED_REQUESTS, REQUESTS_PER_SECOND } from '../limits.js';
+import type { DefaultKeys, PluginKeys } from './config-file.js';
+import { NO_RESTART, type PluginConfig } from './plugin-config.js';
+
+/** Limits where none are given. */
+export const USUAL_LIMITS: PluginConfig['limits'] = {
+  concurrentRequests: CONCURRENT_REQUESTS,
+  queuedRequests: QUEUED_REQUESTS,
+  requestsPerSecond: REQUESTS_PER_SECOND,
+  descriptors: PLUGIN_DESCRIPTORS,
+};
+
+/** All of a plugin but its rules, which may stand in other files too. */
+export function mergeDefaults(
+  name: string,
+  plugin: PluginKeys,
+  defaults: DefaultKeys,
+  absolute: (path: string) => string,
+): Omit<PluginConfig, 'allow' | 'deny'> {
+  const restart = { ...defaults.restart, ...plugin.restart };
+  const limits = { ...defaults.limits, ...plugin.limits };
+  const filesystem = (list: 'visible' | 'writable'): readonly string[] =>
+    [...(defaults.filesystem?.[list] ?? []), ...(plugin.filesystem?.[list] ?? [])].map(absolute);
+  return {
+    name,
+    command: plugin.command,
+    env: { ...defaults.env, ...plugin.env },
+    cwd: absolute(plugin.cwd ?? defaults.cwd ?? '.'),
+    mode: plugin.mode ?? defaults.mode ?? 'enforce',
+    visible: filesystem('visible'),
+    writable: filesystem('writable'),
+    listen: (plugin.listen ?? []).map(({ name: listener, address }) => ({
+      name: listener,
+      address: address.includes('/') ? absolute(address) : address,
+    })),
+    restart: {
+      policy: restart.policy ?? NO_RESTART.policy,
+      delayMs: restart.delay_ms ?? NO_RESTART.delayMs,
+      maxDelayMs: restart.max_delay_ms ?? NO_RESTART.maxDelayMs,
+      resetAfterMs: restart.reset_after_ms ?? NO_RESTART.resetAfterMs,
+    },
+    limits: {
+      concurrentRequests: limits.concurrent_requests ?? USUAL_LIMITS.concurrentRequests,
+      queuedRequests: limits.queued_requests ?? USUAL_LIMITS.queuedRequests,
+      requestsPerSecond: limits.requests_per_second ?? USUAL_LIMITS.requestsPerSecond,
+      descriptors: limits.descriptors ?? USUAL_LIMITS.descriptors,
+    },
+  };
+}

@@ -1,0 +1,177 @@
+// YAML text with its places: every syntax error in the words of whoever wrote it. Trusts the author, not the form.
+import { type Document, isAlias, isMap, isNode, isScalar, LineCounter, parseDocument, visit } from 'yaml';
+import { ConfigError, type ConfigProblem } from './config-problem.js';
+import { describeSyntax } from './describe-syntax.js';
+
+/** Aliases may multiply to this many nodes: an anchor that explodes is an error. */
+const MAX_ALIASES = 100;
+/** One mistake can be many errors to a parser that goes on. */
+const MAX_SYNTAX_ERRORS = 10;
+
+export type KeyPath = readonly (string | number)[];
+
+export class YamlSource {
+  readonly #path: string;
+  readonly #lines = new LineCounter();
+  readonly #document: Document.Parsed;
+  /** The content as plain values. */
+  readonly value: unknown;
+
+  /**
+   * @param path for messages
+   * @throws PosternError `bad_config` with every syntax error
+   */
+  constructor(path: string, text: string) {
+    this.#path = path;
+    try {
+      this.#document = parseDocument(text, {
+        lineCounter: this.#lines,
+        uniqueKeys: true,
+        logLevel: 'error',
+      });
+    } catch (cause) {
+      // The parser is recursive.
+      if (cause instanceof RangeError)
+        throw new ConfigError([{ file: path, key: '', message: 'is nested too deeply' }]);
+      throw cause;
+    }
+    const { errors, warnings } = this.#document;
+    if (errors.some(({ message }) => message.includes('call stack')))
+      throw new ConfigError([{ file: path, key: '', message: 'is nested too deeply' }]);
+    const syntax = [...errors, ...warnings].slice(0, MAX_SYNTAX_ERRORS);
+    const problems = [
+      ...syntax.map((error) => this.#at(error.pos[0], '', ...describeSyntax(error, text))),
+      ...(errors.length > 0 ? [] : this.#structure(text)),
+    ];
+    if (problems.length > 0) throw new ConfigError(problems);
+    this.value = this.#toValue();
+  }
+
+  /** What stands at a key; undefined where nothing does. */
+  valueAt(key: KeyPath): unknown {
+    return key.reduce<unknown>(
+      (inner, part) =>
+        typeof inner === 'object' && inner !== null
+          ? (inner as Record<string | number, unknown>)[part]
+          : undefined,
+      this.value,
+    );
+  }
+
+  /** The text at a key, or the texts of the list there; what is no text is the schema's to tell. */
+  textsAt(key: KeyPath): { readonly key: KeyPath; readonly text: string }[] {
+    const value = this.valueAt(key);
+    if (typeof value === 'string') return [{ key, text: value }];
+    if (!Array.isArray(value)) return [];
+    return value.flatMap((text: unknown, index) =>
+      typeof text === 'string' ? [{ key: [...key, index], text }] : [],
+    );
+  }
+
+  /** The keys of the map at a key; undefined where there is none. */
+  keysAt(key: KeyPath): readonly string[] | undefined {
+    const value = this.valueAt(key);
+    return typeof value === 'object' && value !== null && !Array.isArray(value)
+      ? Object.keys(value)
+      : undefined;
+  }
+
+  /** A problem at the value of a key, or at the innermost of its ancestors that is there. */
+  problem(key: KeyPath, message: string, suggestion?: string): ConfigProblem {
+    return this.#at(this.#offsetOf(key), describeKey(key), message, suggestion);
+  }
+
+  /** A problem at a key itself. */
+  keyProblem(parent: KeyPath, key: string, message: string, suggestion?: string): ConfigProblem {
+    const node = parent.length === 0 ? this.#document.contents : this.#document.getIn(parent, true);
+    const pair = isMap(node)
+      ? node.items.find((item) => isScalar(item.key) && String(item.key.value) === key)
+      : undefined;
+    const offset = isNode(pair?.key) ? pair.key.range?.[0] : undefined;
+    return this.#at(offset ?? this.#offsetOf(parent), describeKey([...parent, key]), message, suggestion);
+  }
+
+  /** `FILE:LINE` of a value. */
+  lineOf(key: KeyPath): string {
+    return `${this.#path}:${this.#lines.linePos(this.#offsetOf(key)).line}`;
+  }
+
+  #toValue(): unknown {
+    try {
+      return this.#document.toJS({ maxAliasCount: MAX_ALIASES });
+    } catch (cause) {
+      if (!(cause instanceof ReferenceError)) throw cause;
+      let last = 0;
+      visit(this.#document, {
+        Alias: (_key, { range }) => {
+          last = range?.[0] ?? last;
+        },
+      });
+      throw new ConfigError([this.#at(last, '', `the aliases multiply to more than ${MAX_ALIASES} nodes`)]);
+    }
+  }
+
+  /** What YAML allows and a configuration cannot mean. */
+  #structure(text: string): ConfigProblem[] {
+    const problems: ConfigProblem[] = [];
+    const anchors = new Set<string>();
+    visit(this.#document, (_key, node) => {
+      if (isNode(node) && 'anchor' in node && typeof node.anchor === 'string') anchors.add(node.anchor);
+      if (isAlias(node) && !anchors.has(node.source)) {
+        const [start = 0, end = start] = node.range ?? [];
+        const written = text.slice(start, end).trim();
+        problems.push(
+          this.#at(
+            start,
+            '',
+            `${written} without quotes is an alias of YAML, and nothing has that anchor`,
+            `write "${written}"`,
+          ),
+        );
+      }
+      if (!isMap(node)) return;
+      for (const { key } of node.items) {
+        const offset = isNode(key) ? (key.range?.[0] ?? 0) : 0;
+        if (!isScalar(key))
+          problems.push(
+            this.#at(
+              offset,
+              '',
+              'a list or map cannot be a key',
+              'an address in brackets needs quotes, as "[::1]:443"',
+            ),
+          );
+        else if (key.value === '__proto__') problems.push(this.#at(offset, '', 'unknown key "__proto__"'));
+      }
+    });
+    return problems;
+  }
+
+  #at(offset: number, key: string, message: string, suggestion?: string): ConfigProblem {
+    const { line, col } = this.#lines.linePos(offset);
+    return {
+      file: this.#path,
+      line,
+      column: col,
+      key,
+      message,
+      ...(suggestion !== undefined && { suggestion }),
+    };
+  }
+
+  #offsetOf(key: KeyPath): number {
+    for (let length = key.length; length >= 0; length -= 1) {
+      const node = length === 0 ? this.#document.contents : this.#document.getIn(key.slice(0, length), true);
+      if (isNode(node) && node.range) return node.range[0];
+    }
+    return 0;
+  }
+}
+
+/** `plugins.web.allow[0]` */
+export function describeKey(key: KeyPath): string {
+  return key.reduce<string>(
+    (text, part) => (typeof part === 'number' ? `${text}[${part}]` : text === '' ? part : `${text}.${part}`),
+    '',
+  );
+}

@@ -1,0 +1,503 @@
+// Broken configurations, each with the whole of what it gets: the messages that a person would want. DIR stands for the
+// folder of the file, in which `a-file` is a file.
+
+export interface BrokenConfig {
+  readonly name: string;
+  readonly text: string;
+  /** Other files of the folder. */
+  readonly files?: Readonly<Record<string, string>>;
+  readonly messages: readonly string[];
+}
+
+const web = (keys: string): string => `plugins:\n  web:\n    command: [node, server.js]\n${keys}`;
+
+export const brokenConfigs: readonly BrokenConfig[] = [
+  {
+    name: 'an empty file',
+    text: '',
+    messages: ['postern.yaml:1:1: expected a map with the key plugins, not nothing'],
+  },
+  {
+    name: 'only comments',
+    text: '# nothing yet\n',
+    messages: ['postern.yaml:1:1: expected a map with the key plugins, not nothing'],
+  },
+  {
+    name: 'a list',
+    text: '- web\n- api\n',
+    messages: ['postern.yaml:1:1: expected a map with the key plugins, not a list'],
+  },
+  {
+    name: 'a word',
+    text: 'web\n',
+    messages: ['postern.yaml:1:1: expected a map with the key plugins, not "web"'],
+  },
+  {
+    name: 'no plugins',
+    text: 'metrics: 127.0.0.1:9464\n',
+    messages: ['postern.yaml:1:1: plugins: missing: expected a map of plugins by name'],
+  },
+  {
+    name: 'plugins without one',
+    text: 'plugins: {}\n',
+    messages: ['postern.yaml:1:10: plugins: there is no plugin to run'],
+  },
+  {
+    name: 'plugins with nothing',
+    text: 'plugins:\n',
+    messages: ['postern.yaml:1:9: plugins: expected a map of plugins by name, not nothing'],
+  },
+  {
+    name: 'plugins as a list',
+    text: 'plugins:\n  - command: [node, server.js]\n',
+    messages: ['postern.yaml:2:3: plugins: expected a map of plugins by name, not a list'],
+  },
+  {
+    name: 'a mistyped key of the file',
+    text: 'plugin:\n  web: {command: [node]}\n',
+    messages: ['postern.yaml:1:1: plugin: unknown key; did you mean "plugins"?'],
+  },
+  {
+    name: 'a key of a plugin at the top',
+    text: 'allow: [api.example.com]\nplugins:\n  web: {command: [node]}\n',
+    messages: [
+      'postern.yaml:1:1: allow: unknown key; it belongs to a plugin, or for all plugins under defaults',
+    ],
+  },
+  {
+    name: 'a key that resembles nothing',
+    text: 'zzz: 1\nplugins:\n  web: {command: [node]}\n',
+    messages: ['postern.yaml:1:1: zzz: unknown key; there are metrics, audit, dns, defaults, plugins'],
+  },
+  {
+    name: 'a mistyped key of a plugin',
+    text: 'plugins:\n  web:\n    comand: [node, server.js]\n',
+    messages: ['postern.yaml:3:5: plugins.web.comand: unknown key; did you mean "command"?'],
+  },
+  {
+    name: 'a plugin with nothing',
+    text: 'plugins:\n  web:\n',
+    messages: ['postern.yaml:2:7: plugins.web: expected a map with the key command, not nothing'],
+  },
+  {
+    name: 'a plugin without a command',
+    text: 'plugins:\n  web:\n    allow: [api.example.com]\n',
+    messages: [
+      'postern.yaml:3:5: plugins.web.command: missing: expected a list: the program and its arguments, as [node, server.js]',
+    ],
+  },
+  {
+    name: 'a command as one string',
+    text: 'plugins:\n  web:\n    command: node server.js --port 80\n',
+    messages: [
+      'postern.yaml:3:14: plugins.web.command: expected a list: the program and its arguments, as [node, server.js], not "node server.js --port 80"; write [node, server.js, --port, 80]',
+    ],
+  },
+  {
+    name: 'a command as a string with a glob',
+    text: 'plugins:\n  web:\n    command: ls *.js\n',
+    messages: [
+      'postern.yaml:3:14: plugins.web.command: expected a list: the program and its arguments, as [node, server.js], not "ls *.js"; write [ls, "*.js"]',
+    ],
+  },
+  {
+    name: 'an empty command',
+    text: 'plugins:\n  web:\n    command: []\n',
+    messages: [
+      'postern.yaml:3:14: plugins.web.command: expected a list with the program at least, as [node, server.js], not an empty list',
+    ],
+  },
+  {
+    name: 'a command whose program is empty',
+    text: 'plugins:\n  web:\n    command: [""]\n',
+    messages: ['postern.yaml:3:15: plugins.web.command[0]: expected a program, not ""'],
+  },
+  {
+    name: 'a number among the arguments',
+    text: 'plugins:\n  web:\n    command: [sleep, 10]\n',
+    messages: ['postern.yaml:3:22: plugins.web.command[1]: expected a string, not 10; write "10"'],
+  },
+  {
+    name: 'a name in capitals',
+    text: 'plugins:\n  Web Server: {command: [node]}\n',
+    messages: [
+      'postern.yaml:2:3: plugins.Web Server: not a name of a-z, 0-9, _ and -, at most 63 characters, a letter or digit first; write web-server',
+    ],
+  },
+  {
+    name: 'a name too long',
+    text: `plugins:\n  ${'a'.repeat(64)}: {command: [node]}\n`,
+    messages: [
+      'postern.yaml:2:3: plugins.aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa: not a name of a-z, 0-9, _ and -, at most 63 characters, a letter or digit first; write aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa',
+    ],
+  },
+  {
+    name: 'the name __proto__',
+    text: 'plugins:\n  __proto__: {command: [node]}\n',
+    messages: ['postern.yaml:2:3: unknown key "__proto__"'],
+  },
+  {
+    name: 'a name twice',
+    text: 'plugins:\n  web: {command: [node]}\n  web: {command: [python3]}\n',
+    messages: ['postern.yaml:3:3: the key "web" stands here a second time; give each key once'],
+  },
+  {
+    name: 'a key twice',
+    text: web('    allow: [api.example.com]\n    allow: [db.example.com]\n'),
+    messages: ['postern.yaml:5:5: the key "allow" stands here a second time; give each key once'],
+  },
+  {
+    name: 'a number as a variable',
+    text: web('    env:\n      PORT: 8080\n'),
+    messages: ['postern.yaml:5:13: plugins.web.env.PORT: expected a string, not 8080; write "8080"'],
+  },
+  {
+    name: 'true as a variable',
+    text: web('    env: {DEBUG: true}\n'),
+    messages: ['postern.yaml:4:18: plugins.web.env.DEBUG: expected a string, not true; write "true"'],
+  },
+  {
+    name: 'an empty variable',
+    text: web('    env:\n      TOKEN:\n'),
+    messages: ['postern.yaml:5:13: plugins.web.env.TOKEN: expected a string, not nothing'],
+  },
+  {
+    name: 'variables as a list',
+    text: web('    env: [A=1]\n'),
+    messages: [
+      'postern.yaml:4:10: plugins.web.env: expected a map of strings, as {LOG_LEVEL: info}, not a list',
+    ],
+  },
+  {
+    name: 'a variable with a hyphen',
+    text: web('    env: {LOG-LEVEL: info}\n'),
+    messages: [
+      'postern.yaml:4:11: plugins.web.env.LOG-LEVEL: not a name of letters, digits and _, a letter or _ first',
+    ],
+  },
+  {
+    name: "a variable of postern's own",
+    text: web('    env: {POSTERN_REQUEST_FD: "3", LISTEN_FDS: "1"}\n'),
+    messages: [
+      'postern.yaml:4:11: plugins.web.env.POSTERN_REQUEST_FD: postern sets this variable itself; leave it out',
+      'postern.yaml:4:36: plugins.web.env.LISTEN_FDS: postern sets this variable itself; leave it out',
+    ],
+  },
+  {
+    name: 'one rule without a list',
+    text: web('    allow: api.example.com\n'),
+    messages: [
+      'postern.yaml:4:12: plugins.web.allow: expected a list of rules, as [api.example.com, 10.1.0.0/16:5432], not "api.example.com"; write [api.example.com]',
+    ],
+  },
+  {
+    name: 'a rule with a scheme',
+    text: web('    allow: [https://api.example.com/v1]\n'),
+    messages: [
+      'postern.yaml:4:13: plugins.web.allow[0]: The rule "https://api.example.com/v1" has the scheme "https": rules are for TCP, and say host and port; write "api.example.com"',
+    ],
+  },
+  {
+    name: 'a wildcard without quotes',
+    text: web('    allow: [*.example.com]\n'),
+    messages: [
+      'postern.yaml:4:13: *.example.com without quotes is an alias of YAML, and nothing has that anchor; write "*.example.com"',
+    ],
+  },
+  {
+    name: 'a star without quotes',
+    text: web('    allow:\n      - *\n'),
+    messages: ['postern.yaml:5:9: * without quotes is an alias of YAML; write "*"'],
+  },
+  {
+    name: 'a class without quotes',
+    text: web('    allow:\n      - @private:443\n'),
+    messages: ['postern.yaml:5:9: a value cannot begin with @ without quotes; write "@private:443"'],
+  },
+  {
+    name: 'an IPv6 address without quotes',
+    text: web('    allow:\n      - [::1]:443\n'),
+    messages: [
+      'postern.yaml:5:14: an address in brackets is a list of YAML without quotes; write it as "[::1]:443"',
+    ],
+  },
+  {
+    name: 'an IPv6 address without quotes in brackets',
+    text: web('    allow: [[::1]:443]\n'),
+    messages: [
+      'postern.yaml:4:13: a list or map cannot be a key; an address in brackets needs quotes, as "[::1]:443"',
+    ],
+  },
+  {
+    name: 'a wildcard over a public suffix',
+    text: web('    allow: ["*.co.uk"]\n'),
+    messages: [
+      'postern.yaml:4:13: plugins.web.allow[0]: The rule "*.co.uk" is a wildcard over "co.uk", under which anyone can register a name; write "*.example.co.uk"',
+    ],
+  },
+  {
+    name: 'a wildcard inside',
+    text: web('    allow: ["api.*.example.com"]\n'),
+    messages: [
+      'postern.yaml:4:13: plugins.web.allow[0]: The rule "api.*.example.com" has a wildcard inside: only a whole first label can be one; write "*.example.com"',
+    ],
+  },
+  {
+    name: 'a port too high',
+    text: web('    allow: ["api.example.com:70000"]\n'),
+    messages: [
+      'postern.yaml:4:13: plugins.web.allow[0]: The rule "api.example.com:70000" has a bad port: ports are "*", or numbers from 1 to 65535 and ranges of them; write "api.example.com"',
+    ],
+  },
+  {
+    name: 'a prefix with host bits',
+    text: web('    deny: [10.1.2.3/8]\n'),
+    messages: [
+      'postern.yaml:4:12: plugins.web.deny[0]: The rule "10.1.2.3/8" has bits set after its prefix length; write "10.0.0.0/8"',
+    ],
+  },
+  {
+    name: 'a rule that is a number',
+    text: web('    allow: [443]\n'),
+    messages: ['postern.yaml:4:13: plugins.web.allow[0]: expected a rule, as api.example.com:443, not 443'],
+  },
+  {
+    name: 'two bad rules in two lists',
+    text: web('    allow: [a b.example.com]\n    deny: ["@privat"]\n'),
+    messages: [
+      'postern.yaml:4:13: plugins.web.allow[0]: The rule "a b.example.com" has white space or a control character in it',
+      'postern.yaml:5:12: plugins.web.deny[0]: The rule "@privat" names no class: there are @public, @private, @loopback, @linklocal, @metadata',
+    ],
+  },
+  {
+    name: 'a mode that is none',
+    text: web('    mode: enforced\n'),
+    messages: [
+      'postern.yaml:4:11: plugins.web.mode: expected enforce or audit, not "enforced"; did you mean "enforce"?',
+    ],
+  },
+  {
+    name: 'an egress that is none',
+    text: web('    egress: proxy\n'),
+    messages: ['postern.yaml:4:13: plugins.web.egress: expected channel, not "proxy"'],
+  },
+  {
+    name: 'restart as a word',
+    text: web('    restart: always\n'),
+    messages: [
+      'postern.yaml:4:14: plugins.web.restart: expected a map, as {policy: on-failure}, not "always"; write {policy: always}',
+    ],
+  },
+  {
+    name: 'a restart policy mistyped',
+    text: web('    restart: {policy: on_failure}\n'),
+    messages: [
+      'postern.yaml:4:23: plugins.web.restart.policy: expected no, on-failure or always, not "on_failure"; did you mean "on-failure"?',
+    ],
+  },
+  {
+    name: 'a delay in words',
+    text: web('    restart: {policy: always, delay_ms: 5s}\n'),
+    messages: [
+      'postern.yaml:4:41: plugins.web.restart.delay_ms: expected a whole number from 10 to 3600000, not "5s"; write 5000',
+    ],
+  },
+  {
+    name: 'a delay as a string',
+    text: web('    restart: {policy: always, delay_ms: "500"}\n'),
+    messages: [
+      'postern.yaml:4:41: plugins.web.restart.delay_ms: expected a whole number from 10 to 3600000, not "500"; write 500',
+    ],
+  },
+  {
+    name: 'a limit of zero',
+    text: web('    limits: {concurrent_requests: 0}\n'),
+    messages: [
+      'postern.yaml:4:35: plugins.web.limits.concurrent_requests: expected a whole number from 1 to 10000, not 0',
+    ],
+  },
+  {
+    name: 'a limit with a fraction',
+    text: web('    limits: {requests_per_second: 1.5}\n'),
+    messages: [
+      'postern.yaml:4:35: plugins.web.limits.requests_per_second: expected a whole number from 1 to 1000000, not 1.5',
+    ],
+  },
+  {
+    name: 'too many descriptors',
+    text: web('    limits: {descriptors: 100000}\n'),
+    messages: [
+      'postern.yaml:4:27: plugins.web.limits.descriptors: expected a whole number from 16 to 1024, not 100000',
+    ],
+  },
+  {
+    name: 'a limit mistyped',
+    text: web('    limits: {request_per_second: 10}\n'),
+    messages: [
+      'postern.yaml:4:14: plugins.web.limits.request_per_second: unknown key; did you mean "requests_per_second"?',
+    ],
+  },
+  {
+    name: 'a working directory that is not there',
+    text: web('    cwd: ./missing\n'),
+    messages: [
+      'postern.yaml:4:10: plugins.web.cwd: "DIR/missing" is not there; paths are relative to the file',
+    ],
+  },
+  {
+    name: 'a working directory that is a file',
+    text: web('    cwd: ./a-file\n'),
+    messages: ['postern.yaml:4:10: plugins.web.cwd: "DIR/a-file" is no folder'],
+  },
+  {
+    name: 'a path to show that is not there',
+    text: web('    filesystem: {visible: [./missing]}\n'),
+    messages: [
+      'postern.yaml:4:28: plugins.web.filesystem.visible[0]: "DIR/missing" is not there; paths are relative to the file',
+    ],
+  },
+  {
+    name: 'the whole root writable',
+    text: web('    filesystem: {writable: [/]}\n'),
+    messages: [
+      'postern.yaml:4:29: plugins.web.filesystem.writable[0]: the whole root cannot be shown; name the folders that it needs',
+    ],
+  },
+  {
+    name: 'filesystem as a list',
+    text: web('    filesystem: [./data]\n'),
+    messages: [
+      'postern.yaml:4:17: plugins.web.filesystem: expected a map with visible and writable, not a list',
+    ],
+  },
+  {
+    name: 'a listener without a name',
+    text: web('    listen: [{address: "127.0.0.1:8080"}]\n'),
+    messages: ['postern.yaml:4:14: plugins.web.listen[0].name: missing: expected a name, as http'],
+  },
+  {
+    name: 'a listener as a string',
+    text: web('    listen: ["127.0.0.1:8080"]\n'),
+    messages: [
+      'postern.yaml:4:14: plugins.web.listen[0]: expected a map, as {name: http, address: 127.0.0.1:8080}, not "127.0.0.1:8080"',
+    ],
+  },
+  {
+    name: 'metrics as a port',
+    text: 'metrics: 9464\nplugins:\n  web: {command: [node]}\n',
+    messages: [
+      'postern.yaml:1:10: metrics: expected HOST:PORT, as 127.0.0.1:9464, not 9464; write 127.0.0.1:9464',
+    ],
+  },
+  {
+    name: 'metrics without a port',
+    text: 'metrics: localhost\nplugins:\n  web: {command: [node]}\n',
+    messages: ['postern.yaml:1:10: metrics: expected HOST:PORT, not "localhost"; write 127.0.0.1:9464'],
+  },
+  {
+    name: 'a DNS server by name',
+    text: 'dns: [dns.example.com]\nplugins:\n  web: {command: [node]}\n',
+    messages: [
+      'postern.yaml:1:7: dns[0]: expected an address, as 127.0.0.53 or [::1]:53, not "dns.example.com"',
+    ],
+  },
+  {
+    name: 'after a plugin that is not there',
+    text: 'plugins:\n  web: {command: [node], after: [databse]}\n  database: {command: [postgres]}\n',
+    messages: [
+      'postern.yaml:2:34: plugins.web.after[0]: there is no plugin "databse"; did you mean "database"?',
+    ],
+  },
+  {
+    name: 'plugins after one another',
+    text: 'plugins:\n  a: {command: [x], after: [b]}\n  b: {command: [x], after: [a]}\n',
+    messages: ['postern.yaml:2:28: plugins.a.after: goes in a circle: a after b after a'],
+  },
+  {
+    name: 'a preset that is not there',
+    text: web('    presets: [./missing.yaml]\n'),
+    messages: [
+      'postern.yaml:4:15: plugins.web.presets[0]: "missing.yaml" cannot be read: there is no such file; name a file that holds allow: and deny: lists',
+    ],
+  },
+  {
+    name: 'a preset with a bad rule and a bad key',
+    text: web('    presets: [./preset.yaml]\n'),
+    files: { 'preset.yaml': 'alow: [x.example.com]\ndeny:\n  - "http://tracker.example.com"\n' },
+    messages: [
+      'preset.yaml:1:1: alow: unknown key; did you mean "allow"?',
+      'preset.yaml:3:5: deny[0]: The rule "http://tracker.example.com" has the scheme "http": rules are for TCP, and say host and port; write "tracker.example.com:80"',
+    ],
+  },
+  {
+    name: 'a tab',
+    text: 'plugins:\n\tweb: {command: [node]}\n',
+    messages: ['postern.yaml:2:1: a tab cannot indent; use spaces'],
+  },
+  {
+    name: 'a bracket that is not closed',
+    text: 'plugins:\n  web:\n    command: [node, server.js\n    allow: [api.example.com]\n',
+    messages: ['postern.yaml:4:5: a list or map in brackets is not closed; close it with ] or }'],
+  },
+  {
+    name: 'a quote that is not closed',
+    text: 'plugins:\n  web:\n    command: ["node, server.js]\n',
+    messages: [
+      'postern.yaml:4:1: a quote is not closed',
+      'postern.yaml:4:1: a list or map in brackets is not closed; close it with ] or }',
+    ],
+  },
+  {
+    name: 'an indentation that fits nowhere',
+    text: 'plugins:\n  web:\n    command: [node]\n   allow: [api.example.com]\n',
+    messages: [
+      'postern.yaml:4:1: this line is indented unlike its neighbours; give all keys of a map one indentation',
+    ],
+  },
+  {
+    name: 'two colons in a line',
+    text: 'plugins:\n  web: command: [node]\n',
+    messages: [
+      'postern.yaml:2:8: a second ": " in one line; put the value in quotes, or on lines of its own',
+    ],
+  },
+  {
+    name: 'a key without a colon',
+    text: 'plugins\n  web\n',
+    messages: ['postern.yaml:1:1: expected a map with the key plugins, not "plugins web"'],
+  },
+  {
+    name: 'a second document',
+    text: 'plugins:\n  web: {command: [node]}\n---\nplugins: {}\n',
+    messages: ['postern.yaml:3:1: a second document begins here; keep one document a file'],
+  },
+  {
+    name: 'a tag',
+    text: 'plugins:\n  web: !!js/function {command: [node]}\n',
+    messages: ['postern.yaml:2:8: the tag !!js/function means nothing here; leave it out'],
+  },
+  {
+    name: 'an anchor that explodes',
+    text: 'a: &a [x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b]\nd: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c]\nplugins: *d\n',
+    messages: ['postern.yaml:5:10: the aliases multiply to more than 100 nodes'],
+  },
+  {
+    name: 'nested without end',
+    text: `plugins: ${'['.repeat(20_000)}`,
+    messages: ['postern.yaml: is nested too deeply'],
+  },
+  {
+    name: 'everything at once',
+    text: 'metrics: 9464\nplugin: {}\ndefaults: {mode: audited}\nplugins:\n  Web:\n    comand: [node]\n    cwd: ./missing\n    allow: [https://x.example.com]\n    env: {A: 1}\n',
+    messages: [
+      'postern.yaml:1:10: metrics: expected HOST:PORT, as 127.0.0.1:9464, not 9464; write 127.0.0.1:9464',
+      'postern.yaml:2:1: plugin: unknown key; did you mean "plugins"?',
+      'postern.yaml:3:18: defaults.mode: expected enforce or audit, not "audited"; did you mean "audit"?',
+      'postern.yaml:5:3: plugins.Web: not a name of a-z, 0-9, _ and -, at most 63 characters, a letter or digit first; write web',
+      'postern.yaml:6:5: plugins.Web.comand: unknown key; did you mean "command"?',
+      'postern.yaml:7:10: plugins.Web.cwd: "DIR/missing" is not there; paths are relative to the file',
+      'postern.yaml:8:13: plugins.Web.allow[0]: The rule "https://x.example.com" has the scheme "https": rules are for TCP, and say host and port; write "x.example.com"',
+      'postern.yaml:9:14: plugins.Web.env.A: expected a string, not 1; write "1"',
+    ],
+  },
+];

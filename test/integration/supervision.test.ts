@@ -1,0 +1,117 @@
+import assert from 'node:assert/strict';
+import { readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { listen } from '../harness/listener.js';
+import { type RunningPostern, startPostern } from '../harness/postern.js';
+import { until } from '../harness/until.js';
+import { readableFolder, type User, users } from '../harness/users.js';
+
+function up(t: TestContext, as: User, config: object): RunningPostern & { readonly said: () => string } {
+  const path = join(readableFolder(), 'postern.yaml');
+  writeFileSync(path, JSON.stringify(config));
+  const running = startPostern(['up', '--config', path], { as });
+  let said = '';
+  const add = (text: string): void => {
+    said += text;
+  };
+  running.child.stdout?.on('data', add);
+  running.child.stderr?.on('data', add);
+  t.after(() => running.child.kill('SIGKILL'));
+  return { ...running, said: () => said };
+}
+
+const count = (text: string, pattern: RegExp): number => [...text.matchAll(pattern)].length;
+
+for (const user of users) {
+  test(`a plugin that fails is started again with growing waits; its neighbour does not notice (${user})`, async (t) => {
+    const probe = await listen();
+    const { port } = probe;
+    await probe.close();
+    const { child, result, said } = up(t, user, {
+      metrics: `127.0.0.1:${port}`,
+      plugins: {
+        crashes: {
+          command: ['sh', '-c', 'echo tried; exit 3'],
+          restart: { policy: 'on-failure', delay_ms: 20, max_delay_ms: 80 },
+        },
+        lives: { command: ['sh', '-c', 'echo pid $$; while :; do sleep 0.1; echo tick; done'] },
+      },
+    });
+    await until(() => (count(said(), /^crashes \| tried$/gm) >= 8 ? true : undefined));
+    assert.match(said(), /crashes: ended with status 3; starts again in 0\.02 s\n/);
+    assert.match(said(), /crashes: ended with status 3; starts again in 0\.08 s\n/);
+    assert.equal(count(said(), /^lives \| pid /gm), 1, 'the other runs on, never restarted');
+    assert.ok(count(said(), /^lives \| tick/gm) > 3);
+    const page = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+    const restarts = Number(
+      /postern_plugin_starts_total\{plugin="crashes",cause="restart"\} (\d+)/.exec(page)?.[1],
+    );
+    assert.ok(restarts >= 7, page);
+    assert.match(page, /postern_plugin_starts_total\{plugin="lives",cause="restart"\} 0/);
+    const descriptors = (): number => readdirSync(`/proc/${child.pid}/fd`).length;
+    const before = descriptors();
+    const tried = count(said(), /^crashes \| tried$/gm);
+    await until(() => (count(said(), /^crashes \| tried$/gm) >= tried + 8 ? true : undefined), 20_000);
+    // A start that is under way holds some.
+    assert.ok(descriptors() < before + 40, `${before} descriptors became ${descriptors()}`);
+    child.kill('SIGTERM');
+    assert.equal((await result).status, 0);
+  });
+
+  test(`a plugin that cannot be started is tried again, by its policy alone; the others run (${user})`, async (t) => {
+    const { child, result, said } = up(t, user, {
+      plugins: {
+        absent: { command: ['no-such-program'] },
+        retried: {
+          command: ['no-such-program'],
+          restart: { policy: 'on-failure', delay_ms: 20, max_delay_ms: 20 },
+        },
+        lives: { command: ['sh', '-c', 'sleep 0.5; echo done'] },
+        stops: { command: ['sh', '-c', 'exit 0'], restart: { policy: 'on-failure' } },
+      },
+    });
+    await until(() => (/lives \| done/.test(said()) ? true : undefined));
+    await until(() =>
+      count(said(), /^postern: retried: .*; starts again in 0\.02 s$/gm) > 3 ? true : undefined,
+    );
+    assert.equal(count(said(), /^postern: absent: /gm), 1);
+    assert.equal(count(said(), /^postern: stops: ended with status 0$/gm), 1);
+    assert.equal(child.exitCode, null, 'the one that is retried keeps up alive');
+    child.kill('SIGTERM');
+    assert.equal((await result).status, 1, 'absent did not end well');
+  });
+
+  test(`up ends with 1 where one could not be started, after the others have ended (${user})`, async (t) => {
+    const { result } = up(t, user, {
+      plugins: {
+        absent: { command: ['no-such-program'] },
+        lives: { command: ['sh', '-c', 'sleep 0.5; echo done'] },
+      },
+    });
+    const { status, stdout, stderr } = await result;
+    assert.equal(status, 1);
+    assert.match(stdout, /^lives \| done$/m);
+    assert.match(stderr, /^postern: absent: .*no-such-program/m);
+  });
+
+  test(`up starts in the order of after, and stops in the reverse one (${user})`, async (t) => {
+    const plugin = (name: string, after: readonly string[]): object => ({
+      command: [
+        'sh',
+        '-c',
+        `echo ${name} up; trap "echo ${name} down; exit 0" TERM; while :; do sleep 0.05; done`,
+      ],
+      after,
+    });
+    const { child, result, said } = up(t, user, {
+      plugins: { web: plugin('web', ['database']), database: plugin('database', []) },
+    });
+    await until(() => (/web up/.test(said()) && /database up/.test(said()) ? true : undefined));
+    child.kill('SIGTERM');
+    const { status, stdout } = await result;
+    assert.equal(status, 0);
+    const lines = stdout.split('\n').filter((line) => /down/.test(line));
+    assert.deepEqual(lines, ['web | web down', 'database | database down']);
+  });
+}
