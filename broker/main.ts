@@ -40,7 +40,8 @@ function take(line: SupervisorLine): void {
   else if (line.type === 'plugin') sessions.configure(line);
   else if (line.type === 'forget') sessions.forget(line.plugin);
   else if (line.type === 'audit_dropped') metrics.auditEventsDropped.inc(line.events);
-  else answerMetrics(sessions, line.id);
+  else if (line.type === 'metrics') answerMetrics(sessions, line.id);
+  else void sessions.explain(line);
 }
 
 function start(line: SupervisorLine & { readonly type: 'start' }): void {

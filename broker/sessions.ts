@@ -1,6 +1,7 @@
 // The plugins and their channels, as the supervisor names them. Runs in the broker.
 import { compilePolicy } from '../shared/policy/compile-policy.js';
 import type { ChannelPacket, SupervisorLine } from '../shared/protocol/link.js';
+import { explainDecision } from './explain-decision.js';
 import type { ChannelEnds, LineLink } from './link.js';
 import { Plugin } from './plugin.js';
 import { Session, type SessionEvents } from './serve-plugin.js';
@@ -32,6 +33,12 @@ export class Sessions implements SessionEvents {
       return `${list} "${text}": ${message}${mend}`;
     });
     this.#link.send({ type: 'plugin_refused', plugin: name, problems });
+  }
+
+  /** Tells the operator what would be decided. */
+  async explain(line: SupervisorLine & { readonly type: 'explain' }): Promise<void> {
+    const explanation = await explainDecision(this.#services, this.#plugin(line.plugin), line);
+    this.#link.send({ type: 'explained', id: line.id, explanation });
   }
 
   /** Ends a plugin's channels and takes its figures away. */

@@ -2,6 +2,9 @@
 // The command `postern`. Each command is a file of this folder.
 import { Command, CommanderError } from 'commander';
 import { VERSION } from '../supervisor/metrics.js';
+import { checkCommand } from './check.js';
+import { explainCommand } from './explain.js';
+import { initCommand } from './init.js';
 import { runCommand } from './run.js';
 import { testCommand } from './test.js';
 import { upCommand } from './up.js';
@@ -13,8 +16,25 @@ function program(): Command {
   const postern = new Command('postern')
     .description('Runs untrusted programs with no network but the connections you permit')
     .version(VERSION)
-    .enablePositionalOptions();
-  for (const command of [runCommand(), upCommand(), testCommand()]) {
+    .enablePositionalOptions()
+    .addHelpText(
+      'after',
+      `
+Examples:
+  postern run --allow api.example.com -- node plugin.js
+  postern init && postern check && postern up
+  postern explain api.example.com:443 --allow '*.example.com'
+
+postern COMMAND --help tells more.`,
+    );
+  for (const command of [
+    runCommand(),
+    upCommand(),
+    checkCommand(),
+    explainCommand(),
+    testCommand(),
+    initCommand(),
+  ]) {
     postern.addCommand(command.copyInheritedSettings(postern));
   }
   for (const command of [postern, ...postern.commands]) {

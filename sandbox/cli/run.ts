@@ -16,16 +16,14 @@ import { Supervisor } from '../supervisor/supervisor.js';
 import { controllingTerminal, shareTerminal } from '../supervisor/terminal.js';
 import { takeOwnStreams } from './own-streams.js';
 import { limitLines, refusalLine } from './refusal-line.js';
+import { addRuleOptions, collect, type RuleOptions, rulesOf } from './rule-options.js';
 import { describeError, runStatus, say } from './say.js';
 
 /** SIGTERM is apart: it stops the plugin in bounded time. */
 const FORWARDED = ['SIGHUP', 'SIGUSR1', 'SIGUSR2', 'SIGWINCH'] as const;
 
-export interface RunOptions {
+export interface RunOptions extends RuleOptions {
   readonly name?: string;
-  readonly allow: readonly string[];
-  readonly deny: readonly string[];
-  readonly mode: 'enforce' | 'audit';
   readonly visible: readonly string[];
   readonly writable: readonly string[];
   readonly env: readonly string[];
@@ -35,26 +33,13 @@ export interface RunOptions {
   readonly dns: readonly string[];
 }
 
-const collect = (value: string, previous: readonly string[]): readonly string[] => [...previous, value];
-
 /** @param unsafeWithout protections to leave out: for tests that prove them */
 export function runCommand(unsafeWithout: readonly string[] = []): Command {
-  return new Command('run')
+  const command = new Command('run')
     .description('run a program with no network but the connections that rules allow')
     .argument('<command...>', 'the program and its arguments; put -- before it')
-    .option('--name <name>', 'name in metrics and audit (default: the program)')
-    .option(
-      '--allow <rule>',
-      'allow a destination, as api.example.com or 10.1.0.0/16:5432; may be repeated',
-      collect,
-      [],
-    )
-    .option('--deny <rule>', 'deny a destination, whatever is allowed; may be repeated', collect, [])
-    .addOption(
-      new Option('--mode <mode>', 'audit: let pass and report what no rule allows')
-        .choices(['enforce', 'audit'])
-        .default('enforce'),
-    )
+    .option('--name <name>', 'name in metrics and audit (default: the program)');
+  return addRuleOptions(command)
     .addOption(
       new Option('--egress <door>', 'how the program reaches the network')
         .choices(['channel'])
@@ -182,13 +167,14 @@ function configOf(command: readonly string[], options: RunOptions): PluginConfig
       mend: 'use lower-case letters, digits, - and _, at most 63, a letter or digit first',
     });
   }
+  const rules = rulesOf(options);
   return {
     name,
     command,
     env: environmentOf(options.env),
     cwd: resolve(options.cwd ?? process.cwd()),
-    allow: options.allow,
-    deny: options.deny,
+    allow: rules.allow.map(({ text }) => text),
+    deny: rules.deny.map(({ text }) => text),
     mode: options.mode,
     visible: options.visible.map((path) => resolve(path)),
     writable: options.writable.map((path) => resolve(path)),

@@ -18,10 +18,14 @@ export interface TestReport {
 export function testCommand(): Command {
   return new Command('test')
     .description(
-      'Run policy vectors: rules, a request, its addresses, and the decision that must come of them',
+      'run policy vectors: rules, a request, its addresses, and the decision that must come of them',
     )
     .argument('<file>', 'JSON array of vectors')
     .option('--json', 'print one JSON object')
+    .addHelpText(
+      'after',
+      '\nExample:\n  postern test vectors.json\n\nExit status: 0, 1 where a vector fails, 2 where the file cannot be read.',
+    )
     .action(async (file: string, options: { json?: boolean }) => {
       const report = await testVectors(file, options.json === true);
       process.stdout.write(report.stdout);

@@ -4,11 +4,12 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { EventEmitter } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { PosternError } from '../../shared/errors.js';
-import { BROKER_START_TIMEOUT_MS } from '../../shared/limits.js';
+import { BROKER_START_TIMEOUT_MS, DNS_TIMEOUT_MS } from '../../shared/limits.js';
 import type {
   AuditLine,
   BrokerLine,
   ChannelPacket,
+  Explanation,
   ListenerAddress,
   SupervisorLine,
 } from '../../shared/protocol/link.js';
@@ -24,6 +25,8 @@ const MAIN = fileURLToPath(new URL('../../broker/main.js', import.meta.url));
 const RESTART_PAUSE_MS = { first: 20, last: 5_000 };
 const STEADY_AFTER_MS = 10_000;
 const METRICS_TIMEOUT_MS = 5_000;
+/** A question of DNS may take its whole time. */
+const EXPLAIN_TIMEOUT_MS = DNS_TIMEOUT_MS + 5_000;
 
 export interface BrokerOptions {
   readonly becomeIds?: { readonly uid: number; readonly gid: number } | undefined;
@@ -145,6 +148,27 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
     const pick = (line: BrokerLine): string | undefined =>
       line.type === 'metrics' && line.id === id ? line.text : undefined;
     return lines.expect(pick, METRICS_TIMEOUT_MS).catch(() => undefined);
+  }
+
+  /**
+   * What the broker would decide.
+   *
+   * @param resolved addresses to take for the name's, instead of asking DNS
+   * @throws PosternError `broker_failed` where it gives no answer
+   */
+  async explain(
+    plugin: string,
+    destination: { readonly host: string; readonly port: number },
+    resolved?: readonly string[],
+  ): Promise<Explanation> {
+    const lines = this.#link?.lines;
+    if (lines === undefined) throw brokerFailed('no broker is running');
+    const id = lines.nextId();
+    lines.send({ type: 'explain', id, plugin, ...destination, resolved });
+    return lines.expect(
+      (line) => (line.type === 'explained' && line.id === id ? line.explanation : undefined),
+      EXPLAIN_TIMEOUT_MS,
+    );
   }
 
   /** Ends the broker for good. */

@@ -7,7 +7,7 @@ import type { PluginConfig } from '../../shared/config/plugin-config.js';
 import { PosternError } from '../../shared/errors.js';
 import { STOP_TIMEOUT_MS } from '../../shared/limits.js';
 import { compilePolicy } from '../../shared/policy/compile-policy.js';
-import type { AuditLine } from '../../shared/protocol/link.js';
+import type { AuditLine, Explanation } from '../../shared/protocol/link.js';
 import type { ExitCause, StartCause } from '../../shared/reasons.js';
 import { dropInheritableCapabilities } from '../../shared/sys/capabilities.js';
 import { becomeSubreaper } from '../../shared/sys/process-control.js';
@@ -138,6 +138,16 @@ export class Supervisor {
       this.#metrics.pluginEnded(config.name, this.#causeOf(config.name, end));
     });
     return sandbox;
+  }
+
+  /** What would be decided, DNS included. @param resolved addresses to take for the name's, instead of asking */
+  async explain(
+    plugin: string,
+    destination: { readonly host: string; readonly port: number },
+    resolved?: readonly string[],
+  ): Promise<Explanation> {
+    if (this.#broker === undefined) throw new PosternError('broker_failed', 'The supervisor is not started');
+    return this.#broker.explain(plugin, destination, resolved);
   }
 
   /** SIGTERM, and SIGKILL after a time: resolves when every process of the plugin is gone. */

@@ -6,10 +6,11 @@ import { distance } from 'fastest-levenshtein';
  * @param known what there is
  * @returns the nearest known word, where it is near enough to be what was meant
  */
-export function closest(word: string, known: Iterable<string>): string | undefined {
+function closest(word: string, known: Iterable<string>): string | undefined {
   const typed = word.toLowerCase().replaceAll('-', '_');
   let best: string | undefined;
-  let least = Math.max(1, Math.floor(word.length / 3)) + 1;
+  // Two letters that changed places are two edits.
+  let least = (word.length < 3 ? 1 : Math.max(2, Math.floor(word.length / 3))) + 1;
   for (const candidate of known) {
     const edits = distance(typed, candidate.toLowerCase().replaceAll('-', '_'));
     if (edits < least) {

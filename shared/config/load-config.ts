@@ -35,7 +35,7 @@ export function loadConfig(path: string): Config {
   const absolute = (relative: string): string => resolve(folder, relative);
   const source = new YamlSource(
     path,
-    readConfigText(path, 'name the file with --config FILE, or write one with postern init'),
+    readConfigText(path, 'name another file, or write a first one with postern init'),
   );
   const parsed = configSchema.safeParse(source.value);
   const problems: ConfigProblem[] = parsed.success

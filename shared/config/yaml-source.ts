@@ -169,7 +169,7 @@ export class YamlSource {
 }
 
 /** `plugins.web.allow[0]` */
-export function describeKey(key: KeyPath): string {
+function describeKey(key: KeyPath): string {
   return key.reduce<string>(
     (text, part) => (typeof part === 'number' ? `${text}[${part}]` : text === '' ? part : `${text}.${part}`),
     '',

@@ -1,6 +1,8 @@
 // The link between supervisor and broker: JSON lines over a stream for words, packets over a SOCK_SEQPACKET pair for
 // descriptors. Both ends are postern's; the supervisor still checks what it reads, since the broker parses hostile bytes.
 
+import type { AddressClass, DecisionWord, Reason } from '../reasons.js';
+
 /** Descriptor numbers that a broker finds at its start. */
 export const BROKER_LINE_FD = 3;
 export const BROKER_DESCRIPTOR_FD = 4;
@@ -38,7 +40,16 @@ export type SupervisorLine =
   | { readonly type: 'forget'; readonly plugin: string }
   /** The supervisor could not write this many audit events: they count as dropped. */
   | { readonly type: 'audit_dropped'; readonly events: number }
-  | { readonly type: 'metrics'; readonly id: number };
+  | { readonly type: 'metrics'; readonly id: number }
+  /** What would be decided; with `resolved`, if DNS answered these addresses. */
+  | {
+      readonly type: 'explain';
+      readonly id: number;
+      readonly plugin: string;
+      readonly host: string;
+      readonly port: number;
+      readonly resolved?: readonly string[] | undefined;
+    };
 
 /** Broker to supervisor, as lines. */
 export type BrokerLine =
@@ -48,6 +59,7 @@ export type BrokerLine =
   | { readonly type: 'plugin_refused'; readonly plugin: string; readonly problems: readonly string[] }
   | { readonly type: 'audit'; readonly line: AuditLine }
   | { readonly type: 'metrics'; readonly id: number; readonly text: string }
+  | { readonly type: 'explained'; readonly id: number; readonly explanation: Explanation }
   /** A session has ended: the supervisor lets go of the ends that it keeps. */
   | { readonly type: 'session_ended'; readonly session: number }
   /** A plugin asked for another channel: the supervisor makes it and sends a `channel` packet with `answers`. */
@@ -57,6 +69,29 @@ export type BrokerLine =
       readonly session: number;
       readonly id: number;
     };
+
+/** One of a name's addresses, and what becomes of it. */
+export interface ExplainedAddress {
+  readonly address: string;
+  readonly class: AddressClass;
+  /** `dialed`, or why not. */
+  readonly fate: 'dialed' | Reason;
+  /** The deny rule that covers it. */
+  readonly rule: string | null;
+}
+
+/** A decision as the operator is told of it. */
+export interface Explanation {
+  readonly decision: DecisionWord;
+  readonly reason: Reason;
+  readonly rule: string | null;
+  readonly host: string;
+  readonly port: number;
+  readonly message: string;
+  /** The rule that would allow it. */
+  readonly suggestion: string | null;
+  readonly addresses: readonly ExplainedAddress[];
+}
 
 /** An audit event as broker and supervisor pass it on: scalars and lists of strings. */
 export type AuditLine = Readonly<Record<string, string | number | boolean | null | readonly string[]>>;

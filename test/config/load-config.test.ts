@@ -56,7 +56,7 @@ test('loadConfig() refuses what is no readable text file, and reads none of it',
   assert.deepEqual(messagesOf(join(folder, 'latin1.yaml')), ['latin1.yaml: is not UTF-8']);
   assert.deepEqual(messagesOf(join(folder, 'fifo.yaml')), ['fifo.yaml: is no regular file']);
   assert.deepEqual(messagesOf(`${folder}/missing.yaml`), [
-    'missing.yaml: cannot be read: there is no such file; name the file with --config FILE, or write one with postern init',
+    'missing.yaml: cannot be read: there is no such file; name another file, or write a first one with postern init',
   ]);
   assert.ok(performance.now() - started < 1000);
   rmSync(folder, { recursive: true });

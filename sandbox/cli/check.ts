@@ -1,0 +1,92 @@
+// postern check: is the file right, and does each rule do something. Starts nothing.
+import { Command } from 'commander';
+import { ConfigError, type ConfigProblem, describeProblem } from '../../shared/config/config-problem.js';
+import { type Config, type LoadedPlugin, loadConfig } from '../../shared/config/load-config.js';
+import { compilePolicy } from '../../shared/policy/compile-policy.js';
+import { paint } from './colour.js';
+
+/** A rule that changes nothing, or more than it looks. */
+interface CheckWarning {
+  readonly plugin: string;
+  /** `FILE:LINE` */
+  readonly place: string;
+  readonly message: string;
+}
+
+interface CheckReport {
+  readonly ok: boolean;
+  readonly plugins: number;
+  readonly rules: number;
+  readonly problems: readonly ConfigProblem[];
+  readonly warnings: readonly CheckWarning[];
+}
+
+export function checkCommand(): Command {
+  return new Command('check')
+    .description('check a configuration file, and warn of rules that change nothing, or much')
+    .argument('[file]', 'the file', './postern.yaml')
+    .option('--json', 'print one JSON object')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  postern check
+  postern check /etc/postern.yaml --json
+
+Exit status: 0 where the file is right, warnings or not; 1 where not; 2 for wrong usage.`,
+    )
+    .action((file: string, options: { json?: boolean }) => {
+      const report = checkFile(file);
+      process.stdout.write(
+        options.json === true ? `${JSON.stringify(report)}\n` : describeReport(file, report),
+      );
+      process.exitCode = report.ok ? 0 : 1;
+    });
+}
+
+function checkFile(file: string): CheckReport {
+  let config: Config;
+  try {
+    config = loadConfig(file);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    return { ok: false, plugins: 0, rules: 0, problems: error.problems, warnings: [] };
+  }
+  const rules = config.plugins.reduce(
+    (sum, { rules: { allow, deny } }) => sum + allow.length + deny.length,
+    0,
+  );
+  return {
+    ok: true,
+    plugins: config.plugins.length,
+    rules,
+    problems: [],
+    warnings: config.plugins.flatMap(warningsOf),
+  };
+}
+
+function warningsOf({ config, rules }: LoadedPlugin): CheckWarning[] {
+  const compiled = compilePolicy(config);
+  if (!compiled.ok) return [];
+  return compiled.warnings.map(({ list, index, message }) => ({
+    plugin: config.name,
+    place: rules[list][index]?.place ?? '',
+    message,
+  }));
+}
+
+function describeReport(file: string, { ok, plugins, rules, problems, warnings }: CheckReport): string {
+  const lines = [
+    ...problems.map((problem) => `${paint('error', 'red')}    ${describeProblem(problem)}`),
+    ...warnings.map(
+      ({ plugin, place, message }) =>
+        `${paint('warning', 'yellow')}  ${place}: plugins.${plugin}: ${message}`,
+    ),
+    ok
+      ? `${file}: ${count(plugins, 'plugin')}, ${count(rules, 'rule')}, ${count(warnings.length, 'warning')}`
+      : `${file}: ${count(problems.length, 'error')}`,
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+const count = (number: number, what: string): string => `${number} ${what}${number === 1 ? '' : 's'}`;

@@ -1,0 +1,44 @@
+// An explanation as lines for a person, each rule with where it stands.
+import type { PlacedRules } from '../../shared/config/placed-rules.js';
+import { quoteDestination } from '../../shared/policy/conclude.js';
+import type { Explanation } from '../../shared/protocol/link.js';
+import { paint } from './colour.js';
+
+export interface PlacedExplanation extends Explanation {
+  readonly plugin: string | null;
+  /** `FILE:LINE` of the rule that decided, or the option that gave it. */
+  readonly place: string | null;
+}
+
+export function placeExplanation(
+  answer: Explanation,
+  rules: PlacedRules,
+  plugin: string | undefined,
+): PlacedExplanation {
+  const list = answer.reason === 'rule' ? rules.allow : rules.deny;
+  const place = list.find(({ text }) => text === answer.rule)?.place;
+  return { plugin: plugin ?? null, ...answer, place: place ?? null };
+}
+
+export function describeExplanation(answer: PlacedExplanation): string {
+  const { plugin, decision, reason, rule, place, message, suggestion, addresses, host, port } = answer;
+  const lines: [string, string][] = [
+    ...(plugin === null ? [] : [['plugin', plugin] as [string, string]]),
+    ['request', quoteDestination(host, port).slice(1, -1)],
+    ['decision', paint(decision, decision === 'deny' ? 'red' : decision === 'allow' ? 'green' : 'yellow')],
+    ['reason', reason],
+    ['because', message.replace(/^.*?": /, '')],
+  ];
+  if (rule !== null) lines.push(['rule', place === null ? rule : `${rule} (${place})`]);
+  const width = Math.max(0, ...addresses.map(({ address }) => address.length));
+  for (const { address, class: kind, fate, rule: denied } of addresses) {
+    const why = denied === null ? fate : `${fate} by ${denied}`;
+    lines.push(['address', `${address.padEnd(width)}  ${kind.padEnd(9)}  ${why}`]);
+  }
+  if (suggestion !== null) {
+    const mend =
+      plugin === null ? `--allow '${suggestion}'` : `add "${suggestion}" to plugins.${plugin}.allow`;
+    lines.push(['to allow it', mend]);
+  }
+  return lines.map(([key, value]) => `${paint(key.padEnd(11), 'dim')} ${value}`).join('\n');
+}

@@ -1,0 +1,147 @@
+// postern explain: what would be decided, and why: the data path without its deed. Starts a broker, and no plugin.
+import { Command } from 'commander';
+import { didYouMean } from '../../shared/config/closest.js';
+import { loadConfig } from '../../shared/config/load-config.js';
+import { USUAL_LIMITS } from '../../shared/config/merge-defaults.js';
+import { joinRules, type PlacedRules } from '../../shared/config/placed-rules.js';
+import { NO_RESTART, type PluginConfig } from '../../shared/config/plugin-config.js';
+import { PosternError } from '../../shared/errors.js';
+import { parseAddress } from '../../shared/policy/address.js';
+import { Supervisor } from '../supervisor/supervisor.js';
+import { describeExplanation, type PlacedExplanation, placeExplanation } from './describe-explanation.js';
+import { parseDestination } from './parse-destination.js';
+import { addRuleOptions, collect, type RuleOptions, rulesOf } from './rule-options.js';
+import { describeError, say } from './say.js';
+
+interface ExplainOptions extends RuleOptions {
+  readonly config?: string;
+  readonly resolved?: string;
+  readonly dns: readonly string[];
+  readonly json?: boolean;
+}
+
+/** Rules to decide by. */
+interface Subject {
+  /** Absent for rules of the command line alone. */
+  readonly plugin?: string;
+  readonly rules: PlacedRules;
+  readonly mode: PluginConfig['mode'];
+}
+
+export function explainCommand(): Command {
+  const command = new Command('explain')
+    .description('tell what would be decided on a destination, and why')
+    .argument('<words...>', '[PLUGIN] HOST:PORT; without a plugin, every one of the file')
+    .option('--config <file>', 'the file of the plugins (default: ./postern.yaml)')
+    .option('--resolved <addresses>', 'addresses to take for the name, by commas, instead of asking DNS')
+    .option('--dns <address>', 'ask this DNS server; may be repeated', collect, [])
+    .option('--json', 'print one JSON object for each plugin');
+  return addRuleOptions(command)
+    .addHelpText(
+      'after',
+      `
+Examples:
+  postern explain web api.example.com:443
+  postern explain api.example.com:443 --allow '*.example.com'
+  postern explain db.example.com:5432 --allow db.example.com:5432 --resolved 10.1.2.3,192.0.2.7
+
+With a plugin, --allow and --deny are added to its rules: what would be, if.
+Exit status: 0 where it would be allowed, 1 where not, 2 for wrong usage.`,
+    )
+    .action(async (words: string[], options: ExplainOptions) => {
+      process.exit(await explain(words, options));
+    });
+}
+
+async function explain(words: readonly string[], options: ExplainOptions): Promise<number> {
+  let answers: readonly PlacedExplanation[];
+  try {
+    const destination = parseDestination(words.at(-1) ?? '');
+    if (words.length > 2) throw new PosternError('usage', 'Give a plugin at most, and one destination');
+    const subjects = subjectsOf(words.length === 2 ? words[0] : undefined, options);
+    answers = await ask(subjects, destination, options);
+  } catch (error) {
+    say(describeError(error));
+    return error instanceof PosternError && error.code === 'broker_failed' ? 1 : 2;
+  }
+  const text =
+    options.json === true
+      ? answers.map((answer) => JSON.stringify(answer))
+      : answers.map(describeExplanation);
+  process.stdout.write(`${text.join(options.json === true ? '\n' : '\n\n')}\n`);
+  return answers.every(({ decision }) => decision !== 'deny') ? 0 : 1;
+}
+
+function subjectsOf(plugin: string | undefined, options: ExplainOptions): readonly Subject[] {
+  const own = rulesOf(options);
+  const { mode } = options;
+  if (plugin === undefined && options.config === undefined && own.allow.length + own.deny.length > 0)
+    return [{ rules: own, mode }];
+  const { plugins } = loadConfig(options.config ?? './postern.yaml');
+  const subjects = plugins.map(({ config, rules }) => ({
+    plugin: config.name,
+    rules: joinRules([rules, own]),
+    mode: config.mode,
+  }));
+  if (plugin === undefined) return subjects;
+  const found = subjects.find((subject) => subject.plugin === plugin);
+  if (found !== undefined) return [found];
+  const names = subjects.map((subject) => subject.plugin);
+  throw new PosternError('no_plugin', `There is no plugin "${plugin}"`, {
+    mend: didYouMean(plugin, names) ?? `there are ${names.join(', ')}`,
+  });
+}
+
+async function ask(
+  subjects: readonly Subject[],
+  destination: { readonly host: string; readonly port: number },
+  { resolved, dns }: ExplainOptions,
+): Promise<readonly PlacedExplanation[]> {
+  const addresses = resolved === undefined ? undefined : readAddresses(resolved);
+  const supervisor = new Supervisor({
+    plugins: subjects.map((subject, index) => configOf(subject, index)),
+    dnsServers: dns.length > 0 ? dns : undefined,
+  });
+  await supervisor.start();
+  try {
+    const answers: PlacedExplanation[] = [];
+    for (const [index, { plugin, rules }] of subjects.entries()) {
+      const answer = await supervisor.explain(nameOf(index), destination, addresses);
+      answers.push(placeExplanation(answer, rules, plugin));
+    }
+    return answers;
+  } finally {
+    await supervisor.close();
+  }
+}
+
+const nameOf = (index: number): string => `p${index}`;
+
+function readAddresses(text: string): readonly string[] {
+  return text.split(',').map((part) => {
+    if (parseAddress(part.trim()) === undefined) {
+      throw new PosternError('usage', `Not an address: "${part.trim()}"`, {
+        mend: 'write addresses by commas, as --resolved 192.0.2.7,2001:db8::1',
+      });
+    }
+    return part.trim();
+  });
+}
+
+/** Only its rules matter: nothing is started. */
+function configOf({ rules, mode }: Subject, index: number): PluginConfig {
+  return {
+    name: nameOf(index),
+    command: [],
+    env: {},
+    cwd: '/',
+    allow: rules.allow.map(({ text }) => text),
+    deny: rules.deny.map(({ text }) => text),
+    mode,
+    visible: [],
+    writable: [],
+    listen: [],
+    restart: NO_RESTART,
+    limits: USUAL_LIMITS,
+  };
+}

@@ -1,0 +1,87 @@
+// postern init: a first postern.yaml, commented, that checks as it stands.
+import { closeSync, existsSync, openSync, writeSync } from 'node:fs';
+import { dirname, isAbsolute, relative, resolve } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { Command } from 'commander';
+import { say } from './say.js';
+
+const SCHEMA = fileURLToPath(new URL('../../postern.schema.json', import.meta.url));
+
+export function initCommand(): Command {
+  return new Command('init')
+    .description('write a first, commented postern.yaml')
+    .argument('[file]', 'the file', './postern.yaml')
+    .addHelpText(
+      'after',
+      `
+Example:
+  postern init && postern check && postern up
+
+Exit status: 0, 1 where the file is there already or cannot be written, 2 for wrong usage.`,
+    )
+    .action((file: string) => {
+      process.exitCode = writeFirst(file);
+    });
+}
+
+function writeFirst(file: string): number {
+  let fd: number;
+  try {
+    // O_EXCL: what is there stays as it is.
+    fd = openSync(file, 'wx', 0o644);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    say(
+      code === 'EEXIST'
+        ? `"${file}" is there already; name another file, or move it away`
+        : `Cannot write "${file}": ${code}`,
+    );
+    return 1;
+  }
+  writeSync(fd, firstFile(schemaFor(file)));
+  closeSync(fd);
+  process.stdout.write(`Wrote ${file}. Next: postern check, then postern up.\n`);
+  return 0;
+}
+
+/** The schema by a path that moves with the project where it is installed in it; else by its full address. */
+function schemaFor(file: string): string {
+  const near = relative(dirname(resolve(file)), SCHEMA);
+  return near.startsWith('..') || isAbsolute(near) || !existsSync(SCHEMA)
+    ? pathToFileURL(SCHEMA).href
+    : `./${near}`;
+}
+
+function firstFile(schema: string): string {
+  return `# yaml-language-server: $schema=${schema}
+# postern runs each plugin below in a network of its own, with no way out but what its rules allow.
+# "postern check" checks this file, "postern explain PLUGIN HOST:PORT" tells what a rule does, "postern up" runs it.
+
+# metrics: 127.0.0.1:9464      # /metrics for Prometheus, /healthz; no port without it
+audit: stderr                  # each decision as a line of JSON: stderr, stdout, or a path
+
+# For all plugins. Lists are added to a plugin's own; single values give way to them.
+defaults:
+  deny: ["@metadata"]          # cloud metadata services, whatever else is allowed
+  # presets: [./rules/git.yaml]  # rules kept in other files, each with allow: and deny: lists
+
+plugins:
+  hello:
+    # The program and its arguments; no shell reads them. Paths are relative to this file.
+    command: [sh, -c, "echo I run, and reach nobody that no rule allows"]
+
+    # What it may connect to, port 443 unless told. Quote what begins with * or @ or has brackets:
+    #   api.example.com          "*.example.com:443,8443"      names
+    #   10.1.0.0/16:5432         "[2001:db8::/32]:443"         addresses
+    allow: [api.example.com]
+    # deny: [tracker.example.com]  # wins over allow; without a port, every port
+
+    # Of the variables outside it sees PATH, LANG, TZ and few more.
+    env: {LOG_LEVEL: info}
+    # cwd: .                     # where it starts; visible to it, read-only
+    # filesystem: {visible: [./templates], writable: [./out]}
+    # restart: {policy: on-failure, delay_ms: 1000, max_delay_ms: 60000}
+    # after: [database]          # started after that one, stopped before it
+    # mode: audit                # lets through, and reports, what no rule allows
+`;
+}

@@ -1,0 +1,11 @@
+// The JSON Schema of postern.yaml, for editors: of the same definitions that a file is held against.
+import { z } from 'zod';
+import { configSchema } from './config-schema.js';
+
+export function configJsonSchema(): object {
+  return {
+    title: 'postern.yaml',
+    description: 'Plugins that postern runs, and what each may connect to.',
+    ...z.toJSONSchema(configSchema, { target: 'draft-7', io: 'input' }),
+  };
+}

@@ -1,0 +1,210 @@
+import assert from 'node:assert/strict';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { listen } from '../harness/listener.js';
+import { postern } from '../harness/postern.js';
+import { readableFolder, users } from '../harness/users.js';
+
+const [anyone = 'user'] = users;
+
+function folderWith(text: string): string {
+  const folder = readableFolder();
+  writeFileSync(join(folder, 'postern.yaml'), text);
+  return folder;
+}
+
+test('check counts what it found right, and warns of rules that change nothing or much', async () => {
+  const cwd = folderWith(`plugins:
+  web:
+    command: [node]
+    allow:
+      - "*"
+      - api.example.com
+      - api.example.com
+      - ads.example.com
+    deny: [ads.example.com]
+`);
+  const { status, stdout, stderr } = await postern(['check'], { as: anyone, cwd });
+  assert.equal(status, 0, stderr);
+  assert.deepEqual(stdout.split('\n'), [
+    'warning  ./postern.yaml:5: plugins.web: The rule "*" allows every name of two labels or more',
+    'warning  ./postern.yaml:6: plugins.web: The rule "api.example.com" changes nothing: rule "*" covers it',
+    'warning  ./postern.yaml:7: plugins.web: The rule "api.example.com" changes nothing: rule "api.example.com" covers it',
+    'warning  ./postern.yaml:8: plugins.web: The rule "ads.example.com" never matches: deny rule "ads.example.com" covers it',
+    './postern.yaml: 1 plugin, 5 rules, 4 warnings',
+    '',
+  ]);
+});
+
+test('check prints every error, or all as one JSON object, and ends with 1', async () => {
+  const cwd = folderWith('plugins:\n  web: {comand: [node], allow: [https://x.example.com]}\n');
+  const { status, stdout } = await postern(['check', 'postern.yaml'], { as: anyone, cwd });
+  assert.equal(status, 1);
+  assert.deepEqual(stdout.split('\n'), [
+    'error    postern.yaml:2:9: plugins.web.comand: unknown key; did you mean "command"?',
+    'error    postern.yaml:2:33: plugins.web.allow[0]: The rule "https://x.example.com" has the scheme "https": rules are for TCP, and say host and port; write "x.example.com"',
+    'postern.yaml: 2 errors',
+    '',
+  ]);
+  const asJson = await postern(['check', '--json'], { as: anyone, cwd });
+  assert.equal(asJson.status, 1);
+  const report = JSON.parse(asJson.stdout) as { ok: boolean; problems: Record<string, unknown>[] };
+  assert.equal(report.ok, false);
+  assert.deepEqual(report.problems[0], {
+    file: './postern.yaml',
+    line: 2,
+    column: 9,
+    key: 'plugins.web.comand',
+    message: 'unknown key',
+    suggestion: 'did you mean "command"?',
+  });
+});
+
+test('init writes a file that checks, runs, names its schema for editors, and overwrites none', async () => {
+  const cwd = readableFolder();
+  // The folder is the tests' own: root may write there, the ordinary user may not.
+  const as = anyone;
+  const first = await postern(['init'], { as, cwd });
+  assert.equal(first.status, 0, first.stderr);
+  const text = readFileSync(join(cwd, 'postern.yaml'), 'utf8');
+  const schema = /^# yaml-language-server: \$schema=(.+)\n/.exec(text)?.[1] ?? '';
+  assert.match(schema, /^file:\/\//);
+  assert.ok(existsSync(fileURLToPath(schema)), schema);
+  const checked = await postern(['check'], { as, cwd });
+  assert.equal(checked.status, 0, checked.stdout);
+  assert.match(checked.stdout, /1 plugin, 2 rules, 0 warnings/);
+  const ran = await postern(['up'], { as, cwd });
+  assert.equal(ran.status, 0, ran.stderr);
+  assert.match(ran.stdout, /^hello \| I run/);
+  const again = await postern(['init'], { as, cwd });
+  assert.equal(again.status, 1);
+  assert.match(again.stderr, /^postern: ".\/postern.yaml" is there already; /);
+  assert.equal(readFileSync(join(cwd, 'postern.yaml'), 'utf8'), text);
+});
+
+for (const user of users) {
+  test(`explain tells decision, reason, rule with its place, each address with its fate, and what would allow (${user})`, async () => {
+    const cwd = folderWith(`plugins:
+  web:
+    command: [node]
+    allow:
+      - "*.example.com"
+    deny: [192.0.2.0/24]
+`);
+    const run = (...args: string[]): ReturnType<typeof postern> =>
+      postern(['explain', ...args], { as: user, cwd });
+    const allowed = await run(
+      'web',
+      'api.example.com:443',
+      '--resolved',
+      '10.0.0.7,192.0.2.9,203.0.113.5,93.184.216.34',
+    );
+    assert.equal(allowed.status, 0, allowed.stderr);
+    assert.deepEqual(allowed.stdout.split('\n'), [
+      'plugin      web',
+      'request     api.example.com:443',
+      'decision    allow',
+      'reason      rule',
+      'because     rule "*.example.com" allows it',
+      'rule        *.example.com (./postern.yaml:5)',
+      'address     10.0.0.7       private    address_special',
+      'address     192.0.2.9      special    address_denied by 192.0.2.0/24',
+      'address     203.0.113.5    special    address_special',
+      'address     93.184.216.34  public     dialed',
+      '',
+    ]);
+    const refused = await run('web', 'tracker.example.net:8443');
+    assert.equal(refused.status, 1);
+    assert.deepEqual(refused.stdout.split('\n'), [
+      'plugin      web',
+      'request     tracker.example.net:8443',
+      'decision    deny',
+      'reason      no_rule',
+      'because     no rule allows "tracker.example.net"',
+      'to allow it add "tracker.example.net:8443" to plugins.web.allow',
+      '',
+    ]);
+    const special = await run('web', 'db.example.com', '--resolved', '10.1.2.3');
+    assert.equal(special.status, 1);
+    assert.match(special.stdout, /^to allow it add "10\.1\.2\.3:443" to plugins\.web\.allow$/m);
+    const denied = await run('192.0.2.1:80', '--allow', '192.0.2.1:80', '--deny', '192.0.2.0/28', '--json');
+    assert.equal(denied.status, 1);
+    const answer = JSON.parse(denied.stdout) as Record<string, unknown>;
+    assert.equal(answer['plugin'], null);
+    assert.equal(answer['decision'], 'deny');
+    assert.equal(answer['reason'], 'denied_by_rule');
+    assert.equal(answer['place'], '--deny');
+    assert.deepEqual(answer['addresses'], [
+      { address: '192.0.2.1', class: 'special', fate: 'denied_by_rule', rule: null },
+    ]);
+  });
+
+  test(`explain dials nobody (${user})`, async () => {
+    const upstream = await listen();
+    const place = `127.0.0.1:${upstream.port}`;
+    const { status, stdout } = await postern(['explain', place, '--allow', place], { as: user });
+    await upstream.close();
+    assert.equal(status, 0, stdout);
+    assert.match(stdout, /^address {5}127\.0\.0\.1 {2}loopback {3}dialed$/m);
+    assert.equal(upstream.connections(), 0);
+  });
+}
+
+test('wrong usage ends with 2, run with 125, one line with a suggestion each', async () => {
+  const cwd = folderWith('plugins: {web: {command: [node]}}\n');
+  const cases: readonly [readonly string[], number, RegExp][] = [
+    [
+      ['chek'],
+      2,
+      /^postern: unknown command 'chek' \(Did you mean check\?\); postern --help shows what there is\n$/,
+    ],
+    [['check', '--jsn'], 2, /\(Did you mean --json\?\)/],
+    [['run', '--alow', 'x', '--', 'true'], 125, /\(Did you mean --allow\?\)/],
+    [['run'], 125, /missing required argument 'command'/],
+    [['run', '--mode', 'enforced', '--', 'true'], 125, /Allowed choices are enforce, audit/],
+    [['run', '--rules', 'missing.yaml', '--', 'true'], 125, /^postern: missing\.yaml: cannot be read/],
+    [['explain', 'wbe', 'a.example.com'], 2, /^postern: There is no plugin "wbe"; did you mean "web"\?\n$/],
+    [['explain', 'https://a.example.com/x'], 2, /^postern: Not a destination: .*; write a\.example\.com\n$/],
+    [['explain', '::1'], 2, /; write \[::1\]:443\n$/],
+    [['explain', 'a.example.com', '--resolved', 'x'], 2, /^postern: Not an address: "x"; /],
+    [['explain', 'web', 'a', 'b'], 2, /^postern: Give a plugin at most/],
+    [
+      ['up', '--config', 'missing.yaml'],
+      2,
+      /^postern: missing\.yaml: cannot be read: there is no such file; /,
+    ],
+  ];
+  for (const [args, status, message] of cases) {
+    const result = await postern(args, { as: anyone, cwd });
+    assert.equal(result.status, status, `${args.join(' ')}: ${result.stderr}`);
+    assert.match(result.stderr, message);
+    assert.equal(result.stdout, '');
+  }
+});
+
+test('every command has help with an example', async () => {
+  const top = await postern(['--help'], { as: anyone });
+  const commands = [...top.stdout.matchAll(/^ {2}([a-z]+) /gm)].map((match) => match[1] ?? '');
+  assert.ok(commands.includes('run') && commands.includes('explain'), top.stdout);
+  for (const command of commands.filter((name) => name !== 'help' && name !== 'postern')) {
+    const { status, stdout } = await postern([command, '--help'], { as: anyone });
+    assert.equal(status, 0);
+    assert.match(stdout, /^Examples?:\n {2}postern /m, `${command} --help`);
+  }
+});
+
+test('run takes rules from a file, and refuses one with a bad rule by its place', async () => {
+  const folder = readableFolder();
+  writeFileSync(join(folder, 'rules.yaml'), 'allow:\n  - api.example.com\n  - "api.*.com"\n');
+  const { status, stderr } = await postern(['run', '--rules', 'rules.yaml', '--', 'echo', 'ran'], {
+    as: anyone,
+    cwd: folder,
+  });
+  assert.equal(status, 125);
+  assert.match(
+    stderr,
+    /^postern: rules\.yaml:3:5: allow\[1\]: The rule "api\.\*\.com" has a wildcard inside/,
+  );
+});
