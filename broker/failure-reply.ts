@@ -31,7 +31,7 @@ export function dnsMessage({ host, port }: Destination, failure: keyof typeof DN
 export function limitReply(
   id: number,
   { host, port }: Destination,
-  reason: QueueRefusal,
+  reason: QueueRefusal['reason'],
   policy: Policy | undefined,
 ): { readonly reply: FailureReply; readonly judgement: Judgement } {
   const decision = conclude({ decision: 'deny', reason, host, port });

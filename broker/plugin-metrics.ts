@@ -30,8 +30,8 @@ const DECIDED: Readonly<Record<DecisionWord, readonly Reason[]>> = {
   ],
   would_deny: ['no_rule', 'port_not_allowed'],
 };
-type LimitHere = Extract<Limit, 'rate' | 'concurrency' | 'dns_rate' | 'descriptors'>;
-const LIMITS_HERE: readonly LimitHere[] = ['rate', 'concurrency', 'dns_rate', 'descriptors'];
+type LimitHere = Extract<Limit, 'rate' | 'concurrency' | 'queue' | 'dns_rate' | 'descriptors'>;
+const LIMITS_HERE: readonly LimitHere[] = ['rate', 'concurrency', 'queue', 'dns_rate', 'descriptors'];
 const CHANNEL = 'channel';
 
 type DecisionLabels = { readonly plugin: string; readonly decision: string; readonly reason: string };

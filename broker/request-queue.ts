@@ -1,11 +1,17 @@
 // What one plugin may ask at once and in a second. Runs in the broker.
 import PQueue from 'p-queue';
 import type { PluginLimits } from '../shared/protocol/link.js';
+import type { Limit } from '../shared/reasons.js';
 import type { RequestLife } from './request-life.js';
 import type { TurnShare } from './turn-share.js';
 
 /** Why a request is turned away at once. */
-export type QueueRefusal = 'rate_limited' | 'concurrency_limited';
+export interface QueueRefusal {
+  /** What the plugin is told: what it would have had to wait for. */
+  readonly reason: 'rate_limited' | 'concurrency_limited';
+  /** Which limit bit: the queue's length, or the other two where nothing may wait. */
+  readonly limit: Extract<Limit, 'rate' | 'concurrency' | 'queue'>;
+}
 
 const SECOND_MS = 1000;
 
@@ -44,7 +50,10 @@ export class RequestQueue {
     const queue = this.#queue;
     const hasRoom = queue.pending < queue.concurrency;
     if (queue.size >= this.#mayWait && (queue.size > 0 || !hasRoom)) {
-      return hasRoom ? 'rate_limited' : 'concurrency_limited';
+      const [reason, limit] = hasRoom
+        ? (['rate_limited', 'rate'] as const)
+        : (['concurrency_limited', 'concurrency'] as const);
+      return { reason, limit: this.#mayWait > 0 ? 'queue' : limit };
     }
     let begun = false;
     const begin = async (): Promise<void> => {

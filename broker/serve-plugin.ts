@@ -162,8 +162,8 @@ export class Session {
         : handleExplain(this.#services, reader, request, life),
     );
     if (refusal === undefined) return;
-    this.plugin.metrics.limited(refusal === 'rate_limited' ? 'rate' : 'concurrency');
-    const { reply, judgement } = limitReply(id, request, refusal, this.plugin.policy);
+    this.plugin.metrics.limited(refusal.limit);
+    const { reply, judgement } = limitReply(id, request, refusal.reason, this.plugin.policy);
     void reader.answer(reply);
     account(this.#services, this.plugin, judgement);
   }

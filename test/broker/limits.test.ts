@@ -36,7 +36,7 @@ test('past concurrency and queue a request is refused at once; cancel makes room
   assert.deepEqual([fifth.reply.errno, fifth.reply.reason], ['EAGAIN', 'concurrency_limited']);
   assert.equal(await broker.metric('postern_requests_in_flight{plugin="queue"}'), 2);
   assert.equal(await broker.metric('postern_requests_queued{plugin="queue"}'), 2);
-  assert.equal(await broker.metric('postern_limit_rejections_total{plugin="queue",limit="concurrency"}'), 1);
+  assert.equal(await broker.metric('postern_limit_rejections_total{plugin="queue",limit="queue"}'), 1);
   channel.send({ op: 'cancel', id: 4 });
   assert.equal(errnoOf(await channel.answer(4)), 'ECANCELED');
   assert.equal(await broker.metric('postern_requests_queued{plugin="queue"}'), 1);
@@ -67,8 +67,26 @@ test('past the rate requests wait, and past the queue they are rate_limited', as
   const reasons = answers.map(({ reply }) => ('reason' in reply ? reply.reason : 'none'));
   assert.equal(reasons.filter((reason) => reason === 'no_rule').length, 8);
   assert.equal(reasons.filter((reason) => reason === 'rate_limited').length, 2);
-  assert.equal(await broker.metric('postern_limit_rejections_total{plugin="rate",limit="rate"}'), 2);
+  assert.equal(await broker.metric('postern_limit_rejections_total{plugin="rate",limit="queue"}'), 2);
   assert.ok(broker.events.some(({ reason }) => reason === 'rate_limited'));
+});
+
+test('where nothing may wait, the limit that bit is counted', async () => {
+  const limits = { concurrentRequests: 1, queuedRequests: 0, requestsPerSecond: 3 };
+  await broker.plugin('strict', { allow: ['mute.test'], limits });
+  const channel = await broker.channel('strict');
+  channel.send({ op: 'connect', id: 1, host: 'mute.test', port: 443 });
+  channel.send({ op: 'connect', id: 2, host: 'mute.test', port: 443 });
+  assert.equal(errnoOf(await channel.answer(2)), 'EAGAIN');
+  channel.send({ op: 'cancel', id: 1 });
+  await channel.answer(1);
+  // Two more in this second, one that begins the next one, and one too many.
+  for (let id = 3; id <= 6; id += 1) channel.send({ op: 'connect', id, host: 'no.test', port: 443 });
+  assert.equal(errnoOf(await channel.answer(6)), 'EAGAIN');
+  assert.equal(await broker.metric('postern_limit_rejections_total{plugin="strict",limit="concurrency"}'), 1);
+  assert.equal(await broker.metric('postern_limit_rejections_total{plugin="strict",limit="rate"}'), 1);
+  assert.equal(await broker.metric('postern_limit_rejections_total{plugin="strict",limit="queue"}'), 0);
+  channel.close();
 });
 
 test('a plugin that reads no answer costs bounded memory and descriptors, and no neighbour its speed', async () => {
