@@ -3,6 +3,7 @@
 import { Command, CommanderError } from 'commander';
 import { VERSION } from '../supervisor/metrics.js';
 import { checkCommand } from './check.js';
+import { doctorCommand } from './doctor.js';
 import { explainCommand } from './explain.js';
 import { initCommand } from './init.js';
 import { runCommand } from './run.js';
@@ -34,6 +35,7 @@ postern COMMAND --help tells more.`,
     explainCommand(),
     testCommand(),
     initCommand(),
+    doctorCommand(),
   ]) {
     postern.addCommand(command.copyInheritedSettings(postern));
   }

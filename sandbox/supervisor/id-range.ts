@@ -30,7 +30,8 @@ export function parseSubordinateIds(
   return undefined;
 }
 
-function configured(): { readonly base: number; readonly count: number } {
+/** /etc/subuid's entry for `postern`, or the default. */
+export function configuredIds(): { readonly base: number; readonly count: number } {
   try {
     const entry = parseSubordinateIds(readFileSync('/etc/subuid', 'utf8'));
     if (entry !== undefined) return entry;
@@ -46,7 +47,7 @@ function configured(): { readonly base: number; readonly count: number } {
  * @throws PosternError `no_id_range` where every range is taken
  */
 export async function claimIdRange(): Promise<IdRange> {
-  const { base, count } = configured();
+  const { base, count } = configuredIds();
   const ranges = Math.floor(count / RANGE_SIZE);
   for (let index = 0; index < ranges; index += 1) {
     const start = base + index * RANGE_SIZE;

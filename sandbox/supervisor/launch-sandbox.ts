@@ -21,8 +21,7 @@ import { namespacesFailure } from './namespaces-failure.js';
 import { namespacesArguments } from './namespaces-script.js';
 import { openOwnCode } from './own-code.js';
 import { endSandbox, Sandbox } from './sandbox.js';
-
-const SYSTEM_PATH = '/usr/sbin:/usr/bin:/sbin:/bin';
+import { SYSTEM_PATH } from './system-path.js';
 
 export interface LaunchRequest {
   readonly spec: LaunchSpec;

@@ -57,7 +57,7 @@ for (const user of users) {
   test(`a host without user namespaces is told which setting forbids them (${user})`, {
     skip: needsRoot,
   }, () => {
-    refusedWith(runIn(WITHOUT_USER_NAMESPACES, user), /step namespaces.*sysctl user\.max_user_namespaces/);
+    refusedWith(runIn(WITHOUT_USER_NAMESPACES, user), /step namespaces.*sysctl -w user\.max_user_namespaces/);
   });
 
   test(`a host without libseccomp or libcap-ng is told which package brings it (${user})`, {

@@ -1,0 +1,19 @@
+// postern doctor: whether this host can run postern, and for each lack the mend. Makes a real sandbox; leaves nothing.
+import { Command } from 'commander';
+import { describeExamination, toJson } from '../supervisor/doctor/describe.js';
+import { examine } from '../supervisor/doctor/examine.js';
+import { readHost } from '../supervisor/doctor/read-host.js';
+import { tryHost } from '../supervisor/doctor/trial.js';
+
+/** Exit status: 0 where nothing is lacking, 1 otherwise. */
+export function doctorCommand(): Command {
+  return new Command('doctor')
+    .description('test whether this host can run postern, and say what to do about each lack')
+    .option('--json', 'print one JSON object')
+    .action(async ({ json }: { json?: boolean }) => {
+      const examination = examine(readHost(), await tryHost());
+      const colour = process.stdout.isTTY === true && (process.env['NO_COLOR'] ?? '') === '';
+      const text = json === true ? toJson(examination) : describeExamination(examination, colour);
+      process.stdout.write(text, () => process.exit(examination.ok ? 0 : 1));
+    });
+}

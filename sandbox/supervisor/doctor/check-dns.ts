@@ -1,0 +1,19 @@
+// Name servers, which the broker asks for the names that rules allow.
+import type { Check } from './check.js';
+import type { HostFacts } from './host-facts.js';
+
+export function checkDns({ resolvConf }: HostFacts): Check {
+  const check = {
+    name: 'name servers',
+    needed: 'a nameserver line in /etc/resolv.conf, for rules with names',
+  };
+  const servers = [...(resolvConf ?? '').matchAll(/^\s*nameserver\s+(\S+)/gm)].map((match) => match[1]);
+  if (servers.length > 0) return { ...check, state: 'ok', found: servers.join(', ') };
+  return {
+    ...check,
+    state: 'absent',
+    found:
+      resolvConf === undefined ? '/etc/resolv.conf cannot be read' : 'no nameserver line in /etc/resolv.conf',
+    mend: 'Names cannot be resolved, addresses can be reached: add a line "nameserver ADDRESS" there, or start with --dns ADDRESS (dns: in postern.yaml).',
+  };
+}

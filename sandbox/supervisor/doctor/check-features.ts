@@ -1,0 +1,68 @@
+// What newer kernels bring: without the first postern cannot run, without the others something is less.
+import type { KernelFeatures } from '../../../shared/sys/kernel-features.js';
+import type { Check } from './check.js';
+import type { HostFacts } from './host-facts.js';
+
+interface Feature {
+  readonly key: keyof KernelFeatures;
+  readonly name: string;
+  readonly needed: string;
+  readonly without: string;
+}
+
+const FEATURES: readonly Feature[] = [
+  {
+    key: 'userNotification',
+    name: 'user notification',
+    needed: 'seccomp(2) SECCOMP_RET_USER_NOTIF',
+    without: 'Programs that connect by themselves cannot be served; those that use the channel can.',
+  },
+  {
+    key: 'waitKillable',
+    name: 'WAIT_KILLABLE_RECV',
+    needed: 'Linux 5.19 or newer',
+    without:
+      'A signal that comes while a program connects by itself makes it ask a second time. Boot Linux 5.19 or newer.',
+  },
+  {
+    key: 'threadPidfd',
+    name: 'PIDFD_THREAD',
+    needed: 'Linux 6.9 or newer',
+    without:
+      'A thread that connects by itself after the main thread of its program has ended gets an error. Boot Linux 6.9 or newer.',
+  },
+  {
+    key: 'netnsCookie',
+    name: 'SO_NETNS_COOKIE',
+    needed: 'Linux 5.14 or newer',
+    without:
+      "Whose network a program's socket belongs to cannot be told: programs that connect by themselves cannot be served.",
+  },
+  {
+    key: 'passRights',
+    name: 'SO_PASSRIGHTS',
+    needed: 'Linux 6.16 or newer',
+    without:
+      'Nothing is less: that no descriptor can be pushed at the broker rests upon its socket, which is shut for reading.',
+  },
+];
+
+export function checkSeccomp({ kernel }: HostFacts): Check {
+  return {
+    name: 'seccomp filter',
+    state: kernel.seccompFilter ? 'ok' : 'lacking',
+    found: `SECCOMP_RET_ERRNO ${kernel.seccompFilter ? 'available' : 'not available'}`,
+    needed: 'seccomp(2) with filters',
+    mend: kernel.seccompFilter ? undefined : 'Boot a kernel built with CONFIG_SECCOMP_FILTER=y.',
+  };
+}
+
+export function checkFeatures({ kernel }: HostFacts): readonly Check[] {
+  return FEATURES.map(({ key, name, needed, without }) => ({
+    name,
+    state: kernel[key] ? 'ok' : 'absent',
+    found: kernel[key] ? 'available' : 'not available',
+    needed,
+    mend: kernel[key] ? undefined : without,
+  }));
+}

@@ -1,0 +1,84 @@
+// As root each sandbox has host ids of its own: they must be mapped where postern itself is in a user namespace.
+import { RANGE_SIZE } from '../id-range.js';
+import type { Check } from './check.js';
+import type { HostFacts } from './host-facts.js';
+
+/** The broker's, and one plugin's. */
+const LEAST_IDS = 2 * RANGE_SIZE;
+
+interface Range {
+  readonly start: number;
+  readonly count: number;
+}
+
+export function checkIdRange(facts: HostFacts): Check {
+  const { root, uidMap, gidMap, subordinate } = facts;
+  const check = { name: 'id range', needed: `${LEAST_IDS} host ids for plugins, where root starts postern` };
+  if (!root) return { ...check, state: 'ok', found: 'not needed: started by an ordinary user' };
+  const mapped = common(readMap(uidMap), readMap(gidMap));
+  const { base, count, configured } = subordinate;
+  const source = configured ? "/etc/subuid's entry for postern" : 'the default';
+  const taken = `${base} to ${base + count - 1}, ${source}`;
+  if (count < LEAST_IDS) {
+    return {
+      ...check,
+      state: 'lacking',
+      found: `${count} ids: ${taken}`,
+      mend: `Give "postern" ${LEAST_IDS} ids or more in /etc/subuid.`,
+    };
+  }
+  if (mapped.some(({ start, count: size }) => start <= base && base + LEAST_IDS <= start + size))
+    return { ...check, state: 'ok', found: taken };
+  return {
+    ...check,
+    state: 'lacking',
+    found: `${describe(mapped)} mapped by /proc/self/uid_map and gid_map, and postern takes ${taken}`,
+    mend: mendFor(mapped, facts),
+  };
+}
+
+/** Ids of this user namespace, user_namespaces(7): ID-inside ID-outside length. */
+function readMap(text: string): readonly Range[] {
+  return text
+    .split('\n')
+    .map((line) => line.trim().split(/\s+/).map(Number))
+    .filter((fields) => fields.length === 3)
+    .map(([start = 0, , count = 0]) => ({ start, count }));
+}
+
+function common(uids: readonly Range[], gids: readonly Range[]): readonly Range[] {
+  return uids
+    .flatMap((uid) =>
+      gids.map((gid) => {
+        const start = Math.max(uid.start, gid.start);
+        return { start, count: Math.min(uid.start + uid.count, gid.start + gid.count) - start };
+      }),
+    )
+    .filter(({ count }) => count > 0);
+}
+
+function describe(ranges: readonly Range[]): string {
+  if (ranges.length === 0) return 'no ids are';
+  return `ids ${ranges.map(({ start, count }) => `${start} to ${start + count - 1}`).join(', ')} are`;
+}
+
+/** Below 65,536 are the users of the container itself. */
+function mendFor(mapped: readonly Range[], { container }: HostFacts): string {
+  for (const { start, count } of mapped) {
+    const from = Math.max(start, RANGE_SIZE);
+    const ranges = Math.floor((start + count - from) / RANGE_SIZE);
+    if (ranges >= 2)
+      return `Name ids that are mapped:\n  echo 'postern:${from}:${ranges * RANGE_SIZE}' >>/etc/subuid`;
+  }
+  const users = mapped.some(({ start, count }) => start <= 1000 && start + count > 1000);
+  const asUser = {
+    docker: ': docker run --user 1000:1000 …',
+    podman: ': podman run --user 1000:1000 …',
+    kubernetes: ': securityContext: {runAsUser: 1000, runAsGroup: 1000}',
+    systemd: ': User= in the unit',
+    other: '',
+  }[container?.kind ?? 'other'];
+  return users
+    ? `Start postern as an ordinary user, which needs no ids${asUser}.\nOr map ${LEAST_IDS} more ids into this user namespace.`
+    : `Start postern outside of this user namespace, or map ${LEAST_IDS} more ids into it.`;
+}

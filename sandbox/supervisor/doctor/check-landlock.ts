@@ -1,0 +1,31 @@
+// The second layer beside seccomp: what it adds depends upon its version.
+import type { Check } from './check.js';
+import type { HostFacts } from './host-facts.js';
+
+const FOR_TCP = 4;
+const FOR_SCOPES = 6;
+
+export function checkLandlock({ landlock, release }: HostFacts): Check {
+  const check = { name: 'Landlock', needed: `ABI ${FOR_SCOPES} (Linux 6.12) for all of it` };
+  if (typeof landlock === 'string') {
+    return {
+      ...check,
+      state: 'lacking',
+      found: `landlock_create_ruleset(2): ${landlock}`,
+      mend: 'The kernel has it and something forbids it: allow landlock_create_ruleset, landlock_add_rule and landlock_restrict_self in the filter that holds for postern.',
+    };
+  }
+  const found = landlock === 0 ? 'none' : `ABI ${landlock}`;
+  if (landlock >= FOR_SCOPES) return { ...check, state: 'ok', found };
+  return { ...check, state: 'absent', found, mend: without(landlock, release) };
+}
+
+function without(version: number, release: string): string {
+  if (version === 0)
+    return `Connections and files are kept by seccomp and mounts alone. This kernel (${release}) has none, or it is not among the modules that it was started with: boot Linux 6.12 or newer with landlock in lsm=.`;
+  const tcp =
+    version < FOR_TCP
+      ? 'TCP connect and bind are refused by seccomp alone (from ABI 4, Linux 6.7, by Landlock too), and '
+      : '';
+  return `${tcp}abstract sockets and signals are kept by namespaces alone (from ABI 6, Linux 6.12, by Landlock too).`;
+}

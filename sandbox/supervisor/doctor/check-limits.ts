@@ -1,0 +1,26 @@
+// Descriptors of one process: the broker's hard limit bounds how many connections it can make at once.
+import { BROKER_DESCRIPTORS, PLUGIN_DESCRIPTORS } from '../../../shared/limits.js';
+import type { Check } from './check.js';
+import type { HostFacts } from './host-facts.js';
+
+export function checkDescriptorLimit({ descriptorLimit, container }: HostFacts): Check {
+  const check = {
+    name: 'descriptors',
+    found: `RLIMIT_NOFILE, hard: ${descriptorLimit}`,
+    needed: `${PLUGIN_DESCRIPTORS}; ${BROKER_DESCRIPTORS} for a busy broker`,
+  };
+  if (descriptorLimit >= BROKER_DESCRIPTORS) return { ...check, state: 'ok' };
+  const raise =
+    container?.kind === 'systemd'
+      ? `systemctl edit ${container.unit}, and there:\n  [Service]\n  LimitNOFILE=${BROKER_DESCRIPTORS}`
+      : container?.kind === 'docker' || container?.kind === 'podman'
+        ? `${container.kind} run --ulimit nofile=${BROKER_DESCRIPTORS}:${BROKER_DESCRIPTORS} …`
+        : `as root, for the shell that starts postern: prlimit --pid $$ --nofile=${BROKER_DESCRIPTORS}:${BROKER_DESCRIPTORS}`;
+  if (descriptorLimit < PLUGIN_DESCRIPTORS)
+    return { ...check, state: 'lacking', mend: `A plugin gets ${PLUGIN_DESCRIPTORS}. Raise it; ${raise}` };
+  return {
+    ...check,
+    state: 'absent',
+    mend: `The broker has fewer connections at once. Raise it; ${raise}`,
+  };
+}

@@ -1,0 +1,30 @@
+// Processor architecture and Node's version.
+import type { Check } from './check.js';
+import type { HostFacts } from './host-facts.js';
+
+const ARCHITECTURES = ['x64', 'arm64'];
+const LEAST_NODE = 20;
+
+export function checkArchitecture({ architecture }: HostFacts): Check {
+  const good = ARCHITECTURES.includes(architecture);
+  return {
+    name: 'architecture',
+    state: good ? 'ok' : 'lacking',
+    found: architecture,
+    needed: ARCHITECTURES.join(' or '),
+    mend: good
+      ? undefined
+      : 'The filters are written for x86-64 and arm64: run postern, and its Node, on one of them.',
+  };
+}
+
+export function checkNode({ nodeVersion, nodePath }: HostFacts): Check {
+  const good = Number.parseInt(nodeVersion.replace(/^v/, ''), 10) >= LEAST_NODE;
+  return {
+    name: 'node',
+    state: good ? 'ok' : 'lacking',
+    found: `${nodeVersion} (${nodePath})`,
+    needed: `v${LEAST_NODE} or newer`,
+    mend: good ? undefined : `Start postern with Node ${LEAST_NODE} or newer; this one is ${nodePath}.`,
+  };
+}

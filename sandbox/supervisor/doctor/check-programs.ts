@@ -1,0 +1,31 @@
+// The programs that make the namespaces: unshare(1) of util-linux, and the shell that it becomes.
+
+import { SYSTEM_PATH } from '../system-path.js';
+import type { Check } from './check.js';
+import type { HostFacts } from './host-facts.js';
+import { installCommand } from './install-command.js';
+
+export function checkUnshare({ unshare, distribution }: HostFacts): Check {
+  const check = { name: 'unshare(1)', needed: 'util-linux 2.36 or newer, whose unshare has --keep-caps' };
+  const install = installCommand('util-linux', distribution);
+  if (unshare === undefined)
+    return { ...check, state: 'lacking', found: `not in ${SYSTEM_PATH}`, mend: `Install it: ${install}` };
+  const found = `${unshare.path}: ${unshare.version}`;
+  if (unshare.keepsCapabilities) return { ...check, state: 'ok', found };
+  return {
+    ...check,
+    state: 'lacking',
+    found: `${found}, without --keep-caps`,
+    mend: `Install util-linux 2.36 or newer: ${install}`,
+  };
+}
+
+export function checkShell({ shell }: HostFacts): Check {
+  return {
+    name: '/bin/sh',
+    state: shell ? 'ok' : 'lacking',
+    found: shell ? 'there' : 'not there, or not executable',
+    needed: 'a POSIX shell',
+    mend: shell ? undefined : 'Put a POSIX shell there: as a link, to dash, bash or busybox.',
+  };
+}

@@ -1,0 +1,50 @@
+// Judges the trial: a sandbox that was made, a connection that was and one that was not.
+import type { Check } from './check.js';
+import { FILTER_SIGN, filterMend } from './container-mend.js';
+import type { HostFacts } from './host-facts.js';
+import type { Trial } from './trial.js';
+
+/** What trial-plugin.ts prints: EACCES with whatever reason is a refusal. */
+const EXPECTED = /^allowed: good day, refused: EACCES \w+$/;
+/** What a seccomp filter answers to a call that it refuses. */
+const REFUSED = /: EPERM$|not permitted$/;
+const SEE_ABOVE = 'See to what is lacking above, then run postern doctor again.';
+
+/** @param others whether something else lacks: then the failure follows from it, and so does its mend */
+export function checkSandbox({ sandbox }: Trial, facts: HostFacts, others: boolean): Check {
+  const check = { name: 'sandbox', needed: 'one that runs a program' };
+  if ('failure' in sandbox) {
+    const { message, mend } = sandbox.failure;
+    if (others) return { ...check, state: 'lacking', found: message, mend: SEE_ABOVE, follows: true };
+    const filtered = REFUSED.test(message) ? filterMend(facts) : undefined;
+    const found = filtered === undefined ? message : `${FILTER_SIGN}, and ${message}`;
+    return { ...check, state: 'lacking', found, mend: filtered ?? mend };
+  }
+  const [uid, gid] = sandbox.ids.split(' ');
+  return { ...check, state: 'ok', found: `made in ${sandbox.milliseconds} ms, uid ${uid} gid ${gid} inside` };
+}
+
+export function checkConnection({ connection }: Trial, { loopback }: HostFacts): Check {
+  const check = { name: 'connection', needed: 'an allowed one made and handed over, another refused' };
+  if (connection === undefined)
+    return { ...check, state: 'lacking', found: 'not tried: there is no sandbox', follows: true };
+  if ('failure' in connection)
+    return { ...check, state: 'lacking', found: connection.failure.message, mend: connection.failure.mend };
+  const { said, trespasses } = connection;
+  if (trespasses > 0) {
+    return {
+      ...check,
+      state: 'lacking',
+      found: `${trespasses} connections came where no rule allows any`,
+      mend: 'Run no untrusted program here, and report it as SECURITY.md says.',
+    };
+  }
+  if (EXPECTED.test(said))
+    return { ...check, state: 'ok', found: `${said}; the listener that no rule allows heard nothing` };
+  return {
+    ...check,
+    state: 'lacking',
+    found: `${loopback ? '' : 'the interface lo is not up; '}${said || 'the plugin said nothing'}`,
+    mend: loopback ? undefined : 'Bring it up, as root:\n  ip link set lo up',
+  };
+}

@@ -1,0 +1,49 @@
+// All checks, in the order in which they are shown: what is read first, then what is tried.
+import type { Check } from './check.js';
+import { checkCgroup } from './check-cgroup.js';
+import { checkDns } from './check-dns.js';
+import { checkFeatures, checkSeccomp } from './check-features.js';
+import { checkIdRange } from './check-id-range.js';
+import { checkKernel } from './check-kernel.js';
+import { checkLandlock } from './check-landlock.js';
+import { checkLibcapNg, checkLibseccomp } from './check-libraries.js';
+import { checkDescriptorLimit } from './check-limits.js';
+import { checkArchitecture, checkNode } from './check-machine.js';
+import { checkProc } from './check-proc.js';
+import { checkShell, checkUnshare } from './check-programs.js';
+import { checkConnection, checkSandbox } from './check-trial.js';
+import { checkUserNamespaces } from './check-user-namespaces.js';
+import { checkYama } from './check-yama.js';
+import type { HostFacts } from './host-facts.js';
+import type { Trial } from './trial.js';
+
+export interface Examination {
+  /** Nothing is lacking. */
+  readonly ok: boolean;
+  readonly checks: readonly Check[];
+}
+
+export function examine(facts: HostFacts, trial: Trial): Examination {
+  const read = [
+    checkKernel(facts),
+    checkArchitecture(facts),
+    checkNode(facts),
+    checkUserNamespaces(facts),
+    checkProc(facts),
+    checkIdRange(facts),
+    checkUnshare(facts),
+    checkShell(facts),
+    checkLibseccomp(facts),
+    checkLibcapNg(facts),
+    checkSeccomp(facts),
+    checkLandlock(facts),
+    ...checkFeatures(facts),
+    checkYama(facts),
+    checkDns(facts),
+    checkDescriptorLimit(facts),
+    checkCgroup(facts),
+  ];
+  const others = read.some(({ state }) => state === 'lacking');
+  const checks = [...read, checkSandbox(trial, facts, others), checkConnection(trial, facts)];
+  return { ok: checks.every(({ state }) => state !== 'lacking'), checks };
+}

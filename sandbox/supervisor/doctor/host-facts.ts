@@ -1,0 +1,64 @@
+// What is read of the host before anything is judged: the checks are pure functions of it.
+import type { KernelFeatures } from '../../../shared/sys/kernel-features.js';
+
+/** What keeps postern in, and by which sign it was known. */
+export interface Container {
+  readonly kind: 'docker' | 'podman' | 'kubernetes' | 'systemd' | 'other';
+  readonly sign: string;
+  /** The unit, where systemd started postern. */
+  readonly unit?: string;
+}
+
+export type LibraryFact =
+  | { readonly loads: true; readonly version?: string }
+  | { readonly loads: false; readonly why: string };
+
+/** A command that was run to see whether the kernel lets it; absent where there is no command to run. */
+export interface Probe {
+  readonly works: boolean;
+  /** The first line of what it said. */
+  readonly words: string;
+  /** The AppArmor label of a process in the new namespace, where there is one. */
+  readonly label?: string | undefined;
+}
+
+export interface UnshareFact {
+  readonly path: string;
+  readonly version: string;
+  readonly keepsCapabilities: boolean;
+}
+
+export interface HostFacts {
+  readonly platform: string;
+  readonly release: string;
+  readonly architecture: string;
+  readonly nodeVersion: string;
+  readonly nodePath: string;
+  readonly root: boolean;
+  /** ID and ID_LIKE of os-release(5). */
+  readonly distribution: readonly string[];
+  readonly container: Container | undefined;
+  /** The kernel's settings by name, as sysctl(8) has them; undefined where the kernel has no such setting. */
+  readonly settings: Readonly<Record<string, string | undefined>>;
+  /** `Seccomp:` of /proc/self/status: 0, or 2 where a filter holds for postern itself. */
+  readonly seccompMode: number;
+  readonly appArmorLabel: string | undefined;
+  readonly mountInfo: string;
+  readonly uidMap: string;
+  readonly gidMap: string;
+  readonly subordinate: { readonly base: number; readonly count: number; readonly configured: boolean };
+  readonly namespaces: Probe | undefined;
+  readonly freshProc: Probe | undefined;
+  readonly libseccomp: LibraryFact;
+  readonly libcapNg: LibraryFact;
+  readonly unshare: UnshareFact | undefined;
+  readonly shell: boolean;
+  readonly kernel: KernelFeatures;
+  /** The ABI version, 0 for none, or the errno by which the kernel would not tell. */
+  readonly landlock: number | string;
+  readonly resolvConf: string | undefined;
+  readonly descriptorLimit: number;
+  /** Whether `lo` is up. */
+  readonly loopback: boolean;
+  readonly cgroup: { readonly version: 1 | 2; readonly path: string; readonly delegated: boolean };
+}

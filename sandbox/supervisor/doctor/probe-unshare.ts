@@ -1,0 +1,64 @@
+// Asks the kernel itself: runs unshare(1) as a sandbox is started, by an id without capabilities where root asks.
+import { spawnSync } from 'node:child_process';
+import { findProgram } from '../find-program.js';
+import { SYSTEM_PATH } from '../system-path.js';
+import type { Probe, UnshareFact } from './host-facts.js';
+
+const TIMEOUT_MS = 5_000;
+const LABEL = 'cat /proc/self/attr/apparmor/current 2>/dev/null; true';
+
+export interface UnshareAnswers {
+  readonly unshare: UnshareFact | undefined;
+  readonly namespaces: Probe | undefined;
+  readonly freshProc: Probe | undefined;
+}
+
+/** @param owner the id that makes the sandboxes' user namespaces where root starts postern */
+export function probeUnshare(owner: number | undefined): UnshareAnswers {
+  const path = findProgram('unshare', '/', SYSTEM_PATH);
+  if (path === undefined) return { unshare: undefined, namespaces: undefined, freshProc: undefined };
+  const run = (args: readonly string[], as?: number): ReturnType<typeof spawnSync> =>
+    spawnSync(path, [...args], {
+      cwd: '/',
+      env: { PATH: SYSTEM_PATH },
+      timeout: TIMEOUT_MS,
+      encoding: 'utf8',
+      ...(as === undefined ? {} : { uid: as, gid: as }),
+    });
+  const probe = (args: readonly string[]): Probe => {
+    const asOwner = run(args, owner);
+    // EINVAL of setresuid(2): the id is not mapped here, which is told elsewhere.
+    const unmapped =
+      owner !== undefined && (asOwner.error as NodeJS.ErrnoException | undefined)?.code === 'EINVAL';
+    const { status, stdout, stderr, error } = unmapped ? run(args) : asOwner;
+    const words = `${error?.message ?? stderr}`.trim().split('\n')[0] ?? '';
+    return {
+      works: status === 0,
+      words: words || `unshare: status ${status}`,
+      label: `${stdout}`.trim() || undefined,
+    };
+  };
+  const namespaces = probe(['--user', '--keep-caps', '--', '/bin/sh', '-c', LABEL]);
+  return {
+    unshare: {
+      path,
+      version: `${run(['--version']).stdout}`.trim().split('\n')[0] || 'of no version',
+      keepsCapabilities: /--keep-caps/.test(`${run(['--help']).stdout}`),
+    },
+    namespaces,
+    freshProc: namespaces.works
+      ? probe([
+          '--user',
+          '--map-root-user',
+          '--mount',
+          '--pid',
+          '--fork',
+          '--mount-proc',
+          '--',
+          '/bin/sh',
+          '-c',
+          ':',
+        ])
+      : undefined,
+  };
+}

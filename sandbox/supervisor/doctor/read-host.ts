@@ -1,0 +1,115 @@
+// Reads of the host what the checks judge. Changes nothing; a probe's namespaces end with it.
+import { accessSync, constants, existsSync, readFileSync, realpathSync } from 'node:fs';
+import { networkInterfaces, release } from 'node:os';
+import { kernelFeatures } from '../../../shared/sys/kernel-features.js';
+import { landlockVersion } from '../../../shared/sys/landlock.js';
+import { loadLibrary } from '../../../shared/sys/load-library.js';
+import { getLimit, RLIMIT } from '../../../shared/sys/rlimit.js';
+import { seccompVersion } from '../../../shared/sys/seccomp-version.js';
+import { SystemError } from '../../../shared/sys/system-error.js';
+import { configuredIds, DEFAULT_BASE } from '../id-range.js';
+import { APPARMOR_SETTING } from './check-user-namespaces.js';
+import { YAMA_SETTING } from './check-yama.js';
+import { findContainer } from './find-container.js';
+import type { HostFacts, LibraryFact } from './host-facts.js';
+import { NAMESPACE_SETTINGS } from './namespace-settings.js';
+import { probeUnshare } from './probe-unshare.js';
+import { readSetting } from './read-setting.js';
+
+const SETTINGS = [...NAMESPACE_SETTINGS, APPARMOR_SETTING, YAMA_SETTING];
+
+export function readHost(): HostFacts {
+  const root = process.geteuid?.() === 0;
+  const ids = configuredIds();
+  return {
+    platform: process.platform,
+    release: release(),
+    architecture: process.arch,
+    nodeVersion: process.version,
+    nodePath: realpathSync(process.execPath),
+    root,
+    distribution: readDistribution(),
+    container: findContainer({ exists: existsSync, read, environment: process.env }),
+    settings: Object.fromEntries(SETTINGS.map((name) => [name, readSetting(name)])),
+    seccompMode: Number(/^Seccomp:\s*(\d)/m.exec(read('/proc/self/status') ?? '')?.[1] ?? 0),
+    appArmorLabel: read('/proc/self/attr/apparmor/current')?.trim(),
+    mountInfo: read('/proc/self/mountinfo') ?? '',
+    uidMap: read('/proc/self/uid_map') ?? '',
+    gidMap: read('/proc/self/gid_map') ?? '',
+    subordinate: { ...ids, configured: ids.base !== DEFAULT_BASE },
+    ...probeUnshare(root ? ids.base : undefined),
+    libseccomp: readLibrary(() => ({ loads: true, version: seccompVersion() })),
+    libcapNg: readLibrary(() => {
+      loadLibrary('libcap-ng.so.0', 'libcap-ng0');
+      return { loads: true };
+    }),
+    shell: isExecutable('/bin/sh'),
+    kernel: kernelFeatures(),
+    landlock: readLandlock(),
+    resolvConf: read('/etc/resolv.conf'),
+    descriptorLimit: Number(getLimit(RLIMIT.NOFILE).hard),
+    loopback: networkInterfaces()['lo'] !== undefined,
+    cgroup: readCgroup(),
+  };
+}
+
+function read(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return undefined;
+  }
+}
+
+/** os-release(5) */
+function readDistribution(): readonly string[] {
+  const text = read('/etc/os-release') ?? read('/usr/lib/os-release') ?? '';
+  return ['ID', 'ID_LIKE'].flatMap((key) => {
+    const value = new RegExp(`^${key}=["']?([^"'\\n]*)`, 'm').exec(text)?.[1] ?? '';
+    return value.split(' ').filter((word) => word !== '');
+  });
+}
+
+function readLibrary(load: () => LibraryFact): LibraryFact {
+  try {
+    return load();
+  } catch (error) {
+    const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+    return {
+      loads: false,
+      why: (cause instanceof Error ? cause.message : String(cause)).split('\n')[0] ?? '',
+    };
+  }
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function readLandlock(): number | string {
+  try {
+    return landlockVersion();
+  } catch (error) {
+    if (error instanceof SystemError) return error.code;
+    throw error;
+  }
+}
+
+function readCgroup(): HostFacts['cgroup'] {
+  const path = /^0::(.*)$/m.exec(read('/proc/self/cgroup') ?? '')?.[1] ?? '/';
+  if (!existsSync('/sys/fs/cgroup/cgroup.controllers')) return { version: 1, path, delegated: false };
+  const folder = `/sys/fs/cgroup${path}`;
+  const controllers = read(`${folder}/cgroup.controllers`) ?? '';
+  let writable = true;
+  try {
+    accessSync(`${folder}/cgroup.procs`, constants.W_OK);
+  } catch {
+    writable = false;
+  }
+  return { version: 2, path, delegated: writable && controllers.trim() !== '' };
+}

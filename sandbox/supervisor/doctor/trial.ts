@@ -1,0 +1,133 @@
+// The real thing: a sandbox made by the supervisor's own code, and a connection through the broker on loopback, one that
+// rules allow and one that none does.
+import { createServer, type Server } from 'node:net';
+import { fileURLToPath } from 'node:url';
+import { NO_RESTART, type PluginConfig } from '../../../shared/config/plugin-config.js';
+import { PosternError } from '../../../shared/errors.js';
+import {
+  CONCURRENT_REQUESTS,
+  PLUGIN_DESCRIPTORS,
+  QUEUED_REQUESTS,
+  REQUESTS_PER_SECOND,
+} from '../../../shared/limits.js';
+import { captureStreams } from '../standard-streams.js';
+import { Supervisor } from '../supervisor.js';
+import { ownCodePaths } from './own-code-paths.js';
+
+const PLUGIN = fileURLToPath(new URL('./trial-plugin.js', import.meta.url));
+
+export interface Failure {
+  readonly message: string;
+  readonly mend?: string | undefined;
+}
+
+export interface Trial {
+  /** The plugin's ids inside, and the time from nothing to its first instruction. */
+  readonly sandbox: { readonly ids: string; readonly milliseconds: number } | { readonly failure: Failure };
+  /** What the plugin reports, and how many connections the listener that no rule allows has seen; absent without sandbox. */
+  readonly connection?:
+    | { readonly said: string; readonly trespasses: number }
+    | { readonly failure: Failure };
+}
+
+/** Bounded by the launch's and the connection's own time limits. Nothing is left running. */
+export async function tryHost(): Promise<Trial> {
+  const supervisor = new Supervisor({ plugins: [] });
+  try {
+    await supervisor.start();
+    const started = performance.now();
+    const shell = await run(supervisor, pluginConfig('doctor-shell', ['/bin/sh', '-c', 'id -u && id -g']));
+    const milliseconds = Math.round(shell.runningAt - started);
+    if (shell.status !== 0) return { sandbox: { failure: { message: shell.words } } };
+    return {
+      sandbox: { ids: shell.words.replace('\n', ' '), milliseconds },
+      connection: await tryConnections().catch((error: unknown) => ({ failure: asFailure(error) })),
+    };
+  } catch (error) {
+    return { sandbox: { failure: asFailure(error) } };
+  } finally {
+    await supervisor.close();
+  }
+}
+
+async function tryConnections(): Promise<NonNullable<Trial['connection']>> {
+  let trespasses = 0;
+  const allowed = await listening(createServer((socket) => socket.on('error', () => {}).end('good day')));
+  const forbidden = await listening(
+    createServer((socket) => {
+      trespasses += 1;
+      socket.destroy();
+    }),
+  );
+  const config = pluginConfig(
+    'doctor-connect',
+    [process.execPath, PLUGIN, `${portOf(allowed)}`, `${portOf(forbidden)}`],
+    [`127.0.0.1:${portOf(allowed)}`],
+  );
+  const supervisor = new Supervisor({ plugins: [config] });
+  try {
+    await supervisor.start();
+    const { words } = await run(supervisor, config);
+    return { said: words, trespasses };
+  } finally {
+    await supervisor.close();
+    allowed.close();
+    forbidden.close();
+  }
+}
+
+interface Run {
+  readonly runningAt: number;
+  /** undefined where a signal ended it */
+  readonly status: number | undefined;
+  readonly words: string;
+}
+
+async function run(supervisor: Supervisor, config: PluginConfig): Promise<Run> {
+  const lines: string[] = [];
+  const streams = captureStreams((_stream, line) => void lines.push(line));
+  const sandbox = await supervisor.startPlugin(config, streams, 'boot');
+  const runningAt = performance.now();
+  const end = await sandbox.ended;
+  await streams.drained();
+  return { runningAt, status: end.kind === 'exited' ? end.status : undefined, words: lines.join('\n') };
+}
+
+function pluginConfig(name: string, command: readonly string[], allow: readonly string[] = []): PluginConfig {
+  return {
+    name,
+    command,
+    env: {},
+    cwd: '/',
+    allow,
+    deny: [],
+    mode: 'enforce',
+    visible: allow.length === 0 ? [] : ownCodePaths(),
+    writable: [],
+    listen: [],
+    restart: NO_RESTART,
+    limits: {
+      concurrentRequests: CONCURRENT_REQUESTS,
+      queuedRequests: QUEUED_REQUESTS,
+      requestsPerSecond: REQUESTS_PER_SECOND,
+      descriptors: PLUGIN_DESCRIPTORS,
+    },
+  };
+}
+
+function listening(server: Server): Promise<Server> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', () => resolve(server));
+  });
+}
+
+function portOf(server: Server): number {
+  const address = server.address();
+  return typeof address === 'object' && address !== null ? address.port : 0;
+}
+
+function asFailure(error: unknown): Failure {
+  if (error instanceof PosternError) return { message: error.message, mend: error.mend };
+  return { message: error instanceof Error ? error.message : String(error) };
+}

@@ -1,0 +1,80 @@
+// What this kernel offers, asked so that nothing changes: seccomp(2), pidfd_open(2), socket(7). For `postern doctor`.
+import { constants } from 'node:os';
+import { bind } from './libc.js';
+import { OwnedFd } from './owned-fd.js';
+import { packetSocketPair } from './socket.js';
+import { SYS, syscallLongs } from './syscall.js';
+
+const NR_SECCOMP = process.arch === 'arm64' ? 277 : 317;
+const SECCOMP_SET_MODE_FILTER = 1;
+const SECCOMP_GET_ACTION_AVAIL = 2;
+const SECCOMP_GET_NOTIF_SIZES = 3;
+const RET_ERRNO = 0x0005_0000;
+const RET_USER_NOTIF = 0x7fc0_0000;
+const FLAG_NEW_LISTENER = 8;
+const FLAG_WAIT_KILLABLE_RECV = 32;
+/** Called PIDFD_THREAD there. */
+const O_EXCL = 0o200;
+const SOL_SOCKET = 1;
+const SO_NETNS_COOKIE = 71;
+const SO_PASSRIGHTS = 83;
+
+/** SAFETY: the argument is lent for the call; the kernel copies it. */
+const seccomp = bind('long syscall(long number, long operation, long flags, void *argument)');
+const getsockopt = bind('int getsockopt(int fd, int level, int name, void *value, void *length)');
+
+/** Each as the kernel answers it; in an emulated kernel or under a filter all may be false. */
+export interface KernelFeatures {
+  readonly seccompFilter: boolean;
+  /** seccomp(2) SECCOMP_RET_USER_NOTIF, with the sizes of its structures. */
+  readonly userNotification: boolean;
+  /** Linux 5.19 */
+  readonly waitKillable: boolean;
+  /** PIDFD_THREAD, Linux 6.9 */
+  readonly threadPidfd: boolean;
+  /** SO_PASSRIGHTS, Linux 6.16 */
+  readonly passRights: boolean;
+  /** SO_NETNS_COOKIE, Linux 5.14 */
+  readonly netnsCookie: boolean;
+}
+
+export function kernelFeatures(): KernelFeatures {
+  return {
+    seccompFilter: hasAction(RET_ERRNO),
+    userNotification:
+      hasAction(RET_USER_NOTIF) && seccomp(NR_SECCOMP, SECCOMP_GET_NOTIF_SIZES, 0, new Uint8Array(6)) === 0,
+    waitKillable: knowsFlags(FLAG_NEW_LISTENER | FLAG_WAIT_KILLABLE_RECV),
+    threadPidfd: opensThreads(),
+    passRights: hasSocketOption(SO_PASSRIGHTS),
+    netnsCookie: hasSocketOption(SO_NETNS_COOKIE),
+  };
+}
+
+function hasAction(action: number): boolean {
+  return (
+    seccomp(NR_SECCOMP, SECCOMP_GET_ACTION_AVAIL, 0, new Uint8Array(Uint32Array.of(action).buffer)) === 0
+  );
+}
+
+/** Flags are looked at before the filter, and there is none: an unknown one is EINVAL, known ones end in EFAULT. */
+function knowsFlags(flags: number): boolean {
+  return seccomp(NR_SECCOMP, SECCOMP_SET_MODE_FILTER, flags, null) === -constants.errno.EFAULT;
+}
+
+function opensThreads(): boolean {
+  const result = syscallLongs(SYS.pidfd_open, process.pid, O_EXCL, 0, 0, 0);
+  if (result < 0) return false;
+  new OwnedFd(result).close();
+  return true;
+}
+
+function hasSocketOption(name: number): boolean {
+  const [one, other] = packetSocketPair();
+  try {
+    const length = new Uint8Array(Uint32Array.of(8).buffer);
+    return getsockopt(one.number, SOL_SOCKET, name, new Uint8Array(8), length) === 0;
+  } finally {
+    one.close();
+    other.close();
+  }
+}

@@ -1,0 +1,15 @@
+// Which libseccomp is there, seccomp_version(3). For `postern doctor`.
+import koffi from 'koffi';
+import { loadLibrary } from './load-library.js';
+
+/**
+ * @returns as in `2.5.4`
+ * @throws PosternError `missing_library`
+ */
+export function seccompVersion(): string {
+  const version = loadLibrary('libseccomp.so.2', 'libseccomp2').func('void *seccomp_version()');
+  // SAFETY: struct scmp_version, three unsigned ints, lies in the library for as long as it is loaded.
+  return (koffi.decode(version(), 'uint', 3) as ArrayLike<number>).length === 3
+    ? Array.from(koffi.decode(version(), 'uint', 3) as ArrayLike<number>).join('.')
+    : '';
+}
