@@ -9,7 +9,5 @@ import { loadLibrary } from './load-library.js';
 export function seccompVersion(): string {
   const version = loadLibrary('libseccomp.so.2', 'libseccomp2').func('void *seccomp_version()');
   // SAFETY: struct scmp_version, three unsigned ints, lies in the library for as long as it is loaded.
-  return (koffi.decode(version(), 'uint', 3) as ArrayLike<number>).length === 3
-    ? Array.from(koffi.decode(version(), 'uint', 3) as ArrayLike<number>).join('.')
-    : '';
+  return Array.from(koffi.decode(version(), 'uint', 3) as ArrayLike<number>).join('.');
 }

@@ -75,10 +75,10 @@ function mendFor(mapped: readonly Range[], { container }: HostFacts): string {
     docker: ': docker run --user 1000:1000 …',
     podman: ': podman run --user 1000:1000 …',
     kubernetes: ': securityContext: {runAsUser: 1000, runAsGroup: 1000}',
-    systemd: ': User= in the unit',
-    other: '',
+    systemd: ': User= in the unit.',
+    other: '.',
   }[container?.kind ?? 'other'];
   return users
-    ? `Start postern as an ordinary user, which needs no ids${asUser}.\nOr map ${LEAST_IDS} more ids into this user namespace.`
+    ? `Start postern as an ordinary user, which needs no ids${asUser}\nOr map ${LEAST_IDS} more ids into this user namespace.`
     : `Start postern outside of this user namespace, or map ${LEAST_IDS} more ids into it.`;
 }

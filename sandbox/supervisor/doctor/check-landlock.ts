@@ -23,9 +23,8 @@ export function checkLandlock({ landlock, release }: HostFacts): Check {
 function without(version: number, release: string): string {
   if (version === 0)
     return `Connections and files are kept by seccomp and mounts alone. This kernel (${release}) has none, or it is not among the modules that it was started with: boot Linux 6.12 or newer with landlock in lsm=.`;
-  const tcp =
-    version < FOR_TCP
-      ? 'TCP connect and bind are refused by seccomp alone (from ABI 4, Linux 6.7, by Landlock too), and '
-      : '';
-  return `${tcp}abstract sockets and signals are kept by namespaces alone (from ABI 6, Linux 6.12, by Landlock too).`;
+  const scopes =
+    'Abstract sockets and signals are kept by namespaces alone (from ABI 6, Linux 6.12, by Landlock too).';
+  if (version >= FOR_TCP) return scopes;
+  return `TCP connect and bind are refused by seccomp alone (from ABI 4, Linux 6.7, by Landlock too). ${scopes}`;
 }

@@ -35,7 +35,7 @@ export function checkConnection({ connection }: Trial, { loopback }: HostFacts):
     return {
       ...check,
       state: 'lacking',
-      found: `${trespasses} connections came where no rule allows any`,
+      found: `connections that came where no rule allows any: ${trespasses}`,
       mend: 'Run no untrusted program here, and report it as SECURITY.md says.',
     };
   }

@@ -9,6 +9,7 @@ import { checkLandlock } from './check-landlock.js';
 import { checkLibcapNg, checkLibseccomp } from './check-libraries.js';
 import { checkDescriptorLimit } from './check-limits.js';
 import { checkArchitecture, checkNode } from './check-machine.js';
+import { checkOwnCode } from './check-own-code.js';
 import { checkProc } from './check-proc.js';
 import { checkShell, checkUnshare } from './check-programs.js';
 import { checkConnection, checkSandbox } from './check-trial.js';
@@ -31,6 +32,7 @@ export function examine(facts: HostFacts, trial: Trial): Examination {
     checkUserNamespaces(facts),
     checkProc(facts),
     checkIdRange(facts),
+    checkOwnCode(facts),
     checkUnshare(facts),
     checkShell(facts),
     checkLibseccomp(facts),

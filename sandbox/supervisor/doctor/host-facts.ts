@@ -28,6 +28,12 @@ export interface UnshareFact {
   readonly keepsCapabilities: boolean;
 }
 
+/** The folder that holds postern's own files, and the first of them that other users may not read or enter. */
+export interface OwnCodeFact {
+  readonly folder: string;
+  readonly closed?: { readonly path: string; readonly mode: string };
+}
+
 export interface HostFacts {
   readonly platform: string;
   readonly release: string;
@@ -47,6 +53,7 @@ export interface HostFacts {
   readonly uidMap: string;
   readonly gidMap: string;
   readonly subordinate: { readonly base: number; readonly count: number; readonly configured: boolean };
+  readonly ownCode: OwnCodeFact;
   readonly namespaces: Probe | undefined;
   readonly freshProc: Probe | undefined;
   readonly libseccomp: LibraryFact;

@@ -10,6 +10,7 @@ import { SystemError } from '../../../shared/sys/system-error.js';
 import { configuredIds, DEFAULT_BASE } from '../id-range.js';
 import { APPARMOR_SETTING } from './check-user-namespaces.js';
 import { YAMA_SETTING } from './check-yama.js';
+import { findClosedPath } from './find-closed-path.js';
 import { findContainer } from './find-container.js';
 import type { HostFacts, LibraryFact } from './host-facts.js';
 import { NAMESPACE_SETTINGS } from './namespace-settings.js';
@@ -37,6 +38,7 @@ export function readHost(): HostFacts {
     uidMap: read('/proc/self/uid_map') ?? '',
     gidMap: read('/proc/self/gid_map') ?? '',
     subordinate: { ...ids, configured: ids.base !== DEFAULT_BASE },
+    ownCode: findClosedPath(),
     ...probeUnshare(root ? ids.base : undefined),
     libseccomp: readLibrary(() => ({ loads: true, version: seccompVersion() })),
     libcapNg: readLibrary(() => {

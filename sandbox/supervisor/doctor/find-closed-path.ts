@@ -1,0 +1,39 @@
+// As root the launcher starts from postern's own files with an id of its own, which must be let into them. The folders above
+// the one that holds them all need not be open: it is entered by its descriptor.
+import { readlinkSync, statSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join, relative, sep } from 'node:path';
+import { openOwnCode } from '../own-code.js';
+import type { OwnCodeFact } from './host-facts.js';
+
+const READ = 0o4;
+const ENTER = 0o1;
+
+export function findClosedPath(): OwnCodeFact {
+  const code = openOwnCode();
+  try {
+    const folder = readlinkSync(`/proc/self/fd/${code.folder.number}`);
+    const library = relative(folder, createRequire(import.meta.url).resolve('koffi'));
+    const paths = [code.launcher, code.init, library].flatMap((path) => stepsOf(folder, path));
+    for (const path of [folder, ...new Set(paths), process.execPath]) {
+      const { mode, isFolder } = statOf(path);
+      const wanted = isFolder || path === process.execPath ? READ | ENTER : READ;
+      if ((mode & wanted) !== wanted) return { folder, closed: { path, mode: (mode & 0o777).toString(8) } };
+    }
+    return { folder };
+  } finally {
+    code.node.close();
+    code.folder.close();
+  }
+}
+
+function statOf(path: string): { readonly mode: number; readonly isFolder: boolean } {
+  const stats = statSync(path);
+  return { mode: stats.mode, isFolder: stats.isDirectory() };
+}
+
+/** Each folder on the way from `folder`, and the file. */
+function stepsOf(folder: string, path: string): readonly string[] {
+  const parts = path.split(sep);
+  return parts.map((_, index) => join(folder, ...parts.slice(0, index + 1)));
+}

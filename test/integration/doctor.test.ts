@@ -1,0 +1,273 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { realpathSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { pathToFileURL } from 'node:url';
+import { asUser, distFor, readableFile, readableFolder, type User, users } from '../harness/users.js';
+
+const needsRoot = users.includes('root') ? false : 'needs root, to take something away from the host';
+const NAMES = [
+  ...[
+    'kernel',
+    'architecture',
+    'node',
+    'user namespaces',
+    'fresh /proc',
+    'id range',
+    'own code',
+    'unshare(1)',
+    '/bin/sh',
+  ],
+  ...['libseccomp', 'libcap-ng', 'seccomp filter', 'Landlock', 'user notification', 'WAIT_KILLABLE_RECV'],
+  ...['PIDFD_THREAD', 'SO_NETNS_COOKIE', 'SO_PASSRIGHTS', 'Yama', 'name servers', 'descriptors', 'cgroup'],
+  ...['sandbox', 'connection'],
+];
+const HOME = { PATH: '/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin', HOME: '/nonexistent' };
+
+interface Setting {
+  /** Words before the change of user, and after it. */
+  readonly asRoot?: readonly string[];
+  readonly asThatUser?: readonly string[];
+  readonly env?: NodeJS.ProcessEnv;
+  /** The compiled code to start. */
+  readonly dist?: string;
+}
+
+interface Told {
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+function doctor(
+  user: User,
+  args: readonly string[],
+  { asRoot = [], asThatUser = [], env, dist = distFor(user) }: Setting = {},
+): Told {
+  const main = join(dist, 'sandbox/cli/main.js');
+  const [command = '', ...rest] = [
+    ...asRoot,
+    ...asUser(user),
+    ...asThatUser,
+    ...[process.execPath, main, 'doctor', ...args],
+  ];
+  return spawnSync(command, rest, { cwd: '/', encoding: 'utf8', timeout: 60_000, env: { ...HOME, ...env } });
+}
+
+/** The lines of one check: itself, and its mend. */
+function lines(stdout: string, name: string): string {
+  const all = stdout.split('\n');
+  const at = all.findIndex((line) => line.slice('lacking  '.length).startsWith(`${name}  `));
+  assert.notEqual(at, -1, `${name} in ${stdout}`);
+  const end = all.findIndex((line, index) => index > at && !line.startsWith('          '));
+  return all.slice(at, end).join('\n');
+}
+
+function lacks(told: Told, name: string, expected: RegExp): void {
+  assert.equal(told.status, 1, told.stdout + told.stderr);
+  assert.equal(told.stderr, '');
+  assert.match(lines(told.stdout, name), /^lacking /);
+  assert.match(lines(told.stdout, name), expected);
+  assert.match(lines(told.stdout, 'sandbox'), /^lacking .*\n +See to what is lacking above/);
+  assert.match(told.stdout, /\nThis host cannot run postern yet: 1 lack\n$/);
+}
+
+const shell = (script: string): readonly string[] => ['sh', '-c', `${script} && exec "$@"`, 'sh'];
+const inMounts = (script: string): readonly string[] => ['unshare', '--mount', ...shell(script)];
+const inUserNamespace = (ids: string, script = 'true'): readonly string[] => [
+  ...['unshare', '--user', `--map-users=${ids}`, `--map-groups=${ids}`],
+  ...['--setuid=0', '--setgid=0', '--keep-caps', ...shell(script)],
+];
+const library = (name: string): string =>
+  realpathSync(join('/usr/lib', `${process.arch === 'arm64' ? 'aarch64' : 'x86_64'}-linux-gnu`, name));
+
+/** Sets a filter that refuses calls with EPERM, as a container's does, and becomes the rest of the words. */
+function underFilter(user: User, calls: readonly string[]): readonly string[] {
+  const url = (module: string): string => pathToFileURL(join(distFor(user), 'shared/sys', module)).href;
+  const script = `
+    const { loadFilter } = await import('${url('seccomp.js')}');
+    const { setNoNewPrivileges } = await import('${url('process-control.js')}');
+    const { execve } = await import('${url('execve.js')}');
+    const { duplicate, duplicateOnto } = await import('${url('fcntl.js')}');
+    setNoNewPrivileges();
+    loadFilter({ otherwise: 'allow', rules: [{ calls: ${JSON.stringify(calls)}, action: 'EPERM' }] });
+    for (const fd of [0, 1, 2]) duplicateOnto(duplicate(fd).release(), fd);
+    execve(process.argv[1], process.argv.slice(1), Object.entries(process.env).map((pair) => pair.join('=')));
+    process.exit(70);`;
+  return [process.execPath, '--input-type=module', '-e', script, '--'];
+}
+
+for (const user of users) {
+  test(`doctor finds nothing lacking on this host, line by line (${user})`, () => {
+    const { status, stdout, stderr } = doctor(user, []);
+    assert.equal(status, 0, stdout + stderr);
+    assert.equal(stderr, '');
+    for (const name of NAMES) assert.match(lines(stdout, name), /^(ok|absent) /);
+    const checks = stdout.split('\n').filter((line) => /^\S/.test(line));
+    assert.equal(checks.length, NAMES.length + 1, 'no line for anything else');
+    assert.equal(checks.at(-1), 'This host can run postern');
+    const own = user === 'root' ? 1000 : process.geteuid?.() || 65_534;
+    assert.match(
+      lines(stdout, 'sandbox'),
+      new RegExp(`^ok +sandbox +made in \\d+ ms, uid ${own} gid \\d+ inside$`),
+    );
+    assert.match(
+      lines(stdout, 'connection'),
+      /^ok +connection +allowed: good day, refused: EACCES \w+; the listener that no rule allows heard nothing$/,
+    );
+    assert.doesNotMatch(stdout, /\u001b/);
+  });
+
+  test(`doctor --json is one object with the same checks (${user})`, () => {
+    const { status, stdout } = doctor(user, ['--json']);
+    assert.equal(status, 0);
+    const { ok, checks } = JSON.parse(stdout) as { ok: boolean; checks: Record<string, unknown>[] };
+    assert.equal(ok, true);
+    assert.deepEqual(
+      checks.map(({ name }) => name),
+      NAMES,
+    );
+    for (const entry of checks)
+      assert.deepEqual(Object.keys(entry), ['name', 'state', 'found', 'needed', 'mend']);
+  });
+
+  test(`doctor ends with 2 where it is called wrongly (${user})`, () => {
+    for (const args of [['now'], ['--now']]) {
+      const { status, stdout, stderr } = doctor(user, args);
+      assert.equal(status, 2);
+      assert.equal(stdout, '');
+      assert.match(stderr, /^postern: [^\n]+\n$/);
+    }
+  });
+
+  test(`doctor names the setting that allows no user namespace (${user})`, { skip: needsRoot }, () => {
+    const asRoot = inUserNamespace('0,0,2147483647', 'echo 0 >/proc/sys/user/max_user_namespaces');
+    const told = doctor(user, [], { asRoot });
+    lacks(told, 'user namespaces', /user\.max_user_namespaces = 0 .*\n +Allow them, as root:\n +sysctl -w /);
+  });
+
+  test(`doctor names the package of unshare(1) and of libseccomp (${user})`, { skip: needsRoot }, () => {
+    const hiding = (path: string): Told =>
+      doctor(user, [], { asRoot: inMounts(`mount --bind /dev/null ${path}`) });
+    const unshare = hiding('/usr/bin/unshare');
+    assert.equal(unshare.status, 1, unshare.stdout);
+    assert.match(lines(unshare.stdout, 'unshare(1)'), /^lacking .*\n +Install it: \S+.* util-linux$/);
+    assert.match(lines(unshare.stdout, 'user namespaces'), /not tried: unshare\(1\) is not there/);
+    lacks(
+      hiding(library('libseccomp.so.2')),
+      'libseccomp',
+      /libseccomp\.so\.2: .*\n +Install it: .*libseccomp/,
+    );
+    // setpriv(1), by which a test becomes another user, needs libcap-ng itself.
+    if (user === 'root')
+      lacks(
+        hiding(library('libcap-ng.so.0')),
+        'libcap-ng',
+        /libcap-ng\.so\.0: .*\n +Install it: .*libcap-ng/,
+      );
+  });
+
+  test(`doctor names what is mounted over /proc, and unmounting it is the mend (${user})`, {
+    skip: needsRoot,
+  }, () => {
+    const mask = 'mount --bind /dev/null /proc/version';
+    const told = doctor(user, [], { asRoot: inMounts(mask) });
+    lacks(told, 'fresh /proc', /masked by mounts on \/proc\/version .*\n.*\n +umount \/proc\/version$/);
+    assert.equal(doctor(user, [], { asRoot: inMounts(`${mask} && umount /proc/version`) }).status, 0);
+  });
+
+  test(`doctor knows a filter that refuses namespaces from a setting that does (${user})`, () => {
+    const told = doctor(user, [], { asThatUser: underFilter(user, ['unshare', 'mount', 'pivot_root']) });
+    lacks(told, 'user namespaces', /Seccomp: 2 in .*not permitted .*\n +Start postern without the filter/);
+  });
+
+  test(`doctor knows a filter that refuses a later call of the launcher (${user})`, () => {
+    const { status, stdout } = doctor(user, [], { asThatUser: underFilter(user, ['pivot_root']) });
+    assert.equal(status, 1);
+    assert.match(lines(stdout, 'user namespaces'), /^ok /);
+    assert.match(lines(stdout, 'sandbox'), /Seccomp: 2 in .*pivot_root: EPERM .*\n +Start postern without/);
+  });
+
+  test(`doctor names the options of a container whose defaults forbid sandboxes (${user})`, {
+    skip: needsRoot,
+  }, () => {
+    const asRoot = inMounts(
+      'mount -t tmpfs none /run && touch /run/.containerenv && mount --bind /dev/null /proc/version',
+    );
+    const asThatUser = underFilter(user, ['unshare', 'mount']);
+    const { status, stdout } = doctor(user, [], { asRoot, asThatUser });
+    assert.equal(status, 1);
+    const options = /\n +podman run --security-opt seccomp=unconfined --security-opt unmask=ALL …\n/;
+    assert.match(lines(stdout, 'user namespaces'), options);
+    const env = { KUBERNETES_SERVICE_HOST: '192.0.2.1' };
+    const pod = doctor(user, [], { asRoot, asThatUser, env }).stdout;
+    assert.match(lines(pod, 'user namespaces'), /hostUsers: false\n(.*\n)+.*procMount: Unmasked/);
+  });
+
+  test(`doctor names a limit of descriptors below a plugin's (${user})`, () => {
+    const told = doctor(user, [], { asThatUser: ['prlimit', '--nofile=512:512'] });
+    lacks(told, 'descriptors', /hard: 512 .*\n +A plugin gets 1024\. Raise it; /);
+  });
+
+  test(`doctor names the kernel that is too old (${user})`, () => {
+    lacks(
+      doctor(user, [], { asThatUser: ['setarch', '--uname-2.6'] }),
+      'kernel',
+      /linux 2\.6\..*\n +Boot Linux/,
+    );
+  });
+
+  test(`doctor has colours on a terminal alone, and not with NO_COLOR (${user})`, () => {
+    const asThatUser = ['/usr/bin/python3', '-c', 'import pty, sys; pty.spawn(sys.argv[1:])'];
+    assert.match(doctor(user, [], { asThatUser }).stdout, /\u001b\[32mok {7}\u001b\[0mkernel/);
+    assert.doesNotMatch(doctor(user, [], { asThatUser, env: { NO_COLOR: '1' } }).stdout, /\u001b/);
+  });
+}
+
+test('doctor finds out that a root of few ids cannot give plugins theirs', { skip: needsRoot }, () => {
+  const told = doctor('root', [], { asRoot: inUserNamespace('0,0,65536') });
+  lacks(told, 'id range', /ids 0 to 65535 are mapped .*\n +Start postern as an ordinary user/);
+  const user = doctor('user', [], { asRoot: inUserNamespace('0,0,65536') });
+  assert.equal(user.status, 0, `the mend: ${user.stdout}`);
+});
+
+test('doctor names the ids of /etc/subuid that a small map has room for', { skip: needsRoot }, () => {
+  const ids = '0,0,400000';
+  const told = doctor('root', [], { asRoot: inUserNamespace(ids) });
+  lacks(told, 'id range', /Name ids that are mapped:\n +echo 'postern:65536:327680' >>\/etc\/subuid$/);
+  const entry = readableFile('subuid', 'postern:65536:327680\n');
+  const mended = doctor('root', [], {
+    asRoot: [...inMounts(`mount --bind ${entry} /etc/subuid`), ...inUserNamespace(ids)],
+  });
+  assert.equal(mended.status, 0, `the mend: ${mended.stdout}`);
+});
+
+test("doctor finds postern's own folder closed to the launcher as root", { skip: needsRoot }, () => {
+  const folder = join(readableFolder(), 'own');
+  const top = join(distFor('root'), '..');
+  const script = (mode: string): string =>
+    [
+      `mkdir -p ${folder}/dist ${folder}/node_modules`,
+      `cp ${top}/package.json ${folder}`,
+      ...['dist', 'node_modules'].map((name) => `mount --bind ${top}/${name} ${folder}/${name}`),
+      `chmod ${mode} ${folder}`,
+    ].join(' && ');
+  const dist = join(folder, 'dist');
+  const told = doctor('root', [], { asRoot: inMounts(script('700')), dist });
+  lacks(told, 'own code', new RegExp(`"${folder}" has mode 700 .*\\n.*\\n +chmod -R o\\+rX '${folder}'$`));
+  const mended = doctor('root', [], { asRoot: inMounts(script('705')), dist });
+  assert.equal(mended.status, 0, mended.stdout);
+});
+
+test('doctor names lo where it is down, and the mend brings it up', { skip: needsRoot }, () => {
+  const told = doctor('root', [], { asRoot: ['unshare', '--net'] });
+  assert.equal(told.status, 1, told.stderr);
+  assert.match(lines(told.stdout, 'sandbox'), /^ok /);
+  assert.match(
+    lines(told.stdout, 'connection'),
+    /^lacking .*lo is not up; allowed: ENETUNREACH unreachable, .*\n.*\n +ip link set lo up$/,
+  );
+  const mended = doctor('root', [], { asRoot: ['unshare', '--net', ...shell('ip link set lo up')] });
+  assert.equal(mended.status, 0, mended.stdout);
+});

@@ -1,0 +1,739 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Check } from '../../sandbox/supervisor/doctor/check.js';
+import { coveredProc } from '../../sandbox/supervisor/doctor/covered-proc.js';
+import { describeExamination, toJson } from '../../sandbox/supervisor/doctor/describe.js';
+import { examine } from '../../sandbox/supervisor/doctor/examine.js';
+import { findContainer } from '../../sandbox/supervisor/doctor/find-container.js';
+import type { Container, HostFacts } from '../../sandbox/supervisor/doctor/host-facts.js';
+import type { Trial } from '../../sandbox/supervisor/doctor/trial.js';
+
+const MOUNTS = `22 27 0:21 / /proc rw,relatime - proc proc rw
+27 1 254:0 / / rw,relatime - ext4 /dev/vda rw
+30 22 0:30 / /proc/sys/fs/binfmt_misc rw - binfmt_misc binfmt_misc rw
+`;
+const MASKED = `${MOUNTS}31 22 0:21 /sys /proc/sys ro - proc proc rw
+32 22 0:40 / /proc/kcore rw - tmpfs tmpfs rw
+`;
+const FEATURES = {
+  seccompFilter: true,
+  userNotification: true,
+  waitKillable: true,
+  threadPidfd: true,
+  passRights: true,
+  netnsCookie: true,
+};
+const GOOD: HostFacts = {
+  platform: 'linux',
+  release: '6.1.0-13-amd64',
+  architecture: 'x64',
+  nodeVersion: 'v20.11.0',
+  nodePath: '/usr/bin/node',
+  root: false,
+  distribution: ['debian'],
+  container: undefined,
+  settings: { 'user.max_user_namespaces': '63000' },
+  seccompMode: 0,
+  appArmorLabel: undefined,
+  mountInfo: MOUNTS,
+  uidMap: '         0          0 4294967295\n',
+  gidMap: '         0          0 4294967295\n',
+  subordinate: { base: 0x7000_0000, count: 0x1000_0000, configured: false },
+  ownCode: { folder: '/opt/postern' },
+  namespaces: { works: true, words: '' },
+  freshProc: { works: true, words: '' },
+  libseccomp: { loads: true, version: '2.5.4' },
+  libcapNg: { loads: true },
+  unshare: { path: '/usr/bin/unshare', version: 'unshare from util-linux 2.38.1', keepsCapabilities: true },
+  shell: true,
+  kernel: FEATURES,
+  landlock: 6,
+  resolvConf: 'search example.com\nnameserver 192.0.2.53\n',
+  descriptorLimit: 1_048_576,
+  loopback: true,
+  cgroup: { version: 2, path: '/user.slice', delegated: false },
+};
+const MADE: Trial = {
+  sandbox: { ids: '1000 1000', milliseconds: 100 },
+  connection: { said: 'allowed: good day, refused: EACCES port_not_allowed', trespasses: 0 },
+};
+const REFUSED = 'unshare: unshare failed: Operation not permitted';
+const NO_NAMESPACES = { namespaces: { works: false, words: REFUSED }, freshProc: undefined };
+const DOCKER: Container = { kind: 'docker', sign: '/.dockerenv' };
+const PODMAN: Container = { kind: 'podman', sign: '/run/.containerenv' };
+const KUBERNETES: Container = { kind: 'kubernetes', sign: 'KUBERNETES_SERVICE_HOST in the environment' };
+const SYSTEMD: Container = {
+  kind: 'systemd',
+  sign: 'worker.service in /proc/self/cgroup',
+  unit: 'worker.service',
+};
+
+function check(name: string, change: Partial<HostFacts>, trial: Trial = MADE): Check {
+  const found = examine({ ...GOOD, ...change }, trial).checks.find((one) => one.name === name);
+  assert.ok(found, name);
+  return found;
+}
+
+interface Lack {
+  readonly of: string;
+  readonly when: string;
+  readonly facts?: Partial<HostFacts>;
+  readonly trial?: Trial;
+  readonly state?: 'lacking' | 'absent';
+  readonly found: string;
+  readonly mend: string | undefined;
+}
+
+const setting = (name: string, value: string): Partial<HostFacts> => ({
+  ...NO_NAMESPACES,
+  settings: { ...GOOD.settings, [name]: value },
+});
+const PROFILE = `Allow them to Node; as root:
+  echo 'abi <abi/4.0>,
+  include <tunables/global>
+  profile postern "/usr/bin/node" flags=(unconfined) {
+    userns,
+  }' >/etc/apparmor.d/postern
+  apparmor_parser -r /etc/apparmor.d/postern
+It opens user namespaces to whatever runs in this Node, for every user of the host.
+Or, which opens them to every program of every user:
+  sysctl -w kernel.apparmor_restrict_unprivileged_userns=0`;
+const FILTERED = `a seccomp filter (Seccomp: 2 in /proc/self/status), and ${REFUSED}`;
+const CALLS = 'unshare, mount, umount2, pivot_root, open_tree, move_mount, mount_setattr and sethostname';
+const NARROWER = `Narrower than seccomp=unconfined: --security-opt seccomp=FILE with the engine's default profile and ${CALLS} allowed in it.`;
+
+const LACKS: readonly Lack[] = [
+  {
+    of: 'kernel',
+    when: 'it is older than 5.14',
+    facts: { release: '5.13.19-generic' },
+    found: 'linux 5.13.19-generic',
+    mend: 'Boot Linux 5.14 or newer.',
+  },
+  {
+    of: 'architecture',
+    when: 'the filters are for another one',
+    facts: { architecture: 'riscv64' },
+    found: 'riscv64',
+    mend: 'The filters are written for x86-64 and arm64: run postern, and its Node, on one of them.',
+  },
+  {
+    of: 'node',
+    when: 'it is older than 20',
+    facts: { nodeVersion: 'v18.19.0' },
+    found: 'v18.19.0 (/usr/bin/node)',
+    mend: 'Start postern with Node 20 or newer; this one is /usr/bin/node.',
+  },
+  {
+    of: 'user namespaces',
+    when: 'none may be made',
+    facts: setting('user.max_user_namespaces', '0'),
+    found: 'user.max_user_namespaces = 0',
+    mend: `Allow them, as root:
+  sysctl -w user.max_user_namespaces=10000
+and for every boot:
+  echo 'user.max_user_namespaces = 10000' >/etc/sysctl.d/90-postern.conf`,
+  },
+  {
+    of: 'user namespaces',
+    when: 'no network namespace may be made, in a container',
+    facts: { ...setting('user.max_net_namespaces', '0'), container: DOCKER },
+    found: 'user.max_net_namespaces = 0',
+    mend: `Allow them, as root of the host (this is a container: /.dockerenv):
+  sysctl -w user.max_net_namespaces=10000
+and for every boot:
+  echo 'user.max_net_namespaces = 10000' >/etc/sysctl.d/90-postern.conf`,
+  },
+  {
+    of: 'user namespaces',
+    when: "Debian's setting forbids them",
+    facts: setting('kernel.unprivileged_userns_clone', '0'),
+    found: 'kernel.unprivileged_userns_clone = 0',
+    mend: `Allow them, as root:
+  sysctl -w kernel.unprivileged_userns_clone=1
+and for every boot:
+  echo 'kernel.unprivileged_userns_clone = 1' >/etc/sysctl.d/90-postern.conf`,
+  },
+  {
+    of: 'user namespaces',
+    when: 'AppArmor refuses them',
+    facts: setting('kernel.apparmor_restrict_unprivileged_userns', '1'),
+    found: 'kernel.apparmor_restrict_unprivileged_userns = 1',
+    mend: PROFILE,
+  },
+  {
+    of: 'user namespaces',
+    when: 'AppArmor takes their capabilities away',
+    facts: {
+      ...setting('kernel.apparmor_restrict_unprivileged_userns', '1'),
+      namespaces: { works: true, words: '', label: 'unprivileged_userns (enforce)' },
+      nodePath: "/opt/it's {new}/node",
+    },
+    found: 'kernel.apparmor_restrict_unprivileged_userns = 1',
+    mend: PROFILE.replace('/usr/bin/node', "/opt/it'\\''s \\{new\\}/node"),
+  },
+  {
+    of: 'user namespaces',
+    when: 'unshare(1) has a profile of its own',
+    facts: {
+      ...setting('kernel.apparmor_restrict_unprivileged_userns', '1'),
+      namespaces: { works: true, words: '', label: 'unshare//&unpriv_unshare (enforce)' },
+    },
+    found: 'AppArmor label unshare//&unpriv_unshare (enforce) in a new user namespace',
+    mend: `A profile for unshare(1) itself takes every capability away there; unload it, as root:
+  apparmor_parser -R $(grep -ls 'profile unpriv_unshare' /etc/apparmor.d/*)`,
+  },
+  {
+    of: 'user namespaces',
+    when: "Docker's defaults forbid them, with all of them mended at once",
+    facts: {
+      ...NO_NAMESPACES,
+      seccompMode: 2,
+      container: DOCKER,
+      appArmorLabel: 'docker-default (enforce)',
+      mountInfo: MASKED,
+    },
+    found: FILTERED,
+    mend: `Start the container with these options (known by /.dockerenv):
+  docker run --security-opt seccomp=unconfined --security-opt apparmor=unconfined --security-opt systempaths=unconfined …
+${NARROWER}`,
+  },
+  {
+    of: 'user namespaces',
+    when: "Podman's filter forbids them",
+    facts: { ...NO_NAMESPACES, seccompMode: 2, container: PODMAN, mountInfo: MASKED },
+    found: FILTERED,
+    mend: `Start the container with these options (known by /run/.containerenv):
+  podman run --security-opt seccomp=unconfined --security-opt unmask=ALL …
+${NARROWER}`,
+  },
+  {
+    of: 'user namespaces',
+    when: "Kubernetes' defaults forbid them",
+    facts: {
+      ...NO_NAMESPACES,
+      seccompMode: 2,
+      container: KUBERNETES,
+      appArmorLabel: 'cri-containerd.apparmor.d (enforce)',
+      mountInfo: MASKED,
+    },
+    found: FILTERED,
+    mend: `In the pod's manifest (known by KUBERNETES_SERVICE_HOST in the environment):
+  spec:
+    hostUsers: false
+    containers:
+    - securityContext:
+        seccompProfile: {type: Unconfined}
+        appArmorProfile: {type: Unconfined}
+        procMount: Unmasked
+        runAsUser: 1000`,
+  },
+  {
+    of: 'user namespaces',
+    when: "a unit's filter forbids them",
+    facts: { ...NO_NAMESPACES, seccompMode: 2, container: SYSTEMD },
+    found: FILTERED,
+    mend: `systemctl edit worker.service, and there (known by worker.service in /proc/self/cgroup):
+  [Service]
+  RestrictNamespaces=no
+  SystemCallFilter=`,
+  },
+  {
+    of: 'user namespaces',
+    when: 'a filter of unknown origin forbids them',
+    facts: { ...NO_NAMESPACES, seccompMode: 2 },
+    found: FILTERED,
+    mend: `Start postern without the filter that whatever started it has set, or allow in it ${CALLS}.`,
+  },
+  {
+    of: 'user namespaces',
+    when: 'the root is changed',
+    facts: { ...NO_NAMESPACES, mountInfo: '' },
+    found: `a changed root (no mount at / in /proc/self/mountinfo), and ${REFUSED}`,
+    mend: 'The kernel makes no user namespace under chroot(2): start postern outside of it, or enter the folder by pivot_root(2).',
+  },
+  {
+    of: 'user namespaces',
+    when: 'all that are allowed are in use',
+    facts: {
+      namespaces: { works: false, words: 'unshare: unshare failed: No space left on device' },
+      freshProc: undefined,
+    },
+    found: 'user.max_user_namespaces = 63000, and unshare: unshare failed: No space left on device',
+    mend: `As many namespaces as are allowed are in use, or 32 are nested; as root:
+  sysctl -w user.max_user_namespaces=126000`,
+  },
+  {
+    of: 'user namespaces',
+    when: 'no value explains it, without a mend that would be a guess',
+    facts: NO_NAMESPACES,
+    found: REFUSED,
+    mend: undefined,
+  },
+  {
+    of: 'fresh /proc',
+    when: 'Docker masks it',
+    facts: {
+      freshProc: { works: false, words: 'unshare: mount /proc failed: Operation not permitted' },
+      container: DOCKER,
+      mountInfo: MASKED,
+    },
+    found: 'masked by mounts on /proc/sys, /proc/kcore',
+    mend: `Start the container with these options (known by /.dockerenv):
+  docker run --security-opt systempaths=unconfined …`,
+  },
+  {
+    of: 'fresh /proc',
+    when: 'a unit masks it, and no namespace could be made to try',
+    facts: { ...NO_NAMESPACES, container: SYSTEMD, mountInfo: MASKED },
+    found: 'masked by mounts on /proc/sys, /proc/kcore',
+    mend: `systemctl edit worker.service, and there (known by worker.service in /proc/self/cgroup):
+  [Service]
+  ProtectKernelTunables=no
+  ProtectKernelLogs=no`,
+  },
+  {
+    of: 'fresh /proc',
+    when: 'somebody mounted over it',
+    facts: { freshProc: { works: false, words: 'unshare: mount /proc failed' }, mountInfo: MASKED },
+    found: 'masked by mounts on /proc/sys, /proc/kcore',
+    mend: 'Take the mounts away, as root:\n  umount /proc/sys /proc/kcore',
+  },
+  {
+    of: 'fresh /proc',
+    when: "Docker's AppArmor profile forbids mounts",
+    facts: {
+      freshProc: {
+        works: false,
+        words: 'unshare: cannot change root filesystem propagation: Permission denied',
+      },
+      container: DOCKER,
+      appArmorLabel: 'docker-default (enforce)',
+    },
+    found:
+      'AppArmor profile docker-default (enforce), and unshare: cannot change root filesystem propagation: Permission denied',
+    mend: `Start the container with these options (known by /.dockerenv):
+  docker run --security-opt apparmor=unconfined …`,
+  },
+  {
+    of: 'fresh /proc',
+    when: 'a filter forbids mounts',
+    facts: {
+      seccompMode: 2,
+      freshProc: { works: false, words: 'unshare: mount /proc failed: Operation not permitted' },
+    },
+    found:
+      'a seccomp filter (Seccomp: 2 in /proc/self/status), and unshare: mount /proc failed: Operation not permitted',
+    mend: `Start postern without the filter that whatever started it has set, or allow in it ${CALLS}.`,
+  },
+  {
+    of: 'id range',
+    when: 'a container has 65,536 ids',
+    facts: { root: true, uidMap: '0 100000 65536\n', gidMap: '0 100000 65536\n', container: DOCKER },
+    found:
+      'ids 0 to 65535 are mapped by /proc/self/uid_map and gid_map, and postern takes 1879048192 to 2147483647, the default',
+    mend: `Start postern as an ordinary user, which needs no ids: docker run --user 1000:1000 …
+Or map 131072 more ids into this user namespace.`,
+  },
+  {
+    of: 'id range',
+    when: 'other ids are mapped',
+    facts: { root: true, uidMap: '0 100000 500000\n', gidMap: '0 100000 400000\n' },
+    found:
+      'ids 0 to 399999 are mapped by /proc/self/uid_map and gid_map, and postern takes 1879048192 to 2147483647, the default',
+    mend: "Name ids that are mapped:\n  echo 'postern:65536:327680' >>/etc/subuid",
+  },
+  {
+    of: 'id range',
+    when: 'one id is mapped',
+    facts: { root: true, uidMap: '0 1000 1\n', gidMap: '0 1000 1\n' },
+    found:
+      'ids 0 to 0 are mapped by /proc/self/uid_map and gid_map, and postern takes 1879048192 to 2147483647, the default',
+    mend: 'Start postern outside of this user namespace, or map 131072 more ids into it.',
+  },
+  {
+    of: 'id range',
+    when: "/etc/subuid's entry holds too few",
+    facts: { root: true, subordinate: { base: 200_000, count: 65_536, configured: true } },
+    found: "65536 ids: 200000 to 265535, /etc/subuid's entry for postern",
+    mend: 'Give "postern" 131072 ids or more in /etc/subuid.',
+  },
+  {
+    of: 'own code',
+    when: 'only root may enter the folder',
+    facts: { root: true, ownCode: { folder: '/opt/postern', closed: { path: '/opt/postern', mode: '700' } } },
+    found: '"/opt/postern" has mode 700',
+    mend: "Let other users read what lies in that folder:\n  chmod -R o+rX '/opt/postern'",
+  },
+  {
+    of: 'own code',
+    when: 'only root may run Node',
+    facts: {
+      root: true,
+      ownCode: { folder: '/opt/postern', closed: { path: '/usr/bin/node', mode: '750' } },
+    },
+    found: '"/usr/bin/node" has mode 750',
+    mend: "Let other users run Node:\n  chmod o+rx '/usr/bin/node'",
+  },
+  {
+    of: 'unshare(1)',
+    when: 'it is not there',
+    facts: { unshare: undefined, namespaces: undefined, freshProc: undefined, distribution: ['alpine'] },
+    found: 'not in /usr/sbin:/usr/bin:/sbin:/bin',
+    mend: 'Install it: apk add util-linux',
+  },
+  {
+    of: 'unshare(1)',
+    when: 'it is too old, or of busybox',
+    facts: {
+      unshare: {
+        path: '/usr/bin/unshare',
+        version: 'unshare from util-linux 2.34',
+        keepsCapabilities: false,
+      },
+    },
+    found: '/usr/bin/unshare: unshare from util-linux 2.34, without --keep-caps',
+    mend: 'Install util-linux 2.36 or newer: apt-get install util-linux',
+  },
+  {
+    of: '/bin/sh',
+    when: 'it is not there',
+    facts: { shell: false },
+    found: 'not there, or not executable',
+    mend: 'Put a POSIX shell there: as a link, to dash, bash or busybox.',
+  },
+  {
+    of: 'libseccomp',
+    when: 'it does not load',
+    facts: { libseccomp: { loads: false, why: 'no such file' }, distribution: ['rocky', 'rhel', 'fedora'] },
+    found: 'libseccomp.so.2: no such file',
+    mend: 'Install it: dnf install libseccomp',
+  },
+  {
+    of: 'libseccomp',
+    when: 'it is too old',
+    facts: { libseccomp: { loads: true, version: '2.4.4' } },
+    found: 'version 2.4.4',
+    mend: 'Install a newer one: apt-get install libseccomp2, of a release that has 2.5.',
+  },
+  {
+    of: 'libcap-ng',
+    when: 'it does not load, on a distribution that is not known',
+    facts: { libcapNg: { loads: false, why: 'no such file' }, distribution: ['other'] },
+    found: 'libcap-ng.so.0: no such file',
+    mend: 'Install it: apt-get install libcap-ng0, or dnf install libcap-ng, or apk add libcap-ng',
+  },
+  {
+    of: 'seccomp filter',
+    when: 'the kernel has none',
+    facts: { kernel: { ...FEATURES, seccompFilter: false } },
+    found: 'SECCOMP_RET_ERRNO not available',
+    mend: 'Boot a kernel built with CONFIG_SECCOMP_FILTER=y.',
+  },
+  {
+    of: 'Landlock',
+    when: 'a filter forbids it',
+    facts: { landlock: 'EPERM' },
+    found: 'landlock_create_ruleset(2): EPERM',
+    mend: 'The kernel has it and something forbids it: allow landlock_create_ruleset, landlock_add_rule and landlock_restrict_self in the filter that holds for postern.',
+  },
+  {
+    of: 'Landlock',
+    when: 'the kernel has none',
+    state: 'absent',
+    facts: { landlock: 0 },
+    found: 'none',
+    mend: 'Connections and files are kept by seccomp and mounts alone. This kernel (6.1.0-13-amd64) has none, or it is not among the modules that it was started with: boot Linux 6.12 or newer with landlock in lsm=.',
+  },
+  {
+    of: 'Landlock',
+    when: 'it knows no TCP',
+    state: 'absent',
+    facts: { landlock: 3 },
+    found: 'ABI 3',
+    mend: 'TCP connect and bind are refused by seccomp alone (from ABI 4, Linux 6.7, by Landlock too). Abstract sockets and signals are kept by namespaces alone (from ABI 6, Linux 6.12, by Landlock too).',
+  },
+  {
+    of: 'Landlock',
+    when: 'it knows no scopes',
+    state: 'absent',
+    facts: { landlock: 5 },
+    found: 'ABI 5',
+    mend: 'Abstract sockets and signals are kept by namespaces alone (from ABI 6, Linux 6.12, by Landlock too).',
+  },
+  {
+    of: 'user notification',
+    when: 'the kernel has none',
+    state: 'absent',
+    facts: { kernel: { ...FEATURES, userNotification: false } },
+    found: 'not available',
+    mend: 'Programs that connect by themselves cannot be served; those that use the channel can.',
+  },
+  {
+    of: 'WAIT_KILLABLE_RECV',
+    when: 'the kernel is older than 5.19',
+    state: 'absent',
+    facts: { kernel: { ...FEATURES, waitKillable: false } },
+    found: 'not available',
+    mend: 'A signal that comes while a program connects by itself makes it ask a second time. Boot Linux 5.19 or newer.',
+  },
+  {
+    of: 'PIDFD_THREAD',
+    when: 'the kernel is older than 6.9',
+    state: 'absent',
+    facts: { kernel: { ...FEATURES, threadPidfd: false } },
+    found: 'not available',
+    mend: 'A thread that connects by itself after the main thread of its program has ended gets an error. Boot Linux 6.9 or newer.',
+  },
+  {
+    of: 'SO_NETNS_COOKIE',
+    when: 'the kernel does not know it',
+    state: 'absent',
+    facts: { kernel: { ...FEATURES, netnsCookie: false } },
+    found: 'not available',
+    mend: "Whose network a program's socket belongs to cannot be told: programs that connect by themselves cannot be served.",
+  },
+  {
+    of: 'SO_PASSRIGHTS',
+    when: 'the kernel is older than 6.16',
+    state: 'absent',
+    facts: { kernel: { ...FEATURES, passRights: false } },
+    found: 'not available',
+    mend: 'Nothing is less: that no descriptor can be pushed at the broker rests upon its socket, which is shut for reading.',
+  },
+  {
+    of: 'Yama',
+    when: 'its scope lets nobody read another process',
+    state: 'absent',
+    facts: { settings: { ...GOOD.settings, 'kernel.yama.ptrace_scope': '3' } },
+    found: 'kernel.yama.ptrace_scope = 3',
+    mend: 'Nobody can read another process: programs that connect by themselves cannot be served, those that use the channel can. The value holds until the next boot: set kernel.yama.ptrace_scope to 2 or less in /etc/sysctl.d and reboot.',
+  },
+  {
+    of: 'name servers',
+    when: 'none is named',
+    state: 'absent',
+    facts: { resolvConf: '# nameserver 192.0.2.53\nsearch example.com\n' },
+    found: 'no nameserver line in /etc/resolv.conf',
+    mend: 'Names cannot be resolved, addresses can be reached: add a line "nameserver ADDRESS" there, or start with --dns ADDRESS (dns: in postern.yaml).',
+  },
+  {
+    of: 'name servers',
+    when: 'the file is not there',
+    state: 'absent',
+    facts: { resolvConf: undefined },
+    found: '/etc/resolv.conf cannot be read',
+    mend: 'Names cannot be resolved, addresses can be reached: add a line "nameserver ADDRESS" there, or start with --dns ADDRESS (dns: in postern.yaml).',
+  },
+  {
+    of: 'descriptors',
+    when: "there are fewer than a plugin's limit",
+    facts: { descriptorLimit: 512, container: PODMAN },
+    found: 'RLIMIT_NOFILE, hard: 512',
+    mend: 'A plugin gets 1024. Raise it; podman run --ulimit nofile=16384:16384 …',
+  },
+  {
+    of: 'descriptors',
+    when: 'there are few for a broker',
+    state: 'absent',
+    facts: { descriptorLimit: 4096, container: SYSTEMD },
+    found: 'RLIMIT_NOFILE, hard: 4096',
+    mend: `The broker has fewer connections at once. Raise it; systemctl edit worker.service, and there:
+  [Service]
+  LimitNOFILE=16384`,
+  },
+  {
+    of: 'descriptors',
+    when: 'there are few in a shell',
+    state: 'absent',
+    facts: { descriptorLimit: 4096 },
+    found: 'RLIMIT_NOFILE, hard: 4096',
+    mend: 'The broker has fewer connections at once. Raise it; as root, for the shell that starts postern: prlimit --pid $$ --nofile=16384:16384',
+  },
+  {
+    of: 'sandbox',
+    when: 'its start fails and nothing else lacks',
+    trial: {
+      sandbox: { failure: { message: 'Cannot start the sandbox, step ids: EINVAL', mend: 'do this' } },
+    },
+    found: 'Cannot start the sandbox, step ids: EINVAL',
+    mend: 'do this',
+  },
+  {
+    of: 'sandbox',
+    when: 'a filter refuses a call of the launcher',
+    facts: { seccompMode: 2 },
+    trial: { sandbox: { failure: { message: 'Cannot start the sandbox, step root: pivot_root: EPERM' } } },
+    found:
+      'a seccomp filter (Seccomp: 2 in /proc/self/status), and Cannot start the sandbox, step root: pivot_root: EPERM',
+    mend: `Start postern without the filter that whatever started it has set, or allow in it ${CALLS}.`,
+  },
+  {
+    of: 'sandbox',
+    when: 'something else lacks',
+    facts: { shell: false },
+    trial: { sandbox: { failure: { message: 'Cannot start', mend: 'a mend of its own' } } },
+    found: 'Cannot start',
+    mend: 'See to what is lacking above, then run postern doctor again.',
+  },
+  {
+    of: 'connection',
+    when: 'there is no sandbox',
+    trial: { sandbox: { failure: { message: 'Cannot start' } } },
+    found: 'not tried: there is no sandbox',
+    mend: undefined,
+  },
+  {
+    of: 'connection',
+    when: 'the second supervisor does not start',
+    trial: { ...MADE, connection: { failure: { message: 'The broker does not run', mend: 'do that' } } },
+    found: 'The broker does not run',
+    mend: 'do that',
+  },
+  {
+    of: 'connection',
+    when: 'the allowed one fails, lo being down',
+    facts: { loopback: false },
+    trial: {
+      ...MADE,
+      connection: { said: 'allowed: ENETUNREACH, refused: EACCES port_not_allowed', trespasses: 0 },
+    },
+    found: 'the interface lo is not up; allowed: ENETUNREACH, refused: EACCES port_not_allowed',
+    mend: 'Bring it up, as root:\n  ip link set lo up',
+  },
+  {
+    of: 'connection',
+    when: 'the allowed one fails for no cause that is known',
+    trial: { ...MADE, connection: { said: 'allowed: ETIMEDOUT, refused: EACCES no_rule', trespasses: 0 } },
+    found: 'allowed: ETIMEDOUT, refused: EACCES no_rule',
+    mend: undefined,
+  },
+  {
+    of: 'connection',
+    when: 'the one that no rule allows is not refused',
+    trial: { ...MADE, connection: { said: 'allowed: good day, refused: connected', trespasses: 0 } },
+    found: 'allowed: good day, refused: connected',
+    mend: undefined,
+  },
+  {
+    of: 'connection',
+    when: 'the listener that no rule allows is reached, whatever the plugin says',
+    trial: {
+      ...MADE,
+      connection: { said: 'allowed: good day, refused: EACCES port_not_allowed', trespasses: 1 },
+    },
+    found: 'connections that came where no rule allows any: 1',
+    mend: 'Run no untrusted program here, and report it as SECURITY.md says.',
+  },
+];
+
+for (const { of, when, facts = {}, trial, state = 'lacking', found, mend } of LACKS) {
+  test(`examine() tells of ${of} where ${when}`, () => {
+    assert.equal(check(of, {}).state, 'ok', 'the good host has it');
+    const told = check(of, facts, trial);
+    assert.deepEqual({ state: told.state, found: told.found, mend: told.mend }, { state, found, mend });
+    const { ok } = examine({ ...GOOD, ...facts }, trial ?? MADE);
+    assert.equal(ok, state === 'absent' && facts.shell !== false);
+  });
+}
+
+test('examine() finds nothing lacking on a good host, each check under its own name', () => {
+  const { ok, checks } = examine(GOOD, MADE);
+  assert.equal(ok, true);
+  assert.deepEqual(
+    checks.filter(({ state, mend }) => state !== 'ok' || mend !== undefined),
+    [],
+  );
+  assert.equal(new Set(checks.map(({ name }) => name)).size, checks.length);
+  const told = new Set(LACKS.map(({ of }) => of));
+  assert.deepEqual(
+    checks.map(({ name }) => name).filter((name) => !told.has(name)),
+    ['cgroup'],
+    'every check but the one for information has a lack above',
+  );
+});
+
+test('examine() takes what only looks like a lack', () => {
+  const settings = { ...GOOD.settings, 'kernel.apparmor_restrict_unprivileged_userns': '1' };
+  const namespaces = { works: true, words: '', label: 'postern (unconfined)' };
+  assert.deepEqual(check('user namespaces', { settings, namespaces }).state, 'ok', 'a profile permits it');
+  assert.equal(
+    check('user namespaces', { seccompMode: 2, container: DOCKER }).state,
+    'ok',
+    'the filter does',
+  );
+  assert.equal(check('fresh /proc', { mountInfo: MASKED }).state, 'ok', 'one was mounted all the same');
+  assert.equal(check('id range', { uidMap: '0 1000 1\n' }).state, 'ok', 'not root');
+  for (const scope of ['0', '1', '2'])
+    assert.equal(check('Yama', { settings: { 'kernel.yama.ptrace_scope': scope } }).state, 'ok', scope);
+  assert.equal(check('kernel', { release: '5.14.0' }).state, 'ok');
+  assert.equal(check('libseccomp', { libseccomp: { loads: true, version: '3.0.0' } }).state, 'ok');
+});
+
+test('coveredProc() reads what hides parts of /proc, and a whole /proc elsewhere', () => {
+  assert.deepEqual(coveredProc(MOUNTS), []);
+  assert.deepEqual(coveredProc(MASKED), ['/proc/sys', '/proc/kcore']);
+  assert.deepEqual(coveredProc(`${MASKED}50 27 0:50 / /dev/.lxc/proc rw - proc proc rw\n`), []);
+});
+
+test('findContainer() knows a container by the sign that it leaves', () => {
+  const signs = (
+    files: Readonly<Record<string, string>>,
+    environment: Readonly<Record<string, string>> = {},
+  ): Container | undefined =>
+    findContainer({ exists: (path) => path in files, read: (path) => files[path], environment });
+  assert.equal(signs({ '/proc/self/cgroup': '0::/user.slice/user-0.slice/session-1.scope\n' }), undefined);
+  assert.deepEqual(signs({ '/.dockerenv': '' }), DOCKER);
+  assert.deepEqual(signs({ '/run/.containerenv': '' }), PODMAN);
+  assert.deepEqual(signs({ '/.dockerenv': '' }, { KUBERNETES_SERVICE_HOST: '192.0.2.1' }), KUBERNETES);
+  const cgroup = (text: string): Container | undefined => signs({ '/proc/self/cgroup': text });
+  assert.equal(cgroup('5:memory:/kubepods/besteffort/pod1\n')?.kind, 'kubernetes');
+  assert.equal(cgroup('5:memory:/docker/1\n')?.kind, 'docker');
+  assert.equal(cgroup('0::/machine.slice/libpod-1.scope\n')?.kind, 'podman');
+  assert.equal(cgroup('5:memory:/lxc/one\n')?.kind, 'other');
+  assert.deepEqual(cgroup('0::/system.slice/worker.service\n'), SYSTEMD);
+  assert.deepEqual(signs({ '/run/systemd/container': 'systemd-nspawn\n' }), {
+    kind: 'other',
+    sign: '/run/systemd/container: systemd-nspawn',
+  });
+});
+
+test('describeExamination() aligns the lines, indents the mends, and counts what has to be mended', () => {
+  const good = describeExamination(examine(GOOD, MADE), false).trimEnd().split('\n');
+  assert.equal(good.at(-1), 'This host can run postern');
+  assert.equal(good[0], 'ok       kernel              linux 6.1.0-13-amd64');
+  const bad = examine(
+    { ...GOOD, shell: false, release: '5.10.0', landlock: 0 },
+    { sandbox: { failure: { message: 'Cannot start' } } },
+  );
+  const lines = describeExamination(bad, false).trimEnd().split('\n');
+  assert.deepEqual(lines.slice(0, 2), [
+    'lacking  kernel              linux 5.10.0 (needed: linux 5.14 or newer)',
+    '             Boot Linux 5.14 or newer.',
+  ]);
+  assert.equal(lines.at(-1), 'This host cannot run postern yet: 2 lacks');
+  const one = describeExamination(examine({ ...GOOD, shell: false }, MADE), false);
+  assert.match(one, /This host cannot run postern yet: 1 lack\n$/);
+  assert.doesNotMatch(one, /\u001b/);
+  assert.match(describeExamination(bad, true), /^\u001b\[31mlacking {2}\u001b\[0mkernel/);
+});
+
+test('toJson() is one object with every field of every check', () => {
+  const parsed = JSON.parse(toJson(examine({ ...GOOD, shell: false }, MADE))) as {
+    ok: boolean;
+    checks: Record<string, unknown>[];
+  };
+  assert.equal(parsed.ok, false);
+  for (const entry of parsed.checks)
+    assert.deepEqual(Object.keys(entry), ['name', 'state', 'found', 'needed', 'mend']);
+  assert.deepEqual(
+    parsed.checks.find(({ name }) => name === '/bin/sh'),
+    {
+      name: '/bin/sh',
+      state: 'lacking',
+      found: 'not there, or not executable',
+      needed: 'a POSIX shell',
+      mend: 'Put a POSIX shell there: as a link, to dash, bash or busybox.',
+    },
+  );
+});
