@@ -10,6 +10,16 @@ export function doctorCommand(): Command {
   return new Command('doctor')
     .description('test whether this host can run postern, and say what to do about each lack')
     .option('--json', 'print one JSON object')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  postern doctor
+  postern doctor --json
+
+Run it as the user that shall run postern: root needs more.
+Exit status: 0 where nothing is lacking, 1 otherwise, 2 for wrong usage.`,
+    )
     .action(async ({ json }: { json?: boolean }) => {
       const examination = examine(readHost(), await tryHost());
       const colour = process.stdout.isTTY === true && (process.env['NO_COLOR'] ?? '') === '';

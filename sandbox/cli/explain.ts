@@ -2,9 +2,8 @@
 import { Command } from 'commander';
 import { didYouMean } from '../../shared/config/closest.js';
 import { loadConfig } from '../../shared/config/load-config.js';
-import { USUAL_LIMITS } from '../../shared/config/merge-defaults.js';
 import { joinRules, type PlacedRules } from '../../shared/config/placed-rules.js';
-import { NO_RESTART, type PluginConfig } from '../../shared/config/plugin-config.js';
+import { type PluginConfig, plainPlugin } from '../../shared/config/plugin-config.js';
 import { PosternError } from '../../shared/errors.js';
 import { parseAddress } from '../../shared/policy/address.js';
 import { Supervisor } from '../supervisor/supervisor.js';
@@ -131,17 +130,9 @@ function readAddresses(text: string): readonly string[] {
 /** Only its rules matter: nothing is started. */
 function configOf({ rules, mode }: Subject, index: number): PluginConfig {
   return {
-    name: nameOf(index),
-    command: [],
-    env: {},
-    cwd: '/',
+    ...plainPlugin(nameOf(index), []),
     allow: rules.allow.map(({ text }) => text),
     deny: rules.deny.map(({ text }) => text),
     mode,
-    visible: [],
-    writable: [],
-    listen: [],
-    restart: NO_RESTART,
-    limits: USUAL_LIMITS,
   };
 }

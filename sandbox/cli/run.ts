@@ -2,11 +2,10 @@
 import { constants } from 'node:os';
 import { basename, resolve } from 'node:path';
 import { Command, Option } from 'commander';
-import { USUAL_LIMITS } from '../../shared/config/merge-defaults.js';
 import {
-  NO_RESTART,
   PLUGIN_NAME,
   type PluginConfig,
+  plainPlugin,
   VARIABLE_NAME,
 } from '../../shared/config/plugin-config.js';
 import { PosternError } from '../../shared/errors.js';
@@ -169,8 +168,7 @@ function configOf(command: readonly string[], options: RunOptions): PluginConfig
   }
   const rules = rulesOf(options);
   return {
-    name,
-    command,
+    ...plainPlugin(name, command),
     env: environmentOf(options.env),
     cwd: resolve(options.cwd ?? process.cwd()),
     allow: rules.allow.map(({ text }) => text),
@@ -178,9 +176,6 @@ function configOf(command: readonly string[], options: RunOptions): PluginConfig
     mode: options.mode,
     visible: options.visible.map((path) => resolve(path)),
     writable: options.writable.map((path) => resolve(path)),
-    listen: [],
-    restart: NO_RESTART,
-    limits: USUAL_LIMITS,
   };
 }
 

@@ -1,15 +1,6 @@
 // A plugin's keys joined with those of `defaults`: lists are added to, maps joined key by key, single values give way. Pure.
-import { CONCURRENT_REQUESTS, PLUGIN_DESCRIPTORS, QUEUED_REQUESTS, REQUESTS_PER_SECOND } from '../limits.js';
 import type { DefaultKeys, PluginKeys } from './config-file.js';
-import { NO_RESTART, type PluginConfig } from './plugin-config.js';
-
-/** Limits where none are given. */
-export const USUAL_LIMITS: PluginConfig['limits'] = {
-  concurrentRequests: CONCURRENT_REQUESTS,
-  queuedRequests: QUEUED_REQUESTS,
-  requestsPerSecond: REQUESTS_PER_SECOND,
-  descriptors: PLUGIN_DESCRIPTORS,
-};
+import { NO_RESTART, type PluginConfig, USUAL_LIMITS } from './plugin-config.js';
 
 /** All of a plugin but its rules, which may stand in other files too. */
 export function mergeDefaults(

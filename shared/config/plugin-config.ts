@@ -1,4 +1,5 @@
 // What is configured for one plugin, whether by `run`'s options or a file: defaults filled in, paths absolute.
+import { CONCURRENT_REQUESTS, PLUGIN_DESCRIPTORS, QUEUED_REQUESTS, REQUESTS_PER_SECOND } from '../limits.js';
 
 /** A listening socket by name (LISTEN_FDNAMES) and address: `127.0.0.1:8080`, `[::1]:8080` or an absolute path. */
 export interface ListenConfig {
@@ -44,6 +45,32 @@ export const NO_RESTART: RestartConfig = {
   maxDelayMs: 60_000,
   resetAfterMs: 60_000,
 };
+
+/** Limits where none are given. */
+export const USUAL_LIMITS: PluginConfig['limits'] = {
+  concurrentRequests: CONCURRENT_REQUESTS,
+  queuedRequests: QUEUED_REQUESTS,
+  requestsPerSecond: REQUESTS_PER_SECOND,
+  descriptors: PLUGIN_DESCRIPTORS,
+};
+
+/** A plugin of which no more is known: it may connect to nobody, and sees nothing but the system. */
+export function plainPlugin(name: string, command: readonly string[]): PluginConfig {
+  return {
+    name,
+    command,
+    env: {},
+    cwd: '/',
+    allow: [],
+    deny: [],
+    mode: 'enforce',
+    visible: [],
+    writable: [],
+    listen: [],
+    restart: NO_RESTART,
+    limits: USUAL_LIMITS,
+  };
+}
 
 export const PLUGIN_NAME: RegExp = /^[a-z0-9][a-z0-9_-]{0,62}$/;
 /** A variable that may be set: what tells a plugin of its descriptors is postern's to set. */

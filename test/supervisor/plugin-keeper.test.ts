@@ -8,8 +8,12 @@ import {
 } from '../../sandbox/supervisor/plugin-keeper.js';
 import { nextRestart } from '../../sandbox/supervisor/restart-delay.js';
 import type { PluginEnd } from '../../sandbox/supervisor/sandbox.js';
-import { USUAL_LIMITS } from '../../shared/config/merge-defaults.js';
-import { NO_RESTART, type PluginConfig, type RestartConfig } from '../../shared/config/plugin-config.js';
+import {
+  NO_RESTART,
+  type PluginConfig,
+  plainPlugin,
+  type RestartConfig,
+} from '../../shared/config/plugin-config.js';
 
 const RESTART: RestartConfig = { policy: 'always', delayMs: 100, maxDelayMs: 1000, resetAfterMs: 5000 };
 const good = { failed: false, milliseconds: 10 };
@@ -44,20 +48,7 @@ test('nextRestart() doubles the wait up to the longest, and begins again after a
 });
 
 function configOf(name: string, restart: RestartConfig = NO_RESTART): PluginConfig {
-  return {
-    name,
-    command: ['true'],
-    env: {},
-    cwd: '/',
-    allow: [],
-    deny: [],
-    mode: 'enforce',
-    visible: [],
-    writable: [],
-    listen: [],
-    restart,
-    limits: USUAL_LIMITS,
-  };
+  return { ...plainPlugin(name, ['true']), restart };
 }
 
 /** Plugins that a test ends by hand. */

@@ -2,14 +2,8 @@
 // rules allow and one that none does.
 import { createServer, type Server } from 'node:net';
 import { fileURLToPath } from 'node:url';
-import { NO_RESTART, type PluginConfig } from '../../../shared/config/plugin-config.js';
+import { type PluginConfig, plainPlugin } from '../../../shared/config/plugin-config.js';
 import { PosternError } from '../../../shared/errors.js';
-import {
-  CONCURRENT_REQUESTS,
-  PLUGIN_DESCRIPTORS,
-  QUEUED_REQUESTS,
-  REQUESTS_PER_SECOND,
-} from '../../../shared/limits.js';
 import { captureStreams } from '../standard-streams.js';
 import { Supervisor } from '../supervisor.js';
 import { ownCodePaths } from './own-code-paths.js';
@@ -94,25 +88,7 @@ async function run(supervisor: Supervisor, config: PluginConfig): Promise<Run> {
 }
 
 function pluginConfig(name: string, command: readonly string[], allow: readonly string[] = []): PluginConfig {
-  return {
-    name,
-    command,
-    env: {},
-    cwd: '/',
-    allow,
-    deny: [],
-    mode: 'enforce',
-    visible: allow.length === 0 ? [] : ownCodePaths(),
-    writable: [],
-    listen: [],
-    restart: NO_RESTART,
-    limits: {
-      concurrentRequests: CONCURRENT_REQUESTS,
-      queuedRequests: QUEUED_REQUESTS,
-      requestsPerSecond: REQUESTS_PER_SECOND,
-      descriptors: PLUGIN_DESCRIPTORS,
-    },
-  };
+  return { ...plainPlugin(name, command), allow, visible: allow.length === 0 ? [] : ownCodePaths() };
 }
 
 function listening(server: Server): Promise<Server> {
