@@ -83,6 +83,8 @@ function describeCause({ reason, rule, host, port, about }: Grounds): string {
       return about ? `${about.address.text} is ${about.what}, which no rule opens` : 'its address is special';
     case 'dns_error':
       return 'the name has no address';
+    case 'stale_grant':
+      return 'the name does not have the address any more';
     default:
       return reason.replaceAll('_', ' ');
   }

@@ -28,7 +28,7 @@ export function parsePorts(text: string): readonly PortRange[] | undefined {
     if (!range) return undefined;
     ranges.push(range);
   }
-  return ranges.length === 1 ? ranges : join(ranges);
+  return joinRanges(ranges);
 }
 
 /** Whether a value is a port that can be connected to. */
@@ -44,7 +44,9 @@ function parseItem(item: string): PortRange | undefined {
   return low <= high && high <= MAX_PORT ? { low, high } : undefined;
 }
 
-function join(ranges: readonly PortRange[]): readonly PortRange[] {
+/** Sorts ranges and joins those that touch. */
+export function joinRanges(ranges: readonly PortRange[]): readonly PortRange[] {
+  if (ranges.length < 2) return ranges;
   const joined: PortRange[] = [];
   for (const range of ranges.toSorted((a, b) => a.low - b.low)) {
     const last = joined.at(-1);

@@ -1,4 +1,5 @@
 // Which of several rules about the same target answers for a port.
+import { joinRanges, type PortRange } from './parse-ports.js';
 import type { Rule } from './parse-rule.js';
 
 /** Up to this many rules they are simply gone through. */
@@ -12,10 +13,17 @@ export class PortTable {
   /** Sorted by text. */
   readonly rules: readonly Rule[];
   readonly #cells: Cells | undefined;
+  #ranges: readonly PortRange[] | undefined;
 
   constructor(rules: Rule[]) {
     this.rules = rules.length > 1 ? rules.sort(compareText) : rules;
     this.#cells = rules.length > MAX_SCANNED_RULES ? divide(rules) : undefined;
+  }
+
+  /** The ports that some rule covers, sorted, those that touch joined. */
+  get ranges(): readonly PortRange[] {
+    this.#ranges ??= joinRanges(this.rules.flatMap(({ ports }) => ports));
+    return this.#ranges;
   }
 
   /** The rule that covers a port, 1 to 65535, or undefined. */

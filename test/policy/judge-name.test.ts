@@ -1,0 +1,176 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { decide, type HostContext, judgeRequest } from '../../shared/policy/decide.js';
+import { judgeName } from '../../shared/policy/judge-name.js';
+import { keepAddresses } from '../../shared/policy/keep-addresses.js';
+import type { PolicyMode } from '../../shared/policy/policy.js';
+import { chance } from '../fuzz/hostile-frame.js';
+import { addressOf, ELSEWHERE, policyOf } from './rules.js';
+
+/** Decision, reason and rule. */
+function judge(
+  name: string,
+  allow: readonly string[],
+  deny: readonly string[] = [],
+  mode?: PolicyMode,
+): string {
+  const verdict = judgeName(policyOf(allow, deny, mode), name, ELSEWHERE);
+  return [verdict.decision, verdict.reason, verdict.rule].filter(Boolean).join(' ');
+}
+
+test('a name is open where a rule covers it on any port, and closed where none does', () => {
+  assert.equal(judge('a.test', ['a.test:8443']), 'allow rule a.test:8443');
+  assert.equal(judge('b.test', ['a.test:8443']), 'deny no_rule');
+  assert.equal(judge('x.a.test', ['*.a.test']), 'allow rule *.a.test');
+  assert.equal(judge('a.test', ['*.a.test']), 'deny no_rule');
+  assert.equal(judge('a.test', ['**.a.test']), 'allow rule **.a.test');
+  assert.equal(judge('a.test', ['*']), 'allow rule *');
+  assert.equal(judge('single', ['*']), 'deny no_rule');
+  assert.equal(judge('a.test', ['0.0.0.0/0:*', '@public:*']), 'deny no_rule');
+  assert.equal(judge('a.test', []), 'deny no_rule');
+});
+
+test('a deny rule closes a name where it leaves no allowed port, and opens none', () => {
+  assert.equal(judge('a.test', ['a.test'], ['a.test']), 'deny denied_by_rule a.test');
+  assert.equal(judge('a.test', ['a.test'], ['*.test']), 'deny denied_by_rule *.test');
+  assert.equal(judge('a.test', ['a.test'], ['*']), 'deny denied_by_rule *');
+  assert.equal(judge('a.test', ['a.test:443'], ['a.test:443']), 'deny denied_by_rule a.test:443');
+  assert.equal(judge('a.test', ['a.test:443'], ['a.test:1-442,444-65535']), 'allow rule a.test:443');
+  assert.equal(judge('a.test', ['a.test:80,443'], ['a.test:80']), 'allow rule a.test:80,443');
+  assert.equal(judge('a.test', ['b.test'], ['a.test']), 'deny denied_by_rule a.test');
+  assert.equal(judge('a.test', ['b.test'], ['a.test:22']), 'deny no_rule');
+});
+
+test('audit mode opens what no rule allows, not what one denies', () => {
+  assert.equal(judge('a.test', [], [], 'audit'), 'would_deny no_rule');
+  assert.equal(judge('a.test', ['a.test'], [], 'audit'), 'allow rule a.test');
+  assert.equal(judge('a.test', [], ['a.test'], 'audit'), 'deny denied_by_rule a.test');
+  assert.equal(judge('a.test', [], ['a.test:22'], 'audit'), 'would_deny no_rule');
+  assert.equal(judge('a.test', ['a.test'], ['a.test:443'], 'audit'), 'would_deny port_not_allowed');
+});
+
+function keep(
+  allow: readonly string[],
+  texts: readonly string[],
+  deny: readonly string[] = [],
+  context: HostContext = ELSEWHERE,
+): string[] {
+  const policy = policyOf(allow, deny);
+  const verdict = judgeName(policy, 'a.test', context);
+  assert.ok(verdict.decision !== 'deny');
+  return keepAddresses(policy, verdict, texts.map(addressOf), context).kept.map(({ text }) => text);
+}
+
+test('public addresses are kept in their order, special ones where a rule opens them on a port of the name', () => {
+  assert.deepEqual(keep(['a.test'], ['192.31.196.2', '192.31.196.1']), ['192.31.196.2', '192.31.196.1']);
+  assert.deepEqual(keep(['a.test'], ['10.1.2.3', '192.31.196.1', '169.254.169.254', '::1']), [
+    '192.31.196.1',
+  ]);
+  assert.deepEqual(keep(['a.test', '10.1.2.3:443'], ['10.1.2.3', '10.1.2.4']), ['10.1.2.3']);
+  assert.deepEqual(keep(['a.test', '10.1.2.3:5432'], ['10.1.2.3']), [], 'another port');
+  assert.deepEqual(keep(['a.test:1-6000', '10.1.2.3:5432'], ['10.1.2.3']), ['10.1.2.3']);
+  assert.deepEqual(keep(['a.test:1-6000', '@private:5432'], ['10.1.2.3']), ['10.1.2.3']);
+  assert.deepEqual(keep(['a.test:*', '0.0.0.0/0:*'], ['10.1.2.3']), []);
+});
+
+test('an address that is denied on every port of the name is dropped, and kept where one is left', () => {
+  assert.deepEqual(keep(['a.test'], ['192.31.196.1', '192.31.196.2'], ['192.31.196.1']), ['192.31.196.2']);
+  assert.deepEqual(keep(['a.test:80,443'], ['192.31.196.1'], ['192.31.196.1:80']), ['192.31.196.1']);
+  assert.deepEqual(keep(['a.test:80-443'], ['192.31.196.1'], ['@public:80-442']), ['192.31.196.1']);
+  assert.deepEqual(keep(['a.test:80-443'], ['192.31.196.1'], ['@public:80-443']), []);
+});
+
+test("this host's addresses and postern's listeners are dropped, a listener on its port alone", () => {
+  const own = addressOf('192.31.196.9');
+  const context = { own: [own], listeners: [{ address: addressOf('192.31.196.7'), port: 443 }] };
+  assert.deepEqual(keep(['a.test:*'], ['192.31.196.9'], [], context), []);
+  assert.deepEqual(keep(['a.test:443'], ['192.31.196.7'], [], context), []);
+  assert.deepEqual(keep(['a.test:443-444'], ['192.31.196.7'], [], context), ['192.31.196.7']);
+});
+
+test('where none is kept, the refusal says why; else what was dropped is told', () => {
+  const policy = policyOf(['a.test'], ['192.31.196.1']);
+  const verdict = judgeName(policy, 'a.test', ELSEWHERE);
+  assert.ok(verdict.decision !== 'deny');
+  const all = keepAddresses(policy, verdict, [addressOf('10.1.2.3')], ELSEWHERE);
+  assert.equal(all.refusal?.reason, 'address_special');
+  assert.equal(all.dropped[0]?.class, 'private');
+  const some = keepAddresses(
+    policy,
+    verdict,
+    [addressOf('192.31.196.1'), addressOf('192.31.196.2')],
+    ELSEWHERE,
+  );
+  assert.equal(some.refusal, undefined);
+  assert.deepEqual(
+    some.dropped.map(({ address: { text }, reason }) => [text, reason]),
+    [['192.31.196.1', 'address_denied']],
+  );
+});
+
+/** Few ports, so that each can be tried, at the edges of the ranges. */
+const PORTS = ['', ':*', ':1', ':2-4', ':3', ':4-6', ':1-3,5', ':65535', ':6-65535'];
+const TRIED = [1, 2, 3, 4, 5, 6, 7, 443, 65_534, 65_535];
+const TARGETS = ['a.test', 'x.a.test', '*.a.test', '**.a.test', '*', 'localhost', 'x.localhost', 'single'];
+const PLACES = [
+  '10.0.0.0/8',
+  '10.1.2.3',
+  '@private',
+  '@public',
+  '@loopback',
+  '127.0.0.1',
+  '192.31.196.1',
+  '[64:ff9b::/96]',
+  '[64:ff9b::a01:203]',
+  '0.0.0.0/0',
+];
+const NAMES = ['a.test', 'x.a.test', 'b.test', 'localhost', 'x.localhost', 'single'];
+const ADDRESSES = [
+  '10.1.2.3',
+  '10.9.9.9',
+  '127.0.0.1',
+  '192.31.196.1',
+  '64:ff9b::a01:203',
+  '64:ff9b::c01f:c401',
+  '192.31.196.7',
+  '192.31.196.9',
+].map(addressOf);
+const CONTEXT: HostContext = {
+  own: [addressOf('192.31.196.9')],
+  listeners: [
+    { address: addressOf('192.31.196.7'), port: 3 },
+    { address: addressOf('127.0.0.1'), port: 5 },
+  ],
+};
+
+test('a name is open, and an address kept, exactly where a connect is let through on some port', () => {
+  const pick = chance(7);
+  const one = (texts: readonly string[]): string => texts[pick(texts.length)] ?? '';
+  const rules = (most: number): string[] =>
+    Array.from({ length: pick(most + 1) }, () => one(pick(2) === 0 ? TARGETS : PLACES) + one(PORTS));
+  const seen = { open: 0, closed: 0, kept: 0, dropped: 0 };
+  for (let round = 0; round < 4000; round += 1) {
+    const mode = pick(4) === 0 ? 'audit' : 'enforce';
+    const policy = policyOf(rules(5), rules(3), mode);
+    const name = one(NAMES);
+    const verdict = judgeName(policy, name, CONTEXT);
+    const why = JSON.stringify({ round, name, mode, verdict });
+    const open = TRIED.some((port) => judgeRequest(policy, { host: name, port }, CONTEXT).kind === 'resolve');
+    assert.equal(verdict.decision !== 'deny', open, why);
+    seen[open ? 'open' : 'closed'] += 1;
+    if (verdict.decision === 'deny') continue;
+    const { kept, dropped } = keepAddresses(policy, verdict, ADDRESSES, CONTEXT);
+    const dialled = ADDRESSES.filter((candidate) =>
+      TRIED.some((port) => decide(policy, { host: name, port }, [candidate], CONTEXT).dial.length > 0),
+    );
+    assert.deepEqual(
+      kept.map(({ text }) => text),
+      dialled.map(({ text }) => text),
+      why,
+    );
+    assert.equal(kept.length + dropped.length, ADDRESSES.length, why);
+    seen.kept += kept.length;
+    seen.dropped += dropped.length;
+  }
+  for (const count of Object.values(seen)) assert.ok(count > 500, JSON.stringify(seen));
+});
