@@ -13,6 +13,7 @@ import { HostAddresses } from './host-addresses.js';
 import { HostsFile } from './hosts-file.js';
 import { LineLink, receiveChannels } from './link.js';
 import { Metrics } from './metrics.js';
+import { NameCache } from './name-cache.js';
 import { NameServers } from './name-servers.js';
 import { NameResolver } from './resolve.js';
 import { Sessions } from './sessions.js';
@@ -65,7 +66,7 @@ function makeSessions({ dnsServers, listeners }: SupervisorLine & { readonly typ
     audit: new Audit(link, () => metrics.auditEventsDropped.inc()),
     host: new HostAddresses(listeners),
     metrics,
-    names: new NameResolver(new HostsFile(), new NameServers(dnsServers)),
+    names: new NameResolver(new HostsFile(), new NameCache(new NameServers(dnsServers))),
   };
   return new Sessions(services, link);
 }

@@ -1,19 +1,29 @@
 // c-ares through node:dns: sockets in the event loop, no thread of libuv's pool, which getaddrinfo would hold.
 // Runs in the broker; trusts no answer.
-import { Resolver } from 'node:dns';
+import { type RecordWithTtl, Resolver } from 'node:dns';
 import { statSync } from 'node:fs';
 import { DNS_ANSWERS, DNS_TIMEOUT_MS, TRIES, TRY_MS } from '../shared/limits.js';
 import { type Address, parseAddress } from '../shared/policy/address.js';
 
-/** What a server says of one name and family. */
+/** What a server says of one name and family. `nodata`: there is the name, and no address of the family. */
 export type FamilyAnswer =
-  | { readonly kind: 'addresses'; readonly addresses: readonly Address[] }
-  | { readonly kind: 'none' | 'servfail' | 'timeout' };
+  | {
+      readonly kind: 'addresses';
+      readonly addresses: readonly Address[];
+      /** Seconds: of the record, CNAMEs included, that is over first. */
+      readonly ttl: number;
+    }
+  | { readonly kind: 'nodata' | 'nxdomain' | 'servfail' | 'timeout' };
+
+/** Whom a name is asked of. A promise never rejects; an answer that is no promise was known. */
+export interface NameSource {
+  ask(name: string, family: 4 | 6): FamilyAnswer | Promise<FamilyAnswer>;
+}
 
 const RESOLV_CONF = '/etc/resolv.conf';
 
 /** The servers to ask: those given, else those of /etc/resolv.conf, which is read again when it has changed. */
-export class NameServers {
+export class NameServers implements NameSource {
   readonly #servers: readonly string[] | undefined;
   #resolver: Resolver;
   #version = '';
@@ -30,12 +40,12 @@ export class NameServers {
     this.#renew();
     return new Promise((resolve) => {
       const limit = setTimeout(() => resolve({ kind: 'timeout' }), DNS_TIMEOUT_MS);
-      const take = (error: NodeJS.ErrnoException | null, answers?: readonly string[]): void => {
+      const take = (error: NodeJS.ErrnoException | null, answers?: readonly RecordWithTtl[]): void => {
         clearTimeout(limit);
         resolve(error === null ? readAnswers(answers ?? []) : { kind: failureKind(error.code) });
       };
-      if (family === 4) this.#resolver.resolve4(name, take);
-      else this.#resolver.resolve6(name, take);
+      if (family === 4) this.#resolver.resolve4(name, { ttl: true }, take);
+      else this.#resolver.resolve6(name, { ttl: true }, take);
     });
   }
 
@@ -61,16 +71,18 @@ export class NameServers {
   }
 }
 
-function readAnswers(answers: readonly string[]): FamilyAnswer {
-  const addresses = answers
-    .slice(0, DNS_ANSWERS)
-    .map(parseAddress)
+function readAnswers(answers: readonly RecordWithTtl[]): FamilyAnswer {
+  const looked = answers.slice(0, DNS_ANSWERS);
+  const addresses = looked
+    .map(({ address }) => parseAddress(address))
     .filter((address) => address !== undefined);
-  return addresses.length === 0 ? { kind: 'none' } : { kind: 'addresses', addresses };
+  if (addresses.length === 0) return { kind: 'nodata' };
+  return { kind: 'addresses', addresses, ttl: Math.min(...looked.map(({ ttl }) => ttl)) };
 }
 
 /** c-ares's codes, ares_query(3). */
-function failureKind(code: string | undefined): 'none' | 'servfail' | 'timeout' {
-  if (code === 'ENOTFOUND' || code === 'ENODATA') return 'none';
+function failureKind(code: string | undefined): Exclude<FamilyAnswer['kind'], 'addresses'> {
+  if (code === 'ENOTFOUND') return 'nxdomain';
+  if (code === 'ENODATA') return 'nodata';
   return code === 'ETIMEOUT' ? 'timeout' : 'servfail';
 }

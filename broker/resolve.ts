@@ -1,12 +1,12 @@
 // Names to addresses: localhost and /etc/hosts without asking anyone, the rest by DNS. Runs in the broker.
 // Only names that a rule allows come here.
-import { DNS_ANSWERS, RESOLUTION_DELAY_MS } from '../shared/limits.js';
+import { DNS_ANSWERS, LOCAL_TTL_S, RESOLUTION_DELAY_MS } from '../shared/limits.js';
 import { type Address, parseAddress } from '../shared/policy/address.js';
 import { isLocalhost } from '../shared/policy/is-localhost.js';
 import type { DnsResult } from '../shared/reasons.js';
 import type { HostsFile } from './hosts-file.js';
 import { interleaveFamilies } from './interleave-families.js';
-import type { FamilyAnswer, NameServers } from './name-servers.js';
+import type { FamilyAnswer, NameSource } from './name-servers.js';
 
 /** `asked` where a server was; `addresses` in the order to dial, none unless `result` is ok. */
 export interface Resolution {
@@ -22,10 +22,10 @@ const LOOPBACK: readonly Address[] = ['::1', '127.0.0.1']
 /** Resolves names; equal questions in flight are one. */
 export class NameResolver {
   readonly #hosts: HostsFile;
-  readonly #servers: NameServers;
+  readonly #servers: NameSource;
   readonly #inFlight = new Map<string, Promise<Resolution>>();
 
-  constructor(hosts: HostsFile, servers: NameServers) {
+  constructor(hosts: HostsFile, servers: NameSource) {
     this.#hosts = hosts;
     this.#servers = servers;
   }
@@ -36,33 +36,58 @@ export class NameResolver {
    *   longer leaves the question to the others and to its limit
    */
   resolve(name: string): Resolution | Promise<Resolution> {
-    if (isLocalhost(name)) return { result: 'ok', addresses: LOOPBACK, asked: false };
-    const known = this.#hosts.lookup(name);
-    if (known !== undefined) return { result: 'ok', addresses: capAnswers(known), asked: false };
+    const local = this.#lookUp(name);
+    if (local !== undefined) return { result: 'ok', addresses: capAnswers(local), asked: false };
     const joined = this.#inFlight.get(name);
     if (joined !== undefined) return joined;
-    const question = this.#ask(name).finally(() => this.#inFlight.delete(name));
+    const four = this.#servers.ask(name, 4);
+    const six = this.#servers.ask(name, 6);
+    if (!(four instanceof Promise) && !(six instanceof Promise)) return conclude(four, six, false);
+    const question = this.#await(four, six).finally(() => this.#inFlight.delete(name));
     this.#inFlight.set(name, question);
     return question;
+  }
+
+  /**
+   * Resolves the addresses of one family, as a question of DNS asks for them.
+   *
+   * @param name canonical, as for {@link resolve}
+   * @returns as {@link resolve} does
+   */
+  resolveFamily(name: string, family: 4 | 6): FamilyAnswer | Promise<FamilyAnswer> {
+    const local = this.#lookUp(name)?.filter((address) => address.family === family);
+    if (local === undefined) return this.#servers.ask(name, family);
+    if (local.length === 0) return { kind: 'nodata' };
+    return { kind: 'addresses', addresses: local.slice(0, DNS_ANSWERS), ttl: LOCAL_TTL_S };
+  }
+
+  /** Without asking anyone. */
+  #lookUp(name: string): readonly Address[] | undefined {
+    return isLocalhost(name) ? LOOPBACK : this.#hosts.lookup(name);
   }
 
   /**
    * Both families at once. With IPv4 there, IPv6 gets the Resolution Delay of RFC 8305 section 3; with IPv6 there, IPv4
    * is waited for, since the addresses are judged as one list and a host without an IPv6 route needs the others.
    */
-  async #ask(name: string): Promise<Resolution> {
-    const four = this.#servers.ask(name, 4);
-    const six = this.#servers.ask(name, 6);
+  async #await(
+    four: FamilyAnswer | Promise<FamilyAnswer>,
+    six: FamilyAnswer | Promise<FamilyAnswer>,
+  ): Promise<Resolution> {
     const v4 = await four;
-    const v6 = v4.kind === 'addresses' ? await withinDelay(six) : await six;
-    const addresses = capAnswers([...addressesOf(v6), ...addressesOf(v4)]);
-    return { result: addresses.length > 0 ? 'ok' : failure(v4, v6), addresses, asked: true };
+    const wait = v4.kind === 'addresses' && six instanceof Promise;
+    return conclude(v4, wait ? await withinDelay(six) : await six, true);
   }
+}
+
+function conclude(v4: FamilyAnswer, v6: FamilyAnswer, asked: boolean): Resolution {
+  const addresses = capAnswers([...addressesOf(v6), ...addressesOf(v4)]);
+  return { result: addresses.length > 0 ? 'ok' : failure(v4, v6), addresses, asked };
 }
 
 function withinDelay(answer: Promise<FamilyAnswer>): Promise<FamilyAnswer> {
   return new Promise((resolve) => {
-    const timer = setTimeout(() => resolve({ kind: 'none' }), RESOLUTION_DELAY_MS);
+    const timer = setTimeout(() => resolve({ kind: 'nodata' }), RESOLUTION_DELAY_MS);
     void answer.then((value) => {
       clearTimeout(timer);
       resolve(value);

@@ -34,6 +34,43 @@ export const TRIES: number = 4;
 export const MAX_HOSTS_BYTES: number = 4 * 1024 * 1024;
 /** Addresses of one answer that are looked at. */
 export const DNS_ANSWERS: number = 32;
+/** What an answer of DNS is kept for, whatever its TTL says. */
+export const MIN_TTL_S: number = 1;
+export const MAX_TTL_S: number = 300;
+/** A name without addresses of a family; a name that does not exist; a server that failed or was silent. */
+export const NO_DATA_TTL_S: number = 30;
+export const NO_NAME_TTL_S: number = 5;
+export const FAILURE_TTL_S: number = 1;
+/** Of names that DNS is not asked for: the hosts file's and localhost. */
+export const LOCAL_TTL_S: number = 30;
+/** Answers that are kept, of one name and family each; the least recently used make room. */
+export const CACHED_ANSWERS: number = 2048;
+
+/** What is read as one question of a sandbox, and the longest answer to it by UDP, whatever EDNS size it offers. */
+export const MAX_QUESTION_BYTES: number = 4096;
+export const MAX_DATAGRAM_ANSWER_BYTES: number = 4096;
+/** Questions of one sandbox: past the burst, so many in a second. */
+export const QUESTIONS_PER_SECOND: number = 200;
+export const QUESTION_BURST: number = 400;
+/** What is past it waits in the kernel for so long, and is dropped there once its buffer is full. */
+export const QUESTION_PAUSE_MS: number = 10;
+/** DNS over TCP of one sandbox: connections at once, and the time from one question to the next. */
+export const DNS_CONNECTIONS: number = 16;
+export const DNS_IDLE_MS: number = 5_000;
+
+/** A grant holds for its TTL, and this long at least: a program connects some time after it asked. */
+export const MIN_GRANT_MS: number = 60_000;
+/** Of one sandbox: addresses with grants, names of one address, and pairs of both. */
+export const GRANTED_ADDRESSES: number = 4096;
+export const NAMES_PER_ADDRESS: number = 64;
+export const GRANTS: number = 16_384;
+
+/** Names whose stale grants of one address are checked again for one connect. */
+export const STALE_NAMES_CHECKED: number = 8;
+
+/** Refused names of one sandbox that are logged one by one in a window; the rest are one line at its end. */
+export const LOGGED_NAMES: number = 64;
+export const LOG_WINDOW_MS: number = 60_000;
 /** RFC 8305: Resolution Delay and Connection Attempt Delay. */
 export const RESOLUTION_DELAY_MS: number = 50;
 export const ATTEMPT_DELAY_MS: number = 250;

@@ -1,0 +1,82 @@
+// What servers said, for as long as they said it holds: one memory for the channel's connects and the sandboxes' DNS, so
+// that both agree. Runs in the broker. Names of every plugin share it; what a name may be used for is decided elsewhere.
+import {
+  CACHED_ANSWERS,
+  FAILURE_TTL_S,
+  MAX_TTL_S,
+  MIN_TTL_S,
+  NO_DATA_TTL_S,
+  NO_NAME_TTL_S,
+} from '../shared/limits.js';
+import type { FamilyAnswer, NameSource } from './name-servers.js';
+
+const LIFE_S: Readonly<Record<Exclude<FamilyAnswer['kind'], 'addresses'>, number>> = {
+  nodata: NO_DATA_TTL_S,
+  nxdomain: NO_NAME_TTL_S,
+  servfail: FAILURE_TTL_S,
+  timeout: FAILURE_TTL_S,
+};
+
+interface Kept {
+  readonly answer: FamilyAnswer;
+  /** As the clock. */
+  readonly until: number;
+}
+
+/** Keeps answers; equal questions in flight are one. */
+export class NameCache implements NameSource {
+  readonly #source: NameSource;
+  readonly #now: () => number;
+  /** The least recently used first. */
+  readonly #kept = new Map<string, Kept>();
+  readonly #inFlight = new Map<string, Promise<FamilyAnswer>>();
+
+  /** @param now milliseconds of a clock that never goes back */
+  constructor(source: NameSource, now: () => number = () => performance.now()) {
+    this.#source = source;
+    this.#now = now;
+  }
+
+  /** Answers at once what is known, its TTL what is left of it; TTLs lie between MIN_TTL_S and MAX_TTL_S. */
+  ask(name: string, family: 4 | 6): FamilyAnswer | Promise<FamilyAnswer> {
+    const key = `${family} ${name}`;
+    const known = this.#take(key);
+    if (known !== undefined) return known;
+    const joined = this.#inFlight.get(key);
+    if (joined !== undefined) return joined;
+    const asked = this.#source.ask(name, family);
+    if (!(asked instanceof Promise)) return this.#keep(key, asked);
+    const question = asked.then((answer) => {
+      this.#inFlight.delete(key);
+      return this.#keep(key, answer);
+    });
+    this.#inFlight.set(key, question);
+    return question;
+  }
+
+  #take(key: string): FamilyAnswer | undefined {
+    const kept = this.#kept.get(key);
+    if (kept === undefined) return undefined;
+    this.#kept.delete(key);
+    const leftMs = kept.until - this.#now();
+    if (leftMs <= 0) return undefined;
+    this.#kept.set(key, kept);
+    const { answer } = kept;
+    return answer.kind === 'addresses' ? { ...answer, ttl: Math.ceil(leftMs / 1000) } : answer;
+  }
+
+  #keep(key: string, said: FamilyAnswer): FamilyAnswer {
+    const answer = said.kind === 'addresses' ? { ...said, ttl: bounded(said.ttl) } : said;
+    const seconds = answer.kind === 'addresses' ? answer.ttl : LIFE_S[answer.kind];
+    this.#kept.set(key, { answer, until: this.#now() + seconds * 1000 });
+    if (this.#kept.size > CACHED_ANSWERS) {
+      const [oldest] = this.#kept.keys();
+      if (oldest !== undefined) this.#kept.delete(oldest);
+    }
+    return answer;
+  }
+}
+
+function bounded(ttl: number): number {
+  return Math.min(Math.max(ttl, MIN_TTL_S), MAX_TTL_S);
+}

@@ -1,0 +1,125 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { HostsFile } from '../../broker/hosts-file.js';
+import { NameCache } from '../../broker/name-cache.js';
+import { type FamilyAnswer, NameServers } from '../../broker/name-servers.js';
+import { NameResolver } from '../../broker/resolve.js';
+import {
+  CACHED_ANSWERS,
+  FAILURE_TTL_S,
+  MAX_TTL_S,
+  NO_DATA_TTL_S,
+  NO_NAME_TTL_S,
+} from '../../shared/limits.js';
+import { parseAddress } from '../../shared/policy/address.js';
+import { startDnsServer } from './dns-server.js';
+
+const ADDRESS = [parseAddress('192.31.196.1')].filter((address) => address !== undefined);
+const found = (ttl: number): FamilyAnswer => ({ kind: 'addresses', addresses: ADDRESS, ttl });
+
+function clocked(say: (name: string, family: 4 | 6) => FamilyAnswer): {
+  cache: NameCache;
+  asked: string[];
+  pass: (seconds: number) => void;
+} {
+  let now = 1000;
+  const asked: string[] = [];
+  const source = {
+    ask: async (name: string, family: 4 | 6): Promise<FamilyAnswer> => {
+      asked.push(`${name} ${family}`);
+      await new Promise((resolve) => setImmediate(resolve));
+      return say(name, family);
+    },
+  };
+  const cache = new NameCache(source, () => now);
+  return { cache, asked, pass: (seconds) => (now += seconds * 1000) };
+}
+
+test('an answer is kept for its TTL, told what is left of it, and asked for again after that', async () => {
+  const { cache, asked, pass } = clocked(() => found(60));
+  assert.deepEqual(await cache.ask('a.test', 4), found(60));
+  pass(59);
+  assert.deepEqual(cache.ask('a.test', 4), found(1), 'at once');
+  pass(1);
+  assert.ok(cache.ask('a.test', 4) instanceof Promise);
+  assert.equal(asked.length, 2);
+});
+
+test('families and names are apart', async () => {
+  const { cache, asked } = clocked((_, family) => (family === 4 ? found(60) : { kind: 'nodata' }));
+  assert.deepEqual(await cache.ask('a.test', 4), found(60));
+  assert.deepEqual(await cache.ask('a.test', 6), { kind: 'nodata' });
+  await cache.ask('b.test', 4);
+  assert.deepEqual(asked, ['a.test 4', 'a.test 6', 'b.test 4']);
+});
+
+test('a TTL is bounded on both sides', async () => {
+  const { cache } = clocked((name) => found(name === 'zero.test' ? 0 : 4_000_000));
+  assert.deepEqual(await cache.ask('zero.test', 4), found(1));
+  assert.deepEqual(await cache.ask('long.test', 4), found(MAX_TTL_S));
+});
+
+test('what is not there is kept for a short time, failures for a shorter', async () => {
+  for (const [kind, seconds] of [
+    ['nodata', NO_DATA_TTL_S],
+    ['nxdomain', NO_NAME_TTL_S],
+    ['servfail', FAILURE_TTL_S],
+    ['timeout', FAILURE_TTL_S],
+  ] as const) {
+    const { cache, asked, pass } = clocked(() => ({ kind }));
+    await cache.ask('a.test', 4);
+    pass(seconds - 0.001);
+    assert.deepEqual(cache.ask('a.test', 4), { kind });
+    pass(0.001);
+    await cache.ask('a.test', 4);
+    assert.equal(asked.length, 2, kind);
+  }
+});
+
+test('equal questions in flight are one', async () => {
+  const { cache, asked } = clocked(() => found(60));
+  const answers = await Promise.all(Array.from({ length: 20 }, () => cache.ask('a.test', 4)));
+  assert.equal(asked.length, 1);
+  assert.ok(answers.every((answer) => answer.kind === 'addresses'));
+});
+
+test('the answer that was used least recently makes room', async () => {
+  const { cache, asked } = clocked(() => found(60));
+  for (let index = 0; index < CACHED_ANSWERS; index += 1) await cache.ask(`n${index}.test`, 4);
+  cache.ask('n0.test', 4);
+  await cache.ask('more.test', 4);
+  assert.equal(asked.length, CACHED_ANSWERS + 1);
+  assert.ok(!(cache.ask('n0.test', 4) instanceof Promise));
+  assert.ok(cache.ask('n1.test', 4) instanceof Promise);
+});
+
+test('a resolver with a cache asks each server once, and from then on answers at once', async () => {
+  const server = await startDnsServer({ 'a.test A': ['192.31.196.1'], 'a.test AAAA': ['2001:4:112::1'] });
+  const cache = new NameCache(new NameServers([server.address]));
+  const resolver = new NameResolver(new HostsFile('/nonexistent'), cache);
+  const first = await resolver.resolve('a.test');
+  assert.equal(first.asked, true);
+  const second = resolver.resolve('a.test');
+  assert.ok(!(second instanceof Promise));
+  assert.deepEqual([second.addresses, second.asked], [first.addresses, false]);
+  const family = resolver.resolveFamily('a.test', 6);
+  assert.ok(!(family instanceof Promise) && family.kind === 'addresses');
+  assert.deepEqual(
+    family.addresses.map(({ text }) => text),
+    ['2001:4:112::1'],
+  );
+  assert.ok(family.ttl > 50 && family.ttl <= 60, `${family.ttl}`);
+  assert.equal(server.questions.length, 2);
+  server.close();
+});
+
+test('a name that is not there and one without addresses of a family are told apart', async () => {
+  const server = await startDnsServer({ 'four.test A': ['192.31.196.1'], 'four.test AAAA': [] });
+  const resolver = new NameResolver(
+    new HostsFile('/nonexistent'),
+    new NameCache(new NameServers([server.address])),
+  );
+  assert.deepEqual(await resolver.resolveFamily('four.test', 6), { kind: 'nodata' });
+  assert.deepEqual(await resolver.resolveFamily('gone.test', 6), { kind: 'nxdomain' });
+  server.close();
+});
