@@ -36,7 +36,26 @@ export interface ProtocolErrorEvent {
   readonly kind: ProtocolErrorKind;
 }
 
-type EventName = 'decision' | 'explain' | 'protocol_error';
+/** Questions that a sandbox's DNS refused, or answers in audit mode alone; equal ones of a minute are gathered. */
+export interface QuestionEvent {
+  readonly plugin: string;
+  readonly mode: string;
+  /** How many questions this line stands for. */
+  readonly questions: number;
+  /** null for the rest of a minute in which very many names were refused; then type, reason and rule are null too. */
+  readonly name: string | null;
+  /** `A`, `AAAA`, `HTTPS`, …, or `TYPE` and its number. */
+  readonly type: string | null;
+  readonly decision: DecisionWord;
+  readonly reason: Reason | null;
+  readonly rule: string | null;
+  readonly addresses_dropped: readonly string[];
+  readonly policy_hash: string | null;
+  readonly message: string;
+  readonly suggestion?: string;
+}
+
+type EventName = 'decision' | 'explain' | 'question' | 'protocol_error';
 
 /** Writes events to the supervisor; past AUDIT_BACKLOG_BYTES they are dropped and counted. */
 export class Audit {
@@ -54,7 +73,7 @@ export class Audit {
     this.#log = pino<EventName>(
       {
         base: null,
-        customLevels: { decision: 30, explain: 31, protocol_error: 40 },
+        customLevels: { decision: 30, explain: 31, question: 32, protocol_error: 40 },
         useOnlyCustomLevels: true,
         level: 'decision',
         formatters: { level: (event) => ({ event }) },
@@ -76,6 +95,10 @@ export class Audit {
   /** A plugin asked what it would be told. */
   explain(event: DecisionEvent): void {
     this.#log.explain(event);
+  }
+
+  question(event: QuestionEvent): void {
+    this.#log.question(event);
   }
 
   protocolError(event: ProtocolErrorEvent): void {

@@ -27,6 +27,7 @@ export class Metrics {
   readonly requestsQueued: Gauge<'plugin'>;
   readonly limitRejections: Counter<'plugin' | 'limit'>;
   readonly protocolErrors: Counter<'plugin' | 'kind'>;
+  readonly dnsQuestions: Counter<'plugin' | 'answer'>;
   readonly policyRules: Gauge<'plugin' | 'list'>;
   readonly auditEventsDropped: Counter;
   readonly #dnsLookups: Counter<'result'>;
@@ -60,6 +61,10 @@ export class Metrics {
     this.protocolErrors = this.#counter('protocol_errors_total', 'Sessions ended by a protocol error', [
       'plugin',
       'kind',
+    ]);
+    this.dnsQuestions = this.#counter('dns_questions_total', 'Questions that sandboxes asked their DNS', [
+      'plugin',
+      'answer',
     ]);
     this.policyRules = this.#gauge('policy_rules', 'Rules in force', ['plugin', 'list']);
     this.auditEventsDropped = this.#counter(

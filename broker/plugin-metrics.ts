@@ -8,6 +8,8 @@ import {
   type Outcome,
   PROTOCOL_ERRORS,
   type ProtocolErrorKind,
+  QUESTION_ANSWERS,
+  type QuestionAnswer,
   type Reason,
 } from '../shared/reasons.js';
 import type { Metrics } from './metrics.js';
@@ -58,6 +60,7 @@ export class PluginMetrics {
     for (const labels of this.#outcomes.values()) metrics.connects.inc(labels, 0);
     for (const limit of LIMITS_HERE) metrics.limitRejections.inc({ plugin, limit }, 0);
     for (const kind of protocolErrors()) metrics.protocolErrors.inc({ plugin, kind }, 0);
+    for (const answer of QUESTION_ANSWERS) metrics.dnsQuestions.inc({ plugin, answer }, 0);
     metrics.socketsPassed.inc(this.#passed, 0);
     this.show(0, 0);
     this.rules({ allow: 0, deny: 0 });
@@ -78,6 +81,10 @@ export class PluginMetrics {
 
   limited(limit: LimitHere): void {
     this.#metrics.limitRejections.inc({ plugin: this.#plugin, limit });
+  }
+
+  questionAnswered(answer: QuestionAnswer): void {
+    this.#metrics.dnsQuestions.inc({ plugin: this.#plugin, answer });
   }
 
   protocolError(kind: ProtocolErrorKind): void {
@@ -103,6 +110,7 @@ export class PluginMetrics {
     for (const labels of this.#outcomes.values()) connects.remove(labels);
     for (const limit of LIMITS_HERE) limitRejections.remove({ plugin, limit });
     for (const kind of protocolErrors()) errors.remove({ plugin, kind });
+    for (const answer of QUESTION_ANSWERS) this.#metrics.dnsQuestions.remove({ plugin, answer });
     for (const list of ['allow', 'deny']) policyRules.remove({ plugin, list });
     this.#metrics.socketsPassed.remove(this.#passed);
     this.#metrics.requestsInFlight.remove({ plugin });

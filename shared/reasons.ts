@@ -40,6 +40,10 @@ export type Outcome = (typeof OUTCOMES)[number];
 const DNS_RESULTS = ['ok', 'nxdomain', 'servfail', 'timeout', 'refused'] as const;
 export type DnsResult = (typeof DNS_RESULTS)[number];
 
+/** What became of a question that a sandbox asked its DNS. */
+export const QUESTION_ANSWERS = ['granted', 'refused', 'error'] as const;
+export type QuestionAnswer = (typeof QUESTION_ANSWERS)[number];
+
 /** The path a request came by. */
 const DOORS = ['channel', 'trap'] as const;
 export type Door = (typeof DOORS)[number];

@@ -1,0 +1,84 @@
+// A sandbox's questions by UDP, on a socket that only that sandbox can reach. Runs in the broker. Nothing here waits: what
+// is too much stays in the kernel's buffer, which drops it once it is full.
+import { MAX_QUESTION_BYTES, QUESTION_PAUSE_MS } from '../shared/limits.js';
+import { receiveDatagram, sendDatagram } from '../shared/sys/datagram.js';
+import type { OwnedFd } from '../shared/sys/owned-fd.js';
+import type { Endpoint } from '../shared/sys/sockaddr.js';
+import { errnoName } from '../shared/sys/system-error.js';
+import { READABLE, Watch } from '../shared/sys/uv-poll.js';
+import type { QuestionRate } from './question-rate.js';
+import type { TurnShare } from './turn-share.js';
+
+/** Answers one message; undefined where there is nothing to say. */
+export type AnswerMessage = (message: Uint8Array) => Uint8Array | undefined | Promise<Uint8Array | undefined>;
+
+/** What bounds a sandbox, whichever way its questions come. */
+export interface QuestionBounds {
+  readonly turn: TurnShare;
+  readonly rate: QuestionRate;
+  /** A question was dropped. */
+  readonly limited: () => void;
+}
+
+/** One byte more than is read as a question, so that a longer one is seen to be. */
+const buffer = new Uint8Array(MAX_QUESTION_BYTES + 1);
+
+/** Serves one UDP socket until it is closed. */
+export class DnsDatagrams {
+  readonly #fd: OwnedFd;
+  readonly #bounds: QuestionBounds;
+  readonly #answer: AnswerMessage;
+  readonly #watch: Watch;
+  #pause: NodeJS.Timeout | undefined;
+
+  /** @param fd a bound socket, owned from here on */
+  constructor(fd: OwnedFd, bounds: QuestionBounds, answer: AnswerMessage) {
+    this.#fd = fd;
+    this.#bounds = bounds;
+    this.#answer = answer;
+    this.#watch = new Watch(fd.number, () => this.#read());
+    this.#watch.want(READABLE);
+  }
+
+  close(): void {
+    clearTimeout(this.#pause);
+    this.#watch.close();
+    this.#fd.close();
+  }
+
+  /** Takes a few messages, then lets other plugins have their turn: the watch is level-triggered. */
+  #read(): void {
+    const { turn, rate, limited } = this.#bounds;
+    while (!turn.isOver) {
+      const datagram = receiveDatagram(this.#fd.number, buffer);
+      if (typeof datagram === 'number') {
+        if (errnoName(-datagram) !== 'EAGAIN') this.#rest();
+        return;
+      }
+      turn.take();
+      if (!rate.take()) {
+        limited();
+        this.#rest();
+        return;
+      }
+      const { length, from } = datagram;
+      if (length <= MAX_QUESTION_BYTES && from !== undefined) this.#take(buffer.subarray(0, length), from);
+    }
+  }
+
+  #take(message: Uint8Array, from: Endpoint): void {
+    const answer = this.#answer(message);
+    if (answer instanceof Promise) void answer.then((bytes) => this.#send(bytes, from));
+    else this.#send(answer, from);
+  }
+
+  /** An answer that cannot be sent now is lost, as any datagram may be: the asker asks again. */
+  #send(bytes: Uint8Array | undefined, to: Endpoint): void {
+    if (bytes !== undefined && this.#fd.open) sendDatagram(this.#fd.number, bytes, to);
+  }
+
+  #rest(): void {
+    this.#watch.want(0);
+    this.#pause = setTimeout(() => this.#watch.want(READABLE), QUESTION_PAUSE_MS);
+  }
+}

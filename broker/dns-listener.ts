@@ -1,0 +1,74 @@
+// A sandbox's DNS over TCP, on a listening socket that only that sandbox can reach. Runs in the broker.
+import { DNS_CONNECTIONS, QUESTION_PAUSE_MS } from '../shared/limits.js';
+import { acceptConnection } from '../shared/sys/datagram.js';
+import type { OwnedFd } from '../shared/sys/owned-fd.js';
+import { errnoName } from '../shared/sys/system-error.js';
+import { READABLE, Watch } from '../shared/sys/uv-poll.js';
+import { DnsConnection } from './dns-connection.js';
+import type { AnswerMessage, QuestionBounds } from './dns-datagrams.js';
+
+/** Takes DNS_CONNECTIONS connections at once; further ones wait in the kernel's backlog. */
+export class DnsListener {
+  readonly #fd: OwnedFd;
+  readonly #bounds: QuestionBounds;
+  readonly #answer: AnswerMessage;
+  readonly #watch: Watch;
+  readonly #connections = new Set<DnsConnection>();
+  #pause: NodeJS.Timeout | undefined;
+  #open = true;
+
+  /** @param fd a socket that listens, owned from here on */
+  constructor(fd: OwnedFd, bounds: QuestionBounds, answer: AnswerMessage) {
+    this.#fd = fd;
+    this.#bounds = bounds;
+    this.#answer = answer;
+    this.#watch = new Watch(fd.number, () => this.#accept());
+    this.#watch.want(READABLE);
+  }
+
+  close(): void {
+    this.#open = false;
+    clearTimeout(this.#pause);
+    this.#watch.close();
+    this.#fd.close();
+    for (const connection of this.#connections) connection.close();
+  }
+
+  #accept(): void {
+    const { turn, rate, limited } = this.#bounds;
+    while (this.#connections.size < DNS_CONNECTIONS) {
+      if (turn.isOver) return;
+      const fd = acceptConnection(this.#fd.number);
+      if (typeof fd === 'number') {
+        // Without a descriptor left (EMFILE) the connection stays where it is and would be reported at once again.
+        if (errnoName(-fd) !== 'EAGAIN') this.#rest();
+        return;
+      }
+      turn.take();
+      // A connection costs as much as a question does.
+      if (!rate.take()) {
+        limited();
+        fd.close();
+        this.#rest();
+        return;
+      }
+      this.#connections.add(
+        new DnsConnection(fd, this.#bounds, this.#answer, (connection) => this.#ended(connection)),
+      );
+    }
+    this.#watch.want(0);
+  }
+
+  #ended(connection: DnsConnection): void {
+    this.#connections.delete(connection);
+    if (this.#open && this.#pause === undefined) this.#watch.want(READABLE);
+  }
+
+  #rest(): void {
+    this.#watch.want(0);
+    this.#pause = setTimeout(() => {
+      this.#pause = undefined;
+      this.#watch.want(READABLE);
+    }, QUESTION_PAUSE_MS);
+  }
+}

@@ -1,0 +1,42 @@
+// dns-packet ships no types. The broker uses its encoder alone: what comes in is read by decode-dns-question.ts.
+declare module 'dns-packet' {
+  interface AddressRecord {
+    readonly type: 'A' | 'AAAA';
+    readonly name: string;
+    /** Seconds. */
+    readonly ttl: number;
+    readonly data: string;
+  }
+
+  interface OptRecord {
+    readonly type: 'OPT';
+    readonly name: '.';
+    readonly udpPayloadSize: number;
+    /** The upper 8 bits of the response code. */
+    readonly extendedRcode: number;
+    readonly flags: number;
+    readonly options: readonly { readonly code: number; readonly data: Buffer }[];
+  }
+
+  interface Message {
+    readonly type: 'query' | 'response';
+    readonly id: number;
+    /** The header's word without QR, opcode and response code included. */
+    readonly flags: number;
+    readonly answers: readonly AddressRecord[];
+    readonly additionals: readonly OptRecord[];
+  }
+
+  export function encode(message: Message): Buffer;
+
+  /** For the tests. */
+  export function decode(message: Buffer): Message & {
+    readonly rcode: string;
+    readonly opcode: string;
+    readonly flag_tc: boolean;
+    readonly flag_aa: boolean;
+    readonly flag_ra: boolean;
+    readonly flag_rd: boolean;
+    readonly questions: readonly { readonly name: string; readonly type: string }[];
+  };
+}

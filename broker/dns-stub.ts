@@ -1,0 +1,76 @@
+// One sandbox's DNS server, on sockets of port 53 of its own loopback: bytes to question to answer to bytes. Runs in the
+// broker. The sandbox holds no duplicate of these sockets; nobody else can send to them.
+import type { OwnedFd } from '../shared/sys/owned-fd.js';
+import { decodeDnsQuestion } from './decode-dns-question.js';
+import { type AnswerMessage, DnsDatagrams, type QuestionBounds } from './dns-datagrams.js';
+import { DnsListener } from './dns-listener.js';
+import { encodeDnsAnswer, encodeDnsRejection, type Transport } from './encode-dns-answer.js';
+import { Grants } from './grants.js';
+import type { Plugin } from './plugin.js';
+import { QuestionRate } from './question-rate.js';
+import { QuestionRefusals } from './question-refusals.js';
+import { type Asker, serveQuestion } from './serve-question.js';
+import type { Services } from './services.js';
+
+/** The sockets of one sandbox, as the launcher bound them. */
+export interface DnsSockets {
+  /** UDP. */
+  readonly datagrams: readonly OwnedFd[];
+  /** TCP, listening. */
+  readonly listeners: readonly OwnedFd[];
+}
+
+/** Serves one sandbox until it is closed: a sandbox that is started anew gets a new stub, without the former's grants. */
+export class DnsStub {
+  /** What this sandbox was answered: what a connect to a bare address may be judged under. */
+  readonly grants: Grants = new Grants();
+  readonly #services: Services;
+  readonly #asker: Asker;
+  readonly #servers: readonly (DnsDatagrams | DnsListener)[];
+
+  /** @param sockets owned from here on */
+  constructor(services: Services, plugin: Plugin, { datagrams, listeners }: DnsSockets) {
+    this.#services = services;
+    const refusals = new QuestionRefusals(services.audit, plugin.name);
+    this.#asker = { plugin, grants: this.grants, refusals };
+    const bounds: QuestionBounds = {
+      turn: plugin.turn,
+      rate: new QuestionRate(),
+      limited: () => plugin.metrics.limited('dns_rate'),
+    };
+    const answer =
+      (transport: Transport): AnswerMessage =>
+      (message) =>
+        this.#answer(message, transport);
+    this.#servers = [
+      ...datagrams.map((fd) => new DnsDatagrams(fd, bounds, answer('udp'))),
+      ...listeners.map((fd) => new DnsListener(fd, bounds, answer('tcp'))),
+    ];
+  }
+
+  /** Closes the sockets; questions in flight are not answered any more. */
+  close(): void {
+    for (const server of this.#servers) server.close();
+    this.#asker.refusals.flush();
+  }
+
+  #answer(
+    message: Uint8Array,
+    transport: Transport,
+  ): Uint8Array | undefined | Promise<Uint8Array | undefined> {
+    const question = decodeDnsQuestion(message);
+    if (question === 'drop') return undefined;
+    const { metrics } = this.#asker.plugin;
+    if ('rejected' in question) {
+      metrics.questionAnswered('error');
+      return encodeDnsRejection(question);
+    }
+    const finish = (answer: Awaited<ReturnType<typeof serveQuestion>>): Uint8Array | undefined => {
+      if (answer === undefined) return undefined;
+      metrics.questionAnswered(answer.answer);
+      return encodeDnsAnswer(question, answer, transport);
+    };
+    const served = serveQuestion(this.#services, this.#asker, question);
+    return served instanceof Promise ? served.then(finish) : finish(served);
+  }
+}

@@ -1,0 +1,77 @@
+// What one sandbox was told by its DNS: which names led it to an address. Runs in the broker. A grant allows nothing by
+// itself: it says under which names' rules a connect to a bare address may be judged.
+import { GRANTED_ADDRESSES, GRANTS, MIN_GRANT_MS, NAMES_PER_ADDRESS } from '../shared/limits.js';
+import type { Address } from '../shared/policy/address.js';
+
+/** The names that an address was answered under, the latest first. Past its TTL a grant is stale: to be checked again. */
+export interface GrantedNames {
+  readonly fresh: readonly string[];
+  readonly stale: readonly string[];
+}
+
+const NONE: GrantedNames = { fresh: [], stale: [] };
+
+/** The grants of one sandbox; the addresses and names that were used least recently make room. */
+export class Grants {
+  readonly #now: () => number;
+  /** By address, then name: until when, as the clock. */
+  readonly #addresses = new Map<string, Map<string, number>>();
+  #count = 0;
+
+  /** @param now milliseconds of a clock that never goes back */
+  constructor(now: () => number = () => performance.now()) {
+    this.#now = now;
+  }
+
+  /** How many pairs of address and name there are. */
+  get size(): number {
+    return this.#count;
+  }
+
+  /**
+   * Notes that a name was answered with an address.
+   *
+   * @param name canonical
+   * @param ttl seconds that the sandbox was told; the grant is fresh for MIN_GRANT_MS at least
+   */
+  add(address: Address, name: string, ttl: number): void {
+    const names = this.#use(address.text) ?? new Map<string, number>();
+    this.#addresses.set(address.text, names);
+    const before = names.get(name) ?? 0;
+    if (!names.delete(name)) this.#count += 1;
+    names.set(name, Math.max(before, this.#now() + Math.max(ttl * 1000, MIN_GRANT_MS)));
+    if (names.size > NAMES_PER_ADDRESS) {
+      const [oldest] = names.keys();
+      if (oldest !== undefined && names.delete(oldest)) this.#count -= 1;
+    }
+    while (this.#addresses.size > GRANTED_ADDRESSES || this.#count > GRANTS) this.#dropOldest();
+  }
+
+  /** The names of an address. */
+  namesOf(address: Address): GrantedNames {
+    const names = this.#use(address.text);
+    if (names === undefined) return NONE;
+    const now = this.#now();
+    const latest = [...names].reverse();
+    return {
+      fresh: latest.filter(([, until]) => until > now).map(([name]) => name),
+      stale: latest.filter(([, until]) => until <= now).map(([name]) => name),
+    };
+  }
+
+  /** Makes an address the one used last. */
+  #use(text: string): Map<string, number> | undefined {
+    const names = this.#addresses.get(text);
+    if (names === undefined) return undefined;
+    this.#addresses.delete(text);
+    this.#addresses.set(text, names);
+    return names;
+  }
+
+  #dropOldest(): void {
+    const [oldest] = this.#addresses;
+    if (oldest === undefined) return;
+    this.#addresses.delete(oldest[0]);
+    this.#count -= oldest[1].size;
+  }
+}

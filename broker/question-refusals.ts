@@ -1,0 +1,94 @@
+// What the audit log says of a sandbox's refused questions. Runs in the broker.
+import type { Decision } from '../shared/policy/decision.js';
+import type { NameVerdict } from '../shared/policy/judge-name.js';
+import type { Policy } from '../shared/policy/policy.js';
+import { quote } from '../shared/policy/quote.js';
+import type { Audit, QuestionEvent } from './audit.js';
+import { typeName } from './question-type.js';
+import { RefusalLog } from './refusal-log.js';
+
+type Event = Omit<QuestionEvent, 'plugin' | 'questions'>;
+
+/** What stands in each event. */
+function about(policy: Policy | undefined): Pick<Event, 'mode' | 'policy_hash'> {
+  return { mode: policy?.mode ?? 'enforce', policy_hash: policy?.hash ?? null };
+}
+
+/** Logs the refusals of one sandbox, equal ones gathered: the question's type makes no difference. */
+export class QuestionRefusals {
+  readonly #log: RefusalLog<Event>;
+
+  constructor(audit: Audit, plugin: string) {
+    this.#log = new RefusalLog<Event>(
+      (event, questions) => audit.question({ plugin, questions, ...event }),
+      (questions) =>
+        audit.question({
+          plugin,
+          questions,
+          ...about(undefined),
+          name: null,
+          type: null,
+          decision: 'deny',
+          reason: null,
+          rule: null,
+          addresses_dropped: [],
+          message: `Cannot resolve other names: ${questions} more questions within a minute`,
+        }),
+    );
+  }
+
+  /** A text that is the name of no host. */
+  malformed(policy: Policy | undefined, text: string, type: number): void {
+    this.#log.note('malformed', () => ({
+      ...about(policy),
+      name: text,
+      type: typeName(type),
+      decision: 'deny',
+      reason: 'malformed_host',
+      rule: null,
+      addresses_dropped: [],
+      message: `Cannot resolve ${quote(text)}: it is not the name of a host`,
+    }));
+  }
+
+  /** A name that no rule allows, or that one denies; in audit mode one that is answered all the same. */
+  name(policy: Policy, verdict: NameVerdict, type: number): void {
+    const { name, decision, reason, rule } = verdict;
+    const denied = reason === 'denied_by_rule';
+    const ruleText = rule === undefined ? 'a deny rule' : `deny rule ${quote(rule)}`;
+    const cause = denied ? `${ruleText} covers it` : 'no rule allows it';
+    const opening = decision === 'deny' ? 'Cannot resolve' : 'Resolves in audit mode alone';
+    this.#log.note(`${decision} ${name}`, () => ({
+      ...about(policy),
+      name,
+      type: typeName(type),
+      decision,
+      reason,
+      rule: rule ?? null,
+      addresses_dropped: [],
+      message: `${opening} ${quote(name)}: ${cause}`,
+      ...(!denied && { suggestion: name }),
+    }));
+  }
+
+  /** A name that may be resolved, and whose addresses of a family may none be dialled. */
+  addresses(policy: Policy, decision: Decision, family: 4 | 6): void {
+    const { host: name, reason, rule, dropped, message, suggestion } = decision;
+    this.#log.note(`addresses ${name}`, () => ({
+      ...about(policy),
+      name,
+      type: family === 4 ? 'A' : 'AAAA',
+      decision: 'deny',
+      reason,
+      rule: rule ?? null,
+      addresses_dropped: dropped.map(({ address }) => address.text),
+      message,
+      ...(suggestion !== undefined && { suggestion }),
+    }));
+  }
+
+  /** Writes what has been gathered. */
+  flush(): void {
+    this.#log.flush();
+  }
+}

@@ -1,0 +1,51 @@
+// Keeps the audit log readable, and small, whatever a sandbox asks: a refusal is a line at once, its repetitions are one
+// line a minute, and past LOGGED_NAMES a minute all other names are one line together. Runs in the broker.
+import { LOG_WINDOW_MS, LOGGED_NAMES } from '../shared/limits.js';
+
+interface Noted<Event> {
+  readonly event: Event;
+  repetitions: number;
+}
+
+/** The refusals of one sandbox. */
+export class RefusalLog<Event> {
+  readonly #write: (event: Event, questions: number) => void;
+  readonly #writeRest: (questions: number) => void;
+  readonly #noted = new Map<string, Noted<Event>>();
+  #rest = 0;
+  #timer: NodeJS.Timeout | undefined;
+
+  /**
+   * @param write takes an event and how many questions it stands for
+   * @param writeRest takes how many questions there were about other names
+   */
+  constructor(write: (event: Event, questions: number) => void, writeRest: (questions: number) => void) {
+    this.#write = write;
+    this.#writeRest = writeRest;
+  }
+
+  /** @param key what makes two refusals equal */
+  note(key: string, makeEvent: () => Event): void {
+    this.#timer ??= setTimeout(() => this.flush(), LOG_WINDOW_MS).unref();
+    const known = this.#noted.get(key);
+    if (known !== undefined) known.repetitions += 1;
+    else if (this.#noted.size >= LOGGED_NAMES) this.#rest += 1;
+    else {
+      const event = makeEvent();
+      this.#noted.set(key, { event, repetitions: 0 });
+      this.#write(event, 1);
+    }
+  }
+
+  /** Writes what has been gathered and begins anew. */
+  flush(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    for (const { event, repetitions } of this.#noted.values()) {
+      if (repetitions > 0) this.#write(event, repetitions);
+    }
+    if (this.#rest > 0) this.#writeRest(this.#rest);
+    this.#noted.clear();
+    this.#rest = 0;
+  }
+}

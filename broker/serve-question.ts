@@ -1,0 +1,107 @@
+// The whole path of a sandbox's question, in order: decide, resolve, classify, grant, account. Runs in the broker on an
+// owned question. A name that no rule opens is refused here, and nobody is asked for it.
+import type { Address } from '../shared/policy/address.js';
+import { judgeName, type NameVerdict, type OpenName } from '../shared/policy/judge-name.js';
+import { keepAddresses } from '../shared/policy/keep-addresses.js';
+import { parseName } from '../shared/policy/parse-host.js';
+import type { Policy } from '../shared/policy/policy.js';
+import { askFamily } from './ask-family.js';
+import type { DnsQuestion } from './decode-dns-question.js';
+import { type DnsAnswer, failed, granted, refusedAddresses, refusedName } from './dns-answer.js';
+import type { Grants } from './grants.js';
+import { answerLocalhost, answerLoopback, isReverse } from './local-names.js';
+import type { FamilyAnswer } from './name-servers.js';
+import type { Plugin } from './plugin.js';
+import type { QuestionRefusals } from './question-refusals.js';
+import { familyOfType } from './question-type.js';
+import type { Services } from './services.js';
+
+/** One sandbox, as its questions see it. */
+export interface Asker {
+  readonly plugin: Plugin;
+  readonly grants: Grants;
+  readonly refusals: QuestionRefusals;
+}
+
+/** @returns the answer, within DNS_TIMEOUT_MS; undefined where the plugin has too many unanswered questions */
+export function serveQuestion(
+  services: Services,
+  asker: Asker,
+  question: DnsQuestion,
+): DnsAnswer | undefined | Promise<DnsAnswer> {
+  if (question.edns !== undefined && question.edns.version !== 0) return failed('badvers');
+  const { plugin, refusals } = asker;
+  const { policy } = plugin;
+  const { type } = question;
+  const family = familyOfType(type);
+  const name = parseName(question.name);
+  if (name === undefined) {
+    refusals.malformed(policy, question.name, type);
+    return refusedName('not the name of a host');
+  }
+  const local = answerLocalhost(name, family);
+  if (local !== undefined) return local;
+  if (policy === undefined) return failed('servfail');
+  const verdict = judgeName(policy, name, services.host.context());
+  if (verdict.decision === 'deny' || isReverse(name)) return refuse(asker, policy, verdict, type);
+  if (verdict.decision === 'would_deny') refusals.name(policy, verdict, type);
+  return family === undefined ? granted() : resolve(services, asker, policy, verdict, family);
+}
+
+function refuse({ plugin, refusals }: Asker, policy: Policy, verdict: NameVerdict, type: number): DnsAnswer {
+  // The sandbox's host name, which programs look up to find their own address; a rule for such a name comes first.
+  if (verdict.name === plugin.name) return answerLoopback(familyOfType(type));
+  // Programs that log their peers ask for every address backwards.
+  if (!isReverse(verdict.name)) refusals.name(policy, verdict, type);
+  return refusedName(verdict.reason === 'denied_by_rule' ? 'a rule denies this name' : 'no rule allows it');
+}
+
+function resolve(
+  services: Services,
+  asker: Asker,
+  policy: Policy,
+  open: OpenName,
+  family: 4 | 6,
+): DnsAnswer | undefined | Promise<DnsAnswer> {
+  const found = askFamily(services, asker.plugin, open.name, family);
+  if (found instanceof Promise)
+    return found.then((answer) => conclude(services, asker, policy, open, answer));
+  return found && conclude(services, asker, policy, open, found);
+}
+
+function conclude(
+  services: Services,
+  asker: Asker,
+  policy: Policy,
+  open: OpenName,
+  found: FamilyAnswer,
+): DnsAnswer {
+  switch (found.kind) {
+    case 'addresses':
+      return grant(services, asker, policy, open, found.addresses, found.ttl);
+    case 'nodata':
+      return granted();
+    case 'nxdomain':
+      return { ...granted(), code: 'nxdomain' };
+    default:
+      return failed('servfail');
+  }
+}
+
+function grant(
+  services: Services,
+  { grants, refusals }: Asker,
+  policy: Policy,
+  open: OpenName,
+  addresses: readonly Address[],
+  ttl: number,
+): DnsAnswer {
+  const { kept, dropped, refusal } = keepAddresses(policy, open, addresses, services.host.context());
+  for (const { class: dropClass } of dropped) services.metrics.addressDropped(dropClass);
+  if (refusal !== undefined) {
+    refusals.addresses(policy, refusal, addresses[0]?.family ?? 4);
+    return refusedAddresses();
+  }
+  for (const address of kept) grants.add(address, open.name, ttl);
+  return granted(kept, ttl);
+}

@@ -1,0 +1,184 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { decideGranted } from '../../broker/decide-granted.js';
+import type { Judgement } from '../../broker/decide-request.js';
+import { Grants } from '../../broker/grants.js';
+import { RequestLife } from '../../broker/request-life.js';
+import { MIN_GRANT_MS } from '../../shared/limits.js';
+import { addressOf } from '../policy/rules.js';
+import { type StubOptions, startStub, type TestStub } from './start-stub.js';
+
+const PUBLIC = '192.31.196.1';
+
+interface Granted extends TestStub {
+  readonly grant: (text: string, ...names: readonly string[]) => void;
+  readonly pass: (ms: number) => void;
+  readonly decide: (destination: string, life?: RequestLife) => Promise<Judgement>;
+}
+
+async function given(options: StubOptions): Promise<Granted> {
+  let now = 0;
+  const grants = new Grants(() => now);
+  const stub = await startStub({ allow: [], ...options });
+  return Object.assign(stub, {
+    grant: (text: string, ...names: readonly string[]): void => {
+      for (const name of names) grants.add(addressOf(text), name, 60);
+    },
+    pass: (ms: number): void => {
+      now += ms;
+    },
+    decide: async (destination: string, life = new RequestLife(5_000)): Promise<Judgement> => {
+      const [host = '', port] = destination.split(' ');
+      const wanted = { address: addressOf(host), port: Number(port) };
+      try {
+        return await decideGranted(stub.services, stub.plugin, grants, wanted, life);
+      } finally {
+        life.settle();
+      }
+    },
+  });
+}
+
+/** `allow rule HOST -> ADDRESS`, `deny no_rule HOST` */
+function inShort({ decision: { decision, reason, host, dial } }: Judgement): string {
+  const to = dial.map(({ text }) => ` -> ${text}`).join('');
+  return `${decision} ${reason} ${host}${to}`;
+}
+
+async function check(
+  options: StubOptions,
+  grants: Readonly<Record<string, readonly string[]>>,
+  expected: Readonly<Record<string, string>>,
+): Promise<void> {
+  const stub = await given(options);
+  try {
+    for (const [text, names] of Object.entries(grants)) stub.grant(text, ...names);
+    for (const [destination, decision] of Object.entries(expected))
+      assert.equal(inShort(await stub.decide(destination)), decision, destination);
+    assert.deepEqual(stub.server.questions, []);
+  } finally {
+    stub.close();
+  }
+}
+
+test('an address that was granted is allowed on the ports of its name, and on no other', () =>
+  check(
+    { allow: ['a.test:443,8443'] },
+    { [PUBLIC]: ['a.test'] },
+    {
+      [`${PUBLIC} 443`]: `allow rule a.test -> ${PUBLIC}`,
+      [`${PUBLIC} 8443`]: `allow rule a.test -> ${PUBLIC}`,
+      [`${PUBLIC} 80`]: 'deny port_not_allowed a.test',
+    },
+  ));
+
+test('an address without a grant is judged as a literal', () =>
+  check(
+    { allow: ['a.test', '192.31.196.9'] },
+    { [PUBLIC]: ['a.test'] },
+    {
+      '192.31.196.2 443': 'deny no_rule 192.31.196.2',
+      '192.31.196.9 443': 'allow rule 192.31.196.9 -> 192.31.196.9',
+    },
+  ));
+
+test('one granted name that may is enough, whatever another one may not', () =>
+  check(
+    { allow: ['a.test', 'b.test:80'], deny: ['c.test'] },
+    { [PUBLIC]: ['a.test', 'b.test', 'c.test'] },
+    {
+      [`${PUBLIC} 443`]: `allow rule a.test -> ${PUBLIC}`,
+      [`${PUBLIC} 80`]: `allow rule b.test -> ${PUBLIC}`,
+      [`${PUBLIC} 22`]: 'deny denied_by_rule c.test',
+    },
+  ));
+
+test('a deny rule on the address wins over every grant', () =>
+  check(
+    { allow: ['a.test'], deny: [`${PUBLIC}/32:443`] },
+    { [PUBLIC]: ['a.test'] },
+    {
+      [`${PUBLIC} 443`]: `deny denied_by_rule ${PUBLIC}`,
+    },
+  ));
+
+test('a grant does not open a special address on a port that no rule opens', () =>
+  check(
+    { allow: ['a.test:1-6000', '10.1.2.3:5432'] },
+    { '10.1.2.3': ['a.test'], '127.0.0.1': ['a.test'] },
+    {
+      '10.1.2.3 5432': 'allow rule a.test -> 10.1.2.3',
+      '10.1.2.3 443': 'deny address_special a.test',
+      '127.0.0.1 443': 'deny address_special a.test',
+    },
+  ));
+
+test('a rule for the address opens what the names do not', () =>
+  check(
+    { allow: ['a.test', `${PUBLIC}:22`] },
+    { [PUBLIC]: ['a.test'] },
+    {
+      [`${PUBLIC} 22`]: `allow rule ${PUBLIC} -> ${PUBLIC}`,
+    },
+  ));
+
+test('a grant counts by the rules in force when it is used', async (t) => {
+  const stub = await given({ allow: ['a.test'] });
+  t.after(stub.close);
+  stub.grant(PUBLIC, 'a.test');
+  stub.rules({ allow: ['b.test'] });
+  assert.equal(inShort(await stub.decide(`${PUBLIC} 443`)), 'deny no_rule a.test');
+  stub.plugin.policy = undefined;
+  assert.equal(inShort(await stub.decide(`${PUBLIC} 443`)), `deny policy_unavailable ${PUBLIC}`);
+});
+
+test('in audit mode a granted name that no rule allows is let through, and told', () =>
+  check(
+    { mode: 'audit', allow: ['b.test'], deny: ['192.31.196.2'] },
+    { [PUBLIC]: ['a.test'], '192.31.196.2': ['a.test'] },
+    {
+      [`${PUBLIC} 443`]: `would_deny no_rule a.test -> ${PUBLIC}`,
+      '192.31.196.2 443': 'deny denied_by_rule 192.31.196.2',
+    },
+  ));
+
+test("a stale grant is checked again: the address is its name's still, or the reason is stale_grant", async (t) => {
+  const stub = await given({ allow: ['a.test'], zone: { 'a.test A': [PUBLIC] } });
+  t.after(stub.close);
+  for (const text of [PUBLIC, '192.31.196.2']) stub.grant(text, 'a.test');
+  stub.pass(MIN_GRANT_MS);
+  assert.equal(inShort(await stub.decide(`${PUBLIC} 443`)), `allow rule a.test -> ${PUBLIC}`);
+  assert.deepEqual(stub.server.questions, ['a.test A']);
+  assert.equal(inShort(await stub.decide('192.31.196.2 443')), 'deny stale_grant a.test');
+  stub.pass(1);
+  assert.equal(
+    inShort(await stub.decide(`${PUBLIC} 443`)),
+    `allow rule a.test -> ${PUBLIC}`,
+    'it is fresh again',
+  );
+  assert.equal(stub.server.questions.length, 1);
+  assert.equal(stub.plugin.questions, 0);
+});
+
+test('nobody is asked for a stale grant that would not help, or is not needed', async (t) => {
+  const stub = await given({ allow: ['a.test', 'b.test', '192.31.196.3'], deny: ['192.31.196.4'] });
+  t.after(stub.close);
+  for (const text of [PUBLIC, '192.31.196.3', '192.31.196.4']) stub.grant(text, 'a.test');
+  stub.pass(MIN_GRANT_MS);
+  stub.grant(PUBLIC, 'b.test');
+  assert.equal(inShort(await stub.decide(`${PUBLIC} 443`)), `allow rule b.test -> ${PUBLIC}`);
+  assert.equal(inShort(await stub.decide('192.31.196.3 443')), 'allow rule 192.31.196.3 -> 192.31.196.3');
+  assert.equal(inShort(await stub.decide('192.31.196.3 80')), 'deny port_not_allowed a.test');
+  assert.equal(inShort(await stub.decide('192.31.196.4 443')), 'deny denied_by_rule 192.31.196.4');
+  assert.deepEqual(stub.server.questions, []);
+});
+
+test('a server that says nothing in the time of the request leaves a stale grant stale', async (t) => {
+  const stub = await given({ allow: ['a.test'], zone: { 'a.test A': null } });
+  t.after(stub.close);
+  stub.grant(PUBLIC, 'a.test');
+  stub.pass(MIN_GRANT_MS);
+  const start = performance.now();
+  assert.equal(inShort(await stub.decide(`${PUBLIC} 443`, new RequestLife(50))), 'deny stale_grant a.test');
+  assert.ok(performance.now() - start < 1000);
+});

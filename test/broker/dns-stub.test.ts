@@ -1,0 +1,354 @@
+import assert from 'node:assert/strict';
+import { createSocket } from 'node:dgram';
+import { promises as dns } from 'node:dns';
+import { once } from 'node:events';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { connect, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { decode } from 'dns-packet';
+import { DNS_CONNECTIONS, DNS_IDLE_MS, QUESTION_BURST } from '../../shared/limits.js';
+import { parseAddress } from '../../shared/policy/address.js';
+import { until } from '../harness/until.js';
+import { query } from './dns-query.js';
+import { type StubOptions, startStub, type TestStub } from './start-stub.js';
+
+const ZONE = {
+  'a.test A': ['192.31.196.1', '192.31.196.2'],
+  'a.test AAAA': ['2001:4:112::1'],
+  'four.test A': ['192.31.196.4'],
+  'four.test AAAA': [],
+  'inside.test A': ['10.1.2.3', '169.254.169.254'],
+  'inside.test AAAA': [],
+  'broken.test A': 'SERVFAIL',
+  'broken.test AAAA': 'SERVFAIL',
+  'many.test A': Array.from({ length: 32 }, (_, index) => `192.31.196.${index}`),
+} as const;
+
+interface Served extends TestStub {
+  readonly resolver: dns.Resolver;
+}
+
+async function serve(t: TestContext, options: StubOptions): Promise<Served> {
+  const stub = await startStub({ zone: ZONE, ...options });
+  t.after(stub.close);
+  const resolver = new dns.Resolver({ timeout: 1000, tries: 2 });
+  resolver.setServers([`127.0.0.1:${stub.port}`]);
+  return Object.defineProperty(stub, 'resolver', { value: resolver }) as Served;
+}
+
+const namesOf = ({ stub }: TestStub, text: string): readonly string[] => {
+  const address = parseAddress(text);
+  return address === undefined ? [] : stub.grants.namesOf(address).fresh;
+};
+
+test('a name that a rule allows is answered, under its TTL, and what is answered is granted', async (t) => {
+  const served = await serve(t, { allow: ['a.test:8443'] });
+  const four = await served.resolver.resolve4('a.test', { ttl: true });
+  assert.deepEqual(
+    four.map(({ address }) => address),
+    ['192.31.196.1', '192.31.196.2'],
+  );
+  assert.ok(four.every(({ ttl }) => ttl > 50 && ttl <= 60));
+  assert.deepEqual(await served.resolver.resolve6('a.test'), ['2001:4:112::1']);
+  for (const text of ['192.31.196.1', '192.31.196.2', '2001:4:112::1'])
+    assert.deepEqual(namesOf(served, text), ['a.test']);
+  assert.equal(await served.count('dns_questions_total{plugin="probe",answer="granted"}'), 2);
+  assert.deepEqual(served.events, []);
+});
+
+test('a name that no rule allows is NXDOMAIN, nobody is asked for it, and the log says so once', async (t) => {
+  const served = await serve(t, { allow: ['a.test'] });
+  for (let times = 0; times < 3; times += 1) {
+    await assert.rejects(served.resolver.resolve4('b.test'), { code: 'ENOTFOUND' });
+    await assert.rejects(served.resolver.resolve6('b.test'), { code: 'ENOTFOUND' });
+  }
+  assert.deepEqual(served.server.questions, []);
+  assert.equal(served.stub.grants.size, 0);
+  assert.equal(await served.count('dns_questions_total{plugin="probe",answer="refused"}'), 6);
+  const [event] = await until(() => (served.events.length > 0 ? served.events : undefined));
+  assert.equal(served.events.length, 1);
+  assert.equal(event?.['event'], 'question');
+  const { plugin, name, type, decision, reason, questions, suggestion, message } = event ?? {};
+  assert.deepEqual(
+    [plugin, name, type, decision, reason, questions, suggestion],
+    ['probe', 'b.test', 'A', 'deny', 'no_rule', 1, 'b.test'],
+  );
+  assert.equal(message, 'Cannot resolve "b.test": no rule allows it');
+  served.stub.close();
+  await until(() => (served.events.length === 2 ? true : undefined));
+  assert.equal(served.events[1]?.['questions'], 5);
+});
+
+test('a name that a rule denies is NXDOMAIN, whatever allows it', async (t) => {
+  const served = await serve(t, { allow: ['*'], deny: ['a.test'] });
+  await assert.rejects(served.resolver.resolve4('a.test'), { code: 'ENOTFOUND' });
+  assert.deepEqual(served.server.questions, []);
+  const event = await until(() => served.events[0]);
+  assert.deepEqual([event['reason'], event['rule']], ['denied_by_rule', 'a.test']);
+});
+
+test('addresses that no rule opens are not told, and not granted', async (t) => {
+  const served = await serve(t, { allow: ['inside.test', '10.1.2.3:5432'] });
+  await assert.rejects(served.resolver.resolve4('inside.test'), { code: 'ENODATA' });
+  assert.equal(served.stub.grants.size, 0);
+  const event = await until(() => served.events[0]);
+  assert.equal(event['reason'], 'address_special');
+  assert.deepEqual(event['addresses_dropped'], ['10.1.2.3', '169.254.169.254']);
+  assert.equal(await served.count('dns_addresses_dropped_total{class="metadata"}'), 1);
+  served.rules({ allow: ['inside.test:*', '10.1.2.3:5432'] });
+  assert.deepEqual(await served.resolver.resolve4('inside.test'), ['10.1.2.3']);
+  assert.deepEqual(namesOf(served, '10.1.2.3'), ['inside.test']);
+  assert.deepEqual(namesOf(served, '169.254.169.254'), []);
+});
+
+test('audit mode answers what no rule allows, and says that it would not', async (t) => {
+  const served = await serve(t, { mode: 'audit', deny: ['four.test'] });
+  assert.deepEqual(await served.resolver.resolve6('a.test'), ['2001:4:112::1']);
+  assert.deepEqual(namesOf(served, '2001:4:112::1'), ['a.test']);
+  const event = await until(() => served.events[0]);
+  assert.deepEqual([event['decision'], event['reason'], event['mode']], ['would_deny', 'no_rule', 'audit']);
+  await assert.rejects(served.resolver.resolve4('inside.test'), { code: 'ENODATA' }, 'special stays closed');
+  await assert.rejects(served.resolver.resolve4('four.test'), { code: 'ENOTFOUND' }, 'denied stays denied');
+});
+
+test('no address of a family, no such name and a failing server are three things', async (t) => {
+  const served = await serve(t, { allow: ['four.test', 'gone.test', 'broken.test'] });
+  await assert.rejects(served.resolver.resolve6('four.test'), { code: 'ENODATA' });
+  await assert.rejects(served.resolver.resolve4('gone.test'), { code: 'ENOTFOUND' });
+  await assert.rejects(served.resolver.resolve4('broken.test'), { code: 'ESERVFAIL' });
+  assert.ok((await served.count('dns_questions_total{plugin="probe",answer="error"}')) >= 1);
+  assert.equal(await served.count('dns_lookups_total{result="nxdomain"}'), 1);
+});
+
+test('other types have no data for a name that is allowed, and nobody is asked; ANY is not implemented', async (t) => {
+  const served = await serve(t, { allow: ['a.test'] });
+  await assert.rejects(served.resolver.resolveMx('a.test'), { code: 'ENODATA' });
+  await assert.rejects(served.resolver.resolveTxt('a.test'), { code: 'ENODATA' });
+  await assert.rejects(served.resolver.resolveSrv('a.test'), { code: 'ENODATA' });
+  await assert.rejects(served.resolver.resolveMx('b.test'), { code: 'ENOTFOUND' });
+  assert.equal(decode(await askDatagram(served, query('a.test', { type: 65 }))).rcode, 'NOERROR');
+  assert.equal(decode(await askDatagram(served, query('a.test', { type: 255 }))).rcode, 'NOTIMP');
+  assert.deepEqual(served.server.questions, []);
+});
+
+test("localhost, and the sandbox's own name, are the sandbox's loopback; an address backwards has no name", async (t) => {
+  const served = await serve(t, { allow: ['a.test'] });
+  for (const name of ['localhost', 'db.localhost', 'LocalHost', 'probe']) {
+    assert.deepEqual(await served.resolver.resolve4(name), ['127.0.0.1'], name);
+    assert.deepEqual(await served.resolver.resolve6(name), ['::1'], name);
+  }
+  for (const text of ['192.31.196.1', '2001:4:112::1'])
+    await assert.rejects(served.resolver.reverse(text), { code: 'ENOTFOUND' });
+  assert.equal(served.stub.grants.size, 0);
+  assert.deepEqual(served.server.questions, []);
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  assert.deepEqual(served.events, []);
+});
+
+test("a rule for a name that is the sandbox's own comes first", async (t) => {
+  const served = await serve(t, { allow: ['probe:80'], zone: { 'probe A': ['192.31.196.8'] } });
+  assert.deepEqual(await served.resolver.resolve4('probe'), ['192.31.196.8']);
+});
+
+test('what is the name of no host is NXDOMAIN, and one line', async (t) => {
+  const served = await serve(t, { mode: 'audit' });
+  for (const name of ['a b.test', '127.0.0.1', 'x.0x7f', '-a.test']) {
+    const reply = decode(await askDatagram(served, query(name, { edns: {} })));
+    assert.equal(reply.rcode, 'NXDOMAIN', name);
+  }
+  assert.deepEqual(served.server.questions, []);
+  await until(() => served.events[0]);
+  assert.equal(served.events.length, 1);
+  assert.equal(served.events[0]?.['reason'], 'malformed_host');
+});
+
+test('without a policy nothing is answered for a name', async (t) => {
+  const served = await serve(t, {});
+  assert.equal(decode(await askDatagram(served, query('a.test'))).rcode, 'SERVFAIL');
+  assert.deepEqual(served.server.questions, []);
+});
+
+test('the hosts file is honoured, and its addresses are judged as any', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'postern-stub-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const hosts = join(folder, 'hosts');
+  writeFileSync(hosts, '192.31.196.7 db.test\n10.1.2.3 near.test\n');
+  const served = await serve(t, { allow: ['db.test', 'near.test'], hosts });
+  assert.deepEqual(await served.resolver.resolve4('db.test'), ['192.31.196.7']);
+  await assert.rejects(served.resolver.resolve6('db.test'), { code: 'ENODATA' });
+  await assert.rejects(served.resolver.resolve4('near.test'), { code: 'ENODATA' });
+  assert.deepEqual(served.server.questions, []);
+});
+
+test('an answer too long for its datagram is cut, and comes whole by TCP', async (t) => {
+  const served = await serve(t, { allow: ['many.test'] });
+  const cut = decode(await askDatagram(served, query('many.test')));
+  assert.deepEqual([cut.flag_tc, cut.answers.length], [true, 0]);
+  const stream = new Stream(connect(served.port, '127.0.0.1'));
+  t.after(() => stream.end());
+  stream.send(query('many.test'));
+  assert.equal(decode(await stream.next()).answers.length, 32);
+});
+
+test('a connection takes many questions, cut anywhere, and answers them in their order', async (t) => {
+  const served = await serve(t, {
+    allow: ['a.test', 'slow.test'],
+    zone: { ...ZONE, 'slow.test A': ['192.31.196.9'] },
+    delays: { 'slow.test A': 60 },
+  });
+  const stream = new Stream(connect(served.port, '127.0.0.1'));
+  t.after(() => stream.end());
+  const messages = ['slow.test', 'a.test', 'b.test', 'a.test'].map((name, id) => framed(query(name, { id })));
+  for (const byte of Buffer.concat(messages.slice(0, 2))) {
+    stream.socket.write(Buffer.from([byte]));
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  stream.socket.write(Buffer.concat(messages.slice(2)));
+  for (const [id, rcode] of [
+    [0, 'NOERROR'],
+    [1, 'NOERROR'],
+    [2, 'NXDOMAIN'],
+    [3, 'NOERROR'],
+  ] as const) {
+    const reply = decode(await stream.next());
+    assert.deepEqual([reply.id, reply.rcode], [id, rcode]);
+  }
+});
+
+test('a connection that breaks the framing, or says what is no query, is ended', async (t) => {
+  const served = await serve(t, { allow: ['a.test'] });
+  for (const bytes of [
+    Buffer.from([0xff, 0xff]),
+    framed(Buffer.alloc(4)),
+    framed(query('a.test', { flags: 0x8180 })),
+  ]) {
+    const stream = new Stream(connect(served.port, '127.0.0.1'));
+    stream.socket.write(bytes);
+    await stream.ended();
+  }
+});
+
+test('connections are bounded, an idle one is ended, and then the next one is served', async (t) => {
+  const served = await serve(t, { allow: ['a.test'] });
+  const before = readdirSync('/proc/self/fd').length;
+  const streams = Array.from(
+    { length: DNS_CONNECTIONS + 1 },
+    () => new Stream(connect(served.port, '127.0.0.1')),
+  );
+  t.after(() => streams.map((stream) => stream.end()));
+  await Promise.all(streams.map(({ socket }) => once(socket, 'connect')));
+  const start = performance.now();
+  for (const stream of streams) stream.send(query('a.test'));
+  const last = streams.at(-1);
+  const answers = streams.slice(0, -1).map((stream) => stream.next());
+  await Promise.all(answers);
+  assert.ok(performance.now() - start < 1000);
+  let waited = false;
+  const late = last?.next().then(() => {
+    waited = performance.now() - start > DNS_IDLE_MS / 2;
+  });
+  await Promise.all(streams.slice(0, -1).map((stream) => stream.ended()));
+  await late;
+  assert.ok(waited, 'the one too many was served while others were open');
+  await last?.ended();
+  await until(() => (readdirSync('/proc/self/fd').length <= before ? true : undefined));
+});
+
+test('what is past the rate is dropped and counted, and the sandbox is served again soon', async (t) => {
+  const served = await serve(t, { allow: ['a.test'] });
+  const socket = createSocket('udp4');
+  t.after(() => socket.close());
+  let replies = 0;
+  socket.on('message', () => {
+    replies += 1;
+  });
+  await new Promise<void>((resolve) => socket.connect(served.port, '127.0.0.1', resolve));
+  const start = performance.now();
+  for (let sent = 0; sent < 3 * QUESTION_BURST; sent += 1) {
+    socket.send(query('b.test'));
+    if (sent % 20 === 0) await new Promise((resolve) => setTimeout(resolve, 2));
+  }
+  const limited = await until(async () => {
+    const count = await served.count('limit_rejections_total{plugin="probe",limit="dns_rate"}');
+    return count > 0 ? count : undefined;
+  });
+  const seconds = (performance.now() - start) / 1000;
+  assert.ok(limited > 0);
+  assert.ok(replies <= QUESTION_BURST + 200 * (seconds + 1), `${replies} replies in ${seconds} s`);
+  await until(async () => (await served.resolver.resolve4('a.test').catch(() => undefined)) && true);
+});
+
+test('closing the stub closes its sockets and connections, and an answer on its way is lost in silence', async (t) => {
+  const before = readdirSync('/proc/self/fd').length;
+  const served = await serve(t, {
+    allow: ['slow.test'],
+    zone: { 'slow.test A': ['192.31.196.9'] },
+    delays: { 'slow.test A': 100 },
+  });
+  const stream = new Stream(connect(served.port, '127.0.0.1'));
+  stream.send(query('slow.test'));
+  const socket = createSocket('udp4');
+  socket.send(query('slow.test'), served.port, '127.0.0.1');
+  await until(() => (served.server.questions.length > 0 ? true : undefined));
+  served.stub.close();
+  await stream.ended();
+  await until(() => (served.plugin.questions === 0 ? true : undefined));
+  socket.close();
+  served.close();
+  await until(() => (readdirSync('/proc/self/fd').length <= before ? true : undefined));
+});
+
+function framed(message: Buffer): Buffer {
+  const length = Buffer.alloc(2);
+  length.writeUInt16BE(message.length);
+  return Buffer.concat([length, message]);
+}
+
+async function askDatagram({ port }: TestStub, message: Buffer): Promise<Buffer> {
+  const socket = createSocket('udp4');
+  try {
+    const reply = once(socket, 'message', { signal: AbortSignal.timeout(3000) }) as Promise<[Buffer]>;
+    socket.send(message, port, '127.0.0.1');
+    return (await reply)[0];
+  } finally {
+    socket.close();
+  }
+}
+
+/** A client of DNS over TCP. */
+class Stream {
+  readonly socket: Socket;
+  #bytes: Buffer = Buffer.alloc(0);
+
+  constructor(socket: Socket) {
+    this.socket = socket;
+    socket.on('data', (chunk: Buffer) => {
+      this.#bytes = Buffer.concat([this.#bytes, chunk]);
+    });
+    socket.on('error', () => {});
+  }
+
+  send(message: Buffer): void {
+    this.socket.write(framed(message));
+  }
+
+  next(): Promise<Buffer> {
+    return until(() => {
+      const length = this.#bytes.length < 2 ? Infinity : this.#bytes.readUInt16BE(0);
+      if (this.#bytes.length < 2 + length) return undefined;
+      const message = this.#bytes.subarray(2, 2 + length);
+      this.#bytes = this.#bytes.subarray(2 + length);
+      return message;
+    }, 20_000);
+  }
+
+  ended(): Promise<true> {
+    return until(() => (this.socket.closed ? true : undefined), 20_000);
+  }
+
+  end(): void {
+    this.socket.destroy();
+  }
+}

@@ -1,0 +1,74 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Grants } from '../../broker/grants.js';
+import { GRANTED_ADDRESSES, GRANTS, MIN_GRANT_MS, NAMES_PER_ADDRESS } from '../../shared/limits.js';
+import { type Address, addressFromBytes } from '../../shared/policy/address.js';
+
+const nth = (index: number): Address => addressFromBytes(new Uint8Array([9, 1, index >> 8, index & 0xff]));
+
+function clocked(): { grants: Grants; pass: (ms: number) => void } {
+  let now = 1000;
+  const grants = new Grants(() => now);
+  return { grants, pass: (ms) => (now += ms) };
+}
+
+test('an address has the names that it was answered under, the latest first, and another has none', () => {
+  const { grants } = clocked();
+  grants.add(nth(1), 'a.test', 300);
+  grants.add(nth(1), 'b.test', 300);
+  assert.deepEqual(grants.namesOf(nth(1)), { fresh: ['b.test', 'a.test'], stale: [] });
+  assert.deepEqual(grants.namesOf(nth(2)), { fresh: [], stale: [] });
+});
+
+test('a grant is fresh for its TTL, for a minute where that is shorter, and stale from then on', () => {
+  const { grants, pass } = clocked();
+  grants.add(nth(1), 'long.test', 300);
+  grants.add(nth(1), 'short.test', 1);
+  pass(MIN_GRANT_MS - 1);
+  assert.deepEqual(grants.namesOf(nth(1)).stale, []);
+  pass(1);
+  assert.deepEqual(grants.namesOf(nth(1)), { fresh: ['long.test'], stale: ['short.test'] });
+  pass(300_000 - MIN_GRANT_MS);
+  assert.deepEqual(grants.namesOf(nth(1)).fresh, []);
+});
+
+test('a later answer prolongs a grant and never shortens it', () => {
+  const { grants, pass } = clocked();
+  grants.add(nth(1), 'a.test', 300);
+  grants.add(nth(1), 'a.test', 1);
+  pass(299_999);
+  assert.deepEqual(grants.namesOf(nth(1)).fresh, ['a.test']);
+  grants.add(nth(1), 'a.test', 300);
+  pass(200_000);
+  assert.deepEqual(grants.namesOf(nth(1)).fresh, ['a.test']);
+  assert.equal(grants.size, 1);
+});
+
+test('an address keeps its latest names', () => {
+  const { grants } = clocked();
+  for (let index = 0; index <= NAMES_PER_ADDRESS; index += 1) grants.add(nth(1), `n${index}.test`, 300);
+  const { fresh } = grants.namesOf(nth(1));
+  assert.equal(fresh.length, NAMES_PER_ADDRESS);
+  assert.equal(grants.size, NAMES_PER_ADDRESS);
+  assert.ok(!fresh.includes('n0.test') && fresh.includes('n1.test'));
+});
+
+test('the address that was used least recently makes room', () => {
+  const { grants } = clocked();
+  for (let index = 0; index < GRANTED_ADDRESSES; index += 1) grants.add(nth(index), 'a.test', 300);
+  grants.namesOf(nth(0));
+  grants.add(nth(GRANTED_ADDRESSES), 'a.test', 300);
+  assert.deepEqual(grants.namesOf(nth(0)).fresh, ['a.test']);
+  assert.deepEqual(grants.namesOf(nth(1)).fresh, []);
+  assert.equal(grants.size, GRANTED_ADDRESSES);
+});
+
+test('however many names and addresses there are, the pairs are bounded', () => {
+  const { grants } = clocked();
+  for (let index = 0; index < 1000; index += 1) {
+    for (let name = 0; name < NAMES_PER_ADDRESS; name += 1) grants.add(nth(index), `n${name}.test`, 300);
+  }
+  assert.ok(grants.size <= GRANTS && grants.size > GRANTS - 2 * NAMES_PER_ADDRESS, `${grants.size}`);
+  assert.equal(grants.namesOf(nth(999)).fresh.length, NAMES_PER_ADDRESS);
+  assert.equal(grants.namesOf(nth(0)).fresh.length, 0);
+});

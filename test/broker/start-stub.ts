@@ -1,0 +1,126 @@
+// A sandbox's DNS on a port of loopback, with the test in the sandbox's place, and a DNS server for it to ask.
+import { once } from 'node:events';
+import { connect, createServer, type Socket } from 'node:net';
+import { Audit } from '../../broker/audit.js';
+import { DnsStub } from '../../broker/dns-stub.js';
+import { HostAddresses } from '../../broker/host-addresses.js';
+import { HostsFile } from '../../broker/hosts-file.js';
+import { LineLink, LineReader } from '../../broker/link.js';
+import { Metrics } from '../../broker/metrics.js';
+import { NameCache } from '../../broker/name-cache.js';
+import { NameServers } from '../../broker/name-servers.js';
+import { Plugin } from '../../broker/plugin.js';
+import { NameResolver } from '../../broker/resolve.js';
+import type { Services } from '../../broker/services.js';
+import { compilePolicy } from '../../shared/policy/compile-policy.js';
+import type { PolicyMode } from '../../shared/policy/policy.js';
+import type { AuditLine, BrokerLine } from '../../shared/protocol/link.js';
+import { boundAddress, boundDatagramSocket, listeningSocket } from '../../shared/sys/datagram.js';
+import { type DnsServer, startDnsServer, type Zone } from './dns-server.js';
+
+export interface StubOptions {
+  readonly allow?: readonly string[];
+  readonly deny?: readonly string[];
+  readonly mode?: PolicyMode;
+  readonly zone?: Zone;
+  readonly delays?: Readonly<Record<string, number>>;
+  readonly hosts?: string;
+  readonly port?: number;
+}
+
+export interface TestStub {
+  readonly port: number;
+  readonly stub: DnsStub;
+  readonly services: Services;
+  readonly plugin: Plugin;
+  readonly server: DnsServer;
+  /** Audit events so far. */
+  readonly events: AuditLine[];
+  readonly count: (metric: string) => Promise<number>;
+  readonly rules: (options: StubOptions) => void;
+  readonly close: () => void;
+}
+
+const LOOPBACK: Uint8Array = new Uint8Array([127, 0, 0, 1]);
+const NAME = 'probe';
+
+export async function startStub(options: StubOptions = {}): Promise<TestStub> {
+  const server = await startDnsServer(options.zone ?? {}, options.delays);
+  const { link, lines, close } = await linkToSelf();
+  const metrics = new Metrics();
+  const services: Services = {
+    audit: new Audit(link, () => {}),
+    host: new HostAddresses([]),
+    metrics,
+    names: new NameResolver(
+      new HostsFile(options.hosts ?? '/nonexistent'),
+      new NameCache(new NameServers([server.address])),
+    ),
+  };
+  const plugin = new Plugin(NAME, metrics);
+  const rules = ({ allow = [], deny = [], mode = 'enforce' }: StubOptions): void => {
+    const compiled = compilePolicy({ allow, deny, mode });
+    if (!compiled.ok) throw new TypeError(JSON.stringify(compiled.problems));
+    plugin.policy = compiled.policy;
+  };
+  if (options.allow !== undefined || options.mode !== undefined) rules(options);
+  const datagrams = boundDatagramSocket({ bytes: LOOPBACK, port: options.port ?? 0 });
+  const port = boundAddress(datagrams.number)?.port ?? 0;
+  const listener = listeningSocket({ bytes: LOOPBACK, port }, 16);
+  const stub = new DnsStub(services, plugin, { datagrams: [datagrams], listeners: [listener] });
+  let closed = false;
+  return {
+    port,
+    stub,
+    services,
+    plugin,
+    server,
+    get events() {
+      return lines.flatMap((line) => (line.type === 'audit' ? [line.line] : []));
+    },
+    count: async (metric) => readCount(await metrics.text(), metric),
+    rules,
+    close: () => {
+      if (closed) return;
+      closed = true;
+      stub.close();
+      server.close();
+      close();
+    },
+  };
+}
+
+function readCount(page: string, metric: string): number {
+  const line = page.split('\n').find((text) => text.startsWith(`postern_${metric} `));
+  if (line === undefined) throw new Error(`No ${metric}`);
+  return Number(line.slice(line.lastIndexOf(' ')));
+}
+
+/** A link whose other end is read here. */
+async function linkToSelf(): Promise<{ link: LineLink; lines: BrokerLine[]; close: () => void }> {
+  const lines: BrokerLine[] = [];
+  const listener = createServer();
+  listener.listen(0, '127.0.0.1');
+  await once(listener, 'listening');
+  const address = listener.address();
+  if (typeof address !== 'object' || address === null) throw new Error('Not listening');
+  const accepted = once(listener, 'connection') as Promise<[Socket]>;
+  const near = connect(address.port, '127.0.0.1');
+  const [far] = await accepted;
+  listener.close();
+  const reader = new LineReader((text) => lines.push(JSON.parse(text) as BrokerLine));
+  far.on('data', (chunk: Buffer) => reader.push(chunk));
+  const close = (): void => {
+    near.destroy();
+    far.destroy();
+  };
+  return {
+    link: new LineLink(
+      near,
+      () => {},
+      () => {},
+    ),
+    lines,
+    close,
+  };
+}
