@@ -1,0 +1,84 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+const INSIDE = fileURLToPath(new URL('./glibc-inside.js', import.meta.url));
+/** As the launcher does: with loopback alone, AI_ADDRCONFIG finds nothing. */
+const SETUP = `
+set -e
+ip link set lo up
+ip address add 192.0.0.8/32 dev lo
+ip address add 100::8/128 dev lo
+exec "$@"`;
+
+interface Report {
+  readonly found: Readonly<Record<string, readonly string[]>>;
+  readonly questions: readonly string[];
+  readonly milliseconds: number;
+}
+
+/** What getaddrinfo(3) makes of names, with some options in resolv.conf. */
+function askGlibc(options: string, names: readonly string[]): Report {
+  const folder = mkdtempSync(join(tmpdir(), 'postern-glibc-'));
+  try {
+    const conf = join(folder, 'resolv.conf');
+    writeFileSync(conf, `nameserver 127.0.0.1\noptions ${options}\n`);
+    const { stdout, stderr, status } = spawnSync(
+      'unshare',
+      [
+        '--map-root-user',
+        '--net',
+        '--mount',
+        'sh',
+        '-c',
+        SETUP,
+        'sh',
+        process.execPath,
+        INSIDE,
+        conf,
+        ...names,
+      ],
+      { encoding: 'utf8', timeout: 60_000 },
+    );
+    assert.equal(status, 0, stderr);
+    return JSON.parse(stdout) as Report;
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+for (const options of ['attempts:2', 'edns0', 'use-vc', 'single-request']) {
+  test(`glibc finds what is allowed and nothing else (${options})`, () => {
+    const { found, questions, milliseconds } = askGlibc(options, [
+      'both.a.test',
+      'four.a.test',
+      'FOUR.A.test',
+      'many.a.test',
+      'gone.a.test',
+      'evil.example',
+      'probe',
+    ]);
+    const sorted = (name: string): string[] => [...(found[name] ?? [])].sort();
+    assert.deepEqual(sorted('both.a.test'), ['192.31.196.1', '192.31.196.2', '2001:4:112::1']);
+    assert.deepEqual(sorted('four.a.test'), ['192.31.196.4']);
+    assert.deepEqual(sorted('FOUR.A.test'), ['192.31.196.4']);
+    assert.equal(sorted('many.a.test').length, 32);
+    assert.deepEqual(sorted('gone.a.test'), ['EAI_NONAME']);
+    assert.deepEqual(sorted('evil.example'), ['EAI_NONAME']);
+    assert.deepEqual(sorted('probe'), ['127.0.0.1', '::1']);
+    assert.ok(
+      questions.every((question) => question.includes('.a.test ')),
+      questions.join(),
+    );
+    assert.ok(milliseconds < 4000, `took ${milliseconds} ms: a question was not answered`);
+  });
+}
+
+test('glibc is told that a failure is one for now', () => {
+  const { found } = askGlibc('timeout:1 attempts:1', ['broken.a.test']);
+  assert.deepEqual(found['broken.a.test'], ['EAI_AGAIN']);
+});

@@ -1,0 +1,47 @@
+// Runs in a network namespace of its own: a sandbox's DNS on port 53 of its loopback, and glibc's getaddrinfo(3), which asks
+// it by the resolv.conf that is the first argument. Says on stdout what was found, as JSON.
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { startStub } from './start-stub.js';
+
+const SCRIPT = `
+import json, socket, sys
+found = {}
+for name in sys.argv[1:]:
+    try:
+        found[name] = [entry[4][0] for entry in socket.getaddrinfo(name, 443, type=socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG)]
+    except socket.gaierror as error:
+        found[name] = [name for name in dir(socket) if name.startswith('EAI_') and getattr(socket, name) == error.errno]
+print(json.dumps(found))
+`;
+
+const [conf = '', ...names] = process.argv.slice(2);
+const stub = await startStub({
+  allow: ['*.test'],
+  port: 53,
+  zone: {
+    'both.a.test A': ['192.31.196.1', '192.31.196.2'],
+    'both.a.test AAAA': ['2001:4:112::1'],
+    'four.a.test A': ['192.31.196.4'],
+    'four.a.test AAAA': [],
+    'many.a.test A': Array.from({ length: 32 }, (_, index) => `192.31.196.${index}`),
+    'many.a.test AAAA': [],
+    'broken.a.test A': 'SERVFAIL',
+    'broken.a.test AAAA': 'SERVFAIL',
+  },
+});
+const start = performance.now();
+// The stub itself keeps to the host's file: what it asks by is not under test here.
+const { stdout } = await promisify(execFile)('unshare', [
+  '--mount',
+  'sh',
+  '-c',
+  'mount --bind "$1" "$(readlink -f /etc/resolv.conf)" && shift && exec /usr/bin/python3 -c "$@"',
+  'sh',
+  conf,
+  SCRIPT,
+  ...names,
+]);
+const milliseconds = performance.now() - start;
+stub.close();
+console.log(JSON.stringify({ found: JSON.parse(stdout), questions: stub.server.questions, milliseconds }));
