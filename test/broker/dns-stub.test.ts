@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { decode } from 'dns-packet';
-import { DNS_CONNECTIONS, DNS_IDLE_MS, QUESTION_BURST } from '../../shared/limits.js';
+import { DNS_CONNECTIONS, DNS_IDLE_MS, DNS_QUESTIONS, QUESTION_BURST } from '../../shared/limits.js';
 import { parseAddress } from '../../shared/policy/address.js';
 import { until } from '../harness/until.js';
 import { query } from './dns-query.js';
@@ -226,7 +226,9 @@ test('a connection that breaks the framing, or says what is no query, is ended',
   ]) {
     const stream = new Stream(connect(served.port, '127.0.0.1'));
     stream.socket.write(bytes);
+    const start = performance.now();
     await stream.ended();
+    assert.ok(performance.now() - start < DNS_IDLE_MS / 2);
   }
 });
 
@@ -278,6 +280,32 @@ test('what is past the rate is dropped and counted, and the sandbox is served ag
   assert.ok(limited > 0);
   assert.ok(replies <= QUESTION_BURST + 200 * (seconds + 1), `${replies} replies in ${seconds} s`);
   await until(async () => (await served.resolver.resolve4('a.test').catch(() => undefined)) && true);
+});
+
+test('a connection that asks past the rate is ended', async (t) => {
+  const served = await serve(t, { allow: ['a.test'] });
+  const stream = new Stream(connect(served.port, '127.0.0.1'));
+  for (let sent = 0; sent < 3 * QUESTION_BURST; sent += 1) stream.send(query('b.test'));
+  await stream.ended();
+  const refused = await served.count('dns_questions_total{plugin="probe",answer="refused"}');
+  assert.ok(refused >= QUESTION_BURST - 1 && refused < 2 * QUESTION_BURST, `${refused}`);
+  assert.equal(await served.count('limit_rejections_total{plugin="probe",limit="dns_rate"}'), 1);
+});
+
+test('questions that no server has answered are bounded; what is past them is dropped and counted', async (t) => {
+  const names = Array.from({ length: DNS_QUESTIONS + 20 }, (_, index) => `n${index}.test`);
+  const zone = Object.fromEntries(names.map((name) => [`${name} A`, null]));
+  const served = await serve(t, { allow: ['*.test'], zone });
+  const socket = createSocket('udp4');
+  t.after(() => socket.close());
+  for (const name of names) {
+    socket.send(query(name), served.port, '127.0.0.1');
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  const limited = 'limit_rejections_total{plugin="probe",limit="dns_rate"}';
+  await until(async () => ((await served.count(limited)) === 20 ? true : undefined));
+  assert.equal(served.plugin.questions, DNS_QUESTIONS);
+  await until(() => (served.plugin.questions === 0 ? true : undefined));
 });
 
 test('closing the stub closes its sockets and connections, and an answer on its way is lost in silence', async (t) => {

@@ -78,6 +78,9 @@ test('an address that is denied on every port of the name is dropped, and kept w
   assert.deepEqual(keep(['a.test:80,443'], ['192.31.196.1'], ['192.31.196.1:80']), ['192.31.196.1']);
   assert.deepEqual(keep(['a.test:80-443'], ['192.31.196.1'], ['@public:80-442']), ['192.31.196.1']);
   assert.deepEqual(keep(['a.test:80-443'], ['192.31.196.1'], ['@public:80-443']), []);
+  const translated = ['a.test:80-443', '[64:ff9b::/96]:80-443'];
+  assert.deepEqual(keep(translated, ['64:ff9b::c01f:c401'], ['192.31.196.1:80']), ['64:ff9b::c01f:c401']);
+  assert.deepEqual(keep(translated, ['64:ff9b::c01f:c401'], ['192.31.196.1']), []);
 });
 
 test("this host's addresses and postern's listeners are dropped, a listener on its port alone", () => {
