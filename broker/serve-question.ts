@@ -43,14 +43,14 @@ export function serveQuestion(
   if (local !== undefined) return local;
   if (policy === undefined) return failed('servfail');
   const verdict = judgeName(policy, name, services.host.context());
+  // The sandbox's host name, which programs look up to find their own address; a rule for such a name comes first.
+  if (name === plugin.name && verdict.decision !== 'allow') return answerLoopback(family);
   if (verdict.decision === 'deny' || isReverse(name)) return refuse(asker, policy, verdict, type);
   if (verdict.decision === 'would_deny') refusals.name(policy, verdict, type);
   return family === undefined ? granted() : resolve(services, asker, policy, verdict, family);
 }
 
-function refuse({ plugin, refusals }: Asker, policy: Policy, verdict: NameVerdict, type: number): DnsAnswer {
-  // The sandbox's host name, which programs look up to find their own address; a rule for such a name comes first.
-  if (verdict.name === plugin.name) return answerLoopback(familyOfType(type));
+function refuse({ refusals }: Asker, policy: Policy, verdict: NameVerdict, type: number): DnsAnswer {
   // Programs that log their peers ask for every address backwards.
   if (!isReverse(verdict.name)) refusals.name(policy, verdict, type);
   return refusedName(verdict.reason === 'denied_by_rule' ? 'a rule denies this name' : 'no rule allows it');

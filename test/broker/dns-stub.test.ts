@@ -150,6 +150,8 @@ test("localhost, and the sandbox's own name, are the sandbox's loopback; an addr
 test("a rule for a name that is the sandbox's own comes first", async (t) => {
   const served = await serve(t, { allow: ['probe:80'], zone: { 'probe A': ['192.31.196.8'] } });
   assert.deepEqual(await served.resolver.resolve4('probe'), ['192.31.196.8']);
+  served.rules({ mode: 'audit' });
+  assert.deepEqual(await served.resolver.resolve4('probe'), ['127.0.0.1']);
 });
 
 test('what is the name of no host is NXDOMAIN, and one line', async (t) => {
