@@ -1,0 +1,166 @@
+// Makes a net.Socket that has no connection of its own read and write the socket that the broker hands over. Runs in the
+// plugin. It stands on what Node documents of streams and sockets; no private handle is moved from one to the other.
+import type { Socket } from 'node:net';
+import type { Destination } from './check-destination.js';
+import { connect } from './connect.js';
+
+/** What was set on a socket, by name, to be set on the one that comes. */
+export type Settings = Map<'noDelay' | 'keepAlive' | 'ref', (inner: Socket) => void>;
+
+type Done = (error?: Error | null) => void;
+
+interface Waiting {
+  readonly act: (inner: Socket) => void;
+  readonly done: Done;
+}
+
+const ADDRESSES = [
+  'remoteAddress',
+  'remoteFamily',
+  'remotePort',
+  'localAddress',
+  'localFamily',
+  'localPort',
+] as const;
+
+/** One connection of a socket: asks for it at once, and ends with the socket. */
+export class Relay {
+  readonly #socket: Socket;
+  readonly #settings: Settings;
+  readonly #abort = new AbortController();
+  readonly #waiting: Waiting[] = [];
+  #inner: Socket | undefined;
+  /** A stream that was asked to read does not ask again before something came. */
+  #wanted = false;
+
+  /** @throws as connect() does for its arguments, but at once */
+  constructor(socket: Socket, destination: Destination, settings: Settings) {
+    this.#socket = socket;
+    this.#settings = settings;
+    Object.assign(socket, { connecting: true });
+    this.#present();
+    // Out of the promise: what a listener throws is an uncaught exception, as it is with any socket.
+    connect({ ...destination, allowHalfOpen: true, signal: this.#abort.signal }).then(
+      (inner) => process.nextTick(() => this.#adopt(inner)),
+      (error) => process.nextTick(() => socket.destroy(error)),
+    );
+  }
+
+  /** Sets something on the connection, now or once it is there. */
+  set(name: 'noDelay' | 'keepAlive' | 'ref', change: (inner: Socket) => void): void {
+    this.#settings.set(name, change);
+    if (this.#inner !== undefined) change(this.#inner);
+  }
+
+  /** @returns false before the connection is there: the socket's own timer runs until then */
+  setTimeout(ms: number): boolean {
+    if (this.#inner === undefined) return false;
+    this.#inner.setTimeout(ms);
+    Object.assign(this.#socket, { timeout: ms });
+    return true;
+  }
+
+  read(): void {
+    this.#wanted = true;
+    this.#inner?.resume();
+  }
+
+  write(chunk: Buffer | string, encoding: BufferEncoding, done: Done): void {
+    this.#whenOpen({ done, act: (inner) => void inner.write(chunk, encoding, done) });
+  }
+
+  writeAll(chunks: readonly { chunk: Buffer | string; encoding: BufferEncoding }[], done: Done): void {
+    const act = (inner: Socket): void => {
+      inner.cork();
+      for (const [index, { chunk, encoding }] of chunks.entries()) {
+        inner.write(chunk, encoding, index === chunks.length - 1 ? done : undefined);
+      }
+      inner.uncork();
+    };
+    this.#whenOpen({ done, act });
+  }
+
+  end(done: Done): void {
+    this.#whenOpen({ done, act: (inner) => void inner.end(done) });
+  }
+
+  reset(): void {
+    this.#inner?.resetAndDestroy();
+  }
+
+  close(error: Error | null): void {
+    this.#abort.abort();
+    this.#inner?.destroy();
+    for (const { done } of this.#waiting.splice(0)) done(error ?? closedError());
+  }
+
+  #whenOpen(waiting: Waiting): void {
+    if (this.#inner === undefined) this.#waiting.push(waiting);
+    else waiting.act(this.#inner);
+  }
+
+  #adopt(inner: Socket): void {
+    const socket = this.#socket;
+    if (socket.destroyed) {
+      inner.destroy();
+      return;
+    }
+    const { timeout } = socket;
+    if (timeout !== undefined) socket.setTimeout(0);
+    this.#inner = inner;
+    if (timeout !== undefined) socket.setTimeout(timeout);
+    for (const change of this.#settings.values()) change(inner);
+    this.#presentAddresses(inner);
+    inner.on('data', (chunk) => {
+      if (!socket.push(chunk)) inner.pause();
+    });
+    if (!this.#wanted) inner.pause();
+    inner.on('end', () => {
+      socket.push(null);
+      socket.read(0);
+    });
+    inner.on('error', (error) => socket.destroy(error));
+    inner.on('timeout', () => socket.emit('timeout'));
+    Object.assign(socket, { connecting: false });
+    for (const { act } of this.#waiting.splice(0)) act(inner);
+    socket.emit('connect');
+    socket.emit('ready');
+    // The first read, or the peer's end where nobody reads.
+    if (!socket.isPaused()) socket.read(0);
+  }
+
+  /** On the socket itself: Node's own getters are not configurable and look at the socket's handle. */
+  #present(): void {
+    const socket = this.#socket;
+    const bytesWritten = (): number => {
+      const inner = this.#inner;
+      if (inner === undefined) return socket.writableLength;
+      return inner.bytesWritten + Math.max(0, socket.writableLength - inner.writableLength);
+    };
+    const getters = {
+      pending: () => this.#inner === undefined || socket.destroyed,
+      bytesRead: () => this.#inner?.bytesRead ?? 0,
+      bytesWritten,
+    };
+    for (const [name, get] of Object.entries(getters)) {
+      Object.defineProperty(socket, name, { configurable: true, get });
+    }
+    for (const name of ADDRESSES) {
+      Object.defineProperty(socket, name, { configurable: true, writable: true, value: undefined });
+    }
+    const address = { configurable: true, writable: true, value: () => this.#inner?.address() ?? {} };
+    Object.defineProperty(socket, 'address', address);
+  }
+
+  /** Read while the connection is sure to be there: the inner socket may close before the outer one is read to its end. */
+  #presentAddresses(inner: Socket): void {
+    for (const name of ADDRESSES) {
+      Object.defineProperty(this.#socket, name, { configurable: true, writable: true, value: inner[name] });
+    }
+  }
+}
+
+function closedError(): Error {
+  const message = 'Socket closed before the connection was established';
+  return Object.assign(new Error(message), { code: 'ERR_SOCKET_CLOSED_BEFORE_CONNECTION' });
+}

@@ -1,0 +1,171 @@
+// Makes the sockets of a prototype connect through the channel. Runs in the plugin. Every replaced method is one that Node
+// documents for sockets, or for whoever implements a stream; a socket that goes nowhere through the channel finds them as
+// they were.
+import { Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
+import { checkDestination } from './check-destination.js';
+import { type ConnectArguments, connectArguments } from './connect-arguments.js';
+import { PluginError } from './plugin-error.js';
+import { Relay, type Settings } from './relay.js';
+
+const relays = new WeakMap<Socket, Relay>();
+const transports = new WeakMap<Socket, Socket>();
+const remembered = new WeakMap<Socket, Settings>();
+/** What only a socket of the plugin's own network, or one that Node reads itself, could do. */
+const IMPOSSIBLE = ['localAddress', 'localPort', 'blockList', 'onread'] as const;
+
+/**
+ * Lets a TLS socket pass on what belongs to the connection below it, where that one goes through the channel.
+ *
+ * @returns whether it does
+ */
+export function carry(secure: TLSSocket, transport: unknown): transport is Socket {
+  if (!(transport instanceof Socket) || !relays.has(transport)) return false;
+  transports.set(secure, transport);
+  for (const name of ['remoteAddress', 'remoteFamily', 'remotePort', 'localAddress', 'localPort'] as const) {
+    Object.defineProperty(secure, name, { configurable: true, get: () => transport[name] });
+  }
+  return true;
+}
+
+/**
+ * Replaces connect() and what goes with it. A path of AF_UNIX, and a TLS socket's own connect(), stay what they are.
+ *
+ * `host` goes to the broker as it is: no name is resolved here, and `lookup`, `family`, `hints` and `autoSelectFamily` are
+ * passed over. `localAddress`, `localPort`, `blockList` and `onread` cannot be honoured and fail with EINVAL.
+ *
+ * @param prototype net.Socket's, or that of a class derived from it
+ */
+export function routeSockets(prototype: Socket): void {
+  const { setNoDelay, setKeepAlive, setTimeout, ref, unref, resetAndDestroy } = prototype;
+  const { _read, _write, _writev, _final, _destroy } = prototype;
+  // Its overloads in one: the arguments are taken as they come.
+  const connect: (this: Socket, ...args: never[]) => Socket = prototype.connect;
+
+  const methods: Partial<Socket> & ThisType<Socket> = {
+    connect(...args: unknown[]) {
+      const { options, callback } = connectArguments(args);
+      const own = Boolean(options.path) || options.port === undefined || this instanceof TLSSocket;
+      if (own) return connect.apply(this, args as never[]);
+      const { host = '', port } = options;
+      const destination = { host: host === '' ? 'localhost' : host, port: asNumber(port) };
+      checkDestination(destination);
+      if (callback !== undefined) this.once('connect', callback);
+      const problem = whyNot(this, options);
+      if (problem !== undefined) return this.destroy(problem);
+      if (this.destroyed) reopen(this);
+      relays.set(this, new Relay(this, destination, settingsFor(this, options)));
+      return this;
+    },
+    setNoDelay(enable = true) {
+      const on = Boolean(enable);
+      return set(this, 'noDelay', (inner) => inner.setNoDelay(on)) ?? setNoDelay.call(this, enable);
+    },
+    setKeepAlive(enable, delay) {
+      const change = (inner: Socket): Socket => inner.setKeepAlive(enable, delay);
+      return set(this, 'keepAlive', change) ?? setKeepAlive.call(this, enable, delay);
+    },
+    ref() {
+      return set(this, 'ref', (inner) => inner.ref()) ?? ref.call(this);
+    },
+    unref() {
+      return set(this, 'ref', (inner) => inner.unref()) ?? unref.call(this);
+    },
+    setTimeout(ms, callback) {
+      if (relays.get(this)?.setTimeout(ms) !== true) return setTimeout.call(this, ms, callback);
+      if (callback === undefined) return this;
+      return ms === 0 ? this.removeListener('timeout', callback) : this.once('timeout', callback);
+    },
+    resetAndDestroy() {
+      const relay = relays.get(this);
+      if (relay === undefined || this.destroyed) return resetAndDestroy.call(this);
+      relay.reset();
+      return this.destroy();
+    },
+    _read(size) {
+      const relay = relays.get(this);
+      if (relay === undefined) _read.call(this, size);
+      else relay.read();
+    },
+    _write(chunk, encoding, done) {
+      const relay = relays.get(this);
+      if (relay === undefined) _write.call(this, chunk, encoding, done);
+      else relay.write(chunk, encoding, done);
+    },
+    _writev(chunks, done) {
+      const relay = relays.get(this);
+      if (relay === undefined) _writev?.call(this, chunks, done);
+      else relay.writeAll(chunks, done);
+    },
+    _final(done) {
+      const relay = relays.get(this);
+      if (relay === undefined) _final.call(this, done);
+      else relay.end(done);
+    },
+    _destroy(error, done) {
+      relays.get(this)?.close(error);
+      _destroy.call(this, error, done);
+    },
+  };
+  for (const [name, value] of Object.entries(methods)) {
+    Object.defineProperty(prototype, name, { configurable: true, writable: true, value });
+  }
+}
+
+function asNumber(port: unknown): number {
+  return (typeof port === 'string' && port.trim() !== '' ? Number(port) : port) as number;
+}
+
+/** @returns the socket where the setting has gone where it belongs; undefined where the socket's own method does it */
+function set(
+  socket: Socket,
+  name: 'noDelay' | 'keepAlive' | 'ref',
+  change: (inner: Socket) => Socket,
+): Socket | undefined {
+  const transport = transports.get(socket);
+  if (transport !== undefined) {
+    change(transport);
+    return socket;
+  }
+  const relay = relays.get(socket);
+  if (relay !== undefined) {
+    relay.set(name, change);
+    return socket;
+  }
+  // Node keeps what is set before connect() where only it can read it. ref() and unref() call again on `connect`.
+  if (name === 'ref' || !socket.pending) return undefined;
+  const settings: Settings = remembered.get(socket) ?? new Map();
+  remembered.set(socket, settings.set(name, change));
+  return undefined;
+}
+
+function settingsFor(socket: Socket, options: ConnectArguments): Settings {
+  const settings: Settings = new Map();
+  const { noDelay, keepAlive, keepAliveInitialDelay } = options;
+  if (noDelay) settings.set('noDelay', (inner) => inner.setNoDelay(true));
+  if (keepAlive) settings.set('keepAlive', (inner) => inner.setKeepAlive(true, keepAliveInitialDelay));
+  for (const [name, change] of remembered.get(socket) ?? []) settings.set(name, change);
+  return settings;
+}
+
+function whyNot(socket: Socket, options: ConnectArguments): PluginError | undefined {
+  if (!socket.destroyed && (relays.has(socket) || !socket.pending)) {
+    return new PluginError(socket.connecting ? 'EALREADY' : 'EISCONN', 'The socket has a connection already');
+  }
+  const option = IMPOSSIBLE.find((name) => options[name] !== undefined && options[name] !== null);
+  if (option === undefined) return undefined;
+  return new PluginError(
+    'EINVAL',
+    `"${option}" cannot be honoured: the connection is made outside the sandbox`,
+    {
+      mend: 'Leave it out',
+    },
+  );
+}
+
+/** As Node does where a closed socket connects again; it has no documented name for that. */
+function reopen(socket: Socket & { _undestroy?: () => void }): void {
+  socket._undestroy?.();
+  // Once the peer has ended, Node gives a socket a write() of its own.
+  if (Object.hasOwn(socket, 'write')) Reflect.deleteProperty(socket, 'write');
+}

@@ -1,0 +1,47 @@
+// tls.connect() over a connection from the channel. Runs in the plugin.
+import net from 'node:net';
+import type { ConnectionOptions, TLSSocket, connect as tlsConnect } from 'node:tls';
+import { connectArguments } from './connect-arguments.js';
+import { carry } from './route-sockets.js';
+
+type TlsConnect = (options: ConnectionOptions, callback?: () => void) => TLSSocket;
+
+/**
+ * What tls.connect() becomes: it makes the connection with net.connect() and passes it as `socket`. Certificate and server
+ * name are checked as ever, against `servername` or `host`. With `path` it does what it did.
+ *
+ * @param original Node's tls.connect()
+ */
+export function routeTls(original: TlsConnect): typeof tlsConnect {
+  return (...args: unknown[]): TLSSocket => {
+    const { options: target, callback } = connectArguments(args);
+    const extra = args.slice(1).find((value) => typeof value === 'object' && value !== null);
+    const options: ConnectionOptions = { ...target, ...extra } as ConnectionOptions;
+    if (options.path) return original(options, callback);
+    const socket = options.socket ?? transportFor(options);
+    const before = socket.listeners('connect');
+    const secure = original({ ...options, socket }, callback);
+    if (carry(secure, socket) && !socket.connecting) tellConnected(socket, before);
+    if (options.socket === undefined && options.timeout) secure.setTimeout(options.timeout);
+    return secure;
+  };
+}
+
+/**
+ * On every net.Socket without a handle of its own a TLS socket waits for `connect`, however long it has been connected.
+ *
+ * @param before who waited before the TLS socket did
+ */
+function tellConnected(socket: net.Socket, before: readonly unknown[]): void {
+  for (const listener of socket.listeners('connect')) {
+    if (before.includes(listener)) continue;
+    socket.removeListener('connect', listener as () => void);
+    process.nextTick(listener as () => void);
+  }
+}
+
+/** Timeout, abort and reading are the TLS socket's. */
+function transportFor(options: ConnectionOptions): net.Socket {
+  const passed = { ...options, timeout: undefined, signal: undefined, onread: undefined };
+  return net.connect(passed as unknown as net.TcpNetConnectOpts);
+}

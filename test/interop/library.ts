@@ -1,0 +1,82 @@
+// What every library's test does: the library reaches its server, is refused elsewhere, by its factory and, unchanged, by
+// postern/plugin/register; as each user.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { listen } from '../harness/listener.js';
+import { users } from '../harness/users.js';
+import { Project } from './project.js';
+
+export interface LibraryTest {
+  /** The package. */
+  readonly name: string;
+  /** What the program imports beside the library, where it takes the factory. */
+  readonly imports: string;
+  /** What it passes to the library for it; a JavaScript expression of an object. */
+  readonly factory: string;
+  /**
+   * The program's body. `host`, `port`, `denied` (a port that no rule allows), `ca` (path of the authority) and `factory` are
+   * there, and say() prints a JSON value, refused() what an error tells of a refusal.
+   */
+  readonly body: string;
+  /** What the body says before it is refused. */
+  readonly expected: readonly unknown[];
+  readonly port: () => number;
+  /** More ports that the body may reach, by their names in it. */
+  readonly ports?: () => Readonly<Record<string, number>>;
+  /** The authority that signed the server's certificate. */
+  readonly authority?: string;
+  /** The code that the library gives every error of its own socket. */
+  readonly ownCode?: string;
+  /** Why it cannot run here. */
+  readonly missing?: string | undefined;
+}
+
+const PRELUDE = `
+const say = (value) => console.log(JSON.stringify(value));
+const refused = (error) => {
+  const { code, reason, suggestion } = error;
+  say({ code, reason, suggestion });
+};
+`;
+
+export function testLibrary(library: LibraryTest): void {
+  const { name, imports, factory, expected, authority, missing, ownCode = 'EACCES' } = library;
+  const options = missing === undefined ? {} : { skip: missing };
+  let project: Project | undefined;
+  for (const user of users) {
+    for (const way of ['its factory', 'register'] as const) {
+      test(`${name} goes through the channel by ${way}, as ${user}`, options, async (t) => {
+        project ??= new Project(name);
+        const closed = await listen();
+        t.after(closed.close);
+        const port = library.port();
+        const ports = library.ports?.() ?? {};
+        const values = { host: 'localhost', port, ...ports, denied: closed.port, ca: authority ?? '' };
+        const byFactory = way === 'its factory';
+        const open = [port, ...Object.values(ports)].join(',');
+        const lines = await project.lines({
+          as: user,
+          source: [
+            byFactory ? imports : '',
+            PRELUDE,
+            `const { ${Object.keys(values).join(', ')} } = ${JSON.stringify(values)};`,
+            `const factory = ${byFactory ? factory : '{}'};`,
+            library.body,
+          ].join('\n'),
+          allow: [`localhost:${open}`, `127.0.0.1:${open}`],
+          node: byFactory ? [] : ['--import', 'postern/plugin/register'],
+          ...(authority === undefined ? {} : { visible: [authority] }),
+        });
+        assert.deepEqual(lines, [
+          ...expected,
+          {
+            code: byFactory ? 'EACCES' : ownCode,
+            reason: 'port_not_allowed',
+            suggestion: `localhost:${closed.port}`,
+          },
+        ]);
+        assert.equal(closed.connections(), 0);
+      });
+    }
+  }
+}

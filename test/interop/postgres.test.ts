@@ -1,0 +1,61 @@
+import type { ChildProcess } from 'node:child_process';
+import { join } from 'node:path';
+import { after, before } from 'node:test';
+import { makeCertificates } from './certificates.js';
+import { testLibrary } from './library.js';
+import { findServer, freePort, own, prepare, serverFolder, startServer, stopServer } from './server.js';
+
+const folder = serverFolder();
+const certificates = makeCertificates(folder);
+const postgres = findServer('postgres');
+const initdb = findServer('initdb');
+let port = 0;
+let server: ChildProcess | undefined;
+
+before(async () => {
+  if (postgres === undefined || initdb === undefined) return;
+  port = await freePort();
+  const data = join(folder, 'data');
+  own(certificates.local.key);
+  own(certificates.local.cert);
+  prepare(initdb, '--pgdata', data, '--username=app', '--auth=trust', '--no-sync');
+  const settings = {
+    port: String(port),
+    listen_addresses: '127.0.0.1',
+    unix_socket_directories: '',
+    fsync: 'off',
+    ssl: 'on',
+    ssl_cert_file: certificates.local.cert,
+    ssl_key_file: certificates.local.key,
+  };
+  const words = Object.entries(settings).flatMap(([key, value]) => ['-c', `${key}=${value}`]);
+  server = await startServer(/ready to accept connections/, postgres, '-D', data, ...words);
+});
+after(() => server && stopServer(server));
+
+testLibrary({
+  name: 'pg',
+  missing: postgres === undefined ? 'no PostgreSQL: apt-get install postgresql' : undefined,
+  imports: `import { pgStream } from 'postern/plugin';`,
+  factory: '{ stream: pgStream }',
+  port: () => port,
+  authority: certificates.authority,
+  expected: [{ one: 1, ssl: false }, { one: 1, ssl: true }, { length: 3_000_000 }],
+  body: `
+    import { readFileSync } from 'node:fs';
+    import pg from 'pg';
+    const query = 'SELECT 1 AS one, ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()';
+    const settings = { host, port, user: 'app', database: 'postgres', ...factory };
+    for (const ssl of [false, { ca: readFileSync(ca) }]) {
+      const client = new pg.Client({ ...settings, ssl });
+      await client.connect();
+      say((await client.query(query)).rows[0]);
+      await client.end();
+    }
+    const pool = new pg.Pool({ ...settings, max: 2 });
+    const { rows } = await pool.query("SELECT repeat('x', $1) AS long", [3_000_000]);
+    say({ length: rows[0].long.length });
+    await pool.end();
+    await new pg.Client({ ...settings, port: denied }).connect().catch(refused);
+  `,
+});

@@ -1,0 +1,62 @@
+import type { ChildProcess } from 'node:child_process';
+import { after, before } from 'node:test';
+import { makeCertificates } from './certificates.js';
+import { testLibrary } from './library.js';
+import { findServer, freePort, own, serverFolder, startServer, stopServer } from './server.js';
+
+const folder = serverFolder();
+const certificates = makeCertificates(folder);
+const redis = findServer('redis-server');
+let port = 0;
+let securePort = 0;
+let server: ChildProcess | undefined;
+
+before(async () => {
+  if (redis === undefined) return;
+  port = await freePort();
+  securePort = await freePort();
+  const settings = {
+    bind: '127.0.0.1',
+    port: String(port),
+    dir: folder,
+    save: '',
+    'tls-port': String(securePort),
+    'tls-cert-file': own(certificates.local.cert),
+    'tls-key-file': own(certificates.local.key),
+    'tls-auth-clients': 'no',
+    'tls-ca-cert-file': certificates.authority,
+  };
+  const words = Object.entries(settings).flatMap(([key, value]) => [`--${key}`, value]);
+  server = await startServer(/Ready to accept connections/, redis, ...words);
+});
+after(() => server && stopServer(server));
+
+testLibrary({
+  name: 'ioredis',
+  missing: redis === undefined ? 'no Redis: apt-get install redis-server' : undefined,
+  imports: `import { RedisConnector } from 'postern/plugin';`,
+  factory: '{ Connector: RedisConnector }',
+  port: () => port,
+  ports: () => ({ securePort }),
+  authority: certificates.authority,
+  expected: ['PONG', 2_000_000, 'PONG', 'no more than one try'],
+  body: `
+    import { readFileSync } from 'node:fs';
+    import { Redis } from 'ioredis';
+    const redis = new Redis({ host, port, keepAlive: 1000, ...factory });
+    say(await redis.ping());
+    await redis.set('long', 'x'.repeat(2_000_000));
+    say((await redis.get('long')).length);
+    await redis.quit();
+    const secure = new Redis({ host, port: securePort, tls: { ca: readFileSync(ca) }, ...factory });
+    say(await secure.ping());
+    secure.disconnect();
+    let tries = 0;
+    const retryStrategy = (times) => ((tries = times), times < 2 ? 10 : null);
+    const none = new Redis({ host, port: denied, retryStrategy, maxRetriesPerRequest: null, ...factory });
+    const error = await new Promise((resolve) => none.once('error', resolve));
+    await new Promise((resolve) => none.once('end', resolve));
+    say(tries === 2 ? 'no more than one try' : tries);
+    refused(error);
+  `,
+});
