@@ -1,6 +1,6 @@
 // Makes a net.Socket that has no connection of its own read and write the socket that the broker hands over. Runs in the
 // plugin. It stands on what Node documents of streams and sockets; no private handle is moved from one to the other.
-import type { Socket } from 'node:net';
+import { Socket } from 'node:net';
 import type { Destination } from './check-destination.js';
 import { connect } from './connect.js';
 
@@ -29,6 +29,7 @@ export class Relay {
   readonly #settings: Settings;
   readonly #abort = new AbortController();
   readonly #waiting: Waiting[] = [];
+  #clock: Socket | undefined;
   #inner: Socket | undefined;
   /** A stream that was asked to read does not ask again before something came. */
   #wanted = false;
@@ -52,12 +53,11 @@ export class Relay {
     if (this.#inner !== undefined) change(this.#inner);
   }
 
-  /** @returns false before the connection is there: the socket's own timer runs until then */
-  setTimeout(ms: number): boolean {
-    if (this.#inner === undefined) return false;
-    this.#inner.setTimeout(ms);
+  /** @throws as net.Socket's does for its argument */
+  setTimeout(ms: number): void {
+    // The idle time of a connection is known to the inner socket; until it is there this one is the clock.
+    (this.#inner ?? this.#clockUntilThen()).setTimeout(ms);
     Object.assign(this.#socket, { timeout: ms });
-    return true;
   }
 
   read(): void {
@@ -84,14 +84,17 @@ export class Relay {
     this.#whenOpen({ done, act: (inner) => void inner.end(done) });
   }
 
-  reset(): void {
-    this.#inner?.resetAndDestroy();
-  }
-
   close(error: Error | null): void {
+    Object.assign(this.#socket, { connecting: false });
     this.#abort.abort();
+    this.#clock?.destroy();
     this.#inner?.destroy();
     for (const { done } of this.#waiting.splice(0)) done(error ?? closedError());
+  }
+
+  #clockUntilThen(): Socket {
+    this.#clock ??= new Socket().on('timeout', () => this.#socket.emit('timeout'));
+    return this.#clock;
   }
 
   #whenOpen(waiting: Waiting): void {
@@ -105,10 +108,9 @@ export class Relay {
       inner.destroy();
       return;
     }
-    const { timeout } = socket;
-    if (timeout !== undefined) socket.setTimeout(0);
+    this.#clock?.destroy();
     this.#inner = inner;
-    if (timeout !== undefined) socket.setTimeout(timeout);
+    if (socket.timeout !== undefined) this.setTimeout(socket.timeout);
     for (const change of this.#settings.values()) change(inner);
     this.#presentAddresses(inner);
     inner.on('data', (chunk) => {

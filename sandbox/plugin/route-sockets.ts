@@ -54,7 +54,11 @@ export function routeSockets(prototype: Socket): void {
       const problem = whyNot(this, options);
       if (problem !== undefined) return this.destroy(problem);
       if (this.destroyed) reopen(this);
-      relays.set(this, new Relay(this, destination, settingsFor(this, options)));
+      const { timeout = 0 } = this;
+      if (timeout !== 0) setTimeout.call(this, 0);
+      const relay = new Relay(this, destination, settingsFor(this, options));
+      relays.set(this, relay);
+      if (timeout !== 0) relay.setTimeout(timeout);
       return this;
     },
     setNoDelay(enable = true) {
@@ -72,15 +76,16 @@ export function routeSockets(prototype: Socket): void {
       return set(this, 'ref', (inner) => inner.unref()) ?? unref.call(this);
     },
     setTimeout(ms, callback) {
-      if (relays.get(this)?.setTimeout(ms) !== true) return setTimeout.call(this, ms, callback);
+      const relay = relays.get(this);
+      if (relay === undefined || this.destroyed) return setTimeout.call(this, ms, callback);
+      relay.setTimeout(ms);
       if (callback === undefined) return this;
       return ms === 0 ? this.removeListener('timeout', callback) : this.once('timeout', callback);
     },
     resetAndDestroy() {
-      const relay = relays.get(this);
-      if (relay === undefined || this.destroyed) return resetAndDestroy.call(this);
-      relay.reset();
-      return this.destroy();
+      // SO_LINGER, which resets, is not among the options that a program in the sandbox may set.
+      const isOurs = relays.has(this) && !this.destroyed;
+      return isOurs ? this.destroy() : resetAndDestroy.call(this);
     },
     _read(size) {
       const relay = relays.get(this);
@@ -103,8 +108,14 @@ export function routeSockets(prototype: Socket): void {
       else relay.end(done);
     },
     _destroy(error, done) {
-      relays.get(this)?.close(error);
-      _destroy.call(this, error, done);
+      const relay = relays.get(this);
+      if (relay === undefined) {
+        _destroy.call(this, error, done);
+        return;
+      }
+      relay.close(error);
+      done(error);
+      process.nextTick(() => this.emit('close', error !== null));
     },
   };
   for (const [name, value] of Object.entries(methods)) {

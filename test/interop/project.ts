@@ -16,9 +16,8 @@ export interface Program {
   readonly allow?: readonly string[];
   /** Node's own arguments, before the program. */
   readonly node?: readonly string[];
+  readonly args?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
-  /** Which Node runs it; this one by default. */
-  readonly runtime?: string;
   readonly visible?: readonly string[];
 }
 
@@ -46,7 +45,7 @@ export class Project {
   }
 
   run(program: Program): Promise<PosternResult> {
-    const { allow = [], visible = [], env = {}, node = [], runtime = process.execPath } = program;
+    const { allow = [], visible = [], env = {}, node = [], args = [] } = program;
     this.#programs += 1;
     const path = this.write(`program-${this.#programs}.mjs`, program.source);
     const words = [
@@ -54,7 +53,7 @@ export class Project {
       ...visible.flatMap((shown) => ['--visible', shown]),
       ...Object.entries(env).flatMap(([key, value]) => ['--env', `${key}=${value}`]),
     ];
-    return postern(['run', ...words, '--', runtime, ...node, path], {
+    return postern(['run', ...words, '--', process.execPath, ...node, path, ...args], {
       as: program.as,
       cwd: this.folder,
       timeoutMs: TIMEOUT_MS,
