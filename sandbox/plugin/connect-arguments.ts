@@ -8,10 +8,6 @@ export interface ConnectArguments {
   readonly noDelay?: boolean | undefined;
   readonly keepAlive?: boolean | undefined;
   readonly keepAliveInitialDelay?: number | undefined;
-  readonly localAddress?: unknown;
-  readonly localPort?: unknown;
-  readonly blockList?: unknown;
-  readonly onread?: unknown;
 }
 
 export interface ConnectCall {

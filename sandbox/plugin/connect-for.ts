@@ -2,6 +2,7 @@
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { connect } from './connect.js';
+import { impossibleOption } from './impossible-option.js';
 
 export type SocketCallback = (error: Error | null, stream: Duplex) => void;
 
@@ -24,6 +25,11 @@ export function connectFor(
   const { host, port, timeout, noDelay = true, keepAlive, keepAliveInitialDelay } = options;
   // Node's type has no call with an error alone.
   const fail = callback as ((error: Error) => void) | undefined;
+  const problem = impossibleOption(options);
+  if (problem !== undefined) {
+    process.nextTick(() => fail?.(problem));
+    return;
+  }
   connect({ host: host ?? 'localhost', port: Number(port) })
     .then((socket) => {
       socket.setNoDelay(noDelay);

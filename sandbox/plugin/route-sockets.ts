@@ -5,14 +5,13 @@ import { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import { checkDestination } from './check-destination.js';
 import { type ConnectArguments, connectArguments } from './connect-arguments.js';
+import { impossibleOption } from './impossible-option.js';
 import { PluginError } from './plugin-error.js';
 import { Relay, type Settings } from './relay.js';
 
 const relays = new WeakMap<Socket, Relay>();
 const transports = new WeakMap<Socket, Socket>();
 const remembered = new WeakMap<Socket, Settings>();
-/** What only a socket of the plugin's own network, or one that Node reads itself, could do. */
-const IMPOSSIBLE = ['localAddress', 'localPort', 'blockList', 'onread'] as const;
 
 /**
  * Lets a TLS socket pass on what belongs to the connection below it, where that one goes through the channel.
@@ -163,15 +162,7 @@ function whyNot(socket: Socket, options: ConnectArguments): PluginError | undefi
   if (!socket.destroyed && (relays.has(socket) || !socket.pending)) {
     return new PluginError(socket.connecting ? 'EALREADY' : 'EISCONN', 'The socket has a connection already');
   }
-  const option = IMPOSSIBLE.find((name) => options[name] !== undefined && options[name] !== null);
-  if (option === undefined) return undefined;
-  return new PluginError(
-    'EINVAL',
-    `"${option}" cannot be honoured: the connection is made outside the sandbox`,
-    {
-      mend: 'Leave it out',
-    },
-  );
+  return impossibleOption(options);
 }
 
 /** As Node does where a closed socket connects again; it has no documented name for that. */

@@ -1,5 +1,6 @@
 // postern/plugin/undici: fetch and undici over the channel. Runs in the plugin, on the main thread. It is an entry of its
 // own so that the others need no undici.
+import type { ConnectionOptions } from 'node:tls';
 import { Agent, buildConnector } from 'undici';
 import { MAX_CONNECT_TIMEOUT_MS } from '../../shared/limits.js';
 import { connect } from './connect.js';
@@ -7,9 +8,11 @@ import { connect } from './connect.js';
 const CONNECT_TIMEOUT_MS = 10_000;
 const KEEP_ALIVE_DELAY_MS = 60_000;
 
-export interface DispatcherOptions extends Omit<Agent.Options, 'connect'> {
-  /** The TLS options, and `timeout` in ms. */
-  readonly connect?: Omit<buildConnector.BuildOptions, 'socketPath'> | undefined;
+type TlsOptions = Omit<ConnectionOptions, 'socket' | 'path' | 'host' | 'port' | 'lookup' | 'timeout'>;
+
+export interface DispatcherOptions extends Omit<Agent.Options, 'connect' | 'localAddress' | 'socketPath'> {
+  /** The options of tls.connect(), and undici's own, `timeout` (ms) among them. */
+  readonly connect?: TlsOptions & Omit<buildConnector.BuildOptions, 'socketPath'>;
 }
 
 /**

@@ -157,13 +157,19 @@ test('what cannot be honoured fails with EINVAL, and a path is connected to in t
   const listener = await listen();
   t.after(listener.close);
   const source = `
+    import http from 'node:http';
     import net from 'node:net';
+    import { HttpAgent } from 'postern/plugin';
     const port = ${listener.port};
     const failed = (options) => new Promise((resolve) => net.connect(options).on('error', resolve));
     for (const options of [{ localAddress: '127.0.0.2' }, { localPort: 4000 }, { blockList: new net.BlockList() }]) {
       const { code, message } = await failed({ port, host: '127.0.0.1', ...options });
       console.log(JSON.stringify([code, message]));
     }
+    const agent = new HttpAgent();
+    const request = http.get({ port, host: '127.0.0.1', localAddress: '127.0.0.2', agent });
+    const error = await new Promise((resolve) => request.on('error', resolve));
+    console.log(JSON.stringify([error.code, error.message]));
     const { code, reason, syscall } = await failed('/tmp/nobody.sock');
     console.log(JSON.stringify([code, reason, syscall]));
     const socket = net.connect(port, '127.0.0.1');
@@ -178,6 +184,7 @@ test('what cannot be honoured fails with EINVAL, and a path is connected to in t
     ['EINVAL', message('localAddress')],
     ['EINVAL', message('localPort')],
     ['EINVAL', message('blockList')],
+    ['EINVAL', message('localAddress')],
     ['EACCES', null, 'connect'],
     ['EALREADY'],
   ]);
