@@ -38,7 +38,7 @@ function serve(socket: Socket): void {
       socket.on('end', () => socket.end());
     } else if (word === 'long') socket.end(Buffer.alloc(LONG_BYTES));
     else if (word === 'drip') {
-      for (let i = 1; i <= 8; i += 1) setTimeout(() => socket.write('.'), i * 40);
+      for (let i = 1; i <= 20; i += 1) setTimeout(() => socket.write('.'), i * 50);
     }
   });
 }

@@ -155,16 +155,16 @@ const scenarios = {
   async 'idle time, set before the connection is there'() {
     const socket = new net.Socket();
     let fired = 0;
-    socket.setTimeout(120, () => (fired += 1));
+    socket.setTimeout(700, () => (fired += 1));
     socket.connect(port, host);
     socket.write('drip\n');
     socket.resume();
-    await sleep(300);
+    await sleep(900);
     const early = fired;
     await once(socket, 'timeout');
     const { timeout } = socket;
     socket.setTimeout(0);
-    await sleep(200);
+    await sleep(800);
     socket.destroy();
     return [early, fired, timeout, socket.timeout];
   },
