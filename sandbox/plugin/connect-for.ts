@@ -30,13 +30,23 @@ export function connectFor(
     process.nextTick(() => fail?.(problem));
     return;
   }
-  connect({ host: host ?? 'localhost', port: Number(port) })
-    .then((socket) => {
-      socket.setNoDelay(noDelay);
-      if (keepAlive === true) socket.setKeepAlive(true, keepAliveInitialDelay);
-      const stream = wrap(socket) ?? socket;
-      if (timeout && 'setTimeout' in stream) (stream as Socket).setTimeout(timeout);
-      callback?.(null, stream);
-    })
-    .catch((error) => fail?.(error));
+  const adopt = (socket: Socket): void => {
+    socket.setNoDelay(noDelay);
+    if (keepAlive === true) socket.setKeepAlive(true, keepAliveInitialDelay);
+    let stream: Duplex;
+    try {
+      stream = wrap(socket) ?? socket;
+    } catch (error) {
+      socket.destroy();
+      fail?.(error as Error);
+      return;
+    }
+    if (timeout && 'setTimeout' in stream) (stream as Socket).setTimeout(timeout);
+    callback?.(null, stream);
+  };
+  // Out of the promise: what a listener throws is an uncaught exception, as it is with any agent.
+  connect({ host: host || 'localhost', port: Number(port) }).then(
+    (socket) => process.nextTick(adopt, socket),
+    (error) => process.nextTick(() => fail?.(error)),
+  );
 }

@@ -1,5 +1,6 @@
 // postern/plugin/register, for `node --import`: what the program connects with Node's own net, tls, http, https, http2 and
-// fetch goes through the channel. Runs in the plugin, before the program. http and fetch come along with net and tls.
+// fetch goes through the channel. Runs in the plugin, before the program. http, http2 and fetch come along with net and tls.
+// It has no part in the containment: what it misses, the kernel refuses.
 import { syncBuiltinESMExports } from 'node:module';
 import { Socket } from 'node:net';
 import tls from 'node:tls';

@@ -92,6 +92,13 @@ export class Relay {
     for (const { done } of this.#waiting.splice(0)) done(error ?? closedError());
   }
 
+  /** Gives the socket back what is its own: it connects without the channel. */
+  leave(): void {
+    for (const name of ['pending', 'bytesRead', 'bytesWritten', 'address', ...ADDRESSES]) {
+      Reflect.deleteProperty(this.#socket, name);
+    }
+  }
+
   #clockUntilThen(): Socket {
     this.#clock ??= new Socket().on('timeout', () => this.#socket.emit('timeout'));
     return this.#clock;

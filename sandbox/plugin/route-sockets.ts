@@ -30,8 +30,9 @@ export function carry(secure: TLSSocket, transport: unknown): transport is Socke
 /**
  * Replaces connect() and what goes with it. A path of AF_UNIX, and a TLS socket's own connect(), stay what they are.
  *
- * `host` goes to the broker as it is: no name is resolved here, and `lookup`, `family`, `hints` and `autoSelectFamily` are
- * passed over. `localAddress`, `localPort`, `blockList` and `onread` cannot be honoured and fail with EINVAL.
+ * `host` goes to the broker as it is, loopback too: no name is resolved here, and `lookup`, `family`, `hints` and
+ * `autoSelectFamily` are passed over. `localAddress`, `localPort`, `blockList` and `onread` cannot be honoured and fail with
+ * EINVAL. resetAndDestroy() ends as destroy() does. While it connects, a socket keeps the process alive.
  *
  * @param prototype net.Socket's, or that of a class derived from it
  */
@@ -45,9 +46,12 @@ export function routeSockets(prototype: Socket): void {
     connect(...args: unknown[]) {
       const { options, callback } = connectArguments(args);
       const own = Boolean(options.path) || options.port === undefined || this instanceof TLSSocket;
-      if (own) return connect.apply(this, args as never[]);
-      const { host = '', port } = options;
-      const destination = { host: host === '' ? 'localhost' : host, port: asNumber(port) };
+      if (own) {
+        relays.get(this)?.leave();
+        relays.delete(this);
+        return connect.apply(this, args as never[]);
+      }
+      const destination = { host: options.host || 'localhost', port: asNumber(options.port) };
       checkDestination(destination);
       if (callback !== undefined) this.once('connect', callback);
       const problem = whyNot(this, options);

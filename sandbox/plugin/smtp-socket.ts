@@ -32,7 +32,7 @@ export function smtpSocket(options: SmtpSocketOptions, callback: SmtpSocketCallb
   const { host = 'localhost', secure = false } = options;
   const port = Number(options.port ?? (secure ? 465 : 587));
   connect({ host, port }).then(
-    (connection) => callback(null, { connection }),
-    (error) => callback(error),
+    (connection) => process.nextTick(callback, null, { connection }),
+    (error) => process.nextTick(callback, error),
   );
 }

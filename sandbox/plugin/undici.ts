@@ -47,15 +47,14 @@ function connector(
   return (options, callback) => {
     const isSecure = options.protocol === 'https:';
     const port = Number(options.port) || (isSecure ? 443 : 80);
-    connect({ host: unbracketed(options.hostname), port, timeout }).then(
-      (socket) => {
+    connect({ host: unbracketed(options.hostname), port, timeout })
+      .then((socket) => {
         if (keepAlive ?? true) socket.setKeepAlive(true, keepAliveInitialDelay ?? KEEP_ALIVE_DELAY_MS);
         socket.setNoDelay(true);
         if (isSecure) secure({ ...options, httpSocket: socket }, callback);
         else callback(null, socket);
-      },
-      (error) => callback(error, null),
-    );
+      })
+      .catch((error) => callback(error, null));
   };
 }
 
