@@ -70,6 +70,8 @@ function spawnScript({ asRoot }: LaunchRequest): {
 } {
   const [launcherOurs, launcherTheirs] = packetSocketPair();
   const [initOurs, initTheirs] = packetSocketPair();
+  // Before anybody can send: a message that was sent to a socket without SO_PASSCRED tells pid 0.
+  const inboxes = { launcherInbox: new LaunchInbox(launcherOurs), initInbox: new LaunchInbox(initOurs) };
   const code = openOwnCode();
   // They become 3, 4, 5 and 6, as the script has them.
   const given = [launcherTheirs, code.node, code.folder, initTheirs];
@@ -80,7 +82,7 @@ function spawnScript({ asRoot }: LaunchRequest): {
     ...(asRoot === undefined ? {} : { uid: asRoot.owner, gid: asRoot.owner }),
   });
   for (const descriptor of given) descriptor.close();
-  return { script, launcherInbox: new LaunchInbox(launcherOurs), initInbox: new LaunchInbox(initOurs) };
+  return { script, ...inboxes };
 }
 
 /** The script's end makes this process the parent of init and launcher. */
