@@ -81,6 +81,11 @@ export const CONCURRENT_ATTEMPTS: number = 6;
 export const PLUGIN_DESCRIPTORS: number = 1024;
 export const BROKER_DESCRIPTORS: number = 16_384;
 
+/** Listeners that one plugin inherits. */
+export const MAX_LISTENERS: number = 64;
+/** Callers that wait in a listener's queue; the kernel takes no more than net.core.somaxconn, listen(2). */
+export const LISTEN_BACKLOG: number = 4096;
+
 /** From SIGTERM to SIGKILL. */
 export const STOP_TIMEOUT_MS: number = 10_000;
 /** From the first process of a sandbox to its execve. */

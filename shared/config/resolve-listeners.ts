@@ -1,0 +1,52 @@
+// A plugin's listeners as configured, checked together: names, addresses, and that there are not too many.
+import { resolve } from 'node:path';
+import { MAX_LISTENERS } from '../limits.js';
+import { quote } from '../policy/quote.js';
+import { readListenAddress } from './listen-address.js';
+import type { ListenConfig } from './plugin-config.js';
+
+/** sd_listen_fds_with_names(3) takes up to 255 printable characters but `:`; these need no quoting anywhere. */
+const LISTENER_NAME = /^[A-Za-z0-9._-]{1,64}$/;
+
+export interface ListenProblem {
+  /** Which entry. */
+  readonly index: number;
+  readonly field: 'name' | 'address';
+  readonly message: string;
+  /** What that field perhaps meant. */
+  readonly suggestion?: string | undefined;
+}
+
+export type ResolvedListeners =
+  | { readonly ok: true; readonly listeners: readonly ListenConfig[] }
+  | { readonly ok: false; readonly problems: readonly ListenProblem[] };
+
+/**
+ * @param entries names and addresses as written
+ * @param folder what a relative path is relative to
+ * @returns the listeners, paths absolute, or every problem
+ */
+export function resolveListeners(entries: readonly ListenConfig[], folder: string): ResolvedListeners {
+  const problems: ListenProblem[] = [];
+  const listeners = entries.map(({ name, address }, index) => {
+    if (!LISTENER_NAME.test(name)) {
+      const message = `Not a listener's name: ${quote(name)}; use letters, digits, ".", "_" and "-", at most 64`;
+      problems.push({ index, field: 'name', message });
+    } else if (entries.findIndex((entry) => entry.name === name) < index) {
+      problems.push({ index, field: 'name', message: `Two listeners are named ${quote(name)}` });
+    }
+    let read = readListenAddress(address);
+    const path = read.ok && read.address.kind === 'unix' ? resolve(folder, read.address.path) : undefined;
+    if (path !== undefined) read = readListenAddress(path);
+    if (!read.ok) {
+      const { message, suggestion } = read;
+      problems.push({ index, field: 'address', message, suggestion });
+    }
+    return { name, address: path ?? address };
+  });
+  if (entries.length > MAX_LISTENERS) {
+    const message = `A plugin has at most ${MAX_LISTENERS} listeners, not ${entries.length}`;
+    problems.push({ index: MAX_LISTENERS, field: 'name', message });
+  }
+  return problems.length === 0 ? { ok: true, listeners } : { ok: false, problems };
+}
