@@ -2,12 +2,15 @@
 import { constants } from 'node:os';
 import { basename, resolve } from 'node:path';
 import { Command, Option } from 'commander';
+import { parseListen } from '../../shared/config/parse-listen.js';
 import {
+  type ListenConfig,
   PLUGIN_NAME,
   type PluginConfig,
   plainPlugin,
   VARIABLE_NAME,
 } from '../../shared/config/plugin-config.js';
+import { resolveListeners } from '../../shared/config/resolve-listeners.js';
 import { PosternError } from '../../shared/errors.js';
 import type { PluginEnd, Sandbox } from '../supervisor/sandbox.js';
 import { inheritStreams } from '../supervisor/standard-streams.js';
@@ -23,6 +26,7 @@ const FORWARDED = ['SIGHUP', 'SIGUSR1', 'SIGUSR2', 'SIGWINCH'] as const;
 
 export interface RunOptions extends RuleOptions {
   readonly name?: string;
+  readonly listen: readonly string[];
   readonly visible: readonly string[];
   readonly writable: readonly string[];
   readonly env: readonly string[];
@@ -44,6 +48,12 @@ export function runCommand(unsafeWithout: readonly string[] = []): Command {
         .choices(['channel'])
         .default('channel'),
     )
+    .option(
+      '--listen <name=addr>',
+      'pass a listening socket, as web=127.0.0.1:8080, web=[::1]:8080 or web=/run/web.sock; may be repeated',
+      collect,
+      [],
+    )
     .option('--visible <path>', 'show a path of the host, read-only; may be repeated', collect, [])
     .option('--writable <path>', 'show a path of the host, writable; may be repeated', collect, [])
     .option('--env <key[=value]>', 'set a variable, or pass one on; may be repeated', collect, [])
@@ -62,6 +72,7 @@ export function runCommand(unsafeWithout: readonly string[] = []): Command {
 Examples:
   postern run --allow api.example.com -- node plugin.js
   postern run --allow '*.example.com:443' --deny tracker.example.com -- ./build.sh
+  postern run --listen web=127.0.0.1:8080 -- ./server
   postern run --allow 127.0.0.1:5432 --metrics 127.0.0.1:9464 -- python3 report.py
 
 Exit status: the program's; 128+N where signal N ended it; 127 not found, 126 not runnable, 125 postern itself.`,
@@ -176,6 +187,7 @@ function configOf(command: readonly string[], options: RunOptions): PluginConfig
     mode: options.mode,
     visible: options.visible.map((path) => resolve(path)),
     writable: options.writable.map((path) => resolve(path)),
+    listen: listenersOf(options.listen),
   };
 }
 
@@ -186,6 +198,24 @@ function nameOf(program: string): string {
     .replace(/[^a-z0-9_-]+/g, '-')
     .replace(/^[^a-z0-9]+/, '');
   return name.slice(0, 63) || 'plugin';
+}
+
+/** The places where callers reach the program: bound here, inherited there (systemd's LISTEN_FDS). */
+function listenersOf(texts: readonly string[]): readonly ListenConfig[] {
+  const entries = texts.map((text) => {
+    const parsed = parseListen(text);
+    if (!parsed.ok) throw badListener(parsed.message, `write --listen ${parsed.suggestion}`);
+    return parsed.listen;
+  });
+  const resolved = resolveListeners(entries, process.cwd());
+  if (resolved.ok) return resolved.listeners;
+  const [{ message, suggestion, index } = { message: 'No listeners', index: 0 }] = resolved.problems;
+  const name = entries[index]?.name;
+  throw badListener(message, suggestion === undefined ? undefined : `try --listen ${name}=${suggestion}`);
+}
+
+function badListener(message: string, mend: string | undefined): PosternError {
+  return new PosternError('listen_address', message, { mend });
 }
 
 function environmentOf(entries: readonly string[]): Record<string, string> {

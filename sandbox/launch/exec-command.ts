@@ -18,12 +18,14 @@ export interface ReadyCommand {
 export function execCommand(spec: LaunchSpec): ReadyCommand {
   const [program = '', ...args] = spec.command;
   const path = find(program, spec);
+  // sd_listen_fds(3): execve keeps the pid, so that this process's is the plugin's.
+  const environment =
+    spec.listeners === 0 ? spec.environment : [...spec.environment, `LISTEN_PID=${process.pid}`];
   return {
     run: (): never => {
-      let errno = -execve(path, [program, ...args], spec.environment);
+      let errno = -execve(path, [program, ...args], environment);
       // A script without an interpreter line is the shell's, execvp(3).
-      if (errno === os.errno.ENOEXEC)
-        errno = -execve('/bin/sh', ['/bin/sh', path, ...args], spec.environment);
+      if (errno === os.errno.ENOEXEC) errno = -execve('/bin/sh', ['/bin/sh', path, ...args], environment);
       if (errno === os.errno.ENOENT) throw notFound(`Cannot run "${path}": its interpreter is not there`);
       throw notRunnable(`Cannot run "${path}": ${errnoName(errno)}`);
     },

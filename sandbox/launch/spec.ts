@@ -83,7 +83,7 @@ export interface LaunchFailure {
 }
 
 export const SPEC_CHUNK_BYTES = 65_536;
-/** The launcher's end of the launch socket. The channel's place begins here, so that no descriptor of Node's lies in it. */
+/** The launcher's end of the launch socket. Listeners' and channel's places begin here, where no descriptor of Node's lies. */
 export const LAUNCH_SOCKET_FD = 3;
 
 /** Between supervisor and init, in this order; see init.ts. */

@@ -1,9 +1,9 @@
 // Starts one sandbox: namespaces, id maps, launch spec, and the wait for execve. Runs in the supervisor.
 import { type ChildProcess, spawn } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { openSync, writeFileSync } from 'node:fs';
 import { PosternError } from '../../shared/errors.js';
 import { LAUNCH_TIMEOUT_MS } from '../../shared/limits.js';
-import type { OwnedFd } from '../../shared/sys/owned-fd.js';
+import { OwnedFd } from '../../shared/sys/owned-fd.js';
 import { openPidfd } from '../../shared/sys/pidfd.js';
 import { packetSocketPair } from '../../shared/sys/socket.js';
 import {
@@ -63,7 +63,7 @@ export async function launchSandbox(request: LaunchRequest): Promise<Sandbox> {
   }
 }
 
-function spawnScript({ asRoot }: LaunchRequest): {
+function spawnScript({ asRoot, spec }: LaunchRequest): {
   readonly script: ChildProcess;
   readonly launcherInbox: LaunchInbox;
   readonly initInbox: LaunchInbox;
@@ -75,13 +75,16 @@ function spawnScript({ asRoot }: LaunchRequest): {
   const code = openOwnCode();
   // They become 3, 4, 5 and 6, as the script has them.
   const given = [launcherTheirs, code.node, code.folder, initTheirs];
+  // From 7 on the launcher's Node finds the places of listeners taken, and opens none of its own descriptors there.
+  const place = new OwnedFd(openSync('/dev/null', 'r'));
+  const places = Array.from({ length: spec.listeners }, () => place);
   const script = spawn('unshare', [...namespacesArguments(code)], {
     cwd: '/',
     env: { PATH: SYSTEM_PATH },
-    stdio: ['ignore', 'ignore', 'pipe', ...given.map((descriptor) => descriptor.number)],
+    stdio: ['ignore', 'ignore', 'pipe', ...[...given, ...places].map((descriptor) => descriptor.number)],
     ...(asRoot === undefined ? {} : { uid: asRoot.owner, gid: asRoot.owner }),
   });
-  for (const descriptor of given) descriptor.close();
+  for (const descriptor of [...given, place]) descriptor.close();
   return { script, ...inboxes };
 }
 

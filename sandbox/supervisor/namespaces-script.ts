@@ -6,11 +6,11 @@ import type { OwnCode } from './own-code.js';
  * The first process that is forked after unshare(CLONE_NEWPID) is pid 1. `$1` and `$2` are modules in the folder.
  * Links are not resolved: the way to the folder may be closed to the ids of the sandbox, but /proc/self/fd/5 is open.
  */
-// Descriptors: 3 launch socket, 4 Node, 5 folder of postern's code, 6 init's socket.
+// Descriptors: 3 launch socket, 4 Node, 5 folder of postern's code, 6 init's socket; from 7 on /dev/null, to keep places.
 const SCRIPT = `
 run() { exec /proc/self/fd/4 --preserve-symlinks --preserve-symlinks-main "/proc/self/fd/5/$1" </dev/null; }
 run "$1" 3<&6 6<&- &
-run "$2" 6<&- &
+run "$2" 6</dev/null &
 `;
 
 /** The arguments of unshare(1). */

@@ -9,14 +9,14 @@ const DEFAULT_PATH = '/usr/local/bin:/usr/bin:/bin';
  * @param outside the supervisor's environment
  * @param named what the configuration sets
  * @param isVisible whether a path of the host shows in the sandbox
- * @param channel the numbers of the channel's descriptors
+ * @param descriptors the numbers of the channel's descriptors, and the names of the listeners, which come before them
  * @returns KEY=VALUE strings
  */
 export function pluginEnvironment(
   outside: Readonly<Record<string, string | undefined>>,
   named: Readonly<Record<string, string>>,
   isVisible: (path: string) => boolean,
-  channel: { readonly request: number; readonly reply: number },
+  descriptors: { readonly request: number; readonly reply: number; readonly listeners: readonly string[] },
 ): readonly string[] {
   const result: Record<string, string> = { PATH: DEFAULT_PATH };
   for (const [key, value] of Object.entries(outside)) {
@@ -25,8 +25,14 @@ export function pluginEnvironment(
     if (passes || (PASSED_WHERE_VISIBLE.includes(key) && isVisible(value))) result[key] = value;
   }
   Object.assign(result, { HOME: PLUGIN_HOME, TMPDIR: '/tmp' }, named, {
-    POSTERN_REQUEST_FD: String(channel.request),
-    POSTERN_REPLY_FD: String(channel.reply),
+    POSTERN_REQUEST_FD: String(descriptors.request),
+    POSTERN_REPLY_FD: String(descriptors.reply),
   });
+  if (descriptors.listeners.length > 0) {
+    // sd_listen_fds(3). LISTEN_PID is the launcher's to add: it is the plugin's pid as the plugin sees it.
+    delete result['LISTEN_PID'];
+    result['LISTEN_FDS'] = String(descriptors.listeners.length);
+    result['LISTEN_FDNAMES'] = descriptors.listeners.join(':');
+  }
   return Object.entries(result).map(([key, value]) => `${key}=${value}`);
 }

@@ -12,6 +12,7 @@ import { findProgram } from './find-program.js';
 import { hostFiles } from './host-files.js';
 import { claimIdRange, type IdRange, RANGE_SIZE } from './id-range.js';
 import { launchSandbox } from './launch-sandbox.js';
+import type { Listener } from './listener.js';
 import { planRoot, type RootPlan } from './plan-root.js';
 import { pluginEnvironment } from './plugin-environment.js';
 import type { Sandbox } from './sandbox.js';
@@ -25,6 +26,10 @@ export interface PluginHost {
   readonly broker: BrokerProcess;
   /** The range of the broker, which owns the user namespaces; absent where postern is started by a user. */
   readonly owner?: IdRange | undefined;
+  /** Inherited from descriptor 3 on, in this order. */
+  readonly listeners: readonly Listener[];
+  /** The path of every socket file that the supervisor has made, with the name of its listener. */
+  readonly socketFiles: ReadonlyMap<string, string>;
   /** Protections to leave out, for tests that prove them. */
   readonly unsafeWithout?: readonly string[] | undefined;
 }
@@ -59,13 +64,15 @@ async function prepareAndLaunch(
   const plan = planFor(config, ids);
   refuseVisibleSockets(
     plan.sources.map((source) => ({ ...source, path: hostFiles.real(source.path) ?? source.path })),
+    host.socketFiles,
   );
   const trees: OwnedFd[] = [];
   const root =
     host.owner === undefined ? plan.entries : plan.entries.map((entry) => withTree(entry, trees, held));
   const channel = host.broker.openChannel(config.name);
-  held.push(channel.request, channel.reply);
-  const passed = [...streams.descriptors, channel.request, channel.reply];
+  const listeners = host.listeners.map((listener) => listener.pass());
+  held.push(channel.request, channel.reply, ...listeners);
+  const passed = [...streams.descriptors, ...listeners, channel.request, channel.reply];
   const spec: LaunchSpec = {
     ...(host.owner === undefined ? {} : { becomeIds: ids }),
     hostname: config.name,
@@ -77,11 +84,12 @@ async function prepareAndLaunch(
     cwd: plan.cwd,
     command: config.command,
     environment: pluginEnvironment(process.env, config.env, (path) => showsIn(plan, path), {
+      listeners: host.listeners.map(({ name }) => name),
       request: passed.length - 2,
       reply: passed.length - 1,
     }),
     descriptorLimit: config.limits.descriptors,
-    listeners: 0,
+    listeners: listeners.length,
     unsafeWithout: host.unsafeWithout ?? [],
   };
   const range = host.owner === undefined ? undefined : await claimIdRange();

@@ -14,6 +14,7 @@ import { becomeSubreaper } from '../../shared/sys/process-control.js';
 import { AuditSink } from './audit-sink.js';
 import { BrokerProcess } from './broker-process.js';
 import { claimIdRange, type IdRange } from './id-range.js';
+import { Listeners } from './listeners.js';
 import { SupervisorMetrics } from './metrics.js';
 import { serveMetrics } from './metrics-endpoint.js';
 import { requireLinux } from './require-linux.js';
@@ -40,6 +41,7 @@ export interface SupervisorOptions {
 export class Supervisor {
   readonly #options: SupervisorOptions;
   readonly #metrics = new SupervisorMetrics();
+  readonly #listeners = new Listeners((text) => this.#options.onNotice?.(text));
   #broker: BrokerProcess | undefined;
   #sink: AuditSink | undefined;
   #server: Server | undefined;
@@ -65,10 +67,10 @@ export class Supervisor {
   }
 
   /**
-   * Brings up everything but the plugins.
+   * Brings up everything but the plugins. Their listeners are bound from here on: who calls early waits in the queue.
    *
-   * @throws PosternError `bad_rules`, `metrics_address`, `audit_destination`, `broker_failed`, `old_kernel`, `no_id_range`:
-   *   nothing is left running
+   * @throws PosternError `bad_rules`, `listen_address`, `metrics_address`, `audit_destination`, `broker_failed`,
+   *   `old_kernel`, `no_id_range`: nothing is left running, and nothing bound
    */
   async start(): Promise<void> {
     const { plugins, audit, metrics, onNotice } = this.#options;
@@ -77,6 +79,7 @@ export class Supervisor {
     becomeSubreaper();
     dropInheritableCapabilities();
     try {
+      for (const plugin of plugins) this.#listeners.ready(plugin);
       if (audit !== undefined) this.#sink = new AuditSink(audit, () => this.#broker?.auditDropped(1));
       if (metrics !== undefined) {
         this.#server = await serveMetrics(metrics, {
@@ -89,7 +92,7 @@ export class Supervisor {
       const broker = new BrokerProcess({
         becomeIds: this.#owner === undefined ? undefined : { uid: this.#owner.base, gid: this.#owner.base },
         dnsServers: this.#options.dnsServers,
-        listeners: this.#listeners(),
+        listeners: this.#ownPorts(),
       });
       this.#broker = broker;
       broker.on('audit', (event) => {
@@ -117,7 +120,7 @@ export class Supervisor {
   }
 
   /**
-   * Starts a configured plugin.
+   * Starts a configured plugin, the first time or again: it finds the same listeners, with who waits in their queues.
    *
    * @returns its sandbox; {@link Sandbox.ended} tells how it ended
    */
@@ -126,7 +129,13 @@ export class Supervisor {
     if (broker === undefined || this.#closed !== undefined)
       throw new PosternError('broker_failed', 'The supervisor is not started');
     this.#stopped.delete(config.name);
-    const host = { broker, owner: this.#owner, unsafeWithout: this.#options.unsafeWithout };
+    const host = {
+      broker,
+      owner: this.#owner,
+      listeners: this.#listeners.ready(config),
+      socketFiles: this.#listeners.paths(),
+      unsafeWithout: this.#options.unsafeWithout,
+    };
     const launching = startPlugin(host, config, streams);
     this.#launching.add(launching);
     const sandbox = await launching.finally(() => this.#launching.delete(launching));
@@ -165,7 +174,12 @@ export class Supervisor {
     clearTimeout(timer);
   }
 
-  /** Ends plugins, broker and listener, in that order, and writes out the audit log. */
+  /** For a plugin that ended and is not started again: its callers are refused from now on instead of waiting. */
+  closeListeners(name: string): void {
+    this.#listeners.close(name);
+  }
+
+  /** Ends plugins, what they listened on, broker and metrics, in that order, and writes out the audit log. */
   close(): Promise<void> {
     this.#closed ??= this.#close();
     return this.#closed;
@@ -176,6 +190,7 @@ export class Supervisor {
     // What was still being launched is killed as it comes up; its start and its end are waited for.
     await Promise.allSettled(this.#launching);
     await Promise.all([...this.#running.values()].map((sandbox) => sandbox.ended));
+    this.#listeners.closeAll();
     await this.#broker?.stop();
     await this.#sink?.close();
     this.#server?.closeAllConnections();
@@ -188,7 +203,7 @@ export class Supervisor {
     this.#metrics.brokerUp(up);
   }
 
-  #listeners(): { readonly address: string; readonly port: number }[] {
+  #ownPorts(): { readonly address: string; readonly port: number }[] {
     const address = this.#server?.address();
     if (typeof address !== 'object' || address === null) return [];
     const wildcard = parseHostPort(this.#options.metrics ?? '')?.host;

@@ -16,10 +16,12 @@ export function boundPaths(table: string): readonly string[] {
 
 /**
  * @param sources what becomes visible, links resolved, and by which option
+ * @param own socket files of postern's own listeners, by path, with the listener's name
  * @throws PosternError `visible_socket` naming the socket and the option
  */
 export function refuseVisibleSockets(
   sources: readonly { readonly path: string; readonly because: string }[],
+  own: ReadonlyMap<string, string> = new Map(),
   table: string = readFileSync('/proc/net/unix', 'latin1'),
 ): void {
   for (const bound of boundPaths(table)) {
@@ -27,6 +29,14 @@ export function refuseVisibleSockets(
       ({ path }) => bound === path || bound.startsWith(`${path === '/' ? '' : path}/`),
     );
     if (source === undefined) continue;
+    const listener = own.get(bound);
+    if (listener !== undefined) {
+      throw new PosternError(
+        'visible_socket',
+        `The listener "${listener}" on "${bound}" would be visible to the plugin, which inherits it and needs no path`,
+        { mend: `it shows by ${source.because}: listen in a folder that no plugin sees, as /run/postern` },
+      );
+    }
     throw new PosternError(
       'visible_socket',
       `The socket "${bound}" of this host would be visible to the plugin`,

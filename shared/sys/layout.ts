@@ -17,6 +17,7 @@ export const LAYOUT = {
   'struct pollfd': { size: 8, events: 4, revents: 6 },
   'struct sockaddr_in': { size: 16, sin_port: 2, sin_addr: 4 },
   'struct sockaddr_in6': { size: 28, sin6_port: 2, sin6_addr: 8 },
+  'struct sockaddr_un': { size: 110, sun_path: 2 },
   'struct ifreq': { size: 40, ifr_flags: 16 },
   'struct in6_ifreq': { size: 24, ifr6_prefixlen: 16, ifr6_ifindex: 20 },
   'struct rlimit': { size: 16, rlim_max: 8 },

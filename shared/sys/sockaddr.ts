@@ -1,4 +1,4 @@
-// Socket addresses as bytes, ip(7) and ipv6(7). Runs in the broker and the tests.
+// Socket addresses as bytes, ip(7), ipv6(7) and unix(7). Runs in broker and supervisor.
 import { endianness } from 'node:os';
 import { LAYOUT } from './layout.js';
 
@@ -8,6 +8,7 @@ export const AF_INET6 = 10;
 
 const IN = LAYOUT['struct sockaddr_in'];
 const IN6 = LAYOUT['struct sockaddr_in6'];
+const UN = LAYOUT['struct sockaddr_un'];
 const little = endianness() === 'LE';
 
 /** An address and port as decided: `bytes` is 4 or 16 bytes in network order. */
@@ -38,4 +39,15 @@ export function decodeSockaddr(raw: Uint8Array): Endpoint | undefined {
   if (family === AF_INET6 && raw.length >= IN6.size)
     return { bytes: raw.slice(IN6.sin6_addr, IN6.sin6_addr + 16), port };
   return undefined;
+}
+
+/** struct sockaddr_un as far as the path's NUL. @throws RangeError for a path that does not fit, or holds a NUL */
+export function encodeSocketPath(path: string): Uint8Array {
+  const bytes = Buffer.from(path);
+  if (bytes.length === 0 || bytes.length > UN.size - UN.sun_path - 1 || bytes.includes(0))
+    throw new RangeError(`Not a socket's path: ${bytes.length} bytes`);
+  const out = new Uint8Array(UN.sun_path + bytes.length + 1);
+  new DataView(out.buffer).setUint16(0, AF_UNIX, little);
+  out.set(bytes, UN.sun_path);
+  return out;
 }

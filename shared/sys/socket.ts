@@ -1,9 +1,18 @@
-// socket(2), connect(2), getsockopt(2), getpeername(2), shutdown(2), poll(2), socketpair(2). Runs in broker and supervisor.
+// socket(2), connect(2), getsockopt(2), setsockopt(2), getpeername(2), shutdown(2), poll(2), socketpair(2). Runs in broker
+// and supervisor.
 import { constants } from 'node:fs';
 import { LAYOUT } from './layout.js';
 import { bind } from './libc.js';
 import { OwnedFd } from './owned-fd.js';
-import { AF_INET, AF_INET6, AF_UNIX, decodeSockaddr, type Endpoint, encodeSockaddr } from './sockaddr.js';
+import {
+  AF_INET,
+  AF_INET6,
+  AF_UNIX,
+  decodeSockaddr,
+  type Endpoint,
+  encodeSockaddr,
+  encodeSocketPath,
+} from './sockaddr.js';
 import { succeed } from './system-error.js';
 
 const SOCK_STREAM = 1;
@@ -16,9 +25,13 @@ const SO_SNDBUF = 7;
 const SO_PASSCRED = 16;
 const SO_ACCEPTCONN = 30;
 const SO_DOMAIN = 39;
+const SO_ATTACH_FILTER = 26;
+const SO_LOCK_FILTER = 44;
 const SHUT_RD = 0;
 const SHUT_RDWR = 2;
 const POLLOUT = 4;
+const POLLHUP = 0x10;
+const POLLRDHUP = 0x2000;
 const POLLFD = LAYOUT['struct pollfd'];
 
 const socket = bind('int socket(int domain, int type, int protocol)');
@@ -37,9 +50,21 @@ export function tcpSocket(family: 4 | 6): OwnedFd | number {
   return result < 0 ? result : new OwnedFd(result);
 }
 
+/** An AF_UNIX stream socket, non-blocking and close-on-exec. @returns the socket, or minus errno */
+export function unixStreamSocket(): OwnedFd | number {
+  const result = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | constants.O_NONBLOCK, 0);
+  return result < 0 ? result : new OwnedFd(result);
+}
+
 /** Starts or makes a connection. @returns 0, or minus errno: EINPROGRESS for one under way */
 export function startConnect(fd: number, endpoint: Endpoint): number {
   const address = encodeSockaddr(endpoint);
+  return connect(fd, address, address.length);
+}
+
+/** Connects to the socket at a path. @returns 0, or minus errno: ECONNREFUSED where nobody listens, EAGAIN in a full queue */
+export function connectToPath(fd: number, path: string): number {
+  const address = encodeSocketPath(path);
   return connect(fd, address, address.length);
 }
 
@@ -63,6 +88,14 @@ export function takeSocketError(fd: number): number {
 /** Whether a socket listens: whoever holds it takes its callers. */
 export function isListening(fd: number): boolean {
   return intOption(fd, SO_ACCEPTCONN) === 1;
+}
+
+/** Whether packets to a socket pass a program first (SO_ATTACH_FILTER, SO_ATTACH_BPF), or a lock keeps one from removal. */
+export function isFiltered(fd: number): boolean {
+  // SO_GET_FILTER has SO_ATTACH_FILTER's number. It answers the program's length: 0 for none, an error for one in eBPF.
+  optionLength[0] = 0;
+  if (getsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, null, optionLengthBytes) < 0) return true;
+  return optionLength[0] > 0 || intOption(fd, SO_LOCK_FILTER) !== 0;
 }
 
 /** Address family and type of a socket, or undefined where the descriptor is none. */
@@ -92,6 +125,15 @@ export function writableNow(fd: number): boolean {
   return poll(pollEntryBytes, 1, 0) === 1;
 }
 
+/** Whether reading has ended for good: by the peer, or by a shutdown(2) of any holder. */
+export function isShutForReading(fd: number): boolean {
+  pollEntry.setInt32(0, fd, true);
+  pollEntry.setInt16(POLLFD.events, POLLRDHUP, true);
+  pollEntry.setInt16(POLLFD.revents, 0, true);
+  if (poll(pollEntryBytes, 1, 0) !== 1) return false;
+  return (pollEntry.getInt16(POLLFD.revents, true) & (POLLRDHUP | POLLHUP)) !== 0;
+}
+
 /** No more reading from here: the other side's sends, descriptors included, fail with EPIPE. */
 export function shutForReading(fd: number): void {
   succeed(shutdown(fd, SHUT_RD), 'shutdown SHUT_RD');
@@ -107,6 +149,12 @@ export function packetSocketPair(): readonly [OwnedFd, OwnedFd] {
   const fds = new Int32Array(2);
   succeed(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, new Uint8Array(fds.buffer)), 'socketpair');
   return [new OwnedFd(fds[0] ?? -1), new OwnedFd(fds[1] ?? -1)];
+}
+
+/** Sets an option. @param value an int, or the bytes of another type */
+export function setOption(fd: number, level: number, name: number, value: number | Uint8Array): void {
+  const bytes = typeof value === 'number' ? new Uint8Array(new Int32Array([value]).buffer) : value;
+  succeed(setsockopt(fd, level, name, bytes, bytes.length), 'setsockopt');
 }
 
 /** SO_SNDBUF, socket(7); the kernel doubles it for its own accounts. */

@@ -22,10 +22,10 @@ test('refuseVisibleSockets() refuses a socket below a visible path, and not besi
   const source = (path: string): { path: string; because: string }[] => [
     { path, because: `--visible ${path}` },
   ];
-  assert.throws(() => refuseVisibleSockets(source('/srv'), TABLE), /"\/srv\/with space\/log"/);
-  assert.throws(() => refuseVisibleSockets(source('/run/service.sock'), TABLE), /service\.sock/);
-  refuseVisibleSockets(source('/srv/with'), TABLE);
-  refuseVisibleSockets(source('/run/service'), TABLE);
+  assert.throws(() => refuseVisibleSockets(source('/srv'), undefined, TABLE), /"\/srv\/with space\/log"/);
+  assert.throws(() => refuseVisibleSockets(source('/run/service.sock'), undefined, TABLE), /service\.sock/);
+  refuseVisibleSockets(source('/srv/with'), undefined, TABLE);
+  refuseVisibleSockets(source('/run/service'), undefined, TABLE);
 });
 
 test('parseSubordinateIds() finds the entry for postern and no other', () => {
@@ -45,7 +45,7 @@ test('parseHostPort() reads HOST:PORT and refuses the rest', () => {
 
 test('pluginEnvironment() passes certificate variables only where their file shows', () => {
   const outside = { SSL_CERT_FILE: '/etc/ssl/cert.pem', AWS_SECRET: 'x', POSTERN_OTHER: 'x' };
-  const channel = { request: 3, reply: 4 };
+  const channel = { request: 3, reply: 4, listeners: [] };
   assert.ok(pluginEnvironment(outside, {}, () => true, channel).includes('SSL_CERT_FILE=/etc/ssl/cert.pem'));
   const hidden = pluginEnvironment(outside, {}, () => false, channel);
   assert.ok(!hidden.some((entry) => /SSL_CERT_FILE|AWS_SECRET|POSTERN_OTHER/.test(entry)));

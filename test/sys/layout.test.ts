@@ -15,6 +15,7 @@ const HEADERS = [
   'sys/socket.h',
   'sys/resource.h',
   'sys/uio.h',
+  'sys/un.h',
   'net/if.h',
   'linux/mount.h',
   'linux/landlock.h',

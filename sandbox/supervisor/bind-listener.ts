@@ -1,0 +1,79 @@
+// Binds one listener in the host's network namespace. Runs in the supervisor; trusts the configuration, not what it finds.
+import { type BigIntStats, lstatSync, realpathSync } from 'node:fs';
+import { constants } from 'node:os';
+import { basename, dirname, join } from 'node:path';
+import { type ListenAddress, MAX_SOCKET_PATH_BYTES } from '../../shared/config/listen-address.js';
+import { LISTEN_BACKLOG } from '../../shared/limits.js';
+import { bindTo, bindToPath, boundTo, listenOn } from '../../shared/sys/listen.js';
+import type { OwnedFd } from '../../shared/sys/owned-fd.js';
+import { setOption, tcpSocket, unixStreamSocket } from '../../shared/sys/socket.js';
+import { listenFailure } from './listen-failure.js';
+import { removeStaleSocket } from './stale-socket.js';
+
+const { EADDRINUSE } = constants.errno;
+const SOL_SOCKET = 1;
+const SO_REUSEADDR = 2;
+const IPPROTO_IPV6 = 41;
+const IPV6_V6ONLY = 26;
+
+export interface BoundListener {
+  readonly socket: OwnedFd;
+  /** The address as bound: the port that the kernel picked, the path with the links of its folder resolved. */
+  readonly address: ListenAddress;
+  /** The socket file that was made. */
+  readonly file?: Pick<BigIntStats, 'dev' | 'ino'>;
+}
+
+/**
+ * @param name the listener's name, for the error
+ * @throws PosternError `listen_address`, with the mend; nothing is left bound
+ */
+export function bindListener(name: string, address: ListenAddress): BoundListener {
+  return address.kind === 'tcp' ? bindTcp(name, address) : bindUnix(name, address);
+}
+
+function bindTcp(name: string, address: ListenAddress & { readonly kind: 'tcp' }): BoundListener {
+  const socket = tcpSocket(address.bytes.length === 4 ? 4 : 6);
+  if (typeof socket === 'number') throw listenFailure(name, address, -socket);
+  // A port whose last connections linger (TIME_WAIT) is taken again at once.
+  setOption(socket.number, SOL_SOCKET, SO_REUSEADDR, 1);
+  // [::] means IPv6 alone, whatever net.ipv6.bindv6only says, so that it goes beside 0.0.0.0.
+  if (address.bytes.length === 16) setOption(socket.number, IPPROTO_IPV6, IPV6_V6ONLY, 1);
+  let result = bindTo(socket.number, address);
+  if (result === 0) result = listenOn(socket.number, LISTEN_BACKLOG);
+  if (result < 0) {
+    socket.close();
+    throw listenFailure(name, address, -result);
+  }
+  return { socket, address: { ...address, port: boundTo(socket.number)?.port ?? address.port } };
+}
+
+function bindUnix(name: string, asked: ListenAddress & { readonly kind: 'unix' }): BoundListener {
+  const address = { kind: 'unix', path: realPath(name, asked) } as const;
+  const socket = unixStreamSocket();
+  if (typeof socket === 'number') throw listenFailure(name, address, -socket);
+  let result = bindToPath(socket.number, address.path);
+  if (result === -EADDRINUSE && removeStaleSocket(address.path))
+    result = bindToPath(socket.number, address.path);
+  if (result < 0) {
+    socket.close();
+    throw listenFailure(name, address, -result);
+  }
+  const file = lstatSync(address.path, { bigint: true });
+  listenOn(socket.number, LISTEN_BACKLOG);
+  return { socket, address, file: { dev: file.dev, ino: file.ino } };
+}
+
+/** /proc/net/unix tells the path as bound, by which it is found that a plugin would see the socket. */
+function realPath(name: string, address: ListenAddress & { readonly kind: 'unix' }): string {
+  const { path } = address;
+  try {
+    const real = join(realpathSync(dirname(path)), basename(path));
+    if (Buffer.byteLength(real) > MAX_SOCKET_PATH_BYTES)
+      throw listenFailure(name, { kind: 'unix', path: real }, constants.errno.ENAMETOOLONG);
+    return real;
+  } catch (error) {
+    const errno = error instanceof Error && 'errno' in error ? error.errno : undefined;
+    throw typeof errno === 'number' ? listenFailure(name, address, Math.abs(errno)) : error;
+  }
+}

@@ -1,0 +1,71 @@
+// The listeners of all plugins, as the supervisor keeps them from its start to its end.
+import { readListenAddress } from '../../shared/config/listen-address.js';
+import type { PluginConfig } from '../../shared/config/plugin-config.js';
+import { PosternError } from '../../shared/errors.js';
+import { Listener } from './listener.js';
+
+export class Listeners {
+  readonly #notice: (text: string) => void;
+  readonly #kept = new Map<string, readonly Listener[]>();
+
+  /** @param notice gets a line for each port that the kernel picked, and for each listener that was bound anew */
+  constructor(notice: (text: string) => void) {
+    this.#notice = notice;
+  }
+
+  /**
+   * Makes a plugin's listeners ready for its start: binds them, or looks after those that are bound.
+   *
+   * @returns them, in the order in which the plugin inherits them
+   * @throws PosternError `listen_address`; what was not bound before is not bound
+   */
+  ready({ name, listen }: PluginConfig): readonly Listener[] {
+    const kept = this.#kept.get(name);
+    if (kept === undefined) return this.#bind(name, listen);
+    for (const listener of kept) {
+      const fault = listener.renew();
+      if (fault === undefined) continue;
+      this.#notice(
+        `${name}: the listener "${listener.name}" on ${listener.address} ${fault}; it is bound anew, and who waited in its queue was cut off`,
+      );
+    }
+    return kept;
+  }
+
+  /** Every socket file, with the name of its listener. */
+  paths(): ReadonlyMap<string, string> {
+    return new Map(
+      [...this.#kept.values()].flat().flatMap(({ path, name }) => (path === undefined ? [] : [[path, name]])),
+    );
+  }
+
+  /** Closes the listeners of a plugin that does not start again: its callers are refused at once instead of waiting. */
+  close(plugin: string): void {
+    for (const listener of this.#kept.get(plugin) ?? []) listener.close();
+    this.#kept.delete(plugin);
+  }
+
+  closeAll(): void {
+    for (const plugin of [...this.#kept.keys()]) this.close(plugin);
+  }
+
+  #bind(plugin: string, listen: PluginConfig['listen']): readonly Listener[] {
+    const bound: Listener[] = [];
+    // Kept from the first on, so that a failure closes what came before it.
+    this.#kept.set(plugin, bound);
+    try {
+      for (const { name, address } of listen) {
+        const read = readListenAddress(address);
+        if (!read.ok) throw new PosternError('listen_address', read.message, { mend: read.suggestion });
+        const listener = new Listener(name, read.address);
+        bound.push(listener);
+        if (read.address.kind === 'tcp' && read.address.port === 0)
+          this.#notice(`${plugin}: the listener "${name}" is on ${listener.address}`);
+      }
+      return bound;
+    } catch (error) {
+      this.close(plugin);
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,313 @@
+import assert from 'node:assert/strict';
+import { spawn, spawnSync } from 'node:child_process';
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  symlinkSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { connect } from 'node:net';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { Listener } from '../../sandbox/supervisor/listener.js';
+import { Listeners } from '../../sandbox/supervisor/listeners.js';
+import { showListenAddress } from '../../sandbox/supervisor/show-listen-address.js';
+import { refuseVisibleSockets } from '../../sandbox/supervisor/visible-sockets.js';
+import { type ListenAddress, readListenAddress } from '../../shared/config/listen-address.js';
+import { NO_RESTART, type PluginConfig } from '../../shared/config/plugin-config.js';
+import { PosternError } from '../../shared/errors.js';
+import { freePort } from '../harness/free-port.js';
+import { readableFolder } from '../harness/users.js';
+
+function at(text: string): ListenAddress {
+  const read = readListenAddress(text);
+  if (!read.ok) throw new Error(read.message);
+  return read.address;
+}
+
+const plugin = (listen: PluginConfig['listen'], name = 'one'): PluginConfig => ({
+  name,
+  command: ['true'],
+  env: {},
+  cwd: '/',
+  allow: [],
+  deny: [],
+  mode: 'enforce',
+  visible: [],
+  writable: [],
+  listen,
+  restart: NO_RESTART,
+  limits: { concurrentRequests: 1, queuedRequests: 1, requestsPerSecond: 1, descriptors: 64 },
+});
+
+/** The errno's name, or `connected`. */
+function answerOf(address: string): Promise<string> {
+  const port = /:(\d+)$/.exec(address)?.[1];
+  const caller = port === undefined ? connect(address) : connect(Number(port), '127.0.0.1');
+  return new Promise((resolve) => {
+    caller.once('connect', () => resolve('connected'));
+    caller.once('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message));
+  }).finally(() => caller.destroy()) as Promise<string>;
+}
+
+/** What another process that holds the listener does to it: a script in Python that has it as `door`. */
+function shared(listener: Listener, script: string): string {
+  const passed = listener.pass();
+  const source = `import ctypes, os, socket, struct\ndoor = socket.socket(fileno=3)\n${script}`;
+  const { stdout, stderr } = spawnSync('/usr/bin/python3', ['-c', source], {
+    stdio: ['ignore', 'pipe', 'pipe', passed.number],
+    encoding: 'utf8',
+    timeout: 20_000,
+  });
+  passed.close();
+  return stdout.trim() || stderr;
+}
+
+test('a listener is bound where it says, listens, and is gone when closed, its file too', async () => {
+  const before = readdirSync('/proc/self/fd').length;
+  for (const address of ['127.0.0.1:0', join(readableFolder(), 'a.sock')]) {
+    const listener = new Listener('web', at(address));
+    assert.doesNotMatch(listener.address, /:0$/);
+    assert.equal(await answerOf(listener.address), 'connected');
+    listener.close();
+    listener.close();
+    assert.match(await answerOf(listener.address), /^(ECONNREFUSED|ENOENT)$/);
+  }
+  assert.equal(readdirSync('/proc/self/fd').length, before);
+});
+
+test('[::] is IPv6 alone, and goes beside 0.0.0.0 on the same port', async () => {
+  const four = new Listener('four', at('0.0.0.0:0'));
+  const port = Number(/:(\d+)$/.exec(four.address)?.[1]);
+  const six = new Listener('six', at(`[::]:${port}`));
+  assert.equal(six.address, `[::]:${port}`);
+  four.close();
+  assert.equal(await answerOf(`127.0.0.1:${port}`), 'ECONNREFUSED');
+  six.close();
+});
+
+test('a port whose last connection lingers is bound again at once', async () => {
+  const listener = new Listener('web', at('127.0.0.1:0'));
+  const caller = connect(Number(/:(\d+)$/.exec(listener.address)?.[1]), '127.0.0.1');
+  await new Promise((resolve) => caller.once('connect', resolve));
+  // Who closes first is the one that waits, TIME_WAIT.
+  shared(listener, 'door.accept()[0].close()');
+  caller.resume();
+  await new Promise((resolve) => caller.once('close', resolve));
+  listener.close();
+  new Listener('web', at(listener.address)).close();
+});
+
+test('a socket file has the mode of bind(2), which the umask decides', () => {
+  const folder = readableFolder();
+  for (const umask of [0o022, 0o077, 0]) {
+    const old = process.umask(umask);
+    const listener = new Listener('web', at(join(folder, 'a.sock')));
+    process.umask(old);
+    assert.equal(lstatSync(join(folder, 'a.sock')).mode & 0o777, 0o777 & ~umask);
+    listener.close();
+  }
+});
+
+test('what cannot be bound is one error that says why and what to do', async (t) => {
+  const taken = new Listener('other', at('127.0.0.1:0'));
+  t.after(() => taken.close());
+  const folder = readableFolder();
+  writeFileSync(join(folder, 'file'), 'precious');
+  symlinkSync(join(folder, 'nowhere'), join(folder, 'dangling'));
+  const long = join(folder, 'x'.repeat(90));
+  mkdirSync(long);
+  symlinkSync(long, join(folder, 'short'));
+  const alive = new Listener('alive', at(join(folder, 'alive.sock')));
+  t.after(() => alive.close());
+  const cases: readonly (readonly [address: string, why: RegExp, mend: RegExp])[] = [
+    [
+      taken.address,
+      /^Cannot listen on "127\.0\.0\.1:\d+" for "web": another socket has that port$/,
+      /another port/,
+    ],
+    ['192.0.2.1:8080', /no interface of this host has that address/, /ip address/],
+    ['[2001:db8::1]:8080', /no interface of this host has that address|no IPv6/, /choose/],
+    [join(folder, 'file'), /something is there/, /another path/],
+    [join(folder, 'dangling'), /something is there/, /another path/],
+    [folder, /something is there/, /another path/],
+    [join(folder, 'alive.sock'), /something is there/, /another path/],
+    [join(folder, 'none/a.sock'), /the folder ".*none" is not there/, /make it/],
+    [join(folder, 'file/a.sock'), /is no folder/, /another path/],
+    [join(folder, 'short/web.socket'), /at most 107 bytes/, /shorter/],
+  ];
+  const before = readdirSync('/proc/self/fd').length;
+  for (const [address, why, mend] of cases) {
+    assert.throws(
+      () => new Listener('web', at(address)),
+      (error) => {
+        assert.ok(error instanceof PosternError);
+        assert.equal(error.code, 'listen_address');
+        assert.match(error.message, why);
+        assert.match(error.mend ?? '', mend);
+        return true;
+      },
+      address,
+    );
+  }
+  assert.equal(readdirSync('/proc/self/fd').length, before);
+  assert.equal(await answerOf(join(folder, 'alive.sock')), 'connected');
+  assert.ok(existsSync(join(folder, 'file')));
+  assert.ok(!existsSync(join(folder, 'nowhere')));
+});
+
+test('a socket file that a killed process left is taken over, one that is bound is not', async (t) => {
+  const folder = readableFolder();
+  const path = join(folder, 'a.sock');
+  const leave = (script: string): void => {
+    const source = `import os, socket, sys\n${script}\nos.kill(os.getpid(), 9)`;
+    spawnSync('/usr/bin/python3', ['-c', source, path], { timeout: 20_000 });
+  };
+  leave('s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); s.listen()');
+  assert.ok(existsSync(path));
+  const listener = new Listener('web', at(path));
+  assert.equal(await answerOf(path), 'connected');
+  listener.close();
+  assert.ok(!existsSync(path));
+  leave('s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); s.bind(sys.argv[1])');
+  const stale = new Listener('web', at(path));
+  stale.close();
+  const bound =
+    'import socket, sys, time\ns = socket.socket(socket.AF_UNIX)\ns.bind(sys.argv[1])\nprint("bound", flush=True)\nsys.stdin.read()';
+  const holder = spawn('/usr/bin/python3', ['-c', bound, path]);
+  t.after(() => holder.kill('SIGKILL'));
+  await new Promise((resolve) => holder.stdout.once('data', resolve));
+  assert.equal(await answerOf(path), 'ECONNREFUSED', 'bound, and not listening yet');
+  assert.throws(() => new Listener('web', at(path)), /something is there/);
+  holder.stdin.end();
+  await new Promise((resolve) => holder.once('close', resolve));
+});
+
+test('renew() finds what another holder did to a listener, and binds it anew at the same address', async () => {
+  const lock = 'door.setsockopt(1, 44, 1)';
+  const attach = [
+    'program = ctypes.create_string_buffer(struct.pack("=HBBI", 6, 0, 0, 0))',
+    'try:',
+    '  door.setsockopt(1, 26, struct.pack("=H6xQ", 1, ctypes.addressof(program))); print("attached")',
+    'except PermissionError: door.setsockopt(1, 44, 1)',
+  ].join('\n');
+  for (const address of ['127.0.0.1:0', join(readableFolder(), 'a.sock')]) {
+    const listener = new Listener('web', at(address));
+    const where = listener.address;
+    assert.equal(listener.renew(), undefined);
+    for (const [script, fault] of [
+      ['door.shutdown(socket.SHUT_RDWR)', /shut down/],
+      ['door.shutdown(socket.SHUT_RD)', /shut down/],
+      [lock, /packet filter/],
+      [attach, /packet filter/],
+    ] as const) {
+      shared(listener, script);
+      assert.match(listener.renew() ?? '', fault, script);
+      assert.equal(listener.renew(), undefined);
+      assert.equal(listener.address, where);
+      assert.equal(await answerOf(where), 'connected');
+    }
+    listener.close();
+  }
+});
+
+test('renew() brings the full queue and the blocking mode back, and keeps who waits', async () => {
+  const listener = new Listener('web', at('127.0.0.1:0'));
+  const port = Number(/:(\d+)$/.exec(listener.address)?.[1]);
+  const queue = (): string => {
+    const row = spawnSync('ss', ['-Hltn', `sport = :${port}`], { encoding: 'utf8' }).stdout;
+    return row.trim().split(/\s+/)[2] ?? '';
+  };
+  const full = queue();
+  assert.ok(Number(full) >= 128, full);
+  const waiting = connect(port, '127.0.0.1');
+  await new Promise((resolve) => waiting.once('connect', resolve));
+  shared(listener, 'door.listen(1); os.set_blocking(3, False)');
+  assert.equal(queue(), '1');
+  assert.equal(listener.renew(), undefined);
+  assert.equal(queue(), full);
+  assert.equal(
+    shared(listener, 'print(os.get_blocking(3)); door.accept()[0].sendall(b"kept")').split('\n')[0],
+    'True',
+  );
+  const heard = await new Promise((resolve) => waiting.once('data', (bytes) => resolve(String(bytes))));
+  assert.equal(heard, 'kept');
+  waiting.destroy();
+  listener.close();
+});
+
+test('renew() makes the socket file again where it is gone, and never touches what lies in its place', async () => {
+  const folder = readableFolder();
+  const path = join(folder, 'a.sock');
+  const listener = new Listener('web', at(path));
+  unlinkSync(path);
+  assert.match(listener.renew() ?? '', /no longer at its path/);
+  assert.equal(await answerOf(path), 'connected');
+  renameSync(path, join(folder, 'moved'));
+  writeFileSync(path, 'precious');
+  assert.throws(() => listener.renew(), { code: 'listen_address' });
+  unlinkSync(path);
+  assert.match(listener.renew() ?? '', /could not be bound before/);
+  assert.equal(await answerOf(path), 'connected');
+  unlinkSync(path);
+  writeFileSync(path, 'precious');
+  listener.close();
+  assert.ok(existsSync(path), 'not the file that was made');
+});
+
+test('the listeners of a plugin are bound all together or not at all', async () => {
+  const notices: string[] = [];
+  const listeners = new Listeners((text) => notices.push(text));
+  const port = await freePort();
+  const path = join(readableFolder(), 'a.sock');
+  const good = [
+    { name: 'web', address: `127.0.0.1:${port}` },
+    { name: 'admin', address: path },
+  ];
+  assert.throws(() => listeners.ready(plugin([...good, { name: 'bad', address: '192.0.2.1:1' }])), {
+    code: 'listen_address',
+  });
+  assert.equal(await answerOf(`127.0.0.1:${port}`), 'ECONNREFUSED');
+  assert.ok(!existsSync(path));
+  const first = listeners.ready(plugin(good));
+  assert.deepEqual(
+    first.map(({ name }) => name),
+    ['web', 'admin'],
+  );
+  assert.equal(listeners.ready(plugin(good)), first, 'a restart has the same');
+  listeners.ready(plugin([{ name: 'any', address: '127.0.0.1:0' }], 'two'));
+  assert.equal(notices.length, 1);
+  assert.match(notices[0] ?? '', /^two: the listener "any" is on 127\.0\.0\.1:[1-9]\d*$/);
+  assert.deepEqual([...listeners.paths()], [[path, 'admin']]);
+  listeners.close('one');
+  assert.ok(!existsSync(path));
+  assert.equal(await answerOf(`127.0.0.1:${port}`), 'ECONNREFUSED');
+  listeners.closeAll();
+});
+
+test('a socket file of a listener is known by its real path, and refused where a plugin would see it', () => {
+  const folder = readableFolder();
+  mkdirSync(join(folder, 'shown'));
+  symlinkSync(join(folder, 'shown'), join(folder, 'link'));
+  const listeners = new Listeners(() => {});
+  listeners.ready(plugin([{ name: 'web', address: join(folder, 'link/a.sock') }]));
+  const paths = listeners.paths();
+  assert.deepEqual([...paths.keys()], [join(folder, 'shown/a.sock')]);
+  const source = { path: join(folder, 'shown'), because: '--visible shown' };
+  assert.throws(() => refuseVisibleSockets([source], paths), {
+    code: 'visible_socket',
+    message: /^The listener "web" on ".*shown\/a\.sock" would be visible to the plugin/,
+    mend: /--visible shown/,
+  });
+  listeners.closeAll();
+  refuseVisibleSockets([source], listeners.paths());
+});
+
+test('showListenAddress() writes an address as it is read', () => {
+  for (const text of ['127.0.0.1:80', '[::1]:80', '[2001:db8::1]:443', '/run/a.sock'])
+    assert.equal(showListenAddress(at(text)), text);
+});
