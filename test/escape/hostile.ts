@@ -2,7 +2,7 @@
 // listener and tries for another: with protections the other heard nothing, without them it heard something.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { test } from 'node:test';
 import { type Listener, listen } from '../harness/listener.js';
 import { startPostern } from '../harness/postern.js';
@@ -25,6 +25,8 @@ export interface HostileBehaviour {
   readonly name: string;
   /** The program, a Python file of this folder. */
   readonly program: string;
+  /** Whether it inherits a listener of the host, as descriptor 3. */
+  readonly listens?: boolean;
   /** Protections whose loss lets it through, all of them together. */
   readonly without: readonly string[];
   /** Holds with every protection; by default that nothing was heard is all. */
@@ -35,10 +37,10 @@ export interface HostileBehaviour {
 
 /** Registers the tests of one behaviour. */
 export function hostile(behaviour: HostileBehaviour): void {
-  const { name, without, program } = behaviour;
+  const { name, without } = behaviour;
   for (const user of users) {
     test(`${name}: refused, and nothing is heard (${user})`, async () => {
-      const heard = await attempt(program, user, undefined);
+      const heard = await attempt(behaviour, user, undefined);
       assert.equal(
         heard.findings.get('ready'),
         'yes',
@@ -48,16 +50,21 @@ export function hostile(behaviour: HostileBehaviour): void {
       behaviour.refused?.(heard);
     });
     test(`${name}: heard without ${without.join(', ')} (${user})`, async () => {
-      const heard = await attempt(program, user, without);
+      const heard = await attempt(behaviour, user, without);
       if (behaviour.open === undefined) assert.match(heard.forbidden, /connection/, heard.stderr);
       else behaviour.open(heard);
     });
   }
 }
 
-async function attempt(program: string, user: User, without: readonly string[] | undefined): Promise<Heard> {
+async function attempt(
+  { program, listens }: HostileBehaviour,
+  user: User,
+  without: readonly string[] | undefined,
+): Promise<Heard> {
   const allowed = await listen((socket) => socket.write('welcome\n'));
   const forbidden = await listen();
+  const callers: Socket[] = [];
   let reached = '';
   try {
     const source = [
@@ -67,21 +74,26 @@ async function attempt(program: string, user: User, without: readonly string[] |
     ].join('\n');
     const { child, result } = startPostern(
       [
-        ...['run', '--name', 'hostile', '--allow', `127.0.0.1:${allowed.port}`, '--'],
+        ...['run', '--name', 'hostile', '--allow', `127.0.0.1:${allowed.port}`],
+        ...(listens === true ? ['--listen', 'door=127.0.0.1:0'] : []),
+        '--',
         ...['/usr/bin/python3', '-c', source, String(allowed.port), String(forbidden.port)],
       ],
       { as: user, ...(without === undefined ? {} : { without }) },
     );
-    // A program that opens a port says so, and is visited from outside as a stranger would.
+    // A program that opens a port says so, and is visited from outside as a stranger would. One that inherits a port may
+    // ask for callers.
     child.stdout?.on('data', (chunk: string) => {
       const port = /^listening (\d+)$/m.exec(chunk)?.[1];
       if (port !== undefined) visit(Number(port), (line) => (reached += line));
+      for (const [, door] of chunk.matchAll(/^call (\d+)$/gm)) callers.push(callAt(Number(door)));
     });
     const { stdout, stderr } = await result;
     if (forbidden.connections() > 0)
       reached += `${forbidden.connections()} connection(s): ${forbidden.heard()}`;
     return { findings: findingsOf(stdout), forbidden: reached, stderr };
   } finally {
+    for (const caller of callers) caller.destroy();
     await close(allowed, forbidden);
   }
 }
@@ -93,6 +105,11 @@ function visit(port: number, onReached: (line: string) => void): void {
     visitor.destroy();
   });
   visitor.on('error', () => visitor.destroy());
+}
+
+function callAt(port: number): Socket {
+  const caller = connect(port, '127.0.0.1');
+  return caller.on('error', () => caller.destroy());
 }
 
 async function close(...listeners: readonly Listener[]): Promise<void> {

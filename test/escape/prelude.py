@@ -68,3 +68,17 @@ def handed_over():
 def disconnect(sock):
     """connect(AF_UNSPEC): the first step of every turn."""
     return call("connect", sock.fileno(), AF_UNSPEC_ADDRESS, 16)[1]
+
+
+def inherited():
+    """The listener of the host that it was started with."""
+    return socket.socket(fileno=3)
+
+
+def called(door):
+    """A socket that the listener accepted: somebody outside is asked to call."""
+    print("call", door.getsockname()[1], flush=True)
+    door.settimeout(5)
+    sock, _ = door.accept()
+    sock.setblocking(True)
+    return sock

@@ -1,0 +1,39 @@
+import assert from 'node:assert/strict';
+import { hostile } from './hostile.js';
+
+const behaviour = { program: 'accepted-socket.py', listens: true } as const;
+
+hostile({
+  ...behaviour,
+  name: 'An accepted socket is disconnected and connected to another peer',
+  without: ['seccomp.connect', 'landlock'],
+  refused: ({ findings }) => {
+    for (const attempt of ['unspec_connect', 'connect', 'bind', 'listen'])
+      assert.equal(findings.get(attempt), 'EACCES', attempt);
+    for (const attempt of ['ifconf', 'fastopen_option', 'linger', 'filter'])
+      assert.equal(findings.get(attempt), 'EPERM', attempt);
+    assert.equal(findings.get('fastopen'), 'EOPNOTSUPP');
+  },
+});
+hostile({
+  ...behaviour,
+  name: 'An accepted socket is connected elsewhere by MSG_FASTOPEN',
+  // seccomp.connect too, since the socket has to be disconnected first. Landlock stays: it does not see this connect.
+  without: ['seccomp.connect', 'seccomp.fastopen'],
+});
+hostile({
+  ...behaviour,
+  name: 'An accepted socket listens on the host',
+  without: ['seccomp.connect', 'seccomp.listen'],
+  open: ({ forbidden }) => assert.match(forbidden, /the port \d+ that the program opened/),
+});
+hostile({
+  ...behaviour,
+  name: 'An accepted socket lists the interfaces of the host, and takes every option',
+  without: ['seccomp.ioctl_interfaces', 'seccomp.setsockopt'],
+  open: ({ findings }) => {
+    for (const attempt of ['ifconf', 'linger']) assert.equal(findings.get(attempt), 'ok', attempt);
+    // On a connected socket the kernel has its own word.
+    assert.equal(findings.get('fastopen_option'), 'EINVAL');
+  },
+});

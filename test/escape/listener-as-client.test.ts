@@ -1,0 +1,26 @@
+import assert from 'node:assert/strict';
+import { hostile } from './hostile.js';
+
+hostile({
+  name: 'An inherited listener is turned into a client',
+  program: 'listener-as-client.py',
+  listens: true,
+  without: ['seccomp.connect', 'landlock'],
+  refused: ({ findings }) => {
+    for (const attempt of ['listening', 'unspec', 'unspec_high', 'connect']) {
+      assert.equal(findings.get(attempt), 'EACCES', attempt);
+    }
+    assert.equal(findings.get('listens'), '0', 'shutdown(2) is no call that a filter can refuse');
+    assert.equal(findings.get('fastopen'), 'EOPNOTSUPP');
+    assert.equal(findings.get('fastopen_high'), 'EOPNOTSUPP');
+    assert.equal(findings.get('sendto'), 'EPIPE');
+    assert.equal(findings.get('option'), 'EPERM');
+  },
+});
+hostile({
+  name: 'An inherited listener that was shut down connects by MSG_FASTOPEN',
+  program: 'listener-as-client.py',
+  listens: true,
+  // Landlock stays: it does not see this connect.
+  without: ['seccomp.fastopen'],
+});
