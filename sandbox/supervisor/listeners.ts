@@ -56,7 +56,7 @@ export class Listeners {
     try {
       for (const { name, address } of listen) {
         const read = readListenAddress(address);
-        if (!read.ok) throw new PosternError('listen_address', read.message, { mend: read.suggestion });
+        if (!read.ok) throw new PosternError('listen_address', read.message);
         const listener = new Listener(name, read.address);
         bound.push(listener);
         if (read.address.kind === 'tcp' && read.address.port === 0)
