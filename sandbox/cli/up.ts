@@ -57,6 +57,7 @@ async function up(path: string): Promise<number> {
       keeper: new PluginKeeper(plugin.config, starter, watcher),
       after: plugin.after,
     })),
+    (name) => supervisor.closeListeners(name),
   );
   const stop = (): void => void group.stop().then(() => supervisor.close());
   try {

@@ -1,6 +1,6 @@
 // The listeners of all plugins, as the supervisor keeps them from its start to its end.
 import { readListenAddress } from '../../shared/config/listen-address.js';
-import type { PluginConfig } from '../../shared/config/plugin-config.js';
+import type { ListenConfig, PluginConfig } from '../../shared/config/plugin-config.js';
 import { PosternError } from '../../shared/errors.js';
 import { Listener } from './listener.js';
 
@@ -54,18 +54,26 @@ export class Listeners {
     // Kept from the first on, so that a failure closes what came before it.
     this.#kept.set(plugin, bound);
     try {
-      for (const { name, address } of listen) {
-        const read = readListenAddress(address);
-        if (!read.ok) throw new PosternError('listen_address', read.message);
-        const listener = new Listener(name, read.address);
-        bound.push(listener);
-        if (read.address.kind === 'tcp' && read.address.port === 0)
-          this.#notice(`${plugin}: the listener "${name}" is on ${listener.address}`);
-      }
+      for (const entry of listen) bound.push(this.#bindOne(plugin, entry));
       return bound;
     } catch (error) {
       this.close(plugin);
       throw error;
+    }
+  }
+
+  #bindOne(plugin: string, { name, address, place }: ListenConfig): Listener {
+    const read = readListenAddress(address);
+    if (!read.ok) throw new PosternError('listen_address', read.message);
+    try {
+      const listener = new Listener(name, read.address);
+      if (read.address.kind === 'tcp' && read.address.port === 0)
+        this.#notice(`${plugin}: the listener "${name}" is on ${listener.address}`);
+      return listener;
+    } catch (error) {
+      if (place === undefined || !(error instanceof PosternError)) throw error;
+      const { code, message, mend, fields } = error;
+      throw new PosternError(code, `${place}: ${message}`, { mend, fields, cause: error });
     }
   }
 }

@@ -9,9 +9,12 @@ export interface GroupMember {
 
 export class PluginGroup {
   readonly #members: ReadonlyMap<string, GroupMember>;
+  readonly #onGone: (name: string) => void;
   readonly #stops = new Map<string, Promise<void>>();
 
-  constructor(members: readonly GroupMember[]) {
+  /** @param onGone told of each member that has ended for good */
+  constructor(members: readonly GroupMember[], onGone: (name: string) => void = () => {}) {
+    this.#onGone = onGone;
     this.#members = new Map(members.map((member) => [member.keeper.config.name, member]));
   }
 
@@ -20,7 +23,9 @@ export class PluginGroup {
     const ends = await Promise.all(
       [...this.#members.values()].map(async ({ keeper, after }) => {
         await Promise.all(after.map((name) => this.#members.get(name)?.keeper.settled));
-        return keeper.run();
+        const good = await keeper.run();
+        this.#onGone(keeper.config.name);
+        return good;
       }),
     );
     return ends.every((good) => good);

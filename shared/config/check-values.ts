@@ -6,6 +6,7 @@ import { didYouMean } from './closest.js';
 import type { ConfigProblem } from './config-problem.js';
 import { parseHostPort } from './parse-host-port.js';
 import { PLUGIN_NAME, VARIABLE_NAME } from './plugin-config.js';
+import { resolveListeners } from './resolve-listeners.js';
 import { findOrderProblems } from './start-order.js';
 import type { KeyPath, YamlSource } from './yaml-source.js';
 
@@ -33,6 +34,7 @@ export function checkValues(source: YamlSource, absolute: (path: string) => stri
       ...checkProgram(source, at),
       ...checkVariables(source, at),
       ...checkPaths(source, at, absolute),
+      ...checkListeners(source, at, absolute('.')),
     );
   }
   return [...problems, ...checkOrder(source, names ?? [])];
@@ -59,10 +61,38 @@ function checkVariables(source: YamlSource, at: KeyPath): ConfigProblem[] {
   return (source.keysAt(key) ?? [])
     .filter((variable) => !VARIABLE_NAME.test(variable))
     .map((variable) =>
-      /^(?:POSTERN|LISTEN)_/.test(variable)
+      /^(?:POSTERN_|LISTEN_(?:FDS|PID|FDNAMES)$)/.test(variable)
         ? source.keyProblem(key, variable, 'postern sets this variable itself', 'leave it out')
         : source.keyProblem(key, variable, 'not a name of letters, digits and _, a letter or _ first'),
     );
+}
+
+function checkListeners(source: YamlSource, at: KeyPath, folder: string): ConfigProblem[] {
+  const key = [...at, 'listen'];
+  const written = source.valueAt(key);
+  const entries = (Array.isArray(written) ? written : []).map((_, index) => ({
+    name: textAt(source, [...key, index, 'name']),
+    address: textAt(source, [...key, index, 'address']),
+  }));
+  const resolved = resolveListeners(entries, folder);
+  if (resolved.ok) return [];
+  return resolved.problems
+    .filter(
+      ({ index, field }) =>
+        typeof source.valueAt([...key, index, field]) === 'string' || index >= entries.length,
+    )
+    .map(({ index, field, message, suggestion }) =>
+      source.problem(
+        [...key, index, field],
+        message,
+        suggestion === undefined ? undefined : `write ${suggestion}`,
+      ),
+    );
+}
+
+/** What is no text there is the schema's to tell. */
+function textAt(source: YamlSource, key: KeyPath): string {
+  return source.textsAt(key)[0]?.text ?? '';
 }
 
 function checkProgram(source: YamlSource, at: KeyPath): ConfigProblem[] {

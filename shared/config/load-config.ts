@@ -53,7 +53,9 @@ export function loadConfig(path: string): Config {
     plugins: Object.entries(plugins).map(([name, plugin]) => {
       const placed = rules(name);
       const config = {
-        ...mergeDefaults(name, plugin, defaults, absolute),
+        ...mergeDefaults(name, plugin, defaults, absolute, (index) =>
+          source.lineOf(['plugins', name, 'listen', index]),
+        ),
         allow: placed.allow.map(({ text }) => text),
         deny: placed.deny.map(({ text }) => text),
       };

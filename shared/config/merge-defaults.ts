@@ -2,12 +2,17 @@
 import type { DefaultKeys, PluginKeys } from './config-file.js';
 import { NO_RESTART, type PluginConfig, USUAL_LIMITS } from './plugin-config.js';
 
-/** All of a plugin but its rules, which may stand in other files too. */
+/**
+ * All of a plugin but its rules, which may stand in other files too.
+ *
+ * @param placeOf `FILE:LINE` of a listener by its index
+ */
 export function mergeDefaults(
   name: string,
   plugin: PluginKeys,
   defaults: DefaultKeys,
   absolute: (path: string) => string,
+  placeOf: (listener: number) => string,
 ): Omit<PluginConfig, 'allow' | 'deny'> {
   const restart = { ...defaults.restart, ...plugin.restart };
   const limits = { ...defaults.limits, ...plugin.limits };
@@ -21,9 +26,10 @@ export function mergeDefaults(
     mode: plugin.mode ?? defaults.mode ?? 'enforce',
     visible: filesystem('visible'),
     writable: filesystem('writable'),
-    listen: (plugin.listen ?? []).map(({ name: listener, address }) => ({
+    listen: (plugin.listen ?? []).map(({ name: listener, address }, index) => ({
       name: listener,
       address: address.includes('/') ? absolute(address) : address,
+      place: placeOf(index),
     })),
     restart: {
       policy: restart.policy ?? NO_RESTART.policy,

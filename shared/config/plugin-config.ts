@@ -5,6 +5,8 @@ import { CONCURRENT_REQUESTS, PLUGIN_DESCRIPTORS, QUEUED_REQUESTS, REQUESTS_PER_
 export interface ListenConfig {
   readonly name: string;
   readonly address: string;
+  /** `FILE:LINE` where a file names it, for what is wrong with it. */
+  readonly place?: string;
 }
 
 /** When a plugin that ended is started again, and how long it waits before. */
@@ -74,4 +76,4 @@ export function plainPlugin(name: string, command: readonly string[]): PluginCon
 
 export const PLUGIN_NAME: RegExp = /^[a-z0-9][a-z0-9_-]{0,62}$/;
 /** A variable that may be set: what tells a plugin of its descriptors is postern's to set. */
-export const VARIABLE_NAME: RegExp = /^(?!POSTERN_|LISTEN_)[A-Za-z_][A-Za-z0-9_]*$/;
+export const VARIABLE_NAME: RegExp = /^(?!POSTERN_|LISTEN_(?:FDS|PID|FDNAMES)$)[A-Za-z_][A-Za-z0-9_]*$/;

@@ -383,6 +383,41 @@ export const brokenConfigs: readonly BrokenConfig[] = [
     ],
   },
   {
+    name: 'two listeners of one name',
+    text: web(
+      '    listen:\n      - {name: http, address: "127.0.0.1:8080"}\n      - {name: http, address: "127.0.0.1:8081"}\n',
+    ),
+    messages: ['postern.yaml:6:16: plugins.web.listen[1].name: Two listeners are named "http"'],
+  },
+  {
+    name: 'a listener on a name',
+    text: web('    listen: [{name: http, address: "localhost:8080"}]\n'),
+    messages: [
+      'postern.yaml:4:36: plugins.web.listen[0].address: Cannot listen on "localhost:8080": a name may stand for several addresses; write 127.0.0.1:8080',
+    ],
+  },
+  {
+    name: 'a listener on a port alone',
+    text: web('    listen: [{name: http, address: "8080"}]\n'),
+    messages: [
+      'postern.yaml:4:36: plugins.web.listen[0].address: Cannot listen on "8080": it names no address; write 127.0.0.1:8080',
+    ],
+  },
+  {
+    name: 'a listener with a space in its name',
+    text: web('    listen: [{name: my http, address: "127.0.0.1:8080"}]\n'),
+    messages: [
+      'postern.yaml:4:21: plugins.web.listen[0].name: Not a listener\'s name: "my http"; use letters, digits, ".", "_" and "-", at most 64',
+    ],
+  },
+  {
+    name: 'a listener on a number',
+    text: web('    listen: [{name: http, address: 8080}]\n'),
+    messages: [
+      'postern.yaml:4:36: plugins.web.listen[0].address: expected an address, as 127.0.0.1:8080, or the path of a UNIX socket, not 8080',
+    ],
+  },
+  {
     name: 'metrics as a port',
     text: 'metrics: 9464\nplugins:\n  web: {command: [node]}\n',
     messages: [

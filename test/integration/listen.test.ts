@@ -141,11 +141,14 @@ for (const user of users) {
     assert.ok(!existsSync(path));
   });
 
-  test(`a plugin without listeners has no LISTEN_ variable, and its own count where it sets one (${user})`, async () => {
+  test(`a plugin without listeners has no LISTEN_ variable, and none may be set (${user})`, async () => {
     const show = ['--', 'sh', '-c', 'env | grep ^LISTEN_; true'];
     const env = { PATH: '/usr/bin:/bin', LISTEN_FDS: '1', LISTEN_PID: '1' };
     assert.equal((await postern(['run', ...show], { as: user, env })).stdout, '');
-    const listener = ['--listen', 'web=127.0.0.1:0', '--env', 'LISTEN_FDS=7', '--env', 'LISTEN_PID=7'];
+    const refused = await postern(['run', '--env', 'LISTEN_FDS=7', ...show], { as: user });
+    assert.equal(refused.status, 125);
+    assert.match(refused.stderr, /^postern: Not a variable to set: "LISTEN_FDS"/);
+    const listener = ['--listen', 'web=127.0.0.1:0'];
     const raw =
       'import os\nprint(*open("/proc/self/environ").read().split("\\0"), f"me={os.getpid()}", sep="\\n")';
     const { stdout, stderr } = await postern(['run', ...listener, '--', '/usr/bin/python3', '-c', raw], {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { readdirSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { listen } from '../harness/listener.js';
@@ -113,5 +114,65 @@ for (const user of users) {
     assert.equal(status, 0);
     const lines = stdout.split('\n').filter((line) => /down/.test(line));
     assert.deepEqual(lines, ['web | web down', 'database | database down']);
+  });
+
+  test(`no caller of an inherited listener is refused while its plugin restarts (${user})`, async (t) => {
+    const probe = await listen();
+    const { port } = probe;
+    await probe.close();
+    const serveOne = [
+      'import socket, sys',
+      'caller, _ = socket.socket(fileno=3).accept()',
+      'caller.sendall(b"served\\n")',
+      'caller.close()',
+      'sys.exit(1)',
+    ].join('\n');
+    const { child, result, said } = up(t, user, {
+      plugins: {
+        web: {
+          command: ['/usr/bin/python3', '-c', serveOne],
+          listen: [{ name: 'http', address: `127.0.0.1:${port}` }],
+          restart: { policy: 'always', delay_ms: 20, max_delay_ms: 20 },
+        },
+      },
+    });
+    await until(() => answerOf(port).catch(() => undefined));
+    const answers = await Promise.all(Array.from({ length: 6 }, () => answerOf(port)));
+    assert.deepEqual(
+      answers,
+      Array.from({ length: 6 }, () => 'served\n'),
+    );
+    child.kill('SIGTERM');
+    assert.equal((await result).status, 0, said());
+  });
+
+  test(`up tells where the listener stands that cannot be bound, and starts nothing (${user})`, async (t) => {
+    const taken = await listen();
+    const { result } = up(t, user, {
+      plugins: {
+        first: { command: ['sh', '-c', 'echo started'] },
+        web: { command: ['sh'], listen: [{ name: 'http', address: `127.0.0.1:${taken.port}` }] },
+      },
+    });
+    const { status, stdout, stderr } = await result;
+    await taken.close();
+    assert.equal(status, 1);
+    assert.equal(stdout, '');
+    assert.match(
+      stderr,
+      /^postern: \S+postern\.yaml:1: Cannot listen on "127\.0\.0\.1:\d+" for "http": another socket has that port; choose another port, [^\n]*\n$/,
+    );
+  });
+}
+
+function answerOf(port: number): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let heard = '';
+    const socket = connect(port, '127.0.0.1');
+    socket.setEncoding('utf8').on('data', (text: string) => {
+      heard += text;
+    });
+    socket.on('error', reject);
+    socket.on('close', () => resolve(heard));
   });
 }
