@@ -1,5 +1,5 @@
 // One decision's figures and its audit event. Runs in the broker.
-import type { Outcome } from '../shared/reasons.js';
+import type { Door, Outcome } from '../shared/reasons.js';
 import type { DecisionEvent } from './audit.js';
 import type { Judgement } from './decide-request.js';
 import { dnsMessage } from './failure-reply.js';
@@ -14,33 +14,51 @@ export interface Ending {
   readonly connectMs: number | null;
 }
 
+/** By which door a request came, and of whom; the channel names a plugin, no process of it. */
+export interface Origin {
+  readonly door: Door;
+  readonly pid: number | null;
+  /** The program's name, proc(5) comm. */
+  readonly program: string | null;
+}
+
+const CHANNEL: Origin = { door: 'channel', pid: null, program: null };
+
 /** Counts and logs a decision; with `ending` a permitted connect that is over. */
-export function account(services: Services, plugin: Plugin, judgement: Judgement, ending?: Ending): void {
+export function account(
+  services: Services,
+  plugin: Plugin,
+  judgement: Judgement,
+  ending?: Ending,
+  origin: Origin = CHANNEL,
+): void {
   const { decision } = judgement;
   plugin.metrics.decided(decision.decision, decision.reason);
   if (ending !== undefined) {
     plugin.metrics.connectEnded(ending.outcome);
     if (ending.connectMs !== null) services.metrics.connectEnded(ending.outcome, ending.connectMs);
   }
-  services.audit.decision(describe(services, plugin, judgement, ending));
+  services.audit.decision(describe(services, plugin, judgement, origin, ending));
 }
 
 /** Logs what a plugin asked to be explained; no figure counts it, for nothing was decided on. */
 export function accountExplanation(services: Services, plugin: Plugin, judgement: Judgement): void {
-  services.audit.explain(describe(services, plugin, judgement));
+  services.audit.explain(describe(services, plugin, judgement, CHANNEL));
 }
 
 function describe(
   { audit }: Services,
   plugin: Plugin,
   { decision, policy, considered, dnsMs, dnsFailure }: Judgement,
+  { door, pid, program }: Origin,
   ending?: Ending,
 ): DecisionEvent {
   const event: DecisionEvent = {
     decision_id: audit.nextDecisionId(),
     plugin: plugin.name,
-    pid: null,
-    door: 'channel',
+    pid,
+    program,
+    door,
     mode: policy?.mode ?? 'enforce',
     decision: decision.decision,
     reason: decision.reason,

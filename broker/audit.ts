@@ -11,6 +11,8 @@ export interface DecisionEvent {
   readonly plugin: string;
   /** Known at the trap's door only: a channel names a plugin, no process of it. */
   readonly pid: number | null;
+  /** As its process calls itself, proc(5) comm. */
+  readonly program: string | null;
   readonly door: Door;
   readonly mode: string;
   readonly decision: DecisionWord;
@@ -42,6 +44,8 @@ export interface QuestionEvent {
   readonly mode: string;
   /** How many questions this line stands for. */
   readonly questions: number;
+  /** Whether it tells again of what a line before has told. */
+  readonly repeated: boolean;
   /** null for the rest of a minute in which very many names were refused; then type, reason and rule are null too. */
   readonly name: string | null;
   /** `A`, `AAAA`, `HTTPS`, …, or `TYPE` and its number. */
@@ -55,7 +59,26 @@ export interface QuestionEvent {
   readonly suggestion?: string;
 }
 
-type EventName = 'decision' | 'explain' | 'question' | 'protocol_error';
+/** UDP sockets that were turned to the outside, within a second. */
+export interface DatagramEvent {
+  readonly plugin: string;
+  readonly door: Door;
+  readonly decision: 'deny';
+  readonly reason: Extract<Reason, 'udp_refused'>;
+  /** How many there were, and where the first went. */
+  readonly count: number;
+  readonly host: string;
+  readonly port: number;
+}
+
+/** A plugin held the broker up, and was ended for it. */
+export interface SlowEvent {
+  readonly plugin: string;
+  readonly action: 'killed';
+  readonly milliseconds: number;
+}
+
+type EventName = 'decision' | 'explain' | 'question' | 'datagram' | 'slow' | 'protocol_error';
 
 /** Writes events to the supervisor; past AUDIT_BACKLOG_BYTES they are dropped and counted. */
 export class Audit {
@@ -73,7 +96,7 @@ export class Audit {
     this.#log = pino<EventName>(
       {
         base: null,
-        customLevels: { decision: 30, explain: 31, question: 32, protocol_error: 40 },
+        customLevels: { decision: 30, explain: 31, question: 32, datagram: 33, slow: 35, protocol_error: 40 },
         useOnlyCustomLevels: true,
         level: 'decision',
         formatters: { level: (event) => ({ event }) },
@@ -99,6 +122,14 @@ export class Audit {
 
   question(event: QuestionEvent): void {
     this.#log.question(event);
+  }
+
+  datagram(event: DatagramEvent): void {
+    this.#log.datagram(event);
+  }
+
+  slow(event: SlowEvent): void {
+    this.#log.slow(event);
   }
 
   protocolError(event: ProtocolErrorEvent): void {

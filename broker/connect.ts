@@ -8,6 +8,7 @@ import type { OwnedFd } from '../shared/sys/owned-fd.js';
 import { peerOf, startConnect, takeSocketError, tcpSocket, writableNow } from '../shared/sys/socket.js';
 import { errnoName } from '../shared/sys/system-error.js';
 import { Watch, WRITABLE } from '../shared/sys/uv-poll.js';
+import { outcomeOf } from './connect-outcome.js';
 import { interleaveFamilies } from './interleave-families.js';
 import type { EarlyEnd, RequestLife } from './request-life.js';
 
@@ -162,18 +163,4 @@ const TELLING: readonly string[] = ['ECONNREFUSED', 'ECONNRESET', 'ETIMEDOUT', '
 function telling(errno: number): number {
   const rank = TELLING.indexOf(errnoName(errno));
   return rank < 0 ? 0 : TELLING.length - rank;
-}
-
-function outcomeOf(errno: number): Exclude<Outcome, 'connected'> {
-  switch (errnoName(errno)) {
-    case 'ECONNREFUSED':
-      return 'refused';
-    case 'ETIMEDOUT':
-      return 'timeout';
-    case 'ECONNRESET':
-    case 'ECONNABORTED':
-      return 'reset';
-    default:
-      return 'unreachable';
-  }
 }

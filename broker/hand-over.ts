@@ -11,7 +11,7 @@ import type { Caller } from './caller.js';
 export async function handOver(caller: Caller, id: number, socket: OwnedFd): Promise<boolean> {
   try {
     const left = await caller.answer({ id, ok: true }, socket);
-    if (left) caller.plugin.metrics.socketPassed();
+    if (left) caller.plugin.metrics.socketPassed('channel');
     else if (caller.open) refuseDescriptor(caller, id);
     return left;
   } finally {

@@ -2,7 +2,13 @@
 // Both ends are postern's own; what is not understood ends the broker.
 import type { Socket } from 'node:net';
 import { GATHER_MS, LAST_WORDS_MS, MAX_LINK_LINE_BYTES } from '../shared/limits.js';
-import type { BrokerLine, ChannelPacket, SupervisorLine } from '../shared/protocol/link.js';
+import type {
+  BrokerLine,
+  ChannelPacket,
+  SandboxPacket,
+  SupervisorLine,
+  TrapPacket,
+} from '../shared/protocol/link.js';
 import { receiveMessage } from '../shared/sys/message.js';
 import type { OwnedFd } from '../shared/sys/owned-fd.js';
 import { errnoName, SystemError } from '../shared/sys/system-error.js';
@@ -105,12 +111,25 @@ export interface ChannelEnds {
   readonly pluginReply: OwnedFd | undefined;
 }
 
-/** Takes channel packets from the descriptor socket for as long as the process lives. */
-export function receiveChannels(
-  fd: number,
-  onChannel: (packet: ChannelPacket, ends: ChannelEnds) => void,
-  onEnd: () => void,
-): void {
+/** What a sandbox's trap consists of; owned by the session from here on. */
+export interface TrapEnds {
+  readonly listener: OwnedFd;
+  /** Memory of the calls in flight, which the supervisor keeps. */
+  readonly calls: OwnedFd;
+  readonly dnsDatagrams: OwnedFd;
+  readonly dnsListener: OwnedFd;
+}
+
+/** What becomes of each kind of packet. */
+export interface PacketTakers {
+  readonly channel: (packet: ChannelPacket, ends: ChannelEnds) => void;
+  readonly sandbox: (packet: SandboxPacket, init: OwnedFd) => void;
+  readonly trap: (packet: TrapPacket, ends: TrapEnds) => void;
+  readonly end: () => void;
+}
+
+/** Takes packets from the descriptor socket for as long as the process lives. */
+export function receivePackets(fd: number, take: PacketTakers): void {
   const watch = new Watch(fd, () => {
     for (;;) {
       const message = receiveMessage(fd);
@@ -121,18 +140,47 @@ export function receiveChannels(
       }
       const { payload, descriptors, truncated } = message;
       if (payload.length === 0 && descriptors.length === 0) {
-        onEnd();
+        take.end();
         return;
       }
       if (truncated) throw new RangeError('A packet of the link is cut short');
-      const packet = JSON.parse(Buffer.from(payload).toString('utf8')) as ChannelPacket;
-      const [request, reply, pluginRequest, pluginReply] = descriptors;
-      const expected = packet.answers === undefined ? 2 : 4;
-      if (request === undefined || reply === undefined || descriptors.length !== expected) {
-        throw new RangeError(`A channel packet with ${descriptors.length} descriptors`);
-      }
-      onChannel(packet, { request, reply, pluginRequest, pluginReply });
+      const packet = JSON.parse(Buffer.from(payload).toString('utf8')) as
+        | ChannelPacket
+        | SandboxPacket
+        | TrapPacket;
+      if (packet.type === 'trap') take.trap(packet, trapEnds(descriptors));
+      else if (packet.type === 'channel') take.channel(packet, channelEnds(packet, descriptors));
+      else take.sandbox(packet, onlyOne(descriptors));
     }
   });
   watch.want(READABLE);
+}
+
+function channelEnds({ answers }: ChannelPacket, descriptors: readonly OwnedFd[]): ChannelEnds {
+  const [request, reply, pluginRequest, pluginReply] = descriptors;
+  const expected = answers === undefined ? 2 : 4;
+  if (request === undefined || reply === undefined || descriptors.length !== expected) {
+    throw new RangeError(`A channel packet with ${descriptors.length} descriptors`);
+  }
+  return { request, reply, pluginRequest, pluginReply };
+}
+
+function trapEnds(descriptors: readonly OwnedFd[]): TrapEnds {
+  const [listener, calls, dnsDatagrams, dnsListener, ...more] = descriptors;
+  if (
+    listener === undefined ||
+    calls === undefined ||
+    dnsDatagrams === undefined ||
+    dnsListener === undefined ||
+    more.length > 0
+  ) {
+    throw new RangeError(`A trap packet with ${descriptors.length} descriptors`);
+  }
+  return { listener, calls, dnsDatagrams, dnsListener };
+}
+
+function onlyOne([init, ...more]: readonly OwnedFd[]): OwnedFd {
+  if (init === undefined || more.length > 0)
+    throw new RangeError('A sandbox packet with another count of descriptors');
+  return init;
 }

@@ -11,13 +11,15 @@ import { getLimit, RLIMIT, setLimit } from '../shared/sys/rlimit.js';
 import { Audit } from './audit.js';
 import { HostAddresses } from './host-addresses.js';
 import { HostsFile } from './hosts-file.js';
-import { LineLink, receiveChannels } from './link.js';
+import { LineLink, receivePackets } from './link.js';
 import { Metrics } from './metrics.js';
 import { NameCache } from './name-cache.js';
 import { NameServers } from './name-servers.js';
 import { NameResolver } from './resolve.js';
 import { Sessions } from './sessions.js';
 import { takeIds } from './take-ids.js';
+import { TouchWatch } from './touch-watch.js';
+import { SlowReach } from './trap/reach-caller.js';
 
 const EXIT_BUG = 70;
 const parent = process.ppid;
@@ -36,7 +38,7 @@ const metrics = new Metrics();
 let sessions: Sessions | undefined;
 
 function take(line: SupervisorLine): void {
-  if (line.type === 'start') start(line);
+  if (line.type === 'start') void start(line);
   else if (sessions === undefined) throw new PosternError('link', `The link begins with "${line.type}"`);
   else if (line.type === 'plugin') sessions.configure(line);
   else if (line.type === 'forget') sessions.forget(line.plugin);
@@ -45,10 +47,10 @@ function take(line: SupervisorLine): void {
   else void sessions.explain(line);
 }
 
-function start(line: SupervisorLine & { readonly type: 'start' }): void {
+async function start(line: SupervisorLine & { readonly type: 'start' }): Promise<void> {
   if (sessions !== undefined) throw new PosternError('link', 'A second "start"');
   try {
-    sessions = makeSessions(line);
+    sessions = await makeSessions(line);
     confine(line.becomeIds);
   } catch (error) {
     const { message } = error as Error;
@@ -56,16 +58,27 @@ function start(line: SupervisorLine & { readonly type: 'start' }): void {
     link.drain(() => process.exit(1));
     return;
   }
-  const { attach } = sessions;
-  receiveChannels(BROKER_DESCRIPTOR_FD, attach.bind(sessions), leave);
+  const serving = sessions;
+  receivePackets(BROKER_DESCRIPTOR_FD, {
+    channel: (packet, ends) => serving.attach(packet, ends),
+    sandbox: (packet, init) => serving.attachSandbox(packet, init),
+    trap: (packet, ends) => serving.attachTrap(packet, ends),
+    end: leave,
+  });
   link.send({ type: 'ready' });
 }
 
-function makeSessions({ dnsServers, listeners }: SupervisorLine & { readonly type: 'start' }): Sessions {
+async function makeSessions({
+  dnsServers,
+  listeners,
+}: SupervisorLine & { readonly type: 'start' }): Promise<Sessions> {
+  const [touches, slowReach] = await Promise.all([TouchWatch.start(), SlowReach.start()]);
   const services = {
     audit: new Audit(link, () => metrics.auditEventsDropped.inc()),
     host: new HostAddresses(listeners),
     metrics,
+    slowReach,
+    touches,
     names: new NameResolver(new HostsFile(), new NameCache(new NameServers(dnsServers))),
   };
   return new Sessions(services, link);

@@ -23,6 +23,8 @@ export class Metrics {
   readonly decisionDuration: Histogram;
   readonly connects: Counter<'plugin' | 'outcome'>;
   readonly socketsPassed: Counter<'plugin' | 'door'>;
+  readonly slowTouches: Counter<'plugin' | 'action'>;
+  readonly traps: Counter<'plugin' | 'call' | 'answer'>;
   readonly requestsInFlight: Gauge<'plugin'>;
   readonly requestsQueued: Gauge<'plugin'>;
   readonly limitRejections: Counter<'plugin' | 'limit'>;
@@ -51,6 +53,15 @@ export class Metrics {
     this.socketsPassed = this.#counter('sockets_passed_total', 'Connected sockets handed over', [
       'plugin',
       'door',
+    ]);
+    this.slowTouches = this.#counter('slow_touches_total', 'Times that a plugin held the broker up', [
+      'plugin',
+      'action',
+    ]);
+    this.traps = this.#counter('traps_total', 'Calls that a filter reported, by how they were answered', [
+      'plugin',
+      'call',
+      'answer',
     ]);
     this.requestsInFlight = this.#gauge('requests_in_flight', 'Requests that are worked on', ['plugin']);
     this.requestsQueued = this.#gauge('requests_queued', 'Requests that wait for their turn', ['plugin']);

@@ -3,6 +3,8 @@
 import type { Policy } from '../shared/policy/policy.js';
 import {
   type DecisionWord,
+  DOORS,
+  type Door,
   type Limit,
   OUTCOMES,
   type Outcome,
@@ -11,10 +13,15 @@ import {
   QUESTION_ANSWERS,
   type QuestionAnswer,
   type Reason,
+  SLOW_ACTIONS,
+  type SlowAction,
+  TRAP_ANSWERS,
+  TRAP_CALLS,
+  type TrapAnswer,
+  type TrapCall,
 } from '../shared/reasons.js';
 import type { Metrics } from './metrics.js';
 
-/** What the channel's door decides; the trap adds its own. */
 const DECIDED: Readonly<Record<DecisionWord, readonly Reason[]>> = {
   allow: ['rule'],
   deny: [
@@ -25,6 +32,8 @@ const DECIDED: Readonly<Record<DecisionWord, readonly Reason[]>> = {
     'port_not_allowed',
     'address_denied',
     'address_special',
+    'stale_grant',
+    'udp_refused',
     'dns_error',
     'rate_limited',
     'concurrency_limited',
@@ -34,7 +43,6 @@ const DECIDED: Readonly<Record<DecisionWord, readonly Reason[]>> = {
 };
 type LimitHere = Extract<Limit, 'rate' | 'concurrency' | 'queue' | 'dns_rate' | 'descriptors'>;
 const LIMITS_HERE: readonly LimitHere[] = ['rate', 'concurrency', 'queue', 'dns_rate', 'descriptors'];
-const CHANNEL = 'channel';
 
 type DecisionLabels = { readonly plugin: string; readonly decision: string; readonly reason: string };
 type OutcomeLabels = { readonly plugin: string; readonly outcome: string };
@@ -45,12 +53,10 @@ export class PluginMetrics {
   readonly #plugin: string;
   readonly #decisions = new Map<string, DecisionLabels>();
   readonly #outcomes = new Map<Outcome, OutcomeLabels>();
-  readonly #passed: { readonly plugin: string; readonly door: string };
 
   constructor(metrics: Metrics, plugin: string) {
     this.#metrics = metrics;
     this.#plugin = plugin;
-    this.#passed = { plugin, door: CHANNEL };
     for (const [decision, reasons] of Object.entries(DECIDED)) {
       for (const reason of reasons)
         this.#decisions.set(`${decision} ${reason}`, { plugin, decision, reason });
@@ -61,7 +67,10 @@ export class PluginMetrics {
     for (const limit of LIMITS_HERE) metrics.limitRejections.inc({ plugin, limit }, 0);
     for (const kind of protocolErrors()) metrics.protocolErrors.inc({ plugin, kind }, 0);
     for (const answer of QUESTION_ANSWERS) metrics.dnsQuestions.inc({ plugin, answer }, 0);
-    metrics.socketsPassed.inc(this.#passed, 0);
+    for (const action of SLOW_ACTIONS) metrics.slowTouches.inc({ plugin, action }, 0);
+    for (const door of DOORS) metrics.socketsPassed.inc({ plugin, door }, 0);
+    for (const call of TRAP_CALLS)
+      for (const answer of TRAP_ANSWERS) metrics.traps.inc({ plugin, call, answer }, 0);
     this.show(0, 0);
     this.rules({ allow: 0, deny: 0 });
   }
@@ -75,8 +84,16 @@ export class PluginMetrics {
     this.#metrics.connects.inc(this.#outcomes.get(outcome) ?? { plugin: this.#plugin, outcome });
   }
 
-  socketPassed(): void {
-    this.#metrics.socketsPassed.inc(this.#passed);
+  socketPassed(door: Door): void {
+    this.#metrics.socketsPassed.inc({ plugin: this.#plugin, door });
+  }
+
+  slowTouch(action: SlowAction): void {
+    this.#metrics.slowTouches.inc({ plugin: this.#plugin, action });
+  }
+
+  trapped(call: TrapCall, answer: TrapAnswer): void {
+    this.#metrics.traps.inc({ plugin: this.#plugin, call, answer });
   }
 
   limited(limit: LimitHere): void {
@@ -112,7 +129,10 @@ export class PluginMetrics {
     for (const kind of protocolErrors()) errors.remove({ plugin, kind });
     for (const answer of QUESTION_ANSWERS) this.#metrics.dnsQuestions.remove({ plugin, answer });
     for (const list of ['allow', 'deny']) policyRules.remove({ plugin, list });
-    this.#metrics.socketsPassed.remove(this.#passed);
+    for (const action of SLOW_ACTIONS) this.#metrics.slowTouches.remove({ plugin, action });
+    for (const door of DOORS) this.#metrics.socketsPassed.remove({ plugin, door });
+    for (const call of TRAP_CALLS)
+      for (const answer of TRAP_ANSWERS) this.#metrics.traps.remove({ plugin, call, answer });
     this.#metrics.requestsInFlight.remove({ plugin });
     this.#metrics.requestsQueued.remove({ plugin });
   }

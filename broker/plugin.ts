@@ -2,9 +2,11 @@
 import { CONCURRENT_REQUESTS, QUEUED_REQUESTS, REQUESTS_PER_SECOND } from '../shared/limits.js';
 import type { Policy } from '../shared/policy/policy.js';
 import type { PluginLimits } from '../shared/protocol/link.js';
+import type { Audit } from './audit.js';
 import type { Metrics } from './metrics.js';
 import { PluginMetrics } from './plugin-metrics.js';
 import { RequestQueue } from './request-queue.js';
+import { Touched } from './touch-watch.js';
 import { TurnShare } from './turn-share.js';
 
 const DEFAULT_LIMITS: PluginLimits = {
@@ -19,6 +21,7 @@ export class Plugin {
   readonly metrics: PluginMetrics;
   policy: Policy | undefined;
   readonly turn: TurnShare = new TurnShare();
+  readonly touched: Touched;
   /** Channels that are served, and those that the supervisor has been asked for. */
   channels = 0;
   /** Questions of DNS that are not answered yet, whether or not somebody still waits. */
@@ -26,9 +29,13 @@ export class Plugin {
   queue: RequestQueue = new RequestQueue(DEFAULT_LIMITS, this.turn);
   #limits = DEFAULT_LIMITS;
 
-  constructor(name: string, metrics: Metrics) {
+  constructor(name: string, metrics: Metrics, audit: Audit) {
     this.name = name;
     this.metrics = new PluginMetrics(metrics, name);
+    this.touched = new Touched((action, milliseconds) => {
+      this.metrics.slowTouch(action);
+      if (action === 'killed') audit.slow({ plugin: name, action, milliseconds: Math.round(milliseconds) });
+    });
   }
 
   /** Puts rules in force for requests that come from now on. */

@@ -7,7 +7,7 @@ import type { Audit, QuestionEvent } from './audit.js';
 import { typeName } from './question-type.js';
 import { RefusalLog } from './refusal-log.js';
 
-type Event = Omit<QuestionEvent, 'plugin' | 'questions'>;
+type Event = Omit<QuestionEvent, 'plugin' | 'questions' | 'repeated'>;
 
 /** What stands in each event. */
 function about(policy: Policy | undefined): Pick<Event, 'mode' | 'policy_hash'> {
@@ -20,11 +20,12 @@ export class QuestionRefusals {
 
   constructor(audit: Audit, plugin: string) {
     this.#log = new RefusalLog<Event>(
-      (event, questions) => audit.question({ plugin, questions, ...event }),
+      (event, questions, repeated) => audit.question({ plugin, questions, repeated, ...event }),
       (questions) =>
         audit.question({
           plugin,
           questions,
+          repeated: false,
           ...about(undefined),
           name: null,
           type: null,

@@ -9,17 +9,20 @@ interface Noted<Event> {
 
 /** The refusals of one sandbox. */
 export class RefusalLog<Event> {
-  readonly #write: (event: Event, questions: number) => void;
+  readonly #write: (event: Event, questions: number, repeated: boolean) => void;
   readonly #writeRest: (questions: number) => void;
   readonly #noted = new Map<string, Noted<Event>>();
   #rest = 0;
   #timer: NodeJS.Timeout | undefined;
 
   /**
-   * @param write takes an event and how many questions it stands for
+   * @param write takes an event, how many questions it stands for, and whether they repeat one that was written
    * @param writeRest takes how many questions there were about other names
    */
-  constructor(write: (event: Event, questions: number) => void, writeRest: (questions: number) => void) {
+  constructor(
+    write: (event: Event, questions: number, repeated: boolean) => void,
+    writeRest: (questions: number) => void,
+  ) {
     this.#write = write;
     this.#writeRest = writeRest;
   }
@@ -33,7 +36,7 @@ export class RefusalLog<Event> {
     else {
       const event = makeEvent();
       this.#noted.set(key, { event, repetitions: 0 });
-      this.#write(event, 1);
+      this.#write(event, 1, false);
     }
   }
 
@@ -42,7 +45,7 @@ export class RefusalLog<Event> {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     for (const { event, repetitions } of this.#noted.values()) {
-      if (repetitions > 0) this.#write(event, repetitions);
+      if (repetitions > 0) this.#write(event, repetitions, true);
     }
     if (this.#rest > 0) this.#writeRest(this.#rest);
     this.#noted.clear();

@@ -118,7 +118,10 @@ export class Session {
         this.#watch.want(0);
         return;
       }
-      const length = readOnce(this.#request.number, buffer);
+      // A write(2) that waits for its caller's memory holds the pipe's lock.
+      const length = this.#services.touches.touch(this.plugin.touched, () =>
+        readOnce(this.#request.number, buffer),
+      );
       if (length <= 0) {
         if (length === 0 || errnoName(-length) !== 'EAGAIN') this.end();
         return;

@@ -3,10 +3,14 @@ import type { Audit } from './audit.js';
 import type { HostAddresses } from './host-addresses.js';
 import type { Metrics } from './metrics.js';
 import type { NameResolver } from './resolve.js';
+import type { TouchWatch } from './touch-watch.js';
+import type { SlowReach } from './trap/reach-caller.js';
 
 export interface Services {
   readonly audit: Audit;
   readonly host: HostAddresses;
   readonly metrics: Metrics;
   readonly names: NameResolver;
+  readonly touches: Pick<TouchWatch, 'touch'>;
+  readonly slowReach: Pick<SlowReach, 'reach'>;
 }

@@ -1,11 +1,13 @@
 // The plugins and their channels, as the supervisor names them. Runs in the broker.
 import { compilePolicy } from '../shared/policy/compile-policy.js';
-import type { ChannelPacket, SupervisorLine } from '../shared/protocol/link.js';
+import type { ChannelPacket, SandboxPacket, SupervisorLine, TrapPacket } from '../shared/protocol/link.js';
+import type { OwnedFd } from '../shared/sys/owned-fd.js';
 import { explainDecision } from './explain-decision.js';
-import type { ChannelEnds, LineLink } from './link.js';
+import type { ChannelEnds, LineLink, TrapEnds } from './link.js';
 import { Plugin } from './plugin.js';
 import { Session, type SessionEvents } from './serve-plugin.js';
 import type { Services } from './services.js';
+import { TrapSession } from './trap/trap-session.js';
 
 /** Keeps plugins and sessions; does what the supervisor's lines and packets say. */
 export class Sessions implements SessionEvents {
@@ -13,6 +15,7 @@ export class Sessions implements SessionEvents {
   readonly #link: LineLink;
   readonly #plugins = new Map<string, Plugin>();
   readonly #sessions = new Map<number, Session>();
+  readonly #traps = new Set<TrapSession>();
 
   constructor(services: Services, link: LineLink) {
     this.#services = services;
@@ -47,6 +50,8 @@ export class Sessions implements SessionEvents {
     if (plugin === undefined) return;
     this.#plugins.delete(name);
     for (const session of this.#sessions.values()) if (session.plugin === plugin) session.end();
+    for (const trap of this.#traps) if (trap.plugin === plugin) trap.end();
+    plugin.touched.begin(undefined);
     plugin.metrics.remove();
   }
 
@@ -61,6 +66,26 @@ export class Sessions implements SessionEvents {
     // Without an asker nobody holds these ends, and the new session ends by itself.
     pluginRequest.close();
     pluginReply.close();
+  }
+
+  /** Serves a sandbox's trap and its DNS, until the sandbox ends. */
+  attachTrap({ plugin: name, session: number, ...details }: TrapPacket, ends: TrapEnds): void {
+    const trap = new TrapSession(
+      this.#services,
+      this.#plugin(name),
+      { number, ...details },
+      ends,
+      (ended) => {
+        this.#traps.delete(ended);
+        this.#link.send({ type: 'trap_ended', session: number });
+      },
+    );
+    this.#traps.add(trap);
+  }
+
+  /** A new sandbox of a plugin's: ended where it holds the broker up. */
+  attachSandbox({ plugin }: SandboxPacket, init: OwnedFd): void {
+    this.#plugin(plugin).touched.begin(init);
   }
 
   ended(session: Session): void {
@@ -80,7 +105,7 @@ export class Sessions implements SessionEvents {
   #plugin(name: string): Plugin {
     const known = this.#plugins.get(name);
     if (known !== undefined) return known;
-    const plugin = new Plugin(name, this.#services.metrics);
+    const plugin = new Plugin(name, this.#services.metrics, this.#services.audit);
     this.#plugins.set(name, plugin);
     return plugin;
   }

@@ -107,3 +107,18 @@ export const TIMEOUT_GRACE_MS: number = 250;
 export const MAX_WAITING_REQUESTS: number = 4096;
 /** Replies that a client takes before the event loop turns to the program's own work. */
 export const REPLIES_PER_TURN: number = 64;
+
+/** Calls of one sandbox that the broker works on at once; further ones wait in the kernel. */
+export const NOTIFIED_CALLS: number = 2048;
+/** How often a call that waits is looked at: has its caller a signal, is it still there. */
+export const WAITING_CALL_MS: number = 50;
+/** What touches a plugin and takes longer was slow: the plugin is reached on a thread apart from then on. */
+export const TOUCH_SLOW_MS: number = 20;
+/** A plugin that holds the broker up for so long is ended; one that was slow before, sooner. */
+export const TOUCH_LIMIT_MS: number = 1000;
+export const TOUCH_LIMIT_OF_SLOW_MS: number = 100;
+export const TOUCH_CHECK_MS: number = 10;
+/** A table of more descriptors is not searched for duplicates of a socket. */
+export const SEARCHED_DESCRIPTORS: number = 64;
+/** Non-blocking connects of one sandbox whose end is waited for, for the account. */
+export const SETTLING_CONNECTS: number = 512;

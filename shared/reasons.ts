@@ -45,7 +45,7 @@ export const QUESTION_ANSWERS = ['granted', 'refused', 'error'] as const;
 export type QuestionAnswer = (typeof QUESTION_ANSWERS)[number];
 
 /** The path a request came by. */
-const DOORS = ['channel', 'trap'] as const;
+export const DOORS = ['channel', 'trap'] as const;
 export type Door = (typeof DOORS)[number];
 
 /** What a plugin sent that is not the protocol. */
@@ -91,3 +91,13 @@ export const ADDRESS_CLASSES = [
   'special',
 ] as const;
 export type AddressClass = (typeof ADDRESS_CLASSES)[number];
+
+/** The calls that a filter reports, and how each was ended. */
+export const TRAP_CALLS = ['connect', 'bind', 'listen'] as const;
+export type TrapCall = (typeof TRAP_CALLS)[number];
+export const TRAP_ANSWERS = ['brokered', 'own', 'refused', 'error'] as const;
+export type TrapAnswer = (typeof TRAP_ANSWERS)[number];
+
+/** What came of a touch that was slow: it was waited for, the plugin is reached apart from now on, or it was ended. */
+export const SLOW_ACTIONS = ['waited', 'demoted', 'killed'] as const;
+export type SlowAction = (typeof SLOW_ACTIONS)[number];

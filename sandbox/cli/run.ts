@@ -27,6 +27,7 @@ const FORWARDED = ['SIGHUP', 'SIGUSR1', 'SIGUSR2', 'SIGWINCH'] as const;
 export interface RunOptions extends RuleOptions {
   readonly name?: string;
   readonly listen: readonly string[];
+  readonly egress: 'transparent' | 'channel';
   readonly visible: readonly string[];
   readonly writable: readonly string[];
   readonly env: readonly string[];
@@ -45,8 +46,8 @@ export function runCommand(unsafeWithout: readonly string[] = []): Command {
   return addRuleOptions(command)
     .addOption(
       new Option('--egress <door>', 'how the program reaches the network')
-        .choices(['channel'])
-        .default('channel'),
+        .choices(['transparent', 'channel'])
+        .default('transparent'),
     )
     .option(
       '--listen <name=addr>',
@@ -185,6 +186,7 @@ function configOf(command: readonly string[], options: RunOptions): PluginConfig
     allow: rules.allow.map(({ text }) => text),
     deny: rules.deny.map(({ text }) => text),
     mode: options.mode,
+    egress: options.egress,
     visible: options.visible.map((path) => resolve(path)),
     writable: options.writable.map((path) => resolve(path)),
     listen: listenersOf(options.listen),

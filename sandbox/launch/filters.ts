@@ -1,19 +1,28 @@
 // The seccomp filters, as data. Three of them, since libseccomp's rules name what is matched and not what is not:
 // `allowed` lets listed calls through, some only with listed arguments; `denied` refuses by argument; `known` makes an
 // unknown call ENOSYS. The strictest answer counts; of two errnos, that of the filter loaded last.
-import type { Filter } from '../../shared/sys/seccomp.js';
-import { loadFilter } from '../../shared/sys/seccomp.js';
+import { TRAP_CALLS } from '../../shared/reasons.js';
+import type { OwnedFd } from '../../shared/sys/owned-fd.js';
+import { type Filter, loadFilter, loadNotifyingFilter } from '../../shared/sys/seccomp.js';
 import { argumentDenials } from './filter/argument-denials.js';
 import { conditionalCalls } from './filter/conditional-calls.js';
 import type { FilterGroup } from './filter/filter-group.js';
 import { ordinaryCalls } from './filter/ordinary-calls.js';
 import { refusedCalls } from './filter/refused-calls.js';
 
+/** What becomes of the plugin's own connect, bind and listen: reported to the broker, or refused. */
+export type Egress = 'transparent' | 'channel';
+
+/** A call that a filter reports may not be refused by another one: the strictest answer counts. */
+const REPORTING: Filter = { otherwise: 'allow', rules: [{ calls: TRAP_CALLS, action: 'notify' }] };
+const REFUSED_IN_CHANNEL = TRAP_CALLS.map((call) => `seccomp.${call}`);
+
 /**
  * @param without names of groups to leave out: their calls are allowed as if nothing were known of them
  */
-export function filters(without: ReadonlySet<string>): readonly Filter[] {
-  const kept = (group: FilterGroup): boolean => !without.has(group.name);
+export function filters(without: ReadonlySet<string>, egress: Egress): readonly Filter[] {
+  const reported: readonly string[] = egress === 'transparent' ? REFUSED_IN_CHANNEL : [];
+  const kept = (group: FilterGroup): boolean => !without.has(group.name) && !reported.includes(group.name);
   const all = [...refusedCalls, ...argumentDenials, ...conditionalCalls];
   const opened = all
     .filter((group) => !kept(group))
@@ -47,8 +56,12 @@ export function filters(without: ReadonlySet<string>): readonly Filter[] {
   ];
 }
 
-/** Loads all filters for this thread. */
-export function loadFilters(without: ReadonlySet<string>): void {
-  if (without.has('seccomp')) return;
-  for (const filter of filters(without)) loadFilter(filter);
+/** Loads all filters for this thread. @returns the listener of the reported calls, where there are such */
+export function loadFilters(without: ReadonlySet<string>, egress: Egress): OwnedFd | undefined {
+  if (without.has('seccomp')) return undefined;
+  // First, since the others refuse a second listener.
+  const reports = egress === 'transparent' && !without.has('trap');
+  const listener = reports ? loadNotifyingFilter(REPORTING) : undefined;
+  for (const filter of filters(without, egress)) loadFilter(filter);
+  return listener;
 }

@@ -15,12 +15,14 @@ import {
   takeForeground,
 } from '../../shared/sys/process-control.js';
 import { RLIMIT, setLimit } from '../../shared/sys/rlimit.js';
+import { succeed } from '../../shared/sys/system-error.js';
 import { arrangeDescriptors } from './arrange-descriptors.js';
 import { buildRoot } from './build-root.js';
 import { enterLandlock } from './enter-landlock.js';
 import { execCommand } from './exec-command.js';
 import { loadFilters } from './filters.js';
 import { isolateNetwork } from './isolate-network.js';
+import { openNameService } from './open-name-service.js';
 import { receiveSpec } from './receive-spec.js';
 import { EXEC_WORD, LAUNCH_SOCKET_FD, type LaunchFailure, type LaunchStep } from './spec.js';
 
@@ -46,6 +48,7 @@ function launch(): void {
   setHostname(spec.hostname);
   step = 'network';
   isolateNetwork();
+  const nameService = spec.egress === 'transparent' ? openNameService() : [];
   step = 'root';
   buildRoot(spec, trees);
   process.chdir(spec.cwd);
@@ -69,9 +72,11 @@ function launch(): void {
   const command = execCommand(spec);
   resetSignals();
   step = 'seccomp';
-  loadFilters(without);
+  const listener = loadFilters(without, spec.egress);
   step = 'command';
-  sendMessage(socket, new TextEncoder().encode(EXEC_WORD), [], true);
+  const trap = listener === undefined ? [] : [listener, ...nameService];
+  const descriptors = trap.map(({ number }) => number);
+  succeed(sendMessage(socket, new TextEncoder().encode(EXEC_WORD), descriptors, true), 'sendmsg');
   command.run();
 }
 

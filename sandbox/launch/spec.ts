@@ -38,6 +38,8 @@ export interface LaunchSpec {
   readonly environment: readonly string[];
   /** RLIMIT_NOFILE, soft and hard. */
   readonly descriptorLimit: number;
+  /** `transparent`: connect, bind and listen are reported to the broker. `channel`: they are refused. */
+  readonly egress: 'transparent' | 'channel';
   /** How many listeners come between the standard streams and the channel. */
   readonly listeners: number;
   /** Names of protections to leave out: for tests that prove that each of them is needed, and for nothing else. */
@@ -71,6 +73,17 @@ export type LaunchStep =
  * launcher's end of the socket; a failure is a {@link LaunchFailure} as JSON, before or after the word.
  */
 export const EXEC_WORD = 'exec';
+
+/**
+ * The descriptors that come with the word where egress is transparent, in this order: the filter's listener, and the UDP and
+ * the listening TCP socket of port 53 of the sandbox's loopback. The launcher keeps none of them.
+ */
+export const TRAP_DESCRIPTORS = 3;
+
+/** Whether a plugin's calls are reported: without its filters none are, which tests alone may ask for. */
+export function hasTrap({ egress, unsafeWithout }: LaunchSpec): boolean {
+  return egress === 'transparent' && !unsafeWithout.includes('trap') && !unsafeWithout.includes('seccomp');
+}
 
 /** What went wrong, at which step. */
 export interface LaunchFailure {

@@ -11,7 +11,9 @@ import type {
   ChannelPacket,
   Explanation,
   ListenerAddress,
+  SandboxPacket,
   SupervisorLine,
+  TrapPacket,
 } from '../../shared/protocol/link.js';
 import { sendMessage } from '../../shared/sys/message.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
@@ -19,6 +21,7 @@ import { packetSocketPair } from '../../shared/sys/socket.js';
 import { BrokerLines, lineStream } from './broker-lines.js';
 import { ChannelKeeper, type KeptChannel } from './channel-keeper.js';
 import type { Channel } from './make-channel.js';
+import { type KeptTrap, TrapKeeper } from './trap-keeper.js';
 
 const MAIN = fileURLToPath(new URL('../../broker/main.js', import.meta.url));
 /** A broker that dies at once is started again after a pause that doubles, from the first to the last of these. */
@@ -59,6 +62,9 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
   readonly #options: BrokerOptions;
   readonly #plugins = new Map<string, PluginLine>();
   readonly #channels = new ChannelKeeper();
+  readonly #traps = new TrapKeeper();
+  /** A handle of pid 1 of the sandbox that each plugin has now. */
+  readonly #sandboxes = new Map<string, OwnedFd>();
   #link: Link | undefined;
   #stopping = false;
   #pause: number = RESTART_PAUSE_MS.first;
@@ -112,6 +118,8 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
       throw error;
     }
     for (const kept of this.#channels.all()) this.#attach(kept, { resumed: true });
+    for (const [plugin, init] of this.#sandboxes) this.#sendPacket({ type: 'sandbox', plugin }, [init]);
+    for (const kept of this.#traps.all()) this.#attachTrap(kept, true);
   }
 
   /** Gives the broker a plugin's rules. @throws PosternError `bad_rules` where it refuses them */
@@ -125,6 +133,7 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
     this.#plugins.delete(plugin);
     this.#link?.lines.send({ type: 'forget', plugin });
     for (const kept of this.#channels.all()) if (kept.plugin === plugin) this.#channels.drop(kept.session);
+    for (const kept of this.#traps.all()) if (kept.plugin === plugin) this.#traps.drop(kept.session);
   }
 
   /** Audit events that could not be written: the broker counts them with its own. */
@@ -137,6 +146,24 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
     const { kept, ends } = this.#channels.open(plugin);
     this.#attach(kept);
     return ends;
+  }
+
+  /** Tells the broker, and each that comes after it, which sandbox a plugin has now. @param init owned from here on */
+  openSandbox(plugin: string, init: OwnedFd | undefined): void {
+    this.#sandboxes.get(plugin)?.close();
+    this.#sandboxes.delete(plugin);
+    if (init === undefined) return;
+    this.#sandboxes.set(plugin, init);
+    this.#sendPacket({ type: 'sandbox', plugin }, [init]);
+  }
+
+  /**
+   * Hands a sandbox's trap to the broker, and to each that comes after it.
+   *
+   * @param trap the filter's listener and the sockets of the sandbox's DNS; owned from here on
+   */
+  openTrap(plugin: string, trap: readonly OwnedFd[], landlockDeniesTcp: boolean): void {
+    this.#attachTrap(this.#traps.keep(plugin, trap, landlockDeniesTcp), false);
   }
 
   /** The broker's series, in Prometheus' text format; undefined where no broker answers. */
@@ -175,6 +202,8 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
   async stop(): Promise<void> {
     this.#stopping = true;
     for (const { session } of this.#channels.all()) this.#channels.drop(session);
+    for (const { session } of this.#traps.all()) this.#traps.drop(session);
+    for (const plugin of [...this.#sandboxes.keys()]) this.openSandbox(plugin, undefined);
     const link = this.#link;
     this.#link = undefined;
     if (link === undefined) return;
@@ -201,6 +230,7 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
   #onLine(line: BrokerLine): void {
     if (line.type === 'audit') this.emit('audit', line.line);
     else if (line.type === 'session_ended') this.#channels.drop(line.session);
+    else if (line.type === 'trap_ended') this.#traps.drop(line.session);
     else if (line.type === 'channel_wanted') this.#answerChannel(line.plugin, line.session, line.id);
   }
 
@@ -218,13 +248,18 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
     { session, plugin, request, reply }: KeptChannel,
     { resumed = false, answers, handOver }: AttachOptions = {},
   ): void {
-    if (this.#link === undefined) return;
     const packet: ChannelPacket = { type: 'channel', plugin, session, resumed, answers };
-    const descriptors = [
-      request,
-      reply,
-      ...(handOver === undefined ? [] : [handOver.request, handOver.reply]),
-    ];
+    const handed = handOver === undefined ? [] : [handOver.request, handOver.reply];
+    this.#sendPacket(packet, [request, reply, ...handed]);
+  }
+
+  #attachTrap({ session, plugin, landlockDeniesTcp, descriptors }: KeptTrap, resumed: boolean): void {
+    this.#sendPacket({ type: 'trap', plugin, session, resumed, landlockDeniesTcp }, descriptors);
+  }
+
+  /** A broker that is gone, or going, leaves it to its successor. */
+  #sendPacket(packet: ChannelPacket | SandboxPacket | TrapPacket, descriptors: readonly OwnedFd[]): void {
+    if (this.#link === undefined) return;
     sendMessage(
       this.#link.descriptors.number,
       Buffer.from(JSON.stringify(packet)),

@@ -16,7 +16,7 @@ export class LaunchInbox {
     this.#watch = new Watch(socket.number, () => this.#take());
   }
 
-  /** The next message; an empty payload is the end of the other side. */
+  /** The next message, whose descriptors are the caller's; an empty payload is the end of the other side. */
   next(): Promise<Message> {
     return new Promise((resolve) => {
       this.#waiting = resolve;
@@ -24,9 +24,11 @@ export class LaunchInbox {
     });
   }
 
-  /** The next message as text. */
+  /** The next message as text; descriptors that come with it are closed. */
   async word(): Promise<string> {
-    return new TextDecoder().decode((await this.next()).payload);
+    const { payload, descriptors } = await this.next();
+    for (const descriptor of descriptors) descriptor.close();
+    return new TextDecoder().decode(payload);
   }
 
   /** Waits where the socket is full: the other side is postern's own and reads. @returns false where it has ended */
@@ -38,7 +40,6 @@ export class LaunchInbox {
   #take(): void {
     const message = receiveMessage(this.#socket.number);
     if (typeof message === 'number') return;
-    for (const descriptor of message.descriptors) descriptor.close();
     this.#watch.want(0);
     this.#waiting?.(message);
   }

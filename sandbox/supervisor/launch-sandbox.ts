@@ -8,12 +8,14 @@ import { openPidfd } from '../../shared/sys/pidfd.js';
 import { packetSocketPair } from '../../shared/sys/socket.js';
 import {
   EXEC_WORD,
+  hasTrap,
   INIT_WORDS,
   type LaunchFailure,
   type LaunchSpec,
   type LaunchStep,
   SPEC_CHUNK_BYTES,
   type SpecHeader,
+  TRAP_DESCRIPTORS,
 } from '../launch/spec.js';
 import { Deadline } from './deadline.js';
 import { LaunchInbox } from './launch-inbox.js';
@@ -33,11 +35,17 @@ export interface LaunchRequest {
   readonly asRoot?: { readonly owner: number; readonly base: number; readonly size: number } | undefined;
 }
 
+export interface LaunchedSandbox {
+  readonly sandbox: Sandbox;
+  /** Where egress is transparent: the filter's listener, and the sockets of the sandbox's DNS. Owned by the caller. */
+  readonly trap: readonly OwnedFd[];
+}
+
 /**
  * @returns the sandbox once its program runs
  * @throws PosternError `launch_failed` with step, mend and exit status in its fields; nothing is left running
  */
-export async function launchSandbox(request: LaunchRequest): Promise<Sandbox> {
+export async function launchSandbox(request: LaunchRequest): Promise<LaunchedSandbox> {
   const late = launchFailed('namespaces', `No answer within ${LAUNCH_TIMEOUT_MS / 1000} s`);
   const deadline = new Deadline(LAUNCH_TIMEOUT_MS, late);
   const { script, launcherInbox, initInbox } = spawnScript(request);
@@ -51,8 +59,8 @@ export async function launchSandbox(request: LaunchRequest): Promise<Sandbox> {
     mapIds(pid, request);
     await deadline.race(settleInit(initInbox));
     sendSpec(launcherInbox, request);
-    await deadline.race(execution(launcherInbox));
-    return new Sandbox(pid, launcher, init);
+    const trap = await deadline.race(execution(launcherInbox, request.spec));
+    return { sandbox: new Sandbox(pid, launcher, init), trap };
   } catch (error) {
     endSandbox(launcher, init);
     throw error;
@@ -144,12 +152,25 @@ function sendSpec(inbox: LaunchInbox, { spec, passed, trees }: LaunchRequest): v
   if (!sent) throw launchFailed('spec', 'The launcher ended before its spec arrived');
 }
 
-async function execution(inbox: LaunchInbox): Promise<void> {
-  for (let execs = false; ; execs = true) {
-    const text = await inbox.word();
-    if (text === '' && execs) return;
-    if (text === '') throw launchFailed('command', 'The launcher ended without a word');
-    if (text !== EXEC_WORD) throw asError(JSON.parse(text) as LaunchFailure);
+async function execution(inbox: LaunchInbox, spec: LaunchSpec): Promise<readonly OwnedFd[]> {
+  let trap: readonly OwnedFd[] | undefined;
+  try {
+    for (;;) {
+      const { payload, descriptors } = await inbox.next();
+      const text = new TextDecoder().decode(payload);
+      if (text === '' && trap !== undefined) {
+        const complete = trap;
+        trap = undefined;
+        return complete;
+      }
+      if (text === '') throw launchFailed('command', 'The launcher ended without a word');
+      if (text !== EXEC_WORD) throw asError(JSON.parse(text) as LaunchFailure);
+      trap = descriptors;
+      if (descriptors.length !== (hasTrap(spec) ? TRAP_DESCRIPTORS : 0))
+        throw launchFailed('seccomp', `The launcher sent ${descriptors.length} descriptors of its trap`);
+    }
+  } finally {
+    for (const descriptor of trap ?? []) descriptor.close();
   }
 }
 

@@ -1,6 +1,7 @@
 // A running sandbox as the supervisor holds it: the plugin's and init's pidfds. Ends whole: when the plugin's first
 // process ends, init is killed, and the kernel ends every process of the pid namespace with it.
 import { constants } from 'node:os';
+import { duplicate } from '../../shared/sys/fcntl.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import { type ChildChange, signalPidfd, takeChildChange } from '../../shared/sys/pidfd.js';
 import { READABLE, Watch } from '../../shared/sys/uv-poll.js';
@@ -23,6 +24,11 @@ export class Sandbox {
     this.#plugin = plugin;
     this.#init = init;
     this.ended = this.#awaitEnd();
+  }
+
+  /** A duplicate of the handle of pid 1. */
+  initHandle(): OwnedFd | undefined {
+    return this.#init?.open === true ? duplicate(this.#init.number) : undefined;
   }
 
   /** Sends the plugin's first process a signal. @returns false where it has ended */

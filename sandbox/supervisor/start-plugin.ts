@@ -3,10 +3,11 @@ import { fchownSync, readlinkSync } from 'node:fs';
 import { homedir } from 'node:os';
 import type { PluginConfig } from '../../shared/config/plugin-config.js';
 import { PosternError } from '../../shared/errors.js';
+import { landlockVersion } from '../../shared/sys/landlock.js';
 import { copyTree } from '../../shared/sys/mount.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import { SystemError } from '../../shared/sys/system-error.js';
-import type { LaunchSpec, RootEntry } from '../launch/spec.js';
+import { hasTrap, type LaunchSpec, type RootEntry } from '../launch/spec.js';
 import type { BrokerProcess } from './broker-process.js';
 import { findProgram } from './find-program.js';
 import { hostFiles } from './host-files.js';
@@ -89,6 +90,7 @@ async function prepareAndLaunch(
       reply: passed.length - 1,
     }),
     descriptorLimit: config.limits.descriptors,
+    egress: config.egress,
     listeners: listeners.length,
     unsafeWithout: host.unsafeWithout ?? [],
   };
@@ -100,13 +102,21 @@ async function prepareAndLaunch(
       host.owner === undefined || range === undefined
         ? undefined
         : { owner: host.owner.base, base: range.base, size: RANGE_SIZE };
-    const sandbox = await launchSandbox({ spec, passed, trees, asRoot });
+    const { sandbox, trap } = await launchSandbox({ spec, passed, trees, asRoot });
+    host.broker.openSandbox(config.name, sandbox.initHandle());
+    sandbox.ended.then(() => host.broker.openSandbox(config.name, undefined));
+    if (hasTrap(spec)) host.broker.openTrap(config.name, trap, denyTcp(host));
     if (range !== undefined) sandbox.ended.then(range.release);
     return sandbox;
   } catch (error) {
     range?.release();
     throw error;
   }
+}
+
+/** Landlock denies TCP from ABI 4 on, Linux 6.7. */
+function denyTcp({ unsafeWithout = [] }: PluginHost): boolean {
+  return landlockVersion() >= 4 && !unsafeWithout.includes('landlock');
 }
 
 function ownIds(): { readonly uid: number; readonly gid: number } {

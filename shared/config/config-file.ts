@@ -12,7 +12,7 @@ export interface DefaultKeys extends RuleFile {
   readonly env?: Readonly<Record<string, string>> | undefined;
   readonly cwd?: string | undefined;
   readonly mode?: 'enforce' | 'audit' | undefined;
-  readonly egress?: 'channel' | undefined;
+  readonly egress?: 'transparent' | 'channel' | undefined;
   readonly filesystem?:
     | { readonly visible?: readonly string[] | undefined; readonly writable?: readonly string[] | undefined }
     | undefined;

@@ -56,7 +56,11 @@ const shared = {
     .describe('Where the plugin starts; visible to it, read-only. By default the folder of this file.')
     .optional(),
   mode: words(['enforce', 'audit'], 'enforce', 'audit lets through, and reports, what no rule allows.'),
-  egress: words(['channel'], 'channel', 'How the plugin reaches the network.'),
+  egress: words(
+    ['transparent', 'channel'],
+    'transparent',
+    'transparent: any program connects as usual, through the broker. channel: connect(2) is refused, and the client library asks.',
+  ),
   filesystem: z
     .strictObject(
       {

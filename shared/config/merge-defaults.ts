@@ -24,6 +24,7 @@ export function mergeDefaults(
     env: { ...defaults.env, ...plugin.env },
     cwd: absolute(plugin.cwd ?? defaults.cwd ?? '.'),
     mode: plugin.mode ?? defaults.mode ?? 'enforce',
+    egress: plugin.egress ?? defaults.egress ?? 'transparent',
     visible: filesystem('visible'),
     writable: filesystem('writable'),
     listen: (plugin.listen ?? []).map(({ name: listener, address }, index) => ({

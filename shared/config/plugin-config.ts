@@ -28,6 +28,8 @@ export interface PluginConfig {
   readonly allow: readonly string[];
   readonly deny: readonly string[];
   readonly mode: 'enforce' | 'audit';
+  /** `transparent`: any program's own connect(2) goes through the broker. `channel`: it is refused. */
+  readonly egress: 'transparent' | 'channel';
   readonly visible: readonly string[];
   readonly writable: readonly string[];
   /** Listening sockets that the supervisor binds and the plugin inherits, in this order from descriptor 3 on. */
@@ -66,6 +68,7 @@ export function plainPlugin(name: string, command: readonly string[]): PluginCon
     allow: [],
     deny: [],
     mode: 'enforce',
+    egress: 'transparent',
     visible: [],
     writable: [],
     listen: [],

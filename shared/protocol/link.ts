@@ -62,6 +62,8 @@ export type BrokerLine =
   | { readonly type: 'explained'; readonly id: number; readonly explanation: Explanation }
   /** A session has ended: the supervisor lets go of the ends that it keeps. */
   | { readonly type: 'session_ended'; readonly session: number }
+  /** A sandbox's trap has ended with its sandbox. */
+  | { readonly type: 'trap_ended'; readonly session: number }
   /** A plugin asked for another channel: the supervisor makes it and sends a `channel` packet with `answers`. */
   | {
       readonly type: 'channel_wanted';
@@ -108,4 +110,22 @@ export interface ChannelPacket {
   /** True where another broker served this channel before. */
   readonly resumed: boolean;
   readonly answers?: { readonly session: number; readonly id: number } | undefined;
+}
+
+/** Supervisor to broker, with a handle of a new sandbox's pid 1 as its descriptor: what holds the broker up is ended. */
+export interface SandboxPacket {
+  readonly type: 'sandbox';
+  readonly plugin: string;
+}
+
+/**
+ * Supervisor to broker, as one packet with descriptors: a sandbox's listener of seccomp_unotify(2), the memory of its calls in
+ * flight, and the sockets of its DNS, UDP and TCP.
+ */
+export interface TrapPacket {
+  readonly type: 'trap';
+  readonly plugin: string;
+  readonly session: number;
+  readonly resumed: boolean;
+  readonly landlockDeniesTcp: boolean;
 }

@@ -1,5 +1,5 @@
 // fcntl(2), dup(2), close_range(2), read(2), write(2), fstat for descriptors. Runs everywhere.
-import { constants } from 'node:fs';
+import { constants, fstatSync } from 'node:fs';
 import { bind } from './libc.js';
 import { OwnedFd } from './owned-fd.js';
 import { succeed } from './system-error.js';
@@ -24,6 +24,16 @@ export function duplicate(fd: number, least = 3): OwnedFd {
 /** Makes `to` a duplicate of `from` that survives execve. The numbers must differ. */
 export function duplicateOnto(from: number, to: number): void {
   succeed(dup3(from, to, 0), 'dup3');
+}
+
+/** The inode of an open file: of a socket, what proc(5) names it by. */
+export function inodeOf(fd: number): number {
+  return fstatSync(fd).ino;
+}
+
+/** Whether O_NONBLOCK is set on the open file description. */
+export function isNonBlocking(fd: number): boolean {
+  return (fcntl(fd, F_GETFL, 0) & constants.O_NONBLOCK) !== 0;
 }
 
 /** Sets or clears O_NONBLOCK on the open file description, which every duplicate shares. */

@@ -26,4 +26,14 @@ export const LAYOUT = {
   'struct landlock_path_beneath_attr': { size: 12, parent_fd: 8 },
   'struct scmp_arg_cmp': { size: 24, op: 4, datum_a: 8, datum_b: 16 },
   sigset_t: { size: 128 },
+  'struct seccomp_notif': { size: 80, pid: 8, flags: 12, 'data.nr': 16, 'data.args': 32 },
+  'struct seccomp_notif_resp': { size: 24, val: 8, error: 16, flags: 20 },
+  'struct seccomp_notif_addfd': { size: 24, flags: 8, srcfd: 12, newfd: 16, newfd_flags: 20 },
+  'struct sock_fprog': { size: 16, filter: 8 },
+  'struct sock_filter': { size: 8 },
+  'struct timeval': { size: 16, tv_usec: 8 },
 } as const;
+
+/** Packed on x86-64 alone. */
+export const EPOLL_EVENT: { readonly size: number; readonly data: number } =
+  process.arch === 'x64' ? { size: 12, data: 4 } : { size: 16, data: 8 };

@@ -1,5 +1,5 @@
 // pidfd_open(2), pidfd_send_signal(2) and waitid(2) on a pidfd: processes without the race of reused pids.
-// Runs in the supervisor.
+// Runs in supervisor and broker.
 import { LAYOUT } from './layout.js';
 import { bind } from './libc.js';
 import { OwnedFd } from './owned-fd.js';
@@ -19,6 +19,27 @@ const waitid = bind('int waitid(int type, int id, void *info, int options)');
 /** A handle of a process, close-on-exec; it is readable once the process has ended. */
 export function openPidfd(pid: number): OwnedFd {
   return new OwnedFd(succeed(syscallLongs(SYS.pidfd_open, pid, 0, 0, 0, 0), 'pidfd_open', String(pid)));
+}
+
+const PIDFD_THREAD = 0o200;
+
+/** A handle of a thread, from Linux 6.9 on. @returns the handle, or minus errno: EINVAL on an older kernel, ESRCH */
+export function openThreadPidfd(tid: number): OwnedFd | number {
+  const result = syscallLongs(SYS.pidfd_open, tid, PIDFD_THREAD, 0, 0, 0);
+  return result < 0 ? result : new OwnedFd(result);
+}
+
+/** A duplicate of another process's descriptor, pidfd_getfd(2). @returns it, or minus errno: EBADF, ESRCH, EPERM */
+export function takeDescriptor(pidfd: number, fd: number): OwnedFd | number {
+  const result = syscallLongs(SYS.pidfd_getfd, pidfd, fd, 0, 0, 0);
+  return result < 0 ? result : new OwnedFd(result);
+}
+
+const KCMP_FILES = 2;
+
+/** Whether two threads use one descriptor table, kcmp(2). */
+export function shareDescriptors(one: number, other: number): boolean {
+  return syscallLongs(SYS.kcmp, one, other, KCMP_FILES, 0, 0) === 0;
 }
 
 /** Sends a signal. @returns 0, or minus errno: ESRCH where the process has ended */

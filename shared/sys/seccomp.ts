@@ -1,22 +1,31 @@
 // libseccomp: builds and loads seccomp filters from data, seccomp(2). Runs in the launcher and its tests.
+import { fstatSync, readSync } from 'node:fs';
 import { constants } from 'node:os';
-import type { KoffiFunc, LibraryHandle } from 'koffi';
+import koffi, { type KoffiFunc, type LibraryHandle } from 'koffi';
 import { PosternError } from '../errors.js';
 import { LAYOUT } from './layout.js';
 import { loadLibrary } from './load-library.js';
+import { createMemoryFile } from './memory-file.js';
+import { OwnedFd } from './owned-fd.js';
+import { SYS, syscallOperation } from './syscall.js';
 import { errnoName } from './system-error.js';
 
 const SCMP_ACT_ALLOW = 0x7fff0000;
 const SCMP_ACT_ERRNO = 0x00050000;
+const SCMP_ACT_NOTIFY = 0x7fc00000;
 const SCMP_FLTATR_ACT_BADARCH = 2;
 const SCMP_FLTATR_CTL_OPTIMIZE = 8;
 const SCMP_CMP_MASKED_EQ = 7;
 const OPTIMIZE_BINARY_TREE = 2;
+const SET_MODE_FILTER = 1;
+const NEW_LISTENER = 8;
+const WAIT_KILLABLE_RECV = 32;
+const FPROG = LAYOUT['struct sock_fprog'];
 const ARG_CMP = LAYOUT['struct scmp_arg_cmp'];
 const LOW_32 = 0xffffffffn;
 
-/** What a rule does: let the call through, or fail it with an errno, by name. */
-export type FilterAction = 'allow' | keyof typeof constants.errno;
+/** What a rule does: let the call through, report it to a listener, or fail it with an errno, by name. */
+export type FilterAction = 'allow' | 'notify' | keyof typeof constants.errno;
 
 /**
  * One argument, compared under a 32-bit mask: the kernel reads an int, so the upper half of the register counts for
@@ -52,6 +61,7 @@ interface Library {
     (context: Context, action: number, call: number, count: number, args: Uint8Array) => number
   >;
   readonly load: KoffiFunc<(context: Context) => number>;
+  readonly exportBpf: KoffiFunc<(context: Context, fd: number) => number>;
 }
 
 let loaded: Library | undefined;
@@ -70,12 +80,14 @@ function library(): Library {
         'int seccomp_rule_add_array(void *context, uint32_t action, int call, uint count, const void *arguments)',
       ) as Library['add'],
       load: lib.func('int seccomp_load(void *context)') as Library['load'],
+      exportBpf: lib.func('int seccomp_export_bpf(void *context, int fd)') as Library['exportBpf'],
     };
   }
   return loaded;
 }
 
 function actionCode(action: FilterAction): number {
+  if (action === 'notify') return SCMP_ACT_NOTIFY;
   return action === 'allow' ? SCMP_ACT_ALLOW : SCMP_ACT_ERRNO | constants.errno[action];
 }
 
@@ -106,32 +118,75 @@ function check(result: number, step: string): void {
  * @throws PosternError `seccomp` naming the step; `missing_library` without libseccomp
  */
 export function loadFilter(filter: Filter): void {
+  withContext(filter, (lib, context) => check(lib.load(context), 'seccomp_load'));
+}
+
+/**
+ * Loads a filter with the action `notify`, as {@link loadFilter}, by seccomp(2) itself: libseccomp before 2.6 cannot ask for
+ * SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV, without which every handled signal makes a received call anew (Linux 5.19).
+ *
+ * @returns the listener, close-on-exec
+ * @throws PosternError `seccomp`
+ */
+export function loadNotifyingFilter(filter: Filter): OwnedFd {
+  return withContext(filter, (lib, context) => {
+    const program = exportProgram(lib, context);
+    const fprog = new Uint8Array(FPROG.size);
+    const view = new DataView(fprog.buffer);
+    view.setUint16(0, program.length / LAYOUT['struct sock_filter'].size, true);
+    // SAFETY: the kernel copies the program before the call returns.
+    view.setBigUint64(FPROG.filter, koffi.address(program), true);
+    let result = syscallOperation(SYS.seccomp, SET_MODE_FILTER, NEW_LISTENER | WAIT_KILLABLE_RECV, fprog);
+    if (result === -constants.errno.EINVAL)
+      result = syscallOperation(SYS.seccomp, SET_MODE_FILTER, NEW_LISTENER, fprog);
+    check(result, 'seccomp SET_MODE_FILTER NEW_LISTENER');
+    return new OwnedFd(result);
+  });
+}
+
+function exportProgram(lib: Library, context: Context): Uint8Array {
+  const memory = createMemoryFile('postern-filter');
+  try {
+    check(lib.exportBpf(context, memory.number), 'seccomp_export_bpf');
+    const bytes = new Uint8Array(fstatSync(memory.number).size);
+    readSync(memory.number, bytes, 0, bytes.length, 0);
+    return bytes;
+  } finally {
+    memory.close();
+  }
+}
+
+function withContext<T>(filter: Filter, use: (lib: Library, context: Context) => T): T {
   const lib = library();
   const context = lib.init(actionCode(filter.otherwise));
   if (!context) throw new PosternError('seccomp', 'seccomp_init failed');
   try {
-    check(
-      lib.attribute(context, SCMP_FLTATR_ACT_BADARCH, actionCode('ENOSYS')),
-      'seccomp_attr_set ACT_BADARCH',
-    );
-    check(
-      lib.attribute(context, SCMP_FLTATR_CTL_OPTIMIZE, OPTIMIZE_BINARY_TREE),
-      'seccomp_attr_set CTL_OPTIMIZE',
-    );
-    for (const rule of filter.rules) {
-      const matches = rule.when ?? [];
-      const encoded = encodeMatches(matches);
-      for (const name of rule.calls) {
-        const number = lib.resolve(name);
-        if (number < 0) continue;
-        check(
-          lib.add(context, actionCode(rule.action), number, matches.length, encoded),
-          `seccomp_rule_add ${name}`,
-        );
-      }
-    }
-    check(lib.load(context), 'seccomp_load');
+    fill(lib, context, filter);
+    return use(lib, context);
   } finally {
     lib.release(context);
+  }
+}
+
+function fill(lib: Library, context: Context, filter: Filter): void {
+  check(
+    lib.attribute(context, SCMP_FLTATR_ACT_BADARCH, actionCode('ENOSYS')),
+    'seccomp_attr_set ACT_BADARCH',
+  );
+  check(
+    lib.attribute(context, SCMP_FLTATR_CTL_OPTIMIZE, OPTIMIZE_BINARY_TREE),
+    'seccomp_attr_set CTL_OPTIMIZE',
+  );
+  for (const rule of filter.rules) {
+    const matches = rule.when ?? [];
+    const encoded = encodeMatches(matches);
+    for (const name of rule.calls) {
+      const number = lib.resolve(name);
+      if (number < 0) continue;
+      check(
+        lib.add(context, actionCode(rule.action), number, matches.length, encoded),
+        `seccomp_rule_add ${name}`,
+      );
+    }
   }
 }

@@ -29,6 +29,7 @@ const SO_ATTACH_FILTER = 26;
 const SO_LOCK_FILTER = 44;
 const SHUT_RD = 0;
 const SHUT_RDWR = 2;
+const POLLIN = 1;
 const POLLOUT = 4;
 const POLLHUP = 0x10;
 const POLLRDHUP = 0x2000;
@@ -132,6 +133,17 @@ export function isShutForReading(fd: number): boolean {
   pollEntry.setInt16(POLLFD.revents, 0, true);
   if (poll(pollEntryBytes, 1, 0) !== 1) return false;
   return (pollEntry.getInt16(POLLFD.revents, true) & (POLLRDHUP | POLLHUP)) !== 0;
+}
+
+/** Whether a descriptor can be read now, or nothing will ever come any more. Never waits. */
+export function readableNow(fd: number): 'readable' | 'ended' | 'idle' {
+  pollEntry.setInt32(0, fd, true);
+  pollEntry.setInt16(POLLFD.events, POLLIN, true);
+  pollEntry.setInt16(POLLFD.revents, 0, true);
+  if (poll(pollEntryBytes, 1, 0) !== 1) return 'idle';
+  const ready = pollEntry.getInt16(POLLFD.revents, true);
+  if ((ready & POLLIN) !== 0) return 'readable';
+  return (ready & POLLHUP) !== 0 ? 'ended' : 'idle';
 }
 
 /** No more reading from here: the other side's sends, descriptors included, fail with EPIPE. */

@@ -6,11 +6,14 @@ export const SYS: Readonly<Record<SyscallName, number>> = {
   open_tree: 428,
   move_mount: 429,
   pidfd_open: 434,
+  pidfd_getfd: 438,
   mount_setattr: 442,
   landlock_create_ruleset: 444,
   landlock_add_rule: 445,
   landlock_restrict_self: 446,
   pivot_root: process.arch === 'arm64' ? 41 : 155,
+  kcmp: process.arch === 'arm64' ? 272 : 312,
+  seccomp: process.arch === 'arm64' ? 277 : 317,
 };
 
 type SyscallName =
@@ -18,11 +21,14 @@ type SyscallName =
   | 'open_tree'
   | 'move_mount'
   | 'pidfd_open'
+  | 'pidfd_getfd'
   | 'mount_setattr'
   | 'landlock_create_ruleset'
   | 'landlock_add_rule'
   | 'landlock_restrict_self'
-  | 'pivot_root';
+  | 'pivot_root'
+  | 'kcmp'
+  | 'seccomp';
 
 /** Arguments as longs: numbers and flags. */
 export const syscallLongs: (...args: (number | bigint)[]) => number = bind(
@@ -86,3 +92,12 @@ export const syscallFdStruct: (
   struct: Uint8Array | null,
   flags: number,
 ) => number;
+
+/** (operation, flags, struct) */
+export const syscallOperation: (n: number, operation: number, flags: number, struct: Uint8Array) => number =
+  bind('long syscall(long number, long operation, long flags, const void *structure)') as (
+    n: number,
+    operation: number,
+    flags: number,
+    struct: Uint8Array,
+  ) => number;

@@ -52,12 +52,15 @@ export async function startStub(options: StubOptions = {}): Promise<TestStub> {
     audit: new Audit(link, () => {}),
     host: new HostAddresses([]),
     metrics,
+    // No sandbox is there to be touched.
+    slowReach: { reach: () => Promise.reject(new Error('Nothing to reach')) },
+    touches: { touch: (_, work) => work() },
     names: new NameResolver(
       new HostsFile(options.hosts ?? '/nonexistent'),
       new NameCache(new NameServers([server.address])),
     ),
   };
-  const plugin = new Plugin(NAME, metrics);
+  const plugin = new Plugin(NAME, metrics, services.audit);
   const rules = ({ allow = [], deny = [], mode = 'enforce' }: StubOptions): void => {
     const compiled = compilePolicy({ allow, deny, mode });
     if (!compiled.ok) throw new TypeError(JSON.stringify(compiled.problems));

@@ -279,7 +279,7 @@ export const brokenConfigs: readonly BrokenConfig[] = [
   {
     name: 'an egress that is none',
     text: web('    egress: proxy\n'),
-    messages: ['postern.yaml:4:13: plugins.web.egress: expected channel, not "proxy"'],
+    messages: ['postern.yaml:4:13: plugins.web.egress: expected transparent or channel, not "proxy"'],
   },
   {
     name: 'restart as a word',

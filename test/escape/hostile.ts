@@ -29,8 +29,10 @@ export interface HostileBehaviour {
   readonly listens?: boolean;
   /** Protections whose loss lets it through, all of them together. */
   readonly without: readonly string[];
-  /** Holds with every protection; by default that nothing was heard is all. */
+  /** Holds with every protection where connect(2) is refused; by default that nothing was heard is all. */
   readonly refused?: (heard: Heard) => void;
+  /** Holds with every protection where connect(2) goes through the broker. */
+  readonly trapped?: (heard: Heard) => void;
   /** Holds without them; by default that something was heard. */
   readonly open?: (heard: Heard) => void;
 }
@@ -38,28 +40,35 @@ export interface HostileBehaviour {
 /** Registers the tests of one behaviour. */
 export function hostile(behaviour: HostileBehaviour): void {
   const { name, without } = behaviour;
-  for (const user of users) {
-    test(`${name}: refused, and nothing is heard (${user})`, async () => {
-      const heard = await attempt(behaviour, user, undefined);
-      assert.equal(
-        heard.findings.get('ready'),
-        'yes',
-        `the program did not come to its attempt: ${heard.stderr}`,
-      );
-      assert.equal(heard.forbidden, '');
-      behaviour.refused?.(heard);
-    });
-    test(`${name}: heard without ${without.join(', ')} (${user})`, async () => {
-      const heard = await attempt(behaviour, user, without);
-      if (behaviour.open === undefined) assert.match(heard.forbidden, /connection/, heard.stderr);
-      else behaviour.open(heard);
-    });
+  for (const egress of ['channel', 'transparent'] as const) {
+    // Where the broker answers these calls, there is one protection for the three.
+    const lost = egress === 'channel' ? without : [...new Set(without.map(trappedName))];
+    for (const user of users) {
+      test(`${name}: refused, and nothing is heard (${egress}, ${user})`, async () => {
+        const heard = await attempt(behaviour, user, egress, undefined);
+        const { findings, stderr } = heard;
+        assert.equal(findings.get('ready'), 'yes', `the program did not come to its attempt: ${stderr}`);
+        assert.equal(heard.forbidden, '');
+        if (egress === 'channel') behaviour.refused?.(heard);
+        else behaviour.trapped?.(heard);
+      });
+      test(`${name}: heard without ${lost.join(', ')} (${egress}, ${user})`, async () => {
+        const heard = await attempt(behaviour, user, egress, lost);
+        if (behaviour.open === undefined) assert.match(heard.forbidden, /connection/, heard.stderr);
+        else behaviour.open(heard);
+      });
+    }
   }
+}
+
+function trappedName(protection: string): string {
+  return /^seccomp\.(?:connect|bind|listen)$/.test(protection) ? 'trap' : protection;
 }
 
 async function attempt(
   { program, listens }: HostileBehaviour,
   user: User,
+  egress: 'channel' | 'transparent',
   without: readonly string[] | undefined,
 ): Promise<Heard> {
   const allowed = await listen((socket) => socket.write('welcome\n'));
@@ -74,7 +83,7 @@ async function attempt(
     ].join('\n');
     const { child, result } = startPostern(
       [
-        ...['run', '--name', 'hostile', '--allow', `127.0.0.1:${allowed.port}`],
+        ...['run', '--name', 'hostile', '--egress', egress, '--allow', `127.0.0.1:${allowed.port}`],
         ...(listens === true ? ['--listen', 'door=127.0.0.1:0'] : []),
         '--',
         ...['/usr/bin/python3', '-c', source, String(allowed.port), String(forbidden.port)],

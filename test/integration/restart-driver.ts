@@ -4,7 +4,7 @@ import { readdirSync } from 'node:fs';
 import { connect } from 'node:net';
 import { captureStreams } from '../../sandbox/supervisor/standard-streams.js';
 import { Supervisor } from '../../sandbox/supervisor/supervisor.js';
-import { type ListenConfig, NO_RESTART, type PluginConfig } from '../../shared/config/plugin-config.js';
+import { type ListenConfig, type PluginConfig, plainPlugin } from '../../shared/config/plugin-config.js';
 
 /** One start of the plugin. */
 export interface Round {
@@ -59,20 +59,7 @@ function call(address: string): { readonly connected: Promise<void>; readonly re
 }
 
 async function drive({ listen, without, rounds }: DriverRequest): Promise<DriverReport> {
-  const config: PluginConfig = {
-    name: 'driven',
-    command: [],
-    env: {},
-    cwd: '/',
-    allow: [],
-    deny: [],
-    mode: 'enforce',
-    visible: [],
-    writable: [],
-    listen,
-    restart: NO_RESTART,
-    limits: { concurrentRequests: 64, queuedRequests: 64, requestsPerSecond: 1000, descriptors: 1024 },
-  };
+  const config: PluginConfig = { ...plainPlugin('driven', []), listen };
   const notices: string[] = [];
   const supervisor = new Supervisor({
     plugins: [config],

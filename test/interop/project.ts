@@ -53,7 +53,7 @@ export class Project {
       ...visible.flatMap((shown) => ['--visible', shown]),
       ...Object.entries(env).flatMap(([key, value]) => ['--env', `${key}=${value}`]),
     ];
-    return postern(['run', ...words, '--', process.execPath, ...node, path, ...args], {
+    return postern(['run', '--egress', 'channel', ...words, '--', process.execPath, ...node, path, ...args], {
       as: program.as,
       cwd: this.folder,
       timeoutMs: TIMEOUT_MS,

@@ -18,7 +18,7 @@ import { Listeners } from '../../sandbox/supervisor/listeners.js';
 import { showListenAddress } from '../../sandbox/supervisor/show-listen-address.js';
 import { refuseVisibleSockets } from '../../sandbox/supervisor/visible-sockets.js';
 import { type ListenAddress, readListenAddress } from '../../shared/config/listen-address.js';
-import { NO_RESTART, type PluginConfig } from '../../shared/config/plugin-config.js';
+import { type PluginConfig, plainPlugin } from '../../shared/config/plugin-config.js';
 import { PosternError } from '../../shared/errors.js';
 import { freePort } from '../harness/free-port.js';
 import { readableFolder } from '../harness/users.js';
@@ -30,18 +30,8 @@ function at(text: string): ListenAddress {
 }
 
 const plugin = (listen: PluginConfig['listen'], name = 'one'): PluginConfig => ({
-  name,
-  command: ['true'],
-  env: {},
-  cwd: '/',
-  allow: [],
-  deny: [],
-  mode: 'enforce',
-  visible: [],
-  writable: [],
+  ...plainPlugin(name, ['true']),
   listen,
-  restart: NO_RESTART,
-  limits: { concurrentRequests: 1, queuedRequests: 1, requestsPerSecond: 1, descriptors: 64 },
 });
 
 /** The errno's name, or `connected`. */

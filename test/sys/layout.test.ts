@@ -19,6 +19,10 @@ const HEADERS = [
   'net/if.h',
   'linux/mount.h',
   'linux/landlock.h',
+  'linux/seccomp.h',
+  'linux/filter.h',
+  'sys/time.h',
+  'sys/epoll.h',
   'seccomp.h',
 ];
 /** linux/ipv6.h, which defines it, does not go together with netinet/in.h. */

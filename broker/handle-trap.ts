@@ -1,0 +1,114 @@
+// The whole path of a trapped call: take the descriptor, copy the address, find out whose socket it is, and act on the duplicate
+// or put another in its place. Runs in the broker.
+//
+// No connect, bind or listen of an inet socket is ever let go on as the plugin wrote it: between the check and the execution
+// another thread of it swaps address or descriptor.
+import { constants } from 'node:os';
+import type { OwnedFd } from '../shared/sys/owned-fd.js';
+import { AF_INET, AF_INET6, AF_UNIX } from '../shared/sys/sockaddr.js';
+import { acceptsConnections, bindTo, identifySocket, listenOn } from '../shared/sys/socket-state.js';
+import { connectDatagram } from './trap/connect-datagram.js';
+import { connectStream } from './trap/connect-stream.js';
+import { type Reached, reachCaller } from './trap/reach-caller.js';
+import type { TrapContext } from './trap/trap-context.js';
+import type { TrappedCall } from './trap/trapped-call.js';
+import type { TrappedSocket } from './trap/trapped-socket.js';
+
+const { EINVAL, EACCES, EAFNOSUPPORT } = constants.errno;
+const AF_NETLINK = 16;
+const IPPROTO_TCP = 6;
+
+/** Ends a call, now or when its connection is there. */
+export function handleTrap(context: TrapContext, call: TrappedCall): void {
+  const {
+    services: { touches, slowReach },
+    plugin: { touched },
+  } = context;
+  if (touched.slow)
+    void slowReach.reach(call).then((reached) => touches.touch(touched, () => act(context, call, reached)));
+  else touches.touch(touched, () => act(context, call, reachCaller(context.processes, call)));
+}
+
+function act(context: TrapContext, call: TrappedCall, { descriptor, address }: Reached): void {
+  if (typeof descriptor === 'number') {
+    call.end(descriptor, 'error');
+    return;
+  }
+  let kept = false;
+  try {
+    // What was taken and copied by the thread's id was the caller's only if the call still waits now.
+    if (!call.stillWaits()) call.end(-EINVAL, 'error');
+    else if (typeof address === 'number') call.end(address, 'error');
+    else kept = handleSocket(context, call, descriptor, address);
+  } finally {
+    if (!kept) descriptor.close();
+  }
+}
+
+/** @returns whether the descriptor is still needed, and is closed by whoever needs it */
+function handleSocket(
+  context: TrapContext,
+  call: TrappedCall,
+  descriptor: OwnedFd,
+  address: Uint8Array | undefined,
+): boolean {
+  const identity = identifySocket(descriptor.number);
+  if (typeof identity === 'number') {
+    call.end(identity, 'error');
+    return false;
+  }
+  const { domain, protocol, netns } = identity;
+  const socket: TrappedSocket = { descriptor, domain, protocol, own: netns === context.netns };
+  if (address === undefined) {
+    listen(call, socket);
+    return false;
+  }
+  if (domain === AF_UNIX) {
+    letUnixGoOn(context, call, socket, address);
+    return false;
+  }
+  if (call.call === 'bind') {
+    bind(call, socket, address);
+    return false;
+  }
+  if (domain !== AF_INET && domain !== AF_INET6) {
+    connectNetlink(call, socket, address);
+    return false;
+  }
+  if (protocol === IPPROTO_TCP) return connectStream(context, call, socket, address);
+  connectDatagram(context, call, socket, address);
+  return false;
+}
+
+function bind(call: TrappedCall, { descriptor, domain, own }: TrappedSocket, address: Uint8Array): void {
+  if (!own) call.end(-EACCES, 'refused');
+  else if (domain === AF_INET || domain === AF_INET6 || domain === AF_NETLINK)
+    call.end(bindTo(descriptor.number, address), 'own');
+  else call.end(-EAFNOSUPPORT, 'error');
+}
+
+/** A socket that listens already, as an inherited one does, may be told so again. */
+function listen(call: TrappedCall, { descriptor, own }: TrappedSocket): void {
+  if (own) call.end(listenOn(descriptor.number, call.notification.ints[1]), 'own');
+  else if (acceptsConnections(descriptor.number)) call.end(0, 'own');
+  else call.end(-EACCES, 'refused');
+}
+
+function connectNetlink(call: TrappedCall, { own }: TrappedSocket, _address: Uint8Array): void {
+  call.end(own ? 0 : -EACCES, own ? 'own' : 'refused');
+}
+
+/**
+ * A broker that connected by path for the plugin would do so in its own root and with its own credentials. The kernel executes
+ * the call, and where another thread swaps it for one on an inet socket, Landlock denies that.
+ */
+function letUnixGoOn(
+  { landlockDeniesTcp }: TrapContext,
+  call: TrappedCall,
+  { own }: TrappedSocket,
+  address: Uint8Array,
+): void {
+  if (address[0] !== AF_UNIX && address[0] !== 0) call.end(-EINVAL, 'error');
+  else if (own && landlockDeniesTcp) call.proceed();
+  else call.end(-EACCES, 'refused');
+}

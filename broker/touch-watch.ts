@@ -1,0 +1,86 @@
+// Watches over what touches a plugin. A call that reads a plugin's memory, takes its descriptor or acts on its socket waits for
+// locks that the plugin can hold; the event loop waits with it, and every other plugin. A thread of its own sees how long that
+// takes, and ends the plugin past a limit. Runs in the broker, on the main thread.
+import { TOUCH_LIMIT_MS, TOUCH_LIMIT_OF_SLOW_MS, TOUCH_SLOW_MS } from '../shared/limits.js';
+import type { SlowAction } from '../shared/reasons.js';
+import type { OwnedFd } from '../shared/sys/owned-fd.js';
+import { startThread } from './start-thread.js';
+
+/** Whom a touch is of: the sandbox that a plugin has now. */
+export class Touched {
+  readonly #onSlow: (how: SlowAction, milliseconds: number) => void;
+  #init: OwnedFd | undefined;
+  #slow = false;
+
+  /** @param onSlow told of each touch that was slow */
+  constructor(onSlow: (how: SlowAction, milliseconds: number) => void) {
+    this.#onSlow = onSlow;
+  }
+
+  /** A handle of the sandbox's pid 1; without it nothing is ended. */
+  get init(): OwnedFd | undefined {
+    return this.#init;
+  }
+
+  /** Whether a touch of this sandbox was slow. */
+  get slow(): boolean {
+    return this.#slow;
+  }
+
+  /** A new sandbox has the name from here on. @param init owned from here on */
+  begin(init: OwnedFd | undefined): void {
+    this.#init?.close();
+    this.#init = init;
+    this.#slow = false;
+  }
+
+  wasSlow(killed: boolean, milliseconds: number): void {
+    this.#onSlow(killed ? 'killed' : this.#slow ? 'waited' : 'demoted', milliseconds);
+    this.#slow = true;
+  }
+}
+
+/** Fields of the memory that both threads see. */
+export const TOUCH_FIELDS = { init: 0, touch: 1, limit: 2, killed: 3, count: 4 } as const;
+
+export class TouchWatch {
+  readonly #fields: Int32Array;
+
+  constructor(fields: Int32Array) {
+    this.#fields = fields;
+  }
+
+  /** With its thread, which is ready when it returns. */
+  static async start(): Promise<TouchWatch> {
+    const memory = new SharedArrayBuffer(4 * TOUCH_FIELDS.count);
+    await startThread('touch-watchdog', {
+      workerData: memory,
+      resourceLimits: { maxOldGenerationSizeMb: 16, maxYoungGenerationSizeMb: 4 },
+    });
+    return new TouchWatch(new Int32Array(memory));
+  }
+
+  /** Does what touches a plugin. */
+  touch<T>(touched: Touched, work: () => T): T {
+    const fields = this.#fields;
+    const { init, slow } = touched;
+    const started = performance.now();
+    fields[TOUCH_FIELDS.limit] = slow ? TOUCH_LIMIT_OF_SLOW_MS : TOUCH_LIMIT_MS;
+    fields[TOUCH_FIELDS.killed] = 0;
+    // Wraps around.
+    Atomics.add(fields, TOUCH_FIELDS.touch, 1);
+    Atomics.store(fields, TOUCH_FIELDS.init, init?.open === true ? init.number : 0);
+    try {
+      return work();
+    } finally {
+      Atomics.store(fields, TOUCH_FIELDS.init, 0);
+      const milliseconds = performance.now() - started;
+      if (milliseconds > TOUCH_SLOW_MS) this.#note(touched, milliseconds);
+    }
+  }
+
+  #note(touched: Touched, milliseconds: number): void {
+    const killed = Atomics.exchange(this.#fields, TOUCH_FIELDS.killed, 0) === 1;
+    touched.wasSlow(killed, milliseconds);
+  }
+}

@@ -1,0 +1,234 @@
+// A trapped connect(2) to the outside, in order: decide, connect, put in place, account. Runs in the broker. What is dialled is
+// the decision's value, copied once, checked once.
+import { constants } from 'node:os';
+import { CONNECT_TIMEOUT_MS, SEARCHED_DESCRIPTORS } from '../../shared/limits.js';
+import type { Address } from '../../shared/policy/address.js';
+import type { Outcome } from '../../shared/reasons.js';
+import { descriptorsOf } from '../../shared/sys/descriptor-table.js';
+import { inodeOf, isNonBlocking, setNonBlocking } from '../../shared/sys/fcntl.js';
+import type { OwnedFd } from '../../shared/sys/owned-fd.js';
+import { peerOf, startConnect, takeSocketError, tcpSocket, writableNow } from '../../shared/sys/socket.js';
+import { isV6Only, sendTimeout } from '../../shared/sys/socket-state.js';
+import { Watch, WRITABLE } from '../../shared/sys/uv-poll.js';
+import { account, type Ending } from '../account.js';
+import { outcomeOf } from '../connect-outcome.js';
+import { decideGranted } from '../decide-granted.js';
+import type { Judgement } from '../decide-request.js';
+import { limitReply } from '../failure-reply.js';
+import { RequestLife } from '../request-life.js';
+import { ERESTARTSYS } from './await-connection.js';
+import { carryOptions } from './carry-over.js';
+import { originOf } from './origin.js';
+import type { TrappedAddress } from './read-sockaddr.js';
+import { SettlingConnect } from './settling-connect.js';
+import type { TrapContext } from './trap-context.js';
+import type { TrappedCall } from './trapped-call.js';
+import type { TrappedSocket } from './trapped-socket.js';
+
+const { EACCES, EAGAIN, EINPROGRESS, ECONNABORTED, ECONNRESET, ENETUNREACH, ETIMEDOUT } = constants.errno;
+const AF_INET = 2;
+
+type InetAddress = Extract<TrappedAddress, { kind: 'inet' }>;
+
+/** @returns true: the descriptor is closed here, when the call has ended */
+export function brokerConnection(
+  context: TrapContext,
+  call: TrappedCall,
+  socket: TrappedSocket,
+  address: InetAddress,
+): boolean {
+  const { plugin, services } = context;
+  const life = new RequestLife(CONNECT_TIMEOUT_MS);
+  const work = new BrokeredConnect(context, call, socket, address, life);
+  const refusal = plugin.queue.add(life, () => work.run());
+  if (refusal === undefined) return true;
+  plugin.metrics.limited(refusal.limit);
+  const destination = { host: address.address.text, port: address.port };
+  const { judgement } = limitReply(0, destination, refusal.reason, plugin.policy);
+  call.end(-EAGAIN, 'refused');
+  account(services, plugin, judgement, undefined, originOf(context, call));
+  work.close();
+  return true;
+}
+
+/** How a dial went on: connected, under way, or minus errno. */
+type Dial = 'connected' | 'under_way' | number;
+
+class BrokeredConnect {
+  readonly #context: TrapContext;
+  readonly #call: TrappedCall;
+  readonly #plugins: OwnedFd;
+  readonly #family: 4 | 6;
+  readonly #address: InetAddress;
+  readonly #life: RequestLife;
+  #startedAt = 0;
+
+  constructor(
+    context: TrapContext,
+    call: TrappedCall,
+    { descriptor, domain }: TrappedSocket,
+    address: InetAddress,
+    life: RequestLife,
+  ) {
+    this.#context = context;
+    this.#call = call;
+    this.#plugins = descriptor;
+    this.#family = domain === AF_INET ? 4 : 6;
+    this.#address = address;
+    this.#life = life;
+  }
+
+  close(): void {
+    this.#plugins.close();
+  }
+
+  /** Never rejects. */
+  async run(): Promise<void> {
+    try {
+      const decided = this.#decide();
+      const judgement = decided instanceof Promise ? await decided : decided;
+      const ending = await this.#carryOut(judgement);
+      const { services, plugin } = this.#context;
+      const origin = originOf(this.#context, this.#call);
+      if (!(ending instanceof SettlingConnect)) account(services, plugin, judgement, ending, origin);
+      // Its turn in the queue is over: how the connection ends is for the account alone.
+      else void ending.end().then((end) => account(services, plugin, judgement, end, origin));
+    } finally {
+      this.#life.settle();
+      this.close();
+    }
+  }
+
+  #decide(): Judgement | Promise<Judgement> {
+    const { services, plugin, grants } = this.#context;
+    const { address, port } = this.#address;
+    return decideGranted(services, plugin, grants, { address, port }, this.#life);
+  }
+
+  async #carryOut({ decision }: Judgement): Promise<Ending | SettlingConnect | undefined> {
+    const [address] = decision.dial;
+    if (decision.decision === 'deny' || address === undefined) {
+      this.#call.end(-EACCES, 'refused');
+      return undefined;
+    }
+    this.#startedAt = performance.now();
+    if (this.#refusedByFamily(address)) return this.#fail(-ENETUNREACH, address);
+    return this.#connect(address, decision.port);
+  }
+
+  /** An IPv4 address on a socket that is for IPv6 alone. */
+  #refusedByFamily({ family }: Address): boolean {
+    return this.#family === 6 && family === 4 && isV6Only(this.#plugins.number);
+  }
+
+  async #connect(address: Address, port: number): Promise<Ending | SettlingConnect> {
+    const socket = tcpSocket(this.#family);
+    if (typeof socket === 'number') return this.#fail(socket, address);
+    let settling: SettlingConnect | undefined;
+    try {
+      carryOptions(this.#plugins.number, socket.number, this.#family);
+      const endpoint = { bytes: this.#family === 4 ? address.bytes : asIpv6(address), port };
+      const started = startConnect(socket.number, endpoint);
+      if (started < 0 && started !== -EINPROGRESS) return this.#fail(started, address);
+      const dial = conclude(socket);
+      if (typeof dial === 'number') return this.#fail(dial, address);
+      if (isNonBlocking(this.#plugins.number)) {
+        settling = new SettlingConnect(this.#context.settling, socket, address, this.#startedAt);
+        if (this.#place(socket, -EINPROGRESS)) return settling;
+        settling.close();
+        return this.#ending('canceled', address);
+      }
+      const end = dial === 'connected' ? dial : await this.#wait(socket);
+      if (typeof end === 'number') return this.#fail(end, address);
+      if (end === 'under_way') return this.#placeInterrupted(socket, address);
+      const peer = peerOf(socket.number);
+      if (peer === undefined || peer.port !== port || !sameBytes(peer.bytes, endpoint.bytes))
+        return this.#fail(-ECONNABORTED, address);
+      setNonBlocking(socket.number, false);
+      return this.#place(socket, 0) ? this.#ending('connected', address) : this.#ending('canceled', address);
+    } finally {
+      if (settling === undefined) socket.close();
+    }
+  }
+
+  #interruption: 'gone' | 'signal' | 'timeout' = 'gone';
+
+  /** @returns `under_way` where the caller shall go on before the connection is there */
+  #wait(socket: OwnedFd): Promise<Dial> {
+    const { waiting } = this.#context;
+    const limit = sendTimeout(this.#plugins.number);
+    return new Promise((resolve) => {
+      const finish = (dial: Dial): void => {
+        clearTimeout(timer);
+        waiting.remove(this.#call);
+        watch.close();
+        resolve(dial);
+      };
+      const watch = new Watch(socket.number, () => {
+        const dial = conclude(socket);
+        if (dial !== 'under_way') finish(dial);
+      });
+      const interrupt = (why: 'gone' | 'signal' | 'timeout'): void => {
+        this.#interruption = why;
+        finish('under_way');
+      };
+      const timer = limit > 0 ? setTimeout(() => interrupt('timeout'), limit) : undefined;
+      watch.want(WRITABLE);
+      waiting.add(this.#call, interrupt);
+      this.#life.whenEnded(() => finish(-ETIMEDOUT));
+    });
+  }
+
+  /** The caller has a signal, or a time-out of its own: the socket that connects is its from now on, as the kernel would have it. */
+  #placeInterrupted(socket: OwnedFd, address: Address): Ending {
+    if (this.#interruption === 'gone') {
+      this.#call.end(-ECONNABORTED, 'error');
+      return this.#ending('canceled', address);
+    }
+    setNonBlocking(socket.number, false);
+    this.#place(socket, this.#interruption === 'signal' ? -ERESTARTSYS : -EINPROGRESS);
+    return this.#ending('canceled', address);
+  }
+
+  /** @returns whether the plugin has it */
+  #place(socket: OwnedFd, answer: number): boolean {
+    const { descriptor, tid } = this.#call;
+    let placed = 0;
+    for (const entry of descriptorsOf(tid, inodeOf(this.#plugins.number), descriptor, SEARCHED_DESCRIPTORS)) {
+      const result = this.#call.place(socket, entry.descriptor, entry.closesOnExec);
+      if (entry.descriptor === descriptor) placed = result;
+    }
+    this.#call.end(placed < 0 ? placed : answer, placed < 0 ? 'error' : 'brokered');
+    if (placed >= 0) this.#context.plugin.metrics.socketPassed('trap');
+    return placed >= 0;
+  }
+
+  #fail(result: number, address: Address): Ending {
+    this.#call.end(result, 'brokered');
+    return this.#ending(outcomeOf(-result), address);
+  }
+
+  #ending(outcome: Outcome, { text }: Address): Ending {
+    return { outcome, dialed: text, connectMs: performance.now() - this.#startedAt };
+  }
+}
+
+/** Whether a connecting socket is connected, or with which errno it failed; asked of its state, for the error is told once. */
+function conclude(socket: OwnedFd): Dial {
+  if (!writableNow(socket.number)) return 'under_way';
+  const error = takeSocketError(socket.number);
+  if (error !== 0) return error;
+  return peerOf(socket.number) === undefined ? -ECONNRESET : 'connected';
+}
+
+function asIpv6({ family, bytes }: Address): Uint8Array {
+  if (family === 6) return bytes;
+  const mapped = new Uint8Array(16);
+  mapped.set([0xff, 0xff], 10);
+  mapped.set(bytes, 12);
+  return mapped;
+}
+
+function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, at) => byte === b[at]);
+}

@@ -1,0 +1,110 @@
+// Handles of the threads that call: their descriptors are taken through these. Runs in the broker.
+import { readFileSync } from 'node:fs';
+import { constants } from 'node:os';
+import type { OwnedFd } from '../../shared/sys/owned-fd.js';
+import { openPidfd, openThreadPidfd, shareDescriptors, takeDescriptor } from '../../shared/sys/pidfd.js';
+
+const { EINVAL, ESRCH, EBADF } = constants.errno;
+/** Threads whose handles are kept: a call of one that is not among them costs a pidfd_open(2). */
+const KEPT_HANDLES = 64;
+const PROGRAM_CACHE_MS = 1000;
+
+interface Caller {
+  readonly handle: OwnedFd;
+  /** The process that the thread belongs to. */
+  readonly pid: number;
+  program: string | null;
+  /** As performance.now(). */
+  programReadAt: number;
+}
+
+/** The threads of one sandbox that have called. */
+export class CallerProcesses {
+  /** Oldest first. */
+  readonly #callers = new Map<number, Caller>();
+
+  /**
+   * A duplicate of a caller's descriptor.
+   *
+   * @param tid of a call that waits: a handle that was opened before the thread's id was reused is of no thread any more
+   * @returns it, or minus errno
+   */
+  take(tid: number, fd: number): OwnedFd | number {
+    if (fd < 0) return -EBADF;
+    const known = this.#callers.get(tid);
+    if (known !== undefined) {
+      const taken = takeDescriptor(known.handle.number, fd);
+      if (taken !== -ESRCH) return taken;
+      this.#forget(tid, known);
+    }
+    const caller = openCaller(tid);
+    if (typeof caller === 'number') return caller;
+    this.#keep(tid, caller);
+    return takeDescriptor(caller.handle.number, fd);
+  }
+
+  /** What a thread's program calls itself, proc(5) comm: of no trust, and up to a second old. */
+  programOf(tid: number): string | null {
+    const caller = this.#callers.get(tid);
+    if (caller === undefined) return readProgram(tid);
+    const now = performance.now();
+    if (now - caller.programReadAt > PROGRAM_CACHE_MS) {
+      caller.program = readProgram(tid);
+      caller.programReadAt = now;
+    }
+    return caller.program;
+  }
+
+  /** The process of a thread that {@link take} was called for. */
+  processOf(tid: number): number {
+    return this.#callers.get(tid)?.pid ?? tid;
+  }
+
+  close(): void {
+    for (const { handle } of this.#callers.values()) handle.close();
+    this.#callers.clear();
+  }
+
+  #keep(tid: number, caller: Caller): void {
+    this.#callers.set(tid, caller);
+    if (this.#callers.size <= KEPT_HANDLES) return;
+    for (const [oldest, old] of this.#callers) {
+      this.#forget(oldest, old);
+      return;
+    }
+  }
+
+  #forget(tid: number, { handle }: Caller): void {
+    handle.close();
+    this.#callers.delete(tid);
+  }
+}
+
+/** Before PIDFD_THREAD (Linux 6.9) a handle is its process's: right only where the thread has no descriptor table of its own. */
+function openCaller(tid: number): Caller | number {
+  const pid = processOfThread(tid);
+  if (pid === undefined) return -ESRCH;
+  const handle = openThreadPidfd(tid);
+  const unread = { pid, program: null, programReadAt: Number.NEGATIVE_INFINITY };
+  if (typeof handle !== 'number') return { handle, ...unread };
+  if (handle !== -EINVAL) return handle;
+  if (pid !== tid && !shareDescriptors(pid, tid)) return -ESRCH;
+  return { handle: openPidfd(pid), ...unread };
+}
+
+function processOfThread(tid: number): number | undefined {
+  try {
+    const pid = Number(/^Tgid:\s+(\d+)/m.exec(readFileSync(`/proc/${tid}/status`, 'latin1'))?.[1]);
+    return Number.isNaN(pid) ? undefined : pid;
+  } catch {
+    return undefined;
+  }
+}
+
+function readProgram(tid: number): string | null {
+  try {
+    return readFileSync(`/proc/${tid}/comm`, 'utf8').trimEnd();
+  } catch {
+    return null;
+  }
+}

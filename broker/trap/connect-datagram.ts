@@ -1,0 +1,28 @@
+// connect(2) on a UDP or ICMP socket: within the sandbox as it is, outside refused. Runs in the broker.
+import { constants } from 'node:os';
+import { connectAtOnce } from '../../shared/sys/socket-state.js';
+import { noteUdp } from './note-udp.js';
+import { isSandboxAddress } from './own-addresses.js';
+import { readSockaddr } from './read-sockaddr.js';
+import type { TrapContext } from './trap-context.js';
+import type { TrappedCall } from './trapped-call.js';
+import type { TrappedSocket } from './trapped-socket.js';
+
+const { EACCES } = constants.errno;
+
+/** getaddrinfo(3) probes each address so, to sort them: refused quietly, counted, logged in aggregate. */
+export function connectDatagram(
+  context: TrapContext,
+  call: TrappedCall,
+  { descriptor, own }: TrappedSocket,
+  raw: Uint8Array,
+): void {
+  const address = readSockaddr(raw);
+  const outside = address.kind === 'inet' && !isSandboxAddress(address.address);
+  if (own && !outside) {
+    call.end(connectAtOnce(descriptor.number, raw), 'own');
+    return;
+  }
+  call.end(-EACCES, 'refused');
+  if (address.kind === 'inet') noteUdp(context, address.address, address.port);
+}

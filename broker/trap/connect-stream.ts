@@ -1,0 +1,101 @@
+// connect(2) on a TCP socket: the kernel's own answer where the socket is in use, the sandbox's loopback on the socket itself,
+// everything else a connection of the broker's in its place. Runs in the broker.
+import { constants } from 'node:os';
+import type { Policy } from '../../shared/policy/policy.js';
+import { familyBits } from '../../shared/policy/prefix.js';
+import { isNonBlocking } from '../../shared/sys/fcntl.js';
+import { takeSocketError } from '../../shared/sys/socket.js';
+import {
+  connectAtOnce,
+  startConnectNeverWaiting,
+  TCP_STATE,
+  tcpState,
+} from '../../shared/sys/socket-state.js';
+import { awaitConnection } from './await-connection.js';
+import { brokerConnection } from './broker-connection.js';
+import { isLoopbackAddress, isSandboxAddress } from './own-addresses.js';
+import { readSockaddr, type TrappedAddress } from './read-sockaddr.js';
+import type { TrapContext } from './trap-context.js';
+import type { TrappedCall } from './trapped-call.js';
+import type { TrappedSocket } from './trapped-socket.js';
+
+const { EACCES, EAFNOSUPPORT, EALREADY, EINPROGRESS, EINVAL, EISCONN } = constants.errno;
+
+type InetAddress = Extract<TrappedAddress, { kind: 'inet' }>;
+
+/** @returns whether the descriptor is kept for as long as the call waits */
+export function connectStream(
+  context: TrapContext,
+  call: TrappedCall,
+  socket: TrappedSocket,
+  raw: Uint8Array,
+): boolean {
+  const address = readSockaddr(raw);
+  if (!socket.own) return connectForeign(context, call, socket, address);
+  const { descriptor, domain } = socket;
+  if (address.kind === 'unspec') {
+    call.end(connectAtOnce(descriptor.number, raw), 'own');
+    return false;
+  }
+  if (address.kind !== 'inet' || address.family !== domain) {
+    call.end(address.kind === 'short' ? -EINVAL : -EAFNOSUPPORT, 'error');
+    return false;
+  }
+  const unused = tcpState(descriptor.number) === TCP_STATE.CLOSE;
+  if (unused && !staysInside(address, context.plugin.policy)) {
+    return brokerConnection(context, call, socket, address);
+  }
+  return connectInside(context, call, socket, raw);
+}
+
+/** Loopback is the sandbox's own, but where an allow rule names that very address and port of the host's. */
+function staysInside({ address, port }: InetAddress, policy: Policy | undefined): boolean {
+  if (!isSandboxAddress(address)) return false;
+  if (!isLoopbackAddress(address) || policy === undefined) return true;
+  const node = policy.allow.prefixes.find(address);
+  return node?.prefix.length !== familyBits(address.family) || node.value.find(port) === undefined;
+}
+
+/** On the plugin's own socket, in its own network namespace. */
+function connectInside(
+  context: TrapContext,
+  call: TrappedCall,
+  { descriptor }: TrappedSocket,
+  raw: Uint8Array,
+): boolean {
+  const blocking = !isNonBlocking(descriptor.number);
+  const started = startConnectNeverWaiting(descriptor.number, raw);
+  if (!blocking || (started !== -EINPROGRESS && started !== -EALREADY)) {
+    call.end(started, 'own');
+    return false;
+  }
+  return awaitConnection(context, call, descriptor, 'own');
+}
+
+/** A socket that was handed over: it keeps its peer. What failed gets another connection, decided anew. */
+function connectForeign(
+  context: TrapContext,
+  call: TrappedCall,
+  socket: TrappedSocket,
+  address: TrappedAddress,
+): boolean {
+  const { descriptor, domain } = socket;
+  const state = tcpState(descriptor.number);
+  if (state === TCP_STATE.SYN_SENT) {
+    if (!isNonBlocking(descriptor.number)) return awaitConnection(context, call, descriptor, 'brokered');
+    call.end(-EALREADY, 'brokered');
+  } else if (state !== TCP_STATE.CLOSE) {
+    call.end(-EISCONN, 'brokered');
+  } else if (address.kind === 'unspec') {
+    // Nothing is there to be dissolved; the error that waits is cleared, as the kernel would.
+    takeSocketError(descriptor.number);
+    call.end(0, 'own');
+  } else if (address.kind !== 'inet' || address.family !== domain) {
+    call.end(address.kind === 'short' ? -EINVAL : -EAFNOSUPPORT, 'error');
+  } else if (staysInside(address, context.plugin.policy)) {
+    call.end(-EACCES, 'refused');
+  } else {
+    return brokerConnection(context, call, socket, address);
+  }
+  return false;
+}

@@ -1,0 +1,51 @@
+// A struct sockaddr of a plugin's, to an owned value. Pure; the bytes are hostile, and copied already.
+import { endianness } from 'node:os';
+import { type Address, addressFromBytes } from '../../shared/policy/address.js';
+import { LAYOUT } from '../../shared/sys/layout.js';
+import { AF_INET, AF_INET6, AF_UNIX } from '../../shared/sys/sockaddr.js';
+
+const AF_UNSPEC = 0;
+const AF_NETLINK = 16;
+const IN = LAYOUT['struct sockaddr_in'];
+const IN6 = LAYOUT['struct sockaddr_in6'];
+/** sockaddr_in6 without its scope: RFC 2133 had none, and the kernel takes that too. */
+const IN6_LEAST = 24;
+const little = endianness() === 'LE';
+
+/** The most that connect(2) and bind(2) take: struct sockaddr_storage. */
+export const MAX_SOCKADDR_BYTES = 128;
+
+/** What an address names. */
+export type TrappedAddress =
+  | {
+      readonly kind: 'inet';
+      /** As the plugin has it: an IPv4 address may come in a sockaddr_in6. */
+      readonly family: typeof AF_INET | typeof AF_INET6;
+      readonly address: Address;
+      readonly port: number;
+    }
+  | { readonly kind: 'unspec' | 'unix' | 'netlink' | 'other' | 'short' };
+
+/** @param raw exactly as many bytes as the call's length says, 2 at least */
+export function readSockaddr(raw: Uint8Array): TrappedAddress {
+  const view = new DataView(raw.buffer, raw.byteOffset, raw.length);
+  const family = view.getUint16(0, little);
+  switch (family) {
+    case AF_UNSPEC:
+      return { kind: 'unspec' };
+    case AF_UNIX:
+      return { kind: 'unix' };
+    case AF_NETLINK:
+      return { kind: 'netlink' };
+    case AF_INET:
+    case AF_INET6: {
+      const [at, size, least] =
+        family === AF_INET ? [IN.sin_addr, 4, IN.size] : [IN6.sin6_addr, 16, IN6_LEAST];
+      if (raw.length < least) return { kind: 'short' };
+      const address = addressFromBytes(raw.slice(at, at + size));
+      return { kind: 'inet', family, address, port: view.getUint16(IN.sin_port, false) };
+    }
+    default:
+      return { kind: 'other' };
+  }
+}

@@ -1,0 +1,64 @@
+// A non-blocking connect that was handed over before it was settled: how it ends is looked at on a duplicate, for the account
+// alone, which is closed then. Runs in the broker.
+import { CONNECT_TIMEOUT_MS, SETTLING_CONNECTS } from '../../shared/limits.js';
+import type { Address } from '../../shared/policy/address.js';
+import type { Outcome } from '../../shared/reasons.js';
+import type { OwnedFd } from '../../shared/sys/owned-fd.js';
+import { writableNow } from '../../shared/sys/socket.js';
+import { TCP_STATE, tcpState } from '../../shared/sys/socket-state.js';
+import { Watch, WRITABLE } from '../../shared/sys/uv-poll.js';
+import type { Ending } from '../account.js';
+
+export class SettlingConnect {
+  readonly #share: { count: number };
+  readonly #socket: OwnedFd;
+  readonly #address: Address;
+  readonly #startedAt: number;
+  /** Made before the socket is the plugin's: a watch sets O_NONBLOCK, which is set here anyway. */
+  readonly #watch: Watch;
+  #onReady: () => void = () => {};
+
+  /**
+   * @param share how many of the sandbox's settle at the moment: past SETTLING_CONNECTS no duplicate is kept
+   * @param socket owned from here on; the plugin gets its own duplicate
+   */
+  constructor(share: { count: number }, socket: OwnedFd, address: Address, startedAt: number) {
+    this.#share = share;
+    this.#socket = socket;
+    this.#address = address;
+    this.#startedAt = startedAt;
+    this.#watch = new Watch(socket.number, () => this.#onReady());
+    share.count += 1;
+  }
+
+  /** Waits for the end, CONNECT_TIMEOUT_MS at most, and lets go of the socket. */
+  async end(): Promise<Ending> {
+    if (!writableNow(this.#socket.number) && this.#share.count <= SETTLING_CONNECTS) await this.#ready();
+    const outcome = outcomeNow(this.#socket);
+    this.close();
+    return { outcome, dialed: this.#address.text, connectMs: performance.now() - this.#startedAt };
+  }
+
+  close(): void {
+    this.#watch.close();
+    this.#socket.close();
+    this.#share.count -= 1;
+  }
+
+  #ready(): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, CONNECT_TIMEOUT_MS);
+      this.#onReady = (): void => {
+        clearTimeout(timer);
+        resolve();
+      };
+      this.#watch.want(WRITABLE);
+    });
+  }
+}
+
+/** The error itself is the plugin's to take, once: what is left to see is whether anything answered. */
+function outcomeNow(socket: OwnedFd): Outcome {
+  if (!writableNow(socket.number)) return 'timeout';
+  return tcpState(socket.number) === TCP_STATE.CLOSE ? 'refused' : 'connected';
+}

@@ -1,0 +1,22 @@
+// What every trapped call of one sandbox is worked on with. Runs in the broker.
+import type { WritableOnce } from '../../shared/sys/epoll.js';
+import type { Grants } from '../grants.js';
+import type { Plugin } from '../plugin.js';
+import type { Services } from '../services.js';
+import type { CallerProcesses } from './caller-processes.js';
+import type { WaitingCalls } from './waiting-calls.js';
+
+export interface TrapContext {
+  readonly services: Services;
+  readonly plugin: Plugin;
+  readonly processes: CallerProcesses;
+  /** Cookie of the sandbox's network namespace. */
+  readonly netns: bigint;
+  readonly grants: Grants;
+  readonly waiting: WaitingCalls;
+  /** Non-blocking connects that are handed over and not settled. */
+  readonly settling: { count: number };
+  readonly writable: WritableOnce;
+  /** Whether Landlock denies TCP in the sandbox: then an AF_UNIX call may go on, for the worst swap is an errno. */
+  readonly landlockDeniesTcp: boolean;
+}

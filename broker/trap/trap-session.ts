@@ -1,0 +1,119 @@
+// One sandbox's trap: its listener's calls come in here, and its DNS is served beside. Ends with the sandbox. Runs in the broker;
+// the one process that ever receives from the listener.
+
+import { WritableOnce } from '../../shared/sys/epoll.js';
+import { type Notification, wakeSynchronously } from '../../shared/sys/seccomp-notify.js';
+import { readableNow } from '../../shared/sys/socket.js';
+import { netnsCookie } from '../../shared/sys/socket-state.js';
+import { trapCall } from '../../shared/sys/trap-calls.js';
+import { READABLE, Watch } from '../../shared/sys/uv-poll.js';
+import { DnsStub } from '../dns-stub.js';
+import { handleTrap } from '../handle-trap.js';
+import type { TrapEnds } from '../link.js';
+import type { Plugin } from '../plugin.js';
+import type { Services } from '../services.js';
+import { CallerProcesses } from './caller-processes.js';
+import { NotifiedCalls } from './notified-calls.js';
+import type { TrapContext } from './trap-context.js';
+import { TrappedCall } from './trapped-call.js';
+import { WaitingCalls } from './waiting-calls.js';
+
+const WRITABLE_SOCKETS = new WritableOnce();
+
+export class TrapSession {
+  readonly number: number;
+  readonly plugin: Plugin;
+  readonly #ends: TrapEnds;
+  readonly #calls: NotifiedCalls;
+  readonly #context: TrapContext;
+  readonly #stub: DnsStub;
+  readonly #watch: Watch;
+  readonly #onEnd: (session: TrapSession) => void;
+  #open = true;
+
+  /** @param resumed another broker served this trap: what it had received is answered first */
+  constructor(
+    services: Services,
+    plugin: Plugin,
+    {
+      number,
+      landlockDeniesTcp,
+      resumed,
+    }: {
+      readonly number: number;
+      readonly landlockDeniesTcp: boolean;
+      readonly resumed: boolean;
+    },
+    ends: TrapEnds,
+    onEnd: (session: TrapSession) => void,
+  ) {
+    this.number = number;
+    this.plugin = plugin;
+    this.#ends = ends;
+    this.#onEnd = onEnd;
+    const netns = netnsCookie(ends.dnsDatagrams.number);
+    this.#stub = new DnsStub(services, plugin, {
+      datagrams: [ends.dnsDatagrams],
+      listeners: [ends.dnsListener],
+    });
+    this.#calls = new NotifiedCalls(ends.calls);
+    this.#context = {
+      services,
+      plugin,
+      processes: new CallerProcesses(),
+      netns,
+      grants: this.#stub.grants,
+      waiting: new WaitingCalls(),
+      settling: { count: 0 },
+      writable: WRITABLE_SOCKETS,
+      landlockDeniesTcp,
+    };
+    wakeSynchronously(ends.listener.number);
+    if (resumed) this.#calls.answerLeftOvers(ends.listener);
+    this.#watch = new Watch(ends.listener.number, (events) => this.#receive(events));
+    this.#watch.want(READABLE);
+  }
+
+  end(): void {
+    if (!this.#open) return;
+    this.#open = false;
+    this.#watch.close();
+    this.#context.waiting.close();
+    this.#context.processes.close();
+    this.#stub.close();
+    this.#ends.listener.close();
+    this.#calls.close();
+    this.#ends.calls.close();
+    this.#onEnd(this);
+  }
+
+  /** Takes a few calls, then lets other plugins have their turn: the watch is level-triggered. */
+  #receive(_events: number): void {
+    const { listener } = this.#ends;
+    while (this.#open && !this.plugin.turn.isOver) {
+      const readiness = readableNow(listener.number);
+      if (readiness === 'ended') this.end();
+      if (readiness !== 'readable') return;
+      if (this.#calls.isFull) {
+        this.#watch.want(0);
+        return;
+      }
+      const received = this.#calls.receive(listener);
+      this.plugin.turn.take();
+      if (received !== undefined) this.#take(received.slot, received.notification);
+    }
+  }
+
+  #take(slot: number, notification: Notification): void {
+    const name = trapCall(notification.call);
+    const call = new TrappedCall(name ?? 'connect', notification, this.#ends.listener, (ended, answer) => {
+      if (!this.#open) return;
+      this.#calls.release(slot);
+      this.plugin.metrics.trapped(ended.call, answer);
+      this.#watch.want(READABLE);
+    });
+    // No other call is reported; should one be, it is refused.
+    if (name === undefined) call.end(-1, 'error');
+    else handleTrap(this.#context, call);
+  }
+}

@@ -1,0 +1,77 @@
+// One call that the plugin's filter has reported: what it asks for, and the ways to end it. Runs in the broker.
+
+import type { TrapAnswer, TrapCall } from '../../shared/reasons.js';
+import type { OwnedFd } from '../../shared/sys/owned-fd.js';
+import {
+  answerNotification,
+  continueNotification,
+  isValid,
+  type Notification,
+  replaceDescriptor,
+} from '../../shared/sys/seccomp-notify.js';
+
+export class TrappedCall {
+  readonly call: TrapCall;
+  readonly notification: Notification;
+  readonly #listener: OwnedFd;
+  readonly #onEnd: (call: TrappedCall, answer: TrapAnswer) => void;
+  #over = false;
+
+  /** @param onEnd called once, when the caller goes on */
+  constructor(
+    call: TrapCall,
+    notification: Notification,
+    listener: OwnedFd,
+    onEnd: (call: TrappedCall, answer: TrapAnswer) => void,
+  ) {
+    this.call = call;
+    this.notification = notification;
+    this.#listener = listener;
+    this.#onEnd = onEnd;
+  }
+
+  /** The descriptor that the call is about, in the caller's table. */
+  get descriptor(): number {
+    return this.notification.ints[0];
+  }
+
+  get tid(): number {
+    return this.notification.tid;
+  }
+
+  get isOver(): boolean {
+    return this.#over;
+  }
+
+  /** Whether the caller still waits: what was read by its thread id so far was its own. */
+  stillWaits(): boolean {
+    return !this.#over && this.#listener.open && isValid(this.#listener.number, this.notification.id);
+  }
+
+  /** @param result what the call returns: 0, or minus errno */
+  end(result: number, answer: TrapAnswer): void {
+    if (this.#over) return;
+    this.#over = true;
+    if (this.#listener.open) answerNotification(this.#listener.number, this.notification.id, result);
+    this.#onEnd(this, answer);
+  }
+
+  /** The kernel executes the call as it is then. Never for what could be an inet socket's harm: see handle-trap.ts. */
+  proceed(): void {
+    if (this.#over) return;
+    this.#over = true;
+    if (this.#listener.open) continueNotification(this.#listener.number, this.notification.id);
+    this.#onEnd(this, 'own');
+  }
+
+  /** Puts a socket in the place of one of the caller's descriptors. @returns 0 or more, or minus errno */
+  place(socket: OwnedFd, descriptor: number, closeOnExec: boolean): number {
+    return replaceDescriptor(
+      this.#listener.number,
+      this.notification.id,
+      socket.number,
+      descriptor,
+      closeOnExec,
+    );
+  }
+}

@@ -1,0 +1,43 @@
+// memfd_create(2), ftruncate(2) and mmap(2) of one: memory that outlives a process by its descriptor. Runs in supervisor,
+// broker and launcher.
+import { ftruncateSync } from 'node:fs';
+import koffi from 'koffi';
+import { bind } from './libc.js';
+import { OwnedFd } from './owned-fd.js';
+import { SystemError, succeed } from './system-error.js';
+
+const MFD_CLOEXEC = 1;
+const PROT_READ_WRITE = 3;
+const MAP_SHARED = 1;
+
+const memfdCreate = bind('int memfd_create(const char *name, uint flags)');
+const mmap = koffi
+  .load(null)
+  .func('void *mmap(void *address, size_t length, int protection, int flags, int fd, long offset)');
+const munmapCall = bind('int munmap(void *address, size_t length)');
+
+/** An empty file that has no name, close-on-exec. @param bytes its size, all zeros */
+export function createMemoryFile(name: string, bytes = 0): OwnedFd {
+  const file = new OwnedFd(succeed(memfdCreate(name, MFD_CLOEXEC), 'memfd_create'));
+  if (bytes > 0) ftruncateSync(file.number, bytes);
+  return file;
+}
+
+/** Shared memory of a file, until it is closed. */
+export class MappedMemory {
+  readonly bytes: Uint8Array;
+  readonly #address: bigint;
+
+  constructor(fd: number, length: number) {
+    const address: unknown = mmap(null, length, PROT_READ_WRITE, MAP_SHARED, fd, 0);
+    if (typeof address !== 'bigint' || address === 0xffffffffffffffffn)
+      throw new SystemError('mmap', koffi.errno(), 'memfd');
+    this.#address = address;
+    // SAFETY: the mapping stays until close(), and its owner lets go of every view before.
+    this.bytes = new Uint8Array(koffi.view(address, length));
+  }
+
+  close(): void {
+    munmapCall(this.#address, BigInt(this.bytes.length));
+  }
+}

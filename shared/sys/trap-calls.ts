@@ -1,0 +1,14 @@
+// Numbers of the calls that a plugin's filter reports, on this machine. Runs in the broker.
+import type { TrapCall } from '../reasons.js';
+
+const NUMBERS: Readonly<Record<TrapCall, number>> =
+  process.arch === 'arm64' ? { connect: 203, bind: 200, listen: 201 } : { connect: 42, bind: 49, listen: 50 };
+
+const byNumber = new Map<number, TrapCall>(
+  Object.entries(NUMBERS).map(([call, number]) => [number, call as TrapCall]),
+);
+
+/** The call of a number; undefined for one that no filter reports. */
+export function trapCall(number: number): TrapCall | undefined {
+  return byNumber.get(number);
+}
