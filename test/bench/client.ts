@@ -1,15 +1,15 @@
-// The measured program, the same inside a sandbox and outside: it connects over the channel where there is one, else by
+// The measured program in Node, the same inside a sandbox and outside: it connects over the channel where it is told to, else by
 // itself. Commands come as lines on stdin, answers go as JSON lines to stdout.
 import { once } from 'node:events';
 import { connect as connectDirect, type Socket } from 'node:net';
 import { createInterface } from 'node:readline';
 import { connect as connectByChannel } from 'postern/plugin';
 
-const inside = process.env['POSTERN_REQUEST_FD'] !== undefined;
+const byChannel = process.argv[3] === 'channel';
 const port = Number(process.argv[2]);
 
 async function open(): Promise<Socket> {
-  if (inside) return connectByChannel({ host: '127.0.0.1', port });
+  if (byChannel) return connectByChannel({ host: '127.0.0.1', port });
   const socket = connectDirect(port, '127.0.0.1');
   await once(socket, 'connect');
   return socket;

@@ -1,0 +1,35 @@
+// How fast many bytes come over a socket from behind a door, and over a direct one, in turn.
+import type { Door, Pair } from './doors.js';
+import { median } from './statistics.js';
+
+export interface BulkRow {
+  readonly door: string;
+  readonly client: string;
+  readonly direct_mb_per_s: number;
+  readonly mb_per_s: number;
+  readonly bulk_ratio: number;
+}
+
+export async function compareBulk(
+  { name, client }: Door,
+  pair: Pair,
+  { rounds, bytes }: { readonly rounds: number; readonly bytes: number },
+): Promise<BulkRow> {
+  const seconds = { direct: [] as number[], behind: [] as number[] };
+  for (let round = -2; round < rounds; round += 1) {
+    // In turn who is first, so that what one leaves to the other counts for both.
+    const order = round % 2 === 0 ? (['direct', 'behind'] as const) : (['behind', 'direct'] as const);
+    for (const who of order) {
+      const { seconds: took } = await pair[who].ask<{ seconds: number }>(`bulk ${bytes}`);
+      if (round >= 0) seconds[who].push(took);
+    }
+  }
+  const rate = (values: readonly number[]): number => bytes / median(values) / 1e6;
+  return {
+    door: name,
+    client,
+    direct_mb_per_s: rate(seconds.direct),
+    mb_per_s: rate(seconds.behind),
+    bulk_ratio: median(seconds.direct.map((took, round) => took / (seconds.behind[round] ?? Number.NaN))),
+  };
+}

@@ -1,0 +1,45 @@
+// What is measured: a client that connects directly, and the same one behind a door of postern's.
+import { fileURLToPath } from 'node:url';
+import { Measured } from './measured.js';
+
+const path = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
+const postern = [process.execPath, path('../../sandbox/cli/main.js')];
+
+export interface Door {
+  readonly name: 'channel' | 'trap';
+  readonly client: 'Node' | 'C';
+}
+
+/** A client behind a door, the same one outside, and the server that both connect to. */
+export interface Pair {
+  readonly behind: Measured;
+  readonly direct: Measured;
+  end(): Promise<void>;
+}
+
+/**
+ * @param programs folder of the compiled C programs
+ * @param pin words before each command
+ */
+export async function openPair(door: Door, programs: string, pin: readonly string[]): Promise<Pair> {
+  const inC = door.client === 'C';
+  const upstream = new Measured([
+    ...pin,
+    ...(inC ? [`${programs}/accepts`] : [process.execPath, path('upstream.js')]),
+  ]);
+  const port = await upstream.line();
+  const client = inC ? [`${programs}/connects`, port] : [process.execPath, path('client.js'), port];
+  const direct = new Measured([...pin, ...client]);
+  const egress = door.name === 'channel' ? 'channel' : 'transparent';
+  const options = ['--name', 'bench', '--egress', egress, '--allow', `127.0.0.1:${port}`];
+  const by = inC || door.name === 'trap' ? [] : ['channel'];
+  const behind = new Measured([...pin, ...postern, 'run', ...options, '--', ...client, ...by]);
+  return {
+    behind,
+    direct,
+    end: async () => {
+      await Promise.all([behind.end(), direct.end()]);
+      upstream.kill();
+    },
+  };
+}
