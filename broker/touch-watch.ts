@@ -40,8 +40,16 @@ export class Touched {
   }
 }
 
-/** Fields of the memory that both threads see. */
-export const TOUCH_FIELDS = { init: 0, touch: 1, limit: 2, killed: 3, count: 4 } as const;
+/** Fields of the memory that both threads see. `looks` and `asleep`: how often the thread has looked at this touch, and found it so. */
+export const TOUCH_FIELDS = {
+  init: 0,
+  touch: 1,
+  limit: 2,
+  killed: 3,
+  looks: 4,
+  asleep: 5,
+  count: 6,
+} as const;
 
 export class TouchWatch {
   readonly #fields: Int32Array;
@@ -67,6 +75,8 @@ export class TouchWatch {
     const started = performance.now();
     fields[TOUCH_FIELDS.limit] = slow ? TOUCH_LIMIT_OF_SLOW_MS : TOUCH_LIMIT_MS;
     fields[TOUCH_FIELDS.killed] = 0;
+    fields[TOUCH_FIELDS.looks] = 0;
+    fields[TOUCH_FIELDS.asleep] = 0;
     // Wraps around.
     Atomics.add(fields, TOUCH_FIELDS.touch, 1);
     Atomics.store(fields, TOUCH_FIELDS.init, init?.open === true ? init.number : 0);
@@ -79,7 +89,10 @@ export class TouchWatch {
     }
   }
 
+  /** Time that the loop had no processor for, on a busy machine, is not the plugin's doing: it was awake then. */
   #note(touched: Touched, milliseconds: number): void {
+    const fields = this.#fields;
+    if (2 * Atomics.load(fields, TOUCH_FIELDS.asleep) < Atomics.load(fields, TOUCH_FIELDS.looks)) return;
     const killed = Atomics.exchange(this.#fields, TOUCH_FIELDS.killed, 0) === 1;
     touched.wasSlow(killed, milliseconds);
   }
