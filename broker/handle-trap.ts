@@ -6,7 +6,13 @@
 import { constants } from 'node:os';
 import type { OwnedFd } from '../shared/sys/owned-fd.js';
 import { AF_INET, AF_INET6, AF_UNIX } from '../shared/sys/sockaddr.js';
-import { acceptsConnections, bindTo, identifySocket, listenOn } from '../shared/sys/socket-state.js';
+import {
+  acceptsConnections,
+  bindTo,
+  identifySocket,
+  listenOn,
+  tcpState,
+} from '../shared/sys/socket-state.js';
 import { connectDatagram } from './trap/connect-datagram.js';
 import { connectStream } from './trap/connect-stream.js';
 import { type Reached, reachCaller } from './trap/reach-caller.js';
@@ -16,7 +22,6 @@ import type { TrappedSocket } from './trap/trapped-socket.js';
 
 const { EINVAL, EACCES, EAFNOSUPPORT } = constants.errno;
 const AF_NETLINK = 16;
-const IPPROTO_TCP = 6;
 
 /** Ends a call, now or when its connection is there. */
 export function handleTrap(context: TrapContext, call: TrappedCall): void {
@@ -57,8 +62,8 @@ function handleSocket(
     call.end(identity, 'error');
     return false;
   }
-  const { domain, protocol, netns } = identity;
-  const socket: TrappedSocket = { descriptor, domain, protocol, own: netns === context.netns };
+  const { domain, netns } = identity;
+  const socket: TrappedSocket = { descriptor, domain, own: netns === context.netns };
   if (address === undefined) {
     listen(call, socket);
     return false;
@@ -75,7 +80,8 @@ function handleSocket(
     connectNetlink(call, socket, address);
     return false;
   }
-  if (protocol === IPPROTO_TCP) return connectStream(context, call, socket, address);
+  const state = tcpState(descriptor.number);
+  if (state !== undefined) return connectStream(context, call, socket, address, state);
   connectDatagram(context, call, socket, address);
   return false;
 }

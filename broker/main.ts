@@ -19,7 +19,7 @@ import { NameResolver } from './resolve.js';
 import { Sessions } from './sessions.js';
 import { takeIds } from './take-ids.js';
 import { TouchWatch } from './touch-watch.js';
-import { SlowReach } from './trap/reach-caller.js';
+import { SlowReach } from './trap/slow-reach.js';
 
 const EXIT_BUG = 70;
 const parent = process.ppid;

@@ -4,7 +4,7 @@ import type { HostAddresses } from './host-addresses.js';
 import type { Metrics } from './metrics.js';
 import type { NameResolver } from './resolve.js';
 import type { TouchWatch } from './touch-watch.js';
-import type { SlowReach } from './trap/reach-caller.js';
+import type { SlowReach } from './trap/slow-reach.js';
 
 export interface Services {
   readonly audit: Audit;
@@ -12,5 +12,5 @@ export interface Services {
   readonly metrics: Metrics;
   readonly names: NameResolver;
   readonly touches: Pick<TouchWatch, 'touch'>;
-  readonly slowReach: Pick<SlowReach, 'reach'>;
+  readonly slowReach: Pick<SlowReach, 'reach' | 'place'>;
 }

@@ -53,6 +53,7 @@ export const TOUCH_FIELDS = {
 
 export class TouchWatch {
   readonly #fields: Int32Array;
+  #underWay = false;
 
   constructor(fields: Int32Array) {
     this.#fields = fields;
@@ -68,9 +69,11 @@ export class TouchWatch {
     return new TouchWatch(new Int32Array(memory));
   }
 
-  /** Does what touches a plugin. */
+  /** Does what touches a plugin. One touch may be part of another, of the same plugin. */
   touch<T>(touched: Touched, work: () => T): T {
     const fields = this.#fields;
+    if (this.#underWay) return work();
+    this.#underWay = true;
     const { init, slow } = touched;
     const started = performance.now();
     fields[TOUCH_FIELDS.limit] = slow ? TOUCH_LIMIT_OF_SLOW_MS : TOUCH_LIMIT_MS;
@@ -83,6 +86,7 @@ export class TouchWatch {
     try {
       return work();
     } finally {
+      this.#underWay = false;
       Atomics.store(fields, TOUCH_FIELDS.init, 0);
       const milliseconds = performance.now() - started;
       if (milliseconds > TOUCH_SLOW_MS) this.#note(touched, milliseconds);

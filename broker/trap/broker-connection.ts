@@ -1,12 +1,12 @@
 // A trapped connect(2) to the outside, in order: decide, connect, put in place, account. Runs in the broker. What is dialled is
 // the decision's value, copied once, checked once.
 import { constants } from 'node:os';
-import { CONNECT_TIMEOUT_MS, SEARCHED_DESCRIPTORS } from '../../shared/limits.js';
+import { CONNECT_TIMEOUT_MS } from '../../shared/limits.js';
 import type { Address } from '../../shared/policy/address.js';
 import type { Outcome } from '../../shared/reasons.js';
-import { descriptorsOf } from '../../shared/sys/descriptor-table.js';
-import { inodeOf, isNonBlocking, setNonBlocking } from '../../shared/sys/fcntl.js';
+import { isNonBlocking, makeBlocking } from '../../shared/sys/fcntl.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
+import type { Endpoint } from '../../shared/sys/sockaddr.js';
 import { peerOf, startConnect, takeSocketError, tcpSocket, writableNow } from '../../shared/sys/socket.js';
 import { isV6Only, sendTimeout } from '../../shared/sys/socket-state.js';
 import { Watch, WRITABLE } from '../../shared/sys/uv-poll.js';
@@ -19,6 +19,7 @@ import { RequestLife } from '../request-life.js';
 import { ERESTARTSYS } from './await-connection.js';
 import { carryOptions } from './carry-over.js';
 import { originOf } from './origin.js';
+import { placeSocket } from './place-socket.js';
 import type { TrappedAddress } from './read-sockaddr.js';
 import { SettlingConnect } from './settling-connect.js';
 import type { TrapContext } from './trap-context.js';
@@ -51,8 +52,8 @@ export function brokerConnection(
   return true;
 }
 
-/** How a dial went on: connected, under way, or minus errno. */
-type Dial = 'connected' | 'under_way' | number;
+/** How a dial went on: connected to that peer, under way, or minus errno. */
+type Dial = Endpoint | 'under_way' | number;
 
 class BrokeredConnect {
   readonly #context: TrapContext;
@@ -134,18 +135,20 @@ class BrokeredConnect {
       if (typeof dial === 'number') return this.#fail(dial, address);
       if (isNonBlocking(this.#plugins.number)) {
         settling = new SettlingConnect(this.#context.settling, socket, address, this.#startedAt);
-        if (this.#place(socket, -EINPROGRESS)) return settling;
+        const placing = this.#place(socket, -EINPROGRESS);
+        if (placing instanceof Promise ? await placing : placing) return settling;
         settling.close();
         return this.#ending('canceled', address);
       }
-      const end = dial === 'connected' ? dial : await this.#wait(socket);
+      const end = dial === 'under_way' ? await this.#wait(socket) : dial;
       if (typeof end === 'number') return this.#fail(end, address);
-      if (end === 'under_way') return this.#placeInterrupted(socket, address);
-      const peer = peerOf(socket.number);
-      if (peer === undefined || peer.port !== port || !sameBytes(peer.bytes, endpoint.bytes))
+      if (end === 'under_way') return await this.#placeInterrupted(socket, address);
+      if (end.port !== port || !sameBytes(end.bytes, endpoint.bytes))
         return this.#fail(-ECONNABORTED, address);
-      setNonBlocking(socket.number, false);
-      return this.#place(socket, 0) ? this.#ending('connected', address) : this.#ending('canceled', address);
+      makeBlocking(socket.number);
+      const placing = this.#place(socket, 0);
+      const placed = placing instanceof Promise ? await placing : placing;
+      return this.#ending(placed ? 'connected' : 'canceled', address);
     } finally {
       if (settling === undefined) socket.close();
     }
@@ -180,24 +183,27 @@ class BrokeredConnect {
   }
 
   /** The caller has a signal, or a time-out of its own: the socket that connects is its from now on, as the kernel would have it. */
-  #placeInterrupted(socket: OwnedFd, address: Address): Ending {
+  async #placeInterrupted(socket: OwnedFd, address: Address): Promise<Ending> {
     if (this.#interruption === 'gone') {
       this.#call.end(-ECONNABORTED, 'error');
       return this.#ending('canceled', address);
     }
-    setNonBlocking(socket.number, false);
-    this.#place(socket, this.#interruption === 'signal' ? -ERESTARTSYS : -EINPROGRESS);
+    makeBlocking(socket.number);
+    await this.#place(socket, this.#interruption === 'signal' ? -ERESTARTSYS : -EINPROGRESS);
     return this.#ending('canceled', address);
   }
 
   /** @returns whether the plugin has it */
-  #place(socket: OwnedFd, answer: number): boolean {
-    const { descriptor, tid } = this.#call;
-    let placed = 0;
-    for (const entry of descriptorsOf(tid, inodeOf(this.#plugins.number), descriptor, SEARCHED_DESCRIPTORS)) {
-      const result = this.#call.place(socket, entry.descriptor, entry.closesOnExec);
-      if (entry.descriptor === descriptor) placed = result;
-    }
+  #place(socket: OwnedFd, answer: number): boolean | Promise<boolean> {
+    const { services, plugin, processes } = this.#context;
+    const placement = this.#call.placement(socket);
+    if (plugin.touched.slow)
+      return services.slowReach.place(placement).then((placed) => this.#answer(placed, answer));
+    const placed = services.touches.touch(plugin.touched, () => placeSocket(processes, placement));
+    return this.#answer(placed, answer);
+  }
+
+  #answer(placed: number, answer: number): boolean {
     this.#call.end(placed < 0 ? placed : answer, placed < 0 ? 'error' : 'brokered');
     if (placed >= 0) this.#context.plugin.metrics.socketPassed('trap');
     return placed >= 0;
@@ -215,10 +221,12 @@ class BrokeredConnect {
 
 /** Whether a connecting socket is connected, or with which errno it failed; asked of its state, for the error is told once. */
 function conclude(socket: OwnedFd): Dial {
+  const peer = peerOf(socket.number);
+  if (peer !== undefined) return peer;
   if (!writableNow(socket.number)) return 'under_way';
   const error = takeSocketError(socket.number);
   if (error !== 0) return error;
-  return peerOf(socket.number) === undefined ? -ECONNRESET : 'connected';
+  return peerOf(socket.number) ?? -ECONNRESET;
 }
 
 function asIpv6({ family, bytes }: Address): Uint8Array {

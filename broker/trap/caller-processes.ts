@@ -1,6 +1,8 @@
 // Handles of the threads that call: their descriptors are taken through these. Runs in the broker.
 import { readFileSync } from 'node:fs';
 import { constants } from 'node:os';
+import { SEARCHED_DESCRIPTORS } from '../../shared/limits.js';
+import { type DescriptorEntry, DescriptorTable } from '../../shared/sys/descriptor-table.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import { openPidfd, openThreadPidfd, shareDescriptors, takeDescriptor } from '../../shared/sys/pidfd.js';
 
@@ -13,6 +15,8 @@ interface Caller {
   readonly handle: OwnedFd;
   /** The process that the thread belongs to. */
   readonly pid: number;
+  /** Opened with the first use. */
+  table: DescriptorTable | undefined;
   program: string | null;
   /** As performance.now(). */
   programReadAt: number;
@@ -43,6 +47,16 @@ export class CallerProcesses {
     return takeDescriptor(caller.handle.number, fd);
   }
 
+  /** Every descriptor of a caller's for the open file that `fd` is one of, with `fd` itself. */
+  sharing(tid: number, fd: number): readonly DescriptorEntry[] {
+    const caller = this.#callers.get(tid);
+    const table = caller?.table ?? new DescriptorTable(tid);
+    if (caller !== undefined) caller.table = table;
+    const found = table.sharing(fd, SEARCHED_DESCRIPTORS);
+    if (caller === undefined) table.close();
+    return found;
+  }
+
   /** What a thread's program calls itself, proc(5) comm: of no trust, and up to a second old. */
   programOf(tid: number): string | null {
     const caller = this.#callers.get(tid);
@@ -61,8 +75,7 @@ export class CallerProcesses {
   }
 
   close(): void {
-    for (const { handle } of this.#callers.values()) handle.close();
-    this.#callers.clear();
+    for (const [tid, caller] of this.#callers) this.#forget(tid, caller);
   }
 
   #keep(tid: number, caller: Caller): void {
@@ -74,8 +87,9 @@ export class CallerProcesses {
     }
   }
 
-  #forget(tid: number, { handle }: Caller): void {
+  #forget(tid: number, { handle, table }: Caller): void {
     handle.close();
+    table?.close();
     this.#callers.delete(tid);
   }
 }
@@ -85,7 +99,7 @@ function openCaller(tid: number): Caller | number {
   const pid = processOfThread(tid);
   if (pid === undefined) return -ESRCH;
   const handle = openThreadPidfd(tid);
-  const unread = { pid, program: null, programReadAt: Number.NEGATIVE_INFINITY };
+  const unread = { pid, table: undefined, program: null, programReadAt: Number.NEGATIVE_INFINITY };
   if (typeof handle !== 'number') return { handle, ...unread };
   if (handle !== -EINVAL) return handle;
   if (pid !== tid && !shareDescriptors(pid, tid)) return -ESRCH;

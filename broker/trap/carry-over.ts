@@ -2,12 +2,46 @@
 // broker.
 import { readOption, writeOption } from '../../shared/sys/socket-state.js';
 
-interface CarriedOption {
-  readonly level: number;
-  readonly name: number;
-  readonly bytes: number;
-  /** The kernel tells twice what was set, socket(7). */
-  readonly doubled?: boolean;
+/** An option whose value before connect(2) shapes the connection or the calls on it. */
+class CarriedOption {
+  readonly #level: number;
+  readonly #name: number;
+  readonly #doubled: boolean;
+  readonly #value: Uint8Array;
+  /** What a fresh socket has; the same for all of them. */
+  #usual: Uint8Array | undefined;
+
+  /** @param doubled the kernel tells twice what was set, socket(7) */
+  constructor(level: number, name: number, bytes = 4, doubled = false) {
+    this.#level = level;
+    this.#name = name;
+    this.#doubled = doubled;
+    this.#value = new Uint8Array(bytes);
+  }
+
+  /** @returns whether the socket `from` has another value than a fresh one, which `to` has now too */
+  carry(from: number, to: number): boolean {
+    const value = this.#value;
+    if (readOption(from, this.#level, this.#name, value) < 0) return false;
+    if (this.#isUsual(to)) return false;
+    if (this.#doubled) {
+      const view = new DataView(value.buffer);
+      view.setInt32(0, Math.floor(view.getInt32(0, true) / 2), true);
+    }
+    writeOption(to, this.#level, this.#name, value);
+    return true;
+  }
+
+  #isUsual(fresh: number): boolean {
+    let usual = this.#usual;
+    if (usual === undefined) {
+      usual = new Uint8Array(this.#value.length);
+      readOption(fresh, this.#level, this.#name, usual);
+      this.#usual = usual;
+    }
+    for (let at = 0; at < usual.length; at += 1) if (usual[at] !== this.#value[at]) return false;
+    return true;
+  }
 }
 
 const SOL_SOCKET = 1;
@@ -15,32 +49,21 @@ const IPPROTO_IP = 0;
 const IPPROTO_TCP = 6;
 const IPPROTO_IPV6 = 41;
 
-/** Options whose value before connect(2) shapes the connection or the calls on it. */
+const KEEP_ALIVE = new CarriedOption(SOL_SOCKET, 9);
 const OPTIONS: readonly CarriedOption[] = [
-  { level: SOL_SOCKET, name: 9, bytes: 4 }, // SO_KEEPALIVE
-  { level: SOL_SOCKET, name: 7, bytes: 4, doubled: true }, // SO_SNDBUF
-  { level: SOL_SOCKET, name: 8, bytes: 4, doubled: true }, // SO_RCVBUF
-  { level: SOL_SOCKET, name: 66, bytes: 16 }, // SO_RCVTIMEO_NEW
-  { level: SOL_SOCKET, name: 67, bytes: 16 }, // SO_SNDTIMEO_NEW
-  { level: IPPROTO_TCP, name: 1, bytes: 4 }, // TCP_NODELAY
-  { level: IPPROTO_TCP, name: 18, bytes: 4 }, // TCP_USER_TIMEOUT
+  new CarriedOption(SOL_SOCKET, 7, 4, true), // SO_SNDBUF
+  new CarriedOption(SOL_SOCKET, 8, 4, true), // SO_RCVBUF
+  new CarriedOption(SOL_SOCKET, 66, 16), // SO_RCVTIMEO_NEW
+  new CarriedOption(SOL_SOCKET, 67, 16), // SO_SNDTIMEO_NEW
+  new CarriedOption(IPPROTO_TCP, 1), // TCP_NODELAY
+  new CarriedOption(IPPROTO_TCP, 18), // TCP_USER_TIMEOUT
 ];
-/** Read only where keep-alive is on. */
-const KEEP_ALIVE: readonly CarriedOption[] = [4, 5, 6].map((name) => ({
-  level: IPPROTO_TCP,
-  name,
-  bytes: 4,
-}));
+/** TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_KEEPCNT: carried only where keep-alive is on. */
+const KEEP_ALIVE_TIMES = [4, 5, 6].map((name) => new CarriedOption(IPPROTO_TCP, name));
 const TRAFFIC_CLASS: Readonly<Record<4 | 6, CarriedOption>> = {
-  4: { level: IPPROTO_IP, name: 1, bytes: 4 }, // IP_TOS
-  6: { level: IPPROTO_IPV6, name: 67, bytes: 4 }, // IPV6_TCLASS
+  4: new CarriedOption(IPPROTO_IP, 1), // IP_TOS
+  6: new CarriedOption(IPPROTO_IPV6, 67), // IPV6_TCLASS
 };
-
-const scratch = new Map<number, Uint8Array>([
-  [4, new Uint8Array(4)],
-  [16, new Uint8Array(16)],
-]);
-const usual = new Map<string, string>();
 
 /**
  * Copies options to a socket that is not connected yet.
@@ -48,31 +71,7 @@ const usual = new Map<string, string>();
  * @param family of both sockets
  */
 export function carryOptions(from: number, to: number, family: 4 | 6): void {
-  for (const option of OPTIONS) carry(option, from, to);
-  carry(TRAFFIC_CLASS[family], from, to);
-  const keepsAlive = scratch.get(4);
-  if (keepsAlive === undefined) return;
-  readOption(to, SOL_SOCKET, 9, keepsAlive);
-  if (keepsAlive[0] !== 0) for (const option of KEEP_ALIVE) carry(option, from, to);
-}
-
-function carry({ level, name, bytes, doubled }: CarriedOption, from: number, to: number): void {
-  const value = scratch.get(bytes);
-  if (value === undefined || readOption(from, level, name, value) < 0) return;
-  const key = `${level} ${name}`;
-  const text = value.join();
-  let expected = usual.get(key);
-  if (expected === undefined) {
-    // What a fresh socket has is the same for all of them.
-    const fresh = new Uint8Array(bytes);
-    readOption(to, level, name, fresh);
-    expected = fresh.join();
-    usual.set(key, expected);
-  }
-  if (text === expected) return;
-  if (doubled === true) {
-    const view = new DataView(value.buffer);
-    view.setInt32(0, Math.floor(view.getInt32(0, true) / 2), true);
-  }
-  writeOption(to, level, name, value);
+  for (const option of OPTIONS) option.carry(from, to);
+  TRAFFIC_CLASS[family].carry(from, to);
+  if (KEEP_ALIVE.carry(from, to)) for (const option of KEEP_ALIVE_TIMES) option.carry(from, to);
 }

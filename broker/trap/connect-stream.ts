@@ -5,12 +5,7 @@ import type { Policy } from '../../shared/policy/policy.js';
 import { familyBits } from '../../shared/policy/prefix.js';
 import { isNonBlocking } from '../../shared/sys/fcntl.js';
 import { takeSocketError } from '../../shared/sys/socket.js';
-import {
-  connectAtOnce,
-  startConnectNeverWaiting,
-  TCP_STATE,
-  tcpState,
-} from '../../shared/sys/socket-state.js';
+import { connectAtOnce, startConnectNeverWaiting, TCP_STATE } from '../../shared/sys/socket-state.js';
 import { awaitConnection } from './await-connection.js';
 import { brokerConnection } from './broker-connection.js';
 import { isLoopbackAddress, isSandboxAddress } from './own-addresses.js';
@@ -23,15 +18,19 @@ const { EACCES, EAFNOSUPPORT, EALREADY, EINPROGRESS, EINVAL, EISCONN } = constan
 
 type InetAddress = Extract<TrappedAddress, { kind: 'inet' }>;
 
-/** @returns whether the descriptor is kept for as long as the call waits */
+/**
+ * @param state the socket's, tcp(7)
+ * @returns whether the descriptor is kept for as long as the call waits
+ */
 export function connectStream(
   context: TrapContext,
   call: TrappedCall,
   socket: TrappedSocket,
   raw: Uint8Array,
+  state: number,
 ): boolean {
   const address = readSockaddr(raw);
-  if (!socket.own) return connectForeign(context, call, socket, address);
+  if (!socket.own) return connectForeign(context, call, socket, address, state);
   const { descriptor, domain } = socket;
   if (address.kind === 'unspec') {
     call.end(connectAtOnce(descriptor.number, raw), 'own');
@@ -41,8 +40,7 @@ export function connectStream(
     call.end(address.kind === 'short' ? -EINVAL : -EAFNOSUPPORT, 'error');
     return false;
   }
-  const unused = tcpState(descriptor.number) === TCP_STATE.CLOSE;
-  if (unused && !staysInside(address, context.plugin.policy)) {
+  if (state === TCP_STATE.CLOSE && !staysInside(address, context.plugin.policy)) {
     return brokerConnection(context, call, socket, address);
   }
   return connectInside(context, call, socket, raw);
@@ -78,9 +76,9 @@ function connectForeign(
   call: TrappedCall,
   socket: TrappedSocket,
   address: TrappedAddress,
+  state: number,
 ): boolean {
   const { descriptor, domain } = socket;
-  const state = tcpState(descriptor.number);
   if (state === TCP_STATE.SYN_SENT) {
     if (!isNonBlocking(descriptor.number)) return awaitConnection(context, call, descriptor, 'brokered');
     call.end(-EALREADY, 'brokered');

@@ -70,7 +70,7 @@ export class TrapSession {
     };
     wakeSynchronously(ends.listener.number);
     if (resumed) this.#calls.answerLeftOvers(ends.listener);
-    this.#watch = new Watch(ends.listener.number, (events) => this.#receive(events));
+    this.#watch = new Watch(ends.listener.number, () => this.#receive());
     this.#watch.want(READABLE);
   }
 
@@ -87,8 +87,11 @@ export class TrapSession {
     this.#onEnd(this);
   }
 
-  /** Takes a few calls, then lets other plugins have their turn: the watch is level-triggered. */
-  #receive(_events: number): void {
+  /**
+   * Takes a few calls, then lets other plugins have their turn: the watch is level-triggered. It is asked again before each receipt,
+   * which would wait where nothing is there: libuv calls a listener readable too whose sandbox is gone.
+   */
+  #receive(): void {
     const { listener } = this.#ends;
     while (this.#open && !this.plugin.turn.isOver) {
       const readiness = readableNow(listener.number);

@@ -7,8 +7,8 @@ import {
   continueNotification,
   isValid,
   type Notification,
-  replaceDescriptor,
 } from '../../shared/sys/seccomp-notify.js';
+import type { Placement } from './place-socket.js';
 
 export class TrappedCall {
   readonly call: TrapCall;
@@ -64,14 +64,15 @@ export class TrappedCall {
     this.#onEnd(this, 'own');
   }
 
-  /** Puts a socket in the place of one of the caller's descriptors. @returns 0 or more, or minus errno */
-  place(socket: OwnedFd, descriptor: number, closeOnExec: boolean): number {
-    return replaceDescriptor(
-      this.#listener.number,
-      this.notification.id,
-      socket.number,
+  /** What puts a socket in the place of the caller's own. */
+  placement(socket: OwnedFd): Placement {
+    const { tid, descriptor } = this;
+    return {
+      listener: this.#listener.number,
+      id: this.notification.id,
+      tid,
       descriptor,
-      closeOnExec,
-    );
+      socket: socket.number,
+    };
   }
 }

@@ -5,7 +5,6 @@ import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 export interface TrappedSocket {
   readonly descriptor: OwnedFd;
   readonly domain: number;
-  readonly protocol: number;
   /** Made in the sandbox's own network namespace. */
   readonly own: boolean;
 }

@@ -1,5 +1,5 @@
-// fcntl(2), dup(2), close_range(2), read(2), write(2), fstat for descriptors. Runs everywhere.
-import { constants, fstatSync } from 'node:fs';
+// fcntl(2), dup(2), close_range(2), read(2), write(2) for descriptors. Runs everywhere.
+import { constants } from 'node:fs';
 import { bind } from './libc.js';
 import { OwnedFd } from './owned-fd.js';
 import { succeed } from './system-error.js';
@@ -26,11 +26,6 @@ export function duplicateOnto(from: number, to: number): void {
   succeed(dup3(from, to, 0), 'dup3');
 }
 
-/** The inode of an open file: of a socket, what proc(5) names it by. */
-export function inodeOf(fd: number): number {
-  return fstatSync(fd).ino;
-}
-
 /** Whether O_NONBLOCK is set on the open file description. */
 export function isNonBlocking(fd: number): boolean {
   return (fcntl(fd, F_GETFL, 0) & constants.O_NONBLOCK) !== 0;
@@ -41,6 +36,11 @@ export function setNonBlocking(fd: number, on: boolean): void {
   const flags = succeed(fcntl(fd, F_GETFL, 0), 'fcntl F_GETFL');
   const wanted = on ? flags | constants.O_NONBLOCK : flags & ~constants.O_NONBLOCK;
   if (wanted !== flags) succeed(fcntl(fd, F_SETFL, wanted), 'fcntl F_SETFL');
+}
+
+/** Clears O_NONBLOCK on a socket whose status flags are otherwise as socket(2) made them. */
+export function makeBlocking(fd: number): void {
+  succeed(fcntl(fd, F_SETFL, 0), 'fcntl F_SETFL');
 }
 
 /** Asks for a pipe of at least that many bytes. @returns the size, or minus EPERM past the user's share, pipe(7) */

@@ -3,7 +3,6 @@
 import { bind as bindCall } from './libc.js';
 
 const SOL_SOCKET = 1;
-const SO_PROTOCOL = 38;
 const SO_DOMAIN = 39;
 const SO_ACCEPTCONN = 30;
 const SO_NETNS_COOKIE = 71;
@@ -41,16 +40,12 @@ function get(fd: number, level: number, name: number, bytes: number): number {
 export const TCP_STATE = { ESTABLISHED: 1, SYN_SENT: 2, SYN_RECV: 3, CLOSE: 7, LISTEN: 10 } as const;
 
 /** What a descriptor's socket is, or minus errno: ENOTSOCK where it is none. */
-export function identifySocket(
-  fd: number,
-): { readonly netns: bigint; readonly domain: number; readonly protocol: number } | number {
+export function identifySocket(fd: number): { readonly netns: bigint; readonly domain: number } | number {
   const result = get(fd, SOL_SOCKET, SO_NETNS_COOKIE, 8);
   if (result < 0) return result;
   const netns = value.getBigUint64(0, true);
   get(fd, SOL_SOCKET, SO_DOMAIN, 4);
-  const domain = value.getInt32(0, true);
-  get(fd, SOL_SOCKET, SO_PROTOCOL, 4);
-  return { netns, domain, protocol: value.getInt32(0, true) };
+  return { netns, domain: value.getInt32(0, true) };
 }
 
 /** The cookie of a socket's network namespace, socket(7). */
@@ -58,9 +53,9 @@ export function netnsCookie(fd: number): bigint {
   return get(fd, SOL_SOCKET, SO_NETNS_COOKIE, 8) < 0 ? 0n : value.getBigUint64(0, true);
 }
 
-/** One of {@link TCP_STATE}, or another of the kernel's. */
-export function tcpState(fd: number): number {
-  return get(fd, IPPROTO_TCP, TCP_INFO, 1) < 0 ? TCP_STATE.CLOSE : value.getUint8(0);
+/** One of {@link TCP_STATE}, or another of the kernel's; undefined where it is no TCP socket. */
+export function tcpState(fd: number): number | undefined {
+  return get(fd, IPPROTO_TCP, TCP_INFO, 1) < 0 ? undefined : value.getUint8(0);
 }
 
 export function acceptsConnections(fd: number): boolean {

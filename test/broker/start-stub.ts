@@ -53,7 +53,10 @@ export async function startStub(options: StubOptions = {}): Promise<TestStub> {
     host: new HostAddresses([]),
     metrics,
     // No sandbox is there to be touched.
-    slowReach: { reach: () => Promise.reject(new Error('Nothing to reach')) },
+    slowReach: {
+      reach: () => Promise.reject(new Error('Nothing to reach')),
+      place: () => Promise.reject(new Error('Nothing to place')),
+    },
     touches: { touch: (_, work) => work() },
     names: new NameResolver(
       new HostsFile(options.hosts ?? '/nonexistent'),
