@@ -9,6 +9,7 @@ import { BROKER_DESCRIPTOR_FD, BROKER_LINE_FD, type SupervisorLine } from '../sh
 import { dieWithParent, setNoNewPrivileges } from '../shared/sys/process-control.js';
 import { getLimit, RLIMIT, setLimit } from '../shared/sys/rlimit.js';
 import { Audit } from './audit.js';
+import { enterCage } from './enter-cage.js';
 import { HostAddresses } from './host-addresses.js';
 import { HostsFile } from './hosts-file.js';
 import { LineLink, receivePackets } from './link.js';
@@ -16,6 +17,7 @@ import { Metrics } from './metrics.js';
 import { NameCache } from './name-cache.js';
 import { NameServers } from './name-servers.js';
 import { NameResolver } from './resolve.js';
+import { sealMounts } from './seal-mounts.js';
 import { Sessions } from './sessions.js';
 import { takeIds } from './take-ids.js';
 import { TouchWatch } from './touch-watch.js';
@@ -87,8 +89,12 @@ async function makeSessions({
 /** From here on the process has no privilege, gains none, and dies with its parent. */
 function confine(ids: { readonly uid: number; readonly gid: number } | undefined): void {
   raiseDescriptorLimit();
-  if (ids !== undefined) takeIds(ids);
+  if (ids !== undefined) {
+    sealMounts(parent);
+    takeIds(ids);
+  }
   setNoNewPrivileges();
+  enterCage();
   // A change of ids clears it, prctl(2) PR_SET_PDEATHSIG, so it comes last; a parent that is gone by now sends nothing.
   dieWithParent(constants.signals.SIGKILL);
   if (process.ppid !== parent) throw new PosternError('broker_parent', 'The supervisor has ended');

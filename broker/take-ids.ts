@@ -2,7 +2,6 @@
 // Runs in the broker before it says that it is ready, and before it has seen a byte of any plugin.
 import { readdirSync, readFileSync } from 'node:fs';
 import { PosternError } from '../shared/errors.js';
-import { setDumpable } from '../shared/sys/process-control.js';
 
 /**
  * Drops supplementary groups, then the group id, then the user id. libc makes each change in every thread, where the
@@ -23,8 +22,6 @@ export function takeIds({ uid, gid }: { readonly uid: number; readonly gid: numb
   }
   checkNoWayBack('setuid 0', () => process.setuid?.(0));
   checkNoWayBack('setgid 0', () => process.setgid?.(0));
-  // The change of ids did so too, unless fs.suid_dumpable says otherwise; the memory holds other plugins' requests.
-  setDumpable(false);
 }
 
 function checkThread(status: string, uid: number, gid: number): void {

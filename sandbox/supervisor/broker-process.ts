@@ -2,7 +2,6 @@
 // and established connections outlive a broker: the supervisor keeps a duplicate of every channel's ends.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { EventEmitter } from 'node:events';
-import { fileURLToPath } from 'node:url';
 import { PosternError } from '../../shared/errors.js';
 import { BROKER_START_TIMEOUT_MS, DNS_TIMEOUT_MS } from '../../shared/limits.js';
 import type {
@@ -18,12 +17,13 @@ import type {
 import { sendMessage } from '../../shared/sys/message.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import { packetSocketPair } from '../../shared/sys/socket.js';
+import { brokerCommand } from './broker-command.js';
 import { BrokerLines, lineStream } from './broker-lines.js';
 import { ChannelKeeper, type KeptChannel } from './channel-keeper.js';
 import type { Channel } from './make-channel.js';
+import { namespacesFailure } from './namespaces-failure.js';
 import { type KeptTrap, TrapKeeper } from './trap-keeper.js';
 
-const MAIN = fileURLToPath(new URL('../../broker/main.js', import.meta.url));
 /** A broker that dies at once is started again after a pause that doubles, from the first to the last of these. */
 const RESTART_PAUSE_MS = { first: 20, last: 5_000 };
 const STEADY_AFTER_MS = 10_000;
@@ -82,7 +82,9 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
   /** @throws PosternError `broker_failed` where it does not come up */
   async start(): Promise<void> {
     const [ours, theirs] = packetSocketPair();
-    const child = spawn(process.execPath, [MAIN], {
+    const asRoot = this.#options.becomeIds !== undefined;
+    const [program, ...args] = brokerCommand(asRoot);
+    const child = spawn(program, args, {
       cwd: '/',
       env: {},
       // A group of its own: what the terminal sends to the foreground is not for the broker.
@@ -97,7 +99,9 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
     const lines = new BrokerLines(lineStream(child));
     lines.on('line', (line) => this.#onLine(line));
     const gone = new Promise<never>((_, reject) => {
-      child.once('error', (error) => reject(brokerFailed(error.message)));
+      child.once('error', ({ message }) =>
+        reject(asRoot ? namespacesFailure(message) : brokerFailed(message)),
+      );
       child.once('exit', (status, signal) => {
         reject(brokerFailed(`it ended with ${signal ?? `status ${status}`}`));
         ours.close();

@@ -10,7 +10,7 @@ import { compilePolicy } from '../../shared/policy/compile-policy.js';
 import type { AuditLine, Explanation } from '../../shared/protocol/link.js';
 import type { ExitCause, StartCause } from '../../shared/reasons.js';
 import { dropInheritableCapabilities } from '../../shared/sys/capabilities.js';
-import { becomeSubreaper } from '../../shared/sys/process-control.js';
+import { becomeSubreaper, setDumpable } from '../../shared/sys/process-control.js';
 import { AuditSink } from './audit-sink.js';
 import { BrokerProcess } from './broker-process.js';
 import { claimIdRange, type IdRange } from './id-range.js';
@@ -77,6 +77,8 @@ export class Supervisor {
     requireLinux();
     for (const plugin of plugins) requireRules(plugin);
     becomeSubreaper();
+    // As a user the broker has the same uid: whoever takes it over shall not read or steer this process, proc(5).
+    setDumpable(false);
     dropInheritableCapabilities();
     try {
       for (const plugin of plugins) this.#listeners.ready(plugin);

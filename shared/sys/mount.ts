@@ -1,5 +1,5 @@
 // mount(2), open_tree(2), move_mount(2), mount_setattr(2), pivot_root(2), umount2(2). Runs in the launcher; open_tree in
-// the supervisor too, where it is root.
+// the supervisor, mount_setattr in the broker too, where they are root.
 import { bind } from './libc.js';
 import { OwnedFd } from './owned-fd.js';
 import { SYS, syscallAt, syscallAtAt, syscallAtStruct, syscallPaths } from './syscall.js';
@@ -46,6 +46,18 @@ export function setTreeAttributes(tree: number, attributes: number, path: string
 export function makeMountReadOnly(path: string): void {
   const bytes = new Uint8Array(new BigUint64Array([BigInt(MOUNT_ATTR.RDONLY), 0n, 0n, 0n]).buffer);
   succeed(syscallAtStruct(SYS.mount_setattr, AT_FDCWD, path, 0, bytes, bytes.length), 'mount_setattr', path);
+}
+
+/** Makes every mount of this mount namespace read-only, without set-uid programs and devices. */
+export function makeAllMountsReadOnly(): void {
+  const attributes = MOUNT_ATTR.RDONLY | MOUNT_ATTR.NOSUID | MOUNT_ATTR.NODEV;
+  const bytes = new Uint8Array(new BigUint64Array([BigInt(attributes), 0n, 0n, 0n]).buffer);
+  const flags = AT_RECURSIVE;
+  succeed(
+    syscallAtStruct(SYS.mount_setattr, AT_FDCWD, '/', flags, bytes, bytes.length),
+    'mount_setattr',
+    '/',
+  );
 }
 
 /** Attaches a detached tree at `target`, which must exist and be of the same kind (directory or not). */

@@ -1,4 +1,4 @@
-// libseccomp: builds and loads seccomp filters from data, seccomp(2). Runs in the launcher and its tests.
+// libseccomp: builds and loads seccomp filters from data, seccomp(2). Runs in the launcher, its tests and the broker.
 import { fstatSync, readSync } from 'node:fs';
 import { constants } from 'node:os';
 import koffi, { type KoffiFunc, type LibraryHandle } from 'koffi';
@@ -15,6 +15,8 @@ const SCMP_ACT_ERRNO = 0x00050000;
 const SCMP_ACT_NOTIFY = 0x7fc00000;
 const SCMP_FLTATR_ACT_BADARCH = 2;
 const SCMP_FLTATR_CTL_OPTIMIZE = 8;
+const SCMP_FLTATR_CTL_TSYNC = 4;
+const SCMP_CMP_NE = 1;
 const SCMP_CMP_MASKED_EQ = 7;
 const OPTIMIZE_BINARY_TREE = 2;
 const SET_MODE_FILTER = 1;
@@ -36,6 +38,8 @@ export interface ArgumentMatch {
   /** Bits compared; all 32 of an int where it is left out. */
   readonly mask?: number;
   readonly equals: number;
+  /** Matches every other value, of all 64 bits: for refusals alone, so that high bits refuse too. */
+  readonly not?: true;
 }
 
 export interface FilterRule {
@@ -98,9 +102,11 @@ function encodeMatches(matches: readonly ArgumentMatch[]): Uint8Array {
   for (const [at, match] of matches.entries()) {
     const start = ARG_CMP.size * at;
     view.setUint32(start, match.index, true);
-    view.setInt32(start + ARG_CMP.op, SCMP_CMP_MASKED_EQ, true);
-    view.setBigUint64(start + ARG_CMP.datum_a, BigInt(match.mask ?? LOW_32) & LOW_32, true);
-    view.setBigUint64(start + ARG_CMP.datum_b, BigInt(match.equals) & LOW_32, true);
+    const value = BigInt(match.equals) & LOW_32;
+    const masked = match.not !== true;
+    view.setInt32(start + ARG_CMP.op, masked ? SCMP_CMP_MASKED_EQ : SCMP_CMP_NE, true);
+    view.setBigUint64(start + ARG_CMP.datum_a, masked ? BigInt(match.mask ?? LOW_32) & LOW_32 : value, true);
+    view.setBigUint64(start + ARG_CMP.datum_b, masked ? value : 0n, true);
   }
   return bytes;
 }
@@ -119,6 +125,14 @@ function check(result: number, step: string): void {
  */
 export function loadFilter(filter: Filter): void {
   withContext(filter, (lib, context) => check(lib.load(context), 'seccomp_load'));
+}
+
+/** As {@link loadFilter}, for every thread that this process has (SECCOMP_FILTER_FLAG_TSYNC) and those that they start. */
+export function loadFilterInAllThreads(filter: Filter): void {
+  withContext(filter, (lib, context) => {
+    check(lib.attribute(context, SCMP_FLTATR_CTL_TSYNC, 1), 'seccomp_attr_set CTL_TSYNC');
+    check(lib.load(context), 'seccomp_load');
+  });
 }
 
 /**

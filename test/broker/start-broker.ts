@@ -3,8 +3,8 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
-import { fileURLToPath } from 'node:url';
 import { LineReader } from '../../broker/link.js';
+import { brokerCommand } from '../../sandbox/supervisor/broker-command.js';
 import { CONCURRENT_REQUESTS, QUEUED_REQUESTS } from '../../shared/limits.js';
 import type {
   AuditLine,
@@ -19,7 +19,6 @@ import { makePipe } from '../../shared/sys/pipe.js';
 import { packetSocketPair, shutDown } from '../../shared/sys/socket.js';
 import { TestChannel } from './test-channel.js';
 
-const MAIN = fileURLToPath(new URL('../../broker/main.js', import.meta.url));
 const SETTLE_MS = 5_000;
 
 type StartLine = Extract<SupervisorLine, { type: 'start' }>;
@@ -197,12 +196,20 @@ export class TestBroker {
   }
 }
 
-/** Starts a broker and waits until it is ready. */
-export async function startBroker(start: Partial<StartLine> = {}): Promise<TestBroker> {
+/**
+ * Starts a broker and waits until it is ready.
+ *
+ * @param options words for its Node; `stderr` is a descriptor of the test's
+ */
+export async function startBroker(
+  start: Partial<StartLine> = {},
+  { options = [], stderr = 'inherit' }: { options?: readonly string[]; stderr?: 'inherit' | number } = {},
+): Promise<TestBroker> {
   const [ours, theirs] = packetSocketPair();
-  const child = spawn(process.execPath, [MAIN], {
+  const [program, ...args] = brokerCommand(start.becomeIds !== undefined, options);
+  const child = spawn(program, args, {
     env: {},
-    stdio: ['ignore', 'ignore', 'inherit', 'pipe', theirs.number],
+    stdio: ['ignore', 'ignore', stderr, 'pipe', theirs.number],
   });
   theirs.close();
   const stream = (child.stdio as readonly unknown[])[3] as Socket;

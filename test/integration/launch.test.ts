@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { test } from 'node:test';
 import { postern, startPostern } from '../harness/postern.js';
 import { until } from '../harness/until.js';
-import { users } from '../harness/users.js';
+import { asUser, users } from '../harness/users.js';
 
 const SHOW = `
 import os
@@ -47,6 +49,26 @@ for (const user of users) {
     assert.match(stdout, new RegExp(`${expected}$`, 'm'));
     assert.doesNotMatch(stdout, /^pid 1 /m);
     assert.match(stdout, /parent 0$/m);
+  });
+
+  test(`no process of the same user reads the supervisor's memory or the broker's (${user})`, async () => {
+    const { child, result } = startPostern(['run', '--', 'sh', '-c', 'echo up; read -r _'], {
+      as: user,
+      keepInput: true,
+    });
+    try {
+      await once(child.stdout ?? child, 'data');
+      const supervisor = child.pid ?? 0;
+      const broker = childrenOf(supervisor).find((pid) => commandOf(pid).includes('broker/main.js'));
+      for (const pid of user === 'root' ? [broker] : [supervisor, broker]) {
+        const [program = '', ...words] = [...asUser('user'), 'cat', `/proc/${pid}/mem`];
+        const { stderr } = spawnSync(program, words, { encoding: 'utf8' });
+        assert.match(stderr, /Permission denied/);
+      }
+    } finally {
+      child.stdin?.end();
+      await result;
+    }
   });
 
   test(`the supervisor's children are the broker, init and the plugin, and init keeps nothing (${user})`, async (t) => {

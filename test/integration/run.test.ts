@@ -134,8 +134,10 @@ for (const user of users) {
 
   test(`a plugin that stops itself without a terminal does not stop postern (${user})`, async () => {
     const { child, result } = startPostern(['run', '--', 'sh', '-c', 'echo up; kill -STOP $$'], { as: user });
-    child.stdout?.once('data', () => setTimeout(() => child.kill('SIGTERM'), 200));
-    setTimeout(() => child.kill('SIGHUP'), 1500).unref();
+    child.stdout?.once('data', () => {
+      setTimeout(() => child.kill('SIGTERM'), 200);
+      setTimeout(() => child.kill('SIGHUP'), 1500).unref();
+    });
     const { status } = await result;
     assert.equal(
       status,

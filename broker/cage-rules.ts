@@ -1,0 +1,200 @@
+// What a broker cannot do once it serves, as data: the calls that whoever takes it over would want next. Runs in the broker.
+import type { Filter, FilterRule } from '../shared/sys/seccomp.js';
+
+const O_WRONLY = 0o1;
+const O_RDWR = 0o2;
+const O_CREAT = 0o100;
+const O_TRUNC = 0o1000;
+const CLONE_THREAD = 0x10000;
+
+/** A group of rules with the reason for it. */
+interface CageGroup {
+  readonly why: string;
+  readonly rules: readonly FilterRule[];
+}
+
+const groups = (pid: number): readonly CageGroup[] => [
+  {
+    why: 'it starts no program and no process; threads are its own',
+    rules: [
+      { calls: ['execve', 'execveat', 'fork', 'vfork'], action: 'EPERM' },
+      { calls: ['clone'], action: 'EPERM', when: [{ index: 0, mask: CLONE_THREAD, equals: 0 }] },
+      // Its flags lie in memory; libcs fall back to clone(2).
+      { calls: ['clone3'], action: 'ENOSYS' },
+    ],
+  },
+  {
+    why: 'it opens no file for writing',
+    rules: [
+      ...[O_WRONLY, O_RDWR, O_CREAT, O_TRUNC].flatMap((flag): FilterRule[] => [
+        { calls: ['open'], action: 'EACCES', when: [{ index: 1, mask: flag, equals: flag }] },
+        { calls: ['openat'], action: 'EACCES', when: [{ index: 2, mask: flag, equals: flag }] },
+      ]),
+      { calls: ['openat2'], action: 'ENOSYS' },
+      { calls: ['creat', 'open_by_handle_at'], action: 'EACCES' },
+    ],
+  },
+  {
+    why: 'it changes no file system',
+    rules: [
+      {
+        calls: [
+          ...[
+            'unlink',
+            'unlinkat',
+            'rmdir',
+            'rename',
+            'renameat',
+            'renameat2',
+            'mkdir',
+            'mkdirat',
+            'mknod',
+            'mknodat',
+          ],
+          ...[
+            'link',
+            'linkat',
+            'symlink',
+            'symlinkat',
+            'chmod',
+            'fchmod',
+            'fchmodat',
+            'fchmodat2',
+            'chown',
+            'fchown',
+          ],
+          ...[
+            'lchown',
+            'fchownat',
+            'truncate',
+            'utime',
+            'utimes',
+            'utimensat',
+            'futimesat',
+            'setxattr',
+            'lsetxattr',
+          ],
+          ...[
+            'fsetxattr',
+            'removexattr',
+            'lremovexattr',
+            'fremovexattr',
+            'setxattrat',
+            'removexattrat',
+            'file_setattr',
+          ],
+          ...[
+            'mount',
+            'umount',
+            'umount2',
+            'pivot_root',
+            'chroot',
+            'open_tree',
+            'open_tree_attr',
+            'move_mount',
+            'fsopen',
+          ],
+          ...[
+            'fsconfig',
+            'fsmount',
+            'fspick',
+            'mount_setattr',
+            'swapon',
+            'swapoff',
+            'quotactl',
+            'quotactl_fd',
+            'acct',
+          ],
+        ],
+        action: 'EPERM',
+      },
+    ],
+  },
+  {
+    why: 'it reads what plugins pass, and changes the memory of none; no other process is its to steer',
+    rules: [
+      {
+        calls: [
+          'ptrace',
+          'process_vm_writev',
+          'process_madvise',
+          'process_mrelease',
+          'migrate_pages',
+          'move_pages',
+        ],
+        action: 'EPERM',
+      },
+      { calls: ['kill', 'tkill', 'rt_sigqueueinfo', 'rt_tgsigqueueinfo'], action: 'EPERM' },
+      { calls: ['tgkill'], action: 'EPERM', when: [{ index: 0, not: true, equals: pid }] },
+      { calls: ['prlimit64'], action: 'EPERM', when: [{ index: 0, not: true, equals: 0 }] },
+    ],
+  },
+  {
+    why: 'its namespaces, ids and filters stay as they are',
+    rules: [
+      {
+        calls: [
+          ...[
+            'unshare',
+            'setns',
+            'setuid',
+            'setgid',
+            'setreuid',
+            'setregid',
+            'setresuid',
+            'setresgid',
+            'setgroups',
+          ],
+          ...['setfsuid', 'setfsgid', 'capset', 'personality', 'sethostname', 'setdomainname'],
+        ],
+        action: 'EPERM',
+      },
+    ],
+  },
+  {
+    why: 'the surface through which kernels are taken over',
+    rules: [
+      { calls: ['io_uring_setup', 'io_uring_enter', 'io_uring_register'], action: 'ENOSYS' },
+      {
+        calls: [
+          ...[
+            'bpf',
+            'perf_event_open',
+            'userfaultfd',
+            'add_key',
+            'request_key',
+            'keyctl',
+            'init_module',
+            'delete_module',
+          ],
+          ...[
+            'finit_module',
+            'kexec_load',
+            'kexec_file_load',
+            'reboot',
+            'ioperm',
+            'iopl',
+            'syslog',
+            'fanotify_init',
+          ],
+          ...[
+            'clock_settime',
+            'settimeofday',
+            'adjtimex',
+            'clock_adjtime',
+            'modify_ldt',
+            'vhangup',
+            'lookup_dcookie',
+          ],
+          ...['memfd_secret', 'splice', 'tee', 'vmsplice'],
+        ],
+        action: 'EPERM',
+      },
+    ],
+  },
+];
+
+/** @param pid the broker's own: it may send itself a signal, as abort(3) does */
+export function cageFilter(pid: number): Filter {
+  return { otherwise: 'allow', rules: groups(pid).flatMap(({ rules }) => rules) };
+}

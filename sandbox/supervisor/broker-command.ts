@@ -1,0 +1,24 @@
+// How a broker is started. As root it gets a mount namespace of its own, which it makes read-only before it gives its ids up: a
+// process with threads, as Node is, could not make one for all of them.
+import { fileURLToPath } from 'node:url';
+
+const MAIN = fileURLToPath(new URL('../../broker/main.js', import.meta.url));
+/** unshare(1) becomes what it starts: the pid stays. */
+const OWN_MOUNTS = ['unshare', '--mount', '--propagation', 'private', '--'];
+
+/**
+ * @param asRoot whether the broker starts with root's capabilities
+ * @param options words for Node, before the program
+ */
+export function brokerCommand(
+  asRoot: boolean,
+  options: readonly string[] = [],
+): readonly [string, ...string[]] {
+  const [program = process.execPath, ...rest] = [
+    ...(asRoot ? OWN_MOUNTS : []),
+    process.execPath,
+    ...options,
+    MAIN,
+  ];
+  return [program, ...rest];
+}

@@ -1,0 +1,117 @@
+// Hostile code inside a broker's process finds nothing to go on with. The same attempts succeed before the broker is in its cage.
+import assert from 'node:assert/strict';
+import {
+  chmodSync,
+  closeSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { startBroker } from '../broker/start-broker.js';
+import { openSocket, readUntilEnd } from '../broker/use-socket.js';
+import { listen } from '../harness/listener.js';
+import { until } from '../harness/until.js';
+
+const isRoot = process.geteuid?.() === 0;
+const VISITOR = new URL('broker-visitor.js', import.meta.url).href;
+type Report = { readonly when: string; readonly results: Readonly<Record<string, string>> };
+
+async function visit(
+  becomeIds: { uid: number; gid: number } | undefined,
+): Promise<ReadonlyMap<string, Report['results']>> {
+  const folder = mkdtempSync(join(tmpdir(), 'postern-cage-'));
+  chmodSync(folder, 0o777);
+  for (const name of ['there', 'spare']) {
+    writeFileSync(join(folder, name), 'as it was');
+    chmodSync(join(folder, name), 0o666);
+  }
+  const words = join(folder, 'words');
+  const stderr = openSync(words, 'w');
+  const server = await listen((socket) => socket.end('hello'));
+  try {
+    const broker = await startBroker(becomeIds === undefined ? {} : { becomeIds }, {
+      options: ['--import', `${VISITOR}?folder=${folder}`],
+      stderr,
+    });
+    const reports = (): Report[] =>
+      readFileSync(words, 'utf8')
+        .split('\n')
+        .filter(Boolean)
+        .map((line) => JSON.parse(line) as Report);
+    await until(() => (reports().length === 3 ? true : undefined));
+    assert.deepEqual(
+      broker.lines.filter(({ type }) => type === 'failed'),
+      [],
+    );
+    // It serves all the same.
+    await broker.plugin('p', { allow: [`127.0.0.1:${server.port}`] });
+    const channel = await broker.channel('p');
+    const { descriptor } = await channel.connect('127.0.0.1', server.port);
+    assert.equal(await readUntilEnd(openSocket(descriptor)), 'hello');
+    assert.equal(await broker.stop(), 0);
+    assert.deepEqual(
+      readdirSync(folder).filter((name) => name === 'by-thread'),
+      [],
+    );
+    return new Map(reports().map(({ when, results }) => [when, results]));
+  } finally {
+    closeSync(stderr);
+    await server.close();
+    rmSync(folder, { recursive: true });
+  }
+}
+
+const REFUSED = {
+  spawn: 'EPERM',
+  fork: 'EPERM',
+  create: 'EACCES',
+  overwrite: 'EACCES',
+  append: 'EACCES',
+  open_for_both: 'EACCES',
+  truncate: 'EACCES',
+  make_folder: 'EPERM',
+  change_mode: 'EPERM',
+  rename: 'EPERM',
+  remove: 'EPERM',
+  unshare: 'EPERM',
+  mount: 'EPERM',
+  signal_parent: 'EPERM',
+  signal_parent_thread: 'EPERM',
+  trace_parent: 'EPERM',
+};
+
+test('hostile code inside a broker starts nothing, writes nothing and steers nobody', async () => {
+  const reports = await visit(undefined);
+  const { read_parent_memory: _read, become_root: _root, ...after } = reports.get('after') ?? {};
+  assert.deepEqual(after, REFUSED);
+  assert.deepEqual(reports.get('thread'), { create: 'EACCES' });
+  const before = reports.get('before') ?? {};
+  for (const name of [
+    'spawn',
+    'fork',
+    'create',
+    'append',
+    'change_mode',
+    'rename',
+    'remove',
+    'signal_parent',
+  ])
+    assert.equal(before[name], 'ok', `${name} is refused without a cage too`);
+});
+
+test('as root it cannot read the supervisor or become root again either', {
+  skip: isRoot ? false : 'needs root',
+}, async () => {
+  const reports = await visit({ uid: 64_321, gid: 64_321 });
+  assert.deepEqual(reports.get('after'), { ...REFUSED, read_parent_memory: 'EACCES', become_root: 'EPERM' });
+  const before = reports.get('before') ?? {};
+  // Before it gives its ids up it is root, and everything succeeds.
+  for (const name of Object.keys(REFUSED))
+    assert.equal(before[name], 'ok', `${name} is refused without a cage too`);
+});

@@ -1,0 +1,103 @@
+// Hostile code inside a broker's process, loaded before the broker's own: tries everything once before the broker is in its cage and once
+// after, and writes what came of it to stderr, a line of JSON each.
+import { spawnSync } from 'node:child_process';
+import {
+  chmodSync,
+  closeSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  truncateSync,
+  unlinkSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
+import { isMainThread, Worker } from 'node:worker_threads';
+import { bind } from '../../shared/sys/libc.js';
+import { mountNew } from '../../shared/sys/mount.js';
+import { errnoName } from '../../shared/sys/system-error.js';
+
+const CLONE_NEWUTS = 0x04000000;
+const PTRACE_SEIZE = 0x4206;
+const PTRACE_DETACH = 17;
+const STDERR = 2;
+
+const folder = new URL(import.meta.url).searchParams.get('folder') ?? '';
+const unshare = bind('int unshare(int flags)');
+const ptrace = bind('long ptrace(long request, int pid, void *address, void *data)');
+const tgkill = bind('int tgkill(int group, int thread, int signal)');
+const umount2 = bind('int umount2(const char *target, int flags)');
+const fork = bind('int fork()');
+
+const succeeded = (result: number): void => {
+  if (result < 0) throw Object.assign(new Error('refused'), { code: errnoName(-result) });
+};
+
+const attempts: Readonly<Record<string, () => void>> = {
+  spawn: () => {
+    const { error } = spawnSync('/bin/true');
+    if (error !== undefined) throw error;
+  },
+  fork: () => {
+    const pid = fork();
+    if (pid === 0) process.kill(process.pid, 'SIGKILL');
+    succeeded(pid);
+  },
+  create: () => writeFileSync(`${folder}/new`, 'x'),
+  overwrite: () => writeFileSync(`${folder}/there`, 'x'),
+  append: () => writeFileSync(`${folder}/there`, 'x', { flag: 'a' }),
+  open_for_both: () => closeSync(openSync(`${folder}/there`, 'r+')),
+  truncate: () => truncateSync(`${folder}/there`, 0),
+  make_folder: () => mkdirSync(`${folder}/inner-${Math.random()}`),
+  change_mode: () => chmodSync(`${folder}/there`, 0o777),
+  rename: () => {
+    renameSync(`${folder}/there`, `${folder}/elsewhere`);
+    renameSync(`${folder}/elsewhere`, `${folder}/there`);
+  },
+  remove: () => unlinkSync(`${folder}/spare`),
+  unshare: () => succeeded(unshare(CLONE_NEWUTS)),
+  mount: () => {
+    mountNew('tmpfs', folder, 0, '');
+    succeeded(umount2(folder, 0));
+  },
+  signal_parent: () => process.kill(process.ppid, 0),
+  signal_parent_thread: () => succeeded(tgkill(process.ppid, process.ppid, 0)),
+  trace_parent: () => {
+    succeeded(ptrace(PTRACE_SEIZE, process.ppid, null, null));
+    ptrace(PTRACE_DETACH, process.ppid, null, null);
+  },
+  read_parent_memory: () => closeSync(openSync(`/proc/${process.ppid}/mem`, 'r')),
+  become_root: () => process.setuid?.(0),
+};
+
+const BY_THREAD = `const fs = require('node:fs');
+let result = 'ok';
+try { fs.writeFileSync('${folder}/by-thread', 'x'); } catch (error) { result = error.code; }
+fs.writeSync(2, JSON.stringify({ when: 'thread', results: { create: result } }) + '\\n');`;
+
+function visit(when: string): void {
+  const results = Object.entries(attempts).map(([name, attempt]) => {
+    try {
+      attempt();
+      return [name, 'ok'];
+    } catch (error) {
+      return [name, (error as NodeJS.ErrnoException).code ?? String(error)];
+    }
+  });
+  writeSync(STDERR, `${JSON.stringify({ when, results: Object.fromEntries(results) })}\n`);
+}
+
+function visitTwice(): void {
+  visit('before');
+  const timer = setInterval(() => {
+    if (!/^Seccomp:\s+2$/m.test(readFileSync('/proc/thread-self/status', 'latin1'))) return;
+    clearInterval(timer);
+    visit('after');
+    // What is left to it: threads of its own, in the same cage.
+    new Worker(BY_THREAD, { eval: true, execArgv: [] });
+  }, 5);
+}
+
+// The broker's own threads load this file too.
+if (isMainThread) visitTwice();
