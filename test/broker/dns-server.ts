@@ -15,10 +15,14 @@ export interface DnsServer {
   readonly close: () => void;
 }
 
-/** @param delayMs by `name TYPE`, before an answer */
+/**
+ * @param delayMs by `name TYPE`, before an answer
+ * @param at where it is asked; by default a free port of loopback
+ */
 export async function startDnsServer(
   zone: Zone,
   delayMs: Readonly<Record<string, number>> = {},
+  at: { readonly address: string; readonly port: number } = { address: '127.0.0.1', port: 0 },
 ): Promise<DnsServer> {
   const socket: Socket = createSocket('udp4');
   const questions: string[] = [];
@@ -33,9 +37,9 @@ export async function startDnsServer(
         : answer(query, end, type, entry, 0);
     setTimeout(() => socket.send(reply, port, address, () => {}), delayMs[key] ?? 0);
   });
-  await new Promise<void>((resolve) => socket.bind(0, '127.0.0.1', resolve));
+  await new Promise<void>((resolve) => socket.bind(at.port, at.address, resolve));
   return {
-    address: `127.0.0.1:${socket.address().port}`,
+    address: `${at.address}:${socket.address().port}`,
     questions,
     close: () => socket.close(),
   };

@@ -18,6 +18,8 @@ export interface PosternOptions {
   readonly keepInput?: boolean;
   /** A program that runs postern with the rest of its arguments. */
   readonly through?: readonly string[];
+  /** Words that run all of it in namespaces of the test's own, entered before the user is taken on. */
+  readonly inside?: readonly string[];
 }
 
 export interface PosternResult {
@@ -44,7 +46,12 @@ export function startPostern(args: readonly string[], options: PosternOptions): 
   const without = options.without === undefined ? [] : [options.without.join(',')];
   const words = [process.execPath, main, ...without, ...args];
   const wrapped = options.shell === undefined ? words : ['bash', '-c', options.shell, 'bash', ...words];
-  const [command = '', ...rest] = [...asUser(options.as), ...(options.through ?? []), ...wrapped];
+  const [command = '', ...rest] = [
+    ...(options.inside ?? []),
+    ...asUser(options.as),
+    ...(options.through ?? []),
+    ...wrapped,
+  ];
   const child = spawn(command, rest, {
     cwd: options.cwd ?? '/',
     env: options.env ?? { PATH: '/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin', HOME: '/nonexistent' },

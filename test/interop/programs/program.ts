@@ -1,0 +1,127 @@
+// What every program's test does: unmodified, it reaches its server by name and by address and is refused the rest by name, by
+// address and by port, which its exit status tells and nobody outside hears; as each user. The same commands without
+// postern are heard, so that silence means something.
+import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { users } from '../../harness/users.js';
+import { BY_ADDRESS, CLOSED, CLOSED_NAME, OPEN_NAME } from './addresses.js';
+import { attemptInside, attemptOutside, type Outcome } from './attempts.js';
+import { startNetwork, type TestNetwork } from './network.js';
+
+/** How a program ends that was refused. */
+export interface Refusal {
+  readonly status: number;
+  /** What it says on stderr. */
+  readonly says: RegExp;
+}
+
+export interface ProgramTest {
+  readonly name: string;
+  readonly port: number;
+  /** A shell command that asks the server at a host, a name or an address; IPv6 only where `six`. */
+  readonly ask: (host: string) => string;
+  /** What it prints once it has an answer. */
+  readonly prints: RegExp;
+  readonly refused: { readonly byName: Refusal; readonly byAddress: Refusal };
+  /** More commands that are refused, with how they end. */
+  readonly alsoRefused?: readonly (Refusal & { readonly command: string })[];
+  /** More commands that go well, and what they print. */
+  readonly alsoDone?: readonly { readonly command: string; readonly prints: RegExp }[];
+  /** Files that the program needs. */
+  readonly visible?: () => readonly string[];
+  /** Why it cannot run here. */
+  readonly missing?: string | undefined;
+}
+
+/** A network for the programs of a test file. @param prepare starts its servers */
+export function useNetwork(prepare?: (network: TestNetwork) => Promise<void>): () => TestNetwork {
+  let network: TestNetwork | undefined;
+  before(async () => {
+    network = await startNetwork();
+    await prepare?.(network);
+  });
+  after(() => network?.close());
+  return () => {
+    if (network === undefined) throw new Error('The network is not made yet');
+    return network;
+  };
+}
+
+const FOLDERS = ['/usr/local/bin', '/usr/bin', '/bin', '/usr/sbin'];
+
+/** @returns why a program's test cannot run, where a program of it is missing; by the Debian package that brings each */
+export function missing(needed: Readonly<Record<string, string>>): string | undefined {
+  const absent = Object.entries(needed).filter(
+    ([program]) => !FOLDERS.some((folder) => existsSync(join(folder, program))),
+  );
+  if (absent.length === 0) return undefined;
+  return `no ${absent.map(([program]) => program).join(', ')}: apt-get install ${absent.map(([, name]) => name).join(' ')}`;
+}
+
+export function testProgram(network: () => TestNetwork, program: ProgramTest): void {
+  const { name, port, ask, refused, alsoDone = [], alsoRefused = [] } = program;
+  const options = program.missing === undefined ? {} : { skip: program.missing };
+  const done = [OPEN_NAME, BY_ADDRESS.four].map((host) => ({ command: ask(host), prints: program.prints }));
+  const allDone = [...done, ...alsoDone];
+  const allRefused = [
+    { command: ask(CLOSED_NAME), ...refused.byName },
+    { command: ask(CLOSED.four), ...refused.byAddress },
+    ...alsoRefused,
+  ];
+  const commands = [...allDone, ...allRefused].map(({ command }) => command);
+  const rules = [`${OPEN_NAME}:${port}`, `${BY_ADDRESS.four}:${port}`, `[${BY_ADDRESS.six}]:${port}`];
+
+  for (const user of users) {
+    test(`${name} reaches what is allowed and is refused the rest (${user})`, options, async () => {
+      const words = [
+        ...rules.flatMap((rule) => ['--allow', rule]),
+        ...(program.visible?.() ?? []).flatMap((path) => ['--visible', path]),
+      ];
+      const before = await network().heard();
+      const outcomes = await attemptInside(network(), user, words, commands);
+      const after = await network().heard();
+      for (const [index, { command, prints }] of allDone.entries()) {
+        const outcome = outcomeOf(outcomes, index);
+        assert.equal(outcome.status, 0, `${command}: ${show(outcome)}`);
+        assert.match(outcome.stdout, prints, `${command}: ${show(outcome)}`);
+      }
+      for (const [index, { command, status, says }] of allRefused.entries()) {
+        const outcome = outcomeOf(outcomes, allDone.length + index);
+        assert.equal(outcome.status, status, `${command}: ${show(outcome)}`);
+        assert.match(outcome.stderr, says, `${command}: ${show(outcome)}`);
+      }
+      assert.equal(after.closed, before.closed, 'nobody outside heard a refused one');
+      assert.deepEqual(
+        after.questions.slice(before.questions.length).filter((question) => !question.startsWith(OPEN_NAME)),
+        [],
+        'no other name was asked for outside',
+      );
+    });
+  }
+
+  test(`${name} is heard everywhere without postern`, options, async () => {
+    const before = await network().heard();
+    const outcomes = await attemptOutside(network(), commands);
+    for (const [index, { command }] of allDone.entries()) {
+      const outcome = outcomeOf(outcomes, index);
+      assert.equal(outcome.status, 0, `${command}: ${show(outcome)}`);
+    }
+    const heard = (await network().heard()).closed - before.closed;
+    assert.ok(
+      heard >= allRefused.length,
+      `${heard} of ${allRefused.length}: ${outcomes.map(show).join('\n')}`,
+    );
+  });
+}
+
+function outcomeOf(outcomes: readonly Outcome[], index: number): Outcome {
+  const outcome = outcomes[index];
+  assert.ok(outcome !== undefined, `attempt ${index} did not end`);
+  return outcome;
+}
+
+function show({ status, stdout, stderr }: Outcome): string {
+  return `status ${status}\n${stdout}${stderr}`;
+}

@@ -1,0 +1,44 @@
+import { existsSync } from 'node:fs';
+import { PORTS } from './addresses.js';
+import { testProgram, useNetwork } from './program.js';
+
+const network = useNetwork();
+/** Debian's, whichever other python3 comes first in PATH. */
+const PYTHON = '/usr/bin/python3';
+const needRequests = existsSync('/usr/lib/python3/dist-packages/requests')
+  ? undefined
+  : 'no requests: apt-get install python3-requests';
+
+/** Without what a shell reads between double quotes. */
+const ASYNCIO = `
+import asyncio, sys
+async def main():
+    reader, writer = await asyncio.open_connection(sys.argv[1], int(sys.argv[2]))
+    writer.write(b'GET / HTTP/1.0\\r\\n\\r\\n')
+    print((await reader.read()).decode())
+asyncio.run(main())`;
+
+testProgram(network, {
+  name: 'Python requests',
+  missing: needRequests,
+  port: PORTS.http,
+  ask: (host) =>
+    `${PYTHON} -c 'import requests, sys; print(requests.get(sys.argv[1], timeout=20).text)' http://${host}:${PORTS.http}/`,
+  prints: /^welcome$/m,
+  refused: {
+    byName: { status: 1, says: /NameResolutionError|Name or service not known/ },
+    byAddress: { status: 1, says: /\[Errno 13\] Permission denied/ },
+  },
+});
+
+testProgram(network, {
+  name: 'Python asyncio',
+  missing: existsSync(PYTHON) ? undefined : 'no python3: apt-get install python3',
+  port: PORTS.http,
+  ask: (host) => `${PYTHON} -c "${ASYNCIO}" ${host} ${PORTS.http}`,
+  prints: /^welcome$/m,
+  refused: {
+    byName: { status: 1, says: /Name or service not known/ },
+    byAddress: { status: 1, says: /\[Errno 13\]/ },
+  },
+});
