@@ -24,8 +24,9 @@ export const refusedCalls: readonly FilterGroup[] = [
   },
   {
     name: 'seccomp.splice',
+    // As a descriptor that cannot be spliced answers: Go's io.Copy falls back to read and write on EINVAL alone.
     why: 'a splice that waits holds the lock of its pipe: whoever reads the other end sleeps, not even killable',
-    rules: [{ calls: ['splice', 'tee', 'vmsplice'], action: 'ENOSYS' }],
+    rules: [{ calls: ['splice', 'tee', 'vmsplice'], action: 'EINVAL' }],
   },
   {
     name: 'seccomp.openat2',
