@@ -30,7 +30,7 @@ export interface ProgramTest {
   /** More commands that go well, and what they print. */
   readonly alsoDone?: readonly { readonly command: string; readonly prints: RegExp }[];
   /** Files that the program needs. */
-  readonly visible?: () => readonly string[];
+  readonly visible?: readonly string[];
   /** Why it cannot run here. */
   readonly missing?: string | undefined;
 }
@@ -77,7 +77,7 @@ export function testProgram(network: () => TestNetwork, program: ProgramTest): v
     test(`${name} reaches what is allowed and is refused the rest (${user})`, options, async () => {
       const words = [
         ...rules.flatMap((rule) => ['--allow', rule]),
-        ...(program.visible?.() ?? []).flatMap((path) => ['--visible', path]),
+        ...(program.visible ?? []).flatMap((path) => ['--visible', path]),
       ];
       const before = await network().heard();
       const outcomes = await attemptInside(network(), user, words, commands);

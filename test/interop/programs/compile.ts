@@ -1,0 +1,46 @@
+// Compiles the programs that stand beside this file, into a folder that every user may read.
+import { execFileSync } from 'node:child_process';
+import { lstatSync, mkdirSync, mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { readableFolder } from '../../harness/users.js';
+
+const COMPILE_MS = 120_000;
+const source = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
+
+function run(command: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): void {
+  const options = { env: { PATH: process.env['PATH'], LC_ALL: 'C', ...env }, timeout: COMPILE_MS } as const;
+  execFileSync(command, args, { ...options, stdio: ['ignore', 'ignore', 'inherit'] });
+}
+
+/** A static binary, which no C library resolves names for. @returns its path */
+export function compileGo(): string {
+  const binary = join(readableFolder(), 'client');
+  const env = { CGO_ENABLED: '0', GO111MODULE: 'off', GOCACHE: goCache(), HOME: tmpdir() };
+  run('go', ['build', '-o', binary, source('client.go')], env);
+  return binary;
+}
+
+/** The compiled standard library outlives a run, since it takes ten seconds; where the folder is another's, not. */
+function goCache(): string {
+  const path = join(tmpdir(), `postern-go-cache-${process.geteuid?.()}`);
+  mkdirSync(path, { recursive: true, mode: 0o700 });
+  const { uid, mode } = lstatSync(path);
+  const own = uid === process.geteuid?.() && (mode & 0o777) === 0o700;
+  return own ? path : mkdtempSync(join(tmpdir(), 'postern-go-cache-'));
+}
+
+/** @returns the folder of the class `Client` */
+export function compileJava(): string {
+  const folder = readableFolder();
+  run('javac', ['-d', folder, source('Client.java')]);
+  return folder;
+}
+
+/** Linked to musl's shared library, the other C library that programs bring. @returns the binary's path */
+export function compileMusl(): string {
+  const binary = join(readableFolder(), 'client');
+  run('musl-gcc', ['-O1', '-o', binary, source('client.c')]);
+  return binary;
+}

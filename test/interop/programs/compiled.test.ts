@@ -1,0 +1,50 @@
+import { PORTS } from './addresses.js';
+import { compileGo, compileJava, compileMusl } from './compile.js';
+import { missing, testProgram, useNetwork } from './program.js';
+
+const needGo = missing({ go: 'golang-go' });
+const needJava = missing({ java: 'default-jdk-headless', javac: 'default-jdk-headless' });
+const needMusl = missing({ 'musl-gcc': 'musl-tools' });
+const go = needGo === undefined ? compileGo() : '';
+const classes = needJava === undefined ? compileJava() : '';
+const musl = needMusl === undefined ? compileMusl() : '';
+const network = useNetwork();
+
+testProgram(network, {
+  name: 'a static Go binary',
+  missing: needGo,
+  port: PORTS.http,
+  visible: [go],
+  ask: (host) => `${go} ${host} ${PORTS.http}`,
+  prints: /^welcome$/m,
+  refused: {
+    byName: { status: 1, says: /lookup closed\.example\.com on 127\.0\.0\.1:53: no such host/ },
+    byAddress: { status: 1, says: /dial tcp 192\.31\.196\.12:8080: connect: permission denied/ },
+  },
+});
+
+testProgram(network, {
+  name: "Java's HttpClient",
+  missing: needJava,
+  port: PORTS.http,
+  visible: [classes],
+  ask: (host) => `java -XX:TieredStopAtLevel=1 -cp ${classes} Client http://${host}:${PORTS.http}/`,
+  prints: /^welcome$/m,
+  refused: {
+    byName: { status: 1, says: /java\.net\.ConnectException[\s\S]*UnresolvedAddressException/ },
+    byAddress: { status: 1, says: /Permission denied/ },
+  },
+});
+
+testProgram(network, {
+  name: 'a program linked to musl',
+  missing: needMusl,
+  port: PORTS.http,
+  visible: [musl],
+  ask: (host) => `${musl} ${host} ${PORTS.http}`,
+  prints: /^welcome$/m,
+  refused: {
+    byName: { status: 1, says: /^getaddrinfo: Name does not resolve$/m },
+    byAddress: { status: 1, says: /^connect: Permission denied$/m },
+  },
+});
