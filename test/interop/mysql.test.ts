@@ -19,7 +19,7 @@ before(async () => {
   const common = ['--no-defaults', `--datadir=${data}`];
   prepare(install, ...common, '--auth-root-authentication-method=normal', '--skip-test-db');
   server = await startServer(
-    /ready for connections/,
+    { ready: /ready for connections/ },
     mariadb,
     ...common,
     `--port=${port}`,

@@ -1,41 +1,25 @@
 import type { ChildProcess } from 'node:child_process';
-import { join } from 'node:path';
 import { after, before } from 'node:test';
 import { makeCertificates } from './certificates.js';
 import { testLibrary } from './library.js';
-import { findServer, freePort, own, prepare, serverFolder, startServer, stopServer } from './server.js';
+import { missingPostgres, startPostgres } from './postgres-server.js';
+import { freePort, serverFolder, stopServer } from './server.js';
 
 const folder = serverFolder();
 const certificates = makeCertificates(folder);
-const postgres = findServer('postgres');
-const initdb = findServer('initdb');
 let port = 0;
 let server: ChildProcess | undefined;
 
 before(async () => {
-  if (postgres === undefined || initdb === undefined) return;
+  if (missingPostgres !== undefined) return;
   port = await freePort();
-  const data = join(folder, 'data');
-  own(certificates.local.key);
-  own(certificates.local.cert);
-  prepare(initdb, '--pgdata', data, '--username=app', '--auth=trust', '--no-sync');
-  const settings = {
-    port: String(port),
-    listen_addresses: '127.0.0.1',
-    unix_socket_directories: '',
-    fsync: 'off',
-    ssl: 'on',
-    ssl_cert_file: certificates.local.cert,
-    ssl_key_file: certificates.local.key,
-  };
-  const words = Object.entries(settings).flatMap(([key, value]) => ['-c', `${key}=${value}`]);
-  server = await startServer(/ready to accept connections/, postgres, '-D', data, ...words);
+  server = await startPostgres({ folder, addresses: ['127.0.0.1'], port, certificate: certificates.local });
 });
 after(() => server && stopServer(server));
 
 testLibrary({
   name: 'pg',
-  missing: postgres === undefined ? 'no PostgreSQL: apt-get install postgresql' : undefined,
+  missing: missingPostgres,
   imports: `import { pgStream } from 'postern/plugin';`,
   factory: '{ stream: pgStream }',
   port: () => port,

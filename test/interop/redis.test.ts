@@ -2,38 +2,27 @@ import type { ChildProcess } from 'node:child_process';
 import { after, before } from 'node:test';
 import { makeCertificates } from './certificates.js';
 import { testLibrary } from './library.js';
-import { findServer, freePort, own, serverFolder, startServer, stopServer } from './server.js';
+import { missingRedis, startRedis } from './redis-server.js';
+import { freePort, serverFolder, stopServer } from './server.js';
 
 const folder = serverFolder();
 const certificates = makeCertificates(folder);
-const redis = findServer('redis-server');
 let port = 0;
 let securePort = 0;
 let server: ChildProcess | undefined;
 
 before(async () => {
-  if (redis === undefined) return;
+  if (missingRedis !== undefined) return;
   port = await freePort();
   securePort = await freePort();
-  const settings = {
-    bind: '127.0.0.1',
-    port: String(port),
-    dir: folder,
-    save: '',
-    'tls-port': String(securePort),
-    'tls-cert-file': own(certificates.local.cert),
-    'tls-key-file': own(certificates.local.key),
-    'tls-auth-clients': 'no',
-    'tls-ca-cert-file': certificates.authority,
-  };
-  const words = Object.entries(settings).flatMap(([key, value]) => [`--${key}`, value]);
-  server = await startServer(/Ready to accept connections/, redis, ...words);
+  const secure = { port: securePort, certificates };
+  server = await startRedis({ folder, addresses: ['127.0.0.1'], port, secure });
 });
 after(() => server && stopServer(server));
 
 testLibrary({
   name: 'ioredis',
-  missing: redis === undefined ? 'no Redis: apt-get install redis-server' : undefined,
+  missing: missingRedis,
   imports: `import { RedisConnector } from 'postern/plugin';`,
   factory: '{ Connector: RedisConnector }',
   port: () => port,

@@ -60,9 +60,20 @@ export function prepare(command: string, ...args: string[]): void {
   if (status !== 0) throw new Error(`${command} ended with ${status}: ${stdout}${stderr}`);
 }
 
-/** Starts a server and waits until it says that it is ready. The process of the test ends it when it ends. */
-export async function startServer(ready: RegExp, command: string, ...args: string[]): Promise<ChildProcess> {
-  const [program = '', ...words] = [...asUser('user'), command, ...args];
+export interface ServerStart {
+  /** What it says once it is ready. */
+  readonly ready: RegExp;
+  /** Words that run it in a namespace of the test's own, before it takes on the servers' user. */
+  readonly inside?: readonly string[] | undefined;
+}
+
+/** Starts a server and waits until it is ready. The process of the test ends it when it ends. */
+export async function startServer(
+  { ready, inside = [] }: ServerStart,
+  command: string,
+  ...args: string[]
+): Promise<ChildProcess> {
+  const [program = '', ...words] = [...inside, ...asUser('user'), command, ...args];
   const child = spawn(program, words, {
     cwd: '/',
     stdio: ['ignore', 'pipe', 'pipe'],

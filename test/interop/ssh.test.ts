@@ -1,15 +1,12 @@
 import type { ChildProcess } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
-import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { after, before } from 'node:test';
 import { testLibrary } from './library.js';
-import { findServer, freePort, own, prepare, serverFolder, startServer, stopServer } from './server.js';
+import { freePort, serverFolder, stopServer } from './server.js';
+import { login, missingSshd, startSshd } from './ssh-server.js';
 
 const folder = serverFolder();
-const sshd = findServer('sshd');
-const keygen = findServer('ssh-keygen');
-const login = process.geteuid?.() === 0 ? 'nobody' : userInfo().username;
 let port = 0;
 let server: ChildProcess | undefined;
 
@@ -17,36 +14,23 @@ let server: ChildProcess | undefined;
 let privateKey = '';
 
 before(async () => {
-  if (sshd === undefined || keygen === undefined) return;
+  if (missingSshd !== undefined) return;
   port = await freePort();
-  const [host, client] = [join(folder, 'host'), join(folder, 'client')];
-  for (const path of [host, client]) prepare(keygen, '-q', '-t', 'ed25519', '-N', '', '-f', path);
-  privateKey = readFileSync(client, 'utf8');
-  const authorized = join(folder, 'authorized');
-  writeFileSync(authorized, readFileSync(`${client}.pub`));
-  own(authorized);
   writeFileSync(join(folder, 'hello'), 'hello by sftp\n', { mode: 0o644 });
-  const config = join(folder, 'sshd_config');
-  const lines = [
-    `Port ${port}`,
-    'ListenAddress 127.0.0.1',
-    `HostKey ${host}`,
-    `AuthorizedKeysFile ${authorized}`,
-    `PidFile none`,
-    'StrictModes no',
-    'UsePAM no',
-    'PasswordAuthentication no',
-    'Subsystem sftp internal-sftp',
-    'ForceCommand internal-sftp',
-  ];
-  writeFileSync(config, `${lines.join('\n')}\n`, { mode: 0o644 });
-  server = await startServer(/Server listening on/, sshd, '-D', '-e', '-f', config);
+  const { child, key } = await startSshd({
+    folder,
+    addresses: ['127.0.0.1'],
+    port,
+    command: 'internal-sftp',
+  });
+  server = child;
+  privateKey = readFileSync(key, 'utf8');
 });
 after(() => server && stopServer(server));
 
 testLibrary({
   name: 'ssh2',
-  missing: sshd === undefined ? 'no sshd: apt-get install openssh-server' : undefined,
+  missing: missingSshd,
   imports: `import { connect } from 'postern/plugin';`,
   factory: '{ sock: await connect({ host, port }) }',
   port: () => port,

@@ -13,8 +13,8 @@ const network = useNetwork();
 testProgram(network, {
   name: 'a static Go binary',
   missing: needGo,
-  port: PORTS.http,
-  visible: [go],
+  ports: [PORTS.http],
+  visible: () => [go],
   ask: (host) => `${go} ${host} ${PORTS.http}`,
   prints: /^welcome$/m,
   refused: {
@@ -26,8 +26,8 @@ testProgram(network, {
 testProgram(network, {
   name: "Java's HttpClient",
   missing: needJava,
-  port: PORTS.http,
-  visible: [classes],
+  ports: [PORTS.http],
+  visible: () => [classes],
   ask: (host) => `java -XX:TieredStopAtLevel=1 -cp ${classes} Client http://${host}:${PORTS.http}/`,
   prints: /^welcome$/m,
   refused: {
@@ -39,8 +39,8 @@ testProgram(network, {
 testProgram(network, {
   name: 'a program linked to musl',
   missing: needMusl,
-  port: PORTS.http,
-  visible: [musl],
+  ports: [PORTS.http],
+  visible: () => [musl],
   ask: (host) => `${musl} ${host} ${PORTS.http}`,
   prints: /^welcome$/m,
   refused: {

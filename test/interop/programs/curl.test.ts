@@ -12,7 +12,7 @@ const ask = (host: string, port: number = PORTS.http): string => `curl -sS http:
 testProgram(network, {
   name: 'curl',
   missing: needed,
-  port: PORTS.http,
+  ports: [PORTS.http],
   ask,
   prints: /^welcome$/m,
   refused: {

@@ -19,7 +19,7 @@ const url = (host: string): string => `http://${host}:${PORTS.http}/`;
 
 testProgram(network, {
   name: 'fetch of Node',
-  port: PORTS.http,
+  ports: [PORTS.http],
   ask: (host) => node(FETCH, url(host)),
   prints: /^welcome$/m,
   refused: {
@@ -30,7 +30,7 @@ testProgram(network, {
 
 testProgram(network, {
   name: 'node:http',
-  port: PORTS.http,
+  ports: [PORTS.http],
   ask: (host) => node(HTTP, url(host)),
   prints: /^welcome$/m,
   refused: {

@@ -2,10 +2,12 @@
 // address and by port, which its exit status tells and nobody outside hears; as each user. The same commands without
 // postern are heard, so that silence means something.
 import assert from 'node:assert/strict';
+import type { ChildProcess } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { users } from '../../harness/users.js';
+import { stopServer } from '../server.js';
 import { BY_ADDRESS, CLOSED, CLOSED_NAME, OPEN_NAME } from './addresses.js';
 import { attemptInside, attemptOutside, type Outcome } from './attempts.js';
 import { startNetwork, type TestNetwork } from './network.js';
@@ -19,8 +21,9 @@ export interface Refusal {
 
 export interface ProgramTest {
   readonly name: string;
-  readonly port: number;
-  /** A shell command that asks the server at a host, a name or an address; IPv6 only where `six`. */
+  /** That it may reach at the open name and addresses. */
+  readonly ports: readonly number[];
+  /** A shell command that asks the server at a host, which is a name or an IPv4 address. */
   readonly ask: (host: string) => string;
   /** What it prints once it has an answer. */
   readonly prints: RegExp;
@@ -30,19 +33,25 @@ export interface ProgramTest {
   /** More commands that go well, and what they print. */
   readonly alsoDone?: readonly { readonly command: string; readonly prints: RegExp }[];
   /** Files that the program needs. */
-  readonly visible?: readonly string[];
+  readonly visible?: () => readonly string[];
   /** Why it cannot run here. */
   readonly missing?: string | undefined;
 }
 
-/** A network for the programs of a test file. @param prepare starts its servers */
-export function useNetwork(prepare?: (network: TestNetwork) => Promise<void>): () => TestNetwork {
+/** A network for the programs of a test file. @param prepare starts its servers, which are stopped at the end */
+export function useNetwork(
+  prepare: (network: TestNetwork) => Promise<readonly ChildProcess[]> = async () => [],
+): () => TestNetwork {
   let network: TestNetwork | undefined;
+  let servers: readonly ChildProcess[] = [];
   before(async () => {
     network = await startNetwork();
-    await prepare?.(network);
+    servers = await prepare(network);
   });
-  after(() => network?.close());
+  after(async () => {
+    await Promise.all(servers.map(stopServer));
+    network?.close();
+  });
   return () => {
     if (network === undefined) throw new Error('The network is not made yet');
     return network;
@@ -61,7 +70,7 @@ export function missing(needed: Readonly<Record<string, string>>): string | unde
 }
 
 export function testProgram(network: () => TestNetwork, program: ProgramTest): void {
-  const { name, port, ask, refused, alsoDone = [], alsoRefused = [] } = program;
+  const { name, ask, refused, alsoDone = [], alsoRefused = [] } = program;
   const options = program.missing === undefined ? {} : { skip: program.missing };
   const done = [OPEN_NAME, BY_ADDRESS.four].map((host) => ({ command: ask(host), prints: program.prints }));
   const allDone = [...done, ...alsoDone];
@@ -71,13 +80,14 @@ export function testProgram(network: () => TestNetwork, program: ProgramTest): v
     ...alsoRefused,
   ];
   const commands = [...allDone, ...allRefused].map(({ command }) => command);
-  const rules = [`${OPEN_NAME}:${port}`, `${BY_ADDRESS.four}:${port}`, `[${BY_ADDRESS.six}]:${port}`];
+  const ports = program.ports.join(',');
+  const rules = [OPEN_NAME, BY_ADDRESS.four, `[${BY_ADDRESS.six}]`].map((target) => `${target}:${ports}`);
 
   for (const user of users) {
     test(`${name} reaches what is allowed and is refused the rest (${user})`, options, async () => {
       const words = [
         ...rules.flatMap((rule) => ['--allow', rule]),
-        ...(program.visible ?? []).flatMap((path) => ['--visible', path]),
+        ...(program.visible?.() ?? []).flatMap((path) => ['--visible', path]),
       ];
       const before = await network().heard();
       const outcomes = await attemptInside(network(), user, words, commands);

@@ -21,7 +21,7 @@ asyncio.run(main())`;
 testProgram(network, {
   name: 'Python requests',
   missing: needRequests,
-  port: PORTS.http,
+  ports: [PORTS.http],
   ask: (host) =>
     `${PYTHON} -c 'import requests, sys; print(requests.get(sys.argv[1], timeout=20).text)' http://${host}:${PORTS.http}/`,
   prints: /^welcome$/m,
@@ -34,7 +34,7 @@ testProgram(network, {
 testProgram(network, {
   name: 'Python asyncio',
   missing: existsSync(PYTHON) ? undefined : 'no python3: apt-get install python3',
-  port: PORTS.http,
+  ports: [PORTS.http],
   ask: (host) => `${PYTHON} -c "${ASYNCIO}" ${host} ${PORTS.http}`,
   prints: /^welcome$/m,
   refused: {

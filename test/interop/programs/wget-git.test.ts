@@ -8,6 +8,7 @@ import { missing, testProgram, useNetwork } from './program.js';
 const needGit = missing({ git: 'git' });
 const network = useNetwork(async (made) => {
   if (needGit === undefined) makeRepository(made);
+  return [];
 });
 
 /** A bare repository as a web server of files shows it, gitrepository-layout(5). */
@@ -37,7 +38,7 @@ function makeRepository({ folder }: TestNetwork): void {
 testProgram(network, {
   name: 'wget',
   missing: missing({ wget: 'wget' }),
-  port: PORTS.http,
+  ports: [PORTS.http],
   ask: (host) => `wget -nv -t 1 -O - http://${host}:${PORTS.http}/`,
   prints: /^welcome$/m,
   refused: {
@@ -49,7 +50,7 @@ testProgram(network, {
 testProgram(network, {
   name: 'git clone',
   missing: needGit,
-  port: PORTS.http,
+  ports: [PORTS.http],
   ask: (host) => `git clone --quiet http://${host}:${PORTS.http}/repository.git && cat repository/README`,
   prints: /^cloned$/m,
   refused: {
