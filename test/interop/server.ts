@@ -67,19 +67,20 @@ export interface ServerStart {
   readonly inside?: readonly string[] | undefined;
 }
 
-/** Starts a server and waits until it is ready. The process of the test ends it when it ends. */
+/** Starts a server and waits until it is ready. */
 export async function startServer(
   { ready, inside = [] }: ServerStart,
   command: string,
   ...args: string[]
 ): Promise<ChildProcess> {
-  const [program = '', ...words] = [...inside, ...asUser('user'), command, ...args];
+  // It ends with the test's process, however that ends; set last, for a change of ids clears it.
+  const bound = ['setpriv', '--pdeathsig', 'KILL', '--'];
+  const [program = '', ...words] = [...inside, ...asUser('user'), ...bound, command, ...args];
   const child = spawn(program, words, {
     cwd: '/',
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { PATH: '/usr/bin:/bin:/usr/sbin:/sbin', HOME: '/nonexistent', LC_ALL: 'C' },
   });
-  process.once('exit', () => child.kill('SIGKILL'));
   let said = '';
   await new Promise<void>((resolve, reject) => {
     const timer = setTimeout(() => reject(new Error(`${command} is not ready: ${said}`)), START_MS);
