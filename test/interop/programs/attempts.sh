@@ -1,5 +1,6 @@
-# Makes attempts at the same time, each a shell command that is an argument, in folders of their own. Prints of each the exit
-# status and, in base64, what it wrote to stdout and to stderr.
+# Makes attempts, each a shell command that is an argument, in folders of their own; two at a time, for a sandbox whose processes
+# wait for a processor keeps its broker waiting too. Prints of each the exit status and, in base64, what it wrote to stdout and to
+# stderr.
 cd "$(mktemp -d)"
 count=0
 for command in "$@"; do
@@ -10,6 +11,7 @@ for command in "$@"; do
     echo $? >../"$count.status"
   ) &
   count=$((count + 1))
+  if [ $((count % 2)) -eq 0 ]; then wait; fi
 done
 wait
 at=0
