@@ -53,6 +53,8 @@ export function shareTerminal(terminal: number, sandbox: Sandbox): TerminalJob {
   };
   process.on('SIGCHLD', onChild);
   process.on('SIGCONT', onContinue);
+  // It runs already, and may have been stopped before anything listened for that.
+  onChild();
   return {
     release: () => {
       process.off('SIGCHLD', onChild);

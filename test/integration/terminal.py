@@ -1,4 +1,5 @@
-# Drives postern on a pseudo-terminal: Ctrl-C, a line of input, Ctrl-Z and its continuation. Arguments: how to run postern.
+# Drives postern on a pseudo-terminal: a plugin that stops as its first act, Ctrl-C, a line of input, Ctrl-Z, and the
+# continuation of both stops. Arguments: how to run postern.
 import os
 import pty
 import re
@@ -7,7 +8,7 @@ import signal
 import sys
 import time
 
-PROGRAM = 'trap "echo interrupted" INT; echo up; until read line; do :; done; echo "read <$line>"; read line; echo "after <$line>"'
+PROGRAM = 'kill -STOP $$; trap "echo interrupted" INT; echo up; until read line; do :; done; echo "read <$line>"; read line; echo "after <$line>"'
 
 
 def expect(fd, pattern, seen, seconds=20):
@@ -23,20 +24,31 @@ def expect(fd, pattern, seen, seconds=20):
     return seen
 
 
+def expect_stop(pid, what, seconds=20):
+    end = time.time() + seconds
+    while time.time() < end:
+        ended, status = os.waitpid(pid, os.WUNTRACED | os.WNOHANG)
+        if ended != 0:
+            if not os.WIFSTOPPED(status):
+                sys.exit(f"{what} did not stop postern, it ended: {status}")
+            os.kill(pid, signal.SIGCONT)
+            return
+        time.sleep(0.01)
+    os.kill(pid, signal.SIGKILL)
+    sys.exit(f"{what} did not stop postern within {seconds} s")
+
+
 pid, fd = pty.fork()
 if pid == 0:
     os.execvp(sys.argv[1], [*sys.argv[1:], "run", "--", "sh", "-c", PROGRAM])
+expect_stop(pid, "the plugin's first act")
 seen = expect(fd, "up\r\n", "")
 os.write(fd, b"\x03")
 seen = expect(fd, "interrupted\r\n", seen)
 os.write(fd, b"first\n")
 seen = expect(fd, "read <first>", seen)
 os.write(fd, b"\x1a")
-_, status = os.waitpid(pid, os.WUNTRACED)
-if not os.WIFSTOPPED(status):
-    sys.exit(f"Ctrl-Z did not stop postern: {status} {seen!r}")
-os.kill(pid, signal.SIGCONT)
-time.sleep(0.3)
+expect_stop(pid, "Ctrl-Z")
 os.write(fd, b"second\n")
 seen = expect(fd, "after <second>", seen)
 _, status = os.waitpid(pid, 0)
