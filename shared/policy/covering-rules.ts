@@ -1,5 +1,5 @@
 // The few rules that could cover another one, from the index: rules are never compared each with each.
-import { findBlockOfPrefix } from './find-block.js';
+import { findBlockOfPrefix, findClassOfPrefix } from './find-block.js';
 import { isLocalhost } from './is-localhost.js';
 import type { Rule, Target } from './parse-rule.js';
 import { familyBits, type Prefix } from './prefix.js';
@@ -15,7 +15,7 @@ const MAX_COMPARED_RULES = 64;
  * @param deny the deny list
  */
 export function denyRulesOver(target: Target, deny: RuleIndex): readonly Rule[] {
-  return [...rulesOver(target, deny, 0), ...bounded(deny.any.rules)];
+  return [...rulesOver(target, deny, 0), ...classRulesOver(target, deny), ...bounded(deny.any.rules)];
 }
 
 /**
@@ -62,6 +62,12 @@ function rulesOver(target: Target, index: RuleIndex, shortest: number): readonly
         ...wildcardsOver(target.name, index),
       ];
   }
+}
+
+function classRulesOver(target: Target, deny: RuleIndex): readonly Rule[] {
+  if (target.kind !== 'prefix' || deny.classes.size === 0) return [];
+  const common = findClassOfPrefix(target.prefix);
+  return common === undefined ? [] : bounded(deny.classes.get(common)?.rules);
 }
 
 function prefixRulesOver(prefix: Prefix, index: RuleIndex, shortest: number): readonly Rule[] {

@@ -1,8 +1,8 @@
 // What an address is, whoever asks: the innermost special-purpose block that holds it.
-import type { Address } from './address.js';
+import { type Address, addressFromBytes } from './address.js';
 import { embeddedIpv4 } from './embedded-ipv4.js';
 import { METADATA_ADDRESSES } from './metadata-addresses.js';
-import { type Prefix, prefixConstant } from './prefix.js';
+import { familyBits, holdsPrefix, type Prefix, prefixConstant } from './prefix.js';
 import { PrefixTree } from './prefix-tree.js';
 import type { BlockClass } from './special-block.js';
 import { SPECIAL_IPV4 } from './special-ipv4.js';
@@ -17,12 +17,15 @@ export interface Block {
   readonly length: number;
 }
 
-const TABLE: PrefixTree<Block> = new PrefixTree(
-  [...SPECIAL_IPV4, ...SPECIAL_IPV6, ...METADATA_ADDRESSES].map(([text, purpose, blockClass]) => {
-    const prefix = prefixConstant(text);
-    return { prefix, value: { class: blockClass, purpose, length: prefix.length } };
-  }),
-);
+const BLOCKS: readonly { readonly prefix: Prefix; readonly value: Block }[] = [
+  ...SPECIAL_IPV4,
+  ...SPECIAL_IPV6,
+  ...METADATA_ADDRESSES,
+].map(([text, purpose, blockClass]) => {
+  const prefix = prefixConstant(text);
+  return { prefix, value: { class: blockClass, purpose, length: prefix.length } };
+});
+const TABLE: PrefixTree<Block> = new PrefixTree(BLOCKS);
 
 /**
  * The innermost special-purpose block that holds an address. Where an IPv6 address carries an IPv4 one, the IPv4
@@ -53,4 +56,21 @@ export function findBlock(address: Address): Block | undefined {
 export function findBlockOfPrefix(prefix: Prefix): Block | undefined {
   const block = TABLE.findPrefix(prefix)?.value;
   return block?.class === 'public' ? undefined : block;
+}
+
+/**
+ * The class that every address of a prefix is of.
+ *
+ * @returns undefined where they differ, or could: an IPv6 prefix has forms that carry IPv4 addresses of any class
+ */
+export function findClassOfPrefix(prefix: Prefix): BlockClass | undefined {
+  if (prefix.length === familyBits(prefix.family))
+    return findBlock(addressFromBytes(prefix.bytes))?.class ?? 'public';
+  if (prefix.family === 6) return undefined;
+  const common = TABLE.findPrefix(prefix)?.value.class ?? 'public';
+  const differs = BLOCKS.some(
+    ({ prefix: inner, value }) =>
+      value.class !== common && inner.length > prefix.length && holdsPrefix(prefix, inner),
+  );
+  return differs ? undefined : common;
 }
