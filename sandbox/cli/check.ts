@@ -68,11 +68,14 @@ function checkFile(file: string): CheckReport {
 function warningsOf({ config, rules }: LoadedPlugin): CheckWarning[] {
   const compiled = compilePolicy(config);
   if (!compiled.ok) return [];
-  return compiled.warnings.map(({ list, index, message }) => ({
-    plugin: config.name,
-    place: rules[list][index]?.place ?? '',
-    message,
-  }));
+  return compiled.warnings.map(({ list, index, message, coveredBy }) => {
+    const cover = coveredBy && rules[coveredBy.list][coveredBy.index]?.place;
+    return {
+      plugin: config.name,
+      place: rules[list][index]?.place ?? '',
+      message: cover === undefined ? message : `${message} (${cover})`,
+    };
+  });
 }
 
 function describeReport(file: string, { ok, plugins, rules, problems, warnings }: CheckReport): string {

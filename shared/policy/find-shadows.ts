@@ -18,8 +18,10 @@ export function findShadows(policy: Policy, allow: readonly Rule[], deny: readon
   const order = new Map<Rule, number>();
   for (const list of [allow, deny]) for (const [index, rule] of list.entries()) order.set(rule, index);
   const warn = (list: ListName, rule: Rule, index: number): RuleProblem[] => {
-    const message = describeWidth(list, rule) ?? describeShadow(list, rule, policy, order);
-    return message === undefined ? [] : [{ list, index, text: rule.text, message }];
+    const wide = describeWidth(list, rule);
+    if (wide !== undefined) return [{ list, index, text: rule.text, message: wide }];
+    const shadow = findShadow(list, rule, policy, order);
+    return shadow === undefined ? [] : [{ list, index, text: rule.text, ...shadow }];
   };
   return [
     ...allow.flatMap((rule, index) => warn('allow', rule, index)),
@@ -39,18 +41,23 @@ function describeWidth(list: ListName, { target, text }: Rule): string | undefin
   return undefined;
 }
 
-function describeShadow(
+function findShadow(
   list: ListName,
   rule: Rule,
   { allow, deny }: Policy,
   order: ReadonlyMap<Rule, number>,
-): string | undefined {
+): Pick<RuleProblem, 'message' | 'coveredBy'> | undefined {
+  const describe = (kind: ListName, other: Rule | undefined, words: string): ReturnType<typeof findShadow> =>
+    other && {
+      message: `The rule ${quote(rule.text)} ${words} ${quote(other.text)} covers it`,
+      coveredBy: { list: kind, index: order.get(other) ?? 0 },
+    };
   const denyRules = denyRulesOver(rule.target, deny);
   const denial = list === 'allow' ? denyRules.find((other) => coversPorts(other, rule)) : undefined;
-  if (denial) return `The rule ${quote(rule.text)} never matches: deny rule ${quote(denial.text)} covers it`;
+  if (denial) return describe('deny', denial, 'never matches: deny rule');
   const others = list === 'allow' ? allowRulesOver(rule, allow) : denyRules;
   const shadow = others.find((other) => other !== rule && shadows(other, rule, order));
-  return shadow && `The rule ${quote(rule.text)} changes nothing: rule ${quote(shadow.text)} covers it`;
+  return describe(list, shadow, 'changes nothing: rule');
 }
 
 /** Of two rules that mean the same, the earlier one stands. */

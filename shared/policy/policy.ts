@@ -21,6 +21,8 @@ export interface RuleProblem {
   readonly message: string;
   /** A rule that would do in its place. */
   readonly suggestion?: string;
+  /** Which rule covers it. */
+  readonly coveredBy?: { readonly list: ListName; readonly index: number };
 }
 
 /** Rules in force, indexed. */

@@ -30,9 +30,9 @@ test('check counts what it found right, and warns of rules that change nothing o
   assert.equal(status, 0, stderr);
   assert.deepEqual(stdout.split('\n'), [
     'warning  ./postern.yaml:5: plugins.web: The rule "*" allows every name of two labels or more',
-    'warning  ./postern.yaml:6: plugins.web: The rule "api.example.com" changes nothing: rule "*" covers it',
-    'warning  ./postern.yaml:7: plugins.web: The rule "api.example.com" changes nothing: rule "api.example.com" covers it',
-    'warning  ./postern.yaml:8: plugins.web: The rule "ads.example.com" never matches: deny rule "ads.example.com" covers it',
+    'warning  ./postern.yaml:6: plugins.web: The rule "api.example.com" changes nothing: rule "*" covers it (./postern.yaml:5)',
+    'warning  ./postern.yaml:7: plugins.web: The rule "api.example.com" changes nothing: rule "api.example.com" covers it (./postern.yaml:6)',
+    'warning  ./postern.yaml:8: plugins.web: The rule "ads.example.com" never matches: deny rule "ads.example.com" covers it (./postern.yaml:9)',
     './postern.yaml: 1 plugin, 5 rules, 4 warnings',
     '',
   ]);
