@@ -18,8 +18,12 @@ export function paint(
   style: Paint,
   stream: { readonly isTTY?: boolean } = process.stdout,
 ): string {
-  const { NO_COLOR: none = '', TERM: terminal } = process.env;
-  if (stream.isTTY !== true || none !== '' || terminal === 'dumb') return text;
+  if (!takesColour(stream)) return text;
   const [on, off] = CODES[style];
   return `\u001b[${on}m${text}\u001b[${off}m`;
+}
+
+export function takesColour(stream: { readonly isTTY?: boolean } = process.stdout): boolean {
+  const { NO_COLOR: none = '', TERM: terminal } = process.env;
+  return stream.isTTY === true && none === '' && terminal !== 'dumb';
 }

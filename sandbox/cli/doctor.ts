@@ -4,6 +4,7 @@ import { describeExamination, toJson } from '../supervisor/doctor/describe.js';
 import { examine } from '../supervisor/doctor/examine.js';
 import { readHost } from '../supervisor/doctor/read-host.js';
 import { tryHost } from '../supervisor/doctor/trial.js';
+import { takesColour } from './colour.js';
 
 /** Exit status: 0 where nothing is lacking, 1 otherwise. */
 export function doctorCommand(): Command {
@@ -22,8 +23,7 @@ Exit status: 0 where nothing is lacking, 1 otherwise, 2 for wrong usage.`,
     )
     .action(async ({ json }: { json?: boolean }) => {
       const examination = examine(readHost(), await tryHost());
-      const colour = process.stdout.isTTY === true && (process.env['NO_COLOR'] ?? '') === '';
-      const text = json === true ? toJson(examination) : describeExamination(examination, colour);
+      const text = json === true ? toJson(examination) : describeExamination(examination, takesColour());
       process.stdout.write(text, () => process.exit(examination.ok ? 0 : 1));
     });
 }

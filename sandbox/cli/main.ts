@@ -6,6 +6,7 @@ import { checkCommand } from './check.js';
 import { doctorCommand } from './doctor.js';
 import { explainCommand } from './explain.js';
 import { initCommand } from './init.js';
+import { takeOwnStreams } from './own-streams.js';
 import { runCommand } from './run.js';
 import { testCommand } from './test.js';
 import { upCommand } from './up.js';
@@ -40,6 +41,7 @@ postern COMMAND --help tells more.`,
     postern.addCommand(command.copyInheritedSettings(postern));
   }
   for (const command of [postern, ...postern.commands]) {
+    const words = command === postern ? 'postern' : `postern ${command.name()}`;
     command.exitOverride();
     command.configureOutput({
       outputError: (text, write) =>
@@ -47,12 +49,17 @@ postern COMMAND --help tells more.`,
           `postern: ${text
             .replace(/^error: /, '')
             .trim()
-            .replace(/\s*\n\s*/g, ' ')}; postern --help shows what there is\n`,
+            .replace(/\s*\n\s*/g, ' ')
+            .replace(/\.$/, '')}; ${words} --help shows what there is\n`,
         ),
     });
   }
   return postern;
 }
+
+// The lines of `up` are those of its plugins, and nobody who reads them slowly may hold it up: it keeps Node's own streams.
+if (process.argv[2] !== 'up') takeOwnStreams();
+else for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
 
 try {
   await program().parseAsync(process.argv);

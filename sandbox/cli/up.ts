@@ -27,7 +27,7 @@ Examples:
   postern up --config /etc/postern.yaml
 
 Ends when the last plugin has ended for good, or on SIGTERM or SIGINT.
-Exit status: 0 where every plugin ended with 0 or was stopped, 1 otherwise, 2 for a bad file.`,
+Exit status: 0 where every plugin ended with 0 or was stopped, 1 otherwise, 2 for a bad file or wrong usage.`,
     )
     .action(async ({ config }: UpOptions) => {
       process.exit(await up(config));
@@ -48,7 +48,7 @@ async function up(path: string): Promise<number> {
     metrics: config.metrics,
     audit: config.audit,
     dnsServers: config.dnsServers,
-    onEvent: config.audit === 'stderr' ? undefined : reportRefusals(configs),
+    onEvent: config.audit === 'stderr' ? undefined : reportRefusals(configs, path),
     onNotice: say,
   });
   const starter = starterOf(supervisor, configs);
@@ -60,17 +60,32 @@ async function up(path: string): Promise<number> {
     (name) => supervisor.closeListeners(name),
   );
   const stop = (): void => void group.stop().then(() => supervisor.close());
+  const readers = watchReaders(stop);
   try {
     process.once('SIGTERM', stop);
     process.once('SIGINT', stop);
     await supervisor.start();
-    return (await group.run()) ? 0 : 1;
+    return (await group.run()) && !readers.gone() ? 0 : 1;
   } catch (error) {
     say(describeError(error));
     return 1;
   } finally {
     await supervisor.close();
   }
+}
+
+/** Where nobody reads any more what the plugins write, as behind `| head`, they are ended, as SIGPIPE would end a filter. */
+function watchReaders(stop: () => void): { readonly gone: () => boolean } {
+  let gone = false;
+  for (const name of ['stdout', 'stderr'] as const) {
+    process[name].once('error', ({ code }: NodeJS.ErrnoException) => {
+      if (code !== 'EPIPE' || gone) return;
+      gone = true;
+      say(`nobody reads ${name} any more: the plugins are stopped`);
+      stop();
+    });
+  }
+  return { gone: () => gone };
 }
 
 function starterOf(supervisor: Supervisor, configs: readonly PluginConfig[]): PluginStarter {
@@ -101,11 +116,12 @@ function describeDelay(delayMs: number | undefined): string {
 /** Each plugin has its own share of lines. */
 function reportRefusals(
   configs: readonly PluginConfig[],
+  path: string,
 ): NonNullable<ConstructorParameters<typeof Supervisor>[0]['onEvent']> {
   const reports = new Map(configs.map(({ name }) => [name, limitLines((line) => say(`${name}: ${line}`))]));
   return (event) => {
     const name = String(event['plugin']);
-    const line = refusalLine(event, (rule) => `add "${rule}" to plugins.${name}.allow`);
+    const line = refusalLine(event, (rule) => `add "${rule}" to plugins.${name}.allow in ${path}`);
     if (line !== undefined) reports.get(name)?.(line);
   };
 }

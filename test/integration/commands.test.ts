@@ -160,7 +160,8 @@ test('wrong usage ends with 2, run with 125, one line with a suggestion each', a
       2,
       /^postern: unknown command 'chek' \(Did you mean check\?\); postern --help shows what there is\n$/,
     ],
-    [['check', '--jsn'], 2, /\(Did you mean --json\?\)/],
+    [['check', '--jsn'], 2, /\(Did you mean --json\?\); postern check --help shows what there is\n$/],
+    [['up', 'extra'], 2, /Expected 0 arguments but got 1; postern up --help shows what there is\n$/],
     [['run', '--alow', 'x', '--', 'true'], 125, /\(Did you mean --allow\?\)/],
     [['run'], 125, /missing required argument 'command'/],
     [['run', '--mode', 'enforced', '--', 'true'], 125, /Allowed choices are enforce, audit/],
@@ -182,6 +183,45 @@ test('wrong usage ends with 2, run with 125, one line with a suggestion each', a
     assert.match(result.stderr, message);
     assert.equal(result.stdout, '');
   }
+});
+
+test('a command whose reader has gone still answers by its status, and says nothing', async () => {
+  const cwd = folderWith('plugins: {web: {command: [node]}}\n');
+  for (const args of [
+    ['check'],
+    ['--help'],
+    ['up', '--help'],
+    ['explain', 'a.example.com', '--allow', '*'],
+  ]) {
+    const { status, stderr } = await postern(args, {
+      as: anyone,
+      cwd,
+      // The reader has gone before the first word is written.
+      shell: 'set -o pipefail; { sleep 0.2; "$@"; } | true',
+    });
+    assert.equal(stderr, '', args.join(' '));
+    assert.equal(status, args[0] === 'explain' ? 1 : 0, args.join(' '));
+  }
+});
+
+test('colours are for a terminal, and not with NO_COLOR or TERM=dumb', async () => {
+  const cwd = folderWith('plugins: {web: {command: [node], allow: ["*"]}}\n');
+  const onTerminal = async (command: string, env: NodeJS.ProcessEnv): Promise<boolean> => {
+    const { stdout } = await postern([command], {
+      as: anyone,
+      cwd,
+      env: { PATH: '/usr/bin:/bin', TERM: 'xterm', ...env },
+      shell: 'exec script -qec "$(printf "%q " "$@")" /dev/null',
+    });
+    assert.match(stdout, /warning|kernel/);
+    return stdout.includes('\u001b[');
+  };
+  assert.equal(await onTerminal('check', {}), true);
+  assert.equal(await onTerminal('check', { NO_COLOR: '1' }), false);
+  assert.equal(await onTerminal('check', { TERM: 'dumb' }), false);
+  assert.equal(await onTerminal('doctor', { TERM: 'dumb' }), false);
+  const { stdout } = await postern(['check'], { as: anyone, cwd });
+  assert.doesNotMatch(stdout, /\u001b/);
 });
 
 test('every command has help with an example', async () => {

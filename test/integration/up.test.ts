@@ -137,6 +137,33 @@ plugins:
   });
 }
 
+test('up stops its plugins where nobody reads what they write any more', async () => {
+  const [user = 'user'] = users;
+  const config = configured('plugins: {one: {command: [sh, -c, "while :; do echo line; sleep 0.05; done"]}}');
+  const { status, stdout, stderr } = await postern(['up', '--config', config], {
+    as: user,
+    shell: 'set -o pipefail; "$@" | head -1',
+  });
+  assert.equal(stdout, 'one | line\n');
+  assert.equal(
+    stderr,
+    'postern: nobody reads stdout any more: the plugins are stopped\npostern: one: ended with signal 15\n',
+  );
+  assert.equal(status, 1);
+});
+
+test('a refusal under up names the list of the file that would allow it', async () => {
+  const [user = 'user'] = users;
+  const config = configured(
+    'audit: /dev/null\nplugins: {one: {command: [bash, -c, "exec 3<>/dev/tcp/192.0.2.1/81"]}}',
+  );
+  const { stderr } = await postern(['up', '--config', config], { as: user });
+  const lines = stderr.split('\n').filter((line) => line.startsWith('postern: one: Cannot'));
+  assert.deepEqual(lines, [
+    `postern: one: Cannot connect to "192.0.2.1:81": no rule allows "192.0.2.1"; to allow it: add "192.0.2.1:81" to plugins.one.allow in ${config}`,
+  ]);
+});
+
 test('up refuses a broken file with every error and its place, status 2, and starts nothing', async () => {
   const [user = 'user'] = users;
   const config = configured('metrcs: 127.0.0.1:1\nplugins:\n  one:\n    command: sleep\n    allow: 3\n');
