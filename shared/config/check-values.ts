@@ -1,7 +1,9 @@
 // What the form of postern.yaml cannot say: values that must be addresses, folders that must be there, names that must agree.
 // It looks at what is written, not at what the form made of it, so that one mistake hides no other.
 import { type Stats, statSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { parseAddress } from '../policy/address.js';
+import { checkListenPlaces } from './check-listen-places.js';
 import { didYouMean } from './closest.js';
 import type { ConfigProblem } from './config-problem.js';
 import { parseHostPort } from './parse-host-port.js';
@@ -37,7 +39,24 @@ export function checkValues(source: YamlSource, absolute: (path: string) => stri
       ...checkListeners(source, at, absolute('.')),
     );
   }
-  return [...problems, ...checkOrder(source, names ?? [])];
+  return [
+    ...problems,
+    ...checkAudit(source, absolute),
+    ...checkListenPlaces(source, names ?? [], absolute('.')),
+    ...checkOrder(source, names ?? []),
+  ];
+}
+
+function checkAudit(source: YamlSource, absolute: (path: string) => string): ConfigProblem[] {
+  return source.textsAt(['audit']).flatMap(({ key, text }) => {
+    if (text === 'stderr' || text === 'stdout') return [];
+    const folder = dirname(absolute(text));
+    if (statOf(folder)?.isDirectory() !== true)
+      return [source.problem(key, `the folder "${folder}" is not there`, 'make it, or name another')];
+    return statOf(absolute(text))?.isDirectory() === true
+      ? [source.problem(key, `"${absolute(text)}" is a folder`, 'name a file in it')]
+      : [];
+  });
 }
 
 /** `ADDRESS`, `ADDRESS:PORT` or `[ADDRESS]:PORT`. */

@@ -18,7 +18,8 @@ function closest(word: string, known: Iterable<string>): string | undefined {
       least = edits;
     }
   }
-  return best;
+  // Of a word that was cut short, as delay of delay_ms.
+  return best ?? (typed.length < 4 ? undefined : [...known].find((candidate) => candidate.startsWith(typed)));
 }
 
 /** `did you mean "command"?`, where something is near. */

@@ -25,8 +25,9 @@ export function readConfigText(path: string, mend: string): string {
     if (stats.size > MAX_CONFIG_BYTES) throw problem('is larger than 4 MiB');
     return new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(fd));
   } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code !== 'ERR_ENCODING_INVALID_ENCODED_DATA') throw cause;
-    throw problem('is not UTF-8');
+    if (cause instanceof ConfigError) throw cause;
+    const { code } = cause as NodeJS.ErrnoException;
+    throw problem(code === 'ERR_ENCODING_INVALID_ENCODED_DATA' ? 'is not UTF-8' : `cannot be read: ${code}`);
   } finally {
     closeSync(fd);
   }

@@ -13,7 +13,10 @@ export function describeSyntax({ code, message, pos }: YAMLError, text: string):
     case 'BAD_SCALAR_START':
       return [`a value cannot begin with ${word.charAt(0)} without quotes`, `write "${word}"`];
     case 'DUPLICATE_KEY':
-      return [`the key "${word.replace(/:.*$/, '')}" stands here a second time`, 'give each key once'];
+      return [
+        `the key "${word.replace(/:.*$/, '').replace(/^(["'])(.*)\1$/, '$2')}" stands here a second time`,
+        'give each key once',
+      ];
     case 'TAB_AS_INDENT':
       return ['a tab cannot indent', 'use spaces'];
     case 'MULTIPLE_DOCS':

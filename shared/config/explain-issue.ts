@@ -26,6 +26,7 @@ function meantKey(key: string, suggestion: string | undefined): string | undefin
 function explainIssue(issue: z.core.$ZodIssue, schema: z.ZodType, source: YamlSource): ConfigProblem[] {
   const key = issue.path.filter((part) => typeof part !== 'symbol');
   const value = source.valueAt(key);
+  const found = describeValue(value, source.writtenAt(key));
   switch (issue.code) {
     case 'unrecognized_keys':
       return issue.keys.map((unknown) =>
@@ -34,22 +35,27 @@ function explainIssue(issue: z.core.$ZodIssue, schema: z.ZodType, source: YamlSo
     case 'invalid_type':
       if (value === undefined) return [source.problem(key, `${MISSING}${issue.message}`)];
       return [
-        source.problem(key, `${issue.message}, not ${describeValue(value)}`, suggestValue(value, issue)),
+        source.problem(
+          key,
+          `${issue.message}, not ${found}`,
+          suggestValue(value, source.writtenAt(key), issue),
+        ),
       ];
     case 'invalid_value':
       return [
         source.problem(
           key,
-          `${issue.message}, not ${describeValue(value)}`,
+          `${issue.message}, not ${found}`,
           typeof value === 'string' ? didYouMean(value, issue.values.map(String)) : undefined,
         ),
       ];
     default:
-      return [source.problem(key, `${issue.message}, not ${describeValue(value)}`)];
+      return [source.problem(key, `${issue.message}, not ${found}`)];
   }
 }
 
 function suggestKey(unknown: string, parent: KeyPath, schema: z.ZodType): string | undefined {
+  if (unknown === '<<') return 'what is common to all plugins stands under defaults';
   const here = keysAt(schema, parent);
   const near = didYouMean(unknown, here);
   if (near !== undefined) return near;
@@ -92,21 +98,23 @@ function isObject(
   return node?.shape !== undefined;
 }
 
-function describeValue(value: unknown): string {
+/** @param written as it stands in the file */
+function describeValue(value: unknown, written: string | undefined): string {
   if (value === null) return 'nothing';
   if (Array.isArray(value)) return value.length === 0 ? 'an empty list' : 'a list';
   if (typeof value === 'object') return 'a map';
-  const text = JSON.stringify(value) ?? String(value);
+  const text = (typeof value === 'string' ? undefined : written) ?? JSON.stringify(value) ?? String(value);
   return text.length > 80 ? `${text.slice(0, 79)}…` : text;
 }
 
 /** What was probably meant by a value of another type. */
 function suggestValue(
   value: unknown,
+  written: string | undefined,
   { expected, message }: { readonly expected: string; readonly message: string },
 ): string | undefined {
   if (message === 'expected a string' && (typeof value === 'number' || typeof value === 'boolean'))
-    return `write "${value}"`;
+    return `write "${written ?? value}"`;
   if (message.includes('HOST:PORT') && typeof value === 'number') return `write 127.0.0.1:${value}`;
   if (typeof value !== 'string') return undefined;
   if (expected === 'array') return `write [${value.trim().split(/\s+/).map(quoteWord).join(', ')}]`;

@@ -58,6 +58,12 @@ export class YamlSource {
     );
   }
 
+  /** A single value as it is written, as `1.10` where YAML reads 1.1; undefined where there is none. */
+  writtenAt(key: KeyPath): string | undefined {
+    const node = this.#document.getIn(key, true);
+    return isScalar(node) ? node.source : undefined;
+  }
+
   /** The text at a key, or the texts of the list there; what is no text is the schema's to tell. */
   textsAt(key: KeyPath): { readonly key: KeyPath; readonly text: string }[] {
     const value = this.valueAt(key);
@@ -129,6 +135,8 @@ export class YamlSource {
           ),
         );
       }
+      if (isScalar(node) && typeof node.value === 'string' && node.value.includes('\0'))
+        problems.push(this.#at(node.range?.[0] ?? 0, '', 'a NUL character ends a text', 'leave it out'));
       if (!isMap(node)) return;
       for (const { key } of node.items) {
         const offset = isNode(key) ? (key.range?.[0] ?? 0) : 0;

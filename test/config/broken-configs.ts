@@ -142,6 +142,31 @@ export const brokenConfigs: readonly BrokenConfig[] = [
     messages: ['postern.yaml:3:3: the key "web" stands here a second time; give each key once'],
   },
   {
+    name: 'a name twice, once in quotes',
+    text: 'plugins:\n  web: {command: [node]}\n  "web": {command: [python3]}\n',
+    messages: ['postern.yaml:3:3: the key "web" stands here a second time; give each key once'],
+  },
+  {
+    name: 'a version as a variable',
+    text: web('    env: {VERSION: 1.10, MASK: 022}\n'),
+    messages: [
+      'postern.yaml:4:20: plugins.web.env.VERSION: expected a string, not 1.10; write "1.10"',
+      'postern.yaml:4:32: plugins.web.env.MASK: expected a string, not 022; write "022"',
+    ],
+  },
+  {
+    name: 'a NUL character in an argument',
+    text: 'plugins:\n  web:\n    command: [node, "a\\0b"]\n',
+    messages: ['postern.yaml:3:21: a NUL character ends a text; leave it out'],
+  },
+  {
+    name: 'a merge of YAML 1.1',
+    text: 'plugins:\n  web: &web {command: [node]}\n  api:\n    <<: *web\n    command: [node]\n',
+    messages: [
+      'postern.yaml:4:5: plugins.api.<<: unknown key; what is common to all plugins stands under defaults',
+    ],
+  },
+  {
     name: 'a key twice',
     text: web('    allow: [api.example.com]\n    allow: [db.example.com]\n'),
     messages: ['postern.yaml:5:5: the key "allow" stands here a second time; give each key once'],
@@ -296,6 +321,11 @@ export const brokenConfigs: readonly BrokenConfig[] = [
     ],
   },
   {
+    name: 'a key cut short',
+    text: web('    restart: {policy: always, delay: 500}\n'),
+    messages: ['postern.yaml:4:31: plugins.web.restart.delay: unknown key; did you mean "delay_ms"?'],
+  },
+  {
     name: 'a delay in words',
     text: web('    restart: {policy: always, delay_ms: 5s}\n'),
     messages: [
@@ -390,6 +420,14 @@ export const brokenConfigs: readonly BrokenConfig[] = [
     messages: ['postern.yaml:6:16: plugins.web.listen[1].name: Two listeners are named "http"'],
   },
   {
+    name: 'listeners of two plugins at one address, and at one path',
+    text: 'plugins:\n  web:\n    command: [node]\n    listen: [{name: a, address: "127.0.0.1:8080"}, {name: b, address: ./b.sock}]\n  api:\n    command: [node]\n    listen: [{name: a, address: "127.0.0.1:8080"}, {name: b, address: b/../b.sock}]\n',
+    messages: [
+      'postern.yaml:7:33: plugins.api.listen[0].address: postern.yaml:4 has that address already',
+      'postern.yaml:7:71: plugins.api.listen[1].address: postern.yaml:4 has that address already',
+    ],
+  },
+  {
     name: 'a listener on a name',
     text: web('    listen: [{name: http, address: "localhost:8080"}]\n'),
     messages: [
@@ -428,6 +466,16 @@ export const brokenConfigs: readonly BrokenConfig[] = [
     name: 'metrics without a port',
     text: 'metrics: localhost\nplugins:\n  web: {command: [node]}\n',
     messages: ['postern.yaml:1:10: metrics: expected HOST:PORT, not "localhost"; write 127.0.0.1:9464'],
+  },
+  {
+    name: 'an audit log in a folder that is not there',
+    text: 'audit: ./log/audit.json\nplugins:\n  web: {command: [node]}\n',
+    messages: ['postern.yaml:1:8: audit: the folder "DIR/log" is not there; make it, or name another'],
+  },
+  {
+    name: 'an audit log that is a folder',
+    text: 'audit: ./\nplugins:\n  web: {command: [node]}\n',
+    messages: ['postern.yaml:1:8: audit: "DIR" is a folder; name a file in it'],
   },
   {
     name: 'a DNS server by name',

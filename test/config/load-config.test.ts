@@ -54,6 +54,7 @@ test('loadConfig() refuses what is no readable text file, and reads none of it',
   const started = performance.now();
   assert.deepEqual(messagesOf(join(folder, 'big.yaml')), ['big.yaml: is larger than 4 MiB']);
   assert.deepEqual(messagesOf(join(folder, 'latin1.yaml')), ['latin1.yaml: is not UTF-8']);
+  assert.deepEqual(messagesOf('/proc/self/mem'), ['mem: cannot be read: EIO']);
   assert.deepEqual(messagesOf(join(folder, 'fifo.yaml')), ['fifo.yaml: is no regular file']);
   assert.deepEqual(messagesOf(`${folder}/missing.yaml`), [
     'missing.yaml: cannot be read: there is no such file; name another file, or write a first one with postern init',
@@ -131,6 +132,7 @@ plugins:
 test('paths of a configuration are relative to its file', () => {
   const folder = folderWith({
     'a/postern.yaml': 'plugins: {web: {command: [x], cwd: ../b}}\naudit: log/audit.json\n',
+    'a/log/other.json': '',
     'b/x': '',
   });
   const config = loadConfig(join(folder, 'a/postern.yaml'));
