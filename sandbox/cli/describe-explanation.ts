@@ -39,6 +39,8 @@ export function describeExplanation(answer: PlacedExplanation): string {
     const mend =
       plugin === null ? `--allow '${suggestion}'` : `add "${suggestion}" to plugins.${plugin}.allow`;
     lines.push(['to allow it', mend]);
+  } else if (reason === 'denied_by_rule' && rule !== null) {
+    lines.push(['to allow it', `take the deny rule "${rule}" away: it wins over every allow rule`]);
   }
   return lines.map(([key, value]) => `${paint(key.padEnd(11), 'dim')} ${value}`).join('\n');
 }

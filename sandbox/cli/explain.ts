@@ -8,8 +8,9 @@ import { PosternError } from '../../shared/errors.js';
 import { parseAddress } from '../../shared/policy/address.js';
 import { Supervisor } from '../supervisor/supervisor.js';
 import { describeExplanation, type PlacedExplanation, placeExplanation } from './describe-explanation.js';
+import { dnsOption, dnsServersOf } from './dns-option.js';
 import { parseDestination } from './parse-destination.js';
-import { addRuleOptions, collect, type RuleOptions, rulesOf } from './rule-options.js';
+import { addRuleOptions, type RuleOptions, rulesOf } from './rule-options.js';
 import { describeError, say } from './say.js';
 
 interface ExplainOptions extends RuleOptions {
@@ -33,7 +34,7 @@ export function explainCommand(): Command {
     .argument('<words...>', '[PLUGIN] HOST:PORT; without a plugin, every one of the file')
     .option('--config <file>', 'the file of the plugins (default: ./postern.yaml)')
     .option('--resolved <addresses>', 'addresses to take for the name, by commas, instead of asking DNS')
-    .option('--dns <address>', 'ask this DNS server; may be repeated', collect, [])
+    .addOption(dnsOption())
     .option('--json', 'print one JSON object for each plugin');
   return addRuleOptions(command)
     .addHelpText(
@@ -99,7 +100,7 @@ async function ask(
   const addresses = resolved === undefined ? undefined : readAddresses(resolved);
   const supervisor = new Supervisor({
     plugins: subjects.map((subject, index) => configOf(subject, index)),
-    dnsServers: dns.length > 0 ? dns : undefined,
+    dnsServers: dnsServersOf(dns),
   });
   await supervisor.start();
   try {

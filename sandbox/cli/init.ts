@@ -34,7 +34,7 @@ function writeFirst(file: string): number {
     say(
       code === 'EEXIST'
         ? `"${file}" is there already; name another file, or move it away`
-        : `Cannot write "${file}": ${code}`,
+        : `Cannot write "${file}": ${code === 'ENOENT' ? 'its folder is not there' : code}`,
     );
     return 1;
   }

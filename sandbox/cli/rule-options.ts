@@ -2,6 +2,10 @@
 import { type Command, Option } from 'commander';
 import { joinRules, type PlacedRules } from '../../shared/config/placed-rules.js';
 import { loadRuleFile } from '../../shared/config/rule-file.js';
+import { PosternError } from '../../shared/errors.js';
+import { diagnoseRule } from '../../shared/policy/diagnose-rule.js';
+import { type ListName, parseRule } from '../../shared/policy/parse-rule.js';
+import { repeatable } from './repeatable.js';
 
 export interface RuleOptions {
   readonly allow: readonly string[];
@@ -10,21 +14,11 @@ export interface RuleOptions {
   readonly mode: 'enforce' | 'audit';
 }
 
-export const collect = (value: string, previous: readonly string[]): readonly string[] => [
-  ...previous,
-  value,
-];
-
 export function addRuleOptions(command: Command): Command {
   return command
-    .option(
-      '--allow <rule>',
-      'allow a destination, as api.example.com or 10.1.0.0/16:5432; may be repeated',
-      collect,
-      [],
-    )
-    .option('--deny <rule>', 'deny a destination, whatever is allowed; may be repeated', collect, [])
-    .option('--rules <file>', 'a file with allow: and deny: lists; may be repeated', collect, [])
+    .addOption(repeatable('--allow <rule>', 'allow a destination, as api.example.com or 10.1.0.0/16:5432'))
+    .addOption(repeatable('--deny <rule>', 'deny a destination, whatever is allowed'))
+    .addOption(repeatable('--rules <file>', 'a file with allow: and deny: lists'))
     .addOption(
       new Option('--mode <mode>', 'audit: let pass and report what no rule allows')
         .choices(['enforce', 'audit'])
@@ -32,8 +26,13 @@ export function addRuleOptions(command: Command): Command {
     );
 }
 
-/** @throws ConfigError for a file of rules with anything wrong in it */
+/**
+ * @throws ConfigError for a file of rules with anything wrong in it
+ * @throws PosternError `bad_rules` with a line for each rule of the command line that is none
+ */
 export function rulesOf({ allow, deny, rules }: RuleOptions): PlacedRules {
+  const problems = [...problemsOf('allow', allow), ...problemsOf('deny', deny)];
+  if (problems.length > 0) throw new PosternError('bad_rules', problems.join('\n'));
   return joinRules([
     ...rules.map((path) => loadRuleFile(path)),
     {
@@ -41,4 +40,13 @@ export function rulesOf({ allow, deny, rules }: RuleOptions): PlacedRules {
       deny: deny.map((text) => ({ text, place: '--deny' })),
     },
   ]);
+}
+
+function problemsOf(list: ListName, texts: readonly string[]): string[] {
+  return texts
+    .filter((text) => parseRule(text, list) === undefined)
+    .map((text) => {
+      const { message, suggestion } = diagnoseRule(text, list);
+      return suggestion === undefined ? message : `${message}; write --${list} '${suggestion}'`;
+    });
 }

@@ -16,9 +16,11 @@ import type { PluginEnd, Sandbox } from '../supervisor/sandbox.js';
 import { inheritStreams } from '../supervisor/standard-streams.js';
 import { Supervisor } from '../supervisor/supervisor.js';
 import { controllingTerminal, shareTerminal } from '../supervisor/terminal.js';
+import { dnsOption, dnsServersOf } from './dns-option.js';
 import { takeOwnStreams } from './own-streams.js';
 import { limitLines, refusalLine } from './refusal-line.js';
-import { addRuleOptions, collect, type RuleOptions, rulesOf } from './rule-options.js';
+import { repeatable } from './repeatable.js';
+import { addRuleOptions, type RuleOptions, rulesOf } from './rule-options.js';
 import { describeError, runStatus, say } from './say.js';
 
 /** SIGTERM is apart: it stops the plugin in bounded time. */
@@ -49,24 +51,19 @@ export function runCommand(unsafeWithout: readonly string[] = []): Command {
         .choices(['transparent', 'channel'])
         .default('transparent'),
     )
-    .option(
-      '--listen <name=addr>',
-      'pass a listening socket, as web=127.0.0.1:8080, web=[::1]:8080 or web=/run/web.sock; may be repeated',
-      collect,
-      [],
+    .addOption(
+      repeatable(
+        '--listen <name=addr>',
+        'pass a listening socket, as web=127.0.0.1:8080, web=[::1]:8080 or web=/run/web.sock',
+      ),
     )
-    .option('--visible <path>', 'show a path of the host, read-only; may be repeated', collect, [])
-    .option('--writable <path>', 'show a path of the host, writable; may be repeated', collect, [])
-    .option('--env <key[=value]>', 'set a variable, or pass one on; may be repeated', collect, [])
+    .addOption(repeatable('--visible <path>', 'show a path of the host, read-only'))
+    .addOption(repeatable('--writable <path>', 'show a path of the host, writable'))
+    .addOption(repeatable('--env <key[=value]>', 'set a variable, or pass one on'))
     .option('--cwd <dir>', 'start there (default: here)')
     .option('--metrics <addr>', 'serve Prometheus metrics on HOST:PORT')
     .option('--audit <file>', 'append audit events to a file, or - for stderr')
-    .option(
-      '--dns <address>',
-      'ask this DNS server instead of those of /etc/resolv.conf; may be repeated',
-      collect,
-      [],
-    )
+    .addOption(dnsOption())
     .addHelpText(
       'after',
       `
@@ -109,7 +106,7 @@ async function runPlugin(
     plugins: [config],
     metrics: options.metrics,
     audit: options.audit === '-' ? 'stderr' : options.audit,
-    dnsServers: options.dns.length > 0 ? options.dns : undefined,
+    dnsServers: dnsServersOf(options.dns),
     onEvent: (event) => {
       const line = refusalLine(event, (rule) => `--allow '${rule}'`);
       if (line !== undefined && options.audit !== '-') report(line);
@@ -227,7 +224,11 @@ function environmentOf(entries: readonly string[]): Record<string, string> {
     const key = at < 0 ? entry : entry.slice(0, at);
     const value = at < 0 ? process.env[key] : entry.slice(at + 1);
     if (!VARIABLE_NAME.test(key)) {
-      throw new PosternError('bad_environment', `Not a variable to set: "${key}"`);
+      throw new PosternError('bad_environment', `Not a variable to set: "${key}"`, {
+        mend: /^(?:POSTERN_|LISTEN_)/.test(key)
+          ? 'postern sets it itself'
+          : 'use letters, digits and _, a letter or _ first',
+      });
     }
     if (value !== undefined) env[key] = value;
   }

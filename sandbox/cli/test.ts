@@ -67,6 +67,13 @@ function describeOutcome(
   return `${decision}${cause}${dials ? ` dialling ${dials.join(', ') || 'nothing'}` : ''}`;
 }
 
+const PROBLEMS: Readonly<Record<string, string>> = {
+  ERR_ENCODING_INVALID_ENCODED_DATA: 'it is not UTF-8',
+  ENOENT: 'there is no such file',
+  EISDIR: 'it is a folder',
+  EACCES: 'no right to read it',
+};
+
 async function readJson(
   file: string,
 ): Promise<{ ok: true; value: unknown } | { ok: false; problem: string }> {
@@ -77,7 +84,7 @@ async function readJson(
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     if (error instanceof SyntaxError) return { ok: false, problem: 'it is not JSON' };
-    return { ok: false, problem: code === 'ERR_ENCODING_INVALID_ENCODED_DATA' ? 'it is not UTF-8' : message };
+    return { ok: false, problem: PROBLEMS[code ?? ''] ?? message };
   }
 }
 

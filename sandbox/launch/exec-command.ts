@@ -33,7 +33,7 @@ export function execCommand(spec: LaunchSpec): ReadyCommand {
 }
 
 function find(program: string, spec: LaunchSpec): string {
-  if (program === '') throw notFound('The command is empty');
+  if (program === '') throw notFound('The command is empty', 'name a program');
   if (program.includes('/')) return check(program);
   const paths = spec.environment.find((entry) => entry.startsWith('PATH='))?.slice('PATH='.length) ?? '';
   let refused: PosternError | undefined;
@@ -60,9 +60,12 @@ function check(path: string): string {
   return path;
 }
 
-function notFound(message: string): PosternError {
+function notFound(
+  message: string,
+  mend = 'where the host has it, make it visible to the plugin with --visible PATH, or filesystem.visible',
+): PosternError {
   return new PosternError('command_not_found', message, {
-    mend: 'make it visible to the plugin with --visible PATH, or filesystem.visible',
+    mend,
     fields: { exitStatus: NOT_FOUND },
   });
 }

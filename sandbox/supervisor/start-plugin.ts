@@ -135,8 +135,10 @@ function planFor(config: PluginConfig, ids: { readonly uid: number; readonly gid
       throw new PosternError('not_found', `Cannot show "${path}" to the plugin: it is not there`);
     }
   }
-  if (hostFiles.kind(hostFiles.real(config.cwd) ?? config.cwd) !== 'directory') {
-    throw new PosternError('not_found', `Cannot start in "${config.cwd}": it is no folder`);
+  const folder = hostFiles.real(config.cwd);
+  if (folder === undefined || hostFiles.kind(folder) !== 'directory') {
+    const why = folder === undefined ? 'it is not there' : 'it is no folder';
+    throw new PosternError('not_found', `Cannot start in "${config.cwd}": ${why}`);
   }
   const path = config.env['PATH'] ?? process.env['PATH'] ?? '/usr/local/bin:/usr/bin:/bin';
   const plan = planRoot(

@@ -2,10 +2,10 @@
 // It looks at what is written, not at what the form made of it, so that one mistake hides no other.
 import { type Stats, statSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { parseAddress } from '../policy/address.js';
 import { checkListenPlaces } from './check-listen-places.js';
 import { didYouMean } from './closest.js';
 import type { ConfigProblem } from './config-problem.js';
+import { isNameServer } from './name-server.js';
 import { parseHostPort } from './parse-host-port.js';
 import { PLUGIN_NAME, VARIABLE_NAME } from './plugin-config.js';
 import { resolveListeners } from './resolve-listeners.js';
@@ -22,7 +22,7 @@ export function checkValues(source: YamlSource, absolute: (path: string) => stri
       problems.push(source.problem(key, `expected HOST:PORT, not "${text}"`, 'write 127.0.0.1:9464'));
   }
   for (const { key, text } of source.textsAt(['dns'])) {
-    if (!isServer(text))
+    if (!isNameServer(text))
       problems.push(source.problem(key, `expected an address, as 127.0.0.53 or [::1]:53, not "${text}"`));
   }
   const names = source.keysAt(['plugins']);
@@ -57,13 +57,6 @@ function checkAudit(source: YamlSource, absolute: (path: string) => string): Con
       ? [source.problem(key, `"${absolute(text)}" is a folder`, 'name a file in it')]
       : [];
   });
-}
-
-/** `ADDRESS`, `ADDRESS:PORT` or `[ADDRESS]:PORT`. */
-function isServer(text: string): boolean {
-  if (parseAddress(text) !== undefined) return true;
-  const named = parseHostPort(text);
-  return named !== undefined && named.port > 0 && parseAddress(named.host) !== undefined;
 }
 
 function fittingName(name: string): string | undefined {

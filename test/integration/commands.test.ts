@@ -129,6 +129,11 @@ for (const user of users) {
     const special = await run('web', 'db.example.com', '--resolved', '10.1.2.3');
     assert.equal(special.status, 1);
     assert.match(special.stdout, /^to allow it add "10\.1\.2\.3:443" to plugins\.web\.allow$/m);
+    const closed = await run('web', '192.0.2.1:80');
+    assert.match(
+      closed.stdout,
+      /^to allow it take the deny rule "192\.0\.2\.0\/24" away: it wins over every allow rule$/m,
+    );
     const denied = await run('192.0.2.1:80', '--allow', '192.0.2.1:80', '--deny', '192.0.2.0/28', '--json');
     assert.equal(denied.status, 1);
     const answer = JSON.parse(denied.stdout) as Record<string, unknown>;
@@ -170,6 +175,30 @@ test('wrong usage ends with 2, run with 125, one line with a suggestion each', a
     [['explain', 'https://a.example.com/x'], 2, /^postern: Not a destination: .*; write a\.example\.com\n$/],
     [['explain', '::1'], 2, /; write \[::1\]:443\n$/],
     [['explain', 'a.example.com', '--resolved', 'x'], 2, /^postern: Not an address: "x"; /],
+    [
+      ['explain', 'a.example.com', '--allow', 'https://a.example.com', '--deny', '@privat'],
+      2,
+      /^postern: The rule "https:.*; write --allow 'a\.example\.com'\npostern: The rule "@privat" names no class.*\n$/,
+    ],
+    [
+      ['explain', 'a.example.com', '--allow', '*', '--dns', 'x'],
+      2,
+      /^postern: Not the address of a DNS server: "x"; /,
+    ],
+    [['run', '--dns', 'x', '--', 'true'], 125, /^postern: Not the address of a DNS server: "x"; /],
+    [
+      ['run', '--cwd', '/nonexistent', '--', 'true'],
+      125,
+      /^postern: Cannot start in "\/nonexistent": it is not there\n$/,
+    ],
+    [
+      ['run', '--env', 'LISTEN_FDS=1', '--', 'true'],
+      125,
+      /^postern: Not a variable to set: "LISTEN_FDS"; postern sets it itself\n$/,
+    ],
+    [['run', '--', ''], 127, /^postern: The command is empty; name a program\n$/],
+    [['test', '/'], 2, /^postern: Cannot read "\/": it is a folder\n$/],
+    [['test', 'missing.json'], 2, /^postern: Cannot read "missing\.json": there is no such file\n$/],
     [['explain', 'web', 'a', 'b'], 2, /^postern: Give a plugin at most/],
     [
       ['up', '--config', 'missing.yaml'],
