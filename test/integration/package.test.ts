@@ -1,32 +1,78 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
+import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { asUser, distFor, readableFolder, users } from '../harness/users.js';
 
 const top = join(distFor('root'), '..');
 
-test('the packed tarball, installed in an empty folder, gives a command that runs a program', () => {
+function npm(folder: string, ...args: string[]): string {
+  const { status, stdout, stderr } = spawnSync('npm', args, { cwd: folder, encoding: 'utf8' });
+  assert.equal(status, 0, stderr);
+  return stdout;
+}
+
+test('the tarball holds what runs, the types of the client library and the documents, and nothing else', () => {
+  const [pack] = JSON.parse(npm(top, 'pack', '--ignore-scripts', '--dry-run', '--json')) as {
+    files: { path: string }[];
+  }[];
+  const paths = (pack?.files ?? []).map(({ path }) => path);
+  const outside = paths.filter((path) => !path.startsWith('dist/'));
+  const documents = ['CHANGELOG.md', 'LICENSE', 'PROTOCOL.md', 'README.md', 'SECURITY.md'];
+  assert.deepEqual(outside.sort(), [...documents, 'package.json']);
+  const other = paths
+    .filter((path) => path.startsWith('dist/'))
+    .filter((path) => !/^dist\/(?:broker|sandbox|shared)\/[\w/-]+\.js$/.test(path))
+    .filter((path) => !/^dist\/(?:sandbox\/plugin|shared)\/[\w/-]+\.d\.ts$/.test(path));
+  assert.deepEqual(other, ['dist/postern.schema.json']);
+});
+
+test('the packed tarball, installed in an empty folder, gives a command, a schema and a library that work', () => {
   const folder = readableFolder();
-  const npm = (...args: string[]): void => {
-    const { status, stderr } = spawnSync('npm', args, { cwd: folder, encoding: 'utf8' });
-    assert.equal(status, 0, stderr);
-  };
-  npm('pack', top, '--ignore-scripts', '--pack-destination', folder);
-  npm('init', '-y');
-  npm('install', '--no-audit', '--no-fund', './postern-0.1.0.tgz');
-  for (const user of users) {
-    const words = [
-      ...asUser(user),
-      join(folder, 'node_modules/.bin/postern'),
-      'run',
-      '--',
-      'echo',
-      'it runs',
-    ];
+  npm(folder, 'pack', top, '--ignore-scripts', '--pack-destination', folder);
+  npm(folder, 'init', '-y');
+  npm(folder, 'install', '--no-audit', '--no-fund', './postern-0.1.0.tgz');
+  const run = (words: readonly string[]): string => {
     const [command = '', ...args] = words;
     const { status, stdout, stderr } = spawnSync(command, args, { cwd: folder, encoding: 'utf8' });
-    assert.equal(stdout, 'it runs\n', stderr);
-    assert.equal(status, 0);
-  }
+    assert.equal(status, 0, stderr);
+    return stdout;
+  };
+  const postern = join(folder, 'node_modules/.bin/postern');
+  for (const user of users)
+    assert.equal(run([...asUser(user), postern, 'run', '--', 'echo', 'it runs']), 'it runs\n');
+  const plugin = `const { connect } = await import('postern/plugin');
+await connect({ host: 'api.example.com', port: 443 }).catch(({ code, suggestion }) => console.log(code, suggestion));`;
+  writeFileSync(join(folder, 'plugin.mjs'), plugin);
+  assert.equal(run([postern, 'run', '--', 'node', 'plugin.mjs']), 'EACCES api.example.com:443\n');
+  run([postern, 'init']);
+  assert.ok(existsSync(join(folder, 'node_modules/postern/dist/postern.schema.json')));
+  assert.equal(run(['head', '-1', 'postern.yaml']), `# yaml-language-server: $schema=${SCHEMA}\n`);
+  writeFileSync(join(folder, 'types.mts'), TYPED);
+  const tsc = join(top, 'node_modules/typescript/bin/tsc');
+  const types = join(top, 'node_modules/@types');
+  run([
+    'node',
+    tsc,
+    '--noEmit',
+    '--strict',
+    '--module',
+    'nodenext',
+    '--target',
+    'es2022',
+    '--typeRoots',
+    types,
+    '--types',
+    'node',
+    'types.mts',
+  ]);
 });
+
+const SCHEMA = './node_modules/postern/dist/postern.schema.json';
+const TYPED = `import type { Socket } from 'node:net';
+import { connect, HttpsAgent, pgStream } from 'postern/plugin';
+import 'postern/plugin/register';
+export const socket: Promise<Socket> = connect({ host: 'api.example.com', port: 443, timeout: 1000 });
+export const options = { agent: new HttpsAgent(), stream: pgStream };
+`;
