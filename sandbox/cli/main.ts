@@ -8,6 +8,7 @@ import { explainCommand } from './explain.js';
 import { initCommand } from './init.js';
 import { takeOwnStreams } from './own-streams.js';
 import { runCommand } from './run.js';
+import { describeError, isSystemError, say } from './say.js';
 import { testCommand } from './test.js';
 import { upCommand } from './up.js';
 
@@ -64,6 +65,8 @@ else for (const stream of [process.stdout, process.stderr]) stream.on('error', (
 try {
   await program().parseAsync(process.argv);
 } catch (error) {
-  if (!(error instanceof CommanderError)) throw error;
-  if (error.exitCode !== 0) process.exitCode = process.argv[2] === 'run' ? RUN_USAGE : USAGE;
+  if (isSystemError(error)) say(describeError(error));
+  else if (!(error instanceof CommanderError)) throw error;
+  if (!(error instanceof CommanderError) || error.exitCode !== 0)
+    process.exitCode = process.argv[2] === 'run' ? RUN_USAGE : USAGE;
 }

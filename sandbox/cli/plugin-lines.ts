@@ -18,5 +18,7 @@ export function pluginLines(
 
 /** A plugin's line on a terminal: its control characters would rewrite what others have written. */
 function visible(line: string): string {
-  return line.replace(/[\u0000-\u0008\u000a-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g, '\ufffd');
+  return line
+    .replace(/\r$/, '')
+    .replace(/[\u0000-\u0008\u000a-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g, '\ufffd');
 }

@@ -15,11 +15,18 @@ const OF_THE_HOST = ['launch_failed', 'broker_failed', 'missing_library', 'old_k
 
 /** One line: what happened, and the mend where there is one. */
 export function describeError(error: unknown): string {
+  if (isSystemError(error) && error.syscall === 'uv_cwd')
+    return 'The current folder is not there any more; change to one that is';
   if (!(error instanceof PosternError)) return error instanceof Error ? error.message : String(error);
   const ofTheHost = OF_THE_HOST.includes(error.code) && runStatus(error) === 125;
   return [error.message, error.mend, ofTheHost ? '"postern doctor" tells more' : undefined]
     .filter((part) => part !== undefined)
     .join('; ');
+}
+
+/** An error of the system's, whose message tells it all; other errors that nobody foresaw are told with their stack. */
+export function isSystemError(error: unknown): error is NodeJS.ErrnoException {
+  return error instanceof Error && 'syscall' in error;
 }
 
 /** Exit status of an error in `run`: its own, or 125. */

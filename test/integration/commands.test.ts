@@ -233,6 +233,17 @@ test('a command whose reader has gone still answers by its status, and says noth
   }
 });
 
+test('a current folder that is not there any more is told in one line', async () => {
+  for (const args of [['check'], ['up'], ['run', '--', 'true']]) {
+    const { status, stderr } = await postern(args, {
+      as: anyone,
+      shell: 'gone=$(mktemp -d); cd "$gone"; rmdir "$gone"; exec "$@"',
+    });
+    assert.equal(stderr, 'postern: The current folder is not there any more; change to one that is\n');
+    assert.equal(status, args[0] === 'run' ? 125 : 2);
+  }
+});
+
 test('colours are for a terminal, and not with NO_COLOR or TERM=dumb', async () => {
   const cwd = folderWith('plugins: {web: {command: [node], allow: ["*"]}}\n');
   const onTerminal = async (command: string, env: NodeJS.ProcessEnv): Promise<boolean> => {
