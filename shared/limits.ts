@@ -88,6 +88,8 @@ export const LISTEN_BACKLOG: number = 4096;
 
 /** From SIGTERM to SIGKILL. */
 export const STOP_TIMEOUT_MS: number = 10_000;
+/** Past a stop, what the reader of `up` has not taken by then is dropped. */
+export const OUTPUT_TIMEOUT_MS: number = 2_000;
 /** From the first process of a sandbox to its execve. */
 export const LAUNCH_TIMEOUT_MS: number = 20_000;
 export const BROKER_START_TIMEOUT_MS: number = 10_000;

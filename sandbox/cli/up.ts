@@ -2,12 +2,13 @@
 import { Command } from 'commander';
 import { type Config, loadConfig } from '../../shared/config/load-config.js';
 import type { PluginConfig } from '../../shared/config/plugin-config.js';
+import { OUTPUT_TIMEOUT_MS } from '../../shared/limits.js';
 import { PluginGroup } from '../supervisor/plugin-group.js';
 import { PluginKeeper, type PluginStarter, type PluginWatcher } from '../supervisor/plugin-keeper.js';
 import type { PluginEnd } from '../supervisor/sandbox.js';
 import { captureStreams } from '../supervisor/standard-streams.js';
 import { Supervisor } from '../supervisor/supervisor.js';
-import { pluginLines } from './plugin-lines.js';
+import { PluginLines } from './plugin-lines.js';
 import { limitLines, refusalLine } from './refusal-line.js';
 import { describeError, say } from './say.js';
 
@@ -51,7 +52,8 @@ async function up(path: string): Promise<number> {
     onEvent: config.audit === 'stderr' ? undefined : reportRefusals(configs, path),
     onNotice: say,
   });
-  const starter = starterOf(supervisor, configs);
+  const lines = new PluginLines(configs.map(({ name }) => name));
+  const starter = starterOf(supervisor, lines);
   const group = new PluginGroup(
     config.plugins.map((plugin) => ({
       keeper: new PluginKeeper(plugin.config, starter, watcher),
@@ -59,8 +61,14 @@ async function up(path: string): Promise<number> {
     })),
     (name) => supervisor.closeListeners(name),
   );
-  const stop = (): void => void group.stop().then(() => supervisor.close());
-  const readers = watchReaders(stop);
+  const stop = (): void => {
+    setTimeout(() => lines.giveUp(), OUTPUT_TIMEOUT_MS);
+    group.stop().then(() => supervisor.close());
+  };
+  const readers = watchReaders(() => {
+    lines.giveUp();
+    stop();
+  });
   try {
     process.once('SIGTERM', stop);
     process.once('SIGINT', stop);
@@ -88,11 +96,10 @@ function watchReaders(stop: () => void): { readonly gone: () => boolean } {
   return { gone: () => gone };
 }
 
-function starterOf(supervisor: Supervisor, configs: readonly PluginConfig[]): PluginStarter {
-  const write = pluginLines(configs.map(({ name }) => name));
+function starterOf(supervisor: Supervisor, lines: PluginLines): PluginStarter {
   return {
     start: async (plugin, cause) => {
-      const streams = captureStreams((stream, line) => write(plugin.name, stream, line));
+      const streams = captureStreams((stream, line) => lines.write(plugin.name, stream, line));
       const sandbox = await supervisor.startPlugin(plugin, streams, cause);
       return { ended: sandbox.ended.then((end) => streams.drained().then(() => end)) };
     },

@@ -59,8 +59,13 @@ export function inheritStreams(): StandardStreams {
   return { descriptors, terminals, drained: async () => void (await Promise.all(relays)) };
 }
 
+/** Takes a line. @returns where it has no room for more, when it has: until then the writer waits at its pipe */
+type TakeLine<T extends unknown[]> = (...line: T) => Promise<void> | undefined;
+
 /** /dev/null for input, and one pipe each for output, whose lines `onLine` receives; for many plugins in one process. */
-export function captureStreams(onLine: (stream: 'stdout' | 'stderr', line: string) => void): StandardStreams {
+export function captureStreams(
+  onLine: TakeLine<[stream: 'stdout' | 'stderr', line: string]>,
+): StandardStreams {
   const relays: Promise<void>[] = [];
   const outputs = (['stdout', 'stderr'] as const).map((name) => {
     const pipe = makePipe();
@@ -130,18 +135,22 @@ function relayOutput(fd: 1 | 2, relays: Promise<void>[]): OwnedFd {
 
 const MAX_LINE_CHARACTERS = 65_536;
 
-function readLines(end: OwnedFd, onLine: (line: string) => void): Promise<void> {
+function readLines(end: OwnedFd, onLine: TakeLine<[line: string]>): Promise<void> {
   const source = new Socket({ fd: end.release(), readable: true, writable: false });
   source.setEncoding('utf8');
   let rest = '';
   source.on('data', (text: string) => {
     const lines = (rest + text).split('\n');
     rest = lines.pop() ?? '';
-    for (const line of lines) onLine(line);
     if (rest.length > MAX_LINE_CHARACTERS) {
-      onLine(rest);
+      lines.push(rest);
       rest = '';
     }
+    let room: Promise<void> | undefined;
+    for (const line of lines) room = onLine(line);
+    if (room === undefined) return;
+    source.pause();
+    room.then(() => source.resume());
   });
   return new Promise((resolve) => {
     source.on('error', () => source.destroy());

@@ -74,7 +74,7 @@ async function drive({ listen, without, rounds }: DriverRequest): Promise<Driver
   try {
     for (const { command, callers, when } of rounds) {
       const output: string[] = [];
-      const streams = captureStreams((_, line) => output.push(line));
+      const streams = captureStreams((_, line) => void output.push(line));
       const dial = (): ReturnType<typeof call>[] => Array.from({ length: callers }, () => call(address));
       const early = when === 'before' ? dial() : [];
       await Promise.all(early.map(({ connected }) => connected));

@@ -39,7 +39,7 @@ for (const user of users) {
         lives: { command: ['sh', '-c', 'echo pid $$; while :; do sleep 0.1; echo tick; done'] },
       },
     });
-    await until(() => (count(said(), /^crashes \| tried$/gm) >= 8 ? true : undefined));
+    await until(() => (count(said(), /^crashes \| tried$/gm) >= 8 ? true : undefined), 20_000);
     assert.match(said(), /crashes: ended with status 3; starts again in 0\.02 s\n/);
     assert.match(said(), /crashes: ended with status 3; starts again in 0\.08 s\n/);
     assert.equal(count(said(), /^lives \| pid /gm), 1, 'the other runs on, never restarted');

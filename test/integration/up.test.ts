@@ -152,6 +152,41 @@ test('up stops its plugins where nobody reads what they write any more', async (
   assert.equal(status, 1);
 });
 
+test('a plugin waits where the output of up is read slowly, and nothing piles up', async () => {
+  const [user = 'user'] = users;
+  const command = ['bash', '-c', 'yes "$(printf %01000d 0)" | head -n 4000; echo done >&2'];
+  const config = configured(JSON.stringify({ plugins: { one: { command } } }));
+  const { status, stderr } = await postern(['up', '--config', config], {
+    as: user,
+    shell: 'set -o pipefail; "$@" | { sleep 3; echo reading >&2; wc -l >&2; }',
+  });
+  assert.deepEqual(stderr.split('\n'), [
+    'reading',
+    'one | done',
+    'postern: one: ended with status 0',
+    '4000',
+    '',
+  ]);
+  assert.equal(status, 0);
+});
+
+test('up ends on SIGTERM though nobody reads its output', async () => {
+  const [user = 'user'] = users;
+  const config = configured('plugins: {one: {command: ["yes"]}}');
+  const { child, result } = startPostern(['up', '--config', config], {
+    as: user,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    timeoutMs: 30_000,
+  });
+  await new Promise((resolve) => child.stdout?.once('data', resolve));
+  child.stdout?.pause();
+  child.kill('SIGTERM');
+  await new Promise((resolve) => child.once('exit', resolve));
+  child.stdout?.resume();
+  const { status, signal } = await result;
+  assert.deepEqual([status, signal], [0, null]);
+});
+
 test('a refusal under up names the list of the file that would allow it', async () => {
   const [user = 'user'] = users;
   const config = configured(
