@@ -1,7 +1,7 @@
 // Watches over what touches a plugin. A call that reads a plugin's memory, takes its descriptor or acts on its socket waits for
 // locks that the plugin can hold; the event loop waits with it, and every other plugin. A thread of its own sees how long that
 // takes, and ends the plugin past a limit. Runs in the broker, on the main thread.
-import { TOUCH_LIMIT_MS, TOUCH_LIMIT_OF_SLOW_MS, TOUCH_SLOW_MS } from '../shared/limits.js';
+import { TOUCH_BUDGET_MS, TOUCH_BUDGET_SHARE, TOUCH_LIMIT_MS, TOUCH_SLOW_MS } from '../shared/limits.js';
 import type { SlowAction } from '../shared/reasons.js';
 import type { OwnedFd } from '../shared/sys/owned-fd.js';
 import { startThread } from './start-thread.js';
@@ -11,6 +11,8 @@ export class Touched {
   readonly #onSlow: (how: SlowAction, milliseconds: number) => void;
   #init: OwnedFd | undefined;
   #slow = false;
+  #spentMs = 0;
+  #spentAt = 0;
 
   /** @param onSlow told of each touch that was slow */
   constructor(onSlow: (how: SlowAction, milliseconds: number) => void) {
@@ -27,16 +29,34 @@ export class Touched {
     return this.#slow;
   }
 
+  /**
+   * How long a touch may last. A plugin that was slow has a budget for what follows, which fills again slowly: on a busy machine
+   * locks are held longer than anybody meant.
+   */
+  get limitMs(): number {
+    return this.#slow ? Math.max(TOUCH_SLOW_MS, this.#budgetMs()) : TOUCH_LIMIT_MS;
+  }
+
   /** A new sandbox has the name from here on. @param init owned from here on */
   begin(init: OwnedFd | undefined): void {
     this.#init?.close();
     this.#init = init;
     this.#slow = false;
+    this.#spentMs = 0;
   }
 
   wasSlow(killed: boolean, milliseconds: number): void {
     this.#onSlow(killed ? 'killed' : this.#slow ? 'waited' : 'demoted', milliseconds);
+    if (this.#slow) {
+      this.#spentMs = TOUCH_BUDGET_MS - this.#budgetMs() + milliseconds;
+      this.#spentAt = performance.now();
+    }
     this.#slow = true;
+  }
+
+  #budgetMs(): number {
+    const regained = (performance.now() - this.#spentAt) * TOUCH_BUDGET_SHARE;
+    return TOUCH_BUDGET_MS - Math.max(0, this.#spentMs - regained);
   }
 }
 
@@ -74,9 +94,9 @@ export class TouchWatch {
     const fields = this.#fields;
     if (this.#underWay) return work();
     this.#underWay = true;
-    const { init, slow } = touched;
+    const { init } = touched;
     const started = performance.now();
-    fields[TOUCH_FIELDS.limit] = slow ? TOUCH_LIMIT_OF_SLOW_MS : TOUCH_LIMIT_MS;
+    fields[TOUCH_FIELDS.limit] = touched.limitMs;
     fields[TOUCH_FIELDS.killed] = 0;
     fields[TOUCH_FIELDS.looks] = 0;
     fields[TOUCH_FIELDS.asleep] = 0;

@@ -116,9 +116,11 @@ export const NOTIFIED_CALLS: number = 2048;
 export const WAITING_CALL_MS: number = 50;
 /** What touches a plugin and takes longer, asleep, was slow: the plugin is reached on a thread apart from then on. */
 export const TOUCH_SLOW_MS: number = 20;
-/** A plugin that holds the broker up for so long is ended; one that was slow before, sooner. */
+/** A plugin that holds the broker up for so long is ended. */
 export const TOUCH_LIMIT_MS: number = 1000;
-export const TOUCH_LIMIT_OF_SLOW_MS: number = 100;
+/** One that was slow before is ended once it has held it up for so long in all; a hundredth of the time is given back. */
+export const TOUCH_BUDGET_MS: number = 500;
+export const TOUCH_BUDGET_SHARE: number = 0.01;
 export const TOUCH_CHECK_MS: number = 10;
 /** A table of more descriptors is not searched for duplicates of a socket. */
 export const SEARCHED_DESCRIPTORS: number = 64;
