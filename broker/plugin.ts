@@ -3,6 +3,7 @@ import { CONCURRENT_REQUESTS, QUEUED_REQUESTS, REQUESTS_PER_SECOND } from '../sh
 import type { Policy } from '../shared/policy/policy.js';
 import type { PluginLimits } from '../shared/protocol/link.js';
 import type { Audit } from './audit.js';
+import { LiteralDecisions } from './literal-decisions.js';
 import type { Metrics } from './metrics.js';
 import { PluginMetrics } from './plugin-metrics.js';
 import { RequestQueue } from './request-queue.js';
@@ -22,6 +23,7 @@ export class Plugin {
   policy: Policy | undefined;
   readonly turn: TurnShare = new TurnShare();
   readonly touched: Touched;
+  readonly literals: LiteralDecisions = new LiteralDecisions();
   /** Channels that are served, and those that the supervisor has been asked for. */
   channels = 0;
   /** Questions of DNS that are not answered yet, whether or not somebody still waits. */

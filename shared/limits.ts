@@ -65,6 +65,9 @@ export const GRANTED_ADDRESSES: number = 4096;
 export const NAMES_PER_ADDRESS: number = 64;
 export const GRANTS: number = 16_384;
 
+/** Decisions on bare addresses of one plugin that are remembered, for as long as rules and host are the same. */
+export const REMEMBERED_DECISIONS: number = 256;
+
 /** Names whose stale grants of one address are checked again for one connect. */
 export const STALE_NAMES_CHECKED: number = 8;
 
