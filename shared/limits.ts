@@ -117,6 +117,8 @@ export const REPLIES_PER_TURN: number = 64;
 export const NOTIFIED_CALLS: number = 2048;
 /** How often a call that waits is looked at: has its caller a signal, is it still there. */
 export const WAITING_CALL_MS: number = 50;
+/** Of one sandbox, at a time: of more calls, each is looked at less often. */
+export const WAITING_CALLS_LOOKED_AT: number = 64;
 /** What touches a plugin and takes longer, asleep, was slow: the plugin is reached on a thread apart from then on. */
 export const TOUCH_SLOW_MS: number = 20;
 /** A plugin that holds the broker up for so long is ended. */

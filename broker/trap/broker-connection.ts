@@ -7,8 +7,8 @@ import type { Outcome } from '../../shared/reasons.js';
 import { isNonBlocking, makeBlocking } from '../../shared/sys/fcntl.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import type { Endpoint } from '../../shared/sys/sockaddr.js';
-import { peerOf, startConnect, takeSocketError, tcpSocket, writableNow } from '../../shared/sys/socket.js';
-import { isV6Only, sendTimeout } from '../../shared/sys/socket-state.js';
+import { peerOf, startConnect, tcpSocket, writableNow } from '../../shared/sys/socket.js';
+import { concludeConnect, isV6Only, sendTimeout } from '../../shared/sys/socket-state.js';
 import { Watch, WRITABLE } from '../../shared/sys/uv-poll.js';
 import { account, type Ending } from '../account.js';
 import { outcomeOf } from '../connect-outcome.js';
@@ -16,7 +16,6 @@ import { decideGranted } from '../decide-granted.js';
 import type { Judgement } from '../decide-request.js';
 import { limitReply } from '../failure-reply.js';
 import { RequestLife } from '../request-life.js';
-import { ERESTARTSYS } from './await-connection.js';
 import { carryOptions } from './carry-over.js';
 import { originOf } from './origin.js';
 import { placeSocket } from './place-socket.js';
@@ -25,6 +24,7 @@ import { SettlingConnect } from './settling-connect.js';
 import type { TrapContext } from './trap-context.js';
 import type { TrappedCall } from './trapped-call.js';
 import type { TrappedSocket } from './trapped-socket.js';
+import { type Interruption, interruptedResult } from './waiting-calls.js';
 
 const { EACCES, EAGAIN, EINPROGRESS, ECONNABORTED, ECONNRESET, ENETUNREACH, ETIMEDOUT } = constants.errno;
 const AF_INET = 2;
@@ -42,7 +42,10 @@ export function brokerConnection(
   const life = new RequestLife(CONNECT_TIMEOUT_MS);
   const work = new BrokeredConnect(context, call, socket, address, life);
   const refusal = plugin.queue.add(life, () => work.run());
-  if (refusal === undefined) return true;
+  if (refusal === undefined) {
+    work.awaitTurn();
+    return true;
+  }
   plugin.metrics.limited(refusal.limit);
   const destination = { host: address.address.text, port: address.port };
   const { judgement } = limitReply(0, destination, refusal.reason, plugin.policy);
@@ -63,6 +66,7 @@ class BrokeredConnect {
   readonly #address: InetAddress;
   readonly #life: RequestLife;
   #startedAt = 0;
+  #begun = false;
 
   constructor(
     context: TrapContext,
@@ -80,12 +84,29 @@ class BrokeredConnect {
   }
 
   close(): void {
-    this.#plugins.close();
+    this.#context.services.touches.touch(this.#context.plugin.touched, () => this.#plugins.close());
+  }
+
+  /** Where its turn has not come: a caller that is gone, or has a signal to handle, gives it up. */
+  awaitTurn(): void {
+    if (this.#begun) return;
+    this.#context.waiting.add(this.#call, (why) => {
+      const limited = sendTimeout(this.#plugins.number) > 0;
+      this.#call.end(why === 'gone' ? -ECONNABORTED : interruptedResult(why, limited), 'error');
+      this.#life.end('canceled');
+    });
   }
 
   /** Never rejects. */
   async run(): Promise<void> {
+    this.#begun = true;
+    this.#context.waiting.remove(this.#call);
     try {
+      // A turn that did not come in time, or that nobody waits for any more.
+      if (this.#life.ended !== undefined) {
+        this.#call.end(-ETIMEDOUT, 'error');
+        return;
+      }
       const decided = this.#decide();
       const judgement = decided instanceof Promise ? await decided : decided;
       const ending = await this.#carryOut(judgement);
@@ -113,37 +134,23 @@ class BrokeredConnect {
       return undefined;
     }
     this.#startedAt = performance.now();
-    if (this.#refusedByFamily(address)) return this.#fail(-ENETUNREACH, address);
-    return this.#connect(address, decision.port);
-  }
-
-  /** An IPv4 address on a socket that is for IPv6 alone. */
-  #refusedByFamily({ family }: Address): boolean {
-    return this.#family === 6 && family === 4 && isV6Only(this.#plugins.number);
-  }
-
-  async #connect(address: Address, port: number): Promise<Ending | SettlingConnect> {
     const socket = tcpSocket(this.#family);
     if (typeof socket === 'number') return this.#fail(socket, address);
+    const endpoint = { bytes: this.#family === 4 ? address.bytes : asIpv6(address), port: decision.port };
     let settling: SettlingConnect | undefined;
     try {
-      carryOptions(this.#plugins.number, socket.number, this.#family);
-      const endpoint = { bytes: this.#family === 4 ? address.bytes : asIpv6(address), port };
-      const started = startConnect(socket.number, endpoint);
-      if (started < 0 && started !== -EINPROGRESS) return this.#fail(started, address);
-      const dial = conclude(socket);
-      if (typeof dial === 'number') return this.#fail(dial, address);
-      if (isNonBlocking(this.#plugins.number)) {
-        settling = new SettlingConnect(this.#context.settling, socket, address, this.#startedAt);
+      const begun = this.#touch(() => this.#begin(socket, address, endpoint));
+      if (begun === 'non_blocking') {
+        settling = new SettlingConnect(this.#context, socket, address, this.#startedAt);
         const placing = this.#place(socket, -EINPROGRESS);
         if (placing instanceof Promise ? await placing : placing) return settling;
         settling.close();
         return this.#ending('canceled', address);
       }
-      const end = dial === 'under_way' ? await this.#wait(socket) : dial;
+      const end = begun === 'under_way' ? await this.#wait(socket) : begun;
       if (typeof end === 'number') return this.#fail(end, address);
       if (end === 'under_way') return await this.#placeInterrupted(socket, address);
-      if (end.port !== port || !sameBytes(end.bytes, endpoint.bytes))
+      if (end.port !== endpoint.port || !sameBytes(end.bytes, endpoint.bytes))
         return this.#fail(-ECONNABORTED, address);
       makeBlocking(socket.number);
       const placing = this.#place(socket, 0);
@@ -154,7 +161,25 @@ class BrokeredConnect {
     }
   }
 
-  #interruption: 'gone' | 'signal' | 'timeout' = 'gone';
+  #touch<T>(work: () => T): T {
+    return this.#context.services.touches.touch(this.#context.plugin.touched, work);
+  }
+
+  /** An IPv4 address on a socket that is for IPv6 alone. */
+  #refusedByFamily({ family }: Address): boolean {
+    return this.#family === 6 && family === 4 && isV6Only(this.#plugins.number);
+  }
+
+  /** Dials. A non-blocking socket is the plugin's from there on, whatever comes of it; else its call may have to wait. */
+  #begin(socket: OwnedFd, address: Address, endpoint: Endpoint): Dial | 'non_blocking' {
+    if (this.#refusedByFamily(address)) return -ENETUNREACH;
+    carryOptions(this.#plugins.number, socket.number, this.#family);
+    const started = startConnect(socket.number, endpoint);
+    if (started < 0 && started !== -EINPROGRESS) return started;
+    return isNonBlocking(this.#plugins.number) ? 'non_blocking' : conclude(socket);
+  }
+
+  #interruption: Interruption | 'timeout' = 'gone';
 
   /** @returns `under_way` where the caller shall go on before the connection is there */
   #wait(socket: OwnedFd): Promise<Dial> {
@@ -171,7 +196,7 @@ class BrokeredConnect {
         const dial = conclude(socket);
         if (dial !== 'under_way') finish(dial);
       });
-      const interrupt = (why: 'gone' | 'signal' | 'timeout'): void => {
+      const interrupt = (why: Interruption | 'timeout'): void => {
         this.#interruption = why;
         finish('under_way');
       };
@@ -184,12 +209,14 @@ class BrokeredConnect {
 
   /** The caller has a signal, or a time-out of its own: the socket that connects is its from now on, as the kernel would have it. */
   async #placeInterrupted(socket: OwnedFd, address: Address): Promise<Ending> {
-    if (this.#interruption === 'gone') {
+    const why = this.#interruption;
+    if (why === 'gone') {
       this.#call.end(-ECONNABORTED, 'error');
       return this.#ending('canceled', address);
     }
+    const limited = sendTimeout(this.#plugins.number) > 0;
     makeBlocking(socket.number);
-    await this.#place(socket, this.#interruption === 'signal' ? -ERESTARTSYS : -EINPROGRESS);
+    await this.#place(socket, why === 'timeout' ? -EINPROGRESS : interruptedResult(why, limited));
     return this.#ending('canceled', address);
   }
 
@@ -219,14 +246,13 @@ class BrokeredConnect {
   }
 }
 
-/** Whether a connecting socket is connected, or with which errno it failed; asked of its state, for the error is told once. */
+/** Whom a connecting socket is connected to, or with which errno it failed: told once. */
 function conclude(socket: OwnedFd): Dial {
   const peer = peerOf(socket.number);
-  if (peer !== undefined) return peer;
-  if (!writableNow(socket.number)) return 'under_way';
-  const error = takeSocketError(socket.number);
-  if (error !== 0) return error;
-  return peerOf(socket.number) ?? -ECONNRESET;
+  if (peer === undefined && !writableNow(socket.number)) return 'under_way';
+  const result = concludeConnect(socket.number);
+  if (result !== 0) return result;
+  return peer ?? peerOf(socket.number) ?? -ECONNRESET;
 }
 
 function asIpv6({ family, bytes }: Address): Uint8Array {

@@ -4,12 +4,17 @@ import { constants } from 'node:os';
 import type { Policy } from '../../shared/policy/policy.js';
 import { familyBits } from '../../shared/policy/prefix.js';
 import { isNonBlocking } from '../../shared/sys/fcntl.js';
-import { takeSocketError } from '../../shared/sys/socket.js';
-import { connectAtOnce, startConnectNeverWaiting, TCP_STATE } from '../../shared/sys/socket-state.js';
+import { AF_INET } from '../../shared/sys/sockaddr.js';
+import {
+  connectAtOnce,
+  settleConnect,
+  startConnectNeverWaiting,
+  TCP_STATE,
+} from '../../shared/sys/socket-state.js';
 import { awaitConnection } from './await-connection.js';
 import { brokerConnection } from './broker-connection.js';
 import { isLoopbackAddress, isSandboxAddress } from './own-addresses.js';
-import { readSockaddr, type TrappedAddress } from './read-sockaddr.js';
+import { readSockaddr, SOCKADDR_IN_BYTES, SOCKADDR_IN6_BYTES, type TrappedAddress } from './read-sockaddr.js';
 import type { TrapContext } from './trap-context.js';
 import type { TrappedCall } from './trapped-call.js';
 import type { TrappedSocket } from './trapped-socket.js';
@@ -18,10 +23,7 @@ const { EACCES, EAFNOSUPPORT, EALREADY, EINPROGRESS, EINVAL, EISCONN } = constan
 
 type InetAddress = Extract<TrappedAddress, { kind: 'inet' }>;
 
-/**
- * @param state the socket's, tcp(7)
- * @returns whether the descriptor is kept for as long as the call waits
- */
+/** @returns whether the descriptor is kept for as long as the call waits */
 export function connectStream(
   context: TrapContext,
   call: TrappedCall,
@@ -30,14 +32,15 @@ export function connectStream(
   state: number,
 ): boolean {
   const address = readSockaddr(raw);
-  if (!socket.own) return connectForeign(context, call, socket, address, state);
+  if (!socket.own) return connectForeign(context, call, socket, address, raw, state);
   const { descriptor, domain } = socket;
   if (address.kind === 'unspec') {
     call.end(connectAtOnce(descriptor.number, raw), 'own');
     return false;
   }
-  if (address.kind !== 'inet' || address.family !== domain) {
-    call.end(address.kind === 'short' ? -EINVAL : -EAFNOSUPPORT, 'error');
+  const misfit = misfitOf(address, domain, raw.length);
+  if (misfit !== undefined || address.kind !== 'inet') {
+    call.end(misfit ?? -EAFNOSUPPORT, 'error');
     return false;
   }
   if (state === TCP_STATE.CLOSE && !staysInside(address, context.plugin.policy)) {
@@ -67,33 +70,48 @@ function connectInside(
     call.end(started, 'own');
     return false;
   }
-  return awaitConnection(context, call, descriptor, 'own');
+  return awaitConnection(context, call, descriptor, 'own', started);
 }
 
-/** A socket that was handed over: it keeps its peer. What failed gets another connection, decided anew. */
+/**
+ * A socket that was handed over: it keeps its peer, and the kernel answers for it. What failed, and whose failure has been told,
+ * gets another connection, decided anew.
+ */
 function connectForeign(
   context: TrapContext,
   call: TrappedCall,
   socket: TrappedSocket,
   address: TrappedAddress,
+  raw: Uint8Array,
   state: number,
 ): boolean {
   const { descriptor, domain } = socket;
   if (state === TCP_STATE.SYN_SENT) {
-    if (!isNonBlocking(descriptor.number)) return awaitConnection(context, call, descriptor, 'brokered');
+    if (!isNonBlocking(descriptor.number))
+      return awaitConnection(context, call, descriptor, 'brokered', -EALREADY);
     call.end(-EALREADY, 'brokered');
-  } else if (state !== TCP_STATE.CLOSE) {
-    call.end(-EISCONN, 'brokered');
-  } else if (address.kind === 'unspec') {
-    // Nothing is there to be dissolved; the error that waits is cleared, as the kernel would.
-    takeSocketError(descriptor.number);
-    call.end(0, 'own');
-  } else if (address.kind !== 'inet' || address.family !== domain) {
-    call.end(address.kind === 'short' ? -EINVAL : -EAFNOSUPPORT, 'error');
-  } else if (staysInside(address, context.plugin.policy)) {
-    call.end(-EACCES, 'refused');
+    return false;
+  }
+  if (address.kind === 'unspec') {
+    // Where nothing is there to be dissolved, the error that waits is cleared, and the socket is as new.
+    const closed = state === TCP_STATE.CLOSE;
+    call.end(closed ? connectAtOnce(descriptor.number, raw) : -EISCONN, closed ? 'own' : 'brokered');
+    return false;
+  }
+  const settled = settleConnect(descriptor.number);
+  if (settled !== -EINVAL || state !== TCP_STATE.CLOSE) {
+    call.end(settled === -EINVAL ? -EISCONN : settled, 'brokered');
   } else {
-    return brokerConnection(context, call, socket, address);
+    const misfit = misfitOf(address, domain, raw.length);
+    if (misfit === undefined && address.kind === 'inet' && !staysInside(address, context.plugin.policy))
+      return brokerConnection(context, call, socket, address);
+    call.end(misfit ?? -EACCES, misfit === undefined ? 'refused' : 'error');
   }
   return false;
+}
+
+/** What the kernel says to an address that is none of the socket's family: it looks at the length first. */
+function misfitOf(address: TrappedAddress, domain: number, length: number): number | undefined {
+  if (length < (domain === AF_INET ? SOCKADDR_IN_BYTES : SOCKADDR_IN6_BYTES)) return -EINVAL;
+  return address.kind === 'inet' && address.family === domain ? undefined : -EAFNOSUPPORT;
 }

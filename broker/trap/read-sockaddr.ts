@@ -8,8 +8,9 @@ const AF_UNSPEC = 0;
 const AF_NETLINK = 16;
 const IN = LAYOUT['struct sockaddr_in'];
 const IN6 = LAYOUT['struct sockaddr_in6'];
+export const SOCKADDR_IN_BYTES: number = IN.size;
 /** sockaddr_in6 without its scope: RFC 2133 had none, and the kernel takes that too. */
-const IN6_LEAST = 24;
+export const SOCKADDR_IN6_BYTES = 24;
 const little = endianness() === 'LE';
 
 /** The most that connect(2) and bind(2) take: struct sockaddr_storage. */
@@ -40,7 +41,7 @@ export function readSockaddr(raw: Uint8Array): TrappedAddress {
     case AF_INET:
     case AF_INET6: {
       const [at, size, least] =
-        family === AF_INET ? [IN.sin_addr, 4, IN.size] : [IN6.sin6_addr, 16, IN6_LEAST];
+        family === AF_INET ? [IN.sin_addr, 4, SOCKADDR_IN_BYTES] : [IN6.sin6_addr, 16, SOCKADDR_IN6_BYTES];
       if (raw.length < least) return { kind: 'short' };
       const address = addressFromBytes(raw.slice(at, at + size));
       return { kind: 'inet', family, address, port: view.getUint16(IN.sin_port, false) };

@@ -8,9 +8,10 @@ import { writableNow } from '../../shared/sys/socket.js';
 import { TCP_STATE, tcpState } from '../../shared/sys/socket-state.js';
 import { Watch, WRITABLE } from '../../shared/sys/uv-poll.js';
 import type { Ending } from '../account.js';
+import type { TrapContext } from './trap-context.js';
 
 export class SettlingConnect {
-  readonly #share: { count: number };
+  readonly #context: TrapContext;
   readonly #socket: OwnedFd;
   readonly #address: Address;
   readonly #startedAt: number;
@@ -19,30 +20,35 @@ export class SettlingConnect {
   #onReady: () => void = () => {};
 
   /**
-   * @param share how many of the sandbox's settle at the moment: past SETTLING_CONNECTS no duplicate is kept
+   * @param context counts what settles at the moment: past SETTLING_CONNECTS no duplicate is kept
    * @param socket owned from here on; the plugin gets its own duplicate
    */
-  constructor(share: { count: number }, socket: OwnedFd, address: Address, startedAt: number) {
-    this.#share = share;
+  constructor(context: TrapContext, socket: OwnedFd, address: Address, startedAt: number) {
+    this.#context = context;
     this.#socket = socket;
     this.#address = address;
     this.#startedAt = startedAt;
     this.#watch = new Watch(socket.number, () => this.#onReady());
-    share.count += 1;
+    context.settling.count += 1;
   }
 
   /** Waits for the end, CONNECT_TIMEOUT_MS at most, and lets go of the socket. */
   async end(): Promise<Ending> {
-    if (!writableNow(this.#socket.number) && this.#share.count <= SETTLING_CONNECTS) await this.#ready();
-    const outcome = outcomeNow(this.#socket);
-    this.close();
+    const { services, plugin, settling } = this.#context;
+    if (!writableNow(this.#socket.number) && settling.count <= SETTLING_CONNECTS) await this.#ready();
+    // The plugin has it too by now, and can hold its lock.
+    const outcome = services.touches.touch(plugin.touched, () => {
+      const found = outcomeNow(this.#socket);
+      this.close();
+      return found;
+    });
     return { outcome, dialed: this.#address.text, connectMs: performance.now() - this.#startedAt };
   }
 
   close(): void {
     this.#watch.close();
     this.#socket.close();
-    this.#share.count -= 1;
+    this.#context.settling.count -= 1;
   }
 
   #ready(): Promise<void> {

@@ -1,6 +1,11 @@
 // getsockopt(2), setsockopt(2), bind(2), listen(2), connect(2) and sendto(2) on sockets that a plugin made: socket(7), tcp(7),
 // ip(7). Runs in the broker.
+import { constants } from 'node:os';
 import { bind as bindCall } from './libc.js';
+import { AF_INET } from './sockaddr.js';
+import { takeSocketError } from './socket.js';
+
+const { EINVAL, EISCONN } = constants.errno;
 
 const SOL_SOCKET = 1;
 const SO_DOMAIN = 39;
@@ -99,6 +104,27 @@ export function connectAtOnce(fd: number, address: Uint8Array): number {
  */
 export function startConnectNeverWaiting(fd: number, address: Uint8Array): number {
   return sendto(fd, valueBytes, 0, MSG_FASTOPEN | MSG_DONTWAIT | MSG_NOSIGNAL, address, address.length);
+}
+
+/** Of a family, and too short for it: the kernel looks at the socket's state, and would not dial. */
+const NO_DESTINATION = new Uint8Array(new Uint16Array([AF_INET]).buffer);
+
+/**
+ * Asks a TCP socket whose attempt is not under way how it went, as a program's next connect(2) does: the kernel tells once of
+ * a connection that is there, and gives a failed socket its first state back. Dials nothing, whatever the socket's state.
+ *
+ * @returns 0 once, -EISCONN from then on; minus errno of the failure, once; -EINVAL where nothing was begun, or where a
+ *   security module of the kernel looks at addresses first
+ */
+export function settleConnect(fd: number): number {
+  return connect(fd, NO_DESTINATION, NO_DESTINATION.length);
+}
+
+/** How an attempt ended that is over: 0 or minus errno. The socket is settled. */
+export function concludeConnect(fd: number): number {
+  const result = settleConnect(fd);
+  if (result === -EISCONN) return 0;
+  return result === -EINVAL ? takeSocketError(fd) : result;
 }
 
 /** SO_SNDTIMEO in milliseconds; 0 for none. */
