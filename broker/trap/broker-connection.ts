@@ -16,7 +16,6 @@ import { decideGranted } from '../decide-granted.js';
 import type { Judgement } from '../decide-request.js';
 import { limitReply } from '../failure-reply.js';
 import { RequestLife } from '../request-life.js';
-import { carryOptions } from './carry-over.js';
 import { originOf } from './origin.js';
 import { placeSocket } from './place-socket.js';
 import type { TrappedAddress } from './read-sockaddr.js';
@@ -173,7 +172,7 @@ class BrokeredConnect {
   /** Dials. A non-blocking socket is the plugin's from there on, whatever comes of it; else its call may have to wait. */
   #begin(socket: OwnedFd, address: Address, endpoint: Endpoint): Dial | 'non_blocking' {
     if (this.#refusedByFamily(address)) return -ENETUNREACH;
-    carryOptions(this.#plugins.number, socket.number, this.#family);
+    this.#context.carryOver.carry(this.#plugins.number, socket.number, this.#family);
     const started = startConnect(socket.number, endpoint);
     if (started < 0 && started !== -EINPROGRESS) return started;
     return isNonBlocking(this.#plugins.number) ? 'non_blocking' : conclude(socket);

@@ -1,6 +1,12 @@
 // What a socket that takes the place of another takes over from it: options that a program sets before it connects. Runs in the
 // broker.
+import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import { readOption, writeOption } from '../../shared/sys/socket-state.js';
+
+const SOL_SOCKET = 1;
+const IPPROTO_IP = 0;
+const IPPROTO_TCP = 6;
+const IPPROTO_IPV6 = 41;
 
 /** An option whose value before connect(2) shapes the connection or the calls on it. */
 class CarriedOption {
@@ -8,22 +14,24 @@ class CarriedOption {
   readonly #name: number;
   readonly #doubled: boolean;
   readonly #value: Uint8Array;
-  /** What a fresh socket has; the same for all of them. */
-  #usual: Uint8Array | undefined;
+  readonly #usual: Uint8Array;
 
-  /** @param doubled the kernel tells twice what was set, socket(7) */
-  constructor(level: number, name: number, bytes = 4, doubled = false) {
+  /**
+   * @param usual what a socket that nobody has touched has
+   * @param doubled the kernel tells twice what was set, socket(7)
+   */
+  constructor(level: number, name: number, usual: Uint8Array, doubled = false) {
     this.#level = level;
     this.#name = name;
     this.#doubled = doubled;
-    this.#value = new Uint8Array(bytes);
+    this.#usual = usual;
+    this.#value = new Uint8Array(usual.length);
   }
 
-  /** @returns whether the socket `from` has another value than a fresh one, which `to` has now too */
+  /** @returns whether the socket `from` has another value than the usual one, which `to` has now too */
   carry(from: number, to: number): boolean {
     const value = this.#value;
-    if (readOption(from, this.#level, this.#name, value) < 0) return false;
-    if (this.#isUsual(to)) return false;
+    if (readOption(from, this.#level, this.#name, value) < 0 || this.#isUsual()) return false;
     if (this.#doubled) {
       const view = new DataView(value.buffer);
       view.setInt32(0, Math.floor(view.getInt32(0, true) / 2), true);
@@ -32,46 +40,54 @@ class CarriedOption {
     return true;
   }
 
-  #isUsual(fresh: number): boolean {
-    let usual = this.#usual;
-    if (usual === undefined) {
-      usual = new Uint8Array(this.#value.length);
-      readOption(fresh, this.#level, this.#name, usual);
-      this.#usual = usual;
-    }
-    for (let at = 0; at < usual.length; at += 1) if (usual[at] !== this.#value[at]) return false;
+  #isUsual(): boolean {
+    for (let at = 0; at < this.#usual.length; at += 1) if (this.#usual[at] !== this.#value[at]) return false;
     return true;
   }
 }
 
-const SOL_SOCKET = 1;
-const IPPROTO_IP = 0;
-const IPPROTO_TCP = 6;
-const IPPROTO_IPV6 = 41;
+/** Carries options from sockets of one sandbox to sockets of the host's: all that a plugin may set, and that last. */
+export class CarryOver {
+  readonly #both: readonly CarriedOption[];
+  readonly #keepAlive: CarriedOption;
+  /** TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_KEEPCNT: carried only where keep-alive is on. */
+  readonly #keepAliveTimes: readonly CarriedOption[];
+  readonly #ofFamily: Readonly<Record<4 | 6, readonly CarriedOption[]>>;
 
-const KEEP_ALIVE = new CarriedOption(SOL_SOCKET, 9);
-const OPTIONS: readonly CarriedOption[] = [
-  new CarriedOption(SOL_SOCKET, 7, 4, true), // SO_SNDBUF
-  new CarriedOption(SOL_SOCKET, 8, 4, true), // SO_RCVBUF
-  new CarriedOption(SOL_SOCKET, 66, 16), // SO_RCVTIMEO_NEW
-  new CarriedOption(SOL_SOCKET, 67, 16), // SO_SNDTIMEO_NEW
-  new CarriedOption(IPPROTO_TCP, 1), // TCP_NODELAY
-  new CarriedOption(IPPROTO_TCP, 18), // TCP_USER_TIMEOUT
-];
-/** TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_KEEPCNT: carried only where keep-alive is on. */
-const KEEP_ALIVE_TIMES = [4, 5, 6].map((name) => new CarriedOption(IPPROTO_TCP, name));
-const TRAFFIC_CLASS: Readonly<Record<4 | 6, CarriedOption>> = {
-  4: new CarriedOption(IPPROTO_IP, 1), // IP_TOS
-  6: new CarriedOption(IPPROTO_IPV6, 67), // IPV6_TCLASS
-};
+  /** @param untouched an IPv4 TCP socket of the sandbox's: what its network namespace gives every socket was set by nobody */
+  constructor(untouched: OwnedFd) {
+    const option = (level: number, name: number, bytes = 4, doubled = false): CarriedOption => {
+      const usual = new Uint8Array(bytes);
+      readOption(untouched.number, level, name, usual);
+      return new CarriedOption(level, name, usual, doubled);
+    };
+    const ofIpv6 = (name: number, usual: number): CarriedOption =>
+      new CarriedOption(IPPROTO_IPV6, name, new Uint8Array(new Int32Array([usual]).buffer));
+    this.#both = [
+      // SO_OOBINLINE, SO_RCVLOWAT, SO_ZEROCOPY
+      ...[10, 18, 60].map((name) => option(SOL_SOCKET, name)),
+      // SO_SNDBUF, SO_RCVBUF
+      ...[7, 8].map((name) => option(SOL_SOCKET, name, 4, true)),
+      // SO_RCVTIMEO_NEW, SO_SNDTIMEO_NEW
+      ...[66, 67].map((name) => option(SOL_SOCKET, name, 16)),
+      // TCP_NODELAY, CORK, SYNCNT, USER_TIMEOUT, NOTSENT_LOWAT, INQ
+      ...[1, 3, 7, 18, 25, 36].map((name) => option(IPPROTO_TCP, name)),
+      option(IPPROTO_TCP, 13, 16), // TCP_CONGESTION
+    ];
+    this.#keepAlive = option(SOL_SOCKET, 9);
+    this.#keepAliveTimes = [4, 5, 6].map((name) => option(IPPROTO_TCP, name));
+    this.#ofFamily = {
+      // IP_TOS, IP_TTL, IP_MTU_DISCOVER
+      4: [1, 2, 10].map((name) => option(IPPROTO_IP, name)),
+      // IPV6_TCLASS, IPV6_UNICAST_HOPS, IPV6_MTU_DISCOVER
+      6: [ofIpv6(67, 0), ofIpv6(16, 64), ofIpv6(23, 1)],
+    };
+  }
 
-/**
- * Copies options to a socket that is not connected yet.
- *
- * @param family of both sockets
- */
-export function carryOptions(from: number, to: number, family: 4 | 6): void {
-  for (const option of OPTIONS) option.carry(from, to);
-  TRAFFIC_CLASS[family].carry(from, to);
-  if (KEEP_ALIVE.carry(from, to)) for (const option of KEEP_ALIVE_TIMES) option.carry(from, to);
+  /** @param family of both sockets; `to` is not connected yet */
+  carry(from: number, to: number, family: 4 | 6): void {
+    for (const option of this.#both) option.carry(from, to);
+    for (const option of this.#ofFamily[family]) option.carry(from, to);
+    if (this.#keepAlive.carry(from, to)) for (const option of this.#keepAliveTimes) option.carry(from, to);
+  }
 }

@@ -4,6 +4,7 @@ import type { Grants } from '../grants.js';
 import type { Plugin } from '../plugin.js';
 import type { Services } from '../services.js';
 import type { CallerProcesses } from './caller-processes.js';
+import type { CarryOver } from './carry-over.js';
 import type { WaitingCalls } from './waiting-calls.js';
 
 export interface TrapContext {
@@ -17,6 +18,7 @@ export interface TrapContext {
   /** Non-blocking connects that are handed over and not settled. */
   readonly settling: { count: number };
   readonly writable: WritableOnce;
+  readonly carryOver: CarryOver;
   /** Whether Landlock denies TCP in the sandbox: then an AF_UNIX call may go on, for the worst swap is an errno. */
   readonly landlockDeniesTcp: boolean;
 }

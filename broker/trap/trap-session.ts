@@ -13,6 +13,7 @@ import type { TrapEnds } from '../link.js';
 import type { Plugin } from '../plugin.js';
 import type { Services } from '../services.js';
 import { CallerProcesses } from './caller-processes.js';
+import { CarryOver } from './carry-over.js';
 import { NotifiedCalls } from './notified-calls.js';
 import type { TrapContext } from './trap-context.js';
 import { TrappedCall } from './trapped-call.js';
@@ -66,6 +67,7 @@ export class TrapSession {
       waiting: new WaitingCalls(),
       settling: { count: 0 },
       writable: WRITABLE_SOCKETS,
+      carryOver: new CarryOver(ends.dnsListener),
       landlockDeniesTcp,
     };
     wakeSynchronously(ends.listener.number);
