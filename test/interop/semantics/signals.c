@@ -1,0 +1,123 @@
+// Signals that come while a connect waits: for a thread, for the process, with SA_RESTART and without, to stop and to end it.
+#include "prelude.h"
+
+static void interrupted(void) {
+  int fd = tcp(0);
+  long start = now_ms();
+  alarm_after(200, 0, 0);
+  printf("alarm: %s", said(call(fd, FULL)));
+  printf(" %s alarms %d", about(now_ms() - start, 200), alarms);
+  nonblocking(fd, 1);
+  printf(" then %s", said(call(fd, FULL)));
+  printf(" ready %s\n", ready(fd, 0));
+  close(fd);
+}
+
+static void on_user(int signal) { (void)signal; }
+
+/** Alarms with SA_RESTART, then one signal without. */
+static void restarted(int limit) {
+  int fd = tcp(0);
+  pid_t self = getpid();
+  struct sigaction action = {.sa_handler = on_user};
+  sigaction(SIGUSR1, &action, NULL);
+  if (limit > 0) limit_sending(fd, limit);
+  pid_t child = fork();
+  if (child == 0) {
+    usleep(700000);
+    kill(self, SIGUSR1);
+    _exit(0);
+  }
+  long start = now_ms();
+  alarm_after(100, 200, SA_RESTART);
+  int result = call(fd, FULL);
+  const char *word = said(result);
+  long took = now_ms() - start;
+  alarm_after(0, 0, 0);
+  int count = alarms;
+  printf("SA_RESTART%s: %s %s", limit > 0 ? ", SO_SNDTIMEO" : "", word, about(took, limit > 0 ? 100 : 700));
+  printf(" alarms %s\n", limit > 0 ? "one" : count >= 0 ? "some" : "none");
+  waitpid(child, NULL, 0);
+  close(fd);
+}
+
+static void *connects(void *unused) {
+  (void)unused;
+  int fd = tcp(0);
+  limit_sending(fd, 900);
+  return (void *)said(call(fd, FULL));
+}
+
+/** Many threads wait, one signal comes for the process: one of them handles it, the others do not notice. */
+static void handled_by_one(void) {
+  pthread_t threads[8];
+  int counts[3] = {0};
+  for (int at = 0; at < 8; at += 1) pthread_create(&threads[at], NULL, connects, NULL);
+  alarm_after(300, 0, 0);
+  int fd = tcp(0);
+  limit_sending(fd, 900);
+  const char *own = said(call(fd, FULL));
+  for (int at = 0; at < 8; at += 1) {
+    void *word;
+    pthread_join(threads[at], &word);
+    counts[strcmp(word, "EINTR") == 0 ? 0 : strcmp(word, "EINPROGRESS") == 0 ? 1 : 2] += 1;
+    if (strcmp(word, "EINTR") != 0 && strcmp(word, "EINPROGRESS") != 0) printf("%s ", (char *)word);
+  }
+  printf("a signal for nine threads: main %s others EINTR %d EINPROGRESS %d else %d\n", own, counts[0], counts[1],
+         counts[2]);
+  close(fd);
+}
+
+static void *signals_itself(void *target) {
+  usleep(200000);
+  pthread_kill(*(pthread_t *)target, SIGUSR1);
+  return NULL;
+}
+
+static void for_one_thread(void) {
+  pthread_t self = pthread_self(), other;
+  int fd = tcp(0);
+  pthread_create(&other, NULL, signals_itself, &self);
+  long start = now_ms();
+  printf("a signal for one thread: %s", said(call(fd, FULL)));
+  printf(" %s\n", about(now_ms() - start, 200));
+  pthread_join(other, NULL);
+  close(fd);
+}
+
+static void ignored(void) {
+  int fd = tcp(0);
+  signal(SIGALRM, SIG_IGN);
+  struct itimerval t = {.it_value.tv_usec = 100000};
+  limit_sending(fd, 400);
+  setitimer(ITIMER_REAL, &t, NULL);
+  long start = now_ms();
+  printf("an ignored signal: %s", said(call(fd, FULL)));
+  printf(" %s\n", about(now_ms() - start, 400));
+  close(fd);
+}
+
+/** A child that waits is stopped, continued, and ended. */
+static void stopped(void) {
+  int status;
+  pid_t child = fork();
+  if (child == 0) _exit(call(tcp(0), FULL) == 0 ? 1 : 2);
+  usleep(200000);
+  long start = now_ms();
+  kill(child, SIGSTOP);
+  waitpid(child, &status, WUNTRACED);
+  printf("SIGSTOP: %s %s", WIFSTOPPED(status) ? "stopped" : "not", about(now_ms() - start, 0));
+  kill(child, SIGCONT);
+  usleep(100000);
+  printf(" still there %s", said(kill(child, 0)));
+  printf(" waits %s", waitpid(child, &status, WNOHANG) == 0 ? "yes" : "no");
+  start = now_ms();
+  kill(child, SIGTERM);
+  waitpid(child, &status, 0);
+  printf(" ended by %d %s\n", WTERMSIG(status), about(now_ms() - start, 0));
+}
+
+int main(int argc, char **argv) {
+  ports(argc, argv);
+  interrupted(), restarted(0), restarted(2000), handled_by_one(), for_one_thread(), ignored(), stopped();
+}

@@ -1,0 +1,79 @@
+// Runs a program of semantics/ on the host and in a sandbox and compares what it prints, line by line: towards the host's
+// listeners, and within the program's own loopback.
+import assert from 'node:assert/strict';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { promisify } from 'node:util';
+import { compile } from '../harness/compile.js';
+import { freePort } from '../harness/free-port.js';
+import { type Listener, listen } from '../harness/listener.js';
+import { postern } from '../harness/postern.js';
+import type { User } from '../harness/users.js';
+
+const run = promisify(execFile);
+
+/** A C program of semantics/, compiled. */
+export function semanticsProgram(name: string): string {
+  return compile(new URL(`semantics/${name}.c`, import.meta.url));
+}
+
+/** Three ports of the host: one that answers (by IPv6 on another), one where nobody listens, one whose queue is full. */
+export class Ports {
+  readonly open: Listener;
+  readonly open6: Listener;
+  readonly closed: number;
+  readonly full: number;
+  readonly #holder: ChildProcess;
+
+  private constructor(open: Listener, open6: Listener, closed: number, full: number, holder: ChildProcess) {
+    this.open = open;
+    this.open6 = open6;
+    this.closed = closed;
+    this.full = full;
+    this.#holder = holder;
+  }
+
+  static async start(): Promise<Ports> {
+    const holder = spawn(semanticsProgram('hold'), { stdio: ['pipe', 'pipe', 'inherit'] });
+    const full = await new Promise<number>((resolve, reject) => {
+      holder.once('error', reject);
+      holder.stdout.once('data', (text) => resolve(Number(text)));
+    });
+    return new Ports(await listen(), await listen(undefined, '::1'), await freePort(), full, holder);
+  }
+
+  /** As the programs take them. */
+  get words(): readonly string[] {
+    return [this.open.port, this.closed, this.full, this.open6.port].map(String);
+  }
+
+  get rules(): readonly string[] {
+    const ports = [this.open.port, this.closed, this.full].join(',');
+    return [`127.0.0.1:${ports}`, `[::1]:${this.open6.port}`];
+  }
+
+  async close(): Promise<void> {
+    this.#holder.kill('SIGKILL');
+    await Promise.all([this.open.close(), this.open6.close()]);
+  }
+}
+
+/** What a program prints on the host. */
+export async function direct(program: string, args: readonly string[]): Promise<readonly string[]> {
+  const { stdout } = await run(program, args, { timeout: 60_000 });
+  return stdout.split('\n');
+}
+
+/** What it prints in a sandbox. */
+export async function inside(
+  user: User,
+  program: string,
+  args: readonly string[],
+  rules: readonly string[] = [],
+): Promise<readonly string[]> {
+  const allow = rules.flatMap((rule) => ['--allow', rule]);
+  const { status, signal, stdout, stderr } = await postern(['run', ...allow, '--', program, ...args], {
+    as: user,
+  });
+  assert.equal(status ?? signal, 0, `${stdout}\n${stderr}`);
+  return stdout.split('\n');
+}
