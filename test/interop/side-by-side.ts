@@ -57,23 +57,23 @@ export class Ports {
   }
 }
 
+/** Runs the program twice: towards the host's ports, then with three of its own. */
+const TWICE = ['/bin/sh', '-c', '"$0" "$@" && echo ---- && exec "$0" own'];
+
 /** What a program prints on the host. */
-export async function direct(program: string, args: readonly string[]): Promise<readonly string[]> {
-  const { stdout } = await run(program, args, { timeout: 60_000 });
+export async function direct(program: string, ports: Ports): Promise<readonly string[]> {
+  const [shell = '', ...script] = TWICE;
+  const { stdout } = await run(shell, [...script, program, ...ports.words], { timeout: 60_000 });
   return stdout.split('\n');
 }
 
 /** What it prints in a sandbox. */
-export async function inside(
-  user: User,
-  program: string,
-  args: readonly string[],
-  rules: readonly string[] = [],
-): Promise<readonly string[]> {
-  const allow = rules.flatMap((rule) => ['--allow', rule]);
-  const { status, signal, stdout, stderr } = await postern(['run', ...allow, '--', program, ...args], {
-    as: user,
-  });
+export async function inside(user: User, program: string, ports: Ports): Promise<readonly string[]> {
+  const allow = ports.rules.flatMap((rule) => ['--allow', rule]);
+  const { status, signal, stdout, stderr } = await postern(
+    ['run', ...allow, '--visible', program, '--', ...TWICE, program, ...ports.words],
+    { as: user },
+  );
   assert.equal(status ?? signal, 0, `${stdout}\n${stderr}`);
   return stdout.split('\n');
 }

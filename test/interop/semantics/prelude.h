@@ -24,6 +24,8 @@
 
 /** Ports: one that listens, one where nobody does, one whose queue is full. */
 static int OPEN, CLOSED, FULL;
+/** The listener of OPEN where it is this program's own, else -1. */
+static int own_listener = -1;
 
 static const char *name_of(int error) {
   const char *name = strerrorname_np(error);
@@ -122,7 +124,7 @@ static void ports(int argc, char **argv) {
     OPEN = atoi(argv[1]), CLOSED = atoi(argv[2]), FULL = atoi(argv[3]);
     return;
   }
-  listener(128, &OPEN);
+  own_listener = listener(128, &OPEN);
   listener(-1, &CLOSED);
   listener(0, &FULL);
   fill(FULL);

@@ -1,0 +1,137 @@
+// What stays within the sandbox: listeners and clients of its own loopback, UDP, AF_UNIX of every kind.
+#include "prelude.h"
+#include <stddef.h>
+
+static void *accepts(void *listener) {
+  int fd = accept(*(int *)listener, NULL, NULL);
+  char byte;
+  if (read(fd, &byte, 1) == 1) byte += 1;
+  if (write(fd, &byte, 1) < 0) perror("write");
+  close(fd);
+  return NULL;
+}
+
+static void served(const char *name, int listening, struct sockaddr *a, socklen_t length) {
+  pthread_t thread;
+  char byte = 'a';
+  pthread_create(&thread, NULL, accepts, &listening);
+  int fd = socket(a->sa_family, SOCK_STREAM, 0);
+  printf("%s: %s", name, said(connect(fd, a, length)));
+  printf(" wrote %s", said(write(fd, &byte, 1)));
+  printf(" read %s", said(read(fd, &byte, 1)));
+  printf(" %c\n", byte);
+  pthread_join(thread, NULL);
+  close(fd);
+}
+
+static void inet(void) {
+  int port, fd = listener(5, &port);
+  struct sockaddr_in a = at(port);
+  served("IPv4", fd, (struct sockaddr *)&a, sizeof a);
+  a.sin_addr.s_addr = INADDR_ANY;
+  served("0.0.0.0", fd, (struct sockaddr *)&a, sizeof a);
+  inet_pton(AF_INET, "127.9.8.7", &a.sin_addr);
+  printf("another loopback address: %s\n", said(connect(tcp(0), (struct sockaddr *)&a, sizeof a)));
+  close(fd);
+  int six = socket(AF_INET6, SOCK_STREAM, 0);
+  struct sockaddr_in6 b = at6("::", 0);
+  socklen_t length = sizeof b;
+  bind(six, (struct sockaddr *)&b, sizeof b), listen(six, 5);
+  getsockname(six, (struct sockaddr *)&b, &length);
+  inet_pton(AF_INET6, "::1", &b.sin6_addr);
+  served("IPv6", six, (struct sockaddr *)&b, sizeof b);
+  inet_pton(AF_INET6, "::ffff:127.0.0.1", &b.sin6_addr);
+  served("v4-mapped, dual stack", six, (struct sockaddr *)&b, sizeof b);
+  close(six);
+}
+
+/** A blocking connect waits while the queue is full, and is there once somebody is accepted. */
+static void full_queue(void) {
+  int port, fd = listener(0, &port), first = tcp(0);
+  call(first, port);
+  int second = tcp(SOCK_NONBLOCK);
+  call(second, port);
+  usleep(100000);
+  pid_t child = fork();
+  if (child == 0) {
+    usleep(300000);
+    for (int count = 0; count < 2; count += 1) accept(fd, NULL, NULL);
+    sleep(3);
+    _exit(0);
+  }
+  int third = tcp(0);
+  printf("a full queue: %s\n", said(call(third, port)));
+  kill(child, SIGKILL);
+  waitpid(child, NULL, 0);
+  close(fd), close(first), close(second), close(third);
+}
+
+static void udp(void) {
+  int server = socket(AF_INET, SOCK_DGRAM, 0), client = socket(AF_INET, SOCK_DGRAM, 0);
+  struct sockaddr_in a = at(0);
+  socklen_t length = sizeof a;
+  char text[8] = "";
+  printf("UDP: bind %s", said(bind(server, (struct sockaddr *)&a, sizeof a)));
+  getsockname(server, (struct sockaddr *)&a, &length);
+  printf(" sendto %s", said(sendto(client, "one", 3, 0, (struct sockaddr *)&a, sizeof a)));
+  printf(" read %s", said(read(server, text, 7)));
+  printf(" %s", text);
+  printf(" connect %s", said(connect(client, (struct sockaddr *)&a, sizeof a)));
+  printf(" send %s", said(send(client, "two", 3, 0)));
+  printf(" read %s", said(read(server, text, 7)));
+  printf(" %s", text);
+  struct sockaddr none = {.sa_family = AF_UNSPEC};
+  printf(" AF_UNSPEC %s", said(connect(client, &none, sizeof none)));
+  printf(" listen %s\n", said(listen(client, 1)));
+  close(server), close(client);
+}
+
+static void local(const char *name, struct sockaddr_un *a, socklen_t length) {
+  int fd = socket(AF_UNIX, SOCK_STREAM, 0), other = socket(AF_UNIX, SOCK_STREAM, 0);
+  printf("%s: bind %s", name, said(bind(fd, (struct sockaddr *)a, length)));
+  printf(" again %s", said(bind(other, (struct sockaddr *)a, length)));
+  printf(" early %s", said(connect(other, (struct sockaddr *)a, length)));
+  printf(" listen %s", said(listen(fd, 0)));
+  printf(" connect %s", said(connect(other, (struct sockaddr *)a, length)));
+  int third = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+  printf(" full %s", said(connect(third, (struct sockaddr *)a, length)));
+  int served = accept(fd, NULL, NULL);
+  printf(" again %s", said(connect(other, (struct sockaddr *)a, length)));
+  struct ucred who;
+  socklen_t size = sizeof who;
+  getsockopt(served, SOL_SOCKET, SO_PEERCRED, &who, &size);
+  printf(" the client's pid %s uid %s", who.pid == getpid() ? "ok" : "other", who.uid == getuid() ? "ok" : "other");
+  char text[8] = "";
+  if (write(other, "hello", 5) < 0) perror("write");
+  printf(" read %s", said(read(served, text, 5)));
+  printf(" %s\n", text);
+  close(fd), close(other), close(third), close(served);
+}
+
+static void unix_sockets(void) {
+  struct sockaddr_un a = {.sun_family = AF_UNIX};
+  char folder[] = "/tmp/semantics-XXXXXX";
+  snprintf(a.sun_path, sizeof a.sun_path, "%s/socket", mkdtemp(folder));
+  local("a path", &a, sizeof a);
+  unlink(a.sun_path), rmdir(folder);
+  snprintf(a.sun_path + 1, 40, "postern-semantics-%d", getpid());
+  a.sun_path[0] = 0;
+  local("an abstract name", &a, offsetof(struct sockaddr_un, sun_path) + 30);
+  snprintf(a.sun_path, sizeof a.sun_path, "/nonexistent/socket");
+  int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+  printf("no such path: %s\n", said(connect(fd, (struct sockaddr *)&a, sizeof a)));
+  struct sockaddr_in inet = at(OPEN);
+  printf("an inet address on an AF_UNIX socket: %s\n", said(connect(fd, (struct sockaddr *)&inet, sizeof inet)));
+  close(fd);
+  int pair[2];
+  char text[8] = "";
+  printf("a pair: %s", said(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair)));
+  printf(" send %s", said(send(pair[0], "pair", 4, 0)));
+  printf(" read %s", said(read(pair[1], text, 7)));
+  printf(" %s\n", text);
+}
+
+int main(int argc, char **argv) {
+  ports(argc, argv);
+  inet(), full_queue(), udp(), unix_sockets();
+}
