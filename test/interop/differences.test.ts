@@ -1,0 +1,82 @@
+import assert from 'node:assert/strict';
+import { createSocket } from 'node:dgram';
+import { mkdtempSync, readFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:net';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { freePort } from '../harness/free-port.js';
+import { listen } from '../harness/listener.js';
+import { postern } from '../harness/postern.js';
+import { readableFolder, users } from '../harness/users.js';
+
+const program = readFileSync(new URL('semantics/differences.py', import.meta.url), 'utf8');
+const folder = readableFolder();
+
+function listenOnPath(path: string): Promise<Server> {
+  return new Promise((resolve) => {
+    const server = createServer((socket) => socket.destroy());
+    server.listen(path, () => resolve(server));
+  });
+}
+
+for (const user of users) {
+  test(`what a program can notice of the trap is what ARCHITECTURE says of it (${user})`, async (t) => {
+    const open = await listen();
+    const udp = createSocket('udp4');
+    let datagrams = 0;
+    udp.on('message', () => {
+      datagrams += 1;
+    });
+    await new Promise<void>((resolve) => udp.bind(0, '127.0.0.1', resolve));
+    // Outside of what the plugin sees, which has a /tmp of its own.
+    const path = join(mkdtempSync(join(folder, 'host-')), 'socket');
+    const name = `postern-test-${process.pid}-${user}`;
+    const servers = [await listenOnPath(path), await listenOnPath(`\0${name}`)];
+    t.after(async () => {
+      for (const server of servers) server.close();
+      udp.close();
+      await open.close();
+    });
+    const words = [open.port, await freePort(), udp.address().port, path, name].map(String);
+    const { stdout, stderr } = await postern(
+      [
+        ...['run', '--name', 'differences', '--allow', `127.0.0.1:${open.port}`, '--audit', '-'],
+        ...['--listen', 'door=127.0.0.1:0', '--', '/usr/bin/python3', '-c', program, ...words],
+      ],
+      { as: user },
+    );
+    assert.deepEqual(stdout.split('\n'), EXPECTED, stderr);
+    assert.equal(datagrams, 0, 'no datagram came to the host');
+    const events = stderr
+      .split('\n')
+      .filter((line) => line.startsWith('{'))
+      .map((line) => JSON.parse(line));
+    const refused = events.filter(({ reason }) => reason === 'udp_refused');
+    assert.deepEqual(
+      refused.map(({ host, count, door }) => ({ host, count, door })),
+      [{ host: '192.0.2.7', count: 3, door: 'trap' }],
+      'three refusals within a second are one line',
+    );
+  });
+}
+
+const EXPECTED = [
+  'epoll before connect: []',
+  'the watch is gone: ENOENT',
+  "a new one: ['out']",
+  'here: ok in another process: ENOTCONN',
+  'a large table, here: ok a duplicate: ENOTCONN',
+  'bound before: 127.0.0.1',
+  'own loopback on it: EISCONN',
+  'bind on it: EACCES listen: EACCES',
+  'what no rule allows: EACCES EACCES',
+  'UDP outside: EACCES ENETUNREACH',
+  "UDP to the host's loopback: True",
+  "the host's path: ENOENT abstract: ECONNREFUSED",
+  'datagrams: EPERM',
+  "the server's pid as its client sees it: 0",
+  'SO_LINGER: EPERM',
+  'the inherited listener, listen: ok again: ok',
+  'connect: EISCONN bind: EACCES',
+  '',
+];

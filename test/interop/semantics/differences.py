@@ -1,0 +1,102 @@
+# What a program can notice of the trap, step by step: a line each.
+import errno
+import os
+import select
+import socket
+import struct
+import sys
+import time
+
+OPEN, CLOSED, UDP = (int(word) for word in sys.argv[1:4])
+HOST_PATH, HOST_NAME = sys.argv[4:6]
+
+
+def said(call, *args):
+    try:
+        return call(*args) or "ok"
+    except OSError as error:
+        return errno.errorcode.get(error.errno, str(error.errno))
+
+
+def peer(sock):
+    return said(lambda: sock.getpeername() and None)
+
+
+def line(*words):
+    print(*words, flush=True)
+
+
+host = ("127.0.0.1", OPEN)
+
+# epoll: what watched the program's own socket is gone with it, and sees nothing of the connection.
+sock = socket.socket()
+sock.setblocking(False)
+watch = select.epoll()
+watch.register(sock, select.EPOLLOUT)
+sock.connect_ex(host)
+before = watch.poll(1)
+select.select([], [sock], [], 2)
+later = watch.poll(0.1)
+line("epoll before connect:", before + later)
+line("the watch is gone:", said(watch.modify, sock, select.EPOLLOUT))
+watch.register(sock, select.EPOLLOUT)
+line("a new one:", ["out" for _, event in watch.poll(1) if event & select.EPOLLOUT])
+
+# A duplicate that another process made before.
+sock, (mine, theirs) = socket.socket(), socket.socketpair()
+if os.fork() == 0:
+    mine.close()
+    theirs.recv(1)
+    theirs.send(peer(sock).encode())
+    os._exit(0)
+theirs.close()
+sock.connect(host)
+mine.send(b"x")
+line("here:", peer(sock), "in another process:", mine.recv(100).decode())
+os.wait()
+
+# More descriptors than are searched for duplicates.
+many = [os.dup(0) for _ in range(100)]
+sock = socket.socket()
+other = socket.socket(fileno=os.dup(sock.fileno()))
+sock.connect(host)
+line("a large table, here:", peer(sock), "a duplicate:", peer(other))
+for number in many:
+    os.close(number)
+
+# bind(2) before connect(2).
+sock = socket.socket()
+sock.bind(("127.0.0.5", 0))
+sock.connect(host)
+line("bound before:", sock.getsockname()[0])
+
+# A socket of the host's goes nowhere else.
+line("own loopback on it:", said(sock.connect, ("127.0.0.1", CLOSED)))
+line("bind on it:", said(sock.bind, ("127.0.0.1", 0)), "listen:", said(sock.listen, 1))
+nobody, nobody6 = socket.socket(), socket.socket(socket.AF_INET6)
+line("what no rule allows:", said(nobody.connect, ("192.0.2.1", 80)), said(nobody6.connect, ("2001:db8::1", 80)))
+
+# UDP to the outside.
+for number in range(3):
+    udp = socket.socket(type=socket.SOCK_DGRAM)
+    results = said(udp.connect, ("192.0.2.7", UDP)), said(udp.sendto, b"data", ("192.0.2.7", UDP))
+line("UDP outside:", *results)
+line("UDP to the host's loopback:", said(udp.sendto, b"data", ("127.0.0.1", UDP)) == 4)
+
+# AF_UNIX: the host's are not there; the server's credentials are the broker's to know.
+unix = socket.socket(socket.AF_UNIX)
+line("the host's path:", said(unix.connect, HOST_PATH), "abstract:", said(unix.connect, "\0" + HOST_NAME))
+line("datagrams:", said(lambda: socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) and None))
+server = socket.socket(socket.AF_UNIX)
+server.bind("/tmp/server")
+server.listen(1)
+unix.connect("/tmp/server")
+credentials = struct.unpack("iii", unix.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+line("the server's pid as its client sees it:", credentials[0])
+
+# SO_LINGER, and listen(2) on what listens already.
+line("SO_LINGER:", said(sock.setsockopt, socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 5)))
+door = socket.socket(fileno=3)
+line("the inherited listener, listen:", said(door.listen, 5), "again:", said(door.listen, 1000))
+line("connect:", said(door.connect, host), "bind:", said(door.bind, ("127.0.0.1", 0)))
+time.sleep(1.2)
