@@ -106,7 +106,8 @@ function connectNetlink(call: TrappedCall, { own }: TrappedSocket, _address: Uin
 
 /**
  * A broker that connected by path for the plugin would do so in its own root and with its own credentials. The kernel executes
- * the call, and where another thread swaps it for one on an inet socket, Landlock denies that.
+ * the call, and where another thread swaps it for one on an inet socket, Landlock denies that: all that can be had so is the end of
+ * a connection.
  */
 function letUnixGoOn(
   { landlockDeniesTcp }: TrapContext,
@@ -114,7 +115,7 @@ function letUnixGoOn(
   { own }: TrappedSocket,
   address: Uint8Array,
 ): void {
-  if (address[0] !== AF_UNIX && address[0] !== 0) call.end(-EINVAL, 'error');
+  if (address[0] !== AF_UNIX || address[1] !== 0) call.end(-EINVAL, 'error');
   else if (own && landlockDeniesTcp) call.proceed();
   else call.end(-EACCES, 'refused');
 }

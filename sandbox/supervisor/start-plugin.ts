@@ -114,8 +114,9 @@ async function prepareAndLaunch(
   }
 }
 
-/** Landlock denies TCP from ABI 4 on, Linux 6.7. */
+/** Landlock denies TCP from ABI 4 on, Linux 6.7. Without `trap.landlock` nobody looks whether it does. */
 function denyTcp({ unsafeWithout = [] }: PluginHost): boolean {
+  if (unsafeWithout.includes('trap.landlock')) return true;
   return landlockVersion() >= 4 && !unsafeWithout.includes('landlock');
 }
 

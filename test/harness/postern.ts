@@ -16,6 +16,8 @@ export interface PosternOptions {
   readonly shell?: string;
   /** Leaves stdin open for the test to write to. */
   readonly keepInput?: boolean;
+  /** Another compiled tree than this one. */
+  readonly dist?: string;
   /** A program that runs postern with the rest of its arguments. */
   readonly through?: readonly string[];
   /** Words that run all of it in namespaces of the test's own, entered before the user is taken on. */
@@ -38,7 +40,7 @@ const TIMEOUT_MS = 60_000;
 
 /** Starts postern with these arguments. */
 export function startPostern(args: readonly string[], options: PosternOptions): RunningPostern {
-  const dist = distFor(options.as);
+  const dist = options.dist ?? distFor(options.as);
   const main = join(
     dist,
     options.without === undefined ? 'sandbox/cli/main.js' : 'test/harness/run-without.js',

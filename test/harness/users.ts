@@ -27,7 +27,7 @@ let readable: string | undefined;
  */
 export function distFor(user: User): string {
   if (!isRoot || user === 'root') return dist;
-  readable ??= canRead(dist) ? dist : copyOf(dist);
+  readable ??= canRead(dist) ? dist : copyOfDist();
   return readable;
 }
 
@@ -41,12 +41,20 @@ function canRead(path: string): boolean {
   return spawnSync(command, args, { cwd: '/' }).status === 0;
 }
 
-function copyOf(path: string): string {
-  const top = dirname(path);
+let copied: string | undefined;
+
+/** A copy of the compiled tree with what it needs at run time, which every user may read. @returns its dist */
+export function copyOfDist(): string {
+  copied ??= makeCopy();
+  return copied;
+}
+
+function makeCopy(): string {
+  const top = dirname(dist);
   const folder = readableFolder();
   const copy = join(folder, 'postern');
   mkdirSync(copy);
-  cpSync(path, join(copy, 'dist'), { recursive: true });
+  cpSync(dist, join(copy, 'dist'), { recursive: true });
   cpSync(join(top, 'package.json'), join(copy, 'package.json'));
   const listed = spawnSync('npm', ['ls', '--omit=dev', '--all', '--parseable'], {
     cwd: top,

@@ -1,0 +1,117 @@
+import assert from 'node:assert/strict';
+import { createServer } from 'node:net';
+import { after, before, test } from 'node:test';
+import { compile } from '../harness/compile.js';
+import { freePort } from '../harness/free-port.js';
+import { listen } from '../harness/listener.js';
+import { type Mutation, mutantDist } from '../harness/mutant.js';
+import { type PosternOptions, postern, startPostern } from '../harness/postern.js';
+import { until } from '../harness/until.js';
+import { users } from '../harness/users.js';
+
+/** A broker that reads the address again when it dials. */
+const READS_TWICE: Mutation = {
+  file: 'broker/trap/broker-connection',
+  imports: `
+    import { decodeSockaddr } from '../../shared/sys/sockaddr.js';
+    import { copyAddress } from './copy-address.js';
+    const again = ({ tid, notification }, endpoint) => {
+      const bytes = copyAddress(tid, notification.address, 16);
+      return typeof bytes === 'number' ? endpoint : (decodeSockaddr(bytes) ?? endpoint);
+    };`,
+  right: 'startConnect(socket.number, endpoint)',
+  wrong: 'startConnect(socket.number, again(this.#call, endpoint))',
+};
+/** A broker that takes the descriptor again when it connects the sandbox's own socket. */
+const TAKES_TWICE: Mutation = {
+  file: 'broker/trap/connect-stream',
+  right: 'startConnectNeverWaiting(descriptor.number, raw)',
+  wrong: `(() => {
+    const again = context.processes.take(call.tid, call.descriptor);
+    if (typeof again === 'number') return again;
+    try {
+      return startConnectNeverWaiting(again.number, raw);
+    } finally {
+      again.close();
+    }
+  })()`,
+};
+
+interface Race {
+  readonly what: string;
+  readonly sentence: string;
+  readonly without: string;
+  readonly lost: () => Omit<PosternOptions, 'as'>;
+}
+
+const RACES: readonly Race[] = [
+  {
+    what: 'address',
+    sentence: 'The address of a trapped call changes while it is decided',
+    without: 'copying it once',
+    lost: () => ({ dist: mutantDist(READS_TWICE) }),
+  },
+  {
+    what: 'deaths',
+    sentence: 'Callers whose addresses change die at any moment',
+    without: 'copying it once',
+    lost: () => ({ dist: mutantDist(READS_TWICE) }),
+  },
+  {
+    what: 'descriptor',
+    sentence: 'The file behind the descriptor of a trapped call changes while it is decided',
+    without: 'taking it once',
+    lost: () => ({ dist: mutantDist(TAKES_TWICE) }),
+  },
+  {
+    what: 'unix',
+    sentence: 'An AF_UNIX call that goes on becomes one of an inet socket',
+    without: 'Landlock',
+    lost: () => ({ without: ['landlock', 'trap.landlock'] }),
+  },
+];
+
+let program = '';
+before(() => {
+  program = compile(new URL('race-trap.c', import.meta.url));
+});
+const allowed = await listen();
+const forbidden = await listen();
+/** The same port of another address. */
+let callers = 0;
+const neighbour = createServer((socket) => {
+  callers += 1;
+  socket.destroy();
+}).listen(allowed.port, '127.0.0.2');
+const refusing = await freePort();
+after(async () => {
+  neighbour.close();
+  await Promise.all([allowed.close(), forbidden.close()]);
+});
+
+const heard = (): number => forbidden.connections() + callers;
+const words = (what: string): readonly string[] => [
+  ...['run', '--name', 'race', '--allow', `127.0.0.1:${allowed.port},${refusing}`, '--audit', '/dev/null'],
+  ...['--', program, what, String(allowed.port), String(forbidden.port), String(refusing)],
+];
+
+for (const { what, sentence, without, lost } of RACES) {
+  for (const user of users) {
+    test(`${sentence}: nothing is heard (${user})`, async () => {
+      const reached = allowed.connections();
+      const before = heard();
+      const { stdout, stderr } = await postern(words(what), { as: user });
+      assert.equal(stdout, 'result flips enough\nresult calls enough\nresult wrong 0\n', stderr);
+      assert.equal(heard(), before);
+      assert.ok(allowed.connections() > reached, 'what a rule allows was reached');
+    });
+  }
+  const [user = 'user'] = users;
+  test(`${sentence}: heard without ${without} (${user})`, async () => {
+    const before = heard();
+    const { child, result } = startPostern([...words(what), 'endless'], { as: user, ...lost() });
+    await until(() => heard() > before || undefined, 40_000);
+    child.kill('SIGTERM');
+    await result;
+  });
+}
