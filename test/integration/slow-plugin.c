@@ -1,0 +1,153 @@
+// Plugins that make whoever touches them wait, and a neighbour that measures what it notices of it.
+#include "../interop/semantics/prelude.h"
+#include <sys/uio.h>
+
+/** What a page table of so much takes to be moved is what a lock is held for. */
+static size_t HELD_BYTES = 16UL << 30;
+/** At its end, and never touched. */
+static const size_t ABSENT_BYTES = 1UL << 30;
+static volatile int moving;
+static char *volatile moved;
+
+/** Moves a mapping back and forth: the memory map's lock is taken for long, again and again. */
+static void *moves_memory(void *unused) {
+  int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+  char *room = mmap(NULL, 2 * HELD_BYTES + (16 << 20), PROT_NONE, flags, -1, 0);
+  // Not at the edge of a page table, or whole tables would be moved at once.
+  char *from = mmap(room, HELD_BYTES, PROT_READ, flags | MAP_FIXED, -1, 0);
+  char *to = room + HELD_BYTES + (8 << 20) + 4096 * 7;
+  // Of zeros, which are one page: only the table takes memory. Huge ones are quick to fill, and split when they are moved.
+  madvise(from, HELD_BYTES, MADV_HUGEPAGE);
+  long begun = now_ms();
+  for (size_t at = 0; at < HELD_BYTES - ABSENT_BYTES; at += 64UL << 20) madvise(from + at, 64UL << 20, 22 /* MADV_POPULATE_READ */);
+  if (getenv("SHOW")) fprintf(stderr, "filled in %ld ms\n", now_ms() - begun);
+  for (;;) {
+    long start = now_ms();
+    moved = from, moving = 1;
+    mremap(from, HELD_BYTES, HELD_BYTES, MREMAP_MAYMOVE | MREMAP_FIXED, to);
+    moving = 0;
+    if (getenv("SHOW")) fprintf(stderr, "moved in %ld ms\n", now_ms() - start);
+    char *swap = from;
+    from = to, to = swap;
+  }
+  return unused;
+}
+
+static pthread_t begin(void *(*work)(void *)) {
+  pthread_t thread;
+  pthread_create(&thread, NULL, work, NULL);
+  return thread;
+}
+
+/** Its address is read while its memory map is locked. */
+static void mmap_lock(void) {
+  begin(moves_memory);
+  for (;;) {
+    int fd = tcp(SOCK_NONBLOCK);
+    call(fd, OPEN);
+    close(fd);
+    usleep(1000);
+  }
+}
+
+/**
+ * Requests in the channel's pipe, whose lock is held by a write that waits for the memory map: its last byte lies in what is being
+ * moved. It is 0 where it is read at all: cancels request 0.
+ */
+static void pipe_lock(void) {
+  static char hello[] = "\x82\xa2op\xa5hello\xa7version\x01", cancel[] = "\x82\xa2op\xa6" "cancel\xa2id";
+  int pipe = atoi(getenv("POSTERN_REQUEST_FD"));
+  if (write(pipe, hello, sizeof hello - 1) < 0) perror("write");
+  HELD_BYTES = 48UL << 30;
+  begin(moves_memory);
+  for (size_t page = 0;; page += 1) {
+    if (write(pipe, hello, sizeof hello - 1) < 0) perror("write");
+    while (!moving) usleep(100);
+    char *absent = moved + HELD_BYTES - ABSENT_BYTES + page % (ABSENT_BYTES >> 12) * 4096;
+    struct iovec parts[] = {{cancel, sizeof cancel - 1}, {absent, 1}};
+    writev(pipe, parts, 2);
+  }
+}
+
+/** Sockets whose close would linger, left to be closed by whoever looks at them last. */
+static volatile int lingering;
+static void *closes(void *unused) {
+  for (;;) close(lingering);
+  return unused;
+}
+static void lingering_close(void) {
+  struct linger linger = {.l_onoff = 1, .l_linger = 30};
+  static char much[1 << 20];
+  begin(closes);
+  for (;;) {
+    int fd = tcp(0);
+    if (call(fd, OPEN) == 0) {
+      if (setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger) == 0) printf("lingers\n");
+      nonblocking(fd, 1);
+      send(fd, much, sizeof much, MSG_NOSIGNAL);
+      lingering = fd;
+      call(fd, OPEN);
+    }
+    lingering = -1;
+    close(fd);
+  }
+}
+
+/** A queue that stays full, and a flag that says now that a connect may wait and now that it may not. */
+static volatile int flipped;
+static void *flips(void *unused) {
+  for (int at = 0;; at += 1) nonblocking(flipped, at & 1);
+  return unused;
+}
+static void full_backlog(void) {
+  int port;
+  listener(0, &port);
+  fill(port);
+  flipped = -1;
+  begin(flips);
+  for (int at = 0; at < 900; at += 1) {
+    flipped = tcp(SOCK_NONBLOCK);
+    limit_sending(flipped, 20);
+    call(flipped, port);
+  }
+  pause();
+}
+
+static int by_size(const void *a, const void *b) { return *(const double *)a < *(const double *)b ? -1 : 1; }
+static double since(struct timespec *start) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (now.tv_sec - start->tv_sec) * 1e3 + (now.tv_nsec - start->tv_nsec) / 1e6;
+}
+
+/** How long connects take, and how long a sleep of a millisecond takes on this machine, each in its worst hundredth. */
+static void neighbour(int seconds) {
+  static double connects[20000], sleeps[20000];
+  int count = 0, failed = 0;
+  long end = now_ms() + seconds * 1000;
+  while (now_ms() < end && count < 20000) {
+    struct timespec start;
+    int fd = tcp(0);
+    clock_gettime(CLOCK_MONOTONIC, &start);
+    failed += call(fd, OPEN) < 0;
+    connects[count] = since(&start);
+    close(fd);
+    clock_gettime(CLOCK_MONOTONIC, &start);
+    usleep(1000);
+    sleeps[count++] = since(&start) - 1;
+  }
+  qsort(connects, count, sizeof *connects, by_size), qsort(sleeps, count, sizeof *sleeps, by_size);
+  printf("measured {\"count\": %d, \"failed\": %d, \"p99\": %.2f, \"most\": %.2f, \"sleep99\": %.2f}\n", count, failed,
+         connects[count * 99 / 100], connects[count - 1], sleeps[count * 99 / 100]);
+}
+
+int main(int argc, char **argv) {
+  if (argc < 3) return 2;
+  OPEN = atoi(argv[2]);
+  setvbuf(stdout, NULL, _IONBF, 0);
+  if (strcmp(argv[1], "neighbour") == 0) neighbour(atoi(argv[3]));
+  else if (strcmp(argv[1], "mmap-lock") == 0) mmap_lock();
+  else if (strcmp(argv[1], "pipe-lock") == 0) pipe_lock();
+  else if (strcmp(argv[1], "lingering-close") == 0) lingering_close();
+  else if (strcmp(argv[1], "full-backlog") == 0) full_backlog();
+}

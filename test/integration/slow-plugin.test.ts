@@ -1,0 +1,119 @@
+import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { before, test } from 'node:test';
+import { compile } from '../harness/compile.js';
+import { freePort } from '../harness/free-port.js';
+import { listen } from '../harness/listener.js';
+import { startPostern } from '../harness/postern.js';
+import { until } from '../harness/until.js';
+import { readableFolder, type User, users } from '../harness/users.js';
+
+const MOST_P99_MS = 50;
+const MEASURED_S = 3;
+let program = '';
+before(() => {
+  program = compile(new URL('slow-plugin.c', import.meta.url));
+});
+
+interface Measured {
+  readonly count: number;
+  readonly failed: number;
+  readonly p99: number;
+  readonly most: number;
+  readonly sleep99: number;
+}
+
+interface Observed {
+  readonly neighbour: Measured;
+  /** Of the metrics page. */
+  readonly slow: (plugin: string, action: string) => number;
+  /** Events of the audit log, each of a plugin that was ended. */
+  readonly killed: readonly {
+    readonly plugin: string;
+    readonly action: string;
+    readonly milliseconds: number;
+  }[];
+  readonly output: string;
+}
+
+/** Runs plugins that attack beside one that measures. */
+async function observe(user: User, attacks: readonly string[]): Promise<Observed> {
+  const upstream = await listen((socket) => socket.resume());
+  const metrics = await freePort();
+  const command = (...words: readonly (string | number)[]): readonly string[] => [
+    program,
+    ...words.map(String),
+  ];
+  const allow = [`127.0.0.1:${upstream.port}`];
+  const attackers = attacks.map((name) => [name, { command: command(name, upstream.port), allow }]);
+  const neighbour = { command: command('neighbour', upstream.port, MEASURED_S), allow };
+  const folder = readableFolder();
+  const config = join(folder, 'postern.yaml');
+  writeFileSync(
+    config,
+    JSON.stringify({
+      metrics: `127.0.0.1:${metrics}`,
+      plugins: { ...Object.fromEntries(attackers), neighbour },
+    }),
+  );
+  const { child, result } = startPostern(['up', '--config', config], { as: user });
+  let output = '';
+  child.stdout?.on('data', (text: string) => {
+    output += text;
+  });
+  let page = '';
+  let measured: Measured;
+  try {
+    const line = await until(() => /neighbour \| measured (.*)/.exec(output)?.[1], 40_000);
+    measured = JSON.parse(line);
+    page = await (await fetch(`http://127.0.0.1:${metrics}/metrics`)).text();
+  } finally {
+    child.kill('SIGTERM');
+  }
+  const { stdout, stderr } = await result;
+  await upstream.close();
+  const events = stderr.split('\n').filter((text) => text.startsWith('{"event":"slow"'));
+  const count = (plugin: string, action: string): number =>
+    Number(
+      new RegExp(`^postern_slow_touches_total{plugin="${plugin}",action="${action}"} (.*)$`, 'm').exec(
+        page,
+      )?.[1],
+    );
+  return {
+    neighbour: measured,
+    slow: count,
+    killed: events.map((text) => JSON.parse(text)),
+    output: `${stdout}\n${stderr.replace(/^\{"event":"decision".*\n/gm, '')}`,
+  };
+}
+
+/** On a machine that is busy with other things every sleep takes longer, and every connect. */
+function assertUndisturbed({ count, failed, p99, sleep99 }: Measured): void {
+  assert.equal(failed, 0);
+  assert.ok(count > 100, `${count} connects`);
+  assert.ok(p99 < MOST_P99_MS + 3 * sleep99, `${p99} ms, where a sleep took ${sleep99} ms longer`);
+}
+
+for (const user of users) {
+  test(`a plugin that locks its memory map or lets closes linger is no neighbour's delay (${user})`, async () => {
+    const { neighbour, slow, output } = await observe(user, ['mmap-lock', 'lingering-close']);
+    assertUndisturbed(neighbour);
+    assert.ok(slow('mmap-lock', 'demoted') + slow('mmap-lock', 'killed') >= 1, 'it was slow');
+    assert.equal(slow('lingering-close', 'killed'), 0);
+    assert.doesNotMatch(output, /lingers/, 'SO_LINGER is refused');
+    assert.equal(slow('neighbour', 'demoted') + slow('neighbour', 'killed'), 0);
+  });
+
+  test(`a plugin that holds its pipe's lock is ended, with its reason; one that fills its own queue holds nobody up (${user})`, async () => {
+    const { neighbour, slow, killed, output } = await observe(user, ['pipe-lock', 'full-backlog']);
+    assertUndisturbed(neighbour);
+    assert.equal(slow('pipe-lock', 'killed'), 1, output);
+    assert.deepEqual(
+      killed.map(({ plugin, action }) => ({ plugin, action })),
+      [{ plugin: 'pipe-lock', action: 'killed' }],
+    );
+    assert.ok((killed[0]?.milliseconds ?? 0) >= 100, output);
+    assert.equal(slow('full-backlog', 'killed'), 0);
+  });
+}
