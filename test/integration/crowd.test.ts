@@ -1,0 +1,114 @@
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { after, before, test } from 'node:test';
+import { compile } from '../harness/compile.js';
+import { startPostern } from '../harness/postern.js';
+import { until } from '../harness/until.js';
+import { type User, users } from '../harness/users.js';
+import { Ports } from '../interop/side-by-side.js';
+
+let program = '';
+let ports: Ports;
+before(async () => {
+  program = compile(new URL('crowd.c', import.meta.url));
+  ports = await Ports.start();
+});
+after(() => ports.close());
+
+interface Crowd {
+  /** Waits for a line, and takes what came so far. */
+  readonly says: (line: string, timeoutMs?: number) => Promise<string>;
+  readonly go: () => void;
+  readonly broker: () => Promise<number>;
+  readonly end: () => Promise<void>;
+}
+
+/** A program of crowd.c in a sandbox, and the broker that serves it. */
+function start(user: User, words: readonly (string | number)[]): Crowd {
+  const rules = ports.rules.flatMap((rule) => ['--allow', rule]);
+  const { child, result } = startPostern(
+    ['run', '--name', 'crowd', ...rules, '--', program, ...words.map(String)],
+    { as: user, stdio: ['pipe', 'pipe', 'pipe'], keepInput: true },
+  );
+  let seen = '';
+  child.stdout?.on('data', (text: string) => {
+    seen += text;
+  });
+  const pid = child.pid ?? 0;
+  return {
+    says: async (line: string, timeoutMs = 20_000): Promise<string> => {
+      await until(() => seen.includes(`${line}\n`) || undefined, timeoutMs);
+      const taken = seen;
+      seen = '';
+      return taken;
+    },
+    go: (): void => void child.stdin?.write('\n'),
+    broker: (): Promise<number> => until(() => brokerOf(pid)),
+    end: async (): Promise<void> => {
+      child.stdin?.end();
+      const { status, stderr } = await result;
+      assert.equal(status, 0, stderr.slice(0, 2000));
+    },
+  };
+}
+
+function brokerOf(pid: number): number | undefined {
+  return readdirSync(`/proc/${pid}/task`)
+    .flatMap((task) =>
+      readFileSync(`/proc/${pid}/task/${task}/children`, 'utf8').split(' ').filter(Boolean).map(Number),
+    )
+    .find((child) => readFileSync(`/proc/${child}/cmdline`, 'utf8').includes('broker/main.js'));
+}
+
+const descriptors = (broker: number): number => readdirSync(`/proc/${broker}/fd`).length;
+
+/** Each of the two threads that reach for callers keeps handles of its latest 64. */
+const HANDLES = 128;
+
+for (const user of users) {
+  test(`a thousand threads that connect at once are all answered, and nothing is left (${user})`, async () => {
+    const crowd = start(user, ['threads', 1000, ports.open.port]);
+    await crowd.says('up');
+    const broker = await crowd.broker();
+    const before = descriptors(broker);
+    crowd.go();
+    assert.match(await crowd.says('over'), /^ended 1000 ok$/m);
+    await until(() => descriptors(broker) <= before + HANDLES || undefined);
+    await crowd.end();
+  });
+
+  test(`callers that are ended while they wait leave nothing in the broker (${user})`, async () => {
+    const crowd = start(user, ['children', 150, ports.full]);
+    await crowd.says('up');
+    const broker = await crowd.broker();
+    const before = descriptors(broker);
+    crowd.go();
+    await crowd.says('begun');
+    assert.ok(descriptors(broker) >= before + 150, 'a duplicate of each one that waits');
+    crowd.go();
+    await crowd.says('over');
+    let now = 0;
+    const few = (): true | undefined => {
+      now = descriptors(broker);
+      return now <= before + HANDLES || undefined;
+    };
+    await until(few).catch(() => assert.fail(`${now} descriptors, ${before} before`));
+    await crowd.end();
+  });
+
+  test(`a broker that is killed, again and again, leaves none of 200 waiting threads waiting (${user})`, async (t) => {
+    const crowd = start(user, ['threads', 200, ports.full]);
+    await crowd.says('up');
+    for (let deaths = 0; deaths < 3; deaths += 1) {
+      crowd.go();
+      await crowd.says('begun');
+      const broker = await crowd.broker();
+      const started = Date.now();
+      process.kill(broker, 'SIGKILL');
+      // They would wait for half a minute else.
+      assert.match(await crowd.says('over', 8_000), /^ended 200 ECONNABORTED$/m);
+      t.diagnostic(`all had returned after ${Date.now() - started} ms`);
+    }
+    await crowd.end();
+  });
+}
