@@ -12,9 +12,8 @@ interface ReachOrder {
   readonly kind: 'reach';
   readonly tid: number;
   readonly descriptor: number;
-  readonly address: bigint;
-  /** Negative for listen(2). */
-  readonly length: number;
+  /** None for listen(2). */
+  readonly address: { readonly at: bigint; readonly length: number } | undefined;
 }
 
 type Order = ReachOrder | ({ readonly kind: 'place' } & Placement);
@@ -56,8 +55,7 @@ export class SlowReach {
       kind: 'reach',
       tid,
       descriptor,
-      address: notification.address,
-      length: call === 'listen' ? -1 : notification.ints[2],
+      address: call === 'listen' ? undefined : { at: notification.address, length: notification.ints[2] },
     });
     return { descriptor: result < 0 ? result : new OwnedFd(result), address };
   }

@@ -13,11 +13,12 @@ setNoNewPrivileges();
 
 function work(order: SlowOrder): Report {
   if (order.kind === 'place') return { number: order.number, result: placeSocket(processes, order) };
-  const taken = processes.take(order.tid, order.descriptor);
+  const { tid, descriptor, address } = order;
+  const taken = processes.take(tid, descriptor);
   return {
     number: order.number,
     result: typeof taken === 'number' ? taken : taken.release(),
-    address: order.length === -1 ? undefined : copyAddress(order.tid, order.address, order.length),
+    address: address === undefined ? undefined : copyAddress(tid, address.at, address.length),
   };
 }
 
