@@ -1,8 +1,9 @@
 // One decision's figures and its audit event. Runs in the broker.
-import type { Door, Outcome } from '../shared/reasons.js';
+import type { Outcome } from '../shared/reasons.js';
 import type { DecisionEvent } from './audit.js';
 import type { Judgement } from './decide-request.js';
 import { dnsMessage } from './failure-reply.js';
+import { CHANNEL, type Origin } from './origin.js';
 import type { Plugin } from './plugin.js';
 import type { Services } from './services.js';
 
@@ -13,16 +14,6 @@ export interface Ending {
   readonly dialed: string | null;
   readonly connectMs: number | null;
 }
-
-/** By which door a request came, and of whom; the channel names a plugin, no process of it. */
-export interface Origin {
-  readonly door: Door;
-  readonly pid: number | null;
-  /** The program's name, proc(5) comm. */
-  readonly program: string | null;
-}
-
-const CHANNEL: Origin = { door: 'channel', pid: null, program: null };
 
 /** Counts and logs a decision; with `ending` a permitted connect that is over. */
 export function account(
@@ -49,7 +40,7 @@ export function accountExplanation(services: Services, plugin: Plugin, judgement
 function describe(
   { audit }: Services,
   plugin: Plugin,
-  { decision, policy, considered, dnsMs, dnsFailure }: Judgement,
+  { decision, policy, considered, names = [], dnsMs, dnsFailure }: Judgement,
   { door, pid, program }: Origin,
   ending?: Ending,
 ): DecisionEvent {
@@ -65,6 +56,7 @@ function describe(
     rule: decision.rule ?? null,
     host: decision.host,
     port: decision.port,
+    names,
     addresses_considered: considered.map(({ text }) => text),
     addresses_dropped: decision.dropped.map(({ address }) => address.text),
     dialed: ending?.dialed ?? null,

@@ -20,6 +20,8 @@ export interface DecisionEvent {
   readonly rule: string | null;
   readonly host: string;
   readonly port: number;
+  /** Of the trap: the names that the sandbox was told this address under. */
+  readonly names: readonly string[];
   readonly addresses_considered: readonly string[];
   readonly addresses_dropped: readonly string[];
   readonly dialed: string | null;
@@ -41,6 +43,10 @@ export interface ProtocolErrorEvent {
 /** Questions that a sandbox's DNS refused, or answers in audit mode alone; equal ones of a minute are gathered. */
 export interface QuestionEvent {
   readonly plugin: string;
+  /** Whose socket the question came from, where its connect(2) or bind(2) was seen. */
+  readonly pid: number | null;
+  readonly program: string | null;
+  readonly door: Door;
   readonly mode: string;
   /** How many questions this line stands for. */
   readonly questions: number;
@@ -62,6 +68,9 @@ export interface QuestionEvent {
 /** UDP sockets that were turned to the outside, within a second. */
 export interface DatagramEvent {
   readonly plugin: string;
+  /** The first one's. */
+  readonly pid: number | null;
+  readonly program: string | null;
   readonly door: Door;
   readonly decision: 'deny';
   readonly reason: Extract<Reason, 'udp_refused'>;

@@ -57,7 +57,8 @@ export function decideGranted(
   const named = literal.reason === 'denied_by_rule' ? [] : fresh.map((name) => judgeUnder(bare, name));
   const best = pickBest([...named, literal]);
   services.metrics.decisionDuration.observe((performance.now() - start) / 1000);
-  const settled = (decision: Decision): Judgement => ({ decision, policy, considered, dnsMs: null });
+  const names = fresh.length > 0 ? fresh : stale;
+  const settled = (decision: Decision): Judgement => ({ decision, policy, considered, names, dnsMs: null });
   if (best.decision === 'allow' || literal.reason === 'denied_by_rule') return settled(best);
   const hopeful = stale.filter((name) => judgeUnder(bare, name).decision !== 'deny');
   if (hopeful.length === 0) {
@@ -92,7 +93,7 @@ async function decideStale(
   const refusal = conclude({ decision: 'deny', reason: 'stale_grant', host: names[0] ?? address.text, port });
   const best = pickBest([...found.map((name) => judgeUnder(bare, name)), otherwise]);
   const decision = best.decision === 'deny' && found.length === 0 ? refusal : best;
-  return { decision, policy, considered: [address], dnsMs: performance.now() - start };
+  return { decision, policy, considered: [address], names: found, dnsMs: performance.now() - start };
 }
 
 /** Whether a name has an address still; the grant is renewed then. */

@@ -20,6 +20,8 @@ export interface Judgement {
   readonly decision: Decision;
   /** The rules it was made by. */
   readonly policy: Policy | undefined;
+  /** The names that led a sandbox to a bare address. */
+  readonly names?: readonly string[];
   /** What the name resolved to. */
   readonly considered: readonly Address[];
   readonly dnsMs: number | null;

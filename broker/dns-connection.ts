@@ -4,6 +4,7 @@ import { DNS_IDLE_MS, MAX_QUESTION_BYTES } from '../shared/limits.js';
 import { sendSome } from '../shared/sys/datagram.js';
 import { readOnce } from '../shared/sys/fcntl.js';
 import type { OwnedFd } from '../shared/sys/owned-fd.js';
+import { peerOf } from '../shared/sys/socket.js';
 import { errnoName } from '../shared/sys/system-error.js';
 import { READABLE, Watch, WRITABLE } from '../shared/sys/uv-poll.js';
 import type { AnswerMessage, QuestionBounds } from './dns-datagrams.js';
@@ -19,6 +20,7 @@ export class DnsConnection {
   readonly #watch: Watch;
   readonly #idle: NodeJS.Timeout;
   readonly #inbound = new Uint8Array(LENGTH_BYTES + MAX_QUESTION_BYTES);
+  readonly #port: number | undefined;
   #held = 0;
   /** What of an answer has not left yet. */
   #outbound: Uint8Array = new Uint8Array();
@@ -32,6 +34,7 @@ export class DnsConnection {
     onEnd: (connection: DnsConnection) => void,
   ) {
     this.#fd = fd;
+    this.#port = peerOf(fd.number)?.port;
     this.#bounds = bounds;
     this.#answer = answer;
     this.#onEnd = onEnd;
@@ -84,7 +87,7 @@ export class DnsConnection {
     await turn.await();
     const allowed = rate.take();
     if (!allowed) limited();
-    const answer = allowed && this.#open ? await this.#answer(message) : undefined;
+    const answer = allowed && this.#open ? await this.#answer(message, this.#port) : undefined;
     if (!this.#open) return;
     // What gets no answer is no query, or one too many: a client of DNS comes again.
     if (answer === undefined) this.close();

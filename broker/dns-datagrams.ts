@@ -9,8 +9,11 @@ import { READABLE, Watch } from '../shared/sys/uv-poll.js';
 import type { QuestionRate } from './question-rate.js';
 import type { TurnShare } from './turn-share.js';
 
-/** Answers one message; undefined where there is nothing to say. */
-export type AnswerMessage = (message: Uint8Array) => Uint8Array | undefined | Promise<Uint8Array | undefined>;
+/** Answers one message that came from a port; undefined where there is nothing to say. */
+export type AnswerMessage = (
+  message: Uint8Array,
+  port: number | undefined,
+) => Uint8Array | undefined | Promise<Uint8Array | undefined>;
 
 /** What bounds a sandbox, whichever way its questions come. */
 export interface QuestionBounds {
@@ -67,7 +70,7 @@ export class DnsDatagrams {
   }
 
   #take(message: Uint8Array, from: Endpoint): void {
-    const answer = this.#answer(message);
+    const answer = this.#answer(message, from.port);
     if (answer instanceof Promise) void answer.then((bytes) => this.#send(bytes, from));
     else this.#send(answer, from);
   }

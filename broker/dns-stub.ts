@@ -7,6 +7,7 @@ import { DnsListener } from './dns-listener.js';
 import { encodeDnsAnswer, encodeDnsRejection, type Transport } from './encode-dns-answer.js';
 import { Grants } from './grants.js';
 import type { Plugin } from './plugin.js';
+import { QuestionAskers } from './question-askers.js';
 import { QuestionRate } from './question-rate.js';
 import { QuestionRefusals } from './question-refusals.js';
 import { type Asker, serveQuestion } from './serve-question.js';
@@ -24,8 +25,10 @@ export interface DnsSockets {
 export class DnsStub {
   /** What this sandbox was answered: what a connect to a bare address may be judged under. */
   readonly grants: Grants = new Grants();
+  /** Whose sockets questions come from: for whoever sees the sandbox's calls to tell. */
+  readonly askers: QuestionAskers = new QuestionAskers();
   readonly #services: Services;
-  readonly #asker: Asker;
+  readonly #asker: Omit<Asker, 'origin'>;
   readonly #servers: readonly (DnsDatagrams | DnsListener)[];
 
   /** @param sockets owned from here on */
@@ -40,8 +43,8 @@ export class DnsStub {
     };
     const answer =
       (transport: Transport): AnswerMessage =>
-      (message) =>
-        this.#answer(message, transport);
+      (message, port) =>
+        this.#answer(message, transport, port);
     this.#servers = [
       ...datagrams.map((fd) => new DnsDatagrams(fd, bounds, answer('udp'))),
       ...listeners.map((fd) => new DnsListener(fd, bounds, answer('tcp'))),
@@ -57,6 +60,7 @@ export class DnsStub {
   #answer(
     message: Uint8Array,
     transport: Transport,
+    port: number | undefined,
   ): Uint8Array | undefined | Promise<Uint8Array | undefined> {
     const question = decodeDnsQuestion(message);
     if (question === 'drop') return undefined;
@@ -70,7 +74,8 @@ export class DnsStub {
       metrics.questionAnswered(answer.answer);
       return encodeDnsAnswer(question, answer, transport);
     };
-    const served = serveQuestion(this.#services, this.#asker, question);
+    const asker = { ...this.#asker, origin: this.askers.of(transport, port) };
+    const served = serveQuestion(this.#services, asker, question);
     return served instanceof Promise ? served.then(finish) : finish(served);
   }
 }

@@ -15,6 +15,7 @@ import {
 } from '../shared/sys/socket-state.js';
 import { connectDatagram } from './trap/connect-datagram.js';
 import { connectStream } from './trap/connect-stream.js';
+import { noteAsker } from './trap/note-asker.js';
 import { type Reached, reachCaller } from './trap/reach-caller.js';
 import type { TrapContext } from './trap/trap-context.js';
 import type { TrappedCall } from './trap/trapped-call.js';
@@ -73,7 +74,7 @@ function handleSocket(
     return false;
   }
   if (call.call === 'bind') {
-    bind(call, socket, address);
+    bind(context, call, socket, address);
     return false;
   }
   if (domain !== AF_INET && domain !== AF_INET6) {
@@ -86,11 +87,20 @@ function handleSocket(
   return false;
 }
 
-function bind(call: TrappedCall, { descriptor, domain, own }: TrappedSocket, address: Uint8Array): void {
+function bind(
+  context: TrapContext,
+  call: TrappedCall,
+  { descriptor, domain, own }: TrappedSocket,
+  address: Uint8Array,
+): void {
   if (!own) call.end(-EACCES, 'refused');
-  else if (domain === AF_INET || domain === AF_INET6 || domain === AF_NETLINK)
-    call.end(bindTo(descriptor.number, address), 'own');
-  else call.end(-EAFNOSUPPORT, 'error');
+  else if (domain === AF_INET || domain === AF_INET6 || domain === AF_NETLINK) {
+    const result = bindTo(descriptor.number, address);
+    // musl asks from a socket that is bound and never connected.
+    if (result === 0 && domain !== AF_NETLINK && tcpState(descriptor.number) === undefined)
+      noteAsker(context, call, descriptor, 'udp');
+    call.end(result, 'own');
+  } else call.end(-EAFNOSUPPORT, 'error');
 }
 
 /** A socket that listens already, as an inherited one does, may be told so again. */

@@ -23,15 +23,22 @@ export class LineLink {
   /**
    * @param socket half-open: what is known when the supervisor ends its side is still written
    * @param onEnd called once the supervisor is gone
+   * @param onLastWords called when it takes leave: what is sent then, and in the turn of the event loop behind it, still leaves
    */
-  constructor(socket: Socket, onLine: (line: SupervisorLine) => void, onEnd: () => void) {
+  constructor(
+    socket: Socket,
+    onLine: (line: SupervisorLine) => void,
+    onEnd: () => void,
+    onLastWords: () => void = () => {},
+  ) {
     this.#socket = socket;
     const reader = new LineReader((text) => onLine(JSON.parse(text) as SupervisorLine));
     socket.on('data', (chunk) => reader.push(chunk));
     socket.on('close', onEnd);
     socket.on('end', () => {
       setTimeout(onEnd, LAST_WORDS_MS);
-      this.drain(onEnd);
+      onLastWords();
+      setImmediate(() => this.drain(onEnd));
     });
     socket.on('error', onEnd);
   }

@@ -35,9 +35,11 @@ process.on('uncaughtException', (error) => {
 process.on('SIGINT', () => {});
 
 const leave = (): never => process.exit(0);
-const link = new LineLink(new Socket({ fd: BROKER_LINE_FD, allowHalfOpen: true }), take, leave);
-const metrics = new Metrics();
 let sessions: Sessions | undefined;
+const link = new LineLink(new Socket({ fd: BROKER_LINE_FD, allowHalfOpen: true }), take, leave, () =>
+  sessions?.end(),
+);
+const metrics = new Metrics();
 
 function take(line: SupervisorLine): void {
   if (line.type === 'start') void start(line);

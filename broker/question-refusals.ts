@@ -1,17 +1,22 @@
 // What the audit log says of a sandbox's refused questions. Runs in the broker.
+import { quoteDestination } from '../shared/policy/conclude.js';
 import type { Decision } from '../shared/policy/decision.js';
 import type { NameVerdict } from '../shared/policy/judge-name.js';
 import type { Policy } from '../shared/policy/policy.js';
 import { quote } from '../shared/policy/quote.js';
 import type { Audit, QuestionEvent } from './audit.js';
+import { type Origin, SOMEBODY } from './origin.js';
 import { typeName } from './question-type.js';
 import { RefusalLog } from './refusal-log.js';
 
 type Event = Omit<QuestionEvent, 'plugin' | 'questions' | 'repeated'>;
 
-/** What stands in each event. */
-function about(policy: Policy | undefined): Pick<Event, 'mode' | 'policy_hash'> {
-  return { mode: policy?.mode ?? 'enforce', policy_hash: policy?.hash ?? null };
+/** What stands in each event; of equal ones, the first one's program. */
+function about(
+  policy: Policy | undefined,
+  { pid, program, door }: Origin,
+): Pick<Event, 'pid' | 'program' | 'door' | 'mode' | 'policy_hash'> {
+  return { pid, program, door, mode: policy?.mode ?? 'enforce', policy_hash: policy?.hash ?? null };
 }
 
 /** Logs the refusals of one sandbox, equal ones gathered: the question's type makes no difference. */
@@ -26,7 +31,7 @@ export class QuestionRefusals {
           plugin,
           questions,
           repeated: false,
-          ...about(undefined),
+          ...about(undefined, SOMEBODY),
           name: null,
           type: null,
           decision: 'deny',
@@ -39,9 +44,9 @@ export class QuestionRefusals {
   }
 
   /** A text that is the name of no host. */
-  malformed(policy: Policy | undefined, text: string, type: number): void {
+  malformed(policy: Policy | undefined, text: string, type: number, origin: Origin): void {
     this.#log.note('malformed', () => ({
-      ...about(policy),
+      ...about(policy, origin),
       name: text,
       type: typeName(type),
       decision: 'deny',
@@ -53,14 +58,14 @@ export class QuestionRefusals {
   }
 
   /** A name that no rule allows, or that one denies; in audit mode one that is answered all the same. */
-  name(policy: Policy, verdict: NameVerdict, type: number): void {
+  name(policy: Policy, verdict: NameVerdict, type: number, origin: Origin): void {
     const { name, decision, reason, rule } = verdict;
     const denied = reason === 'denied_by_rule';
     const ruleText = rule === undefined ? 'a deny rule' : `deny rule ${quote(rule)}`;
     const cause = denied ? `${ruleText} covers it` : 'no rule allows it';
     const opening = decision === 'deny' ? 'Cannot resolve' : 'Resolves in audit mode alone';
     this.#log.note(`${decision} ${name}`, () => ({
-      ...about(policy),
+      ...about(policy, origin),
       name,
       type: typeName(type),
       decision,
@@ -73,17 +78,19 @@ export class QuestionRefusals {
   }
 
   /** A name that may be resolved, and whose addresses of a family may none be dialled. */
-  addresses(policy: Policy, decision: Decision, family: 4 | 6): void {
-    const { host: name, reason, rule, dropped, message, suggestion } = decision;
+  addresses(policy: Policy, decision: Decision, family: 4 | 6, origin: Origin): void {
+    const { host: name, port, reason, rule, dropped, suggestion } = decision;
+    // The decision is on a port that nobody has named yet.
+    const cause = decision.message.slice(`Cannot connect to ${quoteDestination(name, port)}`.length);
     this.#log.note(`addresses ${name}`, () => ({
-      ...about(policy),
+      ...about(policy, origin),
       name,
       type: family === 4 ? 'A' : 'AAAA',
       decision: 'deny',
       reason,
       rule: rule ?? null,
       addresses_dropped: dropped.map(({ address }) => address.text),
-      message,
+      message: `Cannot resolve ${quote(name)}${cause}`,
       ...(suggestion !== undefined && { suggestion }),
     }));
   }

@@ -11,6 +11,7 @@ import { type DnsAnswer, failed, granted, refusedAddresses, refusedName } from '
 import type { Grants } from './grants.js';
 import { answerLocalhost, answerLoopback, isReverse } from './local-names.js';
 import type { FamilyAnswer } from './name-servers.js';
+import type { Origin } from './origin.js';
 import type { Plugin } from './plugin.js';
 import type { QuestionRefusals } from './question-refusals.js';
 import { familyOfType } from './question-type.js';
@@ -21,6 +22,8 @@ export interface Asker {
   readonly plugin: Plugin;
   readonly grants: Grants;
   readonly refusals: QuestionRefusals;
+  /** Of this question. */
+  readonly origin: Origin;
 }
 
 /** @returns the answer, within DNS_TIMEOUT_MS; undefined where the plugin has too many unanswered questions */
@@ -30,13 +33,13 @@ export function serveQuestion(
   question: DnsQuestion,
 ): DnsAnswer | undefined | Promise<DnsAnswer> {
   if (question.edns !== undefined && question.edns.version !== 0) return failed('badvers');
-  const { plugin, refusals } = asker;
+  const { plugin, refusals, origin } = asker;
   const { policy } = plugin;
   const { type } = question;
   const family = familyOfType(type);
   const name = parseName(question.name);
   if (name === undefined) {
-    refusals.malformed(policy, question.name, type);
+    refusals.malformed(policy, question.name, type, origin);
     return refusedName('not the name of a host');
   }
   const local = answerLocalhost(name, family);
@@ -46,13 +49,13 @@ export function serveQuestion(
   // The sandbox's host name, which programs look up to find their own address; a rule for such a name comes first.
   if (name === plugin.name && verdict.decision !== 'allow') return answerLoopback(family);
   if (verdict.decision === 'deny' || isReverse(name)) return refuse(asker, policy, verdict, type);
-  if (verdict.decision === 'would_deny') refusals.name(policy, verdict, type);
+  if (verdict.decision === 'would_deny') refusals.name(policy, verdict, type, origin);
   return family === undefined ? granted() : resolve(services, asker, policy, verdict, family);
 }
 
-function refuse({ refusals }: Asker, policy: Policy, verdict: NameVerdict, type: number): DnsAnswer {
+function refuse({ refusals, origin }: Asker, policy: Policy, verdict: NameVerdict, type: number): DnsAnswer {
   // Programs that log their peers ask for every address backwards.
-  if (!isReverse(verdict.name)) refusals.name(policy, verdict, type);
+  if (!isReverse(verdict.name)) refusals.name(policy, verdict, type, origin);
   return refusedName(verdict.reason === 'denied_by_rule' ? 'a rule denies this name' : 'no rule allows it');
 }
 
@@ -90,7 +93,7 @@ function conclude(
 
 function grant(
   services: Services,
-  { grants, refusals }: Asker,
+  { grants, refusals, origin }: Asker,
   policy: Policy,
   open: OpenName,
   addresses: readonly Address[],
@@ -99,7 +102,7 @@ function grant(
   const { kept, dropped, refusal } = keepAddresses(policy, open, addresses, services.host.context());
   for (const { class: dropClass } of dropped) services.metrics.addressDropped(dropClass);
   if (refusal !== undefined) {
-    refusals.addresses(policy, refusal, addresses[0]?.family ?? 4);
+    refusals.addresses(policy, refusal, addresses[0]?.family ?? 4, origin);
     return refusedAddresses();
   }
   for (const address of kept) grants.add(address, open.name, ttl);

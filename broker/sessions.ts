@@ -55,6 +55,12 @@ export class Sessions implements SessionEvents {
     plugin.metrics.remove();
   }
 
+  /** Ends all of them: what is under way is accounted for. */
+  end(): void {
+    for (const session of this.#sessions.values()) session.end();
+    for (const trap of this.#traps) trap.end();
+  }
+
   /** Serves a channel. One of a plugin that is not configured yet is refused everything until it is. */
   attach({ plugin: name, session: number, resumed, answers }: ChannelPacket, ends: ChannelEnds): void {
     const session = new Session(this.#services, this, this.#plugin(name), number, ends, resumed);

@@ -64,6 +64,8 @@ export const MIN_GRANT_MS: number = 60_000;
 export const GRANTED_ADDRESSES: number = 4096;
 export const NAMES_PER_ADDRESS: number = 64;
 export const GRANTS: number = 16_384;
+/** Sockets of one sandbox whose programs are remembered, for what is logged of their questions. */
+export const NOTED_ASKERS: number = 1024;
 
 /** Decisions on bare addresses of one plugin that are remembered, for as long as rules and host are the same. */
 export const REMEMBERED_DECISIONS: number = 256;

@@ -15,8 +15,8 @@ import { outcomeOf } from '../connect-outcome.js';
 import { decideGranted } from '../decide-granted.js';
 import type { Judgement } from '../decide-request.js';
 import { limitReply } from '../failure-reply.js';
+import type { Origin } from '../origin.js';
 import { RequestLife } from '../request-life.js';
-import { originOf } from './origin.js';
 import { placeSocket } from './place-socket.js';
 import type { TrappedAddress } from './read-sockaddr.js';
 import { SettlingConnect } from './settling-connect.js';
@@ -49,7 +49,7 @@ export function brokerConnection(
   const destination = { host: address.address.text, port: address.port };
   const { judgement } = limitReply(0, destination, refusal.reason, plugin.policy);
   call.end(-EAGAIN, 'refused');
-  account(services, plugin, judgement, undefined, originOf(context, call));
+  account(services, plugin, judgement, undefined, work.origin);
   work.close();
   return true;
 }
@@ -58,6 +58,8 @@ export function brokerConnection(
 type Dial = Endpoint | 'under_way' | number;
 
 class BrokeredConnect {
+  /** Read while the call waits: afterwards its process may be gone. */
+  readonly origin: Origin;
   readonly #context: TrapContext;
   readonly #call: TrappedCall;
   readonly #plugins: OwnedFd;
@@ -74,6 +76,7 @@ class BrokeredConnect {
     address: InetAddress,
     life: RequestLife,
   ) {
+    this.origin = context.origins.of(call.tid);
     this.#context = context;
     this.#call = call;
     this.#plugins = descriptor;
@@ -110,7 +113,7 @@ class BrokeredConnect {
       const judgement = decided instanceof Promise ? await decided : decided;
       const ending = await this.#carryOut(judgement);
       const { services, plugin } = this.#context;
-      const origin = originOf(this.#context, this.#call);
+      const { origin } = this;
       if (!(ending instanceof SettlingConnect)) account(services, plugin, judgement, ending, origin);
       // Its turn in the queue is over: how the connection ends is for the account alone.
       else void ending.end().then((end) => account(services, plugin, judgement, end, origin));

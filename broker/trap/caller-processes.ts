@@ -1,25 +1,19 @@
 // Handles of the threads that call: their descriptors are taken through these. Runs in the broker.
-import { readFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { SEARCHED_DESCRIPTORS } from '../../shared/limits.js';
 import { type DescriptorEntry, DescriptorTable } from '../../shared/sys/descriptor-table.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import { openPidfd, openThreadPidfd, shareDescriptors, takeDescriptor } from '../../shared/sys/pidfd.js';
+import { processOfThread } from './caller-origins.js';
 
 const { EINVAL, ESRCH, EBADF } = constants.errno;
 /** Threads whose handles are kept: a call of one that is not among them costs a pidfd_open(2). */
 const KEPT_HANDLES = 64;
-const PROGRAM_CACHE_MS = 1000;
 
 interface Caller {
   readonly handle: OwnedFd;
-  /** The process that the thread belongs to. */
-  readonly pid: number;
   /** Opened with the first use. */
   table: DescriptorTable | undefined;
-  program: string | null;
-  /** As performance.now(). */
-  programReadAt: number;
 }
 
 /** The threads of one sandbox that have called. */
@@ -57,23 +51,6 @@ export class CallerProcesses {
     return found;
   }
 
-  /** What a thread's program calls itself, proc(5) comm: of no trust, and up to a second old. */
-  programOf(tid: number): string | null {
-    const caller = this.#callers.get(tid);
-    if (caller === undefined) return readProgram(tid);
-    const now = performance.now();
-    if (now - caller.programReadAt > PROGRAM_CACHE_MS) {
-      caller.program = readProgram(tid);
-      caller.programReadAt = now;
-    }
-    return caller.program;
-  }
-
-  /** The process of a thread that {@link take} was called for. */
-  processOf(tid: number): number {
-    return this.#callers.get(tid)?.pid ?? tid;
-  }
-
   close(): void {
     for (const [tid, caller] of this.#callers) this.#forget(tid, caller);
   }
@@ -99,26 +76,8 @@ function openCaller(tid: number): Caller | number {
   const pid = processOfThread(tid);
   if (pid === undefined) return -ESRCH;
   const handle = openThreadPidfd(tid);
-  const unread = { pid, table: undefined, program: null, programReadAt: Number.NEGATIVE_INFINITY };
-  if (typeof handle !== 'number') return { handle, ...unread };
+  if (typeof handle !== 'number') return { handle, table: undefined };
   if (handle !== -EINVAL) return handle;
   if (pid !== tid && !shareDescriptors(pid, tid)) return -ESRCH;
-  return { handle: openPidfd(pid), ...unread };
-}
-
-function processOfThread(tid: number): number | undefined {
-  try {
-    const pid = Number(/^Tgid:\s+(\d+)/m.exec(readFileSync(`/proc/${tid}/status`, 'latin1'))?.[1]);
-    return Number.isNaN(pid) ? undefined : pid;
-  } catch {
-    return undefined;
-  }
-}
-
-function readProgram(tid: number): string | null {
-  try {
-    return readFileSync(`/proc/${tid}/comm`, 'utf8').trimEnd();
-  } catch {
-    return null;
-  }
+  return { handle: openPidfd(pid), table: undefined };
 }

@@ -1,7 +1,7 @@
 // connect(2) on a UDP or ICMP socket: within the sandbox as it is, outside refused. Runs in the broker.
 import { constants } from 'node:os';
 import { connectAtOnce } from '../../shared/sys/socket-state.js';
-import { noteUdp } from './note-udp.js';
+import { DNS_PORT, noteAsker } from './note-asker.js';
 import { isSandboxAddress } from './own-addresses.js';
 import { readSockaddr } from './read-sockaddr.js';
 import type { TrapContext } from './trap-context.js';
@@ -20,9 +20,13 @@ export function connectDatagram(
   const address = readSockaddr(raw);
   const outside = address.kind === 'inet' && !isSandboxAddress(address.address);
   if (own && !outside) {
-    call.end(connectAtOnce(descriptor.number, raw), 'own');
+    const result = connectAtOnce(descriptor.number, raw);
+    if (result === 0 && address.kind === 'inet' && address.port === DNS_PORT)
+      noteAsker(context, call, descriptor, 'udp');
+    call.end(result, 'own');
     return;
   }
+  if (address.kind === 'inet')
+    context.datagrams.note(address.address, address.port, () => context.origins.of(call.tid));
   call.end(-EACCES, 'refused');
-  if (address.kind === 'inet') noteUdp(context, address.address, address.port);
 }

@@ -13,6 +13,7 @@ import {
 } from '../../shared/sys/socket-state.js';
 import { awaitConnection } from './await-connection.js';
 import { brokerConnection } from './broker-connection.js';
+import { DNS_PORT, noteAsker } from './note-asker.js';
 import { isLoopbackAddress, isSandboxAddress } from './own-addresses.js';
 import { readSockaddr, SOCKADDR_IN_BYTES, SOCKADDR_IN6_BYTES, type TrappedAddress } from './read-sockaddr.js';
 import type { TrapContext } from './trap-context.js';
@@ -46,7 +47,7 @@ export function connectStream(
   if (state === TCP_STATE.CLOSE && !staysInside(address, context.plugin.policy)) {
     return brokerConnection(context, call, socket, address);
   }
-  return connectInside(context, call, socket, raw);
+  return connectInside(context, call, socket, raw, address.port);
 }
 
 /** Loopback is the sandbox's own, but where an allow rule names that very address and port of the host's. */
@@ -63,9 +64,12 @@ function connectInside(
   call: TrappedCall,
   { descriptor }: TrappedSocket,
   raw: Uint8Array,
+  port: number,
 ): boolean {
   const blocking = !isNonBlocking(descriptor.number);
   const started = startConnectNeverWaiting(descriptor.number, raw);
+  if (port === DNS_PORT && (started === 0 || started === -EINPROGRESS))
+    noteAsker(context, call, descriptor, 'tcp');
   if (!blocking || (started !== -EINPROGRESS && started !== -EALREADY)) {
     call.end(started, 'own');
     return false;

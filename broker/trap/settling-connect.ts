@@ -18,6 +18,7 @@ export class SettlingConnect {
   /** Made before the socket is the plugin's: a watch sets O_NONBLOCK, which is set here anyway. */
   readonly #watch: Watch;
   #onReady: () => void = () => {};
+  #canceled = false;
 
   /**
    * @param context counts what settles at the moment: past SETTLING_CONNECTS no duplicate is kept
@@ -29,26 +30,32 @@ export class SettlingConnect {
     this.#address = address;
     this.#startedAt = startedAt;
     this.#watch = new Watch(socket.number, () => this.#onReady());
-    context.settling.count += 1;
+    context.settling.add(this);
   }
 
   /** Waits for the end, CONNECT_TIMEOUT_MS at most, and lets go of the socket. */
   async end(): Promise<Ending> {
     const { services, plugin, settling } = this.#context;
-    if (!writableNow(this.#socket.number) && settling.count <= SETTLING_CONNECTS) await this.#ready();
+    if (!writableNow(this.#socket.number) && settling.size <= SETTLING_CONNECTS) await this.#ready();
     // The plugin has it too by now, and can hold its lock.
     const outcome = services.touches.touch(plugin.touched, () => {
-      const found = outcomeNow(this.#socket);
+      const found = outcomeNow(this.#socket, this.#canceled ? 'canceled' : 'timeout');
       this.close();
       return found;
     });
     return { outcome, dialed: this.#address.text, connectMs: performance.now() - this.#startedAt };
   }
 
+  /** Waits no longer: the sandbox has ended. */
+  cancel(): void {
+    this.#canceled = true;
+    this.#onReady();
+  }
+
   close(): void {
     this.#watch.close();
     this.#socket.close();
-    this.#context.settling.count -= 1;
+    this.#context.settling.delete(this);
   }
 
   #ready(): Promise<void> {
@@ -64,7 +71,7 @@ export class SettlingConnect {
 }
 
 /** The error itself is the plugin's to take, once: what is left to see is whether anything answered. */
-function outcomeNow(socket: OwnedFd): Outcome {
-  if (!writableNow(socket.number)) return 'timeout';
+function outcomeNow(socket: OwnedFd, unsettled: 'canceled' | 'timeout'): Outcome {
+  if (!writableNow(socket.number)) return unsettled;
   return tcpState(socket.number) === TCP_STATE.CLOSE ? 'refused' : 'connected';
 }

@@ -2,21 +2,27 @@
 import type { WritableOnce } from '../../shared/sys/epoll.js';
 import type { Grants } from '../grants.js';
 import type { Plugin } from '../plugin.js';
+import type { QuestionAskers } from '../question-askers.js';
 import type { Services } from '../services.js';
+import type { CallerOrigins } from './caller-origins.js';
 import type { CallerProcesses } from './caller-processes.js';
 import type { CarryOver } from './carry-over.js';
+import type { DatagramRefusals } from './datagram-refusals.js';
 import type { WaitingCalls } from './waiting-calls.js';
 
 export interface TrapContext {
   readonly services: Services;
   readonly plugin: Plugin;
   readonly processes: CallerProcesses;
+  readonly origins: CallerOrigins;
   /** Cookie of the sandbox's network namespace. */
   readonly netns: bigint;
   readonly grants: Grants;
+  readonly askers: QuestionAskers;
   readonly waiting: WaitingCalls;
   /** Non-blocking connects that are handed over and not settled. */
-  readonly settling: { count: number };
+  readonly settling: Set<{ readonly cancel: () => void }>;
+  readonly datagrams: DatagramRefusals;
   readonly writable: WritableOnce;
   readonly carryOver: CarryOver;
   /** Whether Landlock denies TCP in the sandbox: then an AF_UNIX call may go on, for the worst swap is an errno. */

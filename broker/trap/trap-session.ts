@@ -12,8 +12,10 @@ import { handleTrap } from '../handle-trap.js';
 import type { TrapEnds } from '../link.js';
 import type { Plugin } from '../plugin.js';
 import type { Services } from '../services.js';
+import { CallerOrigins } from './caller-origins.js';
 import { CallerProcesses } from './caller-processes.js';
 import { CarryOver } from './carry-over.js';
+import { DatagramRefusals } from './datagram-refusals.js';
 import { NotifiedCalls } from './notified-calls.js';
 import type { TrapContext } from './trap-context.js';
 import { TrappedCall } from './trapped-call.js';
@@ -62,10 +64,13 @@ export class TrapSession {
       services,
       plugin,
       processes: new CallerProcesses(),
+      origins: new CallerOrigins(),
       netns,
       grants: this.#stub.grants,
+      askers: this.#stub.askers,
+      datagrams: new DatagramRefusals(services.audit, plugin),
       waiting: new WaitingCalls(),
-      settling: { count: 0 },
+      settling: new Set(),
       writable: WRITABLE_SOCKETS,
       carryOver: new CarryOver(ends.dnsListener),
       landlockDeniesTcp,
@@ -81,6 +86,8 @@ export class TrapSession {
     this.#open = false;
     this.#watch.close();
     this.#context.waiting.close();
+    for (const settling of this.#context.settling) settling.cancel();
+    this.#context.datagrams.flush();
     this.#context.processes.close();
     this.#stub.close();
     this.#ends.listener.close();

@@ -10,10 +10,10 @@ import { Supervisor } from '../supervisor/supervisor.js';
 import { describeExplanation, type PlacedExplanation, placeExplanation } from './describe-explanation.js';
 import { dnsOption, dnsServersOf } from './dns-option.js';
 import { parseDestination } from './parse-destination.js';
-import { addRuleOptions, type RuleOptions, rulesOf } from './rule-options.js';
+import { addModeOption, addRuleOptions, type ModeOption, type RuleOptions, rulesOf } from './rule-options.js';
 import { describeError, say } from './say.js';
 
-interface ExplainOptions extends RuleOptions {
+interface ExplainOptions extends RuleOptions, ModeOption {
   readonly config?: string;
   readonly resolved?: string;
   readonly dns: readonly string[];
@@ -36,7 +36,7 @@ export function explainCommand(): Command {
     .option('--resolved <addresses>', 'addresses to take for the name, by commas, instead of asking DNS')
     .addOption(dnsOption())
     .option('--json', 'print one JSON object for each plugin');
-  return addRuleOptions(command)
+  return addModeOption(addRuleOptions(command))
     .addHelpText(
       'after',
       `

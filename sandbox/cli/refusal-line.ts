@@ -1,30 +1,70 @@
-// The terminal line of a refusal: what was refused, why, and the one rule that would allow it.
+// The terminal line of a refusal: what was refused, of which program, why, and the one rule that would allow it. What an event
+// says came from the broker, which reads hostile bytes: nothing but printable ASCII of it goes on.
+import { basename } from 'node:path';
+import { quoteDestination } from '../../shared/policy/conclude.js';
+import { quote } from '../../shared/policy/quote.js';
 import type { AuditLine } from '../../shared/protocol/link.js';
 
 const LINES_PER_SECOND = 20;
+/** The kernel keeps so much of a program's name, proc(5) comm. */
+const COMM_BYTES = 15;
+
+/** What the kernel calls a plugin's own command. */
+export function ownProgram({ command }: { readonly command: readonly string[] }): string {
+  return Buffer.from(basename(command[0] ?? ''))
+    .subarray(0, COMM_BYTES)
+    .toString('utf8');
+}
 
 /**
  * @param mend how to allow it, given the rule that would
+ * @param own the plugin's own program, which needs no mention
  * @returns undefined where the event is no refusal
  */
-export function refusalLine(event: AuditLine, mend: (rule: string) => string): string | undefined {
+export function refusalLine(
+  event: AuditLine,
+  mend: (rule: string) => string,
+  own?: string,
+): string | undefined {
+  const what = describe(event, own);
+  if (what === undefined) return undefined;
+  const { suggestion } = event;
+  const rule = typeof suggestion === 'string' ? `; to allow it: ${mend(printable(suggestion))}` : '';
+  return `${printable(what)}${rule}`;
+}
+
+function printable(text: string): string {
+  return text.replace(/[^ -~…]/g, '?');
+}
+
+function describe(event: AuditLine, own?: string): string | undefined {
   if (event['event'] === 'protocol_error')
     return `the plugin broke the channel's protocol (${event['kind']}): channel closed`;
-  if (event['event'] === 'question') return questionLine(event, mend);
   if (event['event'] === 'slow')
     return `the plugin held the broker up for ${event['milliseconds']} ms, and was ended`;
+  const what = event['event'] === 'question' ? describeQuestion(event) : describeDecision(event);
+  return what === undefined ? undefined : `${what}${describeProgram(event, own)}`;
+}
+
+function describeDecision(event: AuditLine): string | undefined {
   if (event['event'] !== 'decision' || event['decision'] === 'allow') return undefined;
-  const { message, host, port, reason, suggestion } = event as Record<string, unknown>;
-  const what = typeof message === 'string' ? message : `Cannot connect to "${host}:${port}": ${reason}`;
-  const verb = event['decision'] === 'would_deny' ? 'allowed in audit mode only: ' : '';
-  return `${verb}${what}${typeof suggestion === 'string' ? `; to allow it: ${mend(suggestion)}` : ''}`;
+  const { message, host, port, reason } = event;
+  const what =
+    typeof message === 'string'
+      ? message
+      : `Cannot connect to ${quoteDestination(String(host), Number(port))}: ${reason}`;
+  return event['decision'] === 'would_deny' ? `allowed in audit mode only: ${what}` : what;
 }
 
 /** A refused question of DNS; what follows is but the first one's repetition. */
-function questionLine(event: AuditLine, mend: (rule: string) => string): string | undefined {
-  const { message, suggestion, repeated } = event as Record<string, unknown>;
-  if (repeated === true) return undefined;
-  return `${message}${typeof suggestion === 'string' ? `; to allow it: ${mend(suggestion)}` : ''}`;
+function describeQuestion({ message, repeated }: AuditLine): string | undefined {
+  return repeated === true ? undefined : String(message);
+}
+
+/** A child of the plugin's, mostly. Its name is its own to choose. */
+function describeProgram({ program, pid }: AuditLine, own: string | undefined): string {
+  if (typeof program !== 'string' || program === own) return '';
+  return ` (${quote(program)}, pid ${Number(pid)})`;
 }
 
 /** Passes lines on, so many in a second; of the rest it tells how many there were. */

@@ -1,4 +1,4 @@
-// Rules from the command line: --allow, --deny and --rules, of `run` and `explain`.
+// Rules from the command line: --allow, --deny and --rules, of `run`, `learn` and `explain`.
 import { type Command, Option } from 'commander';
 import { joinRules, type PlacedRules } from '../../shared/config/placed-rules.js';
 import { loadRuleFile } from '../../shared/config/rule-file.js';
@@ -11,6 +11,9 @@ export interface RuleOptions {
   readonly allow: readonly string[];
   readonly deny: readonly string[];
   readonly rules: readonly string[];
+}
+
+export interface ModeOption {
   readonly mode: 'enforce' | 'audit';
 }
 
@@ -18,12 +21,15 @@ export function addRuleOptions(command: Command): Command {
   return command
     .addOption(repeatable('--allow <rule>', 'allow a destination, as api.example.com or 10.1.0.0/16:5432'))
     .addOption(repeatable('--deny <rule>', 'deny a destination, whatever is allowed'))
-    .addOption(repeatable('--rules <file>', 'a file with allow: and deny: lists'))
-    .addOption(
-      new Option('--mode <mode>', 'audit: let pass and report what no rule allows')
-        .choices(['enforce', 'audit'])
-        .default('enforce'),
-    );
+    .addOption(repeatable('--rules <file>', 'a file with allow: and deny: lists'));
+}
+
+export function addModeOption(command: Command): Command {
+  return command.addOption(
+    new Option('--mode <mode>', 'audit: let pass and report what no rule allows')
+      .choices(['enforce', 'audit'])
+      .default('enforce'),
+  );
 }
 
 /**

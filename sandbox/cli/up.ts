@@ -9,7 +9,7 @@ import type { PluginEnd } from '../supervisor/sandbox.js';
 import { captureStreams } from '../supervisor/standard-streams.js';
 import { Supervisor } from '../supervisor/supervisor.js';
 import { PluginLines } from './plugin-lines.js';
-import { limitLines, refusalLine } from './refusal-line.js';
+import { limitLines, ownProgram, refusalLine } from './refusal-line.js';
 import { describeError, say } from './say.js';
 
 interface UpOptions {
@@ -126,9 +126,11 @@ function reportRefusals(
   path: string,
 ): NonNullable<ConstructorParameters<typeof Supervisor>[0]['onEvent']> {
   const reports = new Map(configs.map(({ name }) => [name, limitLines((line) => say(`${name}: ${line}`))]));
+  const own = new Map(configs.map((config) => [config.name, ownProgram(config)]));
   return (event) => {
     const name = String(event['plugin']);
-    const line = refusalLine(event, (rule) => `add "${rule}" to plugins.${name}.allow in ${path}`);
+    const mend = (rule: string): string => `add "${rule}" to plugins.${name}.allow in ${path}`;
+    const line = refusalLine(event, mend, own.get(name));
     if (line !== undefined) reports.get(name)?.(line);
   };
 }

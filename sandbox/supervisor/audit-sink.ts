@@ -1,6 +1,7 @@
 // Writes audit events, one JSON line each, to stderr, stdout or a file. A destination that does not take them loses
 // events, counted, and never holds up the supervisor: its own streams would be written synchronously.
 import { constants, createWriteStream, openSync, type WriteStream } from 'node:fs';
+import { asciiJson } from '../../shared/ascii-json.js';
 import { PosternError } from '../../shared/errors.js';
 import { AUDIT_BACKLOG_BYTES } from '../../shared/limits.js';
 import type { AuditLine } from '../../shared/protocol/link.js';
@@ -25,7 +26,7 @@ export class AuditSink {
 
   write(line: AuditLine): void {
     if (this.#broken || this.#stream.writableLength > AUDIT_BACKLOG_BYTES) this.#onDropped();
-    else this.#stream.write(`${toAscii(JSON.stringify(line))}\n`);
+    else this.#stream.write(`${asciiJson(line)}\n`);
   }
 
   /** Resolves when all is written, or cannot be. */
@@ -36,14 +37,6 @@ export class AuditSink {
       this.#stream.end();
     });
   }
-}
-
-/** Control and direction characters of a name that was asked for would act on the terminal that shows the log. */
-function toAscii(json: string): string {
-  return json.replace(
-    /[^ -~]/g,
-    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  );
 }
 
 function open(destination: string): number {

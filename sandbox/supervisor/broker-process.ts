@@ -105,7 +105,8 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
       child.once('exit', (status, signal) => {
         reject(brokerFailed(`it ended with ${signal ?? `status ${status}`}`));
         ours.close();
-        lines.close();
+        // Of one that was told to go, what it had written is still to be read.
+        if (!this.#stopping) lines.close();
         if (this.#link?.child === child) this.#link = undefined;
         if (up) this.#onDeath(Date.now() - startedAt);
       });
@@ -211,7 +212,7 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
     const link = this.#link;
     this.#link = undefined;
     if (link === undefined) return;
-    const ended = new Promise<void>((resolve) => link.child.once('exit', () => resolve()));
+    const ended = new Promise<void>((resolve) => link.child.once('close', () => resolve()));
     // Its end of the line is its order to go; what it has written by then is still read.
     link.lines.end();
     const timer = setTimeout(() => link.child.kill('SIGKILL'), METRICS_TIMEOUT_MS);

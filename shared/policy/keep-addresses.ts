@@ -14,12 +14,13 @@ import type { RuleIndex } from './rule-index.js';
 
 /** Ports that are tried for an address, half of them the name's and half the address's; past them it is dropped. */
 const MAX_TRIED_PORTS = 64;
+const HTTPS = 443;
 
 export interface KeptAddresses {
   /** In the order that was answered. */
   readonly kept: readonly Address[];
   readonly dropped: readonly DroppedAddress[];
-  /** Where none is kept, the decision on the name's first port. */
+  /** Where none is kept, the decision on port 443, or on the name's first where that is not open. */
   readonly refusal: Decision | undefined;
 }
 
@@ -54,13 +55,14 @@ export function keepAddresses(
   return { kept, dropped, refusal: kept.length === 0 ? first : undefined };
 }
 
-/** One port at least of each stretch over which no rule, listener or block changes its word; first the name's own. */
+/** One port at least of each stretch over which no rule, listener or block changes its word; first the usual, then the name's own. */
 function* triedPorts(
   policy: Policy,
   ports: readonly PortRange[],
   addresses: readonly Address[],
   { listeners }: HostContext,
 ): Generator<number> {
+  if (ports.some(({ low, high }) => low <= HTTPS && HTTPS <= high)) yield HTTPS;
   for (const { low } of ports.slice(0, MAX_TRIED_PORTS / 2)) yield low;
   const bounds = new Set<number>();
   for (const { port } of listeners) bounds.add(port).add(port + 1);

@@ -1,0 +1,51 @@
+// Who makes the calls of one sandbox, for account and audit log. Runs in the broker. A program's name is its own to choose:
+// any bytes, printed quoted.
+import { readFileSync } from 'node:fs';
+import type { Origin } from '../origin.js';
+
+/** A program's name is read again after so long: execve(2) and prctl(2) change it. */
+const FRESH_MS = 1000;
+const KEPT_ORIGINS = 256;
+
+interface Known {
+  readonly origin: Origin;
+  /** As performance.now(). */
+  readonly readAt: number;
+}
+
+export class CallerOrigins {
+  /** By thread, oldest first. */
+  readonly #known = new Map<number, Known>();
+
+  /** @param tid of a call that waits: later its id may be another's */
+  of(tid: number): Origin {
+    const now = performance.now();
+    const known = this.#known.get(tid);
+    if (known !== undefined && now - known.readAt < FRESH_MS) return known.origin;
+    const pid = processOfThread(tid);
+    const origin: Origin = { door: 'trap', pid: pid ?? null, program: readProgram(pid ?? tid) };
+    this.#known.delete(tid);
+    this.#known.set(tid, { origin, readAt: now });
+    const [oldest] = this.#known.keys();
+    if (this.#known.size > KEPT_ORIGINS && oldest !== undefined) this.#known.delete(oldest);
+    return origin;
+  }
+}
+
+export function processOfThread(tid: number): number | undefined {
+  try {
+    const pid = Number(/^Tgid:\s+(\d+)/m.exec(readFileSync(`/proc/${tid}/status`, 'latin1'))?.[1]);
+    return Number.isNaN(pid) ? undefined : pid;
+  } catch {
+    return undefined;
+  }
+}
+
+/** proc(5) comm of the process: a thread has a name of its own, which tells less. At most 15 bytes, no UTF-8 for certain. */
+function readProgram(pid: number): string | null {
+  try {
+    return readFileSync(`/proc/${pid}/comm`, 'utf8').replace(/\n$/, '');
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,20 @@
+// Remembers whose socket a question of DNS will come from. Runs in the broker.
+import { boundAddress } from '../../shared/sys/datagram.js';
+import type { OwnedFd } from '../../shared/sys/owned-fd.js';
+import type { Transport } from '../encode-dns-answer.js';
+import type { TrapContext } from './trap-context.js';
+import type { TrappedCall } from './trapped-call.js';
+
+/** Where a sandbox's DNS is, on its own loopback. */
+export const DNS_PORT = 53;
+
+/** @param descriptor a duplicate of the caller's socket, which has its port by now */
+export function noteAsker(
+  { askers, origins }: TrapContext,
+  call: TrappedCall,
+  descriptor: OwnedFd,
+  transport: Transport,
+): void {
+  const port = boundAddress(descriptor.number)?.port;
+  if (port !== undefined) askers.note(transport, port, origins.of(call.tid));
+}

@@ -1,0 +1,130 @@
+// The options of commands that run one plugin in the foreground, `run` and `learn`: their words, and the plugin's
+// configuration that they make.
+import { basename, resolve } from 'node:path';
+import { type Command, Option } from 'commander';
+import { parseListen } from '../../shared/config/parse-listen.js';
+import {
+  type ListenConfig,
+  PLUGIN_NAME,
+  type PluginConfig,
+  plainPlugin,
+  VARIABLE_NAME,
+} from '../../shared/config/plugin-config.js';
+import { resolveListeners } from '../../shared/config/resolve-listeners.js';
+import { PosternError } from '../../shared/errors.js';
+import { dnsOption } from './dns-option.js';
+import { repeatable } from './repeatable.js';
+import { addRuleOptions, type RuleOptions, rulesOf } from './rule-options.js';
+
+export interface RunOptions extends RuleOptions {
+  readonly name?: string;
+  readonly listen: readonly string[];
+  readonly egress: 'transparent' | 'channel';
+  readonly visible: readonly string[];
+  readonly writable: readonly string[];
+  readonly env: readonly string[];
+  readonly cwd?: string;
+  readonly metrics?: string;
+  readonly audit?: string;
+  readonly dns: readonly string[];
+}
+
+/** Every option but --mode. */
+export function addRunOptions(command: Command): Command {
+  return addRuleOptions(
+    command
+      .argument('<command...>', 'the program and its arguments; put -- before it')
+      .option('--name <name>', 'name in metrics and audit (default: the program)'),
+  )
+    .addOption(
+      new Option('--egress <door>', 'how the program reaches the network')
+        .choices(['transparent', 'channel'])
+        .default('transparent'),
+    )
+    .addOption(
+      repeatable(
+        '--listen <name=addr>',
+        'pass a listening socket, as web=127.0.0.1:8080, web=[::1]:8080 or web=/run/web.sock',
+      ),
+    )
+    .addOption(repeatable('--visible <path>', 'show a path of the host, read-only'))
+    .addOption(repeatable('--writable <path>', 'show a path of the host, writable'))
+    .addOption(repeatable('--env <key[=value]>', 'set a variable, or pass one on'))
+    .option('--cwd <dir>', 'start there (default: here)')
+    .option('--metrics <addr>', 'serve Prometheus metrics on HOST:PORT')
+    .option('--audit <file>', 'append audit events to a file, or - for stderr')
+    .addOption(dnsOption())
+    .passThroughOptions();
+}
+
+/** @throws PosternError `bad_name`, `bad_rules`, `listen_address`, `bad_environment`; ConfigError for a file of rules */
+export function pluginOf(
+  command: readonly string[],
+  options: RunOptions,
+  mode: PluginConfig['mode'],
+): PluginConfig {
+  const name = options.name ?? nameOf(command[0] ?? '');
+  if (!PLUGIN_NAME.test(name)) {
+    throw new PosternError('bad_name', `Not a plugin's name: "${name}"`, {
+      mend: 'use lower-case letters, digits, - and _, at most 63, a letter or digit first',
+    });
+  }
+  const rules = rulesOf(options);
+  return {
+    ...plainPlugin(name, command),
+    env: environmentOf(options.env),
+    cwd: resolve(options.cwd ?? process.cwd()),
+    allow: rules.allow.map(({ text }) => text),
+    deny: rules.deny.map(({ text }) => text),
+    mode,
+    egress: options.egress,
+    visible: options.visible.map((path) => resolve(path)),
+    writable: options.writable.map((path) => resolve(path)),
+    listen: listenersOf(options.listen),
+  };
+}
+
+/** The program's own name, made to fit. */
+function nameOf(program: string): string {
+  const name = basename(program)
+    .toLowerCase()
+    .replace(/[^a-z0-9_-]+/g, '-')
+    .replace(/^[^a-z0-9]+/, '');
+  return name.slice(0, 63) || 'plugin';
+}
+
+/** The places where callers reach the program: bound here, inherited there (systemd's LISTEN_FDS). */
+function listenersOf(texts: readonly string[]): readonly ListenConfig[] {
+  const entries = texts.map((text) => {
+    const parsed = parseListen(text);
+    if (!parsed.ok) throw badListener(parsed.message, `write --listen ${parsed.suggestion}`);
+    return parsed.listen;
+  });
+  const resolved = resolveListeners(entries, process.cwd());
+  if (resolved.ok) return resolved.listeners;
+  const [{ message, suggestion, index } = { message: 'No listeners', index: 0 }] = resolved.problems;
+  const name = entries[index]?.name;
+  throw badListener(message, suggestion === undefined ? undefined : `try --listen ${name}=${suggestion}`);
+}
+
+function badListener(message: string, mend: string | undefined): PosternError {
+  return new PosternError('listen_address', message, { mend });
+}
+
+function environmentOf(entries: readonly string[]): Record<string, string> {
+  const env: Record<string, string> = {};
+  for (const entry of entries) {
+    const at = entry.indexOf('=');
+    const key = at < 0 ? entry : entry.slice(0, at);
+    const value = at < 0 ? process.env[key] : entry.slice(at + 1);
+    if (!VARIABLE_NAME.test(key)) {
+      throw new PosternError('bad_environment', `Not a variable to set: "${key}"`, {
+        mend: /^(?:POSTERN_|LISTEN_)/.test(key)
+          ? 'postern sets it itself'
+          : 'use letters, digits and _, a letter or _ first',
+      });
+    }
+    if (value !== undefined) env[key] = value;
+  }
+  return env;
+}

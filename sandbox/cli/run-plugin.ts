@@ -1,0 +1,60 @@
+// One plugin from start to end, in the foreground: what `run` and `learn` share.
+import type { PluginConfig } from '../../shared/config/plugin-config.js';
+import type { AuditLine } from '../../shared/protocol/link.js';
+import type { PluginEnd, Sandbox } from '../supervisor/sandbox.js';
+import { inheritStreams } from '../supervisor/standard-streams.js';
+import { Supervisor } from '../supervisor/supervisor.js';
+import { controllingTerminal, shareTerminal } from '../supervisor/terminal.js';
+import { dnsServersOf } from './dns-option.js';
+import { forwardSignals } from './forward-signals.js';
+import type { RunOptions } from './run-options.js';
+import { say } from './say.js';
+
+/**
+ * Runs a plugin to its end.
+ *
+ * @param onEvent takes each audit event; the last comes before this returns
+ * @param unsafeWithout protections to leave out
+ * @returns the plugin's exit status, as a shell tells it
+ */
+export async function runPlugin(
+  config: PluginConfig,
+  options: Pick<RunOptions, 'metrics' | 'audit' | 'dns'>,
+  onEvent: (event: AuditLine) => void,
+  unsafeWithout: readonly string[] = [],
+): Promise<number> {
+  const supervisor = new Supervisor({
+    plugins: [config],
+    metrics: options.metrics,
+    audit: options.audit === '-' ? 'stderr' : options.audit,
+    dnsServers: dnsServersOf(options.dns),
+    onEvent,
+    onNotice: say,
+    unsafeWithout,
+  });
+  const streams = inheritStreams();
+  const terminal = controllingTerminal(streams.terminals);
+  let sandbox: Sandbox | undefined;
+  const signals = forwardSignals({
+    sandbox: () => sandbox,
+    stop: () => void supervisor.stopPlugin(config.name),
+    sharesGroup: terminal < 0 && streams.terminals.length > 0,
+  });
+  await supervisor.start();
+  try {
+    sandbox = await supervisor.startPlugin(config, { ...streams, foreground: terminal }, 'boot');
+    signals.deliver();
+    const job = shareTerminal(terminal, sandbox);
+    const end = await sandbox.ended;
+    job.release();
+    await streams.drained();
+    return statusOf(end);
+  } finally {
+    await supervisor.close();
+    signals.release();
+  }
+}
+
+function statusOf(end: PluginEnd): number {
+  return end.kind === 'exited' ? end.status : 128 + end.signal;
+}
