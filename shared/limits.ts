@@ -91,6 +91,11 @@ export const MAX_LISTENERS: number = 64;
 /** Callers that wait in a listener's queue; the kernel takes no more than net.core.somaxconn, listen(2). */
 export const LISTEN_BACKLOG: number = 4096;
 
+/** What `learn` keeps of a run: pairs of host and port, names that were looked up, refusals. */
+export const LEARNT_ENDPOINTS: number = 8192;
+export const LEARNT_NAMES: number = 1024;
+export const LEARNT_REFUSALS: number = 256;
+
 /** From SIGTERM to SIGKILL. */
 export const STOP_TIMEOUT_MS: number = 10_000;
 /** Past a stop, what the reader of `up` has not taken by then is dropped. */

@@ -6,6 +6,7 @@ import { checkCommand } from './check.js';
 import { doctorCommand } from './doctor.js';
 import { explainCommand } from './explain.js';
 import { initCommand } from './init.js';
+import { learnCommand } from './learn.js';
 import { takeOwnStreams } from './own-streams.js';
 import { runCommand } from './run.js';
 import { describeError, isSystemError, say } from './say.js';
@@ -13,7 +14,9 @@ import { testCommand } from './test.js';
 import { upCommand } from './up.js';
 
 const USAGE = 2;
+/** Of commands whose status is their program's. */
 const RUN_USAGE = 125;
+const RUNS_A_PROGRAM = ['run', 'learn'];
 
 function program(): Command {
   const postern = new Command('postern')
@@ -25,6 +28,7 @@ function program(): Command {
       `
 Examples:
   postern run --allow api.example.com -- node plugin.js
+  postern learn -- node plugin.js
   postern init && postern check && postern up
   postern explain api.example.com:443 --allow '*.example.com'
 
@@ -32,6 +36,7 @@ postern COMMAND --help tells more.`,
     );
   for (const command of [
     runCommand(),
+    learnCommand(),
     upCommand(),
     checkCommand(),
     explainCommand(),
@@ -68,5 +73,5 @@ try {
   if (isSystemError(error)) say(describeError(error));
   else if (!(error instanceof CommanderError)) throw error;
   if (!(error instanceof CommanderError) || error.exitCode !== 0)
-    process.exitCode = process.argv[2] === 'run' ? RUN_USAGE : USAGE;
+    process.exitCode = RUNS_A_PROGRAM.includes(process.argv[2] ?? '') ? RUN_USAGE : USAGE;
 }

@@ -6,6 +6,7 @@ import { type TestContext, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { freePort } from '../harness/free-port.js';
 import { listen } from '../harness/listener.js';
+import { startPublicNet } from '../harness/public-net.js';
 import { until } from '../harness/until.js';
 import { readableFolder } from '../harness/users.js';
 
@@ -29,8 +30,9 @@ interface Ran {
 }
 
 /** Runs a line as a reader would type it, in the checkout. */
-function run(t: TestContext, line: string): Promise<Ran> {
-  const child = spawn('sh', ['-c', line], { cwd: top, stdio: ['ignore', 'pipe', 'pipe'] });
+function run(t: TestContext, line: string, within: readonly string[] = []): Promise<Ran> {
+  const [command = '', ...args] = [...within, 'sh', '-c', line];
+  const child = spawn(command, args, { cwd: top, stdio: ['ignore', 'pipe', 'pipe'] });
   t.after(() => child.kill('SIGKILL'));
   let stdout = '';
   let stderr = '';
@@ -86,6 +88,18 @@ test("README's first run fetches, and its second is refused as shown", async (t)
   const second = await run(t, refused);
   assert.equal(second.status, 6);
   assert.deepEqual(second.stderr.split('\n').sort(), shown.split('\n').sort());
+});
+
+test("README's rules are what learn prints", async (t) => {
+  const net = await startPublicNet({ 'example.com A': ['93.184.216.34'] }, [443]);
+  t.after(() => net.close());
+  const { lines, shown } = blockWith('postern learn');
+  const line = lines
+    .join('\n')
+    .replace('learn', `learn --dns ${net.dns}`)
+    .replace('https://example.com/', 'http://example.com:443/');
+  const { status, stdout, stderr } = await run(t, line, net.within);
+  assert.deepEqual([status, stdout, stderr], [0, 'served example.com:443\n', shown]);
 });
 
 test("README's explanation is what explain prints", async (t) => {

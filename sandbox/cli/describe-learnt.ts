@@ -1,0 +1,66 @@
+// What was learnt, as lines for a person: each list of rules is one line, to be copied from behind `postern: `.
+import { quote } from '../../shared/policy/quote.js';
+import type { Learnt } from './learnt.js';
+
+const NAMES_SHOWN = 10;
+
+/** @param file where the rules were written */
+export function describeLearnt(learnt: Learnt, file?: string): string {
+  const { rules } = learnt;
+  const texts = rules.map(({ rule }) => rule);
+  const lines = [
+    texts.length === 0
+      ? 'learnt no rule: the program connected to nobody whom the rules do not allow'
+      : `learnt ${count(texts.length, 'rule')}, as options and as a list for postern.yaml:`,
+    ...(texts.length === 0
+      ? []
+      : [asOptions(texts), `allow: ${JSON.stringify(texts).replaceAll('","', '", "')}`]),
+    ...(file === undefined
+      ? []
+      : [`written to ${quote(file)}: use it by --rules, beside the rules that learn was given`]),
+    ...notes(learnt),
+  ];
+  return lines.join('\n');
+}
+
+/** A file for --rules and `presets`. */
+export function ruleFileOf({ rules, looked_up: lookedUp }: Learnt, plugin: string): string {
+  const texts = rules.map(({ rule }) => JSON.stringify(rule));
+  const asked = lookedUp.map((name) => `#  - ${JSON.stringify(name)}`);
+  return [
+    `# What ${plugin} connected to, by postern learn.`,
+    ...(texts.length === 0 ? ['allow: []'] : ['allow:', ...texts.map((text) => `  - ${text}`)]),
+    ...(asked.length === 0 ? [] : ['# Looked up and never connected to:', ...asked]),
+    '',
+  ].join('\n');
+}
+
+function notes({ rules, looked_up: lookedUp, shared, refused, missed }: Learnt): string[] {
+  const silent = rules.filter(({ connected }) => !connected).map(({ rule }) => rule);
+  const lines = shared.map(
+    (names) =>
+      `note: ${list(names)} have one address: which of them was meant cannot be told, so each has a rule`,
+  );
+  if (silent.length > 0) lines.push(`note: no connection came about with ${list(silent)}`);
+  if (lookedUp.length > 0)
+    lines.push(
+      `note: looked up and never connected to, so without a rule: ${list(lookedUp)}; if their addresses are needed: ${asOptions(lookedUp.slice(0, NAMES_SHOWN))}`,
+    );
+  if (refused.length > 0)
+    lines.push(
+      `note: ${count(refused.length, 'refusal')} told above: deny rules and special addresses hold while learning; once a rule opens them, learn again`,
+    );
+  if (missed > 0) lines.push(`note: ${missed} more connects and questions were too many to be kept`);
+  return lines;
+}
+
+function asOptions(rules: readonly string[]): string {
+  return rules.map((rule) => `--allow '${rule}'`).join(' ');
+}
+
+function list(words: readonly string[]): string {
+  const more = words.length - NAMES_SHOWN;
+  return `${words.slice(0, NAMES_SHOWN).join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
+}
+
+const count = (number: number, what: string): string => `${number} ${what}${number === 1 ? '' : 's'}`;

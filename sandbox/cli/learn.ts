@@ -1,0 +1,67 @@
+// postern learn: runs a program in audit mode and tells the rules that it needed.
+import { Command } from 'commander';
+import { asciiJson } from '../../shared/ascii-json.js';
+import { describeLearnt, ruleFileOf } from './describe-learnt.js';
+import { Learner } from './learner.js';
+import { NewFile } from './new-file.js';
+import { limitLines, ownProgram, refusalLine } from './refusal-line.js';
+import { addRunOptions, pluginOf, type RunOptions } from './run-options.js';
+import { runPlugin } from './run-plugin.js';
+import { describeError, runStatus, say } from './say.js';
+
+interface LearnOptions extends RunOptions {
+  readonly output?: string;
+  readonly json?: boolean;
+}
+
+export function learnCommand(): Command {
+  const command = new Command('learn').description(
+    'run a program in audit mode and print the rules that it needed',
+  );
+  return addRunOptions(command)
+    .option('--output <file>', 'write them to a new file for --rules and presets')
+    .option('--json', 'print one JSON object instead, as the last line of stderr')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  postern learn -- curl -sS https://example.com/
+  postern learn --output rules.yaml -- ./build.sh && postern run --rules rules.yaml -- ./build.sh
+  postern learn --rules rules.yaml --json -- node plugin.js 2>&1 >/dev/null | tail -n 1
+
+Only what the given rules do not allow is printed. The program reaches every public address meanwhile: learn with programs
+that you would run without postern. Deny rules, and private, loopback and other special addresses, hold.
+Ctrl-C and SIGTERM end the program, and what was learnt so far is printed.
+stdout is the program's alone; postern's lines, and the JSON, are on stderr.
+Exit status: the program's, as of run; 125 where postern itself failed.`,
+    )
+    .action(async (words: string[], options: LearnOptions) => {
+      process.exit(await learn(words, options));
+    });
+}
+
+/** @returns the exit status */
+async function learn(command: readonly string[], options: LearnOptions): Promise<number> {
+  const report = limitLines(say);
+  try {
+    const config = pluginOf(command, options, 'audit');
+    const file = options.output === undefined ? undefined : new NewFile(options.output);
+    const learner = new Learner(config);
+    const status = await runPlugin(config, options, (event) => {
+      learner.take(event);
+      if (event['decision'] === 'would_deny' || options.audit === '-') return;
+      const line = refusalLine(event, (rule) => `--allow '${rule}'`, ownProgram(config));
+      if (line !== undefined) report(line);
+    });
+    const { learnt } = learner;
+    file?.write(ruleFileOf(learnt, config.name));
+    if (options.json === true) {
+      const allow = learnt.rules.map(({ rule }) => rule);
+      process.stderr.write(`${asciiJson({ plugin: config.name, status, allow, ...learnt })}\n`);
+    } else say(describeLearnt(learnt, options.output));
+    return status;
+  } catch (error) {
+    say(describeError(error));
+    return runStatus(error);
+  }
+}

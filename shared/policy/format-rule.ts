@@ -1,0 +1,27 @@
+// One allow rule for several ports of one host, in its shortest form.
+import type { Host } from './parse-host.js';
+import { joinRanges, type PortRange } from './parse-ports.js';
+import { familyBits, formatPrefix, prefixOf } from './prefix.js';
+
+/**
+ * Writes an allow rule: `api.example.com` for port 443, `api.example.com:443,8443`, `10.1.2.3:443`, `[fd00::1]:80,8000-8009`.
+ *
+ * @param host canonical
+ * @param ports at least one, in any order
+ */
+export function formatRule(host: Host, ports: Iterable<number>): string {
+  const text = joinRanges([...ports].map((port) => ({ low: port, high: port })))
+    .map(formatRange)
+    .join(',');
+  if (host.kind === 'address') {
+    const { address } = host;
+    return `${formatPrefix(prefixOf(address, familyBits(address.family)))}:${text}`;
+  }
+  return text === '443' ? host.name : `${host.name}:${text}`;
+}
+
+/** Two neighbours are listed, three and more are a range. */
+function formatRange({ low, high }: PortRange): string {
+  if (low === high) return String(low);
+  return high === low + 1 ? `${low},${high}` : `${low}-${high}`;
+}
