@@ -69,8 +69,7 @@ export class PluginMetrics {
     for (const answer of QUESTION_ANSWERS) metrics.dnsQuestions.inc({ plugin, answer }, 0);
     for (const action of SLOW_ACTIONS) metrics.slowTouches.inc({ plugin, action }, 0);
     for (const door of DOORS) metrics.socketsPassed.inc({ plugin, door }, 0);
-    for (const call of TRAP_CALLS)
-      for (const answer of TRAP_ANSWERS) metrics.traps.inc({ plugin, call, answer }, 0);
+    for (const trapped of trapsThatOccur()) metrics.traps.inc({ plugin, ...trapped }, 0);
     this.show(0, 0);
     this.rules({ allow: 0, deny: 0 });
   }
@@ -131,11 +130,20 @@ export class PluginMetrics {
     for (const list of ['allow', 'deny']) policyRules.remove({ plugin, list });
     for (const action of SLOW_ACTIONS) this.#metrics.slowTouches.remove({ plugin, action });
     for (const door of DOORS) this.#metrics.socketsPassed.remove({ plugin, door });
-    for (const call of TRAP_CALLS)
-      for (const answer of TRAP_ANSWERS) this.#metrics.traps.remove({ plugin, call, answer });
+    for (const trapped of trapsThatOccur()) this.#metrics.traps.remove({ plugin, ...trapped });
     this.#metrics.requestsInFlight.remove({ plugin });
     this.#metrics.requestsQueued.remove({ plugin });
   }
+}
+
+/** A connection is what a connect alone can be given. */
+function trapsThatOccur(): readonly { readonly call: TrapCall; readonly answer: TrapAnswer }[] {
+  return TRAP_CALLS.flatMap((call) =>
+    TRAP_ANSWERS.filter((answer) => call === 'connect' || answer !== 'brokered').map((answer) => ({
+      call,
+      answer,
+    })),
+  );
 }
 
 /** No descriptor can come by a pipe, so that kind cannot occur at this door. */
