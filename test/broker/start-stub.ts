@@ -16,6 +16,7 @@ import { compilePolicy } from '../../shared/policy/compile-policy.js';
 import type { PolicyMode } from '../../shared/policy/policy.js';
 import type { AuditLine, BrokerLine } from '../../shared/protocol/link.js';
 import { boundAddress, boundDatagramSocket, listeningSocket } from '../../shared/sys/datagram.js';
+import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import { type DnsServer, startDnsServer, type Zone } from './dns-server.js';
 
 export interface StubOptions {
@@ -43,10 +44,26 @@ export interface TestStub {
 
 const LOOPBACK: Uint8Array = new Uint8Array([127, 0, 0, 1]);
 const NAME = 'probe';
+const PORT_TRIES = 50;
 
 export async function startStub(options: StubOptions = {}): Promise<TestStub> {
   const server = await startDnsServer(options.zone ?? {}, options.delays);
-  const { link, lines, close } = await linkToSelf();
+  const self = await linkToSelf();
+  try {
+    return serveStub(options, server, self);
+  } catch (error) {
+    // What stayed open would keep the test's process, and with it the test, to its time limit.
+    server.close();
+    self.close();
+    throw error;
+  }
+}
+
+function serveStub(
+  options: StubOptions,
+  server: DnsServer,
+  { link, lines, close }: Awaited<ReturnType<typeof linkToSelf>>,
+): TestStub {
   const metrics = new Metrics();
   const services: Services = {
     audit: new Audit(link, () => {}),
@@ -70,9 +87,7 @@ export async function startStub(options: StubOptions = {}): Promise<TestStub> {
     plugin.policy = compiled.policy;
   };
   if (options.allow !== undefined || options.mode !== undefined) rules(options);
-  const datagrams = boundDatagramSocket({ bytes: LOOPBACK, port: options.port ?? 0 });
-  const port = boundAddress(datagrams.number)?.port ?? 0;
-  const listener = listeningSocket({ bytes: LOOPBACK, port }, 16);
+  const { datagrams, listener, port } = bindPair(options.port);
   const stub = new DnsStub(services, plugin, { datagrams: [datagrams], listeners: [listener] });
   let closed = false;
   return {
@@ -94,6 +109,20 @@ export async function startStub(options: StubOptions = {}): Promise<TestStub> {
       close();
     },
   };
+}
+
+/** One port of both protocols: that one which is free for datagrams is free for streams is not said. */
+function bindPair(wanted = 0): { datagrams: OwnedFd; listener: OwnedFd; port: number } {
+  for (let tries = wanted === 0 ? PORT_TRIES : 1; ; tries -= 1) {
+    const datagrams = boundDatagramSocket({ bytes: LOOPBACK, port: wanted });
+    try {
+      const port = boundAddress(datagrams.number)?.port ?? 0;
+      return { datagrams, listener: listeningSocket({ bytes: LOOPBACK, port }, 16), port };
+    } catch (error) {
+      datagrams.close();
+      if (tries === 1 || (error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
+    }
+  }
 }
 
 function readCount(page: string, metric: string): number {
