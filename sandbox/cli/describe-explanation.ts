@@ -1,6 +1,7 @@
 // An explanation as lines for a person, each rule with where it stands.
 import type { PlacedRules } from '../../shared/config/placed-rules.js';
 import { quoteDestination } from '../../shared/policy/conclude.js';
+import { printable } from '../../shared/printable.js';
 import type { Explanation } from '../../shared/protocol/link.js';
 import { paint } from './colour.js';
 
@@ -25,7 +26,7 @@ export function describeExplanation(answer: PlacedExplanation): string {
   const lines: [string, string][] = [
     ...(plugin === null ? [] : [['plugin', plugin] as [string, string]]),
     ['request', quoteDestination(host, port).slice(1, -1)],
-    ['decision', paint(decision, decision === 'deny' ? 'red' : decision === 'allow' ? 'green' : 'yellow')],
+    ['decision', decision],
     ['reason', reason],
     ['because', message.replace(/^.*?": /, '')],
   ];
@@ -42,5 +43,11 @@ export function describeExplanation(answer: PlacedExplanation): string {
   } else if (reason === 'denied_by_rule' && rule !== null) {
     lines.push(['to allow it', `take the deny rule "${rule}" away: it wins over every allow rule`]);
   }
-  return lines.map(([key, value]) => `${paint(key.padEnd(11), 'dim')} ${value}`).join('\n');
+  const colour = decision === 'deny' ? 'red' : decision === 'allow' ? 'green' : 'yellow';
+  return lines
+    .map(([key, value]) => {
+      const shown = key === 'decision' ? paint(value, colour) : printable(value);
+      return `${paint(key.padEnd(11), 'dim')} ${shown}`;
+    })
+    .join('\n');
 }

@@ -17,6 +17,7 @@ export function ownProgram({ command }: { readonly command: readonly string[] })
 }
 
 /**
+ * @param event what the broker says, which may be anything
  * @param mend how to allow it, given the rule that would
  * @param own the plugin's own program, which needs no mention
  * @returns undefined where the event is no refusal

@@ -5,6 +5,7 @@ import { Socket } from 'node:net';
 import { PosternError } from '../../shared/errors.js';
 import { MAX_LINK_LINE_BYTES } from '../../shared/limits.js';
 import { BROKER_LINE_FD, type BrokerLine, type SupervisorLine } from '../../shared/protocol/link.js';
+import { readBrokerLine } from './read-broker-line.js';
 
 /** The stream that spawn made at the broker's descriptor for lines. */
 export function lineStream(child: ChildProcess): Socket {
@@ -14,7 +15,7 @@ export function lineStream(child: ChildProcess): Socket {
   throw new PosternError('broker_failed', 'The broker did not start');
 }
 
-/** Emits `line` for each line; a line that is no object with a type is ignored: the broker's words are not trusted. */
+/** Emits `line` for each line; a line of no known form is ignored: the broker's words are not trusted. */
 export class BrokerLines extends EventEmitter<{ line: [BrokerLine] }> {
   readonly #stream: Socket;
   #parts: string[] = [];
@@ -88,12 +89,7 @@ export class BrokerLines extends EventEmitter<{ line: [BrokerLine] }> {
   }
 
   #onLine(text: string): void {
-    try {
-      const value: unknown = JSON.parse(text);
-      if (typeof value === 'object' && value !== null && 'type' in value)
-        this.emit('line', value as BrokerLine);
-    } catch {
-      // Not JSON: nothing that postern's broker writes.
-    }
+    const line = readBrokerLine(text);
+    if (line !== undefined) this.emit('line', line);
   }
 }

@@ -4,6 +4,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { EventEmitter } from 'node:events';
 import { PosternError } from '../../shared/errors.js';
 import { BROKER_START_TIMEOUT_MS, DNS_TIMEOUT_MS } from '../../shared/limits.js';
+import { printable } from '../../shared/printable.js';
 import type {
   AuditLine,
   BrokerLine,
@@ -229,7 +230,7 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
       if (answer.type === 'plugin_refused' && answer.plugin === line.plugin) return answer.problems;
       return undefined;
     }, BROKER_START_TIMEOUT_MS);
-    if (problems.length > 0) throw new PosternError('bad_rules', problems.join('; '));
+    if (problems.length > 0) throw new PosternError('bad_rules', problems.map(printable).join('; '));
   }
 
   #onLine(line: BrokerLine): void {
@@ -292,7 +293,8 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
 }
 
 function readyOf(line: BrokerLine): true | undefined {
-  if (line.type === 'failed') throw brokerFailed(line.message, line.mend);
+  if (line.type === 'failed')
+    throw brokerFailed(printable(line.message), line.mend === undefined ? undefined : printable(line.mend));
   return line.type === 'ready' ? true : undefined;
 }
 

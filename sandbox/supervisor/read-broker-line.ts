@@ -1,0 +1,95 @@
+// A line of the broker's to an owned value. Runs in the supervisor, which a broker that has been taken over must not bring down:
+// what is not of a known form is no line.
+import type { AuditLine, BrokerLine, ExplainedAddress, Explanation } from '../../shared/protocol/link.js';
+import { ADDRESS_CLASSES, DECISIONS, REASONS } from '../../shared/reasons.js';
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/** @returns undefined for what no broker of postern's writes */
+export function readBrokerLine(text: string): BrokerLine | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return isFields(value) ? readLine(value) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function readLine(line: Fields): BrokerLine | undefined {
+  const { type, plugin, id, session, text, message, mend, problems, policyHash, explanation } = line;
+  switch (type) {
+    case 'ready':
+      return { type };
+    case 'failed':
+      if (typeof message !== 'string') return undefined;
+      return { type, message, mend: typeof mend === 'string' ? mend : undefined };
+    case 'plugin_ready':
+      return typeof plugin === 'string' && typeof policyHash === 'string'
+        ? { type, plugin, policyHash }
+        : undefined;
+    case 'plugin_refused':
+      return typeof plugin === 'string' && isTexts(problems) ? { type, plugin, problems } : undefined;
+    case 'audit':
+      return isAuditLine(line['line']) ? { type, line: line['line'] } : undefined;
+    case 'metrics':
+      return typeof id === 'number' && typeof text === 'string' ? { type, id, text } : undefined;
+    case 'explained':
+      return typeof id === 'number' && isExplanation(explanation) ? { type, id, explanation } : undefined;
+    case 'session_ended':
+    case 'trap_ended':
+      return typeof session === 'number' ? { type, session } : undefined;
+    case 'channel_wanted':
+      return typeof plugin === 'string' && typeof session === 'number' && typeof id === 'number'
+        ? { type, plugin, session, id }
+        : undefined;
+    default:
+      return undefined;
+  }
+}
+
+function isAuditLine(value: unknown): value is AuditLine {
+  return isFields(value) && Object.values(value).every((field) => isScalar(field) || isTexts(field));
+}
+
+function isExplanation(value: unknown): value is Explanation {
+  if (!isFields(value)) return false;
+  const { decision, reason, rule, host, port, message, suggestion, addresses } = value;
+  return (
+    isOneOf(DECISIONS, decision) &&
+    isOneOf(REASONS, reason) &&
+    typeof host === 'string' &&
+    typeof port === 'number' &&
+    typeof message === 'string' &&
+    isTextOrNull(rule) &&
+    isTextOrNull(suggestion) &&
+    Array.isArray(addresses) &&
+    addresses.every(isExplainedAddress)
+  );
+}
+
+function isExplainedAddress(value: unknown): value is ExplainedAddress {
+  if (!isFields(value)) return false;
+  const { address, class: kind, fate, rule } = value;
+  const known = isOneOf(ADDRESS_CLASSES, kind) && (fate === 'dialed' || isOneOf(REASONS, fate));
+  return known && typeof address === 'string' && isTextOrNull(rule);
+}
+
+function isFields(value: unknown): value is Fields {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function isScalar(value: unknown): boolean {
+  return value === null || ['string', 'number', 'boolean'].includes(typeof value);
+}
+
+function isTexts(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.every((text) => typeof text === 'string');
+}
+
+function isTextOrNull(value: unknown): boolean {
+  return value === null || typeof value === 'string';
+}
+
+function isOneOf(words: readonly string[], value: unknown): boolean {
+  return words.some((word) => word === value);
+}

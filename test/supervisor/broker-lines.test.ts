@@ -1,0 +1,67 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { refusalLine } from '../../sandbox/cli/refusal-line.js';
+import { readBrokerLine } from '../../sandbox/supervisor/read-broker-line.js';
+import { printable } from '../../shared/printable.js';
+
+const explanation = {
+  decision: 'deny',
+  reason: 'no_rule',
+  rule: null,
+  host: 'example.com',
+  port: 443,
+  message: 'Cannot connect to "example.com:443": no rule allows it',
+  suggestion: 'example.com',
+  addresses: [{ address: '192.0.2.1', class: 'special', fate: 'address_special', rule: null }],
+};
+const LINES = [
+  { type: 'ready' },
+  { type: 'failed', message: 'no', mend: 'do' },
+  { type: 'plugin_ready', plugin: 'web', policyHash: '00' },
+  { type: 'plugin_refused', plugin: 'web', problems: ['no'] },
+  { type: 'audit', line: { event: 'decision', port: 443, rule: null, repeated: false, addresses: ['a'] } },
+  { type: 'metrics', id: 1, text: 'a 1' },
+  { type: 'explained', id: 1, explanation },
+  { type: 'session_ended', session: 1 },
+  { type: 'trap_ended', session: 1 },
+  { type: 'channel_wanted', plugin: 'web', session: 1, id: 2 },
+];
+
+test('each line that a broker writes is read as it was written', () => {
+  for (const line of LINES) assert.deepEqual(readBrokerLine(JSON.stringify(line)), line);
+});
+
+test('a line that lacks something, or has something else in its place, is none', () => {
+  for (const line of LINES) {
+    for (const key of Object.keys(line).filter((name) => name !== 'mend')) {
+      const odd = key === 'line' ? [{ a: {} }, { a: [1] }] : [{}];
+      for (const value of [undefined, null, [1], [[]], ...odd])
+        assert.equal(
+          readBrokerLine(JSON.stringify({ ...line, [key]: value })),
+          undefined,
+          `${line.type} ${key}`,
+        );
+    }
+  }
+  for (const [key, value] of Object.entries({ decision: 'yes', reason: 'so', addresses: [{}], message: 5 })) {
+    const changed = { type: 'explained', id: 1, explanation: { ...explanation, [key]: value } };
+    assert.equal(readBrokerLine(JSON.stringify(changed)), undefined, key);
+  }
+  for (const text of ['', 'null', '5', '[]', '{', '{"type":"listen"}'])
+    assert.equal(readBrokerLine(text), undefined, text);
+});
+
+test('what a broker says of a refusal is one line on a terminal, which does nothing but show it', () => {
+  const event = {
+    event: 'decision',
+    decision: 'deny',
+    message: 'a\u001b[2J\npostern: b\u009b1m\u202e\ud800é',
+    suggestion: 'c\r',
+  };
+  const shown = refusalLine(event, (rule) => `--allow '${rule}'`);
+  assert.equal(
+    shown,
+    "a\\u001b[2J\\u000apostern: b\\u009b1m\\u202e\\ud800é; to allow it: --allow 'c\\u000d'",
+  );
+  assert.equal(printable('\u{e0001}'), '\\udb40\\udc01');
+});
