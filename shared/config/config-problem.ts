@@ -1,5 +1,6 @@
 // What is wrong with a file of configuration, and where. All that is wrong is told at once.
 import { PosternError } from '../errors.js';
+import { printable } from '../printable.js';
 
 export interface ConfigProblem {
   readonly file: string;
@@ -14,11 +15,11 @@ export interface ConfigProblem {
   readonly suggestion?: string;
 }
 
-/** `postern.yaml:3:5: plugins.web.comand: unknown key; did you mean "command"?` */
+/** One line, without a character that a terminal would act on: `postern.yaml:3:5: plugins.web.comand: unknown key; did you mean "command"?` */
 export function describeProblem({ file, line, column, key, message, suggestion }: ConfigProblem): string {
   const place = line === undefined ? file : `${file}:${line}:${column}`;
   const hint = suggestion === undefined ? '' : `; ${suggestion}`;
-  return `${place}: ${key === '' ? '' : `${key}: `}${message}${hint}`;
+  return printable(`${place}: ${key === '' ? '' : `${key}: `}${message}${hint}`);
 }
 
 /** Every problem of a configuration: `bad_config`, with a line for each in its message, in the order of the files' lines. */

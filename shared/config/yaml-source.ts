@@ -1,7 +1,8 @@
 // YAML text with its places: every syntax error in the words of whoever wrote it. Trusts the author, not the form.
-import { type Document, isAlias, isMap, isNode, isScalar, LineCounter, parseDocument, visit } from 'yaml';
+import { type Document, isAlias, isMap, isNode, isScalar, parseDocument, visit } from 'yaml';
 import { ConfigError, type ConfigProblem } from './config-problem.js';
 import { describeSyntax } from './describe-syntax.js';
+import { TextPlaces } from './text-places.js';
 
 /** Aliases may multiply to this many nodes: an anchor that explodes is an error. */
 const MAX_ALIASES = 100;
@@ -12,7 +13,7 @@ export type KeyPath = readonly (string | number)[];
 
 export class YamlSource {
   readonly #path: string;
-  readonly #lines = new LineCounter();
+  readonly #places: TextPlaces;
   readonly #document: Document.Parsed;
   /** The content as plain values. */
   readonly value: unknown;
@@ -23,9 +24,9 @@ export class YamlSource {
    */
   constructor(path: string, text: string) {
     this.#path = path;
+    this.#places = new TextPlaces(text);
     try {
       this.#document = parseDocument(text, {
-        lineCounter: this.#lines,
         uniqueKeys: true,
         logLevel: 'error',
       });
@@ -99,7 +100,7 @@ export class YamlSource {
 
   /** `FILE:LINE` of a value. */
   lineOf(key: KeyPath): string {
-    return `${this.#path}:${this.#lines.linePos(this.#offsetOf(key)).line}`;
+    return `${this.#path}:${this.#places.at(this.#offsetOf(key)).line}`;
   }
 
   #toValue(): unknown {
@@ -156,11 +157,11 @@ export class YamlSource {
   }
 
   #at(offset: number, key: string, message: string, suggestion?: string): ConfigProblem {
-    const { line, col } = this.#lines.linePos(offset);
+    const { line, column } = this.#places.at(offset);
     return {
       file: this.#path,
       line,
-      column: col,
+      column,
       key,
       message,
       ...(suggestion !== undefined && { suggestion }),

@@ -570,6 +570,19 @@ export const brokenConfigs: readonly BrokenConfig[] = [
     messages: ['postern.yaml: is nested too deeply'],
   },
   {
+    name: 'a key and a folder that would act on a terminal',
+    text: 'plugins:\n  web:\n    command: [node]\n    cwd: "a\\nb\\e[2J"\n    "x\\u202e": 1\n',
+    messages: [
+      'postern.yaml:4:10: plugins.web.cwd: "DIR/a\\u000ab\\u001b[2J" is not there; paths are relative to the file',
+      'postern.yaml:5:5: plugins.web.x\\u202e: unknown key; there are command, allow, deny, presets, env, cwd, mode, egress, filesystem, restart, limits, listen, after',
+    ],
+  },
+  {
+    name: 'a preset that fails to be read',
+    text: web('    presets: [/proc/self/mem]\n'),
+    messages: ['postern.yaml:4:15: plugins.web.presets[0]: "/proc/self/mem" cannot be read: EIO'],
+  },
+  {
     name: 'everything at once',
     text: 'metrics: 9464\nplugin: {}\ndefaults: {mode: audited}\nplugins:\n  Web:\n    comand: [node]\n    cwd: ./missing\n    allow: [https://x.example.com]\n    env: {A: 1}\n',
     messages: [
