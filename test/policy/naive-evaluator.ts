@@ -142,11 +142,17 @@ function innermost(address: string): { class: string; length: number } | undefin
   return found.toSorted((a, b) => b.length - a.length)[0];
 }
 
-/** NAT64 and 6to4 alone: what the tests ask about. */
+/** The IPv4 addresses that an IPv6 one carries, and the bit at which each begins: RFC 4291, 2765, 6052, 8215, 3056 and 4380. */
 function inside(address: string): { inner: string; at: number }[] {
-  if (holds('64:ff9b::/96', address)) return [{ inner: quad(value(address) & 0xffffffffn), at: 96 }];
-  if (holds('2002::/16', address)) return [{ inner: quad((value(address) >> 80n) & 0xffffffffn), at: 16 }];
-  return [];
+  if (!address.includes(':') || address === '::' || address === '::1') return [];
+  const number = value(address);
+  const last = { inner: quad(number & 0xffffffffn), at: 96 };
+  const lasts = ['::/96', '::ffff:0:0:0/96', '64:ff9b::/96', '64:ff9b:1::/48'];
+  if (lasts.some((form) => holds(form, address))) return [last];
+  if (holds('2002::/16', address)) return [{ inner: quad((number >> 80n) & 0xffffffffn), at: 16 }];
+  if (!holds('2001::/32', address)) return [];
+  const client = { inner: quad(~number & 0xffffffffn), at: 96 };
+  return [{ inner: quad((number >> 64n) & 0xffffffffn), at: 32 }, client];
 }
 
 function holds(prefix: string, address: string): boolean {

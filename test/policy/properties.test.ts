@@ -2,47 +2,23 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { compilePolicy } from '../../shared/policy/compile-policy.js';
-import { type Decision, decide, type HostContext } from '../../shared/policy/decide.js';
-import { formatPrefix, prefixOf } from '../../shared/policy/prefix.js';
+import { type Decision, decide, judgeRequest } from '../../shared/policy/decide.js';
+import {
+  ADDRESSES,
+  CLASSES,
+  contextOf,
+  decideCase,
+  LISTENERS,
+  LOCAL,
+  NAMES,
+  OWN,
+  PORTS,
+  prefixText,
+  WILD,
+  writeRule,
+} from './naive-cases.js';
 import { evaluate, type NaiveCase, type NaiveRule } from './naive-evaluator.js';
 import { addressOf, inShort, policyOf } from './rules.js';
-
-// Few names and addresses, so that rules and requests meet.
-const NAMES = [
-  'example.com',
-  'a.example.com',
-  'b.a.example.com',
-  'example.org',
-  'db',
-  'aexample.com',
-  'corp.internal',
-];
-const LOCAL = ['localhost', 'a.localhost'];
-const WILD = ['example.com', 'a.example.com', 'example.org', 'internal', 'localhost', 'b.a.example.com'];
-const FOUR = [
-  '8.8.8.8',
-  '8.8.9.9',
-  '9.9.9.9',
-  '10.1.2.3',
-  '10.0.0.5',
-  '127.0.0.1',
-  '169.254.169.254',
-  '169.254.1.1',
-];
-const ODD_FOUR = ['100.100.100.200', '100.64.0.5', '168.63.129.16', '192.0.0.9', '192.0.0.11', '203.0.113.1'];
-const SIX = [
-  '2606:4700::1111',
-  '2606:4700::5',
-  'fd00::1',
-  'fd00:ec2::254',
-  '::1',
-  'fe80::1',
-  '2001:db8::1',
-  '4000::1',
-];
-const FORMS = ['64:ff9b::808:808', '64:ff9b::a01:203', '2002:a9fe:a9fe::1', '2002:808:808::1'];
-const ADDRESSES = [...FOUR, ...ODD_FOUR, ...SIX, ...FORMS];
-const PORTS = [22, 80, 443, 8080, 9464];
 
 const address = fc.constantFrom(...ADDRESSES);
 const port = fc.constantFrom(...PORTS);
@@ -55,8 +31,7 @@ const ports = fc.oneof(
 );
 const prefix = fc
   .tuple(address, fc.constantFrom(0, 1, 7, 8, 10, 12, 16, 24, 31, 32, 32))
-  .map(([text, quarter]) => prefixOf(addressOf(text), text.includes(':') ? quarter * 4 : quarter))
-  .map((made) => formatPrefix(made).replace(/[[\]]/g, ''));
+  .map(([text, quarter]) => prefixText(text, text.includes(':') ? quarter * 4 : quarter));
 const target = fc.oneof(
   { weight: 4, arbitrary: fc.constantFrom(...NAMES, ...LOCAL) },
   {
@@ -64,7 +39,7 @@ const target = fc.oneof(
     arbitrary: fc.constantFrom(...WILD).chain((name) => fc.constantFrom(`*.${name}`, `**.${name}`)),
   },
   { weight: 5, arbitrary: prefix },
-  { weight: 2, arbitrary: fc.constantFrom('@public', '@private', '@loopback', '@linklocal', '@metadata') },
+  { weight: 2, arbitrary: fc.constantFrom(...CLASSES) },
   { weight: 1, arbitrary: fc.constant('*') },
 );
 const rule: fc.Arbitrary<NaiveRule> = fc.record({ target, ports });
@@ -75,34 +50,9 @@ const naiveCase: fc.Arbitrary<NaiveCase> = fc.record({
   host: fc.oneof(fc.constantFrom(...NAMES, ...LOCAL), address),
   port,
   resolved: fc.array(address, { maxLength: 4 }),
-  own: fc.constantFrom([], ['10.0.0.5', '9.9.9.9', '2606:4700::5', '127.0.0.1', '::1']),
-  listeners: fc.constantFrom(
-    [],
-    [
-      { address: '127.0.0.1', port: 9464 },
-      { address: '0.0.0.0', port: 8080 },
-    ],
-  ),
+  own: fc.constantFrom([], OWN),
+  listeners: fc.constantFrom([], LISTENERS),
 });
-
-/** A rule as it is written. */
-function write({ target: text, ports: ranges }: NaiveRule): string {
-  const subject = text.includes(':') ? `[${text}]` : text;
-  return `${subject}:${ranges.map(([low, high]) => (low === high ? low : `${low}-${high}`)).join(',')}`;
-}
-
-function contextOf({ own, listeners }: NaiveCase): HostContext {
-  return {
-    own: own.map(addressOf),
-    listeners: listeners.map((listener) => ({ address: addressOf(listener.address), port: listener.port })),
-  };
-}
-
-/** The case decided, with rules that are written already if any are given. */
-function make(asked: NaiveCase, more: readonly string[] = []): Decision {
-  const policy = policyOf([...asked.allow.map(write), ...more], asked.deny.map(write), asked.mode);
-  return decide(policy, asked, asked.resolved.map(addressOf), contextOf(asked));
-}
 
 function dialled(decision: Decision): Set<string> {
   return new Set(decision.dial.map(({ text }) => text));
@@ -115,7 +65,7 @@ function check<T>(property: fc.IProperty<T>, numRuns: number): void {
 test('decision, reason and dialled addresses are those of a second, naive evaluator', () => {
   check(
     fc.property(naiveCase, (asked) => {
-      assert.equal(inShort(make(asked)), evaluate(asked));
+      assert.equal(inShort(decideCase(asked)), evaluate(asked));
     }),
     6000,
   );
@@ -124,8 +74,8 @@ test('decision, reason and dialled addresses are those of a second, naive evalua
 test('a deny rule more never opens anything', () => {
   check(
     fc.property(naiveCase, rule, (asked, added) => {
-      const before = make(asked);
-      const after = make({ ...asked, deny: [...asked.deny, added] });
+      const before = decideCase(asked);
+      const after = decideCase({ ...asked, deny: [...asked.deny, added] });
       assert.ok(subset(dialled(after), dialled(before)));
       if (before.decision !== 'allow') assert.notEqual(after.decision, 'allow');
     }),
@@ -136,8 +86,8 @@ test('a deny rule more never opens anything', () => {
 test('an allow rule more never closes anything', () => {
   check(
     fc.property(naiveCase, rule, (asked, added) => {
-      const before = make(asked);
-      const after = make({ ...asked, allow: [...asked.allow, added] });
+      const before = decideCase(asked);
+      const after = decideCase({ ...asked, allow: [...asked.allow, added] });
       assert.ok(subset(dialled(before), dialled(after)));
       if (before.decision === 'allow') assert.equal(after.decision, 'allow');
     }),
@@ -146,14 +96,55 @@ test('an allow rule more never closes anything', () => {
 });
 
 test('the order of the rules changes nothing, the rule that is reported included', () => {
-  const shuffled = naiveCase.chain((asked) => {
-    const some = { minLength: asked.allow.length, maxLength: asked.allow.length };
-    return fc.tuple(fc.constant(asked), fc.shuffledSubarray([...asked.allow], some));
-  });
+  const shuffled = (rules: readonly NaiveRule[]): fc.Arbitrary<NaiveRule[]> =>
+    fc.shuffledSubarray([...rules], { minLength: rules.length, maxLength: rules.length });
+  const turned = naiveCase.chain((asked) =>
+    fc.tuple(fc.constant(asked), shuffled(asked.allow), shuffled(asked.deny)),
+  );
   check(
-    fc.property(shuffled, ([asked, allow]) => {
-      const turned = { ...asked, allow, deny: asked.deny.toReversed() };
-      assert.deepEqual(make(turned), make(asked));
+    fc.property(turned, ([asked, allow, deny]) => {
+      assert.deepEqual(decideCase({ ...asked, allow, deny }), decideCase(asked));
+    }),
+    2000,
+  );
+});
+
+test('a rule that stands there twice changes nothing', () => {
+  check(
+    fc.property(naiveCase, (asked) => {
+      const twice = {
+        ...asked,
+        allow: [...asked.allow, ...asked.allow],
+        deny: [...asked.deny, ...asked.deny],
+      };
+      assert.deepEqual(decideCase(twice), decideCase(asked));
+    }),
+    1000,
+  );
+});
+
+test('how a host is written changes nothing: letters of either case, a final dot, brackets, IPv4 in the form of IPv6', () => {
+  check(
+    fc.property(naiveCase, fc.boolean(), (asked, final) => {
+      const { host, resolved } = asked;
+      const quad = /^[\d.]+$/.test(host);
+      const name = `${host.toUpperCase()}${final ? '.' : ''}`;
+      const written = quad ? `::ffff:${host}` : host.includes(':') ? `[${host.toUpperCase()}]` : name;
+      const mapped = resolved.map((text) => (text.includes(':') ? text : `::FFFF:${text}`));
+      assert.deepEqual(decideCase({ ...asked, host: written, resolved: mapped }), decideCase(asked));
+    }),
+    2000,
+  );
+});
+
+test('a name reaches a resolver only where the naive evaluator lets it through with a public address that no rule denies', () => {
+  check(
+    fc.property(naiveCase, fc.constantFrom(...NAMES), (asked, host) => {
+      const policy = policyOf(asked.allow.map(writeRule), asked.deny.map(writeRule), asked.mode);
+      const { kind } = judgeRequest(policy, { host, port: asked.port }, contextOf(asked));
+      const names = asked.deny.filter(({ target: text }) => text === '*' || /^[*a-z]/.test(text));
+      const open = evaluate({ ...asked, deny: names, host, resolved: ['1.1.1.1'] });
+      assert.equal(kind, open.startsWith('deny') ? 'settled' : 'resolve');
     }),
     2000,
   );
@@ -163,11 +154,11 @@ test('what is suggested, added step by step, ends in allow, or where no allow ru
   check(
     fc.property(naiveCase, (asked) => {
       const added: string[] = [];
-      let decision = make(asked);
+      let decision = decideCase(asked);
       while (decision.suggestion !== undefined) {
         assert.ok(added.length < 3, added.join(' '));
         added.push(decision.suggestion);
-        const next = make(asked, added);
+        const next = decideCase(asked, added);
         assert.ok(subset(dialled(decision), dialled(next)));
         decision = next;
       }
@@ -185,10 +176,10 @@ test('what is suggested for a literal, or for a name with a public address that 
   check(
     fc.property(naiveCase, plain, (asked, { host, resolved }) => {
       const here = { ...asked, host, resolved };
-      const { suggestion, decision } = make(here);
+      const { suggestion, decision } = decideCase(here);
       if (suggestion === undefined) return;
       assert.notEqual(decision, 'allow');
-      const after = make(here, [suggestion]);
+      const after = decideCase(here, [suggestion]);
       // A name's addresses are not looked at before it is allowed, so their denial shows only now.
       if (after.reason !== 'address_denied') assert.equal(after.decision, 'allow', suggestion);
     }),
@@ -199,13 +190,13 @@ test('what is suggested for a literal, or for a name with a public address that 
 test('what is suggested opens nothing on another port, and for another name or address at most what was named', () => {
   check(
     fc.property(naiveCase, naiveCase, (asked, other) => {
-      const { suggestion } = make(asked);
+      const { suggestion } = decideCase(asked);
       if (suggestion === undefined) return;
       const named = suggestion.replace(/:\d+$/, '').replace(/[[\]]/g, '');
       const elsewhere = { ...asked, host: other.host, port: other.port, resolved: other.resolved };
       if (other.port === asked.port && [other.host, ...other.resolved].includes(named)) return;
-      const after = make(elsewhere, [suggestion]);
-      const before = make(elsewhere);
+      const after = decideCase(elsewhere, [suggestion]);
+      const before = decideCase(elsewhere);
       assert.deepEqual([after.decision, dialled(after)], [before.decision, dialled(before)]);
     }),
     2000,
@@ -263,7 +254,7 @@ test('hosts and ports that are odd get the reason for it', () => {
 });
 
 test('no rules, however odd, make compiling throw', () => {
-  const rules = fc.array(fc.oneof(fc.string({ unit: 'binary' }), rule.map(write), fc.anything()), {
+  const rules = fc.array(fc.oneof(fc.string({ unit: 'binary' }), rule.map(writeRule), fc.anything()), {
     maxLength: 5,
   });
   check(
