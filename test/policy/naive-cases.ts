@@ -57,8 +57,16 @@ const FORMS = [
   '::ffff:0:808:808',
 ];
 export const ADDRESSES: readonly string[] = [...FOUR, ...ODD_FOUR, ...SIX, ...FORMS];
+export const HOSTS: readonly string[] = [...NAMES, ...LOCAL, ...ADDRESSES];
 export const PORTS: readonly number[] = [22, 80, 443, 8080, 9464];
 export const CLASSES: readonly string[] = ['@public', '@private', '@loopback', '@linklocal', '@metadata'];
+export const TARGETS: readonly string[] = [
+  ...NAMES,
+  ...LOCAL,
+  ...WILD.flatMap((name) => [`*.${name}`, `**.${name}`]),
+  ...CLASSES,
+  '*',
+];
 export const OWN: readonly string[] = ['10.0.0.5', '9.9.9.9', '2606:4700::5', '127.0.0.1', '::1'];
 export const LISTENERS: NaiveCase['listeners'] = [
   { address: '127.0.0.1', port: 9464 },

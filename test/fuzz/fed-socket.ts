@@ -1,0 +1,13 @@
+// A socket without a connection, whose data a test gives: in parts of any length, so that lines and characters are cut anywhere.
+import { Socket } from 'node:net';
+
+export class FedSocket extends Socket {
+  override _read(): void {}
+
+  /** Resolves when all of it has been taken. */
+  async feed(bytes: Uint8Array, partBytes: number): Promise<void> {
+    for (let at = 0; at < bytes.length; at += partBytes) this.push(bytes.subarray(at, at + partBytes));
+    await new Promise((resolve) => setImmediate(resolve));
+    this.destroy();
+  }
+}

@@ -1,0 +1,113 @@
+// What a broker that has been taken over may write to the supervisor: a line of a known form or nothing, and never a control
+// character, or a line more, on the terminal.
+import assert from 'node:assert/strict';
+import { describeExplanation } from '../../../sandbox/cli/describe-explanation.js';
+import { refusalLine } from '../../../sandbox/cli/refusal-line.js';
+import { BrokerLines } from '../../../sandbox/supervisor/broker-lines.js';
+import type { BrokerLine } from '../../../shared/protocol/link.js';
+import { FedSocket } from '../fed-socket.js';
+import type { FuzzTarget } from '../fuzz-target.js';
+
+const types = [
+  'ready',
+  'failed',
+  'plugin_ready',
+  'plugin_refused',
+  'audit',
+  'metrics',
+  'explained',
+  'session_ended',
+];
+const ACTS = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u;
+
+export const target: FuzzTarget = {
+  name: 'broker-lines',
+  maxBytes: 4096,
+  slowMs: 200,
+  tokens: [
+    ...types.map((type) => `{"type":"${type}"}\n`),
+    ...[
+      '{"type":"audit","line":{"event":"decision","decision":"deny","message":"',
+      '"}}\n',
+      '"event":"question",',
+      '\n',
+      '"',
+    ],
+    ...[
+      '"event":"slow","milliseconds":',
+      '"event":"protocol_error","kind":',
+      '"host":',
+      '"port":',
+      '"reason":',
+      '"suggestion":',
+    ],
+    ...[
+      '\\u001b[2J',
+      '\\n',
+      '\\u202e',
+      '\\u2028',
+      '\\ud800',
+      '\u009b',
+      'null',
+      '[]',
+      '{}',
+      '1e999',
+      '"__proto__":{',
+      ':',
+      ',',
+    ],
+    Buffer.from([0xe2, 0x80]),
+  ],
+  run: async (bytes) => {
+    const socket = new FedSocket();
+    const lines: BrokerLine[] = [];
+    new BrokerLines(socket).on('line', (line) => lines.push(line));
+    await socket.feed(bytes, 1 + (bytes.length % 61));
+    const kinds = new Set(lines.map((line) => take(line)));
+    assert.ok(
+      lines.length <= Buffer.from(bytes).toString('utf8').split('\n').length - 1,
+      'a line for each line',
+    );
+    return [...kinds].sort().slice(0, 3).join(' ');
+  },
+};
+
+/** What the supervisor does with a line, as far as it shows something. */
+function take(line: BrokerLine): string {
+  switch (line.type) {
+    case 'audit': {
+      const shown = refusalLine(line.line, (rule) => `--allow '${rule}'`);
+      if (shown !== undefined) assert.doesNotMatch(shown, ACTS);
+      return `audit ${String(line.line['event']).slice(0, 12)} ${shown !== undefined}`;
+    }
+    case 'explained': {
+      const shown = describeExplanation({ ...line.explanation, plugin: null, place: null });
+      assert.doesNotMatch(shown.replaceAll('\n', ''), ACTS);
+      assert.ok(shown.split('\n').length <= 7 + line.explanation.addresses.length);
+      return `explained ${shown.split('\n').length}`;
+    }
+    case 'failed':
+      assert.equal(typeof line.message, 'string');
+      assert.ok(line.mend === undefined || typeof line.mend === 'string');
+      return `failed ${line.mend !== undefined}`;
+    case 'plugin_refused':
+      assert.equal(typeof line.plugin, 'string');
+      assert.equal(typeof line.problems.join('; '), 'string');
+      return 'plugin_refused';
+    case 'plugin_ready':
+      assert.equal(typeof line.plugin + typeof line.policyHash, 'stringstring');
+      return line.type;
+    case 'metrics':
+      assert.equal(typeof line.id + typeof line.text, 'numberstring');
+      return line.type;
+    case 'session_ended':
+    case 'trap_ended':
+      assert.equal(typeof line.session, 'number');
+      return line.type;
+    case 'channel_wanted':
+      assert.equal(typeof line.plugin + typeof line.session + typeof line.id, 'stringnumbernumber');
+      return line.type;
+    case 'ready':
+      return line.type;
+  }
+}

@@ -1,0 +1,24 @@
+// The targets by name; each is loaded when it is wanted, so that a process has one target's code alone.
+import type { FuzzTarget } from '../fuzz-target.js';
+
+const TARGETS = {
+  frame: () => import('./frame.js'),
+  reply: () => import('./reply.js'),
+  host: () => import('./host.js'),
+  rule: () => import('./rule.js'),
+  decide: () => import('./decide.js'),
+  'dns-question': () => import('./dns-question.js'),
+  'dns-upstream': () => import('./dns-upstream.js'),
+  sockaddr: () => import('./sockaddr.js'),
+  config: () => import('./config.js'),
+  audit: () => import('./audit.js'),
+  'broker-lines': () => import('./broker-lines.js'),
+} as const satisfies Record<string, () => Promise<{ readonly target: FuzzTarget }>>;
+
+export const TARGET_NAMES: readonly string[] = Object.keys(TARGETS);
+
+export async function openTarget(name: string): Promise<FuzzTarget> {
+  const load = Object.entries(TARGETS).find(([known]) => known === name)?.[1];
+  if (load === undefined) throw new TypeError(`No target "${name}"`);
+  return (await load()).target;
+}
