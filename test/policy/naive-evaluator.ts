@@ -135,7 +135,16 @@ function classOf(address: string): string {
   return innermost(address)?.class ?? 'public';
 }
 
-function innermost(address: string): { class: string; length: number } | undefined {
+const INNERMOST = new Map<string, ReturnType<typeof findInnermost>>();
+
+/** The tests ask about few addresses, many times. */
+function innermost(address: string): ReturnType<typeof findInnermost> {
+  const known = INNERMOST.has(address) ? INNERMOST.get(address) : findInnermost(address);
+  INNERMOST.set(address, known);
+  return known;
+}
+
+function findInnermost(address: string): { class: string; length: number } | undefined {
   const found = TABLE.filter(([prefix]) => holds(prefix, address)).map(([prefix, , blockClass]) => {
     return { class: blockClass, length: Number(prefix.split('/')[1] ?? bits(prefix)) };
   });
@@ -174,8 +183,16 @@ function quad(number: bigint): string {
   return [24n, 16n, 8n, 0n].map((shift) => String((number >> shift) & 255n)).join('.');
 }
 
-/** An address as a number. */
+const VALUES = new Map<string, bigint>();
+
 function value(address: string): bigint {
+  const known = VALUES.get(address) ?? numberOf(address);
+  VALUES.set(address, known);
+  return known;
+}
+
+/** An address as a number. */
+function numberOf(address: string): bigint {
   if (!address.includes(':'))
     return address.split('.').reduce((sum, octet) => sum * 256n + BigInt(octet), 0n);
   const [head = '', tail = ''] = address.split('::');
