@@ -12,6 +12,7 @@ const MIB = 1024 * 1024;
 /** From warm to the end: past it something is not let go of. */
 const MAX_RSS_GROWTH = 96 * MIB;
 const MAX_HEAP_GROWTH = 24 * MIB;
+const MAX_SHOWN = 300;
 const top = fileURLToPath(new URL('../../..', import.meta.url));
 
 const { values, positionals } = parseArgs({
@@ -108,7 +109,8 @@ function findingOf(name: string, { finding }: Ending): object {
   mkdirSync(folder, { recursive: true });
   const file = writeInput(folder, name, finding.bytes, finding.message);
   writeFileSync(`${file}.txt`, `${finding.message}\n${finding.stack}\n`);
-  return { finding: finding.message, file, reproduce: `npm run fuzz -- --replay ${file} ${name}` };
+  const text = finding.message.replace(/\s+/g, ' ').slice(0, MAX_SHOWN);
+  return { finding: text, file, reproduce: `npm run fuzz -- --replay ${file} ${name}` };
 }
 
 /** What is wrong with the memory, if anything. */

@@ -21,6 +21,8 @@ const WARM = 0.3;
 const tell = (told: Told): void => {
   process.send?.(told);
 };
+const onOrphaned = (): never => process.exit(1);
+process.on('disconnect', onOrphaned);
 const target = await openTarget(name);
 const current = new CurrentInput(currentPath);
 const began = performance.now();
@@ -61,4 +63,5 @@ try {
   await target.close?.();
   current.close();
 }
+process.off('disconnect', onOrphaned);
 process.disconnect?.();

@@ -46,6 +46,7 @@ export const target: FuzzTarget = {
       assert.equal(expected, undefined, `refused as ${decoded}`);
       return decoded;
     }
+    assert.ok(expected !== undefined, `taken, though it is no request: ${before}`);
     // As JSON: -0 and 0 are one number to whoever reads it.
     assert.deepEqual(JSON.parse(before), JSON.parse(JSON.stringify(expected)));
     const again = decodeRequest(Uint8Array.from(encodeRequest(decoded)));
