@@ -1,5 +1,5 @@
 // The input that is being tried, in a file: it outlives a process that hangs or crashes with it.
-import { closeSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readFileSync, writeSync } from 'node:fs';
 
 const HEADER_BYTES = 8;
 
@@ -28,6 +28,8 @@ export class CurrentInput {
 export function readCurrent(
   path: string,
 ): { readonly count: number; readonly bytes: Uint8Array } | undefined {
+  // A process that is still starting has not made it.
+  if (!existsSync(path)) return undefined;
   const raw = readFileSync(path);
   if (raw.length < HEADER_BYTES) return undefined;
   const length = raw.readUInt32LE(4);
