@@ -3,7 +3,7 @@
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const here = fileURLToPath(new URL('.', import.meta.url));
@@ -18,7 +18,7 @@ function testFiles(folder: string): string[] {
 }
 
 const files = testFiles(here)
-  .filter((file) => wanted.length === 0 || wanted.some((word) => file.includes(word)))
+  .filter((file) => wanted.length === 0 || wanted.some((word) => relative(here, file).includes(word)))
   .sort();
 if (files.length === 0) {
   console.error(`No test file matches ${wanted.join(', ')}`);

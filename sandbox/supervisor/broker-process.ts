@@ -94,9 +94,13 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
       stdio: ['ignore', 'ignore', 'pipe', 'pipe', theirs.number],
     });
     theirs.close();
-    child.stderr?.setEncoding('utf8').on('data', (words: string) => process.stderr.write(words));
     const startedAt = Date.now();
     let up = false;
+    let unshared = '';
+    child.stderr?.setEncoding('utf8').on('data', (words: string) => {
+      if (!up && words.startsWith('unshare: ')) unshared = words;
+      else process.stderr.write(words);
+    });
     const lines = new BrokerLines(lineStream(child));
     lines.on('line', (line) => this.#onLine(line));
     const gone = new Promise<never>((_, reject) => {
@@ -104,7 +108,14 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
         reject(asRoot ? namespacesFailure(message) : brokerFailed(message)),
       );
       child.once('exit', (status, signal) => {
-        reject(brokerFailed(`it ended with ${signal ?? `status ${status}`}`));
+        // Its last words may be still to come.
+        setImmediate(() =>
+          reject(
+            unshared === ''
+              ? brokerFailed(`it ended with ${signal ?? `status ${status}`}`)
+              : namespacesFailure(unshared),
+          ),
+        );
         ours.close();
         // Of one that was told to go, what it had written is still to be read.
         if (!this.#stopping) lines.close();

@@ -67,7 +67,15 @@ function collect(texts: readonly string[], port: number): Buffer {
   );
   const audit = new Audit(link, () => assert.fail('an event was dropped'));
   for (const text of texts) {
-    audit.question({ ...QUESTION, plugin: 'web', name: text, rule: text, message: text, suggestion: text });
+    audit.question({
+      ...QUESTION,
+      plugin: 'web',
+      program: text,
+      name: text,
+      rule: text,
+      message: text,
+      suggestion: text,
+    });
     link.drain(() => {});
     audit.decision({
       ...DECISION,
@@ -75,6 +83,7 @@ function collect(texts: readonly string[], port: number): Buffer {
       program: text,
       host: text,
       port,
+      names: [text],
       addresses_considered: [text],
     });
     link.drain(() => {});
@@ -92,6 +101,8 @@ class CollectingSocket extends Socket {
 }
 
 const QUESTION = {
+  pid: 1,
+  door: 'trap',
   mode: 'enforce',
   questions: 1,
   repeated: false,
@@ -155,9 +166,9 @@ function mustSay(pair: string, text: string, port: number): void {
   const [question, decision] = pair.split('\n').map((line) => JSON.parse(line) as Record<string, unknown>);
   const { ts: _asked, ...first } = question ?? {};
   const { ts: _decided, ...second } = decision ?? {};
-  const texts = { name: text, rule: text, message: text, suggestion: text };
+  const texts = { program: text, name: text, rule: text, message: text, suggestion: text };
   assert.deepEqual(first, { event: 'question', plugin: 'web', ...QUESTION, ...texts });
-  const own = { program: text, host: text, port, addresses_considered: [text] };
+  const own = { program: text, host: text, port, names: [text], addresses_considered: [text] };
   assert.deepEqual(second, { event: 'decision', plugin: 'web', ...DECISION, ...own });
 }
 
