@@ -79,7 +79,7 @@ plugins:
     # Of the variables outside it sees PATH, LANG, TZ and few more.
     env: {LOG_LEVEL: info}
     # cwd: .                     # where it starts; visible to it, read-only
-    # filesystem: {visible: [./templates], writable: [./out]}
+    # filesystem: {visible: [./templates], writable: [./out], hidden: [./templates/private]}
     # restart: {policy: on-failure, delay_ms: 1000, max_delay_ms: 60000}
     # after: [database]          # started after that one, stopped before it
     # mode: audit                # lets through, and reports, what no rule allows

@@ -22,6 +22,7 @@ export interface RunOptions extends RuleOptions {
   readonly egress: 'transparent' | 'channel';
   readonly visible: readonly string[];
   readonly writable: readonly string[];
+  readonly hidden: readonly string[];
   readonly env: readonly string[];
   readonly cwd?: string;
   readonly metrics?: string;
@@ -49,6 +50,7 @@ export function addRunOptions(command: Command): Command {
     )
     .addOption(repeatable('--visible <path>', 'show a path of the host, read-only'))
     .addOption(repeatable('--writable <path>', 'show a path of the host, writable'))
+    .addOption(repeatable('--hidden <path>', 'hide a path below one that shows'))
     .addOption(repeatable('--env <key[=value]>', 'set a variable, or pass one on'))
     .option('--cwd <dir>', 'start there (default: here)')
     .option('--metrics <addr>', 'serve Prometheus metrics on HOST:PORT')
@@ -80,6 +82,7 @@ export function pluginOf(
     egress: options.egress,
     visible: options.visible.map((path) => resolve(path)),
     writable: options.writable.map((path) => resolve(path)),
+    hidden: options.hidden.map((path) => resolve(path)),
     listen: listenersOf(options.listen),
   };
 }

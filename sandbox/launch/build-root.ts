@@ -13,6 +13,7 @@ import {
   setTreeAttributes,
 } from '../../shared/sys/mount.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
+import { HiddenPaths } from './hide-paths.js';
 import type { LaunchSpec, RootEntry } from './spec.js';
 
 /** Where the new root lies until the pivot. Any directory does: the mount is this namespace's own. */
@@ -30,7 +31,13 @@ export function buildRoot(spec: LaunchSpec, trees: readonly OwnedFd[]): void {
     sources.set(entry, tree);
   }
   mountNew('tmpfs', STAGE, MS.NOSUID | MS.NODEV, 'mode=0755,size=16m');
-  for (const entry of spec.root) make(entry, `${STAGE}${entry.path}`, sources.get(entry));
+  const hidden = new HiddenPaths(STAGE);
+  const hides = !spec.unsafeWithout.includes('hidden');
+  for (const entry of spec.root) {
+    if (entry.kind !== 'mask') make(entry, `${STAGE}${entry.path}`, sources.get(entry));
+    else if (hides) hidden.hide(entry.path, entry.directory);
+  }
+  hidden.seal();
   mkdirSync(`${STAGE}/proc`, { recursive: true });
   mountNew('proc', `${STAGE}/proc`, MS.NOSUID | MS.NODEV | MS.NOEXEC, '');
   mkdirSync(`${STAGE}/dev/pts`, { recursive: true });
@@ -50,7 +57,7 @@ function restrict(tree: OwnedFd, entry: Bind, unsafeWritable: boolean): void {
   setTreeAttributes(tree.number, attributes, entry.source);
 }
 
-function make(entry: RootEntry, target: string, tree: OwnedFd | undefined): void {
+function make(entry: Exclude<RootEntry, { kind: 'mask' }>, target: string, tree: OwnedFd | undefined): void {
   mkdirSync(dirname(target), { recursive: true });
   switch (entry.kind) {
     case 'directory':

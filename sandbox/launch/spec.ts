@@ -17,7 +17,9 @@ export type RootEntry =
       readonly device?: boolean;
       /** Index into the spec's tree descriptors, where the supervisor (root) has copied the tree. */
       readonly tree?: number;
-    };
+    }
+  /** Empty and read-only, over what lies at the path; what comes after it may lie upon it. */
+  | { readonly kind: 'mask'; readonly path: string; readonly directory: boolean };
 
 export interface LaunchSpec {
   /** Ids of the new user namespace to take on; absent where the launcher has its ids already (started by a user). */

@@ -1,6 +1,17 @@
 // The host's files as plan-root.ts asks for them.
-import { lstatSync, readlinkSync, realpathSync } from 'node:fs';
-import type { HostFiles, PathKind } from './plan-root.js';
+import { lstatSync, readFileSync, readlinkSync, realpathSync } from 'node:fs';
+import { mountAliases } from './mount-aliases.js';
+
+/** Of the host's files: what lies at a path, without following a link in its last part. */
+export type PathKind = 'directory' | 'file' | 'link' | 'other' | 'absent';
+export interface HostFiles {
+  readonly kind: (path: string) => PathKind;
+  readonly readLink: (path: string) => string;
+  /** The path with every link resolved; undefined where nothing is there. */
+  readonly real: (path: string) => string | undefined;
+  /** Other paths by which the same shows, since its file system is mounted more than once. */
+  readonly aliases: (path: string) => readonly string[];
+}
 
 export const hostFiles: HostFiles = {
   kind: (path): PathKind => {
@@ -18,4 +29,5 @@ export const hostFiles: HostFiles = {
       return undefined;
     }
   },
+  aliases: (path) => mountAliases(path, readFileSync('/proc/self/mountinfo', 'utf8')),
 };

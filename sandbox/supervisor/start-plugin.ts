@@ -1,6 +1,5 @@
 // From a plugin's configuration to its running sandbox: decide what it sees, open its channel, launch.
 import { fchownSync, readlinkSync } from 'node:fs';
-import { homedir } from 'node:os';
 import type { PluginConfig } from '../../shared/config/plugin-config.js';
 import { PosternError } from '../../shared/errors.js';
 import { landlockVersion } from '../../shared/sys/landlock.js';
@@ -10,13 +9,17 @@ import { SystemError } from '../../shared/sys/system-error.js';
 import { hasTrap, type LaunchSpec, type RootEntry } from '../launch/spec.js';
 import type { BrokerProcess } from './broker-process.js';
 import { findProgram } from './find-program.js';
+import { allHomes, ownHomes } from './home-directories.js';
 import { hostFiles } from './host-files.js';
 import { claimIdRange, type IdRange, RANGE_SIZE } from './id-range.js';
 import { launchSandbox } from './launch-sandbox.js';
 import type { Listener } from './listener.js';
 import { planRoot, type RootPlan } from './plan-root.js';
 import { pluginEnvironment } from './plugin-environment.js';
+import { requireCommandFiles } from './require-command-files.js';
+import { requirePaths } from './require-paths.js';
 import type { Sandbox } from './sandbox.js';
+import { shows } from './shown-paths.js';
 import type { StandardStreams } from './standard-streams.js';
 import { refuseVisibleSockets } from './visible-sockets.js';
 
@@ -63,10 +66,7 @@ async function prepareAndLaunch(
 ): Promise<Sandbox> {
   const ids = host.owner === undefined ? ownIds() : { uid: INNER_ID, gid: INNER_ID };
   const plan = planFor(config, ids);
-  refuseVisibleSockets(
-    plan.sources.map((source) => ({ ...source, path: hostFiles.real(source.path) ?? source.path })),
-    host.socketFiles,
-  );
+  refuseVisibleSockets(plan, host.socketFiles);
   const trees: OwnedFd[] = [];
   const root =
     host.owner === undefined ? plan.entries : plan.entries.map((entry) => withTree(entry, trees, held));
@@ -84,11 +84,16 @@ async function prepareAndLaunch(
     foreground: streams.foreground ?? -1,
     cwd: plan.cwd,
     command: config.command,
-    environment: pluginEnvironment(process.env, config.env, (path) => showsIn(plan, path), {
-      listeners: host.listeners.map(({ name }) => name),
-      request: passed.length - 2,
-      reply: passed.length - 1,
-    }),
+    environment: pluginEnvironment(
+      process.env,
+      config.env,
+      (path) => shows(plan.entries, path) && hostFiles.real(path) !== undefined,
+      {
+        listeners: host.listeners.map(({ name }) => name),
+        request: passed.length - 2,
+        reply: passed.length - 1,
+      },
+    ),
     descriptorLimit: config.limits.descriptors,
     egress: config.egress,
     listeners: listeners.length,
@@ -126,44 +131,21 @@ function ownIds(): { readonly uid: number; readonly gid: number } {
 
 function planFor(config: PluginConfig, ids: { readonly uid: number; readonly gid: number }): RootPlan {
   const [program = ''] = config.command;
-  for (const path of [...config.visible, ...config.writable]) {
-    if (path === '/') {
-      throw new PosternError('not_allowed', 'Cannot show "/" to the plugin', {
-        mend: 'name the folders that it needs, one by one',
-      });
-    }
-    if (hostFiles.real(path) === undefined) {
-      throw new PosternError('not_found', `Cannot show "${path}" to the plugin: it is not there`);
-    }
-  }
+  requirePaths(config);
   const folder = hostFiles.real(config.cwd);
   if (folder === undefined || hostFiles.kind(folder) !== 'directory') {
     const why = folder === undefined ? 'it is not there' : 'it is no folder';
     throw new PosternError('not_found', `Cannot start in "${config.cwd}": ${why}`);
   }
   const path = config.env['PATH'] ?? process.env['PATH'] ?? '/usr/local/bin:/usr/bin:/bin';
+  const found = findProgram(program, config.cwd, path);
+  const { cwd, visible, writable, hidden } = config;
+  const homes = allHomes();
   const plan = planRoot(
-    {
-      program: findProgram(program, config.cwd, path),
-      cwd: config.cwd,
-      hostHome: homedir(),
-      visible: config.visible,
-      writable: config.writable,
-      ...ids,
-    },
+    { program: found, cwd, homes, ownHomes: ownHomes(), visible, writable, hidden, ...ids },
     hostFiles,
   );
-  const relative = program.includes('/') && !program.startsWith('/');
-  if (relative && !plan.cwdVisible) {
-    throw new PosternError(
-      'not_found',
-      `Cannot run "${program}": the working directory "${config.cwd}" is not visible`,
-      {
-        mend: `it is the home directory, or above it: start from a folder below it, or show it with --visible ${config.cwd}`,
-        fields: { exitStatus: 127 },
-      },
-    );
-  }
+  requireCommandFiles(plan, { words: config.command, program: found, cwd, path, homes }, hostFiles);
   return plan;
 }
 
@@ -187,12 +169,4 @@ function withTree(entry: RootEntry, trees: OwnedFd[], held: OwnedFd[]): RootEntr
 /** A pipe without a name belongs to whoever made it: given to the plugin's id, /dev/stdout and the like open it again. */
 function openAgain(stream: OwnedFd, id: number): void {
   if (readlinkSync(`/proc/self/fd/${stream.number}`).startsWith('pipe:[')) fchownSync(stream.number, id, id);
-}
-
-function showsIn(plan: RootPlan, path: string): boolean {
-  const inside = (folder: string): boolean => path === folder || path.startsWith(`${folder}/`);
-  return (
-    plan.entries.some((entry) => entry.kind === 'bind' && inside(entry.path)) &&
-    hostFiles.real(path) !== undefined
-  );
 }

@@ -1,7 +1,9 @@
 // Finds the host's bound AF_UNIX sockets under what a plugin would see: a pathname socket crosses network namespaces, a
 // datagram one even through a read-only mount, unix(7).
 import { readFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { PosternError } from '../../shared/errors.js';
+import type { RootPlan } from './plan-root.js';
 
 /** Paths bound in this network namespace, from the text of /proc/net/unix; abstract names begin with `@` there. */
 export function boundPaths(table: string): readonly string[] {
@@ -15,12 +17,12 @@ export function boundPaths(table: string): readonly string[] {
 }
 
 /**
- * @param sources what becomes visible, links resolved, and by which option
+ * @param plan what becomes visible, links resolved, by which option, and what of it is hidden
  * @param own socket files of postern's own listeners, by path, with the listener's name
  * @throws PosternError `visible_socket` naming the socket and the option
  */
 export function refuseVisibleSockets(
-  sources: readonly { readonly path: string; readonly because: string }[],
+  { sources, hiddenBy }: Pick<RootPlan, 'sources' | 'hiddenBy'>,
   own: ReadonlyMap<string, string> = new Map(),
   table: string = readFileSync('/proc/net/unix', 'latin1'),
 ): void {
@@ -28,7 +30,7 @@ export function refuseVisibleSockets(
     const source = sources.find(
       ({ path }) => bound === path || bound.startsWith(`${path === '/' ? '' : path}/`),
     );
-    if (source === undefined) continue;
+    if (source === undefined || hiddenBy(bound) !== undefined) continue;
     const listener = own.get(bound);
     if (listener !== undefined) {
       throw new PosternError(
@@ -41,7 +43,7 @@ export function refuseVisibleSockets(
       'visible_socket',
       `The socket "${bound}" of this host would be visible to the plugin`,
       {
-        mend: `it shows by ${source.because}: show a narrower path, or start from another directory`,
+        mend: `it shows by ${source.because}: show a narrower path, hide its folder with --hidden ${dirname(bound)}, or start from another directory`,
       },
     );
   }

@@ -120,11 +120,13 @@ function checkPaths(source: YamlSource, at: KeyPath, absolute: (path: string) =>
     if (stats === undefined) problems.push(source.problem(key, `"${absolute(text)}" is not there`, relative));
     else if (!stats.isDirectory()) problems.push(source.problem(key, `"${absolute(text)}" is no folder`));
   }
-  for (const list of ['visible', 'writable']) {
+  for (const list of ['visible', 'writable', 'hidden']) {
     for (const { key, text } of source.textsAt([...at, 'filesystem', list])) {
       if (absolute(text) === '/')
         problems.push(
-          source.problem(key, 'the whole root cannot be shown', 'name the folders that it needs'),
+          list === 'hidden'
+            ? source.problem(key, 'the whole root cannot be hidden', 'name the folders that it shall not see')
+            : source.problem(key, 'the whole root cannot be shown', 'name the folders that it needs'),
         );
       else if (statOf(absolute(text)) === undefined)
         problems.push(source.problem(key, `"${absolute(text)}" is not there`, relative));

@@ -14,7 +14,11 @@ export interface DefaultKeys extends RuleFile {
   readonly mode?: 'enforce' | 'audit' | undefined;
   readonly egress?: 'transparent' | 'channel' | undefined;
   readonly filesystem?:
-    | { readonly visible?: readonly string[] | undefined; readonly writable?: readonly string[] | undefined }
+    | {
+        readonly visible?: readonly string[] | undefined;
+        readonly writable?: readonly string[] | undefined;
+        readonly hidden?: readonly string[] | undefined;
+      }
     | undefined;
   readonly restart?:
     | {

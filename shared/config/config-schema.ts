@@ -66,8 +66,11 @@ const shared = {
       {
         visible: paths('Paths of the host that the plugin may read.'),
         writable: paths('Paths of the host that it may write, too.'),
+        hidden: paths(
+          'Paths of the host that it does not see, of what it would see. The innermost path wins.',
+        ),
       },
-      { error: `${MAP} with visible and writable` },
+      { error: `${MAP} with visible, writable and hidden` },
     )
     .describe(
       'What the plugin sees of the host beyond the system, its own program and its working directory.',

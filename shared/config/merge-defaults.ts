@@ -16,7 +16,7 @@ export function mergeDefaults(
 ): Omit<PluginConfig, 'allow' | 'deny'> {
   const restart = { ...defaults.restart, ...plugin.restart };
   const limits = { ...defaults.limits, ...plugin.limits };
-  const filesystem = (list: 'visible' | 'writable'): readonly string[] =>
+  const filesystem = (list: 'visible' | 'writable' | 'hidden'): readonly string[] =>
     [...(defaults.filesystem?.[list] ?? []), ...(plugin.filesystem?.[list] ?? [])].map(absolute);
   return {
     name,
@@ -27,6 +27,7 @@ export function mergeDefaults(
     egress: plugin.egress ?? defaults.egress ?? 'transparent',
     visible: filesystem('visible'),
     writable: filesystem('writable'),
+    hidden: filesystem('hidden'),
     listen: (plugin.listen ?? []).map(({ name: listener, address }, index) => ({
       name: listener,
       address: address.includes('/') ? absolute(address) : address,

@@ -32,6 +32,8 @@ export interface PluginConfig {
   readonly egress: 'transparent' | 'channel';
   readonly visible: readonly string[];
   readonly writable: readonly string[];
+  /** What the plugin does not see of what is visible to it otherwise. */
+  readonly hidden: readonly string[];
   /** Listening sockets that the supervisor binds and the plugin inherits, in this order from descriptor 3 on. */
   readonly listen: readonly ListenConfig[];
   readonly restart: RestartConfig;
@@ -71,6 +73,7 @@ export function plainPlugin(name: string, command: readonly string[]): PluginCon
     egress: 'transparent',
     visible: [],
     writable: [],
+    hidden: [],
     listen: [],
     restart: NO_RESTART,
     limits: USUAL_LIMITS,

@@ -397,7 +397,7 @@ export const brokenConfigs: readonly BrokenConfig[] = [
     name: 'filesystem as a list',
     text: web('    filesystem: [./data]\n'),
     messages: [
-      'postern.yaml:4:17: plugins.web.filesystem: expected a map with visible and writable, not a list',
+      'postern.yaml:4:17: plugins.web.filesystem: expected a map with visible, writable and hidden, not a list',
     ],
   },
   {

@@ -116,7 +116,7 @@ test("README's explanation is what explain prints", async (t) => {
 
 test("README's configuration is right, and init, check and up run as told", async (t) => {
   const folder = readableFolder();
-  for (const name of ['templates', 'out', 'rules']) mkdirSync(join(folder, name));
+  for (const name of ['templates', 'templates/private', 'out', 'rules']) mkdirSync(join(folder, name));
   writeFileSync(join(folder, 'rules/internal.yaml'), 'allow: [intranet.example.com]\n');
   const yaml = blocks.find(({ language }) => language === 'yaml')?.text ?? '';
   writeFileSync(join(folder, 'postern.yaml'), yaml);

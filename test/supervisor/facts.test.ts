@@ -19,13 +19,18 @@ test('boundPaths() reads pathname sockets, spaces included, and no others', () =
 });
 
 test('refuseVisibleSockets() refuses a socket below a visible path, and not beside it', () => {
-  const source = (path: string): { path: string; because: string }[] => [
-    { path, because: `--visible ${path}` },
-  ];
+  const source = (path: string, hidden?: string): Parameters<typeof refuseVisibleSockets>[0] => ({
+    sources: [{ path, because: `--visible ${path}` }],
+    hiddenBy: (socket) => (socket === hidden ? `--hidden ${hidden}` : undefined),
+  });
   assert.throws(() => refuseVisibleSockets(source('/srv'), undefined, TABLE), /"\/srv\/with space\/log"/);
   assert.throws(() => refuseVisibleSockets(source('/run/service.sock'), undefined, TABLE), /service\.sock/);
   refuseVisibleSockets(source('/srv/with'), undefined, TABLE);
   refuseVisibleSockets(source('/run/service'), undefined, TABLE);
+  refuseVisibleSockets(source('/run', '/run/service.sock'), undefined, TABLE);
+  assert.throws(() => refuseVisibleSockets(source('/run', '/run/other'), undefined, TABLE), {
+    mend: /hide its folder with --hidden \/run,/,
+  });
 });
 
 test('parseSubordinateIds() finds the entry for postern and no other', () => {

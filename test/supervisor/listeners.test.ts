@@ -288,13 +288,13 @@ test('a socket file of a listener is known by its real path, and refused where a
   const paths = listeners.paths();
   assert.deepEqual([...paths.keys()], [join(folder, 'shown/a.sock')]);
   const source = { path: join(folder, 'shown'), because: '--visible shown' };
-  assert.throws(() => refuseVisibleSockets([source], paths), {
+  assert.throws(() => refuseVisibleSockets({ sources: [source], hiddenBy: () => undefined }, paths), {
     code: 'visible_socket',
     message: /^The listener "web" on ".*shown\/a\.sock" would be visible to the plugin/,
     mend: /--visible shown/,
   });
   listeners.closeAll();
-  refuseVisibleSockets([source], listeners.paths());
+  refuseVisibleSockets({ sources: [source], hiddenBy: () => undefined }, listeners.paths());
 });
 
 test('showListenAddress() writes an address as it is read', () => {

@@ -1,11 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import {
-  type HostFiles,
-  type PathKind,
-  planRoot,
-  type RootPlan,
-} from '../../sandbox/supervisor/plan-root.js';
+import type { HostFiles, PathKind } from '../../sandbox/supervisor/host-files.js';
+import { planRoot, type RootPlan } from '../../sandbox/supervisor/plan-root.js';
 
 const HOST: Record<string, PathKind> = {
   '/usr': 'directory',
@@ -25,24 +21,43 @@ const HOST: Record<string, PathKind> = {
   '/srv/data/inner': 'directory',
   '/tmp': 'directory',
   '/tmp/work': 'directory',
+  '/home': 'directory',
+  '/home/other': 'directory',
+  '/srv/homes/ada': 'directory',
+  '/srv/homes': 'directory',
+  '/srv/data/inner/key': 'file',
+  '/srv/data/inner/open': 'directory',
+  '/srv/data/inner/open/key': 'file',
+  '/srv/data/way': 'link',
+  '/srv/other': 'directory',
+  '/mnt/again': 'directory',
+  '/mnt/again/key': 'file',
+  '/etc/ssl/private': 'directory',
+  '/usr/share': 'directory',
+  '/usr/bin/tool': 'file',
+  '/opt/me': 'directory',
 };
 const LINKS: Record<string, string> = {
   '/etc/localtime': '/usr/share/zoneinfo/UTC',
   '/home/me/link': '/home/me',
+  '/srv/data/way': '/srv/other',
 };
 const host: HostFiles = {
   kind: (path) => HOST[path] ?? 'absent',
   readLink: () => 'usr/bin',
   real: (path) => LINKS[path] ?? (path in HOST ? path : undefined),
+  aliases: (path) => (path === '/srv/data/inner/key' ? ['/mnt/again/key'] : []),
 };
 
 function plan(change: Partial<Parameters<typeof planRoot>[0]>): RootPlan {
   const request = {
     program: '/usr/bin/true',
     cwd: '/home/me/project',
-    hostHome: '/home/me',
+    homes: ['/home/me', '/srv/homes/ada'],
+    ownHomes: ['/home/me'],
     visible: [],
     writable: [],
+    hidden: [],
     uid: 7,
     gid: 8,
   };
@@ -98,4 +113,100 @@ test('planRoot() binds the outermost of nested paths once, and what is writable 
 test('planRoot() names the option that shows each path', () => {
   const { sources } = plan({ visible: ['/srv/data'] });
   assert.equal(sources.find(({ path }) => path === '/srv/data')?.because, '--visible /srv/data');
+});
+
+/** What lies upon what, below a folder, in order. */
+const laid = ({ entries }: RootPlan, folder: string): string[] =>
+  entries.flatMap((entry) => {
+    if (!entry.path.startsWith(folder)) return [];
+    if (entry.kind === 'mask') return [`${entry.path} hidden ${entry.directory ? 'folder' : 'file'}`];
+    return entry.kind === 'bind' ? [`${entry.path} ${entry.writable ? 'writable' : 'visible'}`] : [];
+  });
+
+test('planRoot() shows no home directory of anybody as a working directory, nor what is above one', () => {
+  for (const cwd of ['/home/other', '/srv/homes/ada', '/srv/homes', '/root'])
+    assert.equal(plan({ cwd }).cwdVisible, false, cwd);
+  assert.equal(plan({ cwd: '/srv/data' }).cwdVisible, true);
+});
+
+test("planRoot() hides one's own home directory where the system's folders hold it, unless it is asked for", () => {
+  const inOpt = { ownHomes: ['/opt/me'], homes: ['/opt/me'] };
+  assert.deepEqual(laid(plan(inOpt), '/opt'), ['/opt visible', '/opt/me hidden folder']);
+  assert.deepEqual(laid(plan({ ...inOpt, visible: ['/opt/me'] }), '/opt'), ['/opt visible']);
+  assert.deepEqual(laid(plan({ ownHomes: ['/'], homes: ['/'] }), '/opt'), ['/opt visible']);
+});
+
+test('planRoot() hides a path below a visible or writable one, a folder by a folder and a file by a file', () => {
+  const hidden = ['/srv/data/inner/key', '/usr/share'];
+  assert.deepEqual(laid(plan({ visible: ['/srv/data'], hidden }), '/srv'), [
+    '/srv/data visible',
+    '/srv/data/inner/key hidden file',
+  ]);
+  assert.deepEqual(laid(plan({ writable: ['/srv/data'], hidden }), '/srv'), [
+    '/srv/data writable',
+    '/srv/data/inner/key hidden file',
+  ]);
+  assert.deepEqual(laid(plan({ hidden }), '/usr'), ['/usr visible', '/usr/share hidden folder']);
+});
+
+test('planRoot() lets the innermost of nested visible, writable and hidden paths win', () => {
+  const nested = plan({
+    visible: ['/srv/data'],
+    hidden: ['/srv/data/inner', '/srv/data/inner/open/key'],
+    writable: ['/srv/data/inner/open'],
+  });
+  assert.deepEqual(laid(nested, '/srv'), [
+    '/srv/data visible',
+    '/srv/data/inner hidden folder',
+    '/srv/data/inner/open writable',
+    '/srv/data/inner/open/key hidden file',
+  ]);
+  assert.deepEqual(
+    nested.writableDirectories.filter((path) => path.startsWith('/srv')),
+    ['/srv/data/inner/open'],
+  );
+});
+
+test('planRoot() lets hidden win over writable, and writable over visible, on one path', () => {
+  const same = { visible: ['/srv/data'], writable: ['/srv/data'] };
+  assert.deepEqual(laid(plan(same), '/srv'), ['/srv/data writable']);
+  assert.deepEqual(laid(plan({ ...same, hidden: ['/srv/data'] }), '/srv'), []);
+});
+
+test('planRoot() hides from the command its own files and folder where a hidden path holds them, and says by which option', () => {
+  const hidden = ['/home/me/project'];
+  const without = plan({ hidden });
+  assert.equal(without.cwd, '/tmp');
+  assert.ok(!bound(without).includes('/home/me/project'));
+  assert.equal(without.hiddenBy('/home/me/project/file'), '--hidden /home/me/project');
+  const above = plan({ program: '/home/me/.node/bin/node', hidden: ['/home/me'] });
+  assert.ok(!bound(above).includes('/home/me/.node'));
+  assert.ok(
+    bound(plan({ hidden: ['/home/me'], visible: ['/home/me/project'] })).includes('/home/me/project'),
+  );
+});
+
+test('planRoot() hides what lies below the listed files of /etc, and the files themselves', () => {
+  assert.deepEqual(laid(plan({ hidden: ['/etc/ssl/private'] }), '/etc/ssl'), [
+    '/etc/ssl visible',
+    '/etc/ssl/private hidden folder',
+  ]);
+  assert.deepEqual(laid(plan({ hidden: ['/etc/ssl'] }), '/etc/ssl'), []);
+});
+
+test('planRoot() hides a file at each path by which the host mounts it', () => {
+  const shown = plan({ visible: ['/srv/data', '/mnt/again'], hidden: ['/srv/data/inner/key'] });
+  assert.deepEqual(laid(shown, '/mnt'), ['/mnt/again visible', '/mnt/again/key hidden file']);
+});
+
+test('planRoot() hides nothing, and makes nothing, where the hidden path does not show', () => {
+  assert.deepEqual(laid(plan({ hidden: ['/srv/data'] }), '/srv'), []);
+});
+
+test('planRoot() attaches nothing through a link that shows: it lies where the link leads', () => {
+  assert.deepEqual(laid(plan({ visible: ['/srv/data'], writable: ['/srv/data/way'] }), '/srv'), [
+    '/srv/data visible',
+    '/srv/other writable',
+  ]);
+  assert.deepEqual(laid(plan({ visible: ['/srv/other'], hidden: ['/srv/data/way'] }), '/srv'), []);
 });

@@ -1,0 +1,48 @@
+// Other paths of the host by which the same file shows, since its file system is mounted more than once: what is hidden at
+// one of them is hidden at all. A pure function of /proc/self/mountinfo's text, proc(5).
+import { isWithin, moved } from './path-within.js';
+
+interface Mount {
+  readonly device: string;
+  /** The path within the file system that lies at `point`. */
+  readonly root: string;
+  readonly point: string;
+}
+
+/** @param path without a link in it */
+export function mountAliases(path: string, mountinfo: string): readonly string[] {
+  const mounts = mountinfo.split('\n').flatMap(parseMount);
+  const own = mountOf(path, mounts);
+  if (own === undefined) return [];
+  const inside = moved(path, own.point, own.root);
+  return mounts
+    .filter((mount) => mount !== own && mount.device === own.device)
+    .flatMap((mount) => {
+      // Mounted elsewhere is what holds it, or something below it.
+      if (isWithin(inside, mount.root)) {
+        const alias = moved(inside, mount.root, mount.point);
+        return mountOf(alias, mounts) === mount ? [alias] : [];
+      }
+      return isWithin(mount.root, inside) && mountOf(mount.point, mounts) === mount ? [mount.point] : [];
+    });
+}
+
+/** The innermost mount that holds the path, and of several on one place the topmost. */
+function mountOf(path: string, mounts: readonly Mount[]): Mount | undefined {
+  let found: Mount | undefined;
+  for (const mount of mounts) {
+    if (isWithin(path, mount.point) && mount.point.length >= (found?.point.length ?? 0)) found = mount;
+  }
+  return found;
+}
+
+function parseMount(line: string): Mount[] {
+  const [, , device, root, point] = line.split(' ');
+  if (device === undefined || root === undefined || point === undefined) return [];
+  return [{ device, root: plain(root), point: plain(point) }];
+}
+
+/** Blanks and backslashes are written in octal. */
+function plain(text: string): string {
+  return text.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));
+}

@@ -1,0 +1,82 @@
+// A plugin that is hidden from itself: its program, what interprets it, or the folder where it starts. Each gets an error that
+// names the option that hides it, or the one that shows it.
+import { PosternError } from '../../shared/errors.js';
+import { findInterpreter } from './find-interpreter.js';
+import { findProgram } from './find-program.js';
+import type { HostFiles } from './host-files.js';
+import { prefixOf, type RootPlan, steps } from './plan-root.js';
+import { shows } from './shown-paths.js';
+
+const NOT_FOUND = 127;
+
+export interface CommandFiles {
+  readonly words: readonly string[];
+  /** Where the host has the program; undefined where it has none. */
+  readonly program: string | undefined;
+  readonly cwd: string;
+  /** The plugin's PATH. */
+  readonly path: string;
+  /** The home directories of the host: no advice shows one of them. */
+  readonly homes: readonly string[];
+}
+
+/** @throws PosternError `not_found` with exit status 127 for the program and what it needs, `hidden` for the folder */
+export function requireCommandFiles(plan: RootPlan, files: CommandFiles, host: HostFiles): void {
+  const { words, program, cwd } = files;
+  const [name = ''] = words;
+  const hiding = plan.hiddenBy(host.real(cwd) ?? cwd);
+  if (hiding !== undefined && host.kind(cwd) !== 'absent' && !plan.cwdVisible) {
+    throw new PosternError('hidden', `Cannot start in "${cwd}": it is hidden by ${hiding}`, {
+      mend: `start elsewhere with --cwd, or ${showAgain(cwd, hiding, host)}`,
+    });
+  }
+  if (name.includes('/') && !name.startsWith('/') && !plan.cwdVisible) {
+    throw notShown(`Cannot run "${name}": the working directory "${cwd}" is not visible`, {
+      mend: `it is a home directory, or above one: start from a folder below it, or show it with --visible ${cwd}`,
+    });
+  }
+  if (program === undefined) return;
+  for (const path of steps(program, host)) {
+    const hidden = plan.hiddenBy(host.real(path) ?? path);
+    if (hidden !== undefined)
+      throw notShown(`Cannot run "${name}": "${path}" is hidden by ${hidden}`, {
+        mend: showAgain(path, hidden, host),
+      });
+  }
+  requireInterpreter(plan, files, program, host);
+}
+
+function requireInterpreter(plan: RootPlan, files: CommandFiles, program: string, host: HostFiles): void {
+  const real = host.real(program);
+  if (real === undefined || host.kind(real) !== 'file') return;
+  const interpreter = findInterpreter(real);
+  if (interpreter === undefined) return;
+  const places = interpreter.includes('/')
+    ? [findProgram(interpreter, files.cwd, '')]
+    : files.path.split(':').map((folder) => findProgram(interpreter, files.cwd, folder));
+  const found = places.flatMap((path) => (path !== undefined && host.real(path) !== undefined ? [path] : []));
+  const [first] = found;
+  // What is nowhere on the host is execve's to tell.
+  if (first === undefined) return;
+  if (found.some((path) => shows(plan.entries, path) || shows(plan.entries, host.real(path) ?? path))) return;
+  const end = host.real(first) ?? first;
+  const hidden = plan.hiddenBy(end);
+  const what = `Cannot run "${files.words[0]}": its interpreter "${first}"`;
+  if (hidden !== undefined)
+    throw notShown(`${what} is hidden by ${hidden}`, { mend: showAgain(end, hidden, host) });
+  throw notShown(`${what} is not visible to the plugin`, {
+    mend: `show it with --visible ${prefixOf(end, files.homes, host)}`,
+  });
+}
+
+/** On the very path that hides, hiding wins: it cannot be shown beside it. */
+function showAgain(path: string, hiding: string, host: HostFiles): string {
+  const real = host.real(path) ?? path;
+  return [path, real].some((one) => hiding === `--hidden ${one}`)
+    ? 'leave that out'
+    : `show it with --visible ${path}`;
+}
+
+function notShown(message: string, { mend }: { readonly mend: string }): PosternError {
+  return new PosternError('not_found', message, { mend, fields: { exitStatus: NOT_FOUND } });
+}

@@ -1,0 +1,120 @@
+// In which order what is shown and what is hidden lie upon each other in the plugin's root: of two that hold a path the
+// innermost wins, on one path what hides wins over what may be written, and that over what may be read. Pure.
+
+import type { HostFiles } from './host-files.js';
+import { isWithin, moved } from './path-within.js';
+import { SYSTEM } from './system-files.js';
+
+/** Something to show or hide, by a path of the host. */
+export interface Wish {
+  readonly path: string;
+  /** The reason that the user can change. */
+  readonly because: string;
+  readonly kind: 'visible' | 'writable' | 'hidden';
+  /** Named by the user: it counts before what shows or hides by itself. */
+  readonly asked: boolean;
+}
+
+/** What lies at `path` in the plugin's root. */
+export interface Layer {
+  readonly path: string;
+  /** The path of the host, links resolved. */
+  readonly source: string;
+  readonly because: string;
+  readonly kind: Wish['kind'];
+}
+
+type Resolved = Wish & { readonly real: string };
+const RANK = { visible: 0, writable: 1, hidden: 2 } as const;
+
+/** Tells by which wish a path of the host, without a link in it, is hidden. */
+export type HiddenBy = (real: string) => string | undefined;
+
+export interface Layers {
+  /** From the outside in, so that each lies upon what holds it. */
+  readonly layers: readonly Layer[];
+  readonly hiddenBy: HiddenBy;
+}
+
+/** @param beneath what lies there before the layers: it is hidden where they say so, and shows nothing hidden */
+export function arrangeLayers(
+  wishes: readonly Wish[],
+  beneath: readonly { readonly path: string; readonly source: string }[],
+  host: HostFiles,
+): Layers {
+  const resolved = wishes.flatMap((wish) => resolveWish(wish, host));
+  const governs = (real: string): Resolved | undefined => innermost(real, resolved);
+  const shown = place(
+    resolved.filter(({ kind, real }) => kind !== 'hidden' && governs(real)?.kind !== 'hidden'),
+    host,
+  );
+  const trees = [...beneath.map((tree) => ({ ...tree, because: 'the system' })), ...shown];
+  const hidden = resolved
+    .filter(({ kind, real }) => kind === 'hidden' && governs(real)?.kind === 'hidden')
+    .flatMap(({ real, because }) =>
+      trees
+        .filter(({ source }) => source !== real && isWithin(real, source))
+        .map(
+          ({ path, source }): Layer => ({
+            path: moved(real, source, path),
+            source: real,
+            because,
+            kind: 'hidden',
+          }),
+        ),
+    );
+  return {
+    layers: withoutRepetitions([...shown, ...hidden]),
+    hiddenBy: (real) => {
+      const governing = governs(real);
+      return governing?.kind === 'hidden' ? governing.because : undefined;
+    },
+  };
+}
+
+/** What is hidden is hidden at each path by which the host shows it. */
+function resolveWish(wish: Wish, host: HostFiles): Resolved[] {
+  const real = host.real(wish.path) ?? wish.path;
+  const aliases = wish.kind === 'hidden' ? host.aliases(real) : [];
+  return [real, ...aliases].map((path) => ({ ...wish, real: path }));
+}
+
+/** Who decides about a path: the innermost that the user named; without one, the innermost of the others. */
+function innermost(real: string, wishes: readonly Resolved[]): Resolved | undefined {
+  const holding = wishes
+    .filter((wish) => isWithin(real, wish.real))
+    .sort((a, b) => a.real.length - b.real.length || RANK[a.kind] - RANK[b.kind]);
+  return holding.findLast(({ asked }) => asked) ?? holding.at(-1);
+}
+
+/**
+ * Where each shows: at the path that was named, but where a link on the way to it shows too, at the place that the link
+ * leads to. Nothing is ever attached through a link, which would lead into the host's files.
+ */
+function place(shown: readonly Resolved[], host: HostFiles): Layer[] {
+  const placed: Layer[] = [];
+  for (const wish of [...shown].sort((a, b) => a.path.length - b.path.length)) {
+    const outer = placed.findLast(({ path }) => path !== wish.path && isWithin(wish.path, path));
+    const viaLink = SYSTEM.some((path) => isWithin(wish.path, path) && host.kind(path) === 'link');
+    let path = wish.path;
+    if (viaLink) path = wish.real;
+    else if (outer !== undefined) {
+      path = isWithin(wish.real, outer.source) ? moved(wish.real, outer.source, outer.path) : wish.real;
+    }
+    const { real: source, because, kind } = wish;
+    placed.push({ path, source, because, kind });
+  }
+  return placed;
+}
+
+/** Of several on one path the last, and none that the next outer one shows or hides in the same way: a tree is whole. */
+function withoutRepetitions(layers: readonly Layer[]): Layer[] {
+  const kept: Layer[] = [];
+  const sorted = [...layers].sort((a, b) => a.path.length - b.path.length || RANK[a.kind] - RANK[b.kind]);
+  for (const layer of sorted) {
+    if (kept.at(-1)?.path === layer.path) kept.pop();
+    const outer = kept.findLast(({ path }) => isWithin(layer.path, path));
+    if (outer?.kind !== layer.kind) kept.push(layer);
+  }
+  return kept;
+}

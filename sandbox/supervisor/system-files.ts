@@ -1,0 +1,118 @@
+// What every plugin's root has, whatever is configured: the system's folders, the files of /etc that programs read, a minimal
+// /dev, and empty places to write. Pure.
+import type { RootEntry } from '../launch/spec.js';
+import type { HostFiles } from './host-files.js';
+
+export const PLUGIN_HOME = '/home/plugin';
+export const SYSTEM: readonly string[] = [
+  '/usr',
+  '/bin',
+  '/sbin',
+  '/lib',
+  '/lib32',
+  '/lib64',
+  '/libx32',
+  '/opt',
+];
+/** What programs read under /etc: the loader, names, certificates, time, and the settings of runtimes. */
+const ETC = [
+  ...[
+    'ld.so.cache',
+    'ld.so.conf',
+    'ld.so.conf.d',
+    'ld-musl-x86_64.path',
+    'ld-musl-aarch64.path',
+    'alternatives',
+  ],
+  ...['nsswitch.conf', 'host.conf', 'gai.conf', 'protocols', 'services', 'networks', 'ethertypes', 'rpc'],
+  ...['ssl', 'pki', 'ca-certificates', 'ca-certificates.conf', 'crypto-policies', 'gnutls'],
+  ...['localtime', 'timezone', 'locale.conf', 'locale.alias', 'default/locale', 'mime.types', 'magic'],
+  ...['os-release', 'debian_version', 'lsb-release', 'redhat-release', 'alpine-release'],
+  ...[
+    'terminfo',
+    'inputrc',
+    'bash.bashrc',
+    'profile',
+    'profile.d',
+    'wgetrc',
+    'gitconfig',
+    'fonts',
+    'perl',
+    'python3',
+  ],
+];
+const ETC_FOLDERS = ['java', 'python'];
+/** Empty file systems of the sandbox's own; `size` as tmpfs(5) takes it. */
+export const SCRATCH: readonly { readonly path: string; readonly size: string; readonly mode: number }[] = [
+  { path: '/tmp', size: '1g', mode: 0o1777 },
+  { path: '/run', size: '64m', mode: 0o755 },
+  { path: '/var', size: '256m', mode: 0o755 },
+  { path: PLUGIN_HOME, size: '1g', mode: 0o755 },
+  { path: '/dev/shm', size: '256m', mode: 0o1777 },
+];
+export const DEVICES: readonly string[] = ['null', 'zero', 'full', 'random', 'urandom', 'tty'];
+
+export function etcEntries(
+  { uid, gid }: { readonly uid: number; readonly gid: number },
+  host: HostFiles,
+): readonly RootEntry[] {
+  const folders = ETC_FOLDERS.flatMap((prefix) =>
+    [
+      '',
+      '-8-openjdk',
+      '-11-openjdk',
+      '-17-openjdk',
+      '-21-openjdk',
+      '-25-openjdk',
+      '3.11',
+      '3.12',
+      '3.13',
+    ].map((version) => `${prefix}${version}`),
+  );
+  const seen = [...new Set([...ETC, ...folders])].map((name) => `/etc/${name}`);
+  return [
+    ...seen.flatMap((path): RootEntry[] => {
+      const target = host.kind(path) === 'link' ? host.real(path) : path;
+      if (target === undefined) return [];
+      const kind = host.kind(target);
+      if (kind !== 'directory' && kind !== 'file') return [];
+      return [{ kind: 'bind', path, source: target, directory: kind === 'directory', writable: false }];
+    }),
+    {
+      kind: 'file',
+      path: '/etc/passwd',
+      content: `root:x:0:0:root:/:/bin/false\nplugin:x:${uid}:${gid}:plugin:${PLUGIN_HOME}:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n`,
+    },
+    { kind: 'file', path: '/etc/group', content: `root:x:0:\nplugin:x:${gid}:\nnogroup:x:65534:\n` },
+    {
+      kind: 'file',
+      path: '/etc/hosts',
+      content: '127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n',
+    },
+    {
+      kind: 'file',
+      path: '/etc/resolv.conf',
+      content: 'nameserver 127.0.0.1\noptions attempts:1 timeout:5\n',
+    },
+  ];
+}
+
+export function deviceEntries(host: HostFiles): readonly RootEntry[] {
+  return [
+    ...DEVICES.filter((name) => host.kind(`/dev/${name}`) === 'other').map(
+      (name): RootEntry => ({
+        kind: 'bind',
+        path: `/dev/${name}`,
+        source: `/dev/${name}`,
+        directory: false,
+        writable: true,
+        device: true,
+      }),
+    ),
+    { kind: 'symlink', path: '/dev/fd', to: '/proc/self/fd' },
+    { kind: 'symlink', path: '/dev/stdin', to: '/proc/self/fd/0' },
+    { kind: 'symlink', path: '/dev/stdout', to: '/proc/self/fd/1' },
+    { kind: 'symlink', path: '/dev/stderr', to: '/proc/self/fd/2' },
+    { kind: 'symlink', path: '/dev/ptmx', to: 'pts/ptmx' },
+  ];
+}

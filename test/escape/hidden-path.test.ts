@@ -1,0 +1,75 @@
+import assert from 'node:assert/strict';
+import { chmodSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { postern } from '../harness/postern.js';
+import { readableFolder, type User, users } from '../harness/users.js';
+
+const PROGRAM = readFileSync(new URL('./hidden-path.py', import.meta.url), 'utf8');
+const EROFS = 30;
+
+/** A folder that anyone may write, with secrets that anyone may read: only the sandbox keeps the plugin from them. */
+function folderOfSecrets(): string {
+  const folder = readableFolder();
+  for (const name of ['shown/inner', 'keys/deep', 'keys/visible'])
+    mkdirSync(join(folder, name), { recursive: true });
+  for (const name of ['', 'shown', 'shown/inner', 'keys', 'keys/deep', 'keys/visible'])
+    chmodSync(join(folder, name), 0o777);
+  for (const name of ['shown/key', 'keys/key', 'keys/deep/key'])
+    writeFileSync(join(folder, name), 'SECRET\n', { mode: 0o666 });
+  writeFileSync(join(folder, 'open'), 'yes\n');
+  writeFileSync(join(folder, 'keys/visible/file'), 'shown\n');
+  symlinkSync('shown/key', join(folder, 'link-to-key'));
+  symlinkSync('keys', join(folder, 'link-to-keys'));
+  return folder;
+}
+
+async function look(user: User, without: readonly string[]): Promise<Map<string, string>> {
+  const folder = folderOfSecrets();
+  const { stdout, stderr } = await postern(
+    [
+      ...['run', '--writable', folder],
+      ...['--hidden', join(folder, 'shown/key'), '--hidden', join(folder, 'link-to-keys')],
+      ...['--visible', join(folder, 'keys/visible')],
+      ...['--', '/usr/bin/python3', '-c', PROGRAM, folder],
+    ],
+    { as: user, ...(without.length === 0 ? {} : { without }) },
+  );
+  assert.notEqual(stdout, '', stderr);
+  const found = [...stdout.matchAll(/^result (\S+) (.*)$/gm)].map(
+    ([, name = '', value = '']) => [name, value] as const,
+  );
+  return new Map(found);
+}
+
+for (const user of users) {
+  test(`a hidden file or folder is read by no path, link, descriptor, mount or rename (${user})`, async () => {
+    const found = await look(user, []);
+    assert.equal(found.get('ready'), 'yes');
+    assert.equal(found.get('visible_inside'), 'shown', 'what is visible within what is hidden shows');
+    assert.equal(found.get('written'), String(EROFS));
+    assert.deepEqual(
+      [...found].filter(([, value]) => value === 'SECRET'),
+      [],
+    );
+    assert.ok([...found].filter(([, value]) => value === 'nothing').length >= 38, [...found].join(' '));
+  });
+
+  test(`what was hidden is read by all of them once the protection is off (${user})`, async () => {
+    const found = await look(user, ['hidden']);
+    for (const way of [
+      'path',
+      'root',
+      'dots',
+      'descriptor',
+      'descriptor_path',
+      'relative',
+      'cwd',
+      'own_link',
+    ]) {
+      assert.equal(found.get(`file_${way}`), 'SECRET', `file_${way}`);
+      assert.equal(found.get(`deep_${way}`), 'SECRET', `deep_${way}`);
+    }
+    assert.equal(found.get('link'), 'SECRET');
+  });
+}

@@ -1,0 +1,25 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { interpreterOf } from '../../sandbox/supervisor/find-interpreter.js';
+import { homesOf } from '../../sandbox/supervisor/home-directories.js';
+
+test("homesOf() finds root's and people's home directories, and no folder of a program's user", () => {
+  const passwd = `root:x:0:0:root:/root:/bin/sh
+daemon:x:1:1:daemon:/usr/sbin:/usr/sbin/nologin
+www-data:x:33:33::/var/www:/usr/sbin/nologin
+ada:x:1000:1000:Ada,,,:/srv/homes/ada:/bin/bash
+rootless:x:1001:1001::/:/bin/sh
+nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin
+a broken line
+`;
+  assert.deepEqual(homesOf(passwd), ['/root', '/srv/homes/ada']);
+});
+
+test('interpreterOf() reads the first line of a script, and the program that env looks up', () => {
+  assert.equal(interpreterOf('#!/bin/sh\necho'), '/bin/sh');
+  assert.equal(interpreterOf('#! /usr/bin/python3 -I\n'), '/usr/bin/python3');
+  assert.equal(interpreterOf('#!/usr/bin/env node\n'), 'node');
+  assert.equal(interpreterOf('#!/usr/bin/env -S DEBUG=1 node --test\n'), 'node');
+  assert.equal(interpreterOf('\u007fELF\u0002'), undefined);
+  assert.equal(interpreterOf('#!\n'), undefined);
+});

@@ -1,0 +1,28 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { mountAliases } from '../../sandbox/supervisor/mount-aliases.js';
+
+const MOUNTS = `22 1 8:1 / / rw,relatime - ext4 /dev/sda1 rw
+23 22 0:21 / /proc rw - proc proc rw
+30 22 8:1 /srv/data /mnt/again rw - ext4 /dev/sda1 rw
+31 22 8:1 /srv/data/keys /mnt/with\\040blank rw - ext4 /dev/sda1 rw
+32 22 8:1 /srv /mnt/covered rw - ext4 /dev/sda1 rw
+33 32 0:40 / /mnt/covered/data rw - tmpfs tmpfs rw
+34 22 8:2 /srv/data /mnt/other-disk rw - ext4 /dev/sdb1 rw
+`;
+
+test('mountAliases() finds the file below each other mount that holds it, and no covered one', () => {
+  assert.deepEqual(mountAliases('/srv/data/file', MOUNTS), ['/mnt/again/file']);
+  assert.deepEqual(mountAliases('/mnt/again/file', MOUNTS), ['/srv/data/file']);
+  assert.deepEqual(mountAliases('/srv/elsewhere', MOUNTS), ['/mnt/covered/elsewhere']);
+});
+
+test('mountAliases() finds mounts of what lies below the path, blanks in their names included', () => {
+  assert.deepEqual(mountAliases('/srv/data', MOUNTS), ['/mnt/again', '/mnt/with blank']);
+});
+
+test('mountAliases() finds nothing on a file system that is mounted once', () => {
+  assert.deepEqual(mountAliases('/mnt/other-disk/file', MOUNTS), []);
+  assert.deepEqual(mountAliases('/mnt/covered/data/x', MOUNTS), []);
+  assert.deepEqual(mountAliases('/srv', ''), []);
+});
