@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { type Logger, pino } from 'pino';
 import { AUDIT_BACKLOG_BYTES } from '../shared/limits.js';
 import type { DecisionWord, Door, Outcome, ProtocolErrorKind, Reason } from '../shared/reasons.js';
+import { TokenBucket } from '../shared/token-bucket.js';
 import type { LineLink } from './link.js';
 
 /** Every key is always there: null where it does not apply. */
@@ -89,15 +90,18 @@ export interface SlowEvent {
 
 type EventName = 'decision' | 'explain' | 'question' | 'datagram' | 'slow' | 'protocol_error';
 
-/** Writes events to the supervisor; past AUDIT_BACKLOG_BYTES they are dropped and counted. */
+/** Writes events to the supervisor; past AUDIT_BACKLOG_BYTES, or a plugin's own share, they are dropped and counted. */
 export class Audit {
   readonly #log: Logger<EventName>;
   /** Decision ids are unique across brokers too. */
   readonly #prefix: string = randomBytes(6).toString('hex');
+  readonly #onDropped: () => void;
+  readonly #shares = new Map<string, { readonly bucket: TokenBucket; readonly limited: () => void }>();
   #count = 0;
 
   /** @param onDropped called for each event that found the backlog full */
   constructor(link: LineLink, onDropped: () => void) {
+    this.#onDropped = onDropped;
     const write = (line: string): void => {
       if (link.backlogBytes + line.length > AUDIT_BACKLOG_BYTES) onDropped();
       else link.sendSoon(`{"type":"audit","line":${line.trimEnd()}}`);
@@ -120,21 +124,31 @@ export class Audit {
     return `${this.#prefix}-${this.#count.toString(36)}`;
   }
 
+  /** How many events of a plugin are written in a second, from now on. */
+  limit(plugin: string, perSecond: number, limited: () => void): void {
+    this.#shares.set(plugin, { bucket: new TokenBucket(perSecond), limited });
+  }
+
+  /** Forgets a plugin's share. */
+  unlimit(plugin: string): void {
+    this.#shares.delete(plugin);
+  }
+
   decision(event: DecisionEvent): void {
-    this.#log.decision(event);
+    if (this.#mayWrite(event.plugin)) this.#log.decision(event);
   }
 
   /** A plugin asked what it would be told. */
   explain(event: DecisionEvent): void {
-    this.#log.explain(event);
+    if (this.#mayWrite(event.plugin)) this.#log.explain(event);
   }
 
   question(event: QuestionEvent): void {
-    this.#log.question(event);
+    if (this.#mayWrite(event.plugin)) this.#log.question(event);
   }
 
   datagram(event: DatagramEvent): void {
-    this.#log.datagram(event);
+    if (this.#mayWrite(event.plugin)) this.#log.datagram(event);
   }
 
   slow(event: SlowEvent): void {
@@ -142,6 +156,14 @@ export class Audit {
   }
 
   protocolError(event: ProtocolErrorEvent): void {
-    this.#log.protocol_error(event);
+    if (this.#mayWrite(event.plugin)) this.#log.protocol_error(event);
+  }
+
+  #mayWrite(plugin: string): boolean {
+    const share = this.#shares.get(plugin);
+    if (share === undefined || share.bucket.take()) return true;
+    share.limited();
+    this.#onDropped();
+    return false;
   }
 }

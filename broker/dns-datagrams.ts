@@ -6,7 +6,7 @@ import type { OwnedFd } from '../shared/sys/owned-fd.js';
 import type { Endpoint } from '../shared/sys/sockaddr.js';
 import { errnoName } from '../shared/sys/system-error.js';
 import { READABLE, Watch } from '../shared/sys/uv-poll.js';
-import type { QuestionRate } from './question-rate.js';
+import type { TokenBucket } from '../shared/token-bucket.js';
 import type { TurnShare } from './turn-share.js';
 
 /** Answers one message that came from a port; undefined where there is nothing to say. */
@@ -18,7 +18,7 @@ export type AnswerMessage = (
 /** What bounds a sandbox, whichever way its questions come. */
 export interface QuestionBounds {
   readonly turn: TurnShare;
-  readonly rate: QuestionRate;
+  readonly rate: TokenBucket;
   /** A question was dropped. */
   readonly limited: () => void;
 }

@@ -1,6 +1,8 @@
 // One sandbox's DNS server, on sockets of port 53 of its own loopback: bytes to question to answer to bytes. Runs in the
 // broker. The sandbox holds no duplicate of these sockets; nobody else can send to them.
+import { QUESTION_BURST_FACTOR } from '../shared/limits.js';
 import type { OwnedFd } from '../shared/sys/owned-fd.js';
+import { TokenBucket } from '../shared/token-bucket.js';
 import { decodeDnsQuestion } from './decode-dns-question.js';
 import { type AnswerMessage, DnsDatagrams, type QuestionBounds } from './dns-datagrams.js';
 import { DnsListener } from './dns-listener.js';
@@ -8,7 +10,6 @@ import { encodeDnsAnswer, encodeDnsRejection, type Transport } from './encode-dn
 import { Grants } from './grants.js';
 import type { Plugin } from './plugin.js';
 import { QuestionAskers } from './question-askers.js';
-import { QuestionRate } from './question-rate.js';
 import { QuestionRefusals } from './question-refusals.js';
 import { type Asker, serveQuestion } from './serve-question.js';
 import type { Services } from './services.js';
@@ -34,11 +35,14 @@ export class DnsStub {
   /** @param sockets owned from here on */
   constructor(services: Services, plugin: Plugin, { datagrams, listeners }: DnsSockets) {
     this.#services = services;
-    const refusals = new QuestionRefusals(services.audit, plugin.name);
+    const refusals = new QuestionRefusals(services.audit, plugin.name, () =>
+      plugin.metrics.limited('log_rate'),
+    );
     this.#asker = { plugin, grants: this.grants, refusals };
+    const perSecond = plugin.limits.questionsPerSecond;
     const bounds: QuestionBounds = {
       turn: plugin.turn,
-      rate: new QuestionRate(),
+      rate: new TokenBucket(perSecond, QUESTION_BURST_FACTOR * perSecond),
       limited: () => plugin.metrics.limited('dns_rate'),
     };
     const answer =

@@ -41,8 +41,15 @@ const DECIDED: Readonly<Record<DecisionWord, readonly Reason[]>> = {
   ],
   would_deny: ['no_rule', 'port_not_allowed'],
 };
-type LimitHere = Extract<Limit, 'rate' | 'concurrency' | 'queue' | 'dns_rate' | 'descriptors'>;
-const LIMITS_HERE: readonly LimitHere[] = ['rate', 'concurrency', 'queue', 'dns_rate', 'descriptors'];
+type LimitHere = Extract<Limit, 'rate' | 'concurrency' | 'queue' | 'dns_rate' | 'log_rate' | 'descriptors'>;
+const LIMITS_HERE: readonly LimitHere[] = [
+  'rate',
+  'concurrency',
+  'queue',
+  'dns_rate',
+  'log_rate',
+  'descriptors',
+];
 
 type DecisionLabels = { readonly plugin: string; readonly decision: string; readonly reason: string };
 type OutcomeLabels = { readonly plugin: string; readonly outcome: string };
@@ -95,8 +102,8 @@ export class PluginMetrics {
     this.#metrics.traps.inc({ plugin: this.#plugin, call, answer });
   }
 
-  limited(limit: LimitHere): void {
-    this.#metrics.limitRejections.inc({ plugin: this.#plugin, limit });
+  limited(limit: LimitHere, times = 1): void {
+    this.#metrics.limitRejections.inc({ plugin: this.#plugin, limit }, times);
   }
 
   questionAnswered(answer: QuestionAnswer): void {

@@ -1,5 +1,5 @@
 // What the broker knows of one plugin, whichever of its channels asks. Runs in the broker.
-import { CONCURRENT_REQUESTS, QUEUED_REQUESTS, REQUESTS_PER_SECOND } from '../shared/limits.js';
+import { limitsOf } from '../shared/config/limit-forms.js';
 import type { Policy } from '../shared/policy/policy.js';
 import type { PluginLimits } from '../shared/protocol/link.js';
 import type { Audit } from './audit.js';
@@ -10,11 +10,7 @@ import { RequestQueue } from './request-queue.js';
 import { Touched } from './touch-watch.js';
 import { TurnShare } from './turn-share.js';
 
-const DEFAULT_LIMITS: PluginLimits = {
-  concurrentRequests: CONCURRENT_REQUESTS,
-  queuedRequests: QUEUED_REQUESTS,
-  requestsPerSecond: REQUESTS_PER_SECOND,
-};
+const DEFAULT_LIMITS: PluginLimits = limitsOf({});
 
 /** A plugin as configured. Without a policy everything is refused (`policy_unavailable`). */
 export class Plugin {
@@ -24,6 +20,7 @@ export class Plugin {
   readonly turn: TurnShare = new TurnShare();
   readonly touched: Touched;
   readonly literals: LiteralDecisions = new LiteralDecisions();
+  readonly #audit: Audit;
   /** Channels that are served, and those that the supervisor has been asked for. */
   channels = 0;
   /** Questions of DNS that are not answered yet, whether or not somebody still waits. */
@@ -31,8 +28,13 @@ export class Plugin {
   queue: RequestQueue = new RequestQueue(DEFAULT_LIMITS, this.turn);
   #limits = DEFAULT_LIMITS;
 
+  get limits(): PluginLimits {
+    return this.#limits;
+  }
+
   constructor(name: string, metrics: Metrics, audit: Audit) {
     this.name = name;
+    this.#audit = audit;
     this.metrics = new PluginMetrics(metrics, name);
     this.touched = new Touched((action, milliseconds) => {
       this.metrics.slowTouch(action);
@@ -44,6 +46,7 @@ export class Plugin {
   configure(policy: Policy, limits: PluginLimits): void {
     this.policy = policy;
     this.metrics.rules(policy.counts);
+    this.#audit.limit(this.name, limits.logLinesPerSecond, () => this.metrics.limited('log_rate'));
     if (JSON.stringify(limits) === JSON.stringify(this.#limits)) return;
     // What waits in the old queue is served from there.
     this.#limits = limits;

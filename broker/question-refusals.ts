@@ -23,7 +23,8 @@ function about(
 export class QuestionRefusals {
   readonly #log: RefusalLog<Event>;
 
-  constructor(audit: Audit, plugin: string) {
+  /** @param gathered called for each refusal that is but counted, since so many names were refused */
+  constructor(audit: Audit, plugin: string, gathered: () => void) {
     this.#log = new RefusalLog<Event>(
       (event, questions, repeated) => audit.question({ plugin, questions, repeated, ...event }),
       (questions) =>
@@ -40,6 +41,7 @@ export class QuestionRefusals {
           addresses_dropped: [],
           message: `Cannot resolve other names: ${questions} more questions within a minute`,
         }),
+      gathered,
     );
   }
 

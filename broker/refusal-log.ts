@@ -11,6 +11,7 @@ interface Noted<Event> {
 export class RefusalLog<Event> {
   readonly #write: (event: Event, questions: number, repeated: boolean) => void;
   readonly #writeRest: (questions: number) => void;
+  readonly #gathered: () => void;
   readonly #noted = new Map<string, Noted<Event>>();
   #rest = 0;
   #timer: NodeJS.Timeout | undefined;
@@ -18,13 +19,16 @@ export class RefusalLog<Event> {
   /**
    * @param write takes an event, how many questions it stands for, and whether they repeat one that was written
    * @param writeRest takes how many questions there were about other names
+   * @param gathered called for each of those
    */
   constructor(
     write: (event: Event, questions: number, repeated: boolean) => void,
     writeRest: (questions: number) => void,
+    gathered: () => void = () => {},
   ) {
     this.#write = write;
     this.#writeRest = writeRest;
+    this.#gathered = gathered;
   }
 
   /** @param key what makes two refusals equal */
@@ -32,8 +36,10 @@ export class RefusalLog<Event> {
     this.#timer ??= setTimeout(() => this.flush(), LOG_WINDOW_MS).unref();
     const known = this.#noted.get(key);
     if (known !== undefined) known.repetitions += 1;
-    else if (this.#noted.size >= LOGGED_NAMES) this.#rest += 1;
-    else {
+    else if (this.#noted.size >= LOGGED_NAMES) {
+      this.#rest += 1;
+      this.#gathered();
+    } else {
       const event = makeEvent();
       this.#noted.set(key, { event, repetitions: 0 });
       this.#write(event, 1, false);

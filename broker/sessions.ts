@@ -44,6 +44,11 @@ export class Sessions implements SessionEvents {
     this.#link.send({ type: 'explained', id: line.id, explanation });
   }
 
+  /** Counts lines of a plugin's output that the supervisor left out. */
+  linesDropped(name: string, lines: number): void {
+    this.#plugin(name).metrics.limited('log_rate', lines);
+  }
+
   /** Ends a plugin's channels and takes its figures away. */
   forget(name: string): void {
     const plugin = this.#plugins.get(name);
@@ -52,6 +57,7 @@ export class Sessions implements SessionEvents {
     for (const session of this.#sessions.values()) if (session.plugin === plugin) session.end();
     for (const trap of this.#traps) if (trap.plugin === plugin) trap.end();
     plugin.touched.begin(undefined);
+    this.#services.audit.unlimit(name);
     plugin.metrics.remove();
   }
 

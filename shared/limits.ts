@@ -51,7 +51,8 @@ export const MAX_QUESTION_BYTES: number = 4096;
 export const MAX_DATAGRAM_ANSWER_BYTES: number = 4096;
 /** Questions of one sandbox: past the burst, so many in a second. */
 export const QUESTIONS_PER_SECOND: number = 200;
-export const QUESTION_BURST: number = 400;
+/** Of the questions of a second, how many times as many may come at once after a pause. */
+export const QUESTION_BURST_FACTOR: number = 2;
 /** What is past it waits in the kernel for so long, and is dropped there once its buffer is full. */
 export const QUESTION_PAUSE_MS: number = 10;
 /** DNS over TCP of one sandbox: connections at once, and the time from one question to the next. */
@@ -85,6 +86,13 @@ export const CONCURRENT_ATTEMPTS: number = 6;
 /** A plugin's RLIMIT_NOFILE: far below the broker's, since the kernel counts descriptors in flight by uid. */
 export const PLUGIN_DESCRIPTORS: number = 1024;
 export const BROKER_DESCRIPTORS: number = 16_384;
+/** Processes and threads of one sandbox. */
+export const PLUGIN_PROCESSES: number = 4096;
+/** Audit events of one plugin in a second, and lines of its output. */
+export const LOG_LINES_PER_SECOND: number = 20_000;
+/** Of /tmp and the home directory each, and of /dev/shm. */
+export const SCRATCH_MIB: number = 1024;
+export const SHARED_MEMORY_MIB: number = 256;
 
 /** Listeners that one plugin inherits. */
 export const MAX_LISTENERS: number = 64;

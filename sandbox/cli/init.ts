@@ -81,6 +81,7 @@ plugins:
     # cwd: .                     # where it starts; visible to it, read-only
     # filesystem: {visible: [./templates], writable: [./out], hidden: [./templates/private]}
     # restart: {policy: on-failure, delay_ms: 1000, max_delay_ms: 60000}
+    # limits: {processes: 64, memory_mib: 512, cpu_seconds: 600, tmp_mib: 256}
     # after: [database]          # started after that one, stopped before it
     # mode: audit                # lets through, and reports, what no rule allows
 `;

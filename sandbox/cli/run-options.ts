@@ -2,6 +2,7 @@
 // configuration that they make.
 import { basename, resolve } from 'node:path';
 import { type Command, Option } from 'commander';
+import { limitsOf } from '../../shared/config/limit-forms.js';
 import { parseListen } from '../../shared/config/parse-listen.js';
 import {
   type ListenConfig,
@@ -13,6 +14,7 @@ import {
 import { resolveListeners } from '../../shared/config/resolve-listeners.js';
 import { PosternError } from '../../shared/errors.js';
 import { dnsOption } from './dns-option.js';
+import { parseLimits } from './limit-option.js';
 import { repeatable } from './repeatable.js';
 import { addRuleOptions, type RuleOptions, rulesOf } from './rule-options.js';
 
@@ -23,6 +25,7 @@ export interface RunOptions extends RuleOptions {
   readonly visible: readonly string[];
   readonly writable: readonly string[];
   readonly hidden: readonly string[];
+  readonly limit: readonly string[];
   readonly env: readonly string[];
   readonly cwd?: string;
   readonly metrics?: string;
@@ -51,6 +54,7 @@ export function addRunOptions(command: Command): Command {
     .addOption(repeatable('--visible <path>', 'show a path of the host, read-only'))
     .addOption(repeatable('--writable <path>', 'show a path of the host, writable'))
     .addOption(repeatable('--hidden <path>', 'hide a path below one that shows'))
+    .addOption(repeatable('--limit <name=value>', 'a limit by the name that it has in a file'))
     .addOption(repeatable('--env <key[=value]>', 'set a variable, or pass one on'))
     .option('--cwd <dir>', 'start there (default: here)')
     .option('--metrics <addr>', 'serve Prometheus metrics on HOST:PORT')
@@ -83,6 +87,7 @@ export function pluginOf(
     visible: options.visible.map((path) => resolve(path)),
     writable: options.writable.map((path) => resolve(path)),
     hidden: options.hidden.map((path) => resolve(path)),
+    limits: limitsOf(parseLimits(options.limit)),
     listen: listenersOf(options.listen),
   };
 }

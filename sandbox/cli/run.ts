@@ -20,6 +20,7 @@ Examples:
   postern run --allow api.example.com -- node plugin.js
   postern run --allow '*.example.com:443' --deny tracker.example.com -- ./build.sh
   postern run --listen web=127.0.0.1:8080 -- ./server
+  postern run --limit memory_mib=512 --limit processes=64 -- ./build.sh
   postern run --allow 127.0.0.1:5432 --metrics 127.0.0.1:9464 -- python3 report.py
 
 Exit status: the program's; 128+N where signal N ended it; 127 not found, 126 not runnable, 125 postern itself.`,

@@ -8,6 +8,7 @@ import { PluginKeeper, type PluginStarter, type PluginWatcher } from '../supervi
 import type { PluginEnd } from '../supervisor/sandbox.js';
 import { captureStreams } from '../supervisor/standard-streams.js';
 import { Supervisor } from '../supervisor/supervisor.js';
+import { limitOutput } from './limit-output.js';
 import { PluginLines } from './plugin-lines.js';
 import { limitLines, ownProgram, refusalLine } from './refusal-line.js';
 import { describeError, say } from './say.js';
@@ -99,9 +100,21 @@ function watchReaders(stop: () => void): { readonly gone: () => boolean } {
 function starterOf(supervisor: Supervisor, lines: PluginLines): PluginStarter {
   return {
     start: async (plugin, cause) => {
-      const streams = captureStreams((stream, line) => lines.write(plugin.name, stream, line));
+      const output = limitOutput<'stdout' | 'stderr'>(
+        plugin.limits.logLinesPerSecond,
+        (stream, line) => lines.write(plugin.name, stream, line),
+        (dropped) => {
+          supervisor.linesDropped(plugin.name, dropped);
+          say(`${plugin.name}: ${dropped} more lines within a second are left out (log_lines_per_second)`);
+        },
+      );
+      const streams = captureStreams(output.line);
       const sandbox = await supervisor.startPlugin(plugin, streams, cause);
-      return { ended: sandbox.ended.then((end) => streams.drained().then(() => end)) };
+      const drained = async (): Promise<void> => {
+        await streams.drained();
+        output.flush();
+      };
+      return { ended: sandbox.ended.then((end) => drained().then(() => end)) };
     },
     stop: (name) => supervisor.stopPlugin(name),
   };

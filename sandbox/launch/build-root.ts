@@ -18,6 +18,8 @@ import type { LaunchSpec, RootEntry } from './spec.js';
 
 /** Where the new root lies until the pivot. Any directory does: the mount is this namespace's own. */
 const STAGE = '/tmp';
+/** One a page. */
+const FILES_PER_MIB = 256;
 type Bind = Extract<RootEntry, { kind: 'bind' }>;
 
 /** @param trees what a supervisor that is root has copied; the others are copied here */
@@ -71,7 +73,7 @@ function make(entry: Exclude<RootEntry, { kind: 'mask' }>, target: string, tree:
       return;
     case 'scratch':
       mkdirSync(target, { recursive: true });
-      mountNew('tmpfs', target, MS.NOSUID | MS.NODEV, `mode=${entry.mode.toString(8)},size=${entry.size}`);
+      mountNew('tmpfs', target, MS.NOSUID | MS.NODEV, scratchOptions(entry));
       return;
     case 'bind':
       if (entry.directory) mkdirSync(target, { recursive: true });
@@ -79,4 +81,9 @@ function make(entry: Exclude<RootEntry, { kind: 'mask' }>, target: string, tree:
       if (tree !== undefined) attachTree(tree.number, target);
       tree?.close();
   }
+}
+
+/** Files are bounded as pages are: an empty one takes the kernel's memory and no page. */
+function scratchOptions({ mode, mib }: Extract<RootEntry, { kind: 'scratch' }>): string {
+  return `mode=${mode.toString(8)},size=${mib}m,nr_inodes=${mib * FILES_PER_MIB}`;
 }

@@ -14,7 +14,6 @@ import {
   setNoNewPrivileges,
   takeForeground,
 } from '../../shared/sys/process-control.js';
-import { RLIMIT, setLimit } from '../../shared/sys/rlimit.js';
 import { succeed } from '../../shared/sys/system-error.js';
 import { arrangeDescriptors } from './arrange-descriptors.js';
 import { buildRoot } from './build-root.js';
@@ -24,6 +23,7 @@ import { loadFilters } from './filters.js';
 import { isolateNetwork } from './isolate-network.js';
 import { openNameService } from './open-name-service.js';
 import { receiveSpec } from './receive-spec.js';
+import { setLimits, setMemoryLimit } from './set-limits.js';
 import { EXEC_WORD, LAUNCH_SOCKET_FD, type LaunchFailure, type LaunchStep } from './spec.js';
 
 let step: LaunchStep = 'spec';
@@ -59,10 +59,7 @@ function launch(): void {
   socket = arrangeDescriptors(socket, passed, 3 + spec.listeners + 2);
   if (spec.foreground >= 0) takeForeground(spec.foreground);
   step = 'limits';
-  const limit = BigInt(spec.descriptorLimit);
-  setLimit(RLIMIT.NOFILE, limit, limit);
-  // No core dump: 0 would still feed a core_pattern that is a pipe, core(5); 1 does neither.
-  setLimit(RLIMIT.CORE, 1n, 1n);
+  setLimits(spec.limits);
   step = 'capabilities';
   if (!without.has('capabilities')) dropAllCapabilities();
   setNoNewPrivileges();
@@ -77,6 +74,7 @@ function launch(): void {
   const trap = listener === undefined ? [] : [listener, ...nameService];
   const descriptors = trap.map(({ number }) => number);
   succeed(sendMessage(socket, new TextEncoder().encode(EXEC_WORD), descriptors, true), 'sendmsg');
+  setMemoryLimit(spec.limits);
   command.run();
 }
 

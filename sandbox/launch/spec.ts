@@ -5,8 +5,8 @@ export type RootEntry =
   | { readonly kind: 'directory'; readonly path: string; readonly mode?: number }
   | { readonly kind: 'symlink'; readonly path: string; readonly to: string }
   | { readonly kind: 'file'; readonly path: string; readonly content: string }
-  /** An empty file system of its own, writable, at most `size` (tmpfs(5) syntax). */
-  | { readonly kind: 'scratch'; readonly path: string; readonly size: string; readonly mode: number }
+  /** An empty file system of its own, writable, at most so large. */
+  | { readonly kind: 'scratch'; readonly path: string; readonly mib: number; readonly mode: number }
   /** The host's `source`, which may be a directory or not, with all that is mounted below it. */
   | {
       readonly kind: 'bind';
@@ -38,8 +38,14 @@ export interface LaunchSpec {
   readonly command: readonly string[];
   /** KEY=VALUE */
   readonly environment: readonly string[];
-  /** RLIMIT_NOFILE, soft and hard. */
-  readonly descriptorLimit: number;
+  /** setrlimit(2); what is absent is left as it is. */
+  readonly limits: {
+    readonly descriptors: number;
+    readonly processes: number;
+    readonly dataBytes?: number | undefined;
+    readonly cpuSeconds?: number | undefined;
+    readonly fileBytes?: number | undefined;
+  };
   /** `transparent`: connect, bind and listen are reported to the broker. `channel`: they are refused. */
   readonly egress: 'transparent' | 'channel';
   /** How many listeners come between the standard streams and the channel. */

@@ -158,6 +158,11 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
     this.#link?.lines.send({ type: 'audit_dropped', events });
   }
 
+  /** Lines of a plugin's output that were left out: the broker counts them with its other limits. */
+  linesDropped(plugin: string, lines: number): void {
+    this.#link?.lines.send({ type: 'lines_dropped', plugin, lines });
+  }
+
   /** A new channel for a plugin. @returns the plugin's ends, owned by the caller */
   openChannel(plugin: string): Channel['plugin'] {
     const { kept, ends } = this.#channels.open(plugin);

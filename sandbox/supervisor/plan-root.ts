@@ -4,7 +4,15 @@ import type { RootEntry } from '../launch/spec.js';
 import type { HostFiles } from './host-files.js';
 import { isWithin } from './path-within.js';
 import { arrangeLayers, type HiddenBy, type Wish } from './root-layers.js';
-import { DEVICES, deviceEntries, etcEntries, SCRATCH, SYSTEM } from './system-files.js';
+import {
+  DEVICES,
+  deviceEntries,
+  etcEntries,
+  SCRATCH,
+  type ScratchSizes,
+  SYSTEM,
+  scratchEntries,
+} from './system-files.js';
 
 export interface RootRequest {
   /** Absolute path of the program, where the host's PATH or the working directory has it. */
@@ -17,6 +25,7 @@ export interface RootRequest {
   readonly visible: readonly string[];
   readonly writable: readonly string[];
   readonly hidden: readonly string[];
+  readonly sizes: ScratchSizes;
   readonly uid: number;
   readonly gid: number;
 }
@@ -49,7 +58,7 @@ export function planRoot(request: RootRequest, host: HostFiles): RootPlan {
   const startsThere = cwdVisible && !isHidden(request.cwd);
   return {
     entries: [
-      ...SCRATCH.map((scratch) => ({ kind: 'scratch', ...scratch }) as const),
+      ...scratchEntries(request.sizes),
       { kind: 'directory', path: '/var/tmp', mode: 0o1777 },
       { kind: 'symlink', path: '/var/run', to: '../run' },
       ...SYSTEM.filter((path) => host.kind(path) === 'link').map(

@@ -94,7 +94,7 @@ async function prepareAndLaunch(
         reply: passed.length - 1,
       },
     ),
-    descriptorLimit: config.limits.descriptors,
+    limits: launchLimits(config.limits, host.owner !== undefined),
     egress: config.egress,
     listeners: listeners.length,
     unsafeWithout: host.unsafeWithout ?? [],
@@ -117,6 +117,21 @@ async function prepareAndLaunch(
     range?.release();
     throw error;
   }
+}
+
+/** As a user, the sandbox's init has the plugin's uid: its shell and what that waits for count too. */
+const INIT_PROCESSES = 2;
+const MIB = 1024 * 1024;
+
+function launchLimits(limits: PluginConfig['limits'], asRoot: boolean): LaunchSpec['limits'] {
+  const bytes = (mib: number | undefined): number | undefined => (mib === undefined ? undefined : mib * MIB);
+  return {
+    descriptors: limits.descriptors,
+    processes: limits.processes + (asRoot ? 0 : INIT_PROCESSES),
+    dataBytes: bytes(limits.memoryMib),
+    cpuSeconds: limits.cpuSeconds,
+    fileBytes: bytes(limits.fileMib),
+  };
 }
 
 /** Landlock denies TCP from ABI 4 on, Linux 6.7. Without `trap.landlock` nobody looks whether it does. */
@@ -142,7 +157,17 @@ function planFor(config: PluginConfig, ids: { readonly uid: number; readonly gid
   const { cwd, visible, writable, hidden } = config;
   const homes = allHomes();
   const plan = planRoot(
-    { program: found, cwd, homes, ownHomes: ownHomes(), visible, writable, hidden, ...ids },
+    {
+      program: found,
+      cwd,
+      homes,
+      ownHomes: ownHomes(),
+      visible,
+      writable,
+      hidden,
+      sizes: config.limits,
+      ...ids,
+    },
     hostFiles,
   );
   requireCommandFiles(plan, { words: config.command, program: found, cwd, path, homes }, hostFiles);

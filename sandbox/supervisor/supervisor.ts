@@ -8,17 +8,18 @@ import { PosternError } from '../../shared/errors.js';
 import { STOP_TIMEOUT_MS } from '../../shared/limits.js';
 import { compilePolicy } from '../../shared/policy/compile-policy.js';
 import type { AuditLine, Explanation } from '../../shared/protocol/link.js';
-import type { ExitCause, StartCause } from '../../shared/reasons.js';
+import type { StartCause } from '../../shared/reasons.js';
 import { dropInheritableCapabilities } from '../../shared/sys/capabilities.js';
 import { becomeSubreaper, setDumpable } from '../../shared/sys/process-control.js';
 import { AuditSink } from './audit-sink.js';
 import { BrokerProcess } from './broker-process.js';
+import { exitCause, limitThatEnded } from './exit-cause.js';
 import { claimIdRange, type IdRange } from './id-range.js';
 import { Listeners } from './listeners.js';
 import { SupervisorMetrics } from './metrics.js';
 import { serveMetrics } from './metrics-endpoint.js';
 import { requireLinux } from './require-linux.js';
-import type { PluginEnd, Sandbox } from './sandbox.js';
+import type { Sandbox } from './sandbox.js';
 import type { StandardStreams } from './standard-streams.js';
 import { startPlugin } from './start-plugin.js';
 
@@ -146,7 +147,12 @@ export class Supervisor {
     this.#metrics.pluginStarted(config.name, cause);
     sandbox.ended.then((end) => {
       this.#running.delete(config.name);
-      this.#metrics.pluginEnded(config.name, this.#causeOf(config.name, end));
+      const cause = exitCause(end, config.limits, this.#stopped.has(config.name));
+      this.#metrics.pluginEnded(config.name, cause);
+      if (cause === 'limit')
+        this.#options.onNotice?.(
+          `"${config.name}" was ended by its limit ${limitThatEnded(end, config.limits)}`,
+        );
     });
     return sandbox;
   }
@@ -174,6 +180,11 @@ export class Supervisor {
     const timer = setTimeout(() => sandbox.kill(), timeoutMs);
     await sandbox.ended;
     clearTimeout(timer);
+  }
+
+  /** Lines of a plugin's output that were left out for its limit. */
+  linesDropped(name: string, lines: number): void {
+    this.#broker?.linesDropped(name, lines);
   }
 
   /** For a plugin that ended and is not started again: its callers are refused from now on instead of waiting. */
@@ -215,12 +226,6 @@ export class Supervisor {
         port: address.port,
       },
     ];
-  }
-
-  #causeOf(name: string, end: PluginEnd): ExitCause {
-    if (this.#stopped.has(name)) return 'operator';
-    if (end.kind === 'killed') return 'signal';
-    return end.status === 0 ? 'exit' : 'error';
   }
 }
 

@@ -3,6 +3,12 @@
 import type { RootEntry } from '../launch/spec.js';
 import type { HostFiles } from './host-files.js';
 
+export interface ScratchSizes {
+  readonly tmpMib: number;
+  readonly homeMib: number;
+  readonly shmMib: number;
+}
+
 export const PLUGIN_HOME = '/home/plugin';
 export const SYSTEM: readonly string[] = [
   '/usr',
@@ -42,13 +48,17 @@ const ETC = [
   ],
 ];
 const ETC_FOLDERS = ['java', 'python'];
-/** Empty file systems of the sandbox's own; `size` as tmpfs(5) takes it. */
-export const SCRATCH: readonly { readonly path: string; readonly size: string; readonly mode: number }[] = [
-  { path: '/tmp', size: '1g', mode: 0o1777 },
-  { path: '/run', size: '64m', mode: 0o755 },
-  { path: '/var', size: '256m', mode: 0o755 },
-  { path: PLUGIN_HOME, size: '1g', mode: 0o755 },
-  { path: '/dev/shm', size: '256m', mode: 0o1777 },
+/** Empty file systems of the sandbox's own, with the limit that bounds each. */
+export const SCRATCH: readonly {
+  readonly path: string;
+  readonly mib: keyof ScratchSizes | number;
+  readonly mode: number;
+}[] = [
+  { path: '/tmp', mib: 'tmpMib', mode: 0o1777 },
+  { path: '/run', mib: 64, mode: 0o755 },
+  { path: '/var', mib: 256, mode: 0o755 },
+  { path: PLUGIN_HOME, mib: 'homeMib', mode: 0o755 },
+  { path: '/dev/shm', mib: 'shmMib', mode: 0o1777 },
 ];
 export const DEVICES: readonly string[] = ['null', 'zero', 'full', 'random', 'urandom', 'tty'];
 
@@ -115,4 +125,13 @@ export function deviceEntries(host: HostFiles): readonly RootEntry[] {
     { kind: 'symlink', path: '/dev/stderr', to: '/proc/self/fd/2' },
     { kind: 'symlink', path: '/dev/ptmx', to: 'pts/ptmx' },
   ];
+}
+
+export function scratchEntries(sizes: ScratchSizes): readonly RootEntry[] {
+  return SCRATCH.map(({ path, mib, mode }) => ({
+    kind: 'scratch',
+    path,
+    mib: typeof mib === 'number' ? mib : sizes[mib],
+    mode,
+  }));
 }

@@ -1,4 +1,5 @@
 // postern.yaml as written: what may be left out is left out.
+import type { WrittenLimits } from './limit-forms.js';
 
 /** A file of rules. */
 export interface RuleFile {
@@ -28,14 +29,7 @@ export interface DefaultKeys extends RuleFile {
         readonly reset_after_ms?: number | undefined;
       }
     | undefined;
-  readonly limits?:
-    | {
-        readonly concurrent_requests?: number | undefined;
-        readonly queued_requests?: number | undefined;
-        readonly requests_per_second?: number | undefined;
-        readonly descriptors?: number | undefined;
-      }
-    | undefined;
+  readonly limits?: WrittenLimits | undefined;
 }
 
 export interface PluginKeys extends DefaultKeys {

@@ -1,20 +1,25 @@
 // The form of postern.yaml. Each leaf says in `error` what is expected of it; the JSON Schema for editors comes of the same
 // definitions. Defaults are not filled in here: a plugin's keys are first joined with those of `defaults`.
 import { z } from 'zod';
-import { CONCURRENT_REQUESTS, PLUGIN_DESCRIPTORS, QUEUED_REQUESTS, REQUESTS_PER_SECOND } from '../limits.js';
 import type { ConfigFile, RuleFile } from './config-file.js';
+import { LIMIT_FORMS } from './limit-forms.js';
 import { NO_RESTART, PLUGIN_NAME, VARIABLE_NAME } from './plugin-config.js';
 
 const text = (expected: string): z.ZodString => z.string({ error: `expected ${expected}` });
 const list = <T extends z.ZodType>(item: T, expected: string): z.ZodArray<T> =>
   z.array(item, { error: `expected ${expected}` });
-const count = (least: number, most: number, usual: number, what: string): z.ZodOptional<z.ZodInt> => {
+const count = (
+  least: number,
+  most: number,
+  usual: number | undefined,
+  what: string,
+): z.ZodOptional<z.ZodInt> => {
   const error = `expected a whole number from ${least} to ${most}`;
   return z
     .int({ error })
     .min(least, { error })
     .max(most, { error })
-    .meta({ description: what, default: usual })
+    .meta({ description: what, ...(usual === undefined ? {} : { default: usual }) })
     .optional();
 };
 const words = <const T extends readonly [string, ...string[]]>(
@@ -103,12 +108,12 @@ const shared = {
     .optional(),
   limits: z
     .strictObject(
-      {
-        concurrent_requests: count(1, 10_000, CONCURRENT_REQUESTS, 'Requests served at once.'),
-        queued_requests: count(0, 100_000, QUEUED_REQUESTS, 'Requests that wait.'),
-        requests_per_second: count(1, 1_000_000, REQUESTS_PER_SECOND, 'Requests in a second.'),
-        descriptors: count(16, PLUGIN_DESCRIPTORS, PLUGIN_DESCRIPTORS, "The plugin's RLIMIT_NOFILE."),
-      },
+      Object.fromEntries(
+        Object.entries(LIMIT_FORMS).map(([key, { least, most, usual, what }]) => [
+          key,
+          count(least, most, usual, what),
+        ]),
+      ),
       { error: `${MAP} of whole numbers, as {requests_per_second: 100}` },
     )
     .optional(),

@@ -38,7 +38,7 @@ function explainIssue(issue: z.core.$ZodIssue, schema: z.ZodType, source: YamlSo
         source.problem(
           key,
           `${issue.message}, not ${found}`,
-          suggestValue(value, source.writtenAt(key), issue),
+          suggestValue(value, source.writtenAt(key), issue, key),
         ),
       ];
     case 'invalid_value':
@@ -112,6 +112,7 @@ function suggestValue(
   value: unknown,
   written: string | undefined,
   { expected, message }: { readonly expected: string; readonly message: string },
+  key: KeyPath,
 ): string | undefined {
   if (message === 'expected a string' && (typeof value === 'number' || typeof value === 'boolean'))
     return `write "${written ?? value}"`;
@@ -119,15 +120,20 @@ function suggestValue(
   if (typeof value !== 'string') return undefined;
   if (expected === 'array') return `write [${value.trim().split(/\s+/).map(quoteWord).join(', ')}]`;
   if (message.includes('{policy:')) return `write {policy: ${value}}`;
-  return message.includes('whole number') ? suggestNumber(value) : undefined;
+  return message.includes('whole number') ? suggestNumber(value, String(key.at(-1))) : undefined;
 }
 
-const MILLISECONDS: Readonly<Record<string, number>> = { '': 1, ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
+const UNITS: readonly { readonly of: RegExp; readonly units: Readonly<Record<string, number>> }[] = [
+  { of: /_ms$/, units: { ms: 1, s: 1000, m: 60_000, h: 3_600_000 } },
+  { of: /_seconds$/, units: { s: 1, m: 60, h: 3600 } },
+  { of: /_mib$/, units: { m: 1, mb: 1, mib: 1, g: 1024, gb: 1024, gib: 1024 } },
+];
 
-/** `500` of "500", `5000` of 5s. */
-function suggestNumber(text: string): string | undefined {
-  const [, digits, unit = ''] = /^(\d{1,9})(ms|s|m|h)?$/.exec(text) ?? [];
-  return digits === undefined ? undefined : `write ${Number(digits) * (MILLISECONDS[unit] ?? 1)}`;
+/** `500` of "500", `5000` of 5s for a key of milliseconds, `1024` of 1g for one of MiB. */
+function suggestNumber(text: string, key: string): string | undefined {
+  const [, digits, unit = ''] = /^(\d{1,9})([a-z]*)$/.exec(text.toLowerCase()) ?? [];
+  const factor = unit === '' ? 1 : UNITS.find(({ of }) => of.test(key))?.units[unit];
+  return digits === undefined || factor === undefined ? undefined : `write ${Number(digits) * factor}`;
 }
 
 /** As YAML needs it within brackets. */

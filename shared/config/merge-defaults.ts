@@ -1,6 +1,7 @@
 // A plugin's keys joined with those of `defaults`: lists are added to, maps joined key by key, single values give way. Pure.
 import type { DefaultKeys, PluginKeys } from './config-file.js';
-import { NO_RESTART, type PluginConfig, USUAL_LIMITS } from './plugin-config.js';
+import { limitsOf } from './limit-forms.js';
+import { NO_RESTART, type PluginConfig } from './plugin-config.js';
 
 /**
  * All of a plugin but its rules, which may stand in other files too.
@@ -15,7 +16,6 @@ export function mergeDefaults(
   placeOf: (listener: number) => string,
 ): Omit<PluginConfig, 'allow' | 'deny'> {
   const restart = { ...defaults.restart, ...plugin.restart };
-  const limits = { ...defaults.limits, ...plugin.limits };
   const filesystem = (list: 'visible' | 'writable' | 'hidden'): readonly string[] =>
     [...(defaults.filesystem?.[list] ?? []), ...(plugin.filesystem?.[list] ?? [])].map(absolute);
   return {
@@ -39,11 +39,6 @@ export function mergeDefaults(
       maxDelayMs: restart.max_delay_ms ?? NO_RESTART.maxDelayMs,
       resetAfterMs: restart.reset_after_ms ?? NO_RESTART.resetAfterMs,
     },
-    limits: {
-      concurrentRequests: limits.concurrent_requests ?? USUAL_LIMITS.concurrentRequests,
-      queuedRequests: limits.queued_requests ?? USUAL_LIMITS.queuedRequests,
-      requestsPerSecond: limits.requests_per_second ?? USUAL_LIMITS.requestsPerSecond,
-      descriptors: limits.descriptors ?? USUAL_LIMITS.descriptors,
-    },
+    limits: limitsOf({ ...defaults.limits, ...plugin.limits }),
   };
 }

@@ -1,5 +1,5 @@
 // What is configured for one plugin, whether by `run`'s options or a file: defaults filled in, paths absolute.
-import { CONCURRENT_REQUESTS, PLUGIN_DESCRIPTORS, QUEUED_REQUESTS, REQUESTS_PER_SECOND } from '../limits.js';
+import { type Limits, limitsOf } from './limit-forms.js';
 
 /** A listening socket by name (LISTEN_FDNAMES) and address: `127.0.0.1:8080`, `[::1]:8080` or an absolute path. */
 export interface ListenConfig {
@@ -37,12 +37,7 @@ export interface PluginConfig {
   /** Listening sockets that the supervisor binds and the plugin inherits, in this order from descriptor 3 on. */
   readonly listen: readonly ListenConfig[];
   readonly restart: RestartConfig;
-  readonly limits: {
-    readonly concurrentRequests: number;
-    readonly queuedRequests: number;
-    readonly requestsPerSecond: number;
-    readonly descriptors: number;
-  };
+  readonly limits: Limits;
 }
 
 export const NO_RESTART: RestartConfig = {
@@ -50,14 +45,6 @@ export const NO_RESTART: RestartConfig = {
   delayMs: 1000,
   maxDelayMs: 60_000,
   resetAfterMs: 60_000,
-};
-
-/** Limits where none are given. */
-export const USUAL_LIMITS: PluginConfig['limits'] = {
-  concurrentRequests: CONCURRENT_REQUESTS,
-  queuedRequests: QUEUED_REQUESTS,
-  requestsPerSecond: REQUESTS_PER_SECOND,
-  descriptors: PLUGIN_DESCRIPTORS,
 };
 
 /** A plugin of which no more is known: it may connect to nobody, and sees nothing but the system. */
@@ -76,7 +63,7 @@ export function plainPlugin(name: string, command: readonly string[]): PluginCon
     hidden: [],
     listen: [],
     restart: NO_RESTART,
-    limits: USUAL_LIMITS,
+    limits: limitsOf({}),
   };
 }
 

@@ -17,6 +17,10 @@ export interface PluginLimits {
   readonly concurrentRequests: number;
   readonly queuedRequests: number;
   readonly requestsPerSecond: number;
+  /** Of its sandbox's DNS. */
+  readonly questionsPerSecond: number;
+  /** Audit events that are written. */
+  readonly logLinesPerSecond: number;
 }
 
 /** Supervisor to broker, as lines. `start` is the first and comes once. */
@@ -40,6 +44,8 @@ export type SupervisorLine =
   | { readonly type: 'forget'; readonly plugin: string }
   /** The supervisor could not write this many audit events: they count as dropped. */
   | { readonly type: 'audit_dropped'; readonly events: number }
+  /** Lines of a plugin's output that were not written for its limit. */
+  | { readonly type: 'lines_dropped'; readonly plugin: string; readonly lines: number }
   | { readonly type: 'metrics'; readonly id: number }
   /** What would be decided; with `resolved`, if DNS answered these addresses. */
   | {

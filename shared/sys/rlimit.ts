@@ -5,13 +5,20 @@ import { succeed } from './system-error.js';
 const getrlimitCall = bind('int getrlimit(int resource, void *limits)');
 const setrlimitCall = bind('int setrlimit(int resource, const void *limits)');
 
-export const RLIMIT = { CORE: 4, NOFILE: 7 } as const;
+export const RLIMIT = { CPU: 0, FSIZE: 1, DATA: 2, CORE: 4, NPROC: 6, NOFILE: 7 } as const;
 
 /** Soft and hard limit of this process. */
 export function getLimit(resource: number): { readonly soft: bigint; readonly hard: bigint } {
   const limits = new BigUint64Array(2);
   succeed(getrlimitCall(resource, new Uint8Array(limits.buffer)), 'getrlimit');
   return { soft: limits[0] ?? 0n, hard: limits[1] ?? 0n };
+}
+
+/** Sets both limits, but none above the hard one that stands. */
+export function lowerLimit(resource: number, soft: bigint, hard: bigint = soft): void {
+  const stands = getLimit(resource).hard;
+  const most = (limit: bigint): bigint => (limit < stands ? limit : stands);
+  setLimit(resource, most(soft), most(hard));
 }
 
 /** Sets both limits; the hard one cannot be raised again without CAP_SYS_RESOURCE. */

@@ -184,3 +184,24 @@ test('a plugin that reads again gets every answer', async () => {
     assert.equal(errnoOf(await channel.answer(10_000 + index)), 'EACCES');
   }
 });
+
+test('past its share of the log a plugin is answered as ever, its events are counted, and a neighbour has its own', async () => {
+  await broker.plugin('chatty', { allow: [], limits: { logLinesPerSecond: 5 } });
+  await broker.plugin('calm', { allow: [], limits: { logLinesPerSecond: 50 } });
+  const written = (name: string): number =>
+    broker.events.filter(({ event, plugin }) => event === 'decision' && plugin === name).length;
+  const limited = (name: string): Promise<number | undefined> =>
+    broker.metric(`postern_limit_rejections_total{plugin="${name}",limit="log_rate"}`);
+  const dropped = (await broker.metric('postern_audit_events_dropped_total')) ?? 0;
+  for (const name of ['chatty', 'calm']) {
+    const channel = await broker.channel(name);
+    for (let id = 1; id <= 40; id += 1) channel.send({ op: 'connect', id, host: 'no.test', port: 443 });
+    for (let id = 1; id <= 40; id += 1) assert.equal(errnoOf(await channel.answer(id)), 'EACCES');
+    channel.close();
+  }
+  const lost = (await limited('chatty')) ?? 0;
+  assert.ok(lost >= 30 && lost <= 35, `${lost} events were left out`);
+  assert.equal((await broker.metric('postern_audit_events_dropped_total')) ?? 0, dropped + lost);
+  await broker.until(() => written('chatty') === 40 - lost && written('calm') === 40);
+  assert.equal(await limited('calm'), 0);
+});

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { QuestionRate } from '../../broker/question-rate.js';
 import { RefusalLog } from '../../broker/refusal-log.js';
-import { LOG_WINDOW_MS, LOGGED_NAMES, QUESTION_BURST, QUESTIONS_PER_SECOND } from '../../shared/limits.js';
+import { LOG_WINDOW_MS, LOGGED_NAMES } from '../../shared/limits.js';
+import { TokenBucket } from '../../shared/token-bucket.js';
 
 function logged(): { log: RefusalLog<string>; lines: string[] } {
   const lines: string[] = [];
@@ -44,15 +44,15 @@ test('flush() writes what has been gathered, once', () => {
 
 test('a burst of questions, then so many in a second, however long nobody asked', () => {
   let now = 0;
-  const rate = new QuestionRate(() => now);
+  const rate = new TokenBucket(200, 400, () => now);
   const takeAll = (): number => {
     let taken = 0;
     while (rate.take()) taken += 1;
     return taken;
   };
-  assert.equal(takeAll(), QUESTION_BURST);
+  assert.equal(takeAll(), 400);
   now += 1000;
-  assert.equal(takeAll(), QUESTIONS_PER_SECOND);
+  assert.equal(takeAll(), 200);
   now += 1_000_000;
-  assert.equal(takeAll(), QUESTION_BURST);
+  assert.equal(takeAll(), 400);
 });

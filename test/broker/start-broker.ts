@@ -5,7 +5,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { LineReader } from '../../broker/link.js';
 import { brokerCommand } from '../../sandbox/supervisor/broker-command.js';
-import { CONCURRENT_REQUESTS, QUEUED_REQUESTS } from '../../shared/limits.js';
+import { limitsOf } from '../../shared/config/limit-forms.js';
 import type {
   AuditLine,
   BrokerLine,
@@ -94,9 +94,9 @@ export class TestBroker {
   async plugin(plugin: string, rules: Rules = {}): Promise<BrokerLine | undefined> {
     const seen = this.lines.length;
     const limits = {
-      concurrentRequests: CONCURRENT_REQUESTS,
-      queuedRequests: QUEUED_REQUESTS,
+      ...limitsOf({}),
       requestsPerSecond: 1_000_000,
+      logLinesPerSecond: 1_000_000,
       ...rules.limits,
     };
     this.send({ type: 'plugin', allow: [], deny: [], mode: 'enforce', ...rules, plugin, limits });

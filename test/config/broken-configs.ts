@@ -361,10 +361,38 @@ export const brokenConfigs: readonly BrokenConfig[] = [
     ],
   },
   {
+    name: 'a limit of memory with its unit',
+    text: web('    limits: {memory_mib: 512m}\n'),
+    messages: [
+      'postern.yaml:4:26: plugins.web.limits.memory_mib: expected a whole number from 16 to 16777216, not "512m"; write 512',
+    ],
+  },
+  {
+    name: 'a limit of no processes',
+    text: web('    limits: {processes: 0}\n'),
+    messages: [
+      'postern.yaml:4:25: plugins.web.limits.processes: expected a whole number from 1 to 1000000, not 0',
+    ],
+  },
+  {
     name: 'a limit mistyped',
     text: web('    limits: {request_per_second: 10}\n'),
     messages: [
       'postern.yaml:4:14: plugins.web.limits.request_per_second: unknown key; did you mean "requests_per_second"?',
+    ],
+  },
+  {
+    name: 'a hidden path that is not there',
+    text: web('    filesystem: {hidden: [./missing]}\n'),
+    messages: [
+      'postern.yaml:4:27: plugins.web.filesystem.hidden[0]: "DIR/missing" is not there; paths are relative to the file',
+    ],
+  },
+  {
+    name: 'the root hidden',
+    text: web('    filesystem: {hidden: [/]}\n'),
+    messages: [
+      'postern.yaml:4:27: plugins.web.filesystem.hidden[0]: the whole root cannot be hidden; name the folders that it shall not see',
     ],
   },
   {

@@ -71,8 +71,8 @@ defaults:
   deny: [tracker.example.com]
   env: {LANG: C, LEVEL: info}
   mode: audit
-  filesystem: {visible: [./data]}
-  limits: {descriptors: 100}
+  filesystem: {visible: [./data], hidden: [./data/x]}
+  limits: {descriptors: 100, memory_mib: 64}
   restart: {policy: always, delay_ms: 20}
 plugins:
   a: {command: [x], allow: [api.example.com], env: {LEVEL: debug}, restart: {policy: on-failure}}
@@ -88,6 +88,10 @@ plugins:
   assert.equal(a?.restart.delayMs, 20);
   assert.equal(b?.mode, 'enforce');
   assert.equal(b?.limits.descriptors, 100);
+  assert.equal(b?.limits.memoryMib, 64);
+  assert.equal(b?.limits.cpuSeconds, undefined);
+  assert.equal(b?.limits.processes, 4096);
+  assert.ok(b?.hidden[0]?.endsWith('/data/x'));
   assert.equal(b?.limits.requestsPerSecond, 7);
   assert.equal(b?.visible.length, 1);
   assert.equal(b?.writable.length, 1);

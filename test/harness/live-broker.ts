@@ -1,8 +1,10 @@
 // A broker as the supervisor starts it, without a sandbox: the test holds the plugins' ends of the channels.
+
 import { readdirSync, readFileSync } from 'node:fs';
 import { Channel } from '../../sandbox/plugin/channel.js';
 import { BrokerProcess } from '../../sandbox/supervisor/broker-process.js';
 import { DEFAULT_BASE } from '../../sandbox/supervisor/id-range.js';
+import { limitsOf } from '../../shared/config/limit-forms.js';
 import type { PluginConfig } from '../../shared/config/plugin-config.js';
 import type { AuditLine } from '../../shared/protocol/link.js';
 
@@ -45,7 +47,12 @@ export async function startLiveBroker(keep = 1000): Promise<LiveBroker> {
         allow,
         deny: [],
         mode: 'enforce',
-        limits: { concurrentRequests: 64, queuedRequests: 1024, requestsPerSecond: 1_000_000, ...limits },
+        limits: {
+          ...limitsOf({}),
+          requestsPerSecond: 1_000_000,
+          logLinesPerSecond: 1_000_000,
+          ...limits,
+        },
       }),
     client: (plugin) => {
       const ends = broker.openChannel(plugin);

@@ -58,6 +58,7 @@ function plan(change: Partial<Parameters<typeof planRoot>[0]>): RootPlan {
     visible: [],
     writable: [],
     hidden: [],
+    sizes: { tmpMib: 1, homeMib: 2, shmMib: 3 },
     uid: 7,
     gid: 8,
   };

@@ -8,6 +8,6 @@ export function checkCgroup({ cgroup }: HostFacts): Check {
     name: 'cgroup',
     state: 'ok',
     found: version === 1 ? 'version 1' : `version 2, ${path}, ${delegated ? 'delegated' : 'not delegated'}`,
-    needed: 'nothing: postern sets no limits by it',
+    needed: 'nothing: limits are set by setrlimit(2)',
   };
 }

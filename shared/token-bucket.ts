@@ -1,0 +1,29 @@
+// So many in a second, and so many at once after a pause: a bucket that fills while nothing is taken. Runs in broker and
+// supervisor.
+
+export class TokenBucket {
+  readonly #perSecond: number;
+  readonly #burst: number;
+  readonly #now: () => number;
+  #left: number;
+  #filledAt: number;
+
+  /** @param now milliseconds of a clock that never goes back */
+  constructor(perSecond: number, burst: number = perSecond, now: () => number = () => performance.now()) {
+    this.#perSecond = perSecond;
+    this.#burst = burst;
+    this.#now = now;
+    this.#left = burst;
+    this.#filledAt = now();
+  }
+
+  /** Takes one share. @returns false where none is left */
+  take(): boolean {
+    const now = this.#now();
+    this.#left = Math.min(this.#burst, this.#left + ((now - this.#filledAt) * this.#perSecond) / 1000);
+    this.#filledAt = now;
+    if (this.#left < 1) return false;
+    this.#left -= 1;
+    return true;
+  }
+}

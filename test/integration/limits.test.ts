@@ -1,0 +1,171 @@
+import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { freePort } from '../harness/free-port.js';
+import { type PosternResult, postern, startPostern } from '../harness/postern.js';
+import { until } from '../harness/until.js';
+import { readableFolder, type User, users } from '../harness/users.js';
+
+function run(user: User, limits: readonly string[], command: readonly string[]): Promise<PosternResult> {
+  const options = limits.flatMap((limit) => ['--limit', limit]);
+  return postern(['run', '--name', 'limited', ...options, '--', ...command], { as: user });
+}
+
+const python = (text: string): readonly string[] => ['/usr/bin/python3', '-c', text];
+
+/** Makes processes that stay until no more can be made, and tells how many there are with itself. */
+const FORK = `
+import os, sys, time
+made = 1
+try:
+    while made < 200:
+        if os.fork() == 0:
+            time.sleep(60)
+            os._exit(0)
+        made += 1
+except BlockingIOError:
+    pass
+print(made, flush=True)
+time.sleep(float(sys.argv[1]))
+`;
+
+/** Asks the sandbox's DNS so often at once, and tells how many answers come within half a second. */
+const ASK = `
+import select, socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.connect(("127.0.0.1", 53))
+for id in range(30):
+    s.send(bytes([0, id, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0]) + b"\\x02no\\x04test\\x00\\x00\\x01\\x00\\x01")
+answers = 0
+while select.select([s], [], [], 0.5)[0]:
+    s.recv(512)
+    answers += 1
+print(answers)
+`;
+
+for (const user of users) {
+  test(`processes bounds what one sandbox forks, beside one that has its own share (${user})`, async () => {
+    const both = [12, 20].map((limit) => run(user, [`processes=${limit}`], [...python(FORK), '1.5']));
+    const [few, more] = await Promise.all(both);
+    // As a user, the second process of the sandbox's init has its share, which the first forks may take.
+    const over = user === 'root' ? 0 : 1;
+    for (const [made, limit] of [
+      [Number(few?.stdout), 12],
+      [Number(more?.stdout), 20],
+    ] as const)
+      assert.ok(made >= limit && made <= limit + over, `${made} processes of ${limit}: ${few?.stderr}`);
+  });
+
+  test(`memory_mib bounds a process, and one within it runs (${user})`, async () => {
+    const take = `
+try:
+    bytearray(100 << 20)
+    print("taken")
+except MemoryError:
+    print("refused", len(bytearray(10 << 20)) >> 20)`;
+    assert.equal((await run(user, ['memory_mib=64'], python(take))).stdout, 'refused 10\n');
+    const absent = await run(user, ['memory_mib=16'], ['no-such-program']);
+    assert.equal(absent.status, 127, 'the launcher itself outlives the limit');
+  });
+
+  test(`cpu_seconds and file_mib end the program, and say so (${user})`, async () => {
+    const busy = run(user, ['cpu_seconds=1'], ['sh', '-c', 'while :; do :; done']);
+    const large = run(
+      user,
+      ['file_mib=1'],
+      [
+        ...['sh', '-c'],
+        'cd /tmp && dd if=/dev/zero of=a bs=64k count=16 && echo within && exec dd if=/dev/zero of=b bs=64k count=32',
+      ],
+    );
+    assert.equal((await busy).status, 128 + 24);
+    assert.match((await busy).stderr, /^postern: "limited" was ended by its limit cpu_seconds$/m);
+    assert.equal((await large).status, 128 + 25);
+    assert.match((await large).stderr, /^postern: "limited" was ended by its limit file_mib$/m);
+    assert.equal((await large).stdout, 'within\n');
+  });
+
+  test(`tmp_mib, home_mib and shm_mib bound each place, in bytes and in files (${user})`, async () => {
+    const fill = 'dd if=/dev/zero of=$d/large bs=64k count=200 2>/dev/null; stat -c %s $d/large';
+    const script = `for d in /tmp "$HOME" /dev/shm; do ${fill}; done; rm /tmp/large; i=0; while : >/tmp/$i; do i=$((i+1)); done; echo $i`;
+    const { stdout } = await run(user, ['tmp_mib=1', 'home_mib=2', 'shm_mib=3'], ['bash', '-c', script]);
+    const [tmp, home, shm, files] = stdout.split('\n').map(Number);
+    assert.deepEqual(
+      [tmp, home, shm],
+      [1, 2, 3].map((mib) => mib << 20),
+    );
+    assert.ok((files ?? 0) > 200 && (files ?? 0) < 256, `${files} files`);
+  });
+
+  test(`no limit can be raised from inside (${user})`, async () => {
+    const script = `import resource as r
+for limit in (r.RLIMIT_NPROC, r.RLIMIT_DATA, r.RLIMIT_CPU, r.RLIMIT_FSIZE, r.RLIMIT_NOFILE):
+    try:
+        r.setrlimit(limit, (r.getrlimit(limit)[1] + 1,) * 2)
+        print("raised", limit)
+    except (ValueError, OSError):
+        pass`;
+    const limits = ['processes=30', 'memory_mib=300', 'cpu_seconds=9', 'file_mib=9', 'descriptors=64'];
+    const { status, stdout, stderr } = await run(user, limits, python(script));
+    assert.deepEqual([status, stdout], [0, ''], stderr);
+  });
+
+  test(`questions_per_second bounds a sandbox's DNS (${user})`, async () => {
+    const { stdout } = await run(user, ['questions_per_second=2'], python(ASK));
+    assert.ok(Number(stdout) >= 4 && Number(stdout) <= 6, stdout);
+  });
+}
+
+test('log_lines_per_second bounds what up writes of one plugin, counts the rest, and leaves its neighbour alone', async () => {
+  const folder = readableFolder();
+  const port = await freePort();
+  writeFileSync(
+    join(folder, 'postern.yaml'),
+    `metrics: 127.0.0.1:${port}
+plugins:
+  loud: {command: [sh, -c, "seq 5000; sleep 30"], limits: {log_lines_per_second: 50}}
+  quiet: {command: [sh, -c, "seq 500; sleep 30"]}
+`,
+  );
+  const { child, result } = startPostern(['up', '--config', join(folder, 'postern.yaml')], { as: 'user' });
+  const metrics = async (): Promise<string> => (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+  const counted = async (plugin: string): Promise<number> => {
+    const line = `postern_limit_rejections_total{plugin="${plugin}",limit="log_rate"} `;
+    return Number((await metrics()).split(line)[1]?.split('\n')[0]);
+  };
+  let stdout = '';
+  child.stdout?.on('data', (text: string) => {
+    stdout += text;
+  });
+  const dropped = await until(async () => {
+    if (!stdout.includes('quiet | 500')) return undefined;
+    const count = await counted('loud');
+    return count >= 4700 ? count : undefined;
+  });
+  assert.equal(await counted('quiet'), 0);
+  child.kill('SIGTERM');
+  const { stderr } = await result;
+  const written = (plugin: string): number => stdout.match(new RegExp(`^${plugin} \\| `, 'gm'))?.length ?? 0;
+  assert.equal(written('quiet'), 500);
+  assert.equal(written('loud') + dropped, 5000);
+  assert.match(
+    stderr,
+    /^postern: loud: \d+ more lines within a second are left out \(log_lines_per_second\)$/m,
+  );
+});
+
+test('run refuses a limit that is none, or out of its bounds, with what to write', async () => {
+  const user = 'user';
+  const unknown = await run(user, ['memory_mb=5'], ['true']);
+  assert.deepEqual(
+    [unknown.status, unknown.stderr],
+    [125, 'postern: Not a limit: "memory_mb"; did you mean "memory_mib"?\n'],
+  );
+  for (const limit of ['processes=0', 'processes=1e3']) {
+    assert.match(
+      (await run(user, [limit], ['true'])).stderr,
+      /^postern: Bad limit processes: expected a whole number from 1 to 1000000, not ".*"; write --limit processes=4096\n$/,
+    );
+  }
+});

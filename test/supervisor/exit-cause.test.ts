@@ -1,0 +1,24 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { exitCause, limitThatEnded } from '../../sandbox/supervisor/exit-cause.js';
+import { limitsOf } from '../../shared/config/limit-forms.js';
+
+const XCPU = { kind: 'killed', signal: 24 } as const;
+const XFSZ = { kind: 'killed', signal: 25 } as const;
+const limits = limitsOf({ cpu_seconds: 1, file_mib: 1 });
+
+test('exitCause() tells a limit by its signal, and only where the limit is set', () => {
+  assert.equal(exitCause(XCPU, limits, false), 'limit');
+  assert.equal(exitCause(XFSZ, limits, false), 'limit');
+  assert.equal(limitThatEnded(XCPU, limits), 'cpu_seconds');
+  assert.equal(limitThatEnded(XFSZ, limits), 'file_mib');
+  assert.equal(exitCause(XCPU, limitsOf({ file_mib: 1 }), false), 'signal');
+  assert.equal(exitCause(XFSZ, limitsOf({ cpu_seconds: 1 }), false), 'signal');
+});
+
+test('exitCause() tells ends by status, by another signal, and by the operator', () => {
+  assert.equal(exitCause({ kind: 'exited', status: 0 }, limits, false), 'exit');
+  assert.equal(exitCause({ kind: 'exited', status: 3 }, limits, false), 'error');
+  assert.equal(exitCause({ kind: 'killed', signal: 9 }, limits, false), 'signal');
+  assert.equal(exitCause(XCPU, limits, true), 'operator');
+});
