@@ -47,8 +47,9 @@ export async function runPlugin(
     const job = shareTerminal(terminal, sandbox);
     const end = await sandbox.ended;
     job.release();
-    await streams.drained();
-    return statusOf(end);
+    const failures = await streams.drained();
+    for (const failure of failures) say(failure);
+    return statusOf(end) || (failures.length > 0 ? 125 : 0);
   } finally {
     await supervisor.close();
     signals.release();

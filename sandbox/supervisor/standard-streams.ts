@@ -21,8 +21,8 @@ export interface StandardStreams {
   readonly terminals: readonly number[];
   /** Which of them is the controlling terminal whose foreground the plugin takes; none where absent or -1. */
   readonly foreground?: number;
-  /** Resolves once everything that the plugin wrote to a relayed stream has been written on. */
-  readonly drained: () => Promise<void>;
+  /** Resolves once what the plugin wrote to a relayed stream has been written on. @returns what could not be, and why */
+  readonly drained: () => Promise<readonly string[]>;
 }
 
 /**
@@ -33,7 +33,7 @@ export interface StandardStreams {
 export function inheritStreams(): StandardStreams {
   const descriptors: OwnedFd[] = [];
   const terminals: number[] = [];
-  const relays: Promise<void>[] = [];
+  const relays: Promise<string | undefined>[] = [];
   for (const fd of [0, 1, 2] as const) {
     const stats = statOf(fd);
     if (stats === undefined) {
@@ -56,7 +56,11 @@ export function inheritStreams(): StandardStreams {
       descriptors.push(relayed);
     }
   }
-  return { descriptors, terminals, drained: async () => void (await Promise.all(relays)) };
+  return {
+    descriptors,
+    terminals,
+    drained: async () => (await Promise.all(relays)).filter((failure) => failure !== undefined),
+  };
 }
 
 /** Takes a line. @returns where it has no room for more, when it has: until then the writer waits at its pipe */
@@ -75,7 +79,10 @@ export function captureStreams(
   return {
     descriptors: [nullDevice(), ...outputs],
     terminals: [],
-    drained: async () => void (await Promise.all(relays)),
+    drained: async () => {
+      await Promise.all(relays);
+      return [];
+    },
   };
 }
 
@@ -118,14 +125,19 @@ function relayInput(): OwnedFd {
   return pipe.read;
 }
 
-function relayOutput(fd: 1 | 2, relays: Promise<void>[]): OwnedFd {
+/** @param relays takes what resolves at the end, with what went wrong */
+function relayOutput(fd: 1 | 2, relays: Promise<string | undefined>[]): OwnedFd {
   const pipe = makePipe();
   const source = new Socket({ fd: pipe.read.release(), readable: true, writable: false });
   const sink = createWriteStream('', { fd: duplicate(fd).release() });
   relays.push(
     new Promise((resolve) => {
-      sink.on('error', () => source.destroy());
-      sink.on('close', resolve);
+      let failure: string | undefined;
+      sink.on('error', ({ code }: NodeJS.ErrnoException) => {
+        failure = `Cannot write what the plugin wrote to ${NAMES[fd]}: ${code}`;
+        source.destroy();
+      });
+      sink.on('close', () => resolve(failure));
       source.on('error', () => sink.end());
     }),
   );

@@ -59,6 +59,23 @@ for (const user of users) {
     assert.match(stderr, /^pipe:\[\d+\]\npipe:\[\d+\]\n$/);
   });
 
+  test(`a device as stdout is relayed, and output that cannot be written is told, with 125 (${user})`, async () => {
+    const to = async (device: string): Promise<Awaited<ReturnType<typeof postern>>> => {
+      const stdio = [openSync('/dev/zero', 'r'), openSync(device, 'w'), 'pipe'] as const;
+      const script =
+        'head -c 3 | od -An -c; for fd in 0 1; do echo "$(readlink /proc/$$/fd/$fd)" >&2; done; true';
+      const { result } = startPostern(['run', '--', 'sh', '-c', script], { as: user, stdio: [...stdio] });
+      for (const fd of [stdio[0], stdio[1]]) closeSync(fd);
+      return result;
+    };
+    const zero = await to('/dev/zero');
+    assert.equal(zero.status, 0);
+    assert.match(zero.stderr, /^pipe:\[\d+\]\npipe:\[\d+\]\n$/);
+    const full = await to('/dev/full');
+    assert.equal(full.status, 125);
+    assert.match(full.stderr, /^postern: Cannot write what the plugin wrote to stdout: ENOSPC$/m);
+  });
+
   test(`a standard stream that is an inet socket refuses the start (${user})`, async () => {
     const server = createServer((socket) => socket.resume()).listen(0, '127.0.0.1');
     await new Promise((resolve) => server.once('listening', resolve));
