@@ -138,9 +138,9 @@ export const WAITING_CALLS_LOOKED_AT: number = 64;
 export const TOUCH_SLOW_MS: number = 20;
 /** A plugin that holds the broker up for so long is ended. */
 export const TOUCH_LIMIT_MS: number = 1000;
-/** One that was slow before is ended once it has held it up for so long in all; a hundredth of the time is given back. */
-export const TOUCH_BUDGET_MS: number = 500;
-export const TOUCH_BUDGET_SHARE: number = 0.01;
+/** One that was slow before is ended once it has held it up for so long in all; this share of the time is given back. */
+export const TOUCH_BUDGET_MS: number = 250;
+export const TOUCH_BUDGET_SHARE: number = 0.005;
 export const TOUCH_CHECK_MS: number = 10;
 /** A table of more descriptors is not searched for duplicates of a socket. */
 export const SEARCHED_DESCRIPTORS: number = 64;

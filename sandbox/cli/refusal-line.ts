@@ -1,11 +1,13 @@
 // The terminal line of a refusal: what was refused, of which program, why, and the one rule that would allow it. What an event
-// says came from the broker, which reads hostile bytes: nothing but printable ASCII of it goes on.
+// says came from the broker, which reads hostile bytes: nothing of it goes on that a terminal would act on, and no more than a few lines.
 import { basename } from 'node:path';
 import { quoteDestination } from '../../shared/policy/conclude.js';
 import { quote } from '../../shared/policy/quote.js';
+import { printable } from '../../shared/printable.js';
 import type { AuditLine } from '../../shared/protocol/link.js';
 
 const LINES_PER_SECOND = 20;
+const MOST_CHARACTERS = 2000;
 /** The kernel keeps so much of a program's name, proc(5) comm. */
 const COMM_BYTES = 15;
 
@@ -30,12 +32,11 @@ export function refusalLine(
   const what = describe(event, own);
   if (what === undefined) return undefined;
   const { suggestion } = event;
-  const rule = typeof suggestion === 'string' ? `; to allow it: ${mend(printable(suggestion))}` : '';
-  return `${printable(what)}${rule}`;
-}
-
-function printable(text: string): string {
-  return text.replace(/[^ -~…]/g, '?');
+  const rule =
+    typeof suggestion === 'string'
+      ? `; to allow it: ${mend(printable(suggestion.slice(0, MOST_CHARACTERS)))}`
+      : '';
+  return `${printable(what.slice(0, MOST_CHARACTERS))}${rule}`;
 }
 
 function describe(event: AuditLine, own?: string): string | undefined {

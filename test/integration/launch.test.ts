@@ -63,7 +63,7 @@ for (const user of users) {
       for (const pid of user === 'root' ? [broker] : [supervisor, broker]) {
         const [program = '', ...words] = [...asUser('user'), 'cat', `/proc/${pid}/mem`];
         const { stderr } = spawnSync(program, words, { encoding: 'utf8' });
-        assert.match(stderr, /Permission denied/);
+        assert.match(stderr, /Permission denied/, `${pid} is ${commandOf(pid ?? 0)}`);
       }
     } finally {
       child.stdin?.end();

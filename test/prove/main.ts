@@ -13,7 +13,8 @@ const dist = fileURLToPath(new URL('../..', import.meta.url));
 const words = process.argv.slice(2).filter((word) => !word.startsWith('--'));
 const json = process.argv.includes('--json');
 /** A build without its timers' or sockets' care may hang: that is noticed too, in bounded time. */
-const LIMIT_MS = 180_000;
+const TEST_MS = 60_000;
+const LIMIT_MS = 300_000;
 
 interface Proof {
   readonly name: string;
@@ -50,7 +51,12 @@ function startsAtAll(folder: string): boolean {
 
 function runTests(folder: string, { tests, pattern }: Protection): Promise<{ failed: number; ran: number }> {
   const files = tests.map((name) => join(folder, 'dist/test', `${name}.test.js`));
-  const options = ['--test', '--test-reporter=tap', `--test-name-pattern=${pattern}`];
+  const options = [
+    '--test',
+    '--test-reporter=tap',
+    `--test-timeout=${TEST_MS}`,
+    `--test-name-pattern=${pattern}`,
+  ];
   const child = spawn(process.execPath, [...options, ...files], {
     cwd: folder,
     stdio: ['ignore', 'pipe', 'ignore'],

@@ -34,9 +34,12 @@ sock.setblocking(False)
 watch = select.epoll()
 watch.register(sock, select.EPOLLOUT)
 sock.connect_ex(host)
-before = watch.poll(1)
 select.select([], [sock], [], 2)
-later = watch.poll(0.1)
+# The broker lets go of its duplicate a moment after its answer: until then the watch tells of a socket that hangs up.
+for _ in range(100):
+    if not watch.poll(0.02):
+        break
+before, later = watch.poll(0.5), watch.poll(0.1)
 line("epoll before connect:", before + later)
 line("the watch is gone:", said(watch.modify, sock, select.EPOLLOUT))
 watch.register(sock, select.EPOLLOUT)
