@@ -37,8 +37,9 @@ sock.connect_ex(host)
 select.select([], [sock], [], 2)
 # The broker lets go of its duplicate a moment after its answer: until then the watch tells of a socket that hangs up.
 for _ in range(100):
-    if not watch.poll(0.02):
+    if not watch.poll(0):
         break
+    time.sleep(0.02)
 before, later = watch.poll(0.5), watch.poll(0.1)
 line("epoll before connect:", before + later)
 line("the watch is gone:", said(watch.modify, sock, select.EPOLLOUT))
