@@ -119,7 +119,9 @@ function mustHold({ plugins, audit }: Config): void {
       assert.match(variable, VARIABLE_NAME);
       assert.equal(typeof value, 'string');
     }
-    assert.ok(Object.values(config.limits).every(Number.isSafeInteger));
+    assert.ok(
+      Object.values(config.limits).every((limit) => limit === undefined || Number.isSafeInteger(limit)),
+    );
     assert.ok(after.every((name) => names.includes(name) && name !== config.name));
     const compiled = compilePolicy({ allow: config.allow, deny: config.deny, mode: config.mode });
     assert.ok(compiled.ok, 'its rules compile');
