@@ -1,5 +1,6 @@
 // mount(2), open_tree(2), move_mount(2), mount_setattr(2), pivot_root(2), umount2(2). Runs in the launcher; open_tree in
 // the supervisor, mount_setattr in the broker too, where they are root.
+import { constants } from 'node:os';
 import { bind } from './libc.js';
 import { OwnedFd } from './owned-fd.js';
 import { SYS, syscallAt, syscallAtAt, syscallAtStruct, syscallPaths } from './syscall.js';
@@ -12,6 +13,8 @@ const OPEN_TREE_CLONE = 1;
 const OPEN_TREE_CLOEXEC = 0o2000000;
 const MOVE_MOUNT_F_EMPTY_PATH = 4;
 const MNT_DETACH = 2;
+const BUSY_TRIES = 100;
+const BUSY_PAUSE_MS = 5;
 
 /** mount_setattr(2) attributes. */
 export const MOUNT_ATTR = { RDONLY: 1, NOSUID: 2, NODEV: 4, NOEXEC: 8 } as const;
@@ -45,7 +48,14 @@ export function setTreeAttributes(tree: number, attributes: number, path: string
 /** Makes one mount read-only, not those upon it. */
 export function makeMountReadOnly(path: string): void {
   const bytes = new Uint8Array(new BigUint64Array([BigInt(MOUNT_ATTR.RDONLY), 0n, 0n, 0n]).buffer);
-  succeed(syscallAtStruct(SYS.mount_setattr, AT_FDCWD, path, 0, bytes, bytes.length), 'mount_setattr', path);
+  const attempt = (): number => syscallAtStruct(SYS.mount_setattr, AT_FDCWD, path, 0, bytes, bytes.length);
+  let result = attempt();
+  // A file that was written there and closed is let go of a moment later.
+  for (let tries = 0; result === -constants.errno.EBUSY && tries < BUSY_TRIES; tries += 1) {
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, BUSY_PAUSE_MS);
+    result = attempt();
+  }
+  succeed(result, 'mount_setattr', path);
 }
 
 /** Makes every mount of this mount namespace read-only, without set-uid programs and devices. */
