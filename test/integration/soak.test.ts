@@ -6,8 +6,10 @@ import { startLiveBroker } from '../harness/live-broker.js';
 import { until } from '../harness/until.js';
 
 const CONNECTS = 20_000;
-/** What a heap may come and go by between two collections, once it has its size. */
-const SLACK_KIB = 12 * 1024;
+/** What a heap may come and go by between two collections, once it has its size: 100 bytes a connect. */
+const SLACK_KIB = 4 * 1024;
+/** V8 lets a heap grow to the size that a load wants, over some of them. What leaks grows with each. */
+const LOADS = 6;
 
 test('20,000 sequential and 20,000 concurrent connects leave descriptors and memory of the broker flat', async (t) => {
   const upstream = await listen((socket) => socket.end());
@@ -32,13 +34,18 @@ test('20,000 sequential and 20,000 concurrent connects leave descriptors and mem
     await connects(CONNECTS, 1);
     await connects(CONNECTS - (CONNECTS % 64), 64);
   };
-  // The same load once before: V8 lets a heap grow to the size that the load wants.
   await load();
   const descriptors = broker.descriptors();
-  const resident = broker.residentKib();
-  await load();
+  const growth: number[] = [];
+  do {
+    const before = broker.residentKib();
+    await load();
+    growth.push(broker.residentKib() - before);
+  } while (growth.length < LOADS && growth.every((kib) => kib >= SLACK_KIB));
   await until(() => broker.descriptors() === descriptors || undefined);
-  const grown = broker.residentKib() - resident;
-  assert.ok(grown < SLACK_KIB, `the broker grew by ${grown} KiB`);
-  console.log(`the broker grew by ${grown} KiB, descriptors stayed at ${descriptors}`);
+  console.log(`the broker grew by ${growth.join(', ')} KiB, descriptors stayed at ${descriptors}`);
+  assert.ok(
+    growth.some((kib) => kib < SLACK_KIB),
+    `each load made the broker grow, by ${growth.join(', ')} KiB`,
+  );
 });
