@@ -17,7 +17,7 @@ export function mutantDist({ file, imports = '', right, wrong }: Mutation): stri
   const whole = dirname(copyOfDist());
   const folder = readableFolder();
   const dist = join(folder, 'dist');
-  for (const room of ['broker', 'sandbox', 'shared', 'test/harness'])
+  for (const room of ['broker', 'sandbox', 'shared', 'test/harness', 'test/broker'])
     cpSync(join(whole, 'dist', room), join(dist, room), { recursive: true });
   cpSync(join(whole, 'package.json'), join(folder, 'package.json'));
   symlinkSync(join(whole, 'node_modules'), join(folder, 'node_modules'));

@@ -1,0 +1,78 @@
+// pid-reuse-inside PROGRAM OWN OTHER [stay]: serves the trapped call of PROGRAM, whose caller is another process by the time that its
+// descriptor and address are read. Runs in a pid namespace of its own, where a process may choose a pid. Says as JSON what came of it.
+import { type SpawnOptions, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readdirSync } from 'node:fs';
+import { TrapSession } from '../../broker/trap/trap-session.js';
+import { NOTIFIED_CALLS } from '../../shared/limits.js';
+import { boundDatagramSocket, listeningSocket } from '../../shared/sys/datagram.js';
+import { createMemoryFile } from '../../shared/sys/memory-file.js';
+import { receiveMessage, sendMessage } from '../../shared/sys/message.js';
+import { NOTIFICATION_BYTES } from '../../shared/sys/seccomp-notify.js';
+import { packetSocketPair } from '../../shared/sys/socket.js';
+import { startStub } from './start-stub.js';
+
+const [program = '', own = '', other = '', stay] = process.argv.slice(2);
+const LOOPBACK = { bytes: new Uint8Array([127, 0, 0, 1]), port: 0 };
+const SETTLE_MS = 300;
+const descriptors = (): number => readdirSync('/proc/self/fd').length;
+
+const stub = await startStub({ allow: [`127.0.0.1:${own},${other}`] });
+const [ours, theirs] = packetSocketPair();
+const stdio: SpawnOptions['stdio'] = ['ignore', 'pipe', 'inherit', theirs.number];
+const child = spawn(program, [own, other], { stdio });
+const ended = once(child, 'exit');
+let said = '';
+child.stdout?.setEncoding('utf8').on('data', (text: string) => {
+  said += text;
+});
+theirs.close();
+const before = descriptors();
+const [listener] = await receive();
+if (listener === undefined) throw new Error('No listener');
+
+let swapped = false;
+/** The first touch of a call is that of its descriptor and its address. */
+const touch = <T>(_: unknown, work: () => T): T => {
+  if (stay === undefined && !swapped) {
+    swapped = true;
+    sendMessage(ours.number, new Uint8Array(1));
+    receiveMessage(ours.number, 1, true);
+  }
+  return work();
+};
+const session = new TrapSession(
+  { ...stub.services, touches: { touch } },
+  stub.plugin,
+  { number: 1, landlockDeniesTcp: true, resumed: false },
+  {
+    listener,
+    calls: createMemoryFile('calls', NOTIFIED_CALLS * NOTIFICATION_BYTES),
+    dnsDatagrams: boundDatagramSocket(LOOPBACK),
+    dnsListener: listeningSocket(LOOPBACK, 1),
+  },
+  () => {},
+);
+const answers = ['brokered', 'own', 'refused', 'error'] as const;
+const count = (answer: string): Promise<number> =>
+  stub.count(`traps_total{plugin="${stub.plugin.name}",call="connect",answer="${answer}"}`);
+let counts: number[] = [];
+do {
+  await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
+  counts = await Promise.all(answers.map(count));
+} while (counts.every((one) => one === 0));
+session.end();
+const kept = descriptors() - before;
+ours.close();
+await ended;
+stub.close();
+const told = Object.fromEntries(answers.map((answer, index) => [answer, counts[index]]));
+process.stdout.write(`${JSON.stringify({ swapped, told, kept, said })}\n`, () => process.exit(0));
+
+async function receive(): Promise<Exclude<ReturnType<typeof receiveMessage>, number>['descriptors']> {
+  for (;;) {
+    const message = receiveMessage(ours.number);
+    if (typeof message !== 'number') return message.descriptors;
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
