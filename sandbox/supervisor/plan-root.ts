@@ -1,6 +1,6 @@
 // Decides what of the host the plugin sees and where: a pure function of the configuration and of what is there.
-import { dirname, resolve } from 'node:path';
 import type { RootEntry } from '../launch/spec.js';
+import { commandLinks, commandPaths, mayShow } from './command-paths.js';
 import type { HostFiles } from './host-files.js';
 import { isWithin } from './path-within.js';
 import { arrangeLayers, type HiddenBy, type Wish } from './root-layers.js';
@@ -42,11 +42,6 @@ export interface RootPlan {
   readonly hiddenBy: HiddenBy;
 }
 
-/** The kernel's own bound on links in a path, path_resolution(7). */
-const MAX_LINKS = 40;
-/** The sandbox's own: no working directory is shown in the place of one of these, or above it. */
-const OWN = [...SCRATCH.map(({ path }) => path), '/dev', '/proc', '/sys', '/etc'];
-
 /** @returns what the launcher makes, in order */
 export function planRoot(request: RootRequest, host: HostFiles): RootPlan {
   const cwdVisible = mayShow(request.cwd, request.homes, host);
@@ -55,6 +50,10 @@ export function planRoot(request: RootRequest, host: HostFiles): RootPlan {
   const isHidden = (path: string): boolean => hiddenBy(host.real(path) ?? path) !== undefined;
   const isDirectory = (path: string): boolean => host.kind(path) === 'directory';
   const writable = layers.filter(({ kind }) => kind === 'writable');
+  const places = [...etc.flatMap(treeOf), ...layers, ...SYSTEM.map((path) => ({ path }))].map(
+    ({ path }) => path,
+  );
+  const links = commandLinks(request, host).filter(({ path }) => !places.some((one) => isWithin(path, one)));
   const startsThere = cwdVisible && !isHidden(request.cwd);
   return {
     entries: [
@@ -72,6 +71,7 @@ export function planRoot(request: RootRequest, host: HostFiles): RootPlan {
             ? { kind: 'mask', path, directory: isDirectory(source) }
             : { kind: 'bind', path, source, directory: isDirectory(source), writable: kind === 'writable' },
       ),
+      ...links.map((link): RootEntry => ({ kind: 'symlink', ...link })),
     ],
     writableDirectories: [
       ...SCRATCH.map(({ path }) => path),
@@ -120,42 +120,4 @@ function wishesOf(request: RootRequest, cwdVisible: boolean, host: HostFiles): r
 
 function treeOf(entry: RootEntry): { readonly path: string; readonly source: string }[] {
   return entry.kind === 'bind' ? [{ path: entry.path, source: entry.source }] : [];
-}
-
-/** Not `/`, not a home directory or above one, not a place that the sandbox fills itself. */
-function mayShow(path: string, homes: readonly string[], host: HostFiles): boolean {
-  const real = host.real(path);
-  if (real === undefined) return false;
-  // A link to a folder shows the folder.
-  if (real !== path && !mayShow(real, homes, host)) return false;
-  const folder = host.real('/home') ?? '/home';
-  const kept = [...homes, ...homes.map((home) => host.real(home) ?? home), folder, ...OWN];
-  return (
-    !kept.some((one) => isWithin(one, path)) &&
-    // A person's whose name is kept elsewhere than in /etc/passwd.
-    dirname(path) !== folder &&
-    !['/proc', '/sys', '/dev'].some((own) => isWithin(path, own))
-  );
-}
-
-/** The path as found, each path that its links lead to, and where they end: version managers chain several. */
-export function steps(program: string, host: HostFiles): ReadonlySet<string> {
-  const paths = new Set([program]);
-  for (let path = program; host.kind(path) === 'link' && paths.size < MAX_LINKS; ) {
-    path = resolve(dirname(path), host.readLink(path));
-    paths.add(path);
-  }
-  return paths.add(host.real(program) ?? program);
-}
-
-/** What shows a program: the parent of its `bin` directory, or it alone. */
-export function prefixOf(path: string, homes: readonly string[], host: HostFiles): string {
-  const folder = dirname(path);
-  const prefix = resolve(folder, '..');
-  return folder.endsWith('/bin') && mayShow(prefix, homes, host) ? prefix : path;
-}
-
-function commandPaths({ program, homes }: RootRequest, host: HostFiles): readonly string[] {
-  if (program === undefined) return [];
-  return [...new Set([...steps(program, host)].map((path) => prefixOf(path, homes, host)))];
 }

@@ -2,10 +2,12 @@ import assert from 'node:assert/strict';
 import {
   chmodSync,
   closeSync,
+  copyFileSync,
   existsSync,
   mkdirSync,
   openSync,
   readFileSync,
+  realpathSync,
   rmSync,
   symlinkSync,
   writeFileSync,
@@ -131,6 +133,22 @@ for (const user of users) {
     const env = { PATH: `${join(folder, 'shims/bin')}:/usr/bin:/bin`, HOME: '/nonexistent' };
     const { stdout, stderr } = await postern(['run', '--', 'tool'], { as: user, env });
     assert.equal(stdout, 'found\n', stderr);
+  });
+
+  test(`a command behind a link of its own, and behind one of /etc/alternatives, is where the link leads (${user})`, async () => {
+    const folder = readableFolder();
+    mkdirSync(join(folder, 'app/lib'), { recursive: true });
+    copyFileSync('/usr/bin/readlink', join(folder, 'app/lib/self'));
+    symlinkSync('app/lib/self', join(folder, 'tool'));
+    const self = async (command: string): Promise<string> => {
+      const { stdout, stderr } = await postern(['run', '--', command, '/proc/self/exe'], { as: user });
+      return stdout + stderr;
+    };
+    assert.equal(await self(join(folder, 'tool')), `${join(folder, 'app/lib/self')}\n`);
+    // awk(1) is such a program wherever Debian is.
+    const script = 'BEGIN { "readlink /proc/$PPID/exe" | getline path; print path }';
+    const { stdout, stderr } = await postern(['run', '--', 'awk', script], { as: user });
+    assert.equal(stdout, `${realpathSync('/usr/bin/awk')}\n`, stderr);
   });
 
   test(`/dev/stdin, /dev/stdout and /dev/stderr open the plugin's pipes again (${user})`, async () => {

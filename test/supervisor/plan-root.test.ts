@@ -36,15 +36,22 @@ const HOST: Record<string, PathKind> = {
   '/usr/share': 'directory',
   '/usr/bin/tool': 'file',
   '/opt/me': 'directory',
+  '/etc/alternatives': 'directory',
+  '/etc/alternatives/java': 'link',
+  '/usr/lib/jvm/bin/java': 'file',
+  '/srv/tool': 'link',
+  '/srv/tools/tool': 'file',
 };
 const LINKS: Record<string, string> = {
   '/etc/localtime': '/usr/share/zoneinfo/UTC',
   '/home/me/link': '/home/me',
   '/srv/data/way': '/srv/other',
+  '/etc/alternatives/java': '/usr/lib/jvm/bin/java',
+  '/srv/tool': '/srv/tools/tool',
 };
 const host: HostFiles = {
   kind: (path) => HOST[path] ?? 'absent',
-  readLink: () => 'usr/bin',
+  readLink: (path) => LINKS[path] ?? 'usr/bin',
   real: (path) => LINKS[path] ?? (path in HOST ? path : undefined),
   aliases: (path) => (path === '/srv/data/inner/key' ? ['/mnt/again/key'] : []),
 };
@@ -71,7 +78,10 @@ const bound = ({ entries }: RootPlan): string[] =>
 
 test('planRoot() shows the system, the listed files of /etc and the working directory, read-only', () => {
   const shown = bound(plan({}));
-  assert.deepEqual(shown.sort(), ['/etc/localtime', '/etc/ssl', '/home/me/project', '/opt', '/usr'].sort());
+  assert.deepEqual(
+    shown.sort(),
+    ['/etc/alternatives', '/etc/localtime', '/etc/ssl', '/home/me/project', '/opt', '/usr'].sort(),
+  );
   assert.ok(
     plan({}).entries.some(
       (entry) => entry.kind === 'symlink' && entry.path === '/bin' && entry.to === 'usr/bin',
@@ -210,4 +220,17 @@ test('planRoot() attaches nothing through a link that shows: it lies where the l
     '/srv/other writable',
   ]);
   assert.deepEqual(laid(plan({ visible: ['/srv/other'], hidden: ['/srv/data/way'] }), '/srv'), []);
+});
+
+test('planRoot() leaves the links that lead to a program what they are, and makes those that nothing shows', () => {
+  const made = ({ entries }: RootPlan): string[] =>
+    entries.flatMap((entry) => (entry.kind === 'symlink' ? [`${entry.path} -> ${entry.to}`] : []));
+  const usual = made(plan({}));
+  const alternative = plan({ program: '/etc/alternatives/java' });
+  assert.deepEqual(made(alternative), usual);
+  assert.deepEqual(bound(alternative).sort(), [...bound(plan({}))].sort());
+  const lone = plan({ program: '/srv/tool' });
+  assert.deepEqual(made(lone), [...usual, '/srv/tool -> /srv/tools/tool']);
+  assert.deepEqual(laid(lone, '/srv'), ['/srv/tools/tool visible']);
+  assert.deepEqual(made(plan({ program: '/srv/tool', visible: ['/srv'] })), usual);
 });
