@@ -19,7 +19,7 @@ NR = {
     name: numbers[0 if X86 else 1]
     for name, numbers in {
         "socket": (41, 198), "connect": (42, 203), "sendto": (44, 206), "sendmsg": (46, 211), "sendmmsg": (307, 269),
-        "bind": (49, 200), "listen": (50, 201), "setsockopt": (54, 208), "ioctl": (16, 29), "clone": (56, 220),
+        "bind": (49, 200), "listen": (50, 201), "setsockopt": (54, 208), "getsockopt": (55, 209), "ioctl": (16, 29), "clone": (56, 220),
         "unshare": (272, 97), "setns": (308, 268), "ptrace": (101, 117), "keyctl": (250, 219), "add_key": (248, 217),
         "bpf": (321, 280), "perf_event_open": (298, 241), "userfaultfd": (323, 282), "mount": (165, 40),
         "process_vm_readv": (310, 270), "pidfd_getfd": (438, 438), "clone3": (435, 435), "io_uring_setup": (425, 425),

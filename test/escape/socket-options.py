@@ -2,7 +2,7 @@
 OPTIONS = {
     "TCP_FASTOPEN_CONNECT": (6, 30), "TCP_FASTOPEN": (6, 23), "TCP_ULP": (6, 31), "TCP_REPAIR": (6, 19), "TCP_MD5SIG": (6, 14),
     "IPV6_RTHDR": (41, 57), "IPV6_HOPOPTS": (41, 54), "IPV6_DSTOPTS": (41, 59), "IPV6_2292PKTINFO": (41, 2),
-    "IPV6_2292RTHDR": (41, 5), "IPV6_2292PKTOPTIONS": (41, 6), "IPV6_PKTINFO": (41, 50), "IPV6_RECVPKTINFO": (41, 49),
+    "IPV6_2292RTHDR": (41, 5), "IPV6_2292PKTOPTIONS": (41, 6), "IPV6_PKTINFO": (41, 50),
     "IPV6_UNICAST_IF": (41, 76), "IPV6_MULTICAST_IF": (41, 17), "IPV6_JOIN_GROUP": (41, 20), "IPV6_JOIN_ANYCAST": (41, 27),
     "IPV6_ADDRFORM": (41, 1), "IPV6_FLOWLABEL_MGR": (41, 32), "IP_OPTIONS": (0, 4), "IP_HDRINCL": (0, 3), "IP_PKTINFO": (0, 8),
     "IP_UNICAST_IF": (0, 50), "IP_MULTICAST_IF": (0, 32), "IP_ADD_MEMBERSHIP": (0, 35), "IP_TRANSPARENT": (0, 19),
@@ -23,6 +23,14 @@ for name, (level, option) in OPTIONS.items():
         if outcome != "EPERM":
             passed.append(name)
 result("passed", " ".join(sorted(set(passed))) or "none")
-ordinary = {"TCP_NODELAY": (6, 1), "SO_KEEPALIVE": (1, 9), "TCP_KEEPIDLE": (6, 4), "SO_RCVBUF": (1, 8), "IP_TOS": (0, 1), "SO_REUSEADDR": (1, 2)}
+# What a segment came with tells the interface of the host that it came in by.
+told = []
+length = ctypes.create_string_buffer(struct.pack("=I", 16), 4)
+for name, (level, option) in {"IPV6_2292PKTOPTIONS": (41, 6), "IP_PKTOPTIONS": (0, 9)}.items():
+    for high in (0, 1 << 32):
+        if call("getsockopt", sock.fileno(), high | level, high | option, value, length)[1] != "EPERM":
+            told.append(name)
+result("told", " ".join(sorted(set(told))) or "none")
+ordinary = {"IP_MULTICAST_ALL": (0, 49), "TCP_NODELAY": (6, 1), "SO_KEEPALIVE": (1, 9), "TCP_KEEPIDLE": (6, 4), "SO_RCVBUF": (1, 8), "IP_TOS": (0, 1), "SO_REUSEADDR": (1, 2)}
 broken = [name for name, (level, option) in ordinary.items() if call("setsockopt", sock.fileno(), level, option, value, 4)[1] != "ok"]
 result("broken", " ".join(broken) or "none")

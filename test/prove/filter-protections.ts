@@ -28,6 +28,7 @@ const TESTS: Readonly<Record<string, { readonly tests: readonly string[]; readon
   'seccomp.clone_parent': { tests: ['escape/hold-pipe'], ...both },
   'seccomp.set_uid_files': { tests: ['escape/hold-pipe'], ...both },
   'seccomp.ioctl_interfaces': { tests: ['escape/interface-ioctls'], ...both },
+  'seccomp.received_options': { tests: ['escape/socket-options'], ...both },
   'seccomp.ioctl_terminal': { tests: ['escape/interface-ioctls'], ...both },
   'seccomp.listener': { tests: ['escape/namespaces'], ...both },
   'seccomp.families': { tests: ['escape/families'], ...both },

@@ -15,6 +15,10 @@ const NAMESPACES = {
 const TIOCSTI = 0x5412;
 const TIOCLINUX = 0x541c;
 const SECCOMP_FILTER_FLAG_NEW_LISTENER = 8;
+const IPPROTO_IP = 0;
+const IPPROTO_IPV6 = 41;
+const IP_PKTOPTIONS = 9;
+const IPV6_2292PKTOPTIONS = 6;
 const CLONE_PARENT = 0x8000;
 const S_ISUID = 0o4000;
 const S_ISGID = 0o2000;
@@ -77,6 +81,21 @@ export const argumentDenials: readonly FilterGroup[] = [
       calls: ['ioctl'],
       action: 'EPERM' as const,
       when: [{ index: 1 as const, mask: 0xff00, equals: requests }],
+    })),
+  },
+  {
+    name: 'seccomp.received_options',
+    why: 'what a segment of a connection came with, ipv6(7) IPV6_2292PKTOPTIONS and ip(7) IP_PKTOPTIONS, names an interface of the host',
+    rules: [
+      [IPPROTO_IPV6, IPV6_2292PKTOPTIONS],
+      [IPPROTO_IP, IP_PKTOPTIONS],
+    ].map(([level = 0, name = 0]) => ({
+      calls: ['getsockopt'],
+      action: 'EPERM' as const,
+      when: [
+        { index: 1 as const, equals: level },
+        { index: 2 as const, equals: name },
+      ],
     })),
   },
   {
