@@ -11,7 +11,11 @@ export interface Listener {
 }
 
 /** @param serve what it does with each connection; by default it reads on and answers nothing */
-export async function listen(serve?: (socket: Socket) => void, host = '127.0.0.1'): Promise<Listener> {
+export async function listen(
+  serve?: (socket: Socket) => void,
+  host = '127.0.0.1',
+  port = 0,
+): Promise<Listener> {
   let connections = 0;
   let heard = '';
   const sockets = new Set<Socket>();
@@ -25,7 +29,9 @@ export async function listen(serve?: (socket: Socket) => void, host = '127.0.0.1
     socket.on('close', () => sockets.delete(socket));
     serve?.(socket);
   });
-  await new Promise<void>((resolve) => server.listen(0, host, resolve));
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject).listen(port, host, resolve);
+  });
   const address = server.address();
   if (typeof address !== 'object' || address === null) throw new Error('Not listening');
   return {

@@ -1,13 +1,12 @@
-// Compiles the programs that stand beside this file, into a folder that every user may read.
+// Compiles Go, Java and musl programs of the tests', into a folder that every user may read.
 import { execFileSync } from 'node:child_process';
 import { lstatSync, mkdirSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { readableFolder } from '../../harness/users.js';
 
 const COMPILE_MS = 120_000;
-const source = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
 
 function run(command: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): void {
   const options = { env: { PATH: process.env['PATH'], LC_ALL: 'C', ...env }, timeout: COMPILE_MS } as const;
@@ -15,10 +14,11 @@ function run(command: string, args: readonly string[], env: NodeJS.ProcessEnv = 
 }
 
 /** A static binary, which no C library resolves names for. @returns its path */
-export function compileGo(): string {
-  const binary = join(readableFolder(), 'client');
+export function compileGo(source: URL): string {
+  const path = fileURLToPath(source);
+  const binary = join(readableFolder(), basename(path, '.go'));
   const env = { CGO_ENABLED: '0', GO111MODULE: 'off', GOCACHE: goCache(), HOME: tmpdir() };
-  run('go', ['build', '-o', binary, source('client.go')], env);
+  run('go', ['build', '-o', binary, path], env);
   return binary;
 }
 
@@ -31,16 +31,17 @@ function goCache(): string {
   return own ? path : mkdtempSync(join(tmpdir(), 'postern-go-cache-'));
 }
 
-/** @returns the folder of the class `Client` */
-export function compileJava(): string {
+/** @returns the folder of its classes */
+export function compileJava(source: URL): string {
   const folder = readableFolder();
-  run('javac', ['-d', folder, source('Client.java')]);
+  run('javac', ['-d', folder, fileURLToPath(source)]);
   return folder;
 }
 
 /** Linked to musl's shared library, the other C library that programs bring. @returns the binary's path */
-export function compileMusl(): string {
-  const binary = join(readableFolder(), 'client');
-  run('musl-gcc', ['-O1', '-o', binary, source('client.c')]);
+export function compileMusl(source: URL): string {
+  const path = fileURLToPath(source);
+  const binary = join(readableFolder(), basename(path, '.c'));
+  run('musl-gcc', ['-O1', '-o', binary, path]);
   return binary;
 }

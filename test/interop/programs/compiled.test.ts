@@ -2,12 +2,13 @@ import { PORTS } from './addresses.js';
 import { compileGo, compileJava, compileMusl } from './compile.js';
 import { missing, testProgram, useNetwork } from './program.js';
 
+const source = (name: string): URL => new URL(name, import.meta.url);
 const needGo = missing({ go: 'golang-go' });
 const needJava = missing({ java: 'default-jdk-headless', javac: 'default-jdk-headless' });
 const needMusl = missing({ 'musl-gcc': 'musl-tools' });
-const go = needGo === undefined ? compileGo() : '';
-const classes = needJava === undefined ? compileJava() : '';
-const musl = needMusl === undefined ? compileMusl() : '';
+const go = needGo === undefined ? compileGo(source('client.go')) : '';
+const classes = needJava === undefined ? compileJava(source('Client.java')) : '';
+const musl = needMusl === undefined ? compileMusl(source('client.c')) : '';
 const network = useNetwork();
 
 testProgram(network, {

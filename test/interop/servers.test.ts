@@ -1,0 +1,94 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { after, test } from 'node:test';
+import { freePort } from '../harness/free-port.js';
+import { type Listener, listen } from '../harness/listener.js';
+import { postern } from '../harness/postern.js';
+import { readableFile, users } from '../harness/users.js';
+import { compileGo, compileJava } from './programs/compile.js';
+import { missing } from './programs/program.js';
+
+interface ServerTest {
+  readonly name: string;
+  readonly command: () => { readonly words: readonly string[]; readonly file: string };
+  readonly kinds: readonly string[];
+  readonly missing?: string | undefined;
+}
+
+const source = (name: string): URL => new URL(`servers/${name}`, import.meta.url);
+const readable = (name: string): string => readableFile(name, readFileSync(source(name), 'utf8'));
+const INET = ['127.0.0.1', 'curl', '::1', 'curl'];
+
+const SERVERS: readonly ServerTest[] = [
+  {
+    name: 'Node',
+    command: () => {
+      const file = readable('server.mjs');
+      return { words: [process.execPath, file], file };
+    },
+    kinds: [...INET, 'path', 'abstract', 'udp'],
+  },
+  {
+    name: 'Python',
+    command: () => {
+      const file = readable('server.py');
+      return { words: ['/usr/bin/python3', file], file };
+    },
+    kinds: [...INET, 'path', 'abstract', 'asyncio', 'udp'],
+    missing: missing({ python3: 'python3' }),
+  },
+  {
+    name: 'Go',
+    command: () => {
+      const file = compileGo(source('server.go'));
+      return { words: [file], file };
+    },
+    kinds: [...INET, 'path', 'abstract', 'udp'],
+    missing: missing({ go: 'golang-go' }),
+  },
+  {
+    name: 'Java',
+    command: () => {
+      const file = compileJava(source('Server.java'));
+      return { words: ['java', '-XX:TieredStopAtLevel=1', '-cp', file, 'Server'], file };
+    },
+    kinds: [...INET, 'path', 'udp'],
+    missing: missing({ java: 'default-jdk-headless', javac: 'default-jdk-headless' }),
+  },
+];
+
+/** Listeners of the host at the very port that the servers have inside. */
+async function hostsListeners(): Promise<readonly Listener[]> {
+  for (;;) {
+    const port = await freePort();
+    const four = await listen(undefined, '127.0.0.1', port);
+    try {
+      return [four, await listen(undefined, '::1', port)];
+    } catch {
+      await four.close();
+    }
+  }
+}
+
+const host = await hostsListeners();
+after(() => Promise.all(host.map((one) => one.close())));
+const port = String(host[0]?.port);
+
+for (const { name, command, kinds, missing: skip } of SERVERS) {
+  test(`Servers and clients of ${name} find each other inside, and nobody of the host`, {
+    ...(skip === undefined ? {} : { skip }),
+  }, async () => {
+    const { words, file } = command();
+    const results = await Promise.all(
+      users.map((user) => postern(['run', '--visible', file, '--', ...words, port], { as: user })),
+    );
+    for (const [index, { status, stdout, stderr }] of results.entries()) {
+      assert.equal(stdout, kinds.map((kind) => `${kind} served\n`).join(''), `${users[index]}: ${stderr}`);
+      assert.equal(status, 0, stderr);
+    }
+    assert.deepEqual(
+      host.map((one) => one.connections()),
+      [0, 0],
+    );
+  });
+}
