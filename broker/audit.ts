@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { type Logger, pino } from 'pino';
 import { AUDIT_BACKLOG_BYTES } from '../shared/limits.js';
-import type { DecisionWord, Door, Outcome, ProtocolErrorKind, Reason } from '../shared/reasons.js';
+import type { DecisionWord, Door, Outcome, ProtocolErrorKind, Reason, TrapCall } from '../shared/reasons.js';
 import { TokenBucket } from '../shared/token-bucket.js';
 import type { LineLink } from './link.js';
 
@@ -77,8 +77,15 @@ export interface DatagramEvent {
   readonly reason: Extract<Reason, 'udp_refused'>;
   /** How many there were, and where the first went. */
   readonly count: number;
-  readonly host: string;
-  readonly port: number;
+  readonly host: string | null;
+  readonly port: number | null;
+}
+
+/** Calls on sockets of the host's network that would have turned them, within a second. */
+export interface SocketEvent extends Omit<DatagramEvent, 'reason'> {
+  readonly reason: Extract<Reason, 'foreign_netns'>;
+  readonly call: TrapCall;
+  readonly message: string;
 }
 
 /** A plugin held the broker up, and was ended for it. */
@@ -88,7 +95,7 @@ export interface SlowEvent {
   readonly milliseconds: number;
 }
 
-type EventName = 'decision' | 'explain' | 'question' | 'datagram' | 'slow' | 'protocol_error';
+type EventName = 'decision' | 'explain' | 'question' | 'datagram' | 'socket' | 'slow' | 'protocol_error';
 
 /** Writes events to the supervisor; past AUDIT_BACKLOG_BYTES, or a plugin's own share, they are dropped and counted. */
 export class Audit {
@@ -109,7 +116,15 @@ export class Audit {
     this.#log = pino<EventName>(
       {
         base: null,
-        customLevels: { decision: 30, explain: 31, question: 32, datagram: 33, slow: 35, protocol_error: 40 },
+        customLevels: {
+          decision: 30,
+          explain: 31,
+          question: 32,
+          datagram: 33,
+          socket: 34,
+          slow: 35,
+          protocol_error: 40,
+        },
         useOnlyCustomLevels: true,
         level: 'decision',
         formatters: { level: (event) => ({ event }) },
@@ -149,6 +164,10 @@ export class Audit {
 
   datagram(event: DatagramEvent): void {
     if (this.#mayWrite(event.plugin)) this.#log.datagram(event);
+  }
+
+  socket(event: SocketEvent): void {
+    if (this.#mayWrite(event.plugin)) this.#log.socket(event);
   }
 
   slow(event: SlowEvent): void {

@@ -17,6 +17,8 @@ import { connectDatagram } from './trap/connect-datagram.js';
 import { connectStream } from './trap/connect-stream.js';
 import { noteAsker } from './trap/note-asker.js';
 import { type Reached, reachCaller } from './trap/reach-caller.js';
+import { readSockaddr } from './trap/read-sockaddr.js';
+import { refuseForeign } from './trap/refuse-foreign.js';
 import type { TrapContext } from './trap/trap-context.js';
 import type { TrappedCall } from './trap/trapped-call.js';
 import type { TrappedSocket } from './trap/trapped-socket.js';
@@ -66,7 +68,7 @@ function handleSocket(
   const { domain, netns } = identity;
   const socket: TrappedSocket = { descriptor, domain, own: netns === context.netns };
   if (address === undefined) {
-    listen(call, socket);
+    listen(context, call, socket);
     return false;
   }
   if (domain === AF_UNIX) {
@@ -78,7 +80,7 @@ function handleSocket(
     return false;
   }
   if (domain !== AF_INET && domain !== AF_INET6) {
-    connectNetlink(call, socket, address);
+    connectNetlink(context, call, socket, address);
     return false;
   }
   const state = tcpState(descriptor.number);
@@ -93,7 +95,7 @@ function bind(
   { descriptor, domain, own }: TrappedSocket,
   address: Uint8Array,
 ): void {
-  if (!own) call.end(-EACCES, 'refused');
+  if (!own) refuseForeign(context, call, readSockaddr(address));
   else if (domain === AF_INET || domain === AF_INET6 || domain === AF_NETLINK) {
     const result = bindTo(descriptor.number, address);
     // musl asks from a socket that is bound and never connected.
@@ -104,14 +106,20 @@ function bind(
 }
 
 /** A socket that listens already, as an inherited one does, may be told so again. */
-function listen(call: TrappedCall, { descriptor, own }: TrappedSocket): void {
+function listen(context: TrapContext, call: TrappedCall, { descriptor, own }: TrappedSocket): void {
   if (own) call.end(listenOn(descriptor.number, call.notification.ints[1]), 'own');
   else if (acceptsConnections(descriptor.number)) call.end(0, 'own');
-  else call.end(-EACCES, 'refused');
+  else refuseForeign(context, call, undefined);
 }
 
-function connectNetlink(call: TrappedCall, { own }: TrappedSocket, _address: Uint8Array): void {
-  call.end(own ? 0 : -EACCES, own ? 'own' : 'refused');
+function connectNetlink(
+  context: TrapContext,
+  call: TrappedCall,
+  { own }: TrappedSocket,
+  address: Uint8Array,
+): void {
+  if (own) call.end(0, 'own');
+  else refuseForeign(context, call, readSockaddr(address));
 }
 
 /**
@@ -120,12 +128,13 @@ function connectNetlink(call: TrappedCall, { own }: TrappedSocket, _address: Uin
  * a connection.
  */
 function letUnixGoOn(
-  { landlockDeniesTcp }: TrapContext,
+  context: TrapContext,
   call: TrappedCall,
   { own }: TrappedSocket,
   address: Uint8Array,
 ): void {
   if (address[0] !== AF_UNIX || address[1] !== 0) call.end(-EINVAL, 'error');
-  else if (own && landlockDeniesTcp) call.proceed();
+  else if (!own) refuseForeign(context, call, undefined);
+  else if (context.landlockDeniesTcp) call.proceed();
   else call.end(-EACCES, 'refused');
 }

@@ -33,6 +33,7 @@ const DECIDED: Readonly<Record<DecisionWord, readonly Reason[]>> = {
     'address_denied',
     'address_special',
     'stale_grant',
+    'foreign_netns',
     'udp_refused',
     'dns_error',
     'rate_limited',

@@ -4,6 +4,7 @@ import { connectAtOnce } from '../../shared/sys/socket-state.js';
 import { DNS_PORT, noteAsker } from './note-asker.js';
 import { isSandboxAddress } from './own-addresses.js';
 import { readSockaddr } from './read-sockaddr.js';
+import { refuseForeign } from './refuse-foreign.js';
 import type { TrapContext } from './trap-context.js';
 import type { TrappedCall } from './trapped-call.js';
 import type { TrappedSocket } from './trapped-socket.js';
@@ -26,7 +27,9 @@ export function connectDatagram(
     call.end(result, 'own');
     return;
   }
-  if (address.kind === 'inet')
-    context.datagrams.note(address.address, address.port, () => context.origins.of(call.tid));
-  call.end(-EACCES, 'refused');
+  if (!own) refuseForeign(context, call, address);
+  else {
+    context.refusals.note('datagram', 'connect', address, () => context.origins.of(call.tid));
+    call.end(-EACCES, 'refused');
+  }
 }

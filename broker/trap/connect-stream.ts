@@ -16,11 +16,12 @@ import { brokerConnection } from './broker-connection.js';
 import { DNS_PORT, noteAsker } from './note-asker.js';
 import { isLoopbackAddress, isSandboxAddress } from './own-addresses.js';
 import { readSockaddr, SOCKADDR_IN_BYTES, SOCKADDR_IN6_BYTES, type TrappedAddress } from './read-sockaddr.js';
+import { refuseForeign } from './refuse-foreign.js';
 import type { TrapContext } from './trap-context.js';
 import type { TrappedCall } from './trapped-call.js';
 import type { TrappedSocket } from './trapped-socket.js';
 
-const { EACCES, EAFNOSUPPORT, EALREADY, EINPROGRESS, EINVAL, EISCONN } = constants.errno;
+const { EAFNOSUPPORT, EALREADY, EINPROGRESS, EINVAL, EISCONN } = constants.errno;
 
 type InetAddress = Extract<TrappedAddress, { kind: 'inet' }>;
 
@@ -109,7 +110,8 @@ function connectForeign(
     const misfit = misfitOf(address, domain, raw.length);
     if (misfit === undefined && address.kind === 'inet' && !staysInside(address, context.plugin.policy))
       return brokerConnection(context, call, socket, address);
-    call.end(misfit ?? -EACCES, misfit === undefined ? 'refused' : 'error');
+    if (misfit === undefined) refuseForeign(context, call, address);
+    else call.end(misfit, 'error');
   }
   return false;
 }

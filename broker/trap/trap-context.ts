@@ -7,7 +7,7 @@ import type { Services } from '../services.js';
 import type { CallerOrigins } from './caller-origins.js';
 import type { CallerProcesses } from './caller-processes.js';
 import type { CarryOver } from './carry-over.js';
-import type { DatagramRefusals } from './datagram-refusals.js';
+import type { SocketRefusals } from './socket-refusals.js';
 import type { WaitingCalls } from './waiting-calls.js';
 
 export interface TrapContext {
@@ -22,7 +22,7 @@ export interface TrapContext {
   readonly waiting: WaitingCalls;
   /** Non-blocking connects that are handed over and not settled. */
   readonly settling: Set<{ readonly cancel: () => void }>;
-  readonly datagrams: DatagramRefusals;
+  readonly refusals: SocketRefusals;
   readonly writable: WritableOnce;
   readonly carryOver: CarryOver;
   /** Whether Landlock denies TCP in the sandbox: then an AF_UNIX call may go on, for the worst swap is an errno. */

@@ -15,8 +15,8 @@ import type { Services } from '../services.js';
 import { CallerOrigins } from './caller-origins.js';
 import { CallerProcesses } from './caller-processes.js';
 import { CarryOver } from './carry-over.js';
-import { DatagramRefusals } from './datagram-refusals.js';
 import { NotifiedCalls } from './notified-calls.js';
+import { SocketRefusals } from './socket-refusals.js';
 import type { TrapContext } from './trap-context.js';
 import { TrappedCall } from './trapped-call.js';
 import { WaitingCalls } from './waiting-calls.js';
@@ -68,7 +68,7 @@ export class TrapSession {
       netns,
       grants: this.#stub.grants,
       askers: this.#stub.askers,
-      datagrams: new DatagramRefusals(services.audit, plugin),
+      refusals: new SocketRefusals(services.audit, plugin),
       waiting: new WaitingCalls(),
       settling: new Set(),
       writable: WRITABLE_SOCKETS,
@@ -87,7 +87,7 @@ export class TrapSession {
     this.#watch.close();
     this.#context.waiting.close();
     for (const settling of this.#context.settling) settling.cancel();
-    this.#context.datagrams.flush();
+    this.#context.refusals.flush();
     this.#context.processes.close();
     this.#stub.close();
     this.#ends.listener.close();

@@ -44,12 +44,18 @@ function describe(event: AuditLine, own?: string): string | undefined {
     return `the plugin broke the channel's protocol (${event['kind']}): channel closed`;
   if (event['event'] === 'slow')
     return `the plugin held the broker up for ${event['milliseconds']} ms, and was ended`;
-  const what = event['event'] === 'question' ? describeQuestion(event) : describeDecision(event);
+  const what = WORDS.get(event['event'])?.(event);
   return what === undefined ? undefined : `${what}${describeProgram(event, own)}`;
 }
 
+const WORDS: ReadonlyMap<unknown, (event: AuditLine) => string | undefined> = new Map([
+  ['question', describeQuestion],
+  ['decision', describeDecision],
+  ['socket', ({ message }: AuditLine): string => String(message)],
+]);
+
 function describeDecision(event: AuditLine): string | undefined {
-  if (event['event'] !== 'decision' || event['decision'] === 'allow') return undefined;
+  if (event['decision'] === 'allow') return undefined;
   const { message, host, port, reason } = event;
   const what =
     typeof message === 'string'

@@ -57,9 +57,21 @@ for (const user of users) {
       [{ host: '192.0.2.7', count: 3, door: 'trap' }],
       'three refusals within a second are one line',
     );
+    const foreign = events.filter(({ event }) => event === 'socket');
+    const told = (call: string): number =>
+      foreign.filter((event) => event.call === call).reduce((sum, { count }) => sum + count, 0);
+    assert.deepEqual({ bind: told('bind'), listen: told('listen') }, { bind: 2, listen: 1 });
+    assert.deepEqual(
+      new Set(foreign.map(({ reason, program, message }) => [reason, program, message].join(', '))),
+      new Set([
+        `foreign_netns, python3, Cannot bind to "127.0.0.1:0": ${STAYS}`,
+        `foreign_netns, python3, Cannot listen: ${STAYS}`,
+      ]),
+    );
   });
 }
 
+const STAYS = "the socket is of the host's network, and stays with its peer or where it listens";
 const EXPECTED = [
   'epoll before connect: []',
   'the watch is gone: ENOENT',

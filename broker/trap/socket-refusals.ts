@@ -1,0 +1,80 @@
+// Refused calls on sockets of one sandbox that are no question of rules: UDP to the outside, and sockets of the host's network.
+// Each is counted; one line of the audit log tells of all of a kind within a second. Runs in the broker.
+import { quoteDestination } from '../../shared/policy/conclude.js';
+import type { TrapCall } from '../../shared/reasons.js';
+import type { Audit } from '../audit.js';
+import type { Origin } from '../origin.js';
+import type { Plugin } from '../plugin.js';
+import type { TrappedAddress } from './read-sockaddr.js';
+
+const AGGREGATE_MS = 1000;
+const REASONS = { datagram: 'udp_refused', foreign: 'foreign_netns' } as const;
+
+/** UDP to the outside, or a call on a socket that was handed over or inherited. */
+type Kind = keyof typeof REASONS;
+
+interface Pending {
+  count: number;
+  readonly kind: Kind;
+  readonly call: TrapCall;
+  readonly origin: Origin;
+  readonly address: TrappedAddress | undefined;
+}
+
+export class SocketRefusals {
+  readonly #audit: Audit;
+  readonly #plugin: Plugin;
+  readonly #pending = new Map<string, Pending>();
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(audit: Audit, plugin: Plugin) {
+    this.#audit = audit;
+    this.#plugin = plugin;
+  }
+
+  /** @param address of the call; listen(2) has none */
+  note(kind: Kind, call: TrapCall, address: TrappedAddress | undefined, origin: () => Origin): void {
+    this.#plugin.metrics.decided('deny', REASONS[kind]);
+    const key = `${kind} ${call}`;
+    const pending = this.#pending.get(key);
+    if (pending !== undefined) {
+      pending.count += 1;
+      return;
+    }
+    this.#pending.set(key, { count: 1, kind, call, origin: origin(), address });
+    this.#timer ??= setTimeout(() => this.flush(), AGGREGATE_MS).unref();
+  }
+
+  /** Writes what has been gathered. */
+  flush(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    for (const pending of this.#pending.values()) this.#write(pending);
+    this.#pending.clear();
+  }
+
+  #write({ kind, call, count, origin, address }: Pending): void {
+    const { door, pid, program } = origin;
+    const inet = address?.kind === 'inet' ? address : undefined;
+    const place = { host: inet?.address.text ?? null, port: inet?.port ?? null };
+    const about = {
+      plugin: this.#plugin.name,
+      pid,
+      program,
+      door,
+      decision: 'deny',
+      count,
+      ...place,
+    } as const;
+    if (kind === 'datagram') this.#audit.datagram({ ...about, reason: REASONS[kind] });
+    else this.#audit.socket({ ...about, reason: REASONS[kind], call, message: messageOf(call, place) });
+  }
+}
+
+function messageOf(
+  call: TrapCall,
+  { host, port }: { readonly host: string | null; readonly port: number | null },
+): string {
+  const to = host === null || port === null ? '' : ` to ${quoteDestination(host, port)}`;
+  return `Cannot ${call}${to}: the socket is of the host's network, and stays with its peer or where it listens`;
+}
