@@ -1,5 +1,8 @@
 // One time limit for several steps in a row.
 
+/** What a stop of this process (Ctrl-Z, SIGSTOP) counts at most, however long it lasts. */
+const STEP_MS = 500;
+
 export class Deadline {
   readonly #expired: Promise<never>;
   readonly #timer: NodeJS.Timeout;
@@ -11,7 +14,11 @@ export class Deadline {
       expire = reject;
     });
     this.#expired.catch(() => {});
-    this.#timer = setTimeout(() => expire(error), milliseconds);
+    let left = milliseconds;
+    this.#timer = setInterval(() => {
+      left -= STEP_MS;
+      if (left <= 0) expire(error);
+    }, STEP_MS);
   }
 
   race<T>(step: Promise<T>): Promise<T> {
@@ -19,6 +26,6 @@ export class Deadline {
   }
 
   cancel(): void {
-    clearTimeout(this.#timer);
+    clearInterval(this.#timer);
   }
 }

@@ -1,7 +1,7 @@
 // The supervisor's end of a socket to the launcher or to init: their messages, one at a time.
 import { type Message, receiveMessage, sendMessage } from '../../shared/sys/message.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
-import { receiveCredentials } from '../../shared/sys/socket.js';
+import { isShutForReading, receiveCredentials } from '../../shared/sys/socket.js';
 import { READABLE, Watch } from '../../shared/sys/uv-poll.js';
 
 export class LaunchInbox {
@@ -35,6 +35,11 @@ export class LaunchInbox {
   send(payload: Uint8Array | string, descriptors: readonly number[] = []): boolean {
     const bytes = typeof payload === 'string' ? new TextEncoder().encode(payload) : payload;
     return sendMessage(this.#socket.number, bytes, descriptors, true) >= 0;
+  }
+
+  /** The other side has closed its end, whether or not all of its messages have been taken. */
+  get isLeft(): boolean {
+    return isShutForReading(this.#socket.number);
   }
 
   #take(): void {

@@ -1,10 +1,11 @@
 // Starts one sandbox: namespaces, id maps, launch spec, and the wait for execve. Runs in the supervisor.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { openSync, writeFileSync } from 'node:fs';
+import { constants } from 'node:os';
 import { PosternError } from '../../shared/errors.js';
 import { LAUNCH_TIMEOUT_MS } from '../../shared/limits.js';
 import { OwnedFd } from '../../shared/sys/owned-fd.js';
-import { openPidfd } from '../../shared/sys/pidfd.js';
+import { isStopped, openPidfd, signalPidfd } from '../../shared/sys/pidfd.js';
 import { packetSocketPair } from '../../shared/sys/socket.js';
 import {
   EXEC_WORD,
@@ -51,11 +52,13 @@ export async function launchSandbox(request: LaunchRequest): Promise<LaunchedSan
   const { script, launcherInbox, initInbox } = spawnScript(request);
   let launcher: OwnedFd | undefined;
   let init: OwnedFd | undefined;
+  let stops: (() => void) | undefined;
   try {
     await deadline.race(scriptEnd(script));
     init = openPidfd(await deadline.race(hello(initInbox)));
     const pid = await deadline.race(hello(launcherInbox));
     launcher = openPidfd(pid);
+    stops = continueThroughStops(launcher, launcherInbox);
     mapIds(pid, request);
     await deadline.race(settleInit(initInbox));
     sendSpec(launcherInbox, request);
@@ -65,6 +68,7 @@ export async function launchSandbox(request: LaunchRequest): Promise<LaunchedSan
     endSandbox(launcher, init);
     throw error;
   } finally {
+    stops?.();
     deadline.cancel();
     launcherInbox.close();
     initInbox.close();
@@ -94,6 +98,20 @@ function spawnScript({ asRoot, spec }: LaunchRequest): {
   });
   for (const descriptor of [...given, place]) descriptor.close();
   return { script, ...inboxes };
+}
+
+/**
+ * Ctrl-Z stops the launcher, whose group the terminal's is by then: nobody else would continue it. Once it has left for the
+ * plugin, a stop is the plugin's.
+ *
+ * @returns what ends that
+ */
+function continueThroughStops(launcher: OwnedFd, inbox: LaunchInbox): () => void {
+  const onChild = (): void => {
+    if (isStopped(launcher.number) && !inbox.isLeft) signalPidfd(launcher.number, constants.signals.SIGCONT);
+  };
+  process.on('SIGCHLD', onChild);
+  return () => void process.off('SIGCHLD', onChild);
 }
 
 /** The script's end makes this process the parent of init and launcher. */

@@ -294,6 +294,13 @@ for (const user of users) {
     assert.equal(status, 0, `${stdout}${stderr}`);
   });
 
+  test(`Ctrl-Z while a plugin is started holds the start up for no longer than it lasts (${user})`, async () => {
+    const stops = readFileSync(new URL('./stops-at-start.py', import.meta.url), 'utf8');
+    const driver = readableFile('stops-at-start.py', stops);
+    const { status, stdout, stderr } = await postern([], { as: user, through: ['/usr/bin/python3', driver] });
+    assert.equal(status, 0, `${stdout}${stderr}`);
+  });
+
   test(`a bad rule, a bad address and bad usage are 125 with one line, and start nothing (${user})`, async () => {
     for (const args of [
       ['--allow', 'https://example.com'],
