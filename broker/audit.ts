@@ -88,6 +88,19 @@ export interface SocketEvent extends Omit<DatagramEvent, 'reason'> {
   readonly message: string;
 }
 
+/** A connect to the sandbox's own loopback found nobody there: no refusal, but what a user may wonder at. */
+export interface LoopbackEvent {
+  readonly plugin: string;
+  readonly pid: number | null;
+  readonly program: string | null;
+  readonly door: Door;
+  readonly host: string;
+  readonly port: number;
+  readonly message: string;
+  /** The rule that would open the host's own. */
+  readonly suggestion: string;
+}
+
 /** A plugin held the broker up, and was ended for it. */
 export interface SlowEvent {
   readonly plugin: string;
@@ -95,7 +108,15 @@ export interface SlowEvent {
   readonly milliseconds: number;
 }
 
-type EventName = 'decision' | 'explain' | 'question' | 'datagram' | 'socket' | 'slow' | 'protocol_error';
+type EventName =
+  | 'decision'
+  | 'explain'
+  | 'question'
+  | 'datagram'
+  | 'socket'
+  | 'slow'
+  | 'loopback'
+  | 'protocol_error';
 
 /** Writes events to the supervisor; past AUDIT_BACKLOG_BYTES, or a plugin's own share, they are dropped and counted. */
 export class Audit {
@@ -123,6 +144,7 @@ export class Audit {
           datagram: 33,
           socket: 34,
           slow: 35,
+          loopback: 36,
           protocol_error: 40,
         },
         useOnlyCustomLevels: true,
@@ -168,6 +190,10 @@ export class Audit {
 
   socket(event: SocketEvent): void {
     if (this.#mayWrite(event.plugin)) this.#log.socket(event);
+  }
+
+  loopback(event: LoopbackEvent): void {
+    if (this.#mayWrite(event.plugin)) this.#log.loopback(event);
   }
 
   slow(event: SlowEvent): void {

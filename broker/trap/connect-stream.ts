@@ -10,6 +10,7 @@ import {
   settleConnect,
   startConnectNeverWaiting,
   TCP_STATE,
+  tcpState,
 } from '../../shared/sys/socket-state.js';
 import { awaitConnection } from './await-connection.js';
 import { brokerConnection } from './broker-connection.js';
@@ -48,7 +49,7 @@ export function connectStream(
   if (state === TCP_STATE.CLOSE && !staysInside(address, context.plugin.policy)) {
     return brokerConnection(context, call, socket, address);
   }
-  return connectInside(context, call, socket, raw, address.port);
+  return connectInside(context, call, socket, raw, address);
 }
 
 /** Loopback is the sandbox's own, but where an allow rule names that very address and port of the host's. */
@@ -65,12 +66,18 @@ function connectInside(
   call: TrappedCall,
   { descriptor }: TrappedSocket,
   raw: Uint8Array,
-  port: number,
+  { address, port }: InetAddress,
 ): boolean {
   const blocking = !isNonBlocking(descriptor.number);
   const started = startConnectNeverWaiting(descriptor.number, raw);
   if (port === DNS_PORT && (started === 0 || started === -EINPROGRESS))
     noteAsker(context, call, descriptor, 'tcp');
+  if (started === -EINPROGRESS && isLoopbackAddress(address)) {
+    // Over loopback the attempt has been answered by now, but in a full queue.
+    if (tcpState(descriptor.number) === TCP_STATE.CLOSE)
+      context.loopback.refused(address, port, () => context.origins.of(call.tid));
+    else context.loopback.connected(address, port);
+  }
   if (!blocking || (started !== -EINPROGRESS && started !== -EALREADY)) {
     call.end(started, 'own');
     return false;

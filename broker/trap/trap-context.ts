@@ -7,6 +7,7 @@ import type { Services } from '../services.js';
 import type { CallerOrigins } from './caller-origins.js';
 import type { CallerProcesses } from './caller-processes.js';
 import type { CarryOver } from './carry-over.js';
+import type { LoopbackHints } from './loopback-hints.js';
 import type { SocketRefusals } from './socket-refusals.js';
 import type { WaitingCalls } from './waiting-calls.js';
 
@@ -22,6 +23,7 @@ export interface TrapContext {
   readonly waiting: WaitingCalls;
   /** Non-blocking connects that are handed over and not settled. */
   readonly settling: Set<{ readonly cancel: () => void }>;
+  readonly loopback: LoopbackHints;
   readonly refusals: SocketRefusals;
   readonly writable: WritableOnce;
   readonly carryOver: CarryOver;

@@ -15,6 +15,7 @@ import type { Services } from '../services.js';
 import { CallerOrigins } from './caller-origins.js';
 import { CallerProcesses } from './caller-processes.js';
 import { CarryOver } from './carry-over.js';
+import { LoopbackHints } from './loopback-hints.js';
 import { NotifiedCalls } from './notified-calls.js';
 import { SocketRefusals } from './socket-refusals.js';
 import type { TrapContext } from './trap-context.js';
@@ -68,6 +69,7 @@ export class TrapSession {
       netns,
       grants: this.#stub.grants,
       askers: this.#stub.askers,
+      loopback: new LoopbackHints(services.audit, plugin),
       refusals: new SocketRefusals(services.audit, plugin),
       waiting: new WaitingCalls(),
       settling: new Set(),
@@ -88,6 +90,7 @@ export class TrapSession {
     this.#context.waiting.close();
     for (const settling of this.#context.settling) settling.cancel();
     this.#context.refusals.flush();
+    this.#context.loopback.flush();
     this.#context.processes.close();
     this.#stub.close();
     this.#ends.listener.close();

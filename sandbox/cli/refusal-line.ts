@@ -34,7 +34,7 @@ export function refusalLine(
   const { suggestion } = event;
   const rule =
     typeof suggestion === 'string'
-      ? `; to allow it: ${mend(printable(suggestion.slice(0, MOST_CHARACTERS)))}`
+      ? `; ${event['event'] === 'loopback' ? "to allow the host's" : 'to allow it'}: ${mend(printable(suggestion.slice(0, MOST_CHARACTERS)))}`
       : '';
   return `${printable(what.slice(0, MOST_CHARACTERS))}${rule}`;
 }
@@ -52,6 +52,7 @@ const WORDS: ReadonlyMap<unknown, (event: AuditLine) => string | undefined> = ne
   ['question', describeQuestion],
   ['decision', describeDecision],
   ['socket', ({ message }: AuditLine): string => String(message)],
+  ['loopback', ({ message }: AuditLine): string => String(message)],
 ]);
 
 function describeDecision(event: AuditLine): string | undefined {

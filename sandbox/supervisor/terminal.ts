@@ -38,11 +38,6 @@ export function shareTerminal(terminal: number, sandbox: Sandbox): TerminalJob {
   const toUs = (): void => {
     setForegroundGroup(terminal, processGroup());
   };
-  const onChild = (): void => {
-    if (sandbox.takeStop() === undefined) return;
-    toUs();
-    process.kill(process.pid, 'SIGSTOP');
-  };
   const onContinue = (): void => {
     if (foregroundGroup(terminal) === processGroup()) toPlugin();
     try {
@@ -50,6 +45,13 @@ export function shareTerminal(terminal: number, sandbox: Sandbox): TerminalJob {
     } catch {
       // It has ended meanwhile.
     }
+  };
+  const onChild = (): void => {
+    if (sandbox.takeStop() === undefined) return;
+    toUs();
+    process.kill(process.pid, 'SIGSTOP');
+    // It is over by now. That SIGCONT is told of is not certain: another Ctrl-Z takes it back, signal(7).
+    onContinue();
   };
   process.on('SIGCHLD', onChild);
   process.on('SIGCONT', onContinue);

@@ -15,6 +15,7 @@ import {
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { listen } from '../harness/listener.js';
 import { postern, startPostern } from '../harness/postern.js';
 import { until } from '../harness/until.js';
 import { readableFile, readableFolder, users } from '../harness/users.js';
@@ -299,6 +300,42 @@ for (const user of users) {
     const driver = readableFile('stops-at-start.py', stops);
     const { status, stdout, stderr } = await postern([], { as: user, through: ['/usr/bin/python3', driver] });
     assert.equal(status, 0, `${stdout}${stderr}`);
+  });
+
+  test(`a program that looks for a service of the host's on its own loopback is told so once, and which rule opens it (${user})`, async (t) => {
+    const service = await listen((socket) => socket.end('here'));
+    t.after(() => service.close());
+    const { port } = service;
+    const script = [
+      'import socket, sys',
+      'for _ in range(3):',
+      `    try: print(socket.create_connection(("127.0.0.1", ${port})).recv(4).decode())`,
+      '    except OSError as error: print(error)',
+    ].join('\n');
+    const words = ['--', '/usr/bin/python3', '-c', script];
+    const without = await postern(['run', ...words], { as: user });
+    assert.equal(without.stdout, '[Errno 111] Connection refused\n'.repeat(3));
+    assert.equal(
+      without.stderr,
+      `postern: Nobody listens at "127.0.0.1:${port}" inside the sandbox, whose loopback is its own and not the host's; to allow the host's: --allow '127.0.0.1:${port}'\n`,
+    );
+    const allowed = await postern(['run', '--allow', `127.0.0.1:${port}`, ...words], { as: user });
+    assert.deepEqual([allowed.stdout, allowed.stderr], ['here\n'.repeat(3), '']);
+  });
+
+  test(`a program that waits for a server of its own is told nothing (${user})`, async () => {
+    const script = [
+      'import socket, threading, time',
+      'own = socket.socket()',
+      'own.bind(("127.0.0.1", 0))',
+      'threading.Timer(0.5, own.listen).start()',
+      'while True:',
+      '    try: socket.create_connection(own.getsockname()); break',
+      '    except OSError: time.sleep(0.05)',
+      'time.sleep(2)',
+    ].join('\n');
+    const { status, stderr } = await postern(['run', '--', '/usr/bin/python3', '-c', script], { as: user });
+    assert.deepEqual([status, stderr], [0, '']);
   });
 
   test(`a bad rule, a bad address and bad usage are 125 with one line, and start nothing (${user})`, async () => {
