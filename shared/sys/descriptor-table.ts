@@ -1,12 +1,15 @@
 // Another process's table of descriptors: proc(5) fdinfo by open(2), getdents64(2) and read(2), and kcmp(2). By hand, since a trapped
 // call waits meanwhile, and node:fs takes four times as long. Runs in the broker, which may read fdinfo where it may not list fd.
 import { constants } from 'node:os';
+import { LAYOUT } from './layout.js';
 import { bind, bindOnce } from './libc.js';
 import { OwnedFd } from './owned-fd.js';
 import { SYS, syscallLongs } from './syscall.js';
 
 const O_RDONLY_DIRECTORY = 0o200000;
+const O_PATH = 0o10000000;
 const O_CLOEXEC = 0o2000000;
+const MAX_STAT_BYTES = 144;
 const SEEK_SET = 0;
 const D_RECLEN = 16;
 const D_NAME = 19;
@@ -20,12 +23,15 @@ const close = bindOnce('int close(int fd)');
 const read = bind('long read(int fd, void *buffer, size_t length)');
 const lseek = bind('long lseek(int fd, long offset, int whence)');
 const getdents = bind('long getdents64(int fd, void *buffer, size_t length)');
+const fstat = bind('int fstat(int fd, void *stat)');
 const openat = bind('int openat(int folder, const char *path, int flags)');
 
 const text = new TextDecoder('latin1');
 const entries = new Uint8Array(4096);
 const entriesView = new DataView(entries.buffer);
 const info = new Uint8Array(1024);
+const statBytes = new Uint8Array(MAX_STAT_BYTES);
+const statView = new DataView(statBytes.buffer);
 
 /** What proc(5) tells of a descriptor. */
 export interface DescriptorEntry {
@@ -39,11 +45,13 @@ export class DescriptorTable {
   readonly #tid: number;
   /** undefined where there is no such thread. */
   readonly #folder: OwnedFd | undefined;
+  /** Only its size is asked for: nobody but the thread's user may list it. */
+  readonly #numbers: OwnedFd | undefined;
 
   constructor(tid: number) {
     this.#tid = tid;
-    const folder = open(`/proc/${tid}/fdinfo`, O_RDONLY_DIRECTORY | O_CLOEXEC);
-    this.#folder = folder < 0 ? undefined : new OwnedFd(folder);
+    this.#folder = openFolder(`/proc/${tid}/fdinfo`, O_RDONLY_DIRECTORY);
+    this.#numbers = openFolder(`/proc/${tid}/fd`, O_PATH);
   }
 
   /**
@@ -56,7 +64,8 @@ export class DescriptorTable {
     if (this.#folder === undefined) return [{ descriptor: known, closesOnExec: false }];
     const folder = this.#folder.number;
     const found: DescriptorEntry[] = [];
-    for (const descriptor of [known, ...listNumbers(folder, most)]) {
+    const others = countOf(this.#numbers) > most ? [] : listNumbers(folder, most);
+    for (const descriptor of [known, ...others]) {
       if (descriptor === known ? found.length > 0 : !this.#isSame(folder, known, descriptor)) continue;
       found.push({ descriptor, closesOnExec: (readFlags(folder, descriptor) & O_CLOEXEC) !== 0 });
     }
@@ -65,6 +74,7 @@ export class DescriptorTable {
 
   close(): void {
     this.#folder?.close();
+    this.#numbers?.close();
   }
 
   #isSame(folder: number, one: number, other: number): boolean {
@@ -73,6 +83,17 @@ export class DescriptorTable {
     // A kernel without CONFIG_KCMP: a socket has an inode of its own.
     return readInode(folder, one) === readInode(folder, other);
   }
+}
+
+function openFolder(path: string, flags: number): OwnedFd | undefined {
+  const fd = open(path, flags | O_CLOEXEC);
+  return fd < 0 ? undefined : new OwnedFd(fd);
+}
+
+/** How many descriptors there are, which is the size of proc(5) fd from Linux 6.2 on; before, and once the thread is gone, 0. */
+function countOf(numbers: OwnedFd | undefined): number {
+  if (numbers === undefined || fstat(numbers.number, statBytes) < 0) return 0;
+  return Number(statView.getBigInt64(LAYOUT['struct stat'].st_size, true));
 }
 
 function readInfo(folder: number, descriptor: number): number {

@@ -13,6 +13,8 @@ export const LAYOUT = {
   'struct iovec': { size: 16, iov_len: 8 },
   'struct cmsghdr': { size: 16, cmsg_level: 8, cmsg_type: 12 },
   'struct ucred': { size: 12, uid: 4, gid: 8 },
+  /** 144 bytes on x86-64, 128 on arm64. */
+  'struct stat': { st_size: 48 },
   siginfo_t: { size: 128, si_code: 8, si_status: 24 },
   'struct pollfd': { size: 8, events: 4, revents: 6 },
   'struct sockaddr_in': { size: 16, sin_port: 2, sin_addr: 4 },

@@ -23,6 +23,7 @@ const HEADERS = [
   'linux/filter.h',
   'sys/time.h',
   'sys/epoll.h',
+  'sys/stat.h',
   'seccomp.h',
 ];
 /** linux/ipv6.h, which defines it, does not go together with netinet/in.h. */
