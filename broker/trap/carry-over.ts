@@ -64,8 +64,8 @@ export class CarryOver {
     const ofIpv6 = (name: number, usual: number): CarriedOption =>
       new CarriedOption(IPPROTO_IPV6, name, new Uint8Array(new Int32Array([usual]).buffer));
     this.#both = [
-      // SO_OOBINLINE, SO_RCVLOWAT, SO_ZEROCOPY
-      ...[10, 18, 60].map((name) => option(SOL_SOCKET, name)),
+      // SO_OOBINLINE, SO_RCVLOWAT
+      ...[10, 18].map((name) => option(SOL_SOCKET, name)),
       // SO_SNDBUF, SO_RCVBUF
       ...[7, 8].map((name) => option(SOL_SOCKET, name, 4, true)),
       // SO_RCVTIMEO_NEW, SO_SNDTIMEO_NEW

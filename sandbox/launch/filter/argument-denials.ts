@@ -2,6 +2,9 @@
 import type { FilterGroup } from './filter-group.js';
 
 const MSG_FASTOPEN = 0x20000000;
+const MSG_ERRQUEUE = 0x2000;
+const F_SETLEASE = 1024;
+const F_SETDELEG = 1040;
 const NAMESPACES = {
   CLONE_NEWTIME: 0x00000080,
   CLONE_NEWNS: 0x00020000,
@@ -41,6 +44,24 @@ export const argumentDenials: readonly FilterGroup[] = [
       { calls: ['sendmsg'], action: 'EOPNOTSUPP', when: [has(2, MSG_FASTOPEN)] },
       { calls: ['sendmmsg'], action: 'EOPNOTSUPP', when: [has(3, MSG_FASTOPEN)] },
     ],
+  },
+  {
+    name: 'seccomp.error_queue',
+    // As an empty queue answers.
+    why: "it holds the address of every router that sends an ICMP error: with IP_TTL, a map of the host's network",
+    rules: [
+      { calls: ['recvmsg'], action: 'EAGAIN', when: [has(2, MSG_ERRQUEUE)] },
+      { calls: ['recvfrom', 'recvmmsg'], action: 'EAGAIN', when: [has(3, MSG_ERRQUEUE)] },
+    ],
+  },
+  {
+    name: 'seccomp.leases',
+    why: "whoever opens a file on which the plugin has a lease waits for it, 45 s: the supervisor at its own file, the user's editor",
+    rules: [F_SETLEASE, F_SETDELEG].map((command) => ({
+      calls: ['fcntl'],
+      action: 'EPERM' as const,
+      when: [{ index: 1 as const, equals: command }],
+    })),
   },
   {
     name: 'seccomp.namespaces',

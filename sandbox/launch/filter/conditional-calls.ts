@@ -35,7 +35,6 @@ const OPTIONS: readonly (readonly [level: number, names: readonly number[]])[] =
       29, // SO_TIMESTAMP
       35, // SO_TIMESTAMPNS
       42, // SO_PEEK_OFF
-      60, // SO_ZEROCOPY
       66, // SO_RCVTIMEO_NEW
       67, // SO_SNDTIMEO_NEW
     ],

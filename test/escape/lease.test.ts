@@ -1,0 +1,58 @@
+// A lease on a file of the user's makes whoever opens it wait, fcntl(2): the supervisor at its configuration, an editor at its file.
+import assert from 'node:assert/strict';
+import { chownSync, statSync } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { test } from 'node:test';
+import { startPostern } from '../harness/postern.js';
+import { readableFile, type User, users } from '../harness/users.js';
+
+const NOBODY = 65_534;
+/** Longer than any open takes, shorter than the kernel waits for the holder (45 s). */
+const HELD_MS = 1000;
+const PROGRAM = `
+import ctypes, errno, signal, sys, time
+signal.signal(signal.SIGIO, signal.SIG_IGN)
+F_SETLEASE, F_WRLCK, F_SETDELEG, HIGH = 1024, 1, 1040, 1 << 40
+libc = ctypes.CDLL(None, use_errno=True)
+file = open(sys.argv[1])
+def attempt(command):
+    ctypes.set_errno(0)
+    taken = libc.fcntl(ctypes.c_long(file.fileno()), ctypes.c_long(command), ctypes.c_long(F_WRLCK)) == 0
+    return "ok" if taken else errno.errorcode[ctypes.get_errno()]
+print(attempt(F_SETLEASE), attempt(HIGH | F_SETLEASE), attempt(F_SETDELEG), flush=True)
+time.sleep(${HELD_MS / 1000})`;
+
+/** @returns what the plugin was told, and whether the file opened while it held what it had */
+async function hold(
+  user: User,
+  without?: readonly string[],
+): Promise<{ readonly told: string; readonly opens: boolean }> {
+  const file = readableFile('mine', 'mine\n');
+  if (process.geteuid?.() === 0) chownSync(file, NOBODY, NOBODY);
+  assert.notEqual(statSync(file).uid, 0);
+  const { child, result } = startPostern(
+    ['run', '--cwd', dirname(file), '--', '/usr/bin/python3', '-c', PROGRAM, file],
+    { as: user, ...(without === undefined ? {} : { without }) },
+  );
+  let opens = true;
+  child.stdout?.once('data', async () => {
+    const start = performance.now();
+    await (await open(file)).close();
+    opens = performance.now() - start < HELD_MS / 2;
+  });
+  const { stdout, stderr } = await result;
+  assert.notEqual(stdout, '', stderr);
+  return { told: stdout.trim(), opens };
+}
+
+for (const user of users) {
+  test(`a plugin gets no lease on a file of the user's (${user})`, async () => {
+    assert.deepEqual(await hold(user), { told: 'EPERM EPERM EPERM', opens: true });
+  });
+}
+test('it gets one without the filter, and whoever opens the file waits (user)', async () => {
+  const { told, opens } = await hold('user', ['seccomp.leases']);
+  assert.match(told, /^ok ok /);
+  assert.equal(opens, false);
+});
