@@ -5,6 +5,7 @@ import { Socket } from 'node:net';
 import { isatty } from 'node:tty';
 import { PosternError } from '../../shared/errors.js';
 import { duplicate } from '../../shared/sys/fcntl.js';
+import { nameForGood } from '../../shared/sys/name-socket.js';
 import { OwnedFd } from '../../shared/sys/owned-fd.js';
 import { makePipe } from '../../shared/sys/pipe.js';
 import { AF_UNIX } from '../../shared/sys/sockaddr.js';
@@ -99,7 +100,10 @@ function passesAsItIs(fd: 0 | 1 | 2, stats: Stats): boolean {
   if (stats.isCharacterDevice()) return stats.rdev === NULL_DEVICE;
   if (!stats.isSocket()) return false;
   const kind = socketKind(fd);
-  if (kind?.family === AF_UNIX && kind.type !== SOCK_DGRAM && !isListening(fd)) return true;
+  if (kind?.family === AF_UNIX && kind.type !== SOCK_DGRAM && !isListening(fd)) {
+    nameForGood(fd);
+    return true;
+  }
   throw new PosternError(
     'unsafe_stream',
     `Cannot pass ${NAMES[fd]} to the plugin: it is a socket that reaches elsewhere`,

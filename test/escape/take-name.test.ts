@@ -1,0 +1,58 @@
+// Abstract names of the host's are nobody's in a sandbox: taken, they would keep a service of the host's from starting.
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { before, test } from 'node:test';
+import { compile } from '../harness/compile.js';
+import { type Mutation, mutantDist } from '../harness/mutant.js';
+import { startPostern } from '../harness/postern.js';
+import { type User, users } from '../harness/users.js';
+
+/** The host's sockets that a plugin has: its output, where half a pair of sockets was given for it, and the channel's for replies. */
+const HOSTS = [1, 4];
+const NAMELESS: Mutation = {
+  file: 'shared/sys/name-socket',
+  right: 'succeed(bindSocket(',
+  wrong: '((..._) => {})((',
+};
+let program = '';
+before(() => {
+  program = compile(new URL('take-name.c', import.meta.url));
+});
+
+interface Taken {
+  readonly stdout: string;
+  /** Names that were the host's when the program had tried. */
+  readonly names: number;
+}
+
+async function take(user: User, lost?: { readonly dist: string }): Promise<Taken> {
+  const name = `postern-taken-${process.pid}`;
+  const words = [name, ...HOSTS.map(String), ...(lost === undefined ? [] : ['endless'])];
+  const { child, result } = startPostern(['run', '--audit', '/dev/null', '--', program, ...words], {
+    as: user,
+    keepInput: true,
+    ...lost,
+  });
+  let said = '';
+  let names = 0;
+  child.stdout?.on('data', (text: string) => {
+    said += text;
+    if (!/^result flips .*$/m.test(said)) return;
+    names = readFileSync('/proc/net/unix', 'latin1').split(`@${name}-`).length - 1;
+    child.stdin?.end();
+  });
+  const { stdout } = await result;
+  return { stdout, names };
+}
+
+for (const user of users) {
+  test(`An AF_UNIX bind that goes on gives no socket of the host's a name (${user})`, async () => {
+    const stdout = 'result 1 not\nresult 4 not\nresult flips enough\n';
+    assert.deepEqual(await take(user), { stdout, names: 0 });
+  });
+}
+const [user = 'user'] = users;
+test(`An AF_UNIX bind that goes on takes names of the host's for sockets that have none (${user})`, async () => {
+  const stdout = 'result 1 taken\nresult 4 taken\nresult flips enough\n';
+  assert.deepEqual(await take(user, { dist: mutantDist(NAMELESS) }), { stdout, names: 2 });
+});
