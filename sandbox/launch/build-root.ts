@@ -14,6 +14,7 @@ import {
 } from '../../shared/sys/mount.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import { HiddenPaths } from './hide-paths.js';
+import { maskProc } from './mask-proc.js';
 import type { LaunchSpec, RootEntry } from './spec.js';
 
 /** Where the new root lies until the pivot. Any directory does: the mount is this namespace's own. */
@@ -39,9 +40,10 @@ export function buildRoot(spec: LaunchSpec, trees: readonly OwnedFd[]): void {
     if (entry.kind !== 'mask') make(entry, `${STAGE}${entry.path}`, sources.get(entry));
     else if (hides) hidden.hide(entry.path, entry.directory);
   }
-  hidden.seal();
   mkdirSync(`${STAGE}/proc`, { recursive: true });
   mountNew('proc', `${STAGE}/proc`, MS.NOSUID | MS.NODEV | MS.NOEXEC, '');
+  if (!spec.unsafeWithout.includes('proc')) maskProc(STAGE, hidden);
+  hidden.seal();
   mkdirSync(`${STAGE}/dev/pts`, { recursive: true });
   mountNew('devpts', `${STAGE}/dev/pts`, MS.NOSUID | MS.NOEXEC, 'newinstance,ptmxmode=0666,mode=0620');
   process.chdir(STAGE);

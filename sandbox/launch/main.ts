@@ -3,7 +3,7 @@
 // Everything is imported before the root changes: afterwards this program's files are out of reach.
 import { PosternError } from '../../shared/errors.js';
 import { dropAllCapabilities } from '../../shared/sys/capabilities.js';
-import { setHostname } from '../../shared/sys/hostname.js';
+import { clearDomainName, setHostname } from '../../shared/sys/hostname.js';
 import { sendMessage } from '../../shared/sys/message.js';
 import {
   becomeIds,
@@ -14,11 +14,13 @@ import {
   setNoNewPrivileges,
   takeForeground,
 } from '../../shared/sys/process-control.js';
+import { loadFilter } from '../../shared/sys/seccomp.js';
 import { succeed } from '../../shared/sys/system-error.js';
 import { arrangeDescriptors } from './arrange-descriptors.js';
 import { buildRoot } from './build-root.js';
 import { enterLandlock } from './enter-landlock.js';
 import { execCommand } from './exec-command.js';
+import { SHARED_GROUP_FILTER } from './filter/shared-group.js';
 import { loadFilters } from './filters.js';
 import { isolateNetwork } from './isolate-network.js';
 import { openNameService } from './open-name-service.js';
@@ -46,6 +48,7 @@ function launch(): void {
   }
   step = 'hostname';
   setHostname(spec.hostname);
+  clearDomainName();
   step = 'network';
   isolateNetwork();
   const nameService = spec.egress === 'transparent' ? openNameService() : [];
@@ -54,8 +57,9 @@ function launch(): void {
   process.chdir(spec.cwd);
   step = 'descriptors';
   // Without a terminal among its streams it has none at all: /dev/tty would be that of whoever started postern.
+  const sharesGroup = spec.terminals.length > 0 && spec.foreground < 0;
   if (spec.terminals.length === 0) leadSession();
-  else if (spec.foreground >= 0) leadProcessGroup(0);
+  else if (!sharesGroup) leadProcessGroup(0);
   socket = arrangeDescriptors(socket, passed, 3 + spec.listeners + 2);
   if (spec.foreground >= 0) takeForeground(spec.foreground);
   step = 'limits';
@@ -69,6 +73,7 @@ function launch(): void {
   const command = execCommand(spec);
   resetSignals();
   step = 'seccomp';
+  if (sharesGroup && !without.has('shared_group')) loadFilter(SHARED_GROUP_FILTER);
   const listener = loadFilters(without, spec.egress);
   step = 'command';
   const trap = listener === undefined ? [] : [listener, ...nameService];

@@ -1,0 +1,49 @@
+// What the kernel keeps for the whole host, and what a new namespace copies from the old one: names of interfaces and servers,
+// of the user's keys, of the host's domain.
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { mutantDist } from '../harness/mutant.js';
+import { type PosternOptions, postern } from '../harness/postern.js';
+import { readableFile, users } from '../harness/users.js';
+
+const host = readableFile('host-facts.py', readFileSync(new URL('host-facts.py', import.meta.url), 'utf8'));
+const own = process.geteuid?.() === 0 ? [] : ['--user', '--map-current-user', '--keep-caps'];
+/** Those of proc(5) that every kernel has. */
+const LOOK = `
+cd /proc
+for name in bus cmdline driver fs interrupts irq key-users keys kmsg timer_list; do
+  [ ! -d $name ] || [ -z "$(ls -A $name)" ] || echo "told $name"
+  [ ! -f $name ] || [ -z "$(head -c 1 $name 2>/dev/null)" ] || echo "told $name"
+done
+grep -o "cifs:[^:]*:[0-9.]*" keys
+echo domain $(cat sys/kernel/domainname)`;
+
+async function look(options: PosternOptions): Promise<readonly string[]> {
+  const { stdout, stderr } = await postern(['run', '--', 'sh', '-c', LOOK], {
+    inside: ['unshare', ...own, '--uts', '/usr/bin/python3', host, 'domain'],
+    through: ['/usr/bin/python3', host, 'keys'],
+    ...options,
+  });
+  assert.match(stdout, /^domain /m, stderr);
+  return stdout.trimEnd().split('\n');
+}
+
+for (const user of users) {
+  test(`/proc tells nothing of the host's interfaces, servers and keys, and no domain is the host's (${user})`, async () => {
+    assert.deepEqual(await look({ as: user }), ['domain (none)']);
+  });
+
+  test(`all of it is told once the protections are off (${user})`, async () => {
+    const dist = mutantDist({
+      file: 'sandbox/launch/main',
+      right: 'clearDomainName();',
+      wrong: '',
+    });
+    const told = await look({ as: user, dist, without: ['proc'] });
+    for (const name of ['cmdline', 'interrupts', 'irq']) assert.ok(told.includes(`told ${name}`), name);
+    assert.ok(told.includes('domain secret.example'));
+    // Those of root are of ids that the sandbox does not know.
+    if (user === 'user') assert.deepEqual(told.filter((line) => line === 'cifs:a:192.0.2.7').length, 2);
+  });
+}

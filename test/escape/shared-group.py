@@ -1,0 +1,21 @@
+# A pipeline at a terminal, of which postern is one program: its plugin signals the process group. Says how each program ended.
+# Arguments: how to run postern.
+import os
+import pty
+import sys
+
+pid, fd = pty.fork()
+if pid == 0:
+    script = 'set -m; "$@" -- sh -c "kill -USR1 0; kill -USR1 -- -0; echo went on" | cat; echo "ended ${PIPESTATUS[@]}"'
+    os.execvp("bash", ["bash", "-c", script, "bash", *sys.argv[1:]])
+said = b""
+while True:
+    try:
+        text = os.read(fd, 4096)
+    except OSError:
+        break
+    if not text:
+        break
+    said += text
+os.waitpid(pid, 0)
+print(said.decode().replace("\r", ""), end="")
