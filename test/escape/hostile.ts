@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { test } from 'node:test';
+import { freePort } from '../harness/free-port.js';
 import { type Listener, listen } from '../harness/listener.js';
 import { startPostern } from '../harness/postern.js';
 import { type User, users } from '../harness/users.js';
@@ -72,6 +73,7 @@ async function attempt(
 ): Promise<Heard> {
   const allowed = await listen((socket) => socket.write('welcome\n'));
   const forbidden = await listen();
+  const refusing = await freePort();
   const callers: Socket[] = [];
   let reached = '';
   try {
@@ -82,10 +84,11 @@ async function attempt(
     ].join('\n');
     const { child, result } = startPostern(
       [
-        ...['run', '--name', 'hostile', '--egress', egress, '--allow', `127.0.0.1:${allowed.port}`],
+        ...['run', '--name', 'hostile', '--egress', egress],
+        ...['--allow', `127.0.0.1:${allowed.port},${refusing}`],
         ...(listens === true ? ['--listen', 'door=127.0.0.1:0'] : []),
         '--',
-        ...['/usr/bin/python3', '-c', source, String(allowed.port), String(forbidden.port)],
+        ...['/usr/bin/python3', '-c', source, ...[allowed.port, forbidden.port, refusing].map(String)],
       ],
       { as: user, ...(without === undefined ? {} : { without }) },
     );

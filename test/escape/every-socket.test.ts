@@ -1,0 +1,86 @@
+// Every kind of socket that a plugin can hold, in every process that can hold it, is turned by every call: what each answers, as data.
+import assert from 'node:assert/strict';
+import { landlockVersion } from '../../shared/sys/landlock.js';
+import { type Findings, hostile } from './hostile.js';
+
+const WAYS = ['same', 'fork', 'exec', 'rights'];
+const TURNS = ['unspec', 'connect', 'connect_high', 'mapped', 'path', 'abstract', 'listen', 'bind'];
+/** An AF_UNIX call goes on where Landlock knows of TCP, and finds nobody. */
+const [NO_PATH, NO_NAME] = landlockVersion() >= 4 ? ['ENOENT', 'ECONNREFUSED'] : ['EACCES', 'EACCES'];
+
+const all = (answer: string): readonly string[] => TURNS.map(() => answer);
+const KEEPS_ITS_PEER = [...all('EISCONN').slice(0, 6), 'EACCES', 'EACCES'];
+/** The first to ask is told that it is connected, as after any attempt that is over. */
+const TOLD_ONCE = ['EISCONN', 'EISCONN ok', ...all('EISCONN').slice(0, 4), 'EACCES', 'EACCES'];
+
+/** What each kind answers to TURNS through the broker. Sockets of the sandbox's own reach its own network at most. */
+const TRAPPED: Readonly<Record<string, readonly string[]>> = {
+  channel: TOLD_ONCE,
+  trap: TOLD_ONCE,
+  failed: ['ok', 'EACCES', 'EACCES', 'EAFNOSUPPORT', 'EINVAL', 'EINVAL', 'EACCES', 'EACCES'],
+  accepted: KEEPS_ITS_PEER,
+  // It listens already.
+  listener: [...KEEPS_ITS_PEER.slice(0, 6), 'ok', 'EACCES'],
+  output: ['EINVAL', 'EINVAL', 'EINVAL', 'EINVAL', 'EACCES', 'EACCES', 'EACCES', 'EINVAL'],
+  tcp: ['ok', 'ECONNREFUSED', 'ECONNREFUSED', 'EAFNOSUPPORT', 'EINVAL', 'EINVAL', 'ok', 'EINVAL'],
+  tcp6: ['ok', 'EINVAL', 'EINVAL', 'ECONNREFUSED', 'EINVAL', 'EINVAL', 'ok', 'EINVAL'],
+  udp: ['ok', 'ok', 'ok', 'EAFNOSUPPORT', 'EINVAL', 'EINVAL', 'EOPNOTSUPP', 'EINVAL'],
+  unix: ['EINVAL', 'EINVAL', 'EINVAL', 'EINVAL', NO_PATH, NO_NAME, 'EINVAL', 'EINVAL'],
+  netlink: ['ok', 'ok', 'ok', 'ok', 'ok', 'ok', 'EOPNOTSUPP', 'EINVAL'],
+};
+/** The broker has no part in it: only what the channel and a listener gave is the host's. */
+const REFUSED: Readonly<Record<string, readonly string[]>> = Object.fromEntries(
+  Object.keys(TRAPPED)
+    .filter((kind) => kind !== 'trap' && kind !== 'failed')
+    .map((kind) => [kind, all('EACCES')]),
+);
+/** Of every kind alike, by the filter alone. */
+const ALWAYS = { fastopen: 'EOPNOTSUPP', errors: 'EAGAIN', ioctls: 'EPERM', tells: 'nothing' };
+/** Level and names that setsockopt(2) lets pass, of all below 130, as conditional-calls.ts lists them. */
+const OPTIONS = [
+  '0:1,2,10,11,12,13,24,49',
+  '1:2,6,7,8,9,10,15,16,18,20,21,29,35,42,66,67',
+  '6:1,2,3,4,5,6,7,8,9,10,12,13,16,17,18,25,36',
+  '17:103,104',
+  '41:16,18,23,25,26,29,49,51,62,66,67',
+  '270:10,11,12',
+].join(' ');
+
+/** Different answers of one kind to one attempt, whichever process asked. */
+function answers(findings: Findings, kind: string, attempt: string, ways: readonly string[]): string {
+  const found = ways.map((way) => findings.get(`${kind}/${way}/${attempt}`) ?? 'no answer');
+  return [...new Set(found)].sort().join(' ');
+}
+
+function compare(findings: Findings, expected: typeof TRAPPED): void {
+  const kinds = new Set(
+    [...findings.keys()].filter((name) => name !== 'ready').map((name) => name.split('/')[0]),
+  );
+  assert.deepEqual([...kinds].sort(), Object.keys(expected).sort());
+  for (const [kind, turns] of Object.entries(expected)) {
+    const told = (attempt: string): string => answers(findings, kind, attempt, WAYS);
+    assert.deepEqual(TURNS.map(told), turns, kind);
+    assert.deepEqual(Object.fromEntries(Object.keys(ALWAYS).map((one) => [one, told(one)])), ALWAYS, kind);
+    assert.equal(answers(findings, kind, 'options', ['same']), OPTIONS, kind);
+  }
+}
+
+hostile({
+  name: 'Every socket is turned in every process',
+  program: 'every-socket.py',
+  listens: true,
+  without: [
+    ...['seccomp.connect', 'seccomp.bind', 'seccomp.listen', 'seccomp.fastopen', 'seccomp.setsockopt'],
+    ...['seccomp.ioctl_interfaces', 'seccomp.error_queue', 'landlock'],
+  ],
+  refused: ({ findings, egress }) => compare(findings, egress === 'channel' ? REFUSED : TRAPPED),
+  open: ({ findings, forbidden }) => {
+    for (const way of WAYS) {
+      for (const kind of ['channel', 'accepted', 'listener'])
+        assert.ok(forbidden.includes(`<${kind}/${way}>`), `${kind} ${way}: ${forbidden}`);
+      assert.match(findings.get(`channel/${way}/ioctls`) ?? '', /\bok\b/);
+      assert.equal(findings.get(`channel/${way}/errors`), 'EFAULT');
+    }
+    assert.notEqual(findings.get('channel/same/options'), OPTIONS);
+  },
+});
