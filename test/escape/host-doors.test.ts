@@ -1,0 +1,55 @@
+// What whoever starts postern has open, shares or runs is not there inside.
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { postern } from '../harness/postern.js';
+import { asUser, readableFile, users } from '../harness/users.js';
+
+const text = (name: string): string => readFileSync(new URL(name, import.meta.url), 'utf8');
+const host = ['/usr/bin/python3', readableFile('host-with-doors.py', text('host-with-doors.py'))];
+const program = ['/usr/bin/python3', '-c', text('host-doors.py')];
+/** System V and POSIX IPC, and files in memory. */
+const SHARED = ['shm', 'msg', 'sem', 'mqueue', 'dev_shm'];
+
+function findingsOf(stdout: string): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    [...stdout.matchAll(/^result (\S+) (.*)$/gm)].map(([, name = '', value = '']) => [name, value]),
+  );
+}
+
+for (const user of users) {
+  for (const egress of ['channel', 'transparent']) {
+    test(`descriptors, IPC and processes of the host are not there inside (${egress}, ${user})`, async () => {
+      const { stdout, stderr } = await postern(['run', '--egress', egress, '--', ...program], {
+        as: user,
+        through: host,
+      });
+      assert.deepEqual(
+        findingsOf(stdout),
+        {
+          ready: 'yes',
+          descriptors: '0 1 2 3 4',
+          ...Object.fromEntries(SHARED.map((name) => [name, 'ENOENT'])),
+          ...{ kill: 'ESRCH', sigqueue: 'ESRCH', pidfd: 'ESRCH', proc: 'ENOENT', priority: 'ESRCH' },
+          bystander: 'lives',
+        },
+        stderr,
+      );
+    });
+  }
+}
+
+test('all of them are there for a program without a sandbox', () => {
+  const [user = 'user'] = users;
+  const [command = '', ...words] = [...asUser(user), ...host, ...program];
+  const { stdout, stderr } = spawnSync(command, words, { encoding: 'utf8', cwd: '/' });
+  const { descriptors = '', ...rest } = findingsOf(stdout);
+  assert.match(descriptors, /^0 1 2 3 4 .* 200 201 202 .*300$/, stderr);
+  const doors = [...SHARED, 'kill', 'sigqueue', 'pidfd', 'proc', 'priority'];
+  assert.deepEqual(rest, {
+    ready: 'yes',
+    ...Object.fromEntries(doors.map((name) => [name, 'ok'])),
+    bystander: 'lives',
+  });
+});
