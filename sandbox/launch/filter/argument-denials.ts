@@ -17,6 +17,7 @@ const NAMESPACES = {
 };
 const TIOCSTI = 0x5412;
 const TIOCLINUX = 0x541c;
+const TIOCSETD = 0x5423;
 const SECCOMP_FILTER_FLAG_NEW_LISTENER = 8;
 const IPPROTO_IP = 0;
 const IPPROTO_IPV6 = 41;
@@ -121,11 +122,21 @@ export const argumentDenials: readonly FilterGroup[] = [
   },
   {
     name: 'seccomp.ioctl_terminal',
-    why: 'TIOCSTI and TIOCLINUX type into the terminal that the plugin shares with its user',
-    rules: [
-      { calls: ['ioctl'], action: 'EPERM', when: [{ index: 1, equals: TIOCSTI }] },
-      { calls: ['ioctl'], action: 'EPERM', when: [{ index: 1, equals: TIOCLINUX }] },
-    ],
+    why: 'TIOCSTI and TIOCLINUX type into the terminal that the plugin shares with its user; TIOCSETD takes it from the user',
+    rules: [TIOCSTI, TIOCLINUX, TIOCSETD].map((request) => ({
+      calls: ['ioctl'],
+      action: 'EPERM' as const,
+      when: [{ index: 1 as const, equals: request }],
+    })),
+  },
+  {
+    name: 'seccomp.ioctl_console',
+    why: 'the 0x4bxx and 0x56xx requests set keyboard, screen and switching of the console, of all consoles',
+    rules: [0x4b00, 0x5600].map((requests) => ({
+      calls: ['ioctl'],
+      action: 'EPERM' as const,
+      when: [{ index: 1 as const, mask: 0xffffff00, equals: requests }],
+    })),
   },
   {
     name: 'seccomp.listener',

@@ -1,0 +1,40 @@
+import assert from 'node:assert/strict';
+import { existsSync, readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { postern } from '../harness/postern.js';
+import { readableFile, type User, users } from '../harness/users.js';
+
+const through = [
+  '/usr/bin/python3',
+  readableFile('type-ahead.py', readFileSync(new URL('type-ahead.py', import.meta.url), 'utf8')),
+];
+const LEGACY = '/proc/sys/dev/tty/legacy_tiocsti';
+/** Whether this kernel lets anybody type into a terminal, as all did before 6.2. */
+const types = !existsSync(LEGACY) || readFileSync(LEGACY, 'utf8').trim() === '1';
+
+async function attempt(user: User, without?: readonly string[]): Promise<Readonly<Record<string, string>>> {
+  const { stdout } = await postern(['run'], {
+    as: user,
+    through,
+    ...(without === undefined ? {} : { without }),
+  });
+  const found = [...stdout.matchAll(/^result (\S+) (.*)$/gm)];
+  return Object.fromEntries(found.map(([, name = '', value = '']) => [name, value]));
+}
+
+for (const user of users) {
+  test(`a plugin types nothing into the terminal that it shares, and takes it from nobody (${user})`, async () => {
+    const attempts = ['sti', 'sti_high', 'paste', 'keyboard', 'switch', 'discipline'];
+    assert.deepEqual(await attempt(user), {
+      ...Object.fromEntries(attempts.map((name) => [name, 'EPERM'])),
+      read: '<>',
+    });
+  });
+}
+test('it types what the user runs next without the filter (user)', async () => {
+  const found = await attempt('user', ['seccomp.ioctl_terminal', 'seccomp.ioctl_console']);
+  assert.equal(found['sti'], types ? 'ok' : 'EIO');
+  assert.equal(found['read'], types ? '<typed>' : '<>');
+  assert.equal(found['discipline'], 'ok');
+  assert.equal(found['keyboard'], 'ENOTTY', 'a terminal that is no console');
+});
