@@ -32,6 +32,8 @@ export interface HostileBehaviour {
   readonly listens?: boolean;
   /** Protections whose loss lets it through, all of them together. */
   readonly without: readonly string[];
+  /** The broker's decision is what holds: the second test has every protection, and a rule for the forbidden listener. */
+  readonly decided?: boolean;
   /** Holds with every protection; by default that nothing was heard is all. */
   readonly refused?: (heard: Heard) => void;
   /** Holds without them; by default that something was heard. */
@@ -52,7 +54,8 @@ export function hostile(behaviour: HostileBehaviour): void {
         assert.equal(heard.forbidden, '');
         behaviour.refused?.(heard);
       });
-      test(`${name}: heard without ${lost.join(', ')} (${egress}, ${user})`, async () => {
+      const otherwise = behaviour.decided === true ? 'with a rule' : `without ${lost.join(', ')}`;
+      test(`${name}: heard ${otherwise} (${egress}, ${user})`, async () => {
         const heard = await attempt(behaviour, user, egress, lost);
         if (behaviour.open === undefined) assert.match(heard.forbidden, /connection/, heard.stderr);
         else behaviour.open(heard);
@@ -66,7 +69,7 @@ function trappedName(protection: string): string {
 }
 
 async function attempt(
-  { program, listens }: HostileBehaviour,
+  { program, listens, decided }: HostileBehaviour,
   user: User,
   egress: 'channel' | 'transparent',
   without: readonly string[] | undefined,
@@ -74,6 +77,8 @@ async function attempt(
   const allowed = await listen((socket) => socket.write('welcome\n'));
   const forbidden = await listen();
   const refusing = await freePort();
+  const ports = [allowed.port, refusing];
+  if (decided === true && without !== undefined) ports.push(forbidden.port);
   const callers: Socket[] = [];
   let reached = '';
   try {
@@ -85,12 +90,12 @@ async function attempt(
     const { child, result } = startPostern(
       [
         ...['run', '--name', 'hostile', '--egress', egress],
-        ...['--allow', `127.0.0.1:${allowed.port},${refusing}`],
+        ...['--allow', `127.0.0.1:${ports.join(',')}`],
         ...(listens === true ? ['--listen', 'door=127.0.0.1:0'] : []),
         '--',
         ...['/usr/bin/python3', '-c', source, ...[allowed.port, forbidden.port, refusing].map(String)],
       ],
-      { as: user, ...(without === undefined ? {} : { without }) },
+      { as: user, ...(without === undefined || decided === true ? {} : { without }) },
     );
     // A program that opens a port says so, and is visited from outside as a stranger would. One that inherits a port may
     // ask for callers.
