@@ -25,8 +25,13 @@ for (const user of users) {
         as: user,
         through: host,
       });
+      const { peer_signal, peer_file, peer_enter, peer_network, ...found } = findingsOf(stdout);
+      if (peer_signal !== undefined) {
+        assert.deepEqual([peer_signal, peer_file, peer_enter], ['EINVAL', 'EPERM', 'EPERM']);
+        assert.match(peer_network ?? '', /^(?:EACCES|EPERM|ENOTTY)$/);
+      }
       assert.deepEqual(
-        findingsOf(stdout),
+        found,
         {
           ready: 'yes',
           descriptors: '0 1 2 3 4',
@@ -44,7 +49,9 @@ test('all of them are there for a program without a sandbox', () => {
   const [user = 'user'] = users;
   const [command = '', ...words] = [...asUser(user), ...host, ...program];
   const { stdout, stderr } = spawnSync(command, words, { encoding: 'utf8', cwd: '/' });
-  const { descriptors = '', ...rest } = findingsOf(stdout);
+  const { descriptors = '', peer_signal, peer_file, peer_enter, peer_network, ...rest } = findingsOf(stdout);
+  const handles = [peer_signal, peer_file, peer_enter, peer_network];
+  assert.ok(peer_signal === undefined || peer_signal === 'ok', handles.join(' '));
   assert.match(descriptors, /^0 1 2 3 4 .* 200 201 202 .*300$/, stderr);
   const doors = [...SHARED, 'kill', 'sigqueue', 'pidfd', 'proc', 'priority'];
   assert.deepEqual(rest, {

@@ -1,0 +1,31 @@
+import assert from 'node:assert/strict';
+import { landlockVersion } from '../../shared/sys/landlock.js';
+import { hostile } from './hostile.js';
+
+/** Without the second layer a user's plugin may open files of its own init's, which say what they say of any process of that user. */
+const none = landlockVersion() > 0 ? /^none$/ : /^(?!.*\/proc\/sys\/(?!kernel\/ns_last_pid))/;
+
+hostile({
+  name: "The kernel's files are opened for writing, and devices made",
+  program: 'kernel-files.py',
+  without: ['landlock', 'capabilities'],
+  refused: ({ findings }) => {
+    assert.equal(findings.get('files'), 'many');
+    assert.match(findings.get('opened') ?? '', none);
+    for (const device of ['memory', 'null', 'disk'])
+      assert.equal(findings.get(`make_${device}`), 'EPERM', device);
+    assert.equal(
+      findings.get('devices'),
+      'fd full null ptmx pts random shm stderr stdin stdout tty urandom zero',
+    );
+    assert.equal(findings.get('terminals'), 'ptmx');
+    assert.equal(findings.get('terminal'), 'ENXIO', 'nobody has a terminal to share');
+    assert.equal(findings.get('sys'), 'ENOENT');
+    // Not 0, by which a core_pattern that is a pipe would still be fed, core(5).
+    assert.equal(findings.get('core'), '1 1');
+    assert.equal(findings.get('core_raised'), 'EPERM');
+  },
+  open: ({ findings }) => {
+    assert.match(findings.get('opened') ?? '', /\/proc\/sys\/net\/ipv4\/ip_forward\b/);
+  },
+});
