@@ -1,9 +1,11 @@
 // What protects beside the filters' groups, each left out alone: steps of a launch, checks of the trap, the broker's cage.
+import { hostProtections } from './host-protections.js';
 import type { Protection } from './protection.js';
 
 const REFUSED = 'refused, and nothing is heard';
 
 export const protections: readonly Protection[] = [
+  ...hostProtections,
   {
     name: 'launch: every capability is dropped',
     file: 'sandbox/launch/main',

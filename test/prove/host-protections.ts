@@ -1,0 +1,37 @@
+// What a plugin has in common with its host and its user, each protection left out alone.
+import type { Protection } from './protection.js';
+
+export const hostProtections: readonly Protection[] = [
+  {
+    name: 'launch: /proc without what the kernel keeps for the whole host',
+    file: 'sandbox/launch/build-root',
+    right: '        maskProc(STAGE, hidden);',
+    wrong: '        ;',
+    tests: ['escape/host-facts'],
+    pattern: 'tells nothing',
+  },
+  {
+    name: "launch: the host's NIS domain is taken away",
+    file: 'sandbox/launch/main',
+    right: '    clearDomainName();',
+    wrong: '',
+    tests: ['escape/host-facts'],
+    pattern: 'tells nothing',
+  },
+  {
+    name: 'launch: no signal to a process group that is shared',
+    file: 'sandbox/launch/main',
+    right: '        loadFilter(SHARED_GROUP_FILTER);',
+    wrong: '        ;',
+    tests: ['escape/shared-group'],
+    pattern: 'ends no program',
+  },
+  {
+    name: "supervisor: a socket of the host's that a plugin is started with has a name for good",
+    file: 'shared/sys/name-socket',
+    right: '    succeed(bindSocket(',
+    wrong: '    ((..._) => {})((',
+    tests: ['escape/take-name'],
+    pattern: 'gives no socket',
+  },
+];
