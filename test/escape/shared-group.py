@@ -1,4 +1,5 @@
-# A pipeline at a terminal, of which postern is one program: its plugin signals the process group. Says how each program ended.
+# A pipeline at a terminal, of which postern is one program: its plugin renices and signals the process group. Says what came of
+# the other program, and how each ended.
 # Arguments: how to run postern.
 import os
 import pty
@@ -6,7 +7,10 @@ import sys
 
 pid, fd = pty.fork()
 if pid == 0:
-    script = 'set -m; "$@" -- sh -c "kill -USR1 0; kill -USR1 -- -0; echo went on" | cat; echo "ended ${PIPESTATUS[@]}"'
+    script = """set -m
+        "$@" -- sh -c "renice -n 7 -g 0 >/dev/null; echo; sleep 0.3; kill -USR1 0; kill -USR1 -- -0; echo went on" 2>/dev/null |
+        { read line; echo nice $(cut -d" " -f19 /proc/self/stat); cat; }
+        echo "ended ${PIPESTATUS[@]}\""""
     os.execvp("bash", ["bash", "-c", script, "bash", *sys.argv[1:]])
 said = b""
 while True:

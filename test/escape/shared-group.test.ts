@@ -1,4 +1,4 @@
-// In a pipeline at a terminal the plugin stays in the process group of the pipeline. kill(2) of the group knows no pid namespace.
+// In a pipeline at a terminal the plugin stays in the process group of the pipeline. What is done to the group knows no pid namespace.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
@@ -12,13 +12,13 @@ const driver = readableFile(
 const through = ['/usr/bin/python3', driver];
 
 for (const user of users) {
-  test(`a signal to its process group ends no program beside postern (${user})`, async () => {
+  test(`a plugin neither signals nor renices a program beside postern in its process group (${user})`, async () => {
     const { stdout } = await postern(['run'], { as: user, through });
-    assert.match(stdout, /^went on\nended 0 0$/m, stdout);
+    assert.match(stdout, /^nice 0\nwent on\nended 0 0$/m, stdout);
   });
 }
-test('it ends the one beside it without the filter and Landlock (user)', async () => {
+test('it renices and ends the one beside it without the filter and Landlock (user)', async () => {
   const without = ['shared_group', 'landlock'];
   const { stdout } = await postern(['run'], { as: 'user', through, without });
-  assert.match(stdout, /^ended 138 138$/m, stdout);
+  assert.match(stdout, /^nice 7\n[\s\S]*^ended 138 138$/m, stdout);
 });

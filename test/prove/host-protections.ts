@@ -19,7 +19,7 @@ export const hostProtections: readonly Protection[] = [
     pattern: 'tells nothing',
   },
   {
-    name: 'launch: no signal to a process group that is shared',
+    name: 'launch: no signal and no priority to a process group that is shared',
     file: 'sandbox/launch/main',
     right: '        loadFilter(SHARED_GROUP_FILTER);',
     wrong: '        ;',
