@@ -7,6 +7,8 @@ import { connect } from './connect.js';
 import { decideRequest, type Judgement } from './decide-request.js';
 import { outcomeReply, refusalReply } from './failure-reply.js';
 import { handOver } from './hand-over.js';
+import { claimConnection, pastConnections } from './limit-connections.js';
+import type { Claim } from './open-connections.js';
 import type { EarlyEnd, RequestLife } from './request-life.js';
 import type { Services } from './services.js';
 
@@ -27,13 +29,15 @@ export async function handleConnect(
     return;
   }
   const decided = decideRequest(services, caller.plugin, request, life);
-  const judgement = decided instanceof Promise ? await decided : decided;
+  const judged = decided instanceof Promise ? await decided : decided;
+  const claim = claimConnection(caller.plugin, judged);
+  const judgement = claim?.granted === false ? pastConnections(caller.plugin, judged) : judged;
   if (judgement.decision.decision === 'deny') {
     void caller.answer(refusalReply(request.id, judgement));
     account(services, caller.plugin, judgement);
     return;
   }
-  const ending = await connectAndHandOver(caller, request, judgement, life);
+  const ending = await connectAndHandOver(caller, request, judgement, life, claim);
   account(services, caller.plugin, judgement, ending);
 }
 
@@ -42,6 +46,7 @@ async function connectAndHandOver(
   request: ConnectRequest,
   { decision }: Judgement,
   life: RequestLife,
+  claim: Claim | undefined,
 ): Promise<Ending> {
   const start = life.ended === undefined ? performance.now() : undefined;
   const pending = connect(decision.dial, decision.port, life);
@@ -49,9 +54,12 @@ async function connectAndHandOver(
   const connectMs = start === undefined ? null : performance.now() - start;
   const dialed = connection.address?.text ?? null;
   if (connection.outcome === 'connected') {
+    claim?.hold(connection.socket, { bytes: connection.address.bytes, port: decision.port });
     const left = await handOver(caller, request.id, connection.socket);
     return { outcome: left ? 'connected' : 'canceled', dialed, connectMs };
   }
+  // Before the plugin is told, or its next request may find the place taken.
+  claim?.release();
   void caller.answer(outcomeReply(request.id, decision, connection.outcome, connection.errno));
   return { outcome: connection.outcome, dialed, connectMs };
 }

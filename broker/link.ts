@@ -5,6 +5,7 @@ import { GATHER_MS, LAST_WORDS_MS, MAX_LINK_LINE_BYTES } from '../shared/limits.
 import type {
   BrokerLine,
   ChannelPacket,
+  ConnectionsPacket,
   SandboxPacket,
   SupervisorLine,
   TrapPacket,
@@ -130,6 +131,7 @@ export interface TrapEnds {
 /** What becomes of each kind of packet. */
 export interface PacketTakers {
   readonly channel: (packet: ChannelPacket, ends: ChannelEnds) => void;
+  readonly connections: (packet: ConnectionsPacket, memory: OwnedFd) => void;
   readonly sandbox: (packet: SandboxPacket, init: OwnedFd) => void;
   readonly trap: (packet: TrapPacket, ends: TrapEnds) => void;
   readonly end: () => void;
@@ -151,16 +153,19 @@ export function receivePackets(fd: number, take: PacketTakers): void {
         return;
       }
       if (truncated) throw new RangeError('A packet of the link is cut short');
-      const packet = JSON.parse(Buffer.from(payload).toString('utf8')) as
-        | ChannelPacket
-        | SandboxPacket
-        | TrapPacket;
-      if (packet.type === 'trap') take.trap(packet, trapEnds(descriptors));
-      else if (packet.type === 'channel') take.channel(packet, channelEnds(packet, descriptors));
-      else take.sandbox(packet, onlyOne(descriptors));
+      dispatch(JSON.parse(Buffer.from(payload).toString('utf8')) as Packet, descriptors, take);
     }
   });
   watch.want(READABLE);
+}
+
+type Packet = ChannelPacket | ConnectionsPacket | SandboxPacket | TrapPacket;
+
+function dispatch(packet: Packet, descriptors: readonly OwnedFd[], take: PacketTakers): void {
+  if (packet.type === 'trap') take.trap(packet, trapEnds(descriptors));
+  else if (packet.type === 'channel') take.channel(packet, channelEnds(packet, descriptors));
+  else if (packet.type === 'connections') take.connections(packet, onlyOne(descriptors));
+  else take.sandbox(packet, onlyOne(descriptors));
 }
 
 function channelEnds({ answers }: ChannelPacket, descriptors: readonly OwnedFd[]): ChannelEnds {
@@ -186,8 +191,8 @@ function trapEnds(descriptors: readonly OwnedFd[]): TrapEnds {
   return { listener, calls, dnsDatagrams, dnsListener };
 }
 
-function onlyOne([init, ...more]: readonly OwnedFd[]): OwnedFd {
-  if (init === undefined || more.length > 0)
-    throw new RangeError('A sandbox packet with another count of descriptors');
-  return init;
+function onlyOne([descriptor, ...more]: readonly OwnedFd[]): OwnedFd {
+  if (descriptor === undefined || more.length > 0)
+    throw new RangeError('A packet for one descriptor with another count of them');
+  return descriptor;
 }

@@ -66,6 +66,7 @@ async function start(line: SupervisorLine & { readonly type: 'start' }): Promise
   const serving = sessions;
   receivePackets(BROKER_DESCRIPTOR_FD, {
     channel: (packet, ends) => serving.attach(packet, ends),
+    connections: (packet, memory) => serving.limitConnections(packet, memory),
     sandbox: (packet, init) => serving.attachSandbox(packet, init),
     trap: (packet, ends) => serving.attachTrap(packet, ends),
     end: leave,

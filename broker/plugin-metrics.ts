@@ -42,11 +42,12 @@ const DECIDED: Readonly<Record<DecisionWord, readonly Reason[]>> = {
   ],
   would_deny: ['no_rule', 'port_not_allowed'],
 };
-type LimitHere = Extract<Limit, 'rate' | 'concurrency' | 'queue' | 'dns_rate' | 'log_rate' | 'descriptors'>;
+type LimitHere = Exclude<Limit, 'memory' | 'processes'>;
 const LIMITS_HERE: readonly LimitHere[] = [
   'rate',
   'concurrency',
   'queue',
+  'connections',
   'dns_rate',
   'log_rate',
   'descriptors',

@@ -5,6 +5,7 @@ import type { PluginLimits } from '../shared/protocol/link.js';
 import type { Audit } from './audit.js';
 import { LiteralDecisions } from './literal-decisions.js';
 import type { Metrics } from './metrics.js';
+import type { OpenConnections } from './open-connections.js';
 import { PluginMetrics } from './plugin-metrics.js';
 import { RequestQueue } from './request-queue.js';
 import { Touched } from './touch-watch.js';
@@ -27,9 +28,15 @@ export class Plugin {
   questions = 0;
   queue: RequestQueue = new RequestQueue(DEFAULT_LIMITS, this.turn);
   #limits = DEFAULT_LIMITS;
+  #connections: OpenConnections | undefined;
 
   get limits(): PluginLimits {
     return this.#limits;
+  }
+
+  /** Absent: not limited, and not counted. */
+  get connections(): OpenConnections | undefined {
+    return this.#connections;
   }
 
   constructor(name: string, metrics: Metrics, audit: Audit) {
@@ -47,9 +54,16 @@ export class Plugin {
     this.policy = policy;
     this.metrics.rules(policy.counts);
     this.#audit.limit(this.name, limits.logLinesPerSecond, () => this.metrics.limited('log_rate'));
+    if (limits.connections === undefined) this.limitConnections(undefined);
     if (JSON.stringify(limits) === JSON.stringify(this.#limits)) return;
     // What waits in the old queue is served from there.
     this.#limits = limits;
     this.queue = new RequestQueue(limits, this.turn);
+  }
+
+  /** From now on; undefined: no limit any more. */
+  limitConnections(connections: OpenConnections | undefined): void {
+    this.#connections?.close();
+    this.#connections = connections;
   }
 }

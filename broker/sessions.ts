@@ -1,12 +1,20 @@
 // The plugins and their channels, as the supervisor names them. Runs in the broker.
 import { compilePolicy } from '../shared/policy/compile-policy.js';
-import type { ChannelPacket, SandboxPacket, SupervisorLine, TrapPacket } from '../shared/protocol/link.js';
+import type {
+  ChannelPacket,
+  ConnectionsPacket,
+  SandboxPacket,
+  SupervisorLine,
+  TrapPacket,
+} from '../shared/protocol/link.js';
 import type { OwnedFd } from '../shared/sys/owned-fd.js';
 import { explainDecision } from './explain-decision.js';
 import type { ChannelEnds, LineLink, TrapEnds } from './link.js';
+import { OpenConnections } from './open-connections.js';
 import { Plugin } from './plugin.js';
 import { Session, type SessionEvents } from './serve-plugin.js';
 import type { Services } from './services.js';
+import { SocketEnds } from './socket-ends.js';
 import { TrapSession } from './trap/trap-session.js';
 
 /** Keeps plugins and sessions; does what the supervisor's lines and packets say. */
@@ -16,6 +24,7 @@ export class Sessions implements SessionEvents {
   readonly #plugins = new Map<string, Plugin>();
   readonly #sessions = new Map<number, Session>();
   readonly #traps = new Set<TrapSession>();
+  #ends: SocketEnds | undefined;
 
   constructor(services: Services, link: LineLink) {
     this.#services = services;
@@ -58,6 +67,7 @@ export class Sessions implements SessionEvents {
     for (const trap of this.#traps) if (trap.plugin === plugin) trap.end();
     plugin.touched.begin(undefined);
     this.#services.audit.unlimit(name);
+    plugin.limitConnections(undefined);
     plugin.metrics.remove();
   }
 
@@ -93,6 +103,13 @@ export class Sessions implements SessionEvents {
       },
     );
     this.#traps.add(trap);
+  }
+
+  /** Bounds a plugin's open connections. @param memory see OpenConnections; closed here */
+  limitConnections({ plugin, limit }: ConnectionsPacket, memory: OwnedFd): void {
+    this.#ends ??= new SocketEnds();
+    this.#plugin(plugin).limitConnections(new OpenConnections(limit, memory, this.#ends));
+    memory.close();
   }
 
   /** A new sandbox of a plugin's: ended where it holds the broker up. */

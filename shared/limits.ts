@@ -144,5 +144,8 @@ export const TOUCH_BUDGET_SHARE: number = 0.005;
 export const TOUCH_CHECK_MS: number = 10;
 /** A table of more descriptors is not searched for duplicates of a socket. */
 export const SEARCHED_DESCRIPTORS: number = 64;
+/** Connections of a plugin at its limit that are looked at, whether one of them is closed: at a time, and in a second (2 µs each). */
+export const LOOKED_AT_CONNECTIONS: number = 256;
+export const LOOKS_PER_SECOND: number = 20_000;
 /** Non-blocking connects of one sandbox whose end is waited for, for the account. */
 export const SETTLING_CONNECTS: number = 512;

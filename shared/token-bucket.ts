@@ -17,13 +17,13 @@ export class TokenBucket {
     this.#filledAt = now();
   }
 
-  /** Takes one share. @returns false where none is left */
-  take(): boolean {
+  /** Takes shares. @returns false, and takes none, where fewer are left */
+  take(shares = 1): boolean {
     const now = this.#now();
     this.#left = Math.min(this.#burst, this.#left + ((now - this.#filledAt) * this.#perSecond) / 1000);
     this.#filledAt = now;
-    if (this.#left < 1) return false;
-    this.#left -= 1;
+    if (this.#left < shares) return false;
+    this.#left -= shares;
     return true;
   }
 }

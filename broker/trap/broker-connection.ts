@@ -15,6 +15,8 @@ import { outcomeOf } from '../connect-outcome.js';
 import { decideGranted } from '../decide-granted.js';
 import type { Judgement } from '../decide-request.js';
 import { limitReply } from '../failure-reply.js';
+import { claimConnection, pastConnections } from '../limit-connections.js';
+import type { Claim } from '../open-connections.js';
 import type { Origin } from '../origin.js';
 import { RequestLife } from '../request-life.js';
 import { placeSocket } from './place-socket.js';
@@ -67,6 +69,8 @@ class BrokeredConnect {
   readonly #address: InetAddress;
   readonly #life: RequestLife;
   #startedAt = 0;
+  /** Where the plugin's connections are limited. */
+  #claim: Claim | undefined;
   #begun = false;
 
   constructor(
@@ -110,7 +114,10 @@ class BrokeredConnect {
         return;
       }
       const decided = this.#decide();
-      const judgement = decided instanceof Promise ? await decided : decided;
+      const judged = decided instanceof Promise ? await decided : decided;
+      this.#claim = claimConnection(this.#context.plugin, judged);
+      const judgement =
+        this.#claim?.granted === false ? pastConnections(this.#context.plugin, judged) : judged;
       const ending = await this.#carryOut(judgement);
       const { services, plugin } = this.#context;
       const { origin } = this;
@@ -119,6 +126,7 @@ class BrokeredConnect {
       else void ending.end().then((end) => account(services, plugin, judgement, end, origin));
     } finally {
       this.#life.settle();
+      this.#claim?.release();
       this.close();
     }
   }
@@ -132,7 +140,7 @@ class BrokeredConnect {
   async #carryOut({ decision }: Judgement): Promise<Ending | SettlingConnect | undefined> {
     const [address] = decision.dial;
     if (decision.decision === 'deny' || address === undefined) {
-      this.#call.end(-EACCES, 'refused');
+      this.#call.end(decision.reason === 'concurrency_limited' ? -EAGAIN : -EACCES, 'refused');
       return undefined;
     }
     this.#startedAt = performance.now();
@@ -143,6 +151,7 @@ class BrokeredConnect {
     try {
       const begun = this.#touch(() => this.#begin(socket, address, endpoint));
       if (begun === 'non_blocking') {
+        this.#claim?.hold(socket, endpoint);
         settling = new SettlingConnect(this.#context, socket, address, this.#startedAt);
         const placing = this.#place(socket, -EINPROGRESS);
         if (placing instanceof Promise ? await placing : placing) return settling;
@@ -151,6 +160,7 @@ class BrokeredConnect {
       }
       const end = begun === 'under_way' ? await this.#wait(socket) : begun;
       if (typeof end === 'number') return this.#fail(end, address);
+      this.#claim?.hold(socket, endpoint);
       if (end === 'under_way') return await this.#placeInterrupted(socket, address);
       if (end.port !== endpoint.port || !sameBytes(end.bytes, endpoint.bytes))
         return this.#fail(-ECONNABORTED, address);
@@ -239,6 +249,8 @@ class BrokeredConnect {
   }
 
   #fail(result: number, address: Address): Ending {
+    // Before the plugin is told, or its next call may find the place taken.
+    this.#claim?.release();
     this.#call.end(result, 'brokered');
     return this.#ending(outcomeOf(-result), address);
   }

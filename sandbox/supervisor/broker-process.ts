@@ -9,6 +9,7 @@ import type {
   AuditLine,
   BrokerLine,
   ChannelPacket,
+  ConnectionsPacket,
   Explanation,
   ListenerAddress,
   SandboxPacket,
@@ -21,6 +22,7 @@ import { packetSocketPair } from '../../shared/sys/socket.js';
 import { brokerCommand } from './broker-command.js';
 import { BrokerLines, lineStream } from './broker-lines.js';
 import { ChannelKeeper, type KeptChannel } from './channel-keeper.js';
+import { ConnectionsKeeper } from './connections-keeper.js';
 import type { Channel } from './make-channel.js';
 import { namespacesFailure } from './namespaces-failure.js';
 import { type KeptTrap, TrapKeeper } from './trap-keeper.js';
@@ -64,6 +66,7 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
   readonly #plugins = new Map<string, PluginLine>();
   readonly #channels = new ChannelKeeper();
   readonly #traps = new TrapKeeper();
+  readonly #connections = new ConnectionsKeeper();
   /** A handle of pid 1 of the sandbox that each plugin has now. */
   readonly #sandboxes = new Map<string, OwnedFd>();
   #link: Link | undefined;
@@ -134,6 +137,7 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
       child.kill('SIGKILL');
       throw error;
     }
+    for (const { packet, memory } of this.#connections.all()) this.#sendPacket(packet, [memory]);
     for (const kept of this.#channels.all()) this.#attach(kept, { resumed: true });
     for (const [plugin, init] of this.#sandboxes) this.#sendPacket({ type: 'sandbox', plugin }, [init]);
     for (const kept of this.#traps.all()) this.#attachTrap(kept, true);
@@ -143,11 +147,14 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
   async addPlugin(line: PluginLine): Promise<void> {
     await this.#configure(line);
     this.#plugins.set(line.plugin, line);
+    const kept = this.#connections.keep(line.plugin, line.limits.connections);
+    if (kept !== undefined) this.#sendPacket(kept.packet, [kept.memory]);
   }
 
   /** Forgets a plugin and ends its sessions. */
   removePlugin(plugin: string): void {
     this.#plugins.delete(plugin);
+    this.#connections.drop(plugin);
     this.#link?.lines.send({ type: 'forget', plugin });
     for (const kept of this.#channels.all()) if (kept.plugin === plugin) this.#channels.drop(kept.session);
     for (const kept of this.#traps.all()) if (kept.plugin === plugin) this.#traps.drop(kept.session);
@@ -226,6 +233,7 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
     for (const { session } of this.#channels.all()) this.#channels.drop(session);
     for (const { session } of this.#traps.all()) this.#traps.drop(session);
     for (const plugin of [...this.#sandboxes.keys()]) this.openSandbox(plugin, undefined);
+    for (const { packet } of this.#connections.all()) this.#connections.drop(packet.plugin);
     const link = this.#link;
     this.#link = undefined;
     if (link === undefined) return;
@@ -280,7 +288,10 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
   }
 
   /** A broker that is gone, or going, leaves it to its successor. */
-  #sendPacket(packet: ChannelPacket | SandboxPacket | TrapPacket, descriptors: readonly OwnedFd[]): void {
+  #sendPacket(
+    packet: ChannelPacket | ConnectionsPacket | SandboxPacket | TrapPacket,
+    descriptors: readonly OwnedFd[],
+  ): void {
     if (this.#link === undefined) return;
     sendMessage(
       this.#link.descriptors.number,

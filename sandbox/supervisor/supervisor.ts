@@ -13,6 +13,7 @@ import { dropInheritableCapabilities } from '../../shared/sys/capabilities.js';
 import { becomeSubreaper, setDumpable } from '../../shared/sys/process-control.js';
 import { AuditSink } from './audit-sink.js';
 import { BrokerProcess } from './broker-process.js';
+import { requireCounting } from './connections-keeper.js';
 import { exitCause, limitThatEnded } from './exit-cause.js';
 import { claimIdRange, type IdRange } from './id-range.js';
 import { Listeners } from './listeners.js';
@@ -71,12 +72,13 @@ export class Supervisor {
    * Brings up everything but the plugins. Their listeners are bound from here on: who calls early waits in the queue.
    *
    * @throws PosternError `bad_rules`, `listen_address`, `metrics_address`, `audit_destination`, `broker_failed`,
-   *   `old_kernel`, `no_id_range`: nothing is left running, and nothing bound
+   *   `old_kernel`, `no_sock_diag`, `no_id_range`: nothing is left running, and nothing bound
    */
   async start(): Promise<void> {
     const { plugins, audit, metrics, onNotice } = this.#options;
     requireLinux();
     for (const plugin of plugins) requireRules(plugin);
+    requireCounting(plugins);
     becomeSubreaper();
     // As a user the broker has the same uid: whoever takes it over shall not read or steer this process, proc(5).
     setDumpable(false);

@@ -20,6 +20,7 @@ export interface LimitForm {
 }
 
 export type LimitName =
+  | 'connections'
   | 'concurrent_requests'
   | 'queued_requests'
   | 'requests_per_second'
@@ -37,6 +38,7 @@ export type LimitName =
 const MOST_MIB = 16 * 1024 * 1024;
 
 export const LIMIT_FORMS: Readonly<Record<LimitName, LimitForm>> = {
+  connections: { least: 1, most: 65_536, what: 'Connections to the outside that are open at once.' },
   concurrent_requests: {
     least: 1,
     most: 10_000,
@@ -90,6 +92,7 @@ export type WrittenLimits = { readonly [name in LimitName]?: number | undefined 
 
 /** Where a limit has no usual value, it is undefined: there is none. */
 export interface Limits {
+  readonly connections?: number | undefined;
   readonly concurrentRequests: number;
   readonly queuedRequests: number;
   readonly requestsPerSecond: number;
@@ -108,6 +111,7 @@ export interface Limits {
 /** What is not written is as usual. */
 export function limitsOf(written: WrittenLimits): Limits {
   return {
+    connections: written.connections,
     concurrentRequests: written.concurrent_requests ?? CONCURRENT_REQUESTS,
     queuedRequests: written.queued_requests ?? QUEUED_REQUESTS,
     requestsPerSecond: written.requests_per_second ?? REQUESTS_PER_SECOND,

@@ -18,6 +18,8 @@ export interface Grounds {
   /** The address that the reason is about, and what it is. */
   readonly about?: { readonly address: Address; readonly what: string } | undefined;
   readonly suggestion?: string | undefined;
+  /** Words for the cause, where the reason's own do not tell enough. */
+  readonly cause?: string | undefined;
 }
 
 /** The decision on some grounds: bounded, with a message that names host, port and cause. */
@@ -25,7 +27,8 @@ export function conclude(grounds: Grounds): Decision {
   const { decision, reason, rule, suggestion, dial = NOTHING, dropped = NOTHING } = grounds;
   const host = grounds.host.slice(0, MAX_HOST_CHARACTERS);
   const port = Number.isFinite(grounds.port) ? grounds.port : 0;
-  const message = `${OPENINGS[decision]} ${quoteDestination(host, grounds.port)}: ${describeCause(grounds)}`;
+  const cause = grounds.cause ?? describeCause(grounds);
+  const message = `${OPENINGS[decision]} ${quoteDestination(host, grounds.port)}: ${cause}`;
   const concluded: { -readonly [K in keyof Decision]: Decision[K] } = {
     decision,
     reason,

@@ -21,6 +21,8 @@ export interface PluginLimits {
   readonly questionsPerSecond: number;
   /** Audit events that are written. */
   readonly logLinesPerSecond: number;
+  /** Open connections: a `connections` packet bears the memory for them. Absent: no limit. */
+  readonly connections?: number | undefined;
 }
 
 /** Supervisor to broker, as lines. `start` is the first and comes once. */
@@ -122,6 +124,16 @@ export interface ChannelPacket {
 export interface SandboxPacket {
   readonly type: 'sandbox';
   readonly plugin: string;
+}
+
+/**
+ * Supervisor to broker, with memory for what the plugin's open connections are found by: the next broker finds it there. Comes before
+ * the plugin's channels and traps.
+ */
+export interface ConnectionsPacket {
+  readonly type: 'connections';
+  readonly plugin: string;
+  readonly limit: number;
 }
 
 /**

@@ -34,6 +34,19 @@ export const LAYOUT = {
   'struct sock_fprog': { size: 16, filter: 8 },
   'struct sock_filter': { size: 8 },
   'struct timeval': { size: 16, tv_usec: 8 },
+  'struct sockaddr_nl': { size: 12 },
+  'struct nlmsghdr': { size: 16, nlmsg_type: 4, nlmsg_flags: 6, nlmsg_seq: 8, nlmsg_pid: 12 },
+  'struct inet_diag_req_v2': {
+    size: 56,
+    sdiag_protocol: 1,
+    idiag_states: 4,
+    'id.idiag_sport': 8,
+    'id.idiag_dport': 10,
+    'id.idiag_src': 12,
+    'id.idiag_dst': 28,
+    'id.idiag_cookie': 48,
+  },
+  'struct inet_diag_msg': { size: 72, 'id.idiag_cookie': 44, idiag_inode: 68 },
 } as const;
 
 /** Packed on x86-64 alone. */

@@ -21,6 +21,8 @@ const HEADERS = [
   'linux/landlock.h',
   'linux/seccomp.h',
   'linux/filter.h',
+  'linux/netlink.h',
+  'linux/inet_diag.h',
   'sys/time.h',
   'sys/epoll.h',
   'sys/stat.h',
