@@ -5,6 +5,7 @@ import {
   type DecisionWord,
   DOORS,
   type Door,
+  LIMITS,
   type Limit,
   OUTCOMES,
   type Outcome,
@@ -42,8 +43,8 @@ const DECIDED: Readonly<Record<DecisionWord, readonly Reason[]>> = {
   ],
   would_deny: ['no_rule', 'port_not_allowed'],
 };
-type LimitHere = Exclude<Limit, 'memory' | 'processes'>;
-const LIMITS_HERE: readonly LimitHere[] = [
+/** Those of a control group are there once the supervisor tells of one. */
+const LIMITS_HERE: readonly Limit[] = [
   'rate',
   'concurrency',
   'queue',
@@ -104,7 +105,7 @@ export class PluginMetrics {
     this.#metrics.traps.inc({ plugin: this.#plugin, call, answer });
   }
 
-  limited(limit: LimitHere, times = 1): void {
+  limited(limit: Limit, times = 1): void {
     this.#metrics.limitRejections.inc({ plugin: this.#plugin, limit }, times);
   }
 
@@ -133,7 +134,7 @@ export class PluginMetrics {
     const { decisions, connects, limitRejections, protocolErrors: errors, policyRules } = this.#metrics;
     for (const labels of this.#decisions.values()) decisions.remove(labels);
     for (const labels of this.#outcomes.values()) connects.remove(labels);
-    for (const limit of LIMITS_HERE) limitRejections.remove({ plugin, limit });
+    for (const limit of LIMITS) limitRejections.remove({ plugin, limit });
     for (const kind of protocolErrors()) errors.remove({ plugin, kind });
     for (const answer of QUESTION_ANSWERS) this.#metrics.dnsQuestions.remove({ plugin, answer });
     for (const list of ['allow', 'deny']) policyRules.remove({ plugin, list });

@@ -53,9 +53,9 @@ export class Sessions implements SessionEvents {
     this.#link.send({ type: 'explained', id: line.id, explanation });
   }
 
-  /** Counts lines of a plugin's output that the supervisor left out. */
-  linesDropped(name: string, lines: number): void {
-    this.#plugin(name).metrics.limited('log_rate', lines);
+  /** Counts what the supervisor's limits have refused a plugin. */
+  limited({ plugin, limit, times }: SupervisorLine & { readonly type: 'limited' }): void {
+    this.#plugin(plugin).metrics.limited(limit, times);
   }
 
   /** Ends a plugin's channels and takes its figures away. */

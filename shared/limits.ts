@@ -88,6 +88,9 @@ export const PLUGIN_DESCRIPTORS: number = 1024;
 export const BROKER_DESCRIPTORS: number = 16_384;
 /** Processes and threads of one sandbox. */
 export const PLUGIN_PROCESSES: number = 4096;
+/** Memory that a sandbox's control group leaves to its launch, at least; and how long a group is waited for whose processes end. */
+export const LAUNCH_MEMORY_MIB: number = 256;
+export const CGROUP_REMOVAL_MS: number = 5_000;
 /** Audit events of one plugin in a second, and lines of its output. */
 export const LOG_LINES_PER_SECOND: number = 20_000;
 /** Of /tmp and the home directory each, and of /dev/shm. */

@@ -60,7 +60,7 @@ export const PROTOCOL_ERRORS = [
 ] as const;
 export type ProtocolErrorKind = (typeof PROTOCOL_ERRORS)[number];
 
-const LIMITS = [
+export const LIMITS = [
   'rate',
   'concurrency',
   'queue',
@@ -69,6 +69,7 @@ const LIMITS = [
   'log_rate',
   'memory',
   'processes',
+  'cpu',
   'descriptors',
 ] as const;
 export type Limit = (typeof LIMITS)[number];

@@ -16,6 +16,7 @@ import type {
   SupervisorLine,
   TrapPacket,
 } from '../../shared/protocol/link.js';
+import type { Limit } from '../../shared/reasons.js';
 import { sendMessage } from '../../shared/sys/message.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import { packetSocketPair } from '../../shared/sys/socket.js';
@@ -165,9 +166,9 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
     this.#link?.lines.send({ type: 'audit_dropped', events });
   }
 
-  /** Lines of a plugin's output that were left out: the broker counts them with its other limits. */
-  linesDropped(plugin: string, lines: number): void {
-    this.#link?.lines.send({ type: 'lines_dropped', plugin, lines });
+  /** What a limit that is held elsewhere has refused a plugin: the broker counts it with its own. */
+  limited(plugin: string, limit: Limit, times: number): void {
+    this.#link?.lines.send({ type: 'limited', plugin, limit, times });
   }
 
   /** A new channel for a plugin. @returns the plugin's ends, owned by the caller */

@@ -1,26 +1,37 @@
 // Why a plugin ended, as far as it can be seen from outside. Pure.
 import { constants } from 'node:os';
-import type { Limits } from '../../shared/config/limit-forms.js';
+import type { LimitName, Limits } from '../../shared/config/limit-forms.js';
 import type { ExitCause } from '../../shared/reasons.js';
 import type { PluginEnd } from './sandbox.js';
 
-const { SIGXCPU, SIGXFSZ } = constants.signals;
+const { SIGKILL, SIGXCPU, SIGXFSZ } = constants.signals;
+
+type EndingLimit = Extract<LimitName, 'total_memory_mib' | 'cpu_seconds' | 'file_mib'>;
 
 /**
  * @returns the limit whose signal ended the plugin's first process. Other limits are an errno inside, which nobody outside sees,
  *   and so is the end of a process that handles these signals.
  */
-export function limitThatEnded(end: PluginEnd, limits: Limits): 'cpu_seconds' | 'file_mib' | undefined {
+export function limitThatEnded(end: PluginEnd, limits: Limits, outOfMemory = false): EndingLimit | undefined {
   if (end.kind !== 'killed') return undefined;
+  if (end.signal === SIGKILL && outOfMemory) return 'total_memory_mib';
   if (end.signal === SIGXCPU && limits.cpuSeconds !== undefined) return 'cpu_seconds';
   if (end.signal === SIGXFSZ && limits.fileMib !== undefined) return 'file_mib';
   return undefined;
 }
 
-/** @param stopped whether it was told to end */
-export function exitCause(end: PluginEnd, limits: Limits, stopped: boolean): ExitCause {
+/** @param how `stopped`: it was told to end; `outOfMemory`: the kernel has ended processes of its control group */
+export function exitCause(
+  end: PluginEnd,
+  limits: Limits,
+  {
+    stopped = false,
+    outOfMemory = false,
+  }: { readonly stopped?: boolean; readonly outOfMemory?: boolean } = {},
+): ExitCause {
   if (stopped) return 'operator';
-  if (limitThatEnded(end, limits) !== undefined) return 'limit';
+  const limit = limitThatEnded(end, limits, outOfMemory);
+  if (limit !== undefined) return limit === 'total_memory_mib' ? 'oom' : 'limit';
   if (end.kind === 'killed') return 'signal';
   return end.status === 0 ? 'exit' : 'error';
 }

@@ -18,6 +18,7 @@ import {
   type SpecHeader,
   TRAP_DESCRIPTORS,
 } from '../launch/spec.js';
+import type { SandboxCgroup } from './cgroup/sandbox-cgroup.js';
 import { Deadline } from './deadline.js';
 import { LaunchInbox } from './launch-inbox.js';
 import { namespacesFailure } from './namespaces-failure.js';
@@ -32,6 +33,8 @@ export interface LaunchRequest {
   readonly passed: readonly OwnedFd[];
   /** Detached mounts that the spec's entries name by index. */
   readonly trees: readonly OwnedFd[];
+  /** Where a limit needs one: init and launcher are taken in before they are told anything. */
+  readonly cgroup?: SandboxCgroup | undefined;
   /** As root: the uid and gid that own the user namespace, and the range that is mapped into it. */
   readonly asRoot?: { readonly owner: number; readonly base: number; readonly size: number } | undefined;
 }
@@ -55,14 +58,18 @@ export async function launchSandbox(request: LaunchRequest): Promise<LaunchedSan
   let stops: (() => void) | undefined;
   try {
     await deadline.race(scriptEnd(script));
-    init = openPidfd(await deadline.race(hello(initInbox)));
+    const initPid = await deadline.race(hello(initInbox));
+    init = openPidfd(initPid);
     const pid = await deadline.race(hello(launcherInbox));
     launcher = openPidfd(pid);
     stops = continueThroughStops(launcher, launcherInbox);
+    request.cgroup?.add(initPid);
+    request.cgroup?.add(pid);
     mapIds(pid, request);
     await deadline.race(settleInit(initInbox));
     sendSpec(launcherInbox, request);
     const trap = await deadline.race(execution(launcherInbox, request.spec));
+    request.cgroup?.limit();
     return { sandbox: new Sandbox(pid, launcher, init), trap };
   } catch (error) {
     endSandbox(launcher, init);

@@ -8,6 +8,7 @@ import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import { SystemError } from '../../shared/sys/system-error.js';
 import { hasTrap, type LaunchSpec, type RootEntry } from '../launch/spec.js';
 import type { BrokerProcess } from './broker-process.js';
+import type { SandboxCgroup } from './cgroup/sandbox-cgroup.js';
 import { findProgram } from './find-program.js';
 import { allHomes, ownHomes } from './home-directories.js';
 import { hostFiles } from './host-files.js';
@@ -34,6 +35,8 @@ export interface PluginHost {
   readonly listeners: readonly Listener[];
   /** The path of every socket file that the supervisor has made, with the name of its listener. */
   readonly socketFiles: ReadonlyMap<string, string>;
+  /** The control group of the sandbox, where a limit needs one. */
+  readonly cgroup?: SandboxCgroup | undefined;
   /** Protections to leave out, for tests that prove them. */
   readonly unsafeWithout?: readonly string[] | undefined;
 }
@@ -94,7 +97,7 @@ async function prepareAndLaunch(
         reply: passed.length - 1,
       },
     ),
-    limits: launchLimits(config.limits, host.owner !== undefined),
+    limits: launchLimits(config.limits, host),
     egress: config.egress,
     listeners: listeners.length,
     unsafeWithout: host.unsafeWithout ?? [],
@@ -107,7 +110,7 @@ async function prepareAndLaunch(
       host.owner === undefined || range === undefined
         ? undefined
         : { owner: host.owner.base, base: range.base, size: RANGE_SIZE };
-    const { sandbox, trap } = await launchSandbox({ spec, passed, trees, asRoot });
+    const { sandbox, trap } = await launchSandbox({ spec, passed, trees, asRoot, cgroup: host.cgroup });
     host.broker.openSandbox(config.name, sandbox.initHandle());
     sandbox.ended.then(() => host.broker.openSandbox(config.name, undefined));
     if (hasTrap(spec)) host.broker.openTrap(config.name, trap, denyTcp(host));
@@ -123,11 +126,12 @@ async function prepareAndLaunch(
 const INIT_PROCESSES = 2;
 const MIB = 1024 * 1024;
 
-function launchLimits(limits: PluginConfig['limits'], asRoot: boolean): LaunchSpec['limits'] {
+function launchLimits(limits: PluginConfig['limits'], { owner, cgroup }: PluginHost): LaunchSpec['limits'] {
   const bytes = (mib: number | undefined): number | undefined => (mib === undefined ? undefined : mib * MIB);
   return {
     descriptors: limits.descriptors,
-    processes: limits.processes + (asRoot ? 0 : INIT_PROCESSES),
+    // A control group has the same bound: it counts how often that bites, so it comes first.
+    processes: limits.processes + (owner === undefined ? INIT_PROCESSES : 0) + (cgroup === undefined ? 0 : 1),
     dataBytes: bytes(limits.memoryMib),
     cpuSeconds: limits.cpuSeconds,
     fileBytes: bytes(limits.fileMib),

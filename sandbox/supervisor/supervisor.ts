@@ -13,6 +13,7 @@ import { dropInheritableCapabilities } from '../../shared/sys/capabilities.js';
 import { becomeSubreaper, setDumpable } from '../../shared/sys/process-control.js';
 import { AuditSink } from './audit-sink.js';
 import { BrokerProcess } from './broker-process.js';
+import { Cgroups } from './cgroup/cgroups.js';
 import { requireCounting } from './connections-keeper.js';
 import { exitCause, limitThatEnded } from './exit-cause.js';
 import { claimIdRange, type IdRange } from './id-range.js';
@@ -44,6 +45,7 @@ export class Supervisor {
   readonly #options: SupervisorOptions;
   readonly #metrics = new SupervisorMetrics();
   readonly #listeners = new Listeners((text) => this.#options.onNotice?.(text));
+  readonly #cgroups = new Cgroups((plugin, limit, times) => this.#broker?.limited(plugin, limit, times));
   #broker: BrokerProcess | undefined;
   #sink: AuditSink | undefined;
   #server: Server | undefined;
@@ -72,13 +74,14 @@ export class Supervisor {
    * Brings up everything but the plugins. Their listeners are bound from here on: who calls early waits in the queue.
    *
    * @throws PosternError `bad_rules`, `listen_address`, `metrics_address`, `audit_destination`, `broker_failed`,
-   *   `old_kernel`, `no_sock_diag`, `no_id_range`: nothing is left running, and nothing bound
+   *   `old_kernel`, `no_sock_diag`, `no_cgroup`, `no_id_range`: nothing is left running, and nothing bound
    */
   async start(): Promise<void> {
     const { plugins, audit, metrics, onNotice } = this.#options;
     requireLinux();
     for (const plugin of plugins) requireRules(plugin);
     requireCounting(plugins);
+    this.#cgroups.claim(plugins);
     becomeSubreaper();
     // As a user the broker has the same uid: whoever takes it over shall not read or steer this process, proc(5).
     setDumpable(false);
@@ -88,8 +91,10 @@ export class Supervisor {
       if (audit !== undefined) this.#sink = new AuditSink(audit, () => this.#broker?.auditDropped(1));
       if (metrics !== undefined) {
         this.#server = await serveMetrics(metrics, {
-          metrics: async () =>
-            `${await this.#metrics.registry.metrics()}\n${(await this.#broker?.metrics()) ?? ''}`,
+          metrics: async () => {
+            this.#cgroups.tell();
+            return `${await this.#metrics.registry.metrics()}\n${(await this.#broker?.metrics()) ?? ''}`;
+          },
           healthy: () => this.#healthy,
         });
       }
@@ -140,21 +145,22 @@ export class Supervisor {
       listeners: this.#listeners.ready(config),
       socketFiles: this.#listeners.paths(),
       unsafeWithout: this.#options.unsafeWithout,
+      cgroup: this.#cgroups.make(config),
     };
     const launching = startPlugin(host, config, streams);
     this.#launching.add(launching);
+    launching.catch(() => this.#cgroups.end(config.name));
     const sandbox = await launching.finally(() => this.#launching.delete(launching));
     if (this.#closed !== undefined) sandbox.kill();
     this.#running.set(config.name, sandbox);
     this.#metrics.pluginStarted(config.name, cause);
     sandbox.ended.then((end) => {
       this.#running.delete(config.name);
-      const cause = exitCause(end, config.limits, this.#stopped.has(config.name));
-      this.#metrics.pluginEnded(config.name, cause);
-      if (cause === 'limit')
-        this.#options.onNotice?.(
-          `"${config.name}" was ended by its limit ${limitThatEnded(end, config.limits)}`,
-        );
+      const outOfMemory = this.#cgroups.end(config.name);
+      const stopped = this.#stopped.has(config.name);
+      this.#metrics.pluginEnded(config.name, exitCause(end, config.limits, { stopped, outOfMemory }));
+      const limit = stopped ? undefined : limitThatEnded(end, config.limits, outOfMemory);
+      if (limit !== undefined) this.#options.onNotice?.(`"${config.name}" was ended by its limit ${limit}`);
     });
     return sandbox;
   }
@@ -186,7 +192,7 @@ export class Supervisor {
 
   /** Lines of a plugin's output that were left out for its limit. */
   linesDropped(name: string, lines: number): void {
-    this.#broker?.linesDropped(name, lines);
+    this.#broker?.limited(name, 'log_rate', lines);
   }
 
   /** For a plugin that ended and is not started again: its callers are refused from now on instead of waiting. */
@@ -205,6 +211,7 @@ export class Supervisor {
     // What was still being launched is killed as it comes up; its start and its end are waited for.
     await Promise.allSettled(this.#launching);
     await Promise.all([...this.#running.values()].map((sandbox) => sandbox.ended));
+    await this.#cgroups.removed();
     this.#listeners.closeAll();
     await this.#broker?.stop();
     await this.#sink?.close();

@@ -29,7 +29,9 @@ export type LimitName =
   | 'descriptors'
   | 'processes'
   | 'memory_mib'
+  | 'total_memory_mib'
   | 'cpu_seconds'
+  | 'cpu_percent'
   | 'file_mib'
   | 'tmp_mib'
   | 'home_mib'
@@ -81,7 +83,17 @@ export const LIMIT_FORMS: Readonly<Record<LimitName, LimitForm>> = {
     most: MOST_MIB,
     what: 'Private writable memory that one process reserves (RLIMIT_DATA).',
   },
+  total_memory_mib: {
+    least: 16,
+    most: MOST_MIB,
+    what: 'Memory that all of the sandbox uses, its /tmp, home and /dev/shm included (cgroup v2, memory.max).',
+  },
   cpu_seconds: { least: 1, most: 1_000_000_000, what: 'Processor time of one process (RLIMIT_CPU).' },
+  cpu_percent: {
+    least: 1,
+    most: 100_000,
+    what: 'Processor time of all of the sandbox, in percent of one processor (cgroup v2, cpu.max).',
+  },
   file_mib: { least: 1, most: MOST_MIB, what: 'Size of a file that it writes (RLIMIT_FSIZE).' },
   tmp_mib: { least: 1, most: MOST_MIB, usual: SCRATCH_MIB, what: 'Size of its /tmp.' },
   home_mib: { least: 1, most: MOST_MIB, usual: SCRATCH_MIB, what: 'Size of its home directory.' },
@@ -101,7 +113,9 @@ export interface Limits {
   readonly descriptors: number;
   readonly processes: number;
   readonly memoryMib?: number | undefined;
+  readonly totalMemoryMib?: number | undefined;
   readonly cpuSeconds?: number | undefined;
+  readonly cpuPercent?: number | undefined;
   readonly fileMib?: number | undefined;
   readonly tmpMib: number;
   readonly homeMib: number;
@@ -120,7 +134,9 @@ export function limitsOf(written: WrittenLimits): Limits {
     descriptors: written.descriptors ?? PLUGIN_DESCRIPTORS,
     processes: written.processes ?? PLUGIN_PROCESSES,
     memoryMib: written.memory_mib,
+    totalMemoryMib: written.total_memory_mib,
     cpuSeconds: written.cpu_seconds,
+    cpuPercent: written.cpu_percent,
     fileMib: written.file_mib,
     tmpMib: written.tmp_mib ?? SCRATCH_MIB,
     homeMib: written.home_mib ?? SCRATCH_MIB,

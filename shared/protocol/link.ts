@@ -1,7 +1,7 @@
 // The link between supervisor and broker: JSON lines over a stream for words, packets over a SOCK_SEQPACKET pair for
 // descriptors. Both ends are postern's; the supervisor still checks what it reads, since the broker parses hostile bytes.
 
-import type { AddressClass, DecisionWord, Reason } from '../reasons.js';
+import type { AddressClass, DecisionWord, Limit, Reason } from '../reasons.js';
 
 /** Descriptor numbers that a broker finds at its start. */
 export const BROKER_LINE_FD = 3;
@@ -46,8 +46,8 @@ export type SupervisorLine =
   | { readonly type: 'forget'; readonly plugin: string }
   /** The supervisor could not write this many audit events: they count as dropped. */
   | { readonly type: 'audit_dropped'; readonly events: number }
-  /** Lines of a plugin's output that were not written for its limit. */
-  | { readonly type: 'lines_dropped'; readonly plugin: string; readonly lines: number }
+  /** What a limit that the supervisor holds has refused a plugin; 0 times where it is the first word of that limit. */
+  | { readonly type: 'limited'; readonly plugin: string; readonly limit: Limit; readonly times: number }
   | { readonly type: 'metrics'; readonly id: number }
   /** What would be decided; with `resolved`, if DNS answered these addresses. */
   | {

@@ -51,7 +51,7 @@ const GOOD: HostFacts = {
   resolvConf: 'search example.com\nnameserver 192.0.2.53\n',
   descriptorLimit: 1_048_576,
   loopback: true,
-  cgroup: { version: 2, path: '/user.slice', delegated: false },
+  cgroup: { base: '/sys/fs/cgroup/user.slice/postern.scope' },
 };
 const MADE: Trial = {
   sandbox: { ids: '1000 1000', milliseconds: 100 },
@@ -462,6 +462,33 @@ Or map 131072 more ids into this user namespace.`,
     mend: 'Abstract sockets and signals are kept by namespaces alone (from ABI 6, Linux 6.12, by Landlock too).',
   },
   {
+    of: 'cgroup',
+    when: 'its own is not writable',
+    state: 'absent',
+    facts: { cgroup: { base: undefined, why: '"/sys/fs/cgroup/user.slice/cgroup.procs" is not writable' } },
+    found: '"/sys/fs/cgroup/user.slice/cgroup.procs" is not writable',
+    mend: `Without it a plugin with one of these limits does not start. Start postern in one:
+  systemd-run --user --scope -p Delegate=yes postern …`,
+  },
+  {
+    of: 'cgroup',
+    when: 'systemd does not delegate one',
+    state: 'absent',
+    facts: { cgroup: { base: undefined, why: 'cgroup v2 is not mounted' }, container: SYSTEMD },
+    found: 'cgroup v2 is not mounted',
+    mend: `Without it a plugin with one of these limits does not start. systemctl edit worker.service, and there:
+  [Service]
+  Delegate=yes`,
+  },
+  {
+    of: 'cgroup',
+    when: 'the container has it read-only',
+    state: 'absent',
+    facts: { cgroup: { base: undefined, why: '"/sys/fs/cgroup" is not writable' }, container: DOCKER },
+    found: '"/sys/fs/cgroup" is not writable',
+    mend: "Without it a plugin with one of these limits does not start. The container's engine has to mount /sys/fs/cgroup writable, as Docker does with --privileged.",
+  },
+  {
     of: 'user notification',
     when: 'the kernel has none',
     state: 'absent',
@@ -648,8 +675,8 @@ test('examine() finds nothing lacking on a good host, each check under its own n
   const told = new Set(LACKS.map(({ of }) => of));
   assert.deepEqual(
     checks.map(({ name }) => name).filter((name) => !told.has(name)),
-    ['cgroup'],
-    'every check but the one for information has a lack above',
+    [],
+    'every check has a lack above',
   );
 });
 

@@ -1,5 +1,6 @@
 // What is read of the host before anything is judged: the checks are pure functions of it.
 import type { KernelFeatures } from '../../../shared/sys/kernel-features.js';
+import type { CgroupSurvey } from '../cgroup/survey-cgroup.js';
 
 /** What keeps postern in, and by which sign it was known. */
 export interface Container {
@@ -67,5 +68,6 @@ export interface HostFacts {
   readonly descriptorLimit: number;
   /** Whether `lo` is up. */
   readonly loopback: boolean;
-  readonly cgroup: { readonly version: 1 | 2; readonly path: string; readonly delegated: boolean };
+  /** Where groups of sandboxes may be made, or why nowhere. */
+  readonly cgroup: Pick<CgroupSurvey, 'base' | 'why'>;
 }

@@ -7,6 +7,7 @@ import { loadLibrary } from '../../../shared/sys/load-library.js';
 import { getLimit, RLIMIT } from '../../../shared/sys/rlimit.js';
 import { seccompVersion } from '../../../shared/sys/seccomp-version.js';
 import { SystemError } from '../../../shared/sys/system-error.js';
+import { surveyCgroup } from '../cgroup/survey-cgroup.js';
 import { configuredIds, DEFAULT_BASE } from '../id-range.js';
 import { APPARMOR_SETTING } from './check-user-namespaces.js';
 import { YAMA_SETTING } from './check-yama.js';
@@ -51,7 +52,7 @@ export function readHost(): HostFacts {
     resolvConf: read('/etc/resolv.conf'),
     descriptorLimit: Number(getLimit(RLIMIT.NOFILE).hard),
     loopback: networkInterfaces()['lo'] !== undefined,
-    cgroup: readCgroup(),
+    cgroup: surveyCgroup(),
   };
 }
 
@@ -100,18 +101,4 @@ function readLandlock(): number | string {
     if (error instanceof SystemError) return error.code;
     throw error;
   }
-}
-
-function readCgroup(): HostFacts['cgroup'] {
-  const path = /^0::(.*)$/m.exec(read('/proc/self/cgroup') ?? '')?.[1] ?? '/';
-  if (!existsSync('/sys/fs/cgroup/cgroup.controllers')) return { version: 1, path, delegated: false };
-  const folder = `/sys/fs/cgroup${path}`;
-  const controllers = read(`${folder}/cgroup.controllers`) ?? '';
-  let writable = true;
-  try {
-    accessSync(`${folder}/cgroup.procs`, constants.W_OK);
-  } catch {
-    writable = false;
-  }
-  return { version: 2, path, delegated: writable && controllers.trim() !== '' };
 }

@@ -1,0 +1,77 @@
+// The control groups of all sandboxes, where a limit needs them. Runs in the supervisor.
+import { join } from 'node:path';
+import type { PluginConfig } from '../../../shared/config/plugin-config.js';
+import { claimCgroup, groupName } from './claim-cgroup.js';
+import { type CgroupLimit, SandboxCgroup } from './sandbox-cgroup.js';
+
+/** Called for how often a limit has bitten since last told; 0 with a plugin's first sandbox. */
+export type OnBites = (plugin: string, limit: CgroupLimit, times: number) => void;
+
+interface Told {
+  readonly cgroup: SandboxCgroup;
+  readonly counts: Record<CgroupLimit, number>;
+}
+
+export class Cgroups {
+  readonly #onBites: OnBites;
+  readonly #running = new Map<string, Told>();
+  readonly #removals = new Set<Promise<void>>();
+  #base: string | undefined;
+  #number = 0;
+
+  constructor(onBites: OnBites) {
+    this.#onBites = onBites;
+  }
+
+  /** @throws PosternError `no_cgroup` where one of them needs a control group and there can be none */
+  claim(plugins: readonly PluginConfig[]): void {
+    for (const { name, limits } of plugins) {
+      const key = keyOf(limits);
+      if (key !== undefined) this.#base ??= claimCgroup(`${key} of "${name}"`);
+    }
+  }
+
+  /** Makes the group of a plugin's next sandbox. @returns undefined where no limit needs one */
+  make({ name, limits }: PluginConfig): SandboxCgroup | undefined {
+    const key = keyOf(limits);
+    if (key === undefined) return undefined;
+    this.#base ??= claimCgroup(`${key} of "${name}"`);
+    this.#number += 1;
+    const cgroup = new SandboxCgroup(join(this.#base, groupName(name, this.#number)), limits);
+    this.#running.set(name, { cgroup, counts: { memory: 0, processes: 0, cpu: 0 } });
+    this.tell();
+    return cgroup;
+  }
+
+  /** Tells what has bitten meanwhile. */
+  tell(): void {
+    for (const [plugin, { cgroup, counts }] of this.#running) {
+      for (const [limit, times] of Object.entries(cgroup.bites()) as [CgroupLimit, number][]) {
+        this.#onBites(plugin, limit, Math.max(0, times - counts[limit]));
+        counts[limit] = times;
+      }
+    }
+  }
+
+  /** The sandbox has ended. @returns whether the kernel ended it for want of memory */
+  end(plugin: string): boolean {
+    const told = this.#running.get(plugin);
+    if (told === undefined) return false;
+    this.tell();
+    this.#running.delete(plugin);
+    const { ranOutOfMemory } = told.cgroup;
+    const removal = told.cgroup.remove().then(() => void this.#removals.delete(removal));
+    this.#removals.add(removal);
+    return ranOutOfMemory;
+  }
+
+  /** Resolves when the groups of all that have ended are gone, or could not be removed in time. */
+  async removed(): Promise<void> {
+    await Promise.all(this.#removals);
+  }
+}
+
+function keyOf({ totalMemoryMib, cpuPercent }: PluginConfig['limits']): string | undefined {
+  if (totalMemoryMib !== undefined) return 'total_memory_mib';
+  return cpuPercent === undefined ? undefined : 'cpu_percent';
+}

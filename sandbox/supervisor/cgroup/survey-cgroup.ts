@@ -1,0 +1,66 @@
+// Whether sandboxes can have control groups of their own here: looks, and changes nothing. Runs in the supervisor.
+import { accessSync, constants, readFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { findOwnCgroup } from './find-own-cgroup.js';
+
+export const CONTROLLERS = ['memory', 'pids', 'cpu'] as const;
+/** A group that holds processes can have none below it with limits. The supervisor goes into this one, beside the sandboxes'. */
+export const SUPERVISOR_GROUP = 'supervisor';
+
+export interface CgroupSurvey {
+  /** Where groups of sandboxes may be made; undefined: nowhere, and `why` tells. */
+  readonly base: string | undefined;
+  /** This process's own group, where there is one. */
+  readonly own: string | undefined;
+  readonly why?: string;
+}
+
+export function surveyCgroup(): CgroupSurvey {
+  const own = findOwnCgroup(read('/proc/self/cgroup'), read('/proc/self/mountinfo'));
+  if (own === undefined) return { base: undefined, own, why: 'cgroup v2 is not mounted' };
+  const base = basename(own) === SUPERVISOR_GROUP ? dirname(own) : own;
+  const nowhere = (why: string): CgroupSurvey => ({ base: undefined, own, why });
+  const given = read(join(base, 'cgroup.controllers')).trim().split(' ');
+  const missing = CONTROLLERS.filter((controller) => !given.includes(controller));
+  if (missing.length > 0) return nowhere(`"${base}" has no controller ${missing.join(', ')}`);
+  for (const path of [base, join(base, 'cgroup.procs'), join(base, 'cgroup.subtree_control')])
+    if (!isWritable(path)) return nowhere(`"${path}" is not writable`);
+  // The root of all groups is free of that rule, and has no type.
+  const others = read(join(base, 'cgroup.type')) === '' ? [] : othersIn(base);
+  if (others.length > 0)
+    return nowhere(`"${base}" has processes that are not postern's (${others.join(', ')})`);
+  return { base, own };
+}
+
+/** What started this process may come along: a shell, npm. */
+function othersIn(folder: string): readonly string[] {
+  const family = new Set<string>();
+  for (let pid = String(process.pid); Number(pid) > 0 && !family.has(pid); pid = parentOf(pid))
+    family.add(pid);
+  return processesIn(folder).filter((pid) => !family.has(pid) && parentOf(pid) !== String(process.pid));
+}
+
+export function processesIn(folder: string): readonly string[] {
+  return read(join(folder, 'cgroup.procs')).split('\n').filter(Boolean);
+}
+
+function parentOf(pid: string): string {
+  return /^PPid:\s*(\d+)$/m.exec(read(`/proc/${pid}/status`))?.[1] ?? '0';
+}
+
+function isWritable(path: string): boolean {
+  try {
+    accessSync(path, constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function read(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return '';
+  }
+}
