@@ -96,6 +96,10 @@ plugins:
       );
       const { child, result } = startPostern(['up', '--config', config], { as: user, inside: cgroup.inside });
       let page = '';
+      let seen = '';
+      child.stdout?.on('data', (text: string) => {
+        seen += text;
+      });
       const counted = (series: string): number => Number(page.split(`postern_${series} `)[1]?.split('\n')[0]);
       await until(async () => {
         page = await fetch(`http://127.0.0.1:${port}/metrics`).then(
@@ -105,7 +109,7 @@ plugins:
         const ends = ['takes', 'fills'].map((name) =>
           counted(`plugin_exits_total{plugin="${name}",cause="oom"}`),
         );
-        return ends.every((count) => count === 1) || undefined;
+        return (seen.includes('up') && ends.every((count) => count === 1)) || undefined;
       }, 60_000);
       assert.ok(counted('limit_rejections_total{plugin="takes",limit="memory"}') >= 1, page);
       assert.equal(counted('limit_rejections_total{plugin="beside",limit="memory"}'), 0);

@@ -1,0 +1,94 @@
+import assert from 'node:assert/strict';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { freePort } from '../harness/free-port.js';
+import { startPostern } from '../harness/postern.js';
+import { until } from '../harness/until.js';
+import { readableFolder, users } from '../harness/users.js';
+import { Ports } from '../interop/side-by-side.js';
+
+const MOST_P99_MS = 50;
+const SECONDS_EACH = 0.7;
+const NAMES = [
+  ...['descriptors', 'processes', 'memory', 'disk', 'log', 'audit', 'connections', 'queue', 'questions'],
+  'in_flight',
+];
+const client = readFileSync(new URL('../interop/postern_client.py', import.meta.url), 'utf8').replace(
+  /\nif __name__ == [\s\S]*$/,
+  '\n',
+);
+const program = (name: string): string => readFileSync(new URL(name, import.meta.url), 'utf8');
+const LIMITS = {
+  ...{ descriptors: 64, processes: 12, memory_mib: 256, tmp_mib: 16, log_lines_per_second: 50 },
+  ...{ connections: 8, concurrent_requests: 4, queued_requests: 4, questions_per_second: 20 },
+};
+
+let ports: Ports;
+before(async () => {
+  ports = await Ports.start();
+});
+after(() => ports.close());
+
+const percentile = (values: readonly number[]): number =>
+  [...values].sort((a, b) => a - b)[Math.floor(values.length * 0.99)] ?? Number.NaN;
+
+for (const user of users) {
+  test(`while one plugin is at each of its limits in turn, its neighbour connects as ever (${user})`, async (t) => {
+    const port = await freePort();
+    const python = (text: string, ...words: readonly (string | number)[]): readonly string[] => [
+      ...['/usr/bin/python3', '-c', text],
+      ...words.map(String),
+    ];
+    const allow = [`127.0.0.1:${ports.open.port},${ports.full}`];
+    const greedy = python(client + program('./greedy.py'), ports.open.port, ports.full, SECONDS_EACH);
+    const config = join(readableFolder(), 'postern.yaml');
+    writeFileSync(
+      config,
+      JSON.stringify({
+        metrics: `127.0.0.1:${port}`,
+        audit: '/dev/null',
+        plugins: {
+          beside: { command: python(program('./beside.py'), ports.open.port), allow },
+          greedy: { command: greedy, allow, limits: LIMITS, after: ['beside'] },
+        },
+      }),
+    );
+    const { child, result } = startPostern(['up', '--config', config], { as: user });
+    let output = '';
+    let errors = '';
+    child.stdout?.on('data', (text: string) => {
+      output += text.includes('beside | ') ? text : '';
+    });
+    child.stderr?.on('data', (text: string) => {
+      errors += text;
+    });
+    await until(() => errors.includes('postern: greedy: ended') || undefined, 60_000).catch(() =>
+      assert.fail(errors),
+    );
+    const page = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+    child.kill('SIGTERM');
+    await result;
+    const times = [...output.matchAll(/^beside \| (\[.*\])$/gm)].flatMap(
+      ([, json = '']) => JSON.parse(json) as [number, number, number][],
+    );
+    for (const name of NAMES) {
+      const line = new RegExp(`^greedy \\| ${name} (\\S+) (\\S+) (\\d+)$`, 'm').exec(errors);
+      const [begin = 0, end = 0, refusals = 0] = line?.slice(1).map(Number) ?? [];
+      assert.ok(refusals > 0, `${name} was not at its limit: ${errors.slice(-1000)}`);
+      const during = times.filter(([at]) => at >= begin && at < end);
+      assert.ok(during.length > 20, `${during.length} connects beside ${name}`);
+      const p99 = percentile(during.map(([, milliseconds]) => milliseconds));
+      // On a busy machine a program wants a processor too.
+      const late = percentile(during.map(([, , milliseconds]) => milliseconds));
+      t.diagnostic(`${name}: ${during.length} connects, p99 ${p99.toFixed(1)} ms, ${refusals} refusals`);
+      assert.ok(p99 < MOST_P99_MS + late, `${p99} ms beside ${name}`);
+    }
+    for (const limit of ['log_rate', 'connections', 'queue', 'dns_rate'])
+      assert.match(
+        page,
+        new RegExp(`^postern_limit_rejections_total\\{plugin="greedy",limit="${limit}"\\} [1-9]`, 'm'),
+      );
+    assert.doesNotMatch(page, /^postern_limit_rejections_total\{plugin="beside",limit="[a-z_]+"\} [1-9]/m);
+  });
+}
