@@ -97,6 +97,10 @@ plugins:
       const { child, result } = startPostern(['up', '--config', config], { as: user, inside: cgroup.inside });
       let page = '';
       let seen = '';
+      let errors = '';
+      child.stderr?.on('data', (text: string) => {
+        errors += text;
+      });
       child.stdout?.on('data', (text: string) => {
         seen += text;
       });
@@ -110,7 +114,7 @@ plugins:
           counted(`plugin_exits_total{plugin="${name}",cause="oom"}`),
         );
         return (seen.includes('up') && ends.every((count) => count === 1)) || undefined;
-      }, 60_000);
+      }, 60_000).catch(() => assert.fail(`${seen} ${errors} ${page}`));
       assert.ok(counted('limit_rejections_total{plugin="takes",limit="memory"}') >= 1, page);
       assert.equal(counted('limit_rejections_total{plugin="beside",limit="memory"}'), 0);
       assert.equal(counted('plugin_up{plugin="beside"}'), 1);
