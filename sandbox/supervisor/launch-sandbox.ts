@@ -56,6 +56,7 @@ export async function launchSandbox(request: LaunchRequest): Promise<LaunchedSan
   let launcher: OwnedFd | undefined;
   let init: OwnedFd | undefined;
   let stops: (() => void) | undefined;
+  let trap: readonly OwnedFd[] = [];
   try {
     await deadline.race(scriptEnd(script));
     const initPid = await deadline.race(hello(initInbox));
@@ -68,10 +69,11 @@ export async function launchSandbox(request: LaunchRequest): Promise<LaunchedSan
     mapIds(pid, request);
     await deadline.race(settleInit(initInbox));
     sendSpec(launcherInbox, request);
-    const trap = await deadline.race(execution(launcherInbox, request.spec));
+    trap = await deadline.race(execution(launcherInbox, request.spec));
     request.cgroup?.limit();
     return { sandbox: new Sandbox(pid, launcher, init), trap };
   } catch (error) {
+    for (const descriptor of trap) descriptor.close();
     endSandbox(launcher, init);
     throw error;
   } finally {
