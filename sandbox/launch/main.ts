@@ -4,7 +4,7 @@
 import { PosternError } from '../../shared/errors.js';
 import { dropAllCapabilities } from '../../shared/sys/capabilities.js';
 import { clearDomainName, setHostname } from '../../shared/sys/hostname.js';
-import { sendMessage } from '../../shared/sys/message.js';
+import { receiveMessage, sendMessage } from '../../shared/sys/message.js';
 import {
   becomeIds,
   leadProcessGroup,
@@ -26,7 +26,7 @@ import { isolateNetwork } from './isolate-network.js';
 import { openNameService } from './open-name-service.js';
 import { receiveSpec } from './receive-spec.js';
 import { setLimits, setMemoryLimit } from './set-limits.js';
-import { EXEC_WORD, LAUNCH_SOCKET_FD, type LaunchFailure, type LaunchStep } from './spec.js';
+import { EXEC_WORD, GO_WORD, LAUNCH_SOCKET_FD, type LaunchFailure, type LaunchStep } from './spec.js';
 
 let step: LaunchStep = 'spec';
 let socket: number = LAUNCH_SOCKET_FD;
@@ -79,8 +79,16 @@ function launch(): void {
   const trap = listener === undefined ? [] : [listener, ...nameService];
   const descriptors = trap.map(({ number }) => number);
   succeed(sendMessage(socket, new TextEncoder().encode(EXEC_WORD), descriptors, true), 'sendmsg');
+  if (spec.grouped) awaitGo();
   setMemoryLimit(spec.limits);
   command.run();
+}
+
+/** What this program is, larger than many a plugin, is not the group's: it is taken in last, and finds all bounds in force. */
+function awaitGo(): void {
+  const message = receiveMessage(socket, undefined, true);
+  const word = typeof message === 'number' ? '' : new TextDecoder().decode(message.payload);
+  if (word !== GO_WORD) throw new PosternError('launch_failed', 'The supervisor gave no word to go');
 }
 
 function report(error: unknown): void {

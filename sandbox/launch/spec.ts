@@ -48,6 +48,8 @@ export interface LaunchSpec {
   };
   /** `transparent`: connect, bind and listen are reported to the broker. `channel`: they are refused. */
   readonly egress: 'transparent' | 'channel';
+  /** A control group bounds the sandbox: the launcher waits until it has been taken in, for GO_WORD. */
+  readonly grouped: boolean;
   /** How many listeners come between the standard streams and the channel. */
   readonly listeners: number;
   /** Names of protections to leave out: for tests that prove that each of them is needed, and for nothing else. */
@@ -81,6 +83,7 @@ export type LaunchStep =
  * launcher's end of the socket; a failure is a {@link LaunchFailure} as JSON, before or after the word.
  */
 export const EXEC_WORD = 'exec';
+export const GO_WORD = 'go';
 
 /**
  * The descriptors that come with the word where egress is transparent, in this order: the filter's listener, and the UDP and

@@ -9,6 +9,7 @@ import { isStopped, openPidfd, signalPidfd } from '../../shared/sys/pidfd.js';
 import { packetSocketPair } from '../../shared/sys/socket.js';
 import {
   EXEC_WORD,
+  GO_WORD,
   hasTrap,
   INIT_WORDS,
   type LaunchFailure,
@@ -33,7 +34,7 @@ export interface LaunchRequest {
   readonly passed: readonly OwnedFd[];
   /** Detached mounts that the spec's entries name by index. */
   readonly trees: readonly OwnedFd[];
-  /** Where a limit needs one: init and launcher are taken in before they are told anything. */
+  /** Where a limit needs one. */
   readonly cgroup?: SandboxCgroup | undefined;
   /** As root: the uid and gid that own the user namespace, and the range that is mapped into it. */
   readonly asRoot?: { readonly owner: number; readonly base: number; readonly size: number } | undefined;
@@ -56,7 +57,6 @@ export async function launchSandbox(request: LaunchRequest): Promise<LaunchedSan
   let launcher: OwnedFd | undefined;
   let init: OwnedFd | undefined;
   let stops: (() => void) | undefined;
-  let trap: readonly OwnedFd[] = [];
   try {
     await deadline.race(scriptEnd(script));
     const initPid = await deadline.race(hello(initInbox));
@@ -65,15 +65,13 @@ export async function launchSandbox(request: LaunchRequest): Promise<LaunchedSan
     launcher = openPidfd(pid);
     stops = continueThroughStops(launcher, launcherInbox);
     request.cgroup?.add(initPid);
-    request.cgroup?.add(pid);
     mapIds(pid, request);
     await deadline.race(settleInit(initInbox));
     sendSpec(launcherInbox, request);
-    trap = await deadline.race(execution(launcherInbox, request.spec));
-    request.cgroup?.limit();
+    const begin = (): void => takeIn(launcherInbox, pid, request);
+    const trap = await deadline.race(execution(launcherInbox, request.spec, begin));
     return { sandbox: new Sandbox(pid, launcher, init), trap };
   } catch (error) {
-    for (const descriptor of trap) descriptor.close();
     endSandbox(launcher, init);
     throw error;
   } finally {
@@ -179,7 +177,20 @@ function sendSpec(inbox: LaunchInbox, { spec, passed, trees }: LaunchRequest): v
   if (!sent) throw launchFailed('spec', 'The launcher ended before its spec arrived');
 }
 
-async function execution(inbox: LaunchInbox, spec: LaunchSpec): Promise<readonly OwnedFd[]> {
+/** The launcher has done its last step but execve: from here on the group's bounds hold for it, as for init. */
+function takeIn(inbox: LaunchInbox, pid: number, { cgroup }: LaunchRequest): void {
+  if (cgroup === undefined) return;
+  cgroup.limit();
+  cgroup.add(pid);
+  inbox.send(GO_WORD);
+}
+
+/** @param begin called when the launcher is about to become the plugin */
+async function execution(
+  inbox: LaunchInbox,
+  spec: LaunchSpec,
+  begin: () => void,
+): Promise<readonly OwnedFd[]> {
   let trap: readonly OwnedFd[] | undefined;
   try {
     for (;;) {
@@ -195,6 +206,7 @@ async function execution(inbox: LaunchInbox, spec: LaunchSpec): Promise<readonly
       trap = descriptors;
       if (descriptors.length !== (hasTrap(spec) ? TRAP_DESCRIPTORS : 0))
         throw launchFailed('seccomp', `The launcher sent ${descriptors.length} descriptors of its trap`);
+      begin();
     }
   } finally {
     for (const descriptor of trap ?? []) descriptor.close();

@@ -99,6 +99,7 @@ async function prepareAndLaunch(
     ),
     limits: launchLimits(config.limits, host),
     egress: config.egress,
+    grouped: host.cgroup !== undefined,
     listeners: listeners.length,
     unsafeWithout: host.unsafeWithout ?? [],
   };

@@ -46,7 +46,7 @@ export class SandboxCgroup {
     this.#write('cgroup.procs', pid);
   }
 
-  /** From the execve of the plugin on: the launcher is a larger program than many a plugin, and has more threads. */
+  /** Before the plugin's own program is there; init, which is a larger one before it is a shell, has begun by then. */
   limit(): void {
     const { totalMemoryMib, cpuPercent, processes } = this.#limits;
     this.#write('pids.max', processes + INIT_PROCESSES);
