@@ -1,9 +1,8 @@
 // The broker as the supervisor holds it: started, fed with rules and channels, and started again when it dies. Plugins
 // and established connections outlive a broker: the supervisor keeps a duplicate of every channel's ends.
-import { type ChildProcess, spawn } from 'node:child_process';
 import { EventEmitter } from 'node:events';
 import { PosternError } from '../../shared/errors.js';
-import { BROKER_START_TIMEOUT_MS, DNS_TIMEOUT_MS } from '../../shared/limits.js';
+import { BROKER_START_TIMEOUT_MS } from '../../shared/limits.js';
 import { printable } from '../../shared/printable.js';
 import type {
   AuditLine,
@@ -19,21 +18,18 @@ import type {
 import type { Limit } from '../../shared/reasons.js';
 import { sendMessage } from '../../shared/sys/message.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
-import { packetSocketPair } from '../../shared/sys/socket.js';
-import { brokerCommand } from './broker-command.js';
-import { BrokerLines, lineStream } from './broker-lines.js';
+import { askExplanation, askMetrics } from './ask-broker.js';
+import { brokerFailed } from './broker-failed.js';
 import { ChannelKeeper, type KeptChannel } from './channel-keeper.js';
 import { ConnectionsKeeper } from './connections-keeper.js';
 import type { Channel } from './make-channel.js';
-import { namespacesFailure } from './namespaces-failure.js';
+import { type SpawnedBroker, spawnBroker } from './spawn-broker.js';
 import { type KeptTrap, TrapKeeper } from './trap-keeper.js';
 
 /** A broker that dies at once is started again after a pause that doubles, from the first to the last of these. */
 const RESTART_PAUSE_MS = { first: 20, last: 5_000 };
 const STEADY_AFTER_MS = 10_000;
-const METRICS_TIMEOUT_MS = 5_000;
-/** A question of DNS may take its whole time. */
-const EXPLAIN_TIMEOUT_MS = DNS_TIMEOUT_MS + 5_000;
+const STOP_TIMEOUT_MS = 5_000;
 
 export interface BrokerOptions {
   readonly becomeIds?: { readonly uid: number; readonly gid: number } | undefined;
@@ -42,12 +38,6 @@ export interface BrokerOptions {
 }
 
 type PluginLine = Extract<SupervisorLine, { type: 'plugin' }>;
-interface Link {
-  readonly child: ChildProcess;
-  readonly lines: BrokerLines;
-  readonly descriptors: OwnedFd;
-}
-
 interface AttachOptions {
   readonly resumed?: boolean;
   readonly answers?: ChannelPacket['answers'];
@@ -70,7 +60,7 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
   readonly #connections = new ConnectionsKeeper();
   /** A handle of pid 1 of the sandbox that each plugin has now. */
   readonly #sandboxes = new Map<string, OwnedFd>();
-  #link: Link | undefined;
+  #link: SpawnedBroker | undefined;
   #stopping = false;
   #pause: number = RESTART_PAUSE_MS.first;
 
@@ -86,54 +76,24 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
 
   /** @throws PosternError `broker_failed` where it does not come up */
   async start(): Promise<void> {
-    const [ours, theirs] = packetSocketPair();
-    const asRoot = this.#options.becomeIds !== undefined;
-    const [program, ...args] = brokerCommand(asRoot);
-    const child = spawn(program, args, {
-      cwd: '/',
-      env: {},
-      // A group of its own: what the terminal sends to the foreground is not for the broker.
-      detached: true,
-      // Its words come by a pipe: Node would make a shared stream non-blocking, for the plugin too.
-      stdio: ['ignore', 'ignore', 'pipe', 'pipe', theirs.number],
-    });
-    theirs.close();
+    const spawned = spawnBroker(this.#options.becomeIds !== undefined);
+    const { child, lines, gone } = spawned;
     const startedAt = Date.now();
     let up = false;
-    let unshared = '';
-    child.stderr?.setEncoding('utf8').on('data', (words: string) => {
-      if (!up && words.startsWith('unshare: ')) unshared = words;
-      else process.stderr.write(words);
-    });
-    const lines = new BrokerLines(lineStream(child));
     lines.on('line', (line) => this.#onLine(line));
-    const gone = new Promise<never>((_, reject) => {
-      child.once('error', ({ message }) =>
-        reject(asRoot ? namespacesFailure(message) : brokerFailed(message)),
-      );
-      child.once('exit', (status, signal) => {
-        // Its last words may be still to come.
-        setImmediate(() =>
-          reject(
-            unshared === ''
-              ? brokerFailed(`it ended with ${signal ?? `status ${status}`}`)
-              : namespacesFailure(unshared),
-          ),
-        );
-        ours.close();
-        // Of one that was told to go, what it had written is still to be read.
-        if (!this.#stopping) lines.close();
-        if (this.#link?.child === child) this.#link = undefined;
-        if (up) this.#onDeath(Date.now() - startedAt);
-      });
+    child.once('exit', () => {
+      // Of one that was told to go, what it had written is still to be read.
+      if (!this.#stopping) lines.close();
+      if (this.#link?.child === child) this.#link = undefined;
+      if (up) this.#onDeath(Date.now() - startedAt);
     });
-    gone.catch(() => {});
     lines.send({ type: 'start', ...this.#options });
     try {
       await Promise.race([gone, lines.expect((line) => readyOf(line), BROKER_START_TIMEOUT_MS)]);
-      this.#link = { child, lines, descriptors: ours };
+      this.#link = spawned;
       for (const line of this.#plugins.values()) await Promise.race([gone, this.#configure(line)]);
       up = true;
+      spawned.cameUp();
     } catch (error) {
       child.kill('SIGKILL');
       throw error;
@@ -198,13 +158,7 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
 
   /** The broker's series, in Prometheus' text format; undefined where no broker answers. */
   async metrics(): Promise<string | undefined> {
-    const lines = this.#link?.lines;
-    if (lines === undefined) return undefined;
-    const id = lines.nextId();
-    lines.send({ type: 'metrics', id });
-    const pick = (line: BrokerLine): string | undefined =>
-      line.type === 'metrics' && line.id === id ? line.text : undefined;
-    return lines.expect(pick, METRICS_TIMEOUT_MS).catch(() => undefined);
+    return this.#link === undefined ? undefined : askMetrics(this.#link.lines);
   }
 
   /**
@@ -220,12 +174,7 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
   ): Promise<Explanation> {
     const lines = this.#link?.lines;
     if (lines === undefined) throw brokerFailed('no broker is running');
-    const id = lines.nextId();
-    lines.send({ type: 'explain', id, plugin, ...destination, resolved });
-    return lines.expect(
-      (line) => (line.type === 'explained' && line.id === id ? line.explanation : undefined),
-      EXPLAIN_TIMEOUT_MS,
-    );
+    return askExplanation(lines, plugin, destination, resolved);
   }
 
   /** Ends the broker for good. */
@@ -241,7 +190,7 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
     const ended = new Promise<void>((resolve) => link.child.once('close', () => resolve()));
     // Its end of the line is its order to go; what it has written by then is still read.
     link.lines.end();
-    const timer = setTimeout(() => link.child.kill('SIGKILL'), METRICS_TIMEOUT_MS);
+    const timer = setTimeout(() => link.child.kill('SIGKILL'), STOP_TIMEOUT_MS);
     await ended;
     clearTimeout(timer);
   }
@@ -324,10 +273,6 @@ function readyOf(line: BrokerLine): true | undefined {
   if (line.type === 'failed')
     throw brokerFailed(printable(line.message), line.mend === undefined ? undefined : printable(line.mend));
   return line.type === 'ready' ? true : undefined;
-}
-
-function brokerFailed(why: string, mend?: string): PosternError {
-  return new PosternError('broker_failed', `The broker does not run: ${why}`, { mend });
 }
 
 export type { PluginLine };

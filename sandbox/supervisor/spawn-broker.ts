@@ -1,0 +1,62 @@
+// One broker process, from its start to its end: the streams between it and the supervisor, and why it ended.
+import { type ChildProcess, spawn } from 'node:child_process';
+import type { OwnedFd } from '../../shared/sys/owned-fd.js';
+import { packetSocketPair } from '../../shared/sys/socket.js';
+import { brokerCommand } from './broker-command.js';
+import { brokerFailed } from './broker-failed.js';
+import { BrokerLines, lineStream } from './broker-lines.js';
+import { namespacesFailure } from './namespaces-failure.js';
+
+export interface SpawnedBroker {
+  readonly child: ChildProcess;
+  readonly lines: BrokerLines;
+  /** Takes packets with descriptors; closed when the process has ended. */
+  readonly descriptors: OwnedFd;
+  /** Rejects when the process has ended, with the reason. */
+  readonly gone: Promise<never>;
+  /** It is up: what it writes from now on are its own words. */
+  readonly cameUp: () => void;
+}
+
+/** @param asRoot it gets mounts of its own, by unshare(1), whose words tell why that fails */
+export function spawnBroker(asRoot: boolean): SpawnedBroker {
+  const [ours, theirs] = packetSocketPair();
+  const [program, ...args] = brokerCommand(asRoot);
+  const child = spawn(program, args, {
+    cwd: '/',
+    env: {},
+    // A group of its own: what the terminal sends to the foreground is not for the broker.
+    detached: true,
+    // Its words come by a pipe: Node would make a shared stream non-blocking, for the plugin too.
+    stdio: ['ignore', 'ignore', 'pipe', 'pipe', theirs.number],
+  });
+  theirs.close();
+  let up = false;
+  let unshared = '';
+  child.stderr?.setEncoding('utf8').on('data', (words: string) => {
+    if (!up && words.startsWith('unshare: ')) unshared = words;
+    else process.stderr.write(words);
+  });
+  const gone = new Promise<never>((_, reject) => {
+    child.once('error', ({ message }) => reject(asRoot ? namespacesFailure(message) : brokerFailed(message)));
+    child.once('exit', (status, signal) => {
+      ours.close();
+      const failure = (): Error =>
+        unshared === ''
+          ? brokerFailed(`it ended with ${signal ?? `status ${status}`}`)
+          : namespacesFailure(unshared);
+      // Its last words may be still to come.
+      setImmediate(() => reject(failure()));
+    });
+  });
+  gone.catch(() => {});
+  return {
+    child,
+    lines: new BrokerLines(lineStream(child)),
+    descriptors: ours,
+    gone,
+    cameUp: () => {
+      up = true;
+    },
+  };
+}
