@@ -8,12 +8,13 @@ const O_TRUNC = 0o1000;
 const CLONE_THREAD = 0x10000;
 
 /** A group of rules with the reason for it. */
-interface CageGroup {
+export interface CageGroup {
   readonly why: string;
   readonly rules: readonly FilterRule[];
 }
 
-const groups = (pid: number): readonly CageGroup[] => [
+/** @param pid the broker's own */
+export const cageGroups = (pid: number): readonly CageGroup[] => [
   {
     why: 'it starts no program and no process; threads are its own',
     rules: [
@@ -196,5 +197,5 @@ const groups = (pid: number): readonly CageGroup[] => [
 
 /** @param pid the broker's own: it may send itself a signal, as abort(3) does */
 export function cageFilter(pid: number): Filter {
-  return { otherwise: 'allow', rules: groups(pid).flatMap(({ rules }) => rules) };
+  return { otherwise: 'allow', rules: cageGroups(pid).flatMap(({ rules }) => rules) };
 }

@@ -1,11 +1,12 @@
 // postern check: is the file right, and does each rule do something. Starts nothing.
 import { Command } from 'commander';
+import { CALL_FORMS } from '../../shared/config/call-forms.js';
 import { ConfigError, type ConfigProblem, describeProblem } from '../../shared/config/config-problem.js';
 import { type Config, type LoadedPlugin, loadConfig } from '../../shared/config/load-config.js';
 import { compilePolicy } from '../../shared/policy/compile-policy.js';
 import { paint } from './colour.js';
 
-/** A rule that changes nothing, or more than it looks. */
+/** A rule that changes nothing, or more than it looks; a call that weakens a guarantee. */
 interface CheckWarning {
   readonly plugin: string;
   /** `FILE:LINE` */
@@ -65,10 +66,15 @@ function checkFile(file: string): CheckReport {
   };
 }
 
-function warningsOf({ config, rules }: LoadedPlugin): CheckWarning[] {
+function warningsOf({ config, rules, unsafeCalls }: LoadedPlugin): CheckWarning[] {
   const compiled = compilePolicy(config);
   if (!compiled.ok) return [];
-  return compiled.warnings.map(({ list, index, message, coveredBy }) => {
+  const calls = unsafeCalls.map(({ call, place }) => ({
+    plugin: config.name,
+    place,
+    message: `The call "${call}" weakens a guarantee: ${CALL_FORMS.get(call)?.why}`,
+  }));
+  const ofRules = compiled.warnings.map(({ list, index, message, coveredBy }) => {
     const cover = coveredBy && rules[coveredBy.list][coveredBy.index]?.place;
     return {
       plugin: config.name,
@@ -76,6 +82,7 @@ function warningsOf({ config, rules }: LoadedPlugin): CheckWarning[] {
       message: cover === undefined ? message : `${message} (${cover})`,
     };
   });
+  return [...ofRules, ...calls];
 }
 
 function describeReport(file: string, { ok, plugins, rules, problems, warnings }: CheckReport): string {

@@ -1,4 +1,5 @@
 // What plugins write, line by line, each behind its plugin's name; on a terminal aligned and coloured by plugin.
+import { printable } from '../../shared/printable.js';
 import { type Paint, paint } from './colour.js';
 
 const COLOURS: readonly Paint[] = ['cyan', 'yellow', 'green', 'magenta', 'blue', 'red'];
@@ -29,7 +30,7 @@ export class PluginLines {
     const colour = COLOURS[this.#names.indexOf(name) % COLOURS.length] ?? 'cyan';
     const text =
       to.isTTY === true
-        ? `${paint(`${name.padEnd(this.#width)} |`, colour, to)} ${visible(line)}\n`
+        ? `${paint(`${name.padEnd(this.#width)} |`, colour, to)} ${shown(line)}\n`
         : `${name} | ${line}\n`;
     return to.write(text) ? undefined : this.#room(output);
   }
@@ -50,9 +51,7 @@ export class PluginLines {
   }
 }
 
-/** A plugin's line on a terminal: its control characters would rewrite what others have written. */
-function visible(line: string): string {
-  return line
-    .replace(/\r$/, '')
-    .replace(/[\u0000-\u0008\u000a-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g, '\ufffd');
+/** A plugin's line on a terminal: its control characters would rewrite what others have written. Tabs only move on. */
+function shown(line: string): string {
+  return line.replace(/\r$/, '').split('\t').map(printable).join('\t');
 }

@@ -13,6 +13,7 @@ import {
 } from '../../shared/config/plugin-config.js';
 import { resolveListeners } from '../../shared/config/resolve-listeners.js';
 import { PosternError } from '../../shared/errors.js';
+import { addedCalls } from './call-options.js';
 import { dnsOption } from './dns-option.js';
 import { parseLimits } from './limit-option.js';
 import { repeatable } from './repeatable.js';
@@ -26,6 +27,8 @@ export interface RunOptions extends RuleOptions {
   readonly writable: readonly string[];
   readonly hidden: readonly string[];
   readonly limit: readonly string[];
+  readonly seccompAllow: readonly string[];
+  readonly unsafeSeccompAllow: readonly string[];
   readonly env: readonly string[];
   readonly cwd?: string;
   readonly metrics?: string;
@@ -55,6 +58,10 @@ export function addRunOptions(command: Command): Command {
     .addOption(repeatable('--writable <path>', 'show a path of the host, writable'))
     .addOption(repeatable('--hidden <path>', 'hide a path below one that shows'))
     .addOption(repeatable('--limit <name=value>', 'a limit by the name that it has in a file'))
+    .addOption(repeatable('--seccomp-allow <call>', 'add a system call to those that every program has'))
+    .addOption(
+      repeatable('--unsafe-seccomp-allow <call>', 'add a system call that weakens what postern promises'),
+    )
     .addOption(repeatable('--env <key[=value]>', 'set a variable, or pass one on'))
     .option('--cwd <dir>', 'start there (default: here)')
     .option('--metrics <addr>', 'serve Prometheus metrics on HOST:PORT')
@@ -88,6 +95,7 @@ export function pluginOf(
     writable: options.writable.map((path) => resolve(path)),
     hidden: options.hidden.map((path) => resolve(path)),
     limits: limitsOf(parseLimits(options.limit)),
+    addedCalls: addedCalls(options),
     listen: listenersOf(options.listen),
   };
 }

@@ -1,9 +1,10 @@
 // The seccomp filters, as data. Three of them, since libseccomp's rules name what is matched and not what is not:
 // `allowed` lets listed calls through, some only with listed arguments; `denied` refuses by argument; `known` makes an
 // unknown call ENOSYS. The strictest answer counts; of two errnos, that of the filter loaded last.
+import { PosternError } from '../../shared/errors.js';
 import { TRAP_CALLS } from '../../shared/reasons.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
-import { type Filter, loadFilter, loadNotifyingFilter } from '../../shared/sys/seccomp.js';
+import { type Filter, knowsCall, loadFilter, loadNotifyingFilter } from '../../shared/sys/seccomp.js';
 import { argumentDenials } from './filter/argument-denials.js';
 import { conditionalCalls } from './filter/conditional-calls.js';
 import type { FilterGroup } from './filter/filter-group.js';
@@ -19,21 +20,34 @@ const REFUSED_IN_CHANNEL = TRAP_CALLS.map((call) => `seccomp.${call}`);
 
 /**
  * @param without names of groups to leave out: their calls are allowed as if nothing were known of them
+ * @param added calls beside those that every plugin has: none that is judged by its arguments or reported
  */
-export function filters(without: ReadonlySet<string>, egress: Egress): readonly Filter[] {
+export function filters(
+  without: ReadonlySet<string>,
+  egress: Egress,
+  added: readonly string[] = [],
+): readonly Filter[] {
   const reported: readonly string[] = egress === 'transparent' ? REFUSED_IN_CHANNEL : [];
   const kept = (group: FilterGroup): boolean => !without.has(group.name) && !reported.includes(group.name);
   const all = [...refusedCalls, ...argumentDenials, ...conditionalCalls];
   const opened = all
     .filter((group) => !kept(group))
     .flatMap((group) => group.rules.flatMap((rule) => rule.calls));
-  const refused = refusedCalls.filter(kept);
+  const refused = refusedCalls.filter(kept).map((group) => ({
+    ...group,
+    rules: group.rules.map((rule) => ({
+      ...rule,
+      calls: rule.calls.filter((call) => !added.includes(call)),
+    })),
+  }));
   // A call that another kept group judges by its arguments is not opened by a group that is left out.
   const judged = new Set(
     conditionalCalls.filter(kept).flatMap((group) => group.rules.flatMap((rule) => rule.calls)),
   );
   const ordinary = new Set(
-    [...ordinaryCalls.flatMap((group) => group.calls), ...opened].filter((call) => !judged.has(call)),
+    [...ordinaryCalls.flatMap((group) => group.calls), ...opened, ...added].filter(
+      (call) => !judged.has(call),
+    ),
   );
   const known = new Set([
     ...ordinary,
@@ -57,11 +71,21 @@ export function filters(without: ReadonlySet<string>, egress: Egress): readonly 
 }
 
 /** Loads all filters for this thread. @returns the listener of the reported calls, where there are such */
-export function loadFilters(without: ReadonlySet<string>, egress: Egress): OwnedFd | undefined {
+export function loadFilters(
+  without: ReadonlySet<string>,
+  egress: Egress,
+  added: readonly string[],
+): OwnedFd | undefined {
   if (without.has('seccomp')) return undefined;
+  const unknown = added.find((call) => !knowsCall(call));
+  if (unknown !== undefined) {
+    throw new PosternError('seccomp', `Cannot add the call "${unknown}": libseccomp does not know it here`, {
+      mend: 'leave it out, or install a newer libseccomp',
+    });
+  }
   // First, since the others refuse a second listener.
   const reports = egress === 'transparent' && !without.has('trap');
   const listener = reports ? loadNotifyingFilter(REPORTING) : undefined;
-  for (const filter of filters(without, egress)) loadFilter(filter);
+  for (const filter of filters(without, egress, added)) loadFilter(filter);
   return listener;
 }

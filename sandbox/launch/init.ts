@@ -51,7 +51,7 @@ dropAllCapabilities();
 setNoNewPrivileges();
 setCloseOnExecFrom(3);
 resetSignals();
-loadFilters(new Set(), 'channel');
+loadFilters(new Set(), 'channel', []);
 loadFilter(INIT_FILTER);
 say(INIT_WORDS.ready);
 execve('/bin/sh', ['postern-init', '-c', REAP], ['PATH=/usr/bin:/bin']);

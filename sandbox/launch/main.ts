@@ -74,7 +74,7 @@ function launch(): void {
   resetSignals();
   step = 'seccomp';
   if (sharesGroup && !without.has('shared_group')) loadFilter(SHARED_GROUP_FILTER);
-  const listener = loadFilters(without, spec.egress);
+  const listener = loadFilters(without, spec.egress, spec.addedCalls);
   step = 'command';
   const trap = listener === undefined ? [] : [listener, ...nameService];
   const descriptors = trap.map(({ number }) => number);

@@ -50,6 +50,8 @@ export interface LaunchSpec {
   readonly egress: 'transparent' | 'channel';
   /** A control group bounds the sandbox: the launcher waits until it has been taken in, for GO_WORD. */
   readonly grouped: boolean;
+  /** System calls beside those of every plugin, by name. */
+  readonly addedCalls: readonly string[];
   /** How many listeners come between the standard streams and the channel. */
   readonly listeners: number;
   /** Names of protections to leave out: for tests that prove that each of them is needed, and for nothing else. */

@@ -40,8 +40,12 @@ function tellConnected(socket: net.Socket, before: readonly unknown[]): void {
   }
 }
 
+type Passed = { readonly [key in keyof net.TcpNetConnectOpts]?: net.TcpNetConnectOpts[key] | undefined };
+
 /** Timeout, abort and reading are the TLS socket's. */
 function transportFor(options: ConnectionOptions): net.Socket {
-  const passed = { ...options, timeout: undefined, signal: undefined, onread: undefined };
-  return net.connect(passed as unknown as net.TcpNetConnectOpts);
+  const own = { timeout: undefined, signal: undefined, onread: undefined };
+  const passed: Passed = { ...options, ...own };
+  // A port that is missing is for net.connect() to tell, as ever.
+  return net.connect(passed as net.TcpNetConnectOpts);
 }

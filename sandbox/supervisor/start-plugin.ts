@@ -100,6 +100,7 @@ async function prepareAndLaunch(
     limits: launchLimits(config.limits, host),
     egress: config.egress,
     grouped: host.cgroup !== undefined,
+    addedCalls: config.addedCalls,
     listeners: listeners.length,
     unsafeWithout: host.unsafeWithout ?? [],
   };

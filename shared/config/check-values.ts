@@ -2,6 +2,7 @@
 // It looks at what is written, not at what the form made of it, so that one mistake hides no other.
 import { type Stats, statSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { checkCalls } from './check-calls.js';
 import { checkListenPlaces } from './check-listen-places.js';
 import { didYouMean } from './closest.js';
 import type { ConfigProblem } from './config-problem.js';
@@ -37,6 +38,7 @@ export function checkValues(source: YamlSource, absolute: (path: string) => stri
       ...checkVariables(source, at),
       ...checkPaths(source, at, absolute),
       ...checkListeners(source, at, absolute('.')),
+      ...checkCalls(source, at),
     );
   }
   return [

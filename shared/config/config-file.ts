@@ -30,6 +30,12 @@ export interface DefaultKeys extends RuleFile {
       }
     | undefined;
   readonly limits?: WrittenLimits | undefined;
+  readonly seccomp?:
+    | {
+        readonly allow?: readonly string[] | undefined;
+        readonly unsafe_allow?: readonly string[] | undefined;
+      }
+    | undefined;
 }
 
 export interface PluginKeys extends DefaultKeys {

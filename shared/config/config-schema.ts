@@ -1,6 +1,7 @@
 // The form of postern.yaml. Each leaf says in `error` what is expected of it; the JSON Schema for editors comes of the same
 // definitions. Defaults are not filled in here: a plugin's keys are first joined with those of `defaults`.
 import { z } from 'zod';
+import { callsBy } from './call-forms.js';
 import type { ConfigFile, RuleFile } from './config-file.js';
 import { LIMIT_FORMS } from './limit-forms.js';
 import { NO_RESTART, PLUGIN_NAME, VARIABLE_NAME } from './plugin-config.js';
@@ -38,6 +39,12 @@ const rules = (what: string): z.ZodOptional<z.ZodArray<z.ZodString>> =>
     .optional();
 const paths = (what: string): z.ZodOptional<z.ZodArray<z.ZodString>> =>
   list(text('a path').min(1, { error: 'expected a path' }), 'a list of paths, as [./data]')
+    .describe(what)
+    .optional();
+
+// Names are held to the list by check-values.ts, which says why not.
+const calls = (by: 'allow' | 'unsafe_allow', what: string): z.ZodOptional<z.ZodArray<z.ZodString>> =>
+  list(text('a system call').meta({ enum: callsBy(by) }), `a list of system calls, as [${callsBy(by)[0]}]`)
     .describe(what)
     .optional();
 
@@ -116,6 +123,16 @@ const shared = {
       ),
       { error: `${MAP} of whole numbers, as {requests_per_second: 100}` },
     )
+    .optional(),
+  seccomp: z
+    .strictObject(
+      {
+        allow: calls('allow', 'Calls to add that weaken no guarantee.'),
+        unsafe_allow: calls('unsafe_allow', 'Calls to add that do; `postern check` tells which, and how.'),
+      },
+      { error: `${MAP} with allow and unsafe_allow` },
+    )
+    .describe('System calls beside those that every plugin has, by name.')
     .optional(),
 };
 

@@ -18,6 +18,8 @@ export interface LoadedPlugin {
   readonly rules: PlacedRules;
   /** Plugins that are started before it and stopped after it. */
   readonly after: readonly string[];
+  /** Calls that it has and that weaken a guarantee, with `FILE:LINE`. */
+  readonly unsafeCalls: readonly { readonly call: string; readonly place: string }[];
 }
 
 export interface Config {
@@ -59,7 +61,12 @@ export function loadConfig(path: string): Config {
         allow: placed.allow.map(({ text }) => text),
         deny: placed.deny.map(({ text }) => text),
       };
-      return { config, rules: placed, after: plugin.after ?? [] };
+      const unsafeCalls = [['defaults'], ['plugins', name]].flatMap((at) =>
+        source
+          .textsAt([...at, 'seccomp', 'unsafe_allow'])
+          .map(({ key, text }) => ({ call: text, place: source.lineOf(key) })),
+      );
+      return { config, rules: placed, after: plugin.after ?? [], unsafeCalls };
     }),
   };
 }

@@ -18,6 +18,10 @@ export function mergeDefaults(
   const restart = { ...defaults.restart, ...plugin.restart };
   const filesystem = (list: 'visible' | 'writable' | 'hidden'): readonly string[] =>
     [...(defaults.filesystem?.[list] ?? []), ...(plugin.filesystem?.[list] ?? [])].map(absolute);
+  const calls = (list: 'allow' | 'unsafe_allow'): readonly string[] => [
+    ...(defaults.seccomp?.[list] ?? []),
+    ...(plugin.seccomp?.[list] ?? []),
+  ];
   return {
     name,
     command: plugin.command,
@@ -40,5 +44,6 @@ export function mergeDefaults(
       resetAfterMs: restart.reset_after_ms ?? NO_RESTART.resetAfterMs,
     },
     limits: limitsOf({ ...defaults.limits, ...plugin.limits }),
+    addedCalls: [...new Set([...calls('allow'), ...calls('unsafe_allow')])],
   };
 }

@@ -38,6 +38,8 @@ export interface PluginConfig {
   readonly listen: readonly ListenConfig[];
   readonly restart: RestartConfig;
   readonly limits: Limits;
+  /** System calls that it has beside those of every plugin; call-forms.ts. */
+  readonly addedCalls: readonly string[];
 }
 
 export const NO_RESTART: RestartConfig = {
@@ -64,6 +66,7 @@ export function plainPlugin(name: string, command: readonly string[]): PluginCon
     listen: [],
     restart: NO_RESTART,
     limits: limitsOf({}),
+    addedCalls: [],
   };
 }
 

@@ -127,6 +127,11 @@ export function loadFilter(filter: Filter): void {
   withContext(filter, (lib, context) => check(lib.load(context), 'seccomp_load'));
 }
 
+/** Whether this machine's architecture has a call of that name, as far as this libseccomp knows. */
+export function knowsCall(name: string): boolean {
+  return library().resolve(name) >= 0;
+}
+
 /** As {@link loadFilter}, for every thread that this process has (SECCOMP_FILTER_FLAG_TSYNC) and those that they start. */
 export function loadFilterInAllThreads(filter: Filter): void {
   withContext(filter, (lib, context) => {

@@ -134,6 +134,13 @@ test('a plugin that reads no answer costs bounded memory and descriptors, and no
     await turn();
   }
   assert.ok(broker.residentKib() < resident + 32 * 1024, 'memory does not grow with what is sent');
+  await broker.metrics();
+  const EAGAIN = -11;
+  assert.equal(
+    flood.send({ op: 'cancel', id: 1 }),
+    EAGAIN,
+    'nothing of it is read any more: its pipe is full',
+  );
   flood.close();
   await broker.until(() => broker.ended(flood.session) && broker.descriptors() <= descriptors);
 });

@@ -602,8 +602,42 @@ export const brokenConfigs: readonly BrokenConfig[] = [
     text: 'plugins:\n  web:\n    command: [node]\n    cwd: "a\\nb\\e[2J"\n    "x\\u202e": 1\n',
     messages: [
       'postern.yaml:4:10: plugins.web.cwd: "DIR/a\\u000ab\\u001b[2J" is not there; paths are relative to the file',
-      'postern.yaml:5:5: plugins.web.x\\u202e: unknown key; there are command, allow, deny, presets, env, cwd, mode, egress, filesystem, restart, limits, listen, after',
+      'postern.yaml:5:5: plugins.web.x\\u202e: unknown key; there are command, allow, deny, presets, env, cwd, mode, egress, filesystem, restart, limits, seccomp, listen, after',
     ],
+  },
+  {
+    name: 'a call as a string',
+    text: web('    seccomp: {allow: adjtimex}\n'),
+    messages: [
+      'postern.yaml:4:22: plugins.web.seccomp.allow: expected a list of system calls, as [adjtimex], not "adjtimex"; write [adjtimex]',
+    ],
+  },
+  {
+    name: 'calls that are none, mistyped, ordinary, or under the wrong key',
+    text: web(
+      '    seccomp:\n      allow: [adjtimx, "read\\n", kcmp]\n      unsafe_allow: [perf_event_opn, ustat]\n',
+    ),
+    messages: [
+      'postern.yaml:5:15: plugins.web.seccomp.allow[0]: "adjtimx" is no call to add: it is unknown, or every plugin has it; did you mean "adjtimex"?',
+      'postern.yaml:5:24: plugins.web.seccomp.allow[1]: "read\\u000a" is no call to add: it is unknown, or every plugin has it',
+      'postern.yaml:5:34: plugins.web.seccomp.allow[2]: "kcmp" weakens a guarantee: it reaches into other processes, of the sandbox\'s own where the kernel keeps to its namespaces; it belongs under unsafe_allow',
+      'postern.yaml:6:22: plugins.web.seccomp.unsafe_allow[0]: "perf_event_opn" is no call to add: it is unknown, or every plugin has it; did you mean "perf_event_open"?',
+      'postern.yaml:6:38: plugins.web.seccomp.unsafe_allow[1]: "ustat" weakens no guarantee; it belongs under allow',
+    ],
+  },
+  {
+    name: 'calls that no key adds',
+    text: 'defaults:\n  seccomp: {unsafe_allow: [setns, setsockopt]}\nplugins:\n  web: {command: [node], seccomp: {allow: [connect]}}\n',
+    messages: [
+      'postern.yaml:2:28: defaults.seccomp.unsafe_allow[0]: "setns" can never be added: it enters another namespace',
+      'postern.yaml:2:35: defaults.seccomp.unsafe_allow[1]: "setsockopt" can never be added: what it does is judged by its arguments, and a plugin has it with those that do no harm',
+      'postern.yaml:4:44: plugins.web.seccomp.allow[0]: "connect" can never be added: the broker answers it, or it is refused: executed as it is, it turns a socket of the host to any peer',
+    ],
+  },
+  {
+    name: 'a mistyped key of seccomp',
+    text: web('    seccomp: {unsafe: [kcmp]}\n'),
+    messages: ['postern.yaml:4:15: plugins.web.seccomp.unsafe: unknown key; did you mean "unsafe_allow"?'],
   },
   {
     name: 'a preset that fails to be read',

@@ -73,9 +73,10 @@ defaults:
   mode: audit
   filesystem: {visible: [./data], hidden: [./data/x]}
   limits: {descriptors: 100, memory_mib: 64}
+  seccomp: {allow: [adjtimex], unsafe_allow: [kcmp]}
   restart: {policy: always, delay_ms: 20}
 plugins:
-  a: {command: [x], allow: [api.example.com], env: {LEVEL: debug}, restart: {policy: on-failure}}
+  a: {command: [x], seccomp: {allow: [ustat, adjtimex]}, allow: [api.example.com], env: {LEVEL: debug}, restart: {policy: on-failure}}
   b: {command: [y], mode: enforce, limits: {requests_per_second: 7}, filesystem: {writable: [./data]}}
 `,
   });
@@ -84,6 +85,8 @@ plugins:
   assert.deepEqual(a?.allow, ['api.example.com']);
   assert.deepEqual(a?.env, { LANG: 'C', LEVEL: 'debug' });
   assert.equal(a?.mode, 'audit');
+  assert.deepEqual(a?.addedCalls, ['adjtimex', 'ustat', 'kcmp']);
+  assert.deepEqual(b?.addedCalls, ['adjtimex', 'kcmp']);
   assert.equal(a?.restart.policy, 'on-failure');
   assert.equal(a?.restart.delayMs, 20);
   assert.equal(b?.mode, 'enforce');

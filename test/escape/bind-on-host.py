@@ -2,7 +2,9 @@
 sock = handed_over()
 ready()
 result("unspec", disconnect(sock))
-free = socket.socket()
+# Which the filter alone refuses: Landlock knows of TCP.
+udp = socket.socket(type=socket.SOCK_DGRAM)
+result("bind_datagram", call("bind", udp.fileno(), address(0), 16)[1])
 result("bind", call("bind", sock.fileno(), address(0, "0.0.0.0"), 16)[1])
 result("bind_high", call("bind", 0x300000000 | sock.fileno(), address(0, "0.0.0.0"), 0x300000010)[1])
 result("listen", call("listen", sock.fileno(), 1)[1])

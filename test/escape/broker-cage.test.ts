@@ -49,12 +49,14 @@ async function visit(
       broker.lines.filter(({ type }) => type === 'failed'),
       [],
     );
+    const mounts = becomeIds === undefined ? '' : readFileSync(`/proc/${broker.pid}/mountinfo`, 'utf8');
     // It serves all the same.
     await broker.plugin('p', { allow: [`127.0.0.1:${server.port}`] });
     const channel = await broker.channel('p');
     const { descriptor } = await channel.connect('127.0.0.1', server.port);
     assert.equal(await readUntilEnd(openSocket(descriptor)), 'hello');
     assert.equal(await broker.stop(), 0);
+    assertSealed(mounts);
     assert.deepEqual(
       readdirSync(folder).filter((name) => name === 'by-thread'),
       [],
@@ -65,6 +67,12 @@ async function visit(
     await server.close();
     rmSync(folder, { recursive: true });
   }
+}
+
+/** Its seccomp filter would hide that a mount can be written. */
+function assertSealed(mounts: string): void {
+  for (const mount of mounts.split('\n').filter(Boolean))
+    assert.match(mount, /^(?:\S+ ){5}ro,nosuid,nodev\b/);
 }
 
 const REFUSED = {
@@ -84,6 +92,8 @@ const REFUSED = {
   signal_parent: 'EPERM',
   signal_parent_thread: 'EPERM',
   trace_parent: 'EPERM',
+  ask_personality: 'EPERM',
+  kernel_surface: 'EPERM',
 };
 
 test('hostile code inside a broker starts nothing, writes nothing and steers nobody', async () => {

@@ -11,6 +11,9 @@ import { type User, users } from '../harness/users.js';
 
 const text = (path: string): string => readFileSync(new URL(path, import.meta.url), 'utf8');
 
+/** A program that a lost protection keeps from ending is noticed by what it printed. */
+const TIMEOUT_MS = 30_000;
+
 /** What a hostile program printed: `result` lines of its own, by name. */
 export type Findings = ReadonlyMap<string, string>;
 
@@ -95,7 +98,7 @@ async function attempt(
         '--',
         ...['/usr/bin/python3', '-c', source, ...[allowed.port, forbidden.port, refusing].map(String)],
       ],
-      { as: user, ...(without === undefined || decided === true ? {} : { without }) },
+      { as: user, timeoutMs: TIMEOUT_MS, ...(without === undefined || decided === true ? {} : { without }) },
     );
     // A program that opens a port says so, and is visited from outside as a stranger would. One that inherits a port may
     // ask for callers.

@@ -28,10 +28,11 @@ result("setns", " ".join(sorted({call("setns", fd, 0)[1] for fd in handles})))
 text = ctypes.create_string_buffer(b"tmpfs", 6)
 target = ctypes.create_string_buffer(b"/tmp", 5)
 calls = {
-    "mount": (text, target, text, 0, 0), "open_tree": (-100, target, 1), "fsopen": (text, 0), "chroot": (target,), "pivot_root": (target, target),
+    "mount": (text, target, text, 0, 0), "open_tree": (-100, target, 0), "fsopen": (text, 0), "chroot": (target,), "pivot_root": (target, target),
     "ptrace": (16, 1, 0, 0), "process_vm_readv": (1, 0, 0, 0, 0, 0), "pidfd_getfd": (0, 0, 0),
     "keyctl": (0, -3, 0), "add_key": (text, text, 0, 0, -3), "request_key": (text, text, 0, -3),
     "bpf": (0, ctypes.create_string_buffer(72), 72), "perf_event_open": (ctypes.create_string_buffer(112), 0, -1, -1, 0), "userfaultfd": (1,),
+    "adjtimex": (ctypes.create_string_buffer(208),), "quotactl": (0, 0, 0, 0),
 }
 passed = [name for name, args in calls.items() if call(name, *args)[1] != "EPERM"]
 result("passed", " ".join(passed) or "none")
@@ -40,3 +41,6 @@ result("listener", call("seccomp", 1, 8, listener)[1])
 result("listener_high", call("seccomp", 1, HIGH | 8, listener)[1])
 result("fork", clone(0))
 result("thread_flags", call("unshare", 0x200)[1])
+READ_IMPLIES_EXEC = 0x400000
+result("personality", call("personality", 0xFFFFFFFF)[1])
+result("other_personality", " ".join(sorted({call("personality", high | READ_IMPLIES_EXEC)[1] for high in (0, HIGH)})))

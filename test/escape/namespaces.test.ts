@@ -12,6 +12,9 @@ hostile({
     'seccomp.processes',
     'seccomp.keyrings',
     'seccomp.kernel_programs',
+    'seccomp.facts',
+    'seccomp.administration',
+    'seccomp.personality',
     'seccomp.listener',
   ],
   refused: ({ findings }) => {
@@ -24,13 +27,17 @@ hostile({
     assert.equal(findings.get('listener_high'), 'EPERM');
     assert.equal(findings.get('fork'), 'ok');
     assert.equal(findings.get('thread_flags'), 'ok');
+    assert.equal(findings.get('personality'), 'ok', 'it may be asked for');
+    assert.equal(findings.get('other_personality'), 'EPERM');
   },
   open: ({ findings }) => {
     // The second layer answers: no user namespaces inside, no capability, an empty pointer.
     assert.match(findings.get('unshare') ?? '', /ENOSPC/);
     assert.match(findings.get('clone') ?? '', /ENOSPC/);
     assert.notEqual(findings.get('clone3'), 'ENOSYS');
-    assert.match(findings.get('passed') ?? '', /keyctl/);
+    for (const call of ['open_tree', 'keyctl', 'adjtimex', 'quotactl'])
+      assert.match(findings.get('passed') ?? '', new RegExp(`\\b${call}\\b`));
+    assert.equal(findings.get('other_personality'), 'ok');
     assert.notEqual(findings.get('listener'), 'EPERM');
   },
 });

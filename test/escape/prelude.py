@@ -29,6 +29,7 @@ NR = {
         "process_vm_readv": (310, 270), "pidfd_getfd": (438, 438), "clone3": (435, 435), "io_uring_setup": (425, 425),
         "io_uring_enter": (426, 426), "open_tree": (428, 428), "fsopen": (430, 430), "seccomp": (317, 277),
         "socketpair": (53, 199), "chroot": (161, 51), "pivot_root": (155, 41), "request_key": (249, 218),
+        "adjtimex": (159, 171), "quotactl": (179, 60), "personality": (135, 92),
     }.items()
 }
 

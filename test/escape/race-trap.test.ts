@@ -4,38 +4,11 @@ import { after, before, test } from 'node:test';
 import { compile } from '../harness/compile.js';
 import { freePort } from '../harness/free-port.js';
 import { listen } from '../harness/listener.js';
-import { type Mutation, mutantDist } from '../harness/mutant.js';
+import { mutantDist } from '../harness/mutant.js';
 import { type PosternOptions, postern, startPostern } from '../harness/postern.js';
 import { until } from '../harness/until.js';
 import { users } from '../harness/users.js';
-
-/** A broker that reads the address again when it dials. */
-const READS_TWICE: Mutation = {
-  file: 'broker/trap/broker-connection',
-  imports: `
-    import { decodeSockaddr } from '../../shared/sys/sockaddr.js';
-    import { copyAddress } from './copy-address.js';
-    const again = ({ tid, notification }, endpoint) => {
-      const bytes = copyAddress(tid, notification.address, 16);
-      return typeof bytes === 'number' ? endpoint : (decodeSockaddr(bytes) ?? endpoint);
-    };`,
-  right: 'startConnect(socket.number, endpoint)',
-  wrong: 'startConnect(socket.number, again(this.#call, endpoint))',
-};
-/** A broker that takes the descriptor again when it connects the sandbox's own socket. */
-const TAKES_TWICE: Mutation = {
-  file: 'broker/trap/connect-stream',
-  right: 'startConnectNeverWaiting(descriptor.number, raw)',
-  wrong: `(() => {
-    const again = context.processes.take(call.tid, call.descriptor);
-    if (typeof again === 'number') return again;
-    try {
-      return startConnectNeverWaiting(again.number, raw);
-    } finally {
-      again.close();
-    }
-  })()`,
-};
+import { READS_TWICE, TAKES_TWICE } from './race-mutations.js';
 
 interface Race {
   readonly what: string;
@@ -113,5 +86,17 @@ for (const { what, sentence, without, lost } of RACES) {
     await until(() => heard() > before || undefined, 40_000);
     child.kill('SIGTERM');
     await result;
+  });
+}
+
+for (const user of users) {
+  test(`where Landlock denies no TCP, an AF_UNIX call does not go on (${user})`, async () => {
+    const source =
+      'import socket\nfor act in ("connect", "bind"):\n try: getattr(socket.socket(socket.AF_UNIX), act)("/tmp/path")\n except OSError as e: print(act, e.errno)\n else: print(act, "went on")';
+    const { stdout, stderr } = await postern(['run', '--', '/usr/bin/python3', '-c', source], {
+      as: user,
+      without: ['landlock'],
+    });
+    assert.equal(stdout, 'connect 13\nbind 13\n', stderr);
   });
 }

@@ -29,7 +29,10 @@ for (const name of TARGET_NAMES) {
       seed: SEED,
       corpus: corpus.map(({ bytes }) => bytes),
       batch: 64,
-      goOn: (progress) => progress.executions < EXECUTIONS && performance.now() - start < MOST_MS,
+      // A busy machine may take all the time for the kept ones.
+      goOn: (progress) =>
+        progress.executions <= corpus.length ||
+        (progress.executions < EXECUTIONS && performance.now() - start < MOST_MS),
     });
     assert.ok(executions > corpus.length, 'mutations were tried');
     assert.ok(outcomes > 3, `${outcomes} outcomes`);

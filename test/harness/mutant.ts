@@ -1,7 +1,7 @@
 // A compiled tree in which one line is wrong, to show that a test would notice: what no option leaves out.
 import { cpSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { copyOfDist, readableFolder } from './users.js';
+import { distFor, readableFolder } from './users.js';
 
 export interface Mutation {
   /** Below dist, without its extension. */
@@ -12,18 +12,23 @@ export interface Mutation {
   readonly wrong: string;
 }
 
-/** @returns a dist of its own with the mutation */
-export function mutantDist({ file, imports = '', right, wrong }: Mutation): string {
-  const whole = dirname(copyOfDist());
+/** Puts what is wrong into a compiled tree. */
+export function mutate(dist: string, { file, imports = '', right, wrong }: Mutation): void {
+  const path = join(dist, `${file}.js`);
+  const source = readFileSync(path, 'utf8');
+  if (source.split(right).length !== 2) throw new Error(`Not found once in ${file}: ${right}`);
+  writeFileSync(path, `${imports}\n${source.replace(right, () => wrong)}`);
+}
+
+/** @returns a dist of its own with the mutations, which every user may read */
+export function mutantDist(...mutations: readonly Mutation[]): string {
+  const whole = dirname(distFor('user'));
   const folder = readableFolder();
   const dist = join(folder, 'dist');
   for (const room of ['broker', 'sandbox', 'shared', 'test/harness', 'test/broker'])
     cpSync(join(whole, 'dist', room), join(dist, room), { recursive: true });
   cpSync(join(whole, 'package.json'), join(folder, 'package.json'));
   symlinkSync(join(whole, 'node_modules'), join(folder, 'node_modules'));
-  const path = join(dist, `${file}.js`);
-  const source = readFileSync(path, 'utf8');
-  if (source.split(right).length !== 2) throw new Error(`Not found once in ${file}: ${right}`);
-  writeFileSync(path, `${imports}\n${source.replace(right, wrong)}`);
+  for (const mutation of mutations) mutate(dist, mutation);
   return dist;
 }

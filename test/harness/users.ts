@@ -44,7 +44,7 @@ function canRead(path: string): boolean {
 let copied: string | undefined;
 
 /** A copy of the compiled tree with what it needs at run time, which every user may read. @returns its dist */
-export function copyOfDist(): string {
+function copyOfDist(): string {
   copied ??= makeCopy();
   return copied;
 }

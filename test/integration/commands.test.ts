@@ -38,6 +38,21 @@ test('check counts what it found right, and warns of rules that change nothing o
   ]);
 });
 
+test('check tells the calls that weaken a guarantee, and how', async () => {
+  const cwd = folderWith(`defaults:
+  seccomp: {unsafe_allow: [kcmp]}
+plugins:
+  web: {command: [node], seccomp: {allow: [adjtimex]}}
+`);
+  const { status, stdout } = await postern(['check'], { as: anyone, cwd });
+  assert.equal(status, 0);
+  assert.deepEqual(stdout.split('\n'), [
+    'warning  ./postern.yaml:2: plugins.web: The call "kcmp" weakens a guarantee: it reaches into other processes, of the sandbox\'s own where the kernel keeps to its namespaces',
+    './postern.yaml: 1 plugin, 0 rules, 1 warning',
+    '',
+  ]);
+});
+
 test('check prints every error, or all as one JSON object, and ends with 1', async () => {
   const cwd = folderWith('plugins:\n  web: {comand: [node], allow: [https://x.example.com]}\n');
   const { status, stdout } = await postern(['check', 'postern.yaml'], { as: anyone, cwd });

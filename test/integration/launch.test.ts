@@ -12,8 +12,11 @@ import os
 status = dict(line.split(":", 1) for line in open("/proc/self/status"))
 for key in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb", "NoNewPrivs", "Seccomp"):
     print(key, status[key].strip())
+print("groups", os.getgroups())
 print("pid", os.getpid(), "uid", os.getuid(), "gid", os.getgid())
 print("fds", sorted(int(fd) for fd in os.listdir("/proc/self/fd") if os.path.exists(f"/proc/self/fd/{fd}")))
+for name in ("cgroup", "ipc", "mnt", "net", "pid", "user", "uts"):
+    print("namespace", os.readlink(f"/proc/self/ns/{name}"))
 print("session", os.getsid(0) != 0 or "outer", "parent", os.getppid())
 `;
 
@@ -31,15 +34,17 @@ const groupOf = (pid: number): string | undefined =>
 const commandOf = (pid: number): string => readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ');
 
 for (const user of users) {
-  test(`a plugin has no capability, no new privileges, a filter, and nothing but its documented descriptors (${user})`, async () => {
+  test(`a plugin has no capability, no new privileges, a filter, namespaces of its own, and nothing but its documented descriptors (${user})`, async () => {
     const { status, stdout, stderr } = await postern(['run', '--', '/usr/bin/python3', '-c', SHOW], {
       as: user,
+      ...(user === 'root' ? { through: ['setpriv', '--groups=12345', '--'] } : {}),
     });
     assert.equal(status, 0, stderr);
     for (const set of ['CapInh', 'CapPrm', 'CapEff', 'CapBnd', 'CapAmb']) {
       assert.match(stdout, new RegExp(`^${set} 0{16}$`, 'm'));
     }
     assert.match(stdout, /^NoNewPrivs 1$/m);
+    if (user === 'root') assert.match(stdout, /^groups \[\]$/m, 'a supplementary group of the host');
     assert.match(stdout, /^Seccomp 2$/m);
     assert.match(stdout, /^fds \[0, 1, 2, 3, 4\]$/m);
     const expected =
@@ -48,6 +53,14 @@ for (const user of users) {
         : `uid ${process.geteuid?.() || 65534} gid ${process.getegid?.() || 65534}`;
     assert.match(stdout, new RegExp(`${expected}$`, 'm'));
     assert.doesNotMatch(stdout, /^pid 1 /m);
+    const namespaces = [...stdout.matchAll(/^namespace (.*)$/gm)].map(([, name = '']) => name);
+    const outside = readdirSync('/proc/self/ns').map((name) => readlinkSync(`/proc/self/ns/${name}`));
+    assert.equal(namespaces.length, 7);
+    assert.deepEqual(
+      namespaces.filter((name) => outside.includes(name)),
+      [],
+      'none of its namespaces is of the host',
+    );
     assert.match(stdout, /parent 0$/m);
   });
 
@@ -117,8 +130,13 @@ for (const user of users) {
     await until(() => (childrenOf(plugin).length >= 2 ? true : undefined));
     const all = [...childrenOf(pid), ...childrenOf(plugin)];
     child.kill('SIGKILL');
+    try {
+      await until(() => (all.every((one) => !isAlive(one)) ? true : undefined));
+    } finally {
+      // What outlives the supervisor holds its streams, and would outlive the test.
+      for (const one of all) if (isAlive(one)) process.kill(one, 'SIGKILL');
+    }
     assert.equal((await result).signal, 'SIGKILL');
-    await until(() => (all.every((one) => !isAlive(one)) ? true : undefined));
     assert.equal(readFileSync('/proc/self/mountinfo', 'utf8'), mounts);
     assert.deepEqual(foreignFiles(), files);
   });

@@ -85,7 +85,7 @@ for (const user of users) {
     const address = server.address();
     const port = typeof address === 'object' ? address?.port : 0;
     const shell = `exec "$@" <>/dev/tcp/127.0.0.1/${port}`;
-    const { status, stderr } = await postern(['run', '--', 'cat'], { as: user, shell });
+    const { status, stderr } = await postern(['run', '--', 'true'], { as: user, shell });
     server.close();
     assert.equal(status, 125);
     assert.match(stderr, /^postern: Cannot pass stdin to the plugin: it is a socket/);
@@ -97,7 +97,7 @@ for (const user of users) {
       'import os, socket, sys\ns = socket.socket(socket.AF_UNIX)\ns.bind("\\0postern-test-%d" % os.getpid())\ns.listen()\nos.dup2(s.fileno(), 0)\nos.execvp(sys.argv[1], sys.argv[1:])\n',
     );
     const through = ['/usr/bin/python3', listener];
-    const { status, stderr } = await postern(['run', '--', 'cat'], { as: user, through });
+    const { status, stderr } = await postern(['run', '--', 'true'], { as: user, through });
     assert.equal(status, 125);
     assert.match(stderr, /^postern: Cannot pass stdin to the plugin: it is a socket/);
   });

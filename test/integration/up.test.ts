@@ -214,3 +214,17 @@ test('up refuses a broken file with every error and its place, status 2, and sta
   assert.match(refused.stderr, /postern\.yaml:4:26: plugins\.one\.allow\[1\]: The rule "\*\.com"/);
   assert.equal((await postern(['up', '--config', '/nonexistent.yaml'], { as: user })).status, 2);
 });
+
+test('on a terminal, up shows what a terminal would act on instead of passing it on; tabs move on', async () => {
+  const folder = readableFolder();
+  const text = 'a\\tb\\033[2J\\302\\233c\\342\\200\\256d\\n';
+  writeFileSync(join(folder, 'postern.yaml'), `plugins: {one: {command: [printf, '${text}']}}\n`);
+  const run = async (shell?: string): Promise<string> => {
+    const options = shell === undefined ? {} : { shell };
+    const env = { PATH: '/usr/bin:/bin', TERM: 'dumb' };
+    return (await postern(['up'], { as: 'user', cwd: folder, env, ...options })).stdout;
+  };
+  const shown = await run('exec script -qec "$(printf "%q " "$@")" /dev/null');
+  assert.match(shown, /^one \| a\tb\\u001b\[2J\\u009bc\\u202ed\r?$/m);
+  assert.equal(await run(), 'one | a\tb\u001b[2J\u009bc\u202ed\n', 'elsewhere it is as it was written');
+});

@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { argumentDenials } from '../../sandbox/launch/filter/argument-denials.js';
 import { conditionalCalls } from '../../sandbox/launch/filter/conditional-calls.js';
 import { ordinaryCalls } from '../../sandbox/launch/filter/ordinary-calls.js';
 import { refusedCalls } from '../../sandbox/launch/filter/refused-calls.js';
 import { filters } from '../../sandbox/launch/filters.js';
+import { CALL_FORMS, callsBy } from '../../shared/config/call-forms.js';
+import { TRAP_CALLS } from '../../shared/reasons.js';
 
 const named = (
   groups: readonly { readonly rules: readonly { readonly calls: readonly string[] }[] }[],
@@ -23,4 +26,27 @@ test('a group that is left out opens its own calls and no others', () => {
   assert.ok(!open.includes('bind') && !open.includes('setsockopt'));
   const [kept] = filters(new Set(), 'channel');
   assert.ok(!(kept?.rules[0]?.calls ?? []).includes('connect'));
+});
+
+const formsOf = (calls: readonly string[]): Set<string | undefined> =>
+  new Set(calls.map((call) => CALL_FORMS.get(call)?.by ?? call));
+
+test('a call that a plugin lacks has a form that says whether it may be added, and an ordinary one has none', () => {
+  assert.deepEqual([...formsOf(named(refusedCalls))].sort(), ['allow', 'never', 'unsafe_allow']);
+  const judged = [...named(conditionalCalls), ...named(argumentDenials), ...TRAP_CALLS];
+  assert.deepEqual([...formsOf(judged)], ['never']);
+  const addable = new Set([...callsBy('allow'), ...callsBy('unsafe_allow')]);
+  for (const call of ordinaryCalls.flatMap(({ calls }) => calls)) assert.ok(!addable.has(call), call);
+});
+
+test('a call that is added is allowed, and no other', () => {
+  const [before, knownBefore, deniedBefore] = filters(new Set(), 'transparent');
+  const [allowed, known, denied] = filters(new Set(), 'transparent', ['kcmp', 'lsm_list_modules']);
+  const calls = (filter: typeof allowed): string[] => named(filter === undefined ? [] : [filter]);
+  const added = (more: typeof allowed, fewer: typeof allowed): string[] =>
+    calls(more).filter((call) => !calls(fewer).includes(call));
+  assert.deepEqual(added(allowed, before), ['kcmp', 'lsm_list_modules']);
+  assert.deepEqual(added(known, knownBefore), ['lsm_list_modules']);
+  assert.deepEqual(added(deniedBefore, denied), ['kcmp']);
+  assert.deepEqual(added(denied, deniedBefore), []);
 });

@@ -1,130 +1,21 @@
-// What protects beside the filters' groups, each left out alone: steps of a launch, checks of the trap, the broker's cage.
+// Every protection, each to be left out alone.
+import { brokerProtections } from './broker-protections.js';
+import { filterProtections } from './filter-protections.js';
 import { hostProtections } from './host-protections.js';
+import { launchProtections } from './launch-protections.js';
+import { limitProtections } from './limit-protections.js';
 import type { Protection } from './protection.js';
-
-const REFUSED = 'refused, and nothing is heard';
+import { rootProtections } from './root-protections.js';
+import { supervisorProtections } from './supervisor-protections.js';
+import { trapProtections } from './trap-protections.js';
 
 export const protections: readonly Protection[] = [
+  ...filterProtections(),
   ...hostProtections,
-  {
-    name: 'launch: every capability is dropped',
-    file: 'sandbox/launch/main',
-    right: "if (!without.has('capabilities'))\n        dropAllCapabilities();",
-    wrong: '',
-    tests: ['integration/launch'],
-    pattern: 'no capability',
-  },
-  {
-    name: 'launch: Landlock',
-    file: 'sandbox/launch/main',
-    right: "if (!without.has('landlock'))",
-    wrong: 'if (false)',
-    tests: ['escape/race-trap'],
-    pattern: 'AF_UNIX',
-  },
-  {
-    name: "launch: the root's mounts are read-only",
-    file: 'sandbox/launch/build-root',
-    right: 'entry.writable || unsafeWritable ? 0',
-    wrong: 'true ? 0',
-    tests: ['escape/write-outside'],
-    pattern: '.',
-  },
-  {
-    name: 'launch: no descriptor but the documented ones',
-    file: 'sandbox/launch/arrange-descriptors',
-    right: '    setCloseOnExecFrom(documented);',
-    wrong: '',
-    tests: ['integration/launch'],
-    pattern: 'documented descriptors',
-  },
-  {
-    name: 'launch: a network namespace of its own',
-    file: 'sandbox/supervisor/namespaces-script',
-    right: "'--net', ",
-    wrong: '',
-    failsClosed: true,
-    tests: [],
-    pattern: '',
-  },
-  {
-    name: 'launch: no user namespace inside',
-    file: 'sandbox/launch/isolate-network',
-    right: "    writeFileSync('/proc/sys/user/max_user_namespaces', '0');",
-    wrong: '',
-    tests: ['escape/namespaces'],
-    pattern: 'heard without',
-  },
-  {
-    name: "init: the plugin's own filter",
-    file: 'sandbox/launch/init',
-    right: "loadFilters(new Set(), 'channel');\nloadFilter(INIT_FILTER);",
-    wrong: '',
-    tests: ['integration/launch'],
-    pattern: '.',
-  },
-  {
-    name: 'init: it ends with the supervisor',
-    file: 'sandbox/launch/init',
-    right: 'dieWithParent(constants.signals.SIGKILL);',
-    wrong: '',
-    tests: ['integration/launch'],
-    pattern: '.',
-  },
-  {
-    name: 'supervisor: a socket of the host under a visible path refuses the start',
-    file: 'sandbox/supervisor/start-plugin',
-    right: '    refuseVisibleSockets(',
-    wrong: '    ((..._) => {})(',
-    tests: ['integration/run'],
-    pattern: 'socket',
-  },
-  {
-    name: 'trap: whose socket it is, by its network namespace',
-    file: 'broker/handle-trap',
-    right: 'own: netns === context.netns',
-    wrong: 'own: true',
-    tests: ['escape/connect-again', 'escape/listen-on-host', 'escape/bind-on-host'],
-    pattern: `${REFUSED} .transparent`,
-  },
-  {
-    name: 'policy: a literal that no rule covers is denied',
-    file: 'shared/policy/judge-request',
-    right: "return conclude({ decision: 'deny', reason, host, port, suggestion });",
-    wrong: "return conclude({ decision: 'allow', reason: 'rule', host, port, dial: [address] });",
-    tests: ['escape/own-socket'],
-    pattern: `${REFUSED} .transparent`,
-  },
-  {
-    name: 'trap: UDP to the outside is refused',
-    file: 'broker/trap/connect-datagram',
-    right: "address.kind === 'inet' && !isSandboxAddress(address.address)",
-    wrong: 'false',
-    tests: ['interop/differences'],
-    pattern: '.',
-  },
-  {
-    name: 'broker: its cage',
-    file: 'broker/main',
-    right: '    enterCage();',
-    wrong: '',
-    tests: ['escape/broker-cage'],
-    pattern: '.',
-  },
-  {
-    name: 'broker: it has no capability and an id of its own',
-    file: 'broker/take-ids',
-    right: 'process.setuid?.(uid);',
-    wrong: '',
-    tests: ['broker/process'],
-    pattern: 'as root the broker takes its ids',
-  },
-  {
-    name: 'supervisor: its memory is closed to its own user',
-    file: 'sandbox/supervisor/supervisor',
-    right: 'setDumpable(false);',
-    wrong: '',
-    tests: ['integration/launch'],
-    pattern: 'of the same user reads',
-  },
+  ...launchProtections,
+  ...rootProtections,
+  ...limitProtections,
+  ...supervisorProtections,
+  ...trapProtections,
+  ...brokerProtections,
 ];

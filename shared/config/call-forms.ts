@@ -1,0 +1,119 @@
+// The system calls that a configuration may add to those that every plugin has, and those that it may not, each with the reason.
+// What stands in no group is unknown, or every plugin has it. Pure.
+
+export interface CallForm {
+  /** The key that adds it: `unsafe_allow` where a guarantee of SECURITY.md gets weaker. `never`: it would be none any more. */
+  readonly by: 'allow' | 'unsafe_allow' | 'never';
+  readonly why: string;
+}
+
+const words = (text: string): readonly string[] => text.trim().split(/\s+/);
+
+const GROUPS: readonly (CallForm & { readonly calls: readonly string[] })[] = [
+  {
+    by: 'allow',
+    why: 'it tells of the machine, and changes nothing without a capability, which the plugin lacks',
+    calls: words('adjtimex clock_adjtime sysfs ustat lsm_get_self_attr lsm_list_modules'),
+  },
+  {
+    by: 'unsafe_allow',
+    why: 'it wants a capability that the plugin lacks: what it opens is more of the kernel to attack',
+    calls: words(`
+      acct clock_settime create_module delete_module fanotify_init finit_module get_kernel_syms init_module ioperm iopl
+      kexec_file_load kexec_load nfsservctl query_module quotactl quotactl_fd reboot setdomainname sethostname
+      settimeofday stime swapoff swapon syslog _sysctl vm86 vm86old chroot`),
+  },
+  {
+    by: 'unsafe_allow',
+    why: 'kernels have been taken over through it',
+    calls: words('bpf perf_event_open lookup_dcookie uselib vhangup'),
+  },
+  {
+    by: 'unsafe_allow',
+    why: 'keyrings belong to a user, not to a namespace: it may see keys of the host',
+    calls: words('add_key request_key keyctl'),
+  },
+  {
+    by: 'unsafe_allow',
+    why: "it reaches into other processes, of the sandbox's own where the kernel keeps to its namespaces",
+    calls: words('process_vm_readv process_vm_writev process_madvise pidfd_getfd kcmp'),
+  },
+  {
+    by: 'unsafe_allow',
+    why: 'its mode lies in memory, where no filter sees it: files with set-uid bits may be left in a writable folder',
+    calls: words('openat2'),
+  },
+  {
+    by: 'never',
+    why: 'the broker answers it, or it is refused: executed as it is, it turns a socket of the host to any peer',
+    calls: words('connect bind listen'),
+  },
+  {
+    by: 'never',
+    why: 'its operations connect and send without a system call that a filter sees',
+    calls: words('io_uring_setup io_uring_enter io_uring_register'),
+  },
+  {
+    by: 'never',
+    why: 'one that waits holds the lock of a pipe, and whoever reads the other end, the broker too, for good',
+    calls: words('splice tee vmsplice'),
+  },
+  {
+    by: 'never',
+    why: 'whoever reads the memory of the plugin, as the broker does, would wait for as long as the plugin likes',
+    calls: words('userfaultfd'),
+  },
+  {
+    by: 'never',
+    why: 'its flags lie in memory, where no filter sees them: it makes namespaces, with every capability inside',
+    calls: words('clone3'),
+  },
+  { by: 'never', why: 'it enters another namespace', calls: words('setns') },
+  {
+    by: 'never',
+    why: 'what the plugin sees would not stay as it was built',
+    calls: words(`
+      mount umount umount2 pivot_root open_tree open_tree_attr move_mount fsopen fsconfig fsmount fspick mount_setattr
+      open_by_handle_at`),
+  },
+  {
+    by: 'never',
+    why: 'a tracer steers a process whose call the broker has in hand, and stops the thread that it waits for',
+    calls: words('ptrace'),
+  },
+  {
+    by: 'never',
+    why: 'what it does is judged by its arguments, and a plugin has it with those that do no harm',
+    calls: words(`
+      socket socketpair setsockopt getsockopt recvfrom recvmsg recvmmsg fcntl personality sendto sendmsg sendmmsg clone unshare chmod fchmod fchmodat fchmodat2 creat
+      mknod mknodat open openat ioctl seccomp`),
+  },
+];
+
+export const CALL_FORMS: ReadonlyMap<string, CallForm> = new Map(
+  GROUPS.flatMap(({ calls, by, why }) => calls.map((call) => [call, { by, why }] as const)),
+);
+
+/** What is wrong with a call in a list. */
+export interface CallProblem {
+  readonly message: string;
+  /** The key that it may stand under. */
+  readonly belongs?: 'allow' | 'unsafe_allow';
+}
+
+/** @returns undefined where the call may stand there */
+export function checkCall(call: string, by: 'allow' | 'unsafe_allow'): CallProblem | undefined {
+  const form = CALL_FORMS.get(call);
+  if (form === undefined)
+    return { message: `"${call}" is no call to add: it is unknown, or every plugin has it` };
+  if (form.by === 'never') return { message: `"${call}" can never be added: ${form.why}` };
+  if (form.by === by) return undefined;
+  return by === 'allow'
+    ? { message: `"${call}" weakens a guarantee: ${form.why}`, belongs: 'unsafe_allow' }
+    : { message: `"${call}" weakens no guarantee`, belongs: 'allow' };
+}
+
+/** The calls that may stand under a key. */
+export function callsBy(by: 'allow' | 'unsafe_allow'): readonly string[] {
+  return [...CALL_FORMS].filter(([, form]) => form.by === by).map(([call]) => call);
+}

@@ -1,0 +1,19 @@
+// The system calls that a file adds to a plugin: whether each may stand where it does.
+import { callsBy, checkCall } from './call-forms.js';
+import { didYouMean } from './closest.js';
+import type { ConfigProblem } from './config-problem.js';
+import type { KeyPath, YamlSource } from './yaml-source.js';
+
+export function checkCalls(source: YamlSource, at: KeyPath): ConfigProblem[] {
+  return (['allow', 'unsafe_allow'] as const).flatMap((by) =>
+    source.textsAt([...at, 'seccomp', by]).flatMap(({ key, text }) => {
+      const problem = checkCall(text, by);
+      if (problem === undefined) return [];
+      return [source.problem(key, problem.message, mendOf(text, by, problem.belongs))];
+    }),
+  );
+}
+
+function mendOf(call: string, by: 'allow' | 'unsafe_allow', belongs: string | undefined): string | undefined {
+  return belongs === undefined ? didYouMean(call, callsBy(by)) : `it belongs under ${belongs}`;
+}

@@ -1,0 +1,30 @@
+// The second layer by itself: with the filter's group left out, Landlock refuses TCP where the kernel's has rules for it.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { landlockVersion } from '../../shared/sys/landlock.js';
+import { postern } from '../harness/postern.js';
+import { users } from '../harness/users.js';
+
+const TRY = `
+import errno, socket
+for act in ("connect", "bind"):
+    try:
+        getattr(socket.socket(), act)(("127.0.0.1", 1025))
+        print(act, "ok")
+    except OSError as error:
+        print(act, errno.errorcode[error.errno])
+`;
+const OPEN = 'connect ECONNREFUSED\nbind ok\n';
+const REFUSED = 'connect EACCES\nbind EACCES\n';
+
+for (const user of users) {
+  test(`Landlock alone refuses connect and bind of TCP (${user})`, async () => {
+    const attempt = async (...without: string[]): Promise<string> => {
+      const words = ['run', '--egress', 'channel', '--', '/usr/bin/python3', '-c', TRY];
+      return (await postern(words, { as: user, without })).stdout;
+    };
+    const filter = ['seccomp.connect', 'seccomp.bind'];
+    assert.equal(await attempt(...filter), landlockVersion() >= 4 ? REFUSED : OPEN);
+    assert.equal(await attempt(...filter, 'landlock'), OPEN);
+  });
+}

@@ -1,0 +1,37 @@
+// The host's loopback opens by a rule for that very address and port: a wider one is about the sandbox's own.
+import assert from 'node:assert/strict';
+import { after, test } from 'node:test';
+import { listen } from '../harness/listener.js';
+import { postern } from '../harness/postern.js';
+import { type User, users } from '../harness/users.js';
+
+const host = await listen((socket) => socket.end('host\n'));
+after(() => host.close());
+
+async function reached(user: User, ...rules: readonly string[]): Promise<string> {
+  const source = `
+import socket
+try:
+    print(socket.create_connection(("127.0.0.1", ${host.port}), timeout=5).recv(100))
+except OSError as error:
+    print(error.errno)`;
+  const { stdout } = await postern(
+    ['run', ...rules.flatMap((rule) => ['--allow', rule]), '--', '/usr/bin/python3', '-c', source],
+    {
+      as: user,
+    },
+  );
+  return stdout;
+}
+
+const ECONNREFUSED = 111;
+
+for (const user of users) {
+  test(`a rule for many loopback addresses leads to the sandbox's own, and the host hears nothing (${user})`, async () => {
+    const heard = host.connections();
+    for (const rules of [['127.0.0.0/8:*', '@loopback:*'], ['127.0.0.1:1']])
+      assert.equal(await reached(user, ...rules), `${ECONNREFUSED}\n`, rules.join());
+    assert.equal(host.connections(), heard);
+    assert.equal(await reached(user, `127.0.0.1:${host.port}`), "b'host\\n'\n");
+  });
+}

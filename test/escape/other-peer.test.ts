@@ -1,0 +1,87 @@
+// A dial that ends at another peer than was decided, as a NAT or a program in the kernel can bring about, is not handed over.
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { after, test } from 'node:test';
+import { listen } from '../harness/listener.js';
+import { type Mutation, mutantDist } from '../harness/mutant.js';
+import { postern } from '../harness/postern.js';
+import { users } from '../harness/users.js';
+
+const allowed = await listen();
+const other = await listen((socket) => socket.write('another\n'));
+after(() => Promise.all([allowed.close(), other.close()]));
+
+const client = readFileSync(new URL('../interop/postern_client.py', import.meta.url), 'utf8');
+const ASK = `
+import socket
+try:
+    sock = DIAL
+    sock.settimeout(5)
+    print("got", sock.recv(100))
+except OSError as error:
+    print(error.errno)
+`;
+
+interface Door {
+  readonly egress: 'channel' | 'transparent';
+  readonly dial: string;
+  readonly elsewhere: Mutation;
+  readonly uncompared: Mutation;
+}
+
+const DOORS: readonly Door[] = [
+  {
+    egress: 'transparent',
+    dial: `socket.create_connection(("127.0.0.1", ${allowed.port}))`,
+    elsewhere: {
+      file: 'broker/trap/broker-connection',
+      right: 'startConnect(socket.number, endpoint)',
+      wrong: `startConnect(socket.number, { ...endpoint, port: ${other.port} })`,
+    },
+    uncompared: {
+      file: 'broker/trap/broker-connection',
+      right: 'end.port !== endpoint.port || !sameBytes(end.bytes, endpoint.bytes)',
+      wrong: 'false',
+    },
+  },
+  {
+    egress: 'channel',
+    dial: `Channel.from_environment().connect("127.0.0.1", ${allowed.port})`,
+    elsewhere: {
+      file: 'broker/connect',
+      right: 'startConnect(socket.number, { bytes: address.bytes, port: this.#port })',
+      wrong: `startConnect(socket.number, { bytes: address.bytes, port: ${other.port} })`,
+    },
+    uncompared: {
+      file: 'broker/connect',
+      right: 'peer.port === this.#port && sameBytes(peer.bytes, address.bytes)',
+      wrong: 'true',
+    },
+  },
+];
+
+const ECONNABORTED = 103;
+const [user = 'user'] = users;
+
+for (const { egress, dial, elsewhere, uncompared } of DOORS) {
+  const ask = async (dist: string): Promise<string> => {
+    const source = `${client.replace(/\nif __name__ == [\s\S]*$/, '\n')}${ASK.replace('DIAL', dial)}`;
+    const words = ['run', '--egress', egress, '--allow', `127.0.0.1:${allowed.port}`, '--audit', '/dev/null'];
+    const { stdout, stderr } = await postern([...words, '--', '/usr/bin/python3', '-c', source], {
+      as: user,
+      dist,
+    });
+    assert.notEqual(stdout, '', stderr);
+    return stdout;
+  };
+
+  test(`a connection to another peer than was decided does not reach the plugin (${egress})`, async () => {
+    const heard = other.connections();
+    assert.equal(await ask(mutantDist(elsewhere)), `${ECONNABORTED}\n`);
+    assert.ok(other.connections() > heard, 'it was dialled');
+  });
+
+  test(`it does without the comparison (${egress})`, async () => {
+    assert.equal(await ask(mutantDist(elsewhere, uncompared)), "got b'another\\n'\n");
+  });
+}

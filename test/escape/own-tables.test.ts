@@ -1,0 +1,48 @@
+// A trapped call is about its thread's descriptor. Where a kernel tells descriptors by process alone, a thread with a table of its own
+// is answered with an error: never with what its process has at that number.
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { after, test } from 'node:test';
+import { openThreadPidfd } from '../../shared/sys/pidfd.js';
+import { listen } from '../harness/listener.js';
+import { mutantDist } from '../harness/mutant.js';
+import { postern } from '../harness/postern.js';
+import { users } from '../harness/users.js';
+
+const program = readFileSync(new URL('own-tables.py', import.meta.url), 'utf8');
+const [user = 'user'] = users;
+const host = await listen();
+after(() => host.close());
+
+/** Linux 6.9 and above. */
+function tellsThreads(): boolean {
+  const handle = openThreadPidfd(process.pid);
+  if (typeof handle === 'number') return false;
+  handle.close();
+  return true;
+}
+
+async function run(dist?: string): Promise<string> {
+  const words = ['run', '--allow', `127.0.0.1:${host.port}`, '--', '/usr/bin/python3', '-c', program];
+  const { stdout, stderr } = await postern([...words, String(host.port)], {
+    as: user,
+    ...(dist === undefined ? {} : { dist }),
+  });
+  assert.notEqual(stdout, '', stderr);
+  return stdout;
+}
+
+const BY_PROCESS = 'thread ESRCH False\nleader False\n';
+
+test("a thread with a descriptor table of its own connects its own socket, and not its process's", async () => {
+  assert.equal(await run(), tellsThreads() ? 'thread ok True\nleader False\n' : BY_PROCESS);
+});
+
+test('where the kernel tells descriptors by process alone, such a thread is answered with an error', async () => {
+  const dist = mutantDist({
+    file: 'broker/trap/caller-processes',
+    right: 'const handle = openThreadPidfd(tid);',
+    wrong: 'const handle = -EINVAL;',
+  });
+  assert.equal(await run(dist), BY_PROCESS);
+});

@@ -1,0 +1,27 @@
+// A request pipe keeps packets apart: what a program writes at once is no single frame, and no part of one.
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { postern } from '../harness/postern.js';
+import { users } from '../harness/users.js';
+
+const client = readFileSync(new URL('../interop/postern_client.py', import.meta.url), 'utf8').replace(
+  /\nif __name__ == [\s\S]*$/,
+  '\n',
+);
+/** The broker reads one while others wait behind it. */
+const ASKS = `
+channel = Channel.from_environment()
+for id in range(1000, 1200):
+    channel._send({"op": "explain", "id": id, "host": "example.com", "port": 443})
+print(sorted(channel._receive()[0]["id"] for _ in range(200)) == list(range(1000, 1200)))
+`;
+
+for (const user of users) {
+  test(`two hundred requests that are written without a pause have an answer each (${user})`, async () => {
+    const { stdout, stderr } = await postern(['run', '--', '/usr/bin/python3', '-c', `${client}${ASKS}`], {
+      as: user,
+    });
+    assert.equal(stdout, 'True\n', stderr);
+  });
+}

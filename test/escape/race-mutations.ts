@@ -1,0 +1,30 @@
+// Brokers that look twice at what a trapped call is about: what they decided on may not be what they act on.
+import type { Mutation } from '../harness/mutant.js';
+
+/** A broker that reads the address again when it dials. */
+export const READS_TWICE: Mutation = {
+  file: 'broker/trap/broker-connection',
+  imports: `
+    import { decodeSockaddr } from '../../shared/sys/sockaddr.js';
+    import { copyAddress } from './copy-address.js';
+    const again = ({ tid, notification }, endpoint) => {
+      const bytes = copyAddress(tid, notification.address, 16);
+      return typeof bytes === 'number' ? endpoint : (decodeSockaddr(bytes) ?? endpoint);
+    };`,
+  right: 'startConnect(socket.number, endpoint)',
+  wrong: 'startConnect(socket.number, again(this.#call, endpoint))',
+};
+/** A broker that takes the descriptor again when it connects the sandbox's own socket. */
+export const TAKES_TWICE: Mutation = {
+  file: 'broker/trap/connect-stream',
+  right: 'startConnectNeverWaiting(descriptor.number, raw)',
+  wrong: `(() => {
+    const again = context.processes.take(call.tid, call.descriptor);
+    if (typeof again === 'number') return again;
+    try {
+      return startConnectNeverWaiting(again.number, raw);
+    } finally {
+      again.close();
+    }
+  })()`,
+};

@@ -1,0 +1,20 @@
+// npm run prove is no part of every test run: what it leaves out has to be found where it says, all the same.
+import assert from 'node:assert/strict';
+import { existsSync, readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { initTold } from '../prove/end-left-overs.js';
+import { protections } from '../prove/protections.js';
+
+const dist = new URL('../../', import.meta.url);
+
+test('every protection that npm run prove leaves out stands once where it says, and its tests are there', () => {
+  assert.ok(protections.length > 100);
+  const marker = { name: 'what a build is told by', tests: [], ...initTold('/') };
+  for (const { name, file, right, tests } of [...protections, marker]) {
+    const source = readFileSync(new URL(`${file}.js`, dist), 'utf8');
+    assert.equal(source.split(right).length - 1, 1, `${name}: ${file} has not once: ${right}`);
+    for (const one of tests) assert.ok(existsSync(new URL(`test/${one}.test.js`, dist)), `${name}: ${one}`);
+  }
+  const names = protections.map(({ name }) => name);
+  assert.equal(new Set(names).size, names.length, 'a name stands twice');
+});

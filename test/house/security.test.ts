@@ -1,0 +1,50 @@
+// SECURITY.md names files and tests that are there: a guarantee whose test is gone is told here.
+import assert from 'node:assert/strict';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+const top = dirname(fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, ''));
+const text = readFileSync(join(top, 'SECURITY.md'), 'utf8');
+
+interface Guarantee {
+  readonly name: string;
+  readonly enforced: readonly string[];
+  readonly tests: readonly string[];
+  readonly remains: string;
+}
+
+const list = (cell: string): string[] => cell.trim().split(/[;,]\s*/);
+const guarantees: readonly Guarantee[] = text
+  .split('\n')
+  .filter((line) => /^\| G\d+ \|/.test(line))
+  .map((line) => {
+    const [, name = '', , enforced = '', tests = '', , remains = ''] = line.split(/(?<!\\)\|/);
+    return { name: name.trim(), enforced: list(enforced), tests: list(tests), remains };
+  });
+const sources = readdirSync(top, { recursive: true, encoding: 'utf8' }).filter((path) =>
+  /^(?:broker|sandbox|shared)\//.test(path),
+);
+
+test('every guarantee of SECURITY.md names files and tests that are there', () => {
+  assert.ok(guarantees.length >= 16);
+  for (const { name, enforced, tests, remains } of guarantees) {
+    for (const file of enforced.map((word) => word.replace(/^unshare\(1\) by /, '')))
+      assert.ok(
+        file.endsWith('/')
+          ? existsSync(join(top, file))
+          : sources.some((path) => path === file || path.endsWith(`/${file}`)),
+        `${name}: ${file}`,
+      );
+    let folder = '';
+    for (const word of tests) {
+      folder = word.includes('/') ? dirname(word) : folder;
+      const file = word.endsWith('/\\*') ? folder : `${join(folder, word.replace(/^.*\//, ''))}`;
+      const there = ['', '.test.ts'].some((end) => existsSync(join(top, 'test', `${file}${end}`)));
+      assert.ok(there, `${name}: ${word} (${file})`);
+    }
+    for (const [risk] of remains.matchAll(/\bR\d+\b/g))
+      assert.ok(text.includes(`- **${risk}** `), `${name}: ${risk}`);
+  }
+});

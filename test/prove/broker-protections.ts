@@ -1,0 +1,177 @@
+// The broker: what it decides, what bounds those who ask, and its cage.
+import { cageGroups } from '../../broker/cage-rules.js';
+import type { Protection } from './protection.js';
+
+const CAGE = { tests: ['escape/broker-cage'] };
+const FRAMES = { tests: ['protocol/decode-request'] };
+const SESSIONS = { file: 'broker/serve-plugin', tests: ['broker/sessions'] };
+const isRoot = process.geteuid?.() === 0;
+
+const DECISIONS: readonly Protection[] = [
+  {
+    name: 'policy: a literal that no rule covers is denied',
+    file: 'shared/policy/judge-request',
+    right: "return conclude({ decision: 'deny', reason, host, port, suggestion });",
+    wrong: "return conclude({ decision: 'allow', reason: 'rule', host, port, dial: [address] });",
+    tests: ['policy/decide', 'broker/decide-granted'],
+    pattern: 'name rule no literal|without a grant is judged',
+  },
+];
+
+const BOUNDS: readonly Protection[] = [
+  {
+    ...SESSIONS,
+    name: 'channel: nothing is received by the reply socket',
+    right: 'shutForReading(reply.number);',
+    wrong: '',
+    pattern: 'sent to the reply socket fails',
+  },
+  {
+    ...SESSIONS,
+    name: 'channel: a hello comes first',
+    right: "if (!this.#greeted)\n            return 'version';",
+    wrong: '',
+    pattern: 'hello comes first',
+  },
+  {
+    ...SESSIONS,
+    name: 'channel: an id in flight is not used again',
+    right: 'if (this.#reader.isInFlight(request.id))',
+    wrong: 'if (false)',
+    pattern: 'id that is in flight',
+  },
+  {
+    ...SESSIONS,
+    name: 'channel: so many of a plugin and no more',
+    right: 'if (this.plugin.channels >= CHANNELS_PER_PLUGIN)',
+    wrong: 'if (false)',
+    pattern: 'so many channels',
+  },
+  {
+    ...SESSIONS,
+    name: 'channel: a plugin that does not read is not read',
+    right: 'if (this.#replies.isFull)',
+    wrong: 'if (false)',
+    tests: ['broker/limits'],
+    pattern: 'reads no answer',
+  },
+  {
+    ...FRAMES,
+    name: 'frames: nesting is bounded',
+    file: 'shared/protocol/scan-frame',
+    right: 'if (depth > MAX_FRAME_DEPTH)',
+    wrong: 'if (false)',
+    pattern: 'too_deep',
+  },
+  {
+    ...FRAMES,
+    name: 'frames: no byte that is none of MessagePack',
+    file: 'shared/protocol/scan-frame',
+    right: 'if (form === TokenForm.never)',
+    wrong: 'if (false)',
+    pattern: 'never uses',
+  },
+  {
+    ...FRAMES,
+    name: 'frames: text is UTF-8',
+    file: 'shared/protocol/scan-frame',
+    right: 'if (form === TokenForm.text && !isText(frame, start, end))',
+    wrong: 'if (false)',
+    pattern: 'UTF-8',
+  },
+  {
+    name: 'queue: it is bounded',
+    file: 'broker/request-queue',
+    right: 'if (queue.size >= this.#mayWait && (queue.size > 0 || !hasRoom))',
+    wrong: 'if (false)',
+    tests: ['broker/limits'],
+    pattern: 'past concurrency and queue',
+  },
+  {
+    name: 'queue: so many at once',
+    file: 'broker/request-queue',
+    right: 'concurrency: concurrentRequests',
+    wrong: 'concurrency: 1e6',
+    tests: ['broker/limits'],
+    pattern: 'past concurrency and queue',
+  },
+  {
+    name: 'queue: so many in a second',
+    file: 'broker/request-queue',
+    right: 'intervalCap: requestsPerSecond',
+    wrong: 'intervalCap: 1e6',
+    tests: ['broker/limits'],
+    pattern: 'past the rate',
+  },
+];
+
+const CAGES: readonly Protection[] = [
+  ...cageGroups(0).map(({ why }) => ({
+    ...CAGE,
+    name: `cage: ${why}`,
+    file: 'broker/cage-rules',
+    right: 'cageGroups(pid).flatMap(',
+    wrong: `cageGroups(pid).filter((group) => group.why !== ${JSON.stringify(why)}).flatMap(`,
+    pattern: 'hostile code inside a broker',
+  })),
+  {
+    ...CAGE,
+    name: 'cage: it holds for every thread',
+    file: 'broker/enter-cage',
+    right: 'loadFilterInAllThreads(',
+    wrong: '(() => {})(',
+    failsClosed: true,
+    pattern: '',
+  },
+  {
+    name: 'cage: its memory is closed to its own user',
+    file: 'broker/enter-cage',
+    right: 'setDumpable(false);',
+    wrong: '',
+    tests: ['integration/launch'],
+    pattern: 'of the same user reads.*user.$',
+  },
+  {
+    name: "broker: it ends with its supervisor's link",
+    file: 'broker/main',
+    right: 'const leave = () => process.exit(0);',
+    wrong: 'const leave = () => {};',
+    tests: ['broker/process'],
+    pattern: 'when the line stream ends',
+  },
+  {
+    name: 'broker: it ends with the supervisor',
+    file: 'broker/main',
+    right: 'dieWithParent(constants.signals.SIGKILL);',
+    wrong: '',
+    tests: ['broker/process'],
+    pattern: 'dies with a parent',
+  },
+];
+
+const AS_ROOT: readonly Protection[] = [
+  {
+    name: 'broker: it has no capability and an id of its own',
+    file: 'broker/take-ids',
+    right: 'process.setuid?.(uid);',
+    wrong: '',
+    failsClosed: true,
+    tests: [],
+    pattern: '',
+  },
+  {
+    ...CAGE,
+    name: 'broker: all that it sees of the host is read-only',
+    file: 'broker/seal-mounts',
+    right: 'makeAllMountsReadOnly();',
+    wrong: '',
+    pattern: 'as root it cannot read',
+  },
+];
+
+export const brokerProtections: readonly Protection[] = [
+  ...DECISIONS,
+  ...BOUNDS,
+  ...CAGES,
+  ...(isRoot ? AS_ROOT : []),
+];

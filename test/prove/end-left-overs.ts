@@ -1,0 +1,39 @@
+// Ends what a build without a protection has left running: where its tests hang, or what they started outlives them.
+import { readdirSync, readFileSync } from 'node:fs';
+import type { Mutation } from '../harness/mutant.js';
+
+/** A sandbox's init and its children bear the build's folder in their environment. */
+export function initTold(folder: string): Mutation {
+  const right = "['PATH=/usr/bin:/bin']";
+  return { file: 'sandbox/launch/init', right, wrong: `['PATH=/usr/bin:/bin', 'BUILD=${folder}/']` };
+}
+
+/** @param folder the build's: every process that runs a file of it or was told of it, with the descendants of those */
+export function endLeftOvers(folder: string): void {
+  const processes = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
+  const bears = (pid: string, name: 'cmdline' | 'environ'): boolean =>
+    textOf(pid, name).includes(`${folder}/`);
+  const left = new Set(processes.filter((pid) => bears(pid, 'cmdline') || bears(pid, 'environ')));
+  for (let before = 0; before !== left.size; ) {
+    before = left.size;
+    for (const pid of processes) {
+      const parent = /^PPid:\s+(\d+)$/m.exec(textOf(pid, 'status'))?.[1];
+      if (parent !== undefined && left.has(parent)) left.add(pid);
+    }
+  }
+  for (const pid of left) {
+    try {
+      process.kill(Number(pid), 'SIGKILL');
+    } catch {
+      // It has ended by itself.
+    }
+  }
+}
+
+function textOf(pid: string, name: 'cmdline' | 'environ' | 'status'): string {
+  try {
+    return readFileSync(`/proc/${pid}/${name}`, 'latin1');
+  } catch {
+    return '';
+  }
+}

@@ -1,0 +1,130 @@
+// Steps of a launch, and init.
+import type { Protection } from './protection.js';
+
+const launch = (pattern: string): Pick<Protection, 'tests' | 'pattern'> => ({
+  tests: ['integration/launch'],
+  pattern,
+});
+
+/** What unshare(1) is told, and whether anything starts without it. */
+const NAMESPACES: readonly (readonly [option: string, holds: string, failsClosed?: true])[] = [
+  ['user', 'of users', true],
+  ['net', 'of networks', true],
+  ['pid', 'of processes', true],
+  ['mount', 'of mounts', true],
+  ['ipc', 'of IPC'],
+  ['uts', 'of host names', true],
+  ['cgroup', 'of control groups'],
+];
+
+const STEPS: readonly Protection[] = [
+  {
+    name: 'launch: every capability is dropped',
+    file: 'sandbox/launch/main',
+    right: "if (!without.has('capabilities'))\n        dropAllCapabilities();",
+    wrong: '',
+    ...launch('no capability.*user'),
+  },
+  {
+    name: 'launch: Landlock, which denies TCP where an AF_UNIX call goes on',
+    file: 'shared/sys/landlock',
+    right: 'version >= 4 ? NET_BIND_TCP | NET_CONNECT_TCP : 0n',
+    wrong: '0n',
+    tests: ['escape/landlock'],
+    pattern: '.user',
+  },
+  {
+    name: 'launch: Landlock, which denies writing outside of what is listed',
+    file: 'sandbox/launch/enter-landlock',
+    right: 'writableDirectories: spec.writableDirectories',
+    wrong: "writableDirectories: ['/']",
+    tests: ['escape/write-outside'],
+    pattern: '.user',
+  },
+  {
+    name: 'launch: no descriptor but the documented ones',
+    file: 'sandbox/launch/arrange-descriptors',
+    right: '    setCloseOnExecFrom(documented);',
+    wrong: '',
+    ...launch('documented descriptors.*user'),
+  },
+  {
+    name: 'launch: without a terminal of its own it has none',
+    file: 'sandbox/launch/main',
+    right: 'leadSession();',
+    wrong: ';',
+    tests: ['integration/up'],
+    pattern: 'does not have the terminal.*user',
+  },
+  {
+    name: 'launch: no user namespace inside',
+    file: 'sandbox/launch/isolate-network',
+    right: "    writeFileSync('/proc/sys/user/max_user_namespaces', '0');",
+    wrong: '',
+    tests: ['escape/namespaces'],
+    pattern: 'heard without.*channel, user',
+  },
+];
+
+const AS_ROOT: readonly Protection[] = [
+  {
+    name: 'launch: as root, ids of its own',
+    file: 'sandbox/launch/main',
+    right: 'becomeIds(spec.becomeIds.uid, spec.becomeIds.gid);',
+    wrong: '',
+    failsClosed: true,
+    ...launch(''),
+  },
+];
+
+const INIT: readonly Protection[] = [
+  {
+    name: "init: the plugin's own filter",
+    file: 'sandbox/launch/init',
+    right: "loadFilters(new Set(), 'channel', []);",
+    wrong: '',
+    ...launch('init keeps nothing.*user'),
+  },
+  {
+    name: 'init: a filter of its own',
+    file: 'sandbox/launch/init',
+    right: 'loadFilter(INIT_FILTER);',
+    wrong: '',
+    ...launch('init keeps nothing.*user'),
+  },
+  {
+    name: 'init: no capability',
+    file: 'sandbox/launch/init',
+    right: 'dropAllCapabilities();',
+    wrong: '',
+    ...launch('init keeps nothing.*user'),
+  },
+  {
+    name: 'init: no descriptor',
+    file: 'sandbox/launch/init',
+    right: 'setCloseOnExecFrom(3);',
+    wrong: '',
+    ...launch('init keeps nothing.*user'),
+  },
+  {
+    name: 'init: it ends with the supervisor',
+    file: 'sandbox/launch/init',
+    right: 'dieWithParent(constants.signals.SIGKILL);',
+    wrong: '',
+    ...launch('kill -9 of the supervisor.*user'),
+  },
+];
+
+export const launchProtections: readonly Protection[] = [
+  ...NAMESPACES.map(([option, holds, failsClosed]) => ({
+    name: `launch: a namespace ${holds} of its own`,
+    file: 'sandbox/supervisor/namespaces-script',
+    right: `'--${option}', `,
+    wrong: '',
+    ...launch('namespaces of its own.*user'),
+    ...(failsClosed ? { failsClosed } : {}),
+  })),
+  ...STEPS,
+  ...(process.geteuid?.() === 0 ? AS_ROOT : []),
+  ...INIT,
+];

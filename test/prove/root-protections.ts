@@ -1,0 +1,64 @@
+// The root that a plugin gets: each mount and its flags.
+import type { Protection } from './protection.js';
+
+const MOUNTS = { file: 'sandbox/launch/build-root', tests: ['escape/mounts'], pattern: '.user' };
+const EMPTY_TMPFS = "MS.NOSUID | MS.NODEV, 'mode=0755,size=16m'";
+
+export const rootProtections: readonly Protection[] = [
+  {
+    ...MOUNTS,
+    name: "root: the host's mounts are read-only",
+    right: 'entry.writable || unsafeWritable ? 0',
+    wrong: 'true ? 0',
+  },
+  { ...MOUNTS, name: "root: no set-uid program of the host's", right: 'MOUNT_ATTR.NOSUID', wrong: '0' },
+  { ...MOUNTS, name: "root: no device of the host's but the listed", right: 'MOUNT_ATTR.NODEV', wrong: '0' },
+  { ...MOUNTS, name: 'root: no program on a device', right: 'MOUNT_ATTR.NOEXEC', wrong: '0' },
+  {
+    ...MOUNTS,
+    name: 'root: its own tmpfs has no set-uid program',
+    right: EMPTY_TMPFS,
+    wrong: EMPTY_TMPFS.replace('MS.NOSUID', '0'),
+  },
+  {
+    ...MOUNTS,
+    name: 'root: its own tmpfs has no device',
+    right: EMPTY_TMPFS,
+    wrong: EMPTY_TMPFS.replace('MS.NODEV', '0'),
+  },
+  { ...MOUNTS, name: 'root: its own tmpfs is read-only', right: "makeMountReadOnly('/');", wrong: '' },
+  {
+    ...MOUNTS,
+    name: 'root: what may be written has no set-uid program and no device',
+    right: 'MS.NOSUID | MS.NODEV, scratchOptions(entry)',
+    wrong: '0, scratchOptions(entry)',
+  },
+  {
+    ...MOUNTS,
+    name: 'root: /proc has no set-uid program and no device',
+    right: "MS.NOSUID | MS.NODEV | MS.NOEXEC, ''",
+    wrong: "0, ''",
+  },
+  {
+    ...MOUNTS,
+    name: 'root: /dev/pts has no set-uid program',
+    right: "MS.NOSUID | MS.NOEXEC, 'newinstance",
+    wrong: "0, 'newinstance",
+  },
+  { ...MOUNTS, name: 'root: what hides a folder is read-only', right: 'hidden.seal();', wrong: '' },
+  {
+    ...MOUNTS,
+    name: 'root: what hides a file is read-only',
+    file: 'sandbox/launch/hide-paths',
+    right: 'MOUNT_ATTR.RDONLY | ',
+    wrong: '',
+  },
+  {
+    name: 'root: what is hidden is covered',
+    file: 'sandbox/launch/build-root',
+    right: 'else if (hides)',
+    wrong: 'else if (false)',
+    tests: ['escape/hidden-path'],
+    pattern: 'is read by no path.*user',
+  },
+];
