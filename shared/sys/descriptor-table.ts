@@ -7,7 +7,6 @@ import { OwnedFd } from './owned-fd.js';
 import { SYS, syscallLongs } from './syscall.js';
 
 const O_RDONLY_DIRECTORY = 0o200000;
-const O_PATH = 0o10000000;
 const O_CLOEXEC = 0o2000000;
 const MAX_STAT_BYTES = 144;
 const SEEK_SET = 0;
@@ -23,7 +22,7 @@ const close = bindOnce('int close(int fd)');
 const read = bind('long read(int fd, void *buffer, size_t length)');
 const lseek = bind('long lseek(int fd, long offset, int whence)');
 const getdents = bind('long getdents64(int fd, void *buffer, size_t length)');
-const fstat = bind('int fstat(int fd, void *stat)');
+const fstatat = bind('int fstatat(int folder, const char *path, void *stat, int flags)');
 const openat = bind('int openat(int folder, const char *path, int flags)');
 
 const text = new TextDecoder('latin1');
@@ -45,13 +44,11 @@ export class DescriptorTable {
   readonly #tid: number;
   /** undefined where there is no such thread. */
   readonly #folder: OwnedFd | undefined;
-  /** Only its size is asked for: nobody but the thread's user may list it. */
-  readonly #numbers: OwnedFd | undefined;
 
   constructor(tid: number) {
     this.#tid = tid;
-    this.#folder = openFolder(`/proc/${tid}/fdinfo`, O_RDONLY_DIRECTORY);
-    this.#numbers = openFolder(`/proc/${tid}/fd`, O_PATH);
+    const folder = open(`/proc/${tid}/fdinfo`, O_RDONLY_DIRECTORY | O_CLOEXEC);
+    this.#folder = folder < 0 ? undefined : new OwnedFd(folder);
   }
 
   /**
@@ -64,7 +61,7 @@ export class DescriptorTable {
     if (this.#folder === undefined) return [{ descriptor: known, closesOnExec: false }];
     const folder = this.#folder.number;
     const found: DescriptorEntry[] = [];
-    const others = countOf(this.#numbers) > most ? [] : listNumbers(folder, most);
+    const others = countOf(folder) > most ? [] : listNumbers(folder, most);
     for (const descriptor of [known, ...others]) {
       if (descriptor === known ? found.length > 0 : !this.#isSame(folder, known, descriptor)) continue;
       found.push({ descriptor, closesOnExec: (readFlags(folder, descriptor) & O_CLOEXEC) !== 0 });
@@ -74,7 +71,6 @@ export class DescriptorTable {
 
   close(): void {
     this.#folder?.close();
-    this.#numbers?.close();
   }
 
   #isSame(folder: number, one: number, other: number): boolean {
@@ -85,14 +81,12 @@ export class DescriptorTable {
   }
 }
 
-function openFolder(path: string, flags: number): OwnedFd | undefined {
-  const fd = open(path, flags | O_CLOEXEC);
-  return fd < 0 ? undefined : new OwnedFd(fd);
-}
-
-/** How many descriptors there are, which is the size of proc(5) fd from Linux 6.2 on; before, and once the thread is gone, 0. */
-function countOf(numbers: OwnedFd | undefined): number {
-  if (numbers === undefined || fstat(numbers.number, statBytes) < 0) return 0;
+/**
+ * How many descriptors there are: the size of proc(5) fd, which nobody but the thread's user may list, from Linux 6.2 on; before, and
+ * once the thread is gone, 0.
+ */
+function countOf(folder: number): number {
+  if (fstatat(folder, '../fd', statBytes, 0) < 0) return 0;
   return Number(statView.getBigInt64(LAYOUT['struct stat'].st_size, true));
 }
 
