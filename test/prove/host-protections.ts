@@ -24,7 +24,7 @@ export const hostProtections: readonly Protection[] = [
     right: '        loadFilter(SHARED_GROUP_FILTER);',
     wrong: '        ;',
     tests: ['escape/shared-group'],
-    pattern: 'ends no program',
+    pattern: 'neither signals nor renices',
   },
   {
     name: "supervisor: a socket of the host's that a plugin is started with has a name for good",
