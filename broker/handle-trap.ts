@@ -33,7 +33,9 @@ export function handleTrap(context: TrapContext, call: TrappedCall): void {
     plugin: { touched },
   } = context;
   if (touched.slow)
-    void slowReach.reach(call).then((reached) => touches.touch(touched, () => act(context, call, reached)));
+    void slowReach
+      .reach(touched, call)
+      .then((reached) => touches.touch(touched, () => act(context, call, reached)));
   else touches.touch(touched, () => act(context, call, reachCaller(context.processes, call)));
 }
 

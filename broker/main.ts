@@ -20,7 +20,7 @@ import { NameResolver } from './resolve.js';
 import { sealMounts } from './seal-mounts.js';
 import { Sessions } from './sessions.js';
 import { takeIds } from './take-ids.js';
-import { TouchWatch } from './touch-watch.js';
+import { startTouchWatchdog, TouchWatch, touchFields } from './touch-watch.js';
 import { SlowReach } from './trap/slow-reach.js';
 
 const EXIT_BUG = 70;
@@ -78,13 +78,15 @@ async function makeSessions({
   dnsServers,
   listeners,
 }: SupervisorLine & { readonly type: 'start' }): Promise<Sessions> {
-  const [touches, slowReach] = await Promise.all([TouchWatch.start(), SlowReach.start()]);
+  const fields = touchFields();
+  const slowReach = await SlowReach.start();
+  await startTouchWatchdog([{ tid: process.pid, fields }, slowReach.watched]);
   const services = {
     audit: new Audit(link, () => metrics.auditEventsDropped.inc()),
     host: new HostAddresses(listeners),
     metrics,
     slowReach,
-    touches,
+    touches: new TouchWatch(fields),
     names: new NameResolver(new HostsFile(), new NameCache(new NameServers(dnsServers))),
   };
   return new Sessions(services, link);

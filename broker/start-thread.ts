@@ -1,15 +1,24 @@
 // Starts a thread of the broker's and waits for its code to be loaded: afterwards the files may be out of reach, for the broker
-// takes on other ids. Runs on the main thread.
+// takes on other ids. Runs on the main thread; tellLoaded() on the one that was started.
 import { once } from 'node:events';
-import { Worker, type WorkerOptions } from 'node:worker_threads';
+import { parentPort, Worker, type WorkerOptions } from 'node:worker_threads';
+import { threadId } from '../shared/sys/process-control.js';
 
-/** What a thread says once it is loaded. */
-export const LOADED = 'loaded';
+export interface Thread {
+  readonly worker: Worker;
+  /** Its id, gettid(2). */
+  readonly tid: number;
+}
 
 /** @param file beside this one, without its extension */
-export async function startThread(file: string, options: WorkerOptions): Promise<Worker> {
+export async function startThread(file: string, options: WorkerOptions): Promise<Thread> {
   const worker = new Worker(new URL(`./${file}.js`, import.meta.url), options);
-  await once(worker, 'message');
+  const [tid] = (await once(worker, 'message')) as [number];
   worker.unref();
-  return worker;
+  return { worker, tid };
+}
+
+/** The first that a thread says: its code is loaded. */
+export function tellLoaded(): void {
+  parentPort?.postMessage(threadId());
 }

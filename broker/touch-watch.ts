@@ -1,13 +1,22 @@
 // Watches over what touches a plugin. A call that reads a plugin's memory, takes its descriptor or acts on its socket waits for
-// locks that the plugin can hold; the event loop waits with it, and every other plugin. A thread of its own sees how long that
-// takes, and ends the plugin past a limit. Runs in the broker, on the main thread.
+// locks that the plugin can hold; the thread waits with it, and every other plugin that it serves. A thread apart sees how long
+// that takes, and ends the plugin past a limit. Runs in the broker, on each thread that touches plugins.
 import { TOUCH_BUDGET_MS, TOUCH_BUDGET_SHARE, TOUCH_LIMIT_MS, TOUCH_SLOW_MS } from '../shared/limits.js';
 import type { SlowAction } from '../shared/reasons.js';
 import type { OwnedFd } from '../shared/sys/owned-fd.js';
 import { startThread } from './start-thread.js';
 
-/** Whom a touch is of: the sandbox that a plugin has now. */
-export class Touched {
+/** Whom a touch is of, as the watch knows it. */
+export interface Touchable {
+  /** A handle of the sandbox's pid 1; without it nothing is ended. */
+  readonly init: Pick<OwnedFd, 'number' | 'open'> | undefined;
+  readonly limitMs: number;
+  /** @param milliseconds that a touch has lasted, more than TOUCH_SLOW_MS */
+  wasSlow(killed: boolean, milliseconds: number): void;
+}
+
+/** The sandbox that a plugin has now. */
+export class Touched implements Touchable {
   readonly #onSlow: (how: SlowAction, milliseconds: number) => void;
   #init: OwnedFd | undefined;
   #slow = false;
@@ -19,7 +28,6 @@ export class Touched {
     this.#onSlow = onSlow;
   }
 
-  /** A handle of the sandbox's pid 1; without it nothing is ended. */
   get init(): OwnedFd | undefined {
     return this.#init;
   }
@@ -54,6 +62,11 @@ export class Touched {
     this.#slow = true;
   }
 
+  /** A touch on the thread apart, where nobody waits but those that were slow themselves: it costs no budget. */
+  wasSlowApart(killed: boolean, milliseconds: number): void {
+    this.#onSlow(killed ? 'killed' : 'waited', milliseconds);
+  }
+
   #budgetMs(): number {
     const regained = (performance.now() - this.#spentAt) * TOUCH_BUDGET_SHARE;
     return TOUCH_BUDGET_MS - Math.max(0, this.#spentMs - regained);
@@ -71,26 +84,37 @@ export const TOUCH_FIELDS = {
   count: 6,
 } as const;
 
+/** A thread that touches plugins, and what it tells of that. */
+export interface WatchedThread {
+  readonly tid: number;
+  readonly fields: Int32Array;
+}
+
+/** Memory that a thread and the one that watches it both see. */
+export function touchFields(): Int32Array {
+  return new Int32Array(new SharedArrayBuffer(4 * TOUCH_FIELDS.count));
+}
+
+/** Watches from here on. */
+export async function startTouchWatchdog(threads: readonly WatchedThread[]): Promise<void> {
+  await startThread('touch-watchdog', {
+    workerData: threads,
+    resourceLimits: { maxOldGenerationSizeMb: 16, maxYoungGenerationSizeMb: 4 },
+  });
+}
+
+/** What one thread touches. */
 export class TouchWatch {
   readonly #fields: Int32Array;
   #underWay = false;
 
+  /** @param fields those that the watchdog knows */
   constructor(fields: Int32Array) {
     this.#fields = fields;
   }
 
-  /** With its thread, which is ready when it returns. */
-  static async start(): Promise<TouchWatch> {
-    const memory = new SharedArrayBuffer(4 * TOUCH_FIELDS.count);
-    await startThread('touch-watchdog', {
-      workerData: memory,
-      resourceLimits: { maxOldGenerationSizeMb: 16, maxYoungGenerationSizeMb: 4 },
-    });
-    return new TouchWatch(new Int32Array(memory));
-  }
-
   /** Does what touches a plugin. One touch may be part of another, of the same plugin. */
-  touch<T>(touched: Touched, work: () => T): T {
+  touch<T>(touched: Touchable, work: () => T): T {
     const fields = this.#fields;
     if (this.#underWay) return work();
     this.#underWay = true;
@@ -113,8 +137,8 @@ export class TouchWatch {
     }
   }
 
-  /** Time that the loop had no processor for, on a busy machine, is not the plugin's doing: it was awake then. */
-  #note(touched: Touched, milliseconds: number): void {
+  /** Time that the thread had no processor for, on a busy machine, is not the plugin's doing: it was awake then. */
+  #note(touched: Touchable, milliseconds: number): void {
     const fields = this.#fields;
     if (2 * Atomics.load(fields, TOUCH_FIELDS.asleep) < Atomics.load(fields, TOUCH_FIELDS.looks)) return;
     const killed = Atomics.exchange(this.#fields, TOUCH_FIELDS.killed, 0) === 1;

@@ -237,7 +237,9 @@ class BrokeredConnect {
     const { services, plugin, processes } = this.#context;
     const placement = this.#call.placement(socket);
     if (plugin.touched.slow)
-      return services.slowReach.place(placement).then((placed) => this.#answer(placed, answer));
+      return services.slowReach
+        .place(plugin.touched, placement)
+        .then((placed) => this.#answer(placed, answer));
     const placed = services.touches.touch(plugin.touched, () => placeSocket(processes, placement));
     return this.#answer(placed, answer);
   }

@@ -1,9 +1,11 @@
 // The thread apart for plugins that have been slow: whoever waits for their locks, or for their threads to get a processor, waits there.
-// They may wait for one another. Runs in the broker, on the main thread.
+// They take turns, and wait for one another; none for longer than a touch may last. Runs in the broker, on the main thread.
 import type { Worker } from 'node:worker_threads';
 import { duplicate } from '../../shared/sys/fcntl.js';
 import { OwnedFd } from '../../shared/sys/owned-fd.js';
-import { startThread } from '../start-thread.js';
+import { FairTurns } from '../fair-turns.js';
+import { startThread, type Thread } from '../start-thread.js';
+import { type Touched, touchFields, type WatchedThread } from '../touch-watch.js';
 import type { Placement } from './place-socket.js';
 import type { Reached } from './reach-caller.js';
 import type { TrappedCall } from './trapped-call.js';
@@ -19,39 +21,55 @@ interface ReachOrder {
 type Order = ReachOrder | ({ readonly kind: 'place' } & Placement);
 
 /** What goes to the thread. */
-export type SlowOrder = Order & { readonly number: number };
+export interface SlowOrder {
+  readonly order: Order;
+  /** A handle of the pid 1 of whom it touches. */
+  readonly init: number | undefined;
+}
 
 /** What comes back from it. */
 export interface Report {
-  readonly number: number;
   /** Of a reach, a descriptor's number; of a placement, what it came to; or minus errno. */
   readonly result: number;
   readonly address?: Uint8Array | number | undefined;
+  /** Where it took long. */
+  readonly slow?: { readonly killed: boolean; readonly milliseconds: number } | undefined;
+}
+
+interface Waiting {
+  readonly order: Order;
+  readonly touched: Touched;
+  /** One's own: a plugin that starts anew has another one meanwhile. */
+  readonly init: OwnedFd | undefined;
+  readonly resolve: (report: Report) => void;
 }
 
 export class SlowReach {
+  /** For the watchdog. */
+  readonly watched: WatchedThread;
   readonly #worker: Worker;
-  #next = 1;
-  readonly #waiting = new Map<number, (report: Report) => void>();
+  readonly #turns = new FairTurns<Touched, Waiting>();
+  #underWay: Waiting | undefined;
 
-  constructor(worker: Worker) {
+  constructor({ worker, tid }: Thread, fields: Int32Array) {
+    this.watched = { tid, fields };
     this.#worker = worker;
-    worker.on('message', (report: Report) => {
-      const resolve = this.#waiting.get(report.number);
-      this.#waiting.delete(report.number);
-      resolve?.(report);
-    });
+    worker.on('message', (report: Report) => this.#conclude(report));
     worker.unref();
   }
 
   static async start(): Promise<SlowReach> {
-    const limits = { maxOldGenerationSizeMb: 32, maxYoungGenerationSizeMb: 8 };
-    return new SlowReach(await startThread('trap/slow-worker', { resourceLimits: limits }));
+    const fields = touchFields();
+    const resourceLimits = { maxOldGenerationSizeMb: 32, maxYoungGenerationSizeMb: 8 };
+    return new SlowReach(
+      await startThread('trap/slow-worker', { workerData: fields, resourceLimits }),
+      fields,
+    );
   }
 
   /** As reachCaller(). */
-  async reach({ tid, descriptor, call, notification }: TrappedCall): Promise<Reached> {
-    const { result, address } = await this.#order({
+  async reach(touched: Touched, { tid, descriptor, call, notification }: TrappedCall): Promise<Reached> {
+    const { result, address } = await this.#order(touched, {
       kind: 'reach',
       tid,
       descriptor,
@@ -61,22 +79,39 @@ export class SlowReach {
   }
 
   /** As placeSocket(). @param placement its socket stays open meanwhile; the listener may be closed when its sandbox ends */
-  async place(placement: Placement): Promise<number> {
+  async place(touched: Touched, placement: Placement): Promise<number> {
     const listener = duplicate(placement.listener);
     try {
-      const { result } = await this.#order({ kind: 'place', ...placement, listener: listener.number });
-      return result;
+      const order = { kind: 'place', ...placement, listener: listener.number } as const;
+      return (await this.#order(touched, order)).result;
     } finally {
       listener.close();
     }
   }
 
-  #order(order: Order): Promise<Report> {
-    const number = this.#next;
-    this.#next += 1;
+  #order(touched: Touched, order: Order): Promise<Report> {
+    const init = touched.init?.open === true ? duplicate(touched.init.number) : undefined;
     return new Promise((resolve) => {
-      this.#waiting.set(number, resolve);
-      this.#worker.postMessage({ ...order, number } satisfies SlowOrder);
+      this.#turns.add(touched, { order, touched, init, resolve });
+      this.#sendNext();
     });
+  }
+
+  #sendNext(): void {
+    if (this.#underWay !== undefined) return;
+    this.#underWay = this.#turns.next();
+    if (this.#underWay === undefined) return;
+    const { order, init } = this.#underWay;
+    this.#worker.postMessage({ order, init: init?.number } satisfies SlowOrder);
+  }
+
+  #conclude(report: Report): void {
+    const ended = this.#underWay;
+    this.#underWay = undefined;
+    this.#sendNext();
+    if (ended === undefined) return;
+    ended.init?.close();
+    if (report.slow !== undefined) ended.touched.wasSlowApart(report.slow.killed, report.slow.milliseconds);
+    ended.resolve(report);
   }
 }

@@ -16,6 +16,7 @@ const LAST_SIGNAL = 64;
 const SIGTTOU = 22;
 
 const prctl = bind('int prctl(int option, ulong a, ulong b, ulong c, ulong d)');
+const gettidCall = bind('int gettid()');
 const setpgidCall = bind('int setpgid(int pid, int group)');
 const setsidCall = bind('int setsid()');
 const getpgrpCall = bind('int getpgrp()');
@@ -45,6 +46,11 @@ export function setDumpable(on: boolean): void {
 export function setNoNewPrivileges(): void {
   succeed(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 'prctl PR_SET_NO_NEW_PRIVS');
   if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) !== 1) succeed(-1, 'prctl PR_GET_NO_NEW_PRIVS');
+}
+
+/** Of the calling thread, gettid(2). */
+export function threadId(): number {
+  return gettidCall();
 }
 
 /** A session of its own for this process, and with it a process group and no controlling terminal, setsid(2). */

@@ -2,12 +2,18 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { test } from 'node:test';
-import { Touched, TouchWatch } from '../../broker/touch-watch.js';
+import { startTouchWatchdog, Touched, TouchWatch, touchFields } from '../../broker/touch-watch.js';
 import { openPidfd } from '../../shared/sys/pidfd.js';
 
 /** What a lock of a plugin's does to the event loop. */
 const sleep = (milliseconds: number): void =>
   void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds);
+
+async function startWatch(): Promise<TouchWatch> {
+  const fields = touchFields();
+  await startTouchWatchdog([{ tid: process.pid, fields }]);
+  return new TouchWatch(fields);
+}
 
 async function touchAll(durations: readonly number[]): Promise<{ actions: string[]; signal: unknown }> {
   const init = spawn('sleep', ['60']);
@@ -15,7 +21,7 @@ async function touchAll(durations: readonly number[]): Promise<{ actions: string
   const actions: string[] = [];
   const touched = new Touched((action) => actions.push(action));
   touched.begin(openPidfd(init.pid ?? 0));
-  const watch = await TouchWatch.start();
+  const watch = await startWatch();
   for (const duration of durations) watch.touch(touched, () => sleep(duration));
   touched.begin(undefined);
   if (!actions.includes('killed')) init.kill('SIGTERM');
@@ -42,7 +48,7 @@ test('time that the loop works through is not slow', async () => {
   const actions: string[] = [];
   const touched = new Touched((action) => actions.push(action));
   touched.begin(openPidfd(init.pid ?? 0));
-  const watch = await TouchWatch.start();
+  const watch = await startWatch();
   watch.touch(touched, () => {
     for (const end = performance.now() + 300; performance.now() < end; );
   });

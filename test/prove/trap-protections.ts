@@ -175,6 +175,22 @@ export const trapProtections: readonly Protection[] = [
     pattern: 'budget is used up',
   },
   {
+    name: 'trap: a sandbox that holds the thread of the slow ones up is ended',
+    file: 'broker/trap/slow-worker',
+    right: 'touches.touch(touched, () => carryOut(order))',
+    wrong: 'carryOut(order)',
+    tests: ['broker/slow-reach'],
+    pattern: 'is ended',
+  },
+  {
+    name: 'trap: slow plugins are reached by turns',
+    file: 'broker/trap/slow-reach',
+    right: 'this.#turns.add(touched, {',
+    wrong: 'this.#turns.add(undefined, {',
+    tests: ['broker/slow-reach'],
+    pattern: 'its neighbour is next',
+  },
+  {
     name: 'trap: a connect on a socket of the sandbox never waits',
     file: 'broker/trap/connect-stream',
     right: 'startConnectNeverWaiting(descriptor.number, raw)',

@@ -1,0 +1,111 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { before, test } from 'node:test';
+import { FairTurns } from '../../broker/fair-turns.js';
+import { startTouchWatchdog, Touched } from '../../broker/touch-watch.js';
+import { SlowReach } from '../../broker/trap/slow-reach.js';
+import { TrappedCall } from '../../broker/trap/trapped-call.js';
+import { TOUCH_LIMIT_MS } from '../../shared/limits.js';
+import { OwnedFd } from '../../shared/sys/owned-fd.js';
+import { openPidfd } from '../../shared/sys/pidfd.js';
+import { compile } from '../harness/compile.js';
+
+const skip = process.geteuid?.() === 0 ? false : 'userfaultfd(2) holds a reader up for root alone';
+const LENGTH = 16;
+/** Nothing is received here. */
+const NO_LISTENER = new OwnedFd(2 ** 30);
+
+let program = '';
+before(() => {
+  program = compile(new URL('held-memory.c', import.meta.url));
+});
+
+/** A call of that thread's on its descriptor 0, with that address. */
+function callOf(tid: number, address: bigint): TrappedCall {
+  const notification = { id: 1n, tid, call: 0, ints: [0, 0, LENGTH], address } as const;
+  return new TrappedCall('connect', notification, NO_LISTENER, () => {});
+}
+
+interface Reachable {
+  readonly touched: Touched;
+  readonly actions: readonly string[];
+  /** @returns the bytes that were read, or minus errno */
+  readonly reach: (slow: SlowReach) => Promise<unknown>;
+  /** What ended it. */
+  readonly end: () => Promise<unknown>;
+}
+
+/** A plugin of one process. @param held whether its address is one that nobody reads to the end */
+async function startPlugin(held: boolean): Promise<Reachable> {
+  const child = spawn(program, { stdio: ['pipe', 'pipe', 'inherit'] });
+  const ended = once(child, 'exit');
+  const [line] = (await once(child.stdout, 'data')) as [Buffer];
+  const addresses = line.toString().trim().split(' ').map(BigInt);
+  const actions: string[] = [];
+  const touched = new Touched((action) => actions.push(action));
+  const tid = child.pid ?? 0;
+  touched.begin(openPidfd(tid));
+  return {
+    touched,
+    actions,
+    reach: async (slow) => {
+      const reached = await slow.reach(touched, callOf(tid, addresses[held ? 0 : 1] ?? 0n));
+      if (typeof reached.descriptor !== 'number') reached.descriptor.close();
+      return typeof reached.address === 'number'
+        ? reached.address
+        : Buffer.from(reached.address ?? []).toString();
+    },
+    end: async () => {
+      child.kill('SIGTERM');
+      touched.begin(undefined);
+      const [, signal] = await ended;
+      return signal;
+    },
+  };
+}
+
+test('a slow plugin that holds the thread of the slow ones up is ended, and its neighbour is next', {
+  skip,
+}, async () => {
+  const slow = await SlowReach.start();
+  await startTouchWatchdog([slow.watched]);
+  const holder = await startPlugin(true);
+  const neighbour = await startPlugin(false);
+  const order: string[] = [];
+  const reach = async (name: string, of: Reachable): Promise<unknown> => {
+    const told = await of.reach(slow);
+    order.push(name);
+    return told;
+  };
+  let signals: readonly unknown[] = [];
+  const giveUp = setTimeout(() => void holder.end(), 10 * TOUCH_LIMIT_MS);
+  try {
+    const started = performance.now();
+    const held = [1, 2, 3].map(() => reach('holder', holder));
+    const told = await reach('neighbour', neighbour);
+    const waited = performance.now() - started;
+    const refused = await Promise.all(held);
+    assert.match(String(told), /^can be read/);
+    assert.ok(waited < 2 * TOUCH_LIMIT_MS, `${waited} ms`);
+    assert.deepEqual(order, ['holder', 'neighbour', 'holder', 'holder']);
+    // The first is let go on by the end of whoever held it; the others find nobody.
+    assert.ok(Number(refused[1]) < 0 && Number(refused[2]) < 0, refused.join());
+  } finally {
+    clearTimeout(giveUp);
+    signals = await Promise.all([holder.end(), neighbour.end()]);
+  }
+  assert.deepEqual(holder.actions, ['killed']);
+  assert.deepEqual(neighbour.actions, []);
+  assert.deepEqual(signals, ['SIGKILL', 'SIGTERM']);
+});
+
+test('what waits for one worker is taken by turns', () => {
+  const turns = new FairTurns<string, string>();
+  for (const [owner, item] of ['aa', 'ab', 'ac', 'ba', 'ca', 'cb'].map(
+    (text) => [text[0] ?? '', text] as const,
+  ))
+    turns.add(owner, item);
+  const taken = Array.from({ length: 7 }, () => turns.next());
+  assert.deepEqual(taken, ['aa', 'ba', 'ca', 'ab', 'cb', 'ac', undefined]);
+});
