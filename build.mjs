@@ -1,6 +1,6 @@
-// Compiles the sources to dist/, copies the test data beside the compiled tests, and removes what no source stands for.
+// Compiles the sources to dist/, bundles the programs, copies the test data beside the compiled tests, and removes what no source stands for.
 import { execFileSync } from 'node:child_process';
-import { chmodSync, cpSync, existsSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -30,4 +30,5 @@ cpSync(join(top, 'test'), join(dist, 'test'), {
 });
 const { configJsonSchema } = await import('./dist/shared/config/json-schema.js');
 writeFileSync(join(dist, 'postern.schema.json'), `${JSON.stringify(configJsonSchema(), null, 2)}\n`);
-chmodSync(join(dist, 'sandbox/cli/main.js'), 0o755);
+const { bundle } = await import('./dist/deploy/bundle.js');
+bundle(dist);

@@ -2,6 +2,7 @@
 // takes on other ids. Runs on the main thread; tellLoaded() on the one that was started.
 import { once } from 'node:events';
 import { parentPort, Worker, type WorkerOptions } from 'node:worker_threads';
+import { type Bundle, bundlePath } from '../shared/own-files.js';
 import { threadId } from '../shared/sys/process-control.js';
 
 export interface Thread {
@@ -10,9 +11,11 @@ export interface Thread {
   readonly tid: number;
 }
 
-/** @param file beside this one, without its extension */
-export async function startThread(file: string, options: WorkerOptions): Promise<Thread> {
-  const worker = new Worker(new URL(`./${file}.js`, import.meta.url), options);
+export async function startThread(
+  program: Extract<Bundle, 'touch-watchdog' | 'slow-worker'>,
+  options: WorkerOptions,
+): Promise<Thread> {
+  const worker = new Worker(bundlePath(program), options);
   const [tid] = (await once(worker, 'message')) as [number];
   worker.unref();
   return { worker, tid };

@@ -61,10 +61,7 @@ export class SlowReach {
   static async start(): Promise<SlowReach> {
     const fields = touchFields();
     const resourceLimits = { maxOldGenerationSizeMb: 32, maxYoungGenerationSizeMb: 8 };
-    return new SlowReach(
-      await startThread('trap/slow-worker', { workerData: fields, resourceLimits }),
-      fields,
-    );
+    return new SlowReach(await startThread('slow-worker', { workerData: fields, resourceLimits }), fields);
   }
 
   /** As reachCaller(). */

@@ -1,11 +1,12 @@
 // postern init: a first postern.yaml, commented, that checks as it stands.
 import { closeSync, existsSync, openSync, writeSync } from 'node:fs';
-import { dirname, isAbsolute, relative, resolve } from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { dirname, isAbsolute, join, relative, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { Command } from 'commander';
+import { DIST } from '../../shared/own-files.js';
 import { say } from './say.js';
 
-const SCHEMA = fileURLToPath(new URL('../../postern.schema.json', import.meta.url));
+const SCHEMA = join(DIST, 'postern.schema.json');
 
 export function initCommand(): Command {
   return new Command('init')

@@ -1,8 +1,7 @@
 // How a broker is started. As root it gets a mount namespace of its own, which it makes read-only before it gives its ids up: a
 // process with threads, as Node is, could not make one for all of them.
-import { fileURLToPath } from 'node:url';
+import { bundlePath } from '../../shared/own-files.js';
 
-const MAIN = fileURLToPath(new URL('../../broker/main.js', import.meta.url));
 /** unshare(1) becomes what it starts: the pid stays. */
 const OWN_MOUNTS = ['unshare', '--mount', '--propagation', 'private', '--'];
 
@@ -18,7 +17,7 @@ export function brokerCommand(
     ...(asRoot ? OWN_MOUNTS : []),
     process.execPath,
     ...options,
-    MAIN,
+    bundlePath('broker'),
   ];
   return [program, ...rest];
 }

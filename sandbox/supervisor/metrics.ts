@@ -1,11 +1,13 @@
 // The supervisor's own series; the broker's come beside them on the same page.
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { Counter, Gauge, Registry } from 'prom-client';
+import { DIST } from '../../shared/own-files.js';
 import { EXIT_CAUSES, type ExitCause, START_CAUSES, type StartCause } from '../../shared/reasons.js';
 
 /** The version of this package, as package.json has it. */
 export const VERSION: string = (
-  JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')) as { version: string }
+  JSON.parse(readFileSync(join(DIST, '../package.json'), 'utf8')) as { version: string }
 ).version;
 
 export class SupervisorMetrics {

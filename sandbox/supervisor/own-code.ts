@@ -2,8 +2,8 @@
 // may enter, its path would be closed to the launcher, but /proc/self/fd/N is not.
 import { constants, openSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { basename, dirname, join, relative, sep } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { basename, dirname, relative, sep } from 'node:path';
+import { bundlePath } from '../../shared/own-files.js';
 import { OwnedFd } from '../../shared/sys/owned-fd.js';
 
 const O_PATH = 0o10000000;
@@ -13,14 +13,14 @@ export interface OwnCode {
   readonly node: OwnedFd;
   /** The folder that holds both this package and what it imports. */
   readonly folder: OwnedFd;
-  /** The main modules of launcher and init, relative to the folder. */
+  /** The programs of launcher and init, relative to the folder. */
   readonly launcher: string;
   readonly init: string;
 }
 
 export function openOwnCode(): OwnCode {
-  const launcher = fileURLToPath(new URL('../launch/main.js', import.meta.url));
-  const library = createRequire(import.meta.url).resolve('koffi');
+  const launcher = bundlePath('launcher');
+  const library = createRequire(launcher).resolve('koffi');
   const common = commonFolder(dirname(launcher), dirname(library));
   // Packages are searched in a folder named node_modules below a parent, so that folder's own parent is meant.
   const folder = basename(common) === 'node_modules' ? dirname(common) : common;
@@ -28,7 +28,7 @@ export function openOwnCode(): OwnCode {
     node: new OwnedFd(openSync(process.execPath, constants.O_RDONLY)),
     folder: new OwnedFd(openSync(folder, O_PATH | constants.O_DIRECTORY)),
     launcher: relative(folder, launcher),
-    init: relative(folder, join(dirname(launcher), 'init.js')),
+    init: relative(folder, bundlePath('init')),
   };
 }
 

@@ -1,9 +1,10 @@
 // What is measured: a client that connects directly, and the same one behind a door of postern's.
 import { fileURLToPath } from 'node:url';
+import { bundlePath } from '../../shared/own-files.js';
 import { Measured } from './measured.js';
 
 const path = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
-const postern = [process.execPath, path('../../sandbox/cli/main.js')];
+const postern = [process.execPath, bundlePath('postern')];
 
 export interface Door {
   readonly name: 'channel' | 'trap';

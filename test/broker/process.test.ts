@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { bundlePath } from '../../shared/own-files.js';
 import type { BrokerLine } from '../../shared/protocol/link.js';
 import { packetSocketPair } from '../../shared/sys/socket.js';
 import { listen } from '../harness/listener.js';
@@ -86,7 +87,7 @@ test('the broker dies with a parent that is killed, though it does not come to l
 });
 
 test('a line that is none ends the broker with status 70 and one line on stderr', async () => {
-  const main = fileURLToPath(new URL('../../broker/main.js', import.meta.url));
+  const main = bundlePath('broker');
   const [ours, theirs] = packetSocketPair();
   const child = spawn(process.execPath, [main], {
     stdio: ['ignore', 'ignore', 'pipe', 'pipe', theirs.number],

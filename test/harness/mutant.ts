@@ -1,6 +1,7 @@
 // A compiled tree in which one line is wrong, to show that a test would notice: what no option leaves out.
 import { cpSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { bundle } from '../../deploy/bundle.js';
 import { distFor, readableFolder } from './users.js';
 
 export interface Mutation {
@@ -30,5 +31,6 @@ export function mutantDist(...mutations: readonly Mutation[]): string {
   cpSync(join(whole, 'package.json'), join(folder, 'package.json'));
   symlinkSync(join(whole, 'node_modules'), join(folder, 'node_modules'));
   for (const mutation of mutations) mutate(dist, mutation);
+  bundle(dist);
   return dist;
 }

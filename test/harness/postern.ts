@@ -41,10 +41,7 @@ const TIMEOUT_MS = 60_000;
 /** Starts postern with these arguments. */
 export function startPostern(args: readonly string[], options: PosternOptions): RunningPostern {
   const dist = options.dist ?? distFor(options.as);
-  const main = join(
-    dist,
-    options.without === undefined ? 'sandbox/cli/main.js' : 'test/harness/run-without.js',
-  );
+  const main = join(dist, options.without === undefined ? 'run/postern.js' : 'test/run-without.js');
   const without = options.without === undefined ? [] : [options.without.join(',')];
   const words = [process.execPath, main, ...without, ...args];
   const wrapped = options.shell === undefined ? words : ['bash', '-c', options.shell, 'bash', ...words];

@@ -92,7 +92,7 @@ function brokerOf(pid: number): number | undefined {
     .flatMap((task) =>
       readFileSync(`/proc/${pid}/task/${task}/children`, 'utf8').split(' ').filter(Boolean).map(Number),
     )
-    .find((child) => readFileSync(`/proc/${child}/cmdline`, 'utf8').includes('broker/main.js'));
+    .find((child) => readFileSync(`/proc/${child}/cmdline`, 'utf8').includes('run/broker.js'));
 }
 
 /** Every listener is closed at the end, and has heard of as many connections as were open. */

@@ -57,7 +57,7 @@ function brokerOf(pid: number): number | undefined {
     .flatMap((task) =>
       readFileSync(`/proc/${pid}/task/${task}/children`, 'utf8').split(' ').filter(Boolean).map(Number),
     )
-    .find((child) => readFileSync(`/proc/${child}/cmdline`, 'utf8').includes('broker/main.js'));
+    .find((child) => readFileSync(`/proc/${child}/cmdline`, 'utf8').includes('run/broker.js'));
 }
 
 const descriptors = (broker: number): number => readdirSync(`/proc/${broker}/fd`).length;

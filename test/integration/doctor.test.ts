@@ -45,7 +45,7 @@ function doctor(
   args: readonly string[],
   { asRoot = [], asThatUser = [], env, dist = distFor(user) }: Setting = {},
 ): Told {
-  const main = join(dist, 'sandbox/cli/main.js');
+  const main = join(dist, 'run/postern.js');
   const [command = '', ...rest] = [
     ...asRoot,
     ...asUser(user),

@@ -29,7 +29,7 @@ function runIn(
   host: readonly string[],
   user: User,
 ): { status: number | null; stdout: string; stderr: string } {
-  const main = join(distFor(user), 'sandbox/cli/main.js');
+  const main = join(distFor(user), 'run/postern.js');
   const [command = '', ...args] = [
     ...host,
     ...asUser(user),

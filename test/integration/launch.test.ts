@@ -72,7 +72,7 @@ for (const user of users) {
     try {
       await once(child.stdout ?? child, 'data');
       const supervisor = child.pid ?? 0;
-      const broker = childrenOf(supervisor).find((pid) => commandOf(pid).includes('broker/main.js'));
+      const broker = childrenOf(supervisor).find((pid) => commandOf(pid).includes('run/broker.js'));
       for (const pid of user === 'root' ? [broker] : [supervisor, broker]) {
         const [program = '', ...words] = [...asUser('user'), 'cat', `/proc/${pid}/mem`];
         const { stderr } = spawnSync(program, words, { encoding: 'utf8' });
@@ -92,7 +92,7 @@ for (const user of users) {
     const children = childrenOf(pid);
     assert.equal(children.length, 3, children.map(commandOf).join(', '));
     const init = children.find((one) => /^NSpid:\s+\d+\s+1$/m.test(statusOf(one))) ?? 0;
-    const broker = children.find((one) => commandOf(one).includes('broker/main.js')) ?? 0;
+    const broker = children.find((one) => commandOf(one).includes('run/broker.js')) ?? 0;
     assert.ok(init > 0 && broker > 0);
     for (const process_ of [init, plugin]) {
       assert.match(statusOf(process_), /^CapPrm:\s+0{16}\nCapEff:\s+0{16}$/m);
@@ -184,7 +184,7 @@ function leftovers(words: string): string[] {
     .flatMap((name) => {
       try {
         const command = commandOf(Number(name));
-        return command.includes(words) && !command.includes('main.js') && isAlive(Number(name))
+        return command.includes(words) && !command.includes('postern.js') && isAlive(Number(name))
           ? [command]
           : [];
       } catch {

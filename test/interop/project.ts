@@ -29,7 +29,7 @@ export class Project {
   constructor(...libraries: string[]) {
     const modules = join(this.folder, 'node_modules');
     mkdirSync(join(modules, 'postern'), { recursive: true });
-    for (const folder of ['broker', 'sandbox', 'shared']) {
+    for (const folder of ['run', 'sandbox', 'shared']) {
       cpSync(join(top, 'dist', folder), join(modules, 'postern/dist', folder), { recursive: true });
     }
     cpSync(join(top, 'package.json'), join(modules, 'postern/package.json'));

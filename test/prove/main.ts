@@ -5,6 +5,7 @@ import { chmodSync, cpSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { bundle } from '../../deploy/bundle.js';
 import { mutate } from '../harness/mutant.js';
 import { endLeftOvers, initTold } from './end-left-overs.js';
 import type { Protection } from './protection.js';
@@ -36,11 +37,12 @@ function buildWithout(protection: Protection): string {
   symlinkSync(join(top, 'node_modules'), join(folder, 'node_modules'));
   mutate(join(folder, 'dist'), protection);
   mutate(join(folder, 'dist'), initTold(folder));
+  bundle(join(folder, 'dist'));
   return folder;
 }
 
 function startsAtAll(folder: string): boolean {
-  const main = join(folder, 'dist/sandbox/cli/main.js');
+  const main = join(folder, 'dist/run/postern.js');
   const { status } = spawnSync(process.execPath, [main, 'run', '--', 'true'], { cwd: '/', timeout: 30_000 });
   return status === 0;
 }

@@ -5,10 +5,11 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { bundlePath } from '../../../shared/own-files.js';
 import { startUpstreams } from './upstreams.js';
 
 const top = fileURLToPath(new URL('../../../..', import.meta.url));
-const cli = fileURLToPath(new URL('../../../sandbox/cli/main.js', import.meta.url));
+const cli = bundlePath('postern');
 const plugin = fileURLToPath(new URL('./plugin.js', import.meta.url));
 const SHOWN = /^postern_(decisions_total|connects_total|sockets_passed_total|plugin_up|broker_up)\b.* [1-9]/;
 

@@ -3,6 +3,7 @@
 import { readlinkSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join, relative, sep } from 'node:path';
+import { bundlePath } from '../../../shared/own-files.js';
 import { openOwnCode } from '../own-code.js';
 import type { OwnCodeFact } from './host-facts.js';
 
@@ -13,7 +14,7 @@ export function findClosedPath(): OwnCodeFact {
   const code = openOwnCode();
   try {
     const folder = readlinkSync(`/proc/self/fd/${code.folder.number}`);
-    const library = relative(folder, createRequire(import.meta.url).resolve('koffi'));
+    const library = relative(folder, createRequire(bundlePath('launcher')).resolve('koffi'));
     const paths = [code.launcher, code.init, library].flatMap((path) => stepsOf(folder, path));
     for (const path of [folder, ...new Set(paths), process.execPath]) {
       const { mode, isFolder } = statOf(path);

@@ -1,16 +1,15 @@
-// What of postern itself a plugin must see to use the client library: the compiled code and the packages that it imports.
+// What of postern itself the trial's plugin must see: the compiled code and the packages that it imports.
 import { createRequire } from 'node:module';
 import { dirname, join, sep } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { bundlePath, DIST } from '../../../shared/own-files.js';
 
-const PACKAGES = ['koffi', 'msgpackr/index-no-eval'];
+const PACKAGES = ['koffi'];
 
 /** @returns absolute paths, read-only to show; package.json makes the code be read as modules */
 export function ownCodePaths(): readonly string[] {
-  const code = fileURLToPath(new URL('../../..', import.meta.url));
-  const resolve = createRequire(import.meta.url).resolve;
+  const { resolve } = createRequire(bundlePath('trial-plugin'));
   const packages = PACKAGES.map((name) => outermostModules(resolve(name)));
-  return [...new Set([dirname(join(code, 'x')), join(code, '../package.json'), ...packages])];
+  return [...new Set([DIST, join(DIST, '../package.json'), ...packages])];
 }
 
 /** The folder that holds the package and all that it requires: the first node_modules of its path. */
