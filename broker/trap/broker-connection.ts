@@ -7,9 +7,8 @@ import type { Outcome } from '../../shared/reasons.js';
 import { isNonBlocking, makeBlocking } from '../../shared/sys/fcntl.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import type { Endpoint } from '../../shared/sys/sockaddr.js';
-import { peerOf, startConnect, tcpSocket, writableNow } from '../../shared/sys/socket.js';
-import { concludeConnect, isV6Only, sendTimeout } from '../../shared/sys/socket-state.js';
-import { Watch, WRITABLE } from '../../shared/sys/uv-poll.js';
+import { startConnect, tcpSocket } from '../../shared/sys/socket.js';
+import { isV6Only, sendTimeout } from '../../shared/sys/socket-state.js';
 import { account, type Ending } from '../account.js';
 import { outcomeOf } from '../connect-outcome.js';
 import { decideGranted } from '../decide-granted.js';
@@ -19,15 +18,16 @@ import { claimConnection, pastConnections } from '../limit-connections.js';
 import type { Claim } from '../open-connections.js';
 import type { Origin } from '../origin.js';
 import { RequestLife } from '../request-life.js';
+import { awaitDial, conclude, type Dial, type DialInterruption, endpointOf, isSameEndpoint } from './dial.js';
 import { placeSocket } from './place-socket.js';
 import type { TrappedAddress } from './read-sockaddr.js';
 import { SettlingConnect } from './settling-connect.js';
 import type { TrapContext } from './trap-context.js';
 import type { TrappedCall } from './trapped-call.js';
 import type { TrappedSocket } from './trapped-socket.js';
-import { type Interruption, interruptedResult } from './waiting-calls.js';
+import { interruptedResult } from './waiting-calls.js';
 
-const { EACCES, EAGAIN, EINPROGRESS, ECONNABORTED, ECONNRESET, ENETUNREACH, ETIMEDOUT } = constants.errno;
+const { EACCES, EAGAIN, EINPROGRESS, ECONNABORTED, ENETUNREACH, ETIMEDOUT } = constants.errno;
 const AF_INET = 2;
 
 type InetAddress = Extract<TrappedAddress, { kind: 'inet' }>;
@@ -55,9 +55,6 @@ export function brokerConnection(
   work.close();
   return true;
 }
-
-/** How a dial went on: connected to that peer, under way, or minus errno. */
-type Dial = Endpoint | 'under_way' | number;
 
 class BrokeredConnect {
   /** Read while the call waits: afterwards its process may be gone. */
@@ -146,7 +143,7 @@ class BrokeredConnect {
     this.#startedAt = performance.now();
     const socket = tcpSocket(this.#family);
     if (typeof socket === 'number') return this.#fail(socket, address);
-    const endpoint = { bytes: this.#family === 4 ? address.bytes : asIpv6(address), port: decision.port };
+    const endpoint = endpointOf(address, decision.port, this.#family);
     let settling: SettlingConnect | undefined;
     try {
       const begun = this.#touch(() => this.#begin(socket, address, endpoint));
@@ -161,9 +158,8 @@ class BrokeredConnect {
       const end = begun === 'under_way' ? await this.#wait(socket) : begun;
       if (typeof end === 'number') return this.#fail(end, address);
       this.#claim?.hold(socket, endpoint);
-      if (end === 'under_way') return await this.#placeInterrupted(socket, address);
-      if (end.port !== endpoint.port || !sameBytes(end.bytes, endpoint.bytes))
-        return this.#fail(-ECONNABORTED, address);
+      if (typeof end === 'string') return await this.#placeInterrupted(socket, address, end);
+      if (!isSameEndpoint(end, endpoint)) return this.#fail(-ECONNABORTED, address);
       makeBlocking(socket.number);
       const placing = this.#place(socket, 0);
       const placed = placing instanceof Promise ? await placing : placing;
@@ -191,37 +187,12 @@ class BrokeredConnect {
     return isNonBlocking(this.#plugins.number) ? 'non_blocking' : conclude(socket);
   }
 
-  #interruption: Interruption | 'timeout' = 'gone';
-
-  /** @returns `under_way` where the caller shall go on before the connection is there */
-  #wait(socket: OwnedFd): Promise<Dial> {
-    const { waiting } = this.#context;
-    const limit = sendTimeout(this.#plugins.number);
-    return new Promise((resolve) => {
-      const finish = (dial: Dial): void => {
-        clearTimeout(timer);
-        waiting.remove(this.#call);
-        watch.close();
-        resolve(dial);
-      };
-      const watch = new Watch(socket.number, () => {
-        const dial = conclude(socket);
-        if (dial !== 'under_way') finish(dial);
-      });
-      const interrupt = (why: Interruption | 'timeout'): void => {
-        this.#interruption = why;
-        finish('under_way');
-      };
-      const timer = limit > 0 ? setTimeout(() => interrupt('timeout'), limit) : undefined;
-      watch.want(WRITABLE);
-      waiting.add(this.#call, interrupt);
-      this.#life.whenEnded(() => finish(-ETIMEDOUT));
-    });
+  #wait(socket: OwnedFd): ReturnType<typeof awaitDial> {
+    return awaitDial(this.#context, this.#call, socket, sendTimeout(this.#plugins.number), this.#life);
   }
 
   /** The caller has a signal, or a time-out of its own: the socket that connects is its from now on, as the kernel would have it. */
-  async #placeInterrupted(socket: OwnedFd, address: Address): Promise<Ending> {
-    const why = this.#interruption;
+  async #placeInterrupted(socket: OwnedFd, address: Address, why: DialInterruption): Promise<Ending> {
     if (why === 'gone') {
       this.#call.end(-ECONNABORTED, 'error');
       return this.#ending('canceled', address);
@@ -260,25 +231,4 @@ class BrokeredConnect {
   #ending(outcome: Outcome, { text }: Address): Ending {
     return { outcome, dialed: text, connectMs: performance.now() - this.#startedAt };
   }
-}
-
-/** Whom a connecting socket is connected to, or with which errno it failed: told once. */
-function conclude(socket: OwnedFd): Dial {
-  const peer = peerOf(socket.number);
-  if (peer === undefined && !writableNow(socket.number)) return 'under_way';
-  const result = concludeConnect(socket.number);
-  if (result !== 0) return result;
-  return peer ?? peerOf(socket.number) ?? -ECONNRESET;
-}
-
-function asIpv6({ family, bytes }: Address): Uint8Array {
-  if (family === 6) return bytes;
-  const mapped = new Uint8Array(16);
-  mapped.set([0xff, 0xff], 10);
-  mapped.set(bytes, 12);
-  return mapped;
-}
-
-function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, at) => byte === b[at]);
 }

@@ -15,11 +15,14 @@ const D_NAME = 19;
 /** An entry's size where its name is a descriptor's number. */
 const MAX_ENTRY_BYTES = 32;
 const KCMP_FILE = 0;
-const { ENOSYS } = constants.errno;
+/** A table whose numbers lie so far apart is listed instead of tried out. */
+const PROBES_PER_DESCRIPTOR = 2;
+const { EBADF, ENOSYS } = constants.errno;
 
 const open = bind('int open(const char *path, int flags)');
 const close = bindOnce('int close(int fd)');
 const read = bind('long read(int fd, void *buffer, size_t length)');
+const pread = bind('long pread(int fd, void *buffer, size_t length, long offset)');
 const lseek = bind('long lseek(int fd, long offset, int whence)');
 const getdents = bind('long getdents64(int fd, void *buffer, size_t length)');
 const fstatat = bind('int fstatat(int folder, const char *path, void *stat, int flags)');
@@ -44,6 +47,8 @@ export class DescriptorTable {
   readonly #tid: number;
   /** undefined where there is no such thread. */
   readonly #folder: OwnedFd | undefined;
+  /** What proc(5) tells of the descriptor that was asked about last, each time anew: most threads ask about one. */
+  #info: { readonly descriptor: number; readonly file: OwnedFd } | undefined;
 
   constructor(tid: number) {
     this.#tid = tid;
@@ -60,24 +65,64 @@ export class DescriptorTable {
   sharing(known: number, most: number): readonly DescriptorEntry[] {
     if (this.#folder === undefined) return [{ descriptor: known, closesOnExec: false }];
     const folder = this.#folder.number;
-    const found: DescriptorEntry[] = [];
-    const others = countOf(folder) > most ? [] : listNumbers(folder, most);
-    for (const descriptor of [known, ...others]) {
-      if (descriptor === known ? found.length > 0 : !this.#isSame(folder, known, descriptor)) continue;
-      found.push({ descriptor, closesOnExec: (readFlags(folder, descriptor) & O_CLOEXEC) !== 0 });
+    const found = [{ descriptor: known, closesOnExec: closesOnExec(this.#inform(folder, known)) }];
+    for (const descriptor of this.#others(folder, known, most)) {
+      const flags = closesOnExec(readInfo(folder, descriptor));
+      found.push({ descriptor, closesOnExec: flags });
     }
     return found;
   }
 
   close(): void {
     this.#folder?.close();
+    this.#info?.file.close();
   }
 
-  #isSame(folder: number, one: number, other: number): boolean {
-    const order = syscallLongs(SYS.kcmp, this.#tid, this.#tid, KCMP_FILE, one, other);
+  #others(folder: number, known: number, most: number): readonly number[] {
+    const count = countOf(folder);
+    if (count > most) return [];
+    const found = count > 0 ? this.#tryOut(known, count) : undefined;
+    return found ?? listNumbers(folder, most).filter((descriptor) => this.#isSame(folder, known, descriptor));
+  }
+
+  /** @returns undefined where not all that there are were met: numbers far apart, or a kernel that cannot compare */
+  #tryOut(known: number, count: number): readonly number[] | undefined {
+    const found: number[] = [];
+    let met = 0;
+    for (let descriptor = 0; met < count; descriptor += 1) {
+      if (descriptor > PROBES_PER_DESCRIPTOR * count) return undefined;
+      const order = descriptor === known ? 1 : this.#compare(known, descriptor);
+      if (order === -EBADF) continue;
+      if (order < 0) return undefined;
+      met += 1;
+      if (order === 0) found.push(descriptor);
+    }
+    return found;
+  }
+
+  #isSame(folder: number, known: number, other: number): boolean {
+    if (other === known) return false;
+    const order = this.#compare(known, other);
     if (order !== -ENOSYS) return order === 0;
     // A kernel without CONFIG_KCMP: a socket has an inode of its own.
-    return readInode(folder, one) === readInode(folder, other);
+    return readInode(folder, known) === readInode(folder, other);
+  }
+
+  /** kcmp(2). @returns 0 for one open file, 1 or more for two, or minus errno */
+  #compare(one: number, other: number): number {
+    return syscallLongs(SYS.kcmp, this.#tid, this.#tid, KCMP_FILE, one, other);
+  }
+
+  /** As readInfo(), from a file that stays open. */
+  #inform(folder: number, descriptor: number): number {
+    if (this.#info?.descriptor !== descriptor) {
+      this.#info?.file.close();
+      this.#info = undefined;
+      const file = openat(folder, String(descriptor), O_CLOEXEC);
+      if (file < 0) return 0;
+      this.#info = { descriptor, file: new OwnedFd(file) };
+    }
+    return Math.max(0, pread(this.#info.file.number, info, info.length, 0));
   }
 }
 
@@ -98,9 +143,8 @@ function readInfo(folder: number, descriptor: number): number {
   return Math.max(0, length);
 }
 
-/** The second line is `flags:` and an octal number. */
-function readFlags(folder: number, descriptor: number): number {
-  const length = readInfo(folder, descriptor);
+/** The second line is `flags:` and an octal number. @param length of what `info` tells */
+function closesOnExec(length: number): boolean {
   let flags = 0;
   const start = info.indexOf(10) + 'flags:\t'.length + 1;
   for (let at = start; at < length; at += 1) {
@@ -108,7 +152,7 @@ function readFlags(folder: number, descriptor: number): number {
     if (digit < 0 || digit > 7) break;
     flags = flags * 8 + digit;
   }
-  return flags;
+  return (flags & O_CLOEXEC) !== 0;
 }
 
 function readInode(folder: number, descriptor: number): number {

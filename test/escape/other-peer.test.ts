@@ -40,7 +40,7 @@ const DOORS: readonly Door[] = [
     },
     uncompared: {
       file: 'broker/trap/broker-connection',
-      right: 'end.port !== endpoint.port || !sameBytes(end.bytes, endpoint.bytes)',
+      right: '!isSameEndpoint(end, endpoint)',
       wrong: 'false',
     },
   },

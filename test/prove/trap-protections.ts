@@ -81,7 +81,7 @@ export const trapProtections: readonly Protection[] = [
   {
     name: 'trap: the peer is compared before the hand-over',
     file: 'broker/trap/broker-connection',
-    right: 'end.port !== endpoint.port || !sameBytes(end.bytes, endpoint.bytes)',
+    right: '!isSameEndpoint(end, endpoint)',
     wrong: 'false',
     tests: ['escape/other-peer'],
     pattern: 'does not reach the plugin .transparent',
