@@ -2,6 +2,7 @@
 import { findBlockOfPrefix, findClassOfPrefix } from './find-block.js';
 import { isLocalhost } from './is-localhost.js';
 import type { Rule, Target } from './parse-rule.js';
+import type { PortTable } from './port-table.js';
 import { familyBits, type Prefix } from './prefix.js';
 import type { RuleIndex } from './rule-index.js';
 
@@ -51,16 +52,16 @@ function rulesOver(target: Target, index: RuleIndex, shortest: number): readonly
     case 'prefix':
       return prefixRulesOver(target.prefix, index, shortest);
     case 'name':
-      return [
-        ...bounded(index.names.get(target.name)?.rules),
-        ...bounded(index.apexes.get(target.name)?.rules),
-        ...wildcardsOver(target.name, index),
-      ];
+      return joined(
+        index.names.get(target.name),
+        index.apexes.get(target.name),
+        ...index.wildcardsOver(target.name),
+      );
     case 'below':
-      return [
-        ...bounded((target.apex ? index.apexes : index.below).get(target.name)?.rules),
-        ...wildcardsOver(target.name, index),
-      ];
+      return joined(
+        (target.apex ? index.apexes : index.below).get(target.name),
+        ...index.wildcardsOver(target.name),
+      );
   }
 }
 
@@ -77,11 +78,9 @@ function prefixRulesOver(prefix: Prefix, index: RuleIndex, shortest: number): re
   return rules;
 }
 
-function wildcardsOver(name: string, index: RuleIndex): readonly Rule[] {
+function joined(...tables: readonly (PortTable | undefined)[]): readonly Rule[] {
   const rules: Rule[] = [];
-  for (let dot = name.indexOf('.'); dot !== -1; dot = name.indexOf('.', dot + 1)) {
-    rules.push(...bounded(index.below.get(name.slice(dot + 1))?.rules));
-  }
+  for (const table of tables) if (table !== undefined) rules.push(...bounded(table.rules));
   return rules;
 }
 

@@ -1,7 +1,7 @@
 // The first half of a decision: all that can be said before DNS. Pure. Trusts nothing of the request.
 
 import type { Address } from './address.js';
-import { conclude, describeClass } from './conclude.js';
+import { conclude, describeClass, type Grounds } from './conclude.js';
 import type { Decision, Request, RequestVerdict } from './decision.js';
 import type { HostContext } from './host-block.js';
 import { isLocalhost } from './is-localhost.js';
@@ -23,9 +23,9 @@ import { coverage, findAdmission, weighAddress } from './weigh-address.js';
 export function judgeRequest(policy: Policy, request: Request, context: HostContext): RequestVerdict {
   const { host: asked, port } = readRequest(request);
   const host = parseHost(asked);
-  if (!host) return deny({ reason: 'malformed_host', host: asked, port });
+  if (!host) return settle({ decision: 'deny', reason: 'malformed_host', host: asked, port });
   const text = host.kind === 'name' ? host.name : host.address.text;
-  if (!isPort(port)) return deny({ reason: 'invalid_port', host: text, port });
+  if (!isPort(port)) return settle({ decision: 'deny', reason: 'invalid_port', host: text, port });
   return judgeHost(policy, host, port, context);
 }
 
@@ -35,12 +35,13 @@ function judgeHost(policy: Policy, host: Host, port: number, context: HostContex
   }
   const { name } = host;
   const denial = policy.deny.matchName(name, port).rule ?? policy.deny.matchAny(port).rule;
-  if (denial) return deny({ reason: 'denied_by_rule', rule: denial.text, host: name, port });
+  if (denial)
+    return settle({ decision: 'deny', reason: 'denied_by_rule', rule: denial.text, host: name, port });
   const { rule, otherPort } = matchAllow(policy, name, port);
   if (rule) return { kind: 'resolve', name, port, decision: 'allow', reason: 'rule', rule: rule.text };
   const reason = otherPort ? 'port_not_allowed' : 'no_rule';
   if (policy.mode === 'audit') return { kind: 'resolve', name, port, decision: 'would_deny', reason };
-  return deny({ reason, host: name, port, suggestion: suggestName(name, port) });
+  return settle({ decision: 'deny', reason, host: name, port, suggestion: suggestName(name, port) });
 }
 
 /** `*` is any name of two labels or more; localhost, and a name below it, needs a rule without a wildcard. */
@@ -74,8 +75,8 @@ function judgeLiteral(policy: Policy, address: Address, port: number, context: H
   return conclude({ decision: 'deny', reason, host, port, suggestion });
 }
 
-function deny(grounds: Omit<Parameters<typeof conclude>[0], 'decision'>): RequestVerdict {
-  return { kind: 'settled', decision: conclude({ ...grounds, decision: 'deny' }) };
+function settle(grounds: Grounds): RequestVerdict {
+  return { kind: 'settled', decision: conclude(grounds) };
 }
 
 /** The request's values, whatever they are. */

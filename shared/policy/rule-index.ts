@@ -88,6 +88,18 @@ export class RuleIndex {
     return rule ? { rule, otherPort } : otherPort ? OTHER_PORT : NO_MATCH;
   }
 
+  /** The wildcards that a name is below, from the longest on. */
+  wildcardsOver(name: string): readonly PortTable[] {
+    const found: PortTable[] = [];
+    let labels = countLabels(name);
+    for (let dot = name.indexOf('.'); dot !== -1; dot = name.indexOf('.', dot + 1)) {
+      labels -= 1;
+      const table = this.#wildcardLabels.has(labels) ? this.below.get(name.slice(dot + 1)) : undefined;
+      if (table !== undefined) found.push(table);
+    }
+    return found;
+  }
+
   /** The `*` rule for a port. */
   matchAny(port: number): Match {
     return this.any.rules.length === 0 ? NO_MATCH : matchTable(this.any, port);

@@ -1,6 +1,5 @@
 // The one rule that would allow what was refused, and nothing else.
 import type { Address } from './address.js';
-import { familyBits, formatPrefix, prefixOf } from './prefix.js';
 
 /** The allow rule for one name on one port, such as `api.example.com:8443`. */
 export function suggestName(name: string, port: number): string {
@@ -9,5 +8,5 @@ export function suggestName(name: string, port: number): string {
 
 /** The allow rule for one address on one port, such as `10.1.2.3:5432` or `[fd00::1]:5432`. */
 export function suggestAddress(address: Address, port: number): string {
-  return `${formatPrefix(prefixOf(address, familyBits(address.family)))}:${port}`;
+  return `${address.family === 4 ? address.text : `[${address.text}]`}:${port}`;
 }
