@@ -79,8 +79,8 @@ async function makeSessions({
   listeners,
 }: SupervisorLine & { readonly type: 'start' }): Promise<Sessions> {
   const fields = touchFields();
-  const slowReach = await SlowReach.start();
-  await startTouchWatchdog([{ tid: process.pid, fields }, slowReach.watched]);
+  const [slowReach, watch] = await Promise.all([SlowReach.start(), startTouchWatchdog()]);
+  await watch([{ tid: process.pid, fields }, slowReach.watched]);
   const services = {
     audit: new Audit(link, () => metrics.auditEventsDropped.inc()),
     host: new HostAddresses(listeners),

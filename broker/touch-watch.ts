@@ -1,6 +1,7 @@
 // Watches over what touches a plugin. A call that reads a plugin's memory, takes its descriptor or acts on its socket waits for
 // locks that the plugin can hold; the thread waits with it, and every other plugin that it serves. A thread apart sees how long
 // that takes, and ends the plugin past a limit. Runs in the broker, on each thread that touches plugins.
+import { once } from 'node:events';
 import { TOUCH_BUDGET_MS, TOUCH_BUDGET_SHARE, TOUCH_LIMIT_MS, TOUCH_SLOW_MS } from '../shared/limits.js';
 import type { SlowAction } from '../shared/reasons.js';
 import type { OwnedFd } from '../shared/sys/owned-fd.js';
@@ -95,12 +96,14 @@ export function touchFields(): Int32Array {
   return new Int32Array(new SharedArrayBuffer(4 * TOUCH_FIELDS.count));
 }
 
-/** Watches from here on. */
-export async function startTouchWatchdog(threads: readonly WatchedThread[]): Promise<void> {
-  await startThread('touch-watchdog', {
-    workerData: threads,
-    resourceLimits: { maxOldGenerationSizeMb: 16, maxYoungGenerationSizeMb: 4 },
-  });
+/** The thread that watches those that touch plugins. @returns what gives it those; it watches once that has resolved */
+export async function startTouchWatchdog(): Promise<(threads: readonly WatchedThread[]) => Promise<void>> {
+  const resourceLimits = { maxOldGenerationSizeMb: 16, maxYoungGenerationSizeMb: 4 };
+  const { worker } = await startThread('touch-watchdog', { resourceLimits });
+  return async (threads) => {
+    worker.postMessage(threads);
+    await once(worker, 'message');
+  };
 }
 
 /** What one thread touches. */

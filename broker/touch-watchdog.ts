@@ -1,7 +1,7 @@
 // The thread beside those that touch plugins: ends a sandbox that holds one of them up. See touch-watch.ts.
 import { openSync, readSync } from 'node:fs';
 import { constants } from 'node:os';
-import { workerData } from 'node:worker_threads';
+import { parentPort } from 'node:worker_threads';
 import { TOUCH_CHECK_MS, TOUCH_LIMIT_MS } from '../shared/limits.js';
 import { signalPidfd } from '../shared/sys/pidfd.js';
 import { setNoNewPrivileges } from '../shared/sys/process-control.js';
@@ -54,12 +54,16 @@ class Watched {
   }
 }
 
-setNoNewPrivileges();
-const threads = (workerData as readonly WatchedThread[]).map((thread) => new Watched(thread));
-const sleeper = new Int32Array(new SharedArrayBuffer(4));
-tellLoaded();
-
-for (;;) {
-  Atomics.wait(sleeper, 0, 0, TOUCH_CHECK_MS);
-  for (const thread of threads) thread.look();
+function watch(given: readonly WatchedThread[]): never {
+  const threads = given.map((thread) => new Watched(thread));
+  const sleeper = new Int32Array(new SharedArrayBuffer(4));
+  parentPort?.postMessage('watching');
+  for (;;) {
+    Atomics.wait(sleeper, 0, 0, TOUCH_CHECK_MS);
+    for (const thread of threads) thread.look();
+  }
 }
+
+setNoNewPrivileges();
+parentPort?.once('message', watch);
+tellLoaded();

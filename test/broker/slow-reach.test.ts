@@ -69,7 +69,8 @@ test('a slow plugin that holds the thread of the slow ones up is ended, and its 
   skip,
 }, async () => {
   const slow = await SlowReach.start();
-  await startTouchWatchdog([slow.watched]);
+  const watch = await startTouchWatchdog();
+  await watch([slow.watched]);
   const holder = await startPlugin(true);
   const neighbour = await startPlugin(false);
   const order: string[] = [];

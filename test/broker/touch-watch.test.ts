@@ -11,7 +11,8 @@ const sleep = (milliseconds: number): void =>
 
 async function startWatch(): Promise<TouchWatch> {
   const fields = touchFields();
-  await startTouchWatchdog([{ tid: process.pid, fields }]);
+  const watch = await startTouchWatchdog();
+  await watch([{ tid: process.pid, fields }]);
   return new TouchWatch(fields);
 }
 
