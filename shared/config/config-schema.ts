@@ -1,6 +1,6 @@
 // The form of postern.yaml. Each leaf says in `error` what is expected of it; the JSON Schema for editors comes of the same
 // definitions. Defaults are not filled in here: a plugin's keys are first joined with those of `defaults`.
-import { z } from 'zod';
+import * as z from 'zod';
 import { callsBy } from './call-forms.js';
 import type { ConfigFile, RuleFile } from './config-file.js';
 import { LIMIT_FORMS } from './limit-forms.js';

@@ -1,5 +1,5 @@
 // The JSON Schema of postern.yaml, for editors: of the same definitions that a file is held against.
-import { z } from 'zod';
+import * as z from 'zod';
 import { configSchema } from './config-schema.js';
 
 export function configJsonSchema(): object {

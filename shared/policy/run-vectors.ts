@@ -1,5 +1,5 @@
 // Runs decisions that are written down: rules, a request, its addresses, and what must come of it.
-import { z } from 'zod';
+import * as z from 'zod';
 import { DECISIONS, type DecisionWord, REASONS, type Reason } from '../reasons.js';
 import { type Address, parseAddress } from './address.js';
 import { compilePolicy } from './compile-policy.js';
