@@ -18,7 +18,15 @@ import { claimConnection, pastConnections } from '../limit-connections.js';
 import type { Claim } from '../open-connections.js';
 import type { Origin } from '../origin.js';
 import { RequestLife } from '../request-life.js';
-import { awaitDial, conclude, type Dial, type DialInterruption, endpointOf, isSameEndpoint } from './dial.js';
+import {
+  awaitDial,
+  conclude,
+  type Dial,
+  type DialInterruption,
+  endpointOf,
+  goesElsewhere,
+  isSameEndpoint,
+} from './dial.js';
 import { placeSocket } from './place-socket.js';
 import type { TrappedAddress } from './read-sockaddr.js';
 import { SettlingConnect } from './settling-connect.js';
@@ -184,7 +192,8 @@ class BrokeredConnect {
     this.#context.carryOver.carry(this.#plugins.number, socket.number, this.#family);
     const started = startConnect(socket.number, endpoint);
     if (started < 0 && started !== -EINPROGRESS) return started;
-    return isNonBlocking(this.#plugins.number) ? 'non_blocking' : conclude(socket);
+    if (!isNonBlocking(this.#plugins.number)) return conclude(socket);
+    return goesElsewhere(socket, endpoint) ? -ECONNABORTED : 'non_blocking';
   }
 
   #wait(socket: OwnedFd): ReturnType<typeof awaitDial> {

@@ -29,6 +29,15 @@ export function conclude(socket: OwnedFd): Dial {
 }
 
 /**
+ * Whether a dial that was begun is known to be to another peer. One that is under way tells its peer to nobody: sock_diag(7) would,
+ * but of a service that a BPF program balances (cgroup/connect4) it tells who serves, and getpeername(2) the service.
+ */
+export function goesElsewhere(socket: OwnedFd, endpoint: Endpoint): boolean {
+  const peer = peerOf(socket.number);
+  return peer !== undefined && !isSameEndpoint(peer, endpoint);
+}
+
+/**
  * Waits for a dial that is under way, and no longer than its request lives.
  *
  * @param limit milliseconds of the caller's own time-out, 0: none

@@ -13,7 +13,16 @@ after(() => Promise.all([allowed.close(), other.close()]));
 
 const client = readFileSync(new URL('../interop/postern_client.py', import.meta.url), 'utf8');
 const ASK = `
-import socket
+import os, socket
+
+def begin(port):
+    begun = socket.socket()
+    begun.setblocking(False)
+    error = begun.connect_ex(("127.0.0.1", port))
+    if error != 115:
+        raise OSError(error, os.strerror(error))
+    return begun
+
 try:
     sock = DIAL
     sock.settimeout(5)
@@ -23,21 +32,36 @@ except OSError as error:
 `;
 
 interface Door {
+  readonly name: string;
   readonly egress: 'channel' | 'transparent';
   readonly dial: string;
   readonly elsewhere: Mutation;
   readonly uncompared: Mutation;
 }
 
+const TRAP_DIALS_ELSEWHERE: Mutation = {
+  file: 'broker/trap/broker-connection',
+  right: 'startConnect(socket.number, endpoint)',
+  wrong: `startConnect(socket.number, { ...endpoint, port: ${other.port} })`,
+};
+
 const DOORS: readonly Door[] = [
   {
+    name: 'transparent, non-blocking',
+    egress: 'transparent',
+    dial: `begin(${allowed.port})`,
+    elsewhere: TRAP_DIALS_ELSEWHERE,
+    uncompared: {
+      file: 'broker/trap/dial',
+      right: 'return peer !== undefined && !isSameEndpoint(peer, endpoint);',
+      wrong: 'return false;',
+    },
+  },
+  {
+    name: 'transparent',
     egress: 'transparent',
     dial: `socket.create_connection(("127.0.0.1", ${allowed.port}))`,
-    elsewhere: {
-      file: 'broker/trap/broker-connection',
-      right: 'startConnect(socket.number, endpoint)',
-      wrong: `startConnect(socket.number, { ...endpoint, port: ${other.port} })`,
-    },
+    elsewhere: TRAP_DIALS_ELSEWHERE,
     uncompared: {
       file: 'broker/trap/broker-connection',
       right: '!isSameEndpoint(end, endpoint)',
@@ -45,6 +69,7 @@ const DOORS: readonly Door[] = [
     },
   },
   {
+    name: 'channel',
     egress: 'channel',
     dial: `Channel.from_environment().connect("127.0.0.1", ${allowed.port})`,
     elsewhere: {
@@ -63,7 +88,7 @@ const DOORS: readonly Door[] = [
 const ECONNABORTED = 103;
 const [user = 'user'] = users;
 
-for (const { egress, dial, elsewhere, uncompared } of DOORS) {
+for (const { name, egress, dial, elsewhere, uncompared } of DOORS) {
   const ask = async (dist: string): Promise<string> => {
     const source = `${client.replace(/\nif __name__ == [\s\S]*$/, '\n')}${ASK.replace('DIAL', dial)}`;
     const words = ['run', '--egress', egress, '--allow', `127.0.0.1:${allowed.port}`, '--audit', '/dev/null'];
@@ -75,13 +100,13 @@ for (const { egress, dial, elsewhere, uncompared } of DOORS) {
     return stdout;
   };
 
-  test(`a connection to another peer than was decided does not reach the plugin (${egress})`, async () => {
+  test(`a connection to another peer than was decided does not reach the plugin (${name})`, async () => {
     const heard = other.connections();
     assert.equal(await ask(mutantDist(elsewhere)), `${ECONNABORTED}\n`);
     assert.ok(other.connections() > heard, 'it was dialled');
   });
 
-  test(`it does without the comparison (${egress})`, async () => {
+  test(`it does without the comparison (${name})`, async () => {
     assert.equal(await ask(mutantDist(elsewhere, uncompared)), "got b'another\\n'\n");
   });
 }

@@ -4,8 +4,8 @@ import assert from 'node:assert/strict';
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { promisify } from 'node:util';
 import { compile } from '../harness/compile.js';
-import { freePort } from '../harness/free-port.js';
-import { type Listener, listen } from '../harness/listener.js';
+import { freeLowPort, listenLow } from '../harness/free-port.js';
+import type { Listener } from '../harness/listener.js';
 import { postern } from '../harness/postern.js';
 import type { User } from '../harness/users.js';
 
@@ -16,7 +16,7 @@ export function semanticsProgram(name: string): string {
   return compile(new URL(`semantics/${name}.c`, import.meta.url));
 }
 
-/** Three ports of the host: one that answers (by IPv6 on another), one where nobody listens, one whose queue is full. */
+/** Three ports of the host that no listener inside happens to have: one that answers (by IPv6 on another), one where nobody listens, one whose queue is full. */
 export class Ports {
   readonly open: Listener;
   readonly open6: Listener;
@@ -33,12 +33,14 @@ export class Ports {
   }
 
   static async start(): Promise<Ports> {
-    const holder = spawn(semanticsProgram('hold'), { stdio: ['pipe', 'pipe', 'inherit'] });
+    const holder = spawn(semanticsProgram('hold'), [String(await freeLowPort())], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    });
     const full = await new Promise<number>((resolve, reject) => {
       holder.once('error', reject);
       holder.stdout.once('data', (text) => resolve(Number(text)));
     });
-    return new Ports(await listen(), await listen(undefined, '::1'), await freePort(), full, holder);
+    return new Ports(await listenLow(), await listenLow('::1'), await freeLowPort(), full, holder);
   }
 
   /** As the programs take them. */

@@ -124,7 +124,8 @@ test('connect() passes its timeout on, and the broker keeps it', () =>
       const message = 'Cannot connect to "slow.example:443": no answer within 2000 ms';
       const connecting = connect({ host: 'slow.example', port: 443, timeout: 2000 });
       const { id, timeout_ms } = await until(() => broker.connects()[0]);
-      assert.equal(timeout_ms, 2000);
+      // Of what was asked for, the rest.
+      assert.ok(Number(timeout_ms) > 1800 && Number(timeout_ms) <= 2000, String(timeout_ms));
       broker.reply({ id, ok: false, errno: 'ETIMEDOUT', reason: 'timeout', message });
       await assert.rejects(connecting, { code: 'ETIMEDOUT', errno: -110, reason: 'timeout', message });
     },

@@ -79,12 +79,20 @@ export const trapProtections: readonly Protection[] = [
     ...semantics('listeners, UDP and AF_UNIX'),
   },
   {
+    name: 'trap: a non-blocking dial that ended at another peer is not handed over',
+    file: 'broker/trap/dial',
+    right: 'return peer !== undefined && !isSameEndpoint(peer, endpoint);',
+    wrong: 'return false;',
+    tests: ['escape/other-peer'],
+    pattern: 'does not reach the plugin .transparent, non-blocking',
+  },
+  {
     name: 'trap: the peer is compared before the hand-over',
     file: 'broker/trap/broker-connection',
     right: '!isSameEndpoint(end, endpoint)',
     wrong: 'false',
     tests: ['escape/other-peer'],
-    pattern: 'does not reach the plugin .transparent',
+    pattern: 'does not reach the plugin .transparent\\)',
   },
   {
     name: 'channel: the peer is compared before the hand-over',
