@@ -1,9 +1,10 @@
 // Makes one file of each program of postern's and the packages that it imports: a plugin's start is the start of four processes and
 // two threads, and Node reads one file in a third of the time that it takes for hundreds. What is native stays a package.
-import { chmodSync } from 'node:fs';
+import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { buildSync } from 'esbuild';
 import type { Bundle } from '../shared/own-files.js';
+import { thirdPartyLicences } from './third-party-licences.js';
 
 /** By name the module that each begins with, below dist. */
 const PROGRAMS: Readonly<Record<Bundle, string>> = {
@@ -19,13 +20,13 @@ const PROGRAMS: Readonly<Record<Bundle, string>> = {
 const REQUIRE = `import { createRequire as requireOf } from 'node:module';
 const require = requireOf(import.meta.url);`;
 
-/** @param dist the folder of the compiled modules, where the bundles are put too */
+/** @param dist the folder of the compiled modules, where the bundles are put too, with the licences of what they hold */
 export function bundle(dist: string): void {
   const entries = Object.entries(PROGRAMS).map(([name, module]) => [
     `run/${name}`,
     join(dist, `${module}.js`),
   ]);
-  buildSync({
+  const { metafile } = buildSync({
     entryPoints: {
       ...Object.fromEntries(entries),
       // Equally deep, see own-files.ts.
@@ -39,6 +40,8 @@ export function bundle(dist: string): void {
     external: ['koffi'],
     banner: { js: REQUIRE },
     logLevel: 'warning',
+    metafile: true,
   });
+  writeFileSync(join(dist, 'run/LICENCES.txt'), thirdPartyLicences(Object.keys(metafile.inputs)));
   chmodSync(join(dist, 'run/postern.js'), 0o755);
 }

@@ -32,7 +32,7 @@ test('the tarball holds what runs, the types of the client library and the docum
   const ofShared = other.filter((path) => /^dist\/shared\/[\w-]+\.(?:js|d\.ts)$/.test(path));
   assert.deepEqual(
     other.filter((path) => !ofShared.includes(path)),
-    ['dist/postern.schema.json'],
+    ['dist/postern.schema.json', 'dist/run/LICENCES.txt'],
   );
 });
 
