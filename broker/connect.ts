@@ -5,6 +5,7 @@ import { ATTEMPT_DELAY_MS, CONCURRENT_ATTEMPTS } from '../shared/limits.js';
 import type { Address } from '../shared/policy/address.js';
 import type { Outcome } from '../shared/reasons.js';
 import type { OwnedFd } from '../shared/sys/owned-fd.js';
+import { isSameEndpoint } from '../shared/sys/sockaddr.js';
 import { peerOf, startConnect, takeSocketError, tcpSocket, writableNow } from '../shared/sys/socket.js';
 import { errnoName } from '../shared/sys/system-error.js';
 import { Watch, WRITABLE } from '../shared/sys/uv-poll.js';
@@ -128,7 +129,7 @@ class Race {
     if (peer === undefined && !writableNow(socket.number)) return false;
     this.#waiting.get(socket)?.close();
     this.#waiting.delete(socket);
-    if (peer !== undefined && peer.port === this.#port && sameBytes(peer.bytes, address.bytes)) {
+    if (peer !== undefined && isSameEndpoint(peer, { bytes: address.bytes, port: this.#port })) {
       this.finish({ outcome: 'connected', socket, address });
       return true;
     }
@@ -149,12 +150,6 @@ class Race {
     const { errno, address } = this.#failure ?? { errno: ECONNABORTED, address: undefined };
     this.finish({ outcome: outcomeOf(errno), errno: errnoName(errno), address });
   }
-}
-
-function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
-  if (a.length !== b.length) return false;
-  for (let at = 0; at < a.length; at += 1) if (a[at] !== b[at]) return false;
-  return true;
 }
 
 /** From what says most of the peer to what says something of this host alone. */

@@ -6,7 +6,7 @@ import type { Address } from '../../shared/policy/address.js';
 import type { Outcome } from '../../shared/reasons.js';
 import { isNonBlocking, makeBlocking } from '../../shared/sys/fcntl.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
-import type { Endpoint } from '../../shared/sys/sockaddr.js';
+import { type Endpoint, isSameEndpoint } from '../../shared/sys/sockaddr.js';
 import { startConnect, tcpSocket } from '../../shared/sys/socket.js';
 import { isV6Only, sendTimeout } from '../../shared/sys/socket-state.js';
 import { account, type Ending } from '../account.js';
@@ -18,15 +18,7 @@ import { claimConnection, pastConnections } from '../limit-connections.js';
 import type { Claim } from '../open-connections.js';
 import type { Origin } from '../origin.js';
 import { RequestLife } from '../request-life.js';
-import {
-  awaitDial,
-  conclude,
-  type Dial,
-  type DialInterruption,
-  endpointOf,
-  goesElsewhere,
-  isSameEndpoint,
-} from './dial.js';
+import { awaitDial, conclude, type Dial, type DialInterruption, endpointOf, goesElsewhere } from './dial.js';
 import { placeSocket } from './place-socket.js';
 import type { TrappedAddress } from './read-sockaddr.js';
 import { SettlingConnect } from './settling-connect.js';

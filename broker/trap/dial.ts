@@ -2,7 +2,7 @@
 import { constants } from 'node:os';
 import type { Address } from '../../shared/policy/address.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
-import type { Endpoint } from '../../shared/sys/sockaddr.js';
+import { type Endpoint, isSameEndpoint } from '../../shared/sys/sockaddr.js';
 import { peerOf, writableNow } from '../../shared/sys/socket.js';
 import { concludeConnect } from '../../shared/sys/socket-state.js';
 import { Watch, WRITABLE } from '../../shared/sys/uv-poll.js';
@@ -75,12 +75,4 @@ export function endpointOf({ family, bytes }: Address, port: number, ofSocket: 4
   mapped.set([0xff, 0xff], 10);
   mapped.set(bytes, 12);
   return { bytes: mapped, port };
-}
-
-export function isSameEndpoint(a: Endpoint, b: Endpoint): boolean {
-  return (
-    a.port === b.port &&
-    a.bytes.length === b.bytes.length &&
-    a.bytes.every((byte, at) => byte === b.bytes[at])
-  );
 }

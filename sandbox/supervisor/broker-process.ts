@@ -7,29 +7,24 @@ import { printable } from '../../shared/printable.js';
 import type {
   AuditLine,
   BrokerLine,
-  ChannelPacket,
-  ConnectionsPacket,
   Explanation,
   ListenerAddress,
-  SandboxPacket,
   SupervisorLine,
-  TrapPacket,
 } from '../../shared/protocol/link.js';
 import type { Limit } from '../../shared/reasons.js';
-import { sendMessage } from '../../shared/sys/message.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import { askExplanation, askMetrics } from './ask-broker.js';
 import { brokerFailed } from './broker-failed.js';
-import { ChannelKeeper, type KeptChannel } from './channel-keeper.js';
+import { ChannelKeeper } from './channel-keeper.js';
 import { ConnectionsKeeper } from './connections-keeper.js';
 import type { Channel } from './make-channel.js';
 import { type SpawnedBroker, spawnBroker } from './spawn-broker.js';
-import { type KeptTrap, TrapKeeper } from './trap-keeper.js';
+import { TrapKeeper } from './trap-keeper.js';
 
 /** A broker that dies at once is started again after a pause that doubles, from the first to the last of these. */
 const RESTART_PAUSE_MS = { first: 20, last: 5_000 };
 const STEADY_AFTER_MS = 10_000;
-const STOP_TIMEOUT_MS = 5_000;
+const BROKER_STOP_TIMEOUT_MS = 5_000;
 
 export interface BrokerOptions {
   readonly becomeIds?: { readonly uid: number; readonly gid: number } | undefined;
@@ -38,11 +33,6 @@ export interface BrokerOptions {
 }
 
 type PluginLine = Extract<SupervisorLine, { type: 'plugin' }>;
-interface AttachOptions {
-  readonly resumed?: boolean;
-  readonly answers?: ChannelPacket['answers'];
-  readonly handOver?: Channel['plugin'];
-}
 
 interface BrokerEvents {
   audit: [AuditLine];
@@ -98,10 +88,11 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
       child.kill('SIGKILL');
       throw error;
     }
-    for (const { packet, memory } of this.#connections.all()) this.#sendPacket(packet, [memory]);
-    for (const kept of this.#channels.all()) this.#attach(kept, { resumed: true });
-    for (const [plugin, init] of this.#sandboxes) this.#sendPacket({ type: 'sandbox', plugin }, [init]);
-    for (const kept of this.#traps.all()) this.#attachTrap(kept, true);
+    const packets = this.#link?.packets;
+    for (const kept of this.#connections.all()) packets?.connections(kept);
+    for (const kept of this.#channels.all()) packets?.channel(kept, { resumed: true });
+    for (const [plugin, init] of this.#sandboxes) packets?.sandbox(plugin, init);
+    for (const kept of this.#traps.all()) packets?.trap(kept, true);
   }
 
   /** Gives the broker a plugin's rules. @throws PosternError `bad_rules` where it refuses them */
@@ -109,7 +100,7 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
     await this.#configure(line);
     this.#plugins.set(line.plugin, line);
     const kept = this.#connections.keep(line.plugin, line.limits.connections);
-    if (kept !== undefined) this.#sendPacket(kept.packet, [kept.memory]);
+    if (kept !== undefined) this.#link?.packets.connections(kept);
   }
 
   /** Forgets a plugin and ends its sessions. */
@@ -134,7 +125,7 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
   /** A new channel for a plugin. @returns the plugin's ends, owned by the caller */
   openChannel(plugin: string): Channel['plugin'] {
     const { kept, ends } = this.#channels.open(plugin);
-    this.#attach(kept);
+    this.#link?.packets.channel(kept);
     return ends;
   }
 
@@ -144,7 +135,7 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
     this.#sandboxes.delete(plugin);
     if (init === undefined) return;
     this.#sandboxes.set(plugin, init);
-    this.#sendPacket({ type: 'sandbox', plugin }, [init]);
+    this.#link?.packets.sandbox(plugin, init);
   }
 
   /**
@@ -153,7 +144,8 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
    * @param trap the filter's listener and the sockets of the sandbox's DNS; owned from here on
    */
   openTrap(plugin: string, trap: readonly OwnedFd[], landlockDeniesTcp: boolean): void {
-    this.#attachTrap(this.#traps.keep(plugin, trap, landlockDeniesTcp), false);
+    const kept = this.#traps.keep(plugin, trap, landlockDeniesTcp);
+    this.#link?.packets.trap(kept, false);
   }
 
   /** The broker's series, in Prometheus' text format; undefined where no broker answers. */
@@ -190,7 +182,7 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
     const ended = new Promise<void>((resolve) => link.child.once('close', () => resolve()));
     // Its end of the line is its order to go; what it has written by then is still read.
     link.lines.end();
-    const timer = setTimeout(() => link.child.kill('SIGKILL'), STOP_TIMEOUT_MS);
+    const timer = setTimeout(() => link.child.kill('SIGKILL'), BROKER_STOP_TIMEOUT_MS);
     await ended;
     clearTimeout(timer);
   }
@@ -218,37 +210,9 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
     // The asking session's plugin is what the supervisor knows of it, not what the line says.
     if (this.#channels.pluginOf(session) !== plugin) return;
     const { kept, ends } = this.#channels.open(plugin);
-    this.#attach(kept, { answers: { session, id }, handOver: ends });
+    this.#link?.packets.channel(kept, { answers: { session, id }, handOver: ends });
     ends.request.close();
     ends.reply.close();
-  }
-
-  /** A broker that is gone, or going, gets the channel from its successor. */
-  #attach(
-    { session, plugin, request, reply }: KeptChannel,
-    { resumed = false, answers, handOver }: AttachOptions = {},
-  ): void {
-    const packet: ChannelPacket = { type: 'channel', plugin, session, resumed, answers };
-    const handed = handOver === undefined ? [] : [handOver.request, handOver.reply];
-    this.#sendPacket(packet, [request, reply, ...handed]);
-  }
-
-  #attachTrap({ session, plugin, landlockDeniesTcp, descriptors }: KeptTrap, resumed: boolean): void {
-    this.#sendPacket({ type: 'trap', plugin, session, resumed, landlockDeniesTcp }, descriptors);
-  }
-
-  /** A broker that is gone, or going, leaves it to its successor. */
-  #sendPacket(
-    packet: ChannelPacket | ConnectionsPacket | SandboxPacket | TrapPacket,
-    descriptors: readonly OwnedFd[],
-  ): void {
-    if (this.#link === undefined) return;
-    sendMessage(
-      this.#link.descriptors.number,
-      Buffer.from(JSON.stringify(packet)),
-      descriptors.map((descriptor) => descriptor.number),
-      true,
-    );
   }
 
   #onDeath(lived: number): void {

@@ -1,17 +1,17 @@
 // One broker process, from its start to its end: the streams between it and the supervisor, and why it ended.
 import { type ChildProcess, spawn } from 'node:child_process';
-import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import { packetSocketPair } from '../../shared/sys/socket.js';
 import { brokerCommand } from './broker-command.js';
 import { brokerFailed } from './broker-failed.js';
 import { BrokerLines, lineStream } from './broker-lines.js';
+import { BrokerPackets } from './broker-packets.js';
 import { namespacesFailure } from './namespaces-failure.js';
 
 export interface SpawnedBroker {
   readonly child: ChildProcess;
   readonly lines: BrokerLines;
   /** Takes packets with descriptors; closed when the process has ended. */
-  readonly descriptors: OwnedFd;
+  readonly packets: BrokerPackets;
   /** Rejects when the process has ended, with the reason. */
   readonly gone: Promise<never>;
   /** It is up: what it writes from now on are its own words. */
@@ -53,7 +53,7 @@ export function spawnBroker(asRoot: boolean): SpawnedBroker {
   return {
     child,
     lines: new BrokerLines(lineStream(child)),
-    descriptors: ours,
+    packets: new BrokerPackets(ours),
     gone,
     cameUp: () => {
       up = true;

@@ -6,7 +6,6 @@ import { parseHostPort } from '../../shared/config/parse-host-port.js';
 import type { PluginConfig } from '../../shared/config/plugin-config.js';
 import { PosternError } from '../../shared/errors.js';
 import { STOP_TIMEOUT_MS } from '../../shared/limits.js';
-import { compilePolicy } from '../../shared/policy/compile-policy.js';
 import type { AuditLine, Explanation } from '../../shared/protocol/link.js';
 import type { StartCause } from '../../shared/reasons.js';
 import { dropInheritableCapabilities } from '../../shared/sys/capabilities.js';
@@ -21,6 +20,7 @@ import { Listeners } from './listeners.js';
 import { SupervisorMetrics } from './metrics.js';
 import { serveMetrics } from './metrics-endpoint.js';
 import { requireLinux } from './require-linux.js';
+import { requireRules } from './require-rules.js';
 import type { Sandbox } from './sandbox.js';
 import type { StandardStreams } from './standard-streams.js';
 import { startPlugin } from './start-plugin.js';
@@ -245,15 +245,4 @@ function pick({
   limits,
 }: PluginConfig): Pick<PluginConfig, 'allow' | 'deny' | 'mode' | 'limits'> {
   return { allow, deny, mode, limits };
-}
-
-/** Rules are checked before anything is started. The broker compiles them again: it is the one that decides. */
-function requireRules({ name, allow, deny, mode }: PluginConfig): void {
-  const result = compilePolicy({ allow, deny, mode });
-  if (result.ok) return;
-  const lines = result.problems.map(
-    ({ list, message, suggestion }) =>
-      `${list}: ${message}${suggestion === undefined ? '' : ` (try ${suggestion})`}`,
-  );
-  throw new PosternError('bad_rules', `Bad rules for "${name}": ${lines.join('; ')}`);
 }

@@ -18,6 +18,14 @@ export interface Endpoint {
   readonly port: number;
 }
 
+export function isSameEndpoint(a: Endpoint, b: Endpoint): boolean {
+  return (
+    a.port === b.port &&
+    a.bytes.length === b.bytes.length &&
+    a.bytes.every((byte, at) => byte === b.bytes[at])
+  );
+}
+
 /** struct sockaddr_in (16 bytes) or sockaddr_in6 (28 bytes), flow and scope 0. */
 export function encodeSockaddr({ bytes, port }: Endpoint): Uint8Array {
   const v4 = bytes.length === 4;

@@ -79,7 +79,7 @@ const DOORS: readonly Door[] = [
     },
     uncompared: {
       file: 'broker/connect',
-      right: 'peer.port === this.#port && sameBytes(peer.bytes, address.bytes)',
+      right: 'isSameEndpoint(peer, { bytes: address.bytes, port: this.#port })',
       wrong: 'true',
     },
   },

@@ -97,7 +97,7 @@ export const trapProtections: readonly Protection[] = [
   {
     name: 'channel: the peer is compared before the hand-over',
     file: 'broker/connect',
-    right: 'peer.port === this.#port && sameBytes(peer.bytes, address.bytes)',
+    right: 'isSameEndpoint(peer, { bytes: address.bytes, port: this.#port })',
     wrong: 'true',
     tests: ['escape/other-peer'],
     pattern: 'does not reach the plugin .channel',
