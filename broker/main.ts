@@ -19,9 +19,8 @@ import { NameServers } from './name-servers.js';
 import { NameResolver } from './resolve.js';
 import { sealMounts } from './seal-mounts.js';
 import { Sessions } from './sessions.js';
+import { startTouching } from './start-touching.js';
 import { takeIds } from './take-ids.js';
-import { startTouchWatchdog, TouchWatch, touchFields } from './touch-watch.js';
-import { SlowReach } from './trap/slow-reach.js';
 
 const EXIT_BUG = 70;
 const parent = process.ppid;
@@ -78,15 +77,11 @@ async function makeSessions({
   dnsServers,
   listeners,
 }: SupervisorLine & { readonly type: 'start' }): Promise<Sessions> {
-  const fields = touchFields();
-  const [slowReach, watch] = await Promise.all([SlowReach.start(), startTouchWatchdog()]);
-  await watch([{ tid: process.pid, fields }, slowReach.watched]);
   const services = {
     audit: new Audit(link, () => metrics.auditEventsDropped.inc()),
     host: new HostAddresses(listeners),
     metrics,
-    slowReach,
-    touches: new TouchWatch(fields),
+    ...(await startTouching()),
     names: new NameResolver(new HostsFile(), new NameCache(new NameServers(dnsServers))),
   };
   return new Sessions(services, link);

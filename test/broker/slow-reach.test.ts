@@ -3,8 +3,9 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { before, test } from 'node:test';
 import { FairTurns } from '../../broker/fair-turns.js';
-import { startTouchWatchdog, Touched } from '../../broker/touch-watch.js';
-import { SlowReach } from '../../broker/trap/slow-reach.js';
+import { startTouching } from '../../broker/start-touching.js';
+import { Touched } from '../../broker/touch-watch.js';
+import type { SlowReach } from '../../broker/trap/slow-reach.js';
 import { TrappedCall } from '../../broker/trap/trapped-call.js';
 import { TOUCH_LIMIT_MS } from '../../shared/limits.js';
 import { OwnedFd } from '../../shared/sys/owned-fd.js';
@@ -68,9 +69,7 @@ async function startPlugin(held: boolean): Promise<Reachable> {
 test('a slow plugin that holds the thread of the slow ones up is ended, and its neighbour is next', {
   skip,
 }, async () => {
-  const slow = await SlowReach.start();
-  const watch = await startTouchWatchdog();
-  await watch([slow.watched]);
+  const { slowReach: slow } = await startTouching();
   const holder = await startPlugin(true);
   const neighbour = await startPlugin(false);
   const order: string[] = [];

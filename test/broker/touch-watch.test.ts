@@ -2,19 +2,13 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { test } from 'node:test';
-import { startTouchWatchdog, Touched, TouchWatch, touchFields } from '../../broker/touch-watch.js';
+import { startTouching } from '../../broker/start-touching.js';
+import { Touched } from '../../broker/touch-watch.js';
 import { openPidfd } from '../../shared/sys/pidfd.js';
 
 /** What a lock of a plugin's does to the event loop. */
 const sleep = (milliseconds: number): void =>
   void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds);
-
-async function startWatch(): Promise<TouchWatch> {
-  const fields = touchFields();
-  const watch = await startTouchWatchdog();
-  await watch([{ tid: process.pid, fields }]);
-  return new TouchWatch(fields);
-}
 
 async function touchAll(durations: readonly number[]): Promise<{ actions: string[]; signal: unknown }> {
   const init = spawn('sleep', ['60']);
@@ -22,7 +16,7 @@ async function touchAll(durations: readonly number[]): Promise<{ actions: string
   const actions: string[] = [];
   const touched = new Touched((action) => actions.push(action));
   touched.begin(openPidfd(init.pid ?? 0));
-  const watch = await startWatch();
+  const { touches: watch } = await startTouching();
   for (const duration of durations) watch.touch(touched, () => sleep(duration));
   touched.begin(undefined);
   if (!actions.includes('killed')) init.kill('SIGTERM');
@@ -49,7 +43,7 @@ test('time that the loop works through is not slow', async () => {
   const actions: string[] = [];
   const touched = new Touched((action) => actions.push(action));
   touched.begin(openPidfd(init.pid ?? 0));
-  const watch = await startWatch();
+  const { touches: watch } = await startTouching();
   watch.touch(touched, () => {
     for (const end = performance.now() + 300; performance.now() < end; );
   });

@@ -191,6 +191,22 @@ export const trapProtections: readonly Protection[] = [
     pattern: 'is ended',
   },
   {
+    name: 'trap: the thread of the slow ones is watched',
+    file: 'broker/start-touching',
+    right: ', slowReach.watched]',
+    wrong: ']',
+    tests: ['broker/slow-reach'],
+    pattern: 'is ended',
+  },
+  {
+    name: 'trap: the event loop is watched',
+    file: 'broker/start-touching',
+    right: '{ tid: process.pid, fields }, ',
+    wrong: '',
+    tests: ['broker/touch-watch'],
+    pattern: 'for a second is ended',
+  },
+  {
     name: 'trap: slow plugins are reached by turns',
     file: 'broker/trap/slow-reach',
     right: 'this.#turns.add(touched, {',
