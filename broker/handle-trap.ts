@@ -29,11 +29,11 @@ const AF_NETLINK = 16;
 /** Ends a call, now or when its connection is there. */
 export function handleTrap(context: TrapContext, call: TrappedCall): void {
   const {
-    services: { touches, slowReach },
+    services: { touches, slowLane },
     plugin: { touched },
   } = context;
   if (touched.slow)
-    void slowReach
+    void slowLane
       .reach(touched, call)
       .then((reached) => touches.touch(touched, () => act(context, call, reached)));
   else touches.touch(touched, () => act(context, call, reachCaller(context.processes, call)));

@@ -3,8 +3,8 @@ import type { Audit } from './audit.js';
 import type { HostAddresses } from './host-addresses.js';
 import type { Metrics } from './metrics.js';
 import type { NameResolver } from './resolve.js';
+import type { SlowLane } from './slow-lane.js';
 import type { TouchWatch } from './touch-watch.js';
-import type { SlowReach } from './trap/slow-reach.js';
 
 export interface Services {
   readonly audit: Audit;
@@ -12,5 +12,5 @@ export interface Services {
   readonly metrics: Metrics;
   readonly names: NameResolver;
   readonly touches: Pick<TouchWatch, 'touch'>;
-  readonly slowReach: Pick<SlowReach, 'reach' | 'place'>;
+  readonly slowLane: Pick<SlowLane, 'reach' | 'place'>;
 }

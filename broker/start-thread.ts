@@ -12,7 +12,7 @@ export interface Thread {
 }
 
 export async function startThread(
-  program: Extract<Bundle, 'touch-watchdog' | 'slow-worker'>,
+  program: Extract<Bundle, 'touch-watchdog' | 'slow-lane-thread'>,
   options: WorkerOptions,
 ): Promise<Thread> {
   const worker = new Worker(bundlePath(program), options);

@@ -1,15 +1,16 @@
 // What touches plugins: the event loop, and the thread of those that have been slow. One watchdog watches both. Runs in the broker, on
 // the main thread, before it takes on its ids.
+
+import { SlowLane } from './slow-lane.js';
 import { startTouchWatchdog, TouchWatch, touchFields } from './touch-watch.js';
-import { SlowReach } from './trap/slow-reach.js';
 
 /** Both are watched when it returns. */
 export async function startTouching(): Promise<{
   readonly touches: TouchWatch;
-  readonly slowReach: SlowReach;
+  readonly slowLane: SlowLane;
 }> {
   const fields = touchFields();
-  const [slowReach, watch] = await Promise.all([SlowReach.start(), startTouchWatchdog()]);
-  await watch([{ tid: process.pid, fields }, slowReach.watched]);
-  return { touches: new TouchWatch(fields), slowReach };
+  const [slowLane, watch] = await Promise.all([SlowLane.start(), startTouchWatchdog()]);
+  await watch([{ tid: process.pid, fields }, slowLane.watched]);
+  return { touches: new TouchWatch(fields), slowLane };
 }

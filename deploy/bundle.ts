@@ -11,7 +11,7 @@ const PROGRAMS: Readonly<Record<Bundle, string>> = {
   postern: 'sandbox/cli/main',
   broker: 'broker/main',
   'touch-watchdog': 'broker/touch-watchdog',
-  'slow-worker': 'broker/trap/slow-worker',
+  'slow-lane-thread': 'broker/slow-lane-thread',
   launcher: 'sandbox/launch/main',
   init: 'sandbox/launch/init',
   'trial-plugin': 'sandbox/supervisor/doctor/trial-plugin',

@@ -11,7 +11,7 @@ export type Bundle =
   | 'postern'
   | 'broker'
   | 'touch-watchdog'
-  | 'slow-worker'
+  | 'slow-lane-thread'
   | 'launcher'
   | 'init'
   | 'trial-plugin';

@@ -209,7 +209,7 @@ class BrokeredConnect {
     const { services, plugin, processes } = this.#context;
     const placement = this.#call.placement(socket);
     if (plugin.touched.slow)
-      return services.slowReach
+      return services.slowLane
         .place(plugin.touched, placement)
         .then((placed) => this.#answer(placed, answer));
     const placed = services.touches.touch(plugin.touched, () => placeSocket(processes, placement));

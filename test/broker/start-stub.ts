@@ -70,7 +70,7 @@ function serveStub(
     host: new HostAddresses([]),
     metrics,
     // No sandbox is there to be touched.
-    slowReach: {
+    slowLane: {
       reach: () => Promise.reject(new Error('Nothing to reach')),
       place: () => Promise.reject(new Error('Nothing to place')),
     },

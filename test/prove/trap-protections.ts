@@ -184,18 +184,18 @@ export const trapProtections: readonly Protection[] = [
   },
   {
     name: 'trap: a sandbox that holds the thread of the slow ones up is ended',
-    file: 'broker/trap/slow-worker',
+    file: 'broker/slow-lane-thread',
     right: 'touches.touch(touched, () => carryOut(order))',
     wrong: 'carryOut(order)',
-    tests: ['broker/slow-reach'],
+    tests: ['broker/slow-lane'],
     pattern: 'is ended',
   },
   {
     name: 'trap: the thread of the slow ones is watched',
     file: 'broker/start-touching',
-    right: ', slowReach.watched]',
+    right: ', slowLane.watched]',
     wrong: ']',
-    tests: ['broker/slow-reach'],
+    tests: ['broker/slow-lane'],
     pattern: 'is ended',
   },
   {
@@ -208,10 +208,10 @@ export const trapProtections: readonly Protection[] = [
   },
   {
     name: 'trap: slow plugins are reached by turns',
-    file: 'broker/trap/slow-reach',
+    file: 'broker/slow-lane',
     right: 'this.#turns.add(touched, {',
     wrong: 'this.#turns.add(undefined, {',
-    tests: ['broker/slow-reach'],
+    tests: ['broker/slow-lane'],
     pattern: 'its neighbour is next',
   },
   {

@@ -1,14 +1,14 @@
 // The thread that touches slow plugins, so that nobody else waits with it. Its descriptors are the process's: the main thread owns
-// what it takes. See slow-reach.ts.
+// what it takes. See slow-lane.ts.
 import { parentPort, workerData } from 'node:worker_threads';
-import { TOUCH_LIMIT_MS } from '../../shared/limits.js';
-import { setNoNewPrivileges } from '../../shared/sys/process-control.js';
-import { tellLoaded } from '../start-thread.js';
-import { TouchWatch } from '../touch-watch.js';
-import { CallerProcesses } from './caller-processes.js';
-import { copyAddress } from './copy-address.js';
-import { placeSocket } from './place-socket.js';
-import type { Report, SlowOrder } from './slow-reach.js';
+import { TOUCH_LIMIT_MS } from '../shared/limits.js';
+import { setNoNewPrivileges } from '../shared/sys/process-control.js';
+import type { Report, SlowOrder } from './slow-lane.js';
+import { tellLoaded } from './start-thread.js';
+import { TouchWatch } from './touch-watch.js';
+import { CallerProcesses } from './trap/caller-processes.js';
+import { copyAddress } from './trap/copy-address.js';
+import { placeSocket } from './trap/place-socket.js';
 
 const processes = new CallerProcesses();
 const touches = new TouchWatch(workerData as Int32Array);

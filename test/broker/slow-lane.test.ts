@@ -3,9 +3,9 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { before, test } from 'node:test';
 import { FairTurns } from '../../broker/fair-turns.js';
+import type { SlowLane } from '../../broker/slow-lane.js';
 import { startTouching } from '../../broker/start-touching.js';
 import { Touched } from '../../broker/touch-watch.js';
-import type { SlowReach } from '../../broker/trap/slow-reach.js';
 import { TrappedCall } from '../../broker/trap/trapped-call.js';
 import { TOUCH_LIMIT_MS } from '../../shared/limits.js';
 import { OwnedFd } from '../../shared/sys/owned-fd.js';
@@ -32,7 +32,7 @@ interface Reachable {
   readonly touched: Touched;
   readonly actions: readonly string[];
   /** @returns the bytes that were read, or minus errno */
-  readonly reach: (slow: SlowReach) => Promise<unknown>;
+  readonly reach: (slow: SlowLane) => Promise<unknown>;
   /** What ended it. */
   readonly end: () => Promise<unknown>;
 }
@@ -69,7 +69,7 @@ async function startPlugin(held: boolean): Promise<Reachable> {
 test('a slow plugin that holds the thread of the slow ones up is ended, and its neighbour is next', {
   skip,
 }, async () => {
-  const { slowReach: slow } = await startTouching();
+  const { slowLane: slow } = await startTouching();
   const holder = await startPlugin(true);
   const neighbour = await startPlugin(false);
   const order: string[] = [];

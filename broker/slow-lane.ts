@@ -1,14 +1,14 @@
 // The thread apart for plugins that have been slow: whoever waits for their locks, or for their threads to get a processor, waits there.
 // They take turns, and wait for one another; none for longer than a touch may last. Runs in the broker, on the main thread.
 import type { Worker } from 'node:worker_threads';
-import { duplicate } from '../../shared/sys/fcntl.js';
-import { OwnedFd } from '../../shared/sys/owned-fd.js';
-import { FairTurns } from '../fair-turns.js';
-import { startThread, type Thread } from '../start-thread.js';
-import { type Touched, touchFields, type WatchedThread } from '../touch-watch.js';
-import type { Placement } from './place-socket.js';
-import type { Reached } from './reach-caller.js';
-import type { TrappedCall } from './trapped-call.js';
+import { duplicate } from '../shared/sys/fcntl.js';
+import { OwnedFd } from '../shared/sys/owned-fd.js';
+import { FairTurns } from './fair-turns.js';
+import { startThread, type Thread } from './start-thread.js';
+import { type Touched, touchFields, type WatchedThread } from './touch-watch.js';
+import type { Placement } from './trap/place-socket.js';
+import type { Reached } from './trap/reach-caller.js';
+import type { TrappedCall } from './trap/trapped-call.js';
 
 interface ReachOrder {
   readonly kind: 'reach';
@@ -44,7 +44,7 @@ interface Waiting {
   readonly resolve: (report: Report) => void;
 }
 
-export class SlowReach {
+export class SlowLane {
   /** For the watchdog. */
   readonly watched: WatchedThread;
   readonly #worker: Worker;
@@ -58,10 +58,13 @@ export class SlowReach {
     worker.unref();
   }
 
-  static async start(): Promise<SlowReach> {
+  static async start(): Promise<SlowLane> {
     const fields = touchFields();
     const resourceLimits = { maxOldGenerationSizeMb: 32, maxYoungGenerationSizeMb: 8 };
-    return new SlowReach(await startThread('slow-worker', { workerData: fields, resourceLimits }), fields);
+    return new SlowLane(
+      await startThread('slow-lane-thread', { workerData: fields, resourceLimits }),
+      fields,
+    );
   }
 
   /** As reachCaller(). */
