@@ -75,7 +75,7 @@ export class PluginMetrics {
     for (const labels of this.#decisions.values()) metrics.decisions.inc(labels, 0);
     for (const labels of this.#outcomes.values()) metrics.connects.inc(labels, 0);
     for (const limit of LIMITS_HERE) metrics.limitRejections.inc({ plugin, limit }, 0);
-    for (const kind of protocolErrors()) metrics.protocolErrors.inc({ plugin, kind }, 0);
+    for (const kind of PROTOCOL_ERRORS) metrics.protocolErrors.inc({ plugin, kind }, 0);
     for (const answer of QUESTION_ANSWERS) metrics.dnsQuestions.inc({ plugin, answer }, 0);
     for (const action of SLOW_ACTIONS) metrics.slowTouches.inc({ plugin, action }, 0);
     for (const door of DOORS) metrics.socketsPassed.inc({ plugin, door }, 0);
@@ -135,7 +135,7 @@ export class PluginMetrics {
     for (const labels of this.#decisions.values()) decisions.remove(labels);
     for (const labels of this.#outcomes.values()) connects.remove(labels);
     for (const limit of LIMITS) limitRejections.remove({ plugin, limit });
-    for (const kind of protocolErrors()) errors.remove({ plugin, kind });
+    for (const kind of PROTOCOL_ERRORS) errors.remove({ plugin, kind });
     for (const answer of QUESTION_ANSWERS) this.#metrics.dnsQuestions.remove({ plugin, answer });
     for (const list of ['allow', 'deny']) policyRules.remove({ plugin, list });
     for (const action of SLOW_ACTIONS) this.#metrics.slowTouches.remove({ plugin, action });
@@ -154,9 +154,4 @@ function trapsThatOccur(): readonly { readonly call: TrapCall; readonly answer: 
       answer,
     })),
   );
-}
-
-/** No descriptor can come by a pipe, so that kind cannot occur at this door. */
-function protocolErrors(): readonly ProtocolErrorKind[] {
-  return PROTOCOL_ERRORS.filter((kind) => kind !== 'unexpected_descriptor');
 }

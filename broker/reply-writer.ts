@@ -1,10 +1,13 @@
-// The sending side of a channel: replies leave in order, at once where the plugin reads. Runs in the broker.
-// A plugin that does not read makes replies wait here; serve-plugin.ts then reads no further request of it.
+// The broker's end of a channel's reply socket: replies leave in order, at once where the plugin reads. Runs in the broker.
+// A plugin that does not read makes replies wait here; serve-plugin.ts then reads no further request of it. What it sends the other
+// way, where nothing has a place, is looked at and never received: closing a foreign descriptor can be made to wait.
 import { REPLY_BACKLOG } from '../shared/limits.js';
-import { sendMessage } from '../shared/sys/message.js';
+import type { ProtocolErrorKind } from '../shared/reasons.js';
+import { lookAtMessage, sendMessage } from '../shared/sys/message.js';
 import type { OwnedFd } from '../shared/sys/owned-fd.js';
+import { isHungUp } from '../shared/sys/socket.js';
 import { errnoName } from '../shared/sys/system-error.js';
-import { Watch, WRITABLE } from '../shared/sys/uv-poll.js';
+import { READABLE, Watch, WRITABLE } from '../shared/sys/uv-poll.js';
 
 interface WaitingReply {
   readonly bytes: Uint8Array;
@@ -12,22 +15,32 @@ interface WaitingReply {
   readonly sent: (left: boolean) => void;
 }
 
-/** Owns the broker's end of a reply socket. */
+/** What a writer tells the session that it belongs to. */
+export interface ReplyEvents {
+  /** No reply waits any more. */
+  drained(): void;
+  /** The plugin has closed its end: the channel is of no more use. */
+  broken(): void;
+  /** The plugin has sent something here. */
+  intruded(kind: ProtocolErrorKind): void;
+}
+
+/** Writes to a reply socket, and watches what comes from it. */
 export class ReplyWriter {
   readonly #socket: OwnedFd;
-  readonly #onDrain: () => void;
-  readonly #onBroken: (code: string) => void;
+  readonly #events: ReplyEvents;
   readonly #waiting: WaitingReply[] = [];
-  #watch: Watch | undefined;
+  readonly #watch: Watch;
+  #open = true;
+  /** READABLE, until the plugin can send nothing any more. */
+  #guarded: number = READABLE;
 
-  /**
-   * @param onDrain no reply waits any more
-   * @param onBroken the plugin has closed its end: the channel is of no more use
-   */
-  constructor(socket: OwnedFd, onDrain: () => void, onBroken: (code: string) => void) {
+  /** @param socket open until the writer has ended, and closed by its owner */
+  constructor(socket: OwnedFd, events: ReplyEvents) {
     this.#socket = socket;
-    this.#onDrain = onDrain;
-    this.#onBroken = onBroken;
+    this.#events = events;
+    this.#watch = new Watch(socket.number, (ready) => this.#onReady(ready));
+    this.#watchOn();
   }
 
   get isFull(): boolean {
@@ -47,15 +60,14 @@ export class ReplyWriter {
     }
     return new Promise((resolve) => {
       this.#waiting.push({ bytes, descriptor, sent: resolve });
-      this.#startWatch();
+      this.#watchOn();
     });
   }
 
-  /** Ends the channel for both sides, the supervisor's duplicates included. What waits is dropped. */
-  close(): void {
-    this.#watch?.close();
-    this.#watch = undefined;
-    this.#socket.close();
+  /** Sends nothing any more. What waits is dropped. */
+  end(): void {
+    this.#open = false;
+    this.#watch.close();
     for (const { descriptor, sent } of this.#waiting.splice(0)) {
       descriptor?.close();
       sent(false);
@@ -64,7 +76,7 @@ export class ReplyWriter {
 
   /** @returns undefined where the plugin has to read first */
   #trySend(bytes: Uint8Array, descriptor: OwnedFd | undefined): boolean | undefined {
-    if (!this.#socket.open) {
+    if (!this.#open) {
       descriptor?.close();
       return false;
     }
@@ -75,26 +87,41 @@ export class ReplyWriter {
     );
     if (result < 0 && errnoName(-result) === 'EAGAIN') return undefined;
     descriptor?.close();
-    if (result < 0 && errnoName(-result) !== 'ETOOMANYREFS') this.#onBroken(errnoName(-result));
+    if (result < 0 && errnoName(-result) !== 'ETOOMANYREFS') this.#events.broken();
     return result >= 0;
   }
 
-  #startWatch(): void {
-    if (this.#watch !== undefined || !this.#socket.open) return;
-    this.#watch = new Watch(this.#socket.number, () => this.#flush());
-    this.#watch.want(WRITABLE);
+  #watchOn(): void {
+    this.#watch.want(this.#guarded | (this.#waiting.length > 0 ? WRITABLE : 0));
+  }
+
+  #onReady(ready: number): void {
+    if ((ready & READABLE) !== 0) this.#guard();
+    if (this.#open && this.#waiting.length > 0 && (ready & WRITABLE) !== 0) this.#flush();
+  }
+
+  #guard(): void {
+    const found = lookAtMessage(this.#socket.number);
+    if (found === 'nothing') return;
+    if (found === 'descriptors') this.#events.intruded('unexpected_descriptor');
+    else if (found === 'message') this.#events.intruded('malformed');
+    else if (isHungUp(this.#socket.number)) this.#events.broken();
+    else {
+      this.#guarded = 0;
+      this.#watchOn();
+    }
   }
 
   #flush(): void {
     for (let next = this.#waiting[0]; next !== undefined; next = this.#waiting[0]) {
       const left = this.#trySend(next.bytes, next.descriptor);
       if (left === undefined) return;
-      // A broken channel has been closed meanwhile, and its queue with it.
+      // A broken channel has ended meanwhile, and its queue with it.
       if (this.#waiting[0] === next) this.#waiting.shift();
       next.sent(left);
     }
-    this.#watch?.close();
-    this.#watch = undefined;
-    if (this.#socket.open) this.#onDrain();
+    if (!this.#open) return;
+    this.#watchOn();
+    this.#events.drained();
   }
 }

@@ -12,7 +12,7 @@ import {
 import type { ProtocolErrorKind } from '../shared/reasons.js';
 import { readOnce, setNonBlocking } from '../shared/sys/fcntl.js';
 import type { OwnedFd } from '../shared/sys/owned-fd.js';
-import { shutDown, shutForReading } from '../shared/sys/socket.js';
+import { shutDown } from '../shared/sys/socket.js';
 import { errnoName } from '../shared/sys/system-error.js';
 import { READABLE, Watch } from '../shared/sys/uv-poll.js';
 import { account } from './account.js';
@@ -32,7 +32,7 @@ export interface SessionEnds {
 
 /** What a session asks of the process around it. */
 export interface SessionEvents {
-  /** The session has ended; nothing of it is open any more. */
+  /** The session has ended: the channel is shut for every holder of its ends. */
   ended(session: Session): void;
   /** The plugin asked for another channel. */
   channelWanted(session: Session, id: number): void;
@@ -74,14 +74,13 @@ export class Session {
     this.#request = request;
     this.#reply = reply;
     this.#greeted = resumed;
-    shutForReading(reply.number);
     setNonBlocking(request.number, true);
     this.#watch = new Watch(request.number, () => this.#read());
-    this.#replies = new ReplyWriter(
-      reply,
-      () => this.#watch.want(READABLE),
-      () => this.end(),
-    );
+    this.#replies = new ReplyWriter(reply, {
+      drained: () => this.#watch.want(READABLE),
+      broken: () => this.end(),
+      intruded: (kind) => this.#endWithError(kind),
+    });
     this.#reader = new Reader(plugin, this.#replies);
     plugin.channels += 1;
     this.#watch.want(READABLE);
@@ -104,9 +103,12 @@ export class Session {
     this.#open = false;
     this.#watch.close();
     shutDown(this.#reply.number);
-    this.#replies.close();
-    this.#request.close();
-    this.plugin.channels -= 1;
+    this.#replies.end();
+    // A pipe waits for its lock, a socket for the files that wait in it: the plugin may hold the one, or have sent the others.
+    const closed = this.#services.slowLane.close(this.plugin.touched, [this.#request, this.#reply]);
+    void closed.then(() => {
+      this.plugin.channels -= 1;
+    });
     this.#reader.retire();
     this.#events.ended(this);
   }

@@ -12,5 +12,5 @@ export interface Services {
   readonly metrics: Metrics;
   readonly names: NameResolver;
   readonly touches: Pick<TouchWatch, 'touch'>;
-  readonly slowLane: Pick<SlowLane, 'reach' | 'place'>;
+  readonly slowLane: Pick<SlowLane, 'reach' | 'place' | 'close'>;
 }

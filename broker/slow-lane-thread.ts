@@ -2,6 +2,7 @@
 // what it takes. See slow-lane.ts.
 import { parentPort, workerData } from 'node:worker_threads';
 import { TOUCH_LIMIT_MS } from '../shared/limits.js';
+import { OwnedFd } from '../shared/sys/owned-fd.js';
 import { setNoNewPrivileges } from '../shared/sys/process-control.js';
 import type { Report, SlowOrder } from './slow-lane.js';
 import { tellLoaded } from './start-thread.js';
@@ -29,6 +30,10 @@ function work({ order, init }: SlowOrder): Report {
 
 function carryOut(order: SlowOrder['order']): Report {
   if (order.kind === 'place') return { result: placeSocket(processes, order) };
+  if (order.kind === 'close') {
+    for (const descriptor of order.descriptors) new OwnedFd(descriptor).close();
+    return { result: 0 };
+  }
   const { tid, descriptor, address } = order;
   const taken = processes.take(tid, descriptor);
   return {

@@ -18,7 +18,13 @@ interface ReachOrder {
   readonly address: { readonly at: bigint; readonly length: number } | undefined;
 }
 
-type Order = ReachOrder | ({ readonly kind: 'place' } & Placement);
+/** Numbers that belong to the thread from here on. */
+interface CloseOrder {
+  readonly kind: 'close';
+  readonly descriptors: readonly number[];
+}
+
+type Order = ReachOrder | ({ readonly kind: 'place' } & Placement) | CloseOrder;
 
 /** What goes to the thread. */
 export interface SlowOrder {
@@ -29,7 +35,7 @@ export interface SlowOrder {
 
 /** What comes back from it. */
 export interface Report {
-  /** Of a reach, a descriptor's number; of a placement, what it came to; or minus errno. */
+  /** Of a reach, a descriptor's number; of a placement, what it came to; of a close, 0; or minus errno. */
   readonly result: number;
   readonly address?: Uint8Array | number | undefined;
   /** Where it took long. */
@@ -87,6 +93,11 @@ export class SlowLane {
     } finally {
       listener.close();
     }
+  }
+
+  /** Closes what a plugin can make whoever closes it last wait for. @param ends owned by the lane from here on */
+  async close(touched: Touched, ends: readonly OwnedFd[]): Promise<void> {
+    await this.#order(touched, { kind: 'close', descriptors: ends.map((end) => end.release()) });
   }
 
   #order(touched: Touched, order: Order): Promise<Report> {

@@ -38,7 +38,8 @@ export class ChannelKeeper {
     if (kept === undefined) return;
     this.#kept.delete(session);
     shutDown(kept.reply.number);
-    kept.request.close();
-    kept.reply.close();
+    // Whoever is the last to close them waits for the pipe's lock, and for files that the plugin has sent: the broker does the same.
+    kept.request.closeApart();
+    kept.reply.closeApart();
   }
 }

@@ -1,15 +1,19 @@
 // sendmsg(2) and recvmsg(2) on AF_UNIX sockets, with descriptors and credentials, unix(7) and cmsg(3).
 // Runs in every process of postern; trusts nothing of what is received: lengths, truncation and types are checked.
+import { constants } from 'node:os';
 import koffi from 'koffi';
 import { LAYOUT } from './layout.js';
 import { bind } from './libc.js';
 import { OwnedFd } from './owned-fd.js';
+import { isShutForReading } from './socket.js';
 
 const SOL_SOCKET = 1;
 const SCM_RIGHTS = 1;
 const SCM_CREDENTIALS = 2;
 const MSG_NOSIGNAL = 0x4000;
 const MSG_DONTWAIT = 0x40;
+const MSG_PEEK = 0x2;
+const EAGAIN = constants.errno.EAGAIN;
 const MSG_CMSG_CLOEXEC = 0x40000000;
 const MSG_TRUNC = 0x20;
 const MSG_CTRUNC = 0x8;
@@ -159,4 +163,25 @@ export function receiveMessage(
   }
   const truncated = (incoming.flags & (MSG_TRUNC | MSG_CTRUNC)) !== 0;
   return { payload: buffer.slice(0, length), descriptors, credentials, truncated };
+}
+
+const glance = new Frame(0);
+const glanceByte = new Uint8Array(1);
+
+/** What waits at a socket: nothing so far, the end, a message, or one that bears descriptors. */
+export type Unreceived = 'nothing' | 'end' | 'message' | 'descriptors';
+
+/**
+ * Looks at what waits at an AF_UNIX packet socket and leaves it there: no descriptor of it is installed here. Never waits.
+ *
+ * Without room for control data the kernel tells of descriptors by MSG_CTRUNC, recvmsg(2), and hands none over.
+ */
+export function lookAtMessage(fd: number): Unreceived {
+  glance.set(glanceByte, 0);
+  let length = recvmsg(fd, glance.header, MSG_PEEK | MSG_DONTWAIT);
+  // The error of a peer that has left (ECONNRESET) comes first, and once.
+  if (length < 0 && length !== -EAGAIN) length = recvmsg(fd, glance.header, MSG_PEEK | MSG_DONTWAIT);
+  if (length < 0) return length === -EAGAIN ? 'nothing' : 'end';
+  if ((glance.flags & MSG_CTRUNC) !== 0) return 'descriptors';
+  return length === 0 && isShutForReading(fd) ? 'end' : 'message';
 }

@@ -27,7 +27,6 @@ const SO_ACCEPTCONN = 30;
 const SO_DOMAIN = 39;
 const SO_ATTACH_FILTER = 26;
 const SO_LOCK_FILTER = 44;
-const SHUT_RD = 0;
 const SHUT_RDWR = 2;
 const POLLIN = 1;
 const POLLOUT = 4;
@@ -146,9 +145,12 @@ export function readableNow(fd: number): 'readable' | 'ended' | 'idle' {
   return (ready & POLLHUP) !== 0 ? 'ended' : 'idle';
 }
 
-/** No more reading from here: the other side's sends, descriptors included, fail with EPIPE. */
-export function shutForReading(fd: number): void {
-  succeed(shutdown(fd, SHUT_RD), 'shutdown SHUT_RD');
+/** Whether both directions have ended: the other side holds its end no more. Never waits. */
+export function isHungUp(fd: number): boolean {
+  pollEntry.setInt32(0, fd, true);
+  pollEntry.setInt16(POLLFD.events, 0, true);
+  pollEntry.setInt16(POLLFD.revents, 0, true);
+  return poll(pollEntryBytes, 1, 0) === 1 && (pollEntry.getInt16(POLLFD.revents, true) & POLLHUP) !== 0;
 }
 
 /** Ends a socket in both directions for every holder of either end. */

@@ -138,6 +138,12 @@ export class TestBroker {
     return channel;
   }
 
+  /** From here on the broker alone holds its ends of a channel. */
+  dropKept(session: number): void {
+    for (const end of this.#kept.get(session) ?? []) end.close();
+    this.#kept.delete(session);
+  }
+
   ended(session: number): boolean {
     return this.lines.some((line) => line.type === 'session_ended' && line.session === session);
   }

@@ -73,6 +73,7 @@ function serveStub(
     slowLane: {
       reach: () => Promise.reject(new Error('Nothing to reach')),
       place: () => Promise.reject(new Error('Nothing to place')),
+      close: () => Promise.reject(new Error('Nothing to close')),
     },
     touches: { touch: (_, work) => work() },
     names: new NameResolver(

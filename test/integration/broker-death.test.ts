@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
+import { brokerOf } from '../harness/broker-of.js';
 import { listen } from '../harness/listener.js';
 import { startPostern } from '../harness/postern.js';
 import { until } from '../harness/until.js';
@@ -28,14 +29,6 @@ try:
 except OSError as error:
     print("refused", error.errno, flush=True)
 `;
-
-function brokerOf(pid: number): number | undefined {
-  return readdirSync(`/proc/${pid}/task`)
-    .flatMap((task) =>
-      readFileSync(`/proc/${pid}/task/${task}/children`, 'utf8').split(' ').filter(Boolean).map(Number),
-    )
-    .find((child) => readFileSync(`/proc/${child}/cmdline`, 'utf8').includes('run/broker.js'));
-}
 
 for (const user of users) {
   test(`a broker that is killed costs no plugin its life and no connection its bytes; the next one decides as before (${user})`, async () => {

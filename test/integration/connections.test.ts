@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { unusedPort } from '../broker/use-socket.js';
+import { brokerOf } from '../harness/broker-of.js';
 import { freePort } from '../harness/free-port.js';
 import { type Listener, listen } from '../harness/listener.js';
 import { startPostern } from '../harness/postern.js';
@@ -85,14 +86,6 @@ async function run(
     stderr,
     rejections: Number(rejections?.[1]),
   };
-}
-
-function brokerOf(pid: number): number | undefined {
-  return readdirSync(`/proc/${pid}/task`)
-    .flatMap((task) =>
-      readFileSync(`/proc/${pid}/task/${task}/children`, 'utf8').split(' ').filter(Boolean).map(Number),
-    )
-    .find((child) => readFileSync(`/proc/${child}/cmdline`, 'utf8').includes('run/broker.js'));
 }
 
 /** Every listener is closed at the end, and has heard of as many connections as were open. */

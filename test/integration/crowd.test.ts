@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
+import { brokerOf, descriptorsOf } from '../harness/broker-of.js';
 import { compile } from '../harness/compile.js';
 import { startPostern } from '../harness/postern.js';
 import { until } from '../harness/until.js';
@@ -52,16 +52,6 @@ function start(user: User, words: readonly (string | number)[]): Crowd {
   };
 }
 
-function brokerOf(pid: number): number | undefined {
-  return readdirSync(`/proc/${pid}/task`)
-    .flatMap((task) =>
-      readFileSync(`/proc/${pid}/task/${task}/children`, 'utf8').split(' ').filter(Boolean).map(Number),
-    )
-    .find((child) => readFileSync(`/proc/${child}/cmdline`, 'utf8').includes('run/broker.js'));
-}
-
-const descriptors = (broker: number): number => readdirSync(`/proc/${broker}/fd`).length;
-
 /** Each of the two threads that reach for callers keeps its latest 64, with a handle, a table and one file of it each. */
 const HANDLES = 384;
 
@@ -70,10 +60,10 @@ for (const user of users) {
     const crowd = start(user, ['threads', 1000, ports.open.port]);
     await crowd.says('up');
     const broker = await crowd.broker();
-    const before = descriptors(broker);
+    const before = descriptorsOf(broker);
     crowd.go();
     assert.match(await crowd.says('over'), /^ended 1000 ok$/m);
-    await until(() => descriptors(broker) <= before + HANDLES || undefined);
+    await until(() => descriptorsOf(broker) <= before + HANDLES || undefined);
     await crowd.end();
   });
 
@@ -81,15 +71,15 @@ for (const user of users) {
     const crowd = start(user, ['children', 300, ports.full]);
     await crowd.says('up');
     const broker = await crowd.broker();
-    const before = descriptors(broker);
+    const before = descriptorsOf(broker);
     crowd.go();
     await crowd.says('begun');
-    assert.ok(descriptors(broker) >= before + 300, 'a duplicate of each one that waits');
+    assert.ok(descriptorsOf(broker) >= before + 300, 'a duplicate of each one that waits');
     crowd.go();
     await crowd.says('over');
     let now = 0;
     const few = (): true | undefined => {
-      now = descriptors(broker);
+      now = descriptorsOf(broker);
       return now <= before + HANDLES || undefined;
     };
     await until(few).catch(() => assert.fail(`${now} descriptors, ${before} before`));

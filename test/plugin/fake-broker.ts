@@ -13,13 +13,7 @@ import { readOnce } from '../../shared/sys/fcntl.js';
 import { sendMessage } from '../../shared/sys/message.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import { makePipe } from '../../shared/sys/pipe.js';
-import {
-  packetSocketPair,
-  shutForReading,
-  startConnect,
-  takeSocketError,
-  tcpSocket,
-} from '../../shared/sys/socket.js';
+import { packetSocketPair, startConnect, takeSocketError, tcpSocket } from '../../shared/sys/socket.js';
 import { errnoName } from '../../shared/sys/system-error.js';
 import { READABLE, Watch, WRITABLE } from '../../shared/sys/uv-poll.js';
 
@@ -52,7 +46,6 @@ export class FakeBroker {
     this.ends = { request: pipe.write, reply: plugin };
     this.#pipe = pipe.read;
     this.#reply = broker;
-    shutForReading(broker.number);
     this.#readable = new Watch(pipe.read.number, () => this.#read());
     this.#readable.want(READABLE);
     this.#writable = new Watch(broker.number, () => this.#flush());

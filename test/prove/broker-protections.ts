@@ -20,11 +20,36 @@ const DECISIONS: readonly Protection[] = [
 
 const BOUNDS: readonly Protection[] = [
   {
+    name: 'channel: what is sent to the reply socket ends the session',
+    file: 'broker/reply-writer',
+    right: '#guarded = READABLE;',
+    wrong: '#guarded = 0;',
+    tests: ['broker/reply-socket'],
+    pattern: 'a descriptor sent to the reply socket ends',
+  },
+  {
+    name: 'channel: what is sent to the reply socket is not received',
+    file: 'shared/sys/message',
+    right: 'let length = recvmsg(fd, glance.header, MSG_PEEK | MSG_DONTWAIT);',
+    wrong: 'let length = recvmsg(fd, glance.header, MSG_DONTWAIT);',
+    tests: ['broker/reply-socket'],
+    pattern: 'whose close waits',
+  },
+  {
     ...SESSIONS,
-    name: 'channel: nothing is received by the reply socket',
-    right: 'shutForReading(reply.number);',
-    wrong: '',
-    pattern: 'sent to the reply socket fails',
+    name: 'channel: the broker closes its ends on the thread apart',
+    right: 'this.#services.slowLane.close(this.plugin.touched, [this.#request, this.#reply]);',
+    wrong: 'Promise.resolve([this.#request.close(), this.#reply.close()]);',
+    tests: ['broker/reply-socket'],
+    pattern: 'whose close waits',
+  },
+  {
+    name: 'channel: the supervisor closes its duplicates of them on a thread apart',
+    file: 'sandbox/supervisor/channel-keeper',
+    right: 'kept.reply.closeApart();',
+    wrong: 'kept.reply.close();',
+    tests: ['supervisor/channel-keeper'],
+    pattern: 'without the supervisor waiting',
   },
   {
     ...SESSIONS,

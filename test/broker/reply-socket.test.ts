@@ -1,0 +1,172 @@
+// What a plugin sends to the socket by which it gets its replies: nothing is received there, and its session ends.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { duplicate, writeOnce } from '../../shared/sys/fcntl.js';
+import { bind } from '../../shared/sys/libc.js';
+import { sendMessage } from '../../shared/sys/message.js';
+import type { OwnedFd } from '../../shared/sys/owned-fd.js';
+import { makePipe } from '../../shared/sys/pipe.js';
+import { lingeringSocket } from '../harness/lingering-socket.js';
+import { type Listener, listen } from '../harness/listener.js';
+import { startBroker, type TestBroker } from './start-broker.js';
+import { openSocket } from './use-socket.js';
+
+const LINGER_S = 2;
+const SHUT_WR = 1;
+const EPIPE = -32;
+const ECONNRESET = -104;
+const text = Buffer.from('x');
+const nothing = new Uint8Array(0);
+const shutdown = bind('int shutdown(int fd, int how)');
+
+let broker: TestBroker;
+let echo: Listener;
+
+before(async () => {
+  broker = await startBroker();
+  echo = await listen((socket) => socket.pipe(socket));
+  await broker.plugin('neighbour', { allow: [`127.0.0.1:${echo.port}`] });
+});
+after(async () => {
+  assert.equal(await broker.stop(), 0);
+  await echo.close();
+});
+
+/** A descriptor of which the test can tell when nobody holds it any more: the pipe's other end is readable then. */
+function traced(): { readonly sent: OwnedFd; readonly isGone: () => boolean; readonly close: () => void } {
+  const { read, write } = makePipe({});
+  return {
+    sent: read,
+    // Without a reader a pipe is in error, poll(2).
+    isGone: () => writeOnce(write.number, text) === EPIPE,
+    close: () => write.close(),
+  };
+}
+
+interface Push {
+  readonly name: string;
+  readonly kind: 'unexpected_descriptor' | 'malformed';
+  readonly packets: readonly { readonly payload: Uint8Array; readonly bearing: boolean }[];
+}
+
+const PUSHES: readonly Push[] = [
+  { name: 'a descriptor', kind: 'unexpected_descriptor', packets: [{ payload: text, bearing: true }] },
+  {
+    name: 'a descriptor in an empty packet',
+    kind: 'unexpected_descriptor',
+    packets: [{ payload: nothing, bearing: true }],
+  },
+  {
+    name: 'a descriptor behind an empty packet',
+    kind: 'malformed',
+    packets: [
+      { payload: nothing, bearing: false },
+      { payload: nothing, bearing: true },
+    ],
+  },
+  { name: 'bytes', kind: 'malformed', packets: [{ payload: text, bearing: false }] },
+  { name: 'an empty packet', kind: 'malformed', packets: [{ payload: nothing, bearing: false }] },
+];
+
+for (const [index, { name, kind, packets }] of PUSHES.entries()) {
+  test(`${name} sent to the reply socket ends its session and no other`, async () => {
+    const plugin = `pusher-${index}`;
+    await broker.plugin(plugin, { allow: [] });
+    const neighbour = await broker.channel('neighbour');
+    const innocent = await broker.channel(plugin);
+    const descriptors = broker.descriptors();
+    const channel = await broker.channel(plugin);
+    const file = traced();
+    // The broker finds all of them at once.
+    process.kill(broker.pid, 'SIGSTOP');
+    for (const { payload, bearing } of packets) {
+      const sent = sendMessage(channel.replyNumber, payload, bearing ? [file.sent.number] : []);
+      assert.equal(sent, payload.length);
+    }
+    file.sent.close();
+    process.kill(broker.pid, 'SIGCONT');
+    await channel.untilEnded();
+    await broker.until(() => broker.ended(channel.session) && broker.descriptors() === descriptors);
+    await broker.until(file.isGone);
+    // ECONNRESET comes first where something was left unread.
+    assert.ok([EPIPE, ECONNRESET].includes(sendMessage(channel.replyNumber, text)), 'the channel has ended');
+    const count = await broker.metric(`postern_protocol_errors_total{plugin="${plugin}",kind="${kind}"}`);
+    assert.equal(count, 1);
+    const event = broker.events.find(
+      (line) => line['event'] === 'protocol_error' && line['plugin'] === plugin,
+    );
+    assert.deepEqual([event?.['kind'], event?.['door']], [kind, 'channel']);
+    assert.equal((await innocent.refusal('example.com', 443)).reason, 'no_rule');
+    const { descriptor } = await neighbour.connect('127.0.0.1', echo.port);
+    openSocket(descriptor).destroy();
+    neighbour.close();
+    innocent.close();
+    channel.close();
+    file.close();
+  });
+}
+
+test('a descriptor that was sent before the broker served the channel ends its session too', async () => {
+  const channel = broker.attach({
+    type: 'channel',
+    plugin: 'neighbour',
+    session: 6000,
+    resumed: true,
+  });
+  const file = traced();
+  assert.equal(sendMessage(channel.replyNumber, text, [file.sent.number]), 1);
+  file.sent.close();
+  await channel.untilEnded();
+  await broker.until(file.isGone);
+  file.close();
+  channel.close();
+});
+
+test('a plugin that shuts its reply socket for writing is served on', async () => {
+  const channel = await broker.channel('neighbour');
+  assert.equal(shutdown(channel.replyNumber, SHUT_WR), 0);
+  const { descriptor } = await channel.connect('127.0.0.1', echo.port);
+  openSocket(descriptor).destroy();
+  assert.equal(sendMessage(channel.replyNumber, text), EPIPE);
+  channel.close();
+  await broker.until(() => broker.ended(channel.session));
+});
+
+test('a plugin that closes its reply socket has no session any more', async () => {
+  const channel = await broker.channel('neighbour');
+  const request = duplicate(channel.request.number);
+  channel.close();
+  await broker.until(() => broker.ended(channel.session));
+  request.close();
+});
+
+test('a file whose close waits, sent to the reply socket, holds no neighbour up', async (context) => {
+  await broker.plugin('waiter', { allow: [] });
+  const channel = await broker.channel('waiter');
+  const neighbour = await broker.channel('neighbour');
+  const file = await lingeringSocket(context, LINGER_S);
+  // Whoever closes it last waits: not the test.
+  broker.dropKept(channel.session);
+  process.kill(broker.pid, 'SIGSTOP');
+  assert.equal(sendMessage(channel.replyNumber, text, [file.number]), 1);
+  file.close();
+  process.kill(broker.pid, 'SIGCONT');
+  channel.close();
+  const descriptors = broker.descriptors();
+  const times: number[] = [];
+  const slow = 'postern_slow_touches_total{plugin="waiter",action="waited"}';
+  const deadline = performance.now() + 4 * LINGER_S * 1000;
+  while ((await broker.metric(slow)) === 0) {
+    assert.ok(performance.now() < deadline, 'the close did not wait');
+    const started = performance.now();
+    const { descriptor } = await neighbour.connect('127.0.0.1', echo.port);
+    times.push(performance.now() - started);
+    openSocket(descriptor).destroy();
+  }
+  times.sort((a, b) => a - b);
+  assert.ok(times.length > 20, `${times.length} connections while the close waited`);
+  const p99 = times[Math.floor(times.length * 0.99)] ?? Number.NaN;
+  assert.ok(p99 < 50, `p99 ${p99.toFixed(1)} ms`);
+  neighbour.close();
+  await broker.until(() => broker.descriptors() < descriptors);
+});

@@ -1,0 +1,14 @@
+// The broker of a running supervisor, as proc(5) shows it.
+import { readdirSync, readFileSync } from 'node:fs';
+
+/** @param pid the supervisor's @returns the broker's pid; undefined while there is none */
+export function brokerOf(pid: number): number | undefined {
+  return readdirSync(`/proc/${pid}/task`)
+    .flatMap((task) =>
+      readFileSync(`/proc/${pid}/task/${task}/children`, 'utf8').split(' ').filter(Boolean).map(Number),
+    )
+    .find((child) => readFileSync(`/proc/${child}/cmdline`, 'utf8').includes('run/broker.js'));
+}
+
+/** How many descriptors a process has open. */
+export const descriptorsOf = (pid: number): number => readdirSync(`/proc/${pid}/fd`).length;
