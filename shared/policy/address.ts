@@ -23,13 +23,21 @@ const MAX_ADDRESS_CHARACTERS = 45;
  * @returns the address, IPv4-mapped IPv6 as IPv4, or undefined
  */
 export function parseAddress(text: string): Address | undefined {
-  if (text.length > MAX_ADDRESS_CHARACTERS) return undefined;
-  if (!text.includes(':')) {
-    const quad = parseIpv4(text);
-    return quad && { family: 4, text, bytes: quad };
-  }
-  const bytes = parseIpv6(text);
+  const bytes = parseAddressBytes(text);
   return bytes && addressFromBytes(bytes);
+}
+
+/**
+ * Reads an address as {@link parseAddress} does.
+ *
+ * @param text what was written
+ * @returns its bytes, 4 or 16, or undefined
+ */
+export function parseAddressBytes(text: string): Uint8Array | undefined {
+  if (text.length > MAX_ADDRESS_CHARACTERS) return undefined;
+  if (!text.includes(':')) return parseIpv4(text);
+  const bytes = parseIpv6(text);
+  return bytes && isMapped(bytes) ? bytes.subarray(12) : bytes;
 }
 
 /**

@@ -1,26 +1,30 @@
-// The few rules that could cover another one, from the index: rules are never compared each with each.
+// The rule that covers another one, from the index: only few could, and rules are never compared each with each.
 import { findBlockOfPrefix, findClassOfPrefix } from './find-block.js';
 import { isLocalhost } from './is-localhost.js';
+import type { PortRange } from './parse-ports.js';
 import type { Rule, Target } from './parse-rule.js';
 import type { PortTable } from './port-table.js';
 import { familyBits, type Prefix } from './prefix.js';
 import type { RuleIndex } from './rule-index.js';
 
-/** How many rules of one target are given; past them a shadow may go unnoticed. */
+/** How many rules of one target are looked at; past them a shadow may go unnoticed. */
 const MAX_COMPARED_RULES = 64;
 
+/** Whether a rule that holds the target covers the ports too. */
+type Covers = (rule: Rule) => boolean;
+
 /**
- * The deny rules whose target holds a target wholly.
+ * Finds a deny rule among those whose target holds a target wholly.
  *
  * @param target what an allow or a deny rule is about
  * @param deny the deny list
  */
-export function denyRulesOver(target: Target, deny: RuleIndex): readonly Rule[] {
-  return [...rulesOver(target, deny, 0), ...classRulesOver(target, deny), ...bounded(deny.any.rules)];
+export function findDenyOver(target: Target, deny: RuleIndex, covers: Covers): Rule | undefined {
+  return findOver(target, deny, 0, covers) ?? findOfClass(target, deny, covers) ?? findIn(deny.any, covers);
 }
 
 /**
- * The allow rules that open all that an allow rule opens.
+ * Finds an allow rule among those that open all that an allow rule opens, but perhaps for ports.
  *
  * A wider prefix opens less where it is not inside the special block. An address alone opens this host's own, which no
  * wider rule does, and alone with one port a listener of postern's, which the same address with more ports does not.
@@ -28,67 +32,79 @@ export function denyRulesOver(target: Target, deny: RuleIndex): readonly Rule[] 
  * @param rule the allow rule
  * @param allow the allow list
  */
-export function allowRulesOver({ target, ports }: Rule, allow: RuleIndex): readonly Rule[] {
-  if (target.kind === 'name' && isLocalhost(target.name)) return bounded(allow.names.get(target.name)?.rules);
+export function findAllowOver({ target, ports }: Rule, allow: RuleIndex, covers: Covers): Rule | undefined {
+  if (target.kind === 'name' && isLocalhost(target.name)) return findIn(allow.names.get(target.name), covers);
   if (target.kind !== 'prefix') {
-    const over = rulesOver(target, allow, 0);
-    return hasSeveralLabels(target) ? [...over, ...bounded(allow.any.rules)] : over;
+    const found = findOver(target, allow, 0, covers);
+    return found === undefined && hasSeveralLabels(target) ? findIn(allow.any, covers) : found;
   }
-  if (target.prefix.length < familyBits(target.prefix.family)) {
-    return rulesOver(target, allow, findBlockOfPrefix(target.prefix)?.length ?? 0);
+  const { prefix } = target;
+  if (prefix.length < familyBits(prefix.family)) {
+    return findOver(target, allow, findBlockOfPrefix(prefix)?.length ?? 0, covers);
   }
-  const alike = rulesOver(target, allow, target.prefix.length);
-  const [first, second] = ports;
-  if (first?.low !== first?.high || second) return alike;
-  return alike.filter(({ ports: [low, more] }) => low?.low === low?.high && !more);
+  if (!isOnePort(ports)) return findOver(target, allow, prefix.length, covers);
+  return findOver(target, allow, prefix.length, (other) => isOnePort(other.ports) && covers(other));
 }
 
-function rulesOver(target: Target, index: RuleIndex, shortest: number): readonly Rule[] {
+function findOver(target: Target, index: RuleIndex, shortest: number, covers: Covers): Rule | undefined {
+  const find = (table: PortTable | undefined): Rule | undefined => findIn(table, covers);
   switch (target.kind) {
     case 'any':
-      return bounded(index.any.rules);
+      return find(index.any);
     case 'class':
-      return bounded(index.classes.get(target.class)?.rules);
+      return find(index.classes.get(target.class));
     case 'prefix':
-      return prefixRulesOver(target.prefix, index, shortest);
+      return findOverPrefix(target.prefix, index, shortest, covers);
     case 'name':
-      return joined(
-        index.names.get(target.name),
-        index.apexes.get(target.name),
-        ...index.wildcardsOver(target.name),
+      return (
+        find(index.names.get(target.name)) ??
+        find(index.apexes.get(target.name)) ??
+        index.findAbove(target.name, find)
       );
     case 'below':
-      return joined(
-        (target.apex ? index.apexes : index.below).get(target.name),
-        ...index.wildcardsOver(target.name),
+      return (
+        find((target.apex ? index.apexes : index.below).get(target.name)) ??
+        index.findAbove(target.name, find)
       );
   }
 }
 
-function classRulesOver(target: Target, deny: RuleIndex): readonly Rule[] {
-  if (target.kind !== 'prefix' || deny.classes.size === 0) return [];
+function findOverPrefix(
+  prefix: Prefix,
+  index: RuleIndex,
+  shortest: number,
+  covers: Covers,
+): Rule | undefined {
+  for (let node = index.prefixes.findPrefix(prefix); node; node = node.parent) {
+    if (node.prefix.length < shortest) return undefined;
+    const found = findIn(node.value, covers);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+function findOfClass(target: Target, deny: RuleIndex, covers: Covers): Rule | undefined {
+  if (target.kind !== 'prefix' || deny.classes.size === 0) return undefined;
   const common = findClassOfPrefix(target.prefix);
-  return common === undefined ? [] : bounded(deny.classes.get(common)?.rules);
+  return common === undefined ? undefined : findIn(deny.classes.get(common), covers);
 }
 
-function prefixRulesOver(prefix: Prefix, index: RuleIndex, shortest: number): readonly Rule[] {
-  const rules: Rule[] = [];
-  let node = index.prefixes.findPrefix(prefix);
-  for (; node && node.prefix.length >= shortest; node = node.parent) rules.push(...bounded(node.value.rules));
-  return rules;
+function findIn(table: PortTable | undefined, covers: Covers): Rule | undefined {
+  if (table === undefined) return undefined;
+  let left = MAX_COMPARED_RULES;
+  for (const rule of table.rules) {
+    if (covers(rule)) return rule;
+    left -= 1;
+    if (left === 0) return undefined;
+  }
+  return undefined;
 }
 
-function joined(...tables: readonly (PortTable | undefined)[]): readonly Rule[] {
-  const rules: Rule[] = [];
-  for (const table of tables) if (table !== undefined) rules.push(...bounded(table.rules));
-  return rules;
+function isOnePort([first, second]: readonly PortRange[]): boolean {
+  return first?.low === first?.high && second === undefined;
 }
 
 function hasSeveralLabels(target: Target): boolean {
   if (target.kind === 'below') return !target.apex || target.name.includes('.');
   return target.kind === 'any' || (target.kind === 'name' && target.name.includes('.'));
-}
-
-function bounded(rules: readonly Rule[] = []): readonly Rule[] {
-  return rules.length > MAX_COMPARED_RULES ? rules.slice(0, MAX_COMPARED_RULES) : rules;
 }

@@ -25,7 +25,7 @@ const BLOCKS: readonly { readonly prefix: Prefix; readonly value: Block }[] = [
   const prefix = prefixConstant(text);
   return { prefix, value: { class: blockClass, purpose, length: prefix.length } };
 });
-const TABLE: PrefixTree<Block> = new PrefixTree(BLOCKS);
+const TABLE: PrefixTree<Block | undefined, Block> = new PrefixTree(BLOCKS, ([block]) => block);
 
 /**
  * The innermost special-purpose block that holds an address. Where an IPv6 address carries an IPv4 one, the IPv4
@@ -67,7 +67,7 @@ export function findClassOfPrefix(prefix: Prefix): BlockClass | undefined {
   if (prefix.length === familyBits(prefix.family))
     return findBlock(addressFromBytes(prefix.bytes))?.class ?? 'public';
   if (prefix.family === 6) return undefined;
-  const common = TABLE.findPrefix(prefix)?.value.class ?? 'public';
+  const common = TABLE.findPrefix(prefix)?.value?.class ?? 'public';
   const differs = BLOCKS.some(
     ({ prefix: inner, value }) =>
       value.class !== common && inner.length > prefix.length && holdsPrefix(prefix, inner),

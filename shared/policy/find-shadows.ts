@@ -1,5 +1,5 @@
 // Rules that change nothing, and rules that change more than they look.
-import { allowRulesOver, denyRulesOver } from './covering-rules.js';
+import { findAllowOver, findDenyOver } from './covering-rules.js';
 import { isLocalhost } from './is-localhost.js';
 import type { ListName, Rule, Target } from './parse-rule.js';
 import type { Policy, RuleProblem } from './policy.js';
@@ -15,19 +15,37 @@ import { quote } from './quote.js';
  * @returns one warning a rule at most
  */
 export function findShadows(policy: Policy, allow: readonly Rule[], deny: readonly Rule[]): RuleProblem[] {
-  const order = new Map<Rule, number>();
-  for (const list of [allow, deny]) for (const [index, rule] of list.entries()) order.set(rule, index);
-  const warn = (list: ListName, rule: Rule, index: number): RuleProblem[] => {
-    const wide = describeWidth(list, rule);
-    if (wide !== undefined) return [{ list, index, text: rule.text, message: wide }];
-    const shadow = findShadow(list, rule, policy, order);
-    return shadow === undefined ? [] : [{ list, index, text: rule.text, ...shadow }];
-  };
-  return [
-    ...allow.flatMap((rule, index) => warn('allow', rule, index)),
-    ...deny.flatMap((rule, index) => warn('deny', rule, index)),
-  ];
+  const warnings: RuleProblem[] = [];
+  const orders = { allow: new Order(allow), deny: new Order(deny) };
+  for (const [list, rules] of [
+    ['allow', allow],
+    ['deny', deny],
+  ] as const) {
+    for (const [index, rule] of rules.entries()) {
+      const wide = describeWidth(list, rule);
+      const found = wide === undefined ? findShadow(list, rule, policy, orders) : { message: wide };
+      if (found !== undefined) warnings.push({ list, index, text: rule.text, ...found });
+    }
+  }
+  return warnings;
 }
+
+/** Where in its list each rule stands. Few are asked for, and often none. */
+class Order {
+  readonly #rules: readonly Rule[];
+  #places: ReadonlyMap<Rule, number> | undefined;
+
+  constructor(rules: readonly Rule[]) {
+    this.#rules = rules;
+  }
+
+  of(rule: Rule): number {
+    this.#places ??= new Map(this.#rules.map((one, place) => [one, place]));
+    return this.#places.get(rule) ?? 0;
+  }
+}
+
+type Orders = Readonly<Record<ListName, Order>>;
 
 function describeWidth(list: ListName, { target, text }: Rule): string | undefined {
   if (target.kind === 'any') {
@@ -45,29 +63,30 @@ function findShadow(
   list: ListName,
   rule: Rule,
   { allow, deny }: Policy,
-  order: ReadonlyMap<Rule, number>,
+  orders: Orders,
 ): Pick<RuleProblem, 'message' | 'coveredBy'> | undefined {
   const describe = (kind: ListName, other: Rule | undefined, words: string): ReturnType<typeof findShadow> =>
     other && {
       message: `The rule ${quote(rule.text)} ${words} ${quote(other.text)} covers it`,
-      coveredBy: { list: kind, index: order.get(other) ?? 0 },
+      coveredBy: { list: kind, index: orders[kind].of(other) },
     };
-  const denyRules = denyRulesOver(rule.target, deny);
-  const denial = list === 'allow' ? denyRules.find((other) => coversPorts(other, rule)) : undefined;
+  const isShadow = (other: Rule): boolean => other !== rule && shadows(other, rule, orders[list]);
+  if (list === 'deny')
+    return describe(list, findDenyOver(rule.target, deny, isShadow), 'changes nothing: rule');
+  const denial = findDenyOver(rule.target, deny, (other) => coversPorts(other, rule));
   if (denial) return describe('deny', denial, 'never matches: deny rule');
-  const others = list === 'allow' ? allowRulesOver(rule, allow) : denyRules;
-  const shadow = others.find((other) => other !== rule && shadows(other, rule, order));
-  return describe(list, shadow, 'changes nothing: rule');
+  return describe(list, findAllowOver(rule, allow, isShadow), 'changes nothing: rule');
 }
 
 /** Of two rules that mean the same, the earlier one stands. */
-function shadows(other: Rule, rule: Rule, order: ReadonlyMap<Rule, number>): boolean {
+function shadows(other: Rule, rule: Rule, order: Order): boolean {
   if (!coversPorts(other, rule)) return false;
   const same = sameTarget(other.target, rule.target) && coversPorts(rule, other);
-  return !same || (order.get(other) ?? 0) < (order.get(rule) ?? 0);
+  return !same || order.of(other) < order.of(rule);
 }
 
 function coversPorts(wide: Rule, narrow: Rule): boolean {
+  if (wide.ports === narrow.ports) return true;
   return narrow.ports.every(({ low, high }) =>
     wide.ports.some((range) => range.low <= low && high <= range.high),
   );

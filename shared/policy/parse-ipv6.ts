@@ -2,6 +2,7 @@
 import { parseIpv4 } from './parse-ipv4.js';
 
 const GROUP = /^[0-9a-f]{1,4}$/i;
+const BYTES = 16;
 
 /**
  * Reads an IPv6 address: eight groups of one to four hexadecimal digits, one run of zeros as `::`, the last two groups
@@ -11,34 +12,43 @@ const GROUP = /^[0-9a-f]{1,4}$/i;
  * @returns 16 bytes in network order, or undefined
  */
 export function parseIpv6(text: string): Uint8Array | undefined {
-  const halves = text.split('::');
-  const [before = '', after] = halves;
-  if (halves.length > 2) return undefined;
-  const head = parseGroups(before, after === undefined);
-  const tail = after === undefined ? [] : parseGroups(after, true);
-  if (!head || !tail) return undefined;
-  const length = head.length + tail.length;
-  if (after === undefined ? length !== 16 : length > 14) return undefined;
-  const bytes = new Uint8Array(16);
-  bytes.set(head);
-  bytes.set(tail, 16 - tail.length);
-  return bytes;
+  const bytes = new Uint8Array(BYTES);
+  const gap = text.indexOf('::');
+  if (gap === -1) return writeGroups(text, bytes, 0, true) === BYTES ? bytes : undefined;
+  const head = writeGroups(text.slice(0, gap), bytes, 0, false);
+  const end = head === undefined ? undefined : writeGroups(text.slice(gap + 2), bytes, head, true);
+  // The gap stands for one group at least.
+  if (head === undefined || end === undefined || end > BYTES - 2) return undefined;
+  const tail = BYTES - (end - head);
+  bytes.copyWithin(tail, head, end);
+  return bytes.fill(0, head, tail);
 }
 
-function parseGroups(text: string, mayEndInQuad: boolean): number[] | undefined {
-  const bytes: number[] = [];
-  if (text === '') return bytes;
-  const groups = text.split(':');
-  if (groups.length > 8) return undefined;
-  for (const [at, group] of groups.entries()) {
-    if (GROUP.test(group)) {
+/** @returns where the groups end, or undefined where they are none, or too many */
+function writeGroups(
+  text: string,
+  bytes: Uint8Array,
+  from: number,
+  mayEndInQuad: boolean,
+): number | undefined {
+  let at = from;
+  if (text === '') return at;
+  for (let start = 0; start <= text.length; ) {
+    const colon = text.indexOf(':', start);
+    const end = colon === -1 ? text.length : colon;
+    const group = text.slice(start, end);
+    if (GROUP.test(group) && at < BYTES) {
       const value = Number.parseInt(group, 16);
-      bytes.push(value >> 8, value & 0xff);
-      continue;
+      bytes[at] = value >> 8;
+      bytes[at + 1] = value & 0xff;
+      at += 2;
+    } else {
+      const quad = mayEndInQuad && colon === -1 && at <= BYTES - 4 ? parseIpv4(group) : undefined;
+      if (!quad) return undefined;
+      bytes.set(quad, at);
+      at += 4;
     }
-    const quad = mayEndInQuad && at === groups.length - 1 ? parseIpv4(group) : undefined;
-    if (!quad) return undefined;
-    bytes.push(...quad);
+    start = end + 1;
   }
-  return bytes;
+  return at;
 }

@@ -11,6 +11,13 @@ export const EVERY_PORT: readonly PortRange[] = [{ low: 1, high: MAX_PORT }];
 /** What an allow rule without a port means. */
 export const DEFAULT_PORTS: readonly PortRange[] = [{ low: 443, high: 443 }];
 
+/** Ports as they were written, and read: most rules of a list share a few. */
+const READ = new Map<string, readonly PortRange[]>([
+  ['*', EVERY_PORT],
+  ['443', DEFAULT_PORTS],
+]);
+const MAX_READ = 1_024;
+
 const ITEM = /^([1-9]\d{0,4})(?:-([1-9]\d{0,4}))?$/;
 
 /**
@@ -20,8 +27,14 @@ const ITEM = /^([1-9]\d{0,4})(?:-([1-9]\d{0,4}))?$/;
  * @returns the ranges, sorted, those that touch joined, or undefined
  */
 export function parsePorts(text: string): readonly PortRange[] | undefined {
-  if (text === '*') return EVERY_PORT;
-  if (text === '443') return DEFAULT_PORTS;
+  const known = READ.get(text);
+  if (known) return known;
+  const ports = readPorts(text);
+  if (ports && READ.size < MAX_READ) READ.set(text, ports);
+  return ports;
+}
+
+function readPorts(text: string): readonly PortRange[] | undefined {
   const ranges: PortRange[] = [];
   for (const item of text.split(',')) {
     const range = parseItem(item);

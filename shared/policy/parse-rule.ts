@@ -1,9 +1,9 @@
 // Reads one rule. A rule is right as it stands or it is no rule: nothing is guessed, trimmed or ignored.
-import { addressFromBytes, parseAddress } from './address.js';
-import { parseHost, parseName } from './parse-host.js';
-import { parseIpv6 } from './parse-ipv6.js';
+import { parseAddressBytes } from './address.js';
+import { parseName } from './parse-host.js';
+import { parseIpv4 } from './parse-ipv4.js';
 import { DEFAULT_PORTS, EVERY_PORT, type PortRange, parsePorts } from './parse-ports.js';
-import { familyBits, type Prefix, prefixOf } from './prefix.js';
+import { exactPrefix, familyBits, type Prefix } from './prefix.js';
 import { isPublicSuffix } from './public-suffix.js';
 
 /** The classes of addresses that a rule can name. */
@@ -28,9 +28,6 @@ export interface Rule {
   readonly ports: readonly PortRange[];
 }
 
-/** `example.com:443`, `[fd00::/8]:443`: what stands before the port, and the port. */
-const BRACKETED = /^\[([^[\]]*)\](?::(.*))?$/s;
-const PLAIN = /^([^:[\]]*)(?::([^:]*))?$/s;
 const PREFIX_LENGTH = /^(?:0|[1-9]\d{0,2})$/;
 
 /**
@@ -41,11 +38,11 @@ const PREFIX_LENGTH = /^(?:0|[1-9]\d{0,2})$/;
  * @returns the rule, or undefined where it is none
  */
 export function parseRule(text: string, list: ListName): Rule | undefined {
+  // `example.com:443`, `[fd00::/8]:443`: what stands before the port, and the port.
   const bracketed = text.startsWith('[');
-  const parts = (bracketed ? BRACKETED : PLAIN).exec(text);
-  if (!parts) return undefined;
-  const [, subject = '', portText] = parts;
-  const ports = portText === undefined ? defaultPorts(list) : parsePorts(portText);
+  const colon = text.indexOf(':', bracketed ? text.indexOf(']') : 0);
+  const subject = colon === -1 ? text : text.slice(0, colon);
+  const ports = colon === -1 ? defaultPorts(list) : parsePorts(text.slice(colon + 1));
   if (!ports) return undefined;
   const target = bracketed ? parseBracketed(subject) : parsePlain(subject);
   return target && { text, target, ports };
@@ -60,10 +57,9 @@ function parsePlain(text: string): Target | undefined {
   if (text.startsWith('*')) return parseWildcard(text);
   if (text.startsWith('@')) return parseClass(text.slice(1));
   if (text.includes('/')) return parseCidr(text, 4);
-  const host = parseHost(text);
-  if (!host) return undefined;
-  if (host.kind === 'name') return { kind: 'name', name: host.name };
-  return { kind: 'prefix', prefix: prefixOf(host.address, 32) };
+  const name = parseName(text);
+  if (name !== undefined) return { kind: 'name', name };
+  return prefixTarget(parseIpv4(text), 32);
 }
 
 function parseWildcard(text: string): Target | undefined {
@@ -78,22 +74,25 @@ function parseClass(text: string): Target | undefined {
   return found && { kind: 'class', class: found };
 }
 
+/** @param text in brackets */
 function parseBracketed(text: string): Target | undefined {
-  if (text.includes('/')) return parseCidr(text, 6);
-  const bytes = parseIpv6(text);
-  if (!bytes) return undefined;
-  const address = addressFromBytes(bytes);
-  return { kind: 'prefix', prefix: prefixOf(address, familyBits(address.family)) };
+  const inner = text.slice(1, -1);
+  if (!text.endsWith(']') || !inner.includes(':')) return undefined;
+  if (inner.includes('/')) return parseCidr(inner, 6);
+  const bytes = parseAddressBytes(inner);
+  return bytes && prefixTarget(bytes, bytes.length * 8);
 }
 
 function parseCidr(text: string, family: 4 | 6): Target | undefined {
-  const [base = '', lengthText = '', ...rest] = text.split('/');
-  const address = parseAddress(base);
+  const slash = text.indexOf('/');
+  const bytes = parseAddressBytes(text.slice(0, slash));
+  const lengthText = text.slice(slash + 1);
+  if (bytes?.length !== familyBits(family) / 8 || !PREFIX_LENGTH.test(lengthText)) return undefined;
   const length = Number(lengthText);
-  if (address?.family !== family || rest.length > 0) return undefined;
-  if (!PREFIX_LENGTH.test(lengthText) || length > familyBits(family)) return undefined;
-  const prefix = prefixOf(address, length);
-  return prefix.bytes.every((byte, at) => byte === address.bytes[at])
-    ? { kind: 'prefix', prefix }
-    : undefined;
+  return length <= familyBits(family) ? prefixTarget(bytes, length) : undefined;
+}
+
+function prefixTarget(bytes: Uint8Array | undefined, length: number): Target | undefined {
+  const prefix = bytes && exactPrefix(bytes, length);
+  return prefix && { kind: 'prefix', prefix };
 }

@@ -10,26 +10,42 @@ const MAX_SCANNED_RULES = 8;
  * were written.
  */
 export class PortTable {
-  /** Sorted by text. */
-  readonly rules: readonly Rule[];
-  readonly #cells: Cells | undefined;
+  readonly #rules: Rule[];
+  #cells: Cells | undefined;
   #ranges: readonly PortRange[] | undefined;
 
+  /** @param rules kept, and sorted by {@link seal} */
   constructor(rules: Rule[]) {
-    this.rules = rules.length > 1 ? rules.sort(compareText) : rules;
-    this.#cells = rules.length > MAX_SCANNED_RULES ? divide(rules) : undefined;
+    this.#rules = rules;
+  }
+
+  /** One more rule, before the table is sealed. */
+  add(rule: Rule): void {
+    this.#rules.push(rule);
+  }
+
+  /** All rules are there: from here on the table can be asked. */
+  seal(): this {
+    if (this.#rules.length > 1) this.#rules.sort(compareText);
+    if (this.#rules.length > MAX_SCANNED_RULES) this.#cells = divide(this.#rules);
+    return this;
+  }
+
+  /** Sorted by text. */
+  get rules(): readonly Rule[] {
+    return this.#rules;
   }
 
   /** The ports that some rule covers, sorted, those that touch joined. */
   get ranges(): readonly PortRange[] {
-    this.#ranges ??= joinRanges(this.rules.flatMap(({ ports }) => ports));
+    this.#ranges ??= joinRanges(this.#rules.flatMap(({ ports }) => ports));
     return this.#ranges;
   }
 
   /** The rule that covers a port, 1 to 65535, or undefined. */
   find(port: number): Rule | undefined {
     if (this.#cells) return findCell(this.#cells, port);
-    for (const rule of this.rules) {
+    for (const rule of this.#rules) {
       for (const range of rule.ports) if (port >= range.low && port <= range.high) return rule;
     }
     return undefined;

@@ -2,6 +2,12 @@
 import type { Address } from './address.js';
 import { familyBits, holdsPrefix, type Prefix } from './prefix.js';
 
+/** A prefix, and something that is known of it. */
+export interface Prefixed<V> {
+  readonly prefix: Prefix;
+  readonly value: V;
+}
+
 /** A prefix with what is known of it, and the next larger one of the tree that holds it. */
 export interface PrefixNode<T> {
   readonly prefix: Prefix;
@@ -25,18 +31,22 @@ interface Branch<T> {
 }
 
 /**
- * Prefixes of both families, each at most once.
+ * Prefixes of both families.
  *
  * Prefixes nest or are apart, so those sorted by first address, the larger first, form a tree in pre-order: whatever
  * holds an address is the last prefix that starts at or before it, or an ancestor of that.
  */
-export class PrefixTree<T> {
+export class PrefixTree<T, V = T> {
   readonly #four: Branch<T>;
   readonly #six: Branch<T>;
 
-  constructor(entries: readonly { readonly prefix: Prefix; readonly value: T }[]) {
-    this.#four = grow(entries, 4);
-    this.#six = grow(entries, 6);
+  /**
+   * @param entries in any order
+   * @param join makes one value of all that is known of a prefix
+   */
+  constructor(entries: readonly Prefixed<V>[], join: (values: V[]) => T) {
+    this.#four = grow(entries, 4, join);
+    this.#six = grow(entries, 6, join);
   }
 
   /** The innermost prefix that holds an address; its ancestors are the others. */
@@ -50,27 +60,44 @@ export class PrefixTree<T> {
   }
 }
 
-function grow<T>(
-  entries: readonly { readonly prefix: Prefix; readonly value: T }[],
-  family: 4 | 6,
-): Branch<T> {
-  const mine = entries.filter((entry) => entry.prefix.family === family);
-  mine.sort((a, b) => compareBytes(a.prefix.bytes, b.prefix.bytes) || a.prefix.length - b.prefix.length);
+function grow<T, V>(entries: readonly Prefixed<V>[], family: 4 | 6, join: (values: V[]) => T): Branch<T> {
+  const groups = group(entries.filter((entry) => entry.prefix.family === family));
   const words = familyBits(family) / 32;
-  const starts = new Uint32Array(mine.length * words);
-  const lengths = Uint8Array.from(mine, ({ prefix }) => prefix.length);
-  const parents = new Int32Array(mine.length);
+  const starts = new Uint32Array(groups.length * words);
+  const lengths = Uint8Array.from(groups, ({ prefix }) => prefix.length);
+  const parents = new Int32Array(groups.length);
   const nodes: PrefixNode<T>[] = [];
-  for (const [index, { prefix, value }] of mine.entries()) {
+  for (const [index, { prefix, values }] of groups.entries()) {
     for (let at = 0; at < words; at++) starts[index * words + at] = word(prefix.bytes, at);
     let parent = index - 1;
-    for (let outer = mine[parent]; outer && !holdsPrefix(outer.prefix, prefix); outer = mine[parent]) {
+    for (let outer = groups[parent]; outer && !holdsPrefix(outer.prefix, prefix); outer = groups[parent]) {
       parent = parents[parent] ?? -1;
     }
     parents[index] = parent;
-    nodes.push({ prefix, value, parent: nodes[parent] });
+    nodes.push({ prefix, value: join(values), parent: nodes[parent] });
   }
   return { nodes, starts, lengths, parents, words };
+}
+
+/** A prefix, and all that is known of it. */
+interface Group<V> {
+  readonly prefix: Prefix;
+  readonly values: V[];
+}
+
+/** @param entries of one family; sorted here */
+function group<V>(entries: Prefixed<V>[]): readonly Group<V>[] {
+  entries.sort((a, b) => comparePrefixes(a.prefix, b.prefix));
+  const groups: Group<V>[] = [];
+  let last: Group<V> | undefined;
+  for (const { prefix, value } of entries) {
+    if (last && comparePrefixes(last.prefix, prefix) === 0) last.values.push(value);
+    else {
+      last = { prefix, values: [value] };
+      groups.push(last);
+    }
+  }
+  return groups;
 }
 
 /** The innermost node that is no longer than `length` and has the address's leading bits. */
@@ -129,10 +156,11 @@ function word(bytes: Uint8Array, at: number): number {
   return (bytes[from] ?? 0) * 0x1000000 + low;
 }
 
-function compareBytes(a: Uint8Array, b: Uint8Array): number {
-  for (let at = 0; at < a.length; at++) {
-    const difference = (a[at] ?? 0) - (b[at] ?? 0);
+/** By first address, then the larger first. */
+function comparePrefixes(a: Prefix, b: Prefix): number {
+  for (let at = 0; at * 4 < a.bytes.length; at++) {
+    const difference = word(a.bytes, at) - word(b.bytes, at);
     if (difference !== 0) return difference;
   }
-  return 0;
+  return a.length - b.length;
 }

@@ -36,6 +36,22 @@ export function prefixOf(address: Address, length: number): Prefix {
   return { family: address.family, bytes, length };
 }
 
+/**
+ * A prefix as a rule writes it.
+ *
+ * @param bytes of the address before the slash; kept, not copied
+ * @param length 0 to all of its bits
+ * @returns the prefix, or undefined where a bit after the length is set
+ */
+export function exactPrefix(bytes: Uint8Array, length: number): Prefix | undefined {
+  const family = bytes.length === 4 ? 4 : 6;
+  for (let at = length >> 3; at < bytes.length; at++) {
+    const kept = Math.max(0, length - at * 8);
+    if (((bytes[at] ?? 0) & (0xff >> kept)) !== 0) return undefined;
+  }
+  return { family, bytes, length };
+}
+
 /** How many bits an address of a family has. */
 export function familyBits(family: 4 | 6): number {
   return family === 4 ? 32 : 128;

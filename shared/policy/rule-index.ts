@@ -3,8 +3,7 @@ import type { AddressClass } from '../reasons.js';
 import type { Address } from './address.js';
 import type { Rule } from './parse-rule.js';
 import { PortTable } from './port-table.js';
-import type { Prefix } from './prefix.js';
-import { type PrefixNode, PrefixTree } from './prefix-tree.js';
+import { type Prefixed, type PrefixNode, PrefixTree } from './prefix-tree.js';
 
 /** What a list says of a target: the rule that covers it on a port, or whether one does on another port. */
 export interface Match {
@@ -29,36 +28,31 @@ export class RuleIndex {
   readonly classes: ReadonlyMap<AddressClass, PortTable>;
 
   constructor(rules: readonly Rule[]) {
-    const names = new Map<string, Rule[]>();
-    const apexes = new Map<string, Rule[]>();
-    const below = new Map<string, Rule[]>();
-    const any: Rule[] = [];
-    const prefixes = new Map<string, { prefix: Prefix; rules: Rule[] }>();
-    const classes = new Map<AddressClass, Rule[]>();
+    const names = new Map<string, PortTable>();
+    const apexes = new Map<string, PortTable>();
+    const below = new Map<string, PortTable>();
+    const any = new PortTable([]);
+    const prefixes: Prefixed<Rule>[] = [];
+    const classes = new Map<AddressClass, PortTable>();
     for (const rule of rules) {
       const { target } = rule;
-      if (target.kind === 'name') append(names, target.name, rule);
-      else if (target.kind === 'any') any.push(rule);
-      else if (target.kind === 'class') append(classes, target.class, rule);
+      if (target.kind === 'name') add(names, target.name, rule);
+      else if (target.kind === 'any') any.add(rule);
+      else if (target.kind === 'class') add(classes, target.class, rule);
       else if (target.kind === 'below') {
-        append(below, target.name, rule);
-        if (target.apex) append(apexes, target.name, rule);
-      } else {
-        const key = String.fromCharCode(target.prefix.length, ...target.prefix.bytes);
-        const known = prefixes.get(key);
-        if (known) known.rules.push(rule);
-        else prefixes.set(key, { prefix: target.prefix, rules: [rule] });
-      }
+        add(below, target.name, rule);
+        if (target.apex) add(apexes, target.name, rule);
+      } else prefixes.push({ prefix: target.prefix, value: rule });
     }
-    this.names = tables(names);
-    this.apexes = tables(apexes);
-    this.below = tables(below);
-    this.#wildcardLabels = new Set([...below.keys()].map(countLabels));
-    this.any = new PortTable(any);
-    this.classes = tables(classes);
-    this.prefixes = new PrefixTree(
-      [...prefixes.values()].map(({ prefix, rules: held }) => ({ prefix, value: new PortTable(held) })),
-    );
+    this.names = sealed(names);
+    this.apexes = sealed(apexes);
+    this.below = sealed(below);
+    this.any = any.seal();
+    this.classes = sealed(classes);
+    this.prefixes = new PrefixTree(prefixes, (held) => new PortTable(held).seal());
+    const labels = new Set<number>();
+    for (const name of below.keys()) labels.add(countLabels(name));
+    this.#wildcardLabels = labels;
   }
 
   /** The rule for a name alone: no wildcard. */
@@ -88,16 +82,17 @@ export class RuleIndex {
     return rule ? { rule, otherPort } : otherPort ? OTHER_PORT : NO_MATCH;
   }
 
-  /** The wildcards that a name is below, from the longest on. */
-  wildcardsOver(name: string): readonly PortTable[] {
-    const found: PortTable[] = [];
+  /** What `find` finds in the wildcards that a name is below, from the longest on. */
+  findAbove<T>(name: string, find: (table: PortTable) => T | undefined): T | undefined {
+    if (this.#wildcardLabels.size === 0) return undefined;
     let labels = countLabels(name);
     for (let dot = name.indexOf('.'); dot !== -1; dot = name.indexOf('.', dot + 1)) {
       labels -= 1;
       const table = this.#wildcardLabels.has(labels) ? this.below.get(name.slice(dot + 1)) : undefined;
-      if (table !== undefined) found.push(table);
+      const found = table && find(table);
+      if (found !== undefined) return found;
     }
-    return found;
+    return undefined;
   }
 
   /** The `*` rule for a port. */
@@ -141,12 +136,13 @@ function matchTable(table: PortTable | undefined, port: number): Match {
   return rule ? { rule, otherPort: false } : OTHER_PORT;
 }
 
-function append<K>(map: Map<K, Rule[]>, key: K, rule: Rule): void {
-  const known = map.get(key);
-  if (known) known.push(rule);
-  else map.set(key, [rule]);
+function add<K>(tables: Map<K, PortTable>, key: K, rule: Rule): void {
+  const known = tables.get(key);
+  if (known) known.add(rule);
+  else tables.set(key, new PortTable([rule]));
 }
 
-function tables<K>(map: ReadonlyMap<K, Rule[]>): ReadonlyMap<K, PortTable> {
-  return new Map([...map].map(([key, rules]) => [key, new PortTable(rules)]));
+function sealed<K>(tables: ReadonlyMap<K, PortTable>): ReadonlyMap<K, PortTable> {
+  for (const table of tables.values()) table.seal();
+  return tables;
 }
