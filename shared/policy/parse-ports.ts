@@ -16,6 +16,7 @@ const READ = new Map<string, readonly PortRange[]>([
   ['*', EVERY_PORT],
   ['443', DEFAULT_PORTS],
 ]);
+/** Past them, ports are read each time. */
 const MAX_READ = 1_024;
 
 const ITEM = /^([1-9]\d{0,4})(?:-([1-9]\d{0,4}))?$/;
