@@ -53,7 +53,7 @@ export function decideGranted(
   const host = services.host.context();
   const bare: Case = { services, plugin, grants, policy, host, address, port };
   const { fresh, stale } = grants.namesOf(address);
-  const literal = plugin.literals.decide(policy, address, port, host);
+  const literal = plugin.verdicts.decide(policy, address, port, host);
   const named = literal.reason === 'denied_by_rule' ? [] : fresh.map((name) => judgeUnder(bare, name));
   const best = pickBest([...named, literal]);
   services.metrics.decisionDuration.observe((performance.now() - start) / 1000);

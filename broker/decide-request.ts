@@ -2,7 +2,7 @@
 import { DNS_QUESTIONS } from '../shared/limits.js';
 import type { Address } from '../shared/policy/address.js';
 import { conclude } from '../shared/policy/conclude.js';
-import { type Decision, judgeAddresses, judgeRequest, type ResolveVerdict } from '../shared/policy/decide.js';
+import { type Decision, judgeAddresses, type ResolveVerdict } from '../shared/policy/decide.js';
 import type { Policy } from '../shared/policy/policy.js';
 import type { Plugin } from './plugin.js';
 import type { RequestLife } from './request-life.js';
@@ -46,7 +46,7 @@ export function decideRequest(
     return { decision, policy, considered: [], dnsMs: null };
   }
   const start = performance.now();
-  const verdict = judgeRequest(policy, { host, port }, services.host.context());
+  const verdict = plugin.verdicts.judge(policy, { host, port }, services.host.context());
   const seconds = (performance.now() - start) / 1000;
   if (verdict.kind === 'resolve') return decideName(services, plugin, policy, verdict, life, seconds);
   services.metrics.decisionDuration.observe(seconds);

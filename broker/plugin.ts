@@ -3,10 +3,10 @@ import { limitsOf } from '../shared/config/limit-forms.js';
 import type { Policy } from '../shared/policy/policy.js';
 import type { PluginLimits } from '../shared/protocol/link.js';
 import type { Audit } from './audit.js';
-import { LiteralDecisions } from './literal-decisions.js';
 import type { Metrics } from './metrics.js';
 import type { OpenConnections } from './open-connections.js';
 import { PluginMetrics } from './plugin-metrics.js';
+import { RememberedVerdicts } from './remembered-verdicts.js';
 import { RequestQueue } from './request-queue.js';
 import { Touched } from './touch-watch.js';
 import { TurnShare } from './turn-share.js';
@@ -20,7 +20,7 @@ export class Plugin {
   policy: Policy | undefined;
   readonly turn: TurnShare = new TurnShare();
   readonly touched: Touched;
-  readonly literals: LiteralDecisions = new LiteralDecisions();
+  readonly verdicts: RememberedVerdicts = new RememberedVerdicts();
   readonly #audit: Audit;
   /** Channels that are served, and those that the supervisor has been asked for. */
   channels = 0;

@@ -68,8 +68,8 @@ export const GRANTS: number = 16_384;
 /** Sockets of one sandbox whose programs are remembered, for what is logged of their questions. */
 export const NOTED_ASKERS: number = 1024;
 
-/** Decisions on bare addresses of one plugin that are remembered, for as long as rules and host are the same. */
-export const REMEMBERED_DECISIONS: number = 256;
+/** Verdicts of one plugin that are remembered, for as long as rules and host are the same. */
+export const REMEMBERED_VERDICTS: number = 256;
 
 /** Names whose stale grants of one address are checked again for one connect. */
 export const STALE_NAMES_CHECKED: number = 8;

@@ -24,7 +24,9 @@ const MAX_ADDRESS_CHARACTERS = 45;
  */
 export function parseAddress(text: string): Address | undefined {
   const bytes = parseAddressBytes(text);
-  return bytes && addressFromBytes(bytes);
+  if (!bytes) return undefined;
+  // What was read as a dotted quad is canonical.
+  return bytes.length === 4 && !text.includes(':') ? { family: 4, text, bytes } : addressFromBytes(bytes);
 }
 
 /**

@@ -16,6 +16,22 @@ const DECISIONS: readonly Protection[] = [
     tests: ['policy/decide', 'broker/decide-granted'],
     pattern: 'name rule no literal|without a grant is judged',
   },
+  {
+    name: 'policy: what was judged by other rules is void',
+    file: 'broker/remembered-verdicts',
+    right: 'policy !== this.#policy ||',
+    wrong: '',
+    tests: ['broker/remembered-verdicts'],
+    pattern: 'are asked anew',
+  },
+  {
+    name: 'policy: what was judged of another host is void',
+    file: 'broker/remembered-verdicts',
+    right: 'context !== this.#context ||',
+    wrong: '',
+    tests: ['broker/remembered-verdicts'],
+    pattern: 'are asked anew',
+  },
 ];
 
 const BOUNDS: readonly Protection[] = [

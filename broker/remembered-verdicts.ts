@@ -1,0 +1,40 @@
+// What was judged of requests before any resolver hears of them, remembered: a program that connects again and again asks the same
+// each time, and a verdict is a pure function of rules, request and host. Runs in the broker; one plugin's.
+import { REMEMBERED_VERDICTS } from '../shared/limits.js';
+import type { Address } from '../shared/policy/address.js';
+import {
+  type HostContext,
+  judgeAddresses,
+  judgeRequest,
+  type Request,
+  type RequestVerdict,
+} from '../shared/policy/decide.js';
+import type { Decision } from '../shared/policy/decision.js';
+import type { Policy } from '../shared/policy/policy.js';
+
+export class RememberedVerdicts {
+  readonly #verdicts = new Map<string, RequestVerdict>();
+  #policy: Policy | undefined;
+  #context: HostContext | undefined;
+
+  /** As judgeRequest(). */
+  judge(policy: Policy, { host, port }: Request, context: HostContext): RequestVerdict {
+    if (policy !== this.#policy || context !== this.#context || this.#verdicts.size >= REMEMBERED_VERDICTS) {
+      this.#verdicts.clear();
+      this.#policy = policy;
+      this.#context = context;
+    }
+    const key = `${host} ${port}`;
+    const known = this.#verdicts.get(key);
+    if (known !== undefined) return known;
+    const verdict = judgeRequest(policy, { host, port }, context);
+    this.#verdicts.set(key, verdict);
+    return verdict;
+  }
+
+  /** As decide(), for an address as the literal it is. */
+  decide(policy: Policy, { text }: Address, port: number, context: HostContext): Decision {
+    const verdict = this.judge(policy, { host: text, port }, context);
+    return verdict.kind === 'settled' ? verdict.decision : judgeAddresses(policy, verdict, [], context);
+  }
+}
