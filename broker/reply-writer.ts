@@ -19,10 +19,8 @@ interface WaitingReply {
 export interface ReplyEvents {
   /** No reply waits any more. */
   drained(): void;
-  /** The plugin has closed its end: the channel is of no more use. */
+  /** The plugin has closed its end, or has sent something here: the channel is of no more use. */
   broken(): void;
-  /** The plugin has sent something here. */
-  intruded(kind: ProtocolErrorKind): void;
 }
 
 /** Writes to a reply socket, and watches what comes from it. */
@@ -64,6 +62,13 @@ export class ReplyWriter {
     });
   }
 
+  /** What the plugin has sent here, where nothing has a place. */
+  intrusion(): Extract<ProtocolErrorKind, 'unexpected_descriptor' | 'malformed'> | undefined {
+    const found = lookAtMessage(this.#socket.number);
+    if (found === 'descriptors') return 'unexpected_descriptor';
+    return found === 'message' ? 'malformed' : undefined;
+  }
+
   /** Sends nothing any more. What waits is dropped. */
   end(): void {
     this.#open = false;
@@ -103,13 +108,13 @@ export class ReplyWriter {
   #guard(): void {
     const found = lookAtMessage(this.#socket.number);
     if (found === 'nothing') return;
-    if (found === 'descriptors') this.#events.intruded('unexpected_descriptor');
-    else if (found === 'message') this.#events.intruded('malformed');
-    else if (isHungUp(this.#socket.number)) this.#events.broken();
-    else {
-      this.#guarded = 0;
-      this.#watchOn();
+    if (found !== 'end' || isHungUp(this.#socket.number)) {
+      this.#events.broken();
+      return;
     }
+    // Shut for writing by the plugin: nothing can come any more.
+    this.#guarded = 0;
+    this.#watchOn();
   }
 
   #flush(): void {

@@ -79,7 +79,6 @@ export class Session {
     this.#replies = new ReplyWriter(reply, {
       drained: () => this.#watch.want(READABLE),
       broken: () => this.end(),
-      intruded: (kind) => this.#endWithError(kind),
     });
     this.#reader = new Reader(plugin, this.#replies);
     plugin.channels += 1;
@@ -92,17 +91,24 @@ export class Session {
     return this.#open;
   }
 
-  /** Answers an `open_channel` with the plugin's two ends; they are closed here. */
+  /** Answers an `open_channel` with the plugin's two ends, owned here from now on: they may have to wait for the plugin to read. */
   answerChannel(id: number, request: OwnedFd, reply: OwnedFd): void {
     this.#reader.answerChannel(id, request, reply);
   }
 
-  /** Ends the session: cancels what is in flight, closes the channel for every holder of its ends. */
-  end(): void {
+  /**
+   * Ends the session: cancels what is in flight, closes the channel for every holder of its ends.
+   *
+   * @param offence what in a request was off the protocol
+   */
+  end(offence?: ProtocolErrorKind): void {
     if (!this.#open) return;
     this.#open = false;
     this.#watch.close();
     shutDown(this.#reply.number);
+    // From here on nothing can be sent there: whatever was is seen, whichever end was closed first.
+    const kind = offence ?? this.#replies.intrusion();
+    if (kind !== undefined) this.#tell(kind);
     this.#replies.end();
     // A pipe waits for its lock, a socket for the files that wait in it: the plugin may hold the one, or have sent the others.
     const closed = this.#services.slowLane.close(this.plugin.touched, [this.#request, this.#reply]);
@@ -131,7 +137,7 @@ export class Session {
       this.plugin.turn.take();
       const request = decodeRequest(buffer.subarray(0, length));
       const problem = typeof request === 'string' ? request : this.#take(request);
-      if (problem !== undefined) this.#endWithError(problem);
+      if (problem !== undefined) this.end(problem);
     }
   }
 
@@ -185,9 +191,8 @@ export class Session {
     this.#events.channelWanted(this, id);
   }
 
-  #endWithError(kind: ProtocolErrorKind): void {
+  #tell(kind: ProtocolErrorKind): void {
     this.plugin.metrics.protocolError(kind);
     this.#services.audit.protocolError({ plugin: this.plugin.name, door: 'channel', kind });
-    this.end();
   }
 }

@@ -84,7 +84,10 @@ export class Sessions implements SessionEvents {
     const { pluginRequest, pluginReply } = ends;
     if (answers === undefined || pluginRequest === undefined || pluginReply === undefined) return;
     const asking = this.#sessions.get(answers.session);
-    asking?.answerChannel(answers.id, pluginRequest, pluginReply);
+    if (asking !== undefined) {
+      asking.answerChannel(answers.id, pluginRequest, pluginReply);
+      return;
+    }
     // Without an asker nobody holds these ends, and the new session ends by itself.
     pluginRequest.close();
     pluginReply.close();

@@ -4,6 +4,7 @@
 export const LAYOUT = {
   'struct msghdr': {
     size: 56,
+    msg_namelen: 8,
     msg_iov: 16,
     msg_iovlen: 24,
     msg_control: 32,

@@ -5,7 +5,6 @@ import koffi from 'koffi';
 import { LAYOUT } from './layout.js';
 import { bind } from './libc.js';
 import { OwnedFd } from './owned-fd.js';
-import { isShutForReading } from './socket.js';
 
 const SOL_SOCKET = 1;
 const SCM_RIGHTS = 1;
@@ -37,6 +36,7 @@ class Frame {
   readonly #iov: Uint8Array = new Uint8Array(IOVEC.size);
   readonly #iovView: DataView = new DataView(this.#iov.buffer);
   #payload: Uint8Array | undefined;
+  #name: Uint8Array | undefined;
 
   constructor(controlBytes: number) {
     this.control = new Uint8Array(controlBytes);
@@ -56,6 +56,20 @@ class Frame {
     this.#view.setBigUint64(MSGHDR.msg_control, controlLength === 0 ? 0n : koffi.address(this.control), true);
     this.#view.setBigUint64(MSGHDR.msg_controllen, BigInt(controlLength), true);
     this.#view.setInt32(MSGHDR.msg_flags, 0, true);
+  }
+
+  /** Has the sender's address written here. SAFETY: kept by this object. */
+  nameInto(name: Uint8Array): void {
+    if (name !== this.#name) {
+      this.#name = name;
+      this.#view.setBigUint64(0, koffi.address(name), true);
+    }
+    this.#view.setUint32(MSGHDR.msg_namelen, name.length, true);
+  }
+
+  /** How long the sender's address is; 0 for one without a name, and where there was no message. */
+  get nameLength(): number {
+    return this.#view.getUint32(MSGHDR.msg_namelen, true);
   }
 
   get controlLength(): number {
@@ -167,21 +181,31 @@ export function receiveMessage(
 
 const glance = new Frame(0);
 const glanceByte = new Uint8Array(1);
+const glanceName = new Uint8Array(LAYOUT['struct sockaddr_un'].size);
 
 /** What waits at a socket: nothing so far, the end, a message, or one that bears descriptors. */
 export type Unreceived = 'nothing' | 'end' | 'message' | 'descriptors';
 
 /**
- * Looks at what waits at an AF_UNIX packet socket and leaves it there: no descriptor of it is installed here. Never waits.
+ * Looks at what waits first at an AF_UNIX packet socket and leaves it there: no descriptor of it is installed here. Never waits.
  *
- * Without room for control data the kernel tells of descriptors by MSG_CTRUNC, recvmsg(2), and hands none over.
+ * Without room for control data the kernel tells of descriptors by MSG_CTRUNC, recvmsg(2), and hands none over. A message without a
+ * byte differs from the end in that it has a sender, so the other side's socket must have a name.
+ *
+ * @returns `end` once nothing can come any more
  */
 export function lookAtMessage(fd: number): Unreceived {
+  let found = glanceAt(fd);
+  // The error of a peer that has left (ECONNRESET) comes first, and once. What came right before the end may be missed with it, once.
+  if (found === 'error' || found === 'end') found = glanceAt(fd);
+  return found === 'error' ? 'end' : found;
+}
+
+function glanceAt(fd: number): Unreceived | 'error' {
   glance.set(glanceByte, 0);
-  let length = recvmsg(fd, glance.header, MSG_PEEK | MSG_DONTWAIT);
-  // The error of a peer that has left (ECONNRESET) comes first, and once.
-  if (length < 0 && length !== -EAGAIN) length = recvmsg(fd, glance.header, MSG_PEEK | MSG_DONTWAIT);
-  if (length < 0) return length === -EAGAIN ? 'nothing' : 'end';
+  glance.nameInto(glanceName);
+  const length = recvmsg(fd, glance.header, MSG_PEEK | MSG_DONTWAIT);
+  if (length < 0) return length === -EAGAIN ? 'nothing' : 'error';
   if ((glance.flags & MSG_CTRUNC) !== 0) return 'descriptors';
-  return length === 0 && isShutForReading(fd) ? 'end' : 'message';
+  return length > 0 || glance.nameLength > 0 ? 'message' : 'end';
 }

@@ -26,7 +26,14 @@ const SPARE_HANDLES = 64;
 
 // SAFETY: both callbacks live as long as the process; libuv calls them on the main thread, inside the loop.
 const onPoll = koffi.register((handle: bigint, status: number, events: number): void => {
-  watches.get(handle)?.onReady(status < 0 ? READABLE | WRITABLE : events);
+  try {
+    watches.get(handle)?.onReady(status < 0 ? READABLE | WRITABLE : events);
+  } catch (error) {
+    // Out of here it would leave libuv's loop with an exception pending, and no callback would run any more: thrown where Node sees it.
+    process.nextTick(() => {
+      throw error;
+    });
+  }
 }, koffi.pointer(pollCallbackType));
 // SAFETY: libuv is done with the handle's memory from here on, and not before.
 const onClosed = koffi.register((handle: bigint): void => {

@@ -47,6 +47,8 @@ interface Push {
   readonly name: string;
   readonly kind: 'unexpected_descriptor' | 'malformed';
   readonly packets: readonly { readonly payload: Uint8Array; readonly bearing: boolean }[];
+  /** What the plugin does to its end at once afterwards. */
+  readonly afterwards?: 'shut' | 'close';
 }
 
 const PUSHES: readonly Push[] = [
@@ -64,11 +66,32 @@ const PUSHES: readonly Push[] = [
       { payload: nothing, bearing: true },
     ],
   },
+  {
+    name: 'a descriptor behind an empty packet, from an end that is shut then,',
+    kind: 'malformed',
+    packets: [
+      { payload: nothing, bearing: false },
+      { payload: text, bearing: true },
+    ],
+    afterwards: 'shut',
+  },
+  {
+    name: 'a descriptor in an empty packet, from an end that is closed then,',
+    kind: 'unexpected_descriptor',
+    packets: [{ payload: nothing, bearing: true }],
+    afterwards: 'close',
+  },
+  {
+    name: 'an empty packet, from an end that is closed then,',
+    kind: 'malformed',
+    packets: [{ payload: nothing, bearing: false }],
+    afterwards: 'close',
+  },
   { name: 'bytes', kind: 'malformed', packets: [{ payload: text, bearing: false }] },
   { name: 'an empty packet', kind: 'malformed', packets: [{ payload: nothing, bearing: false }] },
 ];
 
-for (const [index, { name, kind, packets }] of PUSHES.entries()) {
+for (const [index, { name, kind, packets, afterwards }] of PUSHES.entries()) {
   test(`${name} sent to the reply socket ends its session and no other`, async () => {
     const plugin = `pusher-${index}`;
     await broker.plugin(plugin, { allow: [] });
@@ -84,12 +107,18 @@ for (const [index, { name, kind, packets }] of PUSHES.entries()) {
       assert.equal(sent, payload.length);
     }
     file.sent.close();
+    if (afterwards === 'shut') shutdown(channel.replyNumber, SHUT_WR);
+    if (afterwards === 'close') channel.close();
     process.kill(broker.pid, 'SIGCONT');
-    await channel.untilEnded();
+    if (afterwards !== 'close') await channel.untilEnded();
     await broker.until(() => broker.ended(channel.session) && broker.descriptors() === descriptors);
     await broker.until(file.isGone);
     // ECONNRESET comes first where something was left unread.
-    assert.ok([EPIPE, ECONNRESET].includes(sendMessage(channel.replyNumber, text)), 'the channel has ended');
+    if (afterwards !== 'close')
+      assert.ok(
+        [EPIPE, ECONNRESET].includes(sendMessage(channel.replyNumber, text)),
+        'the channel has ended',
+      );
     const count = await broker.metric(`postern_protocol_errors_total{plugin="${plugin}",kind="${kind}"}`);
     assert.equal(count, 1);
     const event = broker.events.find(

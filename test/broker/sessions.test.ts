@@ -137,6 +137,35 @@ test('open_channel yields two ends that are a channel of their own', async () =>
   await broker.until(() => broker.descriptors() === descriptors);
 });
 
+test('channels that nobody receives wait, and are whole when they are received', async () => {
+  const [channels, waits] = [CHANNELS_PER_PLUGIN - 1, 3 * CHANNELS_PER_PLUGIN];
+  await broker.plugin('waiter', { allow: [`127.0.0.1:${echo.port}`] });
+  const descriptors = broker.descriptors();
+  const channel = await broker.channel('waiter');
+  const seen = broker.lines.filter(isWanted).length;
+  channel.listen(false);
+  // Answers that fill the socket before the channels do.
+  for (let id = 100; id < 100 + waits; id += 1)
+    channel.send({ op: 'explain', id, host: 'example.com', port: 443 });
+  for (let id = 1; id <= channels; id += 1) channel.send({ op: 'open_channel', id });
+  await broker.until(() => broker.lines.filter(isWanted).length - seen === channels);
+  for (const wanted of broker.lines.filter(isWanted).slice(seen)) broker.answerWanted(wanted);
+  await broker.metrics();
+  channel.listen(true);
+  for (let id = 1; id <= channels; id += 1) {
+    const request = await channel.answer(id);
+    const reply = await channel.answer(id);
+    assert.ok(request.descriptor !== undefined && reply.descriptor !== undefined);
+    const opened = new TestChannel(request.descriptor, reply.descriptor);
+    opened.send({ op: 'hello', version: 1 });
+    const { descriptor } = await opened.connect('127.0.0.1', echo.port);
+    openSocket(descriptor).destroy();
+    opened.close();
+  }
+  channel.close();
+  await broker.until(() => broker.descriptors() === descriptors);
+});
+
 test('a plugin has so many channels and no more, those asked for included', async () => {
   await broker.plugin('hoarder', { allow: [] });
   const channel = await broker.channel('hoarder');

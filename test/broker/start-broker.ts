@@ -5,6 +5,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { LineReader } from '../../broker/link.js';
 import { brokerCommand } from '../../sandbox/supervisor/broker-command.js';
+import { makeChannel } from '../../sandbox/supervisor/make-channel.js';
 import { limitsOf } from '../../shared/config/limit-forms.js';
 import type {
   AuditLine,
@@ -15,7 +16,6 @@ import type {
 } from '../../shared/protocol/link.js';
 import { sendMessage } from '../../shared/sys/message.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
-import { makePipe } from '../../shared/sys/pipe.js';
 import { packetSocketPair, shutDown } from '../../shared/sys/socket.js';
 import { TestChannel } from './test-channel.js';
 
@@ -125,14 +125,14 @@ export class TestBroker {
   }
 
   attach(packet: ChannelPacket): TestChannel {
-    const pipe = makePipe({ packet: true });
-    const [reply, pluginReply] = packetSocketPair();
-    const ends = [pipe.read, reply, ...(packet.answers === undefined ? [] : [pipe.write, pluginReply])];
+    const { plugin, broker } = makeChannel();
+    const { request, reply } = broker;
+    const ends = [request, reply, ...(packet.answers === undefined ? [] : [plugin.request, plugin.reply])];
     const numbers = ends.map(({ number }) => number);
     sendMessage(this.#descriptors.number, Buffer.from(JSON.stringify(packet)), numbers, true);
     // As the supervisor does: duplicates of the broker's ends are kept until the session has ended.
-    this.#kept.set(packet.session, [pipe.read, reply]);
-    const channel = new TestChannel(pipe.write, pluginReply, packet.session);
+    this.#kept.set(packet.session, [request, reply]);
+    const channel = new TestChannel(plugin.request, plugin.reply, packet.session);
     if (packet.answers === undefined) this.#channels.push(channel);
     else channel.close();
     return channel;

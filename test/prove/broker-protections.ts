@@ -60,6 +60,22 @@ const BOUNDS: readonly Protection[] = [
     pattern: 'whose close waits',
   },
   {
+    name: 'channel: what was sent there is looked for when the session ends',
+    file: 'broker/serve-plugin',
+    right: 'offence ?? this.#replies.intrusion();',
+    wrong: 'offence;',
+    tests: ['broker/reply-socket'],
+    pattern: 'from an end that is closed then',
+  },
+  {
+    name: 'channel: a packet without a byte is no end',
+    file: 'shared/sys/message',
+    right: 'length > 0 || glance.nameLength > 0',
+    wrong: 'length > 0',
+    tests: ['broker/reply-socket'],
+    pattern: 'from an end that is shut then',
+  },
+  {
     name: 'channel: the supervisor closes its duplicates of them on a thread apart',
     file: 'sandbox/supervisor/channel-keeper',
     right: 'kept.reply.closeApart();',
