@@ -7,6 +7,7 @@ import type { Outcome } from '../shared/reasons.js';
 import type { OwnedFd } from '../shared/sys/owned-fd.js';
 import { isSameEndpoint } from '../shared/sys/sockaddr.js';
 import { peerOf, startConnect, takeSocketError, tcpSocket, writableNow } from '../shared/sys/socket.js';
+import { settleConnect } from '../shared/sys/socket-state.js';
 import { errnoName } from '../shared/sys/system-error.js';
 import { Watch, WRITABLE } from '../shared/sys/uv-poll.js';
 import { outcomeOf } from './connect-outcome.js';
@@ -20,7 +21,7 @@ export type Connection =
       readonly outcome: Exclude<Outcome, 'connected'>;
       /** errno's name. */
       readonly errno: string;
-      /** Whose errno it is; none where no attempt ended of itself. */
+      /** Whose errno it is, or who had not answered yet; none where nothing was dialled. */
       readonly address: Address | undefined;
     };
 
@@ -48,13 +49,19 @@ export function connect(
       life.settle();
       resolve(result);
     };
-    life.whenEnded((end) => race.finish(endedEarly(end)));
+    life.whenEnded((end) => race.finish(endedEarly(end, race.underWay)));
   });
 }
 
-function endedEarly(end: EarlyEnd): Connection {
+function endedEarly(end: EarlyEnd, address?: Address): Connection {
   const errno = end === 'canceled' ? 'ECANCELED' : 'ETIMEDOUT';
-  return { outcome: end, errno, address: undefined };
+  return { outcome: end, errno, address };
+}
+
+/** A socket that connects. */
+interface Attempt {
+  readonly address: Address;
+  readonly watch: Watch;
 }
 
 class Race {
@@ -62,7 +69,7 @@ class Race {
   onResult: ((result: Connection) => void) | undefined;
   readonly #addresses: readonly Address[];
   readonly #port: number;
-  readonly #waiting = new Map<OwnedFd, Watch>();
+  readonly #waiting = new Map<OwnedFd, Attempt>();
   #next = 0;
   #timer: NodeJS.Timeout | undefined;
   #failure: { readonly errno: number; readonly address: Address } | undefined;
@@ -70,6 +77,12 @@ class Race {
   constructor(addresses: readonly Address[], port: number) {
     this.#addresses = addresses;
     this.#port = port;
+  }
+
+  /** The address that has been waited for the longest. */
+  get underWay(): Address | undefined {
+    const [first] = this.#waiting.values();
+    return first?.address;
   }
 
   /** Starts attempts until one has to be waited for. */
@@ -93,7 +106,7 @@ class Race {
     if (this.result !== undefined) return;
     this.result = result;
     clearTimeout(this.#timer);
-    for (const [socket, watch] of this.#waiting) {
+    for (const [socket, { watch }] of this.#waiting) {
       watch.close();
       socket.close();
     }
@@ -118,7 +131,7 @@ class Race {
       if (!this.#conclude(socket, address)) return;
       if (this.result === undefined) this.startNext();
     });
-    this.#waiting.set(socket, watch);
+    this.#waiting.set(socket, { address, watch });
     watch.want(WRITABLE);
     return 'waits';
   }
@@ -127,9 +140,11 @@ class Race {
   #conclude(socket: OwnedFd, address: Address): boolean {
     const peer = peerOf(socket.number);
     if (peer === undefined && !writableNow(socket.number)) return false;
-    this.#waiting.get(socket)?.close();
+    this.#waiting.get(socket)?.watch.close();
     this.#waiting.delete(socket);
     if (peer !== undefined && isSameEndpoint(peer, { bytes: address.bytes, port: this.#port })) {
+      // Or the kernel would say 0 to the plugin's first connect(2) on it, to whatever address.
+      settleConnect(socket.number);
       this.finish({ outcome: 'connected', socket, address });
       return true;
     }

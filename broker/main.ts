@@ -45,6 +45,7 @@ function take(line: SupervisorLine): void {
   else if (sessions === undefined) throw new PosternError('link', `The link begins with "${line.type}"`);
   else if (line.type === 'plugin') sessions.configure(line);
   else if (line.type === 'forget') sessions.forget(line.plugin);
+  else if (line.type === 'session_dropped') sessions.dropped(line.session);
   else if (line.type === 'limited') sessions.limited(line);
   else if (line.type === 'audit_dropped') metrics.auditEventsDropped.inc(line.events);
   else if (line.type === 'metrics') answerMetrics(sessions, line.id);

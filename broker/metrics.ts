@@ -3,6 +3,7 @@ import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import {
   ADDRESS_CLASSES,
   type AddressClass,
+  DNS_RESULTS,
   type DnsResult,
   OUTCOMES,
   type Outcome,
@@ -12,7 +13,6 @@ const FAST_BUCKETS = [5e-6, 1e-5, 2.5e-5, 5e-5, 1e-4, 2.5e-4, 5e-4, 1e-3, 5e-3, 
 const NETWORK_BUCKETS = [
   5e-5, 1e-4, 2.5e-4, 5e-4, 1e-3, 5e-3, 1e-2, 2.5e-2, 5e-2, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30,
 ];
-const DNS_RESULTS_HERE: readonly DnsResult[] = ['ok', 'nxdomain', 'servfail', 'timeout'];
 
 type Labels<L extends string> = Readonly<Record<L, string>>;
 
@@ -83,7 +83,7 @@ export class Metrics {
       'Audit events that nobody took in time',
       [],
     );
-    this.#dnsLookups = this.#counter('dns_lookups_total', 'Names asked of a DNS server', ['result']);
+    this.#dnsLookups = this.#counter('dns_lookups_total', 'Lookups of names, by how they ended', ['result']);
     this.#dnsDuration = this.#histogram(
       'dns_lookup_duration_seconds',
       'Time to resolve a name',
@@ -99,7 +99,7 @@ export class Metrics {
       ['outcome'],
       NETWORK_BUCKETS,
     );
-    for (const result of DNS_RESULTS_HERE) this.#dnsLookups.inc({ result }, 0);
+    for (const result of DNS_RESULTS) this.#dnsLookups.inc({ result }, 0);
     for (const name of ADDRESS_CLASSES) this.#addressesDropped.inc({ class: name }, 0);
     for (const outcome of OUTCOMES) this.#connectDuration.zero({ outcome });
     this.#outcomeLabels = Object.fromEntries(OUTCOMES.map((outcome) => [outcome, { outcome }])) as Record<
@@ -108,9 +108,14 @@ export class Metrics {
     >;
   }
 
-  dnsLookup(result: DnsResult, milliseconds: number): void {
+  dnsLookup(result: Exclude<DnsResult, 'refused'>, milliseconds: number): void {
     this.#dnsLookups.inc({ result });
     this.#dnsDuration.observe(milliseconds / 1000);
+  }
+
+  /** A sandbox asked for a name that no rule opens. */
+  dnsRefused(): void {
+    this.#dnsLookups.inc({ result: 'refused' });
   }
 
   addressDropped(name: AddressClass): void {

@@ -32,7 +32,7 @@ export interface SessionEnds {
 
 /** What a session asks of the process around it. */
 export interface SessionEvents {
-  /** The session has ended: the channel is shut for every holder of its ends. */
+  /** The session has ended: the channel is shut for every holder of its ends, which are still to be closed. */
   ended(session: Session): void;
   /** The plugin asked for another channel. */
   channelWanted(session: Session, id: number): void;
@@ -110,13 +110,19 @@ export class Session {
     const kind = offence ?? this.#replies.intrusion();
     if (kind !== undefined) this.#tell(kind);
     this.#replies.end();
-    // A pipe waits for its lock, a socket for the files that wait in it: the plugin may hold the one, or have sent the others.
+    this.#reader.retire();
+    this.#events.ended(this);
+  }
+
+  /**
+   * Closes the ends of a session that has ended, last of all their holders: that waits for a pipe's lock, which the plugin may hold, and
+   * for the files that it has sent. Until then the session counts as a channel of the plugin's.
+   */
+  close(): void {
     const closed = this.#services.slowLane.close(this.plugin.touched, [this.#request, this.#reply]);
     void closed.then(() => {
       this.plugin.channels -= 1;
     });
-    this.#reader.retire();
-    this.#events.ended(this);
   }
 
   /** Takes a few requests, then lets other plugins have their turn: the watch is level-triggered. */

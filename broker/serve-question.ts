@@ -48,12 +48,19 @@ export function serveQuestion(
   const verdict = judgeName(policy, name, services.host.context());
   // The sandbox's host name, which programs look up to find their own address; a rule for such a name comes first.
   if (name === plugin.name && verdict.decision !== 'allow') return answerLoopback(family);
-  if (verdict.decision === 'deny' || isReverse(name)) return refuse(asker, policy, verdict, type);
+  if (verdict.decision === 'deny' || isReverse(name)) return refuse(services, asker, policy, verdict, type);
   if (verdict.decision === 'would_deny') refusals.name(policy, verdict, type, origin);
   return family === undefined ? granted() : resolve(services, asker, policy, verdict, family);
 }
 
-function refuse({ refusals, origin }: Asker, policy: Policy, verdict: NameVerdict, type: number): DnsAnswer {
+function refuse(
+  { metrics }: Services,
+  { refusals, origin }: Asker,
+  policy: Policy,
+  verdict: NameVerdict,
+  type: number,
+): DnsAnswer {
+  metrics.dnsRefused();
   // Programs that log their peers ask for every address backwards.
   if (!isReverse(verdict.name)) refusals.name(policy, verdict, type, origin);
   return refusedName(verdict.reason === 'denied_by_rule' ? 'a rule denies this name' : 'no rule allows it');

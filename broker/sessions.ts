@@ -23,6 +23,8 @@ export class Sessions implements SessionEvents {
   readonly #link: LineLink;
   readonly #plugins = new Map<string, Plugin>();
   readonly #sessions = new Map<number, Session>();
+  /** Those that have ended, until the supervisor has let go of their ends. */
+  readonly #ended = new Map<number, Session>();
   readonly #traps = new Set<TrapSession>();
   #ends: SocketEnds | undefined;
 
@@ -122,7 +124,14 @@ export class Sessions implements SessionEvents {
 
   ended(session: Session): void {
     this.#sessions.delete(session.number);
+    this.#ended.set(session.number, session);
     this.#link.send({ type: 'session_ended', session: session.number });
+  }
+
+  /** Nobody but the broker holds a session's ends any more. */
+  dropped(number: number): void {
+    this.#ended.get(number)?.close();
+    this.#ended.delete(number);
   }
 
   channelWanted(session: Session, id: number): void {

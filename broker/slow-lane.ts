@@ -75,12 +75,16 @@ export class SlowLane {
 
   /** As reachCaller(). */
   async reach(touched: Touched, { tid, descriptor, call, notification }: TrappedCall): Promise<Reached> {
-    const { result, address } = await this.#order(touched, {
-      kind: 'reach',
-      tid,
-      descriptor,
-      address: call === 'listen' ? undefined : { at: notification.address, length: notification.ints[2] },
-    });
+    const { result, address } = await this.#order(
+      touched,
+      {
+        kind: 'reach',
+        tid,
+        descriptor,
+        address: call === 'listen' ? undefined : { at: notification.address, length: notification.ints[2] },
+      },
+      handleOf(touched),
+    );
     return { descriptor: result < 0 ? result : new OwnedFd(result), address };
   }
 
@@ -89,7 +93,7 @@ export class SlowLane {
     const listener = duplicate(placement.listener);
     try {
       const order = { kind: 'place', ...placement, listener: listener.number } as const;
-      return (await this.#order(touched, order)).result;
+      return (await this.#order(touched, order, handleOf(touched))).result;
     } finally {
       listener.close();
     }
@@ -97,11 +101,17 @@ export class SlowLane {
 
   /** Closes what a plugin can make whoever closes it last wait for. @param ends owned by the lane from here on */
   async close(touched: Touched, ends: readonly OwnedFd[]): Promise<void> {
-    await this.#order(touched, { kind: 'close', descriptors: ends.map((end) => end.release()) });
+    let init: OwnedFd | undefined;
+    try {
+      init = handleOf(touched);
+    } catch {
+      // No descriptor is left for it (EMFILE): nothing is ended then, whatever it makes the lane wait for.
+    }
+    const descriptors = ends.map((end) => end.release());
+    await this.#order(touched, { kind: 'close', descriptors }, init);
   }
 
-  #order(touched: Touched, order: Order): Promise<Report> {
-    const init = touched.init?.open === true ? duplicate(touched.init.number) : undefined;
+  #order(touched: Touched, order: Order, init: OwnedFd | undefined): Promise<Report> {
     return new Promise((resolve) => {
       this.#turns.add(touched, { order, touched, init, resolve });
       this.#sendNext();
@@ -125,4 +135,9 @@ export class SlowLane {
     if (report.slow !== undefined) ended.touched.wasSlowApart(report.slow.killed, report.slow.milliseconds);
     ended.resolve(report);
   }
+}
+
+/** Of the pid 1 of the sandbox that a plugin has now. */
+function handleOf({ init }: Touched): OwnedFd | undefined {
+  return init?.open === true ? duplicate(init.number) : undefined;
 }

@@ -37,7 +37,8 @@ export type DecisionWord = (typeof DECISIONS)[number];
 export const OUTCOMES = ['connected', 'refused', 'unreachable', 'timeout', 'reset', 'canceled'] as const;
 export type Outcome = (typeof OUTCOMES)[number];
 
-const DNS_RESULTS = ['ok', 'nxdomain', 'servfail', 'timeout', 'refused'] as const;
+/** How a lookup of a name ended; `refused` by the rules, and nobody was asked. */
+export const DNS_RESULTS = ['ok', 'nxdomain', 'servfail', 'timeout', 'refused'] as const;
 export type DnsResult = (typeof DNS_RESULTS)[number];
 
 /** What became of a question that a sandbox asked its DNS. */

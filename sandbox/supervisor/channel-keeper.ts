@@ -38,8 +38,8 @@ export class ChannelKeeper {
     if (kept === undefined) return;
     this.#kept.delete(session);
     shutDown(kept.reply.number);
-    // Whoever is the last to close them waits for the pipe's lock, and for files that the plugin has sent: the broker does the same.
-    kept.request.closeApart();
-    kept.reply.closeApart();
+    // The broker closes them last, and waits for what a plugin can make the last one wait for.
+    kept.request.close();
+    kept.reply.close();
   }
 }

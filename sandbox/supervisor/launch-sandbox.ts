@@ -24,6 +24,7 @@ import { Deadline } from './deadline.js';
 import { LaunchInbox } from './launch-inbox.js';
 import { namespacesFailure } from './namespaces-failure.js';
 import { namespacesArguments } from './namespaces-script.js';
+import { onChildChange } from './on-child-change.js';
 import { openOwnCode } from './own-code.js';
 import { endSandbox, Sandbox } from './sandbox.js';
 import { SYSTEM_PATH } from './system-path.js';
@@ -114,11 +115,9 @@ function spawnScript({ asRoot, spec }: LaunchRequest): {
  * @returns what ends that
  */
 function continueThroughStops(launcher: OwnedFd, inbox: LaunchInbox): () => void {
-  const onChild = (): void => {
+  return onChildChange(() => {
     if (isStopped(launcher.number) && !inbox.isLeft) signalPidfd(launcher.number, constants.signals.SIGCONT);
-  };
-  process.on('SIGCHLD', onChild);
-  return () => void process.off('SIGCHLD', onChild);
+  });
 }
 
 /** The script's end makes this process the parent of init and launcher. */

@@ -44,6 +44,8 @@ export type SupervisorLine =
       readonly limits: PluginLimits;
     }
   | { readonly type: 'forget'; readonly plugin: string }
+  /** The answer to `session_ended`: the ends of the channel are the broker's alone. */
+  | { readonly type: 'session_dropped'; readonly session: number }
   /** The supervisor could not write this many audit events: they count as dropped. */
   | { readonly type: 'audit_dropped'; readonly events: number }
   /** What a limit that the supervisor holds has refused a plugin; 0 times where it is the first word of that limit. */
@@ -68,7 +70,7 @@ export type BrokerLine =
   | { readonly type: 'audit'; readonly line: AuditLine }
   | { readonly type: 'metrics'; readonly id: number; readonly text: string }
   | { readonly type: 'explained'; readonly id: number; readonly explanation: Explanation }
-  /** A session has ended: the supervisor lets go of the ends that it keeps. */
+  /** A session has ended: the supervisor lets go of the ends that it keeps, and says so; the broker closes them last. */
   | { readonly type: 'session_ended'; readonly session: number }
   /** A sandbox's trap has ended with its sandbox. */
   | { readonly type: 'trap_ended'; readonly session: number }

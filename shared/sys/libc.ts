@@ -42,14 +42,3 @@ export function bindOnce(declaration: string): NativeCall {
     return -koffi.errno();
   };
 }
-
-/**
- * Binds a function that is called on a thread of libuv's pool and whose result nobody waits for: where the call can be made to wait.
- * A call under way keeps the process alive.
- */
-export function bindApart(declaration: string): (...args: Native[]) => void {
-  const call = process_.func(declaration);
-  return (...args: Native[]): void => {
-    call.async(...args, () => {});
-  };
-}

@@ -1,8 +1,7 @@
 // A file descriptor with one owner. Runs everywhere; outside this folder no bare number stands for a descriptor's owner.
-import { bindApart, bindOnce } from './libc.js';
+import { bindOnce } from './libc.js';
 
 const close = bindOnce('int close(int fd)');
-const closeApart = bindApart('int close(int fd)');
 
 /**
  * Owns a descriptor: closes it once, when disposed, unless released before.
@@ -40,11 +39,6 @@ export class OwnedFd {
     const fd = this.#fd;
     this.#fd = -1;
     close(fd);
-  }
-
-  /** As close(), on a thread apart: for what others can make wait, as files that wait in a socket do. */
-  closeApart(): void {
-    if (this.#fd >= 0) closeApart(this.release());
   }
 
   [Symbol.dispose](): void {

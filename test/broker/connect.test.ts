@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { connect as dial, type Socket } from 'node:net';
+import { constants } from 'node:os';
 import { after, before, test } from 'node:test';
-import { socketKind } from '../../shared/sys/socket.js';
+import { socketKind, startConnect } from '../../shared/sys/socket.js';
 import { type Listener, listen } from '../harness/listener.js';
 import { startBroker, type TestBroker } from './start-broker.js';
 import { openSocket, readUntilEnd, unusedPort } from './use-socket.js';
@@ -46,6 +47,17 @@ test('an allowed connect yields a socket that works both ways, and is accounted'
   );
 });
 
+test('a socket that was handed over is connected for the kernel too: a connect on it is EISCONN at once', async () => {
+  await broker.plugin('settled', { allow: [`127.0.0.1:${echo.port}`] });
+  const channel = await broker.channel('settled');
+  const { descriptor } = await channel.connect('127.0.0.1', echo.port);
+  assert.ok(descriptor !== undefined);
+  const elsewhere = { bytes: new Uint8Array([127, 0, 0, 1]), port: 1 };
+  assert.equal(startConnect(descriptor.number, elsewhere), -constants.errno.EISCONN);
+  descriptor.close();
+  channel.close();
+});
+
 test('a server that speaks first loses no byte, and its end is seen', async () => {
   const speaker = await listen((socket) => socket.end('hello before you spoke'));
   await broker.plugin('patient', { allow: [`127.0.0.1:${speaker.port}`] });
@@ -79,6 +91,9 @@ test('a peer that never answers is ETIMEDOUT within the time asked for, and no s
   const took = Date.now() - start;
   assert.deepEqual({ errno, reason }, { errno: 'ETIMEDOUT', reason: 'timeout' });
   assert.ok(took >= 290 && took < 900, `took ${took} ms`);
+  await broker.until(() => broker.events.some(({ plugin }) => plugin === 'deaf'));
+  const event = broker.events.find(({ plugin }) => plugin === 'deaf');
+  assert.deepEqual([event?.['outcome'], event?.['dialed']], ['timeout', '127.0.0.1']);
   assert.equal(broker.descriptors(), descriptors);
   close();
 });

@@ -136,6 +136,7 @@ test('other types have no data for a name that is allowed, and nobody is asked; 
   await assert.rejects(served.resolver.resolveTxt('a.test'), { code: 'ENODATA' });
   await assert.rejects(served.resolver.resolveSrv('a.test'), { code: 'ENODATA' });
   await assert.rejects(served.resolver.resolveMx('b.test'), { code: 'ENOTFOUND' });
+  assert.equal(await served.count('dns_lookups_total{result="refused"}'), 1);
   assert.equal(decode(await askDatagram(served, query('a.test', { type: 65 }))).rcode, 'NOERROR');
   assert.equal(decode(await askDatagram(served, query('a.test', { type: 255 }))).rcode, 'NOTIMP');
   assert.deepEqual(served.server.questions, []);

@@ -169,6 +169,19 @@ test('a plugin that closes its reply socket has no session any more', async () =
   request.close();
 });
 
+test("a channel's ends are closed by the broker, and not before the supervisor has let go of its own", async () => {
+  const before = broker.descriptors();
+  const channel = await broker.channel('neighbour');
+  broker.keep(channel.session);
+  const during = broker.descriptors();
+  channel.close();
+  await broker.until(() => broker.ended(channel.session));
+  await broker.metrics();
+  assert.equal(broker.descriptors(), during);
+  broker.letGo(channel.session);
+  await broker.until(() => broker.descriptors() === before);
+});
+
 test('a file whose close waits, sent to the reply socket, holds no neighbour up', async (context) => {
   await broker.plugin('waiter', { allow: [] });
   const channel = await broker.channel('waiter');

@@ -32,6 +32,7 @@ export class TestBroker {
   readonly #stream: Socket;
   readonly #descriptors: OwnedFd;
   readonly #kept = new Map<number, readonly OwnedFd[]>();
+  readonly #keeps = new Set<number>();
   readonly #channels: TestChannel[] = [];
   readonly #listeners = new Set<() => void>();
   #session = 0;
@@ -138,6 +139,16 @@ export class TestBroker {
     return channel;
   }
 
+  /** The duplicates of a channel's ends outlive its session, until they are let go of. */
+  keep(session: number): void {
+    this.#keeps.add(session);
+  }
+
+  letGo(session: number): void {
+    this.#drop(session);
+    this.send({ type: 'session_dropped', session });
+  }
+
   /** From here on the broker alone holds its ends of a channel. */
   dropKept(session: number): void {
     for (const end of this.#kept.get(session) ?? []) end.close();
@@ -189,7 +200,7 @@ export class TestBroker {
 
   #take(line: BrokerLine): void {
     this.lines.push(line);
-    if (line.type === 'session_ended') this.#drop(line.session);
+    if (line.type === 'session_ended' && !this.#keeps.has(line.session)) this.letGo(line.session);
     for (const listener of this.#listeners) listener();
   }
 

@@ -76,12 +76,12 @@ const BOUNDS: readonly Protection[] = [
     pattern: 'from an end that is shut then',
   },
   {
-    name: 'channel: the supervisor closes its duplicates of them on a thread apart',
-    file: 'sandbox/supervisor/channel-keeper',
-    right: 'kept.reply.closeApart();',
-    wrong: 'kept.reply.close();',
-    tests: ['supervisor/channel-keeper'],
-    pattern: 'without the supervisor waiting',
+    name: 'channel: the broker is the last to close its ends',
+    file: 'broker/sessions',
+    right: 'this.#ended.set(session.number, session);',
+    wrong: 'session.close();',
+    tests: ['broker/reply-socket'],
+    pattern: 'not before the supervisor has let go',
   },
   {
     ...SESSIONS,
