@@ -27,16 +27,21 @@ export interface ReplyEvents {
 export class ReplyWriter {
   readonly #socket: OwnedFd;
   readonly #events: ReplyEvents;
+  readonly #touch: <T>(work: () => T) => T;
   readonly #waiting: WaitingReply[] = [];
   readonly #watch: Watch;
   #open = true;
   /** READABLE, until the plugin can send nothing any more. */
   #guarded: number = READABLE;
 
-  /** @param socket open until the writer has ended, and closed by its owner */
-  constructor(socket: OwnedFd, events: ReplyEvents) {
+  /**
+   * @param socket open until the writer has ended, and closed by its owner
+   * @param touch does what wakes whoever watches the plugin's end: that may be a great many
+   */
+  constructor(socket: OwnedFd, events: ReplyEvents, touch: <T>(work: () => T) => T) {
     this.#socket = socket;
     this.#events = events;
+    this.#touch = touch;
     this.#watch = new Watch(socket.number, (ready) => this.#onReady(ready));
     this.#watchOn();
   }
@@ -85,11 +90,8 @@ export class ReplyWriter {
       descriptor?.close();
       return false;
     }
-    const result = sendMessage(
-      this.#socket.number,
-      bytes,
-      descriptor === undefined ? [] : [descriptor.number],
-    );
+    const descriptors = descriptor === undefined ? [] : [descriptor.number];
+    const result = this.#touch(() => sendMessage(this.#socket.number, bytes, descriptors));
     if (result < 0 && errnoName(-result) === 'EAGAIN') return undefined;
     descriptor?.close();
     if (result < 0 && errnoName(-result) !== 'ETOOMANYREFS') this.#events.broken();

@@ -76,10 +76,12 @@ export class Session {
     this.#greeted = resumed;
     setNonBlocking(request.number, true);
     this.#watch = new Watch(request.number, () => this.#read());
-    this.#replies = new ReplyWriter(reply, {
-      drained: () => this.#watch.want(READABLE),
-      broken: () => this.end(),
-    });
+    const touch = <T>(work: () => T): T => services.touches.touch(plugin.touched, work);
+    this.#replies = new ReplyWriter(
+      reply,
+      { drained: () => this.#watch.want(READABLE), broken: () => this.end() },
+      touch,
+    );
     this.#reader = new Reader(plugin, this.#replies);
     plugin.channels += 1;
     this.#watch.want(READABLE);
@@ -105,7 +107,7 @@ export class Session {
     if (!this.#open) return;
     this.#open = false;
     this.#watch.close();
-    shutDown(this.#reply.number);
+    this.#services.touches.touch(this.plugin.touched, () => shutDown(this.#reply.number));
     // From here on nothing can be sent there: whatever was is seen, whichever end was closed first.
     const kind = offence ?? this.#replies.intrusion();
     if (kind !== undefined) this.#tell(kind);

@@ -20,6 +20,7 @@ function work({ order, init }: SlowOrder): Report {
   const touched = {
     init: init === undefined ? undefined : { number: init, open: true },
     limitMs: TOUCH_LIMIT_MS,
+    slow: false,
     wasSlow: (killed: boolean, milliseconds: number): void => {
       slow = { killed, milliseconds };
     },

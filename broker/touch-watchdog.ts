@@ -9,7 +9,9 @@ import { tellLoaded } from './start-thread.js';
 import { TOUCH_FIELDS, type WatchedThread } from './touch-watch.js';
 
 const RUNNABLE = 'R'.charCodeAt(0);
-const text = Buffer.alloc(64);
+const text = Buffer.alloc(512);
+/** Where stime stands behind the name, proc_pid_stat(5): the state comes first. */
+const SYSTEM_TIME = 12;
 
 /** What is known of one thread. */
 class Watched {
@@ -17,6 +19,8 @@ class Watched {
   /** Its proc_pid_stat(5). */
   readonly #stat: number;
   #seen = 0;
+  /** In clock ticks. */
+  #systemTime = 0;
 
   constructor({ tid, fields }: WatchedThread) {
     this.#fields = fields;
@@ -27,9 +31,11 @@ class Watched {
     const fields = this.#fields;
     const touch = Atomics.load(fields, TOUCH_FIELDS.touch);
     const init = Atomics.load(fields, TOUCH_FIELDS.init);
-    const isSame = touch === this.#seen && init !== 0;
+    const isSame = touch === this.#seen;
     this.#seen = touch;
-    if (!isSame || !this.#isOver()) return;
+    if (init === 0) return;
+    const isHeld = this.#isHeld();
+    if (!isSame || !this.#isOver(isHeld)) return;
     // It may have ended since it was looked at: then another one is under way, or none.
     if (Atomics.load(fields, TOUCH_FIELDS.touch) !== touch) return;
     Atomics.store(fields, TOUCH_FIELDS.killed, 1);
@@ -37,20 +43,24 @@ class Watched {
   }
 
   /** Whether the touch has lasted too long. Time is counted in looks, for a machine that was suspended has not waited. */
-  #isOver(): boolean {
+  #isOver(isHeld: boolean): boolean {
     const fields = this.#fields;
     const looks = Atomics.add(fields, TOUCH_FIELDS.looks, 1) + 1;
-    const one = this.#sleeps() ? 1 : 0;
-    const asleep = Atomics.add(fields, TOUCH_FIELDS.asleep, one) + one;
+    const one = isHeld ? 1 : 0;
+    const held = Atomics.add(fields, TOUCH_FIELDS.held, one) + one;
     const limit = Atomics.load(fields, TOUCH_FIELDS.limit);
-    return asleep * TOUCH_CHECK_MS >= limit || looks * TOUCH_CHECK_MS >= TOUCH_LIMIT_MS;
+    return held * TOUCH_CHECK_MS >= limit || looks * TOUCH_CHECK_MS >= TOUCH_LIMIT_MS;
   }
 
-  /** Whether the thread waits for something else than a processor. */
-  #sleeps(): boolean {
+  /** Whether the thread waits for something else than a processor, or the kernel has worked for it since the last look. */
+  #isHeld(): boolean {
     const length = readSync(this.#stat, text, 0, text.length, 0);
     const name = text.lastIndexOf(')', length - 1);
-    return text[name + 2] !== RUNNABLE;
+    const fields = text.toString('latin1', name + 2, length).split(' ', SYSTEM_TIME + 1);
+    const systemTime = Number(fields[SYSTEM_TIME]);
+    const worked = systemTime > this.#systemTime;
+    this.#systemTime = systemTime;
+    return worked || text[name + 2] !== RUNNABLE;
   }
 }
 

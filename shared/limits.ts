@@ -21,6 +21,8 @@ export const CHANNELS_PER_PLUGIN: number = 64;
 export const REPLY_BACKLOG: number = 256;
 /** Requests taken from one plugin before the event loop turns to the others. */
 export const REQUESTS_PER_TURN: number = 16;
+/** How long they may take. */
+export const TURN_MS: number = 4;
 
 export const CONNECT_TIMEOUT_MS: number = 30_000;
 export const MAX_CONNECT_TIMEOUT_MS: number = 120_000;
@@ -137,7 +139,7 @@ export const NOTIFIED_CALLS: number = 2048;
 export const WAITING_CALL_MS: number = 50;
 /** Of one sandbox, at a time: of more calls, each is looked at less often. */
 export const WAITING_CALLS_LOOKED_AT: number = 64;
-/** What touches a plugin and takes longer, asleep, was slow: the plugin is reached on a thread apart from then on. */
+/** What touches a plugin and takes longer, asleep or at work in the kernel, was slow: the plugin is reached on a thread apart from then on. */
 export const TOUCH_SLOW_MS: number = 20;
 /** A plugin that holds the broker up for so long is ended. */
 export const TOUCH_LIMIT_MS: number = 1000;

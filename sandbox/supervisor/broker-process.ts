@@ -201,13 +201,13 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
 
   #onLine(line: BrokerLine): void {
     if (line.type === 'audit') this.emit('audit', line.line);
-    else if (line.type === 'session_ended') this.#dropChannel(line.session);
+    else if (line.type === 'session_ended') this.#letGo(line.session);
     else if (line.type === 'trap_ended') this.#traps.drop(line.session);
     else if (line.type === 'channel_wanted') this.#answerChannel(line.plugin, line.session, line.id);
   }
 
-  #dropChannel(session: number): void {
-    this.#channels.drop(session);
+  #letGo(session: number): void {
+    this.#channels.letGo(session);
     this.#link?.lines.send({ type: 'session_dropped', session });
   }
 

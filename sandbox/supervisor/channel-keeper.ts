@@ -36,9 +36,15 @@ export class ChannelKeeper {
   drop(session: number): void {
     const kept = this.#kept.get(session);
     if (kept === undefined) return;
-    this.#kept.delete(session);
     shutDown(kept.reply.number);
-    // The broker closes them last, and waits for what a plugin can make the last one wait for.
+    this.letGo(session);
+  }
+
+  /** Closes the ends of a channel that the broker has ended. It closes its own last, and waits for what a plugin can make the last one wait for. */
+  letGo(session: number): void {
+    const kept = this.#kept.get(session);
+    if (kept === undefined) return;
+    this.#kept.delete(session);
     kept.request.close();
     kept.reply.close();
   }

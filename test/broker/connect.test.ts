@@ -85,7 +85,7 @@ test('a peer that never answers is ETIMEDOUT within the time asked for, and no s
   const { port, close } = await deafListener();
   await broker.plugin('deaf', { allow: [`127.0.0.1:${port}`] });
   const channel = await broker.channel('deaf');
-  const descriptors = broker.descriptors();
+  const descriptors = await broker.steadyDescriptors();
   const start = Date.now();
   const { errno, reason } = await channel.refusal('127.0.0.1', port, 300);
   const took = Date.now() - start;
@@ -102,7 +102,7 @@ test('cancel ends a connect under way with ECANCELED, and its id is free again',
   const { port, close } = await deafListener();
   await broker.plugin('canceler', { allow: [`127.0.0.1:${port}`] });
   const channel = await broker.channel('canceler');
-  const descriptors = broker.descriptors();
+  const descriptors = await broker.steadyDescriptors();
   for (let round = 0; round < 2; round += 1) {
     channel.send({ op: 'connect', id: 7, host: '127.0.0.1', port });
     channel.send({ op: 'cancel', id: 7 });
@@ -118,7 +118,7 @@ test('cancel ends a connect under way with ECANCELED, and its id is free again',
 test('a channel that is closed midway cancels its connects; sockets handed over live on', async () => {
   const { port, close } = await deafListener();
   await broker.plugin('leaver', { allow: [`127.0.0.1:${port}`, `127.0.0.1:${echo.port}`] });
-  const descriptors = broker.descriptors();
+  const descriptors = await broker.steadyDescriptors();
   const channel = await broker.channel('leaver');
   const { descriptor } = await channel.connect('127.0.0.1', echo.port);
   channel.send({ op: 'connect', id: 7, host: '127.0.0.1', port });

@@ -105,7 +105,7 @@ test('a plugin that reads no answer costs bounded memory and descriptors, and no
   await broker.plugin('beside', { allow: [`127.0.0.1:${echo.port}`] });
   const beside = await broker.channel('beside');
   const flood = await broker.channel('flood');
-  const descriptors = broker.descriptors();
+  const descriptors = await broker.steadyDescriptors();
   flood.listen(false);
   setNonBlocking(flood.request.number, true);
   const pour = (): void => {

@@ -97,7 +97,7 @@ for (const [index, { name, kind, packets, afterwards }] of PUSHES.entries()) {
     await broker.plugin(plugin, { allow: [] });
     const neighbour = await broker.channel('neighbour');
     const innocent = await broker.channel(plugin);
-    const descriptors = broker.descriptors();
+    const descriptors = await broker.steadyDescriptors();
     const channel = await broker.channel(plugin);
     const file = traced();
     // The broker finds all of them at once.
@@ -170,10 +170,10 @@ test('a plugin that closes its reply socket has no session any more', async () =
 });
 
 test("a channel's ends are closed by the broker, and not before the supervisor has let go of its own", async () => {
-  const before = broker.descriptors();
+  const before = await broker.steadyDescriptors();
   const channel = await broker.channel('neighbour');
   broker.keep(channel.session);
-  const during = broker.descriptors();
+  const during = await broker.steadyDescriptors();
   channel.close();
   await broker.until(() => broker.ended(channel.session));
   await broker.metrics();
@@ -194,7 +194,7 @@ test('a file whose close waits, sent to the reply socket, holds no neighbour up'
   file.close();
   process.kill(broker.pid, 'SIGCONT');
   channel.close();
-  const descriptors = broker.descriptors();
+  const descriptors = await broker.steadyDescriptors();
   const times: number[] = [];
   const slow = 'postern_slow_touches_total{plugin="waiter",action="waited"}';
   const deadline = performance.now() + 4 * LINGER_S * 1000;

@@ -41,7 +41,7 @@ for (const [kind, bytes] of Object.entries(OFFENCES)) {
     await broker.plugin(kind, { allow: [] });
     const neighbour = await broker.channel('neighbour');
     const innocent = await broker.channel(kind);
-    const descriptors = broker.descriptors();
+    const descriptors = await broker.steadyDescriptors();
     const channel = await broker.channel(kind, { greet: kind !== 'version' });
     channel.sendBytes(bytes);
     await channel.untilEnded();
@@ -93,7 +93,7 @@ test('an id that is in flight may not be used again', async () => {
 
 test('a session ends without an error when the last writing end of its pipe is closed', async () => {
   await broker.plugin('closer', { allow: [] });
-  const descriptors = broker.descriptors();
+  const descriptors = await broker.steadyDescriptors();
   const channel = await broker.channel('closer');
   channel.request.close();
   await channel.untilEnded();
@@ -115,7 +115,7 @@ const isWanted = (line: BrokerLine): line is Extract<BrokerLine, { type: 'channe
 
 test('open_channel yields two ends that are a channel of their own', async () => {
   await broker.plugin('opener', { allow: [`127.0.0.1:${echo.port}`] });
-  const descriptors = broker.descriptors();
+  const descriptors = await broker.steadyDescriptors();
   const channel = await broker.channel('opener');
   channel.send({ op: 'open_channel', id: 3 });
   const wanted = await broker.line(isWanted);
@@ -140,7 +140,7 @@ test('open_channel yields two ends that are a channel of their own', async () =>
 test('channels that nobody receives wait, and are whole when they are received', async () => {
   const [channels, waits] = [CHANNELS_PER_PLUGIN - 1, 3 * CHANNELS_PER_PLUGIN];
   await broker.plugin('waiter', { allow: [`127.0.0.1:${echo.port}`] });
-  const descriptors = broker.descriptors();
+  const descriptors = await broker.steadyDescriptors();
   const channel = await broker.channel('waiter');
   const seen = broker.lines.filter(isWanted).length;
   channel.listen(false);
@@ -179,7 +179,7 @@ test('a plugin has so many channels and no more, those asked for included', asyn
   const late = broker.lines.filter(isWanted).at(-1);
   channel.close();
   await broker.until(() => broker.ended(channel.session));
-  const descriptors = broker.descriptors();
+  const descriptors = await broker.steadyDescriptors();
   assert.ok(late !== undefined);
   broker.answerWanted(late);
   await broker.metrics();

@@ -20,6 +20,7 @@ import { packetSocketPair, shutDown } from '../../shared/sys/socket.js';
 import { TestChannel } from './test-channel.js';
 
 const SETTLE_MS = 5_000;
+const STEADY_MS = 5;
 
 type StartLine = Extract<SupervisorLine, { type: 'start' }>;
 type PluginLine = Extract<SupervisorLine, { type: 'plugin' }>;
@@ -162,6 +163,17 @@ export class TestBroker {
   /** Open descriptors of the broker. */
   descriptors(): number {
     return readdirSync(`/proc/${this.pid}/fd`).length;
+  }
+
+  /** Their count once it stays the same: the ends of sessions that have ended are closed by a thread apart. */
+  async steadyDescriptors(): Promise<number> {
+    for (let [last, times] = [this.descriptors(), 0]; ; ) {
+      await new Promise((resolve) => setTimeout(resolve, STEADY_MS));
+      const now = this.descriptors();
+      times = now === last ? times + 1 : 0;
+      if (times === 3) return now;
+      last = now;
+    }
   }
 
   residentKib(): number {

@@ -1,5 +1,6 @@
 // Plugins that make whoever touches them wait, and a neighbour that measures what it notices of it.
 #include "../interop/semantics/prelude.h"
+#include <sys/epoll.h>
 #include <sys/uio.h>
 
 /** What a page table of so much takes to be moved is what a lock is held for. */
@@ -113,6 +114,39 @@ static void full_backlog(void) {
   pause();
 }
 
+/** Sleepers that watch a descriptor by epoll(7), so often in all: whoever wakes its readers goes through them. */
+static void crowd(int watched, int watches) {
+  enum { SLEEPERS = 9, PLACES = 500, FIRST = 500 };
+  int begun[2];
+  if (pipe(begun) < 0) return;
+  for (int sleeper = 0; sleeper < SLEEPERS; sleeper += 1) {
+    if (fork() > 0) continue;
+    for (int place = 0; place < PLACES; place += 1) dup2(watched, FIRST + place);
+    for (int left = watches / SLEEPERS; left > 0;) {
+      int epoll = epoll_create1(0);
+      for (int place = 0; place < PLACES && left > 0; place += 1, left -= 1) {
+        struct epoll_event event = {.events = EPOLLIN | EPOLLET};
+        if (epoll < 0 || epoll_ctl(epoll, EPOLL_CTL_ADD, FIRST + place, &event) < 0) left = 0;
+      }
+    }
+    if (write(begun[1], "", 1) < 0) _exit(1);
+    for (;;) pause();
+  }
+  char none;
+  for (int sleeper = 0; sleeper < SLEEPERS; sleeper += 1)
+    if (read(begun[0], &none, 1) < 0) return;
+}
+
+/** Asks for replies, each of which wakes all those who watch for one. */
+static void watched_replies(void) {
+  static const char HELLO[] = "\x82\xa2op\xa5hello\xa7version\x01";
+  int request = atoi(getenv("POSTERN_REQUEST_FD")), reply = atoi(getenv("POSTERN_REPLY_FD"));
+  char answer[100];
+  crowd(reply, 300000);
+  for (;;)
+    if (write(request, HELLO, sizeof HELLO - 1) < 0 || recv(reply, answer, sizeof answer, 0) <= 0) return;
+}
+
 static int by_size(const void *a, const void *b) { return *(const double *)a < *(const double *)b ? -1 : 1; }
 static double since(struct timespec *start) {
   struct timespec now;
@@ -139,6 +173,8 @@ static void neighbour(int seconds) {
   qsort(connects, count, sizeof *connects, by_size), qsort(sleeps, count, sizeof *sleeps, by_size);
   printf("measured {\"count\": %d, \"failed\": %d, \"p99\": %.2f, \"most\": %.2f, \"sleep99\": %.2f}\n", count, failed,
          connects[count * 99 / 100], connects[count - 1], sleeps[count * 99 / 100]);
+  // The figures are read while some plugin still runs.
+  pause();
 }
 
 int main(int argc, char **argv) {
@@ -150,4 +186,5 @@ int main(int argc, char **argv) {
   else if (strcmp(argv[1], "pipe-lock") == 0) pipe_lock();
   else if (strcmp(argv[1], "lingering-close") == 0) lingering_close();
   else if (strcmp(argv[1], "full-backlog") == 0) full_backlog();
+  else if (strcmp(argv[1], "watched-replies") == 0) watched_replies();
 }

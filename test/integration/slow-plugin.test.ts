@@ -123,6 +123,15 @@ for (const user of users) {
     assert.equal(slow('neighbour', 'killed'), 0);
   });
 
+  test(`a plugin with a crowd that watches its replies is ended for the work of waking it, and holds nobody up (${user})`, async () => {
+    const observed = await observeUndisturbed(user, ['watched-replies'], 'watched-replies');
+    assert.deepEqual(
+      observed.killed.map(({ plugin, action }) => ({ plugin, action })),
+      [{ plugin: 'watched-replies', action: 'killed' }],
+      observed.output,
+    );
+  });
+
   // How often it comes to hold the lock depends on the machine; that it is ended past its budget is shown by broker/touch-watch.
   test(`a plugin that holds its pipe's lock, and one that fills its own queue, hold nobody up (${user})`, async () => {
     const observed = await observeUndisturbed(user, ['pipe-lock', 'full-backlog'], 'pipe-lock');

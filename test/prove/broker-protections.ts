@@ -60,6 +60,14 @@ const BOUNDS: readonly Protection[] = [
     pattern: 'whose close waits',
   },
   {
+    name: 'channel: to send a reply is to touch the plugin',
+    file: 'broker/reply-writer',
+    right: 'this.#touch(() => sendMessage(this.#socket.number, bytes, descriptors));',
+    wrong: 'sendMessage(this.#socket.number, bytes, descriptors);',
+    tests: ['integration/slow-plugin'],
+    pattern: 'watches its replies',
+  },
+  {
     name: 'channel: what was sent there is looked for when the session ends',
     file: 'broker/serve-plugin',
     right: 'offence ?? this.#replies.intrusion();',

@@ -183,6 +183,14 @@ export const trapProtections: readonly Protection[] = [
     pattern: 'budget is used up',
   },
   {
+    name: 'trap: a sandbox that was slow is ended for the work that it makes too',
+    file: 'broker/touch-watch',
+    right: 'if (!killed && workedMs >=',
+    wrong: 'if (false && workedMs >=',
+    tests: ['broker/touch-watch'],
+    pattern: 'work that it makes the loop do',
+  },
+  {
     name: 'trap: a sandbox that holds the thread of the slow ones up is ended',
     file: 'broker/slow-lane-thread',
     right: 'touches.touch(touched, () => carryOut(order))',
