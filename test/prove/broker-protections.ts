@@ -46,8 +46,8 @@ const BOUNDS: readonly Protection[] = [
   {
     name: 'channel: what is sent to the reply socket is not received',
     file: 'shared/sys/message',
-    right: 'let length = recvmsg(fd, glance.header, MSG_PEEK | MSG_DONTWAIT);',
-    wrong: 'let length = recvmsg(fd, glance.header, MSG_DONTWAIT);',
+    right: 'const length = recvmsg(fd, glance.header, MSG_PEEK | MSG_DONTWAIT);',
+    wrong: 'const length = recvmsg(fd, glance.header, MSG_DONTWAIT);',
     tests: ['broker/reply-socket'],
     pattern: 'whose close waits',
   },
