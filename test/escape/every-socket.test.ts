@@ -15,7 +15,7 @@ const TOLD_ONCE = ['EISCONN', 'EISCONN ok', ...all('EISCONN').slice(0, 4), 'EACC
 
 /** What each kind answers to TURNS through the broker. Sockets of the sandbox's own reach its own network at most. */
 const TRAPPED: Readonly<Record<string, readonly string[]>> = {
-  channel: TOLD_ONCE,
+  channel: KEEPS_ITS_PEER,
   trap: TOLD_ONCE,
   failed: ['ok', 'EACCES', 'EACCES', 'EAFNOSUPPORT', 'EINVAL', 'EINVAL', 'EACCES', 'EACCES'],
   accepted: KEEPS_ITS_PEER,
