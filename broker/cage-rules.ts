@@ -7,6 +7,14 @@ const O_CREAT = 0o100;
 const O_TRUNC = 0o1000;
 const CLONE_THREAD = 0x10000;
 
+/** A ring executes calls that no seccomp filter sees, io_uring(7). Programs fall back where there is none. */
+const RINGS: FilterRule = {
+  calls: ['io_uring_setup', 'io_uring_enter', 'io_uring_register'],
+  action: 'ENOSYS',
+};
+/** What the broker's Node starts with already, so that none of its event loops makes a ring. */
+export const NO_RINGS: Filter = { otherwise: 'allow', rules: [RINGS] };
+
 /** A group of rules with the reason for it. */
 export interface CageGroup {
   readonly why: string;
@@ -155,7 +163,7 @@ export const cageGroups = (pid: number): readonly CageGroup[] => [
   {
     why: 'the surface through which kernels are taken over',
     rules: [
-      { calls: ['io_uring_setup', 'io_uring_enter', 'io_uring_register'], action: 'ENOSYS' },
+      RINGS,
       {
         calls: [
           ...[

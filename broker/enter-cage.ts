@@ -7,9 +7,12 @@ import { PosternError } from '../shared/errors.js';
 import { setDumpable } from '../shared/sys/process-control.js';
 import { loadFilterInAllThreads } from '../shared/sys/seccomp.js';
 import { cageFilter } from './cage-rules.js';
+import { holdsRing } from './holds-ring.js';
 
 /** @throws PosternError `broker_cage`, or `seccomp` naming the step */
 export function enterCage(): void {
+  if (holdsRing())
+    throw new PosternError('broker_cage', 'Cannot confine the broker: its event loop has an io_uring');
   // The memory holds other plugins' requests.
   setDumpable(false);
   loadFilterInAllThreads(cageFilter(process.pid));

@@ -9,6 +9,7 @@ import { thirdPartyLicences } from './third-party-licences.js';
 /** By name the module that each begins with, below dist. */
 const PROGRAMS: Readonly<Record<Bundle, string>> = {
   postern: 'sandbox/cli/main',
+  'before-broker': 'broker/before-broker',
   broker: 'broker/main',
   'touch-watchdog': 'broker/touch-watchdog',
   'slow-lane-thread': 'broker/slow-lane-thread',

@@ -9,6 +9,7 @@ export const DIST: string = fileURLToPath(new URL('..', import.meta.url)).replac
 /** A program of postern's own, as deploy/bundle.ts makes it. */
 export type Bundle =
   | 'postern'
+  | 'before-broker'
   | 'broker'
   | 'touch-watchdog'
   | 'slow-lane-thread'

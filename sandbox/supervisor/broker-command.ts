@@ -6,6 +6,12 @@ import { bundlePath } from '../../shared/own-files.js';
 const OWN_MOUNTS = ['unshare', '--mount', '--propagation', 'private', '--'];
 
 /**
+ * The broker inherits no variable. This one keeps libuv's file calls off io_uring: Node refuses to change ids while a ring could be in
+ * use (CVE-2024-22017).
+ */
+export const BROKER_ENVIRONMENT: NodeJS.ProcessEnv = { UV_USE_IO_URING: '0' };
+
+/**
  * @param asRoot whether the broker starts with root's capabilities
  * @param options words for Node, before the program
  */
@@ -17,7 +23,7 @@ export function brokerCommand(
     ...(asRoot ? OWN_MOUNTS : []),
     process.execPath,
     ...options,
-    bundlePath('broker'),
+    bundlePath('before-broker'),
   ];
   return [program, ...rest];
 }

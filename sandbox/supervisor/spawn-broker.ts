@@ -1,7 +1,7 @@
 // One broker process, from its start to its end: the streams between it and the supervisor, and why it ended.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { packetSocketPair } from '../../shared/sys/socket.js';
-import { brokerCommand } from './broker-command.js';
+import { BROKER_ENVIRONMENT, brokerCommand } from './broker-command.js';
 import { brokerFailed } from './broker-failed.js';
 import { BrokerLines, lineStream } from './broker-lines.js';
 import { BrokerPackets } from './broker-packets.js';
@@ -24,7 +24,7 @@ export function spawnBroker(asRoot: boolean): SpawnedBroker {
   const [program, ...args] = brokerCommand(asRoot);
   const child = spawn(program, args, {
     cwd: '/',
-    env: {},
+    env: BROKER_ENVIRONMENT,
     // A group of its own: what the terminal sends to the foreground is not for the broker.
     detached: true,
     // Its words come by a pipe: Node would make a shared stream non-blocking, for the plugin too.

@@ -6,6 +6,7 @@ import { succeed } from './system-error.js';
 
 export const O_CLOEXEC = 0o2000000;
 const F_DUPFD_CLOEXEC = 1030;
+const F_SETFD = 2;
 const F_GETFL = 3;
 const F_SETFL = 4;
 const F_SETPIPE_SZ = 1031;
@@ -24,6 +25,11 @@ export function duplicate(fd: number, least = 3): OwnedFd {
 /** Makes `to` a duplicate of `from` that survives execve. The numbers must differ. */
 export function duplicateOnto(from: number, to: number): void {
   succeed(dup3(from, to, 0), 'dup3');
+}
+
+/** Clears close-on-exec: the descriptor survives execve. */
+export function keepAcrossExec(fd: number): void {
+  succeed(fcntl(fd, F_SETFD, 0), 'fcntl F_SETFD');
 }
 
 /** Whether O_NONBLOCK is set on the open file description. */

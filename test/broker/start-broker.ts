@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { LineReader } from '../../broker/link.js';
-import { brokerCommand } from '../../sandbox/supervisor/broker-command.js';
+import { BROKER_ENVIRONMENT, brokerCommand } from '../../sandbox/supervisor/broker-command.js';
 import { makeChannel } from '../../sandbox/supervisor/make-channel.js';
 import { limitsOf } from '../../shared/config/limit-forms.js';
 import type {
@@ -237,7 +237,7 @@ export async function startBroker(
   const [ours, theirs] = packetSocketPair();
   const [program, ...args] = brokerCommand(start.becomeIds !== undefined, options);
   const child = spawn(program, args, {
-    env: {},
+    env: BROKER_ENVIRONMENT,
     stdio: ['ignore', 'ignore', stderr, 'pipe', theirs.number],
   });
   theirs.close();

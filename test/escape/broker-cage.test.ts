@@ -44,7 +44,7 @@ async function visit(
         .split('\n')
         .filter(Boolean)
         .map((line) => JSON.parse(line) as Report);
-    await until(() => (reports().length === 3 ? true : undefined));
+    await until(() => (reports().some(({ when }) => when === 'thread') ? true : undefined));
     assert.deepEqual(
       broker.lines.filter(({ type }) => type === 'failed'),
       [],
@@ -61,7 +61,12 @@ async function visit(
       readdirSync(folder).filter((name) => name === 'by-thread'),
       [],
     );
-    return new Map(reports().map(({ when, results }) => [when, results]));
+    // A Node that starts again to be without an io_uring is visited before its cage twice: the first time counts.
+    return new Map(
+      reports()
+        .reverse()
+        .map(({ when, results }) => [when, results]),
+    );
   } finally {
     closeSync(stderr);
     await server.close();

@@ -34,6 +34,25 @@ const DECISIONS: readonly Protection[] = [
   },
 ];
 
+const RINGS: readonly Protection[] = [
+  {
+    name: 'broker: a Node with an io_uring starts again without one',
+    file: 'broker/before-broker',
+    right: 'if (holdsRing())',
+    wrong: 'if (false)',
+    tests: ['broker/rings'],
+    pattern: 'starts again without one',
+  },
+  {
+    name: 'broker: with an io_uring nothing is served',
+    file: 'broker/enter-cage',
+    right: 'if (holdsRing())',
+    wrong: 'if (false)',
+    tests: ['broker/rings'],
+    pattern: 'with a ring enters no cage',
+  },
+];
+
 const BOUNDS: readonly Protection[] = [
   {
     name: 'channel: what is sent to the reply socket ends the session',
@@ -236,6 +255,7 @@ const AS_ROOT: readonly Protection[] = [
 
 export const brokerProtections: readonly Protection[] = [
   ...DECISIONS,
+  ...RINGS,
   ...BOUNDS,
   ...CAGES,
   ...(isRoot ? AS_ROOT : []),
