@@ -13,6 +13,7 @@ const OPEN_TREE_CLONE = 1;
 const OPEN_TREE_CLOEXEC = 0o2000000;
 const MOVE_MOUNT_F_EMPTY_PATH = 4;
 const MNT_DETACH = 2;
+const MS_PRIVATE = 1 << 18;
 const BUSY_TRIES = 100;
 const BUSY_PAUSE_MS = 5;
 
@@ -31,23 +32,44 @@ export function mountNew(type: string, target: string, flags: number, options: s
   succeed(mountCall(type, target, type, flags, options), `mount ${type}`, target);
 }
 
-/** A detached copy of the mount at `path` with all below it, to be attached elsewhere. */
+/**
+ * A detached copy of the mount at `path` with all below it, to be attached elsewhere. It is private: on a host whose mounts are shared
+ * (systemd's default) a copy would be their peer, and each mount or unmount in one would be made in the other, mount_namespaces(7).
+ */
 export function copyTree(path: string): OwnedFd {
   const flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE;
-  return new OwnedFd(succeed(syscallAt(SYS.open_tree, AT_FDCWD, path, flags), 'open_tree', path));
+  const tree = new OwnedFd(succeed(syscallAt(SYS.open_tree, AT_FDCWD, path, flags), 'open_tree', path));
+  try {
+    makeTreePrivate(tree.number, path);
+    return tree;
+  } catch (error) {
+    tree.close();
+    throw error;
+  }
+}
+
+function makeTreePrivate(tree: number, path: string): void {
+  setTree(tree, encodeAttributes({ propagation: MS_PRIVATE }), path);
 }
 
 /** Sets attributes on a detached tree, all mounts below included. */
 export function setTreeAttributes(tree: number, attributes: number, path: string): void {
-  const structure = new BigUint64Array([BigInt(attributes), 0n, 0n, 0n]);
-  const bytes = new Uint8Array(structure.buffer);
+  setTree(tree, encodeAttributes({ set: attributes }), path);
+}
+
+function setTree(tree: number, bytes: Uint8Array, path: string): void {
   const flags = AT_EMPTY_PATH | AT_RECURSIVE;
   succeed(syscallAtStruct(SYS.mount_setattr, tree, '', flags, bytes, bytes.length), 'mount_setattr', path);
 }
 
+/** struct mount_attr: attributes to set and to clear, propagation, descriptor of a user namespace. */
+function encodeAttributes({ set = 0, propagation = 0 }: { set?: number; propagation?: number }): Uint8Array {
+  return new Uint8Array(new BigUint64Array([BigInt(set), 0n, BigInt(propagation), 0n]).buffer);
+}
+
 /** Makes one mount read-only, not those upon it. */
 export function makeMountReadOnly(path: string): void {
-  const bytes = new Uint8Array(new BigUint64Array([BigInt(MOUNT_ATTR.RDONLY), 0n, 0n, 0n]).buffer);
+  const bytes = encodeAttributes({ set: MOUNT_ATTR.RDONLY });
   const attempt = (): number => syscallAtStruct(SYS.mount_setattr, AT_FDCWD, path, 0, bytes, bytes.length);
   let result = attempt();
   // A file that was written there and closed is let go of a moment later.
@@ -61,7 +83,7 @@ export function makeMountReadOnly(path: string): void {
 /** Makes every mount of this mount namespace read-only, without set-uid programs and devices. */
 export function makeAllMountsReadOnly(): void {
   const attributes = MOUNT_ATTR.RDONLY | MOUNT_ATTR.NOSUID | MOUNT_ATTR.NODEV;
-  const bytes = new Uint8Array(new BigUint64Array([BigInt(attributes), 0n, 0n, 0n]).buffer);
+  const bytes = encodeAttributes({ set: attributes });
   const flags = AT_RECURSIVE;
   succeed(
     syscallAtStruct(SYS.mount_setattr, AT_FDCWD, '/', flags, bytes, bytes.length),

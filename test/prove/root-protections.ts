@@ -1,8 +1,21 @@
 // The root that a plugin gets: each mount and its flags.
 import type { Protection } from './protection.js';
 
+const isRoot = process.geteuid?.() === 0;
 const MOUNTS = { file: 'sandbox/launch/build-root', tests: ['escape/mounts'], pattern: '.user' };
 const EMPTY_TMPFS = "MS.NOSUID | MS.NODEV, 'mode=0755,size=16m'";
+
+/** As a user the copies lie in a mount namespace whose mounts are private already. */
+const AS_ROOT: readonly Protection[] = [
+  {
+    name: 'root: no mount passes between the host and a sandbox',
+    file: 'shared/sys/mount',
+    right: 'makeTreePrivate(tree.number, path);',
+    wrong: '',
+    tests: ['escape/shared-mounts'],
+    pattern: 'no mount passes.*root',
+  },
+];
 
 export const rootProtections: readonly Protection[] = [
   {
@@ -61,4 +74,5 @@ export const rootProtections: readonly Protection[] = [
     tests: ['escape/hidden-path'],
     pattern: 'is read by no path.*user',
   },
+  ...(isRoot ? AS_ROOT : []),
 ];

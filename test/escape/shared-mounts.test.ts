@@ -1,0 +1,53 @@
+// On a host whose mounts are shared, as systemd makes them, what a sandbox mounts stays in it, and what the host mounts later stays out.
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { test } from 'node:test';
+import { asUser, distFor, readableFolder, users } from '../harness/users.js';
+
+const isRoot = process.geteuid?.() === 0;
+const needsRoot = { skip: isRoot ? false : 'needs root, to share mounts' };
+const SHARED = ['unshare', '--mount', '--propagation', 'private', '--', 'bash', '-c'];
+
+/** Says what of the host's mounts differs while the plugin runs, and what the host's files are afterwards. */
+const HOST = `
+mount --make-rshared / || exit 9
+before=$(cat /proc/self/mountinfo)
+"$@" &
+for try in $(seq 600); do [ -e out/ready ] && break; sleep 0.05; done
+[ "$(cat /proc/self/mountinfo)" = "$before" ] && echo 'mounts while it runs: as before'
+mount -t tmpfs later shown/later && echo secret > shown/later/file
+touch out/go
+wait $!
+umount shown/later
+[ "$(cat /proc/self/mountinfo)" = "$before" ] && echo 'mounts after it: as before'
+echo "hidden on the host: $(cat shown/hidden/file)"
+`;
+const PLUGIN = `
+touch out/ready
+for try in $(seq 600); do [ -e out/go ] && break; sleep 0.05; done
+echo "hidden inside: $(cat shown/hidden/file 2>&1)"
+echo "mounted later: $(ls shown/later)"
+`;
+
+for (const user of users) {
+  test(`no mount passes between a host with shared mounts and a sandbox (${user})`, needsRoot, async () => {
+    const folder = readableFolder();
+    for (const name of ['out', 'shown', 'shown/hidden', 'shown/later']) mkdirSync(join(folder, name));
+    chmodSync(join(folder, 'out'), 0o777);
+    writeFileSync(join(folder, 'shown/hidden/file'), 'kept\n');
+    const words = [process.execPath, join(distFor(user), 'run/postern.js'), 'run', '--writable', 'out'];
+    const options = ['--visible', 'shown', '--hidden', 'shown/hidden', '--', 'sh', '-c', PLUGIN];
+    const [command = '', ...args] = [...SHARED, HOST, 'bash', ...asUser(user), ...words, ...options];
+    const child = spawn(command, args, { cwd: folder, stdio: ['ignore', 'pipe', 'inherit'] });
+    assert.deepEqual((await text(child.stdout)).trimEnd().split('\n').sort(), [
+      'hidden inside: cat: shown/hidden/file: No such file or directory',
+      'hidden on the host: kept',
+      'mounted later: ',
+      'mounts after it: as before',
+      'mounts while it runs: as before',
+    ]);
+  });
+}
