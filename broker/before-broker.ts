@@ -12,10 +12,12 @@ import { NO_RINGS } from './cage-rules.js';
 import { holdsRing } from './holds-ring.js';
 
 const EXIT_FAILED = 70;
-const broker = bundlePath('broker');
+/** The argument that tells the second start. Were there a ring all the same, the cage would refuse to close. */
+const AGAIN = 'without-rings';
+const [, self = '', word] = process.argv;
 
-if (holdsRing()) startAgainWithoutRings();
-else await import(broker);
+if (word !== AGAIN && holdsRing()) startAgainWithoutRings();
+else await import(bundlePath('broker-main'));
 
 /** Becomes the broker. Of this process's threads only this one has the filter, and only this one is left by execve(2). */
 function startAgainWithoutRings(): never {
@@ -24,7 +26,7 @@ function startAgainWithoutRings(): never {
   // Node has marked them close-on-exec.
   for (let fd = 0; fd <= BROKER_DESCRIPTOR_FD; fd += 1) keepAcrossExec(fd);
   const environment = Object.entries(process.env).map(([key, value]) => `${key}=${value}`);
-  const result = execve(process.execPath, [process.execPath, ...process.execArgv, broker], environment);
+  const result = execve(process.execPath, [process.execPath, ...process.execArgv, self, AGAIN], environment);
   process.stderr.write(`postern: broker: cannot start "${process.execPath}" again: ${errnoName(-result)}\n`);
   process.exit(EXIT_FAILED);
 }

@@ -9,8 +9,8 @@ import { thirdPartyLicences } from './third-party-licences.js';
 /** By name the module that each begins with, below dist. */
 const PROGRAMS: Readonly<Record<Bundle, string>> = {
   postern: 'sandbox/cli/main',
-  'before-broker': 'broker/before-broker',
-  broker: 'broker/main',
+  broker: 'broker/before-broker',
+  'broker-main': 'broker/main',
   'touch-watchdog': 'broker/touch-watchdog',
   'slow-lane-thread': 'broker/slow-lane-thread',
   launcher: 'sandbox/launch/main',

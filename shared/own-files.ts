@@ -9,8 +9,8 @@ export const DIST: string = fileURLToPath(new URL('..', import.meta.url)).replac
 /** A program of postern's own, as deploy/bundle.ts makes it. */
 export type Bundle =
   | 'postern'
-  | 'before-broker'
   | 'broker'
+  | 'broker-main'
   | 'touch-watchdog'
   | 'slow-lane-thread'
   | 'launcher'

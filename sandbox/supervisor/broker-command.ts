@@ -23,7 +23,7 @@ export function brokerCommand(
     ...(asRoot ? OWN_MOUNTS : []),
     process.execPath,
     ...options,
-    bundlePath('before-broker'),
+    bundlePath('broker'),
   ];
   return [program, ...rest];
 }

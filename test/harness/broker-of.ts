@@ -7,7 +7,16 @@ export function brokerOf(pid: number): number | undefined {
     .flatMap((task) =>
       readFileSync(`/proc/${pid}/task/${task}/children`, 'utf8').split(' ').filter(Boolean).map(Number),
     )
-    .find((child) => readFileSync(`/proc/${child}/cmdline`, 'utf8').includes('run/broker.js'));
+    .find((child) => commandLine(child).includes('run/broker.js'));
+}
+
+/** Empty for a process that has ended since it was listed. */
+function commandLine(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+  } catch {
+    return '';
+  }
 }
 
 /** How many descriptors a process has open. */

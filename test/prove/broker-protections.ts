@@ -38,8 +38,8 @@ const RINGS: readonly Protection[] = [
   {
     name: 'broker: a Node with an io_uring starts again without one',
     file: 'broker/before-broker',
-    right: 'if (holdsRing())',
-    wrong: 'if (false)',
+    right: 'word !== AGAIN && holdsRing()',
+    wrong: 'false',
     tests: ['broker/rings'],
     pattern: 'starts again without one',
   },
