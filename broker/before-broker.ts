@@ -1,8 +1,9 @@
-// The broker's first program. Newer Nodes give each event loop an io_uring. The cage forbids rings, since a ring executes calls that the
-// cage refuses; so this program refuses io_uring to itself and becomes Node again, whose loops then use epoll(7).
-// Runs before the broker's code is loaded, and reads nothing from a plugin.
+// The broker's first program. It gives up what the broker may not have and what a process with threads cannot give up, and becomes Node again:
+// an io_uring, which newer Nodes make for each event loop, and which executes calls that the cage refuses; and capabilities, where the broker
+// takes on no other ids. Runs before the broker's code is loaded, and reads nothing from a plugin.
 import { bundlePath } from '../shared/own-files.js';
-import { BROKER_DESCRIPTOR_FD } from '../shared/protocol/link.js';
+import { BROKER_DESCRIPTOR_FD, KEEPS_CAPABILITIES } from '../shared/protocol/link.js';
+import { dropOwnCapabilities, hasCapabilities } from '../shared/sys/capabilities.js';
 import { execve } from '../shared/sys/execve.js';
 import { keepAcrossExec } from '../shared/sys/fcntl.js';
 import { setNoNewPrivileges } from '../shared/sys/process-control.js';
@@ -12,17 +13,19 @@ import { NO_RINGS } from './cage-rules.js';
 import { holdsRing } from './holds-ring.js';
 
 const EXIT_FAILED = 70;
-/** The argument that tells the second start. Were there a ring all the same, the cage would refuse to close. */
-const AGAIN = 'without-rings';
+/** The argument of a start after which nothing is left to give up. What is there all the same, the cage finds. */
+const AGAIN = 'again';
 const [, self = '', word] = process.argv;
+const mayGiveUp = word !== KEEPS_CAPABILITIES && hasCapabilities();
 
-if (word !== AGAIN && holdsRing()) startAgainWithoutRings();
+if (word !== AGAIN && (mayGiveUp || holdsRing())) startAgain();
 else await import(bundlePath('broker-main'));
 
-/** Becomes the broker. Of this process's threads only this one has the filter, and only this one is left by execve(2). */
-function startAgainWithoutRings(): never {
+/** Becomes the broker. Only this thread has the filter and has lost the capabilities, and only this one outlives execve(2). */
+function startAgain(): never {
   setNoNewPrivileges();
   loadFilter(NO_RINGS);
+  if (mayGiveUp) dropOwnCapabilities();
   // Node has marked them close-on-exec.
   for (let fd = 0; fd <= BROKER_DESCRIPTOR_FD; fd += 1) keepAcrossExec(fd);
   const environment = Object.entries(process.env).map(([key, value]) => `${key}=${value}`);

@@ -18,6 +18,12 @@ export function enterCage(): void {
   loadFilterInAllThreads(cageFilter(process.pid));
   for (const thread of readdirSync('/proc/self/task')) {
     const status = readFileSync(`/proc/self/task/${thread}/status`, 'latin1');
+    const capability = /^Cap(?:Inh|Prm|Eff|Amb):\s*0*[1-9a-f][0-9a-f]*$/m.exec(status);
+    if (capability !== null)
+      throw new PosternError(
+        'broker_cage',
+        `Cannot confine the broker: its thread ${thread} has ${capability[0]}`,
+      );
     if (!/^Seccomp:\s+2$/m.test(status))
       throw new PosternError(
         'broker_cage',

@@ -56,7 +56,7 @@ async function start(line: SupervisorLine & { readonly type: 'start' }): Promise
   if (sessions !== undefined) throw new PosternError('link', 'A second "start"');
   try {
     sessions = await makeSessions(line);
-    confine(line.becomeIds);
+    confine(line);
   } catch (error) {
     const { message } = error as Error;
     link.send({ type: 'failed', message, mend: error instanceof PosternError ? error.mend : undefined });
@@ -89,11 +89,11 @@ async function makeSessions({
 }
 
 /** From here on the process has no privilege, gains none, and dies with its parent. */
-function confine(ids: { readonly uid: number; readonly gid: number } | undefined): void {
+function confine({ becomeIds, supervisorMounts }: SupervisorLine & { readonly type: 'start' }): void {
   raiseDescriptorLimit();
-  if (ids !== undefined) {
-    sealMounts(parent);
-    takeIds(ids);
+  if (becomeIds !== undefined) {
+    sealMounts(supervisorMounts);
+    takeIds(becomeIds);
   }
   setNoNewPrivileges();
   enterCage();

@@ -5,11 +5,11 @@ import { PosternError } from '../shared/errors.js';
 import { makeAllMountsReadOnly } from '../shared/sys/mount.js';
 
 /**
- * @param parent the supervisor's pid
- * @throws PosternError `broker_mounts` where the mount namespace is the supervisor's: the host would become read-only
+ * @param supervisorMounts the supervisor's mount namespace, as it reads it of itself: to read another's takes CAP_SYS_PTRACE
+ * @throws PosternError `broker_mounts` where this process is in that namespace: the host would become read-only
  */
-export function sealMounts(parent: number): void {
-  if (readlinkSync('/proc/self/ns/mnt') === readlinkSync(`/proc/${parent}/ns/mnt`))
+export function sealMounts(supervisorMounts: string | undefined): void {
+  if (supervisorMounts === undefined || readlinkSync('/proc/self/ns/mnt') === supervisorMounts)
     throw new PosternError('broker_mounts', 'The broker has no mount namespace of its own');
   makeAllMountsReadOnly();
 }

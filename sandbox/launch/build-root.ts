@@ -23,8 +23,15 @@ const STAGE = '/tmp';
 const FILES_PER_MIB = 256;
 type Bind = Extract<RootEntry, { kind: 'bind' }>;
 
-/** @param trees what a supervisor that is root has copied; the others are copied here */
-export function buildRoot(spec: LaunchSpec, trees: readonly OwnedFd[]): void {
+/** The host's trees by the entry that shows each. */
+export type Sources = ReadonlyMap<RootEntry, OwnedFd>;
+
+/**
+ * Before the launcher takes on other ids: its own may enter the folders that hold the trees.
+ *
+ * @param trees what a supervisor that is root has copied; the others are copied here
+ */
+export function takeTrees(spec: LaunchSpec, trees: readonly OwnedFd[]): Sources {
   const sources = new Map<RootEntry, OwnedFd>();
   for (const entry of spec.root) {
     if (entry.kind !== 'bind') continue;
@@ -33,6 +40,10 @@ export function buildRoot(spec: LaunchSpec, trees: readonly OwnedFd[]): void {
     restrict(tree, entry, spec.unsafeWithout.includes('readonly'));
     sources.set(entry, tree);
   }
+  return sources;
+}
+
+export function buildRoot(spec: LaunchSpec, sources: Sources): void {
   mountNew('tmpfs', STAGE, MS.NOSUID | MS.NODEV, 'mode=0755,size=16m');
   const hidden = new HiddenPaths(STAGE);
   const hides = !spec.unsafeWithout.includes('hidden');

@@ -17,7 +17,7 @@ import {
 import { loadFilter } from '../../shared/sys/seccomp.js';
 import { succeed } from '../../shared/sys/system-error.js';
 import { arrangeDescriptors } from './arrange-descriptors.js';
-import { buildRoot } from './build-root.js';
+import { buildRoot, takeTrees } from './build-root.js';
 import { enterLandlock } from './enter-landlock.js';
 import { execCommand } from './exec-command.js';
 import { SHARED_GROUP_FILTER } from './filter/shared-group.js';
@@ -41,6 +41,8 @@ try {
 function launch(): void {
   const { spec, passed, trees } = receiveSpec(socket);
   const without = new Set(spec.unsafeWithout);
+  step = 'root';
+  const sources = takeTrees(spec, trees);
   step = 'ids';
   if (spec.becomeIds !== undefined) {
     becomeIds(spec.becomeIds.uid, spec.becomeIds.gid);
@@ -53,7 +55,7 @@ function launch(): void {
   isolateNetwork();
   const nameService = spec.egress === 'transparent' ? openNameService() : [];
   step = 'root';
-  buildRoot(spec, trees);
+  buildRoot(spec, sources);
   process.chdir(spec.cwd);
   step = 'descriptors';
   // Without a terminal among its streams it has none at all: /dev/tty would be that of whoever started postern.

@@ -15,6 +15,8 @@ export type RootEntry =
       readonly directory: boolean;
       readonly writable: boolean;
       readonly device?: boolean;
+      /** As root: what belongs to the owner of `source` belongs to the plugin here, and the other way round. */
+      readonly asOwner?: 'asked' | 'by itself';
       /** Index into the spec's tree descriptors, where the supervisor (root) has copied the tree. */
       readonly tree?: number;
     }

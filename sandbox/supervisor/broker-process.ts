@@ -1,6 +1,7 @@
 // The broker as the supervisor holds it: started, fed with rules and channels, and started again when it dies. Plugins
 // and established connections outlive a broker: the supervisor keeps a duplicate of every channel's ends.
 import { EventEmitter } from 'node:events';
+import { readlinkSync } from 'node:fs';
 import { PosternError } from '../../shared/errors.js';
 import { BROKER_START_TIMEOUT_MS } from '../../shared/limits.js';
 import { printable } from '../../shared/printable.js';
@@ -77,7 +78,7 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
       if (this.#link?.child === child) this.#link = undefined;
       if (up) this.#onDeath(Date.now() - startedAt);
     });
-    lines.send({ type: 'start', ...this.#options });
+    lines.send({ type: 'start', ...this.#options, supervisorMounts: readlinkSync('/proc/self/ns/mnt') });
     try {
       await Promise.race([gone, lines.expect((line) => readyOf(line), BROKER_START_TIMEOUT_MS)]);
       this.#link = spawned;

@@ -9,6 +9,8 @@ export interface HostFiles {
   readonly readLink: (path: string) => string;
   /** The path with every link resolved; undefined where nothing is there. */
   readonly real: (path: string) => string | undefined;
+  /** UID:GID of what lies there; undefined where nothing is. */
+  readonly owner: (path: string) => string | undefined;
   /** Other paths by which the same shows, since its file system is mounted more than once. */
   readonly aliases: (path: string) => readonly string[];
 }
@@ -28,6 +30,10 @@ export const hostFiles: HostFiles = {
     } catch {
       return undefined;
     }
+  },
+  owner: (path) => {
+    const stats = lstatSync(path, { throwIfNoEntry: false });
+    return stats === undefined ? undefined : `${stats.uid}:${stats.gid}`;
   },
   aliases: (path) => mountAliases(path, readFileSync('/proc/self/mountinfo', 'utf8')),
 };

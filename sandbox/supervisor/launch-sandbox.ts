@@ -37,8 +37,8 @@ export interface LaunchRequest {
   readonly trees: readonly OwnedFd[];
   /** Where a limit needs one. */
   readonly cgroup?: SandboxCgroup | undefined;
-  /** As root: the uid and gid that own the user namespace, and the range that is mapped into it. */
-  readonly asRoot?: { readonly owner: number; readonly base: number; readonly size: number } | undefined;
+  /** Absent for a user: the uid and gid that own the user namespace, and the range that is mapped into it. */
+  readonly ranged?: { readonly owner: number; readonly base: number; readonly size: number } | undefined;
 }
 
 export interface LaunchedSandbox {
@@ -83,7 +83,7 @@ export async function launchSandbox(request: LaunchRequest): Promise<LaunchedSan
   }
 }
 
-function spawnScript({ asRoot, spec }: LaunchRequest): {
+function spawnScript({ ranged, spec }: LaunchRequest): {
   readonly script: ChildProcess;
   readonly launcherInbox: LaunchInbox;
   readonly initInbox: LaunchInbox;
@@ -102,7 +102,7 @@ function spawnScript({ asRoot, spec }: LaunchRequest): {
     cwd: '/',
     env: { PATH: SYSTEM_PATH },
     stdio: ['ignore', 'ignore', 'pipe', ...[...given, ...places].map((descriptor) => descriptor.number)],
-    ...(asRoot === undefined ? {} : { uid: asRoot.owner, gid: asRoot.owner }),
+    ...(ranged === undefined ? {} : { uid: ranged.owner, gid: ranged.owner }),
   });
   for (const descriptor of [...given, place]) descriptor.close();
   return { script, ...inboxes };
@@ -143,16 +143,16 @@ async function hello(inbox: LaunchInbox): Promise<number> {
   return credentials.pid;
 }
 
-/** user_namespaces(7): as a user, one's own id and no other; as root, the sandbox's range. */
-function mapIds(pid: number, { asRoot }: LaunchRequest): void {
+/** user_namespaces(7): as a user, one's own id and no other; else the sandbox's range. */
+function mapIds(pid: number, { ranged }: LaunchRequest): void {
   const folder = `/proc/${pid}`;
-  if (asRoot === undefined) {
+  if (ranged === undefined) {
     writeFileSync(`${folder}/setgroups`, 'deny');
     writeFileSync(`${folder}/uid_map`, `${process.geteuid?.()} ${process.geteuid?.()} 1\n`);
     writeFileSync(`${folder}/gid_map`, `${process.getegid?.()} ${process.getegid?.()} 1\n`);
   } else {
-    writeFileSync(`${folder}/uid_map`, `0 ${asRoot.base} ${asRoot.size}\n`);
-    writeFileSync(`${folder}/gid_map`, `0 ${asRoot.base} ${asRoot.size}\n`);
+    writeFileSync(`${folder}/uid_map`, `0 ${ranged.base} ${ranged.size}\n`);
+    writeFileSync(`${folder}/gid_map`, `0 ${ranged.base} ${ranged.size}\n`);
   }
 }
 

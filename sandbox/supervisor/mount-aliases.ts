@@ -2,16 +2,17 @@
 // one of them is hidden at all. A pure function of /proc/self/mountinfo's text, proc(5).
 import { isWithin, moved } from './path-within.js';
 
-interface Mount {
+export interface Mount {
   readonly device: string;
   /** The path within the file system that lies at `point`. */
   readonly root: string;
   readonly point: string;
+  readonly type: string;
 }
 
 /** @param path without a link in it */
 export function mountAliases(path: string, mountinfo: string): readonly string[] {
-  const mounts = mountinfo.split('\n').flatMap(parseMount);
+  const mounts = parseMounts(mountinfo);
   const own = mountOf(path, mounts);
   if (own === undefined) return [];
   const inside = moved(path, own.point, own.root);
@@ -28,7 +29,7 @@ export function mountAliases(path: string, mountinfo: string): readonly string[]
 }
 
 /** The innermost mount that holds the path, and of several on one place the topmost. */
-function mountOf(path: string, mounts: readonly Mount[]): Mount | undefined {
+export function mountOf(path: string, mounts: readonly Mount[]): Mount | undefined {
   let found: Mount | undefined;
   for (const mount of mounts) {
     if (isWithin(path, mount.point) && mount.point.length >= (found?.point.length ?? 0)) found = mount;
@@ -36,10 +37,16 @@ function mountOf(path: string, mounts: readonly Mount[]): Mount | undefined {
   return found;
 }
 
+/** @param mountinfo the text of /proc/self/mountinfo */
+export function parseMounts(mountinfo: string): readonly Mount[] {
+  return mountinfo.split('\n').flatMap(parseMount);
+}
+
 function parseMount(line: string): Mount[] {
   const [, , device, root, point] = line.split(' ');
   if (device === undefined || root === undefined || point === undefined) return [];
-  return [{ device, root: plain(root), point: plain(point) }];
+  const [type = 'unknown'] = line.split(' - ')[1]?.split(' ') ?? [];
+  return [{ device, root: plain(root), point: plain(point), type }];
 }
 
 /** Blanks and backslashes are written in octal. */

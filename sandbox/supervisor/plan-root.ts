@@ -66,10 +66,17 @@ export function planRoot(request: RootRequest, host: HostFiles): RootPlan {
       ...etc.filter((entry) => entry.kind !== 'bind' || !isHidden(entry.source)),
       ...deviceEntries(host),
       ...layers.map(
-        ({ path, source, kind }): RootEntry =>
+        ({ path, source, kind, owner, asked }): RootEntry =>
           kind === 'hidden'
             ? { kind: 'mask', path, directory: isDirectory(source) }
-            : { kind: 'bind', path, source, directory: isDirectory(source), writable: kind === 'writable' },
+            : {
+                kind: 'bind',
+                path,
+                source,
+                directory: isDirectory(source),
+                writable: kind === 'writable',
+                ...(owner === undefined ? {} : { asOwner: asked ? 'asked' : 'by itself' }),
+              },
       ),
       ...links.map((link): RootEntry => ({ kind: 'symlink', ...link })),
     ],
@@ -97,7 +104,7 @@ function wishesOf(request: RootRequest, cwdVisible: boolean, host: HostFiles): r
       .filter((path) => host.real(path) !== undefined)
       .map((path) => ({ path, because, kind, asked: false }));
   const asked = (kind: Wish['kind']): Wish[] =>
-    request[kind].map((path) => ({ path, because: `--${kind} ${path}`, kind, asked: true }));
+    request[kind].map((path) => ({ path, because: `--${kind} ${path}`, kind, asked: true, asOwner: true }));
   const inSystem = (path: string): boolean =>
     SYSTEM.some((folder) => path !== folder && isWithin(path, folder));
   return [
@@ -106,7 +113,10 @@ function wishesOf(request: RootRequest, cwdVisible: boolean, host: HostFiles): r
       'the system',
     ),
     ...byItself(commandPaths(request, host), "the command's own files"),
-    ...byItself(cwdVisible ? [request.cwd] : [], 'the working directory (--cwd)'),
+    ...byItself(cwdVisible ? [request.cwd] : [], 'the working directory (--cwd)').map((wish) => ({
+      ...wish,
+      asOwner: true,
+    })),
     ...byItself(
       request.ownHomes.filter((home) => inSystem(host.real(home) ?? home)),
       'a home directory',

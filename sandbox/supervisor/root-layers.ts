@@ -13,6 +13,8 @@ export interface Wish {
   readonly kind: 'visible' | 'writable' | 'hidden';
   /** Named by the user: it counts before what shows or hides by itself. */
   readonly asked: boolean;
+  /** Where postern is root, the plugin finds it as the owner of the path would. */
+  readonly asOwner?: boolean;
 }
 
 /** What lies at `path` in the plugin's root. */
@@ -22,6 +24,9 @@ export interface Layer {
   readonly source: string;
   readonly because: string;
   readonly kind: Wish['kind'];
+  /** The owner whose files the plugin finds as its own, as root; absent where the ids stay as they are. */
+  readonly owner?: string | undefined;
+  readonly asked: boolean;
 }
 
 type Resolved = Wish & { readonly real: string };
@@ -51,7 +56,7 @@ export function arrangeLayers(
   const trees = [...beneath.map((tree) => ({ ...tree, because: 'the system' })), ...shown];
   const hidden = resolved
     .filter(({ kind, real }) => kind === 'hidden' && governs(real)?.kind === 'hidden')
-    .flatMap(({ real, because }) =>
+    .flatMap(({ real, because, asked }) =>
       trees
         .filter(({ source }) => source !== real && isWithin(real, source))
         .map(
@@ -60,6 +65,7 @@ export function arrangeLayers(
             source: real,
             because,
             kind: 'hidden',
+            asked,
           }),
         ),
     );
@@ -101,8 +107,9 @@ function place(shown: readonly Resolved[], host: HostFiles): Layer[] {
     else if (outer !== undefined) {
       path = isWithin(wish.real, outer.source) ? moved(wish.real, outer.source, outer.path) : wish.real;
     }
-    const { real: source, because, kind } = wish;
-    placed.push({ path, source, because, kind });
+    const { real: source, because, kind, asked } = wish;
+    const owner = wish.asOwner === true ? host.owner(source) : undefined;
+    placed.push({ path, source, because, kind, owner, asked });
   }
   return placed;
 }
@@ -114,7 +121,9 @@ function withoutRepetitions(layers: readonly Layer[]): Layer[] {
   for (const layer of sorted) {
     if (kept.at(-1)?.path === layer.path) kept.pop();
     const outer = kept.findLast(({ path }) => isWithin(layer.path, path));
-    if (outer?.kind !== layer.kind) kept.push(layer);
+    const isWhole = layer.owner === undefined || layer.owner === outer?.owner;
+    if (outer === undefined || outer.kind !== layer.kind || !isWhole) kept.push(layer);
+    else if (layer.asked) kept[kept.indexOf(outer)] = { ...outer, asked: true };
   }
   return kept;
 }

@@ -3,20 +3,21 @@ import { fchownSync, readlinkSync } from 'node:fs';
 import type { PluginConfig } from '../../shared/config/plugin-config.js';
 import { PosternError } from '../../shared/errors.js';
 import { landlockVersion } from '../../shared/sys/landlock.js';
-import { copyTree } from '../../shared/sys/mount.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
-import { SystemError } from '../../shared/sys/system-error.js';
-import { hasTrap, type LaunchSpec, type RootEntry } from '../launch/spec.js';
+import { hasTrap, type LaunchSpec } from '../launch/spec.js';
 import type { BrokerProcess } from './broker-process.js';
 import type { SandboxCgroup } from './cgroup/sandbox-cgroup.js';
+import { type CopiedTrees, copyTrees } from './copy-trees.js';
 import { findProgram } from './find-program.js';
 import { allHomes, ownHomes } from './home-directories.js';
 import { hostFiles } from './host-files.js';
 import { claimIdRange, type IdRange, RANGE_SIZE } from './id-range.js';
+import { keptOwners } from './kept-owners.js';
 import { launchSandbox } from './launch-sandbox.js';
 import type { Listener } from './listener.js';
 import { planRoot, type RootPlan } from './plan-root.js';
 import { pluginEnvironment } from './plugin-environment.js';
+import type { Privileges } from './privileges.js';
 import { requireCommandFiles } from './require-command-files.js';
 import { requirePaths } from './require-paths.js';
 import type { Sandbox } from './sandbox.js';
@@ -29,14 +30,17 @@ const INNER_ID = 1000;
 
 export interface PluginHost {
   readonly broker: BrokerProcess;
-  /** The range of the broker, which owns the user namespaces; absent where postern is started by a user. */
-  readonly owner?: IdRange | undefined;
+  readonly privileges: Privileges;
+  /** The uid and gid that own the sandboxes' user namespaces: the broker's, which may reach into them by that. */
+  readonly owner: number;
   /** Inherited from descriptor 3 on, in this order. */
   readonly listeners: readonly Listener[];
   /** The path of every socket file that the supervisor has made, with the name of its listener. */
   readonly socketFiles: ReadonlyMap<string, string>;
   /** The control group of the sandbox, where a limit needs one. */
   readonly cgroup?: SandboxCgroup | undefined;
+  /** Takes lines for the operator. */
+  readonly onNotice: (text: string) => void;
   /** Protections to leave out, for tests that prove them. */
   readonly unsafeWithout?: readonly string[] | undefined;
 }
@@ -67,52 +71,48 @@ async function prepareAndLaunch(
   streams: StandardStreams,
   held: OwnedFd[],
 ): Promise<Sandbox> {
-  const ids = host.owner === undefined ? ownIds() : { uid: INNER_ID, gid: INNER_ID };
+  const ids = host.privileges === 'user' ? ownIds() : { uid: INNER_ID, gid: INNER_ID };
   const plan = planFor(config, ids);
   refuseVisibleSockets(plan, host.socketFiles);
-  const trees: OwnedFd[] = [];
-  const root =
-    host.owner === undefined ? plan.entries : plan.entries.map((entry) => withTree(entry, trees, held));
-  const channel = host.broker.openChannel(config.name);
-  const listeners = host.listeners.map((listener) => listener.pass());
-  held.push(channel.request, channel.reply, ...listeners);
-  const passed = [...streams.descriptors, ...listeners, channel.request, channel.reply];
-  const spec: LaunchSpec = {
-    ...(host.owner === undefined ? {} : { becomeIds: ids }),
-    hostname: config.name,
-    root,
-    writableDirectories: plan.writableDirectories,
-    writableFiles: plan.writableFiles,
-    terminals: streams.terminals,
-    foreground: streams.foreground ?? -1,
-    cwd: plan.cwd,
-    command: config.command,
-    environment: pluginEnvironment(
-      process.env,
-      config.env,
-      (path) => shows(plan.entries, path) && hostFiles.real(path) !== undefined,
-      {
-        listeners: host.listeners.map(({ name }) => name),
-        request: passed.length - 2,
-        reply: passed.length - 1,
-      },
-    ),
-    limits: launchLimits(config.limits, host),
-    egress: config.egress,
-    grouped: host.cgroup !== undefined,
-    addedCalls: config.addedCalls,
-    listeners: listeners.length,
-    unsafeWithout: host.unsafeWithout ?? [],
-  };
-  const range = host.owner === undefined ? undefined : await claimIdRange();
+  const range = host.privileges === 'user' ? undefined : await claimIdRange();
   try {
+    const { entries, trees } = await treesFor(host, config, plan, range, held);
+    const channel = host.broker.openChannel(config.name);
+    const listeners = host.listeners.map((listener) => listener.pass());
+    held.push(channel.request, channel.reply, ...listeners);
+    const passed = [...streams.descriptors, ...listeners, channel.request, channel.reply];
+    const spec: LaunchSpec = {
+      ...(range === undefined ? {} : { becomeIds: ids }),
+      hostname: config.name,
+      root: entries,
+      writableDirectories: plan.writableDirectories,
+      writableFiles: plan.writableFiles,
+      terminals: streams.terminals,
+      foreground: streams.foreground ?? -1,
+      cwd: plan.cwd,
+      command: config.command,
+      environment: pluginEnvironment(
+        process.env,
+        config.env,
+        (path) => shows(plan.entries, path) && hostFiles.real(path) !== undefined,
+        {
+          listeners: host.listeners.map(({ name }) => name),
+          request: passed.length - 2,
+          reply: passed.length - 1,
+        },
+      ),
+      limits: launchLimits(config.limits, host),
+      egress: config.egress,
+      grouped: host.cgroup !== undefined,
+      addedCalls: config.addedCalls,
+      listeners: listeners.length,
+      unsafeWithout: host.unsafeWithout ?? [],
+    };
     if (range !== undefined)
       for (const stream of streams.descriptors) openAgain(stream, range.base + INNER_ID);
-    const asRoot =
-      host.owner === undefined || range === undefined
-        ? undefined
-        : { owner: host.owner.base, base: range.base, size: RANGE_SIZE };
-    const { sandbox, trap } = await launchSandbox({ spec, passed, trees, asRoot, cgroup: host.cgroup });
+    const ranged =
+      range === undefined ? undefined : { owner: host.owner, base: range.base, size: RANGE_SIZE };
+    const { sandbox, trap } = await launchSandbox({ spec, passed, trees, ranged, cgroup: host.cgroup });
     host.broker.openSandbox(config.name, sandbox.initHandle());
     sandbox.ended.then(() => host.broker.openSandbox(config.name, undefined));
     if (hasTrap(spec)) host.broker.openTrap(config.name, trap, denyTcp(host));
@@ -124,16 +124,34 @@ async function prepareAndLaunch(
   }
 }
 
+/** Root copies the trees itself; everyone else leaves it to the launcher, which then has the caller's own id. */
+async function treesFor(
+  { privileges, onNotice }: PluginHost,
+  config: PluginConfig,
+  { entries }: RootPlan,
+  range: IdRange | undefined,
+  held: OwnedFd[],
+): Promise<CopiedTrees> {
+  if (range === undefined) return { entries, trees: [] };
+  if (privileges === 'root') return copyTrees(entries, held, range.base + INNER_ID, onNotice);
+  for (const line of keptOwners(config)) onNotice(line);
+  return { entries, trees: [] };
+}
+
 /** As a user, the sandbox's init has the plugin's uid: its shell and what that waits for count too. */
 const INIT_PROCESSES = 2;
 const MIB = 1024 * 1024;
 
-function launchLimits(limits: PluginConfig['limits'], { owner, cgroup }: PluginHost): LaunchSpec['limits'] {
+function launchLimits(
+  limits: PluginConfig['limits'],
+  { privileges, cgroup }: PluginHost,
+): LaunchSpec['limits'] {
   const bytes = (mib: number | undefined): number | undefined => (mib === undefined ? undefined : mib * MIB);
   return {
     descriptors: limits.descriptors,
     // A control group has the same bound: it counts how often that bites, so it comes first.
-    processes: limits.processes + (owner === undefined ? INIT_PROCESSES : 0) + (cgroup === undefined ? 0 : 1),
+    processes:
+      limits.processes + (privileges === 'user' ? INIT_PROCESSES : 0) + (cgroup === undefined ? 0 : 1),
     dataBytes: bytes(limits.memoryMib),
     cpuSeconds: limits.cpuSeconds,
     fileBytes: bytes(limits.fileMib),
@@ -181,23 +199,14 @@ function planFor(config: PluginConfig, ids: { readonly uid: number; readonly gid
 }
 
 /**
- * As root the supervisor copies the trees: the launcher's ids may not enter every folder above them. Root of a container
- * that may not mount leaves it to the launcher, as a user does.
+ * A pipe without a name belongs to the process that made it: given to the plugin's id, /dev/stdout and the like open it again. Root without
+ * CAP_CHOWN cannot give it away: then they fail, and the stream itself works.
  */
-function withTree(entry: RootEntry, trees: OwnedFd[], held: OwnedFd[]): RootEntry {
-  if (entry.kind !== 'bind') return entry;
-  try {
-    const tree = copyTree(entry.source);
-    trees.push(tree);
-    held.push(tree);
-  } catch (error) {
-    if (error instanceof SystemError && error.code === 'EPERM') return entry;
-    throw error;
-  }
-  return { ...entry, tree: trees.length - 1 };
-}
-
-/** A pipe without a name belongs to whoever made it: given to the plugin's id, /dev/stdout and the like open it again. */
 function openAgain(stream: OwnedFd, id: number): void {
-  if (readlinkSync(`/proc/self/fd/${stream.number}`).startsWith('pipe:[')) fchownSync(stream.number, id, id);
+  if (!readlinkSync(`/proc/self/fd/${stream.number}`).startsWith('pipe:[')) return;
+  try {
+    fchownSync(stream.number, id, id);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EPERM') throw error;
+  }
 }

@@ -19,6 +19,7 @@ import { claimIdRange, type IdRange } from './id-range.js';
 import { Listeners } from './listeners.js';
 import { SupervisorMetrics } from './metrics.js';
 import { serveMetrics } from './metrics-endpoint.js';
+import { ownPrivileges, type Privileges } from './privileges.js';
 import { requireLinux } from './require-linux.js';
 import { requireRules } from './require-rules.js';
 import type { Sandbox } from './sandbox.js';
@@ -50,6 +51,7 @@ export class Supervisor {
   #sink: AuditSink | undefined;
   #server: Server | undefined;
   #owner: IdRange | undefined;
+  #privileges: Privileges = 'user';
   #healthy = false;
   #closed: Promise<void> | undefined;
   readonly #running = new Map<string, Sandbox>();
@@ -74,11 +76,12 @@ export class Supervisor {
    * Brings up everything but the plugins. Their listeners are bound from here on: who calls early waits in the queue.
    *
    * @throws PosternError `bad_rules`, `listen_address`, `metrics_address`, `audit_destination`, `broker_failed`,
-   *   `old_kernel`, `no_sock_diag`, `no_cgroup`, `no_id_range`: nothing is left running, and nothing bound
+   *   `old_kernel`, `missing_capabilities`, `no_sock_diag`, `no_cgroup`, `no_id_range`: nothing is left running, and nothing bound
    */
   async start(): Promise<void> {
     const { plugins, audit, metrics, onNotice } = this.#options;
     requireLinux();
+    this.#privileges = ownPrivileges();
     for (const plugin of plugins) requireRules(plugin);
     requireCounting(plugins);
     this.#cgroups.claim(plugins);
@@ -98,7 +101,7 @@ export class Supervisor {
           healthy: () => this.#healthy,
         });
       }
-      if (process.geteuid?.() === 0) this.#owner = await claimIdRange();
+      if (this.#privileges === 'root') this.#owner = await claimIdRange();
       const broker = new BrokerProcess({
         becomeIds: this.#owner === undefined ? undefined : { uid: this.#owner.base, gid: this.#owner.base },
         dnsServers: this.#options.dnsServers,
@@ -141,7 +144,9 @@ export class Supervisor {
     this.#stopped.delete(config.name);
     const host = {
       broker,
-      owner: this.#owner,
+      privileges: this.#privileges,
+      owner: this.#owner?.base ?? process.geteuid?.() ?? 0,
+      onNotice: (text: string) => this.#options.onNotice?.(text),
       listeners: this.#listeners.ready(config),
       socketFiles: this.#listeners.paths(),
       unsafeWithout: this.#options.unsafeWithout,

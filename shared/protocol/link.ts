@@ -6,6 +6,8 @@ import type { AddressClass, DecisionWord, Limit, Reason } from '../reasons.js';
 /** Descriptor numbers that a broker finds at its start. */
 export const BROKER_LINE_FD = 3;
 export const BROKER_DESCRIPTOR_FD = 4;
+/** The argument of a broker that takes on other ids, for which it needs root's capabilities: it loses them by that. */
+export const KEEPS_CAPABILITIES = 'keeps-capabilities';
 
 /** One of postern's own listening sockets. */
 export interface ListenerAddress {
@@ -31,6 +33,8 @@ export type SupervisorLine =
       readonly type: 'start';
       /** Ids to take on for good, where the broker begins as root. */
       readonly becomeIds?: { readonly uid: number; readonly gid: number } | undefined;
+      /** With these ids: what /proc/self/ns/mnt says in the supervisor. */
+      readonly supervisorMounts?: string | undefined;
       /** DNS servers as `ADDRESS` or `ADDRESS:PORT`; absent: those of /etc/resolv.conf. */
       readonly dnsServers?: readonly string[] | undefined;
       readonly listeners: readonly ListenerAddress[];

@@ -42,13 +42,34 @@ const prctl = bind('int prctl(int option, ulong a, ulong b, ulong c, ulong d)');
 
 /** Clears the inheritable and ambient sets, so that no child that this thread forks has capabilities by them. */
 export function dropInheritableCapabilities(): void {
+  changeSets((sets) => sets.fill(0, INHERITABLE));
+}
+
+/** Clears every set of the calling thread but the bounding one; with no_new_privs, execve(2) gives none back, to uid 0 neither. */
+export function dropOwnCapabilities(): void {
+  changeSets((sets) => sets.fill(0));
+}
+
+/** Whether the calling thread has a capability in any set but the bounding one. */
+export function hasCapabilities(): boolean {
+  const status = readFileSync('/proc/thread-self/status', 'latin1');
+  return /^Cap(?:Inh|Prm|Eff|Amb):\s*0*[1-9a-f]/m.test(status);
+}
+
+/** Where the inheritable sets begin in {@link changeSets}' six words. */
+const INHERITABLE = 4;
+
+/** @param change gets effective, permitted and inheritable set, the low and the high 32 bits of each */
+function changeSets(change: (sets: Uint32Array) => void): void {
   const header = new Uint8Array(new Uint32Array([HEADER_VERSION_3, 0]).buffer);
-  // struct __user_cap_data_struct[2]: effective, permitted, inheritable, for the low and the high 32 bits.
-  const sets = new Uint32Array(6);
-  const data = new Uint8Array(sets.buffer);
+  // struct __user_cap_data_struct[2]: effective, permitted, inheritable, for the low and then for the high 32 bits.
+  const words = new Uint32Array(6);
+  const data = new Uint8Array(words.buffer);
   succeed(prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0), 'prctl PR_CAP_AMBIENT');
   succeed(capget(header, data), 'capget');
-  sets[2] = 0;
-  sets[5] = 0;
+  const order = [0, 3, 1, 4, 2, 5];
+  const sets = Uint32Array.from(order, (at) => words[at] ?? 0);
+  change(sets);
+  for (const [index, at] of order.entries()) words[at] = sets[index] ?? 0;
   succeed(capset(header, data), 'capset');
 }

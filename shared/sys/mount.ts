@@ -14,6 +14,7 @@ const OPEN_TREE_CLOEXEC = 0o2000000;
 const MOVE_MOUNT_F_EMPTY_PATH = 4;
 const MNT_DETACH = 2;
 const MS_PRIVATE = 1 << 18;
+const MOUNT_ATTR_IDMAP = 0x00100000;
 const BUSY_TRIES = 100;
 const BUSY_PAUSE_MS = 5;
 
@@ -62,9 +63,28 @@ function setTree(tree: number, bytes: Uint8Array, path: string): void {
   succeed(syscallAtStruct(SYS.mount_setattr, tree, '', flags, bytes, bytes.length), 'mount_setattr', path);
 }
 
+/**
+ * Shows the files of a detached tree under other ids, mount_setattr(2) MOUNT_ATTR_IDMAP: an id that the namespace maps shows as the one that
+ * it is mapped to, and is written back as itself.
+ *
+ * @param namespace a descriptor of a user namespace, whose maps are the ids'
+ * @param recursive whether the mounts below are mapped too: all of them, or none
+ * @returns 0, or minus errno: EINVAL where a file system cannot map ids, EPERM where it is not this user's to map
+ */
+export function mapTreeIds(tree: number, namespace: number, recursive: boolean): number {
+  const bytes = encodeAttributes({ set: MOUNT_ATTR_IDMAP, namespace });
+  const flags = AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0);
+  return syscallAtStruct(SYS.mount_setattr, tree, '', flags, bytes, bytes.length);
+}
+
 /** struct mount_attr: attributes to set and to clear, propagation, descriptor of a user namespace. */
-function encodeAttributes({ set = 0, propagation = 0 }: { set?: number; propagation?: number }): Uint8Array {
-  return new Uint8Array(new BigUint64Array([BigInt(set), 0n, BigInt(propagation), 0n]).buffer);
+function encodeAttributes(attributes: {
+  set?: number;
+  propagation?: number;
+  namespace?: number;
+}): Uint8Array {
+  const { set = 0, propagation = 0, namespace = 0 } = attributes;
+  return new Uint8Array(new BigUint64Array([BigInt(set), 0n, BigInt(propagation), BigInt(namespace)]).buffer);
 }
 
 /** Makes one mount read-only, not those upon it. */

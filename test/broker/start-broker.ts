@@ -1,7 +1,7 @@
 // A broker as the supervisor starts it, with the test in the supervisor's place and in the plugins'.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { LineReader } from '../../broker/link.js';
 import { BROKER_ENVIRONMENT, brokerCommand } from '../../sandbox/supervisor/broker-command.js';
@@ -243,7 +243,8 @@ export async function startBroker(
   theirs.close();
   const stream = (child.stdio as readonly unknown[])[3] as Socket;
   const broker = new TestBroker(child, stream, ours);
-  broker.send({ type: 'start', listeners: [], ...start });
+  const supervisorMounts = readlinkSync('/proc/self/ns/mnt');
+  broker.send({ type: 'start', listeners: [], supervisorMounts, ...start });
   await broker.until(() => broker.lines.some(({ type }) => type === 'ready' || type === 'failed'));
   return broker;
 }

@@ -38,10 +38,19 @@ const RINGS: readonly Protection[] = [
   {
     name: 'broker: a Node with an io_uring starts again without one',
     file: 'broker/before-broker',
-    right: 'word !== AGAIN && holdsRing()',
-    wrong: 'false',
+    right: '|| holdsRing()',
+    wrong: '',
     tests: ['broker/rings'],
     pattern: 'starts again without one',
+  },
+  {
+    name: 'broker: capabilities that it does not need are given up',
+    file: 'broker/before-broker',
+    right: 'dropOwnCapabilities();',
+    wrong: ';',
+    failsClosed: true,
+    tests: ['integration/confined-root'],
+    pattern: 'without CAP_SYS_ADMIN',
   },
   {
     name: 'broker: with an io_uring nothing is served',

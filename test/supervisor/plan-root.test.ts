@@ -53,6 +53,7 @@ const host: HostFiles = {
   kind: (path) => HOST[path] ?? 'absent',
   readLink: (path) => LINKS[path] ?? 'usr/bin',
   real: (path) => LINKS[path] ?? (path in HOST ? path : undefined),
+  owner: (path) => (path.startsWith('/srv/data/inner') ? '1:1' : '0:0'),
   aliases: (path) => (path === '/srv/data/inner/key' ? ['/mnt/again/key'] : []),
 };
 
@@ -143,7 +144,10 @@ test('planRoot() shows no home directory of anybody as a working directory, nor 
 test("planRoot() hides one's own home directory where the system's folders hold it, unless it is asked for", () => {
   const inOpt = { ownHomes: ['/opt/me'], homes: ['/opt/me'] };
   assert.deepEqual(laid(plan(inOpt), '/opt'), ['/opt visible', '/opt/me hidden folder']);
-  assert.deepEqual(laid(plan({ ...inOpt, visible: ['/opt/me'] }), '/opt'), ['/opt visible']);
+  assert.deepEqual(laid(plan({ ...inOpt, visible: ['/opt/me'] }), '/opt'), [
+    '/opt visible',
+    '/opt/me visible',
+  ]);
   assert.deepEqual(laid(plan({ ownHomes: ['/'], homes: ['/'] }), '/opt'), ['/opt visible']);
 });
 
@@ -233,4 +237,15 @@ test('planRoot() leaves the links that lead to a program what they are, and make
   assert.deepEqual(made(lone), [...usual, '/srv/tool -> /srv/tools/tool']);
   assert.deepEqual(laid(lone, '/srv'), ['/srv/tools/tool visible']);
   assert.deepEqual(made(plan({ program: '/srv/tool', visible: ['/srv'] })), usual);
+});
+
+test('planRoot() shows what the user names, and the working directory, as its owner sees it: a mount for each owner', () => {
+  const { entries } = plan({
+    cwd: '/tmp/work',
+    visible: ['/srv/data', '/srv/data/inner', '/srv/data/inner/open'],
+  });
+  const owned = entries.flatMap((entry) =>
+    entry.kind === 'bind' && entry.asOwner !== undefined ? [`${entry.path} ${entry.asOwner}`] : [],
+  );
+  assert.deepEqual(owned, ['/tmp/work by itself', '/srv/data asked', '/srv/data/inner asked']);
 });

@@ -1,0 +1,38 @@
+// As root the supervisor copies the host's mounts for the launcher, whose ids may not enter every folder above them, and shows the user's own
+// folders as their owners see them.
+
+import { copyTree } from '../../shared/sys/mount.js';
+import type { OwnedFd } from '../../shared/sys/owned-fd.js';
+import type { RootEntry } from '../launch/spec.js';
+import { mapOwners, type OwnedTree } from './map-owners.js';
+
+export interface CopiedTrees {
+  /** The entries, each bind with the index of its tree. */
+  readonly entries: readonly RootEntry[];
+  readonly trees: readonly OwnedFd[];
+}
+
+/**
+ * @param held takes each descriptor that is opened on the way
+ * @param plugin the plugin's uid and gid on the host
+ * @param onNotice takes a line for each folder whose ids cannot be mapped
+ */
+export async function copyTrees(
+  entries: readonly RootEntry[],
+  held: OwnedFd[],
+  plugin: number,
+  onNotice: (text: string) => void,
+): Promise<CopiedTrees> {
+  const trees: OwnedFd[] = [];
+  const owned: OwnedTree[] = [];
+  const copied = entries.map((entry): RootEntry => {
+    if (entry.kind !== 'bind') return entry;
+    const tree = copyTree(entry.source);
+    trees.push(tree);
+    held.push(tree);
+    if (entry.asOwner !== undefined) owned.push({ ...entry, tree, asked: entry.asOwner === 'asked' });
+    return { ...entry, tree: trees.length - 1 };
+  });
+  await mapOwners(owned, plugin, onNotice);
+  return { entries: copied, trees };
+}

@@ -1,0 +1,78 @@
+// As root, shows trees to the plugin as their owners see them: what it writes there belongs to the owner of the folder, and it reads what
+// that one may read. Runs in the supervisor, on copies of the host's mounts that lie nowhere yet.
+import { fstatSync, readFileSync } from 'node:fs';
+import { release } from 'node:os';
+import { printable } from '../../shared/printable.js';
+import { mapTreeIds } from '../../shared/sys/mount.js';
+import type { OwnedFd } from '../../shared/sys/owned-fd.js';
+import { errnoName } from '../../shared/sys/system-error.js';
+import { fileSystemOf } from './file-system-of.js';
+import { makeIdNamespace } from './make-id-namespace.js';
+import { type IdExtent, ownerMap, parseIdExtents } from './owner-map.js';
+
+const FOR_OTHERS = 0o005;
+
+/** A detached copy of a mount, and the host's path that it shows. */
+export interface OwnedTree {
+  readonly tree: OwnedFd;
+  readonly source: string;
+  readonly writable: boolean;
+  /** The user named it: a notice comes even where others may read it. */
+  readonly asked: boolean;
+}
+
+/**
+ * @param plugin the plugin's uid and gid on the host
+ * @param onNotice takes one line for each tree whose ids stay as they are, with the reason and the fix
+ * @throws PosternError `launch_failed` where no namespace can be made for the maps
+ */
+export async function mapOwners(
+  trees: readonly OwnedTree[],
+  plugin: number,
+  onNotice: (text: string) => void,
+): Promise<void> {
+  const uids = parseIdExtents(readFileSync('/proc/self/uid_map', 'utf8'));
+  const gids = parseIdExtents(readFileSync('/proc/self/gid_map', 'utf8'));
+  const namespaces = new Map<string, OwnedFd>();
+  try {
+    for (const one of trees) {
+      const { uid, gid } = fstatSync(one.tree.number);
+      if (uid === plugin && gid === plugin) continue;
+      const key = `${uid}:${gid}`;
+      const namespace =
+        namespaces.get(key) ??
+        (await makeIdNamespace(mapText(uids, uid, plugin), mapText(gids, gid, plugin)));
+      namespaces.set(key, namespace);
+      const line = mapOne(one, namespace);
+      if (line !== undefined) onNotice(line);
+    }
+  } finally {
+    for (const namespace of namespaces.values()) namespace.close();
+  }
+}
+
+function mapText(extents: readonly IdExtent[], owner: number, plugin: number): string {
+  return (
+    ownerMap(extents, owner, plugin) ??
+    extents.map(({ first, count }) => `${first} ${first} ${count}\n`).join('')
+  );
+}
+
+/** @returns what to tell the user */
+function mapOne({ tree, source, writable, asked }: OwnedTree, namespace: OwnedFd): string | undefined {
+  const result = mapTreeIds(tree.number, namespace.number, true);
+  if (result === 0) return undefined;
+  const path = printable(source);
+  if (mapTreeIds(tree.number, namespace.number, false) === 0) {
+    if (!asked) return undefined;
+    return `"${path}" shows as its owner sees it, except what is mounted below it: a file system there cannot map ids (${errnoName(-result)})`;
+  }
+  const { mode } = fstatSync(tree.number);
+  if (!asked && (mode & FOR_OTHERS) === FOR_OTHERS) return undefined;
+  const why = `its file system, ${fileSystemOf(source)}, cannot map ids on Linux ${release()} (${errnoName(-result)})`;
+  const keeps = writable
+    ? 'the plugin writes only what others may write, and its files belong to its own id'
+    : 'the plugin reads only what others may read';
+  const fix = `chmod -R ${writable ? 'o+rwX' : 'o+rX'} "${path}"`;
+  return `"${path}" does not show as its owner sees it: ${why}; ${keeps}; ${fix}, use a folder on ext4, xfs or btrfs, or start postern as the owner`;
+}

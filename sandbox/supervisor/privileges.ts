@@ -1,0 +1,40 @@
+// What this process may do on the host, which decides how sandboxes are made. Its capabilities tell, not uid 0: root of a container has few.
+import { readFileSync } from 'node:fs';
+import { PosternError } from '../../shared/errors.js';
+
+/**
+ * - `root`: broker and plugins get ids of their own, the broker mounts of its own, and the supervisor copies the host's mounts.
+ * - `confined-root`: root without CAP_SYS_ADMIN, as container engines start it. Plugins get ids of their own; all else is as for a user.
+ * - `user`: a plugin has the user's id.
+ */
+export type Privileges = 'root' | 'confined-root' | 'user';
+
+const SETGID = 6n;
+const SETUID = 7n;
+const SYS_ADMIN = 21n;
+
+/**
+ * @param uid the effective one
+ * @param status the text of /proc/self/status
+ * @throws PosternError `missing_capabilities` for a root that may not give plugins ids of their own
+ */
+export function privilegesOf(uid: number | undefined, status: string): Privileges {
+  if (uid !== 0) return 'user';
+  const effective = BigInt(`0x${/^CapEff:\s*([0-9a-f]+)$/m.exec(status)?.[1] ?? '0'}`);
+  const has = (capability: bigint): boolean => ((effective >> capability) & 1n) === 1n;
+  if (!has(SETUID) || !has(SETGID)) {
+    throw new PosternError(
+      'missing_capabilities',
+      'root without CAP_SETUID and CAP_SETGID cannot give plugins ids other than its own',
+      {
+        mend: 'add these capabilities, or start postern as an ordinary user (in a container: --user 1000:1000)',
+      },
+    );
+  }
+  return has(SYS_ADMIN) ? 'root' : 'confined-root';
+}
+
+/** @throws PosternError `missing_capabilities` */
+export function ownPrivileges(): Privileges {
+  return privilegesOf(process.geteuid?.(), readFileSync('/proc/self/status', 'latin1'));
+}

@@ -1,0 +1,175 @@
+// As root, what the user names shows as its owner sees it: idmapped mounts, mount_setattr(2).
+import assert from 'node:assert/strict';
+import { chmodSync, chownSync, lstatSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { postern } from '../harness/postern.js';
+import { readableFolder, users } from '../harness/users.js';
+
+const isRoot = process.geteuid?.() === 0;
+const needsRoot = { skip: isRoot ? false : 'needs root, to own the files' };
+const OTHER = 12_345;
+
+/** A folder that only its owner may enter, with a file that only its owner may read. */
+function closedFolder(folder: string, name: string, owner: number): string {
+  const path = join(folder, name);
+  mkdirSync(path);
+  writeFileSync(join(path, 'file'), `of ${owner}\n`, { mode: 0o600 });
+  for (const one of [join(path, 'file'), path]) chownSync(one, owner, owner);
+  chmodSync(path, 0o700);
+  return path;
+}
+const idsOf = (path: string): number[] => [lstatSync(path).uid, lstatSync(path).gid];
+
+for (const owner of [0, OTHER]) {
+  test(
+    `as root, a folder of uid ${owner} is the plugin's to read and write, and stays its owner's`,
+    needsRoot,
+    async () => {
+      const folder = readableFolder();
+      const closed = closedFolder(folder, 'closed', owner);
+      const shown = closedFolder(folder, 'shown', owner);
+      const options = ['run', '--writable', closed, '--visible', shown, '--cwd', folder, '--'];
+      const first = await postern(
+        [
+          ...options,
+          'sh',
+          '-c',
+          'cat shown/file closed/file && mkdir closed/made && echo first > closed/made/it && ls -n closed/made/it',
+        ],
+        { as: 'root' },
+      );
+      assert.equal(first.stderr, '');
+      assert.match(first.stdout, new RegExp(`^of ${owner}\nof ${owner}\n-rw-r--r-- 1 1000 1000 `));
+      assert.deepEqual(idsOf(join(closed, 'made')), [owner, owner]);
+      assert.deepEqual(idsOf(join(closed, 'made/it')), [owner, owner]);
+      const second = await postern(
+        [...options, 'sh', '-c', 'echo second >> closed/made/it; touch shown/new'],
+        { as: 'root' },
+      );
+      assert.match(second.stderr, /shown\/new.*Read-only file system/);
+      assert.equal(readFileSync(join(closed, 'made/it'), 'utf8'), 'first\nsecond\n');
+    },
+  );
+}
+
+test(
+  "as root, another owner's files in a folder keep what they grant to others, and no more",
+  needsRoot,
+  async () => {
+    const folder = readableFolder();
+    const mixed = closedFolder(folder, 'mixed', 0);
+    closedFolder(mixed, 'inner', OTHER);
+    writeFileSync(join(mixed, 'open'), 'open\n', { mode: 0o644 });
+    chownSync(join(mixed, 'open'), OTHER, OTHER);
+    const { stdout, stderr } = await postern(
+      [
+        'run',
+        '--writable',
+        mixed,
+        '--',
+        'sh',
+        '-c',
+        `cd ${mixed}; cat open; cat inner/file; echo x > open; ls -n open`,
+      ],
+      { as: 'root' },
+    );
+    assert.match(stdout, /^open\n-rw-r--r-- 1 65534 65534 /);
+    assert.match(stderr, /inner\/file.*Permission denied/);
+    assert.equal(readFileSync(join(mixed, 'open'), 'utf8'), 'open\n');
+    const named = await postern(
+      [
+        'run',
+        '--visible',
+        mixed,
+        '--visible',
+        join(mixed, 'inner'),
+        '--',
+        'cat',
+        join(mixed, 'inner/file'),
+        join(mixed, 'file'),
+      ],
+      { as: 'root' },
+    );
+    assert.equal(named.stderr, '');
+    assert.equal(named.stdout, `of ${OTHER}\nof 0\n`);
+  },
+);
+
+test('as root, the plugin leaves no set-uid or set-gid program of the owner behind', needsRoot, async () => {
+  const folder = readableFolder();
+  const closed = closedFolder(folder, 'closed', 0);
+  const program = `
+import os
+os.chdir("${closed}")
+for name, attempt in {
+  "chmod": lambda: os.chmod("file", 0o4755), "fchmod": lambda: os.fchmod(os.open("file", os.O_RDWR), 0o2755),
+  "create": lambda: os.open("made", os.O_CREAT | os.O_WRONLY, 0o4755), "mknod": lambda: os.mknod("node", 0o104755),
+}.items():
+  try: attempt(); print(name, "ok")
+  except OSError as error: print(name, error.errno)
+`;
+  const { stdout, stderr } = await postern(
+    ['run', '--writable', closed, '--', '/usr/bin/python3', '-c', program],
+    { as: 'root' },
+  );
+  assert.equal(stderr, '');
+  assert.equal(stdout, 'chmod 1\nfchmod 1\ncreate 1\nmknod 1\n');
+  assert.equal(lstatSync(join(closed, 'file')).mode & 0o6000, 0);
+});
+
+test(
+  'as root, a file system that cannot map ids is told in one line with the reason and the fix',
+  needsRoot,
+  async () => {
+    const folder = readableFolder();
+    for (const name of ['there', 'shown']) mkdirSync(join(folder, name));
+    const { stdout, stderr, status } = await postern(
+      ['run', '--writable', 'there', '--', 'sh', '-c', 'echo x > there/new; echo ran'],
+      {
+        as: 'root',
+        cwd: folder,
+        inside: [
+          'unshare',
+          '--mount',
+          '--',
+          'sh',
+          '-c',
+          `mount -t ramfs none ${folder}/there && exec "$@"`,
+          'sh',
+        ],
+      },
+    );
+    assert.equal(stdout, 'ran\n');
+    assert.equal(status, 0);
+    const told = stderr.split('\n').filter((line) => line.startsWith('postern: '));
+    assert.equal(told.length, 1, stderr);
+    assert.match(
+      told[0] ?? '',
+      /there" does not show as its owner sees it: its file system, ramfs, cannot map ids.*chmod -R o\+rwX/,
+    );
+  },
+);
+
+test('as a user, a folder keeps its ids', {
+  skip: users.includes('user') ? false : 'needs a user',
+}, async () => {
+  const folder = readableFolder();
+  const uid = isRoot ? 65_534 : (process.getuid?.() ?? 0);
+  const closed = closedFolder(folder, 'closed', uid);
+  const { stdout, stderr } = await postern(
+    [
+      'run',
+      '--writable',
+      closed,
+      '--',
+      'sh',
+      '-c',
+      `cat ${closed}/file; echo x > ${closed}/new; stat -c %u ${closed}/new`,
+    ],
+    { as: 'user' },
+  );
+  assert.equal(stderr, '');
+  assert.equal(stdout, `of ${uid}\n${uid}\n`);
+  assert.equal(lstatSync(join(closed, 'new')).uid, uid);
+});

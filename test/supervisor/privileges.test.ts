@@ -1,0 +1,21 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { privilegesOf } from '../../sandbox/supervisor/privileges.js';
+
+const status = (...capabilities: number[]): string =>
+  `Name:\tnode\nCapEff:\t${capabilities
+    .reduce((set, one) => set | (1n << BigInt(one)), 0n)
+    .toString(16)
+    .padStart(16, '0')}\n`;
+
+test('privilegesOf() goes by capabilities, not by uid 0', () => {
+  assert.equal(privilegesOf(0, status(6, 7, 21)), 'root');
+  assert.equal(privilegesOf(0, status(6, 7)), 'confined-root');
+  assert.equal(privilegesOf(1000, status()), 'user');
+  assert.equal(privilegesOf(1000, status(6, 7, 21)), 'user');
+});
+
+test('privilegesOf() refuses a root that cannot give ids away', () => {
+  for (const capabilities of [[], [6], [7], [21]])
+    assert.throws(() => privilegesOf(0, status(...capabilities)), { code: 'missing_capabilities' });
+});
