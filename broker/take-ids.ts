@@ -2,26 +2,26 @@
 // Runs in the broker before it says that it is ready, and before it has seen a byte of any plugin.
 import { readdirSync, readFileSync } from 'node:fs';
 import { PosternError } from '../shared/errors.js';
+import { becomeGroup, becomeIds, becomeUser } from '../shared/sys/process-control.js';
 
 /**
  * Drops supplementary groups, then the group id, then the user id. libc makes each change in every thread, where the
- * bare system calls would change one.
+ * bare system calls would change one. Node's own functions are not used: where Node could be using io_uring, they refuse, and some
+ * Nodes with a shared libuv always say that (CVE-2024-22017). enter-cage.ts sees to it that there is no ring.
  *
  * @throws PosternError `broker_ids` where something is left, or where a way back is open
  */
 export function takeIds({ uid, gid }: { readonly uid: number; readonly gid: number }): void {
   try {
-    process.setgroups?.([]);
-    process.setgid?.(gid);
-    process.setuid?.(uid);
+    becomeIds(uid, gid);
   } catch (cause) {
-    throw failure(`setgroups, setgid ${gid}, setuid ${uid}: ${(cause as Error).message}`, cause);
+    throw failure(`setgroups, setresgid ${gid}, setresuid ${uid}: ${(cause as Error).message}`, cause);
   }
   for (const thread of readdirSync('/proc/self/task')) {
     checkThread(readFileSync(`/proc/self/task/${thread}/status`, 'latin1'), uid, gid);
   }
-  checkNoWayBack('setuid 0', () => process.setuid?.(0));
-  checkNoWayBack('setgid 0', () => process.setgid?.(0));
+  checkNoWayBack('setresuid 0', () => becomeUser(0));
+  checkNoWayBack('setresgid 0', () => becomeGroup(0));
 }
 
 function checkThread(status: string, uid: number, gid: number): void {

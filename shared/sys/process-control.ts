@@ -1,5 +1,5 @@
-// prctl(2), setpgid(2), signal(2), sigprocmask(2), umask and credentials of the calling thread.
-// Runs in supervisor, broker and launcher. Credentials set here are the main thread's alone, which is what execve keeps.
+// prctl(2), setpgid(2), signal(2), sigprocmask(2), umask and ids.
+// Runs in supervisor, broker and launcher. libc makes a change of ids in every thread, nptl(7).
 import { LAYOUT } from './layout.js';
 import { bind } from './libc.js';
 import { succeed } from './system-error.js';
@@ -100,6 +100,16 @@ export function resetSignals(): void {
  */
 export function becomeIds(uid: number, gid: number): void {
   succeed(setgroups(0, null), 'setgroups');
+  becomeGroup(gid);
+  becomeUser(uid);
+}
+
+/** Real, effective and saved group id, setresgid(2). */
+export function becomeGroup(gid: number): void {
   succeed(setresgid(gid, gid, gid), 'setresgid', String(gid));
+}
+
+/** Real, effective and saved user id, setresuid(2). */
+export function becomeUser(uid: number): void {
   succeed(setresuid(uid, uid, uid), 'setresuid', String(uid));
 }

@@ -39,6 +39,22 @@ test('as root the broker takes its ids in every thread, keeps no capability, and
   await server.close();
 });
 
+test('the broker takes its ids, and keeps no way back, where Node refuses to change them for io_uring', {
+  skip: isRoot ? false : 'needs root',
+}, async () => {
+  const broker = await startBroker(
+    { becomeIds: { uid: UID, gid: GID } },
+    { options: ['--import', new URL('id-refuser.js', import.meta.url).href] },
+  );
+  assert.deepEqual(
+    broker.lines.filter(({ type }) => type === 'failed'),
+    [],
+  );
+  const status = readFileSync(`/proc/${broker.pid}/status`, 'latin1');
+  assert.equal(field(status, 'Uid'), Array(4).fill(UID).join('\t'));
+  assert.equal(await broker.stop(), 0);
+});
+
 test('ids that cannot be taken on are a failure that says so, and nothing is served', {
   skip: isRoot ? false : 'needs root',
 }, async () => {

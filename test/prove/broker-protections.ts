@@ -246,7 +246,7 @@ const AS_ROOT: readonly Protection[] = [
   {
     name: 'broker: it has no capability and an id of its own',
     file: 'broker/take-ids',
-    right: 'process.setuid?.(uid);',
+    right: 'becomeIds(uid, gid);',
     wrong: '',
     failsClosed: true,
     tests: [],
