@@ -13,6 +13,7 @@ import {
   setTreeAttributes,
 } from '../../shared/sys/mount.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
+import { SystemError } from '../../shared/sys/system-error.js';
 import { HiddenPaths } from './hide-paths.js';
 import { maskProc } from './mask-proc.js';
 import type { LaunchSpec, RootEntry } from './spec.js';
@@ -21,6 +22,7 @@ import type { LaunchSpec, RootEntry } from './spec.js';
 const STAGE = '/tmp';
 /** One a page. */
 const FILES_PER_MIB = 256;
+const REPLACED_TRIES = 3;
 type Bind = Extract<RootEntry, { kind: 'bind' }>;
 
 /** The host's trees by the entry that shows each. */
@@ -46,9 +48,10 @@ export function takeTrees(spec: LaunchSpec, trees: readonly OwnedFd[]): Sources 
 export function buildRoot(spec: LaunchSpec, sources: Sources): void {
   mountNew('tmpfs', STAGE, MS.NOSUID | MS.NODEV, 'mode=0755,size=16m');
   const hidden = new HiddenPaths(STAGE);
+  const unsafeWritable = spec.unsafeWithout.includes('readonly');
   const hides = !spec.unsafeWithout.includes('hidden');
   for (const entry of spec.root) {
-    if (entry.kind !== 'mask') make(entry, `${STAGE}${entry.path}`, sources.get(entry));
+    if (entry.kind !== 'mask') make(entry, `${STAGE}${entry.path}`, sources.get(entry), unsafeWritable);
     else if (hides) hidden.hide(entry.path, entry.directory);
   }
   mkdirSync(`${STAGE}/proc`, { recursive: true });
@@ -72,7 +75,30 @@ function restrict(tree: OwnedFd, entry: Bind, unsafeWritable: boolean): void {
   setTreeAttributes(tree.number, attributes, entry.source);
 }
 
-function make(entry: Exclude<RootEntry, { kind: 'mask' }>, target: string, tree: OwnedFd | undefined): void {
+/**
+ * A file that the host has replaced since it was copied, as ldconfig(8) replaces /etc/ld.so.cache, cannot be attached any more: ENOENT. Its
+ * successor is copied. What shows as its owner sees it is the supervisor's to copy, and fails.
+ */
+function attach(tree: OwnedFd, entry: Bind, target: string, unsafeWritable: boolean): void {
+  for (let tries = REPLACED_TRIES; ; tries -= 1) {
+    try {
+      using successor = tries === REPLACED_TRIES ? undefined : copyTree(entry.source);
+      if (successor !== undefined) restrict(successor, entry, unsafeWritable);
+      attachTree((successor ?? tree).number, target);
+      return;
+    } catch (error) {
+      const replaced = error instanceof SystemError && error.code === 'ENOENT' && !entry.directory;
+      if (!replaced || entry.asOwner !== undefined || tries === 0) throw error;
+    }
+  }
+}
+
+function make(
+  entry: Exclude<RootEntry, { kind: 'mask' }>,
+  target: string,
+  tree: OwnedFd | undefined,
+  unsafeWritable: boolean,
+): void {
   mkdirSync(dirname(target), { recursive: true });
   switch (entry.kind) {
     case 'directory':
@@ -91,7 +117,7 @@ function make(entry: Exclude<RootEntry, { kind: 'mask' }>, target: string, tree:
     case 'bind':
       if (entry.directory) mkdirSync(target, { recursive: true });
       else if (!existsSync(target)) writeFileSync(target, '');
-      if (tree !== undefined) attachTree(tree.number, target);
+      if (tree !== undefined) attach(tree, entry, target, unsafeWritable);
       tree?.close();
   }
 }

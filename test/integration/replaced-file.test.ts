@@ -1,0 +1,25 @@
+// Files of the system are replaced while plugins start, as a package's installation replaces /etc/ld.so.cache.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { postern } from '../harness/postern.js';
+
+const isRoot = process.geteuid?.() === 0;
+const STARTS = 5;
+/** In a mount namespace of the test's own, whose /etc is a copy: a file of it is replaced without rest. */
+const REPLACING = `
+mkdir /tmp/etc.$$ && cp -a /etc/. /tmp/etc.$$ 2>/dev/null; mount --bind /tmp/etc.$$ /etc || exit 9
+(while :; do cp /etc/ld.so.cache /etc/new && mv /etc/new /etc/ld.so.cache; done) &
+"$@"; status=$?; kill $!; wait; umount -l /etc; rm -r /tmp/etc.$$; exit $status`;
+
+test('a plugin starts while a file that it sees is replaced', {
+  skip: isRoot ? false : 'needs root, to replace a file of /etc',
+}, async () => {
+  for (let start = 0; start < STARTS; start += 1) {
+    const { status, stderr } = await postern(['run', '--', 'true'], {
+      as: 'root',
+      inside: ['unshare', '--mount', '--', 'sh', '-c', REPLACING, 'sh'],
+    });
+    assert.equal(stderr, '');
+    assert.equal(status, 0);
+  }
+});
