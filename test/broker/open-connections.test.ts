@@ -67,14 +67,17 @@ test('the kernel tells which sockets have ended, that it could not tell of all, 
     Array.from({ length: 100 }, (_, at) => at % 3 !== 0),
   );
   socket.close();
-  const seen: bigint[] = [];
+  await until(() => !diag.areHeld([id])[0] || undefined);
+  // On a busy machine the sockets of others may end faster than they are read: then the end of another one of these is waited for.
+  const ending = new Set([cookie]);
   await until(() => {
     const ended = diag.takeEnded();
-    assert.notEqual(ended, 'lost');
-    seen.push(...(ended === 'lost' ? [] : ended));
-    return seen.includes(cookie) || undefined;
+    if (ended !== 'lost') return ended.some((one) => ending.has(one)) || undefined;
+    const next = connection();
+    ending.add(writeSocketId(next.socket.number, next.peer, id));
+    next.socket.close();
+    return undefined;
   });
-  assert.deepEqual(diag.areHeld([id]), [false]);
   const before = dropped();
   await until(() => {
     for (let count = 0; count < 200; count += 1) connection().socket.close();
