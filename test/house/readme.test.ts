@@ -146,10 +146,12 @@ test("README's server answers on the socket that it inherits", async (t) => {
   assert.match(stdout, /^\d+\n/);
 });
 
-/** Ends whoever listens there, by its pid. */
+/** Ends the supervisor that listens there, by its pid. Its name is `node`, or that of the thread by which newer Nodes go. */
 async function stopServer(port: number, ended: Promise<Ran>): Promise<Ran> {
   const told = spawnSync('ss', ['-ltnpH', `sport = :${port}`], { encoding: 'utf8' }).stdout;
-  for (const [, pid] of told.matchAll(/"node",pid=(\d+)/g)) process.kill(Number(pid), 'SIGTERM');
+  for (const [, pid] of told.matchAll(/pid=(\d+)/g)) {
+    if (readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('postern')) process.kill(Number(pid), 'SIGTERM');
+  }
   return ended;
 }
 
