@@ -1,6 +1,7 @@
 // Who makes the calls of one sandbox, for account and audit log. Runs in the broker. A program's name is its own to choose:
 // any bytes, printed quoted.
-import { readFileSync } from 'node:fs';
+import { readFileSync, readlinkSync } from 'node:fs';
+import { basename } from 'node:path';
 import type { Origin } from '../origin.js';
 
 /** A program's name is read again after so long: execve(2) and prctl(2) change it. */
@@ -41,10 +42,14 @@ export function processOfThread(tid: number): number | undefined {
   }
 }
 
+/** What Node 22 and later call their first thread, and so their process. */
+const NODES_NAME = /^(?:node-)?MainThread$/;
+
 /** proc(5) comm of the process: a thread has a name of its own, which tells less. At most 15 bytes, no UTF-8 for certain. */
 function readProgram(pid: number): string | null {
   try {
-    return readFileSync(`/proc/${pid}/comm`, 'utf8').replace(/\n$/, '');
+    const name = readFileSync(`/proc/${pid}/comm`, 'utf8').replace(/\n$/, '');
+    return NODES_NAME.test(name) ? basename(readlinkSync(`/proc/${pid}/exe`)) : name;
   } catch {
     return null;
   }

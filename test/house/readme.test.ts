@@ -150,7 +150,8 @@ test("README's server answers on the socket that it inherits", async (t) => {
 async function stopServer(port: number, ended: Promise<Ran>): Promise<Ran> {
   const told = spawnSync('ss', ['-ltnpH', `sport = :${port}`], { encoding: 'utf8' }).stdout;
   for (const [, pid] of told.matchAll(/pid=(\d+)/g)) {
-    if (readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('postern')) process.kill(Number(pid), 'SIGTERM');
+    if (readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('postern'))
+      process.kill(Number(pid), 'SIGTERM');
   }
   return ended;
 }

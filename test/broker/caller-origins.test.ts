@@ -1,0 +1,19 @@
+import assert from 'node:assert/strict';
+import { basename } from 'node:path';
+import { test } from 'node:test';
+import { CallerOrigins } from '../../broker/trap/caller-origins.js';
+
+test('a process goes by its name, and a Node that has the name of its thread by its program', (t) => {
+  const title = process.title;
+  t.after(() => {
+    process.title = title;
+  });
+  for (const [name, program] of [
+    ['my-program', 'my-program'],
+    ['MainThread', basename(process.execPath)],
+    ['node-MainThread', basename(process.execPath)],
+  ] as const) {
+    process.title = name;
+    assert.deepEqual(new CallerOrigins().of(process.pid), { door: 'trap', pid: process.pid, program });
+  }
+});
