@@ -17,6 +17,8 @@ export type RootEntry =
       readonly device?: boolean;
       /** As root: what belongs to the owner of `source` belongs to the plugin here, and the other way round. */
       readonly asOwner?: 'asked' | 'by itself';
+      /** The source is a folder whose path must not lead through a link. */
+      readonly noLinks?: boolean;
       /** Index into the spec's tree descriptors, where the supervisor (root) has copied the tree. */
       readonly tree?: number;
     }

@@ -27,7 +27,7 @@ export async function copyTrees(
   const owned: OwnedTree[] = [];
   const copied = entries.map((entry): RootEntry => {
     if (entry.kind !== 'bind') return entry;
-    const tree = copyTree(entry.source);
+    const tree = copyTree(entry.source, entry.noLinks);
     trees.push(tree);
     held.push(tree);
     if (entry.asOwner !== undefined) owned.push({ ...entry, tree, asked: entry.asOwner === 'asked' });

@@ -6,10 +6,13 @@ import { printable } from '../../shared/printable.js';
 export function keptOwners(named: {
   readonly visible: readonly string[];
   readonly writable: readonly string[];
+  readonly home?: string | undefined;
 }): readonly string[] {
   return [
     ...named.visible.flatMap((path) => lineFor(path, 'read')),
-    ...named.writable.flatMap((path) => lineFor(path, 'write')),
+    ...[...named.writable, ...(named.home === undefined ? [] : [named.home])].flatMap((path) =>
+      lineFor(path, 'write'),
+    ),
   ];
 }
 

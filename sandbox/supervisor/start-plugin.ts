@@ -12,6 +12,7 @@ import { findProgram } from './find-program.js';
 import { allHomes, ownHomes } from './home-directories.js';
 import { hostFiles } from './host-files.js';
 import { claimIdRange, type IdRange, RANGE_SIZE } from './id-range.js';
+import { readyHome } from './kept-home.js';
 import { keptOwners } from './kept-owners.js';
 import { launchSandbox } from './launch-sandbox.js';
 import type { Listener } from './listener.js';
@@ -19,6 +20,7 @@ import { planRoot, type RootPlan } from './plan-root.js';
 import { pluginEnvironment } from './plugin-environment.js';
 import type { Privileges } from './privileges.js';
 import { requireCommandFiles } from './require-command-files.js';
+import { requireHomeApart } from './require-home-apart.js';
 import { requirePaths } from './require-paths.js';
 import type { Sandbox } from './sandbox.js';
 import { shows } from './shown-paths.js';
@@ -37,6 +39,8 @@ export interface PluginHost {
   readonly listeners: readonly Listener[];
   /** The path of every socket file that the supervisor has made, with the name of its listener. */
   readonly socketFiles: ReadonlyMap<string, string>;
+  /** The kept homes of all plugins, without a link in a path. */
+  readonly keptHomes: readonly string[];
   /** The control group of the sandbox, where a limit needs one. */
   readonly cgroup?: SandboxCgroup | undefined;
   /** Takes lines for the operator. */
@@ -72,7 +76,7 @@ async function prepareAndLaunch(
   held: OwnedFd[],
 ): Promise<Sandbox> {
   const ids = host.privileges === 'user' ? ownIds() : { uid: INNER_ID, gid: INNER_ID };
-  const plan = planFor(config, ids);
+  const plan = planFor(config, ids, host.keptHomes);
   refuseVisibleSockets(plan, host.socketFiles);
   const range = host.privileges === 'user' ? undefined : await claimIdRange();
   try {
@@ -168,9 +172,14 @@ function ownIds(): { readonly uid: number; readonly gid: number } {
   return { uid: process.geteuid?.() ?? INNER_ID, gid: process.getegid?.() ?? INNER_ID };
 }
 
-function planFor(config: PluginConfig, ids: { readonly uid: number; readonly gid: number }): RootPlan {
+function planFor(
+  config: PluginConfig,
+  ids: { readonly uid: number; readonly gid: number },
+  keptHomes: readonly string[],
+): RootPlan {
   const [program = ''] = config.command;
   requirePaths(config);
+  const home = config.home === undefined ? undefined : readyHome(config.home);
   const folder = hostFiles.real(config.cwd);
   if (folder === undefined || hostFiles.kind(folder) !== 'directory') {
     const why = folder === undefined ? 'it is not there' : 'it is no folder';
@@ -189,11 +198,14 @@ function planFor(config: PluginConfig, ids: { readonly uid: number; readonly gid
       visible,
       writable,
       hidden,
+      home,
+      otherHomes: keptHomes.filter((one) => one !== home),
       sizes: config.limits,
       ...ids,
     },
     hostFiles,
   );
+  requireHomeApart(plan, { name: program, program: found, home, keptHomes }, hostFiles);
   requireCommandFiles(plan, { words: config.command, program: found, cwd, path, homes }, hostFiles);
   return plan;
 }

@@ -16,6 +16,7 @@ import { Cgroups } from './cgroup/cgroups.js';
 import { requireCounting } from './connections-keeper.js';
 import { exitCause, limitThatEnded } from './exit-cause.js';
 import { claimIdRange, type IdRange } from './id-range.js';
+import { readyHomes } from './kept-home.js';
 import { Listeners } from './listeners.js';
 import { SupervisorMetrics } from './metrics.js';
 import { serveMetrics } from './metrics-endpoint.js';
@@ -53,6 +54,7 @@ export class Supervisor {
   #owner: IdRange | undefined;
   #privileges: Privileges = 'user';
   #healthy = false;
+  #keptHomes: readonly string[] = [];
   #closed: Promise<void> | undefined;
   readonly #running = new Map<string, Sandbox>();
   readonly #launching = new Set<Promise<Sandbox>>();
@@ -76,7 +78,8 @@ export class Supervisor {
    * Brings up everything but the plugins. Their listeners are bound from here on: who calls early waits in the queue.
    *
    * @throws PosternError `bad_rules`, `listen_address`, `metrics_address`, `audit_destination`, `broker_failed`,
-   *   `old_kernel`, `missing_capabilities`, `no_sock_diag`, `no_cgroup`, `no_id_range`: nothing is left running, and nothing bound
+   *   `old_kernel`, `missing_capabilities`, `bad_home`, `no_sock_diag`, `no_cgroup`, `no_id_range`: nothing is left running, and
+   *   nothing bound
    */
   async start(): Promise<void> {
     const { plugins, audit, metrics, onNotice } = this.#options;
@@ -84,6 +87,7 @@ export class Supervisor {
     this.#privileges = ownPrivileges();
     for (const plugin of plugins) requireRules(plugin);
     requireCounting(plugins);
+    this.#keptHomes = readyHomes(plugins);
     this.#cgroups.claim(plugins);
     becomeSubreaper();
     // As a user the broker has the same uid: whoever takes it over shall not read or steer this process, proc(5).
@@ -149,6 +153,7 @@ export class Supervisor {
       onNotice: (text: string) => this.#options.onNotice?.(text),
       listeners: this.#listeners.ready(config),
       socketFiles: this.#listeners.paths(),
+      keptHomes: this.#keptHomes,
       unsafeWithout: this.#options.unsafeWithout,
       cgroup: this.#cgroups.make(config),
     };
