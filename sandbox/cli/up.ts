@@ -13,6 +13,7 @@ import { loadChecked } from './load-checked.js';
 import { PluginLines } from './plugin-lines.js';
 import { limitLines, ownProgram, refusalLine } from './refusal-line.js';
 import { describeError, say } from './say.js';
+import { unseenLine } from './unseen-line.js';
 
 interface UpOptions {
   readonly config: string;
@@ -53,6 +54,11 @@ async function up(path: string): Promise<number> {
     dnsServers: config.dnsServers,
     onEvent: config.audit === 'stderr' ? undefined : reportRefusals(configs, path),
     onNotice: say,
+    onUnseen: (name, unseen) => {
+      const show = (paths: readonly string[]): string =>
+        `add ${paths.map((path) => JSON.stringify(path)).join(', ')} to plugins.${name}.filesystem.visible in ${path}`;
+      say(`${name}: ${unseenLine(unseen, show)}`);
+    },
   });
   const lines = new PluginLines(configs.map(({ name }) => name));
   const starter = starterOf(supervisor, lines);

@@ -10,6 +10,7 @@ import { SystemError } from '../../shared/sys/system-error.js';
 import { allHomes } from './home-directories.js';
 import { homeProblems, withoutTopLink } from './home-problems.js';
 import { hostFiles } from './host-files.js';
+import { shellWord } from './shell-word.js';
 
 const OWNER_ALL = 0o700;
 
@@ -54,7 +55,7 @@ function openOrMake(home: string): OwnedFd {
     if (code !== 'EEXIST')
       throw badHome(
         `Cannot make the home "${home}": ${code}`,
-        `make it: sudo install -d -m 700 -o ${uid()} -g ${gid()} ${quoted(home)}`,
+        `make it: sudo install -d -m 700 -o ${uid()} -g ${gid()} ${shellWord(home)}`,
       );
   }
   return openFolder(home);
@@ -66,13 +67,13 @@ function requireOwn(folder: OwnedFd, home: string): void {
   if (uid() !== 0 && owner !== uid()) {
     throw badHome(
       `Cannot keep a home in "${home}": it belongs to uid ${owner}, and postern runs as uid ${uid()}`,
-      `give it away with: sudo chown -R ${uid()}:${gid()} ${quoted(home)}; or name a folder of your own`,
+      `give it away with: sudo chown -R ${uid()}:${gid()} ${shellWord(home)}; or name a folder of your own`,
     );
   }
   if ((mode & OWNER_ALL) !== OWNER_ALL) {
     throw badHome(
       `Cannot keep a home in "${home}": its owner may not read, write and enter it (mode ${(mode & 0o7777).toString(8)})`,
-      `run: chmod u+rwx ${quoted(home)}`,
+      `run: chmod u+rwx ${shellWord(home)}`,
     );
   }
   try {
@@ -87,17 +88,12 @@ function requireOwn(folder: OwnedFd, home: string): void {
 function whatToDo(code: string, home: string): string {
   if (code === 'ELOOP')
     return `name the folder itself: ${hostFiles.real(home) ?? 'its path leads through a link'}`;
-  if (code === 'ENOENT') return `make the folder above it: mkdir -p ${quoted(dirname(home))}`;
+  if (code === 'ENOENT') return `make the folder above it: mkdir -p ${shellWord(dirname(home))}`;
   return 'name a folder that you may enter';
 }
 
 const uid = (): number => process.geteuid?.() ?? 0;
 const gid = (): number => process.getegid?.() ?? 0;
-
-/** As a shell takes it. */
-function quoted(path: string): string {
-  return /^[\w./@:+-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;
-}
 
 function badHome(message: string, fix: string): PosternError {
   return new PosternError('bad_home', message, { mend: fix });

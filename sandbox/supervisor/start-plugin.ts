@@ -11,6 +11,7 @@ import { type CopiedTrees, copyTrees } from './copy-trees.js';
 import { findProgram } from './find-program.js';
 import { allHomes, ownHomes } from './home-directories.js';
 import { hostFiles } from './host-files.js';
+import { hostTexts } from './host-texts.js';
 import { claimIdRange, type IdRange, RANGE_SIZE } from './id-range.js';
 import { readyHome } from './kept-home.js';
 import { keptOwners } from './kept-owners.js';
@@ -25,6 +26,7 @@ import { requirePaths } from './require-paths.js';
 import type { Sandbox } from './sandbox.js';
 import { shows } from './shown-paths.js';
 import type { StandardStreams } from './standard-streams.js';
+import { type Unseen, unseenFiles } from './unseen-files.js';
 import { refuseVisibleSockets } from './visible-sockets.js';
 
 /** uid and gid inside where postern is started as root. */
@@ -41,6 +43,8 @@ export interface PluginHost {
   readonly socketFiles: ReadonlyMap<string, string>;
   /** The kept homes of all plugins, without a link in a path. */
   readonly keptHomes: readonly string[];
+  /** The plugin ended with another status than 0. @param find which files it may have missed */
+  readonly onFailure?: ((find: () => readonly Unseen[]) => void) | undefined;
   /** The control group of the sandbox, where a limit needs one. */
   readonly cgroup?: SandboxCgroup | undefined;
   /** Takes lines for the operator. */
@@ -76,7 +80,7 @@ async function prepareAndLaunch(
   held: OwnedFd[],
 ): Promise<Sandbox> {
   const ids = host.privileges === 'user' ? ownIds() : { uid: INNER_ID, gid: INNER_ID };
-  const plan = planFor(config, ids, host.keptHomes);
+  const { plan, find } = planFor(config, ids, host.keptHomes);
   refuseVisibleSockets(plan, host.socketFiles);
   const range = host.privileges === 'user' ? undefined : await claimIdRange();
   try {
@@ -118,7 +122,10 @@ async function prepareAndLaunch(
       range === undefined ? undefined : { owner: host.owner, base: range.base, size: RANGE_SIZE };
     const { sandbox, trap } = await launchSandbox({ spec, passed, trees, ranged, cgroup: host.cgroup });
     host.broker.openSandbox(config.name, sandbox.initHandle());
-    sandbox.ended.then(() => host.broker.openSandbox(config.name, undefined));
+    sandbox.ended.then((end) => {
+      host.broker.openSandbox(config.name, undefined);
+      if (end.kind === 'exited' && end.status !== 0) host.onFailure?.(find);
+    });
     if (hasTrap(spec)) host.broker.openTrap(config.name, trap, denyTcp(host));
     if (range !== undefined) sandbox.ended.then(range.release);
     return sandbox;
@@ -176,7 +183,7 @@ function planFor(
   config: PluginConfig,
   ids: { readonly uid: number; readonly gid: number },
   keptHomes: readonly string[],
-): RootPlan {
+): { readonly plan: RootPlan; readonly find: () => readonly Unseen[] } {
   const [program = ''] = config.command;
   requirePaths(config);
   const home = config.home === undefined ? undefined : readyHome(config.home);
@@ -207,7 +214,9 @@ function planFor(
   );
   requireHomeApart(plan, { name: program, program: found, home, keptHomes }, hostFiles);
   requireCommandFiles(plan, { words: config.command, program: found, cwd, path, homes }, hostFiles);
-  return plan;
+  const variables = Object.keys(config.env);
+  const request = { words: config.command, program: found, cwd, homes, keptHomes, variables };
+  return { plan, find: () => unseenFiles(plan, request, hostFiles, hostTexts) };
 }
 
 /**

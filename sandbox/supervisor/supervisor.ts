@@ -26,6 +26,7 @@ import { requireRules } from './require-rules.js';
 import type { Sandbox } from './sandbox.js';
 import type { StandardStreams } from './standard-streams.js';
 import { startPlugin } from './start-plugin.js';
+import type { Unseen } from './unseen-files.js';
 
 const { SIGTERM } = constants.signals;
 
@@ -40,6 +41,8 @@ export interface SupervisorOptions {
   readonly onEvent?: ((event: AuditLine) => void) | undefined;
   /** Words for the operator: a broker that died, and the like. */
   readonly onNotice?: ((text: string) => void) | undefined;
+  /** A plugin failed that may have missed files of the host; each once. */
+  readonly onUnseen?: ((plugin: string, unseen: Unseen) => void) | undefined;
   readonly unsafeWithout?: readonly string[] | undefined;
 }
 
@@ -59,6 +62,7 @@ export class Supervisor {
   readonly #running = new Map<string, Sandbox>();
   readonly #launching = new Set<Promise<Sandbox>>();
   readonly #stopped = new Set<string>();
+  readonly #toldUnseen = new Set<string>();
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
@@ -154,6 +158,7 @@ export class Supervisor {
       listeners: this.#listeners.ready(config),
       socketFiles: this.#listeners.paths(),
       keptHomes: this.#keptHomes,
+      onFailure: (find: () => readonly Unseen[]) => this.#tellUnseen(config.name, find),
       unsafeWithout: this.#options.unsafeWithout,
       cgroup: this.#cgroups.make(config),
     };
@@ -228,6 +233,16 @@ export class Supervisor {
     this.#server?.closeAllConnections();
     this.#server?.close();
     this.#owner?.release();
+  }
+
+  #tellUnseen(plugin: string, find: () => readonly Unseen[]): void {
+    if (this.#options.onUnseen === undefined || this.#stopped.has(plugin)) return;
+    for (const unseen of find()) {
+      const key = JSON.stringify([plugin, unseen]);
+      if (this.#toldUnseen.has(key)) continue;
+      this.#toldUnseen.add(key);
+      this.#options.onUnseen(plugin, unseen);
+    }
   }
 
   #setHealth(up: boolean): void {

@@ -6,6 +6,7 @@ const run = (pattern: string): Pick<Protection, 'tests' | 'pattern'> => ({
   pattern,
 });
 const HOME = { file: 'sandbox/supervisor/home-problems', tests: ['supervisor/home-problems'] };
+const UNSEEN = { file: 'sandbox/supervisor/unseen-files', tests: ['supervisor/unseen-files'] };
 const LISTENER = { file: 'sandbox/supervisor/listener', tests: ['integration/restart-listeners'] };
 
 export const supervisorProtections: readonly Protection[] = [
@@ -104,6 +105,20 @@ export const supervisorProtections: readonly Protection[] = [
     wrong: '...[].flatMap(treeOf).map(',
     tests: ['integration/home'],
     pattern: 'bound socket of the host.*user',
+  },
+  {
+    ...UNSEEN,
+    name: 'supervisor: what a script names is advised only where everybody may read it',
+    right: ' && texts.isPublic(path)',
+    wrong: '',
+    pattern: 'script of a command',
+  },
+  {
+    ...UNSEEN,
+    name: 'supervisor: no home directory is advised',
+    right: 'people.some((home) => isWithin(home, one)) ||',
+    wrong: '',
+    pattern: 'no home directory',
   },
   {
     name: 'supervisor: requests come in packets',
