@@ -47,6 +47,10 @@ for (const user of users) {
       [0, 'kept\nruns\nfile\ninner\nplugin\nplugin\n', ''],
     );
     assert.equal(readFileSync(join(home, 'file'), 'utf8'), 'kept\nmore\n');
+    const learnt = await postern(['learn', '--home', home, '--', 'sh', '-c', 'tail -n 1 ~/file'], {
+      as: user,
+    });
+    assert.equal(learnt.stdout, 'more\n', learnt.stderr);
   });
 
   test(`without a kept home nothing of one run is there in the next (${user})`, async () => {

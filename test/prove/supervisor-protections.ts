@@ -91,6 +91,14 @@ export const supervisorProtections: readonly Protection[] = [
     pattern: 'decides nothing of what it sees next .user',
   },
   {
+    name: 'home: nothing of the host is attached within one',
+    file: 'sandbox/supervisor/require-home-apart',
+    right: 'if (inside !== undefined)',
+    wrong: 'if (false)',
+    tests: ['supervisor/require-home-apart'],
+    pattern: 'attached within',
+  },
+  {
     name: 'home: it shows to its own plugin alone',
     file: 'sandbox/supervisor/plan-root',
     right: 'byItself(request.otherHomes ?? [], ',
