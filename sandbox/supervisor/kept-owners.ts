@@ -6,13 +6,10 @@ import { printable } from '../../shared/printable.js';
 export function keptOwners(named: {
   readonly visible: readonly string[];
   readonly writable: readonly string[];
-  readonly home?: string | undefined;
 }): readonly string[] {
   return [
     ...named.visible.flatMap((path) => lineFor(path, 'read')),
-    ...[...named.writable, ...(named.home === undefined ? [] : [named.home])].flatMap((path) =>
-      lineFor(path, 'write'),
-    ),
+    ...named.writable.flatMap((path) => lineFor(path, 'write')),
   ];
 }
 

@@ -143,7 +143,7 @@ function wishesOf(request: RootRequest, cwdVisible: boolean, host: HostFiles): r
 
 function homeEntries({ home }: RootRequest): RootEntry[] {
   if (home === undefined) return [];
-  const whole = { directory: true, writable: true, noLinks: true, asOwner: 'asked' } as const;
+  const whole = { directory: true, writable: true, noLinks: true, asOwner: 'needed' } as const;
   return [{ kind: 'bind', path: PLUGIN_HOME, source: home, ...whole }];
 }
 

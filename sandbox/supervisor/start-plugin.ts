@@ -56,7 +56,7 @@ export interface PluginHost {
 /**
  * Takes the streams' descriptors over.
  *
- * @throws PosternError `launch_failed`, `visible_socket`, `not_found`, `no_id_range`; its field `exitStatus`, where it
+ * @throws PosternError `launch_failed`, `bad_home`, `visible_socket`, `not_found`, `no_id_range`; its field `exitStatus`, where it
  *   has one, is what `run` ends with. Nothing is left running, and no descriptor open.
  */
 export async function startPlugin(
@@ -145,6 +145,13 @@ async function treesFor(
 ): Promise<CopiedTrees> {
   if (range === undefined) return { entries, trees: [] };
   if (privileges === 'root') return copyTrees(entries, held, range.base + INNER_ID, onNotice);
+  if (config.home !== undefined) {
+    throw new PosternError(
+      'bad_home',
+      `Cannot keep a home in "${config.home}": root without CAP_SYS_ADMIN cannot map the ids of its files`,
+      { mend: 'add that capability, or start postern as the owner of the folder' },
+    );
+  }
   for (const line of keptOwners(config)) onNotice(line);
   return { entries, trees: [] };
 }

@@ -283,6 +283,46 @@ for (const user of users) {
   });
 }
 
+test('as root, a home whose ids cannot be mapped refuses the start, with the reason and the fix', async (t) => {
+  if (!users.includes('root')) return t.skip('needs root');
+  const folder = readableFolder();
+  mkdirSync(join(folder, 'home'));
+  const words = ['run', '--home', join(folder, 'home'), '--', 'echo', 'started'];
+  const mounted = `mount -t ramfs -o mode=0777 none ${folder}/home && exec "$@"`;
+  const ramfs = await postern(words, {
+    as: 'root',
+    inside: ['unshare', '--mount', '--', 'sh', '-c', mounted, 'sh'],
+  });
+  assert.deepEqual([ramfs.status, ramfs.stdout], [125, '']);
+  assert.match(
+    ramfs.stderr,
+    /^postern: Cannot keep a home in ".*": its file system, ramfs, cannot map ids .*; use a folder on ext4.*\n$/,
+  );
+  const confined = await postern(words, {
+    as: 'root',
+    through: ['setpriv', '--bounding-set=-all,+setuid,+setgid,+setfcap,+dac_override,+chown,+kill', '--'],
+  });
+  assert.deepEqual([confined.status, confined.stdout], [125, '']);
+  assert.match(
+    confined.stderr,
+    /^postern: Cannot keep a home .* root without CAP_SYS_ADMIN .*; add that capability.*\n$/,
+  );
+});
+
+test('as root, a home may belong to another user, and so do the files that are made there', async (t) => {
+  if (!users.includes('root')) return t.skip('needs root');
+  const home = ownFolder('user');
+  chmodSync(home, 0o700);
+  const { uid } = statSync(home);
+  for (const number of [1, 2]) {
+    const { stderr } = await run('root', home, `echo ${number} >>~/file; stat -c %u ~/file >>~/owners`);
+    assert.equal(stderr, '');
+  }
+  assert.deepEqual([uid, statSync(join(home, 'file')).uid], [65_534, 65_534]);
+  assert.equal(readFileSync(join(home, 'file'), 'utf8'), '1\n2\n');
+  assert.equal(readFileSync(join(home, 'owners'), 'utf8'), '1000\n1000\n');
+});
+
 interface Registry {
   readonly server: Server;
   readonly place: string;

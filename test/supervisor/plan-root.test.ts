@@ -261,7 +261,7 @@ test("planRoot() binds a kept home, writable, in the place of the run's own, and
     directory: true,
     writable: true,
     noLinks: true,
-    asOwner: 'asked',
+    asOwner: 'needed',
   };
   assert.deepEqual(homes(kept), [{ kind: 'bind', ...home }]);
   assert.ok(kept.writableDirectories.includes('/home/plugin'));
