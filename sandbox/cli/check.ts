@@ -2,17 +2,12 @@
 import { Command } from 'commander';
 import { CALL_FORMS } from '../../shared/config/call-forms.js';
 import { ConfigError, type ConfigProblem, describeProblem } from '../../shared/config/config-problem.js';
-import { type Config, type LoadedPlugin, loadConfig } from '../../shared/config/load-config.js';
+import type { Config, LoadedPlugin } from '../../shared/config/load-config.js';
 import { compilePolicy } from '../../shared/policy/compile-policy.js';
+import type { CheckWarning } from './check-warning.js';
 import { paint } from './colour.js';
-
-/** A rule that changes nothing, or more than it looks; a call that weakens a guarantee. */
-interface CheckWarning {
-  readonly plugin: string;
-  /** `FILE:LINE` */
-  readonly place: string;
-  readonly message: string;
-}
+import { homeWarnings } from './home-warnings.js';
+import { loadChecked } from './load-checked.js';
 
 interface CheckReport {
   readonly ok: boolean;
@@ -48,7 +43,7 @@ Exit status: 0 where the file is right, warnings or not; 1 where not; 2 for wron
 function checkFile(file: string): CheckReport {
   let config: Config;
   try {
-    config = loadConfig(file);
+    config = loadChecked(file);
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     return { ok: false, plugins: 0, rules: 0, problems: error.problems, warnings: [] };
@@ -62,7 +57,7 @@ function checkFile(file: string): CheckReport {
     plugins: config.plugins.length,
     rules,
     problems: [],
-    warnings: config.plugins.flatMap(warningsOf),
+    warnings: [...config.plugins.flatMap(warningsOf), ...homeWarnings(config)],
   };
 }
 

@@ -81,6 +81,7 @@ plugins:
     env: {LOG_LEVEL: info}
     # cwd: .                     # where it starts; visible to it, read-only
     # filesystem: {visible: [./templates], writable: [./out], hidden: [./templates/private]}
+    # home: ./home               # its HOME, kept for its next runs; else each run has an empty one
     # restart: {policy: on-failure, delay_ms: 1000, max_delay_ms: 60000}
     # limits: {processes: 64, memory_mib: 512, cpu_seconds: 600, tmp_mib: 256}
     # after: [database]          # started after that one, stopped before it

@@ -2,7 +2,7 @@
 // configuration that they make.
 import { basename, resolve } from 'node:path';
 import { type Command, Option } from 'commander';
-import { limitsOf } from '../../shared/config/limit-forms.js';
+import { limitsOf, type WrittenLimits } from '../../shared/config/limit-forms.js';
 import { parseListen } from '../../shared/config/parse-listen.js';
 import {
   type ListenConfig,
@@ -26,6 +26,7 @@ export interface RunOptions extends RuleOptions {
   readonly visible: readonly string[];
   readonly writable: readonly string[];
   readonly hidden: readonly string[];
+  readonly home?: string;
   readonly limit: readonly string[];
   readonly seccompAllow: readonly string[];
   readonly unsafeSeccompAllow: readonly string[];
@@ -57,6 +58,7 @@ export function addRunOptions(command: Command): Command {
     .addOption(repeatable('--visible <path>', 'show a path of the host, read-only'))
     .addOption(repeatable('--writable <path>', 'show a path of the host, writable'))
     .addOption(repeatable('--hidden <path>', 'hide a path below one that shows'))
+    .option('--home <dir>', 'keep the home of the program there, for its next runs')
     .addOption(repeatable('--limit <name=value>', 'a limit by the name that it has in a file'))
     .addOption(repeatable('--seccomp-allow <call>', 'add a system call to those that every program has'))
     .addOption(
@@ -70,7 +72,7 @@ export function addRunOptions(command: Command): Command {
     .passThroughOptions();
 }
 
-/** @throws PosternError `bad_name`, `bad_rules`, `listen_address`, `bad_environment`; ConfigError for a file of rules */
+/** @throws PosternError `bad_name`, `bad_rules`, `bad_home`, `bad_limit`, `listen_address`, `bad_environment`; ConfigError for a file of rules */
 export function pluginOf(
   command: readonly string[],
   options: RunOptions,
@@ -94,10 +96,23 @@ export function pluginOf(
     visible: options.visible.map((path) => resolve(path)),
     writable: options.writable.map((path) => resolve(path)),
     hidden: options.hidden.map((path) => resolve(path)),
-    limits: limitsOf(parseLimits(options.limit)),
+    home: options.home === undefined ? undefined : homeOf(options.home),
+    limits: limitsOf(boundable(parseLimits(options.limit), options)),
     addedCalls: addedCalls(options),
     listen: listenersOf(options.listen),
   };
+}
+
+function homeOf(folder: string): string {
+  if (folder !== '') return resolve(folder);
+  throw new PosternError('bad_home', 'Not a folder: ""', { mend: 'write --home DIR' });
+}
+
+function boundable(written: WrittenLimits, { home }: RunOptions): WrittenLimits {
+  if (home === undefined || written.home_mib === undefined) return written;
+  throw new PosternError('bad_limit', 'Cannot bound a kept home by home_mib: its own file system bounds it', {
+    mend: 'leave out --limit home_mib, or --home',
+  });
 }
 
 /** The program's own name, made to fit. */

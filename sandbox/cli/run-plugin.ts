@@ -2,13 +2,16 @@
 import type { PluginConfig } from '../../shared/config/plugin-config.js';
 import type { AuditLine } from '../../shared/protocol/link.js';
 import type { PluginEnd, Sandbox } from '../supervisor/sandbox.js';
+import { shellWord } from '../supervisor/shell-word.js';
 import { inheritStreams } from '../supervisor/standard-streams.js';
 import { Supervisor } from '../supervisor/supervisor.js';
 import { controllingTerminal, shareTerminal } from '../supervisor/terminal.js';
+import type { Unseen } from '../supervisor/unseen-files.js';
 import { dnsServersOf } from './dns-option.js';
 import { forwardSignals } from './forward-signals.js';
 import type { RunOptions } from './run-options.js';
 import { say } from './say.js';
+import { unseenLine } from './unseen-line.js';
 
 /**
  * Runs a plugin to its end.
@@ -23,6 +26,7 @@ export async function runPlugin(
   onEvent: (event: AuditLine) => void,
   unsafeWithout: readonly string[] = [],
 ): Promise<number> {
+  const unseen: Unseen[] = [];
   const supervisor = new Supervisor({
     plugins: [config],
     metrics: options.metrics,
@@ -30,6 +34,7 @@ export async function runPlugin(
     dnsServers: dnsServersOf(options.dns),
     onEvent,
     onNotice: say,
+    onUnseen: (_plugin, found) => unseen.push(found),
     unsafeWithout,
   });
   const streams = inheritStreams();
@@ -49,11 +54,17 @@ export async function runPlugin(
     job.release();
     const failures = await streams.drained();
     for (const failure of failures) say(failure);
+    for (const one of unseen) say(unseenLine(one, showWithOptions));
     return statusOf(end) || (failures.length > 0 ? 125 : 0);
   } finally {
     await supervisor.close();
     signals.release();
   }
+}
+
+function showWithOptions(paths: readonly string[]): string {
+  const options = paths.map((path) => `--visible ${shellWord(path)}`).join(' ');
+  return `show ${paths.length === 1 ? 'it' : 'them'} with ${options}`;
 }
 
 function statusOf(end: PluginEnd): number {

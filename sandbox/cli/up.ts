@@ -1,6 +1,6 @@
 // postern up: every plugin of a configuration file, until the last has ended for good or a signal ends them.
 import { Command } from 'commander';
-import { type Config, loadConfig } from '../../shared/config/load-config.js';
+import type { Config } from '../../shared/config/load-config.js';
 import type { PluginConfig } from '../../shared/config/plugin-config.js';
 import { OUTPUT_TIMEOUT_MS } from '../../shared/limits.js';
 import { PluginGroup } from '../supervisor/plugin-group.js';
@@ -9,9 +9,11 @@ import type { PluginEnd } from '../supervisor/sandbox.js';
 import { captureStreams } from '../supervisor/standard-streams.js';
 import { Supervisor } from '../supervisor/supervisor.js';
 import { limitOutput } from './limit-output.js';
+import { loadChecked } from './load-checked.js';
 import { PluginLines } from './plugin-lines.js';
 import { limitLines, ownProgram, refusalLine } from './refusal-line.js';
 import { describeError, say } from './say.js';
+import { unseenLine } from './unseen-line.js';
 
 interface UpOptions {
   readonly config: string;
@@ -39,7 +41,7 @@ Exit status: 0 where every plugin ended with 0 or was stopped, 1 otherwise, 2 fo
 async function up(path: string): Promise<number> {
   let config: Config;
   try {
-    config = loadConfig(path);
+    config = loadChecked(path);
   } catch (error) {
     say(describeError(error));
     return 2;
@@ -52,6 +54,11 @@ async function up(path: string): Promise<number> {
     dnsServers: config.dnsServers,
     onEvent: config.audit === 'stderr' ? undefined : reportRefusals(configs, path),
     onNotice: say,
+    onUnseen: (name, unseen) => {
+      const show = (paths: readonly string[]): string =>
+        `add ${paths.map((path) => JSON.stringify(path)).join(', ')} to plugins.${name}.filesystem.visible in ${path}`;
+      say(`${name}: ${unseenLine(unseen, show)}`);
+    },
   });
   const lines = new PluginLines(configs.map(({ name }) => name));
   const starter = starterOf(supervisor, lines);

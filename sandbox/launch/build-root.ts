@@ -38,7 +38,7 @@ export function takeTrees(spec: LaunchSpec, trees: readonly OwnedFd[]): Sources 
   for (const entry of spec.root) {
     if (entry.kind !== 'bind') continue;
     const given = entry.tree === undefined ? undefined : trees[entry.tree];
-    const tree = given ?? copyTree(entry.source);
+    const tree = given ?? copyTree(entry.source, entry.noLinks);
     restrict(tree, entry, spec.unsafeWithout.includes('readonly'));
     sources.set(entry, tree);
   }

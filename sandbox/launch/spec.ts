@@ -15,8 +15,10 @@ export type RootEntry =
       readonly directory: boolean;
       readonly writable: boolean;
       readonly device?: boolean;
-      /** As root: what belongs to the owner of `source` belongs to the plugin here, and the other way round. */
-      readonly asOwner?: 'asked' | 'by itself';
+      /** As root: what belongs to the owner of `source` belongs to the plugin here, and the other way round; `needed`: or nothing starts. */
+      readonly asOwner?: 'needed' | 'asked' | 'by itself';
+      /** The source is a folder whose path must not lead through a link. */
+      readonly noLinks?: boolean;
       /** Index into the spec's tree descriptors, where the supervisor (root) has copied the tree. */
       readonly tree?: number;
     }

@@ -16,6 +16,7 @@ export interface CopiedTrees {
  * @param held takes each descriptor that is opened on the way
  * @param plugin the plugin's uid and gid on the host
  * @param onNotice takes a line for each folder whose ids cannot be mapped
+ * @throws PosternError `launch_failed`, `bad_home`
  */
 export async function copyTrees(
   entries: readonly RootEntry[],
@@ -27,10 +28,10 @@ export async function copyTrees(
   const owned: OwnedTree[] = [];
   const copied = entries.map((entry): RootEntry => {
     if (entry.kind !== 'bind') return entry;
-    const tree = copyTree(entry.source);
+    const tree = copyTree(entry.source, entry.noLinks);
     trees.push(tree);
     held.push(tree);
-    if (entry.asOwner !== undefined) owned.push({ ...entry, tree, asked: entry.asOwner === 'asked' });
+    if (entry.asOwner !== undefined) owned.push({ ...entry, asOwner: entry.asOwner, tree });
     return { ...entry, tree: trees.length - 1 };
   });
   await mapOwners(owned, plugin, onNotice);

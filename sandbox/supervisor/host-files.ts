@@ -1,5 +1,5 @@
 // The host's files as plan-root.ts asks for them.
-import { lstatSync, readFileSync, readlinkSync, realpathSync } from 'node:fs';
+import { lstatSync, readFileSync, readlinkSync, realpathSync, type Stats } from 'node:fs';
 import { mountAliases } from './mount-aliases.js';
 
 /** Of the host's files: what lies at a path, without following a link in its last part. */
@@ -17,7 +17,7 @@ export interface HostFiles {
 
 export const hostFiles: HostFiles = {
   kind: (path): PathKind => {
-    const stats = lstatSync(path, { throwIfNoEntry: false });
+    const stats = statsOf(path);
     if (stats === undefined) return 'absent';
     if (stats.isSymbolicLink()) return 'link';
     if (stats.isDirectory()) return 'directory';
@@ -32,8 +32,17 @@ export const hostFiles: HostFiles = {
     }
   },
   owner: (path) => {
-    const stats = lstatSync(path, { throwIfNoEntry: false });
+    const stats = statsOf(path);
     return stats === undefined ? undefined : `${stats.uid}:${stats.gid}`;
   },
   aliases: (path) => mountAliases(path, readFileSync('/proc/self/mountinfo', 'utf8')),
 };
+
+/** Undefined also where a folder on the way is none, or may not be entered. */
+function statsOf(path: string): Stats | undefined {
+  try {
+    return lstatSync(path, { throwIfNoEntry: false });
+  } catch {
+    return undefined;
+  }
+}

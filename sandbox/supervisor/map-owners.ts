@@ -2,6 +2,7 @@
 // that one may read. Runs in the supervisor, on copies of the host's mounts that lie nowhere yet.
 import { fstatSync, readFileSync } from 'node:fs';
 import { release } from 'node:os';
+import { PosternError } from '../../shared/errors.js';
 import { printable } from '../../shared/printable.js';
 import { mapTreeIds } from '../../shared/sys/mount.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
@@ -17,14 +18,14 @@ export interface OwnedTree {
   readonly tree: OwnedFd;
   readonly source: string;
   readonly writable: boolean;
-  /** The user named it: a notice comes even where others may read it. */
-  readonly asked: boolean;
+  /** `asked`: the user named it, and a notice comes even where others may read it. `needed`: a kept home, of no use with other ids. */
+  readonly asOwner: 'needed' | 'asked' | 'by itself';
 }
 
 /**
  * @param plugin the plugin's uid and gid on the host
  * @param onNotice takes one line for each tree whose ids stay as they are, with the reason and the fix
- * @throws PosternError `launch_failed` where no namespace can be made for the maps
+ * @throws PosternError `launch_failed` where no namespace can be made for the maps, `bad_home` where a needed tree keeps its ids
  */
 export async function mapOwners(
   trees: readonly OwnedTree[],
@@ -59,17 +60,22 @@ function mapText(extents: readonly IdExtent[], owner: number, plugin: number): s
 }
 
 /** @returns what to tell the user */
-function mapOne({ tree, source, writable, asked }: OwnedTree, namespace: OwnedFd): string | undefined {
+function mapOne({ tree, source, writable, asOwner }: OwnedTree, namespace: OwnedFd): string | undefined {
   const result = mapTreeIds(tree.number, namespace.number, true);
   if (result === 0) return undefined;
   const path = printable(source);
   if (mapTreeIds(tree.number, namespace.number, false) === 0) {
-    if (!asked) return undefined;
+    if (asOwner === 'by itself') return undefined;
     return `"${path}" shows as its owner sees it, except what is mounted below it: a file system there cannot map ids (${errnoName(-result)})`;
   }
-  const { mode } = fstatSync(tree.number);
-  if (!asked && (mode & FOR_OTHERS) === FOR_OTHERS) return undefined;
   const why = `its file system, ${fileSystemOf(source)}, cannot map ids on Linux ${release()} (${errnoName(-result)})`;
+  if (asOwner === 'needed') {
+    throw new PosternError('bad_home', `Cannot keep a home in "${path}": ${why}`, {
+      mend: 'use a folder on ext4, xfs or btrfs, or start postern as its owner',
+    });
+  }
+  const { mode } = fstatSync(tree.number);
+  if (asOwner === 'by itself' && (mode & FOR_OTHERS) === FOR_OTHERS) return undefined;
   const keeps = writable
     ? 'the plugin writes only what others may write, and its files belong to its own id'
     : 'the plugin reads only what others may read';

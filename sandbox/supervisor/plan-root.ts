@@ -8,6 +8,7 @@ import {
   DEVICES,
   deviceEntries,
   etcEntries,
+  PLUGIN_HOME,
   SCRATCH,
   type ScratchSizes,
   SYSTEM,
@@ -25,6 +26,10 @@ export interface RootRequest {
   readonly visible: readonly string[];
   readonly writable: readonly string[];
   readonly hidden: readonly string[];
+  /** The host's folder that is the plugin's home, without a link in its path. */
+  readonly home?: string | undefined;
+  /** The kept homes of other plugins: each shows to its own plugin alone. */
+  readonly otherHomes?: readonly string[];
   readonly sizes: ScratchSizes;
   readonly uid: number;
   readonly gid: number;
@@ -46,18 +51,19 @@ export interface RootPlan {
 export function planRoot(request: RootRequest, host: HostFiles): RootPlan {
   const cwdVisible = mayShow(request.cwd, request.homes, host);
   const etc = etcEntries(request, host);
-  const { layers, hiddenBy } = arrangeLayers(wishesOf(request, cwdVisible, host), etc.flatMap(treeOf), host);
+  const home = homeEntries(request);
+  const beneath = [...etc, ...home].flatMap(treeOf);
+  const { layers, hiddenBy } = arrangeLayers(wishesOf(request, cwdVisible, host), beneath, host);
   const isHidden = (path: string): boolean => hiddenBy(host.real(path) ?? path) !== undefined;
   const isDirectory = (path: string): boolean => host.kind(path) === 'directory';
   const writable = layers.filter(({ kind }) => kind === 'writable');
-  const places = [...etc.flatMap(treeOf), ...layers, ...SYSTEM.map((path) => ({ path }))].map(
-    ({ path }) => path,
-  );
+  const places = [...beneath, ...layers, ...SYSTEM.map((path) => ({ path }))].map(({ path }) => path);
   const links = commandLinks(request, host).filter(({ path }) => !places.some((one) => isWithin(path, one)));
   const startsThere = cwdVisible && !isHidden(request.cwd);
   return {
     entries: [
-      ...scratchEntries(request.sizes),
+      ...scratchEntries(request.sizes).filter(({ path }) => path !== PLUGIN_HOME || home.length === 0),
+      ...home,
       { kind: 'directory', path: '/var/tmp', mode: 0o1777 },
       { kind: 'symlink', path: '/var/run', to: '../run' },
       ...SYSTEM.filter((path) => host.kind(path) === 'link').map(
@@ -91,9 +97,12 @@ export function planRoot(request: RootRequest, host: HostFiles): RootPlan {
     ],
     cwd: startsThere ? request.cwd : '/tmp',
     cwdVisible: startsThere,
-    sources: layers
-      .filter(({ kind }) => kind !== 'hidden')
-      .map(({ source, because }) => ({ path: source, because })),
+    sources: [
+      ...home.flatMap(treeOf).map(({ source }) => ({ path: source, because: `--home ${source}` })),
+      ...layers
+        .filter(({ kind }) => kind !== 'hidden')
+        .map(({ source, because }) => ({ path: source, because })),
+    ],
     hiddenBy,
   };
 }
@@ -125,7 +134,17 @@ function wishesOf(request: RootRequest, cwdVisible: boolean, host: HostFiles): r
     ...asked('visible'),
     ...asked('writable'),
     ...asked('hidden'),
+    ...byItself(request.otherHomes ?? [], 'the home of another plugin', 'hidden').map((wish) => ({
+      ...wish,
+      asked: true,
+    })),
   ];
+}
+
+function homeEntries({ home }: RootRequest): RootEntry[] {
+  if (home === undefined) return [];
+  const whole = { directory: true, writable: true, noLinks: true, asOwner: 'needed' } as const;
+  return [{ kind: 'bind', path: PLUGIN_HOME, source: home, ...whole }];
 }
 
 function treeOf(entry: RootEntry): { readonly path: string; readonly source: string }[] {

@@ -1,8 +1,33 @@
 // Whether a path shows in a planned root. Pure.
 import type { RootEntry } from '../launch/spec.js';
-import { isWithin } from './path-within.js';
+import type { HostFiles } from './host-files.js';
+import { isWithin, moved } from './path-within.js';
+import { PLUGIN_HOME } from './system-files.js';
 
 /** @returns true where the host's file shows: what was laid last upon the path counts */
 export function shows(entries: readonly RootEntry[], path: string): boolean {
-  return entries.findLast((entry) => isWithin(path, entry.path))?.kind === 'bind';
+  const last = entries.findLast((entry) => isWithin(path, entry.path));
+  // A kept home lies at a path that the host may have another folder at.
+  return last?.kind === 'bind' && last.path !== PLUGIN_HOME;
+}
+
+/** @returns true where a program finds something at this path of the host, links on the way included */
+export function finds(entries: readonly RootEntry[], path: string, host: HostFiles): boolean {
+  const last = entries.findLast((entry) => isWithin(path, entry.path));
+  if (last === undefined) return false;
+  switch (last.kind) {
+    case 'file':
+      return true;
+    case 'symlink': {
+      const real = host.real(path);
+      return real !== undefined && real !== path && finds(entries, real, host);
+    }
+    case 'bind': {
+      if (last.path === PLUGIN_HOME) return path === PLUGIN_HOME;
+      const real = host.real(moved(path, last.path, last.source));
+      return real !== undefined && (isWithin(real, last.source) || shows(entries, real));
+    }
+    default:
+      return path === last.path;
+  }
 }

@@ -11,7 +11,9 @@ import { type CopiedTrees, copyTrees } from './copy-trees.js';
 import { findProgram } from './find-program.js';
 import { allHomes, ownHomes } from './home-directories.js';
 import { hostFiles } from './host-files.js';
+import { hostTexts } from './host-texts.js';
 import { claimIdRange, type IdRange, RANGE_SIZE } from './id-range.js';
+import { readyHome } from './kept-home.js';
 import { keptOwners } from './kept-owners.js';
 import { launchSandbox } from './launch-sandbox.js';
 import type { Listener } from './listener.js';
@@ -19,10 +21,12 @@ import { planRoot, type RootPlan } from './plan-root.js';
 import { pluginEnvironment } from './plugin-environment.js';
 import type { Privileges } from './privileges.js';
 import { requireCommandFiles } from './require-command-files.js';
+import { requireHomeApart } from './require-home-apart.js';
 import { requirePaths } from './require-paths.js';
 import type { Sandbox } from './sandbox.js';
 import { shows } from './shown-paths.js';
 import type { StandardStreams } from './standard-streams.js';
+import { type Unseen, unseenFiles } from './unseen-files.js';
 import { refuseVisibleSockets } from './visible-sockets.js';
 
 /** uid and gid inside where postern is started as root. */
@@ -37,6 +41,10 @@ export interface PluginHost {
   readonly listeners: readonly Listener[];
   /** The path of every socket file that the supervisor has made, with the name of its listener. */
   readonly socketFiles: ReadonlyMap<string, string>;
+  /** The kept homes of all plugins, without a link in a path. */
+  readonly keptHomes: readonly string[];
+  /** The plugin ended with another status than 0. @param find which files it may have missed */
+  readonly onFailure?: ((find: () => readonly Unseen[]) => void) | undefined;
   /** The control group of the sandbox, where a limit needs one. */
   readonly cgroup?: SandboxCgroup | undefined;
   /** Takes lines for the operator. */
@@ -48,7 +56,7 @@ export interface PluginHost {
 /**
  * Takes the streams' descriptors over.
  *
- * @throws PosternError `launch_failed`, `visible_socket`, `not_found`, `no_id_range`; its field `exitStatus`, where it
+ * @throws PosternError `launch_failed`, `bad_home`, `visible_socket`, `not_found`, `no_id_range`; its field `exitStatus`, where it
  *   has one, is what `run` ends with. Nothing is left running, and no descriptor open.
  */
 export async function startPlugin(
@@ -72,7 +80,7 @@ async function prepareAndLaunch(
   held: OwnedFd[],
 ): Promise<Sandbox> {
   const ids = host.privileges === 'user' ? ownIds() : { uid: INNER_ID, gid: INNER_ID };
-  const plan = planFor(config, ids);
+  const { plan, find } = planFor(config, ids, host.keptHomes);
   refuseVisibleSockets(plan, host.socketFiles);
   const range = host.privileges === 'user' ? undefined : await claimIdRange();
   try {
@@ -114,7 +122,10 @@ async function prepareAndLaunch(
       range === undefined ? undefined : { owner: host.owner, base: range.base, size: RANGE_SIZE };
     const { sandbox, trap } = await launchSandbox({ spec, passed, trees, ranged, cgroup: host.cgroup });
     host.broker.openSandbox(config.name, sandbox.initHandle());
-    sandbox.ended.then(() => host.broker.openSandbox(config.name, undefined));
+    sandbox.ended.then((end) => {
+      host.broker.openSandbox(config.name, undefined);
+      if (end.kind === 'exited' && end.status !== 0) host.onFailure?.(find);
+    });
     if (hasTrap(spec)) host.broker.openTrap(config.name, trap, denyTcp(host));
     if (range !== undefined) sandbox.ended.then(range.release);
     return sandbox;
@@ -134,6 +145,13 @@ async function treesFor(
 ): Promise<CopiedTrees> {
   if (range === undefined) return { entries, trees: [] };
   if (privileges === 'root') return copyTrees(entries, held, range.base + INNER_ID, onNotice);
+  if (config.home !== undefined) {
+    throw new PosternError(
+      'bad_home',
+      `Cannot keep a home in "${config.home}": root without CAP_SYS_ADMIN cannot map the ids of its files`,
+      { mend: 'add that capability, or start postern as the owner of the folder' },
+    );
+  }
   for (const line of keptOwners(config)) onNotice(line);
   return { entries, trees: [] };
 }
@@ -168,9 +186,14 @@ function ownIds(): { readonly uid: number; readonly gid: number } {
   return { uid: process.geteuid?.() ?? INNER_ID, gid: process.getegid?.() ?? INNER_ID };
 }
 
-function planFor(config: PluginConfig, ids: { readonly uid: number; readonly gid: number }): RootPlan {
+function planFor(
+  config: PluginConfig,
+  ids: { readonly uid: number; readonly gid: number },
+  keptHomes: readonly string[],
+): { readonly plan: RootPlan; readonly find: () => readonly Unseen[] } {
   const [program = ''] = config.command;
   requirePaths(config);
+  const home = config.home === undefined ? undefined : readyHome(config.home);
   const folder = hostFiles.real(config.cwd);
   if (folder === undefined || hostFiles.kind(folder) !== 'directory') {
     const why = folder === undefined ? 'it is not there' : 'it is no folder';
@@ -189,13 +212,18 @@ function planFor(config: PluginConfig, ids: { readonly uid: number; readonly gid
       visible,
       writable,
       hidden,
+      home,
+      otherHomes: keptHomes.filter((one) => one !== home),
       sizes: config.limits,
       ...ids,
     },
     hostFiles,
   );
+  requireHomeApart(plan, { name: program, program: found, home, keptHomes }, hostFiles);
   requireCommandFiles(plan, { words: config.command, program: found, cwd, path, homes }, hostFiles);
-  return plan;
+  const variables = Object.keys(config.env);
+  const request = { words: config.command, program: found, cwd, homes, keptHomes, variables };
+  return { plan, find: () => unseenFiles(plan, request, hostFiles, hostTexts) };
 }
 
 /**

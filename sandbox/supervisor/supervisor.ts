@@ -16,6 +16,7 @@ import { Cgroups } from './cgroup/cgroups.js';
 import { requireCounting } from './connections-keeper.js';
 import { exitCause, limitThatEnded } from './exit-cause.js';
 import { claimIdRange, type IdRange } from './id-range.js';
+import { readyHomes } from './kept-home.js';
 import { Listeners } from './listeners.js';
 import { SupervisorMetrics } from './metrics.js';
 import { serveMetrics } from './metrics-endpoint.js';
@@ -25,6 +26,7 @@ import { requireRules } from './require-rules.js';
 import type { Sandbox } from './sandbox.js';
 import type { StandardStreams } from './standard-streams.js';
 import { startPlugin } from './start-plugin.js';
+import type { Unseen } from './unseen-files.js';
 
 const { SIGTERM } = constants.signals;
 
@@ -39,6 +41,8 @@ export interface SupervisorOptions {
   readonly onEvent?: ((event: AuditLine) => void) | undefined;
   /** Words for the operator: a broker that died, and the like. */
   readonly onNotice?: ((text: string) => void) | undefined;
+  /** A plugin failed that may have missed files of the host; each once. */
+  readonly onUnseen?: ((plugin: string, unseen: Unseen) => void) | undefined;
   readonly unsafeWithout?: readonly string[] | undefined;
 }
 
@@ -53,10 +57,12 @@ export class Supervisor {
   #owner: IdRange | undefined;
   #privileges: Privileges = 'user';
   #healthy = false;
+  #keptHomes: readonly string[] = [];
   #closed: Promise<void> | undefined;
   readonly #running = new Map<string, Sandbox>();
   readonly #launching = new Set<Promise<Sandbox>>();
   readonly #stopped = new Set<string>();
+  readonly #toldUnseen = new Set<string>();
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
@@ -76,7 +82,8 @@ export class Supervisor {
    * Brings up everything but the plugins. Their listeners are bound from here on: who calls early waits in the queue.
    *
    * @throws PosternError `bad_rules`, `listen_address`, `metrics_address`, `audit_destination`, `broker_failed`,
-   *   `old_kernel`, `missing_capabilities`, `no_sock_diag`, `no_cgroup`, `no_id_range`: nothing is left running, and nothing bound
+   *   `old_kernel`, `missing_capabilities`, `bad_home`, `no_sock_diag`, `no_cgroup`, `no_id_range`: nothing is left running, and
+   *   nothing bound
    */
   async start(): Promise<void> {
     const { plugins, audit, metrics, onNotice } = this.#options;
@@ -84,6 +91,7 @@ export class Supervisor {
     this.#privileges = ownPrivileges();
     for (const plugin of plugins) requireRules(plugin);
     requireCounting(plugins);
+    this.#keptHomes = readyHomes(plugins);
     this.#cgroups.claim(plugins);
     becomeSubreaper();
     // As a user the broker has the same uid: whoever takes it over shall not read or steer this process, proc(5).
@@ -149,6 +157,8 @@ export class Supervisor {
       onNotice: (text: string) => this.#options.onNotice?.(text),
       listeners: this.#listeners.ready(config),
       socketFiles: this.#listeners.paths(),
+      keptHomes: this.#keptHomes,
+      onFailure: (find: () => readonly Unseen[]) => this.#tellUnseen(config.name, find),
       unsafeWithout: this.#options.unsafeWithout,
       cgroup: this.#cgroups.make(config),
     };
@@ -223,6 +233,16 @@ export class Supervisor {
     this.#server?.closeAllConnections();
     this.#server?.close();
     this.#owner?.release();
+  }
+
+  #tellUnseen(plugin: string, find: () => readonly Unseen[]): void {
+    if (this.#options.onUnseen === undefined || this.#stopped.has(plugin)) return;
+    for (const unseen of find()) {
+      const key = JSON.stringify([plugin, unseen]);
+      if (this.#toldUnseen.has(key)) continue;
+      this.#toldUnseen.add(key);
+      this.#options.onUnseen(plugin, unseen);
+    }
   }
 
   #setHealth(up: boolean): void {

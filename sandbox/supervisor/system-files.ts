@@ -47,7 +47,14 @@ const ETC = [
     'python3',
   ],
 ];
-const ETC_FOLDERS = ['java', 'python'];
+const RUNTIMES = [
+  ...['', '-8', '-11', '-17', '-21', '-25'].map((version) => `java${version && `${version}-openjdk`}`),
+  ...['', '3.11', '3.12', '3.13'].map((version) => `python${version}`),
+];
+/** What shows of the host's /etc, where the host has it; docs/sandbox.md lists it. */
+export const ETC_SHOWN: readonly string[] = [...new Set([...ETC, ...RUNTIMES])];
+/** The files of /etc that postern writes itself. */
+export const ETC_WRITTEN = ['passwd', 'group', 'hosts', 'resolv.conf'] as const;
 /** Empty file systems of the sandbox's own, with the limit that bounds each. */
 export const SCRATCH: readonly {
   readonly path: string;
@@ -66,44 +73,22 @@ export function etcEntries(
   { uid, gid }: { readonly uid: number; readonly gid: number },
   host: HostFiles,
 ): readonly RootEntry[] {
-  const folders = ETC_FOLDERS.flatMap((prefix) =>
-    [
-      '',
-      '-8-openjdk',
-      '-11-openjdk',
-      '-17-openjdk',
-      '-21-openjdk',
-      '-25-openjdk',
-      '3.11',
-      '3.12',
-      '3.13',
-    ].map((version) => `${prefix}${version}`),
-  );
-  const seen = [...new Set([...ETC, ...folders])].map((name) => `/etc/${name}`);
+  const written: Record<(typeof ETC_WRITTEN)[number], string> = {
+    passwd: `root:x:0:0:root:/:/bin/false\nplugin:x:${uid}:${gid}:plugin:${PLUGIN_HOME}:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n`,
+    group: `root:x:0:\nplugin:x:${gid}:\nnogroup:x:65534:\n`,
+    hosts: '127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n',
+    'resolv.conf': 'nameserver 127.0.0.1\noptions attempts:1 timeout:5\n',
+  };
   return [
-    ...seen.flatMap((path): RootEntry[] => {
+    ...ETC_SHOWN.flatMap((name): RootEntry[] => {
+      const path = `/etc/${name}`;
       const target = host.kind(path) === 'link' ? host.real(path) : path;
       if (target === undefined) return [];
       const kind = host.kind(target);
       if (kind !== 'directory' && kind !== 'file') return [];
       return [{ kind: 'bind', path, source: target, directory: kind === 'directory', writable: false }];
     }),
-    {
-      kind: 'file',
-      path: '/etc/passwd',
-      content: `root:x:0:0:root:/:/bin/false\nplugin:x:${uid}:${gid}:plugin:${PLUGIN_HOME}:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n`,
-    },
-    { kind: 'file', path: '/etc/group', content: `root:x:0:\nplugin:x:${gid}:\nnogroup:x:65534:\n` },
-    {
-      kind: 'file',
-      path: '/etc/hosts',
-      content: '127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n',
-    },
-    {
-      kind: 'file',
-      path: '/etc/resolv.conf',
-      content: 'nameserver 127.0.0.1\noptions attempts:1 timeout:5\n',
-    },
+    ...ETC_WRITTEN.map((name): RootEntry => ({ kind: 'file', path: `/etc/${name}`, content: written[name] })),
   ];
 }
 

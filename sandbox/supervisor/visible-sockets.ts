@@ -39,11 +39,14 @@ export function refuseVisibleSockets(
         { mend: `it shows by ${source.because}: listen in a folder that no plugin sees, as /run/postern` },
       );
     }
+    const advice = source.because.startsWith('--home ')
+      ? 'end the program that listens there, or remove the socket'
+      : `show a narrower path, hide its folder with --hidden ${dirname(bound)}, or start from another directory`;
     throw new PosternError(
       'visible_socket',
       `The socket "${bound}" of this host would be visible to the plugin`,
       {
-        mend: `it shows by ${source.because}: show a narrower path, hide its folder with --hidden ${dirname(bound)}, or start from another directory`,
+        mend: `it shows by ${source.because}: ${advice}`,
       },
     );
   }

@@ -40,6 +40,7 @@ export interface DefaultKeys extends RuleFile {
 
 export interface PluginKeys extends DefaultKeys {
   readonly command: readonly string[];
+  readonly home?: string | undefined;
   readonly listen?: readonly { readonly name: string; readonly address: string }[] | undefined;
   readonly after?: readonly string[] | undefined;
 }

@@ -142,6 +142,12 @@ const pluginSchema = z.strictObject(
       .min(1, { error: 'expected a list with the program at least, as [node, server.js]' })
       .describe('The program and its arguments. No shell reads them.'),
     ...shared,
+    home: text('a folder')
+      .min(1, { error: 'expected a folder' })
+      .describe(
+        'A folder of the host that is the HOME of the plugin and outlasts its runs. It is made where its parent is there. By default each run has an empty home.',
+      )
+      .optional(),
     listen: list(
       z.strictObject(
         {

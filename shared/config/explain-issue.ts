@@ -56,6 +56,8 @@ function explainIssue(issue: z.core.$ZodIssue, schema: z.ZodType, source: YamlSo
 
 function suggestKey(unknown: string, parent: KeyPath, schema: z.ZodType): string | undefined {
   if (unknown === '<<') return 'what is common to all plugins stands under defaults';
+  if (parent.length === 1 && parent[0] === 'defaults' && keysAt(schema, ['plugins', '']).includes(unknown))
+    return 'each plugin has its own: it belongs to a plugin';
   const here = keysAt(schema, parent);
   const near = didYouMean(unknown, here);
   if (near !== undefined) return near;

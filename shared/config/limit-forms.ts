@@ -96,7 +96,12 @@ export const LIMIT_FORMS: Readonly<Record<LimitName, LimitForm>> = {
   },
   file_mib: { least: 1, most: MOST_MIB, what: 'Size of a file that it writes (RLIMIT_FSIZE).' },
   tmp_mib: { least: 1, most: MOST_MIB, usual: SCRATCH_MIB, what: 'Size of its /tmp.' },
-  home_mib: { least: 1, most: MOST_MIB, usual: SCRATCH_MIB, what: 'Size of its home directory.' },
+  home_mib: {
+    least: 1,
+    most: MOST_MIB,
+    usual: SCRATCH_MIB,
+    what: 'Size of its home directory, where `home` keeps none.',
+  },
   shm_mib: { least: 1, most: MOST_MIB, usual: SHARED_MEMORY_MIB, what: 'Size of its /dev/shm.' },
 };
 

@@ -10,7 +10,7 @@ import { gatherRules } from './gather-rules.js';
 import { mergeDefaults } from './merge-defaults.js';
 import type { PlacedRules } from './placed-rules.js';
 import type { PluginConfig } from './plugin-config.js';
-import { YamlSource } from './yaml-source.js';
+import { type KeyPath, YamlSource } from './yaml-source.js';
 
 export interface LoadedPlugin {
   readonly config: PluginConfig;
@@ -29,6 +29,10 @@ export interface Config {
   readonly dnsServers: readonly string[] | undefined;
   /** In the file's order. */
   readonly plugins: readonly LoadedPlugin[];
+  /** A problem at a key, for what is wrong with the host rather than the file. */
+  readonly problem: YamlSource['problem'];
+  /** `FILE:LINE` of a key that is written; undefined where it is not. */
+  readonly placeOf: (key: KeyPath) => string | undefined;
 }
 
 /** @throws ConfigError whose message has a line `FILE:LINE:COLUMN: …` for each error */
@@ -52,6 +56,8 @@ export function loadConfig(path: string): Config {
     metrics,
     audit: audit === 'stderr' || audit === 'stdout' ? audit : absolute(audit),
     dnsServers: dns,
+    problem: (...words) => source.problem(...words),
+    placeOf: (key) => (source.valueAt(key) === undefined ? undefined : source.lineOf(key)),
     plugins: Object.entries(plugins).map(([name, plugin]) => {
       const placed = rules(name);
       const config = {

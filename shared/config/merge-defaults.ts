@@ -32,6 +32,7 @@ export function mergeDefaults(
     visible: filesystem('visible'),
     writable: filesystem('writable'),
     hidden: filesystem('hidden'),
+    home: plugin.home === undefined ? undefined : absolute(plugin.home),
     listen: (plugin.listen ?? []).map(({ name: listener, address }, index) => ({
       name: listener,
       address: address.includes('/') ? absolute(address) : address,

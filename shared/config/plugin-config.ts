@@ -34,6 +34,8 @@ export interface PluginConfig {
   readonly writable: readonly string[];
   /** What the plugin does not see of what is visible to it otherwise. */
   readonly hidden: readonly string[];
+  /** The host's folder that is the plugin's HOME and outlasts its runs; without one each run has an empty home. */
+  readonly home?: string | undefined;
   /** Listening sockets that the supervisor binds and the plugin inherits, in this order from descriptor 3 on. */
   readonly listen: readonly ListenConfig[];
   readonly restart: RestartConfig;

@@ -2,6 +2,7 @@
 // the supervisor, mount_setattr in the broker too, where they are root.
 import { constants } from 'node:os';
 import { bind } from './libc.js';
+import { openFolder } from './open-folder.js';
 import { OwnedFd } from './owned-fd.js';
 import { SYS, syscallAt, syscallAtAt, syscallAtStruct, syscallPaths } from './syscall.js';
 import { succeed } from './system-error.js';
@@ -36,10 +37,11 @@ export function mountNew(type: string, target: string, flags: number, options: s
 /**
  * A detached copy of the mount at `path` with all below it, to be attached elsewhere. It is private: on a host whose mounts are shared
  * (systemd's default) a copy would be their peer, and each mount or unmount in one would be made in the other, mount_namespaces(7).
+ *
+ * @param noLinks the path is a folder's, and must not lead through a link: ELOOP where it does
  */
-export function copyTree(path: string): OwnedFd {
-  const flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE;
-  const tree = new OwnedFd(succeed(syscallAt(SYS.open_tree, AT_FDCWD, path, flags), 'open_tree', path));
+export function copyTree(path: string, noLinks = false): OwnedFd {
+  const tree = noLinks ? cloneFolder(path) : cloneTree(AT_FDCWD, path, 0, path);
   try {
     makeTreePrivate(tree.number, path);
     return tree;
@@ -47,6 +49,16 @@ export function copyTree(path: string): OwnedFd {
     tree.close();
     throw error;
   }
+}
+
+function cloneFolder(path: string): OwnedFd {
+  using folder = openFolder(path);
+  return cloneTree(folder.number, '', AT_EMPTY_PATH, path);
+}
+
+function cloneTree(at: number, path: string, flags: number, subject: string): OwnedFd {
+  const all = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE | flags;
+  return new OwnedFd(succeed(syscallAt(SYS.open_tree, at, path, all), 'open_tree', subject));
 }
 
 function makeTreePrivate(tree: number, path: string): void {

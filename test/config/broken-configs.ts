@@ -167,6 +167,14 @@ export const brokenConfigs: readonly BrokenConfig[] = [
     ],
   },
   {
+    name: 'a home for all plugins',
+    text: 'defaults:\n  home: ./home\nplugins:\n  web: {command: [node], home: ""}\n',
+    messages: [
+      'postern.yaml:2:3: defaults.home: unknown key; each plugin has its own: it belongs to a plugin',
+      'postern.yaml:4:32: plugins.web.home: expected a folder, not ""',
+    ],
+  },
+  {
     name: 'a key twice',
     text: web('    allow: [api.example.com]\n    allow: [db.example.com]\n'),
     messages: ['postern.yaml:5:5: the key "allow" stands here a second time; give each key once'],
@@ -602,7 +610,7 @@ export const brokenConfigs: readonly BrokenConfig[] = [
     text: 'plugins:\n  web:\n    command: [node]\n    cwd: "a\\nb\\e[2J"\n    "x\\u202e": 1\n',
     messages: [
       'postern.yaml:4:10: plugins.web.cwd: "DIR/a\\u000ab\\u001b[2J" is not there; paths are relative to the file',
-      'postern.yaml:5:5: plugins.web.x\\u202e: unknown key; there are command, allow, deny, presets, env, cwd, mode, egress, filesystem, restart, limits, seccomp, listen, after',
+      'postern.yaml:5:5: plugins.web.x\\u202e: unknown key; there are command, allow, deny, presets, env, cwd, mode, egress, filesystem, restart, limits, seccomp, home, listen, after',
     ],
   },
   {

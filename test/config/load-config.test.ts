@@ -138,11 +138,12 @@ plugins:
 
 test('paths of a configuration are relative to its file', () => {
   const folder = folderWith({
-    'a/postern.yaml': 'plugins: {web: {command: [x], cwd: ../b}}\naudit: log/audit.json\n',
+    'a/postern.yaml': 'plugins: {web: {command: [x], cwd: ../b, home: ./kept}}\naudit: log/audit.json\n',
     'a/log/other.json': '',
     'b/x': '',
   });
   const config = loadConfig(join(folder, 'a/postern.yaml'));
   assert.equal(config.plugins[0]?.config.cwd, join(folder, 'b'));
+  assert.equal(config.plugins[0]?.config.home, join(folder, 'a/kept'));
   assert.equal(config.audit, join(folder, 'a/log/audit.json'));
 });

@@ -53,6 +53,36 @@ plugins:
   ]);
 });
 
+test('check warns of a home that two plugins write and of a limit that bounds none, and refuses one that is none', async () => {
+  const cwd = folderWith(`plugins:
+  a: {command: [node], home: ./kept, limits: {home_mib: 5}}
+  b: {command: [node], home: kept}
+  c: {command: [node], limits: {home_mib: 5}}
+`);
+  const { status, stdout } = await postern(['check'], { as: anyone, cwd });
+  assert.equal(status, 0);
+  assert.deepEqual(stdout.split('\n'), [
+    'warning  ./postern.yaml:2: plugins.a: home_mib bounds nothing: the home is kept, and its own file system bounds it',
+    'warning  ./postern.yaml:3: plugins.b: The plugin "a" has the same home: each can change what the other one runs and reads there',
+    './postern.yaml: 3 plugins, 0 rules, 2 warnings',
+    '',
+  ]);
+  assert.ok(!existsSync(join(cwd, 'kept')), 'check makes nothing');
+  const bad = folderWith(
+    'plugins:\n  a: {command: [node], home: /root}\n  b: {command: [node], home: ./x/y}\n',
+  );
+  for (const [words, expected] of [
+    [['check'], 1],
+    [['up'], 2],
+  ] as const) {
+    const result = await postern(words, { as: anyone, cwd: bad });
+    assert.equal(result.status, expected);
+    const text = result.stdout + result.stderr;
+    assert.match(text, /postern.yaml:2:30: plugins.a.home: "\/root" is a home directory of this host/);
+    assert.match(text, /postern.yaml:3:30: plugins.b.home: ".*\/x\/y" cannot be made/);
+  }
+});
+
 test('check prints every error, or all as one JSON object, and ends with 1', async () => {
   const cwd = folderWith('plugins:\n  web: {comand: [node], allow: [https://x.example.com]}\n');
   const { status, stdout } = await postern(['check', 'postern.yaml'], { as: anyone, cwd });

@@ -5,6 +5,8 @@ const run = (pattern: string): Pick<Protection, 'tests' | 'pattern'> => ({
   tests: ['integration/run'],
   pattern,
 });
+const HOME = { file: 'sandbox/supervisor/home-problems', tests: ['supervisor/home-problems'] };
+const UNSEEN = { file: 'sandbox/supervisor/unseen-files', tests: ['supervisor/unseen-files'] };
 const LISTENER = { file: 'sandbox/supervisor/listener', tests: ['integration/restart-listeners'] };
 
 export const supervisorProtections: readonly Protection[] = [
@@ -50,6 +52,81 @@ export const supervisorProtections: readonly Protection[] = [
     wrong: '[',
     tests: ['supervisor/plan-root'],
     pattern: 'home directory',
+  },
+  {
+    name: 'home: its path leads through no link',
+    file: 'shared/sys/open-folder',
+    right: 'const RESOLVE_NO_SYMLINKS = 4;',
+    wrong: 'const RESOLVE_NO_SYMLINKS = 0;',
+    tests: ['sys/open-folder'],
+    pattern: 'leads through a link',
+  },
+  {
+    ...HOME,
+    name: 'home: no home directory of the host is one',
+    right: "one !== '/' && isWithin(one, home)",
+    wrong: 'false',
+    pattern: 'refuses a home directory',
+  },
+  {
+    ...HOME,
+    name: 'home: no plugin writes the folder that holds one',
+    right: 'writable.find((path) => isWithin(home, real(path)))',
+    wrong: 'undefined',
+    pattern: 'a plugin may replace',
+  },
+  {
+    ...HOME,
+    name: 'home: nothing is shown from inside one',
+    right: '[...visible, ...writable, ...hidden].find(leadsThrough)',
+    wrong: 'undefined',
+    pattern: 'a plugin may replace',
+  },
+  {
+    name: 'home: no program is taken from inside one',
+    file: 'sandbox/supervisor/require-home-apart',
+    right: 'if (holding === undefined)',
+    wrong: 'if (true)',
+    tests: ['integration/home'],
+    pattern: 'decides nothing of what it sees next .user',
+  },
+  {
+    name: 'home: nothing of the host is attached within one',
+    file: 'sandbox/supervisor/require-home-apart',
+    right: 'if (inside !== undefined)',
+    wrong: 'if (false)',
+    tests: ['supervisor/require-home-apart'],
+    pattern: 'attached within',
+  },
+  {
+    name: 'home: it shows to its own plugin alone',
+    file: 'sandbox/supervisor/plan-root',
+    right: 'byItself(request.otherHomes ?? [], ',
+    wrong: 'byItself([], ',
+    tests: ['supervisor/plan-root', 'integration/home'],
+    pattern: 'hides those of others|shows to no other.*user',
+  },
+  {
+    name: 'home: a socket of the host in one refuses the start',
+    file: 'sandbox/supervisor/plan-root',
+    right: '...home.flatMap(treeOf).map(',
+    wrong: '...[].flatMap(treeOf).map(',
+    tests: ['integration/home'],
+    pattern: 'bound socket of the host.*user',
+  },
+  {
+    ...UNSEEN,
+    name: 'supervisor: what a script names is advised only where everybody may read it',
+    right: ' && texts.isPublic(path)',
+    wrong: '',
+    pattern: 'script of a command',
+  },
+  {
+    ...UNSEEN,
+    name: 'supervisor: no home directory is advised',
+    right: 'people.some((home) => isWithin(home, one)) ||',
+    wrong: '',
+    pattern: 'no home directory',
   },
   {
     name: 'supervisor: requests come in packets',

@@ -17,6 +17,7 @@ const HOST: Record<string, PathKind> = {
   '/home/me/.node': 'directory',
   '/home/me/bin/tool': 'file',
   '/home/me/link': 'link',
+  '/srv': 'directory',
   '/srv/data': 'directory',
   '/srv/data/inner': 'directory',
   '/tmp': 'directory',
@@ -248,4 +249,23 @@ test('planRoot() shows what the user names, and the working directory, as its ow
     entry.kind === 'bind' && entry.asOwner !== undefined ? [`${entry.path} ${entry.asOwner}`] : [],
   );
   assert.deepEqual(owned, ['/tmp/work by itself', '/srv/data asked', '/srv/data/inner asked']);
+});
+
+test("planRoot() binds a kept home, writable, in the place of the run's own, and hides those of others", () => {
+  const homes = ({ entries }: RootPlan): unknown[] => entries.filter(({ path }) => path === '/home/plugin');
+  assert.deepEqual(homes(plan({})), [{ kind: 'scratch', path: '/home/plugin', mib: 2, mode: 0o755 }]);
+  const kept = plan({ home: '/srv/data', visible: ['/srv'], otherHomes: ['/srv/other'] });
+  const home = {
+    path: '/home/plugin',
+    source: '/srv/data',
+    directory: true,
+    writable: true,
+    noLinks: true,
+    asOwner: 'needed',
+  };
+  assert.deepEqual(homes(kept), [{ kind: 'bind', ...home }]);
+  assert.ok(kept.writableDirectories.includes('/home/plugin'));
+  assert.ok(!kept.writableDirectories.includes('/srv/data'));
+  assert.equal(kept.sources.find(({ path }) => path === '/srv/data')?.because, '--home /srv/data');
+  assert.deepEqual(laid(kept, '/srv'), ['/srv visible', '/srv/other hidden folder']);
 });

@@ -1,0 +1,17 @@
+// A configuration file held against the host too: what can be wrong with the folders that it names as homes.
+import { ConfigError } from '../../shared/config/config-problem.js';
+import { type Config, loadConfig } from '../../shared/config/load-config.js';
+import { allHomes } from '../supervisor/home-directories.js';
+import { homeProblems } from '../supervisor/home-problems.js';
+import { hostFiles } from '../supervisor/host-files.js';
+
+/** @throws ConfigError as {@link loadConfig} does */
+export function loadChecked(path: string): Config {
+  const config = loadConfig(path);
+  const plugins = config.plugins.map((plugin) => plugin.config);
+  const problems = homeProblems(plugins, allHomes(), hostFiles);
+  if (problems.length === 0) return config;
+  throw new ConfigError(
+    problems.map(({ plugin, message, fix }) => config.problem(['plugins', plugin, 'home'], message, fix)),
+  );
+}

@@ -1,0 +1,31 @@
+// Whether a command is a shim of a version manager: a small program that looks the real one up in the manager's folder, which
+// lies in a home directory and so does not show. Pure.
+import { basename, dirname } from 'node:path';
+import { steps } from './command-paths.js';
+import type { HostFiles } from './host-files.js';
+
+export interface Shim {
+  /** As `pyenv`. */
+  readonly manager: string;
+  /** The manager's folder. */
+  readonly root: string;
+  /** The shim names the folder itself: to show it is enough. Others look for it in HOME. */
+  readonly namesRoot: boolean;
+}
+
+/** Their shims are scripts that set NAME_ROOT. */
+const NAMES_ROOT = ['pyenv', 'rbenv', 'nodenv', 'goenv', 'plenv', 'phpenv', 'luaenv'];
+const LOOKS_IN_HOME = ['asdf', 'mise', 'rtx'];
+
+export function findShim(program: string, host: HostFiles): Shim | undefined {
+  for (const path of steps(program, host)) {
+    const folder = dirname(path);
+    const root = dirname(folder);
+    if (basename(path) === 'volta-shim') return { manager: 'volta', root, namesRoot: false };
+    if (basename(folder) !== 'shims') continue;
+    const manager = basename(root).replace(/^\./, '');
+    if (NAMES_ROOT.includes(manager)) return { manager, root, namesRoot: true };
+    if (LOOKS_IN_HOME.includes(manager)) return { manager, root, namesRoot: false };
+  }
+  return undefined;
+}

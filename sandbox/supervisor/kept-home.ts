@@ -1,0 +1,100 @@
+// A plugin's home that outlasts its runs: looked at, and made where it is not there yet, before anything is started. Everything
+// is done by handles, so that no link is followed.
+import { accessSync, constants, fstatSync, mkdirSync } from 'node:fs';
+import { basename, dirname } from 'node:path';
+import type { PluginConfig } from '../../shared/config/plugin-config.js';
+import { PosternError } from '../../shared/errors.js';
+import { openFolder } from '../../shared/sys/open-folder.js';
+import type { OwnedFd } from '../../shared/sys/owned-fd.js';
+import { SystemError } from '../../shared/sys/system-error.js';
+import { allHomes } from './home-directories.js';
+import { homeProblems, withoutTopLink } from './home-problems.js';
+import { hostFiles } from './host-files.js';
+import { shellWord } from './shell-word.js';
+
+const OWNER_ALL = 0o700;
+
+/**
+ * Makes the home of each plugin ready.
+ *
+ * @returns the folders, without a link in a path
+ * @throws PosternError `bad_home` for the first that is wrong; nothing has been made then but homes before it
+ */
+export function readyHomes(plugins: readonly PluginConfig[]): readonly string[] {
+  const [problem] = homeProblems(plugins, allHomes(), hostFiles);
+  if (problem !== undefined)
+    throw badHome(`Cannot keep a home for "${problem.plugin}": ${problem.message}`, problem.fix);
+  const homes = plugins.flatMap(({ home }) => (home === undefined ? [] : [readyHome(home)]));
+  return [...new Set(homes)];
+}
+
+/** @returns the folder's path without a link @throws PosternError `bad_home` */
+export function readyHome(path: string): string {
+  const home = withoutTopLink(path, hostFiles);
+  try {
+    using folder = openOrMake(home);
+    requireOwn(folder, home);
+  } catch (error) {
+    if (!(error instanceof SystemError)) throw error;
+    throw badHome(`Cannot keep a home in "${home}": ${error.message}`, whatToDo(error.code, home));
+  }
+  return home;
+}
+
+function openOrMake(home: string): OwnedFd {
+  try {
+    return openFolder(home);
+  } catch (error) {
+    if (!(error instanceof SystemError && error.code === 'ENOENT')) throw error;
+  }
+  using parent = openFolder(dirname(home));
+  try {
+    mkdirSync(`/proc/self/fd/${parent.number}/${basename(home)}`, OWNER_ALL);
+  } catch (error) {
+    const { code = 'an error' } = error as NodeJS.ErrnoException;
+    if (code !== 'EEXIST')
+      throw badHome(
+        `Cannot make the home "${home}": ${code}`,
+        `make it: sudo install -d -m 700 -o ${uid()} -g ${gid()} ${shellWord(home)}`,
+      );
+  }
+  return openFolder(home);
+}
+
+/** Root may keep a home that belongs to another user: the plugin's ids are mapped to the owner's. */
+function requireOwn(folder: OwnedFd, home: string): void {
+  const { uid: owner, mode } = fstatSync(folder.number);
+  if (uid() !== 0 && owner !== uid()) {
+    throw badHome(
+      `Cannot keep a home in "${home}": it belongs to uid ${owner}, and postern runs as uid ${uid()}`,
+      `give it away with: sudo chown -R ${uid()}:${gid()} ${shellWord(home)}; or name a folder of your own`,
+    );
+  }
+  if ((mode & OWNER_ALL) !== OWNER_ALL) {
+    throw badHome(
+      `Cannot keep a home in "${home}": its owner may not read, write and enter it (mode ${(mode & 0o7777).toString(8)})`,
+      `run: chmod u+rwx ${shellWord(home)}`,
+    );
+  }
+  try {
+    accessSync(`/proc/self/fd/${folder.number}`, constants.R_OK | constants.W_OK | constants.X_OK);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    const why = code === 'EROFS' ? 'its file system is read-only' : `it cannot be written: ${code}`;
+    throw badHome(`Cannot keep a home in "${home}": ${why}`, 'name a folder that can be written');
+  }
+}
+
+function whatToDo(code: string, home: string): string {
+  if (code === 'ELOOP')
+    return `name the folder itself: ${hostFiles.real(home) ?? 'its path leads through a link'}`;
+  if (code === 'ENOENT') return `make the folder above it: mkdir -p ${shellWord(dirname(home))}`;
+  return 'name a folder that you may enter';
+}
+
+const uid = (): number => process.geteuid?.() ?? 0;
+const gid = (): number => process.getegid?.() ?? 0;
+
+function badHome(message: string, fix: string): PosternError {
+  return new PosternError('bad_home', message, { mend: fix });
+}

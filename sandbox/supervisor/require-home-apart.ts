@@ -1,0 +1,45 @@
+// A kept home is the plugin's to write: neither its program nor anything that the host shows may be taken from there, or what
+// it put there would decide what its next start sees.
+import { PosternError } from '../../shared/errors.js';
+import { steps } from './command-paths.js';
+import type { HostFiles } from './host-files.js';
+import { isWithin, moved } from './path-within.js';
+import { placesPassed } from './places-passed.js';
+import type { RootPlan } from './plan-root.js';
+import { PLUGIN_HOME } from './system-files.js';
+
+interface Started {
+  /** The command's first word. */
+  readonly name: string;
+  /** Where the host has the program; undefined where it has none. */
+  readonly program: string | undefined;
+  /** The plugin's own kept home. */
+  readonly home: string | undefined;
+  /** Those of all plugins. */
+  readonly keptHomes: readonly string[];
+}
+
+/** @throws PosternError `bad_home` */
+export function requireHomeApart(plan: RootPlan, started: Started, host: HostFiles): void {
+  const { name, program, home, keptHomes } = started;
+  for (const path of program === undefined ? [] : steps(program, host)) {
+    const places = placesPassed(path, host);
+    const holding = keptHomes.find((one) => places.some((place) => isWithin(place, one)));
+    if (holding === undefined) continue;
+    const fix =
+      holding === home && isWithin(path, holding)
+        ? `name it as the plugin sees it: ${moved(path, holding, PLUGIN_HOME)}`
+        : 'keep the program elsewhere';
+    const message = `Cannot run "${name}": "${path}" leads through the kept home "${holding}", where a plugin could put something else`;
+    throw new PosternError('bad_home', message, { mend: fix });
+  }
+  if (home === undefined) return;
+  const inside = plan.entries.find(({ path }) => path !== PLUGIN_HOME && isWithin(path, PLUGIN_HOME));
+  if (inside !== undefined) {
+    throw new PosternError(
+      'bad_home',
+      `Cannot show "${inside.path}": the plugin has its kept home at ${PLUGIN_HOME}`,
+      { mend: 'start without a kept home, or from another folder' },
+    );
+  }
+}

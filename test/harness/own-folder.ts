@@ -1,0 +1,14 @@
+// A folder that belongs to a test's user, for what only its owner may do.
+import { chownSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { readableFolder, type User } from './users.js';
+
+const NOBODY = 65_534;
+
+/** @returns the path of a new, empty folder that the user owns */
+export function ownFolder(user: User): string {
+  const folder = join(readableFolder(), 'own');
+  mkdirSync(folder, { mode: 0o755 });
+  if (process.geteuid?.() === 0 && user === 'user') chownSync(folder, NOBODY, NOBODY);
+  return folder;
+}

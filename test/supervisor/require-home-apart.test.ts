@@ -1,0 +1,64 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { HostFiles } from '../../sandbox/supervisor/host-files.js';
+import { planRoot } from '../../sandbox/supervisor/plan-root.js';
+import { requireHomeApart } from '../../sandbox/supervisor/require-home-apart.js';
+import { PosternError } from '../../shared/errors.js';
+
+const LINKS: Record<string, string> = { '/srv/tool': '/srv/kept/bin/tool', '/srv/kept/away': '/usr' };
+const THERE = [
+  '/usr',
+  '/usr/bin/tool',
+  '/srv',
+  '/srv/kept/bin/tool',
+  '/home/plugin/data',
+  '/home/plugin/bin/tool',
+];
+const host: HostFiles = {
+  kind: (path) => (path in LINKS ? 'link' : THERE.includes(path) ? 'directory' : 'absent'),
+  readLink: (path) => LINKS[path] ?? '',
+  real: (path) => LINKS[path] ?? (THERE.includes(path) ? path : undefined),
+  owner: () => undefined,
+  aliases: () => [],
+};
+
+/** @returns what it says, or nothing */
+function refusal(
+  program: string,
+  home: string | undefined,
+  visible: readonly string[] = [],
+): string | undefined {
+  const sizes = { tmpMib: 1, homeMib: 1, shmMib: 1 };
+  const paths = { homes: [], ownHomes: [], visible, writable: [], hidden: [] };
+  const plan = planRoot({ program, cwd: '/', home, sizes, uid: 1, gid: 1, ...paths }, host);
+  try {
+    requireHomeApart(plan, { name: 'tool', program, home, keptHomes: ['/srv/kept'] }, host);
+    return undefined;
+  } catch (error) {
+    assert.ok(error instanceof PosternError && error.code === 'bad_home');
+    return `${error.message}; ${error.mend}`;
+  }
+}
+
+test('requireHomeApart() lets no program be taken from a kept home, by whatever way, and names the path inside', () => {
+  assert.equal(refusal('/usr/bin/tool', '/srv/kept'), undefined);
+  assert.match(
+    refusal('/srv/kept/bin/tool', '/srv/kept') ?? '',
+    /leads through the kept home "\/srv\/kept".*; name it as the plugin sees it: \/home\/plugin\/bin\/tool$/,
+  );
+  for (const program of ['/srv/kept/bin/tool', '/srv/tool', '/srv/kept/away/bin/tool'])
+    assert.match(
+      refusal(program, undefined) ?? '',
+      /leads through the kept home.*; keep the program elsewhere$/,
+      program,
+    );
+});
+
+test('requireHomeApart() lets nothing of the host be attached within a kept home', () => {
+  assert.equal(refusal('/usr/bin/tool', undefined, ['/home/plugin/data']), undefined);
+  assert.match(
+    refusal('/usr/bin/tool', '/srv/kept', ['/home/plugin/data']) ?? '',
+    /^Cannot show "\/home\/plugin\/data": the plugin has its kept home at \/home\/plugin; /,
+  );
+  assert.match(refusal('/home/plugin/bin/tool', '/srv/kept') ?? '', /^Cannot show "\/home\/plugin\/bin/);
+});
