@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -116,6 +116,8 @@ if (users.includes('root')) {
     mkdirSync(join(folder, 'closed/deep'), { recursive: true });
     writeFileSync(join(folder, 'closed/deep/key'), 'SECRET\n');
     chmodSync(join(folder, 'closed'), 0o700);
+    // Not the owner of what is shown, whose folders the plugin enters.
+    chownSync(join(folder, 'closed'), 12_345, 12_345);
     const script = `echo up; until [ -e ${folder}/go ]; do sleep 0.05; done; cat ${folder}/closed/deep/key`;
     const { child, result } = startPostern(
       ['run', '--visible', folder, '--hidden', join(folder, 'closed/deep/key'), '--', 'sh', '-c', script],
