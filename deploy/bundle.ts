@@ -16,6 +16,7 @@ const PROGRAMS: Readonly<Record<Bundle, string>> = {
   launcher: 'sandbox/launch/main',
   init: 'sandbox/launch/init',
   'trial-plugin': 'sandbox/supervisor/doctor/trial-plugin',
+  'seccomp-profile': 'deploy/container/seccomp-profile',
 };
 /** Packages that are CommonJS ask for Node's modules by require. */
 const REQUIRE = `import { createRequire as requireOf } from 'node:module';

@@ -15,7 +15,8 @@ export type Bundle =
   | 'slow-lane-thread'
   | 'launcher'
   | 'init'
-  | 'trial-plugin';
+  | 'trial-plugin'
+  | 'seccomp-profile';
 
 /** @returns an absolute path */
 export function bundlePath(name: Bundle): string {

@@ -1,0 +1,17 @@
+// The system calls that postern makes and that the default filter of a container engine refuses, each with its use. Both the script
+// that makes a seccomp profile and `postern doctor` read this list.
+
+/** By name: a test takes each one away in turn, and doctor fails. */
+export const CONTAINER_CALLS: Readonly<Record<string, string>> = {
+  unshare: 'makes the namespaces of the sandbox',
+  mount: "mounts the sandbox's root, /proc, /dev/pts and scratch folders",
+  umount2: 'lets go of the old root',
+  pivot_root: 'enters the new root',
+  open_tree: 'copies the mounts that the plugin sees',
+  move_mount: 'attaches these copies',
+  mount_setattr: 'makes these copies read-only',
+  sethostname: 'names the host inside',
+  setdomainname: 'takes the NIS domain of the host away',
+  pidfd_getfd: "takes a duplicate of the socket that a program's connect(2) names",
+  kcmp: "finds the socket's other descriptors in the program's table",
+};
