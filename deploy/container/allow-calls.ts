@@ -9,6 +9,10 @@ export function allowCalls(profile: Profile, calls: readonly string[]): Profile 
   const others = profile.syscalls
     .map((rule): Rule => ({ ...rule, names: rule.names.filter((name) => !calls.includes(name)) }))
     .filter(({ names }) => names.length > 0);
-  const added: Rule = { names: calls, action: 'SCMP_ACT_ALLOW', comment: 'postern makes its sandboxes with these' };
+  const added: Rule = {
+    names: calls,
+    action: 'SCMP_ACT_ALLOW',
+    comment: 'postern makes its sandboxes with these',
+  };
   return { ...profile, syscalls: [...others, added] };
 }

@@ -22,7 +22,7 @@ import {
 import type { SandboxCgroup } from './cgroup/sandbox-cgroup.js';
 import { Deadline } from './deadline.js';
 import { LaunchInbox } from './launch-inbox.js';
-import { namespacesFailure } from './namespaces-failure.js';
+import { namespacesFailure, refusalMend } from './namespaces-failure.js';
 import { namespacesArguments } from './namespaces-script.js';
 import { onChildChange } from './on-child-change.js';
 import { openOwnCode } from './own-code.js';
@@ -216,7 +216,7 @@ function asError({ step, message, mend, exitStatus, code }: LaunchFailure): Post
   if (step === 'command' && exitStatus !== 125) {
     return new PosternError('launch_failed', message, { mend, fields: { step, exitStatus, cause: code } });
   }
-  return launchFailed(step, message, mend);
+  return launchFailed(step, message, mend ?? refusalMend(message));
 }
 
 function launchFailed(step: LaunchStep, message: string, mend?: string): PosternError {

@@ -1,7 +1,9 @@
 // What to tell a user whose host does not make the namespaces: from unshare(1)'s words to the setting that forbids it.
 import { PosternError } from '../../shared/errors.js';
 import { APPARMOR_SETTING } from './doctor/check-user-namespaces.js';
+import { containerFix } from './doctor/container-mend.js';
 import { forbiddingSetting } from './doctor/namespace-settings.js';
+import { readConfinement } from './doctor/read-confinement.js';
 import { readSetting } from './doctor/read-setting.js';
 
 /** @param words what unshare(1), or the attempt to start it, said */
@@ -27,5 +29,18 @@ function mendFor(said: string): string {
   if (readSetting(APPARMOR_SETTING) === '1')
     return `${APPARMOR_SETTING} is 1: allow them to Node by a profile`;
   if (said.includes('No space left')) return 'too many namespaces: sysctl user.max_user_namespaces';
-  return 'this host, or the container that postern runs in, forbids user namespaces';
+  return refusalMend(said) ?? 'this host, or the container that postern runs in, forbids user namespaces';
+}
+
+/** As Node and unshare(1) put it, and the errno alone. */
+const REFUSED = /\b(?:EPERM|EACCES|EROFS)\b|not permitted|[Pp]ermission denied|[Rr]ead-only file system/;
+
+/**
+ * What to change about the container where a step of the launch is refused.
+ *
+ * @param said what the step said
+ * @returns undefined where it was not refused, or where nothing that is known of the container refuses it
+ */
+export function refusalMend(said: string): string | undefined {
+  return REFUSED.test(said) ? containerFix(readConfinement()) : undefined;
 }

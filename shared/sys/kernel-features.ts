@@ -2,6 +2,7 @@
 import { constants } from 'node:os';
 import { bind } from './libc.js';
 import { OwnedFd } from './owned-fd.js';
+import { takeDescriptor } from './pidfd.js';
 import { packetSocketPair } from './socket.js';
 import { SYS, syscallLongs } from './syscall.js';
 
@@ -15,6 +16,7 @@ const FLAG_NEW_LISTENER = 8;
 const FLAG_WAIT_KILLABLE_RECV = 32;
 /** Called PIDFD_THREAD there. */
 const O_EXCL = 0o200;
+const KCMP_FILE = 0;
 const SOL_SOCKET = 1;
 const SO_NETNS_COOKIE = 71;
 const SO_PASSRIGHTS = 83;
@@ -36,6 +38,10 @@ export interface KernelFeatures {
   readonly passRights: boolean;
   /** SO_NETNS_COOKIE, Linux 5.14 */
   readonly netnsCookie: boolean;
+  /** pidfd_getfd(2), Linux 5.6; the filters of containers refuse it. */
+  readonly takesDescriptors: boolean;
+  /** kcmp(2), or a kernel without it, where there is another way; the filters of containers refuse it. */
+  readonly comparesDescriptors: boolean;
 }
 
 export function kernelFeatures(): KernelFeatures {
@@ -47,6 +53,8 @@ export function kernelFeatures(): KernelFeatures {
     threadPidfd: opensThreads(),
     passRights: hasSocketOption(SO_PASSRIGHTS),
     netnsCookie: hasSocketOption(SO_NETNS_COOKIE),
+    takesDescriptors: takesDescriptors(),
+    comparesDescriptors: comparesDescriptors(),
   };
 }
 
@@ -66,6 +74,25 @@ function opensThreads(): boolean {
   if (result < 0) return false;
   new OwnedFd(result).close();
   return true;
+}
+
+/** A process may take its own descriptors, whatever holds for those of others. */
+function takesDescriptors(): boolean {
+  const handle = syscallLongs(SYS.pidfd_open, process.pid, 0, 0, 0, 0);
+  if (handle < 0) return false;
+  const own = new OwnedFd(handle);
+  try {
+    const taken = takeDescriptor(own.number, own.number);
+    if (typeof taken !== 'number') taken.close();
+    return typeof taken !== 'number';
+  } finally {
+    own.close();
+  }
+}
+
+function comparesDescriptors(): boolean {
+  const order = syscallLongs(SYS.kcmp, process.pid, process.pid, KCMP_FILE, 0, 0);
+  return order >= 0 || order === -constants.errno.ENOSYS;
 }
 
 function hasSocketOption(name: number): boolean {

@@ -20,8 +20,8 @@ const NAMES = [
     '/bin/sh',
   ],
   ...['libseccomp', 'libcap-ng', 'seccomp filter', 'Landlock', 'user notification', 'WAIT_KILLABLE_RECV'],
-  ...['PIDFD_THREAD', 'SO_NETNS_COOKIE', 'SO_PASSRIGHTS', 'Yama', 'name servers', 'descriptors', 'cgroup'],
-  ...['sandbox', 'connection'],
+  ...['PIDFD_THREAD', 'SO_NETNS_COOKIE', 'SO_PASSRIGHTS', 'pidfd_getfd(2)', 'kcmp(2)', 'Yama'],
+  ...['name servers', 'descriptors', 'cgroup', 'sandbox', 'connection', 'own connect(2)'],
 ];
 const HOME = { PATH: '/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin', HOME: '/nonexistent' };
 
@@ -198,7 +198,8 @@ for (const user of users) {
     const asThatUser = underFilter(user, ['unshare', 'mount']);
     const { status, stdout } = doctor(user, [], { asRoot, asThatUser });
     assert.equal(status, 1);
-    const options = /\n +podman run --security-opt seccomp=unconfined --security-opt unmask=ALL …\n/;
+    const options =
+      /\n +podman run --security-opt seccomp=postern-seccomp\.json --security-opt unmask=ALL …\n/;
     assert.match(lines(stdout, 'user namespaces'), options);
     const env = { KUBERNETES_SERVICE_HOST: '192.0.2.1' };
     const pod = doctor(user, [], { asRoot, asThatUser, env }).stdout;

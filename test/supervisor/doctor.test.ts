@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Check } from '../../sandbox/supervisor/doctor/check.js';
+import { containerFix } from '../../sandbox/supervisor/doctor/container-mend.js';
 import { coveredProc } from '../../sandbox/supervisor/doctor/covered-proc.js';
 import { describeExamination, toJson } from '../../sandbox/supervisor/doctor/describe.js';
 import { examine } from '../../sandbox/supervisor/doctor/examine.js';
 import { findContainer } from '../../sandbox/supervisor/doctor/find-container.js';
 import type { Container, HostFacts } from '../../sandbox/supervisor/doctor/host-facts.js';
 import type { Trial } from '../../sandbox/supervisor/doctor/trial.js';
+import { bundlePath } from '../../shared/own-files.js';
 
 const MOUNTS = `22 27 0:21 / /proc rw,relatime - proc proc rw
 27 1 254:0 / / rw,relatime - ext4 /dev/vda rw
@@ -22,6 +24,8 @@ const FEATURES = {
   threadPidfd: true,
   passRights: true,
   netnsCookie: true,
+  takesDescriptors: true,
+  comparesDescriptors: true,
 };
 const GOOD: HostFacts = {
   platform: 'linux',
@@ -53,10 +57,12 @@ const GOOD: HostFacts = {
   loopback: true,
   cgroup: { base: '/sys/fs/cgroup/user.slice/postern.scope' },
 };
-const MADE: Trial = {
-  sandbox: { ids: '1000 1000', milliseconds: 100 },
-  connection: { said: 'allowed: good day, refused: EACCES port_not_allowed', trespasses: 0 },
+const CONNECTED = {
+  said: 'allowed: good day, refused: EACCES port_not_allowed',
+  itself: 'good day',
+  trespasses: 0,
 };
+const MADE: Trial = { sandbox: { ids: '1000 1000', milliseconds: 100 }, connection: CONNECTED };
 const REFUSED = 'unshare: unshare failed: Operation not permitted';
 const NO_NAMESPACES = { namespaces: { works: false, words: REFUSED }, freshProc: undefined };
 const DOCKER: Container = { kind: 'docker', sign: '/.dockerenv' };
@@ -99,8 +105,13 @@ It opens user namespaces to whatever runs in this Node, for every user of the ho
 Or, which opens them to every program of every user:
   sysctl -w kernel.apparmor_restrict_unprivileged_userns=0`;
 const FILTERED = `a seccomp filter (Seccomp: 2 in /proc/self/status), and ${REFUSED}`;
-const CALLS = 'unshare, mount, umount2, pivot_root, open_tree, move_mount, mount_setattr and sethostname';
-const NARROWER = `Narrower than seccomp=unconfined: --security-opt seccomp=FILE with the engine's default profile and ${CALLS} allowed in it.`;
+const CALLS =
+  'unshare, mount, umount2, pivot_root, open_tree, move_mount, mount_setattr, sethostname, setdomainname, pidfd_getfd and kcmp';
+const SCRIPT = bundlePath('seccomp-profile');
+const DOCKER_DEFAULT = 'https://github.com/moby/profiles/blob/main/seccomp/default.json';
+const WITHOUT_FILE = "Or, which takes the container's whole filter away: seccomp=unconfined";
+const AS_USER =
+  "Run it as a user too (--user 1000:1000): root of this container is the host's, and may then write the host's /proc/sys.";
 
 const LACKS: readonly Lack[] = [
   {
@@ -195,17 +206,23 @@ and for every boot:
     },
     found: FILTERED,
     mend: `Start the container with these options (known by /.dockerenv):
-  docker run --security-opt seccomp=unconfined --security-opt apparmor=unconfined --security-opt systempaths=unconfined …
-${NARROWER}`,
+  docker run --security-opt seccomp=postern-seccomp.json --security-opt apparmor=unconfined --security-opt systempaths=unconfined …
+Make postern-seccomp.json first, on the host, with this container's image, from Docker's default, which is
+  ${DOCKER_DEFAULT}:
+  docker run --rm -i --entrypoint /usr/bin/node IMAGE ${SCRIPT} - <default.json >postern-seccomp.json
+${WITHOUT_FILE}`,
   },
   {
     of: 'user namespaces',
     when: "Podman's filter forbids them",
-    facts: { ...NO_NAMESPACES, seccompMode: 2, container: PODMAN, mountInfo: MASKED },
+    facts: { ...NO_NAMESPACES, seccompMode: 2, container: PODMAN, mountInfo: MASKED, root: true },
     found: FILTERED,
     mend: `Start the container with these options (known by /run/.containerenv):
-  podman run --security-opt seccomp=unconfined --security-opt unmask=ALL …
-${NARROWER}`,
+  podman run --security-opt seccomp=postern-seccomp.json --security-opt unmask=ALL …
+Make postern-seccomp.json first, on the host, with this container's image, from Podman's default:
+  podman run --rm -i --entrypoint /usr/bin/node IMAGE ${SCRIPT} - </usr/share/containers/seccomp.json >postern-seccomp.json
+${WITHOUT_FILE}
+${AS_USER}`,
   },
   {
     of: 'user namespaces',
@@ -223,10 +240,13 @@ ${NARROWER}`,
     hostUsers: false
     containers:
     - securityContext:
-        seccompProfile: {type: Unconfined}
+        seccompProfile: {type: Localhost, localhostProfile: postern-seccomp.json}
         appArmorProfile: {type: Unconfined}
         procMount: Unmasked
-        runAsUser: 1000`,
+        runAsUser: 1000
+Make postern-seccomp.json first, in /var/lib/kubelet/seccomp of each node, from an engine's default: Podman's (/usr/share/containers/seccomp.json),
+or Docker's (${DOCKER_DEFAULT}):
+  node ${SCRIPT} --kubernetes default.json >postern-seccomp.json`,
   },
   {
     of: 'user namespaces',
@@ -529,6 +549,31 @@ Or map 131072 more ids into this user namespace.`,
     mend: 'Nothing is less: that no descriptor can be pushed at the broker rests upon its socket, which is shut for reading.',
   },
   {
+    of: 'pidfd_getfd(2)',
+    when: "Podman's filter refuses it",
+    facts: { kernel: { ...FEATURES, takesDescriptors: false }, seccompMode: 2, container: PODMAN },
+    found: 'a seccomp filter (Seccomp: 2 in /proc/self/status), and it is refused',
+    mend: `Start the container with these options (known by /run/.containerenv):
+  podman run --security-opt seccomp=postern-seccomp.json …
+Make postern-seccomp.json first, on the host, with this container's image, from Podman's default:
+  podman run --rm -i --entrypoint /usr/bin/node IMAGE ${SCRIPT} - </usr/share/containers/seccomp.json >postern-seccomp.json
+${WITHOUT_FILE}`,
+  },
+  {
+    of: 'kcmp(2)',
+    when: 'a filter of unknown origin refuses it',
+    facts: { kernel: { ...FEATURES, comparesDescriptors: false }, seccompMode: 2 },
+    found: 'a seccomp filter (Seccomp: 2 in /proc/self/status), and it is refused',
+    mend: `Start postern without the filter that whatever started it has set, or allow in it ${CALLS}.`,
+  },
+  {
+    of: 'kcmp(2)',
+    when: 'it is refused for no cause that is known',
+    facts: { kernel: { ...FEATURES, comparesDescriptors: false } },
+    found: 'refused',
+    mend: undefined,
+  },
+  {
     of: 'Yama',
     when: 'its scope lets nobody read another process',
     state: 'absent',
@@ -623,7 +668,11 @@ Or map 131072 more ids into this user namespace.`,
     facts: { loopback: false },
     trial: {
       ...MADE,
-      connection: { said: 'allowed: ENETUNREACH, refused: EACCES port_not_allowed', trespasses: 0 },
+      connection: {
+        said: 'allowed: ENETUNREACH, refused: EACCES port_not_allowed',
+        itself: 'good day',
+        trespasses: 0,
+      },
     },
     found: 'the interface lo is not up; allowed: ENETUNREACH, refused: EACCES port_not_allowed',
     mend: 'Bring it up, as root:\n  ip link set lo up',
@@ -631,14 +680,20 @@ Or map 131072 more ids into this user namespace.`,
   {
     of: 'connection',
     when: 'the allowed one fails for no cause that is known',
-    trial: { ...MADE, connection: { said: 'allowed: ETIMEDOUT, refused: EACCES no_rule', trespasses: 0 } },
+    trial: {
+      ...MADE,
+      connection: { said: 'allowed: ETIMEDOUT, refused: EACCES no_rule', itself: 'good day', trespasses: 0 },
+    },
     found: 'allowed: ETIMEDOUT, refused: EACCES no_rule',
     mend: undefined,
   },
   {
     of: 'connection',
     when: 'the one that no rule allows is not refused',
-    trial: { ...MADE, connection: { said: 'allowed: good day, refused: connected', trespasses: 0 } },
+    trial: {
+      ...MADE,
+      connection: { said: 'allowed: good day, refused: connected', itself: 'good day', trespasses: 0 },
+    },
     found: 'allowed: good day, refused: connected',
     mend: undefined,
   },
@@ -647,10 +702,45 @@ Or map 131072 more ids into this user namespace.`,
     when: 'the listener that no rule allows is reached, whatever the plugin says',
     trial: {
       ...MADE,
-      connection: { said: 'allowed: good day, refused: EACCES port_not_allowed', trespasses: 1 },
+      connection: {
+        said: 'allowed: good day, refused: EACCES port_not_allowed',
+        itself: 'good day',
+        trespasses: 1,
+      },
     },
     found: 'connections that came where no rule allows any: 1',
     mend: 'Run no untrusted program here, and report it as SECURITY.md says.',
+  },
+  {
+    of: 'own connect(2)',
+    when: 'there is no sandbox',
+    trial: { sandbox: { failure: { message: 'Cannot start' } } },
+    found: 'not tried',
+    mend: undefined,
+  },
+  {
+    of: 'own connect(2)',
+    when: 'a filter refuses what the broker does for it',
+    facts: { seccompMode: 2 },
+    trial: { ...MADE, connection: { ...CONNECTED, itself: 'EPERM' } },
+    found: 'EPERM',
+    mend: `Start postern without the filter that whatever started it has set, or allow in it ${CALLS}.`,
+  },
+  {
+    of: 'own connect(2)',
+    when: 'the kernel cannot report it',
+    state: 'absent',
+    facts: { kernel: { ...FEATURES, userNotification: false } },
+    trial: { ...MADE, connection: { ...CONNECTED, itself: 'EACCES' } },
+    found: 'EACCES',
+    mend: 'It follows from what is absent above.',
+  },
+  {
+    of: 'own connect(2)',
+    when: 'none is made',
+    trial: { ...MADE, connection: { said: '', itself: '', trespasses: 0 } },
+    found: 'the plugin said nothing',
+    mend: 'See to what is lacking above, then run postern doctor again.',
   },
 ];
 
@@ -743,6 +833,58 @@ test('describeExamination() aligns the lines, indents the mends, and counts what
   assert.match(one, /This host cannot run postern yet: 1 lack\n$/);
   assert.doesNotMatch(one, /\u001b/);
   assert.match(describeExamination(bad, true), /^\u001b\[31mlacking {2}\u001b\[0mkernel/);
+});
+
+test('describeExamination() ends with the options of the container where these lack, and shows many lines once', () => {
+  const facts = { ...GOOD, ...NO_NAMESPACES, seccompMode: 2, container: DOCKER, mountInfo: MASKED };
+  const examination = examine(facts, MADE);
+  const options = '--security-opt seccomp=postern-seccomp.json --security-opt systempaths=unconfined';
+  const lines = describeExamination(examination, false).trimEnd().split('\n');
+  assert.equal(lines.at(-2), `container options: ${options}`);
+  assert.equal(lines.at(-1), 'This host cannot run postern yet: 2 lacks');
+  assert.equal(lines.filter((line) => line.includes('Start the container')).length, 1);
+  assert.ok(lines.includes('             As for "user namespaces".'));
+  const { container } = JSON.parse(toJson(examination)) as { container: Record<string, unknown> };
+  assert.deepEqual(Object.keys(container), ['kind', 'sign', 'options', 'mend']);
+  assert.deepEqual([container['kind'], container['options']], ['docker', options.split(' ')]);
+  const other = examine({ ...facts, container: KUBERNETES }, MADE);
+  assert.doesNotMatch(describeExamination(other, false), /container options/);
+  assert.equal((JSON.parse(toJson(other)) as typeof other).container?.options, null);
+  for (const fine of [
+    examine({ ...GOOD, container: DOCKER, seccompMode: 2 }, MADE),
+    examine({ ...GOOD, container: DOCKER, seccompMode: 2, shell: false }, MADE),
+  ]) {
+    assert.doesNotMatch(describeExamination(fine, false), /container options/);
+    assert.equal((JSON.parse(toJson(fine)) as { container: unknown }).container, null);
+  }
+});
+
+test('containerFix() is one line for each kind of container, and nothing where nothing is in the way', () => {
+  const facts = { ...GOOD, seccompMode: 2, mountInfo: MASKED, appArmorLabel: 'containers-default (enforce)' };
+  const fixes: readonly (readonly [Container | undefined, string | undefined])[] = [
+    [
+      DOCKER,
+      'start the container with --security-opt seccomp=postern-seccomp.json --security-opt apparmor=unconfined --security-opt systempaths=unconfined',
+    ],
+    [
+      PODMAN,
+      'start the container with --security-opt seccomp=postern-seccomp.json --security-opt apparmor=unconfined --security-opt unmask=ALL',
+    ],
+    [
+      KUBERNETES,
+      'set seccompProfile: {type: Localhost, localhostProfile: postern-seccomp.json}, appArmorProfile: {type: Unconfined}, procMount: Unmasked, runAsUser: 1000 in the securityContext of the pod',
+    ],
+    [
+      SYSTEMD,
+      'set RestrictNamespaces=no, SystemCallFilter=, ProtectKernelTunables=no, ProtectKernelLogs=no in worker.service',
+    ],
+    [{ kind: 'other', sign: 'lxc' }, undefined],
+    [undefined, undefined],
+  ];
+  for (const [container, fix] of fixes) {
+    assert.equal(containerFix({ ...facts, container }), fix);
+    assert.equal(containerFix({ ...GOOD, container }), undefined);
+  }
 });
 
 test('toJson() is one object with every field of every check', () => {

@@ -1,11 +1,13 @@
 // Judges the trial: a sandbox that was made, a connection that was and one that was not.
 import type { Check } from './check.js';
+import { YAMA_SETTING } from './check-yama.js';
 import { FILTER_SIGN, filterMend } from './container-mend.js';
 import type { HostFacts } from './host-facts.js';
 import type { Trial } from './trial.js';
 
 /** What trial-plugin.ts prints: EACCES with whatever reason is a refusal. */
 const EXPECTED = /^allowed: good day, refused: EACCES \w+$/;
+const GREETING = 'good day';
 /** What a seccomp filter answers to a call that it refuses. */
 const REFUSED = /: EPERM$|not permitted$/;
 const SEE_ABOVE = 'See to what is lacking above, then run postern doctor again.';
@@ -47,4 +49,19 @@ export function checkConnection({ connection }: Trial, { loopback }: HostFacts):
     found: `${loopback ? '' : 'the interface lo is not up; '}${said || 'the plugin said nothing'}`,
     mend: loopback ? undefined : 'Bring it up, as root:\n  ip link set lo up',
   };
+}
+
+/** Where the kernel has no trap, that has a line of its own, and programs that use the channel are served all the same. */
+export function checkOwnConnection({ connection }: Trial, facts: HostFacts): Check {
+  const check = { name: 'own connect(2)', needed: "a program's own, served by the broker" };
+  if (connection === undefined || 'failure' in connection)
+    return { ...check, state: 'lacking', found: 'not tried', follows: true };
+  const { said, itself } = connection;
+  if (itself === GREETING) return { ...check, state: 'ok', found: itself };
+  const found = itself || 'the plugin said nothing';
+  if (!EXPECTED.test(said)) return { ...check, state: 'lacking', found, mend: SEE_ABOVE, follows: true };
+  const { userNotification, netnsCookie } = facts.kernel;
+  if (!userNotification || !netnsCookie || facts.settings[YAMA_SETTING] === '3')
+    return { ...check, state: 'absent', found, mend: 'It follows from what is absent above.' };
+  return { ...check, state: 'lacking', found, mend: filterMend(facts) };
 }

@@ -1,40 +1,93 @@
 // The options by which a container, or a unit of systemd's, lets postern make its sandboxes: those that the facts ask for.
+import { CONTAINER_CALLS } from '../../../shared/container-calls.js';
+import { bundlePath } from '../../../shared/own-files.js';
 import { coveredProc } from './covered-proc.js';
-import type { HostFacts } from './host-facts.js';
+import type { Confinement } from './host-facts.js';
 
-/** What the launcher does that such filters refuse to a process without CAP_SYS_ADMIN. */
-const CALLS = 'unshare, mount, umount2, pivot_root, open_tree, move_mount, mount_setattr and sethostname';
+const CALLS = Object.keys(CONTAINER_CALLS)
+  .join(', ')
+  .replace(/, (\w+)$/, ' and $1');
+const SCRIPT = bundlePath('seccomp-profile');
+const DOCKER_DEFAULT = 'https://github.com/moby/profiles/blob/main/seccomp/default.json';
+const PODMAN_DEFAULT = '/usr/share/containers/seccomp.json';
+/** Made by the script; the engine's client looks for it in its current folder. */
+const PROFILE = 'postern-seccomp.json';
+/** The first line of a user namespace's map where it is the host's own. */
+const HOST_IDS = /^\s*0\s+0\s+4294967295\b/;
 
 /** How it is known that a filter holds for postern itself. */
 export const FILTER_SIGN = 'a seccomp filter (Seccomp: 2 in /proc/self/status)';
 
+/** What keeps postern from making its sandboxes. */
+interface Obstacles {
+  readonly filter: boolean;
+  readonly profile: boolean;
+  readonly proc: boolean;
+}
+
+/**
+ * The words for `docker run` or `podman run`.
+ *
+ * @returns none where nothing is in the way; undefined in anything but a container of these engines
+ */
+export function containerOptions(facts: Confinement): readonly string[] | undefined {
+  const { kind } = facts.container ?? {};
+  if (kind !== 'docker' && kind !== 'podman') return undefined;
+  const { filter, profile, proc } = obstacles(facts);
+  const values = [
+    ...(filter ? [`seccomp=${PROFILE}`] : []),
+    ...(profile ? ['apparmor=unconfined'] : []),
+    ...(proc ? [kind === 'docker' ? 'systempaths=unconfined' : 'unmask=ALL'] : []),
+  ];
+  return values.flatMap((value) => ['--security-opt', value]);
+}
+
 /** @returns lines of text; undefined where postern runs in nothing that was recognised */
-export function containerMend(facts: HostFacts): string | undefined {
-  const filter = facts.seccompMode === 2;
-  const profile = confiningProfile(facts) !== undefined;
-  const proc = coveredProc(facts.mountInfo).length > 0;
-  const narrower = filter
-    ? `\nNarrower than seccomp=unconfined: --security-opt seccomp=FILE with the engine's default profile and ${CALLS} allowed in it.`
-    : '';
-  const known = `known by ${facts.container?.sign}`;
-  const started = `Start the container with these options (${known}):`;
-  switch (facts.container?.kind) {
+export function containerMend(facts: Confinement): string | undefined {
+  const { container } = facts;
+  const { filter, proc } = obstacles(facts);
+  const known = `known by ${container?.sign}`;
+  switch (container?.kind) {
     case 'docker':
-      return `${started}\n${engine('docker', filter, profile, proc ? 'systempaths=unconfined' : '')}${narrower}`;
     case 'podman':
-      return `${started}\n${engine('podman', filter, profile, proc ? 'unmask=ALL' : '')}${narrower}`;
+      return [
+        `Start the container with these options (${known}):`,
+        `  ${container.kind} run ${containerOptions(facts)?.join(' ')} …`,
+        ...(filter ? makingProfile(container.kind, facts.nodePath) : []),
+        ...(proc ? asRootOfTheHost(facts) : []),
+      ].join('\n');
     case 'kubernetes':
-      return `In the pod's manifest (${known}):\n${manifest(filter, profile, proc)}`;
+      return [`In the pod's manifest (${known}):`, manifest(facts)].join('\n');
     case 'systemd':
       if (!filter && !coveredProc(facts.mountInfo).includes('/proc/sys')) return undefined;
-      return `systemctl edit ${facts.container.unit}, and there (${known}):\n${unit(filter, proc)}`;
+      return `systemctl edit ${container.unit}, and there (${known}):\n${unit(facts)
+        .map((line) => `  ${line}`)
+        .join('\n')}`;
     default:
       return undefined;
   }
 }
 
-/** What to do about a seccomp filter that refuses what the launcher does; undefined where none holds. */
-export function filterMend(facts: HostFacts): string | undefined {
+/** {@link containerMend} for one line of an error: what to change, without how. */
+export function containerFix(facts: Confinement): string | undefined {
+  const { container } = facts;
+  const { filter, profile, proc } = obstacles(facts);
+  if (container === undefined || !(filter || profile || proc)) return undefined;
+  switch (container.kind) {
+    case 'docker':
+    case 'podman':
+      return `start the container with ${containerOptions(facts)?.join(' ')}`;
+    case 'kubernetes':
+      return `set ${securityContext(facts).join(', ')} in the securityContext of the pod`;
+    case 'systemd':
+      return filter || proc ? `set ${unit(facts).slice(1).join(', ')} in ${container.unit}` : undefined;
+    default:
+      return undefined;
+  }
+}
+
+/** What to do about a seccomp filter that refuses what postern does; undefined where none holds. */
+export function filterMend(facts: Confinement): string | undefined {
   if (facts.seccompMode !== 2) return undefined;
   return (
     containerMend(facts) ??
@@ -43,35 +96,73 @@ export function filterMend(facts: HostFacts): string | undefined {
 }
 
 /** The AppArmor profile that holds for postern, unless it is one that confines nothing. */
-export function confiningProfile({ appArmorLabel }: HostFacts): string | undefined {
+export function confiningProfile({ appArmorLabel }: Pick<Confinement, 'appArmorLabel'>): string | undefined {
   if (appArmorLabel === undefined || /^unconfined$|\(unconfined\)$/.test(appArmorLabel)) return undefined;
   return appArmorLabel;
 }
 
-function engine(command: string, filter: boolean, profile: boolean, proc: string): string {
-  const options = [filter ? 'seccomp=unconfined' : '', profile ? 'apparmor=unconfined' : '', proc].filter(
-    (option) => option !== '',
-  );
-  return `  ${command} run ${options.map((option) => `--security-opt ${option}`).join(' ')} …`;
+function obstacles(facts: Confinement): Obstacles {
+  return {
+    filter: facts.seccompMode === 2,
+    profile: confiningProfile(facts) !== undefined,
+    proc: coveredProc(facts.mountInfo).length > 0,
+  };
+}
+
+function makingProfile(engine: 'docker' | 'podman', nodePath: string): readonly string[] {
+  const script = `${engine} run --rm -i --entrypoint ${nodePath} IMAGE ${SCRIPT} -`;
+  const from =
+    engine === 'docker'
+      ? { words: `Docker's default, which is\n  ${DOCKER_DEFAULT}`, file: 'default.json' }
+      : { words: "Podman's default", file: PODMAN_DEFAULT };
+  return [
+    `Make ${PROFILE} first, on the host, with this container's image, from ${from.words}:`,
+    `  ${script} <${from.file} >${PROFILE}`,
+    "Or, which takes the container's whole filter away: seccomp=unconfined",
+  ];
+}
+
+/** Files of /proc/sys ask for uid 0, not for a capability. */
+function asRootOfTheHost({ root, uidMap }: Confinement): readonly string[] {
+  if (!root || !HOST_IDS.test(uidMap)) return [];
+  return [
+    "Run it as a user too (--user 1000:1000): root of this container is the host's, and may then write the host's /proc/sys.",
+  ];
 }
 
 /** procMount: Unmasked is accepted with hostUsers: false alone, where a pod has 65,536 ids: too few for root's ranges. */
-function manifest(filter: boolean, profile: boolean, proc: boolean): string {
+function manifest(facts: Confinement): string {
+  const { filter, proc } = obstacles(facts);
   return [
     '  spec:',
     ...(proc ? ['    hostUsers: false'] : []),
     '    containers:',
     '    - securityContext:',
-    ...(filter ? ['        seccompProfile: {type: Unconfined}'] : []),
-    ...(profile ? ['        appArmorProfile: {type: Unconfined}'] : []),
-    ...(proc ? ['        procMount: Unmasked', '        runAsUser: 1000'] : []),
+    ...securityContext(facts).map((line) => `        ${line}`),
+    ...(filter
+      ? [
+          `Make ${PROFILE} first, in /var/lib/kubelet/seccomp of each node, from an engine's default: Podman's (${PODMAN_DEFAULT}),`,
+          `or Docker's (${DOCKER_DEFAULT}):`,
+          `  node ${SCRIPT} --kubernetes default.json >${PROFILE}`,
+        ]
+      : []),
   ].join('\n');
 }
 
-function unit(filter: boolean, proc: boolean): string {
+function securityContext(facts: Confinement): readonly string[] {
+  const { filter, profile, proc } = obstacles(facts);
   return [
-    '  [Service]',
-    ...(filter ? ['  RestrictNamespaces=no', '  SystemCallFilter='] : []),
-    ...(proc ? ['  ProtectKernelTunables=no', '  ProtectKernelLogs=no'] : []),
-  ].join('\n');
+    ...(filter ? [`seccompProfile: {type: Localhost, localhostProfile: ${PROFILE}}`] : []),
+    ...(profile ? ['appArmorProfile: {type: Unconfined}'] : []),
+    ...(proc ? ['procMount: Unmasked', 'runAsUser: 1000'] : []),
+  ];
+}
+
+function unit(facts: Confinement): readonly string[] {
+  const { filter, proc } = obstacles(facts);
+  return [
+    '[Service]',
+    ...(filter ? ['RestrictNamespaces=no', 'SystemCallFilter='] : []),
+    ...(proc ? ['ProtectKernelTunables=no', 'ProtectKernelLogs=no'] : []),
+  ];
 }

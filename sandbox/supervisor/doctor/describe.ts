@@ -6,22 +6,35 @@ const COLOURS: Readonly<Record<CheckState, number>> = { ok: 32, lacking: 31, abs
 const STATE_WIDTH = 'lacking'.length + 2;
 const MEND_INDENT = ' '.repeat(STATE_WIDTH + 4);
 
-/** A line for each check, what mends it indented below, and the answer on the last line. */
-export function describeExamination({ ok, checks }: Examination, colour: boolean): string {
+/** For programs: the words that follow are separated by single spaces, and none has a space in it. */
+const OPTIONS = 'container options:';
+
+/**
+ * A line for each check, what mends it indented below, and the answer on the last line. In a container whose options forbid something,
+ * the line before that begins with `container options:` and has the options that allow it.
+ */
+export function describeExamination({ ok, checks, container }: Examination, colour: boolean): string {
   const width = Math.max(...checks.map(({ name }) => name.length)) + 2;
   const paint = (state: CheckState, text: string): string =>
     colour ? `\u001b[${COLOURS[state]}m${text}\u001b[0m` : text;
-  const lines = checks.flatMap((check) => [
+  const lines = checks.flatMap((check, index) => [
     `${paint(check.state, check.state.padEnd(STATE_WIDTH))}${check.name.padEnd(width)}${described(check)}`,
-    ...(check.mend ?? '')
+    ...mendOf(check, checks.slice(0, index))
       .split('\n')
       .filter((line) => line !== '')
       .map((line) => `${MEND_INDENT}${line}`),
   ]);
-  return `${[...lines, paint(ok ? 'ok' : 'lacking', answer(checks))].join('\n')}\n`;
+  const options = container?.options === undefined ? [] : [[OPTIONS, ...container.options].join(' ')];
+  return `${[...lines, ...options, paint(ok ? 'ok' : 'lacking', answer(checks))].join('\n')}\n`;
 }
 
-export function toJson({ ok, checks }: Examination): string {
+/** Many lines are shown once. */
+function mendOf({ mend = '' }: Check, before: readonly Check[]): string {
+  const same = before.find((other) => other.mend === mend);
+  return same === undefined || !mend.includes('\n') ? mend : `As for "${same.name}".`;
+}
+
+export function toJson({ ok, checks, container }: Examination): string {
   const entries = checks.map(({ name, state, found, needed, mend }) => ({
     name,
     state,
@@ -29,7 +42,9 @@ export function toJson({ ok, checks }: Examination): string {
     needed,
     mend: mend ?? null,
   }));
-  return `${JSON.stringify({ ok, checks: entries })}\n`;
+  const { kind, sign, options, mend } = container ?? {};
+  const advice = container === undefined ? null : { kind, sign, options: options ?? null, mend };
+  return `${JSON.stringify({ ok, checks: entries, container: advice })}\n`;
 }
 
 function described({ state, found, needed }: Check): string {

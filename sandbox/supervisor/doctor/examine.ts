@@ -1,6 +1,7 @@
 // All checks, in the order in which they are shown: what is read first, then what is tried.
 import type { Check } from './check.js';
 import { checkCgroup } from './check-cgroup.js';
+import { checkComparingDescriptors, checkTakingDescriptors } from './check-descriptors.js';
 import { checkDns } from './check-dns.js';
 import { checkFeatures, checkSeccomp } from './check-features.js';
 import { checkIdRange } from './check-id-range.js';
@@ -12,16 +13,26 @@ import { checkArchitecture, checkNode } from './check-machine.js';
 import { checkOwnCode } from './check-own-code.js';
 import { checkProc } from './check-proc.js';
 import { checkShell, checkUnshare } from './check-programs.js';
-import { checkConnection, checkSandbox } from './check-trial.js';
+import { checkConnection, checkOwnConnection, checkSandbox } from './check-trial.js';
 import { checkUserNamespaces } from './check-user-namespaces.js';
 import { checkYama } from './check-yama.js';
-import type { HostFacts } from './host-facts.js';
+import { containerMend, containerOptions } from './container-mend.js';
+import type { Container, HostFacts } from './host-facts.js';
 import type { Trial } from './trial.js';
 
 export interface Examination {
   /** Nothing is lacking. */
   readonly ok: boolean;
   readonly checks: readonly Check[];
+  /** The container, where something lacks that its options allow. */
+  readonly container?: ContainerAdvice | undefined;
+}
+
+export interface ContainerAdvice extends Container {
+  /** Words for `docker run` or `podman run`; absent for others. */
+  readonly options?: readonly string[] | undefined;
+  /** What to do, in lines. */
+  readonly mend: string;
 }
 
 export function examine(facts: HostFacts, trial: Trial): Examination {
@@ -40,12 +51,27 @@ export function examine(facts: HostFacts, trial: Trial): Examination {
     checkSeccomp(facts),
     checkLandlock(facts),
     ...checkFeatures(facts),
+    checkTakingDescriptors(facts),
+    checkComparingDescriptors(facts),
     checkYama(facts),
     checkDns(facts),
     checkDescriptorLimit(facts),
     checkCgroup(facts),
   ];
   const others = read.some(({ state }) => state === 'lacking');
-  const checks = [...read, checkSandbox(trial, facts, others), checkConnection(trial, facts)];
-  return { ok: checks.every(({ state }) => state !== 'lacking'), checks };
+  const checks = [
+    ...read,
+    checkSandbox(trial, facts, others),
+    checkConnection(trial, facts),
+    checkOwnConnection(trial, facts),
+  ];
+  const ok = checks.every(({ state }) => state !== 'lacking');
+  return { ok, checks, container: containerAdvice(checks, facts) };
+}
+
+function containerAdvice(checks: readonly Check[], facts: HostFacts): ContainerAdvice | undefined {
+  const mend = containerMend(facts);
+  if (facts.container === undefined || mend === undefined) return undefined;
+  if (!checks.some((check) => check.mend === mend)) return undefined;
+  return { ...facts.container, options: containerOptions(facts), mend };
 }

@@ -35,23 +35,28 @@ export interface OwnCodeFact {
   readonly closed?: { readonly path: string; readonly mode: string };
 }
 
-export interface HostFacts {
-  readonly platform: string;
-  readonly release: string;
-  readonly architecture: string;
-  readonly nodeVersion: string;
-  readonly nodePath: string;
-  readonly root: boolean;
-  /** ID and ID_LIKE of os-release(5). */
-  readonly distribution: readonly string[];
+/** What keeps postern in: the part that is read again where a sandbox does not start. */
+export interface Confinement {
   readonly container: Container | undefined;
-  /** The kernel's settings by name, as sysctl(8) has them; undefined where the kernel has no such setting. */
-  readonly settings: Readonly<Record<string, string | undefined>>;
+  /** The effective uid is 0. */
+  readonly root: boolean;
+  readonly nodePath: string;
   /** `Seccomp:` of /proc/self/status: 0, or 2 where a filter holds for postern itself. */
   readonly seccompMode: number;
   readonly appArmorLabel: string | undefined;
   readonly mountInfo: string;
   readonly uidMap: string;
+}
+
+export interface HostFacts extends Confinement {
+  readonly platform: string;
+  readonly release: string;
+  readonly architecture: string;
+  readonly nodeVersion: string;
+  /** ID and ID_LIKE of os-release(5). */
+  readonly distribution: readonly string[];
+  /** The kernel's settings by name, as sysctl(8) has them; undefined where the kernel has no such setting. */
+  readonly settings: Readonly<Record<string, string | undefined>>;
   readonly gidMap: string;
   readonly subordinate: { readonly base: number; readonly count: number; readonly configured: boolean };
   readonly ownCode: OwnCodeFact;

@@ -1,5 +1,5 @@
 // Reads of the host what the checks judge. Changes nothing; a probe's namespaces end with it.
-import { accessSync, constants, existsSync, readFileSync, realpathSync } from 'node:fs';
+import { accessSync, constants, readFileSync } from 'node:fs';
 import { networkInterfaces, release } from 'node:os';
 import { kernelFeatures } from '../../../shared/sys/kernel-features.js';
 import { landlockVersion } from '../../../shared/sys/landlock.js';
@@ -12,10 +12,10 @@ import { configuredIds, DEFAULT_BASE } from '../id-range.js';
 import { APPARMOR_SETTING } from './check-user-namespaces.js';
 import { YAMA_SETTING } from './check-yama.js';
 import { findClosedPath } from './find-closed-path.js';
-import { findContainer } from './find-container.js';
 import type { HostFacts, LibraryFact } from './host-facts.js';
 import { NAMESPACE_SETTINGS } from './namespace-settings.js';
 import { probeUnshare } from './probe-unshare.js';
+import { readConfinement } from './read-confinement.js';
 import { readSetting } from './read-setting.js';
 
 const SETTINGS = [...NAMESPACE_SETTINGS, APPARMOR_SETTING, YAMA_SETTING];
@@ -28,15 +28,10 @@ export function readHost(): HostFacts {
     release: release(),
     architecture: process.arch,
     nodeVersion: process.version,
-    nodePath: realpathSync(process.execPath),
+    ...readConfinement(),
     root,
     distribution: readDistribution(),
-    container: findContainer({ exists: existsSync, read, environment: process.env }),
     settings: Object.fromEntries(SETTINGS.map((name) => [name, readSetting(name)])),
-    seccompMode: Number(/^Seccomp:\s*(\d)/m.exec(read('/proc/self/status') ?? '')?.[1] ?? 0),
-    appArmorLabel: read('/proc/self/attr/apparmor/current')?.trim(),
-    mountInfo: read('/proc/self/mountinfo') ?? '',
-    uidMap: read('/proc/self/uid_map') ?? '',
     gidMap: read('/proc/self/gid_map') ?? '',
     subordinate: { ...ids, configured: ids.base !== DEFAULT_BASE },
     ownCode: findClosedPath(),

@@ -1,13 +1,15 @@
-// The plugin of `postern doctor`'s trial: one connection that a rule allows, one that none does. Runs in the sandbox.
-// Arguments: the two ports on 127.0.0.1. Prints one line: `allowed: WHAT, refused: WHAT`.
+// The plugin of `postern doctor`'s trial: one connection that a rule allows, one that none does, and the allowed one by Node's own
+// connect(2). Runs in the sandbox. Arguments: the two ports on 127.0.0.1.
+// Prints two lines: `allowed: WHAT, refused: WHAT`, and what the third one got.
+import { connect as connectItself, type Socket } from 'node:net';
 import { connect } from '../../plugin/index.js';
 
 const TIMEOUT_MS = 5_000;
 const [allowed = 0, forbidden = 0] = process.argv.slice(2).map(Number);
 
-async function reach(port: number): Promise<string> {
+async function reach(port: number, open: (port: number) => Socket | Promise<Socket>): Promise<string> {
   try {
-    const socket = await connect({ host: '127.0.0.1', port, timeout: TIMEOUT_MS });
+    const socket = await open(port);
     const timer = setTimeout(() => socket.destroy(), TIMEOUT_MS);
     let text = '';
     for await (const chunk of socket) text += String(chunk);
@@ -19,5 +21,9 @@ async function reach(port: number): Promise<string> {
   }
 }
 
-console.log(`allowed: ${await reach(allowed)}, refused: ${await reach(forbidden)}`);
+const asking = (port: number): Promise<Socket> => connect({ host: '127.0.0.1', port, timeout: TIMEOUT_MS });
+const itself = (port: number): Socket => connectItself({ host: '127.0.0.1', port });
+
+console.log(`allowed: ${await reach(allowed, asking)}, refused: ${await reach(forbidden, asking)}`);
+console.log(await reach(allowed, itself));
 process.exit(0);

@@ -18,9 +18,12 @@ export interface Failure {
 export interface Trial {
   /** The plugin's ids inside, and the time from nothing to its first instruction. */
   readonly sandbox: { readonly ids: string; readonly milliseconds: number } | { readonly failure: Failure };
-  /** What the plugin reports, and how many connections the listener that no rule allows has seen; absent without sandbox. */
+  /**
+   * What the plugin reports, of the connections that it asked for and of its own connect(2), and how many connections the listener
+   * that no rule allows has seen; absent without sandbox.
+   */
   readonly connection?:
-    | { readonly said: string; readonly trespasses: number }
+    | { readonly said: string; readonly itself: string; readonly trespasses: number }
     | { readonly failure: Failure };
 }
 
@@ -62,7 +65,8 @@ async function tryConnections(): Promise<NonNullable<Trial['connection']>> {
   try {
     await supervisor.start();
     const { words } = await run(supervisor, config);
-    return { said: words, trespasses };
+    const [said = '', itself = ''] = words.split('\n');
+    return { said, itself, trespasses };
   } finally {
     await supervisor.close();
     allowed.close();

@@ -1,0 +1,26 @@
+// The calls by which the broker puts a connected socket in the place of a program's own: a container's filter refuses them.
+import type { KernelFeatures } from '../../../shared/sys/kernel-features.js';
+import type { Check } from './check.js';
+import { FILTER_SIGN, filterMend } from './container-mend.js';
+import type { HostFacts } from './host-facts.js';
+
+export function checkTakingDescriptors(facts: HostFacts): Check {
+  return judge(facts, 'pidfd_getfd(2)', 'takesDescriptors', 'programs that connect by themselves');
+}
+
+export function checkComparingDescriptors(facts: HostFacts): Check {
+  return judge(
+    facts,
+    'kcmp(2)',
+    'comparesDescriptors',
+    'programs that connect one of several copies of a socket',
+  );
+}
+
+function judge(facts: HostFacts, name: string, key: keyof KernelFeatures, whom: string): Check {
+  const check = { name, needed: `for ${whom}` };
+  if (facts.kernel[key]) return { ...check, state: 'ok', found: 'available' };
+  const mend = filterMend(facts);
+  const found = mend === undefined ? 'refused' : `${FILTER_SIGN}, and it is refused`;
+  return { ...check, state: 'lacking', found, mend };
+}

@@ -1,0 +1,24 @@
+// Reads what keeps postern in: its container, and what that forbids. Also where a sandbox has not started, so it runs nothing.
+import { existsSync, readFileSync, realpathSync } from 'node:fs';
+import { findContainer } from './find-container.js';
+import type { Confinement } from './host-facts.js';
+
+export function readConfinement(): Confinement {
+  return {
+    container: findContainer({ exists: existsSync, read, environment: process.env }),
+    root: process.geteuid?.() === 0,
+    nodePath: realpathSync(process.execPath),
+    seccompMode: Number(/^Seccomp:\s*(\d)/m.exec(read('/proc/self/status') ?? '')?.[1] ?? 0),
+    appArmorLabel: read('/proc/self/attr/apparmor/current')?.trim(),
+    mountInfo: read('/proc/self/mountinfo') ?? '',
+    uidMap: read('/proc/self/uid_map') ?? '',
+  };
+}
+
+function read(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return undefined;
+  }
+}
