@@ -1,0 +1,105 @@
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { before, test } from 'node:test';
+import { distFor, readableFolder } from '../harness/users.js';
+import { image } from './image.js';
+import { noContainers, type Outcome, run, succeed, writeJson } from './podman.js';
+
+const LIBRARIES = `/usr/lib/${process.arch === 'arm64' ? 'aarch64' : 'x86_64'}-linux-gnu`;
+const UNMASKED = ['--security-opt', 'unmask=ALL'];
+const FILTERED = ['--security-opt', 'seccomp=postern-seccomp.json'];
+const NEEDED = [...FILTERED, ...UNMASKED];
+/** Runs postern, then tells its status and how many processes there are beside this shell and the one that counts. */
+const SCRIPT =
+  'postern run -- echo started; status=$?; set -- /proc/[0-9]*; echo "status $status, processes $#"';
+const NOTHING_STARTED = 'status 125, processes 1\n';
+const nothing = (path: string): string[] => ['--volume', `/dev/null:${path}`];
+
+let name = '';
+let folder = '';
+before(
+  async () => {
+    if (noContainers !== false) return;
+    name = await image();
+    folder = readableFolder();
+    const script = join(distFor('root'), 'run/seccomp-profile.js');
+    writeJson(join(folder, 'postern-seccomp.json'), JSON.parse(await succeed([process.execPath, script])));
+  },
+  { timeout: 240_000 },
+);
+
+const container = (user: string, options: readonly string[]): Promise<Outcome> =>
+  run(
+    ['podman', 'run', '--rm', '--user', user, ...options, '--entrypoint', '/bin/sh', name, '-c', SCRIPT],
+    folder,
+  );
+
+const LACKS: readonly {
+  readonly what: string;
+  readonly options: readonly string[];
+  readonly told: RegExp;
+}[] = [
+  {
+    what: 'none of the options',
+    options: [],
+    told: /start the container with --security-opt seccomp=postern-seccomp\.json --security-opt unmask=ALL; /,
+  },
+  {
+    what: "Podman's own filter",
+    options: UNMASKED,
+    told: /start the container with --security-opt seccomp=postern-seccomp\.json; /,
+  },
+  {
+    what: 'a masked /proc',
+    options: FILTERED,
+    told: /start the container with .*--security-opt unmask=ALL; /,
+  },
+  {
+    what: 'a masked /proc and no filter',
+    options: ['--security-opt', 'seccomp=unconfined'],
+    told: /start the container with --security-opt unmask=ALL; /,
+  },
+  {
+    what: 'a masked /proc, on a root that is read-only',
+    options: [...FILTERED, '--read-only', '--read-only-tmpfs=false'],
+    told: /start the container with .*--security-opt unmask=ALL; /,
+  },
+  {
+    what: 'no unshare(1)',
+    options: [...NEEDED, ...nothing('/usr/bin/unshare')],
+    told: /step namespaces: .*util-linux/,
+  },
+  {
+    what: 'no libseccomp',
+    options: [...NEEDED, ...nothing(`${LIBRARIES}/libseccomp.so.2`)],
+    told: /Cannot load "libseccomp\.so\.2".*libseccomp2/,
+  },
+  {
+    what: 'no libcap-ng',
+    options: [...NEEDED, ...nothing(`${LIBRARIES}/libcap-ng.so.0`)],
+    told: /Cannot load "libcap-ng\.so\.0".*libcap-ng0/,
+  },
+];
+
+for (const user of ['0:0', '1000:1000']) {
+  for (const { what, options, told } of LACKS) {
+    test(`postern in a container with ${what} says in one line what to change, as ${user}`, {
+      skip: noContainers,
+    }, async () => {
+      const { stdout, stderr } = await container(user, options);
+      assert.equal(stdout, NOTHING_STARTED, stderr);
+      assert.match(stderr, /^postern: [^\n]+; [^\n]+\n$/, 'one line, with the fix');
+      assert.match(stderr, told);
+    });
+  }
+
+  for (const readOnly of [['--read-only'], ['--read-only', '--read-only-tmpfs=false']]) {
+    test(`postern in a container runs a program with ${readOnly.join(' ')}, as ${user}`, {
+      skip: noContainers,
+    }, async () => {
+      const { stdout, stderr } = await container(user, [...NEEDED, ...readOnly]);
+      assert.equal(stdout, 'started\nstatus 0, processes 1\n', stderr);
+      assert.equal(stderr, '');
+    });
+  }
+}
