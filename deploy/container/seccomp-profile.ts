@@ -14,7 +14,7 @@ const USAGE = `Usage: node seccomp-profile.js [--kubernetes] [FILE]
 
 Reads the default seccomp profile of a container engine from FILE, or from stdin where FILE is "-", and prints it with the system
 calls added that postern needs. Without FILE: Podman's (${DEFAULTS.join(', or ')}).
-Docker has its default built in; it is https://github.com/moby/profiles/blob/main/seccomp/default.json
+Docker has its default built in; it is https://raw.githubusercontent.com/moby/profiles/main/seccomp/default.json
 
   --kubernetes   without conditions, as containerd and CRI-O read a Localhost profile
   --arch NAME    with --kubernetes: x64 or arm64, by default this machine's

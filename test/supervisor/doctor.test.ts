@@ -108,7 +108,7 @@ const FILTERED = `a seccomp filter (Seccomp: 2 in /proc/self/status), and ${REFU
 const CALLS =
   'unshare, mount, umount2, pivot_root, open_tree, move_mount, mount_setattr, sethostname, setdomainname, pidfd_getfd and kcmp';
 const SCRIPT = bundlePath('seccomp-profile');
-const DOCKER_DEFAULT = 'https://github.com/moby/profiles/blob/main/seccomp/default.json';
+const DOCKER_DEFAULT = 'https://raw.githubusercontent.com/moby/profiles/main/seccomp/default.json';
 const WITHOUT_FILE = "Or, which takes the container's whole filter away: seccomp=unconfined";
 const AS_USER =
   "Run it as a user too (--user 1000:1000): root of this container is the host's, and may then write the host's /proc/sys.";

@@ -8,7 +8,7 @@ const CALLS = Object.keys(CONTAINER_CALLS)
   .join(', ')
   .replace(/, (\w+)$/, ' and $1');
 const SCRIPT = bundlePath('seccomp-profile');
-const DOCKER_DEFAULT = 'https://github.com/moby/profiles/blob/main/seccomp/default.json';
+const DOCKER_DEFAULT = 'https://raw.githubusercontent.com/moby/profiles/main/seccomp/default.json';
 const PODMAN_DEFAULT = '/usr/share/containers/seccomp.json';
 /** Made by the script; the engine's client looks for it in its current folder. */
 const PROFILE = 'postern-seccomp.json';
