@@ -8,6 +8,10 @@ import { noContainers, type Outcome, run, succeed } from './podman.js';
 const USERS = [
   { who: 'root', options: ['--user', '0:0'] },
   { who: 'a user', options: ['--user', '1000:1000'] },
+  {
+    who: 'root of a user namespace',
+    options: ['--user', '0:0', '--uidmap', '0:100000:65536', '--gidmap', '0:100000:65536'],
+  },
   { who: 'root with SYS_ADMIN', options: ['--user', '0:0', '--cap-add', 'SYS_ADMIN'] },
   {
     who: 'root with SYS_ADMIN and SYS_PTRACE',
@@ -71,8 +75,9 @@ for (const { who, options } of USERS) {
     const allowed = await listen((socket) => socket.end('good day\n'));
     const forbidden = await listen();
     context.after(() => Promise.all([allowed.close(), forbidden.close()]));
-    const folder = await makeProfile((await container(options, ['doctor'])).stdout);
-    const given = ['--security-opt', 'seccomp=postern-seccomp.json', '--security-opt', 'unmask=ALL'];
+    const { stdout: told } = await container(options, ['doctor']);
+    const folder = await makeProfile(told);
+    const given = optionsIn(told);
     const program = (port: number): Promise<Outcome> =>
       container(
         [...options, ...given],

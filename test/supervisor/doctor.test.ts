@@ -847,6 +847,14 @@ test('describeExamination() ends with the options of the container where these l
   const { container } = JSON.parse(toJson(examination)) as { container: Record<string, unknown> };
   assert.deepEqual(Object.keys(container), ['kind', 'sign', 'options', 'mend']);
   assert.deepEqual([container['kind'], container['options']], ['docker', options.split(' ')]);
+  const fewIds = { ...facts, root: true, uidMap: '0 100000 65536\n', gidMap: '0 100000 65536\n' };
+  const asUser = examine(fewIds, MADE).container;
+  assert.deepEqual(asUser?.options, [...options.split(' '), '--user', '1000:1000']);
+  assert.match(asUser.mend, /Start the container.*Start postern as an ordinary user/s);
+  assert.deepEqual(
+    examine({ ...GOOD, ...fewIds, seccompMode: 0, mountInfo: MOUNTS }, MADE).container?.options,
+    ['--user', '1000:1000'],
+  );
   const other = examine({ ...facts, container: KUBERNETES }, MADE);
   assert.doesNotMatch(describeExamination(other, false), /container options/);
   assert.equal((JSON.parse(toJson(other)) as typeof other).container?.options, null);

@@ -1,6 +1,7 @@
 // As root each sandbox has host ids of its own: they must be mapped where postern itself is in a user namespace.
 import { RANGE_SIZE } from '../id-range.js';
 import type { Check } from './check.js';
+import { AS_USER } from './container-mend.js';
 import type { HostFacts } from './host-facts.js';
 
 /** The broker's, and one plugin's. */
@@ -72,8 +73,8 @@ function mendFor(mapped: readonly Range[], { container }: HostFacts): string {
   }
   const users = mapped.some(({ start, count }) => start <= 1000 && start + count > 1000);
   const asUser = {
-    docker: ': docker run --user 1000:1000 …',
-    podman: ': podman run --user 1000:1000 …',
+    docker: `: docker run ${AS_USER.join(' ')} …`,
+    podman: `: podman run ${AS_USER.join(' ')} …`,
     kubernetes: ': securityContext: {runAsUser: 1000, runAsGroup: 1000}',
     systemd: ': User= in the unit.',
     other: '.',

@@ -15,6 +15,9 @@ const PROFILE = 'postern-seccomp.json';
 /** The first line of a user namespace's map where it is the host's own. */
 const HOST_IDS = /^\s*0\s+0\s+4294967295\b/;
 
+/** Words of `docker run` and `podman run`. */
+export const AS_USER = ['--user', '1000:1000'] as const;
+
 /** How it is known that a filter holds for postern itself. */
 export const FILTER_SIGN = 'a seccomp filter (Seccomp: 2 in /proc/self/status)';
 

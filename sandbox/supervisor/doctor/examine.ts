@@ -16,8 +16,8 @@ import { checkShell, checkUnshare } from './check-programs.js';
 import { checkConnection, checkOwnConnection, checkSandbox } from './check-trial.js';
 import { checkUserNamespaces } from './check-user-namespaces.js';
 import { checkYama } from './check-yama.js';
-import { containerMend, containerOptions } from './container-mend.js';
-import type { Container, HostFacts } from './host-facts.js';
+import { type ContainerAdvice, containerAdvice } from './container-advice.js';
+import type { HostFacts } from './host-facts.js';
 import type { Trial } from './trial.js';
 
 export interface Examination {
@@ -26,13 +26,6 @@ export interface Examination {
   readonly checks: readonly Check[];
   /** The container, where something lacks that its options allow. */
   readonly container?: ContainerAdvice | undefined;
-}
-
-export interface ContainerAdvice extends Container {
-  /** Words for `docker run` or `podman run`; absent for others. */
-  readonly options?: readonly string[] | undefined;
-  /** What to do, in lines. */
-  readonly mend: string;
 }
 
 export function examine(facts: HostFacts, trial: Trial): Examination {
@@ -67,11 +60,4 @@ export function examine(facts: HostFacts, trial: Trial): Examination {
   ];
   const ok = checks.every(({ state }) => state !== 'lacking');
   return { ok, checks, container: containerAdvice(checks, facts) };
-}
-
-function containerAdvice(checks: readonly Check[], facts: HostFacts): ContainerAdvice | undefined {
-  const mend = containerMend(facts);
-  if (facts.container === undefined || mend === undefined) return undefined;
-  if (!checks.some((check) => check.mend === mend)) return undefined;
-  return { ...facts.container, options: containerOptions(facts), mend };
 }

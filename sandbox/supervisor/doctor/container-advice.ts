@@ -1,0 +1,25 @@
+// All that a container's options have to be, gathered from what the checks say: for `postern doctor`'s last lines.
+import type { Check } from './check.js';
+import { AS_USER, containerMend, containerOptions } from './container-mend.js';
+import type { Container, HostFacts } from './host-facts.js';
+
+export interface ContainerAdvice extends Container {
+  /** Words for `docker run` or `podman run`; absent for others. */
+  readonly options?: readonly string[] | undefined;
+  /** What to do, in lines. */
+  readonly mend: string;
+}
+
+/** @returns undefined outside of containers, and where nothing lacks that options of the container allow */
+export function containerAdvice(checks: readonly Check[], facts: HostFacts): ContainerAdvice | undefined {
+  const { container } = facts;
+  if (container === undefined) return undefined;
+  const options = containerOptions(facts);
+  const confined = checks.find(({ mend }) => mend !== undefined && mend === containerMend(facts));
+  const asUser =
+    options && checks.find(({ mend }) => mend?.includes(`${container.kind} run ${AS_USER.join(' ')} `));
+  const mend = [confined, asUser].flatMap((check) => check?.mend ?? []).join('\n');
+  if (mend === '') return undefined;
+  const words = [...(confined && options ? options : []), ...(asUser ? AS_USER : [])];
+  return { ...container, options: options && words, mend };
+}
