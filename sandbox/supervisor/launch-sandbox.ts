@@ -73,7 +73,9 @@ export async function launchSandbox(request: LaunchRequest): Promise<LaunchedSan
     const trap = await deadline.race(execution(launcherInbox, request.spec, begin));
     return { sandbox: new Sandbox(pid, launcher, init), trap };
   } catch (error) {
-    endSandbox(launcher, init);
+    // Before the launcher's handle is closed.
+    stops?.();
+    await endSandbox(launcher, init);
     throw error;
   } finally {
     stops?.();

@@ -57,9 +57,11 @@ export class Sandbox {
   }
 }
 
-/** Kills what a failed launch left, and reaps it. */
-export function endSandbox(plugin: OwnedFd | undefined, init: OwnedFd | undefined): void {
-  new Sandbox(0, plugin, init).kill();
+/** Kills what a failed launch left. Resolves when it is reaped: else it would be left to pid 1, and that of a container may never reap. */
+export async function endSandbox(plugin: OwnedFd | undefined, init: OwnedFd | undefined): Promise<void> {
+  const rest = new Sandbox(0, plugin, init);
+  rest.kill();
+  await rest.ended;
 }
 
 /** Waits for a child's end without a thread: its pidfd becomes readable. Closes the pidfd. */

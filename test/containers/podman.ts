@@ -15,6 +15,9 @@ runtime = "runc"
 cgroup_manager = "cgroupfs"
 `;
 
+/** In a mount namespace of their own: tests that run beside these compare the host's mounts. */
+const APART = ['unshare', '--mount', '--'];
+
 export interface Outcome {
   readonly status: number | null;
   readonly stdout: string;
@@ -37,7 +40,7 @@ let settings: string | undefined;
 /** @returns what the command said, however it ended */
 export function run(words: readonly string[], cwd: string = tmpdir(), input = ''): Promise<Outcome> {
   settings ??= readableFile('containers.conf', SETTINGS);
-  const [command = '', ...args] = words;
+  const [command = '', ...args] = [...APART, ...words];
   const env = { ...process.env, CONTAINERS_CONF: settings, PODMAN_IGNORE_CGROUPSV1_WARNING: '1' };
   const child = spawn(command, args, { cwd, env, timeout: TIMEOUT_MS });
   let stdout = '';
