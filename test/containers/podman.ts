@@ -7,7 +7,7 @@ import { findProgram } from '../../sandbox/supervisor/find-program.js';
 import { SYSTEM_PATH } from '../../sandbox/supervisor/system-path.js';
 import { readableFile } from '../harness/users.js';
 
-const TIMEOUT_MS = 120_000;
+const TIMEOUT_MS = 200_000;
 const SETTINGS = `[containers]
 netns = "host"
 [engine]
