@@ -51,7 +51,7 @@ export function checkConnection({ connection }: Trial, { loopback }: HostFacts):
   };
 }
 
-/** Where the kernel has no trap, that has a line of its own, and programs that use the channel are served all the same. */
+/** Where the kernel has no trap, another line says so, and programs that use the channel are served all the same. */
 export function checkOwnConnection({ connection }: Trial, facts: HostFacts): Check {
   const check = { name: 'own connect(2)', needed: "a program's own, served by the broker" };
   if (connection === undefined || 'failure' in connection)
