@@ -1,10 +1,13 @@
 // What this process may do on the host, which decides how sandboxes are made. Its capabilities tell, not uid 0: root of a container has few.
 import { readFileSync } from 'node:fs';
 import { PosternError } from '../../shared/errors.js';
+import { copyTree } from '../../shared/sys/mount.js';
+import { SystemError } from '../../shared/sys/system-error.js';
 
 /**
  * - `root`: broker and plugins get ids of their own, the broker mounts of its own, and the supervisor copies the host's mounts.
- * - `confined-root`: root without CAP_SYS_ADMIN, as container engines start it. Plugins get ids of their own; all else is as for a user.
+ * - `confined-root`: root that may not copy mounts: without CAP_SYS_ADMIN, as container engines start it, or in a user namespace that does
+ *   not own its mount namespace. Plugins get ids of their own; all else is as for a user.
  * - `user`: a plugin has the user's id.
  */
 export type Privileges = 'root' | 'confined-root' | 'user';
@@ -16,9 +19,14 @@ const SYS_ADMIN = 21n;
 /**
  * @param uid the effective one
  * @param status the text of /proc/self/status
+ * @param copiesMounts tells whether the kernel lets this process copy the mount at /, open_tree(2)
  * @throws PosternError `missing_capabilities` for a root that may not give plugins ids of their own
  */
-export function privilegesOf(uid: number | undefined, status: string): Privileges {
+export function privilegesOf(
+  uid: number | undefined,
+  status: string,
+  copiesMounts: () => boolean,
+): Privileges {
   if (uid !== 0) return 'user';
   const effective = BigInt(`0x${/^CapEff:\s*([0-9a-f]+)$/m.exec(status)?.[1] ?? '0'}`);
   const has = (capability: bigint): boolean => ((effective >> capability) & 1n) === 1n;
@@ -31,10 +39,20 @@ export function privilegesOf(uid: number | undefined, status: string): Privilege
       },
     );
   }
-  return has(SYS_ADMIN) ? 'root' : 'confined-root';
+  return has(SYS_ADMIN) && copiesMounts() ? 'root' : 'confined-root';
 }
 
 /** @throws PosternError `missing_capabilities` */
 export function ownPrivileges(): Privileges {
-  return privilegesOf(process.geteuid?.(), readFileSync('/proc/self/status', 'latin1'));
+  return privilegesOf(process.geteuid?.(), readFileSync('/proc/self/status', 'latin1'), copiesMounts);
+}
+
+function copiesMounts(): boolean {
+  try {
+    copyTree('/').close();
+    return true;
+  } catch (error) {
+    if (error instanceof SystemError && error.code === 'EPERM') return false;
+    throw error;
+  }
 }

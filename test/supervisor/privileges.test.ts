@@ -9,13 +9,31 @@ const status = (...capabilities: number[]): string =>
     .padStart(16, '0')}\n`;
 
 test('privilegesOf() goes by capabilities, not by uid 0', () => {
-  assert.equal(privilegesOf(0, status(6, 7, 21)), 'root');
-  assert.equal(privilegesOf(0, status(6, 7)), 'confined-root');
-  assert.equal(privilegesOf(1000, status()), 'user');
-  assert.equal(privilegesOf(1000, status(6, 7, 21)), 'user');
+  assert.equal(
+    privilegesOf(0, status(6, 7, 21), () => true),
+    'root',
+  );
+  assert.equal(
+    privilegesOf(0, status(6, 7), () => true),
+    'confined-root',
+  );
+  assert.equal(
+    privilegesOf(0, status(6, 7, 21), () => false),
+    'confined-root',
+  );
+  assert.equal(
+    privilegesOf(1000, status(), () => false),
+    'user',
+  );
+  assert.equal(
+    privilegesOf(1000, status(6, 7, 21), () => true),
+    'user',
+  );
 });
 
 test('privilegesOf() refuses a root that cannot give ids away', () => {
   for (const capabilities of [[], [6], [7], [21]])
-    assert.throws(() => privilegesOf(0, status(...capabilities)), { code: 'missing_capabilities' });
+    assert.throws(() => privilegesOf(0, status(...capabilities), () => true), {
+      code: 'missing_capabilities',
+    });
 });

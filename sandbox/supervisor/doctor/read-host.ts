@@ -1,6 +1,7 @@
 // Reads of the host what the checks judge. Changes nothing; a probe's namespaces end with it.
 import { accessSync, constants, readFileSync } from 'node:fs';
 import { networkInterfaces, release } from 'node:os';
+import { PosternError } from '../../../shared/errors.js';
 import { kernelFeatures } from '../../../shared/sys/kernel-features.js';
 import { landlockVersion } from '../../../shared/sys/landlock.js';
 import { loadLibrary } from '../../../shared/sys/load-library.js';
@@ -9,6 +10,7 @@ import { seccompVersion } from '../../../shared/sys/seccomp-version.js';
 import { SystemError } from '../../../shared/sys/system-error.js';
 import { surveyCgroup } from '../cgroup/survey-cgroup.js';
 import { configuredIds, DEFAULT_BASE } from '../id-range.js';
+import { ownPrivileges } from '../privileges.js';
 import { APPARMOR_SETTING } from './check-user-namespaces.js';
 import { YAMA_SETTING } from './check-yama.js';
 import { findClosedPath } from './find-closed-path.js';
@@ -35,7 +37,7 @@ export function readHost(): HostFacts {
     gidMap: read('/proc/self/gid_map') ?? '',
     subordinate: { ...ids, configured: ids.base !== DEFAULT_BASE },
     ownCode: findClosedPath(),
-    ...probeUnshare(root ? ids.base : undefined),
+    ...probeUnshare(ownsMounts() ? ids.base : undefined),
     libseccomp: readLibrary(() => ({ loads: true, version: seccompVersion() })),
     libcapNg: readLibrary(() => {
       loadLibrary('libcap-ng.so.0', 'libcap-ng0');
@@ -94,6 +96,17 @@ function readLandlock(): number | string {
     return landlockVersion();
   } catch (error) {
     if (error instanceof SystemError) return error.code;
+    throw error;
+  }
+}
+
+/** Root that copies the host's mounts gives the namespaces to the broker's id; any other user owns them itself. */
+function ownsMounts(): boolean {
+  try {
+    return ownPrivileges() === 'root';
+  } catch (error) {
+    // What the trial tells.
+    if (error instanceof PosternError) return false;
     throw error;
   }
 }
