@@ -1,5 +1,6 @@
 // The plugin of `postern doctor`'s trial: one connection that a rule allows, one that none does. Runs in the sandbox.
 // Arguments: the two ports on 127.0.0.1. Prints one line: `allowed: WHAT, refused: WHAT`.
+import '../../../shared/refuse-debugger.js';
 import { connect } from '../../plugin/index.js';
 
 const TIMEOUT_MS = 5_000;
