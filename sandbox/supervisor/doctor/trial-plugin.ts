@@ -2,6 +2,7 @@
 // connect(2). Runs in the sandbox. Arguments: the two ports on 127.0.0.1.
 // Prints two lines: `allowed: WHAT, refused: WHAT`, and what the third one got.
 import { connect as connectItself, type Socket } from 'node:net';
+import '../../../shared/refuse-debugger.js';
 import { connect } from '../../plugin/index.js';
 
 const TIMEOUT_MS = 5_000;
