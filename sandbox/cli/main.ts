@@ -1,5 +1,6 @@
 // The command `postern`. Each command is a file of this folder. deploy/command.sh starts it.
 import '../../shared/refuse-debugger.js';
+import './require-node.js';
 import { Command, CommanderError } from 'commander';
 import { exitAtOnce } from '../../shared/sys/process-control.js';
 import { VERSION } from '../supervisor/metrics.js';

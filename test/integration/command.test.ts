@@ -34,6 +34,17 @@ test('where there is no Node, the command says so', () => {
   );
 });
 
+test('a Node that is too old is refused with the fix', () => {
+  const old = nodeOf(18);
+  const env = { PATH: `${dirname(old)}:/usr/bin:/bin` };
+  const { status, stderr } = spawnSync(join(top, 'dist/run/postern.js'), ['run', '--', 'true'], {
+    env,
+    encoding: 'utf8',
+  });
+  assert.match(stderr, /^postern: Node 18\.\S+ \(\S+\) is too old; install Node 20 or newer\n$/);
+  assert.equal(status, 125);
+});
+
 test('SIGUSR1 is ignored from the shell on until Node blocks it', () => {
   // In the place of Node, a program that tells how it was started.
   const folder = dirname(readableFile('node', '#!/bin/sh\ngrep ^SigIgn /proc/self/status\n'));
