@@ -1,6 +1,7 @@
 // Runs the command `postern` as a test's user would, and collects what it said.
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
 import { join } from 'node:path';
+import { PATIENCE } from './patience.js';
 import { asUser, distFor, type User } from './users.js';
 
 export interface PosternOptions {
@@ -56,7 +57,7 @@ export function startPostern(args: readonly string[], options: PosternOptions): 
     env: options.env ?? { PATH: '/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin', HOME: '/nonexistent' },
     stdio: options.stdio ?? 'pipe',
   });
-  const timer = setTimeout(() => child.kill('SIGKILL'), options.timeoutMs ?? TIMEOUT_MS);
+  const timer = setTimeout(() => child.kill('SIGKILL'), (options.timeoutMs ?? TIMEOUT_MS) * PATIENCE);
   timer.unref();
   let stdout = '';
   let stderr = '';
