@@ -59,6 +59,8 @@ export async function boot(options: Boot): Promise<void> {
     // The port is closed to the machine where QEMU's stdin has ended.
     { stdio: 'pipe', timeout: options.seconds * 1_000, killSignal: 'SIGKILL' },
   );
+  const end = (): boolean => child.kill('SIGKILL');
+  process.once('exit', end);
   let stderr = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     stderr += text;
@@ -68,6 +70,7 @@ export async function boot(options: Boot): Promise<void> {
     child.once('error', reject);
     child.once('close', (code, by) => resolve([code, by]));
   });
+  process.off('exit', end);
   if (signal === 'SIGKILL') throw new Error(`The machine had not powered off after ${options.seconds} s`);
   if (status !== 0) throw new Error(`"${program}" failed with ${status ?? signal}: ${stderr}`);
 }

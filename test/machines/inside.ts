@@ -90,7 +90,7 @@ async function run(step: Step): Promise<StepResult> {
   const passed =
     status === step.passes &&
     !timedOut &&
-    (step.says === undefined || whole.includes(step.says)) &&
+    (step.says === undefined || new RegExp(step.says).test(whole)) &&
     (step.tests !== true || ends.some((end) => end.outcome === 'passed'));
   return {
     name: step.name,

@@ -1,5 +1,6 @@
 // npm run machines [-- [--json] [--write] [--install] NAME…]: builds, boots and tries machines that differ from this one. Exit
 // status: 0 where all is as expected, 1 where it is not, 2 for wrong usage and where this host lacks what it takes.
+import { constants } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -31,6 +32,9 @@ try {
   console.error(error.message);
   process.exit(2);
 }
+// What is running, and folders that are half made, go with this process.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+  process.once(signal, () => process.exit(128 + constants.signals[signal]));
 const results: MachineResult[] = [];
 for (const machine of wanted) {
   const result = await runMachine(machine);

@@ -35,6 +35,8 @@ export async function runMachine(machine: Machine): Promise<MachineResult> {
   const logs = join(CACHE, 'logs', machine.name);
   mkdirSync(logs, { recursive: true });
   const folder = mkdtempSync(join(tmpdir(), 'postern-machine-'));
+  const remove = (): void => rmSync(folder, { recursive: true, force: true });
+  process.once('exit', remove);
   const events: Event[] = [];
   let error: string | undefined;
   try {
@@ -62,7 +64,8 @@ export async function runMachine(machine: Machine): Promise<MachineResult> {
   } catch (cause) {
     error = cause instanceof Error ? cause.message : String(cause);
   } finally {
-    rmSync(folder, { recursive: true });
+    remove();
+    process.off('exit', remove);
   }
   const down = events.some(({ event }) => event === 'down');
   if (!down)

@@ -8,7 +8,7 @@ export interface Step {
   readonly command: readonly string[];
   /** The exit status with which the step has passed. */
   readonly passes: number;
-  /** What its output must hold. */
+  /** A regular expression that its output must match. */
   readonly says?: string;
   /** Its lines are those of count-reporter.ts. */
   readonly tests?: boolean;
