@@ -113,9 +113,9 @@ export const LEARNT_REFUSALS: number = 256;
 export const STOP_TIMEOUT_MS: number = 10_000;
 /** Past a stop, what the reader of `up` has not taken by then is dropped. */
 export const OUTPUT_TIMEOUT_MS: number = 2_000;
-/** From the first process of a sandbox to its execve. */
-export const LAUNCH_TIMEOUT_MS: number = 20_000;
-export const BROKER_START_TIMEOUT_MS: number = 10_000;
+/** From the first process of a sandbox to its execve; a slow or busy machine takes long for the starts of Node in it. */
+export const LAUNCH_TIMEOUT_MS: number = 60_000;
+export const BROKER_START_TIMEOUT_MS: number = 60_000;
 
 /** Audit events that wait for the supervisor; past it they are dropped and counted. */
 export const AUDIT_BACKLOG_BYTES: number = 4 * 1024 * 1024;

@@ -17,6 +17,7 @@ import type {
 import { sendMessage } from '../../shared/sys/message.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import { packetSocketPair, shutDown } from '../../shared/sys/socket.js';
+import { PATIENCE } from '../harness/patience.js';
 import { TestChannel } from './test-channel.js';
 
 const SETTLE_MS = 5_000;
@@ -86,7 +87,7 @@ export class TestBroker {
         clearInterval(again);
         this.#listeners.delete(check);
         reject(new Error(`Not within ${within} ms: ${done}`));
-      }, within);
+      }, within * PATIENCE);
       const again = setInterval(check, 10);
       this.#listeners.add(check);
     });

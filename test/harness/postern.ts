@@ -2,6 +2,7 @@
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { environmentOf } from './nodes.js';
+import { PATIENCE } from './patience.js';
 import { asUser, distFor, type User } from './users.js';
 
 export interface PosternOptions {
@@ -60,7 +61,7 @@ export function startPostern(args: readonly string[], options: PosternOptions): 
     env: options.asCommand === true ? environmentOf(process.execPath, env) : env,
     stdio: options.stdio ?? 'pipe',
   });
-  const timer = setTimeout(() => child.kill('SIGKILL'), options.timeoutMs ?? TIMEOUT_MS);
+  const timer = setTimeout(() => child.kill('SIGKILL'), (options.timeoutMs ?? TIMEOUT_MS) * PATIENCE);
   timer.unref();
   let stdout = '';
   let stderr = '';

@@ -1,11 +1,12 @@
 // Waits for something to become true, within a bound.
+import { PATIENCE } from './patience.js';
 
 /** Asks every few milliseconds until there is an answer. @throws Error past the time */
 export async function until<T>(
   ask: () => T | undefined | Promise<T | undefined>,
   timeoutMs = 10_000,
 ): Promise<T> {
-  const end = Date.now() + timeoutMs;
+  const end = Date.now() + timeoutMs * PATIENCE;
   for (;;) {
     const answer = await ask();
     if (answer !== undefined) return answer;

@@ -1,0 +1,83 @@
+// The second disk of a machine: this checkout as compiled, with what it needs at run time, the machine's Node, its kernel's
+// modules, and the steps to run.
+import {
+  copyFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  writeFileSync,
+} from 'node:fs';
+import { join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { cached } from './cache.js';
+import { command } from './command.js';
+import type { Kernel } from './fetch-kernel.js';
+import type { Architecture, Machine } from './machines.js';
+import { makeDisk } from './make-disk.js';
+
+const top = fileURLToPath(new URL('../../..', import.meta.url));
+const CPU = { amd64: 'x64', arm64: 'arm64' } as const;
+/** What the tests import besides. */
+const FOR_TESTS = ['fast-check', 'pure-rand', 'undici'];
+const SIZE_MIB = 768;
+
+/** @param folder an empty one */
+export async function buildPayload(machine: Machine, kernel: Kernel, folder: string): Promise<string> {
+  const tree = join(folder, 'payload');
+  mkdirSync(tree);
+  copyFileSync(join(top, 'package.json'), join(tree, 'package.json'));
+  for (const name of ['dist', 'deploy'])
+    cpSync(join(top, name), join(tree, name), { recursive: true, verbatimSymlinks: true });
+  for (const module of await modulesNeeded()) {
+    const to = join(tree, relative(top, module));
+    if (existsSync(module)) cpSync(module, to, { recursive: true, verbatimSymlinks: true });
+  }
+  await addNative(tree, machine.architecture);
+  cpSync(kernel.modules, join(tree, 'modules'), { recursive: true, verbatimSymlinks: true });
+  if (machine.node !== 'debian')
+    copyFileSync(await fetchNode(machine.architecture, machine.node), join(tree, 'node'));
+  copyFileSync(fileURLToPath(new URL('start.sh', import.meta.url)), join(tree, 'start.sh'));
+  writeFileSync(join(tree, 'steps.json'), JSON.stringify(machine.steps));
+  const disk = join(folder, 'payload.ext4');
+  await makeDisk(tree, disk, SIZE_MIB);
+  return disk;
+}
+
+async function modulesNeeded(): Promise<readonly string[]> {
+  const listed = await command(['npm', 'ls', '--omit=dev', '--all', '--parseable'], {
+    seconds: 60,
+    cwd: top,
+  });
+  return [
+    ...listed.split('\n').slice(1).filter(Boolean),
+    ...FOR_TESTS.map((name) => join(top, 'node_modules', name)),
+  ];
+}
+
+/** koffi's compiled part for that architecture, in the version that is installed here. */
+async function addNative(tree: string, architecture: Architecture): Promise<void> {
+  const manifest = readFileSync(join(top, 'node_modules/koffi/package.json'), 'utf8');
+  const { version } = JSON.parse(manifest) as { version: string };
+  const name = `koffi-linux-${CPU[architecture]}`;
+  const to = join(tree, 'node_modules/@koromix', name);
+  if (existsSync(to)) return;
+  cpSync(await fetchPackage(`@koromix/${name}`, version), to, { recursive: true });
+}
+
+async function fetchNode(architecture: Architecture, major: number): Promise<string> {
+  return join(await fetchPackage(`node-linux-${CPU[architecture]}`, `${major}`), 'bin/node');
+}
+
+/** A package of the registry, unpacked. */
+function fetchPackage(name: string, version: string): Promise<string> {
+  return cached(`npm/${name.replaceAll('/', '-')}-${version}`, async (path) => {
+    mkdirSync(path);
+    await command(['npm', 'pack', `${name}@${version}`, '--silent', '--pack-destination', path], {
+      seconds: 300,
+    });
+    const [file = ''] = readdirSync(path);
+    await command(['tar', '-xzf', file, '--strip-components=1'], { seconds: 120, cwd: path });
+  });
+}

@@ -1,0 +1,48 @@
+// npm run machines [-- [--json] [--write] [--install] NAME…]: builds, boots and tries machines that differ from this one. Exit
+// status: 0 where all is as expected, 1 where it is not, 2 for wrong usage and where this host lacks what it takes.
+import { constants } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { MACHINES } from './machines.js';
+import { NotReady, needPackages } from './needed-packages.js';
+import { writeTable } from './report.js';
+import { type MachineResult, runMachine } from './run-machine.js';
+
+const table = join(fileURLToPath(new URL('../../..', import.meta.url)), 'docs/hosts.md');
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    json: { type: 'boolean', default: false },
+    write: { type: 'boolean', default: false },
+    install: { type: 'boolean', default: process.env['CI'] === 'true' },
+  },
+});
+const names = MACHINES.map(({ name }) => name);
+const unknown = positionals.filter((name) => !names.includes(name));
+if (unknown.length > 0) {
+  console.error(`There is no machine ${unknown.join(', ')}; there are ${names.join(', ')}`);
+  process.exit(2);
+}
+const wanted = MACHINES.filter(({ name }) => positionals.length === 0 || positionals.includes(name));
+try {
+  await needPackages(wanted, values.install);
+} catch (error) {
+  if (!(error instanceof NotReady)) throw error;
+  console.error(error.message);
+  process.exit(2);
+}
+// What is running, and folders that are half made, go with this process.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+  process.once(signal, () => process.exit(128 + constants.signals[signal]));
+const results: MachineResult[] = [];
+for (const machine of wanted) {
+  const result = await runMachine(machine);
+  results.push(result);
+  if (values.write) writeTable(table, names, [result]);
+}
+if (values.json) process.stdout.write(`${JSON.stringify(results)}\n`);
+else
+  for (const { machine, passed, seconds } of results)
+    console.log(`${machine.padEnd(12)}${passed ? 'passed' : 'FAILED'}  ${seconds} s`);
+process.exitCode = results.every(({ passed }) => passed) ? 0 : 1;

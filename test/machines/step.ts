@@ -1,0 +1,52 @@
+// What runs inside a machine, and what came of it: the words that the machine and its host exchange, a line of JSON each.
+export type StepUser = 'root' | 'user';
+
+export interface Step {
+  readonly name: string;
+  readonly as: StepUser;
+  /** "node" is the machine's Node. Relative paths are below the compiled tree. */
+  readonly command: readonly string[];
+  /** The exit status with which the step has passed. */
+  readonly passes: number;
+  /** A regular expression that its output must match. */
+  readonly says?: string;
+  /** Its lines are those of count-reporter.ts. */
+  readonly tests?: boolean;
+  /** In a scope of systemd with a control group that is delegated to it. */
+  readonly delegated?: boolean;
+  readonly seconds: number;
+}
+
+export interface TestCount {
+  readonly passed: number;
+  readonly failed: readonly string[];
+  readonly skipped: readonly string[];
+}
+
+export interface StepResult {
+  readonly name: string;
+  readonly as: StepUser;
+  readonly passed: boolean;
+  readonly status: number | null;
+  readonly timedOut: boolean;
+  readonly seconds: number;
+  /** The end of what it wrote. */
+  readonly output: string;
+  readonly tests?: TestCount;
+}
+
+/** A test that has ended, as count-reporter.ts writes it. */
+export interface TestEnd {
+  readonly test: string;
+  readonly file: string;
+  readonly outcome: 'passed' | 'failed' | 'skipped';
+  readonly ms: number;
+  readonly why?: string;
+}
+
+export type Event =
+  | { readonly event: 'up'; readonly kernel: string; readonly node: string; readonly libuv: string }
+  | { readonly event: 'start'; readonly name: string; readonly as: StepUser }
+  | ({ readonly event: 'test' } & TestEnd)
+  | ({ readonly event: 'end' } & StepResult)
+  | { readonly event: 'down' };

@@ -1,0 +1,57 @@
+// The steps of the machines. A processor of these machines has a tenth of the speed: the tests are those that fit in ten minutes.
+import type { Step, StepUser } from './step.js';
+
+const USERS: readonly StepUser[] = ['root', 'user'];
+const POSTERN = ['node', 'run/postern.js'];
+
+/** Both must do on each machine, for root and for an ordinary user. */
+export const doctorAndDemo: readonly Step[] = USERS.flatMap((as) => [
+  { name: 'doctor', as, command: [...POSTERN, 'doctor', '--json'], passes: 0, seconds: 240 },
+  { name: 'demo', as, command: ['node', 'deploy/examples/demo/main.js'], passes: 0, seconds: 240 },
+]);
+
+/** What doctor says of a kernel that is too old. */
+export const refusal: readonly Step[] = USERS.map((as) => ({
+  name: 'refusal',
+  as,
+  command: [...POSTERN, 'doctor', '--json'],
+  passes: 1,
+  says: '"name":"kernel","state":"(?!ok)',
+  seconds: 240,
+}));
+
+const GREEDY = 'taken = bytearray(200 << 20)';
+
+/** A delegated group is found, and what it limits ends the one that takes more. */
+export const delegated: readonly Step[] = USERS.flatMap((as) => [
+  {
+    name: 'doctor with a cgroup',
+    as,
+    delegated: true,
+    command: [...POSTERN, 'doctor', '--json'],
+    passes: 0,
+    says: '"name":"cgroup","state":"ok"',
+    seconds: 240,
+  },
+  {
+    name: 'total_memory_mib',
+    as,
+    delegated: true,
+    command: [...POSTERN, 'run', '--limit', 'total_memory_mib=64', '--', 'python3', '-c', GREEDY],
+    passes: 137,
+    seconds: 240,
+  },
+]);
+
+function tests(name: string, seconds: number, paths: readonly string[]): Step {
+  return { name, as: 'root', tests: true, command: paths, passes: 0, seconds };
+}
+
+/** What rests most upon the kernel and the host's mounts. */
+export const escapes: Step = tests(
+  'escape tests',
+  900,
+  ['broker-cage', 'mounts', 'landlock', 'hidden-path'].map((file) => `escape/${file}.`),
+);
+
+export const cgroupTests: Step = tests('cgroup tests', 900, ['integration/cgroup.']);
