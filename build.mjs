@@ -7,6 +7,14 @@ import { fileURLToPath } from 'node:url';
 const top = dirname(fileURLToPath(import.meta.url));
 const dist = join(top, 'dist');
 const rooms = ['broker', 'sandbox', 'shared', 'test', 'deploy'];
+const needed = ['typescript', 'esbuild'];
+const missing = needed.filter((name) => !existsSync(join(top, 'node_modules', name, 'package.json')));
+if (missing.length > 0) {
+  console.error(
+    `Cannot build: ${missing.join(' and ')} missing in node_modules; run npm ci in "${top}" first`,
+  );
+  process.exit(1);
+}
 const isData = (path) => !path.endsWith('.ts');
 
 function removeOrphans(folder) {
@@ -28,6 +36,7 @@ cpSync(join(top, 'test'), join(dist, 'test'), {
   recursive: true,
   filter: (path) => statSync(path).isDirectory() || isData(path),
 });
+cpSync(join(top, 'deploy/command.sh'), join(dist, 'deploy/command.sh'));
 const { configJsonSchema } = await import('./dist/shared/config/json-schema.js');
 writeFileSync(join(dist, 'postern.schema.json'), `${JSON.stringify(configJsonSchema(), null, 2)}\n`);
 const { bundle } = await import('./dist/deploy/bundle.js');

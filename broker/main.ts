@@ -1,6 +1,7 @@
 // The broker's process: makes the connections that a policy allows, outside every sandbox. Started by the supervisor with
 // a line stream at BROKER_LINE_FD and a packet socket at BROKER_DESCRIPTOR_FD; ends with either. Starts no process.
 // Everything is imported before the ids change: the files may be unreadable afterwards.
+import '../shared/refuse-debugger.js';
 import { Socket } from 'node:net';
 import { constants } from 'node:os';
 import { PosternError } from '../shared/errors.js';

@@ -1,8 +1,9 @@
 // Makes one file of each program of postern's and the packages that it imports: a plugin's start is the start of four processes and
 // two threads, and Node reads one file in a third of the time that it takes for hundreds. What is native stays a package.
-import { chmodSync, writeFileSync } from 'node:fs';
+import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { buildSync } from 'esbuild';
+import { UNBINDABLE_DEBUGGER } from '../shared/node-flags.js';
 import type { Bundle } from '../shared/own-files.js';
 import { thirdPartyLicences } from './third-party-licences.js';
 
@@ -45,5 +46,13 @@ export function bundle(dist: string): void {
     metafile: true,
   });
   writeFileSync(join(dist, 'run/LICENCES.txt'), thirdPartyLicences(Object.keys(metafile.inputs)));
-  chmodSync(join(dist, 'run/postern.js'), 0o755);
+  const command = join(dist, 'run/postern.js');
+  writeFileSync(command, `${shellPart(dist)}${readFileSync(command, 'utf8')}`);
+  chmodSync(command, 0o755);
+}
+
+/** The file is a shell script and a module at once: Node itself finds the module where the command is a link. */
+function shellPart(dist: string): string {
+  const script = readFileSync(join(dist, 'deploy/command.sh'), 'utf8');
+  return script.replace('@NODE_FLAGS@', () => `'${UNBINDABLE_DEBUGGER}'`);
 }

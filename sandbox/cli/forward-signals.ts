@@ -1,6 +1,7 @@
 // Signals to a command that runs one plugin in the foreground: they are the plugin's.
 import { constants } from 'node:os';
 import type { Sandbox } from '../supervisor/sandbox.js';
+import { isIgnored } from './keep-ignoring.js';
 
 /** SIGTERM is apart: it stops the plugin in bounded time. */
 const FORWARDED = ['SIGHUP', 'SIGUSR1', 'SIGUSR2', 'SIGWINCH'] as const;
@@ -29,8 +30,10 @@ export function forwardSignals({ sandbox, stop, sharesGroup }: SignalTarget): {
   for (const signal of ['SIGINT', 'SIGQUIT'] as const) {
     handle(signal, () => void (sharesGroup || sandbox()?.signal(constants.signals[signal])));
   }
-  for (const signal of FORWARDED) handle(signal, () => sandbox()?.signal(constants.signals[signal]));
-  handle('SIGTERM', stop);
+  const forward = (signal: NodeJS.Signals) => (): void => void sandbox()?.signal(constants.signals[signal]);
+  for (const signal of FORWARDED) handle(signal, forward(signal));
+  // Where it was ignored at the start, the plugin ignores it too, unless it decides otherwise.
+  handle('SIGTERM', isIgnored('SIGTERM') ? forward('SIGTERM') : stop);
   return {
     deliver: () => {
       for (const act of early.splice(0)) act();

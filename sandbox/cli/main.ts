@@ -1,11 +1,13 @@
-#!/usr/bin/env node
-// The command `postern`. Each command is a file of this folder.
+// The command `postern`. Each command is a file of this folder. deploy/command.sh starts it.
+import '../../shared/refuse-debugger.js';
 import { Command, CommanderError } from 'commander';
+import { exitAtOnce } from '../../shared/sys/process-control.js';
 import { VERSION } from '../supervisor/metrics.js';
 import { checkCommand } from './check.js';
 import { doctorCommand } from './doctor.js';
 import { explainCommand } from './explain.js';
 import { initCommand } from './init.js';
+import { keepIgnoring } from './keep-ignoring.js';
 import { learnCommand } from './learn.js';
 import { takeOwnStreams } from './own-streams.js';
 import { runCommand } from './run.js';
@@ -63,6 +65,9 @@ postern COMMAND --help tells more.`,
   return postern;
 }
 
+// Node's end takes a while, and resets the signals first: one that came then would take the place of the status.
+process.on('exit', exitAtOnce);
+keepIgnoring();
 // The lines of `up` are those of its plugins, and nobody who reads them slowly may hold it up: it keeps Node's own streams.
 if (process.argv[2] !== 'up') takeOwnStreams();
 else for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});

@@ -13,6 +13,7 @@ import {
 } from '../../shared/config/plugin-config.js';
 import { resolveListeners } from '../../shared/config/resolve-listeners.js';
 import { PosternError } from '../../shared/errors.js';
+import { outsideEnvironment } from '../supervisor/outside-environment.js';
 import { addedCalls } from './call-options.js';
 import { dnsOption } from './dns-option.js';
 import { parseLimits } from './limit-option.js';
@@ -147,7 +148,7 @@ function environmentOf(entries: readonly string[]): Record<string, string> {
   for (const entry of entries) {
     const at = entry.indexOf('=');
     const key = at < 0 ? entry : entry.slice(0, at);
-    const value = at < 0 ? process.env[key] : entry.slice(at + 1);
+    const value = at < 0 ? outsideEnvironment()[key] : entry.slice(at + 1);
     if (!VARIABLE_NAME.test(key)) {
       throw new PosternError('bad_environment', `Not a variable to set: "${key}"`, {
         mend: /^(?:POSTERN_|LISTEN_)/.test(key)

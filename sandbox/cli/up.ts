@@ -8,6 +8,7 @@ import { PluginKeeper, type PluginStarter, type PluginWatcher } from '../supervi
 import type { PluginEnd } from '../supervisor/sandbox.js';
 import { captureStreams } from '../supervisor/standard-streams.js';
 import { Supervisor } from '../supervisor/supervisor.js';
+import { isIgnored } from './keep-ignoring.js';
 import { limitOutput } from './limit-output.js';
 import { loadChecked } from './load-checked.js';
 import { PluginLines } from './plugin-lines.js';
@@ -78,8 +79,8 @@ async function up(path: string): Promise<number> {
     stop();
   });
   try {
-    process.once('SIGTERM', stop);
-    process.once('SIGINT', stop);
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) if (!isIgnored(signal)) process.once(signal, stop);
+    process.on('SIGUSR2', () => {});
     await supervisor.start();
     return (await group.run()) && !readers.gone() ? 0 : 1;
   } catch (error) {

@@ -1,5 +1,6 @@
 // Pid 1 of the sandbox until it becomes a shell that reaps. It ties its life to the supervisor's, and takes the plugin's
 // own filter: on a kernel without Landlock a plugin of the same uid can write its memory, and must gain nothing by that.
+import '../../shared/refuse-debugger.js';
 import { constants } from 'node:os';
 import { dropAllCapabilities } from '../../shared/sys/capabilities.js';
 import { execve } from '../../shared/sys/execve.js';
@@ -50,7 +51,7 @@ waitFor(INIT_WORDS.stay);
 dropAllCapabilities();
 setNoNewPrivileges();
 setCloseOnExecFrom(3);
-resetSignals();
+resetSignals([]);
 loadFilters(new Set(), 'channel', []);
 loadFilter(INIT_FILTER);
 say(INIT_WORDS.ready);

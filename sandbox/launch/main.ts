@@ -1,6 +1,7 @@
 // The launcher: inside the fresh namespaces, with every capability there and none outside. It does the steps in order and
 // becomes the plugin. Runs single-purpose and blocking; trusts the supervisor, whose spec it gets over the launch socket.
 // Everything is imported before the root changes: afterwards this program's files are out of reach.
+import '../../shared/refuse-debugger.js';
 import { PosternError } from '../../shared/errors.js';
 import { dropAllCapabilities } from '../../shared/sys/capabilities.js';
 import { clearDomainName, setHostname } from '../../shared/sys/hostname.js';
@@ -73,7 +74,7 @@ function launch(): void {
   if (!without.has('landlock')) enterLandlock(spec);
   step = 'command';
   const command = execCommand(spec);
-  resetSignals();
+  resetSignals(spec.ignoredSignals);
   step = 'seccomp';
   if (sharesGroup && !without.has('shared_group')) loadFilter(SHARED_GROUP_FILTER);
   const listener = loadFilters(without, spec.egress, spec.addedCalls);

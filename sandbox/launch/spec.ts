@@ -56,6 +56,8 @@ export interface LaunchSpec {
   readonly grouped: boolean;
   /** System calls beside those of every plugin, by name. */
   readonly addedCalls: readonly string[];
+  /** Signals that the plugin finds ignored, by number: those that were when postern was started. */
+  readonly ignoredSignals: readonly number[];
   /** How many listeners come between the standard streams and the channel. */
   readonly listeners: number;
   /** Names of protections to leave out: for tests that prove that each of them is needed, and for nothing else. */

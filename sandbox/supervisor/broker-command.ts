@@ -1,5 +1,6 @@
 // How a broker is started. As root it gets a mount namespace of its own, which it makes read-only before it gives its ids up: a
 // process with threads, as Node is, could not make one for all of them.
+import { nodeFlags } from '../../shared/node-flags.js';
 import { bundlePath } from '../../shared/own-files.js';
 import { KEEPS_CAPABILITIES } from '../../shared/protocol/link.js';
 
@@ -23,6 +24,7 @@ export function brokerCommand(
   const [program = process.execPath, ...rest] = [
     ...(asRoot ? OWN_MOUNTS : []),
     process.execPath,
+    ...nodeFlags(),
     ...options,
     bundlePath('broker'),
     ...(asRoot ? [KEEPS_CAPABILITIES] : []),

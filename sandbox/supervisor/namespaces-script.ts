@@ -1,22 +1,28 @@
 // The shell script that unshare(1) becomes: it forks the sandbox's init and the launcher, and ends. Both then belong to
 // the supervisor, which is their subreaper: no helper outlives the start, with or without capabilities.
+import { nodeFlags } from '../../shared/node-flags.js';
 import type { OwnCode } from './own-code.js';
 
 /**
- * The first process that is forked after unshare(CLONE_NEWPID) is pid 1. `$1` and `$2` are modules in the folder.
+ * The first process that is forked after unshare(CLONE_NEWPID) is pid 1. `$1` and `$2` are modules in the folder,
+ * and what follows are words for Node.
  * Links are not resolved: the way to the folder may be closed to the ids of the sandbox, but /proc/self/fd/5 is open.
  */
+// SIGUSR1 is ignored until Node blocks it.
 // Descriptors: 3 launch socket, 4 Node, 5 folder of postern's code, 6 init's socket; from 7 on /dev/null, to keep places.
 const SCRIPT = `
-run() { exec /proc/self/fd/4 --preserve-symlinks --preserve-symlinks-main "/proc/self/fd/5/$1" </dev/null; }
-run "$1" 3<&6 6<&- &
-run "$2" 6</dev/null &
+init=$1 launcher=$2
+shift 2
+trap '' USR1
+run() { exec /proc/self/fd/4 "$@" --preserve-symlinks --preserve-symlinks-main "/proc/self/fd/5/$program" </dev/null; }
+program=$init run "$@" 3<&6 6<&- &
+program=$launcher run "$@" 6</dev/null &
 `;
 
 /** The arguments of unshare(1). */
 export function namespacesArguments(code: OwnCode): readonly string[] {
   return [
     ...['--user', '--net', '--pid', '--mount', '--ipc', '--uts', '--cgroup', '--keep-caps', '--'],
-    ...['/bin/sh', '-c', SCRIPT, 'postern', code.init, code.launcher],
+    ...['/bin/sh', '-c', SCRIPT, 'postern', code.init, code.launcher, ...nodeFlags()],
   ];
 }

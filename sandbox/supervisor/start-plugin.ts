@@ -13,10 +13,12 @@ import { allHomes, ownHomes } from './home-directories.js';
 import { hostFiles } from './host-files.js';
 import { hostTexts } from './host-texts.js';
 import { claimIdRange, type IdRange, RANGE_SIZE } from './id-range.js';
+import { IGNORED_SIGNALS } from './ignored-signals.js';
 import { readyHome } from './kept-home.js';
 import { keptOwners } from './kept-owners.js';
 import { launchSandbox } from './launch-sandbox.js';
 import type { Listener } from './listener.js';
+import { outsideEnvironment } from './outside-environment.js';
 import { planRoot, type RootPlan } from './plan-root.js';
 import { pluginEnvironment } from './plugin-environment.js';
 import type { Privileges } from './privileges.js';
@@ -100,7 +102,7 @@ async function prepareAndLaunch(
       cwd: plan.cwd,
       command: config.command,
       environment: pluginEnvironment(
-        process.env,
+        outsideEnvironment(),
         config.env,
         (path) => shows(plan.entries, path) && hostFiles.real(path) !== undefined,
         {
@@ -113,6 +115,7 @@ async function prepareAndLaunch(
       egress: config.egress,
       grouped: host.cgroup !== undefined,
       addedCalls: config.addedCalls,
+      ignoredSignals: IGNORED_SIGNALS,
       listeners: listeners.length,
       unsafeWithout: host.unsafeWithout ?? [],
     };

@@ -15,6 +15,7 @@ const SIG_IGN = 1;
 const LAST_SIGNAL = 64;
 const SIGTTOU = 22;
 
+const exitCall = bind('void _exit(int status)');
 const prctl = bind('int prctl(int option, ulong a, ulong b, ulong c, ulong d)');
 const gettidCall = bind('int gettid()');
 const setpgidCall = bind('int setpgid(int pid, int group)');
@@ -82,14 +83,25 @@ export function takeForeground(fd: number): void {
   succeed(tcsetpgrpCall(fd, getpgrpCall()), 'tcsetpgrp');
 }
 
+/** Ends the process without a word to Node, _exit(2). */
+export function exitAtOnce(status: number): void {
+  exitCall(status);
+}
+
 /** Ignores a signal; inherited by children until they reset it. */
 export function ignoreSignal(signal: number): void {
   signalCall(signal, SIG_IGN);
 }
 
-/** Every signal to its default action and none blocked: Node and libuv ignore SIGPIPE, a shell's background job SIGINT. */
-export function resetSignals(): void {
-  for (let signal = 1; signal <= LAST_SIGNAL; signal += 1) signalCall(signal, SIG_DFL);
+/**
+ * Every signal to its default action, or ignored, and none blocked: Node and libuv ignore SIGPIPE. What is pending meanwhile, as the
+ * SIGUSR1 that Node blocks, is dropped: to ignore a signal does that.
+ */
+export function resetSignals(ignored: readonly number[]): void {
+  for (let signal = 1; signal <= LAST_SIGNAL; signal += 1) {
+    signalCall(signal, SIG_IGN);
+    if (!ignored.includes(signal)) signalCall(signal, SIG_DFL);
+  }
   succeed(sigprocmask(SIG_SETMASK, new Uint8Array(LAYOUT.sigset_t.size), null), 'sigprocmask');
 }
 

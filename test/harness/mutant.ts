@@ -7,6 +7,8 @@ import { distFor, readableFolder } from './users.js';
 export interface Mutation {
   /** Below dist, without its extension. */
   readonly file: string;
+  /** `.js` where it is absent. */
+  readonly extension?: string;
   readonly imports?: string;
   /** Found exactly once in the compiled file. */
   readonly right: string;
@@ -14,11 +16,12 @@ export interface Mutation {
 }
 
 /** Puts what is wrong into a compiled tree. */
-export function mutate(dist: string, { file, imports = '', right, wrong }: Mutation): void {
-  const path = join(dist, `${file}.js`);
+export function mutate(dist: string, { file, extension = '.js', imports, right, wrong }: Mutation): void {
+  const path = join(dist, `${file}${extension}`);
   const source = readFileSync(path, 'utf8');
   if (source.split(right).length !== 2) throw new Error(`Not found once in ${file}: ${right}`);
-  writeFileSync(path, `${imports}\n${source.replace(right, () => wrong)}`);
+  const mutant = source.replace(right, () => wrong);
+  writeFileSync(path, imports === undefined ? mutant : `${imports}\n${mutant}`);
 }
 
 /** @returns a dist of its own with the mutations, which every user may read */
@@ -26,7 +29,7 @@ export function mutantDist(...mutations: readonly Mutation[]): string {
   const whole = dirname(distFor('user'));
   const folder = readableFolder();
   const dist = join(folder, 'dist');
-  for (const room of ['broker', 'sandbox', 'shared', 'test/harness', 'test/broker'])
+  for (const room of ['broker', 'deploy', 'sandbox', 'shared', 'test/harness', 'test/broker'])
     cpSync(join(whole, 'dist', room), join(dist, room), { recursive: true });
   cpSync(join(whole, 'package.json'), join(folder, 'package.json'));
   symlinkSync(join(whole, 'node_modules'), join(folder, 'node_modules'));

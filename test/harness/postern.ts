@@ -1,6 +1,7 @@
 // Runs the command `postern` as a test's user would, and collects what it said.
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
 import { join } from 'node:path';
+import { environmentOf } from './nodes.js';
 import { asUser, distFor, type User } from './users.js';
 
 export interface PosternOptions {
@@ -16,6 +17,8 @@ export interface PosternOptions {
   readonly shell?: string;
   /** Leaves stdin open for the test to write to. */
   readonly keepInput?: boolean;
+  /** Starts the command as a shell finds it, instead of Node with its module. */
+  readonly asCommand?: boolean;
   /** Another compiled tree than this one. */
   readonly dist?: string;
   /** A program that runs postern with the rest of its arguments. */
@@ -43,7 +46,7 @@ export function startPostern(args: readonly string[], options: PosternOptions): 
   const dist = options.dist ?? distFor(options.as);
   const main = join(dist, options.without === undefined ? 'run/postern.js' : 'test/run-without.js');
   const without = options.without === undefined ? [] : [options.without.join(',')];
-  const words = [process.execPath, main, ...without, ...args];
+  const words = [...(options.asCommand === true ? [] : [process.execPath]), main, ...without, ...args];
   const wrapped = options.shell === undefined ? words : ['bash', '-c', options.shell, 'bash', ...words];
   const [command = '', ...rest] = [
     ...(options.inside ?? []),
@@ -51,9 +54,10 @@ export function startPostern(args: readonly string[], options: PosternOptions): 
     ...(options.through ?? []),
     ...wrapped,
   ];
+  const env = options.env ?? { PATH: '/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin', HOME: '/nonexistent' };
   const child = spawn(command, rest, {
     cwd: options.cwd ?? '/',
-    env: options.env ?? { PATH: '/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin', HOME: '/nonexistent' },
+    env: options.asCommand === true ? environmentOf(process.execPath, env) : env,
     stdio: options.stdio ?? 'pipe',
   });
   const timer = setTimeout(() => child.kill('SIGKILL'), options.timeoutMs ?? TIMEOUT_MS);

@@ -3,15 +3,16 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { initTold } from '../prove/end-left-overs.js';
+import type { Protection } from '../prove/protection.js';
 import { protections } from '../prove/protections.js';
 
 const dist = new URL('../../', import.meta.url);
 
 test('every protection that npm run prove leaves out stands once where it says, and its tests are there', () => {
   assert.ok(protections.length > 100);
-  const marker = { name: 'what a build is told by', tests: [], ...initTold('/') };
-  for (const { name, file, right, tests } of [...protections, marker]) {
-    const source = readFileSync(new URL(`${file}.js`, dist), 'utf8');
+  const marker: Protection = { name: 'what a build is told by', tests: [], pattern: '', ...initTold('/') };
+  for (const { name, file, extension = '.js', right, tests } of [...protections, marker]) {
+    const source = readFileSync(new URL(`${file}${extension}`, dist), 'utf8');
     assert.equal(source.split(right).length - 1, 1, `${name}: ${file} has not once: ${right}`);
     for (const one of tests) assert.ok(existsSync(new URL(`test/${one}.test.js`, dist)), `${name}: ${one}`);
   }

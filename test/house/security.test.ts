@@ -24,7 +24,7 @@ const guarantees: readonly Guarantee[] = text
     return { name: name.trim(), enforced: list(enforced), tests: list(tests), remains };
   });
 const sources = readdirSync(top, { recursive: true, encoding: 'utf8' }).filter((path) =>
-  /^(?:broker|sandbox|shared)\//.test(path),
+  /^(?:broker|deploy|sandbox|shared)\//.test(path),
 );
 
 test('every guarantee of SECURITY.md names files and tests that are there', () => {

@@ -1,5 +1,6 @@
 // Every protection, each to be left out alone.
 import { brokerProtections } from './broker-protections.js';
+import { debuggerProtections } from './debugger-protections.js';
 import { filterProtections } from './filter-protections.js';
 import { hostProtections } from './host-protections.js';
 import { launchProtections } from './launch-protections.js';
@@ -18,4 +19,5 @@ export const protections: readonly Protection[] = [
   ...supervisorProtections,
   ...trapProtections,
   ...brokerProtections,
+  ...debuggerProtections,
 ];

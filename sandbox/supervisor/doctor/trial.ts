@@ -3,6 +3,7 @@
 import { createServer, type Server } from 'node:net';
 import { type PluginConfig, plainPlugin } from '../../../shared/config/plugin-config.js';
 import { PosternError } from '../../../shared/errors.js';
+import { nodeFlags } from '../../../shared/node-flags.js';
 import { bundlePath } from '../../../shared/own-files.js';
 import { captureStreams } from '../standard-streams.js';
 import { Supervisor } from '../supervisor.js';
@@ -58,7 +59,7 @@ async function tryConnections(): Promise<NonNullable<Trial['connection']>> {
   );
   const config = pluginConfig(
     'doctor-connect',
-    [process.execPath, PLUGIN, `${portOf(allowed)}`, `${portOf(forbidden)}`],
+    [process.execPath, ...nodeFlags(), PLUGIN, `${portOf(allowed)}`, `${portOf(forbidden)}`],
     [`127.0.0.1:${portOf(allowed)}`],
   );
   const supervisor = new Supervisor({ plugins: [config] });

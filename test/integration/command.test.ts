@@ -1,0 +1,43 @@
+// The shell script at the head of the command: what it keeps from Node, and what it says.
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { test } from 'node:test';
+import { nodeOf } from '../harness/nodes.js';
+import { distFor, readableFile, readableFolder } from '../harness/users.js';
+
+const top = join(distFor('root'), '..');
+
+test('the variables that Node documents are kept from it', () => {
+  const script = readFileSync(join(top, 'deploy/command.sh'), 'utf8');
+  for (const node of [process.execPath, nodeOf(20), nodeOf(24)]) {
+    const { stdout } = spawnSync(node, ['--help'], { encoding: 'utf8' });
+    const names = [...stdout.matchAll(/^(NODE_[A-Z0-9_]+)/gm)].map(([, name = '']) => name);
+    assert.ok(names.length > 5);
+    assert.deepEqual(
+      names.filter((name) => !new RegExp(`\\b${name}\\b`).test(script)),
+      [],
+    );
+  }
+});
+
+test('where there is no Node, the command says so', () => {
+  const env = { PATH: join(readableFolder(), 'nothing') };
+  const { status, stderr } = spawnSync(join(top, 'dist/run/postern.js'), ['--version'], {
+    env,
+    encoding: 'utf8',
+  });
+  assert.deepEqual(
+    { status, stderr },
+    { status: 125, stderr: 'postern: No node in PATH; install Node 20 or newer\n' },
+  );
+});
+
+test('SIGUSR1 is ignored from the shell on until Node blocks it', () => {
+  // In the place of Node, a program that tells how it was started.
+  const folder = dirname(readableFile('node', '#!/bin/sh\ngrep ^SigIgn /proc/self/status\n'));
+  const env = { PATH: `${folder}:/usr/bin:/bin` };
+  const { stdout } = spawnSync(join(top, 'dist/run/postern.js'), [], { env, encoding: 'utf8' });
+  assert.equal(stdout, 'SigIgn:\t0000000000000200\n');
+});

@@ -1,0 +1,116 @@
+// Signals that are ignored when postern is started, as under nohup(1), and those that come while it runs.
+import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { postern, startPostern } from '../harness/postern.js';
+import { until } from '../harness/until.js';
+import { readableFolder, users } from '../harness/users.js';
+
+/** Python itself ignores SIGPIPE and SIGXFSZ, and a shell takes SIGCHLD for itself. 40 stands for the real-time signals. */
+const ASK = `import signal
+asked = [1, 2, 3, 10, 12, 14, 15, 20, 28, 40]
+print('ignored:', [s for s in asked if signal.getsignal(s) == signal.SIG_IGN], flush=True)`;
+const STARTS = [
+  { how: 'none is ignored', shell: 'exec "$@"', ignored: '[]' },
+  { how: 'by nohup', shell: 'exec nohup "$@"', ignored: '[1]' },
+  { how: "after trap '' INT QUIT", shell: `trap '' INT QUIT; exec "$@"`, ignored: '[2, 3]' },
+  {
+    how: "after trap '' of many",
+    shell: `trap '' USR1 USR2 ALRM TERM TSTP WINCH 40; exec "$@"`,
+    ignored: '[10, 12, 14, 15, 20, 28, 40]',
+  },
+] as const;
+const END = 'read -r line; echo "$line"';
+
+function configured(command: readonly string[]): string {
+  const path = join(readableFolder(), 'postern.yaml');
+  writeFileSync(path, `plugins: {one: {command: ${JSON.stringify(command)}}}\n`);
+  return path;
+}
+
+for (const user of users) {
+  for (const { how, shell, ignored } of STARTS) {
+    test(`a plugin of run finds ignored what was ignored at the start: ${how} (${user})`, async () => {
+      const words = ['run', '--', 'python3', '-c', ASK];
+      const { status, stdout, stderr } = await postern(words, { as: user, asCommand: true, shell });
+      assert.deepEqual(
+        { status, stdout, stderr },
+        { status: 0, stdout: `ignored: ${ignored}\n`, stderr: '' },
+      );
+    });
+
+    test(`a plugin of up finds ignored what was ignored at the start: ${how} (${user})`, async () => {
+      const words = ['up', '--config', configured(['python3', '-c', ASK])];
+      const { status, stdout } = await postern(words, { as: user, asCommand: true, shell });
+      assert.deepEqual({ status, stdout }, { status: 0, stdout: `one | ignored: ${ignored}\n` });
+    });
+  }
+
+  test(`run by nohup goes on after SIGHUP, and so does its plugin (${user})`, async () => {
+    const options = { as: user, asCommand: true, shell: 'exec nohup "$@"', keepInput: true } as const;
+    const { child, result } = startPostern(['run', '--', 'sh', '-c', `echo up; ${END}`], options);
+    child.stdout?.once('data', () => {
+      child.kill('SIGHUP');
+      child.stdin?.end('went on\n');
+    });
+    const { status, signal, stdout } = await result;
+    assert.deepEqual({ status, signal, stdout }, { status: 0, signal: null, stdout: 'up\nwent on\n' });
+  });
+
+  test(`run without nohup passes SIGHUP to its plugin, which it ends (${user})`, async () => {
+    const options = { as: user, asCommand: true, keepInput: true } as const;
+    const { child, result } = startPostern(['run', '--', 'sh', '-c', `echo up; ${END}`], options);
+    child.stdout?.once('data', () => child.kill('SIGHUP'));
+    assert.equal((await result).status, 129);
+    child.stdin?.destroy();
+  });
+
+  test(`a plugin takes a signal that was ignored at the start where it asks for it (${user})`, async () => {
+    const script = `import os, signal
+signal.signal(signal.SIGTERM, lambda *_: (os.write(1, b'taken\\n'), os._exit(3)))
+os.write(1, b'up\\n')
+signal.pause()`;
+    const options = { as: user, asCommand: true, shell: `trap '' TERM; exec "$@"` } as const;
+    const { child, result } = startPostern(['run', '--', 'python3', '-c', script], options);
+    child.stdout?.once('data', () => child.kill('SIGTERM'));
+    const { status, stdout } = await result;
+    assert.deepEqual({ status, stdout }, { status: 3, stdout: 'up\ntaken\n' });
+  });
+
+  test(`up by nohup goes on after SIGHUP, SIGUSR1 and SIGUSR2, and ends at SIGTERM (${user})`, async (t) => {
+    const folder = readableFolder();
+    const config = configured(['sh', '-c', 'echo up; while :; do echo tick; sleep 0.05; done']);
+    const options = { as: user, asCommand: true, shell: 'exec nohup "$@"', cwd: folder } as const;
+    const { child, result } = startPostern(['up', '--config', config], options);
+    t.after(() => child.kill('SIGKILL'));
+    let said = '';
+    child.stdout?.on('data', (text: string) => {
+      said += text;
+    });
+    await until(() => said.includes('up') || undefined);
+    for (const signal of ['SIGHUP', 'SIGUSR1', 'SIGUSR2'] as const) {
+      child.kill(signal);
+      const before = said.length;
+      await until(() => said.length > before + 'one | tick\n'.length || undefined);
+    }
+    child.kill('SIGTERM');
+    const { status, signal } = await result;
+    assert.deepEqual({ status, signal }, { status: 0, signal: null });
+  });
+
+  test(`variables that are for Node reach the plugin by --env, and no POSTERN_ one does (${user})`, async () => {
+    const names = ['NODE_OPTIONS', 'NODE_PATH', 'NODE_V8_COVERAGE', 'NODE_EXTRA_CA_CERTS'];
+    const env = {
+      PATH: '/usr/bin:/bin',
+      ...Object.fromEntries(names.map((name) => [name, `a "$value" of\n${name}`])),
+    };
+    const words = ['run', ...names.flatMap((name) => ['--env', name]), '--', 'env', '-0'];
+    const { stdout, stderr } = await postern(words, { as: user, asCommand: true, env });
+    assert.equal(stderr, '');
+    const entries = stdout.split('\0');
+    for (const name of names) assert.ok(entries.includes(`${name}=${env[name as 'PATH']}`), stdout);
+    const ours = entries.filter((entry) => entry.startsWith('POSTERN_')).map((entry) => entry.split('=')[0]);
+    assert.deepEqual(ours.sort(), ['POSTERN_REPLY_FD', 'POSTERN_REQUEST_FD']);
+  });
+}
