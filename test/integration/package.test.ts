@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { existsSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { asUser, distFor, readableFolder, users } from '../harness/users.js';
@@ -13,14 +13,28 @@ function npm(folder: string, ...args: string[]): string {
   return stdout;
 }
 
-test('the tarball holds what runs, the types of the client library and the documents, and nothing else', () => {
+function packedFiles(): readonly string[] {
   const [pack] = JSON.parse(npm(top, 'pack', '--ignore-scripts', '--dry-run', '--json')) as {
     files: { path: string }[];
   }[];
-  const paths = (pack?.files ?? []).map(({ path }) => path);
-  const outside = paths.filter((path) => !path.startsWith('dist/'));
-  const documents = ['CHANGELOG.md', 'LICENSE', 'PROTOCOL.md', 'README.md', 'SECURITY.md'];
-  assert.deepEqual(outside.sort(), [...documents, 'package.json']);
+  return (pack?.files ?? []).map(({ path }) => path);
+}
+
+/** As git has it after a clone. */
+function clone(): string {
+  const folder = join(readableFolder(), 'clone');
+  const skipped = ['node_modules', 'dist', '.git'].map((name) => join(top, name));
+  cpSync(top, folder, { recursive: true, filter: (path) => !skipped.includes(path) });
+  return folder;
+}
+
+test('the tarball holds what runs, the types of the client library and the documents, and nothing else', () => {
+  const paths = packedFiles();
+  const outside = paths.filter((path) => !path.startsWith('dist/') && path !== 'package.json');
+  assert.deepEqual(
+    outside.filter((path) => !path.endsWith('.md') && path !== 'LICENSE'),
+    [],
+  );
   const other = paths
     .filter((path) => path.startsWith('dist/'))
     .filter(
@@ -34,6 +48,34 @@ test('the tarball holds what runs, the types of the client library and the docum
     other.filter((path) => !ofShared.includes(path)),
     ['dist/postern.schema.json', 'dist/run/LICENCES.txt'],
   );
+});
+
+test('the tarball holds every document that the README links to', () => {
+  const readme = readFileSync(join(top, 'README.md'), 'utf8');
+  const links = [...readme.matchAll(/\]\(([^)#]+)[^)]*\)/g)].map(([, path = '']) => path);
+  const documents = links.filter((path) => !/^[a-z]+:/.test(path));
+  assert.ok(documents.includes('SECURITY.md'));
+  const paths = packedFiles();
+  const missing = documents.filter(
+    (path) => !paths.some((packed) => packed === path || packed.startsWith(`${path.replace(/\/$/, '')}/`)),
+  );
+  assert.deepEqual(missing, []);
+});
+
+test('npm pack in a fresh clone builds what it packs, and fails with the reason where nothing is installed', () => {
+  const folder = clone();
+  const bare = spawnSync('npm', ['pack'], { cwd: folder, encoding: 'utf8' });
+  assert.notEqual(bare.status, 0);
+  assert.match(
+    bare.stderr,
+    /Cannot build: typescript and esbuild missing in node_modules; run npm ci in ".*" first/,
+  );
+  assert.ok(!existsSync(join(folder, 'postern-0.1.0.tgz')));
+  symlinkSync(join(top, 'node_modules'), join(folder, 'node_modules'));
+  npm(folder, 'pack');
+  const listed = spawnSync('tar', ['-tzf', 'postern-0.1.0.tgz'], { cwd: folder, encoding: 'utf8' }).stdout;
+  const packed = listed.split('\n').filter((path) => path !== '');
+  assert.deepEqual(packed.map((path) => path.replace('package/', '')).sort(), [...packedFiles()].sort());
 });
 
 test('the packed tarball, installed in an empty folder, gives a command, a schema and a library that work', () => {
@@ -50,6 +92,7 @@ test('the packed tarball, installed in an empty folder, gives a command, a schem
   const postern = join(folder, 'node_modules/.bin/postern');
   for (const user of users)
     assert.equal(run([...asUser(user), postern, 'run', '--', 'echo', 'it runs']), 'it runs\n');
+  assert.equal(run(['npx', 'postern', 'run', '--', 'echo', 'it runs']), 'it runs\n');
   const plugin = `const { connect } = await import('postern/plugin');
 await connect({ host: 'api.example.com', port: 443 }).catch(({ code, suggestion }) => console.log(code, suggestion));`;
   writeFileSync(join(folder, 'plugin.mjs'), plugin);

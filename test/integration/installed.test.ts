@@ -1,0 +1,52 @@
+// The packed tarball, installed as a user does, under each Node that postern supports.
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { cpSync, mkdirSync, rmSync, symlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { environmentOf, nodeOf } from '../harness/nodes.js';
+import { asUser, distFor, readableFolder, users } from '../harness/users.js';
+
+const top = join(distFor('root'), '..');
+
+function npm(node: string, folder: string, ...args: string[]): void {
+  const env = environmentOf(node);
+  const { status, stderr } = spawnSync('npm', args, { cwd: folder, encoding: 'utf8', env });
+  assert.equal(status, 0, stderr);
+}
+
+for (const major of [20, 22, 24]) {
+  test(`installed for everybody under Node ${major}, the command works, by a link and in a path with blanks too`, () => {
+    const node = nodeOf(major);
+    const folder = readableFolder();
+    npm(node, folder, 'pack', top, '--ignore-scripts', '--pack-destination', folder);
+    const prefix = join(folder, 'a prefix');
+    mkdirSync(prefix);
+    npm(node, folder, 'install', '-g', '--prefix', prefix, '--no-audit', '--no-fund', './postern-0.1.0.tgz');
+    const installed = join(prefix, 'bin/postern');
+    const link = join(folder, 'link to it');
+    symlinkSync(installed, link);
+    const env = environmentOf(node, { PATH: '/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin' });
+    const say = ['run', '--', 'echo', 'it runs'];
+    for (const user of users) {
+      for (const words of [[installed], [link], ['busybox', 'sh', installed], ['bash', link]]) {
+        const [command = '', ...args] = [...asUser(user), ...words, ...say];
+        const { stdout, stderr } = spawnSync(command, args, { cwd: '/', env, encoding: 'utf8' });
+        assert.deepEqual({ stdout, stderr }, { stdout: 'it runs\n', stderr: '' }, `${words} (${user})`);
+      }
+      const [command = '', ...args] = [...asUser(user), 'postern', ...say];
+      const found = { ...env, PATH: `${join(prefix, 'bin')}:${env['PATH']}` };
+      const { stdout } = spawnSync(command, args, { cwd: '/', env: found, encoding: 'utf8' });
+      assert.equal(stdout, 'it runs\n', `found in PATH (${user})`);
+    }
+    // npm puts what it depends on below it, or beside it.
+    const packages = join(prefix, 'lib/node_modules');
+    cpSync(join(packages, 'postern/node_modules'), packages, { recursive: true, verbatimSymlinks: true });
+    rmSync(join(packages, 'postern/node_modules'), { recursive: true });
+    for (const user of users) {
+      const [command = '', ...args] = [...asUser(user), installed, ...say];
+      const { stdout, stderr } = spawnSync(command, args, { cwd: '/', env, encoding: 'utf8' });
+      assert.deepEqual({ stdout, stderr }, { stdout: 'it runs\n', stderr: '' }, `hoisted (${user})`);
+    }
+  });
+}
