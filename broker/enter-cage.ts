@@ -2,12 +2,12 @@
 // exec, no fork, no file to write, no other process's memory to change. Runs in the broker before it has seen a byte of any plugin.
 //
 // No Landlock: a domain would forbid it to read its plugins, ptrace(2).
-import { readdirSync, readFileSync } from 'node:fs';
 import { PosternError } from '../shared/errors.js';
 import { setDumpable } from '../shared/sys/process-control.js';
 import { loadFilterInAllThreads } from '../shared/sys/seccomp.js';
 import { cageFilter } from './cage-rules.js';
 import { holdsRing } from './holds-ring.js';
+import { ownThreads } from './own-threads.js';
 
 /** @throws PosternError `broker_cage`, or `seccomp` naming the step */
 export function enterCage(): void {
@@ -16,8 +16,7 @@ export function enterCage(): void {
   // The memory holds other plugins' requests.
   setDumpable(false);
   loadFilterInAllThreads(cageFilter(process.pid));
-  for (const thread of readdirSync('/proc/self/task')) {
-    const status = readFileSync(`/proc/self/task/${thread}/status`, 'latin1');
+  for (const { thread, status } of ownThreads()) {
     const capability = /^Cap(?:Inh|Prm|Eff|Amb):\s*0*[1-9a-f][0-9a-f]*$/m.exec(status);
     if (capability !== null)
       throw new PosternError(

@@ -1,8 +1,8 @@
 // The broker's own ids: taken on for good, then checked thread by thread, credentials(7) and capabilities(7).
 // Runs in the broker before it says that it is ready, and before it has seen a byte of any plugin.
-import { readdirSync, readFileSync } from 'node:fs';
 import { PosternError } from '../shared/errors.js';
 import { becomeGroup, becomeIds, becomeUser } from '../shared/sys/process-control.js';
+import { ownThreads } from './own-threads.js';
 
 /**
  * Drops supplementary groups, then the group id, then the user id. libc makes each change in every thread, where the
@@ -17,9 +17,7 @@ export function takeIds({ uid, gid }: { readonly uid: number; readonly gid: numb
   } catch (cause) {
     throw failure(`setgroups, setresgid ${gid}, setresuid ${uid}: ${(cause as Error).message}`, cause);
   }
-  for (const thread of readdirSync('/proc/self/task')) {
-    checkThread(readFileSync(`/proc/self/task/${thread}/status`, 'latin1'), uid, gid);
-  }
+  for (const { status } of ownThreads()) checkThread(status, uid, gid);
   checkNoWayBack('setresuid 0', () => becomeUser(0));
   checkNoWayBack('setresgid 0', () => becomeGroup(0));
 }

@@ -1,6 +1,6 @@
 // Makes one file of each program of postern's and the packages that it imports: a plugin's start is the start of four processes and
 // two threads, and Node reads one file in a third of the time that it takes for hundreds. What is native stays a package.
-import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { buildSync } from 'esbuild';
 import { UNBINDABLE_DEBUGGER } from '../shared/node-flags.js';
@@ -46,6 +46,7 @@ export function bundle(dist: string): void {
     metafile: true,
   });
   writeFileSync(join(dist, 'run/LICENCES.txt'), thirdPartyLicences(Object.keys(metafile.inputs)));
+  removeOthers(join(dist, 'run'), [...Object.keys(PROGRAMS).map((name) => `${name}.js`), 'LICENCES.txt']);
   const command = join(dist, 'run/postern.js');
   writeFileSync(command, `${shellPart(dist)}${readFileSync(command, 'utf8')}`);
   chmodSync(command, 0o755);
@@ -55,4 +56,9 @@ export function bundle(dist: string): void {
 function shellPart(dist: string): string {
   const script = readFileSync(join(dist, 'deploy/command.sh'), 'utf8');
   return script.replace('@NODE_FLAGS@', () => `'${UNBINDABLE_DEBUGGER}'`);
+}
+
+/** A program that is no more would be packed. */
+function removeOthers(folder: string, names: readonly string[]): void {
+  for (const name of readdirSync(folder)) if (!names.includes(name)) rmSync(join(folder, name));
 }

@@ -1,6 +1,7 @@
 // The plugin of `postern doctor`'s trial: one connection that a rule allows, one that none does, and the allowed one by Node's own
 // connect(2). Runs in the sandbox. Arguments: the two ports on 127.0.0.1.
 // Prints two lines: `allowed: WHAT, refused: WHAT`, and what the third one got.
+import '../../../shared/refuse-debugger.js';
 import { connect as connectItself, type Socket } from 'node:net';
 import '../../../shared/refuse-debugger.js';
 import { connect } from '../../plugin/index.js';

@@ -1,0 +1,20 @@
+// This process's threads, with the text of each one's status, proc_pid_status(5). Runs in the broker.
+import { readdirSync, readFileSync } from 'node:fs';
+
+export interface OwnThread {
+  readonly thread: string;
+  readonly status: string;
+}
+
+/** A thread that has ended since it was listed, as V8's do, is left out: it has nothing any more. */
+export function ownThreads(): readonly OwnThread[] {
+  return readdirSync('/proc/self/task').flatMap((thread) => {
+    try {
+      return [{ thread, status: readFileSync(`/proc/self/task/${thread}/status`, 'latin1') }];
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === 'ENOENT' || code === 'ESRCH') return [];
+      throw error;
+    }
+  });
+}
