@@ -9,7 +9,8 @@ import { thirdPartyLicences } from './third-party-licences.js';
 
 /** By name the module that each begins with, below dist. */
 const PROGRAMS: Readonly<Record<Bundle, string>> = {
-  postern: 'sandbox/cli/main',
+  postern: 'sandbox/cli/start',
+  'postern-main': 'sandbox/cli/main',
   broker: 'broker/before-broker',
   'broker-main': 'broker/main',
   'touch-watchdog': 'broker/touch-watchdog',

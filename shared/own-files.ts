@@ -9,6 +9,7 @@ export const DIST: string = fileURLToPath(new URL('..', import.meta.url)).replac
 /** A program of postern's own, as deploy/bundle.ts makes it. */
 export type Bundle =
   | 'postern'
+  | 'postern-main'
   | 'broker'
   | 'broker-main'
   | 'touch-watchdog'

@@ -1,6 +1,4 @@
-// The command `postern`. Each command is a file of this folder. deploy/command.sh starts it.
-import '../../shared/refuse-debugger.js';
-import './require-node.js';
+// The command `postern`. Each command is a file of this folder. start.ts loads it.
 import { Command, CommanderError } from 'commander';
 import { exitAtOnce } from '../../shared/sys/process-control.js';
 import { VERSION } from '../supervisor/metrics.js';
@@ -10,7 +8,6 @@ import { explainCommand } from './explain.js';
 import { initCommand } from './init.js';
 import { keepIgnoring } from './keep-ignoring.js';
 import { learnCommand } from './learn.js';
-import { takeOwnStreams } from './own-streams.js';
 import { runCommand } from './run.js';
 import { describeError, isSystemError, say } from './say.js';
 import { testCommand } from './test.js';
@@ -69,9 +66,8 @@ postern COMMAND --help tells more.`,
 // Node's end takes a while, and resets the signals first: one that came then would take the place of the status.
 process.on('exit', exitAtOnce);
 keepIgnoring();
-// The lines of `up` are those of its plugins, and nobody who reads them slowly may hold it up: it keeps Node's own streams.
-if (process.argv[2] !== 'up') takeOwnStreams();
-else for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
+if (process.argv[2] === 'up')
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
 
 try {
   await program().parseAsync(process.argv);

@@ -1,5 +1,6 @@
 // postern's own words: on stderr, each line beginning `postern: `, so that stdout is the plugin's alone.
 import { PosternError } from '../../shared/errors.js';
+import { printable } from '../../shared/printable.js';
 
 export function say(text: string): void {
   process.stderr.write(
@@ -13,8 +14,12 @@ export function say(text: string): void {
 /** Codes of errors whose cause may lie in the host. */
 const OF_THE_HOST = ['launch_failed', 'broker_failed', 'missing_library', 'old_kernel', 'no_id_range'];
 
-/** One line: what happened, and the mend where there is one. */
+/** A line a fact: what happened, and the mend where there is one. A message may hold names that a plugin chose. */
 export function describeError(error: unknown): string {
+  return describe(error).split('\n').map(printable).join('\n');
+}
+
+function describe(error: unknown): string {
   if (isSystemError(error) && error.syscall === 'uv_cwd')
     return 'The current folder is not there any more; change to one that is';
   if (!(error instanceof PosternError)) return error instanceof Error ? error.message : String(error);

@@ -1,6 +1,6 @@
 // Which program runs a script: the one of its first line, execve(2), or the one that env(1) looks up there. Reads the start
 // of the plugin's own program and decides nothing by it but an error's words.
-import { closeSync, openSync, readSync } from 'node:fs';
+import { readStart } from './read-start.js';
 
 /** BINPRM_BUF_SIZE: the kernel reads no more of a first line. */
 const FIRST_LINE_BYTES = 256;
@@ -10,18 +10,8 @@ const FIRST_LINE_BYTES = 256;
  * @returns a path, or for env(1) the name that it looks up
  */
 export function findInterpreter(program: string): string | undefined {
-  let fd: number;
-  try {
-    fd = openSync(program, 'r');
-  } catch {
-    return undefined;
-  }
-  try {
-    const start = Buffer.alloc(FIRST_LINE_BYTES);
-    return interpreterOf(start.toString('utf8', 0, readSync(fd, start, 0, start.length, 0)));
-  } finally {
-    closeSync(fd);
-  }
+  const start = readStart(program, FIRST_LINE_BYTES);
+  return start === undefined ? undefined : interpreterOf(start.toString('utf8'));
 }
 
 /** @param start the first bytes of a program */

@@ -1,8 +1,9 @@
 // What unseen-files.ts asks of the host: the beginning of a script, and whether everybody may read a file. Bounded, and it
 // waits for nothing.
-import { closeSync, constants, fstatSync, openSync, readSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { hostFiles } from './host-files.js';
+import { readStart } from './read-start.js';
 import type { HostTexts } from './unseen-files.js';
 
 const MOST_BYTES = 65_536;
@@ -10,23 +11,8 @@ const OTHERS = { read: 4, enter: 1 } as const;
 
 export const hostTexts: HostTexts = {
   readText: (path) => {
-    let fd: number;
-    try {
-      // A pipe in the place of a script would be waited for.
-      fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
-    } catch {
-      return undefined;
-    }
-    try {
-      if (!fstatSync(fd).isFile()) return undefined;
-      const bytes = Buffer.alloc(MOST_BYTES);
-      const text = bytes.toString('utf8', 0, readSync(fd, bytes, 0, bytes.length, 0));
-      return text.includes('\0') ? undefined : text;
-    } catch {
-      return undefined;
-    } finally {
-      closeSync(fd);
-    }
+    const text = readStart(path, MOST_BYTES)?.toString('utf8');
+    return text === undefined || text.includes('\0') ? undefined : text;
   },
   isPublic: (path) => {
     const real = hostFiles.real(path);

@@ -8,6 +8,7 @@ import { mapTreeIds } from '../../shared/sys/mount.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import { errnoName } from '../../shared/sys/system-error.js';
 import { fileSystemOf } from './file-system-of.js';
+import { groupOf } from './group-of.js';
 import { makeIdNamespace } from './make-id-namespace.js';
 import { type IdExtent, ownerMap, parseIdExtents } from './owner-map.js';
 
@@ -34,10 +35,13 @@ export async function mapOwners(
 ): Promise<void> {
   const uids = parseIdExtents(readFileSync('/proc/self/uid_map', 'utf8'));
   const gids = parseIdExtents(readFileSync('/proc/self/gid_map', 'utf8'));
+  const accounts = { passwd: readIfThere('/etc/passwd'), group: readIfThere('/etc/group') };
   const namespaces = new Map<string, OwnedFd>();
   try {
     for (const one of trees) {
-      const { uid, gid } = fstatSync(one.tree.number);
+      const { uid, gid: groupOfFolder } = fstatSync(one.tree.number);
+      // Without a group of the owner's, ids of groups stay as they are.
+      const gid = groupOf(uid, groupOfFolder, accounts) ?? plugin;
       if (uid === plugin && gid === plugin) continue;
       const key = `${uid}:${gid}`;
       const namespace =
@@ -49,6 +53,14 @@ export async function mapOwners(
     }
   } finally {
     for (const namespace of namespaces.values()) namespace.close();
+  }
+}
+
+function readIfThere(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return '';
   }
 }
 

@@ -21,6 +21,7 @@ import type { Listener } from './listener.js';
 import { outsideEnvironment } from './outside-environment.js';
 import { planRoot, type RootPlan } from './plan-root.js';
 import { pluginEnvironment } from './plugin-environment.js';
+import { refusePrivilegedFiles } from './privileged-files.js';
 import type { Privileges } from './privileges.js';
 import { requireCommandFiles } from './require-command-files.js';
 import { requireHomeApart } from './require-home-apart.js';
@@ -58,7 +59,7 @@ export interface PluginHost {
 /**
  * Takes the streams' descriptors over.
  *
- * @throws PosternError `launch_failed`, `bad_home`, `visible_socket`, `not_found`, `no_id_range`; its field `exitStatus`, where it
+ * @throws PosternError `launch_failed`, `bad_home`, `visible_socket`, `privileged_file`, `not_found`, `no_id_range`; its field `exitStatus`, where it
  *   has one, is what `run` ends with. Nothing is left running, and no descriptor open.
  */
 export async function startPlugin(
@@ -84,6 +85,9 @@ async function prepareAndLaunch(
   const ids = host.privileges === 'user' ? ownIds() : { uid: INNER_ID, gid: INNER_ID };
   const { plan, find } = planFor(config, ids, host.keptHomes);
   refuseVisibleSockets(plan, host.socketFiles);
+  for (const entry of plan.entries)
+    if (entry.kind === 'bind' && entry.asOwner !== undefined && entry.writable)
+      await refusePrivilegedFiles(entry.source);
   const range = host.privileges === 'user' ? undefined : await claimIdRange();
   try {
     const { entries, trees } = await treesFor(host, config, plan, range, held);

@@ -1,5 +1,6 @@
 // As root, what the user names shows as its owner sees it: idmapped mounts, mount_setattr(2).
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { chmodSync, chownSync, lstatSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -150,6 +151,77 @@ test(
     );
   },
 );
+
+test("as root, the plugin has no group that the folder's owner is not in", needsRoot, async () => {
+  const closed = closedFolder(readableFolder(), 'closed', OTHER);
+  const secret = join(closed, 'secret');
+  writeFileSync(secret, 'of root', { mode: 0o640 });
+  chownSync(closed, OTHER, 0);
+  const { stdout, stderr } = await postern(
+    ['run', '--writable', closed, '--', 'sh', '-c', `cat ${closed}/file ${secret}; echo x > ${closed}/new`],
+    { as: 'root' },
+  );
+  assert.equal(stdout, `of ${OTHER}\n`);
+  assert.match(stderr, /secret.*Permission denied/);
+  assert.equal(lstatSync(join(closed, 'new')).uid, OTHER);
+});
+
+for (const user of users) {
+  test(`a folder with a set-uid or set-gid program is not the plugin's to write (${user})`, async () => {
+    const uid = user === 'root' || !isRoot ? (process.getuid?.() ?? 0) : 65_534;
+    const closed = closedFolder(readableFolder(), 'closed', uid);
+    const program = join(closed, 'program');
+    writeFileSync(program, '');
+    chownSync(program, uid, uid);
+    const run = (): ReturnType<typeof postern> =>
+      postern(['run', '--writable', closed, '--', 'echo', 'ran'], { as: user });
+    for (const mode of [0o4755, 0o2755]) {
+      chmodSync(program, mode);
+      const { status, stdout, stderr } = await run();
+      assert.deepEqual({ status, stdout }, { status: 125, stdout: '' });
+      assert.match(
+        stderr,
+        /^postern: The plugin may not write "[^"]*program", which is set-uid or set-gid[^\n]*; chmod ug-s it[^\n]*\n$/,
+      );
+    }
+    chmodSync(program, 0o755);
+    assert.equal((await run()).stdout, 'ran\n');
+  });
+}
+
+test(
+  "a folder with a program that has file capabilities is not the plugin's to write",
+  needsRoot,
+  async () => {
+    const closed = closedFolder(readableFolder(), 'closed', 0);
+    const program = join(closed, 'program');
+    writeFileSync(program, '', { mode: 0o755 });
+    // struct vfs_cap_data, version 2: CAP_NET_RAW permitted and effective.
+    const capability = `import os; os.setxattr("${program}", "security.capability", bytes.fromhex("0100000200200000" + "00" * 12))`;
+    execFileSync('/usr/bin/python3', ['-c', capability]);
+    const { status, stderr } = await postern(['run', '--writable', closed, '--', 'true'], { as: 'root' });
+    assert.equal(status, 125);
+    assert.match(
+      stderr,
+      /^postern: The plugin may not write "[^"]*program", which has file capabilities.*setcap -r it/,
+    );
+  },
+);
+
+test("another owner's set-uid program is as it was: the plugin may not write it", needsRoot, async () => {
+  const closed = closedFolder(readableFolder(), 'closed', 0);
+  const program = join(closed, 'program');
+  writeFileSync(program, 'as it was');
+  chownSync(program, OTHER, OTHER);
+  chmodSync(program, 0o4755);
+  const { stdout, stderr } = await postern(
+    ['run', '--writable', closed, '--', 'sh', '-c', `echo ran; echo x > ${program}`],
+    { as: 'root' },
+  );
+  assert.equal(stdout, 'ran\n', stderr);
+  assert.equal(readFileSync(program, 'utf8'), 'as it was');
+  assert.equal(lstatSync(program).mode & 0o7777, 0o4755);
+});
 
 test('as a user, a folder keeps its ids', {
   skip: users.includes('user') ? false : 'needs a user',

@@ -74,5 +74,13 @@ export const rootProtections: readonly Protection[] = [
     tests: ['escape/hidden-path'],
     pattern: 'is read by no path.*user',
   },
+  {
+    name: 'root: a folder with a set-uid program is not writable',
+    file: 'sandbox/supervisor/privileged-files',
+    right: 'const setsIds = (mode & SET_IDS) !== 0;',
+    wrong: 'const setsIds = false;',
+    tests: ['integration/owned-files'],
+    pattern: 'set-uid or set-gid program is not .*user',
+  },
   ...(isRoot ? AS_ROOT : []),
 ];
