@@ -16,6 +16,7 @@ import {
 import { isMainThread, Worker } from 'node:worker_threads';
 import { bind } from '../../shared/sys/libc.js';
 import { mountNew } from '../../shared/sys/mount.js';
+import { becomeUser } from '../../shared/sys/process-control.js';
 import { errnoName } from '../../shared/sys/system-error.js';
 
 const CLONE_NEWUTS = 0x04000000;
@@ -74,7 +75,8 @@ const attempts: Readonly<Record<string, () => void>> = {
   read_parent_memory: () => closeSync(openSync(`/proc/${process.ppid}/mem`, 'r')),
   ask_personality: () => succeeded(personality(0xffffffff)),
   kernel_surface: () => succeeded(adjtimex(timex)),
-  become_root: () => process.setuid?.(0),
+  // Not by Node's own function: some Nodes refuse for themselves.
+  become_root: () => becomeUser(0),
 };
 
 const BY_THREAD = `const fs = require('node:fs');

@@ -20,7 +20,7 @@ const PACKAGES = [
 /** What a machine of another architecture would install for minutes: no step of it compiles, and its Node is nodejs.org's. */
 const NATIVE_ONLY = ['nodejs', 'gcc', 'libc6-dev', 'libseccomp-dev'];
 const SIZE_MIB = 3_072;
-const SECOND_STAGE_SECONDS = 1_800;
+const SECOND_STAGE_SECONDS = 3_600;
 const HOST = { x64: 'amd64', arm64: 'arm64' } as const;
 const script = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
 

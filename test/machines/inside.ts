@@ -39,7 +39,7 @@ function program({ tests, command }: Step): readonly string[] {
   const [first = '', ...rest] = command;
   if (tests === true)
     return [
-      ...[process.execPath, '--test', '--test-concurrency=2', '--test-timeout=480000'],
+      ...[process.execPath, '--test', '--test-concurrency=2', '--test-timeout=600000'],
       `--test-reporter=${join(dist, 'test/machines/count-reporter.js')}`,
       ...['--test-reporter-destination=stdout', ...testFiles(join(dist, 'test'), command)],
     ];
@@ -114,7 +114,7 @@ function environment({ as }: Step): NodeJS.ProcessEnv {
   const path = {
     PATH: '/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin',
     LANG: 'C.UTF-8',
-    POSTERN_TEST_PATIENCE: '10',
+    POSTERN_TEST_PATIENCE: '30',
   };
   if (as === 'root') return { ...path, HOME: '/root', USER: 'root' };
   return { ...path, HOME: `/home/${user}`, USER: user, XDG_RUNTIME_DIR: '/run/user/1000' };
