@@ -5,7 +5,7 @@ import { ATTEMPT_DELAY_MS, CONCURRENT_ATTEMPTS } from '../shared/limits.js';
 import type { Address } from '../shared/policy/address.js';
 import type { Outcome } from '../shared/reasons.js';
 import type { OwnedFd } from '../shared/sys/owned-fd.js';
-import { isSameEndpoint } from '../shared/sys/sockaddr.js';
+import { type Endpoint, isSameEndpoint } from '../shared/sys/sockaddr.js';
 import { peerOf, startConnect, takeSocketError, tcpSocket, writableNow } from '../shared/sys/socket.js';
 import { settleConnect } from '../shared/sys/socket-state.js';
 import { errnoName } from '../shared/sys/system-error.js';
@@ -25,7 +25,9 @@ export type Connection =
       readonly address: Address | undefined;
     };
 
-const { EINPROGRESS, ECONNRESET, ECONNABORTED } = constants.errno;
+const { EINPROGRESS, ECONNRESET, ECONNABORTED, EISCONN, EINVAL } = constants.errno;
+/** What settleConnect() says of a connected socket. */
+const SETTLED: readonly number[] = [0, -EISCONN, -EINVAL];
 
 /**
  * Connects to the first address that answers.
@@ -136,19 +138,27 @@ class Race {
     return 'waits';
   }
 
+  /** @returns undefined where the socket is connected to the address, and settled */
+  #failureOf(socket: OwnedFd, address: Address, peer: Endpoint | undefined): number | undefined {
+    if (peer === undefined) return -takeSocketError(socket.number) || ECONNRESET;
+    if (!isSameEndpoint(peer, { bytes: address.bytes, port: this.#port })) return ECONNABORTED;
+    // Not settled, the kernel would say 0 to the plugin's first connect(2) on it, to whatever address. A reset that came meanwhile is told
+    // here, and nobody is told again.
+    const settled = settleConnect(socket.number);
+    return SETTLED.includes(settled) ? undefined : -settled;
+  }
+
   /** Whether the attempt has ended. getpeername(2) names a peer in a connected state and in no other. */
   #conclude(socket: OwnedFd, address: Address): boolean {
     const peer = peerOf(socket.number);
     if (peer === undefined && !writableNow(socket.number)) return false;
     this.#waiting.get(socket)?.watch.close();
     this.#waiting.delete(socket);
-    if (peer !== undefined && isSameEndpoint(peer, { bytes: address.bytes, port: this.#port })) {
-      // Or the kernel would say 0 to the plugin's first connect(2) on it, to whatever address.
-      settleConnect(socket.number);
+    const errno = this.#failureOf(socket, address, peer);
+    if (errno === undefined) {
       this.finish({ outcome: 'connected', socket, address });
       return true;
     }
-    const errno = peer === undefined ? -takeSocketError(socket.number) || ECONNRESET : ECONNABORTED;
     socket.close();
     this.#note(errno, address);
     return true;

@@ -5,6 +5,9 @@ const network = useNetwork();
 const node = (source: string, ...args: string[]): string =>
   [`'${process.execPath}'`, '--input-type=module', '-e', `'${source}'`, ...args].join(' ');
 
+/** Where the tests run under a Node that lies in no folder of the system's. */
+const visible = (): readonly string[] => [process.execPath];
+
 const FETCH = 'console.log(await (await fetch(process.argv[1])).text())';
 const HTTP = `
   import { get } from "node:http";
@@ -19,6 +22,7 @@ const url = (host: string): string => `http://${host}:${PORTS.http}/`;
 
 testProgram(network, {
   name: 'fetch of Node',
+  visible,
   ports: [PORTS.http],
   ask: (host) => node(FETCH, url(host)),
   prints: /^welcome$/m,
@@ -30,6 +34,7 @@ testProgram(network, {
 
 testProgram(network, {
   name: 'node:http',
+  visible,
   ports: [PORTS.http],
   ask: (host) => node(HTTP, url(host)),
   prints: /^welcome$/m,
