@@ -22,7 +22,8 @@ import type { LaunchSpec, RootEntry } from './spec.js';
 const STAGE = '/tmp';
 /** One a page. */
 const FILES_PER_MIB = 256;
-const REPLACED_TRIES = 3;
+/** A file that is replaced without rest is met between two of its replacements sooner or later. */
+const REPLACED_TRIES = 100;
 type Bind = Extract<RootEntry, { kind: 'bind' }>;
 
 /** The host's trees by the entry that shows each. */
