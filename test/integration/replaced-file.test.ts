@@ -8,7 +8,7 @@ const STARTS = 5;
 /** In a mount namespace of the test's own, whose /etc is a copy: a file of it is replaced without rest. */
 const REPLACING = `
 mkdir /tmp/etc.$$ && cp -a /etc/. /tmp/etc.$$ 2>/dev/null; mount --bind /tmp/etc.$$ /etc || exit 9
-(while :; do cp /etc/ld.so.cache /etc/new && mv /etc/new /etc/ld.so.cache; done) &
+(while :; do cp /etc/ld.so.cache /etc/new && mv /etc/new /etc/ld.so.cache; done) 2>/dev/null &
 "$@"; status=$?; kill $!; wait; umount -l /etc; rm -r /tmp/etc.$$; exit $status`;
 
 test('a plugin starts while a file that it sees is replaced', {
