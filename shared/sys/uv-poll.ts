@@ -24,10 +24,22 @@ const watches = new Map<bigint, Watch>();
 const spare: bigint[] = [];
 const SPARE_HANDLES = 64;
 
+/** From Node 26 on, promises that a callback of libuv's settles wait until Node's own code runs next: an immediate comes right after. */
+const NEEDS_IMMEDIATE = Number.parseInt(process.versions.node, 10) >= 26;
+let immediate = false;
+function runSettled(): void {
+  if (!NEEDS_IMMEDIATE || immediate) return;
+  immediate = true;
+  setImmediate(() => {
+    immediate = false;
+  });
+}
+
 // SAFETY: both callbacks live as long as the process; libuv calls them on the main thread, inside the loop.
 const onPoll = koffi.register((handle: bigint, status: number, events: number): void => {
   try {
     watches.get(handle)?.onReady(status < 0 ? READABLE | WRITABLE : events);
+    runSettled();
   } catch (error) {
     // Out of here it would leave libuv's loop with an exception pending, and no callback would run any more: thrown where Node sees it.
     process.nextTick(() => {
