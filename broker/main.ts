@@ -11,13 +11,13 @@ import { dieWithParent, setNoNewPrivileges } from '../shared/sys/process-control
 import { getLimit, RLIMIT, setLimit } from '../shared/sys/rlimit.js';
 import { Audit } from './audit.js';
 import { enterCage } from './enter-cage.js';
-import { HostAddresses } from './host-addresses.js';
-import { HostsFile } from './hosts-file.js';
 import { LineLink, receivePackets } from './link.js';
 import { Metrics } from './metrics.js';
-import { NameCache } from './name-cache.js';
-import { NameServers } from './name-servers.js';
-import { NameResolver } from './resolve.js';
+import { HostAddresses } from './names/host-addresses.js';
+import { HostsFile } from './names/hosts-file.js';
+import { NameCache } from './names/name-cache.js';
+import { NameServers } from './names/name-servers.js';
+import { NameResolver } from './names/resolve.js';
 import { sealMounts } from './seal-mounts.js';
 import { Sessions } from './sessions.js';
 import { startTouching } from './start-touching.js';

@@ -10,7 +10,7 @@ import type { DnsQuestion } from './decode-dns-question.js';
 import { type DnsAnswer, failed, granted, refusedAddresses, refusedName } from './dns-answer.js';
 import type { Grants } from './grants.js';
 import { answerLocalhost, answerLoopback, isReverse } from './local-names.js';
-import type { FamilyAnswer } from './name-servers.js';
+import type { FamilyAnswer } from './names/name-servers.js';
 import type { Origin } from './origin.js';
 import type { Plugin } from './plugin.js';
 import type { QuestionRefusals } from './question-refusals.js';

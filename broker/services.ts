@@ -1,8 +1,8 @@
 // What every request needs beside its plugin. Runs in the broker.
 import type { Audit } from './audit.js';
-import type { HostAddresses } from './host-addresses.js';
 import type { Metrics } from './metrics.js';
-import type { NameResolver } from './resolve.js';
+import type { HostAddresses } from './names/host-addresses.js';
+import type { NameResolver } from './names/resolve.js';
 import type { SlowLane } from './slow-lane.js';
 import type { TouchWatch } from './touch-watch.js';
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import { test } from 'node:test';
 import { connect } from '../../broker/connect.js';
-import { interleaveFamilies } from '../../broker/interleave-families.js';
+import { interleaveFamilies } from '../../broker/names/interleave-families.js';
 import { RequestLife } from '../../broker/request-life.js';
 import { type Address, parseAddress } from '../../shared/policy/address.js';
 import { listen } from '../harness/listener.js';

@@ -2,7 +2,7 @@
 // believed yields at most so many addresses, of the family asked for, that stand in it.
 // An input is a byte of flags (1: the true id, 2: the true question, 4: AAAA), then the datagram.
 import assert from 'node:assert/strict';
-import { type FamilyAnswer, NameServers } from '../../../broker/name-servers.js';
+import { type FamilyAnswer, NameServers } from '../../../broker/names/name-servers.js';
 import { DNS_ANSWERS } from '../../../shared/limits.js';
 import type { FuzzTarget } from '../fuzz-target.js';
 import { questionOf, startHostileNameServer, TRUTH } from '../hostile-name-server.js';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { test } from 'node:test';
 
-const MODULE = new URL('../../broker/host-addresses.js', import.meta.url).href;
+const MODULE = new URL('../../../broker/names/host-addresses.js', import.meta.url).href;
 /** A network namespace whose lo bears a public address, as those of anycast and load balancers do. */
 const HOST = 'ip link set lo up && ip addr add 8.8.4.4/32 dev lo && exec "$@"';
 const PROGRAM = `

@@ -1,9 +1,9 @@
 // Names to addresses: localhost and /etc/hosts without asking anyone, the rest by DNS. Runs in the broker.
 // Only names that a rule allows come here.
-import { DNS_ANSWERS, LOCAL_TTL_S, RESOLUTION_DELAY_MS } from '../shared/limits.js';
-import { type Address, parseAddress } from '../shared/policy/address.js';
-import { isLocalhost } from '../shared/policy/is-localhost.js';
-import type { DnsResult } from '../shared/reasons.js';
+import { DNS_ANSWERS, LOCAL_TTL_S, RESOLUTION_DELAY_MS } from '../../shared/limits.js';
+import { type Address, parseAddress } from '../../shared/policy/address.js';
+import { isLocalhost } from '../../shared/policy/is-localhost.js';
+import type { DnsResult } from '../../shared/reasons.js';
 import type { HostsFile } from './hosts-file.js';
 import { interleaveFamilies } from './interleave-families.js';
 import type { FamilyAnswer, NameSource } from './name-servers.js';

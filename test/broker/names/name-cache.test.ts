@@ -1,18 +1,18 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { HostsFile } from '../../broker/hosts-file.js';
-import { NameCache } from '../../broker/name-cache.js';
-import { type FamilyAnswer, NameServers } from '../../broker/name-servers.js';
-import { NameResolver } from '../../broker/resolve.js';
+import { HostsFile } from '../../../broker/names/hosts-file.js';
+import { NameCache } from '../../../broker/names/name-cache.js';
+import { type FamilyAnswer, NameServers } from '../../../broker/names/name-servers.js';
+import { NameResolver } from '../../../broker/names/resolve.js';
 import {
   CACHED_ANSWERS,
   FAILURE_TTL_S,
   MAX_TTL_S,
   NO_DATA_TTL_S,
   NO_NAME_TTL_S,
-} from '../../shared/limits.js';
-import { parseAddress } from '../../shared/policy/address.js';
-import { startDnsServer } from './dns-server.js';
+} from '../../../shared/limits.js';
+import { parseAddress } from '../../../shared/policy/address.js';
+import { startDnsServer } from '../dns-server.js';
 
 const ADDRESS = [parseAddress('192.31.196.1')].filter((address) => address !== undefined);
 const found = (ttl: number): FamilyAnswer => ({ kind: 'addresses', addresses: ADDRESS, ttl });

@@ -1,8 +1,8 @@
 // What only this host's side knows for a decision: its own addresses and postern's listeners. Runs in the broker.
 import { networkInterfaces } from 'node:os';
-import { type Address, parseAddress } from '../shared/policy/address.js';
-import type { HostContext } from '../shared/policy/decide.js';
-import type { ListenerAddress } from '../shared/protocol/link.js';
+import { type Address, parseAddress } from '../../shared/policy/address.js';
+import type { HostContext } from '../../shared/policy/decide.js';
+import type { ListenerAddress } from '../../shared/protocol/link.js';
 
 const CACHE_MS = 1000;
 

@@ -7,7 +7,7 @@ import {
   MIN_TTL_S,
   NO_DATA_TTL_S,
   NO_NAME_TTL_S,
-} from '../shared/limits.js';
+} from '../../shared/limits.js';
 import type { FamilyAnswer, NameSource } from './name-servers.js';
 
 const LIFE_S: Readonly<Record<Exclude<FamilyAnswer['kind'], 'addresses'>, number>> = {

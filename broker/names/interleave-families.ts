@@ -1,5 +1,5 @@
 // The order to dial in, RFC 8305 section 4. Runs in the broker.
-import type { Address } from '../shared/policy/address.js';
+import type { Address } from '../../shared/policy/address.js';
 
 /** Alternates the families, IPv6 first, each in the order that it has. */
 export function interleaveFamilies(addresses: readonly Address[]): readonly Address[] {

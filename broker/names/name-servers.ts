@@ -2,8 +2,8 @@
 // Runs in the broker; trusts no answer.
 import { type RecordWithTtl, Resolver } from 'node:dns';
 import { statSync } from 'node:fs';
-import { DNS_ANSWERS, DNS_TIMEOUT_MS, TRIES, TRY_MS } from '../shared/limits.js';
-import { type Address, parseAddress } from '../shared/policy/address.js';
+import { DNS_ANSWERS, DNS_TIMEOUT_MS, TRIES, TRY_MS } from '../../shared/limits.js';
+import { type Address, parseAddress } from '../../shared/policy/address.js';
 
 /** What a server says of one name and family. `nodata`: there is the name, and no address of the family. */
 export type FamilyAnswer =

@@ -3,11 +3,11 @@ import { mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { HostsFile, parseHosts } from '../../broker/hosts-file.js';
-import { NameServers } from '../../broker/name-servers.js';
-import { NameResolver, type Resolution } from '../../broker/resolve.js';
-import { DNS_ANSWERS } from '../../shared/limits.js';
-import { startDnsServer, type Zone } from './dns-server.js';
+import { HostsFile, parseHosts } from '../../../broker/names/hosts-file.js';
+import { NameServers } from '../../../broker/names/name-servers.js';
+import { NameResolver, type Resolution } from '../../../broker/names/resolve.js';
+import { DNS_ANSWERS } from '../../../shared/limits.js';
+import { startDnsServer, type Zone } from '../dns-server.js';
 
 const NO_HOSTS = new HostsFile('/nonexistent');
 

@@ -1,8 +1,8 @@
 // /etc/hosts, hosts(5): the operator's own names come before DNS. Runs in the broker; the file is the operator's.
 
 import { readFileSync, statSync } from 'node:fs';
-import { MAX_HOSTS_BYTES } from '../shared/limits.js';
-import { type Address, parseAddress } from '../shared/policy/address.js';
+import { MAX_HOSTS_BYTES } from '../../shared/limits.js';
+import { type Address, parseAddress } from '../../shared/policy/address.js';
 
 /** Looks names up in a hosts file, which is read again when it has changed. */
 export class HostsFile {
