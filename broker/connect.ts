@@ -11,8 +11,8 @@ import { settleConnect } from '../shared/sys/socket-state.js';
 import { errnoName } from '../shared/sys/system-error.js';
 import { Watch, WRITABLE } from '../shared/sys/uv-poll.js';
 import { outcomeOf } from './connect-outcome.js';
+import type { EarlyEnd, RequestLife } from './limit/request-life.js';
 import { interleaveFamilies } from './names/interleave-families.js';
-import type { EarlyEnd, RequestLife } from './request-life.js';
 
 /** How a connect ended. The caller owns the socket. */
 export type Connection =

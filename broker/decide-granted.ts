@@ -9,8 +9,8 @@ import type { Policy } from '../shared/policy/policy.js';
 import { askFamily } from './ask-family.js';
 import type { Judgement } from './decide-request.js';
 import type { Grants } from './grants.js';
+import type { RequestLife } from './limit/request-life.js';
 import type { Plugin } from './plugin.js';
-import type { RequestLife } from './request-life.js';
 import type { Services } from './services.js';
 
 /** Where a connect goes, as its address was copied. */

@@ -4,9 +4,9 @@ import type { Address } from '../shared/policy/address.js';
 import { conclude } from '../shared/policy/conclude.js';
 import { type Decision, judgeAddresses, type ResolveVerdict } from '../shared/policy/decide.js';
 import type { Policy } from '../shared/policy/policy.js';
+import type { RequestLife } from './limit/request-life.js';
 import type { Resolution } from './names/resolve.js';
 import type { Plugin } from './plugin.js';
-import type { RequestLife } from './request-life.js';
 import type { Services } from './services.js';
 
 /** What is asked for. */

@@ -7,7 +7,7 @@ import type { Endpoint } from '../shared/sys/sockaddr.js';
 import { errnoName } from '../shared/sys/system-error.js';
 import { READABLE, Watch } from '../shared/sys/uv-poll.js';
 import type { TokenBucket } from '../shared/token-bucket.js';
-import type { TurnShare } from './turn-share.js';
+import type { TurnShare } from './limit/turn-share.js';
 
 /** Answers one message that came from a port; undefined where there is nothing to say. */
 export type AnswerMessage = (

@@ -8,8 +8,8 @@ import { weighAddress } from '../shared/policy/weigh-address.js';
 import type { ExplainedAddress, Explanation, SupervisorLine } from '../shared/protocol/link.js';
 import { decideRequest, type Judgement } from './decide-request.js';
 import { dnsMessage } from './failure-reply.js';
+import { RequestLife } from './limit/request-life.js';
 import type { Plugin } from './plugin.js';
-import { RequestLife } from './request-life.js';
 import type { Services } from './services.js';
 
 type ExplainLine = SupervisorLine & { readonly type: 'explain' };

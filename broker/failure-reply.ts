@@ -5,7 +5,7 @@ import type { Policy } from '../shared/policy/policy.js';
 import type { FailureReply } from '../shared/protocol/messages.js';
 import type { Outcome } from '../shared/reasons.js';
 import type { Destination, Judgement } from './decide-request.js';
-import type { QueueRefusal } from './request-queue.js';
+import type { QueueRefusal } from './limit/request-queue.js';
 
 const DNS_FAILURES = {
   nxdomain: { errno: 'ENOTFOUND', cause: 'the name has no address' },

@@ -7,9 +7,9 @@ import { connect } from './connect.js';
 import { decideRequest, type Judgement } from './decide-request.js';
 import { outcomeReply, refusalReply } from './failure-reply.js';
 import { handOver } from './hand-over.js';
+import type { Claim } from './limit/open-connections.js';
+import type { EarlyEnd, RequestLife } from './limit/request-life.js';
 import { claimConnection, pastConnections } from './limit-connections.js';
-import type { Claim } from './open-connections.js';
-import type { EarlyEnd, RequestLife } from './request-life.js';
 import type { Services } from './services.js';
 
 /**

@@ -4,7 +4,7 @@ import { accountExplanation } from './account.js';
 import type { Caller } from './caller.js';
 import { decideRequest } from './decide-request.js';
 import { outcomeReply, refusalReply } from './failure-reply.js';
-import type { RequestLife } from './request-life.js';
+import type { RequestLife } from './limit/request-life.js';
 import type { Services } from './services.js';
 
 /** Tells a plugin what `connect` would be told, without connecting. */

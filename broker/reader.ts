@@ -4,9 +4,9 @@ import { encodeReply } from '../shared/protocol/encode-reply.js';
 import type { ChannelReply } from '../shared/protocol/messages.js';
 import type { OwnedFd } from '../shared/sys/owned-fd.js';
 import type { Caller } from './caller.js';
+import { RequestLife } from './limit/request-life.js';
 import type { Plugin } from './plugin.js';
 import type { ReplyWriter } from './reply-writer.js';
-import { RequestLife } from './request-life.js';
 
 export class Reader implements Caller {
   readonly plugin: Plugin;

@@ -9,12 +9,12 @@ import type {
 } from '../shared/protocol/link.js';
 import type { OwnedFd } from '../shared/sys/owned-fd.js';
 import { explainDecision } from './explain-decision.js';
+import { OpenConnections } from './limit/open-connections.js';
+import { SocketEnds } from './limit/socket-ends.js';
 import type { ChannelEnds, LineLink, TrapEnds } from './link.js';
-import { OpenConnections } from './open-connections.js';
 import { Plugin } from './plugin.js';
 import { Session, type SessionEvents } from './serve-plugin.js';
 import type { Services } from './services.js';
-import { SocketEnds } from './socket-ends.js';
 import { TrapSession } from './trap/trap-session.js';
 
 /** Keeps plugins and sessions; does what the supervisor's lines and packets say. */

@@ -173,7 +173,7 @@ const BOUNDS: readonly Protection[] = [
   },
   {
     name: 'queue: it is bounded',
-    file: 'broker/request-queue',
+    file: 'broker/limit/request-queue',
     right: 'if (queue.size >= this.#mayWait && (queue.size > 0 || !hasRoom))',
     wrong: 'if (false)',
     tests: ['broker/limits'],
@@ -181,7 +181,7 @@ const BOUNDS: readonly Protection[] = [
   },
   {
     name: 'queue: so many at once',
-    file: 'broker/request-queue',
+    file: 'broker/limit/request-queue',
     right: 'concurrency: concurrentRequests',
     wrong: 'concurrency: 1e6',
     tests: ['broker/limits'],
@@ -189,7 +189,7 @@ const BOUNDS: readonly Protection[] = [
   },
   {
     name: 'queue: so many in a second',
-    file: 'broker/request-queue',
+    file: 'broker/limit/request-queue',
     right: 'intervalCap: requestsPerSecond',
     wrong: 'intervalCap: 1e6',
     tests: ['broker/limits'],

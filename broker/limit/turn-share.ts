@@ -1,6 +1,6 @@
 // A plugin's share of the event loop, whatever the number of its channels and of its requests that wait. Runs in the
 // broker.
-import { REQUESTS_PER_TURN, TURN_MS } from '../shared/limits.js';
+import { REQUESTS_PER_TURN, TURN_MS } from '../../shared/limits.js';
 
 /** Counts requests, and the time since the first; past REQUESTS_PER_TURN of them, or TURN_MS, the event loop has to have turned. */
 export class TurnShare {

@@ -1,15 +1,15 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
-import { OpenConnections } from '../../broker/open-connections.js';
-import { LOOKS_PER_SECOND } from '../../shared/limits.js';
-import { createMemoryFile } from '../../shared/sys/memory-file.js';
-import type { OwnedFd } from '../../shared/sys/owned-fd.js';
-import type { Endpoint } from '../../shared/sys/sockaddr.js';
-import { startConnect, tcpSocket } from '../../shared/sys/socket.js';
-import { cookieOf, SOCKET_ID_BYTES, SocketDiag, writeSocketId } from '../../shared/sys/socket-diag.js';
-import { type Listener, listen } from '../harness/listener.js';
-import { until } from '../harness/until.js';
+import { OpenConnections } from '../../../broker/limit/open-connections.js';
+import { LOOKS_PER_SECOND } from '../../../shared/limits.js';
+import { createMemoryFile } from '../../../shared/sys/memory-file.js';
+import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
+import type { Endpoint } from '../../../shared/sys/sockaddr.js';
+import { startConnect, tcpSocket } from '../../../shared/sys/socket.js';
+import { cookieOf, SOCKET_ID_BYTES, SocketDiag, writeSocketId } from '../../../shared/sys/socket-diag.js';
+import { type Listener, listen } from '../../harness/listener.js';
+import { until } from '../../harness/until.js';
 
 let listener: Listener;
 before(async () => {

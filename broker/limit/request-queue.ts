@@ -1,7 +1,7 @@
 // What one plugin may ask at once and in a second. Runs in the broker.
 import PQueue from 'p-queue';
-import type { PluginLimits } from '../shared/protocol/link.js';
-import type { Limit } from '../shared/reasons.js';
+import type { PluginLimits } from '../../shared/protocol/link.js';
+import type { Limit } from '../../shared/reasons.js';
 import type { RequestLife } from './request-life.js';
 import type { TurnShare } from './turn-share.js';
 

@@ -1,7 +1,7 @@
 // Tells those who count connections which sockets have ended. Opened with the first plugin whose connections are limited: every TCP
 // socket that ends in the broker's network namespace is told of, and looked at. Runs in the broker.
-import { SocketDiag } from '../shared/sys/socket-diag.js';
-import { READABLE, Watch } from '../shared/sys/uv-poll.js';
+import { SocketDiag } from '../../shared/sys/socket-diag.js';
+import { READABLE, Watch } from '../../shared/sys/uv-poll.js';
 
 /** Who counts. */
 export interface SocketCounter {

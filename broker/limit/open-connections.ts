@@ -2,12 +2,12 @@
 // socket has ended (socket-ends.ts), and whether somebody holds one. Runs in the broker.
 //
 // What they are found by lies in memory that the supervisor keeps, for the next broker.
-import { LOOKED_AT_CONNECTIONS, LOOKS_PER_SECOND } from '../shared/limits.js';
-import { MappedMemory } from '../shared/sys/memory-file.js';
-import type { OwnedFd } from '../shared/sys/owned-fd.js';
-import type { Endpoint } from '../shared/sys/sockaddr.js';
-import { cookieOf, SOCKET_ID_BYTES, writeSocketId } from '../shared/sys/socket-diag.js';
-import { TokenBucket } from '../shared/token-bucket.js';
+import { LOOKED_AT_CONNECTIONS, LOOKS_PER_SECOND } from '../../shared/limits.js';
+import { MappedMemory } from '../../shared/sys/memory-file.js';
+import type { OwnedFd } from '../../shared/sys/owned-fd.js';
+import type { Endpoint } from '../../shared/sys/sockaddr.js';
+import { cookieOf, SOCKET_ID_BYTES, writeSocketId } from '../../shared/sys/socket-diag.js';
+import { TokenBucket } from '../../shared/token-bucket.js';
 import type { SocketCounter, SocketEnds } from './socket-ends.js';
 
 /** A place for one connection, from before it is dialled. */
