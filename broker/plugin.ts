@@ -2,12 +2,12 @@
 import { limitsOf } from '../shared/config/limit-forms.js';
 import type { Policy } from '../shared/policy/policy.js';
 import type { PluginLimits } from '../shared/protocol/link.js';
-import type { Audit } from './audit.js';
 import type { OpenConnections } from './limit/open-connections.js';
 import { RequestQueue } from './limit/request-queue.js';
 import { TurnShare } from './limit/turn-share.js';
-import type { Metrics } from './metrics.js';
-import { PluginMetrics } from './plugin-metrics.js';
+import type { Audit } from './record/audit.js';
+import type { Metrics } from './record/metrics.js';
+import { PluginMetrics } from './record/plugin-metrics.js';
 import { RememberedVerdicts } from './remembered-verdicts.js';
 import { Touched } from './touch-watch.js';
 

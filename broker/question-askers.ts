@@ -2,7 +2,7 @@
 // For the audit log alone: a port may have passed to another program of the same sandbox.
 import { NOTED_ASKERS } from '../shared/limits.js';
 import type { Transport } from './encode-dns-answer.js';
-import { type Origin, SOMEBODY } from './origin.js';
+import { type Origin, SOMEBODY } from './record/origin.js';
 
 export class QuestionAskers {
   /** Oldest first. */

@@ -11,10 +11,10 @@ import { type DnsAnswer, failed, granted, refusedAddresses, refusedName } from '
 import type { Grants } from './grants.js';
 import { answerLocalhost, answerLoopback, isReverse } from './local-names.js';
 import type { FamilyAnswer } from './names/name-servers.js';
-import type { Origin } from './origin.js';
 import type { Plugin } from './plugin.js';
 import type { QuestionRefusals } from './question-refusals.js';
 import { familyOfType } from './question-type.js';
+import type { Origin } from './record/origin.js';
 import type { Services } from './services.js';
 
 /** One sandbox, as its questions see it. */

@@ -1,8 +1,9 @@
 // What every request needs beside its plugin. Runs in the broker.
-import type { Audit } from './audit.js';
-import type { Metrics } from './metrics.js';
+
 import type { HostAddresses } from './names/host-addresses.js';
 import type { NameResolver } from './names/resolve.js';
+import type { Audit } from './record/audit.js';
+import type { Metrics } from './record/metrics.js';
 import type { SlowLane } from './slow-lane.js';
 import type { TouchWatch } from './touch-watch.js';
 

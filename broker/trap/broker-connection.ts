@@ -17,7 +17,7 @@ import { limitReply } from '../failure-reply.js';
 import type { Claim } from '../limit/open-connections.js';
 import { RequestLife } from '../limit/request-life.js';
 import { claimConnection, pastConnections } from '../limit-connections.js';
-import type { Origin } from '../origin.js';
+import type { Origin } from '../record/origin.js';
 import { awaitDial, conclude, type Dial, type DialInterruption, endpointOf, goesElsewhere } from './dial.js';
 import { placeSocket } from './place-socket.js';
 import type { TrappedAddress } from './read-sockaddr.js';

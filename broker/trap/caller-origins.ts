@@ -2,7 +2,7 @@
 // any bytes, printed quoted.
 import { readFileSync, readlinkSync } from 'node:fs';
 import { basename } from 'node:path';
-import type { Origin } from '../origin.js';
+import type { Origin } from '../record/origin.js';
 
 /** A program's name is read again after so long: execve(2) and prctl(2) change it. */
 const FRESH_MS = 1000;

@@ -1,16 +1,16 @@
 // A sandbox's DNS on a port of loopback, with the test in the sandbox's place, and a DNS server for it to ask.
 import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
-import { Audit } from '../../broker/audit.js';
 import { DnsStub } from '../../broker/dns-stub.js';
 import { LineLink, LineReader } from '../../broker/link.js';
-import { Metrics } from '../../broker/metrics.js';
 import { HostAddresses } from '../../broker/names/host-addresses.js';
 import { HostsFile } from '../../broker/names/hosts-file.js';
 import { NameCache } from '../../broker/names/name-cache.js';
 import { NameServers } from '../../broker/names/name-servers.js';
 import { NameResolver } from '../../broker/names/resolve.js';
 import { Plugin } from '../../broker/plugin.js';
+import { Audit } from '../../broker/record/audit.js';
+import { Metrics } from '../../broker/record/metrics.js';
 import type { Services } from '../../broker/services.js';
 import { compilePolicy } from '../../shared/policy/compile-policy.js';
 import type { PolicyMode } from '../../shared/policy/policy.js';

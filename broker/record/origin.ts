@@ -1,5 +1,5 @@
 // Who asked, for account and audit log. Runs in the broker.
-import type { Door } from '../shared/reasons.js';
+import type { Door } from '../../shared/reasons.js';
 
 /** By which door a request came, and of whom. */
 export interface Origin {

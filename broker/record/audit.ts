@@ -1,10 +1,17 @@
 // The audit log: one JSON line an event, built by pino, taken by the supervisor. Runs in the broker.
 import { randomBytes } from 'node:crypto';
 import { type Logger, pino } from 'pino';
-import { AUDIT_BACKLOG_BYTES } from '../shared/limits.js';
-import type { DecisionWord, Door, Outcome, ProtocolErrorKind, Reason, TrapCall } from '../shared/reasons.js';
-import { TokenBucket } from '../shared/token-bucket.js';
-import type { LineLink } from './link.js';
+import { AUDIT_BACKLOG_BYTES } from '../../shared/limits.js';
+import type {
+  DecisionWord,
+  Door,
+  Outcome,
+  ProtocolErrorKind,
+  Reason,
+  TrapCall,
+} from '../../shared/reasons.js';
+import { TokenBucket } from '../../shared/token-bucket.js';
+import type { LineLink } from '../link.js';
 
 /** Every key is always there: null where it does not apply. */
 export interface DecisionEvent {

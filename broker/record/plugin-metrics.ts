@@ -1,6 +1,6 @@
 // One plugin's series: each that can occur stands at 0 from its configuration on, and goes with the plugin.
 // Runs in the broker. Label objects are made once, for the hot path.
-import type { Policy } from '../shared/policy/policy.js';
+import type { Policy } from '../../shared/policy/policy.js';
 import {
   type DecisionWord,
   DOORS,
@@ -20,7 +20,7 @@ import {
   TRAP_CALLS,
   type TrapAnswer,
   type TrapCall,
-} from '../shared/reasons.js';
+} from '../../shared/reasons.js';
 import type { Metrics } from './metrics.js';
 
 const DECIDED: Readonly<Record<DecisionWord, readonly Reason[]>> = {
