@@ -13,14 +13,14 @@ import {
   listenOn,
   tcpState,
 } from '../shared/sys/socket-state.js';
+import { type Reached, reachCaller } from './caller/reach-caller.js';
+import { readSockaddr } from './caller/read-sockaddr.js';
+import type { TrappedCall } from './caller/trapped-call.js';
 import { connectDatagram } from './trap/connect-datagram.js';
 import { connectStream } from './trap/connect-stream.js';
 import { noteAsker } from './trap/note-asker.js';
-import { type Reached, reachCaller } from './trap/reach-caller.js';
-import { readSockaddr } from './trap/read-sockaddr.js';
 import { refuseForeign } from './trap/refuse-foreign.js';
 import type { TrapContext } from './trap/trap-context.js';
-import type { TrappedCall } from './trap/trapped-call.js';
 import type { TrappedSocket } from './trap/trapped-socket.js';
 
 const { EINVAL, EACCES, EAFNOSUPPORT } = constants.errno;

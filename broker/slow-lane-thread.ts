@@ -4,12 +4,12 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { TOUCH_LIMIT_MS } from '../shared/limits.js';
 import { OwnedFd } from '../shared/sys/owned-fd.js';
 import { setNoNewPrivileges } from '../shared/sys/process-control.js';
+import { CallerProcesses } from './caller/caller-processes.js';
+import { copyAddress } from './caller/copy-address.js';
+import { placeSocket } from './caller/place-socket.js';
 import type { Report, SlowOrder } from './slow-lane.js';
 import { tellLoaded } from './start-thread.js';
 import { TouchWatch } from './touch-watch.js';
-import { CallerProcesses } from './trap/caller-processes.js';
-import { copyAddress } from './trap/copy-address.js';
-import { placeSocket } from './trap/place-socket.js';
 
 const processes = new CallerProcesses();
 const touches = new TouchWatch(workerData as Int32Array);

@@ -3,12 +3,12 @@
 import type { Worker } from 'node:worker_threads';
 import { duplicate } from '../shared/sys/fcntl.js';
 import { OwnedFd } from '../shared/sys/owned-fd.js';
+import type { Placement } from './caller/place-socket.js';
+import type { Reached } from './caller/reach-caller.js';
+import type { TrappedCall } from './caller/trapped-call.js';
 import { FairTurns } from './fair-turns.js';
 import { startThread, type Thread } from './start-thread.js';
 import { type Touched, touchFields, type WatchedThread } from './touch-watch.js';
-import type { Placement } from './trap/place-socket.js';
-import type { Reached } from './trap/reach-caller.js';
-import type { TrappedCall } from './trap/trapped-call.js';
 
 interface ReachOrder {
   readonly kind: 'reach';

@@ -3,8 +3,8 @@ import type { TrapAnswer } from '../../shared/reasons.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import { writableNow } from '../../shared/sys/socket.js';
 import { concludeConnect, sendTimeout } from '../../shared/sys/socket-state.js';
+import type { TrappedCall } from '../caller/trapped-call.js';
 import type { TrapContext } from './trap-context.js';
-import type { TrappedCall } from './trapped-call.js';
 import { interruptedResult } from './waiting-calls.js';
 
 /**

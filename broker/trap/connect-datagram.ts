@@ -1,12 +1,12 @@
 // connect(2) on a UDP or ICMP socket: within the sandbox as it is, outside refused. Runs in the broker.
 import { constants } from 'node:os';
 import { connectAtOnce } from '../../shared/sys/socket-state.js';
+import { readSockaddr } from '../caller/read-sockaddr.js';
+import type { TrappedCall } from '../caller/trapped-call.js';
 import { DNS_PORT, noteAsker } from './note-asker.js';
 import { isSandboxAddress } from './own-addresses.js';
-import { readSockaddr } from './read-sockaddr.js';
 import { refuseForeign } from './refuse-foreign.js';
 import type { TrapContext } from './trap-context.js';
-import type { TrappedCall } from './trapped-call.js';
 import type { TrappedSocket } from './trapped-socket.js';
 
 const { EACCES } = constants.errno;

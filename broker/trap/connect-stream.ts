@@ -12,14 +12,19 @@ import {
   TCP_STATE,
   tcpState,
 } from '../../shared/sys/socket-state.js';
+import {
+  readSockaddr,
+  SOCKADDR_IN_BYTES,
+  SOCKADDR_IN6_BYTES,
+  type TrappedAddress,
+} from '../caller/read-sockaddr.js';
+import type { TrappedCall } from '../caller/trapped-call.js';
 import { awaitConnection } from './await-connection.js';
 import { brokerConnection } from './broker-connection.js';
 import { DNS_PORT, noteAsker } from './note-asker.js';
 import { isLoopbackAddress, isSandboxAddress } from './own-addresses.js';
-import { readSockaddr, SOCKADDR_IN_BYTES, SOCKADDR_IN6_BYTES, type TrappedAddress } from './read-sockaddr.js';
 import { refuseForeign } from './refuse-foreign.js';
 import type { TrapContext } from './trap-context.js';
-import type { TrappedCall } from './trapped-call.js';
 import type { TrappedSocket } from './trapped-socket.js';
 
 const { EAFNOSUPPORT, EALREADY, EINPROGRESS, EINVAL, EISCONN } = constants.errno;

@@ -6,9 +6,9 @@ import { type Endpoint, isSameEndpoint } from '../../shared/sys/sockaddr.js';
 import { peerOf, writableNow } from '../../shared/sys/socket.js';
 import { concludeConnect } from '../../shared/sys/socket-state.js';
 import { Watch, WRITABLE } from '../../shared/sys/uv-poll.js';
+import type { TrappedCall } from '../caller/trapped-call.js';
 import type { RequestLife } from '../limit/request-life.js';
 import type { TrapContext } from './trap-context.js';
-import type { TrappedCall } from './trapped-call.js';
 import type { Interruption } from './waiting-calls.js';
 
 const { ECONNRESET, ETIMEDOUT } = constants.errno;

@@ -1,9 +1,9 @@
 // Remembers whose socket a question of DNS will come from. Runs in the broker.
 import { boundAddress } from '../../shared/sys/datagram.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
+import type { TrappedCall } from '../caller/trapped-call.js';
 import type { Transport } from '../encode-dns-answer.js';
 import type { TrapContext } from './trap-context.js';
-import type { TrappedCall } from './trapped-call.js';
 
 /** Where a sandbox's DNS is, on its own loopback. */
 export const DNS_PORT = 53;

@@ -1,8 +1,8 @@
 // A call that would turn a socket of the host's network, which the plugin was handed or inherited. Runs in the broker.
 import { constants } from 'node:os';
-import type { TrappedAddress } from './read-sockaddr.js';
+import type { TrappedAddress } from '../caller/read-sockaddr.js';
+import type { TrappedCall } from '../caller/trapped-call.js';
 import type { TrapContext } from './trap-context.js';
-import type { TrappedCall } from './trapped-call.js';
 
 const { EACCES } = constants.errno;
 

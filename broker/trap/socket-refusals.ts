@@ -2,10 +2,10 @@
 // Each is counted; one line of the audit log tells of all of a kind within a second. Runs in the broker.
 import { quoteDestination } from '../../shared/policy/conclude.js';
 import type { TrapCall } from '../../shared/reasons.js';
+import type { TrappedAddress } from '../caller/read-sockaddr.js';
 import type { Plugin } from '../plugin.js';
 import type { Audit } from '../record/audit.js';
 import type { Origin } from '../record/origin.js';
-import type { TrappedAddress } from './read-sockaddr.js';
 
 const AGGREGATE_MS = 1000;
 const REASONS = { datagram: 'udp_refused', foreign: 'foreign_netns' } as const;

@@ -1,11 +1,11 @@
 // What every trapped call of one sandbox is worked on with. Runs in the broker.
 import type { WritableOnce } from '../../shared/sys/epoll.js';
+import type { CallerOrigins } from '../caller/caller-origins.js';
+import type { CallerProcesses } from '../caller/caller-processes.js';
 import type { Grants } from '../grants.js';
 import type { Plugin } from '../plugin.js';
 import type { QuestionAskers } from '../question-askers.js';
 import type { Services } from '../services.js';
-import type { CallerOrigins } from './caller-origins.js';
-import type { CallerProcesses } from './caller-processes.js';
 import type { CarryOver } from './carry-over.js';
 import type { LoopbackHints } from './loopback-hints.js';
 import type { SocketRefusals } from './socket-refusals.js';

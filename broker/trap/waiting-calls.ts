@@ -2,8 +2,8 @@
 // a listener of neither. Runs in the broker.
 import { constants } from 'node:os';
 import { WAITING_CALL_MS, WAITING_CALLS_LOOKED_AT } from '../../shared/limits.js';
-import { signalsOf } from './caller-signals.js';
-import type { TrappedCall } from './trapped-call.js';
+import { signalsOf } from '../caller/caller-signals.js';
+import type { TrappedCall } from '../caller/trapped-call.js';
 
 const { EINTR } = constants.errno;
 /** The kernel's own: the caller handles its signal, then the call is made anew where SA_RESTART says so, else it is EINTR. */

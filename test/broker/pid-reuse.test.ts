@@ -10,7 +10,7 @@ import { asUser, distFor, type User, users } from '../harness/users.js';
 
 const run = promisify(execFile);
 const TRUSTS_PIDS: Mutation = {
-  file: 'broker/trap/trapped-call',
+  file: 'broker/caller/trapped-call',
   right: 'return !this.#over && this.#listener.open && isValid(this.#listener.number, this.notification.id);',
   wrong: 'return true;',
 };

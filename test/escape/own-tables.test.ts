@@ -40,7 +40,7 @@ test("a thread with a descriptor table of its own connects its own socket, and n
 
 test('where the kernel tells descriptors by process alone, such a thread is answered with an error', async () => {
   const dist = mutantDist({
-    file: 'broker/trap/caller-processes',
+    file: 'broker/caller/caller-processes',
     right: 'const handle = openThreadPidfd(tid);',
     wrong: 'const handle = -EINVAL;',
   });

@@ -104,7 +104,7 @@ export const trapProtections: readonly Protection[] = [
   },
   {
     name: "trap: a descriptor is the calling thread's, whatever its process has there",
-    file: 'broker/trap/caller-processes',
+    file: 'broker/caller/caller-processes',
     right: 'openThreadPidfd(tid);',
     wrong: 'openPidfd(pid);',
     tests: ['escape/own-tables'],
@@ -112,7 +112,7 @@ export const trapProtections: readonly Protection[] = [
   },
   {
     name: 'trap: before PIDFD_THREAD, a thread with a descriptor table of its own is an error',
-    file: 'broker/trap/caller-processes',
+    file: 'broker/caller/caller-processes',
     right: 'pid !== tid && !shareDescriptors(pid, tid)',
     wrong: 'false',
     tests: ['escape/own-tables'],
@@ -128,7 +128,7 @@ export const trapProtections: readonly Protection[] = [
   },
   {
     name: "trap: what was reached by a thread's id counts only where its call waits still",
-    file: 'broker/trap/trapped-call',
+    file: 'broker/caller/trapped-call',
     right: 'isValid(this.#listener.number, this.notification.id)',
     wrong: 'true',
     tests: ['broker/pid-reuse'],

@@ -1,7 +1,7 @@
 // A struct sockaddr of a plugin's: read within its bounds, as a second reader with fixed offsets reads it; an IPv4 address in
 // IPv6's form is that IPv4 address.
 import assert from 'node:assert/strict';
-import { readSockaddr } from '../../../broker/trap/read-sockaddr.js';
+import { readSockaddr } from '../../../broker/caller/read-sockaddr.js';
 import { parseAddress } from '../../../shared/policy/address.js';
 import { decodeSockaddr, encodeSockaddr } from '../../../shared/sys/sockaddr.js';
 import type { FuzzTarget } from '../fuzz-target.js';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { basename } from 'node:path';
 import { test } from 'node:test';
-import { CallerOrigins } from '../../broker/trap/caller-origins.js';
+import { CallerOrigins } from '../../../broker/caller/caller-origins.js';
 
 test('a process goes by its name, and a Node that has the name of its thread by its program', (t) => {
   const title = process.title;
