@@ -20,7 +20,7 @@ import { Audit } from './record/audit.js';
 import { Metrics } from './record/metrics.js';
 import { sealMounts } from './seal-mounts.js';
 import { Sessions } from './sessions.js';
-import { startTouching } from './start-touching.js';
+import { startTouching } from './stall/start-touching.js';
 import { takeIds } from './take-ids.js';
 
 const EXIT_BUG = 70;

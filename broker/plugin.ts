@@ -9,7 +9,7 @@ import type { Audit } from './record/audit.js';
 import type { Metrics } from './record/metrics.js';
 import { PluginMetrics } from './record/plugin-metrics.js';
 import { RememberedVerdicts } from './remembered-verdicts.js';
-import { Touched } from './touch-watch.js';
+import { Touched } from './stall/touch-watch.js';
 
 const DEFAULT_LIMITS: PluginLimits = limitsOf({});
 

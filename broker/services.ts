@@ -4,8 +4,8 @@ import type { HostAddresses } from './names/host-addresses.js';
 import type { NameResolver } from './names/resolve.js';
 import type { Audit } from './record/audit.js';
 import type { Metrics } from './record/metrics.js';
-import type { SlowLane } from './slow-lane.js';
-import type { TouchWatch } from './touch-watch.js';
+import type { SlowLane } from './stall/slow-lane.js';
+import type { TouchWatch } from './stall/touch-watch.js';
 
 export interface Services {
   readonly audit: Audit;

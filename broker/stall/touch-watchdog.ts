@@ -2,9 +2,9 @@
 import { openSync, readSync } from 'node:fs';
 import { constants } from 'node:os';
 import { parentPort } from 'node:worker_threads';
-import { TOUCH_CHECK_MS, TOUCH_LIMIT_MS } from '../shared/limits.js';
-import { signalPidfd } from '../shared/sys/pidfd.js';
-import { setNoNewPrivileges } from '../shared/sys/process-control.js';
+import { TOUCH_CHECK_MS, TOUCH_LIMIT_MS } from '../../shared/limits.js';
+import { signalPidfd } from '../../shared/sys/pidfd.js';
+import { setNoNewPrivileges } from '../../shared/sys/process-control.js';
 import { tellLoaded } from './start-thread.js';
 import { TOUCH_FIELDS, type WatchedThread } from './touch-watch.js';
 

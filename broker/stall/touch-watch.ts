@@ -3,11 +3,11 @@
 // that takes, and ends the plugin past a limit. Runs in the broker, on each thread that touches plugins.
 import { once } from 'node:events';
 import { constants } from 'node:os';
-import { TOUCH_BUDGET_MS, TOUCH_BUDGET_SHARE, TOUCH_LIMIT_MS, TOUCH_SLOW_MS } from '../shared/limits.js';
-import type { SlowAction } from '../shared/reasons.js';
-import type { OwnedFd } from '../shared/sys/owned-fd.js';
-import { signalPidfd } from '../shared/sys/pidfd.js';
-import { threadMilliseconds } from '../shared/sys/thread-time.js';
+import { TOUCH_BUDGET_MS, TOUCH_BUDGET_SHARE, TOUCH_LIMIT_MS, TOUCH_SLOW_MS } from '../../shared/limits.js';
+import type { SlowAction } from '../../shared/reasons.js';
+import type { OwnedFd } from '../../shared/sys/owned-fd.js';
+import { signalPidfd } from '../../shared/sys/pidfd.js';
+import { threadMilliseconds } from '../../shared/sys/thread-time.js';
 import { startThread } from './start-thread.js';
 
 /** Whom a touch is of, as the watch knows it. */

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { test } from 'node:test';
-import { startTouching } from '../../broker/start-touching.js';
-import { Touched } from '../../broker/touch-watch.js';
-import { openPidfd } from '../../shared/sys/pidfd.js';
+import { startTouching } from '../../../broker/stall/start-touching.js';
+import { Touched } from '../../../broker/stall/touch-watch.js';
+import { openPidfd } from '../../../shared/sys/pidfd.js';
 
 /** What a lock of a plugin's does to the event loop. */
 const sleep = (milliseconds: number): void =>

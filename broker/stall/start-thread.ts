@@ -2,8 +2,8 @@
 // takes on other ids. Runs on the main thread; tellLoaded() on the one that was started.
 import { once } from 'node:events';
 import { parentPort, Worker, type WorkerOptions } from 'node:worker_threads';
-import { type Bundle, bundlePath } from '../shared/own-files.js';
-import { threadId } from '../shared/sys/process-control.js';
+import { type Bundle, bundlePath } from '../../shared/own-files.js';
+import { threadId } from '../../shared/sys/process-control.js';
 
 export interface Thread {
   readonly worker: Worker;

@@ -1,11 +1,11 @@
 // The thread apart for plugins that have been slow: whoever waits for their locks, or for their threads to get a processor, waits there.
 // They take turns, and wait for one another; none for longer than a touch may last. Runs in the broker, on the main thread.
 import type { Worker } from 'node:worker_threads';
-import { duplicate } from '../shared/sys/fcntl.js';
-import { OwnedFd } from '../shared/sys/owned-fd.js';
-import type { Placement } from './caller/place-socket.js';
-import type { Reached } from './caller/reach-caller.js';
-import type { TrappedCall } from './caller/trapped-call.js';
+import { duplicate } from '../../shared/sys/fcntl.js';
+import { OwnedFd } from '../../shared/sys/owned-fd.js';
+import type { Placement } from '../caller/place-socket.js';
+import type { Reached } from '../caller/reach-caller.js';
+import type { TrappedCall } from '../caller/trapped-call.js';
 import { FairTurns } from './fair-turns.js';
 import { startThread, type Thread } from './start-thread.js';
 import { type Touched, touchFields, type WatchedThread } from './touch-watch.js';

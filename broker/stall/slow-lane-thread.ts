@@ -1,12 +1,12 @@
 // The thread that touches slow plugins, so that nobody else waits with it. Its descriptors are the process's: the main thread owns
 // what it takes. See slow-lane.ts.
 import { parentPort, workerData } from 'node:worker_threads';
-import { TOUCH_LIMIT_MS } from '../shared/limits.js';
-import { OwnedFd } from '../shared/sys/owned-fd.js';
-import { setNoNewPrivileges } from '../shared/sys/process-control.js';
-import { CallerProcesses } from './caller/caller-processes.js';
-import { copyAddress } from './caller/copy-address.js';
-import { placeSocket } from './caller/place-socket.js';
+import { TOUCH_LIMIT_MS } from '../../shared/limits.js';
+import { OwnedFd } from '../../shared/sys/owned-fd.js';
+import { setNoNewPrivileges } from '../../shared/sys/process-control.js';
+import { CallerProcesses } from '../caller/caller-processes.js';
+import { copyAddress } from '../caller/copy-address.js';
+import { placeSocket } from '../caller/place-socket.js';
 import type { Report, SlowOrder } from './slow-lane.js';
 import { tellLoaded } from './start-thread.js';
 import { TouchWatch } from './touch-watch.js';
