@@ -11,8 +11,8 @@ import { keepAcrossExec } from '../shared/sys/fcntl.js';
 import { ignoreSignal, setNoNewPrivileges } from '../shared/sys/process-control.js';
 import { loadFilter } from '../shared/sys/seccomp.js';
 import { errnoName } from '../shared/sys/system-error.js';
-import { NO_RINGS } from './cage-rules.js';
-import { holdsRing } from './holds-ring.js';
+import { NO_RINGS } from './cage/cage-rules.js';
+import { holdsRing } from './cage/holds-ring.js';
 
 const EXIT_FAILED = 70;
 /** The argument of a start after which nothing is left to give up. What is there all the same, the cage finds. */

@@ -50,7 +50,7 @@ for (const user of users) {
 }
 
 test('a process with a ring enters no cage', () => {
-  const enterCage = new URL('../../broker/enter-cage.js', import.meta.url).href;
+  const enterCage = new URL('../../broker/cage/enter-cage.js', import.meta.url).href;
   const code = `import { enterCage } from ${JSON.stringify(enterCage)}; enterCage(); console.log('entered');`;
   const { stdout, stderr } = spawnSync(
     process.execPath,

@@ -1,5 +1,5 @@
 // The broker: what it decides, what bounds those who ask, and its cage.
-import { cageGroups } from '../../broker/cage-rules.js';
+import { cageGroups } from '../../broker/cage/cage-rules.js';
 import type { Protection } from './protection.js';
 
 const CAGE = { tests: ['escape/broker-cage'] };
@@ -53,7 +53,7 @@ const RINGS: readonly Protection[] = [
   },
   {
     name: 'broker: with an io_uring nothing is served',
-    file: 'broker/enter-cage',
+    file: 'broker/cage/enter-cage',
     right: 'if (holdsRing())',
     wrong: 'if (false)',
     tests: ['broker/rings'],
@@ -201,7 +201,7 @@ const CAGES: readonly Protection[] = [
   ...cageGroups(0).map(({ why }) => ({
     ...CAGE,
     name: `cage: ${why}`,
-    file: 'broker/cage-rules',
+    file: 'broker/cage/cage-rules',
     right: 'cageGroups(pid).flatMap(',
     wrong: `cageGroups(pid).filter((group) => group.why !== ${JSON.stringify(why)}).flatMap(`,
     pattern: 'hostile code inside a broker',
@@ -209,7 +209,7 @@ const CAGES: readonly Protection[] = [
   {
     ...CAGE,
     name: 'cage: it holds for every thread',
-    file: 'broker/enter-cage',
+    file: 'broker/cage/enter-cage',
     right: 'loadFilterInAllThreads(',
     wrong: '(() => {})(',
     failsClosed: true,
@@ -217,7 +217,7 @@ const CAGES: readonly Protection[] = [
   },
   {
     name: 'cage: its memory is closed to its own user',
-    file: 'broker/enter-cage',
+    file: 'broker/cage/enter-cage',
     right: 'setDumpable(false);',
     wrong: '',
     tests: ['integration/launch'],
@@ -244,7 +244,7 @@ const CAGES: readonly Protection[] = [
 const AS_ROOT: readonly Protection[] = [
   {
     name: 'broker: it has no capability and an id of its own',
-    file: 'broker/take-ids',
+    file: 'broker/cage/take-ids',
     right: 'becomeIds(uid, gid);',
     wrong: '',
     failsClosed: true,
@@ -254,7 +254,7 @@ const AS_ROOT: readonly Protection[] = [
   {
     ...CAGE,
     name: 'broker: all that it sees of the host is read-only',
-    file: 'broker/seal-mounts',
+    file: 'broker/cage/seal-mounts',
     right: 'makeAllMountsReadOnly();',
     wrong: '',
     pattern: 'as root it cannot read',

@@ -1,5 +1,5 @@
 // What a broker cannot do once it serves, as data: the calls that whoever takes it over would want next. Runs in the broker.
-import type { Filter, FilterRule } from '../shared/sys/seccomp.js';
+import type { Filter, FilterRule } from '../../shared/sys/seccomp.js';
 
 const O_WRONLY = 0o1;
 const O_RDWR = 0o2;

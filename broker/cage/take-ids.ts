@@ -1,7 +1,7 @@
 // The broker's own ids: taken on for good, then checked thread by thread, credentials(7) and capabilities(7).
 // Runs in the broker before it says that it is ready, and before it has seen a byte of any plugin.
-import { PosternError } from '../shared/errors.js';
-import { becomeGroup, becomeIds, becomeUser } from '../shared/sys/process-control.js';
+import { PosternError } from '../../shared/errors.js';
+import { becomeGroup, becomeIds, becomeUser } from '../../shared/sys/process-control.js';
 import { ownThreads } from './own-threads.js';
 
 /**

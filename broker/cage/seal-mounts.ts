@@ -1,8 +1,8 @@
 // Makes all that the broker sees of the host's files read-only. Runs in the broker while it is root still, in a mount namespace that
 // the supervisor has started it in.
 import { readlinkSync } from 'node:fs';
-import { PosternError } from '../shared/errors.js';
-import { makeAllMountsReadOnly } from '../shared/sys/mount.js';
+import { PosternError } from '../../shared/errors.js';
+import { makeAllMountsReadOnly } from '../../shared/sys/mount.js';
 
 /**
  * @param supervisorMounts the supervisor's mount namespace, as it reads it of itself: to read another's takes CAP_SYS_PTRACE

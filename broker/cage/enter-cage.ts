@@ -2,9 +2,9 @@
 // exec, no fork, no file to write, no other process's memory to change. Runs in the broker before it has seen a byte of any plugin.
 //
 // No Landlock: a domain would forbid it to read its plugins, ptrace(2).
-import { PosternError } from '../shared/errors.js';
-import { setDumpable } from '../shared/sys/process-control.js';
-import { loadFilterInAllThreads } from '../shared/sys/seccomp.js';
+import { PosternError } from '../../shared/errors.js';
+import { setDumpable } from '../../shared/sys/process-control.js';
+import { loadFilterInAllThreads } from '../../shared/sys/seccomp.js';
 import { cageFilter } from './cage-rules.js';
 import { holdsRing } from './holds-ring.js';
 import { ownThreads } from './own-threads.js';
