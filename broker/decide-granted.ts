@@ -6,12 +6,12 @@ import { conclude } from '../shared/policy/conclude.js';
 import { decide, type HostContext } from '../shared/policy/decide.js';
 import type { Decision } from '../shared/policy/decision.js';
 import type { Policy } from '../shared/policy/policy.js';
-import { askFamily } from './ask-family.js';
-import type { Judgement } from './decide-request.js';
 import type { Grants } from './grants.js';
 import type { RequestLife } from './limit/request-life.js';
-import type { Plugin } from './plugin.js';
-import type { Services } from './services.js';
+import { askFamily } from './request/ask-family.js';
+import type { Judgement } from './request/decide-request.js';
+import type { Plugin } from './request/plugin.js';
+import type { Services } from './request/services.js';
 
 /** Where a connect goes, as its address was copied. */
 export interface BareDestination {

@@ -8,11 +8,11 @@ import { type AnswerMessage, DnsDatagrams, type QuestionBounds } from './dns-dat
 import { DnsListener } from './dns-listener.js';
 import { encodeDnsAnswer, encodeDnsRejection, type Transport } from './encode-dns-answer.js';
 import { Grants } from './grants.js';
-import type { Plugin } from './plugin.js';
 import { QuestionAskers } from './question-askers.js';
 import { QuestionRefusals } from './question-refusals.js';
+import type { Plugin } from './request/plugin.js';
+import type { Services } from './request/services.js';
 import { type Asker, serveQuestion } from './serve-question.js';
-import type { Services } from './services.js';
 
 /** The sockets of one sandbox, as the launcher bound them. */
 export interface DnsSockets {

@@ -5,8 +5,8 @@ import type { ChannelReply } from '../shared/protocol/messages.js';
 import type { OwnedFd } from '../shared/sys/owned-fd.js';
 import type { Caller } from './caller.js';
 import { RequestLife } from './limit/request-life.js';
-import type { Plugin } from './plugin.js';
 import type { ReplyWriter } from './reply-writer.js';
+import type { Plugin } from './request/plugin.js';
 
 export class Reader implements Caller {
   readonly plugin: Plugin;

@@ -15,14 +15,14 @@ import type { OwnedFd } from '../shared/sys/owned-fd.js';
 import { shutDown } from '../shared/sys/socket.js';
 import { errnoName } from '../shared/sys/system-error.js';
 import { READABLE, Watch } from '../shared/sys/uv-poll.js';
-import { account } from './account.js';
-import { limitReply } from './failure-reply.js';
 import { handleConnect } from './handle-connect.js';
 import { handleExplain } from './handle-explain.js';
-import type { Plugin } from './plugin.js';
 import { Reader } from './reader.js';
 import { ReplyWriter } from './reply-writer.js';
-import type { Services } from './services.js';
+import { account } from './request/account.js';
+import { limitReply } from './request/failure-reply.js';
+import type { Plugin } from './request/plugin.js';
+import type { Services } from './request/services.js';
 
 /** The broker's ends of a channel. */
 export interface SessionEnds {

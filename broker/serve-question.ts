@@ -5,17 +5,17 @@ import { judgeName, type NameVerdict, type OpenName } from '../shared/policy/jud
 import { keepAddresses } from '../shared/policy/keep-addresses.js';
 import { parseName } from '../shared/policy/parse-host.js';
 import type { Policy } from '../shared/policy/policy.js';
-import { askFamily } from './ask-family.js';
 import type { DnsQuestion } from './decode-dns-question.js';
 import { type DnsAnswer, failed, granted, refusedAddresses, refusedName } from './dns-answer.js';
 import type { Grants } from './grants.js';
 import { answerLocalhost, answerLoopback, isReverse } from './local-names.js';
 import type { FamilyAnswer } from './names/name-servers.js';
-import type { Plugin } from './plugin.js';
 import type { QuestionRefusals } from './question-refusals.js';
 import { familyOfType } from './question-type.js';
 import type { Origin } from './record/origin.js';
-import type { Services } from './services.js';
+import { askFamily } from './request/ask-family.js';
+import type { Plugin } from './request/plugin.js';
+import type { Services } from './request/services.js';
 
 /** One sandbox, as its questions see it. */
 export interface Asker {

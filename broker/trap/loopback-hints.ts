@@ -3,9 +3,9 @@
 import type { Address } from '../../shared/policy/address.js';
 import { quoteDestination } from '../../shared/policy/conclude.js';
 import { suggestAddress } from '../../shared/policy/suggest-rule.js';
-import type { Plugin } from '../plugin.js';
 import type { Audit } from '../record/audit.js';
 import type { Origin } from '../record/origin.js';
+import type { Plugin } from '../request/plugin.js';
 
 const WAIT_MS = 2000;
 /** Destinations that a sandbox is told of; a scan of its own loopback says no more. */

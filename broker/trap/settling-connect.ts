@@ -7,7 +7,7 @@ import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import { writableNow } from '../../shared/sys/socket.js';
 import { TCP_STATE, tcpState } from '../../shared/sys/socket-state.js';
 import { Watch, WRITABLE } from '../../shared/sys/uv-poll.js';
-import type { Ending } from '../account.js';
+import type { Ending } from '../request/account.js';
 import type { TrapContext } from './trap-context.js';
 
 export class SettlingConnect {

@@ -3,9 +3,9 @@
 import { quoteDestination } from '../../shared/policy/conclude.js';
 import type { TrapCall } from '../../shared/reasons.js';
 import type { TrappedAddress } from '../caller/read-sockaddr.js';
-import type { Plugin } from '../plugin.js';
 import type { Audit } from '../record/audit.js';
 import type { Origin } from '../record/origin.js';
+import type { Plugin } from '../request/plugin.js';
 
 const AGGREGATE_MS = 1000;
 const REASONS = { datagram: 'udp_refused', foreign: 'foreign_netns' } as const;

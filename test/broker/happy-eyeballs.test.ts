@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import { test } from 'node:test';
-import { connect } from '../../broker/connect.js';
 import { RequestLife } from '../../broker/limit/request-life.js';
 import { interleaveFamilies } from '../../broker/names/interleave-families.js';
+import { connect } from '../../broker/request/connect.js';
 import { type Address, parseAddress } from '../../shared/policy/address.js';
 import { listen } from '../harness/listener.js';
 import { unusedPort } from './use-socket.js';

@@ -73,12 +73,12 @@ const DOORS: readonly Door[] = [
     egress: 'channel',
     dial: `Channel.from_environment().connect("127.0.0.1", ${allowed.port})`,
     elsewhere: {
-      file: 'broker/connect',
+      file: 'broker/request/connect',
       right: 'startConnect(socket.number, { bytes: address.bytes, port: this.#port })',
       wrong: `startConnect(socket.number, { bytes: address.bytes, port: ${other.port} })`,
     },
     uncompared: {
-      file: 'broker/connect',
+      file: 'broker/request/connect',
       right: 'isSameEndpoint(peer, { bytes: address.bytes, port: this.#port })',
       wrong: 'true',
     },

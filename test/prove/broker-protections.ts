@@ -18,18 +18,18 @@ const DECISIONS: readonly Protection[] = [
   },
   {
     name: 'policy: what was judged by other rules is void',
-    file: 'broker/remembered-verdicts',
+    file: 'broker/request/remembered-verdicts',
     right: 'policy !== this.#policy ||',
     wrong: '',
-    tests: ['broker/remembered-verdicts'],
+    tests: ['broker/request/remembered-verdicts'],
     pattern: 'are asked anew',
   },
   {
     name: 'policy: what was judged of another host is void',
-    file: 'broker/remembered-verdicts',
+    file: 'broker/request/remembered-verdicts',
     right: 'context !== this.#context ||',
     wrong: '',
-    tests: ['broker/remembered-verdicts'],
+    tests: ['broker/request/remembered-verdicts'],
     pattern: 'are asked anew',
   },
 ];

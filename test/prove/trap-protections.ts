@@ -96,7 +96,7 @@ export const trapProtections: readonly Protection[] = [
   },
   {
     name: 'channel: the peer is compared before the hand-over',
-    file: 'broker/connect',
+    file: 'broker/request/connect',
     right: 'isSameEndpoint(peer, { bytes: address.bytes, port: this.#port })',
     wrong: 'true',
     tests: ['escape/other-peer'],

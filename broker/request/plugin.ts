@@ -1,15 +1,15 @@
 // What the broker knows of one plugin, whichever of its channels asks. Runs in the broker.
-import { limitsOf } from '../shared/config/limit-forms.js';
-import type { Policy } from '../shared/policy/policy.js';
-import type { PluginLimits } from '../shared/protocol/link.js';
-import type { OpenConnections } from './limit/open-connections.js';
-import { RequestQueue } from './limit/request-queue.js';
-import { TurnShare } from './limit/turn-share.js';
-import type { Audit } from './record/audit.js';
-import type { Metrics } from './record/metrics.js';
-import { PluginMetrics } from './record/plugin-metrics.js';
+import { limitsOf } from '../../shared/config/limit-forms.js';
+import type { Policy } from '../../shared/policy/policy.js';
+import type { PluginLimits } from '../../shared/protocol/link.js';
+import type { OpenConnections } from '../limit/open-connections.js';
+import { RequestQueue } from '../limit/request-queue.js';
+import { TurnShare } from '../limit/turn-share.js';
+import type { Audit } from '../record/audit.js';
+import type { Metrics } from '../record/metrics.js';
+import { PluginMetrics } from '../record/plugin-metrics.js';
+import { Touched } from '../stall/touch-watch.js';
 import { RememberedVerdicts } from './remembered-verdicts.js';
-import { Touched } from './stall/touch-watch.js';
 
 const DEFAULT_LIMITS: PluginLimits = limitsOf({});
 

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { RememberedVerdicts } from '../../broker/remembered-verdicts.js';
-import { REMEMBERED_VERDICTS } from '../../shared/limits.js';
-import { parseAddress } from '../../shared/policy/address.js';
-import { compilePolicy } from '../../shared/policy/compile-policy.js';
-import { type HostContext, judgeRequest } from '../../shared/policy/decide.js';
-import type { Policy } from '../../shared/policy/policy.js';
+import { RememberedVerdicts } from '../../../broker/request/remembered-verdicts.js';
+import { REMEMBERED_VERDICTS } from '../../../shared/limits.js';
+import { parseAddress } from '../../../shared/policy/address.js';
+import { compilePolicy } from '../../../shared/policy/compile-policy.js';
+import { type HostContext, judgeRequest } from '../../../shared/policy/decide.js';
+import type { Policy } from '../../../shared/policy/policy.js';
 
 const NOWHERE: HostContext = { own: [], listeners: [] };
 const ADDRESS = '192.0.2.7';

@@ -1,6 +1,6 @@
 // How a connect ended, by its errno. Pure.
-import type { Outcome } from '../shared/reasons.js';
-import { errnoName } from '../shared/sys/system-error.js';
+import type { Outcome } from '../../shared/reasons.js';
+import { errnoName } from '../../shared/sys/system-error.js';
 
 export function outcomeOf(errno: number): Exclude<Outcome, 'connected'> {
   switch (errnoName(errno)) {

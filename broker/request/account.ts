@@ -1,10 +1,10 @@
 // One decision's figures and its audit event. Runs in the broker.
-import type { Outcome } from '../shared/reasons.js';
+import type { Outcome } from '../../shared/reasons.js';
+import type { DecisionEvent } from '../record/audit.js';
+import { CHANNEL, type Origin } from '../record/origin.js';
 import type { Judgement } from './decide-request.js';
 import { dnsMessage } from './failure-reply.js';
 import type { Plugin } from './plugin.js';
-import type { DecisionEvent } from './record/audit.js';
-import { CHANNEL, type Origin } from './record/origin.js';
 import type { Services } from './services.js';
 
 /** How a permitted connect ended. */

@@ -1,11 +1,11 @@
 // What a plugin is told when it gets no connection: never an address that a name resolved to. Runs in the broker.
-import { conclude, quoteDestination } from '../shared/policy/conclude.js';
-import { pluginRefusal } from '../shared/policy/plugin-refusal.js';
-import type { Policy } from '../shared/policy/policy.js';
-import type { FailureReply } from '../shared/protocol/messages.js';
-import type { Outcome } from '../shared/reasons.js';
+import { conclude, quoteDestination } from '../../shared/policy/conclude.js';
+import { pluginRefusal } from '../../shared/policy/plugin-refusal.js';
+import type { Policy } from '../../shared/policy/policy.js';
+import type { FailureReply } from '../../shared/protocol/messages.js';
+import type { Outcome } from '../../shared/reasons.js';
+import type { QueueRefusal } from '../limit/request-queue.js';
 import type { Destination, Judgement } from './decide-request.js';
-import type { QueueRefusal } from './limit/request-queue.js';
 
 const DNS_FAILURES = {
   nxdomain: { errno: 'ENOTFOUND', cause: 'the name has no address' },

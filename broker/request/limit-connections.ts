@@ -1,7 +1,7 @@
 // A permitted connect of a plugin that has as many connections as it may have: its decision is a refusal. Runs in the broker.
-import { conclude } from '../shared/policy/conclude.js';
+import { conclude } from '../../shared/policy/conclude.js';
+import type { Claim } from '../limit/open-connections.js';
 import type { Judgement } from './decide-request.js';
-import type { Claim } from './limit/open-connections.js';
 import type { Plugin } from './plugin.js';
 
 /** @returns undefined where the decision is a refusal already, or nothing limits the plugin's connections */

@@ -1,18 +1,18 @@
 // Dials addresses as decided, RFC 8305 (Happy Eyeballs): non-blocking sockets, one winner, every loser closed at once.
 // Runs in the broker; the plugin has no hand on these sockets yet.
 import { constants } from 'node:os';
-import { ATTEMPT_DELAY_MS, CONCURRENT_ATTEMPTS } from '../shared/limits.js';
-import type { Address } from '../shared/policy/address.js';
-import type { Outcome } from '../shared/reasons.js';
-import type { OwnedFd } from '../shared/sys/owned-fd.js';
-import { type Endpoint, isSameEndpoint } from '../shared/sys/sockaddr.js';
-import { peerOf, startConnect, takeSocketError, tcpSocket, writableNow } from '../shared/sys/socket.js';
-import { settleConnect } from '../shared/sys/socket-state.js';
-import { errnoName } from '../shared/sys/system-error.js';
-import { Watch, WRITABLE } from '../shared/sys/uv-poll.js';
+import { ATTEMPT_DELAY_MS, CONCURRENT_ATTEMPTS } from '../../shared/limits.js';
+import type { Address } from '../../shared/policy/address.js';
+import type { Outcome } from '../../shared/reasons.js';
+import type { OwnedFd } from '../../shared/sys/owned-fd.js';
+import { type Endpoint, isSameEndpoint } from '../../shared/sys/sockaddr.js';
+import { peerOf, startConnect, takeSocketError, tcpSocket, writableNow } from '../../shared/sys/socket.js';
+import { settleConnect } from '../../shared/sys/socket-state.js';
+import { errnoName } from '../../shared/sys/system-error.js';
+import { Watch, WRITABLE } from '../../shared/sys/uv-poll.js';
+import type { EarlyEnd, RequestLife } from '../limit/request-life.js';
+import { interleaveFamilies } from '../names/interleave-families.js';
 import { outcomeOf } from './connect-outcome.js';
-import type { EarlyEnd, RequestLife } from './limit/request-life.js';
-import { interleaveFamilies } from './names/interleave-families.js';
 
 /** How a connect ended. The caller owns the socket. */
 export type Connection =

@@ -1,6 +1,6 @@
 // One question to the resolver, counted: for the plugin that waits for it, and in the figures of DNS. Runs in the broker.
-import { DNS_QUESTIONS } from '../shared/limits.js';
-import type { FamilyAnswer } from './names/name-servers.js';
+import { DNS_QUESTIONS } from '../../shared/limits.js';
+import type { FamilyAnswer } from '../names/name-servers.js';
 import type { Plugin } from './plugin.js';
 import type { Services } from './services.js';
 

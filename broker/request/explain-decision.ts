@@ -1,14 +1,14 @@
 // A decision told in full to the operator: what the plugin would be told, and what it must not be. Runs in the broker.
-import { CONNECT_TIMEOUT_MS } from '../shared/limits.js';
-import { type Address, parseAddress } from '../shared/policy/address.js';
-import { decide } from '../shared/policy/decide.js';
-import { parseHost } from '../shared/policy/parse-host.js';
-import type { Policy } from '../shared/policy/policy.js';
-import { weighAddress } from '../shared/policy/weigh-address.js';
-import type { ExplainedAddress, Explanation, SupervisorLine } from '../shared/protocol/link.js';
+import { CONNECT_TIMEOUT_MS } from '../../shared/limits.js';
+import { type Address, parseAddress } from '../../shared/policy/address.js';
+import { decide } from '../../shared/policy/decide.js';
+import { parseHost } from '../../shared/policy/parse-host.js';
+import type { Policy } from '../../shared/policy/policy.js';
+import { weighAddress } from '../../shared/policy/weigh-address.js';
+import type { ExplainedAddress, Explanation, SupervisorLine } from '../../shared/protocol/link.js';
+import { RequestLife } from '../limit/request-life.js';
 import { decideRequest, type Judgement } from './decide-request.js';
 import { dnsMessage } from './failure-reply.js';
-import { RequestLife } from './limit/request-life.js';
 import type { Plugin } from './plugin.js';
 import type { Services } from './services.js';
 

@@ -1,16 +1,16 @@
 // What was judged of requests before any resolver hears of them, remembered: a program that connects again and again asks the same
 // each time, and a verdict is a pure function of rules, request and host. Runs in the broker; one plugin's.
-import { REMEMBERED_VERDICTS } from '../shared/limits.js';
-import type { Address } from '../shared/policy/address.js';
+import { REMEMBERED_VERDICTS } from '../../shared/limits.js';
+import type { Address } from '../../shared/policy/address.js';
 import {
   type HostContext,
   judgeAddresses,
   judgeRequest,
   type Request,
   type RequestVerdict,
-} from '../shared/policy/decide.js';
-import type { Decision } from '../shared/policy/decision.js';
-import type { Policy } from '../shared/policy/policy.js';
+} from '../../shared/policy/decide.js';
+import type { Decision } from '../../shared/policy/decision.js';
+import type { Policy } from '../../shared/policy/policy.js';
 
 export class RememberedVerdicts {
   readonly #verdicts = new Map<string, RequestVerdict>();

@@ -4,10 +4,10 @@ import { once } from 'node:events';
 import { connect as dial, type Socket } from 'node:net';
 import { constants } from 'node:os';
 import { after, before, test } from 'node:test';
-import { socketKind, startConnect } from '../../shared/sys/socket.js';
-import { type Listener, listen } from '../harness/listener.js';
-import { startBroker, type TestBroker } from './start-broker.js';
-import { openSocket, readUntilEnd, unusedPort } from './use-socket.js';
+import { socketKind, startConnect } from '../../../shared/sys/socket.js';
+import { type Listener, listen } from '../../harness/listener.js';
+import { startBroker, type TestBroker } from '../start-broker.js';
+import { openSocket, readUntilEnd, unusedPort } from '../use-socket.js';
 
 let broker: TestBroker;
 let echo: Listener;

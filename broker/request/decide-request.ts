@@ -1,11 +1,11 @@
 // The first half of the data path: decide, resolve, classify. Runs in the broker; nothing is dialled here.
-import { DNS_QUESTIONS } from '../shared/limits.js';
-import type { Address } from '../shared/policy/address.js';
-import { conclude } from '../shared/policy/conclude.js';
-import { type Decision, judgeAddresses, type ResolveVerdict } from '../shared/policy/decide.js';
-import type { Policy } from '../shared/policy/policy.js';
-import type { RequestLife } from './limit/request-life.js';
-import type { Resolution } from './names/resolve.js';
+import { DNS_QUESTIONS } from '../../shared/limits.js';
+import type { Address } from '../../shared/policy/address.js';
+import { conclude } from '../../shared/policy/conclude.js';
+import { type Decision, judgeAddresses, type ResolveVerdict } from '../../shared/policy/decide.js';
+import type { Policy } from '../../shared/policy/policy.js';
+import type { RequestLife } from '../limit/request-life.js';
+import type { Resolution } from '../names/resolve.js';
 import type { Plugin } from './plugin.js';
 import type { Services } from './services.js';
 
