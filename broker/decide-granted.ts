@@ -6,7 +6,7 @@ import { conclude } from '../shared/policy/conclude.js';
 import { decide, type HostContext } from '../shared/policy/decide.js';
 import type { Decision } from '../shared/policy/decision.js';
 import type { Policy } from '../shared/policy/policy.js';
-import type { Grants } from './grants.js';
+import type { Grants } from './dns/grants.js';
 import type { RequestLife } from './limit/request-life.js';
 import { askFamily } from './request/ask-family.js';
 import type { Judgement } from './request/decide-request.js';

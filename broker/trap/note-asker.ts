@@ -2,7 +2,7 @@
 import { boundAddress } from '../../shared/sys/datagram.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import type { TrappedCall } from '../caller/trapped-call.js';
-import type { Transport } from '../encode-dns-answer.js';
+import type { Transport } from '../dns/encode-dns-answer.js';
 import type { TrapContext } from './trap-context.js';
 
 /** Where a sandbox's DNS is, on its own loopback. */

@@ -2,8 +2,8 @@
 import type { WritableOnce } from '../../shared/sys/epoll.js';
 import type { CallerOrigins } from '../caller/caller-origins.js';
 import type { CallerProcesses } from '../caller/caller-processes.js';
-import type { Grants } from '../grants.js';
-import type { QuestionAskers } from '../question-askers.js';
+import type { Grants } from '../dns/grants.js';
+import type { QuestionAskers } from '../dns/question-askers.js';
 import type { Plugin } from '../request/plugin.js';
 import type { Services } from '../request/services.js';
 import type { CarryOver } from './carry-over.js';

@@ -10,7 +10,7 @@ import { READABLE, Watch } from '../../shared/sys/uv-poll.js';
 import { CallerOrigins } from '../caller/caller-origins.js';
 import { CallerProcesses } from '../caller/caller-processes.js';
 import { TrappedCall } from '../caller/trapped-call.js';
-import { DnsStub } from '../dns-stub.js';
+import { DnsStub } from '../dns/dns-server.js';
 import { handleTrap } from '../handle-trap.js';
 import type { TrapEnds } from '../link.js';
 import type { Plugin } from '../request/plugin.js';

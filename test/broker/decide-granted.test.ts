@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { decideGranted } from '../../broker/decide-granted.js';
-import { Grants } from '../../broker/grants.js';
+import { Grants } from '../../broker/dns/grants.js';
 import { RequestLife } from '../../broker/limit/request-life.js';
 import type { Judgement } from '../../broker/request/decide-request.js';
 import { MIN_GRANT_MS } from '../../shared/limits.js';

@@ -1,7 +1,7 @@
 // A sandbox's DNS on a port of loopback, with the test in the sandbox's place, and a DNS server for it to ask.
 import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
-import { DnsStub } from '../../broker/dns-stub.js';
+import { DnsStub } from '../../broker/dns/dns-server.js';
 import { LineLink, LineReader } from '../../broker/link.js';
 import { HostAddresses } from '../../broker/names/host-addresses.js';
 import { HostsFile } from '../../broker/names/hosts-file.js';

@@ -5,9 +5,9 @@ import {
   type DnsQuestion,
   type DnsRejection,
   decodeDnsQuestion,
-} from '../../../broker/decode-dns-question.js';
-import { failed, granted, refusedName } from '../../../broker/dns-answer.js';
-import { encodeDnsAnswer, encodeDnsRejection } from '../../../broker/encode-dns-answer.js';
+} from '../../../broker/dns/decode-dns-question.js';
+import { failed, granted, refusedName } from '../../../broker/dns/dns-answer.js';
+import { encodeDnsAnswer, encodeDnsRejection } from '../../../broker/dns/encode-dns-answer.js';
 import { parseAddress } from '../../../shared/policy/address.js';
 import { parseName } from '../../../shared/policy/parse-host.js';
 import { nameBytes, query } from '../../broker/dns-query.js';

@@ -1,8 +1,10 @@
 // One sandbox's DNS server, on sockets of port 53 of its own loopback: bytes to question to answer to bytes. Runs in the
 // broker. The sandbox holds no duplicate of these sockets; nobody else can send to them.
-import { QUESTION_BURST_FACTOR } from '../shared/limits.js';
-import type { OwnedFd } from '../shared/sys/owned-fd.js';
-import { TokenBucket } from '../shared/token-bucket.js';
+import { QUESTION_BURST_FACTOR } from '../../shared/limits.js';
+import type { OwnedFd } from '../../shared/sys/owned-fd.js';
+import { TokenBucket } from '../../shared/token-bucket.js';
+import type { Plugin } from '../request/plugin.js';
+import type { Services } from '../request/services.js';
 import { decodeDnsQuestion } from './decode-dns-question.js';
 import { type AnswerMessage, DnsDatagrams, type QuestionBounds } from './dns-datagrams.js';
 import { DnsListener } from './dns-listener.js';
@@ -10,8 +12,6 @@ import { encodeDnsAnswer, encodeDnsRejection, type Transport } from './encode-dn
 import { Grants } from './grants.js';
 import { QuestionAskers } from './question-askers.js';
 import { QuestionRefusals } from './question-refusals.js';
-import type { Plugin } from './request/plugin.js';
-import type { Services } from './request/services.js';
 import { type Asker, serveQuestion } from './serve-question.js';
 
 /** The sockets of one sandbox, as the launcher bound them. */

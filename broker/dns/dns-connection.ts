@@ -1,12 +1,12 @@
 // One connection of DNS over TCP, RFC 7766: messages behind their length in two bytes, answered in their order, one at a
 // time. Runs in the broker; the sandbox has the other end and may do with it what it likes.
-import { DNS_IDLE_MS, MAX_QUESTION_BYTES } from '../shared/limits.js';
-import { sendSome } from '../shared/sys/datagram.js';
-import { readOnce } from '../shared/sys/fcntl.js';
-import type { OwnedFd } from '../shared/sys/owned-fd.js';
-import { peerOf } from '../shared/sys/socket.js';
-import { errnoName } from '../shared/sys/system-error.js';
-import { READABLE, Watch, WRITABLE } from '../shared/sys/uv-poll.js';
+import { DNS_IDLE_MS, MAX_QUESTION_BYTES } from '../../shared/limits.js';
+import { sendSome } from '../../shared/sys/datagram.js';
+import { readOnce } from '../../shared/sys/fcntl.js';
+import type { OwnedFd } from '../../shared/sys/owned-fd.js';
+import { peerOf } from '../../shared/sys/socket.js';
+import { errnoName } from '../../shared/sys/system-error.js';
+import { READABLE, Watch, WRITABLE } from '../../shared/sys/uv-poll.js';
 import type { AnswerMessage, QuestionBounds } from './dns-datagrams.js';
 
 const LENGTH_BYTES = 2;

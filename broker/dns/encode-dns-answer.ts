@@ -2,7 +2,7 @@
 // its letters' case (which clients use as a nonce) and bytes: dns-packet writes names without compression, so that nothing
 // in its message depends on where it stands.
 import { encode } from 'dns-packet';
-import { MAX_DATAGRAM_ANSWER_BYTES, MAX_QUESTION_BYTES } from '../shared/limits.js';
+import { MAX_DATAGRAM_ANSWER_BYTES, MAX_QUESTION_BYTES } from '../../shared/limits.js';
 import type { DnsQuestion, DnsRejection } from './decode-dns-question.js';
 import type { DnsAnswer, ResponseCode } from './dns-answer.js';
 

@@ -1,11 +1,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { decode } from 'dns-packet';
-import { decodeDnsQuestion } from '../../broker/decode-dns-question.js';
-import { type DnsAnswer, failed, granted, refusedName } from '../../broker/dns-answer.js';
-import { encodeDnsAnswer, encodeDnsRejection, type Transport } from '../../broker/encode-dns-answer.js';
-import { type Address, parseAddress } from '../../shared/policy/address.js';
-import { nameBytes, type QueryParts, query } from './dns-query.js';
+import { decodeDnsQuestion } from '../../../broker/dns/decode-dns-question.js';
+import { type DnsAnswer, failed, granted, refusedName } from '../../../broker/dns/dns-answer.js';
+import {
+  encodeDnsAnswer,
+  encodeDnsRejection,
+  type Transport,
+} from '../../../broker/dns/encode-dns-answer.js';
+import { type Address, parseAddress } from '../../../shared/policy/address.js';
+import { nameBytes, type QueryParts, query } from '../dns-query.js';
 
 const addresses = (...texts: string[]): Address[] =>
   texts.map(parseAddress).filter((address) => address !== undefined);

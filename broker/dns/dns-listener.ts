@@ -1,9 +1,9 @@
 // A sandbox's DNS over TCP, on a listening socket that only that sandbox can reach. Runs in the broker.
-import { DNS_CONNECTIONS, QUESTION_PAUSE_MS } from '../shared/limits.js';
-import { acceptConnection } from '../shared/sys/datagram.js';
-import type { OwnedFd } from '../shared/sys/owned-fd.js';
-import { errnoName } from '../shared/sys/system-error.js';
-import { READABLE, Watch } from '../shared/sys/uv-poll.js';
+import { DNS_CONNECTIONS, QUESTION_PAUSE_MS } from '../../shared/limits.js';
+import { acceptConnection } from '../../shared/sys/datagram.js';
+import type { OwnedFd } from '../../shared/sys/owned-fd.js';
+import { errnoName } from '../../shared/sys/system-error.js';
+import { READABLE, Watch } from '../../shared/sys/uv-poll.js';
 import { DnsConnection } from './dns-connection.js';
 import type { AnswerMessage, QuestionBounds } from './dns-datagrams.js';
 

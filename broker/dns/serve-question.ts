@@ -1,21 +1,21 @@
 // The whole path of a sandbox's question, in order: decide, resolve, classify, grant, account. Runs in the broker on an
 // owned question. A name that no rule opens is refused here, and nobody is asked for it.
-import type { Address } from '../shared/policy/address.js';
-import { judgeName, type NameVerdict, type OpenName } from '../shared/policy/judge-name.js';
-import { keepAddresses } from '../shared/policy/keep-addresses.js';
-import { parseName } from '../shared/policy/parse-host.js';
-import type { Policy } from '../shared/policy/policy.js';
+import type { Address } from '../../shared/policy/address.js';
+import { judgeName, type NameVerdict, type OpenName } from '../../shared/policy/judge-name.js';
+import { keepAddresses } from '../../shared/policy/keep-addresses.js';
+import { parseName } from '../../shared/policy/parse-host.js';
+import type { Policy } from '../../shared/policy/policy.js';
+import type { FamilyAnswer } from '../names/name-servers.js';
+import type { Origin } from '../record/origin.js';
+import { askFamily } from '../request/ask-family.js';
+import type { Plugin } from '../request/plugin.js';
+import type { Services } from '../request/services.js';
 import type { DnsQuestion } from './decode-dns-question.js';
 import { type DnsAnswer, failed, granted, refusedAddresses, refusedName } from './dns-answer.js';
 import type { Grants } from './grants.js';
 import { answerLocalhost, answerLoopback, isReverse } from './local-names.js';
-import type { FamilyAnswer } from './names/name-servers.js';
 import type { QuestionRefusals } from './question-refusals.js';
 import { familyOfType } from './question-type.js';
-import type { Origin } from './record/origin.js';
-import { askFamily } from './request/ask-family.js';
-import type { Plugin } from './request/plugin.js';
-import type { Services } from './request/services.js';
 
 /** One sandbox, as its questions see it. */
 export interface Asker {

@@ -1,13 +1,13 @@
 // A sandbox's questions by UDP, on a socket that only that sandbox can reach. Runs in the broker. Nothing here waits: what
 // is too much stays in the kernel's buffer, which drops it once it is full.
-import { MAX_QUESTION_BYTES, QUESTION_PAUSE_MS } from '../shared/limits.js';
-import { receiveDatagram, sendDatagram } from '../shared/sys/datagram.js';
-import type { OwnedFd } from '../shared/sys/owned-fd.js';
-import type { Endpoint } from '../shared/sys/sockaddr.js';
-import { errnoName } from '../shared/sys/system-error.js';
-import { READABLE, Watch } from '../shared/sys/uv-poll.js';
-import type { TokenBucket } from '../shared/token-bucket.js';
-import type { TurnShare } from './limit/turn-share.js';
+import { MAX_QUESTION_BYTES, QUESTION_PAUSE_MS } from '../../shared/limits.js';
+import { receiveDatagram, sendDatagram } from '../../shared/sys/datagram.js';
+import type { OwnedFd } from '../../shared/sys/owned-fd.js';
+import type { Endpoint } from '../../shared/sys/sockaddr.js';
+import { errnoName } from '../../shared/sys/system-error.js';
+import { READABLE, Watch } from '../../shared/sys/uv-poll.js';
+import type { TokenBucket } from '../../shared/token-bucket.js';
+import type { TurnShare } from '../limit/turn-share.js';
 
 /** Answers one message that came from a port; undefined where there is nothing to say. */
 export type AnswerMessage = (

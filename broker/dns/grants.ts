@@ -1,7 +1,7 @@
 // What one sandbox was told by its DNS: which names led it to an address. Runs in the broker. A grant allows nothing by
 // itself: it says under which names' rules a connect to a bare address may be judged.
-import { GRANTED_ADDRESSES, GRANTS, MIN_GRANT_MS, NAMES_PER_ADDRESS } from '../shared/limits.js';
-import type { Address } from '../shared/policy/address.js';
+import { GRANTED_ADDRESSES, GRANTS, MIN_GRANT_MS, NAMES_PER_ADDRESS } from '../../shared/limits.js';
+import type { Address } from '../../shared/policy/address.js';
 
 /** The names that an address was answered under, the latest first. Past its TTL a grant is stale: to be checked again. */
 export interface GrantedNames {

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { RefusalLog } from '../../broker/refusal-log.js';
-import { LOG_WINDOW_MS, LOGGED_NAMES } from '../../shared/limits.js';
-import { TokenBucket } from '../../shared/token-bucket.js';
+import { RefusalLog } from '../../../broker/dns/refusal-log.js';
+import { LOG_WINDOW_MS, LOGGED_NAMES } from '../../../shared/limits.js';
+import { TokenBucket } from '../../../shared/token-bucket.js';
 
 function logged(): { log: RefusalLog<string>; lines: string[] } {
   const lines: string[] = [];

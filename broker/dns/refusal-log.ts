@@ -1,6 +1,6 @@
 // Keeps the audit log readable, and small, whatever a sandbox asks: a refusal is a line at once, its repetitions are one
 // line a minute, and past LOGGED_NAMES a minute all other names are one line together. Runs in the broker.
-import { LOG_WINDOW_MS, LOGGED_NAMES } from '../shared/limits.js';
+import { LOG_WINDOW_MS, LOGGED_NAMES } from '../../shared/limits.js';
 
 interface Noted<Event> {
   readonly event: Event;

@@ -1,12 +1,12 @@
 // What the audit log says of a sandbox's refused questions. Runs in the broker.
-import { quoteDestination } from '../shared/policy/conclude.js';
-import type { Decision } from '../shared/policy/decision.js';
-import type { NameVerdict } from '../shared/policy/judge-name.js';
-import type { Policy } from '../shared/policy/policy.js';
-import { quote } from '../shared/policy/quote.js';
+import { quoteDestination } from '../../shared/policy/conclude.js';
+import type { Decision } from '../../shared/policy/decision.js';
+import type { NameVerdict } from '../../shared/policy/judge-name.js';
+import type { Policy } from '../../shared/policy/policy.js';
+import { quote } from '../../shared/policy/quote.js';
+import type { Audit, QuestionEvent } from '../record/audit.js';
+import { type Origin, SOMEBODY } from '../record/origin.js';
 import { typeName } from './question-type.js';
-import type { Audit, QuestionEvent } from './record/audit.js';
-import { type Origin, SOMEBODY } from './record/origin.js';
 import { RefusalLog } from './refusal-log.js';
 
 type Event = Omit<QuestionEvent, 'plugin' | 'questions' | 'repeated'>;

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Grants } from '../../broker/grants.js';
-import { GRANTED_ADDRESSES, GRANTS, MIN_GRANT_MS, NAMES_PER_ADDRESS } from '../../shared/limits.js';
-import { type Address, addressFromBytes } from '../../shared/policy/address.js';
+import { Grants } from '../../../broker/dns/grants.js';
+import { GRANTED_ADDRESSES, GRANTS, MIN_GRANT_MS, NAMES_PER_ADDRESS } from '../../../shared/limits.js';
+import { type Address, addressFromBytes } from '../../../shared/policy/address.js';
 
 const nth = (index: number): Address => addressFromBytes(new Uint8Array([9, 1, index >> 8, index & 0xff]));
 

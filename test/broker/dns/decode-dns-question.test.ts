@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { decodeDnsQuestion } from '../../broker/decode-dns-question.js';
-import { MAX_QUESTION_BYTES } from '../../shared/limits.js';
-import { nameBytes, opt, type QueryParts, query } from './dns-query.js';
+import { decodeDnsQuestion } from '../../../broker/dns/decode-dns-question.js';
+import { MAX_QUESTION_BYTES } from '../../../shared/limits.js';
+import { nameBytes, opt, type QueryParts, query } from '../dns-query.js';
 
 /** `formerr`, `notimp`, `refused`, `drop`, or the name that was read. */
 function read(name: string | Buffer, parts: QueryParts = {}): string {

@@ -1,6 +1,6 @@
 // What a sandbox's question is answered: a value, of pure functions. Runs in the broker.
-import type { Address } from '../shared/policy/address.js';
-import type { QuestionAnswer } from '../shared/reasons.js';
+import type { Address } from '../../shared/policy/address.js';
+import type { QuestionAnswer } from '../../shared/reasons.js';
 
 /** RFC 1035 section 4.1.1 and RFC 6891 section 9. */
 export type ResponseCode = 'noerror' | 'formerr' | 'servfail' | 'nxdomain' | 'notimp' | 'refused' | 'badvers';

@@ -1,8 +1,8 @@
 // Names that mean the sandbox itself, and names that nobody answers for it. Runs in the broker; no rule and no server is
 // asked for them.
-import { LOCAL_TTL_S } from '../shared/limits.js';
-import { type Address, parseAddress } from '../shared/policy/address.js';
-import { isLocalhost } from '../shared/policy/is-localhost.js';
+import { LOCAL_TTL_S } from '../../shared/limits.js';
+import { type Address, parseAddress } from '../../shared/policy/address.js';
+import { isLocalhost } from '../../shared/policy/is-localhost.js';
 import { type DnsAnswer, granted } from './dns-answer.js';
 
 const LOOPBACK: readonly Address[] = ['127.0.0.1', '::1']

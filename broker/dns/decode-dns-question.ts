@@ -1,6 +1,6 @@
 // The first look at a sandbox's DNS: hostile bytes to an owned question, or to what is wrong with them. Runs in the broker.
 // Stricter than RFC 1035 where no client needs it: one question, no compression, no records but additional ones.
-import { MAX_QUESTION_BYTES } from '../shared/limits.js';
+import { MAX_QUESTION_BYTES } from '../../shared/limits.js';
 
 /** What was asked, RFC 1035 section 4.1.2, and by RFC 6891. Nothing of it points into the message. */
 export interface DnsQuestion {

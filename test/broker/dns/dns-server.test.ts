@@ -14,11 +14,11 @@ import {
   DNS_QUESTIONS,
   QUESTION_BURST_FACTOR,
   QUESTIONS_PER_SECOND,
-} from '../../shared/limits.js';
-import { parseAddress } from '../../shared/policy/address.js';
-import { until } from '../harness/until.js';
-import { query } from './dns-query.js';
-import { type StubOptions, startStub, type TestStub } from './start-stub.js';
+} from '../../../shared/limits.js';
+import { parseAddress } from '../../../shared/policy/address.js';
+import { until } from '../../harness/until.js';
+import { query } from '../dns-query.js';
+import { type StubOptions, startStub, type TestStub } from '../start-stub.js';
 
 const BURST = QUESTION_BURST_FACTOR * QUESTIONS_PER_SECOND;
 

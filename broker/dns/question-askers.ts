@@ -1,8 +1,8 @@
 // Who asks a sandbox's DNS: the program whose trapped connect(2) or bind(2) gave the asking socket its port. Runs in the broker.
 // For the audit log alone: a port may have passed to another program of the same sandbox.
-import { NOTED_ASKERS } from '../shared/limits.js';
+import { NOTED_ASKERS } from '../../shared/limits.js';
+import { type Origin, SOMEBODY } from '../record/origin.js';
 import type { Transport } from './encode-dns-answer.js';
-import { type Origin, SOMEBODY } from './record/origin.js';
 
 export class QuestionAskers {
   /** Oldest first. */
