@@ -13,7 +13,7 @@ const DECISIONS: readonly Protection[] = [
     file: 'shared/policy/judge-request',
     right: "return conclude({ decision: 'deny', reason, host, port, suggestion });",
     wrong: "return conclude({ decision: 'allow', reason: 'rule', host, port, dial: [address] });",
-    tests: ['policy/decide', 'broker/decide-granted'],
+    tests: ['policy/decide', 'broker/trap/decide-granted'],
     pattern: 'name rule no literal|without a grant is judged',
   },
   {

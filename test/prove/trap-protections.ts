@@ -22,21 +22,21 @@ export const trapProtections: readonly Protection[] = [
   { name: 'trap: a descriptor is taken once', ...TAKES_TWICE, ...race('The file behind the descriptor') },
   {
     name: 'trap: whose socket it is, by its network namespace',
-    file: 'broker/handle-trap',
+    file: 'broker/trap/handle-trap',
     right: 'own: netns === context.netns',
     wrong: 'own: true',
     ...trapped('connect-again', 'listen-on-host', 'bind-on-host'),
   },
   {
     name: "trap: a socket of the host's is not bound",
-    file: 'broker/handle-trap',
+    file: 'broker/trap/handle-trap',
     right: 'if (!own)\n        refuseForeign(context, call, readSockaddr(address));',
     wrong: 'if (false) ;',
     ...trapped('bind-on-host'),
   },
   {
     name: "trap: a socket of the host's does not listen",
-    file: 'broker/handle-trap',
+    file: 'broker/trap/handle-trap',
     right: 'if (own)\n        call.end(listenOn(',
     wrong: 'if (true)\n        call.end(listenOn(',
     ...trapped('listen-on-host', 'listener-elsewhere'),
@@ -50,7 +50,7 @@ export const trapProtections: readonly Protection[] = [
   },
   {
     name: 'trap: AF_UNIX goes on only where Landlock denies TCP',
-    file: 'broker/handle-trap',
+    file: 'broker/trap/handle-trap',
     right: 'else if (context.landlockDeniesTcp)',
     wrong: 'else if (true)',
     tests: ['escape/race-trap'],
@@ -139,7 +139,7 @@ export const trapProtections: readonly Protection[] = [
     file: 'broker/dns/grants',
     right: 'filter(([, until]) => until > now)',
     wrong: 'filter(() => true)',
-    tests: ['broker/dns/grants', 'broker/decide-granted'],
+    tests: ['broker/dns/grants', 'broker/trap/decide-granted'],
     pattern: 'fresh for its TTL|stale',
   },
   {

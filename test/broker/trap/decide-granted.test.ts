@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { decideGranted } from '../../broker/decide-granted.js';
-import { Grants } from '../../broker/dns/grants.js';
-import { RequestLife } from '../../broker/limit/request-life.js';
-import type { Judgement } from '../../broker/request/decide-request.js';
-import { MIN_GRANT_MS } from '../../shared/limits.js';
-import { addressOf } from '../policy/rules.js';
-import { type StubOptions, startStub, type TestStub } from './start-stub.js';
+import { Grants } from '../../../broker/dns/grants.js';
+import { RequestLife } from '../../../broker/limit/request-life.js';
+import type { Judgement } from '../../../broker/request/decide-request.js';
+import { decideGranted } from '../../../broker/trap/decide-granted.js';
+import { MIN_GRANT_MS } from '../../../shared/limits.js';
+import { addressOf } from '../../policy/rules.js';
+import { type StubOptions, startStub, type TestStub } from '../start-stub.js';
 
 const PUBLIC = '192.31.196.1';
 

@@ -4,24 +4,24 @@
 // No connect, bind or listen of an inet socket is ever let go on as the plugin wrote it: between the check and the execution
 // another thread of it swaps address or descriptor.
 import { constants } from 'node:os';
-import type { OwnedFd } from '../shared/sys/owned-fd.js';
-import { AF_INET, AF_INET6, AF_UNIX } from '../shared/sys/sockaddr.js';
+import type { OwnedFd } from '../../shared/sys/owned-fd.js';
+import { AF_INET, AF_INET6, AF_UNIX } from '../../shared/sys/sockaddr.js';
 import {
   acceptsConnections,
   bindTo,
   identifySocket,
   listenOn,
   tcpState,
-} from '../shared/sys/socket-state.js';
-import { type Reached, reachCaller } from './caller/reach-caller.js';
-import { readSockaddr } from './caller/read-sockaddr.js';
-import type { TrappedCall } from './caller/trapped-call.js';
-import { connectDatagram } from './trap/connect-datagram.js';
-import { connectStream } from './trap/connect-stream.js';
-import { noteAsker } from './trap/note-asker.js';
-import { refuseForeign } from './trap/refuse-foreign.js';
-import type { TrapContext } from './trap/trap-context.js';
-import type { TrappedSocket } from './trap/trapped-socket.js';
+} from '../../shared/sys/socket-state.js';
+import { type Reached, reachCaller } from '../caller/reach-caller.js';
+import { readSockaddr } from '../caller/read-sockaddr.js';
+import type { TrappedCall } from '../caller/trapped-call.js';
+import { connectDatagram } from './connect-datagram.js';
+import { connectStream } from './connect-stream.js';
+import { noteAsker } from './note-asker.js';
+import { refuseForeign } from './refuse-foreign.js';
+import type { TrapContext } from './trap-context.js';
+import type { TrappedSocket } from './trapped-socket.js';
 
 const { EINVAL, EACCES, EAFNOSUPPORT } = constants.errno;
 const AF_NETLINK = 16;

@@ -1,17 +1,17 @@
 // What a connect to a bare address may do: under the names that led the sandbox to it, else as the literal it is. Runs in
 // the broker; nothing is dialled here.
-import { STALE_NAMES_CHECKED } from '../shared/limits.js';
-import type { Address } from '../shared/policy/address.js';
-import { conclude } from '../shared/policy/conclude.js';
-import { decide, type HostContext } from '../shared/policy/decide.js';
-import type { Decision } from '../shared/policy/decision.js';
-import type { Policy } from '../shared/policy/policy.js';
-import type { Grants } from './dns/grants.js';
-import type { RequestLife } from './limit/request-life.js';
-import { askFamily } from './request/ask-family.js';
-import type { Judgement } from './request/decide-request.js';
-import type { Plugin } from './request/plugin.js';
-import type { Services } from './request/services.js';
+import { STALE_NAMES_CHECKED } from '../../shared/limits.js';
+import type { Address } from '../../shared/policy/address.js';
+import { conclude } from '../../shared/policy/conclude.js';
+import { decide, type HostContext } from '../../shared/policy/decide.js';
+import type { Decision } from '../../shared/policy/decision.js';
+import type { Policy } from '../../shared/policy/policy.js';
+import type { Grants } from '../dns/grants.js';
+import type { RequestLife } from '../limit/request-life.js';
+import { askFamily } from '../request/ask-family.js';
+import type { Judgement } from '../request/decide-request.js';
+import type { Plugin } from '../request/plugin.js';
+import type { Services } from '../request/services.js';
 
 /** Where a connect goes, as its address was copied. */
 export interface BareDestination {
