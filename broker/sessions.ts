@@ -8,13 +8,13 @@ import type {
   TrapPacket,
 } from '../shared/protocol/link.js';
 import type { OwnedFd } from '../shared/sys/owned-fd.js';
+import { Session, type SessionEvents } from './channel/session.js';
 import { OpenConnections } from './limit/open-connections.js';
 import { SocketEnds } from './limit/socket-ends.js';
 import type { ChannelEnds, LineLink, TrapEnds } from './link.js';
 import { explainDecision } from './request/explain-decision.js';
 import { Plugin } from './request/plugin.js';
 import type { Services } from './request/services.js';
-import { Session, type SessionEvents } from './serve-plugin.js';
 import { TrapSession } from './trap/trap-session.js';
 
 /** Keeps plugins and sessions; does what the supervisor's lines and packets say. */

@@ -4,7 +4,7 @@ import type { Protection } from './protection.js';
 
 const CAGE = { tests: ['escape/broker-cage'] };
 const FRAMES = { tests: ['protocol/decode-request'] };
-const SESSIONS = { file: 'broker/serve-plugin', tests: ['broker/sessions'] };
+const SESSIONS = { file: 'broker/channel/session', tests: ['broker/sessions'] };
 const isRoot = process.geteuid?.() === 0;
 
 const DECISIONS: readonly Protection[] = [
@@ -64,7 +64,7 @@ const RINGS: readonly Protection[] = [
 const BOUNDS: readonly Protection[] = [
   {
     name: 'channel: what is sent to the reply socket ends the session',
-    file: 'broker/reply-writer',
+    file: 'broker/channel/reply-writer',
     right: '#guarded = READABLE;',
     wrong: '#guarded = 0;',
     tests: ['broker/reply-socket'],
@@ -88,7 +88,7 @@ const BOUNDS: readonly Protection[] = [
   },
   {
     name: 'channel: to send a reply is to touch the plugin',
-    file: 'broker/reply-writer',
+    file: 'broker/channel/reply-writer',
     right: 'this.#touch(() => sendMessage(this.#socket.number, bytes, descriptors));',
     wrong: 'sendMessage(this.#socket.number, bytes, descriptors);',
     tests: ['integration/slow-plugin'],
@@ -96,7 +96,7 @@ const BOUNDS: readonly Protection[] = [
   },
   {
     name: 'channel: what was sent there is looked for when the session ends',
-    file: 'broker/serve-plugin',
+    file: 'broker/channel/session',
     right: 'offence ?? this.#replies.intrusion();',
     wrong: 'offence;',
     tests: ['broker/reply-socket'],

@@ -1,16 +1,16 @@
 // The whole data path of a channel's `connect`, in order: decide, resolve, classify, connect, hand over, account.
 // Runs in the broker on an owned request; what is dialled is the decision's value, never the request's.
-import type { ConnectRequest } from '../shared/protocol/messages.js';
-import type { Caller } from './caller.js';
+import type { ConnectRequest } from '../../shared/protocol/messages.js';
+import type { Claim } from '../limit/open-connections.js';
+import type { EarlyEnd, RequestLife } from '../limit/request-life.js';
+import { account, type Ending } from '../request/account.js';
+import { connect } from '../request/connect.js';
+import { decideRequest, type Judgement } from '../request/decide-request.js';
+import { outcomeReply, refusalReply } from '../request/failure-reply.js';
+import { claimConnection, pastConnections } from '../request/limit-connections.js';
+import type { Services } from '../request/services.js';
 import { handOver } from './hand-over.js';
-import type { Claim } from './limit/open-connections.js';
-import type { EarlyEnd, RequestLife } from './limit/request-life.js';
-import { account, type Ending } from './request/account.js';
-import { connect } from './request/connect.js';
-import { decideRequest, type Judgement } from './request/decide-request.js';
-import { outcomeReply, refusalReply } from './request/failure-reply.js';
-import { claimConnection, pastConnections } from './request/limit-connections.js';
-import type { Services } from './request/services.js';
+import type { Caller } from './requester.js';
 
 /**
  * Serves one `connect`. Its turn in the queue ends when its socket has left, so that a plugin that does not read its

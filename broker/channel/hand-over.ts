@@ -1,6 +1,6 @@
 // The last step of a connect: reply and socket leave together. Runs in the broker.
-import type { OwnedFd } from '../shared/sys/owned-fd.js';
-import type { Caller } from './caller.js';
+import type { OwnedFd } from '../../shared/sys/owned-fd.js';
+import type { Caller } from './requester.js';
 
 /**
  * Hands a connected socket to the plugin. The broker's copy is closed whatever happens, or the peer would see no FIN.

@@ -1,12 +1,12 @@
 // The program that has a channel now: from its hello to the next one's. Its requests in flight are its own, so that what
 // comes late for one program is never taken for the answer to another's. Runs in the broker.
-import { encodeReply } from '../shared/protocol/encode-reply.js';
-import type { ChannelReply } from '../shared/protocol/messages.js';
-import type { OwnedFd } from '../shared/sys/owned-fd.js';
-import type { Caller } from './caller.js';
-import { RequestLife } from './limit/request-life.js';
+import { encodeReply } from '../../shared/protocol/encode-reply.js';
+import type { ChannelReply } from '../../shared/protocol/messages.js';
+import type { OwnedFd } from '../../shared/sys/owned-fd.js';
+import { RequestLife } from '../limit/request-life.js';
+import type { Plugin } from '../request/plugin.js';
 import type { ReplyWriter } from './reply-writer.js';
-import type { Plugin } from './request/plugin.js';
+import type { Caller } from './requester.js';
 
 export class Reader implements Caller {
   readonly plugin: Plugin;

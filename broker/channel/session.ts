@@ -1,28 +1,28 @@
 // One channel's session: requests come in by a pipe, are checked, queued and answered. Runs in the broker.
 // The bytes are hostile. What is off the protocol ends this session, with an audit event, and no other.
-import { CHANNELS_PER_PLUGIN, CONNECT_TIMEOUT_MS, MAX_REQUEST_BYTES } from '../shared/limits.js';
-import { decodeRequest } from '../shared/protocol/decode-request.js';
-import { encodeReply } from '../shared/protocol/encode-reply.js';
+import { CHANNELS_PER_PLUGIN, CONNECT_TIMEOUT_MS, MAX_REQUEST_BYTES } from '../../shared/limits.js';
+import { decodeRequest } from '../../shared/protocol/decode-request.js';
+import { encodeReply } from '../../shared/protocol/encode-reply.js';
 import {
   type ChannelRequest,
   type ConnectRequest,
   type ExplainRequest,
   PROTOCOL_VERSION,
-} from '../shared/protocol/messages.js';
-import type { ProtocolErrorKind } from '../shared/reasons.js';
-import { readOnce, setNonBlocking } from '../shared/sys/fcntl.js';
-import type { OwnedFd } from '../shared/sys/owned-fd.js';
-import { shutDown } from '../shared/sys/socket.js';
-import { errnoName } from '../shared/sys/system-error.js';
-import { READABLE, Watch } from '../shared/sys/uv-poll.js';
+} from '../../shared/protocol/messages.js';
+import type { ProtocolErrorKind } from '../../shared/reasons.js';
+import { readOnce, setNonBlocking } from '../../shared/sys/fcntl.js';
+import type { OwnedFd } from '../../shared/sys/owned-fd.js';
+import { shutDown } from '../../shared/sys/socket.js';
+import { errnoName } from '../../shared/sys/system-error.js';
+import { READABLE, Watch } from '../../shared/sys/uv-poll.js';
+import { account } from '../request/account.js';
+import { limitReply } from '../request/failure-reply.js';
+import type { Plugin } from '../request/plugin.js';
+import type { Services } from '../request/services.js';
+import { Reader } from './channel-client.js';
 import { handleConnect } from './handle-connect.js';
 import { handleExplain } from './handle-explain.js';
-import { Reader } from './reader.js';
 import { ReplyWriter } from './reply-writer.js';
-import { account } from './request/account.js';
-import { limitReply } from './request/failure-reply.js';
-import type { Plugin } from './request/plugin.js';
-import type { Services } from './request/services.js';
 
 /** The broker's ends of a channel. */
 export interface SessionEnds {

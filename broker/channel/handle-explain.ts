@@ -1,11 +1,11 @@
 // `explain`: the data path without its deed: decide, resolve, classify, account. Runs in the broker.
-import type { ExplainRequest } from '../shared/protocol/messages.js';
-import type { Caller } from './caller.js';
-import type { RequestLife } from './limit/request-life.js';
-import { accountExplanation } from './request/account.js';
-import { decideRequest } from './request/decide-request.js';
-import { outcomeReply, refusalReply } from './request/failure-reply.js';
-import type { Services } from './request/services.js';
+import type { ExplainRequest } from '../../shared/protocol/messages.js';
+import type { RequestLife } from '../limit/request-life.js';
+import { accountExplanation } from '../request/account.js';
+import { decideRequest } from '../request/decide-request.js';
+import { outcomeReply, refusalReply } from '../request/failure-reply.js';
+import type { Services } from '../request/services.js';
+import type { Caller } from './requester.js';
 
 /** Tells a plugin what `connect` would be told, without connecting. */
 export async function handleExplain(

@@ -1,7 +1,7 @@
 // Who asked, to the steps of the data path: a plugin, known from the channel, and where its answers go.
-import type { ChannelReply } from '../shared/protocol/messages.js';
-import type { OwnedFd } from '../shared/sys/owned-fd.js';
-import type { Plugin } from './request/plugin.js';
+import type { ChannelReply } from '../../shared/protocol/messages.js';
+import type { OwnedFd } from '../../shared/sys/owned-fd.js';
+import type { Plugin } from '../request/plugin.js';
 
 export interface Caller {
   readonly plugin: Plugin;
