@@ -1,8 +1,7 @@
 // What to tell a user whose host does not make the namespaces: from unshare(1)'s words to the setting that forbids it.
 import { PosternError } from '../../shared/errors.js';
-import { APPARMOR_SETTING } from './doctor/check-user-namespaces.js';
 import { containerFix } from './doctor/container-mend.js';
-import { forbiddingSetting } from './doctor/namespace-settings.js';
+import { APPARMOR_SETTING, forbiddingSetting } from './doctor/namespace-settings.js';
 import { readConfinement } from './doctor/read-confinement.js';
 import { readSetting } from './doctor/read-setting.js';
 

@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Check } from '../../sandbox/supervisor/doctor/check.js';
+import type { Container } from '../../sandbox/supervisor/doctor/confinement.js';
 import { containerFix } from '../../sandbox/supervisor/doctor/container-mend.js';
 import { coveredProc } from '../../sandbox/supervisor/doctor/covered-proc.js';
 import { describeExamination, toJson } from '../../sandbox/supervisor/doctor/describe.js';
 import { examine } from '../../sandbox/supervisor/doctor/examine.js';
 import { findContainer } from '../../sandbox/supervisor/doctor/find-container.js';
-import type { Container, HostFacts } from '../../sandbox/supervisor/doctor/host-facts.js';
+import type { HostFacts } from '../../sandbox/supervisor/doctor/host-facts.js';
 import type { Trial } from '../../sandbox/supervisor/doctor/trial.js';
 import { bundlePath } from '../../shared/own-files.js';
 

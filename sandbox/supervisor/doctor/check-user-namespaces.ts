@@ -4,9 +4,8 @@ import { appArmorMend } from './apparmor-mend.js';
 import type { Check } from './check.js';
 import { FILTER_SIGN, filterMend } from './container-mend.js';
 import type { HostFacts } from './host-facts.js';
-import { forbiddingSetting } from './namespace-settings.js';
+import { APPARMOR_SETTING, forbiddingSetting } from './namespace-settings.js';
 
-export const APPARMOR_SETTING = 'kernel.apparmor_restrict_unprivileged_userns';
 /** The host's profile for a process in a new user namespace, where every capability is denied. */
 const POWERLESS = /\bunprivileged_userns\b/;
 /** As that, for programs started by unshare(1), where a profile of unshare's own is loaded. */

@@ -1,5 +1,5 @@
 // Whether postern runs in a container or a unit of systemd's, by the signs that those leave.
-import type { Container } from './host-facts.js';
+import type { Container } from './confinement.js';
 
 export interface ContainerSigns {
   readonly exists: (path: string) => boolean;

@@ -1,14 +1,7 @@
 // What is read of the host before anything is judged: the checks are pure functions of it.
 import type { KernelFeatures } from '../../../shared/sys/kernel-features.js';
 import type { CgroupSurvey } from '../cgroup/survey-cgroup.js';
-
-/** What keeps postern in, and by which sign it was known. */
-export interface Container {
-  readonly kind: 'docker' | 'podman' | 'kubernetes' | 'systemd' | 'other';
-  readonly sign: string;
-  /** The unit, where systemd started postern. */
-  readonly unit?: string;
-}
+import type { Confinement } from './confinement.js';
 
 export type LibraryFact =
   | { readonly loads: true; readonly version?: string }
@@ -33,19 +26,6 @@ export interface UnshareFact {
 export interface OwnCodeFact {
   readonly folder: string;
   readonly closed?: { readonly path: string; readonly mode: string };
-}
-
-/** What keeps postern in: the part that is read again where a sandbox does not start. */
-export interface Confinement {
-  readonly container: Container | undefined;
-  /** The effective uid is 0. */
-  readonly root: boolean;
-  readonly nodePath: string;
-  /** `Seccomp:` of /proc/self/status: 0, or 2 where a filter holds for postern itself. */
-  readonly seccompMode: number;
-  readonly appArmorLabel: string | undefined;
-  readonly mountInfo: string;
-  readonly uidMap: string;
 }
 
 export interface HostFacts extends Confinement {

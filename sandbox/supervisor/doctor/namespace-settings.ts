@@ -1,5 +1,8 @@
 // The settings of the kernel that forbid namespaces altogether, and what allows them again.
 
+/** AppArmor's own: no setting of the kernel's, so its value alone does not tell. */
+export const APPARMOR_SETTING = 'kernel.apparmor_restrict_unprivileged_userns';
+
 const KINDS = ['user', 'net', 'pid', 'mnt', 'ipc', 'uts', 'cgroup'] as const;
 
 interface NamespaceSetting {

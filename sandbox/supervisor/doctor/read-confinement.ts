@@ -1,7 +1,7 @@
 // Reads what keeps postern in: its container, and what that forbids. Also where a sandbox has not started, so it runs nothing.
 import { existsSync, readFileSync, realpathSync } from 'node:fs';
+import type { Confinement } from './confinement.js';
 import { findContainer } from './find-container.js';
-import type { Confinement } from './host-facts.js';
 
 export function readConfinement(): Confinement {
   return {
