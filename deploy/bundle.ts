@@ -17,7 +17,7 @@ const PROGRAMS: Readonly<Record<Bundle, string>> = {
   'slow-lane-thread': 'broker/stall/slow-lane-thread',
   launcher: 'sandbox/launch/main',
   init: 'sandbox/launch/init',
-  'trial-plugin': 'sandbox/supervisor/doctor/trial-plugin',
+  'trial-plugin': 'sandbox/doctor/trial-plugin',
   'seccomp-profile': 'deploy/container/seccomp-profile',
 };
 /** Packages that are CommonJS ask for Node's modules by require. */

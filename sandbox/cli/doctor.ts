@@ -1,9 +1,9 @@
 // postern doctor: whether this host can run postern, and for each lack the mend. Makes a real sandbox; leaves nothing.
 import { Command } from 'commander';
-import { describeExamination, toJson } from '../supervisor/doctor/describe.js';
-import { examine } from '../supervisor/doctor/examine.js';
-import { readHost } from '../supervisor/doctor/read-host.js';
-import { tryHost } from '../supervisor/doctor/trial.js';
+import { describeExamination, toJson } from '../doctor/describe.js';
+import { examine } from '../doctor/examine.js';
+import { readHost } from '../doctor/read-host.js';
+import { tryHost } from '../doctor/trial.js';
 import { takesColour } from './colour.js';
 
 /** Exit status: 0 where nothing is lacking, 1 otherwise. */

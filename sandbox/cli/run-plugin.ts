@@ -1,8 +1,8 @@
 // One plugin from start to end, in the foreground: what `run` and `learn` share.
 import type { PluginConfig } from '../../shared/config/plugin-config.js';
 import type { AuditLine } from '../../shared/protocol/link.js';
+import { shellWord } from '../host/shell-word.js';
 import type { PluginEnd, Sandbox } from '../supervisor/sandbox.js';
-import { shellWord } from '../supervisor/shell-word.js';
 import { inheritStreams } from '../supervisor/standard-streams.js';
 import { Supervisor } from '../supervisor/supervisor.js';
 import { controllingTerminal, shareTerminal } from '../supervisor/terminal.js';

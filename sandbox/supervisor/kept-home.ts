@@ -7,10 +7,10 @@ import { PosternError } from '../../shared/errors.js';
 import { openFolder } from '../../shared/sys/open-folder.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import { SystemError } from '../../shared/sys/system-error.js';
+import { shellWord } from '../host/shell-word.js';
 import { allHomes } from './home-directories.js';
 import { homeProblems, withoutTopLink } from './home-problems.js';
 import { hostFiles } from './host-files.js';
-import { shellWord } from './shell-word.js';
 
 const OWNER_ALL = 0o700;
 

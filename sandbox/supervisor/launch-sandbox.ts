@@ -7,6 +7,9 @@ import { LAUNCH_TIMEOUT_MS } from '../../shared/limits.js';
 import { OwnedFd } from '../../shared/sys/owned-fd.js';
 import { isStopped, openPidfd, signalPidfd } from '../../shared/sys/pidfd.js';
 import { packetSocketPair } from '../../shared/sys/socket.js';
+import { namespacesFailure, refusalMend } from '../host/namespaces-failure.js';
+import { openOwnCode } from '../host/own-code.js';
+import { SYSTEM_PATH } from '../host/system-path.js';
 import {
   EXEC_WORD,
   GO_WORD,
@@ -22,12 +25,9 @@ import {
 import type { SandboxCgroup } from './cgroup/sandbox-cgroup.js';
 import { Deadline } from './deadline.js';
 import { LaunchInbox } from './launch-inbox.js';
-import { namespacesFailure, refusalMend } from './namespaces-failure.js';
 import { namespacesArguments } from './namespaces-script.js';
 import { onChildChange } from './on-child-change.js';
-import { openOwnCode } from './own-code.js';
 import { endSandbox, Sandbox } from './sandbox.js';
-import { SYSTEM_PATH } from './system-path.js';
 
 export interface LaunchRequest {
   readonly spec: LaunchSpec;

@@ -3,8 +3,8 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { findProgram } from '../../sandbox/supervisor/find-program.js';
-import { SYSTEM_PATH } from '../../sandbox/supervisor/system-path.js';
+import { findProgram } from '../../sandbox/host/find-program.js';
+import { SYSTEM_PATH } from '../../sandbox/host/system-path.js';
 import { readableFile } from '../harness/users.js';
 
 const TIMEOUT_MS = 200_000;

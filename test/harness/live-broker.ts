@@ -1,9 +1,9 @@
 // A broker as the supervisor starts it, without a sandbox: the test holds the plugins' ends of the channels.
 
 import { readdirSync, readFileSync } from 'node:fs';
+import { DEFAULT_BASE } from '../../sandbox/host/id-range.js';
 import { Channel } from '../../sandbox/plugin/channel.js';
 import { BrokerProcess } from '../../sandbox/supervisor/broker-process.js';
-import { DEFAULT_BASE } from '../../sandbox/supervisor/id-range.js';
 import { limitsOf } from '../../shared/config/limit-forms.js';
 import type { PluginConfig } from '../../shared/config/plugin-config.js';
 import type { AuditLine } from '../../shared/protocol/link.js';

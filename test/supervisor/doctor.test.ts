@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Check } from '../../sandbox/supervisor/doctor/check.js';
-import type { Container } from '../../sandbox/supervisor/doctor/confinement.js';
-import { containerFix } from '../../sandbox/supervisor/doctor/container-mend.js';
-import { coveredProc } from '../../sandbox/supervisor/doctor/covered-proc.js';
-import { describeExamination, toJson } from '../../sandbox/supervisor/doctor/describe.js';
-import { examine } from '../../sandbox/supervisor/doctor/examine.js';
-import { findContainer } from '../../sandbox/supervisor/doctor/find-container.js';
-import type { HostFacts } from '../../sandbox/supervisor/doctor/host-facts.js';
-import type { Trial } from '../../sandbox/supervisor/doctor/trial.js';
+import type { Check } from '../../sandbox/doctor/check.js';
+import { describeExamination, toJson } from '../../sandbox/doctor/describe.js';
+import { examine } from '../../sandbox/doctor/examine.js';
+import type { HostFacts } from '../../sandbox/doctor/host-facts.js';
+import type { Trial } from '../../sandbox/doctor/trial.js';
+import type { Container } from '../../sandbox/host/confinement.js';
+import { containerFix } from '../../sandbox/host/container-fix.js';
+import { coveredProc } from '../../sandbox/host/covered-proc.js';
+import { findContainer } from '../../sandbox/host/find-container.js';
 import { bundlePath } from '../../shared/own-files.js';
 
 const MOUNTS = `22 27 0:21 / /proc rw,relatime - proc proc rw

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { parseSubordinateIds } from '../../sandbox/supervisor/id-range.js';
-import { namespacesFailure } from '../../sandbox/supervisor/namespaces-failure.js';
+import { parseSubordinateIds } from '../../sandbox/host/id-range.js';
+import { namespacesFailure } from '../../sandbox/host/namespaces-failure.js';
+import { requireLinux } from '../../sandbox/host/require-linux.js';
 import { pluginEnvironment } from '../../sandbox/supervisor/plugin-environment.js';
-import { requireLinux } from '../../sandbox/supervisor/require-linux.js';
 import { boundPaths, refuseVisibleSockets } from '../../sandbox/supervisor/visible-sockets.js';
 import { parseHostPort } from '../../shared/config/parse-host-port.js';
 

@@ -1,10 +1,10 @@
 // The plugin of `postern doctor`'s trial: one connection that a rule allows, one that none does, and the allowed one by Node's own
 // connect(2). Runs in the sandbox. Arguments: the two ports on 127.0.0.1.
 // Prints two lines: `allowed: WHAT, refused: WHAT`, and what the third one got.
-import '../../../shared/refuse-debugger.js';
+import '../../shared/refuse-debugger.js';
 import { connect as connectItself, type Socket } from 'node:net';
-import '../../../shared/refuse-debugger.js';
-import { connect } from '../../plugin/index.js';
+import '../../shared/refuse-debugger.js';
+import { connect } from '../plugin/index.js';
 
 const TIMEOUT_MS = 5_000;
 const [allowed = 0, forbidden = 0] = process.argv.slice(2).map(Number);

@@ -1,5 +1,5 @@
 // What newer kernels bring: without the first postern cannot run, without the others something is less.
-import type { KernelFeatures } from '../../../shared/sys/kernel-features.js';
+import type { KernelFeatures } from '../../shared/sys/kernel-features.js';
 import type { Check } from './check.js';
 import type { HostFacts } from './host-facts.js';
 

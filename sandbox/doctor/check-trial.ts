@@ -1,7 +1,8 @@
 // Judges the trial: a sandbox that was made, a connection that was and one that was not.
+
+import { FILTER_SIGN, filterMend } from '../host/container-fix.js';
 import type { Check } from './check.js';
 import { YAMA_SETTING } from './check-yama.js';
-import { FILTER_SIGN, filterMend } from './container-mend.js';
 import type { HostFacts } from './host-facts.js';
 import type { Trial } from './trial.js';
 

@@ -1,7 +1,8 @@
 // As root each sandbox has host ids of its own: they must be mapped where postern itself is in a user namespace.
-import { RANGE_SIZE } from '../id-range.js';
+
+import { AS_USER } from '../host/container-fix.js';
+import { RANGE_SIZE } from '../host/id-range.js';
 import type { Check } from './check.js';
-import { AS_USER } from './container-mend.js';
 import type { HostFacts } from './host-facts.js';
 
 /** The broker's, and one plugin's. */

@@ -1,6 +1,7 @@
 // The kernel's version: the least that every part of postern needs.
+
+import { isKernelNewEnough, LEAST_KERNEL } from '../host/least-kernel.js';
 import type { Check } from './check.js';
-import { isKernelNewEnough, LEAST_KERNEL } from './least-kernel.js';
 
 export function checkKernel({
   platform,

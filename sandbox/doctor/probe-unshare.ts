@@ -1,7 +1,7 @@
 // Asks the kernel itself: runs unshare(1) as a sandbox is started, by an id without capabilities where root asks.
 import { spawnSync } from 'node:child_process';
-import { findProgram } from '../find-program.js';
-import { SYSTEM_PATH } from '../system-path.js';
+import { findProgram } from '../host/find-program.js';
+import { SYSTEM_PATH } from '../host/system-path.js';
 import type { Probe, UnshareFact } from './host-facts.js';
 
 const TIMEOUT_MS = 5_000;

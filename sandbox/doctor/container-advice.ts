@@ -1,7 +1,8 @@
 // All that a container's options have to be, gathered from what the checks say: for `postern doctor`'s last lines.
+
+import type { Container } from '../host/confinement.js';
+import { AS_USER, containerMend, containerOptions } from '../host/container-fix.js';
 import type { Check } from './check.js';
-import type { Container } from './confinement.js';
-import { AS_USER, containerMend, containerOptions } from './container-mend.js';
 import type { HostFacts } from './host-facts.js';
 
 export interface ContainerAdvice extends Container {

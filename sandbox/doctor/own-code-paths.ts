@@ -1,7 +1,7 @@
 // What of postern itself the trial's plugin must see: the compiled code and the packages that it imports.
 import { createRequire } from 'node:module';
 import { dirname, join, sep } from 'node:path';
-import { bundlePath, DIST } from '../../../shared/own-files.js';
+import { bundlePath, DIST } from '../../shared/own-files.js';
 
 const PACKAGES = ['koffi'];
 

@@ -1,5 +1,5 @@
 // Descriptors of one process: the broker's hard limit bounds how many connections it can make at once.
-import { BROKER_DESCRIPTORS, PLUGIN_DESCRIPTORS } from '../../../shared/limits.js';
+import { BROKER_DESCRIPTORS, PLUGIN_DESCRIPTORS } from '../../shared/limits.js';
 import type { Check } from './check.js';
 import type { HostFacts } from './host-facts.js';
 

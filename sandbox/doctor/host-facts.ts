@@ -1,7 +1,7 @@
 // What is read of the host before anything is judged: the checks are pure functions of it.
-import type { KernelFeatures } from '../../../shared/sys/kernel-features.js';
-import type { CgroupSurvey } from '../cgroup/survey-cgroup.js';
-import type { Confinement } from './confinement.js';
+import type { KernelFeatures } from '../../shared/sys/kernel-features.js';
+import type { Confinement } from '../host/confinement.js';
+import type { CgroupSurvey } from '../supervisor/cgroup/survey-cgroup.js';
 
 export type LibraryFact =
   | { readonly loads: true; readonly version?: string }

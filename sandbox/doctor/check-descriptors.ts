@@ -1,7 +1,7 @@
 // The calls by which the broker puts a connected socket in the place of a program's own: a container's filter refuses them.
-import type { KernelFeatures } from '../../../shared/sys/kernel-features.js';
+import type { KernelFeatures } from '../../shared/sys/kernel-features.js';
+import { FILTER_SIGN, filterMend } from '../host/container-fix.js';
 import type { Check } from './check.js';
-import { FILTER_SIGN, filterMend } from './container-mend.js';
 import type { HostFacts } from './host-facts.js';
 
 export function checkTakingDescriptors(facts: HostFacts): Check {

@@ -1,10 +1,11 @@
 // User namespaces for an ordinary user: as root too they are made by an id without a capability. The causes that forbid
 // them, the surest first; what no value explains is told as unshare(1) put it.
+
+import { FILTER_SIGN, filterMend } from '../host/container-fix.js';
+import { APPARMOR_SETTING, forbiddingSetting } from '../host/namespace-settings.js';
 import { appArmorMend } from './apparmor-mend.js';
 import type { Check } from './check.js';
-import { FILTER_SIGN, filterMend } from './container-mend.js';
 import type { HostFacts } from './host-facts.js';
-import { APPARMOR_SETTING, forbiddingSetting } from './namespace-settings.js';
 
 /** The host's profile for a process in a new user namespace, where every capability is denied. */
 const POWERLESS = /\bunprivileged_userns\b/;

@@ -1,9 +1,9 @@
 // What to tell a user whose host does not make the namespaces: from unshare(1)'s words to the setting that forbids it.
 import { PosternError } from '../../shared/errors.js';
-import { containerFix } from './doctor/container-mend.js';
-import { APPARMOR_SETTING, forbiddingSetting } from './doctor/namespace-settings.js';
-import { readConfinement } from './doctor/read-confinement.js';
-import { readSetting } from './doctor/read-setting.js';
+import { containerFix } from './container-fix.js';
+import { APPARMOR_SETTING, forbiddingSetting } from './namespace-settings.js';
+import { readConfinement } from './read-confinement.js';
+import { readSetting } from './read-setting.js';
 
 /** @param words what unshare(1), or the attempt to start it, said */
 export function namespacesFailure(words: string): PosternError {

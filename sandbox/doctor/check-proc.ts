@@ -1,7 +1,8 @@
 // A /proc of the sandbox's own: it wants a whole one to be seen outside, and nothing that forbids mounts.
+
+import { confiningProfile, containerMend, FILTER_SIGN, filterMend } from '../host/container-fix.js';
+import { coveredProc } from '../host/covered-proc.js';
 import type { Check } from './check.js';
-import { confiningProfile, containerMend, FILTER_SIGN, filterMend } from './container-mend.js';
-import { coveredProc } from './covered-proc.js';
 import type { HostFacts } from './host-facts.js';
 
 export function checkProc(facts: HostFacts): Check {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { privilegesOf } from '../../sandbox/supervisor/privileges.js';
+import { privilegesOf } from '../../sandbox/host/privileges.js';
 
 const status = (...capabilities: number[]): string =>
   `Name:\tnode\nCapEff:\t${capabilities

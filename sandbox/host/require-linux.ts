@@ -2,7 +2,7 @@
 import { release } from 'node:os';
 import { PosternError } from '../../shared/errors.js';
 import { loadLibrary } from '../../shared/sys/load-library.js';
-import { isKernelNewEnough, LEAST_KERNEL } from './doctor/least-kernel.js';
+import { isKernelNewEnough, LEAST_KERNEL } from './least-kernel.js';
 
 /** @throws PosternError `old_kernel` before Linux 5.14, `missing_library` without libseccomp or libcap-ng */
 export function requireLinux(version: string = release()): void {

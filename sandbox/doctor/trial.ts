@@ -1,12 +1,12 @@
 // The real thing: a sandbox made by the supervisor's own code, and a connection through the broker on loopback, one that
 // rules allow and one that none does.
 import { createServer, type Server } from 'node:net';
-import { type PluginConfig, plainPlugin } from '../../../shared/config/plugin-config.js';
-import { PosternError } from '../../../shared/errors.js';
-import { nodeFlags } from '../../../shared/node-flags.js';
-import { bundlePath } from '../../../shared/own-files.js';
-import { captureStreams } from '../standard-streams.js';
-import { Supervisor } from '../supervisor.js';
+import { type PluginConfig, plainPlugin } from '../../shared/config/plugin-config.js';
+import { PosternError } from '../../shared/errors.js';
+import { nodeFlags } from '../../shared/node-flags.js';
+import { bundlePath } from '../../shared/own-files.js';
+import { captureStreams } from '../supervisor/standard-streams.js';
+import { Supervisor } from '../supervisor/supervisor.js';
 import { ownCodePaths } from './own-code-paths.js';
 
 const PLUGIN = bundlePath('trial-plugin');

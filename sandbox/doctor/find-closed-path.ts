@@ -3,8 +3,8 @@
 import { readlinkSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join, relative, sep } from 'node:path';
-import { bundlePath } from '../../../shared/own-files.js';
-import { openOwnCode } from '../own-code.js';
+import { bundlePath } from '../../shared/own-files.js';
+import { openOwnCode } from '../host/own-code.js';
 import type { OwnCodeFact } from './host-facts.js';
 
 const READ = 0o4;

@@ -1,23 +1,23 @@
 // Reads of the host what the checks judge. Changes nothing; a probe's namespaces end with it.
 import { accessSync, constants, readFileSync } from 'node:fs';
 import { networkInterfaces, release } from 'node:os';
-import { PosternError } from '../../../shared/errors.js';
-import { kernelFeatures } from '../../../shared/sys/kernel-features.js';
-import { landlockVersion } from '../../../shared/sys/landlock.js';
-import { loadLibrary } from '../../../shared/sys/load-library.js';
-import { getLimit, RLIMIT } from '../../../shared/sys/rlimit.js';
-import { seccompVersion } from '../../../shared/sys/seccomp-version.js';
-import { SystemError } from '../../../shared/sys/system-error.js';
-import { surveyCgroup } from '../cgroup/survey-cgroup.js';
-import { configuredIds, DEFAULT_BASE } from '../id-range.js';
-import { ownPrivileges } from '../privileges.js';
+import { PosternError } from '../../shared/errors.js';
+import { kernelFeatures } from '../../shared/sys/kernel-features.js';
+import { landlockVersion } from '../../shared/sys/landlock.js';
+import { loadLibrary } from '../../shared/sys/load-library.js';
+import { getLimit, RLIMIT } from '../../shared/sys/rlimit.js';
+import { seccompVersion } from '../../shared/sys/seccomp-version.js';
+import { SystemError } from '../../shared/sys/system-error.js';
+import { configuredIds, DEFAULT_BASE } from '../host/id-range.js';
+import { APPARMOR_SETTING, NAMESPACE_SETTINGS } from '../host/namespace-settings.js';
+import { ownPrivileges } from '../host/privileges.js';
+import { readConfinement } from '../host/read-confinement.js';
+import { readSetting } from '../host/read-setting.js';
+import { surveyCgroup } from '../supervisor/cgroup/survey-cgroup.js';
 import { YAMA_SETTING } from './check-yama.js';
 import { findClosedPath } from './find-closed-path.js';
 import type { HostFacts, LibraryFact } from './host-facts.js';
-import { APPARMOR_SETTING, NAMESPACE_SETTINGS } from './namespace-settings.js';
 import { probeUnshare } from './probe-unshare.js';
-import { readConfinement } from './read-confinement.js';
-import { readSetting } from './read-setting.js';
 
 const SETTINGS = [...NAMESPACE_SETTINGS, APPARMOR_SETTING, YAMA_SETTING];
 

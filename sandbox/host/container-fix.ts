@@ -1,6 +1,6 @@
 // The options by which a container, or a unit of systemd's, lets postern make its sandboxes: those that the facts ask for.
-import { CONTAINER_CALLS } from '../../../shared/container-calls.js';
-import { bundlePath } from '../../../shared/own-files.js';
+import { CONTAINER_CALLS } from '../../shared/container-calls.js';
+import { bundlePath } from '../../shared/own-files.js';
 import type { Confinement } from './confinement.js';
 import { coveredProc } from './covered-proc.js';
 
