@@ -8,7 +8,7 @@ import { findProgram } from '../host/find-program.js';
 import { claimIdRange, type IdRange, RANGE_SIZE } from '../host/id-range.js';
 import type { Privileges } from '../host/privileges.js';
 import { hasTrap, type LaunchSpec } from '../launch/spec.js';
-import type { BrokerProcess } from './broker-process.js';
+import type { BrokerProcess } from './broker/broker-process.js';
 import type { SandboxCgroup } from './cgroup/sandbox-cgroup.js';
 import { type CopiedTrees, copyTrees } from './copy-trees.js';
 import { allHomes, ownHomes } from './home-directories.js';

@@ -4,8 +4,8 @@ import { once } from 'node:events';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { LineReader } from '../../broker/link.js';
-import { BROKER_ENVIRONMENT, brokerCommand } from '../../sandbox/supervisor/broker-command.js';
-import { makeChannel } from '../../sandbox/supervisor/make-channel.js';
+import { BROKER_ENVIRONMENT, brokerCommand } from '../../sandbox/supervisor/broker/broker-command.js';
+import { makeChannel } from '../../sandbox/supervisor/broker/make-channel.js';
 import { limitsOf } from '../../shared/config/limit-forms.js';
 import type {
   AuditLine,

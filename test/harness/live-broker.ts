@@ -3,7 +3,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { DEFAULT_BASE } from '../../sandbox/host/id-range.js';
 import { Channel } from '../../sandbox/plugin/channel.js';
-import { BrokerProcess } from '../../sandbox/supervisor/broker-process.js';
+import { BrokerProcess } from '../../sandbox/supervisor/broker/broker-process.js';
 import { limitsOf } from '../../shared/config/limit-forms.js';
 import type { PluginConfig } from '../../shared/config/plugin-config.js';
 import type { AuditLine } from '../../shared/protocol/link.js';

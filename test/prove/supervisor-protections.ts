@@ -130,7 +130,7 @@ export const supervisorProtections: readonly Protection[] = [
   },
   {
     name: 'supervisor: requests come in packets',
-    file: 'sandbox/supervisor/make-channel',
+    file: 'sandbox/supervisor/broker/make-channel',
     right: 'makePipe({ packet: true })',
     wrong: 'makePipe()',
     tests: ['escape/packets'],
@@ -171,7 +171,7 @@ export const supervisorProtections: readonly Protection[] = [
     file: 'shared/printable',
     right: 'return text.replace(ACTS,',
     wrong: 'return text.replace(/^$^/g,',
-    tests: ['supervisor/broker-lines'],
+    tests: ['supervisor/broker/broker-lines'],
     pattern: 'one line on a terminal',
   },
   {
@@ -184,10 +184,10 @@ export const supervisorProtections: readonly Protection[] = [
   },
   {
     name: "supervisor: a broker's line that is of no known form is none",
-    file: 'sandbox/supervisor/read-broker-line',
+    file: 'sandbox/supervisor/broker/read-broker-line',
     right: "typeof plugin === 'string' && typeof policyHash === 'string'",
     wrong: 'true',
-    tests: ['supervisor/broker-lines'],
+    tests: ['supervisor/broker/broker-lines'],
     pattern: 'lacks something',
   },
   {

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { LineLink } from '../../../broker/link.js';
 import { Audit } from '../../../broker/record/audit.js';
 import { AuditSink } from '../../../sandbox/supervisor/audit-sink.js';
-import { BrokerLines } from '../../../sandbox/supervisor/broker-lines.js';
+import { BrokerLines } from '../../../sandbox/supervisor/broker/broker-lines.js';
 import type { BrokerLine } from '../../../shared/protocol/link.js';
 import { FedSocket } from '../fed-socket.js';
 import type { FuzzTarget } from '../fuzz-target.js';

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { describeExplanation } from '../../../sandbox/cli/describe-explanation.js';
 import { refusalLine } from '../../../sandbox/cli/refusal-line.js';
-import { BrokerLines } from '../../../sandbox/supervisor/broker-lines.js';
+import { BrokerLines } from '../../../sandbox/supervisor/broker/broker-lines.js';
 import type { BrokerLine } from '../../../shared/protocol/link.js';
 import { FedSocket } from '../fed-socket.js';
 import type { FuzzTarget } from '../fuzz-target.js';

@@ -2,9 +2,9 @@
 import type { ChildProcess } from 'node:child_process';
 import { EventEmitter } from 'node:events';
 import { Socket } from 'node:net';
-import { PosternError } from '../../shared/errors.js';
-import { MAX_LINK_LINE_BYTES } from '../../shared/limits.js';
-import { BROKER_LINE_FD, type BrokerLine, type SupervisorLine } from '../../shared/protocol/link.js';
+import { PosternError } from '../../../shared/errors.js';
+import { MAX_LINK_LINE_BYTES } from '../../../shared/limits.js';
+import { BROKER_LINE_FD, type BrokerLine, type SupervisorLine } from '../../../shared/protocol/link.js';
 import { readBrokerLine } from './read-broker-line.js';
 
 /** The stream that spawn made at the broker's descriptor for lines. */

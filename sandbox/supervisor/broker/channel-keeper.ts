@@ -1,6 +1,6 @@
 // The broker's ends of every channel, as the supervisor keeps them: what a broker that dies loses, the next one gets.
-import type { OwnedFd } from '../../shared/sys/owned-fd.js';
-import { shutDown } from '../../shared/sys/socket.js';
+import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
+import { shutDown } from '../../../shared/sys/socket.js';
 import { type Channel, makeChannel } from './make-channel.js';
 
 /** A channel that is kept, under the number that names its session to both sides. */

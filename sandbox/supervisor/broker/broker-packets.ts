@@ -4,9 +4,9 @@ import type {
   ConnectionsPacket,
   SandboxPacket,
   TrapPacket,
-} from '../../shared/protocol/link.js';
-import { sendMessage } from '../../shared/sys/message.js';
-import type { OwnedFd } from '../../shared/sys/owned-fd.js';
+} from '../../../shared/protocol/link.js';
+import { sendMessage } from '../../../shared/sys/message.js';
+import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import type { KeptChannel } from './channel-keeper.js';
 import type { KeptConnections } from './connections-keeper.js';
 import type { Channel } from './make-channel.js';

@@ -1,7 +1,7 @@
 // One broker process, from its start to its end: the streams between it and the supervisor, and why it ended.
 import { type ChildProcess, spawn } from 'node:child_process';
-import { packetSocketPair } from '../../shared/sys/socket.js';
-import { namespacesFailure } from '../host/namespaces-failure.js';
+import { packetSocketPair } from '../../../shared/sys/socket.js';
+import { namespacesFailure } from '../../host/namespaces-failure.js';
 import { BROKER_ENVIRONMENT, brokerCommand } from './broker-command.js';
 import { brokerFailed } from './broker-failed.js';
 import { BrokerLines, lineStream } from './broker-lines.js';

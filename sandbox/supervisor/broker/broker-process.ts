@@ -2,18 +2,18 @@
 // and established connections outlive a broker: the supervisor keeps a duplicate of every channel's ends.
 import { EventEmitter } from 'node:events';
 import { readlinkSync } from 'node:fs';
-import { PosternError } from '../../shared/errors.js';
-import { BROKER_START_TIMEOUT_MS } from '../../shared/limits.js';
-import { printable } from '../../shared/printable.js';
+import { PosternError } from '../../../shared/errors.js';
+import { BROKER_START_TIMEOUT_MS } from '../../../shared/limits.js';
+import { printable } from '../../../shared/printable.js';
 import type {
   AuditLine,
   BrokerLine,
   Explanation,
   ListenerAddress,
   SupervisorLine,
-} from '../../shared/protocol/link.js';
-import type { Limit } from '../../shared/reasons.js';
-import type { OwnedFd } from '../../shared/sys/owned-fd.js';
+} from '../../../shared/protocol/link.js';
+import type { Limit } from '../../../shared/reasons.js';
+import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import { askExplanation, askMetrics } from './ask-broker.js';
 import { brokerFailed } from './broker-failed.js';
 import { ChannelKeeper } from './channel-keeper.js';

@@ -1,11 +1,11 @@
 // Memory for what each plugin's open connections are found by, where they are limited: a broker that dies loses none of them. Runs in
 // the supervisor, which does not read it.
-import type { PluginConfig } from '../../shared/config/plugin-config.js';
-import { PosternError } from '../../shared/errors.js';
-import type { ConnectionsPacket } from '../../shared/protocol/link.js';
-import { createMemoryFile } from '../../shared/sys/memory-file.js';
-import type { OwnedFd } from '../../shared/sys/owned-fd.js';
-import { SOCKET_ID_BYTES, SocketDiag } from '../../shared/sys/socket-diag.js';
+import type { PluginConfig } from '../../../shared/config/plugin-config.js';
+import { PosternError } from '../../../shared/errors.js';
+import type { ConnectionsPacket } from '../../../shared/protocol/link.js';
+import { createMemoryFile } from '../../../shared/sys/memory-file.js';
+import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
+import { SOCKET_ID_BYTES, SocketDiag } from '../../../shared/sys/socket-diag.js';
 
 export interface KeptConnections {
   readonly packet: ConnectionsPacket;

@@ -1,6 +1,6 @@
 // Questions to a running broker, whose answers bear the question's id.
-import { DNS_TIMEOUT_MS } from '../../shared/limits.js';
-import type { BrokerLine, Explanation } from '../../shared/protocol/link.js';
+import { DNS_TIMEOUT_MS } from '../../../shared/limits.js';
+import type { BrokerLine, Explanation } from '../../../shared/protocol/link.js';
 import type { BrokerLines } from './broker-lines.js';
 
 const METRICS_TIMEOUT_MS = 5_000;

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { refusalLine } from '../../sandbox/cli/refusal-line.js';
-import { readBrokerLine } from '../../sandbox/supervisor/read-broker-line.js';
-import { printable } from '../../shared/printable.js';
+import { refusalLine } from '../../../sandbox/cli/refusal-line.js';
+import { readBrokerLine } from '../../../sandbox/supervisor/broker/read-broker-line.js';
+import { printable } from '../../../shared/printable.js';
 
 const explanation = {
   decision: 'deny',

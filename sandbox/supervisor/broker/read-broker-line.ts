@@ -1,7 +1,7 @@
 // A line of the broker's to an owned value. Runs in the supervisor, which a broker that has been taken over must not bring down:
 // what is not of a known form is no line.
-import type { AuditLine, BrokerLine, ExplainedAddress, Explanation } from '../../shared/protocol/link.js';
-import { ADDRESS_CLASSES, DECISIONS, REASONS } from '../../shared/reasons.js';
+import type { AuditLine, BrokerLine, ExplainedAddress, Explanation } from '../../../shared/protocol/link.js';
+import { ADDRESS_CLASSES, DECISIONS, REASONS } from '../../../shared/reasons.js';
 
 type Fields = Readonly<Record<string, unknown>>;
 

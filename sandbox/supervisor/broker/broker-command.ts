@@ -1,8 +1,8 @@
 // How a broker is started. As root it gets a mount namespace of its own, which it makes read-only before it gives its ids up: a
 // process with threads, as Node is, could not make one for all of them.
-import { nodeFlags } from '../../shared/node-flags.js';
-import { bundlePath } from '../../shared/own-files.js';
-import { KEEPS_CAPABILITIES } from '../../shared/protocol/link.js';
+import { nodeFlags } from '../../../shared/node-flags.js';
+import { bundlePath } from '../../../shared/own-files.js';
+import { KEEPS_CAPABILITIES } from '../../../shared/protocol/link.js';
 
 /** unshare(1) becomes what it starts: the pid stays. */
 const OWN_MOUNTS = ['unshare', '--mount', '--propagation', 'private', '--'];

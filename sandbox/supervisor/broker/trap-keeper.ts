@@ -1,9 +1,9 @@
 // What each sandbox's trap consists of, as the supervisor keeps it: a broker that dies loses nothing that the next one needs.
 // The memory of the calls in flight is made here: the next broker finds in it what the former one had received.
-import { NOTIFIED_CALLS } from '../../shared/limits.js';
-import { createMemoryFile } from '../../shared/sys/memory-file.js';
-import type { OwnedFd } from '../../shared/sys/owned-fd.js';
-import { NOTIFICATION_BYTES } from '../../shared/sys/seccomp-notify.js';
+import { NOTIFIED_CALLS } from '../../../shared/limits.js';
+import { createMemoryFile } from '../../../shared/sys/memory-file.js';
+import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
+import { NOTIFICATION_BYTES } from '../../../shared/sys/seccomp-notify.js';
 
 export interface KeptTrap {
   readonly session: number;
