@@ -1,9 +1,9 @@
 // A configuration file held against the host too: what can be wrong with the folders that it names as homes.
 import { ConfigError } from '../../shared/config/config-problem.js';
 import { type Config, loadConfig } from '../../shared/config/load-config.js';
+import { hostFiles } from '../supervisor/files/host-files.js';
 import { allHomes } from '../supervisor/home-directories.js';
 import { homeProblems } from '../supervisor/home-problems.js';
-import { hostFiles } from '../supervisor/host-files.js';
 
 /** @throws ConfigError as {@link loadConfig} does */
 export function loadChecked(path: string): Config {

@@ -2,7 +2,7 @@
 // lies in a home directory and so does not show. Pure.
 import { basename, dirname } from 'node:path';
 import { steps } from './command-paths.js';
-import type { HostFiles } from './host-files.js';
+import type { HostFiles } from './files/host-files.js';
 
 export interface Shim {
   /** As `pyenv`. */

@@ -2,9 +2,9 @@
 // its home as it likes, so nothing else is taken from inside it, and no plugin may put another folder in its place. Pure.
 import { basename, dirname, join } from 'node:path';
 import type { PluginConfig } from '../../shared/config/plugin-config.js';
-import type { HostFiles } from './host-files.js';
-import { isWithin } from './path-within.js';
-import { placesPassed } from './places-passed.js';
+import type { HostFiles } from './files/host-files.js';
+import { isWithin } from './files/path-within.js';
+import { placesPassed } from './files/places-passed.js';
 import { SCRATCH, SYSTEM } from './system-files.js';
 
 type PluginFiles = Pick<PluginConfig, 'name' | 'home' | 'cwd' | 'visible' | 'writable' | 'hidden'>;

@@ -8,9 +8,9 @@ import { openFolder } from '../../shared/sys/open-folder.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import { SystemError } from '../../shared/sys/system-error.js';
 import { shellWord } from '../host/shell-word.js';
+import { hostFiles } from './files/host-files.js';
 import { allHomes } from './home-directories.js';
 import { homeProblems, withoutTopLink } from './home-problems.js';
-import { hostFiles } from './host-files.js';
 
 const OWNER_ALL = 0o700;
 

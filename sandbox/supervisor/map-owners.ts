@@ -7,7 +7,7 @@ import { printable } from '../../shared/printable.js';
 import { mapTreeIds } from '../../shared/sys/mount.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import { errnoName } from '../../shared/sys/system-error.js';
-import { fileSystemOf } from './file-system-of.js';
+import { fileSystemOf } from './files/file-system-of.js';
 import { groupOf } from './group-of.js';
 import { makeIdNamespace } from './make-id-namespace.js';
 import { type IdExtent, ownerMap, parseIdExtents } from './owner-map.js';

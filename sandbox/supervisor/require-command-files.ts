@@ -3,8 +3,8 @@
 import { PosternError } from '../../shared/errors.js';
 import { findProgram } from '../host/find-program.js';
 import { prefixOf, steps } from './command-paths.js';
+import type { HostFiles } from './files/host-files.js';
 import { findInterpreter } from './find-interpreter.js';
-import type { HostFiles } from './host-files.js';
 import type { RootPlan } from './plan-root.js';
 import { shows } from './shown-paths.js';
 

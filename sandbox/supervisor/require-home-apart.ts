@@ -2,9 +2,9 @@
 // it put there would decide what its next start sees.
 import { PosternError } from '../../shared/errors.js';
 import { steps } from './command-paths.js';
-import type { HostFiles } from './host-files.js';
-import { isWithin, moved } from './path-within.js';
-import { placesPassed } from './places-passed.js';
+import type { HostFiles } from './files/host-files.js';
+import { isWithin, moved } from './files/path-within.js';
+import { placesPassed } from './files/places-passed.js';
 import type { RootPlan } from './plan-root.js';
 import { PLUGIN_HOME } from './system-files.js';
 

@@ -2,10 +2,10 @@
 // command or its script names. Nothing is advised that the user did not name, unless everybody on the host may read it; never
 // a home directory, nor what holds one.
 import { basename, dirname, resolve } from 'node:path';
+import type { HostFiles } from './files/host-files.js';
+import { isWithin } from './files/path-within.js';
 import { findShim } from './find-shim.js';
-import type { HostFiles } from './host-files.js';
 import { namedPaths } from './named-paths.js';
-import { isWithin } from './path-within.js';
 import type { RootPlan } from './plan-root.js';
 import { finds } from './shown-paths.js';
 import { PLUGIN_HOME } from './system-files.js';

@@ -76,7 +76,7 @@ export const rootProtections: readonly Protection[] = [
   },
   {
     name: 'root: a folder with a set-uid program is not writable',
-    file: 'sandbox/supervisor/privileged-files',
+    file: 'sandbox/supervisor/files/privileged-files',
     right: 'const setsIds = (mode & SET_IDS) !== 0;',
     wrong: 'const setsIds = false;',
     tests: ['integration/owned-files'],

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { HostFiles, PathKind } from '../../sandbox/supervisor/host-files.js';
+import type { HostFiles, PathKind } from '../../sandbox/supervisor/files/host-files.js';
 import { planRoot, type RootPlan } from '../../sandbox/supervisor/plan-root.js';
 
 const HOST: Record<string, PathKind> = {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { HostFiles } from '../../sandbox/supervisor/host-files.js';
+import type { HostFiles } from '../../sandbox/supervisor/files/host-files.js';
 import { planRoot } from '../../sandbox/supervisor/plan-root.js';
 import { requireHomeApart } from '../../sandbox/supervisor/require-home-apart.js';
 import { PosternError } from '../../shared/errors.js';

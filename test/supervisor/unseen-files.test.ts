@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { unseenLine } from '../../sandbox/cli/unseen-line.js';
+import type { HostFiles, PathKind } from '../../sandbox/supervisor/files/host-files.js';
 import { findShim } from '../../sandbox/supervisor/find-shim.js';
-import type { HostFiles, PathKind } from '../../sandbox/supervisor/host-files.js';
 import { namedPaths } from '../../sandbox/supervisor/named-paths.js';
 import { planRoot } from '../../sandbox/supervisor/plan-root.js';
 import { finds } from '../../sandbox/supervisor/shown-paths.js';

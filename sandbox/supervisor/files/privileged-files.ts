@@ -3,8 +3,8 @@
 // its own with the privilege behind. The filter keeps it from making such a file; a folder that holds one is refused. Runs in the supervisor.
 import { type Dirent, lstatSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { PosternError } from '../../shared/errors.js';
-import { hasFileCapabilities } from '../../shared/sys/xattr.js';
+import { PosternError } from '../../../shared/errors.js';
+import { hasFileCapabilities } from '../../../shared/sys/xattr.js';
 
 const SET_IDS = 0o6000;
 const EXECUTABLE = 0o111;

@@ -1,6 +1,6 @@
 // What is wrong with the paths that a plugin's configuration names, before anything is started.
-import type { PluginConfig } from '../../shared/config/plugin-config.js';
-import { PosternError } from '../../shared/errors.js';
+import type { PluginConfig } from '../../../shared/config/plugin-config.js';
+import { PosternError } from '../../../shared/errors.js';
 import { hostFiles } from './host-files.js';
 
 /** @throws PosternError `not_allowed`, `not_found` */
