@@ -5,7 +5,7 @@ import type { PluginConfig } from '../../shared/config/plugin-config.js';
 import type { HostFiles } from './files/host-files.js';
 import { isWithin } from './files/path-within.js';
 import { placesPassed } from './files/places-passed.js';
-import { SCRATCH, SYSTEM } from './system-files.js';
+import { SCRATCH, SYSTEM } from './root/system-files.js';
 
 type PluginFiles = Pick<PluginConfig, 'name' | 'home' | 'cwd' | 'visible' | 'writable' | 'hidden'>;
 

@@ -22,15 +22,15 @@ import { keptOwners } from './kept-owners.js';
 import { launchSandbox } from './launch-sandbox.js';
 import type { Listener } from './listener.js';
 import { outsideEnvironment } from './outside-environment.js';
-import { planRoot, type RootPlan } from './plan-root.js';
 import { pluginEnvironment } from './plugin-environment.js';
-import { requireCommandFiles } from './require-command-files.js';
 import { requireHomeApart } from './require-home-apart.js';
+import { planRoot, type RootPlan } from './root/plan-root.js';
+import { requireCommandFiles } from './root/require-command-files.js';
+import { shows } from './root/shown-paths.js';
+import { refuseVisibleSockets } from './root/visible-sockets.js';
 import type { Sandbox } from './sandbox.js';
-import { shows } from './shown-paths.js';
 import type { StandardStreams } from './standard-streams.js';
 import { type Unseen, unseenFiles } from './unseen-files.js';
-import { refuseVisibleSockets } from './visible-sockets.js';
 
 /** uid and gid inside where postern is started as root. */
 const INNER_ID = 1000;

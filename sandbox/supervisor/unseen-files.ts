@@ -4,11 +4,11 @@
 import { basename, dirname, resolve } from 'node:path';
 import type { HostFiles } from './files/host-files.js';
 import { isWithin } from './files/path-within.js';
-import { findShim } from './find-shim.js';
 import { namedPaths } from './named-paths.js';
-import type { RootPlan } from './plan-root.js';
-import { finds } from './shown-paths.js';
-import { PLUGIN_HOME } from './system-files.js';
+import { findShim } from './root/find-shim.js';
+import type { RootPlan } from './root/plan-root.js';
+import { finds } from './root/shown-paths.js';
+import { PLUGIN_HOME } from './root/system-files.js';
 
 export interface UnseenRequest {
   readonly words: readonly string[];

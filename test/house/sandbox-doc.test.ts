@@ -8,7 +8,7 @@ import {
   PLUGIN_HOME,
   SCRATCH,
   SYSTEM,
-} from '../../sandbox/supervisor/system-files.js';
+} from '../../sandbox/supervisor/root/system-files.js';
 
 const text = readFileSync(new URL('../../../docs/sandbox.md', import.meta.url), 'utf8');
 /** The words in backquotes of the first line that has a text in it. */

@@ -47,10 +47,10 @@ export const supervisorProtections: readonly Protection[] = [
   },
   {
     name: 'supervisor: a home directory shows by no default',
-    file: 'sandbox/supervisor/command-paths',
+    file: 'sandbox/supervisor/root/command-paths',
     right: '[...homes, ...homes.map((home) => host.real(home) ?? home), folder, ',
     wrong: '[',
-    tests: ['supervisor/plan-root'],
+    tests: ['supervisor/root/plan-root'],
     pattern: 'home directory',
   },
   {
@@ -100,15 +100,15 @@ export const supervisorProtections: readonly Protection[] = [
   },
   {
     name: 'home: it shows to its own plugin alone',
-    file: 'sandbox/supervisor/plan-root',
+    file: 'sandbox/supervisor/root/plan-root',
     right: 'byItself(request.otherHomes ?? [], ',
     wrong: 'byItself([], ',
-    tests: ['supervisor/plan-root', 'integration/home'],
+    tests: ['supervisor/root/plan-root', 'integration/home'],
     pattern: 'hides those of others|shows to no other.*user',
   },
   {
     name: 'home: a socket of the host in one refuses the start',
-    file: 'sandbox/supervisor/plan-root',
+    file: 'sandbox/supervisor/root/plan-root',
     right: '...home.flatMap(treeOf).map(',
     wrong: '...[].flatMap(treeOf).map(',
     tests: ['integration/home'],

@@ -1,8 +1,8 @@
 // In which order what is shown and what is hidden lie upon each other in the plugin's root: of two that hold a path the
 // innermost wins, on one path what hides wins over what may be written, and that over what may be read. Pure.
 
-import type { HostFiles } from './files/host-files.js';
-import { isWithin, moved } from './files/path-within.js';
+import type { HostFiles } from '../files/host-files.js';
+import { isWithin, moved } from '../files/path-within.js';
 import { SYSTEM } from './system-files.js';
 
 /** Something to show or hide, by a path of the host. */

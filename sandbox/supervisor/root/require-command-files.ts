@@ -1,9 +1,9 @@
 // A plugin that is hidden from itself: its program, what interprets it, or the folder where it starts. Each gets an error that
 // names the option that hides it, or the one that shows it.
-import { PosternError } from '../../shared/errors.js';
-import { findProgram } from '../host/find-program.js';
+import { PosternError } from '../../../shared/errors.js';
+import { findProgram } from '../../host/find-program.js';
+import type { HostFiles } from '../files/host-files.js';
 import { prefixOf, steps } from './command-paths.js';
-import type { HostFiles } from './files/host-files.js';
 import { findInterpreter } from './find-interpreter.js';
 import type { RootPlan } from './plan-root.js';
 import { shows } from './shown-paths.js';

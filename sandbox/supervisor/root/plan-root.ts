@@ -1,8 +1,8 @@
 // Decides what of the host the plugin sees and where: a pure function of the configuration and of what is there.
-import type { RootEntry } from '../launch/spec.js';
+import type { RootEntry } from '../../launch/spec.js';
+import type { HostFiles } from '../files/host-files.js';
+import { isWithin } from '../files/path-within.js';
 import { commandLinks, commandPaths, mayShow } from './command-paths.js';
-import type { HostFiles } from './files/host-files.js';
-import { isWithin } from './files/path-within.js';
 import { arrangeLayers, type HiddenBy, type Wish } from './root-layers.js';
 import {
   DEVICES,

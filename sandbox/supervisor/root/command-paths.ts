@@ -1,8 +1,8 @@
 // What of the host a command shows by itself: its program's prefix, or the program alone, at each step of the links that lead to
 // it. Pure.
 import { dirname, resolve } from 'node:path';
-import type { HostFiles } from './files/host-files.js';
-import { isWithin } from './files/path-within.js';
+import type { HostFiles } from '../files/host-files.js';
+import { isWithin } from '../files/path-within.js';
 import { SCRATCH } from './system-files.js';
 
 interface Command {

@@ -1,7 +1,7 @@
 // What every plugin's root has, whatever is configured: the system's folders, the files of /etc that programs read, a minimal
 // /dev, and empty places to write. Pure.
-import type { RootEntry } from '../launch/spec.js';
-import type { HostFiles } from './files/host-files.js';
+import type { RootEntry } from '../../launch/spec.js';
+import type { HostFiles } from '../files/host-files.js';
 
 export interface ScratchSizes {
   readonly tmpMib: number;

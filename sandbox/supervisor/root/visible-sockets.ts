@@ -2,7 +2,7 @@
 // datagram one even through a read-only mount, unix(7).
 import { readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { PosternError } from '../../shared/errors.js';
+import { PosternError } from '../../../shared/errors.js';
 import type { RootPlan } from './plan-root.js';
 
 /** Paths bound in this network namespace, from the text of /proc/net/unix; abstract names begin with `@` there. */

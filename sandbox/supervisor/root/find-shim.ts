@@ -1,8 +1,8 @@
 // Whether a command is a shim of a version manager: a small program that looks the real one up in the manager's folder, which
 // lies in a home directory and so does not show. Pure.
 import { basename, dirname } from 'node:path';
+import type { HostFiles } from '../files/host-files.js';
 import { steps } from './command-paths.js';
-import type { HostFiles } from './files/host-files.js';
 
 export interface Shim {
   /** As `pyenv`. */

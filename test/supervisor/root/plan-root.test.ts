@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { HostFiles, PathKind } from '../../sandbox/supervisor/files/host-files.js';
-import { planRoot, type RootPlan } from '../../sandbox/supervisor/plan-root.js';
+import type { HostFiles, PathKind } from '../../../sandbox/supervisor/files/host-files.js';
+import { planRoot, type RootPlan } from '../../../sandbox/supervisor/root/plan-root.js';
 
 const HOST: Record<string, PathKind> = {
   '/usr': 'directory',
