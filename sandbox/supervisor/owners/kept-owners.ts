@@ -1,6 +1,6 @@
 // What to tell where root may not map the ids of files: without CAP_SYS_ADMIN, as in a container. A look at each path's own mode.
 import { statSync } from 'node:fs';
-import { printable } from '../../shared/printable.js';
+import { printable } from '../../../shared/printable.js';
 
 /** @returns a line for each path that the user named and that the plugin's ids cannot use as it is */
 export function keptOwners(named: {

@@ -2,12 +2,12 @@
 // that one may read. Runs in the supervisor, on copies of the host's mounts that lie nowhere yet.
 import { fstatSync, readFileSync } from 'node:fs';
 import { release } from 'node:os';
-import { PosternError } from '../../shared/errors.js';
-import { printable } from '../../shared/printable.js';
-import { mapTreeIds } from '../../shared/sys/mount.js';
-import type { OwnedFd } from '../../shared/sys/owned-fd.js';
-import { errnoName } from '../../shared/sys/system-error.js';
-import { fileSystemOf } from './files/file-system-of.js';
+import { PosternError } from '../../../shared/errors.js';
+import { printable } from '../../../shared/printable.js';
+import { mapTreeIds } from '../../../shared/sys/mount.js';
+import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
+import { errnoName } from '../../../shared/sys/system-error.js';
+import { fileSystemOf } from '../files/file-system-of.js';
 import { groupOf } from './group-of.js';
 import { makeIdNamespace } from './make-id-namespace.js';
 import { type IdExtent, ownerMap, parseIdExtents } from './owner-map.js';

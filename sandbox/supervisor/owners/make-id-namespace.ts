@@ -2,10 +2,10 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { openSync, writeFileSync } from 'node:fs';
-import { PosternError } from '../../shared/errors.js';
-import { OwnedFd } from '../../shared/sys/owned-fd.js';
-import { namespacesFailure } from '../host/namespaces-failure.js';
-import { SYSTEM_PATH } from '../host/system-path.js';
+import { PosternError } from '../../../shared/errors.js';
+import { OwnedFd } from '../../../shared/sys/owned-fd.js';
+import { namespacesFailure } from '../../host/namespaces-failure.js';
+import { SYSTEM_PATH } from '../../host/system-path.js';
 
 /** Says that it is there, and stays until its standard input ends. */
 const HOLD = 'echo there; read -r end';

@@ -1,9 +1,9 @@
 // As root the supervisor copies the host's mounts for the launcher, whose ids may not enter every folder above them, and shows the user's own
 // folders as their owners see them.
 
-import { copyTree } from '../../shared/sys/mount.js';
-import type { OwnedFd } from '../../shared/sys/owned-fd.js';
-import type { RootEntry } from '../launch/spec.js';
+import { copyTree } from '../../../shared/sys/mount.js';
+import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
+import type { RootEntry } from '../../launch/spec.js';
 import { mapOwners, type OwnedTree } from './map-owners.js';
 
 export interface CopiedTrees {
