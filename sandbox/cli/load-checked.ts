@@ -2,8 +2,8 @@
 import { ConfigError } from '../../shared/config/config-problem.js';
 import { type Config, loadConfig } from '../../shared/config/load-config.js';
 import { hostFiles } from '../supervisor/files/host-files.js';
-import { allHomes } from '../supervisor/home-directories.js';
-import { homeProblems } from '../supervisor/home-problems.js';
+import { allHomes } from '../supervisor/home/home-directories.js';
+import { homeProblems } from '../supervisor/home/home-problems.js';
 
 /** @throws ConfigError as {@link loadConfig} does */
 export function loadChecked(path: string): Config {

@@ -18,7 +18,7 @@ import { BrokerProcess } from './broker/broker-process.js';
 import { requireCounting } from './broker/connections-keeper.js';
 import { Cgroups } from './cgroup/cgroups.js';
 import { exitCause, limitThatEnded } from './exit-cause.js';
-import { readyHomes } from './kept-home.js';
+import { readyHomes } from './home/kept-home.js';
 import { Listeners } from './listeners.js';
 import { SupervisorMetrics } from './metrics.js';
 import { serveMetrics } from './metrics-endpoint.js';

@@ -5,7 +5,7 @@ const run = (pattern: string): Pick<Protection, 'tests' | 'pattern'> => ({
   tests: ['integration/run'],
   pattern,
 });
-const HOME = { file: 'sandbox/supervisor/home-problems', tests: ['supervisor/home-problems'] };
+const HOME = { file: 'sandbox/supervisor/home/home-problems', tests: ['supervisor/home/home-problems'] };
 const UNSEEN = { file: 'sandbox/supervisor/unseen-files', tests: ['supervisor/unseen-files'] };
 const LISTENER = { file: 'sandbox/supervisor/listener', tests: ['integration/restart-listeners'] };
 
@@ -84,7 +84,7 @@ export const supervisorProtections: readonly Protection[] = [
   },
   {
     name: 'home: no program is taken from inside one',
-    file: 'sandbox/supervisor/require-home-apart',
+    file: 'sandbox/supervisor/home/require-home-apart',
     right: 'if (holding === undefined)',
     wrong: 'if (true)',
     tests: ['integration/home'],
@@ -92,10 +92,10 @@ export const supervisorProtections: readonly Protection[] = [
   },
   {
     name: 'home: nothing of the host is attached within one',
-    file: 'sandbox/supervisor/require-home-apart',
+    file: 'sandbox/supervisor/home/require-home-apart',
     right: 'if (inside !== undefined)',
     wrong: 'if (false)',
-    tests: ['supervisor/require-home-apart'],
+    tests: ['supervisor/home/require-home-apart'],
     pattern: 'attached within',
   },
   {

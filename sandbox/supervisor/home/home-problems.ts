@@ -1,11 +1,11 @@
 // What is wrong with the folders that plugins keep as their homes, as far as it can be told without opening one. A plugin writes
 // its home as it likes, so nothing else is taken from inside it, and no plugin may put another folder in its place. Pure.
 import { basename, dirname, join } from 'node:path';
-import type { PluginConfig } from '../../shared/config/plugin-config.js';
-import type { HostFiles } from './files/host-files.js';
-import { isWithin } from './files/path-within.js';
-import { placesPassed } from './files/places-passed.js';
-import { SCRATCH, SYSTEM } from './root/system-files.js';
+import type { PluginConfig } from '../../../shared/config/plugin-config.js';
+import type { HostFiles } from '../files/host-files.js';
+import { isWithin } from '../files/path-within.js';
+import { placesPassed } from '../files/places-passed.js';
+import { SCRATCH, SYSTEM } from '../root/system-files.js';
 
 type PluginFiles = Pick<PluginConfig, 'name' | 'home' | 'cwd' | 'visible' | 'writable' | 'hidden'>;
 

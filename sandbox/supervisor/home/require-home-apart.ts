@@ -1,12 +1,12 @@
 // A kept home is the plugin's to write: neither its program nor anything that the host shows may be taken from there, or what
 // it put there would decide what its next start sees.
-import { PosternError } from '../../shared/errors.js';
-import type { HostFiles } from './files/host-files.js';
-import { isWithin, moved } from './files/path-within.js';
-import { placesPassed } from './files/places-passed.js';
-import { steps } from './root/command-paths.js';
-import type { RootPlan } from './root/plan-root.js';
-import { PLUGIN_HOME } from './root/system-files.js';
+import { PosternError } from '../../../shared/errors.js';
+import type { HostFiles } from '../files/host-files.js';
+import { isWithin, moved } from '../files/path-within.js';
+import { placesPassed } from '../files/places-passed.js';
+import { steps } from '../root/command-paths.js';
+import type { RootPlan } from '../root/plan-root.js';
+import { PLUGIN_HOME } from '../root/system-files.js';
 
 interface Started {
   /** The command's first word. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { homesOf } from '../../sandbox/supervisor/home-directories.js';
-import { interpreterOf } from '../../sandbox/supervisor/root/find-interpreter.js';
+import { homesOf } from '../../../sandbox/supervisor/home/home-directories.js';
+import { interpreterOf } from '../../../sandbox/supervisor/root/find-interpreter.js';
 
 test("homesOf() finds root's and people's home directories, and no folder of a program's user", () => {
   const passwd = `root:x:0:0:root:/root:/bin/sh

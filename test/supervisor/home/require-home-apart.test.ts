@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { HostFiles } from '../../sandbox/supervisor/files/host-files.js';
-import { requireHomeApart } from '../../sandbox/supervisor/require-home-apart.js';
-import { planRoot } from '../../sandbox/supervisor/root/plan-root.js';
-import { PosternError } from '../../shared/errors.js';
+import type { HostFiles } from '../../../sandbox/supervisor/files/host-files.js';
+import { requireHomeApart } from '../../../sandbox/supervisor/home/require-home-apart.js';
+import { planRoot } from '../../../sandbox/supervisor/root/plan-root.js';
+import { PosternError } from '../../../shared/errors.js';
 
 const LINKS: Record<string, string> = { '/srv/tool': '/srv/kept/bin/tool', '/srv/kept/away': '/usr' };
 const THERE = [

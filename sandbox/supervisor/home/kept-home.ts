@@ -2,13 +2,13 @@
 // is done by handles, so that no link is followed.
 import { accessSync, constants, fstatSync, mkdirSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
-import type { PluginConfig } from '../../shared/config/plugin-config.js';
-import { PosternError } from '../../shared/errors.js';
-import { openFolder } from '../../shared/sys/open-folder.js';
-import type { OwnedFd } from '../../shared/sys/owned-fd.js';
-import { SystemError } from '../../shared/sys/system-error.js';
-import { shellWord } from '../host/shell-word.js';
-import { hostFiles } from './files/host-files.js';
+import type { PluginConfig } from '../../../shared/config/plugin-config.js';
+import { PosternError } from '../../../shared/errors.js';
+import { openFolder } from '../../../shared/sys/open-folder.js';
+import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
+import { SystemError } from '../../../shared/sys/system-error.js';
+import { shellWord } from '../../host/shell-word.js';
+import { hostFiles } from '../files/host-files.js';
 import { allHomes } from './home-directories.js';
 import { homeProblems, withoutTopLink } from './home-problems.js';
 

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { HostFiles, PathKind } from '../../sandbox/supervisor/files/host-files.js';
-import { placesPassed } from '../../sandbox/supervisor/files/places-passed.js';
-import { homeProblems, withoutTopLink } from '../../sandbox/supervisor/home-problems.js';
+import type { HostFiles, PathKind } from '../../../sandbox/supervisor/files/host-files.js';
+import { placesPassed } from '../../../sandbox/supervisor/files/places-passed.js';
+import { homeProblems, withoutTopLink } from '../../../sandbox/supervisor/home/home-problems.js';
 
 const LINKS: Record<string, string> = {
   '/data': 'srv/data',
