@@ -6,7 +6,7 @@ import type { PluginEnd, Sandbox } from '../supervisor/sandbox.js';
 import { inheritStreams } from '../supervisor/standard-streams.js';
 import { Supervisor } from '../supervisor/supervisor.js';
 import { controllingTerminal, shareTerminal } from '../supervisor/terminal.js';
-import type { Unseen } from '../supervisor/unseen-files.js';
+import type { Unseen } from '../supervisor/unseen/unseen-files.js';
 import { dnsServersOf } from './dns-option.js';
 import { forwardSignals } from './forward-signals.js';
 import type { RunOptions } from './run-options.js';

@@ -1,6 +1,6 @@
 // What a program that failed may have missed, as a line for the terminal, with what shows it.
 import { printable } from '../../shared/printable.js';
-import type { Unseen } from '../supervisor/unseen-files.js';
+import type { Unseen } from '../supervisor/unseen/unseen-files.js';
 
 /** @param show words that show these paths, as `show it with --visible /srv/app` */
 export function unseenLine(

@@ -16,7 +16,6 @@ import { requirePaths } from './files/require-paths.js';
 import { allHomes, ownHomes } from './home/home-directories.js';
 import { readyHome } from './home/kept-home.js';
 import { requireHomeApart } from './home/require-home-apart.js';
-import { hostTexts } from './host-texts.js';
 import { IGNORED_SIGNALS } from './ignored-signals.js';
 import { launchSandbox } from './launch-sandbox.js';
 import type { Listener } from './listener.js';
@@ -30,7 +29,8 @@ import { shows } from './root/shown-paths.js';
 import { refuseVisibleSockets } from './root/visible-sockets.js';
 import type { Sandbox } from './sandbox.js';
 import type { StandardStreams } from './standard-streams.js';
-import { type Unseen, unseenFiles } from './unseen-files.js';
+import { hostTexts } from './unseen/host-texts.js';
+import { type Unseen, unseenFiles } from './unseen/unseen-files.js';
 
 /** uid and gid inside where postern is started as root. */
 const INNER_ID = 1000;

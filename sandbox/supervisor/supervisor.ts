@@ -26,7 +26,7 @@ import { requireRules } from './require-rules.js';
 import type { Sandbox } from './sandbox.js';
 import type { StandardStreams } from './standard-streams.js';
 import { startPlugin } from './start-plugin.js';
-import type { Unseen } from './unseen-files.js';
+import type { Unseen } from './unseen/unseen-files.js';
 
 const { SIGTERM } = constants.signals;
 

@@ -6,7 +6,7 @@ const run = (pattern: string): Pick<Protection, 'tests' | 'pattern'> => ({
   pattern,
 });
 const HOME = { file: 'sandbox/supervisor/home/home-problems', tests: ['supervisor/home/home-problems'] };
-const UNSEEN = { file: 'sandbox/supervisor/unseen-files', tests: ['supervisor/unseen-files'] };
+const UNSEEN = { file: 'sandbox/supervisor/unseen/unseen-files', tests: ['supervisor/unseen/unseen-files'] };
 const LISTENER = { file: 'sandbox/supervisor/listener', tests: ['integration/restart-listeners'] };
 
 export const supervisorProtections: readonly Protection[] = [

@@ -2,8 +2,8 @@
 // waits for nothing.
 import { statSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { hostFiles } from './files/host-files.js';
-import { readStart } from './files/read-start.js';
+import { hostFiles } from '../files/host-files.js';
+import { readStart } from '../files/read-start.js';
 import type { HostTexts } from './unseen-files.js';
 
 const MOST_BYTES = 65_536;

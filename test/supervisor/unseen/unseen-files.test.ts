@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { unseenLine } from '../../sandbox/cli/unseen-line.js';
-import type { HostFiles, PathKind } from '../../sandbox/supervisor/files/host-files.js';
-import { namedPaths } from '../../sandbox/supervisor/named-paths.js';
-import { findShim } from '../../sandbox/supervisor/root/find-shim.js';
-import { planRoot } from '../../sandbox/supervisor/root/plan-root.js';
-import { finds } from '../../sandbox/supervisor/root/shown-paths.js';
-import { type Unseen, unseenFiles } from '../../sandbox/supervisor/unseen-files.js';
+import { unseenLine } from '../../../sandbox/cli/unseen-line.js';
+import type { HostFiles, PathKind } from '../../../sandbox/supervisor/files/host-files.js';
+import { findShim } from '../../../sandbox/supervisor/root/find-shim.js';
+import { planRoot } from '../../../sandbox/supervisor/root/plan-root.js';
+import { finds } from '../../../sandbox/supervisor/root/shown-paths.js';
+import { namedPaths } from '../../../sandbox/supervisor/unseen/named-paths.js';
+import { type Unseen, unseenFiles } from '../../../sandbox/supervisor/unseen/unseen-files.js';
 
 const LINKS: Record<string, string> = {
   '/bin': '/usr/bin',

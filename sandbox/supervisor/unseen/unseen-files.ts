@@ -2,13 +2,13 @@
 // command or its script names. Nothing is advised that the user did not name, unless everybody on the host may read it; never
 // a home directory, nor what holds one.
 import { basename, dirname, resolve } from 'node:path';
-import type { HostFiles } from './files/host-files.js';
-import { isWithin } from './files/path-within.js';
+import type { HostFiles } from '../files/host-files.js';
+import { isWithin } from '../files/path-within.js';
+import { findShim } from '../root/find-shim.js';
+import type { RootPlan } from '../root/plan-root.js';
+import { finds } from '../root/shown-paths.js';
+import { PLUGIN_HOME } from '../root/system-files.js';
 import { namedPaths } from './named-paths.js';
-import { findShim } from './root/find-shim.js';
-import type { RootPlan } from './root/plan-root.js';
-import { finds } from './root/shown-paths.js';
-import { PLUGIN_HOME } from './root/system-files.js';
 
 export interface UnseenRequest {
   readonly words: readonly string[];
