@@ -18,7 +18,7 @@ import { readyHome } from './home/kept-home.js';
 import { requireHomeApart } from './home/require-home-apart.js';
 import { IGNORED_SIGNALS } from './ignored-signals.js';
 import { launchSandbox } from './launch-sandbox.js';
-import type { Listener } from './listener.js';
+import type { Listener } from './listeners/listener.js';
 import { outsideEnvironment } from './outside-environment.js';
 import { type CopiedTrees, copyTrees } from './owners/copy-trees.js';
 import { keptOwners } from './owners/kept-owners.js';

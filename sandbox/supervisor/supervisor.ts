@@ -19,7 +19,7 @@ import { requireCounting } from './broker/connections-keeper.js';
 import { Cgroups } from './cgroup/cgroups.js';
 import { exitCause, limitThatEnded } from './exit-cause.js';
 import { readyHomes } from './home/kept-home.js';
-import { Listeners } from './listeners.js';
+import { Listeners } from './listeners/listeners.js';
 import { SupervisorMetrics } from './metrics.js';
 import { serveMetrics } from './metrics-endpoint.js';
 import { requireRules } from './require-rules.js';

@@ -7,7 +7,7 @@ const run = (pattern: string): Pick<Protection, 'tests' | 'pattern'> => ({
 });
 const HOME = { file: 'sandbox/supervisor/home/home-problems', tests: ['supervisor/home/home-problems'] };
 const UNSEEN = { file: 'sandbox/supervisor/unseen/unseen-files', tests: ['supervisor/unseen/unseen-files'] };
-const LISTENER = { file: 'sandbox/supervisor/listener', tests: ['integration/restart-listeners'] };
+const LISTENER = { file: 'sandbox/supervisor/listeners/listener', tests: ['integration/restart-listeners'] };
 
 export const supervisorProtections: readonly Protection[] = [
   {
@@ -141,7 +141,7 @@ export const supervisorProtections: readonly Protection[] = [
     name: 'listener: one that was shut down is bound anew',
     right: '!isListening(socket.number) || isShutForReading(socket.number)',
     wrong: 'false',
-    tests: ['supervisor/listeners'],
+    tests: ['supervisor/listeners/listeners'],
     pattern: 'finds what another holder',
   },
   {

@@ -2,11 +2,11 @@
 import { type BigIntStats, lstatSync, realpathSync } from 'node:fs';
 import { constants } from 'node:os';
 import { basename, dirname, join } from 'node:path';
-import { type ListenAddress, MAX_SOCKET_PATH_BYTES } from '../../shared/config/listen-address.js';
-import { LISTEN_BACKLOG } from '../../shared/limits.js';
-import { bindTo, bindToPath, boundTo, listenOn } from '../../shared/sys/listen.js';
-import type { OwnedFd } from '../../shared/sys/owned-fd.js';
-import { setOption, tcpSocket, unixStreamSocket } from '../../shared/sys/socket.js';
+import { type ListenAddress, MAX_SOCKET_PATH_BYTES } from '../../../shared/config/listen-address.js';
+import { LISTEN_BACKLOG } from '../../../shared/limits.js';
+import { bindTo, bindToPath, boundTo, listenOn } from '../../../shared/sys/listen.js';
+import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
+import { setOption, tcpSocket, unixStreamSocket } from '../../../shared/sys/socket.js';
 import { listenFailure } from './listen-failure.js';
 import { removeStaleSocket } from './stale-socket.js';
 

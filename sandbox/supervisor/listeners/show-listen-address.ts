@@ -1,6 +1,6 @@
 // An address as a client would write it. A pure function.
-import type { ListenAddress } from '../../shared/config/listen-address.js';
-import { addressFromBytes } from '../../shared/policy/address.js';
+import type { ListenAddress } from '../../../shared/config/listen-address.js';
+import { addressFromBytes } from '../../../shared/policy/address.js';
 
 export function showListenAddress(address: ListenAddress): string {
   if (address.kind === 'unix') return address.path;

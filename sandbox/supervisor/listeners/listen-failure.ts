@@ -1,10 +1,10 @@
 // Why a listener could not be bound, in words, with what to do about it. A pure function.
 import { constants } from 'node:os';
 import { dirname } from 'node:path';
-import type { ListenAddress } from '../../shared/config/listen-address.js';
-import { PosternError } from '../../shared/errors.js';
-import { quote } from '../../shared/policy/quote.js';
-import { errnoName } from '../../shared/sys/system-error.js';
+import type { ListenAddress } from '../../../shared/config/listen-address.js';
+import { PosternError } from '../../../shared/errors.js';
+import { quote } from '../../../shared/policy/quote.js';
+import { errnoName } from '../../../shared/sys/system-error.js';
 import { showListenAddress } from './show-listen-address.js';
 
 const { EACCES, EADDRINUSE, EADDRNOTAVAIL, EAFNOSUPPORT, ENAMETOOLONG, ENOENT, ENOTDIR, EROFS } =

@@ -2,8 +2,8 @@
 // path. Anything else that lies there stays.
 import { lstatSync, readFileSync, unlinkSync } from 'node:fs';
 import { constants } from 'node:os';
-import { connectToPath, unixStreamSocket } from '../../shared/sys/socket.js';
-import { boundPaths } from './root/visible-sockets.js';
+import { connectToPath, unixStreamSocket } from '../../../shared/sys/socket.js';
+import { boundPaths } from '../root/visible-sockets.js';
 
 /**
  * Removes a socket file of this user's own that no socket of this network namespace is bound to and that refuses to be

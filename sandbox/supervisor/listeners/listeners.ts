@@ -1,7 +1,7 @@
 // The listeners of all plugins, as the supervisor keeps them from its start to its end.
-import { readListenAddress } from '../../shared/config/listen-address.js';
-import type { ListenConfig, PluginConfig } from '../../shared/config/plugin-config.js';
-import { PosternError } from '../../shared/errors.js';
+import { readListenAddress } from '../../../shared/config/listen-address.js';
+import type { ListenConfig, PluginConfig } from '../../../shared/config/plugin-config.js';
+import { PosternError } from '../../../shared/errors.js';
 import { Listener } from './listener.js';
 
 export class Listeners {

@@ -13,15 +13,15 @@ import {
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { Listener } from '../../sandbox/supervisor/listener.js';
-import { Listeners } from '../../sandbox/supervisor/listeners.js';
-import { refuseVisibleSockets } from '../../sandbox/supervisor/root/visible-sockets.js';
-import { showListenAddress } from '../../sandbox/supervisor/show-listen-address.js';
-import { type ListenAddress, readListenAddress } from '../../shared/config/listen-address.js';
-import { type PluginConfig, plainPlugin } from '../../shared/config/plugin-config.js';
-import { PosternError } from '../../shared/errors.js';
-import { freePort } from '../harness/free-port.js';
-import { readableFolder } from '../harness/users.js';
+import { Listener } from '../../../sandbox/supervisor/listeners/listener.js';
+import { Listeners } from '../../../sandbox/supervisor/listeners/listeners.js';
+import { showListenAddress } from '../../../sandbox/supervisor/listeners/show-listen-address.js';
+import { refuseVisibleSockets } from '../../../sandbox/supervisor/root/visible-sockets.js';
+import { type ListenAddress, readListenAddress } from '../../../shared/config/listen-address.js';
+import { type PluginConfig, plainPlugin } from '../../../shared/config/plugin-config.js';
+import { PosternError } from '../../../shared/errors.js';
+import { freePort } from '../../harness/free-port.js';
+import { readableFolder } from '../../harness/users.js';
 
 function at(text: string): ListenAddress {
   const read = readListenAddress(text);

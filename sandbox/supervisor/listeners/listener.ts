@@ -1,12 +1,12 @@
 // A listening socket of a plugin's, which the supervisor keeps while the plugin comes and goes, so that callers wait in
 // its queue and none is refused. The plugin shares it, and may have spoiled it: it is looked at before each start.
 import { lstatSync, unlinkSync } from 'node:fs';
-import type { ListenAddress } from '../../shared/config/listen-address.js';
-import { LISTEN_BACKLOG } from '../../shared/limits.js';
-import { duplicate, setNonBlocking } from '../../shared/sys/fcntl.js';
-import { listenOn } from '../../shared/sys/listen.js';
-import type { OwnedFd } from '../../shared/sys/owned-fd.js';
-import { isFiltered, isListening, isShutForReading, setOption } from '../../shared/sys/socket.js';
+import type { ListenAddress } from '../../../shared/config/listen-address.js';
+import { LISTEN_BACKLOG } from '../../../shared/limits.js';
+import { duplicate, setNonBlocking } from '../../../shared/sys/fcntl.js';
+import { listenOn } from '../../../shared/sys/listen.js';
+import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
+import { isFiltered, isListening, isShutForReading, setOption } from '../../../shared/sys/socket.js';
 import { type BoundListener, bindListener } from './bind-listener.js';
 import { showListenAddress } from './show-listen-address.js';
 
