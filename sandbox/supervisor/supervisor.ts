@@ -13,15 +13,15 @@ import { becomeSubreaper, setDumpable } from '../../shared/sys/process-control.j
 import { claimIdRange, type IdRange } from '../host/id-range.js';
 import { ownPrivileges, type Privileges } from '../host/privileges.js';
 import { requireLinux } from '../host/require-linux.js';
-import { AuditSink } from './audit-sink.js';
 import { BrokerProcess } from './broker/broker-process.js';
 import { requireCounting } from './broker/connections-keeper.js';
 import { Cgroups } from './cgroup/cgroups.js';
 import { exitCause, limitThatEnded } from './exit-cause.js';
 import { readyHomes } from './home/kept-home.js';
 import { Listeners } from './listeners/listeners.js';
-import { SupervisorMetrics } from './metrics.js';
-import { serveMetrics } from './metrics-endpoint.js';
+import { AuditSink } from './record/audit-sink.js';
+import { SupervisorMetrics } from './record/metrics.js';
+import { serveMetrics } from './record/metrics-endpoint.js';
 import { requireRules } from './require-rules.js';
 import type { Sandbox } from './sandbox.js';
 import type { StandardStreams } from './standard-streams.js';

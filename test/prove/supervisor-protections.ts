@@ -192,7 +192,7 @@ export const supervisorProtections: readonly Protection[] = [
   },
   {
     name: 'supervisor: the audit log has one line an event, in ASCII',
-    file: 'sandbox/supervisor/audit-sink',
+    file: 'sandbox/supervisor/record/audit-sink',
     right: 'asciiJson(line)',
     wrong: 'JSON.stringify(line)',
     tests: ['integration/origin'],

@@ -1,7 +1,7 @@
 // One HTTP listener for supervisor's and broker's series and for health: GET /metrics, GET /healthz.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { parseHostPort } from '../../shared/config/parse-host-port.js';
-import { PosternError } from '../../shared/errors.js';
+import { parseHostPort } from '../../../shared/config/parse-host-port.js';
+import { PosternError } from '../../../shared/errors.js';
 
 export interface MetricsPages {
   /** The whole exposition, in Prometheus' text format 0.0.4. */

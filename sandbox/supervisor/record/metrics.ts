@@ -2,8 +2,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Counter, Gauge, Registry } from 'prom-client';
-import { DIST } from '../../shared/own-files.js';
-import { EXIT_CAUSES, type ExitCause, START_CAUSES, type StartCause } from '../../shared/reasons.js';
+import { DIST } from '../../../shared/own-files.js';
+import { EXIT_CAUSES, type ExitCause, START_CAUSES, type StartCause } from '../../../shared/reasons.js';
 
 /** The version of this package, as package.json has it. */
 export const VERSION: string = (

@@ -1,11 +1,11 @@
 // Writes audit events, one JSON line each, to stderr, stdout or a file. A destination that does not take them loses
 // events, counted, and never holds up the supervisor: its own streams would be written synchronously.
 import { constants, createWriteStream, openSync, type WriteStream } from 'node:fs';
-import { asciiJson } from '../../shared/ascii-json.js';
-import { PosternError } from '../../shared/errors.js';
-import { AUDIT_BACKLOG_BYTES } from '../../shared/limits.js';
-import type { AuditLine } from '../../shared/protocol/link.js';
-import { duplicate } from '../../shared/sys/fcntl.js';
+import { asciiJson } from '../../../shared/ascii-json.js';
+import { PosternError } from '../../../shared/errors.js';
+import { AUDIT_BACKLOG_BYTES } from '../../../shared/limits.js';
+import type { AuditLine } from '../../../shared/protocol/link.js';
+import { duplicate } from '../../../shared/sys/fcntl.js';
 
 export class AuditSink {
   readonly #stream: WriteStream;
