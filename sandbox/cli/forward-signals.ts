@@ -1,6 +1,6 @@
 // Signals to a command that runs one plugin in the foreground: they are the plugin's.
 import { constants } from 'node:os';
-import type { Sandbox } from '../supervisor/sandbox.js';
+import type { Sandbox } from '../supervisor/start/sandbox.js';
 import { isIgnored } from './keep-ignoring.js';
 
 /** SIGTERM is apart: it stops the plugin in bounded time. */

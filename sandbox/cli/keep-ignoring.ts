@@ -1,7 +1,7 @@
 // The supervisor ignores what was ignored when it was started: nohup(1) must survive the end of a terminal.
 import { constants } from 'node:os';
 import { ignoreSignal } from '../../shared/sys/process-control.js';
-import { IGNORED_SIGNALS } from '../supervisor/ignored-signals.js';
+import { IGNORED_SIGNALS } from '../supervisor/start/ignored-signals.js';
 
 /** Node's own: it learns of its children by the first, and ignores the others already. */
 const OF_NODE: readonly string[] = ['SIGCHLD', 'SIGPIPE', 'SIGXFSZ'];

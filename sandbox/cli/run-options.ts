@@ -13,7 +13,7 @@ import {
 } from '../../shared/config/plugin-config.js';
 import { resolveListeners } from '../../shared/config/resolve-listeners.js';
 import { PosternError } from '../../shared/errors.js';
-import { outsideEnvironment } from '../supervisor/outside-environment.js';
+import { outsideEnvironment } from '../supervisor/start/outside-environment.js';
 import { addedCalls } from './call-options.js';
 import { dnsOption } from './dns-option.js';
 import { parseLimits } from './limit-option.js';

@@ -2,8 +2,8 @@
 import type { PluginConfig } from '../../shared/config/plugin-config.js';
 import type { AuditLine } from '../../shared/protocol/link.js';
 import { shellWord } from '../host/shell-word.js';
-import type { PluginEnd, Sandbox } from '../supervisor/sandbox.js';
-import { inheritStreams } from '../supervisor/standard-streams.js';
+import type { PluginEnd, Sandbox } from '../supervisor/start/sandbox.js';
+import { inheritStreams } from '../supervisor/start/standard-streams.js';
 import { Supervisor } from '../supervisor/supervisor.js';
 import { controllingTerminal, shareTerminal } from '../supervisor/terminal.js';
 import type { Unseen } from '../supervisor/unseen/unseen-files.js';

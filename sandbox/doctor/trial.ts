@@ -5,7 +5,7 @@ import { type PluginConfig, plainPlugin } from '../../shared/config/plugin-confi
 import { PosternError } from '../../shared/errors.js';
 import { nodeFlags } from '../../shared/node-flags.js';
 import { bundlePath } from '../../shared/own-files.js';
-import { captureStreams } from '../supervisor/standard-streams.js';
+import { captureStreams } from '../supervisor/start/standard-streams.js';
 import { Supervisor } from '../supervisor/supervisor.js';
 import { ownCodePaths } from './own-code-paths.js';
 

@@ -2,7 +2,7 @@
 import { constants } from 'node:os';
 import type { LimitName, Limits } from '../../shared/config/limit-forms.js';
 import type { ExitCause } from '../../shared/reasons.js';
-import type { PluginEnd } from './sandbox.js';
+import type { PluginEnd } from './start/sandbox.js';
 
 const { SIGKILL, SIGXCPU, SIGXFSZ } = constants.signals;
 

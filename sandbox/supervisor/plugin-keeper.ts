@@ -2,7 +2,7 @@
 import type { PluginConfig } from '../../shared/config/plugin-config.js';
 import type { StartCause } from '../../shared/reasons.js';
 import { nextRestart, type Run } from './restart-delay.js';
-import type { PluginEnd } from './sandbox.js';
+import type { PluginEnd } from './start/sandbox.js';
 
 export interface RunningPlugin {
   readonly ended: Promise<PluginEnd>;

@@ -23,9 +23,9 @@ import { AuditSink } from './record/audit-sink.js';
 import { SupervisorMetrics } from './record/metrics.js';
 import { serveMetrics } from './record/metrics-endpoint.js';
 import { requireRules } from './require-rules.js';
-import type { Sandbox } from './sandbox.js';
-import type { StandardStreams } from './standard-streams.js';
-import { startPlugin } from './start-plugin.js';
+import type { Sandbox } from './start/sandbox.js';
+import type { StandardStreams } from './start/standard-streams.js';
+import { startPlugin } from './start/start-plugin.js';
 import type { Unseen } from './unseen/unseen-files.js';
 
 const { SIGTERM } = constants.signals;

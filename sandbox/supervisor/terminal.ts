@@ -7,7 +7,7 @@ import {
   processGroup,
   setForegroundGroup,
 } from '../../shared/sys/process-control.js';
-import type { Sandbox } from './sandbox.js';
+import type { Sandbox } from './start/sandbox.js';
 
 const { SIGTTOU } = constants.signals;
 

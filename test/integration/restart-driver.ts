@@ -2,7 +2,7 @@
 // its callers met. A program of its own, so that it can run as either user.
 import { readdirSync } from 'node:fs';
 import { connect } from 'node:net';
-import { captureStreams } from '../../sandbox/supervisor/standard-streams.js';
+import { captureStreams } from '../../sandbox/supervisor/start/standard-streams.js';
 import { Supervisor } from '../../sandbox/supervisor/supervisor.js';
 import { type ListenConfig, type PluginConfig, plainPlugin } from '../../shared/config/plugin-config.js';
 

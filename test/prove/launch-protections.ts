@@ -118,7 +118,7 @@ const INIT: readonly Protection[] = [
 export const launchProtections: readonly Protection[] = [
   ...NAMESPACES.map(([option, holds, failsClosed]) => ({
     name: `launch: a namespace ${holds} of its own`,
-    file: 'sandbox/supervisor/namespaces-script',
+    file: 'sandbox/supervisor/start/namespaces-script',
     right: `'--${option}', `,
     wrong: '',
     ...launch('namespaces of its own.*user'),

@@ -3,8 +3,8 @@ import { test } from 'node:test';
 import { parseSubordinateIds } from '../../sandbox/host/id-range.js';
 import { namespacesFailure } from '../../sandbox/host/namespaces-failure.js';
 import { requireLinux } from '../../sandbox/host/require-linux.js';
-import { pluginEnvironment } from '../../sandbox/supervisor/plugin-environment.js';
 import { boundPaths, refuseVisibleSockets } from '../../sandbox/supervisor/root/visible-sockets.js';
+import { pluginEnvironment } from '../../sandbox/supervisor/start/plugin-environment.js';
 import { parseHostPort } from '../../shared/config/parse-host-port.js';
 
 const TABLE = `Num       RefCount Protocol Flags    Type St Inode Path

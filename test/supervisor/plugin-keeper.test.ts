@@ -7,7 +7,7 @@ import {
   type PluginWatcher,
 } from '../../sandbox/supervisor/plugin-keeper.js';
 import { nextRestart } from '../../sandbox/supervisor/restart-delay.js';
-import type { PluginEnd } from '../../sandbox/supervisor/sandbox.js';
+import type { PluginEnd } from '../../sandbox/supervisor/start/sandbox.js';
 import {
   NO_RESTART,
   type PluginConfig,

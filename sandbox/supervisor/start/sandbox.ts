@@ -1,10 +1,10 @@
 // A running sandbox as the supervisor holds it: the plugin's and init's pidfds. Ends whole: when the plugin's first
 // process ends, init is killed, and the kernel ends every process of the pid namespace with it.
 import { constants } from 'node:os';
-import { duplicate } from '../../shared/sys/fcntl.js';
-import type { OwnedFd } from '../../shared/sys/owned-fd.js';
-import { type ChildChange, signalPidfd, takeChildChange } from '../../shared/sys/pidfd.js';
-import { READABLE, Watch } from '../../shared/sys/uv-poll.js';
+import { duplicate } from '../../../shared/sys/fcntl.js';
+import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
+import { type ChildChange, signalPidfd, takeChildChange } from '../../../shared/sys/pidfd.js';
+import { READABLE, Watch } from '../../../shared/sys/uv-poll.js';
 
 const { SIGKILL } = constants.signals;
 

@@ -1,8 +1,8 @@
 // The supervisor's end of a socket to the launcher or to init: their messages, one at a time.
-import { type Message, receiveMessage, sendMessage } from '../../shared/sys/message.js';
-import type { OwnedFd } from '../../shared/sys/owned-fd.js';
-import { isShutForReading, receiveCredentials } from '../../shared/sys/socket.js';
-import { READABLE, Watch } from '../../shared/sys/uv-poll.js';
+import { type Message, receiveMessage, sendMessage } from '../../../shared/sys/message.js';
+import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
+import { isShutForReading, receiveCredentials } from '../../../shared/sys/socket.js';
+import { READABLE, Watch } from '../../../shared/sys/uv-poll.js';
 
 export class LaunchInbox {
   readonly #socket: OwnedFd;

@@ -3,13 +3,13 @@
 import { createReadStream, createWriteStream, fstatSync, openSync, type Stats } from 'node:fs';
 import { Socket } from 'node:net';
 import { isatty } from 'node:tty';
-import { PosternError } from '../../shared/errors.js';
-import { duplicate } from '../../shared/sys/fcntl.js';
-import { nameForGood } from '../../shared/sys/name-socket.js';
-import { OwnedFd } from '../../shared/sys/owned-fd.js';
-import { makePipe } from '../../shared/sys/pipe.js';
-import { AF_UNIX } from '../../shared/sys/sockaddr.js';
-import { isListening, socketKind } from '../../shared/sys/socket.js';
+import { PosternError } from '../../../shared/errors.js';
+import { duplicate } from '../../../shared/sys/fcntl.js';
+import { nameForGood } from '../../../shared/sys/name-socket.js';
+import { OwnedFd } from '../../../shared/sys/owned-fd.js';
+import { makePipe } from '../../../shared/sys/pipe.js';
+import { AF_UNIX } from '../../../shared/sys/sockaddr.js';
+import { isListening, socketKind } from '../../../shared/sys/socket.js';
 
 const NULL_DEVICE = 0x103;
 const SOCK_DGRAM = 2;

@@ -1,7 +1,7 @@
 // The shell script that unshare(1) becomes: it forks the sandbox's init and the launcher, and ends. Both then belong to
 // the supervisor, which is their subreaper: no helper outlives the start, with or without capabilities.
-import { nodeFlags } from '../../shared/node-flags.js';
-import type { OwnCode } from '../host/own-code.js';
+import { nodeFlags } from '../../../shared/node-flags.js';
+import type { OwnCode } from '../../host/own-code.js';
 
 /**
  * The first process that is forked after unshare(CLONE_NEWPID) is pid 1. `$1` and `$2` are modules in the folder,

@@ -2,14 +2,14 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { openSync, writeFileSync } from 'node:fs';
 import { constants } from 'node:os';
-import { PosternError } from '../../shared/errors.js';
-import { LAUNCH_TIMEOUT_MS } from '../../shared/limits.js';
-import { OwnedFd } from '../../shared/sys/owned-fd.js';
-import { isStopped, openPidfd, signalPidfd } from '../../shared/sys/pidfd.js';
-import { packetSocketPair } from '../../shared/sys/socket.js';
-import { namespacesFailure, refusalMend } from '../host/namespaces-failure.js';
-import { openOwnCode } from '../host/own-code.js';
-import { SYSTEM_PATH } from '../host/system-path.js';
+import { PosternError } from '../../../shared/errors.js';
+import { LAUNCH_TIMEOUT_MS } from '../../../shared/limits.js';
+import { OwnedFd } from '../../../shared/sys/owned-fd.js';
+import { isStopped, openPidfd, signalPidfd } from '../../../shared/sys/pidfd.js';
+import { packetSocketPair } from '../../../shared/sys/socket.js';
+import { namespacesFailure, refusalMend } from '../../host/namespaces-failure.js';
+import { openOwnCode } from '../../host/own-code.js';
+import { SYSTEM_PATH } from '../../host/system-path.js';
 import {
   EXEC_WORD,
   GO_WORD,
@@ -21,8 +21,8 @@ import {
   SPEC_CHUNK_BYTES,
   type SpecHeader,
   TRAP_DESCRIPTORS,
-} from '../launch/spec.js';
-import type { SandboxCgroup } from './cgroup/sandbox-cgroup.js';
+} from '../../launch/spec.js';
+import type { SandboxCgroup } from '../cgroup/sandbox-cgroup.js';
 import { Deadline } from './deadline.js';
 import { LaunchInbox } from './launch-inbox.js';
 import { namespacesArguments } from './namespaces-script.js';

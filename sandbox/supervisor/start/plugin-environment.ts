@@ -1,5 +1,5 @@
 // The plugin's environment, by allowlist: secrets in the supervisor's own are not inherited. A pure function.
-import { PLUGIN_HOME } from './root/system-files.js';
+import { PLUGIN_HOME } from '../root/system-files.js';
 
 const PASSED = ['PATH', 'LANG', 'TERM', 'TZ', 'NO_COLOR'];
 const PASSED_WHERE_VISIBLE = ['SSL_CERT_FILE', 'SSL_CERT_DIR', 'NODE_EXTRA_CA_CERTS'];

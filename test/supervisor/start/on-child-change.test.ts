@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { test } from 'node:test';
-import { onChildChange } from '../../sandbox/supervisor/on-child-change.js';
-import { until } from '../harness/until.js';
+import { onChildChange } from '../../../sandbox/supervisor/start/on-child-change.js';
+import { until } from '../../harness/until.js';
 
 test('many wait for a change of a child with one listener, each until it is ended', async () => {
   const before = process.listenerCount('SIGCHLD');
