@@ -28,6 +28,7 @@ const TESTS: Readonly<Record<string, string | readonly [test: string, pattern: s
   'seccomp.set_uid_files': 'escape/hold-pipe',
   'seccomp.ioctl_interfaces': 'escape/interface-ioctls',
   'seccomp.received_options': 'escape/socket-options',
+  'seccomp.peer_label': 'escape/socket-options',
   'seccomp.ioctl_terminal': 'escape/interface-ioctls',
   'seccomp.ioctl_console': ['escape/type-ahead', 'types nothing'],
   'seccomp.listener': 'escape/namespaces',

@@ -23,6 +23,8 @@ const IPPROTO_IP = 0;
 const IPPROTO_IPV6 = 41;
 const IP_PKTOPTIONS = 9;
 const IPV6_2292PKTOPTIONS = 6;
+const SOL_SOCKET = 1;
+const SO_PEERSEC = 31;
 const CLONE_PARENT = 0x8000;
 const S_ISUID = 0o4000;
 const S_ISGID = 0o2000;
@@ -119,6 +121,20 @@ export const argumentDenials: readonly FilterGroup[] = [
         { index: 2 as const, equals: name },
       ],
     })),
+  },
+  {
+    name: 'seccomp.peer_label',
+    why: "SO_PEERSEC tells the label that the host's security module gave to the process at the other end; ENOPROTOOPT is a kernel without one",
+    rules: [
+      {
+        calls: ['getsockopt'],
+        action: 'ENOPROTOOPT',
+        when: [
+          { index: 1, equals: SOL_SOCKET },
+          { index: 2, equals: SO_PEERSEC },
+        ],
+      },
+    ],
   },
   {
     name: 'seccomp.ioctl_terminal',
