@@ -1,5 +1,5 @@
 // The broker's end of a channel's reply socket: replies leave in order, at once where the plugin reads. Runs in the broker.
-// A plugin that does not read makes replies wait here; serve-plugin.ts then reads no further request of it. What it sends the other
+// A plugin that does not read makes replies wait here; session.ts then reads no further request of it. What it sends the other
 // way, where nothing has a place, is looked at and never received: closing a foreign descriptor can be made to wait.
 import { REPLY_BACKLOG } from '../../shared/limits.js';
 import type { ProtocolErrorKind } from '../../shared/reasons.js';
