@@ -1,9 +1,18 @@
-// The supervisor's own series; the broker's come beside them on the same page.
+// The supervisor's own metrics, counted here. Runs in the supervisor, which serves them together with the broker's.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Counter, Gauge, Registry } from 'prom-client';
+import type { LabelName, MetricForm } from '../../../shared/metric-form.js';
 import { DIST } from '../../../shared/own-files.js';
 import { EXIT_CAUSES, type ExitCause, START_CAUSES, type StartCause } from '../../../shared/reasons.js';
+import { SUPERVISOR_METRICS } from './metric-table.js';
+
+interface Settings<L extends string> {
+  readonly name: string;
+  readonly help: string;
+  readonly labelNames: L[];
+  readonly registers: Registry[];
+}
 
 /** The version of this package, as package.json has it. */
 export const VERSION: string = (
@@ -12,33 +21,19 @@ export const VERSION: string = (
 
 export class SupervisorMetrics {
   readonly registry: Registry = new Registry();
-  readonly #up = this.#gauge('plugin_up', 'Whether the plugin runs', ['plugin']);
-  readonly #startTime = this.#gauge('plugin_start_time_seconds', 'When the plugin last started, Unix time', [
-    'plugin',
-  ]);
-  readonly #starts = this.#counter('plugin_starts_total', 'Starts of the plugin', ['plugin', 'cause']);
-  readonly #exits = this.#counter('plugin_exits_total', 'Ends of the plugin', ['plugin', 'cause']);
-  readonly #brokerUp = this.#gauge('broker_up', 'Whether a broker runs', []);
-  readonly #brokerRestarts = this.#counter(
-    'broker_restarts_total',
-    'Brokers started in the place of one that died',
-    [],
-  );
-  readonly #reloads = this.#counter('policy_reloads_total', 'Attempts to load the rules', ['result']);
-  readonly #lastReload = this.#gauge(
-    'policy_last_reload_successful',
-    'Whether the last attempt succeeded',
-    [],
-  );
-  readonly #lastSuccess = this.#gauge(
-    'policy_last_reload_success_timestamp_seconds',
-    'When the rules were last loaded, Unix time',
-    [],
-  );
+  readonly #up = this.#gauge(SUPERVISOR_METRICS.up);
+  readonly #startTime = this.#gauge(SUPERVISOR_METRICS.startTime);
+  readonly #starts = this.#counter(SUPERVISOR_METRICS.starts);
+  readonly #exits = this.#counter(SUPERVISOR_METRICS.exits);
+  readonly #brokerUp = this.#gauge(SUPERVISOR_METRICS.brokerUp);
+  readonly #brokerRestarts = this.#counter(SUPERVISOR_METRICS.brokerRestarts);
+  readonly #reloads = this.#counter(SUPERVISOR_METRICS.reloads);
+  readonly #lastReload = this.#gauge(SUPERVISOR_METRICS.lastReload);
+  readonly #lastSuccess = this.#gauge(SUPERVISOR_METRICS.lastSuccess);
 
   constructor() {
-    this.#gauge('build_info', 'The version of postern', ['version']).set({ version: VERSION }, 1);
-    for (const result of ['ok', 'error']) this.#reloads.inc({ result }, 0);
+    this.#gauge(SUPERVISOR_METRICS.buildInfo).set({ version: VERSION }, 1);
+    for (const result of SUPERVISOR_METRICS.reloads.labels.result) this.#reloads.inc({ result }, 0);
     this.#brokerUp.set(0);
   }
 
@@ -75,11 +70,15 @@ export class SupervisorMetrics {
     if (ok) this.#lastSuccess.set(Date.now() / 1000);
   }
 
-  #gauge<T extends string>(name: string, help: string, labelNames: T[]): Gauge<T> {
-    return new Gauge({ name: `postern_${name}`, help, labelNames, registers: [this.registry] });
+  #gauge<F extends MetricForm & { readonly kind: 'gauge' }>(form: F): Gauge<LabelName<F>> {
+    return new Gauge(this.#settings(form));
   }
 
-  #counter<T extends string>(name: string, help: string, labelNames: T[]): Counter<T> {
-    return new Counter({ name: `postern_${name}`, help, labelNames, registers: [this.registry] });
+  #counter<F extends MetricForm & { readonly kind: 'counter' }>(form: F): Counter<LabelName<F>> {
+    return new Counter(this.#settings(form));
+  }
+
+  #settings<F extends MetricForm>({ name, help, labels }: F): Settings<LabelName<F>> {
+    return { name, help, labelNames: Object.keys(labels) as LabelName<F>[], registers: [this.registry] };
   }
 }

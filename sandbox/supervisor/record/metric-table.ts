@@ -1,0 +1,61 @@
+// The supervisor's own metrics. The broker has a table of the same form, and both are served on one page.
+import { type LabelValues, PLUGIN_LABEL } from '../../../shared/metric-form.js';
+import { EXIT_CAUSES, START_CAUSES } from '../../../shared/reasons.js';
+
+export const SUPERVISOR_METRICS = {
+  buildInfo: {
+    name: 'postern_build_info',
+    kind: 'gauge',
+    help: 'The version of postern',
+    labels: { version: { any: 'the version in package.json' } },
+  },
+  up: {
+    name: 'postern_plugin_up',
+    kind: 'gauge',
+    help: 'Whether the plugin runs',
+    labels: { plugin: PLUGIN_LABEL as LabelValues },
+  },
+  startTime: {
+    name: 'postern_plugin_start_time_seconds',
+    kind: 'gauge',
+    help: 'When the plugin last started, Unix time',
+    labels: { plugin: PLUGIN_LABEL as LabelValues },
+  },
+  starts: {
+    name: 'postern_plugin_starts_total',
+    kind: 'counter',
+    help: 'Starts of the plugin',
+    labels: { plugin: PLUGIN_LABEL as LabelValues, cause: START_CAUSES as LabelValues },
+  },
+  exits: {
+    name: 'postern_plugin_exits_total',
+    kind: 'counter',
+    help: 'Ends of the plugin',
+    labels: { plugin: PLUGIN_LABEL as LabelValues, cause: EXIT_CAUSES as LabelValues },
+  },
+  brokerUp: { name: 'postern_broker_up', kind: 'gauge', help: 'Whether a broker runs', labels: {} },
+  brokerRestarts: {
+    name: 'postern_broker_restarts_total',
+    kind: 'counter',
+    help: 'Brokers started in the place of one that died',
+    labels: {},
+  },
+  reloads: {
+    name: 'postern_policy_reloads_total',
+    kind: 'counter',
+    help: 'Attempts to load the rules',
+    labels: { result: ['ok', 'error'] },
+  },
+  lastReload: {
+    name: 'postern_policy_last_reload_successful',
+    kind: 'gauge',
+    help: 'Whether the last attempt succeeded',
+    labels: {},
+  },
+  lastSuccess: {
+    name: 'postern_policy_last_reload_success_timestamp_seconds',
+    kind: 'gauge',
+    help: 'When the rules were last loaded, Unix time',
+    labels: {},
+  },
+} as const;
