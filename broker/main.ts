@@ -60,7 +60,7 @@ async function start(line: SupervisorLine & { readonly type: 'start' }): Promise
     confine(line);
   } catch (error) {
     const { message } = error as Error;
-    link.send({ type: 'failed', message, mend: error instanceof PosternError ? error.mend : undefined });
+    link.send({ type: 'failed', message, fix: error instanceof PosternError ? error.fix : undefined });
     link.drain(() => process.exit(1));
     return;
   }

@@ -43,8 +43,8 @@ export class Sessions implements SessionEvents {
       return;
     }
     const problems = compiled.problems.map(({ list, text, message, suggestion }) => {
-      const mend = suggestion === undefined ? '' : ` (write "${suggestion}")`;
-      return `${list} "${text}": ${message}${mend}`;
+      const fix = suggestion === undefined ? '' : ` (write "${suggestion}")`;
+      return `${list} "${text}": ${message}${fix}`;
     });
     this.#link.send({ type: 'plugin_refused', plugin: name, problems });
   }

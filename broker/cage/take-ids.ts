@@ -49,7 +49,7 @@ function checkNoWayBack(step: string, attempt: () => void): void {
 
 function failure(what: string, cause?: unknown): PosternError {
   return new PosternError('broker_ids', `Cannot give up the broker's privileges: ${what}`, {
-    mend: 'start postern as root with CAP_SETUID, CAP_SETGID and CAP_SETPCAP, or as an ordinary user',
+    fix: 'start postern as root with CAP_SETUID, CAP_SETGID and CAP_SETPCAP, or as an ordinary user',
     cause,
   });
 }

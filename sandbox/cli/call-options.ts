@@ -16,11 +16,11 @@ export function addedCalls(options: {
     for (const call of added[by]) {
       const problem = checkCall(call, by);
       if (problem === undefined) continue;
-      const mend =
+      const fix =
         problem.belongs === undefined
           ? didYouMean(call, callsBy(by))
           : `write ${OPTIONS[problem.belongs]} ${call}`;
-      throw new PosternError('bad_call', printable(problem.message), { mend });
+      throw new PosternError('bad_call', printable(problem.message), { fix });
     }
   }
   return [...new Set([...added.allow, ...added.unsafe_allow])];

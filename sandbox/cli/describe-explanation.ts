@@ -37,9 +37,9 @@ export function describeExplanation(answer: PlacedExplanation): string {
     lines.push(['address', `${address.padEnd(width)}  ${kind.padEnd(9)}  ${why}`]);
   }
   if (suggestion !== null) {
-    const mend =
+    const fix =
       plugin === null ? `--allow '${suggestion}'` : `add "${suggestion}" to plugins.${plugin}.allow`;
-    lines.push(['to allow it', mend]);
+    lines.push(['to allow it', fix]);
   } else if (reason === 'denied_by_rule' && rule !== null) {
     lines.push(['to allow it', `take the deny rule "${rule}" away: it wins over every allow rule`]);
   }

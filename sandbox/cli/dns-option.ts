@@ -16,7 +16,7 @@ export function dnsServersOf(texts: readonly string[]): readonly string[] | unde
   const wrong = texts.find((text) => !isNameServer(text));
   if (wrong !== undefined) {
     throw new PosternError('usage', `Not the address of a DNS server: "${wrong}"`, {
-      mend: 'write --dns 127.0.0.53, or --dns [::1]:53',
+      fix: 'write --dns 127.0.0.53, or --dns [::1]:53',
     });
   }
   return texts.length > 0 ? texts : undefined;

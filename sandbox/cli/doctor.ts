@@ -1,4 +1,4 @@
-// postern doctor: whether this host can run postern, and for each lack the mend. Makes a real sandbox; leaves nothing.
+// postern doctor: whether this host can run postern, and for each lack the fix. Makes a real sandbox; leaves nothing.
 import { Command } from 'commander';
 import { describeExamination, toJson } from '../doctor/describe.js';
 import { examine } from '../doctor/examine.js';

@@ -88,7 +88,7 @@ function subjectsOf(plugin: string | undefined, options: ExplainOptions): readon
   if (found !== undefined) return [found];
   const names = subjects.map((subject) => subject.plugin);
   throw new PosternError('no_plugin', `There is no plugin "${plugin}"`, {
-    mend: didYouMean(plugin, names) ?? `there are ${names.join(', ')}`,
+    fix: didYouMean(plugin, names) ?? `there are ${names.join(', ')}`,
   });
 }
 
@@ -121,7 +121,7 @@ function readAddresses(text: string): readonly string[] {
   return text.split(',').map((part) => {
     if (parseAddress(part.trim()) === undefined) {
       throw new PosternError('usage', `Not an address: "${part.trim()}"`, {
-        mend: 'write addresses by commas, as --resolved 192.0.2.7,2001:db8::1',
+        fix: 'write addresses by commas, as --resolved 192.0.2.7,2001:db8::1',
       });
     }
     return part.trim();

@@ -11,8 +11,8 @@ export function parseLimits(texts: readonly string[]): WrittenLimits {
   for (const text of texts) {
     const [, name = '', value = ''] = /^([^=]*)=?(.*)$/.exec(text) ?? [];
     if (!isLimit(name)) {
-      const mend = didYouMean(name, NAMES) ?? `limits are ${NAMES.join(', ')}`;
-      throw new PosternError('bad_limit', `Not a limit: "${name}"`, { mend });
+      const fix = didYouMean(name, NAMES) ?? `limits are ${NAMES.join(', ')}`;
+      throw new PosternError('bad_limit', `Not a limit: "${name}"`, { fix });
     }
     const { least, most } = LIMIT_FORMS[name];
     const number = Number(value);
@@ -20,7 +20,7 @@ export function parseLimits(texts: readonly string[]): WrittenLimits {
       throw new PosternError(
         'bad_limit',
         `Bad limit ${name}: expected a whole number from ${least} to ${most}, not "${value}"`,
-        { mend: `write --limit ${name}=${LIMIT_FORMS[name].usual ?? least}` },
+        { fix: `write --limit ${name}=${LIMIT_FORMS[name].usual ?? least}` },
       );
     }
     written[name] = number;

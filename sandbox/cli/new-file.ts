@@ -12,7 +12,7 @@ export class NewFile {
     this.#path = path;
     if (lstatSync(path, { throwIfNoEntry: false }) !== undefined)
       throw new PosternError('output_file', `${quote(path)} is there already`, {
-        mend: 'name another file, or remove it',
+        fix: 'name another file, or remove it',
       });
     try {
       accessSync(dirname(path), constants.W_OK | constants.X_OK);
@@ -33,7 +33,7 @@ export class NewFile {
 
 function cannotWrite(path: string, cause: unknown): PosternError {
   return new PosternError('output_file', `Cannot write ${quote(path)}`, {
-    mend: 'name a file in a folder that is there and that you may write',
+    fix: 'name a file in a folder that is there and that you may write',
     cause,
   });
 }

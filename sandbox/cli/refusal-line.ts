@@ -20,13 +20,13 @@ export function ownProgram({ command }: { readonly command: readonly string[] })
 
 /**
  * @param event what the broker says, which may be anything
- * @param mend how to allow it, given the rule that would
+ * @param fix how to allow it, given the rule that would
  * @param own the plugin's own program, which needs no mention
  * @returns undefined where the event is no refusal
  */
 export function refusalLine(
   event: AuditLine,
-  mend: (rule: string) => string,
+  fix: (rule: string) => string,
   own?: string,
 ): string | undefined {
   const what = describe(event, own);
@@ -34,7 +34,7 @@ export function refusalLine(
   const { suggestion } = event;
   const rule =
     typeof suggestion === 'string'
-      ? `; ${event['event'] === 'loopback' ? "to allow the host's" : 'to allow it'}: ${mend(printable(suggestion.slice(0, MOST_CHARACTERS)))}`
+      ? `; ${event['event'] === 'loopback' ? "to allow the host's" : 'to allow it'}: ${fix(printable(suggestion.slice(0, MOST_CHARACTERS)))}`
       : '';
   return `${printable(what.slice(0, MOST_CHARACTERS))}${rule}`;
 }

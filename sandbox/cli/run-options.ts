@@ -82,7 +82,7 @@ export function pluginOf(
   const name = options.name ?? nameOf(command[0] ?? '');
   if (!PLUGIN_NAME.test(name)) {
     throw new PosternError('bad_name', `Not a plugin's name: "${name}"`, {
-      mend: 'use lower-case letters, digits, - and _, at most 63, a letter or digit first',
+      fix: 'use lower-case letters, digits, - and _, at most 63, a letter or digit first',
     });
   }
   const rules = rulesOf(options);
@@ -106,13 +106,13 @@ export function pluginOf(
 
 function homeOf(folder: string): string {
   if (folder !== '') return resolve(folder);
-  throw new PosternError('bad_home', 'Not a folder: ""', { mend: 'write --home DIR' });
+  throw new PosternError('bad_home', 'Not a folder: ""', { fix: 'write --home DIR' });
 }
 
 function boundable(written: WrittenLimits, { home }: RunOptions): WrittenLimits {
   if (home === undefined || written.home_mib === undefined) return written;
   throw new PosternError('bad_limit', 'Cannot bound a kept home by home_mib: its own file system bounds it', {
-    mend: 'leave out --limit home_mib, or --home',
+    fix: 'leave out --limit home_mib, or --home',
   });
 }
 
@@ -139,8 +139,8 @@ function listenersOf(texts: readonly string[]): readonly ListenConfig[] {
   throw badListener(message, suggestion === undefined ? undefined : `try --listen ${name}=${suggestion}`);
 }
 
-function badListener(message: string, mend: string | undefined): PosternError {
-  return new PosternError('listen_address', message, { mend });
+function badListener(message: string, fix: string | undefined): PosternError {
+  return new PosternError('listen_address', message, { fix });
 }
 
 function environmentOf(entries: readonly string[]): Record<string, string> {
@@ -151,7 +151,7 @@ function environmentOf(entries: readonly string[]): Record<string, string> {
     const value = at < 0 ? outsideEnvironment()[key] : entry.slice(at + 1);
     if (!VARIABLE_NAME.test(key)) {
       throw new PosternError('bad_environment', `Not a variable to set: "${key}"`, {
-        mend: /^(?:POSTERN_|LISTEN_)/.test(key)
+        fix: /^(?:POSTERN_|LISTEN_)/.test(key)
           ? 'postern sets it itself'
           : 'use letters, digits and _, a letter or _ first',
       });

@@ -14,7 +14,7 @@ export function say(text: string): void {
 /** Codes of errors whose cause may lie in the host. */
 const OF_THE_HOST = ['launch_failed', 'broker_failed', 'missing_library', 'old_kernel', 'no_id_range'];
 
-/** A line a fact: what happened, and the mend where there is one. A message may hold names that a plugin chose. */
+/** A line a fact: what happened, and the fix where there is one. A message may hold names that a plugin chose. */
 export function describeError(error: unknown): string {
   return describe(error).split('\n').map(printable).join('\n');
 }
@@ -24,7 +24,7 @@ function describe(error: unknown): string {
     return 'The current folder is not there any more; change to one that is';
   if (!(error instanceof PosternError)) return error instanceof Error ? error.message : String(error);
   const ofTheHost = OF_THE_HOST.includes(error.code) && runStatus(error) === 125;
-  return [error.message, error.mend, ofTheHost ? '"postern doctor" tells more' : undefined]
+  return [error.message, error.fix, ofTheHost ? '"postern doctor" tells more' : undefined]
     .filter((part) => part !== undefined)
     .join('; ');
 }

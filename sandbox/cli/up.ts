@@ -150,8 +150,8 @@ function reportRefusals(
   const own = new Map(configs.map((config) => [config.name, ownProgram(config)]));
   return (event) => {
     const name = String(event['plugin']);
-    const mend = (rule: string): string => `add "${rule}" to plugins.${name}.allow in ${path}`;
-    const line = refusalLine(event, mend, own.get(name));
+    const fix = (rule: string): string => `add "${rule}" to plugins.${name}.allow in ${path}`;
+    const line = refusalLine(event, fix, own.get(name));
     if (line !== undefined) reports.get(name)?.(line);
   };
 }

@@ -13,7 +13,7 @@ export function checkCgroup({ cgroup, root, container }: HostFacts): Check {
     ...check,
     state: 'absent',
     found: cgroup.why ?? 'none',
-    mend: `${consequence} ${howToStart(root, container)}`,
+    fix: `${consequence} ${howToStart(root, container)}`,
   };
 }
 

@@ -1,6 +1,6 @@
 // The calls by which the broker puts a connected socket in the place of a program's own: a container's filter refuses them.
 import type { KernelFeatures } from '../../shared/sys/kernel-features.js';
-import { FILTER_SIGN, filterMend } from '../host/container-fix.js';
+import { FILTER_SIGN, filterFix } from '../host/container-fix.js';
 import type { Check } from './check.js';
 import type { HostFacts } from './host-facts.js';
 
@@ -20,7 +20,7 @@ export function checkComparingDescriptors(facts: HostFacts): Check {
 function judge(facts: HostFacts, name: string, key: keyof KernelFeatures, whom: string): Check {
   const check = { name, needed: `for ${whom}` };
   if (facts.kernel[key]) return { ...check, state: 'ok', found: 'available' };
-  const mend = filterMend(facts);
-  const found = mend === undefined ? 'refused' : `${FILTER_SIGN}, and it is refused`;
-  return { ...check, state: 'lacking', found, mend };
+  const fix = filterFix(facts);
+  const found = fix === undefined ? 'refused' : `${FILTER_SIGN}, and it is refused`;
+  return { ...check, state: 'lacking', found, fix };
 }

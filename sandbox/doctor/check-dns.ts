@@ -14,6 +14,6 @@ export function checkDns({ resolvConf }: HostFacts): Check {
     state: 'absent',
     found:
       resolvConf === undefined ? '/etc/resolv.conf cannot be read' : 'no nameserver line in /etc/resolv.conf',
-    mend: 'Names cannot be resolved, addresses can be reached: add a line "nameserver ADDRESS" there, or start with --dns ADDRESS (dns: in postern.yaml).',
+    fix: 'Names cannot be resolved, addresses can be reached: add a line "nameserver ADDRESS" there, or start with --dns ADDRESS (dns: in postern.yaml).',
   };
 }

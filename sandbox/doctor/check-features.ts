@@ -53,7 +53,7 @@ export function checkSeccomp({ kernel }: HostFacts): Check {
     state: kernel.seccompFilter ? 'ok' : 'lacking',
     found: `SECCOMP_RET_ERRNO ${kernel.seccompFilter ? 'available' : 'not available'}`,
     needed: 'seccomp(2) with filters',
-    mend: kernel.seccompFilter ? undefined : 'Boot a kernel built with CONFIG_SECCOMP_FILTER=y.',
+    fix: kernel.seccompFilter ? undefined : 'Boot a kernel built with CONFIG_SECCOMP_FILTER=y.',
   };
 }
 
@@ -63,6 +63,6 @@ export function checkFeatures({ kernel }: HostFacts): readonly Check[] {
     state: kernel[key] ? 'ok' : 'absent',
     found: kernel[key] ? 'available' : 'not available',
     needed,
-    mend: kernel[key] ? undefined : without,
+    fix: kernel[key] ? undefined : without,
   }));
 }

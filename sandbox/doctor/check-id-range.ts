@@ -26,7 +26,7 @@ export function checkIdRange(facts: HostFacts): Check {
       ...check,
       state: 'lacking',
       found: `${count} ids: ${taken}`,
-      mend: `Give "postern" ${LEAST_IDS} ids or more in /etc/subuid.`,
+      fix: `Give "postern" ${LEAST_IDS} ids or more in /etc/subuid.`,
     };
   }
   if (mapped.some(({ start, count: size }) => start <= base && base + LEAST_IDS <= start + size))
@@ -35,7 +35,7 @@ export function checkIdRange(facts: HostFacts): Check {
     ...check,
     state: 'lacking',
     found: `${describe(mapped)} mapped by /proc/self/uid_map and gid_map, and postern takes ${taken}`,
-    mend: mendFor(mapped, facts),
+    fix: fixFor(mapped, facts),
   };
 }
 
@@ -65,7 +65,7 @@ function describe(ranges: readonly Range[]): string {
 }
 
 /** Below 65,536 are the users of the container itself. */
-function mendFor(mapped: readonly Range[], { container }: HostFacts): string {
+function fixFor(mapped: readonly Range[], { container }: HostFacts): string {
   for (const { start, count } of mapped) {
     const from = Math.max(start, RANGE_SIZE);
     const ranges = Math.floor((start + count - from) / RANGE_SIZE);

@@ -16,6 +16,6 @@ export function checkKernel({
     state: good ? 'ok' : 'lacking',
     found: `${platform} ${release}`,
     needed: `linux ${LEAST_KERNEL} or newer`,
-    mend: good ? undefined : `Boot Linux ${LEAST_KERNEL} or newer.`,
+    fix: good ? undefined : `Boot Linux ${LEAST_KERNEL} or newer.`,
   };
 }

@@ -17,7 +17,7 @@ export function checkLibseccomp({ libseccomp, distribution }: HostFacts): Check 
       ...check,
       state: 'lacking',
       found: `libseccomp.so.2: ${libseccomp.why}`,
-      mend: `Install it: ${install}`,
+      fix: `Install it: ${install}`,
     };
   const [major = 0, minor = 0] = (libseccomp.version ?? '').split('.').map(Number);
   const good = major > LEAST_SECCOMP[0] || (major === LEAST_SECCOMP[0] && minor >= LEAST_SECCOMP[1]);
@@ -25,7 +25,7 @@ export function checkLibseccomp({ libseccomp, distribution }: HostFacts): Check 
     ...check,
     state: good ? 'ok' : 'lacking',
     found: `version ${libseccomp.version}`,
-    mend: good
+    fix: good
       ? undefined
       : `Install a newer one: ${install}, of a release that has ${LEAST_SECCOMP.join('.')}.`,
   };
@@ -38,6 +38,6 @@ export function checkLibcapNg({ libcapNg, distribution }: HostFacts): Check {
     ...check,
     state: 'lacking',
     found: `libcap-ng.so.0: ${libcapNg.why}`,
-    mend: `Install it: ${installCommand('libcap-ng', distribution)}`,
+    fix: `Install it: ${installCommand('libcap-ng', distribution)}`,
   };
 }

@@ -12,7 +12,7 @@ export function checkArchitecture({ architecture }: HostFacts): Check {
     state: good ? 'ok' : 'lacking',
     found: architecture,
     needed: ARCHITECTURES.join(' or '),
-    mend: good
+    fix: good
       ? undefined
       : 'The filters are written for x86-64 and arm64: run postern, and its Node, on one of them.',
   };
@@ -25,6 +25,6 @@ export function checkNode({ nodeVersion, nodePath }: HostFacts): Check {
     state: good ? 'ok' : 'lacking',
     found: `${nodeVersion} (${nodePath})`,
     needed: `v${LEAST_NODE} or newer`,
-    mend: good ? undefined : `Start postern with Node ${LEAST_NODE} or newer; this one is ${nodePath}.`,
+    fix: good ? undefined : `Start postern with Node ${LEAST_NODE} or newer; this one is ${nodePath}.`,
   };
 }

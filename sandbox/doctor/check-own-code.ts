@@ -11,7 +11,7 @@ export function checkOwnCode({ root, ownCode, nodePath }: HostFacts): Check {
     ...check,
     state: 'lacking',
     found: `"${closed.path}" has mode ${closed.mode}`,
-    mend: inside
+    fix: inside
       ? `Let other users read what lies in that folder:\n  chmod -R o+rX '${folder}'`
       : `Let other users run Node:\n  chmod o+rx '${nodePath}'`,
   };

@@ -1,6 +1,6 @@
 // A /proc of the sandbox's own: it wants a whole one to be seen outside, and nothing that forbids mounts.
 
-import { confiningProfile, containerMend, FILTER_SIGN, filterMend } from '../host/container-fix.js';
+import { confiningProfile, containerFix, FILTER_SIGN, filterFix } from '../host/container-fix.js';
 import { coveredProc } from '../host/covered-proc.js';
 import type { Check } from './check.js';
 import type { HostFacts } from './host-facts.js';
@@ -15,7 +15,7 @@ export function checkProc(facts: HostFacts): Check {
       ...check,
       state: 'lacking',
       found: `masked by mounts on ${covered.join(', ')}`,
-      mend: containerMend(facts) ?? `Take the mounts away, as root:\n  umount ${covered.join(' ')}`,
+      fix: containerFix(facts) ?? `Take the mounts away, as root:\n  umount ${covered.join(' ')}`,
     };
   }
   if (freshProc === undefined)
@@ -26,13 +26,13 @@ export function checkProc(facts: HostFacts): Check {
       ...check,
       state: 'lacking',
       found: `AppArmor profile ${profile}, and ${freshProc.words}`,
-      mend:
-        (facts.container?.kind === 'systemd' ? undefined : containerMend(facts)) ??
+      fix:
+        (facts.container?.kind === 'systemd' ? undefined : containerFix(facts)) ??
         'The profile forbids mounts: start postern outside of it.',
     };
   }
-  const mend = filterMend(facts);
-  if (mend !== undefined)
-    return { ...check, state: 'lacking', found: `${FILTER_SIGN}, and ${freshProc.words}`, mend };
+  const fix = filterFix(facts);
+  if (fix !== undefined)
+    return { ...check, state: 'lacking', found: `${FILTER_SIGN}, and ${freshProc.words}`, fix };
   return { ...check, state: 'lacking', found: freshProc.words };
 }

@@ -9,14 +9,14 @@ export function checkUnshare({ unshare, distribution }: HostFacts): Check {
   const check = { name: 'unshare(1)', needed: 'util-linux 2.36 or newer, whose unshare has --keep-caps' };
   const install = installCommand('util-linux', distribution);
   if (unshare === undefined)
-    return { ...check, state: 'lacking', found: `not in ${SYSTEM_PATH}`, mend: `Install it: ${install}` };
+    return { ...check, state: 'lacking', found: `not in ${SYSTEM_PATH}`, fix: `Install it: ${install}` };
   const found = `${unshare.path}: ${unshare.version}`;
   if (unshare.keepsCapabilities) return { ...check, state: 'ok', found };
   return {
     ...check,
     state: 'lacking',
     found: `${found}, without --keep-caps`,
-    mend: `Install util-linux 2.36 or newer: ${install}`,
+    fix: `Install util-linux 2.36 or newer: ${install}`,
   };
 }
 
@@ -26,6 +26,6 @@ export function checkShell({ shell }: HostFacts): Check {
     state: shell ? 'ok' : 'lacking',
     found: shell ? 'there' : 'not there, or not executable',
     needed: 'a POSIX shell',
-    mend: shell ? undefined : 'Put a POSIX shell there: as a link, to dash, bash or busybox.',
+    fix: shell ? undefined : 'Put a POSIX shell there: as a link, to dash, bash or busybox.',
   };
 }

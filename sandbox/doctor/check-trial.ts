@@ -1,6 +1,6 @@
 // Judges the trial: a sandbox that was made, a connection that was and one that was not.
 
-import { FILTER_SIGN, filterMend } from '../host/container-fix.js';
+import { FILTER_SIGN, filterFix } from '../host/container-fix.js';
 import type { Check } from './check.js';
 import { YAMA_SETTING } from './check-yama.js';
 import type { HostFacts } from './host-facts.js';
@@ -13,15 +13,15 @@ const GREETING = 'good day';
 const REFUSED = /: EPERM$|not permitted$/;
 const SEE_ABOVE = 'See to what is lacking above, then run postern doctor again.';
 
-/** @param others whether something else lacks: then the failure follows from it, and so does its mend */
+/** @param others whether something else lacks: then the failure follows from it, and so does its fix */
 export function checkSandbox({ sandbox }: Trial, facts: HostFacts, others: boolean): Check {
   const check = { name: 'sandbox', needed: 'one that runs a program' };
   if ('failure' in sandbox) {
-    const { message, mend } = sandbox.failure;
-    if (others) return { ...check, state: 'lacking', found: message, mend: SEE_ABOVE, follows: true };
-    const filtered = REFUSED.test(message) ? filterMend(facts) : undefined;
+    const { message, fix } = sandbox.failure;
+    if (others) return { ...check, state: 'lacking', found: message, fix: SEE_ABOVE, follows: true };
+    const filtered = REFUSED.test(message) ? filterFix(facts) : undefined;
     const found = filtered === undefined ? message : `${FILTER_SIGN}, and ${message}`;
-    return { ...check, state: 'lacking', found, mend: filtered ?? mend };
+    return { ...check, state: 'lacking', found, fix: filtered ?? fix };
   }
   const [uid, gid] = sandbox.ids.split(' ');
   return { ...check, state: 'ok', found: `made in ${sandbox.milliseconds} ms, uid ${uid} gid ${gid} inside` };
@@ -32,14 +32,14 @@ export function checkConnection({ connection }: Trial, { loopback }: HostFacts):
   if (connection === undefined)
     return { ...check, state: 'lacking', found: 'not tried: there is no sandbox', follows: true };
   if ('failure' in connection)
-    return { ...check, state: 'lacking', found: connection.failure.message, mend: connection.failure.mend };
+    return { ...check, state: 'lacking', found: connection.failure.message, fix: connection.failure.fix };
   const { said, trespasses } = connection;
   if (trespasses > 0) {
     return {
       ...check,
       state: 'lacking',
       found: `connections that came where no rule allows any: ${trespasses}`,
-      mend: 'Run no untrusted program here, and report it as SECURITY.md says.',
+      fix: 'Run no untrusted program here, and report it as SECURITY.md says.',
     };
   }
   if (EXPECTED.test(said))
@@ -48,7 +48,7 @@ export function checkConnection({ connection }: Trial, { loopback }: HostFacts):
     ...check,
     state: 'lacking',
     found: `${loopback ? '' : 'the interface lo is not up; '}${said || 'the plugin said nothing'}`,
-    mend: loopback ? undefined : 'Bring it up, as root:\n  ip link set lo up',
+    fix: loopback ? undefined : 'Bring it up, as root:\n  ip link set lo up',
   };
 }
 
@@ -60,9 +60,9 @@ export function checkOwnConnection({ connection }: Trial, facts: HostFacts): Che
   const { said, itself } = connection;
   if (itself === GREETING) return { ...check, state: 'ok', found: itself };
   const found = itself || 'the plugin said nothing';
-  if (!EXPECTED.test(said)) return { ...check, state: 'lacking', found, mend: SEE_ABOVE, follows: true };
+  if (!EXPECTED.test(said)) return { ...check, state: 'lacking', found, fix: SEE_ABOVE, follows: true };
   const { userNotification, netnsCookie } = facts.kernel;
   if (!userNotification || !netnsCookie || facts.settings[YAMA_SETTING] === '3')
-    return { ...check, state: 'absent', found, mend: 'It follows from what is absent above.' };
-  return { ...check, state: 'lacking', found, mend: filterMend(facts) };
+    return { ...check, state: 'absent', found, fix: 'It follows from what is absent above.' };
+  return { ...check, state: 'lacking', found, fix: filterFix(facts) };
 }

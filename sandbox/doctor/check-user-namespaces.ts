@@ -1,9 +1,9 @@
 // User namespaces for an ordinary user: as root too they are made by an id without a capability. The causes that forbid
 // them, the surest first; what no value explains is told as unshare(1) put it.
 
-import { FILTER_SIGN, filterMend } from '../host/container-fix.js';
+import { FILTER_SIGN, filterFix } from '../host/container-fix.js';
 import { APPARMOR_SETTING, forbiddingSetting } from '../host/namespace-settings.js';
-import { appArmorMend } from './apparmor-mend.js';
+import { appArmorFix } from './apparmor-fix.js';
 import type { Check } from './check.js';
 import type { HostFacts } from './host-facts.js';
 
@@ -15,7 +15,7 @@ const NEEDED = 'an ordinary user can make them';
 
 interface Cause {
   readonly found: string;
-  readonly mend?: string | undefined;
+  readonly fix?: string | undefined;
 }
 
 export function checkUserNamespaces(facts: HostFacts): Check {
@@ -41,7 +41,7 @@ function settingCause({ settings, container }: HostFacts): Cause | undefined {
       : `as root of the host (this is a container: ${container.sign})`;
   return {
     found: `${name} = ${value}`,
-    mend: `Allow them, ${where}:\n  ${command}\nand for every boot:\n  echo '${name} = ${allows}' >/etc/sysctl.d/90-postern.conf`,
+    fix: `Allow them, ${where}:\n  ${command}\nand for every boot:\n  echo '${name} = ${allows}' >/etc/sysctl.d/90-postern.conf`,
   };
 }
 
@@ -52,19 +52,19 @@ function appArmorCause({ settings, namespaces, nodePath }: HostFacts): Cause | u
   if (profile !== undefined) {
     return {
       found: `AppArmor label ${label} in a new user namespace`,
-      mend: `A profile for unshare(1) itself takes every capability away there; unload it, as root:\n  apparmor_parser -R $(grep -ls 'profile ${profile}' /etc/apparmor.d/*)`,
+      fix: `A profile for unshare(1) itself takes every capability away there; unload it, as root:\n  apparmor_parser -R $(grep -ls 'profile ${profile}' /etc/apparmor.d/*)`,
     };
   }
   if (settings[APPARMOR_SETTING] !== '1' || (namespaces.works && !POWERLESS.test(label))) return undefined;
-  return { found: `${APPARMOR_SETTING} = 1`, mend: appArmorMend(nodePath) };
+  return { found: `${APPARMOR_SETTING} = 1`, fix: appArmorFix(nodePath) };
 }
 
 function filterCause(facts: HostFacts): Cause | undefined {
   const { namespaces } = facts;
-  const mend = filterMend(facts);
-  if (namespaces === undefined || namespaces.works || mend === undefined) return undefined;
+  const fix = filterFix(facts);
+  if (namespaces === undefined || namespaces.works || fix === undefined) return undefined;
   if (!namespaces.words.includes('not permitted')) return undefined;
-  return { found: `${FILTER_SIGN}, and ${namespaces.words}`, mend };
+  return { found: `${FILTER_SIGN}, and ${namespaces.words}`, fix };
 }
 
 function otherCause({ namespaces, settings, mountInfo }: HostFacts): Cause | undefined {
@@ -74,14 +74,14 @@ function otherCause({ namespaces, settings, mountInfo }: HostFacts): Cause | und
   if (!rooted) {
     return {
       found: `a changed root (no mount at / in /proc/self/mountinfo), and ${namespaces.words}`,
-      mend: 'The kernel makes no user namespace under chroot(2): start postern outside of it, or enter the folder by pivot_root(2).',
+      fix: 'The kernel makes no user namespace under chroot(2): start postern outside of it, or enter the folder by pivot_root(2).',
     };
   }
   if (/No space left/.test(namespaces.words)) {
     const name = 'user.max_user_namespaces';
     return {
       found: `${name} = ${settings[name]}, and ${namespaces.words}`,
-      mend: `As many namespaces as are allowed are in use, or 32 are nested; as root:\n  sysctl -w ${name}=${2 * Number(settings[name] ?? 5000)}`,
+      fix: `As many namespaces as are allowed are in use, or 32 are nested; as root:\n  sysctl -w ${name}=${2 * Number(settings[name] ?? 5000)}`,
     };
   }
   return { found: namespaces.words };

@@ -14,6 +14,6 @@ export function checkYama({ settings }: HostFacts): Check {
     ...check,
     state: 'absent',
     found: `${YAMA_SETTING} = ${scope}`,
-    mend: `Nobody can read another process: programs that connect by themselves cannot be served, those that use the channel can. The value holds until the next boot: set ${YAMA_SETTING} to 2 or less in /etc/sysctl.d and reboot.`,
+    fix: `Nobody can read another process: programs that connect by themselves cannot be served, those that use the channel can. The value holds until the next boot: set ${YAMA_SETTING} to 2 or less in /etc/sysctl.d and reboot.`,
   };
 }

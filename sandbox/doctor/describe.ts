@@ -4,13 +4,13 @@ import type { Examination } from './examine.js';
 
 const COLOURS: Readonly<Record<CheckState, number>> = { ok: 32, lacking: 31, absent: 33 };
 const STATE_WIDTH = 'lacking'.length + 2;
-const MEND_INDENT = ' '.repeat(STATE_WIDTH + 4);
+const FIX_INDENT = ' '.repeat(STATE_WIDTH + 4);
 
 /** For programs: the words that follow are separated by single spaces, and none has a space in it. */
 const OPTIONS = 'container options:';
 
 /**
- * A line for each check, what mends it indented below, and the answer on the last line. In a container whose options forbid something,
+ * A line for each check, what fixes it indented below, and the answer on the last line. In a container whose options forbid something,
  * the line before that begins with `container options:` and has the options that allow it.
  */
 export function describeExamination({ ok, checks, container }: Examination, colour: boolean): string {
@@ -19,31 +19,31 @@ export function describeExamination({ ok, checks, container }: Examination, colo
     colour ? `\u001b[${COLOURS[state]}m${text}\u001b[0m` : text;
   const lines = checks.flatMap((check, index) => [
     `${paint(check.state, check.state.padEnd(STATE_WIDTH))}${check.name.padEnd(width)}${described(check)}`,
-    ...mendOf(check, checks.slice(0, index))
+    ...fixOf(check, checks.slice(0, index))
       .split('\n')
       .filter((line) => line !== '')
-      .map((line) => `${MEND_INDENT}${line}`),
+      .map((line) => `${FIX_INDENT}${line}`),
   ]);
   const options = container?.options === undefined ? [] : [[OPTIONS, ...container.options].join(' ')];
   return `${[...lines, ...options, paint(ok ? 'ok' : 'lacking', answer(checks))].join('\n')}\n`;
 }
 
 /** Many lines are shown once. */
-function mendOf({ mend = '' }: Check, before: readonly Check[]): string {
-  const same = before.find((other) => other.mend === mend);
-  return same === undefined || !mend.includes('\n') ? mend : `As for "${same.name}".`;
+function fixOf({ fix = '' }: Check, before: readonly Check[]): string {
+  const same = before.find((other) => other.fix === fix);
+  return same === undefined || !fix.includes('\n') ? fix : `As for "${same.name}".`;
 }
 
 export function toJson({ ok, checks, container }: Examination): string {
-  const entries = checks.map(({ name, state, found, needed, mend }) => ({
+  const entries = checks.map(({ name, state, found, needed, fix }) => ({
     name,
     state,
     found,
     needed,
-    mend: mend ?? null,
+    fix: fix ?? null,
   }));
-  const { kind, sign, options, mend } = container ?? {};
-  const advice = container === undefined ? null : { kind, sign, options: options ?? null, mend };
+  const { kind, sign, options, fix } = container ?? {};
+  const advice = container === undefined ? null : { kind, sign, options: options ?? null, fix };
   return `${JSON.stringify({ ok, checks: entries, container: advice })}\n`;
 }
 

@@ -13,7 +13,7 @@ const PLUGIN = bundlePath('trial-plugin');
 
 export interface Failure {
   readonly message: string;
-  readonly mend?: string | undefined;
+  readonly fix?: string | undefined;
 }
 
 export interface Trial {
@@ -121,6 +121,6 @@ function portOf(server: Server): number {
 }
 
 function asFailure(error: unknown): Failure {
-  if (error instanceof PosternError) return { message: error.message, mend: error.mend };
+  if (error instanceof PosternError) return { message: error.message, fix: error.fix };
   return { message: error instanceof Error ? error.message : String(error) };
 }

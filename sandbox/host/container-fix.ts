@@ -46,7 +46,7 @@ export function containerOptions(facts: Confinement): readonly string[] | undefi
 }
 
 /** @returns lines of text; undefined where postern runs in nothing that was recognised */
-export function containerMend(facts: Confinement): string | undefined {
+export function containerFix(facts: Confinement): string | undefined {
   const { container } = facts;
   const { filter, proc } = obstacles(facts);
   const known = `known by ${container?.sign}`;
@@ -71,8 +71,8 @@ export function containerMend(facts: Confinement): string | undefined {
   }
 }
 
-/** {@link containerMend} for one line of an error: what to change, without how. */
-export function containerFix(facts: Confinement): string | undefined {
+/** {@link containerFix} for one line of an error: what to change, without how. */
+export function briefContainerFix(facts: Confinement): string | undefined {
   const { container } = facts;
   const { filter, profile, proc } = obstacles(facts);
   if (container === undefined || !(filter || profile || proc)) return undefined;
@@ -90,10 +90,10 @@ export function containerFix(facts: Confinement): string | undefined {
 }
 
 /** What to do about a seccomp filter that refuses what postern does; undefined where none holds. */
-export function filterMend(facts: Confinement): string | undefined {
+export function filterFix(facts: Confinement): string | undefined {
   if (facts.seccompMode !== 2) return undefined;
   return (
-    containerMend(facts) ??
+    containerFix(facts) ??
     `Start postern without the filter that whatever started it has set, or allow in it ${CALLS}.`
   );
 }

@@ -55,7 +55,7 @@ export async function claimIdRange(): Promise<IdRange> {
     if (lock !== undefined) return { base: start, release: () => lock.close() };
   }
   throw new PosternError('no_id_range', `All ${ranges} id ranges of 65,536 from ${base} on are taken`, {
-    mend: 'give "postern" a larger range in /etc/subuid: each supervisor needs one, and each of its plugins one more',
+    fix: 'give "postern" a larger range in /etc/subuid: each supervisor needs one, and each of its plugins one more',
   });
 }
 

@@ -35,7 +35,7 @@ export function privilegesOf(
       'missing_capabilities',
       'root without CAP_SETUID and CAP_SETGID cannot give plugins ids other than its own',
       {
-        mend: 'add these capabilities, or start postern as an ordinary user (in a container: --user 1000:1000)',
+        fix: 'add these capabilities, or start postern as an ordinary user (in a container: --user 1000:1000)',
       },
     );
   }

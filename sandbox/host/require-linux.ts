@@ -10,7 +10,7 @@ export function requireLinux(version: string = release()): void {
     throw new PosternError(
       'old_kernel',
       `postern needs Linux ${LEAST_KERNEL} or newer, and this is ${process.platform} ${version}`,
-      { mend: 'boot a newer kernel' },
+      { fix: 'boot a newer kernel' },
     );
   }
   loadLibrary('libseccomp.so.2', 'libseccomp2');

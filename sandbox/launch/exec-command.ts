@@ -62,10 +62,10 @@ function check(path: string): string {
 
 function notFound(
   message: string,
-  mend = 'where the host has it, make it visible to the plugin with --visible PATH, or filesystem.visible',
+  fix = 'where the host has it, make it visible to the plugin with --visible PATH, or filesystem.visible',
 ): PosternError {
   return new PosternError('command_not_found', message, {
-    mend,
+    fix,
     fields: { exitStatus: NOT_FOUND },
   });
 }

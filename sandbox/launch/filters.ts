@@ -80,7 +80,7 @@ export function loadFilters(
   const unknown = added.find((call) => !knowsCall(call));
   if (unknown !== undefined) {
     throw new PosternError('seccomp', `Cannot add the call "${unknown}": libseccomp does not know it here`, {
-      mend: 'leave it out, or install a newer libseccomp',
+      fix: 'leave it out, or install a newer libseccomp',
     });
   }
   // First, since the others refuse a second listener.

@@ -101,7 +101,7 @@ function report(error: unknown): void {
     step,
     code: known?.code ?? 'failed',
     message: error instanceof Error ? error.message : String(error),
-    mend: known?.mend,
+    fix: known?.fix,
     exitStatus: typeof status === 'number' ? status : 125,
   };
   sendMessage(socket, new TextEncoder().encode(JSON.stringify(failure)), [], true);

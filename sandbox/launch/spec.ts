@@ -109,7 +109,7 @@ export interface LaunchFailure {
   readonly step: LaunchStep;
   readonly code: string;
   readonly message: string;
-  readonly mend?: string | undefined;
+  readonly fix?: string | undefined;
   /** 126 or 127 where the command is at fault, else 125. */
   readonly exitStatus: number;
 }

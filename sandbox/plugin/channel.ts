@@ -165,6 +165,6 @@ export class Channel {
 
 function endError(cause: string): PluginError {
   return new PluginError('EPIPE', `The channel to postern's broker has ended: ${cause}`, {
-    mend: 'Start the program anew: a channel that has ended does not come back',
+    fix: 'Start the program anew: a channel that has ended does not come back',
   });
 }

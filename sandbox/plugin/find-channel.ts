@@ -31,12 +31,12 @@ function readNumber(environment: NodeJS.ProcessEnv, name: string): number {
   const value = environment[name];
   if (value === undefined) {
     throw new PluginError('ENOCHANNEL', `This program does not run under postern: ${name} is not set`, {
-      mend: 'Start it with "postern run"',
+      fix: 'Start it with "postern run"',
     });
   }
   if (!NUMBER.test(value)) {
     throw new PluginError('ENOCHANNEL', `${name} is no descriptor number: ${JSON.stringify(value)}`, {
-      mend: 'Leave the variable as postern sets it',
+      fix: 'Leave the variable as postern sets it',
     });
   }
   return Number(value);
@@ -53,6 +53,6 @@ function isPipe(fd: number): boolean {
 /** The common cause: a child process finds the variables, but Node hands it no descriptor that it was not told to. */
 function strangeDescriptor(name: string, fd: number, expected: string): PluginError {
   return new PluginError('ENOCHANNEL', `${name} names descriptor ${fd}, which is not ${expected}`, {
-    mend: 'A child process gets a channel of its own: openChannel() in its parent, and the two descriptors in its stdio',
+    fix: 'A child process gets a channel of its own: openChannel() in its parent, and the two descriptors in its stdio',
   });
 }

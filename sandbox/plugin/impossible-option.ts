@@ -13,7 +13,7 @@ export function impossibleOption(options: object): PluginError | undefined {
     'EINVAL',
     `"${name}" cannot be honoured: the connection is made outside the sandbox`,
     {
-      mend: 'Leave it out',
+      fix: 'Leave it out',
     },
   );
 }

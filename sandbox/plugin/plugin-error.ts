@@ -25,9 +25,9 @@ export class PluginError extends PosternError {
   constructor(
     code: string,
     message: string,
-    options: { reason?: ReplyReason; suggestion?: string | undefined; mend?: string; cause?: unknown } = {},
+    options: { reason?: ReplyReason; suggestion?: string | undefined; fix?: string; cause?: unknown } = {},
   ) {
-    super(code, message, { mend: options.mend, cause: options.cause });
+    super(code, message, { fix: options.fix, cause: options.cause });
     const errno = ERRNO[code];
     this.errno = errno === undefined ? RESOLVER_ERRNO[code] : -errno;
     this.reason = options.reason;

@@ -18,12 +18,12 @@ export function processChannel(): Channel {
   if (channel !== undefined) return channel;
   if (!isMainThread) {
     throw new PluginError('ENOCHANNEL', 'The channel belongs to the main thread', {
-      mend: 'Connect on the main thread',
+      fix: 'Connect on the main thread',
     });
   }
   if (Object.hasOwn(process, MARK)) {
     throw new PluginError('ENOCHANNEL', 'Another copy of postern/plugin in this process has the channel', {
-      mend: 'Let one installation of the package serve all: npm dedupe',
+      fix: 'Let one installation of the package serve all: npm dedupe',
     });
   }
   channel = new Channel(findChannel(process.env));

@@ -11,7 +11,7 @@ import { routeTls } from './route-tls.js';
 if (process.env['POSTERN_REQUEST_FD'] === undefined) {
   const message = 'postern/plugin/register has no channel: POSTERN_REQUEST_FD is not set';
   throw new PluginError('ENOCHANNEL', message, {
-    mend: 'Start the program with "postern run", or leave out --import postern/plugin/register',
+    fix: 'Start the program with "postern run", or leave out --import postern/plugin/register',
   });
 }
 routeSockets(Socket.prototype);

@@ -9,11 +9,11 @@ export function checkCalls(source: YamlSource, at: KeyPath): ConfigProblem[] {
     source.textsAt([...at, 'seccomp', by]).flatMap(({ key, text }) => {
       const problem = checkCall(text, by);
       if (problem === undefined) return [];
-      return [source.problem(key, problem.message, mendOf(text, by, problem.belongs))];
+      return [source.problem(key, problem.message, fixOf(text, by, problem.belongs))];
     }),
   );
 }
 
-function mendOf(call: string, by: 'allow' | 'unsafe_allow', belongs: string | undefined): string | undefined {
+function fixOf(call: string, by: 'allow' | 'unsafe_allow', belongs: string | undefined): string | undefined {
   return belongs === undefined ? didYouMean(call, callsBy(by)) : `it belongs under ${belongs}`;
 }

@@ -5,10 +5,10 @@ import { ConfigError } from './config-problem.js';
 const MAX_CONFIG_BYTES = 4 * 1024 * 1024;
 
 /**
- * @param mend what to do where the file is not there
+ * @param fix what to do where the file is not there
  * @throws PosternError `bad_config` for a file that is missing, no regular file, larger than 4 MiB or not UTF-8
  */
-export function readConfigText(path: string, mend: string): string {
+export function readConfigText(path: string, fix: string): string {
   const problem = (message: string, suggestion?: string): Error =>
     new ConfigError([{ file: path, key: '', message, ...(suggestion !== undefined && { suggestion }) }]);
   let fd: number;
@@ -17,7 +17,7 @@ export function readConfigText(path: string, mend: string): string {
     fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException;
-    throw problem(`cannot be read: ${code === 'ENOENT' ? 'there is no such file' : code}`, mend);
+    throw problem(`cannot be read: ${code === 'ENOENT' ? 'there is no such file' : code}`, fix);
   }
   try {
     const stats = fstatSync(fd);

@@ -68,7 +68,7 @@ export type SupervisorLine =
 /** Broker to supervisor, as lines. */
 export type BrokerLine =
   | { readonly type: 'ready' }
-  | { readonly type: 'failed'; readonly message: string; readonly mend?: string | undefined }
+  | { readonly type: 'failed'; readonly message: string; readonly fix?: string | undefined }
   | { readonly type: 'plugin_ready'; readonly plugin: string; readonly policyHash: string }
   | { readonly type: 'plugin_refused'; readonly plugin: string; readonly problems: readonly string[] }
   | { readonly type: 'audit'; readonly line: AuditLine }

@@ -11,7 +11,7 @@ export function loadLibrary(soname: string, debianPackage: string): LibraryHandl
     return koffi.load(soname);
   } catch (cause) {
     throw new PosternError('missing_library', `Cannot load "${soname}"`, {
-      mend: `install it: apt-get install ${debianPackage}, or your distribution's package of that library`,
+      fix: `install it: apt-get install ${debianPackage}, or your distribution's package of that library`,
       cause,
     });
   }

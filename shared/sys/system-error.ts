@@ -25,10 +25,10 @@ export class SystemError extends PosternError {
    * @param errno its positive errno
    * @param subject what it was done to: a path, an address
    */
-  constructor(syscall: string, errno: number, subject?: string, mend?: string) {
+  constructor(syscall: string, errno: number, subject?: string, fix?: string) {
     const code = errnoName(errno);
     super(code, `${syscall}${subject === undefined ? '' : ` "${subject}"`}: ${code}`, {
-      mend,
+      fix,
       fields: { syscall, errno },
     });
     this.errno = errno;

@@ -63,7 +63,7 @@ test('ids that cannot be taken on are a failure that says so, and nothing is ser
     (line): line is Extract<BrokerLine, { type: 'failed' }> => line.type === 'failed',
   );
   assert.match(failed?.message ?? '', /^Cannot give up the broker's privileges: CapPrm of a thread is/);
-  assert.match(failed?.mend ?? '', /ordinary user/);
+  assert.match(failed?.fix ?? '', /ordinary user/);
   assert.equal(await broker.stop(), 1);
 });
 

@@ -26,9 +26,9 @@ export function testByOptions(who: string, own: readonly string[], image: () => 
   }, async (context) => {
     const without = await container(image(), own, ['doctor', '--json']);
     assert.equal(without.status, 1, without.stdout + without.stderr);
-    const { kind, options, mend } = adviceIn(without.stdout);
+    const { kind, options, fix } = adviceIn(without.stdout);
     assert.equal(kind, 'podman');
-    const folder = await makeProfile(mend, image());
+    const folder = await makeProfile(fix, image());
     const withThem = await container(image(), [...own, ...options], ['doctor'], folder);
     assert.equal(withThem.status, 0, withThem.stdout + withThem.stderr);
     assert.doesNotMatch(withThem.stdout, /^lacking|^container options/m);
@@ -39,7 +39,7 @@ export function testByOptions(who: string, own: readonly string[], image: () => 
 interface Advice {
   readonly kind: string;
   readonly options: readonly string[];
-  readonly mend: string;
+  readonly fix: string;
 }
 
 function adviceIn(json: string): Advice {

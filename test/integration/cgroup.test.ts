@@ -62,7 +62,7 @@ async function within(user: User, work: (cgroup: DelegatedCgroup) => Promise<voi
 }
 
 if (why !== undefined) {
-  test(`control groups are unavailable here (${why}): a start that wants one is refused in one line with its mend`, async () => {
+  test(`control groups are unavailable here (${why}): a start that wants one is refused in one line with its fix`, async () => {
     for (const user of users) {
       for (const limit of ['total_memory_mib=64', 'cpu_percent=50']) {
         const { status, stdout, stderr } = await postern(['run', '--limit', limit, '--', 'echo', 'started'], {

@@ -55,7 +55,7 @@ function doctor(
   return spawnSync(command, rest, { cwd: '/', encoding: 'utf8', timeout: 60_000, env: { ...HOME, ...env } });
 }
 
-/** The lines of one check: itself, and its mend. */
+/** The lines of one check: itself, and its fix. */
 function lines(stdout: string, name: string): string {
   const all = stdout.split('\n');
   const at = all.findIndex((line) => line.slice('lacking  '.length).startsWith(`${name}  `));
@@ -129,7 +129,7 @@ for (const user of users) {
       NAMES,
     );
     for (const entry of checks)
-      assert.deepEqual(Object.keys(entry), ['name', 'state', 'found', 'needed', 'mend']);
+      assert.deepEqual(Object.keys(entry), ['name', 'state', 'found', 'needed', 'fix']);
   });
 
   test(`doctor ends with 2 where it is called wrongly (${user})`, () => {
@@ -168,7 +168,7 @@ for (const user of users) {
       );
   });
 
-  test(`doctor names what is mounted over /proc, and unmounting it is the mend (${user})`, {
+  test(`doctor names what is mounted over /proc, and unmounting it is the fix (${user})`, {
     skip: needsRoot,
   }, () => {
     const mask = 'mount --bind /dev/null /proc/version';
@@ -230,7 +230,7 @@ test('doctor finds out that a root of few ids cannot give plugins theirs', { ski
   const told = doctor('root', [], { asRoot: inUserNamespace('0,0,65536') });
   lacks(told, 'id range', /ids 0 to 65535 are mapped .*\n +Start postern as an ordinary user/);
   const user = doctor('user', [], { asRoot: inUserNamespace('0,0,65536') });
-  assert.equal(user.status, 0, `the mend: ${user.stdout}`);
+  assert.equal(user.status, 0, `the fix: ${user.stdout}`);
 });
 
 test('doctor names the ids of /etc/subuid that a small map has room for', { skip: needsRoot }, () => {
@@ -238,10 +238,10 @@ test('doctor names the ids of /etc/subuid that a small map has room for', { skip
   const told = doctor('root', [], { asRoot: inUserNamespace(ids) });
   lacks(told, 'id range', /Name ids that are mapped:\n +echo 'postern:65536:327680' >>\/etc\/subuid$/);
   const entry = readableFile('subuid', 'postern:65536:327680\n');
-  const mended = doctor('root', [], {
+  const fixed = doctor('root', [], {
     asRoot: [...inMounts(`mount --bind ${entry} /etc/subuid`), ...inUserNamespace(ids)],
   });
-  assert.equal(mended.status, 0, `the mend: ${mended.stdout}`);
+  assert.equal(fixed.status, 0, `the fix: ${fixed.stdout}`);
 });
 
 test("doctor finds postern's own folder closed to the launcher as root", { skip: needsRoot }, () => {
@@ -257,11 +257,11 @@ test("doctor finds postern's own folder closed to the launcher as root", { skip:
   const dist = join(folder, 'dist');
   const told = doctor('root', [], { asRoot: inMounts(script('700')), dist });
   lacks(told, 'own code', new RegExp(`"${folder}" has mode 700 .*\\n.*\\n +chmod -R o\\+rX '${folder}'$`));
-  const mended = doctor('root', [], { asRoot: inMounts(script('705')), dist });
-  assert.equal(mended.status, 0, mended.stdout);
+  const fixed = doctor('root', [], { asRoot: inMounts(script('705')), dist });
+  assert.equal(fixed.status, 0, fixed.stdout);
 });
 
-test('doctor names lo where it is down, and the mend brings it up', { skip: needsRoot }, () => {
+test('doctor names lo where it is down, and the fix brings it up', { skip: needsRoot }, () => {
   const told = doctor('root', [], { asRoot: ['unshare', '--net'] });
   assert.equal(told.status, 1, told.stderr);
   assert.match(lines(told.stdout, 'sandbox'), /^ok /);
@@ -269,6 +269,6 @@ test('doctor names lo where it is down, and the mend brings it up', { skip: need
     lines(told.stdout, 'connection'),
     /^lacking .*lo is not up; allowed: ENETUNREACH unreachable, .*\n.*\n +ip link set lo up$/,
   );
-  const mended = doctor('root', [], { asRoot: ['unshare', '--net', ...shell('ip link set lo up')] });
-  assert.equal(mended.status, 0, mended.stdout);
+  const fixed = doctor('root', [], { asRoot: ['unshare', '--net', ...shell('ip link set lo up')] });
+  assert.equal(fixed.status, 0, fixed.stdout);
 });

@@ -138,7 +138,7 @@ for (const user of users) {
     assert.deepEqual(readdirSync(join(folder, 'real')), []);
   });
 
-  test(`a home that its user may not write refuses the start, with the command that mends it (${user})`, async () => {
+  test(`a home that its user may not write refuses the start, with the command that fixes it (${user})`, async () => {
     const folder = ownFolder(user);
     const { uid } = statSync(folder);
     const home = join(folder, 'home');

@@ -43,12 +43,12 @@ function runIn(
   return spawnSync(command, args, { cwd: '/', encoding: 'utf8', timeout: 30_000 });
 }
 
-/** One clear line that names the mend, exit status 125, nothing started. */
+/** One clear line that names the fix, exit status 125, nothing started. */
 function refusedWith(result: ReturnType<typeof runIn>, what: RegExp): void {
   assert.equal(result.status, 125, result.stderr);
   assert.equal(result.stdout, '');
   assert.match(result.stderr, what);
-  assert.match(result.stderr, /^postern: [^\n]+; [^\n]+\n$/, 'one line, with its mend');
+  assert.match(result.stderr, /^postern: [^\n]+; [^\n]+\n$/, 'one line, with its fix');
 }
 
 const needsRoot = users.includes('root') ? false : 'needs root, to take something away from the host';

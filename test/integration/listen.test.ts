@@ -215,7 +215,7 @@ for (const user of users) {
     assert.equal(stdout, 'pid 0\nrefused True\n', stderr);
   });
 
-  test(`what cannot be listened on is one line with the mend, status 125, and leaves nothing (${user})`, async () => {
+  test(`what cannot be listened on is one line with the fix, status 125, and leaves nothing (${user})`, async () => {
     const folder = openFolder();
     writeFileSync(join(folder, 'there'), 'precious');
     const taken = await listen();

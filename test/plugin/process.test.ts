@@ -203,7 +203,7 @@ test('a child process that got no channel is told to ask for one', async () => {
     ...node(`
       import { spawn } from 'node:child_process';
       const source = \`import { connect } from ${JSON.stringify(library)};
-        await connect({ host: 'x', port: 1 }).catch((error) => console.log(error.code, error.mend));\`;
+        await connect({ host: 'x', port: 1 }).catch((error) => console.log(error.code, error.fix));\`;
       spawn(process.execPath, ['--input-type=module', '-e', source], { stdio: 'inherit' });
     `),
   );
@@ -227,9 +227,9 @@ test('a second copy of the library in a process is told so', async () => {
   assert.equal(ended.stdout, 'ENOCHANNEL Another copy of postern/plugin in this process has the channel\n');
 });
 
-test('outside of postern connect() and openChannel() reject with ENOCHANNEL and a mend', async () => {
+test('outside of postern connect() and openChannel() reject with ENOCHANNEL and a fix', async () => {
   const before = countDescriptors();
-  const expected = { name: 'PosternError', code: 'ENOCHANNEL', mend: 'Start it with "postern run"' };
+  const expected = { name: 'PosternError', code: 'ENOCHANNEL', fix: 'Start it with "postern run"' };
   await assert.rejects(connect({ host: 'a.example', port: 443 }), expected);
   await assert.rejects(openChannel(), expected);
   await expectDescriptors(before);

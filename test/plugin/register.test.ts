@@ -219,5 +219,5 @@ test('outside of postern register ends the program with an error that says how t
   assert.equal(status, 1);
   assert.equal(stdout, '');
   assert.match(stderr, /POSTERN_REQUEST_FD is not set/);
-  assert.match(stderr, /mend: 'Start the program with "postern run"/);
+  assert.match(stderr, /fix: 'Start the program with "postern run"/);
 });

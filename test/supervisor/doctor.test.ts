@@ -6,7 +6,7 @@ import { examine } from '../../sandbox/doctor/examine.js';
 import type { HostFacts } from '../../sandbox/doctor/host-facts.js';
 import type { Trial } from '../../sandbox/doctor/trial.js';
 import type { Container } from '../../sandbox/host/confinement.js';
-import { containerFix } from '../../sandbox/host/container-fix.js';
+import { briefContainerFix } from '../../sandbox/host/container-fix.js';
 import { coveredProc } from '../../sandbox/host/covered-proc.js';
 import { findContainer } from '../../sandbox/host/find-container.js';
 import { bundlePath } from '../../shared/own-files.js';
@@ -88,7 +88,7 @@ interface Lack {
   readonly trial?: Trial;
   readonly state?: 'lacking' | 'absent';
   readonly found: string;
-  readonly mend: string | undefined;
+  readonly fix: string | undefined;
 }
 
 const setting = (name: string, value: string): Partial<HostFacts> => ({
@@ -120,28 +120,28 @@ const LACKS: readonly Lack[] = [
     when: 'it is older than 5.14',
     facts: { release: '5.13.19-generic' },
     found: 'linux 5.13.19-generic',
-    mend: 'Boot Linux 5.14 or newer.',
+    fix: 'Boot Linux 5.14 or newer.',
   },
   {
     of: 'architecture',
     when: 'the filters are for another one',
     facts: { architecture: 'riscv64' },
     found: 'riscv64',
-    mend: 'The filters are written for x86-64 and arm64: run postern, and its Node, on one of them.',
+    fix: 'The filters are written for x86-64 and arm64: run postern, and its Node, on one of them.',
   },
   {
     of: 'node',
     when: 'it is older than 20',
     facts: { nodeVersion: 'v18.19.0' },
     found: 'v18.19.0 (/usr/bin/node)',
-    mend: 'Start postern with Node 20 or newer; this one is /usr/bin/node.',
+    fix: 'Start postern with Node 20 or newer; this one is /usr/bin/node.',
   },
   {
     of: 'user namespaces',
     when: 'none may be made',
     facts: setting('user.max_user_namespaces', '0'),
     found: 'user.max_user_namespaces = 0',
-    mend: `Allow them, as root:
+    fix: `Allow them, as root:
   sysctl -w user.max_user_namespaces=10000
 and for every boot:
   echo 'user.max_user_namespaces = 10000' >/etc/sysctl.d/90-postern.conf`,
@@ -151,7 +151,7 @@ and for every boot:
     when: 'no network namespace may be made, in a container',
     facts: { ...setting('user.max_net_namespaces', '0'), container: DOCKER },
     found: 'user.max_net_namespaces = 0',
-    mend: `Allow them, as root of the host (this is a container: /.dockerenv):
+    fix: `Allow them, as root of the host (this is a container: /.dockerenv):
   sysctl -w user.max_net_namespaces=10000
 and for every boot:
   echo 'user.max_net_namespaces = 10000' >/etc/sysctl.d/90-postern.conf`,
@@ -161,7 +161,7 @@ and for every boot:
     when: "Debian's setting forbids them",
     facts: setting('kernel.unprivileged_userns_clone', '0'),
     found: 'kernel.unprivileged_userns_clone = 0',
-    mend: `Allow them, as root:
+    fix: `Allow them, as root:
   sysctl -w kernel.unprivileged_userns_clone=1
 and for every boot:
   echo 'kernel.unprivileged_userns_clone = 1' >/etc/sysctl.d/90-postern.conf`,
@@ -171,7 +171,7 @@ and for every boot:
     when: 'AppArmor refuses them',
     facts: setting('kernel.apparmor_restrict_unprivileged_userns', '1'),
     found: 'kernel.apparmor_restrict_unprivileged_userns = 1',
-    mend: PROFILE,
+    fix: PROFILE,
   },
   {
     of: 'user namespaces',
@@ -182,7 +182,7 @@ and for every boot:
       nodePath: "/opt/it's {new}/node",
     },
     found: 'kernel.apparmor_restrict_unprivileged_userns = 1',
-    mend: PROFILE.replace('/usr/bin/node', "/opt/it'\\''s \\{new\\}/node"),
+    fix: PROFILE.replace('/usr/bin/node', "/opt/it'\\''s \\{new\\}/node"),
   },
   {
     of: 'user namespaces',
@@ -192,12 +192,12 @@ and for every boot:
       namespaces: { works: true, words: '', label: 'unshare//&unpriv_unshare (enforce)' },
     },
     found: 'AppArmor label unshare//&unpriv_unshare (enforce) in a new user namespace',
-    mend: `A profile for unshare(1) itself takes every capability away there; unload it, as root:
+    fix: `A profile for unshare(1) itself takes every capability away there; unload it, as root:
   apparmor_parser -R $(grep -ls 'profile unpriv_unshare' /etc/apparmor.d/*)`,
   },
   {
     of: 'user namespaces',
-    when: "Docker's defaults forbid them, with all of them mended at once",
+    when: "Docker's defaults forbid them, with all of them fixed at once",
     facts: {
       ...NO_NAMESPACES,
       seccompMode: 2,
@@ -206,7 +206,7 @@ and for every boot:
       mountInfo: MASKED,
     },
     found: FILTERED,
-    mend: `Start the container with these options (known by /.dockerenv):
+    fix: `Start the container with these options (known by /.dockerenv):
   docker run --security-opt seccomp=postern-seccomp.json --security-opt apparmor=unconfined --security-opt systempaths=unconfined …
 Make postern-seccomp.json first, on the host, with this container's image, from Docker's default, which is
   ${DOCKER_DEFAULT}:
@@ -218,7 +218,7 @@ ${WITHOUT_FILE}`,
     when: "Podman's filter forbids them",
     facts: { ...NO_NAMESPACES, seccompMode: 2, container: PODMAN, mountInfo: MASKED, root: true },
     found: FILTERED,
-    mend: `Start the container with these options (known by /run/.containerenv):
+    fix: `Start the container with these options (known by /run/.containerenv):
   podman run --security-opt seccomp=postern-seccomp.json --security-opt unmask=ALL …
 Make postern-seccomp.json first, on the host, with this container's image, from Podman's default:
   podman run --rm -i --entrypoint /usr/bin/node IMAGE ${SCRIPT} - </usr/share/containers/seccomp.json >postern-seccomp.json
@@ -236,7 +236,7 @@ ${AS_USER}`,
       mountInfo: MASKED,
     },
     found: FILTERED,
-    mend: `In the pod's manifest (known by KUBERNETES_SERVICE_HOST in the environment):
+    fix: `In the pod's manifest (known by KUBERNETES_SERVICE_HOST in the environment):
   spec:
     hostUsers: false
     containers:
@@ -254,7 +254,7 @@ or Docker's (${DOCKER_DEFAULT}):
     when: "a unit's filter forbids them",
     facts: { ...NO_NAMESPACES, seccompMode: 2, container: SYSTEMD },
     found: FILTERED,
-    mend: `systemctl edit worker.service, and there (known by worker.service in /proc/self/cgroup):
+    fix: `systemctl edit worker.service, and there (known by worker.service in /proc/self/cgroup):
   [Service]
   RestrictNamespaces=no
   SystemCallFilter=`,
@@ -264,14 +264,14 @@ or Docker's (${DOCKER_DEFAULT}):
     when: 'a filter of unknown origin forbids them',
     facts: { ...NO_NAMESPACES, seccompMode: 2 },
     found: FILTERED,
-    mend: `Start postern without the filter that whatever started it has set, or allow in it ${CALLS}.`,
+    fix: `Start postern without the filter that whatever started it has set, or allow in it ${CALLS}.`,
   },
   {
     of: 'user namespaces',
     when: 'the root is changed',
     facts: { ...NO_NAMESPACES, mountInfo: '' },
     found: `a changed root (no mount at / in /proc/self/mountinfo), and ${REFUSED}`,
-    mend: 'The kernel makes no user namespace under chroot(2): start postern outside of it, or enter the folder by pivot_root(2).',
+    fix: 'The kernel makes no user namespace under chroot(2): start postern outside of it, or enter the folder by pivot_root(2).',
   },
   {
     of: 'user namespaces',
@@ -281,15 +281,15 @@ or Docker's (${DOCKER_DEFAULT}):
       freshProc: undefined,
     },
     found: 'user.max_user_namespaces = 63000, and unshare: unshare failed: No space left on device',
-    mend: `As many namespaces as are allowed are in use, or 32 are nested; as root:
+    fix: `As many namespaces as are allowed are in use, or 32 are nested; as root:
   sysctl -w user.max_user_namespaces=126000`,
   },
   {
     of: 'user namespaces',
-    when: 'no value explains it, without a mend that would be a guess',
+    when: 'no value explains it, without a fix that would be a guess',
     facts: NO_NAMESPACES,
     found: REFUSED,
-    mend: undefined,
+    fix: undefined,
   },
   {
     of: 'fresh /proc',
@@ -300,7 +300,7 @@ or Docker's (${DOCKER_DEFAULT}):
       mountInfo: MASKED,
     },
     found: 'masked by mounts on /proc/sys, /proc/kcore',
-    mend: `Start the container with these options (known by /.dockerenv):
+    fix: `Start the container with these options (known by /.dockerenv):
   docker run --security-opt systempaths=unconfined …`,
   },
   {
@@ -308,7 +308,7 @@ or Docker's (${DOCKER_DEFAULT}):
     when: 'a unit masks it, and no namespace could be made to try',
     facts: { ...NO_NAMESPACES, container: SYSTEMD, mountInfo: MASKED },
     found: 'masked by mounts on /proc/sys, /proc/kcore',
-    mend: `systemctl edit worker.service, and there (known by worker.service in /proc/self/cgroup):
+    fix: `systemctl edit worker.service, and there (known by worker.service in /proc/self/cgroup):
   [Service]
   ProtectKernelTunables=no
   ProtectKernelLogs=no`,
@@ -318,7 +318,7 @@ or Docker's (${DOCKER_DEFAULT}):
     when: 'somebody mounted over it',
     facts: { freshProc: { works: false, words: 'unshare: mount /proc failed' }, mountInfo: MASKED },
     found: 'masked by mounts on /proc/sys, /proc/kcore',
-    mend: 'Take the mounts away, as root:\n  umount /proc/sys /proc/kcore',
+    fix: 'Take the mounts away, as root:\n  umount /proc/sys /proc/kcore',
   },
   {
     of: 'fresh /proc',
@@ -333,7 +333,7 @@ or Docker's (${DOCKER_DEFAULT}):
     },
     found:
       'AppArmor profile docker-default (enforce), and unshare: cannot change root filesystem propagation: Permission denied',
-    mend: `Start the container with these options (known by /.dockerenv):
+    fix: `Start the container with these options (known by /.dockerenv):
   docker run --security-opt apparmor=unconfined …`,
   },
   {
@@ -345,7 +345,7 @@ or Docker's (${DOCKER_DEFAULT}):
     },
     found:
       'a seccomp filter (Seccomp: 2 in /proc/self/status), and unshare: mount /proc failed: Operation not permitted',
-    mend: `Start postern without the filter that whatever started it has set, or allow in it ${CALLS}.`,
+    fix: `Start postern without the filter that whatever started it has set, or allow in it ${CALLS}.`,
   },
   {
     of: 'id range',
@@ -353,7 +353,7 @@ or Docker's (${DOCKER_DEFAULT}):
     facts: { root: true, uidMap: '0 100000 65536\n', gidMap: '0 100000 65536\n', container: DOCKER },
     found:
       'ids 0 to 65535 are mapped by /proc/self/uid_map and gid_map, and postern takes 1879048192 to 2147483647, the default',
-    mend: `Start postern as an ordinary user, which needs no ids: docker run --user 1000:1000 …
+    fix: `Start postern as an ordinary user, which needs no ids: docker run --user 1000:1000 …
 Or map 131072 more ids into this user namespace.`,
   },
   {
@@ -362,7 +362,7 @@ Or map 131072 more ids into this user namespace.`,
     facts: { root: true, uidMap: '0 100000 500000\n', gidMap: '0 100000 400000\n' },
     found:
       'ids 0 to 399999 are mapped by /proc/self/uid_map and gid_map, and postern takes 1879048192 to 2147483647, the default',
-    mend: "Name ids that are mapped:\n  echo 'postern:65536:327680' >>/etc/subuid",
+    fix: "Name ids that are mapped:\n  echo 'postern:65536:327680' >>/etc/subuid",
   },
   {
     of: 'id range',
@@ -370,21 +370,21 @@ Or map 131072 more ids into this user namespace.`,
     facts: { root: true, uidMap: '0 1000 1\n', gidMap: '0 1000 1\n' },
     found:
       'ids 0 to 0 are mapped by /proc/self/uid_map and gid_map, and postern takes 1879048192 to 2147483647, the default',
-    mend: 'Start postern outside of this user namespace, or map 131072 more ids into it.',
+    fix: 'Start postern outside of this user namespace, or map 131072 more ids into it.',
   },
   {
     of: 'id range',
     when: "/etc/subuid's entry holds too few",
     facts: { root: true, subordinate: { base: 200_000, count: 65_536, configured: true } },
     found: "65536 ids: 200000 to 265535, /etc/subuid's entry for postern",
-    mend: 'Give "postern" 131072 ids or more in /etc/subuid.',
+    fix: 'Give "postern" 131072 ids or more in /etc/subuid.',
   },
   {
     of: 'own code',
     when: 'only root may enter the folder',
     facts: { root: true, ownCode: { folder: '/opt/postern', closed: { path: '/opt/postern', mode: '700' } } },
     found: '"/opt/postern" has mode 700',
-    mend: "Let other users read what lies in that folder:\n  chmod -R o+rX '/opt/postern'",
+    fix: "Let other users read what lies in that folder:\n  chmod -R o+rX '/opt/postern'",
   },
   {
     of: 'own code',
@@ -394,14 +394,14 @@ Or map 131072 more ids into this user namespace.`,
       ownCode: { folder: '/opt/postern', closed: { path: '/usr/bin/node', mode: '750' } },
     },
     found: '"/usr/bin/node" has mode 750',
-    mend: "Let other users run Node:\n  chmod o+rx '/usr/bin/node'",
+    fix: "Let other users run Node:\n  chmod o+rx '/usr/bin/node'",
   },
   {
     of: 'unshare(1)',
     when: 'it is not there',
     facts: { unshare: undefined, namespaces: undefined, freshProc: undefined, distribution: ['alpine'] },
     found: 'not in /usr/sbin:/usr/bin:/sbin:/bin',
-    mend: 'Install it: apk add util-linux',
+    fix: 'Install it: apk add util-linux',
   },
   {
     of: 'unshare(1)',
@@ -414,49 +414,49 @@ Or map 131072 more ids into this user namespace.`,
       },
     },
     found: '/usr/bin/unshare: unshare from util-linux 2.34, without --keep-caps',
-    mend: 'Install util-linux 2.36 or newer: apt-get install util-linux',
+    fix: 'Install util-linux 2.36 or newer: apt-get install util-linux',
   },
   {
     of: '/bin/sh',
     when: 'it is not there',
     facts: { shell: false },
     found: 'not there, or not executable',
-    mend: 'Put a POSIX shell there: as a link, to dash, bash or busybox.',
+    fix: 'Put a POSIX shell there: as a link, to dash, bash or busybox.',
   },
   {
     of: 'libseccomp',
     when: 'it does not load',
     facts: { libseccomp: { loads: false, why: 'no such file' }, distribution: ['rocky', 'rhel', 'fedora'] },
     found: 'libseccomp.so.2: no such file',
-    mend: 'Install it: dnf install libseccomp',
+    fix: 'Install it: dnf install libseccomp',
   },
   {
     of: 'libseccomp',
     when: 'it is too old',
     facts: { libseccomp: { loads: true, version: '2.4.4' } },
     found: 'version 2.4.4',
-    mend: 'Install a newer one: apt-get install libseccomp2, of a release that has 2.5.',
+    fix: 'Install a newer one: apt-get install libseccomp2, of a release that has 2.5.',
   },
   {
     of: 'libcap-ng',
     when: 'it does not load, on a distribution that is not known',
     facts: { libcapNg: { loads: false, why: 'no such file' }, distribution: ['other'] },
     found: 'libcap-ng.so.0: no such file',
-    mend: 'Install it: apt-get install libcap-ng0, or dnf install libcap-ng, or apk add libcap-ng',
+    fix: 'Install it: apt-get install libcap-ng0, or dnf install libcap-ng, or apk add libcap-ng',
   },
   {
     of: 'seccomp filter',
     when: 'the kernel has none',
     facts: { kernel: { ...FEATURES, seccompFilter: false } },
     found: 'SECCOMP_RET_ERRNO not available',
-    mend: 'Boot a kernel built with CONFIG_SECCOMP_FILTER=y.',
+    fix: 'Boot a kernel built with CONFIG_SECCOMP_FILTER=y.',
   },
   {
     of: 'Landlock',
     when: 'a filter forbids it',
     facts: { landlock: 'EPERM' },
     found: 'landlock_create_ruleset(2): EPERM',
-    mend: 'The kernel has it and something forbids it: allow landlock_create_ruleset, landlock_add_rule and landlock_restrict_self in the filter that holds for postern.',
+    fix: 'The kernel has it and something forbids it: allow landlock_create_ruleset, landlock_add_rule and landlock_restrict_self in the filter that holds for postern.',
   },
   {
     of: 'Landlock',
@@ -464,7 +464,7 @@ Or map 131072 more ids into this user namespace.`,
     state: 'absent',
     facts: { landlock: 0 },
     found: 'none',
-    mend: 'Connections and files are kept by seccomp and mounts alone. This kernel (6.1.0-13-amd64) has none, or it is not among the modules that it was started with: boot Linux 6.12 or newer with landlock in lsm=.',
+    fix: 'Connections and files are kept by seccomp and mounts alone. This kernel (6.1.0-13-amd64) has none, or it is not among the modules that it was started with: boot Linux 6.12 or newer with landlock in lsm=.',
   },
   {
     of: 'Landlock',
@@ -472,7 +472,7 @@ Or map 131072 more ids into this user namespace.`,
     state: 'absent',
     facts: { landlock: 3 },
     found: 'ABI 3',
-    mend: 'TCP connect and bind are refused by seccomp alone (from ABI 4, Linux 6.7, by Landlock too). Abstract sockets and signals are kept by namespaces alone (from ABI 6, Linux 6.12, by Landlock too).',
+    fix: 'TCP connect and bind are refused by seccomp alone (from ABI 4, Linux 6.7, by Landlock too). Abstract sockets and signals are kept by namespaces alone (from ABI 6, Linux 6.12, by Landlock too).',
   },
   {
     of: 'Landlock',
@@ -480,7 +480,7 @@ Or map 131072 more ids into this user namespace.`,
     state: 'absent',
     facts: { landlock: 5 },
     found: 'ABI 5',
-    mend: 'Abstract sockets and signals are kept by namespaces alone (from ABI 6, Linux 6.12, by Landlock too).',
+    fix: 'Abstract sockets and signals are kept by namespaces alone (from ABI 6, Linux 6.12, by Landlock too).',
   },
   {
     of: 'cgroup',
@@ -488,7 +488,7 @@ Or map 131072 more ids into this user namespace.`,
     state: 'absent',
     facts: { cgroup: { base: undefined, why: '"/sys/fs/cgroup/user.slice/cgroup.procs" is not writable' } },
     found: '"/sys/fs/cgroup/user.slice/cgroup.procs" is not writable',
-    mend: `Without it a plugin with one of these limits does not start. Start postern in one:
+    fix: `Without it a plugin with one of these limits does not start. Start postern in one:
   systemd-run --user --scope -p Delegate=yes postern …`,
   },
   {
@@ -497,7 +497,7 @@ Or map 131072 more ids into this user namespace.`,
     state: 'absent',
     facts: { cgroup: { base: undefined, why: 'cgroup v2 is not mounted' }, container: SYSTEMD },
     found: 'cgroup v2 is not mounted',
-    mend: `Without it a plugin with one of these limits does not start. systemctl edit worker.service, and there:
+    fix: `Without it a plugin with one of these limits does not start. systemctl edit worker.service, and there:
   [Service]
   Delegate=yes`,
   },
@@ -507,7 +507,7 @@ Or map 131072 more ids into this user namespace.`,
     state: 'absent',
     facts: { cgroup: { base: undefined, why: '"/sys/fs/cgroup" is not writable' }, container: DOCKER },
     found: '"/sys/fs/cgroup" is not writable',
-    mend: "Without it a plugin with one of these limits does not start. The container's engine has to mount /sys/fs/cgroup writable, as Docker does with --privileged.",
+    fix: "Without it a plugin with one of these limits does not start. The container's engine has to mount /sys/fs/cgroup writable, as Docker does with --privileged.",
   },
   {
     of: 'user notification',
@@ -515,7 +515,7 @@ Or map 131072 more ids into this user namespace.`,
     state: 'absent',
     facts: { kernel: { ...FEATURES, userNotification: false } },
     found: 'not available',
-    mend: 'Programs that connect by themselves cannot be served; those that use the channel can.',
+    fix: 'Programs that connect by themselves cannot be served; those that use the channel can.',
   },
   {
     of: 'WAIT_KILLABLE_RECV',
@@ -523,7 +523,7 @@ Or map 131072 more ids into this user namespace.`,
     state: 'absent',
     facts: { kernel: { ...FEATURES, waitKillable: false } },
     found: 'not available',
-    mend: 'A signal that comes while a program connects by itself makes it ask a second time. Boot Linux 5.19 or newer.',
+    fix: 'A signal that comes while a program connects by itself makes it ask a second time. Boot Linux 5.19 or newer.',
   },
   {
     of: 'PIDFD_THREAD',
@@ -531,7 +531,7 @@ Or map 131072 more ids into this user namespace.`,
     state: 'absent',
     facts: { kernel: { ...FEATURES, threadPidfd: false } },
     found: 'not available',
-    mend: 'A thread that connects by itself after the main thread of its program has ended gets an error. Boot Linux 6.9 or newer.',
+    fix: 'A thread that connects by itself after the main thread of its program has ended gets an error. Boot Linux 6.9 or newer.',
   },
   {
     of: 'SO_NETNS_COOKIE',
@@ -539,7 +539,7 @@ Or map 131072 more ids into this user namespace.`,
     state: 'absent',
     facts: { kernel: { ...FEATURES, netnsCookie: false } },
     found: 'not available',
-    mend: "Whose network a program's socket belongs to cannot be told: programs that connect by themselves cannot be served.",
+    fix: "Whose network a program's socket belongs to cannot be told: programs that connect by themselves cannot be served.",
   },
   {
     of: 'SO_PASSRIGHTS',
@@ -547,14 +547,14 @@ Or map 131072 more ids into this user namespace.`,
     state: 'absent',
     facts: { kernel: { ...FEATURES, passRights: false } },
     found: 'not available',
-    mend: 'Nothing is less: that no descriptor can be pushed at the broker rests upon its socket, which is shut for reading.',
+    fix: 'Nothing is less: that no descriptor can be pushed at the broker rests upon its socket, which is shut for reading.',
   },
   {
     of: 'pidfd_getfd(2)',
     when: "Podman's filter refuses it",
     facts: { kernel: { ...FEATURES, takesDescriptors: false }, seccompMode: 2, container: PODMAN },
     found: 'a seccomp filter (Seccomp: 2 in /proc/self/status), and it is refused',
-    mend: `Start the container with these options (known by /run/.containerenv):
+    fix: `Start the container with these options (known by /run/.containerenv):
   podman run --security-opt seccomp=postern-seccomp.json …
 Make postern-seccomp.json first, on the host, with this container's image, from Podman's default:
   podman run --rm -i --entrypoint /usr/bin/node IMAGE ${SCRIPT} - </usr/share/containers/seccomp.json >postern-seccomp.json
@@ -565,14 +565,14 @@ ${WITHOUT_FILE}`,
     when: 'a filter of unknown origin refuses it',
     facts: { kernel: { ...FEATURES, comparesDescriptors: false }, seccompMode: 2 },
     found: 'a seccomp filter (Seccomp: 2 in /proc/self/status), and it is refused',
-    mend: `Start postern without the filter that whatever started it has set, or allow in it ${CALLS}.`,
+    fix: `Start postern without the filter that whatever started it has set, or allow in it ${CALLS}.`,
   },
   {
     of: 'kcmp(2)',
     when: 'it is refused for no cause that is known',
     facts: { kernel: { ...FEATURES, comparesDescriptors: false } },
     found: 'refused',
-    mend: undefined,
+    fix: undefined,
   },
   {
     of: 'Yama',
@@ -580,7 +580,7 @@ ${WITHOUT_FILE}`,
     state: 'absent',
     facts: { settings: { ...GOOD.settings, 'kernel.yama.ptrace_scope': '3' } },
     found: 'kernel.yama.ptrace_scope = 3',
-    mend: 'Nobody can read another process: programs that connect by themselves cannot be served, those that use the channel can. The value holds until the next boot: set kernel.yama.ptrace_scope to 2 or less in /etc/sysctl.d and reboot.',
+    fix: 'Nobody can read another process: programs that connect by themselves cannot be served, those that use the channel can. The value holds until the next boot: set kernel.yama.ptrace_scope to 2 or less in /etc/sysctl.d and reboot.',
   },
   {
     of: 'name servers',
@@ -588,7 +588,7 @@ ${WITHOUT_FILE}`,
     state: 'absent',
     facts: { resolvConf: '# nameserver 192.0.2.53\nsearch example.com\n' },
     found: 'no nameserver line in /etc/resolv.conf',
-    mend: 'Names cannot be resolved, addresses can be reached: add a line "nameserver ADDRESS" there, or start with --dns ADDRESS (dns: in postern.yaml).',
+    fix: 'Names cannot be resolved, addresses can be reached: add a line "nameserver ADDRESS" there, or start with --dns ADDRESS (dns: in postern.yaml).',
   },
   {
     of: 'name servers',
@@ -596,14 +596,14 @@ ${WITHOUT_FILE}`,
     state: 'absent',
     facts: { resolvConf: undefined },
     found: '/etc/resolv.conf cannot be read',
-    mend: 'Names cannot be resolved, addresses can be reached: add a line "nameserver ADDRESS" there, or start with --dns ADDRESS (dns: in postern.yaml).',
+    fix: 'Names cannot be resolved, addresses can be reached: add a line "nameserver ADDRESS" there, or start with --dns ADDRESS (dns: in postern.yaml).',
   },
   {
     of: 'descriptors',
     when: "there are fewer than a plugin's limit",
     facts: { descriptorLimit: 512, container: PODMAN },
     found: 'RLIMIT_NOFILE, hard: 512',
-    mend: 'A plugin gets 1024. Raise it; podman run --ulimit nofile=16384:16384 …',
+    fix: 'A plugin gets 1024. Raise it; podman run --ulimit nofile=16384:16384 …',
   },
   {
     of: 'descriptors',
@@ -611,7 +611,7 @@ ${WITHOUT_FILE}`,
     state: 'absent',
     facts: { descriptorLimit: 4096, container: SYSTEMD },
     found: 'RLIMIT_NOFILE, hard: 4096',
-    mend: `The broker has fewer connections at once. Raise it; systemctl edit worker.service, and there:
+    fix: `The broker has fewer connections at once. Raise it; systemctl edit worker.service, and there:
   [Service]
   LimitNOFILE=16384`,
   },
@@ -621,16 +621,16 @@ ${WITHOUT_FILE}`,
     state: 'absent',
     facts: { descriptorLimit: 4096 },
     found: 'RLIMIT_NOFILE, hard: 4096',
-    mend: 'The broker has fewer connections at once. Raise it; as root, for the shell that starts postern: prlimit --pid $$ --nofile=16384:16384',
+    fix: 'The broker has fewer connections at once. Raise it; as root, for the shell that starts postern: prlimit --pid $$ --nofile=16384:16384',
   },
   {
     of: 'sandbox',
     when: 'its start fails and nothing else lacks',
     trial: {
-      sandbox: { failure: { message: 'Cannot start the sandbox, step ids: EINVAL', mend: 'do this' } },
+      sandbox: { failure: { message: 'Cannot start the sandbox, step ids: EINVAL', fix: 'do this' } },
     },
     found: 'Cannot start the sandbox, step ids: EINVAL',
-    mend: 'do this',
+    fix: 'do this',
   },
   {
     of: 'sandbox',
@@ -639,29 +639,29 @@ ${WITHOUT_FILE}`,
     trial: { sandbox: { failure: { message: 'Cannot start the sandbox, step root: pivot_root: EPERM' } } },
     found:
       'a seccomp filter (Seccomp: 2 in /proc/self/status), and Cannot start the sandbox, step root: pivot_root: EPERM',
-    mend: `Start postern without the filter that whatever started it has set, or allow in it ${CALLS}.`,
+    fix: `Start postern without the filter that whatever started it has set, or allow in it ${CALLS}.`,
   },
   {
     of: 'sandbox',
     when: 'something else lacks',
     facts: { shell: false },
-    trial: { sandbox: { failure: { message: 'Cannot start', mend: 'a mend of its own' } } },
+    trial: { sandbox: { failure: { message: 'Cannot start', fix: 'a fix of its own' } } },
     found: 'Cannot start',
-    mend: 'See to what is lacking above, then run postern doctor again.',
+    fix: 'See to what is lacking above, then run postern doctor again.',
   },
   {
     of: 'connection',
     when: 'there is no sandbox',
     trial: { sandbox: { failure: { message: 'Cannot start' } } },
     found: 'not tried: there is no sandbox',
-    mend: undefined,
+    fix: undefined,
   },
   {
     of: 'connection',
     when: 'the second supervisor does not start',
-    trial: { ...MADE, connection: { failure: { message: 'The broker does not run', mend: 'do that' } } },
+    trial: { ...MADE, connection: { failure: { message: 'The broker does not run', fix: 'do that' } } },
     found: 'The broker does not run',
-    mend: 'do that',
+    fix: 'do that',
   },
   {
     of: 'connection',
@@ -676,7 +676,7 @@ ${WITHOUT_FILE}`,
       },
     },
     found: 'the interface lo is not up; allowed: ENETUNREACH, refused: EACCES port_not_allowed',
-    mend: 'Bring it up, as root:\n  ip link set lo up',
+    fix: 'Bring it up, as root:\n  ip link set lo up',
   },
   {
     of: 'connection',
@@ -686,7 +686,7 @@ ${WITHOUT_FILE}`,
       connection: { said: 'allowed: ETIMEDOUT, refused: EACCES no_rule', itself: 'good day', trespasses: 0 },
     },
     found: 'allowed: ETIMEDOUT, refused: EACCES no_rule',
-    mend: undefined,
+    fix: undefined,
   },
   {
     of: 'connection',
@@ -696,7 +696,7 @@ ${WITHOUT_FILE}`,
       connection: { said: 'allowed: good day, refused: connected', itself: 'good day', trespasses: 0 },
     },
     found: 'allowed: good day, refused: connected',
-    mend: undefined,
+    fix: undefined,
   },
   {
     of: 'connection',
@@ -710,14 +710,14 @@ ${WITHOUT_FILE}`,
       },
     },
     found: 'connections that came where no rule allows any: 1',
-    mend: 'Run no untrusted program here, and report it as SECURITY.md says.',
+    fix: 'Run no untrusted program here, and report it as SECURITY.md says.',
   },
   {
     of: 'own connect(2)',
     when: 'there is no sandbox',
     trial: { sandbox: { failure: { message: 'Cannot start' } } },
     found: 'not tried',
-    mend: undefined,
+    fix: undefined,
   },
   {
     of: 'own connect(2)',
@@ -725,7 +725,7 @@ ${WITHOUT_FILE}`,
     facts: { seccompMode: 2 },
     trial: { ...MADE, connection: { ...CONNECTED, itself: 'EPERM' } },
     found: 'EPERM',
-    mend: `Start postern without the filter that whatever started it has set, or allow in it ${CALLS}.`,
+    fix: `Start postern without the filter that whatever started it has set, or allow in it ${CALLS}.`,
   },
   {
     of: 'own connect(2)',
@@ -734,22 +734,22 @@ ${WITHOUT_FILE}`,
     facts: { kernel: { ...FEATURES, userNotification: false } },
     trial: { ...MADE, connection: { ...CONNECTED, itself: 'EACCES' } },
     found: 'EACCES',
-    mend: 'It follows from what is absent above.',
+    fix: 'It follows from what is absent above.',
   },
   {
     of: 'own connect(2)',
     when: 'none is made',
     trial: { ...MADE, connection: { said: '', itself: '', trespasses: 0 } },
     found: 'the plugin said nothing',
-    mend: 'See to what is lacking above, then run postern doctor again.',
+    fix: 'See to what is lacking above, then run postern doctor again.',
   },
 ];
 
-for (const { of, when, facts = {}, trial, state = 'lacking', found, mend } of LACKS) {
+for (const { of, when, facts = {}, trial, state = 'lacking', found, fix } of LACKS) {
   test(`examine() tells of ${of} where ${when}`, () => {
     assert.equal(check(of, {}).state, 'ok', 'the good host has it');
     const told = check(of, facts, trial);
-    assert.deepEqual({ state: told.state, found: told.found, mend: told.mend }, { state, found, mend });
+    assert.deepEqual({ state: told.state, found: told.found, fix: told.fix }, { state, found, fix });
     const { ok } = examine({ ...GOOD, ...facts }, trial ?? MADE);
     assert.equal(ok, state === 'absent' && facts.shell !== false);
   });
@@ -759,7 +759,7 @@ test('examine() finds nothing lacking on a good host, each check under its own n
   const { ok, checks } = examine(GOOD, MADE);
   assert.equal(ok, true);
   assert.deepEqual(
-    checks.filter(({ state, mend }) => state !== 'ok' || mend !== undefined),
+    checks.filter(({ state, fix }) => state !== 'ok' || fix !== undefined),
     [],
   );
   assert.equal(new Set(checks.map(({ name }) => name)).size, checks.length);
@@ -816,7 +816,7 @@ test('findContainer() knows a container by the sign that it leaves', () => {
   });
 });
 
-test('describeExamination() aligns the lines, indents the mends, and counts what has to be mended', () => {
+test('describeExamination() aligns the lines, indents the fixes, and counts what has to be fixed', () => {
   const good = describeExamination(examine(GOOD, MADE), false).trimEnd().split('\n');
   assert.equal(good.at(-1), 'This host can run postern');
   assert.equal(good[0], 'ok       kernel              linux 6.1.0-13-amd64');
@@ -846,12 +846,12 @@ test('describeExamination() ends with the options of the container where these l
   assert.equal(lines.filter((line) => line.includes('Start the container')).length, 1);
   assert.ok(lines.includes('             As for "user namespaces".'));
   const { container } = JSON.parse(toJson(examination)) as { container: Record<string, unknown> };
-  assert.deepEqual(Object.keys(container), ['kind', 'sign', 'options', 'mend']);
+  assert.deepEqual(Object.keys(container), ['kind', 'sign', 'options', 'fix']);
   assert.deepEqual([container['kind'], container['options']], ['docker', options.split(' ')]);
   const fewIds = { ...facts, root: true, uidMap: '0 100000 65536\n', gidMap: '0 100000 65536\n' };
   const asUser = examine(fewIds, MADE).container;
   assert.deepEqual(asUser?.options, [...options.split(' '), '--user', '1000:1000']);
-  assert.match(asUser.mend, /Start the container.*Start postern as an ordinary user/s);
+  assert.match(asUser.fix, /Start the container.*Start postern as an ordinary user/s);
   assert.deepEqual(
     examine({ ...GOOD, ...fewIds, seccompMode: 0, mountInfo: MOUNTS }, MADE).container?.options,
     ['--user', '1000:1000'],
@@ -868,7 +868,7 @@ test('describeExamination() ends with the options of the container where these l
   }
 });
 
-test('containerFix() is one line for each kind of container, and nothing where nothing is in the way', () => {
+test('briefContainerFix() is one line for each kind of container, and nothing where nothing is in the way', () => {
   const facts = { ...GOOD, seccompMode: 2, mountInfo: MASKED, appArmorLabel: 'containers-default (enforce)' };
   const fixes: readonly (readonly [Container | undefined, string | undefined])[] = [
     [
@@ -891,8 +891,8 @@ test('containerFix() is one line for each kind of container, and nothing where n
     [undefined, undefined],
   ];
   for (const [container, fix] of fixes) {
-    assert.equal(containerFix({ ...facts, container }), fix);
-    assert.equal(containerFix({ ...GOOD, container }), undefined);
+    assert.equal(briefContainerFix({ ...facts, container }), fix);
+    assert.equal(briefContainerFix({ ...GOOD, container }), undefined);
   }
 });
 
@@ -903,7 +903,7 @@ test('toJson() is one object with every field of every check', () => {
   };
   assert.equal(parsed.ok, false);
   for (const entry of parsed.checks)
-    assert.deepEqual(Object.keys(entry), ['name', 'state', 'found', 'needed', 'mend']);
+    assert.deepEqual(Object.keys(entry), ['name', 'state', 'found', 'needed', 'fix']);
   assert.deepEqual(
     parsed.checks.find(({ name }) => name === '/bin/sh'),
     {
@@ -911,7 +911,7 @@ test('toJson() is one object with every field of every check', () => {
       state: 'lacking',
       found: 'not there, or not executable',
       needed: 'a POSIX shell',
-      mend: 'Put a POSIX shell there: as a link, to dash, bash or busybox.',
+      fix: 'Put a POSIX shell there: as a link, to dash, bash or busybox.',
     },
   );
 });

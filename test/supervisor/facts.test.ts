@@ -29,7 +29,7 @@ test('refuseVisibleSockets() refuses a socket below a visible path, and not besi
   refuseVisibleSockets(source('/run/service'), undefined, TABLE);
   refuseVisibleSockets(source('/run', '/run/service.sock'), undefined, TABLE);
   assert.throws(() => refuseVisibleSockets(source('/run', '/run/other'), undefined, TABLE), {
-    mend: /hide its folder with --hidden \/run,/,
+    fix: /hide its folder with --hidden \/run,/,
   });
 });
 
@@ -62,11 +62,11 @@ test('requireLinux() refuses a kernel before 5.14 and takes 5.14', () => {
   requireLinux('6.1.0-13-amd64');
 });
 
-test('namespacesFailure() names a mend for what unshare says', () => {
-  assert.match(namespacesFailure('spawn unshare ENOENT').mend ?? '', /util-linux/);
-  assert.match(namespacesFailure("unshare: unrecognized option '--keep-caps'").mend ?? '', /2\.36/);
+test('namespacesFailure() names a fix for what unshare says', () => {
+  assert.match(namespacesFailure('spawn unshare ENOENT').fix ?? '', /util-linux/);
+  assert.match(namespacesFailure("unshare: unrecognized option '--keep-caps'").fix ?? '', /2\.36/);
   assert.match(
-    namespacesFailure('unshare: unshare failed: Operation not permitted').mend ?? '',
+    namespacesFailure('unshare: unshare failed: Operation not permitted').fix ?? '',
     /user namespaces/,
   );
 });

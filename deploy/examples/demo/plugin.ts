@@ -34,8 +34,8 @@ for (const target of [
       process.exitCode = 1;
     },
     (error: { code: string; reason: string; suggestion?: string }) => {
-      const mend = error.suggestion === undefined ? '' : `; a rule that would allow it: ${error.suggestion}`;
-      console.log(`refused ${target.host}:${target.port}: ${error.code}, ${error.reason}${mend}`);
+      const fix = error.suggestion === undefined ? '' : `; a rule that would allow it: ${error.suggestion}`;
+      console.log(`refused ${target.host}:${target.port}: ${error.code}, ${error.reason}${fix}`);
     },
   );
   await pause(STEP_MS);

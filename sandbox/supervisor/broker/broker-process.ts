@@ -241,7 +241,7 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
 
 function readyOf(line: BrokerLine): true | undefined {
   if (line.type === 'failed')
-    throw brokerFailed(printable(line.message), line.mend === undefined ? undefined : printable(line.mend));
+    throw brokerFailed(printable(line.message), line.fix === undefined ? undefined : printable(line.fix));
   return line.type === 'ready' ? true : undefined;
 }
 

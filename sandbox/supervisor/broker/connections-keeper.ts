@@ -45,7 +45,7 @@ export function requireCounting(plugins: readonly PluginConfig[]): void {
     throw new PosternError(
       'no_sock_diag',
       `Cannot limit connections of "${limited.name}": ${(error as Error).message}`,
-      { mend: 'load the kernel modules inet_diag and tcp_diag, or leave limits.connections out' },
+      { fix: 'load the kernel modules inet_diag and tcp_diag, or leave limits.connections out' },
     );
   }
 }

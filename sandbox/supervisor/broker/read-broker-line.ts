@@ -16,13 +16,13 @@ export function readBrokerLine(text: string): BrokerLine | undefined {
 }
 
 function readLine(line: Fields): BrokerLine | undefined {
-  const { type, plugin, id, session, text, message, mend, problems, policyHash, explanation } = line;
+  const { type, plugin, id, session, text, message, fix, problems, policyHash, explanation } = line;
   switch (type) {
     case 'ready':
       return { type };
     case 'failed':
       if (typeof message !== 'string') return undefined;
-      return { type, message, mend: typeof mend === 'string' ? mend : undefined };
+      return { type, message, fix: typeof fix === 'string' ? fix : undefined };
     case 'plugin_ready':
       return typeof plugin === 'string' && typeof policyHash === 'string'
         ? { type, plugin, policyHash }

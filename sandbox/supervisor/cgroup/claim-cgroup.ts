@@ -57,6 +57,6 @@ function removeStale(base: string): void {
 function noCgroup(what: string, why: string): PosternError {
   const scope = process.geteuid?.() === 0 ? 'systemd-run --scope' : 'systemd-run --user --scope';
   return new PosternError('no_cgroup', `Cannot limit ${what} without a control group: ${why}`, {
-    mend: `start it in one that is delegated, ${scope} -p Delegate=yes postern …, or leave the limit out`,
+    fix: `start it in one that is delegated, ${scope} -p Delegate=yes postern …, or leave the limit out`,
   });
 }

@@ -33,7 +33,7 @@ function refusePrivileged(path: string, mode: number): void {
   throw new PosternError(
     'privileged_file',
     `The plugin may not write "${path}", which ${setsIds ? 'is set-uid or set-gid' : 'has file capabilities'}: it would keep that privilege`,
-    { mend: `${setsIds ? 'chmod ug-s' : 'setcap -r'} it, or make a folder writable that does not hold it` },
+    { fix: `${setsIds ? 'chmod ug-s' : 'setcap -r'} it, or make a folder writable that does not hold it` },
   );
 }
 

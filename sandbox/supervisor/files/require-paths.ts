@@ -8,7 +8,7 @@ export function requirePaths({ visible, writable, hidden }: PluginConfig): void 
   for (const path of [...visible, ...writable]) {
     if (path === '/') {
       throw new PosternError('not_allowed', 'Cannot show "/" to the plugin', {
-        mend: 'name the folders that it needs, one by one',
+        fix: 'name the folders that it needs, one by one',
       });
     }
     if (hostFiles.real(path) === undefined)
@@ -17,13 +17,13 @@ export function requirePaths({ visible, writable, hidden }: PluginConfig): void 
   for (const path of hidden) {
     if (path === '/') {
       throw new PosternError('not_allowed', 'Cannot hide "/" from the plugin', {
-        mend: 'name the folders that it shall not see, one by one',
+        fix: 'name the folders that it shall not see, one by one',
       });
     }
     // A mistyped path would hide nothing, and what comes to be there later would show.
     if (hostFiles.real(path) === undefined) {
       throw new PosternError('not_found', `Cannot hide "${path}" from the plugin: it is not there`, {
-        mend: 'for what comes to be there later, hide the folder that will hold it',
+        fix: 'for what comes to be there later, hide the folder that will hold it',
       });
     }
   }

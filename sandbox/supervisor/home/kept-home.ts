@@ -96,5 +96,5 @@ const uid = (): number => process.geteuid?.() ?? 0;
 const gid = (): number => process.getegid?.() ?? 0;
 
 function badHome(message: string, fix: string): PosternError {
-  return new PosternError('bad_home', message, { mend: fix });
+  return new PosternError('bad_home', message, { fix });
 }

@@ -26,7 +26,7 @@ export interface BoundListener {
 
 /**
  * @param name the listener's name, for the error
- * @throws PosternError `listen_address`, with the mend; nothing is left bound
+ * @throws PosternError `listen_address`, with the fix; nothing is left bound
  */
 export function bindListener(name: string, address: ListenAddress): BoundListener {
   return address.kind === 'tcp' ? bindTcp(name, address) : bindUnix(name, address);

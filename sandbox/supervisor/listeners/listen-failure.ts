@@ -12,15 +12,15 @@ const { EACCES, EADDRINUSE, EADDRNOTAVAIL, EAFNOSUPPORT, ENAMETOOLONG, ENOENT, E
 
 /** @param errno of socket(2), bind(2) or listen(2), positive */
 export function listenFailure(name: string, address: ListenAddress, errno: number): PosternError {
-  const [why, mend] = (address.kind === 'tcp' ? ofTcp(address.port, errno) : ofUnix(address.path, errno)) ?? [
+  const [why, fix] = (address.kind === 'tcp' ? ofTcp(address.port, errno) : ofUnix(address.path, errno)) ?? [
     errnoName(errno),
     undefined,
   ];
   const text = `Cannot listen on ${quote(showListenAddress(address))} for "${name}": ${why}`;
-  return new PosternError('listen_address', text, { mend, fields: { listener: name, errno } });
+  return new PosternError('listen_address', text, { fix, fields: { listener: name, errno } });
 }
 
-function ofTcp(port: number, errno: number): readonly [why: string, mend: string] | undefined {
+function ofTcp(port: number, errno: number): readonly [why: string, fix: string] | undefined {
   if (errno === EADDRINUSE)
     return ['another socket has that port', 'choose another port, or end what has it (ss -ltnp)'];
   if (errno === EACCES) {
@@ -33,7 +33,7 @@ function ofTcp(port: number, errno: number): readonly [why: string, mend: string
   return undefined;
 }
 
-function ofUnix(path: string, errno: number): readonly [why: string, mend: string] | undefined {
+function ofUnix(path: string, errno: number): readonly [why: string, fix: string] | undefined {
   const folder = quote(dirname(path));
   if (errno === EADDRINUSE)
     return ['something is there', 'choose another path, or remove it if nothing needs it'];

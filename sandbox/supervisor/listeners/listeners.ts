@@ -72,8 +72,8 @@ export class Listeners {
       return listener;
     } catch (error) {
       if (place === undefined || !(error instanceof PosternError)) throw error;
-      const { code, message, mend, fields } = error;
-      throw new PosternError(code, `${place}: ${message}`, { mend, fields, cause: error });
+      const { code, message, fix, fields } = error;
+      throw new PosternError(code, `${place}: ${message}`, { fix, fields, cause: error });
     }
   }
 }

@@ -83,7 +83,7 @@ function mapOne({ tree, source, writable, asOwner }: OwnedTree, namespace: Owned
   const why = `its file system, ${fileSystemOf(source)}, cannot map ids on Linux ${release()} (${errnoName(-result)})`;
   if (asOwner === 'needed') {
     throw new PosternError('bad_home', `Cannot keep a home in "${path}": ${why}`, {
-      mend: 'use a folder on ext4, xfs or btrfs, or start postern as its owner',
+      fix: 'use a folder on ext4, xfs or btrfs, or start postern as its owner',
     });
   }
   const { mode } = fstatSync(tree.number);

@@ -48,7 +48,7 @@ function open(destination: string): number {
     return openSync(destination, O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK, 0o640);
   } catch (cause) {
     throw new PosternError('audit_destination', `Cannot append to the audit file "${destination}"`, {
-      mend: 'name a file in a folder that is there and that you may write',
+      fix: 'name a file in a folder that is there and that you may write',
       cause,
     });
   }

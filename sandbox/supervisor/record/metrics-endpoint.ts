@@ -17,7 +17,7 @@ export async function serveMetrics(address: string, pages: MetricsPages): Promis
   const where = parseHostPort(address);
   if (where === undefined) {
     throw new PosternError('metrics_address', `Not an address for metrics: "${address}"`, {
-      mend: 'write HOST:PORT, as in 127.0.0.1:9464',
+      fix: 'write HOST:PORT, as in 127.0.0.1:9464',
     });
   }
   const server = createServer({ requestTimeout: 5_000, headersTimeout: 5_000 }, (request, response) => {
@@ -25,11 +25,11 @@ export async function serveMetrics(address: string, pages: MetricsPages): Promis
   });
   await new Promise<void>((resolve, reject) => {
     server.once('error', (cause: NodeJS.ErrnoException) => {
-      const mend =
+      const fix =
         cause.code === 'EADDRINUSE' ? 'another process listens there: choose another port' : undefined;
       reject(
         new PosternError('metrics_address', `Cannot serve metrics on "${address}": ${cause.code}`, {
-          mend,
+          fix,
           cause,
         }),
       );

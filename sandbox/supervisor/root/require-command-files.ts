@@ -28,12 +28,12 @@ export function requireCommandFiles(plan: RootPlan, files: CommandFiles, host: H
   const hiding = plan.hiddenBy(host.real(cwd) ?? cwd);
   if (hiding !== undefined && host.kind(cwd) !== 'absent' && !plan.cwdVisible) {
     throw new PosternError('hidden', `Cannot start in "${cwd}": it is hidden by ${hiding}`, {
-      mend: `start elsewhere with --cwd, or ${showAgain(cwd, hiding, host)}`,
+      fix: `start elsewhere with --cwd, or ${showAgain(cwd, hiding, host)}`,
     });
   }
   if (name.includes('/') && !name.startsWith('/') && !plan.cwdVisible) {
     throw notShown(`Cannot run "${name}": the working directory "${cwd}" is not visible`, {
-      mend: `it is a home directory, or above one: start from a folder below it, or show it with --visible ${cwd}`,
+      fix: `it is a home directory, or above one: start from a folder below it, or show it with --visible ${cwd}`,
     });
   }
   if (program === undefined) return;
@@ -41,7 +41,7 @@ export function requireCommandFiles(plan: RootPlan, files: CommandFiles, host: H
     const hidden = plan.hiddenBy(host.real(path) ?? path);
     if (hidden !== undefined)
       throw notShown(`Cannot run "${name}": "${path}" is hidden by ${hidden}`, {
-        mend: showAgain(path, hidden, host),
+        fix: showAgain(path, hidden, host),
       });
   }
   requireInterpreter(plan, files, program, host);
@@ -64,9 +64,9 @@ function requireInterpreter(plan: RootPlan, files: CommandFiles, program: string
   const hidden = plan.hiddenBy(end);
   const what = `Cannot run "${files.words[0]}": its interpreter "${first}"`;
   if (hidden !== undefined)
-    throw notShown(`${what} is hidden by ${hidden}`, { mend: showAgain(end, hidden, host) });
+    throw notShown(`${what} is hidden by ${hidden}`, { fix: showAgain(end, hidden, host) });
   throw notShown(`${what} is not visible to the plugin`, {
-    mend: `show it with --visible ${prefixOf(end, files.homes, host)}`,
+    fix: `show it with --visible ${prefixOf(end, files.homes, host)}`,
   });
 }
 
@@ -78,6 +78,6 @@ function showAgain(path: string, hiding: string, host: HostFiles): string {
     : `show it with --visible ${path}`;
 }
 
-function notShown(message: string, { mend }: { readonly mend: string }): PosternError {
-  return new PosternError('not_found', message, { mend, fields: { exitStatus: NOT_FOUND } });
+function notShown(message: string, { fix }: { readonly fix: string }): PosternError {
+  return new PosternError('not_found', message, { fix, fields: { exitStatus: NOT_FOUND } });
 }

@@ -36,7 +36,7 @@ export function refuseVisibleSockets(
       throw new PosternError(
         'visible_socket',
         `The listener "${listener}" on "${bound}" would be visible to the plugin, which inherits it and needs no path`,
-        { mend: `it shows by ${source.because}: listen in a folder that no plugin sees, as /run/postern` },
+        { fix: `it shows by ${source.because}: listen in a folder that no plugin sees, as /run/postern` },
       );
     }
     const advice = source.because.startsWith('--home ')
@@ -46,7 +46,7 @@ export function refuseVisibleSockets(
       'visible_socket',
       `The socket "${bound}" of this host would be visible to the plugin`,
       {
-        mend: `it shows by ${source.because}: ${advice}`,
+        fix: `it shows by ${source.because}: ${advice}`,
       },
     );
   }

@@ -7,7 +7,7 @@ import { LAUNCH_TIMEOUT_MS } from '../../../shared/limits.js';
 import { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import { isStopped, openPidfd, signalPidfd } from '../../../shared/sys/pidfd.js';
 import { packetSocketPair } from '../../../shared/sys/socket.js';
-import { namespacesFailure, refusalMend } from '../../host/namespaces-failure.js';
+import { namespacesFailure, refusalFix } from '../../host/namespaces-failure.js';
 import { openOwnCode } from '../../host/own-code.js';
 import { SYSTEM_PATH } from '../../host/system-path.js';
 import {
@@ -49,7 +49,7 @@ export interface LaunchedSandbox {
 
 /**
  * @returns the sandbox once its program runs
- * @throws PosternError `launch_failed` with step, mend and exit status in its fields; nothing is left running
+ * @throws PosternError `launch_failed` with step, fix and exit status in its fields; nothing is left running
  */
 export async function launchSandbox(request: LaunchRequest): Promise<LaunchedSandbox> {
   const late = launchFailed('namespaces', `No answer within ${LAUNCH_TIMEOUT_MS / 1000} s`);
@@ -214,16 +214,16 @@ async function execution(
   }
 }
 
-function asError({ step, message, mend, exitStatus, code }: LaunchFailure): PosternError {
+function asError({ step, message, fix, exitStatus, code }: LaunchFailure): PosternError {
   if (step === 'command' && exitStatus !== 125) {
-    return new PosternError('launch_failed', message, { mend, fields: { step, exitStatus, cause: code } });
+    return new PosternError('launch_failed', message, { fix, fields: { step, exitStatus, cause: code } });
   }
-  return launchFailed(step, message, mend ?? refusalMend(message));
+  return launchFailed(step, message, fix ?? refusalFix(message));
 }
 
-function launchFailed(step: LaunchStep, message: string, mend?: string): PosternError {
+function launchFailed(step: LaunchStep, message: string, fix?: string): PosternError {
   return new PosternError('launch_failed', `Cannot start the sandbox, step ${step}: ${message}`, {
-    mend,
+    fix,
     fields: { step, exitStatus: 125 },
   });
 }

@@ -49,7 +49,7 @@ export function inheritStreams(): StandardStreams {
         'unsafe_stream',
         `Cannot pass ${NAMES[fd]} to the plugin: it is no file, pipe, terminal or socket`,
         {
-          mend: 'put a pipe between: "| cat" for output, "cat |" for input',
+          fix: 'put a pipe between: "| cat" for output, "cat |" for input',
         },
       );
     } else {
@@ -108,7 +108,7 @@ function passesAsItIs(fd: 0 | 1 | 2, stats: Stats): boolean {
     'unsafe_stream',
     `Cannot pass ${NAMES[fd]} to the plugin: it is a socket that reaches elsewhere`,
     {
-      mend: `put a pipe between: "| cat" for output, "cat |" for input`,
+      fix: `put a pipe between: "| cat" for output, "cat |" for input`,
     },
   );
 }

@@ -156,7 +156,7 @@ async function treesFor(
     throw new PosternError(
       'bad_home',
       `Cannot keep a home in "${config.home}": root without CAP_SYS_ADMIN cannot map the ids of its files`,
-      { mend: 'add that capability, or start postern as the owner of the folder' },
+      { fix: 'add that capability, or start postern as the owner of the folder' },
     );
   }
   for (const line of keptOwners(config)) onNotice(line);

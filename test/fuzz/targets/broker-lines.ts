@@ -88,8 +88,8 @@ function take(line: BrokerLine): string {
     }
     case 'failed':
       assert.equal(typeof line.message, 'string');
-      assert.ok(line.mend === undefined || typeof line.mend === 'string');
-      return `failed ${line.mend !== undefined}`;
+      assert.ok(line.fix === undefined || typeof line.fix === 'string');
+      return `failed ${line.fix !== undefined}`;
     case 'plugin_refused':
       assert.equal(typeof line.plugin, 'string');
       assert.equal(typeof line.problems.join('; '), 'string');

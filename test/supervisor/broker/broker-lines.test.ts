@@ -16,7 +16,7 @@ const explanation = {
 };
 const LINES = [
   { type: 'ready' },
-  { type: 'failed', message: 'no', mend: 'do' },
+  { type: 'failed', message: 'no', fix: 'do' },
   { type: 'plugin_ready', plugin: 'web', policyHash: '00' },
   { type: 'plugin_refused', plugin: 'web', problems: ['no'] },
   { type: 'audit', line: { event: 'decision', port: 443, rule: null, repeated: false, addresses: ['a'] } },
@@ -33,7 +33,7 @@ test('each line that a broker writes is read as it was written', () => {
 
 test('a line that lacks something, or has something else in its place, is none', () => {
   for (const line of LINES) {
-    for (const key of Object.keys(line).filter((name) => name !== 'mend')) {
+    for (const key of Object.keys(line).filter((name) => name !== 'fix')) {
       const odd = key === 'line' ? [{ a: {} }, { a: [1] }] : [{}];
       for (const value of [undefined, null, [1], [[]], ...odd])
         assert.equal(

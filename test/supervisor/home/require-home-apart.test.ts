@@ -36,7 +36,7 @@ function refusal(
     return undefined;
   } catch (error) {
     assert.ok(error instanceof PosternError && error.code === 'bad_home');
-    return `${error.message}; ${error.mend}`;
+    return `${error.message}; ${error.fix}`;
   }
 }
 

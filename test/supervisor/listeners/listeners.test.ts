@@ -114,7 +114,7 @@ test('what cannot be bound is one error that says why and what to do', async (t)
   symlinkSync(long, join(folder, 'short'));
   const alive = new Listener('alive', at(join(folder, 'alive.sock')));
   t.after(() => alive.close());
-  const cases: readonly (readonly [address: string, why: RegExp, mend: RegExp])[] = [
+  const cases: readonly (readonly [address: string, why: RegExp, fix: RegExp])[] = [
     [
       taken.address,
       /^Cannot listen on "127\.0\.0\.1:\d+" for "web": another socket has that port$/,
@@ -131,14 +131,14 @@ test('what cannot be bound is one error that says why and what to do', async (t)
     [join(folder, 'short/web.socket'), /at most 107 bytes/, /shorter/],
   ];
   const before = readdirSync('/proc/self/fd').length;
-  for (const [address, why, mend] of cases) {
+  for (const [address, why, fix] of cases) {
     assert.throws(
       () => new Listener('web', at(address)),
       (error) => {
         assert.ok(error instanceof PosternError);
         assert.equal(error.code, 'listen_address');
         assert.match(error.message, why);
-        assert.match(error.mend ?? '', mend);
+        assert.match(error.fix ?? '', fix);
         return true;
       },
       address,
@@ -291,7 +291,7 @@ test('a socket file of a listener is known by its real path, and refused where a
   assert.throws(() => refuseVisibleSockets({ sources: [source], hiddenBy: () => undefined }, paths), {
     code: 'visible_socket',
     message: /^The listener "web" on ".*shown\/a\.sock" would be visible to the plugin/,
-    mend: /--visible shown/,
+    fix: /--visible shown/,
   });
   listeners.closeAll();
   refuseVisibleSockets({ sources: [source], hiddenBy: () => undefined }, listeners.paths());

@@ -5,7 +5,7 @@
 const SPECIAL = /[\\*?[\]{}^"]/g;
 
 /** @param nodePath the real path of the running Node, by which AppArmor knows it */
-export function appArmorMend(nodePath: string): string {
+export function appArmorFix(nodePath: string): string {
   const path = nodePath.replace(SPECIAL, '\\$&').replaceAll("'", "'\\''");
   return `Allow them to Node; as root:
   echo 'abi <abi/4.0>,
