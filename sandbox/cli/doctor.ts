@@ -1,4 +1,5 @@
-// postern doctor: whether this host can run postern, and for each lack the fix. Makes a real sandbox; leaves nothing.
+// postern doctor: tests whether this host can run postern, and prints a fix for what is missing. It makes a real sandbox and
+// leaves nothing behind.
 import { Command } from 'commander';
 import { describeExamination, toJson } from '../doctor/describe.js';
 import { examine } from '../doctor/examine.js';
@@ -6,10 +7,10 @@ import { readHost } from '../doctor/read-host.js';
 import { tryHost } from '../doctor/trial.js';
 import { takesColour } from './colour.js';
 
-/** Exit status: 0 where nothing is lacking, 1 otherwise. */
+/** Exit status: 0 where nothing is missing, 1 otherwise. */
 export function doctorCommand(): Command {
   return new Command('doctor')
-    .description('test whether this host can run postern, and say what to do about each lack')
+    .description('test whether this host can run postern, and print a fix for what is missing')
     .option('--json', 'print one JSON object')
     .addHelpText(
       'after',
@@ -18,8 +19,9 @@ Examples:
   postern doctor
   postern doctor --json
 
-Run it as the user that shall run postern: root needs more.
-Exit status: 0 where nothing is lacking, 1 otherwise, 2 for wrong usage.`,
+Run it as the user that will run postern: root needs more.
+missing: postern cannot run. degraded: it runs, with one protection or feature less.
+Exit status: 0 where nothing is missing, 1 otherwise, 2 for wrong usage.`,
     )
     .action(async ({ json }: { json?: boolean }) => {
       const examination = examine(readHost(), await tryHost());

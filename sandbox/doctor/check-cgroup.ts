@@ -11,7 +11,7 @@ export function checkCgroup({ cgroup, root, container }: HostFacts): Check {
   const consequence = 'Without it a plugin with one of these limits does not start.';
   return {
     ...check,
-    state: 'absent',
+    state: 'degraded',
     found: cgroup.why ?? 'none',
     fix: `${consequence} ${howToStart(root, container)}`,
   };

@@ -22,5 +22,5 @@ function judge(facts: HostFacts, name: string, key: keyof KernelFeatures, whom: 
   if (facts.kernel[key]) return { ...check, state: 'ok', found: 'available' };
   const fix = filterFix(facts);
   const found = fix === undefined ? 'refused' : `${FILTER_SIGN}, and it is refused`;
-  return { ...check, state: 'lacking', found, fix };
+  return { ...check, state: 'missing', found, fix };
 }

@@ -11,7 +11,7 @@ export function checkDns({ resolvConf }: HostFacts): Check {
   if (servers.length > 0) return { ...check, state: 'ok', found: servers.join(', ') };
   return {
     ...check,
-    state: 'absent',
+    state: 'degraded',
     found:
       resolvConf === undefined ? '/etc/resolv.conf cannot be read' : 'no nameserver line in /etc/resolv.conf',
     fix: 'Names cannot be resolved, addresses can be reached: add a line "nameserver ADDRESS" there, or start with --dns ADDRESS (dns: in postern.yaml).',

@@ -50,7 +50,7 @@ const FEATURES: readonly Feature[] = [
 export function checkSeccomp({ kernel }: HostFacts): Check {
   return {
     name: 'seccomp filter',
-    state: kernel.seccompFilter ? 'ok' : 'lacking',
+    state: kernel.seccompFilter ? 'ok' : 'missing',
     found: `SECCOMP_RET_ERRNO ${kernel.seccompFilter ? 'available' : 'not available'}`,
     needed: 'seccomp(2) with filters',
     fix: kernel.seccompFilter ? undefined : 'Boot a kernel built with CONFIG_SECCOMP_FILTER=y.',
@@ -60,7 +60,7 @@ export function checkSeccomp({ kernel }: HostFacts): Check {
 export function checkFeatures({ kernel }: HostFacts): readonly Check[] {
   return FEATURES.map(({ key, name, needed, without }) => ({
     name,
-    state: kernel[key] ? 'ok' : 'absent',
+    state: kernel[key] ? 'ok' : 'degraded',
     found: kernel[key] ? 'available' : 'not available',
     needed,
     fix: kernel[key] ? undefined : without,

@@ -24,7 +24,7 @@ export function checkIdRange(facts: HostFacts): Check {
   if (count < LEAST_IDS) {
     return {
       ...check,
-      state: 'lacking',
+      state: 'missing',
       found: `${count} ids: ${taken}`,
       fix: `Give "postern" ${LEAST_IDS} ids or more in /etc/subuid.`,
     };
@@ -33,7 +33,7 @@ export function checkIdRange(facts: HostFacts): Check {
     return { ...check, state: 'ok', found: taken };
   return {
     ...check,
-    state: 'lacking',
+    state: 'missing',
     found: `${describe(mapped)} mapped by /proc/self/uid_map and gid_map, and postern takes ${taken}`,
     fix: fixFor(mapped, facts),
   };

@@ -13,7 +13,7 @@ export function checkKernel({
   const good = isKernelNewEnough(platform, release);
   return {
     name: 'kernel',
-    state: good ? 'ok' : 'lacking',
+    state: good ? 'ok' : 'missing',
     found: `${platform} ${release}`,
     needed: `linux ${LEAST_KERNEL} or newer`,
     fix: good ? undefined : `Boot Linux ${LEAST_KERNEL} or newer.`,

@@ -10,14 +10,14 @@ export function checkLandlock({ landlock, release }: HostFacts): Check {
   if (typeof landlock === 'string') {
     return {
       ...check,
-      state: 'lacking',
+      state: 'missing',
       found: `landlock_create_ruleset(2): ${landlock}`,
       fix: 'The kernel has it and something forbids it: allow landlock_create_ruleset, landlock_add_rule and landlock_restrict_self in the filter that holds for postern.',
     };
   }
   const found = landlock === 0 ? 'none' : `ABI ${landlock}`;
   if (landlock >= FOR_SCOPES) return { ...check, state: 'ok', found };
-  return { ...check, state: 'absent', found, fix: without(landlock, release) };
+  return { ...check, state: 'degraded', found, fix: without(landlock, release) };
 }
 
 function without(version: number, release: string): string {

@@ -15,7 +15,7 @@ export function checkLibseccomp({ libseccomp, distribution }: HostFacts): Check 
   if (!libseccomp.loads)
     return {
       ...check,
-      state: 'lacking',
+      state: 'missing',
       found: `libseccomp.so.2: ${libseccomp.why}`,
       fix: `Install it: ${install}`,
     };
@@ -23,7 +23,7 @@ export function checkLibseccomp({ libseccomp, distribution }: HostFacts): Check 
   const good = major > LEAST_SECCOMP[0] || (major === LEAST_SECCOMP[0] && minor >= LEAST_SECCOMP[1]);
   return {
     ...check,
-    state: good ? 'ok' : 'lacking',
+    state: good ? 'ok' : 'missing',
     found: `version ${libseccomp.version}`,
     fix: good
       ? undefined
@@ -36,7 +36,7 @@ export function checkLibcapNg({ libcapNg, distribution }: HostFacts): Check {
   if (libcapNg.loads) return { ...check, state: 'ok', found: 'libcap-ng.so.0 loads' };
   return {
     ...check,
-    state: 'lacking',
+    state: 'missing',
     found: `libcap-ng.so.0: ${libcapNg.why}`,
     fix: `Install it: ${installCommand('libcap-ng', distribution)}`,
   };

@@ -17,10 +17,10 @@ export function checkDescriptorLimit({ descriptorLimit, container }: HostFacts):
         ? `${container.kind} run --ulimit nofile=${BROKER_DESCRIPTORS}:${BROKER_DESCRIPTORS} …`
         : `as root, for the shell that starts postern: prlimit --pid $$ --nofile=${BROKER_DESCRIPTORS}:${BROKER_DESCRIPTORS}`;
   if (descriptorLimit < PLUGIN_DESCRIPTORS)
-    return { ...check, state: 'lacking', fix: `A plugin gets ${PLUGIN_DESCRIPTORS}. Raise it; ${raise}` };
+    return { ...check, state: 'missing', fix: `A plugin gets ${PLUGIN_DESCRIPTORS}. Raise it; ${raise}` };
   return {
     ...check,
-    state: 'absent',
+    state: 'degraded',
     fix: `The broker has fewer connections at once. Raise it; ${raise}`,
   };
 }

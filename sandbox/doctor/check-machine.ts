@@ -9,7 +9,7 @@ export function checkArchitecture({ architecture }: HostFacts): Check {
   const good = ARCHITECTURES.includes(architecture);
   return {
     name: 'architecture',
-    state: good ? 'ok' : 'lacking',
+    state: good ? 'ok' : 'missing',
     found: architecture,
     needed: ARCHITECTURES.join(' or '),
     fix: good
@@ -22,7 +22,7 @@ export function checkNode({ nodeVersion, nodePath }: HostFacts): Check {
   const good = Number.parseInt(nodeVersion.replace(/^v/, ''), 10) >= LEAST_NODE;
   return {
     name: 'node',
-    state: good ? 'ok' : 'lacking',
+    state: good ? 'ok' : 'missing',
     found: `${nodeVersion} (${nodePath})`,
     needed: `v${LEAST_NODE} or newer`,
     fix: good ? undefined : `Start postern with Node ${LEAST_NODE} or newer; this one is ${nodePath}.`,

@@ -9,7 +9,7 @@ export function checkOwnCode({ root, ownCode, nodePath }: HostFacts): Check {
   const inside = closed.path === folder || closed.path.startsWith(`${folder}/`);
   return {
     ...check,
-    state: 'lacking',
+    state: 'missing',
     found: `"${closed.path}" has mode ${closed.mode}`,
     fix: inside
       ? `Let other users read what lies in that folder:\n  chmod -R o+rX '${folder}'`

@@ -13,7 +13,7 @@ export function checkProc(facts: HostFacts): Check {
   if (covered.length > 0) {
     return {
       ...check,
-      state: 'lacking',
+      state: 'missing',
       found: `masked by mounts on ${covered.join(', ')}`,
       fix: containerFix(facts) ?? `Take the mounts away, as root:\n  umount ${covered.join(' ')}`,
     };
@@ -24,7 +24,7 @@ export function checkProc(facts: HostFacts): Check {
   if (profile !== undefined) {
     return {
       ...check,
-      state: 'lacking',
+      state: 'missing',
       found: `AppArmor profile ${profile}, and ${freshProc.words}`,
       fix:
         (facts.container?.kind === 'systemd' ? undefined : containerFix(facts)) ??
@@ -33,6 +33,6 @@ export function checkProc(facts: HostFacts): Check {
   }
   const fix = filterFix(facts);
   if (fix !== undefined)
-    return { ...check, state: 'lacking', found: `${FILTER_SIGN}, and ${freshProc.words}`, fix };
-  return { ...check, state: 'lacking', found: freshProc.words };
+    return { ...check, state: 'missing', found: `${FILTER_SIGN}, and ${freshProc.words}`, fix };
+  return { ...check, state: 'missing', found: freshProc.words };
 }

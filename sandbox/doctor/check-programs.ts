@@ -9,12 +9,12 @@ export function checkUnshare({ unshare, distribution }: HostFacts): Check {
   const check = { name: 'unshare(1)', needed: 'util-linux 2.36 or newer, whose unshare has --keep-caps' };
   const install = installCommand('util-linux', distribution);
   if (unshare === undefined)
-    return { ...check, state: 'lacking', found: `not in ${SYSTEM_PATH}`, fix: `Install it: ${install}` };
+    return { ...check, state: 'missing', found: `not in ${SYSTEM_PATH}`, fix: `Install it: ${install}` };
   const found = `${unshare.path}: ${unshare.version}`;
   if (unshare.keepsCapabilities) return { ...check, state: 'ok', found };
   return {
     ...check,
-    state: 'lacking',
+    state: 'missing',
     found: `${found}, without --keep-caps`,
     fix: `Install util-linux 2.36 or newer: ${install}`,
   };
@@ -23,7 +23,7 @@ export function checkUnshare({ unshare, distribution }: HostFacts): Check {
 export function checkShell({ shell }: HostFacts): Check {
   return {
     name: '/bin/sh',
-    state: shell ? 'ok' : 'lacking',
+    state: shell ? 'ok' : 'missing',
     found: shell ? 'there' : 'not there, or not executable',
     needed: 'a POSIX shell',
     fix: shell ? undefined : 'Put a POSIX shell there: as a link, to dash, bash or busybox.',

@@ -20,7 +20,7 @@ interface Cause {
 
 export function checkUserNamespaces(facts: HostFacts): Check {
   const cause = settingCause(facts) ?? appArmorCause(facts) ?? filterCause(facts) ?? otherCause(facts);
-  if (cause !== undefined) return { name: 'user namespaces', state: 'lacking', needed: NEEDED, ...cause };
+  if (cause !== undefined) return { name: 'user namespaces', state: 'missing', needed: NEEDED, ...cause };
   const { namespaces, settings } = facts;
   const label = namespaces?.label === undefined ? '' : `, AppArmor label ${namespaces.label}`;
   return {

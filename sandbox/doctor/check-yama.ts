@@ -12,7 +12,7 @@ export function checkYama({ settings }: HostFacts): Check {
   if (scope !== '3') return { ...check, state: 'ok', found: `${YAMA_SETTING} = ${scope}` };
   return {
     ...check,
-    state: 'absent',
+    state: 'degraded',
     found: `${YAMA_SETTING} = ${scope}`,
     fix: `Nobody can read another process: programs that connect by themselves cannot be served, those that use the channel can. The value holds until the next boot: set ${YAMA_SETTING} to 2 or less in /etc/sysctl.d and reboot.`,
   };

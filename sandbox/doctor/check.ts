@@ -1,16 +1,18 @@
-// What `postern doctor` finds out about one thing of the host: a value, whoever prints it.
+// The result of one check of `postern doctor`.
 
-/** `lacking`: postern cannot run. `absent`: it runs, and the fix says what is not there without it. */
-export type CheckState = 'ok' | 'lacking' | 'absent';
+/**
+ * `missing`: postern cannot run without it. `degraded`: postern runs, with one protection or feature less; the fix names it.
+ */
+export type CheckState = 'ok' | 'missing' | 'degraded';
 
 export interface Check {
   readonly name: string;
   readonly state: CheckState;
-  /** The value that was read, by its name. */
+  /** The value that was read, with its name. */
   readonly found: string;
   readonly needed: string;
-  /** Lines of text; each follows from what was found. */
+  /** What to do, in lines of text. It rests on what was found, never on a guess. */
   readonly fix?: string | undefined;
-  /** A consequence of another lack, which is not counted beside it. */
+  /** It follows from another check that failed, and is not counted beside that one. */
   readonly follows?: boolean;
 }

@@ -1,4 +1,4 @@
-// All that a container's options have to be, gathered from what the checks say: for `postern doctor`'s last lines.
+// Gathers all container options that the checks ask for, for the last lines of `postern doctor`.
 
 import type { Container } from '../host/confinement.js';
 import { AS_USER, containerFix, containerOptions } from '../host/container-fix.js';
@@ -6,13 +6,13 @@ import type { Check } from './check.js';
 import type { HostFacts } from './host-facts.js';
 
 export interface ContainerAdvice extends Container {
-  /** Words for `docker run` or `podman run`; absent for others. */
+  /** Words for `docker run` or `podman run`; undefined in other containers. */
   readonly options?: readonly string[] | undefined;
   /** What to do, in lines. */
   readonly fix: string;
 }
 
-/** @returns undefined outside of containers, and where nothing lacks that options of the container allow */
+/** @returns undefined outside of containers, and where no option of the container would help */
 export function containerAdvice(checks: readonly Check[], facts: HostFacts): ContainerAdvice | undefined {
   const { container } = facts;
   if (container === undefined) return undefined;

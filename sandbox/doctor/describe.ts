@@ -2,16 +2,18 @@
 import type { Check, CheckState } from './check.js';
 import type { Examination } from './examine.js';
 
-const COLOURS: Readonly<Record<CheckState, number>> = { ok: 32, lacking: 31, absent: 33 };
-const STATE_WIDTH = 'lacking'.length + 2;
+const COLOURS: Readonly<Record<CheckState, number>> = { ok: 32, missing: 31, degraded: 33 };
+const STATE_WIDTH = 'degraded'.length + 2;
 const FIX_INDENT = ' '.repeat(STATE_WIDTH + 4);
 
-/** For programs: the words that follow are separated by single spaces, and none has a space in it. */
+/** Programs read this line: the words after it are separated by single spaces, and no word holds a space. */
 const OPTIONS = 'container options:';
 
 /**
- * A line for each check, what fixes it indented below, and the answer on the last line. In a container whose options forbid something,
- * the line before that begins with `container options:` and has the options that allow it.
+ * One line for each check, its fix indented below it, and the answer on the last line.
+ *
+ * In a container whose options forbid something, the line before the last one begins with `container options:` and lists the
+ * options that allow it.
  */
 export function describeExamination({ ok, checks, container }: Examination, colour: boolean): string {
   const width = Math.max(...checks.map(({ name }) => name.length)) + 2;
@@ -25,10 +27,10 @@ export function describeExamination({ ok, checks, container }: Examination, colo
       .map((line) => `${FIX_INDENT}${line}`),
   ]);
   const options = container?.options === undefined ? [] : [[OPTIONS, ...container.options].join(' ')];
-  return `${[...lines, ...options, paint(ok ? 'ok' : 'lacking', answer(checks))].join('\n')}\n`;
+  return `${[...lines, ...options, paint(ok ? 'ok' : 'missing', answer(checks))].join('\n')}\n`;
 }
 
-/** Many lines are shown once. */
+/** A fix of several lines is shown once; later checks with the same fix name the first. */
 function fixOf({ fix = '' }: Check, before: readonly Check[]): string {
   const same = before.find((other) => other.fix === fix);
   return same === undefined || !fix.includes('\n') ? fix : `As for "${same.name}".`;
@@ -53,7 +55,7 @@ function described({ state, found, needed }: Check): string {
 }
 
 function answer(checks: readonly Check[]): string {
-  const lacks = checks.filter(({ state, follows }) => state === 'lacking' && follows !== true).length;
-  if (lacks === 0) return 'This host can run postern';
-  return `This host cannot run postern yet: ${lacks} ${lacks === 1 ? 'lack' : 'lacks'}`;
+  const missing = checks.filter(({ state, follows }) => state === 'missing' && follows !== true).length;
+  if (missing === 0) return 'This host can run postern';
+  return `This host cannot run postern yet: ${missing} ${missing === 1 ? 'requirement is' : 'requirements are'} missing`;
 }

@@ -21,10 +21,10 @@ import type { HostFacts } from './host-facts.js';
 import type { Trial } from './trial.js';
 
 export interface Examination {
-  /** Nothing is lacking. */
+  /** No check is `missing`. */
   readonly ok: boolean;
   readonly checks: readonly Check[];
-  /** The container, where something lacks that its options allow. */
+  /** The container, where its options would fix something. */
   readonly container?: ContainerAdvice | undefined;
 }
 
@@ -51,13 +51,13 @@ export function examine(facts: HostFacts, trial: Trial): Examination {
     checkDescriptorLimit(facts),
     checkCgroup(facts),
   ];
-  const others = read.some(({ state }) => state === 'lacking');
+  const others = read.some(({ state }) => state === 'missing');
   const checks = [
     ...read,
     checkSandbox(trial, facts, others),
     checkConnection(trial, facts),
     checkOwnConnection(trial, facts),
   ];
-  const ok = checks.every(({ state }) => state !== 'lacking');
+  const ok = checks.every(({ state }) => state !== 'missing');
   return { ok, checks, container: containerAdvice(checks, facts) };
 }

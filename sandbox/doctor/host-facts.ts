@@ -7,7 +7,7 @@ export type LibraryFact =
   | { readonly loads: true; readonly version?: string }
   | { readonly loads: false; readonly why: string };
 
-/** A command that was run to see whether the kernel lets it; absent where there is no command to run. */
+/** A command that was run to see whether the kernel permits it. */
 export interface Probe {
   readonly works: boolean;
   /** The first line of what it said. */

@@ -20,8 +20,8 @@ export interface Trial {
   /** The plugin's ids inside, and the time from nothing to its first instruction. */
   readonly sandbox: { readonly ids: string; readonly milliseconds: number } | { readonly failure: Failure };
   /**
-   * What the plugin reports, of the connections that it asked for and of its own connect(2), and how many connections the listener
-   * that no rule allows has seen; absent without sandbox.
+   * What the plugin reports about the connections that it asked for (`said`) and about its own connect(2) (`itself`).
+   * `trespasses` counts the connections that reached the listener that no rule allows. Undefined where no sandbox was made.
    */
   readonly connection?:
     | { readonly said: string; readonly itself: string; readonly trespasses: number }

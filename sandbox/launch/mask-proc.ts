@@ -20,7 +20,7 @@ const FACTS_OF_THE_HOST: readonly string[] = [
   'timer_list',
 ];
 
-/** @param stage where the root lies that has a fresh /proc; what this kernel lacks is passed over */
+/** @param stage where the root lies that has a fresh /proc; a file that this kernel does not have is skipped */
 export function maskProc(stage: string, hidden: HiddenPaths): void {
   for (const name of FACTS_OF_THE_HOST) {
     const found = statSync(`${stage}/proc/${name}`, { throwIfNoEntry: false });

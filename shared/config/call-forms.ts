@@ -12,12 +12,12 @@ const words = (text: string): readonly string[] => text.trim().split(/\s+/);
 const GROUPS: readonly (CallForm & { readonly calls: readonly string[] })[] = [
   {
     by: 'allow',
-    why: 'it tells of the machine, and changes nothing without a capability, which the plugin lacks',
+    why: 'it tells of the machine, and changes nothing without a capability that no plugin has',
     calls: words('adjtimex clock_adjtime sysfs ustat lsm_get_self_attr lsm_list_modules'),
   },
   {
     by: 'unsafe_allow',
-    why: 'it wants a capability that the plugin lacks: what it opens is more of the kernel to attack',
+    why: 'it wants a capability that no plugin has: what it opens is more of the kernel to attack',
     calls: words(`
       acct clock_settime create_module delete_module fanotify_init finit_module get_kernel_syms init_module ioperm iopl
       kexec_file_load kexec_load nfsservctl query_module quotactl quotactl_fd reboot setdomainname sethostname

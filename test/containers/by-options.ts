@@ -31,7 +31,7 @@ export function testByOptions(who: string, own: readonly string[], image: () => 
     const folder = await makeProfile(fix, image());
     const withThem = await container(image(), [...own, ...options], ['doctor'], folder);
     assert.equal(withThem.status, 0, withThem.stdout + withThem.stderr);
-    assert.doesNotMatch(withThem.stdout, /^lacking|^container options/m);
+    assert.doesNotMatch(withThem.stdout, /^missing|^container options/m);
     await reachesWhatIsAllowed(context, (words) => container(image(), [...own, ...options], words, folder));
   });
 }

@@ -58,19 +58,19 @@ function doctor(
 /** The lines of one check: itself, and its fix. */
 function lines(stdout: string, name: string): string {
   const all = stdout.split('\n');
-  const at = all.findIndex((line) => line.slice('lacking  '.length).startsWith(`${name}  `));
+  const at = all.findIndex((line) => line.slice('degraded  '.length).startsWith(`${name}  `));
   assert.notEqual(at, -1, `${name} in ${stdout}`);
   const end = all.findIndex((line, index) => index > at && !line.startsWith('          '));
   return all.slice(at, end).join('\n');
 }
 
-function lacks(told: Told, name: string, expected: RegExp): void {
+function isMissing(told: Told, name: string, expected: RegExp): void {
   assert.equal(told.status, 1, told.stdout + told.stderr);
   assert.equal(told.stderr, '');
-  assert.match(lines(told.stdout, name), /^lacking /);
+  assert.match(lines(told.stdout, name), /^missing /);
   assert.match(lines(told.stdout, name), expected);
-  assert.match(lines(told.stdout, 'sandbox'), /^lacking .*\n +See to what is lacking above/);
-  assert.match(told.stdout, /\nThis host cannot run postern yet: 1 lack\n$/);
+  assert.match(lines(told.stdout, 'sandbox'), /^missing .*\n +Fix what is missing above/);
+  assert.match(told.stdout, /\nThis host cannot run postern yet: 1 requirement is missing\n$/);
 }
 
 const shell = (script: string): readonly string[] => ['sh', '-c', `${script} && exec "$@"`, 'sh'];
@@ -99,11 +99,11 @@ function underFilter(user: User, calls: readonly string[]): readonly string[] {
 }
 
 for (const user of users) {
-  test(`doctor finds nothing lacking on this host, line by line (${user})`, () => {
+  test(`doctor finds nothing missing on this host, line by line (${user})`, () => {
     const { status, stdout, stderr } = doctor(user, []);
     assert.equal(status, 0, stdout + stderr);
     assert.equal(stderr, '');
-    for (const name of NAMES) assert.match(lines(stdout, name), /^(ok|absent) /);
+    for (const name of NAMES) assert.match(lines(stdout, name), /^(ok|degraded) /);
     const checks = stdout.split('\n').filter((line) => /^\S/.test(line));
     assert.equal(checks.length, NAMES.length + 1, 'no line for anything else');
     assert.equal(checks.at(-1), 'This host can run postern');
@@ -144,7 +144,11 @@ for (const user of users) {
   test(`doctor names the setting that allows no user namespace (${user})`, { skip: needsRoot }, () => {
     const asRoot = inUserNamespace('0,0,2147483647', 'echo 0 >/proc/sys/user/max_user_namespaces');
     const told = doctor(user, [], { asRoot });
-    lacks(told, 'user namespaces', /user\.max_user_namespaces = 0 .*\n +Allow them, as root:\n +sysctl -w /);
+    isMissing(
+      told,
+      'user namespaces',
+      /user\.max_user_namespaces = 0 .*\n +Allow them, as root:\n +sysctl -w /,
+    );
   });
 
   test(`doctor names the package of unshare(1) and of libseccomp (${user})`, { skip: needsRoot }, () => {
@@ -152,16 +156,16 @@ for (const user of users) {
       doctor(user, [], { asRoot: inMounts(`mount --bind /dev/null ${path}`) });
     const unshare = hiding('/usr/bin/unshare');
     assert.equal(unshare.status, 1, unshare.stdout);
-    assert.match(lines(unshare.stdout, 'unshare(1)'), /^lacking .*\n +Install it: \S+.* util-linux$/);
+    assert.match(lines(unshare.stdout, 'unshare(1)'), /^missing .*\n +Install it: \S+.* util-linux$/);
     assert.match(lines(unshare.stdout, 'user namespaces'), /not tried: unshare\(1\) is not there/);
-    lacks(
+    isMissing(
       hiding(library('libseccomp.so.2')),
       'libseccomp',
       /libseccomp\.so\.2: .*\n +Install it: .*libseccomp/,
     );
     // setpriv(1), by which a test becomes another user, needs libcap-ng itself.
     if (user === 'root')
-      lacks(
+      isMissing(
         hiding(library('libcap-ng.so.0')),
         'libcap-ng',
         /libcap-ng\.so\.0: .*\n +Install it: .*libcap-ng/,
@@ -173,13 +177,17 @@ for (const user of users) {
   }, () => {
     const mask = 'mount --bind /dev/null /proc/version';
     const told = doctor(user, [], { asRoot: inMounts(mask) });
-    lacks(told, 'fresh /proc', /masked by mounts on \/proc\/version .*\n.*\n +umount \/proc\/version$/);
+    isMissing(told, 'fresh /proc', /masked by mounts on \/proc\/version .*\n.*\n +umount \/proc\/version$/);
     assert.equal(doctor(user, [], { asRoot: inMounts(`${mask} && umount /proc/version`) }).status, 0);
   });
 
   test(`doctor knows a filter that refuses namespaces from a setting that does (${user})`, () => {
     const told = doctor(user, [], { asThatUser: underFilter(user, ['unshare', 'mount', 'pivot_root']) });
-    lacks(told, 'user namespaces', /Seccomp: 2 in .*not permitted .*\n +Start postern without the filter/);
+    isMissing(
+      told,
+      'user namespaces',
+      /Seccomp: 2 in .*not permitted .*\n +Start postern without the filter/,
+    );
   });
 
   test(`doctor knows a filter that refuses a later call of the launcher (${user})`, () => {
@@ -208,11 +216,11 @@ for (const user of users) {
 
   test(`doctor names a limit of descriptors below a plugin's (${user})`, () => {
     const told = doctor(user, [], { asThatUser: ['prlimit', '--nofile=512:512'] });
-    lacks(told, 'descriptors', /hard: 512 .*\n +A plugin gets 1024\. Raise it; /);
+    isMissing(told, 'descriptors', /hard: 512 .*\n +A plugin gets 1024\. Raise it; /);
   });
 
   test(`doctor names the kernel that is too old (${user})`, () => {
-    lacks(
+    isMissing(
       doctor(user, [], { asThatUser: ['setarch', '--uname-2.6'] }),
       'kernel',
       /linux 2\.6\..*\n +Boot Linux/,
@@ -221,14 +229,14 @@ for (const user of users) {
 
   test(`doctor has colours on a terminal alone, and not with NO_COLOR (${user})`, () => {
     const asThatUser = ['/usr/bin/python3', '-c', 'import pty, sys; pty.spawn(sys.argv[1:])'];
-    assert.match(doctor(user, [], { asThatUser }).stdout, /\u001b\[32mok {7}\u001b\[0mkernel/);
+    assert.match(doctor(user, [], { asThatUser }).stdout, /\u001b\[32mok {8}\u001b\[0mkernel/);
     assert.doesNotMatch(doctor(user, [], { asThatUser, env: { NO_COLOR: '1' } }).stdout, /\u001b/);
   });
 }
 
 test('doctor finds out that a root of few ids cannot give plugins theirs', { skip: needsRoot }, () => {
   const told = doctor('root', [], { asRoot: inUserNamespace('0,0,65536') });
-  lacks(told, 'id range', /ids 0 to 65535 are mapped .*\n +Start postern as an ordinary user/);
+  isMissing(told, 'id range', /ids 0 to 65535 are mapped .*\n +Start postern as an ordinary user/);
   const user = doctor('user', [], { asRoot: inUserNamespace('0,0,65536') });
   assert.equal(user.status, 0, `the fix: ${user.stdout}`);
 });
@@ -236,7 +244,7 @@ test('doctor finds out that a root of few ids cannot give plugins theirs', { ski
 test('doctor names the ids of /etc/subuid that a small map has room for', { skip: needsRoot }, () => {
   const ids = '0,0,400000';
   const told = doctor('root', [], { asRoot: inUserNamespace(ids) });
-  lacks(told, 'id range', /Name ids that are mapped:\n +echo 'postern:65536:327680' >>\/etc\/subuid$/);
+  isMissing(told, 'id range', /Name ids that are mapped:\n +echo 'postern:65536:327680' >>\/etc\/subuid$/);
   const entry = readableFile('subuid', 'postern:65536:327680\n');
   const fixed = doctor('root', [], {
     asRoot: [...inMounts(`mount --bind ${entry} /etc/subuid`), ...inUserNamespace(ids)],
@@ -256,7 +264,11 @@ test("doctor finds postern's own folder closed to the launcher as root", { skip:
     ].join(' && ');
   const dist = join(folder, 'dist');
   const told = doctor('root', [], { asRoot: inMounts(script('700')), dist });
-  lacks(told, 'own code', new RegExp(`"${folder}" has mode 700 .*\\n.*\\n +chmod -R o\\+rX '${folder}'$`));
+  isMissing(
+    told,
+    'own code',
+    new RegExp(`"${folder}" has mode 700 .*\\n.*\\n +chmod -R o\\+rX '${folder}'$`),
+  );
   const fixed = doctor('root', [], { asRoot: inMounts(script('705')), dist });
   assert.equal(fixed.status, 0, fixed.stdout);
 });
@@ -267,7 +279,7 @@ test('doctor names lo where it is down, and the fix brings it up', { skip: needs
   assert.match(lines(told.stdout, 'sandbox'), /^ok /);
   assert.match(
     lines(told.stdout, 'connection'),
-    /^lacking .*lo is not up; allowed: ENETUNREACH unreachable, .*\n.*\n +ip link set lo up$/,
+    /^missing .*lo is not up; allowed: ENETUNREACH unreachable, .*\n.*\n +ip link set lo up$/,
   );
   const fixed = doctor('root', [], { asRoot: ['unshare', '--net', ...shell('ip link set lo up')] });
   assert.equal(fixed.status, 0, fixed.stdout);

@@ -31,7 +31,7 @@ test('a group that is left out opens its own calls and no others', () => {
 const formsOf = (calls: readonly string[]): Set<string | undefined> =>
   new Set(calls.map((call) => CALL_FORMS.get(call)?.by ?? call));
 
-test('a call that a plugin lacks has a form that says whether it may be added, and an ordinary one has none', () => {
+test('a call that plugins do not have has a form that says whether it may be added; an ordinary call has no form', () => {
   assert.deepEqual([...formsOf(named(refusedCalls))].sort(), ['allow', 'never', 'unsafe_allow']);
   const judged = [...named(conditionalCalls), ...named(argumentDenials), ...TRAP_CALLS];
   assert.deepEqual([...formsOf(judged)], ['never']);

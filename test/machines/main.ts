@@ -1,5 +1,5 @@
 // npm run machines [-- [--json] [--write] [--install] NAME…]: builds, boots and tries machines that differ from this one. Exit
-// status: 0 where all is as expected, 1 where it is not, 2 for wrong usage and where this host lacks what it takes.
+// status: 0 where all is as expected, 1 where it is not, 2 for wrong usage and where this host cannot run it.
 import { constants } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';

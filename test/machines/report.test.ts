@@ -64,12 +64,12 @@ test('a row names what doctor does not call ok, and for whom', () => {
   const [both = ''] = table(
     machine(
       'first',
-      users.map((as) => step({ as, output: found('absent') })),
+      users.map((as) => step({ as, output: found('degraded') })),
     ),
   );
-  assert.match(both, /\| Yama: a\\\|b \(absent\) \|/);
-  const steps = users.map((as) => step({ as, output: found(as === 'root' ? 'lacking' : 'ok') }));
-  assert.match(table(machine('first', steps))[0] ?? '', /\| Yama: a\\\|b \(lacking\), root only \|/);
+  assert.match(both, /\| Yama: a\\\|b \(degraded\) \|/);
+  const steps = users.map((as) => step({ as, output: found(as === 'root' ? 'missing' : 'ok') }));
+  assert.match(table(machine('first', steps))[0] ?? '', /\| Yama: a\\\|b \(missing\), root only \|/);
 });
 
 test('a file without a place for the table is an error', () => {

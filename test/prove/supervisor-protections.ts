@@ -188,7 +188,7 @@ export const supervisorProtections: readonly Protection[] = [
     right: "typeof plugin === 'string' && typeof policyHash === 'string'",
     wrong: 'true',
     tests: ['supervisor/broker/broker-lines'],
-    pattern: 'lacks something',
+    pattern: 'field is missing',
   },
   {
     name: 'supervisor: the audit log has one line an event, in ASCII',

@@ -81,12 +81,12 @@ function check(name: string, change: Partial<HostFacts>, trial: Trial = MADE): C
   return found;
 }
 
-interface Lack {
+interface Failing {
   readonly of: string;
   readonly when: string;
   readonly facts?: Partial<HostFacts>;
   readonly trial?: Trial;
-  readonly state?: 'lacking' | 'absent';
+  readonly state?: 'missing' | 'degraded';
   readonly found: string;
   readonly fix: string | undefined;
 }
@@ -114,7 +114,7 @@ const WITHOUT_FILE = "Or, which takes the container's whole filter away: seccomp
 const AS_USER =
   "Run it as a user too (--user 1000:1000): root of this container is the host's, and may then write the host's /proc/sys.";
 
-const LACKS: readonly Lack[] = [
+const FAILING: readonly Failing[] = [
   {
     of: 'kernel',
     when: 'it is older than 5.14',
@@ -461,7 +461,7 @@ Or map 131072 more ids into this user namespace.`,
   {
     of: 'Landlock',
     when: 'the kernel has none',
-    state: 'absent',
+    state: 'degraded',
     facts: { landlock: 0 },
     found: 'none',
     fix: 'Connections and files are kept by seccomp and mounts alone. This kernel (6.1.0-13-amd64) has none, or it is not among the modules that it was started with: boot Linux 6.12 or newer with landlock in lsm=.',
@@ -469,7 +469,7 @@ Or map 131072 more ids into this user namespace.`,
   {
     of: 'Landlock',
     when: 'it knows no TCP',
-    state: 'absent',
+    state: 'degraded',
     facts: { landlock: 3 },
     found: 'ABI 3',
     fix: 'TCP connect and bind are refused by seccomp alone (from ABI 4, Linux 6.7, by Landlock too). Abstract sockets and signals are kept by namespaces alone (from ABI 6, Linux 6.12, by Landlock too).',
@@ -477,7 +477,7 @@ Or map 131072 more ids into this user namespace.`,
   {
     of: 'Landlock',
     when: 'it knows no scopes',
-    state: 'absent',
+    state: 'degraded',
     facts: { landlock: 5 },
     found: 'ABI 5',
     fix: 'Abstract sockets and signals are kept by namespaces alone (from ABI 6, Linux 6.12, by Landlock too).',
@@ -485,7 +485,7 @@ Or map 131072 more ids into this user namespace.`,
   {
     of: 'cgroup',
     when: 'its own is not writable',
-    state: 'absent',
+    state: 'degraded',
     facts: { cgroup: { base: undefined, why: '"/sys/fs/cgroup/user.slice/cgroup.procs" is not writable' } },
     found: '"/sys/fs/cgroup/user.slice/cgroup.procs" is not writable',
     fix: `Without it a plugin with one of these limits does not start. Start postern in one:
@@ -494,7 +494,7 @@ Or map 131072 more ids into this user namespace.`,
   {
     of: 'cgroup',
     when: 'systemd does not delegate one',
-    state: 'absent',
+    state: 'degraded',
     facts: { cgroup: { base: undefined, why: 'cgroup v2 is not mounted' }, container: SYSTEMD },
     found: 'cgroup v2 is not mounted',
     fix: `Without it a plugin with one of these limits does not start. systemctl edit worker.service, and there:
@@ -504,7 +504,7 @@ Or map 131072 more ids into this user namespace.`,
   {
     of: 'cgroup',
     when: 'the container has it read-only',
-    state: 'absent',
+    state: 'degraded',
     facts: { cgroup: { base: undefined, why: '"/sys/fs/cgroup" is not writable' }, container: DOCKER },
     found: '"/sys/fs/cgroup" is not writable',
     fix: "Without it a plugin with one of these limits does not start. The container's engine has to mount /sys/fs/cgroup writable, as Docker does with --privileged.",
@@ -512,7 +512,7 @@ Or map 131072 more ids into this user namespace.`,
   {
     of: 'user notification',
     when: 'the kernel has none',
-    state: 'absent',
+    state: 'degraded',
     facts: { kernel: { ...FEATURES, userNotification: false } },
     found: 'not available',
     fix: 'Programs that connect by themselves cannot be served; those that use the channel can.',
@@ -520,7 +520,7 @@ Or map 131072 more ids into this user namespace.`,
   {
     of: 'WAIT_KILLABLE_RECV',
     when: 'the kernel is older than 5.19',
-    state: 'absent',
+    state: 'degraded',
     facts: { kernel: { ...FEATURES, waitKillable: false } },
     found: 'not available',
     fix: 'A signal that comes while a program connects by itself makes it ask a second time. Boot Linux 5.19 or newer.',
@@ -528,7 +528,7 @@ Or map 131072 more ids into this user namespace.`,
   {
     of: 'PIDFD_THREAD',
     when: 'the kernel is older than 6.9',
-    state: 'absent',
+    state: 'degraded',
     facts: { kernel: { ...FEATURES, threadPidfd: false } },
     found: 'not available',
     fix: 'A thread that connects by itself after the main thread of its program has ended gets an error. Boot Linux 6.9 or newer.',
@@ -536,7 +536,7 @@ Or map 131072 more ids into this user namespace.`,
   {
     of: 'SO_NETNS_COOKIE',
     when: 'the kernel does not know it',
-    state: 'absent',
+    state: 'degraded',
     facts: { kernel: { ...FEATURES, netnsCookie: false } },
     found: 'not available',
     fix: "Whose network a program's socket belongs to cannot be told: programs that connect by themselves cannot be served.",
@@ -544,7 +544,7 @@ Or map 131072 more ids into this user namespace.`,
   {
     of: 'SO_PASSRIGHTS',
     when: 'the kernel is older than 6.16',
-    state: 'absent',
+    state: 'degraded',
     facts: { kernel: { ...FEATURES, passRights: false } },
     found: 'not available',
     fix: 'Nothing is less: that no descriptor can be pushed at the broker rests upon its socket, which is shut for reading.',
@@ -577,7 +577,7 @@ ${WITHOUT_FILE}`,
   {
     of: 'Yama',
     when: 'its scope lets nobody read another process',
-    state: 'absent',
+    state: 'degraded',
     facts: { settings: { ...GOOD.settings, 'kernel.yama.ptrace_scope': '3' } },
     found: 'kernel.yama.ptrace_scope = 3',
     fix: 'Nobody can read another process: programs that connect by themselves cannot be served, those that use the channel can. The value holds until the next boot: set kernel.yama.ptrace_scope to 2 or less in /etc/sysctl.d and reboot.',
@@ -585,7 +585,7 @@ ${WITHOUT_FILE}`,
   {
     of: 'name servers',
     when: 'none is named',
-    state: 'absent',
+    state: 'degraded',
     facts: { resolvConf: '# nameserver 192.0.2.53\nsearch example.com\n' },
     found: 'no nameserver line in /etc/resolv.conf',
     fix: 'Names cannot be resolved, addresses can be reached: add a line "nameserver ADDRESS" there, or start with --dns ADDRESS (dns: in postern.yaml).',
@@ -593,7 +593,7 @@ ${WITHOUT_FILE}`,
   {
     of: 'name servers',
     when: 'the file is not there',
-    state: 'absent',
+    state: 'degraded',
     facts: { resolvConf: undefined },
     found: '/etc/resolv.conf cannot be read',
     fix: 'Names cannot be resolved, addresses can be reached: add a line "nameserver ADDRESS" there, or start with --dns ADDRESS (dns: in postern.yaml).',
@@ -608,7 +608,7 @@ ${WITHOUT_FILE}`,
   {
     of: 'descriptors',
     when: 'there are few for a broker',
-    state: 'absent',
+    state: 'degraded',
     facts: { descriptorLimit: 4096, container: SYSTEMD },
     found: 'RLIMIT_NOFILE, hard: 4096',
     fix: `The broker has fewer connections at once. Raise it; systemctl edit worker.service, and there:
@@ -618,14 +618,14 @@ ${WITHOUT_FILE}`,
   {
     of: 'descriptors',
     when: 'there are few in a shell',
-    state: 'absent',
+    state: 'degraded',
     facts: { descriptorLimit: 4096 },
     found: 'RLIMIT_NOFILE, hard: 4096',
     fix: 'The broker has fewer connections at once. Raise it; as root, for the shell that starts postern: prlimit --pid $$ --nofile=16384:16384',
   },
   {
     of: 'sandbox',
-    when: 'its start fails and nothing else lacks',
+    when: 'its start fails and nothing else is missing',
     trial: {
       sandbox: { failure: { message: 'Cannot start the sandbox, step ids: EINVAL', fix: 'do this' } },
     },
@@ -643,11 +643,11 @@ ${WITHOUT_FILE}`,
   },
   {
     of: 'sandbox',
-    when: 'something else lacks',
+    when: 'something else is missing',
     facts: { shell: false },
     trial: { sandbox: { failure: { message: 'Cannot start', fix: 'a fix of its own' } } },
     found: 'Cannot start',
-    fix: 'See to what is lacking above, then run postern doctor again.',
+    fix: 'Fix what is missing above, then run postern doctor again.',
   },
   {
     of: 'connection',
@@ -730,32 +730,32 @@ ${WITHOUT_FILE}`,
   {
     of: 'own connect(2)',
     when: 'the kernel cannot report it',
-    state: 'absent',
+    state: 'degraded',
     facts: { kernel: { ...FEATURES, userNotification: false } },
     trial: { ...MADE, connection: { ...CONNECTED, itself: 'EACCES' } },
     found: 'EACCES',
-    fix: 'It follows from what is absent above.',
+    fix: 'It follows from what is degraded above.',
   },
   {
     of: 'own connect(2)',
     when: 'none is made',
     trial: { ...MADE, connection: { said: '', itself: '', trespasses: 0 } },
     found: 'the plugin said nothing',
-    fix: 'See to what is lacking above, then run postern doctor again.',
+    fix: 'Fix what is missing above, then run postern doctor again.',
   },
 ];
 
-for (const { of, when, facts = {}, trial, state = 'lacking', found, fix } of LACKS) {
+for (const { of, when, facts = {}, trial, state = 'missing', found, fix } of FAILING) {
   test(`examine() tells of ${of} where ${when}`, () => {
     assert.equal(check(of, {}).state, 'ok', 'the good host has it');
     const told = check(of, facts, trial);
     assert.deepEqual({ state: told.state, found: told.found, fix: told.fix }, { state, found, fix });
     const { ok } = examine({ ...GOOD, ...facts }, trial ?? MADE);
-    assert.equal(ok, state === 'absent' && facts.shell !== false);
+    assert.equal(ok, state === 'degraded' && facts.shell !== false);
   });
 }
 
-test('examine() finds nothing lacking on a good host, each check under its own name', () => {
+test('examine() finds nothing missing on a good host, each check under its own name', () => {
   const { ok, checks } = examine(GOOD, MADE);
   assert.equal(ok, true);
   assert.deepEqual(
@@ -763,15 +763,15 @@ test('examine() finds nothing lacking on a good host, each check under its own n
     [],
   );
   assert.equal(new Set(checks.map(({ name }) => name)).size, checks.length);
-  const told = new Set(LACKS.map(({ of }) => of));
+  const told = new Set(FAILING.map(({ of }) => of));
   assert.deepEqual(
     checks.map(({ name }) => name).filter((name) => !told.has(name)),
     [],
-    'every check has a lack above',
+    'every check has a failing case above',
   );
 });
 
-test('examine() takes what only looks like a lack', () => {
+test('examine() accepts what only looks like a problem', () => {
   const settings = { ...GOOD.settings, 'kernel.apparmor_restrict_unprivileged_userns': '1' };
   const namespaces = { works: true, words: '', label: 'postern (unconfined)' };
   assert.deepEqual(check('user namespaces', { settings, namespaces }).state, 'ok', 'a profile permits it');
@@ -819,32 +819,32 @@ test('findContainer() knows a container by the sign that it leaves', () => {
 test('describeExamination() aligns the lines, indents the fixes, and counts what has to be fixed', () => {
   const good = describeExamination(examine(GOOD, MADE), false).trimEnd().split('\n');
   assert.equal(good.at(-1), 'This host can run postern');
-  assert.equal(good[0], 'ok       kernel              linux 6.1.0-13-amd64');
+  assert.equal(good[0], 'ok        kernel              linux 6.1.0-13-amd64');
   const bad = examine(
     { ...GOOD, shell: false, release: '5.10.0', landlock: 0 },
     { sandbox: { failure: { message: 'Cannot start' } } },
   );
   const lines = describeExamination(bad, false).trimEnd().split('\n');
   assert.deepEqual(lines.slice(0, 2), [
-    'lacking  kernel              linux 5.10.0 (needed: linux 5.14 or newer)',
-    '             Boot Linux 5.14 or newer.',
+    'missing   kernel              linux 5.10.0 (needed: linux 5.14 or newer)',
+    '              Boot Linux 5.14 or newer.',
   ]);
-  assert.equal(lines.at(-1), 'This host cannot run postern yet: 2 lacks');
+  assert.equal(lines.at(-1), 'This host cannot run postern yet: 2 requirements are missing');
   const one = describeExamination(examine({ ...GOOD, shell: false }, MADE), false);
-  assert.match(one, /This host cannot run postern yet: 1 lack\n$/);
+  assert.match(one, /This host cannot run postern yet: 1 requirement is missing\n$/);
   assert.doesNotMatch(one, /\u001b/);
-  assert.match(describeExamination(bad, true), /^\u001b\[31mlacking {2}\u001b\[0mkernel/);
+  assert.match(describeExamination(bad, true), /^\u001b\[31mmissing {3}\u001b\[0mkernel/);
 });
 
-test('describeExamination() ends with the options of the container where these lack, and shows many lines once', () => {
+test('describeExamination() ends with the options of the container where these are missing, and shows many lines once', () => {
   const facts = { ...GOOD, ...NO_NAMESPACES, seccompMode: 2, container: DOCKER, mountInfo: MASKED };
   const examination = examine(facts, MADE);
   const options = '--security-opt seccomp=postern-seccomp.json --security-opt systempaths=unconfined';
   const lines = describeExamination(examination, false).trimEnd().split('\n');
   assert.equal(lines.at(-2), `container options: ${options}`);
-  assert.equal(lines.at(-1), 'This host cannot run postern yet: 2 lacks');
+  assert.equal(lines.at(-1), 'This host cannot run postern yet: 2 requirements are missing');
   assert.equal(lines.filter((line) => line.includes('Start the container')).length, 1);
-  assert.ok(lines.includes('             As for "user namespaces".'));
+  assert.ok(lines.includes('              As for "user namespaces".'));
   const { container } = JSON.parse(toJson(examination)) as { container: Record<string, unknown> };
   assert.deepEqual(Object.keys(container), ['kind', 'sign', 'options', 'fix']);
   assert.deepEqual([container['kind'], container['options']], ['docker', options.split(' ')]);
@@ -908,7 +908,7 @@ test('toJson() is one object with every field of every check', () => {
     parsed.checks.find(({ name }) => name === '/bin/sh'),
     {
       name: '/bin/sh',
-      state: 'lacking',
+      state: 'missing',
       found: 'not there, or not executable',
       needed: 'a POSIX shell',
       fix: 'Put a POSIX shell there: as a link, to dash, bash or busybox.',

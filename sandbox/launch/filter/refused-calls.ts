@@ -100,7 +100,7 @@ export const refusedCalls: readonly FilterGroup[] = [
   },
   {
     name: 'seccomp.administration',
-    why: 'calls that administer the machine; all want a capability that the plugin lacks',
+    why: 'calls that administer the machine; all want a capability that a plugin does not have',
     rules: [
       {
         calls: [

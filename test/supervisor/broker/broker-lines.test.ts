@@ -31,7 +31,7 @@ test('each line that a broker writes is read as it was written', () => {
   for (const line of LINES) assert.deepEqual(readBrokerLine(JSON.stringify(line)), line);
 });
 
-test('a line that lacks something, or has something else in its place, is none', () => {
+test('readBrokerLine() refuses a line in which a field is missing or of another type', () => {
   for (const line of LINES) {
     for (const key of Object.keys(line).filter((name) => name !== 'fix')) {
       const odd = key === 'line' ? [{ a: {} }, { a: [1] }] : [{}];
