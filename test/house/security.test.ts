@@ -39,6 +39,7 @@ test('every guarantee of SECURITY.md names files and tests that are there', () =
           : sources.some((path) => path === file || path.endsWith(`/${file}`)),
         `${name}: ${file}`,
       );
+    assert.match(text, new RegExp(`^### ${name} `, 'm'), `${name} has no section`);
     let folder = '';
     for (const word of tests) {
       folder = word.includes('/') ? dirname(word) : folder;
