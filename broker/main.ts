@@ -21,7 +21,7 @@ import { NameResolver } from './names/resolve.js';
 import { Audit } from './record/audit.js';
 import { Metrics } from './record/metrics.js';
 import { Sessions } from './sessions.js';
-import { startTouching } from './stall/start-touching.js';
+import { startGuards } from './stall/start-guards.js';
 
 const EXIT_BUG = 70;
 const parent = process.ppid;
@@ -83,7 +83,7 @@ async function makeSessions({
     audit: new Audit(link, () => metrics.auditEventsDropped.inc()),
     host: new HostAddresses(listeners),
     metrics,
-    ...(await startTouching()),
+    ...(await startGuards()),
     names: new NameResolver(new HostsFile(), new NameCache(new NameServers(dnsServers))),
   };
   return new Sessions(services, link);

@@ -67,7 +67,7 @@ export class Sessions implements SessionEvents {
     this.#plugins.delete(name);
     for (const session of this.#sessions.values()) if (session.plugin === plugin) session.end();
     for (const trap of this.#traps) if (trap.plugin === plugin) trap.end();
-    plugin.touched.begin(undefined);
+    plugin.stall.begin(undefined);
     this.#services.audit.unlimit(name);
     plugin.limitConnections(undefined);
     plugin.metrics.remove();
@@ -119,7 +119,7 @@ export class Sessions implements SessionEvents {
 
   /** A new sandbox of a plugin's: ended where it holds the broker up. */
   attachSandbox({ plugin }: SandboxPacket, init: OwnedFd): void {
-    this.#plugin(plugin).touched.begin(init);
+    this.#plugin(plugin).stall.begin(init);
   }
 
   ended(session: Session): void {

@@ -13,7 +13,7 @@ const PROGRAMS: Readonly<Record<Bundle, string>> = {
   'postern-main': 'sandbox/cli/main',
   broker: 'broker/before-broker',
   'broker-main': 'broker/main',
-  'touch-watchdog': 'broker/stall/touch-watchdog',
+  'stall-watchdog': 'broker/stall/stall-watchdog',
   'slow-lane-thread': 'broker/stall/slow-lane-thread',
   launcher: 'sandbox/launch/main',
   init: 'sandbox/launch/init',

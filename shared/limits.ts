@@ -139,14 +139,15 @@ export const NOTIFIED_CALLS: number = 2048;
 export const WAITING_CALL_MS: number = 50;
 /** Of one sandbox, at a time: of more calls, each is looked at less often. */
 export const WAITING_CALLS_LOOKED_AT: number = 64;
-/** What touches a plugin and takes longer, asleep or at work in the kernel, was slow: the plugin is reached on a thread apart from then on. */
-export const TOUCH_SLOW_MS: number = 20;
-/** A plugin that holds the broker up for so long is ended. */
-export const TOUCH_LIMIT_MS: number = 1000;
-/** One that was slow before is ended once it has held it up for so long in all; this share of the time is given back. */
-export const TOUCH_BUDGET_MS: number = 250;
-export const TOUCH_BUDGET_SHARE: number = 0.005;
-export const TOUCH_CHECK_MS: number = 10;
+/** The broker stalls on a plugin if a call waits longer than this, asleep or at work in the kernel. From then on it reaches that plugin on a thread apart. */
+export const STALL_SLOW_MS: number = 20;
+/** The broker kills a plugin's sandbox after one stall of this length. */
+export const STALL_LIMIT_MS: number = 1000;
+/** After the first stall, all further ones of a plugin may last this long together. The share of time that has passed since is given back. */
+export const STALL_BUDGET_MS: number = 250;
+export const STALL_BUDGET_SHARE: number = 0.005;
+/** How often the watchdog looks. */
+export const STALL_CHECK_MS: number = 10;
 /** A table of more descriptors is not searched for duplicates of a socket. */
 export const SEARCHED_DESCRIPTORS: number = 64;
 /** Connections of a plugin at its limit that are looked at, whether one of them is closed: at a time, and in a second (2 µs each). */

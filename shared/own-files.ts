@@ -12,7 +12,7 @@ export type Bundle =
   | 'postern-main'
   | 'broker'
   | 'broker-main'
-  | 'touch-watchdog'
+  | 'stall-watchdog'
   | 'slow-lane-thread'
   | 'launcher'
   | 'init'

@@ -46,8 +46,8 @@ export const QUESTION_ANSWERS = ['granted', 'refused', 'error'] as const;
 export type QuestionAnswer = (typeof QUESTION_ANSWERS)[number];
 
 /** The path a request came by. */
-export const DOORS = ['channel', 'trap'] as const;
-export type Door = (typeof DOORS)[number];
+export const WAYS_OUT = ['channel', 'trap'] as const;
+export type WayOut = (typeof WAYS_OUT)[number];
 
 /** What a plugin sent that is not the protocol. */
 export const PROTOCOL_ERRORS = [
@@ -100,6 +100,6 @@ export type TrapCall = (typeof TRAP_CALLS)[number];
 export const TRAP_ANSWERS = ['brokered', 'own', 'refused', 'error'] as const;
 export type TrapAnswer = (typeof TRAP_ANSWERS)[number];
 
-/** What came of a touch that was slow: it was waited for, the plugin is reached apart from now on, or it was ended. */
+/** What came of a stall: the broker waited, it reaches the plugin on a thread apart from now on, or it killed the sandbox. */
 export const SLOW_ACTIONS = ['waited', 'demoted', 'killed'] as const;
 export type SlowAction = (typeof SLOW_ACTIONS)[number];

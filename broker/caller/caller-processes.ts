@@ -10,7 +10,7 @@ const { EINVAL, ESRCH, EBADF } = constants.errno;
 /** Threads whose handles are kept: a call of one that is not among them costs a pidfd_open(2). */
 const KEPT_HANDLES = 64;
 
-interface Caller {
+interface CallingThread {
   readonly handle: OwnedFd;
   /** Opened with the first use. */
   table: DescriptorTable | undefined;
@@ -19,7 +19,7 @@ interface Caller {
 /** The threads of one sandbox that have called. */
 export class CallerProcesses {
   /** Oldest first. */
-  readonly #callers = new Map<number, Caller>();
+  readonly #threads = new Map<number, CallingThread>();
 
   /**
    * A duplicate of a caller's descriptor.
@@ -29,50 +29,50 @@ export class CallerProcesses {
    */
   take(tid: number, fd: number): OwnedFd | number {
     if (fd < 0) return -EBADF;
-    const known = this.#callers.get(tid);
+    const known = this.#threads.get(tid);
     if (known !== undefined) {
       const taken = takeDescriptor(known.handle.number, fd);
       if (taken !== -ESRCH) return taken;
       this.#forget(tid, known);
     }
-    const caller = openCaller(tid);
-    if (typeof caller === 'number') return caller;
-    this.#keep(tid, caller);
-    return takeDescriptor(caller.handle.number, fd);
+    const thread = openThread(tid);
+    if (typeof thread === 'number') return thread;
+    this.#keep(tid, thread);
+    return takeDescriptor(thread.handle.number, fd);
   }
 
   /** Every descriptor of a caller's for the open file that `fd` is one of, with `fd` itself. */
   sharing(tid: number, fd: number): readonly DescriptorEntry[] {
-    const caller = this.#callers.get(tid);
-    const table = caller?.table ?? new DescriptorTable(tid);
-    if (caller !== undefined) caller.table = table;
+    const thread = this.#threads.get(tid);
+    const table = thread?.table ?? new DescriptorTable(tid);
+    if (thread !== undefined) thread.table = table;
     const found = table.sharing(fd, SEARCHED_DESCRIPTORS);
-    if (caller === undefined) table.close();
+    if (thread === undefined) table.close();
     return found;
   }
 
   close(): void {
-    for (const [tid, caller] of this.#callers) this.#forget(tid, caller);
+    for (const [tid, thread] of this.#threads) this.#forget(tid, thread);
   }
 
-  #keep(tid: number, caller: Caller): void {
-    this.#callers.set(tid, caller);
-    if (this.#callers.size <= KEPT_HANDLES) return;
-    for (const [oldest, old] of this.#callers) {
+  #keep(tid: number, thread: CallingThread): void {
+    this.#threads.set(tid, thread);
+    if (this.#threads.size <= KEPT_HANDLES) return;
+    for (const [oldest, old] of this.#threads) {
       this.#forget(oldest, old);
       return;
     }
   }
 
-  #forget(tid: number, { handle, table }: Caller): void {
+  #forget(tid: number, { handle, table }: CallingThread): void {
     handle.close();
     table?.close();
-    this.#callers.delete(tid);
+    this.#threads.delete(tid);
   }
 }
 
 /** Before PIDFD_THREAD (Linux 6.9) a handle is its process's: right only where the thread has no descriptor table of its own. */
-function openCaller(tid: number): Caller | number {
+function openThread(tid: number): CallingThread | number {
   const pid = processOfThread(tid);
   if (pid === undefined) return -ESRCH;
   const handle = openThreadPidfd(tid);

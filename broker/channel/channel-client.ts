@@ -6,9 +6,9 @@ import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import { RequestLife } from '../limit/request-life.js';
 import type { Plugin } from '../request/plugin.js';
 import type { ReplyWriter } from './reply-writer.js';
-import type { Caller } from './requester.js';
+import type { Requester } from './requester.js';
 
-export class Reader implements Caller {
+export class ChannelClient implements Requester {
   readonly plugin: Plugin;
   readonly #replies: ReplyWriter;
   readonly #inFlight = new Map<number, RequestLife>();

@@ -1,6 +1,6 @@
 // The last step of a connect: reply and socket leave together. Runs in the broker.
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
-import type { Caller } from './requester.js';
+import type { Requester } from './requester.js';
 
 /**
  * Hands a connected socket to the plugin. The broker's copy is closed whatever happens, or the peer would see no FIN.
@@ -8,11 +8,11 @@ import type { Caller } from './requester.js';
  * @param socket connected, its peer compared with what was decided
  * @returns whether the plugin has it
  */
-export async function handOver(caller: Caller, id: number, socket: OwnedFd): Promise<boolean> {
+export async function handOver(requester: Requester, id: number, socket: OwnedFd): Promise<boolean> {
   try {
-    const left = await caller.answer({ id, ok: true }, socket);
-    if (left) caller.plugin.metrics.socketPassed('channel');
-    else if (caller.open) refuseDescriptor(caller, id);
+    const left = await requester.answer({ id, ok: true }, socket);
+    if (left) requester.plugin.metrics.socketPassed('channel');
+    else if (requester.open) refuseDescriptor(requester, id);
     return left;
   } finally {
     socket.close();
@@ -20,9 +20,9 @@ export async function handOver(caller: Caller, id: number, socket: OwnedFd): Pro
 }
 
 /** The kernel counts descriptors in flight by uid and takes no more (ETOOMANYREFS): plugins do not receive theirs. */
-function refuseDescriptor(caller: Caller, id: number): void {
-  caller.plugin.metrics.limited('descriptors');
-  void caller.answer({
+function refuseDescriptor(requester: Requester, id: number): void {
+  requester.plugin.metrics.limited('descriptors');
+  void requester.answer({
     id,
     ok: false,
     errno: 'EAGAIN',

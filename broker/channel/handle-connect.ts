@@ -10,7 +10,7 @@ import { outcomeReply, refusalReply } from '../request/failure-reply.js';
 import { claimConnection, pastConnections } from '../request/limit-connections.js';
 import type { Services } from '../request/services.js';
 import { handOver } from './hand-over.js';
-import type { Caller } from './requester.js';
+import type { Requester } from './requester.js';
 
 /**
  * Serves one `connect`. Its turn in the queue ends when its socket has left, so that a plugin that does not read its
@@ -20,29 +20,29 @@ import type { Caller } from './requester.js';
  */
 export async function handleConnect(
   services: Services,
-  caller: Caller,
+  requester: Requester,
   request: ConnectRequest,
   life: RequestLife,
 ): Promise<void> {
   if (life.ended !== undefined) {
-    endInQueue(caller, request, life.ended);
+    endInQueue(requester, request, life.ended);
     return;
   }
-  const decided = decideRequest(services, caller.plugin, request, life);
+  const decided = decideRequest(services, requester.plugin, request, life);
   const judged = decided instanceof Promise ? await decided : decided;
-  const claim = claimConnection(caller.plugin, judged);
-  const judgement = claim?.granted === false ? pastConnections(caller.plugin, judged) : judged;
+  const claim = claimConnection(requester.plugin, judged);
+  const judgement = claim?.granted === false ? pastConnections(requester.plugin, judged) : judged;
   if (judgement.decision.decision === 'deny') {
-    void caller.answer(refusalReply(request.id, judgement));
-    account(services, caller.plugin, judgement);
+    void requester.answer(refusalReply(request.id, judgement));
+    account(services, requester.plugin, judgement);
     return;
   }
-  const ending = await connectAndHandOver(caller, request, judgement, life, claim);
-  account(services, caller.plugin, judgement, ending);
+  const ending = await connectAndHandOver(requester, request, judgement, life, claim);
+  account(services, requester.plugin, judgement, ending);
 }
 
 async function connectAndHandOver(
-  caller: Caller,
+  requester: Requester,
   request: ConnectRequest,
   { decision }: Judgement,
   life: RequestLife,
@@ -55,17 +55,17 @@ async function connectAndHandOver(
   const dialed = connection.address?.text ?? null;
   if (connection.outcome === 'connected') {
     claim?.hold(connection.socket, { bytes: connection.address.bytes, port: decision.port });
-    const left = await handOver(caller, request.id, connection.socket);
+    const left = await handOver(requester, request.id, connection.socket);
     return { outcome: left ? 'connected' : 'canceled', dialed, connectMs };
   }
   // Before the plugin is told, or its next request may find the place taken.
   claim?.release();
-  void caller.answer(outcomeReply(request.id, decision, connection.outcome, connection.errno));
+  void requester.answer(outcomeReply(request.id, decision, connection.outcome, connection.errno));
   return { outcome: connection.outcome, dialed, connectMs };
 }
 
 /** Nothing was decided, so nothing is accounted. */
-function endInQueue(caller: Caller, request: ConnectRequest, end: EarlyEnd): void {
+function endInQueue(requester: Requester, request: ConnectRequest, end: EarlyEnd): void {
   const errno = end === 'canceled' ? 'ECANCELED' : 'ETIMEDOUT';
-  void caller.answer(outcomeReply(request.id, request, end, errno));
+  void requester.answer(outcomeReply(request.id, request, end, errno));
 }

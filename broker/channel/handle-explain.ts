@@ -5,29 +5,29 @@ import { accountExplanation } from '../request/account.js';
 import { decideRequest } from '../request/decide-request.js';
 import { outcomeReply, refusalReply } from '../request/failure-reply.js';
 import type { Services } from '../request/services.js';
-import type { Caller } from './requester.js';
+import type { Requester } from './requester.js';
 
 /** Tells a plugin what `connect` would be told, without connecting. */
 export async function handleExplain(
   services: Services,
-  caller: Caller,
+  requester: Requester,
   request: ExplainRequest,
   life: RequestLife,
 ): Promise<void> {
   const { id } = request;
   if (life.ended === undefined) {
-    const judgement = await decideRequest(services, caller.plugin, request, life);
-    accountExplanation(services, caller.plugin, judgement);
+    const judgement = await decideRequest(services, requester.plugin, request, life);
+    accountExplanation(services, requester.plugin, judgement);
     const { decision, reason } = judgement.decision;
     if (decision === 'deny') {
-      void caller.answer(refusalReply(id, judgement));
+      void requester.answer(refusalReply(id, judgement));
       return;
     }
     if (life.ended === undefined) {
-      void caller.answer({ id, ok: true, decision, reason });
+      void requester.answer({ id, ok: true, decision, reason });
       return;
     }
   }
   const errno = life.ended === 'timeout' ? 'ETIMEDOUT' : 'ECANCELED';
-  void caller.answer(outcomeReply(id, request, life.ended ?? 'canceled', errno));
+  void requester.answer(outcomeReply(id, request, life.ended ?? 'canceled', errno));
 }

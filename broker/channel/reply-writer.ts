@@ -27,21 +27,21 @@ export interface ReplyEvents {
 export class ReplyWriter {
   readonly #socket: OwnedFd;
   readonly #events: ReplyEvents;
-  readonly #touch: <T>(work: () => T) => T;
+  readonly #underGuard: <T>(work: () => T) => T;
   readonly #waiting: WaitingReply[] = [];
   readonly #watch: Watch;
   #open = true;
   /** READABLE, until the plugin can send nothing any more. */
-  #guarded: number = READABLE;
+  #watched: number = READABLE;
 
   /**
    * @param socket open until the writer has ended, and closed by its owner
-   * @param touch does what wakes whoever watches the plugin's end: that may be a great many
+   * @param underGuard does work that takes long if very many processes watch the plugin's end: a send wakes them all
    */
-  constructor(socket: OwnedFd, events: ReplyEvents, touch: <T>(work: () => T) => T) {
+  constructor(socket: OwnedFd, events: ReplyEvents, underGuard: <T>(work: () => T) => T) {
     this.#socket = socket;
     this.#events = events;
-    this.#touch = touch;
+    this.#underGuard = underGuard;
     this.#watch = new Watch(socket.number, (ready) => this.#onReady(ready));
     this.#watchOn();
   }
@@ -91,7 +91,7 @@ export class ReplyWriter {
       return false;
     }
     const descriptors = descriptor === undefined ? [] : [descriptor.number];
-    const result = this.#touch(() => sendMessage(this.#socket.number, bytes, descriptors));
+    const result = this.#underGuard(() => sendMessage(this.#socket.number, bytes, descriptors));
     if (result < 0 && errnoName(-result) === 'EAGAIN') return undefined;
     descriptor?.close();
     if (result < 0 && errnoName(-result) !== 'ETOOMANYREFS') this.#events.broken();
@@ -99,15 +99,15 @@ export class ReplyWriter {
   }
 
   #watchOn(): void {
-    this.#watch.want(this.#guarded | (this.#waiting.length > 0 ? WRITABLE : 0));
+    this.#watch.want(this.#watched | (this.#waiting.length > 0 ? WRITABLE : 0));
   }
 
   #onReady(ready: number): void {
-    if ((ready & READABLE) !== 0) this.#guard();
+    if ((ready & READABLE) !== 0) this.#lookAtIntrusion();
     if (this.#open && this.#waiting.length > 0 && (ready & WRITABLE) !== 0) this.#flush();
   }
 
-  #guard(): void {
+  #lookAtIntrusion(): void {
     const found = lookAtMessage(this.#socket.number);
     if (found === 'nothing') return;
     if (found !== 'end' || isHungUp(this.#socket.number)) {
@@ -115,7 +115,7 @@ export class ReplyWriter {
       return;
     }
     // Shut for writing by the plugin: nothing can come any more.
-    this.#guarded = 0;
+    this.#watched = 0;
     this.#watchOn();
   }
 

@@ -3,7 +3,7 @@ import type { ChannelReply } from '../../shared/protocol/messages.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import type { Plugin } from '../request/plugin.js';
 
-export interface Caller {
+export interface Requester {
   readonly plugin: Plugin;
   /** False once the channel has ended. */
   readonly open: boolean;

@@ -19,7 +19,7 @@ import { account } from '../request/account.js';
 import { limitReply } from '../request/failure-reply.js';
 import type { Plugin } from '../request/plugin.js';
 import type { Services } from '../request/services.js';
-import { Reader } from './channel-client.js';
+import { ChannelClient } from './channel-client.js';
 import { handleConnect } from './handle-connect.js';
 import { handleExplain } from './handle-explain.js';
 import { ReplyWriter } from './reply-writer.js';
@@ -52,7 +52,7 @@ export class Session {
   readonly #watch: Watch;
   /** A hello is required before anything else, unless another broker has had it. */
   #greeted: boolean;
-  #reader: Reader;
+  #client: ChannelClient;
   #open = true;
 
   /**
@@ -76,13 +76,13 @@ export class Session {
     this.#greeted = resumed;
     setNonBlocking(request.number, true);
     this.#watch = new Watch(request.number, () => this.#read());
-    const touch = <T>(work: () => T): T => services.touches.touch(plugin.touched, work);
+    const underGuard = <T>(work: () => T): T => services.guard.watch(plugin.stall, work);
     this.#replies = new ReplyWriter(
       reply,
       { drained: () => this.#watch.want(READABLE), broken: () => this.end() },
-      touch,
+      underGuard,
     );
-    this.#reader = new Reader(plugin, this.#replies);
+    this.#client = new ChannelClient(plugin, this.#replies);
     plugin.channels += 1;
     this.#watch.want(READABLE);
     if (resumed)
@@ -95,7 +95,7 @@ export class Session {
 
   /** Answers an `open_channel` with the plugin's two ends, owned here from now on: they may have to wait for the plugin to read. */
   answerChannel(id: number, request: OwnedFd, reply: OwnedFd): void {
-    this.#reader.answerChannel(id, request, reply);
+    this.#client.answerChannel(id, request, reply);
   }
 
   /**
@@ -107,12 +107,12 @@ export class Session {
     if (!this.#open) return;
     this.#open = false;
     this.#watch.close();
-    this.#services.touches.touch(this.plugin.touched, () => shutDown(this.#reply.number));
+    this.#services.guard.watch(this.plugin.stall, () => shutDown(this.#reply.number));
     // From here on nothing can be sent there: whatever was is seen, whichever end was closed first.
     const kind = offence ?? this.#replies.intrusion();
     if (kind !== undefined) this.#tell(kind);
     this.#replies.end();
-    this.#reader.retire();
+    this.#client.retire();
     this.#events.ended(this);
   }
 
@@ -121,7 +121,7 @@ export class Session {
    * for the files that it has sent. Until then the session counts as a channel of the plugin's.
    */
   close(): void {
-    const closed = this.#services.slowLane.close(this.plugin.touched, [this.#request, this.#reply]);
+    const closed = this.#services.slowLane.close(this.plugin.stall, [this.#request, this.#reply]);
     void closed.then(() => {
       this.plugin.channels -= 1;
     });
@@ -135,7 +135,7 @@ export class Session {
         return;
       }
       // A write(2) that waits for its caller's memory holds the pipe's lock.
-      const length = this.#services.touches.touch(this.plugin.touched, () =>
+      const length = this.#services.guard.watch(this.plugin.stall, () =>
         readOnce(this.#request.number, buffer),
       );
       if (length <= 0) {
@@ -153,10 +153,10 @@ export class Session {
     if (request.op === 'hello') return this.#greet();
     if (!this.#greeted) return 'version';
     if (request.op === 'cancel') {
-      this.#reader.cancel(request.id);
+      this.#client.cancel(request.id);
       return undefined;
     }
-    if (this.#reader.isInFlight(request.id)) return 'bad_shape';
+    if (this.#client.isInFlight(request.id)) return 'bad_shape';
     if (request.op === 'open_channel') this.#openChannel(request.id);
     else this.#enqueue(request);
     return undefined;
@@ -164,8 +164,8 @@ export class Session {
 
   /** A later hello is another program's, which has the channel from here on: what the former one asked for is void. */
   #greet(): undefined {
-    this.#reader.retire();
-    this.#reader = new Reader(this.plugin, this.#replies);
+    this.#client.retire();
+    this.#client = new ChannelClient(this.plugin, this.#replies);
     this.#greeted = true;
     void this.#replies.send(encodeReply({ op: 'hello', version: PROTOCOL_VERSION }));
   }
@@ -173,17 +173,17 @@ export class Session {
   #enqueue(request: ConnectRequest | ExplainRequest): void {
     const { op, id } = request;
     const timeoutMs = (op === 'connect' ? request.timeout_ms : undefined) ?? CONNECT_TIMEOUT_MS;
-    const reader = this.#reader;
-    const life = reader.begin(id, timeoutMs);
+    const client = this.#client;
+    const life = client.begin(id, timeoutMs);
     const refusal = this.plugin.queue.add(life, () =>
       op === 'connect'
-        ? handleConnect(this.#services, reader, request, life)
-        : handleExplain(this.#services, reader, request, life),
+        ? handleConnect(this.#services, client, request, life)
+        : handleExplain(this.#services, client, request, life),
     );
     if (refusal === undefined) return;
     this.plugin.metrics.limited(refusal.limit);
     const { reply, judgement } = limitReply(id, request, refusal.reason, this.plugin.policy);
-    void reader.answer(reply);
+    void client.answer(reply);
     account(this.#services, this.plugin, judgement);
   }
 
@@ -191,11 +191,11 @@ export class Session {
     if (this.plugin.channels >= CHANNELS_PER_PLUGIN) {
       this.plugin.metrics.limited('concurrency');
       const message = `Cannot open a channel: ${CHANNELS_PER_PLUGIN} are open`;
-      void this.#reader.answer({ id, ok: false, errno: 'EAGAIN', reason: 'concurrency_limited', message });
+      void this.#client.answer({ id, ok: false, errno: 'EAGAIN', reason: 'concurrency_limited', message });
       return;
     }
-    this.#reader.wantChannel(id);
-    this.#reader.begin(id, CONNECT_TIMEOUT_MS);
+    this.#client.wantChannel(id);
+    this.#client.begin(id, CONNECT_TIMEOUT_MS);
     this.#events.channelWanted(this, id);
   }
 

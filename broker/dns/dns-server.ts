@@ -23,7 +23,7 @@ export interface DnsSockets {
 }
 
 /** Serves one sandbox until it is closed: a sandbox that is started anew gets a new stub, without the former's grants. */
-export class DnsStub {
+export class DnsServer {
   /** What this sandbox was answered: what a connect to a bare address may be judged under. */
   readonly grants: Grants = new Grants();
   /** Whose sockets questions come from: for whoever sees the sandbox's calls to tell. */

@@ -1,7 +1,8 @@
 // What the audit log says of a sandbox's refused questions. Runs in the broker.
-import { quoteDestination } from '../../shared/policy/conclude.js';
+
 import type { Decision } from '../../shared/policy/decision.js';
 import type { NameVerdict } from '../../shared/policy/judge-name.js';
+import { quoteDestination } from '../../shared/policy/make-decision.js';
 import type { Policy } from '../../shared/policy/policy.js';
 import { quote } from '../../shared/policy/quote.js';
 import type { Audit, QuestionEvent } from '../record/audit.js';

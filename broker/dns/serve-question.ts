@@ -75,11 +75,11 @@ function resolve(
 ): DnsAnswer | undefined | Promise<DnsAnswer> {
   const found = askFamily(services, asker.plugin, open.name, family);
   if (found instanceof Promise)
-    return found.then((answer) => conclude(services, asker, policy, open, answer));
-  return found && conclude(services, asker, policy, open, found);
+    return found.then((answer) => toAnswer(services, asker, policy, open, answer));
+  return found && toAnswer(services, asker, policy, open, found);
 }
 
-function conclude(
+function toAnswer(
   services: Services,
   asker: Asker,
   policy: Policy,

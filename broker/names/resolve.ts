@@ -42,7 +42,7 @@ export class NameResolver {
     if (joined !== undefined) return joined;
     const four = this.#servers.ask(name, 4);
     const six = this.#servers.ask(name, 6);
-    if (!(four instanceof Promise) && !(six instanceof Promise)) return conclude(four, six, false);
+    if (!(four instanceof Promise) && !(six instanceof Promise)) return mergeFamilies(four, six, false);
     const question = this.#await(four, six).finally(() => this.#inFlight.delete(name));
     this.#inFlight.set(name, question);
     return question;
@@ -76,11 +76,11 @@ export class NameResolver {
   ): Promise<Resolution> {
     const v4 = await four;
     const wait = v4.kind === 'addresses' && six instanceof Promise;
-    return conclude(v4, wait ? await withinDelay(six) : await six, true);
+    return mergeFamilies(v4, wait ? await withinDelay(six) : await six, true);
   }
 }
 
-function conclude(v4: FamilyAnswer, v6: FamilyAnswer, asked: boolean): Resolution {
+function mergeFamilies(v4: FamilyAnswer, v6: FamilyAnswer, asked: boolean): Resolution {
   const addresses = capAnswers([...addressesOf(v6), ...addressesOf(v4)]);
   return { result: addresses.length > 0 ? 'ok' : failure(v4, v6), addresses, asked };
 }

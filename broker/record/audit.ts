@@ -4,11 +4,11 @@ import { type Logger, pino } from 'pino';
 import { AUDIT_BACKLOG_BYTES } from '../../shared/limits.js';
 import type {
   DecisionWord,
-  Door,
   Outcome,
   ProtocolErrorKind,
   Reason,
   TrapCall,
+  WayOut,
 } from '../../shared/reasons.js';
 import { TokenBucket } from '../../shared/token-bucket.js';
 import type { LineLink } from '../link.js';
@@ -21,7 +21,7 @@ export interface DecisionEvent {
   readonly pid: number | null;
   /** As its process calls itself, proc(5) comm. */
   readonly program: string | null;
-  readonly door: Door;
+  readonly door: WayOut;
   readonly mode: string;
   readonly decision: DecisionWord;
   readonly reason: Reason;
@@ -44,7 +44,7 @@ export interface DecisionEvent {
 
 export interface ProtocolErrorEvent {
   readonly plugin: string;
-  readonly door: Door;
+  readonly door: WayOut;
   readonly kind: ProtocolErrorKind;
 }
 
@@ -54,7 +54,7 @@ export interface QuestionEvent {
   /** Whose socket the question came from, where its connect(2) or bind(2) was seen. */
   readonly pid: number | null;
   readonly program: string | null;
-  readonly door: Door;
+  readonly door: WayOut;
   readonly mode: string;
   /** How many questions this line stands for. */
   readonly questions: number;
@@ -79,7 +79,7 @@ export interface DatagramEvent {
   /** The first one's. */
   readonly pid: number | null;
   readonly program: string | null;
-  readonly door: Door;
+  readonly door: WayOut;
   readonly decision: 'deny';
   readonly reason: Extract<Reason, 'udp_refused'>;
   /** How many there were, and where the first went. */
@@ -100,7 +100,7 @@ export interface LoopbackEvent {
   readonly plugin: string;
   readonly pid: number | null;
   readonly program: string | null;
-  readonly door: Door;
+  readonly door: WayOut;
   readonly host: string;
   readonly port: number;
   readonly message: string;

@@ -1,9 +1,9 @@
 // Who asked, for account and audit log. Runs in the broker.
-import type { Door } from '../../shared/reasons.js';
+import type { WayOut } from '../../shared/reasons.js';
 
 /** By which door a request came, and of whom. */
 export interface Origin {
-  readonly door: Door;
+  readonly door: WayOut;
   /** The process's id on the host. */
   readonly pid: number | null;
   /** The program's name, proc(5) comm: its own to choose, at most 15 bytes of any kind. Print it quoted. */

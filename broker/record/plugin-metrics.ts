@@ -3,8 +3,6 @@
 import type { Policy } from '../../shared/policy/policy.js';
 import {
   type DecisionWord,
-  DOORS,
-  type Door,
   LIMITS,
   type Limit,
   OUTCOMES,
@@ -20,6 +18,8 @@ import {
   TRAP_CALLS,
   type TrapAnswer,
   type TrapCall,
+  WAYS_OUT,
+  type WayOut,
 } from '../../shared/reasons.js';
 import type { Metrics } from './metrics.js';
 
@@ -78,7 +78,7 @@ export class PluginMetrics {
     for (const kind of PROTOCOL_ERRORS) metrics.protocolErrors.inc({ plugin, kind }, 0);
     for (const answer of QUESTION_ANSWERS) metrics.dnsQuestions.inc({ plugin, answer }, 0);
     for (const action of SLOW_ACTIONS) metrics.slowTouches.inc({ plugin, action }, 0);
-    for (const door of DOORS) metrics.socketsPassed.inc({ plugin, door }, 0);
+    for (const door of WAYS_OUT) metrics.socketsPassed.inc({ plugin, door }, 0);
     for (const trapped of trapsThatOccur()) metrics.traps.inc({ plugin, ...trapped }, 0);
     this.show(0, 0);
     this.rules({ allow: 0, deny: 0 });
@@ -93,11 +93,11 @@ export class PluginMetrics {
     this.#metrics.connects.inc(this.#outcomes.get(outcome) ?? { plugin: this.#plugin, outcome });
   }
 
-  socketPassed(door: Door): void {
+  socketPassed(door: WayOut): void {
     this.#metrics.socketsPassed.inc({ plugin: this.#plugin, door });
   }
 
-  slowTouch(action: SlowAction): void {
+  stalled(action: SlowAction): void {
     this.#metrics.slowTouches.inc({ plugin: this.#plugin, action });
   }
 
@@ -139,7 +139,7 @@ export class PluginMetrics {
     for (const answer of QUESTION_ANSWERS) this.#metrics.dnsQuestions.remove({ plugin, answer });
     for (const list of ['allow', 'deny']) policyRules.remove({ plugin, list });
     for (const action of SLOW_ACTIONS) this.#metrics.slowTouches.remove({ plugin, action });
-    for (const door of DOORS) this.#metrics.socketsPassed.remove({ plugin, door });
+    for (const door of WAYS_OUT) this.#metrics.socketsPassed.remove({ plugin, door });
     for (const trapped of trapsThatOccur()) this.#metrics.traps.remove({ plugin, ...trapped });
     this.#metrics.requestsInFlight.remove({ plugin });
     this.#metrics.requestsQueued.remove({ plugin });

@@ -128,9 +128,9 @@ class Race {
       this.#note(-started, address);
       return 'done';
     }
-    if (this.#conclude(socket, address)) return 'done';
+    if (this.#hasEnded(socket, address)) return 'done';
     const watch = new Watch(socket.number, () => {
-      if (!this.#conclude(socket, address)) return;
+      if (!this.#hasEnded(socket, address)) return;
       if (this.result === undefined) this.startNext();
     });
     this.#waiting.set(socket, { address, watch });
@@ -149,7 +149,7 @@ class Race {
   }
 
   /** Whether the attempt has ended. getpeername(2) names a peer in a connected state and in no other. */
-  #conclude(socket: OwnedFd, address: Address): boolean {
+  #hasEnded(socket: OwnedFd, address: Address): boolean {
     const peer = peerOf(socket.number);
     if (peer === undefined && !writableNow(socket.number)) return false;
     this.#waiting.get(socket)?.watch.close();

@@ -1,8 +1,8 @@
 // The first half of the data path: decide, resolve, classify. Runs in the broker; nothing is dialled here.
 import { DNS_QUESTIONS } from '../../shared/limits.js';
 import type { Address } from '../../shared/policy/address.js';
-import { conclude } from '../../shared/policy/conclude.js';
 import { type Decision, judgeAddresses, type ResolveVerdict } from '../../shared/policy/decide.js';
+import { makeDecision } from '../../shared/policy/make-decision.js';
 import type { Policy } from '../../shared/policy/policy.js';
 import type { RequestLife } from '../limit/request-life.js';
 import type { Resolution } from '../names/resolve.js';
@@ -42,7 +42,7 @@ export function decideRequest(
 ): Judgement | Promise<Judgement> {
   const { policy } = plugin;
   if (policy === undefined) {
-    const decision = conclude({ decision: 'deny', reason: 'policy_unavailable', host, port });
+    const decision = makeDecision({ decision: 'deny', reason: 'policy_unavailable', host, port });
     return { decision, policy, considered: [], dnsMs: null };
   }
   const start = performance.now();
@@ -65,7 +65,7 @@ async function decideName(
     plugin.metrics.limited('dns_rate');
     const { name: host, port } = verdict;
     return {
-      decision: conclude({ decision: 'deny', reason: 'rate_limited', host, port }),
+      decision: makeDecision({ decision: 'deny', reason: 'rate_limited', host, port }),
       policy,
       considered: [],
       dnsMs: null,
@@ -86,7 +86,7 @@ async function decideName(
   if (resolution?.asked === true) services.metrics.dnsLookup(resolution.result, dnsMs);
   if (resolution === undefined && life.ended === 'canceled') {
     const { decision, reason, rule, name: host, port } = verdict;
-    return { decision: conclude({ decision, reason, rule, host, port }), policy, considered: [], dnsMs };
+    return { decision: makeDecision({ decision, reason, rule, host, port }), policy, considered: [], dnsMs };
   }
   const { result, addresses } = resolution ?? { result: 'timeout', addresses: [] };
   const decision = judgeAddresses(policy, verdict, addresses, services.host.context());

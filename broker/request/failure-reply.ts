@@ -1,5 +1,5 @@
 // What a plugin is told when it gets no connection: never an address that a name resolved to. Runs in the broker.
-import { conclude, quoteDestination } from '../../shared/policy/conclude.js';
+import { makeDecision, quoteDestination } from '../../shared/policy/make-decision.js';
 import { pluginRefusal } from '../../shared/policy/plugin-refusal.js';
 import type { Policy } from '../../shared/policy/policy.js';
 import type { FailureReply } from '../../shared/protocol/messages.js';
@@ -36,7 +36,7 @@ export function limitReply(
   reason: QueueRefusal['reason'],
   policy: Policy | undefined,
 ): { readonly reply: FailureReply; readonly judgement: Judgement } {
-  const decision = conclude({ decision: 'deny', reason, host, port });
+  const decision = makeDecision({ decision: 'deny', reason, host, port });
   const reply: FailureReply = { id, ok: false, ...pluginRefusal(decision), errno: 'EAGAIN' };
   return { reply, judgement: { decision, policy, considered: [], dnsMs: null } };
 }

@@ -1,5 +1,5 @@
 // A permitted connect of a plugin that has as many connections as it may have: its decision is a refusal. Runs in the broker.
-import { conclude } from '../../shared/policy/conclude.js';
+import { makeDecision } from '../../shared/policy/make-decision.js';
 import type { Claim } from '../limit/open-connections.js';
 import type { Judgement } from './decide-request.js';
 import type { Plugin } from './plugin.js';
@@ -15,5 +15,5 @@ export function pastConnections({ connections, metrics }: Plugin, judgement: Jud
   const { host, port, dropped } = judgement.decision;
   const cause = `${connections?.limit} connections are open, as many as limits.connections permits`;
   const reason = 'concurrency_limited';
-  return { ...judgement, decision: conclude({ decision: 'deny', reason, host, port, dropped, cause }) };
+  return { ...judgement, decision: makeDecision({ decision: 'deny', reason, host, port, dropped, cause }) };
 }

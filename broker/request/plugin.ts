@@ -8,7 +8,7 @@ import { TurnShare } from '../limit/turn-share.js';
 import type { Audit } from '../record/audit.js';
 import type { Metrics } from '../record/metrics.js';
 import { PluginMetrics } from '../record/plugin-metrics.js';
-import { Touched } from '../stall/touch-watch.js';
+import { StallBudget } from '../stall/stall-budget.js';
 import { RememberedVerdicts } from './remembered-verdicts.js';
 
 const DEFAULT_LIMITS: PluginLimits = limitsOf({});
@@ -19,7 +19,7 @@ export class Plugin {
   readonly metrics: PluginMetrics;
   policy: Policy | undefined;
   readonly turn: TurnShare = new TurnShare();
-  readonly touched: Touched;
+  readonly stall: StallBudget;
   readonly verdicts: RememberedVerdicts = new RememberedVerdicts();
   readonly #audit: Audit;
   /** Channels that are served, and those that the supervisor has been asked for. */
@@ -43,8 +43,8 @@ export class Plugin {
     this.name = name;
     this.#audit = audit;
     this.metrics = new PluginMetrics(metrics, name);
-    this.touched = new Touched((action, milliseconds) => {
-      this.metrics.slowTouch(action);
+    this.stall = new StallBudget((action, milliseconds) => {
+      this.metrics.stalled(action);
       if (action === 'killed') audit.slow({ plugin: name, action, milliseconds: Math.round(milliseconds) });
     });
   }

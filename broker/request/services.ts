@@ -1,17 +1,16 @@
-// What every request needs beside its plugin. Runs in the broker.
-
+// The services that every request needs, whichever plugin asks. Runs in the broker.
 import type { HostAddresses } from '../names/host-addresses.js';
 import type { NameResolver } from '../names/resolve.js';
 import type { Audit } from '../record/audit.js';
 import type { Metrics } from '../record/metrics.js';
 import type { SlowLane } from '../stall/slow-lane.js';
-import type { TouchWatch } from '../stall/touch-watch.js';
+import type { StallGuard } from '../stall/stall-guard.js';
 
 export interface Services {
   readonly audit: Audit;
+  readonly guard: Pick<StallGuard, 'watch'>;
   readonly host: HostAddresses;
   readonly metrics: Metrics;
   readonly names: NameResolver;
-  readonly touches: Pick<TouchWatch, 'touch'>;
   readonly slowLane: Pick<SlowLane, 'reach' | 'place' | 'close'>;
 }

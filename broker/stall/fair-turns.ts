@@ -1,6 +1,6 @@
-// What waits for one worker, by whom it is for: each in turn, so that who has much to do holds nobody up for longer than one piece.
+// Round-robin queue for one worker: a busy owner delays the others by one item at most. Pure.
 export class FairTurns<Owner, Item> {
-  /** Who is next comes first; each has one at least. */
+  /** In the order of their turns. Each owner has one item at least. */
   readonly #waiting = new Map<Owner, Item[]>();
 
   #last: Owner | undefined;
@@ -22,7 +22,7 @@ export class FairTurns<Owner, Item> {
     return item;
   }
 
-  /** Whoever had the last turn has the next one only where nobody else waits. */
+  /** The owner of the last turn has the next one only if no other owner waits. */
   #nextOwner(): Owner | undefined {
     const [first, second] = this.#waiting.keys();
     return first === this.#last && second !== undefined ? second : first;

@@ -1,31 +1,31 @@
-// The thread that touches slow plugins, so that nobody else waits with it. Its descriptors are the process's: the main thread owns
-// what it takes. See slow-lane.ts.
+// The thread of the slow lane, see slow-lane.ts: it waits for slow plugins, so that the others need not. Runs in the broker. Threads
+// share a descriptor table, and the main thread owns what this one takes.
 import { parentPort, workerData } from 'node:worker_threads';
-import { TOUCH_LIMIT_MS } from '../../shared/limits.js';
+import { STALL_LIMIT_MS } from '../../shared/limits.js';
 import { OwnedFd } from '../../shared/sys/owned-fd.js';
 import { setNoNewPrivileges } from '../../shared/sys/process-control.js';
 import { CallerProcesses } from '../caller/caller-processes.js';
 import { copyAddress } from '../caller/copy-address.js';
 import { placeSocket } from '../caller/place-socket.js';
 import type { Report, SlowOrder } from './slow-lane.js';
+import { StallGuard } from './stall-guard.js';
 import { tellLoaded } from './start-thread.js';
-import { TouchWatch } from './touch-watch.js';
 
 const processes = new CallerProcesses();
-const touches = new TouchWatch(workerData as Int32Array);
+const guard = new StallGuard(workerData as Int32Array);
 setNoNewPrivileges();
 
 function work({ order, init }: SlowOrder): Report {
   let slow: Report['slow'];
-  const touched = {
+  const guarded = {
     init: init === undefined ? undefined : { number: init, open: true },
-    limitMs: TOUCH_LIMIT_MS,
+    limitMs: STALL_LIMIT_MS,
     slow: false,
     wasSlow: (killed: boolean, milliseconds: number): void => {
       slow = { killed, milliseconds };
     },
   };
-  const report = touches.touch(touched, () => carryOut(order));
+  const report = guard.watch(guarded, () => carryOut(order));
   return { ...report, slow };
 }
 

@@ -1,5 +1,5 @@
-// The thread apart for plugins that have been slow: whoever waits for their locks, or for their threads to get a processor, waits there.
-// They take turns, and wait for one another; none for longer than a touch may last. Runs in the broker, on the main thread.
+// The thread apart for slow plugins. The broker waits there for their locks, and for their threads to get a processor. Slow plugins
+// take turns, and delay one another by STALL_LIMIT_MS a turn at most. Runs in the broker, on the main thread.
 import type { Worker } from 'node:worker_threads';
 import { duplicate } from '../../shared/sys/fcntl.js';
 import { OwnedFd } from '../../shared/sys/owned-fd.js';
@@ -7,18 +7,19 @@ import type { Placement } from '../caller/place-socket.js';
 import type { Reached } from '../caller/reach-caller.js';
 import type { TrappedCall } from '../caller/trapped-call.js';
 import { FairTurns } from './fair-turns.js';
+import type { StallBudget } from './stall-budget.js';
+import { stallFields, type WatchedThread } from './stall-fields.js';
 import { startThread, type Thread } from './start-thread.js';
-import { type Touched, touchFields, type WatchedThread } from './touch-watch.js';
 
 interface ReachOrder {
   readonly kind: 'reach';
   readonly tid: number;
   readonly descriptor: number;
-  /** None for listen(2). */
+  /** Missing for listen(2). */
   readonly address: { readonly at: bigint; readonly length: number } | undefined;
 }
 
-/** Numbers that belong to the thread from here on. */
+/** The thread owns these numbers from here on. */
 interface CloseOrder {
   readonly kind: 'close';
   readonly descriptors: readonly number[];
@@ -26,26 +27,26 @@ interface CloseOrder {
 
 type Order = ReachOrder | ({ readonly kind: 'place' } & Placement) | CloseOrder;
 
-/** What goes to the thread. */
+/** A message to the thread. */
 export interface SlowOrder {
   readonly order: Order;
-  /** A handle of the pid 1 of whom it touches. */
+  /** A handle of the sandbox's pid 1. */
   readonly init: number | undefined;
 }
 
-/** What comes back from it. */
+/** A message from the thread. */
 export interface Report {
-  /** Of a reach, a descriptor's number; of a placement, what it came to; of a close, 0; or minus errno. */
+  /** A reach: a descriptor's number. A placement: its result. A close: 0. Or minus errno. */
   readonly result: number;
   readonly address?: Uint8Array | number | undefined;
-  /** Where it took long. */
+  /** Present if it took long. */
   readonly slow?: { readonly killed: boolean; readonly milliseconds: number } | undefined;
 }
 
 interface Waiting {
   readonly order: Order;
-  readonly touched: Touched;
-  /** One's own: a plugin that starts anew has another one meanwhile. */
+  readonly stall: StallBudget;
+  /** A duplicate: a plugin that starts anew gets another pid 1 meanwhile. */
   readonly init: OwnedFd | undefined;
   readonly resolve: (report: Report) => void;
 }
@@ -54,18 +55,18 @@ export class SlowLane {
   /** For the watchdog. */
   readonly watched: WatchedThread;
   readonly #worker: Worker;
-  readonly #turns = new FairTurns<Touched, Waiting>();
+  readonly #turns = new FairTurns<StallBudget, Waiting>();
   #underWay: Waiting | undefined;
 
   constructor({ worker, tid }: Thread, fields: Int32Array) {
     this.watched = { tid, fields };
     this.#worker = worker;
-    worker.on('message', (report: Report) => this.#conclude(report));
+    worker.on('message', (report: Report) => this.#finish(report));
     worker.unref();
   }
 
   static async start(): Promise<SlowLane> {
-    const fields = touchFields();
+    const fields = stallFields();
     const resourceLimits = { maxOldGenerationSizeMb: 32, maxYoungGenerationSizeMb: 8 };
     return new SlowLane(
       await startThread('slow-lane-thread', { workerData: fields, resourceLimits }),
@@ -74,46 +75,46 @@ export class SlowLane {
   }
 
   /** As reachCaller(). */
-  async reach(touched: Touched, { tid, descriptor, call, notification }: TrappedCall): Promise<Reached> {
+  async reach(stall: StallBudget, { tid, descriptor, call, notification }: TrappedCall): Promise<Reached> {
     const { result, address } = await this.#order(
-      touched,
+      stall,
       {
         kind: 'reach',
         tid,
         descriptor,
         address: call === 'listen' ? undefined : { at: notification.address, length: notification.ints[2] },
       },
-      handleOf(touched),
+      handleOf(stall),
     );
     return { descriptor: result < 0 ? result : new OwnedFd(result), address };
   }
 
   /** As placeSocket(). @param placement its socket stays open meanwhile; the listener may be closed when its sandbox ends */
-  async place(touched: Touched, placement: Placement): Promise<number> {
+  async place(stall: StallBudget, placement: Placement): Promise<number> {
     const listener = duplicate(placement.listener);
     try {
       const order = { kind: 'place', ...placement, listener: listener.number } as const;
-      return (await this.#order(touched, order, handleOf(touched))).result;
+      return (await this.#order(stall, order, handleOf(stall))).result;
     } finally {
       listener.close();
     }
   }
 
-  /** Closes what a plugin can make whoever closes it last wait for. @param ends owned by the lane from here on */
-  async close(touched: Touched, ends: readonly OwnedFd[]): Promise<void> {
+  /** Closes descriptors whose last close the plugin could block. @param ends owned by the lane from here on */
+  async close(stall: StallBudget, ends: readonly OwnedFd[]): Promise<void> {
     let init: OwnedFd | undefined;
     try {
-      init = handleOf(touched);
+      init = handleOf(stall);
     } catch {
-      // No descriptor is left for it (EMFILE): nothing is ended then, whatever it makes the lane wait for.
+      // No descriptor is left (EMFILE). The watchdog then kills nothing, however long the lane waits.
     }
     const descriptors = ends.map((end) => end.release());
-    await this.#order(touched, { kind: 'close', descriptors }, init);
+    await this.#order(stall, { kind: 'close', descriptors }, init);
   }
 
-  #order(touched: Touched, order: Order, init: OwnedFd | undefined): Promise<Report> {
+  #order(stall: StallBudget, order: Order, init: OwnedFd | undefined): Promise<Report> {
     return new Promise((resolve) => {
-      this.#turns.add(touched, { order, touched, init, resolve });
+      this.#turns.add(stall, { order, stall, init, resolve });
       this.#sendNext();
     });
   }
@@ -126,18 +127,18 @@ export class SlowLane {
     this.#worker.postMessage({ order, init: init?.number } satisfies SlowOrder);
   }
 
-  #conclude(report: Report): void {
+  #finish(report: Report): void {
     const ended = this.#underWay;
     this.#underWay = undefined;
     this.#sendNext();
     if (ended === undefined) return;
     ended.init?.close();
-    if (report.slow !== undefined) ended.touched.wasSlowApart(report.slow.killed, report.slow.milliseconds);
+    if (report.slow !== undefined) ended.stall.wasSlowApart(report.slow.killed, report.slow.milliseconds);
     ended.resolve(report);
   }
 }
 
-/** Of the pid 1 of the sandbox that a plugin has now. */
-function handleOf({ init }: Touched): OwnedFd | undefined {
+/** A handle of the pid 1 of the plugin's present sandbox. */
+function handleOf({ init }: StallBudget): OwnedFd | undefined {
   return init?.open === true ? duplicate(init.number) : undefined;
 }

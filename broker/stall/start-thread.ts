@@ -1,5 +1,5 @@
-// Starts a thread of the broker's and waits for its code to be loaded: afterwards the files may be out of reach, for the broker
-// takes on other ids. Runs on the main thread; tellLoaded() on the one that was started.
+// Starts a thread of the broker and waits until its code is loaded. Once the broker has taken on other ids, it may not be able to read
+// the files. Runs on the main thread; tellLoaded() runs on the new one.
 import { once } from 'node:events';
 import { parentPort, Worker, type WorkerOptions } from 'node:worker_threads';
 import { type Bundle, bundlePath } from '../../shared/own-files.js';
@@ -12,7 +12,7 @@ export interface Thread {
 }
 
 export async function startThread(
-  program: Extract<Bundle, 'touch-watchdog' | 'slow-lane-thread'>,
+  program: Extract<Bundle, 'stall-watchdog' | 'slow-lane-thread'>,
   options: WorkerOptions,
 ): Promise<Thread> {
   const worker = new Worker(bundlePath(program), options);
@@ -21,7 +21,7 @@ export async function startThread(
   return { worker, tid };
 }
 
-/** The first that a thread says: its code is loaded. */
+/** A thread's first message. */
 export function tellLoaded(): void {
   parentPort?.postMessage(threadId());
 }

@@ -15,7 +15,7 @@ import { interruptedResult } from './waiting-calls.js';
  * @returns whether the call waits
  */
 export function awaitConnection(
-  { services: { touches }, plugin: { touched }, waiting, writable }: TrapContext,
+  { services: { guard }, plugin: { stall }, waiting, writable }: TrapContext,
   call: TrappedCall,
   descriptor: OwnedFd,
   answer: TrapAnswer,
@@ -28,7 +28,7 @@ export function awaitConnection(
   const limit = sendTimeout(descriptor.number);
   const timer = limit > 0 ? setTimeout(() => finish(() => underWay), limit) : undefined;
   const finish = (result: () => number): void =>
-    touches.touch(touched, () => {
+    guard.watch(stall, () => {
       clearTimeout(timer);
       waiting.remove(call);
       writable.forget(descriptor);

@@ -21,7 +21,7 @@ import type { Judgement } from '../request/decide-request.js';
 import { limitReply } from '../request/failure-reply.js';
 import { claimConnection, pastConnections } from '../request/limit-connections.js';
 import { decideGranted } from './decide-granted.js';
-import { awaitDial, conclude, type Dial, type DialInterruption, endpointOf, goesElsewhere } from './dial.js';
+import { awaitDial, type Dial, type DialInterruption, dialState, endpointOf, goesElsewhere } from './dial.js';
 import { SettlingConnect } from './settling-connect.js';
 import type { TrapContext } from './trap-context.js';
 import type { TrappedSocket } from './trapped-socket.js';
@@ -87,7 +87,7 @@ class BrokeredConnect {
   }
 
   close(): void {
-    this.#context.services.touches.touch(this.#context.plugin.touched, () => this.#plugins.close());
+    this.#context.services.guard.watch(this.#context.plugin.stall, () => this.#plugins.close());
   }
 
   /** Where its turn has not come: a caller that is gone, or has a signal to handle, gives it up. */
@@ -146,7 +146,7 @@ class BrokeredConnect {
     const endpoint = endpointOf(address, decision.port, this.#family);
     let settling: SettlingConnect | undefined;
     try {
-      const begun = this.#touch(() => this.#begin(socket, address, endpoint));
+      const begun = this.#underGuard(() => this.#begin(socket, address, endpoint));
       if (begun === 'non_blocking') {
         this.#claim?.hold(socket, endpoint);
         settling = new SettlingConnect(this.#context, socket, address, this.#startedAt);
@@ -169,8 +169,8 @@ class BrokeredConnect {
     }
   }
 
-  #touch<T>(work: () => T): T {
-    return this.#context.services.touches.touch(this.#context.plugin.touched, work);
+  #underGuard<T>(work: () => T): T {
+    return this.#context.services.guard.watch(this.#context.plugin.stall, work);
   }
 
   /** An IPv4 address on a socket that is for IPv6 alone. */
@@ -184,7 +184,7 @@ class BrokeredConnect {
     this.#context.carryOver.carry(this.#plugins.number, socket.number, this.#family);
     const started = startConnect(socket.number, endpoint);
     if (started < 0 && started !== -EINPROGRESS) return started;
-    if (!isNonBlocking(this.#plugins.number)) return conclude(socket);
+    if (!isNonBlocking(this.#plugins.number)) return dialState(socket);
     return goesElsewhere(socket, endpoint) ? -ECONNABORTED : 'non_blocking';
   }
 
@@ -208,11 +208,9 @@ class BrokeredConnect {
   #place(socket: OwnedFd, answer: number): boolean | Promise<boolean> {
     const { services, plugin, processes } = this.#context;
     const placement = this.#call.placement(socket);
-    if (plugin.touched.slow)
-      return services.slowLane
-        .place(plugin.touched, placement)
-        .then((placed) => this.#answer(placed, answer));
-    const placed = services.touches.touch(plugin.touched, () => placeSocket(processes, placement));
+    if (plugin.stall.slow)
+      return services.slowLane.place(plugin.stall, placement).then((placed) => this.#answer(placed, answer));
+    const placed = services.guard.watch(plugin.stall, () => placeSocket(processes, placement));
     return this.#answer(placed, answer);
   }
 

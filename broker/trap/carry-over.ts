@@ -17,7 +17,7 @@ class CarriedOption {
   readonly #usual: Uint8Array;
 
   /**
-   * @param usual what a socket that nobody has touched has
+   * @param usual the value of a fresh socket
    * @param doubled the kernel tells twice what was set, socket(7)
    */
   constructor(level: number, name: number, usual: Uint8Array, doubled = false) {

@@ -2,9 +2,9 @@
 // the broker; nothing is dialled here.
 import { STALE_NAMES_CHECKED } from '../../shared/limits.js';
 import type { Address } from '../../shared/policy/address.js';
-import { conclude } from '../../shared/policy/conclude.js';
 import { decide, type HostContext } from '../../shared/policy/decide.js';
 import type { Decision } from '../../shared/policy/decision.js';
+import { makeDecision } from '../../shared/policy/make-decision.js';
 import type { Policy } from '../../shared/policy/policy.js';
 import type { Grants } from '../dns/grants.js';
 import type { RequestLife } from '../limit/request-life.js';
@@ -33,7 +33,7 @@ interface Case extends BareDestination {
  * deny rule on the address wins, another name's denial does not. A grant past its TTL counts once its name is found to
  * have the address still; else the reason is stale_grant.
  *
- * @param grants the same sandbox's, as its DnsStub holds them
+ * @param grants the same sandbox's, as its DnsServer holds them
  * @param life where it ends while DNS is asked, stale grants do not count
  */
 export function decideGranted(
@@ -46,7 +46,12 @@ export function decideGranted(
   const { policy } = plugin;
   const considered = [address];
   if (policy === undefined) {
-    const decision = conclude({ decision: 'deny', reason: 'policy_unavailable', host: address.text, port });
+    const decision = makeDecision({
+      decision: 'deny',
+      reason: 'policy_unavailable',
+      host: address.text,
+      port,
+    });
     return { decision, policy, considered, dnsMs: null };
   }
   const start = performance.now();
@@ -90,7 +95,12 @@ async function decideStale(
   const work = Promise.all(names.map((name) => confirm(bare, name)));
   const confirmed = (await life.orEnded(work)) ?? [];
   const found = names.filter((_, index) => confirmed[index] === true);
-  const refusal = conclude({ decision: 'deny', reason: 'stale_grant', host: names[0] ?? address.text, port });
+  const refusal = makeDecision({
+    decision: 'deny',
+    reason: 'stale_grant',
+    host: names[0] ?? address.text,
+    port,
+  });
   const best = pickBest([...found.map((name) => judgeUnder(bare, name)), otherwise]);
   const decision = best.decision === 'deny' && found.length === 0 ? refusal : best;
   return { decision, policy, considered: [address], names: found, dnsMs: performance.now() - start };

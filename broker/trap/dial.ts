@@ -20,7 +20,7 @@ export type Dial = Endpoint | 'under_way' | number;
 export type DialInterruption = Interruption | 'timeout';
 
 /** Whom a connecting socket is connected to, or with which errno it failed: told once. */
-export function conclude(socket: OwnedFd): Dial {
+export function dialState(socket: OwnedFd): Dial {
   const peer = peerOf(socket.number);
   if (peer === undefined && !writableNow(socket.number)) return 'under_way';
   const result = concludeConnect(socket.number);
@@ -58,7 +58,7 @@ export function awaitDial(
       resolve(end);
     };
     const watch = new Watch(socket.number, () => {
-      const dial = conclude(socket);
+      const dial = dialState(socket);
       if (dial !== 'under_way') finish(dial);
     });
     const timer = limit > 0 ? setTimeout(() => finish('timeout'), limit) : undefined;

@@ -29,14 +29,12 @@ const AF_NETLINK = 16;
 /** Ends a call, now or when its connection is there. */
 export function handleTrap(context: TrapContext, call: TrappedCall): void {
   const {
-    services: { touches, slowLane },
-    plugin: { touched },
+    services: { guard, slowLane },
+    plugin: { stall },
   } = context;
-  if (touched.slow)
-    void slowLane
-      .reach(touched, call)
-      .then((reached) => touches.touch(touched, () => act(context, call, reached)));
-  else touches.touch(touched, () => act(context, call, reachCaller(context.processes, call)));
+  if (stall.slow)
+    void slowLane.reach(stall, call).then((reached) => guard.watch(stall, () => act(context, call, reached)));
+  else guard.watch(stall, () => act(context, call, reachCaller(context.processes, call)));
 }
 
 function act(context: TrapContext, call: TrappedCall, { descriptor, address }: Reached): void {

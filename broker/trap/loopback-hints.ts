@@ -1,7 +1,7 @@
 // A program that looks for a service of the host's at 127.0.0.1 finds the sandbox's own loopback, and nobody there. Says so once a
 // destination, unless somebody listens there soon: a program that waits for a server of its own needs no advice. Runs in the broker.
 import type { Address } from '../../shared/policy/address.js';
-import { quoteDestination } from '../../shared/policy/conclude.js';
+import { quoteDestination } from '../../shared/policy/make-decision.js';
 import { suggestAddress } from '../../shared/policy/suggest-rule.js';
 import type { Audit } from '../record/audit.js';
 import type { Origin } from '../record/origin.js';

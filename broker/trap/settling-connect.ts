@@ -38,7 +38,7 @@ export class SettlingConnect {
     const { services, plugin, settling } = this.#context;
     if (!writableNow(this.#socket.number) && settling.size <= SETTLING_CONNECTS) await this.#ready();
     // The plugin has it too by now, and can hold its lock.
-    const outcome = services.touches.touch(plugin.touched, () => {
+    const outcome = services.guard.watch(plugin.stall, () => {
       const found = outcomeNow(this.#socket, this.#canceled ? 'canceled' : 'timeout');
       this.close();
       return found;

@@ -1,6 +1,6 @@
 // Refused calls on sockets of one sandbox that are no question of rules: UDP to the outside, and sockets of the host's network.
 // Each is counted; one line of the audit log tells of all of a kind within a second. Runs in the broker.
-import { quoteDestination } from '../../shared/policy/conclude.js';
+import { quoteDestination } from '../../shared/policy/make-decision.js';
 import type { TrapCall } from '../../shared/reasons.js';
 import type { TrappedAddress } from '../caller/read-sockaddr.js';
 import type { Audit } from '../record/audit.js';

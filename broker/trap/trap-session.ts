@@ -10,7 +10,7 @@ import { READABLE, Watch } from '../../shared/sys/uv-poll.js';
 import { CallerOrigins } from '../caller/caller-origins.js';
 import { CallerProcesses } from '../caller/caller-processes.js';
 import { TrappedCall } from '../caller/trapped-call.js';
-import { DnsStub } from '../dns/dns-server.js';
+import { DnsServer } from '../dns/dns-server.js';
 import type { TrapEnds } from '../link.js';
 import type { Plugin } from '../request/plugin.js';
 import type { Services } from '../request/services.js';
@@ -30,7 +30,7 @@ export class TrapSession {
   readonly #ends: TrapEnds;
   readonly #calls: NotifiedCalls;
   readonly #context: TrapContext;
-  readonly #stub: DnsStub;
+  readonly #dns: DnsServer;
   readonly #watch: Watch;
   readonly #onEnd: (session: TrapSession) => void;
   #open = true;
@@ -56,7 +56,7 @@ export class TrapSession {
     this.#ends = ends;
     this.#onEnd = onEnd;
     const netns = netnsCookie(ends.dnsDatagrams.number);
-    this.#stub = new DnsStub(services, plugin, {
+    this.#dns = new DnsServer(services, plugin, {
       datagrams: [ends.dnsDatagrams],
       listeners: [ends.dnsListener],
     });
@@ -67,8 +67,8 @@ export class TrapSession {
       processes: new CallerProcesses(),
       origins: new CallerOrigins(),
       netns,
-      grants: this.#stub.grants,
-      askers: this.#stub.askers,
+      grants: this.#dns.grants,
+      askers: this.#dns.askers,
       loopback: new LoopbackHints(services.audit, plugin),
       refusals: new SocketRefusals(services.audit, plugin),
       waiting: new WaitingCalls(),
@@ -92,7 +92,7 @@ export class TrapSession {
     this.#context.refusals.flush();
     this.#context.loopback.flush();
     this.#context.processes.close();
-    this.#stub.close();
+    this.#dns.close();
     this.#ends.listener.close();
     this.#calls.close();
     this.#ends.calls.close();

@@ -1,6 +1,6 @@
 // An explanation as lines for a person, each rule with where it stands.
 import type { PlacedRules } from '../../shared/config/placed-rules.js';
-import { quoteDestination } from '../../shared/policy/conclude.js';
+import { quoteDestination } from '../../shared/policy/make-decision.js';
 import { printable } from '../../shared/printable.js';
 import type { Explanation } from '../../shared/protocol/link.js';
 import { paint } from './colour.js';

@@ -1,7 +1,7 @@
 // The terminal line of a refusal: what was refused, of which program, why, and the one rule that would allow it. What an event
 // says came from the broker, which reads hostile bytes: nothing of it goes on that a terminal would act on, and no more than a few lines.
 import { basename } from 'node:path';
-import { quoteDestination } from '../../shared/policy/conclude.js';
+import { quoteDestination } from '../../shared/policy/make-decision.js';
 import { quote } from '../../shared/policy/quote.js';
 import { printable } from '../../shared/printable.js';
 import type { AuditLine } from '../../shared/protocol/link.js';

@@ -1,7 +1,7 @@
 // `postern test`: runs written-down decisions against this version's policy. Runs alone; reads one file, opens nothing.
 import { readFile } from 'node:fs/promises';
 import { Command } from 'commander';
-import { quoteDestination } from '../../shared/policy/conclude.js';
+import { quoteDestination } from '../../shared/policy/make-decision.js';
 import { quote } from '../../shared/policy/quote.js';
 import { type Outcome, runVectors, type VectorResult } from '../../shared/policy/run-vectors.js';
 

@@ -1,9 +1,9 @@
 // The second half of a decision: which of a name's addresses may be dialled. Pure. Trusts no answer of DNS.
 import type { Address } from './address.js';
-import { conclude, describeClass } from './conclude.js';
 import type { Decision, DroppedAddress, ResolveVerdict } from './decision.js';
 import { type HostContext, isLoopback } from './host-block.js';
 import { isLocalhost } from './is-localhost.js';
+import { describeClass, makeDecision } from './make-decision.js';
 import type { Policy } from './policy.js';
 import { suggestAddress, suggestName } from './suggest-rule.js';
 import { findAdmission, type Weight, weighAddress } from './weigh-address.js';
@@ -31,13 +31,13 @@ export function judgeAddresses(
   context: HostContext,
 ): Decision {
   const { name: host, port, decision, reason, rule } = verdict;
-  if (addresses.length === 0) return conclude({ decision: 'deny', reason: 'dns_error', host, port });
+  if (addresses.length === 0) return makeDecision({ decision: 'deny', reason: 'dns_error', host, port });
   const candidates = addresses.map((address) => judgeAddress(policy, verdict, address, context));
   const dial = candidates.filter((candidate) => candidate.verdict === 'kept').map(({ address }) => address);
   const dropped = candidates.flatMap(describeDropped);
   if (dial.length === 0) return refuse(verdict, candidates, dropped);
   const suggestion = decision === 'would_deny' ? suggestName(host, port) : undefined;
-  return conclude({ decision, reason, rule, host, port, dial, dropped, suggestion });
+  return makeDecision({ decision, reason, rule, host, port, dial, dropped, suggestion });
 }
 
 function judgeAddress(
@@ -77,7 +77,7 @@ function refuse(
   const rule = decisive?.weight.denied?.text;
   const suggestion =
     reason === 'address_denied' ? undefined : suggestOpening(host, port, decision, candidates);
-  return conclude({ decision: 'deny', reason, rule, host, port, dropped, about, suggestion });
+  return makeDecision({ decision: 'deny', reason, rule, host, port, dropped, about, suggestion });
 }
 
 function suggestOpening(

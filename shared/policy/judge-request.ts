@@ -1,10 +1,10 @@
 // The first half of a decision: all that can be said before DNS. Pure. Trusts nothing of the request.
 
 import type { Address } from './address.js';
-import { conclude, describeClass, type Grounds } from './conclude.js';
 import type { Decision, Request, RequestVerdict } from './decision.js';
 import type { HostContext } from './host-block.js';
 import { isLocalhost } from './is-localhost.js';
+import { describeClass, type Grounds, makeDecision } from './make-decision.js';
 import { type Host, parseHost } from './parse-host.js';
 import { isPort } from './parse-ports.js';
 import type { Policy } from './policy.js';
@@ -57,26 +57,33 @@ function judgeLiteral(policy: Policy, address: Address, port: number, context: H
   const { text: host } = address;
   const weight = weighAddress(policy, address, port, context);
   if (weight.denied) {
-    return conclude({ decision: 'deny', reason: 'denied_by_rule', rule: weight.denied.text, host, port });
+    return makeDecision({ decision: 'deny', reason: 'denied_by_rule', rule: weight.denied.text, host, port });
   }
   const admission = findAdmission(policy.allow, address, port, weight);
   if (admission) {
-    return conclude({ decision: 'allow', reason: 'rule', rule: admission.text, host, port, dial: [address] });
+    return makeDecision({
+      decision: 'allow',
+      reason: 'rule',
+      rule: admission.text,
+      host,
+      port,
+      dial: [address],
+    });
   }
   const covered = coverage(policy, address, port);
   const suggestion = suggestAddress(address, port);
   const audit = policy.mode === 'audit';
   if (weight.class !== 'public' && (covered === 'covered' || audit)) {
     const about = { address, what: describeClass(weight.class, weight.purpose) };
-    return conclude({ decision: 'deny', reason: 'address_special', host, port, about, suggestion });
+    return makeDecision({ decision: 'deny', reason: 'address_special', host, port, about, suggestion });
   }
   const reason = covered === 'other_port' ? 'port_not_allowed' : 'no_rule';
-  if (audit) return conclude({ decision: 'would_deny', reason, host, port, dial: [address], suggestion });
-  return conclude({ decision: 'deny', reason, host, port, suggestion });
+  if (audit) return makeDecision({ decision: 'would_deny', reason, host, port, dial: [address], suggestion });
+  return makeDecision({ decision: 'deny', reason, host, port, suggestion });
 }
 
 function settle(grounds: Grounds): RequestVerdict {
-  return { kind: 'settled', decision: conclude(grounds) };
+  return { kind: 'settled', decision: makeDecision(grounds) };
 }
 
 /** The request's values, whatever they are. */

@@ -1,7 +1,7 @@
 // What a plugin may know of a refusal: not what a name resolved to, nor what the rules and this host's addresses are.
 import { type PluginReason, pluginReason } from '../reasons.js';
-import { quoteDestination } from './conclude.js';
 import type { Decision } from './decision.js';
+import { quoteDestination } from './make-decision.js';
 import { parseHost } from './parse-host.js';
 
 /** A refusal, as a plugin gets it. */

@@ -2,7 +2,7 @@
 // it by the resolv.conf that is the first argument. Says on stdout what was found, as JSON.
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import { startStub } from './start-stub.js';
+import { startDnsServer } from './start-dns-server.js';
 
 const SCRIPT = `
 import json, socket, sys
@@ -16,7 +16,7 @@ print(json.dumps(found))
 `;
 
 const [conf = '', ...names] = process.argv.slice(2);
-const stub = await startStub({
+const dns = await startDnsServer({
   allow: ['*.test'],
   port: 53,
   zone: {
@@ -31,7 +31,7 @@ const stub = await startStub({
   },
 });
 const start = performance.now();
-// The stub itself keeps to the host's file: what it asks by is not under test here.
+// The server itself still reads the host's file: how it asks is not under test here.
 const { stdout } = await promisify(execFile)('unshare', [
   '--mount',
   'sh',
@@ -43,5 +43,5 @@ const { stdout } = await promisify(execFile)('unshare', [
   ...names,
 ]);
 const milliseconds = performance.now() - start;
-stub.close();
-console.log(JSON.stringify({ found: JSON.parse(stdout), questions: stub.server.questions, milliseconds }));
+dns.close();
+console.log(JSON.stringify({ found: JSON.parse(stdout), questions: dns.server.questions, milliseconds }));

@@ -3,17 +3,17 @@ import { after, before, test } from 'node:test';
 import { encodeRequest } from '../../shared/protocol/encode-request.js';
 import { setNonBlocking } from '../../shared/sys/fcntl.js';
 import { type Listener, listen } from '../harness/listener.js';
-import { type DnsServer, startDnsServer } from './dns-server.js';
+import { type NameServer, startNameServer } from './name-server.js';
 import { startBroker, type TestBroker } from './start-broker.js';
 import type { Received } from './test-channel.js';
 import { openSocket } from './use-socket.js';
 
 let broker: TestBroker;
 let echo: Listener;
-let dns: DnsServer;
+let dns: NameServer;
 
 before(async () => {
-  dns = await startDnsServer({ 'mute.test A': null, 'mute.test AAAA': null });
+  dns = await startNameServer({ 'mute.test A': null, 'mute.test AAAA': null });
   broker = await startBroker({ dnsServers: [dns.address] });
   echo = await listen((socket) => socket.pipe(socket));
 });

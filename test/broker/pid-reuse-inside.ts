@@ -10,14 +10,14 @@ import { createMemoryFile } from '../../shared/sys/memory-file.js';
 import { receiveMessage, sendMessage } from '../../shared/sys/message.js';
 import { NOTIFICATION_BYTES } from '../../shared/sys/seccomp-notify.js';
 import { packetSocketPair } from '../../shared/sys/socket.js';
-import { startStub } from './start-stub.js';
+import { startDnsServer } from './start-dns-server.js';
 
 const [program = '', own = '', other = '', stay] = process.argv.slice(2);
 const LOOPBACK = { bytes: new Uint8Array([127, 0, 0, 1]), port: 0 };
 const SETTLE_MS = 300;
 const descriptors = (): number => readdirSync('/proc/self/fd').length;
 
-const stub = await startStub({ allow: [`127.0.0.1:${own},${other}`] });
+const dns = await startDnsServer({ allow: [`127.0.0.1:${own},${other}`] });
 const [ours, theirs] = packetSocketPair();
 const stdio: SpawnOptions['stdio'] = ['ignore', 'pipe', 'inherit', theirs.number];
 const child = spawn(program, [own, other], { stdio });
@@ -32,8 +32,8 @@ const [listener] = await receive();
 if (listener === undefined) throw new Error('No listener');
 
 let swapped = false;
-/** The first touch of a call is that of its descriptor and its address. */
-const touch = <T>(_: unknown, work: () => T): T => {
+/** The first guarded work of a call takes its descriptor and its address. */
+const watch = <T>(_: unknown, work: () => T): T => {
   if (stay === undefined && !swapped) {
     swapped = true;
     sendMessage(ours.number, new Uint8Array(1));
@@ -42,8 +42,8 @@ const touch = <T>(_: unknown, work: () => T): T => {
   return work();
 };
 const session = new TrapSession(
-  { ...stub.services, touches: { touch } },
-  stub.plugin,
+  { ...dns.services, guard: { watch } },
+  dns.plugin,
   { number: 1, landlockDeniesTcp: true, resumed: false },
   {
     listener,
@@ -55,7 +55,7 @@ const session = new TrapSession(
 );
 const answers = ['brokered', 'own', 'refused', 'error'] as const;
 const count = (answer: string): Promise<number> =>
-  stub.count(`traps_total{plugin="${stub.plugin.name}",call="connect",answer="${answer}"}`);
+  dns.count(`traps_total{plugin="${dns.plugin.name}",call="connect",answer="${answer}"}`);
 let counts: number[] = [];
 do {
   await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
@@ -65,7 +65,7 @@ session.end();
 const kept = descriptors() - before;
 ours.close();
 await ended;
-stub.close();
+dns.close();
 const told = Object.fromEntries(answers.map((answer, index) => [answer, counts[index]]));
 process.stdout.write(`${JSON.stringify({ swapped, told, kept, said })}\n`, () => process.exit(0));
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { networkInterfaces } from 'node:os';
 import { after, before, test } from 'node:test';
 import { type Listener, listen } from '../harness/listener.js';
-import { type DnsServer, startDnsServer } from './dns-server.js';
+import { type NameServer, startNameServer } from './name-server.js';
 import { startBroker, type TestBroker } from './start-broker.js';
 import { openSocket } from './use-socket.js';
 
@@ -15,11 +15,11 @@ const MUTE = Object.fromEntries(
 );
 
 let broker: TestBroker;
-let dns: DnsServer;
+let dns: NameServer;
 let server: Listener;
 
 before(async () => {
-  dns = await startDnsServer({
+  dns = await startNameServer({
     'loop.test A': ['127.0.0.1'],
     'loop.test AAAA': [],
     'mixed.test A': ['10.1.2.3', '127.0.0.1'],

@@ -4,7 +4,7 @@ import { Packr } from 'msgpackr/index-no-eval';
 import { CHANNELS_PER_PLUGIN, MAX_REQUEST_BYTES } from '../../shared/limits.js';
 import type { BrokerLine } from '../../shared/protocol/link.js';
 import { type Listener, listen } from '../harness/listener.js';
-import { type DnsServer, startDnsServer } from './dns-server.js';
+import { type NameServer, startNameServer } from './name-server.js';
 import { startBroker, type TestBroker } from './start-broker.js';
 import { TestChannel } from './test-channel.js';
 import { openSocket, readUntilEnd } from './use-socket.js';
@@ -12,10 +12,10 @@ import { openSocket, readUntilEnd } from './use-socket.js';
 const packr = new Packr({ useRecords: false });
 let broker: TestBroker;
 let echo: Listener;
-let dns: DnsServer;
+let dns: NameServer;
 
 before(async () => {
-  dns = await startDnsServer({ 'mute.test A': null, 'mute.test AAAA': null });
+  dns = await startNameServer({ 'mute.test A': null, 'mute.test AAAA': null });
   broker = await startBroker({ dnsServers: [dns.address] });
   echo = await listen((socket) => socket.pipe(socket));
   await broker.plugin('neighbour', { allow: [`127.0.0.1:${echo.port}`] });

@@ -6,7 +6,7 @@ export const READS_TWICE: Mutation = {
   file: 'broker/trap/broker-connection',
   imports: `
     import { decodeSockaddr } from '../../shared/sys/sockaddr.js';
-    import { copyAddress } from './copy-address.js';
+    import { copyAddress } from '../caller/copy-address.js';
     const again = ({ tid, notification }, endpoint) => {
       const bytes = copyAddress(tid, notification.address, 16);
       return typeof bytes === 'number' ? endpoint : (decodeSockaddr(bytes) ?? endpoint);

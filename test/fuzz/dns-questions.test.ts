@@ -8,7 +8,7 @@ import { refusedName } from '../../broker/dns/dns-answer.js';
 import { encodeDnsAnswer, encodeDnsRejection } from '../../broker/dns/encode-dns-answer.js';
 import { QUESTION_BURST_FACTOR, QUESTIONS_PER_SECOND } from '../../shared/limits.js';
 import { nameBytes, query } from '../broker/dns-query.js';
-import { startStub } from '../broker/start-stub.js';
+import { startDnsServer } from '../broker/start-dns-server.js';
 import { until } from '../harness/until.js';
 import { chance } from './hostile-frame.js';
 
@@ -96,12 +96,12 @@ test('50,000 hostile messages are each a question, a rejection or dropped, and n
     assert.ok((seen[kind] ?? 0) > 100, JSON.stringify(seen));
 });
 
-test('a stub that is sent them is what it was before, and answers within its rate', async (t) => {
-  const stub = await startStub({
+test('a DNS server that is sent them is what it was before, and answers within its rate', async (t) => {
+  const dns = await startDnsServer({
     allow: ['a.test'],
     zone: { 'a.test A': ['192.31.196.1'], 'a.test AAAA': [] },
   });
-  t.after(stub.close);
+  t.after(dns.close);
   const pick = chance(SEED + 1);
   const socket = createSocket('udp4');
   t.after(() => socket.close());
@@ -110,14 +110,14 @@ test('a stub that is sent them is what it was before, and answers within its rat
     assert.equal(reply.readUInt16BE(2) >> 15, 1);
     replies += 1;
   });
-  await new Promise<void>((resolve) => socket.connect(stub.port, '127.0.0.1', resolve));
+  await new Promise<void>((resolve) => socket.connect(dns.port, '127.0.0.1', resolve));
   const start = performance.now();
   for (let sent = 0; sent < MESSAGES; sent += 1) {
     socket.send(hostileMessage(pick));
     if (sent % 100 === 0) await new Promise((resolve) => setImmediate(resolve));
   }
   for (let connections = 0; connections < 100; connections += 1) {
-    const stream = connect(stub.port, '127.0.0.1').on('error', () => {});
+    const stream = connect(dns.port, '127.0.0.1').on('error', () => {});
     const message = hostileMessage(pick);
     stream.write(Buffer.concat([Buffer.from([message.length >> 8, message.length & 0xff]), message]));
     stream.write(bytes(pick, pick(100)), () => stream.destroy());
@@ -133,12 +133,12 @@ test('a stub that is sent them is what it was before, and answers within its rat
       };
       const timer = setTimeout(() => end(undefined), 200);
       asker.on('message', (reply) => end(decode(reply).answers[0]?.data === '192.31.196.1'));
-      asker.send(query('A.Test'), stub.port, '127.0.0.1');
+      asker.send(query('A.Test'), dns.port, '127.0.0.1');
     });
   assert.equal(await until(ask), true);
   const seconds = (performance.now() - start) / 1000;
   assert.ok(replies > 50, `${replies} replies`);
   assert.ok(replies <= BURST + 200 * (seconds + 1), `${replies} replies in ${seconds} s`);
-  await until(() => (stub.plugin.questions === 0 ? true : undefined));
-  for (const question of stub.server.questions) assert.match(question, /^a\.test (A|AAAA)$/);
+  await until(() => (dns.plugin.questions === 0 ? true : undefined));
+  for (const question of dns.server.questions) assert.match(question, /^a\.test (A|AAAA)$/);
 });

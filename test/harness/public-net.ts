@@ -3,7 +3,7 @@
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import type { Zone } from '../broker/dns-server.js';
+import type { Zone } from '../broker/name-server.js';
 
 const WORLD = fileURLToPath(new URL('./public-world.js', import.meta.url));
 const SETUP = `

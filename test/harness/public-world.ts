@@ -1,7 +1,7 @@
 // What stands in for the Internet in a network namespace of a test's: a DNS server with the names given as JSON, and an HTTP
 // server on every address and each port given. Prints `ready DNS`, then a line `PORT ADDRESS` for each connection.
 import { createServer } from 'node:http';
-import { startDnsServer, type Zone } from '../broker/dns-server.js';
+import { startNameServer, type Zone } from '../broker/name-server.js';
 
 const [, , zone = '{}', ...ports] = process.argv;
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
@@ -14,6 +14,6 @@ for (const port of ports) {
   server.on('connection', (socket) => say(`${port} ${socket.localAddress?.replace(/^::ffff:/, '')}`));
   await new Promise<void>((resolve) => server.listen(Number(port), '::', resolve));
 }
-const dns = await startDnsServer(JSON.parse(zone) as Zone);
+const dns = await startNameServer(JSON.parse(zone) as Zone);
 say(`ready ${dns.address}`);
 process.stdin.resume().on('end', () => process.exit(0));

@@ -132,7 +132,7 @@ for (const user of users) {
     );
   });
 
-  // How often it comes to hold the lock depends on the machine; that it is ended past its budget is shown by broker/touch-watch.
+  // How often it comes to hold the lock depends on the machine; that it is ended past its budget is shown by broker/stall-guard.
   test(`a plugin that holds its pipe's lock, and one that fills its own queue, hold nobody up (${user})`, async () => {
     const observed = await observeUndisturbed(user, ['pipe-lock', 'full-backlog'], 'pipe-lock');
     const { slow, killed, output } = observed;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { createSocket } from 'node:dgram';
-import { promises as dns } from 'node:dns';
+import { promises } from 'node:dns';
 import { once } from 'node:events';
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
@@ -18,7 +18,7 @@ import {
 import { parseAddress } from '../../../shared/policy/address.js';
 import { until } from '../../harness/until.js';
 import { query } from '../dns-query.js';
-import { type StubOptions, startStub, type TestStub } from '../start-stub.js';
+import { type DnsServerOptions, startDnsServer, type TestDnsServer } from '../start-dns-server.js';
 
 const BURST = QUESTION_BURST_FACTOR * QUESTIONS_PER_SECOND;
 
@@ -34,21 +34,21 @@ const ZONE = {
   'many.test A': Array.from({ length: 32 }, (_, index) => `192.31.196.${index}`),
 } as const;
 
-interface Served extends TestStub {
-  readonly resolver: dns.Resolver;
+interface Served extends TestDnsServer {
+  readonly resolver: promises.Resolver;
 }
 
-async function serve(t: TestContext, options: StubOptions): Promise<Served> {
-  const stub = await startStub({ zone: ZONE, ...options });
-  t.after(stub.close);
-  const resolver = new dns.Resolver({ timeout: 1000, tries: 2 });
-  resolver.setServers([`127.0.0.1:${stub.port}`]);
-  return Object.defineProperty(stub, 'resolver', { value: resolver }) as Served;
+async function serve(t: TestContext, options: DnsServerOptions): Promise<Served> {
+  const served = await startDnsServer({ zone: ZONE, ...options });
+  t.after(served.close);
+  const resolver = new promises.Resolver({ timeout: 1000, tries: 2 });
+  resolver.setServers([`127.0.0.1:${served.port}`]);
+  return Object.defineProperty(served, 'resolver', { value: resolver }) as Served;
 }
 
-const namesOf = ({ stub }: TestStub, text: string): readonly string[] => {
+const namesOf = ({ dns }: TestDnsServer, text: string): readonly string[] => {
   const address = parseAddress(text);
-  return address === undefined ? [] : stub.grants.namesOf(address).fresh;
+  return address === undefined ? [] : dns.grants.namesOf(address).fresh;
 };
 
 test('a name that a rule allows is answered, under its TTL, and what is answered is granted', async (t) => {
@@ -73,7 +73,7 @@ test('a name that no rule allows is NXDOMAIN, nobody is asked for it, and the lo
     await assert.rejects(served.resolver.resolve6('b.test'), { code: 'ENOTFOUND' });
   }
   assert.deepEqual(served.server.questions, []);
-  assert.equal(served.stub.grants.size, 0);
+  assert.equal(served.dns.grants.size, 0);
   assert.equal(await served.count('dns_questions_total{plugin="probe",answer="refused"}'), 6);
   const [event] = await until(() => (served.events.length > 0 ? served.events : undefined));
   assert.equal(served.events.length, 1);
@@ -84,7 +84,7 @@ test('a name that no rule allows is NXDOMAIN, nobody is asked for it, and the lo
     ['probe', 'b.test', 'A', 'deny', 'no_rule', 1, 'b.test'],
   );
   assert.equal(message, 'Cannot resolve "b.test": no rule allows it');
-  served.stub.close();
+  served.dns.close();
   await until(() => (served.events.length === 2 ? true : undefined));
   assert.equal(served.events[1]?.['questions'], 5);
 });
@@ -100,7 +100,7 @@ test('a name that a rule denies is NXDOMAIN, whatever allows it', async (t) => {
 test('addresses that no rule opens are not told, and not granted', async (t) => {
   const served = await serve(t, { allow: ['inside.test', '10.1.2.3:5432'] });
   await assert.rejects(served.resolver.resolve4('inside.test'), { code: 'ENODATA' });
-  assert.equal(served.stub.grants.size, 0);
+  assert.equal(served.dns.grants.size, 0);
   const event = await until(() => served.events[0]);
   assert.equal(event['reason'], 'address_special');
   assert.deepEqual(event['addresses_dropped'], ['10.1.2.3', '169.254.169.254']);
@@ -150,7 +150,7 @@ test("localhost, and the sandbox's own name, are the sandbox's loopback; an addr
   }
   for (const text of ['192.31.196.1', '2001:4:112::1'])
     await assert.rejects(served.resolver.reverse(text), { code: 'ENOTFOUND' });
-  assert.equal(served.stub.grants.size, 0);
+  assert.equal(served.dns.grants.size, 0);
   assert.deepEqual(served.server.questions, []);
   await new Promise((resolve) => setTimeout(resolve, 50));
   assert.deepEqual(served.events, []);
@@ -182,7 +182,7 @@ test('without a policy nothing is answered for a name', async (t) => {
 });
 
 test('the hosts file is honoured, and its addresses are judged as any', async (t) => {
-  const folder = mkdtempSync(join(tmpdir(), 'postern-stub-'));
+  const folder = mkdtempSync(join(tmpdir(), 'postern-dns-'));
   t.after(() => rmSync(folder, { recursive: true }));
   const hosts = join(folder, 'hosts');
   writeFileSync(hosts, '192.31.196.7 db.test\n10.1.2.3 near.test\n');
@@ -319,7 +319,7 @@ test('questions that no server has answered are bounded; what is past them is dr
   await until(() => (served.plugin.questions === 0 ? true : undefined));
 });
 
-test('closing the stub closes its sockets and connections, and an answer on its way is lost in silence', async (t) => {
+test('closing the server closes its sockets and connections, and an answer on its way is lost in silence', async (t) => {
   const before = readdirSync('/proc/self/fd').length;
   const served = await serve(t, {
     allow: ['slow.test'],
@@ -331,7 +331,7 @@ test('closing the stub closes its sockets and connections, and an answer on its 
   const socket = createSocket('udp4');
   socket.send(query('slow.test'), served.port, '127.0.0.1');
   await until(() => (served.server.questions.length > 0 ? true : undefined));
-  served.stub.close();
+  served.dns.close();
   await stream.ended();
   await until(() => (served.plugin.questions === 0 ? true : undefined));
   socket.close();
@@ -345,7 +345,7 @@ function framed(message: Buffer): Buffer {
   return Buffer.concat([length, message]);
 }
 
-async function askDatagram({ port }: TestStub, message: Buffer): Promise<Buffer> {
+async function askDatagram({ port }: TestDnsServer, message: Buffer): Promise<Buffer> {
   const socket = createSocket('udp4');
   try {
     const reply = once(socket, 'message', { signal: AbortSignal.timeout(3000) }) as Promise<[Buffer]>;

@@ -12,7 +12,7 @@ import {
   NO_NAME_TTL_S,
 } from '../../../shared/limits.js';
 import { parseAddress } from '../../../shared/policy/address.js';
-import { startDnsServer } from '../dns-server.js';
+import { startNameServer } from '../name-server.js';
 
 const ADDRESS = [parseAddress('192.31.196.1')].filter((address) => address !== undefined);
 const found = (ttl: number): FamilyAnswer => ({ kind: 'addresses', addresses: ADDRESS, ttl });
@@ -94,7 +94,7 @@ test('the answer that was used least recently makes room', async () => {
 });
 
 test('a resolver with a cache asks each server once, and from then on answers at once', async () => {
-  const server = await startDnsServer({ 'a.test A': ['192.31.196.1'], 'a.test AAAA': ['2001:4:112::1'] });
+  const server = await startNameServer({ 'a.test A': ['192.31.196.1'], 'a.test AAAA': ['2001:4:112::1'] });
   const cache = new NameCache(new NameServers([server.address]));
   const resolver = new NameResolver(new HostsFile('/nonexistent'), cache);
   const first = await resolver.resolve('a.test');
@@ -114,7 +114,7 @@ test('a resolver with a cache asks each server once, and from then on answers at
 });
 
 test('a name that is not there and one without addresses of a family are told apart', async () => {
-  const server = await startDnsServer({ 'four.test A': ['192.31.196.1'], 'four.test AAAA': [] });
+  const server = await startNameServer({ 'four.test A': ['192.31.196.1'], 'four.test AAAA': [] });
   const resolver = new NameResolver(
     new HostsFile('/nonexistent'),
     new NameCache(new NameServers([server.address])),

@@ -7,7 +7,7 @@ import { HostsFile, parseHosts } from '../../../broker/names/hosts-file.js';
 import { NameServers } from '../../../broker/names/name-servers.js';
 import { NameResolver, type Resolution } from '../../../broker/names/resolve.js';
 import { DNS_ANSWERS } from '../../../shared/limits.js';
-import { startDnsServer, type Zone } from '../dns-server.js';
+import { startNameServer, type Zone } from '../name-server.js';
 
 const NO_HOSTS = new HostsFile('/nonexistent');
 
@@ -19,7 +19,7 @@ interface Asked {
 
 /** Resolves a name against one server. */
 async function ask(name: string, zone: Zone, delayMs: Readonly<Record<string, number>> = {}): Promise<Asked> {
-  const server = await startDnsServer(zone, delayMs);
+  const server = await startNameServer(zone, delayMs);
   const resolver = new NameResolver(NO_HOSTS, new NameServers([server.address]));
   const start = performance.now();
   const resolution = await resolver.resolve(name);
@@ -83,7 +83,7 @@ test('answers are capped', async () => {
 });
 
 test('equal questions in flight are one', async () => {
-  const server = await startDnsServer(
+  const server = await startNameServer(
     { 'join.test A': ['192.0.2.1'], 'join.test AAAA': [] },
     { 'join.test A': 30 },
   );
@@ -113,7 +113,7 @@ test('the hosts file comes before DNS and is read again when it has changed', as
   const folder = mkdtempSync(join(tmpdir(), 'postern-hosts-'));
   const path = join(folder, 'hosts');
   writeFileSync(path, '192.0.2.7 db.test\n');
-  const server = await startDnsServer({});
+  const server = await startNameServer({});
   const resolver = new NameResolver(new HostsFile(path), new NameServers([server.address]));
   assert.deepEqual(texts(await resolver.resolve('db.test')), ['192.0.2.7']);
   writeFileSync(path, '192.0.2.8 db.test\n');

@@ -5,9 +5,9 @@ import { before, test } from 'node:test';
 import { TrappedCall } from '../../../broker/caller/trapped-call.js';
 import { FairTurns } from '../../../broker/stall/fair-turns.js';
 import type { SlowLane } from '../../../broker/stall/slow-lane.js';
-import { startTouching } from '../../../broker/stall/start-touching.js';
-import { Touched } from '../../../broker/stall/touch-watch.js';
-import { TOUCH_LIMIT_MS } from '../../../shared/limits.js';
+import { StallBudget } from '../../../broker/stall/stall-budget.js';
+import { startGuards } from '../../../broker/stall/start-guards.js';
+import { STALL_LIMIT_MS } from '../../../shared/limits.js';
 import { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import { openPidfd } from '../../../shared/sys/pidfd.js';
 import { compile } from '../../harness/compile.js';
@@ -29,7 +29,7 @@ function callOf(tid: number, address: bigint): TrappedCall {
 }
 
 interface Reachable {
-  readonly touched: Touched;
+  readonly stall: StallBudget;
   readonly actions: readonly string[];
   /** @returns the bytes that were read, or minus errno */
   readonly reach: (slow: SlowLane) => Promise<unknown>;
@@ -44,14 +44,14 @@ async function startPlugin(held: boolean): Promise<Reachable> {
   const [line] = (await once(child.stdout, 'data')) as [Buffer];
   const addresses = line.toString().trim().split(' ').map(BigInt);
   const actions: string[] = [];
-  const touched = new Touched((action) => actions.push(action));
+  const stall = new StallBudget((action) => actions.push(action));
   const tid = child.pid ?? 0;
-  touched.begin(openPidfd(tid));
+  stall.begin(openPidfd(tid));
   return {
-    touched,
+    stall,
     actions,
     reach: async (slow) => {
-      const reached = await slow.reach(touched, callOf(tid, addresses[held ? 0 : 1] ?? 0n));
+      const reached = await slow.reach(stall, callOf(tid, addresses[held ? 0 : 1] ?? 0n));
       if (typeof reached.descriptor !== 'number') reached.descriptor.close();
       return typeof reached.address === 'number'
         ? reached.address
@@ -59,7 +59,7 @@ async function startPlugin(held: boolean): Promise<Reachable> {
     },
     end: async () => {
       child.kill('SIGTERM');
-      touched.begin(undefined);
+      stall.begin(undefined);
       const [, signal] = await ended;
       return signal;
     },
@@ -69,7 +69,7 @@ async function startPlugin(held: boolean): Promise<Reachable> {
 test('a slow plugin that holds the thread of the slow ones up is ended, and its neighbour is next', {
   skip,
 }, async () => {
-  const { slowLane: slow } = await startTouching();
+  const { slowLane: slow } = await startGuards();
   const holder = await startPlugin(true);
   const neighbour = await startPlugin(false);
   const order: string[] = [];
@@ -79,7 +79,7 @@ test('a slow plugin that holds the thread of the slow ones up is ended, and its 
     return told;
   };
   let signals: readonly unknown[] = [];
-  const giveUp = setTimeout(() => void holder.end(), 10 * TOUCH_LIMIT_MS);
+  const giveUp = setTimeout(() => void holder.end(), 10 * STALL_LIMIT_MS);
   try {
     const started = performance.now();
     const held = [1, 2, 3].map(() => reach('holder', holder));
@@ -87,7 +87,7 @@ test('a slow plugin that holds the thread of the slow ones up is ended, and its 
     const waited = performance.now() - started;
     const refused = await Promise.all(held);
     assert.match(String(told), /^can be read/);
-    assert.ok(waited < 2 * TOUCH_LIMIT_MS, `${waited} ms`);
+    assert.ok(waited < 2 * STALL_LIMIT_MS, `${waited} ms`);
     assert.deepEqual(order, ['holder', 'neighbour', 'holder', 'holder']);
     // The first is let go on by the end of whoever held it; the others find nobody.
     assert.ok(Number(refused[1]) < 0 && Number(refused[2]) < 0, refused.join());

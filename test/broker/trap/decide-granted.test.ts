@@ -6,21 +6,21 @@ import type { Judgement } from '../../../broker/request/decide-request.js';
 import { decideGranted } from '../../../broker/trap/decide-granted.js';
 import { MIN_GRANT_MS } from '../../../shared/limits.js';
 import { addressOf } from '../../policy/rules.js';
-import { type StubOptions, startStub, type TestStub } from '../start-stub.js';
+import { type DnsServerOptions, startDnsServer, type TestDnsServer } from '../start-dns-server.js';
 
 const PUBLIC = '192.31.196.1';
 
-interface Granted extends TestStub {
+interface Granted extends TestDnsServer {
   readonly grant: (text: string, ...names: readonly string[]) => void;
   readonly pass: (ms: number) => void;
   readonly decide: (destination: string, life?: RequestLife) => Promise<Judgement>;
 }
 
-async function given(options: StubOptions): Promise<Granted> {
+async function given(options: DnsServerOptions): Promise<Granted> {
   let now = 0;
   const grants = new Grants(() => now);
-  const stub = await startStub({ allow: [], ...options });
-  return Object.assign(stub, {
+  const dns = await startDnsServer({ allow: [], ...options });
+  return Object.assign(dns, {
     grant: (text: string, ...names: readonly string[]): void => {
       for (const name of names) grants.add(addressOf(text), name, 60);
     },
@@ -31,7 +31,7 @@ async function given(options: StubOptions): Promise<Granted> {
       const [host = '', port] = destination.split(' ');
       const wanted = { address: addressOf(host), port: Number(port) };
       try {
-        return await decideGranted(stub.services, stub.plugin, grants, wanted, life);
+        return await decideGranted(dns.services, dns.plugin, grants, wanted, life);
       } finally {
         life.settle();
       }
@@ -46,18 +46,18 @@ function inShort({ decision: { decision, reason, host, dial } }: Judgement): str
 }
 
 async function check(
-  options: StubOptions,
+  options: DnsServerOptions,
   grants: Readonly<Record<string, readonly string[]>>,
   expected: Readonly<Record<string, string>>,
 ): Promise<void> {
-  const stub = await given(options);
+  const dns = await given(options);
   try {
-    for (const [text, names] of Object.entries(grants)) stub.grant(text, ...names);
+    for (const [text, names] of Object.entries(grants)) dns.grant(text, ...names);
     for (const [destination, decision] of Object.entries(expected))
-      assert.equal(inShort(await stub.decide(destination)), decision, destination);
-    assert.deepEqual(stub.server.questions, []);
+      assert.equal(inShort(await dns.decide(destination)), decision, destination);
+    assert.deepEqual(dns.server.questions, []);
   } finally {
-    stub.close();
+    dns.close();
   }
 }
 
@@ -123,13 +123,13 @@ test('a rule for the address opens what the names do not', () =>
   ));
 
 test('a grant counts by the rules in force when it is used', async (t) => {
-  const stub = await given({ allow: ['a.test'] });
-  t.after(stub.close);
-  stub.grant(PUBLIC, 'a.test');
-  stub.rules({ allow: ['b.test'] });
-  assert.equal(inShort(await stub.decide(`${PUBLIC} 443`)), 'deny no_rule a.test');
-  stub.plugin.policy = undefined;
-  assert.equal(inShort(await stub.decide(`${PUBLIC} 443`)), `deny policy_unavailable ${PUBLIC}`);
+  const dns = await given({ allow: ['a.test'] });
+  t.after(dns.close);
+  dns.grant(PUBLIC, 'a.test');
+  dns.rules({ allow: ['b.test'] });
+  assert.equal(inShort(await dns.decide(`${PUBLIC} 443`)), 'deny no_rule a.test');
+  dns.plugin.policy = undefined;
+  assert.equal(inShort(await dns.decide(`${PUBLIC} 443`)), `deny policy_unavailable ${PUBLIC}`);
 });
 
 test('in audit mode a granted name that no rule allows is let through, and told', () =>
@@ -143,42 +143,42 @@ test('in audit mode a granted name that no rule allows is let through, and told'
   ));
 
 test("a stale grant is checked again: the address is its name's still, or the reason is stale_grant", async (t) => {
-  const stub = await given({ allow: ['a.test'], zone: { 'a.test A': [PUBLIC] } });
-  t.after(stub.close);
-  for (const text of [PUBLIC, '192.31.196.2']) stub.grant(text, 'a.test');
-  stub.pass(MIN_GRANT_MS);
-  assert.equal(inShort(await stub.decide(`${PUBLIC} 443`)), `allow rule a.test -> ${PUBLIC}`);
-  assert.deepEqual(stub.server.questions, ['a.test A']);
-  assert.equal(inShort(await stub.decide('192.31.196.2 443')), 'deny stale_grant a.test');
-  stub.pass(1);
+  const dns = await given({ allow: ['a.test'], zone: { 'a.test A': [PUBLIC] } });
+  t.after(dns.close);
+  for (const text of [PUBLIC, '192.31.196.2']) dns.grant(text, 'a.test');
+  dns.pass(MIN_GRANT_MS);
+  assert.equal(inShort(await dns.decide(`${PUBLIC} 443`)), `allow rule a.test -> ${PUBLIC}`);
+  assert.deepEqual(dns.server.questions, ['a.test A']);
+  assert.equal(inShort(await dns.decide('192.31.196.2 443')), 'deny stale_grant a.test');
+  dns.pass(1);
   assert.equal(
-    inShort(await stub.decide(`${PUBLIC} 443`)),
+    inShort(await dns.decide(`${PUBLIC} 443`)),
     `allow rule a.test -> ${PUBLIC}`,
     'it is fresh again',
   );
-  assert.equal(stub.server.questions.length, 1);
-  assert.equal(stub.plugin.questions, 0);
+  assert.equal(dns.server.questions.length, 1);
+  assert.equal(dns.plugin.questions, 0);
 });
 
 test('nobody is asked for a stale grant that would not help, or is not needed', async (t) => {
-  const stub = await given({ allow: ['a.test', 'b.test', '192.31.196.3'], deny: ['192.31.196.4'] });
-  t.after(stub.close);
-  for (const text of [PUBLIC, '192.31.196.3', '192.31.196.4']) stub.grant(text, 'a.test');
-  stub.pass(MIN_GRANT_MS);
-  stub.grant(PUBLIC, 'b.test');
-  assert.equal(inShort(await stub.decide(`${PUBLIC} 443`)), `allow rule b.test -> ${PUBLIC}`);
-  assert.equal(inShort(await stub.decide('192.31.196.3 443')), 'allow rule 192.31.196.3 -> 192.31.196.3');
-  assert.equal(inShort(await stub.decide('192.31.196.3 80')), 'deny port_not_allowed a.test');
-  assert.equal(inShort(await stub.decide('192.31.196.4 443')), 'deny denied_by_rule 192.31.196.4');
-  assert.deepEqual(stub.server.questions, []);
+  const dns = await given({ allow: ['a.test', 'b.test', '192.31.196.3'], deny: ['192.31.196.4'] });
+  t.after(dns.close);
+  for (const text of [PUBLIC, '192.31.196.3', '192.31.196.4']) dns.grant(text, 'a.test');
+  dns.pass(MIN_GRANT_MS);
+  dns.grant(PUBLIC, 'b.test');
+  assert.equal(inShort(await dns.decide(`${PUBLIC} 443`)), `allow rule b.test -> ${PUBLIC}`);
+  assert.equal(inShort(await dns.decide('192.31.196.3 443')), 'allow rule 192.31.196.3 -> 192.31.196.3');
+  assert.equal(inShort(await dns.decide('192.31.196.3 80')), 'deny port_not_allowed a.test');
+  assert.equal(inShort(await dns.decide('192.31.196.4 443')), 'deny denied_by_rule 192.31.196.4');
+  assert.deepEqual(dns.server.questions, []);
 });
 
 test('a server that says nothing in the time of the request leaves a stale grant stale', async (t) => {
-  const stub = await given({ allow: ['a.test'], zone: { 'a.test A': null } });
-  t.after(stub.close);
-  stub.grant(PUBLIC, 'a.test');
-  stub.pass(MIN_GRANT_MS);
+  const dns = await given({ allow: ['a.test'], zone: { 'a.test A': null } });
+  t.after(dns.close);
+  dns.grant(PUBLIC, 'a.test');
+  dns.pass(MIN_GRANT_MS);
   const start = performance.now();
-  assert.equal(inShort(await stub.decide(`${PUBLIC} 443`, new RequestLife(50))), 'deny stale_grant a.test');
+  assert.equal(inShort(await dns.decide(`${PUBLIC} 443`, new RequestLife(50))), 'deny stale_grant a.test');
   assert.ok(performance.now() - start < 1000);
 });

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { createServer as createHttpServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { createServer, type Server } from 'node:net';
 import { join, normalize } from 'node:path';
-import { startDnsServer } from '../../broker/dns-server.js';
+import { startNameServer } from '../../broker/name-server.js';
 import { BY_NAME, CLOSED, CLOSED_NAME, NAME_SERVER, OPEN_ADDRESSES, OPEN_NAME, PORTS } from './addresses.js';
 
 export interface Ready {
@@ -53,7 +53,7 @@ const counting = (): Server =>
     socket.destroy();
   });
 
-const names = await startDnsServer(
+const names = await startNameServer(
   {
     [`${OPEN_NAME} A`]: [BY_NAME.four],
     [`${OPEN_NAME} AAAA`]: [BY_NAME.six],

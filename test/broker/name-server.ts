@@ -7,7 +7,7 @@ const RCODE = { NXDOMAIN: 3, SERVFAIL: 2 } as const;
 /** Addresses by `name TYPE`; NXDOMAIN or SERVFAIL; null for a server that does not answer. */
 export type Zone = Readonly<Record<string, readonly string[] | keyof typeof RCODE | null>>;
 
-export interface DnsServer {
+export interface NameServer {
   /** As the broker takes it. */
   readonly address: string;
   /** `name TYPE` of each question. */
@@ -19,11 +19,11 @@ export interface DnsServer {
  * @param delayMs by `name TYPE`, before an answer
  * @param at where it is asked; by default a free port of loopback
  */
-export async function startDnsServer(
+export async function startNameServer(
   zone: Zone,
   delayMs: Readonly<Record<string, number>> = {},
   at: { readonly address: string; readonly port: number } = { address: '127.0.0.1', port: 0 },
-): Promise<DnsServer> {
+): Promise<NameServer> {
   const socket: Socket = createSocket('udp4');
   const questions: string[] = [];
   socket.on('message', (query, { address, port }) => {

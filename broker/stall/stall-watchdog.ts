@@ -1,19 +1,19 @@
-// The thread beside those that touch plugins: ends a sandbox that holds one of them up. See touch-watch.ts.
+// The watchdog, a thread of the broker's: it kills a sandbox that makes a guarded thread wait too long. See stall-guard.ts.
 import { openSync, readSync } from 'node:fs';
 import { constants } from 'node:os';
 import { parentPort } from 'node:worker_threads';
-import { TOUCH_CHECK_MS, TOUCH_LIMIT_MS } from '../../shared/limits.js';
+import { STALL_CHECK_MS, STALL_LIMIT_MS } from '../../shared/limits.js';
 import { signalPidfd } from '../../shared/sys/pidfd.js';
 import { setNoNewPrivileges } from '../../shared/sys/process-control.js';
+import { STALL_FIELDS, type WatchedThread } from './stall-fields.js';
 import { tellLoaded } from './start-thread.js';
-import { TOUCH_FIELDS, type WatchedThread } from './touch-watch.js';
 
 const RUNNABLE = 'R'.charCodeAt(0);
 const text = Buffer.alloc(512);
-/** Where stime stands behind the name, proc_pid_stat(5): the state comes first. */
+/** Where stime stands after the name, proc_pid_stat(5). The state comes first. */
 const SYSTEM_TIME = 12;
 
-/** What is known of one thread. */
+/** A guarded thread. */
 class Watched {
   readonly #fields: Int32Array;
   /** Its proc_pid_stat(5). */
@@ -29,30 +29,30 @@ class Watched {
 
   look(): void {
     const fields = this.#fields;
-    const touch = Atomics.load(fields, TOUCH_FIELDS.touch);
-    const init = Atomics.load(fields, TOUCH_FIELDS.init);
-    const isSame = touch === this.#seen;
-    this.#seen = touch;
+    const work = Atomics.load(fields, STALL_FIELDS.work);
+    const init = Atomics.load(fields, STALL_FIELDS.init);
+    const isSame = work === this.#seen;
+    this.#seen = work;
     if (init === 0) return;
     const isHeld = this.#isHeld();
     if (!isSame || !this.#isOver(isHeld)) return;
-    // It may have ended since it was looked at: then another one is under way, or none.
-    if (Atomics.load(fields, TOUCH_FIELDS.touch) !== touch) return;
-    Atomics.store(fields, TOUCH_FIELDS.killed, 1);
+    // The work may have ended since the look; then init is another sandbox's, or 0.
+    if (Atomics.load(fields, STALL_FIELDS.work) !== work) return;
+    Atomics.store(fields, STALL_FIELDS.killed, 1);
     signalPidfd(init, constants.signals.SIGKILL);
   }
 
-  /** Whether the touch has lasted too long. Time is counted in looks, for a machine that was suspended has not waited. */
+  /** Whether the work has lasted too long. Time is counted in looks, so that a suspended machine does not count as a stall. */
   #isOver(isHeld: boolean): boolean {
     const fields = this.#fields;
-    const looks = Atomics.add(fields, TOUCH_FIELDS.looks, 1) + 1;
+    const looks = Atomics.add(fields, STALL_FIELDS.looks, 1) + 1;
     const one = isHeld ? 1 : 0;
-    const held = Atomics.add(fields, TOUCH_FIELDS.held, one) + one;
-    const limit = Atomics.load(fields, TOUCH_FIELDS.limit);
-    return held * TOUCH_CHECK_MS >= limit || looks * TOUCH_CHECK_MS >= TOUCH_LIMIT_MS;
+    const held = Atomics.add(fields, STALL_FIELDS.held, one) + one;
+    const limit = Atomics.load(fields, STALL_FIELDS.limit);
+    return held * STALL_CHECK_MS >= limit || looks * STALL_CHECK_MS >= STALL_LIMIT_MS;
   }
 
-  /** Whether the thread waits for something else than a processor, or the kernel has worked for it since the last look. */
+  /** Whether the thread waits for something other than a processor, or the kernel has worked for it since the last look. */
   #isHeld(): boolean {
     const length = readSync(this.#stat, text, 0, text.length, 0);
     const name = text.lastIndexOf(')', length - 1);
@@ -69,7 +69,7 @@ function watch(given: readonly WatchedThread[]): never {
   const sleeper = new Int32Array(new SharedArrayBuffer(4));
   parentPort?.postMessage('watching');
   for (;;) {
-    Atomics.wait(sleeper, 0, 0, TOUCH_CHECK_MS);
+    Atomics.wait(sleeper, 0, 0, STALL_CHECK_MS);
     for (const thread of threads) thread.look();
   }
 }

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { test } from 'node:test';
-import { startTouching } from '../../../broker/stall/start-touching.js';
-import { Touched } from '../../../broker/stall/touch-watch.js';
+import { StallBudget } from '../../../broker/stall/stall-budget.js';
+import { startGuards } from '../../../broker/stall/start-guards.js';
 import { openPidfd } from '../../../shared/sys/pidfd.js';
 
 /** What a lock of a plugin's does to the event loop. */
@@ -15,18 +15,18 @@ const work = (milliseconds: number): void => {
   for (const end = performance.now() + milliseconds; performance.now() < end; );
 };
 
-/** Touches a plugin by each of these, until it is ended. */
-async function touchAll(
-  touches: readonly (() => void)[],
+/** Does each of these under the guard of one plugin, until it is killed. */
+async function stallBy(
+  works: readonly (() => void)[],
 ): Promise<{ readonly actions: readonly string[]; readonly signal: unknown }> {
   const init = spawn('sleep', ['60']);
   const ended = once(init, 'exit');
   const actions: string[] = [];
-  const touched = new Touched((action) => actions.push(action));
-  touched.begin(openPidfd(init.pid ?? 0));
-  const { touches: watch } = await startTouching();
-  for (const touch of touches) if (!actions.includes('killed')) watch.touch(touched, touch);
-  touched.begin(undefined);
+  const stall = new StallBudget((action) => actions.push(action));
+  stall.begin(openPidfd(init.pid ?? 0));
+  const { guard } = await startGuards();
+  for (const each of works) if (!actions.includes('killed')) guard.watch(stall, each);
+  stall.begin(undefined);
   if (!actions.includes('killed')) init.kill('SIGTERM');
   const [, signal] = await ended;
   return { actions, signal };
@@ -36,15 +36,15 @@ const sleeps = (...durations: readonly number[]): (() => void)[] =>
   durations.map((duration) => () => sleep(duration));
 
 test('a plugin that holds the loop up for a second is ended', async () => {
-  assert.deepEqual(await touchAll(sleeps(2500)), { actions: ['killed'], signal: 'SIGKILL' });
+  assert.deepEqual(await stallBy(sleeps(2500)), { actions: ['killed'], signal: 'SIGKILL' });
 });
 
 test('a plugin that was slow is ended once its budget is used up, and not before', async () => {
-  assert.deepEqual(await touchAll(sleeps(60, 60, 60)), {
+  assert.deepEqual(await stallBy(sleeps(60, 60, 60)), {
     actions: ['demoted', 'waited', 'waited'],
     signal: 'SIGTERM',
   });
-  const { actions, signal } = await touchAll(sleeps(60, 100, 100, 100, 100));
+  const { actions, signal } = await stallBy(sleeps(60, 100, 100, 100, 100));
   assert.equal(signal, 'SIGKILL');
   assert.ok(actions.includes('killed'), actions.join());
 });
@@ -52,11 +52,11 @@ test('a plugin that was slow is ended once its budget is used up, and not before
 test('a plugin that was slow is ended for work that it makes the loop do, too', async () => {
   // On a busy machine some of it finds no processor, and does not count.
   const works = new Array<() => void>(100).fill(() => work(40));
-  const { actions, signal } = await touchAll([...sleeps(60), ...works]);
+  const { actions, signal } = await stallBy([...sleeps(60), ...works]);
   assert.deepEqual([actions[0], actions[1], actions.at(-1)], ['demoted', 'waited', 'killed']);
   assert.equal(signal, 'SIGKILL');
 });
 
 test('time that the loop works through is not slow', async () => {
-  assert.deepEqual(await touchAll([() => work(300)]), { actions: [], signal: 'SIGTERM' });
+  assert.deepEqual(await stallBy([() => work(300)]), { actions: [], signal: 'SIGTERM' });
 });

@@ -1,7 +1,7 @@
 // A sandbox's DNS on a port of loopback, with the test in the sandbox's place, and a DNS server for it to ask.
 import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
-import { DnsStub } from '../../broker/dns/dns-server.js';
+import { DnsServer } from '../../broker/dns/dns-server.js';
 import { LineLink, LineReader } from '../../broker/link.js';
 import { HostAddresses } from '../../broker/names/host-addresses.js';
 import { HostsFile } from '../../broker/names/hosts-file.js';
@@ -17,9 +17,9 @@ import type { PolicyMode } from '../../shared/policy/policy.js';
 import type { AuditLine, BrokerLine } from '../../shared/protocol/link.js';
 import { boundAddress, boundDatagramSocket, listeningSocket } from '../../shared/sys/datagram.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
-import { type DnsServer, startDnsServer, type Zone } from './dns-server.js';
+import { type NameServer, startNameServer, type Zone } from './name-server.js';
 
-export interface StubOptions {
+export interface DnsServerOptions {
   readonly allow?: readonly string[];
   readonly deny?: readonly string[];
   readonly mode?: PolicyMode;
@@ -29,16 +29,16 @@ export interface StubOptions {
   readonly port?: number;
 }
 
-export interface TestStub {
+export interface TestDnsServer {
   readonly port: number;
-  readonly stub: DnsStub;
+  readonly dns: DnsServer;
   readonly services: Services;
   readonly plugin: Plugin;
-  readonly server: DnsServer;
+  readonly server: NameServer;
   /** Audit events so far. */
   readonly events: AuditLine[];
   readonly count: (metric: string) => Promise<number>;
-  readonly rules: (options: StubOptions) => void;
+  readonly rules: (options: DnsServerOptions) => void;
   readonly close: () => void;
 }
 
@@ -46,11 +46,11 @@ const LOOPBACK: Uint8Array = new Uint8Array([127, 0, 0, 1]);
 const NAME = 'probe';
 const PORT_TRIES = 50;
 
-export async function startStub(options: StubOptions = {}): Promise<TestStub> {
-  const server = await startDnsServer(options.zone ?? {}, options.delays);
+export async function startDnsServer(options: DnsServerOptions = {}): Promise<TestDnsServer> {
+  const server = await startNameServer(options.zone ?? {}, options.delays);
   const self = await linkToSelf();
   try {
-    return serveStub(options, server, self);
+    return serveDns(options, server, self);
   } catch (error) {
     // What stayed open would keep the test's process, and with it the test, to its time limit.
     server.close();
@@ -59,41 +59,41 @@ export async function startStub(options: StubOptions = {}): Promise<TestStub> {
   }
 }
 
-function serveStub(
-  options: StubOptions,
-  server: DnsServer,
+function serveDns(
+  options: DnsServerOptions,
+  server: NameServer,
   { link, lines, close }: Awaited<ReturnType<typeof linkToSelf>>,
-): TestStub {
+): TestDnsServer {
   const metrics = new Metrics();
   const services: Services = {
     audit: new Audit(link, () => {}),
     host: new HostAddresses([]),
     metrics,
-    // No sandbox is there to be touched.
+    // There is no sandbox to wait for.
     slowLane: {
       reach: () => Promise.reject(new Error('Nothing to reach')),
       place: () => Promise.reject(new Error('Nothing to place')),
       close: () => Promise.reject(new Error('Nothing to close')),
     },
-    touches: { touch: (_, work) => work() },
+    guard: { watch: (_, work) => work() },
     names: new NameResolver(
       new HostsFile(options.hosts ?? '/nonexistent'),
       new NameCache(new NameServers([server.address])),
     ),
   };
   const plugin = new Plugin(NAME, metrics, services.audit);
-  const rules = ({ allow = [], deny = [], mode = 'enforce' }: StubOptions): void => {
+  const rules = ({ allow = [], deny = [], mode = 'enforce' }: DnsServerOptions): void => {
     const compiled = compilePolicy({ allow, deny, mode });
     if (!compiled.ok) throw new TypeError(JSON.stringify(compiled.problems));
     plugin.policy = compiled.policy;
   };
   if (options.allow !== undefined || options.mode !== undefined) rules(options);
   const { datagrams, listener, port } = bindPair(options.port);
-  const stub = new DnsStub(services, plugin, { datagrams: [datagrams], listeners: [listener] });
+  const dns = new DnsServer(services, plugin, { datagrams: [datagrams], listeners: [listener] });
   let closed = false;
   return {
     port,
-    stub,
+    dns,
     services,
     plugin,
     server,
@@ -105,7 +105,7 @@ function serveStub(
     close: () => {
       if (closed) return;
       closed = true;
-      stub.close();
+      dns.close();
       server.close();
       close();
     },

@@ -23,13 +23,13 @@ export interface Grounds {
 }
 
 /** The decision on some grounds: bounded, with a message that names host, port and cause. */
-export function conclude(grounds: Grounds): Decision {
+export function makeDecision(grounds: Grounds): Decision {
   const { decision, reason, rule, suggestion, dial = NOTHING, dropped = NOTHING } = grounds;
   const host = grounds.host.slice(0, MAX_HOST_CHARACTERS);
   const port = Number.isFinite(grounds.port) ? grounds.port : 0;
   const cause = grounds.cause ?? describeCause(grounds);
   const message = `${OPENINGS[decision]} ${quoteDestination(host, grounds.port)}: ${cause}`;
-  const concluded: { -readonly [K in keyof Decision]: Decision[K] } = {
+  const made: { -readonly [K in keyof Decision]: Decision[K] } = {
     decision,
     reason,
     host,
@@ -38,9 +38,9 @@ export function conclude(grounds: Grounds): Decision {
     dropped,
     message,
   };
-  if (rule !== undefined) concluded.rule = rule;
-  if (suggestion !== undefined) concluded.suggestion = suggestion;
-  return concluded;
+  if (rule !== undefined) made.rule = rule;
+  if (suggestion !== undefined) made.suggestion = suggestion;
+  return made;
 }
 
 const NOTHING: readonly never[] = [];

@@ -1,0 +1,66 @@
+// Guards a thread of the broker against plugins that make it wait. A call that reads a plugin's memory, takes its descriptor or acts
+// on its socket waits for locks that the plugin can hold, and every other plugin waits with it. The watchdog, a thread apart, sees how
+// long such a call lasts, and kills the sandbox past a limit. Runs in the broker, on each thread that makes such calls.
+import { constants } from 'node:os';
+import { STALL_SLOW_MS } from '../../shared/limits.js';
+import { signalPidfd } from '../../shared/sys/pidfd.js';
+import { threadMilliseconds } from '../../shared/sys/thread-time.js';
+import type { Guarded } from './stall-budget.js';
+import { STALL_FIELDS } from './stall-fields.js';
+
+/** The guard of one thread. */
+export class StallGuard {
+  readonly #fields: Int32Array;
+  #underWay = false;
+
+  /** @param fields those that the watchdog knows */
+  constructor(fields: Int32Array) {
+    this.#fields = fields;
+  }
+
+  /** Does work that a plugin can make wait. Such work may contain more of it, for the same plugin. */
+  watch<T>(guarded: Guarded, work: () => T): T {
+    const fields = this.#fields;
+    if (this.#underWay) return work();
+    this.#underWay = true;
+    const { init } = guarded;
+    const worked = guarded.slow ? threadMilliseconds() : undefined;
+    const started = performance.now();
+    fields[STALL_FIELDS.limit] = guarded.limitMs;
+    fields[STALL_FIELDS.killed] = 0;
+    fields[STALL_FIELDS.looks] = 0;
+    fields[STALL_FIELDS.held] = 0;
+    // Wraps around.
+    Atomics.add(fields, STALL_FIELDS.work, 1);
+    Atomics.store(fields, STALL_FIELDS.init, init?.open === true ? init.number : 0);
+    try {
+      return work();
+    } finally {
+      this.#underWay = false;
+      Atomics.store(fields, STALL_FIELDS.init, 0);
+      const milliseconds = performance.now() - started;
+      if (milliseconds > STALL_SLOW_MS) {
+        this.#note(guarded, milliseconds, worked === undefined ? 0 : threadMilliseconds() - worked);
+      }
+    }
+  }
+
+  /**
+   * Decides whether the plugin caused the delay. A thread that found no processor on a busy machine was held by nothing. While the
+   * kernel works for this thread, the watchdog may get no processor; so processor time is judged here.
+   *
+   * @param workedMs processor time, where it was measured
+   */
+  #note(guarded: Guarded, milliseconds: number, workedMs: number): void {
+    const fields = this.#fields;
+    const worked = 2 * workedMs >= milliseconds;
+    if (!worked && 2 * Atomics.load(fields, STALL_FIELDS.held) < Atomics.load(fields, STALL_FIELDS.looks))
+      return;
+    let killed = Atomics.exchange(fields, STALL_FIELDS.killed, 0) === 1;
+    if (!killed && workedMs >= Atomics.load(fields, STALL_FIELDS.limit) && guarded.init?.open === true) {
+      signalPidfd(guarded.init.number, constants.signals.SIGKILL);
+      killed = true;
+    }
+    guarded.wasSlow(killed, milliseconds);
+  }
+}

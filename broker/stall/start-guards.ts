@@ -1,0 +1,28 @@
+// Starts the guards: one for the event loop, one for the slow lane, and the watchdog of both. Runs in the broker, on the main thread,
+// before it takes on its ids.
+import { once } from 'node:events';
+import { SlowLane } from './slow-lane.js';
+import { stallFields, type WatchedThread } from './stall-fields.js';
+import { StallGuard } from './stall-guard.js';
+import { startThread } from './start-thread.js';
+
+/** Both threads are watched when it returns. */
+export async function startGuards(): Promise<{
+  readonly guard: StallGuard;
+  readonly slowLane: SlowLane;
+}> {
+  const fields = stallFields();
+  const [slowLane, watch] = await Promise.all([SlowLane.start(), startStallWatchdog()]);
+  await watch([{ tid: process.pid, fields }, slowLane.watched]);
+  return { guard: new StallGuard(fields), slowLane };
+}
+
+/** @returns gives the watchdog its threads; it watches them once that has resolved */
+async function startStallWatchdog(): Promise<(threads: readonly WatchedThread[]) => Promise<void>> {
+  const resourceLimits = { maxOldGenerationSizeMb: 16, maxYoungGenerationSizeMb: 4 };
+  const { worker } = await startThread('stall-watchdog', { resourceLimits });
+  return async (threads) => {
+    worker.postMessage(threads);
+    await once(worker, 'message');
+  };
+}
