@@ -33,6 +33,9 @@ export function pluginReason(reason: Reason): PluginReason {
 export const DECISIONS = ['allow', 'deny', 'would_deny'] as const;
 export type DecisionWord = (typeof DECISIONS)[number];
 
+export const MODES = ['enforce', 'audit'] as const;
+export type Mode = (typeof MODES)[number];
+
 /** How a brokered connect ended. */
 export const OUTCOMES = ['connected', 'refused', 'unreachable', 'timeout', 'reset', 'canceled'] as const;
 export type Outcome = (typeof OUTCOMES)[number];

@@ -5,12 +5,13 @@ import type { NameVerdict } from '../../shared/policy/judge-name.js';
 import { quoteDestination } from '../../shared/policy/make-decision.js';
 import type { Policy } from '../../shared/policy/policy.js';
 import { quote } from '../../shared/policy/quote.js';
-import type { Audit, QuestionEvent } from '../record/audit.js';
+import type { AuditFields } from '../../shared/protocol/audit-events.js';
+import type { Audit } from '../record/audit.js';
 import { type Origin, SOMEBODY } from '../record/origin.js';
 import { typeName } from './question-type.js';
 import { RefusalLog } from './refusal-log.js';
 
-type Event = Omit<QuestionEvent, 'plugin' | 'questions' | 'repeated'>;
+type Event = Omit<AuditFields<'question'>, 'plugin' | 'questions' | 'repeated'>;
 
 /** What stands in each event; of equal ones, the first one's program. */
 function about(

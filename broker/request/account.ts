@@ -1,6 +1,6 @@
 // One decision's figures and its audit event. Runs in the broker.
+import type { AuditFields } from '../../shared/protocol/audit-events.js';
 import type { Outcome } from '../../shared/reasons.js';
-import type { DecisionEvent } from '../record/audit.js';
 import { CHANNEL, type Origin } from '../record/origin.js';
 import type { Judgement } from './decide-request.js';
 import { dnsMessage } from './failure-reply.js';
@@ -43,8 +43,8 @@ function describe(
   { decision, policy, considered, names = [], dnsMs, dnsFailure }: Judgement,
   { door, pid, program }: Origin,
   ending?: Ending,
-): DecisionEvent {
-  const event: DecisionEvent = {
+): AuditFields<'decision'> {
+  const event: AuditFields<'decision'> = {
     decision_id: audit.nextDecisionId(),
     plugin: plugin.name,
     pid,

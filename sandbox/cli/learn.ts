@@ -49,7 +49,7 @@ async function learn(command: readonly string[], options: LearnOptions): Promise
     const learner = new Learner(config);
     const status = await runPlugin(config, options, (event) => {
       learner.take(event);
-      if (event['decision'] === 'would_deny' || options.audit === '-') return;
+      if (('decision' in event && event.decision === 'would_deny') || options.audit === '-') return;
       const line = refusalLine(event, (rule) => `--allow '${rule}'`, ownProgram(config));
       if (line !== undefined) report(line);
     });

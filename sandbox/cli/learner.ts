@@ -6,11 +6,13 @@ import { judgeRequest } from '../../shared/policy/judge-request.js';
 import { parseHost } from '../../shared/policy/parse-host.js';
 import { isPort } from '../../shared/policy/parse-ports.js';
 import type { Policy } from '../../shared/policy/policy.js';
-import type { AuditLine } from '../../shared/protocol/link.js';
+import type { AuditEvent } from '../../shared/protocol/audit-events.js';
 import { type Learnt, type LearntRefusal, learntRules } from './learnt.js';
 
 const ELSEWHERE = { own: [], listeners: [] };
 const SHARED_KEPT = 64;
+
+type Refusal = Pick<AuditEvent<'decision' | 'question'>, 'message' | 'suggestion' | 'reason'>;
 
 /** Takes audit events; tells what was learnt of them. */
 export class Learner {
@@ -30,9 +32,9 @@ export class Learner {
     this.#policy = compiled.ok ? compiled.policy : undefined;
   }
 
-  take(event: AuditLine): void {
-    if (event['event'] === 'question') this.#takeQuestion(event);
-    else if (event['event'] === 'decision') this.#takeDecision(event);
+  take(event: AuditEvent): void {
+    if (event.event === 'question') this.#takeQuestion(event);
+    else if (event.event === 'decision') this.#takeDecision(event);
   }
 
   get learnt(): Learnt {
@@ -46,16 +48,16 @@ export class Learner {
     };
   }
 
-  #takeQuestion({ name, decision, questions, repeated, ...event }: AuditLine): void {
-    if (repeated === true) return;
-    if (typeof name !== 'string') this.#missed += Number(questions);
+  #takeQuestion({ name, decision, questions, repeated, ...event }: AuditEvent<'question'>): void {
+    if (repeated) return;
+    if (name === null) this.#missed += questions;
     else if (decision === 'would_deny') this.#lookUp(name);
     else this.#refuse(event);
   }
 
-  #takeDecision(event: AuditLine): void {
+  #takeDecision(event: AuditEvent<'decision'>): void {
     const { host, port, decision, reason, outcome, names } = event;
-    if (typeof host !== 'string' || !isPort(port)) return;
+    if (!isPort(port)) return;
     // The answer to the name itself: no rule would bring it an address.
     if (decision === 'deny' && reason === 'dns_error') {
       if (this.#misses(host, port)) this.#lookUp(host);
@@ -67,7 +69,7 @@ export class Learner {
     }
     const came = outcome === 'connected';
     // Which of an address's names was meant cannot be told, and each has to resolve again.
-    const told = (Array.isArray(names) ? names : []).filter((name) => this.#isOpenOrMissed(name, port));
+    const told = names.filter((name) => this.#isOpenOrMissed(name, port));
     const missed = told.filter((name) => this.#misses(name, port));
     if (told.length > 1 && missed.length > 0) this.#share(told.toSorted());
     for (const name of missed) this.#connect(name, port, came);
@@ -112,12 +114,9 @@ export class Learner {
     if (this.#sharing.size < SHARED_KEPT) this.#sharing.set(names.join(' '), names);
   }
 
-  #refuse({ message, suggestion, reason }: AuditLine): void {
-    const refusal = {
-      message: String(message),
-      reason: String(reason),
-      suggestion: typeof suggestion === 'string' ? suggestion : null,
-    };
+  #refuse({ message, suggestion, reason }: Refusal): void {
+    const word = String(reason);
+    const refusal = { message: message ?? word, reason: word, suggestion: suggestion ?? null };
     if (this.#refusals.has(refusal.message) || this.#refusals.size < LEARNT_REFUSALS)
       this.#refusals.set(refusal.message, refusal);
     else this.#missed += 1;

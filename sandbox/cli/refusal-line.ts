@@ -4,7 +4,7 @@ import { basename } from 'node:path';
 import { quoteDestination } from '../../shared/policy/make-decision.js';
 import { quote } from '../../shared/policy/quote.js';
 import { printable } from '../../shared/printable.js';
-import type { AuditLine } from '../../shared/protocol/link.js';
+import type { AuditEvent } from '../../shared/protocol/audit-events.js';
 
 const LINES_PER_SECOND = 20;
 const MOST_CHARACTERS = 2000;
@@ -19,61 +19,61 @@ export function ownProgram({ command }: { readonly command: readonly string[] })
 }
 
 /**
- * @param event what the broker says, which may be anything
+ * @param event its texts may be anything
  * @param fix how to allow it, given the rule that would
  * @param own the plugin's own program, which needs no mention
  * @returns undefined where the event is no refusal
  */
 export function refusalLine(
-  event: AuditLine,
+  event: AuditEvent,
   fix: (rule: string) => string,
   own?: string,
 ): string | undefined {
   const what = describe(event, own);
   if (what === undefined) return undefined;
-  const { suggestion } = event;
-  const rule =
-    typeof suggestion === 'string'
-      ? `; ${event['event'] === 'loopback' ? "to allow the host's" : 'to allow it'}: ${fix(printable(suggestion.slice(0, MOST_CHARACTERS)))}`
-      : '';
-  return `${printable(what.slice(0, MOST_CHARACTERS))}${rule}`;
+  const { suggestion } = { suggestion: undefined, ...event };
+  const toAllow = event.event === 'loopback' ? "to allow the host's" : 'to allow it';
+  const rule = suggestion === undefined ? '' : `; ${toAllow}: ${fix(show(suggestion))}`;
+  return `${show(what)}${rule}`;
 }
 
-function describe(event: AuditLine, own?: string): string | undefined {
-  if (event['event'] === 'protocol_error')
-    return `the plugin broke the channel's protocol (${event['kind']}): channel closed`;
-  if (event['event'] === 'slow')
-    return `the plugin held the broker up for ${event['milliseconds']} ms, and was ended`;
-  const what = WORDS.get(event['event'])?.(event);
-  return what === undefined ? undefined : `${what}${describeProgram(event, own)}`;
+function show(text: string): string {
+  return printable(text.slice(0, MOST_CHARACTERS));
 }
 
-const WORDS: ReadonlyMap<unknown, (event: AuditLine) => string | undefined> = new Map([
-  ['question', describeQuestion],
-  ['decision', describeDecision],
-  ['socket', ({ message }: AuditLine): string => String(message)],
-  ['loopback', ({ message }: AuditLine): string => String(message)],
-]);
-
-function describeDecision(event: AuditLine): string | undefined {
-  if (event['decision'] === 'allow') return undefined;
-  const { message, host, port, reason } = event;
-  const what =
-    typeof message === 'string'
-      ? message
-      : `Cannot connect to ${quoteDestination(String(host), Number(port))}: ${reason}`;
-  return event['decision'] === 'would_deny' ? `allowed in audit mode only: ${what}` : what;
+function describe(event: AuditEvent, own?: string): string | undefined {
+  switch (event.event) {
+    case 'protocol_error':
+      return `the plugin broke the channel's protocol (${event.kind}): channel closed`;
+    case 'slow':
+      return `the plugin held the broker up for ${event.milliseconds} ms, and was ended`;
+    case 'decision':
+      return event.decision === 'allow'
+        ? undefined
+        : `${describeDecision(event)}${describeProgram(event, own)}`;
+    case 'question':
+      // Of a name that was refused before, a line is there already.
+      return event.repeated ? undefined : `${event.message}${describeProgram(event, own)}`;
+    case 'socket':
+    case 'loopback':
+      return `${event.message}${describeProgram(event, own)}`;
+    case 'datagram':
+    case 'explain':
+      return undefined;
+  }
 }
 
-/** A refused question of DNS; what follows is but the first one's repetition. */
-function describeQuestion({ message, repeated }: AuditLine): string | undefined {
-  return repeated === true ? undefined : String(message);
+function describeDecision({ decision, message, host, port, reason }: AuditEvent<'decision'>): string {
+  const what = message ?? `Cannot connect to ${quoteDestination(host, port)}: ${reason}`;
+  return decision === 'would_deny' ? `allowed in audit mode only: ${what}` : what;
 }
 
 /** A child of the plugin's, mostly. Its name is its own to choose. */
-function describeProgram({ program, pid }: AuditLine, own: string | undefined): string {
-  if (typeof program !== 'string' || program === own) return '';
-  return ` (${quote(program)}, pid ${Number(pid)})`;
+function describeProgram(
+  { program, pid }: { readonly program: string | null; readonly pid: number | null },
+  own: string | undefined,
+): string {
+  return program === null || program === own ? '' : ` (${quote(program)}, pid ${Number(pid)})`;
 }
 
 /** Passes lines on, so many in a second; of the rest it tells how many there were. */

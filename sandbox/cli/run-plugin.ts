@@ -1,6 +1,6 @@
 // One plugin from start to end, in the foreground: what `run` and `learn` share.
 import type { PluginConfig } from '../../shared/config/plugin-config.js';
-import type { AuditLine } from '../../shared/protocol/link.js';
+import type { AuditEvent } from '../../shared/protocol/audit-events.js';
 import { shellWord } from '../host/shell-word.js';
 import type { PluginEnd, Sandbox } from '../supervisor/start/sandbox.js';
 import { inheritStreams } from '../supervisor/start/standard-streams.js';
@@ -23,7 +23,7 @@ import { unseenLine } from './unseen-line.js';
 export async function runPlugin(
   config: PluginConfig,
   options: Pick<RunOptions, 'metrics' | 'audit' | 'dns'>,
-  onEvent: (event: AuditLine) => void,
+  onEvent: (event: AuditEvent) => void,
   unsafeWithout: readonly string[] = [],
 ): Promise<number> {
   const unseen: Unseen[] = [];

@@ -149,7 +149,7 @@ function reportRefusals(
   const reports = new Map(configs.map(({ name }) => [name, limitLines((line) => say(`${name}: ${line}`))]));
   const own = new Map(configs.map((config) => [config.name, ownProgram(config)]));
   return (event) => {
-    const name = String(event['plugin']);
+    const name = event.plugin;
     const fix = (rule: string): string => `add "${rule}" to plugins.${name}.allow in ${path}`;
     const line = refusalLine(event, fix, own.get(name));
     if (line !== undefined) reports.get(name)?.(line);

@@ -6,7 +6,8 @@ import { parseHostPort } from '../../shared/config/parse-host-port.js';
 import type { PluginConfig } from '../../shared/config/plugin-config.js';
 import { PosternError } from '../../shared/errors.js';
 import { STOP_TIMEOUT_MS } from '../../shared/limits.js';
-import type { AuditLine, Explanation } from '../../shared/protocol/link.js';
+import type { AuditEvent } from '../../shared/protocol/audit-events.js';
+import type { Explanation } from '../../shared/protocol/link.js';
 import type { StartCause } from '../../shared/reasons.js';
 import { dropInheritableCapabilities } from '../../shared/sys/capabilities.js';
 import { becomeSubreaper, setDumpable } from '../../shared/sys/process-control.js';
@@ -38,7 +39,7 @@ export interface SupervisorOptions {
   readonly audit?: string | undefined;
   readonly dnsServers?: readonly string[] | undefined;
   /** Each audit event, for a caller that shows them. */
-  readonly onEvent?: ((event: AuditLine) => void) | undefined;
+  readonly onEvent?: ((event: AuditEvent) => void) | undefined;
   /** Words for the operator: a broker that died, and the like. */
   readonly onNotice?: ((text: string) => void) | undefined;
   /** A plugin failed that may have missed files of the host; each once. */

@@ -1,4 +1,5 @@
 // postern.yaml as written: what may be left out is left out.
+import type { Mode } from '../reasons.js';
 import type { WrittenLimits } from './limit-forms.js';
 
 /** A file of rules. */
@@ -12,7 +13,7 @@ export interface DefaultKeys extends RuleFile {
   readonly presets?: readonly string[] | undefined;
   readonly env?: Readonly<Record<string, string>> | undefined;
   readonly cwd?: string | undefined;
-  readonly mode?: 'enforce' | 'audit' | undefined;
+  readonly mode?: Mode | undefined;
   readonly egress?: 'transparent' | 'channel' | undefined;
   readonly filesystem?:
     | {

@@ -1,6 +1,7 @@
 // The form of postern.yaml. Each leaf says in `error` what is expected of it; the JSON Schema for editors comes of the same
 // definitions. Defaults are not filled in here: a plugin's keys are first joined with those of `defaults`.
 import * as z from 'zod';
+import { MODES } from '../reasons.js';
 import { callsBy } from './call-forms.js';
 import type { ConfigFile, RuleFile } from './config-file.js';
 import { LIMIT_FORMS } from './limit-forms.js';
@@ -67,7 +68,7 @@ const shared = {
   cwd: text('a folder')
     .describe('Where the plugin starts; visible to it, read-only. By default the folder of this file.')
     .optional(),
-  mode: words(['enforce', 'audit'], 'enforce', 'audit lets through, and reports, what no rule allows.'),
+  mode: words(MODES, 'enforce', 'audit lets through, and reports, what no rule allows.'),
   egress: words(
     ['transparent', 'channel'],
     'transparent',

@@ -1,4 +1,5 @@
 // What is configured for one plugin, whether by `run`'s options or a file: defaults filled in, paths absolute.
+import type { Mode } from '../reasons.js';
 import { type Limits, limitsOf } from './limit-forms.js';
 
 /** A listening socket by name (LISTEN_FDNAMES) and address: `127.0.0.1:8080`, `[::1]:8080` or an absolute path. */
@@ -27,7 +28,7 @@ export interface PluginConfig {
   readonly cwd: string;
   readonly allow: readonly string[];
   readonly deny: readonly string[];
-  readonly mode: 'enforce' | 'audit';
+  readonly mode: Mode;
   /** `transparent`: any program's own connect(2) goes through the broker. `channel`: it is refused. */
   readonly egress: 'transparent' | 'channel';
   readonly visible: readonly string[];

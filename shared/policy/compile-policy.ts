@@ -3,10 +3,10 @@ import { createHash } from 'node:crypto';
 import { diagnoseRule } from './diagnose-rule.js';
 import { findShadows } from './find-shadows.js';
 import { type ListName, parseRule, type Rule } from './parse-rule.js';
-import type { CompileResult, Policy, PolicyMode, PolicySource, RuleProblem } from './policy.js';
+import type { CompileResult, Policy, PolicySource, RuleProblem } from './policy.js';
 import { RuleIndex } from './rule-index.js';
 
-export type { CompileResult, Policy, PolicyMode, PolicySource, RuleProblem };
+export type { CompileResult, Policy, PolicySource, RuleProblem };
 
 /**
  * Compiles rules.

@@ -1,15 +1,14 @@
 // A policy, and what is written to make one.
+import type { Mode } from '../reasons.js';
 import type { ListName } from './parse-rule.js';
 import type { RuleIndex } from './rule-index.js';
-
-export type PolicyMode = 'enforce' | 'audit';
 
 /** A plugin's rules. An empty allow list denies all. */
 export interface PolicySource {
   readonly allow: readonly string[];
   readonly deny: readonly string[];
   /** `enforce` where it is missing; `audit` lets through, and reports, what no rule allows. */
-  readonly mode?: PolicyMode;
+  readonly mode?: Mode;
 }
 
 /** What is wrong with a rule, or surprising about it. */
@@ -29,7 +28,7 @@ export interface RuleProblem {
 export interface Policy {
   /** SHA-256 in hexadecimal of the rules, in their order, and the mode. */
   readonly hash: string;
-  readonly mode: PolicyMode;
+  readonly mode: Mode;
   readonly counts: { readonly allow: number; readonly deny: number };
   readonly allow: RuleIndex;
   readonly deny: RuleIndex;

@@ -1,7 +1,8 @@
 // The link between supervisor and broker: JSON lines over a stream for words, packets over a SOCK_SEQPACKET pair for
 // descriptors. Both ends are postern's; the supervisor still checks what it reads, since the broker parses hostile bytes.
 
-import type { AddressClass, DecisionWord, Limit, Reason } from '../reasons.js';
+import type { AddressClass, DecisionWord, Limit, Mode, Reason } from '../reasons.js';
+import type { AuditEvent } from './audit-events.js';
 
 /** Descriptor numbers that a broker finds at its start. */
 export const BROKER_LINE_FD = 3;
@@ -44,7 +45,7 @@ export type SupervisorLine =
       readonly plugin: string;
       readonly allow: readonly string[];
       readonly deny: readonly string[];
-      readonly mode: 'enforce' | 'audit';
+      readonly mode: Mode;
       readonly limits: PluginLimits;
     }
   | { readonly type: 'forget'; readonly plugin: string }
@@ -71,7 +72,7 @@ export type BrokerLine =
   | { readonly type: 'failed'; readonly message: string; readonly fix?: string | undefined }
   | { readonly type: 'plugin_ready'; readonly plugin: string; readonly policyHash: string }
   | { readonly type: 'plugin_refused'; readonly plugin: string; readonly problems: readonly string[] }
-  | { readonly type: 'audit'; readonly line: AuditLine }
+  | { readonly type: 'audit'; readonly line: AuditEvent }
   | { readonly type: 'metrics'; readonly id: number; readonly text: string }
   | { readonly type: 'explained'; readonly id: number; readonly explanation: Explanation }
   /** A session has ended: the supervisor lets go of the ends that it keeps, and says so; the broker closes them last. */
@@ -108,9 +109,6 @@ export interface Explanation {
   readonly suggestion: string | null;
   readonly addresses: readonly ExplainedAddress[];
 }
-
-/** An audit event as broker and supervisor pass it on: scalars and lists of strings. */
-export type AuditLine = Readonly<Record<string, string | number | boolean | null | readonly string[]>>;
 
 /**
  * Supervisor to broker, as one packet (JSON) with descriptors: the request pipe's reading end and the broker's end of the

@@ -6,17 +6,13 @@ import type { Socket } from 'node:net';
 import { LineReader } from '../../broker/link.js';
 import { BROKER_ENVIRONMENT, brokerCommand } from '../../sandbox/supervisor/broker/broker-command.js';
 import { makeChannel } from '../../sandbox/supervisor/broker/make-channel.js';
+import { readBrokerLine } from '../../sandbox/supervisor/broker/read-broker-line.js';
 import { limitsOf } from '../../shared/config/limit-forms.js';
-import type {
-  AuditLine,
-  BrokerLine,
-  ChannelPacket,
-  PluginLimits,
-  SupervisorLine,
-} from '../../shared/protocol/link.js';
+import type { BrokerLine, ChannelPacket, PluginLimits, SupervisorLine } from '../../shared/protocol/link.js';
 import { sendMessage } from '../../shared/sys/message.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import { packetSocketPair, shutDown } from '../../shared/sys/socket.js';
+import type { AuditLine } from '../harness/audit-line.js';
 import { PATIENCE } from '../harness/patience.js';
 import { TestChannel } from './test-channel.js';
 
@@ -43,7 +39,7 @@ export class TestBroker {
     this.#child = child;
     this.#stream = stream;
     this.#descriptors = descriptors;
-    const reader = new LineReader((text) => this.#take(JSON.parse(text) as BrokerLine));
+    const reader = new LineReader((text) => this.#take(text));
     stream.on('data', (chunk: Buffer) => reader.push(chunk));
     stream.on('error', () => {});
   }
@@ -211,7 +207,9 @@ export class TestBroker {
     return this.#session;
   }
 
-  #take(line: BrokerLine): void {
+  #take(text: string): void {
+    const line = readBrokerLine(text);
+    if (line === undefined) throw new Error(`The supervisor would not read this line: ${text}`);
     this.lines.push(line);
     if (line.type === 'session_ended' && !this.#keeps.has(line.session)) this.letGo(line.session);
     for (const listener of this.#listeners) listener();

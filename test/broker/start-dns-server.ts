@@ -13,16 +13,17 @@ import { Metrics } from '../../broker/record/metrics.js';
 import { Plugin } from '../../broker/request/plugin.js';
 import type { Services } from '../../broker/request/services.js';
 import { compilePolicy } from '../../shared/policy/compile-policy.js';
-import type { PolicyMode } from '../../shared/policy/policy.js';
-import type { AuditLine, BrokerLine } from '../../shared/protocol/link.js';
+import type { BrokerLine } from '../../shared/protocol/link.js';
+import type { Mode } from '../../shared/reasons.js';
 import { boundAddress, boundDatagramSocket, listeningSocket } from '../../shared/sys/datagram.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
+import type { AuditLine } from '../harness/audit-line.js';
 import { type NameServer, startNameServer, type Zone } from './name-server.js';
 
 export interface DnsServerOptions {
   readonly allow?: readonly string[];
   readonly deny?: readonly string[];
-  readonly mode?: PolicyMode;
+  readonly mode?: Mode;
   readonly zone?: Zone;
   readonly delays?: Readonly<Record<string, number>>;
   readonly hosts?: string;

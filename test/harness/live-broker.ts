@@ -6,7 +6,7 @@ import { Channel } from '../../sandbox/plugin/channel.js';
 import { BrokerProcess } from '../../sandbox/supervisor/broker/broker-process.js';
 import { limitsOf } from '../../shared/config/limit-forms.js';
 import type { PluginConfig } from '../../shared/config/plugin-config.js';
-import type { AuditLine } from '../../shared/protocol/link.js';
+import type { AuditLine } from './audit-line.js';
 
 export interface LiveBroker {
   readonly process: BrokerProcess;

@@ -3,17 +3,12 @@ import { test } from 'node:test';
 import { decide, type HostContext, judgeRequest } from '../../shared/policy/decide.js';
 import { judgeName } from '../../shared/policy/judge-name.js';
 import { keepAddresses } from '../../shared/policy/keep-addresses.js';
-import type { PolicyMode } from '../../shared/policy/policy.js';
+import type { Mode } from '../../shared/reasons.js';
 import { chance } from '../fuzz/hostile-frame.js';
 import { addressOf, ELSEWHERE, policyOf } from './rules.js';
 
 /** Decision, reason and rule. */
-function judge(
-  name: string,
-  allow: readonly string[],
-  deny: readonly string[] = [],
-  mode?: PolicyMode,
-): string {
+function judge(name: string, allow: readonly string[], deny: readonly string[] = [], mode?: Mode): string {
   const verdict = judgeName(policyOf(allow, deny, mode), name, ELSEWHERE);
   return [verdict.decision, verdict.reason, verdict.rule].filter(Boolean).join(' ');
 }

@@ -1,8 +1,9 @@
 // What the policy tests share: rules to policies, texts to addresses.
 import assert from 'node:assert/strict';
 import { type Address, parseAddress } from '../../shared/policy/address.js';
-import { compilePolicy, type Policy, type PolicyMode } from '../../shared/policy/compile-policy.js';
+import { compilePolicy, type Policy } from '../../shared/policy/compile-policy.js';
 import { type Decision, decide, type HostContext } from '../../shared/policy/decide.js';
+import type { Mode } from '../../shared/reasons.js';
 
 export const ELSEWHERE: HostContext = { own: [], listeners: [] };
 
@@ -10,7 +11,7 @@ export const ELSEWHERE: HostContext = { own: [], listeners: [] };
 export function policyOf(
   allow: readonly string[],
   deny: readonly string[] = [],
-  mode: PolicyMode = 'enforce',
+  mode: Mode = 'enforce',
 ): Policy {
   const compiled = compilePolicy({ allow, deny, mode });
   assert.ok(compiled.ok, JSON.stringify(compiled));

@@ -193,8 +193,8 @@ export const supervisorProtections: readonly Protection[] = [
   {
     name: 'supervisor: the audit log has one line an event, in ASCII',
     file: 'sandbox/supervisor/record/audit-sink',
-    right: 'asciiJson(line)',
-    wrong: 'JSON.stringify(line)',
+    right: 'asciiJson(event)',
+    wrong: 'JSON.stringify(event)',
     tests: ['integration/origin'],
     pattern: 'hostile name forges',
   },

@@ -5,8 +5,8 @@ import { readlinkSync } from 'node:fs';
 import { PosternError } from '../../../shared/errors.js';
 import { BROKER_START_TIMEOUT_MS } from '../../../shared/limits.js';
 import { printable } from '../../../shared/printable.js';
+import type { AuditEvent } from '../../../shared/protocol/audit-events.js';
 import type {
-  AuditLine,
   BrokerLine,
   Explanation,
   ListenerAddress,
@@ -36,7 +36,7 @@ export interface BrokerOptions {
 type PluginLine = Extract<SupervisorLine, { type: 'plugin' }>;
 
 interface BrokerEvents {
-  audit: [AuditLine];
+  audit: [AuditEvent];
   restarted: [];
   down: [];
   failed: [Error];

@@ -1,6 +1,7 @@
 // A line of the broker's to an owned value. Runs in the supervisor, which a broker that has been taken over must not bring down:
 // what is not of a known form is no line.
-import type { AuditLine, BrokerLine, ExplainedAddress, Explanation } from '../../../shared/protocol/link.js';
+import type { BrokerLine, ExplainedAddress, Explanation } from '../../../shared/protocol/link.js';
+import { readAuditEvent } from '../../../shared/protocol/read-audit-event.js';
 import { ADDRESS_CLASSES, DECISIONS, REASONS } from '../../../shared/reasons.js';
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -29,8 +30,10 @@ function readLine(line: Fields): BrokerLine | undefined {
         : undefined;
     case 'plugin_refused':
       return typeof plugin === 'string' && isTexts(problems) ? { type, plugin, problems } : undefined;
-    case 'audit':
-      return isAuditLine(line['line']) ? { type, line: line['line'] } : undefined;
+    case 'audit': {
+      const event = readAuditEvent(line['line']);
+      return event === undefined ? undefined : { type, line: event };
+    }
     case 'metrics':
       return typeof id === 'number' && typeof text === 'string' ? { type, id, text } : undefined;
     case 'explained':
@@ -45,10 +48,6 @@ function readLine(line: Fields): BrokerLine | undefined {
     default:
       return undefined;
   }
-}
-
-function isAuditLine(value: unknown): value is AuditLine {
-  return isFields(value) && Object.values(value).every((field) => isScalar(field) || isTexts(field));
 }
 
 function isExplanation(value: unknown): value is Explanation {
@@ -76,10 +75,6 @@ function isExplainedAddress(value: unknown): value is ExplainedAddress {
 
 function isFields(value: unknown): value is Fields {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-function isScalar(value: unknown): boolean {
-  return value === null || ['string', 'number', 'boolean'].includes(typeof value);
 }
 
 function isTexts(value: unknown): value is readonly string[] {

@@ -4,7 +4,7 @@ import { constants, createWriteStream, openSync, type WriteStream } from 'node:f
 import { asciiJson } from '../../../shared/ascii-json.js';
 import { PosternError } from '../../../shared/errors.js';
 import { AUDIT_BACKLOG_BYTES } from '../../../shared/limits.js';
-import type { AuditLine } from '../../../shared/protocol/link.js';
+import type { AuditEvent } from '../../../shared/protocol/audit-events.js';
 import { duplicate } from '../../../shared/sys/fcntl.js';
 
 export class AuditSink {
@@ -24,9 +24,9 @@ export class AuditSink {
     });
   }
 
-  write(line: AuditLine): void {
+  write(event: AuditEvent): void {
     if (this.#broken || this.#stream.writableLength > AUDIT_BACKLOG_BYTES) this.#onDropped();
-    else this.#stream.write(`${asciiJson(line)}\n`);
+    else this.#stream.write(`${asciiJson(event)}\n`);
   }
 
   /** Resolves when all is written, or cannot be. */

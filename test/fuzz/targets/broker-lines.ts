@@ -1,6 +1,7 @@
 // What a broker that has been taken over may write to the supervisor: a line of a known form or nothing, and never a control
 // character, or a line more, on the terminal.
 import assert from 'node:assert/strict';
+import { AUDIT_EXAMPLES } from '../../../deploy/reference/audit-examples.js';
 import { describeExplanation } from '../../../sandbox/cli/describe-explanation.js';
 import { refusalLine } from '../../../sandbox/cli/refusal-line.js';
 import { BrokerLines } from '../../../sandbox/supervisor/broker/broker-lines.js';
@@ -26,8 +27,9 @@ export const target: FuzzTarget = {
   slowMs: 200,
   tokens: [
     ...types.map((type) => `{"type":"${type}"}\n`),
+    ...Object.values(AUDIT_EXAMPLES).map((event) => `{"type":"audit","line":${JSON.stringify(event)}}\n`),
     ...[
-      '{"type":"audit","line":{"event":"decision","decision":"deny","message":"',
+      `{"type":"audit","line":${JSON.stringify(AUDIT_EXAMPLES.decision).slice(0, -2)}`,
       '"}}\n',
       '"event":"question",',
       '\n',
@@ -78,7 +80,7 @@ function take(line: BrokerLine): string {
     case 'audit': {
       const shown = refusalLine(line.line, (rule) => `--allow '${rule}'`);
       if (shown !== undefined) assert.doesNotMatch(shown, ACTS);
-      return `audit ${String(line.line['event']).slice(0, 12)} ${shown !== undefined}`;
+      return `audit ${line.line.event} ${shown !== undefined}`;
     }
     case 'explained': {
       const shown = describeExplanation({ ...line.explanation, plugin: null, place: null });

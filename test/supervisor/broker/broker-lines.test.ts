@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { AUDIT_EXAMPLES } from '../../../deploy/reference/audit-examples.js';
 import { refusalLine } from '../../../sandbox/cli/refusal-line.js';
 import { readBrokerLine } from '../../../sandbox/supervisor/broker/read-broker-line.js';
 import { printable } from '../../../shared/printable.js';
@@ -19,7 +20,7 @@ const LINES = [
   { type: 'failed', message: 'no', fix: 'do' },
   { type: 'plugin_ready', plugin: 'web', policyHash: '00' },
   { type: 'plugin_refused', plugin: 'web', problems: ['no'] },
-  { type: 'audit', line: { event: 'decision', port: 443, rule: null, repeated: false, addresses: ['a'] } },
+  { type: 'audit', line: AUDIT_EXAMPLES.decision },
   { type: 'metrics', id: 1, text: 'a 1' },
   { type: 'explained', id: 1, explanation },
   { type: 'session_ended', session: 1 },
@@ -53,8 +54,8 @@ test('readBrokerLine() refuses a line in which a field is missing or of another 
 
 test('what a broker says of a refusal is one line on a terminal, which does nothing but show it', () => {
   const event = {
-    event: 'decision',
-    decision: 'deny',
+    ...AUDIT_EXAMPLES.decision,
+    program: null,
     message: 'a\u001b[2J\npostern: b\u009b1m\u202e\ud800é',
     suggestion: 'c\r',
   };

@@ -1,0 +1,243 @@
+// The audit log's events: which there are, and what each field means. The broker writes them, the supervisor checks them, the CLI
+// reads them. Their types and docs/audit.md are made from these tables.
+import type {
+  DecisionWord,
+  Mode,
+  Outcome,
+  ProtocolErrorKind,
+  Reason,
+  SlowAction,
+  TrapCall,
+  WayOut,
+} from '../reasons.js';
+
+/** What can stand in a field. The last eight are words of a list in shared/reasons.ts. */
+export interface AuditTypes {
+  readonly string: string;
+  readonly number: number;
+  readonly boolean: boolean;
+  readonly 'list of strings': readonly string[];
+  readonly door: WayOut;
+  readonly mode: Mode;
+  readonly decision: DecisionWord;
+  readonly reason: Reason;
+  readonly outcome: Outcome;
+  readonly call: TrapCall;
+  readonly kind: ProtocolErrorKind;
+  readonly action: SlowAction;
+}
+
+/** Every field: a field has the same type in all events. */
+export const AUDIT_FIELDS = {
+  decision_id: { type: 'string', what: 'The name of this decision. No other decision has it.' },
+  plugin: { type: 'string', what: 'The name of the plugin.' },
+  pid: {
+    type: 'number',
+    what: 'The process that asked, by its id on the host. Null where postern does not know it, as on a channel.',
+  },
+  program: {
+    type: 'string',
+    what: 'The name of that process, comm in proc(5): 15 bytes at most, which the process chooses itself.',
+  },
+  door: { type: 'door', what: 'The way out: `trap` for a call of a program, `channel` for a request.' },
+  mode: { type: 'mode', what: "The plugin's `mode`." },
+  decision: {
+    type: 'decision',
+    what: 'The decision. `would_deny` was allowed, but only because the mode is audit.',
+  },
+  reason: { type: 'reason', what: 'Why the broker decided so.' },
+  rule: { type: 'string', what: 'The rule that decided. Null where no rule did.' },
+  host: { type: 'string', what: 'The name or address of the destination.' },
+  port: { type: 'number', what: 'The port of the destination.' },
+  names: {
+    type: 'list of strings',
+    what: 'The names for which the DNS of the sandbox gave this address. Empty for a channel.',
+  },
+  addresses_considered: { type: 'list of strings', what: 'The addresses that the name has.' },
+  addresses_dropped: { type: 'list of strings', what: 'Those of them that the rules do not permit.' },
+  dialed: {
+    type: 'string',
+    what: 'The address that was connected, or whose error was returned. Null where there was no attempt.',
+  },
+  dns_ms: {
+    type: 'number',
+    unit: 'milliseconds',
+    what: 'How long DNS took. Null where nothing was looked up.',
+  },
+  connect_ms: {
+    type: 'number',
+    unit: 'milliseconds',
+    what: 'How long the connect took. Null where there was no attempt.',
+  },
+  outcome: { type: 'outcome', what: 'How the connect ended. Null where there was no attempt.' },
+  policy_hash: {
+    type: 'string',
+    what: 'SHA-256 of the rules and the mode, in hexadecimal. Null where the plugin has no rules yet.',
+  },
+  message: { type: 'string', what: 'The event as a sentence for the operator.' },
+  suggestion: { type: 'string', what: 'The rule that would allow it.' },
+  questions: { type: 'number', unit: 'questions', what: 'How many questions this line stands for.' },
+  repeated: { type: 'boolean', what: 'Whether an earlier line reported the same name.' },
+  name: {
+    type: 'string',
+    what: 'The name in the question. Null in a line that counts the other names of a minute.',
+  },
+  type: { type: 'string', what: 'The type of the record: `A`, `AAAA`, `HTTPS`, or `TYPE` with its number.' },
+  count: { type: 'number', unit: 'calls', what: 'How many calls this line stands for.' },
+  call: { type: 'call', what: 'The system call.' },
+  kind: { type: 'kind', what: 'What was wrong with the message. PROTOCOL.md describes each kind.' },
+  action: { type: 'action', what: 'What postern did about it.' },
+  milliseconds: { type: 'number', unit: 'milliseconds', what: 'How long the plugin made the broker wait.' },
+} as const;
+
+const DECISION_FIELDS = [
+  'decision_id',
+  'plugin',
+  'pid',
+  'program',
+  'door',
+  'mode',
+  'decision',
+  'reason',
+  'rule',
+  'host',
+  'port',
+  'names',
+  'addresses_considered',
+  'addresses_dropped',
+  'dialed',
+  'dns_ms',
+  'connect_ms',
+  'outcome',
+  'policy_hash',
+  'message',
+  'suggestion',
+] as const;
+const DECISION_NULLABLE = [
+  'pid',
+  'program',
+  'rule',
+  'dialed',
+  'dns_ms',
+  'connect_ms',
+  'outcome',
+  'policy_hash',
+] as const;
+
+/**
+ * Every event with its fields, in the order of the log. A field that is `optional` may be missing, one that is `nullable` may be null,
+ * and one in `always` has that one value.
+ */
+export const AUDIT_EVENTS = {
+  decision: {
+    what: 'The broker decided on a connection. A connection that was made has its line once the attempt is over.',
+    fields: DECISION_FIELDS as typeof DECISION_FIELDS,
+    nullable: DECISION_NULLABLE as typeof DECISION_NULLABLE,
+    optional: ['message', 'suggestion'],
+    always: {},
+  },
+  explain: {
+    what: 'A plugin asked over its channel how the broker would decide. Nothing was connected, and no metric counts it.',
+    fields: DECISION_FIELDS as typeof DECISION_FIELDS,
+    nullable: DECISION_NULLABLE as typeof DECISION_NULLABLE,
+    optional: ['message', 'suggestion'],
+    always: {},
+  },
+  question: {
+    what: 'The DNS of the sandbox refused a name, or answered it only because the mode is audit. One line stands for all questions for a name within a minute.',
+    fields: [
+      'plugin',
+      'questions',
+      'repeated',
+      'pid',
+      'program',
+      'door',
+      'mode',
+      'policy_hash',
+      'name',
+      'type',
+      'decision',
+      'reason',
+      'rule',
+      'addresses_dropped',
+      'message',
+      'suggestion',
+    ],
+    nullable: ['pid', 'program', 'policy_hash', 'name', 'type', 'reason', 'rule'],
+    optional: ['suggestion'],
+    always: {},
+  },
+  datagram: {
+    what: 'Programs tried to send UDP to the outside. One line stands for all of them within a second, and names the first.',
+    fields: ['plugin', 'pid', 'program', 'door', 'decision', 'count', 'host', 'port', 'reason'],
+    nullable: ['pid', 'program', 'host', 'port'],
+    optional: [],
+    always: { decision: 'deny', reason: 'udp_refused' },
+  },
+  socket: {
+    what: 'Programs tried to connect, bind or listen on a socket that postern had given them. One line stands for all such calls within a second, and names the first.',
+    fields: [
+      'plugin',
+      'pid',
+      'program',
+      'door',
+      'decision',
+      'count',
+      'host',
+      'port',
+      'reason',
+      'call',
+      'message',
+    ],
+    nullable: ['pid', 'program', 'host', 'port'],
+    optional: [],
+    always: { decision: 'deny', reason: 'foreign_netns' },
+  },
+  loopback: {
+    what: 'A program connected to its own loopback, where nobody listens. It may have meant the loopback of the host.',
+    fields: ['plugin', 'pid', 'program', 'door', 'host', 'port', 'message', 'suggestion'],
+    nullable: ['pid', 'program'],
+    optional: [],
+    always: {},
+  },
+  slow: {
+    what: 'The plugin made the broker wait for too long, and was ended.',
+    fields: ['plugin', 'action', 'milliseconds'],
+    nullable: [],
+    optional: [],
+    always: { action: 'killed' },
+  },
+  protocol_error: {
+    what: 'The plugin sent something on its channel that is not in the protocol. The broker closed the channel.',
+    fields: ['plugin', 'door', 'kind'],
+    nullable: [],
+    optional: [],
+    always: {},
+  },
+} as const;
+
+type Fields = typeof AUDIT_FIELDS;
+type Events = typeof AUDIT_EVENTS;
+
+export type AuditField = keyof Fields;
+export type AuditEventName = keyof Events;
+
+type Value<E extends AuditEventName, F extends AuditField> = F extends keyof Events[E]['always']
+  ? Events[E]['always'][F]
+  : AuditTypes[Fields[F]['type']] | (F extends Events[E]['nullable'][number] ? null : never);
+
+type Optional<E extends AuditEventName> = Events[E]['optional'][number];
+
+/** What the broker has to say for an event. */
+export type AuditFields<E extends AuditEventName> = {
+  readonly [F in Exclude<Events[E]['fields'][number], Optional<E>>]: Value<E, F>;
+} & { readonly [F in Optional<E>]?: Value<E, F> };
+
+/** One line of the log. Without `E`: any event, told apart by `event`. */
+export type AuditEvent<E extends AuditEventName = AuditEventName> = E extends AuditEventName
+  ? {
+      readonly event: E;
+      /** When it was logged: ISO 8601 in UTC, with milliseconds. */
+      readonly ts: string;
+    } & AuditFields<E>
+  : never;
