@@ -50,6 +50,8 @@ test('an import against the rule is found', () => {
     write('sandbox/b.ts', "import '../broker/c.js';\n");
     write('broker/c.ts', 'export const c = 1;\n');
     write('shared/d.ts', "import '../broker/c.js';\n");
+    write('broker/names/e.ts', "import { f } from '../trap/f.js';\nexport const e = f;\n");
+    write('broker/trap/f.ts', 'export const f = 1;\n');
     const found = cruise(folder, ['broker', 'sandbox', 'shared']).summary.violations.map(
       ({ rule }) => rule.name,
     );
@@ -58,6 +60,7 @@ test('an import against the rule is found', () => {
       'broker-not-sandbox',
       'sandbox-not-broker',
       'shared-imports-nobody',
+      'floors',
     ]) {
       assert.ok(found.includes(rule), `${rule} is not among ${found.join(', ')}`);
     }
