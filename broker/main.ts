@@ -48,7 +48,7 @@ function take(line: SupervisorLine): void {
   else if (line.type === 'forget') sessions.forget(line.plugin);
   else if (line.type === 'session_dropped') sessions.dropped(line.session);
   else if (line.type === 'limited') sessions.limited(line);
-  else if (line.type === 'audit_dropped') metrics.auditEventsDropped.inc(line.events);
+  else if (line.type === 'audit_dropped') metrics.auditEventsDropped(line.events);
   else if (line.type === 'metrics') answerMetrics(sessions, line.id);
   else void sessions.explain(line);
 }
@@ -80,7 +80,7 @@ async function makeSessions({
   listeners,
 }: SupervisorLine & { readonly type: 'start' }): Promise<Sessions> {
   const services = {
-    audit: new Audit(link, () => metrics.auditEventsDropped.inc()),
+    audit: new Audit(link, () => metrics.auditEventsDropped(1)),
     host: new HostAddresses(listeners),
     metrics,
     ...(await startGuards()),

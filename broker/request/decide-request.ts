@@ -49,7 +49,7 @@ export function decideRequest(
   const verdict = plugin.verdicts.judge(policy, { host, port }, services.host.context());
   const seconds = (performance.now() - start) / 1000;
   if (verdict.kind === 'resolve') return decideName(services, plugin, policy, verdict, life, seconds);
-  services.metrics.decisionDuration.observe(seconds);
+  services.metrics.decisionTook(seconds);
   return { decision: verdict.decision, policy, considered: [], dnsMs: null };
 }
 
@@ -90,7 +90,7 @@ async function decideName(
   }
   const { result, addresses } = resolution ?? { result: 'timeout', addresses: [] };
   const decision = judgeAddresses(policy, verdict, addresses, services.host.context());
-  services.metrics.decisionDuration.observe(secondsSoFar + (performance.now() - answered) / 1000);
+  services.metrics.decisionTook(secondsSoFar + (performance.now() - answered) / 1000);
   for (const dropped of decision.dropped) services.metrics.addressDropped(dropped.class);
   const judgement = { decision, policy, considered: addresses, dnsMs };
   return result === 'ok' ? judgement : { ...judgement, dnsFailure: result };

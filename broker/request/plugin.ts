@@ -7,7 +7,7 @@ import { RequestQueue } from '../limit/request-queue.js';
 import { TurnShare } from '../limit/turn-share.js';
 import type { Audit } from '../record/audit.js';
 import type { Metrics } from '../record/metrics.js';
-import { PluginMetrics } from '../record/plugin-metrics.js';
+import type { PluginMetrics } from '../record/plugin-metrics.js';
 import { StallBudget } from '../stall/stall-budget.js';
 import { RememberedVerdicts } from './remembered-verdicts.js';
 
@@ -42,7 +42,7 @@ export class Plugin {
   constructor(name: string, metrics: Metrics, audit: Audit) {
     this.name = name;
     this.#audit = audit;
-    this.metrics = new PluginMetrics(metrics, name);
+    this.metrics = metrics.ofPlugin(name);
     this.stall = new StallBudget((action, milliseconds) => {
       this.metrics.stalled(action);
       if (action === 'killed') audit.slow({ plugin: name, action, milliseconds: Math.round(milliseconds) });

@@ -1,9 +1,22 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { LIMITS, REASONS } from '../../shared/reasons.js';
 import { startBroker } from './start-broker.js';
+
+/** The supervisor reports these where it has a control group. */
+const CGROUP_LIMITS: readonly string[] = ['memory', 'processes', 'cpu'];
 
 /** What stands at 0 as soon as a plugin is configured, by the metric and its labels beside the plugin. */
 const SERIES: Readonly<Record<string, readonly string[]>> = {
+  decisions_total: [
+    'decision="allow",reason="rule"',
+    ...['no_rule', 'port_not_allowed'].map((reason) => `decision="would_deny",reason="${reason}"`),
+    ...REASONS.filter((reason) => reason !== 'rule').map((reason) => `decision="deny",reason="${reason}"`),
+  ],
+  limit_rejections_total: LIMITS.filter((limit) => !CGROUP_LIMITS.includes(limit)).map(
+    (limit) => `limit="${limit}"`,
+  ),
+  policy_rules: ['list="allow"', 'list="deny"'],
   sockets_passed_total: ['door="channel"', 'door="trap"'],
   traps_total: [
     ...['brokered', 'own', 'refused', 'error'].map((answer) => `call="connect",answer="${answer}"`),
@@ -25,6 +38,8 @@ test('each series of a plugin that can occur stands at 0 from its configuration 
     const expected = labels.map((text) => `postern_${metric}{plugin="probe",${text}} 0`);
     assert.deepEqual((await shown(metric)).sort(), expected.sort());
   }
+  broker.send({ type: 'limited', plugin: 'probe', limit: 'memory', times: 2 });
+  assert.match(await broker.metrics(), /^postern_limit_rejections_total{plugin="probe",limit="memory"} 2$/m);
   broker.send({ type: 'forget', plugin: 'probe' });
-  for (const metric of Object.keys(SERIES)) assert.deepEqual(await shown(metric), []);
+  assert.doesNotMatch(await broker.metrics(), /probe/);
 });

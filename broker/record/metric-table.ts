@@ -1,0 +1,191 @@
+// The broker's metrics, one entry each. The code that counts and the reference page are made from this table. Pure.
+// Of a metric with a plugin label, the series of one plugin appear when it is configured and go when it is forgotten.
+import { type LabelValues, type MetricForm, PLUGIN_LABEL } from '../../shared/metric-form.js';
+import {
+  ADDRESS_CLASSES,
+  DECISIONS,
+  DNS_RESULTS,
+  LIMITS,
+  OUTCOMES,
+  PROTOCOL_ERRORS,
+  QUESTION_ANSWERS,
+  REASONS,
+  SLOW_ACTIONS,
+  TRAP_ANSWERS,
+  TRAP_CALLS,
+  WAYS_OUT,
+} from '../../shared/reasons.js';
+
+/** The labels of one series. */
+export type Series = Readonly<Record<string, string>>;
+
+/** Whether a series stands at 0 before anything is counted. */
+export type StartsAtZero = (series: Series) => boolean;
+
+export interface BrokerMetricForm extends MetricForm {
+  /** Missing: every combination of the labels does. */
+  readonly startsAtZero?: StartsAtZero;
+}
+
+const FAST_BUCKETS = [5e-6, 1e-5, 2.5e-5, 5e-5, 1e-4, 2.5e-4, 5e-4, 1e-3, 5e-3, 2.5e-2, 0.1];
+const NETWORK_BUCKETS = [
+  5e-5, 1e-4, 2.5e-4, 5e-4, 1e-3, 5e-3, 1e-2, 2.5e-2, 5e-2, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30,
+];
+
+/** A decision that is no denial has few reasons. Every other reason is one of a denial. */
+const REASONS_TO_CONNECT: readonly Series[] = [
+  { decision: 'allow', reason: 'rule' },
+  { decision: 'would_deny', reason: 'no_rule' },
+  { decision: 'would_deny', reason: 'port_not_allowed' },
+];
+const isDecisionMade: StartsAtZero = ({ decision, reason }) =>
+  decision === 'deny'
+    ? reason !== 'rule'
+    : REASONS_TO_CONNECT.some((made) => made['decision'] === decision && made['reason'] === reason);
+/** Only a connect can be answered with a connection. */
+const isTrapAnswer: StartsAtZero = ({ call, answer }) => call === 'connect' || answer !== 'brokered';
+/** The series of a control group's limits appear once the supervisor reports one. */
+const isLimitEverywhere: StartsAtZero = ({ limit = '' }) => !['memory', 'processes', 'cpu'].includes(limit);
+
+export const METRICS = {
+  decisions: {
+    name: 'postern_decisions_total',
+    kind: 'counter',
+    help: 'Requests decided',
+    labels: {
+      plugin: PLUGIN_LABEL as LabelValues,
+      decision: DECISIONS as typeof DECISIONS,
+      reason: REASONS as typeof REASONS,
+    },
+    startsAtZero: isDecisionMade as StartsAtZero,
+  },
+  decisionDuration: {
+    name: 'postern_decision_duration_seconds',
+    kind: 'histogram',
+    help: 'Time to decide, DNS left out',
+    labels: {},
+    buckets: FAST_BUCKETS as readonly number[],
+  },
+  connects: {
+    name: 'postern_connects_total',
+    kind: 'counter',
+    help: 'Permitted connects by how they ended',
+    labels: { plugin: PLUGIN_LABEL as LabelValues, outcome: OUTCOMES as typeof OUTCOMES },
+  },
+  socketsPassed: {
+    name: 'postern_sockets_passed_total',
+    kind: 'counter',
+    help: 'Connected sockets handed over',
+    labels: { plugin: PLUGIN_LABEL as LabelValues, door: WAYS_OUT as typeof WAYS_OUT },
+  },
+  stalls: {
+    name: 'postern_slow_touches_total',
+    kind: 'counter',
+    help: 'Times that a plugin held the broker up',
+    labels: { plugin: PLUGIN_LABEL as LabelValues, action: SLOW_ACTIONS as typeof SLOW_ACTIONS },
+  },
+  traps: {
+    name: 'postern_traps_total',
+    kind: 'counter',
+    help: 'Calls that a filter reported, by how they were answered',
+    labels: {
+      plugin: PLUGIN_LABEL as LabelValues,
+      call: TRAP_CALLS as typeof TRAP_CALLS,
+      answer: TRAP_ANSWERS as typeof TRAP_ANSWERS,
+    },
+    startsAtZero: isTrapAnswer as StartsAtZero,
+  },
+  requestsInFlight: {
+    name: 'postern_requests_in_flight',
+    kind: 'gauge',
+    help: 'Requests that are worked on',
+    labels: { plugin: PLUGIN_LABEL as LabelValues },
+  },
+  requestsQueued: {
+    name: 'postern_requests_queued',
+    kind: 'gauge',
+    help: 'Requests that wait for their turn',
+    labels: { plugin: PLUGIN_LABEL as LabelValues },
+  },
+  limitRejections: {
+    name: 'postern_limit_rejections_total',
+    kind: 'counter',
+    help: 'Requests turned away by a limit',
+    labels: { plugin: PLUGIN_LABEL as LabelValues, limit: LIMITS as typeof LIMITS },
+    startsAtZero: isLimitEverywhere as StartsAtZero,
+  },
+  protocolErrors: {
+    name: 'postern_protocol_errors_total',
+    kind: 'counter',
+    help: 'Sessions ended by a protocol error',
+    labels: { plugin: PLUGIN_LABEL as LabelValues, kind: PROTOCOL_ERRORS as typeof PROTOCOL_ERRORS },
+  },
+  dnsQuestions: {
+    name: 'postern_dns_questions_total',
+    kind: 'counter',
+    help: 'Questions that sandboxes asked their DNS',
+    labels: { plugin: PLUGIN_LABEL as LabelValues, answer: QUESTION_ANSWERS as typeof QUESTION_ANSWERS },
+  },
+  policyRules: {
+    name: 'postern_policy_rules',
+    kind: 'gauge',
+    help: 'Rules in force',
+    labels: { plugin: PLUGIN_LABEL as LabelValues, list: ['allow', 'deny'] },
+  },
+  auditEventsDropped: {
+    name: 'postern_audit_events_dropped_total',
+    kind: 'counter',
+    help: 'Audit events that nobody took in time',
+    labels: {},
+  },
+  dnsLookups: {
+    name: 'postern_dns_lookups_total',
+    kind: 'counter',
+    help: 'Lookups of names, by how they ended',
+    labels: { result: DNS_RESULTS as typeof DNS_RESULTS },
+  },
+  dnsDuration: {
+    name: 'postern_dns_lookup_duration_seconds',
+    kind: 'histogram',
+    help: 'Time to resolve a name',
+    labels: {},
+    buckets: NETWORK_BUCKETS as readonly number[],
+  },
+  addressesDropped: {
+    name: 'postern_dns_addresses_dropped_total',
+    kind: 'counter',
+    help: 'Answers that may not be dialled',
+    labels: { class: ADDRESS_CLASSES as typeof ADDRESS_CLASSES },
+  },
+  connectDuration: {
+    name: 'postern_connect_duration_seconds',
+    kind: 'histogram',
+    help: 'Time to connect',
+    labels: { outcome: OUTCOMES as typeof OUTCOMES },
+    buckets: NETWORK_BUCKETS as readonly number[],
+  },
+} as const;
+
+type Table = typeof METRICS;
+export type MetricKey = keyof Table;
+
+/** A series' labels besides the plugin's. A value that the table does not list does not compile. */
+export type LabelsOf<M extends MetricKey> = {
+  readonly [L in Exclude<
+    keyof Table[M]['labels'],
+    'plugin'
+  >]: Table[M]['labels'][L] extends readonly (infer V)[] ? V : never;
+};
+
+/** Metrics of one kind with a plugin label. */
+export type PluginMetricKey<K extends MetricForm['kind']> = {
+  [M in MetricKey]: Table[M] extends { kind: K; labels: { plugin: LabelValues } } ? M : never;
+}[MetricKey];
+/** Metrics of one kind without a plugin label. */
+export type CommonMetricKey<K extends MetricForm['kind']> = {
+  [M in MetricKey]: Table[M] extends { kind: K; labels: { plugin: LabelValues } }
+    ? never
+    : Table[M] extends { kind: K }
+      ? M
+      : never;
+}[MetricKey];
