@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { cpSync, existsSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join, normalize } from 'node:path';
 import { test } from 'node:test';
 import { asUser, distFor, readableFolder, users } from '../harness/users.js';
 
@@ -50,16 +50,20 @@ test('the tarball holds what runs, the types of the client library and the docum
   );
 });
 
-test('the tarball holds every document that the README links to', () => {
-  const readme = readFileSync(join(top, 'README.md'), 'utf8');
-  const links = [...readme.matchAll(/\]\(([^)#]+)[^)]*\)/g)].map(([, path = '']) => path);
-  const documents = links.filter((path) => !/^[a-z]+:/.test(path));
-  assert.ok(documents.includes('SECURITY.md'));
+test('the tarball holds every file that the README and the pages of docs/ link to', () => {
   const paths = packedFiles();
-  const missing = documents.filter(
-    (path) => !paths.some((packed) => packed === path || packed.startsWith(`${path.replace(/\/$/, '')}/`)),
+  const pages = paths.filter((path) => path === 'README.md' || path.startsWith('docs/'));
+  const linked = pages.flatMap((page) =>
+    [...readFileSync(join(top, page), 'utf8').matchAll(/\]\(([^)#]+)[^)]*\)/g)]
+      .map(([, path = '']) => path)
+      .filter((path) => !/^[a-z]+:/.test(path))
+      .map((path) => normalize(join(dirname(page), path))),
   );
-  assert.deepEqual(missing, []);
+  assert.ok(linked.includes('SECURITY.md') && linked.includes('docs/rules.md'));
+  assert.deepEqual(
+    linked.filter((path) => !paths.includes(path)),
+    [],
+  );
 });
 
 test('npm pack in a fresh clone builds what it packs, and fails with the reason where nothing is installed', () => {

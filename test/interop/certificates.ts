@@ -17,7 +17,23 @@ export interface Certificates {
   readonly other: KeyPair;
 }
 
+export interface Authority {
+  /** Path of its certificate. */
+  readonly authority: string;
+  /** @param alternatives as `DNS:localhost,IP:127.0.0.1` */
+  readonly sign: (name: string, alternatives: string) => KeyPair;
+}
+
 export function makeCertificates(folder: string): Certificates {
+  const { authority, sign } = makeAuthority(folder);
+  return {
+    authority,
+    local: sign('local', 'DNS:localhost,IP:127.0.0.1'),
+    other: sign('other', 'DNS:other.example'),
+  };
+}
+
+export function makeAuthority(folder: string): Authority {
   const openssl = (...args: string[]): void => {
     execFileSync('openssl', args, { cwd: folder, stdio: 'ignore', timeout: 30_000 });
   };
@@ -52,11 +68,7 @@ export function makeCertificates(folder: string): Certificates {
     );
     return { key: join(folder, `${name}.key`), cert: join(folder, `${name}.crt`) };
   };
-  return {
-    authority: join(folder, 'ca.crt'),
-    local: sign('local', 'DNS:localhost,IP:127.0.0.1'),
-    other: sign('other', 'DNS:other.example'),
-  };
+  return { authority: join(folder, 'ca.crt'), sign };
 }
 
 export function readPair({ key, cert }: KeyPair): { key: Buffer; cert: Buffer } {

@@ -20,7 +20,7 @@ function listenOnPath(path: string): Promise<Server> {
 }
 
 for (const user of users) {
-  test(`what a program can notice of the trap is what ARCHITECTURE says of it (${user})`, async (t) => {
+  test(`what a program can notice of the trap is what docs/differences.md says of it (${user})`, async (t) => {
     const open = await listen();
     const udp = createSocket('udp4');
     let datagrams = 0;

@@ -1,0 +1,62 @@
+// Runs in the network of internet.ts: its name server and its sites. Prints `ready`, then `NAME:PORT` for each connection.
+import { readFileSync } from 'node:fs';
+import { createServer as createHttp, type RequestListener } from 'node:http';
+import { createServer as createHttps } from 'node:https';
+import type { Server } from 'node:net';
+import { join, normalize } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { startNameServer, type Zone } from '../broker/name-server.js';
+
+export interface Sites {
+  readonly names: readonly string[];
+  readonly folder: string;
+  /** Paths of the certificate of them all, and of its key. */
+  readonly cert: string;
+  readonly key: string;
+}
+
+const NETWORK = '93.184.216';
+export const NAME_SERVER: string = `${NETWORK}.53`;
+
+/** The address of a site, by its place among the names. */
+export function addressOf(index: number): string {
+  return `${NETWORK}.${100 + index}`;
+}
+
+async function serve({ names, folder, cert, key }: Sites): Promise<void> {
+  const zone: Zone = Object.fromEntries(
+    names.flatMap((name, index) => [
+      [`${name} A`, [addressOf(index)]],
+      [`${name} AAAA`, []],
+    ]),
+  );
+  await startNameServer(zone, {}, { address: NAME_SERVER, port: 53 });
+  const answer: RequestListener = (request, response) => {
+    const { host = '' } = request.headers;
+    const { pathname } = new URL(request.url ?? '/', 'http://site.example');
+    response.setHeader('Connection', 'close');
+    if (pathname === '/') {
+      response.end(`served ${host}\n`);
+      return;
+    }
+    try {
+      response.end(readFileSync(join(folder, host, normalize(pathname))));
+    } catch {
+      response.writeHead(404).end();
+    }
+  };
+  const pair = { cert: readFileSync(cert), key: readFileSync(key) };
+  await Promise.all([listen(createHttp(answer), 80, names), listen(createHttps(pair, answer), 443, names)]);
+  process.stdout.write('ready\n');
+  process.stdin.resume().on('end', () => process.exit(0));
+}
+
+function listen(server: Server, port: number, names: readonly string[]): Promise<void> {
+  server.on('connection', ({ localAddress = '' }) => {
+    const name = names.find((_, index) => addressOf(index) === localAddress) ?? localAddress;
+    process.stdout.write(`${name}:${port}\n`);
+  });
+  return new Promise((resolve) => server.listen(port, '0.0.0.0', resolve));
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) await serve(JSON.parse(process.argv[2] ?? ''));

@@ -1,0 +1,82 @@
+// Every page is there that another one names, and no page has commands that no test runs.
+import assert from 'node:assert/strict';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, normalize } from 'node:path';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+const top = fileURLToPath(new URL('../../..', import.meta.url));
+const read = (path: string): string => readFileSync(join(top, path), 'utf8');
+const pagesIn = (folder: string): string[] =>
+  readdirSync(join(top, folder), { recursive: true, encoding: 'utf8' })
+    .filter((path) => path.endsWith('.md'))
+    .map((path) => join(folder, path));
+const ofReader = ['README.md', ...pagesIn('docs')].sort();
+const pages = [
+  ...ofReader,
+  ...readdirSync(top).filter((name) => name.endsWith('.md') && name !== 'README.md'),
+];
+
+/** Pages whose commands run elsewhere than in test/docs: those of containers.md make an image. */
+const RUN_BY: Readonly<Record<string, string>> = {
+  'docs/containers.md': 'test/containers/documents.test.ts',
+};
+
+/** A heading's anchor, as GitHub makes it. */
+const anchorOf = (heading: string): string =>
+  heading
+    .toLowerCase()
+    .replace(/[^\w\s-]/g, '')
+    .replaceAll(' ', '-');
+
+const withoutBlocks = (text: string): string => text.replace(/^```[\s\S]*?^```$/gm, '');
+
+test('every link between the documents leads to a file, and to a heading of it', () => {
+  let links = 0;
+  for (const page of pages) {
+    for (const [, target = ''] of withoutBlocks(read(page)).matchAll(/\]\(([^)\s]+)\)/g)) {
+      if (/^[a-z]+:/.test(target)) continue;
+      links += 1;
+      const [path = '', anchor] = target.split('#');
+      const file = path === '' ? page : normalize(join(dirname(page), path));
+      assert.ok(existsSync(join(top, file)), `${page}: ${target}`);
+      if (anchor === undefined) continue;
+      const headings = [...withoutBlocks(read(file)).matchAll(/^#+ (.*)$/gm)];
+      const anchors = headings.map(([, heading = '']) => anchorOf(heading));
+      assert.ok(anchors.includes(anchor), `${page}: ${target}`);
+    }
+  }
+  assert.ok(links > 50, `only ${links} links were found`);
+});
+
+test('README or a page that it names leads to every page', () => {
+  const linked = new Set(
+    ofReader.flatMap((page) =>
+      [...read(page).matchAll(/\]\(([^)#\s]+)[^)]*\)/g)].map(([, path = '']) =>
+        normalize(join(dirname(page), path)),
+      ),
+    ),
+  );
+  assert.deepEqual(
+    ofReader.filter((page) => page !== 'README.md' && !linked.has(page)),
+    [],
+  );
+});
+
+test('a test runs the commands of every page that has some', () => {
+  const untested = ofReader
+    .filter((page) => /^```sh$/m.test(read(page)))
+    .filter((page) => {
+      const name = page.replace(/^docs\//, '').replace(/\.md$/, '.test.ts');
+      const file = RUN_BY[page] ?? `test/docs/${name.toLowerCase()}`;
+      return (
+        !existsSync(join(top, file)) || (RUN_BY[page] === undefined && !read(file).includes(`'${page}'`))
+      );
+    });
+  assert.deepEqual(untested, []);
+});
+
+test('a how-to takes no more than 60 lines', () => {
+  for (const page of ofReader.filter((path) => path.startsWith('docs/how-to/')))
+    assert.ok(read(page).trimEnd().split('\n').length <= 60, page);
+});
