@@ -10,11 +10,6 @@ export const REPLY_SEND_BUFFER_BYTES: number = 16_384;
 /** Levels of nesting in a frame; a request is a map of scalars, so 1 would do. */
 export const MAX_FRAME_DEPTH: number = 4;
 
-/** Requests of one plugin that are worked on at once, and that wait behind them. */
-export const CONCURRENT_REQUESTS: number = 64;
-export const QUEUED_REQUESTS: number = 1024;
-/** Requests of one plugin that are begun in a second. */
-export const REQUESTS_PER_SECOND: number = 20_000;
 /** Channels of one plugin, those of open_channel included. */
 export const CHANNELS_PER_PLUGIN: number = 64;
 /** Replies that wait for a plugin to read; past it no request of that channel is read. */
@@ -51,8 +46,6 @@ export const CACHED_ANSWERS: number = 2048;
 /** What is read as one question of a sandbox, and the longest answer to it by UDP, whatever EDNS size it offers. */
 export const MAX_QUESTION_BYTES: number = 4096;
 export const MAX_DATAGRAM_ANSWER_BYTES: number = 4096;
-/** Questions of one sandbox: past the burst, so many in a second. */
-export const QUESTIONS_PER_SECOND: number = 200;
 /** Of the questions of a second, how many times as many may come at once after a pause. */
 export const QUESTION_BURST_FACTOR: number = 2;
 /** What is past it waits in the kernel for so long, and is dropped there once its buffer is full. */
@@ -85,19 +78,10 @@ export const ATTEMPT_DELAY_MS: number = 250;
 /** Attempts under way at once: each holds a descriptor. */
 export const CONCURRENT_ATTEMPTS: number = 6;
 
-/** A plugin's RLIMIT_NOFILE: far below the broker's, since the kernel counts descriptors in flight by uid. */
-export const PLUGIN_DESCRIPTORS: number = 1024;
 export const BROKER_DESCRIPTORS: number = 16_384;
-/** Processes and threads of one sandbox. */
-export const PLUGIN_PROCESSES: number = 4096;
 /** Memory that a sandbox's control group leaves to its launch, at least; and how long a group is waited for whose processes end. */
 export const LAUNCH_MEMORY_MIB: number = 256;
 export const CGROUP_REMOVAL_MS: number = 5_000;
-/** Audit events of one plugin in a second, and lines of its output. */
-export const LOG_LINES_PER_SECOND: number = 20_000;
-/** Of /tmp and the home directory each, and of /dev/shm. */
-export const SCRATCH_MIB: number = 1024;
-export const SHARED_MEMORY_MIB: number = 256;
 
 /** Listeners that one plugin inherits. */
 export const MAX_LISTENERS: number = 64;

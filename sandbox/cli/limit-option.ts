@@ -1,9 +1,15 @@
-// --limit NAME=VALUE of `run`: the names and bounds of a file's `limits`.
+// --limit NAME=VALUE of `run`: the names and ranges of a file's `limits`.
 import { didYouMean } from '../../shared/config/closest.js';
-import { LIMIT_FORMS, type LimitName, type WrittenLimits } from '../../shared/config/limit-forms.js';
+import {
+  LIMIT_FORMS,
+  type LimitForm,
+  type LimitName,
+  type WrittenLimits,
+} from '../../shared/config/limit-forms.js';
 import { PosternError } from '../../shared/errors.js';
 
-const NAMES = Object.keys(LIMIT_FORMS);
+/** The names, for help and error messages. */
+export const LIMIT_NAMES: readonly string[] = Object.keys(LIMIT_FORMS);
 
 /** @throws PosternError `bad_limit` */
 export function parseLimits(texts: readonly string[]): WrittenLimits {
@@ -11,16 +17,16 @@ export function parseLimits(texts: readonly string[]): WrittenLimits {
   for (const text of texts) {
     const [, name = '', value = ''] = /^([^=]*)=?(.*)$/.exec(text) ?? [];
     if (!isLimit(name)) {
-      const fix = didYouMean(name, NAMES) ?? `limits are ${NAMES.join(', ')}`;
+      const fix = didYouMean(name, LIMIT_NAMES) ?? `limits are ${LIMIT_NAMES.join(', ')}`;
       throw new PosternError('bad_limit', `Not a limit: "${name}"`, { fix });
     }
-    const { least, most } = LIMIT_FORMS[name];
+    const form: LimitForm = LIMIT_FORMS[name];
     const number = Number(value);
-    if (!/^\d+$/.test(value) || number < least || number > most) {
+    if (!/^\d+$/.test(value) || number < form.min || number > form.max) {
       throw new PosternError(
         'bad_limit',
-        `Bad limit ${name}: expected a whole number from ${least} to ${most}, not "${value}"`,
-        { fix: `write --limit ${name}=${LIMIT_FORMS[name].usual ?? least}` },
+        `Bad limit ${name}: expected a whole number from ${form.min} to ${form.max}, not "${value}"`,
+        { fix: `write --limit ${name}=${form.default ?? form.min}` },
       );
     }
     written[name] = number;
@@ -29,5 +35,5 @@ export function parseLimits(texts: readonly string[]): WrittenLimits {
 }
 
 function isLimit(name: string): name is LimitName {
-  return NAMES.includes(name);
+  return LIMIT_NAMES.includes(name);
 }

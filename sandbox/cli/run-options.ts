@@ -16,7 +16,7 @@ import { PosternError } from '../../shared/errors.js';
 import { outsideEnvironment } from '../supervisor/start/outside-environment.js';
 import { addedCalls } from './call-options.js';
 import { dnsOption } from './dns-option.js';
-import { parseLimits } from './limit-option.js';
+import { LIMIT_NAMES, parseLimits } from './limit-option.js';
 import { repeatable } from './repeatable.js';
 import { addRuleOptions, type RuleOptions, rulesOf } from './rule-options.js';
 
@@ -60,7 +60,7 @@ export function addRunOptions(command: Command): Command {
     .addOption(repeatable('--writable <path>', 'show a path of the host, writable'))
     .addOption(repeatable('--hidden <path>', 'hide a path below one that shows'))
     .option('--home <dir>', 'keep the home of the program there, for its next runs')
-    .addOption(repeatable('--limit <name=value>', 'a limit by the name that it has in a file'))
+    .addOption(repeatable('--limit <name=value>', `set a limit: ${LIMIT_NAMES.join(', ')}`))
     .addOption(repeatable('--seccomp-allow <call>', 'add a system call to those that every program has'))
     .addOption(
       repeatable('--unsafe-seccomp-allow <call>', 'add a system call that weakens what postern promises'),

@@ -1,7 +1,10 @@
 // Descriptors of one process: the broker's hard limit bounds how many connections it can make at once.
-import { BROKER_DESCRIPTORS, PLUGIN_DESCRIPTORS } from '../../shared/limits.js';
+import { LIMIT_FORMS } from '../../shared/config/limit-forms.js';
+import { BROKER_DESCRIPTORS } from '../../shared/limits.js';
 import type { Check } from './check.js';
 import type { HostFacts } from './host-facts.js';
+
+const PLUGIN_DESCRIPTORS = LIMIT_FORMS.descriptors.default;
 
 export function checkDescriptorLimit({ descriptorLimit, container }: HostFacts): Check {
   const check = {

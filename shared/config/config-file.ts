@@ -2,6 +2,9 @@
 import type { Mode } from '../reasons.js';
 import type { WrittenLimits } from './limit-forms.js';
 
+/** Where audit events go unless the file says otherwise. */
+export const DEFAULT_AUDIT = 'stderr';
+
 /** A file of rules. */
 export interface RuleFile {
   readonly allow?: readonly string[] | undefined;

@@ -1,27 +1,27 @@
-// The form of postern.yaml. Each leaf says in `error` what is expected of it; the JSON Schema for editors comes of the same
-// definitions. Defaults are not filled in here: a plugin's keys are first joined with those of `defaults`.
+// The schema of postern.yaml. Each key says what it means, what is expected, and its default. The JSON Schema for editors and
+// docs/config.md are made from it. Defaults are filled in later: a plugin's keys are first merged with those of `defaults`.
 import * as z from 'zod';
 import { MODES } from '../reasons.js';
 import { callsBy } from './call-forms.js';
-import type { ConfigFile, RuleFile } from './config-file.js';
-import { LIMIT_FORMS } from './limit-forms.js';
-import { NO_RESTART, PLUGIN_NAME, VARIABLE_NAME } from './plugin-config.js';
+import { type ConfigFile, DEFAULT_AUDIT, type RuleFile } from './config-file.js';
+import { LIMIT_FORMS, type LimitForm } from './limit-forms.js';
+import { PLUGIN_NAME, plainPlugin, VARIABLE_NAME } from './plugin-config.js';
+
+/** A plugin as it is where nothing is written. */
+const PLAIN = plainPlugin('', []);
+
+type Count = Pick<LimitForm, 'min' | 'max' | 'default' | 'help'>;
 
 const text = (expected: string): z.ZodString => z.string({ error: `expected ${expected}` });
 const list = <T extends z.ZodType>(item: T, expected: string): z.ZodArray<T> =>
   z.array(item, { error: `expected ${expected}` });
-const count = (
-  least: number,
-  most: number,
-  usual: number | undefined,
-  what: string,
-): z.ZodOptional<z.ZodInt> => {
-  const error = `expected a whole number from ${least} to ${most}`;
+const count = ({ min, max, default: usual, help }: Count): z.ZodOptional<z.ZodInt> => {
+  const error = `expected a whole number from ${min} to ${max}`;
   return z
     .int({ error })
-    .min(least, { error })
-    .max(most, { error })
-    .meta({ description: what, ...(usual === undefined ? {} : { default: usual }) })
+    .min(min, { error })
+    .max(max, { error })
+    .meta({ description: help, ...(usual === undefined ? {} : { default: usual }) })
     .optional();
 };
 const words = <const T extends readonly [string, ...string[]]>(
@@ -43,97 +43,102 @@ const paths = (what: string): z.ZodOptional<z.ZodArray<z.ZodString>> =>
     .describe(what)
     .optional();
 
-// Names are held to the list by check-values.ts, which says why not.
+// check-values.ts checks the names, since it can say why a call is refused.
 const calls = (by: 'allow' | 'unsafe_allow', what: string): z.ZodOptional<z.ZodArray<z.ZodString>> =>
   list(text('a system call').meta({ enum: callsBy(by) }), `a list of system calls, as [${callsBy(by)[0]}]`)
     .describe(what)
     .optional();
 
-// Keys are held to their patterns by check-values.ts: a map whose key is refused here would hide what is wrong in its values.
+// check-values.ts checks the keys: if the schema refused one, it would not report errors in the values.
 const name = z.string().meta({ pattern: PLUGIN_NAME.source });
 const variable = z.string().meta({ pattern: VARIABLE_NAME.source });
 
-const allow = rules('What the plugin may connect to. Nothing else is reached; empty allows nothing.');
-const deny = rules('What it may not connect to, whatever is allowed. Without a port, every port.');
+const allow = rules('What the plugin may connect to. It reaches nothing else.');
+const deny = rules(
+  'What the plugin may not connect to, even where `allow` has it. A rule without a port covers every port.',
+);
 const MAP = 'expected a map';
 
 const shared = {
   allow,
   deny,
-  presets: paths('Files of rules, each with `allow` and `deny` of its own.'),
+  presets: paths('Files of rules. Each has its own `allow` and `deny`.'),
   env: z
     .record(variable, text('a string'), { error: 'expected a map of strings, as {LOG_LEVEL: info}' })
-    .describe('Variables for the plugin. Of those outside it sees but a few.')
+    .describe('Environment variables for the plugin. It sees only a few of those outside.')
     .optional(),
   cwd: text('a folder')
-    .describe('Where the plugin starts; visible to it, read-only. By default the folder of this file.')
+    .describe('The working directory, which the plugin can read. By default the folder of this file.')
     .optional(),
-  mode: words(MODES, 'enforce', 'audit lets through, and reports, what no rule allows.'),
+  mode: words(MODES, PLAIN.mode, 'With audit, postern allows and reports what no rule allows.'),
   egress: words(
     ['transparent', 'channel'],
-    'transparent',
-    'transparent: any program connects as usual, through the broker. channel: connect(2) is refused, and the client library asks.',
+    PLAIN.egress,
+    'transparent: connect(2) goes through the broker. channel: connect(2) is refused, and programs use the client library.',
   ),
   filesystem: z
     .strictObject(
       {
         visible: paths('Paths of the host that the plugin may read.'),
-        writable: paths('Paths of the host that it may write, too.'),
+        writable: paths('Paths of the host that the plugin may read and write.'),
         hidden: paths(
-          'Paths of the host that it does not see, of what it would see. The innermost path wins.',
+          'Paths that the plugin does not see, below a path that it sees. The innermost path wins.',
         ),
       },
       { error: `${MAP} with visible, writable and hidden` },
     )
-    .describe(
-      'What the plugin sees of the host beyond the system, its own program and its working directory.',
-    )
+    .describe('What the plugin sees of the host besides the system, its program and its working directory.')
     .optional(),
   restart: z
     .strictObject(
       {
         policy: words(
           ['no', 'on-failure', 'always'],
-          NO_RESTART.policy,
-          'When a plugin that ended is started again.',
+          PLAIN.restart.policy,
+          'When postern starts a plugin again that has ended. on-failure: after a status other than 0, or a signal.',
         ),
-        delay_ms: count(
-          10,
-          3_600_000,
-          NO_RESTART.delayMs,
-          'The first wait; each further one is twice as long.',
-        ),
-        max_delay_ms: count(10, 86_400_000, NO_RESTART.maxDelayMs, 'The longest wait.'),
-        reset_after_ms: count(
-          0,
-          86_400_000,
-          NO_RESTART.resetAfterMs,
-          'A plugin that ran so long begins with the first wait again.',
-        ),
+        delay_ms: count({
+          min: 10,
+          max: 3_600_000,
+          default: PLAIN.restart.delayMs,
+          help: 'The first wait before a restart, in milliseconds. Each further wait is twice as long.',
+        }),
+        max_delay_ms: count({
+          min: 10,
+          max: 86_400_000,
+          default: PLAIN.restart.maxDelayMs,
+          help: 'The longest wait, in milliseconds.',
+        }),
+        reset_after_ms: count({
+          min: 0,
+          max: 86_400_000,
+          default: PLAIN.restart.resetAfterMs,
+          help: 'A plugin that ran for so many milliseconds starts again with the first wait.',
+        }),
       },
       { error: `${MAP}, as {policy: on-failure}` },
     )
+    .describe('When postern starts a plugin again that has ended.')
     .optional(),
   limits: z
     .strictObject(
-      Object.fromEntries(
-        Object.entries(LIMIT_FORMS).map(([key, { least, most, usual, what }]) => [
-          key,
-          count(least, most, usual, what),
-        ]),
-      ),
+      Object.fromEntries(Object.entries<LimitForm>(LIMIT_FORMS).map(([key, form]) => [key, count(form)])),
       { error: `${MAP} of whole numbers, as {requests_per_second: 100}` },
     )
+    .describe('Limits of the plugin. A limit without a default does not exist unless it is written.')
     .optional(),
   seccomp: z
     .strictObject(
       {
-        allow: calls('allow', 'Calls to add that weaken no guarantee.'),
-        unsafe_allow: calls('unsafe_allow', 'Calls to add that do; `postern check` tells which, and how.'),
+        allow: calls('allow', 'System calls to add that weaken no guarantee.'),
+        unsafe_allow: calls(
+          'unsafe_allow',
+          'System calls to add that weaken a guarantee. `postern check` says which guarantee, and how.',
+        ),
       },
       { error: `${MAP} with allow and unsafe_allow` },
     )
-    .describe('System calls beside those that every plugin has, by name.')
+    .describe('System calls, by name, in addition to those that every plugin has.')
     .optional(),
 };
 
@@ -141,20 +146,20 @@ const pluginSchema = z.strictObject(
   {
     command: list(text('a string'), 'a list: the program and its arguments, as [node, server.js]')
       .min(1, { error: 'expected a list with the program at least, as [node, server.js]' })
-      .describe('The program and its arguments. No shell reads them.'),
+      .describe('The program and its arguments. postern starts no shell.'),
     ...shared,
     home: text('a folder')
       .min(1, { error: 'expected a folder' })
       .describe(
-        'A folder of the host that is the HOME of the plugin and outlasts its runs. It is made where its parent is there. By default each run has an empty home.',
+        'A folder of the host that is the HOME of the plugin, kept between runs. postern makes it if its parent exists. By default each run has an empty home.',
       )
       .optional(),
     listen: list(
       z.strictObject(
         {
-          name: text('a name, as http').describe('Told to the plugin in LISTEN_FDNAMES.'),
+          name: text('a name, as http').describe('The name of the socket in LISTEN_FDNAMES.'),
           address: text('an address, as 127.0.0.1:8080, or the path of a UNIX socket').describe(
-            'HOST:PORT or a path.',
+            'ADDRESS:PORT, or the path of a UNIX socket.',
           ),
         },
         { error: `${MAP}, as {name: http, address: 127.0.0.1:8080}` },
@@ -164,7 +169,7 @@ const pluginSchema = z.strictObject(
       .describe('Listening sockets that the plugin inherits, from descriptor 3 on.')
       .optional(),
     after: list(text('a plugin'), 'a list of plugins, as [database]')
-      .describe('Plugins that are started before this one, and stopped after it.')
+      .describe('Plugins that start before this one and stop after it.')
       .optional(),
   },
   { error: `${MAP} with the key command` },
@@ -173,24 +178,27 @@ const pluginSchema = z.strictObject(
 export const configSchema: z.ZodType<ConfigFile> = z.strictObject(
   {
     metrics: text('HOST:PORT, as 127.0.0.1:9464')
-      .describe('Serves /metrics and /healthz. Absent: no port.')
+      .describe('The address that serves /metrics and /healthz. Without it postern opens no port.')
       .optional(),
     audit: text('stderr, stdout or a path')
       .meta({
-        description: 'Where audit events go, a line of JSON each: stderr, stdout or a path.',
-        default: 'stderr',
+        description:
+          'Where audit events go: stderr, stdout or the path of a file. Each event is one line of JSON.',
+        default: DEFAULT_AUDIT,
       })
       .optional(),
     dns: list(text('an address, as 127.0.0.53'), 'a list of addresses, as [127.0.0.53]')
-      .describe('DNS servers to ask instead of those of /etc/resolv.conf.')
+      .describe('DNS servers to ask instead of those in /etc/resolv.conf.')
       .optional(),
     defaults: z
       .strictObject(shared, { error: MAP })
-      .describe('For all plugins: lists are added to, single values give way.')
+      .describe('Keys for all plugins. A plugin adds to lists, and replaces single values.')
       .optional(),
     plugins: z
       .record(name, pluginSchema, { error: 'expected a map of plugins by name' })
-      .describe('Each plugin by its name.'),
+      .describe(
+        'The plugins by name. A name has a-z, 0-9, _ and -, at most 63 characters, and starts with a letter or digit.',
+      ),
   },
   { error: `${MAP} with the key plugins` },
 );

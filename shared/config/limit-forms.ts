@@ -1,150 +1,183 @@
-// The limits of a plugin, by the names that a file and --limit give them: least, most, what holds where none is given.
-import {
-  CONCURRENT_REQUESTS,
-  LOG_LINES_PER_SECOND,
-  PLUGIN_DESCRIPTORS,
-  PLUGIN_PROCESSES,
-  QUESTIONS_PER_SECOND,
-  QUEUED_REQUESTS,
-  REQUESTS_PER_SECOND,
-  SCRATCH_MIB,
-  SHARED_MEMORY_MIB,
-} from '../limits.js';
+// Every limit of a plugin, by the name that a file and --limit give it. Types, the schema, the help and docs/config.md are made from
+// this table. A default stands here and nowhere else.
+import type { Limit } from '../reasons.js';
 
 export interface LimitForm {
-  readonly least: number;
-  readonly most: number;
-  /** Absent: no limit. */
-  readonly usual?: number;
-  readonly what: string;
+  /** What the value counts. */
+  readonly unit: string;
+  readonly min: number;
+  readonly max: number;
+  /** Missing: the plugin has no such limit. */
+  readonly default?: number;
+  readonly help: string;
+  /** What happens past the limit. */
+  readonly past: string;
+  /** The label `limit` in postern_limit_rejections_total. Missing: no metric counts it. */
+  readonly metric?: Limit;
 }
 
-export type LimitName =
-  | 'connections'
-  | 'concurrent_requests'
-  | 'queued_requests'
-  | 'requests_per_second'
-  | 'questions_per_second'
-  | 'log_lines_per_second'
-  | 'descriptors'
-  | 'processes'
-  | 'memory_mib'
-  | 'total_memory_mib'
-  | 'cpu_seconds'
-  | 'cpu_percent'
-  | 'file_mib'
-  | 'tmp_mib'
-  | 'home_mib'
-  | 'shm_mib';
-
-const MOST_MIB = 16 * 1024 * 1024;
-
-export const LIMIT_FORMS: Readonly<Record<LimitName, LimitForm>> = {
-  connections: { least: 1, most: 65_536, what: 'Connections to the outside that are open at once.' },
-  concurrent_requests: {
-    least: 1,
-    most: 10_000,
-    usual: CONCURRENT_REQUESTS,
-    what: 'Requests served at once.',
+export const LIMIT_FORMS = {
+  connections: {
+    unit: 'connections',
+    min: 1,
+    max: 65_536,
+    help: 'Connections to the outside that are open at the same time.',
+    past: 'connect fails with EAGAIN',
+    metric: 'connections',
   },
-  queued_requests: { least: 0, most: 100_000, usual: QUEUED_REQUESTS, what: 'Requests that wait.' },
+  concurrent_requests: {
+    unit: 'requests',
+    min: 1,
+    max: 10_000,
+    default: 64,
+    help: 'Requests that the broker works on at the same time.',
+    past: 'the request waits',
+    metric: 'concurrency',
+  },
+  queued_requests: {
+    unit: 'requests',
+    min: 0,
+    max: 100_000,
+    default: 1024,
+    help: 'Requests that wait.',
+    past: 'the request fails with EAGAIN',
+    metric: 'queue',
+  },
   requests_per_second: {
-    least: 1,
-    most: 1_000_000,
-    usual: REQUESTS_PER_SECOND,
-    what: 'Requests in a second.',
+    unit: 'requests',
+    min: 1,
+    max: 1_000_000,
+    default: 20_000,
+    help: 'Requests that the broker begins within a second.',
+    past: 'the request waits',
+    metric: 'rate',
   },
   questions_per_second: {
-    least: 1,
-    most: 100_000,
-    usual: QUESTIONS_PER_SECOND,
-    what: "Questions to the sandbox's DNS in a second; twice as many at once.",
+    unit: 'questions',
+    min: 1,
+    max: 100_000,
+    default: 200,
+    help: 'Questions to the DNS of the sandbox within a second. After a pause, twice as many may come at once.',
+    past: 'the question waits',
+    metric: 'dns_rate',
   },
   log_lines_per_second: {
-    least: 1,
-    most: 1_000_000,
-    usual: LOG_LINES_PER_SECOND,
-    what: 'Audit events in a second, and as many lines of output under `up`; what is past it is counted, not written.',
+    unit: 'lines',
+    min: 1,
+    max: 1_000_000,
+    default: 20_000,
+    help: 'Audit events within a second, and as many lines of output under `up`.',
+    past: 'the line is counted and not written',
+    metric: 'log_rate',
   },
   descriptors: {
-    least: 16,
-    most: PLUGIN_DESCRIPTORS,
-    usual: PLUGIN_DESCRIPTORS,
-    what: 'Open descriptors of one process (RLIMIT_NOFILE).',
+    unit: 'descriptors',
+    min: 16,
+    // Far below the limit of the broker: the kernel counts descriptors in flight by uid.
+    max: 1024,
+    default: 1024,
+    help: 'Open descriptors of each process (RLIMIT_NOFILE).',
+    past: 'the call fails with EMFILE',
+    metric: 'descriptors',
   },
   processes: {
-    least: 1,
-    most: 1_000_000,
-    usual: PLUGIN_PROCESSES,
-    what: 'Processes and threads of the sandbox (RLIMIT_NPROC).',
+    unit: 'processes',
+    min: 1,
+    max: 1_000_000,
+    default: 4096,
+    help: 'Processes and threads of the sandbox (RLIMIT_NPROC).',
+    past: 'fork and clone fail with EAGAIN',
+    metric: 'processes',
   },
   memory_mib: {
-    least: 16,
-    most: MOST_MIB,
-    what: 'Private writable memory that one process reserves (RLIMIT_DATA).',
+    unit: 'MiB',
+    min: 16,
+    max: 16_777_216,
+    help: 'Private writable memory that one process reserves (RLIMIT_DATA).',
+    past: 'the call fails with ENOMEM',
   },
   total_memory_mib: {
-    least: 16,
-    most: MOST_MIB,
-    what: 'Memory that all of the sandbox uses, its /tmp, home and /dev/shm included (cgroup v2, memory.max).',
+    unit: 'MiB',
+    min: 16,
+    max: 16_777_216,
+    help: 'Memory that the whole sandbox uses, with its /tmp, home and /dev/shm (cgroup v2, memory.max).',
+    past: 'every process of the sandbox is killed',
+    metric: 'memory',
   },
-  cpu_seconds: { least: 1, most: 1_000_000_000, what: 'Processor time of one process (RLIMIT_CPU).' },
+  cpu_seconds: {
+    unit: 'seconds',
+    min: 1,
+    max: 1_000_000_000,
+    help: 'Processor time of one process (RLIMIT_CPU).',
+    past: 'SIGXCPU, and SIGKILL a second later',
+  },
   cpu_percent: {
-    least: 1,
-    most: 100_000,
-    what: 'Processor time of all of the sandbox, in percent of one processor (cgroup v2, cpu.max).',
+    unit: 'percent of one processor',
+    min: 1,
+    max: 100_000,
+    help: 'Processor time of the whole sandbox (cgroup v2, cpu.max).',
+    past: 'its processes wait',
+    metric: 'cpu',
   },
-  file_mib: { least: 1, most: MOST_MIB, what: 'Size of a file that it writes (RLIMIT_FSIZE).' },
-  tmp_mib: { least: 1, most: MOST_MIB, usual: SCRATCH_MIB, what: 'Size of its /tmp.' },
+  file_mib: {
+    unit: 'MiB',
+    min: 1,
+    max: 16_777_216,
+    help: 'Size of each file that the plugin writes (RLIMIT_FSIZE).',
+    past: 'SIGXFSZ',
+  },
+  tmp_mib: {
+    unit: 'MiB',
+    min: 1,
+    max: 16_777_216,
+    default: 1024,
+    help: 'Size of its /tmp. A file takes at least one page.',
+    past: 'the call fails with ENOSPC',
+  },
   home_mib: {
-    least: 1,
-    most: MOST_MIB,
-    usual: SCRATCH_MIB,
-    what: 'Size of its home directory, where `home` keeps none.',
+    unit: 'MiB',
+    min: 1,
+    max: 16_777_216,
+    default: 1024,
+    help: 'Size of its home directory. It does not bound a home that `home` keeps.',
+    past: 'the call fails with ENOSPC',
   },
-  shm_mib: { least: 1, most: MOST_MIB, usual: SHARED_MEMORY_MIB, what: 'Size of its /dev/shm.' },
+  shm_mib: {
+    unit: 'MiB',
+    min: 1,
+    max: 16_777_216,
+    default: 256,
+    help: 'Size of its /dev/shm.',
+    past: 'the call fails with ENOSPC',
+  },
+} as const;
+
+type Forms = typeof LIMIT_FORMS;
+
+export type LimitName = keyof Forms;
+
+/** The limits that hold where nothing is written. */
+type DefaultName = { [N in LimitName]: Forms[N] extends { readonly default: number } ? N : never }[LimitName];
+
+type Camel<S extends string> = S extends `${infer First}_${infer Rest}`
+  ? `${First}${Capitalize<Camel<Rest>>}`
+  : S;
+
+/** The limits as a file or --limit writes them. */
+export type WrittenLimits = { readonly [N in LimitName]?: number | undefined };
+
+/** Every limit of a plugin, as `memoryMib` for memory_mib. Undefined: the plugin has no such limit. */
+export type Limits = { readonly [N in DefaultName as Camel<N>]: number } & {
+  readonly [N in Exclude<LimitName, DefaultName> as Camel<N>]?: number | undefined;
 };
 
-export type WrittenLimits = { readonly [name in LimitName]?: number | undefined };
-
-/** Where a limit has no usual value, it is undefined: there is none. */
-export interface Limits {
-  readonly connections?: number | undefined;
-  readonly concurrentRequests: number;
-  readonly queuedRequests: number;
-  readonly requestsPerSecond: number;
-  readonly questionsPerSecond: number;
-  readonly logLinesPerSecond: number;
-  readonly descriptors: number;
-  readonly processes: number;
-  readonly memoryMib?: number | undefined;
-  readonly totalMemoryMib?: number | undefined;
-  readonly cpuSeconds?: number | undefined;
-  readonly cpuPercent?: number | undefined;
-  readonly fileMib?: number | undefined;
-  readonly tmpMib: number;
-  readonly homeMib: number;
-  readonly shmMib: number;
+/** Fills in the defaults. */
+export function limitsOf(written: WrittenLimits): Limits {
+  const forms = Object.entries<LimitForm>(LIMIT_FORMS) as [LimitName, LimitForm][];
+  const limits = forms.map(([name, form]) => [camel(name), written[name] ?? form.default]);
+  return Object.fromEntries(limits) as unknown as Limits;
 }
 
-/** What is not written is as usual. */
-export function limitsOf(written: WrittenLimits): Limits {
-  return {
-    connections: written.connections,
-    concurrentRequests: written.concurrent_requests ?? CONCURRENT_REQUESTS,
-    queuedRequests: written.queued_requests ?? QUEUED_REQUESTS,
-    requestsPerSecond: written.requests_per_second ?? REQUESTS_PER_SECOND,
-    questionsPerSecond: written.questions_per_second ?? QUESTIONS_PER_SECOND,
-    logLinesPerSecond: written.log_lines_per_second ?? LOG_LINES_PER_SECOND,
-    descriptors: written.descriptors ?? PLUGIN_DESCRIPTORS,
-    processes: written.processes ?? PLUGIN_PROCESSES,
-    memoryMib: written.memory_mib,
-    totalMemoryMib: written.total_memory_mib,
-    cpuSeconds: written.cpu_seconds,
-    cpuPercent: written.cpu_percent,
-    fileMib: written.file_mib,
-    tmpMib: written.tmp_mib ?? SCRATCH_MIB,
-    homeMib: written.home_mib ?? SCRATCH_MIB,
-    shmMib: written.shm_mib ?? SHARED_MEMORY_MIB,
-  };
+function camel(name: string): string {
+  return name.replace(/_(.)/g, (_, letter: string) => letter.toUpperCase());
 }

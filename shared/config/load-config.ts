@@ -2,6 +2,7 @@
 // the file's form.
 import { dirname, resolve } from 'node:path';
 import { checkValues } from './check-values.js';
+import { DEFAULT_AUDIT } from './config-file.js';
 import { ConfigError, type ConfigProblem } from './config-problem.js';
 import { configSchema } from './config-schema.js';
 import { readConfigText } from './config-text.js';
@@ -51,7 +52,7 @@ export function loadConfig(path: string): Config {
   problems.push(...ruleProblems);
   problems.push(...checkValues(source, absolute));
   if (!parsed.success || problems.length > 0) throw new ConfigError(problems);
-  const { metrics, audit = 'stderr', dns, defaults = {}, plugins } = parsed.data;
+  const { metrics, audit = DEFAULT_AUDIT, dns, defaults = {}, plugins } = parsed.data;
   return {
     metrics,
     audit: audit === 'stderr' || audit === 'stdout' ? audit : absolute(audit),

@@ -1,7 +1,7 @@
 // A plugin's keys joined with those of `defaults`: lists are added to, maps joined key by key, single values give way. Pure.
 import type { DefaultKeys, PluginKeys } from './config-file.js';
 import { limitsOf } from './limit-forms.js';
-import { NO_RESTART, type PluginConfig } from './plugin-config.js';
+import { type PluginConfig, plainPlugin } from './plugin-config.js';
 
 /**
  * All of a plugin but its rules, which may stand in other files too.
@@ -15,6 +15,7 @@ export function mergeDefaults(
   absolute: (path: string) => string,
   placeOf: (listener: number) => string,
 ): Omit<PluginConfig, 'allow' | 'deny'> {
+  const plain = plainPlugin(name, plugin.command);
   const restart = { ...defaults.restart, ...plugin.restart };
   const filesystem = (list: 'visible' | 'writable' | 'hidden'): readonly string[] =>
     [...(defaults.filesystem?.[list] ?? []), ...(plugin.filesystem?.[list] ?? [])].map(absolute);
@@ -27,8 +28,8 @@ export function mergeDefaults(
     command: plugin.command,
     env: { ...defaults.env, ...plugin.env },
     cwd: absolute(plugin.cwd ?? defaults.cwd ?? '.'),
-    mode: plugin.mode ?? defaults.mode ?? 'enforce',
-    egress: plugin.egress ?? defaults.egress ?? 'transparent',
+    mode: plugin.mode ?? defaults.mode ?? plain.mode,
+    egress: plugin.egress ?? defaults.egress ?? plain.egress,
     visible: filesystem('visible'),
     writable: filesystem('writable'),
     hidden: filesystem('hidden'),
@@ -39,10 +40,10 @@ export function mergeDefaults(
       place: placeOf(index),
     })),
     restart: {
-      policy: restart.policy ?? NO_RESTART.policy,
-      delayMs: restart.delay_ms ?? NO_RESTART.delayMs,
-      maxDelayMs: restart.max_delay_ms ?? NO_RESTART.maxDelayMs,
-      resetAfterMs: restart.reset_after_ms ?? NO_RESTART.resetAfterMs,
+      policy: restart.policy ?? plain.restart.policy,
+      delayMs: restart.delay_ms ?? plain.restart.delayMs,
+      maxDelayMs: restart.max_delay_ms ?? plain.restart.maxDelayMs,
+      resetAfterMs: restart.reset_after_ms ?? plain.restart.resetAfterMs,
     },
     limits: limitsOf({ ...defaults.limits, ...plugin.limits }),
     addedCalls: [...new Set([...calls('allow'), ...calls('unsafe_allow')])],

@@ -6,13 +6,14 @@ import { decode } from 'dns-packet';
 import { decodeDnsQuestion } from '../../broker/dns/decode-dns-question.js';
 import { refusedName } from '../../broker/dns/dns-answer.js';
 import { encodeDnsAnswer, encodeDnsRejection } from '../../broker/dns/encode-dns-answer.js';
-import { QUESTION_BURST_FACTOR, QUESTIONS_PER_SECOND } from '../../shared/limits.js';
+import { LIMIT_FORMS } from '../../shared/config/limit-forms.js';
+import { QUESTION_BURST_FACTOR } from '../../shared/limits.js';
 import { nameBytes, query } from '../broker/dns-query.js';
 import { startDnsServer } from '../broker/start-dns-server.js';
 import { until } from '../harness/until.js';
 import { chance } from './hostile-frame.js';
 
-const BURST = QUESTION_BURST_FACTOR * QUESTIONS_PER_SECOND;
+const BURST = QUESTION_BURST_FACTOR * LIMIT_FORMS.questions_per_second.default;
 
 const MESSAGES = 50_000;
 const SEED = 53;

@@ -8,19 +8,19 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { decode } from 'dns-packet';
+import { LIMIT_FORMS } from '../../../shared/config/limit-forms.js';
 import {
   DNS_CONNECTIONS,
   DNS_IDLE_MS,
   DNS_QUESTIONS,
   QUESTION_BURST_FACTOR,
-  QUESTIONS_PER_SECOND,
 } from '../../../shared/limits.js';
 import { parseAddress } from '../../../shared/policy/address.js';
 import { until } from '../../harness/until.js';
 import { query } from '../dns-query.js';
 import { type DnsServerOptions, startDnsServer, type TestDnsServer } from '../start-dns-server.js';
 
-const BURST = QUESTION_BURST_FACTOR * QUESTIONS_PER_SECOND;
+const BURST = QUESTION_BURST_FACTOR * LIMIT_FORMS.questions_per_second.default;
 
 const ZONE = {
   'a.test A': ['192.31.196.1', '192.31.196.2'],
