@@ -1,0 +1,53 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { configJsonSchema } from '../../shared/config/json-schema.js';
+import { LIMIT_FORMS, type LimitForm, limitsOf } from '../../shared/config/limit-forms.js';
+import { LIMITS } from '../../shared/reasons.js';
+
+const forms: readonly LimitForm[] = Object.values(LIMIT_FORMS);
+
+test('every default lies in the range of its limit', () => {
+  for (const [name, form] of Object.entries<LimitForm>(LIMIT_FORMS)) {
+    assert.ok(form.min <= form.max, name);
+    if (form.default === undefined) continue;
+    assert.ok(form.default >= form.min && form.default <= form.max, name);
+  }
+});
+
+test('each word of the metric limit_rejections_total belongs to one limit', () => {
+  const words = forms.flatMap(({ metric }) => metric ?? []);
+  assert.deepEqual(words.toSorted(), LIMITS.toSorted());
+});
+
+test('limitsOf() takes what is written and fills in the defaults', () => {
+  const limits = limitsOf({ memory_mib: 512, queued_requests: 0, connections: undefined });
+  assert.equal(limits.memoryMib, 512);
+  assert.equal(limits.queuedRequests, 0);
+  assert.equal(limits.connections, undefined);
+  assert.equal(limits.requestsPerSecond, LIMIT_FORMS.requests_per_second.default);
+  assert.equal(limits.totalMemoryMib, undefined);
+});
+
+test('every key of the schema says what it means', () => {
+  const silent: string[] = [];
+  const visit = (node: unknown, path: string): void => {
+    if (typeof node !== 'object' || node === null) return;
+    const {
+      properties = {},
+      additionalProperties,
+      items,
+    } = node as {
+      readonly properties?: Readonly<Record<string, { readonly description?: string }>>;
+      readonly additionalProperties?: unknown;
+      readonly items?: unknown;
+    };
+    for (const [key, value] of Object.entries(properties)) {
+      if (!value.description?.endsWith('.')) silent.push(`${path}.${key}`);
+      visit(value, `${path}.${key}`);
+    }
+    visit(additionalProperties, `${path}.*`);
+    visit(items, `${path}[]`);
+  };
+  visit(configJsonSchema(), '');
+  assert.deepEqual(silent, []);
+});
