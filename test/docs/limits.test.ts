@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { LIMIT_FORMS } from '../../shared/config/limit-forms.js';
+import { LIMIT_FORMS, type LimitForm } from '../../shared/config/limit-forms.js';
 import { readableFolder } from '../harness/users.js';
 import { Page, testThatAllWasRun } from './page.js';
 import { runCommands } from './run-commands.js';
@@ -12,7 +12,10 @@ test('the table has every limit, with its default', () => {
     .split('\n')
     .map((line) => /^\| `(\w+)` \|[^|]*\| (\w+) \|/.exec(line))
     .flatMap((match) => (match === null ? [] : [[match[1], match[2]]]));
-  const forms = Object.entries(LIMIT_FORMS).map(([name, { usual }]) => [name, String(usual ?? 'none')]);
+  const forms = Object.entries<LimitForm>(LIMIT_FORMS).map(([name, form]) => [
+    name,
+    String(form.default ?? 'none'),
+  ]);
   assert.deepEqual(rows.sort(), forms.sort());
 });
 
