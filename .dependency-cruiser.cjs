@@ -1,19 +1,27 @@
 // The import rule of ARCHITECTURE.md. shared is mechanism, broker is authority, sandbox is containment.
 const sources = '^(broker|sandbox|shared)/';
-// Rooms from the lowest floor up: a file imports its own room and lower ones. Types of the hall's link are everybody's.
+// The rooms of each house, the lowest floor first. A file imports its own room and lower floors: no room of its own floor, none above,
+// and never the hall, which is the files beside the rooms.
 const FLOORS = {
-  broker: ['cage', 'names', 'record', 'limit', 'caller', 'stall', 'request', 'dns', 'channel', 'trap'],
-  sandbox: ['host', 'launch', 'supervisor', 'doctor', 'cli'],
-  'sandbox/supervisor': ['files', 'root', 'home', 'owners', 'listeners', 'cgroup', 'broker', 'unseen', 'start', 'record'],
+  broker: [['cage', 'names', 'record', 'limit'], ['caller'], ['stall'], ['request'], ['dns'], ['channel', 'trap']],
+  sandbox: [['host'], ['launch', 'plugin'], ['supervisor'], ['doctor'], ['cli']],
+  'sandbox/supervisor': [['files', 'record', 'broker', 'cgroup'], ['root', 'owners'], ['home', 'unseen', 'listeners'], ['start']],
 };
-const upwards = Object.entries(FLOORS).flatMap(([house, rooms]) =>
-  rooms.map((room, floor) => ({
-    name: 'floors',
-    severity: 'error',
-    from: { path: `^${house}/${room}/` },
-    to: { path: `^${house}/(${[...rooms.slice(floor + 1).map((above) => `${above}/`), '[^/]+$'].join('|')})`, dependencyTypesNot: ['type-only'] },
-  })),
+const floors = Object.entries(FLOORS).flatMap(([house, all]) =>
+  all.flatMap((rooms, floor) =>
+    rooms.map((room) => {
+      const forbidden = [...rooms.filter((other) => other !== room), ...all.slice(floor + 1).flat()];
+      const hall = '[^/]+$';
+      const to = `^${house}/(${[...forbidden.map((other) => `${other}/`), hall].join('|')})`;
+      return { name: 'floors', severity: 'error', from: { path: `^${house}/${room}/` }, to: { path: to } };
+    }),
+  ),
 );
+// A room that stands on no floor would be bound by nothing.
+const roomsOnFloors = Object.entries(FLOORS).map(([house, all]) => {
+  const known = `^${house}/(${[...all.flat().map((room) => `${room}/`), '[^/]+$'].join('|')})`;
+  return { name: 'room-without-floor', severity: 'error', from: { path: `^${house}/`, pathNot: known }, to: {} };
+});
 module.exports = {
   forbidden: [
     { name: 'shared-imports-nobody', severity: 'error', from: { path: '^shared/' }, to: { path: '^(broker|sandbox|test)/' } },
@@ -21,9 +29,9 @@ module.exports = {
     { name: 'sandbox-not-broker', severity: 'error', from: { path: '^sandbox/' }, to: { path: '^(broker|test)/' } },
     { name: 'koffi-only-in-sys', severity: 'error', from: { path: sources, pathNot: '^shared/sys/' }, to: { path: 'node_modules/koffi/' } },
     { name: 'policy-is-pure', severity: 'error', from: { path: '^shared/policy/' }, to: { path: '^(shared/sys/|node:|fs$|net$|dns$)', dependencyTypesNot: ['type-only'] } },
-    { name: 'plugin-library-stands-alone', severity: 'error', from: { path: '^sandbox/plugin/' }, to: { path: '^sandbox/(cli|supervisor|launch)/' } },
-    { name: 'launcher-stands-alone', severity: 'error', from: { path: '^sandbox/launch/' }, to: { path: '^sandbox/(cli|supervisor|plugin)/' } },
-    ...upwards,
+    { name: 'plugin-library-stands-alone', severity: 'error', from: { path: '^sandbox/plugin/' }, to: { path: '^sandbox/', pathNot: '^sandbox/plugin/' } },
+    ...floors,
+    ...roomsOnFloors,
     { name: 'no-circular', severity: 'error', from: {}, to: { circular: true } },
     { name: 'resolvable', severity: 'error', from: {}, to: { couldNotResolve: true } },
   ],

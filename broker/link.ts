@@ -14,6 +14,7 @@ import { receiveMessage } from '../shared/sys/message.js';
 import type { OwnedFd } from '../shared/sys/owned-fd.js';
 import { errnoName, SystemError } from '../shared/sys/system-error.js';
 import { READABLE, Watch } from '../shared/sys/uv-poll.js';
+import type { TrapEnds } from './trap/trap-session.js';
 
 /** Lines to and from the supervisor. What is sent in one turn of the event loop leaves as one write. */
 export class LineLink {
@@ -117,15 +118,6 @@ export interface ChannelEnds {
   readonly reply: OwnedFd;
   readonly pluginRequest: OwnedFd | undefined;
   readonly pluginReply: OwnedFd | undefined;
-}
-
-/** What a sandbox's trap consists of; owned by the session from here on. */
-export interface TrapEnds {
-  readonly listener: OwnedFd;
-  /** Memory of the calls in flight, which the supervisor keeps. */
-  readonly calls: OwnedFd;
-  readonly dnsDatagrams: OwnedFd;
-  readonly dnsListener: OwnedFd;
 }
 
 /** What becomes of each kind of packet. */

@@ -11,11 +11,11 @@ import type { OwnedFd } from '../shared/sys/owned-fd.js';
 import { Session, type SessionEvents } from './channel/session.js';
 import { OpenConnections } from './limit/open-connections.js';
 import { SocketEnds } from './limit/socket-ends.js';
-import type { ChannelEnds, LineLink, TrapEnds } from './link.js';
+import type { ChannelEnds, LineLink } from './link.js';
 import { explainDecision } from './request/explain-decision.js';
 import { Plugin } from './request/plugin.js';
 import type { Services } from './request/services.js';
-import { TrapSession } from './trap/trap-session.js';
+import { type TrapEnds, TrapSession } from './trap/trap-session.js';
 
 /** Keeps plugins and sessions; does what the supervisor's lines and packets say. */
 export class Sessions implements SessionEvents {

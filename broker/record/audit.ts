@@ -4,7 +4,14 @@ import { type Logger, pino } from 'pino';
 import { AUDIT_BACKLOG_BYTES } from '../../shared/limits.js';
 import type { AuditEventName, AuditFields } from '../../shared/protocol/audit-events.js';
 import { TokenBucket } from '../../shared/token-bucket.js';
-import type { LineLink } from '../link.js';
+
+/** Where the lines go. */
+export interface AuditOutput {
+  /** About how many bytes wait to be taken. */
+  readonly backlogBytes: number;
+  /** @param json one BrokerLine, encoded */
+  sendSoon(json: string): void;
+}
 
 /** pino tells events apart by a level of each. */
 const LEVELS: Readonly<Record<AuditEventName, number>> = {
@@ -28,11 +35,11 @@ export class Audit {
   #count = 0;
 
   /** @param onDropped called for each event that found the backlog full */
-  constructor(link: LineLink, onDropped: () => void) {
+  constructor(output: AuditOutput, onDropped: () => void) {
     this.#onDropped = onDropped;
     const write = (line: string): void => {
-      if (link.backlogBytes + line.length > AUDIT_BACKLOG_BYTES) onDropped();
-      else link.sendSoon(`{"type":"audit","line":${line.trimEnd()}}`);
+      if (output.backlogBytes + line.length > AUDIT_BACKLOG_BYTES) onDropped();
+      else output.sendSoon(`{"type":"audit","line":${line.trimEnd()}}`);
     };
     this.#log = pino<AuditEventName>(
       {

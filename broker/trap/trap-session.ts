@@ -2,6 +2,7 @@
 // the one process that ever receives from the listener.
 
 import { WritableOnce } from '../../shared/sys/epoll.js';
+import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import { type Notification, wakeSynchronously } from '../../shared/sys/seccomp-notify.js';
 import { readableNow } from '../../shared/sys/socket.js';
 import { netnsCookie } from '../../shared/sys/socket-state.js';
@@ -11,7 +12,6 @@ import { CallerOrigins } from '../caller/caller-origins.js';
 import { CallerProcesses } from '../caller/caller-processes.js';
 import { TrappedCall } from '../caller/trapped-call.js';
 import { DnsServer } from '../dns/dns-server.js';
-import type { TrapEnds } from '../link.js';
 import type { Plugin } from '../request/plugin.js';
 import type { Services } from '../request/services.js';
 import { CarryOver } from './carry-over.js';
@@ -21,6 +21,15 @@ import { NotifiedCalls } from './notified-calls.js';
 import { SocketRefusals } from './socket-refusals.js';
 import type { TrapContext } from './trap-context.js';
 import { WaitingCalls } from './waiting-calls.js';
+
+/** What a sandbox's trap consists of; owned by the session from here on. */
+export interface TrapEnds {
+  readonly listener: OwnedFd;
+  /** Memory of the calls in flight, which the supervisor keeps. */
+  readonly calls: OwnedFd;
+  readonly dnsDatagrams: OwnedFd;
+  readonly dnsListener: OwnedFd;
+}
 
 const WRITABLE_SOCKETS = new WritableOnce();
 
