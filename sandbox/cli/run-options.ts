@@ -46,7 +46,7 @@ export function addRunOptions(command: Command): Command {
       .option('--name <name>', 'name in metrics and audit (default: the program)'),
   )
     .addOption(
-      new Option('--egress <door>', 'how the program reaches the network')
+      new Option('--egress <way>', 'how the program reaches the network')
         .choices(['transparent', 'channel'])
         .default('transparent'),
     )

@@ -1,9 +1,9 @@
-// How fast many bytes come over a socket from behind a door, and over a direct one, in turn.
-import type { Door, Pair } from './doors.js';
+// Measures how fast many bytes come over a socket of postern's, and over a direct one, in turn.
+import type { Egress, Pair } from './open-pair.js';
 import { median } from './statistics.js';
 
 export interface BulkRow {
-  readonly door: string;
+  readonly egress: string;
   readonly client: string;
   readonly direct_mb_per_s: number;
   readonly mb_per_s: number;
@@ -11,7 +11,7 @@ export interface BulkRow {
 }
 
 export async function compareBulk(
-  { name, client }: Door,
+  { name, client }: Egress,
   pair: Pair,
   { rounds, bytes }: { readonly rounds: number; readonly bytes: number },
 ): Promise<BulkRow> {
@@ -26,7 +26,7 @@ export async function compareBulk(
   }
   const rate = (values: readonly number[]): number => bytes / median(values) / 1e6;
   return {
-    door: name,
+    egress: name,
     client,
     direct_mb_per_s: rate(seconds.direct),
     mb_per_s: rate(seconds.behind),

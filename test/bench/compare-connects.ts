@@ -1,5 +1,5 @@
-// How long a connect takes behind a door, and directly, in turn.
-import type { Door, Pair } from './doors.js';
+// Measures how long a connect takes under postern, and directly, in turn.
+import type { Egress, Pair } from './open-pair.js';
 import { median, percentile } from './statistics.js';
 
 interface Timing {
@@ -8,7 +8,7 @@ interface Timing {
 }
 
 export interface ConnectRow {
-  readonly door: string;
+  readonly egress: string;
   readonly client: string;
   readonly abreast: number;
   readonly direct_p50_us: number;
@@ -23,7 +23,7 @@ export interface ConnectRow {
 
 /** @param abreast connects at once */
 export async function compareConnects(
-  { name, client }: Door,
+  { name, client }: Egress,
   { behind, direct }: Pair,
   {
     abreast,
@@ -48,7 +48,7 @@ export async function compareConnects(
     differences.push(median(a.micros) - median(b.micros));
   }
   return {
-    door: name,
+    egress: name,
     client,
     abreast,
     direct_p50_us: median(micros.direct),

@@ -1,5 +1,5 @@
-// npm run bench: what each door costs, always beside a direct connection in the same run, in turn. Options: --json, --quick,
-// and words to choose doors by: "trap", "channel", "C", "Node", "policy".
+// npm run bench: what each egress costs, beside a direct connection in the same run, in turn. Options: --json, --quick,
+// and words to choose what runs: "transparent", "channel", "C", "Node", "policy".
 import { execFileSync, spawnSync } from 'node:child_process';
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { compareBulk } from './compare-bulk.js';
 import { compareConnects } from './compare-connects.js';
-import { type Door, openPair } from './doors.js';
+import { type Egress, openPair } from './open-pair.js';
 import { benchPolicy } from './policy.js';
 
 const words = process.argv.slice(2);
@@ -17,18 +17,18 @@ const wanted = words.filter((word) => !word.startsWith('--'));
 const chosen = (...names: readonly string[]): boolean => wanted.every((word) => names.includes(word));
 const CONNECTS = quick ? { rounds: 2, connects: 256 } : { rounds: 8, connects: 1_024 };
 const BULK = quick ? { rounds: 2, bytes: 64 * 1024 * 1024 } : { rounds: 10, bytes: 1024 * 1024 * 1024 };
-const DOORS: readonly Door[] = [
+const EGRESSES: readonly Egress[] = [
   { name: 'channel', client: 'Node' },
-  { name: 'trap', client: 'Node' },
-  { name: 'trap', client: 'C' },
+  { name: 'transparent', client: 'Node' },
+  { name: 'transparent', client: 'C' },
 ];
 
-async function compare(door: Door, programs: string, pin: readonly string[]): Promise<object[]> {
-  const pair = await openPair(door, programs, pin);
+async function compare(egress: Egress, programs: string, pin: readonly string[]): Promise<object[]> {
+  const pair = await openPair(egress, programs, pin);
   const rows: object[] = [];
-  for (const abreast of [1, 64]) rows.push(await compareConnects(door, pair, { abreast, ...CONNECTS }));
+  for (const abreast of [1, 64]) rows.push(await compareConnects(egress, pair, { abreast, ...CONNECTS }));
   // What is received over is the same whichever program opened it.
-  if (door.client === 'Node') rows.push(await compareBulk(door, pair, BULK));
+  if (egress.client === 'Node') rows.push(await compareBulk(egress, pair, BULK));
   await pair.end();
   return rows;
 }
@@ -58,8 +58,8 @@ try {
     const title = pinned ? 'pinned to one core' : 'not pinned';
     const rows: object[] = [];
     if (!json) console.log(`\n${title}`);
-    for (const door of DOORS.filter(({ name, client }) => chosen(name, client))) {
-      const found = await compare(door, programs, pinned ? ['taskset', '-c', '0'] : []);
+    for (const egress of EGRESSES.filter(({ name, client }) => chosen(name, client))) {
+      const found = await compare(egress, programs, pinned ? ['taskset', '-c', '0'] : []);
       rows.push(...found);
       if (!json) for (const row of found) console.log(`  ${show(row)}`);
     }

@@ -4,14 +4,14 @@ payload = ctypes.create_string_buffer(b"turned", 6)
 value = ctypes.create_string_buffer(struct.pack("=iiii", 1, 0, 0, 0), 16)
 store = ctypes.create_string_buffer(4096)
 request = ctypes.create_string_buffer(struct.pack("=i4xQ", 4096, ctypes.addressof(store)), 16)
-door = inherited()
-sock = called(door)
+listener = inherited()
+sock = called(listener)
 sock.close()
 ready()
 
 
 def attempt(name, act):
-    sock = called(door)
+    sock = called(listener)
     result("unspec_" + name, disconnect(sock))
     result(name, act(sock.fileno()))
     return sock
@@ -26,7 +26,7 @@ attempt("linger", lambda fd: call("setsockopt", fd, 1, 13, value, 8)[1])
 attempt("filter", lambda fd: call("setsockopt", fd, 1, 26, value, 16)[1])
 sock = attempt("listen", lambda fd: call("listen", fd, 1)[1])
 port = sock.getsockname()[1]
-if port not in (0, door.getsockname()[1]):
+if port not in (0, listener.getsockname()[1]):
     print("listening", port, flush=True)
     time.sleep(1)
 time.sleep(0.2)

@@ -94,7 +94,7 @@ async function attempt(
       [
         ...['run', '--name', 'hostile', '--egress', egress],
         ...['--allow', `127.0.0.1:${ports.join(',')}`],
-        ...(listens === true ? ['--listen', 'door=127.0.0.1:0'] : []),
+        ...(listens === true ? ['--listen', 'web=127.0.0.1:0'] : []),
         '--',
         ...['/usr/bin/python3', '-c', source, ...[allowed.port, forbidden.port, refusing].map(String)],
       ],
@@ -105,7 +105,7 @@ async function attempt(
     child.stdout?.on('data', (chunk: string) => {
       const port = /^listening (\d+)$/m.exec(chunk)?.[1];
       if (port !== undefined) visit(Number(port), (line) => (reached += line));
-      for (const [, door] of chunk.matchAll(/^call (\d+)$/gm)) callers.push(callAt(Number(door)));
+      for (const [, port] of chunk.matchAll(/^call (\d+)$/gm)) callers.push(callAt(Number(port)));
     });
     const { stdout, stderr } = await result;
     if (forbidden.connections() > 0)

@@ -31,7 +31,7 @@ except OSError as error:
     print(error.errno)
 `;
 
-interface Door {
+interface Egress {
   readonly name: string;
   readonly egress: 'channel' | 'transparent';
   readonly dial: string;
@@ -45,7 +45,7 @@ const TRAP_DIALS_ELSEWHERE: Mutation = {
   wrong: `startConnect(socket.number, { ...endpoint, port: ${other.port} })`,
 };
 
-const DOORS: readonly Door[] = [
+const EGRESSES: readonly Egress[] = [
   {
     name: 'transparent, non-blocking',
     egress: 'transparent',
@@ -88,7 +88,7 @@ const DOORS: readonly Door[] = [
 const ECONNABORTED = 103;
 const [user = 'user'] = users;
 
-for (const { name, egress, dial, elsewhere, uncompared } of DOORS) {
+for (const { name, egress, dial, elsewhere, uncompared } of EGRESSES) {
   const ask = async (dist: string): Promise<string> => {
     const source = `${client.replace(/\nif __name__ == [\s\S]*$/, '\n')}${ASK.replace('DIAL', dial)}`;
     const words = ['run', '--egress', egress, '--allow', `127.0.0.1:${allowed.port}`, '--audit', '/dev/null'];

@@ -80,11 +80,11 @@ def inherited():
     return socket.socket(fileno=3)
 
 
-def called(door):
+def called(listener):
     """A socket that the listener accepted: somebody outside is asked to call."""
-    print("call", door.getsockname()[1], flush=True)
-    door.settimeout(5)
-    sock, _ = door.accept()
+    print("call", listener.getsockname()[1], flush=True)
+    listener.settimeout(5)
+    sock, _ = listener.accept()
     sock.setblocking(True)
     return sock
 
@@ -107,12 +107,12 @@ def every_socket():
     for kind, port in (("trap", ALLOWED), ("failed", REFUSING)):
         if (sock := trapped(port)) is not None:
             yield kind, sock
-    door = inherited()
-    yield "accepted", called(door)
+    listener = inherited()
+    yield "accepted", called(listener)
     yield "output", socket.socket(fileno=os.dup(1))
     for kind, family, type in (("tcp", 2, 1), ("tcp6", 10, 1), ("udp", 2, 2), ("unix", 1, 1), ("netlink", 16, 3)):
         yield kind, socket.socket(family, type)
-    yield "listener", door
+    yield "listener", listener
 
 
 def in_every_way(behave):

@@ -13,7 +13,7 @@ const client = readFileSync(new URL('../interop/postern_client.py', import.meta.
   /\nif __name__ == [\s\S]*$/,
   '\n',
 );
-/** `trap()` and `door()` connect by either door and tell a socket, or the name of an errno; `kept` keeps them open. */
+/** `trap()` connects with the program's own connect(2), `ask()` through the channel. Both return a socket or the name of an errno. */
 const PRELUDE = `
 import errno, socket, sys
 port = int(sys.argv[1])
@@ -27,7 +27,7 @@ def trap(blocking=True, to=port):
     code = s.connect_ex(("127.0.0.1", to))
     return s if code in (0, errno.EINPROGRESS) else errno.errorcode[code]
 channel = None
-def door():
+def ask():
     global channel
     channel = channel or Channel.from_environment()
     try:
@@ -102,13 +102,13 @@ async function withListener(
 }
 
 for (const user of users) {
-  test(`connections bounds what is open by both doors; what is past it is EAGAIN, counted, and told with the key (${user})`, () =>
+  test(`connections bounds open connections of both ways together; one more is EAGAIN, counted, and logged with the key (${user})`, () =>
     withListener(undefined, async (listener) => {
       const program = `
 a = trap()
-say(a, trap(False), door(), trap(), trap(False), door())
+say(a, trap(False), ask(), trap(), trap(False), ask())
 a.close()
-say(door(), trap())`;
+say(ask(), trap())`;
       const { says, stderr, rejections } = await run(user, 3, program, { ports: [listener.port] });
       const cause = '3 connections are open, as many as limits.connections permits';
       const told = `Cannot connect to "127.0.0.1:${listener.port}": ${cause}`;
@@ -177,7 +177,7 @@ say(trap())`;
   test(`a broker that dies forgets no open connection, and counts none that was closed meanwhile (${user})`, () =>
     withListener(undefined, async (listener) => {
       const program = `
-one, two, three = trap(), trap(), door()
+one, two, three = trap(), trap(), ask()
 say(one, two, three, trap())
 print("now", flush=True)
 sys.stdin.readline()

@@ -18,8 +18,8 @@ const FETCH = readableFile(
   'fetch.py',
   `${client}
 import http.client, sys
-door, *places = sys.argv[1:]
-channel = Channel.from_environment() if door == "channel" else None
+egress, *places = sys.argv[1:]
+channel = Channel.from_environment() if egress == "channel" else None
 for place in places:
     host, port = place.split()
     web = http.client.HTTPConnection(host, int(port), timeout=10)
@@ -135,7 +135,7 @@ for (const user of users) {
     }
   });
 
-  test(`with the channel as the only door, its connects are learnt alike (${user})`, async () => {
+  test(`with egress: channel, connects are learnt the same way (${user})`, async () => {
     const command = ['/usr/bin/python3', FETCH, 'channel', 'api.example.com 443', '93.184.216.20 80'];
     const options = ['--egress', 'channel', ...VISIBLE];
     const { allow, status } = await learn(user, options, command);

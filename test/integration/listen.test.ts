@@ -75,13 +75,13 @@ http {
 `;
 
 /** How the errno of an own connect(2) to the host's loopback differs: refused, or nobody listens on the sandbox's own. */
-const DOORS = [
+const EGRESSES = [
   { egress: 'transparent', elsewhere: /failed \(111: Connection refused\)/ },
   { egress: 'channel', elsewhere: /failed \(13: Permission denied\)/ },
 ] as const;
 
 for (const user of users) {
-  for (const { egress, elsewhere } of DOORS)
+  for (const { egress, elsewhere } of EGRESSES)
     test(`nginx serves on an inherited listener, and reaches nobody itself (${egress}, ${user})`, {
       skip: process.env['CI'] !== 'true' && !existsSync(NGINX) && 'needs nginx (Debian: nginx-light)',
     }, async (t) => {
@@ -113,7 +113,7 @@ for (const user of users) {
       assert.equal(await ask(`127.0.0.1:${port}`), 'ECONNREFUSED');
     });
 
-  for (const { egress } of DOORS)
+  for (const { egress } of EGRESSES)
     test(`a program of systemd's convention finds its listeners by name, over TCP of both families and a path (${egress}, ${user})`, async (t) => {
       const path = join(openFolder(), 'local.sock');
       const [four, six] = [`127.0.0.1:${await freePort()}`, `[::1]:${await freePort('::1')}`];
@@ -141,7 +141,7 @@ for (const user of users) {
       assert.equal(status, 0, stderr);
       assert.equal(stderr, '');
       const lines = stdout.split('\n').filter((line) => !line.startsWith('options'));
-      // Another listen(2) on it, as Node and asyncio make it, is the broker's to answer; the channel's door has none.
+      // Another listen(2) on it, as Node and asyncio make it, is the broker's to answer; with egress: channel nobody answers it.
       const again = egress === 'channel' ? ['listen 13'] : [];
       assert.deepEqual(lines, [
         ...['listener four AF_INET 1 True', ...again],

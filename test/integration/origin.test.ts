@@ -58,7 +58,7 @@ def connect(address):
 `;
 
 for (const user of users) {
-  test(`a refused connect, question and UDP socket each tell door, process and program (${user})`, async () => {
+  test(`a refused connect, question and UDP socket each name egress, process and program (${user})`, async () => {
     const program = `${ASKS}
 connect(("93.184.216.20", 80))
 connect(("tracker.example.net", 443))
@@ -89,7 +89,7 @@ print(os.getppid(), flush=True)
     );
   });
 
-  test(`a request by the channel tells its door, and claims to know no process (${user})`, async () => {
+  test(`a request by the channel names the channel and no process (${user})`, async () => {
     const program = `${client}
 try:
     Channel.from_environment().connect("tracker.example.net", 443)

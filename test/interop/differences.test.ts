@@ -41,7 +41,7 @@ for (const user of users) {
     const { stdout, stderr } = await postern(
       [
         ...['run', '--name', 'differences', '--allow', `127.0.0.1:${open.port}`, '--audit', '-'],
-        ...['--listen', 'door=127.0.0.1:0', '--', '/usr/bin/python3', '-c', program, ...words],
+        ...['--listen', 'web=127.0.0.1:0', '--', '/usr/bin/python3', '-c', program, ...words],
       ],
       { as: user },
     );

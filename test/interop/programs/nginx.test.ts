@@ -10,7 +10,7 @@ import { missing, useNetwork } from './program.js';
 
 const network = useNetwork();
 const needed = missing({ nginx: 'nginx-light', curl: 'curl' });
-const DOOR = `${HOST.four}:8000`;
+const ADDRESS = `${HOST.four}:8000`;
 const CONFIG = `
 daemon off;
 pid /tmp/nginx.pid;
@@ -20,7 +20,7 @@ http {
   client_body_temp_path /tmp/body; proxy_temp_path /tmp/proxy; fastcgi_temp_path /tmp/fastcgi;
   uwsgi_temp_path /tmp/uwsgi; scgi_temp_path /tmp/scgi;
   server {
-    listen ${DOOR};
+    listen ${ADDRESS};
     location / { return 200 "served by nginx\\n"; }
     location /app/ { proxy_pass http://127.0.0.1:9000/; }
     location /closed { proxy_pass http://${CLOSED.four}:${PORTS.http}; }
@@ -35,7 +35,7 @@ function call(path: string): string {
     '-sS',
     '-w',
     '%{http_code}',
-    `http://${DOOR}${path}`,
+    `http://${ADDRESS}${path}`,
   ];
   return spawnSync(program, words, { encoding: 'utf8', timeout: 20_000 }).stdout;
 }
@@ -49,7 +49,7 @@ for (const user of users) {
     const before = await network().heard();
     const { child, result } = startPostern(
       [
-        ...['run', '--listen', `web=${DOOR}`, '--env', 'NGINX=3;', '--visible', config, '--visible', app],
+        ...['run', '--listen', `web=${ADDRESS}`, '--env', 'NGINX=3;', '--visible', config, '--visible', app],
         ...['--allow', `${OPEN_NAME}:${PORTS.http}`, '--allow', `${BY_ADDRESS.four}:${PORTS.http}`, '--'],
         ...['sh', '-c', `/usr/bin/python3 ${app} & exec nginx -e stderr -p /tmp -c ${config}`],
       ],

@@ -100,7 +100,7 @@ line("the server's pid as its client sees it:", credentials[0])
 
 # SO_LINGER, and listen(2) on what listens already.
 line("SO_LINGER:", said(sock.setsockopt, socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 5)))
-door = socket.socket(fileno=3)
-line("the inherited listener, listen:", said(door.listen, 5), "again:", said(door.listen, 1000))
-line("connect:", said(door.connect, host), "bind:", said(door.bind, ("127.0.0.1", 0)))
+listener = socket.socket(fileno=3)
+line("the inherited listener, listen:", said(listener.listen, 5), "again:", said(listener.listen, 1000))
+line("connect:", said(listener.connect, host), "bind:", said(listener.bind, ("127.0.0.1", 0)))
 time.sleep(1.2)

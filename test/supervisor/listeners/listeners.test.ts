@@ -44,10 +44,10 @@ function answerOf(address: string): Promise<string> {
   }).finally(() => caller.destroy()) as Promise<string>;
 }
 
-/** What another process that holds the listener does to it: a script in Python that has it as `door`. */
+/** What another process that holds the listener does to it: a script in Python that has it as `listener`. */
 function shared(listener: Listener, script: string): string {
   const passed = listener.pass();
-  const source = `import ctypes, os, socket, struct\ndoor = socket.socket(fileno=3)\n${script}`;
+  const source = `import ctypes, os, socket, struct\nlistener = socket.socket(fileno=3)\n${script}`;
   const { stdout, stderr } = spawnSync('/usr/bin/python3', ['-c', source], {
     stdio: ['ignore', 'pipe', 'pipe', passed.number],
     encoding: 'utf8',
@@ -85,7 +85,7 @@ test('a port whose last connection lingers is bound again at once', async () => 
   const caller = connect(Number(/:(\d+)$/.exec(listener.address)?.[1]), '127.0.0.1');
   await new Promise((resolve) => caller.once('connect', resolve));
   // Who closes first is the one that waits, TIME_WAIT.
-  shared(listener, 'door.accept()[0].close()');
+  shared(listener, 'listener.accept()[0].close()');
   caller.resume();
   await new Promise((resolve) => caller.once('close', resolve));
   listener.close();
@@ -178,20 +178,20 @@ test('a socket file that a killed process left is taken over, one that is bound 
 });
 
 test('renew() finds what another holder did to a listener, and binds it anew at the same address', async () => {
-  const lock = 'door.setsockopt(1, 44, 1)';
+  const lock = 'listener.setsockopt(1, 44, 1)';
   const attach = [
     'program = ctypes.create_string_buffer(struct.pack("=HBBI", 6, 0, 0, 0))',
     'try:',
-    '  door.setsockopt(1, 26, struct.pack("=H6xQ", 1, ctypes.addressof(program))); print("attached")',
-    'except PermissionError: door.setsockopt(1, 44, 1)',
+    '  listener.setsockopt(1, 26, struct.pack("=H6xQ", 1, ctypes.addressof(program))); print("attached")',
+    'except PermissionError: listener.setsockopt(1, 44, 1)',
   ].join('\n');
   for (const address of ['127.0.0.1:0', join(readableFolder(), 'a.sock')]) {
     const listener = new Listener('web', at(address));
     const where = listener.address;
     assert.equal(listener.renew(), undefined);
     for (const [script, fault] of [
-      ['door.shutdown(socket.SHUT_RDWR)', /shut down/],
-      ['door.shutdown(socket.SHUT_RD)', /shut down/],
+      ['listener.shutdown(socket.SHUT_RDWR)', /shut down/],
+      ['listener.shutdown(socket.SHUT_RD)', /shut down/],
       [lock, /packet filter/],
       [attach, /packet filter/],
     ] as const) {
@@ -216,12 +216,12 @@ test('renew() brings the full queue and the blocking mode back, and keeps who wa
   assert.ok(Number(full) >= 128, full);
   const waiting = connect(port, '127.0.0.1');
   await new Promise((resolve) => waiting.once('connect', resolve));
-  shared(listener, 'door.listen(1); os.set_blocking(3, False)');
+  shared(listener, 'listener.listen(1); os.set_blocking(3, False)');
   assert.equal(queue(), '1');
   assert.equal(listener.renew(), undefined);
   assert.equal(queue(), full);
   assert.equal(
-    shared(listener, 'print(os.get_blocking(3)); door.accept()[0].sendall(b"kept")').split('\n')[0],
+    shared(listener, 'print(os.get_blocking(3)); listener.accept()[0].sendall(b"kept")').split('\n')[0],
     'True',
   );
   const heard = await new Promise((resolve) => waiting.once('data', (bytes) => resolve(String(bytes))));

@@ -1,4 +1,4 @@
-# Doors of the host that are no sockets of its own: descriptors that postern was started with, System V and POSIX IPC, processes.
+# Tries resources of the host that are not sockets of its network: inherited descriptors, System V and POSIX IPC, processes.
 # Arguments: a pid of the host's, the name and the key that the host's IPC bears.
 import ctypes
 import errno

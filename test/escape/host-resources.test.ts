@@ -7,8 +7,8 @@ import { postern } from '../harness/postern.js';
 import { asUser, readableFile, users } from '../harness/users.js';
 
 const text = (name: string): string => readFileSync(new URL(name, import.meta.url), 'utf8');
-const host = ['/usr/bin/python3', readableFile('host-with-doors.py', text('host-with-doors.py'))];
-const program = ['/usr/bin/python3', '-c', text('host-doors.py')];
+const host = ['/usr/bin/python3', readableFile('host-with-resources.py', text('host-with-resources.py'))];
+const program = ['/usr/bin/python3', '-c', text('host-resources.py')];
 /** System V and POSIX IPC, and files in memory. */
 const SHARED = ['shm', 'msg', 'sem', 'mqueue', 'dev_shm'];
 
@@ -53,10 +53,10 @@ test('all of them are there for a program without a sandbox', () => {
   const handles = [peer_signal, peer_file, peer_enter, peer_network];
   assert.ok(peer_signal === undefined || peer_signal === 'ok', handles.join(' '));
   assert.match(descriptors, /^0 1 2 3 4 .* 200 201 202 .*300$/, stderr);
-  const doors = [...SHARED, 'kill', 'sigqueue', 'pidfd', 'proc', 'priority'];
+  const resources = [...SHARED, 'kill', 'sigqueue', 'pidfd', 'proc', 'priority'];
   assert.deepEqual(rest, {
     ready: 'yes',
-    ...Object.fromEntries(doors.map((name) => [name, 'ok'])),
+    ...Object.fromEntries(resources.map((name) => [name, 'ok'])),
     bystander: 'lives',
   });
 });

@@ -1,4 +1,4 @@
-// What is measured: a client that connects directly, and the same one behind a door of postern's.
+// The two clients that a benchmark compares: one connects directly, the other runs under postern.
 import { fileURLToPath } from 'node:url';
 import { bundlePath } from '../../shared/own-files.js';
 import { Measured } from './measured.js';
@@ -6,12 +6,12 @@ import { Measured } from './measured.js';
 const path = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
 const postern = [process.execPath, bundlePath('postern')];
 
-export interface Door {
-  readonly name: 'channel' | 'trap';
+export interface Egress {
+  readonly name: 'channel' | 'transparent';
   readonly client: 'Node' | 'C';
 }
 
-/** A client behind a door, the same one outside, and the server that both connect to. */
+/** A client under postern, the same client outside, and the server that both connect to. */
 export interface Pair {
   readonly behind: Measured;
   readonly direct: Measured;
@@ -22,8 +22,8 @@ export interface Pair {
  * @param programs folder of the compiled C programs
  * @param pin words before each command
  */
-export async function openPair(door: Door, programs: string, pin: readonly string[]): Promise<Pair> {
-  const inC = door.client === 'C';
+export async function openPair(egress: Egress, programs: string, pin: readonly string[]): Promise<Pair> {
+  const inC = egress.client === 'C';
   const upstream = new Measured([
     ...pin,
     ...(inC ? [`${programs}/accepts`] : [process.execPath, path('upstream.js')]),
@@ -31,9 +31,8 @@ export async function openPair(door: Door, programs: string, pin: readonly strin
   const port = await upstream.line();
   const client = inC ? [`${programs}/connects`, port] : [process.execPath, path('client.js'), port];
   const direct = new Measured([...pin, ...client]);
-  const egress = door.name === 'channel' ? 'channel' : 'transparent';
-  const options = ['--name', 'bench', '--egress', egress, '--allow', `127.0.0.1:${port}`];
-  const by = inC || door.name === 'trap' ? [] : ['channel'];
+  const options = ['--name', 'bench', '--egress', egress.name, '--allow', `127.0.0.1:${port}`];
+  const by = inC || egress.name === 'transparent' ? [] : ['channel'];
   const behind = new Measured([...pin, ...postern, 'run', ...options, '--', ...client, ...by]);
   return {
     behind,
