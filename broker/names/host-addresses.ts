@@ -1,48 +1,53 @@
 // What only this host's side knows for a decision: its own addresses and postern's listeners. Runs in the broker.
-import { networkInterfaces } from 'node:os';
-import { type Address, parseAddress } from '../../shared/policy/address.js';
+import { parseAddress } from '../../shared/policy/address.js';
 import type { HostContext } from '../../shared/policy/decide.js';
+import { OwnAddresses } from '../../shared/policy/own-addresses.js';
 import type { ListenerAddress } from '../../shared/protocol/link.js';
-
-const CACHE_MS = 1000;
+import { LocalAddresses } from '../../shared/sys/local-addresses.js';
+import { SystemError } from '../../shared/sys/system-error.js';
 
 /** The host's side of every decision. */
-export class HostAddresses {
+export class HostAddresses implements Disposable {
   readonly #listeners: HostContext['listeners'];
+  readonly #local = new LocalAddresses();
   #context: HostContext;
-  #readAt = Number.NEGATIVE_INFINITY;
+  #changed = false;
 
-  /** @throws TypeError for a listener whose address is none */
+  /** @throws TypeError for a listener whose address is none; SystemError where the kernel does not list its addresses */
   constructor(listeners: readonly ListenerAddress[]) {
     this.#listeners = listeners.map(({ address: text, port }) => {
       const address = parseAddress(text);
       if (address === undefined) throw new TypeError(`A listener without an address: "${text}"`);
       return { address, port };
     });
-    this.#context = { own: [], listeners: this.#listeners };
-    this.context();
+    this.#context = this.#read();
   }
 
-  /** Read again when it is older than a second. */
+  /** Read anew where an address or a route has changed; then the last one no longer holds. */
   context(): HostContext {
-    const now = performance.now();
-    if (now - this.#readAt > CACHE_MS) {
-      // Without a descriptor left the list cannot be read (EMFILE): the last one holds until it can.
+    this.#changed = this.#local.takeChanged() || this.#changed;
+    if (this.#changed) {
+      // Where the kernel gives no list (ENOBUFS), the last one holds until it does.
       try {
-        this.#context = { own: ownAddresses(), listeners: this.#listeners };
-        this.#readAt = now;
+        this.#context = this.#read();
+        this.#changed = false;
       } catch (error) {
-        if (this.#readAt === Number.NEGATIVE_INFINITY) throw error;
+        if (!(error instanceof SystemError)) throw error;
       }
     }
     return this.#context;
   }
-}
 
-/** Addresses of every interface, lo's too, which may bear public ones; 127/8 and ::1 are loopback to the policy anyway. */
-function ownAddresses(): readonly Address[] {
-  return Object.values(networkInterfaces())
-    .flatMap((entries) => entries ?? [])
-    .map(({ address }) => parseAddress(address.split('%', 1)[0] ?? ''))
-    .filter((address) => address !== undefined);
+  #read(): HostContext {
+    const prefixes = this.#local.read().map(({ bytes, length }) => ({
+      family: bytes.length === 4 ? (4 as const) : (6 as const),
+      bytes,
+      length,
+    }));
+    return { own: new OwnAddresses(prefixes), listeners: this.#listeners };
+  }
+
+  [Symbol.dispose](): void {
+    this.#local[Symbol.dispose]();
+  }
 }

@@ -3,13 +3,14 @@
 import { LEARNT_ENDPOINTS, LEARNT_NAMES, LEARNT_REFUSALS } from '../../shared/limits.js';
 import { compilePolicy } from '../../shared/policy/compile-policy.js';
 import { judgeRequest } from '../../shared/policy/judge-request.js';
+import { OwnAddresses } from '../../shared/policy/own-addresses.js';
 import { parseHost } from '../../shared/policy/parse-host.js';
 import { isPort } from '../../shared/policy/parse-ports.js';
 import type { Policy } from '../../shared/policy/policy.js';
 import type { AuditEvent } from '../../shared/protocol/audit-events.js';
 import { type Learnt, type LearntRefusal, learntRules } from './learnt.js';
 
-const ELSEWHERE = { own: [], listeners: [] };
+const ELSEWHERE = { own: OwnAddresses.of(), listeners: [] };
 const SHARED_KEPT = 64;
 
 type Refusal = Pick<AuditEvent<'decision' | 'question'>, 'message' | 'suggestion' | 'reason'>;

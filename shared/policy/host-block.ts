@@ -4,8 +4,8 @@ import { findBlock } from './find-block.js';
 
 /** What only this host's side knows, read by the broker and handed in. */
 export interface HostContext {
-  /** The addresses of this host's interfaces. Loopback ones may be among them; they stay loopback. */
-  readonly own: readonly Address[];
+  /** This host's own addresses. Loopback ones may be among them; they stay loopback. */
+  readonly own: { has(address: Address): boolean };
   /** Where postern itself listens, the metrics port for one; 0.0.0.0 and :: stand for every address. */
   readonly listeners: readonly { readonly address: Address; readonly port: number }[];
 }
@@ -26,7 +26,7 @@ export function hostBlock(
   port: number,
   context: HostContext,
 ): 'own' | 'listener' | undefined {
-  const own = context.own.some((mine) => mine.text === address.text);
+  const own = context.own.has(address);
   for (const listener of context.listeners) {
     if (listener.port === port && answers(listener.address, address, own)) return 'listener';
   }

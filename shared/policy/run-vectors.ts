@@ -4,6 +4,7 @@ import { DECISIONS, type DecisionWord, REASONS, type Reason } from '../reasons.j
 import { type Address, parseAddress } from './address.js';
 import { compilePolicy } from './compile-policy.js';
 import { decide } from './decide.js';
+import { OwnAddresses } from './own-addresses.js';
 import { quote } from './quote.js';
 
 const address = z.string().transform((text, context): Address => {
@@ -94,6 +95,9 @@ function decideVector({
 }: Vector): VectorResult['got'] & { dials: readonly string[] } {
   const compiled = compilePolicy(rules);
   if (!compiled.ok) return { decision: 'deny', reason: 'policy_unavailable', dials: [], rejected: true };
-  const { decision, reason, dial } = decide(compiled.policy, request, resolved, { own: [], listeners: [] });
+  const { decision, reason, dial } = decide(compiled.policy, request, resolved, {
+    own: OwnAddresses.of(),
+    listeners: [],
+  });
   return { decision, reason, dials: dial.map(({ text }) => text), rejected: false };
 }

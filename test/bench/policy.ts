@@ -2,6 +2,7 @@
 import { type Address, addressFromBytes } from '../../shared/policy/address.js';
 import { compilePolicy } from '../../shared/policy/compile-policy.js';
 import { decide, type Request } from '../../shared/policy/decide.js';
+import { OwnAddresses } from '../../shared/policy/own-addresses.js';
 
 /** What was measured. */
 export interface PolicyBench {
@@ -27,7 +28,7 @@ export async function benchPolicy(): Promise<PolicyBench> {
   if (!compiled.ok) throw new Error(`The rules of the bench are wrong: ${compiled.problems[0]?.message}`);
 
   const questions = Array.from({ length: 10_000 }, () => makeQuestion(random));
-  const context = { own: [makeAddress(1, 4), makeAddress(2, 6)], listeners: [] };
+  const context = { own: OwnAddresses.of(makeAddress(1, 4), makeAddress(2, 6)), listeners: [] };
   const decideAll = (): void => {
     for (const { request, resolved } of questions) decide(compiled.policy, request, resolved, context);
   };

@@ -1,21 +1,34 @@
-// A network of a test's own in which public addresses answer: they are routed to loopback, and borne by no interface, so that
-// they are not this host's to a policy. Those of 93.184.217.0/24 answer nothing at all. Names lead there by a DNS server.
+// A test's own network, in which public addresses answer: a host, and a link to a world where they are local. Addresses of
+// 93.184.217.0/24 answer nothing at all. Names lead there by a DNS server of the world.
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { Zone } from '../broker/name-server.js';
 
 const WORLD = fileURLToPath(new URL('./public-world.js', import.meta.url));
+/** The host's end of a link; at the other end, in a namespace of its own, is the world with every public address. */
 const SETUP = `
+exec 3<&0
+unshare --net sh -ec '
+  until ip link set v1 up 2>/dev/null; do sleep 0.01; done
+  ip link set lo up
+  ip addr add 198.51.100.2/24 dev v1
+  ip -6 addr add fd00:51::2/64 dev v1 nodad
+  ip route add local 93.184.216.0/24 dev lo
+  ip -6 route add local 2606:2800:220:1::/64 dev lo
+  exec "$@"' sh "$@" <&3 &
+world=$!
+until [ "$(readlink /proc/$world/ns/net)" != "$(readlink /proc/$$/ns/net)" ]; do sleep 0.01; done
 ip link set lo up
-ip route add local 93.184.216.0/24 dev lo
-ip -6 route add local 2606:2800:220:1::/64 dev lo
-ip link add v0 type veth peer name v1
-ip link set v1 up
-ip link set v0 arp off up
-ip addr add 198.51.100.1/32 dev v0
-ip route add 93.184.217.0/24 dev v0
-exec "$@"`;
+ip link add v0 type veth peer name v1 netns $world
+ip addr add 198.51.100.1/24 dev v0
+ip -6 addr add fd00:51::1/64 dev v0 nodad
+ip link set v0 up
+ip route add 93.184.216.0/24 via 198.51.100.2
+ip -6 route add 2606:2800:220:1::/64 via fd00:51::2
+ip neigh add 198.51.100.3 lladdr 02:00:00:00:00:99 dev v0
+ip route add 93.184.217.0/24 via 198.51.100.3
+wait $world`;
 const isRoot = process.geteuid?.() === 0;
 
 export interface PublicNet {

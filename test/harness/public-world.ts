@@ -14,6 +14,6 @@ for (const port of ports) {
   server.on('connection', (socket) => say(`${port} ${socket.localAddress?.replace(/^::ffff:/, '')}`));
   await new Promise<void>((resolve) => server.listen(Number(port), '::', resolve));
 }
-const dns = await startNameServer(JSON.parse(zone) as Zone);
+const dns = await startNameServer(JSON.parse(zone) as Zone, {}, { address: '198.51.100.2', port: 0 });
 say(`ready ${dns.address}`);
 process.stdin.resume().on('end', () => process.exit(0));

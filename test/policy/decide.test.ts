@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { HostContext } from '../../shared/policy/decide.js';
 import { judgeRequest } from '../../shared/policy/decide.js';
+import { OwnAddresses } from '../../shared/policy/own-addresses.js';
 import { addressOf, ask, ELSEWHERE, inShort, policyOf } from './rules.js';
 
 const PUBLIC = ['93.184.216.34'];
@@ -198,7 +199,7 @@ test('audit lets through nothing that is malformed, denied, special or without a
 });
 
 const HOST: HostContext = {
-  own: ['10.0.0.5', '93.184.216.34', '2600::5', '127.0.0.1'].map(addressOf),
+  own: OwnAddresses.of(...['10.0.0.5', '93.184.216.34', '2600::5', '127.0.0.1'].map(addressOf)),
   listeners: [
     { address: addressOf('127.0.0.1'), port: 9464 },
     { address: addressOf('0.0.0.0'), port: 8080 },

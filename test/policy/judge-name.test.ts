@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { decide, type HostContext, judgeRequest } from '../../shared/policy/decide.js';
 import { judgeName } from '../../shared/policy/judge-name.js';
 import { keepAddresses } from '../../shared/policy/keep-addresses.js';
+import { OwnAddresses } from '../../shared/policy/own-addresses.js';
 import type { Mode } from '../../shared/reasons.js';
 import { chance } from '../fuzz/hostile-frame.js';
 import { addressOf, ELSEWHERE, policyOf } from './rules.js';
@@ -80,7 +81,10 @@ test('an address that is denied on every port of the name is dropped, and kept w
 
 test("this host's addresses and postern's listeners are dropped, a listener on its port alone", () => {
   const own = addressOf('192.31.196.9');
-  const context = { own: [own], listeners: [{ address: addressOf('192.31.196.7'), port: 443 }] };
+  const context = {
+    own: OwnAddresses.of(own),
+    listeners: [{ address: addressOf('192.31.196.7'), port: 443 }],
+  };
   assert.deepEqual(keep(['a.test:*'], ['192.31.196.9'], [], context), []);
   assert.deepEqual(keep(['a.test:443'], ['192.31.196.7'], [], context), []);
   assert.deepEqual(keep(['a.test:443-444'], ['192.31.196.7'], [], context), ['192.31.196.7']);
@@ -134,7 +138,7 @@ const ADDRESSES = [
   '192.31.196.9',
 ].map(addressOf);
 const CONTEXT: HostContext = {
-  own: [addressOf('192.31.196.9')],
+  own: OwnAddresses.of(addressOf('192.31.196.9')),
   listeners: [
     { address: addressOf('192.31.196.7'), port: 3 },
     { address: addressOf('127.0.0.1'), port: 5 },

@@ -1,5 +1,6 @@
 // Few names and addresses, so that rules and requests meet: what the cases of the naive evaluator are made of.
 import { type Decision, decide, type HostContext } from '../../shared/policy/decide.js';
+import { OwnAddresses } from '../../shared/policy/own-addresses.js';
 import { formatPrefix, prefixOf } from '../../shared/policy/prefix.js';
 import type { NaiveCase, NaiveRule } from './naive-evaluator.js';
 import { addressOf, policyOf } from './rules.js';
@@ -93,7 +94,7 @@ export function decideCase(asked: NaiveCase, more: readonly string[] = []): Deci
 
 export function contextOf({ own, listeners }: NaiveCase): HostContext {
   return {
-    own: own.map(addressOf),
+    own: OwnAddresses.of(...own.map(addressOf)),
     listeners: listeners.map(({ address, port }) => ({ address: addressOf(address), port })),
   };
 }

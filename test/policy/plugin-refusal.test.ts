@@ -1,9 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { OwnAddresses } from '../../shared/policy/own-addresses.js';
 import { pluginRefusal } from '../../shared/policy/plugin-refusal.js';
 import { addressOf, ask, policyOf } from './rules.js';
 
-const HOST = { own: [addressOf('93.184.216.34')], listeners: [{ address: addressOf('9.9.9.9'), port: 443 }] };
+const HOST = {
+  own: OwnAddresses.of(addressOf('93.184.216.34')),
+  listeners: [{ address: addressOf('9.9.9.9'), port: 443 }],
+};
 
 test('a plugin cannot tell a denied address of a name from a special one, nor learn the address', () => {
   const policy = policyOf(['example.com'], ['1.1.1.0/24', '*:22']);

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { compilePolicy } from '../../shared/policy/compile-policy.js';
 import { type Decision, decide, judgeRequest } from '../../shared/policy/decide.js';
+import { OwnAddresses } from '../../shared/policy/own-addresses.js';
 import {
   ADDRESSES,
   CLASSES,
@@ -215,7 +216,10 @@ test('no request makes a decision throw, and none that is odd is let through', (
   const policy = policyOf(['*:*', '0.0.0.0/0:*', '[::/0]:*']);
   check(
     fc.property(odd, fc.array(address, { maxLength: 2 }), (request, resolved) => {
-      const decision = decide(policy, request as never, resolved.map(addressOf), { own: [], listeners: [] });
+      const decision = decide(policy, request as never, resolved.map(addressOf), {
+        own: OwnAddresses.of(),
+        listeners: [],
+      });
       assert.ok(decision.host.length <= 256);
       assert.ok(Number.isFinite(decision.port));
       assert.match(decision.message, /^[ -~…]+$/);
@@ -230,7 +234,10 @@ test('no request makes a decision throw, and none that is odd is let through', (
 test('hosts and ports that are odd get the reason for it', () => {
   const policy = policyOf(['*:*', '0.0.0.0/0:*']);
   const reason = (host: unknown, asked: unknown): string =>
-    decide(policy, { host, port: asked } as never, [addressOf('1.1.1.1')], { own: [], listeners: [] }).reason;
+    decide(policy, { host, port: asked } as never, [addressOf('1.1.1.1')], {
+      own: OwnAddresses.of(),
+      listeners: [],
+    }).reason;
   for (const bad of [Number.NaN, 0, -1, 65_536, 1.5, Infinity, '443', null, undefined, {}, 443n, [443]]) {
     assert.equal(reason('example.com', bad), 'invalid_port', String(bad));
   }
@@ -246,7 +253,10 @@ test('hosts and ports that are odd get the reason for it', () => {
   ]) {
     assert.equal(reason(bad, 443), 'malformed_host');
   }
-  const huge = decide(policy, { host: 'a'.repeat(1_000_000), port: 443 }, [], { own: [], listeners: [] });
+  const huge = decide(policy, { host: 'a'.repeat(1_000_000), port: 443 }, [], {
+    own: OwnAddresses.of(),
+    listeners: [],
+  });
   assert.equal(huge.host.length, 256);
   assert.ok(huge.message.length < 500);
   assert.equal(reason('example.com', 65_535), 'rule');

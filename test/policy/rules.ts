@@ -3,9 +3,10 @@ import assert from 'node:assert/strict';
 import { type Address, parseAddress } from '../../shared/policy/address.js';
 import { compilePolicy, type Policy } from '../../shared/policy/compile-policy.js';
 import { type Decision, decide, type HostContext } from '../../shared/policy/decide.js';
+import { OwnAddresses } from '../../shared/policy/own-addresses.js';
 import type { Mode } from '../../shared/reasons.js';
 
-export const ELSEWHERE: HostContext = { own: [], listeners: [] };
+export const ELSEWHERE: HostContext = { own: OwnAddresses.of(), listeners: [] };
 
 /** A policy of rules that are right. */
 export function policyOf(

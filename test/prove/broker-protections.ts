@@ -34,6 +34,33 @@ const DECISIONS: readonly Protection[] = [
   },
 ];
 
+const OWN_ADDRESSES: readonly Protection[] = [
+  {
+    name: "names: an address that the kernel takes for the host's own is no public one",
+    file: 'shared/sys/local-addresses',
+    right: 'into.push(prefix);',
+    wrong: ';',
+    tests: ['escape/own-addresses'],
+    pattern: "opens none of the host's own",
+  },
+  {
+    name: 'names: a block that is routed to the host is its own',
+    file: 'shared/sys/local-addresses',
+    right: 'this.#list(RTM_GETROUTE, routeQuestion(family), found)',
+    wrong: 'true',
+    tests: ['escape/own-addresses'],
+    pattern: "opens none of the host's own",
+  },
+  {
+    name: 'names: a new address counts at once',
+    file: 'broker/names/host-addresses',
+    right: 'this.#local.takeChanged()',
+    wrong: 'false',
+    tests: ['broker/names/host-addresses'],
+    pattern: 'from the moment that it is given',
+  },
+];
+
 const RINGS: readonly Protection[] = [
   {
     name: 'broker: a Node with an io_uring starts again without one',
@@ -263,6 +290,7 @@ const AS_ROOT: readonly Protection[] = [
 
 export const brokerProtections: readonly Protection[] = [
   ...DECISIONS,
+  ...OWN_ADDRESSES,
   ...RINGS,
   ...BOUNDS,
   ...CAGES,

@@ -22,6 +22,7 @@ const HEADERS = [
   'linux/seccomp.h',
   'linux/filter.h',
   'linux/netlink.h',
+  'linux/rtnetlink.h',
   'linux/inet_diag.h',
   'sys/time.h',
   'sys/epoll.h',

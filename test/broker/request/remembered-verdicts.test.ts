@@ -5,9 +5,10 @@ import { REMEMBERED_VERDICTS } from '../../../shared/limits.js';
 import { parseAddress } from '../../../shared/policy/address.js';
 import { compilePolicy } from '../../../shared/policy/compile-policy.js';
 import { type HostContext, judgeRequest } from '../../../shared/policy/decide.js';
+import { OwnAddresses } from '../../../shared/policy/own-addresses.js';
 import type { Policy } from '../../../shared/policy/policy.js';
 
-const NOWHERE: HostContext = { own: [], listeners: [] };
+const NOWHERE: HostContext = { own: OwnAddresses.of(), listeners: [] };
 const ADDRESS = '192.0.2.7';
 
 function policyOf(...allow: readonly string[]): Policy {
@@ -38,7 +39,7 @@ test('other rules, and another host, are asked anew', () => {
   assert.equal(reason(open, NOWHERE), 'rule');
   assert.equal(reason(shut, NOWHERE), 'no_rule');
   assert.equal(reason(open, NOWHERE), 'rule');
-  assert.equal(reason(open, { own: [address], listeners: [] }), 'address_special');
+  assert.equal(reason(open, { own: OwnAddresses.of(address), listeners: [] }), 'address_special');
 });
 
 test('so many are remembered and no more', () => {

@@ -1,0 +1,210 @@
+// rtnetlink(7): what the kernel takes for an address of this host, and notice of its changes. Needs no privilege. Runs in the broker.
+import { endianness } from 'node:os';
+import { LAYOUT } from './layout.js';
+import { bind } from './libc.js';
+import { OwnedFd } from './owned-fd.js';
+import { AF_INET, AF_INET6 } from './sockaddr.js';
+import { errnoName, SystemError, succeed } from './system-error.js';
+
+const AF_NETLINK = 16;
+const SOCK_RAW_CLOEXEC = 3 | 0o2000000;
+const NETLINK_ROUTE = 0;
+const SOL_NETLINK = 270;
+const NETLINK_GET_STRICT_CHK = 12;
+/** RTMGRP_IPV4_IFADDR, RTMGRP_IPV4_ROUTE, RTMGRP_IPV6_IFADDR, RTMGRP_IPV6_ROUTE */
+const CHANGE_GROUPS = 0x10 | 0x40 | 0x100 | 0x400;
+const NLMSG_ERROR = 2;
+const NLMSG_DONE = 3;
+const RTM_NEWADDR = 20;
+const RTM_GETADDR = 22;
+const RTM_NEWROUTE = 24;
+const RTM_GETROUTE = 26;
+const NLM_F_REQUEST = 1;
+const NLM_F_DUMP_INTR = 0x10;
+const NLM_F_DUMP = 0x300;
+const IFA_ADDRESS = 1;
+const IFA_LOCAL = 2;
+const RTA_DST = 1;
+const RT_TABLE_LOCAL = 255;
+const RTN_LOCAL = 2;
+/** What is sent to an anycast address of this host stays on it. */
+const RTN_ANYCAST = 4;
+const MSG_DONTWAIT = 0x40;
+const HEADER = LAYOUT['struct nlmsghdr'];
+const ADDRESS = LAYOUT['struct ifaddrmsg'];
+const ROUTE = LAYOUT['struct rtmsg'];
+const ATTRIBUTE_BYTES = 4;
+const SOCKADDR_NL = LAYOUT['struct sockaddr_nl'];
+/** A list that changes while it is read is read again. */
+const TRIES = 5;
+const little = endianness() === 'LE';
+
+const socket = bind('int socket(int domain, int type, int protocol)');
+const bindCall = bind('int bind(int fd, const void *address, uint length)');
+const setsockopt = bind('int setsockopt(int fd, int level, int name, const void *value, uint length)');
+const send = bind('long send(int fd, const void *data, size_t length, int flags)');
+const recv = bind('long recv(int fd, void *data, size_t length, int flags)');
+
+/** A larger part of a list is never sent, see netlink_dump() of the kernel's net/netlink/af_netlink.c. */
+const received = new Uint8Array(32 * 1024);
+const view = new DataView(received.buffer);
+
+/** Addresses whose first `length` bits are those of `bytes`. */
+export interface LocalPrefix {
+  /** 4 or 16, in network order; owned by the receiver. */
+  readonly bytes: Uint8Array;
+  /** 0 to 32, or 0 to 128. */
+  readonly length: number;
+}
+
+/** The kernel's lists of this network namespace. */
+export class LocalAddresses implements Disposable {
+  readonly #lists: OwnedFd;
+  readonly #changes: OwnedFd;
+
+  /** @throws SystemError where the kernel gives no such socket */
+  constructor() {
+    this.#lists = open(0);
+    try {
+      const on = new Uint8Array(new Int32Array([1]).buffer);
+      const result = setsockopt(this.#lists.number, SOL_NETLINK, NETLINK_GET_STRICT_CHK, on, 4);
+      succeed(result, 'setsockopt NETLINK_GET_STRICT_CHK');
+      this.#changes = open(CHANGE_GROUPS);
+    } catch (error) {
+      this.#lists.close();
+      throw error;
+    }
+  }
+
+  /** Whether an address or a route has changed since the last call. A system call or two. */
+  takeChanged(): boolean {
+    let changed = false;
+    for (;;) {
+      const bytes = recv(this.#changes.number, received, received.length, MSG_DONTWAIT);
+      // Without room for all notices the kernel says so once: ENOBUFS.
+      if (bytes < 0 && errnoName(-bytes) !== 'ENOBUFS') return changed;
+      changed = true;
+    }
+  }
+
+  /**
+   * Reads the addresses of every interface, those that are down or without carrier included, and the routes of the table `local`, which
+   * may hold whole blocks.
+   *
+   * @throws SystemError where the kernel gives no list
+   */
+  read(): readonly LocalPrefix[] {
+    for (let left = TRIES; ; left -= 1) {
+      const found: LocalPrefix[] = [];
+      const whole = [AF_INET, AF_INET6].map(
+        (family) =>
+          this.#list(RTM_GETADDR, addressQuestion(family), found) &&
+          this.#list(RTM_GETROUTE, routeQuestion(family), found),
+      );
+      if (whole.every(Boolean) || left === 1) return found;
+    }
+  }
+
+  /** @returns whether nothing changed meanwhile */
+  #list(type: number, body: Uint8Array, into: LocalPrefix[]): boolean {
+    const fd = this.#lists.number;
+    const question = new Uint8Array(HEADER.size + body.length);
+    const header = new DataView(question.buffer);
+    header.setUint32(0, question.length, little);
+    header.setUint16(HEADER.nlmsg_type, type, little);
+    header.setUint16(HEADER.nlmsg_flags, NLM_F_REQUEST | NLM_F_DUMP, little);
+    question.set(body, HEADER.size);
+    succeed(send(fd, question, question.length, 0), 'send NETLINK_ROUTE');
+    let whole = true;
+    for (;;) {
+      const bytes = succeed(recv(fd, received, received.length, MSG_DONTWAIT), 'recv NETLINK_ROUTE');
+      for (let at = 0; at + HEADER.size <= bytes; ) {
+        const length = view.getUint32(at, little);
+        if (length < HEADER.size || at + length > bytes)
+          throw new SystemError('NETLINK_ROUTE', 74, 'message');
+        const kind = view.getUint16(at + HEADER.nlmsg_type, little);
+        if ((view.getUint16(at + HEADER.nlmsg_flags, little) & NLM_F_DUMP_INTR) !== 0) whole = false;
+        if (kind === NLMSG_DONE || kind === NLMSG_ERROR) return endOfList(at, length) && whole;
+        const prefix = kind === RTM_NEWADDR ? addressAt(at, length) : routeAt(kind, at, length);
+        if (prefix !== undefined) into.push(prefix);
+        at += align(length);
+      }
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.#lists.close();
+    this.#changes.close();
+  }
+}
+
+function open(groups: number): OwnedFd {
+  const made = succeed(socket(AF_NETLINK, SOCK_RAW_CLOEXEC, NETLINK_ROUTE), 'socket NETLINK_ROUTE');
+  const opened = new OwnedFd(made);
+  const name = new Uint8Array(SOCKADDR_NL.size);
+  const fields = new DataView(name.buffer);
+  fields.setUint16(0, AF_NETLINK, little);
+  fields.setUint32(SOCKADDR_NL.nl_groups, groups, little);
+  try {
+    succeed(bindCall(opened.number, name, name.length), 'bind NETLINK_ROUTE');
+  } catch (error) {
+    opened.close();
+    throw error;
+  }
+  return opened;
+}
+
+function addressQuestion(family: number): Uint8Array {
+  const body = new Uint8Array(ADDRESS.size);
+  body[0] = family;
+  return body;
+}
+
+function routeQuestion(family: number): Uint8Array {
+  const body = new Uint8Array(ROUTE.size);
+  body[0] = family;
+  body[ROUTE.rtm_table] = RT_TABLE_LOCAL;
+  return body;
+}
+
+/** Both kinds of end tell of an error by minus errno. A table that nothing was put into yet is no error, nor a missing family. */
+function endOfList(at: number, length: number): true {
+  const result = length < HEADER.size + 4 ? 0 : view.getInt32(at + HEADER.size, little);
+  if (result < 0 && !['ENOENT', 'EAFNOSUPPORT', 'EOPNOTSUPP'].includes(errnoName(-result) ?? ''))
+    throw new SystemError('NETLINK_ROUTE', -result, 'list');
+  return true;
+}
+
+/** IFA_ADDRESS alone is the address; beside IFA_LOCAL it is the other end of a point-to-point link. */
+function addressAt(at: number, length: number): LocalPrefix | undefined {
+  const start = at + HEADER.size + ADDRESS.size;
+  const bytes = attribute(start, at + length, IFA_LOCAL) ?? attribute(start, at + length, IFA_ADDRESS);
+  return bytes && { bytes, length: bytes.length * 8 };
+}
+
+function routeAt(kind: number, at: number, length: number): LocalPrefix | undefined {
+  const body = at + HEADER.size;
+  const type = received[body + ROUTE.rtm_type];
+  if (kind !== RTM_NEWROUTE || (type !== RTN_LOCAL && type !== RTN_ANYCAST)) return undefined;
+  const bits = received[body + ROUTE.rtm_dst_len] ?? 0;
+  const size = received[body] === AF_INET ? 4 : 16;
+  // A route to everything has no destination.
+  const bytes = attribute(body + ROUTE.size, at + length, RTA_DST) ?? new Uint8Array(size);
+  return bytes.length === size && bits <= size * 8 ? { bytes, length: bits } : undefined;
+}
+
+function attribute(start: number, end: number, wanted: number): Uint8Array | undefined {
+  for (let at = start; at + ATTRIBUTE_BYTES <= end; ) {
+    const length = view.getUint16(at, little);
+    if (length < ATTRIBUTE_BYTES || at + length > end) return undefined;
+    const value = received.slice(at + ATTRIBUTE_BYTES, at + length);
+    if (view.getUint16(at + 2, little) === wanted && (value.length === 4 || value.length === 16))
+      return value;
+    at += align(length);
+  }
+  return undefined;
+}
+
+function align(length: number): number {
+  return (length + 3) & ~3;
+}
