@@ -1,21 +1,23 @@
-// The one base error. A refusal is a value with a reason; an error is something postern could not do.
+// The base class of every error of postern. A refusal is no error but a value with a reason: an error is something that postern
+// could not do.
+import type { ErrorCode, SystemCode } from './error-codes.js';
 
-/** Facts that an error carries beside its message: system call, errno, path, step, fix. */
+/** Facts about an error besides its message: system call, errno, path, step. */
 export type ErrorFields = Readonly<Record<string, string | number | boolean | undefined>>;
 
 /**
- * An error of postern's own, told by its stable `code` and never by its text.
+ * An error of postern. Programs recognise it by its stable `code`, never by its text.
  *
- * The message says what happened, to what, and why; `fix` what to do about it.
+ * The message says what happened, to what, and why. `fix` says what to do about it.
  */
 export class PosternError extends Error {
   override readonly name: string = 'PosternError';
-  readonly code: string;
+  readonly code: ErrorCode | SystemCode;
   readonly fix: string | undefined;
   readonly fields: ErrorFields;
 
   constructor(
-    code: string,
+    code: ErrorCode | SystemCode,
     message: string,
     options: { fix?: string | undefined; cause?: unknown; fields?: ErrorFields } = {},
   ) {

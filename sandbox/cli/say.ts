@@ -1,4 +1,5 @@
 // postern's own words: on stderr, each line beginning `postern: `, so that stdout is the plugin's alone.
+import { ERROR_CODES, type ErrorForm } from '../../shared/error-codes.js';
 import { PosternError } from '../../shared/errors.js';
 import { printable } from '../../shared/printable.js';
 
@@ -11,9 +12,6 @@ export function say(text: string): void {
   );
 }
 
-/** Codes of errors whose cause may lie in the host. */
-const OF_THE_HOST = ['launch_failed', 'broker_failed', 'missing_library', 'old_kernel', 'no_id_range'];
-
 /** A line a fact: what happened, and the fix where there is one. A message may hold names that a plugin chose. */
 export function describeError(error: unknown): string {
   return describe(error).split('\n').map(printable).join('\n');
@@ -23,7 +21,7 @@ function describe(error: unknown): string {
   if (isSystemError(error) && error.syscall === 'uv_cwd')
     return 'The current folder is not there any more; change to one that is';
   if (!(error instanceof PosternError)) return error instanceof Error ? error.message : String(error);
-  const ofTheHost = OF_THE_HOST.includes(error.code) && runStatus(error) === 125;
+  const ofTheHost = formOf(error)?.doctor === true && runStatus(error) === 125;
   return [error.message, error.fix, ofTheHost ? '"postern doctor" tells more' : undefined]
     .filter((part) => part !== undefined)
     .join('; ');
@@ -38,4 +36,9 @@ export function isSystemError(error: unknown): error is NodeJS.ErrnoException {
 export function runStatus(error: unknown): number {
   const status = error instanceof PosternError ? error.fields['exitStatus'] : undefined;
   return typeof status === 'number' ? status : 125;
+}
+
+function formOf({ code }: PosternError): ErrorForm | undefined {
+  const forms: Readonly<Record<string, ErrorForm>> = ERROR_CODES;
+  return forms[code];
 }

@@ -1,5 +1,6 @@
 // What the library's promises reject with. Runs in the plugin.
 import { constants } from 'node:os';
+import type { SystemCode } from '../../shared/error-codes.js';
 import { PosternError } from '../../shared/errors.js';
 import type { FailureReply, ReplyReason } from '../../shared/protocol/messages.js';
 
@@ -23,7 +24,7 @@ export class PluginError extends PosternError {
   readonly suggestion: string | undefined;
 
   constructor(
-    code: string,
+    code: SystemCode,
     message: string,
     options: { reason?: ReplyReason; suggestion?: string | undefined; fix?: string; cause?: unknown } = {},
   ) {
@@ -36,6 +37,6 @@ export class PluginError extends PosternError {
 
   /** The error that a broker's reply stands for. */
   static from({ errno, message, reason, suggestion }: FailureReply): PluginError {
-    return new PluginError(errno, message, { reason, suggestion });
+    return new PluginError(errno as SystemCode, message, { reason, suggestion });
   }
 }

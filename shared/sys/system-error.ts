@@ -1,20 +1,21 @@
-// What a failed system call becomes: an error with the call's and errno's names. Runs everywhere.
+// The error of a system call that failed, with the names of the call and the errno. Runs in every process.
 import { constants } from 'node:os';
+import type { SystemCode } from '../error-codes.js';
 import { PosternError } from '../errors.js';
 
-const names = new Map<number, string>();
-for (const [name, value] of Object.entries(constants.errno)) {
-  // EWOULDBLOCK and EOPNOTSUPP are second names; the first one listed for a number stands.
+const names = new Map<number, SystemCode>();
+for (const [name, value] of Object.entries(constants.errno) as [SystemCode, number][]) {
+  // Some numbers have two names, as EAGAIN and EWOULDBLOCK: the first one counts.
   if (!names.has(value)) names.set(value, name);
 }
 names.set(109, 'ETOOMANYREFS').set(117, 'EUCLEAN').set(123, 'ENOMEDIUM').set(22, 'EINVAL');
 
-/** The name of an errno, as `ECONNREFUSED`, or `errno 999` for one that has none. */
-export function errnoName(errno: number): string {
+/** The name of an errno, as `ECONNREFUSED`, or `errno 999` for a number without a name. */
+export function errnoName(errno: number): SystemCode {
   return names.get(errno) ?? `errno ${errno}`;
 }
 
-/** A system call that failed. `code` is errno's name, `errno` its (positive) number. */
+/** A system call that failed. `code` is the name of the errno, `errno` its positive number. */
 export class SystemError extends PosternError {
   override readonly name: string = 'SystemError';
   readonly errno: number;
@@ -23,7 +24,7 @@ export class SystemError extends PosternError {
   /**
    * @param syscall the call's name, as in its man page
    * @param errno its positive errno
-   * @param subject what it was done to: a path, an address
+   * @param subject what the call was for: a path, an address
    */
   constructor(syscall: string, errno: number, subject?: string, fix?: string) {
     const code = errnoName(errno);
@@ -36,7 +37,7 @@ export class SystemError extends PosternError {
   }
 }
 
-/** Passes a result of libc.ts through, or throws the SystemError that a negative one stands for. */
+/** Returns the result of a call of libc.ts, or throws a SystemError if it is negative. */
 export function succeed(result: number, syscall: string, subject?: string): number {
   if (result < 0) throw new SystemError(syscall, -result, subject);
   return result;

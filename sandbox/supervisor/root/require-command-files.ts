@@ -1,5 +1,6 @@
 // A plugin that is hidden from itself: its program, what interprets it, or the folder where it starts. Each gets an error that
 // names the option that hides it, or the one that shows it.
+import { ERROR_CODES } from '../../../shared/error-codes.js';
 import { PosternError } from '../../../shared/errors.js';
 import { findProgram } from '../../host/find-program.js';
 import type { HostFiles } from '../files/host-files.js';
@@ -8,7 +9,7 @@ import { findInterpreter } from './find-interpreter.js';
 import type { RootPlan } from './plan-root.js';
 import { shows } from './shown-paths.js';
 
-const NOT_FOUND = 127;
+const NOT_FOUND = ERROR_CODES.command_not_found.status;
 
 export interface CommandFiles {
   readonly words: readonly string[];

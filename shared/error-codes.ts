@@ -1,0 +1,257 @@
+// Every code of a PosternError: what it means and what usually helps. The type of the codes, exit statuses and docs/errors.md are made
+// from this table.
+
+export interface ErrorForm {
+  /**
+   * Which process throws it. An error of the broker reaches the user with the code `broker_failed`, one of the launcher with
+   * `launch_failed`.
+   */
+  readonly in: 'supervisor' | 'broker' | 'launcher';
+  /** The exit status of `run`; of `explain` for a code that `run` does not have. */
+  readonly status: number;
+  readonly what: string;
+  readonly fix: string;
+  /** Whether the cause may lie in the host, so that the message points to `postern doctor`. */
+  readonly doctor?: true;
+}
+
+export const ERROR_CODES = {
+  audit_destination: {
+    in: 'supervisor',
+    status: 125,
+    what: 'postern cannot append to the audit file.',
+    fix: 'Name a file in a folder that exists and that you may write.',
+  },
+  bad_call: {
+    in: 'supervisor',
+    status: 125,
+    what: 'A system call cannot be added by this option.',
+    fix: 'Use the option that the message names, or leave the call out.',
+  },
+  bad_config: {
+    in: 'supervisor',
+    status: 125,
+    what: 'A configuration file or a file of rules has mistakes. Each has a line with its place.',
+    fix: 'Correct each line of the message. `postern check` tries a file without running it.',
+  },
+  bad_destination: {
+    in: 'supervisor',
+    status: 2,
+    what: 'The argument of `explain` is no destination.',
+    fix: 'Write HOST:PORT, as api.example.com:443.',
+  },
+  bad_environment: {
+    in: 'supervisor',
+    status: 125,
+    what: 'A name cannot be that of an environment variable, or postern sets the variable itself.',
+    fix: 'Use letters, digits and _, and no variable that begins with POSTERN_ or LISTEN_.',
+  },
+  bad_home: {
+    in: 'supervisor',
+    status: 125,
+    what: 'A folder cannot be the kept home of a plugin.',
+    fix: 'Use a folder for plugins alone, below a home directory and owned by the user who starts postern.',
+  },
+  bad_limit: {
+    in: 'supervisor',
+    status: 125,
+    what: 'A limit has an unknown name, or a value out of its range.',
+    fix: 'Take name and range from docs/config.md.',
+  },
+  bad_name: {
+    in: 'supervisor',
+    status: 125,
+    what: 'A name cannot be that of a plugin.',
+    fix: 'Use a-z, 0-9, _ and -, at most 63 characters, a letter or digit first.',
+  },
+  bad_rules: {
+    in: 'supervisor',
+    status: 125,
+    what: 'A rule cannot be read.',
+    fix: 'Correct the rule as the message says. README.md describes the forms.',
+  },
+  broker_failed: {
+    in: 'supervisor',
+    status: 125,
+    what: 'The broker did not start, has ended, or gave no answer in time.',
+    fix: 'Run `postern doctor`. postern itself starts a broker again that has ended.',
+    doctor: true,
+  },
+  hidden: {
+    in: 'supervisor',
+    status: 125,
+    what: 'The working directory is hidden from the plugin.',
+    fix: 'Start elsewhere with --cwd, or show a part of what is hidden with --visible.',
+  },
+  launch_failed: {
+    in: 'supervisor',
+    status: 125,
+    what: 'A step of the start of the sandbox failed, or the program cannot be run in it.',
+    fix: 'Do what the message says. `postern doctor` tries each thing that a sandbox needs.',
+    doctor: true,
+  },
+  listen_address: {
+    in: 'supervisor',
+    status: 125,
+    what: 'A listener has no valid address or name, or its address cannot be bound.',
+    fix: 'Write NAME=ADDRESS:PORT or NAME=PATH, and choose an address that no other program has.',
+  },
+  metrics_address: {
+    in: 'supervisor',
+    status: 125,
+    what: 'The address for metrics is not valid, or cannot be bound.',
+    fix: 'Write HOST:PORT, and choose a port that no other program has.',
+  },
+  missing_capabilities: {
+    in: 'supervisor',
+    status: 125,
+    what: 'postern was started as root without CAP_SETUID and CAP_SETGID.',
+    fix: 'Add these capabilities, or start postern as an ordinary user.',
+  },
+  missing_library: {
+    in: 'supervisor',
+    status: 125,
+    what: 'A library, libseccomp or libcap-ng, cannot be loaded.',
+    fix: 'Install the package that the message names.',
+    doctor: true,
+  },
+  no_cgroup: {
+    in: 'supervisor',
+    status: 125,
+    what: 'A limit needs a cgroup that is delegated to postern, and there is none.',
+    fix: 'Start postern by systemd-run with -p Delegate=yes, or leave the limit out.',
+  },
+  no_id_range: {
+    in: 'supervisor',
+    status: 125,
+    what: 'Root has no free range of user ids for another plugin.',
+    fix: 'Give `postern` a larger range in /etc/subuid.',
+    doctor: true,
+  },
+  no_plugin: {
+    in: 'supervisor',
+    status: 2,
+    what: 'The configuration file has no plugin with this name.',
+    fix: 'Use one of the names that the message lists.',
+  },
+  no_sock_diag: {
+    in: 'supervisor',
+    status: 125,
+    what: 'The limit `connections` needs sock_diag(7), and the kernel does not have it.',
+    fix: 'Load the modules inet_diag and tcp_diag, or leave the limit out.',
+  },
+  not_allowed: {
+    in: 'supervisor',
+    status: 125,
+    what: 'The whole root directory cannot be shown to a plugin or hidden from it.',
+    fix: 'Name the folders, one by one.',
+  },
+  not_found: {
+    in: 'supervisor',
+    status: 125,
+    what: 'A path or the command does not exist. For the command the exit status is 127.',
+    fix: 'Correct the path. If the message names an option, show the path with it.',
+  },
+  old_kernel: {
+    in: 'supervisor',
+    status: 125,
+    what: 'The kernel is too old, or the system is not Linux.',
+    fix: 'Boot a newer kernel.',
+    doctor: true,
+  },
+  output_file: {
+    in: 'supervisor',
+    status: 125,
+    what: 'The command `learn` cannot write its file of rules, or the file exists.',
+    fix: 'Name a new file in a folder that you may write.',
+  },
+  privileged_file: {
+    in: 'supervisor',
+    status: 125,
+    what: 'A writable path holds a set-uid or set-gid program, or one with file capabilities.',
+    fix: 'Take the privilege from the file, or name a narrower folder.',
+  },
+  unsafe_stream: {
+    in: 'supervisor',
+    status: 125,
+    what: 'A standard stream is a socket that reaches elsewhere, or of an unknown kind.',
+    fix: 'Put a pipe between: `| cat` for output, `cat |` for input.',
+  },
+  usage: {
+    in: 'supervisor',
+    status: 125,
+    what: 'The arguments of a command are wrong.',
+    fix: 'Read the help of the command (--help).',
+  },
+  visible_socket: {
+    in: 'supervisor',
+    status: 125,
+    what: 'The plugin would see a socket of the host, and could connect to its service.',
+    fix: 'Show a narrower path, hide the folder of the socket, or listen in a folder that no plugin sees.',
+  },
+  broker_cage: {
+    in: 'broker',
+    status: 125,
+    what: 'The broker cannot give up what it does not need.',
+    fix: 'Run `postern doctor`.',
+  },
+  broker_ids: {
+    in: 'broker',
+    status: 125,
+    what: 'The broker cannot give up the user ids or capabilities of root.',
+    fix: 'Start postern with CAP_SETUID, CAP_SETGID and CAP_SETPCAP, or as an ordinary user.',
+  },
+  broker_mounts: {
+    in: 'broker',
+    status: 125,
+    what: 'The broker has no mount namespace of its own.',
+    fix: 'Run `postern doctor`.',
+  },
+  broker_parent: {
+    in: 'broker',
+    status: 125,
+    what: 'The supervisor ended while the broker started.',
+    fix: 'Start postern again.',
+  },
+  link: {
+    in: 'broker',
+    status: 125,
+    what: 'The supervisor sent something that the broker did not expect.',
+    fix: 'This is a bug in postern: please report it.',
+  },
+  capabilities: {
+    in: 'launcher',
+    status: 125,
+    what: 'The launcher cannot give up its capabilities.',
+    fix: 'Run `postern doctor`.',
+  },
+  command_not_found: {
+    in: 'launcher',
+    status: 127,
+    what: 'The program does not exist in the sandbox.',
+    fix: 'If the host has it, show it with --visible or `filesystem.visible`.',
+  },
+  command_not_runnable: {
+    in: 'launcher',
+    status: 126,
+    what: 'The program exists in the sandbox, but cannot be run.',
+    fix: 'Name a file that is executable, with an interpreter that the sandbox has.',
+  },
+  seccomp: {
+    in: 'launcher',
+    status: 125,
+    what: 'The library libseccomp refused a filter, or does not know a call that was added.',
+    fix: 'Leave the call out, or install a newer libseccomp.',
+  },
+  spec: {
+    in: 'launcher',
+    status: 125,
+    what: 'The launcher did not receive what to start.',
+    fix: 'This is a bug in postern: please report it.',
+  },
+} as const;
+
+export type ErrorCode = keyof typeof ERROR_CODES;
+
+/** The code of a system call that failed, or of a name that was not resolved: `ECONNREFUSED`, `EAI_AGAIN`. */
+export type SystemCode = `E${string}` | `errno ${number}`;
