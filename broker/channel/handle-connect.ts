@@ -2,12 +2,13 @@
 // Runs in the broker on an owned request; what is dialled is the decision's value, never the request's.
 import type { ConnectRequest } from '../../shared/protocol/messages.js';
 import type { Claim } from '../limit/open-connections.js';
-import type { EarlyEnd, RequestLife } from '../limit/request-life.js';
+import type { RequestLife } from '../limit/request-life.js';
 import { account, type Ending } from '../request/account.js';
+import { admitConnection } from '../request/admit-connection.js';
 import { connect } from '../request/connect.js';
-import { decideRequest, type Judgement } from '../request/decide-request.js';
-import { outcomeReply, refusalReply } from '../request/failure-reply.js';
-import { claimConnection, pastConnections } from '../request/limit-connections.js';
+import { decideRequest } from '../request/decide-request.js';
+import { earlyReply, outcomeReply, refusalReply } from '../request/failure-reply.js';
+import type { Judgement } from '../request/judgement.js';
 import type { Services } from '../request/services.js';
 import { handOver } from './hand-over.js';
 import type { Requester } from './requester.js';
@@ -25,13 +26,13 @@ export async function handleConnect(
   life: RequestLife,
 ): Promise<void> {
   if (life.ended !== undefined) {
-    endInQueue(requester, request, life.ended);
+    // Nothing was decided, so nothing is accounted.
+    void requester.answer(earlyReply(request.id, request, life.ended));
     return;
   }
   const decided = decideRequest(services, requester.plugin, request, life);
   const judged = decided instanceof Promise ? await decided : decided;
-  const claim = claimConnection(requester.plugin, judged);
-  const judgement = claim?.granted === false ? pastConnections(requester.plugin, judged) : judged;
+  const { judgement, claim } = admitConnection(requester.plugin, judged);
   if (judgement.decision.decision === 'deny') {
     void requester.answer(refusalReply(request.id, judgement));
     account(services, requester.plugin, judgement);
@@ -62,10 +63,4 @@ async function connectAndHandOver(
   claim?.release();
   void requester.answer(outcomeReply(request.id, decision, connection.outcome, connection.errno));
   return { outcome: connection.outcome, dialed, connectMs };
-}
-
-/** Nothing was decided, so nothing is accounted. */
-function endInQueue(requester: Requester, request: ConnectRequest, end: EarlyEnd): void {
-  const errno = end === 'canceled' ? 'ECANCELED' : 'ETIMEDOUT';
-  void requester.answer(outcomeReply(request.id, request, end, errno));
 }

@@ -3,7 +3,7 @@ import type { ExplainRequest } from '../../shared/protocol/messages.js';
 import type { RequestLife } from '../limit/request-life.js';
 import { accountExplanation } from '../request/account.js';
 import { decideRequest } from '../request/decide-request.js';
-import { outcomeReply, refusalReply } from '../request/failure-reply.js';
+import { earlyReply, refusalReply } from '../request/failure-reply.js';
 import type { Services } from '../request/services.js';
 import type { Requester } from './requester.js';
 
@@ -28,6 +28,5 @@ export async function handleExplain(
       return;
     }
   }
-  const errno = life.ended === 'timeout' ? 'ETIMEDOUT' : 'ECANCELED';
-  void requester.answer(outcomeReply(id, request, life.ended ?? 'canceled', errno));
+  void requester.answer(earlyReply(id, request, life.ended ?? 'canceled'));
 }

@@ -18,6 +18,7 @@ import { READABLE, Watch } from '../../shared/sys/uv-poll.js';
 import { account } from '../request/account.js';
 import { limitReply } from '../request/failure-reply.js';
 import type { Plugin } from '../request/plugin.js';
+import { refuseQueued } from '../request/refuse-queued.js';
 import type { Services } from '../request/services.js';
 import { ChannelClient } from './channel-client.js';
 import { handleConnect } from './handle-connect.js';
@@ -181,9 +182,8 @@ export class Session {
         : handleExplain(this.#services, client, request, life),
     );
     if (refusal === undefined) return;
-    this.plugin.metrics.limited(refusal.limit);
-    const { reply, judgement } = limitReply(id, request, refusal.reason, this.plugin.policy);
-    void client.answer(reply);
+    const judgement = refuseQueued(this.plugin, request, refusal);
+    void client.answer(limitReply(id, judgement));
     account(this.#services, this.plugin, judgement);
   }
 

@@ -3,6 +3,12 @@
 /** What ended a request before its work did. */
 export type EarlyEnd = 'canceled' | 'timeout';
 
+/** errno's name of an early end. */
+export const EARLY_ERRNO: Readonly<Record<EarlyEnd, 'ECANCELED' | 'ETIMEDOUT'>> = {
+  canceled: 'ECANCELED',
+  timeout: 'ETIMEDOUT',
+};
+
 /**
  * Stands for a request that is worked on.
  *

@@ -2,8 +2,9 @@
 import type { AuditFields } from '../../shared/protocol/audit-events.js';
 import type { Outcome } from '../../shared/reasons.js';
 import { CHANNEL, type Origin } from '../record/origin.js';
-import type { Judgement } from './decide-request.js';
+
 import { dnsMessage } from './failure-reply.js';
+import type { Judgement } from './judgement.js';
 import type { Plugin } from './plugin.js';
 import type { Services } from './services.js';
 

@@ -1,5 +1,4 @@
-// One question to the resolver, counted: for the plugin that waits for it, and in the figures of DNS. Runs in the broker.
-import { DNS_QUESTIONS } from '../../shared/limits.js';
+// One question to the resolver, counted for the plugin that asks and in the metrics of DNS. Runs in the broker.
 import type { FamilyAnswer } from '../names/name-servers.js';
 import type { Plugin } from './plugin.js';
 import type { Services } from './services.js';
@@ -11,19 +10,15 @@ export function askFamily(
   name: string,
   family: 4 | 6,
 ): FamilyAnswer | undefined | Promise<FamilyAnswer> {
-  if (plugin.questions >= DNS_QUESTIONS) {
-    plugin.metrics.limited('dns_rate');
-    return undefined;
-  }
+  if (!plugin.questions.admit()) return undefined;
   const pending = services.names.resolveFamily(name, family);
-  if (!(pending instanceof Promise)) return pending;
-  plugin.questions += 1;
+  return pending instanceof Promise ? awaitAnswer(services, plugin.questions.track(pending)) : pending;
+}
+
+async function awaitAnswer({ metrics }: Services, pending: Promise<FamilyAnswer>): Promise<FamilyAnswer> {
   const start = performance.now();
-  return pending.then((found) => {
-    plugin.questions -= 1;
-    const { kind } = found;
-    const result = kind === 'addresses' || kind === 'nodata' ? 'ok' : kind;
-    services.metrics.dnsLookup(result, performance.now() - start);
-    return found;
-  });
+  const found = await pending;
+  const { kind } = found;
+  metrics.dnsLookup(kind === 'addresses' || kind === 'nodata' ? 'ok' : kind, performance.now() - start);
+  return found;
 }

@@ -10,7 +10,7 @@ import { peerOf, startConnect, takeSocketError, tcpSocket, writableNow } from '.
 import { settleConnect } from '../../shared/sys/socket-state.js';
 import { errnoName } from '../../shared/sys/system-error.js';
 import { Watch, WRITABLE } from '../../shared/sys/uv-poll.js';
-import type { EarlyEnd, RequestLife } from '../limit/request-life.js';
+import { EARLY_ERRNO, type EarlyEnd, type RequestLife } from '../limit/request-life.js';
 import { interleaveFamilies } from '../names/interleave-families.js';
 import { outcomeOf } from './connect-outcome.js';
 
@@ -56,8 +56,7 @@ export function connect(
 }
 
 function endedEarly(end: EarlyEnd, address?: Address): Connection {
-  const errno = end === 'canceled' ? 'ECANCELED' : 'ETIMEDOUT';
-  return { outcome: end, errno, address };
+  return { outcome: end, errno: EARLY_ERRNO[end], address };
 }
 
 /** A socket that connects. */

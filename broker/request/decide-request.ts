@@ -1,33 +1,11 @@
 // The first half of the data path: decide, resolve, classify. Runs in the broker; nothing is dialled here.
-import { DNS_QUESTIONS } from '../../shared/limits.js';
-import type { Address } from '../../shared/policy/address.js';
-import { type Decision, judgeAddresses, type ResolveVerdict } from '../../shared/policy/decide.js';
+import { judgeAddresses, type ResolveVerdict } from '../../shared/policy/decide.js';
 import { makeDecision } from '../../shared/policy/make-decision.js';
 import type { Policy } from '../../shared/policy/policy.js';
 import type { RequestLife } from '../limit/request-life.js';
-import type { Resolution } from '../names/resolve.js';
+import { type Destination, denial, type Judgement } from './judgement.js';
 import type { Plugin } from './plugin.js';
 import type { Services } from './services.js';
-
-/** What is asked for. */
-export interface Destination {
-  readonly host: string;
-  readonly port: number;
-}
-
-/** A decision with what it took. */
-export interface Judgement {
-  readonly decision: Decision;
-  /** The rules it was made by. */
-  readonly policy: Policy | undefined;
-  /** The names that led a sandbox to a bare address. */
-  readonly names?: readonly string[];
-  /** What the name resolved to. */
-  readonly considered: readonly Address[];
-  readonly dnsMs: number | null;
-  /** How DNS failed, where it did. */
-  readonly dnsFailure?: Exclude<Resolution['result'], 'ok'>;
-}
 
 /**
  * Decides a request by the rules in force now.
@@ -41,10 +19,7 @@ export function decideRequest(
   life: RequestLife,
 ): Judgement | Promise<Judgement> {
   const { policy } = plugin;
-  if (policy === undefined) {
-    const decision = makeDecision({ decision: 'deny', reason: 'policy_unavailable', host, port });
-    return { decision, policy, considered: [], dnsMs: null };
-  }
+  if (policy === undefined) return denial('policy_unavailable', { host, port }, policy);
   const start = performance.now();
   const verdict = plugin.verdicts.judge(policy, { host, port }, services.host.context());
   const seconds = (performance.now() - start) / 1000;
@@ -61,31 +36,17 @@ async function decideName(
   life: RequestLife,
   secondsSoFar: number,
 ): Promise<Judgement> {
-  if (plugin.questions >= DNS_QUESTIONS) {
-    plugin.metrics.limited('dns_rate');
-    const { name: host, port } = verdict;
-    return {
-      decision: makeDecision({ decision: 'deny', reason: 'rate_limited', host, port }),
-      policy,
-      considered: [],
-      dnsMs: null,
-    };
-  }
+  const { name: host, port } = verdict;
+  if (!plugin.questions.admit()) return denial('rate_limited', { host, port }, policy);
   const asked = performance.now();
-  const pending = services.names.resolve(verdict.name);
-  if (pending instanceof Promise) {
-    // Counted until it is answered: a request with a short time limit ends long before its question does.
-    plugin.questions += 1;
-    void pending.then(() => {
-      plugin.questions -= 1;
-    });
-  }
-  const resolution = pending instanceof Promise ? await life.orEnded(pending) : pending;
+  const pending = services.names.resolve(host);
+  const resolution =
+    pending instanceof Promise ? await life.orEnded(plugin.questions.track(pending)) : pending;
   const answered = performance.now();
   const dnsMs = answered - asked;
   if (resolution?.asked === true) services.metrics.dnsLookup(resolution.result, dnsMs);
   if (resolution === undefined && life.ended === 'canceled') {
-    const { decision, reason, rule, name: host, port } = verdict;
+    const { decision, reason, rule } = verdict;
     return { decision: makeDecision({ decision, reason, rule, host, port }), policy, considered: [], dnsMs };
   }
   const { result, addresses } = resolution ?? { result: 'timeout', addresses: [] };

@@ -7,8 +7,9 @@ import type { Policy } from '../../shared/policy/policy.js';
 import { weighAddress } from '../../shared/policy/weigh-address.js';
 import type { ExplainedAddress, Explanation, SupervisorLine } from '../../shared/protocol/link.js';
 import { RequestLife } from '../limit/request-life.js';
-import { decideRequest, type Judgement } from './decide-request.js';
+import { decideRequest } from './decide-request.js';
 import { dnsMessage } from './failure-reply.js';
+import type { Judgement } from './judgement.js';
 import type { Plugin } from './plugin.js';
 import type { Services } from './services.js';
 

@@ -1,11 +1,10 @@
 // What a plugin is told when it gets no connection: never an address that a name resolved to. Runs in the broker.
-import { makeDecision, quoteDestination } from '../../shared/policy/make-decision.js';
+import { quoteDestination } from '../../shared/policy/make-decision.js';
 import { pluginRefusal } from '../../shared/policy/plugin-refusal.js';
-import type { Policy } from '../../shared/policy/policy.js';
 import type { FailureReply } from '../../shared/protocol/messages.js';
 import type { Outcome } from '../../shared/reasons.js';
-import type { QueueRefusal } from '../limit/request-queue.js';
-import type { Destination, Judgement } from './decide-request.js';
+import { EARLY_ERRNO, type EarlyEnd } from '../limit/request-life.js';
+import type { Destination, Judgement } from './judgement.js';
 
 const DNS_FAILURES = {
   nxdomain: { errno: 'ENOTFOUND', cause: 'the name has no address' },
@@ -29,16 +28,9 @@ export function dnsMessage({ host, port }: Destination, failure: keyof typeof DN
   return `Cannot connect to ${quoteDestination(host, port)}: ${DNS_FAILURES[failure].cause}`;
 }
 
-/** The reply to a request that found the queue full, and its judgement for the account. */
-export function limitReply(
-  id: number,
-  { host, port }: Destination,
-  reason: QueueRefusal['reason'],
-  policy: Policy | undefined,
-): { readonly reply: FailureReply; readonly judgement: Judgement } {
-  const decision = makeDecision({ decision: 'deny', reason, host, port });
-  const reply: FailureReply = { id, ok: false, ...pluginRefusal(decision), errno: 'EAGAIN' };
-  return { reply, judgement: { decision, policy, considered: [], dnsMs: null } };
+/** The reply to a request that found the queue full. */
+export function limitReply(id: number, { decision }: Judgement): FailureReply {
+  return { id, ok: false, ...pluginRefusal(decision), errno: 'EAGAIN' };
 }
 
 const ENDINGS: Readonly<Record<Exclude<Outcome, 'connected'>, string>> = {
@@ -58,4 +50,9 @@ export function outcomeReply(
 ): FailureReply {
   const message = `Cannot connect to ${quoteDestination(host, port)}: ${ENDINGS[outcome]}`;
   return { id, ok: false, errno, reason: outcome, message };
+}
+
+/** The reply to a request that ended before anything was dialled. */
+export function earlyReply(id: number, destination: Destination, end: EarlyEnd): FailureReply {
+  return outcomeReply(id, destination, end, EARLY_ERRNO[end]);
 }

@@ -3,6 +3,7 @@ import { limitsOf } from '../../shared/config/limit-forms.js';
 import type { Policy } from '../../shared/policy/policy.js';
 import type { PluginLimits } from '../../shared/protocol/link.js';
 import type { OpenConnections } from '../limit/open-connections.js';
+import { OpenQuestions } from '../limit/open-questions.js';
 import { RequestQueue } from '../limit/request-queue.js';
 import { TurnShare } from '../limit/turn-share.js';
 import type { Audit } from '../record/audit.js';
@@ -24,8 +25,7 @@ export class Plugin {
   readonly #audit: Audit;
   /** Channels that are served, and those that the supervisor has been asked for. */
   channels = 0;
-  /** Questions of DNS that are not answered yet, whether or not somebody still waits. */
-  questions = 0;
+  readonly questions: OpenQuestions = new OpenQuestions(() => this.metrics.limited('dns_rate'));
   queue: RequestQueue = new RequestQueue(DEFAULT_LIMITS, this.turn);
   #limits = DEFAULT_LIMITS;
   #connections: OpenConnections | undefined;

@@ -16,10 +16,10 @@ import type { Claim } from '../limit/open-connections.js';
 import { RequestLife } from '../limit/request-life.js';
 import type { Origin } from '../record/origin.js';
 import { account, type Ending } from '../request/account.js';
+import { admitConnection } from '../request/admit-connection.js';
 import { outcomeOf } from '../request/connect-outcome.js';
-import type { Judgement } from '../request/decide-request.js';
-import { limitReply } from '../request/failure-reply.js';
-import { claimConnection, pastConnections } from '../request/limit-connections.js';
+import type { Judgement } from '../request/judgement.js';
+import { refuseQueued } from '../request/refuse-queued.js';
 import { decideGranted } from './decide-granted.js';
 import { awaitDial, type Dial, type DialInterruption, dialState, endpointOf, goesElsewhere } from './dial.js';
 import { SettlingConnect } from './settling-connect.js';
@@ -47,9 +47,8 @@ export function brokerConnection(
     work.awaitTurn();
     return true;
   }
-  plugin.metrics.limited(refusal.limit);
   const destination = { host: address.address.text, port: address.port };
-  const { judgement } = limitReply(0, destination, refusal.reason, plugin.policy);
+  const judgement = refuseQueued(plugin, destination, refusal);
   call.end(-EAGAIN, 'refused');
   account(services, plugin, judgement, undefined, work.origin);
   work.close();
@@ -112,9 +111,8 @@ class BrokeredConnect {
       }
       const decided = this.#decide();
       const judged = decided instanceof Promise ? await decided : decided;
-      this.#claim = claimConnection(this.#context.plugin, judged);
-      const judgement =
-        this.#claim?.granted === false ? pastConnections(this.#context.plugin, judged) : judged;
+      const { judgement, claim } = admitConnection(this.#context.plugin, judged);
+      this.#claim = claim;
       const ending = await this.#carryOut(judgement);
       const { services, plugin } = this.#context;
       const { origin } = this;

@@ -9,7 +9,7 @@ import type { Policy } from '../../shared/policy/policy.js';
 import type { Grants } from '../dns/grants.js';
 import type { RequestLife } from '../limit/request-life.js';
 import { askFamily } from '../request/ask-family.js';
-import type { Judgement } from '../request/decide-request.js';
+import { denial, type Judgement } from '../request/judgement.js';
 import type { Plugin } from '../request/plugin.js';
 import type { Services } from '../request/services.js';
 
@@ -45,15 +45,8 @@ export function decideGranted(
 ): Judgement | Promise<Judgement> {
   const { policy } = plugin;
   const considered = [address];
-  if (policy === undefined) {
-    const decision = makeDecision({
-      decision: 'deny',
-      reason: 'policy_unavailable',
-      host: address.text,
-      port,
-    });
-    return { decision, policy, considered, dnsMs: null };
-  }
+  if (policy === undefined)
+    return denial('policy_unavailable', { host: address.text, port }, policy, considered);
   const start = performance.now();
   const host = services.host.context();
   const bare: Case = { services, plugin, grants, policy, host, address, port };

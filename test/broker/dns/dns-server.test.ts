@@ -315,8 +315,8 @@ test('questions that no server has answered are bounded; what is past them is dr
   }
   const limited = 'limit_rejections_total{plugin="probe",limit="dns_rate"}';
   await until(async () => ((await served.count(limited)) === 20 ? true : undefined));
-  assert.equal(served.plugin.questions, DNS_QUESTIONS);
-  await until(() => (served.plugin.questions === 0 ? true : undefined));
+  assert.equal(served.plugin.questions.count, DNS_QUESTIONS);
+  await until(() => (served.plugin.questions.count === 0 ? true : undefined));
 });
 
 test('closing the server closes its sockets and connections, and an answer on its way is lost in silence', async (t) => {
@@ -333,7 +333,7 @@ test('closing the server closes its sockets and connections, and an answer on it
   await until(() => (served.server.questions.length > 0 ? true : undefined));
   served.dns.close();
   await stream.ended();
-  await until(() => (served.plugin.questions === 0 ? true : undefined));
+  await until(() => (served.plugin.questions.count === 0 ? true : undefined));
   socket.close();
   served.close();
   await until(() => (readdirSync('/proc/self/fd').length <= before ? true : undefined));

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Grants } from '../../../broker/dns/grants.js';
 import { RequestLife } from '../../../broker/limit/request-life.js';
-import type { Judgement } from '../../../broker/request/decide-request.js';
+import type { Judgement } from '../../../broker/request/judgement.js';
 import { decideGranted } from '../../../broker/trap/decide-granted.js';
 import { MIN_GRANT_MS } from '../../../shared/limits.js';
 import { addressOf } from '../../policy/rules.js';
@@ -157,7 +157,7 @@ test("a stale grant is checked again: the address is its name's still, or the re
     'it is fresh again',
   );
   assert.equal(dns.server.questions.length, 1);
-  assert.equal(dns.plugin.questions, 0);
+  assert.equal(dns.plugin.questions.count, 0);
 });
 
 test('nobody is asked for a stale grant that would not help, or is not needed', async (t) => {
