@@ -2,6 +2,7 @@
 // Both ends are postern's own; what is not understood ends the broker.
 import type { Socket } from 'node:net';
 import { GATHER_MS, LAST_WORDS_MS, MAX_LINK_LINE_BYTES } from '../shared/limits.js';
+import { LineReader } from '../shared/line-reader.js';
 import type {
   BrokerLine,
   ChannelPacket,
@@ -34,8 +35,10 @@ export class LineLink {
     onLastWords: () => void = () => {},
   ) {
     this.#socket = socket;
-    const reader = new LineReader((text) => onLine(JSON.parse(text) as SupervisorLine));
-    socket.on('data', (chunk) => reader.push(chunk));
+    const reader = new LineReader((text) => onLine(JSON.parse(text) as SupervisorLine), MAX_LINK_LINE_BYTES);
+    socket.on('data', (chunk) => {
+      if (!reader.push(chunk)) throw new RangeError('A line of the link is too long');
+    });
     socket.on('close', onEnd);
     socket.on('end', () => {
       setTimeout(onEnd, LAST_WORDS_MS);
@@ -78,37 +81,6 @@ export class LineLink {
     const text = this.#pending;
     this.#pending = '';
     if (text !== '') this.#socket.write(text);
-  }
-}
-
-/** Cuts a stream into lines of at most MAX_LINK_LINE_BYTES. */
-export class LineReader {
-  readonly #onLine: (line: string) => void;
-  #parts: Buffer[] = [];
-  #bytes = 0;
-
-  constructor(onLine: (line: string) => void) {
-    this.#onLine = onLine;
-  }
-
-  /** @throws RangeError for a longer line */
-  push(chunk: Buffer): void {
-    let start = 0;
-    for (let end = chunk.indexOf(10); end >= 0; end = chunk.indexOf(10, start)) {
-      this.#take(chunk.subarray(start, end));
-      const line = Buffer.concat(this.#parts).toString('utf8');
-      this.#parts = [];
-      this.#bytes = 0;
-      start = end + 1;
-      this.#onLine(line);
-    }
-    if (start < chunk.length) this.#take(chunk.subarray(start));
-  }
-
-  #take(part: Buffer): void {
-    this.#bytes += part.length;
-    if (this.#bytes > MAX_LINK_LINE_BYTES) throw new RangeError('A line of the link is too long');
-    this.#parts.push(part);
   }
 }
 

@@ -2,6 +2,7 @@
 // any bytes, printed quoted.
 import { readFileSync, readlinkSync } from 'node:fs';
 import { basename } from 'node:path';
+import { BoundedMap } from '../../shared/bounded-map.js';
 import type { Origin } from '../record/origin.js';
 
 /** A program's name is read again after so long: execve(2) and prctl(2) change it. */
@@ -15,8 +16,8 @@ interface Known {
 }
 
 export class CallerOrigins {
-  /** By thread, oldest first. */
-  readonly #known = new Map<number, Known>();
+  /** By thread. */
+  readonly #known = new BoundedMap<number, Known>(KEPT_ORIGINS);
 
   /** @param tid of a call that waits: later its id may be another's */
   of(tid: number): Origin {
@@ -25,10 +26,7 @@ export class CallerOrigins {
     if (known !== undefined && now - known.readAt < FRESH_MS) return known.origin;
     const pid = processOfThread(tid);
     const origin: Origin = { door: 'trap', pid: pid ?? null, program: readProgram(pid ?? tid) };
-    this.#known.delete(tid);
     this.#known.set(tid, { origin, readAt: now });
-    const [oldest] = this.#known.keys();
-    if (this.#known.size > KEPT_ORIGINS && oldest !== undefined) this.#known.delete(oldest);
     return origin;
   }
 }

@@ -1,5 +1,6 @@
 // Handles of the threads that call: their descriptors are taken through these. Runs in the broker.
 import { constants } from 'node:os';
+import { BoundedMap } from '../../shared/bounded-map.js';
 import { SEARCHED_DESCRIPTORS } from '../../shared/limits.js';
 import { type DescriptorEntry, DescriptorTable } from '../../shared/sys/descriptor-table.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
@@ -18,8 +19,7 @@ interface CallingThread {
 
 /** The threads of one sandbox that have called. */
 export class CallerProcesses {
-  /** Oldest first. */
-  readonly #threads = new Map<number, CallingThread>();
+  readonly #threads = new BoundedMap<number, CallingThread>(KEPT_HANDLES);
 
   /**
    * A duplicate of a caller's descriptor.
@@ -37,7 +37,8 @@ export class CallerProcesses {
     }
     const thread = openThread(tid);
     if (typeof thread === 'number') return thread;
-    this.#keep(tid, thread);
+    const forgotten = this.#threads.set(tid, thread);
+    if (forgotten !== undefined) close(forgotten[1]);
     return takeDescriptor(thread.handle.number, fd);
   }
 
@@ -55,20 +56,15 @@ export class CallerProcesses {
     for (const [tid, thread] of this.#threads) this.#forget(tid, thread);
   }
 
-  #keep(tid: number, thread: CallingThread): void {
-    this.#threads.set(tid, thread);
-    if (this.#threads.size <= KEPT_HANDLES) return;
-    for (const [oldest, old] of this.#threads) {
-      this.#forget(oldest, old);
-      return;
-    }
-  }
-
-  #forget(tid: number, { handle, table }: CallingThread): void {
-    handle.close();
-    table?.close();
+  #forget(tid: number, thread: CallingThread): void {
+    close(thread);
     this.#threads.delete(tid);
   }
+}
+
+function close({ handle, table }: CallingThread): void {
+  handle.close();
+  table?.close();
 }
 
 /** Before PIDFD_THREAD (Linux 6.9) a handle is its process's: right only where the thread has no descriptor table of its own. */

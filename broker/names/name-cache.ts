@@ -1,5 +1,6 @@
 // What servers said, for as long as they said it holds: one memory for the channel's connects and the sandboxes' DNS, so
 // that both agree. Runs in the broker. Names of every plugin share it; what a name may be used for is decided elsewhere.
+import { BoundedMap } from '../../shared/bounded-map.js';
 import {
   CACHED_ANSWERS,
   FAILURE_TTL_S,
@@ -28,7 +29,7 @@ export class NameCache implements NameSource {
   readonly #source: NameSource;
   readonly #now: () => number;
   /** The least recently used first. */
-  readonly #kept = new Map<string, Kept>();
+  readonly #kept = new BoundedMap<string, Kept>(CACHED_ANSWERS);
   readonly #inFlight = new Map<string, Promise<FamilyAnswer>>();
 
   /** @param now milliseconds of a clock that never goes back */
@@ -57,9 +58,11 @@ export class NameCache implements NameSource {
   #take(key: string): FamilyAnswer | undefined {
     const kept = this.#kept.get(key);
     if (kept === undefined) return undefined;
-    this.#kept.delete(key);
     const leftMs = kept.until - this.#now();
-    if (leftMs <= 0) return undefined;
+    if (leftMs <= 0) {
+      this.#kept.delete(key);
+      return undefined;
+    }
     this.#kept.set(key, kept);
     const { answer } = kept;
     return answer.kind === 'addresses' ? { ...answer, ttl: Math.ceil(leftMs / 1000) } : answer;
@@ -69,10 +72,6 @@ export class NameCache implements NameSource {
     const answer = said.kind === 'addresses' ? { ...said, ttl: bounded(said.ttl) } : said;
     const seconds = answer.kind === 'addresses' ? answer.ttl : LIFE_S[answer.kind];
     this.#kept.set(key, { answer, until: this.#now() + seconds * 1000 });
-    if (this.#kept.size > CACHED_ANSWERS) {
-      const [oldest] = this.#kept.keys();
-      if (oldest !== undefined) this.#kept.delete(oldest);
-    }
     return answer;
   }
 }

@@ -6,7 +6,7 @@ import { distance } from 'fastest-levenshtein';
  * @param known what there is
  * @returns the nearest known word, where it is near enough to be what was meant
  */
-function closest(word: string, known: Iterable<string>): string | undefined {
+export function closest(word: string, known: Iterable<string>): string | undefined {
   const typed = word.toLowerCase().replaceAll('-', '_');
   let best: string | undefined;
   // Two letters that changed places are two edits.

@@ -1,6 +1,6 @@
 // A finding of the schema, in the words of whoever wrote the file: what was expected, what is there, what to write. Pure.
 import type { z } from 'zod';
-import { didYouMean } from './closest.js';
+import { closest, didYouMean } from './closest.js';
 import type { ConfigProblem } from './config-problem.js';
 import type { KeyPath, YamlSource } from './yaml-source.js';
 
@@ -10,21 +10,37 @@ export function explainIssues(
   schema: z.ZodType,
   source: YamlSource,
 ): ConfigProblem[] {
-  const problems = issues.flatMap((issue) => explainIssue(issue, schema, source));
-  const meant = new Set(problems.map(({ key, suggestion }) => meantKey(key, suggestion)));
+  const meant = new Set(issues.flatMap((issue) => meantKeys(issue, schema)));
   // A key that is mistyped is not also missing.
-  return problems.filter(({ key, message }) => !(message.startsWith(MISSING) && meant.has(key)));
+  return issues
+    .filter((issue) => !(isMissing(issue, source) && meant.has(asText(keyOf(issue)))))
+    .flatMap((issue) => explainIssue(issue, schema, source));
 }
 
-const MISSING = 'missing: ';
+/** The keys that were probably meant by unknown ones. */
+function meantKeys(issue: z.core.$ZodIssue, schema: z.ZodType): readonly string[] {
+  if (issue.code !== 'unrecognized_keys') return [];
+  const parent = keyOf(issue);
+  return issue.keys.flatMap((unknown) => {
+    const meant = isOfPlugins(unknown, parent, schema) ? undefined : closest(unknown, keysAt(schema, parent));
+    return meant === undefined ? [] : [asText([...parent, meant])];
+  });
+}
 
-function meantKey(key: string, suggestion: string | undefined): string | undefined {
-  const meant = /^did you mean "(.*)"\?$/.exec(suggestion ?? '')?.[1];
-  return meant === undefined ? undefined : `${key.slice(0, key.lastIndexOf('.') + 1)}${meant}`;
+function isMissing(issue: z.core.$ZodIssue, source: YamlSource): boolean {
+  return issue.code === 'invalid_type' && source.valueAt(keyOf(issue)) === undefined;
+}
+
+function keyOf({ path }: z.core.$ZodIssue): KeyPath {
+  return path.filter((part) => typeof part !== 'symbol');
+}
+
+function asText(key: KeyPath): string {
+  return JSON.stringify(key);
 }
 
 function explainIssue(issue: z.core.$ZodIssue, schema: z.ZodType, source: YamlSource): ConfigProblem[] {
-  const key = issue.path.filter((part) => typeof part !== 'symbol');
+  const key = keyOf(issue);
   const value = source.valueAt(key);
   const found = describeValue(value, source.writtenAt(key));
   switch (issue.code) {
@@ -33,7 +49,7 @@ function explainIssue(issue: z.core.$ZodIssue, schema: z.ZodType, source: YamlSo
         source.keyProblem(key, unknown, 'unknown key', suggestKey(unknown, key, schema)),
       );
     case 'invalid_type':
-      if (value === undefined) return [source.problem(key, `${MISSING}${issue.message}`)];
+      if (value === undefined) return [source.problem(key, `missing: ${issue.message}`)];
       return [
         source.problem(
           key,
@@ -56,14 +72,18 @@ function explainIssue(issue: z.core.$ZodIssue, schema: z.ZodType, source: YamlSo
 
 function suggestKey(unknown: string, parent: KeyPath, schema: z.ZodType): string | undefined {
   if (unknown === '<<') return 'what is common to all plugins stands under defaults';
-  if (parent.length === 1 && parent[0] === 'defaults' && keysAt(schema, ['plugins', '']).includes(unknown))
-    return 'each plugin has its own: it belongs to a plugin';
+  if (isOfPlugins(unknown, parent, schema)) return 'each plugin has its own: it belongs to a plugin';
   const here = keysAt(schema, parent);
   const near = didYouMean(unknown, here);
   if (near !== undefined) return near;
   if (parent.length === 0 && keysAt(schema, ['defaults']).includes(unknown))
     return 'it belongs to a plugin, or for all plugins under defaults';
   return here.length === 0 ? undefined : `there are ${here.join(', ')}`;
+}
+
+/** Whether a key under `defaults` is one that only a plugin has. */
+function isOfPlugins(unknown: string, parent: KeyPath, schema: z.ZodType): boolean {
+  return parent.length === 1 && parent[0] === 'defaults' && keysAt(schema, ['plugins', '']).includes(unknown);
 }
 
 /** The keys that a map may have. */

@@ -1,13 +1,15 @@
 // A broker as the supervisor starts it, with the test in the supervisor's place and in the plugins'.
+
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import type { Socket } from 'node:net';
-import { LineReader } from '../../broker/link.js';
 import { BROKER_ENVIRONMENT, brokerCommand } from '../../sandbox/supervisor/broker/broker-command.js';
 import { makeChannel } from '../../sandbox/supervisor/broker/make-channel.js';
 import { readBrokerLine } from '../../sandbox/supervisor/broker/read-broker-line.js';
 import { limitsOf } from '../../shared/config/limit-forms.js';
+import { MAX_LINK_LINE_BYTES } from '../../shared/limits.js';
+import { LineReader } from '../../shared/line-reader.js';
 import type { BrokerLine, ChannelPacket, PluginLimits, SupervisorLine } from '../../shared/protocol/link.js';
 import { sendMessage } from '../../shared/sys/message.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
@@ -39,7 +41,7 @@ export class TestBroker {
     this.#child = child;
     this.#stream = stream;
     this.#descriptors = descriptors;
-    const reader = new LineReader((text) => this.#take(text));
+    const reader = new LineReader((text) => this.#take(text), MAX_LINK_LINE_BYTES);
     stream.on('data', (chunk: Buffer) => reader.push(chunk));
     stream.on('error', () => {});
   }

@@ -1,8 +1,9 @@
 // A sandbox's DNS on a port of loopback, with the test in the sandbox's place, and a DNS server for it to ask.
+
 import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
 import { DnsServer } from '../../broker/dns/dns-server.js';
-import { LineLink, LineReader } from '../../broker/link.js';
+import { LineLink } from '../../broker/link.js';
 import { HostAddresses } from '../../broker/names/host-addresses.js';
 import { HostsFile } from '../../broker/names/hosts-file.js';
 import { NameCache } from '../../broker/names/name-cache.js';
@@ -12,6 +13,8 @@ import { Audit } from '../../broker/record/audit.js';
 import { Metrics } from '../../broker/record/metrics.js';
 import { Plugin } from '../../broker/request/plugin.js';
 import type { Services } from '../../broker/request/services.js';
+import { MAX_LINK_LINE_BYTES } from '../../shared/limits.js';
+import { LineReader } from '../../shared/line-reader.js';
 import { compilePolicy } from '../../shared/policy/compile-policy.js';
 import type { BrokerLine } from '../../shared/protocol/link.js';
 import type { Mode } from '../../shared/reasons.js';
@@ -145,7 +148,7 @@ async function linkToSelf(): Promise<{ link: LineLink; lines: BrokerLine[]; clos
   const near = connect(address.port, '127.0.0.1');
   const [far] = await accepted;
   listener.close();
-  const reader = new LineReader((text) => lines.push(JSON.parse(text) as BrokerLine));
+  const reader = new LineReader((text) => lines.push(JSON.parse(text) as BrokerLine), MAX_LINK_LINE_BYTES);
   far.on('data', (chunk: Buffer) => reader.push(chunk));
   const close = (): void => {
     near.destroy();

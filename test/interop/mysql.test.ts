@@ -1,9 +1,10 @@
 import type { ChildProcess } from 'node:child_process';
 import { join } from 'node:path';
 import { after, before } from 'node:test';
+import { freePort } from '../harness/free-port.js';
 import { makeCertificates } from './certificates.js';
 import { testLibrary } from './library.js';
-import { findServer, freePort, own, prepare, serverFolder, startServer, stopServer } from './server.js';
+import { findServer, own, prepare, serverFolder, startServer, stopServer } from './server.js';
 
 const folder = serverFolder();
 const certificates = makeCertificates(folder);

@@ -1,9 +1,10 @@
 import type { ChildProcess } from 'node:child_process';
 import { after, before } from 'node:test';
+import { freePort } from '../harness/free-port.js';
 import { makeCertificates } from './certificates.js';
 import { testLibrary } from './library.js';
 import { missingRedis, startRedis } from './redis-server.js';
-import { freePort, serverFolder, stopServer } from './server.js';
+import { serverFolder, stopServer } from './server.js';
 
 const folder = serverFolder();
 const certificates = makeCertificates(folder);

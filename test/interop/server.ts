@@ -1,7 +1,6 @@
 // Servers of the host for the interop tests, as the ordinary user: most refuse to run as root.
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { chmodSync, chownSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { asUser } from '../harness/users.js';
@@ -37,15 +36,6 @@ export function own(path: string): string {
   if (process.geteuid?.() === 0) chownSync(path, NOBODY, NOBODY);
   chmodSync(path, 0o600);
   return path;
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (typeof address !== 'object' || address === null) throw new Error('Not listening');
-  return address.port;
 }
 
 /** Runs a program of the server's to its end. @throws Error with what it said */

@@ -2,8 +2,9 @@ import type { ChildProcess } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before } from 'node:test';
+import { freePort } from '../harness/free-port.js';
 import { testLibrary } from './library.js';
-import { freePort, serverFolder, stopServer } from './server.js';
+import { serverFolder, stopServer } from './server.js';
 import { login, missingSshd, startSshd } from './ssh-server.js';
 
 const folder = serverFolder();

@@ -9,11 +9,12 @@ import { type AddressInfo, createServer, type Server, type Socket } from 'node:n
 import { after, before, test } from 'node:test';
 import { createServer as createTls } from 'node:tls';
 import { fileURLToPath } from 'node:url';
+import { freePort } from '../harness/free-port.js';
 import { listen } from '../harness/listener.js';
 import { users } from '../harness/users.js';
 import { makeCertificates, readPair } from '../interop/certificates.js';
 import { Project } from '../interop/project.js';
-import { freePort, serverFolder } from '../interop/server.js';
+import { serverFolder } from '../interop/server.js';
 
 const REGISTER = ['--import', 'postern/plugin/register'];
 const LONG_BYTES = 16 << 20;

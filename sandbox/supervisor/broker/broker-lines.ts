@@ -4,6 +4,7 @@ import { EventEmitter } from 'node:events';
 import { Socket } from 'node:net';
 import { PosternError } from '../../../shared/errors.js';
 import { MAX_LINK_LINE_BYTES } from '../../../shared/limits.js';
+import { LineReader } from '../../../shared/line-reader.js';
 import { BROKER_LINE_FD, type BrokerLine, type SupervisorLine } from '../../../shared/protocol/link.js';
 import { readBrokerLine } from './read-broker-line.js';
 
@@ -18,16 +19,16 @@ export function lineStream(child: ChildProcess): Socket {
 /** Emits `line` for each line; a line of no known form is ignored: the broker's words are not trusted. */
 export class BrokerLines extends EventEmitter<{ line: [BrokerLine] }> {
   readonly #stream: Socket;
-  #parts: string[] = [];
-  #length = 0;
   #id = 0;
 
   constructor(stream: Socket) {
     super();
     this.setMaxListeners(0);
     this.#stream = stream;
-    stream.setEncoding('utf8');
-    stream.on('data', (text: string) => this.#onText(text));
+    const reader = new LineReader((text) => this.#onLine(text), MAX_LINK_LINE_BYTES);
+    stream.on('data', (chunk) => {
+      if (!reader.push(chunk)) stream.destroy();
+    });
     stream.on('error', () => stream.destroy());
   }
 
@@ -71,21 +72,6 @@ export class BrokerLines extends EventEmitter<{ line: [BrokerLine] }> {
 
   close(): void {
     this.#stream.destroy();
-  }
-
-  #onText(text: string): void {
-    let from = 0;
-    for (let at = text.indexOf('\n'); at >= 0; at = text.indexOf('\n', from)) {
-      this.#parts.push(text.slice(from, at));
-      this.#onLine(this.#parts.join(''));
-      this.#parts = [];
-      this.#length = 0;
-      from = at + 1;
-    }
-    if (from === text.length) return;
-    this.#length += text.length - from;
-    if (this.#length > MAX_LINK_LINE_BYTES) this.#stream.destroy();
-    else this.#parts.push(text.slice(from));
   }
 
   #onLine(text: string): void {
