@@ -1,79 +1,23 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Check } from '../../sandbox/doctor/check.js';
-import { describeExamination, toJson } from '../../sandbox/doctor/describe.js';
 import { examine } from '../../sandbox/doctor/examine.js';
 import type { HostFacts } from '../../sandbox/doctor/host-facts.js';
 import type { Trial } from '../../sandbox/doctor/trial.js';
-import type { Container } from '../../sandbox/host/confinement.js';
-import { briefContainerFix } from '../../sandbox/host/container-fix.js';
-import { coveredProc } from '../../sandbox/host/covered-proc.js';
-import { findContainer } from '../../sandbox/host/find-container.js';
 import { bundlePath } from '../../shared/own-files.js';
-
-const MOUNTS = `22 27 0:21 / /proc rw,relatime - proc proc rw
-27 1 254:0 / / rw,relatime - ext4 /dev/vda rw
-30 22 0:30 / /proc/sys/fs/binfmt_misc rw - binfmt_misc binfmt_misc rw
-`;
-const MASKED = `${MOUNTS}31 22 0:21 /sys /proc/sys ro - proc proc rw
-32 22 0:40 / /proc/kcore rw - tmpfs tmpfs rw
-`;
-const FEATURES = {
-  seccompFilter: true,
-  userNotification: true,
-  waitKillable: true,
-  threadPidfd: true,
-  passRights: true,
-  netnsCookie: true,
-  takesDescriptors: true,
-  comparesDescriptors: true,
-};
-const GOOD: HostFacts = {
-  platform: 'linux',
-  release: '6.1.0-13-amd64',
-  architecture: 'x64',
-  nodeVersion: 'v20.11.0',
-  nodePath: '/usr/bin/node',
-  root: false,
-  distribution: ['debian'],
-  container: undefined,
-  settings: { 'user.max_user_namespaces': '63000' },
-  seccompMode: 0,
-  appArmorLabel: undefined,
-  mountInfo: MOUNTS,
-  uidMap: '         0          0 4294967295\n',
-  gidMap: '         0          0 4294967295\n',
-  subordinate: { base: 0x7000_0000, count: 0x1000_0000, configured: false },
-  ownCode: { folder: '/opt/postern' },
-  namespaces: { works: true, words: '' },
-  freshProc: { works: true, words: '' },
-  libseccomp: { loads: true, version: '2.5.4' },
-  libcapNg: { loads: true },
-  unshare: { path: '/usr/bin/unshare', version: 'unshare from util-linux 2.38.1', keepsCapabilities: true },
-  shell: true,
-  kernel: FEATURES,
-  landlock: 6,
-  resolvConf: 'search example.com\nnameserver 192.0.2.53\n',
-  descriptorLimit: 1_048_576,
-  loopback: true,
-  cgroup: { base: '/sys/fs/cgroup/user.slice/postern.scope' },
-};
-const CONNECTED = {
-  said: 'allowed: good day, refused: EACCES port_not_allowed',
-  itself: 'good day',
-  trespasses: 0,
-};
-const MADE: Trial = { sandbox: { ids: '1000 1000', milliseconds: 100 }, connection: CONNECTED };
-const REFUSED = 'unshare: unshare failed: Operation not permitted';
-const NO_NAMESPACES = { namespaces: { works: false, words: REFUSED }, freshProc: undefined };
-const DOCKER: Container = { kind: 'docker', sign: '/.dockerenv' };
-const PODMAN: Container = { kind: 'podman', sign: '/run/.containerenv' };
-const KUBERNETES: Container = { kind: 'kubernetes', sign: 'KUBERNETES_SERVICE_HOST in the environment' };
-const SYSTEMD: Container = {
-  kind: 'systemd',
-  sign: 'worker.service in /proc/self/cgroup',
-  unit: 'worker.service',
-};
+import {
+  CONNECTED,
+  DOCKER,
+  FEATURES,
+  GOOD,
+  KUBERNETES,
+  MADE,
+  MASKED,
+  NO_NAMESPACES,
+  PODMAN,
+  REFUSED,
+  SYSTEMD,
+} from './good-host.js';
 
 function check(name: string, change: Partial<HostFacts>, trial: Trial = MADE): Check {
   const found = examine({ ...GOOD, ...change }, trial).checks.find((one) => one.name === name);
@@ -786,132 +730,4 @@ test('examine() accepts what only looks like a problem', () => {
     assert.equal(check('Yama', { settings: { 'kernel.yama.ptrace_scope': scope } }).state, 'ok', scope);
   assert.equal(check('kernel', { release: '5.14.0' }).state, 'ok');
   assert.equal(check('libseccomp', { libseccomp: { loads: true, version: '3.0.0' } }).state, 'ok');
-});
-
-test('coveredProc() reads what hides parts of /proc, and a whole /proc elsewhere', () => {
-  assert.deepEqual(coveredProc(MOUNTS), []);
-  assert.deepEqual(coveredProc(MASKED), ['/proc/sys', '/proc/kcore']);
-  assert.deepEqual(coveredProc(`${MASKED}50 27 0:50 / /dev/.lxc/proc rw - proc proc rw\n`), []);
-});
-
-test('findContainer() knows a container by the sign that it leaves', () => {
-  const signs = (
-    files: Readonly<Record<string, string>>,
-    environment: Readonly<Record<string, string>> = {},
-  ): Container | undefined =>
-    findContainer({ exists: (path) => path in files, read: (path) => files[path], environment });
-  assert.equal(signs({ '/proc/self/cgroup': '0::/user.slice/user-0.slice/session-1.scope\n' }), undefined);
-  assert.deepEqual(signs({ '/.dockerenv': '' }), DOCKER);
-  assert.deepEqual(signs({ '/run/.containerenv': '' }), PODMAN);
-  assert.deepEqual(signs({ '/.dockerenv': '' }, { KUBERNETES_SERVICE_HOST: '192.0.2.1' }), KUBERNETES);
-  const cgroup = (text: string): Container | undefined => signs({ '/proc/self/cgroup': text });
-  assert.equal(cgroup('5:memory:/kubepods/besteffort/pod1\n')?.kind, 'kubernetes');
-  assert.equal(cgroup('5:memory:/docker/1\n')?.kind, 'docker');
-  assert.equal(cgroup('0::/machine.slice/libpod-1.scope\n')?.kind, 'podman');
-  assert.equal(cgroup('5:memory:/lxc/one\n')?.kind, 'other');
-  assert.deepEqual(cgroup('0::/system.slice/worker.service\n'), SYSTEMD);
-  assert.deepEqual(signs({ '/run/systemd/container': 'systemd-nspawn\n' }), {
-    kind: 'other',
-    sign: '/run/systemd/container: systemd-nspawn',
-  });
-});
-
-test('describeExamination() aligns the lines, indents the fixes, and counts what has to be fixed', () => {
-  const good = describeExamination(examine(GOOD, MADE), false).trimEnd().split('\n');
-  assert.equal(good.at(-1), 'This host can run postern');
-  assert.equal(good[0], 'ok        kernel              linux 6.1.0-13-amd64');
-  const bad = examine(
-    { ...GOOD, shell: false, release: '5.10.0', landlock: 0 },
-    { sandbox: { failure: { message: 'Cannot start' } } },
-  );
-  const lines = describeExamination(bad, false).trimEnd().split('\n');
-  assert.deepEqual(lines.slice(0, 2), [
-    'missing   kernel              linux 5.10.0 (needed: linux 5.14 or newer)',
-    '              Boot Linux 5.14 or newer.',
-  ]);
-  assert.equal(lines.at(-1), 'This host cannot run postern yet: 2 requirements are missing');
-  const one = describeExamination(examine({ ...GOOD, shell: false }, MADE), false);
-  assert.match(one, /This host cannot run postern yet: 1 requirement is missing\n$/);
-  assert.doesNotMatch(one, /\u001b/);
-  assert.match(describeExamination(bad, true), /^\u001b\[31mmissing {3}\u001b\[0mkernel/);
-});
-
-test('describeExamination() ends with the options of the container where these are missing, and shows many lines once', () => {
-  const facts = { ...GOOD, ...NO_NAMESPACES, seccompMode: 2, container: DOCKER, mountInfo: MASKED };
-  const examination = examine(facts, MADE);
-  const options = '--security-opt seccomp=postern-seccomp.json --security-opt systempaths=unconfined';
-  const lines = describeExamination(examination, false).trimEnd().split('\n');
-  assert.equal(lines.at(-2), `container options: ${options}`);
-  assert.equal(lines.at(-1), 'This host cannot run postern yet: 2 requirements are missing');
-  assert.equal(lines.filter((line) => line.includes('Start the container')).length, 1);
-  assert.ok(lines.includes('              As for "user namespaces".'));
-  const { container } = JSON.parse(toJson(examination)) as { container: Record<string, unknown> };
-  assert.deepEqual(Object.keys(container), ['kind', 'sign', 'options', 'fix']);
-  assert.deepEqual([container['kind'], container['options']], ['docker', options.split(' ')]);
-  const fewIds = { ...facts, root: true, uidMap: '0 100000 65536\n', gidMap: '0 100000 65536\n' };
-  const asUser = examine(fewIds, MADE).container;
-  assert.deepEqual(asUser?.options, [...options.split(' '), '--user', '1000:1000']);
-  assert.match(asUser.fix, /Start the container.*Start postern as an ordinary user/s);
-  assert.deepEqual(
-    examine({ ...GOOD, ...fewIds, seccompMode: 0, mountInfo: MOUNTS }, MADE).container?.options,
-    ['--user', '1000:1000'],
-  );
-  const other = examine({ ...facts, container: KUBERNETES }, MADE);
-  assert.doesNotMatch(describeExamination(other, false), /container options/);
-  assert.equal((JSON.parse(toJson(other)) as typeof other).container?.options, null);
-  for (const fine of [
-    examine({ ...GOOD, container: DOCKER, seccompMode: 2 }, MADE),
-    examine({ ...GOOD, container: DOCKER, seccompMode: 2, shell: false }, MADE),
-  ]) {
-    assert.doesNotMatch(describeExamination(fine, false), /container options/);
-    assert.equal((JSON.parse(toJson(fine)) as { container: unknown }).container, null);
-  }
-});
-
-test('briefContainerFix() is one line for each kind of container, and nothing where nothing is in the way', () => {
-  const facts = { ...GOOD, seccompMode: 2, mountInfo: MASKED, appArmorLabel: 'containers-default (enforce)' };
-  const fixes: readonly (readonly [Container | undefined, string | undefined])[] = [
-    [
-      DOCKER,
-      'start the container with --security-opt seccomp=postern-seccomp.json --security-opt apparmor=unconfined --security-opt systempaths=unconfined',
-    ],
-    [
-      PODMAN,
-      'start the container with --security-opt seccomp=postern-seccomp.json --security-opt apparmor=unconfined --security-opt unmask=ALL',
-    ],
-    [
-      KUBERNETES,
-      'set seccompProfile: {type: Localhost, localhostProfile: postern-seccomp.json}, appArmorProfile: {type: Unconfined}, procMount: Unmasked, runAsUser: 1000 in the securityContext of the pod',
-    ],
-    [
-      SYSTEMD,
-      'set RestrictNamespaces=no, SystemCallFilter=, ProtectKernelTunables=no, ProtectKernelLogs=no in worker.service',
-    ],
-    [{ kind: 'other', sign: 'lxc' }, undefined],
-    [undefined, undefined],
-  ];
-  for (const [container, fix] of fixes) {
-    assert.equal(briefContainerFix({ ...facts, container }), fix);
-    assert.equal(briefContainerFix({ ...GOOD, container }), undefined);
-  }
-});
-
-test('toJson() is one object with every field of every check', () => {
-  const parsed = JSON.parse(toJson(examine({ ...GOOD, shell: false }, MADE))) as {
-    ok: boolean;
-    checks: Record<string, unknown>[];
-  };
-  assert.equal(parsed.ok, false);
-  for (const entry of parsed.checks)
-    assert.deepEqual(Object.keys(entry), ['name', 'state', 'found', 'needed', 'fix']);
-  assert.deepEqual(
-    parsed.checks.find(({ name }) => name === '/bin/sh'),
-    {
-      name: '/bin/sh',
-      state: 'missing',
-      found: 'not there, or not executable',
-      needed: 'a POSIX shell',
-      fix: 'Put a POSIX shell there: as a link, to dash, bash or busybox.',
-    },
-  );
 });
