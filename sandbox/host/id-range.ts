@@ -1,7 +1,11 @@
 // A range of host ids of its own for each sandbox, and an id for the broker, where postern is started as root.
-import { readFileSync } from 'node:fs';
-import { createServer, type Server } from 'node:net';
+import { constants, lstatSync, mkdirSync, openSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { PosternError } from '../../shared/errors.js';
+import { tryLock } from '../../shared/sys/fcntl.js';
+import { OwnedFd } from '../../shared/sys/owned-fd.js';
+
+const { O_CREAT, O_NOFOLLOW, O_RDONLY } = constants;
 
 export const RANGE_SIZE: number = 65_536;
 /**
@@ -41,28 +45,44 @@ export function configuredIds(): { readonly base: number; readonly count: number
   return { base: DEFAULT_BASE, count: DEFAULT_COUNT };
 }
 
+/** Only root writes there, and each network namespace of the host sees it. */
+const LOCKS = '/run/postern/ids';
+
 /**
- * Takes the first free range. An abstract socket of its name is the lock: the kernel lets go of it with the process.
+ * Takes the first free range. A locked file of its name is the lock: the kernel unlocks it with the process's end.
  *
- * @throws PosternError `no_id_range` where every range is taken
+ * @throws PosternError `no_id_range` where every range is taken, or the locks' folder is not root's alone
  */
-export async function claimIdRange(): Promise<IdRange> {
+export function claimIdRange(): IdRange {
   const { base, count } = configuredIds();
   const ranges = Math.floor(count / RANGE_SIZE);
+  for (const folder of [dirname(LOCKS), LOCKS]) requireOwnFolder(folder);
   for (let index = 0; index < ranges; index += 1) {
     const start = base + index * RANGE_SIZE;
-    const lock = await tryLock(`\0postern/ids/${start}`);
-    if (lock !== undefined) return { base: start, release: () => lock.close() };
+    const file = new OwnedFd(openSync(join(LOCKS, String(start)), O_RDONLY | O_CREAT | O_NOFOLLOW, 0o600));
+    if (tryLock(file.number)) return { base: start, release: () => file.close() };
+    file.close();
   }
   throw new PosternError('no_id_range', `All ${ranges} id ranges of 65,536 from ${base} on are taken`, {
     fix: 'give "postern" a larger range in /etc/subuid: each supervisor needs one, and each of its plugins one more',
   });
 }
 
-function tryLock(path: string): Promise<Server | undefined> {
-  return new Promise((resolve) => {
-    const server = createServer((connection) => connection.destroy());
-    server.once('error', () => resolve(undefined));
-    server.listen({ path }, () => resolve(server.unref()));
+/** Another user who writes there could hold every lock, or lead it elsewhere by a link. */
+function requireOwnFolder(folder: string): void {
+  try {
+    mkdirSync(folder, { mode: 0o755 });
+  } catch (cause) {
+    const { code, message } = cause as NodeJS.ErrnoException;
+    if (code !== 'EEXIST')
+      throw new PosternError('no_id_range', `Cannot make the folder of the id ranges' locks: ${message}`, {
+        cause,
+        fix: `mount a tmpfs on ${dirname(dirname(LOCKS))}`,
+      });
+  }
+  const found = lstatSync(folder);
+  if (found.isDirectory() && found.uid === process.geteuid?.() && (found.mode & 0o022) === 0) return;
+  throw new PosternError('no_id_range', `"${folder}" is not a folder that only this root may write`, {
+    fix: `remove it, or: chown 0:0 ${folder} && chmod 755 ${folder}`,
   });
 }

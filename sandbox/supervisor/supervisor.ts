@@ -110,7 +110,7 @@ export class Supervisor {
           healthy: () => this.#healthy,
         });
       }
-      if (this.#privileges === 'root') this.#owner = await claimIdRange();
+      if (this.#privileges === 'root') this.#owner = claimIdRange();
       const broker = new BrokerProcess({
         becomeIds: this.#owner === undefined ? undefined : { uid: this.#owner.base, gid: this.#owner.base },
         dnsServers: this.#options.dnsServers,

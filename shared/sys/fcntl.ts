@@ -1,5 +1,6 @@
-// fcntl(2), dup(2), close_range(2), read(2), write(2) for descriptors. Runs everywhere.
+// fcntl(2), flock(2), dup(2), close_range(2), read(2), write(2) for descriptors. Runs everywhere.
 import { constants } from 'node:fs';
+import { constants as system } from 'node:os';
 import { bind } from './libc.js';
 import { OwnedFd } from './owned-fd.js';
 import { succeed } from './system-error.js';
@@ -10,9 +11,12 @@ const F_SETFD = 2;
 const F_GETFL = 3;
 const F_SETFL = 4;
 const F_SETPIPE_SZ = 1031;
+const LOCK_EX = 2;
+const LOCK_NB = 4;
 
 const fcntl = bind('int fcntl(int fd, int command, long argument)');
 const dup3 = bind('int dup3(int from, int to, int flags)');
+const flock = bind('int flock(int fd, int operation)');
 const closeRangeCall = bind('int close_range(uint first, uint last, int flags)');
 const read = bind('long read(int fd, void *buffer, size_t length)');
 const write = bind('long write(int fd, const void *buffer, size_t length)');
@@ -20,6 +24,18 @@ const write = bind('long write(int fd, const void *buffer, size_t length)');
 /** A duplicate with the lowest free number from `least` on, close-on-exec. */
 export function duplicate(fd: number, least = 3): OwnedFd {
   return new OwnedFd(succeed(fcntl(fd, F_DUPFD_CLOEXEC, least), 'fcntl F_DUPFD_CLOEXEC'));
+}
+
+/**
+ * Locks an open file until its last descriptor is closed, however that happens.
+ *
+ * @returns false where another open file description holds the lock
+ */
+export function tryLock(fd: number): boolean {
+  const result = flock(fd, LOCK_EX | LOCK_NB);
+  if (result === -system.errno.EWOULDBLOCK) return false;
+  succeed(result, 'flock');
+  return true;
 }
 
 /** Makes `to` a duplicate of `from` that survives execve. The numbers must differ. */

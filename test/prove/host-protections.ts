@@ -3,6 +3,14 @@ import type { Protection } from './protection.js';
 
 export const hostProtections: readonly Protection[] = [
   {
+    name: 'ids: a range that another supervisor of the host has is not taken',
+    file: 'sandbox/host/id-range',
+    right: "const LOCKS = '/run/postern/ids';",
+    wrong: "const LOCKS = '/run/postern/ids-of-' + process.pid;",
+    tests: ['escape/id-lock'],
+    pattern: 'two ranges of ids',
+  },
+  {
     name: 'launch: /proc without what the kernel keeps for the whole host',
     file: 'sandbox/launch/build-root',
     right: '        maskProc(STAGE, hidden);',

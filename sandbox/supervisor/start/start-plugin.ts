@@ -88,7 +88,7 @@ async function prepareAndLaunch(
   for (const entry of plan.entries)
     if (entry.kind === 'bind' && entry.asOwner !== undefined && entry.writable)
       await refusePrivilegedFiles(entry.source);
-  const range = host.privileges === 'user' ? undefined : await claimIdRange();
+  const range = host.privileges === 'user' ? undefined : claimIdRange();
   try {
     const { entries, trees } = await treesFor(host, config, plan, range, held);
     const channel = host.broker.openChannel(config.name);

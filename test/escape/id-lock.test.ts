@@ -1,0 +1,53 @@
+// Which ids a sandbox has is locked for the whole host, in a folder that root alone writes: not by a name of a network namespace,
+// which is another one in each, and which any user may take.
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { test } from 'node:test';
+import { postern, startPostern } from '../harness/postern.js';
+import { until } from '../harness/until.js';
+import { asUser, users } from '../harness/users.js';
+
+const base = /^\s*0\s+(\d+)\s/m;
+const MAP = 'cat /proc/self/uid_map; ';
+
+for (const user of users.filter((one) => one === 'root')) {
+  test('two supervisors in two network namespaces take two ranges of ids', async () => {
+    const words = ['run', '--', 'sh', '-c', `${MAP} read -r line`];
+    const inside = ['unshare', '--net', 'sh', '-c', 'ip link set lo up && exec "$@"', 'sh'];
+    const running = [{}, { inside }, { inside }].map((options) => {
+      const { child, result } = startPostern(words, { as: user, keepInput: true, ...options });
+      let said = '';
+      child.stdout?.on('data', (text: string) => (said += text));
+      return { child, result, base: () => base.exec(said)?.[1] };
+    });
+    const bases = await Promise.all(running.map((one) => until(one.base)));
+    for (const { child } of running) child.stdin?.end('\n');
+    await Promise.all(running.map(({ result }) => result));
+    assert.equal(new Set(bases).size, running.length, bases.join());
+  });
+
+  test('a user who holds every name of the abstract kind keeps no supervisor from its ids', async () => {
+    const source = `
+import resource, socket, sys
+resource.setrlimit(resource.RLIMIT_NOFILE, (8192, 8192))
+held = []
+for start in range(0x70000000, 0x80000000, 65536):
+    one = socket.socket(socket.AF_UNIX)
+    one.bind("\\0postern/ids/%d" % start)
+    held.append(one)
+print("held", flush=True)
+sys.stdin.read()`;
+    const [command = '', ...args] = [...asUser('user'), '/usr/bin/python3', '-c', source];
+    const holder = spawn(command, args, { stdio: ['pipe', 'pipe', 'inherit'] });
+    const gone = once(holder, 'exit');
+    try {
+      await once(holder.stdout, 'data');
+      const { status, stderr } = await postern(['run', '--', 'true'], { as: user });
+      assert.equal(status, 0, stderr);
+    } finally {
+      holder.stdin.end();
+      await gone;
+    }
+  });
+}
