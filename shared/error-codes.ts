@@ -56,7 +56,7 @@ export const ERROR_CODES = {
     in: 'supervisor',
     status: 125,
     what: 'A limit has an unknown name, or a value out of its range.',
-    fix: 'Take name and range from docs/config.md.',
+    fix: 'Take name and range from docs/limits.md.',
   },
   bad_name: {
     in: 'supervisor',
@@ -68,7 +68,7 @@ export const ERROR_CODES = {
     in: 'supervisor',
     status: 125,
     what: 'A rule cannot be read.',
-    fix: 'Correct the rule as the message says. README.md describes the forms.',
+    fix: 'Correct the rule as the message says. docs/rules.md describes the forms.',
   },
   broker_failed: {
     in: 'supervisor',

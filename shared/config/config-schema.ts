@@ -70,11 +70,11 @@ const shared = {
   cwd: text('a folder')
     .describe('The working directory, which the plugin can read. By default the folder of this file.')
     .optional(),
-  mode: words(MODES, PLAIN.mode, 'With audit, postern allows and reports what no rule allows.'),
+  mode: words(MODES, PLAIN.mode, 'audit: postern allows and reports what no rule allows.'),
   egress: words(
     ['transparent', 'channel'],
     PLAIN.egress,
-    'transparent: connect(2) goes through the broker. channel: connect(2) is refused, and programs use the client library.',
+    'The way out. transparent: connect(2) goes through the broker. channel: connect(2) is refused, and programs use the client library.',
   ),
   filesystem: z
     .strictObject(
@@ -95,7 +95,7 @@ const shared = {
         policy: words(
           ['no', 'on-failure', 'always'],
           PLAIN.restart.policy,
-          'When postern starts a plugin again that has ended. on-failure: after a status other than 0, or a signal.',
+          'on-failure: after a status other than 0, or a signal.',
         ),
         delay_ms: count({
           min: 10,

@@ -78,7 +78,6 @@ export const LIMIT_FORMS = {
     default: 1024,
     help: 'Open descriptors of each process (RLIMIT_NOFILE).',
     past: 'the call fails with EMFILE',
-    metric: 'descriptors',
   },
   processes: {
     unit: 'processes',

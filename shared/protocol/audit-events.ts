@@ -76,14 +76,14 @@ export const AUDIT_FIELDS = {
   },
   message: { type: 'string', what: 'The event as a sentence for the operator.' },
   suggestion: { type: 'string', what: 'The rule that would allow it.' },
-  questions: { type: 'number', unit: 'questions', what: 'How many questions this line stands for.' },
+  questions: { type: 'number', what: 'How many questions this line stands for.' },
   repeated: { type: 'boolean', what: 'Whether an earlier line reported the same name.' },
   name: {
     type: 'string',
     what: 'The name in the question. Null in a line that counts the other names of a minute.',
   },
   type: { type: 'string', what: 'The type of the record: `A`, `AAAA`, `HTTPS`, or `TYPE` with its number.' },
-  count: { type: 'number', unit: 'calls', what: 'How many calls this line stands for.' },
+  count: { type: 'number', what: 'How many calls this line stands for.' },
   call: { type: 'call', what: 'The system call.' },
   kind: { type: 'kind', what: 'What was wrong with the message. PROTOCOL.md describes each kind.' },
   action: { type: 'action', what: 'What postern did about it.' },
@@ -130,7 +130,7 @@ const DECISION_NULLABLE = [
  */
 export const AUDIT_EVENTS = {
   decision: {
-    what: 'The broker decided on a connection. A connection that was made has its line once the attempt is over.',
+    what: 'The broker decided on a connection. A permitted one has its line when the attempt is over.',
     fields: DECISION_FIELDS as typeof DECISION_FIELDS,
     nullable: DECISION_NULLABLE as typeof DECISION_NULLABLE,
     optional: ['message', 'suggestion'],
@@ -215,6 +215,15 @@ export const AUDIT_EVENTS = {
     always: {},
   },
 } as const;
+
+/** The table with the same type for each event. */
+export interface EventForm {
+  readonly what: string;
+  readonly fields: readonly AuditField[];
+  readonly nullable: readonly AuditField[];
+  readonly optional: readonly AuditField[];
+  readonly always: Readonly<Partial<Record<AuditField, string>>>;
+}
 
 type Fields = typeof AUDIT_FIELDS;
 type Events = typeof AUDIT_EVENTS;

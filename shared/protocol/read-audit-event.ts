@@ -15,13 +15,14 @@ import {
   type AuditEvent,
   type AuditField,
   type AuditTypes,
+  type EventForm,
 } from './audit-events.js';
 
 type Check = (value: unknown) => boolean;
 type WordType = Exclude<keyof AuditTypes, 'string' | 'number' | 'boolean' | 'list of strings'>;
 
 /** The words of each type that is a list of them. */
-const AUDIT_WORDS: { readonly [T in WordType]: readonly AuditTypes[T][] } = {
+export const AUDIT_WORDS: { readonly [T in WordType]: readonly AuditTypes[T][] } = {
   door: WAYS_OUT,
   mode: MODES,
   decision: DECISIONS,
@@ -31,13 +32,6 @@ const AUDIT_WORDS: { readonly [T in WordType]: readonly AuditTypes[T][] } = {
   kind: PROTOCOL_ERRORS,
   action: SLOW_ACTIONS,
 };
-
-interface EventForm {
-  readonly fields: readonly AuditField[];
-  readonly nullable: readonly AuditField[];
-  readonly optional: readonly AuditField[];
-  readonly always: Readonly<Partial<Record<AuditField, string>>>;
-}
 
 const CHECKS: ReadonlyMap<unknown, ReadonlyMap<string, Check>> = new Map(
   Object.entries<EventForm>(AUDIT_EVENTS).map(([event, form]) => [event, checksOf(form)]),

@@ -1,0 +1,136 @@
+// docs/config.md, from the schema of postern.yaml, and the table of docs/limits.md.
+import { CALL_FORMS } from '../../shared/config/call-forms.js';
+import { configJsonSchema } from '../../shared/config/json-schema.js';
+import { LIMIT_FORMS, type LimitForm } from '../../shared/config/limit-forms.js';
+import { choice, code, table } from './markdown.js';
+
+/** A node of the JSON Schema, as far as postern.yaml has it. */
+interface SchemaNode {
+  readonly type?: string;
+  readonly description?: string;
+  readonly default?: unknown;
+  readonly enum?: readonly string[];
+  readonly minimum?: number;
+  readonly maximum?: number;
+  readonly items?: SchemaNode;
+  readonly properties?: Readonly<Record<string, SchemaNode>>;
+  readonly required?: readonly string[];
+  readonly additionalProperties?: SchemaNode | boolean;
+}
+
+/** Lists with more choices than these are described elsewhere. */
+const MOST_CHOICES = 5;
+
+export function configPage(): string {
+  const schema = configJsonSchema() as SchemaNode;
+  const { defaults, plugins } = schema.properties ?? {};
+  const plugin = plugins?.additionalProperties;
+  if (defaults === undefined || typeof plugin !== 'object') throw new Error('The schema has another shape');
+  const own = { ...plugin, properties: without(plugin, Object.keys(defaults.properties ?? {})) };
+  const top = { ...schema, properties: without(schema, []) };
+  return `# postern.yaml
+
+\`postern init\` writes a first file, \`postern check\` reports every mistake in one, and \`postern up\` runs it. Paths are relative to the
+folder of the file. An unknown key is an error. A JSON Schema for editors comes with the package, as \`postern.schema.json\`.
+
+## At the top
+${keyTable(top, '', 1)}
+
+## Of a plugin, and of defaults
+These keys stand below \`plugins.NAME\`, or below \`defaults\` for all plugins. A plugin adds its lists and maps to those of \`defaults\`.
+Its single values replace those of \`defaults\`.
+
+${keyTable(defaults, '')}
+
+[docs/limits.md](limits.md) says what happens past each limit.
+
+## Of a plugin alone
+${keyTable(own, '')}
+
+## Files of rules
+A file that \`presets\` or \`--rules\` names has two keys, \`allow\` and \`deny\`. Both are lists of [rules](rules.md).
+
+## System calls
+Every plugin has the calls that ordinary programs make. \`seccomp\`, \`--seccomp-allow\` and \`--unsafe-seccomp-allow\` add others:
+
+${callTable()}
+
+postern never adds a call of the last rows.
+`;
+}
+
+/** The table of docs/limits.md. */
+export function limitTable(): string {
+  return table(
+    ['limit', 'bounds', 'default', 'range', 'past it'],
+    Object.entries<LimitForm>(LIMIT_FORMS).map(([name, form]) => [
+      code(name),
+      form.help,
+      String(form.default ?? 'none'),
+      `${form.min} to ${form.max}`,
+      form.past,
+    ]),
+  );
+}
+
+function without(
+  { properties = {} }: SchemaNode,
+  names: readonly string[],
+): Readonly<Record<string, SchemaNode>> {
+  return Object.fromEntries(Object.entries(properties).filter(([name]) => !names.includes(name)));
+}
+
+function keyTable(node: SchemaNode, path: string, depth = Number.POSITIVE_INFINITY): string {
+  return table(['key', 'value', 'default', 'meaning'], rowsOf(node, path, depth));
+}
+
+function rowsOf(node: SchemaNode, path: string, depth: number): (readonly string[])[] {
+  return Object.entries(node.properties ?? {}).flatMap(([name, value]) => {
+    const key = path === '' ? name : `${path}.${name}`;
+    const must = node.required?.includes(name) === true ? 'required' : '';
+    const usual = value.default === undefined ? must : code(String(value.default));
+    const row = [code(key), typeText(value), usual, value.description ?? ''];
+    if (depth <= 1) return [row];
+    const item = value.items?.properties === undefined ? undefined : value.items;
+    return [row, ...rowsOf(item ?? value, item === undefined ? key : `${key}[]`, depth - 1)];
+  });
+}
+
+function typeText({
+  type = '',
+  enum: words,
+  minimum,
+  maximum,
+  items,
+  properties,
+  additionalProperties,
+}: SchemaNode): string {
+  if (words !== undefined) return words.length > MOST_CHOICES ? 'name' : choice(words);
+  if (type === 'integer') return `${minimum} to ${maximum}`;
+  if (type === 'array') return `list of ${plural(items)}`;
+  if (type !== 'object') return type;
+  if (properties !== undefined) return 'map';
+  return typeof additionalProperties === 'object' ? `map of ${plural(additionalProperties)}` : 'map';
+}
+
+function plural(node: SchemaNode | undefined): string {
+  const text = node === undefined ? 'value' : typeText(node);
+  return `${text}s`;
+}
+
+function callTable(): string {
+  const groups = new Map<string, { readonly by: string; readonly why: string; readonly calls: string[] }>();
+  for (const [call, { by, why }] of CALL_FORMS) {
+    const group = groups.get(by + why) ?? { by, why, calls: [] };
+    group.calls.push(call);
+    groups.set(by + why, group);
+  }
+  return table(
+    ['calls', 'added by', 'because'],
+    [...groups.values()].map(({ by, why, calls }) => [
+      calls.map(code).join(', '),
+      by === 'never' ? 'never' : code(`seccomp.${by}`),
+      why,
+    ]),
+  );
+}

@@ -1,0 +1,41 @@
+// docs/errors.md, from the table of error codes.
+import { ERROR_CODES, type ErrorForm } from '../../shared/error-codes.js';
+import { code, table } from './markdown.js';
+
+const forms = Object.entries<ErrorForm>(ERROR_CODES);
+
+export function errorsPage(): string {
+  return `# Errors
+
+What postern cannot do is an error. It is a line on stderr that begins with \`postern: \` and says what happened, to what, and the fix. In
+code it is a \`PosternError\` with a \`code\`, one of those below. A call of the kernel that failed has the name of its errno as code, as
+\`ENOSPC\`.
+
+A refused connection is no error of postern: the program gets an errno, and the [audit log](audit.md) has the reason. The client
+library rejects with a \`PluginError\`, whose codes are \`EACCES\` for a refusal, the name of an errno, or \`ENOCHANNEL\`.
+
+The exit status below is that of \`run\`. Other commands exit with 2 for wrong usage or a bad file, and with 1 otherwise.
+
+## When postern starts a plugin
+${codeTable('supervisor')}
+
+## In the broker
+The broker ends with these before it serves a plugin. postern shows the message with the code \`broker_failed\`.
+
+${codeTable('broker')}
+
+## In the launcher
+The launcher builds the sandbox from inside. postern shows its message with the code \`launch_failed\`.
+
+${codeTable('launcher')}
+`;
+}
+
+function codeTable(where: ErrorForm['in']): string {
+  return table(
+    ['code', 'exit status', 'meaning', 'usual fix'],
+    forms
+      .filter(([, form]) => form.in === where)
+      .map(([name, { status, what, fix }]) => [code(name), String(status), what, fix]),
+  );
+}

@@ -1,0 +1,74 @@
+// docs/metrics.md, from the metric tables of supervisor and broker.
+import { METRICS } from '../../broker/record/metric-table.js';
+import { SUPERVISOR_METRICS } from '../../sandbox/supervisor/record/metric-table.js';
+import { type LabelValues, type MetricForm, PLUGIN_LABEL } from '../../shared/metric-form.js';
+import { code, meanings, table } from './markdown.js';
+import {
+  CLASS_MEANINGS,
+  EXIT_MEANINGS,
+  LIMIT_MEANINGS,
+  LOOKUP_MEANINGS,
+  QUESTION_MEANINGS,
+  START_MEANINGS,
+  TRAP_MEANINGS,
+} from './word-meanings.js';
+
+/** A label with more values than these is described below the tables. */
+const MOST_VALUES = 6;
+
+export function metricsPage(): string {
+  return `# Metrics
+
+\`metrics: HOST:PORT\` in postern.yaml, or \`--metrics HOST:PORT\` of \`run\`, serves two pages:
+
+- \`/metrics\`: every metric below, in the text format of Prometheus.
+- \`/healthz\`: status 200 while a broker runs, 503 otherwise.
+
+Without that setting postern opens no port. The label \`plugin\` is the name of a plugin. Its metrics start at 0 when it is configured.
+postern starts a broker again that has ended: the counters of the broker then begin at 0.
+
+## Of the supervisor
+${metricTable(Object.values<MetricForm>(SUPERVISOR_METRICS))}
+
+## Of the broker
+${metricTable(Object.values<MetricForm>(METRICS))}
+
+## What the values of labels mean
+The words of \`decision\`, \`reason\`, \`outcome\`, \`kind\` and \`action\` are those of the [audit log](audit.md#words). \`door\` is \`trap\` for a
+program's own call, and \`channel\` for a request of the client library.
+
+${meanings('`cause` of a start', START_MEANINGS)}
+
+${meanings('`cause` of an end', EXIT_MEANINGS)}
+
+${meanings('`limit`', LIMIT_MEANINGS)}
+
+${meanings('`answer` to a trapped call', TRAP_MEANINGS)}
+
+${meanings('`answer` to a question', QUESTION_MEANINGS)}
+
+${meanings('`result` of a lookup', LOOKUP_MEANINGS)}
+
+${meanings('`class` of an address', CLASS_MEANINGS)}
+`;
+}
+
+function metricTable(forms: readonly MetricForm[]): string {
+  return table(
+    ['metric', 'kind', 'labels', 'counts'],
+    forms.map(({ name, kind, labels, help }) => [code(name), kind, describeLabels(labels), `${help}.`]),
+  );
+}
+
+function describeLabels(labels: MetricForm['labels']): string {
+  return Object.entries(labels)
+    .map(([name, values]) => `${code(name)}${describeValues(values)}`)
+    .join('; ');
+}
+
+function describeValues(values: LabelValues): string {
+  // Every metric of a plugin has this label.
+  if (values === PLUGIN_LABEL) return '';
+  if ('any' in values) return `: ${values.any}`;
+  return values.length > MOST_VALUES ? '' : `: ${values.map(code).join(', ')}`;
+}

@@ -1,0 +1,132 @@
+// What each word of shared/reasons.ts means, for the reference pages. A word without a meaning does not compile.
+import type {
+  AddressClass,
+  DecisionWord,
+  DnsResult,
+  ExitCause,
+  Limit,
+  Outcome,
+  ProtocolErrorKind,
+  QuestionAnswer,
+  Reason,
+  SlowAction,
+  StartCause,
+  TrapAnswer,
+} from '../../shared/reasons.js';
+
+type Meanings<W extends string> = Readonly<Record<W, string>>;
+
+export const DECISION_MEANINGS: Meanings<DecisionWord> = {
+  allow: 'The rules allow it.',
+  deny: 'The broker refused it.',
+  would_deny: 'No rule allows it, and it went through because the mode is audit.',
+};
+
+export const REASON_MEANINGS: Meanings<Reason> = {
+  rule: 'A rule allows it.',
+  malformed_host: 'The host is neither a name nor an address.',
+  invalid_port: 'The port is not a number from 1 to 65535.',
+  denied_by_rule: 'A deny rule covers the name or the address.',
+  no_rule: 'No rule allows the host.',
+  port_not_allowed: 'A rule allows the host, but on another port.',
+  address_denied: 'A deny rule covers every address of the name.',
+  address_special:
+    'Every address is private, loopback, link-local or special in another way, and no address rule opens one.',
+  stale_grant: 'The program connected to an address that its name does not have any more.',
+  foreign_netns: 'The call was on a socket that postern had given to the plugin.',
+  udp_refused: 'The program tried to send UDP to the outside.',
+  dns_error: 'DNS gave no address for the name.',
+  rate_limited: 'The plugin asked for more within a second than its limit.',
+  concurrency_limited: 'The plugin has as many requests or connections as its limit.',
+  policy_unavailable: 'The broker has no rules for the plugin yet.',
+};
+
+export const OUTCOME_MEANINGS: Meanings<Outcome> = {
+  connected: 'The connection was made.',
+  refused: 'The peer refused it (ECONNREFUSED).',
+  unreachable: 'No route leads to the peer.',
+  timeout: 'The peer did not answer in time.',
+  reset: 'The peer reset the connection.',
+  canceled: 'The plugin gave up, or ended.',
+};
+
+export const KIND_MEANINGS: Meanings<ProtocolErrorKind> = {
+  malformed: 'The packet is not one MessagePack map.',
+  oversized: 'The packet is too long.',
+  unknown_op: 'The protocol has no such `op`.',
+  bad_shape: 'A key is missing, unknown, repeated or of a wrong type.',
+  unexpected_descriptor: 'A descriptor came with a packet to the broker.',
+  too_deep: 'Maps or arrays are nested too deeply.',
+  version: 'The version is unknown, or the first message is no `hello`.',
+};
+
+export const ACTION_MEANINGS: Meanings<SlowAction> = {
+  waited: 'The broker waited.',
+  demoted: 'The broker reaches the plugin on a separate thread from then on.',
+  killed: 'The plugin was ended.',
+};
+
+export const START_MEANINGS: Meanings<StartCause> = {
+  boot: 'postern started the plugin.',
+  restart: 'The restart policy started it again.',
+  operator: 'Not used yet.',
+  reload: 'Not used yet.',
+  schedule: 'Not used yet.',
+};
+
+export const EXIT_MEANINGS: Meanings<ExitCause> = {
+  exit: 'It ended with status 0.',
+  error: 'It ended with another status.',
+  signal: 'A signal ended it.',
+  oom: 'The sandbox reached `total_memory_mib`.',
+  limit: 'It reached `cpu_seconds` or `file_mib`.',
+  operator: 'postern was asked to stop it.',
+  supervisor: 'Not used yet.',
+};
+
+export const LIMIT_MEANINGS: Meanings<Limit> = {
+  rate: '`requests_per_second` refused a request, where `queued_requests` is 0.',
+  concurrency:
+    '`concurrent_requests` refused a request, where `queued_requests` is 0. Or the plugin asked for too many channels.',
+  queue: 'A request found `queued_requests` waiting.',
+  connections: '`connections` refused a connection.',
+  dns_rate:
+    '`questions_per_second` made a question wait. Or too many questions of the plugin had no answer yet.',
+  log_rate: '`log_lines_per_second` left out an event or a line of output.',
+  memory: 'The sandbox reached `total_memory_mib`. Only with a cgroup.',
+  processes: '`processes` refused a process or thread. Only with a cgroup.',
+  cpu: 'Periods of 0.1 s in which `cpu_percent` made the sandbox wait. Only with a cgroup.',
+  descriptors: 'Too many sockets waited for the plugin to receive them.',
+};
+
+export const CLASS_MEANINGS: Meanings<AddressClass> = {
+  public: 'An address of the public network.',
+  private: 'An address of a private network.',
+  loopback: 'A loopback address.',
+  linklocal: 'A link-local address.',
+  metadata: "The address of a cloud's metadata service.",
+  own: 'An address of this host.',
+  listener: 'An address and port where postern itself listens.',
+  special: 'An address of another special range.',
+};
+
+export const LOOKUP_MEANINGS: Meanings<DnsResult> = {
+  ok: 'The name has addresses.',
+  nxdomain: 'The name does not exist, or has no address.',
+  servfail: 'The DNS server failed.',
+  timeout: 'No server answered in time.',
+  refused: 'No rule opens the name, and no server was asked.',
+};
+
+export const QUESTION_MEANINGS: Meanings<QuestionAnswer> = {
+  granted: 'The sandbox got addresses.',
+  refused: 'The rules refused the name.',
+  error: 'The lookup failed, or the question could not be read.',
+};
+
+export const TRAP_MEANINGS: Meanings<TrapAnswer> = {
+  brokered: 'The program got a connection from the broker.',
+  own: 'The call was for the own network of the sandbox, and was made there.',
+  refused: 'The call was refused.',
+  error: 'The call failed.',
+};
