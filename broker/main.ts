@@ -1,6 +1,6 @@
-// The broker's process: makes the connections that a policy allows, outside every sandbox. Started by the supervisor with
-// a line stream at BROKER_LINE_FD and a packet socket at BROKER_DESCRIPTOR_FD; ends with either. Starts no process.
-// Everything is imported before the ids change: the files may be unreadable afterwards.
+// The broker's process. It makes the connections that a policy allows, outside every sandbox. The supervisor starts it with a line stream
+// at BROKER_LINE_FD and a packet socket at BROKER_DESCRIPTOR_FD; it ends with either, and starts no process. It imports all of its code
+// before the ids change, since it may be unable to read the files afterwards.
 import '../shared/refuse-debugger.js';
 import { Socket } from 'node:net';
 import { constants } from 'node:os';
@@ -12,16 +12,18 @@ import { getLimit, RLIMIT, setLimit } from '../shared/sys/rlimit.js';
 import { enterCage } from './cage/enter-cage.js';
 import { sealMounts } from './cage/seal-mounts.js';
 import { takeIds } from './cage/take-ids.js';
-import { LineLink, receivePackets } from './link.js';
+import { LineLink } from './line-link.js';
 import { HostAddresses } from './names/host-addresses.js';
 import { HostsFile } from './names/hosts-file.js';
 import { NameCache } from './names/name-cache.js';
 import { NameServers } from './names/name-servers.js';
 import { NameResolver } from './names/resolve.js';
+import { receivePackets } from './packet-link.js';
 import { Audit } from './record/audit.js';
 import { Metrics } from './record/metrics.js';
 import { Sessions } from './sessions.js';
 import { startGuards } from './stall/start-guards.js';
+import { type Line, takeLine } from './take-line.js';
 
 const EXIT_BUG = 70;
 const parent = process.ppid;
@@ -31,7 +33,7 @@ process.on('uncaughtException', (error) => {
   process.stderr.write(`postern: broker: ${text.replace(/\s*\n\s*/g, ' | ')}\n`);
   process.exit(EXIT_BUG);
 });
-// A terminal's Ctrl-C is the supervisor's to handle; the broker ends with the link.
+// The supervisor handles a terminal's Ctrl-C. The broker ends with the link.
 process.on('SIGINT', () => {});
 
 const leave = (): never => process.exit(0);
@@ -42,19 +44,10 @@ const link = new LineLink(new Socket({ fd: BROKER_LINE_FD, allowHalfOpen: true }
 const metrics = new Metrics();
 
 function take(line: SupervisorLine): void {
-  if (line.type === 'start') void start(line);
-  else if (sessions === undefined) throw new PosternError('link', `The link begins with "${line.type}"`);
-  else if (line.type === 'plugin') sessions.configure(line);
-  else if (line.type === 'forget') sessions.forget(line.plugin);
-  else if (line.type === 'session_dropped') sessions.dropped(line.session);
-  else if (line.type === 'limited') sessions.limited(line);
-  else if (line.type === 'audit_dropped') metrics.auditEventsDropped(line.events);
-  else if (line.type === 'metrics') answerMetrics(sessions, line.id);
-  else void sessions.explain(line);
+  takeLine(line, sessions && { sessions, metrics, link }, (first) => void start(first));
 }
 
-async function start(line: SupervisorLine & { readonly type: 'start' }): Promise<void> {
-  if (sessions !== undefined) throw new PosternError('link', 'A second "start"');
+async function start(line: Line<'start'>): Promise<void> {
   try {
     sessions = await makeSessions(line);
     confine(line);
@@ -75,10 +68,7 @@ async function start(line: SupervisorLine & { readonly type: 'start' }): Promise
   link.send({ type: 'ready' });
 }
 
-async function makeSessions({
-  dnsServers,
-  listeners,
-}: SupervisorLine & { readonly type: 'start' }): Promise<Sessions> {
+async function makeSessions({ dnsServers, listeners }: Line<'start'>): Promise<Sessions> {
   const services = {
     audit: new Audit(link, () => metrics.auditEventsDropped(1)),
     host: new HostAddresses(listeners),
@@ -90,7 +80,7 @@ async function makeSessions({
 }
 
 /** From here on the process has no privilege, gains none, and dies with its parent. */
-function confine({ becomeIds, supervisorMounts }: SupervisorLine & { readonly type: 'start' }): void {
+function confine({ becomeIds, supervisorMounts }: Line<'start'>): void {
   raiseDescriptorLimit();
   if (becomeIds !== undefined) {
     sealMounts(supervisorMounts);
@@ -98,12 +88,12 @@ function confine({ becomeIds, supervisorMounts }: SupervisorLine & { readonly ty
   }
   setNoNewPrivileges();
   enterCage();
-  // A change of ids clears it, prctl(2) PR_SET_PDEATHSIG, so it comes last; a parent that is gone by now sends nothing.
+  // A change of ids clears this setting, prctl(2) PR_SET_PDEATHSIG, so it comes last. A parent that is gone by now sends no signal.
   dieWithParent(constants.signals.SIGKILL);
   if (process.ppid !== parent) throw new PosternError('broker_parent', 'The supervisor has ended');
 }
 
-/** Sockets that connect, and those that wait to be received, are descriptors here. */
+/** A socket that connects, or that waits to be received, is a descriptor of the broker. */
 function raiseDescriptorLimit(): void {
   const { hard } = getLimit(RLIMIT.NOFILE);
   const wanted = BigInt(BROKER_DESCRIPTORS);
@@ -112,11 +102,6 @@ function raiseDescriptorLimit(): void {
   try {
     setLimit(RLIMIT.NOFILE, wanted, wanted);
   } catch {
-    // Without CAP_SYS_RESOURCE the hard limit stands: fewer connections at once, none less safe.
+    // Without CAP_SYS_RESOURCE the hard limit stays: fewer connections at once, and all of them as safe.
   }
-}
-
-function answerMetrics(all: Sessions, id: number): void {
-  all.show();
-  void metrics.text().then((text) => link.send({ type: 'metrics', id, text }));
 }

@@ -11,7 +11,8 @@ import type { OwnedFd } from '../shared/sys/owned-fd.js';
 import { Session, type SessionEvents } from './channel/session.js';
 import { OpenConnections } from './limit/open-connections.js';
 import { SocketEnds } from './limit/socket-ends.js';
-import type { ChannelEnds, LineLink } from './link.js';
+import type { LineLink } from './line-link.js';
+import type { ChannelEnds } from './packet-link.js';
 import { explainDecision } from './request/explain-decision.js';
 import { Plugin } from './request/plugin.js';
 import type { Services } from './request/services.js';
@@ -81,7 +82,14 @@ export class Sessions implements SessionEvents {
 
   /** Serves a channel. One of a plugin that is not configured yet is refused everything until it is. */
   attach({ plugin: name, session: number, resumed, answers }: ChannelPacket, ends: ChannelEnds): void {
-    const session = new Session(this.#services, this, this.#plugin(name), number, ends, resumed);
+    const session = new Session({
+      services: this.#services,
+      events: this,
+      plugin: this.#plugin(name),
+      number,
+      ends,
+      resumed,
+    });
     if (session.open) this.#sessions.set(number, session);
     const { pluginRequest, pluginReply } = ends;
     if (answers === undefined || pluginRequest === undefined || pluginReply === undefined) return;

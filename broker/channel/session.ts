@@ -41,8 +41,36 @@ export interface SessionEvents {
 
 const buffer = new Uint8Array(MAX_REQUEST_BYTES);
 
+/** A channel to serve. */
+export interface SessionSetup {
+  readonly services: Services;
+  readonly events: SessionEvents;
+  readonly plugin: Plugin;
+  /** Names the session to the supervisor. */
+  readonly number: number;
+  readonly ends: SessionEnds;
+  /** Another broker has served this channel. The plugin has said hello already, and is told. */
+  readonly resumed: boolean;
+}
+
+/** What a request needs: nothing, a hello before it, or also an id that is not in flight. Else it ends the session. */
+interface RequestRule<R extends ChannelRequest = ChannelRequest> {
+  readonly needs: 'nothing' | 'hello' | 'fresh_id';
+  readonly take: (session: Session, request: R) => void;
+}
+
 /** Serves one channel until its plugin closes it, or breaks the protocol. */
 export class Session {
+  /** Every request that may come. */
+  static readonly #REQUESTS: {
+    readonly [O in ChannelRequest['op']]: RequestRule<ChannelRequest & { readonly op: O }>;
+  } = {
+    hello: { needs: 'nothing', take: (session) => session.#greet() },
+    cancel: { needs: 'hello', take: (session, { id }) => session.#client.cancel(id) },
+    open_channel: { needs: 'fresh_id', take: (session, { id }) => session.#openChannel(id) },
+    connect: { needs: 'fresh_id', take: (session, request) => session.#enqueue(request) },
+    explain: { needs: 'fresh_id', take: (session, request) => session.#enqueue(request) },
+  };
   readonly number: number;
   readonly plugin: Plugin;
   readonly #services: Services;
@@ -56,30 +84,19 @@ export class Session {
   #client: ChannelClient;
   #open = true;
 
-  /**
-   * @param number names the session to the supervisor
-   * @param resumed another broker has served this channel: the plugin is told, and has said hello already
-   */
-  constructor(
-    services: Services,
-    events: SessionEvents,
-    plugin: Plugin,
-    number: number,
-    { request, reply }: SessionEnds,
-    resumed: boolean,
-  ) {
+  constructor({ services, events, plugin, number, ends, resumed }: SessionSetup) {
     this.#services = services;
     this.#events = events;
     this.plugin = plugin;
     this.number = number;
-    this.#request = request;
-    this.#reply = reply;
+    this.#request = ends.request;
+    this.#reply = ends.reply;
     this.#greeted = resumed;
-    setNonBlocking(request.number, true);
-    this.#watch = new Watch(request.number, () => this.#read());
+    setNonBlocking(ends.request.number, true);
+    this.#watch = new Watch(ends.request.number, () => this.#read());
     const underGuard = <T>(work: () => T): T => services.guard.watch(plugin.stall, work);
     this.#replies = new ReplyWriter(
-      reply,
+      ends.reply,
       { drained: () => this.#watch.want(READABLE), broken: () => this.end() },
       underGuard,
     );
@@ -151,20 +168,15 @@ export class Session {
   }
 
   #take(request: ChannelRequest): ProtocolErrorKind | undefined {
-    if (request.op === 'hello') return this.#greet();
-    if (!this.#greeted) return 'version';
-    if (request.op === 'cancel') {
-      this.#client.cancel(request.id);
-      return undefined;
-    }
-    if (this.#client.isInFlight(request.id)) return 'bad_shape';
-    if (request.op === 'open_channel') this.#openChannel(request.id);
-    else this.#enqueue(request);
+    const { needs, take } = Session.#REQUESTS[request.op] as RequestRule;
+    if (needs !== 'nothing' && !this.#greeted) return 'version';
+    if (needs === 'fresh_id' && 'id' in request && this.#client.isInFlight(request.id)) return 'bad_shape';
+    take(this, request);
     return undefined;
   }
 
   /** A later hello is another program's, which has the channel from here on: what the former one asked for is void. */
-  #greet(): undefined {
+  #greet(): void {
     this.#client.retire();
     this.#client = new ChannelClient(this.plugin, this.#replies);
     this.#greeted = true;

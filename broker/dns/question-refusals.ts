@@ -2,7 +2,6 @@
 
 import type { Decision } from '../../shared/policy/decision.js';
 import type { NameVerdict } from '../../shared/policy/judge-name.js';
-import { quoteDestination } from '../../shared/policy/make-decision.js';
 import type { Policy } from '../../shared/policy/policy.js';
 import { quote } from '../../shared/policy/quote.js';
 import type { AuditFields } from '../../shared/protocol/audit-events.js';
@@ -83,9 +82,7 @@ export class QuestionRefusals {
 
   /** A name that may be resolved, and whose addresses of a family may none be dialled. */
   addresses(policy: Policy, decision: Decision, family: 4 | 6, origin: Origin): void {
-    const { host: name, port, reason, rule, dropped, suggestion } = decision;
-    // The decision is on a port that nobody has named yet.
-    const cause = decision.message.slice(`Cannot connect to ${quoteDestination(name, port)}`.length);
+    const { host: name, reason, rule, dropped, suggestion, cause } = decision;
     this.#log.note(`addresses ${name}`, () => ({
       ...about(policy, origin),
       name,
@@ -94,7 +91,7 @@ export class QuestionRefusals {
       reason,
       rule: rule ?? null,
       addresses_dropped: dropped.map(({ address }) => address.text),
-      message: `Cannot resolve ${quote(name)}${cause}`,
+      message: `Cannot resolve ${quote(name)}: ${cause}`,
       ...(suggestion !== undefined && { suggestion }),
     }));
   }

@@ -32,7 +32,9 @@ export interface Decision {
   readonly dial: readonly Address[];
   /** What a name resolved to and may not be dialled. Empty for a literal. */
   readonly dropped: readonly DroppedAddress[];
-  /** For the operator: names rules and addresses. A plugin gets `pluginRefusal`'s. */
+  /** Why, for the operator: names rules and addresses. */
+  readonly cause: string;
+  /** Destination and cause, for the operator. A plugin gets `pluginRefusal`'s. */
   readonly message: string;
   /** The one allow rule that would open this and nothing else; none where a deny rule decides. */
   readonly suggestion?: string;

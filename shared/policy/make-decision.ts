@@ -36,6 +36,7 @@ export function makeDecision(grounds: Grounds): Decision {
     port,
     dial,
     dropped,
+    cause,
     message,
   };
   if (rule !== undefined) made.rule = rule;

@@ -3,7 +3,7 @@
 import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
 import { DnsServer } from '../../broker/dns/dns-server.js';
-import { LineLink } from '../../broker/link.js';
+import { LineLink } from '../../broker/line-link.js';
 import { HostAddresses } from '../../broker/names/host-addresses.js';
 import { HostsFile } from '../../broker/names/hosts-file.js';
 import { NameCache } from '../../broker/names/name-cache.js';

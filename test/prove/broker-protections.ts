@@ -148,15 +148,15 @@ const BOUNDS: readonly Protection[] = [
   {
     ...SESSIONS,
     name: 'channel: a hello comes first',
-    right: "if (!this.#greeted)\n            return 'version';",
-    wrong: '',
+    right: "needs !== 'nothing' && !this.#greeted",
+    wrong: 'false',
     pattern: 'hello comes first',
   },
   {
     ...SESSIONS,
     name: 'channel: an id in flight is not used again',
-    right: 'if (this.#client.isInFlight(request.id))',
-    wrong: 'if (false)',
+    right: 'this.#client.isInFlight(request.id)',
+    wrong: 'false',
     pattern: 'id that is in flight',
   },
   {

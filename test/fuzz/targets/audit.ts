@@ -5,7 +5,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { LineLink } from '../../../broker/link.js';
+import { LineLink } from '../../../broker/line-link.js';
 import { Audit } from '../../../broker/record/audit.js';
 import { BrokerLines } from '../../../sandbox/supervisor/broker/broker-lines.js';
 import { AuditSink } from '../../../sandbox/supervisor/record/audit-sink.js';

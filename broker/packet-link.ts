@@ -1,88 +1,11 @@
-// The broker's end of the link to the supervisor: JSON lines over a stream, packets with descriptors over another socket.
-// Both ends are postern's own; what is not understood ends the broker.
-import type { Socket } from 'node:net';
-import { GATHER_MS, LAST_WORDS_MS, MAX_LINK_LINE_BYTES } from '../shared/limits.js';
-import { LineReader } from '../shared/line-reader.js';
-import type {
-  BrokerLine,
-  ChannelPacket,
-  ConnectionsPacket,
-  SandboxPacket,
-  SupervisorLine,
-  TrapPacket,
-} from '../shared/protocol/link.js';
+// The broker's end of the packet socket to the supervisor: each packet says in JSON what its descriptors are. Runs in the broker. Both
+// ends are postern's: a packet that is not as expected ends the broker.
+import type { ChannelPacket, ConnectionsPacket, SandboxPacket, TrapPacket } from '../shared/protocol/link.js';
 import { receiveMessage } from '../shared/sys/message.js';
 import type { OwnedFd } from '../shared/sys/owned-fd.js';
 import { errnoName, SystemError } from '../shared/sys/system-error.js';
 import { READABLE, Watch } from '../shared/sys/uv-poll.js';
 import type { TrapEnds } from './trap/trap-session.js';
-
-/** Lines to and from the supervisor. What is sent in one turn of the event loop leaves as one write. */
-export class LineLink {
-  readonly #socket: Socket;
-  #pending = '';
-  #gathering: NodeJS.Timeout | undefined;
-
-  /**
-   * @param socket half-open: what is known when the supervisor ends its side is still written
-   * @param onEnd called once the supervisor is gone
-   * @param onLastWords called when it takes leave: what is sent then, and in the turn of the event loop behind it, still leaves
-   */
-  constructor(
-    socket: Socket,
-    onLine: (line: SupervisorLine) => void,
-    onEnd: () => void,
-    onLastWords: () => void = () => {},
-  ) {
-    this.#socket = socket;
-    const reader = new LineReader((text) => onLine(JSON.parse(text) as SupervisorLine), MAX_LINK_LINE_BYTES);
-    socket.on('data', (chunk) => {
-      if (!reader.push(chunk)) throw new RangeError('A line of the link is too long');
-    });
-    socket.on('close', onEnd);
-    socket.on('end', () => {
-      setTimeout(onEnd, LAST_WORDS_MS);
-      onLastWords();
-      setImmediate(() => this.drain(onEnd));
-    });
-    socket.on('error', onEnd);
-  }
-
-  send(line: BrokerLine): void {
-    this.#pending += `${JSON.stringify(line)}\n`;
-    setImmediate(() => this.#flush());
-  }
-
-  /**
-   * Sends a line that nobody waits for, within a few milliseconds.
-   *
-   * @param json one BrokerLine, encoded
-   */
-  sendSoon(json: string): void {
-    this.#pending += `${json}\n`;
-    this.#gathering ??= setTimeout(() => this.#flush(), GATHER_MS);
-  }
-
-  /** Calls back once all that was sent has left. */
-  drain(done: () => void): void {
-    const text = this.#pending;
-    this.#pending = '';
-    this.#socket.write(text, () => done());
-  }
-
-  /** About how many bytes wait for the supervisor to read. */
-  get backlogBytes(): number {
-    return this.#pending.length + this.#socket.writableLength;
-  }
-
-  #flush(): void {
-    clearTimeout(this.#gathering);
-    this.#gathering = undefined;
-    const text = this.#pending;
-    this.#pending = '';
-    if (text !== '') this.#socket.write(text);
-  }
-}
 
 /** The descriptors of a channel packet: the broker's ends, and with `answers` the plugin's. */
 export interface ChannelEnds {
@@ -92,12 +15,13 @@ export interface ChannelEnds {
   readonly pluginReply: OwnedFd | undefined;
 }
 
-/** What becomes of each kind of packet. */
+/** Every packet that may come, and what takes it. */
 export interface PacketTakers {
   readonly channel: (packet: ChannelPacket, ends: ChannelEnds) => void;
   readonly connections: (packet: ConnectionsPacket, memory: OwnedFd) => void;
   readonly sandbox: (packet: SandboxPacket, init: OwnedFd) => void;
   readonly trap: (packet: TrapPacket, ends: TrapEnds) => void;
+  /** The supervisor has closed its end. */
   readonly end: () => void;
 }
 
@@ -125,11 +49,26 @@ export function receivePackets(fd: number, take: PacketTakers): void {
 
 type Packet = ChannelPacket | ConnectionsPacket | SandboxPacket | TrapPacket;
 
+/** What takes a packet of each type, and which descriptors come with it. */
+const PACKETS: {
+  readonly [T in Packet['type']]: (
+    take: PacketTakers,
+    packet: Packet & { readonly type: T },
+    descriptors: readonly OwnedFd[],
+  ) => void;
+} = {
+  channel: (take, packet, descriptors) => take.channel(packet, channelEnds(packet, descriptors)),
+  connections: (take, packet, descriptors) => take.connections(packet, onlyOne(descriptors)),
+  sandbox: (take, packet, descriptors) => take.sandbox(packet, onlyOne(descriptors)),
+  trap: (take, packet, descriptors) => take.trap(packet, trapEnds(descriptors)),
+};
+
 function dispatch(packet: Packet, descriptors: readonly OwnedFd[], take: PacketTakers): void {
-  if (packet.type === 'trap') take.trap(packet, trapEnds(descriptors));
-  else if (packet.type === 'channel') take.channel(packet, channelEnds(packet, descriptors));
-  else if (packet.type === 'connections') take.connections(packet, onlyOne(descriptors));
-  else take.sandbox(packet, onlyOne(descriptors));
+  const entry = PACKETS[packet.type] as
+    | ((take: PacketTakers, packet: Packet, descriptors: readonly OwnedFd[]) => void)
+    | undefined;
+  if (entry === undefined) throw new RangeError(`No packet of the link is "${packet.type}"`);
+  entry(take, packet, descriptors);
 }
 
 function channelEnds({ answers }: ChannelPacket, descriptors: readonly OwnedFd[]): ChannelEnds {

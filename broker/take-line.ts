@@ -1,0 +1,60 @@
+// Every line that the supervisor may send, and when it may come. Runs in the broker. A line out of turn ends the broker, by an exception.
+import { PosternError } from '../shared/errors.js';
+import type { SupervisorLine } from '../shared/protocol/link.js';
+import type { LineLink } from './line-link.js';
+import type { Metrics } from './record/metrics.js';
+import type { Sessions } from './sessions.js';
+
+type LineType = SupervisorLine['type'];
+export type Line<T extends LineType> = SupervisorLine & { readonly type: T };
+
+/** The parts of a broker that serves. */
+export interface Serving {
+  readonly sessions: Sessions;
+  readonly metrics: Metrics;
+  readonly link: LineLink;
+}
+
+type Entry<T extends LineType> =
+  | { readonly when: 'first' }
+  | { readonly when: 'serving'; readonly take: (serving: Serving, line: Line<T>) => void };
+
+const LINES: { readonly [T in LineType]: Entry<T> } = {
+  start: { when: 'first' },
+  plugin: { when: 'serving', take: ({ sessions }, line) => sessions.configure(line) },
+  forget: { when: 'serving', take: ({ sessions }, { plugin }) => sessions.forget(plugin) },
+  session_dropped: { when: 'serving', take: ({ sessions }, { session }) => sessions.dropped(session) },
+  limited: { when: 'serving', take: ({ sessions }, line) => sessions.limited(line) },
+  audit_dropped: { when: 'serving', take: ({ metrics }, { events }) => metrics.auditEventsDropped(events) },
+  explain: { when: 'serving', take: ({ sessions }, line) => void sessions.explain(line) },
+  metrics: { when: 'serving', take: answerMetrics },
+};
+
+/**
+ * Does what a line says.
+ *
+ * @param serving missing until the broker serves
+ * @param start takes the first line
+ * @throws PosternError `link` for a line out of turn
+ */
+export function takeLine(
+  line: SupervisorLine,
+  serving: Serving | undefined,
+  start: (line: Line<'start'>) => void,
+): void {
+  const entry = LINES[line.type] as Entry<typeof line.type> | undefined;
+  if (entry === undefined) throw new PosternError('link', `No line of the link is "${line.type}"`);
+  if (entry.when === 'first') {
+    if (serving !== undefined) throw new PosternError('link', `A second "${line.type}"`);
+    start(line as Line<'start'>);
+    return;
+  }
+  if (serving === undefined) throw new PosternError('link', `The link begins with "${line.type}"`);
+  // The entry is the one of this line's type, which the compiler does not follow through the table.
+  (entry.take as (serving: Serving, line: SupervisorLine) => void)(serving, line);
+}
+
+function answerMetrics({ sessions, metrics, link }: Serving, { id }: Line<'metrics'>): void {
+  sessions.show();
+  void metrics.text().then((text) => link.send({ type: 'metrics', id, text }));
+}
