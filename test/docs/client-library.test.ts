@@ -11,7 +11,7 @@ page.writeFiles(project.folder, 'fetch.mjs', 'get.mjs');
 
 let internet: Internet;
 before(async () => {
-  internet = await startInternet(['example.com', 'tracker.example.net']);
+  internet = await startInternet({ names: ['example.com', 'tracker.example.net'] });
 });
 after(() => internet.close());
 

@@ -8,22 +8,26 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { readableFolder } from '../harness/users.js';
 import { makeAuthority } from '../interop/certificates.js';
-import { NAME_SERVER, type Sites } from './sites.js';
+import { addressOf, NAME_SERVER, NETWORKS, type Sites } from './sites.js';
 
 const SITES = fileURLToPath(new URL('./sites.js', import.meta.url));
 const CERTIFICATES = '/etc/ssl/certs/ca-certificates.crt';
 const SETUP = `
 ip link set lo up
-ip route add local 93.184.216.0/24 dev lo
+for network in ${NETWORKS.join(' ')}; do ip route add local $network dev lo; done
+echo 0 >/proc/sys/net/ipv4/ip_unprivileged_port_start
 mount --bind "$1" "$(readlink -f /etc/resolv.conf)"
 mount --bind "$2" ${CERTIFICATES}
-shift 2
+mount --bind "$3" /etc/passwd
+shift 3
 exec "$@"`;
 const isRoot = process.geteuid?.() === 0;
+const serverIds = isRoot ? '65534:65534' : `${process.geteuid?.()}:${process.getegid?.()}`;
 
 export interface Internet {
   /** Words that run a command in it. */
   readonly within: readonly string[];
+  readonly addresses: Readonly<Record<string, string>>;
   /** What Node needs to trust its authority; the other programs take the system's certificates. */
   readonly env: Readonly<Record<string, string>>;
   /** `NAME:PORT` of each connection to a site so far. */
@@ -31,28 +35,46 @@ export interface Internet {
   readonly close: () => void;
 }
 
-/**
- * @param names of its sites; each answers with its name
- * @param folder its sites show the files of the subfolder that bears their name
- */
-export async function startInternet(
-  names: readonly string[],
-  folder: string = readableFolder(),
-): Promise<Internet> {
+export interface InternetPlan {
+  /** Of its sites; each answers with its name. */
+  readonly names: readonly string[];
+  /** Of names whose address matters, of {@link NETWORKS}. */
+  readonly addresses?: Readonly<Record<string, string>>;
+  /** Homes of users who may log in there, by name; each is the user who runs the servers. */
+  readonly users?: Readonly<Record<string, string>>;
+  /** A site shows the files of the subfolder that bears its name. */
+  readonly folder?: string;
+}
+
+export async function startInternet({
+  names,
+  addresses,
+  users = {},
+  folder,
+}: InternetPlan): Promise<Internet> {
   const own = readableFolder();
   const { authority, sign } = makeAuthority(own);
   const certificate = sign('sites', names.map((name) => `DNS:${name}`).join(','));
-  const sites: Sites = { names, folder, ...certificate };
-  const [resolv, trusted] = [join(own, 'resolv.conf'), join(own, 'trusted.crt')];
-  writeFileSync(resolv, `nameserver ${NAME_SERVER}\n`, { mode: 0o644 });
-  writeFileSync(trusted, `${readFileSync(CERTIFICATES, 'utf8')}\n${readFileSync(authority, 'utf8')}`, {
-    mode: 0o644,
-  });
+  const sites: Sites = {
+    addresses: Object.fromEntries(names.map((name, index) => [name, addresses?.[name] ?? addressOf(index)])),
+    folder: folder ?? own,
+    ...certificate,
+  };
+  const write = (name: string, content: string): string => {
+    writeFileSync(join(own, name), content, { mode: 0o644 });
+    return join(own, name);
+  };
+  const entries = Object.entries(users).map(([name, home]) => `${name}:x:${serverIds}::${home}:/bin/sh\n`);
+  const mounted = [
+    write('resolv.conf', `nameserver ${NAME_SERVER}\n`),
+    write('trusted.crt', `${readFileSync(CERTIFICATES, 'utf8')}\n${readFileSync(authority, 'utf8')}`),
+    write('passwd', readFileSync('/etc/passwd', 'utf8') + entries.join('')),
+  ];
   const user = isRoot ? [] : ['--user', '--map-current-user', '--keep-caps'];
   const program = [process.execPath, SITES, JSON.stringify(sites)];
   const child = spawn(
     'unshare',
-    [...user, '--net', '--mount', 'sh', '-ec', SETUP, 'sh', resolv, trusted, ...program],
+    [...user, '--net', '--mount', 'sh', '-ec', SETUP, 'sh', ...mounted, ...program],
     {
       stdio: ['pipe', 'pipe', 'inherit'],
     },
@@ -71,6 +93,7 @@ export async function startInternet(
   await Promise.race([ready, failed]);
   const entered = isRoot ? [] : ['--user', '--preserve-credentials'];
   return {
+    addresses: sites.addresses,
     within: ['nsenter', '--target', String(child.pid), ...entered, '--net', '--mount', '--'],
     env: { NODE_EXTRA_CA_CERTS: CERTIFICATES },
     connections: () => connections,

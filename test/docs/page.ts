@@ -62,6 +62,25 @@ export class Page {
     return block.text;
   }
 
+  /** The first block below a heading. */
+  below(heading: string): string {
+    const from = this.text.indexOf(`\n${heading}\n`);
+    assert.ok(from >= 0, `${this.path} has no heading "${heading}"`);
+    return (
+      this.text
+        .slice(from)
+        .split(/^```\w*\n/m)[1]
+        ?.split(/^```$/m)[0] ?? ''
+    );
+  }
+
+  /** The output shown that begins so. */
+  output(start: string): string {
+    const block = this.#blocks.find(({ language, text }) => language === '' && text.startsWith(start));
+    assert.ok(block !== undefined, `${this.path} shows no output "${start}"`);
+    return block.text;
+  }
+
   /** What stands below a file's name. */
   file(name: string): string {
     const block = this.#blocks.find(({ file }) => file === name);

@@ -13,7 +13,7 @@ const checkout = { cwd: TOP };
 
 let internet: Internet;
 before(async () => {
-  internet = await startInternet(['example.com', 'tracker.example.net']);
+  internet = await startInternet({ names: ['example.com', 'tracker.example.net'] });
 });
 after(() => internet.close());
 

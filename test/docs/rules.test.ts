@@ -45,7 +45,7 @@ test('the vectors pass', async (t) => {
 });
 
 test('the rules learnt are what learn prints', async (t) => {
-  const internet = await startInternet(['example.com']);
+  const internet = await startInternet({ names: ['example.com'] });
   t.after(internet.close);
   const { text, shown } = page.commands('learn');
   const ran = await runCommands(t, text, { cwd: readableFolder(), ...internet });

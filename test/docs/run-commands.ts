@@ -18,7 +18,8 @@ export interface Where {
   /** Words that run it in namespaces of the test's own. */
   readonly within?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
-  readonly input?: string;
+  /** Leaves stdin open for the test to write to. */
+  readonly keepInput?: boolean;
 }
 
 export interface Running {
@@ -64,7 +65,7 @@ export function startCommands(t: TestContext, text: string, where: Where): Runni
     stderr += chunk;
   });
   child.stdin.on('error', () => {});
-  child.stdin.end(where.input ?? '');
+  if (where.keepInput !== true) child.stdin.end();
   const result = new Promise<Ran>((resolve, reject) => {
     child.once('error', reject);
     child.once('close', (status) => {

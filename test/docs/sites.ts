@@ -8,25 +8,27 @@ import { fileURLToPath } from 'node:url';
 import { startNameServer, type Zone } from '../broker/name-server.js';
 
 export interface Sites {
-  readonly names: readonly string[];
+  /** By their names. */
+  readonly addresses: Readonly<Record<string, string>>;
   readonly folder: string;
   /** Paths of the certificate of them all, and of its key. */
   readonly cert: string;
   readonly key: string;
 }
 
-const NETWORK = '93.184.216';
-export const NAME_SERVER: string = `${NETWORK}.53`;
+/** One public to a policy, and one private. */
+export const NETWORKS: readonly string[] = ['93.184.216.0/24', '10.1.2.0/24'];
+export const NAME_SERVER: string = '93.184.216.53';
 
-/** The address of a site, by its place among the names. */
+/** A public address for the site of that number. */
 export function addressOf(index: number): string {
-  return `${NETWORK}.${100 + index}`;
+  return `93.184.216.${100 + index}`;
 }
 
-async function serve({ names, folder, cert, key }: Sites): Promise<void> {
+async function serve({ addresses, folder, cert, key }: Sites): Promise<void> {
   const zone: Zone = Object.fromEntries(
-    names.flatMap((name, index) => [
-      [`${name} A`, [addressOf(index)]],
+    Object.entries(addresses).flatMap(([name, address]) => [
+      [`${name} A`, [address]],
       [`${name} AAAA`, []],
     ]),
   );
@@ -46,15 +48,15 @@ async function serve({ names, folder, cert, key }: Sites): Promise<void> {
     }
   };
   const pair = { cert: readFileSync(cert), key: readFileSync(key) };
+  const names = new Map(Object.entries(addresses).map(([name, address]) => [address, name]));
   await Promise.all([listen(createHttp(answer), 80, names), listen(createHttps(pair, answer), 443, names)]);
   process.stdout.write('ready\n');
   process.stdin.resume().on('end', () => process.exit(0));
 }
 
-function listen(server: Server, port: number, names: readonly string[]): Promise<void> {
+function listen(server: Server, port: number, names: ReadonlyMap<string, string>): Promise<void> {
   server.on('connection', ({ localAddress = '' }) => {
-    const name = names.find((_, index) => addressOf(index) === localAddress) ?? localAddress;
-    process.stdout.write(`${name}:${port}\n`);
+    process.stdout.write(`${names.get(localAddress) ?? localAddress}:${port}\n`);
   });
   return new Promise((resolve) => server.listen(port, '0.0.0.0', resolve));
 }

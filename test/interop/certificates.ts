@@ -50,6 +50,8 @@ export function makeAuthority(folder: string): Authority {
     '2',
     '-subj',
     '/CN=Test CA',
+    '-addext',
+    'keyUsage=critical,keyCertSign,cRLSign',
   );
   const sign = (name: string, alternatives: string): KeyPair => {
     writeFileSync(join(folder, `${name}.ext`), `subjectAltName=${alternatives}\n`);

@@ -1,0 +1,107 @@
+// The client is the test: it starts what mcp.json says, as clients do, and speaks JSON-RPC with a published MCP server.
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { type TestContext, test } from 'node:test';
+import { until } from '../../harness/until.js';
+import { readableFolder } from '../../harness/users.js';
+import { Page, testThatAllWasRun } from '../page.js';
+import { REGISTRY, registryWords } from '../registry.js';
+import { startCommands } from '../run-commands.js';
+
+const page = new Page('docs/how-to/mcp-server.md');
+const HOME = '/home/ada/.local/share/postern/everything';
+const home = join(readableFolder(), 'everything');
+const quote = (word: string): string => `'${word}'`;
+
+interface Reply {
+  readonly id: number;
+  readonly result: {
+    readonly serverInfo?: { readonly name: string };
+    readonly isError?: boolean;
+    readonly content?: readonly { readonly text: string }[];
+  };
+}
+
+class Client {
+  readonly stderr: () => string;
+  readonly #replies: AsyncIterator<string>;
+  readonly #child;
+  #id = 0;
+
+  constructor(t: TestContext, words: readonly string[]) {
+    const { child } = startCommands(t, words.map(quote).join(' '), { cwd: '/', keepInput: true });
+    this.#child = child;
+    assert.ok(child.stdout !== null && child.stderr !== null);
+    this.#replies = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+    let said = '';
+    child.stderr.on('data', (text: string) => {
+      said += text;
+    });
+    this.stderr = () => said;
+  }
+
+  async ask(method: string, params: object): Promise<Reply['result']> {
+    this.#id += 1;
+    this.#child.stdin?.write(`${JSON.stringify({ jsonrpc: '2.0', id: this.#id, method, params })}\n`);
+    for (;;) {
+      const { value, done } = await this.#replies.next();
+      assert.ok(done !== true, this.stderr());
+      const message = JSON.parse(value) as Reply;
+      if (message.id === this.#id) return message.result;
+    }
+  }
+
+  async begin(): Promise<void> {
+    const { serverInfo } = await this.ask('initialize', {
+      protocolVersion: '2025-06-18',
+      capabilities: {},
+      clientInfo: { name: 'test', version: '1' },
+    });
+    assert.equal(serverInfo?.name, 'mcp-servers/everything');
+    this.#child.stdin?.write('{"jsonrpc":"2.0","method":"notifications/initialized"}\n');
+  }
+
+  async sum(): Promise<string | undefined> {
+    const { content } = await this.ask('tools/call', { name: 'get-sum', arguments: { a: 2, b: 3 } });
+    return content?.[0]?.text;
+  }
+
+  async end(): Promise<void> {
+    const ended = once(this.#child, 'close');
+    this.#child.stdin?.end();
+    await ended;
+  }
+}
+
+test('a client starts the server by mcp.json, and the server reaches nobody but the registry', async (t) => {
+  const { mcpServers } = JSON.parse(page.file('mcp.json')) as {
+    mcpServers: Record<string, { command: string; args: readonly string[] }>;
+  };
+  const { command = '', args = [] } = mcpServers['everything'] ?? {};
+  assert.ok(args.includes(HOME));
+  const words = args.flatMap((word) => (word === REGISTRY ? [word, ...registryWords()] : [word]));
+  const client = new Client(t, [command, ...words.map((word) => (word === HOME ? home : word))]);
+  await client.begin();
+  assert.match((await client.sum()) ?? '', /\b5\b/);
+  const fetched = await client.ask('tools/call', {
+    name: 'gzip-file-as-resource',
+    arguments: { data: 'https://tracker.example.net/' },
+  });
+  assert.equal(fetched.isError, true);
+  const line = /^postern: Cannot resolve "tracker\.example\.net": no rule allows it/m;
+  await until(() => (line.test(client.stderr()) ? true : undefined));
+  await client.end();
+});
+
+test('once it is in the kept home, the server starts without a rule', async (t) => {
+  const args = JSON.parse(`[${page.below('## After the first start')}]`) as readonly string[];
+  assert.ok(args.includes(HOME) && !args.includes('--allow'));
+  const client = new Client(t, ['postern', ...args.map((word) => (word === HOME ? home : word))]);
+  await client.begin();
+  assert.match((await client.sum()) ?? '', /\b5\b/);
+  await client.end();
+});
+
+testThatAllWasRun(page);
