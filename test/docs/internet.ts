@@ -1,5 +1,5 @@
-// An Internet of a test's own, in a network namespace: the names of the pages resolve there, to public addresses that no interface
-// bears, with HTTP at port 80 and HTTPS at 443, whose authority the system's certificates name. So commands run there word for word.
+// An Internet of a test's own: a host, where the names of the pages resolve, and a link to a network namespace with their sites, HTTP at
+// port 80 and HTTPS at 443, whose authority the host's certificates name. So the pages' commands run there word for word.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -12,21 +12,36 @@ import { addressOf, NAME_SERVER, NETWORKS, type Sites } from './sites.js';
 
 const SITES = fileURLToPath(new URL('./sites.js', import.meta.url));
 const CERTIFICATES = '/etc/ssl/certs/ca-certificates.crt';
+/** The host, where commands run, and a link to a namespace where every address of the networks is local. */
 const SETUP = `
-ip link set lo up
-for network in ${NETWORKS.join(' ')}; do ip route add local $network dev lo; done
-echo 0 >/proc/sys/net/ipv4/ip_unprivileged_port_start
 mount --bind "$1" "$(readlink -f /etc/resolv.conf)"
 mount --bind "$2" ${CERTIFICATES}
 mount --bind "$3" /etc/passwd
 shift 3
-exec "$@"`;
+exec 3<&0
+unshare --net sh -ec '
+  until ip link set v1 up 2>/dev/null; do sleep 0.01; done
+  ip link set lo up
+  ip addr add 198.51.100.2/24 dev v1
+  for network in ${NETWORKS.join(' ')}; do ip route add local $network dev lo; done
+  echo 0 >/proc/sys/net/ipv4/ip_unprivileged_port_start
+  exec "$@"' sh "$@" <&3 &
+sites=$!
+until [ "$(readlink /proc/$sites/ns/net)" != "$(readlink /proc/$$/ns/net)" ]; do sleep 0.01; done
+ip link set lo up
+ip link add v0 type veth peer name v1 netns $sites
+ip addr add 198.51.100.1/24 dev v0
+ip link set v0 up
+for network in ${NETWORKS.join(' ')}; do ip route add $network via 198.51.100.2; done
+wait $sites`;
 const isRoot = process.geteuid?.() === 0;
 const serverIds = isRoot ? '65534:65534' : `${process.geteuid?.()}:${process.getegid?.()}`;
 
 export interface Internet {
-  /** Words that run a command in it. */
+  /** Words that run a command on its host. */
   readonly within: readonly string[];
+  /** Words that run a server where the sites are. */
+  readonly site: readonly string[];
   readonly addresses: Readonly<Record<string, string>>;
   /** What Node needs to trust its authority; the other programs take the system's certificates. */
   readonly env: Readonly<Record<string, string>>;
@@ -80,9 +95,9 @@ export async function startInternet({
     },
   );
   const connections: string[] = [];
-  const ready = new Promise<void>((resolve) => {
+  const ready = new Promise<string>((resolve) => {
     createInterface({ input: child.stdout }).on('line', (line) => {
-      if (line === 'ready') resolve();
+      if (line.startsWith('ready ')) resolve(line.slice('ready '.length));
       else connections.push(line);
     });
   });
@@ -90,11 +105,14 @@ export async function startInternet({
     throw new Error(`No Internet of the test's own: status ${status}`);
   });
   failed.catch(() => {});
-  await Promise.race([ready, failed]);
+  const pid = await Promise.race([ready, failed]);
   const entered = isRoot ? [] : ['--user', '--preserve-credentials'];
+  const words = [...entered, '--net', '--mount', '--'];
+  const into = (target: string): readonly string[] => ['nsenter', '--target', target, ...words];
   return {
     addresses: sites.addresses,
-    within: ['nsenter', '--target', String(child.pid), ...entered, '--net', '--mount', '--'],
+    within: into(String(child.pid)),
+    site: into(pid),
     env: { NODE_EXTRA_CA_CERTS: CERTIFICATES },
     connections: () => connections,
     close: () => child.stdin.end(),

@@ -1,4 +1,4 @@
-// Runs in the network of internet.ts: its name server and its sites. Prints `ready`, then `NAME:PORT` for each connection.
+// Runs in the network of internet.ts: its name server and its sites. Prints `ready` with its pid, then `NAME:PORT` for each connection.
 import { readFileSync } from 'node:fs';
 import { createServer as createHttp, type RequestListener } from 'node:http';
 import { createServer as createHttps } from 'node:https';
@@ -50,7 +50,7 @@ async function serve({ addresses, folder, cert, key }: Sites): Promise<void> {
   const pair = { cert: readFileSync(cert), key: readFileSync(key) };
   const names = new Map(Object.entries(addresses).map(([name, address]) => [address, name]));
   await Promise.all([listen(createHttp(answer), 80, names), listen(createHttps(pair, answer), 443, names)]);
-  process.stdout.write('ready\n');
+  process.stdout.write(`ready ${process.pid}\n`);
   process.stdin.resume().on('end', () => process.exit(0));
 }
 

@@ -65,7 +65,7 @@ test('git clones over ssh with the key of a kept home', options, async (t) => {
     addresses: [internet.addresses[SITE] ?? ''],
     port: 22,
     command: 'git-shell -c "$SSH_ORIGINAL_COMMAND"',
-    inside: internet.within,
+    inside: internet.site,
   });
   t.after(() => stopServer(sshd.child));
   const cwd = readableFolder();

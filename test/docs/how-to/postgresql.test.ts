@@ -23,7 +23,7 @@ before(async () => {
     folder: serverFolder(),
     addresses: [ADDRESS],
     port: 5432,
-    inside: internet.within,
+    inside: internet.site,
   });
 });
 after(async () => {
