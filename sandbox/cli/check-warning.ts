@@ -1,6 +1,6 @@
-// What `postern check` warns of: the file is right all the same.
+// A warning of `postern check`: the file is valid, but something in it deserves a look.
 
-/** A rule that changes nothing, or more than it looks; a call that weakens a guarantee; a home that two plugins write. */
+/** For a rule without effect, or with more effect than it seems; a call that weakens a guarantee; a home that two plugins share. */
 export interface CheckWarning {
   readonly plugin: string;
   /** `FILE:LINE` */

@@ -1,4 +1,4 @@
-// postern check: is the file right, and does each rule do something. Starts nothing.
+// postern check: validates a configuration file and warns of rules without effect. Starts nothing.
 import { Command } from 'commander';
 import { CALL_FORMS } from '../../shared/config/call-forms.js';
 import { ConfigError, type ConfigProblem, describeProblem } from '../../shared/config/config-problem.js';
@@ -19,7 +19,7 @@ interface CheckReport {
 
 export function checkCommand(): Command {
   return new Command('check')
-    .description('check a configuration file, and warn of rules that change nothing, or much')
+    .description('check a configuration file, and warn of rules without effect')
     .argument('[file]', 'the file', './postern.yaml')
     .option('--json', 'print one JSON object')
     .addHelpText(
@@ -29,7 +29,7 @@ Examples:
   postern check
   postern check /etc/postern.yaml --json
 
-Exit status: 0 where the file is right, warnings or not; 1 where not; 2 for wrong usage.`,
+Exit status: 0 for a valid file, even with warnings; 1 for a file with errors; 2 for wrong usage.`,
     )
     .action((file: string, options: { json?: boolean }) => {
       const report = checkFile(file);

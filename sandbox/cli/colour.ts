@@ -1,4 +1,4 @@
-// Colours for a terminal, and only there: not with NO_COLOR (no-color.org), not with TERM=dumb.
+// Colours for a terminal. Off for other outputs, with NO_COLOR (no-color.org) and with TERM=dumb.
 
 export type Paint = 'red' | 'green' | 'yellow' | 'blue' | 'magenta' | 'cyan' | 'bold' | 'dim';
 const CODES: Readonly<Record<Paint, readonly [number, number]>> = {

@@ -1,4 +1,4 @@
-// An explanation as lines for a person, each rule with where it stands.
+// Prints an explanation as lines for a person, each rule with its place.
 import type { PlacedRules } from '../../shared/config/placed-rules.js';
 import { quoteDestination } from '../../shared/policy/make-decision.js';
 import { printable } from '../../shared/printable.js';
@@ -41,7 +41,7 @@ export function describeExplanation(answer: PlacedExplanation): string {
       plugin === null ? `--allow '${suggestion}'` : `add "${suggestion}" to plugins.${plugin}.allow`;
     lines.push(['to allow it', fix]);
   } else if (reason === 'denied_by_rule' && rule !== null) {
-    lines.push(['to allow it', `take the deny rule "${rule}" away: it wins over every allow rule`]);
+    lines.push(['to allow it', `remove the deny rule "${rule}": it wins over every allow rule`]);
   }
   const colour = decision === 'deny' ? 'red' : decision === 'allow' ? 'green' : 'yellow';
   return lines

@@ -1,4 +1,4 @@
-// What was learnt, as lines for a person: each list of rules is one line, to be copied from behind `postern: `.
+// Prints the learnt rules as lines for a person. Each list of rules is one line, to be copied without its `postern: `.
 import { quote } from '../../shared/policy/quote.js';
 import type { Learnt } from './learnt.js';
 

@@ -1,4 +1,4 @@
-// --dns of `run` and `explain`: which servers the broker asks.
+// --dns of `run` and `explain`: the DNS servers that the broker asks.
 import type { Option } from 'commander';
 import { isNameServer } from '../../shared/config/name-server.js';
 import { PosternError } from '../../shared/errors.js';
@@ -15,7 +15,7 @@ export function dnsOption(): Option {
 export function dnsServersOf(texts: readonly string[]): readonly string[] | undefined {
   const wrong = texts.find((text) => !isNameServer(text));
   if (wrong !== undefined) {
-    throw new PosternError('usage', `Not the address of a DNS server: "${wrong}"`, {
+    throw new PosternError('usage', `Not an address of a DNS server: "${wrong}"`, {
       fix: 'write --dns 127.0.0.53, or --dns [::1]:53',
     });
   }

@@ -1,4 +1,4 @@
-// postern explain: what would be decided, and why: the data path without its deed. Starts a broker, and no plugin.
+// postern explain: asks the broker for its decision on a destination, and prints it with the reason. Starts no plugin.
 import { Command } from 'commander';
 import { didYouMean } from '../../shared/config/closest.js';
 import { loadConfig } from '../../shared/config/load-config.js';
@@ -20,9 +20,9 @@ interface ExplainOptions extends RuleOptions, ModeOption {
   readonly json?: boolean;
 }
 
-/** Rules to decide by. */
+/** The rules that the explanation is about. */
 interface Subject {
-  /** Absent for rules of the command line alone. */
+  /** Undefined for rules of the command line alone. */
   readonly plugin?: string;
   readonly rules: PlacedRules;
   readonly mode: PluginConfig['mode'];
@@ -30,10 +30,10 @@ interface Subject {
 
 export function explainCommand(): Command {
   const command = new Command('explain')
-    .description('tell what would be decided on a destination, and why')
-    .argument('<words...>', '[PLUGIN] HOST:PORT; without a plugin, every one of the file')
+    .description('show the decision on a destination, and the reason')
+    .argument('<words...>', '[PLUGIN] HOST:PORT; without a plugin, all plugins of the file')
     .option('--config <file>', 'the file of the plugins (default: ./postern.yaml)')
-    .option('--resolved <addresses>', 'addresses to take for the name, by commas, instead of asking DNS')
+    .option('--resolved <addresses>', 'addresses of the name, separated by commas, instead of asking DNS')
     .addOption(dnsOption())
     .option('--json', 'print one JSON object for each plugin');
   return addModeOption(addRuleOptions(command))
@@ -45,8 +45,8 @@ Examples:
   postern explain api.example.com:443 --allow '*.example.com'
   postern explain db.example.com:5432 --allow db.example.com:5432 --resolved 10.1.2.3,192.0.2.7
 
-With a plugin, --allow and --deny are added to its rules: what would be, if.
-Exit status: 0 where it would be allowed, 1 where not, 2 for wrong usage.`,
+With a plugin, --allow and --deny are added to its rules, to try a change.
+Exit status: 0 where every plugin may connect, 1 otherwise, 2 for wrong usage.`,
     )
     .action(async (words: string[], options: ExplainOptions) => {
       process.exit(await explain(words, options));
@@ -57,7 +57,7 @@ async function explain(words: readonly string[], options: ExplainOptions): Promi
   let answers: readonly PlacedExplanation[];
   try {
     const destination = parseDestination(words.at(-1) ?? '');
-    if (words.length > 2) throw new PosternError('usage', 'Give a plugin at most, and one destination');
+    if (words.length > 2) throw new PosternError('usage', 'Give one destination, after at most one plugin');
     const subjects = subjectsOf(words.length === 2 ? words[0] : undefined, options);
     answers = await ask(subjects, destination, options);
   } catch (error) {
@@ -121,14 +121,14 @@ function readAddresses(text: string): readonly string[] {
   return text.split(',').map((part) => {
     if (parseAddress(part.trim()) === undefined) {
       throw new PosternError('usage', `Not an address: "${part.trim()}"`, {
-        fix: 'write addresses by commas, as --resolved 192.0.2.7,2001:db8::1',
+        fix: 'separate addresses by commas, as --resolved 192.0.2.7,2001:db8::1',
       });
     }
     return part.trim();
   });
 }
 
-/** Only its rules matter: nothing is started. */
+/** Nothing is started, so only its rules matter. */
 function configOf({ rules, mode }: Subject, index: number): PluginConfig {
   return {
     ...plainPlugin(nameOf(index), []),

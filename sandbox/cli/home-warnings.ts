@@ -1,4 +1,4 @@
-// What `check` warns of about kept homes: a home that two plugins write, and a limit that bounds none.
+// Warnings of `check` about kept homes: a home that two plugins share, and a home_mib without effect.
 import type { Config } from '../../shared/config/load-config.js';
 import type { CheckWarning } from './check-warning.js';
 

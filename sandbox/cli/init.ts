@@ -1,4 +1,4 @@
-// postern init: a first postern.yaml, commented, that checks as it stands.
+// postern init: writes a first, commented postern.yaml that `check` accepts as it is.
 import { closeSync, existsSync, openSync, writeSync } from 'node:fs';
 import { dirname, isAbsolute, join, relative, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -18,7 +18,7 @@ export function initCommand(): Command {
 Example:
   postern init && postern check && postern up
 
-Exit status: 0, 1 where the file is there already or cannot be written, 2 for wrong usage.`,
+Exit status: 0, 1 where the file exists already or cannot be written, 2 for wrong usage.`,
     )
     .action((file: string) => {
       process.exitCode = writeFirst(file);
@@ -28,14 +28,14 @@ Exit status: 0, 1 where the file is there already or cannot be written, 2 for wr
 function writeFirst(file: string): number {
   let fd: number;
   try {
-    // O_EXCL: what is there stays as it is.
+    // O_EXCL: an existing file stays as it is.
     fd = openSync(file, 'wx', 0o644);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     say(
       code === 'EEXIST'
-        ? `"${file}" is there already; name another file, or move it away`
-        : `Cannot write "${file}": ${code === 'ENOENT' ? 'its folder is not there' : code}`,
+        ? `"${file}" exists already; name another file, or move this one away`
+        : `Cannot write "${file}": ${code === 'ENOENT' ? 'its folder does not exist' : code}`,
     );
     return 1;
   }
@@ -45,7 +45,7 @@ function writeFirst(file: string): number {
   return 0;
 }
 
-/** The schema by a path that moves with the project where it is installed in it; else by its full address. */
+/** A relative path where postern is installed inside the project, so that it moves along; else the full address. */
 function schemaFor(file: string): string {
   const near = relative(dirname(resolve(file)), SCHEMA);
   return near.startsWith('..') || isAbsolute(near) || !existsSync(SCHEMA)
@@ -55,8 +55,8 @@ function schemaFor(file: string): string {
 
 function firstFile(schema: string): string {
   return `# yaml-language-server: $schema=${schema}
-# postern runs each plugin below in a network of its own, with no way out but what its rules allow.
-# "postern check" checks this file, "postern explain PLUGIN HOST:PORT" tells what a rule does, "postern up" runs it.
+# postern runs each plugin below in its own network. Only connections that its rules allow lead out.
+# "postern check" checks this file, "postern explain PLUGIN HOST:PORT" shows what a rule does, "postern up" runs it.
 
 # metrics: 127.0.0.1:9464      # /metrics for Prometheus, /healthz; no port without it
 audit: stderr                  # each decision as a line of JSON: stderr, stdout, or a path
@@ -69,15 +69,15 @@ defaults:
 plugins:
   hello:
     # The program and its arguments; no shell reads them. Paths are relative to this file.
-    command: [sh, -c, "echo I run, and reach nobody that no rule allows"]
+    command: [sh, -c, "echo I run, and reach only what a rule allows"]
 
-    # What it may connect to, port 443 unless told. Quote what begins with * or @ or has brackets:
+    # What it may connect to, on port 443 by default. Quote a rule that begins with * or @ or has brackets:
     #   api.example.com          "*.example.com:443,8443"      names
     #   10.1.0.0/16:5432         "[2001:db8::/32]:443"         addresses
     allow: [api.example.com]
     # deny: [tracker.example.com]  # wins over allow; without a port, every port
 
-    # Of the variables outside it sees PATH, LANG, TZ and few more.
+    # Of the variables outside it sees PATH, LANG, TZ and a few more.
     env: {LOG_LEVEL: info}
     # cwd: .                     # where it starts; visible to it, read-only
     # filesystem: {visible: [./templates], writable: [./out], hidden: [./templates/private]}
@@ -85,6 +85,6 @@ plugins:
     # restart: {policy: on-failure, delay_ms: 1000, max_delay_ms: 60000}
     # limits: {processes: 64, memory_mib: 512, cpu_seconds: 600, tmp_mib: 256}
     # after: [database]          # started after that one, stopped before it
-    # mode: audit                # lets through, and reports, what no rule allows
+    # mode: audit                # allows and reports what no rule allows
 `;
 }

@@ -1,12 +1,12 @@
-// The supervisor ignores what was ignored when it was started: nohup(1) must survive the end of a terminal.
+// The supervisor keeps ignoring the signals that were ignored at its start: under nohup(1) it must survive its terminal.
 import { constants } from 'node:os';
 import { ignoreSignal } from '../../shared/sys/process-control.js';
 import { IGNORED_SIGNALS } from '../supervisor/start/ignored-signals.js';
 
-/** Node's own: it learns of its children by the first, and ignores the others already. */
+/** Node uses the first to hear of its children, and ignores the others already. */
 const OF_NODE: readonly string[] = ['SIGCHLD', 'SIGPIPE', 'SIGXFSZ'];
 
-/** A listener and not SIG_IGN where Node knows the signal: its end would be the default action otherwise. */
+/** Node resets its signals to the default action when it ends, so a signal that it knows gets a listener instead of SIG_IGN. */
 export function keepIgnoring(): void {
   const names = new Map<number, string>(
     Object.entries(constants.signals).map(([name, number]) => [number, name]),

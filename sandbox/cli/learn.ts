@@ -1,4 +1,4 @@
-// postern learn: runs a program in audit mode and tells the rules that it needed.
+// postern learn: runs a program in audit mode and prints the rules that it needed.
 import { Command } from 'commander';
 import { asciiJson } from '../../shared/ascii-json.js';
 import { describeLearnt, ruleFileOf } from './describe-learnt.js';
@@ -29,11 +29,11 @@ Examples:
   postern learn --output rules.yaml -- ./build.sh && postern run --rules rules.yaml -- ./build.sh
   postern learn --rules rules.yaml --json -- node plugin.js 2>&1 >/dev/null | tail -n 1
 
-Only what the given rules do not allow is printed. The program reaches every public address meanwhile: learn with programs
-that you would run without postern. Deny rules, and private, loopback and other special addresses, hold.
-Ctrl-C and SIGTERM end the program, and what was learnt so far is printed.
+It prints only rules that you have not given. Meanwhile the program reaches every public address: learn with programs
+that you would run without postern. Deny rules hold; private, loopback and other special addresses stay refused.
+Ctrl-C and SIGTERM end the program. The rules learnt so far are printed.
 stdout is the program's alone; postern's lines, and the JSON, are on stderr.
-Exit status: the program's, as of run; 125 where postern itself failed.`,
+Exit status: the program's, as with run; 125 where postern itself failed.`,
     )
     .action(async (words: string[], options: LearnOptions) => {
       process.exit(await learn(words, options));

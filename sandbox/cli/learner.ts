@@ -1,5 +1,5 @@
-// What a run in audit mode would have needed: connects gathered from its audit events, against the rules that were given.
-// Bounded, whatever the plugin does. The events' words are the broker's: each host is read again before it becomes a rule.
+// Gathers from the audit events of a run which rules the program was missing. Bounded, whatever the plugin does.
+// The events come from the broker, which is not trusted: each host is parsed again before it becomes a rule.
 import { LEARNT_ENDPOINTS, LEARNT_NAMES, LEARNT_REFUSALS } from '../../shared/limits.js';
 import { compilePolicy } from '../../shared/policy/compile-policy.js';
 import { judgeRequest } from '../../shared/policy/judge-request.js';
@@ -15,19 +15,19 @@ const SHARED_KEPT = 64;
 
 type Refusal = Pick<AuditEvent<'decision' | 'question'>, 'message' | 'suggestion' | 'reason'>;
 
-/** Takes audit events; tells what was learnt of them. */
+/** Takes audit events, and turns them into rules. */
 export class Learner {
   readonly #policy: Policy | undefined;
-  /** Ports by host, each with whether a connection came about. */
+  /** Ports by host, each with whether a connection was made. */
   readonly #endpoints = new Map<string, Map<number, boolean>>();
   #endpointCount = 0;
   readonly #lookedUp = new Set<string>();
-  /** Names that one address was answered under. */
+  /** Names that share an address. */
   readonly #sharing = new Map<string, readonly string[]>();
   readonly #refusals = new Map<string, LearntRefusal>();
   #missed = 0;
 
-  /** @param rules those that the run is given; where one is wrong the run does not begin */
+  /** @param rules those of the run; with a wrong one the run does not begin */
   constructor(rules: { readonly allow: readonly string[]; readonly deny: readonly string[] }) {
     const compiled = compilePolicy({ allow: rules.allow, deny: rules.deny });
     this.#policy = compiled.ok ? compiled.policy : undefined;
@@ -59,7 +59,7 @@ export class Learner {
   #takeDecision(event: AuditEvent<'decision'>): void {
     const { host, port, decision, reason, outcome, names } = event;
     if (!isPort(port)) return;
-    // The answer to the name itself: no rule would bring it an address.
+    // The name itself has no address: no rule would change that.
     if (decision === 'deny' && reason === 'dns_error') {
       if (this.#misses(host, port)) this.#lookUp(host);
       return;
@@ -69,7 +69,7 @@ export class Learner {
       return;
     }
     const came = outcome === 'connected';
-    // Which of an address's names was meant cannot be told, and each has to resolve again.
+    // Nobody knows which of the address's names the program meant. Each must resolve at the next run.
     const told = names.filter((name) => this.#isOpenOrMissed(name, port));
     const missed = told.filter((name) => this.#misses(name, port));
     if (told.length > 1 && missed.length > 0) this.#share(told.toSorted());
@@ -77,7 +77,7 @@ export class Learner {
     if (decision === 'would_deny' && !told.includes(host)) this.#connect(host, port, came);
   }
 
-  /** Whether no rule that was given allows a name on a port, and none denies it. */
+  /** Whether no given rule allows or denies a name on a port. */
   #misses(host: string, port: number): boolean {
     const verdict = this.#judge(host, port);
     return verdict === 'no_rule' || verdict === 'port_not_allowed';
@@ -124,7 +124,7 @@ export class Learner {
   }
 }
 
-/** Of lists of names, those that no other one holds. */
+/** The lists of names that no longer list contains. */
 function withoutParts(lists: readonly (readonly string[])[]): readonly (readonly string[])[] {
   return lists.filter(
     (names) =>

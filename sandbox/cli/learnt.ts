@@ -1,4 +1,4 @@
-// What was learnt, as data: the rules in their order.
+// The result of `learn` as data: the rules, sorted, and what could not become one.
 import { formatRule } from '../../shared/policy/format-rule.js';
 import { type Host, parseHost } from '../../shared/policy/parse-host.js';
 
@@ -6,11 +6,11 @@ export interface LearntRule {
   readonly rule: string;
   readonly host: string;
   readonly ports: readonly number[];
-  /** Whether a connection came about, on any of the ports. */
+  /** Whether a connection was made, on any of the ports. */
   readonly connected: boolean;
 }
 
-/** What held in audit mode too: a deny rule, or a special address. */
+/** A refusal that audit mode keeps: by a deny rule, or of a special address. */
 export interface LearntRefusal {
   readonly message: string;
   readonly reason: string;
@@ -21,14 +21,14 @@ export interface Learnt {
   readonly rules: readonly LearntRule[];
   /** Names that were asked for and never connected to. */
   readonly looked_up: readonly string[];
-  /** Names that were answered with one address: the connects to it may have meant any of them. */
+  /** Names that share an address: a connect to it may have meant any of them. */
   readonly shared: readonly (readonly string[])[];
   readonly refused: readonly LearntRefusal[];
-  /** How much was left out because it was too much. */
+  /** How many connects and questions were left out, because there were too many. */
   readonly missed: number;
 }
 
-/** @param endpoints ports by host, each with whether a connection came about */
+/** @param endpoints ports by host, each with whether a connection was made */
 export function learntRules(
   endpoints: ReadonlyMap<string, ReadonlyMap<number, boolean>>,
 ): readonly LearntRule[] {
@@ -50,7 +50,7 @@ function textOf(host: Host): string {
   return host.kind === 'name' ? host.name : host.address.text;
 }
 
-/** Names by the alphabet, then addresses by their bytes, IPv4 first. */
+/** Names in alphabetical order, then addresses by their bytes, IPv4 first. */
 function compareHosts(a: Host, b: Host): number {
   if (a.kind === 'address' && b.kind === 'address')
     return a.address.family - b.address.family || Buffer.compare(a.address.bytes, b.address.bytes);

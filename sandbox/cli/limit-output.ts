@@ -1,11 +1,11 @@
-// So many lines of a plugin's output in a second: one that floods its log leaves the others' readable.
+// Limits the lines of output that a plugin may write per second, so that one flood does not hide the other plugins' lines.
 import { TokenBucket } from '../../shared/token-bucket.js';
 
 const REPORT_MS = 1000;
 
 /**
- * @param write takes a line that is within the limit, and tells when there is room for more
- * @param report takes how many were left out within a second
+ * @param write takes a line within the limit; the promise it returns resolves when there is room for more
+ * @param report takes the number of lines dropped within a second
  */
 export function limitOutput<Stream>(
   linesPerSecond: number,

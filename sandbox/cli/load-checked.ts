@@ -1,4 +1,4 @@
-// A configuration file held against the host too: what can be wrong with the folders that it names as homes.
+// Loads a configuration file and checks the homes that it names against the host's folders.
 import { ConfigError } from '../../shared/config/config-problem.js';
 import { type Config, loadConfig } from '../../shared/config/load-config.js';
 import { hostFiles } from '../supervisor/files/host-files.js';

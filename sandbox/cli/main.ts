@@ -14,7 +14,7 @@ import { testCommand } from './test.js';
 import { upCommand } from './up.js';
 
 const USAGE = 2;
-/** Of commands whose status is their program's. */
+/** For commands whose exit status is their program's. */
 const RUN_USAGE = 125;
 const RUNS_A_PROGRAM = ['run', 'learn'];
 
@@ -32,7 +32,7 @@ Examples:
   postern init && postern check && postern up
   postern explain api.example.com:443 --allow '*.example.com'
 
-postern COMMAND --help tells more.`,
+postern COMMAND --help shows the options of a command.`,
     );
   for (const command of [
     runCommand(),
@@ -63,7 +63,7 @@ postern COMMAND --help tells more.`,
   return postern;
 }
 
-// Node's end takes a while, and resets the signals first: one that came then would take the place of the status.
+// Node resets its signals and then takes a while to exit. A signal in between would replace the exit status.
 process.on('exit', exitAtOnce);
 keepIgnoring();
 if (process.argv[2] === 'up')

@@ -1,4 +1,4 @@
-// A file that is written at the end and must not be there before: that it can be is known at the start.
+// An output file that is written at the end and must not exist before. Checked at the start, so that no run is lost.
 import { accessSync, constants, lstatSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { PosternError } from '../../shared/errors.js';
@@ -7,11 +7,11 @@ import { quote } from '../../shared/policy/quote.js';
 export class NewFile {
   readonly #path: string;
 
-  /** @throws PosternError `output_file` where something is there, or its folder takes no file */
+  /** @throws PosternError `output_file` where the path exists, or its folder cannot be written */
   constructor(path: string) {
     this.#path = path;
     if (lstatSync(path, { throwIfNoEntry: false }) !== undefined)
-      throw new PosternError('output_file', `${quote(path)} is there already`, {
+      throw new PosternError('output_file', `${quote(path)} exists already`, {
         fix: 'name another file, or remove it',
       });
     try {
@@ -33,7 +33,7 @@ export class NewFile {
 
 function cannotWrite(path: string, cause: unknown): PosternError {
   return new PosternError('output_file', `Cannot write ${quote(path)}`, {
-    fix: 'name a file in a folder that is there and that you may write',
+    fix: 'name a file in a folder that exists and that you may write',
     cause,
   });
 }

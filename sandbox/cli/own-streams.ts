@@ -1,5 +1,5 @@
-// This process's own words on descriptors that the plugin shares. Node makes a pipe or socket non-blocking as soon as
-// process.stdout or process.stderr is touched, and with it the plugin's, which then loses output to EAGAIN.
+// Writes to stdout and stderr, which the plugin shares, without changing them. Node makes a pipe or socket non-blocking at the
+// first use of process.stdout or process.stderr. The plugin shares that flag, and would lose output to EAGAIN.
 import { writeSync } from 'node:fs';
 import { Writable } from 'node:stream';
 import { isatty } from 'node:tty';
@@ -7,7 +7,7 @@ import { isatty } from 'node:tty';
 const RETRIES = 200;
 const RETRY_MS = 5;
 
-/** Puts plain, blocking writers in the place of process.stdout and process.stderr, before anything has touched them. */
+/** Replaces process.stdout and process.stderr by plain, blocking writers. Call it before anything uses them. */
 export function takeOwnStreams(): void {
   for (const [name, fd] of [
     ['stdout', 1],
@@ -27,7 +27,7 @@ export function takeOwnStreams(): void {
   }
 }
 
-/** Gives up where nobody takes the words, or nobody is there any more: the plugin's run does not depend on them. */
+/** Gives up where the reader is slow or gone: the plugin's run must not depend on it. */
 function writeAll(fd: number, bytes: Buffer): void {
   let left = RETRIES;
   for (let at = 0; at < bytes.length; ) {

@@ -1,4 +1,4 @@
-// HOST:PORT as a person types it. Pure.
+// Parses HOST:PORT as a person types it. Pure.
 import { PosternError } from '../../shared/errors.js';
 
 /**

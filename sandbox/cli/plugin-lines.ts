@@ -1,4 +1,4 @@
-// What plugins write, line by line, each behind its plugin's name; on a terminal aligned and coloured by plugin.
+// Prints the output of plugins line by line, each with its plugin's name in front; on a terminal aligned and coloured.
 import { printable } from '../../shared/printable.js';
 import { type Paint, paint } from './colour.js';
 
@@ -6,7 +6,7 @@ const COLOURS: readonly Paint[] = ['cyan', 'yellow', 'green', 'magenta', 'blue',
 
 type Output = 'stdout' | 'stderr';
 
-/** The lines of many plugins in one output. What its reader does not take is not kept: the plugins wait, as at a pipe. */
+/** The lines of many plugins in one output. Nothing is kept for a slow reader: the plugins wait, as at a pipe. */
 export class PluginLines {
   readonly #names: readonly string[];
   readonly #width: number;
@@ -17,13 +17,13 @@ export class PluginLines {
     this.#drop = resolve;
   });
 
-  /** @param names in the file's order: each has its colour by its place */
+  /** @param names in the file's order, which decides their colours */
   constructor(names: readonly string[]) {
     this.#names = names;
     this.#width = Math.max(0, ...names.map(({ length }) => length));
   }
 
-  /** @returns where the output is full, when it has room again */
+  /** @returns undefined, or for a full output a promise that resolves when it has room again */
   write(name: string, output: Output, line: string): Promise<void> | undefined {
     if (this.#dropping) return undefined;
     const to = process[output];
@@ -35,7 +35,7 @@ export class PluginLines {
     return to.write(text) ? undefined : this.#room(output);
   }
 
-  /** Nobody reads any more, or not in time: what comes from now on is dropped, and nobody waits. */
+  /** For a reader that is gone or too slow: drops every further line, so that no plugin waits. */
   giveUp(): void {
     this.#dropping = true;
     this.#drop();
@@ -51,7 +51,7 @@ export class PluginLines {
   }
 }
 
-/** A plugin's line on a terminal: its control characters would rewrite what others have written. Tabs only move on. */
+/** Control characters could rewrite other plugins' lines on a terminal. Tabs are harmless. */
 function shown(line: string): string {
   return line.replace(/\r$/, '').split('\t').map(printable).join('\t');
 }

@@ -1,5 +1,5 @@
-// The terminal line of a refusal: what was refused, of which program, why, and the one rule that would allow it. What an event
-// says came from the broker, which reads hostile bytes: nothing of it goes on that a terminal would act on, and no more than a few lines.
+// The terminal line of a refusal: what was refused, to which program, why, and the rule that would allow it.
+// The text comes from the broker, which reads hostile bytes: control characters are removed, and the length is bounded.
 import { basename } from 'node:path';
 import { quoteDestination } from '../../shared/policy/make-decision.js';
 import { quote } from '../../shared/policy/quote.js';
@@ -8,10 +8,10 @@ import type { AuditEvent } from '../../shared/protocol/audit-events.js';
 
 const LINES_PER_SECOND = 20;
 const MOST_CHARACTERS = 2000;
-/** The kernel keeps so much of a program's name, proc(5) comm. */
+/** The kernel keeps this much of a program's name: proc(5) comm. */
 const COMM_BYTES = 15;
 
-/** What the kernel calls a plugin's own command. */
+/** The kernel's name for a plugin's command. */
 export function ownProgram({ command }: { readonly command: readonly string[] }): string {
   return Buffer.from(basename(command[0] ?? ''))
     .subarray(0, COMM_BYTES)
@@ -19,10 +19,10 @@ export function ownProgram({ command }: { readonly command: readonly string[] })
 }
 
 /**
- * @param event its texts may be anything
- * @param fix how to allow it, given the rule that would
- * @param own the plugin's own program, which needs no mention
- * @returns undefined where the event is no refusal
+ * @param event its texts are not trusted
+ * @param fix words that say where to add the given rule
+ * @param own the plugin's own program, which the line need not name
+ * @returns undefined for an event that is no refusal
  */
 export function refusalLine(
   event: AuditEvent,
@@ -46,13 +46,13 @@ function describe(event: AuditEvent, own?: string): string | undefined {
     case 'protocol_error':
       return `the plugin broke the channel's protocol (${event.kind}): channel closed`;
     case 'slow':
-      return `the plugin held the broker up for ${event.milliseconds} ms, and was ended`;
+      return `the plugin stalled the broker for ${event.milliseconds} ms, and was ended`;
     case 'decision':
       return event.decision === 'allow'
         ? undefined
         : `${describeDecision(event)}${describeProgram(event, own)}`;
     case 'question':
-      // Of a name that was refused before, a line is there already.
+      // The first refusal of this name was printed already.
       return event.repeated ? undefined : `${event.message}${describeProgram(event, own)}`;
     case 'socket':
     case 'loopback':
@@ -68,7 +68,7 @@ function describeDecision({ decision, message, host, port, reason }: AuditEvent<
   return decision === 'would_deny' ? `allowed in audit mode only: ${what}` : what;
 }
 
-/** A child of the plugin's, mostly. Its name is its own to choose. */
+/** Names another program than the plugin's own, mostly a child of it. A program chooses its name itself. */
 function describeProgram(
   { program, pid }: { readonly program: string | null; readonly pid: number | null },
   own: string | undefined,
@@ -76,7 +76,7 @@ function describeProgram(
   return program === null || program === own ? '' : ` (${quote(program)}, pid ${Number(pid)})`;
 }
 
-/** Passes lines on, so many in a second; of the rest it tells how many there were. */
+/** Passes on a bounded number of lines per second, and reports how many it dropped. */
 export function limitLines(say: (line: string) => void): (line: string) => void {
   let left = LINES_PER_SECOND;
   let dropped = 0;

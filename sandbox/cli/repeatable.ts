@@ -1,4 +1,4 @@
-// An option that may be given several times, each with a value: a list, empty without one.
+// An option that may be given several times. Its value is a list, empty by default.
 import { Option } from 'commander';
 
 export function repeatable(flags: string, description: string): Option {

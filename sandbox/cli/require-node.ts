@@ -1,4 +1,4 @@
-// Refuses a Node that is too old, before anything of the command's runs. Imported for that alone, and first.
+// Refuses a Node that is too old. Imported first, before any other code of the command runs.
 const LEAST_NODE = 20;
 const POSTERN_FAILED = 125;
 

@@ -1,4 +1,4 @@
-// Rules from the command line: --allow, --deny and --rules, of `run`, `learn` and `explain`.
+// The options for rules of `run`, `learn` and `explain`: --allow, --deny and --rules.
 import { type Command, Option } from 'commander';
 import { joinRules, type PlacedRules } from '../../shared/config/placed-rules.js';
 import { loadRuleFile } from '../../shared/config/rule-file.js';
@@ -26,15 +26,15 @@ export function addRuleOptions(command: Command): Command {
 
 export function addModeOption(command: Command): Command {
   return command.addOption(
-    new Option('--mode <mode>', 'audit: let pass and report what no rule allows')
+    new Option('--mode <mode>', 'audit: allow and report what no rule allows')
       .choices(['enforce', 'audit'])
       .default('enforce'),
   );
 }
 
 /**
- * @throws ConfigError for a file of rules with anything wrong in it
- * @throws PosternError `bad_rules` with a line for each rule of the command line that is none
+ * @throws ConfigError for a file of rules with an error
+ * @throws PosternError `bad_rules`, with one line for each invalid rule of the command line
  */
 export function rulesOf({ allow, deny, rules }: RuleOptions): PlacedRules {
   const problems = [...problemsOf('allow', allow), ...problemsOf('deny', deny)];

@@ -1,5 +1,4 @@
-// The options of commands that run one plugin in the foreground, `run` and `learn`: their words, and the plugin's
-// configuration that they make.
+// The options of `run` and `learn`, which run one plugin in the foreground, and the plugin configuration that they make.
 import { basename, resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import { limitsOf, type WrittenLimits } from '../../shared/config/limit-forms.js';
@@ -59,12 +58,10 @@ export function addRunOptions(command: Command): Command {
     .addOption(repeatable('--visible <path>', 'show a path of the host, read-only'))
     .addOption(repeatable('--writable <path>', 'show a path of the host, writable'))
     .addOption(repeatable('--hidden <path>', 'hide a path below one that shows'))
-    .option('--home <dir>', 'keep the home of the program there, for its next runs')
+    .option('--home <dir>', 'keep the home of the program in DIR, for its next runs')
     .addOption(repeatable('--limit <name=value>', `set a limit: ${LIMIT_NAMES.join(', ')}`))
     .addOption(repeatable('--seccomp-allow <call>', 'add a system call to those that every program has'))
-    .addOption(
-      repeatable('--unsafe-seccomp-allow <call>', 'add a system call that weakens what postern promises'),
-    )
+    .addOption(repeatable('--unsafe-seccomp-allow <call>', 'add a system call that weakens a guarantee'))
     .addOption(repeatable('--env <key[=value]>', 'set a variable, or pass one on'))
     .option('--cwd <dir>', 'start there (default: here)')
     .option('--metrics <addr>', 'serve Prometheus metrics on HOST:PORT')
@@ -81,8 +78,8 @@ export function pluginOf(
 ): PluginConfig {
   const name = options.name ?? nameOf(command[0] ?? '');
   if (!PLUGIN_NAME.test(name)) {
-    throw new PosternError('bad_name', `Not a plugin's name: "${name}"`, {
-      fix: 'use lower-case letters, digits, - and _, at most 63, a letter or digit first',
+    throw new PosternError('bad_name', `Not a plugin name: "${name}"`, {
+      fix: 'use at most 63 lower-case letters, digits, - and _; begin with a letter or digit',
     });
   }
   const rules = rulesOf(options);
@@ -111,12 +108,12 @@ function homeOf(folder: string): string {
 
 function boundable(written: WrittenLimits, { home }: RunOptions): WrittenLimits {
   if (home === undefined || written.home_mib === undefined) return written;
-  throw new PosternError('bad_limit', 'Cannot bound a kept home by home_mib: its own file system bounds it', {
+  throw new PosternError('bad_limit', 'Cannot limit a kept home by home_mib: its own file system bounds it', {
     fix: 'leave out --limit home_mib, or --home',
   });
 }
 
-/** The program's own name, made to fit. */
+/** The program's name, changed to a valid plugin name. */
 function nameOf(program: string): string {
   const name = basename(program)
     .toLowerCase()
@@ -125,7 +122,7 @@ function nameOf(program: string): string {
   return name.slice(0, 63) || 'plugin';
 }
 
-/** The places where callers reach the program: bound here, inherited there (systemd's LISTEN_FDS). */
+/** The addresses of --listen: bound here, inherited by the program (systemd's LISTEN_FDS). */
 function listenersOf(texts: readonly string[]): readonly ListenConfig[] {
   const entries = texts.map((text) => {
     const parsed = parseListen(text);
@@ -153,7 +150,7 @@ function environmentOf(entries: readonly string[]): Record<string, string> {
       throw new PosternError('bad_environment', `Not a variable to set: "${key}"`, {
         fix: /^(?:POSTERN_|LISTEN_)/.test(key)
           ? 'postern sets it itself'
-          : 'use letters, digits and _, a letter or _ first',
+          : 'use letters, digits and _; begin with a letter or _',
       });
     }
     if (value !== undefined) env[key] = value;

@@ -1,4 +1,4 @@
-// One plugin from start to end, in the foreground: what `run` and `learn` share.
+// Runs one plugin in the foreground, from its start to its end, for `run` and `learn`.
 import type { PluginConfig } from '../../shared/config/plugin-config.js';
 import type { AuditEvent } from '../../shared/protocol/audit-events.js';
 import { shellWord } from '../host/shell-word.js';
@@ -16,9 +16,9 @@ import { unseenLine } from './unseen-line.js';
 /**
  * Runs a plugin to its end.
  *
- * @param onEvent takes each audit event; the last comes before this returns
+ * @param onEvent takes each audit event; the last one comes before this returns
  * @param unsafeWithout protections to leave out
- * @returns the plugin's exit status, as a shell tells it
+ * @returns the plugin's exit status, as a shell reports it
  */
 export async function runPlugin(
   config: PluginConfig,

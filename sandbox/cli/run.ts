@@ -1,4 +1,4 @@
-// postern run: one plugin, in the foreground, transparent to whoever starts it.
+// postern run: runs one plugin in the foreground. Streams, signals and exit status are the plugin's.
 import { Command } from 'commander';
 import { takeOwnStreams } from './own-streams.js';
 import { limitLines, ownProgram, refusalLine } from './refusal-line.js';
@@ -7,7 +7,7 @@ import { addRunOptions, pluginOf, type RunOptions } from './run-options.js';
 import { runPlugin } from './run-plugin.js';
 import { describeError, runStatus, say } from './say.js';
 
-/** @param unsafeWithout protections to leave out: for tests that prove them */
+/** @param unsafeWithout protections to leave out, for tests that prove them */
 export function runCommand(unsafeWithout: readonly string[] = []): Command {
   const command = new Command('run').description(
     'run a program with no network but the connections that rules allow',

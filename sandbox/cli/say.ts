@@ -1,4 +1,4 @@
-// postern's own words: on stderr, each line beginning `postern: `, so that stdout is the plugin's alone.
+// postern's own messages. They go to stderr, each line behind `postern: `, so that stdout is the plugin's alone.
 import { ERROR_CODES, type ErrorForm } from '../../shared/error-codes.js';
 import { PosternError } from '../../shared/errors.js';
 import { printable } from '../../shared/printable.js';
@@ -12,27 +12,27 @@ export function say(text: string): void {
   );
 }
 
-/** A line a fact: what happened, and the fix where there is one. A message may hold names that a plugin chose. */
+/** The message of an error, with its fix. Control characters are removed: a plugin may have chosen a name in it. */
 export function describeError(error: unknown): string {
   return describe(error).split('\n').map(printable).join('\n');
 }
 
 function describe(error: unknown): string {
   if (isSystemError(error) && error.syscall === 'uv_cwd')
-    return 'The current folder is not there any more; change to one that is';
+    return 'The current folder does not exist any more; change to another one';
   if (!(error instanceof PosternError)) return error instanceof Error ? error.message : String(error);
   const ofTheHost = formOf(error)?.doctor === true && runStatus(error) === 125;
-  return [error.message, error.fix, ofTheHost ? '"postern doctor" tells more' : undefined]
+  return [error.message, error.fix, ofTheHost ? 'run "postern doctor" for details' : undefined]
     .filter((part) => part !== undefined)
     .join('; ');
 }
 
-/** An error of the system's, whose message tells it all; other errors that nobody foresaw are told with their stack. */
+/** An error of a system call, whose message is enough. Other unexpected errors are printed with their stack. */
 export function isSystemError(error: unknown): error is NodeJS.ErrnoException {
   return error instanceof Error && 'syscall' in error;
 }
 
-/** Exit status of an error in `run`: its own, or 125. */
+/** The exit status of `run` after an error: the error's own, else 125. */
 export function runStatus(error: unknown): number {
   const status = error instanceof PosternError ? error.fields['exitStatus'] : undefined;
   return typeof status === 'number' ? status : 125;

@@ -1,11 +1,11 @@
-// `postern test`: runs written-down decisions against this version's policy. Runs alone; reads one file, opens nothing.
+// postern test: compares decisions written in a file with this version's policy. Reads one file and connects nowhere.
 import { readFile } from 'node:fs/promises';
 import { Command } from 'commander';
 import { quoteDestination } from '../../shared/policy/make-decision.js';
 import { quote } from '../../shared/policy/quote.js';
 import { type Outcome, runVectors, type VectorResult } from '../../shared/policy/run-vectors.js';
 
-/** What the command prints, and its exit status. */
+/** The output of the command, and its exit status. */
 export interface TestReport {
   readonly status: 0 | 1 | 2;
   readonly stdout: string;
@@ -13,13 +13,11 @@ export interface TestReport {
 }
 
 /**
- * The `test` command. Exit status: 0, 1 when a vector fails, 2 where the file cannot be read or is not vectors.
+ * The `test` command. Exit status: 0; 1 where a vector fails; 2 where the file cannot be read or holds no vectors.
  */
 export function testCommand(): Command {
   return new Command('test')
-    .description(
-      'run policy vectors: rules, a request, its addresses, and the decision that must come of them',
-    )
+    .description('run policy vectors: rules, a request, its addresses and the expected decision')
     .argument('<file>', 'JSON array of vectors')
     .option('--json', 'print one JSON object')
     .addHelpText(
@@ -37,8 +35,7 @@ export function testCommand(): Command {
 /**
  * Runs a file of vectors.
  *
- * @param file its path
- * @param json whether to answer with one JSON object instead of lines
+ * @param json whether to print one JSON object instead of lines
  */
 export async function testVectors(file: string, json: boolean): Promise<TestReport> {
   const read = await readJson(file);
@@ -71,7 +68,7 @@ const PROBLEMS: Readonly<Record<string, string>> = {
   ERR_ENCODING_INVALID_ENCODED_DATA: 'it is not UTF-8',
   ENOENT: 'there is no such file',
   EISDIR: 'it is a folder',
-  EACCES: 'no right to read it',
+  EACCES: 'permission denied',
 };
 
 async function readJson(

@@ -1,8 +1,8 @@
-// What a program that failed may have missed, as a line for the terminal, with what shows it.
+// The terminal line that names files a failed program may have missed, and the option that shows them.
 import { printable } from '../../shared/printable.js';
 import type { Unseen } from '../supervisor/unseen/unseen-files.js';
 
-/** @param show words that show these paths, as `show it with --visible /srv/app` */
+/** @param show words for these paths, as `show it with --visible /srv/app` */
 export function unseenLine(
   { message, paths, besides, instead }: Unseen,
   show: (paths: readonly string[]) => string,
@@ -11,5 +11,5 @@ export function unseenLine(
     ...(paths.length > 0 ? [[show(paths), ...(besides === undefined ? [] : [besides])].join(' and ')] : []),
     ...(instead === undefined ? [] : [instead]),
   ];
-  return printable(`${message}; if that is what it misses, ${ways.join(', or ')}`);
+  return printable(`${message}; if the program needs that, ${ways.join(', or ')}`);
 }

@@ -1,4 +1,4 @@
-// postern up: every plugin of a configuration file, until the last has ended for good or a signal ends them.
+// postern up: runs the plugins of a configuration file until the last one has ended for good, or a signal ends them.
 import { Command } from 'commander';
 import type { Config } from '../../shared/config/load-config.js';
 import type { PluginConfig } from '../../shared/config/plugin-config.js';
@@ -91,7 +91,7 @@ async function up(path: string): Promise<number> {
   }
 }
 
-/** Where nobody reads any more what the plugins write, as behind `| head`, they are ended, as SIGPIPE would end a filter. */
+/** Ends the plugins when nobody reads their output any more, as behind `| head`. SIGPIPE would end a filter in the same way. */
 function watchReaders(stop: () => void): { readonly gone: () => boolean } {
   let gone = false;
   for (const name of ['stdout', 'stderr'] as const) {
@@ -141,7 +141,7 @@ function describeDelay(delayMs: number | undefined): string {
   return delayMs === undefined ? '' : `; starts again in ${delayMs / 1000} s`;
 }
 
-/** Each plugin has its own share of lines. */
+/** Each plugin has its own limit of lines. */
 function reportRefusals(
   configs: readonly PluginConfig[],
   path: string,

@@ -67,7 +67,7 @@ test("README's configuration is right, and init, check and up run as told", asyn
   t.after(() => rmSync(example, { force: true }));
   const { status, stdout, stderr } = await runCommands(t, page.commands('init example.yaml').text, checkout);
   assert.equal(status, 0, stderr);
-  assert.match(stdout, /^hello \| I run, and reach nobody that no rule allows$/m);
+  assert.match(stdout, /^hello \| I run, and reach only what a rule allows$/m);
 });
 
 test('README takes no more than 150 lines', () => {

@@ -125,7 +125,7 @@ test('init writes a file that checks, runs, names its schema for editors, and ov
   assert.match(ran.stdout, /^hello \| I run/);
   const again = await postern(['init'], { as, cwd });
   assert.equal(again.status, 1);
-  assert.match(again.stderr, /^postern: ".\/postern.yaml" is there already; /);
+  assert.match(again.stderr, /^postern: ".\/postern.yaml" exists already; /);
   assert.equal(readFileSync(join(cwd, 'postern.yaml'), 'utf8'), text);
 });
 
@@ -177,7 +177,7 @@ for (const user of users) {
     const closed = await run('web', '192.0.2.1:80');
     assert.match(
       closed.stdout,
-      /^to allow it take the deny rule "192\.0\.2\.0\/24" away: it wins over every allow rule$/m,
+      /^to allow it remove the deny rule "192\.0\.2\.0\/24": it wins over every allow rule$/m,
     );
     const denied = await run('192.0.2.1:80', '--allow', '192.0.2.1:80', '--deny', '192.0.2.0/28', '--json');
     assert.equal(denied.status, 1);
@@ -228,9 +228,9 @@ test('wrong usage ends with 2, run with 125, one line with a suggestion each', a
     [
       ['explain', 'a.example.com', '--allow', '*', '--dns', 'x'],
       2,
-      /^postern: Not the address of a DNS server: "x"; /,
+      /^postern: Not an address of a DNS server: "x"; /,
     ],
-    [['run', '--dns', 'x', '--', 'true'], 125, /^postern: Not the address of a DNS server: "x"; /],
+    [['run', '--dns', 'x', '--', 'true'], 125, /^postern: Not an address of a DNS server: "x"; /],
     [
       ['run', '--cwd', '/nonexistent', '--', 'true'],
       125,
@@ -244,7 +244,7 @@ test('wrong usage ends with 2, run with 125, one line with a suggestion each', a
     [['run', '--', ''], 127, /^postern: The command is empty; name a program\n$/],
     [['test', '/'], 2, /^postern: Cannot read "\/": it is a folder\n$/],
     [['test', 'missing.json'], 2, /^postern: Cannot read "missing\.json": there is no such file\n$/],
-    [['explain', 'web', 'a', 'b'], 2, /^postern: Give a plugin at most/],
+    [['explain', 'web', 'a', 'b'], 2, /^postern: Give one destination/],
     [
       ['up', '--config', 'missing.yaml'],
       2,
@@ -284,7 +284,7 @@ test('a current folder that is not there any more is told in one line', async ()
       as: anyone,
       shell: 'gone=$(mktemp -d); cd "$gone"; rmdir "$gone"; exec "$@"',
     });
-    assert.equal(stderr, 'postern: The current folder is not there any more; change to one that is\n');
+    assert.equal(stderr, 'postern: The current folder does not exist any more; change to another one\n');
     assert.equal(status, args[0] === 'run' ? 125 : 2);
   }
 });

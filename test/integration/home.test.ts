@@ -257,7 +257,7 @@ for (const user of users) {
     assert.match(stdout, /^rw,nosuid,nodev/);
     const limited = await run(user, home, 'echo started', ['--limit', 'home_mib=1']);
     assert.deepEqual([limited.status, limited.stdout], [125, '']);
-    assert.match(limited.stderr, /^postern: Cannot bound a kept home by home_mib: .*; leave out .*\n$/);
+    assert.match(limited.stderr, /^postern: Cannot limit a kept home by home_mib: .*; leave out .*\n$/);
   });
 
   test(`the home of one plugin of a file shows to no other, and is made before any starts (${user})`, async () => {

@@ -252,7 +252,7 @@ test('an output file that is there, or cannot be, is told before the program run
   const folder = readableFolder();
   const there = readableFile('rules.yaml', 'allow: []\n');
   for (const [file, message] of [
-    [there, /^postern: ".*rules\.yaml" is there already; name another file, or remove it\n$/],
+    [there, /^postern: ".*rules\.yaml" exists already; name another file, or remove it\n$/],
     [join(folder, 'none/rules.yaml'), /^postern: Cannot write ".*"; name a file in a folder that is there/],
   ] as const) {
     const { status, stdout, stderr } = await postern(['learn', '--output', file, '--', 'echo', 'ran'], {

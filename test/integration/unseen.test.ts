@@ -35,7 +35,7 @@ for (const user of users) {
     const failed = await run([tool]);
     assert.equal(failed.status, 3);
     assert.deepEqual(said(failed), [
-      `postern: "${tool}" names a file of this host that is not visible to it; if that is what it misses, show it with --visible ${UNSEEN}`,
+      `postern: "${tool}" names a file of this host that is not visible to it; if the program needs that, show it with --visible ${UNSEEN}`,
     ]);
     const shown = await run([tool], ['--visible', UNSEEN]);
     assert.deepEqual([shown.status, shown.stdout, shown.stderr], [0, 'found\n', '']);
@@ -50,7 +50,7 @@ for (const user of users) {
     const failed = await run(['tool'], [], env);
     assert.equal(failed.status, 127);
     assert.deepEqual(said(failed), [
-      `postern: "tool" is a shim of pyenv, whose files are not visible to it; if that is what it misses, show it with --visible ${root}, or run the program that "pyenv which tool" prints`,
+      `postern: "tool" is a shim of pyenv, whose files are not visible to it; if the program needs that, show it with --visible ${root}, or run the program that "pyenv which tool" prints`,
     ]);
     const shown = await run(['tool'], ['--visible', root], env);
     assert.deepEqual([shown.status, shown.stdout, shown.stderr], [0, 'the real one\n', '']);
@@ -64,7 +64,7 @@ for (const user of users) {
     assert.equal(failed.status, 1);
     const quoted = `'${folder}/it'\\''s'`;
     assert.deepEqual(said(failed), [
-      `postern: The command names files of this host that are not visible to it; if that is what it misses, show them with --visible ${quoted} --visible ${names[1]} --visible ${names[2]}`,
+      `postern: The command names files of this host that are not visible to it; if the program needs that, show them with --visible ${quoted} --visible ${names[1]} --visible ${names[2]}`,
     ]);
     const shown = await run(
       ['cat', ...names],
@@ -111,7 +111,7 @@ for (const user of users) {
         .sort(),
       ['again', 'web'].map(
         (name) =>
-          `postern: ${name}: The command names a file of this host that is not visible to it; if that is what it misses, add "${path}" to plugins.${name}.filesystem.visible in ${config}`,
+          `postern: ${name}: The command names a file of this host that is not visible to it; if the program needs that, add "${path}" to plugins.${name}.filesystem.visible in ${config}`,
       ),
     );
     const learnt = await postern(['learn', '--json', '--', 'cat', path], { as: user });

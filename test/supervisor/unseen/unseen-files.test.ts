@@ -151,7 +151,7 @@ test('unseenFiles() says of a file in a home directory where it was started that
   assert.ok(one !== undefined);
   assert.equal(
     unseenLine(one, (shown) => `show ${shown.join()}`),
-    'The command names "x.py", but "/home/me" is a home directory or above one, and not visible to it; if that is what it misses, show /home/me/x.py and name it by that path, or start from a folder below',
+    'The command names "x.py", but "/home/me" is a home directory or above one, and not visible to it; if the program needs that, show /home/me/x.py and name it by that path, or start from a folder below',
   );
   assert.deepEqual(found({ words: ['tool', 'x.py'], cwd: '/home/me/project' }), []);
   assert.deepEqual(found({ words: ['tool', 'project'], cwd: '/home/me' }), []);
