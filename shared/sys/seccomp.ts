@@ -6,6 +6,7 @@ import { PosternError } from '../errors.js';
 import { LAYOUT } from './layout.js';
 import { loadLibrary } from './load-library.js';
 import { createMemoryFile } from './memory-file.js';
+import { NEW_CALLS } from './new-calls.js';
 import { OwnedFd } from './owned-fd.js';
 import { SYS, syscallOperation } from './syscall.js';
 import { errnoName } from './system-error.js';
@@ -16,6 +17,8 @@ const SCMP_ACT_NOTIFY = 0x7fc00000;
 const SCMP_FLTATR_ACT_BADARCH = 2;
 const SCMP_FLTATR_CTL_OPTIMIZE = 8;
 const SCMP_FLTATR_CTL_TSYNC = 4;
+/** __NR_SCMP_ERROR: not a name that it knows. */
+const NR_SCMP_ERROR = -1;
 const SCMP_CMP_NE = 1;
 const SCMP_CMP_MASKED_EQ = 7;
 const OPTIMIZE_BINARY_TREE = 2;
@@ -119,17 +122,28 @@ function check(result: number, step: string): void {
  * Loads a filter for the calling thread; kept across execve. Filters stack: the strictest answer counts, and of two
  * errnos the one of the filter loaded last. Another ABI than the machine's own (i386, x32) gets ENOSYS.
  *
- * A call that this machine's architecture or this libseccomp does not know is left out of a rule: `otherwise` holds.
+ * A call that this machine's architecture does not have is left out of a rule: nobody can make it.
  *
- * @throws PosternError `seccomp` naming the step; `missing_library` without libseccomp
+ * @throws PosternError `seccomp` naming the step, also for a call that nobody knows; `missing_library` without libseccomp
  */
 export function loadFilter(filter: Filter): void {
   withContext(filter, (lib, context) => check(lib.load(context), 'seccomp_load'));
 }
 
-/** Whether this machine's architecture has a call of that name, as far as this libseccomp knows. */
+/** Whether this machine's architecture has a call of that name, as far as this postern and this libseccomp know. */
 export function knowsCall(name: string): boolean {
-  return library().resolve(name) >= 0;
+  return (callNumber(name, library().resolve) ?? -1) >= 0;
+}
+
+/**
+ * The number by which a filter names a call.
+ *
+ * @param resolve seccomp_syscall_resolve_name(3)
+ * @returns a negative number where this architecture has no such call; undefined where neither libseccomp nor postern knows the name
+ */
+export function callNumber(name: string, resolve: (name: string) => number): number | undefined {
+  const number = resolve(name);
+  return number === NR_SCMP_ERROR ? NEW_CALLS.get(name) : number;
 }
 
 /** As {@link loadFilter}, for every thread that this process has (SECCOMP_FILTER_FLAG_TSYNC) and those that they start. */
@@ -200,7 +214,12 @@ function fill(lib: Library, context: Context, filter: Filter): void {
     const matches = rule.when ?? [];
     const encoded = encodeMatches(matches);
     for (const name of rule.calls) {
-      const number = lib.resolve(name);
+      const number = callNumber(name, lib.resolve);
+      // Left out, a rule that refuses it would be missing in silence.
+      if (number === undefined)
+        throw new PosternError('seccomp', `Neither libseccomp nor postern knows the system call "${name}"`, {
+          fields: { step: 'seccomp_syscall_resolve_name' },
+        });
       if (number < 0) continue;
       check(
         lib.add(context, actionCode(rule.action), number, matches.length, encoded),
