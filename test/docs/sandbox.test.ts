@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { parse } from 'yaml';
 import {
   DEVICES,
   ETC_SHOWN,
@@ -8,6 +9,7 @@ import {
   SCRATCH,
   SYSTEM,
 } from '../../sandbox/supervisor/root/system-files.js';
+import { checkCall } from '../../shared/config/call-forms.js';
 import { readableFolder } from '../harness/users.js';
 import { Page, testThatAllWasRun } from './page.js';
 import { runCommands } from './run-commands.js';
@@ -29,6 +31,12 @@ test('the page lists the folders of the system, the empty ones, and the devices'
   assert.deepEqual(quotedIn('empty at each run, writable'), SCRATCH.map(({ path }) => path).sort());
   assert.ok(page.text.includes(`\`HOME\` is \`${PLUGIN_HOME}\``));
   assert.deepEqual(quotedIn('`/dev/null`'), DEVICES.map((name) => `/dev/${name}`).sort());
+});
+
+test('the calls of the example may be added so', () => {
+  const { seccomp } = parse(page.block('yaml')) as { seccomp: Record<'allow' | 'unsafe_allow', string[]> };
+  for (const by of ['allow', 'unsafe_allow'] as const)
+    for (const call of seccomp[by]) assert.equal(checkCall(call, by), undefined);
 });
 
 test('a kept home has at the second run what the first one left', async (t) => {
