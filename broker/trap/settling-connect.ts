@@ -1,7 +1,6 @@
-// A non-blocking connect that was handed over before it was settled: how it ends is looked at on a duplicate, for the account
-// alone, which is closed then. Runs in the broker.
+// A non-blocking connect whose socket was placed while it connected. The broker keeps a duplicate until it sees how the connect ends, for
+// the account alone. Runs in the broker.
 import { CONNECT_TIMEOUT_MS, SETTLING_CONNECTS } from '../../shared/limits.js';
-import type { Address } from '../../shared/policy/address.js';
 import type { Outcome } from '../../shared/reasons.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import { writableNow } from '../../shared/sys/socket.js';
@@ -13,37 +12,36 @@ import type { TrapContext } from './trap-context.js';
 export class SettlingConnect {
   readonly #context: TrapContext;
   readonly #socket: OwnedFd;
-  readonly #address: Address;
-  readonly #startedAt: number;
-  /** Made before the socket is the plugin's: a watch sets O_NONBLOCK, which is set here anyway. */
+  readonly #endingOf: (outcome: Outcome) => Ending;
+  /** Made before the plugin has the socket: a watch sets O_NONBLOCK, which is right for this socket anyway. */
   readonly #watch: Watch;
   #onReady: () => void = () => {};
   #canceled = false;
 
   /**
-   * @param context counts what settles at the moment: past SETTLING_CONNECTS no duplicate is kept
+   * @param context counts such connects: past SETTLING_CONNECTS no duplicate is kept
    * @param socket owned from here on; the plugin gets its own duplicate
+   * @param endingOf called when the connect has ended
    */
-  constructor(context: TrapContext, socket: OwnedFd, address: Address, startedAt: number) {
+  constructor(context: TrapContext, socket: OwnedFd, endingOf: (outcome: Outcome) => Ending) {
     this.#context = context;
     this.#socket = socket;
-    this.#address = address;
-    this.#startedAt = startedAt;
+    this.#endingOf = endingOf;
     this.#watch = new Watch(socket.number, () => this.#onReady());
     context.settling.add(this);
   }
 
-  /** Waits for the end, CONNECT_TIMEOUT_MS at most, and lets go of the socket. */
+  /** Waits for the end, CONNECT_TIMEOUT_MS at most, and closes the duplicate. */
   async end(): Promise<Ending> {
     const { services, plugin, settling } = this.#context;
     if (!writableNow(this.#socket.number) && settling.size <= SETTLING_CONNECTS) await this.#ready();
-    // The plugin has it too by now, and can hold its lock.
+    // The plugin has the socket too by now, and can hold its lock.
     const outcome = services.guard.watch(plugin.stall, () => {
       const found = outcomeNow(this.#socket, this.#canceled ? 'canceled' : 'timeout');
       this.close();
       return found;
     });
-    return { outcome, dialed: this.#address.text, connectMs: performance.now() - this.#startedAt };
+    return this.#endingOf(outcome);
   }
 
   /** Waits no longer: the sandbox has ended. */
@@ -70,7 +68,7 @@ export class SettlingConnect {
   }
 }
 
-/** The error itself is the plugin's to take, once: what is left to see is whether anything answered. */
+/** A socket tells its error once, and that is for the plugin. Here only the state shows whether anything answered. */
 function outcomeNow(socket: OwnedFd, unsettled: 'canceled' | 'timeout'): Outcome {
   if (!writableNow(socket.number)) return unsettled;
   return tcpState(socket.number) === TCP_STATE.CLOSE ? 'refused' : 'connected';

@@ -40,7 +40,7 @@ interface Egress {
 }
 
 const TRAP_DIALS_ELSEWHERE: Mutation = {
-  file: 'broker/trap/broker-connection',
+  file: 'broker/trap/connect-and-place',
   right: 'startConnect(socket.number, endpoint)',
   wrong: `startConnect(socket.number, { ...endpoint, port: ${other.port} })`,
 };
@@ -63,7 +63,7 @@ const EGRESSES: readonly Egress[] = [
     dial: `socket.create_connection(("127.0.0.1", ${allowed.port}))`,
     elsewhere: TRAP_DIALS_ELSEWHERE,
     uncompared: {
-      file: 'broker/trap/broker-connection',
+      file: 'broker/trap/connect-and-place',
       right: '!isSameEndpoint(end, endpoint)',
       wrong: 'false',
     },

@@ -3,7 +3,7 @@ import type { Mutation } from '../harness/mutant.js';
 
 /** A broker that reads the address again when it dials. */
 export const READS_TWICE: Mutation = {
-  file: 'broker/trap/broker-connection',
+  file: 'broker/trap/connect-and-place',
   imports: `
     import { decodeSockaddr } from '../../shared/sys/sockaddr.js';
     import { copyAddress } from '../caller/copy-address.js';
@@ -12,7 +12,7 @@ export const READS_TWICE: Mutation = {
       return typeof bytes === 'number' ? endpoint : (decodeSockaddr(bytes) ?? endpoint);
     };`,
   right: 'startConnect(socket.number, endpoint)',
-  wrong: 'startConnect(socket.number, again(this.#call, endpoint))',
+  wrong: 'startConnect(socket.number, again(replaced.call, endpoint))',
 };
 /** A broker that takes the descriptor again when it connects the sandbox's own socket. */
 export const TAKES_TWICE: Mutation = {

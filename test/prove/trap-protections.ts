@@ -88,7 +88,7 @@ export const trapProtections: readonly Protection[] = [
   },
   {
     name: 'trap: the peer is compared before the hand-over',
-    file: 'broker/trap/broker-connection',
+    file: 'broker/trap/connect-and-place',
     right: '!isSameEndpoint(end, endpoint)',
     wrong: 'false',
     tests: ['escape/other-peer'],

@@ -1,0 +1,26 @@
+// Puts a connection in the place of the caller's own socket, and ends the call. Runs in the broker. The caller's thread does the
+// placing, so a slow plugin's is waited for on the slow lane.
+import type { OwnedFd } from '../../shared/sys/owned-fd.js';
+import { placeSocket } from '../caller/place-socket.js';
+import type { TrappedCall } from '../caller/trapped-call.js';
+import type { TrapContext } from './trap-context.js';
+
+/**
+ * @param result what the call returns once the socket is in place
+ * @returns whether the plugin has it
+ */
+export function placeConnection(
+  { services: { guard, slowLane }, plugin, processes }: TrapContext,
+  call: TrappedCall,
+  socket: OwnedFd,
+  result: number,
+): boolean | Promise<boolean> {
+  const placement = call.placement(socket);
+  const end = (placed: number): boolean => {
+    call.end(placed < 0 ? placed : result, placed < 0 ? 'error' : 'brokered');
+    if (placed >= 0) plugin.metrics.socketPassed('trap');
+    return placed >= 0;
+  };
+  if (plugin.stall.slow) return slowLane.place(plugin.stall, placement).then(end);
+  return end(guard.watch(plugin.stall, () => placeSocket(processes, placement)));
+}
