@@ -16,6 +16,7 @@ import {
 import { type Reached, reachCaller } from '../caller/reach-caller.js';
 import { readSockaddr } from '../caller/read-sockaddr.js';
 import type { TrappedCall } from '../caller/trapped-call.js';
+import { bindNetlink } from './bind-netlink.js';
 import { connectDatagram } from './connect-datagram.js';
 import { connectStream } from './connect-stream.js';
 import { noteAsker } from './note-asker.js';
@@ -97,7 +98,10 @@ function bind(
 ): void {
   if (!own) refuseForeign(context, call, readSockaddr(address));
   else if (domain === AF_INET || domain === AF_INET6 || domain === AF_NETLINK) {
-    const result = bindTo(descriptor.number, address);
+    const result =
+      domain === AF_NETLINK
+        ? bindNetlink(descriptor.number, address, call.tid)
+        : bindTo(descriptor.number, address);
     // musl asks from a socket that is bound and never connected.
     if (result === 0 && domain !== AF_NETLINK && tcpState(descriptor.number) === undefined)
       noteAsker(context, call, descriptor, 'udp');

@@ -35,7 +35,7 @@ export const LAYOUT = {
   'struct sock_fprog': { size: 16, filter: 8 },
   'struct sock_filter': { size: 8 },
   'struct timeval': { size: 16, tv_usec: 8 },
-  'struct sockaddr_nl': { size: 12, nl_groups: 8 },
+  'struct sockaddr_nl': { size: 12, nl_pid: 4, nl_groups: 8 },
   'struct ifaddrmsg': { size: 8 },
   'struct rtmsg': { size: 12, rtm_dst_len: 1, rtm_table: 4, rtm_type: 7 },
   'struct nlmsghdr': { size: 16, nlmsg_type: 4, nlmsg_flags: 6, nlmsg_seq: 8, nlmsg_pid: 12 },

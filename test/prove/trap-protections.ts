@@ -18,6 +18,14 @@ const DIFFERENCES = { tests: ['interop/differences'], pattern: '.user' };
 const ISCONN = "closed ? connectAtOnce(descriptor.number, raw) : -EISCONN, closed ? 'own' : 'brokered'";
 
 export const trapProtections: readonly Protection[] = [
+  {
+    name: "trap: a netlink socket is not named by the broker's process",
+    file: 'broker/trap/bind-netlink',
+    right: 'fields.setUint32(NAME.nl_pid, port, little);',
+    wrong: ';',
+    tests: ['escape/netlink-name'],
+    pattern: "plugin's own process id",
+  },
   { name: 'trap: an address is copied once', ...READS_TWICE, ...race('The address of a trapped call') },
   { name: 'trap: a descriptor is taken once', ...TAKES_TWICE, ...race('The file behind the descriptor') },
   {
