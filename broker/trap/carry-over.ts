@@ -1,12 +1,8 @@
 // What a socket that takes the place of another takes over from it: options that a program sets before it connects. Runs in the
 // broker.
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
-import { readOption, writeOption } from '../../shared/sys/socket-state.js';
-
-const SOL_SOCKET = 1;
-const IPPROTO_IP = 0;
-const IPPROTO_TCP = 6;
-const IPPROTO_IPV6 = 41;
+import { IPPROTO_IP, IPPROTO_IPV6, IPPROTO_TCP, SOL_SOCKET } from '../../shared/sys/socket-constants.js';
+import { readOption, writeOption } from '../../shared/sys/socket-option.js';
 
 /** An option whose value before connect(2) shapes the connection or the calls on it. */
 class CarriedOption {

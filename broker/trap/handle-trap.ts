@@ -4,15 +4,11 @@
 // No connect, bind or listen of an inet socket is ever let go on as the plugin wrote it: between the check and the execution
 // another thread of it swaps address or descriptor.
 import { constants } from 'node:os';
+import { bindTo, listenOn } from '../../shared/sys/listen.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import { AF_INET, AF_INET6, AF_UNIX } from '../../shared/sys/sockaddr.js';
-import {
-  acceptsConnections,
-  bindTo,
-  identifySocket,
-  listenOn,
-  tcpState,
-} from '../../shared/sys/socket-state.js';
+import { isListening } from '../../shared/sys/socket.js';
+import { identifySocket, tcpState } from '../../shared/sys/socket-state.js';
 import { type Reached, reachCaller } from '../caller/reach-caller.js';
 import { readSockaddr } from '../caller/read-sockaddr.js';
 import type { TrappedCall } from '../caller/trapped-call.js';
@@ -112,7 +108,7 @@ function bind(
 /** A socket that listens already, as an inherited one does, may be told so again. */
 function listen(context: TrapContext, call: TrappedCall, { descriptor, own }: TrappedSocket): void {
   if (own) call.end(listenOn(descriptor.number, call.notification.ints[1]), 'own');
-  else if (acceptsConnections(descriptor.number)) call.end(0, 'own');
+  else if (isListening(descriptor.number)) call.end(0, 'own');
   else refuseForeign(context, call, undefined);
 }
 

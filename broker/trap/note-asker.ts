@@ -1,5 +1,5 @@
 // Remembers whose socket a question of DNS will come from. Runs in the broker.
-import { boundAddress } from '../../shared/sys/datagram.js';
+import { boundAddress } from '../../shared/sys/listen.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import type { TrappedCall } from '../caller/trapped-call.js';
 import type { Transport } from '../dns/encode-dns-answer.js';

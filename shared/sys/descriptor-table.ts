@@ -1,23 +1,24 @@
 // Another process's table of descriptors: proc(5) fdinfo by open(2), getdents64(2) and read(2), and kcmp(2). By hand, since a trapped
 // call waits meanwhile, and node:fs takes four times as long. Runs in the broker, which may read fdinfo where it may not list fd.
+import { constants as files } from 'node:fs';
 import { constants } from 'node:os';
+import { O_CLOEXEC } from './file-constants.js';
 import { LAYOUT } from './layout.js';
 import { bind, bindOnce } from './libc.js';
 import { OwnedFd } from './owned-fd.js';
-import { SYS, syscallLongs } from './syscall.js';
+import { KCMP_FILE, SYS, syscallLongs } from './syscall.js';
 
-const O_RDONLY_DIRECTORY = 0o200000;
-const O_CLOEXEC = 0o2000000;
 const MAX_STAT_BYTES = 144;
 const SEEK_SET = 0;
 const D_RECLEN = 16;
 const D_NAME = 19;
 /** An entry's size where its name is a descriptor's number. */
 const MAX_ENTRY_BYTES = 32;
-const KCMP_FILE = 0;
 /** A table whose numbers lie so far apart is listed instead of tried out. */
 const PROBES_PER_DESCRIPTOR = 2;
 const { EBADF, ENOSYS } = constants.errno;
+/** Its bit differs between x86-64 and arm64. */
+const { O_DIRECTORY } = files;
 
 const open = bind('int open(const char *path, int flags)');
 const close = bindOnce('int close(int fd)');
@@ -52,7 +53,7 @@ export class DescriptorTable {
 
   constructor(tid: number) {
     this.#tid = tid;
-    const folder = open(`/proc/${tid}/fdinfo`, O_RDONLY_DIRECTORY | O_CLOEXEC);
+    const folder = open(`/proc/${tid}/fdinfo`, O_DIRECTORY | O_CLOEXEC);
     this.#folder = folder < 0 ? undefined : new OwnedFd(folder);
   }
 

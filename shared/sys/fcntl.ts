@@ -5,7 +5,6 @@ import { bind } from './libc.js';
 import { OwnedFd } from './owned-fd.js';
 import { succeed } from './system-error.js';
 
-export const O_CLOEXEC = 0o2000000;
 const F_DUPFD_CLOEXEC = 1030;
 const F_SETFD = 2;
 const F_GETFL = 3;

@@ -2,9 +2,11 @@
 import { constants } from 'node:os';
 import { bind } from './libc.js';
 import { OwnedFd } from './owned-fd.js';
-import { takeDescriptor } from './pidfd.js';
+import { openThreadPidfd, takeDescriptor } from './pidfd.js';
 import { packetSocketPair } from './socket.js';
-import { SYS, syscallLongs } from './syscall.js';
+import { SO_NETNS_COOKIE, SOL_SOCKET } from './socket-constants.js';
+import { readOption } from './socket-option.js';
+import { KCMP_FILE, SYS, syscallLongs } from './syscall.js';
 
 const NR_SECCOMP = process.arch === 'arm64' ? 277 : 317;
 const SECCOMP_SET_MODE_FILTER = 1;
@@ -14,16 +16,10 @@ const RET_ERRNO = 0x0005_0000;
 const RET_USER_NOTIF = 0x7fc0_0000;
 const FLAG_NEW_LISTENER = 8;
 const FLAG_WAIT_KILLABLE_RECV = 32;
-/** Called PIDFD_THREAD there. */
-const O_EXCL = 0o200;
-const KCMP_FILE = 0;
-const SOL_SOCKET = 1;
-const SO_NETNS_COOKIE = 71;
 const SO_PASSRIGHTS = 83;
 
 /** SAFETY: the argument is lent for the call; the kernel copies it. */
 const seccomp = bind('long syscall(long number, long operation, long flags, void *argument)');
-const getsockopt = bind('int getsockopt(int fd, int level, int name, void *value, void *length)');
 
 /** Each as the kernel answers it; in an emulated kernel or under a filter all may be false. */
 export interface KernelFeatures {
@@ -70,9 +66,9 @@ function knowsFlags(flags: number): boolean {
 }
 
 function opensThreads(): boolean {
-  const result = syscallLongs(SYS.pidfd_open, process.pid, O_EXCL, 0, 0, 0);
-  if (result < 0) return false;
-  new OwnedFd(result).close();
+  const handle = openThreadPidfd(process.pid);
+  if (typeof handle === 'number') return false;
+  handle.close();
   return true;
 }
 
@@ -98,8 +94,7 @@ function comparesDescriptors(): boolean {
 function hasSocketOption(name: number): boolean {
   const [one, other] = packetSocketPair();
   try {
-    const length = new Uint8Array(Uint32Array.of(8).buffer);
-    return getsockopt(one.number, SOL_SOCKET, name, new Uint8Array(8), length) === 0;
+    return readOption(one.number, SOL_SOCKET, name, new Uint8Array(8)) === 0;
   } finally {
     one.close();
     other.close();

@@ -1,15 +1,15 @@
 // landlock(7): a second layer beside seccomp. Runs in the launcher; the domain is kept across execve.
 import { closeSync, constants, openSync } from 'node:fs';
+import { constants as errors } from 'node:os';
+import { O_PATH } from './file-constants.js';
 import { LAYOUT } from './layout.js';
 import { SYS, syscallFdStruct, syscallLongs, syscallStruct } from './syscall.js';
 import { SystemError, succeed } from './system-error.js';
 
 const CREATE_RULESET_VERSION = 1;
 const RULE_PATH_BENEATH = 1;
-const O_PATH = 0o10000000;
 const PATH_BENEATH = LAYOUT['struct landlock_path_beneath_attr'];
-const ENOSYS = 38;
-const EOPNOTSUPP = 95;
+const { ENOSYS, EOPNOTSUPP } = errors.errno;
 
 const WRITE_FILE = 1n << 1n;
 const TRUNCATE = 1n << 14n;

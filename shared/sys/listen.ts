@@ -1,32 +1,33 @@
-// bind(2), listen(2), getsockname(2). Runs in the supervisor, whose listeners the plugins inherit.
-import { bind as bindFunction } from './libc.js';
-import { decodeSockaddr, type Endpoint, encodeSockaddr, encodeSocketPath } from './sockaddr.js';
+// bind(2), listen(2) and getsockname(2). Runs in the supervisor for listeners, and in the broker for sockets of a sandbox.
+import { bind, type NativeCall } from './libc.js';
+import { decodeSockaddr, type Endpoint, SOCKADDR_BYTES } from './sockaddr.js';
+import { bindSocket, getsockname } from './socket-calls.js';
 
-const bind = bindFunction('int bind(int fd, const void *address, uint length)');
-const listen = bindFunction('int listen(int fd, int backlog)');
-const getsockname = bindFunction('int getsockname(int fd, void *address, void *length)');
+const listen: NativeCall = bind('int listen(int fd, int backlog)');
 
-/** Takes an address and port; port 0 any free one. @returns 0, or minus errno: EADDRINUSE, EACCES, EADDRNOTAVAIL, … */
-export function bindTo(fd: number, endpoint: Endpoint): number {
-  const address = encodeSockaddr(endpoint);
-  return bind(fd, address, address.length);
+/**
+ * Binds a socket. A path makes a socket file, with mode 0777 less the umask.
+ *
+ * @param address a struct sockaddr
+ * @returns 0, or minus errno: EADDRINUSE, EACCES, EADDRNOTAVAIL, …
+ */
+export function bindTo(fd: number, address: Uint8Array): number {
+  return bindSocket(fd, address, address.length);
 }
 
-/** Makes a socket file, with the mode 0777 less the umask. @returns 0, or minus errno: EADDRINUSE where something is there */
-export function bindToPath(fd: number, path: string): number {
-  const address = encodeSocketPath(path);
-  return bind(fd, address, address.length);
-}
-
-/** Lets a bound socket listen; on one that listens, sets how many callers may wait. @returns 0, or minus errno */
+/** Makes a bound socket listen, or changes how many callers of a listening one may wait. @returns 0, or minus errno */
 export function listenOn(fd: number, backlog: number): number {
   return listen(fd, backlog);
 }
 
-/** What an inet socket is bound to; undefined for another family. */
-export function boundTo(fd: number): Endpoint | undefined {
-  const bytes = new Uint8Array(128);
-  const length = new Uint32Array([bytes.length]);
-  if (getsockname(fd, bytes, new Uint8Array(length.buffer)) < 0) return undefined;
-  return decodeSockaddr(bytes.subarray(0, length[0]));
+// SAFETY: lent to one call at a time, on the main thread. decodeSockaddr copies the address.
+const address = new Uint8Array(SOCKADDR_BYTES);
+const length = new Uint32Array(1);
+const lengthBytes = new Uint8Array(length.buffer);
+
+/** The address of an inet socket; undefined for another family. */
+export function boundAddress(fd: number): Endpoint | undefined {
+  length[0] = SOCKADDR_BYTES;
+  if (getsockname(fd, address, lengthBytes) < 0) return undefined;
+  return decodeSockaddr(address.subarray(0, length[0]));
 }

@@ -1,27 +1,31 @@
 // rtnetlink(7): what the kernel takes for an address of this host, and notice of its changes. Needs no privilege. Runs in the broker.
 import { endianness } from 'node:os';
 import { LAYOUT } from './layout.js';
-import { bind } from './libc.js';
-import { OwnedFd } from './owned-fd.js';
+import {
+  NETLINK_HEADER,
+  NLM_F_DUMP,
+  NLM_F_REQUEST,
+  NLMSG_ERROR,
+  openNetlink,
+  receiveNetlink,
+  sendNetlink,
+} from './netlink.js';
+import type { OwnedFd } from './owned-fd.js';
 import { AF_INET, AF_INET6 } from './sockaddr.js';
+import { SOL_NETLINK } from './socket-constants.js';
+import { setOption } from './socket-option.js';
 import { errnoName, SystemError, succeed } from './system-error.js';
 
-const AF_NETLINK = 16;
-const SOCK_RAW_CLOEXEC = 3 | 0o2000000;
 const NETLINK_ROUTE = 0;
-const SOL_NETLINK = 270;
 const NETLINK_GET_STRICT_CHK = 12;
 /** RTMGRP_IPV4_IFADDR, RTMGRP_IPV4_ROUTE, RTMGRP_IPV6_IFADDR, RTMGRP_IPV6_ROUTE */
 const CHANGE_GROUPS = 0x10 | 0x40 | 0x100 | 0x400;
-const NLMSG_ERROR = 2;
 const NLMSG_DONE = 3;
 const RTM_NEWADDR = 20;
 const RTM_GETADDR = 22;
 const RTM_NEWROUTE = 24;
 const RTM_GETROUTE = 26;
-const NLM_F_REQUEST = 1;
 const NLM_F_DUMP_INTR = 0x10;
-const NLM_F_DUMP = 0x300;
 const IFA_ADDRESS = 1;
 const IFA_LOCAL = 2;
 const RTA_DST = 1;
@@ -29,21 +33,13 @@ const RT_TABLE_LOCAL = 255;
 const RTN_LOCAL = 2;
 /** What is sent to an anycast address of this host stays on it. */
 const RTN_ANYCAST = 4;
-const MSG_DONTWAIT = 0x40;
-const HEADER = LAYOUT['struct nlmsghdr'];
+const HEADER = NETLINK_HEADER;
 const ADDRESS = LAYOUT['struct ifaddrmsg'];
 const ROUTE = LAYOUT['struct rtmsg'];
 const ATTRIBUTE_BYTES = 4;
-const SOCKADDR_NL = LAYOUT['struct sockaddr_nl'];
 /** A list that changes while it is read is read again. */
 const TRIES = 5;
 const little = endianness() === 'LE';
-
-const socket = bind('int socket(int domain, int type, int protocol)');
-const bindCall = bind('int bind(int fd, const void *address, uint length)');
-const setsockopt = bind('int setsockopt(int fd, int level, int name, const void *value, uint length)');
-const send = bind('long send(int fd, const void *data, size_t length, int flags)');
-const recv = bind('long recv(int fd, void *data, size_t length, int flags)');
 
 /** A larger part of a list is never sent, see netlink_dump() of the kernel's net/netlink/af_netlink.c. */
 const received = new Uint8Array(32 * 1024);
@@ -66,9 +62,7 @@ export class LocalAddresses implements Disposable {
   constructor() {
     this.#lists = open(0);
     try {
-      const on = new Uint8Array(new Int32Array([1]).buffer);
-      const result = setsockopt(this.#lists.number, SOL_NETLINK, NETLINK_GET_STRICT_CHK, on, 4);
-      succeed(result, 'setsockopt NETLINK_GET_STRICT_CHK');
+      setOption(this.#lists.number, SOL_NETLINK, NETLINK_GET_STRICT_CHK, 1);
       this.#changes = open(CHANGE_GROUPS);
     } catch (error) {
       this.#lists.close();
@@ -80,7 +74,7 @@ export class LocalAddresses implements Disposable {
   takeChanged(): boolean {
     let changed = false;
     for (;;) {
-      const bytes = recv(this.#changes.number, received, received.length, MSG_DONTWAIT);
+      const bytes = receiveNetlink(this.#changes.number, received);
       // Without room for all notices the kernel says so once: ENOBUFS.
       if (bytes < 0 && errnoName(-bytes) !== 'ENOBUFS') return changed;
       changed = true;
@@ -114,10 +108,10 @@ export class LocalAddresses implements Disposable {
     header.setUint16(HEADER.nlmsg_type, type, little);
     header.setUint16(HEADER.nlmsg_flags, NLM_F_REQUEST | NLM_F_DUMP, little);
     question.set(body, HEADER.size);
-    succeed(send(fd, question, question.length, 0), 'send NETLINK_ROUTE');
+    succeed(sendNetlink(fd, question), 'send NETLINK_ROUTE');
     let whole = true;
     for (;;) {
-      const bytes = succeed(recv(fd, received, received.length, MSG_DONTWAIT), 'recv NETLINK_ROUTE');
+      const bytes = succeed(receiveNetlink(fd, received), 'recv NETLINK_ROUTE');
       for (let at = 0; at + HEADER.size <= bytes; ) {
         const length = view.getUint32(at, little);
         if (length < HEADER.size || at + length > bytes)
@@ -139,19 +133,7 @@ export class LocalAddresses implements Disposable {
 }
 
 function open(groups: number): OwnedFd {
-  const made = succeed(socket(AF_NETLINK, SOCK_RAW_CLOEXEC, NETLINK_ROUTE), 'socket NETLINK_ROUTE');
-  const opened = new OwnedFd(made);
-  const name = new Uint8Array(SOCKADDR_NL.size);
-  const fields = new DataView(name.buffer);
-  fields.setUint16(0, AF_NETLINK, little);
-  fields.setUint32(SOCKADDR_NL.nl_groups, groups, little);
-  try {
-    succeed(bindCall(opened.number, name, name.length), 'bind NETLINK_ROUTE');
-  } catch (error) {
-    opened.close();
-    throw error;
-  }
-  return opened;
+  return openNetlink(NETLINK_ROUTE, 'NETLINK_ROUTE', groups);
 }
 
 function addressQuestion(family: number): Uint8Array {

@@ -5,16 +5,13 @@ import koffi from 'koffi';
 import { LAYOUT } from './layout.js';
 import { bind } from './libc.js';
 import { OwnedFd } from './owned-fd.js';
+import { MSG_DONTWAIT, MSG_NOSIGNAL, MSG_TRUNC, SOL_SOCKET } from './socket-constants.js';
 
-const SOL_SOCKET = 1;
 const SCM_RIGHTS = 1;
 const SCM_CREDENTIALS = 2;
-const MSG_NOSIGNAL = 0x4000;
-const MSG_DONTWAIT = 0x40;
 const MSG_PEEK = 0x2;
 const EAGAIN = constants.errno.EAGAIN;
 const MSG_CMSG_CLOEXEC = 0x40000000;
-const MSG_TRUNC = 0x20;
 const MSG_CTRUNC = 0x8;
 /** The kernel's SCM_MAX_FD. */
 const MAX_DESCRIPTORS = 253;

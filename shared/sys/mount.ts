@@ -1,13 +1,13 @@
 // mount(2), open_tree(2), move_mount(2), mount_setattr(2), pivot_root(2), umount2(2). Runs in the launcher; open_tree in
 // the supervisor, mount_setattr in the broker too, where they are root.
 import { constants } from 'node:os';
+import { AT_FDCWD } from './file-constants.js';
 import { bind } from './libc.js';
 import { openFolder } from './open-folder.js';
 import { OwnedFd } from './owned-fd.js';
 import { SYS, syscallAt, syscallAtAt, syscallAtStruct, syscallPaths } from './syscall.js';
 import { succeed } from './system-error.js';
 
-const AT_FDCWD = -100;
 const AT_EMPTY_PATH = 0x1000;
 const AT_RECURSIVE = 0x8000;
 const OPEN_TREE_CLONE = 1;

@@ -3,9 +3,11 @@ import { LAYOUT } from './layout.js';
 import { bind } from './libc.js';
 import { OwnedFd } from './owned-fd.js';
 import { AF_INET, AF_INET6, encodeSockaddr } from './sockaddr.js';
+import { socket } from './socket-calls.js';
+import { SOCK_CLOEXEC, SOCK_DGRAM } from './socket-constants.js';
 import { succeed } from './system-error.js';
 
-const SOCK_DGRAM_CLOEXEC = 2 | 0o2000000;
+const SOCK_DGRAM_CLOEXEC = SOCK_DGRAM | SOCK_CLOEXEC;
 const SIOCSIFFLAGS = 0x8914;
 const SIOCSIFADDR = 0x8916;
 const SIOCSIFNETMASK = 0x891c;
@@ -15,7 +17,6 @@ const IFNAMSIZ = IFREQ.ifr_flags;
 const IN6_IFREQ = LAYOUT['struct in6_ifreq'];
 const LOOPBACK_INDEX = 1;
 
-const socket = bind('int socket(int domain, int type, int protocol)');
 const ioctl = bind('int ioctl(int fd, ulong request, void *argument)');
 
 function ifreq(name: string): Uint8Array {

@@ -1,15 +1,14 @@
 // openat2(2) for a folder whose path must not lead through a link. Runs in the supervisor and the launcher, which both open what
 // a plugin may have written near.
+import { constants } from 'node:fs';
+import { AT_FDCWD, O_CLOEXEC, O_PATH } from './file-constants.js';
 import { bind } from './libc.js';
 import { OwnedFd } from './owned-fd.js';
 import { succeed } from './system-error.js';
 
 /** The same number on x86-64 and arm64. */
 const SYS_openat2 = 437;
-const AT_FDCWD = -100;
-const O_PATH = 0o10000000;
-const O_CLOEXEC = 0o2000000;
-const O_DIRECTORY = process.arch === 'arm64' ? 0o40000 : 0o200000;
+const { O_DIRECTORY } = constants;
 const RESOLVE_NO_SYMLINKS = 4;
 
 // SAFETY: `how` is a struct open_how of three 64-bit fields and lives through the call.

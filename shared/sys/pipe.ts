@@ -1,6 +1,6 @@
 // pipe(2). Runs in the supervisor and the tests.
 import { constants } from 'node:fs';
-import { O_CLOEXEC } from './fcntl.js';
+import { O_CLOEXEC } from './file-constants.js';
 import { bind } from './libc.js';
 import { OwnedFd } from './owned-fd.js';
 import { succeed } from './system-error.js';

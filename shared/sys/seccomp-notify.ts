@@ -1,5 +1,6 @@
 // seccomp_unotify(2): takes calls that a filter reports, and answers them. Runs in the broker.
 // NOTIF_RECV ignores O_NONBLOCK: one process alone ever calls it on a listener, and only when the listener is readable.
+import { O_CLOEXEC } from './file-constants.js';
 import { LAYOUT } from './layout.js';
 import { bind } from './libc.js';
 
@@ -14,7 +15,6 @@ const SECCOMP_IOCTL_NOTIF_SET_FLAGS = 0x40082104;
 const SECCOMP_USER_NOTIF_FLAG_CONTINUE = 1;
 const SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP = 1n;
 const SECCOMP_ADDFD_FLAG_SETFD = 1;
-const O_CLOEXEC = 0o2000000;
 
 const ioctl = bind('int ioctl(int fd, ulong request, void *argument)');
 const ioctlLong = bind('int ioctl(int fd, ulong request, ulong argument)');

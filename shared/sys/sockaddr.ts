@@ -5,6 +5,8 @@ import { LAYOUT } from './layout.js';
 export const AF_UNIX = 1;
 export const AF_INET = 2;
 export const AF_INET6 = 10;
+/** sizeof(struct sockaddr_storage): no address is longer. */
+export const SOCKADDR_BYTES = 128;
 
 const IN = LAYOUT['struct sockaddr_in'];
 const IN6 = LAYOUT['struct sockaddr_in6'];

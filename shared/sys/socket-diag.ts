@@ -2,28 +2,29 @@
 // what they carry. Needs no privilege. Runs in the broker; the supervisor asks whether the kernel has it.
 import { endianness } from 'node:os';
 import { LAYOUT } from './layout.js';
-import { bind } from './libc.js';
-import { OwnedFd } from './owned-fd.js';
-import { AF_INET, AF_INET6, decodeSockaddr, type Endpoint } from './sockaddr.js';
+import { boundAddress } from './listen.js';
+import {
+  NETLINK_HEADER,
+  NLM_F_DUMP,
+  NLM_F_REQUEST,
+  NLMSG_ERROR,
+  openNetlink,
+  receiveNetlink,
+  sendNetlink,
+} from './netlink.js';
+import type { OwnedFd } from './owned-fd.js';
+import { AF_INET, AF_INET6, type Endpoint } from './sockaddr.js';
+import { IPPROTO_TCP, SOL_NETLINK, SOL_SOCKET } from './socket-constants.js';
+import { readOption, setOption } from './socket-option.js';
 import { errnoName, SystemError, succeed } from './system-error.js';
 
-const AF_NETLINK = 16;
-const SOCK_RAW_CLOEXEC = 3 | 0o2000000;
 const NETLINK_SOCK_DIAG = 4;
-const SOL_SOCKET = 1;
 const SO_COOKIE = 57;
-const SOL_NETLINK = 270;
 const NETLINK_ADD_MEMBERSHIP = 1;
 /** SKNLGRP_INET_TCP_DESTROY and SKNLGRP_INET6_TCP_DESTROY, linux/sock_diag.h. */
 const DESTROY_GROUPS = [1, 3];
 const SOCK_DIAG_BY_FAMILY = 20;
-const NLMSG_ERROR = 2;
-const NLM_F_REQUEST = 1;
-const NLM_F_DUMP = 0x300;
-const IPPROTO_TCP = 6;
-const MSG_DONTWAIT = 0x40;
-const SOCKADDR_NL = LAYOUT['struct sockaddr_nl'];
-const HEADER = LAYOUT['struct nlmsghdr'];
+const HEADER = NETLINK_HEADER;
 const REQUEST = LAYOUT['struct inet_diag_req_v2'];
 const REPLY = LAYOUT['struct inet_diag_msg'];
 /** An answer takes up to 2 KiB of the socket's buffer, whose usual size is 208 KiB. */
@@ -32,24 +33,13 @@ const BATCH = 32;
 const ENDED_AT_A_TIME = 256;
 const little = endianness() === 'LE';
 
-const socket = bind('int socket(int domain, int type, int protocol)');
-const bindCall = bind('int bind(int fd, const void *address, uint length)');
-const setsockopt = bind('int setsockopt(int fd, int level, int name, const void *value, uint length)');
-const getsockopt = bind('int getsockopt(int fd, int level, int name, void *value, void *length)');
-const getsockname = bind('int getsockname(int fd, void *address, void *length)');
-const send = bind('long send(int fd, const void *data, size_t length, int flags)');
-const recv = bind('long recv(int fd, void *data, size_t length, int flags)');
-
 /** struct inet_diag_req_v2 */
 export const SOCKET_ID_BYTES: number = REQUEST.size;
 const QUESTION_BYTES = HEADER.size + REQUEST.size;
 
 const received = new Uint8Array(32 * 1024);
 const receivedView = new DataView(received.buffer);
-const address = new Uint8Array(LAYOUT['struct sockaddr_in6'].size);
 const cookie = new Uint8Array(8);
-const length = new Uint32Array(1);
-const lengthBytes = new Uint8Array(length.buffer);
 
 /**
  * Writes what a TCP socket is found by, from the start of its connect on: its addresses, and its cookie, which no other socket ever
@@ -60,11 +50,8 @@ const lengthBytes = new Uint8Array(length.buffer);
  * @returns its cookie
  */
 export function writeSocketId(fd: number, peer: Endpoint, into: Uint8Array): bigint {
-  length[0] = address.length;
-  succeed(getsockname(fd, address, lengthBytes), 'getsockname');
-  const own = decodeSockaddr(address.subarray(0, length[0]));
-  length[0] = cookie.length;
-  succeed(getsockopt(fd, SOL_SOCKET, SO_COOKIE, cookie, lengthBytes), 'getsockopt SO_COOKIE');
+  const own = boundAddress(fd);
+  succeed(readOption(fd, SOL_SOCKET, SO_COOKIE, cookie), 'getsockopt SO_COOKIE');
   into.fill(0);
   const view = new DataView(into.buffer, into.byteOffset, REQUEST.size);
   into[0] = own?.bytes.length === 16 ? AF_INET6 : AF_INET;
@@ -92,16 +79,12 @@ export class SocketDiag {
 
   /** @throws SystemError where the kernel has no sock_diag(7) for TCP */
   constructor() {
-    this.#questions = openNetlink();
-    this.ended = openNetlink();
+    this.#questions = openNetlink(NETLINK_SOCK_DIAG, 'NETLINK_SOCK_DIAG');
+    this.ended = openNetlink(NETLINK_SOCK_DIAG, 'NETLINK_SOCK_DIAG');
     try {
       requireTcp(this.#questions.number);
       for (const group of DESTROY_GROUPS) {
-        const value = new Uint8Array(new Int32Array([group]).buffer);
-        succeed(
-          setsockopt(this.ended.number, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, value, 4),
-          'setsockopt NETLINK_ADD_MEMBERSHIP',
-        );
+        setOption(this.ended.number, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, group);
       }
     } catch (error) {
       this.close();
@@ -113,7 +96,7 @@ export class SocketDiag {
   takeEnded(): readonly bigint[] | 'lost' {
     const cookies: bigint[] = [];
     while (cookies.length < ENDED_AT_A_TIME) {
-      const bytes = recv(this.ended.number, received, received.length, MSG_DONTWAIT);
+      const bytes = receiveNetlink(this.ended.number, received);
       if (bytes < 0 && errnoName(-bytes) === 'ENOBUFS') return 'lost';
       if (bytes < HEADER.size + REPLY.size) break;
       cookies.push(receivedView.getBigUint64(HEADER.size + REPLY['id.idiag_cookie'], little));
@@ -143,9 +126,9 @@ export class SocketDiag {
     for (const [index, id] of ids.entries()) {
       writeQuestion(this.#batch.subarray(index * QUESTION_BYTES), id, NLM_F_REQUEST, first + index);
     }
-    if (send(this.#questions.number, this.#batch, ids.length * QUESTION_BYTES, 0) < 0) return;
+    if (sendNetlink(this.#questions.number, this.#batch, ids.length * QUESTION_BYTES) < 0) return;
     for (let answers = 0; answers < ids.length; answers += 1) {
-      const bytes = recv(this.#questions.number, received, received.length, MSG_DONTWAIT);
+      const bytes = receiveNetlink(this.#questions.number, received);
       if (bytes < HEADER.size) return;
       const type = receivedView.getUint16(HEADER.nlmsg_type, little);
       const index = receivedView.getUint32(HEADER.nlmsg_seq, little);
@@ -154,17 +137,6 @@ export class SocketDiag {
         type !== NLMSG_ERROR && receivedView.getUint32(HEADER.size + REPLY.idiag_inode, little) !== 0;
     }
   }
-}
-
-/** Bound: to a socket without a port of its own nothing is told that the kernel tells to groups, netlink(7). */
-function openNetlink(): OwnedFd {
-  const opened = new OwnedFd(
-    succeed(socket(AF_NETLINK, SOCK_RAW_CLOEXEC, NETLINK_SOCK_DIAG), 'socket NETLINK_SOCK_DIAG'),
-  );
-  const anyPort = new Uint8Array(SOCKADDR_NL.size);
-  new DataView(anyPort.buffer).setUint16(0, AF_NETLINK, little);
-  succeed(bindCall(opened.number, anyPort, anyPort.length), 'bind NETLINK_SOCK_DIAG');
-  return opened;
 }
 
 function writeQuestion(into: Uint8Array, id: Uint8Array, flags: number, number: number): void {
@@ -184,8 +156,8 @@ function requireTcp(fd: number): void {
   id[REQUEST.sdiag_protocol] = IPPROTO_TCP;
   const question = new Uint8Array(QUESTION_BYTES);
   writeQuestion(question, id, NLM_F_REQUEST | NLM_F_DUMP, 1);
-  succeed(send(fd, question, question.length, 0), 'send NETLINK_SOCK_DIAG');
-  const bytes = recv(fd, received, received.length, MSG_DONTWAIT);
+  succeed(sendNetlink(fd, question), 'send NETLINK_SOCK_DIAG');
+  const bytes = receiveNetlink(fd, received);
   succeed(bytes, 'recv NETLINK_SOCK_DIAG');
   // Both kinds tell of an error by minus errno behind the header.
   const result = bytes < HEADER.size + 4 ? 0 : receivedView.getInt32(HEADER.size, little);

@@ -1,6 +1,9 @@
 // syscall(2) for calls that a libc may not wrap yet. Numbers from 424 on are the same on x86-64 and arm64.
 import { bind } from './libc.js';
 
+/** The type of kcmp(2) that compares open files. */
+export const KCMP_FILE = 0;
+
 export const SYS: Readonly<Record<SyscallName, number>> = {
   pidfd_send_signal: 424,
   open_tree: 428,

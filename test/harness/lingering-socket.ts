@@ -3,11 +3,12 @@ import { once } from 'node:events';
 import type { TestContext } from 'node:test';
 import { writeOnce } from '../../shared/sys/fcntl.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
-import { setOption, startConnect, tcpSocket } from '../../shared/sys/socket.js';
+import { startConnect, tcpSocket } from '../../shared/sys/socket.js';
+import { SOL_SOCKET } from '../../shared/sys/socket-constants.js';
+import { setOption } from '../../shared/sys/socket-option.js';
 import { Watch, WRITABLE } from '../../shared/sys/uv-poll.js';
 import { listen } from './listener.js';
 
-const SOL_SOCKET = 1;
 const SO_LINGER = 13;
 /** More than a socket and its peer hold. */
 const MUCH = new Uint8Array(65_536);

@@ -37,7 +37,7 @@ export const hostProtections: readonly Protection[] = [
   {
     name: "supervisor: a socket of the host's that a plugin is started with has a name for good",
     file: 'shared/sys/name-socket',
-    right: '    succeed(bindSocket(',
+    right: '    succeed(bindTo(',
     wrong: '    ((..._) => {})((',
     tests: ['escape/take-name'],
     pattern: 'gives no socket',

@@ -1,7 +1,7 @@
 // Calls that the plugin has, but not with these arguments. Each int is compared in its 32 bits alone (see seccomp.ts).
+import { IPPROTO_IP, IPPROTO_IPV6, MSG_FASTOPEN, SOL_SOCKET } from '../../../shared/sys/socket-constants.js';
 import type { FilterGroup } from './filter-group.js';
 
-const MSG_FASTOPEN = 0x20000000;
 const MSG_ERRQUEUE = 0x2000;
 const F_SETLEASE = 1024;
 const F_SETDELEG = 1040;
@@ -19,11 +19,8 @@ const TIOCSTI = 0x5412;
 const TIOCLINUX = 0x541c;
 const TIOCSETD = 0x5423;
 const SECCOMP_FILTER_FLAG_NEW_LISTENER = 8;
-const IPPROTO_IP = 0;
-const IPPROTO_IPV6 = 41;
 const IP_PKTOPTIONS = 9;
 const IPV6_2292PKTOPTIONS = 6;
-const SOL_SOCKET = 1;
 const SO_PEERSEC = 31;
 const CLONE_PARENT = 0x8000;
 const S_ISUID = 0o4000;

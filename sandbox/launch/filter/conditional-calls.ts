@@ -1,20 +1,20 @@
 // Calls that the plugin has with the listed arguments and no others.
 import type { FilterRule } from '../../../shared/sys/seccomp.js';
+import { AF_INET, AF_INET6, AF_UNIX } from '../../../shared/sys/sockaddr.js';
+import {
+  AF_NETLINK,
+  SOCK_DGRAM,
+  SOCK_SEQPACKET,
+  SOCK_STREAM,
+  SOL_NETLINK,
+  SOL_SOCKET,
+} from '../../../shared/sys/socket-constants.js';
 import type { FilterGroup } from './filter-group.js';
 
-const AF_UNIX = 1;
-const AF_INET = 2;
-const AF_INET6 = 10;
-const AF_NETLINK = 16;
 /** socket(2)'s type without SOCK_NONBLOCK and SOCK_CLOEXEC. */
 const TYPE_MASK = 0xf;
-const SOCK_STREAM = 1;
-const SOCK_DGRAM = 2;
-const SOCK_SEQPACKET = 5;
 const NETLINK_ROUTE = 0;
 const IPPROTO = { IP: 0, ICMP: 1, TCP: 6, UDP: 17, IPV6: 41, ICMPV6: 58 };
-const SOL_SOCKET = 1;
-const SOL_NETLINK = 270;
 
 /** Every (level, name) of setsockopt(2) that a plugin has; socket(7), ip(7), ipv6(7), tcp(7), udp(7), netlink(7). */
 const OPTIONS: readonly (readonly [level: number, names: readonly number[]])[] = [

@@ -4,17 +4,17 @@ import { constants } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { type ListenAddress, MAX_SOCKET_PATH_BYTES } from '../../../shared/config/listen-address.js';
 import { LISTEN_BACKLOG } from '../../../shared/limits.js';
-import { bindTo, bindToPath, boundTo, listenOn } from '../../../shared/sys/listen.js';
+import { bindTo, boundAddress, listenOn } from '../../../shared/sys/listen.js';
 import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
-import { setOption, tcpSocket, unixStreamSocket } from '../../../shared/sys/socket.js';
+import { encodeSockaddr, encodeSocketPath } from '../../../shared/sys/sockaddr.js';
+import { tcpSocket, unixStreamSocket } from '../../../shared/sys/socket.js';
+import { IPPROTO_IPV6, IPV6_V6ONLY, SOL_SOCKET } from '../../../shared/sys/socket-constants.js';
+import { setOption } from '../../../shared/sys/socket-option.js';
 import { listenFailure } from './listen-failure.js';
 import { removeStaleSocket } from './stale-socket.js';
 
 const { EADDRINUSE } = constants.errno;
-const SOL_SOCKET = 1;
 const SO_REUSEADDR = 2;
-const IPPROTO_IPV6 = 41;
-const IPV6_V6ONLY = 26;
 
 export interface BoundListener {
   readonly socket: OwnedFd;
@@ -39,22 +39,22 @@ function bindTcp(name: string, address: ListenAddress & { readonly kind: 'tcp' }
   setOption(socket.number, SOL_SOCKET, SO_REUSEADDR, 1);
   // [::] means IPv6 alone, whatever net.ipv6.bindv6only says, so that it goes beside 0.0.0.0.
   if (address.bytes.length === 16) setOption(socket.number, IPPROTO_IPV6, IPV6_V6ONLY, 1);
-  let result = bindTo(socket.number, address);
+  let result = bindTo(socket.number, encodeSockaddr(address));
   if (result === 0) result = listenOn(socket.number, LISTEN_BACKLOG);
   if (result < 0) {
     socket.close();
     throw listenFailure(name, address, -result);
   }
-  return { socket, address: { ...address, port: boundTo(socket.number)?.port ?? address.port } };
+  return { socket, address: { ...address, port: boundAddress(socket.number)?.port ?? address.port } };
 }
 
 function bindUnix(name: string, asked: ListenAddress & { readonly kind: 'unix' }): BoundListener {
   const address = { kind: 'unix', path: realPath(name, asked) } as const;
   const socket = unixStreamSocket();
   if (typeof socket === 'number') throw listenFailure(name, address, -socket);
-  let result = bindToPath(socket.number, address.path);
-  if (result === -EADDRINUSE && removeStaleSocket(address.path))
-    result = bindToPath(socket.number, address.path);
+  const path = encodeSocketPath(address.path);
+  let result = bindTo(socket.number, path);
+  if (result === -EADDRINUSE && removeStaleSocket(address.path)) result = bindTo(socket.number, path);
   if (result < 0) {
     socket.close();
     throw listenFailure(name, address, -result);

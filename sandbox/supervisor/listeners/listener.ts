@@ -6,12 +6,12 @@ import { LISTEN_BACKLOG } from '../../../shared/limits.js';
 import { duplicate, setNonBlocking } from '../../../shared/sys/fcntl.js';
 import { listenOn } from '../../../shared/sys/listen.js';
 import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
-import { isFiltered, isListening, isShutForReading, setOption } from '../../../shared/sys/socket.js';
+import { isFiltered, isListening, isShutForReading } from '../../../shared/sys/socket.js';
+import { IPPROTO_TCP, SOL_SOCKET } from '../../../shared/sys/socket-constants.js';
+import { setOption } from '../../../shared/sys/socket-option.js';
 import { type BoundListener, bindListener } from './bind-listener.js';
 import { showListenAddress } from './show-listen-address.js';
 
-const SOL_SOCKET = 1;
-const IPPROTO_TCP = 6;
 const TIMEVAL_BYTES = 16;
 /** What a plugin may set and the next start shall not find: when accept(2) answers, and who else may have the port. */
 const OPTIONS: readonly (readonly [level: number, name: number, value: number | Uint8Array])[] = [

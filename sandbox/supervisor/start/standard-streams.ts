@@ -10,9 +10,9 @@ import { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import { makePipe } from '../../../shared/sys/pipe.js';
 import { AF_UNIX } from '../../../shared/sys/sockaddr.js';
 import { isListening, socketKind } from '../../../shared/sys/socket.js';
+import { SOCK_DGRAM } from '../../../shared/sys/socket-constants.js';
 
 const NULL_DEVICE = 0x103;
-const SOCK_DGRAM = 2;
 const NAMES = ['stdin', 'stdout', 'stderr'] as const;
 
 /** The plugin's three streams, as descriptors to hand to the launcher. */
