@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { constants, endianness } from 'node:os';
 import { LAYOUT } from '../../shared/sys/layout.js';
-import { bindTo } from '../../shared/sys/socket-state.js';
+import { bindTo } from '../../shared/sys/listen.js';
 
 const { EADDRINUSE } = constants.errno;
 const NAME = LAYOUT['struct sockaddr_nl'];
