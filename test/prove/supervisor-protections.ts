@@ -11,6 +11,14 @@ const LISTENER = { file: 'sandbox/supervisor/listeners/listener', tests: ['integ
 
 export const supervisorProtections: readonly Protection[] = [
   {
+    name: "supervisor: the broker's own words reach a terminal without control characters",
+    file: 'sandbox/supervisor/broker/broker-words',
+    right: 'printable(line)',
+    wrong: 'line',
+    tests: ['supervisor/broker/broker-words'],
+    pattern: 'no control character',
+  },
+  {
     name: 'supervisor: the environment is an allowlist',
     file: 'sandbox/supervisor/start/plugin-environment',
     right: "const passes = PASSED.includes(key) || key.startsWith('LC_');",

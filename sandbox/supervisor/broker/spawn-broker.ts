@@ -6,6 +6,7 @@ import { BROKER_ENVIRONMENT, brokerCommand } from './broker-command.js';
 import { brokerFailed } from './broker-failed.js';
 import { BrokerLines, lineStream } from './broker-lines.js';
 import { BrokerPackets } from './broker-packets.js';
+import { BrokerWords } from './broker-words.js';
 
 export interface SpawnedBroker {
   readonly child: ChildProcess;
@@ -33,10 +34,12 @@ export function spawnBroker(asRoot: boolean): SpawnedBroker {
   theirs.close();
   let up = false;
   let unshared = '';
-  child.stderr?.setEncoding('utf8').on('data', (words: string) => {
-    if (!up && words.startsWith('unshare: ')) unshared = words;
-    else process.stderr.write(words);
+  const words = new BrokerWords((text) => process.stderr.write(text));
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+    if (!up && text.startsWith('unshare: ')) unshared = text;
+    else words.push(text);
   });
+  child.stderr?.once('end', () => words.end());
   const gone = new Promise<never>((_, reject) => {
     child.once('error', ({ message }) => reject(asRoot ? namespacesFailure(message) : brokerFailed(message)));
     child.once('exit', (status, signal) => {

@@ -1,0 +1,49 @@
+// What the broker writes to stderr, for the operator's terminal. A broker that was taken over writes what it likes: each line is printable,
+// bounded, and one of so many in a second.
+import { printable } from '../../../shared/printable.js';
+import { TokenBucket } from '../../../shared/token-bucket.js';
+
+const MOST_CHARACTERS = 4096;
+const LINES_PER_SECOND = 20;
+/** Node's report of an uncaught error is some thirty lines. */
+const LINES_AT_ONCE = 200;
+
+export class BrokerWords {
+  readonly #print: (text: string) => void;
+  readonly #bucket: TokenBucket;
+  #line = '';
+  #leftOut = 0;
+
+  /** @param print takes whole lines */
+  constructor(print: (text: string) => void, now?: () => number) {
+    this.#print = print;
+    this.#bucket = new TokenBucket(LINES_PER_SECOND, LINES_AT_ONCE, now);
+  }
+
+  push(words: string): void {
+    const [first = '', ...rest] = words.split('\n');
+    this.#keep(first);
+    for (const next of rest) {
+      this.#end();
+      this.#keep(next);
+    }
+  }
+
+  /** The stream has ended: a last line without a newline, and the number of those that were left out. */
+  end(): void {
+    if (this.#line !== '') this.#end();
+    if (this.#leftOut > 0) this.#print(`postern: ${this.#leftOut} lines of the broker's were left out\n`);
+    this.#leftOut = 0;
+  }
+
+  #keep(part: string): void {
+    if (this.#line.length < MOST_CHARACTERS) this.#line += part.slice(0, MOST_CHARACTERS - this.#line.length);
+  }
+
+  #end(): void {
+    const line = this.#line;
+    this.#line = '';
+    if (this.#bucket.take()) this.#print(`${printable(line)}\n`);
+    else this.#leftOut += 1;
+  }
+}
