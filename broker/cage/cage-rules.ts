@@ -1,4 +1,4 @@
-// What a broker cannot do once it serves, as data: the calls that whoever takes it over would want next. Runs in the broker.
+// The broker's cage as data: the system calls that an attacker would need next, were the broker taken over. Pure.
 import type { Filter, FilterRule } from '../../shared/sys/seccomp.js';
 
 const O_WRONLY = 0o1;
@@ -7,15 +7,17 @@ const O_CREAT = 0o100;
 const O_TRUNC = 0o1000;
 const CLONE_THREAD = 0x10000;
 
+const words = (text: string): readonly string[] => text.trim().split(/\s+/);
+
 /** A ring executes calls that no seccomp filter sees, io_uring(7). Programs fall back where there is none. */
 const RINGS: FilterRule = {
-  calls: ['io_uring_setup', 'io_uring_enter', 'io_uring_register'],
+  calls: words('io_uring_setup io_uring_enter io_uring_register'),
   action: 'ENOSYS',
 };
-/** What the broker's Node starts with already, so that none of its event loops makes a ring. */
+/** The filter that the broker's Node starts with, so that none of its event loops makes a ring. */
 export const NO_RINGS: Filter = { otherwise: 'allow', rules: [RINGS] };
 
-/** A group of rules with the reason for it. */
+/** Rules with the reason for them. */
 export interface CageGroup {
   readonly why: string;
   readonly rules: readonly FilterRule[];
@@ -26,7 +28,7 @@ export const cageGroups = (pid: number): readonly CageGroup[] => [
   {
     why: 'it starts no program and no process; threads are its own',
     rules: [
-      { calls: ['execve', 'execveat', 'fork', 'vfork'], action: 'EPERM' },
+      { calls: words('execve execveat fork vfork'), action: 'EPERM' },
       { calls: ['clone'], action: 'EPERM', when: [{ index: 0, mask: CLONE_THREAD, equals: 0 }] },
       // Its flags lie in memory; libcs fall back to clone(2).
       { calls: ['clone3'], action: 'ENOSYS' },
@@ -40,81 +42,19 @@ export const cageGroups = (pid: number): readonly CageGroup[] => [
         { calls: ['openat'], action: 'EACCES', when: [{ index: 2, mask: flag, equals: flag }] },
       ]),
       { calls: ['openat2'], action: 'ENOSYS' },
-      { calls: ['creat', 'open_by_handle_at'], action: 'EACCES' },
+      { calls: words('creat open_by_handle_at'), action: 'EACCES' },
     ],
   },
   {
     why: 'it changes no file system',
     rules: [
       {
-        calls: [
-          ...[
-            'unlink',
-            'unlinkat',
-            'rmdir',
-            'rename',
-            'renameat',
-            'renameat2',
-            'mkdir',
-            'mkdirat',
-            'mknod',
-            'mknodat',
-          ],
-          ...[
-            'link',
-            'linkat',
-            'symlink',
-            'symlinkat',
-            'chmod',
-            'fchmod',
-            'fchmodat',
-            'fchmodat2',
-            'chown',
-            'fchown',
-          ],
-          ...[
-            'lchown',
-            'fchownat',
-            'truncate',
-            'utime',
-            'utimes',
-            'utimensat',
-            'futimesat',
-            'setxattr',
-            'lsetxattr',
-          ],
-          ...[
-            'fsetxattr',
-            'removexattr',
-            'lremovexattr',
-            'fremovexattr',
-            'setxattrat',
-            'removexattrat',
-            'file_setattr',
-          ],
-          ...[
-            'mount',
-            'umount',
-            'umount2',
-            'pivot_root',
-            'chroot',
-            'open_tree',
-            'open_tree_attr',
-            'move_mount',
-            'fsopen',
-          ],
-          ...[
-            'fsconfig',
-            'fsmount',
-            'fspick',
-            'mount_setattr',
-            'swapon',
-            'swapoff',
-            'quotactl',
-            'quotactl_fd',
-            'acct',
-          ],
-        ],
+        calls: words(`
+          unlink unlinkat rmdir rename renameat renameat2 mkdir mkdirat mknod mknodat link linkat symlink symlinkat
+          chmod fchmod fchmodat fchmodat2 chown fchown lchown fchownat truncate utime utimes utimensat futimesat
+          setxattr lsetxattr fsetxattr removexattr lremovexattr fremovexattr setxattrat removexattrat file_setattr
+          mount umount umount2 pivot_root chroot open_tree open_tree_attr move_mount fsopen fsconfig fsmount fspick
+          mount_setattr swapon swapoff quotactl quotactl_fd acct`),
         action: 'EPERM',
       },
     ],
@@ -123,17 +63,11 @@ export const cageGroups = (pid: number): readonly CageGroup[] => [
     why: 'it reads what plugins pass, and changes the memory of none; no other process is its to steer',
     rules: [
       {
-        calls: [
-          'ptrace',
-          'process_vm_writev',
-          'process_madvise',
-          'process_mrelease',
-          'migrate_pages',
-          'move_pages',
-        ],
+        calls: words(`
+          ptrace process_vm_writev process_madvise process_mrelease migrate_pages move_pages`),
         action: 'EPERM',
       },
-      { calls: ['kill', 'tkill', 'rt_sigqueueinfo', 'rt_tgsigqueueinfo'], action: 'EPERM' },
+      { calls: words('kill tkill rt_sigqueueinfo rt_tgsigqueueinfo'), action: 'EPERM' },
       { calls: ['tgkill'], action: 'EPERM', when: [{ index: 0, not: true, equals: pid }] },
       { calls: ['prlimit64'], action: 'EPERM', when: [{ index: 0, not: true, equals: 0 }] },
     ],
@@ -142,20 +76,9 @@ export const cageGroups = (pid: number): readonly CageGroup[] => [
     why: 'its namespaces, ids and filters stay as they are',
     rules: [
       {
-        calls: [
-          ...[
-            'unshare',
-            'setns',
-            'setuid',
-            'setgid',
-            'setreuid',
-            'setregid',
-            'setresuid',
-            'setresgid',
-            'setgroups',
-          ],
-          ...['setfsuid', 'setfsgid', 'capset', 'personality', 'sethostname', 'setdomainname'],
-        ],
+        calls: words(`
+          unshare setns setuid setgid setreuid setregid setresuid setresgid setgroups setfsuid setfsgid capset
+          personality sethostname setdomainname`),
         action: 'EPERM',
       },
     ],
@@ -165,38 +88,10 @@ export const cageGroups = (pid: number): readonly CageGroup[] => [
     rules: [
       RINGS,
       {
-        calls: [
-          ...[
-            'bpf',
-            'perf_event_open',
-            'userfaultfd',
-            'add_key',
-            'request_key',
-            'keyctl',
-            'init_module',
-            'delete_module',
-          ],
-          ...[
-            'finit_module',
-            'kexec_load',
-            'kexec_file_load',
-            'reboot',
-            'ioperm',
-            'iopl',
-            'syslog',
-            'fanotify_init',
-          ],
-          ...[
-            'clock_settime',
-            'settimeofday',
-            'adjtimex',
-            'clock_adjtime',
-            'modify_ldt',
-            'vhangup',
-            'lookup_dcookie',
-          ],
-          ...['memfd_secret', 'splice', 'tee', 'vmsplice'],
-        ],
+        calls: words(`
+          bpf perf_event_open userfaultfd add_key request_key keyctl init_module delete_module finit_module
+          kexec_load kexec_file_load reboot ioperm iopl syslog fanotify_init clock_settime settimeofday adjtimex
+          clock_adjtime modify_ldt vhangup lookup_dcookie memfd_secret splice tee vmsplice`),
         action: 'EPERM',
       },
     ],
