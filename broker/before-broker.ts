@@ -1,6 +1,6 @@
-// The broker's first program. It gives up what the broker may not have and what a process with threads cannot give up, and becomes Node again:
-// an io_uring, which newer Nodes make for each event loop, and which executes calls that the cage refuses; and capabilities, where the broker
-// takes on no other ids. Runs before the broker's code is loaded, and reads nothing from a plugin.
+// The broker's first program. It gives up what a process with threads cannot give up, and becomes Node again: an io_uring, and capabilities
+// if the broker takes on no other ids. Newer Nodes make a ring for each event loop, and a ring executes calls that the cage refuses.
+// Runs before the broker's code is loaded, and reads nothing from a plugin.
 import '../shared/refuse-debugger.js';
 import { constants } from 'node:os';
 import { bundlePath } from '../shared/own-files.js';
@@ -15,7 +15,7 @@ import { NO_RINGS } from './cage/cage-rules.js';
 import { holdsRing } from './cage/holds-ring.js';
 
 const EXIT_FAILED = 70;
-/** The argument of a start after which nothing is left to give up. What is there all the same, the cage finds. */
+/** The argument of the second start, when nothing should be left to give up. The cage checks that. */
 const AGAIN = 'again';
 const [, self = '', word] = process.argv;
 const mayGiveUp = word !== KEEPS_CAPABILITIES && hasCapabilities();
@@ -28,9 +28,9 @@ function startAgain(): never {
   setNoNewPrivileges();
   loadFilter(NO_RINGS);
   if (mayGiveUp) dropOwnCapabilities();
-  // Node has marked them close-on-exec.
+  // Node has marked these close-on-exec.
   for (let fd = 0; fd <= BROKER_DESCRIPTOR_FD; fd += 1) keepAcrossExec(fd);
-  // A handled signal would get its default action by execve(2), and end the process until Node blocks it.
+  // execve(2) resets a handled signal to its default action, which would end the process until Node blocks the signal.
   ignoreSignal(constants.signals.SIGUSR1);
   const environment = Object.entries(process.env).map(([key, value]) => `${key}=${value}`);
   const result = execve(process.execPath, [process.execPath, ...process.execArgv, self, AGAIN], environment);

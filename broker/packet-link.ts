@@ -25,7 +25,7 @@ export interface PacketTakers {
   readonly end: () => void;
 }
 
-/** Takes packets from the descriptor socket for as long as the process lives. */
+/** Takes packets from the descriptor socket while the process lives. */
 export function receivePackets(fd: number, take: PacketTakers): void {
   const watch = new Watch(fd, () => {
     for (;;) {

@@ -1,4 +1,4 @@
-// The plugins and their channels, as the supervisor names them. Runs in the broker.
+// The plugins, their channels and their traps, as the supervisor names them. Runs in the broker.
 import { compilePolicy } from '../shared/policy/compile-policy.js';
 import type {
   ChannelPacket,
@@ -18,13 +18,13 @@ import { Plugin } from './request/plugin.js';
 import type { Services } from './request/services.js';
 import { type TrapEnds, TrapSession } from './trap/trap-session.js';
 
-/** Keeps plugins and sessions; does what the supervisor's lines and packets say. */
+/** Does what the supervisor's lines and packets say. */
 export class Sessions implements SessionEvents {
   readonly #services: Services;
   readonly #link: LineLink;
   readonly #plugins = new Map<string, Plugin>();
   readonly #sessions = new Map<number, Session>();
-  /** Those that have ended, until the supervisor has let go of their ends. */
+  /** Sessions that have ended, until the supervisor has closed its duplicates of their ends. */
   readonly #ended = new Map<number, Session>();
   readonly #traps = new Set<TrapSession>();
   #ends: SocketEnds | undefined;
@@ -34,7 +34,7 @@ export class Sessions implements SessionEvents {
     this.#link = link;
   }
 
-  /** Puts a plugin's rules in force. Where one is invalid, those in force stay, and the supervisor is told. */
+  /** Puts a plugin's rules in force. If one is invalid, the former rules stay, and the supervisor gets the problems. */
   configure({ plugin: name, allow, deny, mode, limits }: SupervisorLine & { readonly type: 'plugin' }): void {
     const plugin = this.#plugin(name);
     const compiled = compilePolicy({ allow, deny, mode });
@@ -50,18 +50,18 @@ export class Sessions implements SessionEvents {
     this.#link.send({ type: 'plugin_refused', plugin: name, problems });
   }
 
-  /** Tells the operator what would be decided. */
+  /** Explains to the operator what would be decided. */
   async explain(line: SupervisorLine & { readonly type: 'explain' }): Promise<void> {
     const explanation = await explainDecision(this.#services, this.#plugin(line.plugin), line);
     this.#link.send({ type: 'explained', id: line.id, explanation });
   }
 
-  /** Counts what the supervisor's limits have refused a plugin. */
+  /** Counts refusals by limits that the supervisor holds. */
   limited({ plugin, limit, times }: SupervisorLine & { readonly type: 'limited' }): void {
     this.#plugin(plugin).metrics.limited(limit, times);
   }
 
-  /** Ends a plugin's channels and takes its figures away. */
+  /** Ends a plugin's channels and its trap, and removes its metrics. */
   forget(name: string): void {
     const plugin = this.#plugins.get(name);
     if (plugin === undefined) return;
@@ -74,13 +74,13 @@ export class Sessions implements SessionEvents {
     plugin.metrics.remove();
   }
 
-  /** Ends all of them: what is under way is accounted for. */
+  /** Ends every session, so that connects under way are accounted for. */
   end(): void {
     for (const session of this.#sessions.values()) session.end();
     for (const trap of this.#traps) trap.end();
   }
 
-  /** Serves a channel. One of a plugin that is not configured yet is refused everything until it is. */
+  /** Serves a channel. Every request is refused until its plugin is configured. */
   attach({ plugin: name, session: number, resumed, answers }: ChannelPacket, ends: ChannelEnds): void {
     const session = new Session({
       services: this.#services,
@@ -98,7 +98,7 @@ export class Sessions implements SessionEvents {
       asking.answerChannel(answers.id, pluginRequest, pluginReply);
       return;
     }
-    // Without an asker nobody holds these ends, and the new session ends by itself.
+    // The asking session is gone: with these ends closed, the new session ends by itself.
     pluginRequest.close();
     pluginReply.close();
   }
@@ -118,14 +118,14 @@ export class Sessions implements SessionEvents {
     this.#traps.add(trap);
   }
 
-  /** Bounds a plugin's open connections. @param memory see OpenConnections; closed here */
+  /** Bounds a plugin's open connections. @param memory see OpenConnections; it is closed here */
   limitConnections({ plugin, limit }: ConnectionsPacket, memory: OwnedFd): void {
     this.#ends ??= new SocketEnds();
     this.#plugin(plugin).limitConnections(new OpenConnections(limit, memory, this.#ends));
     memory.close();
   }
 
-  /** A new sandbox of a plugin's: ended where it holds the broker up. */
+  /** A plugin has a new sandbox, which the broker may kill if it stalls on it. @param init a handle of its pid 1 */
   attachSandbox({ plugin }: SandboxPacket, init: OwnedFd): void {
     this.#plugin(plugin).stall.begin(init);
   }
@@ -136,7 +136,7 @@ export class Sessions implements SessionEvents {
     this.#link.send({ type: 'session_ended', session: session.number });
   }
 
-  /** Nobody but the broker holds a session's ends any more. */
+  /** The broker alone holds the session's ends now. */
   dropped(number: number): void {
     this.#ended.get(number)?.close();
     this.#ended.delete(number);
@@ -146,7 +146,7 @@ export class Sessions implements SessionEvents {
     this.#link.send({ type: 'channel_wanted', plugin: session.plugin.name, session: session.number, id });
   }
 
-  /** Brings the gauges of every plugin up to date. */
+  /** Updates every plugin's gauges. */
   show(): void {
     for (const { metrics, queue } of this.#plugins.values()) metrics.show(queue.inFlight, queue.queued);
   }

@@ -50,7 +50,7 @@ export function takeLine(
     return;
   }
   if (serving === undefined) throw new PosternError('link', `The link begins with "${line.type}"`);
-  // The entry is the one of this line's type, which the compiler does not follow through the table.
+  // The entry belongs to this line's type. The compiler cannot follow that through the table.
   (entry.take as (serving: Serving, line: SupervisorLine) => void)(serving, line);
 }
 

@@ -1,11 +1,11 @@
-// Who makes the calls of one sandbox, for account and audit log. Runs in the broker. A program's name is its own to choose:
-// any bytes, printed quoted.
+// The processes behind the calls of one sandbox, for the account and the audit log. Runs in the broker. A program chooses its own name:
+// it may be any bytes, and is printed quoted.
 import { readFileSync, readlinkSync } from 'node:fs';
 import { basename } from 'node:path';
 import { BoundedMap } from '../../shared/bounded-map.js';
 import type { Origin } from '../record/origin.js';
 
-/** A program's name is read again after so long: execve(2) and prctl(2) change it. */
+/** After this time a program's name is read again: execve(2) and prctl(2) change it. */
 const FRESH_MS = 1000;
 const KEPT_ORIGINS = 256;
 
@@ -19,7 +19,7 @@ export class CallerOrigins {
   /** By thread. */
   readonly #known = new BoundedMap<number, Known>(KEPT_ORIGINS);
 
-  /** @param tid of a call that waits: later its id may be another's */
+  /** @param tid of a call that waits: later another thread may have the id */
   of(tid: number): Origin {
     const now = performance.now();
     const known = this.#known.get(tid);
@@ -40,10 +40,10 @@ export function processOfThread(tid: number): number | undefined {
   }
 }
 
-/** What Node 22 and later call their first thread, and so their process. */
+/** The name that Node 22 and later give their first thread, and so their process. */
 const NODES_NAME = /^(?:node-)?MainThread$/;
 
-/** proc(5) comm of the process: a thread has a name of its own, which tells less. At most 15 bytes, no UTF-8 for certain. */
+/** proc(5) comm of the process, since a thread's own name says less. At most 15 bytes, not always UTF-8. */
 function readProgram(pid: number): string | null {
   try {
     const name = readFileSync(`/proc/${pid}/comm`, 'utf8').replace(/\n$/, '');

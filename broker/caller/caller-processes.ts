@@ -1,4 +1,4 @@
-// Handles of the threads that call: their descriptors are taken through these. Runs in the broker.
+// Handles of the calling threads, by which the broker takes their descriptors. Runs in the broker.
 import { constants } from 'node:os';
 import { BoundedMap } from '../../shared/bounded-map.js';
 import { SEARCHED_DESCRIPTORS } from '../../shared/limits.js';
@@ -8,12 +8,12 @@ import { openPidfd, openThreadPidfd, shareDescriptors, takeDescriptor } from '..
 import { processOfThread } from './caller-origins.js';
 
 const { EINVAL, ESRCH, EBADF } = constants.errno;
-/** Threads whose handles are kept: a call of one that is not among them costs a pidfd_open(2). */
+/** Threads whose handles are kept. A call of any other thread costs a pidfd_open(2). */
 const KEPT_HANDLES = 64;
 
 interface CallingThread {
   readonly handle: OwnedFd;
-  /** Opened with the first use. */
+  /** Opened on first use. */
   table: DescriptorTable | undefined;
 }
 
@@ -24,8 +24,8 @@ export class CallerProcesses {
   /**
    * A duplicate of a caller's descriptor.
    *
-   * @param tid of a call that waits: a handle that was opened before the thread's id was reused is of no thread any more
-   * @returns it, or minus errno
+   * @param tid of a call that waits. If the id was reused, an older handle of it is of a thread that has ended, and says so
+   * @returns the duplicate, or minus errno
    */
   take(tid: number, fd: number): OwnedFd | number {
     if (fd < 0) return -EBADF;
@@ -42,7 +42,7 @@ export class CallerProcesses {
     return takeDescriptor(thread.handle.number, fd);
   }
 
-  /** Every descriptor of a caller's for the open file that `fd` is one of, with `fd` itself. */
+  /** Every descriptor of a caller that shares the open file of `fd`, with `fd` itself. */
   sharing(tid: number, fd: number): readonly DescriptorEntry[] {
     const thread = this.#threads.get(tid);
     const table = thread?.table ?? new DescriptorTable(tid);
@@ -67,7 +67,7 @@ function close({ handle, table }: CallingThread): void {
   table?.close();
 }
 
-/** Before PIDFD_THREAD (Linux 6.9) a handle is its process's: right only where the thread has no descriptor table of its own. */
+/** Before PIDFD_THREAD (Linux 6.9) a handle is the process's. That is right only if the thread shares its process's descriptor table. */
 function openThread(tid: number): CallingThread | number {
   const pid = processOfThread(tid);
   if (pid === undefined) return -ESRCH;

@@ -1,19 +1,19 @@
-// Signals that wait for a thread to return to its program, proc(5) status. Runs in the broker; what a program masks and handles
-// is its own affair.
+// Signals that wait until a thread returns to its program, proc(5) status. Runs in the broker. The plugin decides which signals it masks
+// and handles.
 import { readFileSync } from 'node:fs';
 
 const bit = (signal: number): bigint => 1n << BigInt(signal - 1);
-/** SIGSTOP, SIGTSTP, SIGTTIN and SIGTTOU: a caller that waits cannot stop either. */
+/** SIGSTOP, SIGTSTP, SIGTTIN and SIGTTOU: a waiting caller cannot stop either. */
 const STOPS = [19, 20, 21, 22].reduce((bits, signal) => bits | bit(signal), 0n);
 const SIGCHLD = bit(17);
 
 /**
- * Whom a signal waits for: this thread, which the kernel has told then; or one of its process, which the kernel has chosen and
- * names nowhere.
+ * `own`: a signal waits for this thread, and the kernel has told it. `shared`: one waits for a thread of its process, and the kernel
+ * does not show which one it has chosen.
  */
 export type WaitingSignal = 'own' | 'shared' | undefined;
 
-/** What waits for a thread, and its process. */
+/** The signal that waits for a thread, and the thread's process. */
 export function signalsOf(tid: number): { readonly pid: number; readonly signal: WaitingSignal } {
   let status: string;
   try {
@@ -26,7 +26,7 @@ export function signalsOf(tid: number): { readonly pid: number; readonly signal:
   const pid = Number(field('Tgid'));
   const handled = (set('SigCgt') | STOPS) & ~set('SigBlk');
   const shared = set('ShdPnd') & handled;
-  // Of many threads the kernel chooses the first one where it may: but SIGCHLD goes to the one that forked.
+  // The kernel prefers the first thread of a process, except for SIGCHLD, which goes to the thread that forked.
   const chosen = field('Threads') === '1' || (tid === pid && (shared & SIGCHLD) === 0n);
   if ((set('SigPnd') & handled) !== 0n || (shared !== 0n && chosen)) return { pid, signal: 'own' };
   return { pid, signal: shared === 0n ? undefined : 'shared' };

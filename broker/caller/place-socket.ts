@@ -1,9 +1,9 @@
-// Puts a socket in the place of a caller's own, in every duplicate of the same descriptor table. Waits for the caller's thread, which
-// does it, and for locks of its process. Runs in the broker, on any of its threads.
+// Puts a socket in the place of a caller's own, in every duplicate of the same descriptor table. The caller's thread does it in the
+// kernel, so this waits for that thread and for locks of its process. Runs in the broker, on any of its threads.
 import { replaceDescriptor } from '../../shared/sys/seccomp-notify.js';
 import type { CallerProcesses } from './caller-processes.js';
 
-/** A call that waits, and what it gets. */
+/** A call that waits, and the socket that it gets. */
 export interface Placement {
   /** The seccomp listener that the call came by. */
   readonly listener: number;

@@ -1,13 +1,13 @@
-// Takes a caller's descriptor and copies the address that it passed: both wait for locks of the caller's. Runs in the broker.
+// Takes a caller's descriptor and copies the address that it passed. Both wait for locks of the caller. Runs in the broker.
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import type { CallerProcesses } from './caller-processes.js';
 import { copyAddress } from './copy-address.js';
 import type { TrappedCall } from './trapped-call.js';
 
-/** What a call is about: its descriptor's duplicate and its address, each or minus errno. */
+/** A duplicate of a call's descriptor and a copy of its address, or minus errno of either. */
 export interface Reached {
   readonly descriptor: OwnedFd | number;
-  /** Exactly as many bytes as the call says; undefined for listen(2). */
+  /** As many bytes as the call says. Undefined for listen(2). */
   readonly address: Uint8Array | number | undefined;
 }
 

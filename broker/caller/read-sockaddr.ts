@@ -1,4 +1,4 @@
-// A struct sockaddr of a plugin's, to an owned value. Pure; the bytes are hostile, and copied already.
+// Reads a plugin's struct sockaddr into an owned value. Pure. The bytes are hostile, and a copy.
 import { endianness } from 'node:os';
 import { type Address, addressFromBytes } from '../../shared/policy/address.js';
 import { LAYOUT } from '../../shared/sys/layout.js';
@@ -9,18 +9,18 @@ const AF_NETLINK = 16;
 const IN = LAYOUT['struct sockaddr_in'];
 const IN6 = LAYOUT['struct sockaddr_in6'];
 export const SOCKADDR_IN_BYTES: number = IN.size;
-/** sockaddr_in6 without its scope: RFC 2133 had none, and the kernel takes that too. */
+/** sockaddr_in6 without its scope, as in RFC 2133. The kernel takes that too. */
 export const SOCKADDR_IN6_BYTES = 24;
 const little = endianness() === 'LE';
 
-/** The most that connect(2) and bind(2) take: struct sockaddr_storage. */
+/** struct sockaddr_storage: connect(2) and bind(2) take no more. */
 export const MAX_SOCKADDR_BYTES = 128;
 
 /** What an address names. */
 export type TrappedAddress =
   | {
       readonly kind: 'inet';
-      /** As the plugin has it: an IPv4 address may come in a sockaddr_in6. */
+      /** As the plugin wrote it: an IPv4 address may come in a sockaddr_in6. */
       readonly family: typeof AF_INET | typeof AF_INET6;
       readonly address: Address;
       readonly port: number;

@@ -1,5 +1,4 @@
-// One call that the plugin's filter has reported: what it asks for, and the ways to end it. Runs in the broker.
-
+// One call that the plugin's filter has reported: its arguments, and the ways to end it. Runs in the broker.
 import type { TrapAnswer, TrapCall } from '../../shared/reasons.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import {
@@ -43,7 +42,7 @@ export class TrappedCall {
     return this.#over;
   }
 
-  /** Whether the caller still waits: what was read by its thread id so far was its own. */
+  /** Whether the caller still waits. If so, everything read by its thread id until now was its own. */
   stillWaits(): boolean {
     return !this.#over && this.#listener.open && isValid(this.#listener.number, this.notification.id);
   }
@@ -56,7 +55,7 @@ export class TrappedCall {
     this.#onEnd(this, answer);
   }
 
-  /** The kernel executes the call as it is then. Never for what could be an inet socket's harm: see handle-trap.ts. */
+  /** Lets the kernel execute the call as it is by then. Never for a call that could reach an inet socket: see handle-trap.ts. */
   proceed(): void {
     if (this.#over) return;
     this.#over = true;
@@ -64,7 +63,7 @@ export class TrappedCall {
     this.#onEnd(this, 'own');
   }
 
-  /** What puts a socket in the place of the caller's own. */
+  /** The order to put a socket in the place of the caller's own. */
   placement(socket: OwnedFd): Placement {
     const { tid, descriptor } = this;
     return {

@@ -1,5 +1,5 @@
-// The program that has a channel now: from its hello to the next one's. Its requests in flight are its own, so that what
-// comes late for one program is never taken for the answer to another's. Runs in the broker.
+// The program that uses a channel now, from its hello to the next program's. Each has its own requests in flight, so that a late answer to
+// one program is never taken for an answer to the next. Runs in the broker.
 import { encodeReply } from '../../shared/protocol/encode-reply.js';
 import type { ChannelReply } from '../../shared/protocol/messages.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
@@ -12,7 +12,7 @@ export class ChannelClient implements Requester {
   readonly plugin: Plugin;
   readonly #replies: ReplyWriter;
   readonly #inFlight = new Map<number, RequestLife>();
-  /** Requests for another channel that the supervisor has not answered; each counts as a channel. */
+  /** Requests for another channel that the supervisor has not answered yet. Each counts as a channel. */
   readonly #wanted = new Set<number>();
   #open = true;
 
@@ -36,7 +36,7 @@ export class ChannelClient implements Requester {
     return life;
   }
 
-  /** An id that is not in flight has been answered while the cancel was on its way. */
+  /** An id that is not in flight was answered while the cancel was on its way. */
   cancel(id: number): void {
     this.#inFlight.get(id)?.end('canceled');
   }
@@ -51,13 +51,13 @@ export class ChannelClient implements Requester {
     return this.#replies.send(encodeReply(reply), descriptor);
   }
 
-  /** Counts a channel that is asked for. */
+  /** Counts the channel that the supervisor is asked for. */
   wantChannel(id: number): void {
     this.plugin.channels += 1;
     this.#wanted.add(id);
   }
 
-  /** Answers an `open_channel` with the plugin's two ends, a packet each; they are closed here. */
+  /** Answers an `open_channel` with the plugin's two ends, one packet each. The ends are closed here. */
   answerChannel(id: number, request: OwnedFd, reply: OwnedFd): void {
     if (!this.#wanted.delete(id)) {
       request.close();
@@ -69,7 +69,7 @@ export class ChannelClient implements Requester {
     void this.answer({ id, ok: true, part: 'reply' }, reply);
   }
 
-  /** Nobody waits for answers any more: ends what is in flight. */
+  /** Nobody waits for answers any more: cancels what is in flight. */
   retire(): void {
     if (!this.#open) return;
     this.#open = false;

@@ -3,9 +3,9 @@ import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import type { Requester } from './requester.js';
 
 /**
- * Hands a connected socket to the plugin. The broker's copy is closed whatever happens, or the peer would see no FIN.
+ * Hands a connected socket to the plugin. The broker closes its copy in any case, or the peer would never see a FIN.
  *
- * @param socket connected, its peer compared with what was decided
+ * @param socket connected to the peer that was decided
  * @returns whether the plugin has it
  */
 export async function handOver(requester: Requester, id: number, socket: OwnedFd): Promise<boolean> {
@@ -19,7 +19,7 @@ export async function handOver(requester: Requester, id: number, socket: OwnedFd
   }
 }
 
-/** The kernel counts descriptors in flight by uid and takes no more (ETOOMANYREFS): plugins do not receive theirs. */
+/** Plugins do not receive their descriptors. The kernel counts those in flight by uid, and takes no more (ETOOMANYREFS). */
 function refuseDescriptor(requester: Requester, id: number): void {
   requester.plugin.metrics.limited('descriptors');
   void requester.answer({

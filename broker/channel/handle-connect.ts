@@ -1,5 +1,5 @@
 // The whole data path of a channel's `connect`, in order: decide, resolve, classify, connect, hand over, account.
-// Runs in the broker on an owned request; what is dialled is the decision's value, never the request's.
+// Runs in the broker on an owned request. It dials the decision's addresses, never the request's.
 import type { ConnectRequest } from '../../shared/protocol/messages.js';
 import type { Claim } from '../limit/open-connections.js';
 import type { RequestLife } from '../limit/request-life.js';
@@ -14,8 +14,8 @@ import { handOver } from './hand-over.js';
 import type { Requester } from './requester.js';
 
 /**
- * Serves one `connect`. Its turn in the queue ends when its socket has left, so that a plugin that does not read its
- * answers holds no more sockets here than it may ask for at once.
+ * Serves one `connect`. Its turn in the queue ends when its socket has left. So a plugin that does not read its answers holds no more
+ * sockets here than it may ask for at once.
  *
  * @param life ended early by `cancel`, by the end of the channel, or by the request's time limit
  */
@@ -59,7 +59,7 @@ async function connectAndHandOver(
     const left = await handOver(requester, request.id, connection.socket);
     return { outcome: left ? 'connected' : 'canceled', dialed, connectMs };
   }
-  // Before the plugin is told, or its next request may find the place taken.
+  // Before the answer, or the plugin's next request may find the place taken.
   claim?.release();
   void requester.answer(outcomeReply(request.id, decision, connection.outcome, connection.errno));
   return { outcome: connection.outcome, dialed, connectMs };

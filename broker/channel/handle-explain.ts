@@ -1,4 +1,4 @@
-// `explain`: the data path without its deed: decide, resolve, classify, account. Runs in the broker.
+// `explain` is the data path without the connect: decide, resolve, classify, account. Runs in the broker.
 import type { ExplainRequest } from '../../shared/protocol/messages.js';
 import type { RequestLife } from '../limit/request-life.js';
 import { accountExplanation } from '../request/account.js';
@@ -7,7 +7,7 @@ import { earlyReply, refusalReply } from '../request/failure-reply.js';
 import type { Services } from '../request/services.js';
 import type { Requester } from './requester.js';
 
-/** Tells a plugin what `connect` would be told, without connecting. */
+/** Answers as `connect` would, without connecting. */
 export async function handleExplain(
   services: Services,
   requester: Requester,

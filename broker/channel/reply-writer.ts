@@ -1,6 +1,6 @@
-// The broker's end of a channel's reply socket: replies leave in order, at once where the plugin reads. Runs in the broker.
-// A plugin that does not read makes replies wait here; session.ts then reads no further request of it. What it sends the other
-// way, where nothing has a place, is looked at and never received: closing a foreign descriptor can be made to wait.
+// The broker's end of a channel's reply socket. Replies leave in order, and at once if the plugin reads. Runs in the broker. If the plugin
+// does not read, replies wait here and session.ts reads no further request. Nothing may come from the plugin by this socket. What comes is
+// looked at and never received, since the plugin could block the close of a descriptor that it sent.
 import { REPLY_BACKLOG } from '../../shared/limits.js';
 import type { ProtocolErrorKind } from '../../shared/reasons.js';
 import { lookAtMessage, sendMessage } from '../../shared/sys/message.js';
@@ -15,15 +15,15 @@ interface WaitingReply {
   readonly sent: (left: boolean) => void;
 }
 
-/** What a writer tells the session that it belongs to. */
+/** The writer's calls to its session. */
 export interface ReplyEvents {
   /** No reply waits any more. */
   drained(): void;
-  /** The plugin has closed its end, or has sent something here: the channel is of no more use. */
+  /** The plugin has closed its end, or has sent something: the channel is over. */
   broken(): void;
 }
 
-/** Writes to a reply socket, and watches what comes from it. */
+/** Writes to a reply socket, and watches it for what the plugin sends. */
 export class ReplyWriter {
   readonly #socket: OwnedFd;
   readonly #events: ReplyEvents;
@@ -31,7 +31,7 @@ export class ReplyWriter {
   readonly #waiting: WaitingReply[] = [];
   readonly #watch: Watch;
   #open = true;
-  /** READABLE, until the plugin can send nothing any more. */
+  /** READABLE, until the plugin can send nothing more. */
   #watched: number = READABLE;
 
   /**
@@ -53,8 +53,8 @@ export class ReplyWriter {
   /**
    * Sends a reply. The descriptor is closed here once it has left, or cannot.
    *
-   * @returns whether it left; a promise where replies wait for the plugin. False with the channel still there means that
-   *   too many descriptors are in flight to plugins that do not receive them (ETOOMANYREFS, unix(7))
+   * @returns whether it left; a promise if replies wait for the plugin. False while the channel is open means that too many
+   *   descriptors are in flight to plugins that do not receive them (ETOOMANYREFS, unix(7))
    */
   send(bytes: Uint8Array, descriptor?: OwnedFd): boolean | Promise<boolean> {
     if (this.#waiting.length === 0) {
@@ -67,14 +67,14 @@ export class ReplyWriter {
     });
   }
 
-  /** What the plugin has sent here, where nothing has a place. */
+  /** The offence, if the plugin has sent something here. */
   intrusion(): Extract<ProtocolErrorKind, 'unexpected_descriptor' | 'malformed'> | undefined {
     const found = lookAtMessage(this.#socket.number);
     if (found === 'descriptors') return 'unexpected_descriptor';
     return found === 'message' ? 'malformed' : undefined;
   }
 
-  /** Sends nothing any more. What waits is dropped. */
+  /** Sends nothing more. Replies that wait are dropped. */
   end(): void {
     this.#open = false;
     this.#watch.close();
@@ -84,7 +84,7 @@ export class ReplyWriter {
     }
   }
 
-  /** @returns undefined where the plugin has to read first */
+  /** @returns undefined if the plugin has to read first */
   #trySend(bytes: Uint8Array, descriptor: OwnedFd | undefined): boolean | undefined {
     if (!this.#open) {
       descriptor?.close();
@@ -114,7 +114,7 @@ export class ReplyWriter {
       this.#events.broken();
       return;
     }
-    // Shut for writing by the plugin: nothing can come any more.
+    // The plugin has shut its end for writing: nothing more can come.
     this.#watched = 0;
     this.#watchOn();
   }
@@ -123,7 +123,7 @@ export class ReplyWriter {
     for (let next = this.#waiting[0]; next !== undefined; next = this.#waiting[0]) {
       const left = this.#trySend(next.bytes, next.descriptor);
       if (left === undefined) return;
-      // A broken channel has ended meanwhile, and its queue with it.
+      // If the channel broke meanwhile, its queue is gone too.
       if (this.#waiting[0] === next) this.#waiting.shift();
       next.sent(left);
     }

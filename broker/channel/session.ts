@@ -1,5 +1,5 @@
-// One channel's session: requests come in by a pipe, are checked, queued and answered. Runs in the broker.
-// The bytes are hostile. What is off the protocol ends this session, with an audit event, and no other.
+// One channel's session: it reads requests from a pipe, checks, queues and answers them. Runs in the broker. The bytes are hostile. A
+// protocol error ends this session, with an audit event, and no other.
 import { CHANNELS_PER_PLUGIN, CONNECT_TIMEOUT_MS, MAX_REQUEST_BYTES } from '../../shared/limits.js';
 import { decodeRequest } from '../../shared/protocol/decode-request.js';
 import { encodeReply } from '../../shared/protocol/encode-reply.js';
@@ -31,9 +31,9 @@ export interface SessionEnds {
   readonly reply: OwnedFd;
 }
 
-/** What a session asks of the process around it. */
+/** The session's calls to the process around it. */
 export interface SessionEvents {
-  /** The session has ended: the channel is shut for every holder of its ends, which are still to be closed. */
+  /** The session has ended: the channel is shut for every holder of its ends. The ends are closed later, by close(). */
   ended(session: Session): void;
   /** The plugin asked for another channel. */
   channelWanted(session: Session, id: number): void;
@@ -49,17 +49,17 @@ export interface SessionSetup {
   /** Names the session to the supervisor. */
   readonly number: number;
   readonly ends: SessionEnds;
-  /** Another broker has served this channel. The plugin has said hello already, and is told. */
+  /** Another broker has served this channel. The plugin has said hello already, and gets a message about it. */
   readonly resumed: boolean;
 }
 
-/** What a request needs: nothing, a hello before it, or also an id that is not in flight. Else it ends the session. */
+/** A request needs nothing, a hello before it, or also an id that is not in flight. Otherwise it ends the session. */
 interface RequestRule<R extends ChannelRequest = ChannelRequest> {
   readonly needs: 'nothing' | 'hello' | 'fresh_id';
   readonly take: (session: Session, request: R) => void;
 }
 
-/** Serves one channel until its plugin closes it, or breaks the protocol. */
+/** Serves one channel until the plugin closes it or breaks the protocol. */
 export class Session {
   /** Every request that may come. */
   static readonly #REQUESTS: {
@@ -79,7 +79,7 @@ export class Session {
   readonly #reply: OwnedFd;
   readonly #replies: ReplyWriter;
   readonly #watch: Watch;
-  /** A hello is required before anything else, unless another broker has had it. */
+  /** Whether a hello has come, here or to another broker. */
   #greeted: boolean;
   #client: ChannelClient;
   #open = true;
@@ -111,22 +111,22 @@ export class Session {
     return this.#open;
   }
 
-  /** Answers an `open_channel` with the plugin's two ends, owned here from now on: they may have to wait for the plugin to read. */
+  /** Answers an `open_channel` with the plugin's two ends. They are owned here from now on: the plugin may have to read first. */
   answerChannel(id: number, request: OwnedFd, reply: OwnedFd): void {
     this.#client.answerChannel(id, request, reply);
   }
 
   /**
-   * Ends the session: cancels what is in flight, closes the channel for every holder of its ends.
+   * Ends the session: cancels what is in flight, and shuts the channel for every holder of its ends.
    *
-   * @param offence what in a request was off the protocol
+   * @param offence how a request broke the protocol
    */
   end(offence?: ProtocolErrorKind): void {
     if (!this.#open) return;
     this.#open = false;
     this.#watch.close();
     this.#services.guard.watch(this.plugin.stall, () => shutDown(this.#reply.number));
-    // From here on nothing can be sent there: whatever was is seen, whichever end was closed first.
+    // Nothing can be sent there any more, so this look finds whatever was sent.
     const kind = offence ?? this.#replies.intrusion();
     if (kind !== undefined) this.#tell(kind);
     this.#replies.end();
@@ -135,8 +135,8 @@ export class Session {
   }
 
   /**
-   * Closes the ends of a session that has ended, last of all their holders: that waits for a pipe's lock, which the plugin may hold, and
-   * for the files that it has sent. Until then the session counts as a channel of the plugin's.
+   * Closes the ends of a session that has ended. The broker is their last holder, so the close may wait: for the pipe's lock, which the
+   * plugin may hold, and for files that it has sent. Until then the session counts as one of the plugin's channels.
    */
   close(): void {
     const closed = this.#services.slowLane.close(this.plugin.stall, [this.#request, this.#reply]);
@@ -145,14 +145,14 @@ export class Session {
     });
   }
 
-  /** Takes a few requests, then lets other plugins have their turn: the watch is level-triggered. */
+  /** Takes a few requests, then gives other plugins their turn: the watch is level-triggered. */
   #read(): void {
     while (this.#open && !this.plugin.turn.isOver) {
       if (this.#replies.isFull) {
         this.#watch.want(0);
         return;
       }
-      // A write(2) that waits for its caller's memory holds the pipe's lock.
+      // The read may wait: a write(2) that waits for its caller's memory holds the pipe's lock.
       const length = this.#services.guard.watch(this.plugin.stall, () =>
         readOnce(this.#request.number, buffer),
       );
@@ -175,7 +175,7 @@ export class Session {
     return undefined;
   }
 
-  /** A later hello is another program's, which has the channel from here on: what the former one asked for is void. */
+  /** A later hello comes from another program, which has the channel from now on. Requests of the former one are void. */
   #greet(): void {
     this.#client.retire();
     this.#client = new ChannelClient(this.plugin, this.#replies);

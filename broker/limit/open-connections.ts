@@ -1,7 +1,6 @@
-// How many connections of a plugin are open, where that is limited. The broker keeps no descriptor of them: the kernel tells which
-// socket has ended (socket-ends.ts), and whether somebody holds one. Runs in the broker.
-//
-// What they are found by lies in memory that the supervisor keeps, for the next broker.
+// Counts the open connections of a plugin whose connections are limited. The broker keeps no descriptor of them. The kernel reports which
+// socket has ended (socket-ends.ts), and says whether any process holds one. Runs in the broker. The ids by which the kernel finds them lie
+// in memory that the supervisor keeps for the next broker.
 import { LOOKED_AT_CONNECTIONS, LOOKS_PER_SECOND } from '../../shared/limits.js';
 import { MappedMemory } from '../../shared/sys/memory-file.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
@@ -10,13 +9,13 @@ import { cookieOf, SOCKET_ID_BYTES, writeSocketId } from '../../shared/sys/socke
 import { TokenBucket } from '../../shared/token-bucket.js';
 import type { SocketCounter, SocketEnds } from './socket-ends.js';
 
-/** A place for one connection, from before it is dialled. */
+/** A place for one connection, claimed before the dial. */
 export interface Claim {
-  /** False: as many are open, or being made, as may be. */
+  /** False: the limit is reached, with the connections that are being made. */
   readonly granted: boolean;
-  /** The connection is the plugin's from here on, and keeps the place while some process holds it. */
+  /** The plugin has the connection from now on. It keeps its place while any process holds it. */
   hold(socket: OwnedFd, peer: Endpoint): void;
-  /** Gives the place back where no connection holds it. */
+  /** Gives the place back if no connection holds it. */
   release(): void;
 }
 
@@ -27,16 +26,16 @@ export class OpenConnections implements SocketCounter {
   readonly #ends: Pick<SocketEnds, 'add' | 'remove' | 'take' | 'areHeld'>;
   readonly #memory: MappedMemory;
   readonly #free: Uint8Array[] = [];
-  /** Who has not been looked at for longest comes first. */
+  /** The one with the oldest look comes first. */
   readonly #held = new Map<bigint, Uint8Array>();
   #claimed = 0;
-  /** False: the memory is gone. */
+  /** False: the memory is unmapped. */
   #open = true;
-  /** A plugin that asks on and on at its limit costs the broker so much and no more. */
+  /** Bounds what a plugin costs that keeps asking at its limit. */
   readonly #looks = new TokenBucket(LOOKS_PER_SECOND);
   #looking: NodeJS.Immediate | undefined;
 
-  /** @param memory `limit` places of SOCKET_ID_BYTES, with what a former broker left in them */
+  /** @param memory `limit` places of SOCKET_ID_BYTES, as a former broker left them */
   constructor(limit: number, memory: OwnedFd, ends: Pick<SocketEnds, 'add' | 'remove' | 'take' | 'areHeld'>) {
     this.limit = limit;
     this.#ends = ends;
@@ -51,7 +50,7 @@ export class OpenConnections implements SocketCounter {
     if (this.#held.size > 0) this.endsLost();
   }
 
-  /** Open ones, and those that are being made. */
+  /** Connections that are open or being made. */
   get count(): number {
     return this.#held.size + this.#claimed;
   }
@@ -89,7 +88,7 @@ export class OpenConnections implements SocketCounter {
     this.#free.push(place);
   }
 
-  /** Looks at all of them, a part in each turn of the event loop. */
+  /** Looks at all connections, some in each turn of the event loop. */
   endsLost(): void {
     let left = this.#held.size;
     const look = (): void => {
@@ -108,7 +107,7 @@ export class OpenConnections implements SocketCounter {
     this.#memory.close();
   }
 
-  /** What the plugin has closed makes room at once: the kernel may still deliver its last bytes, and tells of its end later. */
+  /** A closed connection gives its place back at once. The kernel may still deliver the last bytes, and reports the end later. */
   #look(): void {
     const chosen: [bigint, Uint8Array][] = [];
     for (const entry of this.#held) {

@@ -1,27 +1,26 @@
-// What one plugin may ask at once and in a second. Runs in the broker.
+// Bounds the requests of one plugin: how many at once, how many a second, how many wait. Runs in the broker.
 import PQueue from 'p-queue';
 import type { PluginLimits } from '../../shared/protocol/link.js';
 import type { Limit } from '../../shared/reasons.js';
 import type { RequestLife } from './request-life.js';
 import type { TurnShare } from './turn-share.js';
 
-/** Why a request is turned away at once. */
+/** Why the queue took no request. */
 export interface QueueRefusal {
-  /** What the plugin is told: what it would have had to wait for. */
+  /** For the plugin: what the request would have had to wait for. */
   readonly reason: 'rate_limited' | 'concurrency_limited';
-  /** Which limit bit: the queue's length, or the other two where nothing may wait. */
+  /** For the metrics: the queue's length, or one of the other two if nothing may wait. */
   readonly limit: Extract<Limit, 'rate' | 'concurrency' | 'queue'>;
 }
 
 const SECOND_MS = 1000;
 
-/** A plugin's requests: so many at once, so many begun in a second, so many that wait. */
 export class RequestQueue {
   readonly #queue: PQueue;
   readonly #mayWait: number;
   readonly #turn: TurnShare;
 
-  /** @param turn what requests that had to wait take their turns from: many may be let go at once */
+  /** @param turn gives turns to the requests that had to wait, since many may be released at once */
   constructor({ concurrentRequests, queuedRequests, requestsPerSecond }: PluginLimits, turn: TurnShare) {
     this.#turn = turn;
     this.#mayWait = queuedRequests;
@@ -41,10 +40,10 @@ export class RequestQueue {
   }
 
   /**
-   * Runs work now, or when its turn comes, or when the request ends early while it waits: work then finds `life` ended.
+   * Runs work now, or when its turn comes. If the request ends early while it waits, work runs then and finds `life` ended.
    *
    * @param work called once unless the queue is full; must not reject
-   * @returns a refusal where the queue is full
+   * @returns a refusal if the queue is full
    */
   add(life: RequestLife, work: () => Promise<void>): QueueRefusal | undefined {
     const queue = this.#queue;
@@ -62,11 +61,11 @@ export class RequestQueue {
       await work();
     };
     if (queue.size > 0 || !hasRoom) {
-      // An ended request leaves the queue: add() then rejects.
+      // A request that ends early leaves the queue, and add() rejects.
       queue.add(() => this.#turn.await().then(begin), { signal: life.signal }).catch(begin);
     } else {
       void queue.add(begin);
-      // Where the second's share is used up it waits all the same, without a signal, which most requests need not pay for.
+      // If this second's share is used up, the request waits here too, but without a signal: most requests never need one.
       if (!begun) life.whenEnded(() => void begin());
     }
     return undefined;

@@ -1,13 +1,13 @@
-// Tells those who count connections which sockets have ended. Opened with the first plugin whose connections are limited: every TCP
-// socket that ends in the broker's network namespace is told of, and looked at. Runs in the broker.
+// Reports to the counters of connections which sockets have ended. It is opened for the first plugin whose connections are limited, since
+// the kernel then reports every TCP socket that ends in the broker's network namespace. Runs in the broker.
 import { SocketDiag } from '../../shared/sys/socket-diag.js';
 import { READABLE, Watch } from '../../shared/sys/uv-poll.js';
 
-/** Who counts. */
+/** Counts connections. */
 export interface SocketCounter {
-  /** A socket has ended, whosever it was. */
+  /** A socket has ended: a plugin's, or any other of the host. */
   socketEnded(cookie: bigint): void;
-  /** Some have ended that are not told. */
+  /** Sockets have ended that the kernel could not report. */
   endsLost(): void;
 }
 
@@ -30,7 +30,7 @@ export class SocketEnds {
     this.#counters.delete(counter);
   }
 
-  /** Takes what the kernel has to tell so far, a part of it where that is much. */
+  /** Takes the kernel's reports so far, or the first part of them if they are many. */
   take(): void {
     const ended = this.#diag.takeEnded();
     for (const counter of this.#counters) {

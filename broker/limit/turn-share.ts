@@ -1,14 +1,13 @@
-// A plugin's share of the event loop, whatever the number of its channels and of its requests that wait. Runs in the
-// broker.
+// A plugin's share of one turn of the event loop, however many channels and waiting requests it has. Runs in the broker.
 import { REQUESTS_PER_TURN, TURN_MS } from '../../shared/limits.js';
 
-/** Counts requests, and the time since the first; past REQUESTS_PER_TURN of them, or TURN_MS, the event loop has to have turned. */
+/** Counts requests and the time since the first. After REQUESTS_PER_TURN or TURN_MS the share is used up until the event loop has turned. */
 export class TurnShare {
   #left: number = REQUESTS_PER_TURN;
   #began: number | undefined;
   #renewal: Promise<void> | undefined;
 
-  /** Whether the share is used up; it is renewed once the event loop has turned to the other plugins. */
+  /** Whether the share is used up. If so it is renewed once the other plugins have had their turn. */
   get isOver(): boolean {
     if (!this.#isUsedUp()) return false;
     void this.#renew();
@@ -20,7 +19,7 @@ export class TurnShare {
     this.#left -= 1;
   }
 
-  /** Takes of the share, of a later turn's where this one's is used up. */
+  /** Takes from this turn's share, or from a later one's if this one is used up. */
   async await(): Promise<void> {
     while (this.#isUsedUp()) await this.#renew();
     this.take();

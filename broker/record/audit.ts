@@ -1,4 +1,4 @@
-// The audit log: one JSON line an event, built by pino, taken by the supervisor. Runs in the broker.
+// The audit log: one JSON line for each event, which the supervisor writes. Runs in the broker.
 import { randomBytes } from 'node:crypto';
 import { type Logger, pino } from 'pino';
 import { AUDIT_BACKLOG_BYTES } from '../../shared/limits.js';
@@ -13,7 +13,7 @@ export interface AuditOutput {
   sendSoon(json: string): void;
 }
 
-/** pino tells events apart by a level of each. */
+/** pino has no events but levels: each event is one. */
 const LEVELS: Readonly<Record<AuditEventName, number>> = {
   decision: 30,
   explain: 31,
@@ -25,7 +25,7 @@ const LEVELS: Readonly<Record<AuditEventName, number>> = {
   protocol_error: 40,
 };
 
-/** Writes events to the supervisor; past AUDIT_BACKLOG_BYTES, or a plugin's own share, they are dropped and counted. */
+/** Sends events to the supervisor. Past AUDIT_BACKLOG_BYTES, or past a plugin's own share, they are dropped and counted. */
 export class Audit {
   readonly #log: Logger<AuditEventName>;
   /** Decision ids are unique across brokers too. */
@@ -34,7 +34,7 @@ export class Audit {
   readonly #shares = new Map<string, { readonly bucket: TokenBucket; readonly limited: () => void }>();
   #count = 0;
 
-  /** @param onDropped called for each event that found the backlog full */
+  /** @param onDropped called for each event that is dropped */
   constructor(output: AuditOutput, onDropped: () => void) {
     this.#onDropped = onDropped;
     const write = (line: string): void => {
@@ -59,12 +59,12 @@ export class Audit {
     return `${this.#prefix}-${this.#count.toString(36)}`;
   }
 
-  /** How many events of a plugin are written in a second, from now on. */
+  /** Bounds a plugin's events from now on. @param limited called for each event past the bound */
   limit(plugin: string, perSecond: number, limited: () => void): void {
     this.#shares.set(plugin, { bucket: new TokenBucket(perSecond), limited });
   }
 
-  /** Forgets a plugin's share. */
+  /** Removes a plugin's bound. */
   unlimit(plugin: string): void {
     this.#shares.delete(plugin);
   }
@@ -73,7 +73,7 @@ export class Audit {
     if (this.#mayWrite(event.plugin)) this.#log.decision(event);
   }
 
-  /** A plugin asked what it would be told. */
+  /** A plugin asked for an explanation. */
   explain(event: AuditFields<'explain'>): void {
     if (this.#mayWrite(event.plugin)) this.#log.explain(event);
   }

@@ -1,4 +1,4 @@
-// The metrics of the table as prom-client keeps them: made, set to 0, counted and removed here. Runs in the broker.
+// Makes, zeroes, counts and removes the series of the metric table, by prom-client. Runs in the broker.
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import {
   type BrokerMetricForm,
@@ -29,7 +29,7 @@ export class MetricSet {
     }
   }
 
-  /** Makes every series of a plugin that can occur, at 0. */
+  /** Makes a plugin's series, at 0. */
   addPlugin(plugin: string): void {
     for (const key of PLUGIN_KEYS)
       for (const series of startingSeries(FORMS[key])) setToZero(this.#metric(key), { plugin, ...series });

@@ -32,7 +32,7 @@ const NETWORK_BUCKETS = [
   5e-5, 1e-4, 2.5e-4, 5e-4, 1e-3, 5e-3, 1e-2, 2.5e-2, 5e-2, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30,
 ];
 
-/** A decision that is no denial has few reasons. Every other reason is one of a denial. */
+/** The reasons of a decision that connects. Every other reason is a denial's. */
 const REASONS_TO_CONNECT: readonly Series[] = [
   { decision: 'allow', reason: 'rule' },
   { decision: 'would_deny', reason: 'no_rule' },

@@ -1,4 +1,4 @@
-// What the broker counts besides its plugins. Runs in the broker; the supervisor serves the text.
+// The broker's counts. Runs in the broker; the supervisor serves the text.
 import type { AddressClass, DnsResult, Outcome } from '../../shared/reasons.js';
 import { MetricSet } from './metric-set.js';
 import { PluginMetrics } from './plugin-metrics.js';
@@ -6,7 +6,7 @@ import { PluginMetrics } from './plugin-metrics.js';
 export class Metrics {
   readonly #set = new MetricSet();
 
-  /** A plugin's own, at 0 from now on. */
+  /** The counts of one plugin, at 0 from now on. */
   ofPlugin(name: string): PluginMetrics {
     return new PluginMetrics(this.#set, name);
   }
@@ -20,7 +20,7 @@ export class Metrics {
     this.#set.observe('dnsDuration', {}, milliseconds / 1000);
   }
 
-  /** A sandbox asked for a name that no rule opens. */
+  /** A sandbox asked for a name that the rules do not allow. */
   dnsRefused(): void {
     this.#set.count('dnsLookups', { result: 'refused' });
   }

@@ -1,4 +1,4 @@
-// What the broker counts for one plugin. Runs in the broker.
+// The counts of one plugin. Runs in the broker.
 import type { Policy } from '../../shared/policy/policy.js';
 import type {
   DecisionWord,
@@ -62,7 +62,7 @@ export class PluginMetrics {
     this.#set.setOf('policyRules', this.#plugin, { list: 'deny' }, deny);
   }
 
-  /** The gauges of the queue, set when somebody asks for the metrics. */
+  /** Sets the gauges of the queue, when the metrics are asked for. */
   show(inFlight: number, queued: number): void {
     this.#set.setOf('requestsInFlight', this.#plugin, {}, inFlight);
     this.#set.setOf('requestsQueued', this.#plugin, {}, queued);

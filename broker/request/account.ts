@@ -1,4 +1,4 @@
-// One decision's figures and its audit event. Runs in the broker.
+// Counts a decision, and writes its audit event. Runs in the broker.
 import type { AuditFields } from '../../shared/protocol/audit-events.js';
 import type { Outcome } from '../../shared/reasons.js';
 import { CHANNEL, type Origin } from '../record/origin.js';
@@ -11,12 +11,12 @@ import type { Services } from './services.js';
 /** How a permitted connect ended. */
 export interface Ending {
   readonly outcome: Outcome;
-  /** The address that answered, or the one whose errno was told. */
+  /** The address that answered, or whose errno the plugin got. */
   readonly dialed: string | null;
   readonly connectMs: number | null;
 }
 
-/** Counts and logs a decision; with `ending` a permitted connect that is over. */
+/** Counts and logs a decision. @param ending of a permitted connect that is over */
 export function account(
   services: Services,
   plugin: Plugin,
@@ -33,7 +33,7 @@ export function account(
   services.audit.decision(describe(services, plugin, judgement, origin, ending));
 }
 
-/** Logs what a plugin asked to be explained; no figure counts it, for nothing was decided on. */
+/** Logs an explanation that a plugin asked for. No metric counts it. */
 export function accountExplanation(services: Services, plugin: Plugin, judgement: Judgement): void {
   services.audit.explain(describe(services, plugin, judgement, CHANNEL));
 }

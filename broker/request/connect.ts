@@ -1,5 +1,5 @@
-// Dials addresses as decided, RFC 8305 (Happy Eyeballs): non-blocking sockets, one winner, every loser closed at once.
-// Runs in the broker; the plugin has no hand on these sockets yet.
+// Dials the decided addresses as RFC 8305 says (Happy Eyeballs): non-blocking sockets, one winner, and every loser is closed at once. Runs
+// in the broker. The plugin does not hold these sockets yet.
 import { constants } from 'node:os';
 import { ATTEMPT_DELAY_MS, CONCURRENT_ATTEMPTS } from '../../shared/limits.js';
 import type { Address } from '../../shared/policy/address.js';
@@ -21,21 +21,21 @@ export type Connection =
       readonly outcome: Exclude<Outcome, 'connected'>;
       /** errno's name. */
       readonly errno: string;
-      /** Whose errno it is, or who had not answered yet; none where nothing was dialled. */
+      /** The one whose errno it is, or that had not answered yet. Missing if nothing was dialled. */
       readonly address: Address | undefined;
     };
 
 const { EINPROGRESS, ECONNRESET, ECONNABORTED, EISCONN, EINVAL } = constants.errno;
-/** What settleConnect() says of a connected socket. */
+/** Results of settleConnect() on a connected socket. */
 const SETTLED: readonly number[] = [0, -EISCONN, -EINVAL];
 
 /**
  * Connects to the first address that answers.
  *
- * @param addresses at least one; IPv6 and IPv4 are tried in turn, IPv6 first
+ * @param addresses at least one; IPv6 and IPv4 alternate, IPv6 first
  * @param port 1 to 65535
  * @param life ends the attempts early: `canceled`, or `timeout` when the request's time is over
- * @returns at once where that is known at once (loopback), else when it is
+ * @returns at once if the result is known at once (loopback), else a promise
  */
 export function connect(
   addresses: readonly Address[],
@@ -59,7 +59,7 @@ function endedEarly(end: EarlyEnd, address?: Address): Connection {
   return { outcome: end, errno: EARLY_ERRNO[end], address };
 }
 
-/** A socket that connects. */
+/** A socket that is connecting. */
 interface Attempt {
   readonly address: Address;
   readonly watch: Watch;
@@ -80,13 +80,13 @@ class Race {
     this.#port = port;
   }
 
-  /** The address that has been waited for the longest. */
+  /** The address of the oldest attempt under way. */
   get underWay(): Address | undefined {
     const [first] = this.#waiting.values();
     return first?.address;
   }
 
-  /** Starts attempts until one has to be waited for. */
+  /** Starts attempts until one has to wait. */
   startNext(): void {
     clearTimeout(this.#timer);
     while (this.result === undefined && this.#waiting.size < CONCURRENT_ATTEMPTS) {
@@ -137,17 +137,17 @@ class Race {
     return 'waits';
   }
 
-  /** @returns undefined where the socket is connected to the address, and settled */
+  /** @returns undefined if the socket is connected to the address, and settled */
   #failureOf(socket: OwnedFd, address: Address, peer: Endpoint | undefined): number | undefined {
     if (peer === undefined) return -takeSocketError(socket.number) || ECONNRESET;
     if (!isSameEndpoint(peer, { bytes: address.bytes, port: this.#port })) return ECONNABORTED;
-    // Not settled, the kernel would say 0 to the plugin's first connect(2) on it, to whatever address. A reset that came meanwhile is told
-    // here, and nobody is told again.
+    // If it were not settled, the plugin's first connect(2) on it would return 0 for any address. A reset that came meanwhile shows here,
+    // and only here.
     const settled = settleConnect(socket.number);
     return SETTLED.includes(settled) ? undefined : -settled;
   }
 
-  /** Whether the attempt has ended. getpeername(2) names a peer in a connected state and in no other. */
+  /** Whether the attempt has ended. getpeername(2) names a peer only in a connected state. */
   #hasEnded(socket: OwnedFd, address: Address): boolean {
     const peer = peerOf(socket.number);
     if (peer === undefined && !writableNow(socket.number)) return false;
@@ -163,7 +163,7 @@ class Race {
     return true;
   }
 
-  /** Keeps the most telling errno; of equals the first, which is the address preferred. */
+  /** Keeps the most telling errno. Of equal ones it keeps the first, which is the preferred address's. */
   #note(errno: number, address: Address): void {
     if (this.#failure === undefined || telling(errno) > telling(this.#failure.errno)) {
       this.#failure = { errno, address };
@@ -176,7 +176,7 @@ class Race {
   }
 }
 
-/** From what says most of the peer to what says something of this host alone. */
+/** The first says most about the peer, the last only something about this host. */
 const TELLING: readonly string[] = ['ECONNREFUSED', 'ECONNRESET', 'ETIMEDOUT', 'EHOSTUNREACH', 'ENETUNREACH'];
 
 function telling(errno: number): number {

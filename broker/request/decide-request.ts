@@ -1,4 +1,4 @@
-// The first half of the data path: decide, resolve, classify. Runs in the broker; nothing is dialled here.
+// The first half of the data path: decide, resolve, classify. Runs in the broker, and dials nothing.
 import { judgeAddresses, type ResolveVerdict } from '../../shared/policy/decide.js';
 import { makeDecision } from '../../shared/policy/make-decision.js';
 import type { Policy } from '../../shared/policy/policy.js';
@@ -10,7 +10,7 @@ import type { Services } from './services.js';
 /**
  * Decides a request by the rules in force now.
  *
- * @param life where it ends while DNS is asked, the decision is the one on the name, with nothing to dial
+ * @param life if it ends during the lookup, the decision is the one on the name, with nothing to dial
  */
 export function decideRequest(
   services: Services,

@@ -1,4 +1,4 @@
-// A decision told in full to the operator: what the plugin would be told, and what it must not be. Runs in the broker.
+// Explains a decision in full to the operator, with what a plugin must not learn. Runs in the broker.
 import { CONNECT_TIMEOUT_MS } from '../../shared/limits.js';
 import { type Address, parseAddress } from '../../shared/policy/address.js';
 import { decide } from '../../shared/policy/decide.js';
@@ -15,7 +15,7 @@ import type { Services } from './services.js';
 
 type ExplainLine = SupervisorLine & { readonly type: 'explain' };
 
-/** Decides as for a plugin; with `resolved`, as if DNS had answered so. Nothing is dialled, counted or logged. */
+/** Decides as for a plugin. With `resolved`, DNS is taken to answer that. Nothing is dialled, counted or logged. */
 export async function explainDecision(
   services: Services,
   plugin: Plugin,

@@ -1,4 +1,4 @@
-// What a plugin is told when it gets no connection: never an address that a name resolved to. Runs in the broker.
+// The replies to a plugin that gets no connection. They never hold an address that a name resolved to. Runs in the broker.
 import { quoteDestination } from '../../shared/policy/make-decision.js';
 import { pluginRefusal } from '../../shared/policy/plugin-refusal.js';
 import type { FailureReply } from '../../shared/protocol/messages.js';
@@ -23,7 +23,7 @@ export function refusalReply(id: number, { decision, dnsFailure }: Judgement): F
   return { id, ok: false, errno, reason: 'dns_error', message: dnsMessage(decision, dnsFailure) };
 }
 
-/** What DNS did, as plugin and operator are told. */
+/** The message about DNS, for plugin and operator. */
 export function dnsMessage({ host, port }: Destination, failure: keyof typeof DNS_FAILURES): string {
   return `Cannot connect to ${quoteDestination(host, port)}: ${DNS_FAILURES[failure].cause}`;
 }

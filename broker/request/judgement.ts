@@ -1,4 +1,4 @@
-// A decision, with all that account and reply need to know of it. Runs in the broker.
+// A decision, with all that account and reply need. Runs in the broker.
 import type { Address } from '../../shared/policy/address.js';
 import type { Decision } from '../../shared/policy/decision.js';
 import { makeDecision } from '../../shared/policy/make-decision.js';
@@ -16,7 +16,7 @@ export interface Judgement {
   readonly decision: Decision;
   /** The rules that it was made by. */
   readonly policy: Policy | undefined;
-  /** The names that led a sandbox to a bare address. */
+  /** The names under which the sandbox's DNS gave it the address. */
   readonly names?: readonly string[];
   /** What the name resolved to. */
   readonly considered: readonly Address[];
@@ -25,7 +25,7 @@ export interface Judgement {
   readonly dnsFailure?: Exclude<Resolution['result'], 'ok'>;
 }
 
-/** A denial for a reason that is no rule's. */
+/** A denial that does not come from a rule. */
 export function denial(
   reason: Extract<Reason, 'policy_unavailable' | 'rate_limited' | 'concurrency_limited'>,
   { host, port }: Destination,

@@ -1,4 +1,4 @@
-// What the broker knows of one plugin, whichever of its channels asks. Runs in the broker.
+// The broker's state of one plugin, shared by all of its channels and its sandbox. Runs in the broker.
 import { limitsOf } from '../../shared/config/limit-forms.js';
 import type { Policy } from '../../shared/policy/policy.js';
 import type { PluginLimits } from '../../shared/protocol/link.js';
@@ -14,7 +14,7 @@ import { RememberedVerdicts } from './remembered-verdicts.js';
 
 const DEFAULT_LIMITS: PluginLimits = limitsOf({});
 
-/** A plugin as configured. Without a policy everything is refused (`policy_unavailable`). */
+/** Without a policy every request is refused (`policy_unavailable`). */
 export class Plugin {
   readonly name: string;
   readonly metrics: PluginMetrics;
@@ -23,7 +23,7 @@ export class Plugin {
   readonly stall: StallBudget;
   readonly verdicts: RememberedVerdicts = new RememberedVerdicts();
   readonly #audit: Audit;
-  /** Channels that are served, and those that the supervisor has been asked for. */
+  /** Channels that are served, and those that the supervisor has still to make. */
   channels = 0;
   readonly questions: OpenQuestions = new OpenQuestions(() => this.metrics.limited('dns_rate'));
   queue: RequestQueue = new RequestQueue(DEFAULT_LIMITS, this.turn);
@@ -34,7 +34,7 @@ export class Plugin {
     return this.#limits;
   }
 
-  /** Absent: not limited, and not counted. */
+  /** Missing: connections are not limited, and not counted. */
   get connections(): OpenConnections | undefined {
     return this.#connections;
   }
@@ -49,19 +49,19 @@ export class Plugin {
     });
   }
 
-  /** Puts rules in force for requests that come from now on. */
+  /** Puts rules and limits in force for later requests. */
   configure(policy: Policy, limits: PluginLimits): void {
     this.policy = policy;
     this.metrics.rules(policy.counts);
     this.#audit.limit(this.name, limits.logLinesPerSecond, () => this.metrics.limited('log_rate'));
     if (limits.connections === undefined) this.limitConnections(undefined);
     if (JSON.stringify(limits) === JSON.stringify(this.#limits)) return;
-    // What waits in the old queue is served from there.
+    // Requests in the old queue are served from there.
     this.#limits = limits;
     this.queue = new RequestQueue(limits, this.turn);
   }
 
-  /** From now on; undefined: no limit any more. */
+  /** @param connections undefined: no limit from now on */
   limitConnections(connections: OpenConnections | undefined): void {
     this.#connections?.close();
     this.#connections = connections;

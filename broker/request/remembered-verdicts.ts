@@ -1,5 +1,5 @@
-// What was judged of requests before any resolver hears of them, remembered: a program that connects again and again asks the same
-// each time, and a verdict is a pure function of rules, request and host. Runs in the broker; one plugin's.
+// Remembers one plugin's verdicts on requests, as they stand before any lookup. A program often asks for the same again, and a verdict is
+// a pure function of rules, request and host. Runs in the broker.
 import { REMEMBERED_VERDICTS } from '../../shared/limits.js';
 import type { Address } from '../../shared/policy/address.js';
 import {
@@ -32,7 +32,7 @@ export class RememberedVerdicts {
     return verdict;
   }
 
-  /** As decide(), for an address as the literal it is. */
+  /** As decide(), for a literal address. */
   decide(policy: Policy, { text }: Address, port: number, context: HostContext): Decision {
     const verdict = this.judge(policy, { host: text, port }, context);
     return verdict.kind === 'settled' ? verdict.decision : judgeAddresses(policy, verdict, [], context);
