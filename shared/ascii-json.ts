@@ -1,5 +1,4 @@
-// A value as one line of JSON in printable ASCII: control and direction characters of foreign text would act on the terminal
-// that shows it.
+// A value as one line of JSON in printable ASCII. A terminal would obey control characters in foreign text.
 
 export function asciiJson(value: unknown): string {
   return JSON.stringify(value).replace(

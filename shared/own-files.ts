@@ -1,12 +1,12 @@
-// Where postern's own files lie. A bundle has the code of all its modules, so that none of them may reckon from its own place: this
-// one and the bundles lie equally deep.
+// Where the files of postern are. A module in a bundle cannot use its own path, since the bundle lies elsewhere. This module and the
+// bundles lie equally deep.
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-/** The folder of everything compiled, absolute. */
+/** The folder with all compiled files, absolute. */
 export const DIST: string = fileURLToPath(new URL('..', import.meta.url)).replace(/\/$/, '');
 
-/** A program of postern's own, as deploy/bundle.ts makes it. */
+/** A program of postern, as deploy/bundle.ts makes it. */
 export type Bundle =
   | 'postern'
   | 'postern-main'

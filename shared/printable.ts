@@ -1,9 +1,9 @@
-// Foreign text for a terminal: letters of any language stay, what a terminal would act on is spelt out.
+// Foreign text for a terminal. Letters of every language stay; a character that a terminal would obey becomes its escape sequence.
 
-/** Controls, characters of direction and no width, halves of pairs, and the separators that some take for a new line. */
+/** Control characters, characters of direction or without width, lone surrogates, and separators that some read as a new line. */
 const ACTS = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
 
-/** @returns one line, whatever the text holds: a new line is `\u000a` */
+/** @returns always one line: a new line in the text becomes `\u000a` */
 export function printable(text: string): string {
   return text.replace(ACTS, (character) => {
     const units = Array.from({ length: character.length }, (_, index) => character.charCodeAt(index));

@@ -1,4 +1,5 @@
-// The closed sets of words that decisions, metric labels, audit fields and the plugin's replies share: one list each.
+// The words that decisions, metric labels, audit fields and replies share, one list each. deploy/reference/word-meanings.ts says what each
+// word means.
 
 /** Why a request was decided as it was. */
 export const REASONS = [
@@ -21,11 +22,11 @@ export const REASONS = [
 export type Reason = (typeof REASONS)[number];
 
 /**
- * What a plugin is told. It must not learn whether an address was denied by rule or special, so both are one word.
+ * The reasons that a plugin sees. It must not learn whether a rule denied an address or the address is special, so both are one word.
  */
 export type PluginReason = Exclude<Reason, 'address_denied' | 'address_special'> | 'address_refused';
 
-/** The plugin's word for a reason. */
+/** The word that a plugin sees for a reason. */
 export function pluginReason(reason: Reason): PluginReason {
   return reason === 'address_denied' || reason === 'address_special' ? 'address_refused' : reason;
 }
@@ -40,19 +41,19 @@ export type Mode = (typeof MODES)[number];
 export const OUTCOMES = ['connected', 'refused', 'unreachable', 'timeout', 'reset', 'canceled'] as const;
 export type Outcome = (typeof OUTCOMES)[number];
 
-/** How a lookup of a name ended; `refused` by the rules, and nobody was asked. */
+/** How a lookup of a name ended. `refused`: the rules refused it, and no server was asked. */
 export const DNS_RESULTS = ['ok', 'nxdomain', 'servfail', 'timeout', 'refused'] as const;
 export type DnsResult = (typeof DNS_RESULTS)[number];
 
-/** What became of a question that a sandbox asked its DNS. */
+/** How the DNS of a sandbox answered a question. */
 export const QUESTION_ANSWERS = ['granted', 'refused', 'error'] as const;
 export type QuestionAnswer = (typeof QUESTION_ANSWERS)[number];
 
-/** The path a request came by. */
+/** The way that a request came. */
 export const WAYS_OUT = ['channel', 'trap'] as const;
 export type WayOut = (typeof WAYS_OUT)[number];
 
-/** What a plugin sent that is not the protocol. */
+/** What was wrong with a message of a plugin. */
 export const PROTOCOL_ERRORS = [
   'malformed',
   'oversized',
@@ -84,7 +85,7 @@ export type StartCause = (typeof START_CAUSES)[number];
 export const EXIT_CAUSES = ['exit', 'error', 'signal', 'oom', 'limit', 'operator', 'supervisor'] as const;
 export type ExitCause = (typeof EXIT_CAUSES)[number];
 
-/** What an address is, by the innermost special block that holds it. `own` is an address of this host, `listener` one of postern's. */
+/** The class of an address: that of the innermost special block around it. `own`: of this host. `listener`: where postern listens. */
 export const ADDRESS_CLASSES = [
   'public',
   'private',
@@ -97,12 +98,12 @@ export const ADDRESS_CLASSES = [
 ] as const;
 export type AddressClass = (typeof ADDRESS_CLASSES)[number];
 
-/** The calls that a filter reports, and how each was ended. */
+/** The calls that the filter reports, and how the broker ended each. */
 export const TRAP_CALLS = ['connect', 'bind', 'listen'] as const;
 export type TrapCall = (typeof TRAP_CALLS)[number];
 export const TRAP_ANSWERS = ['brokered', 'own', 'refused', 'error'] as const;
 export type TrapAnswer = (typeof TRAP_ANSWERS)[number];
 
-/** What came of a stall: the broker waited, it reaches the plugin on a thread apart from now on, or it killed the sandbox. */
+/** What the broker did after a stall: it waited, it reaches the plugin on a separate thread from now on, or it killed the sandbox. */
 export const SLOW_ACTIONS = ['waited', 'demoted', 'killed'] as const;
 export type SlowAction = (typeof SLOW_ACTIONS)[number];

@@ -1,5 +1,5 @@
-// Imported first by each of postern's programs: takes SIGUSR1 from Node's debugger, and closes one that is open already. The second
-// layer: who starts the program with the flags of node-flags.ts, and no NODE_OPTIONS, has none to close.
+// Takes SIGUSR1 from Node's debugger, and closes a debugger that is open. Every program of postern imports this first. It is the second
+// layer: with the flags of node-flags.ts and without NODE_OPTIONS, no debugger is open.
 import { UNBINDABLE_DEBUGGER } from './node-flags.js';
 
 process.on('SIGUSR1', () => {});
@@ -7,6 +7,6 @@ if (!process.execArgv.includes(UNBINDABLE_DEBUGGER) || process.env['NODE_OPTIONS
   const { close, url } = await import('node:inspector');
   const closeDebugger = (): void => void (url() === undefined || close());
   closeDebugger();
-  // A signal that came before is acted on by another thread, which asks the event loop.
+  // Another thread handles a signal that came before, and asks the event loop.
   setImmediate(closeDebugger);
 }

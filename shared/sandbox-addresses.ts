@@ -1,4 +1,4 @@
-// The addresses of a sandbox beside loopback: with loopback alone, getaddrinfo(3) under AI_ADDRCONFIG answers "Name or service
-// not known". 192.0.0.8 is RFC 7600's dummy address, 100::8 lies in RFC 6666's discard prefix: neither is anyone's.
+// The addresses of a sandbox besides loopback. With loopback alone, getaddrinfo(3) under AI_ADDRCONFIG answers "Name or service not
+// known". Nobody else has these: 192.0.0.8 is the dummy address of RFC 7600, 100::8 lies in the discard prefix of RFC 6666.
 
 export const SANDBOX_ADDRESSES = { v4: '192.0.0.8', v6: '100::8' } as const;

@@ -1,5 +1,4 @@
-// So many in a second, and so many at once after a pause: a bucket that fills while nothing is taken. Runs in broker and
-// supervisor.
+// A token bucket: so many in a second, and so many at once after a pause. Runs in broker and supervisor.
 
 export class TokenBucket {
   readonly #perSecond: number;
@@ -17,7 +16,7 @@ export class TokenBucket {
     this.#filledAt = now();
   }
 
-  /** Takes shares. @returns false, and takes none, where fewer are left */
+  /** Takes tokens. @returns false, and takes none, if fewer are left */
   take(shares = 1): boolean {
     const now = this.#now();
     this.#left = Math.min(this.#burst, this.#left + ((now - this.#filledAt) * this.#perSecond) / 1000);

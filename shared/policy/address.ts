@@ -1,12 +1,12 @@
-// Addresses as values: read once, compared as bytes. Runs in every process; trusts no text it is given.
+// Addresses as values: read once, compared as bytes. Runs in every process. Trusts no text.
 import { formatIpv6 } from './format-ipv6.js';
 import { parseIpv4 } from './parse-ipv4.js';
 import { parseIpv6 } from './parse-ipv6.js';
 
-/** An IPv4 or IPv6 address. An IPv4-mapped IPv6 address never occurs: it is its IPv4 address. */
+/** An IPv4 or IPv6 address. An IPv4-mapped IPv6 address becomes its IPv4 address. */
 export interface Address {
   readonly family: 4 | 6;
-  /** Canonical: a dotted quad, or RFC 5952's form without brackets. */
+  /** Canonical: a dotted quad, or the form of RFC 5952 without brackets. */
   readonly text: string;
   /** Network order, 4 or 16 bytes. */
   readonly bytes: Uint8Array;
@@ -25,7 +25,7 @@ const MAX_ADDRESS_CHARACTERS = 45;
 export function parseAddress(text: string): Address | undefined {
   const bytes = parseAddressBytes(text);
   if (!bytes) return undefined;
-  // What was read as a dotted quad is canonical.
+  // A dotted quad that parses is canonical.
   return bytes.length === 4 && !text.includes(':') ? { family: 4, text, bytes } : addressFromBytes(bytes);
 }
 
@@ -43,7 +43,7 @@ export function parseAddressBytes(text: string): Uint8Array | undefined {
 }
 
 /**
- * The address that some bytes stand for.
+ * Makes an address from its bytes.
  *
  * @param bytes network order, 4 or 16 of them; kept, not copied
  * @returns the address, IPv4-mapped IPv6 as IPv4 (RFC 4291 section 2.5.5.2)

@@ -1,4 +1,4 @@
-// Rules as written, to rules as asked. One invalid rule refuses them all: what is in force then is the caller's matter.
+// Compiles rules into an index. One invalid rule refuses them all. The caller decides which rules are then in force.
 import { createHash } from 'node:crypto';
 import { diagnoseRule } from './diagnose-rule.js';
 import { findShadows } from './find-shadows.js';
@@ -12,7 +12,7 @@ export type { CompileResult, Policy, PolicySource, RuleProblem };
  * Compiles rules.
  *
  * @param source the rules and the mode
- * @returns the policy and what is surprising in it, or every problem there is
+ * @returns the policy with warnings, or every problem
  */
 export function compilePolicy(source: PolicySource): CompileResult {
   const problems: RuleProblem[] = [];

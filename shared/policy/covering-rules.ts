@@ -1,4 +1,4 @@
-// The rule that covers another one, from the index: only few could, and rules are never compared each with each.
+// Finds the rule that covers another one. The index names the few candidates, so not every rule is compared with every other.
 import { findBlockOfPrefix, findClassOfPrefix } from './find-block.js';
 import { isLocalhost } from './is-localhost.js';
 import type { PortRange } from './parse-ports.js';
@@ -7,16 +7,16 @@ import type { PortTable } from './port-table.js';
 import { familyBits, type Prefix } from './prefix.js';
 import type { RuleIndex } from './rule-index.js';
 
-/** How many rules of one target are looked at; past them a shadow may go unnoticed. */
+/** How many rules of one target are checked. Beyond them a shadow may go unnoticed. */
 const MAX_COMPARED_RULES = 64;
 
-/** Whether a rule that holds the target covers the ports too. */
+/** Whether a rule that covers the target also covers the ports. */
 type Covers = (rule: Rule) => boolean;
 
 /**
- * Finds a deny rule among those whose target holds a target wholly.
+ * Finds a deny rule that covers a target.
  *
- * @param target what an allow or a deny rule is about
+ * @param target of an allow or deny rule
  * @param deny the deny list
  */
 export function findDenyOver(target: Target, deny: RuleIndex, covers: Covers): Rule | undefined {
@@ -24,10 +24,10 @@ export function findDenyOver(target: Target, deny: RuleIndex, covers: Covers): R
 }
 
 /**
- * Finds an allow rule among those that open all that an allow rule opens, but perhaps for ports.
+ * Finds an allow rule that opens all that another allow rule opens. The ports may differ.
  *
- * A wider prefix opens less where it is not inside the special block. An address alone opens this host's own, which no
- * wider rule does, and alone with one port a listener of postern's, which the same address with more ports does not.
+ * A wider prefix opens less if it is not inside the special block. Only a rule for one address opens an address of this host. Only
+ * a rule for one address and one port opens a listener of postern.
  *
  * @param rule the allow rule
  * @param allow the allow list

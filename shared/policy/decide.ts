@@ -1,4 +1,4 @@
-// The whole of a decision, for those who have the addresses already; the data path takes its two halves apart.
+// A whole decision, for callers that already have the addresses. The data path uses the two halves separately.
 import type { Address } from './address.js';
 import type { Decision, Request } from './decision.js';
 import type { HostContext } from './host-block.js';
@@ -14,10 +14,10 @@ export { judgeAddresses, judgeRequest };
  * Decides a request: {@link judgeRequest}, then {@link judgeAddresses}.
  *
  * @param policy the rules and the mode
- * @param request what is asked for
- * @param resolved the addresses that the host has, if it is a name; never looked at before the name is allowed
+ * @param request host and port
+ * @param resolved the addresses of the name. They are not read unless the name is allowed
  * @param context this host's addresses and listeners
- * @returns the decision; it never throws
+ * @returns the decision. Never throws
  */
 export function decide(
   policy: Policy,

@@ -1,46 +1,46 @@
-// What is asked of a policy, and what it answers: values alone.
+// Requests and decisions. Values only, no code.
 import type { AddressClass, DecisionWord, Reason } from '../reasons.js';
 import type { Address } from './address.js';
 
-/** What a plugin asks for. Its types are a promise of nobody's: the values are checked when they are judged. */
+/** A request of a plugin. Do not trust these types: the values are checked when the request is judged. */
 export interface Request {
   readonly host: string;
   /** 1 to 65535. */
   readonly port: number;
 }
 
-/** An address that a name has, and that is not dialled. */
+/** An address of a name that is not dialled. */
 export interface DroppedAddress {
   readonly address: Address;
   readonly class: AddressClass;
   readonly reason: 'address_denied' | 'address_special';
-  /** The deny rule, where one covers it. */
+  /** The deny rule that covers it. */
   readonly rule?: string;
 }
 
-/** A request, decided. */
+/** The decision on a request. */
 export interface Decision {
   readonly decision: DecisionWord;
   readonly reason: Reason;
   /** The rule that decided, as it was written. */
   readonly rule?: string;
-  /** Canonical where it could be read, else as asked, cut at 256 characters: print it quoted. */
+  /** Canonical if it could be read, else as asked and cut at 256 characters. Quote it when you print it. */
   readonly host: string;
-  /** As asked; 0 where that was no finite number. */
+  /** As asked; 0 if that was no finite number. */
   readonly port: number;
-  /** What may be dialled, in the order that was answered. Empty for a denial. */
+  /** The addresses to dial, in the order of the answer. Empty for a denial. */
   readonly dial: readonly Address[];
-  /** What a name resolved to and may not be dialled. Empty for a literal. */
+  /** The addresses of a name that may not be dialled. Empty for a literal address. */
   readonly dropped: readonly DroppedAddress[];
-  /** Why, for the operator: names rules and addresses. */
+  /** The cause, for the operator. It names rules and addresses. */
   readonly cause: string;
-  /** Destination and cause, for the operator. A plugin gets `pluginRefusal`'s. */
+  /** Destination and cause, for the operator. A plugin gets the message of `pluginRefusal`. */
   readonly message: string;
-  /** The one allow rule that would open this and nothing else; none where a deny rule decides. */
+  /** The allow rule that would open this and nothing else. Missing if a deny rule decides. */
   readonly suggestion?: string;
 }
 
-/** A name that DNS may be asked for, as absolute: no search list. */
+/** A name that may be looked up in DNS, as an absolute name without a search list. */
 export interface ResolveVerdict {
   readonly kind: 'resolve';
   readonly name: string;
@@ -50,5 +50,5 @@ export interface ResolveVerdict {
   readonly rule?: string;
 }
 
-/** What can be said before DNS. */
+/** The verdict before DNS is asked. */
 export type RequestVerdict = { readonly kind: 'settled'; readonly decision: Decision } | ResolveVerdict;

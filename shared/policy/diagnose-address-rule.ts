@@ -1,4 +1,4 @@
-// Says why a text that looks like an address or a prefix is no rule.
+// Explains why a text that looks like an address or prefix is no rule.
 import { addressFromBytes } from './address.js';
 import { diagnosePort, type Finding } from './diagnose-port.js';
 import { parseIpv4 } from './parse-ipv4.js';
@@ -13,7 +13,7 @@ const COLONS = /^[0-9a-f.]*:[0-9a-f.]*:[0-9a-f:.]*(?:%[^/]*)?(\/\d+)?(:\d+)?$/i;
  * Says what is wrong with a rule for addresses.
  *
  * @param text a rule that was refused
- * @returns what is wrong, or undefined where the text does not look like an address
+ * @returns what is wrong, or undefined if the text does not look like an address
  */
 export function diagnoseAddressRule(text: string): Finding | undefined {
   const quad = QUAD_LIKE.exec(text);
@@ -54,7 +54,7 @@ function diagnoseBracketed(text: string): Finding {
   return diagnosePrefix(bytes, `[${base}]`, length, port);
 }
 
-/** A base that is an address; `subject` is how it was written. */
+/** A base that is an address. `subject` is its text as written. */
 function diagnosePrefix(
   bytes: Uint8Array,
   subject: string,
@@ -75,7 +75,7 @@ function diagnosePrefix(
   return diagnosePort(prefix, port ?? '');
 }
 
-/** IPv6 without brackets: where the address ends and the port begins is anyone's guess. */
+/** IPv6 without brackets: nobody can tell where the address ends and the port begins. */
 function diagnoseBare(text: string, length: string, port: string): Finding {
   const why = 'has an IPv6 address without brackets';
   const body = text.slice(0, text.length - length.length - port.length).replace(/%.*/s, '');

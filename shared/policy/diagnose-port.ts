@@ -1,13 +1,13 @@
-// Says why what follows a rule's colon is no port.
+// Explains why the text after the colon of a rule is no port.
 
-/** Why a text is no rule, to follow its quotation, and what may have been meant. */
+/** Why a text is no rule, as the end of a sentence that quotes it, and the rule that was probably meant. */
 export type Finding = readonly [why: string, suggestion?: string | undefined];
 
 /**
  * Says what is wrong with a rule's ports.
  *
- * @param subject what stands before the colon, right in itself
- * @param port what stands after it
+ * @param subject the valid text before the colon
+ * @param port the text after it
  */
 export function diagnosePort(subject: string, port: string): Finding {
   if (port === '') return ['has no port after its colon', subject];

@@ -1,4 +1,4 @@
-// Says why a text is no rule, and what may have been meant. Only words come of it: no rule is ever made from a guess.
+// Explains why a text is no rule, and suggests one. This makes messages only: a suggestion never becomes a rule.
 import { diagnoseAddressRule } from './diagnose-address-rule.js';
 import { diagnosePort, type Finding } from './diagnose-port.js';
 import { parseName } from './parse-host.js';
@@ -17,9 +17,9 @@ export interface Diagnosis {
 /**
  * Says what is wrong with a rule that {@link parseRule} refused.
  *
- * @param rule what stands in the list, a string or not
+ * @param rule the value in the list, a string or not
  * @param list which list
- * @returns a message that quotes the rule; the suggestion, if any, is itself a valid rule of the list
+ * @returns a message that quotes the rule. A suggestion is always a valid rule of the list
  */
 export function diagnoseRule(rule: unknown, list: ListName): Diagnosis {
   if (typeof rule !== 'string') return { text: '', message: 'The rule is not a string' };

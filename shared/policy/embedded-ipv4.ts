@@ -1,5 +1,5 @@
-// The IPv4 addresses that an IPv6 address carries for a translator or a tunnel to reach: NAT64 of 169.254.169.254 is
-// the metadata service by another name.
+// The IPv4 address inside an IPv6 address, which a translator or tunnel reaches. NAT64 of 169.254.169.254 is the metadata service
+// by another name.
 import { type Address, addressFromBytes } from './address.js';
 import { prefixConstant, sameBits } from './prefix.js';
 
@@ -10,7 +10,7 @@ export interface EmbeddedIpv4 {
   readonly at: number;
 }
 
-/** A form, the bit at which its IPv4 address begins, and what each byte of that is combined with (XOR). */
+/** A form, the bit at which its IPv4 address begins, and the byte with which each of its bytes is combined by XOR. */
 const FORMS = [
   ['::/96', 96, 0], // RFC 4291 section 2.5.5.1
   ['::ffff:0:0:0/96', 96, 0], // RFC 2765 section 2.1
@@ -25,14 +25,14 @@ const READERS = FORMS.map(([form, at, mask]) => ({ prefix: prefixConstant(form),
 const NONE: readonly EmbeddedIpv4[] = [];
 
 /**
- * Reads what is inside IPv4-compatible, IPv4-translated, NAT64, 6to4 and Teredo addresses.
+ * Reads the IPv4 addresses inside IPv4-compatible, IPv4-translated, NAT64, 6to4 and Teredo addresses.
  *
  * @param address any address
  * @returns the IPv4 addresses, none for IPv4 itself, `::` and `::1`
  */
 export function embeddedIpv4(address: Address): readonly EmbeddedIpv4[] {
   const { bytes } = address;
-  // 00, 20 and nothing else begin a form: this is asked of every IPv6 address.
+  // A form begins with the byte 00 or 20. This quick check runs for every IPv6 address.
   if (address.family === 4 || (bytes[0] !== 0 && bytes[0] !== 0x20)) return NONE;
   if (address.text === '::' || address.text === '::1') return NONE;
   const found: EmbeddedIpv4[] = [];

@@ -1,4 +1,4 @@
-// What an address is, whoever asks: the innermost special-purpose block that holds it.
+// Finds the innermost special-purpose block around an address. It is the same for every plugin.
 import { type Address, addressFromBytes } from './address.js';
 import { embeddedIpv4 } from './embedded-ipv4.js';
 import { METADATA_ADDRESSES } from './metadata-addresses.js';
@@ -11,9 +11,9 @@ import { SPECIAL_IPV6 } from './special-ipv6.js';
 /** A block of addresses. */
 export interface Block {
   readonly class: BlockClass;
-  /** What it is for, in words. */
+  /** Its purpose, in words. */
   readonly purpose: string;
-  /** How many leading bits its addresses share: a prefix that holds one of them lies inside it from this length on. */
+  /** How many leading bits its addresses share. A prefix of at least this length around one of them lies inside the block. */
   readonly length: number;
 }
 
@@ -28,11 +28,11 @@ const BLOCKS: readonly { readonly prefix: Prefix; readonly value: Block }[] = [
 const TABLE: PrefixTree<Block | undefined, Block> = new PrefixTree(BLOCKS, ([block]) => block);
 
 /**
- * The innermost special-purpose block that holds an address. Where an IPv6 address carries an IPv4 one, the IPv4
- * blocks are blocks of that form too: 64:ff9b::/96 opens NAT64, but not NAT64 of 169.254.169.254.
+ * The innermost special-purpose block around an address. If an IPv6 address has an IPv4 address inside, the IPv4 blocks count too:
+ * 64:ff9b::/96 opens NAT64, but not NAT64 of 169.254.169.254.
  *
  * @param address any address
- * @returns the block, or undefined where the address is public
+ * @returns the block, or undefined if the address is public
  */
 export function findBlock(address: Address): Block | undefined {
   const found = TABLE.find(address)?.value;
@@ -48,10 +48,10 @@ export function findBlock(address: Address): Block | undefined {
 }
 
 /**
- * The innermost special-purpose block that holds a whole prefix.
+ * The innermost special-purpose block around a whole prefix.
  *
  * @param prefix any prefix
- * @returns the block, or undefined where none does
+ * @returns the block, or undefined if there is none
  */
 export function findBlockOfPrefix(prefix: Prefix): Block | undefined {
   const block = TABLE.findPrefix(prefix)?.value;
@@ -59,9 +59,9 @@ export function findBlockOfPrefix(prefix: Prefix): Block | undefined {
 }
 
 /**
- * The class that every address of a prefix is of.
+ * The class of every address of a prefix.
  *
- * @returns undefined where they differ, or could: an IPv6 prefix has forms that carry IPv4 addresses of any class
+ * @returns undefined if the classes differ, or could: an IPv6 prefix may have forms with IPv4 addresses of any class inside
  */
 export function findClassOfPrefix(prefix: Prefix): BlockClass | undefined {
   if (prefix.length === familyBits(prefix.family))

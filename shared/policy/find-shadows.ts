@@ -1,4 +1,4 @@
-// Rules that change nothing, and rules that change more than they look.
+// Finds rules that change nothing, and rules that change more than they seem to.
 import { findAllowOver, findDenyOver } from './covering-rules.js';
 import { isLocalhost } from './is-localhost.js';
 import type { ListName, Rule, Target } from './parse-rule.js';
@@ -6,13 +6,13 @@ import type { Policy, RuleProblem } from './policy.js';
 import { quote } from './quote.js';
 
 /**
- * Finds what is surprising in valid rules: `*`, a rule that another of its list covers, an allow rule that a deny rule
- * covers, an allow wildcard over localhost.
+ * Finds surprises in valid rules: `*`, a rule that another rule of its list covers, an allow rule that a deny rule covers, and an allow
+ * wildcard over localhost.
  *
  * @param policy the same rules, indexed
  * @param allow the allow rules, in their order
  * @param deny the deny rules, in their order
- * @returns one warning a rule at most
+ * @returns at most one warning for each rule
  */
 export function findShadows(policy: Policy, allow: readonly Rule[], deny: readonly Rule[]): RuleProblem[] {
   const warnings: RuleProblem[] = [];
@@ -30,7 +30,7 @@ export function findShadows(policy: Policy, allow: readonly Rule[], deny: readon
   return warnings;
 }
 
-/** Where in its list each rule stands. Few are asked for, and often none. */
+/** The position of each rule in its list. It is made late, since few positions are needed, and often none. */
 class Order {
   readonly #rules: readonly Rule[];
   #places: ReadonlyMap<Rule, number> | undefined;
@@ -78,7 +78,7 @@ function findShadow(
   return describe(list, findAllowOver(rule, allow, isShadow), 'changes nothing: rule');
 }
 
-/** Of two rules that mean the same, the earlier one stands. */
+/** Of two rules with the same meaning, the later one gets the warning. */
 function shadows(other: Rule, rule: Rule, order: Order): boolean {
   if (!coversPorts(other, rule)) return false;
   const same = sameTarget(other.target, rule.target) && coversPorts(rule, other);
@@ -92,7 +92,7 @@ function coversPorts(wide: Rule, narrow: Rule): boolean {
   );
 }
 
-/** Said of a target that holds the other wholly: it holds no more. */
+/** For a target that covers another one: whether both are the same. */
 function sameTarget(wide: Target, narrow: Target): boolean {
   if (wide.kind === 'below' && narrow.kind === 'below')
     return wide.name === narrow.name && wide.apex === narrow.apex;

@@ -1,8 +1,8 @@
-// One text for one address, so that logs and rules can be compared by eye.
+// Each address has one text, so that people can compare logs with rules.
 
 /**
- * Writes an IPv6 address in RFC 5952's form: lower case, no leading zeros, the first longest run of two or more zero
- * groups as `::`.
+ * Writes an IPv6 address in the form of RFC 5952: lower case, no leading zeros, and `::` for the first longest run of two or more zero
+ * groups.
  *
  * @param bytes 16 bytes in network order
  * @returns the text, without brackets

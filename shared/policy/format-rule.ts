@@ -20,7 +20,7 @@ export function formatRule(host: Host, ports: Iterable<number>): string {
   return text === '443' ? host.name : `${host.name}:${text}`;
 }
 
-/** Two neighbours are listed, three and more are a range. */
+/** Two ports in a row are listed; three or more become a range. */
 function formatRange({ low, high }: PortRange): string {
   if (low === high) return String(low);
   return high === low + 1 ? `${low},${high}` : `${low}-${high}`;

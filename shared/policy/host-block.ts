@@ -1,25 +1,25 @@
-// What an address is on this host: its own, or one that postern itself listens on.
+// Whether an address is one of this host, or one where postern itself listens.
 import type { Address } from './address.js';
 import { findBlock } from './find-block.js';
 
-/** What only this host's side knows, read by the broker and handed in. */
+/** Facts about this host, which the broker reads and passes in. */
 export interface HostContext {
-  /** This host's own addresses. Loopback ones may be among them; they stay loopback. */
+  /** The addresses of this host. Loopback addresses may be among them; their class stays loopback. */
   readonly own: { has(address: Address): boolean };
-  /** Where postern itself listens, the metrics port for one; 0.0.0.0 and :: stand for every address. */
+  /** Where postern itself listens, as for metrics. 0.0.0.0 and :: stand for every address. */
   readonly listeners: readonly { readonly address: Address; readonly port: number }[];
 }
 
 /**
  * Whether a destination is one of postern's listeners, or an address of this host.
  *
- * A listener is a block of one address and one port, an own address a block of its own. 127.0.0.0/8 and ::1 are this
- * host's as they are: a rule for loopback means them.
+ * A listener is a block of one address and one port, and an address of this host is a block of one address. 127.0.0.0/8 and ::1 are not
+ * such blocks: a rule for loopback opens them.
  *
- * @param address where to
+ * @param address the destination
  * @param port 1 to 65535
  * @param context this host's addresses and listeners
- * @returns the narrower of the two that holds, or undefined
+ * @returns `listener` before `own`, or undefined
  */
 export function hostBlock(
   address: Address,
@@ -35,9 +35,9 @@ export function hostBlock(
 
 function answers(listening: Address, address: Address, own: boolean): boolean {
   if (listening.text === address.text) return true;
-  // connect(2) to the unspecified address is one to loopback.
+  // connect(2) to the unspecified address reaches loopback.
   if (isUnspecified(address)) return isUnspecified(listening) || isLoopback(listening);
-  // :: takes IPv4 too, where net.ipv6.bindv6only has not been set.
+  // :: takes IPv4 too, unless net.ipv6.bindv6only is set.
   const takesFamily = listening.family === 6 || address.family === 4;
   return isUnspecified(listening) && takesFamily && (own || isLoopback(address));
 }

@@ -1,4 +1,4 @@
-// The second half of a decision: which of a name's addresses may be dialled. Pure. Trusts no answer of DNS.
+// The second half of a decision: which addresses of a name may be dialled. Pure. Does not trust the answers of DNS.
 import type { Address } from './address.js';
 import type { Decision, DroppedAddress, ResolveVerdict } from './decision.js';
 import { type HostContext, isLoopback } from './host-block.js';
@@ -18,11 +18,11 @@ interface Candidate {
 /**
  * Judges the addresses that a name resolved to.
  *
- * @param policy the rules that {@link ResolveVerdict} came of
- * @param verdict what was said of the name
- * @param addresses the answers, CNAMEs followed, in the order to dial; none is a `dns_error`
+ * @param policy the rules that the verdict is from
+ * @param verdict on the name
+ * @param addresses the answers with CNAMEs followed, in the order to dial. None: the reason is `dns_error`
  * @param context this host's addresses and listeners
- * @returns the decision; `dial` keeps the answers' order
+ * @returns the decision. `dial` keeps the order of the answers
  */
 export function judgeAddresses(
   policy: Policy,
@@ -51,7 +51,7 @@ function judgeAddress(
   if (weight.denied) return judged('address_denied');
   const local = isLocalhost(name);
   if (local && !isLoopback(address)) return judged('address_special');
-  // A name's rule stands for its public addresses; localhost's own for loopback, but not for a listener of postern's.
+  // A rule for a name opens its public addresses. A rule for localhost opens loopback, but no listener of postern.
   const open = local ? decision === 'allow' && weight.class === 'loopback' : weight.class === 'public';
   return judged(open || findAdmission(policy.allow, address, port, weight) ? 'kept' : 'address_special');
 }
@@ -62,7 +62,7 @@ function describeDropped({ address, weight, verdict }: Candidate): DroppedAddres
   return [{ address, class: weight.class, reason: verdict, ...(rule !== undefined && { rule }) }];
 }
 
-/** No address is left. Deny wins over special, whatever the order of the answers. */
+/** No address is left. A denied address decides before a special one, whatever the order of the answers. */
 function refuse(
   { name: host, port, decision }: ResolveVerdict,
   candidates: readonly Candidate[],

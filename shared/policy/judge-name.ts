@@ -1,4 +1,4 @@
-// What a policy says of a name alone, no port asked for: whether its DNS may be answered. Pure.
+// Whether the DNS of a sandbox may answer for a name. The question has no port. Pure.
 import type { RequestVerdict } from './decision.js';
 import type { HostContext } from './host-block.js';
 import { judgeRequest } from './judge-request.js';
@@ -6,7 +6,7 @@ import { openPorts } from './open-ports.js';
 import type { PortRange } from './parse-ports.js';
 import type { Policy } from './policy.js';
 
-/** A name that may be resolved, and where it may be connected to. */
+/** A name that may be resolved, with the ports that are open. */
 export interface OpenName {
   readonly name: string;
   readonly decision: 'allow' | 'would_deny';
@@ -17,7 +17,7 @@ export interface OpenName {
   readonly ports: readonly PortRange[];
 }
 
-/** A name that nobody is asked about. */
+/** A name that no server is asked for. */
 export interface ClosedName {
   readonly name: string;
   readonly decision: 'deny';
@@ -30,9 +30,9 @@ export type NameVerdict = OpenName | ClosedName;
 const HTTPS = 443;
 
 /**
- * Judges a name before any resolver hears of it: open where a request for it, on some port, would have it resolved.
+ * Judges a name before it is resolved. It is open if a request for it on some port would be resolved.
  *
- * @param policy the rules and the mode; `audit` opens, under its reason, what no rule allows and none denies
+ * @param policy the rules and the mode. In mode `audit` a name without a rule is open too, with its reason
  * @param name canonical
  * @param context this host's addresses and listeners
  */

@@ -1,4 +1,4 @@
-// The first half of a decision: all that can be said before DNS. Pure. Trusts nothing of the request.
+// The first half of a decision: everything before DNS is asked. Pure. Does not trust the request.
 
 import type { Address } from './address.js';
 import type { Decision, Request, RequestVerdict } from './decision.js';
@@ -13,12 +13,12 @@ import { suggestAddress, suggestName } from './suggest-rule.js';
 import { coverage, findAdmission, weighAddress } from './weigh-address.js';
 
 /**
- * Judges a request before any resolver hears of it.
+ * Judges a request before its name is resolved.
  *
  * @param policy the rules and the mode
- * @param request what the plugin asks for; any value at all is judged, none throws
+ * @param request of the plugin. Any value may be in it, and none throws
  * @param context this host's addresses and listeners
- * @returns a decision where the request is malformed, denied, or for a literal; else the name to resolve
+ * @returns the decision if the request is malformed, denied, or for a literal address; else the name to resolve
  */
 export function judgeRequest(policy: Policy, request: Request, context: HostContext): RequestVerdict {
   const { host: asked, port } = readRequest(request);
@@ -44,7 +44,7 @@ function judgeHost(policy: Policy, host: Host, port: number, context: HostContex
   return settle({ decision: 'deny', reason, host: name, port, suggestion: suggestName(name, port) });
 }
 
-/** `*` is any name of two labels or more; localhost, and a name below it, needs a rule without a wildcard. */
+/** `*` is any name of at least two labels. localhost and names below it need a rule without a wildcard. */
 function matchAllow({ allow }: Policy, name: string, port: number): Match {
   if (isLocalhost(name)) return allow.matchExactName(name, port);
   const match = allow.matchName(name, port);
@@ -86,7 +86,7 @@ function settle(grounds: Grounds): RequestVerdict {
   return { kind: 'settled', decision: makeDecision(grounds) };
 }
 
-/** The request's values, whatever they are. */
+/** Reads the values of a request, whatever they are. */
 function readRequest(request: unknown): { host: string; port: number } {
   const { host, port } = (typeof request === 'object' && request !== null ? request : {}) as Partial<
     Record<keyof Request, unknown>

@@ -1,4 +1,4 @@
-// Which of a name's addresses may be told to whoever asks for them, no port named. Pure.
+// Which addresses of a name the DNS of a sandbox may answer. The question has no port. Pure.
 import type { Address } from './address.js';
 import type { Decision, DroppedAddress } from './decision.js';
 import { embeddedIpv4 } from './embedded-ipv4.js';
@@ -12,22 +12,22 @@ import type { Policy } from './policy.js';
 import type { PortTable } from './port-table.js';
 import type { RuleIndex } from './rule-index.js';
 
-/** Ports that are tried for an address, half of them the name's and half the address's; past them it is dropped. */
+/** Ports that are tried for an address, half of them from the name's rules and half from the address's. If none is open, it is dropped. */
 const MAX_TRIED_PORTS = 64;
 const HTTPS = 443;
 
 export interface KeptAddresses {
-  /** In the order that was answered. */
+  /** In the order of the answer. */
   readonly kept: readonly Address[];
   readonly dropped: readonly DroppedAddress[];
-  /** Where none is kept, the decision on port 443, or on the name's first where that is not open. */
+  /** If none is kept: the decision on port 443, or on the first open port of the name. */
   readonly refusal: Decision | undefined;
 }
 
 /**
- * Keeps the addresses that a connect to the name may dial on one of its ports at least.
+ * Keeps the addresses that a connect to the name may dial on at least one port.
  *
- * @param policy the rules that the verdict came of
+ * @param policy the rules that the verdict is from
  * @param name as judged
  * @param addresses at least one
  * @param context this host's addresses and listeners
@@ -55,7 +55,7 @@ export function keepAddresses(
   return { kept, dropped, refusal: kept.length === 0 ? first : undefined };
 }
 
-/** One port at least of each stretch over which no rule, listener or block changes its word; first the usual, then the name's own. */
+/** At least one port of each range within which every port has the same verdict: first 443, then the ports of the name's rules. */
 function* triedPorts(
   policy: Policy,
   ports: readonly PortRange[],

@@ -1,4 +1,4 @@
-// Puts a decision together with the words for it.
+// Makes a decision with its message.
 import type { AddressClass, DecisionWord, Reason } from '../reasons.js';
 import type { Address } from './address.js';
 import type { Decision, DroppedAddress } from './decision.js';
@@ -6,7 +6,7 @@ import { quote } from './quote.js';
 
 const MAX_HOST_CHARACTERS = 256;
 
-/** What a decision rests on. */
+/** The facts that a decision rests on. */
 export interface Grounds {
   readonly decision: DecisionWord;
   readonly reason: Reason;
@@ -15,14 +15,14 @@ export interface Grounds {
   readonly port: number;
   readonly dial?: readonly Address[];
   readonly dropped?: readonly DroppedAddress[];
-  /** The address that the reason is about, and what it is. */
+  /** The address that the reason is about, with its description. */
   readonly about?: { readonly address: Address; readonly what: string } | undefined;
   readonly suggestion?: string | undefined;
-  /** Words for the cause, where the reason's own do not tell enough. */
+  /** The cause in words, if those of the reason do not say enough. */
   readonly cause?: string | undefined;
 }
 
-/** The decision on some grounds: bounded, with a message that names host, port and cause. */
+/** Makes a decision of bounded length, with a message that names host, port and cause. */
 export function makeDecision(grounds: Grounds): Decision {
   const { decision, reason, rule, suggestion, dial = NOTHING, dropped = NOTHING } = grounds;
   const host = grounds.host.slice(0, MAX_HOST_CHARACTERS);
@@ -57,7 +57,7 @@ export function quoteDestination(host: string, port: number): string {
   return quote(`${bracketed}:${port}`);
 }
 
-/** What an address is, for a message. */
+/** Describes the class of an address in a message. */
 export function describeClass(addressClass: AddressClass, purpose: string | undefined): string {
   if (addressClass === 'own') return 'an address of this host';
   if (addressClass === 'listener') return 'where postern itself listens';

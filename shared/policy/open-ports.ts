@@ -1,4 +1,4 @@
-// On which ports a policy leaves a name open. Pure.
+// The ports on which a policy opens a name. Pure.
 import { isLocalhost } from './is-localhost.js';
 import { EVERY_PORT, joinRanges, type PortRange } from './parse-ports.js';
 import type { Policy } from './policy.js';
@@ -7,16 +7,16 @@ import type { RuleIndex } from './rule-index.js';
 
 /** The ports of a name, each list sorted. */
 export interface OpenPorts {
-  /** Those that an allow rule covers and no deny rule. */
+  /** Ports that an allow rule covers and no deny rule. */
   readonly allowed: readonly PortRange[];
-  /** Those that no deny rule covers: what audit mode lets through. */
+  /** Ports that no deny rule covers: mode audit allows them. */
   readonly undenied: readonly PortRange[];
-  /** Whether some allow rule covers the name, denied or not. */
+  /** Whether an allow rule covers the name, even if a deny rule does too. */
   readonly covered: boolean;
 }
 
 /**
- * Finds the ports on which a name is open: where `judgeRequest` would have it resolved.
+ * Finds the ports on which a name is open: `judgeRequest` would resolve it there.
  *
  * @param policy the rules
  * @param name canonical
@@ -33,7 +33,7 @@ export function openPorts({ allow, deny }: Policy, name: string): OpenPorts {
   };
 }
 
-/** The tables of a name and of the wildcards over it; `*` is not among them. */
+/** The tables of a name and of the wildcards over it, without `*`. */
 function tablesOver(name: string, { names, apexes, below }: RuleIndex): PortTable[] {
   const tables = [...present(names.get(name)), ...present(apexes.get(name))];
   if (below.size === 0) return tables;
@@ -51,7 +51,7 @@ function rangesOf(tables: readonly PortTable[]): readonly PortRange[] {
   return joinRanges(tables.flatMap(({ ranges }) => ranges));
 }
 
-/** What of sorted ranges, joined, is in none of others. */
+/** The parts of sorted and joined ranges that are in none of the others. */
 function subtract(ranges: readonly PortRange[], others: readonly PortRange[]): readonly PortRange[] {
   if (others.length === 0) return ranges;
   const left: PortRange[] = [];
@@ -61,7 +61,7 @@ function subtract(ranges: readonly PortRange[], others: readonly PortRange[]): r
     for (let other = others[index]; other && other.low <= high; other = others[index]) {
       if (other.low > from) left.push({ low: from, high: other.low - 1 });
       from = Math.max(from, other.high + 1);
-      // One that goes on past this range is looked at for the next one again.
+      // A range that continues past this one counts for the next one too.
       if (other.high > high) break;
       index += 1;
     }

@@ -1,8 +1,8 @@
-// The addresses of this host: many single ones, as a host with thousands of services has, and a few blocks. Pure.
+// The addresses of this host: many single ones, since a host may have thousands, and a few blocks. Pure.
 import type { Address } from './address.js';
 import { familyBits, type Prefix, prefixOf, sameBits } from './prefix.js';
 
-/** A set of addresses that is asked for each connection. */
+/** A set of addresses, searched for each connection. */
 export class OwnAddresses {
   readonly #single = new Set<string>();
   readonly #blocks: Prefix[] = [];
@@ -27,7 +27,7 @@ export class OwnAddresses {
   }
 }
 
-/** A character a byte. */
+/** One character for each byte. */
 function keyOf(bytes: Uint8Array): string {
   return String.fromCharCode(...bytes);
 }

@@ -1,11 +1,11 @@
-// The dotted quad, and nothing that inet_aton(3) would also take for an address.
+// Reads a dotted quad, and none of the other forms that inet_aton(3) takes.
 
 const QUAD = /^(0|[1-9]\d{0,2})\.(0|[1-9]\d{0,2})\.(0|[1-9]\d{0,2})\.(0|[1-9]\d{0,2})$/;
 
 /**
- * Reads a dotted quad: four decimals of 0 to 255. A leading zero is refused, being octal to some (CVE-2024-29415).
+ * Reads a dotted quad: four decimal numbers from 0 to 255. A leading zero is refused, since some read it as octal (CVE-2024-29415).
  *
- * @param text what was written
+ * @param text as written
  * @returns 4 bytes in network order, or undefined
  */
 export function parseIpv4(text: string): Uint8Array | undefined {

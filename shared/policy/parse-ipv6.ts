@@ -1,4 +1,4 @@
-// The text forms of RFC 4291 section 2.2, without brackets and without RFC 4007's zone.
+// Reads the text forms of RFC 4291 section 2.2, without brackets and without the zone of RFC 4007.
 import { parseIpv4 } from './parse-ipv4.js';
 
 const GROUP = /^[0-9a-f]{1,4}$/i;
@@ -8,7 +8,7 @@ const BYTES = 16;
  * Reads an IPv6 address: eight groups of one to four hexadecimal digits, one run of zeros as `::`, the last two groups
  * possibly as a dotted quad.
  *
- * @param text what was written
+ * @param text as written
  * @returns 16 bytes in network order, or undefined
  */
 export function parseIpv6(text: string): Uint8Array | undefined {
@@ -17,14 +17,14 @@ export function parseIpv6(text: string): Uint8Array | undefined {
   if (gap === -1) return writeGroups(text, bytes, 0, true) === BYTES ? bytes : undefined;
   const head = writeGroups(text.slice(0, gap), bytes, 0, false);
   const end = head === undefined ? undefined : writeGroups(text.slice(gap + 2), bytes, head, true);
-  // The gap stands for one group at least.
+  // The gap stands for at least one group.
   if (head === undefined || end === undefined || end > BYTES - 2) return undefined;
   const tail = BYTES - (end - head);
   bytes.copyWithin(tail, head, end);
   return bytes.fill(0, head, tail);
 }
 
-/** @returns where the groups end, or undefined where they are none, or too many */
+/** @returns where the groups end, or undefined if they are invalid or too many */
 function writeGroups(
   text: string,
   bytes: Uint8Array,

@@ -1,4 +1,4 @@
-// The ports of a rule.
+// Reads the ports of a rule.
 
 /** Ports from `low` to `high`, both included, each 1 to 65535. */
 export interface PortRange {
@@ -8,15 +8,15 @@ export interface PortRange {
 
 const MAX_PORT = 65_535;
 export const EVERY_PORT: readonly PortRange[] = [{ low: 1, high: MAX_PORT }];
-/** What an allow rule without a port means. */
+/** The port of an allow rule that has no port. */
 export const DEFAULT_PORTS: readonly PortRange[] = [{ low: 443, high: 443 }];
 
-/** Ports as they were written, and read: most rules of a list share a few. */
+/** Texts of ports with their ranges. Most rules of a list share a few of them. */
 const READ = new Map<string, readonly PortRange[]>([
   ['*', EVERY_PORT],
   ['443', DEFAULT_PORTS],
 ]);
-/** Past them, ports are read each time. */
+/** Further texts are read each time. */
 const MAX_READ = 1_024;
 
 const ITEM = /^([1-9]\d{0,4})(?:-([1-9]\d{0,4}))?$/;
@@ -24,8 +24,8 @@ const ITEM = /^([1-9]\d{0,4})(?:-([1-9]\d{0,4}))?$/;
 /**
  * Reads `*`, or a list of ports and ranges such as `80,443,8000-8100`.
  *
- * @param text what follows the colon
- * @returns the ranges, sorted, those that touch joined, or undefined
+ * @param text after the colon
+ * @returns the ranges, sorted, with adjacent ones joined, or undefined
  */
 export function parsePorts(text: string): readonly PortRange[] | undefined {
   const known = READ.get(text);
@@ -45,7 +45,7 @@ function readPorts(text: string): readonly PortRange[] | undefined {
   return joinRanges(ranges);
 }
 
-/** Whether a value is a port that can be connected to. */
+/** Whether a value is a port from 1 to 65535. */
 export function isPort(value: unknown): value is number {
   return typeof value === 'number' && Number.isInteger(value) && value >= 1 && value <= MAX_PORT;
 }
@@ -58,7 +58,7 @@ function parseItem(item: string): PortRange | undefined {
   return low <= high && high <= MAX_PORT ? { low, high } : undefined;
 }
 
-/** Sorts ranges and joins those that touch. */
+/** Sorts ranges and joins adjacent ones. */
 export function joinRanges(ranges: readonly PortRange[]): readonly PortRange[] {
   if (ranges.length < 2) return ranges;
   const joined: PortRange[] = [];

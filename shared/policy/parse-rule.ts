@@ -1,4 +1,4 @@
-// Reads one rule. A rule is right as it stands or it is no rule: nothing is guessed, trimmed or ignored.
+// Reads one rule. A rule is valid as it is written, or it is no rule: nothing is guessed, trimmed or ignored.
 import { parseAddressBytes } from './address.js';
 import { parseName } from './parse-host.js';
 import { parseIpv4 } from './parse-ipv4.js';
@@ -12,7 +12,7 @@ export type RuleClass = (typeof RULE_CLASSES)[number];
 
 export type ListName = 'allow' | 'deny';
 
-/** What a rule is about. `below` is a wildcard: names at any depth below `name`, with `apex` that name too. */
+/** The target of a rule. `below` is a wildcard: names at any depth below `name`; with `apex`, that name too. */
 export type Target =
   | { readonly kind: 'name'; readonly name: string }
   | { readonly kind: 'below'; readonly name: string; readonly apex: boolean }
@@ -20,7 +20,7 @@ export type Target =
   | { readonly kind: 'prefix'; readonly prefix: Prefix }
   | { readonly kind: 'class'; readonly class: RuleClass };
 
-/** A rule as read. */
+/** A rule that was read. */
 export interface Rule {
   /** As it was written. */
   readonly text: string;
@@ -33,12 +33,12 @@ const PREFIX_LENGTH = /^(?:0|[1-9]\d{0,2})$/;
 /**
  * Reads a rule.
  *
- * @param text what was written
- * @param list where: without a port an allow rule means 443, a deny rule every port
- * @returns the rule, or undefined where it is none
+ * @param text as written
+ * @param list which list it is in. Without a port an allow rule is for 443, and a deny rule for every port
+ * @returns the rule, or undefined if the text is none
  */
 export function parseRule(text: string, list: ListName): Rule | undefined {
-  // `example.com:443`, `[fd00::/8]:443`: what stands before the port, and the port.
+  // The parts before and after the last colon: `example.com` and `443`, `[fd00::/8]` and `443`.
   const bracketed = text.startsWith('[');
   const colon = text.indexOf(':', bracketed ? text.indexOf(']') : 0);
   const subject = colon === -1 ? text : text.slice(0, colon);

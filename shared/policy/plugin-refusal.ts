@@ -1,23 +1,23 @@
-// What a plugin may know of a refusal: not what a name resolved to, nor what the rules and this host's addresses are.
+// The part of a refusal that a plugin may know. It must not learn the addresses of a name, the rules, or the addresses of this host.
 import { type PluginReason, pluginReason } from '../reasons.js';
 import type { Decision } from './decision.js';
 import { quoteDestination } from './make-decision.js';
 import { parseHost } from './parse-host.js';
 
-/** A refusal, as a plugin gets it. */
+/** A refusal as a plugin sees it. */
 export interface PluginRefusal {
   readonly errno: 'EACCES';
   readonly reason: PluginReason;
   readonly message: string;
-  /** The rule that would allow it, where saying so tells nothing of a resolved address. */
+  /** The rule that would allow it. Missing if the rule would name a resolved address. */
   readonly suggestion?: string;
 }
 
 /**
- * Puts a refusal into words for the plugin. A denied and a special address are the same word, and where a name's
- * addresses were refused no rule is suggested, for it would have to name one of them.
+ * Writes a refusal for the plugin. A denied and a special address have the same word. If the addresses of a name were refused, there is no
+ * suggestion, since it would name one of them.
  *
- * @param decision a decision that is no `allow`
+ * @param decision any except `allow`
  */
 export function pluginRefusal(decision: Decision): PluginRefusal {
   const { host, port, suggestion } = decision;

@@ -1,4 +1,4 @@
-// A policy, and what is written to make one.
+// A policy, and the source that it is compiled from.
 import type { Mode } from '../reasons.js';
 import type { ListName } from './parse-rule.js';
 import type { RuleIndex } from './rule-index.js';
@@ -7,20 +7,20 @@ import type { RuleIndex } from './rule-index.js';
 export interface PolicySource {
   readonly allow: readonly string[];
   readonly deny: readonly string[];
-  /** `enforce` where it is missing; `audit` lets through, and reports, what no rule allows. */
+  /** Missing: `enforce`. `audit` allows and reports what no rule allows. */
   readonly mode?: Mode;
 }
 
-/** What is wrong with a rule, or surprising about it. */
+/** An error in a rule, or a warning about it. */
 export interface RuleProblem {
   readonly list: ListName;
-  /** From 0. */
+  /** Its position, from 0. */
   readonly index: number;
   readonly text: string;
   readonly message: string;
-  /** A rule that would do in its place. */
+  /** A rule to write instead. */
   readonly suggestion?: string;
-  /** Which rule covers it. */
+  /** The rule that covers it. */
   readonly coveredBy?: { readonly list: ListName; readonly index: number };
 }
 

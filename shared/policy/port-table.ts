@@ -1,13 +1,12 @@
-// Which of several rules about the same target answers for a port.
+// Finds the rule for a port among several rules for the same target.
 import { joinRanges, type PortRange } from './parse-ports.js';
 import type { Rule } from './parse-rule.js';
 
-/** Up to this many rules they are simply gone through. */
+/** Up to this many rules, a search goes through all of them. */
 const MAX_SCANNED_RULES = 8;
 
 /**
- * The rules of one target. Where several cover a port, the one whose text sorts first answers, in whatever order they
- * were written.
+ * The rules of one target. If several cover a port, the one whose text sorts first counts, whatever the order in which they were written.
  */
 export class PortTable {
   readonly #rules: Rule[];
@@ -19,12 +18,12 @@ export class PortTable {
     this.#rules = rules;
   }
 
-  /** One more rule, before the table is sealed. */
+  /** Adds a rule, before the table is sealed. */
   add(rule: Rule): void {
     this.#rules.push(rule);
   }
 
-  /** All rules are there: from here on the table can be asked. */
+  /** Ends the adding of rules. From here on the table can be searched. */
   seal(): this {
     if (this.#rules.length > 1) this.#rules.sort(compareText);
     if (this.#rules.length > MAX_SCANNED_RULES) this.#cells = divide(this.#rules);
@@ -36,7 +35,7 @@ export class PortTable {
     return this.#rules;
   }
 
-  /** The ports that some rule covers, sorted, those that touch joined. */
+  /** The ports that a rule covers, sorted, with adjacent ones joined. */
   get ranges(): readonly PortRange[] {
     this.#ranges ??= joinRanges(this.#rules.flatMap(({ ports }) => ports));
     return this.#ranges;
@@ -52,7 +51,7 @@ export class PortTable {
   }
 }
 
-/** The ports cut where some range begins or ends: cell n runs from starts[n] to the next one's start. */
+/** The ports, cut where a range begins or ends. Cell n goes from starts[n] to the start of the next cell. */
 interface Cells {
   readonly starts: readonly number[];
   readonly owners: readonly (Rule | undefined)[];
@@ -88,7 +87,7 @@ function findCell(cells: Cells, port: number): Rule | undefined {
   return cells.owners[cellOf(cells.starts, port)];
 }
 
-/** The last start that is not above the port. */
+/** The last cell whose start is not above the port. */
 function cellOf(starts: ArrayLike<number>, port: number): number {
   let low = 0;
   let high = starts.length;

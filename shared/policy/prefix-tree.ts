@@ -1,14 +1,14 @@
-// Finds the prefixes that hold an address, innermost first, by binary search and a walk up: no cost a rule.
+// Finds the prefixes around an address, innermost first, by binary search and a walk up. The time hardly grows with the rules.
 import type { Address } from './address.js';
 import { familyBits, holdsPrefix, type Prefix } from './prefix.js';
 
-/** A prefix, and something that is known of it. */
+/** A prefix with its value. */
 export interface Prefixed<V> {
   readonly prefix: Prefix;
   readonly value: V;
 }
 
-/** A prefix with what is known of it, and the next larger one of the tree that holds it. */
+/** A prefix with its value, and the next larger prefix of the tree around it. */
 export interface PrefixNode<T> {
   readonly prefix: Prefix;
   readonly value: T;
@@ -16,15 +16,14 @@ export interface PrefixNode<T> {
 }
 
 /**
- * The prefixes of a family, in order. What a search reads lies in flat arrays: with many rules it is cache misses that
- * take the time.
+ * The prefixes of a family, in order. A search reads flat arrays only: with many rules, cache misses take most of the time.
  */
 interface Branch<T> {
   readonly nodes: readonly PrefixNode<T>[];
   /** The first addresses, as 32-bit words. */
   readonly starts: Uint32Array;
   readonly lengths: Uint8Array;
-  /** The index of each node's parent, -1 for none. */
+  /** The index of the parent of each node; -1 for none. */
   readonly parents: Int32Array;
   /** How many words an address has, 1 or 4. */
   readonly words: number;
@@ -33,8 +32,8 @@ interface Branch<T> {
 /**
  * Prefixes of both families.
  *
- * Prefixes nest or are apart, so those sorted by first address, the larger first, form a tree in pre-order: whatever
- * holds an address is the last prefix that starts at or before it, or an ancestor of that.
+ * Two prefixes are nested or apart. Sorted by first address, the larger first, they form a tree in pre-order. Each prefix around an
+ * address is the last one that starts at or before it, or an ancestor of that one.
  */
 export class PrefixTree<T, V = T> {
   readonly #four: Branch<T>;
@@ -42,19 +41,19 @@ export class PrefixTree<T, V = T> {
 
   /**
    * @param entries in any order
-   * @param join makes one value of all that is known of a prefix
+   * @param join makes one value of all values of a prefix
    */
   constructor(entries: readonly Prefixed<V>[], join: (values: V[]) => T) {
     this.#four = grow(entries, 4, join);
     this.#six = grow(entries, 6, join);
   }
 
-  /** The innermost prefix that holds an address; its ancestors are the others. */
+  /** The innermost prefix around an address. Its ancestors are the others. */
   find({ family, bytes }: Address): PrefixNode<T> | undefined {
     return search(family === 4 ? this.#four : this.#six, bytes, bytes.length * 8);
   }
 
-  /** The innermost prefix that holds all of another, itself included. */
+  /** The innermost prefix around another one, which may be that one itself. */
   findPrefix({ family, bytes, length }: Prefix): PrefixNode<T> | undefined {
     return search(family === 4 ? this.#four : this.#six, bytes, length);
   }
@@ -79,7 +78,7 @@ function grow<T, V>(entries: readonly Prefixed<V>[], family: 4 | 6, join: (value
   return { nodes, starts, lengths, parents, words };
 }
 
-/** A prefix, and all that is known of it. */
+/** A prefix with all of its values. */
 interface Group<V> {
   readonly prefix: Prefix;
   readonly values: V[];
@@ -114,7 +113,7 @@ function search<T>(branch: Branch<T>, bytes: Uint8Array, length: number): Prefix
   }
 }
 
-/** An address's words, 0 where it has none. */
+/** The words of an address; 0 for those that it does not have. */
 type Words = readonly [number, number, number, number];
 
 function lastNotAfter<T>({ nodes, starts, words }: Branch<T>, asked: Words): number {
@@ -130,7 +129,7 @@ function lastNotAfter<T>({ nodes, starts, words }: Branch<T>, asked: Words): num
   return low - 1;
 }
 
-/** Whether a start, whose first word is the address's, is after the address. */
+/** Whether a start with the same first word is after the address. */
 function isAfter(starts: Uint32Array, from: number, words: number, asked: Words): boolean {
   for (let at = 1; at < words; at++) {
     const start = starts[from + at] ?? 0;

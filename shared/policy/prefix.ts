@@ -1,7 +1,7 @@
 // Address prefixes (CIDR, RFC 4632 and RFC 4291 section 2.3).
 import { type Address, addressFromBytes, parseAddress } from './address.js';
 
-/** The addresses whose first `length` bits are those of `bytes`; the bits after them are 0. */
+/** The addresses whose first `length` bits are those of `bytes`. The other bits of `bytes` are 0. */
 export interface Prefix {
   readonly family: 4 | 6;
   readonly bytes: Uint8Array;
@@ -41,7 +41,7 @@ export function prefixOf(address: Address, length: number): Prefix {
  *
  * @param bytes of the address before the slash; kept, not copied
  * @param length 0 to all of its bits
- * @returns the prefix, or undefined where a bit after the length is set
+ * @returns the prefix, or undefined if a bit after the length is set
  */
 export function exactPrefix(bytes: Uint8Array, length: number): Prefix | undefined {
   const family = bytes.length === 4 ? 4 : 6;
@@ -52,12 +52,12 @@ export function exactPrefix(bytes: Uint8Array, length: number): Prefix | undefin
   return { family, bytes, length };
 }
 
-/** How many bits an address of a family has. */
+/** The number of bits of an address of a family. */
 export function familyBits(family: 4 | 6): number {
   return family === 4 ? 32 : 128;
 }
 
-/** Writes a prefix as a rule does, without a port: `10.0.0.0/8`, `[fd00::/8]`; an address alone without its length. */
+/** Writes a prefix as in a rule, without a port: `10.0.0.0/8`, `[fd00::/8]`. A single address has no length. */
 export function formatPrefix(prefix: Prefix): string {
   const address = addressFromBytes(prefix.bytes);
   const text =
@@ -65,7 +65,7 @@ export function formatPrefix(prefix: Prefix): string {
   return prefix.family === 4 ? text : `[${text}]`;
 }
 
-/** The prefix that a table of this folder names, such as `10.0.0.0/8` or `2001:db8::/32`; throws where it is none. */
+/** Reads a prefix in a table of this folder, such as `10.0.0.0/8` or `2001:db8::/32`. Throws if it is none. */
 export function prefixConstant(text: string): Prefix {
   const [base = '', length] = text.split('/');
   const address = parseAddress(base);

@@ -1,7 +1,7 @@
-// Names under which anyone may register: a wildcard over one would permit the whole of it.
+// Names below which anyone can register a name. A wildcard over one would permit all of them.
 import { parse } from 'tldts';
 
-/** The hostname is checked already; private entries (github.io) are registrations like any other. */
+/** The host name is already checked. Private entries, as github.io, count as ordinary names. */
 const OPTIONS = {
   allowPrivateDomains: false,
   detectIp: false,
@@ -10,8 +10,8 @@ const OPTIONS = {
 };
 
 /**
- * Whether a name is a public suffix of ICANN's section of the list at publicsuffix.org, such as `com` or `co.uk`. A
- * top level that the list does not have, such as `internal` or `test`, is none.
+ * Whether a name is in the ICANN section of the list at publicsuffix.org, such as `com` or `co.uk`. A top level that the list does not
+ * have, such as `internal` or `test`, is no public suffix.
  *
  * @param name lower case, without a final dot
  */

@@ -1,10 +1,10 @@
-// Foreign text in messages: bounded, and without a character that a terminal or a log would act on.
+// Quotes foreign text in messages. The result is bounded, and has no character that a terminal or a log would obey.
 
-/** How much of a value is repeated: a name and its port fit. */
+/** The longest part of a value that is repeated. A name with its port fits. */
 const MAX_QUOTED_CHARACTERS = 320;
 
 /**
- * Quotes a value as a JSON string does, in printable ASCII alone.
+ * Quotes a value like a JSON string, in printable ASCII.
  *
  * @param text anything
  * @returns the text in double quotes, cut at 320 characters
@@ -15,7 +15,7 @@ export function quote(text: string): string {
   return JSON.stringify(bounded).replace(/[^ -~…]/g, escapeUnit);
 }
 
-/** Printable ASCII without a quote or a backslash: nearly every host. */
+/** Printable ASCII without a quote or a backslash, as nearly every host is. */
 const PLAIN = /^[ !#-[\]-~]*$/;
 
 function escapeUnit(character: string): string {

@@ -1,11 +1,11 @@
-// One list of rules, ready to be asked: names by hash map, addresses by prefix tree, classes by name.
+// One list of rules, indexed: names in a hash map, addresses in a prefix tree, classes by name.
 import type { AddressClass } from '../reasons.js';
 import type { Address } from './address.js';
 import type { Rule } from './parse-rule.js';
 import { PortTable } from './port-table.js';
 import { type Prefixed, type PrefixNode, PrefixTree } from './prefix-tree.js';
 
-/** What a list says of a target: the rule that covers it on a port, or whether one does on another port. */
+/** The rule that covers a target on a port, or whether a rule covers it on another port. */
 export interface Match {
   readonly rule: Rule | undefined;
   readonly otherPort: boolean;
@@ -14,14 +14,14 @@ export interface Match {
 const NO_MATCH: Match = { rule: undefined, otherPort: false };
 const OTHER_PORT: Match = { rule: undefined, otherPort: true };
 
-/** The rules of a list, indexed. Where several match, the most specific target answers. */
+/** The rules of a list, indexed. If several match, the most specific target counts. */
 export class RuleIndex {
   readonly names: ReadonlyMap<string, PortTable>;
-  /** `**.x` by x: for x itself. */
+  /** `**.x`, by x: for x itself. */
   readonly apexes: ReadonlyMap<string, PortTable>;
-  /** `*.x` and `**.x` by x: for what is below it. */
+  /** `*.x` and `**.x`, by x: for the names below it. */
   readonly below: ReadonlyMap<string, PortTable>;
-  /** How many labels the names in `below` have: no suffix of another length is looked up. */
+  /** The numbers of labels of the names in `below`. Suffixes of other lengths are not looked up. */
   readonly #wildcardLabels: ReadonlySet<number>;
   readonly any: PortTable;
   readonly prefixes: PrefixTree<PortTable>;
@@ -55,12 +55,12 @@ export class RuleIndex {
     this.#wildcardLabels = labels;
   }
 
-  /** The rule for a name alone: no wildcard. */
+  /** The rule for exactly this name, without wildcards. */
   matchExactName(name: string, port: number): Match {
     return matchTable(this.names.get(name), port);
   }
 
-  /** The rule for a name: its own, `**.` itself, then wildcards from the longest on. `*` is not among them. */
+  /** The rule for a name: the name's rule, then `**.` of the name, then wildcards from the longest on. `*` does not count. */
   matchName(name: string, port: number): Match {
     const { names, apexes, below } = this;
     let labels = countLabels(name);
@@ -82,7 +82,7 @@ export class RuleIndex {
     return rule ? { rule, otherPort } : otherPort ? OTHER_PORT : NO_MATCH;
   }
 
-  /** What `find` finds in the wildcards that a name is below, from the longest on. */
+  /** Applies `find` to the wildcards over a name, from the longest on. */
   findAbove<T>(name: string, find: (table: PortTable) => T | undefined): T | undefined {
     if (this.#wildcardLabels.size === 0) return undefined;
     let labels = countLabels(name);
@@ -100,17 +100,17 @@ export class RuleIndex {
     return this.any.rules.length === 0 ? NO_MATCH : matchTable(this.any, port);
   }
 
-  /** The rule for a class of addresses; there is none for those that a rule cannot name. */
+  /** The rule for a class of addresses. Some classes cannot be named in a rule. */
   matchClass(name: AddressClass, port: number): Match {
     return matchTable(this.classes.get(name), port);
   }
 
   /**
-   * The rule for an address, from the innermost prefix that holds it out to those of a least length.
+   * The rule for an address: the innermost prefix around it counts first.
    *
    * @param address any address
    * @param port 1 to 65535
-   * @param shortest how many bits a prefix must have, 0 for all of them
+   * @param shortest the least number of bits of a prefix; 0 for all prefixes
    */
   matchAddress(address: Address, port: number, shortest = 0): Match {
     let node: PrefixNode<PortTable> | undefined = this.prefixes.find(address);

@@ -1,4 +1,4 @@
-// Runs decisions that are written down: rules, a request, its addresses, and what must come of it.
+// Runs test vectors: rules, a request, its addresses, and the expected decision.
 import * as z from 'zod';
 import { DECISIONS, type DecisionWord, REASONS, type Reason } from '../reasons.js';
 import { type Address, parseAddress } from './address.js';
@@ -27,19 +27,19 @@ const vectors = z.array(
 );
 type Vector = z.infer<typeof vectors>[number];
 
-/** What a vector demands, or what came of it. */
+/** The outcome that a vector expects, or that it had. */
 export interface Outcome {
   readonly decision: DecisionWord;
   readonly reason?: Reason;
   /** Canonical addresses, in order. */
   readonly dials?: readonly string[];
-  /** Whether the rules are, or must be, refused at load. */
+  /** Whether the rules are refused, or must be. */
   readonly rejected?: boolean;
 }
 
-/** A vector that was run. */
+/** The result of a vector. */
 export interface VectorResult {
-  /** Its place in the array, from 0. */
+  /** Its position in the array, from 0. */
   readonly index: number;
   readonly passed: boolean;
   readonly request: { readonly host: string; readonly port: number };
@@ -51,17 +51,16 @@ export type VectorsResult =
   | { readonly ok: true; readonly results: readonly VectorResult[] }
   | { readonly ok: false; readonly problem: string };
 
-/** How a vector says that its rules must be refused at load. */
+/** How a vector says that its rules must be refused. */
 const INVALID_RULE = 'INVALID-RULE';
 
 /**
  * Runs vectors, each `{rules, request, resolved, expect, why?, reason?, dials?}`.
  *
- * Rules that are refused deny everything, with the reason `policy_unavailable`; a `why` that begins with INVALID-RULE
- * demands that they are.
+ * Refused rules deny everything, with the reason `policy_unavailable`. A `why` that begins with INVALID-RULE expects that.
  *
  * @param value an array of vectors, as parsed from JSON
- * @returns a result for each, or the first thing that is wrong with the array's shape
+ * @returns a result for each vector, or the first mistake in the form of the array
  */
 export function runVectors(value: unknown): VectorsResult {
   const parsed = vectors.safeParse(value);

@@ -1,5 +1,5 @@
-// IPv4 addresses that are not somewhere on the Internet: IANA's IPv4 Special-Purpose Address Registry
-// (iana.org/assignments/iana-ipv4-special-registry), every entry, and multicast (RFC 5771).
+// IPv4 addresses that are not on the Internet: every entry of IANA's IPv4 Special-Purpose Address Registry
+// (iana.org/assignments/iana-ipv4-special-registry), and multicast (RFC 5771).
 import type { SpecialBlock } from './special-block.js';
 
 export const SPECIAL_IPV4: readonly SpecialBlock[] = [
@@ -20,7 +20,7 @@ export const SPECIAL_IPV4: readonly SpecialBlock[] = [
   ['192.0.2.0/24', 'documentation (TEST-NET-1)', 'special', 'RFC 5737'],
   ['192.31.196.0/24', 'AS112, globally reachable', 'public', 'RFC 7535'],
   ['192.52.193.0/24', 'AMT, globally reachable', 'public', 'RFC 7450'],
-  // Its "globally reachable" is N/A, which is no promise.
+  // Its "globally reachable" is N/A, which promises nothing.
   ['192.88.99.0/24', '6to4 relay anycast, deprecated', 'special', 'RFC 7526'],
   ['192.88.99.2/32', '6a44 relay anycast', 'special', 'RFC 6751'],
   ['192.168.0.0/16', 'private use', 'private', 'RFC 1918'],

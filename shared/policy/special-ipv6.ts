@@ -1,6 +1,6 @@
-// IPv6 addresses that are not somewhere on the Internet. Two registries of IANA: all that the IPv6 Address Space
-// (iana.org/assignments/ipv6-address-space) has outside 2000::/3, and every entry of the IPv6 Special-Purpose Address
-// Registry (iana.org/assignments/iana-ipv6-special-registry) but for ::ffff:0:0/96, which is read as IPv4.
+// IPv6 addresses that are not on the Internet, from two registries of IANA: the entries of the IPv6 Address Space
+// (iana.org/assignments/ipv6-address-space) outside 2000::/3, and those of the IPv6 Special-Purpose Address Registry
+// (iana.org/assignments/iana-ipv6-special-registry), except ::ffff:0:0/96, which is read as IPv4.
 import type { SpecialBlock } from './special-block.js';
 
 export const SPECIAL_IPV6: readonly SpecialBlock[] = [
@@ -26,7 +26,7 @@ export const SPECIAL_IPV6: readonly SpecialBlock[] = [
   ['::1/128', 'loopback', 'loopback', 'RFC 4291 section 2.5.3'],
   ['::/96', 'IPv4-compatible, deprecated', 'special', 'RFC 4291 section 2.5.5.1'],
   ['::ffff:0:0:0/96', 'IPv4-translated', 'special', 'RFC 2765 section 2.1'],
-  // Globally reachable by the registry, but what it reaches is the IPv4 address inside.
+  // Globally reachable, says the registry; but it reaches the IPv4 address inside.
   ['64:ff9b::/96', 'NAT64', 'special', 'RFC 6052'],
   ['64:ff9b:1::/48', 'NAT64 of local use', 'special', 'RFC 8215'],
   ['100::/64', 'discard only', 'special', 'RFC 6666'],

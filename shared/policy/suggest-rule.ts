@@ -1,4 +1,4 @@
-// The one rule that would allow what was refused, and nothing else.
+// The rule that would allow a refused request and nothing else.
 import type { Address } from './address.js';
 
 /** The allow rule for one name on one port, such as `api.example.com:8443`. */

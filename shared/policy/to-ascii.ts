@@ -1,10 +1,10 @@
-// The ASCII form of a rule with other letters in it, for a suggestion alone: a request is never converted.
+// The ASCII form of a rule with other letters. Only suggestions use it: a request is never converted.
 
 /**
  * Converts the names of a rule (RFC 5891, as the URL standard does it).
  *
- * @param rule a rule, its wildcard and its port included
- * @returns the same in ASCII, or undefined where there is no such form
+ * @param rule with its wildcard and its port
+ * @returns the rule in ASCII, or undefined if there is no such form
  */
 export function toAscii(rule: string): string | undefined {
   const [, wildcard = '', name = '', port = ''] = /^(\*{1,2}\.)?([^:]*)((?::.*)?)$/s.exec(rule) ?? [];

@@ -1,4 +1,4 @@
-// What a policy says of one address on one port: the only place where special blocks are opened.
+// Judges one address on one port. Special blocks are opened here and nowhere else.
 import type { AddressClass } from '../reasons.js';
 import type { Address } from './address.js';
 import { embeddedIpv4 } from './embedded-ipv4.js';
@@ -12,9 +12,9 @@ import type { RuleIndex } from './rule-index.js';
 /** An address, weighed. */
 export interface Weight {
   readonly class: AddressClass;
-  /** What the innermost block is for; undefined for a public address and for this host's. */
+  /** The purpose of the innermost block; undefined for a public address and for one of this host. */
   readonly purpose: string | undefined;
-  /** How many bits a prefix needs to lie wholly inside that block: 0 for a public address. */
+  /** The least length of a prefix that lies wholly inside that block; 0 for a public address. */
   readonly shortest: number;
   /** The deny rule that covers it. It wins. */
   readonly denied: Rule | undefined;
@@ -24,9 +24,9 @@ export interface Weight {
  * Weighs an address.
  *
  * @param policy the rules
- * @param address a literal, or one that a name resolved to
+ * @param address a literal, or an address of a name
  * @param port 1 to 65535
- * @param context this host's addresses and listeners, each a special block of its own
+ * @param context this host's addresses and listeners, each of which is a special block
  */
 export function weighAddress(policy: Policy, address: Address, port: number, context: HostContext): Weight {
   const block = findBlock(address);
@@ -37,10 +37,10 @@ export function weighAddress(policy: Policy, address: Address, port: number, con
 }
 
 /**
- * The allow rule that admits an address: one that covers it and, where it is special, lies wholly inside its block.
+ * The allow rule that admits an address. It covers the address; if the address is special, the rule must lie wholly inside its block.
  *
  * @param allow the allow list
- * @param address the address that was weighed, and not found denied
+ * @param address that was weighed and is not denied
  * @param port 1 to 65535
  * @param weight its weight on that port
  */
@@ -55,9 +55,9 @@ export function findAdmission(
 }
 
 /**
- * Whether an allow rule for addresses covers a literal, wholly inside its block or not: what a refusal of it is for.
+ * Whether an allow rule for addresses covers a literal address, inside its block or not. The reason of a refusal depends on it.
  *
- * @returns `covered` by a rule on this port; `other_port` where one covers it on another; else `uncovered`
+ * @returns `covered`: a rule covers it on this port; `other_port`: only on another port; else `uncovered`
  */
 export function coverage(
   policy: Policy,
@@ -71,7 +71,7 @@ export function coverage(
   return byPrefix.otherPort || byClass.otherPort ? 'other_port' : 'uncovered';
 }
 
-/** A deny rule means an address by whichever name: as it is, or inside a form that leads to it. */
+/** A deny rule covers an address in every form: as it is, and inside an IPv6 address that leads to it. */
 function findDeny(
   deny: RuleIndex,
   address: Address,
@@ -87,7 +87,7 @@ function findDeny(
   return deny.matchAny(port).rule;
 }
 
-/** A listener's block is one address and one port, so that is what a rule has to name. */
+/** The block of a listener is one address and one port, so a rule must name exactly both. */
 function findListenerRule(allow: RuleIndex, address: Address, port: number): Rule | undefined {
   const node = allow.prefixes.find(address);
   if (node?.prefix.length !== familyBits(address.family)) return undefined;
