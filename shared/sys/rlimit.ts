@@ -5,7 +5,17 @@ import { succeed } from './system-error.js';
 const getrlimitCall = bind('int getrlimit(int resource, void *limits)');
 const setrlimitCall = bind('int setrlimit(int resource, const void *limits)');
 
-export const RLIMIT = { CPU: 0, FSIZE: 1, DATA: 2, CORE: 4, NPROC: 6, NOFILE: 7 } as const;
+export const RLIMIT = {
+  CPU: 0,
+  FSIZE: 1,
+  DATA: 2,
+  CORE: 4,
+  NPROC: 6,
+  NOFILE: 7,
+  MEMLOCK: 8,
+  NICE: 13,
+  RTPRIO: 14,
+} as const;
 
 /** Soft and hard limit of this process. */
 export function getLimit(resource: number): { readonly soft: bigint; readonly hard: bigint } {

@@ -19,6 +19,14 @@ const NAMESPACES: readonly (readonly [option: string, holds: string, failsClosed
 
 const STEPS: readonly Protection[] = [
   {
+    name: "launch: postern's own priority is not the plugin's",
+    file: 'sandbox/launch/set-limits',
+    right: 'leaveSpecialPriority();',
+    wrong: ';',
+    tests: ['escape/priority'],
+    pattern: 'no priority',
+  },
+  {
     name: 'launch: every capability is dropped',
     file: 'sandbox/launch/main',
     right: "if (!without.has('capabilities'))\n        dropAllCapabilities();",

@@ -1,0 +1,19 @@
+// sched_setscheduler(2), ioprio_set(2): how the kernel shares processors and disks out to this process. Runs in the launcher.
+import { getPriority, setPriority } from 'node:os';
+import { bind } from './libc.js';
+import { succeed } from './system-error.js';
+
+const SCHED_OTHER = 0;
+const IOPRIO_WHO_PROCESS = 1;
+const IOPRIO_SET = process.arch === 'arm64' ? 30 : 251;
+const NO_PRIORITY = new Uint8Array(new Int32Array([0]).buffer);
+
+const setScheduler = bind('int sched_setscheduler(int pid, int policy, const void *param)');
+const syscallInts = bind('long syscall(long number, int which, int who, int priority)');
+
+/** Gives up what ranks this process above an ordinary one: a real-time policy, a nice value below 0, a class for its input and output. */
+export function leaveSpecialPriority(): void {
+  succeed(setScheduler(0, SCHED_OTHER, NO_PRIORITY), 'sched_setscheduler SCHED_OTHER');
+  if (getPriority() < 0) setPriority(0);
+  succeed(syscallInts(IOPRIO_SET, IOPRIO_WHO_PROCESS, 0, 0), 'ioprio_set');
+}

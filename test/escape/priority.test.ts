@@ -1,0 +1,34 @@
+// A plugin runs as an ordinary process, whatever priority and limits postern itself was started with.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { postern } from '../harness/postern.js';
+import { users } from '../harness/users.js';
+
+const PROGRAM = `
+import os, resource
+def tried(act):
+    try:
+        act()
+        return "done"
+    except OSError as error:
+        return error.errno
+print(os.getpriority(os.PRIO_PROCESS, 0), os.sched_getscheduler(0), os.sched_getparam(0).sched_priority)
+print(*(resource.getrlimit(getattr(resource, "RLIMIT_" + name))[1] for name in ("NICE", "RTPRIO", "MEMLOCK")))
+print(tried(lambda: os.setpriority(os.PRIO_PROCESS, 0, -1)), tried(lambda: os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))))
+`;
+const PROGRAM_WORDS = ['run', '--', '/usr/bin/python3', '-c', PROGRAM];
+const EACCES = 13;
+const EPERM = 1;
+const isRoot = process.geteuid?.() === 0;
+/** What only root can start it with. */
+const inside = isRoot ? ['nice', '-n', '-5', 'ionice', '-c', '1', 'chrt', '--fifo', '10'] : [];
+
+for (const user of users)
+  test(`no priority of postern's is the plugin's, and it takes none (${user})`, async () => {
+    const { stdout, stderr } = await postern(PROGRAM_WORDS, { as: user, inside });
+    const [now, limits, tried] = stdout.trim().split('\n');
+    assert.equal(now, '0 0 0', stderr);
+    assert.deepEqual(limits?.split(' ').slice(0, 2), ['0', '0']);
+    assert.ok(Number(limits?.split(' ')[2]) <= 8 << 20, limits);
+    assert.ok(tried === `${EACCES} ${EPERM}` || tried === `${EPERM} ${EPERM}`, tried);
+  });
