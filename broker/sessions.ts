@@ -105,16 +105,17 @@ export class Sessions implements SessionEvents {
 
   /** Serves a sandbox's trap and its DNS, until the sandbox ends. */
   attachTrap({ plugin: name, session: number, ...details }: TrapPacket, ends: TrapEnds): void {
-    const trap = new TrapSession(
-      this.#services,
-      this.#plugin(name),
-      { number, ...details },
+    const trap = new TrapSession({
+      ...details,
+      services: this.#services,
+      plugin: this.#plugin(name),
+      number,
       ends,
-      (ended) => {
+      onEnd: (ended) => {
         this.#traps.delete(ended);
         this.#link.send({ type: 'trap_ended', session: number });
       },
-    );
+    });
     this.#traps.add(trap);
   }
 

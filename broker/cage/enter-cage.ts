@@ -1,7 +1,6 @@
-// The broker's own cage. It parses what hostile programs send; should one of them take it over, it finds nothing to go on with: no
-// exec, no fork, no file to write, no other process's memory to change. Runs in the broker before it has seen a byte of any plugin.
-//
-// No Landlock: a domain would forbid it to read its plugins, ptrace(2).
+// The broker's own cage. The broker parses hostile bytes, and an attacker who takes it over must gain nothing more: no exec, no fork, no
+// file to write, no other process's memory to change. Runs in the broker before it has seen a byte of any plugin. There is no Landlock
+// domain, which would forbid the broker to read its plugins, ptrace(2).
 import { PosternError } from '../../shared/errors.js';
 import { setDumpable } from '../../shared/sys/process-control.js';
 import { loadFilterInAllThreads } from '../../shared/sys/seccomp.js';
@@ -9,11 +8,11 @@ import { cageFilter } from './cage-rules.js';
 import { holdsRing } from './holds-ring.js';
 import { ownThreads } from './own-threads.js';
 
-/** @throws PosternError `broker_cage`, or `seccomp` naming the step */
+/** @throws PosternError `broker_cage`, or `seccomp` with the step that failed */
 export function enterCage(): void {
   if (holdsRing())
     throw new PosternError('broker_cage', 'Cannot confine the broker: its event loop has an io_uring');
-  // The memory holds other plugins' requests.
+  // Its memory holds the requests of every plugin.
   setDumpable(false);
   loadFilterInAllThreads(cageFilter(process.pid));
   for (const { thread, status } of ownThreads()) {

@@ -9,7 +9,7 @@ export function holdsRing(): boolean {
     try {
       return readlinkSync(`${OWN_DESCRIPTORS}/${number}`) === RING;
     } catch {
-      // The descriptor by which the folder was read is closed by now.
+      // The descriptor that read the folder is closed by now.
       return false;
     }
   });

@@ -6,7 +6,7 @@ export interface OwnThread {
   readonly status: string;
 }
 
-/** A thread that has ended since it was listed, as V8's do, is left out: it has nothing any more. */
+/** A thread that has ended since the listing, as V8's may, is left out. */
 export function ownThreads(): readonly OwnThread[] {
   return readdirSync('/proc/self/task').flatMap((thread) => {
     try {

@@ -1,15 +1,15 @@
-// The broker's own ids: taken on for good, then checked thread by thread, credentials(7) and capabilities(7).
-// Runs in the broker before it says that it is ready, and before it has seen a byte of any plugin.
+// Takes on the broker's own ids for good, and checks every thread, credentials(7) and capabilities(7). Runs in the broker before it is
+// ready, and before it has seen a byte of any plugin.
 import { PosternError } from '../../shared/errors.js';
 import { becomeGroup, becomeIds, becomeUser } from '../../shared/sys/process-control.js';
 import { ownThreads } from './own-threads.js';
 
 /**
- * Drops supplementary groups, then the group id, then the user id. libc makes each change in every thread, where the
- * bare system calls would change one. Node's own functions are not used: where Node could be using io_uring, they refuse, and some
- * Nodes with a shared libuv always say that (CVE-2024-22017). enter-cage.ts sees to it that there is no ring.
+ * Drops supplementary groups, then the group id, then the user id. libc makes each change in every thread; the bare system calls
+ * would change one. Node's own functions refuse if Node might use io_uring, and some Nodes with a shared libuv always refuse
+ * (CVE-2024-22017). enter-cage.ts makes sure that there is no ring.
  *
- * @throws PosternError `broker_ids` where something is left, or where a way back is open
+ * @throws PosternError `broker_ids` if a privilege is left, or a way back is open
  */
 export function takeIds({ uid, gid }: { readonly uid: number; readonly gid: number }): void {
   try {

@@ -1,34 +1,34 @@
-// The first look at a sandbox's DNS: hostile bytes to an owned question, or to what is wrong with them. Runs in the broker.
-// Stricter than RFC 1035 where no client needs it: one question, no compression, no records but additional ones.
+// Decodes hostile bytes from a sandbox into an owned DNS question, or into the reason why they are none. Runs in the broker. It is stricter
+// than RFC 1035 where no client needs more: one question, no compression, no records except additional ones.
 import { MAX_QUESTION_BYTES } from '../../shared/limits.js';
 
-/** What was asked, RFC 1035 section 4.1.2, and by RFC 6891. Nothing of it points into the message. */
+/** A question, RFC 1035 section 4.1.2 and RFC 6891. Nothing in it points into the message. */
 export interface DnsQuestion {
   readonly id: number;
   readonly recursionDesired: boolean;
-  /** The labels as they were sent, with dots between: of any bytes, one character each, so not yet a host name. */
+  /** The labels as sent, with dots between them. They may be any bytes, one character each: this is no host name yet. */
   readonly name: string;
   readonly type: number;
-  /** The question as it was sent, to be sent back. */
+  /** The question as sent, for the answer. */
   readonly bytes: Uint8Array;
   readonly edns: Edns | undefined;
 }
 
 export interface Edns {
-  /** The longest answer by UDP that the asker takes, in bytes. */
+  /** The longest UDP answer that the asker takes, in bytes. */
   readonly size: number;
   readonly version: number;
-  /** DNSSEC OK, RFC 3225: to be sent back. */
+  /** DNSSEC OK, RFC 3225, for the answer. */
   readonly do: boolean;
 }
 
-/** A message that is answered by a response code alone. */
+/** A message that gets only a response code. */
 export interface DnsRejection {
   readonly rejected: 'formerr' | 'notimp' | 'refused';
   readonly id: number;
   readonly opcode: number;
   readonly recursionDesired: boolean;
-  /** The question, where it could be read; else empty. */
+  /** The question if it could be read, else empty. */
   readonly bytes: Uint8Array;
 }
 
@@ -37,7 +37,7 @@ const MAX_NAME_BYTES = 255;
 const MAX_LABEL_BYTES = 63;
 const CLASS_IN = 1;
 const TYPE_OPT = 41;
-/** RFC 6895 section 3.1: types from here on are no data. */
+/** RFC 6895 section 3.1: types of this range are no data. */
 const META_TYPES = { first: 249, any: 255 } as const;
 const RESPONSE = 0x8000;
 const RECURSION_DESIRED = 0x0100;
@@ -48,8 +48,8 @@ const NOTHING: Uint8Array = new Uint8Array();
  * Reads one message.
  *
  * @param message as it came by UDP, or by TCP without its length
- * @returns the question, a rejection, or `drop` for what is no query: too short for a header, too long, or a response,
- *   which is never answered, so that nobody can set two servers on one another
+ * @returns the question, a rejection, or `drop` if it is no query: too short for a header, too long, or a response. A response
+ *   is never answered, or two servers could be made to answer each other
  */
 export function decodeDnsQuestion(message: Uint8Array): DnsQuestion | DnsRejection | 'drop' {
   if (message.length < HEADER_BYTES || message.length > MAX_QUESTION_BYTES) return 'drop';
@@ -79,11 +79,11 @@ export function decodeDnsQuestion(message: Uint8Array): DnsQuestion | DnsRejecti
   return { id, recursionDesired, name: nameText(bytes), type, bytes, edns };
 }
 
-/** Where a name without compression ends, its final zero included; undefined where there is no such name. */
+/** The end of a name without compression, after its final zero; undefined if there is no such name. */
 function skipName(message: Uint8Array, start: number): number | undefined {
   for (let at = start; at - start < MAX_NAME_BYTES; ) {
     const length = message[at];
-    // A length that is cut off, or whose upper bits make it a pointer, RFC 1035 section 4.1.4.
+    // The length is cut off, or its upper bits make it a pointer, RFC 1035 section 4.1.4.
     if (length === undefined || length > MAX_LABEL_BYTES) return undefined;
     at += 1 + length;
     if (length === 0) return at;
@@ -100,7 +100,7 @@ function nameText(bytes: Uint8Array): string {
   return labels.join('.');
 }
 
-/** Each record takes eleven bytes at least, so the time is linear in the length whatever count is claimed. */
+/** Each record takes eleven bytes at least, so the time is linear in the message's length, whatever count it claims. */
 function readAdditional(view: DataView, start: number, count: number): Edns | undefined | 'malformed' {
   let edns: Edns | undefined;
   let at = start;
@@ -108,7 +108,7 @@ function readAdditional(view: DataView, start: number, count: number): Edns | un
     const record = readRecord(view, at);
     if (record === undefined) return 'malformed';
     if (record.type === TYPE_OPT) {
-      // One at most, RFC 6891 section 6.1.1, and its name is the root.
+      // There is one at most, RFC 6891 section 6.1.1, and its name is the root.
       if (edns !== undefined || record.fields !== at + 1 || !areOptions(view, record)) return 'malformed';
       const ttl = view.getUint32(record.fields + 4);
       edns = {

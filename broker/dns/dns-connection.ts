@@ -1,5 +1,5 @@
-// One connection of DNS over TCP, RFC 7766: messages behind their length in two bytes, answered in their order, one at a
-// time. Runs in the broker; the sandbox has the other end and may do with it what it likes.
+// One connection of DNS over TCP, RFC 7766: each message follows its length of two bytes, and they are answered in order, one at a time.
+// Runs in the broker. The sandbox has the other end, and may be hostile.
 import { DNS_IDLE_MS, MAX_QUESTION_BYTES } from '../../shared/limits.js';
 import { sendSome } from '../../shared/sys/datagram.js';
 import { readOnce } from '../../shared/sys/fcntl.js';
@@ -22,7 +22,7 @@ export class DnsConnection {
   readonly #inbound = new Uint8Array(LENGTH_BYTES + MAX_QUESTION_BYTES);
   readonly #port: number | undefined;
   #held = 0;
-  /** What of an answer has not left yet. */
+  /** The part of an answer that has not left yet. */
   #outbound: Uint8Array = new Uint8Array();
   #open = true;
 
@@ -67,7 +67,7 @@ export class DnsConnection {
     this.#next();
   }
 
-  /** Takes the next message, where all of it is there; while it is answered no more is read. */
+  /** Takes the next message once all of it is there. Nothing more is read until it is answered. */
   #next(): void {
     const length = ((this.#inbound[0] ?? 0) << 8) | (this.#inbound[1] ?? 0);
     const end = LENGTH_BYTES + length;
@@ -89,7 +89,7 @@ export class DnsConnection {
     if (!allowed) limited();
     const answer = allowed && this.#open ? await this.#answer(message, this.#port) : undefined;
     if (!this.#open) return;
-    // What gets no answer is no query, or one too many: a client of DNS comes again.
+    // It was no query, or one too many. A DNS client connects again.
     if (answer === undefined) this.close();
     else this.#send(answer);
   }

@@ -1,5 +1,5 @@
-// A sandbox's questions by UDP, on a socket that only that sandbox can reach. Runs in the broker. Nothing here waits: what
-// is too much stays in the kernel's buffer, which drops it once it is full.
+// A sandbox's questions by UDP, on a socket that only that sandbox can reach. Runs in the broker. Nothing waits here: questions past the
+// rate stay in the kernel's buffer, and the kernel drops them when it is full.
 import { MAX_QUESTION_BYTES, QUESTION_PAUSE_MS } from '../../shared/limits.js';
 import { receiveDatagram, sendDatagram } from '../../shared/sys/datagram.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
@@ -9,13 +9,13 @@ import { READABLE, Watch } from '../../shared/sys/uv-poll.js';
 import type { TokenBucket } from '../../shared/token-bucket.js';
 import type { TurnShare } from '../limit/turn-share.js';
 
-/** Answers one message that came from a port; undefined where there is nothing to say. */
+/** Answers one message that came from a port. @returns undefined for no answer */
 export type AnswerMessage = (
   message: Uint8Array,
   port: number | undefined,
 ) => Uint8Array | undefined | Promise<Uint8Array | undefined>;
 
-/** What bounds a sandbox, whichever way its questions come. */
+/** The bounds of a sandbox's questions, by UDP and TCP together. */
 export interface QuestionBounds {
   readonly turn: TurnShare;
   readonly rate: TokenBucket;
@@ -23,7 +23,7 @@ export interface QuestionBounds {
   readonly limited: () => void;
 }
 
-/** One byte more than is read as a question, so that a longer one is seen to be. */
+/** One byte more than a question may have, so that a longer one shows. */
 const buffer = new Uint8Array(MAX_QUESTION_BYTES + 1);
 
 /** Serves one UDP socket until it is closed. */
@@ -49,7 +49,7 @@ export class DnsDatagrams {
     this.#fd.close();
   }
 
-  /** Takes a few messages, then lets other plugins have their turn: the watch is level-triggered. */
+  /** Takes a few messages, then gives other plugins their turn: the watch is level-triggered. */
   #read(): void {
     const { turn, rate, limited } = this.#bounds;
     while (!turn.isOver) {
@@ -75,7 +75,7 @@ export class DnsDatagrams {
     else this.#send(answer, from);
   }
 
-  /** An answer that cannot be sent now is lost, as any datagram may be: the asker asks again. */
+  /** An answer that cannot be sent now is lost, as any datagram may be. The asker asks again. */
   #send(bytes: Uint8Array | undefined, to: Endpoint): void {
     if (bytes !== undefined && this.#fd.open) sendDatagram(this.#fd.number, bytes, to);
   }

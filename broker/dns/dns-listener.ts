@@ -7,7 +7,7 @@ import { READABLE, Watch } from '../../shared/sys/uv-poll.js';
 import { DnsConnection } from './dns-connection.js';
 import type { AnswerMessage, QuestionBounds } from './dns-datagrams.js';
 
-/** Takes DNS_CONNECTIONS connections at once; further ones wait in the kernel's backlog. */
+/** Serves DNS_CONNECTIONS connections at once. Others wait in the kernel's backlog. */
 export class DnsListener {
   readonly #fd: OwnedFd;
   readonly #bounds: QuestionBounds;
@@ -40,12 +40,12 @@ export class DnsListener {
       if (turn.isOver) return;
       const fd = acceptConnection(this.#fd.number);
       if (typeof fd === 'number') {
-        // Without a descriptor left (EMFILE) the connection stays where it is and would be reported at once again.
+        // If no descriptor is left (EMFILE), the connection stays in the backlog, and would be reported again at once.
         if (errnoName(-fd) !== 'EAGAIN') this.#rest();
         return;
       }
       turn.take();
-      // A connection costs as much as a question does.
+      // A connection costs as much as a question.
       if (!rate.take()) {
         limited();
         fd.close();

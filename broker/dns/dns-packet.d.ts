@@ -1,4 +1,4 @@
-// dns-packet ships no types. The broker uses its encoder alone: what comes in is read by decode-dns-question.ts.
+// Types for dns-packet, which ships none. The broker uses its encoder alone; decode-dns-question.ts reads what comes in.
 declare module 'dns-packet' {
   interface AddressRecord {
     readonly type: 'A' | 'AAAA';

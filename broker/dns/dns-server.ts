@@ -1,5 +1,5 @@
-// One sandbox's DNS server, on sockets of port 53 of its own loopback: bytes to question to answer to bytes. Runs in the
-// broker. The sandbox holds no duplicate of these sockets; nobody else can send to them.
+// One sandbox's DNS server, at port 53 of the sandbox's loopback: bytes to question to answer to bytes. Runs in the broker. The sandbox holds
+// no duplicate of the sockets, and nothing outside of it can send to them.
 import { QUESTION_BURST_FACTOR } from '../../shared/limits.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import { TokenBucket } from '../../shared/token-bucket.js';
@@ -14,7 +14,7 @@ import { QuestionAskers } from './question-askers.js';
 import { QuestionRefusals } from './question-refusals.js';
 import { type Asker, serveQuestion } from './serve-question.js';
 
-/** The sockets of one sandbox, as the launcher bound them. */
+/** The sockets, as the launcher bound them. */
 export interface DnsSockets {
   /** UDP. */
   readonly datagrams: readonly OwnedFd[];
@@ -22,11 +22,11 @@ export interface DnsSockets {
   readonly listeners: readonly OwnedFd[];
 }
 
-/** Serves one sandbox until it is closed: a sandbox that is started anew gets a new stub, without the former's grants. */
+/** Serves one sandbox until it is closed. A sandbox that starts anew gets a new server, without the former grants. */
 export class DnsServer {
-  /** What this sandbox was answered: what a connect to a bare address may be judged under. */
+  /** The names under which a connect to a bare address may be judged: this sandbox was given the address for them. */
   readonly grants: Grants = new Grants();
-  /** Whose sockets questions come from: for whoever sees the sandbox's calls to tell. */
+  /** The processes behind the asking sockets. The trap notes them, since it sees the sandbox's calls. */
   readonly askers: QuestionAskers = new QuestionAskers();
   readonly #services: Services;
   readonly #asker: Omit<Asker, 'origin'>;
@@ -55,7 +55,7 @@ export class DnsServer {
     ];
   }
 
-  /** Closes the sockets; questions in flight are not answered any more. */
+  /** Closes the sockets. Questions in flight get no answer. */
   close(): void {
     for (const server of this.#servers) server.close();
     this.#asker.refusals.flush();

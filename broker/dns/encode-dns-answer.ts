@@ -1,6 +1,5 @@
-// An answer's bytes, by dns-packet. Runs in the broker on values of its own; the question goes back as it came, whatever
-// its letters' case (which clients use as a nonce) and bytes: dns-packet writes names without compression, so that nothing
-// in its message depends on where it stands.
+// Encodes an answer, by dns-packet. Runs in the broker on its own values. The question goes back byte for byte, since clients use the case of
+// its letters as a nonce. dns-packet writes names without compression, so the question can be put in front of its records.
 import { encode } from 'dns-packet';
 import { MAX_DATAGRAM_ANSWER_BYTES, MAX_QUESTION_BYTES } from '../../shared/limits.js';
 import type { DnsQuestion, DnsRejection } from './decode-dns-question.js';
@@ -20,17 +19,17 @@ const RECURSION_DESIRED = 0x0100;
 const RECURSION_AVAILABLE = 0x0080;
 const DNSSEC_OK = 0x8000;
 const HEADER_BYTES = 12;
-/** RFC 1035 section 4.2.1: without EDNS. */
+/** The longest answer without EDNS, RFC 1035 section 4.2.1. */
 const PLAIN_BYTES = 512;
 const EXTENDED_ERROR = 15;
 const BLOCKED = 15;
 
 type Body = Pick<Parameters<typeof encode>[0], 'answers' | 'additionals'>;
 
-/** How the answer travels: a datagram's length is the asker's to say. */
+/** The transport of question and answer. By UDP the asker sets the answer's greatest length. */
 export type Transport = 'udp' | 'tcp';
 
-/** Encodes an answer; one that is too long for its datagram says so (TC) and is asked for again by TCP. */
+/** Encodes an answer. If it is too long for a datagram it is truncated and says so (TC), and the client asks again by TCP. */
 export function encodeDnsAnswer(question: DnsQuestion, answer: DnsAnswer, transport: Transport): Buffer {
   const { id, name, bytes, edns, recursionDesired } = question;
   const code = CODES[answer.code];
@@ -45,7 +44,6 @@ export function encodeDnsAnswer(question: DnsQuestion, answer: DnsAnswer, transp
   return assemble(id, flags | TRUNCATED, bytes, { answers: [], additionals });
 }
 
-/** Encodes a rejection. */
 export function encodeDnsRejection({ rejected, id, opcode, recursionDesired, bytes }: DnsRejection): Buffer {
   const flags = flagsOf(opcode, recursionDesired, CODES[rejected]);
   return assemble(id, flags, bytes, { answers: [], additionals: [] });

@@ -1,9 +1,9 @@
-// What one sandbox was told by its DNS: which names led it to an address. Runs in the broker. A grant allows nothing by
-// itself: it says under which names' rules a connect to a bare address may be judged.
+// The grants of one sandbox: the names under which its DNS gave it an address. Runs in the broker. A grant allows nothing by itself. It says
+// which names' rules may judge a connect to a bare address.
 import { GRANTED_ADDRESSES, GRANTS, MIN_GRANT_MS, NAMES_PER_ADDRESS } from '../../shared/limits.js';
 import type { Address } from '../../shared/policy/address.js';
 
-/** The names that an address was answered under, the latest first. Past its TTL a grant is stale: to be checked again. */
+/** An address's names, the latest first. A grant past its TTL is stale, and must be checked again. */
 export interface GrantedNames {
   readonly fresh: readonly string[];
   readonly stale: readonly string[];
@@ -11,10 +11,10 @@ export interface GrantedNames {
 
 const NONE: GrantedNames = { fresh: [], stale: [] };
 
-/** The grants of one sandbox; the addresses and names that were used least recently make room. */
+/** The least recently used addresses and names make room for new ones. */
 export class Grants {
   readonly #now: () => number;
-  /** By address, then name: until when, as the clock. */
+  /** By address, then by name: the end of the TTL, by the clock. */
   readonly #addresses = new Map<string, Map<string, number>>();
   #count = 0;
 
@@ -29,10 +29,10 @@ export class Grants {
   }
 
   /**
-   * Notes that a name was answered with an address.
+   * Notes that the sandbox got an address for a name.
    *
    * @param name canonical
-   * @param ttl seconds that the sandbox was told; the grant is fresh for MIN_GRANT_MS at least
+   * @param ttl the answer's, in seconds; the grant is fresh for MIN_GRANT_MS at least
    */
   add(address: Address, name: string, ttl: number): void {
     const names = this.#use(address.text) ?? new Map<string, number>();

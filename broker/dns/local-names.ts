@@ -1,5 +1,4 @@
-// Names that mean the sandbox itself, and names that nobody answers for it. Runs in the broker; no rule and no server is
-// asked for them.
+// Names that mean the sandbox itself, and names that get no answer. No rule and no server is asked about them. Pure.
 import { LOCAL_TTL_S } from '../../shared/limits.js';
 import { type Address, parseAddress } from '../../shared/policy/address.js';
 import { isLocalhost } from '../../shared/policy/is-localhost.js';
@@ -9,7 +8,7 @@ const LOOPBACK: readonly Address[] = ['127.0.0.1', '::1']
   .map(parseAddress)
   .filter((address) => address !== undefined);
 
-/** The answer for `localhost` and what is below it, RFC 6761 section 6.3: the sandbox's own loopback, not the host's. */
+/** The answer for `localhost` and names below it, RFC 6761 section 6.3: the sandbox's own loopback, not the host's. */
 export function answerLocalhost(name: string, family: 4 | 6 | undefined): DnsAnswer | undefined {
   return isLocalhost(name) ? answerLoopback(family) : undefined;
 }

@@ -1,5 +1,5 @@
-// Who asks a sandbox's DNS: the program whose trapped connect(2) or bind(2) gave the asking socket its port. Runs in the broker.
-// For the audit log alone: a port may have passed to another program of the same sandbox.
+// The process behind a DNS question: its trapped connect(2) or bind(2) gave the asking socket its port. Runs in the broker. It is for the
+// audit log alone, since the port may have passed to another program of the sandbox.
 import { BoundedMap } from '../../shared/bounded-map.js';
 import { NOTED_ASKERS } from '../../shared/limits.js';
 import { type Origin, SOMEBODY } from '../record/origin.js';
@@ -13,7 +13,7 @@ export class QuestionAskers {
     this.#origins.set(`${transport} ${port}`, origin);
   }
 
-  /** @param port where a question came from */
+  /** @param port the question's source */
   of(transport: Transport, port: number | undefined): Origin {
     return this.#origins.get(`${transport} ${port}`) ?? SOMEBODY;
   }

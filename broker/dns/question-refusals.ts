@@ -1,4 +1,4 @@
-// What the audit log says of a sandbox's refused questions. Runs in the broker.
+// The audit log's lines for a sandbox's refused questions. Runs in the broker.
 
 import type { Decision } from '../../shared/policy/decision.js';
 import type { NameVerdict } from '../../shared/policy/judge-name.js';
@@ -12,7 +12,7 @@ import { RefusalLog } from './refusal-log.js';
 
 type Event = Omit<AuditFields<'question'>, 'plugin' | 'questions' | 'repeated'>;
 
-/** What stands in each event; of equal ones, the first one's program. */
+/** The fields of every event. Of gathered questions, the process is the first one's. */
 function about(
   policy: Policy | undefined,
   { pid, program, door }: Origin,
@@ -20,11 +20,11 @@ function about(
   return { pid, program, door, mode: policy?.mode ?? 'enforce', policy_hash: policy?.hash ?? null };
 }
 
-/** Logs the refusals of one sandbox, equal ones gathered: the question's type makes no difference. */
+/** Logs the refusals of one sandbox. Equal ones are gathered, whatever the question's type. */
 export class QuestionRefusals {
   readonly #log: RefusalLog<Event>;
 
-  /** @param gathered called for each refusal that is but counted, since so many names were refused */
+  /** @param gathered called for each refusal that is only counted, because too many names were refused */
   constructor(audit: Audit, plugin: string, gathered: () => void) {
     this.#log = new RefusalLog<Event>(
       (event, questions, repeated) => audit.question({ plugin, questions, repeated, ...event }),
@@ -46,7 +46,7 @@ export class QuestionRefusals {
     );
   }
 
-  /** A text that is the name of no host. */
+  /** The text is no host name. */
   malformed(policy: Policy | undefined, text: string, type: number, origin: Origin): void {
     this.#log.note('malformed', () => ({
       ...about(policy, origin),
@@ -60,7 +60,7 @@ export class QuestionRefusals {
     }));
   }
 
-  /** A name that no rule allows, or that one denies; in audit mode one that is answered all the same. */
+  /** No rule allows the name, or one denies it. In audit mode it may be answered all the same. */
   name(policy: Policy, verdict: NameVerdict, type: number, origin: Origin): void {
     const { name, decision, reason, rule } = verdict;
     const denied = reason === 'denied_by_rule';
@@ -80,7 +80,7 @@ export class QuestionRefusals {
     }));
   }
 
-  /** A name that may be resolved, and whose addresses of a family may none be dialled. */
+  /** The name may be resolved, but none of its addresses of a family may be dialled. */
   addresses(policy: Policy, decision: Decision, family: 4 | 6, origin: Origin): void {
     const { host: name, reason, rule, dropped, suggestion, cause } = decision;
     this.#log.note(`addresses ${name}`, () => ({
@@ -96,7 +96,7 @@ export class QuestionRefusals {
     }));
   }
 
-  /** Writes what has been gathered. */
+  /** Writes the gathered lines. */
   flush(): void {
     this.#log.flush();
   }

@@ -1,4 +1,4 @@
-// The types of questions that are told apart, and the names of those that programs are seen to ask. Runs in the broker.
+// The types of DNS questions: which family they ask for, and their names. Pure.
 
 const A = 1;
 const AAAA = 28;
@@ -23,7 +23,7 @@ export function familyOfType(type: number): 4 | 6 | undefined {
   return type === AAAA ? 6 : undefined;
 }
 
-/** As a zone file writes it, RFC 3597 section 5 for those that are not in the table. */
+/** The type as in a zone file. Types without a name here are written as RFC 3597 section 5 says. */
 export function typeName(type: number): string {
   return NAMES[type] ?? `TYPE${type}`;
 }

@@ -1,5 +1,5 @@
-// Keeps the audit log readable, and small, whatever a sandbox asks: a refusal is a line at once, its repetitions are one
-// line a minute, and past LOGGED_NAMES a minute all other names are one line together. Runs in the broker.
+// Keeps the audit log small, whatever a sandbox asks. A refusal is a line at once, and its repetitions are one line a minute. Past
+// LOGGED_NAMES a minute, all other names are one line together. Runs in the broker.
 import { LOG_WINDOW_MS, LOGGED_NAMES } from '../../shared/limits.js';
 
 interface Noted<Event> {
@@ -7,7 +7,6 @@ interface Noted<Event> {
   repetitions: number;
 }
 
-/** The refusals of one sandbox. */
 export class RefusalLog<Event> {
   readonly #write: (event: Event, questions: number, repeated: boolean) => void;
   readonly #writeRest: (questions: number) => void;
@@ -17,8 +16,8 @@ export class RefusalLog<Event> {
   #timer: NodeJS.Timeout | undefined;
 
   /**
-   * @param write takes an event, how many questions it stands for, and whether they repeat one that was written
-   * @param writeRest takes how many questions there were about other names
+   * @param write writes an event: for how many questions, and whether they repeat one that was written
+   * @param writeRest writes how many questions there were about other names
    * @param gathered called for each of those
    */
   constructor(
@@ -46,7 +45,7 @@ export class RefusalLog<Event> {
     }
   }
 
-  /** Writes what has been gathered and begins anew. */
+  /** Writes the gathered lines and begins anew. */
   flush(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;

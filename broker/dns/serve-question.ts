@@ -1,5 +1,5 @@
-// The whole path of a sandbox's question, in order: decide, resolve, classify, grant, account. Runs in the broker on an
-// owned question. A name that no rule opens is refused here, and nobody is asked for it.
+// The whole path of a sandbox's question, in order: decide, resolve, classify, grant, account. Runs in the broker on an owned question. A
+// name that no rule opens is refused here, and no server sees it.
 import type { Address } from '../../shared/policy/address.js';
 import { judgeName, type NameVerdict, type OpenName } from '../../shared/policy/judge-name.js';
 import { keepAddresses } from '../../shared/policy/keep-addresses.js';
@@ -17,16 +17,16 @@ import { answerLocalhost, answerLoopback, isReverse } from './local-names.js';
 import type { QuestionRefusals } from './question-refusals.js';
 import { familyOfType } from './question-type.js';
 
-/** One sandbox, as its questions see it. */
+/** The sandbox that asks. */
 export interface Asker {
   readonly plugin: Plugin;
   readonly grants: Grants;
   readonly refusals: QuestionRefusals;
-  /** Of this question. */
+  /** The process that asked. */
   readonly origin: Origin;
 }
 
-/** @returns the answer, within DNS_TIMEOUT_MS; undefined where the plugin has too many unanswered questions */
+/** @returns the answer, within DNS_TIMEOUT_MS; undefined if the plugin has too many open questions */
 export function serveQuestion(
   services: Services,
   asker: Asker,
@@ -46,7 +46,7 @@ export function serveQuestion(
   if (local !== undefined) return local;
   if (policy === undefined) return failed('servfail');
   const verdict = judgeName(policy, name, services.host.context());
-  // The sandbox's host name, which programs look up to find their own address; a rule for such a name comes first.
+  // Programs look up their host name, which is the plugin's, to find their own address. A rule for that name comes first.
   if (name === plugin.name && verdict.decision !== 'allow') return answerLoopback(family);
   if (verdict.decision === 'deny' || isReverse(name)) return refuse(services, asker, policy, verdict, type);
   if (verdict.decision === 'would_deny') refusals.name(policy, verdict, type, origin);
@@ -61,7 +61,7 @@ function refuse(
   type: number,
 ): DnsAnswer {
   metrics.dnsRefused();
-  // Programs that log their peers ask for every address backwards.
+  // Programs that log their peers ask for the name of every address: that is not worth a line each.
   if (!isReverse(verdict.name)) refusals.name(policy, verdict, type, origin);
   return refusedName(verdict.reason === 'denied_by_rule' ? 'a rule denies this name' : 'no rule allows it');
 }

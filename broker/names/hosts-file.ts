@@ -1,5 +1,4 @@
-// /etc/hosts, hosts(5): the operator's own names come before DNS. Runs in the broker; the file is the operator's.
-
+// /etc/hosts, hosts(5): the operator's names come before DNS. Runs in the broker, and trusts the file.
 import { readFileSync, statSync } from 'node:fs';
 import { MAX_HOSTS_BYTES } from '../../shared/limits.js';
 import { type Address, parseAddress } from '../../shared/policy/address.js';
@@ -17,7 +16,7 @@ export class HostsFile {
 
   /**
    * @param name lower-case, without a trailing dot
-   * @returns its addresses in the file's order; undefined where the file does not know it or cannot be read
+   * @returns its addresses in the file's order; undefined if the file does not list it or cannot be read
    */
   lookup(name: string): readonly Address[] | undefined {
     const stats = statSync(this.#path, { throwIfNoEntry: false });
@@ -38,7 +37,7 @@ export class HostsFile {
   }
 }
 
-/** Reads lines of `ADDRESS NAME…  # comment`; a line whose address is none, or has a zone, is skipped. */
+/** Reads lines of `ADDRESS NAME…  # comment`. A line without a valid address, or with a zone, is skipped. */
 export function parseHosts(text: string): ReadonlyMap<string, readonly Address[]> {
   const names = new Map<string, Address[]>();
   for (const line of text.split('\n')) {

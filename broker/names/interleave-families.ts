@@ -1,7 +1,7 @@
 // The order to dial in, RFC 8305 section 4. Runs in the broker.
 import type { Address } from '../../shared/policy/address.js';
 
-/** Alternates the families, IPv6 first, each in the order that it has. */
+/** Alternates the families, IPv6 first. Each family keeps its order. */
 export function interleaveFamilies(addresses: readonly Address[]): readonly Address[] {
   const first = addresses[0];
   if (first === undefined || addresses.every(({ family }) => family === first.family)) return addresses;

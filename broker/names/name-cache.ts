@@ -1,5 +1,5 @@
-// What servers said, for as long as they said it holds: one memory for the channel's connects and the sandboxes' DNS, so
-// that both agree. Runs in the broker. Names of every plugin share it; what a name may be used for is decided elsewhere.
+// Keeps the servers' answers for their TTL. The channel's connects and the sandboxes' DNS share one cache, so that both agree. Every plugin
+// shares it too: it decides nothing. Runs in the broker.
 import { BoundedMap } from '../../shared/bounded-map.js';
 import {
   CACHED_ANSWERS,
@@ -20,7 +20,7 @@ const LIFE_S: Readonly<Record<Exclude<FamilyAnswer['kind'], 'addresses'>, number
 
 interface Kept {
   readonly answer: FamilyAnswer;
-  /** As the clock. */
+  /** By the clock. */
   readonly until: number;
 }
 
@@ -38,7 +38,7 @@ export class NameCache implements NameSource {
     this.#now = now;
   }
 
-  /** Answers at once what is known, its TTL what is left of it; TTLs lie between MIN_TTL_S and MAX_TTL_S. */
+  /** Answers at once what it knows, with the TTL that is left. TTLs lie between MIN_TTL_S and MAX_TTL_S. */
   ask(name: string, family: 4 | 6): FamilyAnswer | Promise<FamilyAnswer> {
     const key = `${family} ${name}`;
     const known = this.#take(key);

@@ -1,28 +1,28 @@
-// c-ares through node:dns: sockets in the event loop, no thread of libuv's pool, which getaddrinfo would hold.
-// Runs in the broker; trusts no answer.
+// Asks DNS servers by c-ares through node:dns. Its sockets are in the event loop; getaddrinfo(3) would hold a thread of libuv's pool. Runs in
+// the broker, and trusts no answer.
 import { type RecordWithTtl, Resolver } from 'node:dns';
 import { statSync } from 'node:fs';
 import { DNS_ANSWERS, DNS_TIMEOUT_MS, TRIES, TRY_MS } from '../../shared/limits.js';
 import { type Address, parseAddress } from '../../shared/policy/address.js';
 
-/** What a server says of one name and family. `nodata`: there is the name, and no address of the family. */
+/** A server's answer for one name and family. `nodata`: the name exists, but has no address of the family. */
 export type FamilyAnswer =
   | {
       readonly kind: 'addresses';
       readonly addresses: readonly Address[];
-      /** Seconds: of the record, CNAMEs included, that is over first. */
+      /** Seconds: the smallest of all records, CNAMEs included. */
       readonly ttl: number;
     }
   | { readonly kind: 'nodata' | 'nxdomain' | 'servfail' | 'timeout' };
 
-/** Whom a name is asked of. A promise never rejects; an answer that is no promise was known. */
+/** Answers questions about names. A promise never rejects. An answer without a promise was known already. */
 export interface NameSource {
   ask(name: string, family: 4 | 6): FamilyAnswer | Promise<FamilyAnswer>;
 }
 
 const RESOLV_CONF = '/etc/resolv.conf';
 
-/** The servers to ask: those given, else those of /etc/resolv.conf, which is read again when it has changed. */
+/** Asks the given servers, or those of /etc/resolv.conf, which is read again when it has changed. */
 export class NameServers implements NameSource {
   readonly #servers: readonly string[] | undefined;
   #resolver: Resolver;
@@ -35,7 +35,7 @@ export class NameServers implements NameSource {
     this.#version = this.#read();
   }
 
-  /** Asks for a name as absolute: c-ares applies no search list to a query. */
+  /** The name is absolute: c-ares applies no search list to a query. */
   ask(name: string, family: 4 | 6): Promise<FamilyAnswer> {
     this.#renew();
     return new Promise((resolve) => {
@@ -50,13 +50,13 @@ export class NameServers implements NameSource {
   }
 
   #make(): Resolver {
-    // c-ares shortens a try to what a server has taken before; DNS_TIMEOUT_MS is what bounds them all.
+    // c-ares shortens a try to the time that a server took before. DNS_TIMEOUT_MS bounds all tries together.
     const resolver = new Resolver({ timeout: TRY_MS, tries: TRIES });
     if (this.#servers !== undefined) resolver.setServers(this.#servers);
     return resolver;
   }
 
-  /** Questions in flight keep the resolver that they were asked of. */
+  /** Questions in flight keep their resolver. */
   #renew(): void {
     const version = this.#read();
     if (version === this.#version) return;

@@ -1,5 +1,4 @@
-// Names to addresses: localhost and /etc/hosts without asking anyone, the rest by DNS. Runs in the broker.
-// Only names that a rule allows come here.
+// Resolves names: localhost and /etc/hosts locally, all others by DNS. Runs in the broker. Only names that a rule allows come here.
 import { DNS_ANSWERS, LOCAL_TTL_S, RESOLUTION_DELAY_MS } from '../../shared/limits.js';
 import { type Address, parseAddress } from '../../shared/policy/address.js';
 import { isLocalhost } from '../../shared/policy/is-localhost.js';
@@ -8,7 +7,7 @@ import type { HostsFile } from './hosts-file.js';
 import { interleaveFamilies } from './interleave-families.js';
 import type { FamilyAnswer, NameSource } from './name-servers.js';
 
-/** `asked` where a server was; `addresses` in the order to dial, none unless `result` is ok. */
+/** `asked`: whether a server was. `addresses`: in the order to dial, empty unless `result` is ok. */
 export interface Resolution {
   readonly result: Exclude<DnsResult, 'refused'>;
   readonly addresses: readonly Address[];
@@ -32,8 +31,8 @@ export class NameResolver {
 
   /**
    * @param name canonical: lower-case, no trailing dot; asked as absolute
-   * @returns at once where nobody is asked; a promise never rejects and is settled within DNS_TIMEOUT_MS. Who waits no
-   *   longer leaves the question to the others and to its limit
+   * @returns at once if no server has to be asked. A promise never rejects, and settles within DNS_TIMEOUT_MS, even if its
+   *   request has ended: others may wait for it
    */
   resolve(name: string): Resolution | Promise<Resolution> {
     const local = this.#lookUp(name);
@@ -49,7 +48,7 @@ export class NameResolver {
   }
 
   /**
-   * Resolves the addresses of one family, as a question of DNS asks for them.
+   * Resolves the addresses of one family, for a DNS question.
    *
    * @param name canonical, as for {@link resolve}
    * @returns as {@link resolve} does
@@ -61,14 +60,14 @@ export class NameResolver {
     return { kind: 'addresses', addresses: local.slice(0, DNS_ANSWERS), ttl: LOCAL_TTL_S };
   }
 
-  /** Without asking anyone. */
+  /** Without a server. */
   #lookUp(name: string): readonly Address[] | undefined {
     return isLocalhost(name) ? LOOPBACK : this.#hosts.lookup(name);
   }
 
   /**
-   * Both families at once. With IPv4 there, IPv6 gets the Resolution Delay of RFC 8305 section 3; with IPv6 there, IPv4
-   * is waited for, since the addresses are judged as one list and a host without an IPv6 route needs the others.
+   * Waits for both families. Once IPv4 is there, IPv6 gets the Resolution Delay of RFC 8305 section 3. IPv4 is always waited for: the
+   * addresses are judged as one list, and a host without an IPv6 route needs IPv4.
    */
   async #await(
     four: FamilyAnswer | Promise<FamilyAnswer>,
@@ -103,7 +102,7 @@ function capAnswers(addresses: readonly Address[]): readonly Address[] {
   return interleaveFamilies(addresses).slice(0, DNS_ANSWERS);
 }
 
-/** A family that is known to have none says nothing of the other, so a failure of either stands. */
+/** A family without addresses says nothing about the other, so a failure of either counts. */
 function failure(v4: FamilyAnswer, v6: FamilyAnswer): 'nxdomain' | 'servfail' | 'timeout' {
   const kinds = [v4.kind, v6.kind];
   if (kinds.includes('timeout')) return 'timeout';

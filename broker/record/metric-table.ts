@@ -62,7 +62,7 @@ export const METRICS = {
   decisionDuration: {
     name: 'postern_decision_duration_seconds',
     kind: 'histogram',
-    help: 'Time to decide, DNS left out',
+    help: 'Time to decide, without DNS',
     labels: {},
     buckets: FAST_BUCKETS as readonly number[],
   },
@@ -81,7 +81,7 @@ export const METRICS = {
   stalls: {
     name: 'postern_slow_touches_total',
     kind: 'counter',
-    help: 'Times that a plugin held the broker up',
+    help: 'Times that the broker stalled on a plugin',
     labels: { plugin: PLUGIN_LABEL as LabelValues, action: SLOW_ACTIONS as typeof SLOW_ACTIONS },
   },
   traps: {
@@ -98,19 +98,19 @@ export const METRICS = {
   requestsInFlight: {
     name: 'postern_requests_in_flight',
     kind: 'gauge',
-    help: 'Requests that are worked on',
+    help: 'Requests in progress',
     labels: { plugin: PLUGIN_LABEL as LabelValues },
   },
   requestsQueued: {
     name: 'postern_requests_queued',
     kind: 'gauge',
-    help: 'Requests that wait for their turn',
+    help: 'Requests that wait in the queue',
     labels: { plugin: PLUGIN_LABEL as LabelValues },
   },
   limitRejections: {
     name: 'postern_limit_rejections_total',
     kind: 'counter',
-    help: 'Requests turned away by a limit',
+    help: 'Requests refused by a limit',
     labels: { plugin: PLUGIN_LABEL as LabelValues, limit: LIMITS as typeof LIMITS },
     startsAtZero: isLimitEverywhere as StartsAtZero,
   },
@@ -123,7 +123,7 @@ export const METRICS = {
   dnsQuestions: {
     name: 'postern_dns_questions_total',
     kind: 'counter',
-    help: 'Questions that sandboxes asked their DNS',
+    help: "Questions to the sandbox's DNS",
     labels: { plugin: PLUGIN_LABEL as LabelValues, answer: QUESTION_ANSWERS as typeof QUESTION_ANSWERS },
   },
   policyRules: {
@@ -135,7 +135,7 @@ export const METRICS = {
   auditEventsDropped: {
     name: 'postern_audit_events_dropped_total',
     kind: 'counter',
-    help: 'Audit events that nobody took in time',
+    help: 'Audit events that were dropped: a backlog was full, or a plugin was past its share',
     labels: {},
   },
   dnsLookups: {
@@ -154,7 +154,7 @@ export const METRICS = {
   addressesDropped: {
     name: 'postern_dns_addresses_dropped_total',
     kind: 'counter',
-    help: 'Answers that may not be dialled',
+    help: 'Addresses in DNS answers that may not be dialled',
     labels: { class: ADDRESS_CLASSES as typeof ADDRESS_CLASSES },
   },
   connectDuration: {

@@ -1,4 +1,4 @@
-// A blocking connect(2) on a socket that connects already: waits for it as the kernel would. Runs in the broker.
+// A blocking connect(2) on a socket that is connecting already. The call waits as it would in the kernel. Runs in the broker.
 import type { TrapAnswer } from '../../shared/reasons.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import { writableNow } from '../../shared/sys/socket.js';
@@ -8,10 +8,10 @@ import type { TrapContext } from './trap-context.js';
 import { interruptedResult } from './waiting-calls.js';
 
 /**
- * Ends the call when the connection is there or has failed, when SO_SNDTIMEO is over, or when the caller has a signal to handle.
+ * Ends the call when the socket is connected or has failed, when SO_SNDTIMEO is over, or when the caller has a signal to handle.
  *
- * @param descriptor a duplicate of the plugin's socket; closed here in the end where true is returned
- * @param underWay what the call returns where SO_SNDTIMEO is over: -EINPROGRESS where it began the attempt, else -EALREADY
+ * @param descriptor a duplicate of the plugin's socket; closed here at the end if true is returned
+ * @param underWay what the call returns when SO_SNDTIMEO is over: -EINPROGRESS if it began the attempt, else -EALREADY
  * @returns whether the call waits
  */
 export function awaitConnection(

@@ -1,5 +1,5 @@
 // A trapped connect(2) to the outside, in order: queue, decide, connect and place, account. Runs in the broker. The address was copied
-// once and is checked once; what is dialled is the decision's value.
+// once and is checked once. The broker dials the decision's address.
 import { constants } from 'node:os';
 import { CONNECT_TIMEOUT_MS } from '../../shared/limits.js';
 import type { Decision } from '../../shared/policy/decision.js';
@@ -31,7 +31,7 @@ interface BrokeredConnect extends Replaced {
   readonly origin: Origin;
 }
 
-/** @returns true: the descriptor is closed here, when the call has ended */
+/** @returns true: the descriptor is closed here once the call has ended */
 export function brokerConnection(
   context: TrapContext,
   call: TrappedCall,

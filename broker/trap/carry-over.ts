@@ -1,4 +1,4 @@
-// What a socket that takes the place of another takes over from it: options that a program sets before it connects. Runs in the
+// Carries socket options from a plugin's socket to the one that takes its place: a program sets them before it connects. Runs in the
 // broker.
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import { IPPROTO_IP, IPPROTO_IPV6, IPPROTO_TCP, SOL_SOCKET } from '../../shared/sys/socket-constants.js';
@@ -14,7 +14,7 @@ class CarriedOption {
 
   /**
    * @param usual the value of a fresh socket
-   * @param doubled the kernel tells twice what was set, socket(7)
+   * @param doubled the kernel returns twice the value that was set, socket(7)
    */
   constructor(level: number, name: number, usual: Uint8Array, doubled = false) {
     this.#level = level;
@@ -24,7 +24,7 @@ class CarriedOption {
     this.#value = new Uint8Array(usual.length);
   }
 
-  /** @returns whether the socket `from` has another value than the usual one, which `to` has now too */
+  /** @returns whether `from` has an unusual value, which `to` has now too */
   carry(from: number, to: number): boolean {
     const value = this.#value;
     if (readOption(from, this.#level, this.#name, value) < 0 || this.#isUsual()) return false;
@@ -42,19 +42,19 @@ class CarriedOption {
   }
 }
 
-/** Carries options from sockets of one sandbox to sockets of the host's: all that a plugin may set, and that last. */
+/** Carries all options that a plugin may set and that outlast the connect, for the sockets of one sandbox. */
 export class CarryOver {
   readonly #both: readonly CarriedOption[];
   readonly #keepAlive: CarriedOption;
-  /** TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_KEEPCNT: carried only where keep-alive is on. */
+  /** TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_KEEPCNT: carried only if keep-alive is on. */
   readonly #keepAliveTimes: readonly CarriedOption[];
   readonly #ofFamily: Readonly<Record<4 | 6, readonly CarriedOption[]>>;
 
-  /** @param untouched an IPv4 TCP socket of the sandbox's: what its network namespace gives every socket was set by nobody */
-  constructor(untouched: OwnedFd) {
+  /** @param fresh an IPv4 TCP socket of the sandbox with the values that its network namespace gives every socket */
+  constructor(fresh: OwnedFd) {
     const option = (level: number, name: number, bytes = 4, doubled = false): CarriedOption => {
       const usual = new Uint8Array(bytes);
-      readOption(untouched.number, level, name, usual);
+      readOption(fresh.number, level, name, usual);
       return new CarriedOption(level, name, usual, doubled);
     };
     const ofIpv6 = (name: number, usual: number): CarriedOption =>

@@ -1,6 +1,7 @@
-// Dials for a trapped connect(2), and puts the connection in the place of the plugin's own socket. Runs in the broker. Three ways: a
-// non-blocking socket is placed while it connects; a blocking one once it is connected, and compared; one whose call is interrupted as
-// it is then, as the kernel would leave it.
+// Dials for a trapped connect(2), and puts the connection in the place of the plugin's own socket. Runs in the broker.
+// - A non-blocking socket is placed while it connects.
+// - A blocking one is placed once it is connected, and after its peer was compared.
+// - If the call is interrupted, the socket is placed as it is then, as the kernel would leave it.
 import { constants } from 'node:os';
 import type { Address } from '../../shared/policy/address.js';
 import type { Outcome } from '../../shared/reasons.js';
@@ -36,8 +37,8 @@ export interface Replaced {
 /**
  * Ends the call.
  *
- * @param claim the place of the connection, where the plugin's connections are limited
- * @returns how the connect ended, or what will tell
+ * @param claim the connection's place, if the plugin's connections are limited
+ * @returns how the connect ended, or the object that will say so
  */
 export async function connectAndPlace(
   replaced: Replaced,
@@ -90,7 +91,7 @@ export async function connectAndPlace(
   }
 }
 
-/** Dials. A non-blocking socket belongs to the plugin from there on, whatever comes of it. The call of another may have to wait. */
+/** Dials. `non_blocking`: the plugin gets the socket, whatever comes of the dial. Otherwise the call may have to wait. */
 function beginDial(
   replaced: Replaced,
   socket: OwnedFd,
@@ -106,7 +107,7 @@ function beginDial(
   return goesElsewhere(socket, endpoint) ? -ECONNABORTED : 'non_blocking';
 }
 
-/** The caller has a signal to handle, or its own time-out is over: it gets the socket that connects still. */
+/** The caller has a signal to handle, or its own time-out is over. It gets the socket, which still connects. */
 async function placeInterrupted(
   { context, call, original }: Replaced,
   socket: OwnedFd,

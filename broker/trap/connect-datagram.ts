@@ -1,4 +1,4 @@
-// connect(2) on a UDP or ICMP socket: within the sandbox as it is, outside refused. Runs in the broker.
+// connect(2) on a UDP or ICMP socket: inside the sandbox it is done, to the outside it is refused. Runs in the broker.
 import { constants } from 'node:os';
 import { connectAtOnce } from '../../shared/sys/socket-state.js';
 import { readSockaddr } from '../caller/read-sockaddr.js';
@@ -11,7 +11,7 @@ import type { TrappedSocket } from './trapped-socket.js';
 
 const { EACCES } = constants.errno;
 
-/** getaddrinfo(3) probes each address so, to sort them: refused quietly, counted, logged in aggregate. */
+/** getaddrinfo(3) probes each address like this to sort them. So refusals are counted, and logged in aggregate. */
 export function connectDatagram(
   context: TrapContext,
   call: TrappedCall,

@@ -1,5 +1,5 @@
-// connect(2) on a TCP socket: the kernel's own answer where the socket is in use, the sandbox's loopback on the socket itself,
-// everything else a connection of the broker's in its place. Runs in the broker.
+// connect(2) on a TCP socket. A socket in use gets the kernel's own answer. A connect to the sandbox's loopback happens on the socket itself.
+// For every other one the broker puts its connection in the socket's place. Runs in the broker.
 import { constants } from 'node:os';
 import type { Policy } from '../../shared/policy/policy.js';
 import { familyBits } from '../../shared/policy/prefix.js';
@@ -31,7 +31,7 @@ const { EAFNOSUPPORT, EALREADY, EINPROGRESS, EINVAL, EISCONN } = constants.errno
 
 type InetAddress = Extract<TrappedAddress, { kind: 'inet' }>;
 
-/** @returns whether the descriptor is kept for as long as the call waits */
+/** @returns whether the descriptor is kept while the call waits */
 export function connectStream(
   context: TrapContext,
   call: TrappedCall,
@@ -57,7 +57,7 @@ export function connectStream(
   return connectInside(context, call, socket, raw, address);
 }
 
-/** Loopback is the sandbox's own, but where an allow rule names that very address and port of the host's. */
+/** Loopback is the sandbox's own, unless an allow rule names that very address and port of the host. */
 function staysInside({ address, port }: InetAddress, policy: Policy | undefined): boolean {
   if (!isSandboxAddress(address)) return false;
   if (!isLoopbackAddress(address) || policy === undefined) return true;
@@ -78,7 +78,7 @@ function connectInside(
   if (port === DNS_PORT && (started === 0 || started === -EINPROGRESS))
     noteAsker(context, call, descriptor, 'tcp');
   if (started === -EINPROGRESS && isLoopbackAddress(address)) {
-    // Over loopback the attempt has been answered by now, but in a full queue.
+    // Over loopback the attempt has been answered by now, unless the listener's queue is full.
     if (tcpState(descriptor.number) === TCP_STATE.CLOSE)
       context.loopback.refused(address, port, () => context.origins.of(call.tid));
     else context.loopback.connected(address, port);
@@ -91,8 +91,8 @@ function connectInside(
 }
 
 /**
- * A socket that was handed over: it keeps its peer, and the kernel answers for it. What failed, and whose failure has been told,
- * gets another connection, decided anew.
+ * A socket of the host's network, which the plugin was given: it keeps its peer, and the kernel answers for it. After a failed attempt
+ * whose error the plugin has seen, it gets another connection, decided anew.
  */
 function connectForeign(
   context: TrapContext,
@@ -110,7 +110,7 @@ function connectForeign(
     return false;
   }
   if (address.kind === 'unspec') {
-    // Where nothing is there to be dissolved, the error that waits is cleared, and the socket is as new.
+    // Without a connection to dissolve, this clears the pending error and leaves the socket as new.
     const closed = state === TCP_STATE.CLOSE;
     call.end(closed ? connectAtOnce(descriptor.number, raw) : -EISCONN, closed ? 'own' : 'brokered');
     return false;
@@ -128,7 +128,7 @@ function connectForeign(
   return false;
 }
 
-/** What the kernel says to an address that is none of the socket's family: it looks at the length first. */
+/** The kernel's answer to an address of another family. The kernel checks the length first. */
 function misfitOf(address: TrappedAddress, domain: number, length: number): number | undefined {
   if (length < (domain === AF_INET ? SOCKADDR_IN_BYTES : SOCKADDR_IN6_BYTES)) return -EINVAL;
   return address.kind === 'inet' && address.family === domain ? undefined : -EAFNOSUPPORT;

@@ -1,5 +1,5 @@
-// What a connect to a bare address may do: under the names that led the sandbox to it, else as the literal it is. Runs in
-// the broker; nothing is dialled here.
+// Decides a connect to a bare address, under the names by which the sandbox's DNS gave it, else as a literal. Runs in the broker, and dials
+// nothing.
 import { STALE_NAMES_CHECKED } from '../../shared/limits.js';
 import type { Address } from '../../shared/policy/address.js';
 import { decide, type HostContext } from '../../shared/policy/decide.js';
@@ -13,13 +13,13 @@ import { denial, type Judgement } from '../request/judgement.js';
 import type { Plugin } from '../request/plugin.js';
 import type { Services } from '../request/services.js';
 
-/** Where a connect goes, as its address was copied. */
+/** A connect's destination, as copied. */
 export interface BareDestination {
   readonly address: Address;
   readonly port: number;
 }
 
-/** What the data path decides by. */
+/** One connect, and what decides it. */
 interface Case extends BareDestination {
   readonly services: Services;
   readonly plugin: Plugin;
@@ -29,12 +29,12 @@ interface Case extends BareDestination {
 }
 
 /**
- * Decides a connect to an address: allowed where one granted name's rule, or a rule for the address, covers the port; a
- * deny rule on the address wins, another name's denial does not. A grant past its TTL counts once its name is found to
- * have the address still; else the reason is stale_grant.
+ * The connect is allowed if a rule for one granted name, or for the address, covers the port. A deny rule on the address wins; a denial
+ * of another name does not. A grant past its TTL counts once DNS confirms that the name still has the address. Otherwise the
+ * reason is stale_grant.
  *
- * @param grants the same sandbox's, as its DnsServer holds them
- * @param life where it ends while DNS is asked, stale grants do not count
+ * @param grants of the same sandbox's DnsServer
+ * @param life if it ends during the lookup, stale grants do not count
  */
 export function decideGranted(
   services: Services,
@@ -72,7 +72,7 @@ function judgeUnder({ policy, host, address, port }: Case, name: string): Decisi
 
 const RANK = { allow: 2, would_deny: 1, deny: 0 } as const;
 
-/** The kindest; of equals the first. */
+/** The most permissive decision; the first of equal ones. */
 function pickBest(decisions: readonly [...Decision[], Decision]): Decision {
   return decisions.reduce((best, next) => (RANK[next.decision] > RANK[best.decision] ? next : best));
 }
@@ -99,7 +99,7 @@ async function decideStale(
   return { decision, policy, considered: [address], names: found, dnsMs: performance.now() - start };
 }
 
-/** Whether a name has an address still; the grant is renewed then. */
+/** Whether a name still has an address. If so the grant is renewed. */
 async function confirm({ services, plugin, grants, address }: Case, name: string): Promise<boolean> {
   const found = await askFamily(services, plugin, name, address.family);
   if (found?.kind !== 'addresses' || !found.addresses.some(({ text }) => text === address.text)) return false;

@@ -1,4 +1,4 @@
-// How a connection that was begun for a trapped call goes on: to whom it is, or why it failed. Runs in the broker.
+// The progress of a dial for a trapped call: its peer, or why it failed. Runs in the broker.
 import { constants } from 'node:os';
 import type { Address } from '../../shared/policy/address.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
@@ -13,13 +13,13 @@ import type { Interruption } from './waiting-calls.js';
 
 const { ECONNRESET, ETIMEDOUT } = constants.errno;
 
-/** How a dial went on: connected to that peer, under way, or minus errno. */
+/** The state of a dial: its peer if connected, under way, or minus errno. */
 export type Dial = Endpoint | 'under_way' | number;
 
-/** Why a caller goes on before its connection is there; its own time-out is one of the reasons. */
+/** Why a call ends before its connection is there. `timeout`: the caller's own is over. */
 export type DialInterruption = Interruption | 'timeout';
 
-/** Whom a connecting socket is connected to, or with which errno it failed: told once. */
+/** @returns the state; an errno is returned once */
 export function dialState(socket: OwnedFd): Dial {
   const peer = peerOf(socket.number);
   if (peer === undefined && !writableNow(socket.number)) return 'under_way';
@@ -29,8 +29,8 @@ export function dialState(socket: OwnedFd): Dial {
 }
 
 /**
- * Whether a dial that was begun is known to be to another peer. One that is under way tells its peer to nobody: sock_diag(7) would,
- * but of a service that a BPF program balances (cgroup/connect4) it tells who serves, and getpeername(2) the service.
+ * Whether a dial is known to go to another peer. While it is under way, getpeername(2) does not name its peer. sock_diag(7) would, but
+ * not the same one: of a service that a BPF program balances (cgroup/connect4) it names the backend, and getpeername(2) the service.
  */
 export function goesElsewhere(socket: OwnedFd, endpoint: Endpoint): boolean {
   const peer = peerOf(socket.number);
@@ -38,10 +38,10 @@ export function goesElsewhere(socket: OwnedFd, endpoint: Endpoint): boolean {
 }
 
 /**
- * Waits for a dial that is under way, and no longer than its request lives.
+ * Waits for a dial that is under way, at most until its request's time limit.
  *
- * @param limit milliseconds of the caller's own time-out, 0: none
- * @returns an interruption where the caller shall go on before the connection is there
+ * @param limit the caller's own time-out in milliseconds, 0 for none
+ * @returns an interruption if the call must end before the connection is there
  */
 export function awaitDial(
   { waiting }: TrapContext,
@@ -68,7 +68,7 @@ export function awaitDial(
   });
 }
 
-/** @param family of the socket that dials: an IPv4 address is mapped for one of IPv6 */
+/** @param ofSocket the socket's family: an IPv4 address is mapped for an IPv6 socket */
 export function endpointOf({ family, bytes }: Address, port: number, ofSocket: 4 | 6): Endpoint {
   if (ofSocket === family) return { bytes, port };
   const mapped = new Uint8Array(16);

@@ -1,8 +1,6 @@
-// The whole path of a trapped call: take the descriptor, copy the address, find out whose socket it is, and act on the duplicate
-// or put another in its place. Runs in the broker.
-//
-// No connect, bind or listen of an inet socket is ever let go on as the plugin wrote it: between the check and the execution
-// another thread of it swaps address or descriptor.
+// The whole path of a trapped call: take the descriptor, copy the address, find out whose socket it is, then act on the duplicate or put
+// another socket in its place. Runs in the broker. The kernel never executes a connect, bind or listen of an inet socket as the plugin
+// wrote it: between check and execution another thread could swap address or descriptor.
 import { constants } from 'node:os';
 import { bindTo, listenOn } from '../../shared/sys/listen.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
@@ -41,7 +39,7 @@ function act(context: TrapContext, call: TrappedCall, { descriptor, address }: R
   }
   let kept = false;
   try {
-    // What was taken and copied by the thread's id was the caller's only if the call still waits now.
+    // If the call still waits now, descriptor and address were the caller's own, and not those of a later thread with the same id.
     if (!call.stillWaits()) call.end(-EINVAL, 'error');
     else if (typeof address === 'number') call.end(address, 'error');
     else kept = handleSocket(context, call, descriptor, address);
@@ -50,7 +48,7 @@ function act(context: TrapContext, call: TrappedCall, { descriptor, address }: R
   }
 }
 
-/** @returns whether the descriptor is still needed, and is closed by whoever needs it */
+/** @returns whether the descriptor is still needed, and closed later */
 function handleSocket(
   context: TrapContext,
   call: TrappedCall,
@@ -98,14 +96,14 @@ function bind(
       domain === AF_NETLINK
         ? bindNetlink(descriptor.number, address, call.tid)
         : bindTo(descriptor.number, address);
-    // musl asks from a socket that is bound and never connected.
+    // musl sends its DNS questions from a socket that is bound and never connected.
     if (result === 0 && domain !== AF_NETLINK && tcpState(descriptor.number) === undefined)
       noteAsker(context, call, descriptor, 'udp');
     call.end(result, 'own');
   } else call.end(-EAFNOSUPPORT, 'error');
 }
 
-/** A socket that listens already, as an inherited one does, may be told so again. */
+/** A socket that listens already, as an inherited one does, may listen again. */
 function listen(context: TrapContext, call: TrappedCall, { descriptor, own }: TrappedSocket): void {
   if (own) call.end(listenOn(descriptor.number, call.notification.ints[1]), 'own');
   else if (isListening(descriptor.number)) call.end(0, 'own');
@@ -123,9 +121,8 @@ function connectNetlink(
 }
 
 /**
- * A broker that connected by path for the plugin would do so in its own root and with its own credentials. The kernel executes
- * the call, and where another thread swaps it for one on an inet socket, Landlock denies that: all that can be had so is the end of
- * a connection.
+ * The kernel executes the call: the broker would connect by path in its own root and with its own credentials. If another thread swaps
+ * in an inet socket, Landlock denies the call. Such a swap can only end a connection.
  */
 function letUnixGoOn(
   context: TrapContext,

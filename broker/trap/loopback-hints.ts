@@ -1,5 +1,5 @@
-// A program that looks for a service of the host's at 127.0.0.1 finds the sandbox's own loopback, and nobody there. Says so once a
-// destination, unless somebody listens there soon: a program that waits for a server of its own needs no advice. Runs in the broker.
+// A program that looks for a service of the host at 127.0.0.1 finds the sandbox's own loopback, where nothing listens. The audit log says so
+// once for each destination, unless something listens there soon: a program may wait for its own server. Runs in the broker.
 import type { Address } from '../../shared/policy/address.js';
 import { quoteDestination } from '../../shared/policy/make-decision.js';
 import { suggestAddress } from '../../shared/policy/suggest-rule.js';
@@ -8,7 +8,7 @@ import type { Origin } from '../record/origin.js';
 import type { Plugin } from '../request/plugin.js';
 
 const WAIT_MS = 2000;
-/** Destinations that a sandbox is told of; a scan of its own loopback says no more. */
+/** Bounds the hints of a sandbox that scans its own loopback. */
 const MOST = 32;
 
 interface Pending {
@@ -29,7 +29,7 @@ export class LoopbackHints {
     this.#plugin = plugin;
   }
 
-  /** Nobody listened there. */
+  /** A connect found no listener. */
   refused(address: Address, port: number, origin: () => Origin): void {
     const place = suggestAddress(address, port);
     if (this.#told.has(place) || this.#told.size >= MOST) return;
@@ -38,7 +38,7 @@ export class LoopbackHints {
     this.#pending.set(place, { address, port, origin: origin(), timer });
   }
 
-  /** Somebody does. */
+  /** A connect found a listener. */
   connected(address: Address, port: number): void {
     if (this.#pending.size === 0) return;
     const place = suggestAddress(address, port);
@@ -46,7 +46,7 @@ export class LoopbackHints {
     this.#pending.delete(place);
   }
 
-  /** Tells what waits to be told. */
+  /** Writes the hints that wait. */
   flush(): void {
     for (const place of [...this.#pending.keys()]) this.#tell(place);
   }

@@ -1,5 +1,5 @@
-// The calls that this broker has received and not answered, in memory that the supervisor keeps. The kernel writes each call
-// into its slot: a broker that dies between receiving and answering leaves it there, and the next one answers it.
+// The calls that this broker has received and not answered, in memory that the supervisor keeps. Runs in the broker. The kernel writes each
+// call into its slot. If the broker dies before it answers, the call is still there, and the next broker answers it.
 import { constants } from 'node:os';
 import { NOTIFIED_CALLS } from '../../shared/limits.js';
 import { MappedMemory } from '../../shared/sys/memory-file.js';
@@ -33,7 +33,7 @@ export class NotifiedCalls {
     return this.#free.length === 0;
   }
 
-  /** Ends what a former broker left: its callers would wait for good. @returns how many there were */
+  /** Ends the calls that a former broker left: their callers would wait forever. @returns how many there were */
   answerLeftOvers(listener: OwnedFd): number {
     let left = 0;
     for (const slot of this.#slots) {
@@ -46,7 +46,7 @@ export class NotifiedCalls {
     return left;
   }
 
-  /** Receives the call that waits. @returns undefined where it was withdrawn meanwhile */
+  /** Receives the next call. @returns undefined if it was withdrawn meanwhile */
   receive(listener: OwnedFd): { readonly slot: number; readonly notification: Notification } | undefined {
     const slot = this.#free.pop();
     const bytes = slot === undefined ? undefined : this.#slots[slot];

@@ -1,5 +1,4 @@
-// The addresses that a sandbox has itself: loopback, the unspecified ones, which mean loopback to connect(2), and the two that
-// its launcher gave it. Pure.
+// The sandbox's own addresses: loopback, the unspecified ones, which connect(2) takes as loopback, and the two that its launcher set. Pure.
 import type { Address } from '../../shared/policy/address.js';
 import { SANDBOX_ADDRESSES } from '../../shared/sandbox-addresses.js';
 
@@ -9,7 +8,7 @@ export function isSandboxAddress({ family, text, bytes }: Address): boolean {
   return (family === 4 && bytes[0] === 127) || OWN.has(text);
 }
 
-/** A loopback address can be the host's too, where a rule names it; the others never. */
+/** Of the sandbox's addresses, only a loopback one can also mean the host's, if a rule names it. */
 export function isLoopbackAddress({ family, text, bytes }: Address): boolean {
   return family === 4 ? bytes[0] === 127 : text === '::1';
 }

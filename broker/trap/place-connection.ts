@@ -1,5 +1,5 @@
-// Puts a connection in the place of the caller's own socket, and ends the call. Runs in the broker. The caller's thread does the
-// placing, so a slow plugin's is waited for on the slow lane.
+// Puts a connection in the place of the caller's own socket, and ends the call. Runs in the broker. The caller's thread does the placing in
+// the kernel; for a slow plugin the slow lane waits for that thread.
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import { placeSocket } from '../caller/place-socket.js';
 import type { TrappedCall } from '../caller/trapped-call.js';

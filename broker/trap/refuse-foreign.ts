@@ -1,4 +1,4 @@
-// A call that would turn a socket of the host's network, which the plugin was handed or inherited. Runs in the broker.
+// Refuses a call that would turn a socket of the host's network to another peer or address. Runs in the broker.
 import { constants } from 'node:os';
 import type { TrappedAddress } from '../caller/read-sockaddr.js';
 import type { TrappedCall } from '../caller/trapped-call.js';
@@ -6,7 +6,7 @@ import type { TrapContext } from './trap-context.js';
 
 const { EACCES } = constants.errno;
 
-/** @param address of the call; listen(2) has none */
+/** @param address the call's; listen(2) has none */
 export function refuseForeign(
   { refusals, origins }: TrapContext,
   call: TrappedCall,

@@ -1,5 +1,5 @@
-// Refused calls on sockets of one sandbox that are no question of rules: UDP to the outside, and sockets of the host's network.
-// Each is counted; one line of the audit log tells of all of a kind within a second. Runs in the broker.
+// Refusals in one sandbox that no rule can change: UDP to the outside, and calls on sockets of the host's network. Each is counted. The
+// audit log gets one line for all of a kind within a second. Runs in the broker.
 import { quoteDestination } from '../../shared/policy/make-decision.js';
 import type { TrapCall } from '../../shared/reasons.js';
 import type { TrappedAddress } from '../caller/read-sockaddr.js';
@@ -32,7 +32,7 @@ export class SocketRefusals {
     this.#plugin = plugin;
   }
 
-  /** @param address of the call; listen(2) has none */
+  /** @param address the call's; listen(2) has none */
   note(kind: Kind, call: TrapCall, address: TrappedAddress | undefined, origin: () => Origin): void {
     this.#plugin.metrics.decided('deny', REASONS[kind]);
     const key = `${kind} ${call}`;
@@ -45,7 +45,7 @@ export class SocketRefusals {
     this.#timer ??= setTimeout(() => this.flush(), AGGREGATE_MS).unref();
   }
 
-  /** Writes what has been gathered. */
+  /** Writes the lines that wait. */
   flush(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;

@@ -1,4 +1,4 @@
-// What every trapped call of one sandbox is worked on with. Runs in the broker.
+// The state of one sandbox's trap, for every call of it. Runs in the broker.
 import type { WritableOnce } from '../../shared/sys/epoll.js';
 import type { CallerOrigins } from '../caller/caller-origins.js';
 import type { CallerProcesses } from '../caller/caller-processes.js';
@@ -21,12 +21,12 @@ export interface TrapContext {
   readonly grants: Grants;
   readonly askers: QuestionAskers;
   readonly waiting: WaitingCalls;
-  /** Non-blocking connects that are handed over and not settled. */
+  /** Non-blocking connects whose sockets are placed and whose end is not known yet. */
   readonly settling: Set<{ readonly cancel: () => void }>;
   readonly loopback: LoopbackHints;
   readonly refusals: SocketRefusals;
   readonly writable: WritableOnce;
   readonly carryOver: CarryOver;
-  /** Whether Landlock denies TCP in the sandbox: then an AF_UNIX call may go on, for the worst swap is an errno. */
+  /** Whether Landlock denies TCP in the sandbox. If so an AF_UNIX call may go on: a swapped socket only gets an errno. */
   readonly landlockDeniesTcp: boolean;
 }

@@ -1,6 +1,5 @@
-// One sandbox's trap: its listener's calls come in here, and its DNS is served beside. Ends with the sandbox. Runs in the broker;
-// the one process that ever receives from the listener.
-
+// One sandbox's trap: it receives the calls of the sandbox's listener, and serves its DNS. It ends with the sandbox. Runs in the broker, the
+// only process that receives from the listener.
 import { WritableOnce } from '../../shared/sys/epoll.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import { type Notification, wakeSynchronously } from '../../shared/sys/seccomp-notify.js';
@@ -22,7 +21,7 @@ import { SocketRefusals } from './socket-refusals.js';
 import type { TrapContext } from './trap-context.js';
 import { WaitingCalls } from './waiting-calls.js';
 
-/** What a sandbox's trap consists of; owned by the session from here on. */
+/** The descriptors of a sandbox's trap. The session owns them. */
 export interface TrapEnds {
   readonly listener: OwnedFd;
   /** Memory of the calls in flight, which the supervisor keeps. */
@@ -32,6 +31,19 @@ export interface TrapEnds {
 }
 
 const WRITABLE_SOCKETS = new WritableOnce();
+
+/** A trap to serve. */
+export interface TrapSetup {
+  readonly services: Services;
+  readonly plugin: Plugin;
+  /** Names the session to the supervisor. */
+  readonly number: number;
+  readonly landlockDeniesTcp: boolean;
+  /** Another broker has served this trap: the calls that it left are answered first. */
+  readonly resumed: boolean;
+  readonly ends: TrapEnds;
+  readonly onEnd: (session: TrapSession) => void;
+}
 
 export class TrapSession {
   readonly number: number;
@@ -44,22 +56,7 @@ export class TrapSession {
   readonly #onEnd: (session: TrapSession) => void;
   #open = true;
 
-  /** @param resumed another broker served this trap: what it had received is answered first */
-  constructor(
-    services: Services,
-    plugin: Plugin,
-    {
-      number,
-      landlockDeniesTcp,
-      resumed,
-    }: {
-      readonly number: number;
-      readonly landlockDeniesTcp: boolean;
-      readonly resumed: boolean;
-    },
-    ends: TrapEnds,
-    onEnd: (session: TrapSession) => void,
-  ) {
+  constructor({ services, plugin, number, landlockDeniesTcp, resumed, ends, onEnd }: TrapSetup) {
     this.number = number;
     this.plugin = plugin;
     this.#ends = ends;
@@ -109,8 +106,8 @@ export class TrapSession {
   }
 
   /**
-   * Takes a few calls, then lets other plugins have their turn: the watch is level-triggered. It is asked again before each receipt,
-   * which would wait where nothing is there: libuv calls a listener readable too whose sandbox is gone.
+   * Takes a few calls, then gives other plugins their turn: the watch is level-triggered. Each receipt comes after another poll, since it
+   * would block without a call: libuv also calls a listener readable whose sandbox is gone.
    */
   #receive(): void {
     const { listener } = this.#ends;
@@ -136,7 +133,7 @@ export class TrapSession {
       this.plugin.metrics.trapped(ended.call, answer);
       this.#watch.want(READABLE);
     });
-    // No other call is reported; should one be, it is refused.
+    // The filter reports no other call. If one came, it would be refused.
     if (name === undefined) call.end(-1, 'error');
     else handleTrap(this.#context, call);
   }

@@ -1,8 +1,8 @@
-// What a trapped call's descriptor is.
+// The socket of a trapped call. Runs in the broker.
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 
-/** The socket that a call is about: a duplicate, and what it is. */
 export interface TrappedSocket {
+  /** A duplicate of the caller's. */
   readonly descriptor: OwnedFd;
   readonly domain: number;
   /** Made in the sandbox's own network namespace. */

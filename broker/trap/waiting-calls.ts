@@ -1,25 +1,25 @@
-// Calls that wait for a connection. A caller that is gone, or that has a signal to handle, is found by looking: the kernel tells
-// a listener of neither. Runs in the broker.
+// Calls that wait for a connection. The broker looks whether a caller is gone or has a signal to handle: the kernel reports neither to a
+// listener. Runs in the broker.
 import { constants } from 'node:os';
 import { WAITING_CALL_MS, WAITING_CALLS_LOOKED_AT } from '../../shared/limits.js';
 import { signalsOf } from '../caller/caller-signals.js';
 import type { TrappedCall } from '../caller/trapped-call.js';
 
 const { EINTR } = constants.errno;
-/** The kernel's own: the caller handles its signal, then the call is made anew where SA_RESTART says so, else it is EINTR. */
+/** The kernel's own errno: the caller handles its signal. Then the call restarts under SA_RESTART, else it returns EINTR. */
 const ERESTARTSYS = 512;
 
 /**
- * Why a wait is over before its connection is there. `perhaps_signal`: the caller's process has a signal that this or another
- * thread has to handle.
+ * Why a wait is over before the connection is there. `perhaps_signal`: a signal waits for the caller's process, and this thread or another
+ * one has to handle it.
  */
 export type Interruption = 'gone' | 'signal' | 'perhaps_signal';
 
 /**
- * What an interrupted call returns. The kernel takes its own errno back only for a thread that it has told of a signal; to
- * another one it would show.
+ * The result of an interrupted call. The kernel replaces its own errno only in a thread that it has signalled. Any other thread's program
+ * would see it.
  *
- * @param limited whether SO_SNDTIMEO is set: such a call is not made anew, signal(7)
+ * @param limited whether SO_SNDTIMEO is set: such a call does not restart, signal(7)
  */
 export function interruptedResult(why: Exclude<Interruption, 'gone'>, limited: boolean): number {
   return why === 'signal' && !limited ? -ERESTARTSYS : -EINTR;
@@ -27,16 +27,16 @@ export function interruptedResult(why: Exclude<Interruption, 'gone'>, limited: b
 
 interface Waiting {
   readonly onInterruption: (why: Interruption) => void;
-  /** A signal of the process was pending when it was looked at last. */
+  /** Whether a signal of the process was pending at the last look. */
   signalSeen: boolean;
 }
 
 export class WaitingCalls {
-  /** Who has not been looked at for longest comes first. */
+  /** The one with the oldest look comes first. */
   readonly #calls = new Map<TrappedCall, Waiting>();
   #timer: NodeJS.Timeout | undefined;
 
-  /** @param onInterruption called once, in place of what was to be called before */
+  /** @param onInterruption called once; it replaces the former callback */
   add(call: TrappedCall, onInterruption: (why: Interruption) => void): void {
     this.#calls.set(call, { onInterruption, signalSeen: false });
     this.#timer ??= setInterval(() => this.#look(), WAITING_CALL_MS);
@@ -49,7 +49,7 @@ export class WaitingCalls {
     this.#timer = undefined;
   }
 
-  /** Interrupts all of them: the sandbox is gone. */
+  /** The sandbox is gone: interrupts every call. */
   close(): void {
     for (const call of [...this.#calls.keys()]) this.#interrupt(call, 'gone');
   }
@@ -81,10 +81,10 @@ export class WaitingCalls {
 }
 
 /**
- * A signal of the whole process is left to the thread that the kernel has chosen. Where it is there at the next look, that one
- * waits as well: one call of the process after another is interrupted.
+ * A signal of the whole process belongs to the thread that the kernel has chosen. If it still waits at the next look, that thread waits in
+ * a call too. So one call of the process after another is interrupted.
  *
- * @param chosen processes of which one was, at this look
+ * @param chosen processes of which this look has interrupted a call
  */
 function whySignal({ tid }: TrappedCall, waiting: Waiting, chosen: Set<number>): Interruption | undefined {
   const { pid, signal } = signalsOf(tid);

@@ -41,18 +41,20 @@ const watch = <T>(_: unknown, work: () => T): T => {
   }
   return work();
 };
-const session = new TrapSession(
-  { ...dns.services, guard: { watch } },
-  dns.plugin,
-  { number: 1, landlockDeniesTcp: true, resumed: false },
-  {
+const session = new TrapSession({
+  services: { ...dns.services, guard: { watch } },
+  plugin: dns.plugin,
+  number: 1,
+  landlockDeniesTcp: true,
+  resumed: false,
+  ends: {
     listener,
     calls: createMemoryFile('calls', NOTIFIED_CALLS * NOTIFICATION_BYTES),
     dnsDatagrams: boundDatagramSocket(LOOPBACK),
     dnsListener: listeningSocket(LOOPBACK, 1),
   },
-  () => {},
-);
+  onEnd: () => {},
+});
 const answers = ['brokered', 'own', 'refused', 'error'] as const;
 const count = (answer: string): Promise<number> =>
   dns.count(`traps_total{plugin="${dns.plugin.name}",call="connect",answer="${answer}"}`);
