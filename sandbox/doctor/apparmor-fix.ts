@@ -1,7 +1,7 @@
-// The AppArmor profile that gives user namespaces back to postern's Node where the host keeps them from ordinary users.
-// unshare(1) inherits it: a profile of this mode goes on to programs that have none of their own.
+// The AppArmor profile that lets postern's Node make user namespaces where the host forbids them to ordinary users.
+// unshare(1) inherits it: a profile of this mode passes to programs that have no profile.
 
-/** Characters that mean something in a quoted path of apparmor.d(5). */
+/** Characters with a meaning in a quoted path of apparmor.d(5). */
 const SPECIAL = /[\\*?[\]{}^"]/g;
 
 /** @param nodePath the real path of the running Node, by which AppArmor knows it */

@@ -1,4 +1,4 @@
-// Control groups: two limits need one that is delegated; all the others do without.
+// Control groups: two limits need a delegated one, the others need none.
 import type { Check } from './check.js';
 import type { HostFacts } from './host-facts.js';
 

@@ -1,4 +1,4 @@
-// The calls by which the broker puts a connected socket in the place of a program's own: a container's filter refuses them.
+// The calls by which the broker replaces a program's socket by a connected one. The filters of containers refuse them.
 import type { KernelFeatures } from '../../shared/sys/kernel-features.js';
 import { FILTER_SIGN, filterFix } from '../host/container-fix.js';
 import type { Check } from './check.js';

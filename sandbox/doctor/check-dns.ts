@@ -1,4 +1,4 @@
-// Name servers, which the broker asks for the names that rules allow.
+// The name servers that the broker asks about permitted names.
 import type { Check } from './check.js';
 import type { HostFacts } from './host-facts.js';
 

@@ -1,4 +1,4 @@
-// What newer kernels bring: without the first postern cannot run, without the others something is less.
+// Features of newer kernels. postern cannot run without the seccomp filter, and runs degraded without the others.
 import type { KernelFeatures } from '../../shared/sys/kernel-features.js';
 import type { Check } from './check.js';
 import type { HostFacts } from './host-facts.js';
@@ -36,14 +36,14 @@ const FEATURES: readonly Feature[] = [
     name: 'SO_NETNS_COOKIE',
     needed: 'Linux 5.14 or newer',
     without:
-      "Whose network a program's socket belongs to cannot be told: programs that connect by themselves cannot be served.",
+      "The broker cannot know whose network a program's socket belongs to: programs that connect by themselves cannot be served.",
   },
   {
     key: 'passRights',
     name: 'SO_PASSRIGHTS',
     needed: 'Linux 6.16 or newer',
     without:
-      'Nothing is less: that no descriptor can be pushed at the broker rests upon its socket, which is shut for reading.',
+      'Nothing is lost: no descriptor can be pushed at the broker, because its socket is shut for reading.',
   },
 ];
 

@@ -1,11 +1,11 @@
-// As root each sandbox has host ids of its own: they must be mapped where postern itself is in a user namespace.
+// As root each sandbox gets its own host ids. Where postern itself runs in a user namespace, they must be mapped there.
 
 import { AS_USER } from '../host/container-fix.js';
 import { RANGE_SIZE } from '../host/id-range.js';
 import type { Check } from './check.js';
 import type { HostFacts } from './host-facts.js';
 
-/** The broker's, and one plugin's. */
+/** One range for the broker, and one for a plugin. */
 const LEAST_IDS = 2 * RANGE_SIZE;
 
 interface Range {
@@ -64,7 +64,7 @@ function describe(ranges: readonly Range[]): string {
   return `ids ${ranges.map(({ start, count }) => `${start} to ${start + count - 1}`).join(', ')} are`;
 }
 
-/** Below 65,536 are the users of the container itself. */
+/** Ids below 65,536 belong to the users of the container itself. */
 function fixFor(mapped: readonly Range[], { container }: HostFacts): string {
   for (const { start, count } of mapped) {
     const from = Math.max(start, RANGE_SIZE);

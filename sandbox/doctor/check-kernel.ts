@@ -1,4 +1,4 @@
-// The kernel's version: the least that every part of postern needs.
+// The kernel's version, against the oldest one that postern runs on.
 
 import { isKernelNewEnough, LEAST_KERNEL } from '../host/least-kernel.js';
 import type { Check } from './check.js';

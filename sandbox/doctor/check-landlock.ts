@@ -1,4 +1,4 @@
-// The second layer beside seccomp: what it adds depends upon its version.
+// Landlock, the second layer beside seccomp. Its version decides what it adds.
 import type { Check } from './check.js';
 import type { HostFacts } from './host-facts.js';
 
@@ -12,7 +12,7 @@ export function checkLandlock({ landlock, release }: HostFacts): Check {
       ...check,
       state: 'missing',
       found: `landlock_create_ruleset(2): ${landlock}`,
-      fix: 'The kernel has it and something forbids it: allow landlock_create_ruleset, landlock_add_rule and landlock_restrict_self in the filter that holds for postern.',
+      fix: 'The kernel has Landlock, but something forbids it: allow landlock_create_ruleset, landlock_add_rule and landlock_restrict_self in the filter that holds for postern.',
     };
   }
   const found = landlock === 0 ? 'none' : `ABI ${landlock}`;

@@ -3,7 +3,7 @@ import type { Check } from './check.js';
 import type { HostFacts } from './host-facts.js';
 import { installCommand } from './install-command.js';
 
-/** seccomp_attr_set(3) knows CTL_OPTIMIZE from here on. */
+/** The first version whose seccomp_attr_set(3) knows CTL_OPTIMIZE. */
 const LEAST_SECCOMP = [2, 5] as const;
 
 export function checkLibseccomp({ libseccomp, distribution }: HostFacts): Check {

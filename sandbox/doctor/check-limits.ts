@@ -1,4 +1,4 @@
-// Descriptors of one process: the broker's hard limit bounds how many connections it can make at once.
+// Descriptors per process: the broker's hard limit bounds how many connections it can make at the same time.
 import { LIMIT_FORMS } from '../../shared/config/limit-forms.js';
 import { BROKER_DESCRIPTORS } from '../../shared/limits.js';
 import type { Check } from './check.js';
@@ -24,6 +24,6 @@ export function checkDescriptorLimit({ descriptorLimit, container }: HostFacts):
   return {
     ...check,
     state: 'degraded',
-    fix: `The broker has fewer connections at once. Raise it; ${raise}`,
+    fix: `The broker can make fewer connections at the same time. Raise it; ${raise}`,
   };
 }

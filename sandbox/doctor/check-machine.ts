@@ -1,4 +1,4 @@
-// Processor architecture and Node's version.
+// The processor's architecture, and the version of Node.
 import type { Check } from './check.js';
 import type { HostFacts } from './host-facts.js';
 

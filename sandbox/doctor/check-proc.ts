@@ -1,4 +1,4 @@
-// A /proc of the sandbox's own: it wants a whole one to be seen outside, and nothing that forbids mounts.
+// A sandbox gets a fresh /proc. The kernel permits it only where postern sees a whole /proc, and where nothing forbids mounts.
 
 import { confiningProfile, containerFix, FILTER_SIGN, filterFix } from '../host/container-fix.js';
 import { coveredProc } from '../host/covered-proc.js';
@@ -15,7 +15,7 @@ export function checkProc(facts: HostFacts): Check {
       ...check,
       state: 'missing',
       found: `masked by mounts on ${covered.join(', ')}`,
-      fix: containerFix(facts) ?? `Take the mounts away, as root:\n  umount ${covered.join(' ')}`,
+      fix: containerFix(facts) ?? `Remove the mounts, as root:\n  umount ${covered.join(' ')}`,
     };
   }
   if (freshProc === undefined)

@@ -1,4 +1,4 @@
-// The programs that make the namespaces: unshare(1) of util-linux, and the shell that it becomes.
+// The programs that make the namespaces: unshare(1) of util-linux, and the shell that it runs.
 
 import { SYSTEM_PATH } from '../host/system-path.js';
 import type { Check } from './check.js';

@@ -1,4 +1,4 @@
-// Judges the trial: a sandbox that was made, a connection that was and one that was not.
+// Judges the trial: was the sandbox made, was the permitted connection made, was the other one refused.
 
 import { FILTER_SIGN, filterFix } from '../host/container-fix.js';
 import type { Check } from './check.js';
@@ -6,10 +6,10 @@ import { YAMA_SETTING } from './check-yama.js';
 import type { HostFacts } from './host-facts.js';
 import type { Trial } from './trial.js';
 
-/** What trial-plugin.ts prints: EACCES with whatever reason is a refusal. */
+/** The output of trial-plugin.ts. EACCES is a refusal, with any reason. */
 const EXPECTED = /^allowed: good day, refused: EACCES \w+$/;
 const GREETING = 'good day';
-/** What a seccomp filter answers to a call that it refuses. */
+/** The answer of a seccomp filter that refuses a call. */
 const REFUSED = /: EPERM$|not permitted$/;
 const SEE_ABOVE = 'Fix what is missing above, then run postern doctor again.';
 
@@ -38,7 +38,7 @@ export function checkConnection({ connection }: Trial, { loopback }: HostFacts):
     return {
       ...check,
       state: 'missing',
-      found: `connections that came where no rule allows any: ${trespasses}`,
+      found: `connections that no rule allows, and that were made: ${trespasses}`,
       fix: 'Run no untrusted program here, and report it as SECURITY.md says.',
     };
   }
@@ -52,7 +52,7 @@ export function checkConnection({ connection }: Trial, { loopback }: HostFacts):
   };
 }
 
-/** Where the kernel has no trap, another line says so, and programs that use the channel are served all the same. */
+/** Without a trap in the kernel another check says so, and programs that use the channel still work. */
 export function checkOwnConnection({ connection }: Trial, facts: HostFacts): Check {
   const check = { name: 'own connect(2)', needed: "a program's own, served by the broker" };
   if (connection === undefined || 'failure' in connection)

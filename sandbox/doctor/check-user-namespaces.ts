@@ -1,5 +1,5 @@
-// User namespaces for an ordinary user: as root too they are made by an id without a capability. The causes that forbid
-// them, the surest first; what no value explains is told as unshare(1) put it.
+// User namespaces of an ordinary user; as root too an id without capabilities makes them. The causes that forbid them are
+// tried from the surest to the vaguest. Without a known cause the message is that of unshare(1).
 
 import { FILTER_SIGN, filterFix } from '../host/container-fix.js';
 import { APPARMOR_SETTING, forbiddingSetting } from '../host/namespace-settings.js';
@@ -7,9 +7,9 @@ import { appArmorFix } from './apparmor-fix.js';
 import type { Check } from './check.js';
 import type { HostFacts } from './host-facts.js';
 
-/** The host's profile for a process in a new user namespace, where every capability is denied. */
+/** The host's profile for a process in a new user namespace: it denies every capability. */
 const POWERLESS = /\bunprivileged_userns\b/;
-/** As that, for programs started by unshare(1), where a profile of unshare's own is loaded. */
+/** The same for programs that unshare(1) starts, where a profile for unshare is loaded. */
 const OF_UNSHARE = /\bunpriv_\w+/;
 const NEEDED = 'an ordinary user can make them';
 
@@ -52,7 +52,7 @@ function appArmorCause({ settings, namespaces, nodePath }: HostFacts): Cause | u
   if (profile !== undefined) {
     return {
       found: `AppArmor label ${label} in a new user namespace`,
-      fix: `A profile for unshare(1) itself takes every capability away there; unload it, as root:\n  apparmor_parser -R $(grep -ls 'profile ${profile}' /etc/apparmor.d/*)`,
+      fix: `A profile for unshare(1) removes every capability there; unload it, as root:\n  apparmor_parser -R $(grep -ls 'profile ${profile}' /etc/apparmor.d/*)`,
     };
   }
   if (settings[APPARMOR_SETTING] !== '1' || (namespaces.works && !POWERLESS.test(label))) return undefined;
@@ -81,7 +81,7 @@ function otherCause({ namespaces, settings, mountInfo }: HostFacts): Cause | und
     const name = 'user.max_user_namespaces';
     return {
       found: `${name} = ${settings[name]}, and ${namespaces.words}`,
-      fix: `As many namespaces as are allowed are in use, or 32 are nested; as root:\n  sysctl -w ${name}=${2 * Number(settings[name] ?? 5000)}`,
+      fix: `All permitted namespaces are in use, or 32 are nested; as root:\n  sysctl -w ${name}=${2 * Number(settings[name] ?? 5000)}`,
     };
   }
   return { found: namespaces.words };

@@ -1,5 +1,5 @@
-// Yama: who may read a plugin's memory. The broker owns the sandboxes' user namespaces, and so has CAP_SYS_PTRACE there,
-// which scopes 1 and 2 ask for; scope 3 lets nobody (yama_ptrace_access_check() of the kernel's yama_lsm.c).
+// Yama decides who may read a plugin's memory. Scopes 1 and 2 ask for CAP_SYS_PTRACE. The broker has it in the sandboxes' user
+// namespaces, which it owns. Scope 3 permits nobody (yama_ptrace_access_check() in the kernel's yama_lsm.c).
 import type { Check } from './check.js';
 import type { HostFacts } from './host-facts.js';
 
@@ -14,6 +14,6 @@ export function checkYama({ settings }: HostFacts): Check {
     ...check,
     state: 'degraded',
     found: `${YAMA_SETTING} = ${scope}`,
-    fix: `Nobody can read another process: programs that connect by themselves cannot be served, those that use the channel can. The value holds until the next boot: set ${YAMA_SETTING} to 2 or less in /etc/sysctl.d and reboot.`,
+    fix: `No process can read another one: programs that connect by themselves cannot be served; those that use the channel can. The value holds until the next boot: set ${YAMA_SETTING} to 2 or less in /etc/sysctl.d and reboot.`,
   };
 }

@@ -1,4 +1,4 @@
-// All checks, in the order in which they are shown: what is read first, then what is tried.
+// Runs all checks in the order of the output: first the ones that read the host, then the ones that judge the trial.
 import type { Check } from './check.js';
 import { checkCgroup } from './check-cgroup.js';
 import { checkComparingDescriptors, checkTakingDescriptors } from './check-descriptors.js';

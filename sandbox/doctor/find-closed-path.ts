@@ -1,5 +1,5 @@
-// As root the launcher starts from postern's own files with an id of its own, which must be let into them. The folders above
-// the one that holds them all need not be open: it is entered by its descriptor.
+// As root the launcher runs with its own id, and must be able to read postern's files. The folders above the one that
+// holds them may stay closed: the launcher enters that one by its descriptor.
 import { readlinkSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join, relative, sep } from 'node:path';

@@ -1,4 +1,4 @@
-// What is read of the host before anything is judged: the checks are pure functions of it.
+// The facts read from the host. The checks are pure functions of them.
 import type { KernelFeatures } from '../../shared/sys/kernel-features.js';
 import type { Confinement } from '../host/confinement.js';
 import type { CgroupSurvey } from '../supervisor/cgroup/survey-cgroup.js';
@@ -10,7 +10,7 @@ export type LibraryFact =
 /** A command that was run to see whether the kernel permits it. */
 export interface Probe {
   readonly works: boolean;
-  /** The first line of what it said. */
+  /** The first line of its output. */
   readonly words: string;
   /** The AppArmor label of a process in the new namespace, where there is one. */
   readonly label?: string | undefined;
@@ -35,7 +35,7 @@ export interface HostFacts extends Confinement {
   readonly nodeVersion: string;
   /** ID and ID_LIKE of os-release(5). */
   readonly distribution: readonly string[];
-  /** The kernel's settings by name, as sysctl(8) has them; undefined where the kernel has no such setting. */
+  /** The kernel's settings by their sysctl(8) name; undefined where the kernel has no such setting. */
   readonly settings: Readonly<Record<string, string | undefined>>;
   readonly gidMap: string;
   readonly subordinate: { readonly base: number; readonly count: number; readonly configured: boolean };
@@ -47,12 +47,12 @@ export interface HostFacts extends Confinement {
   readonly unshare: UnshareFact | undefined;
   readonly shell: boolean;
   readonly kernel: KernelFeatures;
-  /** The ABI version, 0 for none, or the errno by which the kernel would not tell. */
+  /** The ABI version, 0 for none, or the errno of a kernel that refused to tell. */
   readonly landlock: number | string;
   readonly resolvConf: string | undefined;
   readonly descriptorLimit: number;
   /** Whether `lo` is up. */
   readonly loopback: boolean;
-  /** Where groups of sandboxes may be made, or why nowhere. */
+  /** The folder in which groups for sandboxes can be made, or the reason why there is none. */
   readonly cgroup: Pick<CgroupSurvey, 'base' | 'why'>;
 }

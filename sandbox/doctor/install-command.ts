@@ -1,4 +1,4 @@
-// How a package is installed here: by os-release(5), or by every name where the distribution is another one.
+// The command that installs a package: for this distribution by os-release(5), else for every known one.
 
 const COMMANDS = {
   apt: 'apt-get install',
@@ -23,7 +23,7 @@ const TOOL_OF: Readonly<Record<string, Tool>> = {
   opensuse: 'zypper',
 };
 
-/** A thing that postern needs, by its package's name in each distribution. */
+/** The package of each requirement in each distribution. */
 const PACKAGES: Readonly<Record<Package, Readonly<Record<Tool, string>>>> = {
   libseccomp: {
     apt: 'libseccomp2',

@@ -1,18 +1,18 @@
-// What of postern itself the trial's plugin must see: the compiled code and the packages that it imports.
+// The parts of postern that the trial's plugin must see: the compiled code and the packages that it imports.
 import { createRequire } from 'node:module';
 import { dirname, join, sep } from 'node:path';
 import { bundlePath, DIST } from '../../shared/own-files.js';
 
 const PACKAGES = ['koffi'];
 
-/** @returns absolute paths, read-only to show; package.json makes the code be read as modules */
+/** @returns absolute paths, to be shown read-only; package.json makes Node read the code as modules */
 export function ownCodePaths(): readonly string[] {
   const { resolve } = createRequire(bundlePath('trial-plugin'));
   const packages = PACKAGES.map((name) => outermostModules(resolve(name)));
   return [...new Set([DIST, join(DIST, '../package.json'), ...packages])];
 }
 
-/** The folder that holds the package and all that it requires: the first node_modules of its path. */
+/** The first node_modules in the package's path, which holds all that the package requires. */
 function outermostModules(path: string): string {
   const marker = `${sep}node_modules${sep}`;
   const at = path.indexOf(marker);

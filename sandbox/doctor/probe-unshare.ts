@@ -1,4 +1,4 @@
-// Asks the kernel itself: runs unshare(1) as a sandbox is started, by an id without capabilities where root asks.
+// Asks the kernel: runs unshare(1) in the way a sandbox is started. Where root asks, an id without capabilities runs it.
 import { spawnSync } from 'node:child_process';
 import { findProgram } from '../host/find-program.js';
 import { SYSTEM_PATH } from '../host/system-path.js';
@@ -13,7 +13,7 @@ export interface UnshareAnswers {
   readonly freshProc: Probe | undefined;
 }
 
-/** @param owner the id that makes the sandboxes' user namespaces where root starts postern */
+/** @param owner where root starts postern, the id that makes the sandboxes' user namespaces */
 export function probeUnshare(owner: number | undefined): UnshareAnswers {
   const path = findProgram('unshare', '/', SYSTEM_PATH);
   if (path === undefined) return { unshare: undefined, namespaces: undefined, freshProc: undefined };
@@ -27,7 +27,7 @@ export function probeUnshare(owner: number | undefined): UnshareAnswers {
     });
   const probe = (args: readonly string[]): Probe => {
     const asOwner = run(args, owner);
-    // EINVAL of setresuid(2): the id is not mapped here, which is told elsewhere.
+    // EINVAL of setresuid(2): the id is not mapped here. Another check reports that.
     const unmapped =
       owner !== undefined && (asOwner.error as NodeJS.ErrnoException | undefined)?.code === 'EINVAL';
     const { status, stdout, stderr, error } = unmapped ? run(args) : asOwner;
@@ -42,7 +42,7 @@ export function probeUnshare(owner: number | undefined): UnshareAnswers {
   return {
     unshare: {
       path,
-      version: `${run(['--version']).stdout}`.trim().split('\n')[0] || 'of no version',
+      version: `${run(['--version']).stdout}`.trim().split('\n')[0] || 'of unknown version',
       keepsCapabilities: /--keep-caps/.test(`${run(['--help']).stdout}`),
     },
     namespaces,

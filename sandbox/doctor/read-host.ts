@@ -1,4 +1,4 @@
-// Reads of the host what the checks judge. Changes nothing; a probe's namespaces end with it.
+// Reads the facts that the checks judge. Changes nothing: the namespaces of a probe end with it.
 import { accessSync, constants, readFileSync } from 'node:fs';
 import { networkInterfaces, release } from 'node:os';
 import { PosternError } from '../../shared/errors.js';
@@ -99,12 +99,12 @@ function readLandlock(): number | string {
   }
 }
 
-/** Root that copies the host's mounts gives the namespaces to the broker's id; any other user owns them itself. */
+/** Root that copies the host's mounts gives the namespaces to the broker's id. Any other user owns them itself. */
 function ownsMounts(): boolean {
   try {
     return ownPrivileges() === 'root';
   } catch (error) {
-    // What the trial tells.
+    // The trial reports it.
     if (error instanceof PosternError) return false;
     throw error;
   }

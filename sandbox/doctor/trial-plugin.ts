@@ -1,6 +1,6 @@
-// The plugin of `postern doctor`'s trial: one connection that a rule allows, one that none does, and the allowed one by Node's own
-// connect(2). Runs in the sandbox. Arguments: the two ports on 127.0.0.1.
-// Prints two lines: `allowed: WHAT, refused: WHAT`, and what the third one got.
+// The plugin of `postern doctor`'s trial. It runs in the sandbox, and tries a connection that a rule allows, one that no rule
+// allows, and the allowed one by Node's own connect(2). Arguments: the two ports on 127.0.0.1.
+// It prints two lines: `allowed: RESULT, refused: RESULT`, and the result of the third connection.
 import '../../shared/refuse-debugger.js';
 import { connect as connectItself, type Socket } from 'node:net';
 import '../../shared/refuse-debugger.js';

@@ -1,5 +1,5 @@
-// The real thing: a sandbox made by the supervisor's own code, and a connection through the broker on loopback, one that
-// rules allow and one that none does.
+// The trial of `postern doctor`: makes a sandbox with the supervisor's own code, and tries two connections on loopback
+// through the broker, one that a rule allows and one that no rule allows.
 import { createServer, type Server } from 'node:net';
 import { type PluginConfig, plainPlugin } from '../../shared/config/plugin-config.js';
 import { PosternError } from '../../shared/errors.js';
@@ -17,7 +17,7 @@ export interface Failure {
 }
 
 export interface Trial {
-  /** The plugin's ids inside, and the time from nothing to its first instruction. */
+  /** The plugin's ids inside, and the time from the start to its first instruction. */
   readonly sandbox: { readonly ids: string; readonly milliseconds: number } | { readonly failure: Failure };
   /**
    * What the plugin reports about the connections that it asked for (`said`) and about its own connect(2) (`itself`).
@@ -28,7 +28,7 @@ export interface Trial {
     | { readonly failure: Failure };
 }
 
-/** Bounded by the launch's and the connection's own time limits. Nothing is left running. */
+/** The time limits of launch and connection bound it. Nothing is left running. */
 export async function tryHost(): Promise<Trial> {
   const supervisor = new Supervisor({ plugins: [] });
   try {
@@ -67,7 +67,7 @@ async function tryConnections(): Promise<NonNullable<Trial['connection']>> {
     await supervisor.start();
     for (let left = TRIES; ; left -= 1) {
       const { status, words } = await run(supervisor, config);
-      // On a machine that is slow or busy the guard against plugins that hold the broker up may end this one.
+      // On a slow or busy machine the guard against plugins that stall the broker may end this one.
       if (status === undefined && left > 1) continue;
       const [said = '', itself = ''] = words.split('\n');
       return { said, itself: itself || describeSilence(status), trespasses };

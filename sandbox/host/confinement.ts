@@ -1,6 +1,6 @@
-// What keeps postern in: the facts that are read at every failed start, not by doctor alone.
+// The facts about the confinement that postern itself runs in. doctor reads them, and so does every failed start.
 
-/** What keeps postern in, and by which sign it was known. */
+/** The container that postern runs in, and the sign by which it was recognised. */
 export interface Container {
   readonly kind: 'docker' | 'podman' | 'kubernetes' | 'systemd' | 'other';
   readonly sign: string;
@@ -8,13 +8,13 @@ export interface Container {
   readonly unit?: string;
 }
 
-/** What keeps postern in: the part that is read again where a sandbox does not start. */
+/** The confinement of postern, as it is read again where a sandbox does not start. */
 export interface Confinement {
   readonly container: Container | undefined;
   /** The effective uid is 0. */
   readonly root: boolean;
   readonly nodePath: string;
-  /** `Seccomp:` of /proc/self/status: 0, or 2 where a filter holds for postern itself. */
+  /** `Seccomp:` in /proc/self/status: 0, or 2 where a filter applies to postern itself. */
   readonly seccompMode: number;
   readonly appArmorLabel: string | undefined;
   readonly mountInfo: string;

@@ -1,4 +1,4 @@
-// The options by which a container, or a unit of systemd's, lets postern make its sandboxes: those that the facts ask for.
+// The options by which a container, or a systemd unit, lets postern make its sandboxes.
 import { CONTAINER_CALLS } from '../../shared/container-calls.js';
 import { bundlePath } from '../../shared/own-files.js';
 import type { Confinement } from './confinement.js';
@@ -10,18 +10,18 @@ const CALLS = Object.keys(CONTAINER_CALLS)
 const SCRIPT = bundlePath('seccomp-profile');
 const DOCKER_DEFAULT = 'https://raw.githubusercontent.com/moby/profiles/main/seccomp/default.json';
 const PODMAN_DEFAULT = '/usr/share/containers/seccomp.json';
-/** Made by the script; the engine's client looks for it in its current folder. */
+/** The script makes it. The engine's client looks for it in the current folder. */
 const PROFILE = 'postern-seccomp.json';
-/** The first line of a user namespace's map where it is the host's own. */
+/** The first line of the id map in the host's own user namespace. */
 const HOST_IDS = /^\s*0\s+0\s+4294967295\b/;
 
 /** Words of `docker run` and `podman run`. */
 export const AS_USER = ['--user', '1000:1000'] as const;
 
-/** How it is known that a filter holds for postern itself. */
+/** The sign that a filter applies to postern itself. */
 export const FILTER_SIGN = 'a seccomp filter (Seccomp: 2 in /proc/self/status)';
 
-/** What keeps postern from making its sandboxes. */
+/** The things that keep postern from making its sandboxes. */
 interface Obstacles {
   readonly filter: boolean;
   readonly profile: boolean;
@@ -29,9 +29,9 @@ interface Obstacles {
 }
 
 /**
- * The words for `docker run` or `podman run`.
+ * The options for `docker run` or `podman run`.
  *
- * @returns none where nothing is in the way; undefined in anything but a container of these engines
+ * @returns an empty list where nothing is in the way; undefined outside of a container of these engines
  */
 export function containerOptions(facts: Confinement): readonly string[] | undefined {
   const { kind } = facts.container ?? {};
@@ -45,7 +45,7 @@ export function containerOptions(facts: Confinement): readonly string[] | undefi
   return values.flatMap((value) => ['--security-opt', value]);
 }
 
-/** @returns lines of text; undefined where postern runs in nothing that was recognised */
+/** @returns lines of text; undefined where no container was recognised */
 export function containerFix(facts: Confinement): string | undefined {
   const { container } = facts;
   const { filter, proc } = obstacles(facts);
@@ -71,7 +71,7 @@ export function containerFix(facts: Confinement): string | undefined {
   }
 }
 
-/** {@link containerFix} for one line of an error: what to change, without how. */
+/** {@link containerFix} in one line, for an error message: what to change, without the steps. */
 export function briefContainerFix(facts: Confinement): string | undefined {
   const { container } = facts;
   const { filter, profile, proc } = obstacles(facts);
@@ -89,16 +89,16 @@ export function briefContainerFix(facts: Confinement): string | undefined {
   }
 }
 
-/** What to do about a seccomp filter that refuses what postern does; undefined where none holds. */
+/** What to do about a seccomp filter that refuses postern's calls; undefined where no filter applies. */
 export function filterFix(facts: Confinement): string | undefined {
   if (facts.seccompMode !== 2) return undefined;
   return (
     containerFix(facts) ??
-    `Start postern without the filter that whatever started it has set, or allow in it ${CALLS}.`
+    `Start postern without the seccomp filter that it inherits, or allow in that filter ${CALLS}.`
   );
 }
 
-/** The AppArmor profile that holds for postern, unless it is one that confines nothing. */
+/** The AppArmor profile that applies to postern, unless it confines nothing. */
 export function confiningProfile({ appArmorLabel }: Pick<Confinement, 'appArmorLabel'>): string | undefined {
   if (appArmorLabel === undefined || /^unconfined$|\(unconfined\)$/.test(appArmorLabel)) return undefined;
   return appArmorLabel;
@@ -121,19 +121,19 @@ function makingProfile(engine: 'docker' | 'podman', nodePath: string): readonly 
   return [
     `Make ${PROFILE} first, on the host, with this container's image, from ${from.words}:`,
     `  ${script} <${from.file} >${PROFILE}`,
-    "Or, which takes the container's whole filter away: seccomp=unconfined",
+    "Or, which removes the container's whole filter: seccomp=unconfined",
   ];
 }
 
-/** Files of /proc/sys ask for uid 0, not for a capability. */
+/** Files of /proc/sys are protected by uid 0, not by a capability. */
 function asRootOfTheHost({ root, uidMap }: Confinement): readonly string[] {
   if (!root || !HOST_IDS.test(uidMap)) return [];
   return [
-    "Run it as a user too (--user 1000:1000): root of this container is the host's, and may then write the host's /proc/sys.",
+    "Run it as a user too (--user 1000:1000): root of this container is root of the host, and could then write the host's /proc/sys.",
   ];
 }
 
-/** procMount: Unmasked is accepted with hostUsers: false alone, where a pod has 65,536 ids: too few for root's ranges. */
+/** Kubernetes accepts procMount: Unmasked only with hostUsers: false. Such a pod has 65,536 ids, too few for root's ranges. */
 function manifest(facts: Confinement): string {
   const { filter, proc } = obstacles(facts);
   return [

@@ -1,12 +1,12 @@
-// What is mounted over parts of /proc: the kernel gives a user namespace a /proc of its own only where a whole one can be
-// seen already, mount_too_revealing() of its fs/namespace.c.
+// Finds mounts over parts of /proc. The kernel lets a user namespace mount a fresh /proc only where a whole one is visible
+// already: mount_too_revealing() in its fs/namespace.c.
 
-/** Folders that are empty for good, below /proc: what lies on them hides nothing. */
+/** Folders below /proc that are always empty: a mount on them hides nothing. */
 const EMPTY = ['/sys/fs/binfmt_misc', '/fs/nfsd'];
 
 /**
  * @param mountInfo text of /proc/self/mountinfo, proc_pid_mountinfo(5)
- * @returns mount points below /proc; none where that or another mount of the same kind is whole
+ * @returns mount points below /proc; an empty list where /proc, or another mount of it, is whole
  */
 export function coveredProc(mountInfo: string): readonly string[] {
   const mounts = mountInfo

@@ -1,9 +1,9 @@
-// Whether postern runs in a container or a unit of systemd's, by the signs that those leave.
+// Recognises the container or systemd unit that postern runs in, by the signs that it leaves.
 import type { Container } from './confinement.js';
 
 export interface ContainerSigns {
   readonly exists: (path: string) => boolean;
-  /** Text of a file, or undefined. */
+  /** The text of a file, or undefined. */
   readonly read: (path: string) => string | undefined;
   readonly environment: Readonly<Record<string, string | undefined>>;
 }

@@ -1,8 +1,8 @@
-// Where the host has a command's program, as execvp(3) would look; decides what becomes visible, not what is run.
+// Finds a command's program on the host, as execvp(3) does. The result decides what becomes visible, not what is run.
 import { accessSync, constants, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 
-/** @returns an absolute path, or undefined where nothing executable is found */
+/** @returns an absolute path, or undefined where no executable file is found */
 export function findProgram(program: string, cwd: string, path: string): string | undefined {
   if (program.includes('/')) return resolve(cwd, program);
   for (const folder of path.split(':')) {

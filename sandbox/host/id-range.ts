@@ -1,4 +1,4 @@
-// A range of host ids of its own for each sandbox, and an id for the broker, where postern is started as root.
+// Where root starts postern: a separate range of host ids for each sandbox, and an id for the broker.
 import { constants, lstatSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { PosternError } from '../../shared/errors.js';
@@ -9,19 +9,19 @@ const { O_CREAT, O_NOFOLLOW, O_RDONLY } = constants;
 
 export const RANGE_SIZE: number = 65_536;
 /**
- * Where /etc/subuid has no entry for `postern`: 0x70000000, above what systemd gives to containers and below 2^31, from
- * where on programs read ids as negative.
+ * The default, where /etc/subuid has no entry for `postern`: 0x70000000. It lies above the ids that systemd gives to
+ * containers, and below 2^31, where some programs begin to read ids as negative.
  */
 export const DEFAULT_BASE: number = 0x7000_0000;
 const DEFAULT_COUNT = 0x1000_0000;
 
-/** A range that this process holds until it is released or the process ends, however it ends. */
+/** A range that this process holds until it releases it, or ends in any way. */
 export interface IdRange {
   readonly base: number;
   readonly release: () => void;
 }
 
-/** START and COUNT of the entry for `postern` in a file of subuid(5)'s form. */
+/** START and COUNT of the entry for `postern` in a file like subuid(5). */
 export function parseSubordinateIds(
   text: string,
 ): { readonly base: number; readonly count: number } | undefined {
@@ -40,7 +40,7 @@ export function configuredIds(): { readonly base: number; readonly count: number
     const entry = parseSubordinateIds(readFileSync('/etc/subuid', 'utf8'));
     if (entry !== undefined) return entry;
   } catch {
-    // No /etc/subuid is no entry.
+    // Without /etc/subuid there is no entry.
   }
   return { base: DEFAULT_BASE, count: DEFAULT_COUNT };
 }
@@ -63,7 +63,7 @@ export function claimIdRange(): IdRange {
     if (tryLock(file.number)) return { base: start, release: () => file.close() };
     file.close();
   }
-  throw new PosternError('no_id_range', `All ${ranges} id ranges of 65,536 from ${base} on are taken`, {
+  throw new PosternError('no_id_range', `All ${ranges} ranges of 65,536 ids from ${base} on are taken`, {
     fix: 'give "postern" a larger range in /etc/subuid: each supervisor needs one, and each of its plugins one more',
   });
 }

@@ -1,6 +1,6 @@
-// The settings of the kernel that forbid namespaces altogether, and what allows them again.
+// The kernel settings that forbid namespaces, and the commands that allow them again.
 
-/** AppArmor's own: no setting of the kernel's, so its value alone does not tell. */
+/** A setting of AppArmor. A profile may allow namespaces all the same, so the value alone decides nothing. */
 export const APPARMOR_SETTING = 'kernel.apparmor_restrict_unprivileged_userns';
 
 const KINDS = ['user', 'net', 'pid', 'mnt', 'ipc', 'uts', 'cgroup'] as const;
@@ -13,13 +13,13 @@ interface NamespaceSetting {
 
 const SETTINGS: readonly NamespaceSetting[] = [
   ...KINDS.map((kind) => ({ name: `user.max_${kind}_namespaces`, forbids: '0', allows: '10000' })),
-  // Debian's and its descendants' own.
+  // Only Debian and its derivatives have it.
   { name: 'kernel.unprivileged_userns_clone', forbids: '0', allows: '1' },
 ];
 
 export const NAMESPACE_SETTINGS: readonly string[] = SETTINGS.map(({ name }) => name);
 
-/** A setting whose value forbids what postern needs, and the command that allows it until the next boot. */
+/** A setting whose value forbids namespaces, and the command that allows them until the next boot. */
 export interface ForbiddingSetting {
   readonly name: string;
   readonly value: string;

@@ -1,11 +1,11 @@
-// What to tell a user whose host does not make the namespaces: from unshare(1)'s words to the setting that forbids it.
+// The error for a host that refuses the namespaces: finds the cause from unshare(1)'s message and the host's settings.
 import { PosternError } from '../../shared/errors.js';
 import { briefContainerFix } from './container-fix.js';
 import { APPARMOR_SETTING, forbiddingSetting } from './namespace-settings.js';
 import { readConfinement } from './read-confinement.js';
 import { readSetting } from './read-setting.js';
 
-/** @param words what unshare(1), or the attempt to start it, said */
+/** @param words the message of unshare(1), or of the attempt to start it */
 export function namespacesFailure(words: string): PosternError {
   const said = words.trim().split('\n')[0] ?? '';
   return new PosternError(
@@ -18,7 +18,7 @@ export function namespacesFailure(words: string): PosternError {
   );
 }
 
-/** In one line; the whole fix, with what it opens, is `postern doctor`'s. */
+/** The fix in one line. `postern doctor` prints the whole fix, and what it opens. */
 function fixFor(said: string): string {
   if (/ENOENT|EACCES|not found/.test(said)) return 'install util-linux, which brings unshare';
   if (said.includes('unrecognized option'))
@@ -26,19 +26,19 @@ function fixFor(said: string): string {
   const forbidding = forbiddingSetting(readSetting);
   if (forbidding !== undefined) return `allow user namespaces: ${forbidding.command}`;
   if (readSetting(APPARMOR_SETTING) === '1')
-    return `${APPARMOR_SETTING} is 1: allow them to Node by a profile`;
+    return `${APPARMOR_SETTING} is 1: allow user namespaces to Node by a profile`;
   if (said.includes('No space left')) return 'too many namespaces: sysctl user.max_user_namespaces';
   return refusalFix(said) ?? 'this host, or the container that postern runs in, forbids user namespaces';
 }
 
-/** As Node and unshare(1) put it, and the errno alone. */
+/** The refusal in the words of Node and of unshare(1), and as an errno. */
 const REFUSED = /\b(?:EPERM|EACCES|EROFS)\b|not permitted|[Pp]ermission denied|[Rr]ead-only file system/;
 
 /**
- * What to change about the container where a step of the launch is refused.
+ * The change to the container's options, where a step of the launch was refused.
  *
- * @param said what the step said
- * @returns undefined where it was not refused, or where nothing that is known of the container refuses it
+ * @param said the message of the step
+ * @returns undefined where the step failed for another reason, or no known part of the container refuses it
  */
 export function refusalFix(said: string): string | undefined {
   return REFUSED.test(said) ? briefContainerFix(readConfinement()) : undefined;

@@ -1,5 +1,5 @@
-// Where postern's own code lies, as descriptors that a process of another uid can start from: in a folder that only root
-// may enter, its path would be closed to the launcher, but /proc/self/fd/N is not.
+// Descriptors of postern's own code, for processes with another uid. In a folder that only root may enter, the launcher
+// could not use a path, but it can use /proc/self/fd/N.
 import { constants, openSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { basename, dirname, relative, sep } from 'node:path';
@@ -22,7 +22,7 @@ export function openOwnCode(): OwnCode {
   const launcher = bundlePath('launcher');
   const library = createRequire(launcher).resolve('koffi');
   const common = commonFolder(dirname(launcher), dirname(library));
-  // Packages are searched in a folder named node_modules below a parent, so that folder's own parent is meant.
+  // Node searches packages in node_modules below a parent folder, so that folder's parent is the one.
   const folder = basename(common) === 'node_modules' ? dirname(common) : common;
   return {
     node: new OwnedFd(openSync(process.execPath, constants.O_RDONLY)),
@@ -32,7 +32,7 @@ export function openOwnCode(): OwnCode {
   };
 }
 
-/** The innermost folder that holds both. */
+/** The innermost folder that contains both paths. */
 function commonFolder(a: string, b: string): string {
   const left = a.split(sep);
   const right = b.split(sep);

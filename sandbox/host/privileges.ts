@@ -1,13 +1,14 @@
-// What this process may do on the host, which decides how sandboxes are made. Its capabilities tell, not uid 0: root of a container has few.
+// The privileges of this process decide how sandboxes are made. They are read from its capabilities, not from uid 0: root in
+// a container has few.
 import { readFileSync } from 'node:fs';
 import { PosternError } from '../../shared/errors.js';
 import { copyTree } from '../../shared/sys/mount.js';
 import { SystemError } from '../../shared/sys/system-error.js';
 
 /**
- * - `root`: broker and plugins get ids of their own, the broker mounts of its own, and the supervisor copies the host's mounts.
- * - `confined-root`: root that may not copy mounts: without CAP_SYS_ADMIN, as container engines start it, or in a user namespace that does
- *   not own its mount namespace. Plugins get ids of their own; all else is as for a user.
+ * - `root`: broker and plugins get their own ids, the broker gets its own mounts, and the supervisor copies the host's mounts.
+ * - `confined-root`: root that may not copy mounts. It has no CAP_SYS_ADMIN, as under container engines, or its user namespace
+ *   does not own its mount namespace. Plugins get their own ids; everything else is as for a user.
  * - `user`: a plugin has the user's id.
  */
 export type Privileges = 'root' | 'confined-root' | 'user';
@@ -17,10 +18,10 @@ const SETUID = 7n;
 const SYS_ADMIN = 21n;
 
 /**
- * @param uid the effective one
+ * @param uid the effective uid
  * @param status the text of /proc/self/status
- * @param copiesMounts tells whether the kernel lets this process copy the mount at /, open_tree(2)
- * @throws PosternError `missing_capabilities` for a root that may not give plugins ids of their own
+ * @param copiesMounts whether the kernel lets this process copy the mount at /, open_tree(2)
+ * @throws PosternError `missing_capabilities` for a root that cannot give plugins their own ids
  */
 export function privilegesOf(
   uid: number | undefined,

@@ -1,4 +1,4 @@
-// Reads what keeps postern in: its container, and what that forbids. Also where a sandbox has not started, so it runs nothing.
+// Reads the confinement of postern: its container, and what that forbids. A failed start calls it too, so it runs no program.
 import { existsSync, readFileSync, realpathSync } from 'node:fs';
 import type { Confinement } from './confinement.js';
 import { findContainer } from './find-container.js';

@@ -1,7 +1,7 @@
-// A setting of the kernel's by its sysctl(8) name.
+// Reads a kernel setting by its sysctl(8) name.
 import { readFileSync } from 'node:fs';
 
-/** @returns its value without white space at the ends; undefined where the kernel has none of that name */
+/** @returns the value, trimmed; undefined where the kernel has no such setting */
 export function readSetting(name: string): string | undefined {
   try {
     return readFileSync(`/proc/sys/${name.replaceAll('.', '/')}`, 'latin1').trim();

@@ -1,4 +1,4 @@
-// The least that postern needs of the machine, checked before anything is started.
+// Checks the minimum that postern needs of the machine, before anything is started.
 import { release } from 'node:os';
 import { PosternError } from '../../shared/errors.js';
 import { loadLibrary } from '../../shared/sys/load-library.js';

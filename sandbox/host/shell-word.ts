@@ -1,6 +1,6 @@
-// A path as a shell takes it, for commands and options that a message names. Pure.
+// Quotes a path for a shell, in commands and options that a message suggests. Pure.
 
-/** @returns the text itself where nothing in it is special */
+/** @returns the text as it is where it holds no special character */
 export function shellWord(text: string): string {
   return /^[\w./@:+,=-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }

@@ -1,2 +1,2 @@
-// Where the system's own programs are looked for, whatever PATH the caller has.
+// The folders in which postern looks for the system's programs, whatever PATH its caller has.
 export const SYSTEM_PATH = '/usr/sbin:/usr/bin:/sbin:/bin';

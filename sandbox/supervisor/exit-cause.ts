@@ -1,4 +1,4 @@
-// Why a plugin ended, as far as it can be seen from outside. Pure.
+// Finds out why a plugin ended, as far as that shows from outside. Pure.
 import { constants } from 'node:os';
 import type { LimitName, Limits } from '../../shared/config/limit-forms.js';
 import type { ExitCause } from '../../shared/reasons.js';
@@ -9,8 +9,8 @@ const { SIGKILL, SIGXCPU, SIGXFSZ } = constants.signals;
 type EndingLimit = Extract<LimitName, 'total_memory_mib' | 'cpu_seconds' | 'file_mib'>;
 
 /**
- * @returns the limit whose signal ended the plugin's first process. Other limits are an errno inside, which nobody outside sees,
- *   and so is the end of a process that handles these signals.
+ * @returns the limit whose signal ended the plugin's first process. Other limits give the plugin an errno, which nobody outside
+ *   sees. A process that handles these signals may end in another way.
  */
 export function limitThatEnded(end: PluginEnd, limits: Limits, outOfMemory = false): EndingLimit | undefined {
   if (end.kind !== 'killed') return undefined;
@@ -20,7 +20,7 @@ export function limitThatEnded(end: PluginEnd, limits: Limits, outOfMemory = fal
   return undefined;
 }
 
-/** @param how `stopped`: it was told to end; `outOfMemory`: the kernel has ended processes of its control group */
+/** @param how `stopped`: postern told it to end; `outOfMemory`: the kernel killed processes of its control group */
 export function exitCause(
   end: PluginEnd,
   limits: Limits,

@@ -1,9 +1,9 @@
-// All plugins of a configuration: each is started after those that it names, and stopped before them.
+// All plugins of a configuration. A plugin is started after the plugins that it names in `after`, and stopped before them.
 import type { PluginKeeper } from './plugin-keeper.js';
 
 export interface GroupMember {
   readonly keeper: PluginKeeper;
-  /** Names of members. Free of circles. */
+  /** Names of members, without cycles. */
   readonly after: readonly string[];
 }
 
@@ -12,13 +12,13 @@ export class PluginGroup {
   readonly #onGone: (name: string) => void;
   readonly #stops = new Map<string, Promise<void>>();
 
-  /** @param onGone told of each member that has ended for good */
+  /** @param onGone called for each member that has ended for good */
   constructor(members: readonly GroupMember[], onGone: (name: string) => void = () => {}) {
     this.#onGone = onGone;
     this.#members = new Map(members.map((member) => [member.keeper.config.name, member]));
   }
 
-  /** Runs them until the last has ended for good. @returns whether each ended well */
+  /** Runs the members until the last one has ended for good. @returns whether all of them ended well */
   async run(): Promise<boolean> {
     const ends = await Promise.all(
       [...this.#members.values()].map(async ({ keeper, after }) => {
@@ -31,7 +31,7 @@ export class PluginGroup {
     return ends.every((good) => good);
   }
 
-  /** Stops every plugin, those that were started later first. */
+  /** Stops all plugins, in the reverse order of their starts. */
   async stop(): Promise<void> {
     await Promise.all([...this.#members.keys()].map((name) => this.#stop(name)));
   }

@@ -1,4 +1,4 @@
-// One plugin over its whole life: started, started again by its restart policy, stopped. What befalls it stays here.
+// Keeps one plugin over its whole life: starts it, restarts it by its policy, and stops it. Its failures reach no other plugin.
 import type { PluginConfig } from '../../shared/config/plugin-config.js';
 import type { StartCause } from '../../shared/reasons.js';
 import { nextRestart, type Run } from './restart-delay.js';
@@ -8,15 +8,15 @@ export interface RunningPlugin {
   readonly ended: Promise<PluginEnd>;
 }
 
-/** What a keeper needs of whoever starts plugins. */
+/** Starts and stops plugins for a keeper. */
 export interface PluginStarter {
   readonly start: (config: PluginConfig, cause: StartCause) => Promise<RunningPlugin>;
-  /** SIGTERM, then SIGKILL; resolves when every process of the plugin is gone. */
+  /** Sends SIGTERM, then SIGKILL. Resolves when every process of the plugin is gone. */
   readonly stop: (name: string) => Promise<void>;
 }
 
 export interface PluginWatcher {
-  /** @param delayMs until it is started again; undefined where it is not */
+  /** @param delayMs until the next start; undefined where there is none */
   readonly onEnd: (name: string, end: PluginEnd, delayMs: number | undefined) => void;
   readonly onFailedStart: (name: string, error: unknown, delayMs: number | undefined) => void;
 }
@@ -29,7 +29,7 @@ export class PluginKeeper {
   #wake: (() => void) | undefined;
   #settle: () => void = () => {};
   #ended: Promise<boolean> | undefined;
-  /** Resolves once the plugin has been started for the first time, or could not be. */
+  /** Resolves after the first start of the plugin, whether it worked or failed. */
   readonly settled: Promise<void> = new Promise((resolve) => {
     this.#settle = resolve;
   });
@@ -46,7 +46,7 @@ export class PluginKeeper {
     return this.#ended;
   }
 
-  /** Ends it for good. */
+  /** Stops the plugin for good. */
   async stop(): Promise<void> {
     this.#stopping = true;
     this.#wake?.();
@@ -82,7 +82,7 @@ export class PluginKeeper {
       this.#settle();
     }
     const startedAt = performance.now();
-    // A stop that came during the start found nothing to stop.
+    // A stop during the start had nothing to stop yet.
     if (this.#stopping) await this.#starter.stop(config.name);
     const end = await plugin.ended;
     const run = {

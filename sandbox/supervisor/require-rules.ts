@@ -1,4 +1,4 @@
-// Rules are checked before anything is started. The broker compiles them again: it is the one that decides.
+// Checks the rules before anything is started. The broker, which decides, compiles them again.
 import type { PluginConfig } from '../../shared/config/plugin-config.js';
 import { PosternError } from '../../shared/errors.js';
 import { compilePolicy } from '../../shared/policy/compile-policy.js';

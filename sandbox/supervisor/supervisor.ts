@@ -1,5 +1,5 @@
-// The trusted parent: broker, plugins, audit, metrics. Runs in the host's network namespace; speaks no protocol with a
-// plugin and parses no byte of one.
+// The trusted parent of broker and plugins, with audit log and metrics. It runs in the host's network namespace. It speaks no
+// protocol with a plugin, and parses none of its bytes.
 import type { Server } from 'node:http';
 import { constants } from 'node:os';
 import { parseHostPort } from '../../shared/config/parse-host-port.js';
@@ -33,16 +33,16 @@ const { SIGTERM } = constants.signals;
 
 export interface SupervisorOptions {
   readonly plugins: readonly PluginConfig[];
-  /** HOST:PORT; no listener without it. */
+  /** HOST:PORT; without it, no listener. */
   readonly metrics?: string | undefined;
-  /** `stderr`, `stdout` or a path; no audit log without it. */
+  /** `stderr`, `stdout` or a path; without it, no audit log. */
   readonly audit?: string | undefined;
   readonly dnsServers?: readonly string[] | undefined;
-  /** Each audit event, for a caller that shows them. */
+  /** Takes each audit event. */
   readonly onEvent?: ((event: AuditEvent) => void) | undefined;
-  /** Words for the operator: a broker that died, and the like. */
+  /** Takes messages for the operator, as that a broker died. */
   readonly onNotice?: ((text: string) => void) | undefined;
-  /** A plugin failed that may have missed files of the host; each once. */
+  /** Takes the files of the host that a failed plugin may have missed; once for each plugin. */
   readonly onUnseen?: ((plugin: string, unseen: Unseen) => void) | undefined;
   readonly unsafeWithout?: readonly string[] | undefined;
 }
@@ -69,7 +69,7 @@ export class Supervisor {
     this.#options = options;
   }
 
-  /** Where metrics are served, once started. */
+  /** The address of the metrics listener, after the start. */
   get metricsPort(): number | undefined {
     const address = this.#server?.address();
     return typeof address === 'object' ? address?.port : undefined;
@@ -80,11 +80,11 @@ export class Supervisor {
   }
 
   /**
-   * Brings up everything but the plugins. Their listeners are bound from here on: who calls early waits in the queue.
+   * Starts everything except the plugins. Their listeners are bound from here on: an early client waits in the queue.
    *
    * @throws PosternError `bad_rules`, `listen_address`, `metrics_address`, `audit_destination`, `broker_failed`,
-   *   `old_kernel`, `missing_capabilities`, `bad_home`, `no_sock_diag`, `no_cgroup`, `no_id_range`: nothing is left running, and
-   *   nothing bound
+   *   `old_kernel`, `missing_capabilities`, `bad_home`, `no_sock_diag`, `no_cgroup`, `no_id_range`. Nothing is left running or
+   *   bound.
    */
   async start(): Promise<void> {
     const { plugins, audit, metrics, onNotice } = this.#options;
@@ -95,7 +95,7 @@ export class Supervisor {
     this.#keptHomes = readyHomes(plugins);
     this.#cgroups.claim(plugins);
     becomeSubreaper();
-    // As a user the broker has the same uid: whoever takes it over shall not read or steer this process, proc(5).
+    // As a user the broker has the same uid. A broker that was taken over must not read or steer this process, proc(5).
     setDumpable(false);
     dropInheritableCapabilities();
     try {
@@ -125,7 +125,7 @@ export class Supervisor {
       broker.on('restarted', () => {
         this.#metrics.brokerRestarted();
         this.#healthy = true;
-        onNotice?.('the broker died; another serves in its place, connections and plugins are as they were');
+        onNotice?.('the broker died; a new one serves in its place, and connections and plugins go on');
       });
       broker.on('failed', (error) => onNotice?.(`${error.message}; trying again`));
       await broker.start();
@@ -142,14 +142,14 @@ export class Supervisor {
   }
 
   /**
-   * Starts a configured plugin, the first time or again: it finds the same listeners, with who waits in their queues.
+   * Starts a configured plugin, for the first time or again. It finds the same listeners, with the clients in their queues.
    *
-   * @returns its sandbox; {@link Sandbox.ended} tells how it ended
+   * @returns its sandbox; {@link Sandbox.ended} resolves with the plugin's end
    */
   async startPlugin(config: PluginConfig, streams: StandardStreams, cause: StartCause): Promise<Sandbox> {
     const broker = this.#broker;
     if (broker === undefined || this.#closed !== undefined)
-      throw new PosternError('broker_failed', 'The supervisor is not started');
+      throw new PosternError('broker_failed', 'The supervisor has not been started');
     this.#stopped.delete(config.name);
     const host = {
       broker,
@@ -181,17 +181,18 @@ export class Supervisor {
     return sandbox;
   }
 
-  /** What would be decided, DNS included. @param resolved addresses to take for the name's, instead of asking */
+  /** Asks the broker for its decision, DNS included. @param resolved addresses of the name, instead of asking DNS */
   async explain(
     plugin: string,
     destination: { readonly host: string; readonly port: number },
     resolved?: readonly string[],
   ): Promise<Explanation> {
-    if (this.#broker === undefined) throw new PosternError('broker_failed', 'The supervisor is not started');
+    if (this.#broker === undefined)
+      throw new PosternError('broker_failed', 'The supervisor has not been started');
     return this.#broker.explain(plugin, destination, resolved);
   }
 
-  /** SIGTERM, and SIGKILL after a time: resolves when every process of the plugin is gone. */
+  /** Sends SIGTERM, and SIGKILL after a time. Resolves when every process of the plugin is gone. */
   async stopPlugin(
     name: string,
     signal: number = SIGTERM,
@@ -206,17 +207,17 @@ export class Supervisor {
     clearTimeout(timer);
   }
 
-  /** Lines of a plugin's output that were left out for its limit. */
+  /** Counts lines of a plugin's output that its limit dropped. */
   linesDropped(name: string, lines: number): void {
     this.#broker?.limited(name, 'log_rate', lines);
   }
 
-  /** For a plugin that ended and is not started again: its callers are refused from now on instead of waiting. */
+  /** For a plugin that is not started again: its clients are refused from now on, instead of waiting. */
   closeListeners(name: string): void {
     this.#listeners.close(name);
   }
 
-  /** Ends plugins, what they listened on, broker and metrics, in that order, and writes out the audit log. */
+  /** Ends the plugins, their listeners, the broker and the metrics, in that order, and writes out the audit log. */
   close(): Promise<void> {
     this.#closed ??= this.#close();
     return this.#closed;
@@ -224,7 +225,7 @@ export class Supervisor {
 
   async #close(): Promise<void> {
     await Promise.all([...this.#running.keys()].map((name) => this.stopPlugin(name)));
-    // What was still being launched is killed as it comes up; its start and its end are waited for.
+    // A plugin that is still starting is killed once it runs. Its start and its end are awaited.
     await Promise.allSettled(this.#launching);
     await Promise.all([...this.#running.values()].map((sandbox) => sandbox.ended));
     await this.#cgroups.removed();

@@ -1,5 +1,5 @@
-// The terminal between supervisor and plugin, as a shell shares it with a job: the plugin's process group is in the
-// foreground, so that Ctrl-C and Ctrl-Z reach it once and the supervisor not at all.
+// Shares the terminal with the plugin, as a shell does with a job. The plugin's process group is in the foreground: Ctrl-C and
+// Ctrl-Z reach the plugin once, and the supervisor not at all.
 import { constants } from 'node:os';
 import {
   foregroundGroup,
@@ -12,25 +12,25 @@ import type { Sandbox } from './start/sandbox.js';
 const { SIGTTOU } = constants.signals;
 
 export interface TerminalJob {
-  /** To be called once the plugin has ended. */
+  /** Call it after the plugin's end. */
   readonly release: () => void;
 }
 
 /**
- * Which of the standard streams is the controlling terminal whose foreground the plugin takes; -1 for none.
+ * The standard stream that is the controlling terminal whose foreground the plugin takes; -1 for none.
  *
- * It takes it where both input and output are the terminal. Otherwise another program of a pipeline may read it, such as
- * a pager, and the plugin stays in this process's group, as the pipeline's programs do.
+ * The plugin takes it where both input and output are the terminal. Otherwise another program of a pipeline, such as a pager,
+ * may read the terminal. The plugin then stays in this process's group, as the programs of a pipeline do.
  */
 export function controllingTerminal(terminals: readonly number[]): number {
   return terminals.includes(0) && terminals.includes(1) && foregroundGroup(0) === processGroup() ? 0 : -1;
 }
 
-/** Lets a stop of the plugin stop this process too, and `fg` continue both. */
+/** Stops this process when the plugin stops, and lets `fg` continue both. */
 export function shareTerminal(terminal: number, sandbox: Sandbox): TerminalJob {
-  // A stop is the terminal's to make and to end; without one the supervisor goes on whatever the plugin does.
+  // Only a terminal stops and continues jobs. Without one, the supervisor does not stop with the plugin.
   if (terminal < 0) return { release: () => {} };
-  // Without this, a process in the background that sets the foreground is stopped itself, tcsetpgrp(3).
+  // Otherwise a background process that sets the foreground is stopped itself, tcsetpgrp(3).
   ignoreSignal(SIGTTOU);
   const toPlugin = (): void => {
     setForegroundGroup(terminal, sandbox.pid);
@@ -43,19 +43,19 @@ export function shareTerminal(terminal: number, sandbox: Sandbox): TerminalJob {
     try {
       process.kill(-sandbox.pid, 'SIGCONT');
     } catch {
-      // It has ended meanwhile.
+      // The plugin has ended meanwhile.
     }
   };
   const onChild = (): void => {
     if (sandbox.takeStop() === undefined) return;
     toUs();
     process.kill(process.pid, 'SIGSTOP');
-    // It is over by now. That SIGCONT is told of is not certain: another Ctrl-Z takes it back, signal(7).
+    // The stop is over by now. SIGCONT need not be reported: another Ctrl-Z discards it, signal(7).
     onContinue();
   };
   process.on('SIGCHLD', onChild);
   process.on('SIGCONT', onContinue);
-  // It runs already, and may have been stopped before anything listened for that.
+  // The plugin runs already, and may have stopped before anything listened for that.
   onChild();
   return {
     release: () => {

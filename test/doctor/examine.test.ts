@@ -54,9 +54,9 @@ const CALLS =
   'unshare, mount, umount2, pivot_root, open_tree, move_mount, mount_setattr, sethostname, setdomainname, pidfd_getfd and kcmp';
 const SCRIPT = bundlePath('seccomp-profile');
 const DOCKER_DEFAULT = 'https://raw.githubusercontent.com/moby/profiles/main/seccomp/default.json';
-const WITHOUT_FILE = "Or, which takes the container's whole filter away: seccomp=unconfined";
+const WITHOUT_FILE = "Or, which removes the container's whole filter: seccomp=unconfined";
 const AS_USER =
-  "Run it as a user too (--user 1000:1000): root of this container is the host's, and may then write the host's /proc/sys.";
+  "Run it as a user too (--user 1000:1000): root of this container is root of the host, and could then write the host's /proc/sys.";
 
 const FAILING: readonly Failing[] = [
   {
@@ -136,7 +136,7 @@ and for every boot:
       namespaces: { works: true, words: '', label: 'unshare//&unpriv_unshare (enforce)' },
     },
     found: 'AppArmor label unshare//&unpriv_unshare (enforce) in a new user namespace',
-    fix: `A profile for unshare(1) itself takes every capability away there; unload it, as root:
+    fix: `A profile for unshare(1) removes every capability there; unload it, as root:
   apparmor_parser -R $(grep -ls 'profile unpriv_unshare' /etc/apparmor.d/*)`,
   },
   {
@@ -208,7 +208,7 @@ or Docker's (${DOCKER_DEFAULT}):
     when: 'a filter of unknown origin forbids them',
     facts: { ...NO_NAMESPACES, seccompMode: 2 },
     found: FILTERED,
-    fix: `Start postern without the filter that whatever started it has set, or allow in it ${CALLS}.`,
+    fix: `Start postern without the seccomp filter that it inherits, or allow in that filter ${CALLS}.`,
   },
   {
     of: 'user namespaces',
@@ -225,7 +225,7 @@ or Docker's (${DOCKER_DEFAULT}):
       freshProc: undefined,
     },
     found: 'user.max_user_namespaces = 63000, and unshare: unshare failed: No space left on device',
-    fix: `As many namespaces as are allowed are in use, or 32 are nested; as root:
+    fix: `All permitted namespaces are in use, or 32 are nested; as root:
   sysctl -w user.max_user_namespaces=126000`,
   },
   {
@@ -262,7 +262,7 @@ or Docker's (${DOCKER_DEFAULT}):
     when: 'somebody mounted over it',
     facts: { freshProc: { works: false, words: 'unshare: mount /proc failed' }, mountInfo: MASKED },
     found: 'masked by mounts on /proc/sys, /proc/kcore',
-    fix: 'Take the mounts away, as root:\n  umount /proc/sys /proc/kcore',
+    fix: 'Remove the mounts, as root:\n  umount /proc/sys /proc/kcore',
   },
   {
     of: 'fresh /proc',
@@ -289,7 +289,7 @@ or Docker's (${DOCKER_DEFAULT}):
     },
     found:
       'a seccomp filter (Seccomp: 2 in /proc/self/status), and unshare: mount /proc failed: Operation not permitted',
-    fix: `Start postern without the filter that whatever started it has set, or allow in it ${CALLS}.`,
+    fix: `Start postern without the seccomp filter that it inherits, or allow in that filter ${CALLS}.`,
   },
   {
     of: 'id range',
@@ -400,7 +400,7 @@ Or map 131072 more ids into this user namespace.`,
     when: 'a filter forbids it',
     facts: { landlock: 'EPERM' },
     found: 'landlock_create_ruleset(2): EPERM',
-    fix: 'The kernel has it and something forbids it: allow landlock_create_ruleset, landlock_add_rule and landlock_restrict_self in the filter that holds for postern.',
+    fix: 'The kernel has Landlock, but something forbids it: allow landlock_create_ruleset, landlock_add_rule and landlock_restrict_self in the filter that holds for postern.',
   },
   {
     of: 'Landlock',
@@ -483,7 +483,7 @@ Or map 131072 more ids into this user namespace.`,
     state: 'degraded',
     facts: { kernel: { ...FEATURES, netnsCookie: false } },
     found: 'not available',
-    fix: "Whose network a program's socket belongs to cannot be told: programs that connect by themselves cannot be served.",
+    fix: "The broker cannot know whose network a program's socket belongs to: programs that connect by themselves cannot be served.",
   },
   {
     of: 'SO_PASSRIGHTS',
@@ -491,7 +491,7 @@ Or map 131072 more ids into this user namespace.`,
     state: 'degraded',
     facts: { kernel: { ...FEATURES, passRights: false } },
     found: 'not available',
-    fix: 'Nothing is less: that no descriptor can be pushed at the broker rests upon its socket, which is shut for reading.',
+    fix: 'Nothing is lost: no descriptor can be pushed at the broker, because its socket is shut for reading.',
   },
   {
     of: 'pidfd_getfd(2)',
@@ -509,7 +509,7 @@ ${WITHOUT_FILE}`,
     when: 'a filter of unknown origin refuses it',
     facts: { kernel: { ...FEATURES, comparesDescriptors: false }, seccompMode: 2 },
     found: 'a seccomp filter (Seccomp: 2 in /proc/self/status), and it is refused',
-    fix: `Start postern without the filter that whatever started it has set, or allow in it ${CALLS}.`,
+    fix: `Start postern without the seccomp filter that it inherits, or allow in that filter ${CALLS}.`,
   },
   {
     of: 'kcmp(2)',
@@ -524,7 +524,7 @@ ${WITHOUT_FILE}`,
     state: 'degraded',
     facts: { settings: { ...GOOD.settings, 'kernel.yama.ptrace_scope': '3' } },
     found: 'kernel.yama.ptrace_scope = 3',
-    fix: 'Nobody can read another process: programs that connect by themselves cannot be served, those that use the channel can. The value holds until the next boot: set kernel.yama.ptrace_scope to 2 or less in /etc/sysctl.d and reboot.',
+    fix: 'No process can read another one: programs that connect by themselves cannot be served; those that use the channel can. The value holds until the next boot: set kernel.yama.ptrace_scope to 2 or less in /etc/sysctl.d and reboot.',
   },
   {
     of: 'name servers',
@@ -555,7 +555,7 @@ ${WITHOUT_FILE}`,
     state: 'degraded',
     facts: { descriptorLimit: 4096, container: SYSTEMD },
     found: 'RLIMIT_NOFILE, hard: 4096',
-    fix: `The broker has fewer connections at once. Raise it; systemctl edit worker.service, and there:
+    fix: `The broker can make fewer connections at the same time. Raise it; systemctl edit worker.service, and there:
   [Service]
   LimitNOFILE=16384`,
   },
@@ -565,7 +565,7 @@ ${WITHOUT_FILE}`,
     state: 'degraded',
     facts: { descriptorLimit: 4096 },
     found: 'RLIMIT_NOFILE, hard: 4096',
-    fix: 'The broker has fewer connections at once. Raise it; as root, for the shell that starts postern: prlimit --pid $$ --nofile=16384:16384',
+    fix: 'The broker can make fewer connections at the same time. Raise it; as root, for the shell that starts postern: prlimit --pid $$ --nofile=16384:16384',
   },
   {
     of: 'sandbox',
@@ -583,7 +583,7 @@ ${WITHOUT_FILE}`,
     trial: { sandbox: { failure: { message: 'Cannot start the sandbox, step root: pivot_root: EPERM' } } },
     found:
       'a seccomp filter (Seccomp: 2 in /proc/self/status), and Cannot start the sandbox, step root: pivot_root: EPERM',
-    fix: `Start postern without the filter that whatever started it has set, or allow in it ${CALLS}.`,
+    fix: `Start postern without the seccomp filter that it inherits, or allow in that filter ${CALLS}.`,
   },
   {
     of: 'sandbox',
@@ -653,7 +653,7 @@ ${WITHOUT_FILE}`,
         trespasses: 1,
       },
     },
-    found: 'connections that came where no rule allows any: 1',
+    found: 'connections that no rule allows, and that were made: 1',
     fix: 'Run no untrusted program here, and report it as SECURITY.md says.',
   },
   {
@@ -669,7 +669,7 @@ ${WITHOUT_FILE}`,
     facts: { seccompMode: 2 },
     trial: { ...MADE, connection: { ...CONNECTED, itself: 'EPERM' } },
     found: 'EPERM',
-    fix: `Start postern without the filter that whatever started it has set, or allow in it ${CALLS}.`,
+    fix: `Start postern without the seccomp filter that it inherits, or allow in that filter ${CALLS}.`,
   },
   {
     of: 'own connect(2)',

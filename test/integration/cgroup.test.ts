@@ -71,7 +71,7 @@ if (why !== undefined) {
         assert.deepEqual([status, stdout], [125, '']);
         assert.match(
           stderr,
-          /^postern: Cannot limit (total_memory_mib|cpu_percent) of "echo" without a control group: .*; start it in one that is delegated, .*\n$/,
+          /^postern: Cannot limit (total_memory_mib|cpu_percent) of "echo" without a control group: .*; start postern in a delegated one, .*\n$/,
         );
       }
     }

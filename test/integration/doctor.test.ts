@@ -186,7 +186,7 @@ for (const user of users) {
     isMissing(
       told,
       'user namespaces',
-      /Seccomp: 2 in .*not permitted .*\n +Start postern without the filter/,
+      /Seccomp: 2 in .*not permitted .*\n +Start postern without the seccomp filter/,
     );
   });
 

@@ -76,7 +76,7 @@ for (const user of users) {
     assert.equal(absent.status, 125);
     assert.match(
       absent.stderr,
-      /^postern: Cannot hide "\/srv\/nothing-here" from the plugin: it is not there; /,
+      /^postern: Cannot hide "\/srv\/nothing-here" from the plugin: it does not exist; /,
     );
     assert.match((await run(user, ['--hidden', '/'], 'true')).stderr, /^postern: Cannot hide "\/"/);
   });

@@ -114,14 +114,14 @@ for (const user of users) {
       ['/usr', /"\/usr" belongs to the system/],
       ['/proc/self', /belongs to the system|leads through a link/],
       ['', /Not a folder: ""/],
-      [join(folder, 'file'), /file" is no folder; /],
+      [join(folder, 'file'), /file" is not a folder; /],
       [
         join(folder, 'file/below'),
-        /cannot be made: ".*\/file" is not a folder, or not one that you may enter; make it first/,
+        /cannot be made: ".*\/file" is not a folder that you may enter; make it first/,
       ],
       [
         join(folder, 'absent/below'),
-        /cannot be made: ".*\/absent" is not a folder, or not one that you may enter; make it first/,
+        /cannot be made: ".*\/absent" is not a folder that you may enter; make it first/,
       ],
       [join(folder, 'link'), new RegExp(`leads through a link.*; write "${folder}/real"`)],
       [join(folder, 'link/below'), new RegExp(`leads through a link.*; write "${folder}/real/below"`)],
@@ -151,7 +151,7 @@ for (const user of users) {
     if (user === 'root') return;
     const other = await run(user, '/usr/share', 'echo started');
     assert.deepEqual([other.status, other.stdout], [125, '']);
-    const command = `sudo chown -R ${uid}:\\d+ /usr/share; or name a folder of your own`;
+    const command = `sudo chown -R ${uid}:\\d+ /usr/share; or name one of your own folders`;
     assert.match(
       other.stderr,
       new RegExp(`^postern: .*it belongs to uid 0, and postern runs as uid ${uid}; .*${command}\n$`),

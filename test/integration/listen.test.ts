@@ -224,7 +224,7 @@ for (const user of users) {
     const cases: readonly (readonly [listeners: readonly string[], line: RegExp])[] = [
       [[`web=127.0.0.1:${taken.port}`], /for "web": another socket has that port; choose another port/],
       [['web=192.0.2.1:8080'], /no interface of this host has that address; choose/],
-      [[`web=${join(folder, 'there')}`], /for "web": something is there; choose another path/],
+      [[`web=${join(folder, 'there')}`], /for "web": something is there already; choose another path/],
       [[`web=${join(folder, 'none/a.sock')}`], /the folder ".*none" is not there; make it/],
       [['web=localhost:80'], /may stand for several addresses; try --listen web=127\.0\.0\.1:80/],
       [['web=nonsense:port'], /its port is not a number from 0 to 65535/],
@@ -293,7 +293,7 @@ test('an ordinary user may not have a privileged port, and is told what to do', 
   assert.equal(status, 125);
   assert.match(
     stderr,
-    /^postern: Cannot listen on "0\.0\.0\.0:1" for "web": that port is kept for root; choose a port above 1023, or let everybody have it: sysctl net\.ipv4\.ip_unprivileged_port_start=1\n$/,
+    /^postern: Cannot listen on "0\.0\.0\.0:1" for "web": that port is reserved for root; choose a port above 1023, or allow it to every user: sysctl net\.ipv4\.ip_unprivileged_port_start=1\n$/,
   );
 });
 
@@ -304,6 +304,6 @@ test('an ordinary user may not make a socket file everywhere, and is told so', a
   assert.equal(status, 125);
   assert.match(
     stderr,
-    /for "web": no right to make a file in "\/usr"; choose a folder that you may write to\n$/,
+    /for "web": you may not make a file in "\/usr"; choose a folder that you may write to\n$/,
   );
 });

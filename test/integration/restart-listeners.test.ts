@@ -82,7 +82,7 @@ for (const user of users) {
       assert.equal(anew.length, 1, notices.join('; '));
       assert.match(
         anew[0] ?? '',
-        /^driven: the listener "web" on \S+ had been shut down; it is bound anew, and who waited in its queue was cut off$/,
+        /^driven: the listener "web" on \S+ had been shut down; it is bound anew, and the clients in its queue were cut off$/,
       );
     }
   });
@@ -116,7 +116,7 @@ for (const user of users) {
     assert.match(refused.rounds[0]?.output.join('\n') ?? '', /PermissionError/);
     assert.equal(refused.notices.length, 1);
     const open = await drive(user, { ...request, without: ['seccomp.setsockopt'] });
-    assert.match(open.notices[1] ?? '', /had got a packet filter; it is bound anew/);
+    assert.match(open.notices[1] ?? '', /had a packet filter; it is bound anew/);
     assert.deepEqual(open.rounds[1]?.replies, ['served inside by web\n']);
   });
 }

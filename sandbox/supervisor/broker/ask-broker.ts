@@ -1,13 +1,13 @@
-// Questions to a running broker, whose answers bear the question's id.
+// Asks a running broker. An answer has the id of its question.
 import { DNS_TIMEOUT_MS } from '../../../shared/limits.js';
 import type { BrokerLine, Explanation } from '../../../shared/protocol/link.js';
 import type { BrokerLines } from './broker-lines.js';
 
 const METRICS_TIMEOUT_MS = 5_000;
-/** A question of DNS may take its whole time. */
+/** A DNS question may take its whole time limit. */
 const EXPLAIN_TIMEOUT_MS = DNS_TIMEOUT_MS + 5_000;
 
-/** The broker's series, in Prometheus' text format; undefined where none come in time. */
+/** The broker's metrics in Prometheus' text format; undefined where they do not come in time. */
 export function askMetrics(lines: BrokerLines): Promise<string | undefined> {
   const id = lines.nextId();
   lines.send({ type: 'metrics', id });
@@ -17,9 +17,9 @@ export function askMetrics(lines: BrokerLines): Promise<string | undefined> {
 }
 
 /**
- * What the broker would decide.
+ * Asks the broker for its decision.
  *
- * @param resolved addresses to take for the name's, instead of asking DNS
+ * @param resolved addresses of the name, instead of asking DNS
  * @throws where no answer comes in time
  */
 export function askExplanation(

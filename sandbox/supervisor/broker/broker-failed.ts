@@ -1,4 +1,4 @@
-// The error of everything that wants a broker and has none.
+// The error for a missing broker.
 import { PosternError } from '../../../shared/errors.js';
 
 export function brokerFailed(why: string, fix?: string): PosternError {

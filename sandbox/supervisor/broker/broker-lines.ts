@@ -1,4 +1,4 @@
-// The supervisor's end of the line stream to the broker: one JSON object a line, both ways.
+// The supervisor's end of the line stream to the broker: one JSON object per line, in both directions.
 import type { ChildProcess } from 'node:child_process';
 import { EventEmitter } from 'node:events';
 import { Socket } from 'node:net';
@@ -8,7 +8,7 @@ import { LineReader } from '../../../shared/line-reader.js';
 import { BROKER_LINE_FD, type BrokerLine, type SupervisorLine } from '../../../shared/protocol/link.js';
 import { readBrokerLine } from './read-broker-line.js';
 
-/** The stream that spawn made at the broker's descriptor for lines. */
+/** The stream that spawn() made at the broker's descriptor for lines. */
 export function lineStream(child: ChildProcess): Socket {
   const streams: readonly unknown[] = child.stdio;
   const stream = streams[BROKER_LINE_FD];
@@ -16,7 +16,7 @@ export function lineStream(child: ChildProcess): Socket {
   throw new PosternError('broker_failed', 'The broker did not start');
 }
 
-/** Emits `line` for each line; a line of no known form is ignored: the broker's words are not trusted. */
+/** Emits `line` for each valid line. It ignores other lines: the broker is not trusted. */
 export class BrokerLines extends EventEmitter<{ line: [BrokerLine] }> {
   readonly #stream: Socket;
   #id = 0;
@@ -41,7 +41,7 @@ export class BrokerLines extends EventEmitter<{ line: [BrokerLine] }> {
     return this.#id;
   }
 
-  /** Waits for the first line that `pick` makes something of. @throws PosternError `broker_failed` past the time */
+  /** Waits for the first line for which `pick` returns a value. @throws PosternError `broker_failed` after the time */
   expect<T>(pick: (line: BrokerLine) => T | undefined, milliseconds: number): Promise<T> {
     return new Promise((resolve, reject) => {
       const settle = (finish: () => void): void => {

@@ -1,4 +1,4 @@
-// What goes to a broker with descriptors: its channels, traps and sandboxes, and the memory that it counts in.
+// Sends a broker the packets that carry descriptors: channels, traps, sandboxes, and the memory in which it counts connections.
 import type {
   ChannelPacket,
   ConnectionsPacket,
@@ -13,18 +13,18 @@ import type { Channel } from './make-channel.js';
 import type { KeptTrap } from './trap-keeper.js';
 
 interface ChannelOptions {
-  /** Another broker has had it before. */
+  /** A former broker had it before. */
   readonly resumed?: boolean;
-  /** The request of a plugin's that it answers, with the plugin's ends, which go with it. */
+  /** The plugin's request that the channel answers, with the plugin's ends of it. */
   readonly answers?: ChannelPacket['answers'];
   readonly handOver?: Channel['plugin'];
 }
 
-/** To one broker. What one that is going does not get, its successor does. */
+/** Packets to one broker. Its successor gets what a dying broker does not receive. */
 export class BrokerPackets {
   readonly #socket: OwnedFd;
 
-  /** @param socket whoever made it closes it */
+  /** @param socket closed by its maker */
   constructor(socket: OwnedFd) {
     this.#socket = socket;
   }

@@ -1,5 +1,5 @@
-// The broker as the supervisor holds it: started, fed with rules and channels, and started again when it dies. Plugins
-// and established connections outlive a broker: the supervisor keeps a duplicate of every channel's ends.
+// Starts the broker, gives it rules and channels, and starts it again when it dies. Runs in the supervisor. Plugins and their
+// connections outlive a broker, because the supervisor keeps a duplicate of each channel's ends.
 import { EventEmitter } from 'node:events';
 import { readlinkSync } from 'node:fs';
 import { PosternError } from '../../../shared/errors.js';
@@ -22,7 +22,7 @@ import type { Channel } from './make-channel.js';
 import { type SpawnedBroker, spawnBroker } from './spawn-broker.js';
 import { TrapKeeper } from './trap-keeper.js';
 
-/** A broker that dies at once is started again after a pause that doubles, from the first to the last of these. */
+/** The delay before a restart doubles from the first to the last of these, while brokers die at once. */
 const RESTART_PAUSE_MS = { first: 20, last: 5_000 };
 const STEADY_AFTER_MS = 10_000;
 const BROKER_STOP_TIMEOUT_MS = 5_000;
@@ -42,14 +42,14 @@ interface BrokerEvents {
   failed: [Error];
 }
 
-/** Events: `audit`; `down` and `restarted` around a broker's death; `failed` where no new one starts. */
+/** Events: `audit`; `down` and `restarted` around a broker's death; `failed` where no new broker starts. */
 export class BrokerProcess extends EventEmitter<BrokerEvents> {
   readonly #options: BrokerOptions;
   readonly #plugins = new Map<string, PluginLine>();
   readonly #channels = new ChannelKeeper();
   readonly #traps = new TrapKeeper();
   readonly #connections = new ConnectionsKeeper();
-  /** A handle of pid 1 of the sandbox that each plugin has now. */
+  /** For each plugin, a pidfd of pid 1 of its current sandbox. */
   readonly #sandboxes = new Map<string, OwnedFd>();
   #link: SpawnedBroker | undefined;
   #stopping = false;
@@ -65,7 +65,7 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
     return this.#link?.child.pid;
   }
 
-  /** @throws PosternError `broker_failed` where it does not come up */
+  /** @throws PosternError `broker_failed` where the broker does not start */
   async start(): Promise<void> {
     const spawned = spawnBroker(this.#options.becomeIds !== undefined);
     const { child, lines, gone } = spawned;
@@ -73,7 +73,7 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
     let up = false;
     lines.on('line', (line) => this.#onLine(line));
     child.once('exit', () => {
-      // Of one that was told to go, what it had written is still to be read.
+      // A broker that was told to end may have written lines that are still unread.
       if (!this.#stopping) lines.close();
       if (this.#link?.child === child) this.#link = undefined;
       if (up) this.#onDeath(Date.now() - startedAt);
@@ -96,7 +96,7 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
     for (const kept of this.#traps.all()) packets?.trap(kept, true);
   }
 
-  /** Gives the broker a plugin's rules. @throws PosternError `bad_rules` where it refuses them */
+  /** Gives the broker the rules of a plugin. @throws PosternError `bad_rules` where the broker refuses them */
   async addPlugin(line: PluginLine): Promise<void> {
     await this.#configure(line);
     this.#plugins.set(line.plugin, line);
@@ -113,24 +113,24 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
     for (const kept of this.#traps.all()) if (kept.plugin === plugin) this.#traps.drop(kept.session);
   }
 
-  /** Audit events that could not be written: the broker counts them with its own. */
+  /** Reports audit events that could not be written. The broker counts them with its own. */
   auditDropped(events: number): void {
     this.#link?.lines.send({ type: 'audit_dropped', events });
   }
 
-  /** What a limit that is held elsewhere has refused a plugin: the broker counts it with its own. */
+  /** Reports refusals by a limit that is not the broker's. The broker counts them with its own. */
   limited(plugin: string, limit: Limit, times: number): void {
     this.#link?.lines.send({ type: 'limited', plugin, limit, times });
   }
 
-  /** A new channel for a plugin. @returns the plugin's ends, owned by the caller */
+  /** Makes a channel for a plugin. @returns the plugin's ends, owned by the caller */
   openChannel(plugin: string): Channel['plugin'] {
     const { kept, ends } = this.#channels.open(plugin);
     this.#link?.packets.channel(kept);
     return ends;
   }
 
-  /** Tells the broker, and each that comes after it, which sandbox a plugin has now. @param init owned from here on */
+  /** Gives this broker and its successors the current sandbox of a plugin. @param init owned from here on */
   openSandbox(plugin: string, init: OwnedFd | undefined): void {
     this.#sandboxes.get(plugin)?.close();
     this.#sandboxes.delete(plugin);
@@ -140,25 +140,25 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
   }
 
   /**
-   * Hands a sandbox's trap to the broker, and to each that comes after it.
+   * Gives this broker and its successors the trap of a sandbox.
    *
-   * @param trap the filter's listener and the sockets of the sandbox's DNS; owned from here on
+   * @param trap the filter's listener and the sockets of the sandbox's DNS, owned from here on
    */
   openTrap(plugin: string, trap: readonly OwnedFd[], landlockDeniesTcp: boolean): void {
     const kept = this.#traps.keep(plugin, trap, landlockDeniesTcp);
     this.#link?.packets.trap(kept, false);
   }
 
-  /** The broker's series, in Prometheus' text format; undefined where no broker answers. */
+  /** The broker's metrics in Prometheus' text format; undefined where no broker answers. */
   async metrics(): Promise<string | undefined> {
     return this.#link === undefined ? undefined : askMetrics(this.#link.lines);
   }
 
   /**
-   * What the broker would decide.
+   * Asks the broker for its decision.
    *
-   * @param resolved addresses to take for the name's, instead of asking DNS
-   * @throws PosternError `broker_failed` where it gives no answer
+   * @param resolved addresses of the name, instead of asking DNS
+   * @throws PosternError `broker_failed` where the broker gives no answer
    */
   async explain(
     plugin: string,
@@ -181,7 +181,7 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
     this.#link = undefined;
     if (link === undefined) return;
     const ended = new Promise<void>((resolve) => link.child.once('close', () => resolve()));
-    // Its end of the line is its order to go; what it has written by then is still read.
+    // The end of the line stream tells the broker to end. Its last lines are still read.
     link.lines.end();
     const timer = setTimeout(() => link.child.kill('SIGKILL'), BROKER_STOP_TIMEOUT_MS);
     await ended;
@@ -213,7 +213,7 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
   }
 
   #answerChannel(plugin: string, session: number, id: number): void {
-    // The asking session's plugin is what the supervisor knows of it, not what the line says.
+    // The supervisor knows which plugin the session belongs to, and does not trust the line about it.
     if (this.#channels.pluginOf(session) !== plugin) return;
     const { kept, ends } = this.#channels.open(plugin);
     this.#link?.packets.channel(kept, { answers: { session, id }, handOver: ends });

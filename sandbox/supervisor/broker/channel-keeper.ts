@@ -1,9 +1,9 @@
-// The broker's ends of every channel, as the supervisor keeps them: what a broker that dies loses, the next one gets.
+// Keeps the broker's ends of every channel in the supervisor, for the next broker.
 import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import { shutDown } from '../../../shared/sys/socket.js';
 import { type Channel, makeChannel } from './make-channel.js';
 
-/** A channel that is kept, under the number that names its session to both sides. */
+/** A kept channel, under the session number that both sides use. */
 export interface KeptChannel {
   readonly session: number;
   readonly plugin: string;
@@ -15,7 +15,7 @@ export class ChannelKeeper {
   readonly #kept = new Map<number, KeptChannel>();
   #next = 1;
 
-  /** Makes a channel and keeps the broker's ends. @returns also the plugin's ends, owned by the caller */
+  /** Makes a channel and keeps the broker's ends. @returns with the plugin's ends, owned by the caller */
   open(plugin: string): { readonly kept: KeptChannel; readonly ends: Channel['plugin'] } {
     const channel = makeChannel();
     const kept = { session: this.#next, plugin, ...channel.broker };
@@ -32,7 +32,7 @@ export class ChannelKeeper {
     return this.#kept.get(session)?.plugin;
   }
 
-  /** Ends a channel for every holder of its ends. */
+  /** Ends a channel for all holders of its ends. */
   drop(session: number): void {
     const kept = this.#kept.get(session);
     if (kept === undefined) return;
@@ -40,7 +40,7 @@ export class ChannelKeeper {
     this.letGo(session);
   }
 
-  /** Closes the ends of a channel that the broker has ended. It closes its own last, and waits for what a plugin can make the last one wait for. */
+  /** Closes the ends of a channel that the broker has ended. The broker closes its own ends last, since a plugin can block the last close. */
   letGo(session: number): void {
     const kept = this.#kept.get(session);
     if (kept === undefined) return;

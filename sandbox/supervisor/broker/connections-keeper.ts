@@ -1,5 +1,5 @@
-// Memory for what each plugin's open connections are found by, where they are limited: a broker that dies loses none of them. Runs in
-// the supervisor, which does not read it.
+// Keeps the memory in which the broker notes the open connections of limited plugins, so that the next broker counts on.
+// Runs in the supervisor, which does not read it.
 import type { PluginConfig } from '../../../shared/config/plugin-config.js';
 import { PosternError } from '../../../shared/errors.js';
 import type { ConnectionsPacket } from '../../../shared/protocol/link.js';
@@ -15,7 +15,7 @@ export interface KeptConnections {
 export class ConnectionsKeeper {
   readonly #kept = new Map<string, KeptConnections>();
 
-  /** @param limit undefined: the plugin's connections are not limited */
+  /** @param limit undefined where the plugin's connections are not limited */
   keep(plugin: string, limit: number | undefined): KeptConnections | undefined {
     this.drop(plugin);
     if (limit === undefined) return undefined;
@@ -35,7 +35,7 @@ export class ConnectionsKeeper {
   }
 }
 
-/** @throws PosternError `no_sock_diag` where a plugin's connections are limited and the kernel cannot count them */
+/** @throws PosternError `no_sock_diag` where a plugin has the limit and the kernel cannot count connections */
 export function requireCounting(plugins: readonly PluginConfig[]): void {
   const limited = plugins.find(({ limits }) => limits.connections !== undefined);
   if (limited === undefined) return;
@@ -45,7 +45,7 @@ export function requireCounting(plugins: readonly PluginConfig[]): void {
     throw new PosternError(
       'no_sock_diag',
       `Cannot limit connections of "${limited.name}": ${(error as Error).message}`,
-      { fix: 'load the kernel modules inet_diag and tcp_diag, or leave limits.connections out' },
+      { fix: 'load the kernel modules inet_diag and tcp_diag, or remove limits.connections' },
     );
   }
 }

@@ -1,4 +1,4 @@
-// A plugin's channel: a packet-mode pipe for requests and a packet socket for replies, each with its two ends.
+// Makes a plugin's channel: a packet-mode pipe for requests and a packet socket for replies, with both ends of each.
 import { REPLY_SEND_BUFFER_BYTES, REQUEST_PIPE_BYTES } from '../../../shared/limits.js';
 import { setPipeSize } from '../../../shared/sys/fcntl.js';
 import { nameForGood } from '../../../shared/sys/name-socket.js';
@@ -13,7 +13,7 @@ export interface Channel {
 
 export function makeChannel(): Channel {
   const requests = makePipe({ packet: true });
-  // Each packet takes a page, so that the default holds 16. Where the user's share is used up, that does too.
+  // Each packet takes a page, so the default pipe holds 16. That is enough where the user's share of pipe pages is used up.
   setPipeSize(requests.write.number, REQUEST_PIPE_BYTES);
   const [broker, plugin] = packetSocketPair();
   nameForGood(plugin.number);

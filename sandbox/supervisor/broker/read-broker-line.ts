@@ -1,12 +1,12 @@
-// A line of the broker's to an owned value. Runs in the supervisor, which a broker that has been taken over must not bring down:
-// what is not of a known form is no line.
+// Parses a line of the broker into an owned value. Runs in the supervisor, which a broker that was taken over must not bring
+// down: a line of unknown form is dropped.
 import type { BrokerLine, ExplainedAddress, Explanation } from '../../../shared/protocol/link.js';
 import { readAuditEvent } from '../../../shared/protocol/read-audit-event.js';
 import { ADDRESS_CLASSES, DECISIONS, REASONS } from '../../../shared/reasons.js';
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** @returns undefined for what no broker of postern's writes */
+/** @returns undefined for a line that no broker of postern writes */
 export function readBrokerLine(text: string): BrokerLine | undefined {
   try {
     const value: unknown = JSON.parse(text);

@@ -1,4 +1,4 @@
-// One broker process, from its start to its end: the streams between it and the supervisor, and why it ended.
+// One broker process from its start to its end: its streams to the supervisor, and the reason of its end.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { packetSocketPair } from '../../../shared/sys/socket.js';
 import { namespacesFailure } from '../../host/namespaces-failure.js';
@@ -11,24 +11,24 @@ import { BrokerWords } from './broker-words.js';
 export interface SpawnedBroker {
   readonly child: ChildProcess;
   readonly lines: BrokerLines;
-  /** Takes packets with descriptors; closed when the process has ended. */
+  /** Takes packets with descriptors. Closed when the process has ended. */
   readonly packets: BrokerPackets;
-  /** Rejects when the process has ended, with the reason. */
+  /** Rejects with the reason when the process has ended. */
   readonly gone: Promise<never>;
-  /** It is up: what it writes from now on are its own words. */
+  /** The broker runs: from now on its stderr is its own, and no longer that of unshare(1). */
   readonly cameUp: () => void;
 }
 
-/** @param asRoot it gets mounts of its own, by unshare(1), whose words tell why that fails */
+/** @param asRoot whether unshare(1) gives the broker its own mounts first; its message explains a failure */
 export function spawnBroker(asRoot: boolean): SpawnedBroker {
   const [ours, theirs] = packetSocketPair();
   const [program, ...args] = brokerCommand(asRoot);
   const child = spawn(program, args, {
     cwd: '/',
     env: BROKER_ENVIRONMENT,
-    // A group of its own: what the terminal sends to the foreground is not for the broker.
+    // A separate process group: the terminal's signals are not for the broker.
     detached: true,
-    // Its words come by a pipe: Node would make a shared stream non-blocking, for the plugin too.
+    // stderr is a pipe: Node would make a shared stream non-blocking, for the plugin too.
     stdio: ['ignore', 'ignore', 'pipe', 'pipe', theirs.number],
   });
   theirs.close();
@@ -48,7 +48,7 @@ export function spawnBroker(asRoot: boolean): SpawnedBroker {
         unshared === ''
           ? brokerFailed(`it ended with ${signal ?? `status ${status}`}`)
           : namespacesFailure(unshared);
-      // Its last words may be still to come.
+      // Its last output may still be under way.
       setImmediate(() => reject(failure()));
     });
   });

@@ -1,5 +1,5 @@
-// What each sandbox's trap consists of, as the supervisor keeps it: a broker that dies loses nothing that the next one needs.
-// The memory of the calls in flight is made here: the next broker finds in it what the former one had received.
+// Keeps the parts of each sandbox's trap in the supervisor, for the next broker. It also makes the memory of the calls in
+// flight, in which the next broker finds the calls that the former one received.
 import { NOTIFIED_CALLS } from '../../../shared/limits.js';
 import { createMemoryFile } from '../../../shared/sys/memory-file.js';
 import type { OwnedFd } from '../../../shared/sys/owned-fd.js';

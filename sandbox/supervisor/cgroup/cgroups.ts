@@ -1,10 +1,10 @@
-// The control groups of all sandboxes, where a limit needs them. Runs in the supervisor.
+// The control groups of all sandboxes with a limit that needs one. Runs in the supervisor.
 import { join } from 'node:path';
 import type { PluginConfig } from '../../../shared/config/plugin-config.js';
 import { claimCgroup, groupName } from './claim-cgroup.js';
 import { type CgroupLimit, SandboxCgroup } from './sandbox-cgroup.js';
 
-/** Called for how often a limit has bitten since last told; 0 with a plugin's first sandbox. */
+/** Takes how often a limit took effect since the last report; 0 with a plugin's first sandbox. */
 export type OnBites = (plugin: string, limit: CgroupLimit, times: number) => void;
 
 interface Told {
@@ -23,7 +23,7 @@ export class Cgroups {
     this.#onBites = onBites;
   }
 
-  /** @throws PosternError `no_cgroup` where one of them needs a control group and there can be none */
+  /** @throws PosternError `no_cgroup` where a plugin needs a control group and none can be made */
   claim(plugins: readonly PluginConfig[]): void {
     for (const { name, limits } of plugins) {
       const key = keyOf(limits);
@@ -43,7 +43,7 @@ export class Cgroups {
     return cgroup;
   }
 
-  /** Tells what has bitten meanwhile. */
+  /** Reports the limits that took effect meanwhile. */
   tell(): void {
     for (const [plugin, { cgroup, counts }] of this.#running) {
       for (const [limit, times] of Object.entries(cgroup.bites()) as [CgroupLimit, number][]) {
@@ -53,7 +53,7 @@ export class Cgroups {
     }
   }
 
-  /** The sandbox has ended. @returns whether the kernel ended it for want of memory */
+  /** Call it when the sandbox has ended. @returns whether the kernel killed it for using too much memory */
   end(plugin: string): boolean {
     const told = this.#running.get(plugin);
     if (told === undefined) return false;
@@ -65,7 +65,7 @@ export class Cgroups {
     return ranOutOfMemory;
   }
 
-  /** Resolves when the groups of all that have ended are gone, or could not be removed in time. */
+  /** Resolves when the groups of all ended sandboxes are removed, or could not be removed in time. */
   async removed(): Promise<void> {
     await Promise.all(this.#removals);
   }

@@ -1,4 +1,4 @@
-// Makes this process's control group one below which sandboxes have their own. Runs in the supervisor, before anything is started.
+// Prepares this process's control group, so that sandboxes can have groups below it. Runs in the supervisor, before anything starts.
 import { existsSync, mkdirSync, readdirSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PosternError } from '../../../shared/errors.js';
@@ -7,9 +7,9 @@ import { CONTROLLERS, processesIn, SUPERVISOR_GROUP, surveyCgroup } from './surv
 const GROUP_NAME = /^postern-(\d+)-\d+-/;
 
 /**
- * @param what the limit that wants one, for the error
- * @returns the folder in which groups may be made
- * @throws PosternError `no_cgroup`: what is not delegated cannot be limited, and nothing is started without its limit
+ * @param what the limit that needs a group, for the error
+ * @returns the folder in which groups can be made
+ * @throws PosternError `no_cgroup` where no group is delegated: nothing is started without its limit
  */
 export function claimCgroup(what: string): string {
   const { base, why } = surveyCgroup();
@@ -23,12 +23,12 @@ export function claimCgroup(what: string): string {
   return base;
 }
 
-/** The name of a sandbox's group, by which a later supervisor knows whether it is in use. */
+/** The name of a sandbox's group tells a later supervisor whether it is in use. */
 export function groupName(plugin: string, number: number): string {
   return `postern-${process.pid}-${number}-${plugin}`;
 }
 
-/** A group with processes has no controllers for groups below it, but for the root of all: they go into one of their own. */
+/** Except at the root, a group with processes gives no controllers to groups below it: the processes move to a group of their own. */
 function enable(base: string): void {
   const wanted = CONTROLLERS.map((controller) => `+${controller}`).join(' ');
   if (existsSync(join(base, 'cgroup.type'))) {
@@ -41,7 +41,7 @@ function enable(base: string): void {
   writeFileSync(join(base, 'cgroup.subtree_control'), wanted);
 }
 
-/** A supervisor that was killed leaves the groups of its sandboxes, which ended with it. */
+/** Removes the groups that a killed supervisor left. Its sandboxes ended with it. */
 function removeStale(base: string): void {
   for (const name of readdirSync(base)) {
     const pid = GROUP_NAME.exec(name)?.[1];
@@ -49,7 +49,7 @@ function removeStale(base: string): void {
     try {
       rmdirSync(join(base, name));
     } catch {
-      // It has processes: they are still ending.
+      // The group has processes that are still ending.
     }
   }
 }
@@ -57,6 +57,6 @@ function removeStale(base: string): void {
 function noCgroup(what: string, why: string): PosternError {
   const scope = process.geteuid?.() === 0 ? 'systemd-run --scope' : 'systemd-run --user --scope';
   return new PosternError('no_cgroup', `Cannot limit ${what} without a control group: ${why}`, {
-    fix: `start it in one that is delegated, ${scope} -p Delegate=yes postern …, or leave the limit out`,
+    fix: `start postern in a delegated one, ${scope} -p Delegate=yes postern …, or remove the limit`,
   });
 }

@@ -1,7 +1,7 @@
-// Where the folder of this process's control group lies, cgroups(7). Pure: of the texts of /proc/self/cgroup and mountinfo, proc(5).
+// Finds the folder of this process's control group, cgroups(7). A pure function of the texts of /proc/self/cgroup and mountinfo.
 import { posix } from 'node:path';
 
-/** @returns undefined where cgroup v2 is not mounted, or its own group lies outside of what is mounted */
+/** @returns undefined where cgroup v2 is not mounted, or the mount does not contain the own group */
 export function findOwnCgroup(cgroup: string, mountInfo: string): string | undefined {
   const path = /^0::(\/.*)$/m.exec(cgroup)?.[1];
   if (path === undefined || path.startsWith('/..')) return undefined;

@@ -8,7 +8,7 @@ export const CONTROLLERS = ['memory', 'pids', 'cpu'] as const;
 export const SUPERVISOR_GROUP = 'supervisor';
 
 export interface CgroupSurvey {
-  /** Where groups of sandboxes may be made; undefined: nowhere, and `why` tells. */
+  /** The folder in which groups of sandboxes can be made; undefined for none, with the reason in `why`. */
   readonly base: string | undefined;
   /** This process's own group, where there is one. */
   readonly own: string | undefined;
@@ -32,7 +32,7 @@ export function surveyCgroup(): CgroupSurvey {
   return { base, own };
 }
 
-/** What started this process may come along: a shell, npm. */
+/** The programs that started this process, as a shell or npm, may move along. */
 function othersIn(folder: string): readonly string[] {
   const family = new Set<string>();
   for (let pid = String(process.pid); Number(pid) > 0 && !family.has(pid); pid = parentOf(pid))

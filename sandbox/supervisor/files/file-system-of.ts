@@ -1,4 +1,4 @@
-// The type of the file system that holds a path, as proc_pid_mountinfo(5) names it.
+// Finds the type of the file system that holds a path, as proc_pid_mountinfo(5) names it.
 import { readFileSync } from 'node:fs';
 import { mountOf, parseMounts } from './mount-aliases.js';
 

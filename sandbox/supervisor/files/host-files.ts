@@ -1,17 +1,17 @@
-// The host's files as plan-root.ts asks for them.
+// Answers the questions of plan-root.ts about the host's files.
 import { lstatSync, readFileSync, readlinkSync, realpathSync, type Stats } from 'node:fs';
 import { mountAliases } from './mount-aliases.js';
 
-/** Of the host's files: what lies at a path, without following a link in its last part. */
+/** The kind of file at a path. A link in its last part is not followed. */
 export type PathKind = 'directory' | 'file' | 'link' | 'other' | 'absent';
 export interface HostFiles {
   readonly kind: (path: string) => PathKind;
   readonly readLink: (path: string) => string;
-  /** The path with every link resolved; undefined where nothing is there. */
+  /** The path with every link resolved; undefined where no file is there. */
   readonly real: (path: string) => string | undefined;
-  /** UID:GID of what lies there; undefined where nothing is. */
+  /** UID:GID of the file; undefined where no file is there. */
   readonly owner: (path: string) => string | undefined;
-  /** Other paths by which the same shows, since its file system is mounted more than once. */
+  /** Other paths of the same file, whose file system is mounted more than once. */
   readonly aliases: (path: string) => readonly string[];
 }
 
@@ -38,7 +38,7 @@ export const hostFiles: HostFiles = {
   aliases: (path) => mountAliases(path, readFileSync('/proc/self/mountinfo', 'utf8')),
 };
 
-/** Undefined also where a folder on the way is none, or may not be entered. */
+/** Undefined also where a part of the way is no folder, or may not be entered. */
 function statsOf(path: string): Stats | undefined {
   try {
     return lstatSync(path, { throwIfNoEntry: false });

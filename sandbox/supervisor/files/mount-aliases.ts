@@ -1,10 +1,10 @@
-// Other paths of the host by which the same file shows, since its file system is mounted more than once: what is hidden at
-// one of them is hidden at all. A pure function of /proc/self/mountinfo's text, proc(5).
+// Finds the other paths of a file whose file system is mounted more than once: a file that is hidden at one path must be hidden
+// at all of them. A pure function of the text of /proc/self/mountinfo, proc(5).
 import { isWithin, moved } from './path-within.js';
 
 export interface Mount {
   readonly device: string;
-  /** The path within the file system that lies at `point`. */
+  /** The path within the file system that is mounted at `point`. */
   readonly root: string;
   readonly point: string;
   readonly type: string;
@@ -19,7 +19,7 @@ export function mountAliases(path: string, mountinfo: string): readonly string[]
   return mounts
     .filter((mount) => mount !== own && mount.device === own.device)
     .flatMap((mount) => {
-      // Mounted elsewhere is what holds it, or something below it.
+      // The other mount shows a folder that holds it, or something below it.
       if (isWithin(inside, mount.root)) {
         const alias = moved(inside, mount.root, mount.point);
         return mountOf(alias, mounts) === mount ? [alias] : [];
@@ -28,7 +28,7 @@ export function mountAliases(path: string, mountinfo: string): readonly string[]
     });
 }
 
-/** The innermost mount that holds the path, and of several on one place the topmost. */
+/** The innermost mount that holds the path; of several at one place, the topmost. */
 export function mountOf(path: string, mounts: readonly Mount[]): Mount | undefined {
   let found: Mount | undefined;
   for (const mount of mounts) {
@@ -49,7 +49,7 @@ function parseMount(line: string): Mount[] {
   return [{ device, root: plain(root), point: plain(point), type }];
 }
 
-/** Blanks and backslashes are written in octal. */
+/** The kernel writes blanks and backslashes in octal. */
 function plain(text: string): string {
   return text.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));
 }

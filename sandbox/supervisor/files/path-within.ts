@@ -1,11 +1,11 @@
-// Whether one absolute path lies at or below another. Paths as written: no link is followed.
+// Compares absolute paths as they are written: no link is followed.
 
-/** True for the folder itself. */
+/** Whether `path` lies at or below a folder. */
 export function isWithin(path: string, folder: string): boolean {
   return folder === '/' || path === folder || path.startsWith(`${folder}/`);
 }
 
-/** The path that lies below `to` as `path` lies below `from`. */
+/** Moves a path from below `from` to below `to`. */
 export function moved(path: string, from: string, to: string): string {
   const rest = from === '/' ? path : path.slice(from.length);
   return rest === '' ? to : `${to === '/' ? '' : to}${rest}`;

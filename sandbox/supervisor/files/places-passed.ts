@@ -1,8 +1,8 @@
-// Every place that the kernel passes when it follows a path, links included, path_resolution(7). Pure.
+// Lists every place that the kernel passes when it follows a path and its links, path_resolution(7). Pure.
 import { dirname, resolve } from 'node:path';
 import type { HostFiles } from './host-files.js';
 
-/** The kernel's own bound on links in a path. */
+/** The kernel follows no more links in a path. */
 const MAX_LINKS = 40;
 
 /** @param path absolute @returns absolute paths, each without a link in its folder */

@@ -1,6 +1,6 @@
-// Set-uid and set-gid programs, and those with file capabilities, in a folder that a plugin is to write as its owner. The kernel takes the
-// privilege off a file that is written, but not off one that is changed through a shared mapping, mmap(2): the plugin could leave a program of
-// its own with the privilege behind. The filter keeps it from making such a file; a folder that holds one is refused. Runs in the supervisor.
+// Refuses a writable folder that holds a set-uid or set-gid program, or one with file capabilities. A plugin that writes as the
+// folder's owner could put its own code into that program. The kernel removes the privilege when a file is written, but not when
+// it is changed through a shared mapping, mmap(2). The filter keeps the plugin from making such files. Runs in the supervisor.
 import { type Dirent, lstatSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { PosternError } from '../../../shared/errors.js';
@@ -8,12 +8,12 @@ import { hasFileCapabilities } from '../../../shared/sys/xattr.js';
 
 const SET_IDS = 0o6000;
 const EXECUTABLE = 0o111;
-/** So many entries are looked at before other work of the process has its turn. */
+/** The number of entries that are read before other work of the process gets its turn. */
 const TURN = 2_000;
 
 /**
  * @param path a folder or file of the host, links resolved
- * @throws PosternError `privileged_file` naming the first that is found, with the fix
+ * @throws PosternError `privileged_file` with the first such file, and the fix
  */
 export async function refusePrivilegedFiles(path: string): Promise<void> {
   const { uid } = lstatSync(path);
@@ -37,7 +37,7 @@ function refusePrivileged(path: string, mode: number): void {
   );
 }
 
-/** Only what may be a folder or a file: links and sockets have no privilege. A folder that cannot be read is not the plugin's to read. */
+/** Only folders and files: links and sockets have no privilege. The plugin cannot read a folder that this process cannot read. */
 function entriesOf(folder: string): readonly string[] {
   let entries: readonly Dirent[];
   try {

@@ -1,10 +1,10 @@
-// The beginning of a file that a plugin may have written, or exchanged for something else. Opening a pipe would wait for its other end, and
-// opening a device can act on it: the path is opened as a mere place first, open(2) O_PATH, and read only where that is a regular file.
+// Reads the beginning of a file that a plugin may have replaced. Opening a pipe waits for its other end, and opening a device may
+// act on it. So the path is opened with O_PATH first, open(2), and read only where it is a regular file.
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 
 const O_PATH = 0o10000000;
 
-/** @returns at most so many bytes; undefined where no regular file can be read there */
+/** @returns at most `bytes` bytes; undefined where there is no readable regular file */
 export function readStart(path: string, most: number): Buffer | undefined {
   const held: number[] = [];
   const open = (what: string, flags: number): number => {

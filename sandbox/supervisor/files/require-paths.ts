@@ -1,4 +1,4 @@
-// What is wrong with the paths that a plugin's configuration names, before anything is started.
+// Checks the paths that a plugin's configuration names, before anything is started.
 import type { PluginConfig } from '../../../shared/config/plugin-config.js';
 import { PosternError } from '../../../shared/errors.js';
 import { hostFiles } from './host-files.js';
@@ -8,22 +8,22 @@ export function requirePaths({ visible, writable, hidden }: PluginConfig): void 
   for (const path of [...visible, ...writable]) {
     if (path === '/') {
       throw new PosternError('not_allowed', 'Cannot show "/" to the plugin', {
-        fix: 'name the folders that it needs, one by one',
+        fix: 'name the folders that it needs',
       });
     }
     if (hostFiles.real(path) === undefined)
-      throw new PosternError('not_found', `Cannot show "${path}" to the plugin: it is not there`);
+      throw new PosternError('not_found', `Cannot show "${path}" to the plugin: it does not exist`);
   }
   for (const path of hidden) {
     if (path === '/') {
       throw new PosternError('not_allowed', 'Cannot hide "/" from the plugin', {
-        fix: 'name the folders that it shall not see, one by one',
+        fix: 'name the folders that it must not see',
       });
     }
-    // A mistyped path would hide nothing, and what comes to be there later would show.
+    // A mistyped path would hide nothing. A file that is made there later would show.
     if (hostFiles.real(path) === undefined) {
-      throw new PosternError('not_found', `Cannot hide "${path}" from the plugin: it is not there`, {
-        fix: 'for what comes to be there later, hide the folder that will hold it',
+      throw new PosternError('not_found', `Cannot hide "${path}" from the plugin: it does not exist`, {
+        fix: 'to hide a file that is made later, hide its folder',
       });
     }
   }

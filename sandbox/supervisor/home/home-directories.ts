@@ -1,22 +1,22 @@
-// Home directories of this host: none of them, and nothing above one, is shown to a plugin unless it is asked for by name.
+// Lists the home directories of this host. A plugin sees none of them, and no folder above one, unless the user names it.
 import { readFileSync } from 'node:fs';
 import { homedir, userInfo } from 'node:os';
 
 const FIRST_PERSON = 1000;
 const NOBODY = 65_534;
 
-/** Of whoever starts postern: as its environment says, and as the system does. */
+/** The home directories of the user who starts postern: by its environment, and by the system. */
 export function ownHomes(): readonly string[] {
   const homes = [homedir()];
   try {
     homes.push(userInfo().homedir);
   } catch {
-    // A uid without a name.
+    // The uid has no name.
   }
   return [...new Set(homes)];
 }
 
-/** Root's and each person's, from the text of passwd(5); programs' own users have none that holds anything of a person's. */
+/** The homes of root and of each person, from the text of passwd(5). The users of programs have no personal files. */
 export function homesOf(passwd: string): readonly string[] {
   return passwd.split('\n').flatMap((line) => {
     const [, , id, , , home] = line.split(':');
@@ -31,7 +31,7 @@ export function allHomes(): readonly string[] {
   try {
     passwd = readFileSync('/etc/passwd', 'utf8');
   } catch {
-    // A container without one: what the environment says is all there is.
+    // A container may have no passwd file: then the environment alone counts.
   }
   return [...new Set(['/root', ...ownHomes(), ...homesOf(passwd)])];
 }

@@ -1,5 +1,5 @@
-// What is wrong with the folders that plugins keep as their homes, as far as it can be told without opening one. A plugin writes
-// its home as it likes, so nothing else is taken from inside it, and no plugin may put another folder in its place. Pure.
+// Finds the mistakes in kept homes that show without opening a folder. A plugin writes what it likes into its home: nothing else
+// may be taken from inside it, and no other plugin may replace it. Pure.
 import { basename, dirname, join } from 'node:path';
 import type { PluginConfig } from '../../../shared/config/plugin-config.js';
 import type { HostFiles } from '../files/host-files.js';
@@ -23,13 +23,13 @@ const SYSTEMS_OWN = [
 ];
 const NO_FOLDERS = ['/dev', '/proc', '/sys'];
 
-/** A link right below `/` is followed: no plugin can write there, and systems lay some, as /home to /var/home. */
+/** A link directly below `/` is followed: no plugin can write there, and some systems have one, as /home to /var/home. */
 export function withoutTopLink(path: string, host: Pick<HostFiles, 'real'>): string {
   const [, top = '', ...rest] = path.split('/');
   return join(host.real(`/${top}`) ?? `/${top}`, ...rest);
 }
 
-/** @param homes the home directories of this host @returns one problem a plugin at the most */
+/** @param homes the home directories of this host @returns at most one problem per plugin */
 export function homeProblems(
   plugins: readonly PluginFiles[],
   homes: readonly string[],
@@ -66,16 +66,16 @@ function ofFolder(home: string, homes: readonly string[], host: HostFiles): Prob
     };
   }
   if (host.kind(home) === 'link')
-    return { message: `"${home}" is a link to something that is not there`, fix: ELSEWHERE };
+    return { message: `"${home}" is a link to a path that does not exist`, fix: ELSEWHERE };
   if (host.kind(parent) !== 'directory')
     return {
-      message: `"${home}" cannot be made: "${parent}" is not a folder, or not one that you may enter`,
+      message: `"${home}" cannot be made: "${parent}" is not a folder that you may enter`,
       fix: 'make it first',
     };
   const kind = host.kind(home);
   return kind === 'directory' || kind === 'absent'
     ? undefined
-    : { message: `"${home}" is no folder`, fix: ELSEWHERE };
+    : { message: `"${home}" is not a folder`, fix: ELSEWHERE };
 }
 
 function ofNeighbours(

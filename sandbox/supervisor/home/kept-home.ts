@@ -1,5 +1,5 @@
-// A plugin's home that outlasts its runs: looked at, and made where it is not there yet, before anything is started. Everything
-// is done by handles, so that no link is followed.
+// Checks the homes that outlast a plugin's runs, and makes missing ones, before anything is started. All of it works on
+// descriptors, so that no link is followed.
 import { accessSync, constants, fstatSync, mkdirSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import type { PluginConfig } from '../../../shared/config/plugin-config.js';
@@ -15,10 +15,10 @@ import { homeProblems, withoutTopLink } from './home-problems.js';
 const OWNER_ALL = 0o700;
 
 /**
- * Makes the home of each plugin ready.
+ * Prepares the home of each plugin.
  *
- * @returns the folders, without a link in a path
- * @throws PosternError `bad_home` for the first that is wrong; nothing has been made then but homes before it
+ * @returns the folders, by paths without links
+ * @throws PosternError `bad_home` for the first bad home; only the homes before it may have been made
  */
 export function readyHomes(plugins: readonly PluginConfig[]): readonly string[] {
   const [problem] = homeProblems(plugins, allHomes(), hostFiles);
@@ -61,13 +61,13 @@ function openOrMake(home: string): OwnedFd {
   return openFolder(home);
 }
 
-/** Root may keep a home that belongs to another user: the plugin's ids are mapped to the owner's. */
+/** Root may use a home that belongs to another user: the plugin's ids are mapped to the owner's. */
 function requireOwn(folder: OwnedFd, home: string): void {
   const { uid: owner, mode } = fstatSync(folder.number);
   if (uid() !== 0 && owner !== uid()) {
     throw badHome(
       `Cannot keep a home in "${home}": it belongs to uid ${owner}, and postern runs as uid ${uid()}`,
-      `give it away with: sudo chown -R ${uid()}:${gid()} ${shellWord(home)}; or name a folder of your own`,
+      `give it away with: sudo chown -R ${uid()}:${gid()} ${shellWord(home)}; or name one of your own folders`,
     );
   }
   if ((mode & OWNER_ALL) !== OWNER_ALL) {

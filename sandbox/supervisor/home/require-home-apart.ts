@@ -1,5 +1,5 @@
-// A kept home is the plugin's to write: neither its program nor anything that the host shows may be taken from there, or what
-// it put there would decide what its next start sees.
+// Keeps a plugin's program, and everything that it sees of the host, out of kept homes. A plugin may write its home: it would
+// decide what its next start runs or sees.
 import { PosternError } from '../../../shared/errors.js';
 import type { HostFiles } from '../files/host-files.js';
 import { isWithin, moved } from '../files/path-within.js';
@@ -11,11 +11,11 @@ import { PLUGIN_HOME } from '../root/system-files.js';
 interface Started {
   /** The command's first word. */
   readonly name: string;
-  /** Where the host has the program; undefined where it has none. */
+  /** The program's path on the host; undefined where the host has none. */
   readonly program: string | undefined;
-  /** The plugin's own kept home. */
+  /** The kept home of this plugin. */
   readonly home: string | undefined;
-  /** Those of all plugins. */
+  /** The kept homes of all plugins. */
   readonly keptHomes: readonly string[];
 }
 

@@ -18,7 +18,7 @@ const SO_REUSEADDR = 2;
 
 export interface BoundListener {
   readonly socket: OwnedFd;
-  /** The address as bound: the port that the kernel picked, the path with the links of its folder resolved. */
+  /** The bound address: with the port that the kernel picked, or the path with the links of its folder resolved. */
   readonly address: ListenAddress;
   /** The socket file that was made. */
   readonly file?: Pick<BigIntStats, 'dev' | 'ino'>;
@@ -35,9 +35,9 @@ export function bindListener(name: string, address: ListenAddress): BoundListene
 function bindTcp(name: string, address: ListenAddress & { readonly kind: 'tcp' }): BoundListener {
   const socket = tcpSocket(address.bytes.length === 4 ? 4 : 6);
   if (typeof socket === 'number') throw listenFailure(name, address, -socket);
-  // A port whose last connections linger (TIME_WAIT) is taken again at once.
+  // Without it a port could not be bound again while its last connections linger (TIME_WAIT).
   setOption(socket.number, SOL_SOCKET, SO_REUSEADDR, 1);
-  // [::] means IPv6 alone, whatever net.ipv6.bindv6only says, so that it goes beside 0.0.0.0.
+  // [::] means IPv6 alone, whatever net.ipv6.bindv6only says: it can stand beside 0.0.0.0.
   if (address.bytes.length === 16) setOption(socket.number, IPPROTO_IPV6, IPV6_V6ONLY, 1);
   let result = bindTo(socket.number, encodeSockaddr(address));
   if (result === 0) result = listenOn(socket.number, LISTEN_BACKLOG);
@@ -64,7 +64,7 @@ function bindUnix(name: string, asked: ListenAddress & { readonly kind: 'unix' }
   return { socket, address, file: { dev: file.dev, ino: file.ino } };
 }
 
-/** /proc/net/unix tells the path as bound, by which it is found that a plugin would see the socket. */
+/** /proc/net/unix shows this path. visible-sockets.ts finds by it that a plugin would see the socket. */
 function realPath(name: string, address: ListenAddress & { readonly kind: 'unix' }): string {
   const { path } = address;
   try {

@@ -1,4 +1,4 @@
-// Why a listener could not be bound, in words, with what to do about it. A pure function.
+// Explains why a listener could not be bound, with the fix. A pure function.
 import { constants } from 'node:os';
 import { dirname } from 'node:path';
 import type { ListenAddress } from '../../../shared/config/listen-address.js';
@@ -22,10 +22,13 @@ export function listenFailure(name: string, address: ListenAddress, errno: numbe
 
 function ofTcp(port: number, errno: number): readonly [why: string, fix: string] | undefined {
   if (errno === EADDRINUSE)
-    return ['another socket has that port', 'choose another port, or end what has it (ss -ltnp)'];
+    return ['another socket has that port', 'choose another port, or end the process that has it (ss -ltnp)'];
   if (errno === EACCES) {
     const sysctl = `sysctl net.ipv4.ip_unprivileged_port_start=${port}`;
-    return ['that port is kept for root', `choose a port above 1023, or let everybody have it: ${sysctl}`];
+    return [
+      'that port is reserved for root',
+      `choose a port above 1023, or allow it to every user: ${sysctl}`,
+    ];
   }
   if (errno === EADDRNOTAVAIL)
     return ['no interface of this host has that address', 'choose one that "ip address" lists'];
@@ -36,11 +39,11 @@ function ofTcp(port: number, errno: number): readonly [why: string, fix: string]
 function ofUnix(path: string, errno: number): readonly [why: string, fix: string] | undefined {
   const folder = quote(dirname(path));
   if (errno === EADDRINUSE)
-    return ['something is there', 'choose another path, or remove it if nothing needs it'];
-  if (errno === ENOENT) return [`the folder ${folder} is not there`, 'make it, or choose another path'];
-  if (errno === ENOTDIR) return [`${folder} is no folder`, 'choose another path'];
+    return ['something is there already', 'choose another path, or remove it if nothing needs it'];
+  if (errno === ENOENT) return [`the folder ${folder} does not exist`, 'make it, or choose another path'];
+  if (errno === ENOTDIR) return [`${folder} is not a folder`, 'choose another path'];
   if (errno === EACCES || errno === EROFS)
-    return [`no right to make a file in ${folder}`, 'choose a folder that you may write to'];
+    return [`you may not make a file in ${folder}`, 'choose a folder that you may write to'];
   if (errno === ENAMETOOLONG)
     return ["a socket's path has at most 107 bytes, links of its folder resolved", 'choose a shorter path'];
   return undefined;

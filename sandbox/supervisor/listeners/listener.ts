@@ -1,5 +1,5 @@
-// A listening socket of a plugin's, which the supervisor keeps while the plugin comes and goes, so that callers wait in
-// its queue and none is refused. The plugin shares it, and may have spoiled it: it is looked at before each start.
+// A plugin's listening socket. The supervisor keeps it while the plugin restarts, so that clients wait in its queue and are
+// not refused. The plugin shares the socket and may have spoiled it, so it is checked before each start.
 import { lstatSync, unlinkSync } from 'node:fs';
 import type { ListenAddress } from '../../../shared/config/listen-address.js';
 import { LISTEN_BACKLOG } from '../../../shared/limits.js';
@@ -13,7 +13,7 @@ import { type BoundListener, bindListener } from './bind-listener.js';
 import { showListenAddress } from './show-listen-address.js';
 
 const TIMEVAL_BYTES = 16;
-/** What a plugin may set and the next start shall not find: when accept(2) answers, and who else may have the port. */
+/** Options that a plugin may set and the next start must not find: they change when accept(2) answers, and who may share the port. */
 const OPTIONS: readonly (readonly [level: number, name: number, value: number | Uint8Array])[] = [
   [SOL_SOCKET, 18, 1], // SO_RCVLOWAT
   [SOL_SOCKET, 20, new Uint8Array(TIMEVAL_BYTES)], // SO_RCVTIMEO
@@ -34,21 +34,21 @@ export class Listener {
     this.#bound = bindListener(name, address);
   }
 
-  /** Where it is bound, as a client would write it. */
+  /** The bound address, as a client would write it. */
   get address(): string {
     return showListenAddress(this.#bound.address);
   }
 
-  /** The socket file's path, where it has one. */
+  /** The path of the socket file, if it has one. */
   get path(): string | undefined {
     return this.#bound.address.kind === 'unix' ? this.#bound.address.path : undefined;
   }
 
   /**
-   * Makes it fit for another start: as it was at first, but for who waits in its queue.
+   * Prepares it for another start, as it was at first. The clients in its queue stay.
    *
-   * @returns what was wrong with it where it had to be bound anew, which cuts off who waited
-   * @throws PosternError `listen_address` where it could not be; it is tried again at the next start
+   * @returns the fault of a listener that had to be bound anew, which cuts off the waiting clients
+   * @throws PosternError `listen_address` where it could not be bound; the next start tries again
    */
   renew(): string | undefined {
     const fault = this.#fault();
@@ -64,18 +64,18 @@ export class Listener {
     return undefined;
   }
 
-  /** Another descriptor of it, blocking as systemd passes one, for the plugin that is about to start. */
+  /** A duplicate for the plugin that is about to start. It is blocking, as those of systemd. */
   pass(): OwnedFd {
     const passed = duplicate(this.#bound.socket.number);
     setNonBlocking(passed.number, false);
     return passed;
   }
 
-  /** Closes it, and removes the socket file if it is still the one that was made. */
+  /** Closes it, and removes the socket file if it is still the same file. */
   close(): void {
     const { socket } = this.#bound;
     if (!socket.open) return;
-    // Before the socket is closed: it keeps the number of its file from being another's.
+    // While the socket is open, no other file can get its inode number.
     if (this.#hasFile()) removeFile(this.path ?? '');
     socket.close();
   }
@@ -83,9 +83,9 @@ export class Listener {
   #fault(): string | undefined {
     const { socket } = this.#bound;
     if (!socket.open) return 'could not be bound before';
-    // TCP leaves the state by shutdown(2); AF_UNIX keeps it, and refuses its callers.
+    // After shutdown(2) a TCP socket no longer listens. An AF_UNIX socket still does, but refuses its clients.
     if (!isListening(socket.number) || isShutForReading(socket.number)) return 'had been shut down';
-    if (isFiltered(socket.number)) return 'had got a packet filter';
+    if (isFiltered(socket.number)) return 'had a packet filter';
     if (this.path !== undefined && !this.#hasFile()) return 'was no longer at its path';
     return undefined;
   }
@@ -106,6 +106,6 @@ function removeFile(path: string): void {
   try {
     unlinkSync(path);
   } catch {
-    // A folder that may no longer be written to keeps it; the next supervisor takes its place as a stale one.
+    // In a folder that is read-only by now the file stays. The next supervisor replaces it as a stale one.
   }
 }

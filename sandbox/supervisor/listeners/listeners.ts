@@ -1,4 +1,4 @@
-// The listeners of all plugins, as the supervisor keeps them from its start to its end.
+// The listeners of all plugins. The supervisor keeps them from its start to its end.
 import { readListenAddress } from '../../../shared/config/listen-address.js';
 import type { ListenConfig, PluginConfig } from '../../../shared/config/plugin-config.js';
 import { PosternError } from '../../../shared/errors.js';
@@ -8,16 +8,16 @@ export class Listeners {
   readonly #notice: (text: string) => void;
   readonly #kept = new Map<string, readonly Listener[]>();
 
-  /** @param notice gets a line for each port that the kernel picked, and for each listener that was bound anew */
+  /** @param notice takes a line for each port that the kernel picked, and for each listener that was bound anew */
   constructor(notice: (text: string) => void) {
     this.#notice = notice;
   }
 
   /**
-   * Makes a plugin's listeners ready for its start: binds them, or looks after those that are bound.
+   * Prepares a plugin's listeners for its start: binds them, or repairs bound ones.
    *
-   * @returns them, in the order in which the plugin inherits them
-   * @throws PosternError `listen_address`; what was not bound before is not bound
+   * @returns the listeners, in the order in which the plugin inherits them
+   * @throws PosternError `listen_address`; listeners that were not bound before are not bound
    */
   ready({ name, listen }: PluginConfig): readonly Listener[] {
     const kept = this.#kept.get(name);
@@ -26,20 +26,20 @@ export class Listeners {
       const fault = listener.renew();
       if (fault === undefined) continue;
       this.#notice(
-        `${name}: the listener "${listener.name}" on ${listener.address} ${fault}; it is bound anew, and who waited in its queue was cut off`,
+        `${name}: the listener "${listener.name}" on ${listener.address} ${fault}; it is bound anew, and the clients in its queue were cut off`,
       );
     }
     return kept;
   }
 
-  /** Every socket file, with the name of its listener. */
+  /** All socket files, with the names of their listeners. */
   paths(): ReadonlyMap<string, string> {
     return new Map(
       [...this.#kept.values()].flat().flatMap(({ path, name }) => (path === undefined ? [] : [[path, name]])),
     );
   }
 
-  /** Closes the listeners of a plugin that does not start again: its callers are refused at once instead of waiting. */
+  /** Closes the listeners of a plugin that does not start again: its clients are refused at once, instead of waiting. */
   close(plugin: string): void {
     for (const listener of this.#kept.get(plugin) ?? []) listener.close();
     this.#kept.delete(plugin);
@@ -51,7 +51,7 @@ export class Listeners {
 
   #bind(plugin: string, listen: PluginConfig['listen']): readonly Listener[] {
     const bound: Listener[] = [];
-    // Kept from the first on, so that a failure closes what came before it.
+    // Each one is kept at once, so that a failure closes those before it.
     this.#kept.set(plugin, bound);
     try {
       for (const entry of listen) bound.push(this.#bindOne(plugin, entry));

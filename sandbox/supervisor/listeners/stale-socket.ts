@@ -1,15 +1,14 @@
-// What a supervisor that was killed leaves: a socket file that nobody listens on, which would keep the next one from its
-// path. Anything else that lies there stays.
+// Removes the socket file that a killed supervisor left. Nobody listens on it, but it would keep the next supervisor from its path.
+// Any other file stays.
 import { lstatSync, readFileSync, unlinkSync } from 'node:fs';
 import { constants } from 'node:os';
 import { connectToPath, unixStreamSocket } from '../../../shared/sys/socket.js';
 import { boundPaths } from '../root/visible-sockets.js';
 
 /**
- * Removes a socket file of this user's own that no socket of this network namespace is bound to and that refuses to be
- * connected to.
+ * Removes a socket file of this user, where no socket of this network namespace is bound to it and a connect to it is refused.
  *
- * @returns whether it did
+ * @returns whether it removed the file
  */
 export function removeStaleSocket(path: string): boolean {
   const file = lstatSync(path, { throwIfNoEntry: false });

@@ -74,7 +74,7 @@ test('homeProblems() refuses a path that leads through a link, but for one right
   assert.match(told({ home: '/srv/link/h' })[0] ?? '', /leads through a link.*; write "\/srv\/data\/h"$/);
   assert.match(told({ home: '/srv/link/new' })[0] ?? '', /leads through a link.*; write "\/srv\/data\/new"$/);
   assert.match(told({ home: '/srv/data/h/out' })[0] ?? '', /leads through a link/);
-  assert.match(told({ home: '/srv/file' })[0] ?? '', /is no folder/);
+  assert.match(told({ home: '/srv/file' })[0] ?? '', /is not a folder/);
   assert.match(told({ home: '/srv/none/h' })[0] ?? '', /cannot be made/);
 });
 
