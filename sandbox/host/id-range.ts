@@ -49,7 +49,7 @@ export function configuredIds(): { readonly base: number; readonly count: number
 const LOCKS = '/run/postern/ids';
 
 /**
- * Takes the first free range. A locked file of its name is the lock: the kernel unlocks it with the process's end.
+ * Takes the first free range. A file with its name is the lock: the kernel releases it when the process ends.
  *
  * @throws PosternError `no_id_range` where every range is taken, or the locks' folder is not root's alone
  */

@@ -1,14 +1,14 @@
-// Puts the descriptors where the plugin expects them, and leaves nothing else to it.
+// Moves the plugin's descriptors to the numbers that it expects, and keeps all others from it. Runs in the launcher.
 import { duplicate, duplicateOnto, setCloseOnExecFrom } from '../../shared/sys/fcntl.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 
-/** Above every descriptor that Node has opened by now. */
+/** Above all descriptors that Node has opened so far. */
 const ASIDE = 200;
 
 /**
- * @param launchSocket where the supervisor listens; it moves aside
+ * @param launchSocket the socket to the supervisor, which is moved out of the way
  * @param passed standard streams, listeners, request pipe, reply socket, in the order of their final numbers
- * @param documented how many numbers, from 0 on, the plugin keeps
+ * @param documented how many descriptors the plugin keeps, from 0 on
  * @returns the launch socket's new number; execve closes it
  */
 export function arrangeDescriptors(
@@ -21,8 +21,8 @@ export function arrangeDescriptors(
   const aside = duplicate(launchSocket, ASIDE).release();
   const moved = passed.map((descriptor) => duplicate(descriptor.number, ASIDE).release());
   for (const [place, descriptor] of moved.entries()) duplicateOnto(descriptor, place);
-  // Marked, not closed: Node's worker threads still write to their own descriptors, and a write to a closed one would
-  // end the process, to a reused one reach the plugin.
+  // Marked close-on-exec, not closed: Node's worker threads still write to their descriptors. A write to a closed one would end
+  // the process, and a write to a reused one would reach the plugin.
   setCloseOnExecFrom(documented);
   return aside;
 }

@@ -1,5 +1,5 @@
-// Builds the plugin's root on a tmpfs and pivots into it. The host's files come in as detached copies of their mounts,
-// taken before anything is mounted over them and made read-only before they are attached.
+// Builds the plugin's root on a tmpfs and pivots into it. Runs in the launcher. The host's files come in as detached copies of
+// their mounts. They are copied before anything is mounted over them, and made read-only before they are attached.
 import { existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import {
@@ -18,21 +18,21 @@ import { HiddenPaths } from './hide-paths.js';
 import { maskProc } from './mask-proc.js';
 import type { LaunchSpec, RootEntry } from './spec.js';
 
-/** Where the new root lies until the pivot. Any directory does: the mount is this namespace's own. */
+/** The place of the new root until the pivot. Any directory will do: the mount is visible in this namespace alone. */
 const STAGE = '/tmp';
-/** One a page. */
+/** One file per page. */
 const FILES_PER_MIB = 256;
-/** A file that is replaced without rest is met between two of its replacements sooner or later. */
+/** A file that is replaced all the time is caught between two replacements sooner or later. */
 const REPLACED_TRIES = 100;
 type Bind = Extract<RootEntry, { kind: 'bind' }>;
 
-/** The host's trees by the entry that shows each. */
+/** The copies of the host's mounts, by the entry that shows each. */
 export type Sources = ReadonlyMap<RootEntry, OwnedFd>;
 
 /**
- * Before the launcher takes on other ids: its own may enter the folders that hold the trees.
+ * Called before the launcher changes its ids: only its first ids may enter the folders that hold the mounts.
  *
- * @param trees what a supervisor that is root has copied; the others are copied here
+ * @param trees mounts that a supervisor running as root has copied; the others are copied here
  */
 export function takeTrees(spec: LaunchSpec, trees: readonly OwnedFd[]): Sources {
   const sources = new Map<RootEntry, OwnedFd>();
@@ -64,7 +64,7 @@ export function buildRoot(spec: LaunchSpec, sources: Sources): void {
   process.chdir(STAGE);
   pivotToCurrentDirectory();
   process.chdir('/');
-  // Nothing is added to the tmpfs of the root itself from here on; what is mounted on it keeps its own mode.
+  // From here on nothing is added to the root's own tmpfs. Mounts on it keep their own mode.
   makeMountReadOnly('/');
 }
 
@@ -77,8 +77,8 @@ function restrict(tree: OwnedFd, entry: Bind, unsafeWritable: boolean): void {
 }
 
 /**
- * A file that the host has replaced since it was copied, as ldconfig(8) replaces /etc/ld.so.cache, cannot be attached any more: ENOENT. Its
- * successor is copied. What shows as its owner sees it is the supervisor's to copy, and fails.
+ * A file that the host has replaced since the copy, as ldconfig(8) replaces /etc/ld.so.cache, cannot be attached any more: ENOENT.
+ * Then its successor is copied. A file that shows as its owner sees it can only be copied by the supervisor, so it fails.
  */
 function attach(tree: OwnedFd, entry: Bind, target: string, unsafeWritable: boolean): void {
   for (let tries = REPLACED_TRIES; ; tries -= 1) {
@@ -123,7 +123,7 @@ function make(
   }
 }
 
-/** Files are bounded as pages are: an empty one takes the kernel's memory and no page. */
+/** Files are limited as pages are: an empty file takes kernel memory, but no page. */
 function scratchOptions({ mode, mib }: Extract<RootEntry, { kind: 'scratch' }>): string {
   return `mode=${mode.toString(8)},size=${mib}m,nr_inodes=${mib * FILES_PER_MIB}`;
 }

@@ -11,7 +11,7 @@ const NOT_FOUND = ERROR_CODES.command_not_found.status;
 const NOT_RUNNABLE = ERROR_CODES.command_not_runnable.status;
 
 export interface ReadyCommand {
-  /** Becomes the program. Returns never: it throws where execve fails. */
+  /** Becomes the program. It never returns, and throws where execve fails. */
   readonly run: () => never;
 }
 
@@ -19,15 +19,15 @@ export interface ReadyCommand {
 export function execCommand(spec: LaunchSpec): ReadyCommand {
   const [program = '', ...args] = spec.command;
   const path = find(program, spec);
-  // sd_listen_fds(3): execve keeps the pid, so that this process's is the plugin's.
+  // sd_listen_fds(3): execve keeps the pid, so this process's pid is the plugin's.
   const environment =
     spec.listeners === 0 ? spec.environment : [...spec.environment, `LISTEN_PID=${process.pid}`];
   return {
     run: (): never => {
       let errno = -execve(path, [program, ...args], environment);
-      // A script without an interpreter line is the shell's, execvp(3).
+      // The shell runs a script without an interpreter line, execvp(3).
       if (errno === os.errno.ENOEXEC) errno = -execve('/bin/sh', ['/bin/sh', path, ...args], environment);
-      if (errno === os.errno.ENOENT) throw notFound(`Cannot run "${path}": its interpreter is not there`);
+      if (errno === os.errno.ENOENT) throw notFound(`Cannot run "${path}": its interpreter does not exist`);
       throw notRunnable(`Cannot run "${path}": ${errnoName(errno)}`);
     },
   };
@@ -63,7 +63,7 @@ function check(path: string): string {
 
 function notFound(
   message: string,
-  fix = 'where the host has it, make it visible to the plugin with --visible PATH, or filesystem.visible',
+  fix = 'if the host has it, make it visible to the plugin with --visible PATH, or filesystem.visible',
 ): PosternError {
   return new PosternError('command_not_found', message, {
     fix,

@@ -1,6 +1,6 @@
-// The seccomp filters, as data. Three of them, since libseccomp's rules name what is matched and not what is not:
-// `allowed` lets listed calls through, some only with listed arguments; `denied` refuses by argument; `known` makes an
-// unknown call ENOSYS. The strictest answer counts; of two errnos, that of the filter loaded last.
+// The seccomp filters, as data. There are three, because a rule of libseccomp can only name matches: `allowed` permits listed calls,
+// some only with listed arguments. `denied` refuses by argument. `known` answers unknown calls with ENOSYS.
+// The strictest answer counts; of two errnos, that of the filter loaded last.
 import { PosternError } from '../../shared/errors.js';
 import { TRAP_CALLS } from '../../shared/reasons.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
@@ -11,16 +11,16 @@ import type { FilterGroup } from './filter/filter-group.js';
 import { ordinaryCalls } from './filter/ordinary-calls.js';
 import { refusedCalls } from './filter/refused-calls.js';
 
-/** What becomes of the plugin's own connect, bind and listen: reported to the broker, or refused. */
+/** Whether the plugin's own connect, bind and listen are reported to the broker, or refused. */
 export type Egress = 'transparent' | 'channel';
 
-/** A call that a filter reports may not be refused by another one: the strictest answer counts. */
+/** No other filter may refuse a call that one filter reports, since the strictest answer counts. */
 const REPORTING: Filter = { otherwise: 'allow', rules: [{ calls: TRAP_CALLS, action: 'notify' }] };
 const REFUSED_IN_CHANNEL = TRAP_CALLS.map((call) => `seccomp.${call}`);
 
 /**
- * @param without names of groups to leave out: their calls are allowed as if nothing were known of them
- * @param added calls beside those that every plugin has: none that is judged by its arguments or reported
+ * @param without names of groups to leave out: their calls are allowed
+ * @param added calls beyond those of every plugin; none that is reported or judged by its arguments
  */
 export function filters(
   without: ReadonlySet<string>,
@@ -40,7 +40,7 @@ export function filters(
       calls: rule.calls.filter((call) => !added.includes(call)),
     })),
   }));
-  // A call that another kept group judges by its arguments is not opened by a group that is left out.
+  // A group that is left out opens no call that another group judges by its arguments.
   const judged = new Set(
     conditionalCalls.filter(kept).flatMap((group) => group.rules.flatMap((rule) => rule.calls)),
   );
@@ -70,7 +70,7 @@ export function filters(
   ];
 }
 
-/** Loads all filters for this thread. @returns the listener of the reported calls, where there are such */
+/** Loads all filters for this thread. @returns the listener of the reported calls, if there are any */
 export function loadFilters(
   without: ReadonlySet<string>,
   egress: Egress,
@@ -83,7 +83,7 @@ export function loadFilters(
       fix: 'leave it out, or install a newer libseccomp',
     });
   }
-  // First, since the others refuse a second listener.
+  // Loaded first: the others refuse another listener.
   const reports = egress === 'transparent' && !without.has('trap');
   const listener = reports ? loadNotifyingFilter(REPORTING) : undefined;
   for (const filter of filters(without, egress, added)) loadFilter(filter);

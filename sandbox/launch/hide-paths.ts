@@ -1,5 +1,5 @@
-// Lays something empty over what the plugin shall not see: a folder of its own, or a file. In the launcher, which alone may
-// mount: the plugin can neither take it off nor rename what it lies upon.
+// Hides paths from the plugin by mounting an empty folder or file over them. Runs in the launcher. The plugin may not mount: it can
+// neither remove the mount nor rename the path below it.
 import { rmSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import {
@@ -17,14 +17,14 @@ export class HiddenPaths {
   readonly #stage: string;
   readonly #folders = new Set<string>();
 
-  /** @param stage where the new root lies, a tmpfs that is writable still */
+  /** @param stage the place of the new root, a tmpfs that is still writable */
   constructor(stage: string) {
     this.#stage = stage;
   }
 
   /**
-   * As root the launcher's ids, which are the plugin's, may not enter each folder of the host's: then all of the folder that
-   * cannot be entered is hidden, for its mode may change later.
+   * As root the launcher has the plugin's ids, which may not enter every folder of the host. Then the whole folder is hidden, since its
+   * mode may change later.
    */
   hide(path: string, directory: boolean): void {
     const target = `${this.#stage}${path}`;
@@ -37,7 +37,7 @@ export class HiddenPaths {
     }
   }
 
-  /** Once everything lies where it shall. */
+  /** Called when everything is in its place. */
   seal(): void {
     for (const folder of this.#folders) makeMountReadOnly(folder);
   }
@@ -57,7 +57,7 @@ export class HiddenPaths {
       setTreeAttributes(empty.number, attributes, source);
       attachTree(empty.number, target);
     } finally {
-      // The mount keeps it; no path leads to it any more. A file that is gone already is not attached, d_set_mounted().
+      // The mount keeps the file, and no path leads to it. A file that is removed already cannot be attached, d_set_mounted().
       rmSync(source);
     }
   }

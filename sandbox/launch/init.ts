@@ -1,5 +1,5 @@
-// Pid 1 of the sandbox until it becomes a shell that reaps. It ties its life to the supervisor's, and takes the plugin's
-// own filter: on a kernel without Landlock a plugin of the same uid can write its memory, and must gain nothing by that.
+// Pid 1 of the sandbox, until it becomes a shell that reaps. It ties its life to the supervisor's, and takes the plugin's filter:
+// on a kernel without Landlock a plugin with the same uid can write its memory, and must gain nothing by that.
 import '../../shared/refuse-debugger.js';
 import { constants } from 'node:os';
 import { dropAllCapabilities } from '../../shared/sys/capabilities.js';
@@ -16,7 +16,7 @@ import { type Filter, loadFilter } from '../../shared/sys/seccomp.js';
 import { loadFilters } from './filters.js';
 import { INIT_WORDS, LAUNCH_SOCKET_FD } from './spec.js';
 
-/** What a shell that reaps never calls, and what whoever took it over would: to outlive the supervisor, or to signal. */
+/** Calls that the reaping shell never makes, but that a plugin in it could use to outlive the supervisor or to send signals. */
 const INIT_FILTER: Filter = {
   otherwise: 'allow',
   rules: [
@@ -36,16 +36,16 @@ const INIT_FILTER: Filter = {
   ],
 };
 
-/** A shell that waits for its own child collects every orphan too. */
+/** A shell that waits for its own child reaps every orphan too. */
 const REAP = 'while :; do sleep 2147483647; done';
 
-// Out of the supervisor's process group: a signal to it from in here would reach the supervisor.
+// It leaves the supervisor's process group: a signal to that group from inside would reach the supervisor.
 leadSession();
 say(INIT_WORDS.hello);
-// The supervisor answers when it has become this process's parent.
+// The supervisor answers when it is this process's parent.
 waitFor(INIT_WORDS.adopted);
 dieWithParent(constants.signals.SIGKILL);
-// Had the supervisor died before that call, it could not answer now: the end of the socket ends this process.
+// If the supervisor died before that call, it cannot answer: the end of the socket ends this process.
 say(INIT_WORDS.tied);
 waitFor(INIT_WORDS.stay);
 dropAllCapabilities();

@@ -1,12 +1,12 @@
-// The network of the sandbox: a loopback interface with one more address of each family, and no further namespace.
+// Sets up the network of the sandbox: a loopback interface with one more address of each family, and no further namespace.
 import { writeFileSync } from 'node:fs';
 import { parseAddress } from '../../shared/policy/address.js';
 import { SANDBOX_ADDRESSES } from '../../shared/sandbox-addresses.js';
 import { addLoopbackAddresses, bringLoopbackUp } from '../../shared/sys/network-interface.js';
 
 /**
- * The further addresses are there for getaddrinfo(3), see sandbox-addresses.ts.
- * A user namespace made inside would bring all capabilities back, and with them the kernel's larger surface.
+ * getaddrinfo(3) needs the further addresses, see sandbox-addresses.ts.
+ * A user namespace made inside would bring back all capabilities, and with them more of the kernel to attack.
  */
 export function isolateNetwork(): void {
   bringLoopbackUp();

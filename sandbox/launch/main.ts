@@ -1,6 +1,6 @@
-// The launcher: inside the fresh namespaces, with every capability there and none outside. It does the steps in order and
-// becomes the plugin. Runs single-purpose and blocking; trusts the supervisor, whose spec it gets over the launch socket.
-// Everything is imported before the root changes: afterwards this program's files are out of reach.
+// The launcher. It runs inside the fresh namespaces, with every capability there and none outside. It does the steps of a launch in
+// order, with blocking calls, and becomes the plugin. It trusts the supervisor, which sends the spec over the launch socket.
+// It imports everything before the root changes: afterwards it cannot reach its own files.
 import '../../shared/refuse-debugger.js';
 import { PosternError } from '../../shared/errors.js';
 import { dropAllCapabilities } from '../../shared/sys/capabilities.js';
@@ -59,7 +59,7 @@ function launch(): void {
   buildRoot(spec, sources);
   process.chdir(spec.cwd);
   step = 'descriptors';
-  // Without a terminal among its streams it has none at all: /dev/tty would be that of whoever started postern.
+  // A plugin without a terminal among its streams gets none: /dev/tty would be the user's terminal.
   const sharesGroup = spec.terminals.length > 0 && spec.foreground < 0;
   if (spec.terminals.length === 0) leadSession();
   else if (!sharesGroup) leadProcessGroup(0);
@@ -87,11 +87,12 @@ function launch(): void {
   command.run();
 }
 
-/** What this program is, larger than many a plugin, is not the group's: it is taken in last, and finds all bounds in force. */
+/** The launcher needs more memory than many plugins. So it joins the control group last, when all limits are in force. */
 function awaitGo(): void {
   const message = receiveMessage(socket, undefined, true);
   const word = typeof message === 'number' ? '' : new TextDecoder().decode(message.payload);
-  if (word !== GO_WORD) throw new PosternError('launch_failed', 'The supervisor gave no word to go');
+  if (word !== GO_WORD)
+    throw new PosternError('launch_failed', 'The supervisor did not let the launcher go on');
 }
 
 function report(error: unknown): void {

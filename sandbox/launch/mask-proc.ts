@@ -1,8 +1,8 @@
-// What a fresh /proc tells of the host all the same: the kernel has no namespace for it. Runs in the launcher.
+// Hides the files of a fresh /proc that tell about the host: the kernel has no namespace for them. Runs in the launcher.
 import { statSync } from 'node:fs';
 import type { HiddenPaths } from './hide-paths.js';
 
-/** Names of network interfaces and servers, of the user's keys, and what the host was booted with, proc(5). */
+/** They name network interfaces and servers, the user's keys, and the host's boot parameters, proc(5). */
 const FACTS_OF_THE_HOST: readonly string[] = [
   'bus',
   'cmdline',
@@ -20,7 +20,7 @@ const FACTS_OF_THE_HOST: readonly string[] = [
   'timer_list',
 ];
 
-/** @param stage where the root lies that has a fresh /proc; a file that this kernel does not have is skipped */
+/** Skips a file that this kernel does not have. @param stage the place of the root that has a fresh /proc */
 export function maskProc(stage: string, hidden: HiddenPaths): void {
   for (const name of FACTS_OF_THE_HOST) {
     const found = statSync(`${stage}/proc/${name}`, { throwIfNoEntry: false });

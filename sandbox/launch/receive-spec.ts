@@ -1,4 +1,4 @@
-// The launcher's hello and the spec that answers it. The hello's credentials tell the supervisor this process's host pid.
+// Sends the launcher's hello and receives the spec. The hello's credentials give the supervisor this process's pid on the host.
 import { PosternError } from '../../shared/errors.js';
 import { type Message, receiveMessage, sendMessage } from '../../shared/sys/message.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
@@ -11,7 +11,7 @@ export interface ReceivedSpec {
   readonly trees: readonly OwnedFd[];
 }
 
-/** Says hello and waits for the spec. Ends the process without a word where the supervisor is gone. */
+/** Sends the hello and waits for the spec. Ends the process silently where the supervisor is gone. */
 export function receiveSpec(socket: number): ReceivedSpec {
   succeed(sendMessage(socket, new TextEncoder().encode('hello'), [], true), 'sendmsg');
   const first = receive(socket);

@@ -1,13 +1,13 @@
-// What the supervisor tells a launcher, and the launcher the supervisor, over the launch socket. Both ends are postern's.
+// The messages between supervisor and launcher on the launch socket. Both ends are postern's own code.
 
-/** One thing in the plugin's root, made in the order of the list. Paths are absolute, inside the new root. */
+/** One entry of the plugin's root. Entries are made in the order of the list. Paths are absolute, inside the new root. */
 export type RootEntry =
   | { readonly kind: 'directory'; readonly path: string; readonly mode?: number }
   | { readonly kind: 'symlink'; readonly path: string; readonly to: string }
   | { readonly kind: 'file'; readonly path: string; readonly content: string }
-  /** An empty file system of its own, writable, at most so large. */
+  /** An empty, writable file system of bounded size. */
   | { readonly kind: 'scratch'; readonly path: string; readonly mib: number; readonly mode: number }
-  /** The host's `source`, which may be a directory or not, with all that is mounted below it. */
+  /** The host's `source`, a directory or another file, with everything that is mounted below it. */
   | {
       readonly kind: 'bind';
       readonly path: string;
@@ -15,25 +15,25 @@ export type RootEntry =
       readonly directory: boolean;
       readonly writable: boolean;
       readonly device?: boolean;
-      /** As root: what belongs to the owner of `source` belongs to the plugin here, and the other way round; `needed`: or nothing starts. */
+      /** As root: files of the owner of `source` show as the plugin's here, and the other way round. `needed`: the start fails without it. */
       readonly asOwner?: 'needed' | 'asked' | 'by itself';
-      /** The source is a folder whose path must not lead through a link. */
+      /** The source must be a folder, by a path without links. */
       readonly noLinks?: boolean;
-      /** Index into the spec's tree descriptors, where the supervisor (root) has copied the tree. */
+      /** The index into the spec's tree descriptors, where the supervisor (root) has copied the mount. */
       readonly tree?: number;
     }
-  /** Empty and read-only, over what lies at the path; what comes after it may lie upon it. */
+  /** Covers the path with an empty, read-only mount. Later entries may lie on top of it. */
   | { readonly kind: 'mask'; readonly path: string; readonly directory: boolean };
 
 export interface LaunchSpec {
-  /** Ids of the new user namespace to take on; absent where the launcher has its ids already (started by a user). */
+  /** The ids of the new user namespace to take; undefined for a user's launcher, which has its ids already. */
   readonly becomeIds?: { readonly uid: number; readonly gid: number };
   readonly hostname: string;
   readonly root: readonly RootEntry[];
-  /** Landlock: directories and files that may be written. */
+  /** Directories and files that the plugin may write, for Landlock. */
   readonly writableDirectories: readonly string[];
   readonly writableFiles: readonly string[];
-  /** Which of the standard streams are terminals: Landlock lets them be opened again by /proc/self/fd. */
+  /** The standard streams that are terminals: Landlock permits to open them again by /proc/self/fd. */
   readonly terminals: readonly number[];
   /** The standard stream whose terminal gets the plugin's process group as its foreground; -1 for none. */
   readonly foreground: number;
@@ -42,7 +42,7 @@ export interface LaunchSpec {
   readonly command: readonly string[];
   /** KEY=VALUE */
   readonly environment: readonly string[];
-  /** setrlimit(2); what is absent is left as it is. */
+  /** For setrlimit(2); a missing limit is not changed. */
   readonly limits: {
     readonly descriptors: number;
     readonly processes: number;
@@ -52,26 +52,26 @@ export interface LaunchSpec {
   };
   /** `transparent`: connect, bind and listen are reported to the broker. `channel`: they are refused. */
   readonly egress: 'transparent' | 'channel';
-  /** A control group bounds the sandbox: the launcher waits until it has been taken in, for GO_WORD. */
+  /** A control group bounds the sandbox: the launcher waits for GO_WORD, until it is in the group. */
   readonly grouped: boolean;
-  /** System calls beside those of every plugin, by name. */
+  /** Names of system calls beyond those of every plugin. */
   readonly addedCalls: readonly string[];
-  /** Signals that the plugin finds ignored, by number: those that were when postern was started. */
+  /** The numbers of signals that the plugin finds ignored, because postern found them ignored at its start. */
   readonly ignoredSignals: readonly number[];
   /** How many listeners come between the standard streams and the channel. */
   readonly listeners: number;
-  /** Names of protections to leave out: for tests that prove that each of them is needed, and for nothing else. */
+  /** Names of protections to leave out. Only for tests that prove each of them to be needed. */
   readonly unsafeWithout: readonly string[];
 }
 
-/** The spec's first packet: how many bytes of JSON follow in packets of their own. It bears the descriptors. */
+/** The spec's first packet: the length of the JSON text that follows in further packets. It carries the descriptors. */
 export interface SpecHeader {
   readonly bytes: number;
-  /** Standard streams, listeners and channel; the rest of the descriptors are trees. */
+  /** Standard streams, listeners and channel; the other descriptors are trees. */
   readonly passed: number;
 }
 
-/** Steps of a launch, as an error names them. */
+/** The steps of a launch, as errors name them. */
 export type LaunchStep =
   | 'namespaces'
   | 'spec'
@@ -87,24 +87,24 @@ export type LaunchStep =
   | 'command';
 
 /**
- * Launcher to supervisor: this word right before execve. Success is the word and then the end, since execve closes the
- * launcher's end of the socket; a failure is a {@link LaunchFailure} as JSON, before or after the word.
+ * The launcher sends this word right before execve. Success is the word and then the end of the stream, since execve closes the
+ * launcher's end of the socket. A failure is a {@link LaunchFailure} as JSON, before or after the word.
  */
 export const EXEC_WORD = 'exec';
 export const GO_WORD = 'go';
 
 /**
- * The descriptors that come with the word where egress is transparent, in this order: the filter's listener, and the UDP and
- * the listening TCP socket of port 53 of the sandbox's loopback. The launcher keeps none of them.
+ * Where egress is transparent, these descriptors come with the word, in this order: the filter's listener, then the UDP socket and
+ * the listening TCP socket of port 53 on the sandbox's loopback. The launcher keeps none of them.
  */
 export const TRAP_DESCRIPTORS = 3;
 
-/** Whether a plugin's calls are reported: without its filters none are, which tests alone may ask for. */
+/** Whether a plugin's calls are reported. They are not in a build without the filters, which only tests use. */
 export function hasTrap({ egress, unsafeWithout }: LaunchSpec): boolean {
   return egress === 'transparent' && !unsafeWithout.includes('trap') && !unsafeWithout.includes('seccomp');
 }
 
-/** What went wrong, at which step. */
+/** The error of a launch, with its step. */
 export interface LaunchFailure {
   readonly step: LaunchStep;
   readonly code: string;
@@ -115,10 +115,10 @@ export interface LaunchFailure {
 }
 
 export const SPEC_CHUNK_BYTES = 65_536;
-/** The launcher's end of the launch socket. Listeners' and channel's places begin here, where no descriptor of Node's lies. */
+/** The launcher's end of the launch socket. The numbers of listeners and channel begin here, where Node has no descriptors. */
 export const LAUNCH_SOCKET_FD = 3;
 
-/** Between supervisor and init, in this order; see init.ts. */
+/** The messages between supervisor and init, in this order; see init.ts. */
 export const INIT_WORDS = {
   hello: 'hello',
   adopted: 'adopted',

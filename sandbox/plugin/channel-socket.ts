@@ -4,12 +4,12 @@ import { Socket } from 'node:net';
 import { routeSockets } from './route-sockets.js';
 
 /**
- * A `net.Socket` that connects through the channel, for libraries that want a socket at once and connect it later: its
- * connect() takes what that of net.Socket takes, and emits `connect` and `ready` once the broker has handed the connection
- * over. Until then it keeps what is written. Each chunk passes through one stream more than with connect(), whose socket is
- * the connection itself.
+ * A `net.Socket` that connects through the channel, for libraries that want a socket first and connect it later. Its connect()
+ * takes the arguments of net.Socket's, and the socket emits `connect` and `ready` when the broker has handed the connection
+ * over. Until then it keeps the data that is written. Each chunk passes through one more stream than with connect(), whose
+ * socket is the connection itself.
  *
- * Names go to the broker as they are; `lookup`, `family` and `hints` are passed over. A path of AF_UNIX is connected to
+ * Names go to the broker as they are; `lookup`, `family` and `hints` are ignored. The path of an AF_UNIX socket is connected
  * inside the sandbox.
  *
  * @example
@@ -30,8 +30,8 @@ export class ChannelSocket extends Socket {}
 routeSockets(ChannelSocket.prototype);
 
 /**
- * tls.connect({ socket }) waits for `connect` on every net.Socket without a handle of its own, however long it has been
- * connected: so it is told at once.
+ * tls.connect({ socket }) waits for `connect` on every net.Socket without an own handle, even if it is connected already. So the
+ * event is emitted again.
  */
 function once(this: ChannelSocket, event: string, listener: () => void): ChannelSocket {
   if (event !== 'connect' || this.pending) {

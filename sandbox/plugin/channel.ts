@@ -1,5 +1,5 @@
-// One end of a channel, PROTOCOL.md: asks, tells replies apart by id, and owns each descriptor until its inquiry does.
-// Runs in the plugin, on the main thread. The broker is trusted to decide, but whatever is not the protocol ends the channel.
+// The plugin's end of a channel, PROTOCOL.md: sends requests, matches replies by id, and owns each descriptor until its inquiry
+// takes it. Runs in the plugin, on the main thread. It trusts the broker to decide, but ends the channel on a protocol error.
 import { constants } from 'node:os';
 import { MAX_REPLY_BYTES, REPLIES_PER_TURN } from '../../shared/limits.js';
 import { decodeReply } from '../../shared/protocol/decode-reply.js';
@@ -26,7 +26,7 @@ export interface ChannelEnds {
   readonly reply: OwnedFd;
 }
 
-/** Begins with a hello and asks on at once: the pipe keeps the order. */
+/** Sends a hello, and the first requests right behind it: the pipe keeps the order. */
 export class Channel {
   readonly #reply: OwnedFd;
   readonly #outbox: Outbox;
@@ -47,7 +47,7 @@ export class Channel {
   }
 
   /**
-   * Asks. While inquiries wait for their answers the process stays alive.
+   * Sends a request. While inquiries wait for their answers, the process stays alive.
    *
    * @throws PluginError EPIPE where the channel has ended, EAGAIN where too many requests wait for room in the pipe
    */
@@ -61,7 +61,7 @@ export class Channel {
     this.#send(inquiry);
   }
 
-  /** Forgets an inquiry, and cancels it in the broker where it is written. A socket that still comes is closed. */
+  /** Forgets an inquiry, and cancels it in the broker if it was written. A socket that still comes is closed. */
   abandon(inquiry: Inquiry): void {
     const { id } = inquiry;
     if (this.#inquiries.get(id) !== inquiry) return;
@@ -85,7 +85,7 @@ export class Channel {
     if (this.#inquiries.size === 0) this.#watch.keepAlive(false);
   }
 
-  /** Takes one reply for a lone inquiry, and tries for more while others wait: a try in vain costs a system call. */
+  /** Takes one reply for a single inquiry, and tries for more while others wait: each vain attempt costs a system call. */
   #receive(): void {
     let left = REPLIES_PER_TURN;
     do {
@@ -109,7 +109,7 @@ export class Channel {
     this.#close(problem);
   }
 
-  /** @returns why the channel ends; the message's descriptors are then whoever's they were */
+  /** @returns the reason to end the channel; the message's descriptors then keep their owner */
   #dispatch({ payload, descriptors, truncated }: Message): string | undefined {
     if (payload.length === 0 && descriptors.length === 0) return 'the broker closed it';
     if (descriptors.length > 1) return 'a reply came with more than one descriptor';
@@ -121,12 +121,12 @@ export class Channel {
       return descriptor === undefined ? this.#greet(reply) : 'a hello came with a descriptor';
     const inquiry = this.#greeted ? this.#inquiries.get(reply.id) : undefined;
     if (inquiry === undefined) {
-      // Abandoned, or asked before another broker took over, or by another program before this one.
+      // The inquiry was abandoned, or asked of a former broker, or by a former program of this process.
       descriptor?.close();
       return undefined;
     }
     if (truncated) {
-      // recvmsg(2): with no number left below RLIMIT_NOFILE the kernel drops the descriptor and sets MSG_CTRUNC.
+      // With no number left below RLIMIT_NOFILE the kernel drops the descriptor and sets MSG_CTRUNC, recvmsg(2).
       this.#forget(reply.id);
       inquiry.fail(new PluginError('EMFILE', 'This process has no descriptor left for the socket'));
       return undefined;
@@ -141,7 +141,7 @@ export class Channel {
     if (version !== PROTOCOL_VERSION) return `the broker speaks version ${version} of the protocol`;
     this.#greeted = true;
     if (resumed !== true) return undefined;
-    // What still waits here has not been asked yet; the rest is void, and asked again.
+    // Requests that still wait here have not been sent. The others are lost, and sent again.
     for (const inquiry of [...this.#inquiries.values()]) {
       if (this.#end !== undefined) break;
       if (this.#outbox.has(inquiry.id)) continue;
@@ -165,6 +165,6 @@ export class Channel {
 
 function endError(cause: string): PluginError {
   return new PluginError('EPIPE', `The channel to postern's broker has ended: ${cause}`, {
-    fix: 'Start the program anew: a channel that has ended does not come back',
+    fix: 'Start the program again: a channel that has ended does not come back',
   });
 }

@@ -1,12 +1,12 @@
-// Checks what a caller passes before it reaches the channel, where a wrong shape would end the session. Runs in the plugin.
+// Checks the destination of a call before it reaches the channel, where a malformed request would end the session. Runs in the plugin.
 
-/** What a request may hold, PROTOCOL.md. */
+/** The bounds of a request, PROTOCOL.md. */
 const MAX_HOST_BYTES = 1024;
 const MAX_UTF8_BYTES_A_UNIT = 3;
 const MAX_PORT = 65_535;
 const LONE_SURROGATE = /\p{Surrogate}/u;
 
-/** Where to connect to. */
+/** A destination to connect to. */
 export interface Destination {
   /** A name, or an IPv4 or IPv6 address as text, of at most 1,024 bytes of UTF-8. */
   readonly host: string;
@@ -15,7 +15,7 @@ export interface Destination {
 }
 
 /**
- * Checks types and bounds, and leaves the rest to the policy: an odd host is a refusal with a reason.
+ * Checks types and bounds, and leaves the rest to the policy, which refuses an odd host with a reason.
  *
  * @throws TypeError ERR_INVALID_ARG_TYPE or ERR_INVALID_ARG_VALUE, RangeError ERR_SOCKET_BAD_PORT, with the codes and the
  *   classes that net.connect uses

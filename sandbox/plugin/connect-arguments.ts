@@ -1,6 +1,6 @@
-// What net.Socket's connect() was called with, in any of its forms. Runs in the plugin.
+// Reads the arguments of net.Socket's connect(), in any of its forms. Runs in the plugin.
 
-/** The options that postern looks at; a program may pass any others. */
+/** The options that postern reads; a program may pass others too. */
 export interface ConnectArguments {
   readonly host?: string | undefined;
   readonly port?: number | string | undefined;

@@ -1,4 +1,4 @@
-// The connection of an agent's request. Runs in the plugin, on the main thread.
+// Makes the connection for an agent's request. Runs in the plugin, on the main thread.
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { connect } from './connect.js';
@@ -6,7 +6,7 @@ import { impossibleOption } from './impossible-option.js';
 
 export type SocketCallback = (error: Error | null, stream: Duplex) => void;
 
-/** What an agent passes to createConnection(), as far as it concerns the connection. */
+/** The part of createConnection()'s arguments that concerns the connection. */
 interface AgentConnection {
   readonly host?: string | null | undefined;
   readonly port?: number | string | null | undefined;
@@ -16,7 +16,7 @@ interface AgentConnection {
   readonly keepAliveInitialDelay?: number | undefined;
 }
 
-/** @param wrap what goes over the connection */
+/** @param wrap makes the socket for the agent from the connection, as a TLS socket */
 export function connectFor(
   options: AgentConnection,
   wrap: (socket: Socket) => Duplex | null | undefined,
@@ -44,7 +44,7 @@ export function connectFor(
     if (timeout && 'setTimeout' in stream) (stream as Socket).setTimeout(timeout);
     callback?.(null, stream);
   };
-  // Out of the promise: what a listener throws is an uncaught exception, as it is with any agent.
+  // Outside of the promise: an exception of a listener is then uncaught, as with any agent.
   connect({ host: host || 'localhost', port: Number(port) }).then(
     (socket) => process.nextTick(adopt, socket),
     (error) => process.nextTick(() => fail?.(error)),

@@ -1,13 +1,13 @@
-// What connect() takes, and the check of it. Runs in the plugin.
+// The options of connect(), and their check. Runs in the plugin.
 import { MAX_CONNECT_TIMEOUT_MS } from '../../shared/limits.js';
 import { argumentError, checkDestination, type Destination } from './check-destination.js';
 
 export interface ConnectOptions extends Destination {
-  /** Ends the attempt when aborted. A socket that is there already is not touched. */
+  /** Ends the attempt when aborted. It does not touch a socket that is already connected. */
   readonly signal?: AbortSignal | undefined;
-  /** Milliseconds from 1 to 120,000 for name resolution and connecting together; the broker's 30,000 where absent. */
+  /** Milliseconds from 1 to 120,000 for name resolution and connecting together; the broker's 30,000 by default. */
   readonly timeout?: number | undefined;
-  /** As in net.Socket: true keeps the writing side open after the peer's end. False where absent. */
+  /** As in net.Socket: true keeps the writing side open after the peer's end. False by default. */
   readonly allowHalfOpen?: boolean | undefined;
 }
 
@@ -35,7 +35,7 @@ export function checkOptions(options: ConnectOptions): void {
   }
 }
 
-/** By its shape, as Node's own checks are: a signal may be of another realm. */
+/** Checked by its shape, as Node does: a signal may come from another realm. */
 function isSignal(value: unknown): boolean {
   return (
     typeof value === 'object' &&

@@ -1,4 +1,4 @@
-// The path of a connect in the plugin, in order: check, ask, wait, wrap. Runs in the plugin, on the main thread.
+// Connects over a channel, in this order: check, ask, wait, wrap. Runs in the plugin, on the main thread.
 import { Socket } from 'node:net';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import { AbortError } from './abort-error.js';
@@ -19,7 +19,7 @@ export async function connectOver(findChannel: () => Channel, options: ConnectOp
   const descriptor = await new Promise<OwnedFd>((resolve, reject) => {
     new ConnectInquiry(channel, options, resolve, reject);
   });
-  // From here on in the caller's async context, so that what the socket emits finds the caller's AsyncLocalStorage.
+  // From here on the code runs in the async context of the call, so that the socket's events find its AsyncLocalStorage.
   try {
     if (signal?.aborted) throw new AbortError(signal);
     const socket = wrap(descriptor, options.allowHalfOpen ?? false);
@@ -30,7 +30,7 @@ export async function connectOver(findChannel: () => Channel, options: ConnectOp
   }
 }
 
-/** Does not own the descriptor where it throws: net.Socket opens it last. */
+/** Where it throws, the descriptor keeps its owner: net.Socket opens it last. */
 function wrap(descriptor: OwnedFd, allowHalfOpen: boolean): Socket {
   return new Socket({ fd: descriptor.number, readable: true, writable: true, allowHalfOpen });
 }

@@ -5,9 +5,9 @@ import { connectOver } from './connect-over.js';
 import { processChannel } from './process-channel.js';
 
 /**
- * Asks postern for a connection and answers the connected socket, which is like any other `net.Socket`: it goes to
- * `tls.connect({ socket })` or `http.request({ createConnection })`. It is connected when it comes, so it emits no
- * `connect` event; `noDelay` and `keepAlive` are set with its methods.
+ * Asks postern for a connection and returns the connected socket. It is like any other `net.Socket`, and can be passed to
+ * `tls.connect({ socket })` or `http.request({ createConnection })`. It is connected already, so it emits no `connect` event.
+ * Set `noDelay` and `keepAlive` with its methods.
  *
  * @example
  * import { connect } from 'postern/plugin';
@@ -30,10 +30,10 @@ import { processChannel } from './process-channel.js';
  * http.get({ host: 'example.com', createConnection }, (response) => response.pipe(process.stdout));
  *
  * @param options `host` (a name, or an address as text) and `port`; `signal`, `timeout` (ms), `allowHalfOpen`
- * @returns the connected socket; whoever gets it ends or destroys it
+ * @returns the connected socket, which the caller must end or destroy
  * @throws PosternError `EACCES` with `reason` and `suggestion` where the policy refuses; `ECONNREFUSED`, `EHOSTUNREACH`,
- *   `ENETUNREACH`, `ECONNRESET` and others as the kernel gave them; `ETIMEDOUT` past the time; `ENOTFOUND`, `EAI_AGAIN`
- *   where the name has no address; `EAGAIN` where a limit holds; `EMFILE` where the process has no descriptor left;
+ *   `ENETUNREACH`, `ECONNRESET` and others from the kernel; `ETIMEDOUT` after the time; `ENOTFOUND`, `EAI_AGAIN`
+ *   where the name has no address; `EAGAIN` where a limit is reached; `EMFILE` where the process has no descriptor left;
  *   `EPIPE` where the channel has ended; `ENOCHANNEL` where the program does not run under postern, or on another
  *   thread than the main one
  * @throws AbortError `ABORT_ERR`, with the signal's reason as `cause`

@@ -7,19 +7,19 @@ import type { Answer, Inquiry, Verdict } from './inquiry.js';
 import { PluginError } from './plugin-error.js';
 import { processChannel } from './process-channel.js';
 
-/** What connect() would be told. */
+/** The decision on a destination, as connect() would get it. */
 export interface Explanation {
   /** `would_deny`: no rule allows it, but postern runs in audit mode and connects. */
   readonly decision: 'allow' | 'would_deny' | 'deny';
   readonly reason: string;
-  /** A sentence, where the decision is `deny`. */
+  /** A sentence where the decision is `deny`. */
   readonly message?: string | undefined;
-  /** The rule that would allow it, where there is one. */
+  /** The rule that would allow it, if there is one. */
   readonly suggestion?: string | undefined;
 }
 
 /**
- * Asks how the policy decides, without connecting. A refusal is an answer here, not an error.
+ * Asks the broker for its decision, without connecting. A refusal is a result here, not an error.
  *
  * @example
  * import { explain } from 'postern/plugin';
@@ -29,7 +29,7 @@ export interface Explanation {
  *
  * @param destination `host` (a name, or an address as text) and `port`
  * @returns the decision with its reason
- * @throws PosternError as connect() does, but for EACCES; TypeError and RangeError as connect() does
+ * @throws PosternError as connect() does, except EACCES; TypeError and RangeError as connect() does
  */
 export function explain(destination: Destination): Promise<Explanation> {
   return explainOver(processChannel, destination);

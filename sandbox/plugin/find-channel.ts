@@ -10,11 +10,11 @@ import { PluginError } from './plugin-error.js';
 const NUMBER = /^\d{1,9}$/;
 
 /**
- * Reads POSTERN_REQUEST_FD and POSTERN_REPLY_FD and looks whether they name what PROTOCOL.md says.
+ * Reads POSTERN_REQUEST_FD and POSTERN_REPLY_FD, and checks that they name the descriptors of PROTOCOL.md.
  *
- * @param environment where the variables are
+ * @param environment the variables
  * @returns the two descriptors, with their owner
- * @throws PluginError ENOCHANNEL where a variable is absent, or names something else
+ * @throws PluginError ENOCHANNEL where a variable is missing, or names something else
  */
 export function findChannel(environment: NodeJS.ProcessEnv): ChannelEnds {
   const request = readNumber(environment, 'POSTERN_REQUEST_FD');
@@ -50,7 +50,7 @@ function isPipe(fd: number): boolean {
   }
 }
 
-/** The common cause: a child process finds the variables, but Node hands it no descriptor that it was not told to. */
+/** The common cause: a child process inherits the variables, but Node passes it only the descriptors in `stdio`. */
 function strangeDescriptor(name: string, fd: number, expected: string): PluginError {
   return new PluginError('ENOCHANNEL', `${name} names descriptor ${fd}, which is not ${expected}`, {
     fix: 'A child process gets a channel of its own: openChannel() in its parent, and the two descriptors in its stdio',

@@ -4,8 +4,8 @@ import type { Duplex } from 'node:stream';
 import { connectFor, type SocketCallback } from './connect-for.js';
 
 /**
- * An `http.Agent` whose connections come from the channel. It takes the options of `http.Agent`, keep-alive among them, and
- * serves whatever takes an agent: `http.request`, `ws`, most HTTP clients that are not fetch.
+ * An `http.Agent` whose connections come from the channel. It takes the options of `http.Agent`, keep-alive included. It works with
+ * everything that takes an agent: `http.request`, `ws` and most HTTP clients except fetch.
  *
  * @example
  * import http from 'node:http';

@@ -4,8 +4,8 @@ import type { Duplex } from 'node:stream';
 import { connectFor, type SocketCallback } from './connect-for.js';
 
 /**
- * An `https.Agent` whose connections come from the channel. Certificate and server name are checked as ever, TLS sessions
- * are used again, and NODE_EXTRA_CA_CERTS holds.
+ * An `https.Agent` whose connections come from the channel. Certificate and server name are checked as usual, TLS sessions are
+ * reused, and NODE_EXTRA_CA_CERTS applies.
  *
  * @example
  * import https from 'node:https';

@@ -1,7 +1,7 @@
 // The stream of a mysql2 connection. Runs in the plugin, on the main thread.
 import { ChannelSocket } from './channel-socket.js';
 
-/** What mysql2 calls its `stream` function with, as far as it concerns the connection. */
+/** The part of the arguments of mysql2's `stream` function that concerns the connection. */
 export interface MysqlStreamOptions {
   readonly config: {
     readonly host?: string | undefined;
@@ -22,8 +22,8 @@ export interface MysqlStreamOptions {
  * console.log((await connection.query('SELECT 1 AS one'))[0]);
  * await connection.end();
  *
- * @param options mysql2's own: `config.host`, `config.port` and the keep-alive settings are read
- * @returns a socket that connects
+ * @param options from mysql2: `config.host`, `config.port` and the keep-alive settings are read
+ * @returns a connecting socket
  */
 export function mysqlStream({ config }: MysqlStreamOptions): ChannelSocket {
   const { host = 'localhost', port = 3306, enableKeepAlive, keepAliveInitialDelay } = config;

@@ -1,4 +1,4 @@
-// openChannel() of postern/plugin: a channel of its own for a child. Runs in the plugin, on the main thread.
+// openChannel() of postern/plugin: a separate channel for a child process. Runs in the plugin, on the main thread.
 import type { ChannelRequest } from '../../shared/protocol/messages.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import type { Channel } from './channel.js';
@@ -6,22 +6,22 @@ import type { Answer, Inquiry, Verdict } from './inquiry.js';
 import { PluginError } from './plugin-error.js';
 import { processChannel } from './process-channel.js';
 
-/** Two descriptors for a child process, close-on-exec here; whoever gets it closes it once the child is spawned. */
+/** Two descriptors for a child process, close-on-exec here. Call close() when the child is spawned. */
 export interface ChildChannel {
-  /** Goes to index 3 of the child's `stdio`. */
+  /** For index 3 of the child's `stdio`. */
   readonly requestFd: number;
-  /** Goes to index 4 of the child's `stdio`. */
+  /** For index 4 of the child's `stdio`. */
   readonly replyFd: number;
   /** The variables that name them in the child: POSTERN_REQUEST_FD=3 and POSTERN_REPLY_FD=4. */
   readonly env: Readonly<Record<string, string>>;
-  /** Closes both descriptors here. The child's channel lives on; one that no child has got ends. */
+  /** Closes both descriptors here. The child's channel goes on; a channel without a child ends. */
   close(): void;
   [Symbol.dispose](): void;
 }
 
 /**
- * Asks for another channel, to hand to a child process. A child inherits the environment but no descriptor of the
- * channel, and two readers of one channel would take each other's replies.
+ * Asks for another channel, for a child process. A child inherits the environment, but no descriptor of the channel. Two readers
+ * of one channel would take each other's replies.
  *
  * @example
  * import { spawn } from 'node:child_process';
@@ -36,7 +36,7 @@ export interface ChildChannel {
  * child.on('exit', (status) => console.log(status));
  *
  * @returns the two descriptors and the variables that name them
- * @throws PosternError `EAGAIN` where the plugin has as many channels as it may, `EMFILE`, `EPIPE`, `ENOCHANNEL` as
+ * @throws PosternError `EAGAIN` where the plugin has reached its limit of channels; `EMFILE`, `EPIPE`, `ENOCHANNEL` as
  *   connect() does
  */
 export function openChannel(): Promise<ChildChannel> {
@@ -62,7 +62,7 @@ class ChannelInquiry implements Inquiry {
     this.#reject = reject;
   }
 
-  /** Asked again where another broker serves the channel: a part of the former's is of no use. */
+  /** A new broker is asked again: half of a channel from the former one is useless. */
   request(): ChannelRequest {
     this.#request?.close();
     this.#request = undefined;

@@ -1,5 +1,4 @@
-// The writing end of the request pipe: a write at once where there is room, a bounded wait where there is not.
-// Runs in the plugin.
+// Writes requests to the pipe: at once while it has room, else after a bounded wait. Runs in the plugin.
 
 import { constants } from 'node:os';
 import { MAX_WAITING_REQUESTS } from '../../shared/limits.js';
@@ -11,11 +10,11 @@ import { Watch, WRITABLE } from '../../shared/sys/uv-poll.js';
 const EAGAIN = constants.errno.EAGAIN;
 
 /**
- * Writes requests in order. In packet mode the kernel takes a whole request or nothing, and each fills a page of the
- * pipe, so that sixteen unread ones fill a pipe of the default size.
+ * Writes requests in order. In packet mode the kernel takes a whole request or nothing. Each request takes a page of the pipe, so
+ * sixteen unread ones fill a pipe of the default size.
  *
- * The pipe is made non-blocking, for a full one would stop the event loop. Processes that share the open file description
- * see that too; PROTOCOL.md has them expect it.
+ * The pipe is made non-blocking, since a full one would stop the event loop. Processes that share the open file description see
+ * that too; PROTOCOL.md tells them to expect it.
  */
 export class Outbox {
   readonly #pipe: OwnedFd;
@@ -23,7 +22,7 @@ export class Outbox {
   readonly #waiting = new Map<number, Uint8Array>();
   #watch: Watch | undefined;
 
-  /** @param onBroken called at most once a write, where the pipe has no reader any more */
+  /** @param onBroken called at most once per write, when the pipe has no reader any more */
   constructor(pipe: OwnedFd, onBroken: (cause: string) => void) {
     this.#pipe = pipe;
     this.#onBroken = onBroken;
@@ -34,7 +33,7 @@ export class Outbox {
     return this.#waiting.size >= MAX_WAITING_REQUESTS;
   }
 
-  /** Writes, or queues under the key, which must not be in the queue. Does not look at the bound: see `full`. */
+  /** Writes a request, or queues it under a key that is not in the queue. It does not check the bound: see `full`. */
   put(key: number, frame: Uint8Array): void {
     if (this.#waiting.size > 0 || !this.#write(frame)) {
       this.#waiting.set(key, frame);
@@ -43,7 +42,7 @@ export class Outbox {
     }
   }
 
-  /** Takes a request back. @returns false where it is written */
+  /** Removes a request from the queue. @returns false where it was written already */
   withdraw(key: number): boolean {
     return this.#waiting.delete(key);
   }
@@ -72,7 +71,7 @@ export class Outbox {
     this.#watch?.want(0);
   }
 
-  /** @returns false where there is no room yet */
+  /** @returns false while there is no room */
   #write(frame: Uint8Array): boolean {
     if (!this.#pipe.open) return true;
     const result = writeOnce(this.#pipe.number, frame);

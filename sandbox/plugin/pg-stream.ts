@@ -2,7 +2,7 @@
 import { ChannelSocket } from './channel-socket.js';
 
 /**
- * For the option `stream` of pg's `Client` and `Pool`: the socket that pg connects. `ssl` works over it.
+ * For the option `stream` of pg's `Client` and `Pool`: a socket that pg connects. `ssl` works over it.
  *
  * @example
  * import pg from 'pg';
@@ -13,7 +13,7 @@ import { ChannelSocket } from './channel-socket.js';
  * console.log((await client.query('SELECT 1 AS one')).rows);
  * await client.end();
  *
- * @returns a socket that is not connected
+ * @returns an unconnected socket
  */
 export function pgStream(): ChannelSocket {
   return new ChannelSocket();

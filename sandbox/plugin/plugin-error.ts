@@ -1,26 +1,26 @@
-// What the library's promises reject with. Runs in the plugin.
+// The error that the library's promises reject with. Runs in the plugin.
 import { constants } from 'node:os';
 import type { SystemCode } from '../../shared/error-codes.js';
 import { PosternError } from '../../shared/errors.js';
 import type { FailureReply, ReplyReason } from '../../shared/protocol/messages.js';
 
 const ERRNO = constants.errno as Readonly<Record<string, number | undefined>>;
-/** What libuv calls UV_EAI_NONAME and UV_EAI_AGAIN; Node's own dns errors bear these numbers. */
+/** libuv's UV_EAI_NONAME and UV_EAI_AGAIN. Node's own dns errors have these numbers. */
 const RESOLVER_ERRNO: Readonly<Record<string, number | undefined>> = { ENOTFOUND: -3008, EAI_AGAIN: -3001 };
 
 /**
- * A connection that the broker refused or could not make, or a channel that is not there.
+ * A connection that the broker refused or could not make, or a missing channel.
  *
- * `code` is what to tell errors by: `EACCES` for a refusal by the policy; the system's name for a failed attempt
- * (`ECONNREFUSED`, `ETIMEDOUT`, `ENOTFOUND`, …); `EAGAIN` where a limit holds; `EMFILE` where this process has no
- * descriptor left for the socket; `EPIPE` where the channel has ended; `ENOCHANNEL` where there is none.
+ * Tell errors apart by `code`: `EACCES` for a refusal by the policy; the system's name for a failed attempt
+ * (`ECONNREFUSED`, `ETIMEDOUT`, `ENOTFOUND`, …); `EAGAIN` where a limit is reached; `EMFILE` where this process has no
+ * descriptor left for the socket; `EPIPE` where the channel has ended; `ENOCHANNEL` where there is no channel.
  */
 export class PluginError extends PosternError {
-  /** As in Node's own errors the negative number of `code`, for `util.getSystemErrorName`; undefined for ENOCHANNEL. */
+  /** The negative number of `code`, as in Node's own errors, for `util.getSystemErrorName`; undefined for ENOCHANNEL. */
   readonly errno: number | undefined;
-  /** The policy's word, or how the attempt ended; undefined where the channel itself failed. */
+  /** The policy's reason, or the end of the attempt; undefined where the channel itself failed. */
   readonly reason: ReplyReason | undefined;
-  /** The rule that would allow the request, where there is one. */
+  /** The rule that would allow the request, if there is one. */
   readonly suggestion: string | undefined;
 
   constructor(
@@ -35,7 +35,7 @@ export class PluginError extends PosternError {
     this.suggestion = options.suggestion;
   }
 
-  /** The error that a broker's reply stands for. */
+  /** Makes the error for a broker's reply. */
   static from({ errno, message, reason, suggestion }: FailureReply): PluginError {
     return new PluginError(errno as SystemCode, message, { reason, suggestion });
   }

@@ -4,15 +4,15 @@ import { Channel } from './channel.js';
 import { findChannel } from './find-channel.js';
 import { PluginError } from './plugin-error.js';
 
-/** Two copies of this library in one process would read each other's replies: the first one leaves this mark. */
+/** Two copies of this library in one process would read each other's replies. The first copy leaves this mark. */
 const MARK = Symbol.for('postern.plugin.channel');
 
 let channel: Channel | undefined;
 
 /**
- * Opens the channel on first use; from then on it is the same one, ended or not.
+ * Opens the channel on first use. Later calls return the same channel, even if it has ended.
  *
- * @throws PluginError ENOCHANNEL where the environment names none, on a worker thread, or in the library's second copy
+ * @throws PluginError ENOCHANNEL where the environment names no channel, on a worker thread, or in the library's second copy
  */
 export function processChannel(): Channel {
   if (channel !== undefined) return channel;
@@ -23,7 +23,7 @@ export function processChannel(): Channel {
   }
   if (Object.hasOwn(process, MARK)) {
     throw new PluginError('ENOCHANNEL', 'Another copy of postern/plugin in this process has the channel', {
-      fix: 'Let one installation of the package serve all: npm dedupe',
+      fix: 'Install the package once for all: npm dedupe',
     });
   }
   channel = new Channel(findChannel(process.env));

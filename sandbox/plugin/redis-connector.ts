@@ -13,7 +13,7 @@ interface RedisOptions {
   readonly disconnectTimeout?: number | undefined;
 }
 
-/** What ioredis calls on a connector of a single server. A failure is the stream's: then ioredis tries again as it does. */
+/** The methods that ioredis calls on a connector of a single server. A failure is an error of the stream: ioredis then retries as usual. */
 class ChannelConnector {
   firstError: Error | undefined;
   readonly #options: RedisOptions;
@@ -54,8 +54,7 @@ class ChannelConnector {
  * For the option `Connector` of ioredis's `Redis`, for a single server: `host` and `port`, with or without `tls`. For a
  * cluster or sentinels start the program with postern/plugin/register.
  *
- * Its instances are ioredis's alone. The class that ioredis declares has private members, so that no other fits it; `never`
- * is what does.
+ * Only ioredis makes instances. The class that ioredis declares has private members, so no other class fits it; `never` does.
  *
  * @example
  * import { Redis } from 'ioredis';

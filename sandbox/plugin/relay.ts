@@ -1,10 +1,10 @@
-// Makes a net.Socket that has no connection of its own read and write the socket that the broker hands over. Runs in the
-// plugin. It stands on what Node documents of streams and sockets; no private handle is moved from one to the other.
+// Makes a net.Socket without a connection read and write the socket that the broker hands over. Runs in the plugin. It relies on
+// the documented behaviour of Node's streams and sockets; no private handle is moved between them.
 import { Socket } from 'node:net';
 import type { Destination } from './check-destination.js';
 import { connect } from './connect.js';
 
-/** What was set on a socket, by name, to be set on the one that comes. */
+/** Settings made on a socket, by name, to be repeated on the connection. */
 export type Settings = Map<'noDelay' | 'keepAlive' | 'ref', (inner: Socket) => void>;
 
 type Done = (error?: Error | null) => void;
@@ -23,7 +23,7 @@ const ADDRESSES = [
   'localPort',
 ] as const;
 
-/** One connection of a socket: asks for it at once, and ends with the socket. */
+/** One connection of a socket. It is requested at once, and ends with the socket. */
 export class Relay {
   readonly #socket: Socket;
   readonly #settings: Settings;
@@ -31,23 +31,23 @@ export class Relay {
   readonly #waiting: Waiting[] = [];
   #clock: Socket | undefined;
   #inner: Socket | undefined;
-  /** A stream that was asked to read does not ask again before something came. */
+  /** A stream that was asked to read does not ask again before data came. */
   #wanted = false;
 
-  /** @throws as connect() does for its arguments, but at once */
+  /** @throws as connect() does for its arguments, but synchronously */
   constructor(socket: Socket, destination: Destination, settings: Settings) {
     this.#socket = socket;
     this.#settings = settings;
     Object.assign(socket, { connecting: true });
     this.#present();
-    // Out of the promise: what a listener throws is an uncaught exception, as it is with any socket.
+    // Outside of the promise: an exception of a listener is then uncaught, as with any socket.
     connect({ ...destination, allowHalfOpen: true, signal: this.#abort.signal }).then(
       (inner) => process.nextTick(() => this.#adopt(inner)),
       (error) => process.nextTick(() => socket.destroy(error)),
     );
   }
 
-  /** Sets something on the connection, now or once it is there. */
+  /** Sets something on the connection, now or when it is made. */
   set(name: 'noDelay' | 'keepAlive' | 'ref', change: (inner: Socket) => void): void {
     this.#settings.set(name, change);
     if (this.#inner !== undefined) change(this.#inner);
@@ -55,7 +55,7 @@ export class Relay {
 
   /** @throws as net.Socket's does for its argument */
   setTimeout(ms: number): void {
-    // The idle time of a connection is known to the inner socket; until it is there this one is the clock.
+    // The inner socket knows the idle time of the connection. Before it exists, this socket is the clock.
     (this.#inner ?? this.#clockUntilThen()).setTimeout(ms);
     Object.assign(this.#socket, { timeout: ms });
   }
@@ -92,7 +92,7 @@ export class Relay {
     for (const { done } of this.#waiting.splice(0)) done(error ?? closedError());
   }
 
-  /** Gives the socket back what is its own: it connects without the channel. */
+  /** Restores the socket, which will connect without the channel. */
   leave(): void {
     for (const name of ['pending', 'bytesRead', 'bytesWritten', 'address', ...ADDRESSES]) {
       Reflect.deleteProperty(this.#socket, name);
@@ -134,11 +134,11 @@ export class Relay {
     for (const { act } of this.#waiting.splice(0)) act(inner);
     socket.emit('connect');
     socket.emit('ready');
-    // The first read, or the peer's end where nobody reads.
+    // The first data, or the peer's end where nobody reads.
     if (!socket.isPaused()) socket.read(0);
   }
 
-  /** On the socket itself: Node's own getters are not configurable and look at the socket's handle. */
+  /** Defined on the socket itself: Node's own getters are not configurable, and read the socket's handle. */
   #present(): void {
     const socket = this.#socket;
     const bytesWritten = (): number => {
@@ -161,7 +161,7 @@ export class Relay {
     Object.defineProperty(socket, 'address', address);
   }
 
-  /** Read while the connection is sure to be there: the inner socket may close before the outer one is read to its end. */
+  /** Read while the connection surely exists: the inner socket may close before the outer one is read to its end. */
   #presentAddresses(inner: Socket): void {
     for (const name of ADDRESSES) {
       Object.defineProperty(this.#socket, name, { configurable: true, writable: true, value: inner[name] });

@@ -1,6 +1,5 @@
-// Makes the sockets of a prototype connect through the channel. Runs in the plugin. Every replaced method is one that Node
-// documents for sockets, or for whoever implements a stream; a socket that goes nowhere through the channel finds them as
-// they were.
+// Makes the sockets of a prototype connect through the channel. Runs in the plugin. Node documents every replaced method, for
+// sockets or for implementers of streams. For a socket that does not use the channel they work as before.
 import { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import { checkDestination } from './check-destination.js';
@@ -14,7 +13,7 @@ const transports = new WeakMap<Socket, Socket>();
 const remembered = new WeakMap<Socket, Settings>();
 
 /**
- * Lets a TLS socket pass on what belongs to the connection below it, where that one goes through the channel.
+ * Lets a TLS socket pass calls on to the connection below it, where that one goes through the channel.
  *
  * @returns whether it does
  */
@@ -28,18 +27,18 @@ export function carry(secure: TLSSocket, transport: unknown): transport is Socke
 }
 
 /**
- * Replaces connect() and what goes with it. A path of AF_UNIX, and a TLS socket's own connect(), stay what they are.
+ * Replaces connect() and the methods that belong to it. Paths of AF_UNIX sockets, and a TLS socket's own connect(), work as before.
  *
- * `host` goes to the broker as it is, loopback too: no name is resolved here, and `lookup`, `family`, `hints` and
- * `autoSelectFamily` are passed over. `localAddress`, `localPort`, `blockList` and `onread` cannot be honoured and fail with
- * EINVAL. resetAndDestroy() ends as destroy() does. While it connects, a socket keeps the process alive.
+ * `host` goes to the broker as it is, loopback too. No name is resolved here, so `lookup`, `family`, `hints` and
+ * `autoSelectFamily` are ignored. `localAddress`, `localPort`, `blockList` and `onread` cannot be honoured and fail with
+ * EINVAL. resetAndDestroy() works like destroy(). While it connects, a socket keeps the process alive.
  *
  * @param prototype net.Socket's, or that of a class derived from it
  */
 export function routeSockets(prototype: Socket): void {
   const { setNoDelay, setKeepAlive, setTimeout, ref, unref, resetAndDestroy } = prototype;
   const { _read, _write, _writev, _final, _destroy } = prototype;
-  // Its overloads in one: the arguments are taken as they come.
+  // One function for all overloads.
   const connect: (this: Socket, ...args: never[]) => Socket = prototype.connect;
 
   const methods: Partial<Socket> & ThisType<Socket> = {
@@ -86,7 +85,7 @@ export function routeSockets(prototype: Socket): void {
       return ms === 0 ? this.removeListener('timeout', callback) : this.once('timeout', callback);
     },
     resetAndDestroy() {
-      // SO_LINGER, which resets, is not among the options that a program in the sandbox may set.
+      // A reset needs SO_LINGER, which a program in the sandbox may not set.
       const isOurs = relays.has(this) && !this.destroyed;
       return isOurs ? this.destroy() : resetAndDestroy.call(this);
     },
@@ -130,7 +129,7 @@ function asNumber(port: unknown): number {
   return (typeof port === 'string' && port.trim() !== '' ? Number(port) : port) as number;
 }
 
-/** @returns the socket where the setting has gone where it belongs; undefined where the socket's own method does it */
+/** @returns the socket where the setting went to the connection; undefined where the socket's own method must do it */
 function set(
   socket: Socket,
   name: 'noDelay' | 'keepAlive' | 'ref',
@@ -146,7 +145,7 @@ function set(
     relay.set(name, change);
     return socket;
   }
-  // Node keeps what is set before connect() where only it can read it. ref() and unref() call again on `connect`.
+  // Node keeps settings from before connect() where only it can read them. ref() and unref() repeat the call on `connect`.
   if (name === 'ref' || !socket.pending) return undefined;
   const settings: Settings = remembered.get(socket) ?? new Map();
   remembered.set(socket, settings.set(name, change));
@@ -169,7 +168,7 @@ function whyNot(socket: Socket, options: ConnectArguments): PluginError | undefi
   return impossibleOption(options);
 }
 
-/** As Node does where a closed socket connects again; it has no documented name for that. */
+/** Node does this when a closed socket connects again. It has no documented name for it. */
 function reopen(socket: Socket & { _undestroy?: () => void }): void {
   socket._undestroy?.();
   // Once the peer has ended, Node gives a socket a write() of its own.

@@ -1,4 +1,4 @@
-// tls.connect() over a connection from the channel. Runs in the plugin.
+// Makes tls.connect() use a connection from the channel. Runs in the plugin.
 import net from 'node:net';
 import type { ConnectionOptions, TLSSocket, connect as tlsConnect } from 'node:tls';
 import { connectArguments } from './connect-arguments.js';
@@ -7,8 +7,8 @@ import { carry } from './route-sockets.js';
 type TlsConnect = (options: ConnectionOptions, callback?: () => void) => TLSSocket;
 
 /**
- * What tls.connect() becomes: it makes the connection with net.connect() and passes it as `socket`. Certificate and server
- * name are checked as ever, against `servername` or `host`. With `path` it does what it did.
+ * The replacement for tls.connect(): it makes the connection with net.connect() and passes it as `socket`. Certificate and server
+ * name are checked as usual, against `servername` or `host`. With `path` it works as before.
  *
  * @param original Node's tls.connect()
  */
@@ -28,9 +28,9 @@ export function routeTls(original: TlsConnect): typeof tlsConnect {
 }
 
 /**
- * On every net.Socket without a handle of its own a TLS socket waits for `connect`, however long it has been connected.
+ * A TLS socket waits for `connect` on every net.Socket without an own handle, even if it is connected already.
  *
- * @param before who waited before the TLS socket did
+ * @param before the listeners that waited before the TLS socket
  */
 function tellConnected(socket: net.Socket, before: readonly unknown[]): void {
   for (const listener of socket.listeners('connect')) {
@@ -42,10 +42,10 @@ function tellConnected(socket: net.Socket, before: readonly unknown[]): void {
 
 type Passed = { readonly [key in keyof net.TcpNetConnectOpts]?: net.TcpNetConnectOpts[key] | undefined };
 
-/** Timeout, abort and reading are the TLS socket's. */
+/** The TLS socket handles timeout, abort and reading. */
 function transportFor(options: ConnectionOptions): net.Socket {
   const own = { timeout: undefined, signal: undefined, onread: undefined };
   const passed: Passed = { ...options, ...own };
-  // A port that is missing is for net.connect() to tell, as ever.
+  // net.connect() reports a missing port, as usual.
   return net.connect(passed as net.TcpNetConnectOpts);
 }

@@ -2,7 +2,7 @@
 import type { Socket } from 'node:net';
 import { connect } from './connect.js';
 
-/** What nodemailer calls getSocket() with, as far as it concerns the connection. */
+/** The part of getSocket()'s arguments that concerns the connection. */
 export interface SmtpSocketOptions {
   readonly host?: string | undefined;
   readonly port?: number | string | undefined;
@@ -25,8 +25,8 @@ export type SmtpSocketCallback = (
  * const transport = nodemailer.createTransport({ host: 'mail.example.com', port: 587, getSocket: smtpSocket });
  * await transport.sendMail({ from: 'app@example.com', to: 'you@example.com', subject: 'Hello', text: 'Hello' });
  *
- * @param options nodemailer's own: `host`, `port` (587 where absent, 465 with `secure`)
- * @param callback gets the connection, or the PosternError of connect()
+ * @param options from nodemailer: `host`, `port` (587 by default, 465 with `secure`)
+ * @param callback takes the connection, or the PosternError of connect()
  */
 export function smtpSocket(options: SmtpSocketOptions, callback: SmtpSocketCallback): void {
   const { host = 'localhost', secure = false } = options;

@@ -1,5 +1,5 @@
-// postern/plugin/undici: fetch and undici over the channel. Runs in the plugin, on the main thread. It is an entry of its
-// own so that the others need no undici.
+// postern/plugin/undici: fetch and undici over the channel. Runs in the plugin, on the main thread. It is a separate entry, so that
+// the others need no undici.
 import type { ConnectionOptions } from 'node:tls';
 import { Agent, buildConnector } from 'undici';
 import { MAX_CONNECT_TIMEOUT_MS } from '../../shared/limits.js';
@@ -11,13 +11,13 @@ const KEEP_ALIVE_DELAY_MS = 60_000;
 type TlsOptions = Omit<ConnectionOptions, 'socket' | 'path' | 'host' | 'port' | 'lookup' | 'timeout'>;
 
 export interface DispatcherOptions extends Omit<Agent.Options, 'connect' | 'localAddress' | 'socketPath'> {
-  /** The options of tls.connect(), and undici's own, `timeout` (ms) among them. */
+  /** The options of tls.connect(), and those of undici, as `timeout` (ms). */
   readonly connect?: TlsOptions & Omit<buildConnector.BuildOptions, 'socketPath'>;
 }
 
 /**
- * An undici `Agent` whose connections come from the channel: for `dispatcher` of fetch and of undici's own functions, or for
- * all of them with `setGlobalDispatcher`. Certificate and server name are checked as ever.
+ * An undici `Agent` whose connections come from the channel: for `dispatcher` of fetch and of undici's functions, or for all of
+ * them with `setGlobalDispatcher`. Certificate and server name are checked as usual.
  *
  * @example
  * import { fetch } from 'undici';
@@ -26,8 +26,8 @@ export interface DispatcherOptions extends Omit<Agent.Options, 'connect' | 'loca
  * const response = await fetch('https://example.com/', { dispatcher: dispatcher() });
  * console.log(response.status);
  *
- * @param options those of undici's Agent; `connect` with the TLS options and `timeout` (ms, 10,000 where absent), no function
- * @returns an Agent; whoever gets it closes it
+ * @param options those of undici's Agent; `connect` with the TLS options and `timeout` (ms, 10,000 by default), no function
+ * @returns an Agent, which the caller must close
  * @throws PosternError as the `cause` of fetch's TypeError, or as undici's own rejection, with the codes of connect()
  */
 export function dispatcher(options: DispatcherOptions = {}): Agent {
@@ -41,7 +41,7 @@ function connector(
   settings: buildConnector.BuildOptions,
 ): buildConnector.connector {
   const { keepAlive, keepAliveInitialDelay } = settings;
-  // undici's 0 is no limit; there is always the broker's.
+  // 0 is no limit in undici. The broker always has one.
   const limit = settings.timeout ?? CONNECT_TIMEOUT_MS;
   const timeout = limit === 0 ? undefined : Math.min(limit, MAX_CONNECT_TIMEOUT_MS);
   return (options, callback) => {

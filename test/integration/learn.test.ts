@@ -253,7 +253,7 @@ test('an output file that is there, or cannot be, is told before the program run
   const there = readableFile('rules.yaml', 'allow: []\n');
   for (const [file, message] of [
     [there, /^postern: ".*rules\.yaml" exists already; name another file, or remove it\n$/],
-    [join(folder, 'none/rules.yaml'), /^postern: Cannot write ".*"; name a file in a folder that is there/],
+    [join(folder, 'none/rules.yaml'), /^postern: Cannot write ".*"; name a file in a folder that exists/],
   ] as const) {
     const { status, stdout, stderr } = await postern(['learn', '--output', file, '--', 'echo', 'ran'], {
       as: anyone,

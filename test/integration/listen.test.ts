@@ -225,7 +225,7 @@ for (const user of users) {
       [[`web=127.0.0.1:${taken.port}`], /for "web": another socket has that port; choose another port/],
       [['web=192.0.2.1:8080'], /no interface of this host has that address; choose/],
       [[`web=${join(folder, 'there')}`], /for "web": something is there already; choose another path/],
-      [[`web=${join(folder, 'none/a.sock')}`], /the folder ".*none" is not there; make it/],
+      [[`web=${join(folder, 'none/a.sock')}`], /the folder ".*none" does not exist; make it/],
       [['web=localhost:80'], /may stand for several addresses; try --listen web=127\.0\.0\.1:80/],
       [['web=nonsense:port'], /its port is not a number from 0 to 65535/],
       [['127.0.0.1:80'], /it has no name; write --listen main=127\.0\.0\.1:80/],

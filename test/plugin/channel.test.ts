@@ -113,7 +113,7 @@ test('when the broker closes the channel, what waits and what comes later is rej
     await assert.rejects(connect({}), {
       name: 'PosternError',
       code: 'EPIPE',
-      fix: /Start the program anew/,
+      fix: /Start the program again/,
     });
   }));
 

@@ -1,4 +1,4 @@
-// Calls that the plugin has, but not with these arguments. Each int is compared in its 32 bits alone (see seccomp.ts).
+// Calls that the plugin has, except with these arguments. An int is compared by its 32 bits only (see seccomp.ts).
 import { IPPROTO_IP, IPPROTO_IPV6, MSG_FASTOPEN, SOL_SOCKET } from '../../../shared/sys/socket-constants.js';
 import type { FilterGroup } from './filter-group.js';
 
@@ -47,7 +47,7 @@ export const argumentDenials: readonly FilterGroup[] = [
   },
   {
     name: 'seccomp.error_queue',
-    // As an empty queue answers.
+    // The answer of an empty queue.
     why: "it holds the address of every router that sends an ICMP error: with IP_TTL, a map of the host's network",
     rules: [
       { calls: ['recvmsg'], action: 'EAGAIN', when: [has(2, MSG_ERRQUEUE)] },

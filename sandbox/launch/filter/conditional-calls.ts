@@ -1,4 +1,4 @@
-// Calls that the plugin has with the listed arguments and no others.
+// Calls that the plugin has only with the listed arguments.
 import type { FilterRule } from '../../../shared/sys/seccomp.js';
 import { AF_INET, AF_INET6, AF_UNIX } from '../../../shared/sys/sockaddr.js';
 import {
@@ -80,7 +80,7 @@ export const conditionalCalls: readonly FilterGroup[] = [
     name: 'seccomp.families',
     why: 'another family is another way out: AF_VSOCK reaches the hypervisor from an empty network namespace',
     rules: [
-      // No datagrams: one is sent to a path without a connect, across network namespaces and read-only mounts, unix(7).
+      // No datagrams: they go to a path without a connect, across network namespaces and read-only mounts, unix(7).
       ...UNIX_TYPES.map((type) => unix('socket', type)),
       ...[AF_INET, AF_INET6].flatMap((family) => [
         ...inet(family, SOCK_STREAM, [IPPROTO.IP, IPPROTO.TCP]),

@@ -1,4 +1,4 @@
-// The calls that ordinary programs use, by what they are for. A name that this architecture does not have is left out.
+// The calls that ordinary programs use, by purpose. Names that this architecture does not have are left out.
 // `seccomp`, `clone`, `unshare`, `ioctl` and the send calls are judged further by argument-denials.ts.
 
 export interface CallGroup {

@@ -1,4 +1,4 @@
-// Calls that the plugin does not have, whatever their arguments, each with the errno that programs cope with best.
+// Calls that the plugin does not have with any arguments. Each fails with the errno that programs handle best.
 import type { FilterGroup } from './filter-group.js';
 
 export const refusedCalls: readonly FilterGroup[] = [
@@ -24,7 +24,7 @@ export const refusedCalls: readonly FilterGroup[] = [
   },
   {
     name: 'seccomp.splice',
-    // As a descriptor that cannot be spliced answers: Go's io.Copy falls back to read and write on EINVAL alone.
+    // The errno of a descriptor that cannot be spliced: Go's io.Copy falls back to read and write only on EINVAL.
     why: 'a splice that waits holds the lock of its pipe: whoever reads the other end sleeps, not even killable',
     rules: [{ calls: ['splice', 'tee', 'vmsplice'], action: 'EINVAL' }],
   },

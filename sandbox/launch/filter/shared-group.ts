@@ -1,10 +1,10 @@
-// For a plugin in the process group of whoever started postern, as the programs of a pipeline at a terminal share one.
+// Rules for a plugin that shares its process group with the programs of its user, as in a pipeline at a terminal.
 import type { Filter, FilterRule } from '../../../shared/sys/seccomp.js';
 
 const PRIO_PGRP = 1;
 const IOPRIO_WHO_PGRP = 2;
 
-/** kill(2), setpriority(2) and ioprio_set(2) of the caller's own group know no pid namespace. Landlock (6.12) sees to signals as well. */
+/** kill(2), setpriority(2) and ioprio_set(2) on the own group ignore pid namespaces. Landlock (6.12) stops the signals too. */
 export const SHARED_GROUP_FILTER: Filter = {
   otherwise: 'allow',
   rules: [

@@ -1,5 +1,5 @@
-// As root the supervisor copies the host's mounts for the launcher, whose ids may not enter every folder above them, and shows the user's own
-// folders as their owners see them.
+// As root the supervisor copies the host's mounts for the launcher, whose ids may not enter every folder above them. The copies of
+// the user's folders show as their owners see them.
 
 import { copyTree } from '../../../shared/sys/mount.js';
 import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
@@ -7,7 +7,7 @@ import type { RootEntry } from '../../launch/spec.js';
 import { mapOwners, type OwnedTree } from './map-owners.js';
 
 export interface CopiedTrees {
-  /** The entries, each bind with the index of its tree. */
+  /** The entries; each bind has the index of its tree. */
   readonly entries: readonly RootEntry[];
   readonly trees: readonly OwnedFd[];
 }
@@ -15,7 +15,7 @@ export interface CopiedTrees {
 /**
  * @param held takes each descriptor that is opened on the way
  * @param plugin the plugin's uid and gid on the host
- * @param onNotice takes a line for each folder whose ids cannot be mapped
+ * @param onNotice takes one line for each folder whose ids cannot be mapped
  * @throws PosternError `launch_failed`, `bad_home`
  */
 export async function copyTrees(

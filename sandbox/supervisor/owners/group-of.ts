@@ -1,4 +1,4 @@
-// Which group of a folder is its owner's own: what the plugin has as the owner, it must not have by a group that the owner is not in. Pure.
+// Finds the group that a plugin may have as the owner of a folder: it must get no rights of a group that the owner is not in. Pure.
 
 export interface Accounts {
   /** The text of passwd(5). */
@@ -10,8 +10,8 @@ export interface Accounts {
 /**
  * @param uid the folder's owner
  * @param gid the folder's group
- * @returns the folder's group where its owner is root or a member, or has no name and a group of the same number; else the owner's primary
- *   group; undefined where none is known
+ * @returns the folder's group where its owner is root or a member of it, or has no name and the group has the same number. Else the
+ *   owner's primary group; undefined where none is known.
  */
 export function groupOf(uid: number, gid: number, { passwd, group }: Accounts): number | undefined {
   if (uid === 0) return gid;

@@ -1,8 +1,8 @@
-// What to tell where root may not map the ids of files: without CAP_SYS_ADMIN, as in a container. A look at each path's own mode.
+// The warnings where root may not map the ids of files, because it has no CAP_SYS_ADMIN, as in a container. Looks at each path's mode.
 import { statSync } from 'node:fs';
 import { printable } from '../../../shared/printable.js';
 
-/** @returns a line for each path that the user named and that the plugin's ids cannot use as it is */
+/** @returns a line for each path that the user named and that the plugin's ids cannot use */
 export function keptOwners(named: {
   readonly visible: readonly string[];
   readonly writable: readonly string[];

@@ -1,4 +1,5 @@
-// Makes a user namespace for its id maps alone: mount_setattr(2) takes the maps of an idmapped mount from one. Runs in the supervisor, as root.
+// Makes a user namespace only for its id maps: mount_setattr(2) takes the maps of an idmapped mount from it. Runs in the
+// supervisor, as root.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { openSync, writeFileSync } from 'node:fs';
@@ -7,13 +8,13 @@ import { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import { namespacesFailure } from '../../host/namespaces-failure.js';
 import { SYSTEM_PATH } from '../../host/system-path.js';
 
-/** Says that it is there, and stays until its standard input ends. */
+/** Reports that it runs, and stays until its standard input ends. */
 const HOLD = 'echo there; read -r end';
 
 /**
  * @param uidMap the text of its uid_map, user_namespaces(7)
  * @param gidMap the text of its gid_map
- * @returns a descriptor that keeps the namespace; the process that made it has ended
+ * @returns a descriptor that keeps the namespace, after the process that made it has ended
  * @throws PosternError `launch_failed`, step namespaces
  */
 export async function makeIdNamespace(uidMap: string, gidMap: string): Promise<OwnedFd> {

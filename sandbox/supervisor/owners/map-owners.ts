@@ -1,5 +1,5 @@
-// As root, shows trees to the plugin as their owners see them: what it writes there belongs to the owner of the folder, and it reads what
-// that one may read. Runs in the supervisor, on copies of the host's mounts that lie nowhere yet.
+// As root, shows folders to the plugin as their owners see them: it reads what the owner may read, and its files there belong to
+// the owner. Runs in the supervisor, on copies of the host's mounts that are not attached yet.
 import { fstatSync, readFileSync } from 'node:fs';
 import { release } from 'node:os';
 import { PosternError } from '../../../shared/errors.js';
@@ -14,12 +14,12 @@ import { type IdExtent, ownerMap, parseIdExtents } from './owner-map.js';
 
 const FOR_OTHERS = 0o005;
 
-/** A detached copy of a mount, and the host's path that it shows. */
+/** A detached copy of a mount, and the path of the host that it shows. */
 export interface OwnedTree {
   readonly tree: OwnedFd;
   readonly source: string;
   readonly writable: boolean;
-  /** `asked`: the user named it, and a notice comes even where others may read it. `needed`: a kept home, of no use with other ids. */
+  /** `asked`: the user named it, so a notice comes even where others may read it. `needed`: a kept home, useless with other ids. */
   readonly asOwner: 'needed' | 'asked' | 'by itself';
 }
 
@@ -40,7 +40,7 @@ export async function mapOwners(
   try {
     for (const one of trees) {
       const { uid, gid: groupOfFolder } = fstatSync(one.tree.number);
-      // Without a group of the owner's, ids of groups stay as they are.
+      // Without a group of the owner, group ids stay as they are.
       const gid = groupOf(uid, groupOfFolder, accounts) ?? plugin;
       if (uid === plugin && gid === plugin) continue;
       const key = `${uid}:${gid}`;
@@ -71,7 +71,7 @@ function mapText(extents: readonly IdExtent[], owner: number, plugin: number): s
   );
 }
 
-/** @returns what to tell the user */
+/** @returns the notice for the user */
 function mapOne({ tree, source, writable, asOwner }: OwnedTree, namespace: OwnedFd): string | undefined {
   const result = mapTreeIds(tree.number, namespace.number, true);
   if (result === 0) return undefined;

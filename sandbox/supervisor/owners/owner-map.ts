@@ -1,12 +1,12 @@
-// Which id of a host's file shows as which, where the plugin has the owner's files as its own. Pure.
+// Computes the id map of a mount whose owner's files the plugin sees as its own. Pure.
 
-/** Ids from `first` on. */
+/** `count` ids from `first` on. */
 export interface IdExtent {
   readonly first: number;
   readonly count: number;
 }
 
-/** The ids that this process's user namespace has, from the text of /proc/self/uid_map or gid_map, user_namespaces(7). */
+/** The ids of this process's user namespace, from the text of /proc/self/uid_map or gid_map, user_namespaces(7). */
 export function parseIdExtents(text: string): readonly IdExtent[] {
   return text.split('\n').flatMap((line) => {
     const [first, , count] = line.trim().split(/\s+/).map(Number);
@@ -15,11 +15,11 @@ export function parseIdExtents(text: string): readonly IdExtent[] {
 }
 
 /**
- * The owner's files are the plugin's, and what the plugin makes is the owner's. Every other id stays as it is, so that files of others keep
- * the permissions that they grant to others. The plugin's own id on disk, which a former run may have left, is nobody's.
+ * The owner's files show as the plugin's, and files that the plugin makes belong to the owner. Every other id stays as it is, so
+ * that other files keep their permissions. Files with the plugin's own id, which a former run may have left, show as nobody's.
  *
- * @param extents the ids that this process's user namespace has
- * @returns the text of a uid_map or gid_map; undefined where the owner has the plugin's id already, so that nothing is to be mapped
+ * @param extents the ids of this process's user namespace
+ * @returns the text of a uid_map or gid_map; undefined where the owner has the plugin's id already, and no map is needed
  */
 export function ownerMap(extents: readonly IdExtent[], owner: number, plugin: number): string | undefined {
   if (owner === plugin) return undefined;

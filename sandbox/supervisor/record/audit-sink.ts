@@ -1,5 +1,5 @@
-// Writes audit events, one JSON line each, to stderr, stdout or a file. A destination that does not take them loses
-// events, counted, and never holds up the supervisor: its own streams would be written synchronously.
+// Writes audit events to stderr, stdout or a file, one JSON line each. A slow destination never blocks the supervisor: events that
+// it does not take are dropped and counted. Node would write its own streams synchronously.
 import { constants, createWriteStream, openSync, type WriteStream } from 'node:fs';
 import { asciiJson } from '../../../shared/ascii-json.js';
 import { PosternError } from '../../../shared/errors.js';
@@ -29,7 +29,7 @@ export class AuditSink {
     else this.#stream.write(`${asciiJson(event)}\n`);
   }
 
-  /** Resolves when all is written, or cannot be. */
+  /** Resolves when all events are written, or cannot be written. */
   close(): Promise<void> {
     return new Promise((resolve) => {
       if (this.#broken) resolve();
@@ -43,12 +43,12 @@ function open(destination: string): number {
   if (destination === 'stderr') return duplicate(2).release();
   if (destination === 'stdout') return duplicate(1).release();
   try {
-    // Without O_NONBLOCK a FIFO that nobody reads would hold up the start, open(2).
+    // Without O_NONBLOCK a FIFO without a reader would block the start, open(2).
     const { O_APPEND, O_CREAT, O_NONBLOCK, O_WRONLY } = constants;
     return openSync(destination, O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK, 0o640);
   } catch (cause) {
     throw new PosternError('audit_destination', `Cannot append to the audit file "${destination}"`, {
-      fix: 'name a file in a folder that is there and that you may write',
+      fix: 'name a file in a folder that exists and that you may write',
       cause,
     });
   }

@@ -1,16 +1,16 @@
-// One HTTP listener for supervisor's and broker's series and for health: GET /metrics, GET /healthz.
+// The HTTP listener for metrics of supervisor and broker, and for health: GET /metrics, GET /healthz.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { parseHostPort } from '../../../shared/config/parse-host-port.js';
 import { PosternError } from '../../../shared/errors.js';
 
 export interface MetricsPages {
-  /** The whole exposition, in Prometheus' text format 0.0.4. */
+  /** All metrics, in Prometheus' text format 0.0.4. */
   readonly metrics: () => Promise<string>;
   readonly healthy: () => boolean;
 }
 
 /**
- * @param address as parseHostPort reads it; port 0 takes a free one
+ * @param address as parseHostPort reads it; port 0 takes a free port
  * @throws PosternError `metrics_address` where it cannot listen there
  */
 export async function serveMetrics(address: string, pages: MetricsPages): Promise<Server> {

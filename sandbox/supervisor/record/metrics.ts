@@ -14,7 +14,7 @@ interface Settings<L extends string> {
   readonly registers: Registry[];
 }
 
-/** The version of this package, as package.json has it. */
+/** The version of this package, from package.json. */
 export const VERSION: string = (
   JSON.parse(readFileSync(join(DIST, '../package.json'), 'utf8')) as { version: string }
 ).version;

@@ -1,39 +1,39 @@
-// What of the host a command shows by itself: its program's prefix, or the program alone, at each step of the links that lead to
-// it. Pure.
+// Lists the paths of the host that a command shows by itself: the prefix of its program, or the program alone, for each link on
+// the way to it. Pure.
 import { dirname, resolve } from 'node:path';
 import type { HostFiles } from '../files/host-files.js';
 import { isWithin } from '../files/path-within.js';
 import { SCRATCH } from './system-files.js';
 
 interface Command {
-  /** Absolute path of the program, where the host has it. */
+  /** The absolute path of the program on the host. */
   readonly program: string | undefined;
-  /** The home directories of this host: they and what is above them never become visible by themselves. */
+  /** The home directories of this host: they and the folders above them show only when they are named. */
   readonly homes: readonly string[];
 }
 
-/** The kernel's own bound on links in a path, path_resolution(7). */
+/** The kernel follows no more links in a path, path_resolution(7). */
 const MAX_LINKS = 40;
-/** The sandbox's own: no working directory is shown in the place of one of these, or above it. */
+/** Folders that the sandbox fills itself: a working directory at or above one of them is not shown. */
 const OWN = [...SCRATCH.map(({ path }) => path), '/dev', '/proc', '/sys', '/etc'];
 
-/** Not `/`, not a home directory or above one, not a place that the sandbox fills itself. */
+/** A folder may show by itself unless it is `/`, a home directory, above one, or a folder that the sandbox fills itself. */
 export function mayShow(path: string, homes: readonly string[], host: HostFiles): boolean {
   const real = host.real(path);
   if (real === undefined) return false;
-  // A link to a folder shows the folder.
+  // The target of a link shows.
   if (real !== path && !mayShow(real, homes, host)) return false;
   const folder = host.real('/home') ?? '/home';
   const kept = [...homes, ...homes.map((home) => host.real(home) ?? home), folder, ...OWN];
   return (
     !kept.some((one) => isWithin(one, path)) &&
-    // A person's whose name is kept elsewhere than in /etc/passwd.
+    // The home of a person who is not in /etc/passwd.
     dirname(path) !== folder &&
     !['/proc', '/sys', '/dev'].some((own) => isWithin(path, own))
   );
 }
 
-/** The path as found, each path that its links lead to, and where they end: version managers chain several. */
+/** The path itself, each path that its links lead to, and the last one: version managers chain several links. */
 export function steps(program: string, host: HostFiles): ReadonlySet<string> {
   const paths = new Set([program]);
   for (let path = program; host.kind(path) === 'link' && paths.size < MAX_LINKS; ) {
@@ -43,14 +43,14 @@ export function steps(program: string, host: HostFiles): ReadonlySet<string> {
   return paths.add(host.real(program) ?? program);
 }
 
-/** What shows a program: the parent of its `bin` directory, or it alone. */
+/** The path that shows a program: the parent of its `bin` directory, or the program alone. */
 export function prefixOf(path: string, homes: readonly string[], host: HostFiles): string {
   const folder = dirname(path);
   const prefix = resolve(folder, '..');
   return folder.endsWith('/bin') && mayShow(prefix, homes, host) ? prefix : path;
 }
 
-/** What is shown of the host's files. */
+/** The paths of the host that show. */
 export function commandPaths(command: Command, host: HostFiles): readonly string[] {
   return stepsAndPrefixes(command, host).flatMap(({ path, prefix }) =>
     isLoneLink(path, prefix, host) ? [] : [prefix],
@@ -58,8 +58,8 @@ export function commandPaths(command: Command, host: HostFiles): readonly string
 }
 
 /**
- * Links that no prefix shows. They stay links: a program that was shown in the place of one would look for its own files, by
- * /proc/self/exe or the loader's $ORIGIN, beside the link.
+ * Links that no prefix shows. They stay links: a program shown in place of its link would search its files beside the link, by
+ * /proc/self/exe or the loader's $ORIGIN.
  */
 export function commandLinks(
   command: Command,

@@ -1,8 +1,8 @@
-// Which program runs a script: the one of its first line, execve(2), or the one that env(1) looks up there. Reads the start
-// of the plugin's own program and decides nothing by it but an error's words.
+// Finds the program that runs a script: the one in its first line, execve(2), or the one that env(1) looks up there. It reads the
+// start of the plugin's program, and only the words of an error depend on it.
 import { readStart } from '../files/read-start.js';
 
-/** BINPRM_BUF_SIZE: the kernel reads no more of a first line. */
+/** BINPRM_BUF_SIZE: the kernel reads no more than this of a first line. */
 const FIRST_LINE_BYTES = 256;
 
 /**

@@ -1,19 +1,19 @@
-// Whether a command is a shim of a version manager: a small program that looks the real one up in the manager's folder, which
-// lies in a home directory and so does not show. Pure.
+// Recognises the shim of a version manager: a small program that looks up the real one in the manager's folder. That folder lies
+// in a home directory, and so does not show. Pure.
 import { basename, dirname } from 'node:path';
 import type { HostFiles } from '../files/host-files.js';
 import { steps } from './command-paths.js';
 
 export interface Shim {
-  /** As `pyenv`. */
+  /** The manager, as `pyenv`. */
   readonly manager: string;
   /** The manager's folder. */
   readonly root: string;
-  /** The shim names the folder itself: to show it is enough. Others look for it in HOME. */
+  /** Whether the shim names the folder itself: then it is enough to show it. Other shims look in HOME. */
   readonly namesRoot: boolean;
 }
 
-/** Their shims are scripts that set NAME_ROOT. */
+/** Managers whose shims are scripts that set NAME_ROOT. */
 const NAMES_ROOT = ['pyenv', 'rbenv', 'nodenv', 'goenv', 'plenv', 'phpenv', 'luaenv'];
 const LOOKS_IN_HOME = ['asdf', 'mise', 'rtx'];
 

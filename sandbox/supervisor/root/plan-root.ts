@@ -1,4 +1,4 @@
-// Decides what of the host the plugin sees and where: a pure function of the configuration and of what is there.
+// Plans which files of the host the plugin sees, and where: a pure function of the configuration and the host's files.
 import type { RootEntry } from '../../launch/spec.js';
 import type { HostFiles } from '../files/host-files.js';
 import { isWithin } from '../files/path-within.js';
@@ -16,19 +16,19 @@ import {
 } from './system-files.js';
 
 export interface RootRequest {
-  /** Absolute path of the program, where the host's PATH or the working directory has it. */
+  /** The absolute path of the program, found by the host's PATH or the working directory. */
   readonly program: string | undefined;
   readonly cwd: string;
-  /** The home directories of this host: they and what is above them never become visible by themselves. */
+  /** The home directories of this host: they and the folders above them show only when they are named. */
   readonly homes: readonly string[];
-  /** Those of whoever starts postern: hidden where the system's folders hold them. */
+  /** The home directories of the user who starts postern: hidden where the system's folders contain them. */
   readonly ownHomes: readonly string[];
   readonly visible: readonly string[];
   readonly writable: readonly string[];
   readonly hidden: readonly string[];
-  /** The host's folder that is the plugin's home, without a link in its path. */
+  /** The folder of the host that is the plugin's home, by a path without links. */
   readonly home?: string | undefined;
-  /** The kept homes of other plugins: each shows to its own plugin alone. */
+  /** The kept homes of other plugins: a home shows only to its own plugin. */
   readonly otherHomes?: readonly string[];
   readonly sizes: ScratchSizes;
   readonly uid: number;
@@ -39,15 +39,15 @@ export interface RootPlan {
   readonly entries: readonly RootEntry[];
   readonly writableDirectories: readonly string[];
   readonly writableFiles: readonly string[];
-  /** Where the plugin starts, and whether that is the working directory asked for. */
+  /** The folder in which the plugin starts, and whether that is the configured working directory. */
   readonly cwd: string;
   readonly cwdVisible: boolean;
-  /** The host's paths that show, links resolved, with the reason that the user can change. */
+  /** The paths of the host that show, links resolved, each with the option or rule that shows it. */
   readonly sources: readonly { readonly path: string; readonly because: string }[];
   readonly hiddenBy: HiddenBy;
 }
 
-/** @returns what the launcher makes, in order */
+/** @returns the entries for the launcher, in order */
 export function planRoot(request: RootRequest, host: HostFiles): RootPlan {
   const cwdVisible = mayShow(request.cwd, request.homes, host);
   const etc = etcEntries(request, host);

@@ -1,5 +1,5 @@
-// A plugin that is hidden from itself: its program, what interprets it, or the folder where it starts. Each gets an error that
-// names the option that hides it, or the one that shows it.
+// Refuses a start whose program, interpreter or working directory does not show. The error names the option that hides it, or the
+// option that would show it.
 import { ERROR_CODES } from '../../../shared/error-codes.js';
 import { PosternError } from '../../../shared/errors.js';
 import { findProgram } from '../../host/find-program.js';
@@ -13,16 +13,16 @@ const NOT_FOUND = ERROR_CODES.command_not_found.status;
 
 export interface CommandFiles {
   readonly words: readonly string[];
-  /** Where the host has the program; undefined where it has none. */
+  /** The program's path on the host; undefined where the host has none. */
   readonly program: string | undefined;
   readonly cwd: string;
   /** The plugin's PATH. */
   readonly path: string;
-  /** The home directories of the host: no advice shows one of them. */
+  /** The home directories of the host: a fix never shows one of them. */
   readonly homes: readonly string[];
 }
 
-/** @throws PosternError `not_found` with exit status 127 for the program and what it needs, `hidden` for the folder */
+/** @throws PosternError `not_found` with exit status 127 for the program and its interpreter, `hidden` for the folder */
 export function requireCommandFiles(plan: RootPlan, files: CommandFiles, host: HostFiles): void {
   const { words, program, cwd } = files;
   const [name = ''] = words;
@@ -58,7 +58,7 @@ function requireInterpreter(plan: RootPlan, files: CommandFiles, program: string
     : files.path.split(':').map((folder) => findProgram(interpreter, files.cwd, folder));
   const found = places.flatMap((path) => (path !== undefined && host.real(path) !== undefined ? [path] : []));
   const [first] = found;
-  // What is nowhere on the host is execve's to tell.
+  // execve(2) reports a file that the host does not have.
   if (first === undefined) return;
   if (found.some((path) => shows(plan.entries, path) || shows(plan.entries, host.real(path) ?? path))) return;
   const end = host.real(first) ?? first;
@@ -71,11 +71,11 @@ function requireInterpreter(plan: RootPlan, files: CommandFiles, program: string
   });
 }
 
-/** On the very path that hides, hiding wins: it cannot be shown beside it. */
+/** On the same path, hiding wins over showing. */
 function showAgain(path: string, hiding: string, host: HostFiles): string {
   const real = host.real(path) ?? path;
   return [path, real].some((one) => hiding === `--hidden ${one}`)
-    ? 'leave that out'
+    ? 'remove that option'
     : `show it with --visible ${path}`;
 }
 

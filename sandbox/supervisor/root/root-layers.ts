@@ -1,30 +1,30 @@
-// In which order what is shown and what is hidden lie upon each other in the plugin's root: of two that hold a path the
-// innermost wins, on one path what hides wins over what may be written, and that over what may be read. Pure.
+// Orders the shown and hidden paths in the plugin's root. Of nested paths the innermost wins. On one path hidden wins over writable,
+// and writable over visible. Pure.
 
 import type { HostFiles } from '../files/host-files.js';
 import { isWithin, moved } from '../files/path-within.js';
 import { SYSTEM } from './system-files.js';
 
-/** Something to show or hide, by a path of the host. */
+/** A path of the host to show or hide. */
 export interface Wish {
   readonly path: string;
-  /** The reason that the user can change. */
+  /** The option or rule behind it, for messages. */
   readonly because: string;
   readonly kind: 'visible' | 'writable' | 'hidden';
-  /** Named by the user: it counts before what shows or hides by itself. */
+  /** The user named it: it wins over what shows or hides by itself. */
   readonly asked: boolean;
-  /** Where postern is root, the plugin finds it as the owner of the path would. */
+  /** Where postern is root, the plugin sees it as the owner of the path does. */
   readonly asOwner?: boolean;
 }
 
-/** What lies at `path` in the plugin's root. */
+/** One layer: the source that lies at `path` in the plugin's root. */
 export interface Layer {
   readonly path: string;
-  /** The path of the host, links resolved. */
+  /** The path on the host, links resolved. */
   readonly source: string;
   readonly because: string;
   readonly kind: Wish['kind'];
-  /** The owner whose files the plugin finds as its own, as root; absent where the ids stay as they are. */
+  /** As root, the owner whose files the plugin sees as its own; undefined where the ids stay as they are. */
   readonly owner?: string | undefined;
   readonly asked: boolean;
 }
@@ -32,16 +32,16 @@ export interface Layer {
 type Resolved = Wish & { readonly real: string };
 const RANK = { visible: 0, writable: 1, hidden: 2 } as const;
 
-/** Tells by which wish a path of the host, without a link in it, is hidden. */
+/** Finds the wish that hides a path of the host; the path has no links. */
 export type HiddenBy = (real: string) => string | undefined;
 
 export interface Layers {
-  /** From the outside in, so that each lies upon what holds it. */
+  /** From the outside in: each layer lies upon the one that contains it. */
   readonly layers: readonly Layer[];
   readonly hiddenBy: HiddenBy;
 }
 
-/** @param beneath what lies there before the layers: it is hidden where they say so, and shows nothing hidden */
+/** @param beneath the entries below the layers: the layers hide parts of them too */
 export function arrangeLayers(
   wishes: readonly Wish[],
   beneath: readonly { readonly path: string; readonly source: string }[],
@@ -78,14 +78,14 @@ export function arrangeLayers(
   };
 }
 
-/** What is hidden is hidden at each path by which the host shows it. */
+/** A hidden file is hidden at every path that leads to it. */
 function resolveWish(wish: Wish, host: HostFiles): Resolved[] {
   const real = host.real(wish.path) ?? wish.path;
   const aliases = wish.kind === 'hidden' ? host.aliases(real) : [];
   return [real, ...aliases].map((path) => ({ ...wish, real: path }));
 }
 
-/** Who decides about a path: the innermost that the user named; without one, the innermost of the others. */
+/** The wish that decides about a path: the innermost that the user named; without one, the innermost of the others. */
 function innermost(real: string, wishes: readonly Resolved[]): Resolved | undefined {
   const holding = wishes
     .filter((wish) => isWithin(real, wish.real))
@@ -94,8 +94,8 @@ function innermost(real: string, wishes: readonly Resolved[]): Resolved | undefi
 }
 
 /**
- * Where each shows: at the path that was named, but where a link on the way to it shows too, at the place that the link
- * leads to. Nothing is ever attached through a link, which would lead into the host's files.
+ * A wish shows at the path that was named. Where a link on the way shows too, it shows at the target of the link. Nothing is ever
+ * attached through a link, which would lead into the host's files.
  */
 function place(shown: readonly Resolved[], host: HostFiles): Layer[] {
   const placed: Layer[] = [];
@@ -114,7 +114,7 @@ function place(shown: readonly Resolved[], host: HostFiles): Layer[] {
   return placed;
 }
 
-/** Of several on one path the last, and none that the next outer one shows or hides in the same way: a tree is whole. */
+/** Keeps the last of several on one path, and drops those that the next outer layer shows or hides in the same way. */
 function withoutRepetitions(layers: readonly Layer[]): Layer[] {
   const kept: Layer[] = [];
   const sorted = [...layers].sort((a, b) => a.path.length - b.path.length || RANK[a.kind] - RANK[b.kind]);

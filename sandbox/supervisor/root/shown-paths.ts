@@ -1,17 +1,17 @@
-// Whether a path shows in a planned root. Pure.
+// Tells whether a path shows in a planned root. Pure.
 import type { RootEntry } from '../../launch/spec.js';
 import type { HostFiles } from '../files/host-files.js';
 import { isWithin, moved } from '../files/path-within.js';
 import { PLUGIN_HOME } from './system-files.js';
 
-/** @returns true where the host's file shows: what was laid last upon the path counts */
+/** @returns true where the host's file shows: the last layer on the path counts */
 export function shows(entries: readonly RootEntry[], path: string): boolean {
   const last = entries.findLast((entry) => isWithin(path, entry.path));
-  // A kept home lies at a path that the host may have another folder at.
+  // A kept home lies at a path where the host may have another folder.
   return last?.kind === 'bind' && last.path !== PLUGIN_HOME;
 }
 
-/** @returns true where a program finds something at this path of the host, links on the way included */
+/** @returns true where a program finds something at this path of the host, following links */
 export function finds(entries: readonly RootEntry[], path: string, host: HostFiles): boolean {
   const last = entries.findLast((entry) => isWithin(path, entry.path));
   if (last === undefined) return false;

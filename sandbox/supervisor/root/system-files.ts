@@ -1,5 +1,5 @@
-// What every plugin's root has, whatever is configured: the system's folders, the files of /etc that programs read, a minimal
-// /dev, and empty places to write. Pure.
+// The part of the root that every plugin gets: the system's folders, the files of /etc that programs read, a minimal /dev, and
+// empty writable folders. Pure.
 import type { RootEntry } from '../../launch/spec.js';
 import type { HostFiles } from '../files/host-files.js';
 
@@ -20,7 +20,7 @@ export const SYSTEM: readonly string[] = [
   '/libx32',
   '/opt',
 ];
-/** What programs read under /etc: the loader, names, certificates, time, and the settings of runtimes. */
+/** Files of /etc that programs read: for the loader, names, certificates, time and the settings of runtimes. */
 const ETC = [
   ...[
     'ld.so.cache',
@@ -51,11 +51,11 @@ const RUNTIMES = [
   ...['', '-8', '-11', '-17', '-21', '-25'].map((version) => `java${version && `${version}-openjdk`}`),
   ...['', '3.11', '3.12', '3.13'].map((version) => `python${version}`),
 ];
-/** What shows of the host's /etc, where the host has it; docs/sandbox.md lists it. */
+/** The files of the host's /etc that show, if they exist; docs/sandbox.md lists them. */
 export const ETC_SHOWN: readonly string[] = [...new Set([...ETC, ...RUNTIMES])];
 /** The files of /etc that postern writes itself. */
 export const ETC_WRITTEN = ['passwd', 'group', 'hosts', 'resolv.conf'] as const;
-/** Empty file systems of the sandbox's own, with the limit that bounds each. */
+/** Empty file systems of the sandbox, each with the limit that bounds it. */
 export const SCRATCH: readonly {
   readonly path: string;
   readonly mib: keyof ScratchSizes | number;

@@ -1,5 +1,5 @@
-// Finds the host's bound AF_UNIX sockets under what a plugin would see: a pathname socket crosses network namespaces, a
-// datagram one even through a read-only mount, unix(7).
+// Finds the host's bound AF_UNIX sockets among the paths that a plugin would see. A socket with a path crosses network
+// namespaces, and a datagram socket does so even through a read-only mount, unix(7).
 import { readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { PosternError } from '../../../shared/errors.js';
@@ -17,8 +17,8 @@ export function boundPaths(table: string): readonly string[] {
 }
 
 /**
- * @param plan what becomes visible, links resolved, by which option, and what of it is hidden
- * @param own socket files of postern's own listeners, by path, with the listener's name
+ * @param plan the paths that become visible, links resolved, with their options, and the hidden ones
+ * @param own socket files of postern's own listeners, by path, with the names of the listeners
  * @throws PosternError `visible_socket` naming the socket and the option
  */
 export function refuseVisibleSockets(

@@ -1,13 +1,13 @@
-// One time limit for several steps in a row.
+// A time limit for several steps in a row.
 
-/** What a stop of this process (Ctrl-Z, SIGSTOP) counts at most, however long it lasts. */
+/** A stop of this process (Ctrl-Z, SIGSTOP) counts no longer than this. */
 const STEP_MS = 500;
 
 export class Deadline {
   readonly #expired: Promise<never>;
   readonly #timer: NodeJS.Timeout;
 
-  /** @param error what a step that is under way when the time has passed rejects with */
+  /** @param error the rejection of the step that is under way when the time has passed */
   constructor(milliseconds: number, error: Error) {
     let expire: (error: Error) => void = () => {};
     this.#expired = new Promise((_, reject) => {

@@ -1,5 +1,5 @@
-// Which signals were ignored when postern was started, as under nohup(1): they are for the plugin too. Node has reset them, so that
-// deploy/command.sh reads them before; a supervisor that is started otherwise knows of none.
+// The signals that were ignored when postern was started, as under nohup(1). The plugin must ignore them too. Node resets them, so
+// deploy/command.sh reads them before. A supervisor that is started in another way knows of none.
 const MASK = 'POSTERN_IGNORED_SIGNALS';
 
 /** By number. */

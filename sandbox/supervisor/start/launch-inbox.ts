@@ -1,4 +1,4 @@
-// The supervisor's end of a socket to the launcher or to init: their messages, one at a time.
+// The supervisor's end of a socket to the launcher or to init. It returns their messages one at a time.
 import { type Message, receiveMessage, sendMessage } from '../../../shared/sys/message.js';
 import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import { isShutForReading, receiveCredentials } from '../../../shared/sys/socket.js';
@@ -9,14 +9,14 @@ export class LaunchInbox {
   readonly #watch: Watch;
   #waiting: ((message: Message) => void) | undefined;
 
-  /** Takes the socket over. Each message bears its sender's host pid. */
+  /** Takes ownership of the socket. Each message has its sender's host pid. */
   constructor(socket: OwnedFd) {
     receiveCredentials(socket.number);
     this.#socket = socket;
     this.#watch = new Watch(socket.number, () => this.#take());
   }
 
-  /** The next message, whose descriptors are the caller's; an empty payload is the end of the other side. */
+  /** The next message. Its descriptors belong to the caller. An empty payload means that the other side has ended. */
   next(): Promise<Message> {
     return new Promise((resolve) => {
       this.#waiting = resolve;
@@ -24,20 +24,20 @@ export class LaunchInbox {
     });
   }
 
-  /** The next message as text; descriptors that come with it are closed. */
+  /** The next message as text. Descriptors that come with it are closed. */
   async word(): Promise<string> {
     const { payload, descriptors } = await this.next();
     for (const descriptor of descriptors) descriptor.close();
     return new TextDecoder().decode(payload);
   }
 
-  /** Waits where the socket is full: the other side is postern's own and reads. @returns false where it has ended */
+  /** Waits while the socket is full: the other side is postern's own code, and reads. @returns false where it has ended */
   send(payload: Uint8Array | string, descriptors: readonly number[] = []): boolean {
     const bytes = typeof payload === 'string' ? new TextEncoder().encode(payload) : payload;
     return sendMessage(this.#socket.number, bytes, descriptors, true) >= 0;
   }
 
-  /** The other side has closed its end, whether or not all of its messages have been taken. */
+  /** Whether the other side has closed its end. Messages may still be unread. */
   get isLeft(): boolean {
     return isShutForReading(this.#socket.number);
   }

@@ -1,4 +1,4 @@
-// Starts one sandbox: namespaces, id maps, launch spec, and the wait for execve. Runs in the supervisor.
+// Starts one sandbox: makes the namespaces, writes the id maps, sends the launch spec and waits for execve. Runs in the supervisor.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { openSync, writeFileSync } from 'node:fs';
 import { constants } from 'node:os';
@@ -31,24 +31,24 @@ import { endSandbox, Sandbox } from './sandbox.js';
 
 export interface LaunchRequest {
   readonly spec: LaunchSpec;
-  /** Standard streams, listeners, request pipe, reply socket: the caller closes its own. */
+  /** Standard streams, listeners, request pipe, reply socket. The caller closes its own copies. */
   readonly passed: readonly OwnedFd[];
-  /** Detached mounts that the spec's entries name by index. */
+  /** Detached mounts, which the entries of the spec name by index. */
   readonly trees: readonly OwnedFd[];
-  /** Where a limit needs one. */
+  /** Only where a limit needs one. */
   readonly cgroup?: SandboxCgroup | undefined;
-  /** Absent for a user: the uid and gid that own the user namespace, and the range that is mapped into it. */
+  /** As root, the uid and gid that own the user namespace, and the range that is mapped into it; undefined for a user. */
   readonly ranged?: { readonly owner: number; readonly base: number; readonly size: number } | undefined;
 }
 
 export interface LaunchedSandbox {
   readonly sandbox: Sandbox;
-  /** Where egress is transparent: the filter's listener, and the sockets of the sandbox's DNS. Owned by the caller. */
+  /** Where egress is transparent: the filter's listener, and the sockets of the sandbox's DNS, owned by the caller. */
   readonly trap: readonly OwnedFd[];
 }
 
 /**
- * @returns the sandbox once its program runs
+ * @returns the sandbox, when its program runs
  * @throws PosternError `launch_failed` with step, fix and exit status in its fields; nothing is left running
  */
 export async function launchSandbox(request: LaunchRequest): Promise<LaunchedSandbox> {
@@ -92,12 +92,12 @@ function spawnScript({ ranged, spec }: LaunchRequest): {
 } {
   const [launcherOurs, launcherTheirs] = packetSocketPair();
   const [initOurs, initTheirs] = packetSocketPair();
-  // Before anybody can send: a message that was sent to a socket without SO_PASSCRED tells pid 0.
+  // Set before anybody can send: a message to a socket without SO_PASSCRED has pid 0.
   const inboxes = { launcherInbox: new LaunchInbox(launcherOurs), initInbox: new LaunchInbox(initOurs) };
   const code = openOwnCode();
-  // They become 3, 4, 5 and 6, as the script has them.
+  // They become 3, 4, 5 and 6, as the script expects.
   const given = [launcherTheirs, code.node, code.folder, initTheirs];
-  // From 7 on the launcher's Node finds the places of listeners taken, and opens none of its own descriptors there.
+  // From 7 on the numbers of the listeners are taken, so that the launcher's Node opens no descriptor of its own there.
   const place = new OwnedFd(openSync('/dev/null', 'r'));
   const places = Array.from({ length: spec.listeners }, () => place);
   const script = spawn('unshare', [...namespacesArguments(code)], {
@@ -111,10 +111,10 @@ function spawnScript({ ranged, spec }: LaunchRequest): {
 }
 
 /**
- * Ctrl-Z stops the launcher, whose group the terminal's is by then: nobody else would continue it. Once it has left for the
- * plugin, a stop is the plugin's.
+ * Ctrl-Z stops the launcher, whose group is in the foreground by then, and nobody else would continue it. After its execve a
+ * stop is the plugin's.
  *
- * @returns what ends that
+ * @returns a function that ends this
  */
 function continueThroughStops(launcher: OwnedFd, inbox: LaunchInbox): () => void {
   return onChildChange(() => {
@@ -122,7 +122,7 @@ function continueThroughStops(launcher: OwnedFd, inbox: LaunchInbox): () => void
   });
 }
 
-/** The script's end makes this process the parent of init and launcher. */
+/** When the script ends, this process becomes the parent of init and launcher. */
 function scriptEnd(script: ChildProcess): Promise<void> {
   let words = '';
   script.stderr?.setEncoding('utf8').on('data', (text: string) => {
@@ -137,7 +137,7 @@ function scriptEnd(script: ChildProcess): Promise<void> {
   });
 }
 
-/** @returns the sender's pid as the host sees it */
+/** @returns the sender's pid on the host */
 async function hello(inbox: LaunchInbox): Promise<number> {
   const { payload, credentials } = await inbox.next();
   if (payload.length === 0 || credentials === undefined)
@@ -145,7 +145,7 @@ async function hello(inbox: LaunchInbox): Promise<number> {
   return credentials.pid;
 }
 
-/** user_namespaces(7): as a user, one's own id and no other; else the sandbox's range. */
+/** As a user only the user's own id can be mapped, user_namespaces(7); as root the sandbox's range. */
 function mapIds(pid: number, { ranged }: LaunchRequest): void {
   const folder = `/proc/${pid}`;
   if (ranged === undefined) {
@@ -178,7 +178,7 @@ function sendSpec(inbox: LaunchInbox, { spec, passed, trees }: LaunchRequest): v
   if (!sent) throw launchFailed('spec', 'The launcher ended before its spec arrived');
 }
 
-/** The launcher has done its last step but execve: from here on the group's bounds hold for it, as for init. */
+/** The launcher has only execve left to do. From here on the group's limits apply to it, as to init. */
 function takeIn(inbox: LaunchInbox, pid: number, { cgroup }: LaunchRequest): void {
   if (cgroup === undefined) return;
   cgroup.limit();
@@ -202,7 +202,7 @@ async function execution(
         trap = undefined;
         return complete;
       }
-      if (text === '') throw launchFailed('command', 'The launcher ended without a word');
+      if (text === '') throw launchFailed('command', 'The launcher ended without a message');
       if (text !== EXEC_WORD) throw asError(JSON.parse(text) as LaunchFailure);
       trap = descriptors;
       if (descriptors.length !== (hasTrap(spec) ? TRAP_DESCRIPTORS : 0))

@@ -1,15 +1,15 @@
-// The shell script that unshare(1) becomes: it forks the sandbox's init and the launcher, and ends. Both then belong to
-// the supervisor, which is their subreaper: no helper outlives the start, with or without capabilities.
+// The shell script that unshare(1) executes. It forks the sandbox's init and the launcher, and ends. The supervisor is their
+// subreaper and becomes their parent: no helper process outlives the start.
 import { nodeFlags } from '../../../shared/node-flags.js';
 import type { OwnCode } from '../../host/own-code.js';
 
 /**
- * The first process that is forked after unshare(CLONE_NEWPID) is pid 1. `$1` and `$2` are modules in the folder,
- * and what follows are words for Node.
- * Links are not resolved: the way to the folder may be closed to the ids of the sandbox, but /proc/self/fd/5 is open.
+ * The first process that is forked after unshare(CLONE_NEWPID) is pid 1. `$1` and `$2` are modules in the folder, and the
+ * further arguments are Node's options.
+ * Links are not resolved: the sandbox's ids may not enter the path of the folder, but they can use /proc/self/fd/5.
  */
 // SIGUSR1 is ignored until Node blocks it.
-// Descriptors: 3 launch socket, 4 Node, 5 folder of postern's code, 6 init's socket; from 7 on /dev/null, to keep places.
+// Descriptors: 3 launch socket, 4 Node, 5 folder of postern's code, 6 init's socket; from 7 on /dev/null, to keep the numbers.
 const SCRIPT = `
 init=$1 launcher=$2
 shift 2

@@ -1,5 +1,5 @@
-// The environment that postern was started in, of which a plugin gets parts. deploy/command.sh keeps some variables from Node under
-// other names. They do not go back into process.env: spawn() takes NODE_V8_COVERAGE from there for every child.
+// The environment of postern's start, of which a plugin gets parts. deploy/command.sh renames some variables to keep them from
+// Node. They do not go back into process.env: spawn() would give NODE_V8_COVERAGE to every child.
 const KEPT = 'POSTERN_OUTSIDE_';
 const kept: Record<string, string | undefined> = {};
 

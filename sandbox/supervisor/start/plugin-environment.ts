@@ -1,4 +1,4 @@
-// The plugin's environment, by allowlist: secrets in the supervisor's own are not inherited. A pure function.
+// Makes the plugin's environment from an allowlist, so that it inherits no secrets of the supervisor. A pure function.
 import { PLUGIN_HOME } from '../root/system-files.js';
 
 const PASSED = ['PATH', 'LANG', 'TERM', 'TZ', 'NO_COLOR'];
@@ -7,7 +7,7 @@ const DEFAULT_PATH = '/usr/local/bin:/usr/bin:/bin';
 
 /**
  * @param outside the supervisor's environment
- * @param named what the configuration sets
+ * @param named the variables that the configuration sets
  * @param isVisible whether a path of the host shows in the sandbox
  * @param descriptors the numbers of the channel's descriptors, and the names of the listeners, which come before them
  * @returns KEY=VALUE strings
@@ -29,7 +29,7 @@ export function pluginEnvironment(
     POSTERN_REPLY_FD: String(descriptors.reply),
   });
   if (descriptors.listeners.length > 0) {
-    // sd_listen_fds(3). LISTEN_PID is the launcher's to add: it is the plugin's pid as the plugin sees it.
+    // sd_listen_fds(3). The launcher adds LISTEN_PID, the plugin's pid as the plugin sees it.
     delete result['LISTEN_PID'];
     result['LISTEN_FDS'] = String(descriptors.listeners.length);
     result['LISTEN_FDNAMES'] = descriptors.listeners.join(':');

@@ -1,5 +1,5 @@
-// A running sandbox as the supervisor holds it: the plugin's and init's pidfds. Ends whole: when the plugin's first
-// process ends, init is killed, and the kernel ends every process of the pid namespace with it.
+// A running sandbox, held by the pidfds of the plugin and of init. It ends as a whole: when the plugin's first process ends, init
+// is killed, and the kernel ends every process of the pid namespace with it.
 import { constants } from 'node:os';
 import { duplicate } from '../../../shared/sys/fcntl.js';
 import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
@@ -8,11 +8,11 @@ import { READABLE, Watch } from '../../../shared/sys/uv-poll.js';
 
 const { SIGKILL } = constants.signals;
 
-/** How a plugin's first process ended. */
+/** The end of a plugin's first process. */
 export type PluginEnd = Exclude<ChildChange, { kind: 'stopped' }>;
 
 export class Sandbox {
-  /** The plugin's pid as the host sees it. */
+  /** The plugin's pid on the host. */
   readonly pid: number;
   /** Resolves when every process of the sandbox is gone. */
   readonly ended: Promise<PluginEnd>;
@@ -26,12 +26,12 @@ export class Sandbox {
     this.ended = this.#awaitEnd();
   }
 
-  /** A duplicate of the handle of pid 1. */
+  /** A duplicate of the pidfd of pid 1. */
   initHandle(): OwnedFd | undefined {
     return this.#init?.open === true ? duplicate(this.#init.number) : undefined;
   }
 
-  /** Sends the plugin's first process a signal. @returns false where it has ended */
+  /** Sends a signal to the plugin's first process. @returns false where it has ended */
   signal(signal: number): boolean {
     return this.#plugin?.open === true && signalPidfd(this.#plugin.number, signal) === 0;
   }
@@ -42,7 +42,7 @@ export class Sandbox {
     if (this.#plugin?.open === true) signalPidfd(this.#plugin.number, SIGKILL);
   }
 
-  /** The stop that the plugin's first process is in, if it came to one since last asked (SIGTSTP and the like). */
+  /** The signal that stopped the plugin's first process since the last call (SIGTSTP and others), if any. */
   takeStop(): number | undefined {
     if (this.#plugin?.open !== true) return undefined;
     const change = takeChildChange(this.#plugin.number, 'stops');
@@ -57,14 +57,14 @@ export class Sandbox {
   }
 }
 
-/** Kills what a failed launch left. Resolves when it is reaped: else it would be left to pid 1, and that of a container may never reap. */
+/** Kills the processes of a failed launch, and resolves when they are reaped. The pid 1 of a container may never reap them. */
 export async function endSandbox(plugin: OwnedFd | undefined, init: OwnedFd | undefined): Promise<void> {
   const rest = new Sandbox(0, plugin, init);
   rest.kill();
   await rest.ended;
 }
 
-/** Waits for a child's end without a thread: its pidfd becomes readable. Closes the pidfd. */
+/** Waits for a child's end without a thread, until its pidfd becomes readable. Closes the pidfd. */
 function reap(pidfd: OwnedFd | undefined): Promise<PluginEnd> {
   if (pidfd === undefined) return Promise.resolve({ kind: 'exited', status: 125 });
   return new Promise((resolve) => {

@@ -1,5 +1,5 @@
-// What the plugin gets as its standard streams. A regular file is relayed through a pipe, since a plugin that holds it,
-// even for reading alone, can open it for writing by /proc/self/fd. Runs in the supervisor.
+// Prepares the plugin's standard streams. A regular file is relayed through a pipe: a plugin that holds the file, even only for
+// reading, could open it for writing by /proc/self/fd. Runs in the supervisor.
 import { createReadStream, createWriteStream, fstatSync, openSync, type Stats } from 'node:fs';
 import { Socket } from 'node:net';
 import { isatty } from 'node:tty';
@@ -15,21 +15,21 @@ import { SOCK_DGRAM } from '../../../shared/sys/socket-constants.js';
 const NULL_DEVICE = 0x103;
 const NAMES = ['stdin', 'stdout', 'stderr'] as const;
 
-/** The plugin's three streams, as descriptors to hand to the launcher. */
+/** The plugin's three streams, as descriptors for the launcher. */
 export interface StandardStreams {
   readonly descriptors: readonly OwnedFd[];
   /** Which of them are terminals. */
   readonly terminals: readonly number[];
-  /** Which of them is the controlling terminal whose foreground the plugin takes; none where absent or -1. */
+  /** The stream that is the controlling terminal whose foreground the plugin takes; undefined or -1 for none. */
   readonly foreground?: number;
-  /** Resolves once what the plugin wrote to a relayed stream has been written on. @returns what could not be, and why */
+  /** Resolves when the output of relayed streams has been written. @returns the failures */
   readonly drained: () => Promise<readonly string[]>;
 }
 
 /**
  * Prepares this process's own streams 0, 1 and 2 for a plugin.
  *
- * @throws PosternError `unsafe_stream` for an inet, vsock, datagram or listening socket: it would be a way out
+ * @throws PosternError `unsafe_stream` for an inet, vsock, datagram or listening socket, which would be a way out
  */
 export function inheritStreams(): StandardStreams {
   const descriptors: OwnedFd[] = [];
@@ -47,7 +47,7 @@ export function inheritStreams(): StandardStreams {
     } else if (!stats.isFile() && !stats.isCharacterDevice() && !stats.isBlockDevice()) {
       throw new PosternError(
         'unsafe_stream',
-        `Cannot pass ${NAMES[fd]} to the plugin: it is no file, pipe, terminal or socket`,
+        `Cannot pass ${NAMES[fd]} to the plugin: it is not a file, pipe, terminal or socket`,
         {
           fix: 'put a pipe between: "| cat" for output, "cat |" for input',
         },
@@ -64,10 +64,10 @@ export function inheritStreams(): StandardStreams {
   };
 }
 
-/** Takes a line. @returns where it has no room for more, when it has: until then the writer waits at its pipe */
+/** Takes a line. @returns undefined, or a promise for when it has room for more: until then the writer waits at its pipe */
 type TakeLine<T extends unknown[]> = (...line: T) => Promise<void> | undefined;
 
-/** /dev/null for input, and one pipe each for output, whose lines `onLine` receives; for many plugins in one process. */
+/** Gives a plugin /dev/null as input and two pipes for output, whose lines go to `onLine`; for many plugins in one process. */
 export function captureStreams(
   onLine: TakeLine<[stream: 'stdout' | 'stderr', line: string]>,
 ): StandardStreams {
@@ -91,7 +91,7 @@ function statOf(fd: number): Stats | undefined {
   try {
     return fstatSync(fd);
   } catch {
-    return undefined; // Closed by whoever started postern.
+    return undefined; // postern was started without it.
   }
 }
 
@@ -120,7 +120,7 @@ function nullDevice(): OwnedFd {
 function relayInput(): OwnedFd {
   const pipe = makePipe();
   const sink = new Socket({ fd: pipe.write.release(), readable: false, writable: true });
-  // The plugin may end, or stop reading, before the file does.
+  // The plugin may end or stop reading before the end of the file.
   sink.on('error', () => sink.destroy());
   createReadStream('', { fd: duplicate(0).release() })
     .on('error', () => sink.end())
@@ -129,7 +129,7 @@ function relayInput(): OwnedFd {
   return pipe.read;
 }
 
-/** @param relays takes what resolves at the end, with what went wrong */
+/** @param relays takes a promise that resolves at the end, with the failure if there is one */
 function relayOutput(fd: 1 | 2, relays: Promise<string | undefined>[]): OwnedFd {
   const pipe = makePipe();
   const source = new Socket({ fd: pipe.read.release(), readable: true, writable: false });

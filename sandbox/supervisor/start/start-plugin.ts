@@ -1,4 +1,4 @@
-// From a plugin's configuration to its running sandbox: decide what it sees, open its channel, launch.
+// Turns a plugin's configuration into a running sandbox: plans its root, opens its channel and launches it.
 import { fchownSync, readlinkSync } from 'node:fs';
 import type { PluginConfig } from '../../../shared/config/plugin-config.js';
 import { PosternError } from '../../../shared/errors.js';
@@ -32,21 +32,21 @@ import { pluginEnvironment } from './plugin-environment.js';
 import type { Sandbox } from './sandbox.js';
 import type { StandardStreams } from './standard-streams.js';
 
-/** uid and gid inside where postern is started as root. */
+/** The uid and gid inside, where root starts postern. */
 const INNER_ID = 1000;
 
 export interface PluginHost {
   readonly broker: BrokerProcess;
   readonly privileges: Privileges;
-  /** The uid and gid that own the sandboxes' user namespaces: the broker's, which may reach into them by that. */
+  /** The uid and gid of the broker. They own the sandboxes' user namespaces, which lets the broker reach into them. */
   readonly owner: number;
-  /** Inherited from descriptor 3 on, in this order. */
+  /** The plugin inherits them from descriptor 3 on, in this order. */
   readonly listeners: readonly Listener[];
-  /** The path of every socket file that the supervisor has made, with the name of its listener. */
+  /** The paths of all socket files that the supervisor made, with the names of their listeners. */
   readonly socketFiles: ReadonlyMap<string, string>;
-  /** The kept homes of all plugins, without a link in a path. */
+  /** The kept homes of all plugins, by paths without links. */
   readonly keptHomes: readonly string[];
-  /** The plugin ended with another status than 0. @param find which files it may have missed */
+  /** Called when the plugin ended with a status other than 0. @param find returns the files that it may have missed */
   readonly onFailure?: ((find: () => readonly Unseen[]) => void) | undefined;
   /** The control group of the sandbox, where a limit needs one. */
   readonly cgroup?: SandboxCgroup | undefined;
@@ -57,10 +57,10 @@ export interface PluginHost {
 }
 
 /**
- * Takes the streams' descriptors over.
+ * Takes ownership of the streams' descriptors.
  *
- * @throws PosternError `launch_failed`, `bad_home`, `visible_socket`, `privileged_file`, `not_found`, `no_id_range`; its field `exitStatus`, where it
- *   has one, is what `run` ends with. Nothing is left running, and no descriptor open.
+ * @throws PosternError `launch_failed`, `bad_home`, `visible_socket`, `privileged_file`, `not_found`, `no_id_range`. Its field
+ *   `exitStatus`, if any, is the exit status of `run`. Nothing is left running, and no descriptor open.
  */
 export async function startPlugin(
   host: PluginHost,
@@ -142,7 +142,7 @@ async function prepareAndLaunch(
   }
 }
 
-/** Root copies the trees itself; everyone else leaves it to the launcher, which then has the caller's own id. */
+/** Root copies the mounts itself. A user leaves that to the launcher, which then has the user's own id. */
 async function treesFor(
   { privileges, onNotice }: PluginHost,
   config: PluginConfig,
@@ -163,7 +163,7 @@ async function treesFor(
   return { entries, trees: [] };
 }
 
-/** As a user, the sandbox's init has the plugin's uid: its shell and what that waits for count too. */
+/** As a user, the sandbox's init has the plugin's uid, so its shell and the processes it waits for count too. */
 const INIT_PROCESSES = 2;
 const MIB = 1024 * 1024;
 
@@ -174,7 +174,7 @@ function launchLimits(
   const bytes = (mib: number | undefined): number | undefined => (mib === undefined ? undefined : mib * MIB);
   return {
     descriptors: limits.descriptors,
-    // A control group has the same bound: it counts how often that bites, so it comes first.
+    // A control group has the same limit and counts the refusals, so it must take effect first.
     processes:
       limits.processes + (privileges === 'user' ? INIT_PROCESSES : 0) + (cgroup === undefined ? 0 : 1),
     dataBytes: bytes(limits.memoryMib),
@@ -183,7 +183,7 @@ function launchLimits(
   };
 }
 
-/** Landlock denies TCP from ABI 4 on, Linux 6.7. Without `trap.landlock` nobody looks whether it does. */
+/** Landlock denies TCP from ABI 4 on, Linux 6.7. A build that leaves `trap.landlock` out takes that for granted. */
 function denyTcp({ unsafeWithout = [] }: PluginHost): boolean {
   if (unsafeWithout.includes('trap.landlock')) return true;
   return landlockVersion() >= 4 && !unsafeWithout.includes('landlock');
@@ -203,7 +203,7 @@ function planFor(
   const home = config.home === undefined ? undefined : readyHome(config.home);
   const folder = hostFiles.real(config.cwd);
   if (folder === undefined || hostFiles.kind(folder) !== 'directory') {
-    const why = folder === undefined ? 'it is not there' : 'it is no folder';
+    const why = folder === undefined ? 'it does not exist' : 'it is not a folder';
     throw new PosternError('not_found', `Cannot start in "${config.cwd}": ${why}`);
   }
   const path = config.env['PATH'] ?? process.env['PATH'] ?? '/usr/local/bin:/usr/bin:/bin';
@@ -234,8 +234,8 @@ function planFor(
 }
 
 /**
- * A pipe without a name belongs to the process that made it: given to the plugin's id, /dev/stdout and the like open it again. Root without
- * CAP_CHOWN cannot give it away: then they fail, and the stream itself works.
+ * Gives a pipe to the plugin's id, so that the plugin can open it again by /dev/stdout and the like. Root without CAP_CHOWN cannot
+ * do that: then these opens fail, and the stream itself works.
  */
 function openAgain(stream: OwnedFd, id: number): void {
   if (!readlinkSync(`/proc/self/fd/${stream.number}`).startsWith('pipe:[')) return;

@@ -1,5 +1,4 @@
-// What unseen-files.ts asks of the host: the beginning of a script, and whether everybody may read a file. Bounded, and it
-// waits for nothing.
+// Reads for unseen-files.ts the beginning of a script, and whether every user may read a file. Bounded, and never blocking.
 import { statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { hostFiles } from '../files/host-files.js';

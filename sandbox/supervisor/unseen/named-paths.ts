@@ -1,10 +1,10 @@
-// The absolute paths in a script's text. It knows no shell grammar: it finds what is written out, and nothing that a variable
-// or a pattern makes. Pure.
+// Finds the absolute paths in a script's text. It knows no shell grammar: it finds literal paths, and none that a variable or a
+// pattern makes. Pure.
 
-/** Two parts at least; what stands before it is no part of a longer word or of a URL. */
+/** A path of two parts or more that does not begin inside a longer word or a URL. */
 const PATH = /(?<=^|[\s"'`=:(<>|&;,[])((?:\/[\w.+@-]+){2,})(\/?)(.?)/gm;
 const COMMENT = /(^|\s)#.*$/gm;
-/** What makes the last part only the beginning of a name. */
+/** A character that makes the last part of a path incomplete: its name depends on a pattern or variable. */
 const GOES_ON = /[*?[\]$`{}\\~%]/;
 const MOST = 200;
 

@@ -1,6 +1,6 @@
-// Which files of the host a program that failed may have missed, as far as they can be known without tracing it: those that its
-// command or its script names. Nothing is advised that the user did not name, unless everybody on the host may read it; never
-// a home directory, nor what holds one.
+// Finds the files of the host that a failed program may have missed: those that its command or its script names. Nothing is traced.
+// It only suggests paths that the user named, or that every user of the host may read. It never suggests a home directory or a
+// folder above one.
 import { basename, dirname, resolve } from 'node:path';
 import type { HostFiles } from '../files/host-files.js';
 import { isWithin } from '../files/path-within.js';
@@ -12,9 +12,9 @@ import { namedPaths } from './named-paths.js';
 
 export interface UnseenRequest {
   readonly words: readonly string[];
-  /** Where the host has the program. */
+  /** The program's path on the host. */
   readonly program: string | undefined;
-  /** The folder that was asked for. */
+  /** The configured working directory. */
   readonly cwd: string;
   readonly homes: readonly string[];
   readonly keptHomes: readonly string[];
@@ -22,32 +22,32 @@ export interface UnseenRequest {
   readonly variables: readonly string[];
 }
 
-/** What is asked of the host beside {@link HostFiles}. */
+/** Questions about the host beside {@link HostFiles}. */
 export interface HostTexts {
-  /** The beginning of a regular file; undefined where it is none, or holds no text. */
+  /** The beginning of a regular file; undefined for another file, or one without text. */
   readonly readText: (path: string) => string | undefined;
-  /** Whether everybody on the host may read it. */
+  /** Whether every user of the host may read it. */
   readonly isPublic: (path: string) => boolean;
 }
 
 export interface Unseen {
-  /** What the program may have missed, and why: a sentence without its end. */
+  /** Files that the program may have missed, with the reason: a sentence without its end. */
   readonly message: string;
-  /** To be shown; none where that would not help. */
+  /** Paths to show; empty where that would not help. */
   readonly paths: readonly string[];
-  /** What is to be done besides. */
+  /** A further step. */
   readonly besides?: string;
-  /** What helps instead. */
+  /** Another fix. */
   readonly instead?: string;
 }
 
 const MOST_PATHS = 3;
 const SHELLS = ['sh', 'bash', 'dash', 'ash', 'ksh', 'zsh'];
 const NEVER = ['/proc', '/sys', '/dev', PLUGIN_HOME];
-/** The sandbox has these for itself: a script that names a file there means its own. */
+/** Folders that the sandbox has itself: a script that names a file there means its own. */
 const SCRATCH_OF_SCRIPTS = ['/tmp', '/run', '/var/run', '/var/tmp', '/var/lock'];
 
-/** @returns a sentence for each way to have missed a file, with three paths in all */
+/** @returns a sentence for each cause, with at most three paths in all */
 export function unseenFiles(
   plan: RootPlan,
   request: UnseenRequest,
@@ -115,7 +115,7 @@ interface Named {
   readonly path: string;
 }
 
-/** Paths among the arguments, those behind `=` included. A bare word counts only as a file's name, and where its folder is not there. */
+/** Paths among the arguments, also behind `=`. A bare word counts only if it looks like a file name, and where the folder does not show. */
 function namedByUser({ words, cwd }: UnseenRequest, cwdVisible: boolean): readonly Named[] {
   return words.slice(1).flatMap((argument): Named[] => {
     const word = /^-{0,2}[\w-]+=(.+)$/.exec(argument)?.[1] ?? argument;
@@ -124,7 +124,7 @@ function namedByUser({ words, cwd }: UnseenRequest, cwdVisible: boolean): readon
   });
 }
 
-/** The script that is run, and what a shell is given to run. */
+/** The script of the command, or the text that a shell runs by -c. */
 function scriptTexts(
   { words, program, cwd }: UnseenRequest,
   plan: RootPlan,
@@ -148,7 +148,7 @@ function mayAdvise(path: string): boolean {
   return !SCRATCH_OF_SCRIPTS.some((folder) => isWithin(path, folder));
 }
 
-/** It is there on the host, does not show, is not hidden by the user, and may be shown. */
+/** The file exists on the host, does not show, is not hidden by the user, and may be shown. */
 function isMissed(
   path: string,
   plan: RootPlan,

@@ -126,7 +126,7 @@ test('what cannot be bound is one error that says why and what to do', async (t)
     [join(folder, 'dangling'), /something is there/, /another path/],
     [folder, /something is there/, /another path/],
     [join(folder, 'alive.sock'), /something is there/, /another path/],
-    [join(folder, 'none/a.sock'), /the folder ".*none" is not there/, /make it/],
+    [join(folder, 'none/a.sock'), /the folder ".*none" does not exist/, /make it/],
     [join(folder, 'file/a.sock'), /is not a folder/, /another path/],
     [join(folder, 'short/web.socket'), /at most 107 bytes/, /shorter/],
   ];
