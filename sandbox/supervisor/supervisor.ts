@@ -2,7 +2,6 @@
 // protocol with a plugin, and parses none of its bytes.
 import type { Server } from 'node:http';
 import { constants } from 'node:os';
-import { parseHostPort } from '../../shared/config/parse-host-port.js';
 import type { PluginConfig } from '../../shared/config/plugin-config.js';
 import { PosternError } from '../../shared/errors.js';
 import { STOP_TIMEOUT_MS } from '../../shared/limits.js';
@@ -21,6 +20,7 @@ import { exitCause, limitThatEnded } from './exit-cause.js';
 import { readyHomes } from './home/kept-home.js';
 import { Listeners } from './listeners/listeners.js';
 import { AuditSink } from './record/audit-sink.js';
+import { endpointPorts } from './record/endpoint-ports.js';
 import { SupervisorMetrics } from './record/metrics.js';
 import { serveMetrics } from './record/metrics-endpoint.js';
 import { requireRules } from './require-rules.js';
@@ -28,6 +28,7 @@ import type { Sandbox } from './start/sandbox.js';
 import type { StandardStreams } from './start/standard-streams.js';
 import { startPlugin } from './start/start-plugin.js';
 import type { Unseen } from './unseen/unseen-files.js';
+import { UnseenReports } from './unseen/unseen-reports.js';
 
 const { SIGTERM } = constants.signals;
 
@@ -63,10 +64,11 @@ export class Supervisor {
   readonly #running = new Map<string, Sandbox>();
   readonly #launching = new Set<Promise<Sandbox>>();
   readonly #stopped = new Set<string>();
-  readonly #toldUnseen = new Set<string>();
+  readonly #unseen: UnseenReports;
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
+    this.#unseen = new UnseenReports(options.onUnseen);
   }
 
   /** The address of the metrics listener, after the start. */
@@ -114,7 +116,7 @@ export class Supervisor {
       const broker = new BrokerProcess({
         becomeIds: this.#owner === undefined ? undefined : { uid: this.#owner.base, gid: this.#owner.base },
         dnsServers: this.#options.dnsServers,
-        listeners: this.#ownPorts(),
+        listeners: endpointPorts(this.#server, metrics ?? ''),
       });
       this.#broker = broker;
       broker.on('audit', (event) => {
@@ -159,7 +161,9 @@ export class Supervisor {
       listeners: this.#listeners.ready(config),
       socketFiles: this.#listeners.paths(),
       keptHomes: this.#keptHomes,
-      onFailure: (find: () => readonly Unseen[]) => this.#tellUnseen(config.name, find),
+      onFailure: (find: () => readonly Unseen[]) => {
+        if (!this.#stopped.has(config.name)) this.#unseen.tell(config.name, find);
+      },
       unsafeWithout: this.#options.unsafeWithout,
       cgroup: this.#cgroups.make(config),
     };
@@ -237,31 +241,9 @@ export class Supervisor {
     this.#owner?.release();
   }
 
-  #tellUnseen(plugin: string, find: () => readonly Unseen[]): void {
-    if (this.#options.onUnseen === undefined || this.#stopped.has(plugin)) return;
-    for (const unseen of find()) {
-      const key = JSON.stringify([plugin, unseen]);
-      if (this.#toldUnseen.has(key)) continue;
-      this.#toldUnseen.add(key);
-      this.#options.onUnseen(plugin, unseen);
-    }
-  }
-
   #setHealth(up: boolean): void {
     this.#healthy = up;
     this.#metrics.brokerUp(up);
-  }
-
-  #ownPorts(): { readonly address: string; readonly port: number }[] {
-    const address = this.#server?.address();
-    if (typeof address !== 'object' || address === null) return [];
-    const wildcard = parseHostPort(this.#options.metrics ?? '')?.host;
-    return [
-      {
-        address: wildcard === 'localhost' ? address.address : (wildcard ?? address.address),
-        port: address.port,
-      },
-    ];
   }
 }
 

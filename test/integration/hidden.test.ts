@@ -46,7 +46,10 @@ for (const user of users) {
       program.stderr,
       `postern: Cannot run "${tool}": "${tool}" is hidden by --hidden ${folder}; show it with --visible ${tool}\n`,
     );
-    assert.match((await at(['--hidden', tool], tool)).stderr, /is hidden by --hidden .*; remove that option\n$/);
+    assert.match(
+      (await at(['--hidden', tool], tool)).stderr,
+      /is hidden by --hidden .*; remove that option\n$/,
+    );
     assert.equal((await at(['--hidden', folder, '--visible', tool], tool)).stdout, 'runs\n');
 
     const unseen = await at([], script);

@@ -4,7 +4,6 @@ import type { PluginConfig } from '../../../shared/config/plugin-config.js';
 import { PosternError } from '../../../shared/errors.js';
 import { landlockVersion } from '../../../shared/sys/landlock.js';
 import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
-import { findProgram } from '../../host/find-program.js';
 import { claimIdRange, type IdRange, RANGE_SIZE } from '../../host/id-range.js';
 import type { Privileges } from '../../host/privileges.js';
 import { hasTrap, type LaunchSpec } from '../../launch/spec.js';
@@ -12,22 +11,18 @@ import type { BrokerProcess } from '../broker/broker-process.js';
 import type { SandboxCgroup } from '../cgroup/sandbox-cgroup.js';
 import { hostFiles } from '../files/host-files.js';
 import { refusePrivilegedFiles } from '../files/privileged-files.js';
-import { requirePaths } from '../files/require-paths.js';
-import { allHomes, ownHomes } from '../home/home-directories.js';
-import { readyHome } from '../home/kept-home.js';
-import { requireHomeApart } from '../home/require-home-apart.js';
 import type { Listener } from '../listeners/listener.js';
 import { type CopiedTrees, copyTrees } from '../owners/copy-trees.js';
 import { keptOwners } from '../owners/kept-owners.js';
-import { planRoot, type RootPlan } from '../root/plan-root.js';
-import { requireCommandFiles } from '../root/require-command-files.js';
+import type { RootPlan } from '../root/plan-root.js';
 import { shows } from '../root/shown-paths.js';
 import { refuseVisibleSockets } from '../root/visible-sockets.js';
-import { hostTexts } from '../unseen/host-texts.js';
-import { type Unseen, unseenFiles } from '../unseen/unseen-files.js';
+import type { Unseen } from '../unseen/unseen-files.js';
 import { IGNORED_SIGNALS } from './ignored-signals.js';
+import { launchLimits } from './launch-limits.js';
 import { launchSandbox } from './launch-sandbox.js';
 import { outsideEnvironment } from './outside-environment.js';
+import { planPlugin } from './plan-plugin.js';
 import { pluginEnvironment } from './plugin-environment.js';
 import type { Sandbox } from './sandbox.js';
 import type { StandardStreams } from './standard-streams.js';
@@ -83,7 +78,7 @@ async function prepareAndLaunch(
   held: OwnedFd[],
 ): Promise<Sandbox> {
   const ids = host.privileges === 'user' ? ownIds() : { uid: INNER_ID, gid: INNER_ID };
-  const { plan, find } = planFor(config, ids, host.keptHomes);
+  const { plan, find } = planPlugin(config, ids, host.keptHomes);
   refuseVisibleSockets(plan, host.socketFiles);
   for (const entry of plan.entries)
     if (entry.kind === 'bind' && entry.asOwner !== undefined && entry.writable)
@@ -115,7 +110,10 @@ async function prepareAndLaunch(
           reply: passed.length - 1,
         },
       ),
-      limits: launchLimits(config.limits, host),
+      limits: launchLimits(config.limits, {
+        asUser: host.privileges === 'user',
+        grouped: host.cgroup !== undefined,
+      }),
       egress: config.egress,
       grouped: host.cgroup !== undefined,
       addedCalls: config.addedCalls,
@@ -163,26 +161,6 @@ async function treesFor(
   return { entries, trees: [] };
 }
 
-/** As a user, the sandbox's init has the plugin's uid, so its shell and the processes it waits for count too. */
-const INIT_PROCESSES = 2;
-const MIB = 1024 * 1024;
-
-function launchLimits(
-  limits: PluginConfig['limits'],
-  { privileges, cgroup }: PluginHost,
-): LaunchSpec['limits'] {
-  const bytes = (mib: number | undefined): number | undefined => (mib === undefined ? undefined : mib * MIB);
-  return {
-    descriptors: limits.descriptors,
-    // A control group has the same limit and counts the refusals, so it must take effect first.
-    processes:
-      limits.processes + (privileges === 'user' ? INIT_PROCESSES : 0) + (cgroup === undefined ? 0 : 1),
-    dataBytes: bytes(limits.memoryMib),
-    cpuSeconds: limits.cpuSeconds,
-    fileBytes: bytes(limits.fileMib),
-  };
-}
-
 /** Landlock denies TCP from ABI 4 on, Linux 6.7. A build that leaves `trap.landlock` out takes that for granted. */
 function denyTcp({ unsafeWithout = [] }: PluginHost): boolean {
   if (unsafeWithout.includes('trap.landlock')) return true;
@@ -191,46 +169,6 @@ function denyTcp({ unsafeWithout = [] }: PluginHost): boolean {
 
 function ownIds(): { readonly uid: number; readonly gid: number } {
   return { uid: process.geteuid?.() ?? INNER_ID, gid: process.getegid?.() ?? INNER_ID };
-}
-
-function planFor(
-  config: PluginConfig,
-  ids: { readonly uid: number; readonly gid: number },
-  keptHomes: readonly string[],
-): { readonly plan: RootPlan; readonly find: () => readonly Unseen[] } {
-  const [program = ''] = config.command;
-  requirePaths(config);
-  const home = config.home === undefined ? undefined : readyHome(config.home);
-  const folder = hostFiles.real(config.cwd);
-  if (folder === undefined || hostFiles.kind(folder) !== 'directory') {
-    const why = folder === undefined ? 'it does not exist' : 'it is not a folder';
-    throw new PosternError('not_found', `Cannot start in "${config.cwd}": ${why}`);
-  }
-  const path = config.env['PATH'] ?? process.env['PATH'] ?? '/usr/local/bin:/usr/bin:/bin';
-  const found = findProgram(program, config.cwd, path);
-  const { cwd, visible, writable, hidden } = config;
-  const homes = allHomes();
-  const plan = planRoot(
-    {
-      program: found,
-      cwd,
-      homes,
-      ownHomes: ownHomes(),
-      visible,
-      writable,
-      hidden,
-      home,
-      otherHomes: keptHomes.filter((one) => one !== home),
-      sizes: config.limits,
-      ...ids,
-    },
-    hostFiles,
-  );
-  requireHomeApart(plan, { name: program, program: found, home, keptHomes }, hostFiles);
-  requireCommandFiles(plan, { words: config.command, program: found, cwd, path, homes }, hostFiles);
-  const variables = Object.keys(config.env);
-  const request = { words: config.command, program: found, cwd, homes, keptHomes, variables };
-  return { plan, find: () => unseenFiles(plan, request, hostFiles, hostTexts) };
 }
 
 /**

@@ -1,0 +1,60 @@
+// Plans what a plugin sees: reads the host's files, plans the root, and checks that the plugin's own program and folders show.
+// Runs in the supervisor, before anything of the plugin is started.
+import type { PluginConfig } from '../../../shared/config/plugin-config.js';
+import { PosternError } from '../../../shared/errors.js';
+import { findProgram } from '../../host/find-program.js';
+import { hostFiles } from '../files/host-files.js';
+import { requirePaths } from '../files/require-paths.js';
+import { allHomes, ownHomes } from '../home/home-directories.js';
+import { readyHome } from '../home/kept-home.js';
+import { requireHomeApart } from '../home/require-home-apart.js';
+import { planRoot, type RootPlan } from '../root/plan-root.js';
+import { requireCommandFiles } from '../root/require-command-files.js';
+import { hostTexts } from '../unseen/host-texts.js';
+import { type Unseen, unseenFiles } from '../unseen/unseen-files.js';
+
+/**
+ * @param ids the plugin's uid and gid inside
+ * @param keptHomes the kept homes of all plugins, by paths without links
+ * @returns the plan, and a function that finds the files that a failed plugin may have missed
+ * @throws PosternError `not_found`, `not_allowed`, `hidden`, `bad_home`
+ */
+export function planPlugin(
+  config: PluginConfig,
+  ids: { readonly uid: number; readonly gid: number },
+  keptHomes: readonly string[],
+): { readonly plan: RootPlan; readonly find: () => readonly Unseen[] } {
+  const [program = ''] = config.command;
+  requirePaths(config);
+  const home = config.home === undefined ? undefined : readyHome(config.home);
+  const folder = hostFiles.real(config.cwd);
+  if (folder === undefined || hostFiles.kind(folder) !== 'directory') {
+    const why = folder === undefined ? 'it does not exist' : 'it is not a folder';
+    throw new PosternError('not_found', `Cannot start in "${config.cwd}": ${why}`);
+  }
+  const path = config.env['PATH'] ?? process.env['PATH'] ?? '/usr/local/bin:/usr/bin:/bin';
+  const found = findProgram(program, config.cwd, path);
+  const { cwd, visible, writable, hidden } = config;
+  const homes = allHomes();
+  const plan = planRoot(
+    {
+      program: found,
+      cwd,
+      homes,
+      ownHomes: ownHomes(),
+      visible,
+      writable,
+      hidden,
+      home,
+      otherHomes: keptHomes.filter((one) => one !== home),
+      sizes: config.limits,
+      ...ids,
+    },
+    hostFiles,
+  );
+  requireHomeApart(plan, { name: program, program: found, home, keptHomes }, hostFiles);
+  requireCommandFiles(plan, { words: config.command, program: found, cwd, path, homes }, hostFiles);
+  const variables = Object.keys(config.env);
+  const request = { words: config.command, program: found, cwd, homes, keptHomes, variables };
+  return { plan, find: () => unseenFiles(plan, request, hostFiles, hostTexts) };
+}
