@@ -4,7 +4,7 @@ import { describeExamination, toJson } from '../../sandbox/doctor/describe.js';
 import { examine } from '../../sandbox/doctor/examine.js';
 import { DOCKER, GOOD, KUBERNETES, MADE, MASKED, MOUNTS, NO_NAMESPACES } from './good-host.js';
 
-test('describeExamination() aligns the lines, indents the fixes, and counts what has to be fixed', () => {
+test('describeExamination() aligns the lines, indents the fixes, and counts the missing requirements', () => {
   const good = describeExamination(examine(GOOD, MADE), false).trimEnd().split('\n');
   assert.equal(good.at(-1), 'This host can run postern');
   assert.equal(good[0], 'ok        kernel              linux 6.1.0-13-amd64');
@@ -24,7 +24,7 @@ test('describeExamination() aligns the lines, indents the fixes, and counts what
   assert.match(describeExamination(bad, true), /^\u001b\[31mmissing {3}\u001b\[0mkernel/);
 });
 
-test('describeExamination() ends with the options of the container where these are missing, and shows many lines once', () => {
+test('describeExamination() ends with the container options that are needed, and prints a long fix once', () => {
   const facts = { ...GOOD, ...NO_NAMESPACES, seccompMode: 2, container: DOCKER, mountInfo: MASKED };
   const examination = examine(facts, MADE);
   const options = '--security-opt seccomp=postern-seccomp.json --security-opt systempaths=unconfined';

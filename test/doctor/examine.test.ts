@@ -230,7 +230,7 @@ or Docker's (${DOCKER_DEFAULT}):
   },
   {
     of: 'user namespaces',
-    when: 'no value explains it, without a fix that would be a guess',
+    when: 'no value explains it, and suggests no guess as a fix',
     facts: NO_NAMESPACES,
     found: REFUSED,
     fix: undefined,
@@ -690,7 +690,7 @@ ${WITHOUT_FILE}`,
 ];
 
 for (const { of, when, facts = {}, trial, state = 'missing', found, fix } of FAILING) {
-  test(`examine() tells of ${of} where ${when}`, () => {
+  test(`examine() reports ${of} where ${when}`, () => {
     assert.equal(check(of, {}).state, 'ok', 'the good host has it');
     const told = check(of, facts, trial);
     assert.deepEqual({ state: told.state, found: told.found, fix: told.fix }, { state, found, fix });

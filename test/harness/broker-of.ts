@@ -1,7 +1,7 @@
 // The broker of a running supervisor, as proc(5) shows it.
 import { readdirSync, readFileSync } from 'node:fs';
 
-/** @param pid the supervisor's @returns the broker's pid; undefined while there is none */
+/** @param pid the supervisor's pid @returns the broker's pid; undefined while there is none */
 export function brokerOf(pid: number): number | undefined {
   return readdirSync(`/proc/${pid}/task`)
     .flatMap((task) =>
@@ -19,5 +19,5 @@ function commandLine(pid: number): string {
   }
 }
 
-/** How many descriptors a process has open. */
+/** The number of open descriptors of a process. */
 export const descriptorsOf = (pid: number): number => readdirSync(`/proc/${pid}/fd`).length;

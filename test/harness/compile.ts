@@ -1,4 +1,4 @@
-// Compiles a C program of the tests', for what only C can say exactly.
+// Compiles a C program for a test that needs exact system calls.
 import { execFileSync } from 'node:child_process';
 import { chmodSync } from 'node:fs';
 import { basename, join } from 'node:path';

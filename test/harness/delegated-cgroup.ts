@@ -1,4 +1,4 @@
-// A control group of a test's own that is delegated to the test's user, where the tests run as root on cgroup v2.
+// A control group for a test, delegated to the test's user, where the tests run as root on cgroup v2.
 import {
   chownSync,
   existsSync,
@@ -18,12 +18,12 @@ export interface DelegatedCgroup {
   readonly folder: string;
   /** Words that run a command in it. */
   readonly inside: readonly string[];
-  /** Groups of sandboxes that are there. */
+  /** The groups of sandboxes that exist. */
   readonly sandboxes: () => readonly string[];
   readonly remove: () => void;
 }
 
-/** Why there can be none here; undefined where there can. */
+/** The reason why no group can be made here; undefined where one can. */
 export function whyNoCgroup(): string | undefined {
   if (process.geteuid?.() !== 0) return 'only root can delegate one';
   const mount = mountPoint();

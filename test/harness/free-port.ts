@@ -1,4 +1,4 @@
-// TCP ports of the loopback that were free a moment ago.
+// Finds TCP ports of the loopback that are free at the moment.
 import { type Listener, listen } from './listener.js';
 
 export async function freePort(host = '127.0.0.1'): Promise<number> {
@@ -7,13 +7,13 @@ export async function freePort(host = '127.0.0.1'): Promise<number> {
   return listener.port;
 }
 
-/** Below those that the kernel picks, net.ipv4.ip_local_port_range. */
+/** The kernel picks ports above these, net.ipv4.ip_local_port_range. */
 const LOWEST = 10_000;
 const HIGHEST = 32_000;
 
 /**
- * A listener at a port that the kernel picks for nobody: where a rule opens a port of the host's loopback, a program in a sandbox must
- * not come to listen at the same one of its own.
+ * A listener at a port that the kernel does not pick by itself. Where a rule opens a port of the host's loopback, a program in a
+ * sandbox must not happen to listen on the same port of its own loopback.
  */
 export async function listenLow(host = '127.0.0.1'): Promise<Listener> {
   for (;;) {
@@ -26,7 +26,7 @@ export async function listenLow(host = '127.0.0.1'): Promise<Listener> {
   }
 }
 
-/** A port as of {@link listenLow}. */
+/** A free port in the range of {@link listenLow}. */
 export async function freeLowPort(): Promise<number> {
   const listener = await listenLow();
   await listener.close();

@@ -1,4 +1,4 @@
-// A connection whose close(2) waits, socket(7) SO_LINGER: what a hostile program would have others close.
+// A connection whose last close(2) waits, socket(7) SO_LINGER. A hostile program would make others close it.
 import { once } from 'node:events';
 import type { TestContext } from 'node:test';
 import { writeOnce } from '../../shared/sys/fcntl.js';
@@ -10,12 +10,12 @@ import { Watch, WRITABLE } from '../../shared/sys/uv-poll.js';
 import { listen } from './listener.js';
 
 const SO_LINGER = 13;
-/** More than a socket and its peer hold. */
+/** More bytes than a socket and its peer hold. */
 const MUCH = new Uint8Array(65_536);
 
 /**
- * @param test its peer ends with it
- * @param seconds whoever closes it last waits that long, for a peer that takes nothing
+ * @param test the peer ends with this test
+ * @param seconds the last close waits this long for a peer that reads nothing
  */
 export async function lingeringSocket(test: Pick<TestContext, 'after'>, seconds: number): Promise<OwnedFd> {
   const peer = await listen((accepted) => accepted.pause());

@@ -1,16 +1,16 @@
-// A TCP listener of the host that remembers who came and what it heard: a denial is proved by one that heard nothing.
+// A TCP listener of the host that counts connections and keeps the bytes it got. A listener that heard nothing proves a denial.
 import { createServer, type Server, type Socket } from 'node:net';
 
 export interface Listener {
   readonly port: number;
   readonly server: Server;
-  /** How many connections came. */
+  /** The number of connections so far. */
   readonly connections: () => number;
   readonly heard: () => string;
   readonly close: () => Promise<void>;
 }
 
-/** @param serve what it does with each connection; by default it reads on and answers nothing */
+/** @param serve called for each connection; by default the listener reads on and answers nothing */
 export async function listen(
   serve?: (socket: Socket) => void,
   host = '127.0.0.1',

@@ -1,4 +1,4 @@
-// A compiled tree in which one line is wrong, to show that a test would notice: what no option leaves out.
+// Makes a compiled tree with one wrong line, to show that a test notices it. For protections that no option leaves out.
 import { cpSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { bundle } from '../../deploy/bundle.js';
@@ -7,15 +7,15 @@ import { distFor, readableFolder } from './users.js';
 export interface Mutation {
   /** Below dist, without its extension. */
   readonly file: string;
-  /** `.js` where it is absent. */
+  /** `.js` by default. */
   readonly extension?: string;
   readonly imports?: string;
-  /** Found exactly once in the compiled file. */
+  /** Must occur exactly once in the compiled file. */
   readonly right: string;
   readonly wrong: string;
 }
 
-/** Puts what is wrong into a compiled tree. */
+/** Applies the mutations to a compiled tree. */
 export function mutate(dist: string, { file, extension = '.js', imports, right, wrong }: Mutation): void {
   const path = join(dist, `${file}${extension}`);
   const source = readFileSync(path, 'utf8');
@@ -24,7 +24,7 @@ export function mutate(dist: string, { file, extension = '.js', imports, right, 
   writeFileSync(path, imports === undefined ? mutant : `${imports}\n${mutant}`);
 }
 
-/** @returns a dist of its own with the mutations, which every user may read */
+/** @returns a separate dist with the mutations, which every user may read */
 export function mutantDist(...mutations: readonly Mutation[]): string {
   const whole = dirname(distFor('user'));
   const folder = readableFolder();

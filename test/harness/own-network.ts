@@ -1,4 +1,4 @@
-// A network namespace of a test's own, with nothing but a loopback: what listens there is what the test has started.
+// A separate network namespace for a test, with a loopback only: every listener there was started by the test.
 import { readFileSync } from 'node:fs';
 
 const isRoot = process.geteuid?.() === 0;

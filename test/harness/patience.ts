@@ -1,3 +1,2 @@
-// How many times longer than elsewhere the tests wait before they give up: an emulated machine is slower. No test passes sooner or
-// later for it.
+// The factor by which tests wait longer before they give up, since an emulated machine is slower. It changes no result.
 export const PATIENCE: number = Number(process.env['POSTERN_TEST_PATIENCE'] ?? 1);

@@ -1,4 +1,4 @@
-// Runs the command `postern` as a test's user would, and collects what it said.
+// Runs the command `postern` as a user would, and collects its output.
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { environmentOf } from './nodes.js';

@@ -1,4 +1,4 @@
-// `postern run` with protections left out, for the tests that show that each of them is needed. Not part of the package.
+// `postern run` with protections left out, for tests that prove each of them to be needed. Not part of the package.
 import { runCommand } from '../../sandbox/cli/run.js';
 
 const [, , names = '', word, ...args] = process.argv;

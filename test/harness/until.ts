@@ -1,7 +1,7 @@
-// Waits for something to become true, within a bound.
+// Waits within a time limit for a condition to become true.
 import { PATIENCE } from './patience.js';
 
-/** Asks every few milliseconds until there is an answer. @throws Error past the time */
+/** Asks every few milliseconds until there is an answer. @throws Error after the time limit */
 export async function until<T>(
   ask: () => T | undefined | Promise<T | undefined>,
   timeoutMs = 10_000,

@@ -1,4 +1,4 @@
-// Whom a test runs postern as: root and an ordinary user where the tests run as root, else the user that they run as.
+// The users that tests run postern as: root and an ordinary user where the tests run as root, else their own user.
 import { spawnSync } from 'node:child_process';
 import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

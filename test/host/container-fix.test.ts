@@ -4,7 +4,7 @@ import type { Container } from '../../sandbox/host/confinement.js';
 import { briefContainerFix } from '../../sandbox/host/container-fix.js';
 import { DOCKER, GOOD, KUBERNETES, MASKED, PODMAN, SYSTEMD } from '../doctor/good-host.js';
 
-test('briefContainerFix() is one line for each kind of container, and nothing where nothing is in the way', () => {
+test('briefContainerFix() is one line for each kind of container, and undefined where nothing is in the way', () => {
   const facts = { ...GOOD, seccompMode: 2, mountInfo: MASKED, appArmorLabel: 'containers-default (enforce)' };
   const fixes: readonly (readonly [Container | undefined, string | undefined])[] = [
     [

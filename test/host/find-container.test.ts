@@ -4,7 +4,7 @@ import type { Container } from '../../sandbox/host/confinement.js';
 import { findContainer } from '../../sandbox/host/find-container.js';
 import { DOCKER, KUBERNETES, PODMAN, SYSTEMD } from '../doctor/good-host.js';
 
-test('findContainer() knows a container by the sign that it leaves', () => {
+test('findContainer() recognises a container by the sign that it leaves', () => {
   const signs = (
     files: Readonly<Record<string, string>>,
     environment: Readonly<Record<string, string>> = {},

@@ -31,7 +31,7 @@ test('privilegesOf() goes by capabilities, not by uid 0', () => {
   );
 });
 
-test('privilegesOf() refuses a root that cannot give ids away', () => {
+test('privilegesOf() refuses a root that cannot give plugins their ids', () => {
   for (const capabilities of [[], [6], [7], [21]])
     assert.throws(() => privilegesOf(0, status(...capabilities), () => true), {
       code: 'missing_capabilities',

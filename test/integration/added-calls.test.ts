@@ -27,7 +27,7 @@ const REFUSED = 'adjtimex EPERM\nkcmp EPERM\nunknown ENOSYS\nkeyctl EPERM\n';
 const ADDED = 'adjtimex ok\nkcmp ok\nunknown ENOSYS\nkeyctl EPERM\n';
 
 for (const user of users) {
-  test(`a call that is added works, and without it is refused (${user})`, async () => {
+  test(`an added call works, and without the option it is refused (${user})`, async () => {
     const plain = await postern(['run', '--', ...PROGRAM], { as: user });
     assert.equal(plain.stdout, REFUSED, plain.stderr);
     const options = ['--seccomp-allow', 'adjtimex', '--unsafe-seccomp-allow', 'kcmp'];
@@ -45,7 +45,7 @@ for (const user of users) {
   });
 }
 
-test('a call that may not be added is told, with what to write, and nothing is started', async () => {
+test('a call that may not be added gives an error with the fix, and nothing is started', async () => {
   const [user = 'user'] = users;
   for (const [option, call, words] of [
     [

@@ -62,7 +62,7 @@ async function within(user: User, work: (cgroup: DelegatedCgroup) => Promise<voi
 }
 
 if (why !== undefined) {
-  test(`control groups are unavailable here (${why}): a start that wants one is refused in one line with its fix`, async () => {
+  test(`control groups are unavailable here (${why}): a start that needs one is refused in one line with its fix`, async () => {
     for (const user of users) {
       for (const limit of ['total_memory_mib=64', 'cpu_percent=50']) {
         const { status, stdout, stderr } = await postern(['run', '--limit', limit, '--', 'echo', 'started'], {
@@ -79,7 +79,7 @@ if (why !== undefined) {
 }
 
 for (const user of why === undefined ? users : []) {
-  test(`total_memory_mib bounds a whole sandbox, its /tmp included, and its end is told and counted; a neighbour lives on (${user})`, () =>
+  test(`total_memory_mib bounds a whole sandbox with its /tmp; its end is reported and counted, and a neighbour lives on (${user})`, () =>
     within(user, async (cgroup) => {
       const port = await freePort();
       const config = join(readableFolder(), 'postern.yaml');
@@ -127,7 +127,7 @@ plugins:
       assert.deepEqual(cgroup.sandboxes(), []);
     }));
 
-  test(`cpu_percent bounds all processes together, and in a control group what processes refuses is counted (${user})`, () =>
+  test(`cpu_percent bounds all processes together, and in a control group refusals by processes are counted (${user})`, () =>
     within(user, async (cgroup) => {
       const port = await freePort();
       const { child, result } = startPostern(
@@ -199,7 +199,7 @@ plugins:
       }, 30_000);
     }));
 
-  test(`a group with processes of others, or one that is not delegated, refuses the start (${user})`, () =>
+  test(`a group with foreign processes, or one that is not delegated, refuses the start (${user})`, () =>
     within(user, async (cgroup) => {
       const other = spawn('sleep', ['60']);
       writeFileSync(join(cgroup.folder, 'cgroup.procs'), String(other.pid));

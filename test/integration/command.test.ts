@@ -1,4 +1,4 @@
-// The shell script at the head of the command: what it keeps from Node, and what it says.
+// The shell script at the head of the command: the variables that it keeps from Node, and its messages.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
@@ -22,7 +22,7 @@ test('the variables that Node documents are kept from it', () => {
   }
 });
 
-test('where there is no Node, the command says so', () => {
+test('without Node the command prints an error', () => {
   const env = { PATH: join(readableFolder(), 'nothing') };
   const { status, stderr } = spawnSync(join(top, 'dist/run/postern.js'), ['--version'], {
     env,

@@ -15,7 +15,7 @@ function folderWith(text: string): string {
   return folder;
 }
 
-test('check counts what it found right, and warns of rules that change nothing or much', async () => {
+test('check counts plugins and rules, and warns of rules without effect', async () => {
   const cwd = folderWith(`plugins:
   web:
     command: [node]
@@ -38,7 +38,7 @@ test('check counts what it found right, and warns of rules that change nothing o
   ]);
 });
 
-test('check tells the calls that weaken a guarantee, and how', async () => {
+test('check warns of calls that weaken a guarantee, with the reason', async () => {
   const cwd = folderWith(`defaults:
   seccomp: {unsafe_allow: [kcmp]}
 plugins:
@@ -53,7 +53,7 @@ plugins:
   ]);
 });
 
-test('check warns of a home that two plugins write and of a limit that bounds none, and refuses one that is none', async () => {
+test('check warns of a home that two plugins share and of a home_mib without effect, and refuses a bad home', async () => {
   const cwd = folderWith(`plugins:
   a: {command: [node], home: ./kept, limits: {home_mib: 5}}
   b: {command: [node], home: kept}
@@ -130,7 +130,7 @@ test('init writes a file that checks, runs, names its schema for editors, and ov
 });
 
 for (const user of users) {
-  test(`explain tells decision, reason, rule with its place, each address with its fate, and what would allow (${user})`, async () => {
+  test(`explain prints decision, reason, rule with its place, each address with its fate, and the rule that would allow (${user})`, async () => {
     const cwd = folderWith(`plugins:
   web:
     command: [node]
@@ -259,7 +259,7 @@ test('wrong usage ends with 2, run with 125, one line with a suggestion each', a
   }
 });
 
-test('a command whose reader has gone still answers by its status, and says nothing', async () => {
+test('a command without a reader ends with its status and prints nothing', async () => {
   const cwd = folderWith('plugins: {web: {command: [node]}}\n');
   for (const args of [
     ['check'],
@@ -278,7 +278,7 @@ test('a command whose reader has gone still answers by its status, and says noth
   }
 });
 
-test('a current folder that is not there any more is told in one line', async () => {
+test('a removed current folder gives an error of one line', async () => {
   for (const args of [['check'], ['up'], ['run', '--', 'true']]) {
     const { status, stderr } = await postern(args, {
       as: anyone,
@@ -320,7 +320,7 @@ test('every command has help with an example', async () => {
   }
 });
 
-test('run takes rules from a file, and refuses one with a bad rule by its place', async () => {
+test('run takes rules from a file, and refuses a bad rule with its place', async () => {
   const folder = readableFolder();
   writeFileSync(join(folder, 'rules.yaml'), 'allow:\n  - api.example.com\n  - "api.*.com"\n');
   const { status, stderr } = await postern(['run', '--rules', 'rules.yaml', '--', 'echo', 'ran'], {

@@ -22,7 +22,7 @@ const withCapabilities = (
 });
 const CONFINED = withCapabilities(...ENGINE.split(','));
 
-test('root without CAP_SYS_ADMIN runs a program with ids and a network of its own', needsRoot, async () => {
+test('root without CAP_SYS_ADMIN runs a program with its own ids and network', needsRoot, async () => {
   const allowed = await listen((socket) => socket.end('hello'));
   const forbidden = await listen();
   const program = `

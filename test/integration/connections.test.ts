@@ -122,7 +122,7 @@ say(ask(), trap())`;
       assert.equal(listener.connections(), 4, 'what was refused was not dialled');
     }));
 
-  test(`a place is free once its connection is closed, or has failed, and not before (${user})`, () =>
+  test(`a place becomes free when its connection is closed or has failed, and not before (${user})`, () =>
     withListener(
       (socket) => socket.end(),
       async (listener) => {
@@ -154,7 +154,7 @@ say(trap())`;
       },
     ));
 
-  test(`what the kernel has still to deliver of a closed connection takes no place (${user})`, () =>
+  test(`a closed connection takes no place while the kernel still delivers its bytes (${user})`, () =>
     withListener(
       (socket) => socket.pause(),
       async (listener) => {

@@ -56,7 +56,7 @@ function start(user: User, words: readonly (string | number)[]): Crowd {
 const HANDLES = 384;
 
 for (const user of users) {
-  test(`a thousand threads that connect at once are all answered, and nothing is left (${user})`, async () => {
+  test(`a thousand threads that connect at the same time are all answered, and nothing is left (${user})`, async () => {
     const crowd = start(user, ['threads', 1000, ports.open.port]);
     await crowd.says('up');
     const broker = await crowd.broker();

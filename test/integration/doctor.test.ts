@@ -132,7 +132,7 @@ for (const user of users) {
       assert.deepEqual(Object.keys(entry), ['name', 'state', 'found', 'needed', 'fix']);
   });
 
-  test(`doctor ends with 2 where it is called wrongly (${user})`, () => {
+  test(`doctor ends with 2 for wrong usage (${user})`, () => {
     for (const args of [['now'], ['--now']]) {
       const { status, stdout, stderr } = doctor(user, args);
       assert.equal(status, 2);
@@ -181,7 +181,7 @@ for (const user of users) {
     assert.equal(doctor(user, [], { asRoot: inMounts(`${mask} && umount /proc/version`) }).status, 0);
   });
 
-  test(`doctor knows a filter that refuses namespaces from a setting that does (${user})`, () => {
+  test(`doctor tells a filter that refuses namespaces from a setting that does (${user})`, () => {
     const told = doctor(user, [], { asThatUser: underFilter(user, ['unshare', 'mount', 'pivot_root']) });
     isMissing(
       told,
@@ -190,7 +190,7 @@ for (const user of users) {
     );
   });
 
-  test(`doctor knows a filter that refuses a later call of the launcher (${user})`, () => {
+  test(`doctor recognises a filter that refuses a later call of the launcher (${user})`, () => {
     const { status, stdout } = doctor(user, [], { asThatUser: underFilter(user, ['pivot_root']) });
     assert.equal(status, 1);
     assert.match(lines(stdout, 'user namespaces'), /^ok /);
@@ -234,7 +234,7 @@ for (const user of users) {
   });
 }
 
-test('doctor finds out that a root of few ids cannot give plugins theirs', { skip: needsRoot }, () => {
+test('doctor reports that a root with few ids cannot give plugins theirs', { skip: needsRoot }, () => {
   const told = doctor('root', [], { asRoot: inUserNamespace('0,0,65536') });
   isMissing(told, 'id range', /ids 0 to 65535 are mapped .*\n +Start postern as an ordinary user/);
   const user = doctor('user', [], { asRoot: inUserNamespace('0,0,65536') });

@@ -25,7 +25,7 @@ for (const user of users) {
     assert.equal(stdout, 'in \nin a/b\nwrote\n');
   });
 
-  test(`a program, interpreter or working directory that is hidden is told of, with the option (${user})`, async () => {
+  test(`a hidden program, interpreter or working directory gives an error that names the option (${user})`, async () => {
     const folder = readableFolder();
     mkdirSync(join(folder, 'app/bin'), { recursive: true });
     mkdirSync(join(folder, 'interpreters/bin'), { recursive: true });
@@ -74,7 +74,7 @@ for (const user of users) {
     );
   });
 
-  test(`what is not there cannot be hidden, nor can "/" (${user})`, async () => {
+  test(`neither a missing path nor "/" can be hidden (${user})`, async () => {
     const absent = await run(user, ['--hidden', '/srv/nothing-here'], 'true');
     assert.equal(absent.status, 125);
     assert.match(
@@ -84,7 +84,7 @@ for (const user of users) {
     assert.match((await run(user, ['--hidden', '/'], 'true')).stderr, /^postern: Cannot hide "\/"/);
   });
 
-  test(`a bound socket is no hindrance once its folder is hidden (${user})`, async () => {
+  test(`a bound socket in a hidden folder does not refuse the start (${user})`, async () => {
     const folder = readableFolder();
     mkdirSync(join(folder, 'run'));
     const server = createServer().listen(join(folder, 'run/socket'));
@@ -100,7 +100,7 @@ for (const user of users) {
     assert.deepEqual([hidden.status, hidden.stdout], [0, '']);
   });
 
-  test(`a home directory shows by no default, and with --visible it does (${user})`, async () => {
+  test(`a home directory shows only with --visible (${user})`, async () => {
     const folder = readableFolder();
     mkdirSync(join(folder, 'bin'));
     writeFileSync(join(folder, 'bin/tool'), `#!/bin/sh\ncat ${folder}/key || echo gone\n`, { mode: 0o755 });
@@ -135,7 +135,7 @@ if (users.includes('root')) {
     assert.match(stderr, /No such file/);
   });
 
-  test('what is hidden at one mount of its file system is hidden at another', async () => {
+  test('a file hidden at one mount of its file system is hidden at the others', async () => {
     const folder = readableFolder();
     for (const name of ['one', 'two']) mkdirSync(join(folder, name));
     writeFileSync(join(folder, 'one/key'), 'SECRET\n');

@@ -26,7 +26,7 @@ function run(user: User, home: string, script: string, args: readonly string[] =
 }
 
 for (const user of users) {
-  test(`a kept home is there again at the next run, and belongs to its owner (${user})`, async () => {
+  test(`a kept home is there at the next run, and belongs to its owner (${user})`, async () => {
     const folder = ownFolder(user);
     const home = join(folder, 'home');
     const first = await run(
@@ -53,7 +53,7 @@ for (const user of users) {
     assert.equal(learnt.stdout, 'more\n', learnt.stderr);
   });
 
-  test(`without a kept home nothing of one run is there in the next (${user})`, async () => {
+  test(`without a kept home the next run finds nothing of the last one (${user})`, async () => {
     const script = 'ls -A ~; echo x >~/file';
     for (const _ of [1, 2]) {
       const { stdout, stderr } = await postern(['run', '--', 'sh', '-c', script], { as: user });
@@ -61,7 +61,7 @@ for (const user of users) {
     }
   });
 
-  test(`of what lies beside a kept home nothing shows (${user})`, async () => {
+  test(`files beside a kept home do not show (${user})`, async () => {
     const folder = ownFolder(user);
     writeFileSync(join(folder, 'secret'), 'secret\n');
     const home = join(folder, 'home');
@@ -72,7 +72,7 @@ for (const user of users) {
     assert.deepEqual(readdirSync(home), []);
   });
 
-  test(`npm finds in a kept home what an earlier run fetched, and asks nobody (${user})`, async (t) => {
+  test(`npm finds the packages of an earlier run in a kept home, and asks no server (${user})`, async (t) => {
     const registry = await startRegistry(t);
     const home = join(ownFolder(user), 'home');
     const npm = join(dirname(process.execPath), 'npm');
@@ -94,7 +94,7 @@ for (const user of users) {
     assert.match(without.stdout, /ENOTCACHED/);
   });
 
-  test(`a folder that cannot be a kept home refuses the start, and says what to do (${user})`, async () => {
+  test(`a folder that cannot be a kept home refuses the start, with the fix (${user})`, async () => {
     const folder = ownFolder(user);
     const person = join(folder, 'person');
     mkdirSync(person);

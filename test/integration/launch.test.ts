@@ -34,7 +34,7 @@ const groupOf = (pid: number): string | undefined =>
 const commandOf = (pid: number): string => readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ');
 
 for (const user of users) {
-  test(`a plugin has no capability, no new privileges, a filter, namespaces of its own, and nothing but its documented descriptors (${user})`, async () => {
+  test(`a plugin has no capability, no new privileges, a filter, its own namespaces, and only its documented descriptors (${user})`, async () => {
     const { status, stdout, stderr } = await postern(['run', '--', '/usr/bin/python3', '-c', SHOW], {
       as: user,
       ...(user === 'root' ? { through: ['setpriv', '--groups=12345', '--'] } : {}),

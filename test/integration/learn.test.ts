@@ -104,7 +104,7 @@ const SERVED = [
 const VISIBLE = ['--visible', FETCH];
 
 for (const user of users) {
-  test(`what learn prints, pasted or as a file, is what the same program needs and no more (${user})`, async () => {
+  test(`the rules of learn, pasted or as a file, are what the same program needs and no more (${user})`, async () => {
     const folder = readableFolder();
     chmodSync(folder, 0o777);
     const file = join(folder, 'rules.yaml');
@@ -145,7 +145,7 @@ for (const user of users) {
   });
 }
 
-test('what a given rule allows is not learnt; of a name with a rule, only the port that is missed', async () => {
+test('connections that a given rule allows are not learnt; for a name with a rule only the missing port is', async () => {
   const command = [
     'curl',
     '-sS',
@@ -157,7 +157,7 @@ test('what a given rule allows is not learnt; of a name with a rule, only the po
   assert.deepEqual((await learn(anyone, given, command)).allow, ['api.example.com:8443']);
 });
 
-test('a rule for the address that was connected to does not spare the rule for its name', async () => {
+test('a given rule for an address does not replace the rule for its name', async () => {
   const command = ['curl', '-sS', 'http://www.example.com/'];
   const given = ['--allow', '93.184.216.11:80'];
   const { allow } = await learn(anyone, given, command);
@@ -166,7 +166,7 @@ test('a rule for the address that was connected to does not spare the rule for i
   assert.match(refused.stderr, /postern: Cannot resolve "www\.example\.com"/);
 });
 
-test('deny rules and special addresses hold while learning, are told, and are no rules', async () => {
+test('deny rules and special addresses hold while learning, are reported, and become no rules', async () => {
   const script = `curl -s http://www.example.com/; curl -s http://db.example.com:5432/; curl -s http://10.9.8.7:5432/
 /usr/bin/python3 ${FETCH} channel 'db.example.com 5432'`;
   const options = ['--deny', 'www.example.com', ...VISIBLE];
@@ -209,7 +209,7 @@ test('a name that was looked up and never connected to is a note, not a rule', a
 });
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  test(`${signal} ends the program, and what was learnt so far is told`, async () => {
+  test(`${signal} ends the program, and the rules learnt so far are printed`, async () => {
     const script = 'curl -sS http://api.example.com:443/; echo up; exec sleep 60';
     const { child, result } = startPostern(['learn', '--dns', net.dns, '--', 'bash', '-c', script], {
       as: anyone,
@@ -248,7 +248,7 @@ time.sleep(0.3)
   );
 });
 
-test('an output file that is there, or cannot be, is told before the program runs', async () => {
+test('an output file that exists or cannot be written is refused before the program runs', async () => {
   const folder = readableFolder();
   const there = readableFile('rules.yaml', 'allow: []\n');
   for (const [file, message] of [

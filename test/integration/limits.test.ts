@@ -118,7 +118,7 @@ for limit in (r.RLIMIT_NPROC, r.RLIMIT_DATA, r.RLIMIT_CPU, r.RLIMIT_FSIZE, r.RLI
   });
 }
 
-test('log_lines_per_second bounds what up writes of one plugin, counts the rest, and leaves its neighbour alone', async () => {
+test('log_lines_per_second bounds the output of one plugin under up, counts the rest, and does not affect its neighbour', async () => {
   const folder = readableFolder();
   const port = await freePort();
   writeFileSync(
@@ -156,7 +156,7 @@ plugins:
   );
 });
 
-test('run refuses a limit that is none, or out of its bounds, with what to write', async () => {
+test('run refuses an unknown limit, or a value out of range, with the fix', async () => {
   const user = 'user';
   const unknown = await run(user, ['memory_mb=5'], ['true']);
   assert.deepEqual(

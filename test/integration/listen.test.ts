@@ -172,7 +172,7 @@ for (const user of users) {
     assert.match(stderr, /^postern: python3: the listener "web" is on 127\.0\.0\.1:[1-9]\d*\n$/);
   });
 
-  test(`as many listeners as a plugin may have reach it in their order, and nothing else does (${user})`, async () => {
+  test(`the greatest number of listeners reaches a plugin in order, and nothing else does (${user})`, async () => {
     const names = Array.from({ length: 64 }, (_, index) => `n${index}`);
     const script =
       'import os, socket\nprint(*sorted(int(fd) for fd in os.listdir("/proc/self/fd") if os.path.exists(f"/proc/self/fd/{fd}")))\n' +
@@ -190,7 +190,7 @@ for (const user of users) {
     assert.equal(told, names.join(':'));
   });
 
-  test(`who calls before the plugin runs is answered, and a caller by a path is out of its reach (${user})`, async (t) => {
+  test(`a client that connects before the plugin runs is answered, and the plugin cannot reach a client of a path (${user})`, async (t) => {
     const path = join(openFolder(), 'a.sock');
     // Linux 6.5: a pidfd of the other side. It is of no use to a plugin, whose pid namespace the caller is not in.
     const script = [
@@ -215,7 +215,7 @@ for (const user of users) {
     assert.equal(stdout, 'pid 0\nrefused True\n', stderr);
   });
 
-  test(`what cannot be listened on is one line with the fix, status 125, and leaves nothing (${user})`, async () => {
+  test(`a listener that cannot be bound gives one line with the fix and status 125, and leaves nothing (${user})`, async () => {
     const folder = openFolder();
     writeFileSync(join(folder, 'there'), 'precious');
     const taken = await listen();
@@ -283,7 +283,7 @@ for (const user of users) {
   });
 }
 
-test('an ordinary user may not have a privileged port, and is told what to do', async () => {
+test('an ordinary user is refused a privileged port, with the fix', async () => {
   // In a network namespace of its own, where the host's setting is the kernel's default.
   const through = ['unshare', '--user', '--map-current-user', '--net'];
   const { status, stderr } = await postern(['run', '--listen', 'web=0.0.0.0:1', '--', 'true'], {
@@ -297,7 +297,7 @@ test('an ordinary user may not have a privileged port, and is told what to do', 
   );
 });
 
-test('an ordinary user may not make a socket file everywhere, and is told so', async () => {
+test('an ordinary user is refused a socket file in a folder that it may not write', async () => {
   const { status, stderr } = await postern(['run', '--listen', 'web=/usr/a.sock', '--', 'true'], {
     as: 'user',
   });

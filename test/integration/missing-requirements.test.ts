@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { asUser, distFor, type User, users } from '../harness/users.js';
 
 const IDS = '0,0,2147483647';
-/** A host of its own, as far as the kernel goes, in which something is missing. */
+/** Words that make a host, as far as the kernel is concerned, in which something is missing. */
 const WITHOUT_USER_NAMESPACES = [
   ...[
     'unshare',
@@ -43,7 +43,7 @@ function runIn(
   return spawnSync(command, args, { cwd: '/', encoding: 'utf8', timeout: 30_000 });
 }
 
-/** One clear line that names the fix, exit status 125, nothing started. */
+/** One line that names the fix, exit status 125, and nothing started. */
 function refusedWith(result: ReturnType<typeof runIn>, what: RegExp): void {
   assert.equal(result.status, 125, result.stderr);
   assert.equal(result.stdout, '');
@@ -54,13 +54,13 @@ function refusedWith(result: ReturnType<typeof runIn>, what: RegExp): void {
 const needsRoot = users.includes('root') ? false : 'needs root, to take something away from the host';
 
 for (const user of users) {
-  test(`a host without user namespaces is told which setting forbids them (${user})`, {
+  test(`a host without user namespaces gets the name of the setting that forbids them (${user})`, {
     skip: needsRoot,
   }, () => {
     refusedWith(runIn(WITHOUT_USER_NAMESPACES, user), /step namespaces.*sysctl -w user\.max_user_namespaces/);
   });
 
-  test(`a host without libseccomp or libcap-ng is told which package brings it (${user})`, {
+  test(`a host without libseccomp or libcap-ng gets the name of the package (${user})`, {
     skip: needsRoot,
   }, () => {
     refusedWith(
@@ -75,11 +75,11 @@ for (const user of users) {
       );
   });
 
-  test(`a host without unshare(1) is told which package brings it (${user})`, { skip: needsRoot }, () => {
+  test(`a host without unshare(1) gets the name of the package (${user})`, { skip: needsRoot }, () => {
     refusedWith(runIn(hiding('/usr/bin/unshare'), user), /step namespaces.*util-linux/);
   });
 
-  test(`a kernel that is too old is named, with the least that will do (${user})`, () => {
+  test(`a kernel that is too old is named, with the oldest one that works (${user})`, () => {
     refusedWith(
       runIn(['setarch', '--uname-2.6'], user),
       /needs Linux 5\.14 or newer, and this is linux 2\.6/,

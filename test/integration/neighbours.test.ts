@@ -101,7 +101,7 @@ const disturbed = ({ limits }: Observed): readonly unknown[] =>
   limits.filter(({ connects, p99, late99 }) => connects < 20 || p99 >= MOST_P99_MS + 3 * late99);
 
 for (const user of users) {
-  test(`while one plugin is at each of its limits in turn, its neighbour connects as ever (${user})`, async (t) => {
+  test(`while one plugin is at each of its limits in turn, its neighbour connects as before (${user})`, async (t) => {
     let observed = await observe(user);
     // What delays a neighbour does so every time.
     for (let again = 0; again < 2 && disturbed(observed).length > 0; again += 1)

@@ -58,7 +58,7 @@ def connect(address):
 `;
 
 for (const user of users) {
-  test(`a refused connect, question and UDP socket each name egress, process and program (${user})`, async () => {
+  test(`refusals of a connect, a question and a UDP socket name egress, process and program (${user})`, async () => {
     const program = `${ASKS}
 connect(("93.184.216.20", 80))
 connect(("tracker.example.net", 443))

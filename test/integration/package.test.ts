@@ -28,7 +28,7 @@ function clone(): string {
   return folder;
 }
 
-test('the tarball holds what runs, the types of the client library and the documents, and nothing else', () => {
+test('the tarball holds the program, the types of the client library and the documents, and nothing else', () => {
   const paths = packedFiles();
   const outside = paths.filter((path) => !path.startsWith('dist/') && path !== 'package.json');
   assert.deepEqual(

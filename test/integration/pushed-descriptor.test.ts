@@ -55,7 +55,7 @@ connection.recv(2)
 const KINDS = ['pipe', 'memory', 'file', 'connection', 'replies', 'requests'];
 
 for (const user of users) {
-  test(`a descriptor sent to the broker ends its channel alone, is told of, and is kept by nobody (${user})`, async () => {
+  test(`a descriptor sent to the broker ends only its channel, is reported, and is kept by no process (${user})`, async () => {
     const callers: Socket[] = [];
     const peer = await listen((caller) => callers.push(caller));
     const page = `127.0.0.1:${await freePort()}`;

@@ -42,7 +42,7 @@ function addresses(): readonly string[] {
 }
 
 for (const user of users) {
-  test(`callers who come while a plugin is down wait in its queue, and the next start answers them all (${user})`, async () => {
+  test(`clients that come while a plugin is down wait in its queue, and the next start answers them all (${user})`, async () => {
     for (const address of addresses()) {
       const { rounds, notices, descriptors } = await drive(user, {
         listen: [{ name: 'web', address }],

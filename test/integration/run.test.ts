@@ -62,7 +62,7 @@ for (const user of users) {
     assert.match(stderr, /^pipe:\[\d+\]\npipe:\[\d+\]\n$/);
   });
 
-  test(`a device as stdout is relayed, and output that cannot be written is told, with 125 (${user})`, async () => {
+  test(`a device as stdout is relayed, and output that cannot be written gives an error and 125 (${user})`, async () => {
     const to = async (device: string): Promise<Awaited<ReturnType<typeof postern>>> => {
       const stdio = [openSync('/dev/zero', 'r'), openSync(device, 'w'), 'pipe'] as const;
       const script =
@@ -102,7 +102,7 @@ for (const user of users) {
     assert.match(stderr, /^postern: Cannot pass stdin to the plugin: it is a socket/);
   });
 
-  test(`the flags of shared pipes are left as they are, and nothing is lost in them (${user})`, async () => {
+  test(`the flags of shared pipes do not change, and nothing is lost in them (${user})`, async () => {
     const driver = readableFile('streams.py', readFileSync(new URL('./streams.py', import.meta.url), 'utf8'));
     const { stdout } = await postern([], { as: user, through: ['/usr/bin/python3', driver] });
     assert.equal(stdout, '[0, 0, 0] 3000000 3000000 0\n');
@@ -124,7 +124,7 @@ for (const user of users) {
     assert.ok(!existsSync(join(folder, 'inner', 'b')));
   });
 
-  test(`a command behind a chain of links is found, as version managers lay it (${user})`, async () => {
+  test(`a command behind a chain of links is found, as version managers make it (${user})`, async () => {
     const folder = readableFolder();
     mkdirSync(join(folder, 'versions/v1/bin'), { recursive: true });
     mkdirSync(join(folder, 'shims/bin'), { recursive: true });
@@ -136,7 +136,7 @@ for (const user of users) {
     assert.equal(stdout, 'found\n', stderr);
   });
 
-  test(`a command behind a link of its own, and behind one of /etc/alternatives, is where the link leads (${user})`, async () => {
+  test(`a command behind its own link, and behind one of /etc/alternatives, is found at the link's target (${user})`, async () => {
     const folder = readableFolder();
     mkdirSync(join(folder, 'app/lib'), { recursive: true });
     copyFileSync('/usr/bin/readlink', join(folder, 'app/lib/self'));
@@ -162,7 +162,7 @@ for (const user of users) {
     assert.match(stdout, /^\S+\nerr\n$/);
   });
 
-  test(`a working directory that is not there refuses the start (${user})`, async () => {
+  test(`a missing working directory refuses the start (${user})`, async () => {
     const { status, stderr } = await postern(['run', '--cwd', '/nonexistent', '--', 'true'], { as: user });
     assert.equal(status, 125);
     assert.match(stderr, /^postern: Cannot start in "\/nonexistent"/);
@@ -209,7 +209,7 @@ for (const user of users) {
     ]);
   });
 
-  test(`the file system is the system's, the working directory and the plugin's own, and no more (${user})`, async () => {
+  test(`a plugin sees the system, the working directory and its own folders, and no more (${user})`, async () => {
     const folder = readableFolder();
     writeFileSync(join(folder, 'seen'), 'seen\n');
     mkdirSync(join(folder, 'work'), { mode: 0o777 });
@@ -226,7 +226,7 @@ for (const user of users) {
     assert.equal(stdout, `seen\n/home/plugin/..:\nplugin\na\na\na\na\na\n${folder}\n`);
   });
 
-  test(`--visible shows a path, --writable lets it be written, and nothing else of its folder (${user})`, async () => {
+  test(`--visible shows a path, --writable makes it writable, and nothing else of its folder shows (${user})`, async () => {
     const folder = readableFolder();
     writeFileSync(join(folder, 'a'), 'a\n');
     writeFileSync(join(folder, 'b'), 'b\n');
@@ -295,14 +295,14 @@ for (const user of users) {
     assert.equal(status, 0, `${stdout}${stderr}`);
   });
 
-  test(`Ctrl-Z while a plugin is started holds the start up for no longer than it lasts (${user})`, async () => {
+  test(`Ctrl-Z during a start delays it no longer than the stop lasts (${user})`, async () => {
     const stops = readFileSync(new URL('./stops-at-start.py', import.meta.url), 'utf8');
     const driver = readableFile('stops-at-start.py', stops);
     const { status, stdout, stderr } = await postern([], { as: user, through: ['/usr/bin/python3', driver] });
     assert.equal(status, 0, `${stdout}${stderr}`);
   });
 
-  test(`a program that looks for a service of the host's on its own loopback is told so once, and which rule opens it (${user})`, async (t) => {
+  test(`a program that looks for a service of the host on its own loopback gets one line with the rule that opens it (${user})`, async (t) => {
     const service = await listen((socket) => socket.end('here'));
     t.after(() => service.close());
     const { port } = service;
@@ -323,7 +323,7 @@ for (const user of users) {
     assert.deepEqual([allowed.stdout, allowed.stderr], ['here\n'.repeat(3), '']);
   });
 
-  test(`a program that waits for a server of its own is told nothing (${user})`, async () => {
+  test(`a program that waits for its own server gets no such line (${user})`, async () => {
     const script = [
       'import socket, threading, time',
       'own = socket.socket()',

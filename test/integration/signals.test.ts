@@ -31,7 +31,7 @@ function configured(command: readonly string[]): string {
 
 for (const user of users) {
   for (const { how, shell, ignored } of STARTS) {
-    test(`a plugin of run finds ignored what was ignored at the start: ${how} (${user})`, async () => {
+    test(`a plugin of run finds the signals ignored that were ignored at the start: ${how} (${user})`, async () => {
       const words = ['run', '--', 'python3', '-c', ASK];
       const { status, stdout, stderr } = await postern(words, { as: user, asCommand: true, shell });
       assert.deepEqual(
@@ -40,7 +40,7 @@ for (const user of users) {
       );
     });
 
-    test(`a plugin of up finds ignored what was ignored at the start: ${how} (${user})`, async () => {
+    test(`a plugin of up finds the signals ignored that were ignored at the start: ${how} (${user})`, async () => {
       const words = ['up', '--config', configured(['python3', '-c', ASK])];
       const { status, stdout } = await postern(words, { as: user, asCommand: true, shell });
       assert.deepEqual({ status, stdout }, { status: 0, stdout: `one | ignored: ${ignored}\n` });
@@ -66,7 +66,7 @@ for (const user of users) {
     child.stdin?.destroy();
   });
 
-  test(`a plugin takes a signal that was ignored at the start where it asks for it (${user})`, async () => {
+  test(`a plugin can handle a signal that was ignored at the start (${user})`, async () => {
     const script = `import os, signal
 signal.signal(signal.SIGTERM, lambda *_: (os.write(1, b'taken\\n'), os._exit(3)))
 os.write(1, b'up\\n')
@@ -99,7 +99,7 @@ signal.pause()`;
     assert.deepEqual({ status, signal }, { status: 0, signal: null });
   });
 
-  test(`variables that are for Node reach the plugin by --env, and no POSTERN_ one does (${user})`, async () => {
+  test(`variables for Node reach the plugin by --env, and no POSTERN_ variable does (${user})`, async () => {
     const names = ['NODE_OPTIONS', 'NODE_PATH', 'NODE_V8_COVERAGE', 'NODE_EXTRA_CA_CERTS'];
     const env = {
       PATH: '/usr/bin:/bin',

@@ -114,7 +114,7 @@ async function observeUndisturbed(
 }
 
 for (const user of users) {
-  test(`a plugin that locks its memory map or lets closes linger is no neighbour's delay (${user})`, async () => {
+  test(`a plugin that locks its memory map or lets closes linger does not delay its neighbour (${user})`, async () => {
     const observed = await observeUndisturbed(user, ['mmap-lock', 'lingering-close'], 'mmap-lock');
     const { slow, output } = observed;
     assert.ok(wasSlow(observed, 'mmap-lock'), 'it was slow');
@@ -123,7 +123,7 @@ for (const user of users) {
     assert.equal(slow('neighbour', 'killed'), 0);
   });
 
-  test(`a plugin with a crowd that watches its replies is ended for the work of waking it, and holds nobody up (${user})`, async () => {
+  test(`a plugin with a crowd that watches its replies is ended for the work of waking it, and delays no other (${user})`, async () => {
     const observed = await observeUndisturbed(user, ['watched-replies'], 'watched-replies');
     assert.deepEqual(
       observed.killed.map(({ plugin, action }) => ({ plugin, action })),
@@ -133,7 +133,7 @@ for (const user of users) {
   });
 
   // How often it comes to hold the lock depends on the machine; that it is ended past its budget is shown by broker/stall-guard.
-  test(`a plugin that holds its pipe's lock, and one that fills its own queue, hold nobody up (${user})`, async () => {
+  test(`a plugin that holds its pipe's lock, and one that fills its own queue, delay no other (${user})`, async () => {
     const observed = await observeUndisturbed(user, ['pipe-lock', 'full-backlog'], 'pipe-lock');
     const { slow, killed, output } = observed;
     assert.ok(wasSlow(observed, 'pipe-lock'), output);

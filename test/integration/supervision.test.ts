@@ -25,7 +25,7 @@ function up(t: TestContext, as: User, config: object): RunningPostern & { readon
 const count = (text: string, pattern: RegExp): number => [...text.matchAll(pattern)].length;
 
 for (const user of users) {
-  test(`a plugin that fails is started again with growing waits; its neighbour does not notice (${user})`, async (t) => {
+  test(`a plugin that fails is started again with growing delays; its neighbour does not notice (${user})`, async (t) => {
     const probe = await listen();
     const { port } = probe;
     await probe.close();
@@ -116,7 +116,7 @@ for (const user of users) {
     assert.deepEqual(lines, ['web | web down', 'database | database down']);
   });
 
-  test(`no caller of an inherited listener is refused while its plugin restarts (${user})`, async (t) => {
+  test(`no client of an inherited listener is refused while its plugin restarts (${user})`, async (t) => {
     const probe = await listen();
     const { port } = probe;
     await probe.close();
@@ -146,7 +146,7 @@ for (const user of users) {
     assert.equal((await result).status, 0, said());
   });
 
-  test(`up tells where the listener stands that cannot be bound, and starts nothing (${user})`, async (t) => {
+  test(`up names the place of a listener that cannot be bound, and starts nothing (${user})`, async (t) => {
     const taken = await listen();
     const { result } = up(t, user, {
       plugins: {

@@ -25,7 +25,7 @@ for (const user of users) {
       env: { PATH: '/usr/bin:/bin', HOME: '/nonexistent', ...env },
     });
 
-  test(`a script that failed for a file that does not show is told of it, with the option that shows it (${user})`, async () => {
+  test(`a script that failed for a file that does not show gets a line with the option that shows it (${user})`, async () => {
     assert.ok(UNSEEN !== '');
     const tool = join(readableFolder(), 'app/bin/tool');
     write(
@@ -41,7 +41,7 @@ for (const user of users) {
     assert.deepEqual([shown.status, shown.stdout, shown.stderr], [0, 'found\n', '']);
   });
 
-  test(`a shim of a version manager is told of, and runs with the folder that is named (${user})`, async () => {
+  test(`a shim of a version manager gets a line, and runs with the folder that the line names (${user})`, async () => {
     const home = readableFolder();
     const root = join(home, '.pyenv');
     write(join(root, 'shims/tool'), `#!/bin/sh\nexec "${root}/libexec/pyenv" exec tool\n`);
@@ -56,7 +56,7 @@ for (const user of users) {
     assert.deepEqual([shown.status, shown.stdout, shown.stderr], [0, 'the real one\n', '']);
   });
 
-  test(`files that the command names and that do not show are told of, in one line, three at the most (${user})`, async () => {
+  test(`files that the command names and that do not show are named in one line, at most three (${user})`, async () => {
     const folder = readableFolder();
     const names = ["it's", 'b', 'c', 'd'].map((name) => join(folder, name));
     for (const path of names) writeFileSync(path, `${path}\n`);
@@ -73,7 +73,7 @@ for (const user of users) {
     assert.deepEqual([shown.status, shown.stderr], [0, '']);
   });
 
-  test(`a program that succeeds, or that a signal ends, is told of no file (${user})`, async () => {
+  test(`a program that succeeds, or that a signal ends, gets no such line (${user})`, async () => {
     const path = join(readableFolder(), 'file');
     writeFileSync(path, '');
     for (const script of ['exit 0', 'kill -9 $$']) {
@@ -83,7 +83,7 @@ for (const user of users) {
     assert.equal(said(await run(['sh', '-c', 'exit 1', path])).length, 1);
   });
 
-  test(`up tells it once a plugin, with the key of the file, and learn before its JSON (${user})`, async () => {
+  test(`up prints the line once per plugin, with the key of the file, and learn before its JSON (${user})`, async () => {
     const folder = readableFolder();
     const path = join(readableFolder(), 'data');
     writeFileSync(path, '');

@@ -26,7 +26,7 @@ plugins:
     assert.match(stderr, /^one \| second$/m);
   });
 
-  test(`a plugin of up does not have the terminal of whoever started it (${user})`, async () => {
+  test(`a plugin of up does not have the terminal of its user (${user})`, async () => {
     const config = configured(
       'plugins: {one: {command: [sh, -c, "(echo fake >/dev/tty) 2>/dev/null && echo REACHED; ps -o tty= -p $$"]}}',
     );
@@ -63,7 +63,7 @@ plugins:
     }
   });
 
-  test(`up serves the series of supervisor and broker on one page, and health (${user})`, async () => {
+  test(`up serves the metrics of supervisor and broker on one page, and health (${user})`, async () => {
     const upstream = await listen((socket) => socket.end('bye\n'));
     const probe = await listen();
     const port = probe.port;
@@ -137,7 +137,7 @@ plugins:
   });
 }
 
-test('up stops its plugins where nobody reads what they write any more', async () => {
+test('up stops its plugins when nobody reads their output any more', async () => {
   const [user = 'user'] = users;
   const config = configured('plugins: {one: {command: [sh, -c, "while :; do echo line; sleep 0.05; done"]}}');
   const { status, stdout, stderr } = await postern(['up', '--config', config], {
@@ -152,7 +152,7 @@ test('up stops its plugins where nobody reads what they write any more', async (
   assert.equal(status, 1);
 });
 
-test('a plugin waits where the output of up is read slowly, and nothing piles up', async () => {
+test('a plugin waits while the output of up is read slowly, and nothing piles up', async () => {
   const [user = 'user'] = users;
   const command = ['bash', '-c', 'yes "$(printf %01000d 0)" | head -n 4000; echo done >&2'];
   const config = configured(JSON.stringify({ plugins: { one: { command } } }));
@@ -187,7 +187,7 @@ test('up ends on SIGTERM though nobody reads its output', async () => {
   assert.deepEqual([status, signal], [0, null]);
 });
 
-test('a refusal under up names the list of the file that would allow it', async () => {
+test('a refusal under up names the list in the file to which the rule belongs', async () => {
   const [user = 'user'] = users;
   const config = configured(
     'audit: /dev/null\nplugins: {one: {command: [bash, -c, "exec 3<>/dev/tcp/192.0.2.1/81"]}}',
@@ -215,7 +215,7 @@ test('up refuses a broken file with every error and its place, status 2, and sta
   assert.equal((await postern(['up', '--config', '/nonexistent.yaml'], { as: user })).status, 2);
 });
 
-test('on a terminal, up shows what a terminal would act on instead of passing it on; tabs move on', async () => {
+test('on a terminal, up shows control characters instead of passing them on, except tabs', async () => {
   const folder = readableFolder();
   const text = 'a\\tb\\033[2J\\302\\233c\\342\\200\\256d\\n';
   writeFileSync(join(folder, 'postern.yaml'), `plugins: {one: {command: [printf, '${text}']}}\n`);

@@ -19,7 +19,7 @@ test('no call is both ordinary and refused, or both ordinary and judged by its a
     assert.ok(!ordinary.includes(call), call);
 });
 
-test('a group that is left out opens its own calls and no others', () => {
+test('leaving out a group opens its own calls and no others', () => {
   const [allowed] = filters(new Set(['seccomp.connect']), 'channel');
   const open = allowed?.rules[0]?.calls ?? [];
   assert.ok(open.includes('connect'));
@@ -39,7 +39,7 @@ test('a call that plugins do not have has a form that says whether it may be add
   for (const call of ordinaryCalls.flatMap(({ calls }) => calls)) assert.ok(!addable.has(call), call);
 });
 
-test('a call that is added is allowed, and no other', () => {
+test('an added call is allowed, and no other', () => {
   const [before, knownBefore, deniedBefore] = filters(new Set(), 'transparent');
   const [allowed, known, denied] = filters(new Set(), 'transparent', ['kcmp', 'lsm_list_modules']);
   const calls = (filter: typeof allowed): string[] => named(filter === undefined ? [] : [filter]);

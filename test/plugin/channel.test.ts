@@ -1,4 +1,4 @@
-// The channel over a fake broker: order, load, and its ends.
+// The channel over a fake broker: order of replies, load, and the end of a channel.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { openSync } from 'node:fs';
@@ -13,7 +13,7 @@ import { withBroker } from './with-broker.js';
 
 const someDescriptor = (): OwnedFd => new OwnedFd(openSync('/dev/null', 'r'));
 
-test('replies in another order find their requests', () =>
+test('replies in any order find their requests', () =>
   withBroker(
     async ({ broker, connect, serve }) => {
       const ports = await Promise.all(['a', 'b', 'c'].map((name) => serve((socket) => socket.end(name))));
@@ -36,7 +36,7 @@ test('1,000 connects at once are all served', () =>
     assert.equal(new Set(broker.connects().map(({ id }) => id)).size, 1000);
   }));
 
-test('requests wait in order while the pipe is full, up to a bound, and are served when it is not', () =>
+test('requests wait in order while the pipe is full, up to a bound, and are served later', () =>
   withBroker(async ({ broker, connect }) => {
     broker.pause();
     const connecting = Array.from({ length: 5000 }, (_, index) =>
@@ -57,7 +57,7 @@ test('requests wait in order while the pipe is full, up to a bound, and are serv
     );
   }));
 
-test('after a resumed hello what has no answer is asked again under a new id, and late sockets are closed', () =>
+test('after a resumed hello unanswered requests are sent again under new ids, and late sockets are closed', () =>
   withBroker(
     async ({ broker, connect, serve }) => {
       let closed = 0;
@@ -82,7 +82,7 @@ test('after a resumed hello what has no answer is asked again under a new id, an
     ({ op }) => op === 'connect',
   ));
 
-test('a request that still waited for room when another broker took over is asked once', () =>
+test('a request that waited for room when another broker took over is sent once', () =>
   withBroker(async ({ broker, connect, serve }) => {
     const port = await serve((socket) => socket.end('x'));
     const first = connect({ port });
@@ -99,7 +99,7 @@ test('a request that still waited for room when another broker took over is aske
     assert.equal(ids.length, 1 + 40 + 16);
   }));
 
-test('when the broker closes the channel, what waits and what comes later is rejected with EPIPE', () =>
+test('when the broker closes the channel, waiting and later requests are rejected with EPIPE', () =>
   withBroker(async ({ broker, connect, channel }) => {
     const connecting = connect({ host: 'silent.example' });
     const explaining = explainOver(() => channel, { host: 'silent.example', port: 1 });
@@ -165,7 +165,7 @@ for (const [what, why, make] of strange) {
     }));
 }
 
-test('a descriptor that is no stream is an error of that connect alone', () =>
+test('a descriptor that is no stream fails only its own connect', () =>
   withBroker(
     async ({ broker, connect }) => {
       const connecting = connect({});
@@ -182,7 +182,7 @@ test('a descriptor that is no stream is an error of that connect alone', () =>
     ({ op }) => op === 'connect',
   ));
 
-test('explain() answers a refusal as a value, and rejects other failures', () =>
+test('explain() returns a refusal as a value, and rejects other failures', () =>
   withBroker(
     async ({ channel }) => {
       const explain = (host: string) => explainOver(() => channel, { host, port: 443 });
@@ -206,7 +206,7 @@ test('explain() answers a refusal as a value, and rejects other failures', () =>
     },
   ));
 
-test('openChannel() answers two descriptors, and close() closes them', () =>
+test('openChannel() returns two descriptors, and close() closes them', () =>
   withBroker(async ({ broker, channel }) => {
     const child = await openChannelOver(() => channel);
     assert.deepEqual(child.env, { POSTERN_REQUEST_FD: '3', POSTERN_REPLY_FD: '4' });
@@ -217,7 +217,7 @@ test('openChannel() answers two descriptors, and close() closes them', () =>
     await until(() => session?.ended);
   }));
 
-test('openChannel() keeps no descriptor where the broker goes or resumes between the two parts', () =>
+test('openChannel() keeps no descriptor where the broker dies or is replaced between the two parts', () =>
   withBroker(
     async ({ broker, channel }) => {
       const opening = openChannelOver(() => channel);
@@ -240,7 +240,7 @@ test('openChannel() keeps no descriptor where the broker goes or resumes between
     ({ op }) => op === 'open_channel',
   ));
 
-test('what an earlier program on the channel asked is not taken for an answer', () =>
+test('a reply to an earlier program on the channel is ignored', () =>
   withBroker(async ({ broker, connect }) => {
     const connecting = connect({ host: 'denied.example' });
     broker.reply({ id: 0, ok: true }, [someDescriptor()]);

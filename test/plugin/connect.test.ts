@@ -1,4 +1,4 @@
-// connect()'s sockets over a fake broker: that they are like any other.
+// The sockets of connect() over a fake broker behave like any other socket.
 import assert from 'node:assert/strict';
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { once } from 'node:events';
@@ -9,7 +9,7 @@ import tls from 'node:tls';
 import { PosternError } from '../../sandbox/plugin/index.js';
 import { withBroker } from './with-broker.js';
 
-test('connect() answers a connected net.Socket that knows its peer', () =>
+test('connect() returns a connected net.Socket that knows its peer', () =>
   withBroker(async ({ broker, connect, serve }) => {
     const port = await serve((socket) => socket.pipe(socket));
     const socket = await connect({ port });
@@ -103,7 +103,7 @@ test('without allowHalfOpen a socket ends when its peer does, and emits end befo
     assert.equal(socket.destroyed, true);
   }));
 
-test('a socket tells of its reset by ECONNRESET', () =>
+test('a reset socket fails with ECONNRESET', () =>
   withBroker(async ({ connect, serve }) => {
     const port = await serve((socket) => socket.once('data', () => socket.resetAndDestroy()));
     const socket = await connect({ port });

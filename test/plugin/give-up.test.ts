@@ -6,7 +6,7 @@ import { startConnect, tcpSocket, writableNow } from '../../shared/sys/socket.js
 import { until } from '../harness/until.js';
 import { withBroker } from './with-broker.js';
 
-test('connect() asks nothing where its signal is aborted before', () =>
+test('connect() asks nothing when its signal is aborted already', () =>
   withBroker(async ({ broker, connect }) => {
     const signal = AbortSignal.abort(new Error('enough'));
     await assert.rejects(connect({ signal }), (error: Error & { code: string }) => {
@@ -84,7 +84,7 @@ test('an abort between the socket and the caller closes the socket', () =>
     ({ op }) => op !== 'hello',
   ));
 
-test('an abort after connect() leaves the socket alone', () =>
+test('an abort after connect() does not touch the socket', () =>
   withBroker(async ({ broker, connect, serve }) => {
     const port = await serve((socket) => socket.pipe(socket));
     const controller = new AbortController();
@@ -99,7 +99,7 @@ test('an abort after connect() leaves the socket alone', () =>
     );
   }));
 
-test('an abort takes a request back that the pipe had no room for, and the broker never hears of it', () =>
+test('an abort removes a request that waits for room in the pipe, and the broker never sees it', () =>
   withBroker(async ({ broker, connect, serve }) => {
     broker.pause();
     const port = await serve((socket) => socket.end('x'));
@@ -132,7 +132,7 @@ test('connect() passes its timeout on, and the broker keeps it', () =>
     ({ op }) => op === 'connect',
   ));
 
-test('connect() keeps its timeout by itself where the broker does not, and cancels', () =>
+test('connect() enforces its timeout itself where the broker does not, and cancels', () =>
   withBroker(async ({ broker, connect }) => {
     const start = performance.now();
     await assert.rejects(connect({ host: 'silent.example', port: 443, timeout: 100 }), {

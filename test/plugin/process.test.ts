@@ -1,4 +1,4 @@
-// The one channel of a process, from its environment: in child processes with a fake broker in the test's own.
+// The channel of a process, from its environment: in child processes, with a fake broker in the test's process.
 import assert from 'node:assert/strict';
 import { type ChildProcess, execFileSync, type SpawnOptions, spawn } from 'node:child_process';
 import { createServer, type Socket } from 'node:net';
@@ -149,7 +149,7 @@ test('a process without a descriptor left gets EMFILE, and its next connect is s
   });
 });
 
-test('a worker thread is told that the channel belongs to the main thread', async () => {
+test('a worker thread gets an error: the channel belongs to the main thread', async () => {
   const broker = new FakeBroker();
   const ended = await run(
     broker,
@@ -168,7 +168,7 @@ test('a worker thread is told that the channel belongs to the main thread', asyn
   });
 });
 
-test('a child process uses a channel from openChannel(), and its parent its own', async () => {
+test('a child process uses a channel from openChannel(), and its parent another', async () => {
   await withServer(echo, async (port) => {
     const broker = new FakeBroker();
     const ended = await run(
@@ -196,7 +196,7 @@ test('a child process uses a channel from openChannel(), and its parent its own'
   });
 });
 
-test('a child process that got no channel is told to ask for one', async () => {
+test('a child process without a channel gets an error that names openChannel()', async () => {
   const broker = new FakeBroker();
   const ended = await run(
     broker,
@@ -212,7 +212,7 @@ test('a child process that got no channel is told to ask for one', async () => {
   assert.match(ended.stdout, /^ENOCHANNEL .*openChannel\(\)/);
 });
 
-test('a second copy of the library in a process is told so', async () => {
+test('a second copy of the library in a process gets an error', async () => {
   const broker = new FakeBroker();
   const copy = new URL('../../sandbox/plugin/process-channel.js?copy', import.meta.url).href;
   const ended = await run(
@@ -235,7 +235,7 @@ test('outside of postern connect() and openChannel() reject with ENOCHANNEL and 
   await expectDescriptors(before);
 });
 
-test('findChannel() refuses what is no channel', () => {
+test('findChannel() refuses descriptors that are no channel', () => {
   const broker = new FakeBroker();
   const request = String(broker.ends.request.number);
   const reply = String(broker.ends.reply.number);
@@ -281,7 +281,7 @@ test('the Python client sends, and prints what comes back', async (context) => {
   });
 });
 
-test('the Python client tells a refusal, and ends with 13', async (context) => {
+test('the Python client prints a refusal, and ends with 13', async (context) => {
   if (!python(context)) return;
   const broker = new FakeBroker();
   const ended = await run(broker, PYTHON, [pythonClient, 'denied.example', '443']);

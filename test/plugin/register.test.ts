@@ -91,7 +91,7 @@ async function runDirectly(args: readonly string[]): Promise<string> {
   return stdout;
 }
 
-test('a program sees of its sockets what it sees of direct ones', async () => {
+test('under register a program sees the same of its sockets as of direct ones', async () => {
   const args = [...ports.map(String), certificates.authority];
   const direct = await runDirectly(args);
   assert.doesNotMatch(direct, /nothing within/);
@@ -132,7 +132,7 @@ const REFUSED = `
 `;
 
 for (const user of users) {
-  test(`what no rule allows is refused with its reason, whatever asks, as ${user}`, async (t) => {
+  test(`connections that no rule allows are refused with the reason, by every library, as ${user}`, async (t) => {
     const listener = await listen();
     t.after(listener.close);
     const args = [String(listener.port)];
@@ -154,7 +154,7 @@ for (const user of users) {
 
 const [anyUser = 'user'] = users;
 
-test('what cannot be honoured fails with EINVAL, and a path is connected to in the sandbox', async (t) => {
+test('options that cannot be honoured fail with EINVAL, and a path is connected inside the sandbox', async (t) => {
   const listener = await listen();
   t.after(listener.close);
   const source = `
@@ -195,7 +195,7 @@ test('what cannot be honoured fails with EINVAL, and a path is connected to in t
   ]);
 });
 
-test('a worker thread is told that the channel belongs to the main thread', async () => {
+test('a worker thread gets an error: the channel belongs to the main thread', async () => {
   const source = `
     import net from 'node:net';
     import { isMainThread, Worker } from 'node:worker_threads';

@@ -129,7 +129,7 @@ export const launchProtections: readonly Protection[] = [
     file: 'sandbox/supervisor/start/namespaces-script',
     right: `'--${option}', `,
     wrong: '',
-    ...launch('namespaces of its own.*user'),
+    ...launch('its own namespaces.*user'),
     ...(failsClosed ? { failsClosed } : {}),
   })),
   ...STEPS,

@@ -31,7 +31,7 @@ test('nextRestart() follows the policy', () => {
   ]);
 });
 
-test('nextRestart() doubles the wait up to the longest, and begins again after a long run', () => {
+test('nextRestart() doubles the delay up to the maximum, and begins again after a long run', () => {
   const waits: (number | undefined)[] = [];
   let restarts = 0;
   for (let count = 0; count < 6; count += 1) {
@@ -79,7 +79,7 @@ class FakeStarter implements PluginStarter {
 const silent: PluginWatcher = { onEnd: () => {}, onFailedStart: () => {} };
 const turn = (milliseconds = 5): Promise<void> => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
-test('a keeper starts again what could not be started, and tells the wait', async () => {
+test('a keeper tries a failed start again, and reports the delay', async () => {
   const starter = new FakeStarter();
   starter.failures = 2;
   const waits: (number | undefined)[] = [];
@@ -100,7 +100,7 @@ test('a keeper starts again what could not be started, and tells the wait', asyn
   assert.equal(await ended, true);
 });
 
-test('a keeper that is stopped while it waits starts nothing more', async () => {
+test('a keeper that is stopped during the delay starts nothing more', async () => {
   const starter = new FakeStarter();
   const keeper = new PluginKeeper(
     configOf('a', { ...RESTART, delayMs: 60_000, maxDelayMs: 60_000 }),
@@ -139,7 +139,7 @@ test('a group starts a plugin after those it names, and stops it before them', a
   assert.equal(await ended, true);
 });
 
-test('a group starts a plugin although one that it waited for could not be started', async () => {
+test('a group starts a plugin even if the one it waited for could not be started', async () => {
   const starter = new FakeStarter();
   starter.failures = 1;
   const first = new PluginKeeper(configOf('first'), starter, silent);

@@ -28,7 +28,7 @@ const LINES = [
   { type: 'channel_wanted', plugin: 'web', session: 1, id: 2 },
 ];
 
-test('each line that a broker writes is read as it was written', () => {
+test('readBrokerLine() reads each line that a broker writes', () => {
   for (const line of LINES) assert.deepEqual(readBrokerLine(JSON.stringify(line)), line);
 });
 

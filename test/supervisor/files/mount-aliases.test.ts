@@ -11,13 +11,13 @@ const MOUNTS = `22 1 8:1 / / rw,relatime - ext4 /dev/sda1 rw
 34 22 8:2 /srv/data /mnt/other-disk rw - ext4 /dev/sdb1 rw
 `;
 
-test('mountAliases() finds the file below each other mount that holds it, and no covered one', () => {
+test('mountAliases() finds the file below each other mount that shows it, and skips covered mounts', () => {
   assert.deepEqual(mountAliases('/srv/data/file', MOUNTS), ['/mnt/again/file']);
   assert.deepEqual(mountAliases('/mnt/again/file', MOUNTS), ['/srv/data/file']);
   assert.deepEqual(mountAliases('/srv/elsewhere', MOUNTS), ['/mnt/covered/elsewhere']);
 });
 
-test('mountAliases() finds mounts of what lies below the path, blanks in their names included', () => {
+test('mountAliases() finds mounts of paths below it, also with blanks in their names', () => {
   assert.deepEqual(mountAliases('/srv/data', MOUNTS), ['/mnt/again', '/mnt/with blank']);
 });
 

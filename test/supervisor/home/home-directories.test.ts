@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { homesOf } from '../../../sandbox/supervisor/home/home-directories.js';
 import { interpreterOf } from '../../../sandbox/supervisor/root/find-interpreter.js';
 
-test("homesOf() finds root's and people's home directories, and no folder of a program's user", () => {
+test("homesOf() finds the home directories of root and people, and none of a program's user", () => {
   const passwd = `root:x:0:0:root:/root:/bin/sh
 daemon:x:1:1:daemon:/usr/sbin:/usr/sbin/nologin
 www-data:x:33:33::/var/www:/usr/sbin/nologin

@@ -49,7 +49,7 @@ const told = (...plugins: readonly Files[]): string[] =>
     host,
   ).map(({ plugin, message, fix }) => `${plugin}: ${message}; ${fix}`);
 
-test('placesPassed() names every place on the way, links and what they lead to', () => {
+test('placesPassed() lists every place on the way, links and their targets', () => {
   assert.deepEqual(placesPassed('/srv/link/h/out/x', host), [
     ...['/srv', '/srv/link', '/srv/data', '/srv/data/h', '/srv/data/h/out', '/srv', '/srv/secret'],
     '/srv/secret/x',
@@ -57,19 +57,19 @@ test('placesPassed() names every place on the way, links and what they lead to',
   assert.ok(placesPassed('/srv/loop/x', host).length < 200);
 });
 
-test('homeProblems() finds nothing wrong with a folder that is for one plugin alone, there or not yet', () => {
+test('homeProblems() accepts a folder for one plugin alone, whether it exists or not', () => {
   for (const home of ['/srv/data/h', '/srv/data/new', '/home/me/.cache/h', '/data/h'])
     assert.deepEqual(told({ home, visible: ['/srv/secret'], writable: ['/srv/data/other'] }), [], home);
 });
 
-test('homeProblems() refuses a home directory of the host, what is above one, and the places of the system', () => {
+test('homeProblems() refuses a home directory of the host, a folder above one, and folders of the system', () => {
   for (const home of ['/home/me', '/home', '/root'])
     assert.match(told({ home })[0] ?? '', /a home directory of this host/);
   for (const home of ['/', '/usr', '/etc', '/tmp', '/proc/1', '/dev/shm', '/sys'])
     assert.match(told({ home })[0] ?? '', /belongs to the system/, home);
 });
 
-test('homeProblems() refuses a path that leads through a link, but for one right below the root', () => {
+test('homeProblems() refuses a path that leads through a link, except one directly below the root', () => {
   assert.equal(withoutTopLink('/data/h', host), '/srv/data/h');
   assert.match(told({ home: '/srv/link/h' })[0] ?? '', /leads through a link.*; write "\/srv\/data\/h"$/);
   assert.match(told({ home: '/srv/link/new' })[0] ?? '', /leads through a link.*; write "\/srv\/data\/new"$/);
@@ -78,7 +78,7 @@ test('homeProblems() refuses a path that leads through a link, but for one right
   assert.match(told({ home: '/srv/none/h' })[0] ?? '', /cannot be made/);
 });
 
-test('homeProblems() refuses a home that a plugin may replace, and anything that is taken from inside one', () => {
+test('homeProblems() refuses a home that a plugin may replace, and any other use of a path inside a home', () => {
   const home = '/srv/data/h';
   const other = (files: Files): string => told({ home }, { name: 'b', ...files })[0] ?? '';
   assert.match(

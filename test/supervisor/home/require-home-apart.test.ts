@@ -22,7 +22,7 @@ const host: HostFiles = {
   aliases: () => [],
 };
 
-/** @returns what it says, or nothing */
+/** @returns the error's text, or nothing */
 function refusal(
   program: string,
   home: string | undefined,
@@ -40,7 +40,7 @@ function refusal(
   }
 }
 
-test('requireHomeApart() lets no program be taken from a kept home, by whatever way, and names the path inside', () => {
+test('requireHomeApart() refuses a program that leads through a kept home in any way, and names the path inside', () => {
   assert.equal(refusal('/usr/bin/tool', '/srv/kept'), undefined);
   assert.match(
     refusal('/srv/kept/bin/tool', '/srv/kept') ?? '',
@@ -54,7 +54,7 @@ test('requireHomeApart() lets no program be taken from a kept home, by whatever 
     );
 });
 
-test('requireHomeApart() lets nothing of the host be attached within a kept home', () => {
+test('requireHomeApart() refuses a path of the host that would be attached within a kept home', () => {
   assert.equal(refusal('/usr/bin/tool', undefined, ['/home/plugin/data']), undefined);
   assert.match(
     refusal('/usr/bin/tool', '/srv/kept', ['/home/plugin/data']) ?? '',

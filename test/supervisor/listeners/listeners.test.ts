@@ -57,7 +57,7 @@ function shared(listener: Listener, script: string): string {
   return stdout.trim() || stderr;
 }
 
-test('a listener is bound where it says, listens, and is gone when closed, its file too', async () => {
+test('a listener is bound at its address, listens, and disappears with its file when it is closed', async () => {
   const before = readdirSync('/proc/self/fd').length;
   for (const address of ['127.0.0.1:0', join(readableFolder(), 'a.sock')]) {
     const listener = new Listener('web', at(address));
@@ -70,7 +70,7 @@ test('a listener is bound where it says, listens, and is gone when closed, its f
   assert.equal(readdirSync('/proc/self/fd').length, before);
 });
 
-test('[::] is IPv6 alone, and goes beside 0.0.0.0 on the same port', async () => {
+test('[::] is IPv6 alone, and can stand beside 0.0.0.0 on the same port', async () => {
   const four = new Listener('four', at('0.0.0.0:0'));
   const port = Number(/:(\d+)$/.exec(four.address)?.[1]);
   const six = new Listener('six', at(`[::]:${port}`));
@@ -103,7 +103,7 @@ test('a socket file has the mode of bind(2), which the umask decides', () => {
   }
 });
 
-test('what cannot be bound is one error that says why and what to do', async (t) => {
+test('a listener that cannot be bound gives one error, with the reason and the fix', async (t) => {
   const taken = new Listener('other', at('127.0.0.1:0'));
   t.after(() => taken.close());
   const folder = readableFolder();
@@ -150,7 +150,7 @@ test('what cannot be bound is one error that says why and what to do', async (t)
   assert.ok(!existsSync(join(folder, 'nowhere')));
 });
 
-test('a socket file that a killed process left is taken over, one that is bound is not', async (t) => {
+test('a socket file that a killed process left is replaced, and a bound one is not', async (t) => {
   const folder = readableFolder();
   const path = join(folder, 'a.sock');
   const leave = (script: string): void => {
@@ -205,7 +205,7 @@ test('renew() finds what another holder did to a listener, and binds it anew at 
   }
 });
 
-test('renew() brings the full queue and the blocking mode back, and keeps who waits', async () => {
+test('renew() restores the full queue and the blocking mode, and keeps the waiting clients', async () => {
   const listener = new Listener('web', at('127.0.0.1:0'));
   const port = Number(/:(\d+)$/.exec(listener.address)?.[1]);
   const queue = (): string => {
@@ -230,7 +230,7 @@ test('renew() brings the full queue and the blocking mode back, and keeps who wa
   listener.close();
 });
 
-test('renew() makes the socket file again where it is gone, and never touches what lies in its place', async () => {
+test('renew() makes a removed socket file again, and never touches another file in its place', async () => {
   const folder = readableFolder();
   const path = join(folder, 'a.sock');
   const listener = new Listener('web', at(path));
@@ -249,7 +249,7 @@ test('renew() makes the socket file again where it is gone, and never touches wh
   assert.ok(existsSync(path), 'not the file that was made');
 });
 
-test('the listeners of a plugin are bound all together or not at all', async () => {
+test('the listeners of a plugin are bound together or not at all', async () => {
   const notices: string[] = [];
   const listeners = new Listeners((text) => notices.push(text));
   const port = await freePort();

@@ -7,7 +7,7 @@ const accounts = {
   group: 'root:x:0:\nstaff:x:50:other,web\nadm:x:4:other\n',
 };
 
-test('groupOf() keeps the group of a folder that its owner is in, and root is in every one', () => {
+test('groupOf() keeps the group of a folder where its owner is a member, and root is a member of all', () => {
   assert.equal(groupOf(1234, 50, accounts), 50);
   assert.equal(groupOf(1234, 1200, accounts), 1200);
   assert.equal(groupOf(0, 50, accounts), 50);
@@ -18,7 +18,7 @@ test("groupOf() takes the owner's primary group where the owner is not in the fo
   assert.equal(groupOf(1234, 4, accounts), 1200);
 });
 
-test('groupOf() trusts an owner without a name with the group of the same number alone', () => {
+test('groupOf() gives an owner without a name only the group of the same number', () => {
   assert.equal(groupOf(7, 7, accounts), 7);
   assert.equal(groupOf(7, 0, accounts), undefined);
 });

@@ -12,7 +12,7 @@ test('ownerMap() leaves no extent before the first id or between neighbours', ()
   assert.equal(ownerMap(HOST, 0, 1), '2 2 4294967293\n0 1 1\n');
 });
 
-test("ownerMap() maps each id once: the plugin's own id on disk is nobody's", () => {
+test("ownerMap() maps each id once: files with the plugin's own id show as nobody's", () => {
   for (const [owner, plugin] of [
     [0, 0x7001_03e8],
     [0x7001_03e8, 0x7002_03e8],
@@ -29,11 +29,11 @@ test("ownerMap() maps each id once: the plugin's own id on disk is nobody's", ()
   }
 });
 
-test('ownerMap() names no id that this user namespace does not have', () => {
+test('ownerMap() uses only ids of this user namespace', () => {
   const some = parseIdExtents('0 100000 1000\n2000 200000 10\n');
   assert.equal(ownerMap(some, 5, 2003), '0 0 5\n6 6 994\n2000 2000 3\n2004 2004 6\n5 2003 1\n');
 });
 
-test("ownerMap() has nothing to map where the owner has the plugin's id", () => {
+test("ownerMap() maps nothing where the owner has the plugin's id", () => {
   assert.equal(ownerMap(HOST, 7, 7), undefined);
 });

@@ -91,7 +91,7 @@ test('planRoot() shows the system, the listed files of /etc and the working dire
   );
 });
 
-test('planRoot() never shows the home directory or what is above it as a working directory', () => {
+test('planRoot() never shows the home directory or a folder above it as a working directory', () => {
   for (const cwd of ['/', '/home', '/home/me', '/home/me/link']) {
     const { cwd: start, cwdVisible } = plan({ cwd });
     assert.equal(cwdVisible, false, cwd);
@@ -114,7 +114,7 @@ test('planRoot() shows the prefix of a command, or the command alone where the p
   assert.ok(!alone.includes('/home/me'));
 });
 
-test('planRoot() binds the outermost of nested paths once, and what is writable upon it', () => {
+test('planRoot() binds the outermost of nested paths once, and writable paths on top of it', () => {
   const shown = bound(plan({ visible: ['/srv/data/inner', '/srv/data'], writable: ['/srv/data/inner'] }));
   assert.deepEqual(
     shown.filter((path) => path.startsWith('/srv')),
@@ -128,7 +128,7 @@ test('planRoot() names the option that shows each path', () => {
   assert.equal(sources.find(({ path }) => path === '/srv/data')?.because, '--visible /srv/data');
 });
 
-/** What lies upon what, below a folder, in order. */
+/** The layers below a folder, in order. */
 const laid = ({ entries }: RootPlan, folder: string): string[] =>
   entries.flatMap((entry) => {
     if (!entry.path.startsWith(folder)) return [];
@@ -136,13 +136,13 @@ const laid = ({ entries }: RootPlan, folder: string): string[] =>
     return entry.kind === 'bind' ? [`${entry.path} ${entry.writable ? 'writable' : 'visible'}`] : [];
   });
 
-test('planRoot() shows no home directory of anybody as a working directory, nor what is above one', () => {
+test('planRoot() shows no home directory of any user as a working directory, and no folder above one', () => {
   for (const cwd of ['/home/other', '/srv/homes/ada', '/srv/homes', '/root'])
     assert.equal(plan({ cwd }).cwdVisible, false, cwd);
   assert.equal(plan({ cwd: '/srv/data' }).cwdVisible, true);
 });
 
-test("planRoot() hides one's own home directory where the system's folders hold it, unless it is asked for", () => {
+test("planRoot() hides the user's home directory inside the system's folders, unless it is named", () => {
   const inOpt = { ownHomes: ['/opt/me'], homes: ['/opt/me'] };
   assert.deepEqual(laid(plan(inOpt), '/opt'), ['/opt visible', '/opt/me hidden folder']);
   assert.deepEqual(laid(plan({ ...inOpt, visible: ['/opt/me'] }), '/opt'), [
@@ -189,7 +189,7 @@ test('planRoot() lets hidden win over writable, and writable over visible, on on
   assert.deepEqual(laid(plan({ ...same, hidden: ['/srv/data'] }), '/srv'), []);
 });
 
-test('planRoot() hides from the command its own files and folder where a hidden path holds them, and says by which option', () => {
+test("planRoot() hides the command's own files and folder below a hidden path, and names the option", () => {
   const hidden = ['/home/me/project'];
   const without = plan({ hidden });
   assert.equal(without.cwd, '/tmp');
@@ -202,7 +202,7 @@ test('planRoot() hides from the command its own files and folder where a hidden 
   );
 });
 
-test('planRoot() hides what lies below the listed files of /etc, and the files themselves', () => {
+test('planRoot() hides paths below the listed files of /etc, and the files themselves', () => {
   assert.deepEqual(laid(plan({ hidden: ['/etc/ssl/private'] }), '/etc/ssl'), [
     '/etc/ssl visible',
     '/etc/ssl/private hidden folder',
@@ -215,11 +215,11 @@ test('planRoot() hides a file at each path by which the host mounts it', () => {
   assert.deepEqual(laid(shown, '/mnt'), ['/mnt/again visible', '/mnt/again/key hidden file']);
 });
 
-test('planRoot() hides nothing, and makes nothing, where the hidden path does not show', () => {
+test('planRoot() makes no entry for a hidden path that does not show', () => {
   assert.deepEqual(laid(plan({ hidden: ['/srv/data'] }), '/srv'), []);
 });
 
-test('planRoot() attaches nothing through a link that shows: it lies where the link leads', () => {
+test('planRoot() attaches nothing through a visible link, but at its target', () => {
   assert.deepEqual(laid(plan({ visible: ['/srv/data'], writable: ['/srv/data/way'] }), '/srv'), [
     '/srv/data visible',
     '/srv/other writable',
@@ -227,7 +227,7 @@ test('planRoot() attaches nothing through a link that shows: it lies where the l
   assert.deepEqual(laid(plan({ visible: ['/srv/other'], hidden: ['/srv/data/way'] }), '/srv'), []);
 });
 
-test('planRoot() leaves the links that lead to a program what they are, and makes those that nothing shows', () => {
+test('planRoot() keeps the links that lead to a program, and makes those that no prefix shows', () => {
   const made = ({ entries }: RootPlan): string[] =>
     entries.flatMap((entry) => (entry.kind === 'symlink' ? [`${entry.path} -> ${entry.to}`] : []));
   const usual = made(plan({}));
@@ -240,7 +240,7 @@ test('planRoot() leaves the links that lead to a program what they are, and make
   assert.deepEqual(made(plan({ program: '/srv/tool', visible: ['/srv'] })), usual);
 });
 
-test('planRoot() shows what the user names, and the working directory, as its owner sees it: a mount for each owner', () => {
+test('planRoot() shows named paths and the working directory as their owners see them, with one mount per owner', () => {
   const { entries } = plan({
     cwd: '/tmp/work',
     visible: ['/srv/data', '/srv/data/inner', '/srv/data/inner/open'],
@@ -251,7 +251,7 @@ test('planRoot() shows what the user names, and the working directory, as its ow
   assert.deepEqual(owned, ['/tmp/work by itself', '/srv/data asked', '/srv/data/inner asked']);
 });
 
-test("planRoot() binds a kept home, writable, in the place of the run's own, and hides those of others", () => {
+test("planRoot() binds a kept home, writable, instead of the run's own, and hides those of others", () => {
   const homes = ({ entries }: RootPlan): unknown[] => entries.filter(({ path }) => path === '/home/plugin');
   assert.deepEqual(homes(plan({})), [{ kind: 'scratch', path: '/home/plugin', mib: 2, mode: 0o755 }]);
   const kept = plan({ home: '/srv/data', visible: ['/srv'], otherHomes: ['/srv/other'] });

@@ -9,7 +9,7 @@ const TABLE = `Num       RefCount Protocol Flags    Type St Inode Path
 0000000000000000: 00000002 00000000 00000000 0002 01 17268 /srv/with space/log
 `;
 
-test('boundPaths() reads pathname sockets, spaces included, and no others', () => {
+test('boundPaths() lists sockets with a path, also with spaces, and no others', () => {
   assert.deepEqual(boundPaths(TABLE), ['/run/service.sock', '/srv/with space/log']);
 });
 

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { onChildChange } from '../../../sandbox/supervisor/start/on-child-change.js';
 import { until } from '../../harness/until.js';
 
-test('many wait for a change of a child with one listener, each until it is ended', async () => {
+test('onChildChange() serves many callers with one listener, each until it ends', async () => {
   const before = process.listenerCount('SIGCHLD');
   const calls = new Array<number>(20).fill(0);
   const ends = calls.map((_, index) =>

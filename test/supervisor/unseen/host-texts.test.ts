@@ -8,7 +8,7 @@ import { readableFolder } from '../../harness/users.js';
 
 const { isPublic, readText } = hostTexts;
 
-test('readText() reads the beginning of a regular file, waits for no pipe, and takes no program for a text', () => {
+test('readText() reads the beginning of a regular file, waits for no pipe, and returns no binary program', () => {
   const folder = readableFolder();
   const at = (name: string): string => join(folder, name);
   writeFileSync(at('script'), '#!/bin/sh\n');
@@ -20,7 +20,7 @@ test('readText() reads the beginning of a regular file, waits for no pipe, and t
   for (const name of ['program', 'pipe', 'absent', '.']) assert.equal(readText(at(name)), undefined, name);
 });
 
-test('isPublic() is true of what everybody may read, and of nothing below a closed folder', () => {
+test('isPublic() is true for files that every user may read, and false below a closed folder', () => {
   const folder = readableFolder();
   const at = (name: string): string => join(folder, name);
   mkdirSync(at('open/closed/inner'), { recursive: true });

@@ -87,7 +87,7 @@ function found({
 }
 const paths = (one: Case): string[] => found(one).flatMap((unseen) => unseen.paths);
 
-test('namedPaths() finds the paths that are written out, and none that a variable, a pattern or a comment makes', () => {
+test('namedPaths() finds literal paths, and none of a variable, a pattern or a comment', () => {
   const text = `#!/bin/sh
 # see /etc/comment/file
 . /etc/chromium.d/one; for f in /etc/chromium.d/* '/opt/x/y' A=/var/lib/app:/var/lib/other; do :; done # /not/this
@@ -100,7 +100,7 @@ test -f /etc/app.conf&&echo >/var/log/app.log`;
   assert.equal(namedPaths(Array.from({ length: 500 }, (_, at) => `/a/${at}`).join(' ')).length, 200);
 });
 
-test('finds() tells whether a program finds something at a path, by links too', () => {
+test('finds() tells whether a program finds a file at a path, through links too', () => {
   const request = { program: undefined, cwd: '/usr', homes: [], ownHomes: [], hidden: [], writable: [] };
   const sizes = { tmpMib: 1, homeMib: 1, shmMib: 1 };
   const { entries } = planRoot({ ...request, visible: ['/srv/a.py'], sizes, uid: 1, gid: 1 }, host);
@@ -118,7 +118,7 @@ test('finds() tells whether a program finds something at a path, by links too', 
     assert.equal(finds(entries, path, host), false, path);
 });
 
-test('unseenFiles() names what the arguments name and what does not show, three at the most', () => {
+test('unseenFiles() names files of the arguments that do not show, at most three', () => {
   assert.deepEqual(
     paths({ words: ['tool', '/srv/a.py', '--config=/etc/app.conf', '/etc/ssl', '/no/such', '-x'] }),
     [...['/srv/a.py', '/etc/app.conf']],
@@ -145,7 +145,7 @@ test('unseenFiles() names no home directory, nothing above one, nothing that is 
   assert.deepEqual(paths({ words: ['tool', '/srv/a.py'], visible: ['/srv'], hidden: ['/srv/a.py'] }), []);
 });
 
-test('unseenFiles() says of a file in a home directory where it was started that its folder does not show', () => {
+test('unseenFiles() reports a file in the current home directory with its folder, which does not show', () => {
   const [one, ...others] = found({ words: ['tool', 'x.py', 'y.py'], cwd: '/home/me' });
   assert.deepEqual(others, []);
   assert.ok(one !== undefined);
@@ -157,7 +157,7 @@ test('unseenFiles() says of a file in a home directory where it was started that
   assert.deepEqual(found({ words: ['tool', 'project'], cwd: '/home/me' }), []);
 });
 
-test('unseenFiles() names what the script of a command names, where everybody may read it', () => {
+test('unseenFiles() names files from the script of a command, where every user may read them', () => {
   const script =
     '#!/bin/sh\nfor f in /etc/chromium.d/*; do . /etc/chromium.d/one; done\ncat /etc/shadow /tmp/y /etc/ssl /home/me/.ssh/key\n';
   const [one] = found({ words: ['tool'], scripts: { '/usr/bin/tool': script } });
@@ -184,7 +184,7 @@ test('unseenFiles() names what the script of a command names, where everybody ma
   assert.deepEqual(paths({ ...sh, words: ['sh', '/srv/a.py'], visible: ['/srv/a.py'] }), ['/etc/app.d']);
 });
 
-test('unseenFiles() knows the shims of version managers, and what helps', () => {
+test('unseenFiles() recognises the shims of version managers, and suggests a fix', () => {
   const pyenv = { program: '/home/me/.pyenv/shims/python3', words: ['python3', '/srv/a.py'] };
   assert.deepEqual(found(pyenv), [
     {
