@@ -55,7 +55,7 @@ Every plugin has the calls that ordinary programs make. \`seccomp\`, \`--seccomp
 
 ${callTable()}
 
-postern never adds a call of the last rows.
+A call that is "never" added would end a guarantee of [SECURITY.md](../SECURITY.md).
 `;
 }
 

@@ -1,8 +1,8 @@
-// The system calls that a configuration may add to those that every plugin has, and those that it may not, each with the reason.
-// What stands in no group is unknown, or every plugin has it. Pure.
+// The system calls that a configuration may add to those of every plugin, and those that it may not, each with the reason. A call in no
+// group is unknown, or every plugin has it. Pure.
 
 export interface CallForm {
-  /** The key that adds it: `unsafe_allow` where a guarantee of SECURITY.md gets weaker. `never`: it would be none any more. */
+  /** The key that adds it. `unsafe_allow`: it weakens a guarantee of SECURITY.md. `never`: it would end one. */
   readonly by: 'allow' | 'unsafe_allow' | 'never';
   readonly why: string;
 }
@@ -12,12 +12,12 @@ const words = (text: string): readonly string[] => text.trim().split(/\s+/);
 const GROUPS: readonly (CallForm & { readonly calls: readonly string[] })[] = [
   {
     by: 'allow',
-    why: 'it tells of the machine, and changes nothing without a capability that no plugin has',
+    why: 'it describes the machine, and changes nothing without a capability that no plugin has',
     calls: words('adjtimex clock_adjtime sysfs ustat lsm_get_self_attr lsm_list_modules'),
   },
   {
     by: 'unsafe_allow',
-    why: 'it wants a capability that no plugin has: what it opens is more of the kernel to attack',
+    why: 'it needs a capability that no plugin has, but it exposes more of the kernel to attacks',
     calls: words(`
       acct clock_settime create_module delete_module fanotify_init finit_module get_kernel_syms init_module ioperm iopl
       kexec_file_load kexec_load nfsservctl query_module quotactl quotactl_fd reboot setdomainname sethostname
@@ -35,17 +35,17 @@ const GROUPS: readonly (CallForm & { readonly calls: readonly string[] })[] = [
   },
   {
     by: 'unsafe_allow',
-    why: "it reaches into other processes, of the sandbox's own where the kernel keeps to its namespaces",
+    why: 'it reaches into other processes: only those of the sandbox, if the kernel keeps namespaces apart',
     calls: words('process_vm_readv process_vm_writev process_madvise pidfd_getfd kcmp'),
   },
   {
     by: 'unsafe_allow',
-    why: 'its mode lies in memory, where no filter sees it: files with set-uid bits may be left in a writable folder',
+    why: 'its mode lies in memory, where a filter cannot see it: it could leave set-uid files in a writable folder',
     calls: words('openat2'),
   },
   {
     by: 'never',
-    why: 'the broker answers it, or it is refused: executed as it is, it turns a socket of the host to any peer',
+    why: 'the broker answers or refuses it: executed as it is, it could connect a socket of the host to any peer',
     calls: words('connect bind listen'),
   },
   {
@@ -55,35 +55,35 @@ const GROUPS: readonly (CallForm & { readonly calls: readonly string[] })[] = [
   },
   {
     by: 'never',
-    why: 'one that waits holds the lock of a pipe, and whoever reads the other end, the broker too, for good',
+    why: 'while it waits it holds the lock of a pipe, and so blocks every reader of the other end, even the broker',
     calls: words('splice tee vmsplice'),
   },
   {
     by: 'never',
-    why: 'whoever reads the memory of the plugin, as the broker does, would wait for as long as the plugin likes',
+    why: 'a read of the memory of the plugin, as by the broker, would wait as long as the plugin wants',
     calls: words('userfaultfd'),
   },
   {
     by: 'never',
-    why: 'its flags lie in memory, where no filter sees them: it makes namespaces, with every capability inside',
+    why: 'its flags lie in memory, where a filter cannot see them: it could make namespaces, with every capability inside',
     calls: words('clone3'),
   },
   { by: 'never', why: 'it enters another namespace', calls: words('setns') },
   {
     by: 'never',
-    why: 'what the plugin sees would not stay as it was built',
+    why: 'it could change the file system that postern built for the plugin',
     calls: words(`
       mount umount umount2 pivot_root open_tree open_tree_attr move_mount fsopen fsconfig fsmount fspick mount_setattr
       open_by_handle_at`),
   },
   {
     by: 'never',
-    why: 'a tracer steers a process whose call the broker has in hand, and stops the thread that it waits for',
+    why: 'a tracer could control a process while the broker handles its call, and stop the thread that the broker waits for',
     calls: words('ptrace'),
   },
   {
     by: 'never',
-    why: 'what it does is judged by its arguments, and a plugin has it with those that do no harm',
+    why: 'postern decides by its arguments, and every plugin has it with harmless ones',
     calls: words(`
       socket socketpair setsockopt getsockopt recvfrom recvmsg recvmmsg fcntl personality sendto sendmsg sendmmsg clone unshare chmod fchmod fchmodat fchmodat2 creat
       mknod mknodat open openat ioctl seccomp`),
@@ -94,14 +94,14 @@ export const CALL_FORMS: ReadonlyMap<string, CallForm> = new Map(
   GROUPS.flatMap(({ calls, by, why }) => calls.map((call) => [call, { by, why }] as const)),
 );
 
-/** What is wrong with a call in a list. */
+/** Why a call may not be in a list. */
 export interface CallProblem {
   readonly message: string;
-  /** The key that it may stand under. */
+  /** The key that the call may be under. */
   readonly belongs?: 'allow' | 'unsafe_allow';
 }
 
-/** @returns undefined where the call may stand there */
+/** @returns undefined if the call may be there */
 export function checkCall(call: string, by: 'allow' | 'unsafe_allow'): CallProblem | undefined {
   const form = CALL_FORMS.get(call);
   if (form === undefined)
@@ -113,7 +113,7 @@ export function checkCall(call: string, by: 'allow' | 'unsafe_allow'): CallProbl
     : { message: `"${call}" weakens no guarantee`, belongs: 'allow' };
 }
 
-/** The calls that may stand under a key. */
+/** The calls that may be under a key. */
 export function callsBy(by: 'allow' | 'unsafe_allow'): readonly string[] {
   return [...CALL_FORMS].filter(([, form]) => form.by === by).map(([call]) => call);
 }

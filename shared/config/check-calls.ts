@@ -1,4 +1,4 @@
-// The system calls that a file adds to a plugin: whether each may stand where it does.
+// Checks the system calls that a file adds to a plugin: whether each may be under its key.
 import { callsBy, checkCall } from './call-forms.js';
 import { didYouMean } from './closest.js';
 import type { ConfigProblem } from './config-problem.js';

@@ -1,10 +1,10 @@
-// No two listeners of a file can have one place: the second could not be bound, and the error would blame another program.
+// Checks that no two listeners of a file have the same address. The second could not be bound, and the error would blame another program.
 import { resolve } from 'node:path';
 import type { ConfigProblem } from './config-problem.js';
 import { readListenAddress } from './listen-address.js';
 import type { KeyPath, YamlSource } from './yaml-source.js';
 
-/** @param folder what a relative path is relative to */
+/** @param folder that relative paths are relative to */
 export function checkListenPlaces(
   source: YamlSource,
   names: readonly string[],
@@ -29,7 +29,7 @@ export function checkListenPlaces(
   return problems;
 }
 
-/** Undefined for what is no address, which is told elsewhere, and for a port that the kernel picks. */
+/** Undefined for a text that is no address, which another check reports, and for a port that the kernel picks. */
 function placeOf(text: string, folder: string): string | undefined {
   const read = readListenAddress(text);
   if (!read.ok) return undefined;

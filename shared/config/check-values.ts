@@ -1,5 +1,5 @@
-// What the form of postern.yaml cannot say: values that must be addresses, folders that must be there, names that must agree.
-// It looks at what is written, not at what the form made of it, so that one mistake hides no other.
+// Checks what the schema of postern.yaml cannot express: addresses, folders that must exist, names that must agree. It reads the text as
+// written, not the result of the schema, so that one mistake hides no other.
 import { type Stats, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { checkCalls } from './check-calls.js';
@@ -104,7 +104,7 @@ function checkListeners(source: YamlSource, at: KeyPath, folder: string): Config
     );
 }
 
-/** What is no text there is the schema's to tell. */
+/** The schema reports a value that is no text. */
 function textAt(source: YamlSource, key: KeyPath): string {
   return source.textsAt(key)[0]?.text ?? '';
 }

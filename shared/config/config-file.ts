@@ -1,4 +1,4 @@
-// postern.yaml as written: what may be left out is left out.
+// postern.yaml as written, without defaults.
 import type { Mode } from '../reasons.js';
 import type { WrittenLimits } from './limit-forms.js';
 
@@ -11,7 +11,7 @@ export interface RuleFile {
   readonly deny?: readonly string[] | undefined;
 }
 
-/** What `defaults` and each plugin may say. */
+/** The keys that `defaults` and each plugin may have. */
 export interface DefaultKeys extends RuleFile {
   readonly presets?: readonly string[] | undefined;
   readonly env?: Readonly<Record<string, string>> | undefined;

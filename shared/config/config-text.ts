@@ -1,19 +1,19 @@
-// A file of configuration as text: bounded, UTF-8, a regular file. Runs in the supervisor.
+// Reads a configuration file as text: a regular file, bounded, in UTF-8. Runs in the supervisor.
 import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
 import { ConfigError } from './config-problem.js';
 
 const MAX_CONFIG_BYTES = 4 * 1024 * 1024;
 
 /**
- * @param fix what to do where the file is not there
- * @throws PosternError `bad_config` for a file that is missing, no regular file, larger than 4 MiB or not UTF-8
+ * @param fix what to do if the file does not exist
+ * @throws PosternError `bad_config` if the file is missing, no regular file, larger than 4 MiB or not UTF-8
  */
 export function readConfigText(path: string, fix: string): string {
   const problem = (message: string, suggestion?: string): Error =>
     new ConfigError([{ file: path, key: '', message, ...(suggestion !== undefined && { suggestion }) }]);
   let fd: number;
   try {
-    // O_NONBLOCK: to open a FIFO would wait for its writer.
+    // Without O_NONBLOCK, opening a FIFO would wait for its writer.
     fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException;

@@ -1,7 +1,7 @@
-// The YAML library's errors in the words of whoever wrote the file.
+// Explains the errors of the YAML library to the author of the file.
 import type { YAMLError } from 'yaml';
 
-/** @returns what is wrong, and what to write where that can be told */
+/** @returns what is wrong, and what to write if that is known */
 export function describeSyntax({ code, message, pos }: YAMLError, text: string): readonly [string, string?] {
   const [start] = pos;
   const from = text.slice(start);

@@ -1,23 +1,23 @@
-// A finding of the schema, in the words of whoever wrote the file: what was expected, what is there, what to write. Pure.
+// Explains a finding of the schema to the author of the file: what is expected, what is there, what to write. Pure.
 import type { z } from 'zod';
 import { closest, didYouMean } from './closest.js';
 import type { ConfigProblem } from './config-problem.js';
 import type { KeyPath, YamlSource } from './yaml-source.js';
 
-/** @param schema what the file was held against: its keys are what a mistyped one may have meant */
+/** @param schema of the file: its keys are the candidates for a mistyped one */
 export function explainIssues(
   issues: readonly z.core.$ZodIssue[],
   schema: z.ZodType,
   source: YamlSource,
 ): ConfigProblem[] {
   const meant = new Set(issues.flatMap((issue) => meantKeys(issue, schema)));
-  // A key that is mistyped is not also missing.
+  // A mistyped key is not reported as missing too.
   return issues
     .filter((issue) => !(isMissing(issue, source) && meant.has(asText(keyOf(issue)))))
     .flatMap((issue) => explainIssue(issue, schema, source));
 }
 
-/** The keys that were probably meant by unknown ones. */
+/** The keys that unknown ones were probably meant to be. */
 function meantKeys(issue: z.core.$ZodIssue, schema: z.ZodType): readonly string[] {
   if (issue.code !== 'unrecognized_keys') return [];
   const parent = keyOf(issue);
@@ -81,7 +81,7 @@ function suggestKey(unknown: string, parent: KeyPath, schema: z.ZodType): string
   return here.length === 0 ? undefined : `there are ${here.join(', ')}`;
 }
 
-/** Whether a key under `defaults` is one that only a plugin has. */
+/** Whether a key under `defaults` belongs to plugins only. */
 function isOfPlugins(unknown: string, parent: KeyPath, schema: z.ZodType): boolean {
   return parent.length === 1 && parent[0] === 'defaults' && keysAt(schema, ['plugins', '']).includes(unknown);
 }
@@ -120,7 +120,7 @@ function isObject(
   return node?.shape !== undefined;
 }
 
-/** @param written as it stands in the file */
+/** @param written the value as in the file */
 function describeValue(value: unknown, written: string | undefined): string {
   if (value === null) return 'nothing';
   if (Array.isArray(value)) return value.length === 0 ? 'an empty list' : 'a list';
@@ -129,7 +129,7 @@ function describeValue(value: unknown, written: string | undefined): string {
   return text.length > 80 ? `${text.slice(0, 79)}…` : text;
 }
 
-/** What was probably meant by a value of another type. */
+/** The value that one of another type was probably meant to be. */
 function suggestValue(
   value: unknown,
   written: string | undefined,
@@ -151,14 +151,14 @@ const UNITS: readonly { readonly of: RegExp; readonly units: Readonly<Record<str
   { of: /_mib$/, units: { m: 1, mb: 1, mib: 1, g: 1024, gb: 1024, gib: 1024 } },
 ];
 
-/** `500` of "500", `5000` of 5s for a key of milliseconds, `1024` of 1g for one of MiB. */
+/** Suggests `500` for "500", `5000` for 5s under a key of milliseconds, `1024` for 1g under one of MiB. */
 function suggestNumber(text: string, key: string): string | undefined {
   const [, digits, unit = ''] = /^(\d{1,9})([a-z]*)$/.exec(text.toLowerCase()) ?? [];
   const factor = unit === '' ? 1 : UNITS.find(({ of }) => of.test(key))?.units[unit];
   return digits === undefined || factor === undefined ? undefined : `write ${Number(digits) * factor}`;
 }
 
-/** As YAML needs it within brackets. */
+/** Quotes a word if YAML needs that within brackets. */
 function quoteWord(word: string): string {
   return /^[\w./-][\w./:-]*$/.test(word) ? word : JSON.stringify(word);
 }

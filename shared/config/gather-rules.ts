@@ -1,4 +1,4 @@
-// A plugin's rules from all the places that give it some: defaults, presets and its own lists, in this order.
+// Gathers the rules of a plugin: from defaults, presets and its own lists, in this order.
 import { isAbsolute, join } from 'node:path';
 import { ConfigError, type ConfigProblem } from './config-problem.js';
 import { joinRules, type PlacedRules, type ReadRules, readRules } from './placed-rules.js';
@@ -8,8 +8,8 @@ import type { KeyPath, YamlSource } from './yaml-source.js';
 const NONE: PlacedRules = { allow: [], deny: [] };
 
 /**
- * @param folder the file's, for the paths of presets
- * @returns the rules of a plugin by its name, and everything that is wrong with any
+ * @param folder of the file: paths of presets are relative to it
+ * @returns the rules of a plugin by its name, and all problems
  */
 export function gatherRules(
   source: YamlSource,
@@ -22,7 +22,7 @@ export function gatherRules(
     if (known !== undefined) return known;
     const { problems: found, ...rules } = tryLoad(path);
     files.set(path, rules);
-    // What is wrong with the file as a whole is told where it is named.
+    // A problem of the whole file is reported where the file is named.
     problems.push(
       ...found.map((problem) =>
         problem.line === undefined

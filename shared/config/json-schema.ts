@@ -1,4 +1,4 @@
-// The JSON Schema of postern.yaml, for editors: of the same definitions that a file is held against.
+// The JSON Schema of postern.yaml, for editors and docs/config.md. It is made from the schema that checks files.
 import * as z from 'zod';
 import { configSchema } from './config-schema.js';
 

@@ -1,14 +1,14 @@
-// The text of an address to listen on, read strictly: what it says is what is bound, with no lookup and no default.
+// Reads the text of an address to listen on, strictly: no lookup and no default.
 import { parseAddress } from '../policy/address.js';
 import { quote } from '../policy/quote.js';
 
-/** Where a listener is bound. */
+/** The address of a listener. */
 export type ListenAddress =
   | {
       readonly kind: 'tcp';
-      /** 4 or 16 bytes in network order; all zero is every address of that family. */
+      /** 4 or 16 bytes in network order. All zero: every address of that family. */
       readonly bytes: Uint8Array;
-      /** 0 to 65535; 0 lets the kernel pick one. */
+      /** 0 to 65535. 0: the kernel picks one. */
       readonly port: number;
     }
   | { readonly kind: 'unix'; readonly path: string };
@@ -17,15 +17,15 @@ export type ListenAddressResult =
   | { readonly ok: true; readonly address: ListenAddress }
   | { readonly ok: false; readonly message: string; readonly suggestion?: string | undefined };
 
-/** sun_path without its closing NUL, unix(7). */
+/** The size of sun_path without its final NUL, unix(7). */
 export const MAX_SOCKET_PATH_BYTES: number = 107;
 const MAX_PORT = 65_535;
 const PORT = /^(?:0|[1-9]\d{0,4})$/;
 
 /**
- * Reads `127.0.0.1:8080`, `[::1]:8080`, or the path of a UNIX socket, which has a `/` in it.
+ * Reads `127.0.0.1:8080`, `[::1]:8080`, or the path of a UNIX socket, which contains a `/`.
  *
- * @returns the address, or why it is none and what was perhaps meant
+ * @returns the address, or why the text is none, with a suggestion
  */
 export function readListenAddress(text: string): ListenAddressResult {
   const scheme = /^[a-z][a-z0-9+.-]*:(?:\/\/(?=[^/])(.+?)\/?|\/{0,2}(\/.*))$/i.exec(text);
@@ -47,7 +47,7 @@ export function readListenAddress(text: string): ListenAddressResult {
 function readBare(text: string, host: string, port: string): ListenAddressResult {
   const address = parseAddress(host);
   if (address?.family === 4 && !host.includes(':')) return tcp(address.bytes, port);
-  // `::1:8080` is an address without a port, or one with a port and without its brackets.
+  // `::1:8080` is an address without a port, or an address and port without brackets.
   if (address !== undefined) return bad(text, 'IPv6 stands in brackets', `[${host}]:${port}`);
   if (parseAddress(text) !== undefined) return withoutPort(text);
   if (host === '') return bad(text, 'it names no address', `127.0.0.1:${port}`);

@@ -1,5 +1,5 @@
-// Reads postern.yaml: every error at once, each with its place. Runs in the supervisor; trusts the file's author but not
-// the file's form.
+// Reads postern.yaml, and reports every error at once with its place. Runs in the supervisor. Trusts the author of the file, but not its
+// form.
 import { dirname, resolve } from 'node:path';
 import { checkValues } from './check-values.js';
 import { DEFAULT_AUDIT } from './config-file.js';
@@ -15,11 +15,11 @@ import { type KeyPath, YamlSource } from './yaml-source.js';
 
 export interface LoadedPlugin {
   readonly config: PluginConfig;
-  /** Its rules, those of defaults and presets included, with their places. */
+  /** Its rules with their places. Those of defaults and presets are among them. */
   readonly rules: PlacedRules;
-  /** Plugins that are started before it and stopped after it. */
+  /** Plugins that start before it and stop after it. */
   readonly after: readonly string[];
-  /** Calls that it has and that weaken a guarantee, with `FILE:LINE`. */
+  /** Its system calls that weaken a guarantee, with `FILE:LINE`. */
   readonly unsafeCalls: readonly { readonly call: string; readonly place: string }[];
 }
 
@@ -28,11 +28,11 @@ export interface Config {
   /** `stderr`, `stdout` or an absolute path. */
   readonly audit: string;
   readonly dnsServers: readonly string[] | undefined;
-  /** In the file's order. */
+  /** In the order of the file. */
   readonly plugins: readonly LoadedPlugin[];
-  /** A problem at a key, for what is wrong with the host rather than the file. */
+  /** Makes a problem at a key, for a caller that finds the host and not the file at fault. */
   readonly problem: YamlSource['problem'];
-  /** `FILE:LINE` of a key that is written; undefined where it is not. */
+  /** `FILE:LINE` of a key; undefined if the file does not have it. */
   readonly placeOf: (key: KeyPath) => string | undefined;
 }
 

@@ -1,10 +1,10 @@
-// A plugin's keys joined with those of `defaults`: lists are added to, maps joined key by key, single values give way. Pure.
+// Merges the keys of a plugin with those of `defaults`: lists are joined, maps merged key by key, single values replaced. Pure.
 import type { DefaultKeys, PluginKeys } from './config-file.js';
 import { limitsOf } from './limit-forms.js';
 import { type PluginConfig, plainPlugin } from './plugin-config.js';
 
 /**
- * All of a plugin but its rules, which may stand in other files too.
+ * Everything of a plugin except its rules, which may be in other files too.
  *
  * @param placeOf `FILE:LINE` of a listener by its index
  */

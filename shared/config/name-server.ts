@@ -1,8 +1,8 @@
-// The address of a DNS server as a person writes it. Pure.
+// The address of a DNS server as users write it. Pure.
 import { parseAddress } from '../policy/address.js';
 import { parseHostPort } from './parse-host-port.js';
 
-/** Whether it is `ADDRESS`, `ADDRESS:PORT` or `[ADDRESS]:PORT`. */
+/** Whether a text is `ADDRESS`, `ADDRESS:PORT` or `[ADDRESS]:PORT`. */
 export function isNameServer(text: string): boolean {
   if (parseAddress(text) !== undefined) return true;
   const named = parseHostPort(text);

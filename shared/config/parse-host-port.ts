@@ -1,6 +1,6 @@
-// `HOST:PORT` of a listener of postern's own. Pure.
+// Reads `HOST:PORT` of postern's own listener. Pure.
 
-/** An address as `HOST:PORT`, IPv6 in brackets; port 0 takes a free one. @returns undefined where it is none */
+/** Reads `HOST:PORT`, with IPv6 in brackets. Port 0: the kernel picks one. @returns undefined if the text is no address */
 export function parseHostPort(text: string): { readonly host: string; readonly port: number } | undefined {
   const match = /^(?:\[([0-9a-fA-F:]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(text);
   const host = match?.[1] ?? match?.[2];

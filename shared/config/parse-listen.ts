@@ -1,4 +1,4 @@
-// The command line's NAME=ADDR. What either half may be is for resolveListeners() to say.
+// Splits NAME=ADDR of the command line. resolveListeners() checks both parts.
 import { quote } from '../policy/quote.js';
 import { readListenAddress } from './listen-address.js';
 import type { ListenConfig } from './plugin-config.js';

@@ -1,4 +1,4 @@
-// Rules with the file and line that each stands on.
+// Rules, each with its file and line.
 import { diagnoseRule } from '../policy/diagnose-rule.js';
 import { type ListName, parseRule } from '../policy/parse-rule.js';
 import type { ConfigProblem } from './config-problem.js';
@@ -6,22 +6,22 @@ import type { KeyPath, YamlSource } from './yaml-source.js';
 
 export interface PlacedRule {
   readonly text: string;
-  /** `FILE:LINE`, or the option that gave it. */
+  /** `FILE:LINE`, or the option on the command line. */
   readonly place: string;
 }
 
-/** Rules of one plugin, in their order. */
+/** The rules of one plugin, in their order. */
 export interface PlacedRules {
   readonly allow: readonly PlacedRule[];
   readonly deny: readonly PlacedRule[];
 }
 
-/** Rules, and what is wrong with those that are none. */
+/** Rules, and the problems of those that are invalid. */
 export interface ReadRules extends PlacedRules {
   readonly problems: readonly ConfigProblem[];
 }
 
-/** Both lists of a map that has `allow` and `deny`; what is no string there is the schema's to tell. */
+/** Reads both lists of a map with `allow` and `deny`. The schema reports values that are no strings. */
 export function readRules(source: YamlSource, parent: KeyPath): ReadRules {
   const problems: ConfigProblem[] = [];
   const read = (list: ListName): PlacedRule[] => {

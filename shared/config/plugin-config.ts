@@ -1,22 +1,22 @@
-// What is configured for one plugin, whether by `run`'s options or a file: defaults filled in, paths absolute.
+// The configuration of one plugin, from the options of `run` or from a file: with defaults and absolute paths.
 import type { Mode } from '../reasons.js';
 import { type Limits, limitsOf } from './limit-forms.js';
 
-/** A listening socket by name (LISTEN_FDNAMES) and address: `127.0.0.1:8080`, `[::1]:8080` or an absolute path. */
+/** A listening socket: its name (LISTEN_FDNAMES) and its address, as `127.0.0.1:8080`, `[::1]:8080` or an absolute path. */
 export interface ListenConfig {
   readonly name: string;
   readonly address: string;
-  /** `FILE:LINE` where a file names it, for what is wrong with it. */
+  /** `FILE:LINE` in the file that names it, for error messages. */
   readonly place?: string;
 }
 
-/** When a plugin that ended is started again, and how long it waits before. */
+/** When a plugin that ended starts again, and how long it waits before. */
 export interface RestartConfig {
   readonly policy: 'no' | 'on-failure' | 'always';
-  /** The first wait; each further one is twice as long, up to `maxDelayMs`. */
+  /** The first wait. Each further wait is twice as long, up to `maxDelayMs`. */
   readonly delayMs: number;
   readonly maxDelayMs: number;
-  /** A plugin that ran at least this long counts as recovered: its next wait is the first again. */
+  /** A plugin that ran at least this long has recovered: its next wait is the first again. */
   readonly resetAfterMs: number;
 }
 
@@ -29,19 +29,19 @@ export interface PluginConfig {
   readonly allow: readonly string[];
   readonly deny: readonly string[];
   readonly mode: Mode;
-  /** `transparent`: any program's own connect(2) goes through the broker. `channel`: it is refused. */
+  /** `transparent`: connect(2) goes through the broker. `channel`: connect(2) is refused. */
   readonly egress: 'transparent' | 'channel';
   readonly visible: readonly string[];
   readonly writable: readonly string[];
-  /** What the plugin does not see of what is visible to it otherwise. */
+  /** Paths that the plugin does not see, below a visible one. */
   readonly hidden: readonly string[];
-  /** The host's folder that is the plugin's HOME and outlasts its runs; without one each run has an empty home. */
+  /** A folder of the host that is the HOME of the plugin in every run. Without it each run has an empty home. */
   readonly home?: string | undefined;
-  /** Listening sockets that the supervisor binds and the plugin inherits, in this order from descriptor 3 on. */
+  /** Listening sockets that the supervisor binds. The plugin inherits them in this order, from descriptor 3 on. */
   readonly listen: readonly ListenConfig[];
   readonly restart: RestartConfig;
   readonly limits: Limits;
-  /** System calls that it has beside those of every plugin; call-forms.ts. */
+  /** System calls in addition to those of every plugin; see call-forms.ts. */
   readonly addedCalls: readonly string[];
 }
 
@@ -52,7 +52,7 @@ export const NO_RESTART: RestartConfig = {
   resetAfterMs: 60_000,
 };
 
-/** A plugin of which no more is known: it may connect to nobody, and sees nothing but the system. */
+/** A plugin with defaults only: it may connect to nothing, and sees only the system. */
 export function plainPlugin(name: string, command: readonly string[]): PluginConfig {
   return {
     name,
@@ -74,5 +74,5 @@ export function plainPlugin(name: string, command: readonly string[]): PluginCon
 }
 
 export const PLUGIN_NAME: RegExp = /^[a-z0-9][a-z0-9_-]{0,62}$/;
-/** A variable that may be set: what tells a plugin of its descriptors is postern's to set. */
+/** The name of a variable that a user may set. postern sets those that name the plugin's descriptors. */
 export const VARIABLE_NAME: RegExp = /^(?!POSTERN_|LISTEN_(?:FDS|PID|FDNAMES)$)[A-Za-z_][A-Za-z0-9_]*$/;

@@ -1,19 +1,19 @@
-// A plugin's listeners as configured, checked together: names, addresses, and that there are not too many.
+// Checks the listeners of a plugin together: names, addresses and their number.
 import { resolve } from 'node:path';
 import { MAX_LISTENERS } from '../limits.js';
 import { quote } from '../policy/quote.js';
 import { readListenAddress } from './listen-address.js';
 import type { ListenConfig } from './plugin-config.js';
 
-/** sd_listen_fds_with_names(3) takes up to 255 printable characters but `:`; these need no quoting anywhere. */
+/** sd_listen_fds_with_names(3) takes up to 255 printable characters except `:`. These characters need no quotes anywhere. */
 const LISTENER_NAME = /^[A-Za-z0-9._-]{1,64}$/;
 
 export interface ListenProblem {
-  /** Which entry. */
+  /** The index of the entry. */
   readonly index: number;
   readonly field: 'name' | 'address';
   readonly message: string;
-  /** What that field perhaps meant. */
+  /** What that field was probably meant to be. */
   readonly suggestion?: string | undefined;
 }
 
@@ -23,8 +23,8 @@ export type ResolvedListeners =
 
 /**
  * @param entries names and addresses as written
- * @param folder what a relative path is relative to
- * @returns the listeners, paths absolute, or every problem
+ * @param folder that relative paths are relative to
+ * @returns the listeners with absolute paths, or every problem
  */
 export function resolveListeners(entries: readonly ListenConfig[], folder: string): ResolvedListeners {
   const problems: ListenProblem[] = [];

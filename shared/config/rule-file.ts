@@ -1,4 +1,4 @@
-// A file of rules of its own, for `presets` and --rules: a map with `allow`, `deny` or both.
+// Reads a file of rules, for `presets` and --rules: a map with `allow`, `deny` or both.
 import { ConfigError } from './config-problem.js';
 import { ruleFileSchema } from './config-schema.js';
 import { readConfigText } from './config-text.js';
@@ -6,7 +6,7 @@ import { explainIssues } from './explain-issue.js';
 import { type PlacedRules, readRules } from './placed-rules.js';
 import { YamlSource } from './yaml-source.js';
 
-/** @throws ConfigError with all that is wrong in the file */
+/** @throws ConfigError with every problem of the file */
 export function loadRuleFile(path: string): PlacedRules {
   const source = new YamlSource(path, readConfigText(path, 'name a file that holds allow: and deny: lists'));
   const parsed = ruleFileSchema.safeParse(source.value);

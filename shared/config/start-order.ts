@@ -1,10 +1,10 @@
-// Which plugins wait for which: `after` as written must name plugins that are there, and go round in no circle. Pure.
+// Checks the order of starts: `after` must name existing plugins, and must not form a circle. Pure.
 
 export type OrderProblem =
   | { readonly kind: 'unknown'; readonly plugin: string; readonly index: number; readonly name: string }
   | { readonly kind: 'circle'; readonly plugin: string; readonly circle: readonly string[] };
 
-/** @param after by plugin, those that it is started after */
+/** @param after by plugin, those that start before it */
 export function findOrderProblems(after: ReadonlyMap<string, readonly string[]>): OrderProblem[] {
   const problems: OrderProblem[] = [];
   for (const [plugin, names] of after) {

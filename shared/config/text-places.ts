@@ -1,4 +1,4 @@
-// Offsets in a text as lines and columns, by the text alone: the YAML library's counter forgets lines within what it cannot read.
+// Turns offsets in a text into lines and columns. The counter of the YAML library misses lines inside text that it cannot read.
 
 export class TextPlaces {
   readonly #length: number;
@@ -11,7 +11,7 @@ export class TextPlaces {
     this.#length = text.length;
   }
 
-  /** Line and column from 1; an offset past the text is its end. */
+  /** Line and column, from 1. An offset past the text counts as its end. */
   at(offset: number): { readonly line: number; readonly column: number } {
     const within = Math.min(offset, this.#length);
     let [low, high] = [0, this.#starts.length - 1];

@@ -1,12 +1,12 @@
-// YAML text with its places: every syntax error in the words of whoever wrote it. Trusts the author, not the form.
+// YAML text with the places of its values. Explains every syntax error to the author. Trusts the author, not the form.
 import { type Document, isAlias, isMap, isNode, isScalar, parseDocument, visit } from 'yaml';
 import { ConfigError, type ConfigProblem } from './config-problem.js';
 import { describeSyntax } from './describe-syntax.js';
 import { TextPlaces } from './text-places.js';
 
-/** Aliases may multiply to this many nodes: an anchor that explodes is an error. */
+/** Aliases may expand to this many nodes. More is an error. */
 const MAX_ALIASES = 100;
-/** One mistake can be many errors to a parser that goes on. */
+/** One mistake can cause many errors in a parser that goes on. */
 const MAX_SYNTAX_ERRORS = 10;
 
 export type KeyPath = readonly (string | number)[];
@@ -48,7 +48,7 @@ export class YamlSource {
     this.value = this.#toValue();
   }
 
-  /** What stands at a key; undefined where nothing does. */
+  /** The value at a key; undefined if there is none. */
   valueAt(key: KeyPath): unknown {
     return key.reduce<unknown>(
       (inner, part) =>
@@ -59,13 +59,13 @@ export class YamlSource {
     );
   }
 
-  /** A single value as it is written, as `1.10` where YAML reads 1.1; undefined where there is none. */
+  /** A single value as written: `1.10`, which YAML reads as 1.1. Undefined if there is none. */
   writtenAt(key: KeyPath): string | undefined {
     const node = this.#document.getIn(key, true);
     return isScalar(node) ? node.source : undefined;
   }
 
-  /** The text at a key, or the texts of the list there; what is no text is the schema's to tell. */
+  /** The text at a key, or the texts of the list there. The schema reports values that are no texts. */
   textsAt(key: KeyPath): { readonly key: KeyPath; readonly text: string }[] {
     const value = this.valueAt(key);
     if (typeof value === 'string') return [{ key, text: value }];
@@ -75,7 +75,7 @@ export class YamlSource {
     );
   }
 
-  /** The keys of the map at a key; undefined where there is none. */
+  /** The keys of the map at a key; undefined if there is no map. */
   keysAt(key: KeyPath): readonly string[] | undefined {
     const value = this.valueAt(key);
     return typeof value === 'object' && value !== null && !Array.isArray(value)
@@ -83,12 +83,12 @@ export class YamlSource {
       : undefined;
   }
 
-  /** A problem at the value of a key, or at the innermost of its ancestors that is there. */
+  /** Makes a problem at the value of a key, or at its innermost ancestor that exists. */
   problem(key: KeyPath, message: string, suggestion?: string): ConfigProblem {
     return this.#at(this.#offsetOf(key), describeKey(key), message, suggestion);
   }
 
-  /** A problem at a key itself. */
+  /** Makes a problem at a key itself. */
   keyProblem(parent: KeyPath, key: string, message: string, suggestion?: string): ConfigProblem {
     const node = parent.length === 0 ? this.#document.contents : this.#document.getIn(parent, true);
     const pair = isMap(node)
@@ -118,7 +118,7 @@ export class YamlSource {
     }
   }
 
-  /** What YAML allows and a configuration cannot mean. */
+  /** Finds what YAML allows and a configuration cannot mean. */
   #structure(text: string): ConfigProblem[] {
     const problems: ConfigProblem[] = [];
     const anchors = new Set<string>();

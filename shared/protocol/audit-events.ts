@@ -1,5 +1,5 @@
-// The audit log's events: which there are, and what each field means. The broker writes them, the supervisor checks them, the CLI
-// reads them. Their types and docs/audit.md are made from these tables.
+// The events of the audit log with their fields. The broker writes them, the supervisor checks them, the CLI reads them. Their types and
+// docs/audit.md are made from these tables.
 import type {
   DecisionWord,
   Mode,
@@ -11,7 +11,7 @@ import type {
   WayOut,
 } from '../reasons.js';
 
-/** What can stand in a field. The last eight are words of a list in shared/reasons.ts. */
+/** The types of fields. The last eight are words of a list in shared/reasons.ts. */
 export interface AuditTypes {
   readonly string: string;
   readonly number: number;
@@ -237,12 +237,12 @@ type Value<E extends AuditEventName, F extends AuditField> = F extends keyof Eve
 
 type Optional<E extends AuditEventName> = Events[E]['optional'][number];
 
-/** What the broker has to say for an event. */
+/** The fields of an event, without `event` and `ts`. */
 export type AuditFields<E extends AuditEventName> = {
   readonly [F in Exclude<Events[E]['fields'][number], Optional<E>>]: Value<E, F>;
 } & { readonly [F in Optional<E>]?: Value<E, F> };
 
-/** One line of the log. Without `E`: any event, told apart by `event`. */
+/** One line of the log. Without `E`: any event; `event` says which. */
 export type AuditEvent<E extends AuditEventName = AuditEventName> = E extends AuditEventName
   ? {
       readonly event: E;

@@ -1,4 +1,4 @@
-// Reads a broker's reply. Runs in the plugin's client library; the shape is checked all the same.
+// Reads a reply of the broker. Runs in the plugin's client library, which checks the form although it trusts the broker.
 import { Unpackr } from 'msgpackr/index-no-eval';
 import type { ChannelReply } from './messages.js';
 
@@ -7,7 +7,7 @@ const unpackr = new Unpackr({ useRecords: false, int64AsType: 'number' });
 /**
  * Decodes one packet of the reply socket.
  *
- * @returns the reply, or undefined where the bytes are none: end the channel then
+ * @returns the reply, or undefined if the bytes are none. The caller then ends the channel
  */
 export function decodeReply(bytes: Uint8Array): ChannelReply | undefined {
   let value: unknown;

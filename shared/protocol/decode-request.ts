@@ -1,4 +1,4 @@
-// Hostile bytes in, an owned value or a ProtocolErrorKind out. Runs in the broker; trusts nothing, never throws.
+// Turns hostile bytes into an owned value or a ProtocolErrorKind. Runs in the broker. Trusts nothing, never throws.
 import { Unpackr } from 'msgpackr/index-no-eval';
 import { MAX_CONNECT_TIMEOUT_MS } from '../limits.js';
 import type { ProtocolErrorKind } from '../reasons.js';
@@ -33,8 +33,8 @@ export function decodeRequest(frame: Uint8Array): ChannelRequest | ProtocolError
 }
 
 /**
- * Each known key that is there counts one; where the map has as many, it has no unknown key and none twice, for of equal
- * keys one value is left.
+ * Counts the known keys of the value. If the map in the frame has as many keys, none is unknown and none is there twice: of equal keys, the
+ * value keeps one.
  */
 function readRequest(fields: Fields, keys: number): ChannelRequest | ProtocolErrorKind {
   const { op } = fields;
@@ -84,7 +84,7 @@ function isId(value: unknown): value is number {
 }
 
 function isWithin(value: unknown, least: number, most: number): value is number {
-  // Encoders write whole numbers as floats where they are large: the value counts, not its form.
+  // Encoders write large whole numbers as floats. The value counts, not its form.
   return typeof value === 'number' && Number.isInteger(value) && value >= least && value <= most;
 }
 

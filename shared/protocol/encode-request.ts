@@ -1,4 +1,4 @@
-// A request as one MessagePack map. Runs in the plugin's client library.
+// Encodes a request as one MessagePack map. Runs in the plugin's client library.
 import { Packr } from 'msgpackr/index-no-eval';
 import type { ChannelRequest } from './messages.js';
 
@@ -7,9 +7,9 @@ const packr = new Packr({ useRecords: false, variableMapSize: true });
 /**
  * Encodes a request for one write(2) to the channel's pipe.
  *
- * @param request what to ask; a key whose value is undefined must be absent
- * @returns the bytes, valid until they are written; longer than MAX_REQUEST_BYTES for an overlong host, which the broker
- *   would take as a protocol error: check before writing
+ * @param request without keys whose value is undefined
+ * @returns the bytes. An overlong host makes them longer than MAX_REQUEST_BYTES, which the broker would treat as
+ *   a protocol error: check the length before you write
  */
 export function encodeRequest(request: ChannelRequest): Uint8Array {
   return packr.pack(request);

@@ -1,5 +1,5 @@
-// The link between supervisor and broker: JSON lines over a stream for words, packets over a SOCK_SEQPACKET pair for
-// descriptors. Both ends are postern's; the supervisor still checks what it reads, since the broker parses hostile bytes.
+// The link between supervisor and broker: JSON lines over a stream, and packets with descriptors over a SOCK_SEQPACKET pair. The
+// supervisor checks what it reads, since the broker parses hostile bytes and may have been taken over.
 
 import type { AddressClass, DecisionWord, Limit, Mode, Reason } from '../reasons.js';
 import type { AuditEvent } from './audit-events.js';
@@ -7,10 +7,10 @@ import type { AuditEvent } from './audit-events.js';
 /** Descriptor numbers that a broker finds at its start. */
 export const BROKER_LINE_FD = 3;
 export const BROKER_DESCRIPTOR_FD = 4;
-/** The argument of a broker that takes on other ids, for which it needs root's capabilities: it loses them by that. */
+/** The argument of a broker that changes its ids. It needs the capabilities of root for that, and loses them by it. */
 export const KEEPS_CAPABILITIES = 'keeps-capabilities';
 
-/** One of postern's own listening sockets. */
+/** A listening socket of postern itself. */
 export interface ListenerAddress {
   readonly address: string;
   readonly port: number;
@@ -20,23 +20,23 @@ export interface PluginLimits {
   readonly concurrentRequests: number;
   readonly queuedRequests: number;
   readonly requestsPerSecond: number;
-  /** Of its sandbox's DNS. */
+  /** Questions to the DNS of its sandbox. */
   readonly questionsPerSecond: number;
   /** Audit events that are written. */
   readonly logLinesPerSecond: number;
-  /** Open connections: a `connections` packet bears the memory for them. Absent: no limit. */
+  /** Open connections. A `connections` packet brings the memory for them. Missing: no limit. */
   readonly connections?: number | undefined;
 }
 
-/** Supervisor to broker, as lines. `start` is the first and comes once. */
+/** Lines from supervisor to broker. `start` comes first, and once. */
 export type SupervisorLine =
   | {
       readonly type: 'start';
-      /** Ids to take on for good, where the broker begins as root. */
+      /** Ids that the broker takes for good, if it starts as root. */
       readonly becomeIds?: { readonly uid: number; readonly gid: number } | undefined;
-      /** With these ids: what /proc/self/ns/mnt says in the supervisor. */
+      /** With these ids: the target of /proc/self/ns/mnt in the supervisor. */
       readonly supervisorMounts?: string | undefined;
-      /** DNS servers as `ADDRESS` or `ADDRESS:PORT`; absent: those of /etc/resolv.conf. */
+      /** DNS servers as `ADDRESS` or `ADDRESS:PORT`. Missing: those in /etc/resolv.conf. */
       readonly dnsServers?: readonly string[] | undefined;
       readonly listeners: readonly ListenerAddress[];
     }
@@ -49,14 +49,14 @@ export type SupervisorLine =
       readonly limits: PluginLimits;
     }
   | { readonly type: 'forget'; readonly plugin: string }
-  /** The answer to `session_ended`: the ends of the channel are the broker's alone. */
+  /** The answer to `session_ended`: only the broker has the ends of the channel now. */
   | { readonly type: 'session_dropped'; readonly session: number }
-  /** The supervisor could not write this many audit events: they count as dropped. */
+  /** The supervisor could not write this many audit events. They count as dropped. */
   | { readonly type: 'audit_dropped'; readonly events: number }
-  /** What a limit that the supervisor holds has refused a plugin; 0 times where it is the first word of that limit. */
+  /** How often a limit of the supervisor has refused something to a plugin. 0: the first report, which creates the series. */
   | { readonly type: 'limited'; readonly plugin: string; readonly limit: Limit; readonly times: number }
   | { readonly type: 'metrics'; readonly id: number }
-  /** What would be decided; with `resolved`, if DNS answered these addresses. */
+  /** Asks for a decision without a connection. `resolved` replaces the answer of DNS. */
   | {
       readonly type: 'explain';
       readonly id: number;
@@ -66,7 +66,7 @@ export type SupervisorLine =
       readonly resolved?: readonly string[] | undefined;
     };
 
-/** Broker to supervisor, as lines. */
+/** Lines from broker to supervisor. */
 export type BrokerLine =
   | { readonly type: 'ready' }
   | { readonly type: 'failed'; readonly message: string; readonly fix?: string | undefined }
@@ -75,11 +75,11 @@ export type BrokerLine =
   | { readonly type: 'audit'; readonly line: AuditEvent }
   | { readonly type: 'metrics'; readonly id: number; readonly text: string }
   | { readonly type: 'explained'; readonly id: number; readonly explanation: Explanation }
-  /** A session has ended: the supervisor lets go of the ends that it keeps, and says so; the broker closes them last. */
+  /** A session has ended. The supervisor closes the ends that it keeps and answers; the broker closes its ends last. */
   | { readonly type: 'session_ended'; readonly session: number }
-  /** A sandbox's trap has ended with its sandbox. */
+  /** The trap of a sandbox has ended with its sandbox. */
   | { readonly type: 'trap_ended'; readonly session: number }
-  /** A plugin asked for another channel: the supervisor makes it and sends a `channel` packet with `answers`. */
+  /** A plugin asked for another channel. The supervisor makes it and sends a `channel` packet with `answers`. */
   | {
       readonly type: 'channel_wanted';
       readonly plugin: string;
@@ -87,17 +87,17 @@ export type BrokerLine =
       readonly id: number;
     };
 
-/** One of a name's addresses, and what becomes of it. */
+/** An address of a name, and whether it is dialled. */
 export interface ExplainedAddress {
   readonly address: string;
   readonly class: AddressClass;
-  /** `dialed`, or why not. */
+  /** `dialed`, or the reason why not. */
   readonly fate: 'dialed' | Reason;
   /** The deny rule that covers it. */
   readonly rule: string | null;
 }
 
-/** A decision as the operator is told of it. */
+/** A decision as the operator sees it. */
 export interface Explanation {
   readonly decision: DecisionWord;
   readonly reason: Reason;
@@ -111,28 +111,28 @@ export interface Explanation {
 }
 
 /**
- * Supervisor to broker, as one packet (JSON) with descriptors: the request pipe's reading end and the broker's end of the
- * reply socket; where `answers` is set also the pipe's writing end and the plugin's end of the socket, to be handed over.
+ * A packet (JSON) from supervisor to broker with descriptors: the reading end of the request pipe and the broker's end of the reply
+ * socket. With `answers` also the plugin's two ends, which the broker hands over.
  */
 export interface ChannelPacket {
   readonly type: 'channel';
   readonly plugin: string;
-  /** Names the session to both sides; never reused. */
+  /** The number of the session on both sides. It is never used again. */
   readonly session: number;
-  /** True where another broker served this channel before. */
+  /** Whether another broker served this channel before. */
   readonly resumed: boolean;
   readonly answers?: { readonly session: number; readonly id: number } | undefined;
 }
 
-/** Supervisor to broker, with a handle of a new sandbox's pid 1 as its descriptor: what holds the broker up is ended. */
+/** A packet from supervisor to broker with a pidfd of pid 1 of a new sandbox. The broker kills a sandbox on which it stalls too long. */
 export interface SandboxPacket {
   readonly type: 'sandbox';
   readonly plugin: string;
 }
 
 /**
- * Supervisor to broker, with memory for what the plugin's open connections are found by: the next broker finds it there. Comes before
- * the plugin's channels and traps.
+ * A packet from supervisor to broker with memory that identifies the open connections of the plugin. The next broker reads it there. It
+ * comes before the channels and traps of the plugin.
  */
 export interface ConnectionsPacket {
   readonly type: 'connections';
@@ -141,8 +141,8 @@ export interface ConnectionsPacket {
 }
 
 /**
- * Supervisor to broker, as one packet with descriptors: a sandbox's listener of seccomp_unotify(2), the memory of its calls in
- * flight, and the sockets of its DNS, UDP and TCP.
+ * A packet from supervisor to broker with descriptors: the seccomp_unotify(2) listener of a sandbox, the memory of its calls in flight, and
+ * the UDP and TCP sockets of its DNS.
  */
 export interface TrapPacket {
   readonly type: 'trap';

@@ -1,9 +1,9 @@
-// The channel's messages, version 1, as PROTOCOL.md has them: keys as they stand on the wire. Runs in broker and plugin.
+// The messages of the channel, version 1, with the keys of PROTOCOL.md. Runs in broker and plugin.
 import type { DecisionWord, Outcome, PluginReason, Reason } from '../reasons.js';
 
 export const PROTOCOL_VERSION = 1;
 
-/** What a plugin asks for. `id` is 0 to 4,294,967,295. */
+/** A request of a plugin. `id` is 0 to 4,294,967,295. */
 export type ChannelRequest =
   | { readonly op: 'hello'; readonly version: number }
   | ConnectRequest
@@ -27,16 +27,16 @@ export interface ExplainRequest {
   readonly port: number;
 }
 
-/** The policy's word, or how the attempt ended. */
+/** The reason of the policy, or how the attempt ended. */
 export type ReplyReason = PluginReason | Exclude<Outcome, 'connected'>;
 
-/** What the broker answers. */
+/** A reply of the broker. */
 export type ChannelReply = HelloReply | ConnectedReply | PartReply | ExplainReply | FailureReply;
 
 export interface HelloReply {
   readonly op: 'hello';
   readonly version: number;
-  /** Unasked: a new broker serves the channel. */
+  /** Sent without a request: a new broker serves the channel. */
   readonly resumed?: true;
 }
 
@@ -46,7 +46,7 @@ export interface ConnectedReply {
   readonly ok: true;
 }
 
-/** One end of a fresh channel, with its descriptor. */
+/** Comes with the descriptor of one end of a new channel. */
 export interface PartReply {
   readonly id: number;
   readonly ok: true;
@@ -63,7 +63,7 @@ export interface ExplainReply {
 export interface FailureReply {
   readonly id: number;
   readonly ok: false;
-  /** errno's name, or a resolver's: ENOTFOUND, EAI_AGAIN. */
+  /** The name of an errno, or an error of the resolver: ENOTFOUND, EAI_AGAIN. */
   readonly errno: string;
   readonly reason: ReplyReason;
   readonly message: string;

@@ -37,7 +37,7 @@ const CHECKS: ReadonlyMap<unknown, ReadonlyMap<string, Check>> = new Map(
   Object.entries<EventForm>(AUDIT_EVENTS).map(([event, form]) => [event, checksOf(form)]),
 );
 
-/** @returns undefined for a value that is no event of the table, or has another field, or misses one */
+/** @returns undefined if the value is no event of the table, or if a field is missing, unknown or of a wrong type */
 export function readAuditEvent(value: unknown): AuditEvent | undefined {
   if (typeof value !== 'object' || value === null) return undefined;
   const { event, ts, ...fields } = value as Readonly<Record<string, unknown>>;

@@ -1,20 +1,20 @@
-// The first look at hostile bytes: is this exactly one MessagePack map, of the few types that a request may hold?
-// Runs in the broker, before msgpackr, which would turn 0xc1, extensions and bad UTF-8 into values.
+// Scans hostile bytes first: are they exactly one MessagePack map with the few types of a request? Runs in the broker, before msgpackr,
+// which would turn 0xc1, extensions and bad UTF-8 into values.
 import { isUtf8 } from 'node:buffer';
 import { MAX_FRAME_DEPTH, MAX_REQUEST_BYTES } from '../limits.js';
 import type { ProtocolErrorKind } from '../reasons.js';
 import { FORM, INLINE_SIZE, TokenForm, WIDTH } from './token-table.js';
 
-/** How many keys the map has, each counted as often as it stands there; or what is wrong. */
+/** The number of keys in the map, with repeated ones; or what is wrong. */
 export type ScanResult = number | ProtocolErrorKind;
 
 /**
- * Scans a frame by the MessagePack specification. Each value takes a byte at least, so the time is linear in the frame's
- * length whatever counts it claims.
+ * Scans a frame by the MessagePack specification. Each value takes at least one byte, so the time is linear in the length of the frame,
+ * whatever counts it claims.
  *
  * @param frame one packet
- * @returns the count of the map's keys; `malformed` where the bytes are not one map and nothing else (`oversized` where
- *   they fill a packet and go on), `too_deep`, or `bad_shape` for a type that no request has: bin, extension
+ * @returns the number of keys; `malformed` if the bytes are not exactly one map (`oversized` if they fill a packet and go on), `too_deep`,
+ *   or `bad_shape` for a type that no request has: bin, extension
  */
 export function scanFrame(frame: Uint8Array): ScanResult {
   const scan = { frame, at: 0, foreign: false };
@@ -33,7 +33,7 @@ interface Scan {
   foreign: boolean;
 }
 
-/** Moves past one value. The recursion is as deep as MAX_FRAME_DEPTH. */
+/** Moves past one value. The recursion is at most MAX_FRAME_DEPTH deep. */
 function scanValue(scan: Scan, depth: number): ProtocolErrorKind | undefined {
   const { frame } = scan;
   const first = frame[scan.at];
@@ -48,7 +48,7 @@ function scanValue(scan: Scan, depth: number): ProtocolErrorKind | undefined {
     return scanValues(scan, form === TokenForm.map ? 2 * size : size, depth + 1);
   }
   const end = start + size;
-  // A length field that is cut short reads as NaN, and no comparison with that holds.
+  // A length field that is cut short reads as NaN, and every comparison with NaN is false.
   if (!(end <= frame.length)) return cutShort(frame);
   if (form === TokenForm.text && !isText(frame, start, end)) return 'malformed';
   if (form === TokenForm.foreign) scan.foreign = true;
@@ -65,7 +65,7 @@ function scanValues(scan: Scan, count: number, depth: number): ProtocolErrorKind
   return undefined;
 }
 
-/** The size that a token bears within itself, or in the field behind it: NaN where that is cut short. */
+/** The size in a token, or in the field after it; NaN if that is cut short. */
 function readSize(frame: Uint8Array, at: number, token: number): number {
   let size = 0;
   const width = WIDTH[token] ?? 0;
@@ -73,7 +73,7 @@ function readSize(frame: Uint8Array, at: number, token: number): number {
   return size + (INLINE_SIZE[token] ?? 0);
 }
 
-/** A write of more than a packet arrives as several, the first of them full. */
+/** A longer write arrives as several packets, and the first one is full. */
 function cutShort(frame: Uint8Array): ProtocolErrorKind {
   return frame.length >= MAX_REQUEST_BYTES ? 'oversized' : 'malformed';
 }

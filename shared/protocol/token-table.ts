@@ -1,13 +1,13 @@
-// What each first byte of a MessagePack value says of the bytes behind it: github.com/msgpack/msgpack, spec.md, Formats.
+// The meaning of the first byte of each MessagePack value: github.com/msgpack/msgpack, spec.md, Formats.
 
-/** Numbers, nil and booleans are plain; bin and extension are types that no message here has. */
+/** Numbers, nil and booleans are plain. No message here has the types bin and extension. */
 export const TokenForm = { plain: 0, text: 1, array: 2, map: 3, foreign: 4, never: 5 } as const;
 
-/** A TokenForm for each token. */
+/** The TokenForm of each token. */
 export const FORM: Uint8Array = new Uint8Array(256);
-/** Bytes of the big-endian size field behind the token. */
+/** The bytes of the big-endian size field after the token. */
 export const WIDTH: Uint8Array = new Uint8Array(256);
-/** Bytes (of an array or map: elements, pairs) that the token itself says follow, beside what the field says. */
+/** How many bytes follow by the token itself (in an array or map: elements or pairs), in addition to the field. */
 export const INLINE_SIZE: Uint8Array = new Uint8Array(256);
 
 function set(token: number, form: number, width: number, size: number): void {
@@ -24,7 +24,7 @@ for (let size = 0; size < 32; size += 1) set(0xa0 + size, TokenForm.text, 0, siz
 set(0xc1, TokenForm.never, 0, 0);
 for (const [step, width] of [1, 2, 4].entries()) {
   set(0xc4 + step, TokenForm.foreign, width, 0);
-  // An extension's type stands between its size and its bytes.
+  // The type of an extension stands between its size and its bytes.
   set(0xc7 + step, TokenForm.foreign, width, 1);
   set(0xd9 + step, TokenForm.text, width, 0);
 }

@@ -1,5 +1,5 @@
-// capabilities(7): all of them dropped and locked by libcap-ng, for launcher and init; what children would inherit, for the
-// supervisor. Of the calling thread, which is the one that forks and execs.
+// capabilities(7) of the calling thread, which is the one that forks and execs. Launcher and init drop and lock all of them by libcap-ng;
+// the supervisor drops those that children would inherit.
 import { readFileSync } from 'node:fs';
 import koffi from 'koffi';
 import { PosternError } from '../errors.js';
@@ -11,10 +11,10 @@ import { succeed } from './system-error.js';
 const CAPNG_SELECT_ALL = 16 | 32 | 64;
 
 /**
- * Locks the securebits (no root, no set-uid fix-up), then clears effective, permitted, inheritable, bounding and
- * ambient set. What is left is read back from the kernel.
+ * Locks the securebits (no root, no set-uid fix-up), then clears the effective, permitted, inheritable, bounding and ambient sets. Reads the
+ * result back from the kernel.
  *
- * @throws PosternError `capabilities` where a set is not empty afterwards, or the library is missing
+ * @throws PosternError `capabilities` if a set is not empty afterwards, `missing_library` without libcap-ng
  */
 export function dropAllCapabilities(): void {
   const library = loadLibrary('libcap-ng.so.0', 'libcap-ng0');
@@ -40,26 +40,26 @@ const capget = bind('int capget(void *header, void *data)');
 const capset = bind('int capset(void *header, const void *data)');
 const prctl = bind('int prctl(int option, ulong a, ulong b, ulong c, ulong d)');
 
-/** Clears the inheritable and ambient sets, so that no child that this thread forks has capabilities by them. */
+/** Clears the inheritable and ambient sets, so that children of this thread get no capabilities from them. */
 export function dropInheritableCapabilities(): void {
   changeSets((sets) => sets.fill(0, INHERITABLE));
 }
 
-/** Clears every set of the calling thread but the bounding one; with no_new_privs, execve(2) gives none back, to uid 0 neither. */
+/** Clears every set except the bounding set. With no_new_privs, execve(2) gives no capability back, not even to uid 0. */
 export function dropOwnCapabilities(): void {
   changeSets((sets) => sets.fill(0));
 }
 
-/** Whether the calling thread has a capability in any set but the bounding one. */
+/** Whether the calling thread has a capability in a set other than the bounding set. */
 export function hasCapabilities(): boolean {
   const status = readFileSync('/proc/thread-self/status', 'latin1');
   return /^Cap(?:Inh|Prm|Eff|Amb):\s*0*[1-9a-f]/m.test(status);
 }
 
-/** Where the inheritable sets begin in {@link changeSets}' six words. */
+/** Where the inheritable sets begin in the six words of {@link changeSets}. */
 const INHERITABLE = 4;
 
-/** @param change gets effective, permitted and inheritable set, the low and the high 32 bits of each */
+/** @param change gets the effective, permitted and inheritable sets: the low, then the high 32 bits of each */
 function changeSets(change: (sets: Uint32Array) => void): void {
   const header = new Uint8Array(new Uint32Array([HEADER_VERSION_3, 0]).buffer);
   // struct __user_cap_data_struct[2]: effective, permitted, inheritable, for the low and then for the high 32 bits.

@@ -1,5 +1,5 @@
-// Another process's table of descriptors: proc(5) fdinfo by open(2), getdents64(2) and read(2), and kcmp(2). By hand, since a trapped
-// call waits meanwhile, and node:fs takes four times as long. Runs in the broker, which may read fdinfo where it may not list fd.
+// The table of descriptors of another process: fdinfo of proc(5) by open(2), getdents64(2) and read(2), and kcmp(2). A trapped call waits
+// meanwhile, and node:fs takes four times as long. Runs in the broker, which may read fdinfo but may not list fd.
 import { constants as files } from 'node:fs';
 import { constants } from 'node:os';
 import { O_CLOEXEC } from './file-constants.js';
@@ -12,9 +12,9 @@ const MAX_STAT_BYTES = 144;
 const SEEK_SET = 0;
 const D_RECLEN = 16;
 const D_NAME = 19;
-/** An entry's size where its name is a descriptor's number. */
+/** The size of an entry whose name is the number of a descriptor. */
 const MAX_ENTRY_BYTES = 32;
-/** A table whose numbers lie so far apart is listed instead of tried out. */
+/** A table whose numbers lie further apart is listed. Otherwise each number is tried. */
 const PROBES_PER_DESCRIPTOR = 2;
 const { EBADF, ENOSYS } = constants.errno;
 /** Its bit differs between x86-64 and arm64. */
@@ -36,19 +36,19 @@ const info = new Uint8Array(1024);
 const statBytes = new Uint8Array(MAX_STAT_BYTES);
 const statView = new DataView(statBytes.buffer);
 
-/** What proc(5) tells of a descriptor. */
+/** A descriptor as proc(5) shows it. */
 export interface DescriptorEntry {
   readonly descriptor: number;
   /** Whether execve(2) closes it. */
   readonly closesOnExec: boolean;
 }
 
-/** The table of one thread. Once the thread has ended it is empty, whoever has its number then. */
+/** The table of one thread. It is empty once the thread has ended, even if another thread has its number then. */
 export class DescriptorTable {
   readonly #tid: number;
-  /** undefined where there is no such thread. */
+  /** undefined: there is no such thread. */
   readonly #folder: OwnedFd | undefined;
-  /** What proc(5) tells of the descriptor that was asked about last, each time anew: most threads ask about one. */
+  /** The open fdinfo file of the last descriptor, which is read anew each time. Most threads use one descriptor. */
   #info: { readonly descriptor: number; readonly file: OwnedFd } | undefined;
 
   constructor(tid: number) {
@@ -60,8 +60,8 @@ export class DescriptorTable {
   /**
    * All descriptors of one open file.
    *
-   * @param known one of them; it is told of in any case
-   * @param most how many are looked at: in a larger table the known one is found alone
+   * @param known one of them, always in the result
+   * @param most the largest table that is searched. In a larger one only the known descriptor is found
    */
   sharing(known: number, most: number): readonly DescriptorEntry[] {
     if (this.#folder === undefined) return [{ descriptor: known, closesOnExec: false }];
@@ -86,7 +86,7 @@ export class DescriptorTable {
     return found ?? listNumbers(folder, most).filter((descriptor) => this.#isSame(folder, known, descriptor));
   }
 
-  /** @returns undefined where not all that there are were met: numbers far apart, or a kernel that cannot compare */
+  /** @returns undefined if some were not found: numbers far apart, or a kernel that cannot compare */
   #tryOut(known: number, count: number): readonly number[] | undefined {
     const found: number[] = [];
     let met = 0;
@@ -105,7 +105,7 @@ export class DescriptorTable {
     if (other === known) return false;
     const order = this.#compare(known, other);
     if (order !== -ENOSYS) return order === 0;
-    // A kernel without CONFIG_KCMP: a socket has an inode of its own.
+    // A kernel without CONFIG_KCMP: compare inodes, since each socket has one.
     return readInode(folder, known) === readInode(folder, other);
   }
 
@@ -114,7 +114,7 @@ export class DescriptorTable {
     return syscallLongs(SYS.kcmp, this.#tid, this.#tid, KCMP_FILE, one, other);
   }
 
-  /** As readInfo(), from a file that stays open. */
+  /** Like readInfo(), from a file that stays open. */
   #inform(folder: number, descriptor: number): number {
     if (this.#info?.descriptor !== descriptor) {
       this.#info?.file.close();
@@ -128,8 +128,8 @@ export class DescriptorTable {
 }
 
 /**
- * How many descriptors there are: the size of proc(5) fd, which nobody but the thread's user may list, from Linux 6.2 on; before, and
- * once the thread is gone, 0.
+ * The number of descriptors: the size of fd in proc(5), from Linux 6.2 on. Only the user of the thread may list that folder. 0 on an older
+ * kernel, and once the thread is gone.
  */
 function countOf(folder: number): number {
   if (fstatat(folder, '../fd', statBytes, 0) < 0) return 0;
@@ -144,7 +144,7 @@ function readInfo(folder: number, descriptor: number): number {
   return Math.max(0, length);
 }
 
-/** The second line is `flags:` and an octal number. @param length of what `info` tells */
+/** The second line is `flags:` and an octal number. @param length of the text in `info` */
 function closesOnExec(length: number): boolean {
   let flags = 0;
   const start = info.indexOf(10) + 'flags:\t'.length + 1;
@@ -172,12 +172,12 @@ function listNumbers(folder: number, most: number): readonly number[] {
       if (number !== undefined) numbers.push(number);
       if (numbers.length > most) return [];
     }
-    // Where there was room for another entry, there is none.
+    // There was room for another entry, so there is none.
     if (length + MAX_ENTRY_BYTES <= entries.length) return numbers;
   }
 }
 
-/** The number that an entry's name is; `.` and `..` are none. */
+/** The number in the name of an entry; `.` and `..` are none. */
 function nameAt(start: number): number | undefined {
   let number: number | undefined;
   for (let at = start; ; at += 1) {

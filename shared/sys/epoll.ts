@@ -1,4 +1,4 @@
-// epoll(7) of our own beside libuv's: uv_poll makes a descriptor non-blocking, and a duplicate of a plugin's shares that flag
+// A second epoll(7) besides that of libuv. uv_poll makes a descriptor non-blocking, and a duplicate of a plugin's descriptor shares that flag
 // with the plugin. Runs in the broker, on the main thread.
 import { EPOLL_EVENT as EVENT } from './layout.js';
 import { bind } from './libc.js';
@@ -17,7 +17,7 @@ const create = bind('int epoll_create1(int flags)');
 const control = bind('int epoll_ctl(int epoll, int operation, int fd, void *event)');
 const wait = bind('int epoll_wait(int epoll, void *events, int most, int timeout)');
 
-/** Calls back once for each socket that becomes writable, or fails. */
+/** Calls back once for each socket that becomes writable or fails. */
 export class WritableOnce {
   readonly #epoll: OwnedFd;
   readonly #watch: Watch;
@@ -34,7 +34,7 @@ export class WritableOnce {
     this.#watch.keepAlive(false);
   }
 
-  /** @param socket stays open until it is ready or {@link forget} is called */
+  /** @param socket must stay open until it is ready or {@link forget} is called */
   add(socket: OwnedFd, onReady: () => void): void {
     const fd = socket.number;
     this.#event.setUint32(0, (EPOLLOUT | EPOLLONESHOT) >>> 0, true);
@@ -43,7 +43,7 @@ export class WritableOnce {
     this.#waiting.set(fd, onReady);
   }
 
-  /** Before the socket is closed: its file lives on in the plugin's table, and with it the entry here. */
+  /** Call this before the socket is closed. The plugin still has the file, and with it the entry here would stay. */
   forget(socket: OwnedFd): void {
     if (!socket.open || !this.#waiting.delete(socket.number)) return;
     control(this.#epoll.number, EPOLL_CTL_DEL, socket.number, this.#eventBytes);

@@ -1,4 +1,4 @@
-// execve(2). Runs in the launcher; on success nothing after it runs.
+// execve(2). Runs in the launcher. If it succeeds, no code of postern runs after it.
 import { bind } from './libc.js';
 
 const execveCall = bind('int execve(const char *path, const char **arguments, const char **environment)');

@@ -1,4 +1,4 @@
-// fcntl(2), flock(2), dup(2), close_range(2), read(2), write(2) for descriptors. Runs everywhere.
+// fcntl(2), flock(2), dup(2), close_range(2), read(2), write(2) on descriptors. Runs in every process.
 import { constants } from 'node:fs';
 import { constants as system } from 'node:os';
 import { bind } from './libc.js';
@@ -26,9 +26,9 @@ export function duplicate(fd: number, least = 3): OwnedFd {
 }
 
 /**
- * Locks an open file until its last descriptor is closed, however that happens.
+ * Locks an open file until its last descriptor is closed.
  *
- * @returns false where another open file description holds the lock
+ * @returns false if another open file description holds the lock
  */
 export function tryLock(fd: number): boolean {
   const result = flock(fd, LOCK_EX | LOCK_NB);
@@ -59,17 +59,17 @@ export function setNonBlocking(fd: number, on: boolean): void {
   if (wanted !== flags) succeed(fcntl(fd, F_SETFL, wanted), 'fcntl F_SETFL');
 }
 
-/** Clears O_NONBLOCK on a socket whose status flags are otherwise as socket(2) made them. */
+/** Clears all status flags of a new socket, of which only O_NONBLOCK may be set. */
 export function makeBlocking(fd: number): void {
   succeed(fcntl(fd, F_SETFL, 0), 'fcntl F_SETFL');
 }
 
-/** Asks for a pipe of at least that many bytes. @returns the size, or minus EPERM past the user's share, pipe(7) */
+/** Sets the size of a pipe, in bytes at least. @returns the size, or minus EPERM beyond the user's limit, pipe(7) */
 export function setPipeSize(fd: number, bytes: number): number {
   return fcntl(fd, F_SETPIPE_SZ, bytes);
 }
 
-/** Reads once into `buffer`. @returns bytes read, 0 at the end, or minus errno (EAGAIN where nothing is there) */
+/** Reads once into `buffer`. @returns bytes read, 0 at the end, or minus errno (EAGAIN if there is nothing) */
 export function readOnce(fd: number, buffer: Uint8Array): number {
   return read(fd, buffer, buffer.length);
 }
@@ -81,7 +81,7 @@ export function writeOnce(fd: number, bytes: Uint8Array): number {
 
 const CLOSE_RANGE_CLOEXEC = 4;
 
-/** Marks every descriptor from `first` on close-on-exec. */
+/** Makes every descriptor from `first` on close-on-exec. */
 export function setCloseOnExecFrom(first: number): void {
   succeed(closeRangeCall(first, 0x7fffffff, CLOSE_RANGE_CLOEXEC), 'close_range CLOEXEC');
 }

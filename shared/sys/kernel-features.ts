@@ -1,4 +1,4 @@
-// What this kernel offers, asked so that nothing changes: seccomp(2), pidfd_open(2), socket(7). For `postern doctor`.
+// Which features this kernel has: seccomp(2), pidfd_open(2), socket(7). Changes nothing. For `postern doctor`.
 import { constants } from 'node:os';
 import { bind } from './libc.js';
 import { OwnedFd } from './owned-fd.js';
@@ -18,10 +18,10 @@ const FLAG_NEW_LISTENER = 8;
 const FLAG_WAIT_KILLABLE_RECV = 32;
 const SO_PASSRIGHTS = 83;
 
-/** SAFETY: the argument is lent for the call; the kernel copies it. */
+/** SAFETY: the argument is lent for the call. The kernel copies it. */
 const seccomp = bind('long syscall(long number, long operation, long flags, void *argument)');
 
-/** Each as the kernel answers it; in an emulated kernel or under a filter all may be false. */
+/** The features as the kernel reports them. In an emulated kernel or under a filter all may be false. */
 export interface KernelFeatures {
   readonly seccompFilter: boolean;
   /** seccomp(2) SECCOMP_RET_USER_NOTIF, with the sizes of its structures. */
@@ -34,9 +34,9 @@ export interface KernelFeatures {
   readonly passRights: boolean;
   /** SO_NETNS_COOKIE, Linux 5.14 */
   readonly netnsCookie: boolean;
-  /** pidfd_getfd(2), Linux 5.6; the filters of containers refuse it. */
+  /** pidfd_getfd(2), Linux 5.6. The filters of containers refuse it. */
   readonly takesDescriptors: boolean;
-  /** kcmp(2), or a kernel without it, where there is another way; the filters of containers refuse it. */
+  /** kcmp(2), or a kernel without it, where postern compares inodes. The filters of containers refuse the call. */
   readonly comparesDescriptors: boolean;
 }
 
@@ -60,7 +60,7 @@ function hasAction(action: number): boolean {
   );
 }
 
-/** Flags are looked at before the filter, and there is none: an unknown one is EINVAL, known ones end in EFAULT. */
+/** The kernel checks the flags before the filter, which is missing here: an unknown flag is EINVAL, known flags lead to EFAULT. */
 function knowsFlags(flags: number): boolean {
   return seccomp(NR_SECCOMP, SECCOMP_SET_MODE_FILTER, flags, null) === -constants.errno.EFAULT;
 }
@@ -72,7 +72,7 @@ function opensThreads(): boolean {
   return true;
 }
 
-/** A process may take its own descriptors, whatever holds for those of others. */
+/** A process may always take its own descriptors. */
 function takesDescriptors(): boolean {
   const handle = syscallLongs(SYS.pidfd_open, process.pid, 0, 0, 0, 0);
   if (handle < 0) return false;

@@ -1,4 +1,4 @@
-// landlock(7): a second layer beside seccomp. Runs in the launcher; the domain is kept across execve.
+// landlock(7): a second layer besides seccomp. Runs in the launcher. The domain is kept across execve.
 import { closeSync, constants, openSync } from 'node:fs';
 import { constants as errors } from 'node:os';
 import { O_PATH } from './file-constants.js';
@@ -14,21 +14,21 @@ const { ENOSYS, EOPNOTSUPP } = errors.errno;
 const WRITE_FILE = 1n << 1n;
 const TRUNCATE = 1n << 14n;
 const REFER = 1n << 13n;
-/** REMOVE_DIR to MAKE_SYM. */
+/** The rights from REMOVE_DIR to MAKE_SYM. */
 const CHANGE_DIRECTORY = 0x1ff0n;
 const NET_BIND_TCP = 1n;
 const NET_CONNECT_TCP = 2n;
 const SCOPE_ABSTRACT_UNIX = 1n;
 const SCOPE_SIGNAL = 2n;
 
-/** The kernel's Landlock ABI version; 0 where it has none or it is off. */
+/** The Landlock ABI version of the kernel; 0 if Landlock is missing or off. */
 export function landlockVersion(): number {
   const result = syscallStruct(SYS.landlock_create_ruleset, null, 0, CREATE_RULESET_VERSION);
   if (result === -ENOSYS || result === -EOPNOTSUPP) return 0;
   return succeed(result, 'landlock_create_ruleset');
 }
 
-/** What the domain leaves open. Directories for changes of all kinds, single files for writing. */
+/** What the domain allows: all changes in folders, writing to single files. */
 export interface LandlockAllowance {
   readonly writableDirectories: readonly string[];
   /** Paths or `/proc/self/fd/N` links of single files, such as /dev/null or the terminal. */
@@ -36,10 +36,10 @@ export interface LandlockAllowance {
 }
 
 /**
- * Puts this thread into a Landlock domain for good: no TCP connect or bind (ABI 4, Linux 6.7), no abstract socket and
- * no signal to the outside (ABI 6, Linux 6.12), no change of a file but under what is listed. no_new_privs must be set.
+ * Puts this thread into a Landlock domain for good. It refuses TCP connect and bind (ABI 4, Linux 6.7), abstract sockets and signals to the
+ * outside (ABI 6, Linux 6.12), and changes of files that are not allowed. no_new_privs must be set.
  *
- * @param version of landlockVersion(), at least 1
+ * @param version from landlockVersion(), at least 1
  */
 export function restrictByLandlock(version: number, allowance: LandlockAllowance): void {
   const files = WRITE_FILE | (version >= 3 ? TRUNCATE : 0n);
@@ -49,7 +49,7 @@ export function restrictByLandlock(version: number, allowance: LandlockAllowance
     version >= 4 ? NET_BIND_TCP | NET_CONNECT_TCP : 0n,
     version >= 6 ? SCOPE_ABSTRACT_UNIX | SCOPE_SIGNAL : 0n,
   ]);
-  // An older kernel knows a shorter structure and wants the rest zero, which it is.
+  // An older kernel knows a shorter structure. The rest must be zero, and is.
   const bytes = new Uint8Array(ruleset.buffer);
   const domain = succeed(
     syscallStruct(SYS.landlock_create_ruleset, bytes, bytes.length, 0),

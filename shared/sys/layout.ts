@@ -1,5 +1,5 @@
-// Sizes and offsets of the C structures that this folder reads and writes by hand, for the LP64 ABIs of x86-64 and arm64.
-// A test compares each with a C compiler's.
+// Sizes and offsets of the C structures that this folder reads and writes, for the LP64 ABIs of x86-64 and arm64. A test compares each with
+// those of a C compiler.
 
 export const LAYOUT = {
   'struct msghdr': {
@@ -52,6 +52,6 @@ export const LAYOUT = {
   'struct inet_diag_msg': { size: 72, 'id.idiag_cookie': 44, idiag_inode: 68 },
 } as const;
 
-/** Packed on x86-64 alone. */
+/** Packed on x86-64 only. */
 export const EPOLL_EVENT: { readonly size: number; readonly data: number } =
   process.arch === 'x64' ? { size: 12, data: 4 } : { size: 16, data: 8 };

@@ -1,25 +1,25 @@
-// Binds C functions of the process's own libc. Runs in every process of postern; trusts its callers' argument types.
+// Binds C functions of the libc of this process. Runs in every process of postern. Trusts the argument types of its callers.
 import { constants } from 'node:os';
 import koffi from 'koffi';
 
-/** What a bound call takes: an int, a pointer or size (bigint), a buffer that outlives the call, a string, a string array. */
+/** An argument of a bound call: an int, a pointer or size (bigint), a buffer that outlives the call, a string, a string array. */
 export type Native = number | bigint | string | Uint8Array | null | readonly (string | null)[];
 
-/** A bound call: the function's result, or minus errno where the function answered -1. */
+/** A bound call. It returns the result of the function, or minus errno if the function returned -1. */
 export type NativeCall = (...args: Native[]) => number;
 
 const process_ = koffi.load(null);
 const EINTR = constants.errno.EINTR;
 
 /**
- * Binds a function whose failure is -1 with errno, by its C declaration.
+ * Binds a function by its C declaration. The function must report a failure by -1 and errno.
  *
  * EINTR is retried here and nowhere else. errno is read on the line after the call, before anything can change it.
  *
- * SAFETY: buffers are lent for the length of the call only; the C side must keep no pointer to them.
+ * SAFETY: buffers are lent for the length of the call. The C side must keep no pointer to them.
  *
  * @param declaration a C prototype in koffi's syntax, with `long` for ssize_t and off_t
- * @returns a function that answers the result, or minus errno (see errno(3))
+ * @returns a function that returns the result, or minus errno (errno(3))
  */
 export function bind(declaration: string): NativeCall {
   const call = process_.func(declaration);
@@ -33,7 +33,7 @@ export function bind(declaration: string): NativeCall {
   };
 }
 
-/** As {@link bind}, but EINTR is an answer like any other: for close(2), whose descriptor is gone all the same. */
+/** Like {@link bind}, but without a retry after EINTR: for close(2), which has closed the descriptor then. */
 export function bindOnce(declaration: string): NativeCall {
   const call = process_.func(declaration);
   return (...args: Native[]): number => {

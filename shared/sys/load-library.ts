@@ -1,10 +1,10 @@
-// Loads a shared library by its soname, with an error that names the package. Runs in launcher and tests.
+// Loads a shared library by its soname. An error names the package. Runs in launcher, supervisor and broker.
 import koffi, { type LibraryHandle } from 'koffi';
 import { PosternError } from '../errors.js';
 
 /**
  * @param soname as in `libseccomp.so.2`
- * @param debianPackage the package that brings it on Debian and Ubuntu
+ * @param debianPackage its package on Debian and Ubuntu
  */
 export function loadLibrary(soname: string, debianPackage: string): LibraryHandle {
   try {

@@ -1,4 +1,4 @@
-// rtnetlink(7): what the kernel takes for an address of this host, and notice of its changes. Needs no privilege. Runs in the broker.
+// rtnetlink(7): the addresses that the kernel treats as those of this host, and notices of changes. Needs no privilege. Runs in the broker.
 import { endianness } from 'node:os';
 import { LAYOUT } from './layout.js';
 import {
@@ -31,34 +31,34 @@ const IFA_LOCAL = 2;
 const RTA_DST = 1;
 const RT_TABLE_LOCAL = 255;
 const RTN_LOCAL = 2;
-/** What is sent to an anycast address of this host stays on it. */
+/** Packets to an anycast address of this host stay on it. */
 const RTN_ANYCAST = 4;
 const HEADER = NETLINK_HEADER;
 const ADDRESS = LAYOUT['struct ifaddrmsg'];
 const ROUTE = LAYOUT['struct rtmsg'];
 const ATTRIBUTE_BYTES = 4;
-/** A list that changes while it is read is read again. */
+/** A list that changes while it is read is read again, so often in all. */
 const TRIES = 5;
 const little = endianness() === 'LE';
 
-/** A larger part of a list is never sent, see netlink_dump() of the kernel's net/netlink/af_netlink.c. */
+/** The kernel never sends a larger part of a list, see netlink_dump() in its net/netlink/af_netlink.c. */
 const received = new Uint8Array(32 * 1024);
 const view = new DataView(received.buffer);
 
 /** Addresses whose first `length` bits are those of `bytes`. */
 export interface LocalPrefix {
-  /** 4 or 16, in network order; owned by the receiver. */
+  /** 4 or 16 bytes in network order, owned by the receiver. */
   readonly bytes: Uint8Array;
   /** 0 to 32, or 0 to 128. */
   readonly length: number;
 }
 
-/** The kernel's lists of this network namespace. */
+/** The lists of the kernel for this network namespace. */
 export class LocalAddresses implements Disposable {
   readonly #lists: OwnedFd;
   readonly #changes: OwnedFd;
 
-  /** @throws SystemError where the kernel gives no such socket */
+  /** @throws SystemError if the kernel does not give such a socket */
   constructor() {
     this.#lists = open(0);
     try {
@@ -70,22 +70,22 @@ export class LocalAddresses implements Disposable {
     }
   }
 
-  /** Whether an address or a route has changed since the last call. A system call or two. */
+  /** Whether an address or a route has changed since the last call. Takes one or two system calls. */
   takeChanged(): boolean {
     let changed = false;
     for (;;) {
       const bytes = receiveNetlink(this.#changes.number, received);
-      // Without room for all notices the kernel says so once: ENOBUFS.
+      // ENOBUFS: the kernel had no room for all notices, and says so once.
       if (bytes < 0 && errnoName(-bytes) !== 'ENOBUFS') return changed;
       changed = true;
     }
   }
 
   /**
-   * Reads the addresses of every interface, those that are down or without carrier included, and the routes of the table `local`, which
-   * may hold whole blocks.
+   * Reads the addresses of every interface, even of one that is down or has no carrier, and the routes of the table `local`, which may be
+   * whole blocks.
    *
-   * @throws SystemError where the kernel gives no list
+   * @throws SystemError if the kernel gives no list
    */
   read(): readonly LocalPrefix[] {
     for (let left = TRIES; ; left -= 1) {
@@ -149,7 +149,7 @@ function routeQuestion(family: number): Uint8Array {
   return body;
 }
 
-/** Both kinds of end tell of an error by minus errno. A table that nothing was put into yet is no error, nor a missing family. */
+/** Both kinds of end report an error as minus errno. An empty table or a missing family is no error. */
 function endOfList(at: number, length: number): true {
   const result = length < HEADER.size + 4 ? 0 : view.getInt32(at + HEADER.size, little);
   if (result < 0 && !['ENOENT', 'EAFNOSUPPORT', 'EOPNOTSUPP'].includes(errnoName(-result) ?? ''))
@@ -157,7 +157,7 @@ function endOfList(at: number, length: number): true {
   return true;
 }
 
-/** IFA_ADDRESS alone is the address; beside IFA_LOCAL it is the other end of a point-to-point link. */
+/** Without IFA_LOCAL, IFA_ADDRESS is the address. With it, IFA_ADDRESS is the other end of a point-to-point link. */
 function addressAt(at: number, length: number): LocalPrefix | undefined {
   const start = at + HEADER.size + ADDRESS.size;
   const bytes = attribute(start, at + length, IFA_LOCAL) ?? attribute(start, at + length, IFA_ADDRESS);
@@ -170,7 +170,7 @@ function routeAt(kind: number, at: number, length: number): LocalPrefix | undefi
   if (kind !== RTM_NEWROUTE || (type !== RTN_LOCAL && type !== RTN_ANYCAST)) return undefined;
   const bits = received[body + ROUTE.rtm_dst_len] ?? 0;
   const size = received[body] === AF_INET ? 4 : 16;
-  // A route to everything has no destination.
+  // A route to every address has no destination.
   const bytes = attribute(body + ROUTE.size, at + length, RTA_DST) ?? new Uint8Array(size);
   return bytes.length === size && bits <= size * 8 ? { bytes, length: bits } : undefined;
 }

@@ -1,5 +1,5 @@
-// memfd_create(2), ftruncate(2) and mmap(2) of one: memory that outlives a process by its descriptor. Runs in supervisor,
-// broker and launcher.
+// memfd_create(2), ftruncate(2) and mmap(2): memory that outlives a process, since another one has its descriptor. Runs in supervisor, broker
+// and launcher.
 import { ftruncateSync } from 'node:fs';
 import koffi from 'koffi';
 import { bind } from './libc.js';
@@ -16,14 +16,14 @@ const mmap = koffi
   .func('void *mmap(void *address, size_t length, int protection, int flags, int fd, long offset)');
 const munmapCall = bind('int munmap(void *address, size_t length)');
 
-/** An empty file that has no name, close-on-exec. @param bytes its size, all zeros */
+/** A file without a name, full of zeros, close-on-exec. @param bytes its size */
 export function createMemoryFile(name: string, bytes = 0): OwnedFd {
   const file = new OwnedFd(succeed(memfdCreate(name, MFD_CLOEXEC), 'memfd_create'));
   if (bytes > 0) ftruncateSync(file.number, bytes);
   return file;
 }
 
-/** Shared memory of a file, until it is closed. */
+/** The shared memory of a file, until it is closed. */
 export class MappedMemory {
   readonly bytes: Uint8Array;
   readonly #address: bigint;
@@ -33,7 +33,7 @@ export class MappedMemory {
     if (typeof address !== 'bigint' || address === 0xffffffffffffffffn)
       throw new SystemError('mmap', koffi.errno(), 'memfd');
     this.#address = address;
-    // SAFETY: the mapping stays until close(), and its owner lets go of every view before.
+    // SAFETY: the mapping stays until close(). Its owner must drop every view before.
     this.bytes = new Uint8Array(koffi.view(address, length));
   }
 

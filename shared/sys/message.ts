@@ -1,5 +1,5 @@
 // sendmsg(2) and recvmsg(2) on AF_UNIX sockets, with descriptors and credentials, unix(7) and cmsg(3).
-// Runs in every process of postern; trusts nothing of what is received: lengths, truncation and types are checked.
+// Runs in every process of postern. Trusts no message: lengths, truncation and types are checked.
 import { constants } from 'node:os';
 import koffi from 'koffi';
 import { LAYOUT } from './layout.js';
@@ -24,7 +24,7 @@ const UCRED = LAYOUT['struct ucred'];
 const sendmsg = bind('long sendmsg(int fd, const void *message, int flags)');
 const recvmsg = bind('long recvmsg(int fd, void *message, int flags)');
 
-/** One msghdr with its buffers at fixed addresses, so that a call encodes no pointer but the payload's. */
+/** One msghdr with its buffers at fixed addresses, so that a call encodes only the pointer of the payload. */
 class Frame {
   readonly header: Uint8Array = new Uint8Array(MSGHDR.size);
   readonly control: Uint8Array;
@@ -38,12 +38,12 @@ class Frame {
   constructor(controlBytes: number) {
     this.control = new Uint8Array(controlBytes);
     this.controlView = new DataView(this.control.buffer);
-    // SAFETY: an ArrayBuffer's memory does not move, and this object keeps all three alive.
+    // SAFETY: the memory of an ArrayBuffer does not move, and this object keeps all three alive.
     this.#view.setBigUint64(MSGHDR.msg_iov, koffi.address(this.#iov), true);
     this.#view.setBigUint64(MSGHDR.msg_iovlen, 1n, true);
   }
 
-  /** SAFETY: the payload is kept by this object until the next one takes its place. */
+  /** SAFETY: this object keeps the payload until the next one replaces it. */
   set(payload: Uint8Array, controlLength: number): void {
     if (payload !== this.#payload) {
       this.#payload = payload;
@@ -55,7 +55,7 @@ class Frame {
     this.#view.setInt32(MSGHDR.msg_flags, 0, true);
   }
 
-  /** Has the sender's address written here. SAFETY: kept by this object. */
+  /** Makes the kernel write the address of the sender here. SAFETY: this object keeps it. */
   nameInto(name: Uint8Array): void {
     if (name !== this.#name) {
       this.#name = name;
@@ -64,7 +64,7 @@ class Frame {
     this.#view.setUint32(MSGHDR.msg_namelen, name.length, true);
   }
 
-  /** How long the sender's address is; 0 for one without a name, and where there was no message. */
+  /** The length of the sender's address; 0 for a sender without a name, and if there was no message. */
   get nameLength(): number {
     return this.#view.getUint32(MSGHDR.msg_namelen, true);
   }
@@ -87,7 +87,7 @@ const outgoing = new Frame(align(CMSGHDR.size + 4 * MAX_DESCRIPTORS));
  * @param fd an AF_UNIX socket
  * @param payload at least one byte
  * @param descriptors at most MAX_DESCRIPTORS open numbers
- * @param wait false: EAGAIN where the socket's buffer is full, whatever the socket's mode
+ * @param wait false: EAGAIN if the buffer of the socket is full, whatever the mode of the socket
  * @returns bytes sent, or minus errno: EAGAIN, EPIPE (no SIGPIPE), ETOOMANYREFS, …
  */
 export function sendMessage(
@@ -119,12 +119,12 @@ export interface Credentials {
   readonly gid: number;
 }
 
-/** A message as received: `payload` is a copy; the caller owns the descriptors, each close-on-exec. */
+/** A message that was received. `payload` is a copy. The function's caller owns the descriptors, which are close-on-exec. */
 export interface Message {
   readonly payload: Uint8Array;
   readonly descriptors: readonly OwnedFd[];
   readonly credentials: Credentials | undefined;
-  /** The payload or the descriptors did not fit: what is here is not all that was sent. */
+  /** The payload or the descriptors did not fit: a part is missing. */
   readonly truncated: boolean;
 }
 
@@ -135,9 +135,9 @@ const incomingPayload = new Uint8Array(256 * 1024);
  * Receives one message.
  *
  * @param fd an AF_UNIX socket
- * @param limit the most bytes to take; a longer message is marked truncated
- * @param wait false: EAGAIN where nothing is there
- * @returns the message (an empty payload without anything else is the end), or minus errno
+ * @param limit the most bytes to take. A longer message is marked truncated
+ * @param wait false: EAGAIN if there is no message
+ * @returns the message, or minus errno. An empty payload without anything else means the end
  */
 export function receiveMessage(
   fd: number,
@@ -180,20 +180,20 @@ const glance = new Frame(0);
 const glanceByte = new Uint8Array(1);
 const glanceName = new Uint8Array(LAYOUT['struct sockaddr_un'].size);
 
-/** What waits at a socket: nothing so far, the end, a message, or one that bears descriptors. */
+/** What waits at a socket: nothing so far, the end, a message, or a message with descriptors. */
 export type Unreceived = 'nothing' | 'end' | 'message' | 'descriptors';
 
 /**
- * Looks at what waits first at an AF_UNIX packet socket and leaves it there: no descriptor of it is installed here. Never waits.
+ * Looks at the first message of an AF_UNIX packet socket and leaves it there. No descriptor is installed. Never waits.
  *
- * Without room for control data the kernel tells of descriptors by MSG_CTRUNC, recvmsg(2), and hands none over. A message without a
- * byte differs from the end in that it has a sender, so the other side's socket must have a name.
+ * Without room for control data the kernel reports descriptors by MSG_CTRUNC, recvmsg(2), and installs none. A message without a byte
+ * differs from the end only by its sender, so the socket of the other side must have a name.
  *
  * @returns `end` once nothing can come any more
  */
 export function lookAtMessage(fd: number): Unreceived {
   let found = glanceAt(fd);
-  // The error of a peer that has left (ECONNRESET) comes first, and once. What came right before the end may be missed with it, once.
+  // The error of a peer that has left (ECONNRESET) comes first, and once. It may hide a message right before the end, once.
   if (found === 'error' || found === 'end') found = glanceAt(fd);
   return found === 'error' ? 'end' : found;
 }

@@ -1,5 +1,5 @@
-// mount(2), open_tree(2), move_mount(2), mount_setattr(2), pivot_root(2), umount2(2). Runs in the launcher; open_tree in
-// the supervisor, mount_setattr in the broker too, where they are root.
+// mount(2), open_tree(2), move_mount(2), mount_setattr(2), pivot_root(2), umount2(2). Runs in the launcher. As root, the supervisor uses
+// open_tree too, and the broker mount_setattr.
 import { constants } from 'node:os';
 import { AT_FDCWD } from './file-constants.js';
 import { bind } from './libc.js';
@@ -19,9 +19,9 @@ const MOUNT_ATTR_IDMAP = 0x00100000;
 const BUSY_TRIES = 100;
 const BUSY_PAUSE_MS = 5;
 
-/** mount_setattr(2) attributes. */
+/** Attributes of mount_setattr(2). */
 export const MOUNT_ATTR = { RDONLY: 1, NOSUID: 2, NODEV: 4, NOEXEC: 8 } as const;
-/** mount(2) flags. */
+/** Flags of mount(2). */
 export const MS = { NOSUID: 2, NODEV: 4, NOEXEC: 8 } as const;
 
 const mountCall = bind(
@@ -35,10 +35,10 @@ export function mountNew(type: string, target: string, flags: number, options: s
 }
 
 /**
- * A detached copy of the mount at `path` with all below it, to be attached elsewhere. It is private: on a host whose mounts are shared
- * (systemd's default) a copy would be their peer, and each mount or unmount in one would be made in the other, mount_namespaces(7).
+ * A detached copy of the mount at `path` with all mounts below it, to attach elsewhere. The copy is private. On a host with shared mounts,
+ * which is systemd's default, it would be their peer: each mount or unmount in one would happen in the other, mount_namespaces(7).
  *
- * @param noLinks the path is a folder's, and must not lead through a link: ELOOP where it does
+ * @param noLinks `path` is a folder, and must not lead through a link: ELOOP if it does
  */
 export function copyTree(path: string, noLinks = false): OwnedFd {
   const tree = noLinks ? cloneFolder(path) : cloneTree(AT_FDCWD, path, 0, path);
@@ -65,7 +65,7 @@ function makeTreePrivate(tree: number, path: string): void {
   setTree(tree, encodeAttributes({ propagation: MS_PRIVATE }), path);
 }
 
-/** Sets attributes on a detached tree, all mounts below included. */
+/** Sets attributes on a detached tree and all mounts below it. */
 export function setTreeAttributes(tree: number, attributes: number, path: string): void {
   setTree(tree, encodeAttributes({ set: attributes }), path);
 }
@@ -76,12 +76,12 @@ function setTree(tree: number, bytes: Uint8Array, path: string): void {
 }
 
 /**
- * Shows the files of a detached tree under other ids, mount_setattr(2) MOUNT_ATTR_IDMAP: an id that the namespace maps shows as the one that
+ * Shows the files of a detached tree under other ids, mount_setattr(2) MOUNT_ATTR_IDMAP. An id that the namespace maps shows as the id that
  * it is mapped to, and is written back as itself.
  *
- * @param namespace a descriptor of a user namespace, whose maps are the ids'
- * @param recursive whether the mounts below are mapped too: all of them, or none
- * @returns 0, or minus errno: EINVAL where a file system cannot map ids, EPERM where it is not this user's to map
+ * @param namespace a descriptor of a user namespace with the maps of ids
+ * @param recursive whether to map the mounts below too: all of them or none
+ * @returns 0, or minus errno: EINVAL if a file system cannot map ids, EPERM if this user may not map it
  */
 export function mapTreeIds(tree: number, namespace: number, recursive: boolean): number {
   const bytes = encodeAttributes({ set: MOUNT_ATTR_IDMAP, namespace });
@@ -99,12 +99,12 @@ function encodeAttributes(attributes: {
   return new Uint8Array(new BigUint64Array([BigInt(set), 0n, BigInt(propagation), BigInt(namespace)]).buffer);
 }
 
-/** Makes one mount read-only, not those upon it. */
+/** Makes one mount read-only, but not the mounts below it. */
 export function makeMountReadOnly(path: string): void {
   const bytes = encodeAttributes({ set: MOUNT_ATTR.RDONLY });
   const attempt = (): number => syscallAtStruct(SYS.mount_setattr, AT_FDCWD, path, 0, bytes, bytes.length);
   let result = attempt();
-  // A file that was written there and closed is let go of a moment later.
+  // The kernel releases a file that was written there a moment after it is closed.
   for (let tries = 0; result === -constants.errno.EBUSY && tries < BUSY_TRIES; tries += 1) {
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, BUSY_PAUSE_MS);
     result = attempt();
@@ -130,9 +130,9 @@ export function attachTree(tree: number, target: string): void {
   succeed(result, 'move_mount', target);
 }
 
-/** Makes the current directory, a mount point, the root of this mount namespace, and lets go of the old root. */
+/** Makes the current directory, which is a mount point, the root of this mount namespace, and unmounts the old root. */
 export function pivotToCurrentDirectory(): void {
-  // pivot_root(2), "pivot_root(".", ".")": the old root lies over the new one and is taken off at once.
+  // pivot_root(2), "pivot_root(".", ".")": the old root lies over the new one, and is unmounted at once.
   succeed(syscallPaths(SYS.pivot_root, '.', '.'), 'pivot_root');
   succeed(umount2('.', MNT_DETACH), 'umount2', '/');
 }

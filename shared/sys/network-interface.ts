@@ -1,4 +1,4 @@
-// netdevice(7) ioctls that bring the loopback interface up and give it addresses. Runs in the launcher.
+// Brings the loopback interface up and gives it addresses, by the ioctls of netdevice(7). Runs in the launcher.
 import { LAYOUT } from './layout.js';
 import { bind } from './libc.js';
 import { OwnedFd } from './owned-fd.js';
@@ -34,10 +34,10 @@ export function bringLoopbackUp(): void {
 }
 
 /**
- * Adds one address of each family to `lo`, each alone in its prefix.
+ * Adds one address of each family to `lo`. The prefix of each has no other address.
  *
  * @param v4 4 bytes
- * @param v6 16 bytes; undefined where the kernel has no IPv6
+ * @param v6 16 bytes. A kernel without IPv6 gets none
  */
 export function addLoopbackAddresses(v4: Uint8Array, v6: Uint8Array): void {
   using probe = new OwnedFd(succeed(socket(AF_INET, SOCK_DGRAM_CLOEXEC, 0), 'socket AF_INET'));
@@ -49,7 +49,7 @@ export function addLoopbackAddresses(v4: Uint8Array, v6: Uint8Array): void {
   succeed(ioctl(probe.number, SIOCSIFNETMASK, mask), 'ioctl SIOCSIFNETMASK', 'lo:0');
 
   const sixth = socket(AF_INET6, SOCK_DGRAM_CLOEXEC, 0);
-  if (sixth < 0) return; // A host without IPv6 gives the sandbox none either.
+  if (sixth < 0) return; // The kernel has no IPv6.
   using probe6 = new OwnedFd(sixth);
   // struct in6_ifreq: address, prefix length, interface index.
   const request = new Uint8Array(IN6_IFREQ.size);

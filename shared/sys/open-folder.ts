@@ -1,5 +1,5 @@
-// openat2(2) for a folder whose path must not lead through a link. Runs in the supervisor and the launcher, which both open what
-// a plugin may have written near.
+// openat2(2) for a folder whose path must not lead through a link. Runs in the supervisor and the launcher: a plugin may have written to the
+// folders above.
 import { constants } from 'node:fs';
 import { AT_FDCWD, O_CLOEXEC, O_PATH } from './file-constants.js';
 import { bind } from './libc.js';
@@ -11,14 +11,14 @@ const SYS_openat2 = 437;
 const { O_DIRECTORY } = constants;
 const RESOLVE_NO_SYMLINKS = 4;
 
-// SAFETY: `how` is a struct open_how of three 64-bit fields and lives through the call.
+// SAFETY: `how` is a struct open_how with three 64-bit fields. It lives until the call returns.
 const openat2 = bind('long syscall(long number, long fd, const char *path, const void *how, long size)');
 
 /**
  * A handle (O_PATH) of the folder.
  *
  * @param path absolute
- * @throws SystemError ELOOP where any part of the path is a link, ENOENT, ENOTDIR, EACCES
+ * @throws SystemError ELOOP if any part of the path is a link, ENOENT, ENOTDIR, EACCES
  */
 export function openFolder(path: string): OwnedFd {
   const flags = O_PATH | O_CLOEXEC | O_DIRECTORY;

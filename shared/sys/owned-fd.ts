@@ -1,12 +1,12 @@
-// A file descriptor with one owner. Runs everywhere; outside this folder no bare number stands for a descriptor's owner.
+// A file descriptor with one owner. Runs in every process. Outside this folder a bare number never owns a descriptor.
 import { bindOnce } from './libc.js';
 
 const close = bindOnce('int close(int fd)');
 
 /**
- * Owns a descriptor: closes it once, when disposed, unless released before.
+ * Owns a descriptor. Closes it once when disposed, unless it is released before.
  *
- * close(2): after an error, EINTR included, the number is free all the same, so no error is retried.
+ * After an error of close(2), even EINTR, the number is free, so there is no retry.
  */
 export class OwnedFd {
   #fd: number;
@@ -17,7 +17,7 @@ export class OwnedFd {
     this.#fd = fd;
   }
 
-  /** The number, for the length of one call. Throws once the descriptor is gone. */
+  /** The number, for the length of one call. Throws if the descriptor is gone. */
   get number(): number {
     if (this.#fd < 0) throw new RangeError('The descriptor is closed or has a new owner');
     return this.#fd;

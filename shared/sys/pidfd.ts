@@ -1,5 +1,4 @@
-// pidfd_open(2), pidfd_send_signal(2) and waitid(2) on a pidfd: processes without the race of reused pids.
-// Runs in supervisor and broker.
+// pidfd_open(2), pidfd_send_signal(2) and waitid(2) on a pidfd, without the race of reused pids. Runs in supervisor and broker.
 import { LAYOUT } from './layout.js';
 import { bind } from './libc.js';
 import { OwnedFd } from './owned-fd.js';
@@ -17,7 +16,7 @@ const SIGINFO = LAYOUT.siginfo_t;
 
 const waitid = bind('int waitid(int type, int id, void *info, int options)');
 
-/** A handle of a process, close-on-exec; it is readable once the process has ended. */
+/** A handle of a process, close-on-exec. It becomes readable when the process has ended. */
 export function openPidfd(pid: number): OwnedFd {
   return new OwnedFd(succeed(syscallLongs(SYS.pidfd_open, pid, 0, 0, 0, 0), 'pidfd_open', String(pid)));
 }
@@ -30,7 +29,7 @@ export function openThreadPidfd(tid: number): OwnedFd | number {
   return result < 0 ? result : new OwnedFd(result);
 }
 
-/** A duplicate of another process's descriptor, pidfd_getfd(2). @returns it, or minus errno: EBADF, ESRCH, EPERM */
+/** A duplicate of a descriptor of another process, pidfd_getfd(2). @returns it, or minus errno: EBADF, ESRCH, EPERM */
 export function takeDescriptor(pidfd: number, fd: number): OwnedFd | number {
   const result = syscallLongs(SYS.pidfd_getfd, pidfd, fd, 0, 0, 0);
   return result < 0 ? result : new OwnedFd(result);
@@ -43,7 +42,7 @@ export function shareDescriptors(one: number, other: number): boolean {
   return syscallLongs(SYS.kcmp, one, other, KCMP_FILES, 0, 0) === 0;
 }
 
-/** Sends a signal. @returns 0, or minus errno: ESRCH where the process has ended */
+/** Sends a signal. @returns 0, or minus errno: ESRCH if the process has ended */
 export function signalPidfd(pidfd: number, signal: number): number {
   return syscallFdStruct(SYS.pidfd_send_signal, pidfd, signal, null, 0);
 }
@@ -54,7 +53,7 @@ export type ChildChange =
   | { readonly kind: 'killed'; readonly signal: number }
   | { readonly kind: 'stopped'; readonly signal: number };
 
-/** Whether a child of this process has been stopped and not been continued since; takes nothing, waitid(2) WNOWAIT. */
+/** Whether a child of this process is stopped. Leaves the state for waitid(2) to take (WNOWAIT). */
 export function isStopped(pidfd: number): boolean {
   const info = new Uint8Array(SIGINFO.size);
   if (waitid(P_PIDFD, pidfd, info, WNOHANG | WSTOPPED | WNOWAIT) < 0) return false;
@@ -64,8 +63,8 @@ export function isStopped(pidfd: number): boolean {
 /**
  * Takes a change of a child of this process without waiting, waitid(2).
  *
- * @param what its end, which is then reaped, or its stops
- * @returns undefined where there is none, or where it is no child
+ * @param what its end, which reaps it, or its stops
+ * @returns undefined if nothing changed, or if it is no child
  */
 export function takeChildChange(pidfd: number, what: 'ends' | 'stops'): ChildChange | undefined {
   const info = new Uint8Array(SIGINFO.size);

@@ -21,11 +21,11 @@ export interface Pipe {
  * Makes a pipe, both ends close-on-exec.
  *
  * @param packet true for packet mode (O_DIRECT): each write of up to PIPE_BUF (4,096) bytes is read as one
- * @param nonBlocking for both ends; each end is an open file description of its own, fcntl.ts changes one of them
+ * @param nonBlocking for both ends. Each end is an open file description, and fcntl.ts can change one of them
  */
 export function makePipe({ packet = false, nonBlocking = false }: PipeOptions = {}): Pipe {
   const fds = new Int32Array(2);
-  // O_DIRECT differs between x86-64 and arm64; Node's constants know the machine's.
+  // O_DIRECT differs between x86-64 and arm64. Node's constants are those of the machine.
   const flags = O_CLOEXEC | (packet ? constants.O_DIRECT : 0) | (nonBlocking ? constants.O_NONBLOCK : 0);
   succeed(pipe2(new Uint8Array(fds.buffer), flags), 'pipe2');
   const [read = -1, write = -1] = fds;

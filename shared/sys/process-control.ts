@@ -1,5 +1,5 @@
-// prctl(2), setpgid(2), signal(2), sigprocmask(2), umask and ids.
-// Runs in supervisor, broker and launcher. libc makes a change of ids in every thread, nptl(7).
+// prctl(2), setpgid(2), signal(2), sigprocmask(2) and ids. Runs in supervisor, broker and launcher. libc changes the ids of every thread,
+// nptl(7).
 import { LAYOUT } from './layout.js';
 import { bind } from './libc.js';
 import { succeed } from './system-error.js';
@@ -29,12 +29,12 @@ const setgroups = bind('int setgroups(size_t count, const void *groups)');
 const setresgid = bind('int setresgid(uint real, uint effective, uint saved)');
 const setresuid = bind('int setresuid(uint real, uint effective, uint saved)');
 
-/** Orphans of this process's descendants become its children, prctl(2) PR_SET_CHILD_SUBREAPER. */
+/** Makes orphaned descendants of this process its children, prctl(2) PR_SET_CHILD_SUBREAPER. */
 export function becomeSubreaper(): void {
   succeed(prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), 'prctl PR_SET_CHILD_SUBREAPER');
 }
 
-/** The kernel sends `signal` to this process when its parent dies. Cleared by a change of credentials. */
+/** Makes the kernel send `signal` to this process when its parent dies. A change of credentials clears this. */
 export function dieWithParent(signal: number): void {
   succeed(prctl(PR_SET_PDEATHSIG, signal, 0, 0, 0), 'prctl PR_SET_PDEATHSIG');
 }
@@ -43,23 +43,23 @@ export function setDumpable(on: boolean): void {
   succeed(prctl(PR_SET_DUMPABLE, on ? 1 : 0, 0, 0, 0), 'prctl PR_SET_DUMPABLE');
 }
 
-/** No execve gains privileges from here on; checked after it is set. */
+/** Sets no_new_privs, and reads it back: no execve gains privileges from here on. */
 export function setNoNewPrivileges(): void {
   succeed(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 'prctl PR_SET_NO_NEW_PRIVS');
   if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) !== 1) succeed(-1, 'prctl PR_GET_NO_NEW_PRIVS');
 }
 
-/** Of the calling thread, gettid(2). */
+/** The id of the calling thread, gettid(2). */
 export function threadId(): number {
   return gettidCall();
 }
 
-/** A session of its own for this process, and with it a process group and no controlling terminal, setsid(2). */
+/** Gives this process a new session, with a new process group and without a controlling terminal, setsid(2). */
 export function leadSession(): void {
   succeed(setsidCall(), 'setsid');
 }
 
-/** Puts a process (0: this one) in a process group of its own. @returns 0 or minus errno */
+/** Puts a process (0: this one) into a new process group. @returns 0, or minus errno */
 export function leadProcessGroup(pid: number): number {
   return setpgidCall(pid, pid);
 }
@@ -68,7 +68,7 @@ export function processGroup(): number {
   return getpgrpCall();
 }
 
-/** The terminal's foreground process group. @returns minus ENOTTY where `fd` is not the controlling terminal */
+/** The foreground process group of the terminal. @returns minus ENOTTY if `fd` is not the controlling terminal */
 export function foregroundGroup(fd: number): number {
   return tcgetpgrpCall(fd);
 }
@@ -77,25 +77,25 @@ export function setForegroundGroup(fd: number, group: number): number {
   return tcsetpgrpCall(fd, group);
 }
 
-/** Makes this process's group the foreground of its controlling terminal, from the background too. */
+/** Makes the group of this process the foreground of its controlling terminal, even from the background. */
 export function takeForeground(fd: number): void {
   ignoreSignal(SIGTTOU);
   succeed(tcsetpgrpCall(fd, getpgrpCall()), 'tcsetpgrp');
 }
 
-/** Ends the process without a word to Node, _exit(2). */
+/** Ends the process at once, _exit(2). Node does not run its exit handlers. */
 export function exitAtOnce(status: number): void {
   exitCall(status);
 }
 
-/** Ignores a signal; inherited by children until they reset it. */
+/** Ignores a signal. Children inherit that until they reset it. */
 export function ignoreSignal(signal: number): void {
   signalCall(signal, SIG_IGN);
 }
 
 /**
- * Every signal to its default action, or ignored, and none blocked: Node and libuv ignore SIGPIPE. What is pending meanwhile, as the
- * SIGUSR1 that Node blocks, is dropped: to ignore a signal does that.
+ * Sets every signal to its default action, or to be ignored, and blocks none. Node and libuv ignore SIGPIPE. Drops pending signals, as the
+ * SIGUSR1 that Node blocks: ignoring a signal for a moment does that.
  */
 export function resetSignals(ignored: readonly number[]): void {
   for (let signal = 1; signal <= LAST_SIGNAL; signal += 1) {
@@ -106,9 +106,9 @@ export function resetSignals(ignored: readonly number[]): void {
 }
 
 /**
- * Takes on ids of the current user namespace and drops all supplementary groups.
+ * Takes ids of the current user namespace and drops all supplementary groups.
  *
- * @throws SystemError where an id is not mapped (EINVAL) or the thread may not (EPERM)
+ * @throws SystemError EINVAL if an id is not mapped, EPERM if the thread may not change ids
  */
 export function becomeIds(uid: number, gid: number): void {
   succeed(setgroups(0, null), 'setgroups');
@@ -116,12 +116,12 @@ export function becomeIds(uid: number, gid: number): void {
   becomeUser(uid);
 }
 
-/** Real, effective and saved group id, setresgid(2). */
+/** Sets the real, effective and saved group id, setresgid(2). */
 export function becomeGroup(gid: number): void {
   succeed(setresgid(gid, gid, gid), 'setresgid', String(gid));
 }
 
-/** Real, effective and saved user id, setresuid(2). */
+/** Sets the real, effective and saved user id, setresuid(2). */
 export function becomeUser(uid: number): void {
   succeed(setresuid(uid, uid, uid), 'setresuid', String(uid));
 }

@@ -1,4 +1,4 @@
-// process_vm_readv(2): another process's memory. Runs in the broker, whose uid owns the sandboxes' user namespaces.
+// process_vm_readv(2): the memory of another process. Runs in the broker, whose uid owns the user namespaces of the sandboxes.
 import koffi from 'koffi';
 import { LAYOUT } from './layout.js';
 import { bind } from './libc.js';
@@ -15,15 +15,15 @@ const remoteBytes = new Uint8Array(remote.buffer);
 let described: Uint8Array | undefined;
 
 /**
- * Copies memory. Waits for the other process's mmap lock, which it can hold for long.
+ * Copies memory. Waits for the mmap lock of the other process, which can hold it for long.
  *
  * @param pid of any of its threads
- * @param into where to; as many bytes are asked for as it has
- * @returns bytes copied, fewer where memory ends, or minus errno: EFAULT, ESRCH, EPERM
+ * @param into the buffer to fill
+ * @returns bytes copied, fewer if the memory ends, or minus errno: EFAULT, ESRCH, EPERM
  */
 export function readMemory(pid: number, address: bigint, into: Uint8Array, length: number): number {
   if (described !== into) {
-    // SAFETY: an ArrayBuffer's memory does not move, and `described` keeps it alive.
+    // SAFETY: the memory of an ArrayBuffer does not move, and `described` keeps it alive.
     local.setBigUint64(0, koffi.address(into), true);
     described = into;
   }

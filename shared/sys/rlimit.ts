@@ -17,21 +17,21 @@ export const RLIMIT = {
   RTPRIO: 14,
 } as const;
 
-/** Soft and hard limit of this process. */
+/** The soft and the hard limit of this process. */
 export function getLimit(resource: number): { readonly soft: bigint; readonly hard: bigint } {
   const limits = new BigUint64Array(2);
   succeed(getrlimitCall(resource, new Uint8Array(limits.buffer)), 'getrlimit');
   return { soft: limits[0] ?? 0n, hard: limits[1] ?? 0n };
 }
 
-/** Sets both limits, but none above the hard one that stands. */
+/** Sets both limits, but not above the present hard limit. */
 export function lowerLimit(resource: number, soft: bigint, hard: bigint = soft): void {
   const stands = getLimit(resource).hard;
   const most = (limit: bigint): bigint => (limit < stands ? limit : stands);
   setLimit(resource, most(soft), most(hard));
 }
 
-/** Sets both limits; the hard one cannot be raised again without CAP_SYS_RESOURCE. */
+/** Sets both limits. Raising the hard limit again needs CAP_SYS_RESOURCE. */
 export function setLimit(resource: number, soft: bigint, hard: bigint): void {
   const limits = new BigUint64Array([soft, hard]);
   succeed(setrlimitCall(resource, new Uint8Array(limits.buffer)), 'setrlimit');

@@ -1,5 +1,5 @@
-// seccomp_unotify(2): takes calls that a filter reports, and answers them. Runs in the broker.
-// NOTIF_RECV ignores O_NONBLOCK: one process alone ever calls it on a listener, and only when the listener is readable.
+// seccomp_unotify(2): receives calls that a filter reports, and answers them. Runs in the broker. NOTIF_RECV ignores O_NONBLOCK: only one
+// process may call it on a listener, and only when the listener is readable.
 import { O_CLOEXEC } from './file-constants.js';
 import { LAYOUT } from './layout.js';
 import { bind } from './libc.js';
@@ -19,27 +19,27 @@ const SECCOMP_ADDFD_FLAG_SETFD = 1;
 const ioctl = bind('int ioctl(int fd, ulong request, void *argument)');
 const ioctlLong = bind('int ioctl(int fd, ulong request, ulong argument)');
 
-/** Bytes of a slot that receives one call. */
+/** The size of a slot that receives one call. */
 export const NOTIFICATION_BYTES: number = NOTIF.size;
 
-/** A reported call, as read from its slot. */
+/** A reported call, read from its slot. */
 export interface Notification {
   readonly id: bigint;
-  /** The thread's id as the host sees it. */
+  /** The id of the thread on the host. */
   readonly tid: number;
-  /** Number of the system call. */
+  /** The number of the system call. */
   readonly call: number;
-  /** The first three arguments' low 32 bits as the kernel reads an int. */
+  /** The low 32 bits of the first three arguments, as the kernel reads an int. */
   readonly ints: readonly [number, number, number];
-  /** The second argument as an address in the caller's memory. */
+  /** The second argument, as an address in the caller's memory. */
   readonly address: bigint;
 }
 
 /**
- * Takes one call. Blocks where none is there: ask for readability first.
+ * Receives one call. Blocks if there is none: check that the listener is readable first.
  *
- * @param slot NOTIFICATION_BYTES of zeros, as the kernel demands
- * @returns 0, or minus errno: ENOENT where the call was withdrawn meanwhile
+ * @param slot NOTIFICATION_BYTES of zeros, as the kernel requires
+ * @returns 0, or minus errno: ENOENT if the call was withdrawn meanwhile
  */
 export function receiveNotification(listener: number, slot: Uint8Array): number {
   return ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, slot);
@@ -63,14 +63,14 @@ const responseBytes = new Uint8Array(response.buffer);
 /**
  * Ends a call.
  *
- * @param result what it returns: 0, or minus errno
- * @returns 0, or minus errno: ENOENT where its caller is gone
+ * @param result of the call: 0, or minus errno
+ * @returns 0, or minus errno: ENOENT if the caller is gone
  */
 export function answerNotification(listener: number, id: bigint, result: number): number {
   return respond(listener, id, result, 0);
 }
 
-/** Lets the kernel execute the call as it stands then, whatever its caller's memory and descriptors have become. */
+/** Lets the kernel execute the call. The memory and the descriptors of the caller may have changed since the call was read. */
 export function continueNotification(listener: number, id: bigint): number {
   return respond(listener, id, 0, SECCOMP_USER_NOTIF_FLAG_CONTINUE);
 }
@@ -86,7 +86,7 @@ function respond(listener: number, id: bigint, error: number, flags: number): nu
 const idValue = new BigUint64Array(1);
 const idBytes = new Uint8Array(idValue.buffer);
 
-/** Whether the call still waits: what was read of its caller by pid before was of that caller. */
+/** Whether the call still waits. If so, everything read by the caller's pid so far is about that caller. */
 export function isValid(listener: number, id: bigint): boolean {
   idValue[0] = id;
   return ioctl(listener, SECCOMP_IOCTL_NOTIF_ID_VALID, idBytes) === 0;
@@ -96,9 +96,9 @@ const addition = new DataView(new ArrayBuffer(ADDFD.size));
 const additionBytes = new Uint8Array(addition.buffer);
 
 /**
- * Puts a duplicate of `source` in the place of the caller's descriptor `target`.
+ * Replaces the caller's descriptor `target` by a duplicate of `source`.
  *
- * @returns `target`, or minus errno: ENOENT where the caller is gone, EMFILE, …
+ * @returns `target`, or minus errno: ENOENT if the caller is gone, EMFILE, …
  */
 export function replaceDescriptor(
   listener: number,
@@ -115,7 +115,7 @@ export function replaceDescriptor(
   return ioctl(listener, SECCOMP_IOCTL_NOTIF_ADDFD, additionBytes);
 }
 
-/** Wakes caller and broker on the processor where the other runs; a kernel before 6.6 has no such way. */
+/** Makes the kernel wake caller and broker on the same processor. A kernel before 6.6 cannot do that. */
 export function wakeSynchronously(listener: number): void {
   ioctlLong(listener, SECCOMP_IOCTL_NOTIF_SET_FLAGS, SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP);
 }

@@ -1,4 +1,4 @@
-// Which libseccomp is there, seccomp_version(3). For `postern doctor`.
+// The version of libseccomp, seccomp_version(3). For `postern doctor`.
 import koffi from 'koffi';
 import { loadLibrary } from './load-library.js';
 
@@ -8,6 +8,6 @@ import { loadLibrary } from './load-library.js';
  */
 export function seccompVersion(): string {
   const version = loadLibrary('libseccomp.so.2', 'libseccomp2').func('void *seccomp_version()');
-  // SAFETY: struct scmp_version, three unsigned ints, lies in the library for as long as it is loaded.
+  // SAFETY: struct scmp_version has three unsigned ints, and lies in the library as long as that is loaded.
   return Array.from(koffi.decode(version(), 'uint', 3) as ArrayLike<number>).join('.');
 }

@@ -1,4 +1,4 @@
-// libseccomp: builds and loads seccomp filters from data, seccomp(2). Runs in the launcher, its tests and the broker.
+// Builds and loads seccomp filters from data by libseccomp, seccomp(2). Runs in the launcher and the broker.
 import { fstatSync, readSync } from 'node:fs';
 import { constants } from 'node:os';
 import koffi, { type KoffiFunc, type LibraryHandle } from 'koffi';
@@ -17,7 +17,7 @@ const SCMP_ACT_NOTIFY = 0x7fc00000;
 const SCMP_FLTATR_ACT_BADARCH = 2;
 const SCMP_FLTATR_CTL_OPTIMIZE = 8;
 const SCMP_FLTATR_CTL_TSYNC = 4;
-/** __NR_SCMP_ERROR: not a name that it knows. */
+/** __NR_SCMP_ERROR: libseccomp does not know the name. */
 const NR_SCMP_ERROR = -1;
 const SCMP_CMP_NE = 1;
 const SCMP_CMP_MASKED_EQ = 7;
@@ -29,30 +29,30 @@ const FPROG = LAYOUT['struct sock_fprog'];
 const ARG_CMP = LAYOUT['struct scmp_arg_cmp'];
 const LOW_32 = 0xffffffffn;
 
-/** What a rule does: let the call through, report it to a listener, or fail it with an errno, by name. */
+/** The action of a rule: allow the call, report it to a listener, or fail it with an errno, by name. */
 export type FilterAction = 'allow' | 'notify' | keyof typeof constants.errno;
 
 /**
- * One argument, compared under a 32-bit mask: the kernel reads an int, so the upper half of the register counts for
- * nothing, and a plain 64-bit comparison would be passed by a value with high bits set.
+ * A comparison of one argument under a 32-bit mask. The kernel reads an int and ignores the upper half of the register. A 64-bit comparison
+ * could therefore be tricked by high bits.
  */
 export interface ArgumentMatch {
   readonly index: 0 | 1 | 2 | 3 | 4 | 5;
-  /** Bits compared; all 32 of an int where it is left out. */
+  /** The bits that are compared. Missing: all 32 bits of an int. */
   readonly mask?: number;
   readonly equals: number;
-  /** Matches every other value, of all 64 bits: for refusals alone, so that high bits refuse too. */
+  /** Matches every other value of all 64 bits. Only for refusals, so that high bits are refused too. */
   readonly not?: true;
 }
 
 export interface FilterRule {
   readonly calls: readonly string[];
   readonly action: FilterAction;
-  /** All must match; none means always. */
+  /** All must match. Without one, the rule always matches. */
   readonly when?: readonly ArgumentMatch[];
 }
 
-/** A filter: what happens to a call that no rule names, and the rules. */
+/** A filter: its rules, and the action for every other call. */
 export interface Filter {
   readonly otherwise: FilterAction;
   readonly rules: readonly FilterRule[];
@@ -119,34 +119,34 @@ function check(result: number, step: string): void {
 }
 
 /**
- * Loads a filter for the calling thread; kept across execve. Filters stack: the strictest answer counts, and of two
- * errnos the one of the filter loaded last. Another ABI than the machine's own (i386, x32) gets ENOSYS.
+ * Loads a filter for the calling thread, which is kept across execve. Filters stack: the strictest action counts, and of two errnos that of
+ * the last filter. Calls of another ABI (i386, x32) get ENOSYS.
  *
- * A call that this machine's architecture does not have is left out of a rule: nobody can make it.
+ * A rule leaves out a call that this architecture does not have: nobody can make it.
  *
- * @throws PosternError `seccomp` naming the step, also for a call that nobody knows; `missing_library` without libseccomp
+ * @throws PosternError `seccomp` with the step, also for an unknown call; `missing_library` without libseccomp
  */
 export function loadFilter(filter: Filter): void {
   withContext(filter, (lib, context) => check(lib.load(context), 'seccomp_load'));
 }
 
-/** Whether this machine's architecture has a call of that name, as far as this postern and this libseccomp know. */
+/** Whether this architecture has a call of that name, as far as postern and libseccomp know. */
 export function knowsCall(name: string): boolean {
   return (callNumber(name, library().resolve) ?? -1) >= 0;
 }
 
 /**
- * The number by which a filter names a call.
+ * The number of a call in a filter.
  *
  * @param resolve seccomp_syscall_resolve_name(3)
- * @returns a negative number where this architecture has no such call; undefined where neither libseccomp nor postern knows the name
+ * @returns a negative number if this architecture does not have the call; undefined if neither libseccomp nor postern knows the name
  */
 export function callNumber(name: string, resolve: (name: string) => number): number | undefined {
   const number = resolve(name);
   return number === NR_SCMP_ERROR ? NEW_CALLS.get(name) : number;
 }
 
-/** As {@link loadFilter}, for every thread that this process has (SECCOMP_FILTER_FLAG_TSYNC) and those that they start. */
+/** Like {@link loadFilter}, for every thread of this process (SECCOMP_FILTER_FLAG_TSYNC) and those that they start. */
 export function loadFilterInAllThreads(filter: Filter): void {
   withContext(filter, (lib, context) => {
     check(lib.attribute(context, SCMP_FLTATR_CTL_TSYNC, 1), 'seccomp_attr_set CTL_TSYNC');
@@ -155,8 +155,8 @@ export function loadFilterInAllThreads(filter: Filter): void {
 }
 
 /**
- * Loads a filter with the action `notify`, as {@link loadFilter}, by seccomp(2) itself: libseccomp before 2.6 cannot ask for
- * SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV, without which every handled signal makes a received call anew (Linux 5.19).
+ * Loads a filter with the action `notify`, like {@link loadFilter}, but by seccomp(2) itself. libseccomp before 2.6 cannot set
+ * SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV (Linux 5.19). Without that flag, every handled signal restarts a received call.
  *
  * @returns the listener, close-on-exec
  * @throws PosternError `seccomp`
@@ -215,7 +215,7 @@ function fill(lib: Library, context: Context, filter: Filter): void {
     const encoded = encodeMatches(matches);
     for (const name of rule.calls) {
       const number = callNumber(name, lib.resolve);
-      // Left out, a rule that refuses it would be missing in silence.
+      // Without this error, a rule that refuses the call would be missing silently.
       if (number === undefined)
         throw new PosternError('seccomp', `Neither libseccomp nor postern knows the system call "${name}"`, {
           fields: { step: 'seccomp_syscall_resolve_name' },

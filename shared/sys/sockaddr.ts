@@ -13,7 +13,7 @@ const IN6 = LAYOUT['struct sockaddr_in6'];
 const UN = LAYOUT['struct sockaddr_un'];
 const little = endianness() === 'LE';
 
-/** An address and port as decided: `bytes` is 4 or 16 bytes in network order. */
+/** An address and port. `bytes` is 4 or 16 bytes in network order. */
 export interface Endpoint {
   readonly bytes: Uint8Array;
   /** 0 to 65535 */
@@ -28,7 +28,7 @@ export function isSameEndpoint(a: Endpoint, b: Endpoint): boolean {
   );
 }
 
-/** struct sockaddr_in (16 bytes) or sockaddr_in6 (28 bytes), flow and scope 0. */
+/** Makes a struct sockaddr_in (16 bytes) or sockaddr_in6 (28 bytes), with flow and scope 0. */
 export function encodeSockaddr({ bytes, port }: Endpoint): Uint8Array {
   const v4 = bytes.length === 4;
   const out = new Uint8Array(v4 ? IN.size : IN6.size);
@@ -39,7 +39,7 @@ export function encodeSockaddr({ bytes, port }: Endpoint): Uint8Array {
   return out;
 }
 
-/** Reads what encodeSockaddr writes. @returns undefined for another family or a short buffer */
+/** Reads an address that encodeSockaddr writes, as a copy. @returns undefined for another family or a short buffer */
 export function decodeSockaddr(raw: Uint8Array): Endpoint | undefined {
   if (raw.length < IN.size) return undefined;
   const view = new DataView(raw.buffer, raw.byteOffset, raw.length);
@@ -51,7 +51,7 @@ export function decodeSockaddr(raw: Uint8Array): Endpoint | undefined {
   return undefined;
 }
 
-/** struct sockaddr_un as far as the path's NUL. @throws RangeError for a path that does not fit, or holds a NUL */
+/** Makes a struct sockaddr_un up to the NUL of its path. @throws RangeError if the path does not fit, or contains a NUL */
 export function encodeSocketPath(path: string): Uint8Array {
   const bytes = Buffer.from(path);
   if (bytes.length === 0 || bytes.length > UN.size - UN.sun_path - 1 || bytes.includes(0))

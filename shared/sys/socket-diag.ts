@@ -1,5 +1,5 @@
-// sock_diag(7): which TCP sockets of this network namespace still are, and which have ended. It asks by cookie, and learns nothing of
-// what they carry. Needs no privilege. Runs in the broker; the supervisor asks whether the kernel has it.
+// sock_diag(7): which TCP sockets of this network namespace still exist, and which have ended. It asks by cookie, and learns nothing about
+// their data. Needs no privilege. Runs in the broker; the supervisor asks whether the kernel has it.
 import { endianness } from 'node:os';
 import { LAYOUT } from './layout.js';
 import { boundAddress } from './listen.js';
@@ -27,9 +27,9 @@ const SOCK_DIAG_BY_FAMILY = 20;
 const HEADER = NETLINK_HEADER;
 const REQUEST = LAYOUT['struct inet_diag_req_v2'];
 const REPLY = LAYOUT['struct inet_diag_msg'];
-/** An answer takes up to 2 KiB of the socket's buffer, whose usual size is 208 KiB. */
+/** An answer takes up to 2 KiB of the buffer of the socket, whose usual size is 208 KiB. */
 const BATCH = 32;
-/** Messages taken from the kernel at a time. */
+/** Messages that are taken from the kernel at a time. */
 const ENDED_AT_A_TIME = 256;
 const little = endianness() === 'LE';
 
@@ -42,10 +42,10 @@ const receivedView = new DataView(received.buffer);
 const cookie = new Uint8Array(8);
 
 /**
- * Writes what a TCP socket is found by, from the start of its connect on: its addresses, and its cookie, which no other socket ever
- * has. In the form of the kernel's question.
+ * Writes the identity of a TCP socket, from the start of its connect on: its addresses, and its cookie, which no other socket ever has. It
+ * has the form of the kernel's question.
  *
- * @param peer whom it is connected to, or connects to: getpeername(2) does not tell before it is connected
+ * @param peer of the connection. Before the socket is connected, getpeername(2) does not return it
  * @param into SOCKET_ID_BYTES
  * @returns its cookie
  */
@@ -65,19 +65,19 @@ export function writeSocketId(fd: number, peer: Endpoint, into: Uint8Array): big
   return cookieOf(into);
 }
 
-/** The cookie in a {@link socketId}; 0 where there is none. */
+/** The cookie in an identity; 0 if there is none. */
 export function cookieOf(id: Uint8Array): bigint {
   return new DataView(id.buffer, id.byteOffset).getBigUint64(REQUEST['id.idiag_cookie'], little);
 }
 
-/** The kernel's answers on sockets of this network namespace. */
+/** Asks the kernel about sockets of this network namespace. */
 export class SocketDiag {
-  /** Becomes readable when a TCP socket has ended, whosever it was. */
+  /** Becomes readable when any TCP socket has ended. */
   readonly ended: OwnedFd;
   readonly #questions: OwnedFd;
   readonly #batch = new Uint8Array(BATCH * QUESTION_BYTES);
 
-  /** @throws SystemError where the kernel has no sock_diag(7) for TCP */
+  /** @throws SystemError if the kernel has no sock_diag(7) for TCP */
   constructor() {
     this.#questions = openNetlink(NETLINK_SOCK_DIAG, 'NETLINK_SOCK_DIAG');
     this.ended = openNetlink(NETLINK_SOCK_DIAG, 'NETLINK_SOCK_DIAG');
@@ -92,7 +92,7 @@ export class SocketDiag {
     }
   }
 
-  /** @returns cookies of sockets that have ended; `lost` where the kernel could not keep all of them; empty: no more now */
+  /** @returns cookies of sockets that have ended; `lost` if the kernel could not keep all of them; empty: no more now */
   takeEnded(): readonly bigint[] | 'lost' {
     const cookies: bigint[] = [];
     while (cookies.length < ENDED_AT_A_TIME) {
@@ -108,7 +108,7 @@ export class SocketDiag {
    * Asks about sockets.
    *
    * @param ids see {@link writeSocketId}
-   * @returns of each, in their order, whether some process holds it still. Where the kernel gives no answer, it counts as held.
+   * @returns for each, in their order, whether a process still holds it. Without an answer of the kernel, it counts as held.
    */
   areHeld(ids: readonly Uint8Array[]): readonly boolean[] {
     const held = ids.map(() => true);
@@ -121,7 +121,7 @@ export class SocketDiag {
     this.#questions.close();
   }
 
-  /** The kernel answers within the send: each question by one message, which bears its number. */
+  /** The kernel answers during the send: each question by one message with its number. */
   #ask(ids: readonly Uint8Array[], first: number, held: boolean[]): void {
     for (const [index, id] of ids.entries()) {
       writeQuestion(this.#batch.subarray(index * QUESTION_BYTES), id, NLM_F_REQUEST, first + index);
@@ -132,7 +132,7 @@ export class SocketDiag {
       if (bytes < HEADER.size) return;
       const type = receivedView.getUint16(HEADER.nlmsg_type, little);
       const index = receivedView.getUint32(HEADER.nlmsg_seq, little);
-      // What nobody holds has no inode: its last bytes are being delivered, or it is TIME_WAIT.
+      // A socket that no process holds has no inode: its last bytes are being delivered, or it is in TIME_WAIT.
       held[index] =
         type !== NLMSG_ERROR && receivedView.getUint32(HEADER.size + REPLY.idiag_inode, little) !== 0;
     }
@@ -149,7 +149,7 @@ function writeQuestion(into: Uint8Array, id: Uint8Array, flags: number, number: 
   into.set(id.subarray(0, REQUEST.size), HEADER.size);
 }
 
-/** A list of the sockets in no state at all: empty, or an error where the kernel cannot tell of TCP. */
+/** Asks for the sockets in no state: an empty list, or an error if the kernel does not know about TCP. */
 function requireTcp(fd: number): void {
   const id = new Uint8Array(REQUEST.size);
   id[0] = AF_INET;
@@ -159,7 +159,7 @@ function requireTcp(fd: number): void {
   succeed(sendNetlink(fd, question), 'send NETLINK_SOCK_DIAG');
   const bytes = receiveNetlink(fd, received);
   succeed(bytes, 'recv NETLINK_SOCK_DIAG');
-  // Both kinds tell of an error by minus errno behind the header.
+  // Both kinds of message report an error as minus errno after the header.
   const result = bytes < HEADER.size + 4 ? 0 : receivedView.getInt32(HEADER.size, little);
   if (result < 0) throw new SystemError('NETLINK_SOCK_DIAG', -result, 'TCP');
 }

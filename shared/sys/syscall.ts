@@ -1,4 +1,4 @@
-// syscall(2) for calls that a libc may not wrap yet. Numbers from 424 on are the same on x86-64 and arm64.
+// syscall(2) for calls that a libc may not wrap yet. Their numbers from 424 on are the same on x86-64 and arm64.
 import { bind } from './libc.js';
 
 /** The type of kcmp(2) that compares open files. */

@@ -1,4 +1,4 @@
-// clock_gettime(2) of the calling thread's processor time. Runs in the broker.
+// The processor time of the calling thread, clock_gettime(2). Runs in the broker.
 import { bind } from './libc.js';
 
 const CLOCK_THREAD_CPUTIME_ID = 3;
@@ -8,7 +8,7 @@ const clockGettime = bind('int clock_gettime(int clock, void *time)');
 const time = new BigInt64Array(2);
 const timeBytes = new Uint8Array(time.buffer);
 
-/** Processor time that this thread has had so far, in milliseconds. */
+/** The processor time of this thread so far, in milliseconds. */
 export function threadMilliseconds(): number {
   clockGettime(CLOCK_THREAD_CPUTIME_ID, timeBytes);
   return Number(time[0]) * 1e3 + Number(time[1]) / 1e6;

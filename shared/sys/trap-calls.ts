@@ -1,4 +1,4 @@
-// Numbers of the calls that a plugin's filter reports, on this machine. Runs in the broker.
+// The numbers of the calls that the filter of a plugin reports, on this machine. Runs in the broker.
 import type { TrapCall } from '../reasons.js';
 
 const NUMBERS: Readonly<Record<TrapCall, number>> =
@@ -8,7 +8,7 @@ const byNumber = new Map<number, TrapCall>(
   Object.entries(NUMBERS).map(([call, number]) => [number, call as TrapCall]),
 );
 
-/** The call of a number; undefined for one that no filter reports. */
+/** The call with a number; undefined if the filter does not report it. */
 export function trapCall(number: number): TrapCall | undefined {
   return byNumber.get(number);
 }

@@ -1,5 +1,5 @@
-// uv_poll_t of Node's own libuv: readiness of any descriptor in the event loop, without a thread.
-// Runs in supervisor, broker and the plugin's client library, on the main thread only (libuv's loops are not thread-safe).
+// uv_poll_t of Node's libuv: watches any descriptor in the event loop, without a thread. Runs in supervisor, broker and the plugin's client
+// library, on the main thread only, since the loops of libuv are not thread-safe.
 import koffi from 'koffi';
 import { succeed } from './system-error.js';
 
@@ -24,7 +24,7 @@ const watches = new Map<bigint, Watch>();
 const spare: bigint[] = [];
 const SPARE_HANDLES = 64;
 
-/** From Node 26 on, promises that a callback of libuv's settles wait until Node's own code runs next: an immediate comes right after. */
+/** From Node 26 on, promises that a libuv callback settles wait until Node runs its own code. An immediate makes that happen at once. */
 const NEEDS_IMMEDIATE = Number.parseInt(process.versions.node, 10) >= 26;
 let immediate = false;
 function runSettled(): void {
@@ -35,29 +35,29 @@ function runSettled(): void {
   });
 }
 
-// SAFETY: both callbacks live as long as the process; libuv calls them on the main thread, inside the loop.
+// SAFETY: both callbacks live as long as the process. libuv calls them on the main thread, inside the loop.
 const onPoll = koffi.register((handle: bigint, status: number, events: number): void => {
   try {
     watches.get(handle)?.onReady(status < 0 ? READABLE | WRITABLE : events);
     runSettled();
   } catch (error) {
-    // Out of here it would leave libuv's loop with an exception pending, and no callback would run any more: thrown where Node sees it.
+    // An exception that leaves this callback would stay pending in the loop of libuv, and no callback would run any more. Node must see it.
     process.nextTick(() => {
       throw error;
     });
   }
 }, koffi.pointer(pollCallbackType));
-// SAFETY: libuv is done with the handle's memory from here on, and not before.
+// SAFETY: libuv uses the memory of the handle until here.
 const onClosed = koffi.register((handle: bigint): void => {
   if (spare.length < SPARE_HANDLES) spare.push(handle);
   else koffi.free(handle);
 }, koffi.pointer(closeCallbackType));
 
-/** Called with the events that are ready; READABLE and WRITABLE both where the descriptor is in error. */
+/** Is called with the events that are ready. An error of the descriptor is both READABLE and WRITABLE. */
 export type OnReady = (events: number) => void;
 
 /**
- * Watches one descriptor. One watch a descriptor at a time; libuv makes the descriptor non-blocking.
+ * Watches one descriptor. A descriptor may have one watch at a time. libuv makes the descriptor non-blocking.
  *
  * The watch does not own the descriptor: close the watch first, then the descriptor.
  */
@@ -66,7 +66,7 @@ export class Watch {
   #handle: bigint;
   #events = 0;
 
-  /** @throws SystemError where the descriptor cannot be watched (a regular file: EPERM) */
+  /** @throws SystemError if the descriptor cannot be watched (a regular file: EPERM) */
   constructor(fd: number, onReady: OnReady) {
     this.onReady = onReady;
     this.#handle = spare.pop() ?? (koffi.alloc('uint8_t', handleSize) as bigint);
@@ -79,7 +79,7 @@ export class Watch {
     watches.set(this.#handle, this);
   }
 
-  /** Waits for these events from now on; 0 waits for none. Level-triggered. */
+  /** Waits for these events from now on; 0: for none. Level-triggered. */
   want(events: number): void {
     if (this.#handle === 0n || events === this.#events) return;
     this.#events = events;
@@ -87,7 +87,7 @@ export class Watch {
     else succeed(uvPollStart(this.#handle, events, onPoll), 'uv_poll_start');
   }
 
-  /** Whether the watch keeps the process alive (it does at first). */
+  /** Sets whether the watch keeps the process alive. At first it does. */
   keepAlive(on: boolean): void {
     if (this.#handle !== 0n) (on ? uvRef : uvUnref)(this.#handle);
   }

@@ -628,7 +628,7 @@ export const brokenConfigs: readonly BrokenConfig[] = [
     messages: [
       'postern.yaml:5:15: plugins.web.seccomp.allow[0]: "adjtimx" is no call to add: it is unknown, or every plugin has it; did you mean "adjtimex"?',
       'postern.yaml:5:24: plugins.web.seccomp.allow[1]: "read\\u000a" is no call to add: it is unknown, or every plugin has it',
-      'postern.yaml:5:34: plugins.web.seccomp.allow[2]: "kcmp" weakens a guarantee: it reaches into other processes, of the sandbox\'s own where the kernel keeps to its namespaces; it belongs under unsafe_allow',
+      'postern.yaml:5:34: plugins.web.seccomp.allow[2]: "kcmp" weakens a guarantee: it reaches into other processes: only those of the sandbox, if the kernel keeps namespaces apart; it belongs under unsafe_allow',
       'postern.yaml:6:22: plugins.web.seccomp.unsafe_allow[0]: "perf_event_opn" is no call to add: it is unknown, or every plugin has it; did you mean "perf_event_open"?',
       'postern.yaml:6:38: plugins.web.seccomp.unsafe_allow[1]: "ustat" weakens no guarantee; it belongs under allow',
     ],
@@ -638,8 +638,8 @@ export const brokenConfigs: readonly BrokenConfig[] = [
     text: 'defaults:\n  seccomp: {unsafe_allow: [setns, setsockopt]}\nplugins:\n  web: {command: [node], seccomp: {allow: [connect]}}\n',
     messages: [
       'postern.yaml:2:28: defaults.seccomp.unsafe_allow[0]: "setns" can never be added: it enters another namespace',
-      'postern.yaml:2:35: defaults.seccomp.unsafe_allow[1]: "setsockopt" can never be added: what it does is judged by its arguments, and a plugin has it with those that do no harm',
-      'postern.yaml:4:44: plugins.web.seccomp.allow[0]: "connect" can never be added: the broker answers it, or it is refused: executed as it is, it turns a socket of the host to any peer',
+      'postern.yaml:2:35: defaults.seccomp.unsafe_allow[1]: "setsockopt" can never be added: postern decides by its arguments, and every plugin has it with harmless ones',
+      'postern.yaml:4:44: plugins.web.seccomp.allow[0]: "connect" can never be added: the broker answers or refuses it: executed as it is, it could connect a socket of the host to any peer',
     ],
   },
   {

@@ -47,7 +47,7 @@ plugins:
   const { status, stdout } = await postern(['check'], { as: anyone, cwd });
   assert.equal(status, 0);
   assert.deepEqual(stdout.split('\n'), [
-    'warning  ./postern.yaml:2: plugins.web: The call "kcmp" weakens a guarantee: it reaches into other processes, of the sandbox\'s own where the kernel keeps to its namespaces',
+    'warning  ./postern.yaml:2: plugins.web: The call "kcmp" weakens a guarantee: it reaches into other processes: only those of the sandbox, if the kernel keeps namespaces apart',
     './postern.yaml: 1 plugin, 0 rules, 1 warning',
     '',
   ]);
