@@ -1,6 +1,6 @@
 // Checks what the schema of postern.yaml cannot express: addresses, folders that must exist, names that must agree. It reads the text as
 // written, not the result of the schema, so that one mistake hides no other.
-import { type Stats, statSync } from 'node:fs';
+import { realpathSync, type Stats, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { checkCalls } from './check-calls.js';
 import { checkListenPlaces } from './check-listen-places.js';
@@ -114,6 +114,14 @@ function checkProgram(source: YamlSource, at: KeyPath): ConfigProblem[] {
   return source.valueAt(key) === '' ? [source.problem(key, 'expected a program, not ""')] : [];
 }
 
+function leadsToRoot(path: string): boolean {
+  try {
+    return realpathSync(path) === '/';
+  } catch {
+    return false;
+  }
+}
+
 function checkPaths(source: YamlSource, at: KeyPath, absolute: (path: string) => string): ConfigProblem[] {
   const relative = 'paths are relative to the file';
   const problems: ConfigProblem[] = [];
@@ -124,7 +132,7 @@ function checkPaths(source: YamlSource, at: KeyPath, absolute: (path: string) =>
   }
   for (const list of ['visible', 'writable', 'hidden']) {
     for (const { key, text } of source.textsAt([...at, 'filesystem', list])) {
-      if (absolute(text) === '/')
+      if (leadsToRoot(absolute(text)))
         problems.push(
           list === 'hidden'
             ? source.problem(key, 'the whole root cannot be hidden', 'name the folders that it shall not see')

@@ -8,6 +8,14 @@ const EMPTY_TMPFS = "MS.NOSUID | MS.NODEV, 'mode=0755,size=16m'";
 /** As a user the copies lie in a mount namespace whose mounts are private already. */
 const AS_ROOT: readonly Protection[] = [
   {
+    name: 'supervisor: no path shows the whole file system by a link',
+    file: 'sandbox/supervisor/files/require-paths',
+    right: "if (real === '/')",
+    wrong: "if (path === '/')",
+    tests: ['supervisor/files/require-paths'],
+    pattern: 'leads to the whole file system',
+  },
+  {
     name: 'root: no mount passes between the host and a sandbox',
     file: 'shared/sys/mount',
     right: 'makeTreePrivate(tree.number, path);',

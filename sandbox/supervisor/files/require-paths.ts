@@ -6,16 +6,18 @@ import { hostFiles } from './host-files.js';
 /** @throws PosternError `not_allowed`, `not_found` */
 export function requirePaths({ visible, writable, hidden }: PluginConfig): void {
   for (const path of [...visible, ...writable]) {
-    if (path === '/') {
-      throw new PosternError('not_allowed', 'Cannot show "/" to the plugin', {
+    const real = hostFiles.real(path);
+    if (real === '/') {
+      const leads = path === '/' ? '' : `: "${path}" leads there`;
+      throw new PosternError('not_allowed', `Cannot show "/" to the plugin${leads}`, {
         fix: 'name the folders that it needs',
       });
     }
-    if (hostFiles.real(path) === undefined)
+    if (real === undefined)
       throw new PosternError('not_found', `Cannot show "${path}" to the plugin: it does not exist`);
   }
   for (const path of hidden) {
-    if (path === '/') {
+    if (hostFiles.real(path) === '/') {
       throw new PosternError('not_allowed', 'Cannot hide "/" from the plugin', {
         fix: 'name the folders that it must not see',
       });

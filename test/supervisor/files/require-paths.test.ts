@@ -1,0 +1,25 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, symlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { requirePaths } from '../../../sandbox/supervisor/files/require-paths.js';
+import { plainPlugin } from '../../../shared/config/plugin-config.js';
+
+const PLUGIN = plainPlugin('web', ['true']);
+const folder = mkdtempSync(join(tmpdir(), 'postern-test-'));
+const link = join(folder, 'link');
+const second = join(folder, 'second');
+symlinkSync('/', link);
+symlinkSync('link', second);
+after(() => rmSync(folder, { recursive: true }));
+
+for (const key of ['visible', 'writable'] as const)
+  test(`no path of ${key} leads to the whole file system, by a link either`, () => {
+    for (const path of ['/', link, second, '/proc/self/root'])
+      assert.throws(() => requirePaths({ ...PLUGIN, [key]: [path] }), {
+        code: 'not_allowed',
+        message: `Cannot show "/" to the plugin${path === '/' ? '' : `: "${path}" leads there`}`,
+      });
+    requirePaths({ ...PLUGIN, [key]: [folder] });
+  });
