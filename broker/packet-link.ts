@@ -58,9 +58,9 @@ const PACKETS: {
   ) => void;
 } = {
   channel: (take, packet, descriptors) => take.channel(packet, channelEnds(packet, descriptors)),
-  connections: (take, packet, descriptors) => take.connections(packet, onlyOne(descriptors)),
-  sandbox: (take, packet, descriptors) => take.sandbox(packet, onlyOne(descriptors)),
-  trap: (take, packet, descriptors) => take.trap(packet, trapEnds(descriptors)),
+  connections: (take, packet, descriptors) => take.connections(packet, onlyOne(packet, descriptors)),
+  sandbox: (take, packet, descriptors) => take.sandbox(packet, onlyOne(packet, descriptors)),
+  trap: (take, packet, descriptors) => take.trap(packet, trapEnds(packet, descriptors)),
 };
 
 function dispatch(packet: Packet, descriptors: readonly OwnedFd[], take: PacketTakers): void {
@@ -71,16 +71,15 @@ function dispatch(packet: Packet, descriptors: readonly OwnedFd[], take: PacketT
   entry(take, packet, descriptors);
 }
 
-function channelEnds({ answers }: ChannelPacket, descriptors: readonly OwnedFd[]): ChannelEnds {
+function channelEnds({ type, answers }: ChannelPacket, descriptors: readonly OwnedFd[]): ChannelEnds {
   const [request, reply, pluginRequest, pluginReply] = descriptors;
-  const expected = answers === undefined ? 2 : 4;
-  if (request === undefined || reply === undefined || descriptors.length !== expected) {
-    throw new RangeError(`A channel packet with ${descriptors.length} descriptors`);
-  }
+  const count = answers === undefined ? 2 : 4;
+  if (request === undefined || reply === undefined || descriptors.length !== count)
+    throw miscounted(type, descriptors, count);
   return { request, reply, pluginRequest, pluginReply };
 }
 
-function trapEnds(descriptors: readonly OwnedFd[]): TrapEnds {
+function trapEnds({ type }: TrapPacket, descriptors: readonly OwnedFd[]): TrapEnds {
   const [listener, calls, dnsDatagrams, dnsListener, ...more] = descriptors;
   if (
     listener === undefined ||
@@ -88,14 +87,17 @@ function trapEnds(descriptors: readonly OwnedFd[]): TrapEnds {
     dnsDatagrams === undefined ||
     dnsListener === undefined ||
     more.length > 0
-  ) {
-    throw new RangeError(`A trap packet with ${descriptors.length} descriptors`);
-  }
+  )
+    throw miscounted(type, descriptors, 4);
   return { listener, calls, dnsDatagrams, dnsListener };
 }
 
-function onlyOne([descriptor, ...more]: readonly OwnedFd[]): OwnedFd {
-  if (descriptor === undefined || more.length > 0)
-    throw new RangeError('A packet for one descriptor with another count of them');
+function onlyOne({ type }: Packet, descriptors: readonly OwnedFd[]): OwnedFd {
+  const [descriptor, ...more] = descriptors;
+  if (descriptor === undefined || more.length > 0) throw miscounted(type, descriptors, 1);
   return descriptor;
+}
+
+function miscounted(type: string, { length }: readonly OwnedFd[], count: number): RangeError {
+  return new RangeError(`A "${type}" packet of the link has ${length} descriptors, not ${count}`);
 }

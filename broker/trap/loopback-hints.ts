@@ -61,7 +61,7 @@ export class LoopbackHints {
     const where = quoteDestination(address.text, port);
     this.#audit.loopback({
       ...{ plugin: this.#plugin.name, pid, program, door, host: address.text, port },
-      message: `Nobody listens at ${where} inside the sandbox, whose loopback is its own and not the host's`,
+      message: `Nothing listens at ${where} inside the sandbox: its loopback is not the host's`,
       suggestion: place,
     });
   }

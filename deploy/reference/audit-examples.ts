@@ -110,8 +110,7 @@ export const AUDIT_EXAMPLES: { readonly [E in AuditEventName]: AuditEvent<E> } =
     door: 'trap',
     host: '127.0.0.1',
     port: 5432,
-    message:
-      'Nobody listens at "127.0.0.1:5432" inside the sandbox, whose loopback is its own and not the host\'s',
+    message: 'Nothing listens at "127.0.0.1:5432" inside the sandbox: its loopback is not the host\'s',
     suggestion: '127.0.0.1:5432',
   },
   slow: {

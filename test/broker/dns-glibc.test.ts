@@ -78,7 +78,7 @@ for (const options of ['attempts:2', 'edns0', 'use-vc', 'single-request']) {
   });
 }
 
-test('glibc is told that a failure is one for now', () => {
+test('glibc reports a failure of the server as temporary', () => {
   const { found } = askGlibc('timeout:1 attempts:1', ['broken.a.test']);
   assert.deepEqual(found['broken.a.test'], ['EAI_AGAIN']);
 });

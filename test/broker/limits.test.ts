@@ -71,7 +71,7 @@ test('past the rate requests wait, and past the queue they are rate_limited', as
   assert.ok(broker.events.some(({ reason }) => reason === 'rate_limited'));
 });
 
-test('where nothing may wait, the limit that bit is counted', async () => {
+test('if nothing may wait, the limit that was reached is counted', async () => {
   const rejections = (limit: string): Promise<number | undefined> =>
     broker.metric(`postern_limit_rejections_total{plugin="strict",limit="${limit}"}`);
   await broker.plugin('strict', {
@@ -100,7 +100,7 @@ test('where nothing may wait, the limit that bit is counted', async () => {
   channel.close();
 });
 
-test('a plugin that reads no answer costs bounded memory and descriptors, and no neighbour its speed', async () => {
+test('a plugin that reads no answer costs bounded memory and descriptors, and slows down no neighbour', async () => {
   await broker.plugin('flood', { allow: [`127.0.0.1:${echo.port}`] });
   await broker.plugin('beside', { allow: [`127.0.0.1:${echo.port}`] });
   const beside = await broker.channel('beside');
@@ -192,7 +192,7 @@ test('a plugin that reads again gets every answer', async () => {
   }
 });
 
-test('past its share of the log a plugin is answered as ever, its events are counted, and a neighbour has its own', async () => {
+test('a plugin past its share of the log is answered as before, its events are counted, and its neighbour keeps its share', async () => {
   await broker.plugin('chatty', { allow: [], limits: { logLinesPerSecond: 5 } });
   await broker.plugin('calm', { allow: [], limits: { logLinesPerSecond: 50 } });
   const written = (name: string): number =>

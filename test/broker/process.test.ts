@@ -55,7 +55,7 @@ test('the broker takes its ids, and keeps no way back, where Node refuses to cha
   assert.equal(await broker.stop(), 0);
 });
 
-test('ids that cannot be taken on are a failure that says so, and nothing is served', {
+test('a broker that cannot take on its ids says so, and serves nothing', {
   skip: isRoot ? false : 'needs root',
 }, async () => {
   const broker = await startBroker({ becomeIds: { uid: 0, gid: 0 } });
@@ -72,7 +72,7 @@ test('the broker ends when the line stream ends', async () => {
   assert.equal(await broker.stop(), 0);
 });
 
-test('what was accounted is written before the broker ends', async () => {
+test('the broker writes its accounts before it ends', async () => {
   const broker = await startBroker();
   await broker.plugin('p', { allow: [] });
   const channel = await broker.channel('p');
@@ -102,7 +102,7 @@ test('the broker dies with a parent that is killed, though it does not come to l
   assert.ok(died);
 });
 
-test('a line that is none ends the broker with status 70 and one line on stderr', async () => {
+test('a malformed line ends the broker with status 70 and one line on stderr', async () => {
   const main = bundlePath('broker');
   const [ours, theirs] = packetSocketPair();
   const child = spawn(process.execPath, [main], {

@@ -53,7 +53,7 @@ async function reach(channel: TestChannel, name: string, port: number): Promise<
   descriptor?.close();
 }
 
-test('a name that answers otherwise the second time is judged by what it answers then', async () => {
+test('a name with another answer the second time is judged by that answer', async () => {
   await broker.plugin('turns', { allow: ['turns.test:*', `${OPEN}:*`] });
   const channel = await broker.channel('turns');
   await reach(channel, 'turns.test', open.port);
@@ -63,7 +63,7 @@ test('a name that answers otherwise the second time is judged by what it answers
   assert.equal(host.connections(), 0);
 });
 
-test('of two answers at once the one that no rule opens is not dialled, though the other refuses', async () => {
+test('of two addresses the one that no rule opens is not dialled, even if the other refuses', async () => {
   await broker.plugin('both', { allow: ['both.test:*', `${OPEN}:*`] });
   const channel = await broker.channel('both');
   assert.equal((await channel.refusal('both.test', host.port)).errno, 'ECONNREFUSED');
@@ -80,7 +80,7 @@ for (const name of ['chain.test', 'loop.test', 'mapped.test']) {
   });
 }
 
-test('an answer tells nothing of another name', async () => {
+test('an answer for one name opens nothing for another', async () => {
   await broker.plugin('poison', { allow: ['other.test:*', 'victim.test:*', `${OPEN}:*`] });
   const channel = await broker.channel('poison');
   await channel.refusal('other.test', host.port);

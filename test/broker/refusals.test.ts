@@ -57,7 +57,7 @@ test('a name that no rule allows is refused, and neither DNS server nor listener
   assert.match(String(event['message']), /no rule allows "loop\.test"/);
 });
 
-test('a name whose address is special is refused without telling the address', async () => {
+test('a name whose address is special is refused, and the refusal does not name the address', async () => {
   await broker.plugin('special', { allow: ['loop.test:*'] });
   const channel = await broker.channel('special');
   const refused = await channel.refusal('loop.test', server.port);
@@ -171,7 +171,7 @@ test('audit mode connects and says would_deny, but special addresses stay closed
   assert.equal(event['suggestion'], `loop.test:${server.port}`);
 });
 
-test('explain tells what connect would be told, and nobody hears a connect', async () => {
+test('explain answers as connect would, and no listener hears a connect', async () => {
   await broker.plugin('asker', { allow: ['loop.test:*', '127.0.0.1:*'] });
   const channel = await broker.channel('asker');
   const before = server.connections();

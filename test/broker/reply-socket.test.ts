@@ -182,7 +182,7 @@ test("a channel's ends are closed by the broker, and not before the supervisor h
   await broker.until(() => broker.descriptors() === before);
 });
 
-test('a file whose close waits, sent to the reply socket, holds no neighbour up', async (context) => {
+test('a file whose close waits, sent to the reply socket, delays no neighbour', async (context) => {
   await broker.plugin('waiter', { allow: [] });
   const channel = await broker.channel('waiter');
   const neighbour = await broker.channel('neighbour');

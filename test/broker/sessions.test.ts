@@ -101,7 +101,7 @@ test('a session ends without an error when the last writing end of its pipe is c
   assert.equal(await broker.metric('postern_protocol_errors_total{plugin="closer",kind="malformed"}'), 0);
 });
 
-test('a resumed channel is told so unasked and needs no hello', async () => {
+test('a resumed channel gets a hello unasked, and needs none', async () => {
   await broker.plugin('resumer', { allow: [`127.0.0.1:${echo.port}`] });
   const channel = broker.attach({ type: 'channel', plugin: 'resumer', session: 5000, resumed: true });
   const { reply } = await channel.reply(() => true);
@@ -137,7 +137,7 @@ test('open_channel yields two ends that are a channel of their own', async () =>
   await broker.until(() => broker.descriptors() === descriptors);
 });
 
-test('channels that nobody receives wait, and are whole when they are received', async () => {
+test('channels that the plugin does not receive wait, and are whole once it does', async () => {
   const [channels, waits] = [CHANNELS_PER_PLUGIN - 1, 3 * CHANNELS_PER_PLUGIN];
   await broker.plugin('waiter', { allow: [`127.0.0.1:${echo.port}`] });
   const descriptors = await broker.steadyDescriptors();
@@ -166,7 +166,7 @@ test('channels that nobody receives wait, and are whole when they are received',
   await broker.until(() => broker.descriptors() === descriptors);
 });
 
-test('a plugin has so many channels and no more, those asked for included', async () => {
+test('a plugin has so many channels and no more, with those that are being made', async () => {
   await broker.plugin('hoarder', { allow: [] });
   const channel = await broker.channel('hoarder');
   const seen = broker.lines.filter(isWanted).length;

@@ -75,7 +75,7 @@ test('the same seed tries the same inputs', async () => {
   assert.notEqual(await tried(1), await tried(2));
 });
 
-test('npm run fuzz tells its figures as JSON, and refuses a target that there is not', () => {
+test('npm run fuzz prints its figures as JSON, and refuses an unknown target', () => {
   const main = fileURLToPath(new URL('main.js', import.meta.url));
   const folder = mkdtempSync(join(tmpdir(), 'postern-fuzz-test-'));
   try {

@@ -97,7 +97,7 @@ test('50,000 hostile messages are each a question, a rejection or dropped, and n
     assert.ok((seen[kind] ?? 0) > 100, JSON.stringify(seen));
 });
 
-test('a DNS server that is sent them is what it was before, and answers within its rate', async (t) => {
+test('a DNS server that gets them is as it was before, and answers within its rate', async (t) => {
   const dns = await startDnsServer({
     allow: ['a.test'],
     zone: { 'a.test A': ['192.31.196.1'], 'a.test AAAA': [] },

@@ -13,7 +13,7 @@ const SEED = 20_260;
 const EAGAIN = -11;
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-test('200,000 hostile frames leave the broker as it was, and another plugin served throughout', async (t) => {
+test('200,000 hostile frames leave the broker as it was, and another plugin is served throughout', async (t) => {
   const upstream = await listen((socket) => socket.end());
   const broker = await startLiveBroker();
   t.after(async () => {

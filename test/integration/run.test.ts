@@ -317,7 +317,7 @@ for (const user of users) {
     assert.equal(without.stdout, '[Errno 111] Connection refused\n'.repeat(3));
     assert.equal(
       without.stderr,
-      `postern: Nobody listens at "127.0.0.1:${port}" inside the sandbox, whose loopback is its own and not the host's; to allow the host's: --allow '127.0.0.1:${port}'\n`,
+      `postern: Nothing listens at "127.0.0.1:${port}" inside the sandbox: its loopback is not the host's; to allow the host's: --allow '127.0.0.1:${port}'\n`,
     );
     const allowed = await postern(['run', '--allow', `127.0.0.1:${port}`, ...words], { as: user });
     assert.deepEqual([allowed.stdout, allowed.stderr], ['here\n'.repeat(3), '']);

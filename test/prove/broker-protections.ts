@@ -17,7 +17,7 @@ const DECISIONS: readonly Protection[] = [
     pattern: 'name rule no literal|without a grant is judged',
   },
   {
-    name: 'policy: what was judged by other rules is void',
+    name: 'policy: a verdict of former rules is void',
     file: 'broker/request/remembered-verdicts',
     right: 'policy !== this.#policy ||',
     wrong: '',
@@ -25,7 +25,7 @@ const DECISIONS: readonly Protection[] = [
     pattern: 'are asked anew',
   },
   {
-    name: 'policy: what was judged of another host is void',
+    name: 'policy: a verdict of former host addresses is void',
     file: 'broker/request/remembered-verdicts',
     right: 'context !== this.#context ||',
     wrong: '',
@@ -184,7 +184,7 @@ const BOUNDS: readonly Protection[] = [
   },
   {
     ...FRAMES,
-    name: 'frames: no byte that is none of MessagePack',
+    name: 'frames: no byte that MessagePack never uses',
     file: 'shared/protocol/scan-frame',
     right: 'if (form === TokenForm.never)',
     wrong: 'if (false)',

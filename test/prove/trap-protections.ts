@@ -72,7 +72,7 @@ export const trapProtections: readonly Protection[] = [
     ...DIFFERENCES,
   },
   {
-    name: "trap: loopback is the sandbox's own but where a rule names that address and port",
+    name: "trap: loopback is the sandbox's own unless a rule names that address and port",
     file: 'broker/trap/connect-stream',
     right: 'node?.prefix.length !== familyBits(address.family) || ',
     wrong: '',
@@ -151,7 +151,7 @@ export const trapProtections: readonly Protection[] = [
     pattern: 'fresh for its TTL|stale',
   },
   {
-    name: 'trap: a name without a rule is asked of nobody',
+    name: 'trap: no server is asked for a name without a rule',
     file: 'broker/dns/serve-question',
     right: "if (verdict.decision === 'deny' || isReverse(name))",
     wrong: 'if (isReverse(name))',
@@ -159,7 +159,7 @@ export const trapProtections: readonly Protection[] = [
     pattern: 'no rule allows is NXDOMAIN',
   },
   {
-    name: 'trap: addresses that no rule opens are not told',
+    name: 'trap: addresses that no rule opens are not answered',
     file: 'broker/dns/serve-question',
     right: 'for (const address of kept)',
     wrong: 'for (const address of addresses)',
@@ -175,7 +175,7 @@ export const trapProtections: readonly Protection[] = [
     pattern: 'past the rate',
   },
   {
-    name: 'trap: a sandbox that holds the loop up is ended',
+    name: 'trap: a sandbox that stalls the event loop is ended',
     file: 'broker/stall/stall-watchdog',
     right: 'signalPidfd(init, constants.signals.SIGKILL);',
     wrong: ';',
@@ -199,7 +199,7 @@ export const trapProtections: readonly Protection[] = [
     pattern: 'work that it makes the loop do',
   },
   {
-    name: 'trap: a sandbox that holds the thread of the slow ones up is ended',
+    name: 'trap: a sandbox that stalls the slow lane is ended',
     file: 'broker/stall/slow-lane-thread',
     right: 'guard.watch(guarded, () => carryOut(order))',
     wrong: 'carryOut(order)',
@@ -207,7 +207,7 @@ export const trapProtections: readonly Protection[] = [
     pattern: 'is ended',
   },
   {
-    name: 'trap: the thread of the slow ones is watched',
+    name: 'trap: the slow lane is watched',
     file: 'broker/stall/start-guards',
     right: ', slowLane.watched]',
     wrong: ']',

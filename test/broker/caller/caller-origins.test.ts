@@ -3,7 +3,7 @@ import { basename } from 'node:path';
 import { test } from 'node:test';
 import { CallerOrigins } from '../../../broker/caller/caller-origins.js';
 
-test('a process goes by its name, and a Node that has the name of its thread by its program', (t) => {
+test('an origin has the name of the process, or of the program if Node has renamed its thread', (t) => {
   const title = process.title;
   t.after(() => {
     process.title = title;

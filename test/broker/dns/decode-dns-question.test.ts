@@ -15,7 +15,7 @@ function word(message: Uint8Array): string {
   return 'rejected' in decoded ? decoded.rejected : decoded.name;
 }
 
-test('decodeDnsQuestion() reads a question and what its asker takes, and keeps none of the message', () => {
+test('decodeDnsQuestion() reads a question and its EDNS options, and keeps no part of the message', () => {
   const message = query('Api.eXample.Test', { id: 77, type: 28, edns: { size: 1400, do: true } });
   const decoded = decodeDnsQuestion(message);
   message.fill(0xff);
@@ -29,14 +29,14 @@ test('decodeDnsQuestion() reads a question and what its asker takes, and keeps n
   });
 });
 
-test('without EDNS there is none, and a wish for no recursion is kept', () => {
+test('a question without EDNS has none, and keeps its recursion flag', () => {
   const decoded = decodeDnsQuestion(query('a.test', { flags: 0 }));
   assert.ok(decoded !== 'drop' && !('rejected' in decoded));
   assert.equal(decoded.edns, undefined);
   assert.equal(decoded.recursionDesired, false);
 });
 
-test('what is no query is dropped: a response, a header cut short, a message that is too long', () => {
+test('a message that is no query is dropped: a response, a header cut short, one that is too long', () => {
   assert.equal(read('a.test', { flags: 0x8180 }), 'drop');
   for (let length = 0; length < 12; length += 1) assert.equal(word(new Uint8Array(length)), 'drop');
   const room = MAX_QUESTION_BYTES - query('a.test', { edns: {} }).length;
@@ -50,7 +50,7 @@ test('what is no query is dropped: a response, a header cut short, a message tha
   assert.equal(read('a.test', { edns: { options: options(room + 1) } }), 'drop');
 });
 
-test('another operation is notimp, and is told its own', () => {
+test('another opcode is notimp, and comes back in the answer', () => {
   for (let opcode = 1; opcode < 16; opcode += 1) {
     const decoded = decodeDnsQuestion(query('a.test', { id: 9, flags: opcode << 11 }));
     assert.ok(decoded !== 'drop' && 'rejected' in decoded);
@@ -58,7 +58,7 @@ test('another operation is notimp, and is told its own', () => {
   }
 });
 
-test('one question and no records but additional ones', () => {
+test('a message has one question, and no records except additional ones', () => {
   for (const counts of [
     [0, 0, 0, 0],
     [2, 0, 0, 0],
@@ -99,7 +99,7 @@ test('every message that is cut short is formerr', () => {
   assert.equal(word(whole), 'api.example.test');
 });
 
-test('what follows the message, a second OPT record, one with a name, and options that overrun are formerr', () => {
+test('bytes after the message, a second OPT record, one with a name, and options that overrun are formerr', () => {
   assert.equal(read('a.test', { tail: Buffer.from([0]) }), 'formerr');
   assert.equal(read('a.test', { edns: {}, tail: Buffer.from([0]) }), 'formerr');
   assert.equal(read('a.test', { counts: [1, 0, 0, 1], edns: {}, tail: opt({}) }), 'formerr');
@@ -123,7 +123,7 @@ test('another class, the root and transfers are refused, ANY is notimp, types th
   for (const type of [0, 41]) assert.equal(read('a.test', { type }), 'formerr');
 });
 
-test('a name of any bytes is read as it is: whether it is a host is not asked here', () => {
+test('a name of any bytes is read as it is: the decoder does not look for a host name', () => {
   const odd = Buffer.from([3, 0x61, 0x2e, 0x00, 2, 0xff, 0x20, 0]);
   assert.equal(read(odd), 'a.\0.\xff ');
 });

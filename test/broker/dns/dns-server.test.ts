@@ -66,7 +66,7 @@ test('a name that a rule allows is answered, under its TTL, and what is answered
   assert.deepEqual(served.events, []);
 });
 
-test('a name that no rule allows is NXDOMAIN, nobody is asked for it, and the log says so once', async (t) => {
+test('a name that no rule allows is NXDOMAIN, no server is asked for it, and the log says so once', async (t) => {
   const served = await serve(t, { allow: ['a.test'] });
   for (let times = 0; times < 3; times += 1) {
     await assert.rejects(served.resolver.resolve4('b.test'), { code: 'ENOTFOUND' });
@@ -97,7 +97,7 @@ test('a name that a rule denies is NXDOMAIN, whatever allows it', async (t) => {
   assert.deepEqual([event['reason'], event['rule']], ['denied_by_rule', 'a.test']);
 });
 
-test('addresses that no rule opens are not told, and not granted', async (t) => {
+test('addresses that no rule opens are neither answered nor granted', async (t) => {
   const served = await serve(t, { allow: ['inside.test', '10.1.2.3:5432'] });
   await assert.rejects(served.resolver.resolve4('inside.test'), { code: 'ENODATA' });
   assert.equal(served.dns.grants.size, 0);
@@ -121,7 +121,7 @@ test('audit mode answers what no rule allows, and says that it would not', async
   await assert.rejects(served.resolver.resolve4('four.test'), { code: 'ENOTFOUND' }, 'denied stays denied');
 });
 
-test('no address of a family, no such name and a failing server are three things', async (t) => {
+test('no address of a family, no such name and a failing server get different answers', async (t) => {
   const served = await serve(t, { allow: ['four.test', 'gone.test', 'broken.test'] });
   await assert.rejects(served.resolver.resolve6('four.test'), { code: 'ENODATA' });
   await assert.rejects(served.resolver.resolve4('gone.test'), { code: 'ENOTFOUND' });
@@ -130,7 +130,7 @@ test('no address of a family, no such name and a failing server are three things
   assert.equal(await served.count('dns_lookups_total{result="nxdomain"}'), 1);
 });
 
-test('other types have no data for a name that is allowed, and nobody is asked; ANY is not implemented', async (t) => {
+test('other types have no data for a name that is allowed, and no server is asked; ANY is not implemented', async (t) => {
   const served = await serve(t, { allow: ['a.test'] });
   await assert.rejects(served.resolver.resolveMx('a.test'), { code: 'ENODATA' });
   await assert.rejects(served.resolver.resolveTxt('a.test'), { code: 'ENODATA' });
@@ -142,7 +142,7 @@ test('other types have no data for a name that is allowed, and nobody is asked; 
   assert.deepEqual(served.server.questions, []);
 });
 
-test("localhost, and the sandbox's own name, are the sandbox's loopback; an address backwards has no name", async (t) => {
+test("localhost, and the sandbox's own name, are the sandbox's loopback; a reverse lookup finds no name", async (t) => {
   const served = await serve(t, { allow: ['a.test'] });
   for (const name of ['localhost', 'db.localhost', 'LocalHost', 'probe']) {
     assert.deepEqual(await served.resolver.resolve4(name), ['127.0.0.1'], name);
@@ -156,14 +156,14 @@ test("localhost, and the sandbox's own name, are the sandbox's loopback; an addr
   assert.deepEqual(served.events, []);
 });
 
-test("a rule for a name that is the sandbox's own comes first", async (t) => {
+test("a rule for the sandbox's own name comes first", async (t) => {
   const served = await serve(t, { allow: ['probe:80'], zone: { 'probe A': ['192.31.196.8'] } });
   assert.deepEqual(await served.resolver.resolve4('probe'), ['192.31.196.8']);
   served.rules({ mode: 'audit' });
   assert.deepEqual(await served.resolver.resolve4('probe'), ['127.0.0.1']);
 });
 
-test('what is the name of no host is NXDOMAIN, and one line', async (t) => {
+test('a text that is no host name is NXDOMAIN, and one line of the log', async (t) => {
   const served = await serve(t, { mode: 'audit' });
   for (const name of ['a b.test', '127.0.0.1', 'x.0x7f', '-a.test']) {
     const reply = decode(await askDatagram(served, query(name, { edns: {} })));
@@ -175,13 +175,13 @@ test('what is the name of no host is NXDOMAIN, and one line', async (t) => {
   assert.equal(served.events[0]?.['reason'], 'malformed_host');
 });
 
-test('without a policy nothing is answered for a name', async (t) => {
+test('without a policy no name gets an answer', async (t) => {
   const served = await serve(t, {});
   assert.equal(decode(await askDatagram(served, query('a.test'))).rcode, 'SERVFAIL');
   assert.deepEqual(served.server.questions, []);
 });
 
-test('the hosts file is honoured, and its addresses are judged as any', async (t) => {
+test('the hosts file is honoured, and its addresses are judged like any others', async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'postern-dns-'));
   t.after(() => rmSync(folder, { recursive: true }));
   const hosts = join(folder, 'hosts');
@@ -193,7 +193,7 @@ test('the hosts file is honoured, and its addresses are judged as any', async (t
   assert.deepEqual(served.server.questions, []);
 });
 
-test('an answer too long for its datagram is cut, and comes whole by TCP', async (t) => {
+test('an answer too long for its datagram is truncated, and comes whole by TCP', async (t) => {
   const served = await serve(t, { allow: ['many.test'] });
   const cut = decode(await askDatagram(served, query('many.test')));
   assert.deepEqual([cut.flag_tc, cut.answers.length], [true, 0]);
@@ -228,7 +228,7 @@ test('a connection takes many questions, cut anywhere, and answers them in their
   }
 });
 
-test('a connection that breaks the framing, or says what is no query, is ended', async (t) => {
+test('a connection that breaks the framing, or sends no query, is closed', async (t) => {
   const served = await serve(t, { allow: ['a.test'] });
   for (const bytes of [
     Buffer.from([0xff, 0xff]),
@@ -269,7 +269,7 @@ test('connections are bounded, an idle one is ended, and then the next one is se
   await until(() => (readdirSync('/proc/self/fd').length <= before ? true : undefined));
 });
 
-test('what is past the rate is dropped and counted, and the sandbox is served again soon', async (t) => {
+test('questions past the rate are dropped and counted, and the sandbox is served again soon', async (t) => {
   const served = await serve(t, { allow: ['a.test'] });
   const socket = createSocket('udp4');
   t.after(() => socket.close());
@@ -303,7 +303,7 @@ test('a connection that asks past the rate is ended', async (t) => {
   assert.equal(await served.count('limit_rejections_total{plugin="probe",limit="dns_rate"}'), 1);
 });
 
-test('questions that no server has answered are bounded; what is past them is dropped and counted', async (t) => {
+test('questions that no server has answered are bounded; those past the bound are dropped and counted', async (t) => {
   const names = Array.from({ length: DNS_QUESTIONS + 20 }, (_, index) => `n${index}.test`);
   const zone = Object.fromEntries(names.map((name) => [`${name} A`, null]));
   const served = await serve(t, { allow: ['*.test'], zone });
@@ -319,7 +319,7 @@ test('questions that no server has answered are bounded; what is past them is dr
   await until(() => (served.plugin.questions.count === 0 ? true : undefined));
 });
 
-test('closing the server closes its sockets and connections, and an answer on its way is lost in silence', async (t) => {
+test('closing the server closes its sockets and connections, and drops an answer on its way without an error', async (t) => {
   const before = readdirSync('/proc/self/fd').length;
   const served = await serve(t, {
     allow: ['slow.test'],

@@ -53,7 +53,7 @@ test('IPv6 addresses are AAAA records', () => {
   assert.deepEqual([record?.type, record?.data], ['AAAA', '2001:4:112::1']);
 });
 
-test('a refused name is NXDOMAIN, with Extended DNS Error 15 for whoever knows EDNS alone', () => {
+test('a refused name is NXDOMAIN, with Extended DNS Error 15 only for an asker with EDNS', () => {
   const plain = decode(encode('a.test', refusedName('no rule allows it')));
   assert.equal(plain.rcode, 'NXDOMAIN');
   assert.deepEqual(plain.additionals, []);
@@ -77,7 +77,7 @@ test('an unknown version of EDNS is BADVERS, of which the header has the lower h
   assert.equal(message.additionals[0]?.extendedRcode, 1);
 });
 
-test('a datagram is as long as its asker takes, else it says that it is cut; a stream is never cut', () => {
+test('a datagram is at most as long as its asker takes, else truncated; a stream is never truncated', () => {
   const records = granted(many(32), 60);
   for (const [size, fits] of [
     [undefined, false],
@@ -97,7 +97,7 @@ test('a datagram is as long as its asker takes, else it says that it is cut; a s
   assert.deepEqual([stream.flag_tc, stream.answers.length], [false, 32]);
 });
 
-test('the longest name with the most addresses stays below the largest datagram, or is cut', () => {
+test('the longest name with the most addresses fits the largest datagram, or is truncated', () => {
   const label = 'a'.repeat(63);
   const name = [label, label, label, 'a'.repeat(61)].join('.');
   const bytes = encode(name, granted(many(32), 60), { edns: { size: 65_535 } });

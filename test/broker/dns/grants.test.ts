@@ -12,7 +12,7 @@ function clocked(): { grants: Grants; pass: (ms: number) => void } {
   return { grants, pass: (ms) => (now += ms) };
 }
 
-test('an address has the names that it was answered under, the latest first, and another has none', () => {
+test('an address has the names that it was granted under, the latest first; another address has none', () => {
   const { grants } = clocked();
   grants.add(nth(1), 'a.test', 300);
   grants.add(nth(1), 'b.test', 300);
@@ -20,7 +20,7 @@ test('an address has the names that it was answered under, the latest first, and
   assert.deepEqual(grants.namesOf(nth(2)), { fresh: [], stale: [] });
 });
 
-test('a grant is fresh for its TTL, for a minute where that is shorter, and stale from then on', () => {
+test('a grant is fresh for its TTL, or for a minute if the TTL is shorter, and stale from then on', () => {
   const { grants, pass } = clocked();
   grants.add(nth(1), 'long.test', 300);
   grants.add(nth(1), 'short.test', 1);
@@ -63,7 +63,7 @@ test('the address that was used least recently makes room', () => {
   assert.equal(grants.size, GRANTED_ADDRESSES);
 });
 
-test('however many names and addresses there are, the pairs are bounded', () => {
+test('the pairs of name and address are bounded', () => {
   const { grants } = clocked();
   for (let index = 0; index < 1000; index += 1) {
     for (let name = 0; name < NAMES_PER_ADDRESS; name += 1) grants.add(nth(index), `n${name}.test`, 300);

@@ -25,7 +25,7 @@ test('a refusal is a line at once, its repetitions are one when the window ends'
   assert.deepEqual(lines.at(-1), 'a 1');
 });
 
-test('past so many names in a window the others are one line', (t) => {
+test('past LOGGED_NAMES in a window all other names are one line', (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] });
   const { log, lines } = logged();
   for (let name = 0; name < 10_000; name += 1) log.note(`n${name}`, () => `n${name}`);
@@ -34,7 +34,7 @@ test('past so many names in a window the others are one line', (t) => {
   assert.deepEqual(lines.slice(LOGGED_NAMES), [`rest ${10_000 - LOGGED_NAMES}`]);
 });
 
-test('flush() writes what has been gathered, once', () => {
+test('flush() writes the gathered lines once', () => {
   const { log, lines } = logged();
   for (let times = 0; times < 3; times += 1) log.note('a', () => 'a');
   log.flush();
@@ -42,7 +42,7 @@ test('flush() writes what has been gathered, once', () => {
   assert.deepEqual(lines, ['a 1', 'a 2']);
 });
 
-test('a burst of questions, then so many in a second, however long nobody asked', () => {
+test('a bucket lets a burst pass, then its rate, however long it was idle', () => {
   let now = 0;
   const rate = new TokenBucket(200, 400, () => now);
   const takeAll = (): number => {

@@ -55,7 +55,7 @@ function limited(limit: number): {
   return { connections: new OpenConnections(limit, memory, ends), gone, asked: () => asked };
 }
 
-test('the kernel tells which sockets have ended, that it could not tell of all, and which are held', async () => {
+test('the kernel reports which sockets have ended, that reports were lost, and which sockets are held', async () => {
   const diag = new SocketDiag();
   const id = new Uint8Array(SOCKET_ID_BYTES);
   const { socket, peer } = connection();
@@ -87,7 +87,7 @@ test('the kernel tells which sockets have ended, that it could not tell of all, 
   diag.close();
 });
 
-test('where the kernel could not tell which sockets have ended, all of them are looked at', async () => {
+test('if the kernel has lost reports, every connection is looked at', async () => {
   const { connections, gone } = limited(600);
   const sockets = Array.from({ length: 600 }, () => connection());
   for (const { socket, peer } of sockets) connections.claim().hold(socket, peer);
@@ -100,7 +100,7 @@ test('where the kernel could not tell which sockets have ended, all of them are 
   connections.close();
 });
 
-test('a plugin that asks on and on at its limit is looked at so often in a second and no more', () => {
+test('the looks for a plugin that keeps asking at its limit are bounded', () => {
   const { connections, asked } = limited(10);
   const { socket, peer } = connection();
   for (let count = 0; count < 10; count += 1) connections.claim();
@@ -119,7 +119,7 @@ test('a plugin that asks on and on at its limit is looked at so often in a secon
   held.connections.close();
 });
 
-test('a place that is given back or taken after the limit has gone writes nowhere', () => {
+test('a place that is held or released after the limit is gone writes nothing', () => {
   const { connections } = limited(2);
   const [one, two] = [connections.claim(), connections.claim()];
   connections.close();

@@ -35,7 +35,7 @@ function clocked(say: (name: string, family: 4 | 6) => FamilyAnswer): {
   return { cache, asked, pass: (seconds) => (now += seconds * 1000) };
 }
 
-test('an answer is kept for its TTL, told what is left of it, and asked for again after that', async () => {
+test('an answer is kept for its TTL, comes with the TTL that is left, and is asked for again after that', async () => {
   const { cache, asked, pass } = clocked(() => found(60));
   assert.deepEqual(await cache.ask('a.test', 4), found(60));
   pass(59);
@@ -59,7 +59,7 @@ test('a TTL is bounded on both sides', async () => {
   assert.deepEqual(await cache.ask('long.test', 4), found(MAX_TTL_S));
 });
 
-test('what is not there is kept for a short time, failures for a shorter', async () => {
+test('a missing name is kept for a short time, a failure for a shorter one', async () => {
   for (const [kind, seconds] of [
     ['nodata', NO_DATA_TTL_S],
     ['nxdomain', NO_NAME_TTL_S],
@@ -113,7 +113,7 @@ test('a resolver with a cache asks each server once, and from then on answers at
   server.close();
 });
 
-test('a name that is not there and one without addresses of a family are told apart', async () => {
+test('a missing name and one without addresses of a family are different answers', async () => {
   const server = await startNameServer({ 'four.test A': ['192.31.196.1'], 'four.test AAAA': [] });
   const resolver = new NameResolver(
     new HostsFile('/nonexistent'),

@@ -39,7 +39,7 @@ test('A and AAAA are asked for at once, as absolute names, and IPv6 comes first 
   assert.equal(resolution.asked, true);
 });
 
-test('localhost and what is below it is loopback, and no server is asked', async () => {
+test('localhost and names below it are loopback, and no server is asked', async () => {
   for (const name of ['localhost', 'db.localhost']) {
     const { resolution, questions } = await ask(name, { [`${name} A`]: ['192.0.2.1'] });
     assert.deepEqual(texts(resolution), ['::1', '127.0.0.1']);
@@ -56,12 +56,12 @@ test('a name without addresses is nxdomain, whether the name or only its address
   }
 });
 
-test('a server failure of one family does not hide behind the other having none', async () => {
+test('a server failure for one family counts, even if the other has no address', async () => {
   const { resolution } = await ask('half.test', { 'half.test A': [], 'half.test AAAA': 'SERVFAIL' });
   assert.equal(resolution.result, 'servfail');
 });
 
-test('with IPv4 there, a server that keeps AAAA to itself costs the resolution delay and no more', async () => {
+test('with IPv4 there, a server that never answers AAAA costs the resolution delay and no more', async () => {
   const { resolution, milliseconds } = await ask('mute6.test', {
     'mute6.test A': ['192.0.2.1'],
     'mute6.test AAAA': null,
@@ -96,7 +96,7 @@ test('equal questions in flight are one', async () => {
   server.close();
 });
 
-test('parseHosts() reads addresses with their names and skips what is none', () => {
+test('parseHosts() reads addresses with their names and skips other lines', () => {
   const names = parseHosts(
     ['# c', '192.0.2.7 Db.Test  db # x', '::ffff:192.0.2.9 db', 'fe80::1%eth0 zone', '127.1 bad', 'x'].join(
       '\n',

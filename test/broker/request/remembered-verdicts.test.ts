@@ -17,7 +17,7 @@ function policyOf(...allow: readonly string[]): Policy {
   return compiled.policy;
 }
 
-test('a verdict is the one that the rules give, asked once or again, for names, addresses and what is neither', () => {
+test('a remembered verdict is the one that the rules give, for names, addresses and malformed hosts', () => {
   const policy = policyOf('example.com', `${ADDRESS}:443`);
   const verdicts = new RememberedVerdicts();
   for (const host of ['example.com', 'example.org', ADDRESS, '198.51.100.1', 'a b', 'example.com 443', '']) {
@@ -42,7 +42,7 @@ test('other rules, and another host, are asked anew', () => {
   assert.equal(reason(open, { own: OwnAddresses.of(address), listeners: [] }), 'address_special');
 });
 
-test('so many are remembered and no more', () => {
+test('the remembered verdicts are bounded', () => {
   const policy = policyOf();
   const verdicts = new RememberedVerdicts();
   const first = verdicts.judge(policy, { host: 'a.example', port: 1 }, NOWHERE);

@@ -66,7 +66,7 @@ async function startPlugin(held: boolean): Promise<Reachable> {
   };
 }
 
-test('a slow plugin that holds the thread of the slow ones up is ended, and its neighbour is next', {
+test('a plugin that stalls the slow lane is ended, and its neighbour is next', {
   skip,
 }, async () => {
   const { slowLane: slow } = await startGuards();
@@ -100,7 +100,7 @@ test('a slow plugin that holds the thread of the slow ones up is ended, and its 
   assert.deepEqual(signals, ['SIGKILL', 'SIGTERM']);
 });
 
-test('what waits for one worker is taken by turns', () => {
+test('FairTurns takes the owners by turns', () => {
   const turns = new FairTurns<string, string>();
   for (const [owner, item] of ['aa', 'ab', 'ac', 'ba', 'ca', 'cb'].map(
     (text) => [text[0] ?? '', text] as const,

@@ -82,7 +82,7 @@ test('an address without a grant is judged as a literal', () =>
     },
   ));
 
-test('one granted name that may is enough, whatever another one may not', () =>
+test('one granted name that is allowed is enough, whatever is denied for another', () =>
   check(
     { allow: ['a.test', 'b.test:80'], deny: ['c.test'] },
     { [PUBLIC]: ['a.test', 'b.test', 'c.test'] },
@@ -132,7 +132,7 @@ test('a grant counts by the rules in force when it is used', async (t) => {
   assert.equal(inShort(await dns.decide(`${PUBLIC} 443`)), `deny policy_unavailable ${PUBLIC}`);
 });
 
-test('in audit mode a granted name that no rule allows is let through, and told', () =>
+test('in audit mode a granted name that no rule allows is let through, and reported', () =>
   check(
     { mode: 'audit', allow: ['b.test'], deny: ['192.31.196.2'] },
     { [PUBLIC]: ['a.test'], '192.31.196.2': ['a.test'] },
@@ -142,7 +142,7 @@ test('in audit mode a granted name that no rule allows is let through, and told'
     },
   ));
 
-test("a stale grant is checked again: the address is its name's still, or the reason is stale_grant", async (t) => {
+test('a stale grant is checked again: its name still has the address, or the reason is stale_grant', async (t) => {
   const dns = await given({ allow: ['a.test'], zone: { 'a.test A': [PUBLIC] } });
   t.after(dns.close);
   for (const text of [PUBLIC, '192.31.196.2']) dns.grant(text, 'a.test');
@@ -160,7 +160,7 @@ test("a stale grant is checked again: the address is its name's still, or the re
   assert.equal(dns.plugin.questions.count, 0);
 });
 
-test('nobody is asked for a stale grant that would not help, or is not needed', async (t) => {
+test('no server is asked about a stale grant that would not help, or is not needed', async (t) => {
   const dns = await given({ allow: ['a.test', 'b.test', '192.31.196.3'], deny: ['192.31.196.4'] });
   t.after(dns.close);
   for (const text of [PUBLIC, '192.31.196.3', '192.31.196.4']) dns.grant(text, 'a.test');
@@ -173,7 +173,7 @@ test('nobody is asked for a stale grant that would not help, or is not needed', 
   assert.deepEqual(dns.server.questions, []);
 });
 
-test('a server that says nothing in the time of the request leaves a stale grant stale', async (t) => {
+test('a stale grant stays stale if no server answers within the request', async (t) => {
   const dns = await given({ allow: ['a.test'], zone: { 'a.test A': null } });
   t.after(dns.close);
   dns.grant(PUBLIC, 'a.test');
