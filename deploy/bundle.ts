@@ -1,5 +1,5 @@
-// Makes one file of each program of postern's and the packages that it imports: a plugin's start is the start of four processes and
-// two threads, and Node reads one file in a third of the time that it takes for hundreds. What is native stays a package.
+// Bundles each program of postern with the packages that it imports into one file. A plugin's start starts four processes and two threads,
+// and Node reads one file in a third of the time of hundreds. Native packages stay packages.
 import { chmodSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { buildSync } from 'esbuild';
@@ -7,7 +7,7 @@ import { UNBINDABLE_DEBUGGER } from '../shared/node-flags.js';
 import type { Bundle } from '../shared/own-files.js';
 import { thirdPartyLicences } from './third-party-licences.js';
 
-/** By name the module that each begins with, below dist. */
+/** The first module of each program, below dist. */
 const PROGRAMS: Readonly<Record<Bundle, string>> = {
   postern: 'sandbox/cli/start',
   'postern-main': 'sandbox/cli/main',
@@ -20,11 +20,11 @@ const PROGRAMS: Readonly<Record<Bundle, string>> = {
   'trial-plugin': 'sandbox/doctor/trial-plugin',
   'seccomp-profile': 'deploy/container/seccomp-profile',
 };
-/** Packages that are CommonJS ask for Node's modules by require. */
+/** CommonJS packages load the modules of Node by require. */
 const REQUIRE = `import { createRequire as requireOf } from 'node:module';
 const require = requireOf(import.meta.url);`;
 
-/** @param dist the folder of the compiled modules, where the bundles are put too, with the licences of what they hold */
+/** @param dist the folder of the compiled modules. The bundles go there too, with the licences of their packages */
 export function bundle(dist: string): void {
   const entries = Object.entries(PROGRAMS).map(([name, module]) => [
     `run/${name}`,
@@ -53,13 +53,13 @@ export function bundle(dist: string): void {
   chmodSync(command, 0o755);
 }
 
-/** The file is a shell script and a module at once: Node itself finds the module where the command is a link. */
+/** The file is both a shell script and a module, so that Node finds the module even if the command is a link. */
 function shellPart(dist: string): string {
   const script = readFileSync(join(dist, 'deploy/command.sh'), 'utf8');
   return script.replace('@NODE_FLAGS@', () => `'${UNBINDABLE_DEBUGGER}'`);
 }
 
-/** A program that is no more would be packed. */
+/** Removes the bundles of former programs, which would be packed too. */
 function removeOthers(folder: string, names: readonly string[]): void {
   for (const name of readdirSync(folder)) if (!names.includes(name)) rmSync(join(folder, name));
 }

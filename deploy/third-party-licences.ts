@@ -1,4 +1,4 @@
-// The licences of packages whose code stands in a bundle: each asks that its text goes with every copy.
+// Collects the licences of the packages in a bundle. Each licence must go with every copy.
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -6,9 +6,9 @@ const PACKAGE = /^(.*node_modules\/((?:@[^/]+\/)?[^/]+))\//;
 const LICENCE = /^(?:licen[cs]e|copying|notice)(?:\.\w+)?$/i;
 
 /**
- * @param modules paths of modules that a bundle was made of
+ * @param modules paths of the modules in a bundle
  * @returns names, versions and licences of their packages, by name
- * @throws Error where a package has no licence to go with it
+ * @throws Error if a package has no licence
  */
 export function thirdPartyLicences(modules: readonly string[]): string {
   const folders = new Map<string, string>();

@@ -1,9 +1,9 @@
-// Adds calls to a container engine's seccomp profile and leaves everything else as it is.
+// Adds calls to the seccomp profile of a container engine, and leaves everything else as it is.
 import type { Profile, Rule } from './seccomp-profile-format.js';
 
 /**
- * libseccomp takes no two actions for one call, and a rule of the default may refuse a call to containers without a capability.
- * So each call is taken out of every other rule first.
+ * libseccomp accepts only one action for a call. A rule of the default may refuse a call to containers without a capability, so each call is
+ * removed from every other rule first.
  */
 export function allowCalls(profile: Profile, calls: readonly string[]): Profile {
   const others = profile.syscalls

@@ -1,8 +1,8 @@
-// A profile without conditions, as Kubernetes' container runtimes read it: containerd passes over `includes` and `excludes`, and
-// would take every rule of an engine's default for one that always holds.
+// Makes a profile without conditions, for the container runtimes of Kubernetes. containerd ignores `includes` and `excludes`, and would apply
+// every rule of an engine's default always.
 import type { Profile, Rule } from './seccomp-profile-format.js';
 
-/** What a container has unless its manifest says otherwise: the default of containerd and of Docker. */
+/** The capabilities of a container unless its manifest says otherwise: the default of containerd and of Docker. */
 const CAPABILITIES: readonly string[] = [
   'CAP_AUDIT_WRITE',
   'CAP_CHOWN',
@@ -19,10 +19,10 @@ const CAPABILITIES: readonly string[] = [
   'CAP_SETUID',
   'CAP_SYS_CHROOT',
 ];
-/** The least that postern runs on. */
+/** The oldest kernel that postern runs on. */
 const KERNEL = [5, 14] as const;
 
-/** By Node's name: Go's, and libseccomp's. */
+/** The names of architectures in Go and libseccomp, by that in Node. */
 const ARCHITECTURES = {
   x64: { go: 'amd64', native: 'SCMP_ARCH_X86_64' },
   arm64: { go: 'arm64', native: 'SCMP_ARCH_AARCH64' },

@@ -1,10 +1,10 @@
-// The form of a container engine's seccomp profile, as Docker's and Podman's defaults have it. Rules hold for some capabilities,
-// architectures and kernels only. What is not named here is kept as it is.
+// The form of a seccomp profile, as in the defaults of Docker and Podman. A rule may apply only to some capabilities, architectures and
+// kernels. Unknown fields are kept as they are.
 
-/** Fields by which a rule applies, or does not. */
+/** The conditions under which a rule applies, or does not. */
 interface Condition {
   readonly caps?: readonly string[];
-  /** Names of Go: `amd64`, `arm64`. */
+  /** The names of Go: `amd64`, `arm64`. */
   readonly arches?: readonly string[];
   /** `5.14` */
   readonly minKernel?: string;
@@ -31,7 +31,7 @@ export interface Profile {
   readonly syscalls: readonly Rule[];
 }
 
-/** @throws Error that says why the text is no profile */
+/** @throws Error with the reason why the text is no profile */
 export function parseProfile(text: string): Profile {
   const value: unknown = JSON.parse(text);
   if (!isObject(value)) throw new Error('it is no JSON object');

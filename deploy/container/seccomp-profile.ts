@@ -1,5 +1,5 @@
-// Writes a seccomp profile for a container that runs postern: the engine's own default, and the few calls that postern needs. It runs
-// wherever Node does: on the host, or in the image.
+// Writes a seccomp profile for a container that runs postern: the engine's default, with the few calls that postern needs. Runs on the host or
+// in the image.
 import { existsSync, readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { CONTAINER_CALLS } from '../../shared/container-calls.js';
@@ -7,7 +7,7 @@ import { allowCalls } from './allow-calls.js';
 import { isArchitecture, resolveProfile } from './resolve-profile.js';
 import { type Profile, parseProfile } from './seccomp-profile-format.js';
 
-/** Where Podman's default lies, the administrator's first. */
+/** The paths of Podman's default. That of the administrator comes first. */
 const DEFAULTS = ['/etc/containers/seccomp.json', '/usr/share/containers/seccomp.json'];
 const STDIN = 0;
 const USAGE = `Usage: node seccomp-profile.js [--kubernetes] [FILE]

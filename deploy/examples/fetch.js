@@ -1,4 +1,4 @@
-// Fetches what its argument names and prints the status: an ordinary program that knows nothing of postern.
+// Fetches the URL in its argument and prints the status. An ordinary program that knows nothing about postern.
 const [, , url = 'https://example.com/'] = process.argv;
 
 try {

@@ -1,10 +1,9 @@
-// Broken configurations, each with the whole of what it gets: the messages that a person would want. DIR stands for the
-// folder of the file, in which `a-file` is a file.
+// Broken configurations, each with all of its messages. DIR stands for the folder of the file. `a-file` in it is a file.
 
 export interface BrokenConfig {
   readonly name: string;
   readonly text: string;
-  /** Other files of the folder. */
+  /** Other files in the folder. */
   readonly files?: Readonly<Record<string, string>>;
   readonly messages: readonly string[];
 }

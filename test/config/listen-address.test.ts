@@ -27,7 +27,7 @@ test('readListenAddress() takes what has a slash in it for a path, of at most 10
     assert.ok(!readListenAddress(path).ok, path);
 });
 
-test('readListenAddress() refuses the rest, and says what was perhaps meant', () => {
+test('readListenAddress() refuses the rest, and suggests what was probably meant', () => {
   const cases: readonly (readonly [string, string | undefined])[] = [
     ['localhost:80', '127.0.0.1:80'],
     ['LocalHost:80', '127.0.0.1:80'],

@@ -42,11 +42,11 @@ for (const { name, text, files = {}, messages } of brokenConfigs) {
   });
 }
 
-test('there are sixty broken configurations at least', () => {
+test('there are at least sixty broken configurations', () => {
   assert.ok(brokenConfigs.length >= 60);
 });
 
-test('loadConfig() refuses what is no readable text file, and reads none of it', () => {
+test('loadConfig() refuses a file that is no readable text, and does not read it', () => {
   const folder = folderWith({ 'big.yaml': '', 'latin1.yaml': '' });
   truncateSync(join(folder, 'big.yaml'), 100 * 1024 * 1024);
   writeFileSync(join(folder, 'latin1.yaml'), Buffer.from([0x61, 0x3a, 0xe9]));

@@ -1,4 +1,4 @@
-// Every page is there that another one names, and no page has commands that no test runs.
+// Every page that another one names exists, and a test runs the commands of every page.
 import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
@@ -22,7 +22,7 @@ const RUN_BY: Readonly<Record<string, string>> = {
   'docs/containers.md': 'test/containers/documents.test.ts',
 };
 
-/** A heading's anchor, as GitHub makes it. */
+/** The anchor of a heading on GitHub. */
 const anchorOf = (heading: string): string =>
   heading
     .toLowerCase()

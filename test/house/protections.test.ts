@@ -1,4 +1,4 @@
-// npm run prove is no part of every test run: what it leaves out has to be found where it says, all the same.
+// npm run prove is not part of every test run. Its quotes of source lines are checked here, so that they stay true.
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';

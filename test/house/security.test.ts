@@ -1,4 +1,4 @@
-// SECURITY.md names files and tests that are there: a guarantee whose test is gone is told here.
+// Every file and test that SECURITY.md names exists.
 import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';

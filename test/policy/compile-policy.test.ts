@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { compilePolicy } from '../../shared/policy/compile-policy.js';
 import { ask, policyOf } from './rules.js';
 
-/** What is warned of, as `allow 1 message`. */
+/** The warnings, as `allow 1 message`. */
 function warnings(allow: readonly string[], deny: readonly string[] = []): string[] {
   const compiled = compilePolicy({ allow, deny });
   assert.ok(compiled.ok, JSON.stringify(compiled));
@@ -35,7 +35,7 @@ test('an empty allow list denies all, names and addresses, whatever the deny lis
   }
 });
 
-test('the hash tells rules and modes apart, and equal ones not', () => {
+test('the hash differs for other rules or modes, and is the same for equal ones', () => {
   const hash = policyOf(['a.example', 'b.example'], ['c.example']).hash;
   assert.match(hash, /^[0-9a-f]{64}$/);
   assert.equal(policyOf(['a.example', 'b.example'], ['c.example']).hash, hash);
@@ -44,7 +44,7 @@ test('the hash tells rules and modes apart, and equal ones not', () => {
   assert.notEqual(policyOf(['a.example', 'b.example:443'], ['c.example']).hash, hash);
 });
 
-test('a star is warned of in either list', () => {
+test('a star gets a warning in either list', () => {
   assert.deepEqual(warnings(['*:443'], ['*:22']), [
     'allow 0 The rule "*:443" allows every name of two labels or more',
     'deny 0 The rule "*:22" denies everything on its ports, addresses included',
@@ -52,7 +52,7 @@ test('a star is warned of in either list', () => {
   assert.deepEqual(warnings(['example.com'], ['example.org']), []);
 });
 
-test('a rule that another one covers is warned of, and one that it only touches is not', () => {
+test('a rule that another one covers gets a warning, and one that it only touches does not', () => {
   const covered: [string[], string[], number][] = [
     [['example.com', 'example.com'], [], 1],
     [['a.example.com', '*.example.com'], [], 0],
@@ -117,7 +117,7 @@ test('in the deny list a wider prefix, a wildcard or a star covers', () => {
   );
 });
 
-test('an allow wildcard over localhost is warned of, for it never matches', () => {
+test('an allow wildcard over localhost gets a warning, since it never matches', () => {
   assert.match(warnings(['**.localhost:80']).join(), /never matches: localhost/);
   assert.deepEqual(warnings(['localhost:80', 'a.localhost:80']), []);
   assert.deepEqual(warnings([], ['**.localhost']), []);

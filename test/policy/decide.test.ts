@@ -168,7 +168,7 @@ test('localhost yields loopback alone, by its exact rule', () => {
   assert.equal(inShort(ask(policyOf(['localhosts']), 'localhosts 443', PUBLIC)), 'allow rule 93.184.216.34');
 });
 
-test('audit lets through, under its reason, what no rule allows', () => {
+test('audit allows, with its reason, what no rule allows', () => {
   const policy = policyOf(['example.com', '8.8.8.8'], [], 'audit');
   const name = ask(policy, 'example.org 443', PUBLIC);
   assert.equal(inShort(name), 'would_deny no_rule 93.184.216.34');
@@ -179,7 +179,7 @@ test('audit lets through, under its reason, what no rule allows', () => {
   assert.equal(inShort(ask(policy, 'example.com 443', PUBLIC)), 'allow rule 93.184.216.34');
 });
 
-test('audit lets through nothing that is malformed, denied, special or without an address', () => {
+test('audit allows nothing that is malformed, denied, special or without an address', () => {
   const policy = policyOf(['example.com', '0.0.0.0/0'], ['evil.com', '1.1.1.1', '*:22'], 'audit');
   assert.equal(inShort(ask(policy, 'a..b 443')), 'deny malformed_host');
   assert.equal(inShort(ask(policy, 'example.com 0')), 'deny invalid_port');
@@ -233,7 +233,7 @@ test('an address of this host is opened by a rule for exactly it, and by no wide
   assert.equal(ask(exact, 'example.com 80', ['93.184.216.34'], HOST).dropped[0]?.class, 'own');
 });
 
-test('a deny class holds for an address of this host by what it is elsewhere', () => {
+test('a deny class covers an address of this host by the class that it has elsewhere', () => {
   const policy = policyOf(['10.0.0.5:80', '93.184.216.34:80'], ['@private', '@public']);
   assert.equal(inShort(ask(policy, '10.0.0.5 80', [], HOST)), 'deny denied_by_rule');
   assert.equal(inShort(ask(policy, '93.184.216.34 80', [], HOST)), 'deny denied_by_rule');
@@ -260,7 +260,7 @@ test("postern's own listener is opened by a rule for exactly its address and por
   assert.equal(inShort(ask(name, 'localhost 9464', ['127.0.0.1', '::1'], HOST)), 'allow rule ::1');
 });
 
-test('a listener on every address is closed by whichever of them it is reached', () => {
+test('a listener on every address is closed under each of them', () => {
   const policy = policyOf([
     '127.0.0.0/8:*',
     '[::1/128]:*',

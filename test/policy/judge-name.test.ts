@@ -90,7 +90,7 @@ test("this host's addresses and postern's listeners are dropped, a listener on i
   assert.deepEqual(keep(['a.test:443-444'], ['192.31.196.7'], [], context), ['192.31.196.7']);
 });
 
-test('where none is kept, the refusal says why; else what was dropped is told', () => {
+test('if none is kept, the refusal says why; otherwise it lists what was dropped', () => {
   const policy = policyOf(['a.test'], ['192.31.196.1']);
   const verdict = judgeName(policy, 'a.test', ELSEWHERE);
   assert.ok(verdict.decision !== 'deny');
@@ -110,7 +110,7 @@ test('where none is kept, the refusal says why; else what was dropped is told', 
   );
 });
 
-/** Few ports, so that each can be tried, at the edges of the ranges. */
+/** A few ports at the edges of the ranges, so that each can be tried. */
 const PORTS = ['', ':*', ':1', ':2-4', ':3', ':4-6', ':1-3,5', ':65535', ':6-65535'];
 const TRIED = [1, 2, 3, 4, 5, 6, 7, 443, 65_534, 65_535];
 const TARGETS = ['a.test', 'x.a.test', '*.a.test', '**.a.test', '*', 'localhost', 'x.localhost', 'single'];
@@ -145,7 +145,7 @@ const CONTEXT: HostContext = {
   ],
 };
 
-test('a name is open, and an address kept, exactly where a connect is let through on some port', () => {
+test('a name is open, and an address kept, exactly if a connect is allowed on some port', () => {
   const pick = chance(7);
   const one = (texts: readonly string[]): string => texts[pick(texts.length)] ?? '';
   const rules = (most: number): string[] =>

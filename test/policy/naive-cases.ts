@@ -1,4 +1,4 @@
-// Few names and addresses, so that rules and requests meet: what the cases of the naive evaluator are made of.
+// Cases for the naive evaluator, made of few names and addresses, so that rules and requests often meet.
 import { type Decision, decide, type HostContext } from '../../shared/policy/decide.js';
 import { OwnAddresses } from '../../shared/policy/own-addresses.js';
 import { formatPrefix, prefixOf } from '../../shared/policy/prefix.js';
@@ -74,19 +74,19 @@ export const LISTENERS: NaiveCase['listeners'] = [
   { address: '0.0.0.0', port: 8080 },
 ];
 
-/** The prefix of an address's first bits, as a naive rule has it; `bits` is cut to what the family has. */
+/** The prefix of the first bits of an address, as in a naive rule. `bits` is cut to those of the family. */
 export function prefixText(address: string, bits: number): string {
   const most = address.includes(':') ? 128 : 32;
   return formatPrefix(prefixOf(addressOf(address), Math.min(bits, most))).replace(/[[\]]/g, '');
 }
 
-/** A rule as it is written. */
+/** A rule as written. */
 export function writeRule({ target, ports }: NaiveRule): string {
   const subject = target.includes(':') ? `[${target}]` : target;
   return `${subject}:${ports.map(([low, high]) => (low === high ? low : `${low}-${high}`)).join(',')}`;
 }
 
-/** The case decided, with rules that are written already if any are given. */
+/** Decides a case. @param more allow rules to add, as written */
 export function decideCase(asked: NaiveCase, more: readonly string[] = []): Decision {
   const policy = policyOf([...asked.allow.map(writeRule), ...more], asked.deny.map(writeRule), asked.mode);
   return decide(policy, asked, asked.resolved.map(addressOf), contextOf(asked));

@@ -1,10 +1,10 @@
-// The rules' meaning a second time, written plainly and slowly: lists gone through, addresses as numbers. It shares
-// with the sources the tables of special blocks, whose edges have tests of their own, and nothing else.
+// A second implementation of the rules, simple and slow: it searches lists, and addresses are numbers. It shares only the tables of special
+// blocks with the sources. Other tests check the edges of those blocks.
 import { METADATA_ADDRESSES } from '../../shared/policy/metadata-addresses.js';
 import { SPECIAL_IPV4 } from '../../shared/policy/special-ipv4.js';
 import { SPECIAL_IPV6 } from '../../shared/policy/special-ipv6.js';
 
-/** A rule, taken apart: its target, `name`, `*.x`, `10.0.0.0/8`, `@public` or `*`, and its ports. */
+/** The parts of a rule: its target, as `name`, `*.x`, `10.0.0.0/8`, `@public` or `*`, and its ports. */
 export interface NaiveRule {
   readonly target: string;
   readonly ports: readonly (readonly [low: number, high: number])[];
@@ -88,7 +88,7 @@ function inTarget({ target }: NaiveRule, address: string): boolean {
   return isAddress(target.split('/')[0] ?? '') && holds(target, address);
 }
 
-/** Whether a rule admits an address, its port apart: it covers it, and lies wholly inside its special block. */
+/** Whether a rule admits an address on some port: it covers the address, and lies wholly inside its special block. */
 function admits(rule: NaiveRule, asked: NaiveCase, address: string): boolean {
   if (!inTarget(rule, address)) return false;
   const block = blockOf(asked, address);
@@ -120,7 +120,7 @@ function blockOf({ own, listeners, port }: NaiveCase, address: string): NaiveBlo
   return blocks.length === 0 ? undefined : { kind: 'table', length: Math.max(...blocks) };
 }
 
-/** The lengths of the special blocks that hold an address, those of the IPv4 inside it too. */
+/** The lengths of the special blocks around an address, and of those around the IPv4 address inside it. */
 function blocksOf(address: string): number[] {
   const lengths = classOf(address) === 'public' ? [] : [innermost(address)?.length ?? 0];
   for (const { inner, at } of inside(address)) {
@@ -151,7 +151,7 @@ function findInnermost(address: string): { class: string; length: number } | und
   return found.toSorted((a, b) => b.length - a.length)[0];
 }
 
-/** The IPv4 addresses that an IPv6 one carries, and the bit at which each begins: RFC 4291, 2765, 6052, 8215, 3056 and 4380. */
+/** The IPv4 addresses inside an IPv6 address, and the bit at which each begins: RFC 4291, 2765, 6052, 8215, 3056 and 4380. */
 function inside(address: string): { inner: string; at: number }[] {
   if (!address.includes(':') || address === '::' || address === '::1') return [];
   const number = value(address);

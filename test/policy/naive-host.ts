@@ -1,9 +1,9 @@
-// A request's host read a second time, character by character; addresses by Node's own parsers.
+// A second reader of the host of a request: it reads names character by character, and addresses by Node's parsers.
 import { isIPv4, isIPv6 } from 'node:net';
 
 const LETTERS = 'abcdefghijklmnopqrstuvwxyz0123456789_';
 
-/** @returns the name or address in its canonical form, or undefined where it is neither */
+/** @returns the name or address in its canonical form, or undefined if it is neither */
 export function readHostNaively(text: string): string | undefined {
   if (text.includes(':'))
     return readIpv6(text.startsWith('[') && text.endsWith(']') ? text.slice(1, -1) : text);

@@ -27,7 +27,7 @@ test('a plugin cannot tell a denied address of a name from a special one, nor le
   });
 });
 
-test('the operator is told what the plugin is not', () => {
+test('the operator sees what the plugin does not', () => {
   const decision = ask(policyOf(['example.com']), 'example.com 443', ['10.1.2.3']);
   assert.match(decision.message, /10\.1\.2\.3 is a private address/);
   assert.equal(decision.suggestion, '10.1.2.3:443');

@@ -72,7 +72,7 @@ test('decision, reason and dialled addresses are those of a second, naive evalua
   );
 });
 
-test('a deny rule more never opens anything', () => {
+test('another deny rule never opens anything', () => {
   check(
     fc.property(naiveCase, rule, (asked, added) => {
       const before = decideCase(asked);
@@ -84,7 +84,7 @@ test('a deny rule more never opens anything', () => {
   );
 });
 
-test('an allow rule more never closes anything', () => {
+test('another allow rule never closes anything', () => {
   check(
     fc.property(naiveCase, rule, (asked, added) => {
       const before = decideCase(asked);
@@ -96,7 +96,7 @@ test('an allow rule more never closes anything', () => {
   );
 });
 
-test('the order of the rules changes nothing, the rule that is reported included', () => {
+test('the order of the rules changes nothing, not even the rule that is reported', () => {
   const shuffled = (rules: readonly NaiveRule[]): fc.Arbitrary<NaiveRule[]> =>
     fc.shuffledSubarray([...rules], { minLength: rules.length, maxLength: rules.length });
   const turned = naiveCase.chain((asked) =>
@@ -110,7 +110,7 @@ test('the order of the rules changes nothing, the rule that is reported included
   );
 });
 
-test('a rule that stands there twice changes nothing', () => {
+test('a repeated rule changes nothing', () => {
   check(
     fc.property(naiveCase, (asked) => {
       const twice = {
@@ -181,7 +181,7 @@ test('what is suggested for a literal, or for a name with a public address that 
       if (suggestion === undefined) return;
       assert.notEqual(decision, 'allow');
       const after = decideCase(here, [suggestion]);
-      // A name's addresses are not looked at before it is allowed, so their denial shows only now.
+      // The addresses of a name are not judged before the name is allowed, so their denial shows only now.
       if (after.reason !== 'address_denied') assert.equal(after.decision, 'allow', suggestion);
     }),
     2000,
@@ -204,7 +204,7 @@ test('what is suggested opens nothing on another port, and for another name or a
   );
 });
 
-test('no request makes a decision throw, and none that is odd is let through', () => {
+test('no request makes a decision throw, and no odd one is allowed', () => {
   const odd = fc.oneof(
     fc.anything(),
     fc.record({ host: fc.anything(), port: fc.anything() }),

@@ -1,4 +1,4 @@
-// What the policy tests share: rules to policies, texts to addresses.
+// Helpers of the policy tests: they turn rules into policies and texts into addresses.
 import assert from 'node:assert/strict';
 import { type Address, parseAddress } from '../../shared/policy/address.js';
 import { compilePolicy, type Policy } from '../../shared/policy/compile-policy.js';
@@ -8,7 +8,7 @@ import type { Mode } from '../../shared/reasons.js';
 
 export const ELSEWHERE: HostContext = { own: OwnAddresses.of(), listeners: [] };
 
-/** A policy of rules that are right. */
+/** The policy of valid rules. */
 export function policyOf(
   allow: readonly string[],
   deny: readonly string[] = [],
@@ -19,14 +19,14 @@ export function policyOf(
   return compiled.policy;
 }
 
-/** An address that is right. */
+/** The address of a valid text. */
 export function addressOf(text: string): Address {
   const address = parseAddress(text);
   assert.ok(address, text);
   return address;
 }
 
-/** Decides `host port`, the host having some addresses. */
+/** Decides `host port` for a host with these addresses. */
 export function ask(
   policy: Policy,
   destination: string,

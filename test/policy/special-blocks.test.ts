@@ -4,10 +4,10 @@ import { findBlock } from '../../shared/policy/find-block.js';
 import type { AddressClass } from '../../shared/reasons.js';
 import { addressOf, ask, policyOf } from './rules.js';
 
-/** A block: its first and last address, the class of those, and what is just outside at either end, `-` for nothing. */
+/** A block: its first and last address, their class, and the addresses just outside; `-` for none. */
 type Edge = readonly [first: string, last: string, inside: AddressClass, before: string, after: string];
 
-/** `address=class`, or an address alone that is public. */
+/** `address=class`, or only an address if it is public. */
 function assertClass(text: string, inside: AddressClass): void {
   assert.equal(findBlock(addressOf(text))?.class ?? 'public', inside, text);
 }

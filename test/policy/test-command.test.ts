@@ -95,7 +95,7 @@ test('a file that cannot be read, or is no array of vectors, is status 2 and one
 test('the command prints the report and leaves its status as the exit code', async (t) => {
   const printed: string[] = [];
   const pass = process.stdout.write.bind(process.stdout);
-  // The runner's own reports, which are bytes, go where they would.
+  // The reports of the test runner are bytes, and pass unchanged.
   const write = t.mock.method(process.stdout, 'write', (chunk: string | Uint8Array) =>
     typeof chunk === 'string' ? printed.push(chunk) > 0 : pass(chunk),
   );

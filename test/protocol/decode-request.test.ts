@@ -88,7 +88,7 @@ test('too_deep: nesting beyond the limit, bad_shape: nesting within it', () => {
   assert.equal(decodeRequest(bomb), 'too_deep');
 });
 
-test('unknown_op and version have words of their own', () => {
+test('an unknown op and a wrong version have their own words', () => {
   assert.equal(decodeRequest(pack({ op: 'listen', id: 1 })), 'unknown_op');
   assert.equal(decodeRequest(pack({ op: 'toString', id: 1 })), 'unknown_op');
   assert.equal(decodeRequest(pack({ op: 'hello', version: 2 })), 'version');
@@ -140,7 +140,7 @@ test('bad_shape: values of a wrong type or out of bounds', () => {
   }
 });
 
-test('bad_shape: bin and extensions, even where their value would do', () => {
+test('bad_shape: bin and extensions, even if their value would be valid', () => {
   const values = [
     'cb3ff8000000000000',
     'cb7ff8000000000000',

@@ -6,7 +6,7 @@ import { type DescriptorEntry, DescriptorTable } from '../../shared/sys/descript
 
 const MOST = 64;
 
-/** Looks at descriptor 9 of a Python program that has done `lines`, with a socket `s` there, not inherited, and then does `next`. */
+/** Reads descriptor 9 of a Python program. The program has a socket `s` there that no child inherits, has run `lines`, and then runs `next`. */
 async function look(lines: string, next = 'pass'): Promise<readonly (readonly DescriptorEntry[])[]> {
   const program = `
 import fcntl, os, socket, sys
@@ -35,7 +35,7 @@ sys.stdin.readline()`;
 
 const entry = (descriptor: number, closesOnExec: boolean): DescriptorEntry => ({ descriptor, closesOnExec });
 
-test('a descriptor without duplicates is found alone, with its flag as it is by then', async () => {
+test('a descriptor without duplicates is found alone, with its present flag', async () => {
   const clear = 'fcntl.fcntl(9, fcntl.F_SETFD, 0)';
   assert.deepEqual(await look('socket.socket()', clear), [[entry(9, true)], [entry(9, false)]]);
 });
@@ -50,18 +50,18 @@ test('duplicates are found among other descriptors, each with its own flag', asy
   assert.deepEqual(byNumber(after ?? []), [entry(3, false), entry(7, true), entry(9, true)]);
 });
 
-test('a duplicate of a far higher number is found', async () => {
+test('a duplicate with a far higher number is found', async () => {
   const [found] = await look('os.dup2(9, 900)');
   assert.deepEqual(found, [entry(9, true), entry(900, false)]);
 });
 
-test('a table of more descriptors than are looked at tells of the one that was asked for alone', async () => {
+test('in a table that is too large to search, only the known descriptor is found', async () => {
   const [few, many] = await look('os.dup2(9, 12)', `kept = [socket.socket() for _ in range(${MOST})]`);
   assert.deepEqual(few, [entry(9, true), entry(12, false)]);
   assert.deepEqual(many, [entry(9, true)]);
 });
 
-test('of a descriptor that is none, and of a thread that has ended, nothing else is told', async () => {
+test('for a closed descriptor or an ended thread, nothing else is found', async () => {
   const [, closed] = await look('pass', 'os.close(9)');
   assert.deepEqual(closed, [entry(9, false)]);
   const child = spawn('true');

@@ -29,7 +29,7 @@ const HEADERS = [
   'sys/stat.h',
   'seccomp.h',
 ];
-/** linux/ipv6.h, which defines it, does not go together with netinet/in.h. */
+/** linux/ipv6.h defines it, but cannot be included together with netinet/in.h. */
 const IN6_IFREQ =
   'struct in6_ifreq { struct in6_addr ifr6_addr; unsigned ifr6_prefixlen; int ifr6_ifindex; };';
 

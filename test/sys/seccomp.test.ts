@@ -9,7 +9,7 @@ import { NEW_CALLS } from '../../shared/sys/new-calls.js';
 import { callNumber } from '../../shared/sys/seccomp.js';
 
 const url = (path: string): string => JSON.stringify(new URL(`../../${path}`, import.meta.url).href);
-/** As libseccomp answers for a name that it does not know. */
+/** The answer of libseccomp for a name that it does not know. */
 const unknown = (): number => -1;
 
 test('a call that libseccomp does not know has its number all the same', () => {
@@ -36,13 +36,13 @@ test('the numbers of new calls are those of the headers', () => {
   for (const [name, number] of compared) assert.equal(number, found.get(name), name);
 });
 
-test('every call of every filter is known: none is left out in silence', async () => {
+test('every call of every filter is known: none is left out silently', async () => {
   const { knowsCall } = await import('../../shared/sys/seccomp.js');
   const named = [
     ...filters(new Set(), 'channel').flatMap(({ rules }) => rules),
     ...cageGroups(1).flatMap(({ rules }) => rules),
   ].flatMap(({ calls }) => calls);
-  // Another architecture's, and those that x86-64 never had.
+  // Calls of another architecture, and calls that x86-64 never had.
   const elsewhere = ['umount', 'stime', 'vm86', 'vm86old'];
   const missing = [...named, ...CALL_FORMS.keys()].filter((name) => !knowsCall(name));
   assert.deepEqual(

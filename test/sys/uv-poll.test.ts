@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { nodeOf } from '../harness/nodes.js';
 
 const uvPoll = new URL('../../shared/sys/uv-poll.js', import.meta.url).href;
-/** Node runs no code of its own between the byte's arrival and the timer. */
+/** Node runs none of its own code between the arrival of the byte and the timer. */
 const PROGRAM = `
   import { openSync } from 'node:fs';
   import { READABLE, Watch } from ${JSON.stringify(uvPoll)};
@@ -28,7 +28,7 @@ for (const [name, node] of [
   ['this Node', process.execPath],
   ['Node 26', nodeOf(26)],
 ] as const)
-  test(`${name} continues what waits for a callback at once, not with the next timer`, () => {
+  test(`${name} continues a promise at once after its callback, not with the next timer`, () => {
     const words = ['-c', 'printf x | exec "$@"', 'sh', node, '--input-type=module', '--eval', PROGRAM];
     const { stdout, stderr, status } = spawnSync('sh', words, { encoding: 'utf8' });
     assert.deepEqual({ stdout, stderr, status }, { stdout: 'promise,timer\n', stderr: '', status: 0 });

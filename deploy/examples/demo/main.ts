@@ -1,5 +1,5 @@
-// npm start: the main job on real traffic. Starts upstreams on loopback, runs a plugin under `postern run`, shows each
-// decision and the metrics as they come, and ends with 0 where all was as it should be.
+// npm start: shows postern on real traffic. Starts upstreams on loopback, runs a plugin under `postern run`, and shows each decision and the
+// metrics. Exits with 0 if everything was as it should be.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
@@ -13,7 +13,7 @@ const cli = bundlePath('postern');
 const plugin = fileURLToPath(new URL('./plugin.js', import.meta.url));
 const SHOWN = /^postern_(decisions_total|connects_total|sockets_passed_total|plugin_up|broker_up)\b.* [1-9]/;
 
-/** What has been shown: a series comes again when its value has changed. */
+/** The series that were shown. A series is shown again when its value has changed. */
 const shown = new Set<string>();
 const colour = process.stdout.isTTY === true && process.env['NO_COLOR'] === undefined;
 const paint = (code: number, text: string): string => (colour ? `\u001b[${code}m${text}\u001b[0m` : text);
@@ -67,7 +67,7 @@ async function showEvent(line: string): Promise<void> {
   }
 }
 
-/** A port that nobody listens on: asked of the kernel, and given back. */
+/** A port that nobody listens on: the kernel picks it, and it is closed again. */
 async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');

@@ -1,10 +1,9 @@
-// The demo's plugin: it runs in the sandbox, where the only way out is the channel. An ordinary program would hold nothing
-// of postern but the first import.
+// The plugin of the demo. It runs in the sandbox, where the channel is the only way out.
 import { get } from 'node:http';
 import { setTimeout as pause } from 'node:timers/promises';
 import { connect } from 'postern/plugin';
 
-/** Between the steps, so that a reader can follow. */
+/** A pause between the steps, so that a reader can follow. */
 const STEP_MS = 300;
 const [http = 0, lines = 0, forbidden = 0] = process.argv.slice(2).map(Number);
 
@@ -41,7 +40,7 @@ for (const target of [
   await pause(STEP_MS);
 }
 
-/** Node's own HTTP client over a socket from the broker. */
+/** Fetches a page by Node's HTTP client over a socket from the broker. */
 async function fetchPage(port: number, path: string): Promise<string> {
   const socket = await connect({ host: '127.0.0.1', port });
   return new Promise((resolve, reject) => {

@@ -1,5 +1,5 @@
-// The demo's upstreams on loopback: one speaks HTTP, one a line protocol of its own in which the server speaks first, and
-// one that no rule allows and that must hear nothing.
+// The upstreams of the demo on loopback: one speaks HTTP, one a line protocol in which the server speaks first. No rule allows the third
+// one, and it must hear nothing.
 import { createServer as createHttpServer } from 'node:http';
 import { createServer, type Server } from 'node:net';
 
@@ -7,7 +7,7 @@ export interface Upstreams {
   readonly http: number;
   readonly lines: number;
   readonly forbidden: number;
-  /** How many connections came to the forbidden one. */
+  /** The number of connections to the forbidden one. */
   readonly trespasses: () => number;
   readonly close: () => void;
 }
