@@ -34,13 +34,13 @@ const container = (user: string, options: readonly string[]): Promise<Outcome> =
     folder,
   );
 
-const LACKS: readonly {
+const REFUSALS: readonly {
   readonly what: string;
   readonly options: readonly string[];
   readonly told: RegExp;
 }[] = [
   {
-    what: 'none of the options',
+    what: 'no options',
     options: [],
     told: /start the container with --security-opt seccomp=postern-seccomp\.json --security-opt unmask=ALL; /,
   },
@@ -82,7 +82,7 @@ const LACKS: readonly {
 ];
 
 for (const user of ['0:0', '1000:1000']) {
-  for (const { what, options, told } of LACKS) {
+  for (const { what, options, told } of REFUSALS) {
     test(`postern in a container with ${what} says in one line what to change, as ${user}`, {
       skip: noContainers,
     }, async () => {

@@ -34,7 +34,7 @@ hostile({
   without: ['seccomp.ioctl_interfaces', 'seccomp.setsockopt'],
   open: ({ findings }) => {
     for (const attempt of ['ifconf', 'linger']) assert.equal(findings.get(attempt), 'ok', attempt);
-    // On a connected socket the kernel has its own word.
+    // On a connected socket the kernel gives its own answer.
     assert.equal(findings.get('fastopen_option'), 'EINVAL');
   },
 });

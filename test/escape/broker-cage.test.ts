@@ -1,4 +1,4 @@
-// Hostile code inside a broker's process finds nothing to go on with. The same attempts succeed before the broker is in its cage.
+// Hostile code inside a broker's process gains nothing. The same attempts succeed before the broker is in its cage.
 import assert from 'node:assert/strict';
 import {
   chmodSync,
@@ -50,7 +50,7 @@ async function visit(
       [],
     );
     const mounts = becomeIds === undefined ? '' : readFileSync(`/proc/${broker.pid}/mountinfo`, 'utf8');
-    // It serves all the same.
+    // The broker still serves.
     await broker.plugin('p', { allow: [`127.0.0.1:${server.port}`] });
     const channel = await broker.channel('p');
     const { descriptor } = await channel.connect('127.0.0.1', server.port);
@@ -61,7 +61,7 @@ async function visit(
       readdirSync(folder).filter((name) => name === 'by-thread'),
       [],
     );
-    // A Node that starts again to be without an io_uring is visited before its cage twice: the first time counts.
+    // A Node that starts again to get rid of its io_uring is visited twice before its cage. The first visit counts.
     return new Map(
       reports()
         .reverse()
@@ -126,7 +126,7 @@ test('as root it cannot read the supervisor or become root again either', {
   const reports = await visit({ uid: 64_321, gid: 64_321 });
   assert.deepEqual(reports.get('after'), { ...REFUSED, read_parent_memory: 'EACCES', become_root: 'EPERM' });
   const before = reports.get('before') ?? {};
-  // Before it gives its ids up it is root, and everything succeeds.
+  // Before the broker gives its ids up it is root, and everything succeeds.
   for (const name of Object.keys(REFUSED))
     assert.equal(before[name], 'ok', `${name} is refused without a cage too`);
 });

@@ -1,5 +1,5 @@
-// Hostile code inside a broker's process, loaded before the broker's own: tries everything once before the broker is in its cage and once
-// after, and writes what came of it to stderr, a line of JSON each.
+// Hostile code inside a broker's process, loaded before the broker's own code. It tries everything before the broker is in its cage and
+// again after, and writes each result to stderr as a line of JSON.
 import { spawnSync } from 'node:child_process';
 import {
   chmodSync,
@@ -32,7 +32,7 @@ const umount2 = bind('int umount2(const char *target, int flags)');
 const fork = bind('int fork()');
 const personality = bind('int personality(ulong persona)');
 const adjtimex = bind('int adjtimex(void *buffer)');
-/** Above the size of struct timex: no field is to be changed. */
+/** More than the size of struct timex: no field is changed. */
 const timex = new Uint8Array(512);
 
 const succeeded = (result: number): void => {
@@ -75,7 +75,7 @@ const attempts: Readonly<Record<string, () => void>> = {
   read_parent_memory: () => closeSync(openSync(`/proc/${process.ppid}/mem`, 'r')),
   ask_personality: () => succeeded(personality(0xffffffff)),
   kernel_surface: () => succeeded(adjtimex(timex)),
-  // Not by Node's own function: some Nodes refuse for themselves.
+  // Not by Node's own function, which refuses by itself in some Nodes.
   become_root: () => becomeUser(0),
 };
 
@@ -96,7 +96,7 @@ function visit(when: string): void {
   writeSync(STDERR, `${JSON.stringify({ when, results: Object.fromEntries(results) })}\n`);
 }
 
-/** The cage's comes upon the filter that a Node starts with whose loop would have an io_uring. */
+/** The cage's filter adds to the one of a Node whose loop would have an io_uring. */
 function filters(): number {
   const status = readFileSync('/proc/thread-self/status', 'latin1');
   return Number(/^Seccomp_filters:\s+(\d+)$/m.exec(status)?.[1]);
@@ -109,10 +109,10 @@ function visitTwice(): void {
     if (filters() === atFirst) return;
     clearInterval(timer);
     visit('after');
-    // What is left to it: threads of its own, in the same cage.
+    // It may still start threads of its own, in the same cage.
     new Worker(BY_THREAD, { eval: true, execArgv: [] });
   }, 5);
 }
 
-// The broker's own threads load this file too.
+// The broker's threads load this file too.
 if (isMainThread) visitTwice();

@@ -1,5 +1,5 @@
-// No process of postern's opens Node's debugger, which anyone on the host could steer it by: not at SIGUSR1, whenever it comes, and not
-// for a variable. Each test has a network of its own, so that what listens there is postern's.
+// No process of postern opens Node's debugger, by which anyone on the host could steer it: not at SIGUSR1, whenever it comes, and not for
+// a variable. Each test has its own network, so that every listener there is postern's.
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -10,7 +10,7 @@ import { until } from '../harness/until.js';
 import { readableFolder, users } from '../harness/users.js';
 
 const SIGUSR1_BIT = 1n << 9n;
-/** A signal that comes in Node's first milliseconds has its debugger tried, which fails with this line. */
+/** A signal in Node's first milliseconds makes Node try to open its debugger, which fails with this line. */
 const REFUSED = /^Starting inspector on fe80::1:9229 failed: .*$/gm;
 /** The plugin, to which run passes the signal, ignores it too. */
 const IGNORING = `trap '' USR1; echo ready; exec "$@"`;
@@ -26,7 +26,7 @@ function isReady(pid: number): boolean {
   });
 }
 
-/** Of the broker, launcher and init that a supervisor has at the moment. */
+/** The pids of broker, launcher and init of a supervisor at the moment. */
 function nodesBelow(pid: number): number[] {
   const all = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
   return all.map(Number).filter((other) => {
@@ -39,7 +39,7 @@ function nodesBelow(pid: number): number[] {
   });
 }
 
-/** Sends SIGUSR1 until the process has ended. @returns what listened meanwhile, and how many were sent */
+/** Sends SIGUSR1 until the process has ended. @returns the listeners seen meanwhile, and the number of signals */
 async function annoy(
   { child }: RunningPostern,
   targets: (pid: number) => number[],
@@ -99,7 +99,7 @@ for (const user of users) {
   });
 
   for (const options of ['--inspect', '--inspect-brk=127.0.0.1:9230', '--inspect-wait']) {
-    test(`NODE_OPTIONS=${options} opens no debugger, and holds nothing up (${user})`, async () => {
+    test(`NODE_OPTIONS=${options} opens no debugger, and blocks nothing (${user})`, async () => {
       const { child, result } = startPostern(['run', '--', 'sh', '-c', 'echo up; read -r line'], {
         as: user,
         asCommand: true,

@@ -1,25 +1,25 @@
-// Every kind of socket that a plugin can hold, in every process that can hold it, is turned by every call: what each answers, as data.
+// Tries to turn every kind of socket that a plugin can hold, in every process that can hold it, by every call. The answers are data.
 import assert from 'node:assert/strict';
 import { landlockVersion } from '../../shared/sys/landlock.js';
 import { type Findings, hostile } from './hostile.js';
 
 const WAYS = ['same', 'fork', 'exec', 'rights'];
 const TURNS = ['unspec', 'connect', 'connect_high', 'mapped', 'path', 'abstract', 'listen', 'bind'];
-/** An AF_UNIX call goes on where Landlock knows of TCP, and finds nobody. */
+/** An AF_UNIX call goes on where Landlock has TCP rules, and finds no listener. */
 const [NO_PATH, NO_NAME] = landlockVersion() >= 4 ? ['ENOENT', 'ECONNREFUSED'] : ['EACCES', 'EACCES'];
 
 const all = (answer: string): readonly string[] => TURNS.map(() => answer);
 const KEEPS_ITS_PEER = [...all('EISCONN').slice(0, 6), 'EACCES', 'EACCES'];
-/** The first to ask is told that it is connected, as after any attempt that is over. */
+/** The first call gets the answer "connected", as after any attempt that is over. */
 const TOLD_ONCE = ['EISCONN', 'EISCONN ok', ...all('EISCONN').slice(0, 4), 'EACCES', 'EACCES'];
 
-/** What each kind answers to TURNS through the broker. Sockets of the sandbox's own reach its own network at most. */
+/** The answers of each kind to TURNS through the broker. The sandbox's own sockets reach at most its own network. */
 const TRAPPED: Readonly<Record<string, readonly string[]>> = {
   channel: KEEPS_ITS_PEER,
   trap: TOLD_ONCE,
   failed: ['ok', 'EACCES', 'EACCES', 'EAFNOSUPPORT', 'EINVAL', 'EINVAL', 'EACCES', 'EACCES'],
   accepted: KEEPS_ITS_PEER,
-  // It listens already.
+  // The listener listens already.
   listener: [...KEEPS_ITS_PEER.slice(0, 6), 'ok', 'EACCES'],
   output: ['EINVAL', 'EINVAL', 'EINVAL', 'EINVAL', 'EACCES', 'EACCES', 'EACCES', 'EINVAL'],
   tcp: ['ok', 'ECONNREFUSED', 'ECONNREFUSED', 'EAFNOSUPPORT', 'EINVAL', 'EINVAL', 'ok', 'EINVAL'],
@@ -28,15 +28,15 @@ const TRAPPED: Readonly<Record<string, readonly string[]>> = {
   unix: ['EINVAL', 'EINVAL', 'EINVAL', 'EINVAL', NO_PATH, NO_NAME, 'EINVAL', 'EINVAL'],
   netlink: ['ok', 'ok', 'ok', 'ok', 'ok', 'ok', 'EOPNOTSUPP', 'EINVAL'],
 };
-/** The broker has no part in it: only what the channel and a listener gave is the host's. */
+/** Without the broker: only sockets from the channel and from a listener belong to the host. */
 const REFUSED: Readonly<Record<string, readonly string[]>> = Object.fromEntries(
   Object.keys(TRAPPED)
     .filter((kind) => kind !== 'trap' && kind !== 'failed')
     .map((kind) => [kind, all('EACCES')]),
 );
-/** Of every kind alike, by the filter alone. */
+/** The same answers for every kind, from the filter alone. */
 const ALWAYS = { fastopen: 'EOPNOTSUPP', errors: 'EAGAIN', ioctls: 'EPERM', tells: 'nothing' };
-/** Level and names that setsockopt(2) lets pass, of all below 130, as conditional-calls.ts lists them. */
+/** The levels and names below 130 that setsockopt(2) permits, as conditional-calls.ts lists them. */
 const OPTIONS = [
   '0:1,2,10,11,12,13,24,49',
   '1:2,6,7,8,9,10,15,16,18,20,21,29,35,42,66,67',
@@ -46,7 +46,7 @@ const OPTIONS = [
   '270:10,11,12',
 ].join(' ');
 
-/** Different answers of one kind to one attempt, whichever process asked. */
+/** The different answers of one kind to one attempt, from any process. */
 function answers(findings: Findings, kind: string, attempt: string, ways: readonly string[]): string {
   const found = ways.map((way) => findings.get(`${kind}/${way}/${attempt}`) ?? 'no answer');
   return [...new Set(found)].sort().join(' ');

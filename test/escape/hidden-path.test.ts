@@ -55,7 +55,7 @@ for (const user of users) {
     assert.ok([...found].filter(([, value]) => value === 'nothing').length >= 38, [...found].join(' '));
   });
 
-  test(`what was hidden is read by all of them once the protection is off (${user})`, async () => {
+  test(`all of them read hidden files once the protection is off (${user})`, async () => {
     const found = await look(user, ['hidden']);
     for (const way of [
       'path',

@@ -23,7 +23,7 @@ const REFUSED: Readonly<Record<string, string>> = {
 hostile({
   name: 'A lock of a shared pipe, a child of the supervisor, set-uid files and datagrams to paths',
   program: 'hold-pipe.py',
-  // Not seccomp.clone_parent: its loss would keep this very run from ending.
+  // Not seccomp.clone_parent: without it this run itself would not end.
   without: ['seccomp.splice', 'seccomp.set_uid_files', 'seccomp.openat2', 'seccomp.families'],
   refused: ({ findings }) => {
     for (const [attempt, outcome] of Object.entries(REFUSED))

@@ -1,5 +1,5 @@
-// What the kernel keeps for the whole host, and what a new namespace copies from the old one: names of interfaces and servers,
-// of the user's keys, of the host's domain.
+// Facts that the kernel keeps for the whole host, or copies into a new namespace: names of interfaces and servers, of the user's keys,
+// of the host's domain.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
@@ -9,7 +9,7 @@ import { readableFile, users } from '../harness/users.js';
 
 const host = readableFile('host-facts.py', readFileSync(new URL('host-facts.py', import.meta.url), 'utf8'));
 const own = process.geteuid?.() === 0 ? [] : ['--user', '--map-current-user', '--keep-caps'];
-/** Those of proc(5) that every kernel has. */
+/** Files of proc(5) that every kernel has. */
 const LOOK = `
 cd /proc
 for name in bus cmdline driver fs interrupts irq key-users keys kmsg timer_list; do
@@ -43,7 +43,7 @@ for (const user of users) {
     const told = await look({ as: user, dist, without: ['proc'] });
     for (const name of ['cmdline', 'interrupts', 'irq']) assert.ok(told.includes(`told ${name}`), name);
     assert.ok(told.includes('domain secret.example'));
-    // Those of root are of ids that the sandbox does not know.
+    // Root's keys belong to ids that the sandbox does not know.
     if (user === 'user') assert.deepEqual(told.filter((line) => line === 'cifs:a:192.0.2.7').length, 2);
   });
 }

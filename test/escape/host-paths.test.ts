@@ -1,4 +1,4 @@
-// The host's AF_UNIX sockets are reached by no name and no path but one: what is bound under a visible path later on.
+// A plugin reaches the host's AF_UNIX sockets by no name and no path, except one that is bound under a visible path later.
 import assert from 'node:assert/strict';
 import { chmodSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -11,7 +11,7 @@ import { readableFolder, type User, users } from '../harness/users.js';
 const program = readFileSync(new URL('host-paths.py', import.meta.url), 'utf8');
 const ABSTRACT = ['abstract_SOCK_STREAM', 'abstract_SOCK_SEQPACKET'];
 const PATHS = ['path', 'self', 'link', 'dots'];
-/** Of another process, whose root it may not look at. */
+/** The root of another process, which the plugin may not see. */
 const INITS = ['init', 'init_link'];
 const goOn = landlockVersion() >= 4;
 
@@ -56,13 +56,13 @@ async function look(
 }
 
 for (const user of users) {
-  test(`no socket of the host has a name or a path inside, but one that is bound in sight later (transparent, ${user})`, async () => {
+  test(`no socket of the host has a name or a path inside, except one that is bound under a visible path later (transparent, ${user})`, async () => {
     const { found, heard } = await look(user, 'transparent');
     for (const way of ABSTRACT) assert.equal(found.get(way), goOn ? 'ECONNREFUSED' : 'EACCES', way);
     for (const way of PATHS) assert.equal(found.get(way), goOn ? 'ENOENT' : 'EACCES', way);
     for (const way of INITS) assert.match(found.get(way) ?? '', /^(?:EACCES|ENOENT)$/, way);
     for (const way of ['abstract_datagram', 'datagram']) assert.equal(found.get(way), 'EPERM', way);
-    // SECURITY.md's residual risk, which shows too that this test hears.
+    // The residual risk of SECURITY.md. It also shows that this test can hear.
     assert.equal(heard, goOn ? 'late ' : '');
   });
 

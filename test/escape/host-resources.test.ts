@@ -1,4 +1,4 @@
-// What whoever starts postern has open, shares or runs is not there inside.
+// Descriptors, IPC and processes of the user who starts postern are not there inside.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';

@@ -1,5 +1,5 @@
-// Runs a hostile program in a sandbox, as root and as a user, with its protections and then without them. It may reach one
-// listener and tries for another: with protections the other heard nothing, without them it heard something.
+// Runs a hostile program in a sandbox, as root and as a user, with its protections and then without them. It may reach one listener, and
+// tries to reach another: with protections that one hears nothing, without them it hears something.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
@@ -11,35 +11,35 @@ import { type User, users } from '../harness/users.js';
 
 const text = (path: string): string => readFileSync(new URL(path, import.meta.url), 'utf8');
 
-/** A program that a lost protection keeps from ending is noticed by what it printed. */
+/** A program that does not end without a protection is noticed by its output. */
 const TIMEOUT_MS = 30_000;
 
-/** What a hostile program printed: `result` lines of its own, by name. */
+/** The `result` lines of a hostile program, by name. */
 export type Findings = ReadonlyMap<string, string>;
 
 export interface Heard {
   /** Where it is `channel`, connect(2), bind(2) and listen(2) are refused; else the broker answers them. */
   readonly egress: 'channel' | 'transparent';
   readonly findings: Findings;
-  /** What reached the listener that no rule allows, or a port that the program opened. */
+  /** The bytes that reached the listener that no rule allows, or a port that the program opened. */
   readonly forbidden: string;
   readonly stderr: string;
 }
 
 export interface HostileBehaviour {
-  /** A sentence: what is tried. */
+  /** A sentence that says what is tried. */
   readonly name: string;
   /** The program, a Python file of this folder. */
   readonly program: string;
   /** Whether it inherits a listener of the host, as descriptor 3. */
   readonly listens?: boolean;
-  /** Protections whose loss lets it through, all of them together. */
+  /** Protections that stop it; without all of them together it succeeds. */
   readonly without: readonly string[];
-  /** The broker's decision is what holds: the second test has every protection, and a rule for the forbidden listener. */
+  /** The broker's decision stops it: the second test has every protection, and a rule for the forbidden listener. */
   readonly decided?: boolean;
-  /** Holds with every protection; by default that nothing was heard is all. */
+  /** Checks the run with every protection; by default only that nothing was heard. */
   readonly refused?: (heard: Heard) => void;
-  /** Holds without them; by default that something was heard. */
+  /** Checks the run without them; by default that something was heard. */
   readonly open?: (heard: Heard) => void;
 }
 
@@ -47,7 +47,7 @@ export interface HostileBehaviour {
 export function hostile(behaviour: HostileBehaviour): void {
   const { name, without } = behaviour;
   for (const egress of ['channel', 'transparent'] as const) {
-    // Where the broker answers these calls, there is one protection for the three.
+    // Where the broker answers these calls, one protection covers all three.
     const lost = egress === 'channel' ? without : [...new Set(without.map(trappedName))];
     for (const user of users) {
       test(`${name}: refused, and nothing is heard (${egress}, ${user})`, async () => {
@@ -100,8 +100,8 @@ async function attempt(
       ],
       { as: user, timeoutMs: TIMEOUT_MS, ...(without === undefined || decided === true ? {} : { without }) },
     );
-    // A program that opens a port says so, and is visited from outside as a stranger would. One that inherits a port may
-    // ask for callers.
+    // A program that opens a port prints it, and the test connects to it from outside. A program that inherits a listener may ask for
+    // clients.
     child.stdout?.on('data', (chunk: string) => {
       const port = /^listening (\d+)$/m.exec(chunk)?.[1];
       if (port !== undefined) visit(Number(port), (line) => (reached += line));

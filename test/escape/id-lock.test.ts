@@ -1,5 +1,5 @@
-// Which ids a sandbox has is locked for the whole host, in a folder that root alone writes: not by a name of a network namespace,
-// which is another one in each, and which any user may take.
+// A sandbox's ids are locked for the whole host, in a folder that only root may write. A name in a network namespace would be no lock:
+// each namespace has its own names, and any user may take one.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -27,7 +27,7 @@ for (const user of users.filter((one) => one === 'root')) {
     assert.equal(new Set(bases).size, running.length, bases.join());
   });
 
-  test('a user who holds every name of the abstract kind keeps no supervisor from its ids', async () => {
+  test('a user who holds every abstract name does not keep a supervisor from its ids', async () => {
     const source = `
 import resource, socket, sys
 resource.setrlimit(resource.RLIMIT_NOFILE, (8192, 8192))

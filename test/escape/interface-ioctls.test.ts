@@ -12,7 +12,7 @@ hostile({
   },
   open: ({ findings }) => {
     assert.equal(findings.get('ifconf'), 'ok');
-    // Without the filter it is the kernel that finds /dev/null to be no terminal.
+    // Without the filter the kernel answers that /dev/null is no terminal.
     assert.notEqual(findings.get('sti'), 'EPERM');
   },
 });

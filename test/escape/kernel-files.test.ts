@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { landlockVersion } from '../../shared/sys/landlock.js';
 import { hostile } from './hostile.js';
 
-/** Without the second layer a user's plugin may open files of its own init's, which say what they say of any process of that user. */
+/** Without the second layer a user's plugin may open files of its init, which show no more than those of any process of that user. */
 const none = landlockVersion() > 0 ? /^none$/ : /^(?!.*\/proc\/sys\/(?!kernel\/ns_last_pid))/;
 
 hostile({
@@ -21,7 +21,7 @@ hostile({
     assert.equal(findings.get('terminals'), 'ptmx');
     assert.equal(findings.get('terminal'), 'ENXIO', 'nobody has a terminal to share');
     assert.equal(findings.get('sys'), 'ENOENT');
-    // Not 0, by which a core_pattern that is a pipe would still be fed, core(5).
+    // Not 0: a core_pattern that is a pipe would still get a core, core(5).
     assert.equal(findings.get('core'), '1 1');
     assert.equal(findings.get('core_raised'), 'EPERM');
   },

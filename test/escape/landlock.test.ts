@@ -1,4 +1,4 @@
-// The second layer by itself: with the filter's group left out, Landlock refuses TCP where the kernel's has rules for it.
+// The second layer alone: without the filter's group, Landlock refuses TCP where the kernel has rules for it.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { landlockVersion } from '../../shared/sys/landlock.js';

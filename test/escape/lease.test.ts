@@ -1,4 +1,4 @@
-// A lease on a file of the user's makes whoever opens it wait, fcntl(2): the supervisor at its configuration, an editor at its file.
+// A lease on a user's file blocks every process that opens it, fcntl(2): the supervisor at its configuration, an editor at its file.
 import assert from 'node:assert/strict';
 import { chownSync, statSync } from 'node:fs';
 import { open } from 'node:fs/promises';
@@ -8,7 +8,7 @@ import { startPostern } from '../harness/postern.js';
 import { readableFile, type User, users } from '../harness/users.js';
 
 const NOBODY = 65_534;
-/** Longer than any open takes, shorter than the kernel waits for the holder (45 s). */
+/** Longer than any open takes, and shorter than the kernel waits for the holder (45 s). */
 const HELD_MS = 1000;
 const PROGRAM = `
 import ctypes, errno, signal, sys, time
@@ -23,7 +23,7 @@ def attempt(command):
 print(attempt(F_SETLEASE), attempt(HIGH | F_SETLEASE), attempt(F_SETDELEG), flush=True)
 time.sleep(${HELD_MS / 1000})`;
 
-/** @returns what the plugin was told, and whether the file opened while it held what it had */
+/** @returns the plugin's result, and whether the file could be opened while the plugin ran */
 async function hold(
   user: User,
   without?: readonly string[],
@@ -51,7 +51,7 @@ for (const user of users) {
     assert.deepEqual(await hold(user), { told: 'EPERM EPERM EPERM', opens: true });
   });
 }
-test('it gets one without the filter, and whoever opens the file waits (user)', async () => {
+test('it gets one without the filter, and an open of the file waits (user)', async () => {
   const { told, opens } = await hold('user', ['seccomp.leases']);
   assert.match(told, /^ok ok /);
   assert.equal(opens, false);

@@ -8,7 +8,7 @@ hostile({
   // Landlock stays: it does not see a listen without a bind.
   without: ['seccomp.listen'],
   refused: ({ findings, egress }) => {
-    // Node and asyncio listen on what listens already.
+    // Node and asyncio call listen(2) on an inherited listener.
     assert.equal(findings.get('again'), egress === 'channel' ? 'EACCES' : 'ok');
     for (const attempt of ['bind', 'bind_shut', 'bind_high', 'listen', 'listen_high'])
       assert.equal(findings.get(attempt), 'EACCES', attempt);

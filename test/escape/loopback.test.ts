@@ -1,4 +1,4 @@
-// The host's loopback opens by a rule for that very address and port: a wider one is about the sandbox's own.
+// Only a rule for exactly that address and port opens the host's loopback. A wider rule is about the sandbox's own loopback.
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { listen } from '../harness/listener.js';

@@ -1,4 +1,4 @@
-// Every mount that a plugin has, by the kernel's own words, proc_pid_mountinfo(5).
+// Checks every mount of a plugin, as the kernel lists them, proc_pid_mountinfo(5).
 import assert from 'node:assert/strict';
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -24,7 +24,7 @@ function mountsOf(text: string): readonly Mount[] {
 }
 
 for (const user of users) {
-  test(`no mount of a plugin's runs set-uid programs, few have devices, and what may be written is listed (${user})`, async () => {
+  test(`no mount of a plugin runs set-uid programs, few have devices, and all writable ones are listed (${user})`, async () => {
     const folder = readableFolder();
     for (const name of ['out', 'out/hidden']) mkdirSync(join(folder, name));
     writeFileSync(join(folder, 'out/secret'), '');

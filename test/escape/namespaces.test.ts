@@ -31,7 +31,7 @@ hostile({
     assert.equal(findings.get('other_personality'), 'EPERM');
   },
   open: ({ findings }) => {
-    // The second layer answers: no user namespaces inside, no capability, an empty pointer.
+    // The answers of the second layer: no user namespaces inside, no capability, an empty pointer.
     assert.match(findings.get('unshare') ?? '', /ENOSPC/);
     assert.match(findings.get('clone') ?? '', /ENOSPC/);
     assert.notEqual(findings.get('clone3'), 'ENOSYS');

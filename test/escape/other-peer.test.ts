@@ -1,4 +1,4 @@
-// A dial that ends at another peer than was decided, as a NAT or a program in the kernel can bring about, is not handed over.
+// A connection to another peer than the decided one is not handed over. A NAT or a BPF program in the kernel can cause it.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, test } from 'node:test';
@@ -106,7 +106,7 @@ for (const { name, egress, dial, elsewhere, uncompared } of EGRESSES) {
     assert.ok(other.connections() > heard, 'it was dialled');
   });
 
-  test(`it does without the comparison (${name})`, async () => {
+  test(`it reaches the plugin without the comparison (${name})`, async () => {
     assert.equal(await ask(mutantDist(elsewhere, uncompared)), "got b'another\\n'\n");
   });
 }

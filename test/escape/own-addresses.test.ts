@@ -1,5 +1,5 @@
-// Addresses that the kernel takes for this host, whatever the state of their interface: a rule for the class of public addresses does not
-// open them. Container engines and load balancers leave such interfaces without carrier, or down.
+// A rule for the class of public addresses does not open addresses that the kernel takes for this host, in any state of their interface.
+// Container engines and load balancers leave such interfaces without carrier, or down.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';

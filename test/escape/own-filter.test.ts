@@ -12,7 +12,7 @@ hostile({
       assert.equal(findings.get(`${name}_loaded`), 'ok', name);
       assert.equal(findings.get(name), turned, name);
     }
-    // The strictest answer counts: its own deceives nobody but itself, and of a report nobody hears.
+    // The strictest answer counts: the plugin's own filter deceives only the plugin, and nobody receives its reports.
     assert.equal(findings.get('notify'), egress === 'channel' ? turned : 'ENOSYS ENOSYS');
     assert.equal(findings.get('pretend'), 'ok ok');
     assert.equal(findings.get('listener'), 'EPERM');

@@ -6,11 +6,11 @@ hostile({
   program: 'own-socket.py',
   without: ['seccomp.connect', 'landlock'],
   refused: ({ findings, egress }) => {
-    // The loopback that the broker connects it to is the sandbox's own, where nobody listens.
+    // The broker connects it to the sandbox's own loopback, where nobody listens.
     for (const attempt of ['connect', 'connect_mapped', 'connect_unix'])
       assert.equal(findings.get(attempt), egress === 'channel' ? 'EACCES' : 'ECONNREFUSED', attempt);
   },
-  // Its network namespace has nothing but a loopback of its own, so even then nothing outside hears it.
+  // Its network namespace has only a loopback, so even then nothing outside hears it.
   open: ({ findings, forbidden }) => {
     assert.equal(findings.get('connect'), 'ECONNREFUSED');
     assert.equal(findings.get('interfaces'), 'lo');

@@ -1,5 +1,5 @@
-// A trapped call is about its thread's descriptor. Where a kernel tells descriptors by process alone, a thread with a table of its own
-// is answered with an error: never with what its process has at that number.
+// A trapped call is about the descriptor of its thread. Where the kernel finds descriptors only by process, a thread with its own table
+// gets an error, and never the descriptor that its process has at that number.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, test } from 'node:test';
@@ -14,7 +14,7 @@ const [user = 'user'] = users;
 const host = await listen();
 after(() => host.close());
 
-/** Linux 6.9 and above. */
+/** Linux 6.9 and later. */
 function tellsThreads(): boolean {
   const handle = openThreadPidfd(process.pid);
   if (typeof handle === 'number') return false;
@@ -34,11 +34,11 @@ async function run(dist?: string): Promise<string> {
 
 const BY_PROCESS = 'thread ESRCH False\nleader False\n';
 
-test("a thread with a descriptor table of its own connects its own socket, and not its process's", async () => {
+test("a thread with its own descriptor table connects its own socket, and not its process's", async () => {
   assert.equal(await run(), tellsThreads() ? 'thread ok True\nleader False\n' : BY_PROCESS);
 });
 
-test('where the kernel tells descriptors by process alone, such a thread is answered with an error', async () => {
+test('where the kernel finds descriptors only by process, such a thread gets an error', async () => {
   const dist = mutantDist({
     file: 'broker/caller/caller-processes',
     right: 'const handle = openThreadPidfd(tid);',

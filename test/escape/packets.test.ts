@@ -1,4 +1,4 @@
-// A request pipe keeps packets apart: what a program writes at once is no single frame, and no part of one.
+// A request pipe keeps packets apart: requests written right after each other are neither joined nor cut.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
@@ -18,7 +18,7 @@ print(sorted(channel._receive()[0]["id"] for _ in range(200)) == list(range(1000
 `;
 
 for (const user of users) {
-  test(`two hundred requests that are written without a pause have an answer each (${user})`, async () => {
+  test(`two hundred requests that are written without a pause get one answer each (${user})`, async () => {
     const { stdout, stderr } = await postern(['run', '--', '/usr/bin/python3', '-c', `${client}${ASKS}`], {
       as: user,
     });

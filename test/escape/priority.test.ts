@@ -1,4 +1,4 @@
-// A plugin runs as an ordinary process, whatever priority and limits postern itself was started with.
+// A plugin runs as an ordinary process, with any priority and limits that postern itself was started with.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { postern } from '../harness/postern.js';

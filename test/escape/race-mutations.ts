@@ -1,4 +1,4 @@
-// Brokers that look twice at what a trapped call is about: what they decided on may not be what they act on.
+// Broken brokers that read the subject of a trapped call twice: they may act on another one than they decided on.
 import type { Mutation } from '../harness/mutant.js';
 
 /** A broker that reads the address again when it dials. */

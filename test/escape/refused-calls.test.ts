@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { refusedCalls } from '../../sandbox/launch/filter/refused-calls.js';
 import { hostile } from './hostile.js';
 
-/** Those that the broker answers have tests of their own. */
+/** Calls that the broker answers have separate tests. */
 const groups = refusedCalls.filter(({ name }) => !/^seccomp\.(?:connect|bind|listen)$/.test(name));
 
 const OPEN_TO_ALL = [
@@ -35,7 +35,7 @@ hostile({
     assert.ok(unknown.length < 20, unknown.join(' '));
   },
   open: ({ findings }) => {
-    // The kernel's own answer is another, where no capability guards the call. Of splice its arguments are at fault either way.
+    // The kernel itself answers differently where no capability guards the call. For splice it refuses the arguments in any case.
     for (const call of OPEN_TO_ALL) assert.notEqual(findings.get(call), actionOf(call), call);
   },
 });

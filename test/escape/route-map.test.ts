@@ -1,5 +1,5 @@
-// The error queue of a socket that connects holds the address of each router that sent an ICMP error, ip(7): with IP_TTL a plugin
-// would read the way through the host's network.
+// The error queue of a connecting socket holds the address of each router that sent an ICMP error, ip(7). With IP_TTL a plugin could
+// read the route through the host's network from it.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
@@ -9,7 +9,7 @@ import { users } from '../harness/users.js';
 const program = readFileSync(new URL('route-map.py', import.meta.url), 'utf8');
 const ROUTER = '198.51.100.1';
 const PEER = '192.0.2.80';
-/** A host whose one router leads on, and tells of packets whose time is over. The router ends with what runs on the host. */
+/** A host with one router, which reports packets whose TTL has expired. The router ends with the processes on the host. */
 const NETWORK = `
 exec 9> >(exec unshare --net cat >/dev/null 2>&1)
 until grep -q cat /proc/$!/comm; do sleep 0.01; done

@@ -124,7 +124,7 @@ export const trapProtections: readonly Protection[] = [
     right: 'pid !== tid && !shareDescriptors(pid, tid)',
     wrong: 'false',
     tests: ['escape/own-tables'],
-    pattern: 'answered with an error',
+    pattern: 'such a thread gets an error',
   },
   {
     name: 'trap: a call that a dead broker had received is answered by the next',

@@ -1,11 +1,11 @@
-// What the broker writes to stderr, for the operator's terminal. A broker that was taken over writes what it likes: each line is printable,
-// bounded, and one of so many in a second.
+// Prints the broker's stderr on the operator's terminal. A broker that was taken over writes what it likes, so lines are made printable,
+// and their length and number per second are bounded.
 import { printable } from '../../../shared/printable.js';
 import { TokenBucket } from '../../../shared/token-bucket.js';
 
 const MOST_CHARACTERS = 4096;
 const LINES_PER_SECOND = 20;
-/** Node's report of an uncaught error is some thirty lines. */
+/** Node's report of an uncaught error has about thirty lines. */
 const LINES_AT_ONCE = 200;
 
 export class BrokerWords {
@@ -29,7 +29,7 @@ export class BrokerWords {
     }
   }
 
-  /** The stream has ended: a last line without a newline, and the number of those that were left out. */
+  /** Call it at the end of the stream: prints a last line without a newline, and the number of dropped lines. */
   end(): void {
     if (this.#line !== '') this.#end();
     if (this.#leftOut > 0) this.#print(`postern: ${this.#leftOut} lines of the broker's were left out\n`);

@@ -14,7 +14,7 @@ export function findOwnCgroup(cgroup: string, mountInfo: string): string | undef
   return undefined;
 }
 
-/** Blanks and the like are written as octal numbers. */
+/** The kernel writes blanks and some other characters as octal numbers. */
 function unescaped(text: string): string {
   return text.replace(/\\([0-7]{3})/g, (_, digits: string) =>
     String.fromCharCode(Number.parseInt(digits, 8)),

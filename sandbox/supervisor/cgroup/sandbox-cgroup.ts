@@ -1,5 +1,5 @@
-// The control group of one sandbox, cgroup v2: what all of its processes use together. Runs in the supervisor; nothing of it shows
-// inside.
+// The control group of one sandbox, cgroup v2, which limits all of its processes together. Runs in the supervisor. The group does not
+// show inside.
 import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -10,12 +10,12 @@ import type { Limit } from '../../../shared/reasons.js';
 
 const MIB = 1024 * 1024;
 const PERIOD_US = 100_000;
-/** The sandbox's init: a shell, and what it waits for. */
+/** The processes of the sandbox's init: a shell, and the child that it waits for. */
 const INIT_PROCESSES = 2;
 const RETRY_MS = 10;
 
 export type CgroupLimit = Extract<Limit, 'memory' | 'processes' | 'cpu'>;
-/** How often each limit has bitten. */
+/** How often each limit took effect. */
 export type CgroupBites = Readonly<Record<CgroupLimit, number>>;
 
 export class SandboxCgroup {
@@ -41,12 +41,12 @@ export class SandboxCgroup {
     }
   }
 
-  /** Takes a process in; what it starts belongs to the group as well. */
+  /** Moves a process into the group. Its later children belong to the group too. */
   add(pid: number): void {
     this.#write('cgroup.procs', pid);
   }
 
-  /** Before the plugin's own program is there; init, which is a larger one before it is a shell, has begun by then. */
+  /** Sets the limits before the plugin's program starts. Init, which is larger before it becomes a shell, has started by then. */
   limit(): void {
     const { totalMemoryMib, cpuPercent, processes } = this.#limits;
     this.#write('pids.max', processes + INIT_PROCESSES);
@@ -54,7 +54,7 @@ export class SandboxCgroup {
     if (totalMemoryMib !== undefined) this.#write('memory.max', totalMemoryMib * MIB);
   }
 
-  /** @returns zeros once it is removed */
+  /** @returns zeros after the group is removed */
   bites(): CgroupBites {
     return {
       memory: this.#count('memory.events', 'oom'),
@@ -63,12 +63,12 @@ export class SandboxCgroup {
     };
   }
 
-  /** Whether the kernel has ended processes of it for want of memory. */
+  /** Whether the kernel has killed processes of the group for using too much memory. */
   get ranOutOfMemory(): boolean {
     return this.#count('memory.events', 'oom_kill') > 0;
   }
 
-  /** Its processes have ended, or are about to. */
+  /** Removes the group. Its processes have ended, or are about to. */
   async remove(): Promise<void> {
     const end = Date.now() + CGROUP_REMOVAL_MS;
     while (!this.#removed) {
@@ -89,7 +89,7 @@ export class SandboxCgroup {
   #write(file: string, value: string | number): void {
     const path = join(this.#folder, file);
     try {
-      // Without O_CREAT: what is not there is an error that names it.
+      // Without O_CREAT a missing file is an error that names it.
       writeFileSync(path, String(value), { flag: 'r+' });
     } catch (error) {
       throw new PosternError('no_cgroup', `Cannot set "${path}": ${(error as Error).message}`);
@@ -106,7 +106,7 @@ export class SandboxCgroup {
   }
 }
 
-/** Without swap, a kernel that does not count it is as good. */
+/** Without swap it does not matter that the kernel does not count it. */
 function hasSwap(): boolean {
   return readFileSync('/proc/swaps', 'utf8').trim().split('\n').length > 1;
 }

@@ -1,10 +1,10 @@
-// Whether sandboxes can have control groups of their own here: looks, and changes nothing. Runs in the supervisor.
+// Finds out whether sandboxes can have control groups here. It changes nothing. Runs in the supervisor.
 import { accessSync, constants, readFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { findOwnCgroup } from './find-own-cgroup.js';
 
 export const CONTROLLERS = ['memory', 'pids', 'cpu'] as const;
-/** A group that holds processes can have none below it with limits. The supervisor goes into this one, beside the sandboxes'. */
+/** A group with processes can have no groups with limits below it. So the supervisor moves into this one, beside those of the sandboxes. */
 export const SUPERVISOR_GROUP = 'supervisor';
 
 export interface CgroupSurvey {
@@ -25,7 +25,7 @@ export function surveyCgroup(): CgroupSurvey {
   if (missing.length > 0) return nowhere(`"${base}" has no controller ${missing.join(', ')}`);
   for (const path of [base, join(base, 'cgroup.procs'), join(base, 'cgroup.subtree_control')])
     if (!isWritable(path)) return nowhere(`"${path}" is not writable`);
-  // The root of all groups is free of that rule, and has no type.
+  // The rule does not apply to the root of all groups, which has no type.
   const others = read(join(base, 'cgroup.type')) === '' ? [] : othersIn(base);
   if (others.length > 0)
     return nowhere(`"${base}" has processes that are not postern's (${others.join(', ')})`);

@@ -5,7 +5,7 @@ export class UnseenReports {
   readonly #report: ((plugin: string, unseen: Unseen) => void) | undefined;
   readonly #told = new Set<string>();
 
-  /** @param report undefined where nobody wants reports: then nothing is looked for */
+  /** @param report undefined where nobody takes reports: then nothing is searched */
   constructor(report: ((plugin: string, unseen: Unseen) => void) | undefined) {
     this.#report = report;
   }
