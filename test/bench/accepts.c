@@ -1,5 +1,5 @@
-// The peer of connects.c: accepts and says nothing. It closes a connection some time after its client did, so that the one
-// who waits in TIME_WAIT is the client, as with most servers. Prints its port.
+// The peer of connects.c: accepts and sends nothing. It closes each connection after its client did, so that the client is in
+// TIME_WAIT, as with most servers. Prints its port.
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <sys/socket.h>

@@ -1,5 +1,5 @@
-// The measured program in Node, the same inside a sandbox and outside: it connects over the channel where it is told to, else by
-// itself. Commands come as lines on stdin, answers go as JSON lines to stdout.
+// The measured program in Node, the same inside a sandbox and outside: it connects by the channel if its argument says so, else by
+// itself. It takes commands as lines on stdin, and answers with JSON lines on stdout.
 import { once } from 'node:events';
 import { connect as connectDirect, type Socket } from 'node:net';
 import { createInterface } from 'node:readline';

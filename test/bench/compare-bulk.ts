@@ -1,4 +1,4 @@
-// Measures how fast many bytes come over a socket of postern's, and over a direct one, in turn.
+// Measures how fast bytes come over a socket from postern, and over a direct one, in turn.
 import type { Egress, Pair } from './open-pair.js';
 import { median } from './statistics.js';
 
@@ -17,7 +17,7 @@ export async function compareBulk(
 ): Promise<BulkRow> {
   const seconds = { direct: [] as number[], behind: [] as number[] };
   for (let round = -2; round < rounds; round += 1) {
-    // In turn who is first, so that what one leaves to the other counts for both.
+    // They take turns in being first, so that effects of the one on the other count for both.
     const order = round % 2 === 0 ? (['direct', 'behind'] as const) : (['behind', 'direct'] as const);
     for (const who of order) {
       const { seconds: took } = await pair[who].ask<{ seconds: number }>(`bulk ${bytes}`);

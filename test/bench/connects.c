@@ -1,5 +1,5 @@
-// The measured program in C, the same inside a sandbox and outside: plain connect(2). Commands come as lines on stdin,
-// "connects COUNT ABREAST"; answers go as JSON lines to stdout.
+// The measured program in C, the same inside a sandbox and outside: plain connect(2). It takes lines on stdin,
+// "connects COUNT ABREAST", and answers with JSON lines on stdout.
 #include <arpa/inet.h>
 #include <pthread.h>
 #include <stdio.h>

@@ -27,7 +27,7 @@ async function compare(egress: Egress, programs: string, pin: readonly string[])
   const pair = await openPair(egress, programs, pin);
   const rows: object[] = [];
   for (const abreast of [1, 64]) rows.push(await compareConnects(egress, pair, { abreast, ...CONNECTS }));
-  // What is received over is the same whichever program opened it.
+  // The socket is the same, whichever program opened it.
   if (egress.client === 'Node') rows.push(await compareBulk(egress, pair, BULK));
   await pair.end();
   return rows;

@@ -1,16 +1,16 @@
-// How long 100,000 rules take to load, and a decision to make.
+// Measures how long 100,000 rules take to load, and how long a decision takes.
 import { type Address, addressFromBytes } from '../../shared/policy/address.js';
 import { compilePolicy } from '../../shared/policy/compile-policy.js';
 import { decide, type Request } from '../../shared/policy/decide.js';
 import { OwnAddresses } from '../../shared/policy/own-addresses.js';
 
-/** What was measured. */
+/** The measurements. */
 export interface PolicyBench {
   readonly name: string;
   readonly rules: number;
   readonly loadMs: number;
   readonly decisions: number;
-  /** Mean, over hits and misses alike. */
+  /** The mean over hits and misses. */
   readonly decideUs: number;
 }
 
@@ -82,7 +82,7 @@ function makeAddress(seed: number, family: 4 | 6): Address {
   return addressFromBytes(Uint8Array.of(0x26, 0, 0x14, a, b, c, 0, 0, 0, 0, 0, 0, 0, 0, b, c));
 }
 
-/** Tommy Ettinger's mulberry32: the same rules at every run. */
+/** Tommy Ettinger's mulberry32: the same rules in every run. */
 function mulberry32(seed: number): () => number {
   let state = seed;
   return () => {

@@ -1,4 +1,4 @@
-// What the bench says of many measurements.
+// Statistics of many measurements.
 
 /** The value below which that share of them lies. */
 export function percentile(values: readonly number[], share: number): number {

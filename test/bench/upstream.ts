@@ -1,4 +1,4 @@
-// The bench's peer, a process of its own: accepts, and sends as many bytes as it is asked for in a line.
+// The bench's peer, a process apart: accepts, and sends as many bytes as a line asks for.
 import { createServer } from 'node:net';
 
 const BLOCK = Buffer.alloc(256 * 1024);

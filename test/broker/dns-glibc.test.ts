@@ -7,7 +7,7 @@ import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
 const INSIDE = fileURLToPath(new URL('./glibc-inside.js', import.meta.url));
-/** As the launcher does: with loopback alone, AI_ADDRCONFIG finds nothing. */
+/** As the launcher does. With loopback alone, AI_ADDRCONFIG finds no address. */
 const SETUP = `
 set -e
 ip link set lo up
@@ -21,7 +21,7 @@ interface Report {
   readonly milliseconds: number;
 }
 
-/** What getaddrinfo(3) makes of names, with some options in resolv.conf. */
+/** The results of getaddrinfo(3) for names, with some options in resolv.conf. */
 function askGlibc(options: string, names: readonly string[]): Report {
   const folder = mkdtempSync(join(tmpdir(), 'postern-glibc-'));
   try {

@@ -1,4 +1,4 @@
-// Questions of DNS as bytes, well-formed and not, RFC 1035 and RFC 6891.
+// DNS questions as bytes, well-formed and not, RFC 1035 and RFC 6891.
 
 export interface QueryParts {
   readonly id?: number;

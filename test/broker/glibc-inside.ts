@@ -1,5 +1,5 @@
-// Runs in a network namespace of its own: a sandbox's DNS on port 53 of its loopback, and glibc's getaddrinfo(3), which asks
-// it by the resolv.conf that is the first argument. Says on stdout what was found, as JSON.
+// Runs in its own network namespace: a sandbox's DNS at port 53 of its loopback, and glibc's getaddrinfo(3), which asks it. The first
+// argument is the resolv.conf. Prints the results as JSON.
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { startDnsServer } from './start-dns-server.js';

@@ -1,4 +1,4 @@
-// A DNS server in hostile hands: it answers the same question otherwise each time, with chains of CNAME and records nobody asked for.
+// A hostile DNS server: it gives the same question another answer each time, with chains of CNAME and records that were not asked for.
 import { createSocket } from 'node:dgram';
 
 export interface HostileRecord {
@@ -9,7 +9,7 @@ export interface HostileRecord {
 }
 
 export interface HostileDnsServer {
-  /** As the broker takes it. */
+  /** In the form of the broker's configuration. */
   readonly address: string;
   /** Names of questions of type A. */
   readonly asked: string[];

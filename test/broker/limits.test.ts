@@ -90,7 +90,7 @@ test('if nothing may wait, the limit that was reached is counted', async () => {
     allow: ['mute.test'],
     limits: { requestsPerSecond: 2, queuedRequests: 0 },
   });
-  // Two in this second, one that begins the next one, and one too many.
+  // Two in this second, one that begins the next second, and one too many.
   for (let id = 3; id <= 6; id += 1) channel.send({ op: 'connect', id, host: 'no.test', port: 443 });
   assert.equal(errnoOf(await channel.answer(6)), 'EAGAIN');
   assert.deepEqual(
@@ -165,7 +165,7 @@ test('a plugin with many channels has no larger share of the event loop', async 
     openSocket(descriptor).destroy();
   }
   times.sort((a, b) => a - b);
-  // The slowest are this process's own: it reads the answers of 48 channels.
+  // The slowest times come from this process, which reads the answers of 48 channels.
   const p90 = times[Math.floor(times.length * 0.9)] ?? Number.NaN;
   assert.ok(p90 < 50, `a neighbour's connect took ${p90} ms`);
   for (const channel of channels) channel.close();

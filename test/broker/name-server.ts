@@ -1,4 +1,4 @@
-// A DNS server of a few hand-made answers, RFC 1035, that remembers what it was asked.
+// A DNS server with a few hand-made answers, RFC 1035, that keeps a list of its questions.
 import { createSocket, type Socket } from 'node:dgram';
 
 const TYPE = { 1: 'A', 28: 'AAAA' } as const;
@@ -8,7 +8,7 @@ const RCODE = { NXDOMAIN: 3, SERVFAIL: 2 } as const;
 export type Zone = Readonly<Record<string, readonly string[] | keyof typeof RCODE | null>>;
 
 export interface NameServer {
-  /** As the broker takes it. */
+  /** In the form of the broker's configuration. */
   readonly address: string;
   /** `name TYPE` of each question. */
   readonly questions: string[];
@@ -17,7 +17,7 @@ export interface NameServer {
 
 /**
  * @param delayMs by `name TYPE`, before an answer
- * @param at where it is asked; by default a free port of loopback
+ * @param at where it listens; by default a free port of loopback
  */
 export async function startNameServer(
   zone: Zone,

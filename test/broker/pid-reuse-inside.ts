@@ -1,5 +1,5 @@
-// pid-reuse-inside PROGRAM OWN OTHER [stay]: serves the trapped call of PROGRAM, whose caller is another process by the time that its
-// descriptor and address are read. Runs in a pid namespace of its own, where a process may choose a pid. Says as JSON what came of it.
+// pid-reuse-inside PROGRAM OWN OTHER [stay]: serves the trapped call of PROGRAM. By the time that the broker reads descriptor and address,
+// the caller's pid belongs to another process. Runs in its own pid namespace, where a process may choose a pid. Prints the result as JSON.
 import { type SpawnOptions, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync } from 'node:fs';

@@ -14,7 +14,7 @@ const TRUSTS_PIDS: Mutation = {
   right: 'return !this.#over && this.#listener.open && isValid(this.#listener.number, this.notification.id);',
   wrong: 'return true;',
 };
-/** A namespace of pids in which the test may choose one, which root of a user namespace may. */
+/** A pid namespace in which the test may choose a pid, as root of a user namespace may. */
 const IN_PID_NAMESPACE = ['unshare', '--user', '--map-root-user', '--pid', '--fork', '--mount-proc', '--'];
 
 let program = '';

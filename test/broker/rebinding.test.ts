@@ -1,4 +1,4 @@
-// A permitted name whose DNS is in hostile hands leads to no address that its rule does not open.
+// A permitted name with a hostile DNS server leads to no address that its rule does not open.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { MIN_TTL_S } from '../../shared/limits.js';
@@ -9,13 +9,13 @@ import type { TestChannel } from './test-channel.js';
 
 /** Special: closed to names. */
 const HOST = '127.0.0.1';
-/** Opened to the name that has it, by a rule of its own. */
+/** A rule opens it to its name. */
 const OPEN = '127.0.0.2';
 
 const a = (owner: string, data: string): HostileRecord => ({ owner, type: 'A', data });
 const alias = (owner: string, data: string): HostileRecord => ({ owner, type: 'CNAME', data });
 
-/** What the server says of each name, by turns. */
+/** The server's answers for each name, in turn. */
 const SAYS: Readonly<Record<string, readonly (readonly HostileRecord[])[]>> = {
   'turns.test': [[a('turns.test', OPEN)], [a('turns.test', HOST)]],
   'both.test': [[a('both.test', HOST), a('both.test', OPEN)]],

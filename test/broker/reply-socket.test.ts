@@ -1,4 +1,4 @@
-// What a plugin sends to the socket by which it gets its replies: nothing is received there, and its session ends.
+// A plugin sends something by the socket that brings its replies: the broker receives nothing there, and the session ends.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { duplicate, writeOnce } from '../../shared/sys/fcntl.js';
@@ -32,7 +32,7 @@ after(async () => {
   await echo.close();
 });
 
-/** A descriptor of which the test can tell when nobody holds it any more: the pipe's other end is readable then. */
+/** A descriptor whose last close shows: the pipe's other end is readable then. */
 function traced(): { readonly sent: OwnedFd; readonly isGone: () => boolean; readonly close: () => void } {
   const { read, write } = makePipe({});
   return {
@@ -47,7 +47,7 @@ interface Push {
   readonly name: string;
   readonly kind: 'unexpected_descriptor' | 'malformed';
   readonly packets: readonly { readonly payload: Uint8Array; readonly bearing: boolean }[];
-  /** What the plugin does to its end at once afterwards. */
+  /** What the plugin does to its end afterwards. */
   readonly afterwards?: 'shut' | 'close';
 }
 
@@ -100,7 +100,7 @@ for (const [index, { name, kind, packets, afterwards }] of PUSHES.entries()) {
     const descriptors = await broker.steadyDescriptors();
     const channel = await broker.channel(plugin);
     const file = traced();
-    // The broker finds all of them at once.
+    // The broker finds all packets at once.
     process.kill(broker.pid, 'SIGSTOP');
     for (const { payload, bearing } of packets) {
       const sent = sendMessage(channel.replyNumber, payload, bearing ? [file.sent.number] : []);
@@ -113,7 +113,7 @@ for (const [index, { name, kind, packets, afterwards }] of PUSHES.entries()) {
     if (afterwards !== 'close') await channel.untilEnded();
     await broker.until(() => broker.ended(channel.session) && broker.descriptors() === descriptors);
     await broker.until(file.isGone);
-    // ECONNRESET comes first where something was left unread.
+    // ECONNRESET comes first if something was left unread.
     if (afterwards !== 'close')
       assert.ok(
         [EPIPE, ECONNRESET].includes(sendMessage(channel.replyNumber, text)),
@@ -187,7 +187,7 @@ test('a file whose close waits, sent to the reply socket, delays no neighbour', 
   const channel = await broker.channel('waiter');
   const neighbour = await broker.channel('neighbour');
   const file = await lingeringSocket(context, LINGER_S);
-  // Whoever closes it last waits: not the test.
+  // The last close waits. It must not be the test's.
   broker.dropKept(channel.session);
   process.kill(broker.pid, 'SIGSTOP');
   assert.equal(sendMessage(channel.replyNumber, text, [file.number]), 1);

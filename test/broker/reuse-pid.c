@@ -1,5 +1,5 @@
-// reuse-pid OWN OTHER: a child whose connect(2) to port OWN is reported by a filter. Told so, the parent kills it and starts another
-// child under the same pid, that has the address of port OTHER at the same place, and a socket of the same number.
+// reuse-pid OWN OTHER: a filter reports a child's connect(2) to port OWN. When the parent gets a message about it, it kills the child and
+// starts another one with the same pid. That one has the address of port OTHER at the same place, and a socket with the same number.
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>

@@ -1,5 +1,5 @@
-// Loaded before the broker's own code, as often as Node starts: makes an io_uring, as the event loops of newer Nodes do, and writes what came
-// of it to stderr.
+// Loaded at each start of Node, before the broker's own code: makes an io_uring, as the event loops of newer Nodes do, and writes the result
+// to stderr.
 import { writeSync } from 'node:fs';
 import { isMainThread } from 'node:worker_threads';
 import { bind } from '../../shared/sys/libc.js';

@@ -6,7 +6,7 @@ import { startBroker } from './start-broker.js';
 /** The supervisor reports these where it has a control group. */
 const CGROUP_LIMITS: readonly string[] = ['memory', 'processes', 'cpu'];
 
-/** What stands at 0 as soon as a plugin is configured, by the metric and its labels beside the plugin. */
+/** The series that stand at 0 once a plugin is configured, by metric, with the labels besides the plugin's. */
 const SERIES: Readonly<Record<string, readonly string[]>> = {
   decisions_total: [
     'decision="allow",reason="rule"',

@@ -144,7 +144,7 @@ test('channels that the plugin does not receive wait, and are whole once it does
   const channel = await broker.channel('waiter');
   const seen = broker.lines.filter(isWanted).length;
   channel.listen(false);
-  // Answers that fill the socket before the channels do.
+  // These answers fill the socket before the channels do.
   for (let id = 100; id < 100 + waits; id += 1)
     channel.send({ op: 'explain', id, host: 'example.com', port: 443 });
   for (let id = 1; id <= channels; id += 1) channel.send({ op: 'open_channel', id });

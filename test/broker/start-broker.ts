@@ -1,4 +1,4 @@
-// A broker as the supervisor starts it, with the test in the supervisor's place and in the plugins'.
+// A broker as the supervisor starts it. The test takes the place of the supervisor and of the plugins.
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -59,7 +59,7 @@ export class TestBroker {
     this.#stream.write(`${JSON.stringify(line)}\n`);
   }
 
-  /** The first line, past or to come, that `pick` says yes to. */
+  /** The first line, past or to come, that `pick` accepts. */
   async line<L extends BrokerLine>(pick: (line: BrokerLine) => line is L): Promise<L> {
     let found = this.lines.find(pick);
     await this.until(() => {
@@ -70,7 +70,7 @@ export class TestBroker {
     return found;
   }
 
-  /** Waits for something that a line of the broker's brings about. */
+  /** Waits until a line from the broker makes something so. */
   async until(done: () => boolean, within: number = SETTLE_MS): Promise<void> {
     if (done()) return;
     await new Promise<void>((resolve, reject) => {
@@ -91,7 +91,7 @@ export class TestBroker {
     });
   }
 
-  /** Gives a plugin its rules; waits until the broker has taken or refused them. */
+  /** Gives a plugin its rules, and waits until the broker has taken or refused them. */
   async plugin(plugin: string, rules: Rules = {}): Promise<BrokerLine | undefined> {
     const seen = this.lines.length;
     const limits = {
@@ -106,7 +106,7 @@ export class TestBroker {
     return this.lines.slice(seen).find(({ type }) => answers.includes(type));
   }
 
-  /** A channel of a plugin; `greet: false` leaves the hello to the test. */
+  /** A plugin's channel. `greet: false` leaves the hello to the test. */
   async channel(
     plugin: string,
     { resumed = false, greet = true }: { resumed?: boolean; greet?: boolean } = {},
@@ -131,7 +131,7 @@ export class TestBroker {
     const ends = [request, reply, ...(packet.answers === undefined ? [] : [plugin.request, plugin.reply])];
     const numbers = ends.map(({ number }) => number);
     sendMessage(this.#descriptors.number, Buffer.from(JSON.stringify(packet)), numbers, true);
-    // As the supervisor does: duplicates of the broker's ends are kept until the session has ended.
+    // As the supervisor does, keep duplicates of the broker's ends until the session has ended.
     this.#kept.set(packet.session, [request, reply]);
     const channel = new TestChannel(plugin.request, plugin.reply, packet.session);
     if (packet.answers === undefined) this.#channels.push(channel);
@@ -139,7 +139,7 @@ export class TestBroker {
     return channel;
   }
 
-  /** The duplicates of a channel's ends outlive its session, until they are let go of. */
+  /** Keeps the duplicates of a channel's ends after its session. */
   keep(session: number): void {
     this.#keeps.add(session);
   }
@@ -149,7 +149,7 @@ export class TestBroker {
     this.send({ type: 'session_dropped', session });
   }
 
-  /** From here on the broker alone holds its ends of a channel. */
+  /** Closes the duplicates: the broker alone holds its ends from now on. */
   dropKept(session: number): void {
     for (const end of this.#kept.get(session) ?? []) end.close();
     this.#kept.delete(session);
@@ -164,7 +164,7 @@ export class TestBroker {
     return readdirSync(`/proc/${this.pid}/fd`).length;
   }
 
-  /** Their count once it stays the same: the ends of sessions that have ended are closed by a thread apart. */
+  /** Their count once it stays the same, since the slow lane closes the ends of ended sessions. */
   async steadyDescriptors(): Promise<number> {
     for (let [last, times] = [this.descriptors(), 0]; ; ) {
       await new Promise((resolve) => setTimeout(resolve, STEADY_MS));
@@ -187,7 +187,7 @@ export class TestBroker {
     return (await this.line(isAnswer)).text;
   }
 
-  /** The value of one series as it is written, `name{labels}`. */
+  /** The value of one series, written as `name{labels}`. */
   async metric(series: string): Promise<number> {
     const line = (await this.metrics()).split('\n').find((text) => text.startsWith(`${series} `));
     return line === undefined ? Number.NaN : Number(line.slice(series.length + 1));
@@ -229,7 +229,7 @@ export class TestBroker {
 /**
  * Starts a broker and waits until it is ready.
  *
- * @param options words for its Node; `stderr` is a descriptor of the test's
+ * @param options words for its Node; `stderr` is one of the test's descriptors
  */
 export async function startBroker(
   start: Partial<StartLine> = {},

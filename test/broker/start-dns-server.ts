@@ -1,4 +1,4 @@
-// A sandbox's DNS on a port of loopback, with the test in the sandbox's place, and a DNS server for it to ask.
+// A sandbox's DNS on a port of loopback, and a name server for it to ask. The test takes the place of the sandbox.
 
 import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
@@ -57,7 +57,7 @@ export async function startDnsServer(options: DnsServerOptions = {}): Promise<Te
   try {
     return serveDns(options, server, self);
   } catch (error) {
-    // What stayed open would keep the test's process, and with it the test, to its time limit.
+    // An open socket would keep the test's process until its time limit.
     server.close();
     self.close();
     throw error;
@@ -117,7 +117,7 @@ function serveDns(
   };
 }
 
-/** One port of both protocols: that one which is free for datagrams is free for streams is not said. */
+/** One port for both protocols. A port that is free for datagrams may be taken for streams. */
 function bindPair(wanted = 0): { datagrams: OwnedFd; listener: OwnedFd; port: number } {
   for (let tries = wanted === 0 ? PORT_TRIES : 1; ; tries -= 1) {
     const datagrams = boundDatagramSocket({ bytes: LOOPBACK, port: wanted });
@@ -137,7 +137,7 @@ function readCount(page: string, metric: string): number {
   return Number(line.slice(line.lastIndexOf(' ')));
 }
 
-/** A link whose other end is read here. */
+/** A link whose other end the test reads. */
 async function linkToSelf(): Promise<{ link: LineLink; lines: BrokerLine[]; close: () => void }> {
   const lines: BrokerLine[] = [];
   const listener = createServer();

@@ -1,4 +1,4 @@
-// A plugin's end of a channel, as plain as a client can be.
+// A plugin's end of a channel: a client as simple as possible.
 import { decodeReply } from '../../shared/protocol/decode-reply.js';
 import { encodeRequest } from '../../shared/protocol/encode-request.js';
 import type { ChannelReply, ChannelRequest, FailureReply } from '../../shared/protocol/messages.js';
@@ -47,7 +47,7 @@ export class TestChannel {
     return writeOnce(this.request.number, bytes);
   }
 
-  /** Stops or goes on receiving. */
+  /** Stops or resumes receiving. */
   listen(on: boolean): void {
     this.#watch.want(on ? READABLE : 0);
   }
@@ -63,7 +63,7 @@ export class TestChannel {
     return this.answer(id);
   }
 
-  /** The failure that a connect ends in. */
+  /** The failure reply of a connect. */
   async refusal(host: string, port: number, timeout_ms?: number): Promise<FailureReply> {
     const { reply, descriptor } = await this.connect(host, port, timeout_ms);
     descriptor?.close();
@@ -75,7 +75,7 @@ export class TestChannel {
     return this.reply((reply) => 'id' in reply && reply.id === id);
   }
 
-  /** Takes the first reply that `pick` says yes to. */
+  /** Takes the first reply that `pick` accepts. */
   async reply(pick: (reply: ChannelReply) => boolean): Promise<Received> {
     const deadline = Date.now() + REPLY_WITHIN_MS;
     for (;;) {
@@ -87,7 +87,7 @@ export class TestChannel {
     }
   }
 
-  /** Takes whatever has come. */
+  /** Takes the replies that have come. */
   takeAll(): Received[] {
     return this.#received.splice(0);
   }

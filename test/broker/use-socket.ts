@@ -1,4 +1,4 @@
-// A socket that was handed over, as a program uses it.
+// Uses a socket that was handed over, as a program does.
 import { createServer, Socket } from 'node:net';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 
@@ -10,14 +10,14 @@ export function openSocket(descriptor: OwnedFd | undefined): Socket {
   return socket;
 }
 
-/** All that the peer says until it ends. */
+/** All bytes from the peer until it ends. */
 export async function readUntilEnd(socket: Socket): Promise<string> {
   let text = '';
   for await (const chunk of socket) text += String(chunk);
   return text;
 }
 
-/** A port of 127.0.0.1 on which nobody listens. */
+/** A port of 127.0.0.1 without a listener. */
 export async function unusedPort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));

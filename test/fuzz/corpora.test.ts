@@ -29,7 +29,7 @@ for (const name of TARGET_NAMES) {
       seed: SEED,
       corpus: corpus.map(({ bytes }) => bytes),
       batch: 64,
-      // A busy machine may take all the time for the kept ones.
+      // A busy machine may need all the time for the kept inputs.
       goOn: (progress) =>
         progress.executions <= corpus.length ||
         (progress.executions < EXECUTIONS && performance.now() - start < MOST_MS),

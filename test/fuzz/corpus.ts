@@ -1,4 +1,4 @@
-// The kept inputs: one file each, hexadecimal with remarks (.hex) or the bytes themselves. What was once a finding is one of them.
+// The kept inputs, one file each: hexadecimal with remarks (.hex), or the bytes themselves. Former findings are among them.
 import { createHash } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -26,7 +26,7 @@ export function readInput(path: string): Uint8Array {
   return new Uint8Array(Buffer.from(digits, 'hex'));
 }
 
-/** @returns the path of the new file, which is named by what is in it */
+/** @returns the path of the new file, named by a hash of its content */
 export function writeInput(folder: string, target: string, bytes: Uint8Array, remark: string): string {
   mkdirSync(folder, { recursive: true });
   const name = createHash('sha256').update(bytes).digest('hex').slice(0, 12);

@@ -1,4 +1,4 @@
-// Which blocks of postern's code have run, by V8's own counters. A look costs milliseconds, so that many inputs share one.
+// Finds the blocks of postern's code that have run, by V8's counters. A look costs milliseconds, so many inputs share one.
 import { Session } from 'node:inspector';
 
 const POSTERN = /\/dist\/(?:broker|sandbox|shared)\//;

@@ -1,4 +1,4 @@
-// The input that is being tried, in a file: it outlives a process that hangs or crashes with it.
+// Keeps the present input in a file, so that it outlives a process that hangs or crashes on it.
 import { closeSync, existsSync, openSync, readFileSync, writeSync } from 'node:fs';
 
 const HEADER_BYTES = 8;
@@ -24,11 +24,11 @@ export class CurrentInput {
   }
 }
 
-/** The count tells whether it is the same one as before. */
+/** The count says whether it is still the same input. */
 export function readCurrent(
   path: string,
 ): { readonly count: number; readonly bytes: Uint8Array } | undefined {
-  // A process that is still starting has not made it.
+  // A process that is still starting has not made the file.
   if (!existsSync(path)) return undefined;
   const raw = readFileSync(path);
   if (raw.length < HEADER_BYTES) return undefined;

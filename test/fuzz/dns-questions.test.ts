@@ -21,7 +21,7 @@ type Pick = ReturnType<typeof chance>;
 
 const bytes = (pick: Pick, length: number): Buffer => Buffer.from(Array.from({ length }, () => pick(256)));
 
-/** Names that are right, of odd bytes, compressed, in loops, too long. */
+/** Names that are valid, of odd bytes, compressed, in loops, or too long. */
 function hostileName(pick: Pick): Buffer {
   switch (pick(6)) {
     case 0:

@@ -43,7 +43,7 @@ test('200,000 hostile frames leave the broker as it was, and another plugin is s
       const result = writeOnce(ends.request.number, hostileFrame(pick, sent % 5000));
       if (result === EAGAIN) await turn();
       else sent += 1;
-      // Replies are taken now and then, and now and then not at all; the end of the session is seen here.
+      // Replies are read at some times and not at others. The end of the session shows here.
       if (result < 0 || pick(3) === 0) {
         const message = receiveMessage(ends.reply.number);
         if (typeof message !== 'number' && message.payload.length === 0) open = false;

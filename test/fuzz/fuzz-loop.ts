@@ -1,4 +1,4 @@
-// The loop: replays the corpus, then mutates what it has, keeps what shows something new, and stops at the first finding.
+// The loop: replays the corpus, then mutates its inputs, keeps those that show something new, and stops at the first finding.
 import type { CoverageProbe } from './coverage-probe.js';
 import type { FuzzTarget, Pick } from './fuzz-target.js';
 import { chance } from './hostile-frame.js';
@@ -8,15 +8,15 @@ import { Pool } from './pool.js';
 export interface LoopOptions {
   readonly seed: number;
   readonly corpus: readonly Uint8Array[];
-  /** Inputs between two questions. */
+  /** Inputs in a batch. */
   readonly batch?: number;
   /** Whether to go on, asked after each batch. */
   readonly goOn: (progress: LoopProgress) => boolean | Promise<boolean>;
   /** Inputs are kept for new blocks of code too. */
   readonly probe?: CoverageProbe | undefined;
-  /** Told of each input before it is tried, for whoever outlives this process. */
+  /** Called with each input before it is tried, so that it outlives this process. */
   readonly onInput?: (bytes: Uint8Array) => void;
-  /** Told of each input that is kept. */
+  /** Called with each input that is kept. */
   readonly onKept?: (bytes: Uint8Array) => void;
 }
 
@@ -28,7 +28,7 @@ export interface LoopProgress {
   readonly slowestMs: number;
 }
 
-/** An input that should not have been. */
+/** An input that breaks the target's promise. */
 export class Finding extends Error {
   readonly bytes: Uint8Array;
 
@@ -38,7 +38,7 @@ export class Finding extends Error {
   }
 }
 
-/** By count, so that a seed tells the whole run. */
+/** By count, so that a seed determines the whole run. */
 const BATCH = 512;
 const FRESH = 8;
 const TRIES_OF_SLOW = 3;

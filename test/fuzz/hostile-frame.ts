@@ -1,7 +1,7 @@
-// Makes frames that a hostile plugin might send: from bytes of chance to requests that are almost right.
+// Makes frames that a hostile plugin might send, from random bytes to requests that are almost valid.
 import { encodeRequest } from '../../shared/protocol/encode-request.js';
 
-/** A generator of numbers below a bound that is the same for the same seed (mulberry32). */
+/** A generator of numbers below a bound, the same for the same seed (mulberry32). */
 export function chance(seed: number): (bound: number) => number {
   let state = seed >>> 0;
   return (bound) => {

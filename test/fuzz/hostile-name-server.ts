@@ -1,5 +1,5 @@
-// A DNS server that lies: each question gets the datagram that a test gives it, and then a true answer, so that a lie which is
-// not believed costs no time. By TCP it tells the truth alone.
+// A DNS server that lies: each question gets the test's datagram, and then a true answer, so that a refused lie costs no time. By TCP it
+// only tells the truth.
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:net';
@@ -8,7 +8,7 @@ export const TRUTH = { 4: '192.31.196.1', 6: '2001:4:112::1' } as const;
 
 export interface HostileNameServer {
   readonly address: string;
-  /** What the next questions are lied to with, made of the question. */
+  /** Makes the lie for the next questions from the question. */
   lie: (query: Buffer) => Buffer;
   readonly close: () => Promise<void>;
 }

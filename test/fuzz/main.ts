@@ -1,5 +1,5 @@
-// npm run fuzz -- --seconds N [--seed S] [--json] [--keep] [TARGET…]: N seconds, shared by the targets. --keep adds what shows
-// something new to the corpus. --replay FILE TARGET tries one input. A finding ends the run with status 1.
+// npm run fuzz -- --seconds N [--seed S] [--json] [--keep] [TARGET…]: N seconds, shared by the targets. --keep adds inputs
+// that show something new to the corpus. --replay FILE TARGET tries one input. A finding ends the run with status 1.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -9,7 +9,7 @@ import { openTarget, TARGET_NAMES } from './targets/index.js';
 import { type Ending, watchTarget } from './watch-target.js';
 
 const MIB = 1024 * 1024;
-/** From warm to the end: past it something is not let go of. */
+/** The most that memory may grow from warm to the end. More is a leak. */
 const MAX_RSS_GROWTH = 96 * MIB;
 const MAX_HEAP_GROWTH = 24 * MIB;
 const MAX_SHOWN = 300;

@@ -1,4 +1,4 @@
-// Makes an input of others: flips, cuts, repeats, the format's tokens, halves of two.
+// Makes an input from others: it flips, cuts, repeats, inserts the format's tokens, and joins halves.
 import type { Pick } from './fuzz-target.js';
 
 const NUMBERS = [0, 1, 0x3f, 0x40, 0x7f, 0x80, 0xc0, 0xdf, 0xff];
@@ -15,7 +15,7 @@ export class Mutator {
     this.#tokens = tokens.map((token) => (typeof token === 'string' ? Buffer.from(token) : token));
   }
 
-  /** @param other what is spliced in now and then */
+  /** @param other is spliced in sometimes */
   mutate(input: Uint8Array, other: Uint8Array): Uint8Array {
     let bytes: Uint8Array = Uint8Array.from(input);
     for (let left = 1 + this.#pick(MAX_STEPS); left > 0; left -= 1) bytes = this.#step(bytes, other);

@@ -1,4 +1,4 @@
-// A request of the channel read a second time, plainly: MessagePack to entries, entries against PROTOCOL.md's table.
+// Reads a channel's request a second time, in a simple way: MessagePack to entries, entries against PROTOCOL.md's table.
 import type { ChannelRequest } from '../../shared/protocol/messages.js';
 
 const KEYS: ReadonlyMap<unknown, readonly string[]> = new Map(
@@ -11,7 +11,7 @@ const KEYS: ReadonlyMap<unknown, readonly string[]> = new Map(
   }),
 );
 
-/** @returns undefined where the bytes are no request of version 1 */
+/** @returns undefined if the bytes are no request of version 1 */
 export function readNaively(bytes: Uint8Array): ChannelRequest | undefined {
   let entries: [unknown, unknown][];
   try {
@@ -38,7 +38,7 @@ function fits(key: unknown, value: unknown): boolean {
   return key === 'port' || (key === 'version' && number === 1);
 }
 
-/** A map of scalars and nothing behind it; whatever else throws. */
+/** Reads a map of scalars with nothing after it. Everything else throws. */
 function readMap(bytes: Uint8Array): [unknown, unknown][] {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   let at = 0;

@@ -1,4 +1,4 @@
-// The inputs that mutations start from: the corpus, and what showed something new.
+// The inputs that mutations start from: the corpus, and inputs that showed something new.
 import type { Pick } from './fuzz-target.js';
 
 const MOST = 2000;
@@ -14,7 +14,7 @@ export class Pool {
     this.#corpus = corpus.length;
   }
 
-  /** How many were kept beside the corpus. */
+  /** How many were kept besides the corpus. */
   get kept(): number {
     return this.#inputs.length - this.#corpus;
   }
@@ -23,7 +23,7 @@ export class Pool {
     return this.#outcomes.size;
   }
 
-  /** What was kept last is taken more often. */
+  /** Prefers inputs that were kept last. */
   any(pick: Pick): Uint8Array {
     const from = pick(3) === 0 ? Math.max(0, this.#inputs.length - 16) : 0;
     return this.#inputs[from + pick(Math.max(1, this.#inputs.length - from))] ?? new Uint8Array();

@@ -1,5 +1,5 @@
-// One target in a process of its own, started by main.ts: NAME MILLISECONDS SEED CURRENT-FILE. Tells the parent, by messages, how
-// it goes and what it found.
+// Runs one target in a process apart, started by main.ts: NAME MILLISECONDS SEED CURRENT-FILE. It reports progress and findings to the
+// parent by messages.
 import { readCorpus } from './corpus.js';
 import { CoverageProbe } from './coverage-probe.js';
 import { CurrentInput } from './current-input.js';
@@ -15,7 +15,7 @@ export type Told =
 
 const [name = '', milliseconds = '', seed = '', currentPath = ''] = process.argv.slice(2);
 const REPORT_MS = 500;
-/** What code, caches and the kept inputs take is there by then. */
+/** After this share of the time, code, caches and the kept inputs are in memory. */
 const WARM = 0.3;
 
 const tell = (told: Told): void => {
@@ -36,7 +36,7 @@ const goOn = async (progress: LoopProgress): Promise<boolean> => {
   if (now - toldAt > REPORT_MS) {
     toldAt = now;
     tell({ type: 'progress', progress, rss: process.memoryUsage().rss });
-    // Timers and messages have their turn.
+    // Let timers and messages have their turn.
     await new Promise((resolve) => setImmediate(resolve));
   }
   if (now >= warmAt) start ??= measureMemory();

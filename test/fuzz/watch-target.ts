@@ -1,4 +1,4 @@
-// Starts a target's process and waits for its end: what it found, or what it was at when it crashed or hung.
+// Starts a target's process and waits for its end. It returns the finding, or the input on which the process crashed or hung.
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -66,7 +66,7 @@ export async function watchTarget(name: string, options: WatchOptions): Promise<
   }
 }
 
-/** @returns stops it, and tells whether there was one */
+/** @returns stops it, and says whether there was one */
 function watchForHang(path: string, onHang: () => void): () => boolean {
   let last = -1;
   let since = performance.now();
@@ -76,7 +76,7 @@ function watchForHang(path: string, onHang: () => void): () => boolean {
     const now = performance.now();
     if (count !== last) since = now;
     last = count;
-    // Before the first input the process is starting.
+    // The process is still starting until its first input.
     if (count < 0 || now - since < HANG_MS || hung) return;
     hung = true;
     onHang();

@@ -1,4 +1,4 @@
-// The broker: what it decides, what bounds those who ask, and its cage.
+// The broker's protections: its decisions, the bounds on plugins, and its cage.
 import { cageGroups } from '../../broker/cage/cage-rules.js';
 import type { Protection } from './protection.js';
 

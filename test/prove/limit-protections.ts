@@ -1,4 +1,4 @@
-// The limits of a plugin that the kernel keeps.
+// The limits of a plugin that the kernel enforces.
 import type { Protection } from './protection.js';
 
 const LIMITS = { file: 'sandbox/launch/set-limits', tests: ['integration/limits'] };

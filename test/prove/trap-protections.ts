@@ -1,4 +1,4 @@
-// The checks of the trap, from the receipt of a call to the hand-over, and of the channel.
+// The protections of the trap, from the receipt of a call to the hand-over, and of the channel.
 import { READS_TWICE, TAKES_TWICE } from '../escape/race-mutations.js';
 import { type Protection, refusedBy } from './protection.js';
 

@@ -17,7 +17,7 @@ before(async () => {
 });
 after(() => listener.close());
 
-/** A connection from this process, as the broker makes them. */
+/** A connection of this process, made as the broker makes them. */
 function connection(): { readonly socket: OwnedFd; readonly peer: Endpoint } {
   const peer = { bytes: new Uint8Array([127, 0, 0, 1]), port: listener.port };
   const socket = tcpSocket(4);
@@ -26,7 +26,7 @@ function connection(): { readonly socket: OwnedFd; readonly peer: Endpoint } {
   return { socket, peer };
 }
 
-/** What the kernel could not tell to sockets of NETLINK_SOCK_DIAG: the last column but one of /proc/net/netlink. */
+/** How many messages the kernel dropped for sockets of NETLINK_SOCK_DIAG: the last column but one of /proc/net/netlink. */
 function dropped(): number {
   const sockets = readFileSync('/proc/net/netlink', 'utf8')
     .split('\n')
@@ -34,7 +34,7 @@ function dropped(): number {
   return sockets.reduce((sum, columns) => sum + (columns[1] === '4' ? Number(columns[8]) : 0), 0);
 }
 
-/** A kernel of the test's, and what is limited with it. */
+/** A simulated kernel, and a limit that asks it. */
 function limited(limit: number): {
   readonly connections: OpenConnections;
   readonly gone: Set<bigint>;
@@ -68,7 +68,7 @@ test('the kernel reports which sockets have ended, that reports were lost, and w
   );
   socket.close();
   await until(() => !diag.areHeld([id])[0] || undefined);
-  // On a busy machine the sockets of others may end faster than they are read: then the end of another one of these is waited for.
+  // On a busy machine other sockets may end faster than the reports are read. Then the test waits for the end of its next one.
   const ending = new Set([cookie]);
   await until(() => {
     const ended = diag.takeEnded();

@@ -144,7 +144,7 @@ test('a plugin that reloads its rules is judged by the new ones; invalid ones le
   openSocket(descriptor).destroy();
 });
 
-/** A listener whose backlog is full, so that the kernel drops each further SYN: its process is stopped. */
+/** A listener with a full backlog, whose process is stopped: the kernel drops each further SYN. */
 async function deafListener(): Promise<{ port: number; close: () => void }> {
   const code = `const s=require('net').createServer();s.listen({port:0,host:'127.0.0.1',backlog:1},()=>{
     require('fs').writeSync(1,s.address().port+'\\n');process.kill(process.pid,'SIGSTOP')})`;

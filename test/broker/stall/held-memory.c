@@ -1,5 +1,5 @@
-// A page of memory that nobody reads to the end: its faults are handed to a descriptor that this process never looks at,
-// userfaultfd(2). Prints the page's address and that of one that can be read, and stays.
+// A page of memory whose reader waits forever: its faults go to a descriptor that this process never reads, userfaultfd(2). Prints the
+// address of that page and of a readable one, and stays.
 #include <fcntl.h>
 #include <linux/userfaultfd.h>
 #include <stdio.h>

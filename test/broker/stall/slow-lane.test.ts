@@ -14,7 +14,7 @@ import { compile } from '../../harness/compile.js';
 
 const skip = process.geteuid?.() === 0 ? false : 'userfaultfd(2) holds a reader up for root alone';
 const LENGTH = 16;
-/** Nothing is received here. */
+/** No call comes by it. */
 const NO_LISTENER = new OwnedFd(2 ** 30);
 
 let program = '';
@@ -22,7 +22,7 @@ before(() => {
   program = compile(new URL('held-memory.c', import.meta.url));
 });
 
-/** A call of that thread's on its descriptor 0, with that address. */
+/** A thread's call on its descriptor 0, with an address. */
 function callOf(tid: number, address: bigint): TrappedCall {
   const notification = { id: 1n, tid, call: 0, ints: [0, 0, LENGTH], address } as const;
   return new TrappedCall('connect', notification, NO_LISTENER, () => {});
@@ -33,11 +33,11 @@ interface Reachable {
   readonly actions: readonly string[];
   /** @returns the bytes that were read, or minus errno */
   readonly reach: (slow: SlowLane) => Promise<unknown>;
-  /** What ended it. */
+  /** @returns the signal that ended it */
   readonly end: () => Promise<unknown>;
 }
 
-/** A plugin of one process. @param held whether its address is one that nobody reads to the end */
+/** A plugin of one process. @param held whether the reader of its address waits forever */
 async function startPlugin(held: boolean): Promise<Reachable> {
   const child = spawn(program, { stdio: ['pipe', 'pipe', 'inherit'] });
   const ended = once(child, 'exit');
@@ -89,7 +89,7 @@ test('a plugin that stalls the slow lane is ended, and its neighbour is next', {
     assert.match(String(told), /^can be read/);
     assert.ok(waited < 2 * STALL_LIMIT_MS, `${waited} ms`);
     assert.deepEqual(order, ['holder', 'neighbour', 'holder', 'holder']);
-    // The first is let go on by the end of whoever held it; the others find nobody.
+    // The first call goes on when the holder has ended. The others find no process.
     assert.ok(Number(refused[1]) < 0 && Number(refused[2]) < 0, refused.join());
   } finally {
     clearTimeout(giveUp);

@@ -6,11 +6,11 @@ import { StallBudget } from '../../../broker/stall/stall-budget.js';
 import { startGuards } from '../../../broker/stall/start-guards.js';
 import { openPidfd } from '../../../shared/sys/pidfd.js';
 
-/** What a lock of a plugin's does to the event loop. */
+/** Holds the event loop as a plugin's lock does. */
 const sleep = (milliseconds: number): void =>
   void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds);
 
-/** What the loop does in its own code, or the kernel for it. */
+/** Keeps the event loop at work, as its own code or the kernel may. */
 const work = (milliseconds: number): void => {
   for (const end = performance.now() + milliseconds; performance.now() < end; );
 };

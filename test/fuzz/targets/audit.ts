@@ -1,5 +1,5 @@
-// From the broker's audit to the file: whatever a sandbox's names, programs and messages hold, each event is one line of JSON
-// whose fields are what was said, in printable ASCII.
+// From the broker's audit log to the file. Whatever a sandbox's names, programs and messages hold, each event is one line of JSON in
+// printable ASCII, with the fields as they were given.
 import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { Socket } from 'node:net';
@@ -57,7 +57,7 @@ function textsOf(bytes: Uint8Array): string[] {
   return texts.slice(0, MOST_EVENTS).map((text) => Buffer.from(text).toString('utf8'));
 }
 
-/** What the broker writes to its end of the link. */
+/** The text that the broker writes to its end of the link. */
 function collect(texts: readonly string[], port: number): Buffer {
   const socket = new CollectingSocket();
   const link = new LineLink(
@@ -143,7 +143,7 @@ async function receive(sent: Buffer, seed: number): Promise<[BrokerLine, BrokerL
   return pairs;
 }
 
-/** What stands in the audit file, two lines a pair. */
+/** The lines of the audit file, in pairs. */
 async function write(pairs: readonly (readonly BrokerLine[])[]): Promise<string[]> {
   const path = join(folder, 'audit.jsonl');
   rmSync(path, { force: true });

@@ -1,5 +1,5 @@
-// What a broker that has been taken over may write to the supervisor: a line of a known form or nothing, and never a control
-// character, or a line more, on the terminal.
+// The lines of a broker that has been taken over. The supervisor reads a line of a known form or nothing, and the terminal never gets a
+// control character or an extra line.
 import assert from 'node:assert/strict';
 import { AUDIT_EXAMPLES } from '../../../deploy/reference/audit-examples.js';
 import { describeExplanation } from '../../../sandbox/cli/describe-explanation.js';
@@ -74,7 +74,7 @@ export const target: FuzzTarget = {
   },
 };
 
-/** What the supervisor does with a line, as far as it shows something. */
+/** Prints a line as the supervisor would, and checks the text. @returns the kind of outcome */
 function take(line: BrokerLine): string {
   switch (line.type) {
     case 'audit': {

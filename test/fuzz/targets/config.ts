@@ -1,5 +1,5 @@
-// postern.yaml: a configuration that holds what its type promises, or problems whose places lie within the file and whose lines can
-// be shown on a terminal.
+// postern.yaml: the reader yields a configuration as its type promises, or problems. Their places lie within the file, and their lines are
+// safe on a terminal.
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

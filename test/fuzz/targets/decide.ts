@@ -1,4 +1,4 @@
-// A decision: rules, request, addresses and host all chosen by the input, and decided a second time by the naive evaluator.
+// A decision: the input chooses rules, request, addresses and host, and the naive evaluator decides a second time.
 import assert from 'node:assert/strict';
 import {
   ADDRESSES,

@@ -1,4 +1,4 @@
-// A sandbox's question: owned and within bounds, or a rejection, or dropped; each answer to it can be parsed, echoes it, and fits.
+// A sandbox's question: it is owned and within bounds, or rejected, or dropped. Each answer can be parsed, echoes the question, and fits.
 import assert from 'node:assert/strict';
 import { decode } from 'dns-packet';
 import {
@@ -100,7 +100,7 @@ function mustAnswer(question: DnsQuestion, message: Buffer): string {
   return `question ${isHost} ${edns !== undefined} ${truncated} ${Math.min(3, name.split('.').length)}`;
 }
 
-/** dns-packet breaks on many a record that a question may well have behind it. */
+/** The question alone: dns-packet breaks on many records that may follow it. */
 function questionAlone(message: Buffer, question: Uint8Array): Buffer {
   const header = Buffer.from(message.subarray(0, 12));
   header.writeUInt16BE(0, 10);

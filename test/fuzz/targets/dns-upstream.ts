@@ -1,5 +1,5 @@
-// What the broker's resolver takes from a server: a datagram with another id or question is not believed, and one that is
-// believed yields at most so many addresses, of the family asked for, that stand in it.
+// The answers that the broker's resolver takes from a server. It ignores a datagram with another id or question. A valid one yields a
+// bounded number of addresses, all of them in the datagram and of the family that was asked for.
 // An input is a byte of flags (1: the true id, 2: the true question, 4: AAAA), then the datagram.
 import assert from 'node:assert/strict';
 import { type FamilyAnswer, NameServers } from '../../../broker/names/name-servers.js';
@@ -57,7 +57,7 @@ export const target: FuzzTarget = {
   close: () => server.close(),
 };
 
-/** Gives a lie the id and question that it needs to be believed, as its flags say. */
+/** Gives a lie the true id and question, as its flags say. */
 function dress(datagram: Buffer, query: Buffer, flags: number): Buffer {
   const header = Buffer.concat([
     datagram.subarray(0, HEADER),
@@ -82,7 +82,7 @@ function isTrue(answer: FamilyAnswer, family: 4 | 6): boolean {
   return answer.kind === 'addresses' && answer.addresses.map(({ text }) => text).join() === TRUTH[family];
 }
 
-/** Something is wrong with the server, which a lie may bring about: no address comes of it. */
+/** The resolver calls the server faulty, as a lie may make it do. It yields no address then. */
 function isFailure({ kind }: FamilyAnswer): boolean {
   return kind === 'servfail' || kind === 'timeout';
 }
@@ -93,7 +93,7 @@ function mustStandIn(answer: FamilyAnswer & { kind: 'addresses' }, family: 4 | 6
   assert.ok(Number.isInteger(ttl) && ttl >= 0 && ttl < 2 ** 32, `a TTL of ${ttl}`);
   if (isTrue(answer, family)) return;
   for (const { text, bytes, family: found } of addresses) {
-    // An IPv4 address in IPv6's form is its IPv4 address from here on.
+    // An IPv4-mapped IPv6 address is its IPv4 address from here on.
     assert.ok(found === family || family === 6, `${text} of another family`);
     assert.ok(lie.includes(Buffer.from(bytes)), `${text} does not stand in the answer`);
   }

@@ -1,4 +1,4 @@
-// A packet of the request pipe: an owned request exactly where a second, naive reader finds one, else a known kind of error.
+// A packet of the request pipe: the decoder yields an owned request if and only if a naive reader does, else a known kind of error.
 import assert from 'node:assert/strict';
 import { decodeRequest } from '../../../shared/protocol/decode-request.js';
 import { encodeRequest } from '../../../shared/protocol/encode-request.js';
@@ -47,7 +47,7 @@ export const target: FuzzTarget = {
       return decoded;
     }
     assert.ok(expected !== undefined, `taken, though it is no request: ${before}`);
-    // As JSON: -0 and 0 are one number to whoever reads it.
+    // Compared as JSON, where -0 and 0 are one number.
     assert.deepEqual(JSON.parse(before), JSON.parse(JSON.stringify(expected)));
     const again = decodeRequest(Uint8Array.from(encodeRequest(decoded)));
     assert.equal(JSON.stringify(again), before, 'encoded and decoded again');

@@ -1,4 +1,4 @@
-// A request's host: what it is read as, a second, naive reader reads too, and what is read is read again as itself.
+// A request's host: a naive reader reads the same as the parser, and the parser reads its own result as itself.
 import assert from 'node:assert/strict';
 import { parseAddress } from '../../../shared/policy/address.js';
 import { parseHost, parseName } from '../../../shared/policy/parse-host.js';

@@ -1,4 +1,4 @@
-// The targets by name; each is loaded when it is wanted, so that a process has one target's code alone.
+// The targets by name. Each is loaded on demand, so that a process has the code of one target only.
 import type { FuzzTarget } from '../fuzz-target.js';
 
 const TARGETS = {

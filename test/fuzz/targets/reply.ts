@@ -1,4 +1,4 @@
-// A packet of the reply socket: a reply of a known form or none; and whatever a failure says, its packet is no longer than it may be.
+// A packet of the reply socket: it is a reply of a known form, or none. A failure's packet is never too long, whatever its message says.
 import assert from 'node:assert/strict';
 import { MAX_REPLY_BYTES } from '../../../shared/limits.js';
 import { decodeReply } from '../../../shared/protocol/decode-reply.js';

@@ -1,4 +1,4 @@
-// Rules, one a line: a rule whose printed form is the same rule, or a problem that can be shown; compiling never throws.
+// Rules, one a line: each is a rule whose printed form is the same rule, or a problem that is safe to print. Compiling never throws.
 import assert from 'node:assert/strict';
 import { compilePolicy } from '../../../shared/policy/compile-policy.js';
 import { diagnoseRule } from '../../../shared/policy/diagnose-rule.js';

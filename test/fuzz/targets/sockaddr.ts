@@ -1,5 +1,5 @@
-// A struct sockaddr of a plugin's: read within its bounds, as a second reader with fixed offsets reads it; an IPv4 address in
-// IPv6's form is that IPv4 address.
+// A plugin's struct sockaddr: it is read within its bounds, and as a naive reader with fixed offsets reads it. An IPv4-mapped IPv6 address
+// is its IPv4 address.
 import assert from 'node:assert/strict';
 import { readSockaddr } from '../../../broker/caller/read-sockaddr.js';
 import { parseAddress } from '../../../shared/policy/address.js';
@@ -53,7 +53,7 @@ export const target: FuzzTarget = {
   },
 };
 
-/** Read where other bytes stand on both sides, which are gone afterwards. */
+/** Reads it between other bytes, which are overwritten afterwards. */
 function surrounded(bytes: Uint8Array, by: number): ReturnType<typeof readSockaddr> {
   const around = new Uint8Array(bytes.length + 64).fill(by);
   around.set(bytes, 32);
@@ -66,7 +66,7 @@ function groups(bytes: Buffer): string {
   return Array.from({ length: 8 }, (_, index) => bytes.readUInt16BE(2 * index).toString(16)).join(':');
 }
 
-/** What is dialled is what was read, and shared/sys reads it alike. */
+/** The address that was read is the one that is dialled, and shared/sys reads it alike. */
 function mustAgree(raw: Uint8Array, bytes: Uint8Array, port: number): void {
   const again = surrounded(encodeSockaddr({ bytes, port }), 0);
   assert.ok(again.kind === 'inet');
