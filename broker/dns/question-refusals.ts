@@ -66,7 +66,7 @@ export class QuestionRefusals {
     const denied = reason === 'denied_by_rule';
     const ruleText = rule === undefined ? 'a deny rule' : `deny rule ${quote(rule)}`;
     const cause = denied ? `${ruleText} covers it` : 'no rule allows it';
-    const opening = decision === 'deny' ? 'Cannot resolve' : 'Resolves in audit mode alone';
+    const opening = decision === 'deny' ? 'Cannot resolve' : 'Resolves only in audit mode';
     this.#log.note(`${decision} ${name}`, () => ({
       ...about(policy, origin),
       name,

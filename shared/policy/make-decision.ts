@@ -48,7 +48,7 @@ const NOTHING: readonly never[] = [];
 const OPENINGS: Readonly<Record<DecisionWord, string>> = {
   allow: 'May connect to',
   deny: 'Cannot connect to',
-  would_deny: 'Connects in audit mode alone to',
+  would_deny: 'Connects only in audit mode to',
 };
 
 /** `"example.com:443"`, `"[::1]:443"`: quoted, safe to print. */
