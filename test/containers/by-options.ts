@@ -1,5 +1,5 @@
-// What must hold for each user of a container: doctor without options names those with which it passes, and a program
-// then reaches what a rule allows and nothing else.
+// The tests for each user of a container: without options, doctor names the options with which it passes. With them a program reaches
+// what a rule allows, and nothing else.
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { listen } from '../harness/listener.js';
@@ -46,7 +46,7 @@ function adviceIn(json: string): Advice {
   return (JSON.parse(json) as { container: Advice }).container;
 }
 
-/** Does what doctor says about the file, to the letter. */
+/** Makes the file exactly as doctor says. */
 async function makeProfile(told: string, image: string): Promise<string> {
   const command = /^ +(podman run .* IMAGE .* >postern-seccomp\.json)$/m.exec(told)?.[1];
   assert.ok(command, told);

@@ -16,7 +16,7 @@ before(
   { timeout: 240_000 },
 );
 
-/** What the script prints. */
+/** The output of the script. */
 async function profileOf(...words: readonly string[]): Promise<Profile> {
   const script = join(distFor('root'), 'run/seccomp-profile.js');
   return JSON.parse(await succeed([process.execPath, script, ...words])) as Profile;

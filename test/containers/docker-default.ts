@@ -1,4 +1,4 @@
-// The default seccomp profile of Docker, which is built into it: Debian's package of its source has it as a file.
+// The default seccomp profile of Docker. It is built into Docker, and Debian's package of the source has it as a file.
 import { spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';

@@ -27,7 +27,7 @@ test('the commands of docs/containers.md make the image, the profile and contain
   const folder = readableFolder();
   const said: string[] = [];
   for (const line of lines.slice(building.length)) {
-    // The image is made as the first three say, on a Debian of the test's own.
+    // The first three commands make the image, on the test's own Debian.
     const { status, stdout, stderr } = await run(
       ['sh', '-c', line.replace(' postern ', ` ${name} `)],
       folder,

@@ -37,7 +37,7 @@ function whyNot(): string | false {
 
 let settings: string | undefined;
 
-/** @returns what the command said, however it ended */
+/** @returns the command's output and status, also where it failed */
 export function run(words: readonly string[], cwd: string = tmpdir(), input = ''): Promise<Outcome> {
   settings ??= readableFile('containers.conf', SETTINGS);
   const [command = '', ...args] = [...APART, ...words];
@@ -66,7 +66,7 @@ export async function succeed(words: readonly string[], cwd?: string, input?: st
   return stdout;
 }
 
-/** The hard limits of this process: a machine may not let anybody raise them, and podman build raises them by itself. */
+/** The hard limits of this process: podman build raises limits by itself, which a machine may forbid. */
 export function ownLimits(): readonly string[] {
   const hard = (letter: string): string =>
     spawnSync('bash', ['-c', `ulimit -H${letter}`], { encoding: 'utf8' })
@@ -78,7 +78,7 @@ export function ownLimits(): readonly string[] {
   ].flatMap(({ name, value }) => ['--ulimit', `${name}=${value}:${value}`]);
 }
 
-/** A file that only a test's own containers see. */
+/** A file that only the test's containers see. */
 export function writeJson(path: string, value: unknown): void {
   writeFileSync(path, JSON.stringify(value));
 }

@@ -9,7 +9,7 @@ const LIBRARIES = `/usr/lib/${process.arch === 'arm64' ? 'aarch64' : 'x86_64'}-l
 const UNMASKED = ['--security-opt', 'unmask=ALL'];
 const FILTERED = ['--security-opt', 'seccomp=postern-seccomp.json'];
 const NEEDED = [...FILTERED, ...UNMASKED];
-/** Runs postern, then tells its status and how many processes there are beside this shell and the one that counts. */
+/** Runs postern, then prints its status and the number of processes beside this shell and the one that counts. */
 const SCRIPT =
   'postern run -- echo started; status=$?; set -- /proc/[0-9]*; echo "status $status, processes $#"';
 const NOTHING_STARTED = 'status 125, processes 1\n';

@@ -1,4 +1,4 @@
-// An authority of the test's own, and what it signs for localhost and for another name.
+// A certificate authority for the tests, and its certificates for localhost and for another name.
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -28,7 +28,7 @@ for (const user of users) {
       datagrams += 1;
     });
     await new Promise<void>((resolve) => udp.bind(0, '127.0.0.1', resolve));
-    // Outside of what the plugin sees, which has a /tmp of its own.
+    // The plugin does not see it: it has its own /tmp.
     const path = join(mkdtempSync(join(folder, 'host-')), 'socket');
     const name = `postern-test-${process.pid}-${user}`;
     const servers = [await listenOnPath(path), await listenOnPath(`\0${name}`)];

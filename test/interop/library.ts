@@ -1,4 +1,4 @@
-// What every library's test does: the library reaches its server, is refused elsewhere, by its factory and, unchanged, by
+// The test of every library: the library reaches its server and is refused elsewhere, by its factory and, unchanged, by
 // postern/plugin/register; as each user.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -9,23 +9,23 @@ import { Project } from './project.js';
 export interface LibraryTest {
   /** The package. */
   readonly name: string;
-  /** What the program imports beside the library, where it takes the factory. */
+  /** The program's imports beside the library, where it uses the factory. */
   readonly imports: string;
-  /** What it passes to the library for it; a JavaScript expression of an object. */
+  /** The options that it passes to the library; a JavaScript expression of an object. */
   readonly factory: string;
   /**
    * The program's body. `host`, `port`, `denied` (a port that no rule allows), `ca` (path of the authority) and `factory` are
    * there, and say() prints a JSON value, refused() what an error tells of a refusal.
    */
   readonly body: string;
-  /** What the body says before it is refused. */
+  /** The output of the body before the refusal. */
   readonly expected: readonly unknown[];
   readonly port: () => number;
   /** More ports that the body may reach, by their names in it. */
   readonly ports?: () => Readonly<Record<string, number>>;
   /** The authority that signed the server's certificate. */
   readonly authority?: string;
-  /** The code that the library gives every error of its own socket. */
+  /** The code of every socket error of the library. */
   readonly ownCode?: string;
   /** Why it cannot run here. */
   readonly missing?: string | undefined;

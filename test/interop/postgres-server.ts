@@ -16,7 +16,7 @@ export interface PostgresPlace {
   readonly addresses: readonly string[];
   readonly port: number;
   readonly certificate?: KeyPair;
-  /** Words that run it in a namespace of the test's own. */
+  /** Words that run it in the test's own namespace. */
   readonly inside?: readonly string[];
 }
 

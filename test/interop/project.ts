@@ -60,7 +60,7 @@ export class Project {
     });
   }
 
-  /** Runs a program that ends well, and reads what it printed: a JSON value a line. */
+  /** Runs a program that ends with 0, and parses its output: one JSON value per line. */
   async lines(program: Program): Promise<unknown[]> {
     const { status, signal, stdout, stderr } = await this.run(program);
     assert.equal(status ?? signal, 0, `${stdout}\n${stderr}`);

@@ -12,7 +12,7 @@ export interface RedisPlace {
   readonly addresses: readonly string[];
   readonly port: number;
   readonly secure?: { readonly port: number; readonly certificates: Certificates };
-  /** Words that run it in a namespace of the test's own. */
+  /** Words that run it in the test's own namespace. */
   readonly inside?: readonly string[];
 }
 

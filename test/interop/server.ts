@@ -9,7 +9,7 @@ const START_MS = 60_000;
 const NOBODY = 65_534;
 const FOLDERS = ['/usr/bin', '/usr/sbin', '/usr/local/bin', '/usr/local/sbin'];
 
-/** @returns the program's path, PostgreSQL's own folder among those that are searched */
+/** @returns the program's path; PostgreSQL's own folders are searched too */
 export function findServer(name: string): string | undefined {
   return [...FOLDERS, ...postgresFolders()]
     .map((folder) => join(folder, name))
@@ -38,7 +38,7 @@ export function own(path: string): string {
   return path;
 }
 
-/** Runs a program of the server's to its end. @throws Error with what it said */
+/** Runs a program of the server to its end. @throws Error with its output */
 export function prepare(command: string, ...args: string[]): void {
   const [program = '', ...words] = [...asUser('user'), command, ...args];
   const { status, stdout, stderr } = spawnSync(program, words, {
@@ -51,9 +51,9 @@ export function prepare(command: string, ...args: string[]): void {
 }
 
 export interface ServerStart {
-  /** What it says once it is ready. */
+  /** Its output when it is ready. */
   readonly ready: RegExp;
-  /** Words that run it in a namespace of the test's own, before it takes on the servers' user. */
+  /** Words that run it in the test's own namespace, before it becomes the servers' user. */
   readonly inside?: readonly string[] | undefined;
 }
 
@@ -90,7 +90,7 @@ export async function startServer(
   return child;
 }
 
-/** Ends a server, which may write down what it knows. */
+/** Ends a server. */
 export async function stopServer(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   const ended = new Promise((resolve) => child.once('exit', resolve));

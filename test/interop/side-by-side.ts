@@ -16,7 +16,7 @@ export function semanticsProgram(name: string): string {
   return compile(new URL(`semantics/${name}.c`, import.meta.url));
 }
 
-/** Three ports of the host that no listener inside happens to have: one that answers (by IPv6 on another), one where nobody listens, one whose queue is full. */
+/** Three ports of the host that no listener inside uses: one answers (over IPv6 on another), one has no listener, one has a full queue. */
 export class Ports {
   readonly open: Listener;
   readonly open6: Listener;
@@ -59,17 +59,17 @@ export class Ports {
   }
 }
 
-/** Runs the program twice: towards the host's ports, then with three of its own. */
+/** Runs the program twice: with the host's ports, then with three of its own. */
 const TWICE = ['/bin/sh', '-c', '"$0" "$@" && echo ---- && exec "$0" own'];
 
-/** What a program prints on the host. */
+/** The output of a program on the host. */
 export async function direct(program: string, ports: Ports): Promise<readonly string[]> {
   const [shell = '', ...script] = TWICE;
   const { stdout } = await run(shell, [...script, program, ...ports.words], { timeout: 60_000 });
   return stdout.split('\n');
 }
 
-/** What it prints in a sandbox. */
+/** Its output in a sandbox. */
 export async function inside(user: User, program: string, ports: Ports): Promise<readonly string[]> {
   const allow = ports.rules.flatMap((rule) => ['--allow', rule]);
   const { status, signal, stdout, stderr } = await postern(

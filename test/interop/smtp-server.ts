@@ -1,4 +1,4 @@
-// A server that takes mail, as far as a client needs it (RFC 5321), and keeps what it took.
+// A server that accepts mail, as far as a client needs it (RFC 5321), and keeps the mails.
 import { createServer, type Server, type Socket } from 'node:net';
 import { createSecureContext, createServer as createTlsServer, TLSSocket } from 'node:tls';
 import type { KeyPair } from './certificates.js';

@@ -1,4 +1,4 @@
-// A real sshd for the interop tests, with keys of its own and one of a client's.
+// A real sshd for the interop tests, with host keys and the key of a client.
 import type { ChildProcess } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
@@ -20,13 +20,13 @@ export interface SshPlace {
   readonly port: number;
   /** The one command that a client may run. */
   readonly command: string;
-  /** Words that run it in a namespace of the test's own. */
+  /** Words that run it in the test's own namespace. */
   readonly inside?: readonly string[];
 }
 
 export interface SshServer {
   readonly child: ChildProcess;
-  /** Path of the client's key, which the server's user alone may read. */
+  /** The path of the client's key, which only the server's user may read. */
   readonly key: string;
 }
 

@@ -6,7 +6,7 @@ import type { Architecture } from './machines.js';
 
 interface Disk {
   readonly file: string;
-  /** Keeps what the machine writes; otherwise it is gone with the machine. */
+  /** Keeps the machine's changes to its disk; otherwise they are lost. */
   readonly keep?: boolean;
 }
 

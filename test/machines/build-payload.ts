@@ -19,7 +19,7 @@ import { makeDisk } from './make-disk.js';
 
 const top = fileURLToPath(new URL('../../..', import.meta.url));
 const CPU = { amd64: 'x64', arm64: 'arm64' } as const;
-/** What the tests import besides. */
+/** Packages that only the tests import. */
 const FOR_TESTS = ['fast-check', 'pure-rand', 'undici'];
 const SIZE_MIB = 768;
 

@@ -17,7 +17,7 @@ const PACKAGES = [
   ...['systemd-sysv', 'dbus', 'dbus-user-session', 'libpam-systemd', 'kmod', 'libseccomp2', 'libcap-ng0'],
   ...['python3', 'python3-msgpack', 'curl', 'openssl', 'procps', 'iproute2', 'util-linux', 'mount'],
 ];
-/** What a machine of another architecture would install for minutes: no step of it compiles, and its Node is nodejs.org's. */
+/** Packages that a machine of another architecture need not install: none of its steps compiles, and its Node is from nodejs.org. */
 const NATIVE_ONLY = ['nodejs', 'gcc', 'libc6-dev', 'libseccomp-dev'];
 const SIZE_MIB = 3_072;
 const SECOND_STAGE_SECONDS = 3_600;

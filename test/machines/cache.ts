@@ -1,4 +1,4 @@
-// Where what was downloaded and built is kept between runs: outside of the checkout, and safe to delete.
+// The cache of downloads and builds between runs. It lies outside of the checkout, and is safe to delete.
 import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -9,7 +9,7 @@ export const CACHE: string = join(
 );
 
 /**
- * A file or folder of the cache, made where it is not there yet. Only what is complete gets the name.
+ * A file or folder of the cache, made if it is missing. It gets its name only when it is complete.
  * @param make fills the path that it is given
  */
 export async function cached(name: string, make: (path: string) => Promise<void>): Promise<string> {

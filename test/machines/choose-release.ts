@@ -1,4 +1,4 @@
-// Which of the archive's kernels a machine gets.
+// Chooses the kernel of the archive that a machine gets.
 import type { Architecture } from './machines.js';
 
 /**

@@ -1,4 +1,4 @@
-// Runs a program of this host's to its end, within a time. What it wrote is in the error where it failed.
+// Runs a program of this host to its end, within a time limit. If it fails, the error holds its output.
 import { spawn } from 'node:child_process';
 
 const MAX_SHOWN = 2_000;

@@ -23,11 +23,11 @@ import type { Architecture } from './machines.js';
 export interface Kernel {
   readonly image: string;
   readonly initrd: string;
-  /** What /usr/lib/modules holds. */
+  /** The path of a folder with the contents of its /usr/lib/modules. */
   readonly modules: string;
 }
 
-/** What the machine's disks and its port to the host want, where it is not built in. */
+/** Modules for the machine's disks and its port to the host, where they are not built in. */
 const FOR_INITRD = ['virtio_pci', 'virtio_blk', 'ext4', 'virtio_console'];
 
 /** @param version the version's first numbers, or "newest" */
@@ -90,7 +90,7 @@ async function buildInitrd(unpacked: string, modules: string, initrd: string): P
   writeFileSync(`${initrd}.txt`, files.join('\n'));
 }
 
-/** The modules' files with those that they depend on, each after what it depends on; built-in ones have no file. */
+/** The files of the modules and their dependencies, dependencies first. Built-in modules have no file. */
 function inOrder(modules: string, wanted: readonly string[]): string[] {
   const depends = new Map(
     readFileSync(join(modules, 'modules.dep'), 'utf8')

@@ -1,4 +1,4 @@
-// Runs inside a machine: the steps in turn, with an event by the port to the host for what happens. Given the port, the file of
+// Runs the steps inside a machine, one after the other, and reports events through the port to the host. Arguments: the port, the file of
 // the steps, and the ordinary user's name.
 import { spawn } from 'node:child_process';
 import { openSync, readFileSync, writeSync } from 'node:fs';

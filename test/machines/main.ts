@@ -32,7 +32,7 @@ try {
   console.error(error.message);
   process.exit(2);
 }
-// What is running, and folders that are half made, go with this process.
+// Running machines and unfinished folders end with this process.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
   process.once(signal, () => process.exit(128 + constants.signals[signal]));
 const results: MachineResult[] = [];

@@ -1,4 +1,4 @@
-// What this host must have before it can make a machine.
+// Checks the packages that this host needs to make a machine.
 import { spawnSync } from 'node:child_process';
 import { command } from './command.js';
 import type { Machine } from './machines.js';
@@ -8,7 +8,7 @@ const EMULATORS = { amd64: 'qemu-system-x86', arm64: 'qemu-system-arm' } as cons
 
 export class NotReady extends Error {}
 
-/** Sees to it that all is there. @param install installs what is missing instead of refusing */
+/** @param install whether to install missing packages instead of refusing */
 export async function needPackages(machines: readonly Machine[], install: boolean): Promise<void> {
   if (process.geteuid?.() !== 0)
     throw new NotReady('Only root can build a machine: debootstrap needs chroot(2)');

@@ -1,4 +1,4 @@
-// The table of docs/hosts.md: a row for each machine, replaced by what a run of it has measured.
+// Updates the table of docs/hosts.md: the run of a machine replaces its row.
 import { readFileSync, writeFileSync } from 'node:fs';
 import type { MachineResult } from './run-machine.js';
 import type { StepResult } from './step.js';
@@ -56,7 +56,7 @@ interface Examination {
   readonly checks: readonly { readonly name: string; readonly state: string; readonly found: string }[];
 }
 
-/** What doctor does not call ok, with whom it is so for where that is not everybody. */
+/** The checks that doctor does not call ok, with the user where only one is affected. */
 function unavailable(steps: readonly StepResult[]): string[] {
   const doctors = steps.filter(({ name }) => name === 'doctor' || name === 'refusal');
   const found = new Map<string, Set<string>>();

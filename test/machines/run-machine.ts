@@ -1,4 +1,4 @@
-// Makes a machine, runs its steps inside, and gathers what came of them.
+// Makes a machine, runs its steps inside, and gathers their results.
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -23,7 +23,7 @@ export interface MachineResult {
   /** Why it did not get to its last step. */
   readonly error?: string;
   readonly passed: boolean;
-  /** The folder of its console and of all that it told. */
+  /** The folder of its console log and its events. */
   readonly logs: string;
 }
 
@@ -87,7 +87,7 @@ export async function runMachine(machine: Machine): Promise<MachineResult> {
   };
 }
 
-/** What there is to say of an event; tests are told by the number of them. */
+/** The words for an event; of tests only their number is shown. */
 function told(event: Event, events: readonly Event[]): string | undefined {
   switch (event.event) {
     case 'up':

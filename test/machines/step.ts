@@ -1,4 +1,4 @@
-// What runs inside a machine, and what came of it: the words that the machine and its host exchange, a line of JSON each.
+// The steps of a machine and their results, as the machine and its host exchange them: one line of JSON each.
 export type StepUser = 'root' | 'user';
 
 export interface Step {
@@ -6,7 +6,7 @@ export interface Step {
   readonly as: StepUser;
   /** "node" is the machine's Node. Relative paths are below the compiled tree. */
   readonly command: readonly string[];
-  /** The exit status with which the step has passed. */
+  /** The exit status of a step that passes. */
   readonly passes: number;
   /** A regular expression that its output must match. */
   readonly says?: string;
@@ -30,7 +30,7 @@ export interface StepResult {
   readonly status: number | null;
   readonly timedOut: boolean;
   readonly seconds: number;
-  /** The end of what it wrote. */
+  /** The end of its output. */
   readonly output: string;
   readonly tests?: TestCount;
 }

@@ -10,7 +10,7 @@ export const doctorAndDemo: readonly Step[] = USERS.flatMap((as) => [
   { name: 'demo', as, command: ['node', 'deploy/examples/demo/main.js'], passes: 0, seconds: 240 },
 ]);
 
-/** What doctor says of a kernel that is too old. */
+/** The result of doctor for a kernel that is too old. */
 export const refusal: readonly Step[] = USERS.map((as) => ({
   name: 'refusal',
   as,
@@ -22,7 +22,7 @@ export const refusal: readonly Step[] = USERS.map((as) => ({
 
 const GREEDY = 'taken = bytearray(200 << 20)';
 
-/** A delegated group is found, and what it limits ends the one that takes more. */
+/** doctor finds a delegated group, and its limit ends a plugin that takes more. */
 export const delegated: readonly Step[] = USERS.flatMap((as) => [
   {
     name: 'doctor with a cgroup',
@@ -47,7 +47,7 @@ function tests(name: string, seconds: number, paths: readonly string[]): Step {
   return { name, as: 'root', tests: true, command: paths, passes: 0, seconds };
 }
 
-/** What rests most upon the kernel and the host's mounts. */
+/** The tests that depend most on the kernel and the host's mounts. */
 export const escapes: Step = tests(
   'escape tests',
   900,

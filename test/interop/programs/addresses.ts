@@ -4,13 +4,13 @@
 /** Where postern runs. */
 export const HOST = { four: '192.31.196.1', six: '2001:4:112::1' } as const;
 
-/** What `open.example.com` resolves to; a rule allows the name, none the addresses. */
+/** The addresses of `open.example.com`; a rule allows the name, and no rule allows the addresses. */
 export const BY_NAME = { four: '192.31.196.10', six: '2001:4:112::10' } as const;
 
-/** What a rule allows as addresses; no name resolves to it. */
+/** Addresses that a rule allows; no name resolves to them. */
 export const BY_ADDRESS = { four: '192.31.196.11', six: '2001:4:112::11' } as const;
 
-/** What `closed.example.com` resolves to, and no rule allows. */
+/** The addresses of `closed.example.com`, which no rule allows. */
 export const CLOSED = { four: '192.31.196.12', six: '2001:4:112::12' } as const;
 
 export const NAME_SERVER = '192.31.196.53';
@@ -20,5 +20,5 @@ export const CLOSED_NAME = 'closed.example.com';
 /** Ports of the servers. At the open addresses something answers, at the closed ones a listener counts who comes. */
 export const PORTS = { http: 8080, otherHttp: 8081, postgres: 5432, redis: 6379, ssh: 2222 } as const;
 
-/** Where a server that shall be reached listens. */
+/** The addresses of a server that must be reached. */
 export const OPEN_ADDRESSES: readonly string[] = [BY_NAME.four, BY_NAME.six, BY_ADDRESS.four, BY_ADDRESS.six];

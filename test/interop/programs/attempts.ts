@@ -1,4 +1,4 @@
-// Runs shell commands beside each other in one sandbox, or without one, where postern runs in a test's own network.
+// Runs shell commands in parallel, in one sandbox or without one, where postern runs in the test's own network.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
@@ -30,7 +30,7 @@ export async function attemptInside(
   return readOutcomes(stdout);
 }
 
-/** The same commands with the network of whoever starts postern. */
+/** The same commands without a sandbox, in the network that postern runs in. */
 export async function attemptOutside(
   network: TestNetwork,
   commands: readonly string[],

@@ -13,7 +13,7 @@ function run(command: string, args: readonly string[], env: NodeJS.ProcessEnv = 
   execFileSync(command, args, { ...options, stdio: ['ignore', 'ignore', 'inherit'] });
 }
 
-/** A static binary, which no C library resolves names for. @returns its path */
+/** A static binary, which resolves names without a C library. @returns its path */
 export function compileGo(source: URL): string {
   const path = fileURLToPath(source);
   const binary = join(readableFolder(), basename(path, '.go'));

@@ -16,20 +16,20 @@ export class TestNetwork {
   readonly host: readonly string[];
   /** Words that run a command where the servers are. */
   readonly town: readonly string[];
-  /** What the HTTP server shows. */
+  /** The folder that the HTTP server serves. */
   readonly folder: string;
   readonly #child: ChildProcess;
 
   constructor(child: ChildProcess, folder: string, { host, town }: Ready) {
     this.#child = child;
     this.folder = folder;
-    // An ordinary user's network belongs to a user namespace of the user's own.
+    // An ordinary user's network belongs to a user namespace of that user.
     const ours = isRoot ? [] : ['--user', '--preserve-credentials'];
     this.host = ['nsenter', '--target', String(host), ...ours, '--mount', '--net', '--'];
     this.town = ['nsenter', '--target', String(town), ...ours, '--net', '--'];
   }
 
-  /** What reached the servers so far. */
+  /** The connections and questions that reached the servers so far. */
   async heard(): Promise<Heard> {
     const answer = once(this.#child, 'message') as Promise<[Heard]>;
     this.#child.send('heard');

@@ -12,7 +12,7 @@ const FETCH = 'console.log(await (await fetch(process.argv[1])).text())';
 const HTTP = `
   import { get } from "node:http";
   get(process.argv[1], (response) => response.pipe(process.stdout));`;
-/** c-ares asks the servers of resolv.conf by itself; what it finds is connected to as an address. */
+/** c-ares asks the servers of resolv.conf by itself. Node then connects to the address. */
 const C_ARES = `
   import { resolve4 } from "node:dns/promises";
   import { connect } from "node:net";
