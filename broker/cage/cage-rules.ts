@@ -9,7 +9,7 @@ const CLONE_THREAD = 0x10000;
 
 const words = (text: string): readonly string[] => text.trim().split(/\s+/);
 
-/** A ring executes calls that no seccomp filter sees, io_uring(7). Programs fall back where there is none. */
+/** A ring executes calls that no seccomp filter sees, io_uring(7). Programs fall back if there is none. */
 const RINGS: FilterRule = {
   calls: words('io_uring_setup io_uring_enter io_uring_register'),
   action: 'ENOSYS',

@@ -8,8 +8,8 @@ const STOPS = [19, 20, 21, 22].reduce((bits, signal) => bits | bit(signal), 0n);
 const SIGCHLD = bit(17);
 
 /**
- * `own`: a signal waits for this thread, and the kernel has told it. `shared`: one waits for a thread of its process, and the kernel
- * does not show which one it has chosen.
+ * `own`: a signal waits for this thread, and the kernel has notified it. `shared`: a signal waits for the thread's process. The kernel has
+ * chosen one of its threads, and does not show which.
  */
 export type WaitingSignal = 'own' | 'shared' | undefined;
 

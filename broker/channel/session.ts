@@ -128,7 +128,7 @@ export class Session {
     this.#services.guard.watch(this.plugin.stall, () => shutDown(this.#reply.number));
     // Nothing can be sent there any more, so this look finds whatever was sent.
     const kind = offence ?? this.#replies.intrusion();
-    if (kind !== undefined) this.#tell(kind);
+    if (kind !== undefined) this.#report(kind);
     this.#replies.end();
     this.#client.retire();
     this.#events.ended(this);
@@ -211,7 +211,7 @@ export class Session {
     this.#events.channelWanted(this, id);
   }
 
-  #tell(kind: ProtocolErrorKind): void {
+  #report(kind: ProtocolErrorKind): void {
     this.plugin.metrics.protocolError(kind);
     this.#services.audit.protocolError({ plugin: this.plugin.name, door: 'channel', kind });
   }

@@ -1,5 +1,5 @@
-// Reports to the counters of connections which sockets have ended. It is opened for the first plugin whose connections are limited, since
-// the kernel then reports every TCP socket that ends in the broker's network namespace. Runs in the broker.
+// Reports to the counters of connections which sockets have ended. Runs in the broker. The kernel reports every TCP socket that ends in the
+// broker's network namespace, so this is opened only for the first plugin whose connections are limited.
 import { SocketDiag } from '../../shared/sys/socket-diag.js';
 import { READABLE, Watch } from '../../shared/sys/uv-poll.js';
 

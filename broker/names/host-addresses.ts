@@ -1,4 +1,4 @@
-// What only this host's side knows for a decision: its own addresses and postern's listeners. Runs in the broker.
+// The host's part of every decision: its own addresses and postern's listeners. Runs in the broker.
 import { parseAddress } from '../../shared/policy/address.js';
 import type { HostContext } from '../../shared/policy/decide.js';
 import { OwnAddresses } from '../../shared/policy/own-addresses.js';
@@ -6,14 +6,13 @@ import type { ListenerAddress } from '../../shared/protocol/link.js';
 import { LocalAddresses } from '../../shared/sys/local-addresses.js';
 import { SystemError } from '../../shared/sys/system-error.js';
 
-/** The host's side of every decision. */
 export class HostAddresses implements Disposable {
   readonly #listeners: HostContext['listeners'];
   readonly #local = new LocalAddresses();
   #context: HostContext;
   #changed = false;
 
-  /** @throws TypeError for a listener whose address is none; SystemError where the kernel does not list its addresses */
+  /** @throws TypeError for a listener without a valid address; SystemError if the kernel does not list its addresses */
   constructor(listeners: readonly ListenerAddress[]) {
     this.#listeners = listeners.map(({ address: text, port }) => {
       const address = parseAddress(text);
@@ -23,11 +22,11 @@ export class HostAddresses implements Disposable {
     this.#context = this.#read();
   }
 
-  /** Read anew where an address or a route has changed; then the last one no longer holds. */
+  /** @returns a new context if an address or a route has changed: every verdict on the former one is void then */
   context(): HostContext {
     this.#changed = this.#local.takeChanged() || this.#changed;
     if (this.#changed) {
-      // Where the kernel gives no list (ENOBUFS), the last one holds until it does.
+      // If the kernel gives no list (ENOBUFS), the last one holds until it does.
       try {
         this.#context = this.#read();
         this.#changed = false;

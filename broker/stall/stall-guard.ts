@@ -1,6 +1,6 @@
-// Guards a thread of the broker against plugins that make it wait. A call that reads a plugin's memory, takes its descriptor or acts
-// on its socket waits for locks that the plugin can hold, and every other plugin waits with it. The watchdog, a thread apart, sees how
-// long such a call lasts, and kills the sandbox past a limit. Runs in the broker, on each thread that makes such calls.
+// Guards a thread of the broker against plugins that make it wait. Some calls wait for locks that a plugin can hold: those that read its
+// memory, take its descriptor or act on its socket. Every other plugin would wait too. The watchdog, a thread apart, sees how long such a
+// call lasts, and kills the sandbox past a limit. Runs in the broker, on each thread that makes such calls.
 import { constants } from 'node:os';
 import { STALL_SLOW_MS } from '../../shared/limits.js';
 import { signalPidfd } from '../../shared/sys/pidfd.js';
@@ -49,7 +49,7 @@ export class StallGuard {
    * Decides whether the plugin caused the delay. A thread that found no processor on a busy machine was held by nothing. While the
    * kernel works for this thread, the watchdog may get no processor; so processor time is judged here.
    *
-   * @param workedMs processor time, where it was measured
+   * @param workedMs processor time, or 0 if it was not measured
    */
   #note(guarded: Guarded, milliseconds: number, workedMs: number): void {
     const fields = this.#fields;

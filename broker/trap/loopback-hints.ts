@@ -22,7 +22,7 @@ export class LoopbackHints {
   readonly #audit: Audit;
   readonly #plugin: Plugin;
   readonly #pending = new Map<string, Pending>();
-  readonly #told = new Set<string>();
+  readonly #hinted = new Set<string>();
 
   constructor(audit: Audit, plugin: Plugin) {
     this.#audit = audit;
@@ -32,9 +32,9 @@ export class LoopbackHints {
   /** A connect found no listener. */
   refused(address: Address, port: number, origin: () => Origin): void {
     const place = suggestAddress(address, port);
-    if (this.#told.has(place) || this.#told.size >= MOST) return;
-    this.#told.add(place);
-    const timer = setTimeout(() => this.#tell(place), WAIT_MS).unref();
+    if (this.#hinted.has(place) || this.#hinted.size >= MOST) return;
+    this.#hinted.add(place);
+    const timer = setTimeout(() => this.#write(place), WAIT_MS).unref();
     this.#pending.set(place, { address, port, origin: origin(), timer });
   }
 
@@ -48,10 +48,10 @@ export class LoopbackHints {
 
   /** Writes the hints that wait. */
   flush(): void {
-    for (const place of [...this.#pending.keys()]) this.#tell(place);
+    for (const place of [...this.#pending.keys()]) this.#write(place);
   }
 
-  #tell(place: string): void {
+  #write(place: string): void {
     const pending = this.#pending.get(place);
     if (pending === undefined) return;
     this.#pending.delete(place);

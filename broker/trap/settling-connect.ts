@@ -68,7 +68,7 @@ export class SettlingConnect {
   }
 }
 
-/** A socket tells its error once, and that is for the plugin. Here only the state shows whether anything answered. */
+/** A socket returns its error once, and the plugin must get it. Here only the state shows whether anything answered. */
 function outcomeNow(socket: OwnedFd, unsettled: 'canceled' | 'timeout'): Outcome {
   if (!writableNow(socket.number)) return unsettled;
   return tcpState(socket.number) === TCP_STATE.CLOSE ? 'refused' : 'connected';

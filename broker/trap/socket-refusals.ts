@@ -76,5 +76,5 @@ function messageOf(
   { host, port }: { readonly host: string | null; readonly port: number | null },
 ): string {
   const to = host === null || port === null ? '' : ` to ${quoteDestination(host, port)}`;
-  return `Cannot ${call}${to}: the socket is of the host's network, and stays with its peer or where it listens`;
+  return `Cannot ${call}${to}: the socket belongs to the host's network, and keeps its peer or its address`;
 }

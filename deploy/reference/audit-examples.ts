@@ -99,7 +99,7 @@ export const AUDIT_EXAMPLES: { readonly [E in AuditEventName]: AuditEvent<E> } =
     reason: 'foreign_netns',
     call: 'connect',
     message:
-      'Cannot connect to "198.51.100.7:443": the socket is of the host\'s network, and stays with its peer or where it listens',
+      'Cannot connect to "198.51.100.7:443": the socket belongs to the host\'s network, and keeps its peer or its address',
   },
   loopback: {
     event: 'loopback',

@@ -71,7 +71,7 @@ for (const user of users) {
   });
 }
 
-const STAYS = "the socket is of the host's network, and stays with its peer or where it listens";
+const STAYS = "the socket belongs to the host's network, and keeps its peer or its address";
 const EXPECTED = [
   'epoll before connect: []',
   'the watch is gone: ENOENT',
