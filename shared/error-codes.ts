@@ -50,7 +50,7 @@ export const ERROR_CODES = {
     in: 'supervisor',
     status: 125,
     what: 'A folder cannot be the kept home of a plugin.',
-    fix: 'Use a folder for plugins alone, below a home directory and owned by the user who starts postern.',
+    fix: 'Use a folder that only plugins use, below a home directory and owned by the user who starts postern.',
   },
   bad_limit: {
     in: 'supervisor',
@@ -204,7 +204,7 @@ export const ERROR_CODES = {
   broker_mounts: {
     in: 'broker',
     status: 125,
-    what: 'The broker has no mount namespace of its own.',
+    what: 'The broker is in the mount namespace of the supervisor.',
     fix: 'Run `postern doctor`.',
   },
   broker_parent: {

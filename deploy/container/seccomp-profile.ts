@@ -72,7 +72,7 @@ function parse(words: readonly string[]) {
 }
 
 function architecture(name: string = process.arch): Parameters<typeof resolveProfile>[1] {
-  if (!isArchitecture(name)) throw new Failure(`No architecture of postern's: "${name}"; x64 or arm64`, 2);
+  if (!isArchitecture(name)) throw new Failure(`Unknown architecture: "${name}"; write x64 or arm64`, 2);
   return name;
 }
 

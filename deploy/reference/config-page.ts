@@ -44,7 +44,7 @@ ${keyTable(defaults, '')}
 
 [docs/limits.md](limits.md) says what happens past each limit.
 
-## Of a plugin alone
+## Only of a plugin
 ${keyTable(own, '')}
 
 ## Files of rules

@@ -135,7 +135,7 @@ function checkPaths(source: YamlSource, at: KeyPath, absolute: (path: string) =>
       if (leadsToRoot(absolute(text)))
         problems.push(
           list === 'hidden'
-            ? source.problem(key, 'the whole root cannot be hidden', 'name the folders that it shall not see')
+            ? source.problem(key, 'the whole root cannot be hidden', 'name the folders to hide')
             : source.problem(key, 'the whole root cannot be shown', 'name the folders that it needs'),
         );
       else if (statOf(absolute(text)) === undefined)

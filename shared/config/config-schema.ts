@@ -7,7 +7,7 @@ import { type ConfigFile, DEFAULT_AUDIT, type RuleFile } from './config-file.js'
 import { LIMIT_FORMS, type LimitForm } from './limit-forms.js';
 import { PLUGIN_NAME, plainPlugin, VARIABLE_NAME } from './plugin-config.js';
 
-/** A plugin as it is where nothing is written. */
+/** A plugin as it is if nothing is written. */
 const PLAIN = plainPlugin('', []);
 
 type Count = Pick<LimitForm, 'min' | 'max' | 'default' | 'help'>;

@@ -155,7 +155,7 @@ type Forms = typeof LIMIT_FORMS;
 
 export type LimitName = keyof Forms;
 
-/** The limits that hold where nothing is written. */
+/** The limits that hold if nothing is written. */
 type DefaultName = { [N in LimitName]: Forms[N] extends { readonly default: number } ? N : never }[LimitName];
 
 type Camel<S extends string> = S extends `${infer First}_${infer Rest}`

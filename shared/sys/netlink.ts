@@ -24,7 +24,7 @@ const recv: NativeCall = bind('long recv(int fd, void *data, size_t length, int 
  *
  * @param name of the protocol, for errors
  * @param groups whose messages it receives, as bits
- * @throws SystemError where the kernel does not have the protocol
+ * @throws SystemError if the kernel does not have the protocol
  */
 export function openNetlink(protocol: number, name: string, groups = 0): OwnedFd {
   const opened = new OwnedFd(
@@ -45,7 +45,7 @@ export function sendNetlink(fd: number, bytes: Uint8Array, length: number = byte
   return send(fd, bytes, length, 0);
 }
 
-/** Receives one packet. Never waits. @returns its bytes, or minus errno: EAGAIN, ENOBUFS where the kernel dropped some */
+/** Receives one packet. Never waits. @returns its bytes, or minus errno: EAGAIN, ENOBUFS if the kernel dropped some */
 export function receiveNetlink(fd: number, into: Uint8Array): number {
   return recv(fd, into, into.length, MSG_DONTWAIT);
 }

@@ -208,7 +208,7 @@ export const brokenConfigs: readonly BrokenConfig[] = [
     ],
   },
   {
-    name: "a variable of postern's own",
+    name: 'a variable that postern sets',
     text: web('    env: {POSTERN_REQUEST_FD: "3", LISTEN_FDS: "1"}\n'),
     messages: [
       'postern.yaml:4:11: plugins.web.env.POSTERN_REQUEST_FD: postern sets this variable itself; leave it out',
@@ -399,7 +399,7 @@ export const brokenConfigs: readonly BrokenConfig[] = [
     name: 'the root hidden',
     text: web('    filesystem: {hidden: [/]}\n'),
     messages: [
-      'postern.yaml:4:27: plugins.web.filesystem.hidden[0]: the whole root cannot be hidden; name the folders that it shall not see',
+      'postern.yaml:4:27: plugins.web.filesystem.hidden[0]: the whole root cannot be hidden; name the folders to hide',
     ],
   },
   {
@@ -470,7 +470,7 @@ export const brokenConfigs: readonly BrokenConfig[] = [
     ],
   },
   {
-    name: 'a listener on a port alone',
+    name: 'a listener on a port without an address',
     text: web('    listen: [{name: http, address: "8080"}]\n'),
     messages: [
       'postern.yaml:4:36: plugins.web.listen[0].address: Cannot listen on "8080": it names no address; write 127.0.0.1:8080',

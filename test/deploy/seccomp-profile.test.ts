@@ -109,7 +109,7 @@ test('the script says in one line what is wrong, and prints no profile', () => {
     [[file('{"defaultAction": "X", "syscalls": [{"name": "read"}]}')], 1, /no "names"/],
     [['--wide', 'a'], 2, /--wide/],
     [['a', 'b'], 2, /More than one FILE/],
-    [['--kubernetes', '--arch', 'mips', file(JSON.stringify(DEFAULT))], 2, /"mips"; x64 or arm64/],
+    [['--kubernetes', '--arch', 'mips', file(JSON.stringify(DEFAULT))], 2, /"mips"; write x64 or arm64/],
   ];
   for (const [words, status, told] of wrong) {
     const result = script(words);

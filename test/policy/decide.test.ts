@@ -145,7 +145,7 @@ test('a denial by a class follows the innermost block', () => {
   );
 });
 
-test('localhost yields loopback alone, by its exact rule', () => {
+test('localhost yields only loopback, by its exact rule', () => {
   const exact = policyOf(['localhost:3000', 'a.localhost:3000']);
   const everywhere = ['10.0.0.1', '93.184.216.34', '127.0.0.1', '::1', '127.1.2.3'];
   assert.equal(inShort(ask(exact, 'localhost 3000', everywhere)), 'allow rule 127.0.0.1 ::1 127.1.2.3');

@@ -112,7 +112,7 @@ test('the entries that are globally reachable are public', () => {
     assertClass(text, 'public');
 });
 
-test('a metadata address is a block of its own, and its neighbours are not in it', () => {
+test('a metadata address is a block, and its neighbours are not in it', () => {
   const metadata: [string, AddressClass][] = [
     ['169.254.169.254', 'linklocal'],
     ['169.254.170.2', 'linklocal'],
