@@ -45,8 +45,12 @@ export function configuredIds(): { readonly base: number; readonly count: number
   return { base: DEFAULT_BASE, count: DEFAULT_COUNT };
 }
 
-/** Only root writes there, and each network namespace of the host sees it. */
+/**
+ * Only root writes there, and each network namespace of the host sees it. Some containers have a read-only root without a /run: there the
+ * second one is.
+ */
 const LOCKS = '/run/postern/ids';
+const SECOND_LOCKS = '/dev/shm/postern/ids';
 
 /**
  * Takes the first free range. A file with its name is the lock: the kernel releases it when the process ends.
@@ -56,10 +60,10 @@ const LOCKS = '/run/postern/ids';
 export function claimIdRange(): IdRange {
   const { base, count } = configuredIds();
   const ranges = Math.floor(count / RANGE_SIZE);
-  for (const folder of [dirname(LOCKS), LOCKS]) requireOwnFolder(folder);
+  const folder = folderOfLocks();
   for (let index = 0; index < ranges; index += 1) {
     const start = base + index * RANGE_SIZE;
-    const file = new OwnedFd(openSync(join(LOCKS, String(start)), O_RDONLY | O_CREAT | O_NOFOLLOW, 0o600));
+    const file = new OwnedFd(openSync(join(folder, String(start)), O_RDONLY | O_CREAT | O_NOFOLLOW, 0o600));
     if (tryLock(file.number)) return { base: start, release: () => file.close() };
     file.close();
   }
@@ -68,21 +72,36 @@ export function claimIdRange(): IdRange {
   });
 }
 
-/** Another user who writes there could hold every lock, or lead it elsewhere by a link. */
-function requireOwnFolder(folder: string): void {
+function folderOfLocks(): string {
+  const [first, second] = [LOCKS, SECOND_LOCKS].map(
+    (folder) => makeFolder(dirname(folder)) ?? makeFolder(folder),
+  );
+  if (first === undefined) return requireOwn(LOCKS);
+  if (second === undefined) return requireOwn(SECOND_LOCKS);
+  throw new PosternError('no_id_range', `Cannot make the folder of the id ranges' locks: ${first.message}`, {
+    cause: first,
+    fix: 'mount a tmpfs on /run, in a container by the option --tmpfs /run',
+  });
+}
+
+/** @returns why it cannot be made; undefined where it is there now */
+function makeFolder(folder: string): Error | undefined {
   try {
     mkdirSync(folder, { mode: 0o755 });
-  } catch (cause) {
-    const { code, message } = cause as NodeJS.ErrnoException;
-    if (code !== 'EEXIST')
-      throw new PosternError('no_id_range', `Cannot make the folder of the id ranges' locks: ${message}`, {
-        cause,
-        fix: `mount a tmpfs on ${dirname(dirname(LOCKS))}`,
-      });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') return error as Error;
   }
-  const found = lstatSync(folder);
-  if (found.isDirectory() && found.uid === process.geteuid?.() && (found.mode & 0o022) === 0) return;
-  throw new PosternError('no_id_range', `"${folder}" is not a folder that only this root may write`, {
-    fix: `remove it, or: chown 0:0 ${folder} && chmod 755 ${folder}`,
-  });
+  return undefined;
+}
+
+/** Another user who writes there could hold every lock, or lead it elsewhere by a link. */
+function requireOwn(locks: string): string {
+  for (const folder of [dirname(locks), locks]) {
+    const found = lstatSync(folder);
+    if (found.isDirectory() && found.uid === process.geteuid?.() && (found.mode & 0o022) === 0) continue;
+    throw new PosternError('no_id_range', `"${folder}" is not a folder that only this root may write`, {
+      fix: `remove it, or: chown 0:0 ${folder} && chmod 755 ${folder}`,
+    });
+  }
+  return locks;
 }

@@ -34,6 +34,9 @@ const container = (user: string, options: readonly string[]): Promise<Outcome> =
     folder,
   );
 
+/** Root keeps its locks there. */
+const RUN = ['--tmpfs', '/run'];
+
 const REFUSALS: readonly {
   readonly what: string;
   readonly options: readonly string[];
@@ -61,7 +64,7 @@ const REFUSALS: readonly {
   },
   {
     what: 'a masked /proc, on a root that is read-only',
-    options: [...FILTERED, '--read-only', '--read-only-tmpfs=false'],
+    options: [...FILTERED, '--read-only', '--read-only-tmpfs=false', ...RUN],
     told: /start the container with .*--security-opt unmask=ALL; /,
   },
   {
@@ -81,6 +84,17 @@ const REFUSALS: readonly {
   },
 ];
 
+test('root in a container where nothing can be written says in one line what to mount', {
+  skip: noContainers,
+}, async () => {
+  const { stdout, stderr } = await container('0:0', [...NEEDED, '--read-only', '--read-only-tmpfs=false']);
+  assert.equal(stdout, NOTHING_STARTED, stderr);
+  assert.match(
+    stderr,
+    /^postern: Cannot make .*'\/run\/postern'; mount a tmpfs on \/run, [^\n]*--tmpfs \/run[^\n]*\n$/,
+  );
+});
+
 for (const user of ['0:0', '1000:1000']) {
   for (const { what, options, told } of REFUSALS) {
     test(`postern in a container with ${what} says in one line what to change, as ${user}`, {
@@ -93,7 +107,7 @@ for (const user of ['0:0', '1000:1000']) {
     });
   }
 
-  for (const readOnly of [['--read-only'], ['--read-only', '--read-only-tmpfs=false']]) {
+  for (const readOnly of [['--read-only'], ['--read-only', '--read-only-tmpfs=false', ...RUN]]) {
     test(`postern in a container runs a program with ${readOnly.join(' ')}, as ${user}`, {
       skip: noContainers,
     }, async () => {
