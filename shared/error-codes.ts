@@ -152,6 +152,12 @@ export const ERROR_CODES = {
     what: 'A path or the command does not exist. For the command the exit status is 127.',
     fix: 'Correct the path. If the message names an option, show the path with it.',
   },
+  path_not_apart: {
+    in: 'supervisor',
+    status: 125,
+    what: "A path of a plugin leads through what a plugin may write, or a writable path is postern's own file.",
+    fix: 'Name the path without the link, keep it outside, or keep the file of postern elsewhere.',
+  },
   old_kernel: {
     in: 'supervisor',
     status: 125,

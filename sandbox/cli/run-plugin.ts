@@ -1,4 +1,5 @@
 // Runs one plugin in the foreground, from its start to its end, for `run` and `learn`.
+import { resolve } from 'node:path';
 import type { PluginConfig } from '../../shared/config/plugin-config.js';
 import type { AuditEvent } from '../../shared/protocol/audit-events.js';
 import { shellWord } from '../host/shell-word.js';
@@ -22,7 +23,7 @@ import { unseenLine } from './unseen-line.js';
  */
 export async function runPlugin(
   config: PluginConfig,
-  options: Pick<RunOptions, 'metrics' | 'audit' | 'dns'>,
+  options: Pick<RunOptions, 'metrics' | 'audit' | 'dns' | 'rules'>,
   onEvent: (event: AuditEvent) => void,
   unsafeWithout: readonly string[] = [],
 ): Promise<number> {
@@ -32,6 +33,7 @@ export async function runPlugin(
     metrics: options.metrics,
     audit: options.audit === '-' ? 'stderr' : options.audit,
     dnsServers: dnsServersOf(options.dns),
+    ownFiles: options.rules.map((path) => resolve(path)),
     onEvent,
     onNotice: say,
     onUnseen: (_plugin, found) => unseen.push(found),

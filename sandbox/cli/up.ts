@@ -53,6 +53,7 @@ async function up(path: string): Promise<number> {
     metrics: config.metrics,
     audit: config.audit,
     dnsServers: config.dnsServers,
+    ownFiles: config.files,
     onEvent: config.audit === 'stderr' ? undefined : reportRefusals(configs, path),
     onNotice: say,
     onUnseen: (name, unseen) => {

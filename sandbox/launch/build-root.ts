@@ -83,7 +83,7 @@ function restrict(tree: OwnedFd, entry: Bind, unsafeWritable: boolean): void {
 function attach(tree: OwnedFd, entry: Bind, target: string, unsafeWritable: boolean): void {
   for (let tries = REPLACED_TRIES; ; tries -= 1) {
     try {
-      using successor = tries === REPLACED_TRIES ? undefined : copyTree(entry.source);
+      using successor = tries === REPLACED_TRIES ? undefined : copyTree(entry.source, entry.noLinks);
       if (successor !== undefined) restrict(successor, entry, unsafeWritable);
       attachTree((successor ?? tree).number, target);
       return;

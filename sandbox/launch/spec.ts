@@ -17,8 +17,10 @@ export type RootEntry =
       readonly device?: boolean;
       /** As root: files of the owner of `source` show as the plugin's here, and the other way round. `needed`: the start fails without it. */
       readonly asOwner?: 'needed' | 'asked' | 'by itself';
-      /** The source must be a folder, by a path without links. */
-      readonly noLinks?: boolean;
+      /** The path of the entry whose folder's owner counts, where it is not this one's own. */
+      readonly ownerOf?: string;
+      /** The source must not lead through a link: a plugin may have written to the folders above. `folder`: nor be anything but a folder. */
+      readonly noLinks?: 'folder' | 'any';
       /** The index into the spec's tree descriptors, where the supervisor (root) has copied the mount. */
       readonly tree?: number;
     }

@@ -11,12 +11,14 @@ import type { StartCause } from '../../shared/reasons.js';
 import { dropInheritableCapabilities } from '../../shared/sys/capabilities.js';
 import { becomeSubreaper, setDumpable } from '../../shared/sys/process-control.js';
 import { claimIdRange, type IdRange } from '../host/id-range.js';
+import { ownProgramFiles } from '../host/own-files.js';
 import { ownPrivileges, type Privileges } from '../host/privileges.js';
 import { requireLinux } from '../host/require-linux.js';
 import { BrokerProcess } from './broker/broker-process.js';
 import { requireCounting } from './broker/connections-keeper.js';
 import { Cgroups } from './cgroup/cgroups.js';
 import { exitCause, limitThatEnded } from './exit-cause.js';
+import { requireApart } from './files/require-apart.js';
 import { readyHomes } from './home/kept-home.js';
 import { Listeners } from './listeners/listeners.js';
 import { AuditSink } from './record/audit-sink.js';
@@ -45,7 +47,14 @@ export interface SupervisorOptions {
   readonly onNotice?: ((text: string) => void) | undefined;
   /** Takes the files of the host that a failed plugin may have missed; once for each plugin. */
   readonly onUnseen?: ((plugin: string, unseen: Unseen) => void) | undefined;
+  /** Files that postern has read, as its configuration: no plugin writes them. */
+  readonly ownFiles?: readonly string[] | undefined;
   readonly unsafeWithout?: readonly string[] | undefined;
+}
+
+function ownFilesOf({ ownFiles = [], audit }: SupervisorOptions): readonly string[] {
+  const log = audit === undefined || audit === 'stderr' || audit === 'stdout' ? [] : [audit];
+  return [...ownProgramFiles(), ...ownFiles, ...log];
 }
 
 export class Supervisor {
@@ -60,6 +69,7 @@ export class Supervisor {
   #privileges: Privileges = 'user';
   #healthy = false;
   #keptHomes: readonly string[] = [];
+  #ownFiles: readonly string[] = [];
   #closed: Promise<void> | undefined;
   readonly #running = new Map<string, Sandbox>();
   readonly #launching = new Set<Promise<Sandbox>>();
@@ -85,7 +95,7 @@ export class Supervisor {
    * Starts everything except the plugins. Their listeners are bound from here on: an early client waits in the queue.
    *
    * @throws PosternError `bad_rules`, `listen_address`, `metrics_address`, `audit_destination`, `broker_failed`,
-   *   `old_kernel`, `missing_capabilities`, `bad_home`, `no_sock_diag`, `no_cgroup`, `no_id_range`. Nothing is left running or
+   *   `old_kernel`, `missing_capabilities`, `bad_home`, `path_not_apart`, `no_sock_diag`, `no_cgroup`, `no_id_range`. Nothing is left running or
    *   bound.
    */
   async start(): Promise<void> {
@@ -95,6 +105,8 @@ export class Supervisor {
     for (const plugin of plugins) requireRules(plugin);
     requireCounting(plugins);
     this.#keptHomes = readyHomes(plugins);
+    this.#ownFiles = ownFilesOf(this.#options);
+    requireApart(plugins, this.#ownFiles);
     this.#cgroups.claim(plugins);
     becomeSubreaper();
     // As a user the broker has the same uid. A broker that was taken over must not read or steer this process, proc(5).
@@ -161,6 +173,7 @@ export class Supervisor {
       listeners: this.#listeners.ready(config),
       socketFiles: this.#listeners.paths(),
       keptHomes: this.#keptHomes,
+      ownFiles: this.#ownFiles,
       onFailure: (find: () => readonly Unseen[]) => {
         if (!this.#stopped.has(config.name)) this.#unseen.tell(config.name, find);
       },

@@ -9,12 +9,16 @@ const NONE: PlacedRules = { allow: [], deny: [] };
 
 /**
  * @param folder of the file: paths of presets are relative to it
- * @returns the rules of a plugin by its name, and all problems
+ * @returns the rules of a plugin by its name, the paths of all presets, and all problems
  */
 export function gatherRules(
   source: YamlSource,
   folder: string,
-): { readonly rules: (plugin: string) => PlacedRules; readonly problems: readonly ConfigProblem[] } {
+): {
+  readonly rules: (plugin: string) => PlacedRules;
+  readonly presets: readonly string[];
+  readonly problems: readonly ConfigProblem[];
+} {
   const files = new Map<string, PlacedRules>();
   const problems: ConfigProblem[] = [];
   const readPreset = (key: KeyPath, path: string): PlacedRules => {
@@ -45,7 +49,7 @@ export function gatherRules(
   const names =
     typeof plugins === 'object' && plugins !== null && !Array.isArray(plugins) ? Object.keys(plugins) : [];
   const byName = new Map(names.map((name) => [name, joinRules([common, rulesOf(['plugins', name])])]));
-  return { rules: (plugin) => byName.get(plugin) ?? NONE, problems };
+  return { rules: (plugin) => byName.get(plugin) ?? NONE, presets: [...files.keys()], problems };
 }
 
 function tryLoad(path: string): ReadRules {

@@ -28,6 +28,8 @@ export interface Config {
   /** `stderr`, `stdout` or an absolute path. */
   readonly audit: string;
   readonly dnsServers: readonly string[] | undefined;
+  /** Absolute paths of the file itself and of its presets. */
+  readonly files: readonly string[];
   /** In the order of the file. */
   readonly plugins: readonly LoadedPlugin[];
   /** Makes a problem at a key, for a caller that finds the host and not the file at fault. */
@@ -48,7 +50,7 @@ export function loadConfig(path: string): Config {
   const problems: ConfigProblem[] = parsed.success
     ? []
     : explainIssues(parsed.error.issues, configSchema, source);
-  const { rules, problems: ruleProblems } = gatherRules(source, dirname(path));
+  const { rules, presets, problems: ruleProblems } = gatherRules(source, dirname(path));
   problems.push(...ruleProblems);
   problems.push(...checkValues(source, absolute));
   if (!parsed.success || problems.length > 0) throw new ConfigError(problems);
@@ -57,6 +59,7 @@ export function loadConfig(path: string): Config {
     metrics,
     audit: audit === 'stderr' || audit === 'stdout' ? audit : absolute(audit),
     dnsServers: dns,
+    files: [resolve(path), ...presets.map((one) => resolve(one))],
     problem: (...words) => source.problem(...words),
     placeOf: (key) => (source.valueAt(key) === undefined ? undefined : source.lineOf(key)),
     plugins: Object.entries(plugins).map(([name, plugin]) => {

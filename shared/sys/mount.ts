@@ -3,7 +3,7 @@
 import { constants } from 'node:os';
 import { AT_FDCWD } from './file-constants.js';
 import { bind } from './libc.js';
-import { openFolder } from './open-folder.js';
+import { openFolder, openWithoutLinks } from './open-folder.js';
 import { OwnedFd } from './owned-fd.js';
 import { SYS, syscallAt, syscallAtAt, syscallAtStruct, syscallPaths } from './syscall.js';
 import { succeed } from './system-error.js';
@@ -38,10 +38,10 @@ export function mountNew(type: string, target: string, flags: number, options: s
  * A detached copy of the mount at `path` with all mounts below it, to attach elsewhere. The copy is private. On a host with shared mounts,
  * which is systemd's default, it would be their peer: each mount or unmount in one would happen in the other, mount_namespaces(7).
  *
- * @param noLinks `path` is a folder, and must not lead through a link: ELOOP if it does
+ * @param noLinks `path` must not lead through a link: ELOOP if it does. `folder`: nor be another file than a folder, ENOTDIR
  */
-export function copyTree(path: string, noLinks = false): OwnedFd {
-  const tree = noLinks ? cloneFolder(path) : cloneTree(AT_FDCWD, path, 0, path);
+export function copyTree(path: string, noLinks?: 'folder' | 'any'): OwnedFd {
+  const tree = noLinks === undefined ? cloneTree(AT_FDCWD, path, 0, path) : cloneOpened(path, noLinks);
   try {
     makeTreePrivate(tree.number, path);
     return tree;
@@ -51,9 +51,9 @@ export function copyTree(path: string, noLinks = false): OwnedFd {
   }
 }
 
-function cloneFolder(path: string): OwnedFd {
-  using folder = openFolder(path);
-  return cloneTree(folder.number, '', AT_EMPTY_PATH, path);
+function cloneOpened(path: string, kind: 'folder' | 'any'): OwnedFd {
+  using opened = kind === 'folder' ? openFolder(path) : openWithoutLinks(path);
+  return cloneTree(opened.number, '', AT_EMPTY_PATH, path);
 }
 
 function cloneTree(at: number, path: string, flags: number, subject: string): OwnedFd {

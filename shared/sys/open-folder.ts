@@ -1,4 +1,4 @@
-// openat2(2) for a folder whose path must not lead through a link. Runs in the supervisor and the launcher: a plugin may have written to the
+// openat2(2) for a path that must not lead through a link. Runs in the supervisor and the launcher: a plugin may have written to the
 // folders above.
 import { constants } from 'node:fs';
 import { AT_FDCWD, O_CLOEXEC, O_PATH } from './file-constants.js';
@@ -21,7 +21,16 @@ const openat2 = bind('long syscall(long number, long fd, const char *path, const
  * @throws SystemError ELOOP if any part of the path is a link, ENOENT, ENOTDIR, EACCES
  */
 export function openFolder(path: string): OwnedFd {
-  const flags = O_PATH | O_CLOEXEC | O_DIRECTORY;
+  return open(path, O_DIRECTORY);
+}
+
+/** As {@link openFolder}, for a folder or another file. */
+export function openWithoutLinks(path: string): OwnedFd {
+  return open(path, 0);
+}
+
+function open(path: string, more: number): OwnedFd {
+  const flags = O_PATH | O_CLOEXEC | more;
   const how = new Uint8Array(new BigUint64Array([BigInt(flags), 0n, BigInt(RESOLVE_NO_SYMLINKS)]).buffer);
   return new OwnedFd(succeed(openat2(SYS_openat2, AT_FDCWD, path, how, how.length), 'openat2', path));
 }

@@ -26,12 +26,17 @@ export async function copyTrees(
 ): Promise<CopiedTrees> {
   const trees: OwnedFd[] = [];
   const owned: OwnedTree[] = [];
+  const byPath = new Map<string, OwnedFd>();
   const copied = entries.map((entry): RootEntry => {
     if (entry.kind !== 'bind') return entry;
     const tree = copyTree(entry.source, entry.noLinks);
     trees.push(tree);
     held.push(tree);
-    if (entry.asOwner !== undefined) owned.push({ ...entry, asOwner: entry.asOwner, tree });
+    byPath.set(entry.path, tree);
+    if (entry.asOwner !== undefined) {
+      const of = entry.ownerOf === undefined ? undefined : byPath.get(entry.ownerOf);
+      owned.push({ ...entry, asOwner: entry.asOwner, tree, ownerTree: of ?? tree });
+    }
     return { ...entry, tree: trees.length - 1 };
   });
   await mapOwners(owned, plugin, onNotice);

@@ -17,6 +17,8 @@ const FOR_OTHERS = 0o005;
 /** A detached copy of a mount, and the path of the host that it shows. */
 export interface OwnedTree {
   readonly tree: OwnedFd;
+  /** Its owner counts: the tree itself, or the one that it is a part of. */
+  readonly ownerTree: OwnedFd;
   readonly source: string;
   readonly writable: boolean;
   /** `asked`: the user named it, so a notice comes even where others may read it. `needed`: a kept home, useless with other ids. */
@@ -39,7 +41,7 @@ export async function mapOwners(
   const namespaces = new Map<string, OwnedFd>();
   try {
     for (const one of trees) {
-      const { uid, gid: groupOfFolder } = fstatSync(one.tree.number);
+      const { uid, gid: groupOfFolder } = fstatSync(one.ownerTree.number);
       // Without a group of the owner, group ids stay as they are.
       const gid = groupOf(uid, groupOfFolder, accounts) ?? plugin;
       if (uid === plugin && gid === plugin) continue;

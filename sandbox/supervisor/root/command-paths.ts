@@ -3,6 +3,7 @@
 import { dirname, resolve } from 'node:path';
 import type { HostFiles } from '../files/host-files.js';
 import { isWithin } from '../files/path-within.js';
+import { placesPassed } from '../files/places-passed.js';
 import { SCRATCH } from './system-files.js';
 
 interface Command {
@@ -10,6 +11,8 @@ interface Command {
   readonly program: string | undefined;
   /** The home directories of this host: they and the folders above them show only when they are named. */
   readonly homes: readonly string[];
+  /** Folders that the plugin may write: it chooses where a link in one of them leads. */
+  readonly writable: readonly string[];
 }
 
 /** The kernel follows no more links in a path, path_resolution(7). */
@@ -71,11 +74,28 @@ export function commandLinks(
 }
 
 function stepsAndPrefixes(
-  { program, homes }: Command,
+  { program, homes, writable }: Command,
   host: HostFiles,
 ): { readonly path: string; readonly prefix: string }[] {
   if (program === undefined) return [];
-  return [...steps(program, host)].map((path) => ({ path, prefix: prefixOf(path, homes, host) }));
+  return stepsBeforePlugins(program, writable, host).map((path) => ({
+    path,
+    prefix: prefixOf(path, homes, host),
+  }));
+}
+
+/** The steps up to the first link that the plugin may write: what lies behind it does not show by itself. */
+function stepsBeforePlugins(program: string, writable: readonly string[], host: HostFiles): string[] {
+  const folders = writable.map((path) => host.real(path) ?? path);
+  const isPlugins = (place: string): boolean =>
+    host.kind(place) === 'link' && folders.some((folder) => place !== folder && isWithin(place, folder));
+  const kept: string[] = [];
+  for (const path of steps(program, host)) {
+    if (placesPassed(dirname(path), host).some(isPlugins)) break;
+    kept.push(path);
+    if (isPlugins(path)) break;
+  }
+  return kept;
 }
 
 function isLoneLink(path: string, prefix: string, host: HostFiles): boolean {

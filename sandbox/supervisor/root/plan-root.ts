@@ -30,6 +30,8 @@ export interface RootRequest {
   readonly home?: string | undefined;
   /** The kept homes of other plugins: a home shows only to its own plugin. */
   readonly otherHomes?: readonly string[];
+  /** Files and folders of postern's: its code, its configuration, its audit file. They are read-only wherever the plugin may write. */
+  readonly ownFiles?: readonly string[];
   readonly sizes: ScratchSizes;
   readonly uid: number;
   readonly gid: number;
@@ -72,7 +74,7 @@ export function planRoot(request: RootRequest, host: HostFiles): RootPlan {
       ...etc.filter((entry) => entry.kind !== 'bind' || !isHidden(entry.source)),
       ...deviceEntries(host),
       ...layers.map(
-        ({ path, source, kind, owner, asked }): RootEntry =>
+        ({ path, source, kind, owner, asked, ownerOf }): RootEntry =>
           kind === 'hidden'
             ? { kind: 'mask', path, directory: isDirectory(source) }
             : {
@@ -81,6 +83,8 @@ export function planRoot(request: RootRequest, host: HostFiles): RootPlan {
                 source,
                 directory: isDirectory(source),
                 writable: kind === 'writable',
+                noLinks: 'any',
+                ...(ownerOf === undefined ? {} : { ownerOf }),
                 ...(owner === undefined ? {} : { asOwner: asked ? 'asked' : 'by itself' }),
               },
       ),
@@ -133,6 +137,7 @@ function wishesOf(request: RootRequest, cwdVisible: boolean, host: HostFiles): r
     ),
     ...asked('visible'),
     ...asked('writable'),
+    ...protectedFiles(request, host),
     ...asked('hidden'),
     ...byItself(request.otherHomes ?? [], 'the home of another plugin', 'hidden').map((wish) => ({
       ...wish,
@@ -141,9 +146,19 @@ function wishesOf(request: RootRequest, cwdVisible: boolean, host: HostFiles): r
   ];
 }
 
+/** Only what lies within a writable folder: elsewhere the plugin does not write, and sees no more for it. */
+function protectedFiles({ ownFiles = [], writable }: RootRequest, host: HostFiles): Wish[] {
+  const folders = writable.map((path) => host.real(path) ?? path);
+  return ownFiles
+    .map((path) => host.real(path))
+    .filter((path) => path !== undefined)
+    .filter((path) => folders.some((folder) => path !== folder && isWithin(path, folder)))
+    .map((path) => ({ path, because: "postern's own file", kind: 'visible', asked: true, asOwner: true }));
+}
+
 function homeEntries({ home }: RootRequest): RootEntry[] {
   if (home === undefined) return [];
-  const whole = { directory: true, writable: true, noLinks: true, asOwner: 'needed' } as const;
+  const whole = { directory: true, writable: true, noLinks: 'folder', asOwner: 'needed' } as const;
   return [{ kind: 'bind', path: PLUGIN_HOME, source: home, ...whole }];
 }
 

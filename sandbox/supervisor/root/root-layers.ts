@@ -1,6 +1,7 @@
 // Orders the shown and hidden paths in the plugin's root. Of nested paths the innermost wins. On one path hidden wins over writable,
 // and writable over visible. Pure.
 
+import { dirname } from 'node:path';
 import type { HostFiles } from '../files/host-files.js';
 import { isWithin, moved } from '../files/path-within.js';
 import { SYSTEM } from './system-files.js';
@@ -27,6 +28,8 @@ export interface Layer {
   /** As root, the owner whose files the plugin sees as its own; undefined where the ids stay as they are. */
   readonly owner?: string | undefined;
   readonly asked: boolean;
+  /** The path of the layer whose owner counts, for a pin. */
+  readonly ownerOf?: string;
 }
 
 type Resolved = Wish & { readonly real: string };
@@ -70,7 +73,7 @@ export function arrangeLayers(
         ),
     );
   return {
-    layers: withoutRepetitions([...shown, ...hidden]),
+    layers: pinned(withoutRepetitions([...shown, ...hidden])),
     hiddenBy: (real) => {
       const governing = governs(real);
       return governing?.kind === 'hidden' ? governing.because : undefined;
@@ -112,6 +115,36 @@ function place(shown: readonly Resolved[], host: HostFiles): Layer[] {
     placed.push({ path, source, because, kind, owner, asked });
   }
   return placed;
+}
+
+/**
+ * Pins the folders between a writable layer and each layer within it: a mount cannot be renamed or removed in the plugin's namespace. A
+ * plugin that renamed one could put another in its place, and the next start would show or hide that one.
+ */
+function pinned(layers: readonly Layer[]): Layer[] {
+  const taken = new Set(layers.map(({ path }) => path));
+  const pins = layers.flatMap((layer, index) => {
+    const outer = layers.slice(0, index).findLast(({ path }) => isWithin(layer.path, path));
+    if (outer?.kind !== 'writable') return [];
+    return foldersBetween(outer.path, layer.path)
+      .filter((path) => !taken.has(path) && taken.add(path))
+      .map(
+        (path): Layer => ({
+          ...outer,
+          path,
+          source: moved(path, outer.path, outer.source),
+          ownerOf: outer.path,
+        }),
+      );
+  });
+  return [...layers, ...pins].sort((a, b) => a.path.length - b.path.length);
+}
+
+/** Neither of the two is among them. */
+function foldersBetween(outer: string, inner: string): string[] {
+  const folders: string[] = [];
+  for (let path = dirname(inner); path !== outer; path = dirname(path)) folders.push(path);
+  return folders;
 }
 
 /** Keeps the last of several on one path, and drops those that the next outer layer shows or hides in the same way. */

@@ -15,14 +15,14 @@ import { type Unseen, unseenFiles } from '../unseen/unseen-files.js';
 
 /**
  * @param ids the plugin's uid and gid inside
- * @param keptHomes the kept homes of all plugins, by paths without links
+ * @param all the kept homes of all plugins, by paths without links, and postern's own files
  * @returns the plan, and a function that finds the files that a failed plugin may have missed
  * @throws PosternError `not_found`, `not_allowed`, `hidden`, `bad_home`
  */
 export function planPlugin(
   config: PluginConfig,
   ids: { readonly uid: number; readonly gid: number },
-  keptHomes: readonly string[],
+  { keptHomes, ownFiles }: { readonly keptHomes: readonly string[]; readonly ownFiles: readonly string[] },
 ): { readonly plan: RootPlan; readonly find: () => readonly Unseen[] } {
   const [program = ''] = config.command;
   requirePaths(config);
@@ -46,6 +46,7 @@ export function planPlugin(
       writable,
       hidden,
       home,
+      ownFiles,
       otherHomes: keptHomes.filter((one) => one !== home),
       sizes: config.limits,
       ...ids,

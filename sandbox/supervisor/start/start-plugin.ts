@@ -41,6 +41,8 @@ export interface PluginHost {
   readonly socketFiles: ReadonlyMap<string, string>;
   /** The kept homes of all plugins, by paths without links. */
   readonly keptHomes: readonly string[];
+  /** postern's own files and folders: the plugin writes none of them. */
+  readonly ownFiles: readonly string[];
   /** Called when the plugin ended with a status other than 0. @param find returns the files that it may have missed */
   readonly onFailure?: ((find: () => readonly Unseen[]) => void) | undefined;
   /** The control group of the sandbox, where a limit needs one. */
@@ -78,7 +80,7 @@ async function prepareAndLaunch(
   held: OwnedFd[],
 ): Promise<Sandbox> {
   const ids = host.privileges === 'user' ? ownIds() : { uid: INNER_ID, gid: INNER_ID };
-  const { plan, find } = planPlugin(config, ids, host.keptHomes);
+  const { plan, find } = planPlugin(config, ids, host);
   refuseVisibleSockets(plan, host.socketFiles);
   for (const entry of plan.entries)
     if (entry.kind === 'bind' && entry.asOwner !== undefined && entry.writable)

@@ -160,9 +160,43 @@ test('planRoot() hides a path below a visible or writable one, a folder by a fol
   ]);
   assert.deepEqual(laid(plan({ writable: ['/srv/data'], hidden }), '/srv'), [
     '/srv/data writable',
+    '/srv/data/inner writable',
     '/srv/data/inner/key hidden file',
   ]);
   assert.deepEqual(laid(plan({ hidden }), '/usr'), ['/usr visible', '/usr/share hidden folder']);
+});
+
+test("planRoot() pins the folders between a writable folder and what shows or hides within it, under the outer one's owner", () => {
+  const pinned = plan({
+    writable: ['/srv'],
+    hidden: ['/srv/data/inner/key'],
+    visible: ['/srv/data/inner/open'],
+  });
+  assert.deepEqual(laid(pinned, '/srv'), [
+    '/srv writable',
+    '/srv/data writable',
+    '/srv/data/inner writable',
+    '/srv/data/inner/key hidden file',
+    '/srv/data/inner/open visible',
+  ]);
+  const pins = pinned.entries.flatMap((entry) =>
+    entry.kind === 'bind' && entry.ownerOf !== undefined ? [`${entry.path} of ${entry.ownerOf}`] : [],
+  );
+  assert.deepEqual(pins, ['/srv/data of /srv', '/srv/data/inner of /srv']);
+});
+
+test("planRoot() keeps postern's own files read-only within a writable folder, and shows them nowhere else", () => {
+  const ownFiles = ['/srv/data/inner/key', '/home/me/bin/tool'];
+  assert.deepEqual(laid(plan({ writable: ['/srv/data'], ownFiles }), '/srv'), [
+    '/srv/data writable',
+    '/srv/data/inner writable',
+    '/srv/data/inner/key visible',
+  ]);
+  assert.deepEqual(
+    laid(plan({ writable: ['/srv/data'], ownFiles }), '/home'),
+    laid(plan({ writable: ['/srv/data'] }), '/home'),
+  );
+  assert.deepEqual(laid(plan({ visible: ['/srv/data'], ownFiles }), '/srv'), ['/srv/data visible']);
 });
 
 test('planRoot() lets the innermost of nested visible, writable and hidden paths win', () => {
@@ -260,7 +294,7 @@ test("planRoot() binds a kept home, writable, instead of the run's own, and hide
     source: '/srv/data',
     directory: true,
     writable: true,
-    noLinks: true,
+    noLinks: 'folder',
     asOwner: 'needed',
   };
   assert.deepEqual(homes(kept), [{ kind: 'bind', ...home }]);

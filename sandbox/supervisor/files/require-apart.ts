@@ -1,0 +1,33 @@
+// Refuses paths that a plugin could exchange for a later start, and writable paths that are postern's own files.
+import type { PluginConfig } from '../../../shared/config/plugin-config.js';
+import { PosternError } from '../../../shared/errors.js';
+import { hostFiles } from './host-files.js';
+import { pathProblems } from './path-problems.js';
+import { isWithin } from './path-within.js';
+
+/**
+ * @param ownFiles postern's own files and folders
+ * @throws PosternError `path_not_apart`
+ */
+export function requireApart(plugins: readonly PluginConfig[], ownFiles: readonly string[]): void {
+  const [problem] = pathProblems(plugins, hostFiles);
+  if (problem !== undefined)
+    throw new PosternError('path_not_apart', `Cannot start "${problem.plugin}": ${problem.message}`, {
+      fix: problem.fix,
+    });
+  const own = ownFiles.flatMap((path) => hostFiles.real(path) ?? []);
+  for (const { name, writable } of plugins)
+    for (const path of writable) {
+      const real = hostFiles.real(path) ?? path;
+      const file = own.find((one) => isWithin(real, one));
+      if (file === undefined) continue;
+      const where = file === real ? 'is' : `lies in "${file}", which is`;
+      throw new PosternError(
+        'path_not_apart',
+        `Cannot start "${name}": "${path}" ${where} postern's own, and the plugin would write it`,
+        {
+          fix: 'name another path, or keep the file of postern elsewhere',
+        },
+      );
+    }
+}

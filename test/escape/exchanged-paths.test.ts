@@ -1,0 +1,139 @@
+// A plugin may write a folder, and the configuration names paths within it. What the plugin exchanges there must not change what a later
+// start shows, hides or runs: of itself, of a neighbour, or of postern.
+import assert from 'node:assert/strict';
+import { chmodSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { postern } from '../harness/postern.js';
+import { readableFolder, type User, users } from '../harness/users.js';
+
+/** Everybody may write it: only the sandbox keeps a plugin from anything. */
+function folders(...names: readonly string[]): string {
+  const folder = readableFolder();
+  chmodSync(folder, 0o777);
+  for (const name of names) {
+    mkdirSync(join(folder, name), { recursive: true });
+    for (
+      let part = name;
+      part !== '.';
+      part = part.includes('/') ? part.slice(0, part.lastIndexOf('/')) : '.'
+    )
+      chmodSync(join(folder, part), 0o777);
+  }
+  return folder;
+}
+
+const shell = (user: User, options: readonly string[], script: string) =>
+  postern(['run', ...options, '--', 'sh', '-c', script], { as: user });
+
+for (const user of users) {
+  test(`a plugin cannot move the folders above what is hidden or shown within its own (${user})`, async () => {
+    const folder = folders('data/secret/deep', 'data/shown/deep');
+    writeFileSync(join(folder, 'data/secret/deep/keys'), 'SECRET\n', { mode: 0o666 });
+    const paths = [
+      ...['--writable', join(folder, 'data'), '--hidden', join(folder, 'data/secret/deep/keys')],
+      ...['--visible', join(folder, 'data/shown/deep')],
+    ];
+    const moves = ['secret', 'secret/deep', 'shown'].map(
+      (name) => `mv ${folder}/data/${name} ${folder}/data/away 2>/dev/null && echo moved ${name}`,
+    );
+    const first = await shell(
+      user,
+      paths,
+      `${moves.join('\n')}\nmkdir ${folder}/data/made && mv ${folder}/data/made ${folder}/data/kept; echo tried`,
+    );
+    assert.equal(first.stdout, 'tried\n', first.stderr);
+    assert.ok(existsSync(join(folder, 'data/kept')), 'its other folders are its own');
+    const second = await shell(
+      user,
+      paths,
+      `cat ${folder}/data/secret/deep/keys; find ${folder}/data -type f -exec cat {} +`,
+    );
+    assert.doesNotMatch(second.stdout, /SECRET/);
+  });
+
+  test(`a link that a plugin could have put on the way to a path is refused (${user})`, async () => {
+    const folder = folders('data', 'outside');
+    writeFileSync(join(folder, 'outside/file'), 'SECRET\n', { mode: 0o666 });
+    symlinkSync('../outside', join(folder, 'data/inner'));
+    for (const option of ['--visible', '--writable', '--hidden', '--cwd']) {
+      const { status, stdout, stderr } = await shell(
+        user,
+        ['--writable', join(folder, 'data'), option, join(folder, 'data/inner')],
+        `cat ${folder}/outside/file`,
+      );
+      assert.equal(status, 125, stderr);
+      assert.equal(stdout, '');
+      assert.match(
+        stderr,
+        /leads through the link ".*\/data\/inner" in ".*\/data", which the plugin may write/,
+      );
+    }
+  });
+
+  test(`a link in a plugin's own folder shows nothing by itself (${user})`, async () => {
+    const folder = folders('data/bin', 'outside/bin');
+    writeFileSync(join(folder, 'outside/secret'), 'SECRET\n', { mode: 0o666 });
+    writeFileSync(join(folder, 'outside/bin/tool'), `#!/bin/sh\ncat ${folder}/outside/secret\n`, {
+      mode: 0o777,
+    });
+    symlinkSync('../../outside/bin/tool', join(folder, 'data/bin/tool'));
+    const { status, stdout } = await postern(
+      ['run', '--writable', join(folder, 'data'), '--', join(folder, 'data/bin/tool')],
+      { as: user },
+    );
+    assert.notEqual(status, 0);
+    assert.equal(stdout, '');
+  });
+
+  test(`a plugin changes no file of postern's within its own folder (${user})`, async () => {
+    const folder = folders('data/conf');
+    const rules = join(folder, 'data/conf/rules.yaml');
+    const audit = join(folder, 'data/conf/audit.log');
+    writeFileSync(rules, 'allow: []\n', { mode: 0o666 });
+    writeFileSync(audit, '');
+    for (const file of [rules, audit]) chmodSync(file, 0o666);
+    const script = [
+      `echo 'allow: ["@public:*"]' 2>/dev/null >${rules} && echo wrote rules`,
+      `rm -f ${rules} 2>/dev/null && echo removed rules`,
+      `mv ${folder}/data/conf ${folder}/data/away 2>/dev/null && echo moved conf`,
+      `ln -sf /etc/passwd ${audit} 2>/dev/null && echo replaced audit`,
+      `echo x 2>/dev/null >>${audit} && echo wrote audit`,
+      'echo tried',
+    ].join('\n');
+    const { stdout, stderr } = await shell(
+      user,
+      ['--writable', join(folder, 'data'), '--rules', rules, '--audit', audit],
+      script,
+    );
+    assert.equal(stdout, 'tried\n', stderr);
+    assert.equal(readFileSync(rules, 'utf8'), 'allow: []\n');
+  });
+
+  test(`a path that leads through what another plugin may write is refused, by check too (${user})`, async () => {
+    const folder = folders('data/inner');
+    const config = join(folder, 'postern.yaml');
+    writeFileSync(
+      config,
+      [
+        'plugins:',
+        '  writer:',
+        '    command: ["true"]',
+        '    filesystem: {writable: [data]}',
+        '  reader:',
+        '    command: ["true"]',
+        '    filesystem: {visible: [data/inner]}',
+        '',
+      ].join('\n'),
+      { mode: 0o644 },
+    );
+    const checked = await postern(['check', config], { as: user });
+    assert.equal(checked.status, 1);
+    assert.match(
+      checked.stdout + checked.stderr,
+      /data\/inner", which the plugin sees, leads through ".*\/data", which the plugin "writer" may write/,
+    );
+    const up = await postern(['up', '--config', config], { as: user });
+    assert.equal(up.status, 2, up.stderr);
+  });
+}
