@@ -110,11 +110,12 @@ function testEnd(line: string): TestEnd | undefined {
   return line.startsWith('{"test":') ? (JSON.parse(line) as TestEnd) : undefined;
 }
 
-function environment({ as }: Step): NodeJS.ProcessEnv {
+function environment({ as, variables }: Step): NodeJS.ProcessEnv {
   const path = {
     PATH: '/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin',
     LANG: 'C.UTF-8',
     POSTERN_TEST_PATIENCE: '30',
+    ...variables,
   };
   if (as === 'root') return { ...path, HOME: '/root', USER: 'root' };
   return { ...path, HOME: `/home/${user}`, USER: user, XDG_RUNTIME_DIR: '/run/user/1000' };

@@ -1,9 +1,17 @@
 // The machines that postern is tried on, as data: what each is made of, and what runs inside it.
 import type { Step } from './step.js';
-import { cgroupTests, delegated, doctorAndDemo, escapes, refusal } from './steps.js';
+import {
+  cgroupTests,
+  delegated,
+  doctorAndDemo,
+  escapes,
+  integration,
+  moreEscapes,
+  refusal,
+} from './steps.js';
 
 /** The ordinary user inside. */
-export const USER = 'ada';
+export const USER = 'tester';
 
 export type Architecture = 'amd64' | 'arm64';
 
@@ -21,7 +29,7 @@ export interface Machine {
   readonly bootSeconds: number;
 }
 
-const AMD64 = { architecture: 'amd64', bootSeconds: 2_400 } as const;
+const AMD64 = { architecture: 'amd64', bootSeconds: 4_800 } as const;
 
 export const MACHINES: readonly Machine[] = [
   {
@@ -46,7 +54,7 @@ export const MACHINES: readonly Machine[] = [
     title: 'Debian 13, kernel of Debian 12',
     kernel: '6.1',
     node: 20,
-    steps: [...doctorAndDemo, escapes],
+    steps: [...doctorAndDemo, moreEscapes, integration],
   },
   {
     ...AMD64,
@@ -54,7 +62,7 @@ export const MACHINES: readonly Machine[] = [
     title: 'Debian 13, long-term kernel',
     kernel: '6.18',
     node: 24,
-    steps: [...doctorAndDemo, escapes],
+    steps: [...doctorAndDemo, moreEscapes, integration],
   },
   {
     ...AMD64,
@@ -62,7 +70,7 @@ export const MACHINES: readonly Machine[] = [
     title: 'Debian 13, newest kernel and Node',
     kernel: 'newest',
     node: 26,
-    steps: [...doctorAndDemo, escapes],
+    steps: [...doctorAndDemo, moreEscapes, integration],
   },
   {
     ...AMD64,
@@ -76,7 +84,7 @@ export const MACHINES: readonly Machine[] = [
     name: 'arm64',
     title: 'Debian 13 on arm64',
     architecture: 'arm64',
-    bootSeconds: 2_400,
+    bootSeconds: 4_800,
     kernel: '6.12',
     node: 20,
     steps: [...doctorAndDemo, escapes],
