@@ -29,7 +29,7 @@ async function look(user: User, without: readonly string[]): Promise<Map<string,
   const { stdout, stderr } = await postern(
     [
       ...['run', '--writable', folder],
-      ...['--hidden', join(folder, 'shown/key'), '--hidden', join(folder, 'link-to-keys')],
+      ...['--hidden', join(folder, 'shown/key'), '--hidden', join(folder, 'keys')],
       ...['--visible', join(folder, 'keys/visible')],
       ...['--', '/usr/bin/python3', '-c', PROGRAM, folder],
     ],

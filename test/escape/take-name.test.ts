@@ -11,7 +11,7 @@ import { type User, users } from '../harness/users.js';
 const HOSTS = [1, 4];
 const NAMELESS: Mutation = {
   file: 'shared/sys/name-socket',
-  right: 'succeed(bindSocket(',
+  right: 'succeed(bindTo(',
   wrong: '((..._) => {})((',
 };
 let program = '';
