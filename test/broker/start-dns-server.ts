@@ -111,6 +111,7 @@ function serveDns(
       if (closed) return;
       closed = true;
       dns.close();
+      services.host[Symbol.dispose]();
       server.close();
       close();
     },
