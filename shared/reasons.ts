@@ -65,20 +65,6 @@ export const PROTOCOL_ERRORS = [
 ] as const;
 export type ProtocolErrorKind = (typeof PROTOCOL_ERRORS)[number];
 
-export const LIMITS = [
-  'rate',
-  'concurrency',
-  'queue',
-  'connections',
-  'dns_rate',
-  'log_rate',
-  'memory',
-  'processes',
-  'cpu',
-  'descriptors',
-] as const;
-export type Limit = (typeof LIMITS)[number];
-
 /** Why a plugin started, and why it ended. */
 export const START_CAUSES = ['boot', 'restart', 'operator', 'reload', 'schedule'] as const;
 export type StartCause = (typeof START_CAUSES)[number];

@@ -1,7 +1,7 @@
 // Bounds the requests of one plugin: how many at once, how many a second, how many wait. Runs in the broker.
 import PQueue from 'p-queue';
-import type { PluginLimits } from '../../shared/protocol/link.js';
-import type { Limit } from '../../shared/reasons.js';
+import type { LimitWord } from '../../shared/config/counted-limits.js';
+import type { Limits } from '../../shared/config/limit-forms.js';
 import type { RequestLife } from './request-life.js';
 import type { TurnShare } from './turn-share.js';
 
@@ -10,7 +10,7 @@ export interface QueueRefusal {
   /** For the plugin: what the request would have had to wait for. */
   readonly reason: 'rate_limited' | 'concurrency_limited';
   /** For the metrics: the queue's length, or one of the other two if nothing may wait. */
-  readonly limit: Extract<Limit, 'rate' | 'concurrency' | 'queue'>;
+  readonly limit: Extract<LimitWord, 'rate' | 'concurrency' | 'queue'>;
 }
 
 const SECOND_MS = 1000;
@@ -21,7 +21,7 @@ export class RequestQueue {
   readonly #turn: TurnShare;
 
   /** @param turn gives turns to the requests that had to wait, since many may be released at once */
-  constructor({ concurrentRequests, queuedRequests, requestsPerSecond }: PluginLimits, turn: TurnShare) {
+  constructor({ concurrentRequests, queuedRequests, requestsPerSecond }: Limits, turn: TurnShare) {
     this.#turn = turn;
     this.#mayWait = queuedRequests;
     this.#queue = new PQueue({

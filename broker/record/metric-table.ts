@@ -1,11 +1,11 @@
 // The broker's metrics, one entry each. The code that counts and the reference page are made from this table. Pure.
 // Of a metric with a plugin label, the series of one plugin appear when it is configured and go when it is forgotten.
+import { COUNTED_LIMITS, LIMIT_WORDS } from '../../shared/config/counted-limits.js';
 import { type LabelValues, type MetricForm, PLUGIN_LABEL } from '../../shared/metric-form.js';
 import {
   ADDRESS_CLASSES,
   DECISIONS,
   DNS_RESULTS,
-  LIMITS,
   OUTCOMES,
   PROTOCOL_ERRORS,
   QUESTION_ANSWERS,
@@ -45,7 +45,8 @@ const isDecisionMade: StartsAtZero = ({ decision, reason }) =>
 /** Only a connect can be answered with a connection. */
 const isTrapAnswer: StartsAtZero = ({ call, answer }) => call === 'connect' || answer !== 'brokered';
 /** The series of a control group's limits appear once the supervisor reports one. */
-const isLimitEverywhere: StartsAtZero = ({ limit = '' }) => !['memory', 'processes', 'cpu'].includes(limit);
+const isLimitEverywhere: StartsAtZero = ({ limit }) =>
+  COUNTED_LIMITS.some(({ word, onlyWithCgroup }) => word === limit && onlyWithCgroup === undefined);
 
 export const METRICS = {
   decisions: {
@@ -111,7 +112,7 @@ export const METRICS = {
     name: 'postern_limit_rejections_total',
     kind: 'counter',
     help: 'Requests refused by a limit',
-    labels: { plugin: PLUGIN_LABEL as LabelValues, limit: LIMITS as typeof LIMITS },
+    labels: { plugin: PLUGIN_LABEL as LabelValues, limit: LIMIT_WORDS as typeof LIMIT_WORDS },
     startsAtZero: isLimitEverywhere as StartsAtZero,
   },
   protocolErrors: {

@@ -1,8 +1,8 @@
 // The counts of one plugin. Runs in the broker.
+import type { LimitWord } from '../../shared/config/counted-limits.js';
 import type { Policy } from '../../shared/policy/policy.js';
 import type {
   DecisionWord,
-  Limit,
   Outcome,
   ProtocolErrorKind,
   QuestionAnswer,
@@ -45,7 +45,7 @@ export class PluginMetrics {
     this.#count('traps', { call, answer });
   }
 
-  limited(limit: Limit, times?: number): void {
+  limited(limit: LimitWord, times?: number): void {
     this.#count('limitRejections', { limit }, times);
   }
 

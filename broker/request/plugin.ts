@@ -1,7 +1,6 @@
 // The broker's state of one plugin, shared by all of its channels and its sandbox. Runs in the broker.
-import { limitsOf } from '../../shared/config/limit-forms.js';
+import { type Limits, limitsOf } from '../../shared/config/limit-forms.js';
 import type { Policy } from '../../shared/policy/policy.js';
-import type { PluginLimits } from '../../shared/protocol/link.js';
 import type { OpenConnections } from '../limit/open-connections.js';
 import { OpenQuestions } from '../limit/open-questions.js';
 import { RequestQueue } from '../limit/request-queue.js';
@@ -12,7 +11,7 @@ import type { PluginMetrics } from '../record/plugin-metrics.js';
 import { StallBudget } from '../stall/stall-budget.js';
 import { RememberedVerdicts } from './remembered-verdicts.js';
 
-const DEFAULT_LIMITS: PluginLimits = limitsOf({});
+const DEFAULT_LIMITS: Limits = limitsOf({});
 
 /** Without a policy every request is refused (`policy_unavailable`). */
 export class Plugin {
@@ -30,7 +29,7 @@ export class Plugin {
   #limits = DEFAULT_LIMITS;
   #connections: OpenConnections | undefined;
 
-  get limits(): PluginLimits {
+  get limits(): Limits {
     return this.#limits;
   }
 
@@ -50,7 +49,7 @@ export class Plugin {
   }
 
   /** Puts rules and limits in force for later requests. */
-  configure(policy: Policy, limits: PluginLimits): void {
+  configure(policy: Policy, limits: Limits): void {
     this.policy = policy;
     this.metrics.rules(policy.counts);
     this.#audit.limit(this.name, limits.logLinesPerSecond, () => this.metrics.limited('log_rate'));

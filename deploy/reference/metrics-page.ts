@@ -1,12 +1,12 @@
 // docs/metrics.md, from the metric tables of supervisor and broker.
 import { METRICS } from '../../broker/record/metric-table.js';
 import { SUPERVISOR_METRICS } from '../../sandbox/supervisor/record/metric-table.js';
+import { COUNTED_LIMITS } from '../../shared/config/counted-limits.js';
 import { type LabelValues, type MetricForm, PLUGIN_LABEL } from '../../shared/metric-form.js';
 import { code, meanings, table } from './markdown.js';
 import {
   CLASS_MEANINGS,
   EXIT_MEANINGS,
-  LIMIT_MEANINGS,
   LOOKUP_MEANINGS,
   QUESTION_MEANINGS,
   START_MEANINGS,
@@ -41,7 +41,7 @@ ${meanings('`cause` of a start', START_MEANINGS)}
 
 ${meanings('`cause` of an end', EXIT_MEANINGS)}
 
-${meanings('`limit`', LIMIT_MEANINGS)}
+${meanings('`limit`', limitMeanings())}
 
 ${meanings('`answer` to a trapped call', TRAP_MEANINGS)}
 
@@ -51,6 +51,15 @@ ${meanings('`result` of a lookup', LOOKUP_MEANINGS)}
 
 ${meanings('`class` of an address', CLASS_MEANINGS)}
 `;
+}
+
+function limitMeanings(): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    COUNTED_LIMITS.map(({ word, counts, onlyWithCgroup }) => [
+      word,
+      onlyWithCgroup ? `${counts} Only with a cgroup.` : counts,
+    ]),
+  );
 }
 
 function metricTable(forms: readonly MetricForm[]): string {

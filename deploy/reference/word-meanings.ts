@@ -4,7 +4,6 @@ import type {
   DecisionWord,
   DnsResult,
   ExitCause,
-  Limit,
   Outcome,
   ProtocolErrorKind,
   QuestionAnswer,
@@ -82,21 +81,6 @@ export const EXIT_MEANINGS: Meanings<ExitCause> = {
   limit: 'It reached `cpu_seconds` or `file_mib`.',
   operator: 'postern was asked to stop it.',
   supervisor: 'Not used yet.',
-};
-
-export const LIMIT_MEANINGS: Meanings<Limit> = {
-  rate: '`requests_per_second` refused a request, where `queued_requests` is 0.',
-  concurrency:
-    '`concurrent_requests` refused a request, where `queued_requests` is 0. Or the plugin asked for too many channels.',
-  queue: 'A request found `queued_requests` waiting.',
-  connections: '`connections` refused a connection.',
-  dns_rate:
-    '`questions_per_second` made a question wait. Or too many questions of the plugin had no answer yet.',
-  log_rate: '`log_lines_per_second` left out an event or a line of output.',
-  memory: 'The sandbox reached `total_memory_mib`. Only with a cgroup.',
-  processes: '`processes` refused a process or thread. Only with a cgroup.',
-  cpu: 'Periods of 0.1 s in which `cpu_percent` made the sandbox wait. Only with a cgroup.',
-  descriptors: 'Too many sockets waited for the plugin to receive them.',
 };
 
 export const CLASS_MEANINGS: Meanings<AddressClass> = {

@@ -1,7 +1,7 @@
 // Sets the plugin's resource limits, setrlimit(2). They cannot be raised inside: that takes CAP_SYS_RESOURCE outside.
+import type { Limits } from '../../shared/config/limit-forms.js';
 import { lowerLimit, RLIMIT, setLimit } from '../../shared/sys/rlimit.js';
 import { leaveSpecialPriority } from '../../shared/sys/scheduling.js';
-import type { LaunchSpec } from './spec.js';
 
 /** A process that goes on after SIGXCPU is killed this much later. */
 const CPU_GRACE_SECONDS = 1;
@@ -10,7 +10,7 @@ const CPU_GRACE_SECONDS = 1;
 const LOCKED_BYTES = 8n << 20n;
 
 /** Limits that the launcher itself can bear. */
-export function setLimits({ descriptors, processes, cpuSeconds, fileBytes }: LaunchSpec['limits']): void {
+export function setLimits({ descriptors, processes, cpuSeconds, fileMib }: Limits): void {
   const files = BigInt(descriptors);
   setLimit(RLIMIT.NOFILE, files, files);
   // No core dump: with 0 a core_pattern that is a pipe would still get one, core(5). 1 prevents both.
@@ -22,12 +22,16 @@ export function setLimits({ descriptors, processes, cpuSeconds, fileBytes }: Lau
   lowerLimit(RLIMIT.NICE, 0n);
   lowerLimit(RLIMIT.RTPRIO, 0n);
   lowerLimit(RLIMIT.MEMLOCK, LOCKED_BYTES);
-  if (fileBytes !== undefined) lowerLimit(RLIMIT.FSIZE, BigInt(fileBytes));
+  if (fileMib !== undefined) lowerLimit(RLIMIT.FSIZE, bytes(fileMib));
   if (cpuSeconds !== undefined)
     lowerLimit(RLIMIT.CPU, BigInt(cpuSeconds), BigInt(cpuSeconds + CPU_GRACE_SECONDS));
 }
 
 /** Set right before execve: Node itself needs more memory than many plugins' limit. */
-export function setMemoryLimit({ dataBytes }: LaunchSpec['limits']): void {
-  if (dataBytes !== undefined) lowerLimit(RLIMIT.DATA, BigInt(dataBytes));
+export function setMemoryLimit({ memoryMib }: Limits): void {
+  if (memoryMib !== undefined) lowerLimit(RLIMIT.DATA, bytes(memoryMib));
+}
+
+function bytes(mib: number): bigint {
+  return BigInt(mib) << 20n;
 }

@@ -1,4 +1,5 @@
 // The messages between supervisor and launcher on the launch socket. Both ends are postern's own code.
+import type { Limits } from '../../shared/config/limit-forms.js';
 
 /** One entry of the plugin's root. Entries are made in the order of the list. Paths are absolute, inside the new root. */
 export type RootEntry =
@@ -44,14 +45,8 @@ export interface LaunchSpec {
   readonly command: readonly string[];
   /** KEY=VALUE */
   readonly environment: readonly string[];
-  /** For setrlimit(2); a missing limit is not changed. */
-  readonly limits: {
-    readonly descriptors: number;
-    readonly processes: number;
-    readonly dataBytes?: number | undefined;
-    readonly cpuSeconds?: number | undefined;
-    readonly fileBytes?: number | undefined;
-  };
+  /** Some of them are set by setrlimit(2). A missing limit is not changed. */
+  readonly limits: Limits;
   /** `transparent`: connect, bind and listen are reported to the broker. `channel`: they are refused. */
   readonly egress: 'transparent' | 'channel';
   /** A control group bounds the sandbox: the launcher waits for GO_WORD, until it is in the group. */

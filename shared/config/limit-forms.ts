@@ -1,6 +1,5 @@
 // Every limit of a plugin, by the name that a file and --limit give it. Types, the schema, the help and docs/config.md are made from
 // this table. A default stands here and nowhere else.
-import type { Limit } from '../reasons.js';
 
 export interface LimitForm {
   /** What the value counts. */
@@ -12,8 +11,17 @@ export interface LimitForm {
   readonly help: string;
   /** What happens past the limit. */
   readonly past: string;
-  /** The label `limit` in postern_limit_rejections_total. Missing: no metric counts it. */
-  readonly metric?: Limit;
+  /** Missing: no metric counts it. */
+  readonly metric?: CountedLimit;
+}
+
+/** A value of the label `limit` in postern_limit_rejections_total. */
+export interface CountedLimit {
+  readonly word: string;
+  /** What it counts, for docs/metrics.md. */
+  readonly counts: string;
+  /** It is counted only where the sandbox has a control group. */
+  readonly onlyWithCgroup?: true;
 }
 
 export const LIMIT_FORMS = {
@@ -23,7 +31,7 @@ export const LIMIT_FORMS = {
     max: 65_536,
     help: 'Connections to the outside that are open at the same time.',
     past: 'connect fails with EAGAIN',
-    metric: 'connections',
+    metric: { word: 'connections', counts: '`connections` refused a connection.' },
   },
   concurrent_requests: {
     unit: 'requests',
@@ -32,7 +40,11 @@ export const LIMIT_FORMS = {
     default: 64,
     help: 'Requests that the broker works on at the same time.',
     past: 'the request waits',
-    metric: 'concurrency',
+    metric: {
+      word: 'concurrency',
+      counts:
+        '`concurrent_requests` refused a request, where `queued_requests` is 0. Or the plugin asked for too many channels.',
+    },
   },
   queued_requests: {
     unit: 'requests',
@@ -41,7 +53,7 @@ export const LIMIT_FORMS = {
     default: 1024,
     help: 'Requests that wait.',
     past: 'the request fails with EAGAIN',
-    metric: 'queue',
+    metric: { word: 'queue', counts: 'A request found `queued_requests` waiting.' },
   },
   requests_per_second: {
     unit: 'requests',
@@ -50,7 +62,10 @@ export const LIMIT_FORMS = {
     default: 20_000,
     help: 'Requests that the broker begins within a second.',
     past: 'the request waits',
-    metric: 'rate',
+    metric: {
+      word: 'rate',
+      counts: '`requests_per_second` refused a request, where `queued_requests` is 0.',
+    },
   },
   questions_per_second: {
     unit: 'questions',
@@ -59,7 +74,11 @@ export const LIMIT_FORMS = {
     default: 200,
     help: 'Questions to the DNS of the sandbox within a second. After a pause, twice as many may come at once.',
     past: 'the question waits',
-    metric: 'dns_rate',
+    metric: {
+      word: 'dns_rate',
+      counts:
+        '`questions_per_second` made a question wait. Or too many questions of the plugin had no answer yet.',
+    },
   },
   log_lines_per_second: {
     unit: 'lines',
@@ -68,7 +87,7 @@ export const LIMIT_FORMS = {
     default: 20_000,
     help: 'Audit events within a second, and as many lines of output under `up`.',
     past: 'the line is counted and not written',
-    metric: 'log_rate',
+    metric: { word: 'log_rate', counts: '`log_lines_per_second` left out an event or a line of output.' },
   },
   descriptors: {
     unit: 'descriptors',
@@ -86,7 +105,7 @@ export const LIMIT_FORMS = {
     default: 4096,
     help: 'Processes and threads of the sandbox (RLIMIT_NPROC).',
     past: 'fork and clone fail with EAGAIN',
-    metric: 'processes',
+    metric: { word: 'processes', counts: '`processes` refused a process or thread.', onlyWithCgroup: true },
   },
   memory_mib: {
     unit: 'MiB',
@@ -101,7 +120,7 @@ export const LIMIT_FORMS = {
     max: 16_777_216,
     help: 'Memory that the whole sandbox uses, with its /tmp, home and /dev/shm (cgroup v2, memory.max).',
     past: 'every process of the sandbox is killed',
-    metric: 'memory',
+    metric: { word: 'memory', counts: 'The sandbox reached `total_memory_mib`.', onlyWithCgroup: true },
   },
   cpu_seconds: {
     unit: 'seconds',
@@ -116,7 +135,11 @@ export const LIMIT_FORMS = {
     max: 100_000,
     help: 'Processor time of the whole sandbox (cgroup v2, cpu.max).',
     past: 'its processes wait',
-    metric: 'cpu',
+    metric: {
+      word: 'cpu',
+      counts: 'Periods of 0.1 s in which `cpu_percent` made the sandbox wait.',
+      onlyWithCgroup: true,
+    },
   },
   file_mib: {
     unit: 'MiB',
@@ -152,6 +175,7 @@ export const LIMIT_FORMS = {
 } as const;
 
 type Forms = typeof LIMIT_FORMS;
+const FORMS = Object.entries<LimitForm>(LIMIT_FORMS);
 
 export type LimitName = keyof Forms;
 
@@ -172,9 +196,14 @@ export type Limits = { readonly [N in DefaultName as Camel<N>]: number } & {
 
 /** Fills in the defaults. */
 export function limitsOf(written: WrittenLimits): Limits {
-  const forms = Object.entries<LimitForm>(LIMIT_FORMS) as [LimitName, LimitForm][];
-  const limits = forms.map(([name, form]) => [camel(name), written[name] ?? form.default]);
-  return Object.fromEntries(limits) as unknown as Limits;
+  const values: Readonly<Record<string, number | undefined>> = written;
+  const limits = Object.fromEntries(FORMS.map(([name, form]) => [camel(name), values[name] ?? form.default]));
+  if (!hasEveryDefault(limits)) throw new Error('A limit has lost its default');
+  return limits;
+}
+
+function hasEveryDefault(limits: Readonly<Record<string, number | undefined>>): limits is Limits {
+  return FORMS.every(([name, form]) => form.default === undefined || limits[camel(name)] !== undefined);
 }
 
 function camel(name: string): string {

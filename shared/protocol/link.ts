@@ -1,7 +1,9 @@
 // The link between supervisor and broker: JSON lines over a stream, and packets with descriptors over a SOCK_SEQPACKET pair. The
 // supervisor checks what it reads, since the broker parses hostile bytes and may have been taken over.
 
-import type { AddressClass, DecisionWord, Limit, Mode, Reason } from '../reasons.js';
+import type { LimitWord } from '../config/counted-limits.js';
+import type { Limits } from '../config/limit-forms.js';
+import type { AddressClass, DecisionWord, Mode, Reason } from '../reasons.js';
 import type { AuditEvent } from './audit-events.js';
 
 /** Descriptor numbers that a broker finds at its start. */
@@ -14,18 +16,6 @@ export const KEEPS_CAPABILITIES = 'keeps-capabilities';
 export interface ListenerAddress {
   readonly address: string;
   readonly port: number;
-}
-
-export interface PluginLimits {
-  readonly concurrentRequests: number;
-  readonly queuedRequests: number;
-  readonly requestsPerSecond: number;
-  /** Questions to the DNS of its sandbox. */
-  readonly questionsPerSecond: number;
-  /** Audit events that are written. */
-  readonly logLinesPerSecond: number;
-  /** Open connections. A `connections` packet brings the memory for them. Missing: no limit. */
-  readonly connections?: number | undefined;
 }
 
 /** Lines from supervisor to broker. `start` comes first, and once. */
@@ -46,7 +36,7 @@ export type SupervisorLine =
       readonly allow: readonly string[];
       readonly deny: readonly string[];
       readonly mode: Mode;
-      readonly limits: PluginLimits;
+      readonly limits: Limits;
     }
   | { readonly type: 'forget'; readonly plugin: string }
   /** The answer to `session_ended`: only the broker has the ends of the channel now. */
@@ -54,7 +44,7 @@ export type SupervisorLine =
   /** The supervisor could not write this many audit events. They count as dropped. */
   | { readonly type: 'audit_dropped'; readonly events: number }
   /** How often a limit of the supervisor has refused something to a plugin. 0: the first report, which creates the series. */
-  | { readonly type: 'limited'; readonly plugin: string; readonly limit: Limit; readonly times: number }
+  | { readonly type: 'limited'; readonly plugin: string; readonly limit: LimitWord; readonly times: number }
   | { readonly type: 'metrics'; readonly id: number }
   /** Asks for a decision without a connection. `resolved` replaces the answer of DNS. */
   | {

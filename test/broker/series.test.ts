@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { LIMITS, REASONS } from '../../shared/reasons.js';
+import { LIMIT_WORDS } from '../../shared/config/counted-limits.js';
+import { REASONS } from '../../shared/reasons.js';
 import { startBroker } from './start-broker.js';
 
 /** The supervisor reports these where it has a control group. */
@@ -13,7 +14,7 @@ const SERIES: Readonly<Record<string, readonly string[]>> = {
     ...['no_rule', 'port_not_allowed'].map((reason) => `decision="would_deny",reason="${reason}"`),
     ...REASONS.filter((reason) => reason !== 'rule').map((reason) => `decision="deny",reason="${reason}"`),
   ],
-  limit_rejections_total: LIMITS.filter((limit) => !CGROUP_LIMITS.includes(limit)).map(
+  limit_rejections_total: LIMIT_WORDS.filter((limit) => !CGROUP_LIMITS.includes(limit)).map(
     (limit) => `limit="${limit}"`,
   ),
   policy_rules: ['list="allow"', 'list="deny"'],

@@ -7,10 +7,10 @@ import type { Socket } from 'node:net';
 import { BROKER_ENVIRONMENT, brokerCommand } from '../../sandbox/supervisor/broker/broker-command.js';
 import { makeChannel } from '../../sandbox/supervisor/broker/make-channel.js';
 import { readBrokerLine } from '../../sandbox/supervisor/broker/read-broker-line.js';
-import { limitsOf } from '../../shared/config/limit-forms.js';
+import { type Limits, limitsOf } from '../../shared/config/limit-forms.js';
 import { MAX_LINK_LINE_BYTES } from '../../shared/limits.js';
 import { LineReader } from '../../shared/line-reader.js';
-import type { BrokerLine, ChannelPacket, PluginLimits, SupervisorLine } from '../../shared/protocol/link.js';
+import type { BrokerLine, ChannelPacket, SupervisorLine } from '../../shared/protocol/link.js';
 import { sendMessage } from '../../shared/sys/message.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import { packetSocketPair, shutDown } from '../../shared/sys/socket.js';
@@ -23,7 +23,7 @@ const STEADY_MS = 5;
 
 type StartLine = Extract<SupervisorLine, { type: 'start' }>;
 type PluginLine = Extract<SupervisorLine, { type: 'plugin' }>;
-type Rules = Partial<Omit<PluginLine, 'type' | 'limits'>> & { readonly limits?: Partial<PluginLimits> };
+type Rules = Partial<Omit<PluginLine, 'type' | 'limits'>> & { readonly limits?: Partial<Limits> };
 
 /** A running broker. Disposing of it ends the process and closes the test's ends. */
 export class TestBroker {

@@ -14,14 +14,14 @@ export const limitProtections: readonly Protection[] = [
   {
     ...LIMITS,
     name: 'limits: memory',
-    right: 'lowerLimit(RLIMIT.DATA, BigInt(dataBytes));',
+    right: 'lowerLimit(RLIMIT.DATA, bytes(memoryMib));',
     wrong: ';',
     pattern: 'memory_mib bounds.*user',
   },
   {
     ...LIMITS,
     name: 'limits: size of a file',
-    right: 'if (fileBytes !== undefined)',
+    right: 'if (fileMib !== undefined)',
     wrong: 'if (false)',
     pattern: 'file_mib end.*user',
   },

@@ -2,6 +2,7 @@
 // connections outlive a broker, because the supervisor keeps a duplicate of each channel's ends.
 import { EventEmitter } from 'node:events';
 import { readlinkSync } from 'node:fs';
+import type { LimitWord } from '../../../shared/config/counted-limits.js';
 import { PosternError } from '../../../shared/errors.js';
 import { BROKER_START_TIMEOUT_MS } from '../../../shared/limits.js';
 import { printable } from '../../../shared/printable.js';
@@ -12,7 +13,6 @@ import type {
   ListenerAddress,
   SupervisorLine,
 } from '../../../shared/protocol/link.js';
-import type { Limit } from '../../../shared/reasons.js';
 import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import { askExplanation, askMetrics } from './ask-broker.js';
 import { brokerFailed } from './broker-failed.js';
@@ -119,7 +119,7 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
   }
 
   /** Reports refusals by a limit that is not the broker's. The broker counts them with its own. */
-  limited(plugin: string, limit: Limit, times: number): void {
+  limited(plugin: string, limit: LimitWord, times: number): void {
     this.#link?.lines.send({ type: 'limited', plugin, limit, times });
   }
 

@@ -1,15 +1,17 @@
 // The control groups of all sandboxes with a limit that needs one. Runs in the supervisor.
 import { join } from 'node:path';
+import type { CgroupLimitWord } from '../../../shared/config/counted-limits.js';
 import type { PluginConfig } from '../../../shared/config/plugin-config.js';
 import { claimCgroup, groupName } from './claim-cgroup.js';
-import { type CgroupLimit, SandboxCgroup } from './sandbox-cgroup.js';
+import { type CgroupBites, SandboxCgroup } from './sandbox-cgroup.js';
 
 /** Takes how often a limit took effect since the last report; 0 with a plugin's first sandbox. */
-export type OnBites = (plugin: string, limit: CgroupLimit, times: number) => void;
+export type OnBites = (plugin: string, limit: CgroupLimitWord, times: number) => void;
 
 interface Told {
   readonly cgroup: SandboxCgroup;
-  readonly counts: Record<CgroupLimit, number>;
+  /** What was reported last. Undefined: nothing yet. */
+  bites: CgroupBites | undefined;
 }
 
 export class Cgroups {
@@ -38,18 +40,19 @@ export class Cgroups {
     this.#base ??= claimCgroup(`${key} of "${name}"`);
     this.#number += 1;
     const cgroup = new SandboxCgroup(join(this.#base, groupName(name, this.#number)), limits);
-    this.#running.set(name, { cgroup, counts: { memory: 0, processes: 0, cpu: 0 } });
+    this.#running.set(name, { cgroup, bites: undefined });
     this.tell();
     return cgroup;
   }
 
   /** Reports the limits that took effect meanwhile. */
   tell(): void {
-    for (const [plugin, { cgroup, counts }] of this.#running) {
-      for (const [limit, times] of Object.entries(cgroup.bites()) as [CgroupLimit, number][]) {
-        this.#onBites(plugin, limit, Math.max(0, times - counts[limit]));
-        counts[limit] = times;
+    for (const [plugin, running] of this.#running) {
+      const bites = running.cgroup.bites();
+      for (const [limit, times] of Object.entries(bites) as [CgroupLimitWord, number][]) {
+        this.#onBites(plugin, limit, Math.max(0, times - (running.bites?.[limit] ?? 0)));
       }
+      running.bites = bites;
     }
   }
 

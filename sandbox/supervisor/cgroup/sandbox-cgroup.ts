@@ -3,10 +3,10 @@
 import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import type { CgroupLimitWord } from '../../../shared/config/counted-limits.js';
 import type { Limits } from '../../../shared/config/limit-forms.js';
 import { PosternError } from '../../../shared/errors.js';
 import { CGROUP_REMOVAL_MS, LAUNCH_MEMORY_MIB } from '../../../shared/limits.js';
-import type { Limit } from '../../../shared/reasons.js';
 
 const MIB = 1024 * 1024;
 const PERIOD_US = 100_000;
@@ -14,9 +14,8 @@ const PERIOD_US = 100_000;
 const INIT_PROCESSES = 2;
 const RETRY_MS = 10;
 
-export type CgroupLimit = Extract<Limit, 'memory' | 'processes' | 'cpu'>;
 /** How often each limit took effect. */
-export type CgroupBites = Readonly<Record<CgroupLimit, number>>;
+export type CgroupBites = Readonly<Record<CgroupLimitWord, number>>;
 
 export class SandboxCgroup {
   readonly #folder: string;
