@@ -2,12 +2,12 @@
 true /* # The shell runs this part first, and starts Node with this file. For Node it is a comment.
 # SIGUSR1 would end the process until Node blocks it. A signal that is ignored stays ignored here, sh(1).
 trap : USR1
-# Node resets every signal at its start. Only this script sees which signals were ignored, as under nohup(1).
+# Node resets every signal at its start. Only this script sees which signals were ignored, for example under nohup(1).
 while read -r POSTERN_KEY POSTERN_VALUE; do
   case $POSTERN_KEY in SigIgn:) export POSTERN_IGNORED_SIGNALS="$POSTERN_VALUE"; break ;; esac
 done </proc/$$/status
 trap '' USR1
-# Node must not obey variables that are meant for a plugin, as NODE_OPTIONS=--inspect. See outside-environment.ts.
+# Node must not obey variables that are meant for a plugin, for example NODE_OPTIONS=--inspect. See outside-environment.ts.
 for POSTERN_KEY in NODE_OPTIONS NODE_REPL_EXTERNAL_MODULE NODE_PATH NODE_CHANNEL_FD NODE_CHANNEL_SERIALIZATION_MODE \
   NODE_UNIQUE_ID NODE_COMPILE_CACHE NODE_COMPILE_CACHE_PORTABLE NODE_COMPILE_CACHE_READONLY NODE_DEBUG NODE_DEBUG_NATIVE \
   NODE_DISABLE_COLORS NODE_EXTRA_CA_CERTS NODE_ICU_DATA NODE_INSPECT_RESUME_ON_START NODE_NO_WARNINGS \

@@ -37,8 +37,8 @@ export const ERROR_CODES = {
   bad_destination: {
     in: 'supervisor',
     status: 2,
-    what: 'The argument of `explain` is no destination.',
-    fix: 'Write HOST:PORT, as api.example.com:443.',
+    what: 'The argument of `explain` is not a destination.',
+    fix: 'Write HOST:PORT, for example api.example.com:443.',
   },
   bad_environment: {
     in: 'supervisor',

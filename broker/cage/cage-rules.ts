@@ -26,7 +26,7 @@ export interface CageGroup {
 /** @param pid the broker's own */
 export const cageGroups = (pid: number): readonly CageGroup[] => [
   {
-    why: 'it starts no program and no process; threads are its own',
+    why: 'the broker starts no program and no process, only threads',
     rules: [
       { calls: words('execve execveat fork vfork'), action: 'EPERM' },
       { calls: ['clone'], action: 'EPERM', when: [{ index: 0, mask: CLONE_THREAD, equals: 0 }] },
@@ -35,7 +35,7 @@ export const cageGroups = (pid: number): readonly CageGroup[] => [
     ],
   },
   {
-    why: 'it opens no file for writing',
+    why: 'the broker opens no file for writing',
     rules: [
       ...[O_WRONLY, O_RDWR, O_CREAT, O_TRUNC].flatMap((flag): FilterRule[] => [
         { calls: ['open'], action: 'EACCES', when: [{ index: 1, mask: flag, equals: flag }] },
@@ -46,7 +46,7 @@ export const cageGroups = (pid: number): readonly CageGroup[] => [
     ],
   },
   {
-    why: 'it changes no file system',
+    why: 'the broker changes no file system',
     rules: [
       {
         calls: words(`
@@ -60,7 +60,7 @@ export const cageGroups = (pid: number): readonly CageGroup[] => [
     ],
   },
   {
-    why: 'it reads what plugins pass, and changes the memory of none; no other process is its to steer',
+    why: 'the broker reads the memory of plugins, but changes none, and controls no other process',
     rules: [
       {
         calls: words(`
@@ -73,7 +73,7 @@ export const cageGroups = (pid: number): readonly CageGroup[] => [
     ],
   },
   {
-    why: 'its namespaces, ids and filters stay as they are',
+    why: 'the namespaces, ids and filters of the broker stay as they are',
     rules: [
       {
         calls: words(`
@@ -84,7 +84,7 @@ export const cageGroups = (pid: number): readonly CageGroup[] => [
     ],
   },
   {
-    why: 'the surface through which kernels are taken over',
+    why: 'attackers have often taken over kernels through these calls',
     rules: [
       RINGS,
       {

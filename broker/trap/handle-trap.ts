@@ -103,7 +103,7 @@ function bind(
   } else call.end(-EAFNOSUPPORT, 'error');
 }
 
-/** A socket that listens already, as an inherited one does, may listen again. */
+/** A socket that already listens, for example an inherited one, may listen again. */
 function listen(context: TrapContext, call: TrappedCall, { descriptor, own }: TrappedSocket): void {
   if (own) call.end(listenOn(descriptor.number, call.notification.ints[1]), 'own');
   else if (isListening(descriptor.number)) call.end(0, 'own');

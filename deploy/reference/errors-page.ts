@@ -7,12 +7,12 @@ const forms = Object.entries<ErrorForm>(ERROR_CODES);
 export function errorsPage(): string {
   return `# Errors
 
-What postern cannot do is an error. It is a line on stderr that begins with \`postern: \` and says what happened, to what, and the fix. In
-code it is a \`PosternError\` with a \`code\`, one of those below. A call of the kernel that failed has the name of its errno as code, as
-\`ENOSPC\`.
+If postern cannot do something, it reports an error. The error is a line on stderr that begins with \`postern: \`. The line says what
+happened, to what, and the fix. In code an error is a \`PosternError\` with one of the codes below. If a system call failed, the code is
+the name of its errno, for example \`ENOSPC\`.
 
-A refused connection is no error of postern: the program gets an errno, and the [audit log](audit.md) has the reason. The client
-library rejects with a \`PluginError\`, whose codes are \`EACCES\` for a refusal, the name of an errno, or \`ENOCHANNEL\`.
+A refused connection is not an error of postern. The program gets an errno, and the [audit log](audit.md) has the reason. The client
+library rejects with a \`PluginError\`. Its code is \`EACCES\` for a refusal, the name of an errno, or \`ENOCHANNEL\`.
 
 The exit status below is that of \`run\`. Other commands exit with 2 for wrong usage or a bad file, and with 1 otherwise.
 

@@ -121,7 +121,7 @@ function readAddresses(text: string): readonly string[] {
   return text.split(',').map((part) => {
     if (parseAddress(part.trim()) === undefined) {
       throw new PosternError('usage', `Not an address: "${part.trim()}"`, {
-        fix: 'separate addresses by commas, as --resolved 192.0.2.7,2001:db8::1',
+        fix: 'separate addresses by commas, for example --resolved 192.0.2.7,2001:db8::1',
       });
     }
     return part.trim();

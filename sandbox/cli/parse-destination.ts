@@ -14,7 +14,7 @@ export function parseDestination(text: string): { readonly host: string; readonl
     const address = /^[0-9a-f:]*:[0-9a-f:.]*$/i.test(text) ? `[${text}]:443` : undefined;
     const meant = url ?? address;
     throw new PosternError('bad_destination', `Not a destination: "${text}"`, {
-      fix: meant === undefined ? 'write HOST:PORT, as api.example.com:443' : `write ${meant}`,
+      fix: meant === undefined ? 'write HOST:PORT, for example api.example.com:443' : `write ${meant}`,
     });
   }
   return { host, port: match?.[3] === undefined ? 443 : Number(match[3]) };

@@ -19,7 +19,9 @@ export interface ModeOption {
 
 export function addRuleOptions(command: Command): Command {
   return command
-    .addOption(repeatable('--allow <rule>', 'allow a destination, as api.example.com or 10.1.0.0/16:5432'))
+    .addOption(
+      repeatable('--allow <rule>', 'allow a destination, for example api.example.com or 10.1.0.0/16:5432'),
+    )
     .addOption(repeatable('--deny <rule>', 'deny a destination, whatever is allowed'))
     .addOption(repeatable('--rules <file>', 'a file with allow: and deny: lists'));
 }

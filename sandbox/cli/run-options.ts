@@ -52,7 +52,7 @@ export function addRunOptions(command: Command): Command {
     .addOption(
       repeatable(
         '--listen <name=addr>',
-        'pass a listening socket, as web=127.0.0.1:8080, web=[::1]:8080 or web=/run/web.sock',
+        'pass a listening socket, for example web=127.0.0.1:8080, web=[::1]:8080 or web=/run/web.sock',
       ),
     )
     .addOption(repeatable('--visible <path>', 'show a path of the host, read-only'))

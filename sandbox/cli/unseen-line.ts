@@ -2,7 +2,7 @@
 import { printable } from '../../shared/printable.js';
 import type { Unseen } from '../supervisor/unseen/unseen-files.js';
 
-/** @param show words for these paths, as `show it with --visible /srv/app` */
+/** @param show words for these paths, for example `show it with --visible /srv/app` */
 export function unseenLine(
   { message, paths, besides, instead }: Unseen,
   show: (paths: readonly string[]) => string,

@@ -24,7 +24,7 @@ export function checkShell({ shell }: HostFacts): Check {
   return {
     name: '/bin/sh',
     state: shell ? 'ok' : 'missing',
-    found: shell ? 'there' : 'not there, or not executable',
+    found: shell ? 'there' : 'missing, or not executable',
     needed: 'a POSIX shell',
     fix: shell ? undefined : 'Put a POSIX shell there: as a link, to dash, bash or busybox.',
   };

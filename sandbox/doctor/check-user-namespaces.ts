@@ -68,7 +68,7 @@ function filterCause(facts: HostFacts): Cause | undefined {
 }
 
 function otherCause({ namespaces, settings, mountInfo }: HostFacts): Cause | undefined {
-  if (namespaces === undefined) return { found: 'not tried: unshare(1) is not there' };
+  if (namespaces === undefined) return { found: 'not tried: unshare(1) is missing' };
   if (namespaces.works) return undefined;
   const rooted = mountInfo.split('\n').some((line) => line.split(' ')[4] === '/');
   if (!rooted) {

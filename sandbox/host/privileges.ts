@@ -7,7 +7,7 @@ import { SystemError } from '../../shared/sys/system-error.js';
 
 /**
  * - `root`: broker and plugins get their own ids, the broker gets its own mounts, and the supervisor copies the host's mounts.
- * - `confined-root`: root that may not copy mounts. It has no CAP_SYS_ADMIN, as under container engines, or its user namespace
+ * - `confined-root`: root that may not copy mounts. It has no CAP_SYS_ADMIN, for example in a container, or its user namespace
  *   does not own its mount namespace. Plugins get their own ids; everything else is as for a user.
  * - `user`: a plugin has the user's id.
  */

@@ -36,7 +36,7 @@ export function checkDestination(options: Destination): void {
     throw argumentError(TypeError, 'ERR_INVALID_ARG_VALUE', `"host" is longer than ${MAX_HOST_BYTES} bytes`);
   }
   if (LONE_SURROGATE.test(host)) {
-    throw argumentError(TypeError, 'ERR_INVALID_ARG_VALUE', '"host" is no well-formed Unicode');
+    throw argumentError(TypeError, 'ERR_INVALID_ARG_VALUE', '"host" is not well-formed Unicode');
   }
   if (typeof port !== 'number') {
     throw argumentError(

@@ -16,7 +16,7 @@ interface AgentConnection {
   readonly keepAliveInitialDelay?: number | undefined;
 }
 
-/** @param wrap makes the socket for the agent from the connection, as a TLS socket */
+/** @param wrap makes the socket for the agent from the connection, for example a TLS socket */
 export function connectFor(
   options: AgentConnection,
   wrap: (socket: Socket) => Duplex | null | undefined,

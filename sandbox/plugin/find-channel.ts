@@ -35,7 +35,7 @@ function readNumber(environment: NodeJS.ProcessEnv, name: string): number {
     });
   }
   if (!NUMBER.test(value)) {
-    throw new PluginError('ENOCHANNEL', `${name} is no descriptor number: ${JSON.stringify(value)}`, {
+    throw new PluginError('ENOCHANNEL', `${name} is not a descriptor number: ${JSON.stringify(value)}`, {
       fix: 'Leave the variable as postern sets it',
     });
   }

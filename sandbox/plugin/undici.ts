@@ -11,7 +11,7 @@ const KEEP_ALIVE_DELAY_MS = 60_000;
 type TlsOptions = Omit<ConnectionOptions, 'socket' | 'path' | 'host' | 'port' | 'lookup' | 'timeout'>;
 
 export interface DispatcherOptions extends Omit<Agent.Options, 'connect' | 'localAddress' | 'socketPath'> {
-  /** The options of tls.connect(), and those of undici, as `timeout` (ms). */
+  /** The options of tls.connect(), and those of undici, for example `timeout` (ms). */
   readonly connect?: TlsOptions & Omit<buildConnector.BuildOptions, 'socketPath'>;
 }
 

@@ -105,7 +105,7 @@ export interface CallProblem {
 export function checkCall(call: string, by: 'allow' | 'unsafe_allow'): CallProblem | undefined {
   const form = CALL_FORMS.get(call);
   if (form === undefined)
-    return { message: `"${call}" is no call to add: it is unknown, or every plugin has it` };
+    return { message: `"${call}" cannot be added: it is unknown, or every plugin has it` };
   if (form.by === 'never') return { message: `"${call}" can never be added: ${form.why}` };
   if (form.by === by) return undefined;
   return by === 'allow'

@@ -24,7 +24,7 @@ export function checkValues(source: YamlSource, absolute: (path: string) => stri
   }
   for (const { key, text } of source.textsAt(['dns'])) {
     if (!isNameServer(text))
-      problems.push(source.problem(key, `expected an address, as 127.0.0.53 or [::1]:53, not "${text}"`));
+      problems.push(source.problem(key, `expected an address such as 127.0.0.53 or [::1]:53, not "${text}"`));
   }
   const names = source.keysAt(['plugins']);
   if (names?.length === 0) problems.push(source.problem(['plugins'], 'there is no plugin to run'));
@@ -54,7 +54,7 @@ function checkAudit(source: YamlSource, absolute: (path: string) => string): Con
     if (text === 'stderr' || text === 'stdout') return [];
     const folder = dirname(absolute(text));
     if (statOf(folder)?.isDirectory() !== true)
-      return [source.problem(key, `the folder "${folder}" is not there`, 'make it, or name another')];
+      return [source.problem(key, `the folder "${folder}" does not exist`, 'make it, or name another')];
     return statOf(absolute(text))?.isDirectory() === true
       ? [source.problem(key, `"${absolute(text)}" is a folder`, 'name a file in it')]
       : [];
@@ -127,8 +127,9 @@ function checkPaths(source: YamlSource, at: KeyPath, absolute: (path: string) =>
   const problems: ConfigProblem[] = [];
   for (const { key, text } of source.textsAt([...at, 'cwd'])) {
     const stats = statOf(absolute(text));
-    if (stats === undefined) problems.push(source.problem(key, `"${absolute(text)}" is not there`, relative));
-    else if (!stats.isDirectory()) problems.push(source.problem(key, `"${absolute(text)}" is no folder`));
+    if (stats === undefined)
+      problems.push(source.problem(key, `"${absolute(text)}" does not exist`, relative));
+    else if (!stats.isDirectory()) problems.push(source.problem(key, `"${absolute(text)}" is not a folder`));
   }
   for (const list of ['visible', 'writable', 'hidden']) {
     for (const { key, text } of source.textsAt([...at, 'filesystem', list])) {
@@ -139,7 +140,7 @@ function checkPaths(source: YamlSource, at: KeyPath, absolute: (path: string) =>
             : source.problem(key, 'the whole root cannot be shown', 'name the folders that it needs'),
         );
       else if (statOf(absolute(text)) === undefined)
-        problems.push(source.problem(key, `"${absolute(text)}" is not there`, relative));
+        problems.push(source.problem(key, `"${absolute(text)}" does not exist`, relative));
     }
   }
   return problems;

@@ -8,10 +8,10 @@ export interface ConfigProblem {
   readonly line?: number;
   /** In characters, from 1. */
   readonly column?: number;
-  /** The path of the key, as `plugins.web.allow[0]`. Empty: the file itself. */
+  /** The path of the key, for example `plugins.web.allow[0]`. Empty: the file itself. */
   readonly key: string;
   readonly message: string;
-  /** What to do, as `write "8080"` or `did you mean "command"?`. */
+  /** What to do, for example `write "8080"` or `did you mean "command"?`. */
   readonly suggestion?: string;
 }
 

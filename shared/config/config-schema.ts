@@ -35,17 +35,23 @@ const words = <const T extends readonly [string, ...string[]]>(
     .optional();
 
 const rules = (what: string): z.ZodOptional<z.ZodArray<z.ZodString>> =>
-  list(text('a rule, as api.example.com:443'), 'a list of rules, as [api.example.com, 10.1.0.0/16:5432]')
+  list(
+    text('a rule such as api.example.com:443'),
+    'a list of rules such as [api.example.com, 10.1.0.0/16:5432]',
+  )
     .describe(what)
     .optional();
 const paths = (what: string): z.ZodOptional<z.ZodArray<z.ZodString>> =>
-  list(text('a path').min(1, { error: 'expected a path' }), 'a list of paths, as [./data]')
+  list(text('a path').min(1, { error: 'expected a path' }), 'a list of paths, for example [./data]')
     .describe(what)
     .optional();
 
 // check-values.ts checks the names, since it can say why a call is refused.
 const calls = (by: 'allow' | 'unsafe_allow', what: string): z.ZodOptional<z.ZodArray<z.ZodString>> =>
-  list(text('a system call').meta({ enum: callsBy(by) }), `a list of system calls, as [${callsBy(by)[0]}]`)
+  list(
+    text('a system call').meta({ enum: callsBy(by) }),
+    `a list of system calls, for example [${callsBy(by)[0]}]`,
+  )
     .describe(what)
     .optional();
 
@@ -144,8 +150,8 @@ const shared = {
 
 const pluginSchema = z.strictObject(
   {
-    command: list(text('a string'), 'a list: the program and its arguments, as [node, server.js]')
-      .min(1, { error: 'expected a list with the program at least, as [node, server.js]' })
+    command: list(text('a string'), 'a list: the program and its arguments, for example [node, server.js]')
+      .min(1, { error: 'expected a list with the program at least, for example [node, server.js]' })
       .describe('The program and its arguments. postern starts no shell.'),
     ...shared,
     home: text('a folder')
@@ -158,17 +164,17 @@ const pluginSchema = z.strictObject(
       z.strictObject(
         {
           name: text('a name, as http').describe('The name of the socket in LISTEN_FDNAMES.'),
-          address: text('an address, as 127.0.0.1:8080, or the path of a UNIX socket').describe(
+          address: text('an address such as 127.0.0.1:8080, or the path of a UNIX socket').describe(
             'ADDRESS:PORT, or the path of a UNIX socket.',
           ),
         },
         { error: `${MAP}, as {name: http, address: 127.0.0.1:8080}` },
       ),
-      'a list, as [{name: http, address: 127.0.0.1:8080}]',
+      'a list, for example [{name: http, address: 127.0.0.1:8080}]',
     )
       .describe('Listening sockets that the plugin inherits, from descriptor 3 on.')
       .optional(),
-    after: list(text('a plugin'), 'a list of plugins, as [database]')
+    after: list(text('a plugin'), 'a list of plugins, for example [database]')
       .describe('Plugins that start before this one and stop after it.')
       .optional(),
   },
@@ -177,7 +183,7 @@ const pluginSchema = z.strictObject(
 
 export const configSchema: z.ZodType<ConfigFile> = z.strictObject(
   {
-    metrics: text('HOST:PORT, as 127.0.0.1:9464')
+    metrics: text('HOST:PORT, for example 127.0.0.1:9464')
       .describe('The address that serves /metrics and /healthz. Without it postern opens no port.')
       .optional(),
     audit: text('stderr, stdout or a path')
@@ -187,7 +193,7 @@ export const configSchema: z.ZodType<ConfigFile> = z.strictObject(
         default: DEFAULT_AUDIT,
       })
       .optional(),
-    dns: list(text('an address, as 127.0.0.53'), 'a list of addresses, as [127.0.0.53]')
+    dns: list(text('an address such as 127.0.0.53'), 'a list of addresses, for example [127.0.0.53]')
       .describe('DNS servers to ask instead of those in /etc/resolv.conf.')
       .optional(),
     defaults: z

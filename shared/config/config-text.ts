@@ -21,7 +21,7 @@ export function readConfigText(path: string, fix: string): string {
   }
   try {
     const stats = fstatSync(fd);
-    if (!stats.isFile()) throw problem('is no regular file');
+    if (!stats.isFile()) throw problem('is not a regular file');
     if (stats.size > MAX_CONFIG_BYTES) throw problem('is larger than 4 MiB');
     return new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(fd));
   } catch (cause) {

@@ -189,7 +189,7 @@ type Camel<S extends string> = S extends `${infer First}_${infer Rest}`
 /** The limits as a file or --limit writes them. */
 export type WrittenLimits = { readonly [N in LimitName]?: number | undefined };
 
-/** Every limit of a plugin, as `memoryMib` for memory_mib. Undefined: the plugin has no such limit. */
+/** Every limit of a plugin, for example `memoryMib` for memory_mib. Undefined: the plugin has no such limit. */
 export type Limits = { readonly [N in DefaultName as Camel<N>]: number } & {
   readonly [N in Exclude<LimitName, DefaultName> as Camel<N>]?: number | undefined;
 };

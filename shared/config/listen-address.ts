@@ -51,10 +51,10 @@ function readBare(text: string, host: string, port: string): ListenAddressResult
   if (address !== undefined) return bad(text, 'IPv6 stands in brackets', `[${host}]:${port}`);
   if (parseAddress(text) !== undefined) return withoutPort(text);
   if (host === '') return bad(text, 'it names no address', `127.0.0.1:${port}`);
-  if (host === '*') return bad(text, '* is no address', `0.0.0.0:${port}`);
+  if (host === '*') return bad(text, '* is not an address', `0.0.0.0:${port}`);
   if (host.toLowerCase() === 'localhost')
     return bad(text, 'a name may stand for several addresses', `127.0.0.1:${port}`);
-  return bad(text, `${quote(host)} is no address, and names are not looked up`);
+  return bad(text, `${quote(host)} is not an address, and names are not looked up`);
 }
 
 function readBracketed(text: string, host: string, port: string): ListenAddressResult {

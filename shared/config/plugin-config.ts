@@ -2,7 +2,7 @@
 import type { Mode } from '../reasons.js';
 import { type Limits, limitsOf } from './limit-forms.js';
 
-/** A listening socket: its name (LISTEN_FDNAMES) and its address, as `127.0.0.1:8080`, `[::1]:8080` or an absolute path. */
+/** A listening socket: its name (LISTEN_FDNAMES) and its address: `127.0.0.1:8080`, `[::1]:8080` or an absolute path. */
 export interface ListenConfig {
   readonly name: string;
   readonly address: string;

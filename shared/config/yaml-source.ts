@@ -147,7 +147,7 @@ export class YamlSource {
               offset,
               '',
               'a list or map cannot be a key',
-              'an address in brackets needs quotes, as "[::1]:443"',
+              'an address in brackets needs quotes, for example "[::1]:443"',
             ),
           );
         else if (key.value === '__proto__') problems.push(this.#at(offset, '', 'unknown key "__proto__"'));

@@ -1,7 +1,7 @@
 // Names below which anyone can register a name. A wildcard over one would permit all of them.
 import { parse } from 'tldts';
 
-/** The host name is already checked. Private entries, as github.io, count as ordinary names. */
+/** The host name is already checked. Private entries, for example github.io, count as ordinary names. */
 const OPTIONS = {
   allowPrivateDomains: false,
   detectIp: false,

@@ -33,7 +33,7 @@ export const AUDIT_FIELDS = {
   plugin: { type: 'string', what: 'The name of the plugin.' },
   pid: {
     type: 'number',
-    what: 'The process that asked, by its id on the host. Null where postern does not know it, as on a channel.',
+    what: 'The process that asked, by its id on the host. Null where postern does not know it, for example on a channel.',
   },
   program: {
     type: 'string',

@@ -5,12 +5,12 @@ import { PosternError } from '../errors.js';
 
 const names = new Map<number, SystemCode>();
 for (const [name, value] of Object.entries(constants.errno) as [SystemCode, number][]) {
-  // Some numbers have two names, as EAGAIN and EWOULDBLOCK: the first one counts.
+  // Some numbers have two names, for example EAGAIN and EWOULDBLOCK. The first one counts.
   if (!names.has(value)) names.set(value, name);
 }
 names.set(109, 'ETOOMANYREFS').set(117, 'EUCLEAN').set(123, 'ENOMEDIUM').set(22, 'EINVAL');
 
-/** The name of an errno, as `ECONNREFUSED`, or `errno 999` for a number without a name. */
+/** The name of an errno, for example `ECONNREFUSED`, or `errno 999` for a number without a name. */
 export function errnoName(errno: number): SystemCode {
   return names.get(errno) ?? `errno ${errno}`;
 }

@@ -82,28 +82,28 @@ export const brokenConfigs: readonly BrokenConfig[] = [
     name: 'a plugin without a command',
     text: 'plugins:\n  web:\n    allow: [api.example.com]\n',
     messages: [
-      'postern.yaml:3:5: plugins.web.command: missing: expected a list: the program and its arguments, as [node, server.js]',
+      'postern.yaml:3:5: plugins.web.command: missing: expected a list: the program and its arguments, for example [node, server.js]',
     ],
   },
   {
     name: 'a command as one string',
     text: 'plugins:\n  web:\n    command: node server.js --port 80\n',
     messages: [
-      'postern.yaml:3:14: plugins.web.command: expected a list: the program and its arguments, as [node, server.js], not "node server.js --port 80"; write [node, server.js, --port, 80]',
+      'postern.yaml:3:14: plugins.web.command: expected a list: the program and its arguments, for example [node, server.js], not "node server.js --port 80"; write [node, server.js, --port, 80]',
     ],
   },
   {
     name: 'a command as a string with a glob',
     text: 'plugins:\n  web:\n    command: ls *.js\n',
     messages: [
-      'postern.yaml:3:14: plugins.web.command: expected a list: the program and its arguments, as [node, server.js], not "ls *.js"; write [ls, "*.js"]',
+      'postern.yaml:3:14: plugins.web.command: expected a list: the program and its arguments, for example [node, server.js], not "ls *.js"; write [ls, "*.js"]',
     ],
   },
   {
     name: 'an empty command',
     text: 'plugins:\n  web:\n    command: []\n',
     messages: [
-      'postern.yaml:3:14: plugins.web.command: expected a list with the program at least, as [node, server.js], not an empty list',
+      'postern.yaml:3:14: plugins.web.command: expected a list with the program at least, for example [node, server.js], not an empty list',
     ],
   },
   {
@@ -219,7 +219,7 @@ export const brokenConfigs: readonly BrokenConfig[] = [
     name: 'one rule without a list',
     text: web('    allow: api.example.com\n'),
     messages: [
-      'postern.yaml:4:12: plugins.web.allow: expected a list of rules, as [api.example.com, 10.1.0.0/16:5432], not "api.example.com"; write [api.example.com]',
+      'postern.yaml:4:12: plugins.web.allow: expected a list of rules such as [api.example.com, 10.1.0.0/16:5432], not "api.example.com"; write [api.example.com]',
     ],
   },
   {
@@ -257,7 +257,7 @@ export const brokenConfigs: readonly BrokenConfig[] = [
     name: 'an IPv6 address without quotes in brackets',
     text: web('    allow: [[::1]:443]\n'),
     messages: [
-      'postern.yaml:4:13: a list or map cannot be a key; an address in brackets needs quotes, as "[::1]:443"',
+      'postern.yaml:4:13: a list or map cannot be a key; an address in brackets needs quotes, for example "[::1]:443"',
     ],
   },
   {
@@ -291,7 +291,9 @@ export const brokenConfigs: readonly BrokenConfig[] = [
   {
     name: 'a rule that is a number',
     text: web('    allow: [443]\n'),
-    messages: ['postern.yaml:4:13: plugins.web.allow[0]: expected a rule, as api.example.com:443, not 443'],
+    messages: [
+      'postern.yaml:4:13: plugins.web.allow[0]: expected a rule such as api.example.com:443, not 443',
+    ],
   },
   {
     name: 'two bad rules in two lists',
@@ -389,10 +391,10 @@ export const brokenConfigs: readonly BrokenConfig[] = [
     ],
   },
   {
-    name: 'a hidden path that is not there',
+    name: 'a hidden path that does not exist',
     text: web('    filesystem: {hidden: [./missing]}\n'),
     messages: [
-      'postern.yaml:4:27: plugins.web.filesystem.hidden[0]: "DIR/missing" is not there; paths are relative to the file',
+      'postern.yaml:4:27: plugins.web.filesystem.hidden[0]: "DIR/missing" does not exist; paths are relative to the file',
     ],
   },
   {
@@ -403,22 +405,22 @@ export const brokenConfigs: readonly BrokenConfig[] = [
     ],
   },
   {
-    name: 'a working directory that is not there',
+    name: 'a working directory that does not exist',
     text: web('    cwd: ./missing\n'),
     messages: [
-      'postern.yaml:4:10: plugins.web.cwd: "DIR/missing" is not there; paths are relative to the file',
+      'postern.yaml:4:10: plugins.web.cwd: "DIR/missing" does not exist; paths are relative to the file',
     ],
   },
   {
     name: 'a working directory that is a file',
     text: web('    cwd: ./a-file\n'),
-    messages: ['postern.yaml:4:10: plugins.web.cwd: "DIR/a-file" is no folder'],
+    messages: ['postern.yaml:4:10: plugins.web.cwd: "DIR/a-file" is not a folder'],
   },
   {
-    name: 'a path to show that is not there',
+    name: 'a path to show that does not exist',
     text: web('    filesystem: {visible: [./missing]}\n'),
     messages: [
-      'postern.yaml:4:28: plugins.web.filesystem.visible[0]: "DIR/missing" is not there; paths are relative to the file',
+      'postern.yaml:4:28: plugins.web.filesystem.visible[0]: "DIR/missing" does not exist; paths are relative to the file',
     ],
   },
   {
@@ -487,14 +489,14 @@ export const brokenConfigs: readonly BrokenConfig[] = [
     name: 'a listener on a number',
     text: web('    listen: [{name: http, address: 8080}]\n'),
     messages: [
-      'postern.yaml:4:36: plugins.web.listen[0].address: expected an address, as 127.0.0.1:8080, or the path of a UNIX socket, not 8080',
+      'postern.yaml:4:36: plugins.web.listen[0].address: expected an address such as 127.0.0.1:8080, or the path of a UNIX socket, not 8080',
     ],
   },
   {
     name: 'metrics as a port',
     text: 'metrics: 9464\nplugins:\n  web: {command: [node]}\n',
     messages: [
-      'postern.yaml:1:10: metrics: expected HOST:PORT, as 127.0.0.1:9464, not 9464; write 127.0.0.1:9464',
+      'postern.yaml:1:10: metrics: expected HOST:PORT, for example 127.0.0.1:9464, not 9464; write 127.0.0.1:9464',
     ],
   },
   {
@@ -503,9 +505,9 @@ export const brokenConfigs: readonly BrokenConfig[] = [
     messages: ['postern.yaml:1:10: metrics: expected HOST:PORT, not "localhost"; write 127.0.0.1:9464'],
   },
   {
-    name: 'an audit log in a folder that is not there',
+    name: 'an audit log in a folder that does not exist',
     text: 'audit: ./log/audit.json\nplugins:\n  web: {command: [node]}\n',
-    messages: ['postern.yaml:1:8: audit: the folder "DIR/log" is not there; make it, or name another'],
+    messages: ['postern.yaml:1:8: audit: the folder "DIR/log" does not exist; make it, or name another'],
   },
   {
     name: 'an audit log that is a folder',
@@ -516,11 +518,11 @@ export const brokenConfigs: readonly BrokenConfig[] = [
     name: 'a DNS server by name',
     text: 'dns: [dns.example.com]\nplugins:\n  web: {command: [node]}\n',
     messages: [
-      'postern.yaml:1:7: dns[0]: expected an address, as 127.0.0.53 or [::1]:53, not "dns.example.com"',
+      'postern.yaml:1:7: dns[0]: expected an address such as 127.0.0.53 or [::1]:53, not "dns.example.com"',
     ],
   },
   {
-    name: 'after a plugin that is not there',
+    name: 'after a plugin that does not exist',
     text: 'plugins:\n  web: {command: [node], after: [databse]}\n  database: {command: [postgres]}\n',
     messages: [
       'postern.yaml:2:34: plugins.web.after[0]: there is no plugin "databse"; did you mean "database"?',
@@ -532,7 +534,7 @@ export const brokenConfigs: readonly BrokenConfig[] = [
     messages: ['postern.yaml:2:28: plugins.a.after: goes in a circle: a after b after a'],
   },
   {
-    name: 'a preset that is not there',
+    name: 'a preset that does not exist',
     text: web('    presets: [./missing.yaml]\n'),
     messages: [
       'postern.yaml:4:15: plugins.web.presets[0]: "missing.yaml" cannot be read: there is no such file; name a file that holds allow: and deny: lists',
@@ -608,7 +610,7 @@ export const brokenConfigs: readonly BrokenConfig[] = [
     name: 'a key and a folder that would act on a terminal',
     text: 'plugins:\n  web:\n    command: [node]\n    cwd: "a\\nb\\e[2J"\n    "x\\u202e": 1\n',
     messages: [
-      'postern.yaml:4:10: plugins.web.cwd: "DIR/a\\u000ab\\u001b[2J" is not there; paths are relative to the file',
+      'postern.yaml:4:10: plugins.web.cwd: "DIR/a\\u000ab\\u001b[2J" does not exist; paths are relative to the file',
       'postern.yaml:5:5: plugins.web.x\\u202e: unknown key; there are command, allow, deny, presets, env, cwd, mode, egress, filesystem, restart, limits, seccomp, home, listen, after',
     ],
   },
@@ -616,7 +618,7 @@ export const brokenConfigs: readonly BrokenConfig[] = [
     name: 'a call as a string',
     text: web('    seccomp: {allow: adjtimex}\n'),
     messages: [
-      'postern.yaml:4:22: plugins.web.seccomp.allow: expected a list of system calls, as [adjtimex], not "adjtimex"; write [adjtimex]',
+      'postern.yaml:4:22: plugins.web.seccomp.allow: expected a list of system calls, for example [adjtimex], not "adjtimex"; write [adjtimex]',
     ],
   },
   {
@@ -625,10 +627,10 @@ export const brokenConfigs: readonly BrokenConfig[] = [
       '    seccomp:\n      allow: [adjtimx, "read\\n", kcmp]\n      unsafe_allow: [perf_event_opn, ustat]\n',
     ),
     messages: [
-      'postern.yaml:5:15: plugins.web.seccomp.allow[0]: "adjtimx" is no call to add: it is unknown, or every plugin has it; did you mean "adjtimex"?',
-      'postern.yaml:5:24: plugins.web.seccomp.allow[1]: "read\\u000a" is no call to add: it is unknown, or every plugin has it',
+      'postern.yaml:5:15: plugins.web.seccomp.allow[0]: "adjtimx" cannot be added: it is unknown, or every plugin has it; did you mean "adjtimex"?',
+      'postern.yaml:5:24: plugins.web.seccomp.allow[1]: "read\\u000a" cannot be added: it is unknown, or every plugin has it',
       'postern.yaml:5:34: plugins.web.seccomp.allow[2]: "kcmp" weakens a guarantee: it reaches into other processes: only those of the sandbox, if the kernel keeps namespaces apart; it belongs under unsafe_allow',
-      'postern.yaml:6:22: plugins.web.seccomp.unsafe_allow[0]: "perf_event_opn" is no call to add: it is unknown, or every plugin has it; did you mean "perf_event_open"?',
+      'postern.yaml:6:22: plugins.web.seccomp.unsafe_allow[0]: "perf_event_opn" cannot be added: it is unknown, or every plugin has it; did you mean "perf_event_open"?',
       'postern.yaml:6:38: plugins.web.seccomp.unsafe_allow[1]: "ustat" weakens no guarantee; it belongs under allow',
     ],
   },
@@ -655,12 +657,12 @@ export const brokenConfigs: readonly BrokenConfig[] = [
     name: 'everything at once',
     text: 'metrics: 9464\nplugin: {}\ndefaults: {mode: audited}\nplugins:\n  Web:\n    comand: [node]\n    cwd: ./missing\n    allow: [https://x.example.com]\n    env: {A: 1}\n',
     messages: [
-      'postern.yaml:1:10: metrics: expected HOST:PORT, as 127.0.0.1:9464, not 9464; write 127.0.0.1:9464',
+      'postern.yaml:1:10: metrics: expected HOST:PORT, for example 127.0.0.1:9464, not 9464; write 127.0.0.1:9464',
       'postern.yaml:2:1: plugin: unknown key; did you mean "plugins"?',
       'postern.yaml:3:18: defaults.mode: expected enforce or audit, not "audited"; did you mean "audit"?',
       'postern.yaml:5:3: plugins.Web: not a name of a-z, 0-9, _ and -, at most 63 characters, a letter or digit first; write web',
       'postern.yaml:6:5: plugins.Web.comand: unknown key; did you mean "command"?',
-      'postern.yaml:7:10: plugins.Web.cwd: "DIR/missing" is not there; paths are relative to the file',
+      'postern.yaml:7:10: plugins.Web.cwd: "DIR/missing" does not exist; paths are relative to the file',
       'postern.yaml:8:13: plugins.Web.allow[0]: The rule "https://x.example.com" has the scheme "https": rules are for TCP, and say host and port; write "x.example.com"',
       'postern.yaml:9:14: plugins.Web.env.A: expected a string, not 1; write "1"',
     ],

@@ -55,7 +55,7 @@ test('loadConfig() refuses a file that is no readable text, and does not read it
   assert.deepEqual(messagesOf(join(folder, 'big.yaml')), ['big.yaml: is larger than 4 MiB']);
   assert.deepEqual(messagesOf(join(folder, 'latin1.yaml')), ['latin1.yaml: is not UTF-8']);
   assert.deepEqual(messagesOf('/proc/self/mem'), ['mem: cannot be read: EIO']);
-  assert.deepEqual(messagesOf(join(folder, 'fifo.yaml')), ['fifo.yaml: is no regular file']);
+  assert.deepEqual(messagesOf(join(folder, 'fifo.yaml')), ['fifo.yaml: is not a regular file']);
   assert.deepEqual(messagesOf(`${folder}/missing.yaml`), [
     'missing.yaml: cannot be read: there is no such file; name another file, or write a first one with postern init',
   ]);

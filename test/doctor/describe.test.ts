@@ -69,7 +69,7 @@ test('toJson() is one object with every field of every check', () => {
     {
       name: '/bin/sh',
       state: 'missing',
-      found: 'not there, or not executable',
+      found: 'missing, or not executable',
       needed: 'a POSIX shell',
       fix: 'Put a POSIX shell there: as a link, to dash, bash or busybox.',
     },

@@ -43,7 +43,7 @@ for name, act in {
     "priority": lambda: os.setpriority(os.PRIO_PROCESS, HOST_PID, 19),
 }.items():
     result(name, tried(act))
-# Whoever made the pair of sockets that is its output, by a handle of the process (Linux 6.5).
+# The process that made the socket pair of this program's output, by its pidfd (Linux 6.5).
 SO_PEERPIDFD, PIDFD_GET_NET_NAMESPACE, PIDFD_SEND_SIGNAL, PIDFD_GETFD = 77, 0xFF04, 424, 438
 try:
     handle = struct.unpack("i", socket.socket(fileno=os.dup(1)).getsockopt(socket.SOL_SOCKET, SO_PEERPIDFD, 4))[0]

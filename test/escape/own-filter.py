@@ -37,7 +37,7 @@ in_child("prctl", lambda: "ok" if libc.prctl(PR_SET_SECCOMP, MODE_FILTER, fprog,
 fprog, code = filter_of(NOTIFY)
 flags = [NEW_LISTENER, NEW_LISTENER | LOGGED, NEW_LISTENER | TSYNC | TSYNC_ESRCH, NEW_LISTENER | WAIT_KILLABLE, 1 << 40 | NEW_LISTENER]
 if os.fork() == 0:
-    # The last, since whoever got one would wait for himself.
+    # This is last: a program that got such a listener would wait for itself.
     result("listener", " ".join(dict.fromkeys(call("seccomp", SET_MODE_FILTER, flag, fprog)[1] for flag in flags)))
     os._exit(0)
 os.wait()

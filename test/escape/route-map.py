@@ -20,7 +20,7 @@ answers = set()
 for _ in range(30):
     try:
         _, [(_, _, error)], _, _ = sock.recvmsg(100, 512, MSG_ERRQUEUE)
-        # struct sock_extended_err, then the address of whoever sent the error.
+        # struct sock_extended_err, then the address of the error's sender.
         routers.add(socket.inet_ntoa(error[20:24]))
         break
     except OSError as problem:

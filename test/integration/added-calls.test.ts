@@ -53,7 +53,7 @@ test('a call that may not be added gives an error with the fix, and nothing is s
       'kcmp',
       /^postern: "kcmp" weakens a guarantee: .*; write --unsafe-seccomp-allow kcmp\n$/,
     ],
-    ['--seccomp-allow', 'adjtimx', /^postern: "adjtimx" is no call to add: .*; did you mean "adjtimex"\?\n$/],
+    ['--seccomp-allow', 'adjtimx', /^postern: "adjtimx" cannot be added: .*; did you mean "adjtimex"\?\n$/],
     [
       '--unsafe-seccomp-allow',
       'adjtimex',

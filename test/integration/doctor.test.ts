@@ -157,7 +157,7 @@ for (const user of users) {
     const unshare = hiding('/usr/bin/unshare');
     assert.equal(unshare.status, 1, unshare.stdout);
     assert.match(lines(unshare.stdout, 'unshare(1)'), /^missing .*\n +Install it: \S+.* util-linux$/);
-    assert.match(lines(unshare.stdout, 'user namespaces'), /not tried: unshare\(1\) is not there/);
+    assert.match(lines(unshare.stdout, 'user namespaces'), /not tried: unshare\(1\) is missing/);
     isMissing(
       hiding(library('libseccomp.so.2')),
       'libseccomp',

@@ -1,4 +1,4 @@
-// Files of the system are replaced while plugins start, as a package's installation replaces /etc/ld.so.cache.
+// Files of the system are replaced while plugins start: a package's installation replaces, for example, /etc/ld.so.cache.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { postern } from '../harness/postern.js';

@@ -1,4 +1,4 @@
-// Plugins that make whoever touches them wait, and a neighbour that measures what it notices of it.
+// Plugins that make the broker wait for them, and a neighbour that measures its own delays.
 #include "../interop/semantics/prelude.h"
 #include <sys/epoll.h>
 #include <sys/uio.h>
@@ -70,7 +70,7 @@ static void pipe_lock(void) {
   }
 }
 
-/** Sockets whose close would linger, left to be closed by whoever looks at them last. */
+/** Sockets whose close would linger, that the last process to look at them must close. */
 static volatile int lingering;
 static void *closes(void *unused) {
   for (;;) close(lingering);
@@ -114,7 +114,7 @@ static void full_backlog(void) {
   pause();
 }
 
-/** Sleepers that watch a descriptor by epoll(7), so often in all: whoever wakes its readers goes through them. */
+/** Sleepers that watch a descriptor by epoll(7), so often in all. A process that wakes the descriptor's readers goes through all of them. */
 static void crowd(int watched, int watches) {
   enum { SLEEPERS = 9, PLACES = 500, FIRST = 500 };
   int begun[2];

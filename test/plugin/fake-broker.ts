@@ -24,7 +24,7 @@ export type Script = (request: ChannelRequest, broker: FakeBroker) => boolean;
 
 /** Hosts with a meaning: `denied.example` is refused, `silent.example` is never answered, the rest is dialled. */
 export class FakeBroker {
-  /** The plugin's ends. Whoever takes them owns them. */
+  /** The plugin's ends. The test that takes them owns them. */
   readonly ends: ChannelEnds;
   readonly requests: ChannelRequest[] = [];
   readonly children: FakeBroker[] = [];

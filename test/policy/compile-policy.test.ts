@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { compilePolicy } from '../../shared/policy/compile-policy.js';
 import { ask, policyOf } from './rules.js';
 
-/** The warnings, as `allow 1 message`. */
+/** The warnings, for example `allow 1 message`. */
 function warnings(allow: readonly string[], deny: readonly string[] = []): string[] {
   const compiled = compilePolicy({ allow, deny });
   assert.ok(compiled.ok, JSON.stringify(compiled));

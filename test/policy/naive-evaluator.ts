@@ -4,7 +4,7 @@ import { METADATA_ADDRESSES } from '../../shared/policy/metadata-addresses.js';
 import { SPECIAL_IPV4 } from '../../shared/policy/special-ipv4.js';
 import { SPECIAL_IPV6 } from '../../shared/policy/special-ipv6.js';
 
-/** The parts of a rule: its target, as `name`, `*.x`, `10.0.0.0/8`, `@public` or `*`, and its ports. */
+/** The parts of a rule: its target: `name`, `*.x`, `10.0.0.0/8`, `@public` or `*`, and its ports. */
 export interface NaiveRule {
   readonly target: string;
   readonly ports: readonly (readonly [low: number, high: number])[];

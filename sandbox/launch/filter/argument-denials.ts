@@ -38,7 +38,7 @@ const has = (index: 0 | 1 | 2 | 3, bits: number): { index: 0 | 1 | 2 | 3; mask: 
 export const argumentDenials: readonly FilterGroup[] = [
   {
     name: 'seccomp.fastopen',
-    why: 'sendto(MSG_FASTOPEN) connects a socket to the address that it bears, and Landlock does not look',
+    why: 'sendto(MSG_FASTOPEN) connects a socket to the address in its argument, and Landlock does not check that',
     rules: [
       { calls: ['sendto'], action: 'EOPNOTSUPP', when: [has(3, MSG_FASTOPEN)] },
       { calls: ['sendmsg'], action: 'EOPNOTSUPP', when: [has(2, MSG_FASTOPEN)] },
@@ -48,7 +48,7 @@ export const argumentDenials: readonly FilterGroup[] = [
   {
     name: 'seccomp.error_queue',
     // The answer of an empty queue.
-    why: "it holds the address of every router that sends an ICMP error: with IP_TTL, a map of the host's network",
+    why: "the error queue names every router that sends an ICMP error; with IP_TTL a plugin could map the host's network",
     rules: [
       { calls: ['recvmsg'], action: 'EAGAIN', when: [has(2, MSG_ERRQUEUE)] },
       { calls: ['recvfrom', 'recvmmsg'], action: 'EAGAIN', when: [has(3, MSG_ERRQUEUE)] },
@@ -56,7 +56,7 @@ export const argumentDenials: readonly FilterGroup[] = [
   },
   {
     name: 'seccomp.leases',
-    why: "whoever opens a file on which the plugin has a lease waits for it, 45 s: the supervisor at its own file, the user's editor",
+    why: "a program that opens a file waits up to 45 s for the plugin's lease on it: the supervisor, or the user's editor",
     rules: [F_SETLEASE, F_SETDELEG].map((command) => ({
       calls: ['fcntl'],
       action: 'EPERM' as const,
@@ -80,12 +80,12 @@ export const argumentDenials: readonly FilterGroup[] = [
   },
   {
     name: 'seccomp.clone_parent',
-    why: 'a process made with CLONE_PARENT is a child of the supervisor, and as a zombie keeps the sandbox from ending',
+    why: 'with CLONE_PARENT the new process is a child of the supervisor; as a zombie it would keep the sandbox from ending',
     rules: [{ calls: ['clone'], action: 'EPERM', when: [has(0, CLONE_PARENT)] }],
   },
   {
     name: 'seccomp.set_uid_files',
-    why: 'a set-uid file in a writable folder of the host gives its owner to whoever runs it there',
+    why: "a set-uid file in a writable folder of the host gives its owner's rights to every user who runs it there",
     rules: [S_ISUID, S_ISGID].flatMap((bit) => [
       { calls: ['chmod', 'fchmod', 'creat', 'mknod'], action: 'EPERM' as const, when: [has(1, bit)] },
       { calls: ['fchmodat', 'fchmodat2', 'mknodat'], action: 'EPERM' as const, when: [has(2, bit)] },
@@ -97,7 +97,7 @@ export const argumentDenials: readonly FilterGroup[] = [
   },
   {
     name: 'seccomp.ioctl_interfaces',
-    why: 'the 0x89xx and 0x8bxx requests tell of the interfaces of the netns that a socket belongs to: the host',
+    why: "the 0x89xx and 0x8bxx requests list the interfaces of the socket's network namespace, which can be the host's",
     rules: [0x8900, 0x8b00].map((requests) => ({
       calls: ['ioctl'],
       action: 'EPERM' as const,
@@ -106,7 +106,7 @@ export const argumentDenials: readonly FilterGroup[] = [
   },
   {
     name: 'seccomp.received_options',
-    why: 'what a segment of a connection came with, ipv6(7) IPV6_2292PKTOPTIONS and ip(7) IP_PKTOPTIONS, names an interface of the host',
+    why: 'IPV6_2292PKTOPTIONS, ipv6(7), and IP_PKTOPTIONS, ip(7), name the interface of the host by which a segment came',
     rules: [
       [IPPROTO_IPV6, IPV6_2292PKTOPTIONS],
       [IPPROTO_IP, IP_PKTOPTIONS],
@@ -121,7 +121,7 @@ export const argumentDenials: readonly FilterGroup[] = [
   },
   {
     name: 'seccomp.peer_label',
-    why: "SO_PEERSEC tells the label that the host's security module gave to the process at the other end; ENOPROTOOPT is a kernel without one",
+    why: "SO_PEERSEC shows the label that the host's security module gave to the peer; a kernel without a module answers ENOPROTOOPT",
     rules: [
       {
         calls: ['getsockopt'],
@@ -135,7 +135,7 @@ export const argumentDenials: readonly FilterGroup[] = [
   },
   {
     name: 'seccomp.ioctl_terminal',
-    why: 'TIOCSTI and TIOCLINUX type into the terminal that the plugin shares with its user; TIOCSETD takes it from the user',
+    why: "TIOCSTI and TIOCLINUX type into the user's terminal, which the plugin shares; TIOCSETD takes the terminal away from the user",
     rules: [TIOCSTI, TIOCLINUX, TIOCSETD].map((request) => ({
       calls: ['ioctl'],
       action: 'EPERM' as const,
@@ -144,7 +144,7 @@ export const argumentDenials: readonly FilterGroup[] = [
   },
   {
     name: 'seccomp.ioctl_console',
-    why: 'the 0x4bxx and 0x56xx requests set keyboard, screen and switching of the console, of all consoles',
+    why: 'the 0x4bxx and 0x56xx requests set the keyboard, the screen and the switching of every console',
     rules: [0x4b00, 0x5600].map((requests) => ({
       calls: ['ioctl'],
       action: 'EPERM' as const,
@@ -153,7 +153,7 @@ export const argumentDenials: readonly FilterGroup[] = [
   },
   {
     name: 'seccomp.listener',
-    why: 'a filter of its own may not bring a notification listener of its own',
+    why: 'a plugin may load a filter, but not one with a notification listener',
     rules: [{ calls: ['seccomp'], action: 'EPERM', when: [has(1, SECCOMP_FILTER_FLAG_NEW_LISTENER)] }],
   },
 ];

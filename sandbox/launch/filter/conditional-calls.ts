@@ -103,7 +103,7 @@ export const conditionalCalls: readonly FilterGroup[] = [
   },
   {
     name: 'seccomp.setsockopt',
-    why: 'IPV6_RTHDR, IP_OPTIONS, SO_BINDTODEVICE, TCP_FASTOPEN_CONNECT and others turn a connection elsewhere',
+    why: 'IPV6_RTHDR, IP_OPTIONS, SO_BINDTODEVICE, TCP_FASTOPEN_CONNECT and others redirect a connection',
     rules: OPTIONS.flatMap(([level, names]) =>
       names.map((name) => ({
         calls: ['setsockopt'],
@@ -117,7 +117,7 @@ export const conditionalCalls: readonly FilterGroup[] = [
   },
   {
     name: 'seccomp.personality',
-    why: 'other execution domains bring other behaviour of the same calls',
+    why: 'in other execution domains the same calls behave differently',
     rules: [0x0, 0x8, 0x20000, 0x20008, 0x40000, 0xffffffff].map((domain) => ({
       calls: ['personality'],
       action: 'allow' as const,

@@ -4,28 +4,28 @@ import type { FilterGroup } from './filter-group.js';
 export const refusedCalls: readonly FilterGroup[] = [
   {
     name: 'seccomp.connect',
-    why: 'a handed-over socket would reach any peer of the host by connect(AF_UNSPEC) and connect',
+    why: 'with connect(AF_UNSPEC) and a second connect, a handed-over socket could reach any peer',
     rules: [{ calls: ['connect'], action: 'EACCES' }],
   },
   {
     name: 'seccomp.bind',
-    why: 'a handed-over socket whose connection was reset takes a port of the host',
+    why: 'after a reset, a handed-over socket could take a port of the host',
     rules: [{ calls: ['bind'], action: 'EACCES' }],
   },
   {
     name: 'seccomp.listen',
-    why: 'a handed-over socket after a reset listens on a port that the kernel picks, Landlock or not',
+    why: 'after a reset, a handed-over socket could listen on a port that the kernel picks, even under Landlock',
     rules: [{ calls: ['listen'], action: 'EACCES' }],
   },
   {
     name: 'seccomp.io_uring',
-    why: 'its operations connect, send and set options without a system call that a filter sees',
+    why: 'a ring connects, sends and sets options without a system call that a filter sees',
     rules: [{ calls: ['io_uring_setup', 'io_uring_enter', 'io_uring_register'], action: 'ENOSYS' }],
   },
   {
     name: 'seccomp.splice',
     // The errno of a descriptor that cannot be spliced: Go's io.Copy falls back to read and write only on EINVAL.
-    why: 'a splice that waits holds the lock of its pipe: whoever reads the other end sleeps, not even killable',
+    why: 'a splice that waits holds the lock of its pipe; a process that reads the other end then sleeps, and SIGKILL does not end it',
     rules: [{ calls: ['splice', 'tee', 'vmsplice'], action: 'EINVAL' }],
   },
   {
@@ -40,12 +40,12 @@ export const refusedCalls: readonly FilterGroup[] = [
   },
   {
     name: 'seccomp.setns',
-    why: 'no namespace but its own',
+    why: 'a plugin stays in its own namespaces',
     rules: [{ calls: ['setns'], action: 'EPERM' }],
   },
   {
     name: 'seccomp.mounts',
-    why: 'the root stays as it was built',
+    why: 'a plugin may not change its root or its mounts',
     rules: [
       {
         calls: [
@@ -70,7 +70,7 @@ export const refusedCalls: readonly FilterGroup[] = [
   },
   {
     name: 'seccomp.processes',
-    why: 'no memory or descriptor of another process',
+    why: 'a plugin gets no memory and no descriptor of another process',
     rules: [
       {
         calls: ['ptrace', 'process_vm_readv', 'process_vm_writev', 'process_madvise', 'pidfd_getfd', 'kcmp'],
@@ -85,7 +85,7 @@ export const refusedCalls: readonly FilterGroup[] = [
   },
   {
     name: 'seccomp.kernel_programs',
-    why: 'the surface through which kernels are taken over',
+    why: 'attackers have often taken over kernels through these calls',
     rules: [
       {
         calls: ['bpf', 'perf_event_open', 'userfaultfd', 'lookup_dcookie', 'uselib', 'vhangup'],
@@ -95,12 +95,12 @@ export const refusedCalls: readonly FilterGroup[] = [
   },
   {
     name: 'seccomp.facts',
-    why: 'what tells of the machine and few programs ask for is less of the kernel to attack',
+    why: 'few programs need these facts about the machine; without the calls there is less of the kernel to attack',
     rules: [{ calls: ['adjtimex', 'clock_adjtime', 'sysfs', 'ustat'], action: 'EPERM' }],
   },
   {
     name: 'seccomp.administration',
-    why: 'calls that administer the machine; all want a capability that a plugin does not have',
+    why: 'these calls administer the machine, and need a capability that a plugin does not have',
     rules: [
       {
         calls: [

@@ -1,4 +1,4 @@
-// Rules for a plugin that shares its process group with the programs of its user, as in a pipeline at a terminal.
+// Rules for a plugin that shares its process group with the programs of its user, for example in a pipeline at a terminal.
 import type { Filter, FilterRule } from '../../../shared/sys/seccomp.js';
 
 const PRIO_PGRP = 1;

@@ -32,7 +32,7 @@ export function surveyCgroup(): CgroupSurvey {
   return { base, own };
 }
 
-/** The programs that started this process, as a shell or npm, may move along. */
+/** The programs that started this process, for example a shell or npm, may move along. */
 function othersIn(folder: string): readonly string[] {
   const family = new Set<string>();
   for (let pid = String(process.pid); Number(pid) > 0 && !family.has(pid); pid = parentOf(pid))

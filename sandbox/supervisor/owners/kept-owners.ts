@@ -1,4 +1,4 @@
-// The warnings where root may not map the ids of files, because it has no CAP_SYS_ADMIN, as in a container. Looks at each path's mode.
+// The warnings where root may not map the ids of files, because it has no CAP_SYS_ADMIN, for example in a container. Looks at each path's mode.
 import { statSync } from 'node:fs';
 import { printable } from '../../../shared/printable.js';
 

@@ -47,7 +47,7 @@ function open(destination: string): number {
     // Without O_NONBLOCK a FIFO without a reader would block the start, open(2).
     const { O_APPEND, O_CREAT, O_NOFOLLOW, O_NONBLOCK, O_WRONLY } = constants;
     const flags = O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK;
-    // A link there could lead to a file that is executed, as ~/.bashrc: only root's folders, as /dev, may have one.
+    // A link there could lead to a file that is executed, for example ~/.bashrc. Only root's folders, for example /dev, may have one.
     return openSync(destination, isRootsFolder(dirname(destination)) ? flags : flags | O_NOFOLLOW, 0o640);
   } catch (cause) {
     throw new PosternError('audit_destination', `Cannot append to the audit file "${destination}"`, {

@@ -17,7 +17,7 @@ export async function serveMetrics(address: string, pages: MetricsPages): Promis
   const where = parseHostPort(address);
   if (where === undefined) {
     throw new PosternError('metrics_address', `Not an address for metrics: "${address}"`, {
-      fix: 'write HOST:PORT, as in 127.0.0.1:9464',
+      fix: 'write HOST:PORT, for example 127.0.0.1:9464',
     });
   }
   const server = createServer({ requestTimeout: 5_000, headersTimeout: 5_000 }, (request, response) => {

@@ -5,7 +5,7 @@ import type { HostFiles } from '../files/host-files.js';
 import { steps } from './command-paths.js';
 
 export interface Shim {
-  /** The manager, as `pyenv`. */
+  /** The manager, for example `pyenv`. */
   readonly manager: string;
   /** The manager's folder. */
   readonly root: string;

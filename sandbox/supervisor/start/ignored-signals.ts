@@ -1,4 +1,4 @@
-// The signals that were ignored when postern was started, as under nohup(1). The plugin must ignore them too. Node resets them, so
+// The signals that were ignored when postern was started, for example under nohup(1). The plugin must ignore them too. Node resets them, so
 // deploy/command.sh reads them before. A supervisor that is started in another way knows of none.
 const MASK = 'POSTERN_IGNORED_SIGNALS';
 

@@ -1,4 +1,4 @@
-// Holds a listener with a full queue at the port that is given: whoever connects to it gets no answer. Prints the port; ends with its
+// Holds a listener with a full queue at the port that is given: a client that connects gets no answer. Prints the port; ends with its
 // input.
 #include "prelude.h"
 
