@@ -70,7 +70,7 @@ async function start(line: Line<'start'>): Promise<void> {
 
 async function makeSessions({ dnsServers, listeners }: Line<'start'>): Promise<Sessions> {
   const services = {
-    audit: new Audit(link, () => metrics.auditEventsDropped(1)),
+    audit: new Audit(link, () => metrics.count('auditEventsDropped', {})),
     host: new HostAddresses(listeners),
     metrics,
     ...(await startGuards()),

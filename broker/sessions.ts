@@ -58,7 +58,7 @@ export class Sessions implements SessionEvents {
 
   /** Counts refusals by limits that the supervisor holds. */
   limited({ plugin, limit, times }: SupervisorLine & { readonly type: 'limited' }): void {
-    this.#plugin(plugin).metrics.limited(limit, times);
+    this.#plugin(plugin).metrics.count('limitRejections', { limit }, times);
   }
 
   /** Ends a plugin's channels and its trap, and removes its metrics. */
@@ -149,7 +149,10 @@ export class Sessions implements SessionEvents {
 
   /** Updates every plugin's gauges. */
   show(): void {
-    for (const { metrics, queue } of this.#plugins.values()) metrics.show(queue.inFlight, queue.queued);
+    for (const { metrics, queue } of this.#plugins.values()) {
+      metrics.set('requestsInFlight', {}, queue.inFlight);
+      metrics.set('requestsQueued', {}, queue.queued);
+    }
   }
 
   #plugin(name: string): Plugin {

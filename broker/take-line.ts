@@ -25,7 +25,10 @@ const LINES: { readonly [T in LineType]: Entry<T> } = {
   forget: { when: 'serving', take: ({ sessions }, { plugin }) => sessions.forget(plugin) },
   session_dropped: { when: 'serving', take: ({ sessions }, { session }) => sessions.dropped(session) },
   limited: { when: 'serving', take: ({ sessions }, line) => sessions.limited(line) },
-  audit_dropped: { when: 'serving', take: ({ metrics }, { events }) => metrics.auditEventsDropped(events) },
+  audit_dropped: {
+    when: 'serving',
+    take: ({ metrics }, { events }) => metrics.count('auditEventsDropped', {}, events),
+  },
   explain: { when: 'serving', take: ({ sessions }, line) => void sessions.explain(line) },
   metrics: { when: 'serving', take: answerMetrics },
 };

@@ -11,7 +11,7 @@ import type { Requester } from './requester.js';
 export async function handOver(requester: Requester, id: number, socket: OwnedFd): Promise<boolean> {
   try {
     const left = await requester.answer({ id, ok: true }, socket);
-    if (left) requester.plugin.metrics.socketPassed('channel');
+    if (left) requester.plugin.metrics.count('socketsPassed', { door: 'channel' });
     else if (requester.open) refuseDescriptor(requester, id);
     return left;
   } finally {
@@ -21,7 +21,7 @@ export async function handOver(requester: Requester, id: number, socket: OwnedFd
 
 /** Plugins do not receive their descriptors. The kernel counts those in flight by uid, and takes no more (ETOOMANYREFS). */
 function refuseDescriptor(requester: Requester, id: number): void {
-  requester.plugin.metrics.limited('descriptors');
+  requester.plugin.metrics.count('limitRejections', { limit: 'descriptors' });
   void requester.answer({
     id,
     ok: false,

@@ -201,7 +201,7 @@ export class Session {
 
   #openChannel(id: number): void {
     if (this.plugin.channels >= CHANNELS_PER_PLUGIN) {
-      this.plugin.metrics.limited('concurrency');
+      this.plugin.metrics.count('limitRejections', { limit: 'concurrency' });
       const message = `Cannot open a channel: ${CHANNELS_PER_PLUGIN} are open`;
       void this.#client.answer({ id, ok: false, errno: 'EAGAIN', reason: 'concurrency_limited', message });
       return;
@@ -212,7 +212,7 @@ export class Session {
   }
 
   #report(kind: ProtocolErrorKind): void {
-    this.plugin.metrics.protocolError(kind);
+    this.plugin.metrics.count('protocolErrors', { kind });
     this.#services.audit.protocolError({ plugin: this.plugin.name, door: 'channel', kind });
   }
 }

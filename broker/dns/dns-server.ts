@@ -36,14 +36,14 @@ export class DnsServer {
   constructor(services: Services, plugin: Plugin, { datagrams, listeners }: DnsSockets) {
     this.#services = services;
     const refusals = new QuestionRefusals(services.audit, plugin.name, () =>
-      plugin.metrics.limited('log_rate'),
+      plugin.metrics.count('limitRejections', { limit: 'log_rate' }),
     );
     this.#asker = { plugin, grants: this.grants, refusals };
     const perSecond = plugin.limits.questionsPerSecond;
     const bounds: QuestionBounds = {
       turn: plugin.turn,
       rate: new TokenBucket(perSecond, QUESTION_BURST_FACTOR * perSecond),
-      limited: () => plugin.metrics.limited('dns_rate'),
+      limited: () => plugin.metrics.count('limitRejections', { limit: 'dns_rate' }),
     };
     const answer =
       (transport: Transport): AnswerMessage =>
@@ -70,12 +70,12 @@ export class DnsServer {
     if (question === 'drop') return undefined;
     const { metrics } = this.#asker.plugin;
     if ('rejected' in question) {
-      metrics.questionAnswered('error');
+      metrics.count('dnsQuestions', { answer: 'error' });
       return encodeDnsRejection(question);
     }
     const finish = (answer: Awaited<ReturnType<typeof serveQuestion>>): Uint8Array | undefined => {
       if (answer === undefined) return undefined;
-      metrics.questionAnswered(answer.answer);
+      metrics.count('dnsQuestions', { answer: answer.answer });
       return encodeDnsAnswer(question, answer, transport);
     };
     const asker = { ...this.#asker, origin: this.askers.of(transport, port) };

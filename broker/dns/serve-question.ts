@@ -60,7 +60,7 @@ function refuse(
   verdict: NameVerdict,
   type: number,
 ): DnsAnswer {
-  metrics.dnsRefused();
+  metrics.count('dnsLookups', { result: 'refused' });
   // Programs that log their peers ask for the name of every address: that is not worth a line each.
   if (!isReverse(verdict.name)) refusals.name(policy, verdict, type, origin);
   return refusedName(verdict.reason === 'denied_by_rule' ? 'a rule denies this name' : 'no rule allows it');
@@ -107,7 +107,7 @@ function grant(
   ttl: number,
 ): DnsAnswer {
   const { kept, dropped, refusal } = keepAddresses(policy, open, addresses, services.host.context());
-  for (const { class: dropClass } of dropped) services.metrics.addressDropped(dropClass);
+  for (const drop of dropped) services.metrics.count('addressesDropped', { class: drop.class });
   if (refusal !== undefined) {
     refusals.addresses(policy, refusal, addresses[0]?.family ?? 4, origin);
     return refusedAddresses();

@@ -1,7 +1,12 @@
 // The broker's metrics, one entry each. The code that counts and the reference page are made from this table. Pure.
 // Of a metric with a plugin label, the series of one plugin appear when it is configured and go when it is forgotten.
 import { COUNTED_LIMITS, LIMIT_WORDS } from '../../shared/config/counted-limits.js';
-import { type LabelValues, type MetricForm, PLUGIN_LABEL } from '../../shared/metric-form.js';
+import {
+  type LabelValues,
+  PLUGIN_LABEL,
+  type Series,
+  type StartsAtZero,
+} from '../../shared/metrics/metric-form.js';
 import {
   ADDRESS_CLASSES,
   DECISIONS,
@@ -15,17 +20,6 @@ import {
   TRAP_CALLS,
   WAYS_OUT,
 } from '../../shared/reasons.js';
-
-/** The labels of one series. */
-export type Series = Readonly<Record<string, string>>;
-
-/** Whether a series stands at 0 before anything is counted. */
-export type StartsAtZero = (series: Series) => boolean;
-
-export interface BrokerMetricForm extends MetricForm {
-  /** Missing: every combination of the labels does. */
-  readonly startsAtZero?: StartsAtZero;
-}
 
 const FAST_BUCKETS = [5e-6, 1e-5, 2.5e-5, 5e-5, 1e-4, 2.5e-4, 5e-4, 1e-3, 5e-3, 2.5e-2, 0.1];
 const NETWORK_BUCKETS = [
@@ -166,27 +160,3 @@ export const METRICS = {
     buckets: NETWORK_BUCKETS as readonly number[],
   },
 } as const;
-
-type Table = typeof METRICS;
-export type MetricKey = keyof Table;
-
-/** A series' labels besides the plugin's. A value that the table does not list does not compile. */
-export type LabelsOf<M extends MetricKey> = {
-  readonly [L in Exclude<
-    keyof Table[M]['labels'],
-    'plugin'
-  >]: Table[M]['labels'][L] extends readonly (infer V)[] ? V : never;
-};
-
-/** Metrics of one kind with a plugin label. */
-export type PluginMetricKey<K extends MetricForm['kind']> = {
-  [M in MetricKey]: Table[M] extends { kind: K; labels: { plugin: LabelValues } } ? M : never;
-}[MetricKey];
-/** Metrics of one kind without a plugin label. */
-export type CommonMetricKey<K extends MetricForm['kind']> = {
-  [M in MetricKey]: Table[M] extends { kind: K; labels: { plugin: LabelValues } }
-    ? never
-    : Table[M] extends { kind: K }
-      ? M
-      : never;
-}[MetricKey];

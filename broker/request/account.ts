@@ -25,10 +25,11 @@ export function account(
   origin: Origin = CHANNEL,
 ): void {
   const { decision } = judgement;
-  plugin.metrics.decided(decision.decision, decision.reason);
+  plugin.metrics.count('decisions', { decision: decision.decision, reason: decision.reason });
   if (ending !== undefined) {
-    plugin.metrics.connectEnded(ending.outcome);
-    if (ending.connectMs !== null) services.metrics.connectEnded(ending.outcome, ending.connectMs);
+    const { outcome, connectMs } = ending;
+    plugin.metrics.count('connects', { outcome });
+    if (connectMs !== null) services.metrics.observe('connectDuration', { outcome }, connectMs / 1000);
   }
   services.audit.decision(describe(services, plugin, judgement, origin, ending));
 }

@@ -17,7 +17,7 @@ export function admitConnection({ connections, metrics }: Plugin, judgement: Jud
     return { judgement, claim: undefined };
   const claim = connections.claim();
   if (claim.granted) return { judgement, claim };
-  metrics.limited('connections');
+  metrics.count('limitRejections', { limit: 'connections' });
   const { host, port, dropped } = judgement.decision;
   const cause = `${connections.limit} connections are open, as many as limits.connections permits`;
   const reason = 'concurrency_limited';

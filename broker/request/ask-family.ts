@@ -1,5 +1,6 @@
 // One question to the resolver, counted for the plugin that asks and in the metrics of DNS. Runs in the broker.
 import type { FamilyAnswer } from '../names/name-servers.js';
+import { countLookup } from '../record/count-lookup.js';
 import type { Plugin } from './plugin.js';
 import type { Services } from './services.js';
 
@@ -19,6 +20,6 @@ async function awaitAnswer({ metrics }: Services, pending: Promise<FamilyAnswer>
   const start = performance.now();
   const found = await pending;
   const { kind } = found;
-  metrics.dnsLookup(kind === 'addresses' || kind === 'nodata' ? 'ok' : kind, performance.now() - start);
+  countLookup(metrics, kind === 'addresses' || kind === 'nodata' ? 'ok' : kind, performance.now() - start);
   return found;
 }

@@ -3,6 +3,7 @@ import { judgeAddresses, type ResolveVerdict } from '../../shared/policy/decide.
 import { makeDecision } from '../../shared/policy/make-decision.js';
 import type { Policy } from '../../shared/policy/policy.js';
 import type { RequestLife } from '../limit/request-life.js';
+import { countLookup } from '../record/count-lookup.js';
 import { type Destination, denial, type Judgement } from './judgement.js';
 import type { Plugin } from './plugin.js';
 import type { Services } from './services.js';
@@ -24,7 +25,7 @@ export function decideRequest(
   const verdict = plugin.verdicts.judge(policy, { host, port }, services.host.context());
   const seconds = (performance.now() - start) / 1000;
   if (verdict.kind === 'resolve') return decideName(services, plugin, policy, verdict, life, seconds);
-  services.metrics.decisionTook(seconds);
+  services.metrics.observe('decisionDuration', {}, seconds);
   return { decision: verdict.decision, policy, considered: [], dnsMs: null };
 }
 
@@ -44,15 +45,16 @@ async function decideName(
     pending instanceof Promise ? await life.orEnded(plugin.questions.track(pending)) : pending;
   const answered = performance.now();
   const dnsMs = answered - asked;
-  if (resolution?.asked === true) services.metrics.dnsLookup(resolution.result, dnsMs);
+  if (resolution?.asked === true) countLookup(services.metrics, resolution.result, dnsMs);
   if (resolution === undefined && life.ended === 'canceled') {
     const { decision, reason, rule } = verdict;
     return { decision: makeDecision({ decision, reason, rule, host, port }), policy, considered: [], dnsMs };
   }
   const { result, addresses } = resolution ?? { result: 'timeout', addresses: [] };
   const decision = judgeAddresses(policy, verdict, addresses, services.host.context());
-  services.metrics.decisionTook(secondsSoFar + (performance.now() - answered) / 1000);
-  for (const dropped of decision.dropped) services.metrics.addressDropped(dropped.class);
+  services.metrics.observe('decisionDuration', {}, secondsSoFar + (performance.now() - answered) / 1000);
+  for (const dropped of decision.dropped)
+    services.metrics.count('addressesDropped', { class: dropped.class });
   const judgement = { decision, policy, considered: addresses, dnsMs };
   return result === 'ok' ? judgement : { ...judgement, dnsFailure: result };
 }

@@ -1,13 +1,14 @@
 // The broker's state of one plugin, shared by all of its channels and its sandbox. Runs in the broker.
 import { type Limits, limitsOf } from '../../shared/config/limit-forms.js';
+import type { PluginMetrics } from '../../shared/metrics/plugin-metrics.js';
 import type { Policy } from '../../shared/policy/policy.js';
 import type { OpenConnections } from '../limit/open-connections.js';
 import { OpenQuestions } from '../limit/open-questions.js';
 import { RequestQueue } from '../limit/request-queue.js';
 import { TurnShare } from '../limit/turn-share.js';
 import type { Audit } from '../record/audit.js';
+import type { METRICS } from '../record/metric-table.js';
 import type { Metrics } from '../record/metrics.js';
-import type { PluginMetrics } from '../record/plugin-metrics.js';
 import { StallBudget } from '../stall/stall-budget.js';
 import { RememberedVerdicts } from './remembered-verdicts.js';
 
@@ -16,7 +17,7 @@ const DEFAULT_LIMITS: Limits = limitsOf({});
 /** Without a policy every request is refused (`policy_unavailable`). */
 export class Plugin {
   readonly name: string;
-  readonly metrics: PluginMetrics;
+  readonly metrics: PluginMetrics<typeof METRICS>;
   policy: Policy | undefined;
   readonly turn: TurnShare = new TurnShare();
   readonly stall: StallBudget;
@@ -24,7 +25,9 @@ export class Plugin {
   readonly #audit: Audit;
   /** Channels that are served, and those that the supervisor has still to make. */
   channels = 0;
-  readonly questions: OpenQuestions = new OpenQuestions(() => this.metrics.limited('dns_rate'));
+  readonly questions: OpenQuestions = new OpenQuestions(() =>
+    this.metrics.count('limitRejections', { limit: 'dns_rate' }),
+  );
   queue: RequestQueue = new RequestQueue(DEFAULT_LIMITS, this.turn);
   #limits = DEFAULT_LIMITS;
   #connections: OpenConnections | undefined;
@@ -43,7 +46,7 @@ export class Plugin {
     this.#audit = audit;
     this.metrics = metrics.ofPlugin(name);
     this.stall = new StallBudget((action, milliseconds) => {
-      this.metrics.stalled(action);
+      this.metrics.count('stalls', { action });
       if (action === 'killed') audit.slow({ plugin: name, action, milliseconds: Math.round(milliseconds) });
     });
   }
@@ -51,8 +54,11 @@ export class Plugin {
   /** Puts rules and limits in force for later requests. */
   configure(policy: Policy, limits: Limits): void {
     this.policy = policy;
-    this.metrics.rules(policy.counts);
-    this.#audit.limit(this.name, limits.logLinesPerSecond, () => this.metrics.limited('log_rate'));
+    this.metrics.set('policyRules', { list: 'allow' }, policy.counts.allow);
+    this.metrics.set('policyRules', { list: 'deny' }, policy.counts.deny);
+    this.#audit.limit(this.name, limits.logLinesPerSecond, () =>
+      this.metrics.count('limitRejections', { limit: 'log_rate' }),
+    );
     if (limits.connections === undefined) this.limitConnections(undefined);
     if (JSON.stringify(limits) === JSON.stringify(this.#limits)) return;
     // Requests in the old queue are served from there.

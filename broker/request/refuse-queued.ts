@@ -9,6 +9,6 @@ export function refuseQueued(
   destination: Destination,
   { reason, limit }: QueueRefusal,
 ): Judgement {
-  metrics.limited(limit);
+  metrics.count('limitRejections', { limit });
   return denial(reason, destination, policy);
 }

@@ -54,7 +54,7 @@ export function decideGranted(
   const literal = plugin.verdicts.decide(policy, address, port, host);
   const named = literal.reason === 'denied_by_rule' ? [] : fresh.map((name) => judgeUnder(bare, name));
   const best = pickBest([...named, literal]);
-  services.metrics.decisionTook((performance.now() - start) / 1000);
+  services.metrics.observe('decisionDuration', {}, (performance.now() - start) / 1000);
   const names = fresh.length > 0 ? fresh : stale;
   const settled = (decision: Decision): Judgement => ({ decision, policy, considered, names, dnsMs: null });
   if (best.decision === 'allow' || literal.reason === 'denied_by_rule') return settled(best);

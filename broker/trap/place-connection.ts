@@ -18,7 +18,7 @@ export function placeConnection(
   const placement = call.placement(socket);
   const end = (placed: number): boolean => {
     call.end(placed < 0 ? placed : result, placed < 0 ? 'error' : 'brokered');
-    if (placed >= 0) plugin.metrics.socketPassed('trap');
+    if (placed >= 0) plugin.metrics.count('socketsPassed', { door: 'trap' });
     return placed >= 0;
   };
   if (plugin.stall.slow) return slowLane.place(plugin.stall, placement).then(end);

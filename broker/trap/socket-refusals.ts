@@ -34,7 +34,7 @@ export class SocketRefusals {
 
   /** @param address the call's; listen(2) has none */
   note(kind: Kind, call: TrapCall, address: TrappedAddress | undefined, origin: () => Origin): void {
-    this.#plugin.metrics.decided('deny', REASONS[kind]);
+    this.#plugin.metrics.count('decisions', { decision: 'deny', reason: REASONS[kind] });
     const key = `${kind} ${call}`;
     const pending = this.#pending.get(key);
     if (pending !== undefined) {

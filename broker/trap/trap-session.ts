@@ -130,7 +130,7 @@ export class TrapSession {
     const call = new TrappedCall(name ?? 'connect', notification, this.#ends.listener, (ended, answer) => {
       if (!this.#open) return;
       this.#calls.release(slot);
-      this.plugin.metrics.trapped(ended.call, answer);
+      this.plugin.metrics.count('traps', { call: ended.call, answer });
       this.#watch.want(READABLE);
     });
     // The filter reports no other call. If one came, it would be refused.

@@ -2,7 +2,7 @@
 import { METRICS } from '../../broker/record/metric-table.js';
 import { SUPERVISOR_METRICS } from '../../sandbox/supervisor/record/metric-table.js';
 import { COUNTED_LIMITS } from '../../shared/config/counted-limits.js';
-import { type LabelValues, type MetricForm, PLUGIN_LABEL } from '../../shared/metric-form.js';
+import { type LabelValues, type MetricForm, PLUGIN_LABEL } from '../../shared/metrics/metric-form.js';
 import { code, meanings, table } from './markdown.js';
 import {
   CLASS_MEANINGS,

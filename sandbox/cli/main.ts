@@ -1,7 +1,7 @@
 // The command `postern`. Each command is a file of this folder. start.ts loads it.
 import { Command, CommanderError } from 'commander';
 import { exitAtOnce } from '../../shared/sys/process-control.js';
-import { VERSION } from '../supervisor/record/metrics.js';
+import { VERSION } from '../../shared/version.js';
 import { checkCommand } from './check.js';
 import { doctorCommand } from './doctor.js';
 import { explainCommand } from './explain.js';

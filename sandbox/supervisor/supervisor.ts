@@ -5,11 +5,14 @@ import { constants } from 'node:os';
 import type { PluginConfig } from '../../shared/config/plugin-config.js';
 import { PosternError } from '../../shared/errors.js';
 import { STOP_TIMEOUT_MS } from '../../shared/limits.js';
+import { MetricSet } from '../../shared/metrics/metric-set.js';
+import { PluginMetrics } from '../../shared/metrics/plugin-metrics.js';
 import type { AuditEvent } from '../../shared/protocol/audit-events.js';
 import type { Explanation } from '../../shared/protocol/link.js';
 import type { StartCause } from '../../shared/reasons.js';
 import { dropInheritableCapabilities } from '../../shared/sys/capabilities.js';
 import { becomeSubreaper, setDumpable } from '../../shared/sys/process-control.js';
+import { VERSION } from '../../shared/version.js';
 import { claimIdRange, type IdRange } from '../host/id-range.js';
 import { ownProgramFiles } from '../host/own-files.js';
 import { ownPrivileges, type Privileges } from '../host/privileges.js';
@@ -23,7 +26,7 @@ import { readyHomes } from './home/kept-home.js';
 import { Listeners } from './listeners/listeners.js';
 import { AuditSink } from './record/audit-sink.js';
 import { endpointPorts } from './record/endpoint-ports.js';
-import { SupervisorMetrics } from './record/metrics.js';
+import { SUPERVISOR_METRICS } from './record/metric-table.js';
 import { serveMetrics } from './record/metrics-endpoint.js';
 import { requireRules } from './require-rules.js';
 import type { Sandbox } from './start/sandbox.js';
@@ -59,7 +62,8 @@ function ownFilesOf({ ownFiles = [], audit }: SupervisorOptions): readonly strin
 
 export class Supervisor {
   readonly #options: SupervisorOptions;
-  readonly #metrics = new SupervisorMetrics();
+  readonly #metrics = new MetricSet(SUPERVISOR_METRICS);
+  readonly #pluginMetrics = new Map<string, PluginMetrics<typeof SUPERVISOR_METRICS>>();
   readonly #listeners = new Listeners((text) => this.#options.onNotice?.(text));
   readonly #cgroups = new Cgroups((plugin, limit, times) => this.#broker?.limited(plugin, limit, times));
   #broker: BrokerProcess | undefined;
@@ -79,6 +83,7 @@ export class Supervisor {
   constructor(options: SupervisorOptions) {
     this.#options = options;
     this.#unseen = new UnseenReports(options.onUnseen);
+    this.#metrics.set('buildInfo', { version: VERSION }, 1);
   }
 
   /** The address of the metrics listener, after the start. */
@@ -119,7 +124,7 @@ export class Supervisor {
         this.#server = await serveMetrics(metrics, {
           metrics: async () => {
             this.#cgroups.tell();
-            return `${await this.#metrics.registry.metrics()}\n${(await this.#broker?.metrics()) ?? ''}`;
+            return `${await this.#metrics.text()}\n${(await this.#broker?.metrics()) ?? ''}`;
           },
           healthy: () => this.#healthy,
         });
@@ -137,18 +142,20 @@ export class Supervisor {
       });
       broker.on('down', () => this.#setHealth(false));
       broker.on('restarted', () => {
-        this.#metrics.brokerRestarted();
-        this.#healthy = true;
+        this.#metrics.count('brokerRestarts', {});
+        this.#setHealth(true);
         onNotice?.('the broker died; a new one serves in its place, and connections and plugins go on');
       });
       broker.on('failed', (error) => onNotice?.(`${error.message}; trying again`));
       await broker.start();
       this.#setHealth(true);
       for (const plugin of plugins) {
-        this.#metrics.addPlugin(plugin.name);
+        this.#pluginMetrics.set(plugin.name, new PluginMetrics(this.#metrics, plugin.name));
         await broker.addPlugin({ type: 'plugin', plugin: plugin.name, ...pick(plugin) });
       }
-      this.#metrics.policyLoaded(true);
+      this.#metrics.count('reloads', { result: 'ok' });
+      this.#metrics.set('lastReload', {}, 1);
+      this.#metrics.set('lastSuccess', {}, Date.now() / 1000);
     } catch (error) {
       await this.close();
       throw error;
@@ -186,12 +193,16 @@ export class Supervisor {
     const sandbox = await launching.finally(() => this.#launching.delete(launching));
     if (this.#closed !== undefined) sandbox.kill();
     this.#running.set(config.name, sandbox);
-    this.#metrics.pluginStarted(config.name, cause);
+    const metrics = this.#pluginMetrics.get(config.name);
+    metrics?.set('up', {}, 1);
+    metrics?.set('startTime', {}, Date.now() / 1000);
+    metrics?.count('starts', { cause });
     sandbox.ended.then((end) => {
       this.#running.delete(config.name);
       const outOfMemory = this.#cgroups.end(config.name);
       const stopped = this.#stopped.has(config.name);
-      this.#metrics.pluginEnded(config.name, exitCause(end, config.limits, { stopped, outOfMemory }));
+      metrics?.set('up', {}, 0);
+      metrics?.count('exits', { cause: exitCause(end, config.limits, { stopped, outOfMemory }) });
       const limit = stopped ? undefined : limitThatEnded(end, config.limits, outOfMemory);
       if (limit !== undefined) this.#options.onNotice?.(`"${config.name}" was ended by its limit ${limit}`);
     });
@@ -256,7 +267,7 @@ export class Supervisor {
 
   #setHealth(up: boolean): void {
     this.#healthy = up;
-    this.#metrics.brokerUp(up);
+    this.#metrics.set('brokerUp', {}, up ? 1 : 0);
   }
 }
 

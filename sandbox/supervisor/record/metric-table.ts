@@ -1,5 +1,5 @@
 // The supervisor's own metrics. The broker has a table of the same form, and both are served on one page.
-import { type LabelValues, PLUGIN_LABEL } from '../../../shared/metric-form.js';
+import { type LabelValues, PLUGIN_LABEL } from '../../../shared/metrics/metric-form.js';
 import { EXIT_CAUSES, START_CAUSES } from '../../../shared/reasons.js';
 
 export const SUPERVISOR_METRICS = {
@@ -25,13 +25,13 @@ export const SUPERVISOR_METRICS = {
     name: 'postern_plugin_starts_total',
     kind: 'counter',
     help: 'Starts of the plugin',
-    labels: { plugin: PLUGIN_LABEL as LabelValues, cause: START_CAUSES as LabelValues },
+    labels: { plugin: PLUGIN_LABEL as LabelValues, cause: START_CAUSES as typeof START_CAUSES },
   },
   exits: {
     name: 'postern_plugin_exits_total',
     kind: 'counter',
     help: 'Ends of the plugin',
-    labels: { plugin: PLUGIN_LABEL as LabelValues, cause: EXIT_CAUSES as LabelValues },
+    labels: { plugin: PLUGIN_LABEL as LabelValues, cause: EXIT_CAUSES as typeof EXIT_CAUSES },
   },
   brokerUp: { name: 'postern_broker_up', kind: 'gauge', help: 'Whether a broker runs', labels: {} },
   brokerRestarts: {

@@ -1,0 +1,120 @@
+// Makes, zeroes, counts and removes the series of a metric table, by prom-client. Runs in the broker and in the supervisor.
+import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type {
+  CommonMetricKey,
+  LabelsOf,
+  MetricForm,
+  MetricTable,
+  PluginMetricKey,
+  Series,
+} from './metric-form.js';
+
+type AnyMetric = Counter | Gauge | Histogram;
+
+export class MetricSet<T extends MetricTable> {
+  readonly #registry = new Registry();
+  readonly #counters = new Map<string, Counter>();
+  readonly #gauges = new Map<string, Gauge>();
+  readonly #histograms = new Map<string, Histogram>();
+  readonly #ofPlugins: readonly (readonly [MetricForm, AnyMetric])[];
+
+  constructor(table: T) {
+    const made = Object.entries<MetricForm>(table).map(
+      ([key, form]) => [form, this.#make(key, form)] as const,
+    );
+    this.#ofPlugins = made.filter(([form]) => isOfPlugin(form));
+    for (const [form, metric] of made) {
+      if (!isOfPlugin(form)) for (const series of startingSeries(form)) setToZero(metric, series);
+    }
+  }
+
+  /** Makes a plugin's series, at 0. */
+  addPlugin(plugin: string): void {
+    for (const [form, metric] of this.#ofPlugins)
+      for (const series of startingSeries(form)) setToZero(metric, { plugin, ...series });
+  }
+
+  /** Removes every series of a plugin. */
+  removePlugin(plugin: string): void {
+    for (const [form, metric] of this.#ofPlugins)
+      for (const series of everySeries(form)) metric.remove({ plugin, ...series });
+  }
+
+  count<M extends CommonMetricKey<T, 'counter'>>(key: M, labels: LabelsOf<T[M]>, times?: number): void {
+    find(this.#counters, key).inc(labels, times);
+  }
+
+  set<M extends CommonMetricKey<T, 'gauge'>>(key: M, labels: LabelsOf<T[M]>, value: number): void {
+    find(this.#gauges, key).set(labels, value);
+  }
+
+  observe<M extends CommonMetricKey<T, 'histogram'>>(key: M, labels: LabelsOf<T[M]>, seconds: number): void {
+    find(this.#histograms, key).observe(labels, seconds);
+  }
+
+  countOf<M extends PluginMetricKey<T, 'counter'>>(
+    plugin: string,
+    key: M,
+    labels: LabelsOf<T[M]>,
+    times?: number,
+  ): void {
+    find(this.#counters, key).inc({ plugin, ...labels }, times);
+  }
+
+  setOf<M extends PluginMetricKey<T, 'gauge'>>(
+    plugin: string,
+    key: M,
+    labels: LabelsOf<T[M]>,
+    value: number,
+  ): void {
+    find(this.#gauges, key).set({ plugin, ...labels }, value);
+  }
+
+  /** The text exposition format. */
+  text(): Promise<string> {
+    return this.#registry.metrics();
+  }
+
+  #make(key: string, { name, help, kind, labels, buckets = [] }: MetricForm): AnyMetric {
+    const settings = { name, help, labelNames: Object.keys(labels), registers: [this.#registry] };
+    if (kind === 'counter') return put(this.#counters, key, new Counter(settings));
+    if (kind === 'gauge') return put(this.#gauges, key, new Gauge(settings));
+    return put(this.#histograms, key, new Histogram({ ...settings, buckets: [...buckets] }));
+  }
+}
+
+function put<M>(metrics: Map<string, M>, key: string, metric: M): M {
+  metrics.set(key, metric);
+  return metric;
+}
+
+function find<M>(metrics: ReadonlyMap<string, M>, key: string): M {
+  const metric = metrics.get(key);
+  if (metric === undefined) throw new RangeError(`No metric "${key}"`);
+  return metric;
+}
+
+function isOfPlugin({ labels }: MetricForm): boolean {
+  return 'plugin' in labels;
+}
+
+function setToZero(metric: AnyMetric, series: Series): void {
+  if (metric instanceof Counter) metric.inc(series, 0);
+  else if (metric instanceof Gauge) metric.set(series, 0);
+  else metric.zero(series);
+}
+
+function startingSeries(form: MetricForm): readonly Series[] {
+  return everySeries(form).filter((series) => form.startsAtZero?.(series) ?? true);
+}
+
+/** Every combination of the labels' values, the plugin left out. Empty where the values of a label are not known. */
+function everySeries({ labels }: MetricForm): readonly Series[] {
+  let all: readonly Series[] = [{}];
+  for (const [label, values] of Object.entries(labels)) {
+    if (label === 'plugin') continue;
+    const known = 'any' in values ? [] : values;
+    all = all.flatMap((series) => known.map((value) => ({ ...series, [label]: value })));
+  }
+  return all;
+}
