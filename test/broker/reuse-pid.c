@@ -1,5 +1,5 @@
-// reuse-pid OWN OTHER: a filter reports a child's connect(2) to port OWN. When the parent gets a message about it, it kills the child and
-// starts another one with the same pid. That one has the address of port OTHER at the same place, and a socket with the same number.
+// reuse-pid OWN OTHER: a filter reports a child's connect(2) to port OWN. When the parent gets that report, it kills the child and
+// starts another one with the same pid. The new child has the address of port OTHER at the same place, and a socket with the same number.
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -69,7 +69,7 @@ static void call(int port) {
 
 int main(int argc, char **argv) {
   if (argc != 3) return 2;
-  // The same place in both children.
+  // Both children have it at the same address.
   address = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (address == MAP_FAILED) fail("mmap");
   pid_t first = fork();

@@ -1,4 +1,4 @@
-# Turns the sockets of its callers, which belong to the host's network namespace, to somebody else.
+# Connects the sockets of its clients to another peer. They belong to the host's network namespace.
 MSG_FASTOPEN, SIOCGIFCONF = 0x20000000, 0x8912
 payload = ctypes.create_string_buffer(b"turned", 6)
 value = ctypes.create_string_buffer(struct.pack("=iiii", 1, 0, 0, 0), 16)

@@ -1,8 +1,8 @@
-# Disconnects its socket and gives it a port of the host of its own choice.
+# Disconnects its socket and binds it to a port of the host that it chooses.
 sock = handed_over()
 ready()
 result("unspec", disconnect(sock))
-# Which the filter alone refuses: Landlock knows of TCP.
+# Only the filter refuses this: Landlock judges TCP alone.
 udp = socket.socket(type=socket.SOCK_DGRAM)
 result("bind_datagram", call("bind", udp.fileno(), address(0), 16)[1])
 result("bind", call("bind", sock.fileno(), address(0, "0.0.0.0"), 16)[1])

@@ -1,4 +1,4 @@
-# Disconnects its socket, which belongs to the host's network namespace, and connects it to somebody else.
+# Disconnects its socket, which belongs to the host's network namespace, and connects it to another peer.
 sock = handed_over()
 ready()
 result("unspec", disconnect(sock))

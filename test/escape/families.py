@@ -1,4 +1,4 @@
-# Every address family and type of socket, with high bits too.
+# Makes sockets of every address family and type, with high bits too.
 ALLOWED_FAMILIES = {1, 2, 10, 16}
 ready()
 opened = []

@@ -1,4 +1,4 @@
-# Sends with MSG_FASTOPEN, which connects a socket to the address that the call bears, by every send call there is.
+# Sends with MSG_FASTOPEN, which connects a socket to the address in the call's argument. Tries each send call.
 MSG_FASTOPEN = 0x20000000
 HIGH = 0x900000000
 target = address(FORBIDDEN)

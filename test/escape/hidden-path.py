@@ -1,5 +1,5 @@
-# Looks for what is hidden below a visible folder: by its path, by links, by /proc, by descriptors of the folders around it, by
-# mounts, by renaming what lies around it, and at the path of another mount. Arguments: folder, user's name for the secret.
+# Looks for files that are hidden below a visible folder: by their path, by links, by /proc, by descriptors of folders above, by
+# mounts, by renaming folders above, and at the path of another mount. Arguments: folder, user's name for the secret.
 import ctypes
 import os
 import sys

@@ -1,4 +1,4 @@
-# Takes the lock of a pipe that the outside reads, makes children of the supervisor, and files with set-uid bits.
+# Takes the lock of a pipe that a process outside reads. Also makes children of the supervisor, and files with set-uid bits.
 import subprocess
 import tempfile
 

@@ -1,5 +1,5 @@
-# What a host has before it starts postern: an NIS domain, and keys in its session's keyring and its user's, as network file systems
-# leave them. Arguments: which of the two, and what to become then.
+# Prepares a host before it starts postern: an NIS domain, and keys in the keyrings of the session and the user. Network file systems
+# leave such keys. Arguments: which of the two to prepare, and the program to become.
 import ctypes
 import os
 import sys

@@ -1,5 +1,5 @@
-# Looks for the host's AF_UNIX sockets: by abstract names, by paths that do not show, and by one that is bound under a visible path once
-# it runs. Arguments: abstract name, path, path of what comes late.
+# Looks for the host's AF_UNIX sockets: by abstract names, by paths that do not show, and by a socket that is bound under a visible path
+# after the start. Arguments: abstract name, path, path of the late socket.
 import errno
 import os
 import socket

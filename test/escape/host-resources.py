@@ -1,5 +1,5 @@
 # Tries resources of the host that are not sockets of its network: inherited descriptors, System V and POSIX IPC, processes.
-# Arguments: a pid of the host's, the name and the key that the host's IPC bears.
+# Arguments: a pid of the host, and the name and the key of the host's IPC.
 import ctypes
 import errno
 import os
@@ -54,7 +54,7 @@ if handle >= 0:
     result("peer_file", said(libc.syscall(PIDFD_GETFD, handle, 0, 0)))
     result("peer_enter", said(libc.setns(handle, 0x4000000)))
     result("peer_network", said(libc.ioctl(handle, PIDFD_GET_NET_NAMESPACE, 0)))
-# Everybody whom it may signal. Never outside of a pid namespace of its own, where it has no parent.
+# Signals every process that it may signal. Only in its own pid namespace, where it sees no parent: elsewhere it would end the host's.
 if os.getppid() == 0:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     os.kill(-1, signal.SIGTERM)

@@ -1,5 +1,5 @@
-# A host that shares resources: IPC that every user may use, and descriptors that each child inherits. It starts the command of its
-# arguments with its own pid and the names appended, and tells whether it is still alive.
+# A host that shares resources: IPC that every user may use, and descriptors that each child inherits. It starts the command in its
+# arguments, with its own pid and the names appended, and prints whether it is still alive.
 import ctypes
 import os
 import socket

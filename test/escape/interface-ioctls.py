@@ -1,4 +1,4 @@
-# Asks its socket, which belongs to the host, for the host's interfaces and addresses; types into the terminal.
+# Asks its socket, which belongs to the host, for the host's interfaces and addresses. Also types into the terminal.
 SIOCGIFCONF, TIOCSTI, TIOCLINUX = 0x8912, 0x5412, 0x541C
 sock = handed_over()
 ready()

@@ -1,4 +1,4 @@
-# Connects by io_uring, whose operations no filter of system calls sees.
+# Connects by io_uring. No filter of system calls sees its operations.
 import mmap
 
 OP_CONNECT = 16

@@ -1,4 +1,4 @@
-# Opens for writing whatever the kernel shows in /proc, of the system and of init; makes device nodes; looks for what else there is.
+# Opens for writing each file in /proc, of the system and of init. Makes device nodes, and looks for other kernel files.
 import glob
 import resource
 import stat

@@ -1,4 +1,4 @@
-# Disconnects its socket and lets it listen: on a port of the host that the kernel picks.
+# Disconnects its socket and makes it listen on a port of the host that the kernel picks.
 sock = handed_over()
 ready()
 result("unspec", disconnect(sock))

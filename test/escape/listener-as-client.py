@@ -1,4 +1,4 @@
-# Makes a client of the listener that it inherits. shutdown(2) takes a TCP socket out of listening, as connect(AF_UNSPEC) does.
+# Makes a client of the listener that it inherits. shutdown(2) and connect(AF_UNSPEC) both end the listening of a TCP socket.
 MSG_FASTOPEN = 0x20000000
 HIGH = 0x300000000
 payload = ctypes.create_string_buffer(b"turned", 6)
@@ -11,7 +11,7 @@ result("unspec_high", call("connect", HIGH | listener.fileno(), AF_UNSPEC_ADDRES
 try:
     listener.shutdown(socket.SHUT_RD)
 except OSError:
-    pass  # It listens no more already.
+    pass  # It no longer listens.
 result("listens", listener.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN))
 result("fastopen", call("sendto", listener.fileno(), payload, 6, MSG_FASTOPEN, address(FORBIDDEN), 16)[1])
 result("fastopen_high", call("sendto", HIGH | listener.fileno(), payload, 6, HIGH | MSG_FASTOPEN, address(FORBIDDEN), 16)[1])

@@ -1,4 +1,4 @@
-# Lets the listener that it inherits listen on another port of the host: one that it chooses, or that the kernel picks.
+# Makes its inherited listener listen on another port of the host: one that it chooses, or one that the kernel picks.
 HIGH = 0x300000000
 listener = inherited()
 own = listener.getsockname()[1]

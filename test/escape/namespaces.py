@@ -1,4 +1,4 @@
-# New namespaces, other processes' namespaces, mounts, other processes, keyrings, and programs in the kernel.
+# Tries to reach namespaces, new and of other processes, mounts, other processes, keyrings, and programs in the kernel.
 ready()
 HIGH = 1 << 40
 FLAGS = {"user": 0x10000000, "net": 0x40000000, "mnt": 0x20000, "pid": 0x20000000, "ipc": 0x8000000, "uts": 0x4000000, "cgroup": 0x2000000}

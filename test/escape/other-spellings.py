@@ -1,4 +1,4 @@
-# Asks for the forbidden listener under every spelling of its address, and in requests that say something else besides.
+# Asks for the forbidden listener under every spelling of its address, and in requests with extra words.
 ready()
 PORTS = (FORBIDDEN, FORBIDDEN + 65536, FORBIDDEN - 65536, FORBIDDEN + 2**32, -1, 0, 2**64 - 1)
 HOSTS = """
@@ -34,7 +34,7 @@ def hostile():
         answers[host] = ask(op="connect", host=host, port=FORBIDDEN)
     for port in PORTS:
         answers[port] = ask(op="connect", host="127.0.0.1", port=port)
-    # Words that no request has: the session ends.
+    # No request may have these words, so the session ends.
     other = {"address": "127.0.0.1", "dial": [{"address": "127.0.0.1"}], "decision": "allow", "mode": "audit", "plugin": "another", "pid": 1, "door": "trap"}
     for key, value in other.items():
         answers["others"] = ask(op="connect", host="127.0.0.1", port=FORBIDDEN, **{key: value})

@@ -1,4 +1,4 @@
-# Lays filters of its own over the plugin's: to let through what those refuse, to hide a call from them, to answer calls itself.
+# Loads its own filters over the plugin's: to allow calls that those refuse, to hide a call from them, and to answer calls itself.
 ALLOW, LOG, TRACE, NOTIFY, ERRNO_0 = 0x7FFF0000, 0x7FFC0000, 0x7FF00000, 0x7FC00000, 0x00050000
 SET_MODE_FILTER, PR_SET_SECCOMP, MODE_FILTER = 1, 22, 2
 TSYNC, LOGGED, NEW_LISTENER, TSYNC_ESRCH, WAIT_KILLABLE = 1, 2, 8, 16, 32

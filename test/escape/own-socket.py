@@ -1,4 +1,4 @@
-# A socket of its own, in its own empty network namespace.
+# Makes its own socket, in its own empty network namespace.
 ready()
 own = socket.socket()
 result("connect", call("connect", own.fileno(), address(FORBIDDEN), 16)[1])

@@ -1,4 +1,4 @@
-# A thread with a descriptor table of its own connects a number that is another socket's in the table of its process.
+# A thread with its own descriptor table connects a descriptor number. In the table of its process, that number is another socket.
 import ctypes
 import errno
 import os

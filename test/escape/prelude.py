@@ -1,5 +1,5 @@
-# What every hostile program of this folder begins with: its handed-over socket, raw system calls, and its report.
-# It stands behind postern_client.py in one source.
+# The beginning of every hostile program of this folder: its handed-over socket, raw system calls, and its report.
+# The tests put it after postern_client.py, into one source.
 import array
 import ctypes
 import errno
@@ -10,7 +10,7 @@ import struct
 import sys
 import time
 
-# REFUSING is allowed too, and nobody listens there.
+# REFUSING is allowed too, and no program listens there.
 ALLOWED, FORBIDDEN, REFUSING = (int(port) for port in sys.argv[1:4])
 libc = ctypes.CDLL(None, use_errno=True)
 libc.syscall.restype = ctypes.c_long

@@ -1,5 +1,5 @@
-// Changes under the broker's eyes what a trapped call is about: the address in memory, or the file behind the descriptor, while
-// another thread calls. Says what it saw; whether a forbidden listener heard something is the test's to know.
+// Changes the arguments of a trapped call while another thread makes it: the address in memory, or the file behind the descriptor.
+// Prints what it saw. The test knows whether a forbidden listener heard something.
 #include "../interop/semantics/prelude.h"
 
 static int ALLOWED, FORBIDDEN;
@@ -7,7 +7,7 @@ static volatile int over;
 static volatile long flips;
 static long calls, connected, wrong;
 enum { SLOT = 60, LEAST_FLIPS = 100000, LEAST_CALLS = 6000, MOST_MS = 12000, LONG_MS = 40000 };
-/** To go on until it is ended. */
+/** Goes on until it is killed. */
 static int endless;
 
 static volatile union {
@@ -17,7 +17,7 @@ static volatile union {
   struct sockaddr_storage room;
 } address;
 
-/** Port, address and family of the one struct that the calls take. */
+/** Port, address and family in the one struct that all calls use. */
 static void *flips_address(void *unused) {
   static const unsigned short FAMILIES[] = {AF_INET6, AF_UNSPEC, AF_UNIX, AF_NETLINK};
   for (long at = 0; !over; at += 1) {
@@ -44,7 +44,7 @@ static void call_address(void) {
   close(fd);
 }
 
-/** A socket of the host's that is connected to nobody: what it was to be connected to refused. */
+/** A socket of the host that is not connected, because its peer refused. */
 static int refused_socket(int port) {
   int fd = tcp(SOCK_NONBLOCK);
   call(fd, port);
@@ -86,7 +86,7 @@ static void call_descriptor(void) {
   }
 }
 
-/** An AF_UNIX address that becomes an inet one, on a descriptor that becomes an inet socket. */
+/** An AF_UNIX address that becomes an IPv4 one, on a descriptor that becomes an IPv4 socket. */
 static void *flips_unix(void *unused) {
   for (long at = 0; !over; at += 1) {
     address.in.sin_family = at & 1 ? AF_INET : AF_UNIX;

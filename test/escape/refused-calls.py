@@ -1,5 +1,5 @@
-# Makes every call that a plugin does not have, with nothing but -1 for arguments, so that the kernel's own answer would be another.
-# libseccomp knows their numbers.
+# Makes every call that a plugin does not have, with -1 for each argument. With those, the kernel's own answer would differ from the
+# filter's. libseccomp knows the numbers.
 resolve = ctypes.CDLL("libseccomp.so.2").seccomp_syscall_resolve_name
 CALLS = """
     io_uring_setup io_uring_enter io_uring_register splice tee vmsplice openat2 clone3 setns
@@ -18,7 +18,7 @@ for name in CALLS:
         result(name, call(name, *[-1] * 6)[1])
     else:
         result(name, "unknown")
-# Numbers that no kernel has yet, and those of other tables.
+# Numbers that no kernel has yet, and numbers from other tables.
 for number in (600, 1000, 4096, 0x3FFFFFFF, 0x40000000 | 41, 0x7FFFFFFF):
     NR["strange"] = number
     result(f"strange_{number:x}", call("strange", *[-1] * 6)[1])

@@ -1,5 +1,5 @@
-# A pipeline at a terminal, of which postern is one program: its plugin renices and signals the process group. Says what came of
-# the other program, and how each ended.
+# A pipeline at a terminal. postern is one of its programs, and the plugin renices and signals the process group. Prints what became of
+# the other program, and how each one ended.
 # Arguments: how to run postern.
 import os
 import pty

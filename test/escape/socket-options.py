@@ -1,4 +1,4 @@
-# Every option of setsockopt that turns a connection, names an interface or takes the socket over, with high bits too.
+# Sets every option that redirects a connection, names an interface or takes the socket over, with high bits too.
 OPTIONS = {
     "TCP_FASTOPEN_CONNECT": (6, 30), "TCP_FASTOPEN": (6, 23), "TCP_ULP": (6, 31), "TCP_REPAIR": (6, 19), "TCP_MD5SIG": (6, 14),
     "IPV6_RTHDR": (41, 57), "IPV6_HOPOPTS": (41, 54), "IPV6_DSTOPTS": (41, 59), "IPV6_2292PKTINFO": (41, 2),
@@ -23,7 +23,7 @@ for name, (level, option) in OPTIONS.items():
         if outcome != "EPERM":
             passed.append(name)
 result("passed", " ".join(sorted(set(passed))) or "none")
-# What a segment came with tells the interface of the host that it came in by.
+# The control data of a segment names the interface of the host by which it came.
 told = []
 length = ctypes.create_string_buffer(struct.pack("=I", 16), 4)
 for name, (level, option) in {"IPV6_2292PKTOPTIONS": (41, 6), "IP_PKTOPTIONS": (0, 9)}.items():

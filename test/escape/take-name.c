@@ -1,5 +1,5 @@
-// Binds a socket of its own to an abstract name while another thread puts one of the host's, which it was started with, in its place.
-// Arguments: the name, and the descriptors of the host's sockets, each of which is tried by a name of its own.
+// Binds its own socket to an abstract name. Meanwhile another thread puts a socket of the host in its place, which the program inherited.
+// Arguments: the name, and the descriptors of the host's sockets. Each one is tried with its own name.
 #define _GNU_SOURCE
 #include <pthread.h>
 #include <stddef.h>
@@ -32,7 +32,7 @@ static int taken(const struct sockaddr_un *wanted, socklen_t size) {
          memcmp(&name, wanted, size) == 0;
 }
 
-/** @return whether the name is the host's socket's in the end */
+/** @return whether the host's socket has the name in the end */
 static int race(const char *name, int endless) {
   struct sockaddr_un wanted = {.sun_family = AF_UNIX};
   pthread_t thread;
@@ -43,7 +43,7 @@ static int race(const char *name, int endless) {
   pthread_create(&thread, NULL, flips_descriptor, NULL);
   for (long calls = 0; !taken(&wanted, size) && calls < (endless ? MOST_CALLS : LEAST_CALLS); calls += 1) {
     bind(SLOT, (struct sockaddr *)&wanted, size);
-    // One that has no name yet.
+    // A socket that has no name yet.
     int fresh = socket(AF_UNIX, SOCK_STREAM, 0);
     dup2(fresh, own);
     close(fresh);

@@ -1,4 +1,4 @@
-# A terminal that a plugin shares with its user: the plugin types into it, and takes it away. Says what a shell reads afterwards.
+# Makes a terminal that a plugin shares with its user. The plugin types into it, and takes it away. Prints what a shell reads afterwards.
 # Arguments: how to run postern.
 import os
 import pty
@@ -13,7 +13,7 @@ IOCTL = 16 if os.uname().machine == "x86_64" else 29
 def attempt(name, request, value):
     ctypes.set_errno(0)
     done = libc.syscall(IOCTL, ctypes.c_long(0), ctypes.c_long(request), value) >= 0
-    if done and request == TIOCSETD:  # Or nothing could be said any more.
+    if done and request == TIOCSETD:  # Otherwise the program could print nothing more.
         libc.syscall(IOCTL, ctypes.c_long(0), ctypes.c_long(TIOCSETD), ctypes.byref(ctypes.c_int(N_TTY)))
     print("result", name, "ok" if done else errno.errorcode[ctypes.get_errno()], flush=True)
 attempt("discipline", TIOCSETD, ctypes.byref(ctypes.c_int(N_NULL)))

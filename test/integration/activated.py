@@ -1,5 +1,5 @@
 # A server started by socket activation, with the standard library: it takes its listeners as sd_listen_fds(3) does, answers
-# so many callers on each, and ends. Arguments: callers, and what to do with each listener before (serve, shutdown, lock).
+# some clients on each, and ends. Arguments: the number of clients, and what to do with each listener first (serve, shutdown, lock).
 import os
 import socket
 import sys

@@ -1,5 +1,5 @@
-# A plugin that connects again and again, and prints of each time when it began, how many milliseconds it took, and how much too late a
-# sleep of 1 ms before it ended: a line of JSON for each twenty.
+# A plugin that connects again and again. For each connect it notes when it began, how many milliseconds it took, and how late the 1 ms
+# sleep before it ended. It prints a line of JSON for every twenty connects.
 import json
 import socket
 import sys

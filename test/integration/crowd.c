@@ -1,4 +1,4 @@
-// Many callers at once: threads that all connect, or that all wait for what does not answer, and children that are ended while
+// Many callers at once: threads that all connect, threads that all wait for a silent peer, and children that are killed while
 // they wait. A line of input begins each round.
 #include "../interop/semantics/prelude.h"
 
@@ -14,7 +14,7 @@ static void *connects(void *slot) {
   return NULL;
 }
 
-/** How many ended how. */
+/** The number of calls for each result. */
 static void round_of(int count) {
   pthread_t threads[MOST];
   pthread_attr_t small;

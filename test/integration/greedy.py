@@ -1,5 +1,5 @@
-# A plugin that comes to each of its limits in turn, stays there for a while asking for more, and lets go. Prints `NAME BEGIN END REFUSALS`
-# for each at its end, with the times of CLOCK_MONOTONIC.
+# A plugin that reaches each of its limits in turn. It asks for more for a while, and then frees everything. At the end of each it
+# prints `NAME BEGIN END REFUSALS`, with times of CLOCK_MONOTONIC.
 import errno
 import os
 import select
@@ -159,6 +159,6 @@ def in_flight():
 
 for limit in (descriptors, processes, memory, disk, log, audit, connections, queue, questions, in_flight):
     limit()
-time.sleep(1.2)  # Its share of the log is used up.
+time.sleep(1.2)  # Its share of the audit log is used up.
 for line in told:
     print(*line, file=sys.stderr, flush=True)

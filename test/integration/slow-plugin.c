@@ -3,21 +3,21 @@
 #include <sys/epoll.h>
 #include <sys/uio.h>
 
-/** What a page table of so much takes to be moved is what a lock is held for. */
+/** A lock is held for as long as it takes to move the page table of this much memory. */
 static size_t HELD_BYTES = 16UL << 30;
-/** At its end, and never touched. */
+/** The last part of it, which is never touched. */
 static const size_t ABSENT_BYTES = 1UL << 30;
 static volatile int moving;
 static char *volatile moved;
 
-/** Moves a mapping back and forth: the memory map's lock is taken for long, again and again. */
+/** Moves a mapping back and forth. Each move holds the lock of the memory map for a long time. */
 static void *moves_memory(void *unused) {
   int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
   char *room = mmap(NULL, 2 * HELD_BYTES + (16 << 20), PROT_NONE, flags, -1, 0);
-  // Not at the edge of a page table, or whole tables would be moved at once.
+  // This is not at the edge of a page table, or the kernel would move whole tables at once.
   char *from = mmap(room, HELD_BYTES, PROT_READ, flags | MAP_FIXED, -1, 0);
   char *to = room + HELD_BYTES + (8 << 20) + 4096 * 7;
-  // Of zeros, which are one page: only the table takes memory. Huge ones are quick to fill, and split when they are moved.
+  // All pages are the one zero page, so only the table takes memory. Huge pages fill quickly, and split when they are moved.
   madvise(from, HELD_BYTES, MADV_HUGEPAGE);
   long begun = now_ms();
   for (size_t at = 0; at < HELD_BYTES - ABSENT_BYTES; at += 64UL << 20) madvise(from + at, 64UL << 20, 22 /* MADV_POPULATE_READ */);
@@ -40,7 +40,7 @@ static pthread_t begin(void *(*work)(void *)) {
   return thread;
 }
 
-/** Its address is read while its memory map is locked. */
+/** The broker reads the caller's address while the memory map is locked. */
 static void mmap_lock(void) {
   begin(moves_memory);
   for (;;) {
@@ -52,8 +52,8 @@ static void mmap_lock(void) {
 }
 
 /**
- * Requests in the channel's pipe, whose lock is held by a write that waits for the memory map: its last byte lies in what is being
- * moved. It is 0 where it is read at all: cancels request 0.
+ * Writes requests into the channel's pipe. A write holds the pipe's lock while it waits for the memory map, because its last byte is in
+ * the memory that moves. If the write succeeds, that byte is 0 and the request cancels request 0.
  */
 static void pipe_lock(void) {
   static char hello[] = "\x82\xa2op\xa5hello\xa7version\x01", cancel[] = "\x82\xa2op\xa6" "cancel\xa2id";
@@ -70,7 +70,7 @@ static void pipe_lock(void) {
   }
 }
 
-/** Sockets whose close would linger, that the last process to look at them must close. */
+/** Sockets whose close would linger. The last process that looks at them must close them. */
 static volatile int lingering;
 static void *closes(void *unused) {
   for (;;) close(lingering);
@@ -94,7 +94,7 @@ static void lingering_close(void) {
   }
 }
 
-/** A queue that stays full, and a flag that says now that a connect may wait and now that it may not. */
+/** A queue that stays full, and a flag that changes all the time: a connect may wait, or it may not. */
 static volatile int flipped;
 static void *flips(void *unused) {
   for (int at = 0;; at += 1) nonblocking(flipped, at & 1);
@@ -137,7 +137,7 @@ static void crowd(int watched, int watches) {
     if (read(begun[0], &none, 1) < 0) return;
 }
 
-/** Asks for replies, each of which wakes all those who watch for one. */
+/** Asks for replies. Each reply wakes all the watchers. */
 static void watched_replies(void) {
   static const char HELLO[] = "\x82\xa2op\xa5hello\xa7version\x01";
   int request = atoi(getenv("POSTERN_REQUEST_FD")), reply = atoi(getenv("POSTERN_REPLY_FD"));
@@ -154,7 +154,7 @@ static double since(struct timespec *start) {
   return (now.tv_sec - start->tv_sec) * 1e3 + (now.tv_nsec - start->tv_nsec) / 1e6;
 }
 
-/** How long connects take, and how long a sleep of a millisecond takes on this machine, each in its worst hundredth. */
+/** How long connects take, and how long a sleep of 1 ms takes on this machine: the 99th percentile of each. */
 static void neighbour(int seconds) {
   static double connects[20000], sleeps[20000];
   int count = 0, failed = 0;
@@ -173,7 +173,7 @@ static void neighbour(int seconds) {
   qsort(connects, count, sizeof *connects, by_size), qsort(sleeps, count, sizeof *sleeps, by_size);
   printf("measured {\"count\": %d, \"failed\": %d, \"p99\": %.2f, \"most\": %.2f, \"sleep99\": %.2f}\n", count, failed,
          connects[count * 99 / 100], connects[count - 1], sleeps[count * 99 / 100]);
-  // The figures are read while some plugin still runs.
+  // The test reads the figures while another plugin still runs.
   pause();
 }
 

@@ -12,7 +12,7 @@ SECONDS = 15
 pid, fd = pty.fork()
 if pid == 0:
     os.execvp(sys.argv[1], [*sys.argv[1:], "run", "--", "echo", "up"])
-# Ctrl-Z would discard what was written and not read yet.
+# Ctrl-Z would discard written text that nobody has read yet.
 modes = termios.tcgetattr(fd)
 modes[3] |= termios.NOFLSH
 modes[3] &= ~termios.ECHO

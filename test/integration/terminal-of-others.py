@@ -1,4 +1,4 @@
-# Runs `postern up` on a pseudo-terminal, whose plugin tries to open it. Arguments: how to run postern, with its arguments.
+# Runs `postern up` on a pseudo-terminal. A plugin tries to open that terminal. Arguments: how to run postern, with its arguments.
 import os
 import pty
 import sys

@@ -1,4 +1,4 @@
-# Drives postern on a pseudo-terminal: a plugin that stops as its first act, Ctrl-C, a line of input, Ctrl-Z, and the
+# Drives postern on a pseudo-terminal: a plugin that stops at once, Ctrl-C, a line of input, Ctrl-Z, and the
 # continuation of both stops. Arguments: how to run postern.
 import os
 import pty

@@ -32,7 +32,7 @@ class Channel:
         self._replies = socket.socket(fileno=reply_fd)
         self._next_id = 0
         self._send({"op": "hello", "version": 1})
-        while "op" not in self._receive_for(None)[0]:  # Late answers to a program that had the channel before.
+        while "op" not in self._receive_for(None)[0]:  # Skip late answers to an earlier program on this channel.
             pass
 
     @classmethod
@@ -62,7 +62,7 @@ class Channel:
         self._send({**request, "id": self._take_id()})
         while True:
             reply, fd = self._receive_for(self._next_id - 1)
-            if reply.get("resumed"):  # A new broker: what has no answer is void, and asked again.
+            if reply.get("resumed"):  # A new broker: requests without an answer are lost, and asked again.
                 self._send({**request, "id": self._take_id()})
             elif reply.get("id") == self._next_id - 1:
                 if reply["ok"]:

@@ -242,8 +242,8 @@ test('findChannel() refuses descriptors that are no channel', () => {
   const wrong: [NodeJS.ProcessEnv, RegExp][] = [
     [{ POSTERN_REPLY_FD: reply }, /POSTERN_REQUEST_FD is not set/],
     [{ POSTERN_REQUEST_FD: request }, /POSTERN_REPLY_FD is not set/],
-    [{ POSTERN_REQUEST_FD: 'x', POSTERN_REPLY_FD: reply }, /no descriptor number: "x"/],
-    [{ POSTERN_REQUEST_FD: '-1', POSTERN_REPLY_FD: reply }, /no descriptor number/],
+    [{ POSTERN_REQUEST_FD: 'x', POSTERN_REPLY_FD: reply }, /is not a descriptor number: "x"/],
+    [{ POSTERN_REQUEST_FD: '-1', POSTERN_REPLY_FD: reply }, /is not a descriptor number/],
     [{ POSTERN_REQUEST_FD: '999999', POSTERN_REPLY_FD: reply }, /not a pipe/],
     [{ POSTERN_REQUEST_FD: reply, POSTERN_REPLY_FD: reply }, /not a pipe/],
     [{ POSTERN_REQUEST_FD: request, POSTERN_REPLY_FD: request }, /not a packet socket/],

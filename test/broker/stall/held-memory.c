@@ -1,5 +1,5 @@
-// A page of memory whose reader waits forever: its faults go to a descriptor that this process never reads, userfaultfd(2). Prints the
-// address of that page and of a readable one, and stays.
+// Makes a page of memory whose reader waits forever: its page faults go to a descriptor that this process never reads, userfaultfd(2).
+// Prints the address of that page and of a readable one, and then only waits.
 #include <fcntl.h>
 #include <linux/userfaultfd.h>
 #include <stdio.h>

@@ -1,4 +1,4 @@
-# The application behind nginx: on a port of the sandbox's own, it answers with what a page of elsewhere says, as /HOST/PORT asks.
+# The application behind nginx. It listens on a port inside the sandbox. For the path /HOST/PORT it fetches that page, and sends it back.
 import urllib.request
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 

@@ -1,4 +1,4 @@
-// Fetches a page from HOST PORT by getaddrinfo(3) and connect(2), each address in turn; a failure is exit status 1.
+// Fetches a page from HOST PORT by getaddrinfo(3) and connect(2). It tries each address in turn. A failure is exit status 1.
 #include <errno.h>
 #include <netdb.h>
 #include <stdio.h>

@@ -1,4 +1,4 @@
-// Addresses of either family, of wrong lengths, and in memory that is not there; descriptors that are none.
+// Tests addresses of both families, with wrong lengths, and in unmapped memory, and numbers that are not descriptors.
 #include "prelude.h"
 
 static const char *raw(long fd, const void *address, unsigned long length) {
@@ -46,7 +46,7 @@ static void lengths(void) {
   int fd = tcp(0);
   printf(" 128 %s", raw(fd, room, 128));
   close(fd), fd = tcp(0);
-  // An int's upper half counts for nothing.
+  // The kernel ignores the upper half of an int argument.
   printf(" high bits %s\n", raw(fd | 0x700000000, room, 0x300000010));
   close(fd);
 }

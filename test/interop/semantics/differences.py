@@ -1,4 +1,4 @@
-# What a program can notice of the trap, step by step: a line each.
+# Shows how a program can notice the trap. It prints one line for each difference.
 import errno
 import os
 import select
@@ -28,14 +28,14 @@ def line(*words):
 
 host = ("127.0.0.1", OPEN)
 
-# epoll: what watched the program's own socket is gone with it, and sees nothing of the connection.
+# epoll: the watch ends with the program's own socket, and reports nothing about the connection.
 sock = socket.socket()
 sock.setblocking(False)
 watch = select.epoll()
 watch.register(sock, select.EPOLLOUT)
 sock.connect_ex(host)
 select.select([], [sock], [], 2)
-# The broker lets go of its duplicate a moment after its answer: until then the watch tells of a socket that hangs up.
+# The broker closes its duplicate a moment after its answer. Until then the watch reports a hang-up of the old socket.
 for _ in range(100):
     if not watch.poll(0):
         break
@@ -46,7 +46,7 @@ line("the watch is gone:", said(watch.modify, sock, select.EPOLLOUT))
 watch.register(sock, select.EPOLLOUT)
 line("a new one:", ["out" for _, event in watch.poll(1) if event & select.EPOLLOUT])
 
-# A duplicate that another process made before.
+# A duplicate that another process got before the connect.
 sock, (mine, theirs) = socket.socket(), socket.socketpair()
 if os.fork() == 0:
     mine.close()
@@ -59,7 +59,7 @@ mine.send(b"x")
 line("here:", peer(sock), "in another process:", mine.recv(100).decode())
 os.wait()
 
-# More descriptors than are searched for duplicates.
+# A table with more descriptors than the broker searches for duplicates.
 many = [os.dup(0) for _ in range(100)]
 sock = socket.socket()
 other = socket.socket(fileno=os.dup(sock.fileno()))
@@ -74,7 +74,7 @@ sock.bind(("127.0.0.5", 0))
 sock.connect(host)
 line("bound before:", sock.getsockname()[0])
 
-# A socket of the host's goes nowhere else.
+# A socket of the host cannot connect to another peer.
 line("own loopback on it:", said(sock.connect, ("127.0.0.1", CLOSED)))
 line("bind on it:", said(sock.bind, ("127.0.0.1", 0)), "listen:", said(sock.listen, 1))
 nobody, nobody6 = socket.socket(), socket.socket(socket.AF_INET6)
@@ -87,7 +87,7 @@ for number in range(3):
 line("UDP outside:", *results)
 line("UDP to the host's loopback:", said(udp.sendto, b"data", ("127.0.0.1", UDP)) == 4)
 
-# AF_UNIX: the host's are not there; the server's credentials are the broker's to know.
+# AF_UNIX: the host's sockets are missing, and a client cannot read the server's pid.
 unix = socket.socket(socket.AF_UNIX)
 line("the host's path:", said(unix.connect, HOST_PATH), "abstract:", said(unix.connect, "\0" + HOST_NAME))
 line("datagrams:", said(lambda: socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) and None))
@@ -98,7 +98,7 @@ unix.connect("/tmp/server")
 credentials = struct.unpack("iii", unix.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
 line("the server's pid as its client sees it:", credentials[0])
 
-# SO_LINGER, and listen(2) on what listens already.
+# SO_LINGER, and listen(2) on a socket that already listens.
 line("SO_LINGER:", said(sock.setsockopt, socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 5)))
 listener = socket.socket(fileno=3)
 line("the inherited listener, listen:", said(listener.listen, 5), "again:", said(listener.listen, 1000))

@@ -1,4 +1,4 @@
-// What stays within the sandbox: listeners and clients of its own loopback, UDP, AF_UNIX of every kind.
+// Tests connections that stay inside the sandbox: listeners and clients on its loopback, UDP, and AF_UNIX of every kind.
 #include "prelude.h"
 #include <stddef.h>
 
@@ -45,7 +45,7 @@ static void inet(void) {
   close(six);
 }
 
-/** A blocking connect waits while the queue is full, and is there once somebody is accepted. */
+/** A blocking connect waits while the queue is full, and returns once the listener accepts a client. */
 static void full_queue(void) {
   int port, fd = listener(0, &port), first = tcp(0);
   call(first, port);

@@ -1,4 +1,4 @@
-// What a socket keeps over connect(2): its flags, its options, its duplicates.
+// Tests what a socket keeps when connect(2) replaces it: its flags, its options and its duplicates.
 #include "prelude.h"
 
 struct option {
@@ -67,7 +67,7 @@ static void carried(int flags) {
   close(fd);
   fd = tcp(flags);
   call(fd, OPEN);
-  // The buffers of a socket that nobody set grow as the kernel likes.
+  // If a program does not set the sizes of a socket's buffers, the kernel changes them.
   show("untouched", fd, OPTIONS + 5, COUNT - 5);
   close(fd);
 }

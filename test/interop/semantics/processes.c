@@ -1,4 +1,4 @@
-// Connects of children and of threads: fork, vfork, posix_spawn's way, one descriptor and one address for many threads.
+// Tests connects of children and threads: fork, vfork, posix_spawn(3), and many threads with one descriptor and one address.
 #include "prelude.h"
 
 static void children(void) {
@@ -17,7 +17,7 @@ static void children(void) {
   close(fd);
 }
 
-/** A connected descriptor over execve: what FD_CLOEXEC says holds for the socket in its place. */
+/** A connected descriptor across execve(2): FD_CLOEXEC also holds for the socket that was put in its place. */
 static void over_exec(char *self) {
   int kept = tcp(0), gone = tcp(SOCK_CLOEXEC), status;
   char a[16], b[16];
@@ -41,7 +41,7 @@ static void *same_descriptor(void *slot) {
   return NULL;
 }
 
-/** Sixteen threads connect one descriptor: whatever wins, all end, and it is connected. */
+/** Sixteen threads connect one descriptor. All calls return, and the descriptor is connected. */
 static void one_descriptor(void) {
   int strange = 0, connected = 0;
   for (int round = 0; round < 20; round += 1) {
@@ -69,7 +69,7 @@ static void *closes(void *unused) {
   return NULL;
 }
 
-/** Another thread closes what is being connected: an error or a connection, and the program goes on. */
+/** Another thread closes the descriptor during the connect. The result is an error or a connection, and the program goes on. */
 static void closed_meanwhile(void) {
   pthread_t thread;
   int strange = 0;

@@ -1,4 +1,4 @@
-// Signals that come while a connect waits: for a thread, for the process, with SA_RESTART and without, to stop and to end it.
+// Tests signals that arrive while a connect waits: to a thread or the process, with SA_RESTART or without, and stops and kills.
 #include "prelude.h"
 
 static void interrupted(void) {
@@ -15,7 +15,7 @@ static void interrupted(void) {
 
 static void on_user(int signal) { (void)signal; }
 
-/** Alarms with SA_RESTART, then one signal without. */
+/** Alarms with SA_RESTART, then one signal without it. */
 static void restarted(int limit) {
   int fd = tcp(0);
   pid_t self = getpid();
@@ -48,7 +48,7 @@ static void *connects(void *unused) {
   return (void *)said(call(fd, FULL));
 }
 
-/** Many threads wait, one signal comes for the process: one of them handles it, the others do not notice. */
+/** Many threads wait, and one signal arrives for the process. One thread handles it, and the others do not notice it. */
 static void handled_by_one(void) {
   pthread_t threads[8];
   int counts[3] = {0};
@@ -63,7 +63,7 @@ static void handled_by_one(void) {
     counts[strcmp(word, "EINTR") == 0 ? 0 : strcmp(word, "EINPROGRESS") == 0 ? 1 : 2] += 1;
     if (strcmp(word, "EINTR") != 0 && strcmp(word, "EINPROGRESS") != 0) printf("%s ", (char *)word);
   }
-  // On a busy machine the kernel wakes a second one with it.
+  // On a busy machine the kernel also wakes a second thread.
   int interrupted = counts[0] + (strcmp(own, "EINTR") == 0);
   printf("a signal for nine threads: interrupted %s, else %d\n", interrupted == 1 || interrupted == 2 ? "one" : "none or many",
          counts[2]);
@@ -99,7 +99,7 @@ static void ignored(void) {
   close(fd);
 }
 
-/** A child that waits is stopped, continued, and ended. */
+/** A waiting child is stopped, continued and killed. */
 static void stopped(void) {
   int status;
   pid_t child = fork();

@@ -1,4 +1,4 @@
-// What connect(2) answers in each state of a socket.
+// Tests the result of connect(2) in each state of a socket.
 #include "prelude.h"
 
 static void blocking(void) {
