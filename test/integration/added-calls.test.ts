@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { postern } from '../harness/postern.js';
 import { readableFolder, users } from '../harness/users.js';
 
-/** One that is added by a key of each kind, one that is known to nobody yet, and one that stays refused. */
+/** One call that is added by each kind of key, one that no kernel knows yet, and one that stays refused. */
 const CALLS = `
 import ctypes, errno, os
 libc = ctypes.CDLL(None, use_errno=True)

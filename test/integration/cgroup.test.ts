@@ -9,7 +9,7 @@ import { type PosternResult, postern, startPostern } from '../harness/postern.js
 import { until } from '../harness/until.js';
 import { readableFolder, type User, users } from '../harness/users.js';
 
-/** Four processes of 30 MiB each, of which none is over the limit of 64. */
+/** Four processes of 30 MiB each. Each one alone is below the limit of 64. */
 const TAKE = `
 import os, time
 for child in range(4):
@@ -33,7 +33,7 @@ except BlockingIOError:
     pass
 print("made", made, flush=True)
 time.sleep(60)`;
-/** Two processes that want a processor each for two seconds. */
+/** Two processes that each use a processor for two seconds. */
 const BUSY = `
 import os, time
 print("busy", flush=True)
@@ -47,7 +47,7 @@ print("done", flush=True)
 
 const why = whyNoCgroup();
 
-/** Runs it, and leaves nothing of its group. */
+/** Runs it, and checks that its group is gone afterwards. */
 async function within(user: User, work: (cgroup: DelegatedCgroup) => Promise<void>): Promise<void> {
   const cgroup = delegatedCgroup(user);
   await work(cgroup);

@@ -1,4 +1,4 @@
-// The shell script at the head of the command: the variables that it keeps from Node, and its messages.
+// The shell script at the head of the command: the variables that it hides from Node, and its messages.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
@@ -46,7 +46,7 @@ test('a Node that is too old is refused with the fix', () => {
 });
 
 test('SIGUSR1 is ignored from the shell on until Node blocks it', () => {
-  // In the place of Node, a program that tells how it was started.
+  // A program in Node's place, which prints how it was started.
   const folder = dirname(readableFile('node', '#!/bin/sh\ngrep ^SigIgn /proc/self/status\n'));
   const env = { PATH: `${folder}:/usr/bin:/bin` };
   const { stdout } = spawnSync(join(top, 'dist/run/postern.js'), [], { env, encoding: 'utf8' });

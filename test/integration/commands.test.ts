@@ -109,7 +109,7 @@ test('check prints every error, or all as one JSON object, and ends with 1', asy
 
 test('init writes a file that checks, runs, names its schema for editors, and overwrites none', async () => {
   const cwd = readableFolder();
-  // The folder is the tests' own: root may write there, the ordinary user may not.
+  // The folder belongs to the tests: root may write there, the ordinary user may not.
   const as = anyone;
   const first = await postern(['init'], { as, cwd });
   assert.equal(first.status, 0, first.stderr);
@@ -270,7 +270,7 @@ test('a command without a reader ends with its status and prints nothing', async
     const { status, stderr } = await postern(args, {
       as: anyone,
       cwd,
-      // The reader has gone before the first word is written.
+      // The reader has ended before the first word is written.
       shell: 'set -o pipefail; { sleep 0.2; "$@"; } | true',
     });
     assert.equal(stderr, '', args.join(' '));

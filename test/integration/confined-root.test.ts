@@ -1,4 +1,4 @@
-// Root without CAP_SYS_ADMIN, as container engines start it: what setpriv(1) makes of root here.
+// Root without CAP_SYS_ADMIN, as container engines start it. Here setpriv(1) takes the capability away.
 import assert from 'node:assert/strict';
 import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -11,7 +11,7 @@ import { readableFolder } from '../harness/users.js';
 
 const isRoot = process.geteuid?.() === 0;
 const needsRoot = { skip: isRoot ? false : 'needs root, to take capabilities from' };
-/** What podman and docker leave to root of a container. */
+/** The capabilities that podman and docker leave to root in a container. */
 const ENGINE =
   'chown,dac_override,fowner,fsetid,kill,net_bind_service,setfcap,setgid,setpcap,setuid,sys_chroot';
 const withCapabilities = (

@@ -45,7 +45,7 @@ interface Run {
   readonly rejections: number;
 }
 
-/** Runs a program under the limit. @param during does something with the broker's pid once the program has said `now` */
+/** Runs a program under the limit. @param during gets the broker's pid when the program has printed `now` */
 async function run(
   user: User,
   limit: number,
@@ -88,7 +88,7 @@ async function run(
   };
 }
 
-/** Every listener is closed at the end, and has heard of as many connections as were open. */
+/** Every listener is closed at the end, and has heard exactly the connections that were open. */
 async function withListener(
   serve: Parameters<typeof listen>[0],
   work: (listener: Listener) => Promise<void>,

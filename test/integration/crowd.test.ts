@@ -16,7 +16,7 @@ before(async () => {
 after(() => ports.close());
 
 interface Crowd {
-  /** Waits for a line, and takes what came so far. */
+  /** Waits for a line, and takes all lines so far. */
   readonly says: (line: string, timeoutMs?: number) => Promise<string>;
   readonly go: () => void;
   readonly broker: () => Promise<number>;
@@ -53,8 +53,8 @@ function start(user: User, words: readonly (string | number)[]): Crowd {
 }
 
 /**
- * Each of the two threads that reach for callers keeps its latest 64, with a handle, a table and one file of it each. The second thread opens
- * a few descriptors of its own when it is first used, which happens on a busy machine alone.
+ * Two threads reach callers. Each keeps the latest 64 callers, with a handle, a table and one file for each. The slow lane also opens a few
+ * descriptors when it is first used, which happens only on a busy machine.
  */
 const HANDLES = 2 * 64 * 3 + 16;
 
@@ -98,7 +98,7 @@ for (const user of users) {
       const broker = await crowd.broker();
       const started = Date.now();
       process.kill(broker, 'SIGKILL');
-      // They would wait for half a minute else.
+      // Otherwise they would wait for half a minute.
       assert.match(await crowd.says('over', 8_000), /^ended 200 ECONNABORTED$/m);
       t.diagnostic(`all had returned after ${Date.now() - started} ms`);
     }

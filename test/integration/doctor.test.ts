@@ -26,7 +26,7 @@ const NAMES = [
 const HOME = { PATH: '/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin', HOME: '/nonexistent' };
 
 interface Setting {
-  /** Words before the change of user, and after it. */
+  /** The command's words before the change of user, and after it. */
   readonly asRoot?: readonly string[];
   readonly asThatUser?: readonly string[];
   readonly env?: NodeJS.ProcessEnv;
@@ -55,7 +55,7 @@ function doctor(
   return spawnSync(command, rest, { cwd: '/', encoding: 'utf8', timeout: 60_000, env: { ...HOME, ...env } });
 }
 
-/** The lines of one check: itself, and its fix. */
+/** The lines of one check: its result and its fix. */
 function lines(stdout: string, name: string): string {
   const all = stdout.split('\n');
   const at = all.findIndex((line) => line.slice('degraded  '.length).startsWith(`${name}  `));
@@ -82,7 +82,7 @@ const inUserNamespace = (ids: string, script = 'true'): readonly string[] => [
 const library = (name: string): string =>
   realpathSync(join('/usr/lib', `${process.arch === 'arm64' ? 'aarch64' : 'x86_64'}-linux-gnu`, name));
 
-/** Sets a filter that refuses calls with EPERM, as a container's does, and becomes the rest of the words. */
+/** Loads a filter that refuses calls with EPERM, as a container's filter does. Then it executes the rest of the words. */
 function underFilter(user: User, calls: readonly string[]): readonly string[] {
   const url = (module: string): string => pathToFileURL(join(distFor(user), 'shared/sys', module)).href;
   const script = `
@@ -163,7 +163,7 @@ for (const user of users) {
       'libseccomp',
       /libseccomp\.so\.2: .*\n +Install it: .*libseccomp/,
     );
-    // setpriv(1), by which a test becomes another user, needs libcap-ng itself.
+    // A test becomes another user by setpriv(1), which needs libcap-ng itself.
     if (user === 'root')
       isMissing(
         hiding(library('libcap-ng.so.0')),

@@ -119,7 +119,7 @@ if (users.includes('root')) {
     mkdirSync(join(folder, 'closed/deep'), { recursive: true });
     writeFileSync(join(folder, 'closed/deep/key'), 'SECRET\n');
     chmodSync(join(folder, 'closed'), 0o700);
-    // Not the owner of what is shown, whose folders the plugin enters.
+    // A third user owns it, because the plugin may enter folders of the shown folder's owner.
     chownSync(join(folder, 'closed'), 12_345, 12_345);
     const script = `echo up; until [ -e ${folder}/go ]; do sleep 0.05; done; cat ${folder}/closed/deep/key`;
     const { child, result } = startPostern(
@@ -140,7 +140,7 @@ if (users.includes('root')) {
     for (const name of ['one', 'two']) mkdirSync(join(folder, name));
     writeFileSync(join(folder, 'one/key'), 'SECRET\n');
     const args = ['run', '--cwd', '/', '--visible', folder, '--hidden', join(folder, 'one/key'), '--', 'cat'];
-    // In a mount namespace of its own, which goes with the command.
+    // In a separate mount namespace, which ends with the command.
     const shell = `mount --bind ${folder}/one ${folder}/two && exec "$@"`;
     const { stdout, stderr } = await postern([...args, join(folder, 'two/key')], {
       as: 'root',

@@ -39,7 +39,7 @@ for (const major of [20, 22, 24]) {
       const { stdout } = spawnSync(command, args, { cwd: '/', env: found, encoding: 'utf8' });
       assert.equal(stdout, 'it runs\n', `found in PATH (${user})`);
     }
-    // npm puts what it depends on below it, or beside it.
+    // npm puts the dependencies below it, or beside it.
     const packages = join(prefix, 'lib/node_modules');
     cpSync(join(packages, 'postern/node_modules'), packages, { recursive: true, verbatimSymlinks: true });
     rmSync(join(packages, 'postern/node_modules'), { recursive: true });

@@ -133,7 +133,7 @@ for (const user of users) {
     try {
       await until(() => (all.every((one) => !isAlive(one)) ? true : undefined));
     } finally {
-      // What outlives the supervisor holds its streams, and would outlive the test.
+      // A process that outlives the supervisor would hold its streams, and outlive the test.
       for (const one of all) if (isAlive(one)) process.kill(one, 'SIGKILL');
     }
     assert.equal((await result).signal, 'SIGKILL');
@@ -162,7 +162,7 @@ for (const user of users) {
   });
 }
 
-/** What lies in /tmp, but for the folders of tests that run at the same time. */
+/** The content of /tmp, except the folders of tests that run at the same time. */
 function foreignFiles(): string[] {
   return readdirSync('/tmp')
     .filter((name) => !name.startsWith('postern-'))

@@ -13,7 +13,7 @@ const client = readFileSync(new URL('../interop/postern_client.py', import.meta.
   /\nif __name__ == [\s\S]*$/,
   '\n',
 );
-/** Fetches `HOST PORT` each: `channel` by the channel, else by Python's own sockets. */
+/** Fetches each `HOST PORT`: with `channel` by the channel, otherwise by Python's own sockets. */
 const FETCH = readableFile(
   'fetch.py',
   `${client}
@@ -125,7 +125,7 @@ for (const user of users) {
       const enforced = await inNet(user, 'run', [...VISIBLE, ...options], PROGRAM);
       assert.deepEqual([enforced.status, enforced.stdout, enforced.stderr], [3, learnt.stdout, '']);
     }
-    // Each of them is needed; one user's word is enough.
+    // Each of them is needed. It is enough to test this as one user.
     for (const left of user === anyone ? ['cdn-a.example.com:80', 'www.example.com', `[${V6}]:443`] : []) {
       const fewer = LEARNT.filter((rule) => rule !== left);
       const before = net.connections().length;

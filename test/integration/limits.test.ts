@@ -14,7 +14,7 @@ function run(user: User, limits: readonly string[], command: readonly string[]):
 
 const python = (text: string): readonly string[] => ['/usr/bin/python3', '-c', text];
 
-/** Makes processes that stay until no more can be made, and tells how many there are with itself. */
+/** Makes processes until the kernel allows no more, and prints how many there are with itself. */
 const FORK = `
 import os, sys, time
 made = 1
@@ -30,7 +30,7 @@ print(made, flush=True)
 time.sleep(float(sys.argv[1]))
 `;
 
-/** Asks the sandbox's DNS so often at once, and tells how many answers come within half a second. */
+/** Asks the sandbox's DNS this often at once, and prints how many answers come within half a second. */
 const ASK = `
 import select, socket
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -48,7 +48,7 @@ for (const user of users) {
   test(`processes bounds what one sandbox forks, beside one that has its own share (${user})`, async () => {
     const both = [12, 20].map((limit) => run(user, [`processes=${limit}`], [...python(FORK), '1.5']));
     const [few, more] = await Promise.all(both);
-    // As a user, the second process of the sandbox's init has its share, which the first forks may take.
+    // As a user, the limit has room for a second process of init. The plugin's first forks may take that place.
     const over = user === 'root' ? 0 : 1;
     for (const [made, limit] of [
       [Number(few?.stdout), 12],

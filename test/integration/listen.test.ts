@@ -22,7 +22,7 @@ const NGINX = '/usr/sbin/nginx';
 const parent = readableFolder();
 const SERVER = readFileSync(new URL('./activated.py', import.meta.url), 'utf8');
 
-/** What the server at an address says until it ends, or the errno's name. */
+/** Everything that the server at an address sends, or the errno's name. */
 function ask(address: string): Promise<string> {
   const [, host = '', port] = /^\[?([^\]/]*?)\]?:(\d+)$/.exec(address) ?? [];
   const caller = port === undefined ? connect(address) : connect(Number(port), host);
@@ -48,7 +48,7 @@ function fetchText(url: string): Promise<{ readonly status: number | undefined; 
   });
 }
 
-/** A folder that every user may write to, outside of what a plugin sees. */
+/** A folder that every user may write to, and that no plugin sees. */
 function openFolder(): string {
   const folder = mkdtempSync(join(parent, 'open-'));
   chmodSync(folder, 0o777);
@@ -74,7 +74,7 @@ http {
 }
 `;
 
-/** How the errno of an own connect(2) to the host's loopback differs: refused, or nobody listens on the sandbox's own. */
+/** The errno of a program's own connect(2) to the host's loopback: refused, or no listener on the sandbox's loopback. */
 const EGRESSES = [
   { egress: 'transparent', elsewhere: /failed \(111: Connection refused\)/ },
   { egress: 'channel', elsewhere: /failed \(13: Permission denied\)/ },
@@ -141,7 +141,7 @@ for (const user of users) {
       assert.equal(status, 0, stderr);
       assert.equal(stderr, '');
       const lines = stdout.split('\n').filter((line) => !line.startsWith('options'));
-      // Another listen(2) on it, as Node and asyncio make it, is the broker's to answer; with egress: channel nobody answers it.
+      // Node and asyncio call listen(2) on it again. The broker answers that call. With egress: channel the filter refuses it.
       const again = egress === 'channel' ? ['listen 13'] : [];
       assert.deepEqual(lines, [
         ...['listener four AF_INET 1 True', ...again],
@@ -192,7 +192,7 @@ for (const user of users) {
 
   test(`a client that connects before the plugin runs is answered, and the plugin cannot reach a client of a path (${user})`, async (t) => {
     const path = join(openFolder(), 'a.sock');
-    // Linux 6.5: a pidfd of the other side. It is of no use to a plugin, whose pid namespace the caller is not in.
+    // Linux 6.5: a pidfd of the other side. A plugin cannot use it, because the client is not in the plugin's pid namespace.
     const script = [
       'import os, signal, socket, struct, time',
       'door = socket.socket(fileno=3)',
@@ -284,7 +284,7 @@ for (const user of users) {
 }
 
 test('an ordinary user is refused a privileged port, with the fix', async () => {
-  // In a network namespace of its own, where the host's setting is the kernel's default.
+  // In a separate network namespace, where the setting is the kernel's default.
   const through = ['unshare', '--user', '--map-current-user', '--net'];
   const { status, stderr } = await postern(['run', '--listen', 'web=0.0.0.0:1', '--', 'true'], {
     as: 'user',

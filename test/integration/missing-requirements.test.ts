@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { asUser, distFor, type User, users } from '../harness/users.js';
 
 const IDS = '0,0,2147483647';
-/** Words that make a host, as far as the kernel is concerned, in which something is missing. */
+/** Words that run a command on a host where a feature of the kernel is missing. */
 const WITHOUT_USER_NAMESPACES = [
   ...[
     'unshare',
@@ -43,7 +43,7 @@ function runIn(
   return spawnSync(command, args, { cwd: '/', encoding: 'utf8', timeout: 30_000 });
 }
 
-/** One line that names the fix, exit status 125, and nothing started. */
+/** postern prints one line that names the fix, exits with 125, and starts nothing. */
 function refusedWith(result: ReturnType<typeof runIn>, what: RegExp): void {
   assert.equal(result.status, 125, result.stderr);
   assert.equal(result.stdout, '');
@@ -67,7 +67,7 @@ for (const user of users) {
       runIn(hiding(library('libseccomp.so.2')), user),
       /Cannot load "libseccomp\.so\.2".*libseccomp2/,
     );
-    // setpriv(1), by which a test becomes another user, needs libcap-ng itself.
+    // A test becomes another user by setpriv(1), which needs libcap-ng itself.
     if (user === 'root')
       refusedWith(
         runIn(hiding(library('libcap-ng.so.0')), user),

@@ -34,13 +34,13 @@ const percentile = (values: readonly number[]): number =>
   [...values].sort((a, b) => a - b)[Math.floor(values.length * 0.99)] ?? Number.NaN;
 
 interface Observed {
-  /** Of each limit: how often it refused, and the neighbour's connects meanwhile. */
+  /** For each limit: how often it refused, and the neighbour's connects at that time. */
   readonly limits: readonly {
     readonly name: string;
     readonly refusals: number;
     readonly connects: number;
     readonly p99: number;
-    /** By how many milliseconds a sleep of the neighbour's ended too late. */
+    /** How many milliseconds too late a sleep of the neighbour ended. */
     readonly late99: number;
   }[];
   readonly page: string;
@@ -96,14 +96,14 @@ async function observe(user: User): Promise<Observed> {
   return { limits, page };
 }
 
-/** On a machine that is busy with other things every sleep takes longer, and every connect. */
+/** On a busy machine every sleep and every connect takes longer. */
 const disturbed = ({ limits }: Observed): readonly unknown[] =>
   limits.filter(({ connects, p99, late99 }) => connects < 20 || p99 >= MOST_P99_MS + 3 * late99);
 
 for (const user of users) {
   test(`while one plugin is at each of its limits in turn, its neighbour connects as before (${user})`, async (t) => {
     let observed = await observe(user);
-    // What delays a neighbour does so every time.
+    // An attack that delays a neighbour does so every time.
     for (let again = 0; again < 2 && disturbed(observed).length > 0; again += 1)
       observed = await observe(user);
     const { limits, page } = observed;

@@ -17,12 +17,12 @@ interface Event extends Readonly<Record<string, unknown>> {
 }
 
 interface Ran extends PosternResult {
-  /** Of the audit log, each line as it stands. */
+  /** The unchanged lines of the audit log. */
   readonly lines: readonly string[];
   readonly events: readonly Event[];
 }
 
-/** Runs a Python program that no rule allows anything. */
+/** Runs a Python program without any allow rule. */
 async function audited(as: User, program: string, command?: readonly string[]): Promise<Ran> {
   const folder = readableFolder();
   chmodSync(folder, 0o777);
@@ -44,7 +44,7 @@ async function audited(as: User, program: string, command?: readonly string[]): 
   );
   const lines = readFileSync(audit, 'utf8').split('\n').slice(0, -1);
   const events = lines.map((line) => JSON.parse(line) as Event);
-  // Each name is asked for by A and by AAAA.
+  // The program asks for both A and AAAA of each name.
   return { ...result, lines, events: events.filter(({ repeated }) => repeated !== true) };
 }
 
@@ -77,7 +77,7 @@ print(os.getppid(), flush=True)
       assert.deepEqual([door, name], ['trap', 'python3']);
       assert.ok(typeof pid === 'number' && pid > 2 && pid === pids[0], String(pids));
     }
-    // The plugin is the shell: the program that it started is named.
+    // The plugin is a shell. The line names the program that the shell started.
     const [pid] = pids;
     assert.match(
       stderr,
@@ -105,7 +105,7 @@ except OSError:
   });
 }
 
-/** At most 15 bytes each, as the kernel keeps them. */
+/** At most 15 bytes each, because the kernel keeps no more. */
 const HOSTILE = [
   'a\n{"event":"x"}',
   '\x1b[2J\x1b]0;x\x07',
@@ -174,6 +174,6 @@ thread.join()
       ['question', 'python3'],
     ],
   );
-  // Its own command needs no mention.
+  // A refusal of the command itself does not name it.
   assert.doesNotMatch(stderr, /pid/);
 });

@@ -1,4 +1,4 @@
-// As root, what the user names shows as its owner sees it: idmapped mounts, mount_setattr(2).
+// As root, the plugin sees the files that the user names as their owner sees them: idmapped mounts, mount_setattr(2).
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { chmodSync, chownSync, lstatSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';

@@ -20,7 +20,7 @@ function packedFiles(): readonly string[] {
   return (pack?.files ?? []).map(({ path }) => path);
 }
 
-/** As git has it after a clone. */
+/** The project as git has it after a clone. */
 function clone(): string {
   const folder = join(readableFolder(), 'clone');
   const skipped = ['node_modules', 'dist', '.git'].map((name) => join(top, name));

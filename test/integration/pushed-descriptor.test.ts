@@ -1,4 +1,4 @@
-// A plugin sends files of its own to the broker by the socket that its replies come by: each costs it that channel, and nobody anything.
+// A plugin sends its own files to the broker by its reply socket. Each attempt costs it that channel, and other plugins nothing.
 import assert from 'node:assert/strict';
 import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
@@ -15,7 +15,7 @@ const client = readFileSync(new URL('../interop/postern_client.py', import.meta.
   /\nif __name__ == [\s\S]*$/,
   '\n',
 );
-/** What is sent, each by a channel of its own; the ends of that channel are among it. */
+/** What the plugin sends. Each one goes by a new channel, and some are ends of that channel. */
 const PUSHER = `
 import array
 first = Channel.from_environment()

@@ -5,7 +5,7 @@ import { postern } from '../harness/postern.js';
 
 const isRoot = process.geteuid?.() === 0;
 const STARTS = 5;
-/** In a mount namespace of the test's own, whose /etc is a copy: a file of it is replaced without rest. */
+/** In the test's own mount namespace, whose /etc is a copy. One of its files is replaced all the time. */
 const REPLACING = `
 mkdir /tmp/etc.$$ && cp -a /etc/. /tmp/etc.$$ 2>/dev/null; mount --bind /tmp/etc.$$ /etc || exit 9
 (while :; do cp /etc/ld.so.cache /etc/new && mv /etc/new /etc/ld.so.cache; done) 2>/dev/null &

@@ -18,7 +18,7 @@ test('a peer that resets at once is ECONNRESET, before the hand-over with the re
   await broker.addPlugin('talker', [`127.0.0.1:${upstream.port}`]);
   const channel = broker.client('talker');
   const ends = new Map<string, number>();
-  // Whatever the broker opens with its first connect is open from then on.
+  // Descriptors that the broker opens with its first connect stay open.
   await connectOver(() => channel, { host: '127.0.0.1', port: upstream.port }).then(
     (socket) => socket.on('error', () => {}).destroy(),
     () => {},

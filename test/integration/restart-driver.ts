@@ -1,5 +1,5 @@
-// Starts a plugin's programs one after the other with the same listeners, as a restart policy does, and tells in JSON what
-// its callers met. A program of its own, so that it can run as either user.
+// Starts a plugin's programs one after the other with the same listeners, as a restart policy does. It prints in JSON what
+// the clients met. It is a separate program, so that it can run as either user.
 import { readdirSync } from 'node:fs';
 import { connect } from 'node:net';
 import { captureStreams } from '../../sandbox/supervisor/start/standard-streams.js';
@@ -9,7 +9,7 @@ import { type ListenConfig, type PluginConfig, plainPlugin } from '../../shared/
 /** One start of the plugin. */
 export interface Round {
   readonly command: readonly string[];
-  /** Callers on the first listener: before the start, while nothing runs, or once it runs. */
+  /** Clients of the first listener: before the start, while nothing runs, or while the plugin runs. */
   readonly callers: number;
   readonly when: 'before' | 'after';
 }
@@ -29,14 +29,14 @@ export interface DriverReport {
 
 const descriptors = (): number => readdirSync('/proc/self/fd').length;
 
-/** Callers and streams are closed a moment after their end was told. */
+/** Clients and streams are closed a moment after their end was reported. */
 async function settled(expected: number): Promise<number> {
   for (let tries = 0; tries < 100 && descriptors() > expected; tries += 1)
     await new Promise((resolve) => setTimeout(resolve, 20));
   return descriptors();
 }
 
-/** @returns what it was told, or the errno's name */
+/** @returns what the server sent, or the errno's name */
 function call(address: string): { readonly connected: Promise<void>; readonly reply: Promise<string> } {
   const port = /:(\d+)$/.exec(address)?.[1];
   const caller =

@@ -9,7 +9,7 @@ import type { DriverReport, DriverRequest } from './restart-driver.js';
 const SERVER = readFileSync(new URL('./activated.py', import.meta.url), 'utf8');
 const TIMEOUT_MS = 60_000;
 
-/** A program that answers so many callers on each listener. */
+/** A program that answers this many clients on each listener. */
 const serve = (count: number, act = 'serve'): readonly string[] => [
   ...['/usr/bin/python3', '-c', SERVER],
   ...[String(count), act],
@@ -34,7 +34,7 @@ function drive(user: User, request: DriverRequest): Promise<DriverReport> {
   });
 }
 
-/** An address of each kind, the path in a folder that the user may write to. */
+/** One address of each kind. The path is in a folder that the user may write to. */
 function addresses(): readonly string[] {
   const folder = readableFolder();
   chmodSync(folder, 0o777);
@@ -87,7 +87,7 @@ for (const user of users) {
     }
   });
 
-  test(`what a plugin sets on a listener is not there at the next start, and no caller is lost for it (${user})`, async () => {
+  test(`a listener has none of a plugin's settings at the next start, and no client is lost for it (${user})`, async () => {
     const { rounds, notices } = await drive(user, {
       listen: [{ name: 'web', address: '127.0.0.1:0' }],
       without: [],

@@ -146,7 +146,7 @@ for (const user of users) {
       return stdout + stderr;
     };
     assert.equal(await self(join(folder, 'tool')), `${join(folder, 'app/lib/self')}\n`);
-    // awk(1) is such a program wherever Debian is.
+    // On every Debian awk(1) is such a program.
     const script = 'BEGIN { "readlink /proc/$PPID/exe" | getline path; print path }';
     const { stdout, stderr } = await postern(['run', '--', 'awk', script], { as: user });
     assert.equal(stdout, `${realpathSync('/usr/bin/awk')}\n`, stderr);

@@ -1,4 +1,4 @@
-// Signals that are ignored when postern is started, for example under nohup(1), and those that come while it runs.
+// Signals that are ignored when postern is started, for example under nohup(1), and signals that arrive while it runs.
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -26,9 +26,9 @@ interface Measured {
 
 interface Observed {
   readonly neighbour: Measured;
-  /** Of the metrics page. */
+  /** From the metrics page. */
   readonly slow: (plugin: string, action: string) => number;
-  /** Events of the audit log, each of a plugin that was ended. */
+  /** Events of the audit log, one for each plugin that the broker ended. */
   readonly killed: readonly {
     readonly plugin: string;
     readonly action: string;
@@ -37,7 +37,7 @@ interface Observed {
   readonly output: string;
 }
 
-/** Runs plugins that attack beside one that measures. */
+/** Runs attacking plugins beside one that measures. */
 async function observe(user: User, attacks: readonly string[]): Promise<Observed> {
   const upstream = await listen((socket) => socket.resume());
   const metrics = await freePort();
@@ -88,7 +88,7 @@ async function observe(user: User, attacks: readonly string[]): Promise<Observed
   };
 }
 
-/** On a machine that is busy with other things every sleep takes longer, and every connect. */
+/** On a busy machine every sleep and every connect takes longer. */
 const isUndisturbed = ({ neighbour: { count, failed, p99, sleep99 } }: Observed): boolean =>
   failed === 0 && count > 100 && p99 < MOST_P99_MS + 3 * sleep99;
 
@@ -96,10 +96,10 @@ const wasSlow = ({ slow }: Observed, attacker: string): boolean =>
   slow(attacker, 'demoted') + slow(attacker, 'killed') >= 1;
 
 /**
- * Observes up to three times. A busy machine can make the neighbour itself look slow: it is reached by the thread of the slow ones
- * then, and waits with them. Where slowness is contagious, it is so every time. And the attack may come to hold no lock for long.
+ * Observes up to three times. On a busy machine the neighbour itself can look slow. Then the slow lane serves it, and it waits with the
+ * slow plugins. If the attack really slows the neighbour, it does so every time. It can also happen that the attack holds no lock for long.
  *
- * @param attacker the attack that has to have been slow
+ * @param attacker the attack that must have stalled the broker
  */
 async function observeUndisturbed(
   user: User,
@@ -132,7 +132,7 @@ for (const user of users) {
     );
   });
 
-  // How often it comes to hold the lock depends on the machine; that it is ended past its budget is shown by broker/stall-guard.
+  // How often the plugin holds the lock depends on the machine. broker/stall-guard shows that the broker ends it past its budget.
   test(`a plugin that holds its pipe's lock, and one that fills its own queue, delay no other (${user})`, async () => {
     const observed = await observeUndisturbed(user, ['pipe-lock', 'full-backlog'], 'pipe-lock');
     const { slow, killed, output } = observed;

@@ -6,9 +6,9 @@ import { startLiveBroker } from '../harness/live-broker.js';
 import { until } from '../harness/until.js';
 
 const CONNECTS = 20_000;
-/** What a heap may come and go by between two collections, once it has its size: 100 bytes a connect. */
+/** A heap that has reached its size may still vary by this much between two collections: 100 bytes a connect. */
 const SLACK_KIB = 4 * 1024;
-/** V8 lets a heap grow to the size that a load wants, over some of them. What leaks grows with each. */
+/** During the first rounds V8 lets the heap grow to the size that the load needs. A leak grows in every round. */
 const LOADS = 6;
 
 test('20,000 sequential and 20,000 concurrent connects leave descriptors and memory of the broker flat', async (t) => {

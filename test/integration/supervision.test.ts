@@ -54,7 +54,7 @@ for (const user of users) {
     const before = descriptors();
     const tried = count(said(), /^crashes \| tried$/gm);
     await until(() => (count(said(), /^crashes \| tried$/gm) >= tried + 8 ? true : undefined), 20_000);
-    // A start that is under way holds some.
+    // A start that is not finished holds some descriptors.
     assert.ok(descriptors() < before + 40, `${before} descriptors became ${descriptors()}`);
     child.kill('SIGTERM');
     assert.equal((await result).status, 0);

@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { type PosternResult, postern } from '../harness/postern.js';
 import { readableFolder, users } from '../harness/users.js';
 
-/** A file of the host that everybody may read and no plugin sees. */
+/** A file of the host that every user may read and no plugin sees. */
 const UNSEEN = ['/etc/shells', '/etc/login.defs', '/etc/fstab'].find((path) => existsSync(path)) ?? '';
 
 function write(path: string, text: string): void {
@@ -14,7 +14,7 @@ function write(path: string, text: string): void {
   chmodSync(path, 0o755);
 }
 
-/** What postern said. */
+/** The lines of postern. */
 const said = ({ stderr }: PosternResult): string[] =>
   stderr.split('\n').filter((line) => line.startsWith('postern: '));
 

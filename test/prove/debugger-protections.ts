@@ -1,4 +1,4 @@
-// No debugger of Node's in any process of postern's: at no signal, and for no variable.
+// No process of postern opens Node's debugger, whatever signal or variable it gets.
 import type { Protection } from './protection.js';
 
 const debuggerTests = (pattern: string): Pick<Protection, 'tests' | 'pattern'> => ({

@@ -1,14 +1,14 @@
-// Ends what a build without a protection has left running: where its tests hang, or what they started outlives them.
+// Ends the processes that a build without a protection has left: its tests may hang, or their children may outlive them.
 import { readdirSync, readFileSync } from 'node:fs';
 import type { Mutation } from '../harness/mutant.js';
 
-/** A sandbox's init and its children bear the build's folder in their environment. */
+/** A sandbox's init and its children have the build's folder in their environment. */
 export function initTold(folder: string): Mutation {
   const right = "['PATH=/usr/bin:/bin']";
   return { file: 'sandbox/launch/init', right, wrong: `['PATH=/usr/bin:/bin', 'BUILD=${folder}/']` };
 }
 
-/** @param folder the build's: every process that runs a file of it or was told of it, with the descendants of those */
+/** Kills each process that runs a file of the build's folder or has it in its environment, and all its descendants. */
 export function endLeftOvers(folder: string): void {
   const processes = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
   const bears = (pid: string, name: 'cmdline' | 'environ'): boolean =>

@@ -1,4 +1,4 @@
-// Every group of the plugin's filters, each left out alone.
+// Every group of the plugin's filters. Each one is left out alone.
 import { argumentDenials } from '../../sandbox/launch/filter/argument-denials.js';
 import { conditionalCalls } from '../../sandbox/launch/filter/conditional-calls.js';
 import { refusedCalls } from '../../sandbox/launch/filter/refused-calls.js';

@@ -1,4 +1,4 @@
-// What a plugin has in common with its host and its user, each protection left out alone.
+// Protections of what a plugin shares with its host and its user. Each one is left out alone.
 import type { Protection } from './protection.js';
 
 export const hostProtections: readonly Protection[] = [

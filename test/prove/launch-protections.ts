@@ -6,7 +6,7 @@ const launch = (pattern: string): Pick<Protection, 'tests' | 'pattern'> => ({
   pattern,
 });
 
-/** What unshare(1) is told, and whether anything starts without it. */
+/** An option of unshare(1), and whether a sandbox starts without it. */
 const NAMESPACES: readonly (readonly [option: string, holds: string, failsClosed?: true])[] = [
   ['user', 'of users', true],
   ['net', 'of networks', true],

@@ -1,5 +1,5 @@
 // npm run prove: makes a build without each protection in turn, and shows that a test notices. Words choose protections; --json.
-// A protection whose loss nobody notices, or whose build does not run at all, fails the run.
+// The run fails if no test notices the loss of a protection, or if a build does not run at all.
 import { spawn, spawnSync } from 'node:child_process';
 import { chmodSync, cpSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -14,7 +14,7 @@ import { protections } from './protections.js';
 const dist = fileURLToPath(new URL('../..', import.meta.url));
 const words = process.argv.slice(2).filter((word) => !word.startsWith('--'));
 const json = process.argv.includes('--json');
-/** A build without its timers' or sockets' care may hang: that is noticed too, in bounded time. */
+/** A build without a protection may hang. The timeout makes that a failed test too. */
 const TEST_MS = 45_000;
 const LIMIT_MS = 60_000;
 

@@ -1,17 +1,17 @@
-// One protection, how a build without it is made, and the tests that shall notice.
+// One protection, how a build without it is made, and the tests that must notice.
 import type { Mutation } from '../harness/mutant.js';
 
 export interface Protection extends Mutation {
-  /** As in SECURITY.md: which part, and what it does. */
+  /** As in SECURITY.md: the part, and what it does. */
   readonly name: string;
-  /** Without it nothing is started at all: no test can be run. */
+  /** Without it nothing starts at all, so no test can run. */
   readonly failsClosed?: true;
   /** Test files, below dist/test and without `.test.js`. */
   readonly tests: readonly string[];
-  /** Which of their tests are run: those that shall fail are among them. */
+  /** Which of their tests are run. Those that must fail are among them. */
   readonly pattern: string;
 }
 
-/** What a hostile program's test is called, by the egress that notices: one of the users is enough. */
+/** The name of a hostile program's test, by the egress that notices. One of the users is enough. */
 export const refusedBy = (egress: 'channel' | 'transparent'): string =>
   `refused, and nothing is heard .${egress}, user`;

@@ -1,4 +1,4 @@
-// Every protection, each to be left out alone.
+// Every protection. Each one is left out alone.
 import { brokerProtections } from './broker-protections.js';
 import { debuggerProtections } from './debugger-protections.js';
 import { filterProtections } from './filter-protections.js';

@@ -5,7 +5,7 @@ const isRoot = process.geteuid?.() === 0;
 const MOUNTS = { file: 'sandbox/launch/build-root', tests: ['escape/mounts'], pattern: '.user' };
 const EMPTY_TMPFS = "MS.NOSUID | MS.NODEV, 'mode=0755,size=16m'";
 
-/** As a user the copies lie in a mount namespace whose mounts are private already. */
+/** As a user the copies are in a mount namespace whose mounts are already private. */
 const AS_ROOT: readonly Protection[] = [
   {
     name: 'supervisor: folders above what is hidden within a writable one are pinned',

@@ -164,7 +164,7 @@ export const supervisorProtections: readonly Protection[] = [
     name: 'listener: what a plugin set is set back',
     right: 'setOption(fd, level, name, value);',
     wrong: ';',
-    pattern: 'not there at the next start.*user',
+    pattern: 'settings at the next start.*user',
   },
   {
     name: 'supervisor: its memory is closed to its own user',
