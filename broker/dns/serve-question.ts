@@ -1,7 +1,8 @@
 // The whole path of a sandbox's question, in order: decide, resolve, classify, grant, account. Runs in the broker on an owned question. A
 // name that no rule opens is refused here, and no server sees it.
 import type { Address } from '../../shared/policy/address.js';
-import { judgeName, type NameVerdict, type OpenName } from '../../shared/policy/judge-name.js';
+import type { NameVerdict, OpenName } from '../../shared/policy/judge-name.js';
+import { judgeQuestion } from '../../shared/policy/judge-question.js';
 import { keepAddresses } from '../../shared/policy/keep-addresses.js';
 import { parseName } from '../../shared/policy/parse-host.js';
 import type { Policy } from '../../shared/policy/policy.js';
@@ -13,7 +14,7 @@ import type { Services } from '../request/services.js';
 import type { DnsQuestion } from './decode-dns-question.js';
 import { type DnsAnswer, failed, granted, refusedAddresses, refusedName } from './dns-answer.js';
 import type { Grants } from './grants.js';
-import { answerLocalhost, answerLoopback, isReverse } from './local-names.js';
+import { answerLoopback, isReverse } from './local-names.js';
 import type { QuestionRefusals } from './question-refusals.js';
 import { familyOfType } from './question-type.js';
 
@@ -42,12 +43,9 @@ export function serveQuestion(
     refusals.malformed(policy, question.name, type, origin);
     return refusedName('not the name of a host');
   }
-  const local = answerLocalhost(name, family);
-  if (local !== undefined) return local;
-  if (policy === undefined) return failed('servfail');
-  const verdict = judgeName(policy, name, services.host.context());
-  // Programs look up their host name, which is the plugin's, to find their own address. A rule for that name comes first.
-  if (name === plugin.name && verdict.decision !== 'allow') return answerLoopback(family);
+  const verdict = judgeQuestion(policy, name, plugin.name, services.host.context());
+  if (verdict === 'loopback') return answerLoopback(family);
+  if (policy === undefined || verdict === undefined) return failed('servfail');
   if (verdict.decision === 'deny' || isReverse(name)) return refuse(services, asker, policy, verdict, type);
   if (verdict.decision === 'would_deny') refusals.name(policy, verdict, type, origin);
   return family === undefined ? granted() : resolve(services, asker, policy, verdict, family);

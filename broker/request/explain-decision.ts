@@ -2,10 +2,12 @@
 import { CONNECT_TIMEOUT_MS } from '../../shared/limits.js';
 import { type Address, parseAddress } from '../../shared/policy/address.js';
 import { decide } from '../../shared/policy/decide.js';
+import { decideOwnConnect, nameToAsk } from '../../shared/policy/decide-own-connect.js';
+import type { AddressFate, OwnConnectVerdict } from '../../shared/policy/judge-own-addresses.js';
 import { parseHost } from '../../shared/policy/parse-host.js';
 import type { Policy } from '../../shared/policy/policy.js';
 import { weighAddress } from '../../shared/policy/weigh-address.js';
-import type { ExplainedAddress, Explanation, SupervisorLine } from '../../shared/protocol/link.js';
+import type { Explanation, SupervisorLine } from '../../shared/protocol/link.js';
 import { RequestLife } from '../limit/request-life.js';
 import { decideRequest } from './decide-request.js';
 import { dnsMessage } from './failure-reply.js';
@@ -14,18 +16,23 @@ import type { Plugin } from './plugin.js';
 import type { Services } from './services.js';
 
 type ExplainLine = SupervisorLine & { readonly type: 'explain' };
+type Explained = OwnConnectVerdict & Pick<Judgement, 'dnsFailure'>;
 
-/** Decides as for a plugin. With `resolved`, DNS is taken to answer that. Nothing is dialled, counted or logged. */
+/**
+ * Decides as for a plugin: with egress `transparent` as for its own connect(2), with `channel` as for a request. With `resolved`, DNS is
+ * taken to answer that. Nothing is dialled or logged.
+ */
 export async function explainDecision(
   services: Services,
   plugin: Plugin,
   line: ExplainLine,
 ): Promise<Explanation> {
-  const { decision, considered, dnsFailure, policy } = await judge(services, plugin, line);
+  const { policy } = plugin;
+  const transparent = line.egress === 'transparent' && policy !== undefined;
+  const { decision, fates, dnsFailure } = transparent
+    ? await judgeOwnConnect(services, policy, line)
+    : await judgeRequested(services, plugin, line);
   const { host, port, reason, rule, suggestion, message } = decision;
-  const dropped = new Map(decision.dropped.map((entry) => [entry.address.text, entry]));
-  const literal = parseHost(host);
-  const addresses = literal?.kind === 'address' ? [literal.address] : considered;
   return {
     decision: decision.decision,
     reason,
@@ -34,31 +41,49 @@ export async function explainDecision(
     port,
     message: dnsFailure === undefined ? message : dnsMessage(decision, dnsFailure),
     suggestion: suggestion ?? null,
-    addresses: addresses.map((address): ExplainedAddress => {
-      const drop = dropped.get(address.text);
-      const refused = drop?.reason ?? (decision.decision === 'deny' ? reason : undefined);
-      return {
-        address: address.text,
-        class: drop?.class ?? classOf(services, policy, address, port),
-        fate: refused ?? 'dialed',
-        rule: drop?.rule ?? null,
-      };
-    }),
+    addresses: fates.map(({ address, ...fate }) => ({ address: address.text, ...fate })),
   };
 }
 
-async function judge(
-  services: Services,
-  plugin: Plugin,
-  { host, port, resolved }: ExplainLine,
-): Promise<Judgement> {
+async function judgeOwnConnect(services: Services, policy: Policy, line: ExplainLine): Promise<Explained> {
+  const context = services.host.context();
+  const name = line.resolved === undefined ? nameToAsk(policy, line, context) : undefined;
+  const found = name === undefined ? undefined : await services.names.resolve(name);
+  const verdict = decideOwnConnect(policy, line, found?.addresses ?? given(line), context);
+  return found === undefined || found.result === 'ok' ? verdict : { ...verdict, dnsFailure: found.result };
+}
+
+async function judgeRequested(services: Services, plugin: Plugin, line: ExplainLine): Promise<Explained> {
+  const { decision, considered, policy, dnsFailure } = await judge(services, plugin, line);
+  const dropped = new Map(decision.dropped.map((entry) => [entry.address.text, entry]));
+  const literal = parseHost(decision.host);
+  const addresses = literal?.kind === 'address' ? [literal.address] : considered;
+  const fates = addresses.map((address): AddressFate => {
+    const drop = dropped.get(address.text);
+    const refused = drop?.reason ?? (decision.decision === 'deny' ? decision.reason : undefined);
+    return {
+      address,
+      class: drop?.class ?? classOf(services, policy, address, line.port),
+      fate: refused ?? 'dialed',
+      rule: drop?.rule ?? null,
+    };
+  });
+  return { decision, fates, ...(dnsFailure !== undefined && { dnsFailure }) };
+}
+
+async function judge(services: Services, plugin: Plugin, line: ExplainLine): Promise<Judgement> {
   const { policy } = plugin;
-  if (resolved === undefined || policy === undefined) {
+  const { host, port } = line;
+  if (line.resolved === undefined || policy === undefined) {
     return decideRequest(services, plugin, { host, port }, new RequestLife(CONNECT_TIMEOUT_MS));
   }
-  const considered = resolved.map((text) => parseAddress(text)).filter((address) => address !== undefined);
+  const considered = given(line);
   const decision = decide(policy, { host, port }, considered, services.host.context());
   return { decision, policy, considered, dnsMs: null };
+}
+
+function given({ resolved = [] }: ExplainLine): readonly Address[] {
+  return resolved.map((text) => parseAddress(text)).filter((address) => address !== undefined);
 }
 
 function classOf(
@@ -66,6 +91,6 @@ function classOf(
   policy: Policy | undefined,
   address: Address,
   port: number,
-): ExplainedAddress['class'] {
+): AddressFate['class'] {
   return policy === undefined ? 'public' : weighAddress(policy, address, port, services.host.context()).class;
 }

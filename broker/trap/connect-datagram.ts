@@ -1,10 +1,10 @@
 // connect(2) on a UDP or ICMP socket: inside the sandbox it is done, to the outside it is refused. Runs in the broker.
 import { constants } from 'node:os';
+import { isSandboxAddress } from '../../shared/policy/sandbox-address.js';
 import { connectAtOnce } from '../../shared/sys/socket-state.js';
 import { readSockaddr } from '../caller/read-sockaddr.js';
 import type { TrappedCall } from '../caller/trapped-call.js';
 import { DNS_PORT, noteAsker } from './note-asker.js';
-import { isSandboxAddress } from './own-addresses.js';
 import { refuseForeign } from './refuse-foreign.js';
 import type { TrapContext } from './trap-context.js';
 import type { TrappedSocket } from './trapped-socket.js';

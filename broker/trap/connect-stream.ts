@@ -1,8 +1,8 @@
 // connect(2) on a TCP socket. A socket in use gets the kernel's own answer. A connect to the sandbox's loopback happens on the socket itself.
 // For every other one the broker puts its connection in the socket's place. Runs in the broker.
 import { constants } from 'node:os';
-import type { Policy } from '../../shared/policy/policy.js';
-import { familyBits } from '../../shared/policy/prefix.js';
+import { isLoopbackAddress } from '../../shared/policy/sandbox-address.js';
+import { staysInside } from '../../shared/policy/stays-inside.js';
 import { isNonBlocking } from '../../shared/sys/fcntl.js';
 import { AF_INET } from '../../shared/sys/sockaddr.js';
 import {
@@ -22,7 +22,6 @@ import type { TrappedCall } from '../caller/trapped-call.js';
 import { awaitConnection } from './await-connection.js';
 import { brokerConnection } from './broker-connection.js';
 import { DNS_PORT, noteAsker } from './note-asker.js';
-import { isLoopbackAddress, isSandboxAddress } from './own-addresses.js';
 import { refuseForeign } from './refuse-foreign.js';
 import type { TrapContext } from './trap-context.js';
 import type { TrappedSocket } from './trapped-socket.js';
@@ -51,18 +50,11 @@ export function connectStream(
     call.end(misfit ?? -EAFNOSUPPORT, 'error');
     return false;
   }
-  if (state === TCP_STATE.CLOSE && !staysInside(address, context.plugin.policy)) {
+  const { policy } = context.plugin;
+  if (state === TCP_STATE.CLOSE && !staysInside(policy, address.address, address.port)) {
     return brokerConnection(context, call, socket, address);
   }
   return connectInside(context, call, socket, raw, address);
-}
-
-/** Loopback is the sandbox's own, unless an allow rule names that very address and port of the host. */
-function staysInside({ address, port }: InetAddress, policy: Policy | undefined): boolean {
-  if (!isSandboxAddress(address)) return false;
-  if (!isLoopbackAddress(address) || policy === undefined) return true;
-  const node = policy.allow.prefixes.find(address);
-  return node?.prefix.length !== familyBits(address.family) || node.value.find(port) === undefined;
 }
 
 /** On the plugin's own socket, in its own network namespace. */
@@ -120,7 +112,12 @@ function connectForeign(
     call.end(settled === -EINVAL ? -EISCONN : settled, 'brokered');
   } else {
     const misfit = misfitOf(address, domain, raw.length);
-    if (misfit === undefined && address.kind === 'inet' && !staysInside(address, context.plugin.policy))
+    const { policy } = context.plugin;
+    if (
+      misfit === undefined &&
+      address.kind === 'inet' &&
+      !staysInside(policy, address.address, address.port)
+    )
       return brokerConnection(context, call, socket, address);
     if (misfit === undefined) refuseForeign(context, call, address);
     else call.end(misfit, 'error');

@@ -4,6 +4,7 @@ import { STALE_NAMES_CHECKED } from '../../shared/limits.js';
 import type { Address } from '../../shared/policy/address.js';
 import { decide, type HostContext } from '../../shared/policy/decide.js';
 import type { Decision } from '../../shared/policy/decision.js';
+import { judgeBare, pickBest } from '../../shared/policy/judge-bare.js';
 import { makeDecision } from '../../shared/policy/make-decision.js';
 import type { Policy } from '../../shared/policy/policy.js';
 import type { Grants } from '../dns/grants.js';
@@ -52,8 +53,7 @@ export function decideGranted(
   const bare: Case = { services, plugin, grants, policy, host, address, port };
   const { fresh, stale } = grants.namesOf(address);
   const literal = plugin.verdicts.decide(policy, address, port, host);
-  const named = literal.reason === 'denied_by_rule' ? [] : fresh.map((name) => judgeUnder(bare, name));
-  const best = pickBest([...named, literal]);
+  const best = judgeBare(policy, bare, fresh, literal, host);
   services.metrics.observe('decisionDuration', {}, (performance.now() - start) / 1000);
   const names = fresh.length > 0 ? fresh : stale;
   const settled = (decision: Decision): Judgement => ({ decision, policy, considered, names, dnsMs: null });
@@ -68,13 +68,6 @@ export function decideGranted(
 
 function judgeUnder({ policy, host, address, port }: Case, name: string): Decision {
   return decide(policy, { host: name, port }, [address], host);
-}
-
-const RANK = { allow: 2, would_deny: 1, deny: 0 } as const;
-
-/** The most permissive decision; the first of equal ones. */
-function pickBest(decisions: readonly [...Decision[], Decision]): Decision {
-  return decisions.reduce((best, next) => (RANK[next.decision] > RANK[best.decision] ? next : best));
 }
 
 async function decideStale(

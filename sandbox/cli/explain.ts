@@ -1,5 +1,5 @@
 // postern explain: asks the broker for its decision on a destination, and prints it with the reason. Starts no plugin.
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { didYouMean } from '../../shared/config/closest.js';
 import { loadConfig } from '../../shared/config/load-config.js';
 import { joinRules, type PlacedRules } from '../../shared/config/placed-rules.js';
@@ -15,6 +15,7 @@ import { describeError, say } from './say.js';
 
 interface ExplainOptions extends RuleOptions, ModeOption {
   readonly config?: string;
+  readonly egress?: PluginConfig['egress'];
   readonly resolved?: string;
   readonly dns: readonly string[];
   readonly json?: boolean;
@@ -26,6 +27,7 @@ interface Subject {
   readonly plugin?: string;
   readonly rules: PlacedRules;
   readonly mode: PluginConfig['mode'];
+  readonly egress: PluginConfig['egress'];
 }
 
 export function explainCommand(): Command {
@@ -33,6 +35,12 @@ export function explainCommand(): Command {
     .description('show the decision on a destination, and the reason')
     .argument('<words...>', '[PLUGIN] HOST:PORT; without a plugin, all plugins of the file')
     .option('--config <file>', 'the file of the plugins (default: ./postern.yaml)')
+    .addOption(
+      new Option(
+        '--egress <way>',
+        "the way of the request (default: the plugin's, else transparent)",
+      ).choices(['transparent', 'channel']),
+    )
     .option('--resolved <addresses>', 'addresses of the name, separated by commas, instead of asking DNS')
     .addOption(dnsOption())
     .option('--json', 'print one JSON object for each plugin');
@@ -46,6 +54,8 @@ Examples:
   postern explain db.example.com:5432 --allow db.example.com:5432 --resolved 10.1.2.3,192.0.2.7
 
 With a plugin, --allow and --deny are added to its rules, to try a change.
+With egress transparent the answer is about the program's own connect(2): "inside" is the
+sandbox's own loopback, not the host's. With egress channel it is about the client library.
 Exit status: 0 where every plugin may connect, 1 otherwise, 2 for wrong usage.`,
     )
     .action(async (words: string[], options: ExplainOptions) => {
@@ -74,14 +84,15 @@ async function explain(words: readonly string[], options: ExplainOptions): Promi
 
 function subjectsOf(plugin: string | undefined, options: ExplainOptions): readonly Subject[] {
   const own = rulesOf(options);
-  const { mode } = options;
+  const { mode, egress } = options;
   if (plugin === undefined && options.config === undefined && own.allow.length + own.deny.length > 0)
-    return [{ rules: own, mode }];
+    return [{ rules: own, mode, egress: egress ?? 'transparent' }];
   const { plugins } = loadConfig(options.config ?? './postern.yaml');
   const subjects = plugins.map(({ config, rules }) => ({
     plugin: config.name,
     rules: joinRules([rules, own]),
     mode: config.mode,
+    egress: egress ?? config.egress,
   }));
   if (plugin === undefined) return subjects;
   const found = subjects.find((subject) => subject.plugin === plugin);
@@ -105,8 +116,9 @@ async function ask(
   await supervisor.start();
   try {
     const answers: PlacedExplanation[] = [];
-    for (const [index, { plugin, rules }] of subjects.entries()) {
-      const answer = await supervisor.explain(nameOf(index), destination, addresses);
+    for (const [index, { plugin, rules, egress }] of subjects.entries()) {
+      const question = { ...destination, egress, hostname: plugin, resolved: addresses };
+      const answer = await supervisor.explain(nameOf(index), question);
       answers.push(placeExplanation(answer, rules, plugin));
     }
     return answers;

@@ -8,7 +8,7 @@ import { STOP_TIMEOUT_MS } from '../../shared/limits.js';
 import { MetricSet } from '../../shared/metrics/metric-set.js';
 import { PluginMetrics } from '../../shared/metrics/plugin-metrics.js';
 import type { AuditEvent } from '../../shared/protocol/audit-events.js';
-import type { Explanation } from '../../shared/protocol/link.js';
+import type { ExplainQuestion, Explanation } from '../../shared/protocol/link.js';
 import type { StartCause } from '../../shared/reasons.js';
 import { dropInheritableCapabilities } from '../../shared/sys/capabilities.js';
 import { becomeSubreaper, setDumpable } from '../../shared/sys/process-control.js';
@@ -209,15 +209,11 @@ export class Supervisor {
     return sandbox;
   }
 
-  /** Asks the broker for its decision, DNS included. @param resolved addresses of the name, instead of asking DNS */
-  async explain(
-    plugin: string,
-    destination: { readonly host: string; readonly port: number },
-    resolved?: readonly string[],
-  ): Promise<Explanation> {
+  /** Asks the broker for its decision, DNS included. */
+  async explain(plugin: string, question: ExplainQuestion): Promise<Explanation> {
     if (this.#broker === undefined)
       throw new PosternError('broker_failed', 'The supervisor has not been started');
-    return this.#broker.explain(plugin, destination, resolved);
+    return this.#broker.explain(plugin, question);
   }
 
   /** Sends SIGTERM, and SIGKILL after a time. Resolves when every process of the plugin is gone. */

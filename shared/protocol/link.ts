@@ -46,15 +46,20 @@ export type SupervisorLine =
   /** How often a limit of the supervisor has refused something to a plugin. 0: the first report, which creates the series. */
   | { readonly type: 'limited'; readonly plugin: string; readonly limit: LimitWord; readonly times: number }
   | { readonly type: 'metrics'; readonly id: number }
-  /** Asks for a decision without a connection. `resolved` replaces the answer of DNS. */
+  /** Asks for a decision without a connection. `resolved` replaces the answer of DNS. `hostname` is that of the sandbox. */
   | {
       readonly type: 'explain';
       readonly id: number;
       readonly plugin: string;
       readonly host: string;
       readonly port: number;
+      readonly egress: 'transparent' | 'channel';
+      readonly hostname?: string | undefined;
       readonly resolved?: readonly string[] | undefined;
     };
+
+/** A connect that is asked about. */
+export type ExplainQuestion = Omit<SupervisorLine & { readonly type: 'explain' }, 'type' | 'id' | 'plugin'>;
 
 /** Lines from broker to supervisor. */
 export type BrokerLine =
@@ -81,8 +86,8 @@ export type BrokerLine =
 export interface ExplainedAddress {
   readonly address: string;
   readonly class: AddressClass;
-  /** `dialed`, or the reason why not. */
-  readonly fate: 'dialed' | Reason;
+  /** `dialed`, or the reason why not. `inside`: it is the sandbox's own. */
+  readonly fate: 'dialed' | 'inside' | Reason;
   /** The deny rule that covers it. */
   readonly rule: string | null;
 }

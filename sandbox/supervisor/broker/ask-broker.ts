@@ -1,6 +1,6 @@
 // Asks a running broker. An answer has the id of its question.
 import { DNS_TIMEOUT_MS } from '../../../shared/limits.js';
-import type { BrokerLine, Explanation } from '../../../shared/protocol/link.js';
+import type { BrokerLine, ExplainQuestion, Explanation } from '../../../shared/protocol/link.js';
 import type { BrokerLines } from './broker-lines.js';
 
 const METRICS_TIMEOUT_MS = 5_000;
@@ -19,17 +19,15 @@ export function askMetrics(lines: BrokerLines): Promise<string | undefined> {
 /**
  * Asks the broker for its decision.
  *
- * @param resolved addresses of the name, instead of asking DNS
  * @throws where no answer comes in time
  */
 export function askExplanation(
   lines: BrokerLines,
   plugin: string,
-  destination: { readonly host: string; readonly port: number },
-  resolved?: readonly string[],
+  question: ExplainQuestion,
 ): Promise<Explanation> {
   const id = lines.nextId();
-  lines.send({ type: 'explain', id, plugin, ...destination, resolved });
+  lines.send({ type: 'explain', id, plugin, ...question });
   return lines.expect(
     (line) => (line.type === 'explained' && line.id === id ? line.explanation : undefined),
     EXPLAIN_TIMEOUT_MS,

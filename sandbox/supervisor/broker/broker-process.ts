@@ -9,6 +9,7 @@ import { printable } from '../../../shared/printable.js';
 import type { AuditEvent } from '../../../shared/protocol/audit-events.js';
 import type {
   BrokerLine,
+  ExplainQuestion,
   Explanation,
   ListenerAddress,
   SupervisorLine,
@@ -157,17 +158,12 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
   /**
    * Asks the broker for its decision.
    *
-   * @param resolved addresses of the name, instead of asking DNS
    * @throws PosternError `broker_failed` where the broker gives no answer
    */
-  async explain(
-    plugin: string,
-    destination: { readonly host: string; readonly port: number },
-    resolved?: readonly string[],
-  ): Promise<Explanation> {
+  async explain(plugin: string, question: ExplainQuestion): Promise<Explanation> {
     const lines = this.#link?.lines;
     if (lines === undefined) throw brokerFailed('no broker is running');
-    return askExplanation(lines, plugin, destination, resolved);
+    return askExplanation(lines, plugin, question);
   }
 
   /** Ends the broker for good. */

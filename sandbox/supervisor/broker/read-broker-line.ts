@@ -69,7 +69,8 @@ function isExplanation(value: unknown): value is Explanation {
 function isExplainedAddress(value: unknown): value is ExplainedAddress {
   if (!isFields(value)) return false;
   const { address, class: kind, fate, rule } = value;
-  const known = isOneOf(ADDRESS_CLASSES, kind) && (fate === 'dialed' || isOneOf(REASONS, fate));
+  const known =
+    isOneOf(ADDRESS_CLASSES, kind) && (fate === 'dialed' || fate === 'inside' || isOneOf(REASONS, fate));
   return known && typeof address === 'string' && isTextOrNull(rule);
 }
 

@@ -1,6 +1,6 @@
 // The sandbox's own addresses: loopback, the unspecified ones, which connect(2) takes as loopback, and the two that its launcher set. Pure.
-import type { Address } from '../../shared/policy/address.js';
-import { SANDBOX_ADDRESSES } from '../../shared/sandbox-addresses.js';
+import { SANDBOX_ADDRESSES } from '../sandbox-addresses.js';
+import type { Address } from './address.js';
 
 const OWN = new Set<string>(['0.0.0.0', '::', '::1', SANDBOX_ADDRESSES.v4, SANDBOX_ADDRESSES.v6]);
 
