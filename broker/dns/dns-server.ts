@@ -35,9 +35,7 @@ export class DnsServer {
   /** @param sockets owned from here on */
   constructor(services: Services, plugin: Plugin, { datagrams, listeners }: DnsSockets) {
     this.#services = services;
-    const refusals = new QuestionRefusals(services.audit, plugin.name, () =>
-      plugin.metrics.count('limitRejections', { limit: 'log_rate' }),
-    );
+    const refusals = new QuestionRefusals(services.audit, plugin.name, plugin.metrics);
     this.#asker = { plugin, grants: this.grants, refusals };
     const perSecond = plugin.limits.questionsPerSecond;
     const bounds: QuestionBounds = {

@@ -1,12 +1,14 @@
-// The audit log's lines for a sandbox's refused questions. Runs in the broker.
+// The audit log's lines for a sandbox's refused questions, and their count as decisions. Runs in the broker.
 
 import type { Decision } from '../../shared/policy/decision.js';
 import type { NameVerdict } from '../../shared/policy/judge-name.js';
 import type { Policy } from '../../shared/policy/policy.js';
 import { quote } from '../../shared/policy/quote.js';
 import type { AuditFields } from '../../shared/protocol/audit-events.js';
+import type { DecisionWord, Reason } from '../../shared/reasons.js';
 import type { Audit } from '../record/audit.js';
 import { type Origin, SOMEBODY } from '../record/origin.js';
+import type { Plugin } from '../request/plugin.js';
 import { typeName } from './question-type.js';
 import { RefusalLog } from './refusal-log.js';
 
@@ -20,12 +22,16 @@ function about(
   return { pid, program, door, mode: policy?.mode ?? 'enforce', policy_hash: policy?.hash ?? null };
 }
 
-/** Logs the refusals of one sandbox. Equal ones are gathered, whatever the question's type. */
+/**
+ * Logs the refusals of one sandbox. Equal ones are gathered, whatever the question's type. A denial counts as a decision unless it repeats
+ * one: the count is the sum of `questions` over the lines that repeat nothing.
+ */
 export class QuestionRefusals {
   readonly #log: RefusalLog<Event>;
+  readonly #metrics: Plugin['metrics'];
 
-  /** @param gathered called for each refusal that is only counted, because too many names were refused */
-  constructor(audit: Audit, plugin: string, gathered: () => void) {
+  constructor(audit: Audit, plugin: string, metrics: Plugin['metrics']) {
+    this.#metrics = metrics;
     this.#log = new RefusalLog<Event>(
       (event, questions, repeated) => audit.question({ plugin, questions, repeated, ...event }),
       (questions) =>
@@ -42,13 +48,14 @@ export class QuestionRefusals {
           addresses_dropped: [],
           message: `Cannot resolve other names: ${questions} more questions within a minute`,
         }),
-      gathered,
+      // Too many names were refused: the others are only counted.
+      () => metrics.count('limitRejections', { limit: 'log_rate' }),
     );
   }
 
   /** The text is no host name. */
   malformed(policy: Policy | undefined, text: string, type: number, origin: Origin): void {
-    this.#log.note('malformed', () => ({
+    this.#note('malformed', 'deny', 'malformed_host', () => ({
       ...about(policy, origin),
       name: text,
       type: typeName(type),
@@ -67,7 +74,7 @@ export class QuestionRefusals {
     const ruleText = rule === undefined ? 'a deny rule' : `deny rule ${quote(rule)}`;
     const cause = denied ? `${ruleText} covers it` : 'no rule allows it';
     const opening = decision === 'deny' ? 'Cannot resolve' : 'Resolves only in audit mode';
-    this.#log.note(`${decision} ${name}`, () => ({
+    this.#note(`${decision} ${name}`, decision, reason, () => ({
       ...about(policy, origin),
       name,
       type: typeName(type),
@@ -83,7 +90,7 @@ export class QuestionRefusals {
   /** The name may be resolved, but none of its addresses of a family may be dialled. */
   addresses(policy: Policy, decision: Decision, family: 4 | 6, origin: Origin): void {
     const { host: name, reason, rule, dropped, suggestion, cause } = decision;
-    this.#log.note(`addresses ${name}`, () => ({
+    this.#note(`addresses ${name}`, 'deny', reason, () => ({
       ...about(policy, origin),
       name,
       type: family === 4 ? 'A' : 'AAAA',
@@ -94,6 +101,12 @@ export class QuestionRefusals {
       message: `Cannot resolve ${quote(name)}: ${cause}`,
       ...(suggestion !== undefined && { suggestion }),
     }));
+  }
+
+  /** What would be denied is answered: the connect that follows is the decision. */
+  #note(key: string, decision: DecisionWord, reason: Reason, makeEvent: () => Event): void {
+    if (this.#log.note(key, makeEvent) && decision === 'deny')
+      this.#metrics.count('decisions', { decision, reason });
   }
 
   /** Writes the gathered lines. */

@@ -30,12 +30,18 @@ export class RefusalLog<Event> {
     this.#gathered = gathered;
   }
 
-  /** @param key what makes two refusals equal */
-  note(key: string, makeEvent: () => Event): void {
+  /**
+   * @param key what makes two refusals equal
+   * @returns false for a repetition
+   */
+  note(key: string, makeEvent: () => Event): boolean {
     this.#timer ??= setTimeout(() => this.flush(), LOG_WINDOW_MS).unref();
     const known = this.#noted.get(key);
-    if (known !== undefined) known.repetitions += 1;
-    else if (this.#noted.size >= LOGGED_NAMES) {
+    if (known !== undefined) {
+      known.repetitions += 1;
+      return false;
+    }
+    if (this.#noted.size >= LOGGED_NAMES) {
       this.#rest += 1;
       this.#gathered();
     } else {
@@ -43,6 +49,7 @@ export class RefusalLog<Event> {
       this.#noted.set(key, { event, repetitions: 0 });
       this.#write(event, 1, false);
     }
+    return true;
   }
 
   /** Writes the gathered lines and begins anew. */

@@ -37,6 +37,9 @@ ${metricTable(Object.values<MetricForm>(METRICS))}
 The words of \`decision\`, \`reason\`, \`outcome\`, \`kind\` and \`action\` are those of the [audit log](audit.md#words). \`door\` is \`trap\` for a
 program's own call, and \`channel\` for a request of the client library.
 
+\`postern_decisions_total\` counts a name that the sandbox's DNS refuses as one denial. Repetitions within a minute do not count again. So it
+agrees with the lines of the audit log that are no repetition.
+
 ${meanings('`cause` of a start', START_MEANINGS)}
 
 ${meanings('`cause` of an end', EXIT_MEANINGS)}

@@ -34,6 +34,17 @@ const DECISIONS: readonly Protection[] = [
   },
 ];
 
+const COUNTS: readonly Protection[] = [
+  {
+    name: 'metrics: a refused name counts as a denial',
+    file: 'broker/dns/question-refusals',
+    right: "this.#metrics.count('decisions', { decision, reason });",
+    wrong: ';',
+    tests: ['broker/dns/dns-server'],
+    pattern: 'is one denial with its reason',
+  },
+];
+
 const OWN_ADDRESSES: readonly Protection[] = [
   {
     name: "names: an address that the kernel takes for the host's own is no public one",
@@ -290,6 +301,7 @@ const AS_ROOT: readonly Protection[] = [
 
 export const brokerProtections: readonly Protection[] = [
   ...DECISIONS,
+  ...COUNTS,
   ...OWN_ADDRESSES,
   ...RINGS,
   ...BOUNDS,

@@ -13,6 +13,7 @@ import {
   DNS_CONNECTIONS,
   DNS_IDLE_MS,
   DNS_QUESTIONS,
+  LOGGED_NAMES,
   QUESTION_BURST_FACTOR,
 } from '../../../shared/limits.js';
 import { parseAddress } from '../../../shared/policy/address.js';
@@ -109,6 +110,35 @@ test('addresses that no rule opens are neither answered nor granted', async (t) 
   assert.deepEqual(await served.resolver.resolve4('inside.test'), ['10.1.2.3']);
   assert.deepEqual(namesOf(served, '10.1.2.3'), ['inside.test']);
   assert.deepEqual(namesOf(served, '169.254.169.254'), []);
+});
+
+test('a refused name is one denial with its reason, in the metrics as in the log', async (t) => {
+  const served = await serve(t, { allow: ['a.test', 'inside.test'], deny: ['four.test'] });
+  const denials = (reason: string): Promise<number> =>
+    served.count(`decisions_total{plugin="probe",decision="deny",reason="${reason}"}`);
+  const reasons = ['no_rule', 'denied_by_rule', 'address_special', 'malformed_host'];
+  for (const reason of reasons) assert.equal(await denials(reason), 0, reason);
+  await served.resolver.resolve4('a.test');
+  for (const name of ['b.test', 'c.test', 'four.test', 'inside.test', 'a b.test'])
+    for (let times = 0; times < 3; times += 1) await askDatagram(served, query(name, { edns: {} }));
+  assert.deepEqual(await Promise.all(reasons.map(denials)), [2, 1, 1, 1]);
+  served.rules({ mode: 'audit' });
+  await askDatagram(served, query('six.test', { edns: {} }));
+  assert.equal(await denials('no_rule'), 2, 'a name that is answered is no denial');
+  for (let index = 0; index < LOGGED_NAMES; index += 1) {
+    served.rules({ allow: [] });
+    await askDatagram(served, query(`n${index}.test`, { edns: {} }));
+  }
+  served.dns.close();
+  const lines = await until(() => (served.events.at(-1)?.['name'] === null ? served.events : undefined));
+  const said = lines
+    .filter(({ decision, repeated }) => decision === 'deny' && repeated === false)
+    .reduce((sum, { questions }) => sum + Number(questions), 0);
+  const counted = await Promise.all(reasons.map(denials));
+  assert.equal(
+    counted.reduce((sum, count) => sum + count),
+    said,
+  );
 });
 
 test('audit mode answers what no rule allows, and says that it would not', async (t) => {
