@@ -23,10 +23,10 @@ export const DECISION_MEANINGS: Meanings<DecisionWord> = {
 
 export const REASON_MEANINGS: Meanings<Reason> = {
   rule: 'A rule allows it.',
-  malformed_host: 'The host is neither a name nor an address.',
-  invalid_port: 'The port is not a number from 1 to 65535.',
+  malformed_host: 'The host is neither a name, an address nor the path of a socket.',
+  invalid_port: 'The port is not a number from 1 to 65535, or a socket has a port.',
   denied_by_rule: 'A deny rule covers the name or the address.',
-  no_rule: 'No rule allows the host.',
+  no_rule: 'No rule allows the host or the socket.',
   port_not_allowed: 'A rule allows the host, but on another port.',
   address_denied: 'A deny rule covers every address of the name.',
   address_special:

@@ -48,7 +48,7 @@ function notes({ rules, looked_up: lookedUp, shared, refused, missed }: Learnt):
     );
   if (refused.length > 0)
     lines.push(
-      `note: ${count(refused.length, 'refusal')} told above: deny rules and special addresses hold while learning; once a rule opens them, learn again`,
+      `note: ${count(refused.length, 'refusal')} told above: deny rules hold while learning, and special addresses and sockets stay closed; once a rule opens them, learn again`,
     );
   if (missed > 0) lines.push(`note: ${missed} more connects and questions were too many to be kept`);
   return lines;

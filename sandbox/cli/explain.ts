@@ -33,7 +33,7 @@ interface Subject {
 export function explainCommand(): Command {
   const command = new Command('explain')
     .description('show the decision on a destination, and the reason')
-    .argument('<words...>', '[PLUGIN] HOST:PORT; without a plugin, all plugins of the file')
+    .argument('<words...>', '[PLUGIN] HOST:PORT, or unix:PATH; without a plugin, all plugins of the file')
     .option('--config <file>', 'the file of the plugins (default: ./postern.yaml)')
     .addOption(
       new Option(
@@ -51,6 +51,7 @@ export function explainCommand(): Command {
 Examples:
   postern explain web api.example.com:443
   postern explain api.example.com:443 --allow '*.example.com'
+  postern explain web unix:/run/postgresql/.s.PGSQL.5432
   postern explain db.example.com:5432 --allow db.example.com:5432 --resolved 10.1.2.3,192.0.2.7
 
 With a plugin, --allow and --deny are added to its rules, to try a change.

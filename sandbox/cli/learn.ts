@@ -30,7 +30,8 @@ Examples:
   postern learn --rules rules.yaml --json -- node plugin.js 2>&1 >/dev/null | tail -n 1
 
 It prints only rules that you have not given. Meanwhile the program reaches every public address: learn with programs
-that you would run without postern. Deny rules hold; private, loopback and other special addresses stay refused.
+that you would run without postern. Deny rules hold. Private, loopback and other special addresses stay refused, and so
+do UNIX sockets.
 Ctrl-C and SIGTERM end the program. The rules learnt so far are printed.
 stdout is the program's alone; postern's lines, and the JSON, are on stderr.
 Exit status: the program's, as with run; 125 where postern itself failed.`,

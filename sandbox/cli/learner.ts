@@ -7,6 +7,7 @@ import { OwnAddresses } from '../../shared/policy/own-addresses.js';
 import { parseHost } from '../../shared/policy/parse-host.js';
 import { isPort } from '../../shared/policy/parse-ports.js';
 import type { Policy } from '../../shared/policy/policy.js';
+import { UNIX_PREFIX } from '../../shared/policy/socket-path.js';
 import type { AuditEvent } from '../../shared/protocol/audit-events.js';
 import { type Learnt, type LearntRefusal, learntRules } from './learnt.js';
 
@@ -58,7 +59,8 @@ export class Learner {
 
   #takeDecision(event: AuditEvent<'decision'>): void {
     const { host, port, decision, reason, outcome, names } = event;
-    if (!isPort(port)) return;
+    // A socket has no port.
+    if (!isPort(port) && !host.startsWith(UNIX_PREFIX)) return;
     // The name itself has no address: no rule would change that.
     if (decision === 'deny' && reason === 'dns_error') {
       if (this.#misses(host, port)) this.#lookUp(host);

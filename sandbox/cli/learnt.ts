@@ -10,7 +10,7 @@ export interface LearntRule {
   readonly connected: boolean;
 }
 
-/** A refusal that audit mode keeps: by a deny rule, or of a special address. */
+/** A refusal that audit mode keeps: by a deny rule, of a special address, or of a socket of the host. */
 export interface LearntRefusal {
   readonly message: string;
   readonly reason: string;

@@ -1,12 +1,14 @@
-// Parses HOST:PORT as a person types it. Pure.
+// Parses HOST:PORT, or unix:PATH, as a person types it. Pure.
 import { PosternError } from '../../shared/errors.js';
+import { UNIX_PREFIX } from '../../shared/policy/socket-path.js';
 
 /**
- * Splits `api.example.com:443`, `10.1.2.3:5432` or `[2001:db8::1]:443`; without a port, 443.
+ * Splits `api.example.com:443`, `10.1.2.3:5432` or `[2001:db8::1]:443`; without a port, 443. `unix:/run/x.sock` has port 0.
  *
  * @throws PosternError `bad_destination`
  */
 export function parseDestination(text: string): { readonly host: string; readonly port: number } {
+  if (text.startsWith(`${UNIX_PREFIX}/`)) return { host: text, port: 0 };
   const match = /^(?:\[([^[\]]+)\]|([^:[\]/\s]+))(?::(\d{1,5}))?$/.exec(text);
   const host = match?.[1] ?? match?.[2];
   if (host === undefined) {

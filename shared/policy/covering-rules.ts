@@ -1,7 +1,7 @@
 // Finds the rule that covers another one. The index names the few candidates, so not every rule is compared with every other.
 import { findBlockOfPrefix, findClassOfPrefix } from './find-block.js';
 import { isLocalhost } from './is-localhost.js';
-import type { PortRange } from './parse-ports.js';
+import { isEveryPort, type PortRange } from './parse-ports.js';
 import type { Rule, Target } from './parse-rule.js';
 import type { PortTable } from './port-table.js';
 import { familyBits, type Prefix } from './prefix.js';
@@ -20,6 +20,12 @@ type Covers = (rule: Rule) => boolean;
  * @param deny the deny list
  */
 export function findDenyOver(target: Target, deny: RuleIndex, covers: Covers): Rule | undefined {
+  if (target.kind === 'socket') {
+    const same = deny.sockets.get(target.path);
+    return same !== undefined && covers(same)
+      ? same
+      : findIn(deny.any, (rule) => isEveryPort(rule.ports) && covers(rule));
+  }
   return findOver(target, deny, 0, covers) ?? findOfClass(target, deny, covers) ?? findIn(deny.any, covers);
 }
 
@@ -49,6 +55,10 @@ export function findAllowOver({ target, ports }: Rule, allow: RuleIndex, covers:
 function findOver(target: Target, index: RuleIndex, shortest: number, covers: Covers): Rule | undefined {
   const find = (table: PortTable | undefined): Rule | undefined => findIn(table, covers);
   switch (target.kind) {
+    case 'socket': {
+      const same = index.sockets.get(target.path);
+      return same !== undefined && covers(same) ? same : undefined;
+    }
     case 'any':
       return find(index.any);
     case 'class':

@@ -4,8 +4,9 @@ import type { Address } from './address.js';
 
 /** A request of a plugin. Do not trust these types: the values are checked when the request is judged. */
 export interface Request {
+  /** A name, an address, or `unix:` with the path of a socket. */
   readonly host: string;
-  /** 1 to 65535. */
+  /** 1 to 65535; 0 for a socket. */
   readonly port: number;
 }
 
@@ -26,10 +27,12 @@ export interface Decision {
   readonly rule?: string;
   /** Canonical if it could be read, else as asked and cut at 256 characters. Quote it when you print it. */
   readonly host: string;
-  /** As asked; 0 if that was no finite number. */
+  /** As asked; 0 for a socket, and if that was no finite number. */
   readonly port: number;
   /** The addresses to dial, in the order of the answer. Empty for a denial. */
   readonly dial: readonly Address[];
+  /** The AF_UNIX socket to dial. Missing for a denial, and for a TCP connection. */
+  readonly path?: string;
   /** The addresses of a name that may not be dialled. Empty for a literal address. */
   readonly dropped: readonly DroppedAddress[];
   /** The cause, for the operator. It names rules and addresses. */

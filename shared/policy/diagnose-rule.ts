@@ -1,6 +1,7 @@
 // Explains why a text is no rule, and suggests one. This makes messages only: a suggestion never becomes a rule.
 import { diagnoseAddressRule } from './diagnose-address-rule.js';
 import { diagnosePort, type Finding } from './diagnose-port.js';
+import { diagnoseSocketRule } from './diagnose-socket-rule.js';
 import { parseName } from './parse-host.js';
 import { type ListName, parseRule, RULE_CLASSES } from './parse-rule.js';
 import { isPublicSuffix } from './public-suffix.js';
@@ -30,6 +31,8 @@ export function diagnoseRule(rule: unknown, list: ListName): Diagnosis {
 
 function diagnose(text: string): Finding {
   if (text === '') return ['is empty'];
+  const socket = diagnoseSocketRule(text);
+  if (socket) return socket;
   if (/[\s\p{Cc}]/u.test(text))
     return [
       'has white space or a control character in it',

@@ -3,11 +3,12 @@ import { findAllowOver, findDenyOver } from './covering-rules.js';
 import { isLocalhost } from './is-localhost.js';
 import type { ListName, Rule, Target } from './parse-rule.js';
 import type { Policy, RuleProblem } from './policy.js';
+import { powerfulServer } from './powerful-socket.js';
 import { quote } from './quote.js';
 
 /**
- * Finds surprises in valid rules: `*`, a rule that another rule of its list covers, an allow rule that a deny rule covers, and an allow
- * wildcard over localhost.
+ * Finds surprises in valid rules: `*`, a rule that another rule of its list covers, an allow rule that a deny rule covers, an allow
+ * wildcard over localhost, and a socket that gives away the host.
  *
  * @param policy the same rules, indexed
  * @param allow the allow rules, in their order
@@ -56,6 +57,9 @@ function describeWidth(list: ListName, { target, text }: Rule): string | undefin
   if (list === 'allow' && target.kind === 'below' && isLocalhost(target.name)) {
     return `The rule ${quote(text)} never matches: localhost and names below it need a rule without a wildcard`;
   }
+  const server = list === 'allow' && target.kind === 'socket' ? powerfulServer(target.path) : undefined;
+  if (server !== undefined)
+    return `The rule ${quote(text)} gives the plugin this host: ${server} runs commands outside the sandbox for its clients`;
   return undefined;
 }
 

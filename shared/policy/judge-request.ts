@@ -1,6 +1,7 @@
 // The first half of a decision: everything before DNS is asked. Pure. Does not trust the request.
 
 import type { Address } from './address.js';
+import { decideUnix } from './decide-unix.js';
 import type { Decision, Request, RequestVerdict } from './decision.js';
 import type { HostContext } from './host-block.js';
 import { isLocalhost } from './is-localhost.js';
@@ -9,6 +10,7 @@ import { type Host, parseHost } from './parse-host.js';
 import { isPort } from './parse-ports.js';
 import type { Policy } from './policy.js';
 import type { Match } from './rule-index.js';
+import { UNIX_PREFIX } from './socket-path.js';
 import { suggestAddress, suggestName } from './suggest-rule.js';
 import { coverage, findAdmission, weighAddress } from './weigh-address.js';
 
@@ -18,10 +20,14 @@ import { coverage, findAdmission, weighAddress } from './weigh-address.js';
  * @param policy the rules and the mode
  * @param request of the plugin. Any value may be in it, and none throws
  * @param context this host's addresses and listeners
- * @returns the decision if the request is malformed, denied, or for a literal address; else the name to resolve
+ * @returns the decision if the request is malformed, denied, for a literal address or for a socket; else the name to resolve
  */
 export function judgeRequest(policy: Policy, request: Request, context: HostContext): RequestVerdict {
   const { host: asked, port } = readRequest(request);
+  if (asked.startsWith(UNIX_PREFIX)) {
+    if (port !== 0) return settle({ decision: 'deny', reason: 'invalid_port', host: asked, port });
+    return { kind: 'settled', decision: decideUnix(policy, asked.slice(UNIX_PREFIX.length)) };
+  }
   const host = parseHost(asked);
   if (!host) return settle({ decision: 'deny', reason: 'malformed_host', host: asked, port });
   const text = host.kind === 'name' ? host.name : host.address.text;

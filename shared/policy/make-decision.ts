@@ -3,6 +3,7 @@ import type { AddressClass, DecisionWord, Reason } from '../reasons.js';
 import type { Address } from './address.js';
 import type { Decision, DroppedAddress } from './decision.js';
 import { quote } from './quote.js';
+import { UNIX_PREFIX } from './socket-path.js';
 
 const MAX_HOST_CHARACTERS = 256;
 
@@ -14,6 +15,7 @@ export interface Grounds {
   readonly host: string;
   readonly port: number;
   readonly dial?: readonly Address[];
+  readonly path?: string | undefined;
   readonly dropped?: readonly DroppedAddress[];
   /** The address that the reason is about, with its description. */
   readonly about?: { readonly address: Address; readonly what: string } | undefined;
@@ -24,7 +26,7 @@ export interface Grounds {
 
 /** Makes a decision of bounded length, with a message that names host, port and cause. */
 export function makeDecision(grounds: Grounds): Decision {
-  const { decision, reason, rule, suggestion, dial = NOTHING, dropped = NOTHING } = grounds;
+  const { decision, reason, rule, path, suggestion, dial = NOTHING, dropped = NOTHING } = grounds;
   const host = grounds.host.slice(0, MAX_HOST_CHARACTERS);
   const port = Number.isFinite(grounds.port) ? grounds.port : 0;
   const cause = grounds.cause ?? describeCause(grounds);
@@ -40,6 +42,7 @@ export function makeDecision(grounds: Grounds): Decision {
     message,
   };
   if (rule !== undefined) made.rule = rule;
+  if (path !== undefined) made.path = path;
   if (suggestion !== undefined) made.suggestion = suggestion;
   return made;
 }
@@ -51,8 +54,9 @@ const OPENINGS: Readonly<Record<DecisionWord, string>> = {
   would_deny: 'Connects only in audit mode to',
 };
 
-/** `"example.com:443"`, `"[::1]:443"`: quoted, safe to print. */
+/** `"example.com:443"`, `"[::1]:443"`, `"unix:/run/x.sock"`: quoted, safe to print. */
 export function quoteDestination(host: string, port: number): string {
+  if (host.startsWith(UNIX_PREFIX) && port === 0) return quote(host);
   const bracketed = host.includes(':') && /^[0-9a-f:.]+$/i.test(host) ? `[${host}]` : host;
   return quote(`${bracketed}:${port}`);
 }
@@ -66,15 +70,20 @@ export function describeClass(addressClass: AddressClass, purpose: string | unde
   return `a ${addressClass === 'linklocal' ? 'link-local' : addressClass} address`;
 }
 
+/** What is wrong with a request for a socket. */
+export const NO_PATH =
+  'the path is not one that a rule can name: absolute, in its shortest form, 107 bytes at most';
+export const NO_PORT = 'a UNIX socket has no port: ask for port 0';
+
 function describeCause({ reason, rule, host, port, about }: Grounds): string {
   const ruleText = rule === undefined ? 'a rule' : `rule ${quote(rule)}`;
   switch (reason) {
     case 'rule':
       return `${ruleText} allows it`;
     case 'malformed_host':
-      return 'the host is neither a name nor an address';
+      return host.startsWith(UNIX_PREFIX) ? NO_PATH : 'the host is neither a name nor an address';
     case 'invalid_port':
-      return 'the port is not a whole number from 1 to 65535';
+      return host.startsWith(UNIX_PREFIX) ? NO_PORT : 'the port is not a whole number from 1 to 65535';
     case 'denied_by_rule':
       return `deny ${ruleText} covers it`;
     case 'no_rule':

@@ -45,6 +45,11 @@ function readPorts(text: string): readonly PortRange[] | undefined {
   return joinRanges(ranges);
 }
 
+/** Whether ports are all of them. */
+export function isEveryPort([first]: readonly PortRange[]): boolean {
+  return first?.low === 1 && first.high === MAX_PORT;
+}
+
 /** Whether a value is a port from 1 to 65535. */
 export function isPort(value: unknown): value is number {
   return typeof value === 'number' && Number.isInteger(value) && value >= 1 && value <= MAX_PORT;

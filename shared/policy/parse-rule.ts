@@ -5,6 +5,7 @@ import { parseIpv4 } from './parse-ipv4.js';
 import { DEFAULT_PORTS, EVERY_PORT, type PortRange, parsePorts } from './parse-ports.js';
 import { exactPrefix, familyBits, type Prefix } from './prefix.js';
 import { isPublicSuffix } from './public-suffix.js';
+import { parseSocketPath, UNIX_PREFIX } from './socket-path.js';
 
 /** The classes of addresses that a rule can name. */
 export const RULE_CLASSES = ['public', 'private', 'loopback', 'linklocal', 'metadata'] as const;
@@ -12,19 +13,24 @@ export type RuleClass = (typeof RULE_CLASSES)[number];
 
 export type ListName = 'allow' | 'deny';
 
-/** The target of a rule. `below` is a wildcard: names at any depth below `name`; with `apex`, that name too. */
+/**
+ * The target of a rule. `below` is a wildcard: names at any depth below `name`; with `apex`, that name too. `socket` is an AF_UNIX
+ * socket of the host, which has no port.
+ */
 export type Target =
   | { readonly kind: 'name'; readonly name: string }
   | { readonly kind: 'below'; readonly name: string; readonly apex: boolean }
   | { readonly kind: 'any' }
   | { readonly kind: 'prefix'; readonly prefix: Prefix }
-  | { readonly kind: 'class'; readonly class: RuleClass };
+  | { readonly kind: 'class'; readonly class: RuleClass }
+  | { readonly kind: 'socket'; readonly path: string };
 
 /** A rule that was read. */
 export interface Rule {
   /** As it was written. */
   readonly text: string;
   readonly target: Target;
+  /** Empty for a socket. */
   readonly ports: readonly PortRange[];
 }
 
@@ -38,6 +44,11 @@ const PREFIX_LENGTH = /^(?:0|[1-9]\d{0,2})$/;
  * @returns the rule, or undefined if the text is none
  */
 export function parseRule(text: string, list: ListName): Rule | undefined {
+  // `unix:443` is a port of the host `unix`.
+  if (text.startsWith(`${UNIX_PREFIX}/`)) {
+    const path = parseSocketPath(text.slice(UNIX_PREFIX.length));
+    return path === undefined ? undefined : { text, target: { kind: 'socket', path }, ports: [] };
+  }
   // The parts before and after the last colon: `example.com` and `443`, `[fd00::/8]` and `443`.
   const bracketed = text.startsWith('[');
   const colon = text.indexOf(':', bracketed ? text.indexOf(']') : 0);

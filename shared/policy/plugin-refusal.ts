@@ -1,8 +1,9 @@
 // The part of a refusal that a plugin may know. It must not learn the addresses of a name, the rules, or the addresses of this host.
 import { type PluginReason, pluginReason } from '../reasons.js';
 import type { Decision } from './decision.js';
-import { quoteDestination } from './make-decision.js';
+import { NO_PATH, NO_PORT, quoteDestination } from './make-decision.js';
 import { parseHost } from './parse-host.js';
+import { UNIX_PREFIX } from './socket-path.js';
 
 /** A refusal as a plugin sees it. */
 export interface PluginRefusal {
@@ -22,17 +23,17 @@ export interface PluginRefusal {
 export function pluginRefusal(decision: Decision): PluginRefusal {
   const { host, port, suggestion } = decision;
   const reason = pluginReason(decision.reason);
-  const message = `Cannot connect to ${quoteDestination(host, port)}: ${CAUSES[reason](port)}`;
+  const message = `Cannot connect to ${quoteDestination(host, port)}: ${CAUSES[reason](port, host.startsWith(UNIX_PREFIX))}`;
   const tells = reason === 'address_refused' && parseHost(host)?.kind !== 'address';
   return { errno: 'EACCES', reason, message, ...(suggestion !== undefined && !tells && { suggestion }) };
 }
 
-const CAUSES: Readonly<Record<PluginReason, (port: number) => string>> = {
+const CAUSES: Readonly<Record<PluginReason, (port: number, socket: boolean) => string>> = {
   rule: () => 'it is allowed',
-  malformed_host: () => 'the host is neither a name nor an address',
-  invalid_port: () => 'the port is not a whole number from 1 to 65535',
+  malformed_host: (_, socket) => (socket ? NO_PATH : 'the host is neither a name nor an address'),
+  invalid_port: (_, socket) => (socket ? NO_PORT : 'the port is not a whole number from 1 to 65535'),
   denied_by_rule: () => 'a rule denies it',
-  no_rule: () => 'no rule allows this host',
+  no_rule: (_, socket) => `no rule allows this ${socket ? 'socket' : 'host'}`,
   port_not_allowed: (port) => `no rule allows port ${port}`,
   address_refused: () => 'no address that may be dialled',
   stale_grant: () => 'the name was resolved too long ago',

@@ -1,4 +1,4 @@
-// One list of rules, indexed: names in a hash map, addresses in a prefix tree, classes by name.
+// One list of rules, indexed: names and paths in hash maps, addresses in a prefix tree, classes by name.
 import type { AddressClass } from '../reasons.js';
 import type { Address } from './address.js';
 import type { Rule } from './parse-rule.js';
@@ -26,6 +26,8 @@ export class RuleIndex {
   readonly any: PortTable;
   readonly prefixes: PrefixTree<PortTable>;
   readonly classes: ReadonlyMap<AddressClass, PortTable>;
+  /** `unix:` rules by their paths. */
+  readonly sockets: ReadonlyMap<string, Rule>;
 
   constructor(rules: readonly Rule[]) {
     const names = new Map<string, PortTable>();
@@ -34,11 +36,13 @@ export class RuleIndex {
     const any = new PortTable([]);
     const prefixes: Prefixed<Rule>[] = [];
     const classes = new Map<AddressClass, PortTable>();
+    const sockets = new Map<string, Rule>();
     for (const rule of rules) {
       const { target } = rule;
       if (target.kind === 'name') add(names, target.name, rule);
       else if (target.kind === 'any') any.add(rule);
       else if (target.kind === 'class') add(classes, target.class, rule);
+      else if (target.kind === 'socket') sockets.set(target.path, sockets.get(target.path) ?? rule);
       else if (target.kind === 'below') {
         add(below, target.name, rule);
         if (target.apex) add(apexes, target.name, rule);
@@ -49,6 +53,7 @@ export class RuleIndex {
     this.below = sealed(below);
     this.any = any.seal();
     this.classes = sealed(classes);
+    this.sockets = sockets;
     this.prefixes = new PrefixTree(prefixes, (held) => new PortTable(held).seal());
     const labels = new Set<number>();
     for (const name of below.keys()) labels.add(countLabels(name));

@@ -191,6 +191,32 @@ for (const user of users) {
     ]);
   });
 
+  test(`explain says whether a socket of the host is open, and which rule would open it (${user})`, async () => {
+    const path = '/run/postern-test/nobody.sock';
+    const run = (...args: string[]): ReturnType<typeof postern> =>
+      postern(['explain', `unix:${path}`, ...args], { as: user });
+    const allowed = await run('--allow', `unix:${path}`);
+    assert.equal(allowed.status, 0, allowed.stderr);
+    assert.deepEqual(allowed.stdout.split('\n'), [
+      `request     unix:${path}`,
+      'decision    allow',
+      'reason      rule',
+      `because     rule "unix:${path}" allows it`,
+      `rule        unix:${path} (--allow)`,
+      '',
+    ]);
+    const refused = await run('--allow', '*', '--allow', '@private', '--mode', 'audit');
+    assert.equal(refused.status, 1);
+    assert.match(refused.stdout, /^reason {6}no_rule$/m);
+    assert.match(refused.stdout, /^to allow it --allow 'unix:\/run\/postern-test\/nobody\.sock'$/m);
+    const denied = await run('--allow', `unix:${path}`, '--deny', `unix:${path}`);
+    assert.equal(denied.status, 1);
+    assert.match(denied.stdout, /^reason {6}denied_by_rule$/m);
+    const wrong = await run('--allow', 'unix:/run/../x.sock');
+    assert.equal(wrong.status, 2);
+    assert.match(wrong.stderr, /shortest form: "\/x\.sock"; write --allow 'unix:\/x\.sock'$/m);
+  });
+
   test(`explain dials nobody (${user})`, async () => {
     const upstream = await listen();
     const place = `127.0.0.1:${upstream.port}`;

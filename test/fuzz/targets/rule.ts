@@ -49,6 +49,9 @@ export const target: FuzzTarget = {
       '#',
       '\\',
       'user@',
+      'unix:',
+      'unix:/run/a.sock',
+      '/..',
       '65536',
       '00443',
       '[',
@@ -89,10 +92,11 @@ function read(text: string, list: ListName): string {
 }
 
 function print({ target, ports }: Rule): string {
+  if (target.kind === 'socket') return `unix:${target.path}`;
   return `${subject(target)}:${ports.map(({ low, high }) => (low === high ? low : `${low}-${high}`)).join(',')}`;
 }
 
-function subject(target: Target): string {
+function subject(target: Exclude<Target, { kind: 'socket' }>): string {
   switch (target.kind) {
     case 'any':
       return '*';
