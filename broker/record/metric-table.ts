@@ -46,7 +46,7 @@ export const METRICS = {
   decisions: {
     name: 'postern_decisions_total',
     kind: 'counter',
-    help: 'Requests decided',
+    help: 'Requests that got a decision',
     labels: {
       plugin: PLUGIN_LABEL as LabelValues,
       decision: DECISIONS as typeof DECISIONS,
@@ -57,32 +57,32 @@ export const METRICS = {
   decisionDuration: {
     name: 'postern_decision_duration_seconds',
     kind: 'histogram',
-    help: 'Time to decide, without DNS',
+    help: 'Time for one decision, without DNS',
     labels: {},
     buckets: FAST_BUCKETS as readonly number[],
   },
   connects: {
     name: 'postern_connects_total',
     kind: 'counter',
-    help: 'Permitted connects by how they ended',
+    help: 'Permitted connects that have ended, by outcome',
     labels: { plugin: PLUGIN_LABEL as LabelValues, outcome: OUTCOMES as typeof OUTCOMES },
   },
   socketsPassed: {
     name: 'postern_sockets_passed_total',
     kind: 'counter',
-    help: 'Connected sockets handed over',
+    help: 'Connected sockets that plugins got from the broker',
     labels: { plugin: PLUGIN_LABEL as LabelValues, door: WAYS_OUT as typeof WAYS_OUT },
   },
   stalls: {
     name: 'postern_slow_touches_total',
     kind: 'counter',
-    help: 'Times that the broker stalled on a plugin',
+    help: 'Stalls of a broker thread that the plugin caused',
     labels: { plugin: PLUGIN_LABEL as LabelValues, action: SLOW_ACTIONS as typeof SLOW_ACTIONS },
   },
   traps: {
     name: 'postern_traps_total',
     kind: 'counter',
-    help: 'Calls that a filter reported, by how they were answered',
+    help: "Trapped calls, by the broker's answer",
     labels: {
       plugin: PLUGIN_LABEL as LabelValues,
       call: TRAP_CALLS as typeof TRAP_CALLS,
@@ -93,7 +93,7 @@ export const METRICS = {
   requestsInFlight: {
     name: 'postern_requests_in_flight',
     kind: 'gauge',
-    help: 'Requests in progress',
+    help: 'Requests that the broker works on',
     labels: { plugin: PLUGIN_LABEL as LabelValues },
   },
   requestsQueued: {
@@ -105,38 +105,38 @@ export const METRICS = {
   limitRejections: {
     name: 'postern_limit_rejections_total',
     kind: 'counter',
-    help: 'Requests refused by a limit',
+    help: 'Requests that a limit refused',
     labels: { plugin: PLUGIN_LABEL as LabelValues, limit: LIMIT_WORDS as typeof LIMIT_WORDS },
     startsAtZero: isLimitEverywhere as StartsAtZero,
   },
   protocolErrors: {
     name: 'postern_protocol_errors_total',
     kind: 'counter',
-    help: 'Sessions ended by a protocol error',
+    help: 'Sessions that a protocol error ended',
     labels: { plugin: PLUGIN_LABEL as LabelValues, kind: PROTOCOL_ERRORS as typeof PROTOCOL_ERRORS },
   },
   dnsQuestions: {
     name: 'postern_dns_questions_total',
     kind: 'counter',
-    help: "Questions to the sandbox's DNS",
+    help: "Questions to the sandbox's DNS server",
     labels: { plugin: PLUGIN_LABEL as LabelValues, answer: QUESTION_ANSWERS as typeof QUESTION_ANSWERS },
   },
   policyRules: {
     name: 'postern_policy_rules',
     kind: 'gauge',
-    help: 'Rules in force',
+    help: 'Rules that are in force',
     labels: { plugin: PLUGIN_LABEL as LabelValues, list: ['allow', 'deny'] },
   },
   auditEventsDropped: {
     name: 'postern_audit_events_dropped_total',
     kind: 'counter',
-    help: 'Audit events that were dropped: a backlog was full, or a plugin was past its share',
+    help: 'Audit events that were dropped because a backlog was full or a plugin had used up its share',
     labels: {},
   },
   dnsLookups: {
     name: 'postern_dns_lookups_total',
     kind: 'counter',
-    help: 'Lookups of names, by how they ended',
+    help: 'Look-ups of names, by result',
     labels: { result: DNS_RESULTS as typeof DNS_RESULTS },
   },
   dnsDuration: {
@@ -149,13 +149,13 @@ export const METRICS = {
   addressesDropped: {
     name: 'postern_dns_addresses_dropped_total',
     kind: 'counter',
-    help: 'Addresses in DNS answers that may not be dialled',
+    help: 'Addresses in DNS answers that the broker refused',
     labels: { class: ADDRESS_CLASSES as typeof ADDRESS_CLASSES },
   },
   connectDuration: {
     name: 'postern_connect_duration_seconds',
     kind: 'histogram',
-    help: 'Time to connect',
+    help: 'Time for one connect',
     labels: { outcome: OUTCOMES as typeof OUTCOMES },
     buckets: NETWORK_BUCKETS as readonly number[],
   },

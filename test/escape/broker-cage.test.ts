@@ -61,7 +61,7 @@ async function visit(
       readdirSync(folder).filter((name) => name === 'by-thread'),
       [],
     );
-    // A Node that starts again to get rid of its io_uring is visited twice before its cage. The first visit counts.
+    // A Node that starts again to lose its io_uring runs the visitor twice before its cage. The first visit counts.
     return new Map(
       reports()
         .reverse()
@@ -74,7 +74,7 @@ async function visit(
   }
 }
 
-/** Its seccomp filter would hide that a mount can be written. */
+/** The broker's seccomp filter would hide that a mount is writable. */
 function assertSealed(mounts: string): void {
   for (const mount of mounts.split('\n').filter(Boolean))
     assert.match(mount, /^(?:\S+ ){5}ro,nosuid,nodev\b/);
@@ -126,7 +126,7 @@ test('as root it cannot read the supervisor or become root again either', {
   const reports = await visit({ uid: 64_321, gid: 64_321 });
   assert.deepEqual(reports.get('after'), { ...REFUSED, read_parent_memory: 'EACCES', become_root: 'EPERM' });
   const before = reports.get('before') ?? {};
-  // Before the broker gives its ids up it is root, and everything succeeds.
+  // Before the broker changes its ids it is root, and everything succeeds.
   for (const name of Object.keys(REFUSED))
     assert.equal(before[name], 'ok', `${name} is refused without a cage too`);
 });

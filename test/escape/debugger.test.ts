@@ -1,5 +1,5 @@
-// No process of postern opens Node's debugger, by which anyone on the host could steer it: not at SIGUSR1, whenever it comes, and not for
-// a variable. Each test has its own network, so that every listener there is postern's.
+// No process of postern opens Node's debugger, because anyone on the host could control it there. SIGUSR1 does not open it at any time,
+// and neither does a variable. Each test has its own network, so that every listener there is postern's.
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,11 +1,11 @@
-// Tries to turn every kind of socket that a plugin can hold, in every process that can hold it, by every call. The answers are data.
+// Tries to redirect every kind of socket that a plugin can hold, in every process that can hold it, by every call. The answers are data.
 import assert from 'node:assert/strict';
 import { landlockVersion } from '../../shared/sys/landlock.js';
 import { type Findings, hostile } from './hostile.js';
 
 const WAYS = ['same', 'fork', 'exec', 'rights'];
 const TURNS = ['unspec', 'connect', 'connect_high', 'mapped', 'path', 'abstract', 'listen', 'bind'];
-/** An AF_UNIX call goes on where Landlock has TCP rules, and finds no listener. */
+/** If Landlock has rules for TCP, the kernel executes an AF_UNIX call, which finds no listener. */
 const [NO_PATH, NO_NAME] = landlockVersion() >= 4 ? ['ENOENT', 'ECONNREFUSED'] : ['EACCES', 'EACCES'];
 
 const all = (answer: string): readonly string[] => TURNS.map(() => answer);

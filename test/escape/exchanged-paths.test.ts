@@ -1,5 +1,5 @@
-// A plugin may write a folder, and the configuration names paths within it. What the plugin exchanges there must not change what a later
-// start shows, hides or runs: of itself, of a neighbour, or of postern.
+// A plugin may write a folder, and the configuration names paths within it. If the plugin exchanges files there, a later start of itself,
+// a neighbour or postern must still show, hide and run the same files.
 import assert from 'node:assert/strict';
 import { chmodSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -7,7 +7,7 @@ import { test } from 'node:test';
 import { postern } from '../harness/postern.js';
 import { readableFolder, type User, users } from '../harness/users.js';
 
-/** Everybody may write it: only the sandbox keeps a plugin from anything. */
+/** Every user may write it, so only the sandbox protects it. */
 function folders(...names: readonly string[]): string {
   const folder = readableFolder();
   chmodSync(folder, 0o777);

@@ -8,7 +8,7 @@ import { readableFolder, type User, users } from '../harness/users.js';
 const PROGRAM = readFileSync(new URL('./hidden-path.py', import.meta.url), 'utf8');
 const EROFS = 30;
 
-/** A folder that anyone may write, with secrets that anyone may read: only the sandbox keeps the plugin from them. */
+/** A folder that every user may write, with secrets that every user may read. Only the sandbox protects them. */
 function folderOfSecrets(): string {
   const folder = readableFolder();
   for (const name of ['shown/inner', 'keys/deep', 'keys/visible'])

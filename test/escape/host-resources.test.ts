@@ -1,4 +1,4 @@
-// Descriptors, IPC and processes of the user who starts postern are not there inside.
+// A plugin does not find the descriptors, IPC and processes of the user who starts postern.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';

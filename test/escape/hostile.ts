@@ -11,14 +11,14 @@ import { type User, users } from '../harness/users.js';
 
 const text = (path: string): string => readFileSync(new URL(path, import.meta.url), 'utf8');
 
-/** A program that does not end without a protection is noticed by its output. */
+/** Without a protection a program may not end. Then the test goes by its output. */
 const TIMEOUT_MS = 30_000;
 
 /** The `result` lines of a hostile program, by name. */
 export type Findings = ReadonlyMap<string, string>;
 
 export interface Heard {
-  /** Where it is `channel`, connect(2), bind(2) and listen(2) are refused; else the broker answers them. */
+  /** With `channel` the filter refuses connect(2), bind(2) and listen(2). Otherwise the broker answers them. */
   readonly egress: 'channel' | 'transparent';
   readonly findings: Findings;
   /** The bytes that reached the listener that no rule allows, or a port that the program opened. */

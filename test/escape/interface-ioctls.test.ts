@@ -12,7 +12,7 @@ hostile({
   },
   open: ({ findings }) => {
     assert.equal(findings.get('ifconf'), 'ok');
-    // Without the filter the kernel answers that /dev/null is no terminal.
+    // Without the filter the kernel answers that /dev/null is not a terminal.
     assert.notEqual(findings.get('sti'), 'EPERM');
   },
 });

@@ -9,7 +9,7 @@ import { type User, users } from '../harness/users.js';
 const OWN = ['93.184.216.34', '93.184.217.34', '93.184.218.34'];
 const PORT = 8080;
 const client = readFileSync(new URL('../interop/postern_client.py', import.meta.url), 'utf8');
-/** An interface without carrier, one that is down, and a block that the table `local` leads here. */
+/** An interface without carrier, one that is down, and a block that the routing table `local` sends to this host. */
 const NETWORK = `
 ip link set lo up
 ip link add bridge0 type bridge
@@ -41,7 +41,7 @@ for address in ${JSON.stringify(OWN)}:
         print("refused", address, error, flush=True)
 `;
 const own = process.geteuid?.() === 0 ? [] : ['--user', '--map-current-user', '--keep-caps'];
-/** The judge ends with the namespace of processes. */
+/** The judging process ends with the pid namespace. */
 const inside = [
   'unshare',
   ...own,

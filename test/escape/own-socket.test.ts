@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { landlockVersion } from '../../shared/sys/landlock.js';
 import { hostile } from './hostile.js';
 
-/** An AF_UNIX call goes on only where Landlock knows TCP. */
+/** The kernel executes an AF_UNIX call only if its Landlock has rules for TCP. */
 const NOBODY = landlockVersion() >= 4 ? 'ECONNREFUSED' : 'EACCES';
 
 hostile({
@@ -10,7 +10,7 @@ hostile({
   program: 'own-socket.py',
   without: ['seccomp.connect', 'landlock'],
   refused: ({ findings, egress }) => {
-    // The broker connects it to the sandbox's own loopback, where nobody listens.
+    // The broker connects it to the sandbox's own loopback, where no program listens.
     for (const attempt of ['connect', 'connect_mapped'])
       assert.equal(findings.get(attempt), egress === 'channel' ? 'EACCES' : 'ECONNREFUSED', attempt);
     assert.equal(findings.get('connect_unix'), egress === 'channel' ? 'EACCES' : NOBODY);

@@ -1,5 +1,5 @@
-// A trapped call is about the descriptor of its thread. Where the kernel finds descriptors only by process, a thread with its own table
-// gets an error, and never the descriptor that its process has at that number.
+// A trapped call names a descriptor of its thread. Some kernels find descriptors only by process. There a thread with its own table gets
+// an error, and never the descriptor that its process has at that number.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, test } from 'node:test';

@@ -1,4 +1,4 @@
-// Broken brokers that read the subject of a trapped call twice: they may act on another one than they decided on.
+// Broken brokers that read the subject of a trapped call twice: they may decide on one address and act on another.
 import type { Mutation } from '../harness/mutant.js';
 
 /** A broker that reads the address again when it dials. */

@@ -1,4 +1,4 @@
-// In a pipeline at a terminal the plugin stays in the process group of the pipeline. What is done to the group knows no pid namespace.
+// In a pipeline at a terminal the plugin stays in the process group of the pipeline. A call on the group ignores pid namespaces.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';

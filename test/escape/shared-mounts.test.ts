@@ -1,4 +1,4 @@
-// On a host whose mounts are shared, as systemd makes them, what a sandbox mounts stays in it, and what the host mounts later stays out.
+// systemd makes the host's mounts shared. Even then a sandbox's mounts stay inside it, and later mounts of the host stay outside.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
@@ -11,7 +11,7 @@ const isRoot = process.geteuid?.() === 0;
 const needsRoot = { skip: isRoot ? false : 'needs root, to share mounts' };
 const SHARED = ['unshare', '--mount', '--propagation', 'private', '--', 'bash', '-c'];
 
-/** Says what of the host's mounts differs while the plugin runs, and what the host's files are afterwards. */
+/** Prints how the host's mounts differ while the plugin runs, and the host's files afterwards. */
 const HOST = `
 mount --make-rshared / || exit 9
 before=$(cat /proc/self/mountinfo)

@@ -1,4 +1,4 @@
-// Abstract names of the host's are nobody's in a sandbox: taken, they would keep a service of the host's from starting.
+// No sandbox can take an abstract name of the host. A plugin that took one could keep a service of the host from starting.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { before, test } from 'node:test';
@@ -7,7 +7,7 @@ import { type Mutation, mutantDist } from '../harness/mutant.js';
 import { startPostern } from '../harness/postern.js';
 import { type User, users } from '../harness/users.js';
 
-/** The host's sockets that a plugin has: its output, where half a pair of sockets was given for it, and the channel's for replies. */
+/** The host's sockets that a plugin has: its output, if that is one end of a socket pair, and the channel's reply socket. */
 const HOSTS = [1, 4];
 const NAMELESS: Mutation = {
   file: 'shared/sys/name-socket',
@@ -21,7 +21,7 @@ before(() => {
 
 interface Taken {
   readonly stdout: string;
-  /** Names that were the host's when the program had tried. */
+  /** The names that the host's sockets had after the attempts. */
   readonly names: number;
 }
 

@@ -9,7 +9,7 @@ const through = [
   readableFile('type-ahead.py', readFileSync(new URL('type-ahead.py', import.meta.url), 'utf8')),
 ];
 const LEGACY = '/proc/sys/dev/tty/legacy_tiocsti';
-/** Whether this kernel lets anybody type into a terminal, as all did before 6.2. */
+/** Whether this kernel lets any process type into its terminal. Before 6.2 every kernel did. */
 const types = !existsSync(LEGACY) || readFileSync(LEGACY, 'utf8').trim() === '1';
 
 async function attempt(user: User, without?: readonly string[]): Promise<Readonly<Record<string, string>>> {

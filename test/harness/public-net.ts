@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import type { Zone } from '../broker/name-server.js';
 
 const WORLD = fileURLToPath(new URL('./public-world.js', import.meta.url));
-/** The host's end of a link; at the other end, in a namespace of its own, is the world with every public address. */
+/** The host's end of a link; at the other end, in another namespace, is the world with every public address. */
 const SETUP = `
 exec 3<&0
 unshare --net sh -ec '

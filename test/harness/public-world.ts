@@ -1,4 +1,4 @@
-// What stands in for the Internet in a network namespace of a test's: a DNS server with the names given as JSON, and an HTTP
+// Stands in for the Internet in a test's network namespace: a DNS server with the names given as JSON, and an HTTP
 // server on every address and each port given. Prints `ready DNS`, then a line `PORT ADDRESS` for each connection.
 import { createServer } from 'node:http';
 import { startNameServer, type Zone } from '../broker/name-server.js';

@@ -9,7 +9,7 @@ export type User = 'root' | 'user';
 const NOBODY = 65_534;
 const isRoot = process.geteuid?.() === 0;
 
-/** The users that this run can test as. As an ordinary user the root half is left to a run as root. */
+/** The users that this run can test as. An ordinary user's run leaves out the tests as root. */
 export const users: readonly User[] = isRoot ? ['root', 'user'] : ['user'];
 
 /** Words to put before a command so that it runs as that user. */
@@ -82,7 +82,7 @@ export function readableFolder(): string {
   return folder;
 }
 
-/** A file with that content in a folder of its own that every user may read. @returns its path */
+/** Writes a file with that content into a new folder that every user may read. @returns its path */
 export function readableFile(name: string, content: string): string {
   const path = join(readableFolder(), name);
   writeFileSync(path, content);

@@ -1,5 +1,5 @@
-// The test of every library: the library reaches its server and is refused elsewhere, by its factory and, unchanged, by
-// postern/plugin/register; as each user.
+// The test of every library: the library reaches its server and is refused elsewhere. It does so by its factory, and unchanged by
+// postern/plugin/register, as each user.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { listen } from '../harness/listener.js';

@@ -6,19 +6,19 @@ export const SUPERVISOR_METRICS = {
   buildInfo: {
     name: 'postern_build_info',
     kind: 'gauge',
-    help: 'The version of postern',
+    help: 'The version of postern. The value is always 1',
     labels: { version: { any: 'the version in package.json' } },
   },
   up: {
     name: 'postern_plugin_up',
     kind: 'gauge',
-    help: 'Whether the plugin runs',
+    help: '1 while the plugin runs, otherwise 0',
     labels: { plugin: PLUGIN_LABEL as LabelValues },
   },
   startTime: {
     name: 'postern_plugin_start_time_seconds',
     kind: 'gauge',
-    help: 'When the plugin last started, Unix time',
+    help: 'Unix time of the last start of the plugin',
     labels: { plugin: PLUGIN_LABEL as LabelValues },
   },
   starts: {
@@ -33,11 +33,16 @@ export const SUPERVISOR_METRICS = {
     help: 'Ends of the plugin',
     labels: { plugin: PLUGIN_LABEL as LabelValues, cause: EXIT_CAUSES as typeof EXIT_CAUSES },
   },
-  brokerUp: { name: 'postern_broker_up', kind: 'gauge', help: 'Whether a broker runs', labels: {} },
+  brokerUp: {
+    name: 'postern_broker_up',
+    kind: 'gauge',
+    help: '1 while a broker runs, otherwise 0',
+    labels: {},
+  },
   brokerRestarts: {
     name: 'postern_broker_restarts_total',
     kind: 'counter',
-    help: 'Brokers started in the place of one that died',
+    help: 'Brokers that were started because the one before had died',
     labels: {},
   },
   reloads: {
@@ -49,13 +54,13 @@ export const SUPERVISOR_METRICS = {
   lastReload: {
     name: 'postern_policy_last_reload_successful',
     kind: 'gauge',
-    help: 'Whether the last attempt succeeded',
+    help: '1 if the last attempt to load the rules succeeded, otherwise 0',
     labels: {},
   },
   lastSuccess: {
     name: 'postern_policy_last_reload_success_timestamp_seconds',
     kind: 'gauge',
-    help: 'When the rules were last loaded, Unix time',
+    help: 'Unix time of the last successful load of the rules',
     labels: {},
   },
 } as const;

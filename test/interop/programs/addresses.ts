@@ -1,5 +1,5 @@
-// The addresses of the tests' own network, of blocks that are public to the policy (AS112's, globally reachable by IANA's
-// registries) and that no test's host has a route to.
+// The addresses of the tests' own network. They are from blocks that are public to the policy (those of AS112, globally reachable by
+// IANA's registries), and no test's host has a route to them.
 
 /** Where postern runs. */
 export const HOST = { four: '192.31.196.1', six: '2001:4:112::1' } as const;
@@ -17,7 +17,7 @@ export const NAME_SERVER = '192.31.196.53';
 export const OPEN_NAME = 'open.example.com';
 export const CLOSED_NAME = 'closed.example.com';
 
-/** Ports of the servers. At the open addresses something answers, at the closed ones a listener counts who comes. */
+/** Ports of the servers. At the open addresses something answers, at the closed ones a listener counts connections. */
 export const PORTS = { http: 8080, otherHttp: 8081, postgres: 5432, redis: 6379, ssh: 2222 } as const;
 
 /** The addresses of a server that must be reached. */

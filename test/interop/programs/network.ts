@@ -1,5 +1,5 @@
-// A network of a test file's own: postern runs in one namespace, as on a host, the servers in another, at addresses that are
-// public to the policy. Nothing of the machine's own network is touched; it is gone when the test's process is.
+// A test file's own network. postern runs in one namespace, as on a host. The servers run in another, at addresses that are public to
+// the policy. It does not touch the machine's own network, and ends with the test's process.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';

@@ -1,6 +1,5 @@
-// What every program's test does: unmodified, it reaches its server by name and by address and is refused the rest by name, by
-// address and by port, which its exit status tells and nobody outside hears; as each user. The same commands without
-// postern are heard, so that silence means something.
+// The test of every program, as each user. The unmodified program reaches its server by name and by address. The rest is refused by name,
+// address and port: its exit status shows that, and no listener outside hears it. Without postern the listeners hear the same commands.
 import assert from 'node:assert/strict';
 import type { ChildProcess } from 'node:child_process';
 import { existsSync } from 'node:fs';

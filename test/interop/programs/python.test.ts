@@ -3,7 +3,7 @@ import { PORTS } from './addresses.js';
 import { testProgram, useNetwork } from './program.js';
 
 const network = useNetwork();
-/** Debian's, whichever other python3 comes first in PATH. */
+/** Debian's python3, even if another one is first in PATH. */
 const PYTHON = '/usr/bin/python3';
 const needRequests = existsSync('/usr/lib/python3/dist-packages/requests')
   ? undefined

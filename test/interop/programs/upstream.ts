@@ -1,5 +1,5 @@
-// Runs in the town: the name server, the HTTP server that is allowed, and the listeners that no rule allows, which count who
-// comes. Tells its parent when it is ready, with the process ids it was given, and what was heard when it is asked.
+// Runs in the town: the name server, the HTTP server that is allowed, and the listeners that no rule allows, which count
+// connections. Tells its parent when it is ready. When the parent asks, it answers what the listeners heard.
 import { readFileSync } from 'node:fs';
 import { createServer as createHttpServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { createServer, type Server } from 'node:net';
