@@ -57,7 +57,11 @@ export function buildRoot(spec: LaunchSpec, sources: Sources): void {
   }
   mkdirSync(`${STAGE}/proc`, { recursive: true });
   mountNew('proc', `${STAGE}/proc`, MS.NOSUID | MS.NODEV | MS.NOEXEC, '');
-  if (!spec.unsafeWithout.includes('proc')) maskProc(STAGE, hidden);
+  if (!spec.unsafeWithout.includes('proc')) {
+    maskProc(STAGE, hidden);
+    // Files of a process set its place in scheduling, out of memory and core dumps; those of init change its memory.
+    makeMountReadOnly(`${STAGE}/proc`);
+  }
   hidden.seal();
   mkdirSync(`${STAGE}/dev/pts`, { recursive: true });
   mountNew('devpts', `${STAGE}/dev/pts`, MS.NOSUID | MS.NOEXEC, 'newinstance,ptmxmode=0666,mode=0620');

@@ -50,6 +50,14 @@ const STEPS: readonly Protection[] = [
     pattern: '.user',
   },
   {
+    name: 'launch: /proc is read-only, where Landlock is missing too',
+    file: 'sandbox/launch/build-root',
+    right: 'maskProc(STAGE, hidden);\n',
+    wrong: 'maskProc(STAGE, hidden);\n        if (hidden === undefined)\n',
+    tests: ['escape/process-files'],
+    pattern: 'writes no file.*user',
+  },
+  {
     name: 'launch: no descriptor but the documented ones',
     file: 'sandbox/launch/arrange-descriptors',
     right: '    setCloseOnExecFrom(documented);',
