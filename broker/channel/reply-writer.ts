@@ -1,6 +1,6 @@
 // The broker's end of a channel's reply socket. Replies leave in order, and at once if the plugin reads. Runs in the broker. If the plugin
-// does not read, replies wait here and session.ts reads no further request. Nothing may come from the plugin by this socket. What comes is
-// looked at and never received, since the plugin could block the close of a descriptor that it sent.
+// does not read, replies wait here and session.ts reads no further request. The plugin may send nothing by this socket. The broker only
+// looks at such a message and never receives it, since the plugin could block the close of a descriptor in it.
 import { REPLY_BACKLOG } from '../../shared/limits.js';
 import type { ProtocolErrorKind } from '../../shared/reasons.js';
 import { lookAtMessage, sendMessage } from '../../shared/sys/message.js';

@@ -106,7 +106,7 @@ for (const user of users) {
       ['/home', /a home directory of this host/],
       [
         '/root',
-        /"\/root" is a home directory of this host: .*; name a folder of its own, as \/root\/\.local/,
+        /"\/root" is a home directory of this host: .*; name a folder of its own, for example \/root\/\.local/,
       ],
       [person, /" is a home directory of this host/],
       [folder, /" holds ".*\/person", a home directory of this host/],

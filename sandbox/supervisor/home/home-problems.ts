@@ -23,7 +23,7 @@ const SYSTEMS_OWN = [
 ];
 const NO_FOLDERS = ['/dev', '/proc', '/sys'];
 
-/** A link directly below `/` is followed: no plugin can write there, and some systems have one, as /home to /var/home. */
+/** A link directly below `/` is followed: no plugin can write there, and some systems have one, for example /home to /var/home. */
 export function withoutTopLink(path: string, host: Pick<HostFiles, 'real'>): string {
   const [, top = '', ...rest] = path.split('/');
   return join(host.real(`/${top}`) ?? `/${top}`, ...rest);
@@ -54,7 +54,7 @@ function ofFolder(home: string, homes: readonly string[], host: HostFiles): Prob
     const what = person === home ? 'is' : `holds "${person}",`;
     return {
       message: `"${home}" ${what} a home directory of this host: the plugin would read and write all of it`,
-      fix: `name a folder of its own, as ${join(person, '.local/share/postern/home')}`,
+      fix: `name a folder of its own, for example ${join(person, '.local/share/postern/home')}`,
     };
   }
   const parent = dirname(home);
