@@ -1,5 +1,5 @@
 // Pid 1 of the sandbox, until it becomes a shell that reaps. It ties its life to the supervisor's, and takes the plugin's filter:
-// on a kernel without Landlock a plugin with the same uid can write its memory, and must gain nothing by that.
+// if a plugin with the same uid could write its memory, the plugin must gain nothing by that.
 import '../../shared/refuse-debugger.js';
 import { constants } from 'node:os';
 import { dropAllCapabilities } from '../../shared/sys/capabilities.js';
