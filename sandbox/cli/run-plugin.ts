@@ -18,14 +18,12 @@ import { unseenLine } from './unseen-line.js';
  * Runs a plugin to its end.
  *
  * @param onEvent takes each audit event; the last one comes before this returns
- * @param unsafeWithout protections to leave out
  * @returns the plugin's exit status, as a shell reports it
  */
 export async function runPlugin(
   config: PluginConfig,
   options: Pick<RunOptions, 'metrics' | 'audit' | 'dns' | 'rules'>,
   onEvent: (event: AuditEvent) => void,
-  unsafeWithout: readonly string[] = [],
 ): Promise<number> {
   const unseen: Unseen[] = [];
   const supervisor = new Supervisor({
@@ -37,7 +35,6 @@ export async function runPlugin(
     onEvent,
     onNotice: say,
     onUnseen: (_plugin, found) => unseen.push(found),
-    unsafeWithout,
   });
   const streams = inheritStreams();
   const terminal = controllingTerminal(streams.terminals);

@@ -7,8 +7,7 @@ import { addRunOptions, pluginOf, type RunOptions } from './run-options.js';
 import { runPlugin } from './run-plugin.js';
 import { describeError, runStatus, say } from './say.js';
 
-/** @param unsafeWithout protections to leave out, for tests that prove them */
-export function runCommand(unsafeWithout: readonly string[] = []): Command {
+export function runCommand(): Command {
   const command = new Command('run').description(
     'run a program with no network but the connections that rules allow',
   );
@@ -26,29 +25,20 @@ Examples:
 Exit status: the program's; 128+N where signal N ended it; 127 not found, 126 not runnable, 125 postern itself.`,
     )
     .action(async (words: string[], options: RunOptions & ModeOption) => {
-      process.exit(await run(words, options, unsafeWithout));
+      process.exit(await run(words, options));
     });
 }
 
 /** @returns the exit status */
-async function run(
-  command: readonly string[],
-  options: RunOptions & ModeOption,
-  unsafeWithout: readonly string[],
-): Promise<number> {
+async function run(command: readonly string[], options: RunOptions & ModeOption): Promise<number> {
   takeOwnStreams();
   const report = limitLines(say);
   try {
     const config = pluginOf(command, options, options.mode);
-    return await runPlugin(
-      config,
-      options,
-      (event) => {
-        const line = refusalLine(event, (rule) => `--allow '${rule}'`, ownProgram(config));
-        if (line !== undefined && options.audit !== '-') report(line);
-      },
-      unsafeWithout,
-    );
+    return await runPlugin(config, options, (event) => {
+      const line = refusalLine(event, (rule) => `--allow '${rule}'`, ownProgram(config));
+      if (line !== undefined && options.audit !== '-') report(line);
+    });
   } catch (error) {
     say(describeError(error));
     return runStatus(error);

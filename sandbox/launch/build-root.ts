@@ -40,7 +40,7 @@ export function takeTrees(spec: LaunchSpec, trees: readonly OwnedFd[]): Sources 
     if (entry.kind !== 'bind') continue;
     const given = entry.tree === undefined ? undefined : trees[entry.tree];
     const tree = given ?? copyTree(entry.source, entry.noLinks);
-    restrict(tree, entry, spec.unsafeWithout.includes('readonly'));
+    restrict(tree, entry);
     sources.set(entry, tree);
   }
   return sources;
@@ -49,19 +49,15 @@ export function takeTrees(spec: LaunchSpec, trees: readonly OwnedFd[]): Sources 
 export function buildRoot(spec: LaunchSpec, sources: Sources): void {
   mountNew('tmpfs', STAGE, MS.NOSUID | MS.NODEV, 'mode=0755,size=16m');
   const hidden = new HiddenPaths(STAGE);
-  const unsafeWritable = spec.unsafeWithout.includes('readonly');
-  const hides = !spec.unsafeWithout.includes('hidden');
   for (const entry of spec.root) {
-    if (entry.kind !== 'mask') make(entry, `${STAGE}${entry.path}`, sources.get(entry), unsafeWritable);
-    else if (hides) hidden.hide(entry.path, entry.directory);
+    if (entry.kind !== 'mask') make(entry, `${STAGE}${entry.path}`, sources.get(entry));
+    else hidden.hide(entry.path, entry.directory);
   }
   mkdirSync(`${STAGE}/proc`, { recursive: true });
   mountNew('proc', `${STAGE}/proc`, MS.NOSUID | MS.NODEV | MS.NOEXEC, '');
-  if (!spec.unsafeWithout.includes('proc')) {
-    maskProc(STAGE, hidden);
-    // Files of a process set its place in scheduling, out of memory and core dumps; those of init change its memory.
-    makeMountReadOnly(`${STAGE}/proc`);
-  }
+  maskProc(STAGE, hidden);
+  // Files of a process set its place in scheduling, out of memory and core dumps; those of init change its memory.
+  makeMountReadOnly(`${STAGE}/proc`);
   hidden.seal();
   mkdirSync(`${STAGE}/dev/pts`, { recursive: true });
   mountNew('devpts', `${STAGE}/dev/pts`, MS.NOSUID | MS.NOEXEC, 'newinstance,ptmxmode=0666,mode=0620');
@@ -72,11 +68,11 @@ export function buildRoot(spec: LaunchSpec, sources: Sources): void {
   makeMountReadOnly('/');
 }
 
-function restrict(tree: OwnedFd, entry: Bind, unsafeWritable: boolean): void {
+function restrict(tree: OwnedFd, entry: Bind): void {
   const attributes =
     MOUNT_ATTR.NOSUID |
     (entry.device === true ? MOUNT_ATTR.NOEXEC : MOUNT_ATTR.NODEV) |
-    (entry.writable || unsafeWritable ? 0 : MOUNT_ATTR.RDONLY);
+    (entry.writable ? 0 : MOUNT_ATTR.RDONLY);
   setTreeAttributes(tree.number, attributes, entry.source);
 }
 
@@ -84,11 +80,11 @@ function restrict(tree: OwnedFd, entry: Bind, unsafeWritable: boolean): void {
  * A file that the host has replaced since the copy, as ldconfig(8) replaces /etc/ld.so.cache, cannot be attached any more: ENOENT.
  * Then its successor is copied. A file that shows as its owner sees it can only be copied by the supervisor, so it fails.
  */
-function attach(tree: OwnedFd, entry: Bind, target: string, unsafeWritable: boolean): void {
+function attach(tree: OwnedFd, entry: Bind, target: string): void {
   for (let tries = REPLACED_TRIES; ; tries -= 1) {
     try {
       using successor = tries === REPLACED_TRIES ? undefined : copyTree(entry.source, entry.noLinks);
-      if (successor !== undefined) restrict(successor, entry, unsafeWritable);
+      if (successor !== undefined) restrict(successor, entry);
       attachTree((successor ?? tree).number, target);
       return;
     } catch (error) {
@@ -98,12 +94,7 @@ function attach(tree: OwnedFd, entry: Bind, target: string, unsafeWritable: bool
   }
 }
 
-function make(
-  entry: Exclude<RootEntry, { kind: 'mask' }>,
-  target: string,
-  tree: OwnedFd | undefined,
-  unsafeWritable: boolean,
-): void {
+function make(entry: Exclude<RootEntry, { kind: 'mask' }>, target: string, tree: OwnedFd | undefined): void {
   mkdirSync(dirname(target), { recursive: true });
   switch (entry.kind) {
     case 'directory':
@@ -122,7 +113,7 @@ function make(
     case 'bind':
       if (entry.directory) mkdirSync(target, { recursive: true });
       else if (!existsSync(target)) writeFileSync(target, '');
-      if (tree !== undefined) attach(tree, entry, target, unsafeWritable);
+      if (tree !== undefined) attach(tree, entry, target);
       tree?.close();
   }
 }

@@ -19,16 +19,11 @@ const REPORTING: Filter = { otherwise: 'allow', rules: [{ calls: TRAP_CALLS, act
 const REFUSED_IN_CHANNEL = TRAP_CALLS.map((call) => `seccomp.${call}`);
 
 /**
- * @param without names of groups to leave out: their calls are allowed
  * @param added calls beyond those of every plugin; none that is reported or judged by its arguments
  */
-export function filters(
-  without: ReadonlySet<string>,
-  egress: Egress,
-  added: readonly string[] = [],
-): readonly Filter[] {
+export function filters(egress: Egress, added: readonly string[] = []): readonly Filter[] {
   const reported: readonly string[] = egress === 'transparent' ? REFUSED_IN_CHANNEL : [];
-  const kept = (group: FilterGroup): boolean => !without.has(group.name) && !reported.includes(group.name);
+  const kept = (group: FilterGroup): boolean => !reported.includes(group.name);
   const all = [...refusedCalls, ...argumentDenials, ...conditionalCalls];
   const opened = all
     .filter((group) => !kept(group))
@@ -71,12 +66,7 @@ export function filters(
 }
 
 /** Loads all filters for this thread. @returns the listener of the reported calls, if there are any */
-export function loadFilters(
-  without: ReadonlySet<string>,
-  egress: Egress,
-  added: readonly string[],
-): OwnedFd | undefined {
-  if (without.has('seccomp')) return undefined;
+export function loadFilters(egress: Egress, added: readonly string[]): OwnedFd | undefined {
   const unknown = added.find((call) => !knowsCall(call));
   if (unknown !== undefined) {
     throw new PosternError('seccomp', `Cannot add the call "${unknown}": libseccomp does not know it here`, {
@@ -84,8 +74,7 @@ export function loadFilters(
     });
   }
   // Loaded first: the others refuse another listener.
-  const reports = egress === 'transparent' && !without.has('trap');
-  const listener = reports ? loadNotifyingFilter(REPORTING) : undefined;
-  for (const filter of filters(without, egress, added)) loadFilter(filter);
+  const listener = egress === 'transparent' ? loadNotifyingFilter(REPORTING) : undefined;
+  for (const filter of filters(egress, added)) loadFilter(filter);
   return listener;
 }

@@ -52,7 +52,7 @@ dropAllCapabilities();
 setNoNewPrivileges();
 setCloseOnExecFrom(3);
 resetSignals([]);
-loadFilters(new Set(), 'channel', []);
+loadFilters('channel', []);
 loadFilter(INIT_FILTER);
 say(INIT_WORDS.ready);
 execve('/bin/sh', ['postern-init', '-c', REAP], ['PATH=/usr/bin:/bin']);

@@ -41,7 +41,6 @@ try {
 
 function launch(): void {
   const { spec, passed, trees } = receiveSpec(socket);
-  const without = new Set(spec.unsafeWithout);
   step = 'root';
   const sources = takeTrees(spec, trees);
   step = 'ids';
@@ -68,16 +67,16 @@ function launch(): void {
   step = 'limits';
   setLimits(spec.limits);
   step = 'capabilities';
-  if (!without.has('capabilities')) dropAllCapabilities();
+  dropAllCapabilities();
   setNoNewPrivileges();
   step = 'landlock';
-  if (!without.has('landlock')) enterLandlock(spec);
+  enterLandlock(spec);
   step = 'command';
   const command = execCommand(spec);
   resetSignals(spec.ignoredSignals);
   step = 'seccomp';
-  if (sharesGroup && !without.has('shared_group')) loadFilter(SHARED_GROUP_FILTER);
-  const listener = loadFilters(without, spec.egress, spec.addedCalls);
+  if (sharesGroup) loadFilter(SHARED_GROUP_FILTER);
+  const listener = loadFilters(spec.egress, spec.addedCalls);
   step = 'command';
   const trap = listener === undefined ? [] : [listener, ...nameService];
   const descriptors = trap.map(({ number }) => number);

@@ -57,8 +57,6 @@ export interface LaunchSpec {
   readonly ignoredSignals: readonly number[];
   /** How many listeners come between the standard streams and the channel. */
   readonly listeners: number;
-  /** Names of protections to leave out. Only for tests that prove each of them to be needed. */
-  readonly unsafeWithout: readonly string[];
 }
 
 /** The spec's first packet: the length of the JSON text that follows in further packets. It carries the descriptors. */
@@ -96,9 +94,9 @@ export const GO_WORD = 'go';
  */
 export const TRAP_DESCRIPTORS = 3;
 
-/** Whether a plugin's calls are reported. They are not in a build without the filters, which only tests use. */
-export function hasTrap({ egress, unsafeWithout }: LaunchSpec): boolean {
-  return egress === 'transparent' && !unsafeWithout.includes('trap') && !unsafeWithout.includes('seccomp');
+/** Whether a plugin's calls are reported. */
+export function hasTrap({ egress }: LaunchSpec): boolean {
+  return egress === 'transparent';
 }
 
 /** The error of a launch, with its step. */

@@ -52,7 +52,6 @@ export interface SupervisorOptions {
   readonly onUnseen?: ((plugin: string, unseen: Unseen) => void) | undefined;
   /** Files that postern has read, as its configuration: no plugin writes them. */
   readonly ownFiles?: readonly string[] | undefined;
-  readonly unsafeWithout?: readonly string[] | undefined;
 }
 
 function ownFilesOf({ ownFiles = [], audit }: SupervisorOptions): readonly string[] {
@@ -184,7 +183,6 @@ export class Supervisor {
       onFailure: (find: () => readonly Unseen[]) => {
         if (!this.#stopped.has(config.name)) this.#unseen.tell(config.name, find);
       },
-      unsafeWithout: this.#options.unsafeWithout,
       cgroup: this.#cgroups.make(config),
     };
     const launching = startPlugin(host, config, streams);

@@ -28,3 +28,9 @@ export const TAKES_TWICE: Mutation = {
     }
   })()`,
 };
+/** The kernel has no Landlock for TCP, as the supervisor sees it. */
+export const NO_LANDLOCK_FOR_TCP: Mutation = {
+  file: 'sandbox/supervisor/start/start-plugin',
+  right: 'landlockVersion() >= LANDLOCK_TCP',
+  wrong: 'false',
+};

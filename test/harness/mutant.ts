@@ -1,4 +1,4 @@
-// Makes a compiled tree with one wrong line, to show that a test notices it. For protections that no option leaves out.
+// Makes a compiled tree with one wrong line, to show that a test notices it.
 import { cpSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { bundle } from '../../deploy/bundle.js';

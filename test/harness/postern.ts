@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { environmentOf } from './nodes.js';
 import { PATIENCE } from './patience.js';
 import { asUser, distFor, type User } from './users.js';
+import { distWithout } from './without.js';
 
 export interface PosternOptions {
   readonly as: User;
@@ -11,7 +12,7 @@ export interface PosternOptions {
   readonly env?: NodeJS.ProcessEnv;
   readonly input?: string;
   readonly stdio?: SpawnOptions['stdio'];
-  /** Protections to leave out; only the tests' own entry point knows how. */
+  /** Protections to leave out, as without.ts names them. */
   readonly without?: readonly string[];
   readonly timeoutMs?: number;
   /** A bash script that runs "$@" at its end. It sets up things that only a shell can. */
@@ -44,10 +45,8 @@ const TIMEOUT_MS = 60_000;
 
 /** Starts postern with these arguments. */
 export function startPostern(args: readonly string[], options: PosternOptions): RunningPostern {
-  const dist = options.dist ?? distFor(options.as);
-  const main = join(dist, options.without === undefined ? 'run/postern.js' : 'test/run-without.js');
-  const without = options.without === undefined ? [] : [options.without.join(',')];
-  const words = [...(options.asCommand === true ? [] : [process.execPath]), main, ...without, ...args];
+  const main = join(options.dist ?? distOf(options), 'run/postern.js');
+  const words = [...(options.asCommand === true ? [] : [process.execPath]), main, ...args];
   const wrapped = options.shell === undefined ? words : ['bash', '-c', options.shell, 'bash', ...words];
   const [command = '', ...rest] = [
     ...(options.inside ?? []),
@@ -81,6 +80,10 @@ export function startPostern(args: readonly string[], options: PosternOptions): 
     });
   });
   return { child, result };
+}
+
+function distOf({ as, without = [] }: PosternOptions): string {
+  return without.length === 0 ? distFor(as) : distWithout(without);
 }
 
 /** Runs postern to its end. */

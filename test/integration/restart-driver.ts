@@ -16,7 +16,6 @@ export interface Round {
 
 export interface DriverRequest {
   readonly listen: readonly ListenConfig[];
-  readonly without: readonly string[];
   readonly rounds: readonly Round[];
 }
 
@@ -58,14 +57,10 @@ function call(address: string): { readonly connected: Promise<void>; readonly re
   return { connected, reply };
 }
 
-async function drive({ listen, without, rounds }: DriverRequest): Promise<DriverReport> {
+async function drive({ listen, rounds }: DriverRequest): Promise<DriverReport> {
   const config: PluginConfig = { ...plainPlugin('driven', []), listen };
   const notices: string[] = [];
-  const supervisor = new Supervisor({
-    plugins: [config],
-    onNotice: (text) => notices.push(text),
-    unsafeWithout: without,
-  });
+  const supervisor = new Supervisor({ plugins: [config], onNotice: (text) => notices.push(text) });
   await supervisor.start();
   const address = /on (\S+:\d+)$/.exec(notices[0] ?? '')?.[1] ?? listen[0]?.address ?? '';
   const before = descriptors();

@@ -1,13 +1,15 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { chmodSync, existsSync, readFileSync } from 'node:fs';
+import { chmodSync, cpSync, existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { asUser, distFor, readableFolder, type User, users } from '../harness/users.js';
+import { distWithout } from '../harness/without.js';
 import type { DriverReport, DriverRequest } from './restart-driver.js';
 
 const SERVER = readFileSync(new URL('./activated.py', import.meta.url), 'utf8');
 const TIMEOUT_MS = 60_000;
+const DRIVER = 'test/integration/restart-driver.js';
 
 /** A program that answers this many clients on each listener. */
 const serve = (count: number, act = 'serve'): readonly string[] => [
@@ -15,8 +17,8 @@ const serve = (count: number, act = 'serve'): readonly string[] => [
   ...[String(count), act],
 ];
 
-function drive(user: User, request: DriverRequest): Promise<DriverReport> {
-  const driver = join(distFor(user), 'test/integration/restart-driver.js');
+function drive(user: User, request: DriverRequest, dist: string = distFor(user)): Promise<DriverReport> {
+  const driver = join(dist, DRIVER);
   const [command = '', ...args] = [...asUser(user), process.execPath, driver, JSON.stringify(request)];
   const env = { PATH: '/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin', HOME: '/nonexistent' };
   const child = spawn(command, args, { cwd: '/', env, stdio: ['ignore', 'pipe', 'inherit'] });
@@ -34,6 +36,12 @@ function drive(user: User, request: DriverRequest): Promise<DriverReport> {
   });
 }
 
+function distWithDriver(without: readonly string[]): string {
+  const dist = distWithout(without);
+  cpSync(join(distFor('user'), DRIVER), join(dist, DRIVER));
+  return dist;
+}
+
 /** One address of each kind. The path is in a folder that the user may write to. */
 function addresses(): readonly string[] {
   const folder = readableFolder();
@@ -46,7 +54,6 @@ for (const user of users) {
     for (const address of addresses()) {
       const { rounds, notices, descriptors } = await drive(user, {
         listen: [{ name: 'web', address }],
-        without: [],
         rounds: [
           { command: serve(1), callers: 1, when: 'after' },
           { command: serve(20), callers: 20, when: 'before' },
@@ -65,7 +72,6 @@ for (const user of users) {
     for (const address of addresses()) {
       const { rounds, notices } = await drive(user, {
         listen: [{ name: 'web', address }],
-        without: [],
         rounds: [
           { command: serve(0, 'shutdown'), callers: 0, when: 'after' },
           { command: serve(5), callers: 5, when: 'after' },
@@ -90,7 +96,6 @@ for (const user of users) {
   test(`a listener has none of a plugin's settings at the next start, and no client is lost for it (${user})`, async () => {
     const { rounds, notices } = await drive(user, {
       listen: [{ name: 'web', address: '127.0.0.1:0' }],
-      without: [],
       rounds: [
         { command: serve(0, 'change'), callers: 0, when: 'after' },
         { command: serve(20), callers: 20, when: 'before' },
@@ -112,10 +117,10 @@ for (const user of users) {
         { command: serve(1), callers: 1, when: 'after' },
       ],
     } as const;
-    const refused = await drive(user, { ...request, without: [] });
+    const refused = await drive(user, request);
     assert.match(refused.rounds[0]?.output.join('\n') ?? '', /PermissionError/);
     assert.equal(refused.notices.length, 1);
-    const open = await drive(user, { ...request, without: ['seccomp.setsockopt'] });
+    const open = await drive(user, request, distWithDriver(['seccomp.setsockopt']));
     assert.match(open.notices[1] ?? '', /had a packet filter; it is bound anew/);
     assert.deepEqual(open.rounds[1]?.replies, ['served inside by web\n']);
   });

@@ -13,8 +13,8 @@ export const hostProtections: readonly Protection[] = [
   {
     name: 'launch: /proc without what the kernel keeps for the whole host',
     file: 'sandbox/launch/build-root',
-    right: '        maskProc(STAGE, hidden);',
-    wrong: '        ;',
+    right: '    maskProc(STAGE, hidden);',
+    wrong: '    ;',
     tests: ['escape/host-facts'],
     pattern: 'tells nothing',
   },

@@ -77,7 +77,7 @@ export const rootProtections: readonly Protection[] = [
   {
     ...MOUNTS,
     name: "root: the host's mounts are read-only",
-    right: 'entry.writable || unsafeWritable ? 0',
+    right: 'entry.writable ? 0',
     wrong: 'true ? 0',
   },
   { ...MOUNTS, name: "root: no set-uid program of the host's", right: 'MOUNT_ATTR.NOSUID', wrong: '0' },
@@ -125,8 +125,8 @@ export const rootProtections: readonly Protection[] = [
   {
     name: 'root: what is hidden is covered',
     file: 'sandbox/launch/build-root',
-    right: 'else if (hides)',
-    wrong: 'else if (false)',
+    right: 'hidden.hide(entry.path, entry.directory)',
+    wrong: 'false',
     tests: ['escape/hidden-path'],
     pattern: 'is read by no path.*user',
   },

@@ -29,6 +29,8 @@ import type { StandardStreams } from './standard-streams.js';
 
 /** The uid and gid inside, where root starts postern. */
 const INNER_ID = 1000;
+/** From this ABI on, Landlock denies TCP. Linux 6.7. */
+const LANDLOCK_TCP = 4;
 
 export interface PluginHost {
   readonly broker: BrokerProcess;
@@ -49,8 +51,6 @@ export interface PluginHost {
   readonly cgroup?: SandboxCgroup | undefined;
   /** Takes lines for the operator. */
   readonly onNotice: (text: string) => void;
-  /** Protections to leave out, for tests that prove them. */
-  readonly unsafeWithout?: readonly string[] | undefined;
 }
 
 /**
@@ -121,7 +121,6 @@ async function prepareAndLaunch(
       addedCalls: config.addedCalls,
       ignoredSignals: IGNORED_SIGNALS,
       listeners: listeners.length,
-      unsafeWithout: host.unsafeWithout ?? [],
     };
     if (range !== undefined)
       for (const stream of streams.descriptors) openAgain(stream, range.base + INNER_ID);
@@ -133,7 +132,7 @@ async function prepareAndLaunch(
       host.broker.openSandbox(config.name, undefined);
       if (end.kind === 'exited' && end.status !== 0) host.onFailure?.(find);
     });
-    if (hasTrap(spec)) host.broker.openTrap(config.name, trap, denyTcp(host));
+    if (hasTrap(spec)) host.broker.openTrap(config.name, trap, landlockVersion() >= LANDLOCK_TCP);
     if (range !== undefined) sandbox.ended.then(range.release);
     return sandbox;
   } catch (error) {
@@ -161,12 +160,6 @@ async function treesFor(
   }
   for (const line of keptOwners(config)) onNotice(line);
   return { entries, trees: [] };
-}
-
-/** Landlock denies TCP from ABI 4 on, Linux 6.7. A build that leaves `trap.landlock` out takes that for granted. */
-function denyTcp({ unsafeWithout = [] }: PluginHost): boolean {
-  if (unsafeWithout.includes('trap.landlock')) return true;
-  return landlockVersion() >= 4 && !unsafeWithout.includes('landlock');
 }
 
 function ownIds(): { readonly uid: number; readonly gid: number } {

@@ -1,0 +1,74 @@
+// Builds without protections, by the names of the protections. Tests show with them that an attempt succeeds once its protections are gone.
+import { cpSync, symlinkSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { bundlePrograms } from '../../deploy/bundle-programs.js';
+import { type Mutation, mutate } from './mutant.js';
+import { distFor, readableFolder } from './users.js';
+
+/** The supervisor expects no trap. */
+const NO_TRAP: Mutation = {
+  file: 'sandbox/launch/spec',
+  right: "return egress === 'transparent'",
+  wrong: 'return false',
+};
+const launcher = (file: string, right: string, wrong: string): Mutation => ({
+  file: `sandbox/launch/${file}`,
+  right,
+  wrong,
+});
+
+/** Every other name is that of a group of the filters. */
+const PROTECTIONS: Readonly<Record<string, readonly Mutation[]>> = {
+  seccomp: [launcher('main', 'loadFilters(spec.egress, spec.addedCalls)', 'undefined'), NO_TRAP],
+  trap: [
+    launcher('filters', "egress === 'transparent' ? loadNotifyingFilter", 'false ? loadNotifyingFilter'),
+    NO_TRAP,
+  ],
+  shared_group: [launcher('main', 'if (sharesGroup)', 'if (false)')],
+  landlock: [launcher('main', 'enterLandlock(spec);', '')],
+  capabilities: [launcher('main', 'dropAllCapabilities();', '')],
+  readonly: [launcher('build-root', 'entry.writable ? 0', 'true ? 0')],
+  hidden: [launcher('build-root', 'hidden.hide(entry.path, entry.directory)', 'false')],
+  proc: [
+    launcher('build-root', 'maskProc(STAGE, hidden);', ''),
+    launcher('build-root', 'makeMountReadOnly(`', '((_path) => {})(`'),
+  ],
+};
+
+/** @param names of {@link PROTECTIONS}, or of groups of the filters */
+export function mutationsWithout(names: readonly string[]): readonly Mutation[] {
+  const groups = names.filter((name) => !(name in PROTECTIONS));
+  const strange = groups.find((name) => !name.startsWith('seccomp.'));
+  if (strange !== undefined) throw new Error(`No protection "${strange}"`);
+  const kept = `!${JSON.stringify(groups)}.includes(group.name)`;
+  return [
+    ...new Set(names.flatMap((name) => PROTECTIONS[name] ?? [])),
+    ...(groups.length === 0
+      ? []
+      : [launcher('filters', 'const kept = (group) => ', `const kept = (group) => ${kept} && `)]),
+  ];
+}
+
+const made = new Map<string, string>();
+
+/** @returns a separate dist without these protections, made once a process, which every user may read */
+export function distWithout(names: readonly string[]): string {
+  const key = names.join();
+  const dist = made.get(key) ?? makeDist(names);
+  made.set(key, dist);
+  return dist;
+}
+
+function makeDist(names: readonly string[]): string {
+  const whole = dirname(distFor('user'));
+  const folder = readableFolder();
+  const dist = join(folder, 'dist');
+  for (const room of ['run', 'sandbox', 'shared'])
+    cpSync(join(whole, 'dist', room), join(dist, room), { recursive: true });
+  cpSync(join(whole, 'package.json'), join(folder, 'package.json'));
+  symlinkSync(join(whole, 'node_modules'), join(folder, 'node_modules'));
+  const mutations = mutationsWithout(names);
+  for (const mutation of mutations) mutate(dist, mutation);
+  bundlePrograms(dist, mutations.includes(NO_TRAP) ? ['launcher', 'postern-main'] : ['launcher']);
+  return dist;
+}
