@@ -1,6 +1,6 @@
 #!/bin/sh
 # Runs a command in a mount tree that is shared, as systemd makes it: test/in-shared-mounts.sh npm test
-# Needs root. Fails where the command fails, or where a mount is there afterwards that was not before, or the other way round.
+# Needs root. Fails if the command fails, or if the list of mounts has changed afterwards.
 exec unshare --mount --propagation private -- sh -c '
 mount --make-rshared / || exit
 before=$(cat /proc/self/mountinfo)

@@ -16,7 +16,7 @@ import {
   REASON_MEANINGS,
 } from './word-meanings.js';
 
-/** Words that have a table of their own on the page. */
+/** Words that have their own table on the page. */
 const DESCRIBED: ReadonlySet<string> = new Set(['reason', 'outcome', 'kind']);
 
 export function auditPage(): string {

@@ -171,6 +171,6 @@ function whyNot(socket: Socket, options: ConnectArguments): PluginError | undefi
 /** Node does this when a closed socket connects again. It has no documented name for it. */
 function reopen(socket: Socket & { _undestroy?: () => void }): void {
   socket._undestroy?.();
-  // Once the peer has ended, Node gives a socket a write() of its own.
+  // When the peer has ended, Node replaces the socket's write().
   if (Object.hasOwn(socket, 'write')) Reflect.deleteProperty(socket, 'write');
 }

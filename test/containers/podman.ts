@@ -15,7 +15,7 @@ runtime = "runc"
 cgroup_manager = "cgroupfs"
 `;
 
-/** In a mount namespace of their own: tests that run beside these compare the host's mounts. */
+/** In a separate mount namespace, because tests that run at the same time compare the host's mounts. */
 const APART = ['unshare', '--mount', '--'];
 
 export interface Outcome {

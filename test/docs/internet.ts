@@ -57,7 +57,7 @@ export interface InternetPlan {
   readonly addresses?: Readonly<Record<string, string>>;
   /** Homes of users who may log in there, by name; each is the user who runs the servers. */
   readonly users?: Readonly<Record<string, string>>;
-  /** A site shows the files of the subfolder that bears its name. */
+  /** A site shows the files of the subfolder with its name. */
   readonly folder?: string;
 }
 

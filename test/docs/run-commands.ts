@@ -15,7 +15,7 @@ export interface Ran {
 
 export interface Where {
   readonly cwd: string;
-  /** Words that run it in namespaces of the test's own. */
+  /** Words that run it in the test's own namespaces. */
   readonly within?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
   /** Leaves stdin open for the test to write to. */

@@ -259,7 +259,7 @@ or Docker's (${DOCKER_DEFAULT}):
   },
   {
     of: 'fresh /proc',
-    when: 'somebody mounted over it',
+    when: 'something is mounted over it',
     facts: { freshProc: { works: false, words: 'unshare: mount /proc failed' }, mountInfo: MASKED },
     found: 'masked by mounts on /proc/sys, /proc/kcore',
     fix: 'Remove the mounts, as root:\n  umount /proc/sys /proc/kcore',

@@ -81,7 +81,7 @@ def inherited():
 
 
 def called(listener):
-    """A socket that the listener accepted: somebody outside is asked to call."""
+    """A socket that the listener accepted. It asks a client outside to connect."""
     print("call", listener.getsockname()[1], flush=True)
     listener.settimeout(5)
     sock, _ = listener.accept()

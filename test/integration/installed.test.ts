@@ -16,7 +16,7 @@ function npm(node: string, folder: string, ...args: string[]): void {
 }
 
 for (const major of [20, 22, 24]) {
-  test(`installed for everybody under Node ${major}, the command works, by a link and in a path with blanks too`, () => {
+  test(`installed for all users under Node ${major}, the command works, by a link and in a path with blanks too`, () => {
     const node = nodeOf(major);
     const folder = readableFolder();
     npm(node, folder, 'pack', top, '--ignore-scripts', '--pack-destination', folder);

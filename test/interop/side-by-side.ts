@@ -59,7 +59,7 @@ export class Ports {
   }
 }
 
-/** Runs the program twice: with the host's ports, then with three of its own. */
+/** Runs the program twice: with the host's ports, then with three ports of its own loopback. */
 const TWICE = ['/bin/sh', '-c', '"$0" "$@" && echo ---- && exec "$0" own'];
 
 /** The output of a program on the host. */

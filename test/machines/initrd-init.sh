@@ -1,5 +1,5 @@
 #!/bin/busybox sh
-# The first program of a machine: loads the modules that its disks want, mounts them, and gives way to the root's own init.
+# The first program of a machine: it loads the modules for the disks, mounts them, and executes the root's init.
 /bin/busybox mkdir -p /proc /sys /dev /root
 /bin/busybox mount -t proc proc /proc
 /bin/busybox mount -t sysfs sys /sys

@@ -1,5 +1,5 @@
 #!/bin/sh
-# The first program of a machine whose root is only unpacked: the rest of debootstrap(8), then as in every root.
+# The first program of a machine whose root is only unpacked: it runs the rest of debootstrap(8), then set-up-root.sh as in every root.
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 mount -t proc proc /proc
 mount -t sysfs sys /sys

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Runs in a new root, by chroot(1) or as the machine's own: the ordinary user, and the unit that runs the steps and powers off.
+# Runs in a new root, by chroot(1) or in the machine. It makes the ordinary user, and the unit that runs the steps and powers off.
 set -eu
 user=$1
 echo postern-machine >/etc/hostname

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Runs inside a machine, as root: Node's program goes where users have it, and runs the steps.
+# Runs inside a machine, as root. It puts Node in its usual place, and runs the steps.
 set -eu
 user=$1
 here=/opt/postern

@@ -1,4 +1,4 @@
-// A broker of its own for the client library's tests: speaks PROTOCOL.md, dials whatever IPv4 address is asked for, and
+// A small broker for the client library's tests: speaks PROTOCOL.md, dials every IPv4 address that is requested, and
 // does as the test says with the rest. Runs in the test's process.
 import type { ChannelEnds } from '../../sandbox/plugin/channel.js';
 import { decodeRequest } from '../../shared/protocol/decode-request.js';

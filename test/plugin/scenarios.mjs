@@ -1,4 +1,4 @@
-// What a program sees of its sockets, printed a line a scenario. The test runs it directly and under postern with
+// Prints what a program sees of its sockets, one line for each scenario. The test runs it directly and under postern with
 // postern/plugin/register, and compares. argv: port of the test's server, of its TLS server, of its HTTP servers, of none; CA.
 
 import { once } from 'node:events';
@@ -28,7 +28,7 @@ const lines = (socket) => {
   }
   return events;
 };
-// Not once(): that rejects where an error comes first.
+// This is not once(), which rejects if an error comes first.
 const closed = (socket) => new Promise((resolve) => socket.once('close', resolve));
 const collect = async (socket) => {
   let text = '';
@@ -347,7 +347,7 @@ const scenarios = {
   async 'fetch where nobody listens'() {
     return await fetch(`http://${host}:${closedPort}/`).catch((error) => [error.name, error.cause.code]);
   },
-  // The last: nothing else may keep the process alive.
+  // This is last, because nothing else may keep the process alive.
   async 'sockets that are not waited for'() {
     const before = new net.Socket();
     before.unref();

@@ -28,7 +28,7 @@ export function groupName(plugin: string, number: number): string {
   return `postern-${process.pid}-${number}-${plugin}`;
 }
 
-/** Except at the root, a group with processes gives no controllers to groups below it: the processes move to a group of their own. */
+/** Except at the root, a group with processes gives no controllers to groups below it: so the processes move to a separate group. */
 function enable(base: string): void {
   const wanted = CONTROLLERS.map((controller) => `+${controller}`).join(' ');
   if (existsSync(join(base, 'cgroup.type'))) {

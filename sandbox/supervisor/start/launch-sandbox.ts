@@ -92,12 +92,12 @@ function spawnScript({ ranged, spec }: LaunchRequest): {
 } {
   const [launcherOurs, launcherTheirs] = packetSocketPair();
   const [initOurs, initTheirs] = packetSocketPair();
-  // Set before anybody can send: a message to a socket without SO_PASSCRED has pid 0.
+  // This is set before a process can send: a message to a socket without SO_PASSCRED has pid 0.
   const inboxes = { launcherInbox: new LaunchInbox(launcherOurs), initInbox: new LaunchInbox(initOurs) };
   const code = openOwnCode();
   // They become 3, 4, 5 and 6, as the script expects.
   const given = [launcherTheirs, code.node, code.folder, initTheirs];
-  // From 7 on the numbers of the listeners are taken, so that the launcher's Node opens no descriptor of its own there.
+  // From 7 on the numbers of the listeners are taken, so that the launcher's Node opens no descriptor there.
   const place = new OwnedFd(openSync('/dev/null', 'r'));
   const places = Array.from({ length: spec.listeners }, () => place);
   const script = spawn('unshare', [...namespacesArguments(code)], {

@@ -29,7 +29,7 @@ function own(host: string, addresses: string, change = ''): Own {
   return JSON.parse(stdout) as Own;
 }
 
-test("a public address that lo bears is one of the host's own", () => {
+test("a public address of lo is one of the host's own", () => {
   const host = 'ip link set lo up && ip addr add 8.8.4.4/32 dev lo';
   assert.equal(own(host, '8.8.4.4 8.8.8.8').before, '8.8.4.4');
 });

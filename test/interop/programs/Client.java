@@ -1,4 +1,4 @@
-// Fetches a page by the JDK's HttpClient, whose connections are non-blocking ones of java.nio; a failure is exit status 1.
+// Fetches a page by the JDK's HttpClient, which uses non-blocking connections of java.nio. A failure is exit status 1.
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;

@@ -1,6 +1,5 @@
-# Makes attempts, each a shell command that is an argument, in folders of their own; two at a time, for a sandbox whose processes
-# wait for a processor keeps its broker waiting too. Prints of each the exit status and, in base64, what it wrote to stdout and to
-# stderr.
+# Runs each argument as a shell command in its own folder. Two run at a time: if many processes of a sandbox waited for a processor,
+# its broker would wait too. Prints the exit status of each command, and its stdout and stderr in base64.
 cd "$(mktemp -d)"
 count=0
 for command in "$@"; do

@@ -1,4 +1,4 @@
-// Fetches a page from HOST PORT by the standard library's own resolver and dialer; a failure is exit status 1.
+// Fetches a page from HOST PORT by the resolver and dialer of the standard library. A failure is exit status 1.
 package main
 
 import (

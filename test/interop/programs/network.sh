@@ -1,6 +1,6 @@
-# Two network namespaces with a cable between them: "host", where postern runs, with a resolv.conf of its own, and "town", where
-# the servers are. Runs in the first, with a mount namespace of its own. Arguments: resolv.conf and hosts, the host's addresses,
-# then -- and the town's, then -- and the program that runs in the town, which gets the process ids of the two holders.
+# Two network namespaces with a cable between them: "host", where postern runs, with its own resolv.conf, and "town", where
+# the servers are. It runs in the first, with its own mount namespace. Arguments: resolv.conf and hosts, the host's addresses,
+# then -- and the town's addresses, then -- and the program for the town. That program gets the pids of the two holders.
 set -e
 resolv=$1 hosts=$2
 shift 2

@@ -21,7 +21,7 @@ import java.util.concurrent.Executors;
 public class Server {
   public static void main(String[] args) throws Exception {
     int port = Integer.parseInt(args[0]);
-    // The threads of a server would keep a process that fails.
+    // Otherwise the server's threads would keep a failed process alive.
     Thread.setDefaultUncaughtExceptionHandler((thread, error) -> {
       error.printStackTrace();
       System.exit(1);

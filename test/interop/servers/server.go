@@ -1,5 +1,5 @@
-// Serves HTTP on a port of loopback and of ::1, and echoes over AF_UNIX and UDP, with package net, to clients of its own and to curl.
-// Prints a line for each; a failure is exit status 1.
+// Serves HTTP on a port of loopback and of ::1, and echoes over AF_UNIX and UDP, with package net. Its clients are its own and curl.
+// Prints a line for each. A failure is exit status 1.
 package main
 
 import (
