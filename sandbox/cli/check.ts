@@ -4,10 +4,12 @@ import { CALL_FORMS } from '../../shared/config/call-forms.js';
 import { ConfigError, type ConfigProblem, describeProblem } from '../../shared/config/config-problem.js';
 import type { Config, LoadedPlugin } from '../../shared/config/load-config.js';
 import { compilePolicy } from '../../shared/policy/compile-policy.js';
+import { hostFiles } from '../supervisor/files/host-files.js';
 import type { CheckWarning } from './check-warning.js';
 import { paint } from './colour.js';
 import { homeWarnings } from './home-warnings.js';
 import { loadChecked } from './load-checked.js';
+import { sharedFolderWarnings } from './shared-folder-warnings.js';
 
 interface CheckReport {
   readonly ok: boolean;
@@ -57,7 +59,11 @@ function checkFile(file: string): CheckReport {
     plugins: config.plugins.length,
     rules,
     problems: [],
-    warnings: [...config.plugins.flatMap(warningsOf), ...homeWarnings(config)],
+    warnings: [
+      ...config.plugins.flatMap(warningsOf),
+      ...homeWarnings(config),
+      ...sharedFolderWarnings(config, hostFiles),
+    ],
   };
 }
 

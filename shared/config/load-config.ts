@@ -23,6 +23,8 @@ export interface LoadedPlugin {
   readonly unsafeCalls: readonly { readonly call: string; readonly place: string }[];
 }
 
+export type PathList = 'visible' | 'writable' | 'hidden';
+
 export interface Config {
   readonly metrics: string | undefined;
   /** `stderr`, `stdout` or an absolute path. */
@@ -36,6 +38,8 @@ export interface Config {
   readonly problem: YamlSource['problem'];
   /** `FILE:LINE` of a key; undefined if the file does not have it. */
   readonly placeOf: (key: KeyPath) => string | undefined;
+  /** `FILE:LINE` of a path in a list of a plugin, or of the defaults. */
+  readonly placeOfPath: (plugin: string, list: PathList, path: string) => string | undefined;
 }
 
 /** @throws ConfigError whose message has a line `FILE:LINE:COLUMN: …` for each error */
@@ -62,6 +66,12 @@ export function loadConfig(path: string): Config {
     files: [resolve(path), ...presets.map((one) => resolve(one))],
     problem: (...words) => source.problem(...words),
     placeOf: (key) => (source.valueAt(key) === undefined ? undefined : source.lineOf(key)),
+    placeOfPath: (plugin, list, path) => {
+      const places = [['plugins', plugin], ['defaults']].flatMap((at) =>
+        source.textsAt([...at, 'filesystem', list]).filter(({ text }) => absolute(text) === path),
+      );
+      return places[0] && source.lineOf(places[0].key);
+    },
     plugins: Object.entries(plugins).map(([name, plugin]) => {
       const placed = rules(name);
       const config = {

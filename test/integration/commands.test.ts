@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -51,6 +51,53 @@ plugins:
     './postern.yaml: 1 plugin, 0 rules, 1 warning',
     '',
   ]);
+});
+
+test('check warns of a folder by which plugins can reach each other, with its line, and of no other', async () => {
+  const cwd = folderWith(`plugins:
+  a:
+    command: [node]
+    filesystem:
+      writable:
+        - own-a
+        - shared
+  b:
+    command: [node]
+    filesystem:
+      writable: [own-b]
+      visible:
+        - apart
+        - ./shared
+  c:
+    command: [node]
+    filesystem: {writable: [link]}
+  d:
+    command: [node]
+    filesystem: {visible: [above, apart]}
+  e:
+    command: [node]
+    filesystem: {writable: [above/inner]}
+`);
+  for (const name of ['own-a', 'own-b', 'shared', 'apart', 'above/inner'])
+    mkdirSync(join(cwd, name), { recursive: true });
+  symlinkSync('shared', join(cwd, 'link'));
+  const { status, stdout } = await postern(['check', '--json'], { as: anyone, cwd });
+  const { warnings } = JSON.parse(stdout) as {
+    warnings: { plugin: string; place: string; message: string }[];
+  };
+  assert.equal(status, 0, stdout);
+  assert.deepEqual(
+    warnings.map(
+      ({ plugin, place, message }) => `${plugin} ${place} ${message.slice(0, message.indexOf(':'))}`,
+    ),
+    [
+      `b ./postern.yaml:14 The plugin "a" may write "${cwd}/shared", which this plugin may read`,
+      `c ./postern.yaml:17 The plugin "a" may write "${cwd}/shared", in "${cwd}/link", which this plugin may write`,
+      `d ./postern.yaml:20 The plugin "e" may write "${cwd}/above/inner", in "${cwd}/above", which this plugin may read`,
+    ],
+  );
+  for (const { message } of warnings)
+    assert.match(message, /AF_UNIX sockets.*; give each plugin a folder that no other plugin names$/);
 });
 
 test('check warns of a home that two plugins share and of a home_mib without effect, and refuses a bad home', async () => {
