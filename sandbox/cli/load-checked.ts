@@ -5,13 +5,14 @@ import { hostFiles } from '../supervisor/files/host-files.js';
 import { pathProblems } from '../supervisor/files/path-problems.js';
 import { allHomes } from '../supervisor/home/home-directories.js';
 import { homeProblems } from '../supervisor/home/home-problems.js';
+import { startedFiles } from '../supervisor/root/started-files.js';
 
 /** @throws ConfigError as {@link loadConfig} does */
 export function loadChecked(path: string): Config {
   const config = loadConfig(path);
   const plugins = config.plugins.map((plugin) => plugin.config);
   const problems = homeProblems(plugins, allHomes(), hostFiles);
-  const paths = pathProblems(plugins, hostFiles);
+  const paths = pathProblems(plugins, hostFiles, startedFiles);
   if (problems.length + paths.length === 0) return config;
   throw new ConfigError([
     ...problems.map(({ plugin, message, fix }) => config.problem(['plugins', plugin, 'home'], message, fix)),

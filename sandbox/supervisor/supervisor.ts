@@ -29,6 +29,7 @@ import { endpointPorts } from './record/endpoint-ports.js';
 import { SUPERVISOR_METRICS } from './record/metric-table.js';
 import { serveMetrics } from './record/metrics-endpoint.js';
 import { requireRules } from './require-rules.js';
+import { startedFiles } from './root/started-files.js';
 import type { Sandbox } from './start/sandbox.js';
 import type { StandardStreams } from './start/standard-streams.js';
 import { startPlugin } from './start/start-plugin.js';
@@ -110,7 +111,7 @@ export class Supervisor {
     requireCounting(plugins);
     this.#keptHomes = readyHomes(plugins);
     this.#ownFiles = ownFilesOf(this.#options);
-    requireApart(plugins, this.#ownFiles);
+    requireApart(plugins, this.#ownFiles, startedFiles);
     this.#cgroups.claim(plugins);
     becomeSubreaper();
     // As a user the broker has the same uid. A broker that was taken over must not read or steer this process, proc(5).

@@ -136,4 +136,50 @@ for (const user of users) {
     const up = await postern(['up', '--config', config], { as: user });
     assert.equal(up.status, 2, up.stderr);
   });
+
+  test(`a program, or a script's interpreter, that another plugin may write is refused, by check too (${user})`, async () => {
+    const folder = folders('data/bin', 'tools');
+    const script = (path: string, first: string): void =>
+      writeFileSync(join(folder, path), `${first}\necho ran\n`, { mode: 0o755 });
+    for (const path of ['data/bin/program', 'data/bin/shell']) script(path, '#!/bin/sh');
+    script('tools/script', `#!${folder}/data/bin/shell`);
+    script('tools/of-script', `#!${folder}/tools/script`);
+    script('tools/found', '#!/usr/bin/env made-later');
+    script('tools/made-later', '#!/bin/sh');
+    symlinkSync('../data/bin/program', join(folder, 'tools/link'));
+    const commands = {
+      program: { command: [`${folder}/data/bin/program`] },
+      script: { command: [`${folder}/tools/script`] },
+      nested: { command: [`${folder}/tools/of-script`] },
+      link: { command: [`${folder}/tools/link`] },
+      searched: {
+        command: ['made-later'],
+        env: { PATH: `${folder}/data/bin:${folder}/tools:/usr/bin:/bin` },
+      },
+      env: {
+        command: [`${folder}/tools/found`],
+        env: { PATH: `${folder}/data/bin:${folder}/tools:/usr/bin:/bin` },
+      },
+    };
+    const writer = { command: ['true'], filesystem: { writable: [join(folder, 'data')] } };
+    for (const [name, reader] of Object.entries(commands)) {
+      const config = join(folder, `${name}.yaml`);
+      // The folder above shows, and with it what the other plugin writes.
+      const shown = { ...reader, filesystem: { visible: [folder] } };
+      writeFileSync(config, JSON.stringify({ plugins: { writer, reader: shown } }, null, 1));
+      const checked = await postern(['check', config], { as: user });
+      assert.equal(checked.status, 1, name);
+      assert.match(
+        checked.stdout,
+        /^error .*yaml:\d+:\d+: .*, which the plugin runs, leads through ".*\/data", which the plugin "writer" may write: .*keep it outside/m,
+      );
+      const { status, stdout, stderr } = await postern(['up', '--config', config], { as: user });
+      assert.equal(status, 2, stderr);
+      assert.doesNotMatch(stdout, /ran/);
+    }
+    const config = join(folder, 'outside.yaml');
+    const outside = { command: [`${folder}/tools/made-later`] };
+    writeFileSync(config, JSON.stringify({ plugins: { writer, outside } }));
+    assert.match((await postern(['up', '--config', config], { as: user })).stdout, /^outside \| ran$/m);
+  });
 }

@@ -19,6 +19,22 @@ export const supervisorProtections: readonly Protection[] = [
     pattern: 'no control character',
   },
   {
+    name: 'supervisor: no plugin runs a program or interpreter that another plugin may write',
+    file: 'sandbox/supervisor/files/path-problems',
+    right: '...startedFiles(plugin).map(toStarted)',
+    wrong: '',
+    tests: ['escape/exchanged-paths'],
+    pattern: "a script's interpreter.*user",
+  },
+  {
+    name: 'check: a folder by which plugins can reach each other is told',
+    file: 'sandbox/cli/check',
+    right: '...sharedFolderWarnings(config, hostFiles)',
+    wrong: '',
+    tests: ['integration/commands'],
+    pattern: 'warns of a folder by which',
+  },
+  {
     name: 'supervisor: the environment is an allowlist',
     file: 'sandbox/supervisor/start/plugin-environment',
     right: "const passes = PASSED.includes(key) || key.startsWith('LC_');",

@@ -6,6 +6,8 @@ import { isWithin } from './path-within.js';
 import { placesPassed } from './places-passed.js';
 
 type PluginPaths = Pick<PluginConfig, 'name' | 'cwd' | 'visible' | 'writable' | 'hidden'>;
+/** The files that a plugin's command runs: its program and the interpreters of scripts. */
+export type StartedFiles<P> = (plugin: P) => readonly string[];
 
 export interface PathProblem {
   readonly plugin: string;
@@ -16,38 +18,70 @@ export interface PathProblem {
 }
 
 /** @returns at most one problem for each path */
-export function pathProblems(plugins: readonly PluginPaths[], host: HostFiles): readonly PathProblem[] {
+export function pathProblems<P extends PluginPaths>(
+  plugins: readonly P[],
+  host: HostFiles,
+  startedFiles: StartedFiles<P>,
+): readonly PathProblem[] {
   const written = plugins.flatMap(({ name, writable }) =>
-    writable.map((path) => ({ writer: name, path, real: host.real(path) ?? path })),
+    writable.map((path): Written => ({ writer: name, path, real: host.real(path) ?? path })),
   );
   return plugins.flatMap((plugin) =>
-    pathsOf(plugin).flatMap(({ path, key, verb }) => {
-      const places = placesPassed(path, host);
-      for (const { writer, path: folder, real } of written) {
-        const inside = places.filter((place) => place !== real && isWithin(place, real));
-        const link = inside.find((place) => host.kind(place) === 'link');
-        const own = writer === plugin.name;
-        // Within its own folder a plugin's paths are pinned: only a link leads elsewhere.
-        if (own ? link === undefined : inside.length === 0) continue;
-        const through = own ? `through the link "${link}" in "${folder}"` : `through "${folder}"`;
-        const who = own ? 'the plugin' : `the plugin "${writer}"`;
-        return {
-          plugin: plugin.name,
-          key,
-          message: `"${path}", which the plugin ${verb}, leads ${through}, which ${who} may write: it could put something else there`,
-          fix: own
-            ? `write "${host.real(path) ?? path}"`
-            : 'keep it outside, or let both write the same folder',
-        };
-      }
-      return [];
-    }),
+    [...pathsOf(plugin), ...startedFiles(plugin).map(toStarted)].flatMap(
+      (named) => problemOf(plugin, named, written, host) ?? [],
+    ),
   );
 }
 
-function pathsOf(
+/** A folder that a plugin may write. */
+interface Written {
+  readonly writer: string;
+  readonly path: string;
+  readonly real: string;
+}
+
+function problemOf(
   plugin: PluginPaths,
-): { readonly path: string; readonly key: readonly string[]; readonly verb: string }[] {
+  { path, key, verb }: NamedPath,
+  written: readonly Written[],
+  host: HostFiles,
+): PathProblem | undefined {
+  const places = placesPassed(path, host);
+  for (const { writer, path: folder, real } of written) {
+    const inside = places.filter((place) => place !== real && isWithin(place, real));
+    const link = inside.find((place) => host.kind(place) === 'link');
+    const own = writer === plugin.name;
+    // Within its own folder a plugin's paths are pinned: only a link leads elsewhere. A program behind such a link does not show.
+    if (own ? link === undefined || verb === RUNS : inside.length === 0) continue;
+    const through = own ? `through the link "${link}" in "${folder}"` : `through "${folder}"`;
+    const who = own ? 'the plugin' : `the plugin "${writer}"`;
+    return {
+      plugin: plugin.name,
+      key,
+      message: `"${path}", which the plugin ${verb}, leads ${through}, which ${who} may write: it could put something else there`,
+      fix: own ? `write "${host.real(path) ?? path}"` : fixOutside(verb),
+    };
+  }
+  return undefined;
+}
+
+function fixOutside(verb: string): string {
+  return verb === RUNS
+    ? 'keep it outside of that folder'
+    : 'keep it outside, or let both write the same folder';
+}
+
+interface NamedPath {
+  readonly path: string;
+  readonly key: readonly string[];
+  readonly verb: string;
+}
+
+const RUNS = 'runs';
+
+const toStarted = (path: string): NamedPath => ({ path, key: ['command'], verb: RUNS });
+
+function pathsOf(plugin: PluginPaths): NamedPath[] {
   const verbs = { visible: 'sees', writable: 'writes', hidden: 'must not see' } as const;
   const lists = (['visible', 'writable', 'hidden'] as const).flatMap((list) =>
     plugin[list].map((path) => ({ path, key: ['filesystem', list], verb: verbs[list] })),

@@ -2,15 +2,19 @@
 import type { PluginConfig } from '../../../shared/config/plugin-config.js';
 import { PosternError } from '../../../shared/errors.js';
 import { hostFiles } from './host-files.js';
-import { pathProblems } from './path-problems.js';
+import { pathProblems, type StartedFiles } from './path-problems.js';
 import { isWithin } from './path-within.js';
 
 /**
  * @param ownFiles postern's own files and folders
  * @throws PosternError `path_not_apart`
  */
-export function requireApart(plugins: readonly PluginConfig[], ownFiles: readonly string[]): void {
-  const [problem] = pathProblems(plugins, hostFiles);
+export function requireApart(
+  plugins: readonly PluginConfig[],
+  ownFiles: readonly string[],
+  startedFiles: StartedFiles<PluginConfig>,
+): void {
+  const [problem] = pathProblems(plugins, hostFiles, startedFiles);
   if (problem !== undefined)
     throw new PosternError('path_not_apart', `Cannot start "${problem.plugin}": ${problem.message}`, {
       fix: problem.fix,
