@@ -26,8 +26,8 @@ const AS_ROOT: readonly Protection[] = [
   {
     name: 'supervisor: a path through what another plugin may write is refused',
     file: 'sandbox/supervisor/files/path-problems',
-    right: 'own ? link === undefined : inside.length === 0',
-    wrong: 'own ? link === undefined : true',
+    right: 'verb === RUNS : inside.length === 0',
+    wrong: 'verb === RUNS : true',
     tests: ['escape/exchanged-paths'],
     pattern: 'what another plugin may write',
   },
