@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs';
 import koffi from 'koffi';
 import { PosternError } from '../errors.js';
+import { prctl } from './common-calls.js';
 import { bind } from './libc.js';
 import { loadLibrary } from './load-library.js';
 import { succeed } from './system-error.js';
@@ -38,7 +39,6 @@ const PR_CAP_AMBIENT = 47;
 const PR_CAP_AMBIENT_CLEAR_ALL = 4;
 const capget = bind('int capget(void *header, void *data)');
 const capset = bind('int capset(void *header, const void *data)');
-const prctl = bind('int prctl(int option, ulong a, ulong b, ulong c, ulong d)');
 
 /** Clears the inheritable and ambient sets, so that children of this thread get no capabilities from them. */
 export function dropInheritableCapabilities(): void {

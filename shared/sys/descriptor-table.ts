@@ -2,9 +2,10 @@
 // meanwhile, and node:fs takes four times as long. Runs in the broker, which may read fdinfo but may not list fd.
 import { constants as files } from 'node:fs';
 import { constants } from 'node:os';
+import { close, read } from './common-calls.js';
 import { O_CLOEXEC } from './file-constants.js';
 import { LAYOUT } from './layout.js';
-import { bind, bindOnce } from './libc.js';
+import { bind } from './libc.js';
 import { OwnedFd } from './owned-fd.js';
 import { KCMP_FILE, SYS, syscallLongs } from './syscall.js';
 
@@ -21,8 +22,6 @@ const { EBADF, ENOSYS } = constants.errno;
 const { O_DIRECTORY } = files;
 
 const open = bind('int open(const char *path, int flags)');
-const close = bindOnce('int close(int fd)');
-const read = bind('long read(int fd, void *buffer, size_t length)');
 const pread = bind('long pread(int fd, void *buffer, size_t length, long offset)');
 const lseek = bind('long lseek(int fd, long offset, int whence)');
 const getdents = bind('long getdents64(int fd, void *buffer, size_t length)');

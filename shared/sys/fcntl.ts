@@ -1,6 +1,7 @@
 // fcntl(2), flock(2), dup(2), close_range(2), read(2), write(2) on descriptors. Runs in every process.
 import { constants } from 'node:fs';
 import { constants as system } from 'node:os';
+import { read } from './common-calls.js';
 import { bind } from './libc.js';
 import { OwnedFd } from './owned-fd.js';
 import { succeed } from './system-error.js';
@@ -17,7 +18,6 @@ const fcntl = bind('int fcntl(int fd, int command, long argument)');
 const dup3 = bind('int dup3(int from, int to, int flags)');
 const flock = bind('int flock(int fd, int operation)');
 const closeRangeCall = bind('int close_range(uint first, uint last, int flags)');
-const read = bind('long read(int fd, void *buffer, size_t length)');
 const write = bind('long write(int fd, const void *buffer, size_t length)');
 
 /** A duplicate with the lowest free number from `least` on, close-on-exec. */

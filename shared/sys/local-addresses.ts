@@ -5,10 +5,13 @@ import {
   NETLINK_HEADER,
   NLM_F_DUMP,
   NLM_F_REQUEST,
+  NLMSG_DONE,
   NLMSG_ERROR,
+  netlinkResult,
   openNetlink,
   receiveNetlink,
   sendNetlink,
+  writeNetlinkHeader,
 } from './netlink.js';
 import type { OwnedFd } from './owned-fd.js';
 import { AF_INET, AF_INET6 } from './sockaddr.js';
@@ -20,7 +23,6 @@ const NETLINK_ROUTE = 0;
 const NETLINK_GET_STRICT_CHK = 12;
 /** RTMGRP_IPV4_IFADDR, RTMGRP_IPV4_ROUTE, RTMGRP_IPV6_IFADDR, RTMGRP_IPV6_ROUTE */
 const CHANGE_GROUPS = 0x10 | 0x40 | 0x100 | 0x400;
-const NLMSG_DONE = 3;
 const RTM_NEWADDR = 20;
 const RTM_GETADDR = 22;
 const RTM_NEWROUTE = 24;
@@ -103,10 +105,7 @@ export class LocalAddresses implements Disposable {
   #list(type: number, body: Uint8Array, into: LocalPrefix[]): boolean {
     const fd = this.#lists.number;
     const question = new Uint8Array(HEADER.size + body.length);
-    const header = new DataView(question.buffer);
-    header.setUint32(0, question.length, little);
-    header.setUint16(HEADER.nlmsg_type, type, little);
-    header.setUint16(HEADER.nlmsg_flags, NLM_F_REQUEST | NLM_F_DUMP, little);
+    writeNetlinkHeader(question, type, NLM_F_REQUEST | NLM_F_DUMP);
     question.set(body, HEADER.size);
     succeed(sendNetlink(fd, question), 'send NETLINK_ROUTE');
     let whole = true;
@@ -151,7 +150,7 @@ function routeQuestion(family: number): Uint8Array {
 
 /** Both kinds of end report an error as minus errno. An empty table or a missing family is no error. */
 function endOfList(at: number, length: number): true {
-  const result = length < HEADER.size + 4 ? 0 : view.getInt32(at + HEADER.size, little);
+  const result = netlinkResult(view, at, length);
   if (result < 0 && !['ENOENT', 'EAFNOSUPPORT', 'EOPNOTSUPP'].includes(errnoName(-result) ?? ''))
     throw new SystemError('NETLINK_ROUTE', -result, 'list');
   return true;

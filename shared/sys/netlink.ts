@@ -9,9 +9,11 @@ import { AF_NETLINK, MSG_DONTWAIT, SOCK_CLOEXEC } from './socket-constants.js';
 import { succeed } from './system-error.js';
 
 const SOCK_RAW = 3;
+const little = endianness() === 'LE';
 const SOCKADDR_NL = LAYOUT['struct sockaddr_nl'];
 
 export const NLMSG_ERROR = 2;
+export const NLMSG_DONE = 3;
 export const NLM_F_REQUEST = 1;
 export const NLM_F_DUMP = 0x300;
 export const NETLINK_HEADER: (typeof LAYOUT)['struct nlmsghdr'] = LAYOUT['struct nlmsghdr'];
@@ -32,12 +34,32 @@ export function openNetlink(protocol: number, name: string, groups = 0): OwnedFd
   );
   const address = new Uint8Array(SOCKADDR_NL.size);
   const fields = new DataView(address.buffer);
-  fields.setUint16(0, AF_NETLINK, endianness() === 'LE');
-  fields.setUint32(SOCKADDR_NL.nl_groups, groups, endianness() === 'LE');
+  fields.setUint16(0, AF_NETLINK, little);
+  fields.setUint32(SOCKADDR_NL.nl_groups, groups, little);
   const result = bindTo(opened.number, address);
   if (result < 0) opened.close();
   succeed(result, `bind ${name}`);
   return opened;
+}
+
+/** Writes the header of a message that fills `message`. @param number returns in the answers */
+export function writeNetlinkHeader(message: Uint8Array, type: number, flags: number, number = 0): void {
+  const view = new DataView(message.buffer, message.byteOffset, NETLINK_HEADER.size);
+  view.setUint32(0, message.length, little);
+  view.setUint16(NETLINK_HEADER.nlmsg_type, type, little);
+  view.setUint16(NETLINK_HEADER.nlmsg_flags, flags, little);
+  view.setUint32(NETLINK_HEADER.nlmsg_seq, number, little);
+  view.setUint32(NETLINK_HEADER.nlmsg_pid, 0, little);
+}
+
+/**
+ * The result in an answer without a list: NLMSG_ERROR, or NLMSG_DONE at the end of a list.
+ *
+ * @param length of the message at `at`
+ * @returns 0, or minus errno
+ */
+export function netlinkResult(view: DataView, at: number, length: number): number {
+  return length < NETLINK_HEADER.size + 4 ? 0 : view.getInt32(at + NETLINK_HEADER.size, little);
 }
 
 /** Sends messages. The kernel answers a question before this returns. @returns bytes sent, or minus errno */

@@ -1,6 +1,6 @@
 // Brings the loopback interface up and gives it addresses, by the ioctls of netdevice(7). Runs in the launcher.
+import { ioctl } from './common-calls.js';
 import { LAYOUT } from './layout.js';
-import { bind } from './libc.js';
 import { OwnedFd } from './owned-fd.js';
 import { AF_INET, AF_INET6, encodeSockaddr } from './sockaddr.js';
 import { socket } from './socket-calls.js';
@@ -16,8 +16,6 @@ const IFREQ = LAYOUT['struct ifreq'];
 const IFNAMSIZ = IFREQ.ifr_flags;
 const IN6_IFREQ = LAYOUT['struct in6_ifreq'];
 const LOOPBACK_INDEX = 1;
-
-const ioctl = bind('int ioctl(int fd, ulong request, void *argument)');
 
 function ifreq(name: string): Uint8Array {
   const bytes = new Uint8Array(IFREQ.size);

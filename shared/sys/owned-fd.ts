@@ -1,7 +1,5 @@
 // A file descriptor with one owner. Runs in every process. Outside this folder a bare number never owns a descriptor.
-import { bindOnce } from './libc.js';
-
-const close = bindOnce('int close(int fd)');
+import { close } from './common-calls.js';
 
 /**
  * Owns a descriptor. Closes it once when disposed, unless it is released before.

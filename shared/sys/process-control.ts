@@ -1,5 +1,6 @@
 // prctl(2), setpgid(2), signal(2), sigprocmask(2) and ids. Runs in supervisor, broker and launcher. libc changes the ids of every thread,
 // nptl(7).
+import { prctl } from './common-calls.js';
 import { LAYOUT } from './layout.js';
 import { bind } from './libc.js';
 import { succeed } from './system-error.js';
@@ -16,7 +17,6 @@ const LAST_SIGNAL = 64;
 const SIGTTOU = 22;
 
 const exitCall = bind('void _exit(int status)');
-const prctl = bind('int prctl(int option, ulong a, ulong b, ulong c, ulong d)');
 const gettidCall = bind('int gettid()');
 const setpgidCall = bind('int setpgid(int pid, int group)');
 const setsidCall = bind('int setsid()');

@@ -1,8 +1,8 @@
 // seccomp_unotify(2): receives calls that a filter reports, and answers them. Runs in the broker. NOTIF_RECV ignores O_NONBLOCK: only one
 // process may call it on a listener, and only when the listener is readable.
+import { ioctl } from './common-calls.js';
 import { O_CLOEXEC } from './file-constants.js';
 import { LAYOUT } from './layout.js';
-import { bind } from './libc.js';
 
 const NOTIF = LAYOUT['struct seccomp_notif'];
 const RESP = LAYOUT['struct seccomp_notif_resp'];
@@ -15,9 +15,6 @@ const SECCOMP_IOCTL_NOTIF_SET_FLAGS = 0x40082104;
 const SECCOMP_USER_NOTIF_FLAG_CONTINUE = 1;
 const SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP = 1n;
 const SECCOMP_ADDFD_FLAG_SETFD = 1;
-
-const ioctl = bind('int ioctl(int fd, ulong request, void *argument)');
-const ioctlLong = bind('int ioctl(int fd, ulong request, ulong argument)');
 
 /** The size of a slot that receives one call. */
 export const NOTIFICATION_BYTES: number = NOTIF.size;
@@ -117,5 +114,5 @@ export function replaceDescriptor(
 
 /** Makes the kernel wake caller and broker on the same processor. A kernel before 6.6 cannot do that. */
 export function wakeSynchronously(listener: number): void {
-  ioctlLong(listener, SECCOMP_IOCTL_NOTIF_SET_FLAGS, SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP);
+  ioctl(listener, SECCOMP_IOCTL_NOTIF_SET_FLAGS, SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP);
 }

@@ -8,9 +8,11 @@ import {
   NLM_F_DUMP,
   NLM_F_REQUEST,
   NLMSG_ERROR,
+  netlinkResult,
   openNetlink,
   receiveNetlink,
   sendNetlink,
+  writeNetlinkHeader,
 } from './netlink.js';
 import type { OwnedFd } from './owned-fd.js';
 import { AF_INET, AF_INET6, type Endpoint } from './sockaddr.js';
@@ -140,12 +142,7 @@ export class SocketDiag {
 }
 
 function writeQuestion(into: Uint8Array, id: Uint8Array, flags: number, number: number): void {
-  const view = new DataView(into.buffer, into.byteOffset, HEADER.size);
-  view.setUint32(0, QUESTION_BYTES, little);
-  view.setUint16(HEADER.nlmsg_type, SOCK_DIAG_BY_FAMILY, little);
-  view.setUint16(HEADER.nlmsg_flags, flags, little);
-  view.setUint32(HEADER.nlmsg_seq, number, little);
-  view.setUint32(HEADER.nlmsg_pid, 0, little);
+  writeNetlinkHeader(into.subarray(0, QUESTION_BYTES), SOCK_DIAG_BY_FAMILY, flags, number);
   into.set(id.subarray(0, REQUEST.size), HEADER.size);
 }
 
@@ -159,7 +156,6 @@ function requireTcp(fd: number): void {
   succeed(sendNetlink(fd, question), 'send NETLINK_SOCK_DIAG');
   const bytes = receiveNetlink(fd, received);
   succeed(bytes, 'recv NETLINK_SOCK_DIAG');
-  // Both kinds of message report an error as minus errno after the header.
-  const result = bytes < HEADER.size + 4 ? 0 : receivedView.getInt32(HEADER.size, little);
+  const result = netlinkResult(receivedView, 0, bytes);
   if (result < 0) throw new SystemError('NETLINK_SOCK_DIAG', -result, 'TCP');
 }
