@@ -76,6 +76,10 @@ export const LOG_WINDOW_MS: number = 60_000;
 /** RFC 8305: Resolution Delay and Connection Attempt Delay. */
 export const RESOLUTION_DELAY_MS: number = 50;
 export const ATTEMPT_DELAY_MS: number = 250;
+/** How often a connect to a UNIX socket is tried again while the queue of its server is full. */
+export const SOCKET_RETRY_MS: number = 20;
+/** Links that are followed on the way to a UNIX socket of the host. */
+export const SOCKET_LINKS: number = 8;
 /** Connect attempts under way at the same time. Each holds a descriptor. */
 export const CONCURRENT_ATTEMPTS: number = 6;
 

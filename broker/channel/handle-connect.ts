@@ -6,6 +6,7 @@ import type { RequestLife } from '../limit/request-life.js';
 import { account, type Ending } from '../request/account.js';
 import { admitConnection } from '../request/admit-connection.js';
 import { connect } from '../request/connect.js';
+import { connectSocket } from '../request/connect-socket.js';
 import { decideRequest } from '../request/decide-request.js';
 import { earlyReply, outcomeReply, refusalReply } from '../request/failure-reply.js';
 import type { Judgement } from '../request/judgement.js';
@@ -32,6 +33,11 @@ export async function handleConnect(
   }
   const decided = decideRequest(services, requester.plugin, request, life);
   const judged = decided instanceof Promise ? await decided : decided;
+  const { path } = judged.decision;
+  if (path !== undefined) {
+    await connectToSocket(services, requester, request, judged, path, life);
+    return;
+  }
   const { judgement, claim } = admitConnection(requester.plugin, judged);
   if (judgement.decision.decision === 'deny') {
     void requester.answer(refusalReply(request.id, judgement));
@@ -63,4 +69,33 @@ async function connectAndHandOver(
   claim?.release();
   void requester.answer(outcomeReply(request.id, decision, connection.outcome, connection.errno));
   return { outcome: connection.outcome, dialed, connectMs };
+}
+
+/** For a permitted socket of the host. No limit counts its connections: the kernel does not report their end. */
+async function connectToSocket(
+  services: Services,
+  requester: Requester,
+  { id }: ConnectRequest,
+  judgement: Judgement,
+  path: string,
+  life: RequestLife,
+): Promise<void> {
+  const { plugin } = requester;
+  const made = await connectSocket(judgement, path, 'stream', life);
+  switch (made.kind) {
+    case 'denied':
+      void requester.answer(refusalReply(id, made.judgement));
+      account(services, plugin, made.judgement);
+      return;
+    case 'failed': {
+      const { outcome, code, cause } = made.failure;
+      void requester.answer(outcomeReply(id, judgement.decision, outcome, code, cause));
+      account(services, plugin, judgement, made.ending);
+      return;
+    }
+    case 'connected': {
+      const left = await handOver(requester, id, made.socket);
+      account(services, plugin, judgement, left ? made.ending : { ...made.ending, outcome: 'canceled' });
+    }
+  }
 }

@@ -11,9 +11,11 @@ import type { Services } from './services.js';
 /** How a permitted connect ended. */
 export interface Ending {
   readonly outcome: Outcome;
-  /** The address that answered, or whose errno the plugin got. */
+  /** The address that answered, or whose errno the plugin got. Of a socket: its path without links. */
   readonly dialed: string | null;
   readonly connectMs: number | null;
+  /** Why a socket of the host was not connected, as a sentence for the operator. */
+  readonly problem?: string;
 }
 
 /** Counts and logs a decision. @param ending of a permitted connect that is over */
@@ -67,7 +69,8 @@ function describe(
     outcome: ending?.outcome ?? null,
     policy_hash: policy?.hash ?? null,
   };
-  if (decision.decision === 'allow') return event;
+  if (decision.decision === 'allow')
+    return ending?.problem === undefined ? event : { ...event, message: ending.problem };
   const { suggestion } = decision;
   const message = dnsFailure === undefined ? decision.message : dnsMessage(decision, dnsFailure);
   return suggestion === undefined ? { ...event, message } : { ...event, message, suggestion };

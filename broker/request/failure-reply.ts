@@ -41,14 +41,15 @@ const ENDINGS: Readonly<Record<Exclude<Outcome, 'connected'>, string>> = {
   canceled: 'canceled',
 };
 
-/** The reply to a permitted connect that failed. */
+/** The reply to a permitted connect that failed. @param cause if it says more than the outcome */
 export function outcomeReply(
   id: number,
   { host, port }: Destination,
   outcome: Exclude<Outcome, 'connected'>,
   errno: string,
+  cause: string = ENDINGS[outcome],
 ): FailureReply {
-  const message = `Cannot connect to ${quoteDestination(host, port)}: ${ENDINGS[outcome]}`;
+  const message = `Cannot connect to ${quoteDestination(host, port)}: ${cause}`;
   return { id, ok: false, errno, reason: outcome, message };
 }
 

@@ -48,7 +48,8 @@ function describe(event: AuditEvent, own?: string): string | undefined {
     case 'slow':
       return `the plugin stalled the broker for ${event.milliseconds} ms, and was ended`;
     case 'decision':
-      return event.decision === 'allow'
+      // An allowed one has a message if its socket was not connected.
+      return event.decision === 'allow' && event.message === undefined
         ? undefined
         : `${describeDecision(event)}${describeProgram(event, own)}`;
     case 'question':

@@ -1,11 +1,12 @@
 // A connect that waits for its socket, with its abort and its time limit. Runs in the plugin.
 import { MAX_CONNECT_TIMEOUT_MS, TIMEOUT_GRACE_MS } from '../../shared/limits.js';
-import { quote } from '../../shared/policy/quote.js';
+import { quoteDestination } from '../../shared/policy/make-decision.js';
 import type { ConnectRequest } from '../../shared/protocol/messages.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import { AbortError } from './abort-error.js';
 import type { Channel } from './channel.js';
-import type { ConnectOptions } from './connect-options.js';
+import type { Destination } from './check-destination.js';
+import type { AttemptOptions } from './connect-options.js';
 import type { Answer, Inquiry, Verdict } from './inquiry.js';
 import { PluginError } from './plugin-error.js';
 
@@ -13,7 +14,8 @@ import { PluginError } from './plugin-error.js';
 export class ConnectInquiry implements Inquiry {
   id = -1;
   readonly #channel: Channel;
-  readonly #options: ConnectOptions;
+  readonly #destination: Destination;
+  readonly #options: AttemptOptions;
   readonly #resolve: (descriptor: OwnedFd) => void;
   readonly #reject: (error: Error) => void;
   readonly #deadline: number = 0;
@@ -23,11 +25,13 @@ export class ConnectInquiry implements Inquiry {
   /** @throws as Channel.ask */
   constructor(
     channel: Channel,
-    options: ConnectOptions,
+    destination: Destination,
+    options: AttemptOptions,
     resolve: (descriptor: OwnedFd) => void,
     reject: (error: Error) => void,
   ) {
     this.#channel = channel;
+    this.#destination = destination;
     this.#options = options;
     this.#resolve = resolve;
     this.#reject = reject;
@@ -45,7 +49,8 @@ export class ConnectInquiry implements Inquiry {
 
   request(): ConnectRequest {
     const { id } = this;
-    const { host, port, timeout } = this.#options;
+    const { host, port } = this.#destination;
+    const { timeout } = this.#options;
     if (timeout === undefined) return { op: 'connect', id, host, port };
     const left = Math.ceil(this.#deadline - performance.now());
     return { op: 'connect', id, host, port, timeout_ms: Math.min(Math.max(left, 1), MAX_CONNECT_TIMEOUT_MS) };
@@ -79,9 +84,9 @@ export class ConnectInquiry implements Inquiry {
   }
 
   #timeoutError(): PluginError {
-    const { host, port, timeout } = this.#options;
-    const where = quote(host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`);
-    const message = `Cannot connect to ${where}: no answer within ${timeout} ms`;
+    const { host, port } = this.#destination;
+    const { timeout } = this.#options;
+    const message = `Cannot connect to ${quoteDestination(host, port)}: no answer within ${timeout} ms`;
     return new PluginError('ETIMEDOUT', message, { reason: 'timeout' });
   }
 }

@@ -1,8 +1,12 @@
 // The options of connect(), and their check. Runs in the plugin.
 import { MAX_CONNECT_TIMEOUT_MS } from '../../shared/limits.js';
-import { argumentError, checkDestination, type Destination } from './check-destination.js';
+import { argumentError, type Destination } from './check-destination.js';
+import { readDestination, type SocketDestination } from './read-destination.js';
 
-export interface ConnectOptions extends Destination {
+/** Where, and how. */
+export type ConnectOptions = (Destination | SocketDestination) & AttemptOptions;
+
+export interface AttemptOptions {
   /** Ends the attempt when aborted. It does not touch a socket that is already connected. */
   readonly signal?: AbortSignal | undefined;
   /** Milliseconds from 1 to 120,000 for name resolution and connecting together; the broker's 30,000 by default. */
@@ -11,9 +15,12 @@ export interface ConnectOptions extends Destination {
   readonly allowHalfOpen?: boolean | undefined;
 }
 
-/** @throws as checkDestination, and RangeError ERR_OUT_OF_RANGE for the timeout */
-export function checkOptions(options: ConnectOptions): void {
-  checkDestination(options);
+/**
+ * @returns host and port as the channel has them
+ * @throws as readDestination, and RangeError ERR_OUT_OF_RANGE for the timeout
+ */
+export function checkOptions(options: ConnectOptions): Destination {
+  const destination = readDestination(options);
   const { signal, timeout, allowHalfOpen } = options;
   if (signal !== undefined && !isSignal(signal)) {
     throw argumentError(TypeError, 'ERR_INVALID_ARG_TYPE', '"signal" must be an AbortSignal');
@@ -21,7 +28,7 @@ export function checkOptions(options: ConnectOptions): void {
   if (allowHalfOpen !== undefined && typeof allowHalfOpen !== 'boolean') {
     throw argumentError(TypeError, 'ERR_INVALID_ARG_TYPE', '"allowHalfOpen" must be a boolean');
   }
-  if (timeout === undefined) return;
+  if (timeout === undefined) return destination;
   if (typeof timeout !== 'number') {
     throw argumentError(
       TypeError,
@@ -33,6 +40,7 @@ export function checkOptions(options: ConnectOptions): void {
     const range = `an integer from 1 to ${MAX_CONNECT_TIMEOUT_MS}, in milliseconds`;
     throw argumentError(RangeError, 'ERR_OUT_OF_RANGE', `"timeout" must be ${range}. Received ${timeout}`);
   }
+  return destination;
 }
 
 /** Checked by its shape, as Node does: a signal may come from another realm. */

@@ -12,12 +12,12 @@ import { type ConnectOptions, checkOptions } from './connect-options.js';
  * @param findChannel called once the options are checked
  */
 export async function connectOver(findChannel: () => Channel, options: ConnectOptions): Promise<Socket> {
-  checkOptions(options);
+  const destination = checkOptions(options);
   const { signal } = options;
   if (signal?.aborted) throw new AbortError(signal);
   const channel = findChannel();
   const descriptor = await new Promise<OwnedFd>((resolve, reject) => {
-    new ConnectInquiry(channel, options, resolve, reject);
+    new ConnectInquiry(channel, destination, options, resolve, reject);
   });
   // From here on the code runs in the async context of the call, so that the socket's events find its AsyncLocalStorage.
   try {

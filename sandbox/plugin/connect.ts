@@ -29,7 +29,7 @@ import { processChannel } from './process-channel.js';
  * };
  * http.get({ host: 'example.com', createConnection }, (response) => response.pipe(process.stdout));
  *
- * @param options `host` (a name, or an address as text) and `port`; `signal`, `timeout` (ms), `allowHalfOpen`
+ * @param options `host` (a name, or an address as text) and `port`, or `path` of an AF_UNIX stream socket of the host; `signal`, `timeout` (ms), `allowHalfOpen`
  * @returns the connected socket, which the caller must end or destroy
  * @throws PosternError `EACCES` with `reason` and `suggestion` where the policy refuses; `ECONNREFUSED`, `EHOSTUNREACH`,
  *   `ENETUNREACH`, `ECONNRESET` and others from the kernel; `ETIMEDOUT` after the time; `ENOTFOUND`, `EAI_AGAIN`

@@ -2,10 +2,11 @@
 import type { ExplainReply, ExplainRequest } from '../../shared/protocol/messages.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import type { Channel } from './channel.js';
-import { checkDestination, type Destination } from './check-destination.js';
+import type { Destination } from './check-destination.js';
 import type { Answer, Inquiry, Verdict } from './inquiry.js';
 import { PluginError } from './plugin-error.js';
 import { processChannel } from './process-channel.js';
+import { readDestination, type SocketDestination } from './read-destination.js';
 
 /** The decision on a destination, as connect() would get it. */
 export interface Explanation {
@@ -27,20 +28,20 @@ export interface Explanation {
  * const { decision, reason, suggestion } = await explain({ host: 'api.example.com', port: 8443 });
  * console.log(decision, reason, suggestion); // deny port_not_allowed api.example.com:8443
  *
- * @param destination `host` (a name, or an address as text) and `port`
+ * @param destination `host` (a name, or an address as text) and `port`, or `path` of a socket of the host
  * @returns the decision with its reason
  * @throws PosternError as connect() does, except EACCES; TypeError and RangeError as connect() does
  */
-export function explain(destination: Destination): Promise<Explanation> {
+export function explain(destination: Destination | SocketDestination): Promise<Explanation> {
   return explainOver(processChannel, destination);
 }
 
 /** Asks over the channel that is given. */
 export async function explainOver(
   findChannel: () => Channel,
-  destination: Destination,
+  options: Destination | SocketDestination,
 ): Promise<Explanation> {
-  checkDestination(destination);
+  const destination = readDestination(options);
   const channel = findChannel();
   return new Promise((resolve, reject) => {
     channel.ask(new ExplainInquiry(destination, resolve, reject));

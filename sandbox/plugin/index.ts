@@ -12,5 +12,6 @@ export { type MysqlStreamOptions, mysqlStream } from './mysql-stream.js';
 export { type ChildChannel, openChannel } from './open-channel.js';
 export { pgStream } from './pg-stream.js';
 export { PluginError as PosternError } from './plugin-error.js';
+export type { SocketDestination } from './read-destination.js';
 export { RedisConnector } from './redis-connector.js';
 export { type SmtpSocketCallback, type SmtpSocketOptions, smtpSocket } from './smtp-socket.js';

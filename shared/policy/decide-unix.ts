@@ -3,7 +3,7 @@ import type { Decision } from './decision.js';
 import { makeDecision } from './make-decision.js';
 import { isEveryPort } from './parse-ports.js';
 import type { Policy } from './policy.js';
-import { parseSocketPath, UNIX_PREFIX } from './socket-path.js';
+import { parseSocketPath, socketHost } from './socket-path.js';
 
 /**
  * Decides by the rules for exactly this path, and by a deny rule `*` for every port. Mode `audit` opens no socket: such a socket may give away the whole host.
@@ -14,8 +14,7 @@ import { parseSocketPath, UNIX_PREFIX } from './socket-path.js';
  */
 export function decideUnix({ allow, deny }: Policy, asked: string | Uint8Array): Decision {
   const path = parseSocketPath(asked);
-  const text = path ?? (typeof asked === 'string' ? asked : new TextDecoder().decode(asked));
-  const host = `${UNIX_PREFIX}${text}`;
+  const host = socketHost(asked);
   if (path === undefined) {
     return makeDecision({ decision: 'deny', reason: 'malformed_host', host, port: 0 });
   }

@@ -23,6 +23,11 @@ export function parseSocketPath(text: string | Uint8Array): string | undefined {
   return path === undefined || whyNoSocketPath(path) !== undefined ? undefined : path;
 }
 
+/** The host of a request for a path, whatever the path is. */
+export function socketHost(path: string | Uint8Array): string {
+  return UNIX_PREFIX + (typeof path === 'string' ? path : new TextDecoder().decode(path));
+}
+
 /** @returns what a path has that is wrong; undefined for a path that {@link parseSocketPath} reads */
 export function whyNoSocketPath(path: string): string | undefined {
   if (!path.startsWith('/')) return 'a path that is not absolute';

@@ -47,8 +47,11 @@ export const AUDIT_FIELDS = {
   },
   reason: { type: 'reason', what: 'Why the broker decided so.' },
   rule: { type: 'string', what: 'The rule that decided. Null where no rule did.' },
-  host: { type: 'string', what: 'The name or address of the destination.' },
-  port: { type: 'number', what: 'The port of the destination.' },
+  host: {
+    type: 'string',
+    what: 'The name or address of the destination, or `unix:` with the path of a socket.',
+  },
+  port: { type: 'number', what: 'The port of the destination. 0 for a socket.' },
   names: {
     type: 'list of strings',
     what: 'The names for which the DNS of the sandbox gave this address. Empty for a channel.',
@@ -57,7 +60,7 @@ export const AUDIT_FIELDS = {
   addresses_dropped: { type: 'list of strings', what: 'Those of them that the rules do not permit.' },
   dialed: {
     type: 'string',
-    what: 'The address that was connected, or whose error was returned. Null where there was no attempt.',
+    what: 'The address that was connected, or whose error was returned. Of a socket: its path without links. Null where there was no attempt.',
   },
   dns_ms: {
     type: 'number',

@@ -49,9 +49,13 @@ export function tcpSocket(family: 4 | 6): OwnedFd | number {
   return result < 0 ? result : new OwnedFd(result);
 }
 
-/** An AF_UNIX stream socket, non-blocking and close-on-exec. @returns the socket, or minus errno */
-export function unixStreamSocket(): OwnedFd | number {
-  const result = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | constants.O_NONBLOCK, 0);
+/** The types of AF_UNIX sockets that connect. */
+export type UnixSocketType = 'stream' | 'seqpacket';
+
+/** An AF_UNIX socket, non-blocking and close-on-exec. @returns the socket, or minus errno */
+export function unixSocket(type: UnixSocketType): OwnedFd | number {
+  const kind = type === 'stream' ? SOCK_STREAM : SOCK_SEQPACKET;
+  const result = socket(AF_UNIX, kind | SOCK_CLOEXEC | constants.O_NONBLOCK, 0);
   return result < 0 ? result : new OwnedFd(result);
 }
 

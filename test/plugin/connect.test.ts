@@ -6,7 +6,10 @@ import http from 'node:http';
 import { Socket } from 'node:net';
 import { test } from 'node:test';
 import tls from 'node:tls';
+import { connectOver } from '../../sandbox/plugin/connect-over.js';
+import { explainOver } from '../../sandbox/plugin/explain.js';
 import { PosternError } from '../../sandbox/plugin/index.js';
+import { until } from '../harness/until.js';
 import { withBroker } from './with-broker.js';
 
 test('connect() returns a connected net.Socket that knows its peer', () =>
@@ -28,6 +31,37 @@ test('connect() returns a connected net.Socket that knows its peer', () =>
       { op: 'connect', id: 0, host: '127.0.0.1', port },
     ]);
   }));
+
+test('connect() and explain() ask for a socket of the host by its path', () =>
+  withBroker(
+    async ({ broker, channel }) => {
+      const path = '/run/x.sock';
+      await assert.rejects(
+        connectOver(() => channel, { path, timeout: 50 }),
+        {
+          code: 'ETIMEDOUT',
+          message: 'Cannot connect to "unix:/run/x.sock": no answer within 50 ms',
+        },
+      );
+      void explainOver(() => channel, { path }).catch(() => {});
+      await until(() => (broker.requests.length >= 4 ? true : undefined));
+      assert.deepEqual(
+        broker.requests.flatMap((request) =>
+          'host' in request ? [[request.op, request.host, request.port]] : [],
+        ),
+        [
+          ['connect', 'unix:/run/x.sock', 0],
+          ['explain', 'unix:/run/x.sock', 0],
+        ],
+      );
+      const wrong = { path: 5 } as unknown as { path: string };
+      await assert.rejects(
+        connectOver(() => channel, wrong),
+        { code: 'ERR_INVALID_ARG_TYPE' },
+      );
+    },
+    ({ op }) => op === 'connect' || op === 'explain',
+  ));
 
 test('connect() loses no byte of a peer that speaks first', () =>
   withBroker(async ({ connect, serve }) => {

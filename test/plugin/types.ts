@@ -39,6 +39,10 @@ export async function types(): Promise<void> {
   socket satisfies Socket;
   (await explain(where)).decision satisfies 'allow' | 'would_deny' | 'deny';
   (await openChannel()).requestFd satisfies number;
+  await connect({ path: '/run/x.sock', timeout: 1 });
+  await explain({ path: '/run/x.sock' });
+  // @ts-expect-error a socket has no port
+  await connect({ path: '/run/x.sock', port: 1 });
   // @ts-expect-error a port is a number
   await connect({ host: 'example.com', port: '443' });
   // @ts-expect-error a host is needed

@@ -1,7 +1,8 @@
 // A broker, a channel to it and a server to reach, taken down after the test; then as many descriptors are open as before.
 import { createServer, type Server, type ServerOpts, type Socket } from 'node:net';
 import { Channel } from '../../sandbox/plugin/channel.js';
-import type { ConnectOptions } from '../../sandbox/plugin/connect-options.js';
+import type { Destination } from '../../sandbox/plugin/check-destination.js';
+import type { AttemptOptions } from '../../sandbox/plugin/connect-options.js';
 import { connectOver } from '../../sandbox/plugin/connect-over.js';
 import { countDescriptors, expectDescriptors } from './descriptors.js';
 import { FakeBroker, type Script } from './fake-broker.js';
@@ -9,7 +10,7 @@ import { FakeBroker, type Script } from './fake-broker.js';
 export interface Rig {
   readonly broker: FakeBroker;
   readonly channel: Channel;
-  readonly connect: (options: Partial<ConnectOptions>) => Promise<Socket>;
+  readonly connect: (options: Partial<Destination & AttemptOptions>) => Promise<Socket>;
   /** Starts a server on 127.0.0.1. @returns its port */
   readonly serve: (onConnection: (socket: Socket) => void, options?: ServerOpts) => Promise<number>;
 }

@@ -34,6 +34,53 @@ const DECISIONS: readonly Protection[] = [
   },
 ];
 
+const SOCKETS: readonly Protection[] = [
+  {
+    name: 'sockets: a path without a rule is denied',
+    file: 'shared/policy/decide-unix',
+    right: 'if (rule === undefined)',
+    wrong: 'if (false)',
+    tests: ['policy/decide-unix'],
+    pattern: 'exactly the path of a rule',
+  },
+  {
+    name: 'sockets: a deny rule wins',
+    file: 'shared/policy/decide-unix',
+    right: 'if (denial)',
+    wrong: 'if (false)',
+    tests: ['policy/vectors', 'broker/request/connect-host-socket'],
+    pattern: 'written-down|exactly the permitted path',
+  },
+  {
+    name: 'sockets: a handed-over socket has a name already',
+    file: 'broker/request/dial-socket',
+    right: 'nameForGood(socket.number);',
+    wrong: '',
+    tests: ['integration/unix-rules'],
+    pattern: 'hears exactly what a rule names',
+  },
+];
+
+/** A user's broker follows no link that the user's tests can make. */
+const SOCKETS_AS_ROOT: readonly Protection[] = [
+  {
+    name: 'sockets: a link that others than root could change leads nowhere',
+    file: 'broker/request/open-socket-file',
+    right: '|| !isRootsAlone(fstatSync(folder.number), stats)',
+    wrong: '',
+    tests: ['broker/request/open-socket-file'],
+    pattern: 'a link leads nowhere',
+  },
+  {
+    name: 'sockets: a deny rule holds for the path without links',
+    file: 'broker/request/connect-socket',
+    right: 'if (denied !== undefined)',
+    wrong: 'if (false)',
+    tests: ['broker/request/connect-host-socket'],
+    pattern: 'replaced by a link',
+  },
+];
+
 const COUNTS: readonly Protection[] = [
   {
     name: 'metrics: a refused name counts as a denial',
@@ -302,9 +349,10 @@ const AS_ROOT: readonly Protection[] = [
 export const brokerProtections: readonly Protection[] = [
   ...DECISIONS,
   ...COUNTS,
+  ...SOCKETS,
   ...OWN_ADDRESSES,
   ...RINGS,
   ...BOUNDS,
   ...CAGES,
-  ...(isRoot ? AS_ROOT : []),
+  ...(isRoot ? [...AS_ROOT, ...SOCKETS_AS_ROOT] : []),
 ];

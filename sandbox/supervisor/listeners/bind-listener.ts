@@ -7,7 +7,7 @@ import { LISTEN_BACKLOG } from '../../../shared/limits.js';
 import { bindTo, boundAddress, listenOn } from '../../../shared/sys/listen.js';
 import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import { encodeSockaddr, encodeSocketPath } from '../../../shared/sys/sockaddr.js';
-import { tcpSocket, unixStreamSocket } from '../../../shared/sys/socket.js';
+import { tcpSocket, unixSocket } from '../../../shared/sys/socket.js';
 import { IPPROTO_IPV6, IPV6_V6ONLY, SOL_SOCKET } from '../../../shared/sys/socket-constants.js';
 import { setOption } from '../../../shared/sys/socket-option.js';
 import { listenFailure } from './listen-failure.js';
@@ -50,7 +50,7 @@ function bindTcp(name: string, address: ListenAddress & { readonly kind: 'tcp' }
 
 function bindUnix(name: string, asked: ListenAddress & { readonly kind: 'unix' }): BoundListener {
   const address = { kind: 'unix', path: realPath(name, asked) } as const;
-  const socket = unixStreamSocket();
+  const socket = unixSocket('stream');
   if (typeof socket === 'number') throw listenFailure(name, address, -socket);
   const path = encodeSocketPath(address.path);
   let result = bindTo(socket.number, path);

@@ -2,7 +2,7 @@
 // Any other file stays.
 import { lstatSync, readFileSync, unlinkSync } from 'node:fs';
 import { constants } from 'node:os';
-import { connectToPath, unixStreamSocket } from '../../../shared/sys/socket.js';
+import { connectToPath, unixSocket } from '../../../shared/sys/socket.js';
 import { boundPaths } from '../root/visible-sockets.js';
 
 /**
@@ -14,7 +14,7 @@ export function removeStaleSocket(path: string): boolean {
   const file = lstatSync(path, { throwIfNoEntry: false });
   if (file === undefined || !file.isSocket() || file.uid !== process.geteuid?.()) return false;
   if (boundPaths(readFileSync('/proc/net/unix', 'latin1')).includes(path)) return false;
-  const caller = unixStreamSocket();
+  const caller = unixSocket('stream');
   if (typeof caller === 'number') return false;
   const answer = connectToPath(caller.number, path);
   caller.close();

@@ -1,0 +1,50 @@
+// Finds the file of a host's socket. Runs in the broker. The path is a rule's; what lies there may change at any time. The file is opened
+// once, and everything after is about that file.
+import { fstatSync, readlinkSync, type Stats } from 'node:fs';
+import { constants } from 'node:os';
+import { SOCKET_LINKS } from '../../shared/limits.js';
+import { openAt } from '../../shared/sys/open-at.js';
+import type { OwnedFd } from '../../shared/sys/owned-fd.js';
+
+const { ELOOP, ENOTSOCK } = constants.errno;
+const WRITABLE_BY_OTHERS = 0o022;
+
+/**
+ * Opens the file without reading it. A link on the way is followed only where nobody but root could have put it, as /var/run. So a link
+ * that a plugin or another user makes leads nowhere.
+ *
+ * @param path absolute, in its shortest form
+ * @returns a handle (O_PATH) of a socket, or minus errno: ENOENT, EACCES, ELOOP for another link, ENOTSOCK
+ */
+export function openSocketFile(path: string): OwnedFd | number {
+  const rest = path.split('/').filter(Boolean);
+  let links = 0;
+  let here = openAt(undefined, '/');
+  try {
+    for (let name = rest.shift(); name !== undefined && typeof here !== 'number'; name = rest.shift()) {
+      using folder: OwnedFd = here;
+      here = openAt(folder, name);
+      if (typeof here === 'number') return here;
+      const stats = fstatSync(here.number);
+      if (!stats.isSymbolicLink()) continue;
+      here.close();
+      links += 1;
+      if (links > SOCKET_LINKS || !isRootsAlone(fstatSync(folder.number), stats)) return -ELOOP;
+      const target = readlinkSync(`/proc/self/fd/${folder.number}/${name}`);
+      rest.unshift(...target.split('/').filter(Boolean));
+      here = openAt(target.startsWith('/') ? undefined : folder, target.startsWith('/') ? '/' : '.');
+    }
+    if (typeof here === 'number' || fstatSync(here.number).isSocket()) return here;
+    here.close();
+    return -ENOTSOCK;
+  } catch (error) {
+    if (typeof here !== 'number') here.close();
+    const { errno } = error as NodeJS.ErrnoException;
+    if (errno === undefined) throw error;
+    return errno;
+  }
+}
+
+function isRootsAlone(folder: Stats, link: Stats): boolean {
+  return folder.uid === 0 && link.uid === 0 && (folder.mode & WRITABLE_BY_OTHERS) === 0;
+}

@@ -1,0 +1,117 @@
+import assert from 'node:assert/strict';
+import { readdirSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
+import { createServer, type Server, type Socket } from 'node:net';
+import { constants } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { RequestLife } from '../../../broker/limit/request-life.js';
+import { SOMEBODY } from '../../../broker/record/origin.js';
+import { connectHostSocket } from '../../../broker/request/connect-host-socket.js';
+import { bindTo, listenOn } from '../../../shared/sys/listen.js';
+import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
+import { encodeSocketPath } from '../../../shared/sys/sockaddr.js';
+import { unixSocket } from '../../../shared/sys/socket.js';
+import { readableFolder } from '../../harness/users.js';
+import { startDnsServer, type TestDnsServer } from '../start-dns-server.js';
+import { openSocket, readUntilEnd } from '../use-socket.js';
+
+const { EACCES, ECANCELED, ECONNREFUSED, ENOENT, EPROTOTYPE, ETIMEDOUT } = constants.errno;
+const folder = readableFolder();
+const path = (name: string): string => join(folder, name);
+const heard: string[] = [];
+const servers: Server[] = [];
+let dns: TestDnsServer;
+
+async function serve(name: string): Promise<void> {
+  const server = createServer((socket: Socket) => {
+    heard.push(name);
+    socket.end(name);
+  });
+  servers.push(server);
+  await new Promise<void>((resolve) => server.listen(path(name), resolve));
+}
+
+function ask(
+  name: string | Uint8Array,
+  more: { type?: 'seqpacket'; life?: RequestLife } = {},
+): Promise<OwnedFd | number> {
+  const asked = typeof name === 'string' ? path(name) : name;
+  return connectHostSocket(dns.services, dns.plugin, {
+    path: asked,
+    type: 'stream',
+    origin: SOMEBODY,
+    ...more,
+  });
+}
+
+before(async () => {
+  for (const name of ['open', 'closed', 'denied']) await serve(name);
+  dns = await startDnsServer({
+    allow: ['open', 'denied', 'gone', 'dead', 'full', 'alias'].map((name) => `unix:${path(name)}`),
+    deny: [`unix:${path('denied')}`],
+  });
+});
+after(async () => {
+  for (const server of servers) server.close();
+  await dns.close();
+});
+
+test('exactly the permitted path hears, and the socket works', async () => {
+  const bytes = new TextEncoder().encode(path('open'));
+  for (const asked of ['open', bytes] as const) {
+    const socket = await ask(asked);
+    assert.ok(typeof socket !== 'number', String(socket));
+    assert.equal(await readUntilEnd(openSocket(socket)), 'open');
+  }
+  for (const name of ['closed', 'denied', 'open/', './open', 'open\0']) {
+    const asked = new TextEncoder().encode(`${folder}/${name}`);
+    assert.equal(await ask(asked), -EACCES, name);
+  }
+  assert.equal(await ask(Uint8Array.of(...bytes, 0xff)), -EACCES);
+  assert.deepEqual(heard, ['open', 'open']);
+});
+
+test('what fails has its errno, and leaves no descriptor', async () => {
+  const dead = unixSocket('stream');
+  assert.ok(typeof dead !== 'number');
+  assert.equal(bindTo(dead.number, encodeSocketPath(path('dead'))), 0);
+  dead.close();
+  const descriptors = readdirSync('/proc/self/fd').length;
+  assert.equal(await ask('gone'), -ENOENT);
+  assert.equal(await ask('dead'), -ECONNREFUSED);
+  assert.equal(await ask('open', { type: 'seqpacket' }), -EPROTOTYPE);
+  assert.equal(readdirSync('/proc/self/fd').length, descriptors);
+});
+
+test('a full queue is tried again until the request ends, and the loop is never blocked', async () => {
+  const full = unixSocket('stream');
+  assert.ok(typeof full !== 'number');
+  assert.equal(bindTo(full.number, encodeSocketPath(path('full'))), 0);
+  assert.equal(listenOn(full.number, 0), 0);
+  const first = await ask('full');
+  assert.ok(typeof first !== 'number');
+  let turns = 0;
+  const ticking = setInterval(() => {
+    turns += 1;
+  }, 5);
+  assert.equal(await ask('full', { life: new RequestLife(150) }), -ETIMEDOUT);
+  const life = new RequestLife(5_000);
+  setTimeout(() => life.end('canceled'), 30);
+  assert.equal(await ask('full', { life }), -ECANCELED);
+  clearInterval(ticking);
+  assert.ok(turns > 5, `${turns} turns of the event loop`);
+  full.close();
+  first.close();
+});
+
+test('a path that is replaced by a link of another user, or by a denied socket, reaches nobody', async () => {
+  const before = heard.length;
+  symlinkSync(path('denied'), path('alias'));
+  // As root the link is followed, and the deny rule for the real path wins. As a user it leads nowhere.
+  const errno = await ask('alias');
+  assert.equal(errno, process.geteuid?.() === 0 ? -EACCES : -constants.errno.ELOOP);
+  renameSync(path('alias'), path('unused'));
+  writeFileSync(path('alias'), '');
+  assert.equal(await ask('alias'), -constants.errno.ENOTSOCK);
+  assert.equal(heard.length, before);
+});
