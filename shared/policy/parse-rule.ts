@@ -1,4 +1,5 @@
 // Reads one rule. A rule is valid as it is written, or it is no rule: nothing is guessed, trimmed or ignored.
+import { ADDRESS_CLASSES, type AddressClass } from '../reasons.js';
 import { parseAddressBytes } from './address.js';
 import { parseName } from './parse-host.js';
 import { parseIpv4 } from './parse-ipv4.js';
@@ -7,9 +8,11 @@ import { exactPrefix, familyBits, type Prefix } from './prefix.js';
 import { isPublicSuffix } from './public-suffix.js';
 import { parseSocketPath, UNIX_PREFIX } from './socket-path.js';
 
-/** The classes of addresses that a rule can name. */
-export const RULE_CLASSES = ['public', 'private', 'loopback', 'linklocal', 'metadata'] as const;
-export type RuleClass = (typeof RULE_CLASSES)[number];
+/** The classes of addresses that a rule can name. A rule opens the others by their very addresses. */
+export type RuleClass = Exclude<AddressClass, 'own' | 'listener' | 'special'>;
+export const RULE_CLASSES: readonly RuleClass[] = ADDRESS_CLASSES.filter(
+  (name) => name !== 'own' && name !== 'listener' && name !== 'special',
+);
 
 export type ListName = 'allow' | 'deny';
 
