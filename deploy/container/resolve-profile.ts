@@ -47,8 +47,8 @@ export function resolveProfile(profile: Profile, architecture: Architecture): Pr
 
 function holds({ includes, excludes }: Rule, architecture: string): boolean {
   const has = (name: string): boolean => CAPABILITIES.includes(name);
-  if (includes?.arches !== undefined && includes.arches.length > 0 && !includes.arches.includes(architecture))
-    return false;
+  const arches = includes?.arches ?? [];
+  if (arches.length > 0 && !arches.includes(architecture)) return false;
   if (includes?.caps?.every(has) === false) return false;
   if (includes?.minKernel !== undefined && !isReached(includes.minKernel)) return false;
   if (excludes?.arches?.includes(architecture) === true || excludes?.caps?.some(has) === true) return false;

@@ -107,6 +107,15 @@ test('the script says in one line what is wrong, and prints no profile', () => {
     [[file('{"syscalls": []}')], 1, /no "defaultAction"/],
     [[file('{"defaultAction": "X"}')], 1, /no rules/],
     [[file('{"defaultAction": "X", "syscalls": [{"name": "read"}]}')], 1, /no "names"/],
+    [
+      [
+        file(
+          '{"defaultAction": "X", "syscalls": [{"names": ["read"], "action": "X", "includes": ["caps"]}]}',
+        ),
+      ],
+      1,
+      /another form/,
+    ],
     [['--wide', 'a'], 2, /--wide/],
     [['a', 'b'], 2, /More than one FILE/],
     [['--kubernetes', '--arch', 'mips', file(JSON.stringify(DEFAULT))], 2, /"mips"; write x64 or arm64/],
