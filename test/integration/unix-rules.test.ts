@@ -168,6 +168,17 @@ for (const user of users) {
     assert.ok(!heard.includes(of('private')));
   });
 
+  test(`a socket that the plugin could replace refuses the start (${user})`, async () => {
+    const writable = readableFolder();
+    const options = ['--allow', `unix:${join(writable, 'x.sock')}`, '--writable', writable];
+    const { status, stderr } = await postern(['run', ...options, '--', 'true'], { as: user });
+    assert.equal(status, 125);
+    assert.match(
+      stderr,
+      /^postern: Cannot start "true": the rule "unix:.*" leads through .* put another socket there/,
+    );
+  });
+
   test(`a path that a link has taken leads to no denied socket (${user})`, async () => {
     const secret = await serve(of('secret'));
     const taken = await serve(of('taken'));

@@ -1,9 +1,10 @@
-// Refuses paths that a plugin could exchange for a later start, and writable paths that are postern's own files.
+// Refuses paths that a plugin could exchange for a later start, rules for sockets that it could replace, and writable paths that are postern's own files.
 import type { PluginConfig } from '../../../shared/config/plugin-config.js';
 import { PosternError } from '../../../shared/errors.js';
 import { hostFiles } from './host-files.js';
 import { pathProblems, type StartedFiles } from './path-problems.js';
 import { isWithin } from './path-within.js';
+import { socketProblems } from './socket-problems.js';
 
 /**
  * @param ownFiles postern's own files and folders
@@ -14,7 +15,10 @@ export function requireApart(
   ownFiles: readonly string[],
   startedFiles: StartedFiles<PluginConfig>,
 ): void {
-  const [problem] = pathProblems(plugins, hostFiles, startedFiles);
+  const [problem] = [
+    ...pathProblems(plugins, hostFiles, startedFiles),
+    ...socketProblems(plugins, hostFiles),
+  ];
   if (problem !== undefined)
     throw new PosternError('path_not_apart', `Cannot start "${problem.plugin}": ${problem.message}`, {
       fix: problem.fix,

@@ -1,0 +1,46 @@
+// Finds rules for UNIX sockets whose paths lead through what a plugin may write. A plugin could put another socket there, or a link to one.
+// Pure.
+import type { PluginConfig } from '../../../shared/config/plugin-config.js';
+import { parseRule } from '../../../shared/policy/parse-rule.js';
+import type { HostFiles } from './host-files.js';
+import type { PathProblem } from './path-problems.js';
+import { isWithin } from './path-within.js';
+import { placesPassed } from './places-passed.js';
+
+type PluginSockets = Pick<PluginConfig, 'name' | 'allow' | 'writable' | 'hidden' | 'home'>;
+
+/** @returns at most one problem for each rule */
+export function socketProblems(plugins: readonly PluginSockets[], host: HostFiles): readonly PathProblem[] {
+  const real = (path: string): string => host.real(path) ?? path;
+  const written = plugins.flatMap(({ name, writable, home, hidden }) =>
+    [...writable, ...(home === undefined ? [] : [home])].map((path) => ({
+      writer: name,
+      path,
+      folder: real(path),
+      hidden: hidden.map(real),
+    })),
+  );
+  return plugins.flatMap(({ name, allow }) =>
+    allow.flatMap((rule): readonly PathProblem[] => {
+      const target = parseRule(rule, 'allow')?.target;
+      if (target?.kind !== 'socket') return [];
+      const places = placesPassed(target.path, host);
+      const through = written.find(({ folder, hidden }) => {
+        const inside = places.filter((place) => isWithin(place, folder));
+        // Below a hidden path the plugin writes nothing, and the folders above it are pinned.
+        const masked = hidden.some((one) => isWithin(places.at(-1) ?? '/', one));
+        return masked ? inside.some((place) => host.kind(place) === 'link') : inside.length > 0;
+      });
+      if (through === undefined) return [];
+      const who = through.writer === name ? 'the plugin' : `the plugin "${through.writer}"`;
+      return [
+        {
+          plugin: name,
+          key: ['allow'],
+          message: `the rule "${rule}" leads through "${through.path}", which ${who} may write: it could put another socket there`,
+          fix: 'keep the socket in a folder that no plugin writes, or hide its folder',
+        },
+      ];
+    }),
+  );
+}
