@@ -21,6 +21,7 @@ import { BrokerProcess } from './broker/broker-process.js';
 import { requireCounting } from './broker/connections-keeper.js';
 import { Cgroups } from './cgroup/cgroups.js';
 import { exitCause, limitThatEnded } from './exit-cause.js';
+import { hostFiles } from './files/host-files.js';
 import { requireApart } from './files/require-apart.js';
 import { readyHomes } from './home/kept-home.js';
 import { Listeners } from './listeners/listeners.js';
@@ -60,6 +61,11 @@ function ownFilesOf({ ownFiles = [], audit }: SupervisorOptions): readonly strin
   return [...ownProgramFiles(), ...ownFiles, ...log];
 }
 
+/** By paths without links. */
+function writtenBy(plugins: readonly PluginConfig[]): readonly string[] {
+  return plugins.flatMap(({ writable }) => writable.map((path) => hostFiles.real(path) ?? path));
+}
+
 export class Supervisor {
   readonly #options: SupervisorOptions;
   readonly #metrics = new MetricSet(SUPERVISOR_METRICS);
@@ -73,6 +79,7 @@ export class Supervisor {
   #privileges: Privileges = 'user';
   #healthy = false;
   #keptHomes: readonly string[] = [];
+  #written: readonly string[] = [];
   #ownFiles: readonly string[] = [];
   #closed: Promise<void> | undefined;
   readonly #running = new Map<string, Sandbox>();
@@ -110,6 +117,7 @@ export class Supervisor {
     for (const plugin of plugins) requireRules(plugin);
     requireCounting(plugins);
     this.#keptHomes = readyHomes(plugins);
+    this.#written = [...writtenBy(plugins), ...this.#keptHomes];
     this.#ownFiles = ownFilesOf(this.#options);
     requireApart(plugins, this.#ownFiles, startedFiles);
     this.#cgroups.claim(plugins);
@@ -180,6 +188,7 @@ export class Supervisor {
       listeners: this.#listeners.ready(config),
       socketFiles: this.#listeners.paths(),
       keptHomes: this.#keptHomes,
+      written: this.#written,
       ownFiles: this.#ownFiles,
       onFailure: (find: () => readonly Unseen[]) => {
         if (!this.#stopped.has(config.name)) this.#unseen.tell(config.name, find);

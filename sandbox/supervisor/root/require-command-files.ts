@@ -4,6 +4,7 @@ import { ERROR_CODES } from '../../../shared/error-codes.js';
 import { PosternError } from '../../../shared/errors.js';
 import { findProgram } from '../../host/find-program.js';
 import type { HostFiles } from '../files/host-files.js';
+import { leadsThrough } from '../files/leads-through.js';
 import { prefixOf, steps } from './command-paths.js';
 import { findInterpreter } from './find-interpreter.js';
 import type { RootPlan } from './plan-root.js';
@@ -20,6 +21,8 @@ export interface CommandFiles {
   readonly path: string;
   /** The home directories of the host: a fix never shows one of them. */
   readonly homes: readonly string[];
+  /** What any plugin may write, by paths without links. */
+  readonly written: readonly string[];
 }
 
 /** @throws PosternError `not_found` with exit status 127 for the program and its interpreter, `hidden` for the folder */
@@ -49,6 +52,8 @@ export function requireCommandFiles(plan: RootPlan, files: CommandFiles, host: H
 }
 
 function requireInterpreter(plan: RootPlan, files: CommandFiles, program: string, host: HostFiles): void {
+  // A plugin that writes the first line could make the operator show it something, or learn which files the host has.
+  if (leadsThrough(program, files.written, host)) return;
   const real = host.real(program);
   if (real === undefined || host.kind(real) !== 'file') return;
   const interpreter = findInterpreter(real);

@@ -13,16 +13,25 @@ import { requireCommandFiles } from '../root/require-command-files.js';
 import { hostTexts } from '../unseen/host-texts.js';
 import { type Unseen, unseenFiles } from '../unseen/unseen-files.js';
 
+/** What a start has to know of all plugins and of postern, by paths without links. */
+export interface StartHost {
+  /** The kept homes of all plugins. */
+  readonly keptHomes: readonly string[];
+  /** What any plugin may write, kept homes included. */
+  readonly written: readonly string[];
+  /** postern's own files and folders: the plugin writes none of them. */
+  readonly ownFiles: readonly string[];
+}
+
 /**
  * @param ids the plugin's uid and gid inside
- * @param all the kept homes of all plugins, by paths without links, and postern's own files
  * @returns the plan, and a function that finds the files that a failed plugin may have missed
  * @throws PosternError `not_found`, `not_allowed`, `hidden`, `bad_home`
  */
 export function planPlugin(
   config: PluginConfig,
   ids: { readonly uid: number; readonly gid: number },
-  { keptHomes, ownFiles }: { readonly keptHomes: readonly string[]; readonly ownFiles: readonly string[] },
+  { keptHomes, written, ownFiles }: Pick<StartHost, 'keptHomes' | 'written' | 'ownFiles'>,
 ): { readonly plan: RootPlan; readonly find: () => readonly Unseen[] } {
   const [program = ''] = config.command;
   requirePaths(config);
@@ -54,8 +63,8 @@ export function planPlugin(
     hostFiles,
   );
   requireHomeApart(plan, { name: program, program: found, home, keptHomes }, hostFiles);
-  requireCommandFiles(plan, { words: config.command, program: found, cwd, path, homes }, hostFiles);
+  requireCommandFiles(plan, { words: config.command, program: found, cwd, path, homes, written }, hostFiles);
   const variables = Object.keys(config.env);
-  const request = { words: config.command, program: found, cwd, homes, keptHomes, variables };
+  const request = { words: config.command, program: found, cwd, homes, keptHomes, written, variables };
   return { plan, find: () => unseenFiles(plan, request, hostFiles, hostTexts) };
 }

@@ -22,7 +22,7 @@ import { IGNORED_SIGNALS } from './ignored-signals.js';
 import { launchLimits } from './launch-limits.js';
 import { launchSandbox } from './launch-sandbox.js';
 import { outsideEnvironment } from './outside-environment.js';
-import { planPlugin } from './plan-plugin.js';
+import { planPlugin, type StartHost } from './plan-plugin.js';
 import { pluginEnvironment } from './plugin-environment.js';
 import type { Sandbox } from './sandbox.js';
 import type { StandardStreams } from './standard-streams.js';
@@ -32,7 +32,7 @@ const INNER_ID = 1000;
 /** From this ABI on, Landlock denies TCP. Linux 6.7. */
 const LANDLOCK_TCP = 4;
 
-export interface PluginHost {
+export interface PluginHost extends StartHost {
   readonly broker: BrokerProcess;
   readonly privileges: Privileges;
   /** The uid and gid of the broker. They own the sandboxes' user namespaces, which lets the broker reach into them. */
@@ -41,10 +41,6 @@ export interface PluginHost {
   readonly listeners: readonly Listener[];
   /** The paths of all socket files that the supervisor made, with the names of their listeners. */
   readonly socketFiles: ReadonlyMap<string, string>;
-  /** The kept homes of all plugins, by paths without links. */
-  readonly keptHomes: readonly string[];
-  /** postern's own files and folders: the plugin writes none of them. */
-  readonly ownFiles: readonly string[];
   /** Called when the plugin ended with a status other than 0. @param find returns the files that it may have missed */
   readonly onFailure?: ((find: () => readonly Unseen[]) => void) | undefined;
   /** The control group of the sandbox, where a limit needs one. */

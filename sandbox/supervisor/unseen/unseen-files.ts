@@ -1,8 +1,9 @@
 // Finds the files of the host that a failed program may have missed: those that its command or its script names. Nothing is traced.
 // It only suggests paths that the user named, or that every user of the host may read. It never suggests a home directory or a
-// folder above one.
+// folder above one. What a plugin may write is neither read nor suggested: a plugin could make the operator show it something.
 import { basename, dirname, resolve } from 'node:path';
 import type { HostFiles } from '../files/host-files.js';
+import { leadsThrough } from '../files/leads-through.js';
 import { isWithin } from '../files/path-within.js';
 import { findShim } from '../root/find-shim.js';
 import type { RootPlan } from '../root/plan-root.js';
@@ -18,6 +19,8 @@ export interface UnseenRequest {
   readonly cwd: string;
   readonly homes: readonly string[];
   readonly keptHomes: readonly string[];
+  /** What any plugin may write, by paths without links. */
+  readonly written: readonly string[];
   /** Names of the variables that the configuration sets. */
   readonly variables: readonly string[];
 }
@@ -88,11 +91,12 @@ export function unseenFiles(
 }
 
 function ofShim(
-  { words, program, variables }: UnseenRequest,
+  { words, program, variables, written }: UnseenRequest,
   plan: RootPlan,
   host: HostFiles,
 ): Unseen | undefined {
-  const shim = program === undefined ? undefined : findShim(program, host);
+  const shim =
+    program === undefined || leadsThrough(program, written, host) ? undefined : findShim(program, host);
   if (shim === undefined) return undefined;
   const { manager, root, namesRoot } = shim;
   const name = basename(words[0] ?? '');
@@ -126,12 +130,14 @@ function namedByUser({ words, cwd }: UnseenRequest, cwdVisible: boolean): readon
 
 /** The script of the command, or the text that a shell runs by -c. */
 function scriptTexts(
-  { words, program, cwd }: UnseenRequest,
+  { words, program, cwd, written }: UnseenRequest,
   plan: RootPlan,
   host: HostFiles,
-  { readText }: HostTexts,
+  texts: HostTexts,
 ): readonly { readonly name: string; readonly text: string }[] {
   if (program === undefined) return [];
+  const readText = (path: string): string | undefined =>
+    leadsThrough(path, written, host) ? undefined : texts.readText(path);
   const text = readText(program);
   if (text?.startsWith('#!') === true) return [{ name: program, text }];
   if (!SHELLS.includes(basename(program))) return [];
@@ -152,12 +158,13 @@ function mayAdvise(path: string): boolean {
 function isMissed(
   path: string,
   plan: RootPlan,
-  { homes, keptHomes }: UnseenRequest,
+  { homes, keptHomes, written }: UnseenRequest,
   host: HostFiles,
 ): boolean {
   const real = host.real(path);
   if (real === undefined || plan.hiddenBy(real) !== undefined || finds(plan.entries, path, host))
     return false;
+  if (leadsThrough(path, written, host)) return false;
   const people = [...homes, ...homes.map((home) => host.real(home) ?? home), '/home'];
   const both = [path, real];
   return !both.some(

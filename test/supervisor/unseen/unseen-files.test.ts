@@ -55,6 +55,7 @@ interface Case {
   readonly hidden?: readonly string[];
   readonly keptHomes?: readonly string[];
   readonly variables?: readonly string[];
+  readonly written?: readonly string[];
   readonly scripts?: Readonly<Record<string, string>>;
 }
 
@@ -66,7 +67,7 @@ function found({
   ...rest
 }: Case): readonly Unseen[] {
   const homes = ['/home/me', '/root'];
-  const { visible = [], hidden = [], keptHomes = [], variables = [] } = rest;
+  const { visible = [], hidden = [], keptHomes = [], variables = [], written = [] } = rest;
   const sizes = { tmpMib: 1, homeMib: 1, shmMib: 1 };
   const request = {
     program,
@@ -80,10 +81,15 @@ function found({
     uid: 1,
     gid: 1,
   };
-  return unseenFiles(planRoot(request, host), { words, program, cwd, homes, keptHomes, variables }, host, {
-    readText: (path) => scripts[path],
-    isPublic: (path) => !SECRET.includes(path),
-  });
+  return unseenFiles(
+    planRoot(request, host),
+    { words, program, cwd, homes, keptHomes, variables, written },
+    host,
+    {
+      readText: (path) => scripts[path],
+      isPublic: (path) => !SECRET.includes(path),
+    },
+  );
 }
 const paths = (one: Case): string[] => found(one).flatMap((unseen) => unseen.paths);
 
@@ -98,6 +104,14 @@ test -f /etc/app.conf&&echo >/var/log/app.log`;
     ...['/etc/app', '/etc/app.conf', '/var/log/app.log'],
   ]);
   assert.equal(namedPaths(Array.from({ length: 500 }, (_, at) => `/a/${at}`).join(' ')).length, 200);
+});
+
+test('namedPaths() takes a bounded time for any text, and no path with a control character', () => {
+  const start = performance.now();
+  for (const part of ['/', '/a', ' #', '"/a/b', '/a/b\u001b[31m', '=/..', ' /a/b*'])
+    namedPaths(part.repeat(65_536 / part.length));
+  assert.ok(performance.now() - start < 5_000);
+  assert.deepEqual(namedPaths('cat /srv/a\u001b[31mred /srv/\u202eb /srv/\u0000c'), ['/srv/a']);
 });
 
 test('finds() tells whether a program finds a file at a path, through links too', () => {

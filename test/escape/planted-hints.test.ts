@@ -1,0 +1,81 @@
+// A plugin writes a script that names files of the host, or puts a link in the script's place. When the script fails, postern's words to the
+// operator must not come from it: they would name files that only root may read, or make the operator show the plugin something.
+import assert from 'node:assert/strict';
+import { chmodSync, existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { postern } from '../harness/postern.js';
+import { readableFolder, type User, users } from '../harness/users.js';
+
+/** A file of the host that every user may read and no plugin sees. */
+const UNSEEN = ['/etc/shells', '/etc/login.defs', '/etc/fstab'].find((path) => existsSync(path)) ?? '';
+const SCRIPT = `#!/bin/sh\ncat ${UNSEEN} >/dev/null 2>&1 || exit 3\n`;
+
+/** `data` is for the plugin to write, `host` holds what only postern's user may read. */
+function folders(): string {
+  const folder = readableFolder();
+  for (const name of ['data', 'host']) mkdirSync(join(folder, name));
+  chmodSync(join(folder, 'data'), 0o777);
+  return folder;
+}
+
+function script(path: string, text: string): void {
+  writeFileSync(path, text);
+  chmodSync(path, 0o755);
+}
+
+async function words(user: User, folder: string, ...command: readonly string[]): Promise<string> {
+  const { status, stderr } = await postern(
+    ['run', '--cwd', '/usr', '--writable', join(folder, 'data'), '--', ...command],
+    { as: user },
+  );
+  assert.notEqual(status, 0);
+  return stderr;
+}
+
+for (const user of users) {
+  test(`what a plugin may write is neither read for a hint nor suggested (${user})`, async () => {
+    const folder = folders();
+    const tool = join(folder, 'data/tool');
+    script(tool, SCRIPT);
+    assert.equal(await words(user, folder, tool), '');
+    assert.equal(await words(user, folder, 'sh', tool), '');
+    script(join(folder, 'host/tool'), SCRIPT);
+    assert.match(await words(user, folder, join(folder, 'host/tool')), /names a file of this host/);
+    rmSync(tool);
+    symlinkSync('../host/tool', tool);
+    for (const command of [[tool], ['sh', tool]])
+      assert.doesNotMatch(await words(user, folder, ...command), new RegExp(UNSEEN));
+  });
+
+  test(`the interpreter that a plugin's script names is not looked for, and not suggested (${user})`, async () => {
+    const folder = folders();
+    mkdirSync(join(folder, 'host/bin'));
+    script(join(folder, 'host/bin/there'), '#!/bin/sh\n');
+    const tool = join(folder, 'data/tool');
+    const said = [];
+    for (const name of ['there', 'missing', '\u001b[31mred']) {
+      script(tool, `#!${folder}/host/bin/${name}\n`);
+      said.push(await words(user, folder, tool));
+    }
+    assert.match(said[0] ?? '', /^postern: Cannot run ".*data\/tool": its interpreter does not exist/);
+    assert.deepEqual(new Set(said).size, 1, 'it does not tell what the host has');
+    assert.doesNotMatch(said[0] ?? '', /host\/bin/);
+    script(join(folder, 'host/tool'), `#!${folder}/host/bin/there\n`);
+    const own = await words(user, folder, join(folder, 'host/tool'));
+    assert.match(own, /its interpreter ".*\/host\/bin\/there" is not visible.*--visible /);
+  });
+
+  test(`a folder that another plugin may write is not suggested (${user})`, async () => {
+    const folder = folders();
+    for (const name of ['data', 'host']) script(join(folder, name, 'file'), '');
+    const config = join(folder, 'postern.yaml');
+    const reader = { command: ['cat', `${folder}/data/file`, `${folder}/host/file`], cwd: '/usr' };
+    const writer = { command: ['true'], cwd: '/usr', filesystem: { writable: [join(folder, 'data')] } };
+    writeFileSync(config, JSON.stringify({ plugins: { writer, reader } }));
+    const { stderr } = await postern(['up', '--config', config], { as: user });
+    const hint = /^postern: reader: The command names a file of this host.*$/m.exec(stderr)?.[0] ?? '';
+    assert.match(hint, /host\/file/);
+    assert.doesNotMatch(hint, /data\/file/);
+  });
+}
