@@ -32,6 +32,14 @@ const AS_ROOT: readonly Protection[] = [
     pattern: 'what another plugin may write',
   },
   {
+    name: 'supervisor: a rule for a socket that a plugin could replace is refused',
+    file: 'sandbox/supervisor/files/socket-problems',
+    right: ': inside.length > 0',
+    wrong: ': false',
+    tests: ['supervisor/files/socket-problems', 'integration/unix-rules'],
+    pattern: 'could replace',
+  },
+  {
     name: "supervisor: a link in the plugin's folder shows nothing by itself",
     file: 'sandbox/supervisor/root/command-paths',
     right: 'if (isPlugins(path))',

@@ -11,6 +11,7 @@ import { bindTo, listenOn } from '../../../shared/sys/listen.js';
 import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import { encodeSocketPath } from '../../../shared/sys/sockaddr.js';
 import { unixSocket } from '../../../shared/sys/socket.js';
+import { until } from '../../harness/until.js';
 import { readableFolder } from '../../harness/users.js';
 import { startDnsServer, type TestDnsServer } from '../start-dns-server.js';
 import { openSocket, readUntilEnd } from '../use-socket.js';
@@ -114,4 +115,57 @@ test('a path that is replaced by a link of another user, or by a denied socket, 
   writeFileSync(path('alias'), '');
   assert.equal(await ask('alias'), -constants.errno.ENOTSOCK);
   assert.equal(heard.length, before);
+});
+
+test('each connect is counted and logged, with the path without links', async () => {
+  const connected = 'connects_total{plugin="probe",outcome="connected"}';
+  const refused = 'decisions_total{plugin="probe",decision="deny",reason="no_rule"}';
+  const [before, denials] = [await dns.count(connected), await dns.count(refused)];
+  const socket = await ask('open');
+  assert.ok(typeof socket !== 'number');
+  socket.close();
+  await ask('closed');
+  assert.equal(await dns.count(connected), before + 1);
+  assert.equal(await dns.count(refused), denials + 1);
+  const events = await until(() =>
+    dns.events.at(-1)?.['host'] === `unix:${path('closed')}` ? dns.events.slice(-2) : undefined,
+  );
+  assert.deepEqual(
+    events.map(({ event, door, host, port, decision, dialed, outcome }) => [
+      event,
+      door,
+      host,
+      port,
+      decision,
+      dialed,
+      outcome,
+    ]),
+    [
+      ['decision', 'trap', `unix:${path('open')}`, 0, 'allow', path('open'), 'connected'],
+      ['decision', 'trap', `unix:${path('closed')}`, 0, 'deny', null, null],
+    ],
+  );
+});
+
+test('a full queue of the plugin is EAGAIN, and without rules everything is EACCES', async () => {
+  const { policy, limits } = dns.plugin;
+  assert.ok(policy !== undefined);
+  const full = unixSocket('stream');
+  assert.ok(typeof full !== 'number');
+  assert.equal(bindTo(full.number, encodeSocketPath(path('gone'))), 0);
+  assert.equal(listenOn(full.number, 0), 0);
+  const first = await ask('gone');
+  assert.ok(typeof first !== 'number');
+  dns.plugin.configure(policy, { ...limits, concurrentRequests: 1, queuedRequests: 0 });
+  const life = new RequestLife(5_000);
+  const waits = ask('gone', { life });
+  assert.equal(await ask('open'), -constants.errno.EAGAIN);
+  life.end('canceled');
+  assert.equal(await waits, -ECANCELED);
+  dns.plugin.configure(policy, limits);
+  dns.plugin.policy = undefined;
+  assert.equal(await ask('open'), -EACCES);
+  dns.plugin.policy = policy;
+  first.close();
+  full.close();
 });
