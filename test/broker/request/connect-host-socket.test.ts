@@ -26,6 +26,7 @@ let dns: TestDnsServer;
 async function serve(name: string): Promise<void> {
   const server = createServer((socket: Socket) => {
     heard.push(name);
+    socket.on('error', () => {});
     socket.end(name);
   });
   servers.push(server);
