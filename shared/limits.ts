@@ -102,6 +102,12 @@ export const LEARNT_REFUSALS: number = 256;
 export const STOP_TIMEOUT_MS: number = 10_000;
 /** After a stop, `up` waits this long for the reader of its output, and then drops the rest. */
 export const OUTPUT_TIMEOUT_MS: number = 2_000;
+/** How often the supervisor looks whether its process group is in the terminal's foreground. */
+export const TERMINAL_LOOK_MS: number = 200;
+/** After the plugin's end, a terminal that takes nothing for this long gets no more. */
+export const TERMINAL_DRAIN_MS: number = 5_000;
+/** Words of postern's own that wait for the terminal. */
+export const TERMINAL_WORDS_BYTES: number = 65_536;
 /** From the first process of a sandbox to the execve of its program. Node starts slowly on a slow or busy machine. */
 export const LAUNCH_TIMEOUT_MS: number = 60_000;
 export const BROKER_START_TIMEOUT_MS: number = 60_000;

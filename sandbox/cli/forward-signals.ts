@@ -10,12 +10,12 @@ export interface SignalTarget {
   /** Undefined until the plugin runs. */
   readonly sandbox: () => Sandbox | undefined;
   readonly stop: () => void;
-  /** Whether the plugin is in this process's group. The terminal's own signals then reach both. */
-  readonly sharesGroup: boolean;
+  /** Passes a signal of the user's terminal on to the plugin's terminal. @returns false if it is for the plugin's first process */
+  readonly toTerminal: (signal: number) => boolean;
 }
 
 /** Passes signals of this process on to the plugin. A signal that comes before the plugin runs is sent as soon as it runs. */
-export function forwardSignals({ sandbox, stop, sharesGroup }: SignalTarget): {
+export function forwardSignals({ sandbox, stop, toTerminal }: SignalTarget): {
   readonly deliver: () => void;
   readonly release: () => void;
 } {
@@ -26,9 +26,9 @@ export function forwardSignals({ sandbox, stop, sharesGroup }: SignalTarget): {
     handlers.set(signal, handler);
     process.on(signal, handler);
   };
-  // In one process group the terminal signals the plugin itself: this process stays alive and forwards nothing.
   for (const signal of ['SIGINT', 'SIGQUIT'] as const) {
-    handle(signal, () => void (sharesGroup || sandbox()?.signal(constants.signals[signal])));
+    const number = constants.signals[signal];
+    handle(signal, () => void (toTerminal(number) || sandbox()?.signal(number)));
   }
   const forward = (signal: NodeJS.Signals) => (): void => void sandbox()?.signal(constants.signals[signal]);
   for (const signal of FORWARDED) handle(signal, forward(signal));

@@ -7,6 +7,15 @@ import { isatty } from 'node:tty';
 const RETRIES = 200;
 const RETRY_MS = 5;
 
+let divert = (_text: string): boolean => false;
+let diverted: readonly number[] = [];
+
+/** @param take takes words that are for one of the descriptors. @returns false if they are to be written as before */
+export function divertOwnWords(take: (text: string) => boolean, descriptors: readonly number[]): void {
+  divert = take;
+  diverted = descriptors;
+}
+
 /** Replaces process.stdout and process.stderr by plain, blocking writers. Call it before anything uses them. */
 export function takeOwnStreams(): void {
   for (const [name, fd] of [
@@ -15,7 +24,7 @@ export function takeOwnStreams(): void {
   ] as const) {
     const stream = new Writable({
       write: (chunk: Buffer, _encoding, done) => {
-        writeAll(fd, chunk);
+        if (!diverted.includes(fd) || !divert(chunk.toString())) writeAll(fd, chunk);
         done();
       },
     });

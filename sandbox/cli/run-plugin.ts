@@ -6,10 +6,11 @@ import { shellWord } from '../host/shell-word.js';
 import type { PluginEnd, Sandbox } from '../supervisor/start/sandbox.js';
 import { inheritStreams } from '../supervisor/start/standard-streams.js';
 import { Supervisor } from '../supervisor/supervisor.js';
-import { controllingTerminal, shareTerminal } from '../supervisor/terminal.js';
+import { joinJob } from '../supervisor/terminal/terminal-job.js';
 import type { Unseen } from '../supervisor/unseen/unseen-files.js';
 import { dnsServersOf } from './dns-option.js';
 import { forwardSignals } from './forward-signals.js';
+import { divertOwnWords } from './own-streams.js';
 import type { RunOptions } from './run-options.js';
 import { say } from './say.js';
 import { unseenLine } from './unseen-line.js';
@@ -37,25 +38,28 @@ export async function runPlugin(
     onUnseen: (_plugin, found) => unseen.push(found),
   });
   const streams = inheritStreams();
-  const terminal = controllingTerminal(streams.terminals);
+  const { terminal } = streams;
   let sandbox: Sandbox | undefined;
   const signals = forwardSignals({
     sandbox: () => sandbox,
     stop: () => void supervisor.stopPlugin(config.name),
-    sharesGroup: terminal < 0 && streams.terminals.length > 0,
+    toTerminal: (signal) => terminal?.signal(signal) === true,
   });
   await supervisor.start();
   try {
-    sandbox = await supervisor.startPlugin(config, { ...streams, foreground: terminal }, 'boot');
+    sandbox = await supervisor.startPlugin(config, streams, 'boot');
     signals.deliver();
-    const job = shareTerminal(terminal, sandbox);
+    const job = joinJob(terminal, sandbox);
+    if (terminal !== undefined) divertOwnWords((text) => terminal.say(text), terminal.streams);
     const end = await sandbox.ended;
     job.release();
     const failures = await streams.drained();
+    await terminal?.end();
     for (const failure of failures) say(failure);
     for (const one of unseen) say(unseenLine(one, showWithOptions));
     return statusOf(end) || (failures.length > 0 ? 125 : 0);
   } finally {
+    await terminal?.end();
     await supervisor.close();
     signals.release();
   }

@@ -3,14 +3,11 @@ import { existsSync } from 'node:fs';
 import { landlockVersion, restrictByLandlock } from '../../shared/sys/landlock.js';
 import type { LaunchSpec } from './spec.js';
 
-/** Terminals are files of the host. Each one that the plugin holds is listed, or `echo > /dev/stderr` would fail. */
 export function enterLandlock(spec: LaunchSpec): void {
   const version = landlockVersion();
   if (version === 0) return;
   restrictByLandlock(version, {
     writableDirectories: spec.writableDirectories,
-    writableFiles: [...spec.writableFiles, ...spec.terminals.map((fd) => `/proc/self/fd/${fd}`)].filter(
-      existsSync,
-    ),
+    writableFiles: spec.writableFiles.filter(existsSync),
   });
 }

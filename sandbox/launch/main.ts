@@ -8,25 +8,23 @@ import { clearDomainName, setHostname } from '../../shared/sys/hostname.js';
 import { receiveMessage, sendMessage } from '../../shared/sys/message.js';
 import {
   becomeIds,
-  leadProcessGroup,
   leadSession,
   resetSignals,
   setDumpable,
   setNoNewPrivileges,
-  takeForeground,
 } from '../../shared/sys/process-control.js';
-import { loadFilter } from '../../shared/sys/seccomp.js';
 import { succeed } from '../../shared/sys/system-error.js';
 import { arrangeDescriptors } from './arrange-descriptors.js';
 import { buildRoot, takeTrees } from './build-root.js';
 import { enterLandlock } from './enter-landlock.js';
 import { execCommand } from './exec-command.js';
-import { SHARED_GROUP_FILTER } from './filter/shared-group.js';
 import { loadFilters } from './filters.js';
 import { isolateNetwork } from './isolate-network.js';
+import { keepJobControl } from './keep-job-control.js';
 import { openNameService } from './open-name-service.js';
+import { openTerminal } from './open-terminal.js';
 import { receiveSpec } from './receive-spec.js';
-import { setLimits, setMemoryLimit } from './set-limits.js';
+import { setLastLimits, setLimits } from './set-limits.js';
 import { EXEC_WORD, GO_WORD, LAUNCH_SOCKET_FD, type LaunchFailure, type LaunchStep } from './spec.js';
 
 let step: LaunchStep = 'spec';
@@ -58,12 +56,14 @@ function launch(): void {
   buildRoot(spec, sources);
   process.chdir(spec.cwd);
   step = 'descriptors';
-  // A plugin without a terminal among its streams gets none: /dev/tty would be the user's terminal.
-  const sharesGroup = spec.terminals.length > 0 && spec.foreground < 0;
-  if (spec.terminals.length === 0) leadSession();
-  else if (!sharesGroup) leadProcessGroup(0);
-  socket = arrangeDescriptors(socket, passed, 3 + spec.listeners + 2);
-  if (spec.foreground >= 0) takeForeground(spec.foreground);
+  // A session of the plugin's own: /dev/tty is not the user's terminal, and no signal or priority reaches the user's process groups.
+  leadSession();
+  const terminal = spec.terminal === undefined ? undefined : openTerminal(spec.terminal);
+  const streams = passed.map((stream, at) =>
+    terminal !== undefined && spec.terminal?.streams.includes(at) === true ? terminal.slave : stream,
+  );
+  const documented = 3 + spec.listeners + 2;
+  socket = arrangeDescriptors(socket, streams, documented);
   step = 'limits';
   setLimits(spec.limits);
   step = 'capabilities';
@@ -73,16 +73,17 @@ function launch(): void {
   enterLandlock(spec);
   step = 'command';
   const command = execCommand(spec);
-  resetSignals(spec.ignoredSignals);
   step = 'seccomp';
-  if (sharesGroup) loadFilter(SHARED_GROUP_FILTER);
   const listener = loadFilters(spec.egress, spec.addedCalls);
   step = 'command';
   const trap = listener === undefined ? [] : [listener, ...nameService];
-  const descriptors = trap.map(({ number }) => number);
+  const ends = terminal === undefined ? [] : [terminal.master, terminal.slave];
+  const descriptors = [...trap, ...ends].map(({ number }) => number);
   succeed(sendMessage(socket, new TextEncoder().encode(EXEC_WORD), descriptors, true), 'sendmsg');
   if (spec.grouped) awaitGo();
-  setMemoryLimit(spec.limits);
+  if (terminal !== undefined) keepJobControl(documented);
+  setLastLimits(spec.limits);
+  resetSignals(spec.ignoredSignals);
   command.run();
 }
 

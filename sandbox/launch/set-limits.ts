@@ -10,13 +10,11 @@ const CPU_GRACE_SECONDS = 1;
 const LOCKED_BYTES = 8n << 20n;
 
 /** Limits that the launcher itself can bear. */
-export function setLimits({ descriptors, processes, cpuSeconds, fileMib }: Limits): void {
+export function setLimits({ descriptors, cpuSeconds, fileMib }: Limits): void {
   const files = BigInt(descriptors);
   setLimit(RLIMIT.NOFILE, files, files);
   // No core dump: with 0 a core_pattern that is a pipe would still get one, core(5). 1 prevents both.
   setLimit(RLIMIT.CORE, 1n, 1n);
-  // The kernel counts in the sandbox's user namespace, from Linux 5.14 on: other sandboxes and the user's processes do not count.
-  lowerLimit(RLIMIT.NPROC, BigInt(processes));
   // postern's own priority, as from a systemd unit, is not meant for the plugin.
   leaveSpecialPriority();
   lowerLimit(RLIMIT.NICE, 0n);
@@ -27,8 +25,10 @@ export function setLimits({ descriptors, processes, cpuSeconds, fileMib }: Limit
     lowerLimit(RLIMIT.CPU, BigInt(cpuSeconds), BigInt(cpuSeconds + CPU_GRACE_SECONDS));
 }
 
-/** Set right before execve: Node itself needs more memory than many plugins' limit. */
-export function setMemoryLimit({ memoryMib }: Limits): void {
+/** Set right before execve: Node itself needs more memory and threads than many plugins' limits. */
+export function setLastLimits({ memoryMib, processes }: Limits): void {
+  // The kernel counts in the sandbox's user namespace, from Linux 5.14 on: other sandboxes and the user's processes do not count.
+  lowerLimit(RLIMIT.NPROC, BigInt(processes));
   if (memoryMib !== undefined) lowerLimit(RLIMIT.DATA, bytes(memoryMib));
 }
 

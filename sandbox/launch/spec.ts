@@ -28,6 +28,15 @@ export type RootEntry =
   /** Covers the path with an empty, read-only mount. Later entries may lie on top of it. */
   | { readonly kind: 'mask'; readonly path: string; readonly directory: boolean };
 
+/** A pseudo-terminal of the sandbox. */
+export interface TerminalSpec {
+  /** The standard streams that it replaces. */
+  readonly streams: readonly number[];
+  /** struct termios2 and struct winsize, in base64. */
+  readonly modes: string;
+  readonly size: string;
+}
+
 export interface LaunchSpec {
   /** The ids of the new user namespace to take; undefined for a user's launcher, which has its ids already. */
   readonly becomeIds?: { readonly uid: number; readonly gid: number };
@@ -36,10 +45,8 @@ export interface LaunchSpec {
   /** Directories and files that the plugin may write, for Landlock. */
   readonly writableDirectories: readonly string[];
   readonly writableFiles: readonly string[];
-  /** The standard streams that are terminals: Landlock permits to open them again by /proc/self/fd. */
-  readonly terminals: readonly number[];
-  /** The standard stream whose terminal gets the plugin's process group as its foreground; -1 for none. */
-  readonly foreground: number;
+  /** The plugin gets a terminal of its own; undefined: it has none. */
+  readonly terminal?: TerminalSpec | undefined;
   readonly cwd: string;
   /** Program and arguments; the program is searched in the environment's PATH, execvp(3). */
   readonly command: readonly string[];
@@ -93,6 +100,10 @@ export const GO_WORD = 'go';
  * the listening TCP socket of port 53 on the sandbox's loopback. The launcher keeps none of them.
  */
 export const TRAP_DESCRIPTORS = 3;
+/** The processes beside a plugin with a terminal, see keep-job-control.ts. They count in its limits. */
+export const JOB_CONTROL_PROCESSES = 3;
+/** If the plugin has a terminal, both of its ends come behind these: the master, then the terminal. */
+export const TERMINAL_DESCRIPTORS = 2;
 
 /** Whether a plugin's calls are reported. */
 export function hasTrap({ egress }: LaunchSpec): boolean {

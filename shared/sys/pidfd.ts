@@ -7,7 +7,6 @@ import { succeed } from './system-error.js';
 
 const P_PIDFD = 3;
 const WNOHANG = 1;
-const WNOWAIT = 0x01000000;
 const WSTOPPED = 2;
 const WEXITED = 4;
 const CLD_EXITED = 1;
@@ -52,13 +51,6 @@ export type ChildChange =
   | { readonly kind: 'exited'; readonly status: number }
   | { readonly kind: 'killed'; readonly signal: number }
   | { readonly kind: 'stopped'; readonly signal: number };
-
-/** Whether a child of this process is stopped. Leaves the state for waitid(2) to take (WNOWAIT). */
-export function isStopped(pidfd: number): boolean {
-  const info = new Uint8Array(SIGINFO.size);
-  if (waitid(P_PIDFD, pidfd, info, WNOHANG | WSTOPPED | WNOWAIT) < 0) return false;
-  return new DataView(info.buffer).getInt32(0, true) !== 0;
-}
 
 /**
  * Takes a change of a child of this process without waiting, waitid(2).

@@ -1,4 +1,4 @@
-// prctl(2), setpgid(2), signal(2), sigprocmask(2) and ids. Runs in supervisor, broker and launcher. libc changes the ids of every thread,
+// prctl(2), setsid(2), signal(2), sigprocmask(2) and ids. Runs in supervisor, broker and launcher. libc changes the ids of every thread,
 // nptl(7).
 import { prctl } from './common-calls.js';
 import { LAYOUT } from './layout.js';
@@ -14,14 +14,11 @@ const SIG_SETMASK = 2;
 const SIG_DFL = 0;
 const SIG_IGN = 1;
 const LAST_SIGNAL = 64;
-const SIGTTOU = 22;
 
 const exitCall = bind('void _exit(int status)');
 const gettidCall = bind('int gettid()');
-const setpgidCall = bind('int setpgid(int pid, int group)');
 const setsidCall = bind('int setsid()');
 const getpgrpCall = bind('int getpgrp()');
-const tcsetpgrpCall = bind('int tcsetpgrp(int fd, int group)');
 const tcgetpgrpCall = bind('int tcgetpgrp(int fd)');
 const signalCall = bind('intptr_t signal(int signal, intptr_t handler)');
 const sigprocmask = bind('int sigprocmask(int how, const void *set, void *old)');
@@ -59,11 +56,6 @@ export function leadSession(): void {
   succeed(setsidCall(), 'setsid');
 }
 
-/** Puts a process (0: this one) into a new process group. @returns 0, or minus errno */
-export function leadProcessGroup(pid: number): number {
-  return setpgidCall(pid, pid);
-}
-
 export function processGroup(): number {
   return getpgrpCall();
 }
@@ -71,16 +63,6 @@ export function processGroup(): number {
 /** The foreground process group of the terminal. @returns minus ENOTTY if `fd` is not the controlling terminal */
 export function foregroundGroup(fd: number): number {
   return tcgetpgrpCall(fd);
-}
-
-export function setForegroundGroup(fd: number, group: number): number {
-  return tcsetpgrpCall(fd, group);
-}
-
-/** Makes the group of this process the foreground of its controlling terminal, even from the background. */
-export function takeForeground(fd: number): void {
-  ignoreSignal(SIGTTOU);
-  succeed(tcsetpgrpCall(fd, getpgrpCall()), 'tcsetpgrp');
 }
 
 /** Ends the process at once, _exit(2). Node does not run its exit handlers. */

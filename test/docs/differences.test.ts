@@ -9,8 +9,6 @@ import { Page } from './page.js';
 const page = new Page('docs/differences.md');
 /** Told in the table of sockets, by what they are for. */
 const OF_SOCKETS = ['sendto', 'sendmsg', 'sendmmsg', 'recvmsg', 'recvfrom', 'recvmmsg', 'getsockopt'];
-/** Refused by a filter that only a plugin in a shared process group has. */
-const OF_A_SHARED_GROUP = ['kill', 'setpriority', 'ioprio_set'];
 
 /** `call errno` of each call in backquotes in the first cell of a table that is about calls. */
 function toldAfter(heading: RegExp): string[] {
@@ -37,6 +35,5 @@ test('the page has every call that the filter refuses, with its errno', () => {
 test('the page has every call that the filter refuses with certain arguments, with its errno', () => {
   const told = toldAfter(/\n\| call and arguments \|.*\n\|---\|---\|---\|\n([\s\S]*?)\n\n/);
   const refused = refusedIn(argumentDenials, OF_SOCKETS);
-  const others = ['personality', ...OF_A_SHARED_GROUP].map((call) => `${call} EPERM`);
-  assert.deepEqual(new Set(told), new Set([...refused, ...others]));
+  assert.deepEqual(new Set(told), new Set([...refused, 'personality EPERM']));
 });

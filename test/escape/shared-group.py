@@ -8,7 +8,7 @@ import sys
 pid, fd = pty.fork()
 if pid == 0:
     script = """set -m
-        "$@" -- sh -c "renice -n 7 -g 0 >/dev/null; echo; sleep 0.3; kill -USR1 0; kill -USR1 -- -0; echo went on" 2>/dev/null |
+        "$@" -- sh -c "trap : USR1; renice -n 7 -g 0 >/dev/null; echo; sleep 0.3; kill -USR1 0; kill -USR1 -- -0; echo went on" 2>/dev/null |
         { read line; echo nice $(cut -d" " -f19 /proc/self/stat); cat; }
         echo "ended ${PIPESTATUS[@]}\""""
     os.execvp("bash", ["bash", "-c", script, "bash", *sys.argv[1:]])

@@ -65,12 +65,12 @@ const STEPS: readonly Protection[] = [
     ...launch('documented descriptors.*user'),
   },
   {
-    name: 'launch: without a terminal of its own it has none',
+    name: 'launch: the plugin leads its own session',
     file: 'sandbox/launch/main',
     right: 'leadSession();',
     wrong: ';',
-    tests: ['integration/up'],
-    pattern: 'does not have the terminal.*user',
+    tests: ['escape/shared-group'],
+    pattern: 'leads its own session.*user',
   },
   {
     name: 'launch: no user namespace inside',

@@ -27,6 +27,7 @@ const HEADERS = [
   'sys/time.h',
   'sys/epoll.h',
   'sys/stat.h',
+  'asm/termbits.h',
   'seccomp.h',
 ];
 /** linux/ipv6.h defines it, but cannot be included together with netinet/in.h. */

@@ -135,7 +135,7 @@ export const argumentDenials: readonly FilterGroup[] = [
   },
   {
     name: 'seccomp.ioctl_terminal',
-    why: "TIOCSTI and TIOCLINUX type into the user's terminal, which the plugin shares; TIOCSETD takes the terminal away from the user",
+    why: 'TIOCSTI and TIOCLINUX type into a terminal for its other users, should the plugin ever hold one; TIOCSETD takes it from them',
     rules: [TIOCSTI, TIOCLINUX, TIOCSETD].map((request) => ({
       calls: ['ioctl'],
       action: 'EPERM' as const,

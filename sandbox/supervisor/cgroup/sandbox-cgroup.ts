@@ -45,10 +45,14 @@ export class SandboxCgroup {
     this.#write('cgroup.procs', pid);
   }
 
-  /** Sets the limits before the plugin's program starts. Init, which is larger before it becomes a shell, has started by then. */
-  limit(): void {
+  /**
+   * Sets the limits before the plugin's program starts. Init, which is larger before it becomes a shell, has started by then.
+   *
+   * @param beside how many processes of postern come beside the plugin's
+   */
+  limit(beside: number): void {
     const { totalMemoryMib, cpuPercent, processes } = this.#limits;
-    this.#write('pids.max', processes + INIT_PROCESSES);
+    this.#write('pids.max', processes + INIT_PROCESSES + beside);
     if (cpuPercent !== undefined) this.#write('cpu.max', `${(cpuPercent * PERIOD_US) / 100} ${PERIOD_US}`);
     if (totalMemoryMib !== undefined) this.#write('memory.max', totalMemoryMib * MIB);
   }

@@ -1,12 +1,12 @@
 // Starts one sandbox: makes the namespaces, writes the id maps, sends the launch spec and waits for execve. Runs in the supervisor.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { openSync, writeFileSync } from 'node:fs';
-import { constants } from 'node:os';
 import { PosternError } from '../../../shared/errors.js';
 import { LAUNCH_TIMEOUT_MS } from '../../../shared/limits.js';
 import { OwnedFd } from '../../../shared/sys/owned-fd.js';
-import { isStopped, openPidfd, signalPidfd } from '../../../shared/sys/pidfd.js';
+import { openPidfd } from '../../../shared/sys/pidfd.js';
 import { packetSocketPair } from '../../../shared/sys/socket.js';
+import type { TerminalPair } from '../../../shared/sys/terminal.js';
 import { namespacesFailure, refusalFix } from '../../host/namespaces-failure.js';
 import { openOwnCode } from '../../host/own-code.js';
 import { SYSTEM_PATH } from '../../host/system-path.js';
@@ -15,18 +15,19 @@ import {
   GO_WORD,
   hasTrap,
   INIT_WORDS,
+  JOB_CONTROL_PROCESSES,
   type LaunchFailure,
   type LaunchSpec,
   type LaunchStep,
   SPEC_CHUNK_BYTES,
   type SpecHeader,
+  TERMINAL_DESCRIPTORS,
   TRAP_DESCRIPTORS,
 } from '../../launch/spec.js';
 import type { SandboxCgroup } from '../cgroup/sandbox-cgroup.js';
 import { Deadline } from './deadline.js';
 import { LaunchInbox } from './launch-inbox.js';
 import { namespacesArguments } from './namespaces-script.js';
-import { onChildChange } from './on-child-change.js';
 import { endSandbox, Sandbox } from './sandbox.js';
 
 export interface LaunchRequest {
@@ -45,6 +46,8 @@ export interface LaunchedSandbox {
   readonly sandbox: Sandbox;
   /** Where egress is transparent: the filter's listener, and the sockets of the sandbox's DNS, owned by the caller. */
   readonly trap: readonly OwnedFd[];
+  /** The plugin's terminal, if it has one, owned by the caller. */
+  readonly terminal?: TerminalPair;
 }
 
 /**
@@ -57,28 +60,26 @@ export async function launchSandbox(request: LaunchRequest): Promise<LaunchedSan
   const { script, launcherInbox, initInbox } = spawnScript(request);
   let launcher: OwnedFd | undefined;
   let init: OwnedFd | undefined;
-  let stops: (() => void) | undefined;
   try {
     await deadline.race(scriptEnd(script));
     const initPid = await deadline.race(hello(initInbox));
     init = openPidfd(initPid);
     const pid = await deadline.race(hello(launcherInbox));
     launcher = openPidfd(pid);
-    stops = continueThroughStops(launcher, launcherInbox);
     request.cgroup?.add(initPid);
     mapIds(pid, request);
     await deadline.race(settleInit(initInbox));
     sendSpec(launcherInbox, request);
     const begin = (): void => takeIn(launcherInbox, pid, request);
-    const trap = await deadline.race(execution(launcherInbox, request.spec, begin));
-    return { sandbox: new Sandbox(pid, launcher, init), trap };
+    const sent = await deadline.race(execution(launcherInbox, request.spec, begin));
+    const trap = sent.slice(0, trapDescriptors(request.spec));
+    const [master, slave] = sent.slice(trap.length);
+    const sandbox = new Sandbox(pid, launcher, init);
+    return { sandbox, trap, ...(master && slave && { terminal: { master, slave } }) };
   } catch (error) {
-    // Before the launcher's handle is closed.
-    stops?.();
     await endSandbox(launcher, init);
     throw error;
   } finally {
-    stops?.();
     deadline.cancel();
     launcherInbox.close();
     initInbox.close();
@@ -103,23 +104,13 @@ function spawnScript({ ranged, spec }: LaunchRequest): {
   const script = spawn('unshare', [...namespacesArguments(code)], {
     cwd: '/',
     env: { PATH: SYSTEM_PATH },
+    // A session apart: the terminal's signals, such as Ctrl-Z, do not reach a start.
+    detached: true,
     stdio: ['ignore', 'ignore', 'pipe', ...[...given, ...places].map((descriptor) => descriptor.number)],
     ...(ranged === undefined ? {} : { uid: ranged.owner, gid: ranged.owner }),
   });
   for (const descriptor of [...given, place]) descriptor.close();
   return { script, ...inboxes };
-}
-
-/**
- * Ctrl-Z stops the launcher, whose group is in the foreground by then, and nobody else would continue it. After its execve a
- * stop is the plugin's.
- *
- * @returns a function that ends this
- */
-function continueThroughStops(launcher: OwnedFd, inbox: LaunchInbox): () => void {
-  return onChildChange(() => {
-    if (isStopped(launcher.number) && !inbox.isLeft) signalPidfd(launcher.number, constants.signals.SIGCONT);
-  });
 }
 
 /** When the script ends, this process becomes the parent of init and launcher. */
@@ -179,9 +170,9 @@ function sendSpec(inbox: LaunchInbox, { spec, passed, trees }: LaunchRequest): v
 }
 
 /** The launcher has only execve left to do. From here on the group's limits apply to it, as to init. */
-function takeIn(inbox: LaunchInbox, pid: number, { cgroup }: LaunchRequest): void {
+function takeIn(inbox: LaunchInbox, pid: number, { cgroup, spec }: LaunchRequest): void {
   if (cgroup === undefined) return;
-  cgroup.limit();
+  cgroup.limit(spec.terminal === undefined ? 0 : JOB_CONTROL_PROCESSES);
   cgroup.add(pid);
   inbox.send(GO_WORD);
 }
@@ -205,13 +196,21 @@ async function execution(
       if (text === '') throw launchFailed('command', 'The launcher ended without a message');
       if (text !== EXEC_WORD) throw asError(JSON.parse(text) as LaunchFailure);
       trap = descriptors;
-      if (descriptors.length !== (hasTrap(spec) ? TRAP_DESCRIPTORS : 0))
-        throw launchFailed('seccomp', `The launcher sent ${descriptors.length} descriptors of its trap`);
+      if (descriptors.length !== trapDescriptors(spec) + terminalDescriptors(spec))
+        throw launchFailed('seccomp', `The launcher sent ${descriptors.length} descriptors`);
       begin();
     }
   } finally {
     for (const descriptor of trap ?? []) descriptor.close();
   }
+}
+
+function trapDescriptors(spec: LaunchSpec): number {
+  return hasTrap(spec) ? TRAP_DESCRIPTORS : 0;
+}
+
+function terminalDescriptors({ terminal }: LaunchSpec): number {
+  return terminal === undefined ? 0 : TERMINAL_DESCRIPTORS;
 }
 
 function asError({ step, message, fix, exitStatus, code }: LaunchFailure): PosternError {

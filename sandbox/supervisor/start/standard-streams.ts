@@ -11,6 +11,8 @@ import { makePipe } from '../../../shared/sys/pipe.js';
 import { AF_UNIX } from '../../../shared/sys/sockaddr.js';
 import { isListening, socketKind } from '../../../shared/sys/socket.js';
 import { SOCK_DGRAM } from '../../../shared/sys/socket-constants.js';
+import { TerminalRelay } from '../terminal/terminal-relay.js';
+import { UserTerminal } from '../terminal/user-terminal.js';
 
 const NULL_DEVICE = 0x103;
 const NAMES = ['stdin', 'stdout', 'stderr'] as const;
@@ -18,10 +20,8 @@ const NAMES = ['stdin', 'stdout', 'stderr'] as const;
 /** The plugin's three streams, as descriptors for the launcher. */
 export interface StandardStreams {
   readonly descriptors: readonly OwnedFd[];
-  /** Which of them are terminals. */
-  readonly terminals: readonly number[];
-  /** The stream that is the controlling terminal whose foreground the plugin takes; undefined or -1 for none. */
-  readonly foreground?: number;
+  /** If some of them are the user's terminal: what carries bytes to and from the plugin's own one. */
+  readonly terminal?: TerminalRelay | undefined;
   /** Resolves when the output of relayed streams has been written. @returns the failures */
   readonly drained: () => Promise<readonly string[]>;
 }
@@ -33,15 +33,15 @@ export interface StandardStreams {
  */
 export function inheritStreams(): StandardStreams {
   const descriptors: OwnedFd[] = [];
-  const terminals: number[] = [];
+  const terminal = relayTerminal();
   const relays: Promise<string | undefined>[] = [];
   for (const fd of [0, 1, 2] as const) {
     const stats = statOf(fd);
     if (stats === undefined) {
       descriptors.push(nullDevice());
-    } else if (isatty(fd)) {
-      terminals.push(fd);
-      descriptors.push(duplicate(fd));
+    } else if (terminal?.streams.includes(fd) === true) {
+      // Its place, until the launcher has made the plugin's terminal.
+      descriptors.push(nullDevice());
     } else if (passesAsItIs(fd, stats)) {
       descriptors.push(duplicate(fd));
     } else if (!stats.isFile() && !stats.isCharacterDevice() && !stats.isBlockDevice()) {
@@ -59,9 +59,21 @@ export function inheritStreams(): StandardStreams {
   }
   return {
     descriptors,
-    terminals,
+    terminal,
     drained: async () => (await Promise.all(relays)).filter((failure) => failure !== undefined),
   };
+}
+
+/** A second terminal, as that of `2>/dev/pts/3`, is relayed as a file is. So is one that cannot be opened again. */
+function relayTerminal(): TerminalRelay | undefined {
+  const terminals = [0, 1, 2].filter((fd) => statOf(fd) !== undefined && isatty(fd));
+  const [first] = terminals;
+  if (first === undefined) return undefined;
+  const user = UserTerminal.open(first);
+  const modes = user?.modes();
+  if (user === undefined || modes === undefined) return undefined;
+  const streams = terminals.filter((fd) => statOf(fd)?.rdev === statOf(first)?.rdev);
+  return new TerminalRelay(user, streams, modes);
 }
 
 /** Takes a line. @returns undefined, or a promise for when it has room for more: until then the writer waits at its pipe */
@@ -79,7 +91,6 @@ export function captureStreams(
   });
   return {
     descriptors: [nullDevice(), ...outputs],
-    terminals: [],
     drained: async () => {
       await Promise.all(relays);
       return [];

@@ -94,8 +94,7 @@ async function prepareAndLaunch(
       root: entries,
       writableDirectories: plan.writableDirectories,
       writableFiles: plan.writableFiles,
-      terminals: streams.terminals,
-      foreground: streams.foreground ?? -1,
+      terminal: terminalSpec(streams.terminal),
       cwd: plan.cwd,
       command: config.command,
       environment: pluginEnvironment(
@@ -111,6 +110,7 @@ async function prepareAndLaunch(
       limits: launchLimits(config.limits, {
         asUser: host.privileges === 'user',
         grouped: host.cgroup !== undefined,
+        terminal: streams.terminal !== undefined,
       }),
       egress: config.egress,
       grouped: host.cgroup !== undefined,
@@ -122,7 +122,14 @@ async function prepareAndLaunch(
       for (const stream of streams.descriptors) openAgain(stream, range.base + INNER_ID);
     const ranged =
       range === undefined ? undefined : { owner: host.owner, base: range.base, size: RANGE_SIZE };
-    const { sandbox, trap } = await launchSandbox({ spec, passed, trees, ranged, cgroup: host.cgroup });
+    const { sandbox, trap, terminal } = await launchSandbox({
+      spec,
+      passed,
+      trees,
+      ranged,
+      cgroup: host.cgroup,
+    });
+    if (terminal !== undefined) streams.terminal?.attach(terminal);
     host.broker.openSandbox(config.name, sandbox.initHandle());
     sandbox.ended.then((end) => {
       host.broker.openSandbox(config.name, undefined);
@@ -156,6 +163,12 @@ async function treesFor(
   }
   for (const line of keptOwners(config)) onNotice(line);
   return { entries, trees: [] };
+}
+
+function terminalSpec(terminal: StandardStreams['terminal']): LaunchSpec['terminal'] {
+  if (terminal === undefined) return undefined;
+  const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64');
+  return { streams: terminal.streams, modes: text(terminal.modes), size: text(terminal.size) };
 }
 
 function ownIds(): { readonly uid: number; readonly gid: number } {

@@ -1,0 +1,74 @@
+// Stops and continues postern with its plugin, as a shell does with a job. Runs in the supervisor.
+import { constants } from 'node:os';
+import type { TerminalRelay } from './terminal-relay.js';
+
+const { SIGTSTP } = constants.signals;
+
+/** The plugin's first process. */
+interface Stoppable {
+  readonly pid: number;
+  readonly takeStop: () => number | undefined;
+}
+
+export interface TerminalJob {
+  /** Call it after the plugin's end. */
+  readonly release: () => void;
+}
+
+/**
+ * Stops this process when the plugin stops at the user's wish, and lets `fg` and `bg` continue both. A plugin in the background or in a
+ * pipeline that stops by itself stops nothing else.
+ */
+export function joinJob(relay: TerminalRelay | undefined, sandbox: Stoppable): TerminalJob {
+  // Only a terminal stops and continues jobs. Without one, the supervisor does not stop with the plugin.
+  if (relay === undefined) return { release: () => {} };
+  const toGroup = (signal: NodeJS.Signals): void => {
+    try {
+      process.kill(-sandbox.pid, signal);
+    } catch {
+      // The plugin has ended meanwhile.
+    }
+  };
+  /** Whether Ctrl-Z was pressed in a pipeline. */
+  let asked = false;
+  /** Whether the plugin has stopped alone. */
+  let left = false;
+  const onContinue = (): void => {
+    asked = false;
+    left = false;
+    relay.takeAgain();
+    toGroup('SIGCONT');
+  };
+  const onChild = (): void => {
+    if (sandbox.takeStop() === undefined) return;
+    if (!asked && !relay.isAlone) {
+      left = true;
+      return;
+    }
+    asked = false;
+    relay.giveBack();
+    process.kill(process.pid, 'SIGSTOP');
+    // The stop is over by now. SIGCONT need not be reported: another Ctrl-Z discards it, signal(7).
+    onContinue();
+  };
+  // In a pipeline Ctrl-Z comes here first.
+  const onStop = (): void => {
+    asked = true;
+    if (!relay.signal(SIGTSTP)) toGroup('SIGTSTP');
+  };
+  relay.whenTaken(() => {
+    if (left) onContinue();
+  });
+  process.on('SIGCHLD', onChild);
+  process.on('SIGCONT', onContinue);
+  process.on('SIGTSTP', onStop);
+  // The plugin runs already, and may have stopped before anything listened for that.
+  onChild();
+  return {
+    release: () => {
+      process.off('SIGCHLD', onChild);
+      process.off('SIGCONT', onContinue);
+      process.off('SIGTSTP', onStop);
+    },
+  };
+}

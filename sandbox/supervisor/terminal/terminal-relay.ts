@@ -1,0 +1,284 @@
+// Carries bytes between the user's terminal and the plugin's own one, a pseudo-terminal. Runs in the supervisor. What the plugin does to
+// its terminal (modes, exclusive use, flow control, file mode) stays there. No call here waits: a terminal that takes nothing holds up the
+// plugin's output alone.
+import { constants } from 'node:os';
+import { TERMINAL_DRAIN_MS, TERMINAL_LOOK_MS, TERMINAL_WORDS_BYTES } from '../../../shared/limits.js';
+import { readOnce } from '../../../shared/sys/fcntl.js';
+import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
+import {
+  setPacketMode,
+  signalTerminal,
+  type TerminalPair,
+  terminalModes,
+} from '../../../shared/sys/terminal.js';
+import {
+  editingFor,
+  endOfInput,
+  rawModes,
+  readsLines,
+  sameModes,
+  withoutOwnEditing,
+} from '../../../shared/sys/terminal-modes.js';
+import { READABLE, Watch, WRITABLE } from '../../../shared/sys/uv-poll.js';
+import { PendingBytes } from './pending-bytes.js';
+import type { UserTerminal } from './user-terminal.js';
+
+const { EAGAIN } = constants.errno;
+/** How long the other programs of a pipeline have for a line before it is the plugin's. */
+const UNCLAIMED_MS = 100;
+const buffer = new Uint8Array(65_536);
+
+export class TerminalRelay {
+  /** The plugin's standard streams that are its terminal. */
+  readonly streams: readonly number[];
+  /** The modes and the size that the plugin's terminal begins with. */
+  readonly modes: Uint8Array;
+  readonly size: Uint8Array;
+  readonly #user: UserTerminal;
+  /**
+   * Whether the plugin is the one program at the terminal. Then the user's terminal is raw, and the plugin's does the editing. In a pipeline
+   * the user's terminal does the editing, as it does for the other programs.
+   */
+  readonly #alone: boolean;
+  #master: OwnedFd | undefined;
+  #slave: OwnedFd | undefined;
+  #fromPlugin: Watch | undefined;
+  #fromUser: Watch | undefined;
+  #looks: NodeJS.Timeout | undefined;
+  #claim: NodeJS.Timeout | undefined;
+  #wasOurs = false;
+  /** The plugin's modes at its start, and as they were seen last. */
+  #first: Uint8Array;
+  #seen: Uint8Array;
+  readonly #typed = new PendingBytes();
+  readonly #shown = new PendingBytes();
+  readonly #words = new PendingBytes();
+  #lastShown = 0;
+  #pluginEnded = false;
+  #drained = false;
+  #onDrained: (() => void) | undefined;
+  #onTaken: (() => void) | undefined;
+  readonly #onResize = (): void => this.#copySize();
+  readonly #onExit = (): void => this.#user.giveBack();
+
+  /** @param modes the user's terminal's */
+  constructor(user: UserTerminal, streams: readonly number[], modes: Uint8Array) {
+    this.#user = user;
+    this.streams = streams;
+    this.#alone = streams.includes(0) && streams.includes(1);
+    this.modes = this.#alone ? modes : withoutOwnEditing(modes);
+    this.size = user.size() ?? new Uint8Array(8);
+    this.#first = this.modes;
+    this.#seen = this.modes;
+  }
+
+  /** Begins, when the plugin is about to run. @param pair owned from here on */
+  attach({ master, slave }: TerminalPair): void {
+    this.#master = master;
+    // While it is open, a plugin that closes all its descriptors of the terminal does not end the relay.
+    this.#slave = slave;
+    if (!this.#alone) setPacketMode(master.number);
+    this.#first = terminalModes(master.number) ?? this.modes;
+    this.#seen = this.#first;
+    this.#fromPlugin = new Watch(master.number, (events) => this.#onPlugin(events));
+    this.#fromUser = new Watch(this.#user.number, (events) => this.#onUser(events));
+    // The kernel does not tell a process that its group comes to the foreground.
+    this.#looks = setInterval(() => this.look(), TERMINAL_LOOK_MS);
+    process.on('SIGWINCH', this.#onResize);
+    process.on('exit', this.#onExit);
+    this.look();
+  }
+
+  /** Takes the terminal if postern's group is in the foreground, and leaves it alone if it is not. */
+  look(): void {
+    if (this.#master === undefined) return;
+    if (this.#user.modes() === undefined) {
+      this.#hangUp();
+      return;
+    }
+    const ours = this.#user.isOurs;
+    if (ours && !this.#wasOurs) {
+      this.#copySize();
+      if (this.#alone) this.#user.setModes(rawModes);
+      this.#seen = this.#first;
+      this.#onTaken?.();
+    }
+    if (!ours && this.#wasOurs) this.#user.recheck();
+    this.#wasOurs = ours;
+    this.#followModes();
+    if (this.#pluginEnded && Date.now() - this.#lastShown > TERMINAL_DRAIN_MS) this.#finish();
+    this.#want();
+  }
+
+  /** Whether the plugin is the one program at the terminal, in the foreground. */
+  get isAlone(): boolean {
+    return this.#alone && this.#user.isOurs;
+  }
+
+  /** @param callback called when postern comes to the foreground */
+  whenTaken(callback: () => void): void {
+    this.#onTaken = callback;
+  }
+
+  /** Gives the terminal back, before postern stops. */
+  giveBack(): void {
+    this.#user.giveBack();
+    this.#wasOurs = false;
+  }
+
+  /** After a stop: a shell may have set the terminal anew meanwhile. */
+  takeAgain(): void {
+    this.#user.recheck();
+    this.#wasOurs = false;
+    this.look();
+  }
+
+  /**
+   * In a pipeline the user's terminal makes the signals of Ctrl-C and Ctrl-Z. They go on to the foreground of the plugin's terminal.
+   *
+   * @returns false if the plugin's terminal makes them itself
+   */
+  signal(signal: number): boolean {
+    return !this.#alone && this.#master?.open === true && signalTerminal(this.#master.number, signal) === 0;
+  }
+
+  /** Shows postern's own words. Past a bound, those that the terminal does not take are dropped. @returns false if nothing is shown here any more */
+  say(text: string): boolean {
+    if (this.#master?.open !== true) return false;
+    if (this.#words.length > TERMINAL_WORDS_BYTES) return true;
+    const lines = this.#alone && this.#user.isChanged ? text.replaceAll('\n', '\r\n') : text;
+    this.#words.add(new TextEncoder().encode(lines));
+    this.#show();
+    this.#want();
+    return true;
+  }
+
+  /** Resolves when all that the plugin wrote is shown, after its end. The terminal is as it was then. */
+  async end(): Promise<void> {
+    this.#pluginEnded = true;
+    this.#lastShown = Date.now();
+    // Now the end of the output shows: EIO.
+    this.#slave?.close();
+    if (this.#master?.open === true) {
+      await new Promise<void>((resolve) => {
+        this.#onDrained = resolve;
+        this.#want();
+      });
+    }
+    this.#close();
+  }
+
+  #close(): void {
+    clearInterval(this.#looks);
+    clearTimeout(this.#claim);
+    process.off('SIGWINCH', this.#onResize);
+    this.#fromPlugin?.close();
+    this.#fromUser?.close();
+    this.#user.giveBack();
+    process.off('exit', this.#onExit);
+    this.#slave?.close();
+    this.#master?.close();
+    this.#user.close();
+    this.#master = undefined;
+  }
+
+  #copySize(): void {
+    if (this.#master?.open === true) this.#user.copySizeTo(this.#master.number);
+  }
+
+  /** In a pipeline the user's terminal edits as the plugin's is set to: no echo of a password, single keys for a pager. */
+  #followModes(): void {
+    if (this.#alone || !this.#wasOurs || this.#master?.open !== true) return;
+    const modes = terminalModes(this.#master.number);
+    if (modes === undefined || sameModes(modes, this.#seen) || this.#user.isTaken) return;
+    this.#seen = modes;
+    if (sameModes(modes, this.#first)) this.#user.giveBack();
+    else this.#user.setModes((own) => editingFor(modes, own));
+  }
+
+  #want(): void {
+    if (this.#master?.open !== true) return;
+    const shows = this.#shown.length + this.#words.length > 0;
+    const types = this.#typed.length > 0;
+    const reads = this.#wasOurs && !types && this.#claim === undefined && !this.#pluginEnded;
+    this.#fromPlugin?.want((this.#shown.length > 0 || this.#drained ? 0 : READABLE) | (types ? WRITABLE : 0));
+    this.#fromUser?.want((reads ? READABLE : 0) | (shows ? WRITABLE : 0));
+  }
+
+  #onPlugin(events: number): void {
+    if (this.#master?.open !== true) return;
+    if ((events & WRITABLE) !== 0) this.#typed.writeTo(this.#master.number);
+    if ((events & READABLE) !== 0 && this.#shown.length === 0) this.#readPlugin(this.#master.number);
+    this.#want();
+  }
+
+  #readPlugin(master: number): void {
+    const length = readOnce(master, buffer);
+    if (length === -EAGAIN) return;
+    if (length <= 0) {
+      this.#drained = true;
+      this.#show();
+      return;
+    }
+    // Before the prompt that follows, as that for a password.
+    this.#followModes();
+    if (this.#alone) this.#shown.add(buffer.subarray(0, length));
+    // In packet mode other packets say what changed.
+    else if (buffer[0] === 0) this.#shown.add(buffer.subarray(1, length));
+    this.#show();
+  }
+
+  #onUser(events: number): void {
+    if ((events & WRITABLE) !== 0) this.#show();
+    if ((events & READABLE) !== 0) this.#readUser();
+    this.#want();
+  }
+
+  #readUser(): void {
+    this.look();
+    if (!this.#wasOurs || this.#typed.length > 0) return;
+    if (this.#alone || !readsLines(this.#seen)) {
+      this.#take();
+      return;
+    }
+    // Another program of the pipeline may read this line. A pager reads single keys: then nothing here is the plugin's.
+    this.#claim ??= setTimeout(() => {
+      this.#claim = undefined;
+      const modes = this.#user.isOurs ? this.#user.modes() : undefined;
+      if (modes !== undefined && readsLines(modes)) this.#take();
+      this.#want();
+    }, UNCLAIMED_MS);
+  }
+
+  #take(): void {
+    if (this.#master?.open !== true) return;
+    const length = readOnce(this.#user.number, buffer);
+    if (length === -EAGAIN) return;
+    if (this.#user.modes() === undefined) {
+      this.#hangUp();
+      return;
+    }
+    if (length < 0) return;
+    this.#typed.add(length === 0 ? new Uint8Array([endOfInput(this.#seen)]) : buffer.subarray(0, length));
+    this.#typed.writeTo(this.#master.number);
+  }
+
+  #show(): void {
+    for (const bytes of [this.#shown, this.#words]) {
+      if (bytes.writeTo(this.#user.number)) this.#lastShown = Date.now();
+      if (bytes.length > 0) return;
+    }
+    if (this.#drained && this.#pluginEnded) this.#finish();
+  }
+
+  /** The user's terminal is gone. The plugin's goes with it, and the kernel tells the plugin. */
+  #hangUp(): void {
+    this.#finish();
+    this.#close();
+  }
+
+  #finish(): void {
+    this.#onDrained?.();
+    this.#onDrained = undefined;
+  }
+}

@@ -1,0 +1,46 @@
+// A plugin has a terminal of its own. Beside its user, in the background or in a pipeline, it reads nothing that the user types, and the
+// user's terminal is as it was afterwards.
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { postern } from '../harness/postern.js';
+import { readableFile, type User, users } from '../harness/users.js';
+
+const driver = readableFile(
+  'own-terminal.py',
+  readFileSync(new URL('own-terminal.py', import.meta.url), 'utf8'),
+);
+const TYPED = 'what the user types';
+
+async function attempt(user: User, how: string): Promise<Readonly<Record<string, unknown>>> {
+  const { stdout, stderr } = await postern(['run'], { as: user, through: ['/usr/bin/python3', driver, how] });
+  assert.notEqual(stdout, '', stderr);
+  return JSON.parse(stdout);
+}
+
+for (const user of users) {
+  for (const how of ['background', 'pipeline']) {
+    test(`a plugin in the ${how} reads and keeps nothing of its user's terminal (${user})`, async () => {
+      const { text, ...found } = await attempt(user, how);
+      assert.deepEqual(
+        found,
+        { plugin: '', shell: TYPED, ended: true, flows: true, same: true, stopped: false },
+        String(text),
+      );
+    });
+  }
+  for (const [how, status] of [
+    ['killed', 128 + 9],
+    ['terminated', 128 + 15],
+  ] as const) {
+    test(`the terminal is as it was after a plugin that is ${how} (${user})`, async () => {
+      const { text, ...found } = await attempt(user, how);
+      assert.deepEqual(
+        found,
+        { plugin: TYPED, shell: null, ended: true, flows: true, same: true, stopped: false },
+        String(text),
+      );
+      assert.match(String(text), new RegExp(`ended ${status}$`, 'm'));
+    });
+  }
+}

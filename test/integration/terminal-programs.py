@@ -1,0 +1,168 @@
+# Uses postern at a pseudo-terminal as a user does. Prints one line for each thing that works, and ends with what was seen where one does not.
+# Arguments: how to run postern.
+import fcntl
+import os
+import pty
+import re
+import select
+import signal
+import struct
+import sys
+import termios
+import time
+import urllib.request
+
+RUN = sys.argv[1:]
+RAW = """
+import os, signal, sys, termios, tty
+saved = termios.tcgetattr(0)
+tty.setraw(0)
+os.write(1, b"raw\\r\\n")
+while True:
+    key = os.read(0, 1)
+    if key == b"\\x1a":
+        termios.tcsetattr(0, termios.TCSANOW, saved)
+        os.kill(0, signal.SIGTSTP)
+        tty.setraw(0)
+        os.write(1, b"again\\r\\n")
+    elif key == b"q": break
+    else: os.write(1, b"key %d\\r\\n" % key[0])
+termios.tcsetattr(0, termios.TCSANOW, saved)
+"""
+
+
+class Terminal:
+    def __init__(self, command):
+        self.seen = ""
+        self.pid, self.fd = pty.fork()
+        if self.pid == 0:
+            os.execvp(command[0], command)
+        self.resize(24, 80)
+        self.first = self.modes()
+
+    def modes(self):
+        return termios.tcgetattr(self.fd)
+
+    def resize(self, rows, columns):
+        fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
+    def press(self, keys):
+        os.write(self.fd, keys.encode())
+
+    def expect(self, pattern, seconds=20):
+        end = time.time() + seconds
+        while not re.search(pattern, self.seen):
+            if time.time() > end:
+                sys.exit(f"no {pattern!r} in {self.seen!r}")
+            if select.select([self.fd], [], [], 0.1)[0]:
+                try:
+                    self.seen += os.read(self.fd, 65536).decode()
+                except OSError:
+                    sys.exit(f"ended before {pattern!r}: {self.seen!r}")
+        self.seen = self.seen[re.search(pattern, self.seen).end():]
+
+    def expect_stop(self):
+        end = time.time() + 20
+        while time.time() < end:
+            ended, status = os.waitpid(self.pid, os.WUNTRACED | os.WNOHANG)
+            if ended and os.WIFSTOPPED(status):
+                return
+            if ended:
+                sys.exit(f"ended: {status} {self.seen!r}")
+            time.sleep(0.01)
+        sys.exit(f"no stop: {self.seen!r}")
+
+    def end(self, expected=0):
+        end = time.time() + 20
+        while time.time() < end:
+            if select.select([self.fd], [], [], 0.05)[0]:
+                try:
+                    self.seen += os.read(self.fd, 65536).decode()
+                except OSError:
+                    pass
+            ended, status = os.waitpid(self.pid, os.WNOHANG)
+            if ended:
+                code = os.waitstatus_to_exitcode(status)
+                if code != expected:
+                    sys.exit(f"status {code}: {self.seen!r}")
+                return
+        sys.exit(f"no end: {self.seen!r}")
+
+
+def check(what, holds, seen):
+    if not holds:
+        sys.exit(f"{what}: {seen!r}")
+    print(what, flush=True)
+
+
+full = Terminal([*RUN, "run", "--", "/usr/bin/python3", "-c", RAW])
+full.expect("raw\r\n")
+full.press("\x03")
+full.expect("key 3\r\n")
+full.press("\x1a")
+full.expect_stop()
+check("the terminal is the shell's while a program is stopped", full.modes() == full.first, full.modes())
+os.kill(full.pid, signal.SIGCONT)
+full.expect("again\r\n")
+full.press("q")
+full.end()
+print("single keys, Ctrl-Z by the program itself")
+
+shell = Terminal([*RUN, "run", "--", "bash", "--norc", "-i"])
+shell.expect("bash.*[$#] ")
+shell.press("sleep 77\r")
+time.sleep(0.7)
+shell.press("\x1a")
+shell.expect("Stopped")
+shell.press("jobs; fg\r")
+shell.expect("Stopped.*sleep 77")
+time.sleep(0.3)
+shell.press("\x03")
+time.sleep(0.3)
+shell.press("echo status $?; tty\r")
+shell.expect("status 130\r\n/dev/pts/0\r\n")
+shell.press("exit 3\r")
+shell.end(3)
+print("a shell with job control")
+
+size = Terminal([*RUN, "run", "--", "bash", "-c", 'trap "stty size" WINCH; stty size; echo up; for i in 1 2 3 4 5 6; do sleep 0.5; done'])
+size.expect("24 80\r\nup\r\n")
+size.resize(30, 90)
+size.expect("30 90\r\n")
+size.end()
+print("window size")
+
+prompt = Terminal(["bash", "-c", 'set -m; "$@" | sed "s/^/out /"; stty -a | grep -o "[-]*echo "', "bash", *RUN, "run", "--", "bash", "-c",
+    'read -p "name? " name; echo "<$name>"; read -s -p "secret? " secret; echo; echo "<$secret>"; cat'])
+prompt.expect("name\\? ")
+prompt.press("Ada\r")
+prompt.expect("Ada\r\n")
+prompt.expect("secret\\? ")
+time.sleep(0.5)
+prompt.press("hidden\r")
+prompt.expect("(?s)out <Ada>.*out <hidden>|out <hidden>")
+prompt.press("text\r")
+prompt.expect("text\r\nout text")
+prompt.press("\x04")
+prompt.expect("echo ")
+prompt.end()
+print("questions in a pipeline")
+
+middle = Terminal(["bash", "-c", 'set -m; trap : INT; "$@" | cat; jobs; fg >/dev/null; echo "ended $?"', "bash", *RUN, "run", "--", "bash", "-c",
+    'trap "exit 9" INT; echo up; while :; do sleep 0.1; done'])
+middle.expect("up\r\n")
+middle.press("\x1a")
+middle.expect("Stopped")
+time.sleep(0.5)
+middle.press("\x03")
+middle.expect("ended")
+print("Ctrl-Z and Ctrl-C in a pipeline")
+
+PORT = 20000 + os.getpid() % 20000
+stalled = Terminal([*RUN, "run", "--metrics", f"127.0.0.1:{PORT}", "--", "yes", "x" * 100])
+stalled.expect("xxx")
+time.sleep(1)
+text = urllib.request.urlopen(f"http://127.0.0.1:{PORT}/metrics", timeout=5).read()
+check("a terminal that shows nothing does not hold up postern", b"postern" in text, text)
+os.kill(stalled.pid, signal.SIGTERM)
+stalled.end(143)
