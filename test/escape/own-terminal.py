@@ -97,7 +97,7 @@ def state():
 
 before = state()
 seen = b""
-typed = hurt = False
+typed = hurt = alone = False
 end = time.time() + 30
 while time.time() < end and b"ended" not in seen:
     if select.select([fd], [], [], 0.1)[0]:
@@ -108,6 +108,7 @@ while time.time() < end and b"ended" not in seen:
     if b"ready" in seen and not typed:
         typed = True
         time.sleep(0.5)
+        alone = termios.tcgetattr(outside)[1] & termios.OPOST == 0
         os.write(fd, b"what the user types\n")
     if b"read<" in seen and not hurt and how in ("killed", "terminated"):
         hurt = True
@@ -138,6 +139,8 @@ print(json.dumps({
     "ended": "ended" in text,
     "flows": "flows" in text,
     "same": before == after,
+    # Its modes reach the terminal that others use.
+    "alone": alone,
     "stopped": "Stopped" in text,
     "text": text[-2000:],
 }))

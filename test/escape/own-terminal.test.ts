@@ -24,7 +24,7 @@ for (const user of users) {
       const { text, ...found } = await attempt(user, how);
       assert.deepEqual(
         found,
-        { plugin: '', shell: TYPED, ended: true, flows: true, same: true, stopped: false },
+        { plugin: '', shell: TYPED, ended: true, flows: true, same: true, alone: false, stopped: false },
         String(text),
       );
     });
@@ -37,7 +37,7 @@ for (const user of users) {
       const { text, ...found } = await attempt(user, how);
       assert.deepEqual(
         found,
-        { plugin: TYPED, shell: null, ended: true, flows: true, same: true, stopped: false },
+        { plugin: TYPED, shell: null, ended: true, flows: true, same: true, alone: true, stopped: false },
         String(text),
       );
       assert.match(String(text), new RegExp(`ended ${status}$`, 'm'));

@@ -5,6 +5,7 @@ import os
 import pty
 import re
 import select
+import shlex
 import signal
 import struct
 import sys
@@ -148,14 +149,19 @@ prompt.expect("echo ")
 prompt.end()
 print("questions in a pipeline")
 
-middle = Terminal(["bash", "-c", 'set -m; trap : INT; "$@" | cat; jobs; fg >/dev/null; echo "ended $?"', "bash", *RUN, "run", "--", "bash", "-c",
-    'trap "exit 9" INT; echo up; while :; do sleep 0.1; done'])
-middle.expect("up\r\n")
+middle = Terminal(["bash", "--norc", "-i"])
+middle.expect("[$#] ")
+middle.press(shlex.join([*RUN, "run", "--", "bash", "-c", 'trap "exit 9" INT; echo up; while :; do sleep 0.1; done']) + " | cat\r")
+middle.expect("[\r\n]up\r\n")
 middle.press("\x1a")
 middle.expect("Stopped")
+middle.press("fg\r")
 time.sleep(0.5)
 middle.press("\x03")
-middle.expect("ended")
+middle.press("echo ended\r")
+middle.expect("[\r\n]ended\r\n")
+middle.press("exit 0\r")
+middle.end()
 print("Ctrl-Z and Ctrl-C in a pipeline")
 
 PORT = 20000 + os.getpid() % 20000
