@@ -50,7 +50,7 @@ class Terminal:
     def press(self, keys):
         os.write(self.fd, keys.encode())
 
-    def expect(self, pattern, seconds=20):
+    def expect(self, pattern, seconds=40):
         end = time.time() + seconds
         while not re.search(pattern, self.seen):
             if time.time() > end:
@@ -111,13 +111,13 @@ print("single keys, Ctrl-Z by the program itself")
 
 shell = Terminal([*RUN, "run", "--", "bash", "--norc", "-i"])
 shell.expect("bash.*[$#] ")
-shell.press("sleep 77\r")
-time.sleep(0.7)
+shell.press("sh -c 'echo sleeps; exec sleep 77'\r")
+shell.expect("[\r\n]sleeps\r\n")
 shell.press("\x1a")
 shell.expect("Stopped")
 shell.press("jobs; fg\r")
 shell.expect("Stopped.*sleep 77")
-time.sleep(0.3)
+time.sleep(1)
 shell.press("\x03")
 time.sleep(0.3)
 shell.press("echo status $?; tty\r")
@@ -126,7 +126,7 @@ shell.press("exit 3\r")
 shell.end(3)
 print("a shell with job control")
 
-size = Terminal([*RUN, "run", "--", "bash", "-c", 'trap "stty size" WINCH; stty size; echo up; for i in 1 2 3 4 5 6; do sleep 0.5; done'])
+size = Terminal([*RUN, "run", "--", "bash", "-c", 'trap "stty size; exit 0" WINCH; stty size; echo up; while :; do sleep 0.1; done'])
 size.expect("24 80\r\nup\r\n")
 size.resize(30, 90)
 size.expect("30 90\r\n")
@@ -156,7 +156,7 @@ middle.expect("[\r\n]up\r\n")
 middle.press("\x1a")
 middle.expect("Stopped")
 middle.press("fg\r")
-time.sleep(0.5)
+time.sleep(1)
 middle.press("\x03")
 middle.press("echo ended\r")
 middle.expect("[\r\n]ended\r\n")
