@@ -10,7 +10,8 @@ import { connectHostSocket } from '../../../broker/request/connect-host-socket.j
 import { bindTo, listenOn } from '../../../shared/sys/listen.js';
 import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import { encodeSocketPath } from '../../../shared/sys/sockaddr.js';
-import { unixSocket } from '../../../shared/sys/socket.js';
+import { socketKind, unixSocket } from '../../../shared/sys/socket.js';
+import { SOCK_SEQPACKET } from '../../../shared/sys/socket-constants.js';
 import { until } from '../../harness/until.js';
 import { readableFolder } from '../../harness/users.js';
 import { startDnsServer, type TestDnsServer } from '../start-dns-server.js';
@@ -49,7 +50,7 @@ function ask(
 before(async () => {
   for (const name of ['open', 'closed', 'denied']) await serve(name);
   dns = await startDnsServer({
-    allow: ['open', 'denied', 'gone', 'dead', 'full', 'alias'].map((name) => `unix:${path(name)}`),
+    allow: ['open', 'denied', 'gone', 'dead', 'full', 'alias', 'packets'].map((name) => `unix:${path(name)}`),
     deny: [`unix:${path('denied')}`],
   });
 });
@@ -71,6 +72,19 @@ test('exactly the permitted path hears, and the socket works', async () => {
   }
   assert.equal(await ask(Uint8Array.of(...bytes, 0xff)), -EACCES);
   assert.deepEqual(heard, ['open', 'open']);
+});
+
+test('a seqpacket socket is connected for a seqpacket socket, and for no stream', async () => {
+  const server = unixSocket('seqpacket');
+  assert.ok(typeof server !== 'number');
+  assert.equal(bindTo(server.number, encodeSocketPath(path('packets'))), 0);
+  assert.equal(listenOn(server.number, 1), 0);
+  const socket = await ask('packets', { type: 'seqpacket' });
+  assert.ok(typeof socket !== 'number', String(socket));
+  assert.equal(socketKind(socket.number)?.type, SOCK_SEQPACKET);
+  socket.close();
+  assert.equal(await ask('packets'), -EPROTOTYPE);
+  server.close();
 });
 
 test('what fails has its errno, and leaves no descriptor', async () => {
