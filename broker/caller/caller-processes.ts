@@ -4,7 +4,7 @@ import { BoundedMap } from '../../shared/bounded-map.js';
 import { SEARCHED_DESCRIPTORS } from '../../shared/limits.js';
 import { type DescriptorEntry, DescriptorTable } from '../../shared/sys/descriptor-table.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
-import { openPidfd, openThreadPidfd, shareDescriptors, takeDescriptor } from '../../shared/sys/pidfd.js';
+import { compareTables, openPidfd, openThreadPidfd, takeDescriptor } from '../../shared/sys/pidfd.js';
 import { processOfThread } from './caller-origins.js';
 
 const { EINVAL, ESRCH, EBADF } = constants.errno;
@@ -74,6 +74,8 @@ function openThread(tid: number): CallingThread | number {
   const handle = openThreadPidfd(tid);
   if (typeof handle !== 'number') return { handle, table: undefined };
   if (handle !== -EINVAL) return handle;
-  if (pid !== tid && !shareDescriptors(pid, tid)) return -ESRCH;
+  // Without an answer the descriptor could be another one: the call fails with the errno of kcmp.
+  const order = pid === tid ? 0 : compareTables(pid, tid);
+  if (order !== 0) return Math.min(order, 0) || -ESRCH;
   return { handle: openPidfd(pid), table: undefined };
 }

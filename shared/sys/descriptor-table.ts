@@ -17,7 +17,7 @@ const D_NAME = 19;
 const MAX_ENTRY_BYTES = 32;
 /** A table whose numbers lie further apart is listed. Otherwise each number is tried. */
 const PROBES_PER_DESCRIPTOR = 2;
-const { EBADF, ENOSYS } = constants.errno;
+const { EBADF } = constants.errno;
 /** Its bit differs between x86-64 and arm64. */
 const { O_DIRECTORY } = files;
 
@@ -103,9 +103,10 @@ export class DescriptorTable {
   #isSame(folder: number, known: number, other: number): boolean {
     if (other === known) return false;
     const order = this.#compare(known, other);
-    if (order !== -ENOSYS) return order === 0;
-    // A kernel without CONFIG_KCMP: compare inodes, since each socket has one.
-    return readInode(folder, known) === readInode(folder, other);
+    if (order >= 0 || order === -EBADF) return order === 0;
+    // The kernel has no kcmp (CONFIG_KCMP), or a filter or security module refuses it.
+    const file = identify(folder, known);
+    return file !== undefined && file === identify(folder, other);
   }
 
   /** kcmp(2). @returns 0 for one open file, 1 or more for two, or minus errno */
@@ -155,9 +156,11 @@ function closesOnExec(length: number): boolean {
   return (flags & O_CLOEXEC) !== 0;
 }
 
-function readInode(folder: number, descriptor: number): number {
+/** The mount and the inode of a descriptor: each socket has its own inode. Undefined where proc(5) does not tell. */
+function identify(folder: number, descriptor: number): string | undefined {
   const told = text.decode(info.subarray(0, readInfo(folder, descriptor)));
-  return Number(/^ino:\s+(\d+)/m.exec(told)?.[1] ?? Number.NaN);
+  const [mount, inode] = [/^mnt_id:\s+\d+/m.exec(told)?.[0], /^ino:\s+\d+/m.exec(told)?.[0]];
+  return mount === undefined || inode === undefined ? undefined : `${mount} ${inode}`;
 }
 
 function listNumbers(folder: number, most: number): readonly number[] {

@@ -36,7 +36,7 @@ export interface KernelFeatures {
   readonly netnsCookie: boolean;
   /** pidfd_getfd(2), Linux 5.6. The filters of containers refuse it. */
   readonly takesDescriptors: boolean;
-  /** kcmp(2), or a kernel without it, where postern compares inodes. The filters of containers refuse the call. */
+  /** kcmp(2), or a kernel with PIDFD_THREAD and without kcmp, where postern compares inodes. The filters of containers refuse the call. */
   readonly comparesDescriptors: boolean;
 }
 
@@ -88,7 +88,8 @@ function takesDescriptors(): boolean {
 
 function comparesDescriptors(): boolean {
   const order = syscallLongs(SYS.kcmp, process.pid, process.pid, KCMP_FILE, 0, 0);
-  return order >= 0 || order === -constants.errno.ENOSYS;
+  // Before PIDFD_THREAD no other call tells whether a thread has its process's descriptors.
+  return order >= 0 || (order === -constants.errno.ENOSYS && opensThreads());
 }
 
 function hasSocketOption(name: number): boolean {

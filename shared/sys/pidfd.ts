@@ -36,9 +36,9 @@ export function takeDescriptor(pidfd: number, fd: number): OwnedFd | number {
 
 const KCMP_FILES = 2;
 
-/** Whether two threads use one descriptor table, kcmp(2). */
-export function shareDescriptors(one: number, other: number): boolean {
-  return syscallLongs(SYS.kcmp, one, other, KCMP_FILES, 0, 0) === 0;
+/** Compares the descriptor tables of two threads, kcmp(2). @returns 0 for one table, 1 or more for two, or minus errno */
+export function compareTables(one: number, other: number): number {
+  return syscallLongs(SYS.kcmp, one, other, KCMP_FILES, 0, 0);
 }
 
 /** Sends a signal. @returns 0, or minus errno: ESRCH if the process has ended */

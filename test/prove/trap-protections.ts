@@ -88,6 +88,14 @@ export const trapProtections: readonly Protection[] = [
     pattern: '.user',
   },
   {
+    name: "trap: a socket's duplicates are found where kcmp(2) is refused",
+    file: 'shared/sys/descriptor-table',
+    right: 'file !== undefined && file === identify(folder, other)',
+    wrong: 'false',
+    tests: ['integration/refused-kcmp'],
+    pattern: 'EPERM .user',
+  },
+  {
     name: 'trap: the unspecified address is loopback',
     file: 'shared/policy/sandbox-address',
     right: "'0.0.0.0', '::', ",
@@ -129,8 +137,8 @@ export const trapProtections: readonly Protection[] = [
   {
     name: 'trap: before PIDFD_THREAD, a thread with a descriptor table of its own is an error',
     file: 'broker/caller/caller-processes',
-    right: 'pid !== tid && !shareDescriptors(pid, tid)',
-    wrong: 'false',
+    right: 'pid === tid ? 0 : compareTables(pid, tid)',
+    wrong: '0',
     tests: ['escape/own-tables'],
     pattern: 'such a thread gets an error',
   },
