@@ -1,39 +1,24 @@
-// The trusted parent of broker and plugins, with audit log and metrics. It runs in the host's network namespace. It speaks no
+// The trusted parent of broker and plugins. It runs in the host's network namespace. It speaks no
 // protocol with a plugin, and parses none of its bytes.
-import type { Server } from 'node:http';
 import { constants } from 'node:os';
 import type { PluginConfig } from '../../shared/config/plugin-config.js';
 import { PosternError } from '../../shared/errors.js';
 import { STOP_TIMEOUT_MS } from '../../shared/limits.js';
-import { MetricSet } from '../../shared/metrics/metric-set.js';
-import { PluginMetrics } from '../../shared/metrics/plugin-metrics.js';
 import type { AuditEvent } from '../../shared/protocol/audit-events.js';
-import type { ExplainQuestion, Explanation } from '../../shared/protocol/link.js';
+import type { ExplainQuestion, Explanation, ListenerAddress } from '../../shared/protocol/link.js';
 import type { StartCause } from '../../shared/reasons.js';
 import { dropInheritableCapabilities } from '../../shared/sys/capabilities.js';
 import { becomeSubreaper, setDumpable } from '../../shared/sys/process-control.js';
-import { VERSION } from '../../shared/version.js';
 import { claimIdRange, type IdRange } from '../host/id-range.js';
-import { ownProgramFiles } from '../host/own-files.js';
-import { ownPrivileges, type Privileges } from '../host/privileges.js';
-import { requireLinux } from '../host/require-linux.js';
 import { BrokerProcess } from './broker/broker-process.js';
-import { requireCounting } from './broker/connections-keeper.js';
 import { Cgroups } from './cgroup/cgroups.js';
-import { exitCause, limitThatEnded } from './exit-cause.js';
-import { hostFiles } from './files/host-files.js';
-import { requireApart } from './files/require-apart.js';
-import { readyHomes } from './home/kept-home.js';
 import { Listeners } from './listeners/listeners.js';
-import { AuditSink } from './record/audit-sink.js';
-import { endpointPorts } from './record/endpoint-ports.js';
-import { SUPERVISOR_METRICS } from './record/metric-table.js';
-import { serveMetrics } from './record/metrics-endpoint.js';
-import { requireRules } from './require-rules.js';
-import { startedFiles } from './root/started-files.js';
+import { PluginRuns } from './plugin-runs.js';
+import { Records } from './record/records.js';
+import { requireStartable, type Startable } from './require-startable.js';
 import type { Sandbox } from './start/sandbox.js';
 import type { StandardStreams } from './start/standard-streams.js';
-import { startPlugin } from './start/start-plugin.js';
+import { type PluginHost, startPlugin } from './start/start-plugin.js';
 import type { Unseen } from './unseen/unseen-files.js';
 import { UnseenReports } from './unseen/unseen-reports.js';
 
@@ -56,47 +41,30 @@ export interface SupervisorOptions {
   readonly ownFiles?: readonly string[] | undefined;
 }
 
-function ownFilesOf({ ownFiles = [], audit }: SupervisorOptions): readonly string[] {
-  const log = audit === undefined || audit === 'stderr' || audit === 'stdout' ? [] : [audit];
-  return [...ownProgramFiles(), ...ownFiles, ...log];
-}
-
-/** By paths without links. */
-function writtenBy(plugins: readonly PluginConfig[]): readonly string[] {
-  return plugins.flatMap(({ writable }) => writable.map((path) => hostFiles.real(path) ?? path));
-}
-
 export class Supervisor {
   readonly #options: SupervisorOptions;
-  readonly #metrics = new MetricSet(SUPERVISOR_METRICS);
-  readonly #pluginMetrics = new Map<string, PluginMetrics<typeof SUPERVISOR_METRICS>>();
-  readonly #listeners = new Listeners((text) => this.#options.onNotice?.(text));
+  readonly #records = new Records();
+  readonly #listeners = new Listeners((text) => this.#notice(text));
   readonly #cgroups = new Cgroups((plugin, limit, times) => this.#broker?.limited(plugin, limit, times));
-  #broker: BrokerProcess | undefined;
-  #sink: AuditSink | undefined;
-  #server: Server | undefined;
-  #owner: IdRange | undefined;
-  #privileges: Privileges = 'user';
-  #healthy = false;
-  #keptHomes: readonly string[] = [];
-  #written: readonly string[] = [];
-  #ownFiles: readonly string[] = [];
-  #closed: Promise<void> | undefined;
-  readonly #running = new Map<string, Sandbox>();
-  readonly #launching = new Set<Promise<Sandbox>>();
-  readonly #stopped = new Set<string>();
+  readonly #runs = new PluginRuns({
+    records: this.#records,
+    cgroups: this.#cgroups,
+    onNotice: (text) => this.#notice(text),
+  });
   readonly #unseen: UnseenReports;
+  #broker: BrokerProcess | undefined;
+  #owner: IdRange | undefined;
+  #startable: Startable | undefined;
+  #closed: Promise<void> | undefined;
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
     this.#unseen = new UnseenReports(options.onUnseen);
-    this.#metrics.set('buildInfo', { version: VERSION }, 1);
   }
 
   /** The address of the metrics listener, after the start. */
   get metricsPort(): number | undefined {
-    const address = this.#server?.address();
-    return typeof address === 'object' ? address?.port : undefined;
+    return this.#records.port;
   }
 
   get brokerPid(): number | undefined {
@@ -111,15 +79,8 @@ export class Supervisor {
    *   bound.
    */
   async start(): Promise<void> {
-    const { plugins, audit, metrics, onNotice } = this.#options;
-    requireLinux();
-    this.#privileges = ownPrivileges();
-    for (const plugin of plugins) requireRules(plugin);
-    requireCounting(plugins);
-    this.#keptHomes = readyHomes(plugins);
-    this.#written = [...writtenBy(plugins), ...this.#keptHomes];
-    this.#ownFiles = ownFilesOf(this.#options);
-    requireApart(plugins, this.#ownFiles, startedFiles);
+    const { plugins, audit, metrics, ownFiles } = this.#options;
+    this.#startable = requireStartable(plugins, audit, ownFiles);
     this.#cgroups.claim(plugins);
     becomeSubreaper();
     // As a user the broker has the same uid. A broker that was taken over must not read or steer this process, proc(5).
@@ -127,43 +88,15 @@ export class Supervisor {
     dropInheritableCapabilities();
     try {
       for (const plugin of plugins) this.#listeners.ready(plugin);
-      if (audit !== undefined) this.#sink = new AuditSink(audit, () => this.#broker?.auditDropped(1));
-      if (metrics !== undefined) {
-        this.#server = await serveMetrics(metrics, {
-          metrics: async () => {
-            this.#cgroups.tell();
-            return `${await this.#metrics.text()}\n${(await this.#broker?.metrics()) ?? ''}`;
-          },
-          healthy: () => this.#healthy,
-        });
-      }
-      if (this.#privileges === 'root') this.#owner = claimIdRange();
-      const broker = new BrokerProcess({
-        becomeIds: this.#owner === undefined ? undefined : { uid: this.#owner.base, gid: this.#owner.base },
-        dnsServers: this.#options.dnsServers,
-        listeners: endpointPorts(this.#server, metrics ?? ''),
+      const listeners = await this.#records.open(audit, metrics, {
+        brokerMetrics: async () => {
+          this.#cgroups.tell();
+          return (await this.#broker?.metrics()) ?? '';
+        },
+        onDropped: () => this.#broker?.auditDropped(1),
       });
-      this.#broker = broker;
-      broker.on('audit', (event) => {
-        this.#sink?.write(event);
-        this.#options.onEvent?.(event);
-      });
-      broker.on('down', () => this.#setHealth(false));
-      broker.on('restarted', () => {
-        this.#metrics.count('brokerRestarts', {});
-        this.#setHealth(true);
-        onNotice?.('the broker died; a new one serves in its place, and connections and plugins go on');
-      });
-      broker.on('failed', (error) => onNotice?.(`${error.message}; trying again`));
-      await broker.start();
-      this.#setHealth(true);
-      for (const plugin of plugins) {
-        this.#pluginMetrics.set(plugin.name, new PluginMetrics(this.#metrics, plugin.name));
-        await broker.addPlugin({ type: 'plugin', plugin: plugin.name, ...pick(plugin) });
-      }
-      this.#metrics.count('reloads', { result: 'ok' });
-      this.#metrics.set('lastReload', {}, 1);
-      this.#metrics.set('lastSuccess', {}, Date.now() / 1000);
+      if (this.#startable.privileges === 'root') this.#owner = claimIdRange();
+      await this.#startBroker(listeners);
     } catch (error) {
       await this.close();
       throw error;
@@ -177,44 +110,24 @@ export class Supervisor {
    */
   async startPlugin(config: PluginConfig, streams: StandardStreams, cause: StartCause): Promise<Sandbox> {
     const broker = this.#broker;
-    if (broker === undefined || this.#closed !== undefined)
+    const startable = this.#startable;
+    if (broker === undefined || startable === undefined || this.#closed !== undefined)
       throw new PosternError('broker_failed', 'The supervisor has not been started');
-    this.#stopped.delete(config.name);
-    const host = {
-      broker,
-      privileges: this.#privileges,
-      owner: this.#owner?.base ?? process.geteuid?.() ?? 0,
-      onNotice: (text: string) => this.#options.onNotice?.(text),
-      listeners: this.#listeners.ready(config),
-      socketFiles: this.#listeners.paths(),
-      keptHomes: this.#keptHomes,
-      written: this.#written,
-      ownFiles: this.#ownFiles,
-      onFailure: (find: () => readonly Unseen[]) => {
-        if (!this.#stopped.has(config.name)) this.#unseen.tell(config.name, find);
-      },
-      cgroup: this.#cgroups.make(config),
-    };
-    const launching = startPlugin(host, config, streams);
-    this.#launching.add(launching);
-    launching.catch(() => this.#cgroups.end(config.name));
-    const sandbox = await launching.finally(() => this.#launching.delete(launching));
-    if (this.#closed !== undefined) sandbox.kill();
-    this.#running.set(config.name, sandbox);
-    const metrics = this.#pluginMetrics.get(config.name);
-    metrics?.set('up', {}, 1);
-    metrics?.set('startTime', {}, Date.now() / 1000);
-    metrics?.count('starts', { cause });
-    sandbox.ended.then((end) => {
-      this.#running.delete(config.name);
-      const outOfMemory = this.#cgroups.end(config.name);
-      const stopped = this.#stopped.has(config.name);
-      metrics?.set('up', {}, 0);
-      metrics?.count('exits', { cause: exitCause(end, config.limits, { stopped, outOfMemory }) });
-      const limit = stopped ? undefined : limitThatEnded(end, config.limits, outOfMemory);
-      if (limit !== undefined) this.#options.onNotice?.(`"${config.name}" was ended by its limit ${limit}`);
+    return this.#runs.start(config, cause, () => {
+      const host: PluginHost = {
+        ...startable,
+        broker,
+        owner: this.#owner?.base ?? process.geteuid?.() ?? 0,
+        onNotice: (text) => this.#notice(text),
+        listeners: this.#listeners.ready(config),
+        socketFiles: this.#listeners.paths(),
+        onFailure: (find) => {
+          if (!this.#runs.wasStopped(config.name)) this.#unseen.tell(config.name, find);
+        },
+        cgroup: this.#cgroups.make(config),
+      };
+      return startPlugin(host, config, streams);
     });
-    return sandbox;
   }
 
   /** Asks the broker for its decision, DNS included. */
@@ -225,18 +138,8 @@ export class Supervisor {
   }
 
   /** Sends SIGTERM, and SIGKILL after a time. Resolves when every process of the plugin is gone. */
-  async stopPlugin(
-    name: string,
-    signal: number = SIGTERM,
-    timeoutMs: number = STOP_TIMEOUT_MS,
-  ): Promise<void> {
-    const sandbox = this.#running.get(name);
-    if (sandbox === undefined) return;
-    this.#stopped.add(name);
-    sandbox.signal(signal);
-    const timer = setTimeout(() => sandbox.kill(), timeoutMs);
-    await sandbox.ended;
-    clearTimeout(timer);
+  stopPlugin(name: string, signal: number = SIGTERM, timeoutMs: number = STOP_TIMEOUT_MS): Promise<void> {
+    return this.#runs.stop(name, signal, timeoutMs);
   }
 
   /** Counts lines of a plugin's output that its limit dropped. */
@@ -256,22 +159,44 @@ export class Supervisor {
   }
 
   async #close(): Promise<void> {
-    await Promise.all([...this.#running.keys()].map((name) => this.stopPlugin(name)));
-    // A plugin that is still starting is killed once it runs. Its start and its end are awaited.
-    await Promise.allSettled(this.#launching);
-    await Promise.all([...this.#running.values()].map((sandbox) => sandbox.ended));
+    await this.#runs.close(SIGTERM, STOP_TIMEOUT_MS);
     await this.#cgroups.removed();
     this.#listeners.closeAll();
     await this.#broker?.stop();
-    await this.#sink?.close();
-    this.#server?.closeAllConnections();
-    this.#server?.close();
+    await this.#records.close();
     this.#owner?.release();
   }
 
-  #setHealth(up: boolean): void {
-    this.#healthy = up;
-    this.#metrics.set('brokerUp', {}, up ? 1 : 0);
+  /** Starts the broker, and puts the rules of every plugin in force. @param listeners of postern itself, which no plugin may reach */
+  async #startBroker(listeners: readonly ListenerAddress[]): Promise<void> {
+    const { plugins, dnsServers, onEvent } = this.#options;
+    const broker = new BrokerProcess({
+      becomeIds: this.#owner === undefined ? undefined : { uid: this.#owner.base, gid: this.#owner.base },
+      dnsServers,
+      listeners,
+    });
+    this.#broker = broker;
+    broker.on('audit', (event) => {
+      this.#records.event(event);
+      onEvent?.(event);
+    });
+    broker.on('down', () => this.#records.brokerIsUp(false));
+    broker.on('restarted', () => {
+      this.#records.brokerRestarted();
+      this.#notice('the broker died; a new one serves in its place, and connections and plugins go on');
+    });
+    broker.on('failed', (error) => this.#notice(`${error.message}; trying again`));
+    await broker.start();
+    this.#records.brokerIsUp(true);
+    for (const plugin of plugins) {
+      this.#records.addPlugin(plugin.name);
+      await broker.addPlugin({ type: 'plugin', plugin: plugin.name, ...pick(plugin) });
+    }
+    this.#records.rulesLoaded();
+  }
+
+  #notice(text: string): void {
+    this.#options.onNotice?.(text);
   }
 }
 

@@ -1,0 +1,102 @@
+// The audit log and the metrics of a supervisor: opens both, counts what the supervisor does, and serves the broker's metrics too.
+import type { Server } from 'node:http';
+import { MetricSet } from '../../../shared/metrics/metric-set.js';
+import { PluginMetrics } from '../../../shared/metrics/plugin-metrics.js';
+import type { AuditEvent } from '../../../shared/protocol/audit-events.js';
+import type { ListenerAddress } from '../../../shared/protocol/link.js';
+import type { ExitCause, StartCause } from '../../../shared/reasons.js';
+import { VERSION } from '../../../shared/version.js';
+import { AuditSink } from './audit-sink.js';
+import { endpointPorts } from './endpoint-ports.js';
+import { SUPERVISOR_METRICS } from './metric-table.js';
+import { serveMetrics } from './metrics-endpoint.js';
+
+export interface RecordSources {
+  /** Returns the broker's metrics in the text format; empty while there is no broker. */
+  readonly brokerMetrics: () => Promise<string>;
+  /** Called when the audit log has dropped an event. */
+  readonly onDropped: () => void;
+}
+
+export class Records {
+  readonly #metrics = new MetricSet(SUPERVISOR_METRICS);
+  readonly #plugins = new Map<string, PluginMetrics<typeof SUPERVISOR_METRICS>>();
+  #sink: AuditSink | undefined;
+  #server: Server | undefined;
+  #healthy = false;
+
+  constructor() {
+    this.#metrics.set('buildInfo', { version: VERSION }, 1);
+  }
+
+  /** The port of the metrics listener, once it is open. */
+  get port(): number | undefined {
+    const address = this.#server?.address();
+    return typeof address === 'object' ? address?.port : undefined;
+  }
+
+  /**
+   * @param audit `stderr`, `stdout` or a path; without it, no audit log
+   * @param metrics HOST:PORT; without it, no listener
+   * @returns where the metrics are served
+   * @throws PosternError `audit_destination`, `metrics_address`
+   */
+  async open(
+    audit: string | undefined,
+    metrics: string | undefined,
+    { brokerMetrics, onDropped }: RecordSources,
+  ): Promise<readonly ListenerAddress[]> {
+    if (audit !== undefined) this.#sink = new AuditSink(audit, onDropped);
+    if (metrics === undefined) return [];
+    this.#server = await serveMetrics(metrics, {
+      metrics: async () => `${await this.#metrics.text()}\n${await brokerMetrics()}`,
+      healthy: () => this.#healthy,
+    });
+    return endpointPorts(this.#server, metrics);
+  }
+
+  event(event: AuditEvent): void {
+    this.#sink?.write(event);
+  }
+
+  brokerIsUp(up: boolean): void {
+    this.#healthy = up;
+    this.#metrics.set('brokerUp', {}, up ? 1 : 0);
+  }
+
+  brokerRestarted(): void {
+    this.#metrics.count('brokerRestarts', {});
+    this.brokerIsUp(true);
+  }
+
+  /** Makes the plugin's series, at 0. */
+  addPlugin(plugin: string): void {
+    this.#plugins.set(plugin, new PluginMetrics(this.#metrics, plugin));
+  }
+
+  rulesLoaded(): void {
+    this.#metrics.count('reloads', { result: 'ok' });
+    this.#metrics.set('lastReload', {}, 1);
+    this.#metrics.set('lastSuccess', {}, Date.now() / 1000);
+  }
+
+  pluginStarted(plugin: string, cause: StartCause): void {
+    const metrics = this.#plugins.get(plugin);
+    metrics?.set('up', {}, 1);
+    metrics?.set('startTime', {}, Date.now() / 1000);
+    metrics?.count('starts', { cause });
+  }
+
+  pluginEnded(plugin: string, cause: ExitCause): void {
+    const metrics = this.#plugins.get(plugin);
+    metrics?.set('up', {}, 0);
+    metrics?.count('exits', { cause });
+  }
+
+  /** Writes out the audit log, and ends the metrics listener. */
+  async close(): Promise<void> {
+    await this.#sink?.close();
+    this.#server?.closeAllConnections();
+    this.#server?.close();
+  }
+}
