@@ -66,9 +66,9 @@ export const PROTOCOL_ERRORS = [
 export type ProtocolErrorKind = (typeof PROTOCOL_ERRORS)[number];
 
 /** Why a plugin started, and why it ended. */
-export const START_CAUSES = ['boot', 'restart', 'operator', 'reload', 'schedule'] as const;
+export const START_CAUSES = ['boot', 'restart'] as const;
 export type StartCause = (typeof START_CAUSES)[number];
-export const EXIT_CAUSES = ['exit', 'error', 'signal', 'oom', 'limit', 'operator', 'supervisor'] as const;
+export const EXIT_CAUSES = ['exit', 'error', 'signal', 'oom', 'limit', 'operator'] as const;
 export type ExitCause = (typeof EXIT_CAUSES)[number];
 
 /** The class of an address: that of the innermost special block around it. `own`: of this host. `listener`: where postern listens. */

@@ -68,9 +68,6 @@ export const ACTION_MEANINGS: Meanings<SlowAction> = {
 export const START_MEANINGS: Meanings<StartCause> = {
   boot: 'postern started the plugin.',
   restart: 'The restart policy started it again.',
-  operator: 'Not used yet.',
-  reload: 'Not used yet.',
-  schedule: 'Not used yet.',
 };
 
 export const EXIT_MEANINGS: Meanings<ExitCause> = {
@@ -80,7 +77,6 @@ export const EXIT_MEANINGS: Meanings<ExitCause> = {
   oom: 'The sandbox reached `total_memory_mib`.',
   limit: 'It reached `cpu_seconds` or `file_mib`.',
   operator: 'postern was asked to stop it.',
-  supervisor: 'Not used yet.',
 };
 
 export const CLASS_MEANINGS: Meanings<AddressClass> = {
