@@ -8,7 +8,8 @@ import { hostFiles } from '../supervisor/files/host-files.js';
 import type { CheckWarning } from './check-warning.js';
 import { paint } from './colour.js';
 import { homeWarnings } from './home-warnings.js';
-import { loadChecked } from './load-checked.js';
+import { hostWarnings } from './host-warnings.js';
+import { loadChecked, ownFilesOf } from './load-checked.js';
 import { sharedFolderWarnings } from './shared-folder-warnings.js';
 
 interface CheckReport {
@@ -63,6 +64,7 @@ function checkFile(file: string): CheckReport {
       ...config.plugins.flatMap(warningsOf),
       ...homeWarnings(config),
       ...sharedFolderWarnings(config, hostFiles),
+      ...hostWarnings(config, ownFilesOf(config), hostFiles),
     ],
   };
 }

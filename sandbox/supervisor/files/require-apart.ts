@@ -2,8 +2,8 @@
 import type { PluginConfig } from '../../../shared/config/plugin-config.js';
 import { PosternError } from '../../../shared/errors.js';
 import { hostFiles } from './host-files.js';
+import { ownFileProblems } from './own-file-problems.js';
 import { pathProblems, type StartedFiles } from './path-problems.js';
-import { isWithin } from './path-within.js';
 import { socketProblems } from './socket-problems.js';
 
 /**
@@ -18,24 +18,10 @@ export function requireApart(
   const [problem] = [
     ...pathProblems(plugins, hostFiles, startedFiles),
     ...socketProblems(plugins, hostFiles),
+    ...ownFileProblems(plugins, ownFiles, hostFiles),
   ];
   if (problem !== undefined)
     throw new PosternError('path_not_apart', `Cannot start "${problem.plugin}": ${problem.message}`, {
       fix: problem.fix,
     });
-  const own = ownFiles.flatMap((path) => hostFiles.real(path) ?? []);
-  for (const { name, writable } of plugins)
-    for (const path of writable) {
-      const real = hostFiles.real(path) ?? path;
-      const file = own.find((one) => isWithin(real, one));
-      if (file === undefined) continue;
-      const where = file === real ? 'is' : `lies in "${file}", which is`;
-      throw new PosternError(
-        'path_not_apart',
-        `Cannot start "${name}": "${path}" ${where} postern's own, and the plugin would write it`,
-        {
-          fix: 'name another path, or keep the file of postern elsewhere',
-        },
-      );
-    }
 }

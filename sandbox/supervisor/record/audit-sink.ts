@@ -1,12 +1,12 @@
 // Writes audit events to stderr, stdout or a file, one JSON line each. A slow destination never blocks the supervisor: events that
 // it does not take are dropped and counted. Node would write its own streams synchronously.
-import { constants, createWriteStream, openSync, realpathSync, statSync, type WriteStream } from 'node:fs';
-import { dirname } from 'node:path';
+import { constants, createWriteStream, openSync, type WriteStream } from 'node:fs';
 import { asciiJson } from '../../../shared/ascii-json.js';
 import { PosternError } from '../../../shared/errors.js';
 import { AUDIT_BACKLOG_BYTES } from '../../../shared/limits.js';
 import type { AuditEvent } from '../../../shared/protocol/audit-events.js';
 import { duplicate } from '../../../shared/sys/fcntl.js';
+import { mayBeLink } from './audit-place.js';
 
 export class AuditSink {
   readonly #stream: WriteStream;
@@ -47,19 +47,11 @@ function open(destination: string): number {
     // Without O_NONBLOCK a FIFO without a reader would block the start, open(2).
     const { O_APPEND, O_CREAT, O_NOFOLLOW, O_NONBLOCK, O_WRONLY } = constants;
     const flags = O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK;
-    // A link there could lead to a file that is executed, for example ~/.bashrc. Only root's folders, for example /dev, may have one.
-    return openSync(destination, isRootsFolder(dirname(destination)) ? flags : flags | O_NOFOLLOW, 0o640);
+    return openSync(destination, mayBeLink(destination) ? flags : flags | O_NOFOLLOW, 0o640);
   } catch (cause) {
     throw new PosternError('audit_destination', `Cannot append to the audit file "${destination}"`, {
       fix: 'name a file, not a link, in a folder that exists and that you may write',
       cause,
     });
   }
-}
-
-/** /dev/fd leads to a folder of /proc, whose links nobody makes. */
-function isRootsFolder(folder: string): boolean {
-  if (realpathSync(folder).startsWith('/proc/')) return true;
-  const { uid, mode } = statSync(folder);
-  return uid === 0 && (mode & 0o022) === 0;
 }
