@@ -80,16 +80,18 @@ function channelEnds({ type, answers }: ChannelPacket, descriptors: readonly Own
 }
 
 function trapEnds({ type }: TrapPacket, descriptors: readonly OwnedFd[]): TrapEnds {
-  const [listener, calls, dnsDatagrams, dnsListener, ...more] = descriptors;
+  const [listener, calls, dnsDatagrams, dnsListener, unixDiag, root, ...more] = descriptors;
   if (
     listener === undefined ||
     calls === undefined ||
     dnsDatagrams === undefined ||
     dnsListener === undefined ||
+    unixDiag === undefined ||
+    root === undefined ||
     more.length > 0
   )
-    throw miscounted(type, descriptors, 4);
-  return { listener, calls, dnsDatagrams, dnsListener };
+    throw miscounted(type, descriptors, 6);
+  return { listener, calls, dnsDatagrams, dnsListener, unixDiag, root };
 }
 
 function onlyOne({ type }: Packet, descriptors: readonly OwnedFd[]): OwnedFd {

@@ -119,6 +119,11 @@ export class Sessions implements SessionEvents {
     this.#traps.add(trap);
   }
 
+  /** The supervisor has connected an AF_UNIX socket of a sandbox. */
+  unixConnected({ session, id, result }: SupervisorLine & { readonly type: 'unix_connected' }): void {
+    for (const trap of this.#traps) if (trap.number === session) trap.unixConnected(id, result);
+  }
+
   /** Bounds a plugin's open connections. @param memory see OpenConnections; it is closed here */
   limitConnections({ plugin, limit }: ConnectionsPacket, memory: OwnedFd): void {
     this.#ends ??= new SocketEnds();

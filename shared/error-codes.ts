@@ -189,12 +189,6 @@ export const ERROR_CODES = {
     what: 'The arguments of a command are wrong.',
     fix: 'Read the help of the command (--help).',
   },
-  visible_socket: {
-    in: 'supervisor',
-    status: 125,
-    what: 'The plugin would see a socket of the host, and could connect to its service.',
-    fix: 'Show a narrower path, hide the folder of the socket, or listen in a folder that no plugin sees.',
-  },
   broker_cage: {
     in: 'broker',
     status: 125,

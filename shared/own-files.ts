@@ -14,6 +14,7 @@ export type Bundle =
   | 'broker-main'
   | 'stall-watchdog'
   | 'slow-lane-thread'
+  | 'connect-thread'
   | 'launcher'
   | 'init'
   | 'trial-plugin'

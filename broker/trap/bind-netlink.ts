@@ -1,10 +1,10 @@
 // bind(2) of a plugin's own netlink socket, netlink(7). Where it leaves the port to the kernel, the kernel takes the id of the process that
 // binds, which is the broker's: a fact of the host's. The caller's id in its own sandbox stands in, as without a trap.
 import { randomBytes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { constants, endianness } from 'node:os';
 import { LAYOUT } from '../../shared/sys/layout.js';
 import { bindTo } from '../../shared/sys/listen.js';
+import { processInside } from '../caller/process-inside.js';
 
 const { EADDRINUSE } = constants.errno;
 const NAME = LAYOUT['struct sockaddr_nl'];
@@ -34,14 +34,4 @@ export function bindNetlink(fd: number, address: Uint8Array, tid: number): numbe
 
 function someNumber(): number {
   return (NO_PROCESS | randomBytes(4).readUInt32LE()) >>> 0;
-}
-
-/** The last number of NStgid, proc_pid_status(5): of the innermost namespace. */
-function processInside(tid: number): number | undefined {
-  try {
-    const status = readFileSync(`/proc/${tid}/status`, 'latin1');
-    return Number(/^NStgid:(?:\s+\d+)*\s+(\d+)$/m.exec(status)?.[1] ?? Number.NaN) || undefined;
-  } catch {
-    return undefined;
-  }
 }

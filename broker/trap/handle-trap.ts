@@ -13,6 +13,7 @@ import type { TrappedCall } from '../caller/trapped-call.js';
 import { bindNetlink } from './bind-netlink.js';
 import { connectDatagram } from './connect-datagram.js';
 import { connectStream } from './connect-stream.js';
+import { connectUnix } from './connect-unix.js';
 import { noteAsker } from './note-asker.js';
 import { refuseForeign } from './refuse-foreign.js';
 import type { TrapContext } from './trap-context.js';
@@ -62,12 +63,10 @@ function handleSocket(
   }
   const { domain, netns } = identity;
   const socket: TrappedSocket = { descriptor, domain, own: netns === context.netns };
-  if (address === undefined) {
-    listen(context, call, socket);
-    return false;
-  }
+  if (address === undefined) return listen(context, call, socket);
+  if (domain === AF_UNIX && call.call === 'connect') return connectUnix(context, call, socket, address);
   if (domain === AF_UNIX) {
-    letUnixGoOn(context, call, socket, address);
+    letUnixBindGoOn(context, call, socket, address);
     return false;
   }
   if (call.call === 'bind') {
@@ -103,11 +102,29 @@ function bind(
   } else call.end(-EAFNOSUPPORT, 'error');
 }
 
-/** A socket that already listens, for example an inherited one, may listen again. */
-function listen(context: TrapContext, call: TrappedCall, { descriptor, own }: TrappedSocket): void {
-  if (own) call.end(listenOn(descriptor.number, call.notification.ints[1]), 'own');
+/**
+ * A socket that already listens, for example an inherited one, may listen again. The clients of an AF_UNIX socket see the ids of the
+ * process that made it listen.
+ *
+ * @returns whether the descriptor is still needed, and closed later
+ */
+function listen(
+  context: TrapContext,
+  call: TrappedCall,
+  { descriptor, domain, own }: TrappedSocket,
+): boolean {
+  const backlog = call.notification.ints[1];
+  if (own && domain === AF_UNIX) {
+    context.connectUnix(descriptor.number, { kind: 'listen', backlog }, (result) => {
+      call.end(result === 'host' ? -EACCES : result, 'own');
+      descriptor.close();
+    });
+    return true;
+  }
+  if (own) call.end(listenOn(descriptor.number, backlog), 'own');
   else if (isListening(descriptor.number)) call.end(0, 'own');
   else refuseForeign(context, call, undefined);
+  return false;
 }
 
 function connectNetlink(
@@ -121,10 +138,10 @@ function connectNetlink(
 }
 
 /**
- * The kernel executes the call: the broker would connect by path in its own root and with its own credentials. If another thread swaps
- * in an inet socket, Landlock denies the call. Such a swap can only end a connection.
+ * The kernel executes the call: the broker would make the socket's file in its own root and with its own credentials. If another thread
+ * swaps in an inet socket, Landlock denies the call.
  */
-function letUnixGoOn(
+function letUnixBindGoOn(
   context: TrapContext,
   call: TrappedCall,
   { own }: TrappedSocket,

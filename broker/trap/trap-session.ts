@@ -19,6 +19,7 @@ import { LoopbackHints } from './loopback-hints.js';
 import { NotifiedCalls } from './notified-calls.js';
 import { SocketRefusals } from './socket-refusals.js';
 import type { TrapContext } from './trap-context.js';
+import { connectsHere, SupervisedConnects } from './unix-connects.js';
 import { WaitingCalls } from './waiting-calls.js';
 
 /** The descriptors of a sandbox's trap. The session owns them. */
@@ -28,6 +29,10 @@ export interface TrapEnds {
   readonly calls: OwnedFd;
   readonly dnsDatagrams: OwnedFd;
   readonly dnsListener: OwnedFd;
+  /** Asks about AF_UNIX sockets of the sandbox. */
+  readonly unixDiag: OwnedFd;
+  /** The sandbox's root folder. */
+  readonly root: OwnedFd;
 }
 
 const WRITABLE_SOCKETS = new WritableOnce();
@@ -39,6 +44,10 @@ export interface TrapSetup {
   /** Names the session to the supervisor. */
   readonly number: number;
   readonly landlockDeniesTcp: boolean;
+  /** st_dev of each file system of the sandbox's own, as decimal text. */
+  readonly scratch: readonly string[];
+  /** The plugin has other ids than the broker. */
+  readonly otherIds: boolean;
   /** Another broker has served this trap: the calls that it left are answered first. */
   readonly resumed: boolean;
   readonly ends: TrapEnds;
@@ -52,15 +61,18 @@ export class TrapSession {
   readonly #calls: NotifiedCalls;
   readonly #context: TrapContext;
   readonly #dns: DnsServer;
+  readonly #supervised: SupervisedConnects;
   readonly #watch: Watch;
   readonly #onEnd: (session: TrapSession) => void;
   #open = true;
 
-  constructor({ services, plugin, number, landlockDeniesTcp, resumed, ends, onEnd }: TrapSetup) {
+  constructor(setup: TrapSetup) {
+    const { services, plugin, number, landlockDeniesTcp, resumed, ends, onEnd } = setup;
     this.number = number;
     this.plugin = plugin;
     this.#ends = ends;
     this.#onEnd = onEnd;
+    this.#supervised = new SupervisedConnects(number);
     const netns = netnsCookie(ends.dnsDatagrams.number);
     this.#dns = new DnsServer(services, plugin, {
       datagrams: [ends.dnsDatagrams],
@@ -81,6 +93,13 @@ export class TrapSession {
       settling: new Set(),
       writable: WRITABLE_SOCKETS,
       carryOver: new CarryOver(ends.dnsListener),
+      connectUnix: setup.otherIds
+        ? this.#supervised.connect
+        : connectsHere({
+            root: ends.root.number,
+            diag: ends.unixDiag.number,
+            scratch: setup.scratch.map(BigInt),
+          }),
       landlockDeniesTcp,
     };
     wakeSynchronously(ends.listener.number);
@@ -100,9 +119,16 @@ export class TrapSession {
     this.#context.processes.close();
     this.#dns.close();
     this.#ends.listener.close();
+    this.#ends.unixDiag.close();
+    this.#ends.root.close();
     this.#calls.close();
     this.#ends.calls.close();
     this.#onEnd(this);
+  }
+
+  /** The supervisor has made a connect. */
+  unixConnected(id: number, result: number | 'host'): void {
+    this.#supervised.answer(id, result);
   }
 
   /**

@@ -44,9 +44,7 @@ export function sharedFolderWarnings(
 function describe({ list, path }: Shown, { plugin, path: written }: Shown): string {
   const does = list === 'writable' ? 'write' : 'read';
   const passes =
-    list === 'writable'
-      ? 'they can pass each other files and AF_UNIX sockets there, and so their connections'
-      : 'it can pass this plugin files and AF_UNIX sockets there, and so its connections';
+    list === 'writable' ? 'they can pass each other files there' : 'it can pass this plugin files there';
   const folder = path === written ? `"${path}"` : `"${written}", in "${path}"`;
   return `The plugin "${plugin}" may write ${folder}, which this plugin may ${does}: ${passes}; give each plugin a folder that no other plugin names`;
 }

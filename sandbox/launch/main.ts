@@ -6,6 +6,7 @@ import { PosternError } from '../../shared/errors.js';
 import { dropAllCapabilities } from '../../shared/sys/capabilities.js';
 import { clearDomainName, setHostname } from '../../shared/sys/hostname.js';
 import { receiveMessage, sendMessage } from '../../shared/sys/message.js';
+import { openFolder } from '../../shared/sys/open-folder.js';
 import {
   becomeIds,
   leadSession,
@@ -14,6 +15,7 @@ import {
   setNoNewPrivileges,
 } from '../../shared/sys/process-control.js';
 import { succeed } from '../../shared/sys/system-error.js';
+import { openUnixDiag } from '../../shared/sys/unix-sockets.js';
 import { arrangeDescriptors } from './arrange-descriptors.js';
 import { buildRoot, takeTrees } from './build-root.js';
 import { enterLandlock } from './enter-landlock.js';
@@ -51,9 +53,10 @@ function launch(): void {
   clearDomainName();
   step = 'network';
   isolateNetwork();
-  const nameService = spec.egress === 'transparent' ? openNameService() : [];
+  const inNetwork = spec.egress === 'transparent' ? [...openNameService(), openUnixDiag()] : [];
   step = 'root';
   buildRoot(spec, sources);
+  const root = openFolder('/');
   process.chdir(spec.cwd);
   step = 'descriptors';
   // A session of the plugin's own: /dev/tty is not the user's terminal, and no signal or priority reaches the user's process groups.
@@ -76,7 +79,7 @@ function launch(): void {
   step = 'seccomp';
   const listener = loadFilters(spec.egress, spec.addedCalls);
   step = 'command';
-  const trap = listener === undefined ? [] : [listener, ...nameService];
+  const trap = listener === undefined ? [] : [listener, ...inNetwork, root];
   const ends = terminal === undefined ? [] : [terminal.master, terminal.slave];
   const descriptors = [...trap, ...ends].map(({ number }) => number);
   succeed(sendMessage(socket, new TextEncoder().encode(EXEC_WORD), descriptors, true), 'sendmsg');

@@ -96,10 +96,11 @@ export const EXEC_WORD = 'exec';
 export const GO_WORD = 'go';
 
 /**
- * Where egress is transparent, these descriptors come with the word, in this order: the filter's listener, then the UDP socket and
- * the listening TCP socket of port 53 on the sandbox's loopback. The launcher keeps none of them.
+ * Where egress is transparent, these descriptors come with the word, in this order: the filter's listener; the UDP socket and the
+ * listening TCP socket of port 53 on the sandbox's loopback; a netlink socket that asks about its AF_UNIX sockets; its root folder
+ * (O_PATH). The launcher keeps none of them.
  */
-export const TRAP_DESCRIPTORS = 3;
+export const TRAP_DESCRIPTORS = 5;
 /** The processes beside a plugin with a terminal, see keep-job-control.ts. They count in its limits. */
 export const JOB_CONTROL_PROCESSES = 3;
 /** If the plugin has a terminal, both of its ends come behind these: the master, then the terminal. */

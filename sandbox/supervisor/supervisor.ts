@@ -120,7 +120,6 @@ export class Supervisor {
         owner: this.#owner?.base ?? process.geteuid?.() ?? 0,
         onNotice: (text) => this.#notice(text),
         listeners: this.#listeners.ready(config),
-        socketFiles: this.#listeners.paths(),
         onFailure: (find) => {
           if (!this.#runs.wasStopped(config.name)) this.#unseen.tell(config.name, find);
         },

@@ -46,6 +46,13 @@ export type SupervisorLine =
   /** How often a limit of the supervisor has refused something to a plugin. 0: the first report, which creates the series. */
   | { readonly type: 'limited'; readonly plugin: string; readonly limit: LimitWord; readonly times: number }
   | { readonly type: 'metrics'; readonly id: number }
+  /** The answer to a {@link UnixConnectPacket}: 0, minus errno, or `host` for a socket that was not bound in the sandbox. */
+  | {
+      readonly type: 'unix_connected';
+      readonly session: number;
+      readonly id: number;
+      readonly result: number | 'host';
+    }
   /** Asks for a decision without a connection. `resolved` replaces the answer of DNS. `hostname` is that of the sandbox. */
   | {
       readonly type: 'explain';
@@ -136,8 +143,8 @@ export interface ConnectionsPacket {
 }
 
 /**
- * A packet from supervisor to broker with descriptors: the seccomp_unotify(2) listener of a sandbox, the memory of its calls in flight, and
- * the UDP and TCP sockets of its DNS.
+ * A packet from supervisor to broker with descriptors: the seccomp_unotify(2) listener of a sandbox, the memory of its calls in flight, the
+ * UDP and TCP sockets of its DNS, a netlink socket that asks about its AF_UNIX sockets, and its root folder.
  */
 export interface TrapPacket {
   readonly type: 'trap';
@@ -145,4 +152,23 @@ export interface TrapPacket {
   readonly session: number;
   readonly resumed: boolean;
   readonly landlockDeniesTcp: boolean;
+  /** st_dev of each file system of the sandbox's own, as decimal text. */
+  readonly scratch: readonly string[];
+  /** The plugin has other ids than the broker: the supervisor connects its AF_UNIX sockets. */
+  readonly otherIds: boolean;
+}
+
+/**
+ * A packet from broker to supervisor with a duplicate of a plugin's AF_UNIX socket, which the supervisor connects with the plugin's ids. Bytes
+ * are base64.
+ */
+export interface UnixConnectPacket {
+  readonly type: 'unix_connect';
+  /** Of the trap. */
+  readonly session: number;
+  readonly id: number;
+  readonly target:
+    | { readonly kind: 'path'; readonly path: string; readonly self?: number | undefined }
+    | { readonly kind: 'abstract'; readonly address: string }
+    | { readonly kind: 'listen'; readonly backlog: number };
 }

@@ -59,6 +59,10 @@ export const LAYOUT = {
     'id.idiag_dst': 28,
     'id.idiag_cookie': 48,
   },
+  'struct unix_diag_req': { size: 24, udiag_states: 4, udiag_ino: 8, udiag_show: 12 },
+  'struct unix_diag_msg': { size: 16 },
+  'struct unix_diag_vfs': { size: 8, udiag_vfs_dev: 4 },
+  'struct nlattr': { size: 4, nla_type: 2 },
   'struct inet_diag_msg': { size: 72, 'id.idiag_cookie': 44, idiag_inode: 68 },
 } as const;
 

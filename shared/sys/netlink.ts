@@ -12,6 +12,9 @@ const SOCK_RAW = 3;
 const little = endianness() === 'LE';
 const SOCKADDR_NL = LAYOUT['struct sockaddr_nl'];
 
+/** sock_diag(7) */
+export const NETLINK_SOCK_DIAG = 4;
+export const SOCK_DIAG_BY_FAMILY = 20;
 export const NLMSG_ERROR = 2;
 export const NLMSG_DONE = 3;
 export const NLM_F_REQUEST = 1;

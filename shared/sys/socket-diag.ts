@@ -5,12 +5,14 @@ import { LAYOUT } from './layout.js';
 import { boundAddress } from './listen.js';
 import {
   NETLINK_HEADER,
+  NETLINK_SOCK_DIAG,
   NLM_F_DUMP,
   NLM_F_REQUEST,
   NLMSG_ERROR,
   netlinkResult,
   openNetlink,
   receiveNetlink,
+  SOCK_DIAG_BY_FAMILY,
   sendNetlink,
   writeNetlinkHeader,
 } from './netlink.js';
@@ -20,12 +22,10 @@ import { IPPROTO_TCP, SOL_NETLINK, SOL_SOCKET } from './socket-constants.js';
 import { readOption, setOption } from './socket-option.js';
 import { errnoName, SystemError, succeed } from './system-error.js';
 
-const NETLINK_SOCK_DIAG = 4;
 const SO_COOKIE = 57;
 const NETLINK_ADD_MEMBERSHIP = 1;
 /** SKNLGRP_INET_TCP_DESTROY and SKNLGRP_INET6_TCP_DESTROY, linux/sock_diag.h. */
 const DESTROY_GROUPS = [1, 3];
-const SOCK_DIAG_BY_FAMILY = 20;
 const HEADER = NETLINK_HEADER;
 const REQUEST = LAYOUT['struct inet_diag_req_v2'];
 const REPLY = LAYOUT['struct inet_diag_msg'];

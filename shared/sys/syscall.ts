@@ -14,6 +14,9 @@ export const SYS: Readonly<Record<SyscallName, number>> = {
   landlock_create_ruleset: 444,
   landlock_add_rule: 445,
   landlock_restrict_self: 446,
+  setgroups: process.arch === 'arm64' ? 159 : 116,
+  setresuid: process.arch === 'arm64' ? 147 : 117,
+  setresgid: process.arch === 'arm64' ? 149 : 119,
   pivot_root: process.arch === 'arm64' ? 41 : 155,
   kcmp: process.arch === 'arm64' ? 272 : 312,
   seccomp: process.arch === 'arm64' ? 277 : 317,
@@ -29,6 +32,9 @@ type SyscallName =
   | 'landlock_create_ruleset'
   | 'landlock_add_rule'
   | 'landlock_restrict_self'
+  | 'setgroups'
+  | 'setresuid'
+  | 'setresgid'
   | 'pivot_root'
   | 'kcmp'
   | 'seccomp';

@@ -8,8 +8,10 @@ import { NOTIFIED_CALLS } from '../../shared/limits.js';
 import { boundDatagramSocket, listeningSocket } from '../../shared/sys/datagram.js';
 import { createMemoryFile } from '../../shared/sys/memory-file.js';
 import { receiveMessage, sendMessage } from '../../shared/sys/message.js';
+import { openFolder } from '../../shared/sys/open-folder.js';
 import { NOTIFICATION_BYTES } from '../../shared/sys/seccomp-notify.js';
 import { packetSocketPair } from '../../shared/sys/socket.js';
+import { openUnixDiag } from '../../shared/sys/unix-sockets.js';
 import { startDnsServer } from './start-dns-server.js';
 
 const [program = '', own = '', other = '', stay] = process.argv.slice(2);
@@ -46,12 +48,16 @@ const session = new TrapSession({
   plugin: dns.plugin,
   number: 1,
   landlockDeniesTcp: true,
+  scratch: [],
+  otherIds: false,
   resumed: false,
   ends: {
     listener,
     calls: createMemoryFile('calls', NOTIFIED_CALLS * NOTIFICATION_BYTES),
     dnsDatagrams: boundDatagramSocket(LOOPBACK),
     dnsListener: listeningSocket(LOOPBACK, 1),
+    unixDiag: openUnixDiag(),
+    root: openFolder('/'),
   },
   onEnd: () => {},
 });

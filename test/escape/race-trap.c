@@ -2,7 +2,7 @@
 // Prints what it saw. The test knows whether a forbidden listener heard something.
 #include "../interop/semantics/prelude.h"
 
-static int ALLOWED, FORBIDDEN;
+static int ALLOWED, FORBIDDEN, FREE;
 static volatile int over;
 static volatile long flips;
 static long calls, connected, wrong;
@@ -96,9 +96,16 @@ static void *flips_unix(void *unused) {
   return unused;
 }
 
+/** The kernel executes a bind of an AF_UNIX socket. */
 static void call_unix(void) {
-  if (calls % 3 == 2) bind(SLOT, (struct sockaddr *)&address, 16);
-  else connect(SLOT, (struct sockaddr *)&address, 16);
+  struct sockaddr_in own;
+  socklen_t length = sizeof own;
+  bind(SLOT, (struct sockaddr *)&address, 16);
+  if (getsockname(sources[REFUSED], (struct sockaddr *)&own, &length) == 0 && own.sin_port == htons(FREE)) {
+    printf("result wrong bound\n");
+    fflush(stdout);
+    _exit(0);
+  }
 }
 
 static void race(void *(*flip)(void *), void (*act)(void)) {
@@ -130,19 +137,19 @@ static void deaths(void) {
 int main(int argc, char **argv) {
   const char *what = argv[1];
   if (argc < 5) return 2;
-  ALLOWED = atoi(argv[2]), FORBIDDEN = atoi(argv[3]);
+  ALLOWED = atoi(argv[2]), FORBIDDEN = atoi(argv[3]), FREE = atoi(argv[4]);
   address.in = at(ALLOWED);
   endless = argc > 5;
   if (strcmp(what, "address") == 0) race(flips_address, call_address);
   else if (strcmp(what, "deaths") == 0) deaths();
   else {
-    int refused = refused_socket(atoi(argv[4])), peer = tcp(0);
+    int refused = refused_socket(FREE), peer = tcp(0);
     call(peer, ALLOWED);
     sources[OWN] = tcp(SOCK_NONBLOCK), sources[REFUSED] = refused, sources[PEER] = peer;
     sources[UNIX] = socket(AF_UNIX, SOCK_STREAM, 0);
     sources[OWN6] = socket(AF_INET6, SOCK_STREAM | SOCK_NONBLOCK, 0);
     if (strcmp(what, "unix") == 0) {
-      address.in = at(FORBIDDEN);
+      address.in = at(FREE);
       race(flips_unix, call_unix);
     } else race(flips_descriptor, call_descriptor);
     int listens = 0;

@@ -106,12 +106,6 @@ for (const as of users) {
   const warned: readonly (readonly [what: string, text: string, line: number, message: RegExp])[] = [
     ['a folder that two plugins write', config({ writable: 'data' }), 9, /plugin "reader" may write/],
     [
-      'a folder with a socket of the host',
-      config({ visible: 'services' }),
-      6,
-      /listens on ".*host\.sock".*show a narrower path, or hide/,
-    ],
-    [
       "a folder with postern's configuration",
       `plugins:\n  one: {command: ["true"], filesystem: {writable: [.]}}\n`,
       2,

@@ -97,7 +97,7 @@ test('check warns of a folder by which plugins can reach each other, with its li
     ],
   );
   for (const { message } of warnings)
-    assert.match(message, /AF_UNIX sockets.*; give each plugin a folder that no other plugin names$/);
+    assert.match(message, /files there; give each plugin a folder that no other plugin names$/);
 });
 
 test('check warns of a home that two plugins share and of a home_mib without effect, and refuses a bad home', async () => {

@@ -14,7 +14,6 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { createServer, type Server } from 'node:http';
-import { createServer as createSocket } from 'node:net';
 import { dirname, join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { ownFolder } from '../harness/own-folder.js';
@@ -236,19 +235,6 @@ for (const user of users) {
       { as: user },
     );
     assert.equal(byName.stdout, 'from home\n', byName.stderr);
-  });
-
-  test(`a bound socket of the host in a kept home refuses the start (${user})`, async (t) => {
-    const home = ownFolder(user);
-    const server = createSocket().listen(join(home, 'agent'));
-    t.after(() => server.close());
-    await new Promise((resolve) => server.once('listening', resolve));
-    const { status, stdout, stderr } = await run(user, home, 'echo started');
-    assert.deepEqual([status, stdout], [125, '']);
-    assert.equal(
-      stderr,
-      `postern: The socket "${home}/agent" of this host would be visible to the plugin; it shows by --home ${home}: end the program that listens there, or remove the socket\n`,
-    );
   });
 
   test(`a kept home has no set-uid program, no device, and no bound of a run's home (${user})`, async () => {

@@ -248,17 +248,6 @@ for (const user of users) {
     assert.match(stderr, /^postern: Cannot run ".\/tool": .*--visible/);
   });
 
-  test(`a bound socket of the host under what is visible refuses the start, naming path and option (${user})`, async () => {
-    const folder = readableFolder();
-    const path = join(folder, 'service');
-    const server = createServer().listen(path);
-    await new Promise((resolve) => server.once('listening', resolve));
-    const { status, stderr } = await postern(['run', '--visible', folder, '--', 'true'], { as: user });
-    server.close();
-    assert.equal(status, 125);
-    assert.match(stderr, new RegExp(`^postern: The socket "${path}" .*--visible ${folder}`));
-  });
-
   test(`SIGTERM reaches the plugin, which may end by itself (${user})`, async () => {
     const script = 'trap "echo stopping; exit 5" TERM; echo up; while :; do sleep 0.05; done';
     const { child, result } = startPostern(['run', '--', 'sh', '-c', script], { as: user });

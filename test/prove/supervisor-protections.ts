@@ -51,7 +51,7 @@ export const supervisorProtections: readonly Protection[] = [
     pattern: 'interpreter that a plugin.*user',
   },
   {
-    name: "check: sockets of the host and postern's own files in a plugin's folder are told",
+    name: "check: postern's own files in a plugin's writable folder are told",
     file: 'sandbox/cli/check',
     right: '...hostWarnings(config, ownFilesOf(config), hostFiles)',
     wrong: '',
@@ -96,13 +96,6 @@ export const supervisorProtections: readonly Protection[] = [
     right: "const passes = PASSED.includes(key) || key.startsWith('LC_');",
     wrong: 'const passes = true;',
     ...run('environment is an allowlist.*user'),
-  },
-  {
-    name: 'supervisor: a socket of the host under a visible path refuses the start',
-    file: 'sandbox/supervisor/start/start-plugin',
-    right: '    refuseVisibleSockets(',
-    wrong: '    ((..._) => {})(',
-    ...run('bound socket of the host.*user'),
   },
   {
     name: 'supervisor: an inet socket as a standard stream refuses the start',

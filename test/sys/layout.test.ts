@@ -24,6 +24,7 @@ const HEADERS = [
   'linux/netlink.h',
   'linux/rtnetlink.h',
   'linux/inet_diag.h',
+  'linux/unix_diag.h',
   'sys/time.h',
   'sys/epoll.h',
   'sys/stat.h',

@@ -37,8 +37,11 @@ export class BrokerPackets {
     this.#send({ type: 'channel', plugin, session, resumed, answers }, [request, reply, ...handed]);
   }
 
-  trap({ session, plugin, landlockDeniesTcp, descriptors }: KeptTrap, resumed: boolean): void {
-    this.#send({ type: 'trap', plugin, session, resumed, landlockDeniesTcp }, descriptors);
+  trap(trap: KeptTrap, resumed: boolean): void {
+    const { session, plugin, landlockDeniesTcp, pluginId, descriptors } = trap;
+    const scratch = trap.scratch.map(String);
+    const otherIds = pluginId !== undefined;
+    this.#send({ type: 'trap', plugin, session, resumed, landlockDeniesTcp, scratch, otherIds }, descriptors);
   }
 
   connections({ packet, memory }: KeptConnections): void {

@@ -15,13 +15,15 @@ import type {
   SupervisorLine,
 } from '../../../shared/protocol/link.js';
 import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
+import { ConnectsAsPlugin } from '../unix/connects-as-plugin.js';
 import { askExplanation, askMetrics } from './ask-broker.js';
 import { brokerFailed } from './broker-failed.js';
 import { ChannelKeeper } from './channel-keeper.js';
 import { ConnectionsKeeper } from './connections-keeper.js';
 import type { Channel } from './make-channel.js';
 import { type SpawnedBroker, spawnBroker } from './spawn-broker.js';
-import { TrapKeeper } from './trap-keeper.js';
+import { type TrapFacts, TrapKeeper } from './trap-keeper.js';
+import { receiveUnixAsks, type UnixAsk } from './unix-asks.js';
 
 /** The delay before a restart doubles from the first to the last of these, while brokers die at once. */
 const RESTART_PAUSE_MS = { first: 20, last: 5_000 };
@@ -50,6 +52,7 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
   readonly #channels = new ChannelKeeper();
   readonly #traps = new TrapKeeper();
   readonly #connections = new ConnectionsKeeper();
+  readonly #unixConnects = new ConnectsAsPlugin();
   /** For each plugin, a pidfd of pid 1 of its current sandbox. */
   readonly #sandboxes = new Map<string, OwnedFd>();
   #link: SpawnedBroker | undefined;
@@ -68,7 +71,13 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
 
   /** @throws PosternError `broker_failed` where the broker does not start */
   async start(): Promise<void> {
-    const spawned = spawnBroker(this.#options.becomeIds !== undefined);
+    const spawned = spawnBroker(this.#options.becomeIds !== undefined, (packets) =>
+      receiveUnixAsks(
+        packets,
+        (ask, socket) => this.#connectUnix(ask, socket),
+        (descriptors) => this.#unixConnects.discard(descriptors),
+      ),
+    );
     const { child, lines, gone } = spawned;
     const startedAt = Date.now();
     let up = false;
@@ -143,10 +152,10 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
   /**
    * Gives this broker and its successors the trap of a sandbox.
    *
-   * @param trap the filter's listener and the sockets of the sandbox's DNS, owned from here on
+   * @param trap as the launcher sends it (TRAP_DESCRIPTORS), owned from here on
    */
-  openTrap(plugin: string, trap: readonly OwnedFd[], landlockDeniesTcp: boolean): void {
-    const kept = this.#traps.keep(plugin, trap, landlockDeniesTcp);
+  openTrap(trap: readonly OwnedFd[], facts: TrapFacts): void {
+    const kept = this.#traps.keep(trap, facts);
     this.#link?.packets.trap(kept, false);
   }
 
@@ -201,6 +210,19 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
     else if (line.type === 'session_ended') this.#letGo(line.session);
     else if (line.type === 'trap_ended') this.#traps.drop(line.session);
     else if (line.type === 'channel_wanted') this.#answerChannel(line.plugin, line.session, line.id);
+  }
+
+  /** The broker names the trap. It gains nothing by another one's: the connect stays inside that sandbox. */
+  #connectUnix({ session, id, target }: UnixAsk, socket: OwnedFd): void {
+    const trap = this.#traps.get(session);
+    const pluginId = trap?.pluginId;
+    if (trap === undefined || pluginId === undefined) {
+      this.#unixConnects.discard([socket]);
+      return;
+    }
+    this.#unixConnects.connect({ ...trap, pluginId }, socket, target, (result) =>
+      this.#link?.lines.send({ type: 'unix_connected', session, id, result }),
+    );
   }
 
   #letGo(session: number): void {

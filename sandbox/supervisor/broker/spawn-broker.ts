@@ -1,5 +1,6 @@
 // One broker process from its start to its end: its streams to the supervisor, and the reason of its end.
 import { type ChildProcess, spawn } from 'node:child_process';
+import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import { packetSocketPair } from '../../../shared/sys/socket.js';
 import { namespacesFailure } from '../../host/namespaces-failure.js';
 import { BROKER_ENVIRONMENT, brokerCommand } from './broker-command.js';
@@ -19,8 +20,11 @@ export interface SpawnedBroker {
   readonly cameUp: () => void;
 }
 
-/** @param asRoot whether unshare(1) gives the broker its own mounts first; its message explains a failure */
-export function spawnBroker(asRoot: boolean): SpawnedBroker {
+/**
+ * @param asRoot whether unshare(1) gives the broker its own mounts first; its message explains a failure
+ * @param watch receives what the broker sends on the packet socket, and returns what ends that
+ */
+export function spawnBroker(asRoot: boolean, watch: (packets: OwnedFd) => () => void): SpawnedBroker {
   const [ours, theirs] = packetSocketPair();
   const [program, ...args] = brokerCommand(asRoot);
   const child = spawn(program, args, {
@@ -32,6 +36,7 @@ export function spawnBroker(asRoot: boolean): SpawnedBroker {
     stdio: ['ignore', 'ignore', 'pipe', 'pipe', theirs.number],
   });
   theirs.close();
+  const unwatch = watch(ours);
   let up = false;
   let unshared = '';
   const words = new BrokerWords((text) => process.stderr.write(text));
@@ -43,6 +48,7 @@ export function spawnBroker(asRoot: boolean): SpawnedBroker {
   const gone = new Promise<never>((_, reject) => {
     child.once('error', ({ message }) => reject(asRoot ? namespacesFailure(message) : brokerFailed(message)));
     child.once('exit', (status, signal) => {
+      unwatch();
       ours.close();
       const failure = (): Error =>
         unshared === ''

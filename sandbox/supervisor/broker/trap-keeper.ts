@@ -5,32 +5,56 @@ import { createMemoryFile } from '../../../shared/sys/memory-file.js';
 import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import { NOTIFICATION_BYTES } from '../../../shared/sys/seccomp-notify.js';
 
-export interface KeptTrap {
-  readonly session: number;
+/** What the supervisor knows about a trap. */
+export interface TrapFacts {
   readonly plugin: string;
   readonly landlockDeniesTcp: boolean;
-  /** Listener, calls in flight, DNS datagrams, DNS listener. */
+  /** st_dev of each file system of the sandbox's own. */
+  readonly scratch: readonly bigint[];
+  /** The plugin's uid and gid on the host, where they are not the broker's. */
+  readonly pluginId: number | undefined;
+  /** Ends the sandbox. */
+  readonly kill: () => void;
+}
+
+export interface KeptTrap extends TrapFacts {
+  readonly session: number;
+  /** Listener, calls in flight, DNS datagrams, DNS listener, AF_UNIX questions, root folder. */
   readonly descriptors: readonly OwnedFd[];
+  readonly unixDiag: OwnedFd;
+  readonly root: OwnedFd;
 }
 
 export class TrapKeeper {
   readonly #kept = new Map<number, KeptTrap>();
   #next = 1;
 
-  /** @param trap listener, DNS datagrams, DNS listener; owned from here on */
-  keep(plugin: string, trap: readonly OwnedFd[], landlockDeniesTcp: boolean): KeptTrap {
-    const [listener, ...nameService] = trap;
-    if (listener === undefined) throw new RangeError('A trap without its listener');
+  /** @param trap as the launcher sends it (TRAP_DESCRIPTORS); owned from here on */
+  keep(trap: readonly OwnedFd[], facts: TrapFacts): KeptTrap {
+    const [listener, dnsDatagrams, dnsListener, unixDiag, root] = trap;
+    if (
+      listener === undefined ||
+      dnsDatagrams === undefined ||
+      dnsListener === undefined ||
+      unixDiag === undefined ||
+      root === undefined
+    )
+      throw new RangeError(`A trap of ${trap.length} descriptors`);
     const calls = createMemoryFile('postern-calls', NOTIFIED_CALLS * NOTIFICATION_BYTES);
     const session = this.#next;
     this.#next += 1;
-    const kept = { session, plugin, landlockDeniesTcp, descriptors: [listener, calls, ...nameService] };
+    const descriptors = [listener, calls, dnsDatagrams, dnsListener, unixDiag, root];
+    const kept = { ...facts, session, descriptors, unixDiag, root };
     this.#kept.set(session, kept);
     return kept;
   }
 
   all(): readonly KeptTrap[] {
     return [...this.#kept.values()];
+  }
+
+  get(session: number): KeptTrap | undefined {
+    return this.#kept.get(session);
   }
 
   /** The sandbox has ended. */

@@ -64,7 +64,7 @@ function bindUnix(name: string, asked: ListenAddress & { readonly kind: 'unix' }
   return { socket, address, file: { dev: file.dev, ino: file.ino } };
 }
 
-/** /proc/net/unix shows this path. visible-sockets.ts finds by it that a plugin would see the socket. */
+/** /proc/net/unix shows this path, by which stale-socket.ts finds whether the socket is in use. */
 function realPath(name: string, address: ListenAddress & { readonly kind: 'unix' }): string {
   const { path } = address;
   try {

@@ -32,13 +32,6 @@ export class Listeners {
     return kept;
   }
 
-  /** All socket files, with the names of their listeners. */
-  paths(): ReadonlyMap<string, string> {
-    return new Map(
-      [...this.#kept.values()].flat().flatMap(({ path, name }) => (path === undefined ? [] : [[path, name]])),
-    );
-  }
-
   /** Closes the listeners of a plugin that does not start again: its clients are refused at once, instead of waiting. */
   close(plugin: string): void {
     for (const listener of this.#kept.get(plugin) ?? []) listener.close();

@@ -3,7 +3,7 @@
 import { lstatSync, readFileSync, unlinkSync } from 'node:fs';
 import { constants } from 'node:os';
 import { connectToPath, unixSocket } from '../../../shared/sys/socket.js';
-import { boundPaths } from '../root/visible-sockets.js';
+import { boundPaths } from './bound-paths.js';
 
 /**
  * Removes a socket file of this user, where no socket of this network namespace is bound to it and a connect to it is refused.

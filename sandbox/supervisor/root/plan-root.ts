@@ -44,8 +44,6 @@ export interface RootPlan {
   /** The folder in which the plugin starts, and whether that is the configured working directory. */
   readonly cwd: string;
   readonly cwdVisible: boolean;
-  /** The paths of the host that show, links resolved, each with the option or rule that shows it. */
-  readonly sources: readonly { readonly path: string; readonly because: string }[];
   readonly hiddenBy: HiddenBy;
 }
 
@@ -101,12 +99,6 @@ export function planRoot(request: RootRequest, host: HostFiles): RootPlan {
     ],
     cwd: startsThere ? request.cwd : '/tmp',
     cwdVisible: startsThere,
-    sources: [
-      ...home.flatMap(treeOf).map(({ source }) => ({ path: source, because: `--home ${source}` })),
-      ...layers
-        .filter(({ kind }) => kind !== 'hidden')
-        .map(({ source, because }) => ({ path: source, because })),
-    ],
     hiddenBy,
   };
 }

@@ -16,7 +16,6 @@ import { type CopiedTrees, copyTrees } from '../owners/copy-trees.js';
 import { keptOwners } from '../owners/kept-owners.js';
 import type { RootPlan } from '../root/plan-root.js';
 import { shows } from '../root/shown-paths.js';
-import { refuseVisibleSockets } from '../root/visible-sockets.js';
 import type { Unseen } from '../unseen/unseen-files.js';
 import { IGNORED_SIGNALS } from './ignored-signals.js';
 import { launchLimits } from './launch-limits.js';
@@ -25,6 +24,7 @@ import { outsideEnvironment } from './outside-environment.js';
 import { planPlugin, type StartHost } from './plan-plugin.js';
 import { pluginEnvironment } from './plugin-environment.js';
 import type { Sandbox } from './sandbox.js';
+import { scratchDevices } from './scratch-devices.js';
 import type { StandardStreams } from './standard-streams.js';
 
 /** The uid and gid inside, where root starts postern. */
@@ -39,8 +39,6 @@ export interface PluginHost extends StartHost {
   readonly owner: number;
   /** The plugin inherits them from descriptor 3 on, in this order. */
   readonly listeners: readonly Listener[];
-  /** The paths of all socket files that the supervisor made, with the names of their listeners. */
-  readonly socketFiles: ReadonlyMap<string, string>;
   /** Called when the plugin ended with a status other than 0. @param find returns the files that it may have missed */
   readonly onFailure?: ((find: () => readonly Unseen[]) => void) | undefined;
   /** The control group of the sandbox, where a limit needs one. */
@@ -52,7 +50,7 @@ export interface PluginHost extends StartHost {
 /**
  * Takes ownership of the streams' descriptors.
  *
- * @throws PosternError `launch_failed`, `bad_home`, `visible_socket`, `privileged_file`, `not_found`, `no_id_range`. Its field
+ * @throws PosternError `launch_failed`, `bad_home`, `privileged_file`, `not_found`, `no_id_range`. Its field
  *   `exitStatus`, if any, is the exit status of `run`. Nothing is left running, and no descriptor open.
  */
 export async function startPlugin(
@@ -77,7 +75,6 @@ async function prepareAndLaunch(
 ): Promise<Sandbox> {
   const ids = host.privileges === 'user' ? ownIds() : { uid: INNER_ID, gid: INNER_ID };
   const { plan, find } = planPlugin(config, ids, host);
-  refuseVisibleSockets(plan, host.socketFiles);
   for (const entry of plan.entries)
     if (entry.kind === 'bind' && entry.asOwner !== undefined && entry.writable)
       await refusePrivilegedFiles(entry.source);
@@ -135,7 +132,15 @@ async function prepareAndLaunch(
       host.broker.openSandbox(config.name, undefined);
       if (end.kind === 'exited' && end.status !== 0) host.onFailure?.(find);
     });
-    if (hasTrap(spec)) host.broker.openTrap(config.name, trap, landlockVersion() >= LANDLOCK_TCP);
+    if (hasTrap(spec)) {
+      host.broker.openTrap(trap, {
+        plugin: config.name,
+        landlockDeniesTcp: landlockVersion() >= LANDLOCK_TCP,
+        scratch: scratchDevices(trap.at(-1), entries),
+        pluginId: range === undefined ? undefined : range.base + INNER_ID,
+        kill: () => sandbox.kill(),
+      });
+    }
     if (range !== undefined) sandbox.ended.then(range.release);
     return sandbox;
   } catch (error) {

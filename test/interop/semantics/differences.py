@@ -96,7 +96,10 @@ server.bind("/tmp/server")
 server.listen(1)
 unix.connect("/tmp/server")
 credentials = struct.unpack("iii", unix.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
-line("the server's pid as its client sees it:", credentials[0])
+line("the server's pid as its client sees it:", credentials[0], "uid:", "ok" if credentials[1] == os.getuid() else "other")
+served = server.accept()[0]
+credentials = struct.unpack("iii", served.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+line("the client's pid as its server sees it:", credentials[0], "uid:", "ok" if credentials[1] == os.getuid() else "other")
 
 # SO_LINGER, and listen(2) on a socket that already listens.
 line("SO_LINGER:", said(sock.setsockopt, socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 5)))

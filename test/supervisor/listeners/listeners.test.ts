@@ -16,7 +16,6 @@ import { test } from 'node:test';
 import { Listener } from '../../../sandbox/supervisor/listeners/listener.js';
 import { Listeners } from '../../../sandbox/supervisor/listeners/listeners.js';
 import { showListenAddress } from '../../../sandbox/supervisor/listeners/show-listen-address.js';
-import { refuseVisibleSockets } from '../../../sandbox/supervisor/root/visible-sockets.js';
 import { type ListenAddress, readListenAddress } from '../../../shared/config/listen-address.js';
 import { type PluginConfig, plainPlugin } from '../../../shared/config/plugin-config.js';
 import { PosternError } from '../../../shared/errors.js';
@@ -272,29 +271,10 @@ test('the listeners of a plugin are bound together or not at all', async () => {
   listeners.ready(plugin([{ name: 'any', address: '127.0.0.1:0' }], 'two'));
   assert.equal(notices.length, 1);
   assert.match(notices[0] ?? '', /^two: the listener "any" is on 127\.0\.0\.1:[1-9]\d*$/);
-  assert.deepEqual([...listeners.paths()], [[path, 'admin']]);
   listeners.close('one');
   assert.ok(!existsSync(path));
   assert.equal(await answerOf(`127.0.0.1:${port}`), 'ECONNREFUSED');
   listeners.closeAll();
-});
-
-test('a socket file of a listener is known by its real path, and refused where a plugin would see it', () => {
-  const folder = readableFolder();
-  mkdirSync(join(folder, 'shown'));
-  symlinkSync(join(folder, 'shown'), join(folder, 'link'));
-  const listeners = new Listeners(() => {});
-  listeners.ready(plugin([{ name: 'web', address: join(folder, 'link/a.sock') }]));
-  const paths = listeners.paths();
-  assert.deepEqual([...paths.keys()], [join(folder, 'shown/a.sock')]);
-  const source = { path: join(folder, 'shown'), because: '--visible shown' };
-  assert.throws(() => refuseVisibleSockets({ sources: [source], hiddenBy: () => undefined }, paths), {
-    code: 'visible_socket',
-    message: /^The listener "web" on ".*shown\/a\.sock" would be visible to the plugin/,
-    fix: /--visible shown/,
-  });
-  listeners.closeAll();
-  refuseVisibleSockets({ sources: [source], hiddenBy: () => undefined }, listeners.paths());
 });
 
 test('showListenAddress() writes an address as it is read', () => {

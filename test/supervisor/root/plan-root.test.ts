@@ -123,11 +123,6 @@ test('planRoot() binds the outermost of nested paths once, and writable paths on
   assert.ok(plan({ writable: ['/srv/data'] }).writableDirectories.includes('/srv/data'));
 });
 
-test('planRoot() names the option that shows each path', () => {
-  const { sources } = plan({ visible: ['/srv/data'] });
-  assert.equal(sources.find(({ path }) => path === '/srv/data')?.because, '--visible /srv/data');
-});
-
 /** The layers below a folder, in order. */
 const laid = ({ entries }: RootPlan, folder: string): string[] =>
   entries.flatMap((entry) => {
@@ -300,6 +295,5 @@ test("planRoot() binds a kept home, writable, instead of the run's own, and hide
   assert.deepEqual(homes(kept), [{ kind: 'bind', ...home }]);
   assert.ok(kept.writableDirectories.includes('/home/plugin'));
   assert.ok(!kept.writableDirectories.includes('/srv/data'));
-  assert.equal(kept.sources.find(({ path }) => path === '/srv/data')?.because, '--home /srv/data');
   assert.deepEqual(laid(kept, '/srv'), ['/srv visible', '/srv/other hidden folder']);
 });

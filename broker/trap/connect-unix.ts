@@ -1,0 +1,69 @@
+// connect(2) on an AF_UNIX socket of the plugin's. The kernel does not execute it as the plugin wrote it: between a look at the path and the
+// call, another thread could swap the path, and a path can lead to any socket of the host. Runs in the broker.
+import { constants } from 'node:os';
+import { isNonBlocking } from '../../shared/sys/fcntl.js';
+import { sendTimeout } from '../../shared/sys/socket-state.js';
+import type { TrappedCall } from '../caller/trapped-call.js';
+import { refuseForeign } from './refuse-foreign.js';
+import type { TrapContext } from './trap-context.js';
+import type { TrappedSocket } from './trapped-socket.js';
+import { unixTarget } from './unix-target.js';
+import { interruptedResult } from './waiting-calls.js';
+
+const { EACCES, EAGAIN } = constants.errno;
+/** Between two attempts at a listener whose backlog is full: no event tells when there is room. */
+const RETRY_MS = { first: 2, last: 100 };
+
+/** @returns whether the descriptor is still needed, and closed later */
+export function connectUnix(
+  context: TrapContext,
+  call: TrappedCall,
+  { descriptor, own }: TrappedSocket,
+  address: Uint8Array,
+): boolean {
+  const {
+    services: { guard },
+    plugin: { stall },
+    waiting,
+  } = context;
+  if (!own) {
+    refuseForeign(context, call, undefined);
+    return false;
+  }
+  const target = unixTarget(call.tid, address);
+  if (typeof target === 'number') {
+    call.end(target, 'error');
+    return false;
+  }
+  const blocking = !isNonBlocking(descriptor.number);
+  const limit = blocking ? sendTimeout(descriptor.number) : 0;
+  const giveUpAt = limit > 0 ? performance.now() + limit : Number.POSITIVE_INFINITY;
+  let pause = RETRY_MS.first;
+  let timer: NodeJS.Timeout | undefined;
+  let over = false;
+  const finish = (result: number): void => {
+    over = true;
+    clearTimeout(timer);
+    waiting.remove(call);
+    call.end(result, result === -EACCES ? 'refused' : 'own');
+    descriptor.close();
+  };
+  const attempt = (): void => context.connectUnix(descriptor.number, target, settle);
+  const settle = (result: number | 'host'): void => {
+    if (over) return;
+    if (result === 'host') {
+      context.plugin.metrics.count('decisions', { decision: 'deny', reason: 'no_rule' });
+      finish(-EACCES);
+    } else if (result !== -EAGAIN || !blocking || performance.now() >= giveUpAt) finish(result);
+    else {
+      timer = setTimeout(() => guard.watch(stall, attempt), Math.min(pause, giveUpAt - performance.now()));
+      pause = Math.min(2 * pause, RETRY_MS.last);
+    }
+  };
+  attempt();
+  if (over) return true;
+  waiting.add(call, (why) => {
+    if (!over) guard.watch(stall, () => finish(why === 'gone' ? -EAGAIN : interruptedResult(why, limit > 0)));
+  });
+  return true;
+}

@@ -1,0 +1,72 @@
+// Receives the packets of a broker: AF_UNIX sockets of plugins, to be connected with the plugins' ids. Runs in the supervisor. The broker may
+// have been taken over: a packet of another form is dropped, and another thread closes its descriptors, since a close can wait.
+import type { UnixConnectPacket } from '../../../shared/protocol/link.js';
+import type { UnixTarget } from '../../../shared/sys/connect-inside.js';
+import { receiveMessage } from '../../../shared/sys/message.js';
+import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
+import { AF_UNIX } from '../../../shared/sys/sockaddr.js';
+import { READABLE, Watch } from '../../../shared/sys/uv-poll.js';
+
+/** Packets that are taken before other events get their turn. */
+const AT_A_TIME = 16;
+
+export interface UnixAsk {
+  readonly session: number;
+  readonly id: number;
+  readonly target: UnixTarget;
+}
+
+/**
+ * @param onAsk takes over the socket
+ * @param discard takes over descriptors of malformed packets
+ * @returns what ends the watch, before the socket is closed
+ */
+export function receiveUnixAsks(
+  packets: OwnedFd,
+  onAsk: (ask: UnixAsk, socket: OwnedFd) => void,
+  discard: (descriptors: readonly OwnedFd[]) => void,
+): () => void {
+  const watch = new Watch(packets.number, () => {
+    for (let left = AT_A_TIME; left > 0; left -= 1) {
+      const message = receiveMessage(packets.number);
+      if (typeof message === 'number') return;
+      const { payload, descriptors } = message;
+      if (payload.length === 0 && descriptors.length === 0) {
+        // The broker has closed its end, or sends empty packets: nothing more is read.
+        watch.want(0);
+        return;
+      }
+      const ask = readUnixAsk(payload);
+      const [socket, ...more] = descriptors;
+      if (ask === undefined || socket === undefined || more.length > 0) discard(descriptors);
+      else onAsk(ask, socket);
+    }
+  });
+  watch.want(READABLE);
+  return () => watch.close();
+}
+
+/** @returns undefined for a packet that no broker of postern sends */
+export function readUnixAsk(payload: Uint8Array): UnixAsk | undefined {
+  try {
+    const packet = JSON.parse(Buffer.from(payload).toString('utf8')) as Partial<UnixConnectPacket> | null;
+    const { type, session, id, target } = packet ?? {};
+    if (type !== 'unix_connect' || typeof session !== 'number' || typeof id !== 'number') return undefined;
+    if (target?.kind === 'path') {
+      const path = Buffer.from(String(target.path), 'base64');
+      if (path[0] !== '/'.charCodeAt(0) || path.includes(0)) return undefined;
+      const self = typeof target.self === 'number' ? target.self : undefined;
+      return { session, id, target: { kind: 'path', path, self } };
+    }
+    if (target?.kind === 'listen')
+      return Number.isInteger(target.backlog)
+        ? { session, id, target: { kind: 'listen', backlog: target.backlog } }
+        : undefined;
+    if (target?.kind !== 'abstract') return undefined;
+    const address = Buffer.from(String(target.address), 'base64');
+    const isAbstract = address.length > 2 && address[0] === AF_UNIX && address[1] === 0 && address[2] === 0;
+    return isAbstract ? { session, id, target: { kind: 'abstract', address } } : undefined;
+  } catch {
+    return undefined;
+  }
+}

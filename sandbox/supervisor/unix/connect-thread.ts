@@ -1,0 +1,31 @@
+// A thread of the supervisor that connects AF_UNIX sockets of plugins with the plugins' ids: the kernel then checks the permission of the
+// socket's file, and tells the server the ids, as if the plugin had connected. Only this thread takes the ids, credentials(7). Threads
+// share the descriptor table.
+import { constants } from 'node:os';
+import { parentPort } from 'node:worker_threads';
+import { connectInside } from '../../../shared/sys/connect-inside.js';
+import { OwnedFd } from '../../../shared/sys/owned-fd.js';
+import { setNoNewPrivileges, threadId } from '../../../shared/sys/process-control.js';
+import { dropThreadGroups, withThreadIds } from '../../../shared/sys/thread-ids.js';
+import type { ConnectOrder, ConnectReport } from './connects-as-plugin.js';
+
+const { EACCES } = constants.errno;
+
+setNoNewPrivileges();
+dropThreadGroups();
+
+parentPort?.on('message', ({ key, owned, connect }: ConnectOrder) => {
+  const result = connect === undefined ? 0 : carryOut(connect);
+  for (const descriptor of owned) new OwnedFd(descriptor).close();
+  const report: ConnectReport = { key, result };
+  parentPort?.postMessage(report);
+});
+parentPort?.postMessage(threadId());
+
+function carryOut({ id, place, socket, target }: NonNullable<ConnectOrder['connect']>): number | 'host' {
+  try {
+    return withThreadIds(id, (asRoot) => connectInside({ ...place, readsProc: asRoot }, socket, target));
+  } catch {
+    return -EACCES;
+  }
+}

@@ -1,0 +1,51 @@
+// Connects an AF_UNIX socket of a sandbox to a socket that was bound in the same sandbox, and to no other. The kernel would take any
+// socket that the path names by then: the path is opened once, and the file that was opened is what is connected to. Runs in the broker,
+// or, where the plugin has other ids, in a thread of the supervisor that takes them.
+import { constants as files, fstatSync } from 'node:fs';
+import { constants } from 'node:os';
+import { isNonBlocking, setNonBlocking } from './fcntl.js';
+import { listenOn } from './listen.js';
+import { openInRoot, type Viewpoint } from './open-in-root.js';
+import { encodeSocketPath } from './sockaddr.js';
+import { connect } from './socket-calls.js';
+import { isBoundInside, type SandboxSockets } from './unix-sockets.js';
+
+const { S_IFMT, S_IFSOCK } = files;
+const { ECONNREFUSED } = constants.errno;
+
+/** Where to connect to, as bytes: a path from the sandbox's root, or a struct sockaddr_un with an abstract name. Or: listen(2). */
+export type UnixTarget =
+  | { readonly kind: 'listen'; readonly backlog: number }
+  | { readonly kind: 'path'; readonly path: Uint8Array; readonly self: number | undefined }
+  | { readonly kind: 'abstract'; readonly address: Uint8Array };
+
+/** A sandbox, as a connect inside it needs it. */
+export type UnixPlace = SandboxSockets & Pick<Viewpoint, 'root' | 'readsProc'>;
+
+/**
+ * Never waits: a full backlog is EAGAIN, whether or not the socket is blocking.
+ *
+ * @param fd a duplicate of the plugin's socket
+ * @returns 0, minus errno as connect(2) has it, or `host` for a socket that was not bound in the sandbox
+ */
+export function connectInside(place: UnixPlace, fd: number, target: UnixTarget): number | 'host' {
+  if (target.kind === 'listen') return listenOn(fd, target.backlog);
+  if (target.kind === 'abstract') return connectNow(fd, target.address);
+  const file = openInRoot({ ...place, self: target.self }, target.path);
+  if (typeof file === 'number') return file;
+  using opened = file;
+  if ((fstatSync(opened.number).mode & S_IFMT) !== S_IFSOCK) return -ECONNREFUSED;
+  if (!isBoundInside(opened.number, place)) return 'host';
+  return connectNow(fd, encodeSocketPath(`/proc/self/fd/${opened.number}`));
+}
+
+/** Other holders of the socket see O_NONBLOCK for a moment. If the plugin clears it in that moment, this waits as a stall. */
+function connectNow(fd: number, address: Uint8Array): number {
+  const blocking = !isNonBlocking(fd);
+  if (blocking) setNonBlocking(fd, true);
+  try {
+    return connect(fd, address, address.length);
+  } finally {
+    if (blocking) setNonBlocking(fd, false);
+  }
+}

@@ -1,0 +1,145 @@
+// A plugin connects to no AF_UNIX socket of the host that it sees: however the socket was bound, in whatever network namespace, before the
+// start or later, in a folder that is visible or writable. It reaches its own, there too.
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chownSync, mkdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { mutantDist } from '../harness/mutant.js';
+import { postern, startPostern } from '../harness/postern.js';
+import { until } from '../harness/until.js';
+import { readableFolder, type User, users } from '../harness/users.js';
+
+const program = readFileSync(new URL('host-sockets.py', import.meta.url), 'utf8');
+const judgeProgram = fileURLToPath(new URL('host-sockets-judge.py', import.meta.url));
+const NAMES = [
+  ...['hard-link.sock', 'late.sock', 'linked.sock', 'other-namespace.sock', 'packets.seq', 'plain.sock'],
+  ...['private.sock', 'relative.sock', 'renamed.sock', 'soft-link.sock', 'ümläut'],
+];
+const NOBODY = 65_534;
+
+interface Seen {
+  readonly found: ReadonlyMap<string, string>;
+  readonly heard: readonly string[];
+  readonly stderr: string;
+}
+
+async function look(user: User, egress: string, dist?: string): Promise<Seen> {
+  const top = readableFolder();
+  const folders = ['shown', 'written'].map((name) => join(top, name));
+  for (const folder of folders) {
+    mkdirSync(folder);
+    if (user === 'user' && process.geteuid?.() === 0) chownSync(folder, NOBODY, NOBODY);
+  }
+  const [shown = '', written = ''] = folders;
+  const judge = spawn('/usr/bin/python3', [judgeProgram, ...folders], { stdio: ['pipe', 'pipe', 'inherit'] });
+  const heard: string[] = [];
+  const lines = createInterface(judge.stdout);
+  lines.on('line', (line) => {
+    if (line.startsWith('heard ')) heard.push(line.slice(6));
+  });
+  try {
+    await once(lines, 'line');
+    const { child, result } = startPostern(
+      [
+        ...['run', '--egress', egress, '--visible', shown, '--writable', written, '--audit', '/dev/null'],
+        ...['--', '/usr/bin/python3', '-c', program, shown, written],
+      ],
+      { as: user, keepInput: true, ...(dist === undefined ? {} : { dist }) },
+    );
+    child.stdout?.once('data', async () => {
+      judge.stdin.write('\n');
+      await once(lines, 'line');
+      child.stdin?.end('\n');
+    });
+    const { stdout, stderr } = await result;
+    const found = new Map(
+      [...stdout.matchAll(/^result (\S+) (.*)$/gm)].map(([, key = '', value = '']) => [key, value]),
+    );
+    assert.equal(found.get('ready'), 'yes', stderr);
+    return { found, heard, stderr };
+  } finally {
+    judge.kill('SIGKILL');
+  }
+}
+
+for (const user of users) {
+  for (const egress of ['transparent', 'channel']) {
+    test(`no socket of the host that shows can be connected to, and its own can (${egress}, ${user})`, async () => {
+      const { found, heard, stderr } = await look(user, egress);
+      for (const folder of ['shown', 'written'])
+        for (const name of NAMES)
+          assert.equal(found.get(`${folder}/${name}`), 'EACCES', `${folder}/${name} ${stderr}`);
+      const inside = egress === 'transparent';
+      assert.equal(found.get('own'), inside ? 'ok ok' : 'EACCES EACCES', stderr);
+      assert.equal(found.get('race'), inside ? 'own reached' : 'own never reached', stderr);
+      assert.deepEqual(heard, []);
+    });
+  }
+
+  test(`each of them is heard once whose socket it is does not count (${user})`, async () => {
+    const dist = mutantDist({
+      file: 'shared/sys/connect-inside',
+      right: "if (!isBoundInside(opened.number, place))\n            return 'host';",
+      wrong: ';',
+    });
+    const { found, heard } = await look(user, 'transparent', dist);
+    for (const folder of ['shown', 'written'])
+      for (const name of NAMES) assert.equal(found.get(`${folder}/${name}`), 'ok', `${folder}/${name}`);
+    const names = [
+      'late',
+      'linked',
+      'namespace',
+      'packets',
+      'plain',
+      'private',
+      'relative',
+      'renamed',
+      'umlaut',
+    ];
+    assert.deepEqual(
+      [...new Set(heard)].sort(),
+      ['shown', 'written'].flatMap((folder) => names.map((name) => `${folder}/${name}`)),
+    );
+  });
+}
+
+const SERVER = `import socket, sys
+server = socket.socket(socket.AF_UNIX)
+server.bind(sys.argv[1])
+server.listen(1)
+print("up", flush=True)
+server.accept()
+print("heard", flush=True)`;
+const CLIENT = `import errno, socket, sys
+try:
+    socket.socket(socket.AF_UNIX).connect(sys.argv[1])
+    print("ok")
+except OSError as error:
+    print(errno.errorcode[error.errno])`;
+
+for (const user of users) {
+  test(`a plugin does not reach the socket of another one in a folder that both may write (${user})`, async () => {
+    const folder = readableFolder();
+    if (user === 'user' && process.geteuid?.() === 0) chownSync(folder, NOBODY, NOBODY);
+    const path = join(folder, 'socket');
+    const words = (source: string): readonly string[] => [
+      ...['run', '--writable', folder, '--audit', '/dev/null'],
+      ...['--', '/usr/bin/python3', '-c', source, path],
+    ];
+    const server = startPostern(words(SERVER), { as: user });
+    let said = '';
+    server.child.stdout?.on('data', (text) => {
+      said += text;
+    });
+    await until(() => said === 'up\n' || undefined);
+    const { stdout, stderr } = await postern(words(CLIENT), { as: user });
+    assert.equal(stdout, 'EACCES\n', stderr);
+    server.child.kill('SIGTERM');
+    await server.result;
+    assert.equal(said, 'up\n');
+  });
+}
