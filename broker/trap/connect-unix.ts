@@ -1,9 +1,13 @@
 // connect(2) on an AF_UNIX socket of the plugin's. The kernel does not execute it as the plugin wrote it: between a look at the path and the
 // call, another thread could swap the path, and a path can lead to any socket of the host. Runs in the broker.
 import { constants } from 'node:os';
+import { decideUnix } from '../../shared/policy/decide-unix.js';
+import type { Policy } from '../../shared/policy/policy.js';
+import { shortestPath } from '../../shared/policy/socket-path.js';
 import { isNonBlocking } from '../../shared/sys/fcntl.js';
 import { sendTimeout } from '../../shared/sys/socket-state.js';
 import type { TrappedCall } from '../caller/trapped-call.js';
+import { placeHostSocket } from './place-host-socket.js';
 import { refuseForeign } from './refuse-foreign.js';
 import type { TrapContext } from './trap-context.js';
 import type { TrappedSocket } from './trapped-socket.js';
@@ -35,6 +39,11 @@ export function connectUnix(
     call.end(target, 'error');
     return false;
   }
+  const path = target.kind === 'path' ? shortest(target.path) : undefined;
+  if (path !== undefined && isOpened(context.plugin.policy, path)) {
+    void placeHostSocket(context, call, descriptor, path);
+    return true;
+  }
   const blocking = !isNonBlocking(descriptor.number);
   const limit = blocking ? sendTimeout(descriptor.number) : 0;
   const giveUpAt = limit > 0 ? performance.now() + limit : Number.POSITIVE_INFINITY;
@@ -51,10 +60,13 @@ export function connectUnix(
   const attempt = (): void => context.connectUnix(descriptor.number, target, settle);
   const settle = (result: number | 'host'): void => {
     if (over) return;
-    if (result === 'host') {
-      context.plugin.metrics.count('decisions', { decision: 'deny', reason: 'no_rule' });
-      finish(-EACCES);
-    } else if (result !== -EAGAIN || !blocking || performance.now() >= giveUpAt) finish(result);
+    if (result === 'host' && path !== undefined) {
+      over = true;
+      waiting.remove(call);
+      // No rule opens it: this refuses and accounts.
+      void placeHostSocket(context, call, descriptor, path);
+    } else if (result === 'host') finish(-EACCES);
+    else if (result !== -EAGAIN || !blocking || performance.now() >= giveUpAt) finish(result);
     else {
       timer = setTimeout(() => guard.watch(stall, attempt), Math.min(pause, giveUpAt - performance.now()));
       pause = Math.min(2 * pause, RETRY_MS.last);
@@ -66,4 +78,18 @@ export function connectUnix(
     if (!over) guard.watch(stall, () => finish(why === 'gone' ? -EAGAIN : interruptedResult(why, limit > 0)));
   });
   return true;
+}
+
+/** Whether a rule opens this very path, so that the host's socket is meant. */
+function isOpened(policy: Policy | undefined, path: string | Uint8Array): boolean {
+  return policy !== undefined && decideUnix(policy, path).decision === 'allow';
+}
+
+/** The path in its shortest form, as rules write it, or its bytes if they are no UTF-8. */
+function shortest(path: Uint8Array): string | Uint8Array {
+  try {
+    return shortestPath(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(path));
+  } catch {
+    return path;
+  }
 }

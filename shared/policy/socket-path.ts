@@ -54,7 +54,7 @@ export function likelySocketPath(path: string): string {
 }
 
 /** Without `.`, `..` and empty segments. Links are not known here. */
-function shortestPath(path: string): string {
+export function shortestPath(path: string): string {
   const segments: string[] = [];
   for (const segment of path.split('/')) {
     if (segment === '..') segments.pop();

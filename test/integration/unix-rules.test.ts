@@ -1,4 +1,4 @@
-// Rules for UNIX sockets of the host, by the channel: a server of the host hears exactly what a rule permits.
+// Rules for UNIX sockets of the host, by the channel and by a program's own connect(2): a server of the host hears exactly what a rule permits.
 import assert from 'node:assert/strict';
 import { chmodSync, readFileSync, renameSync, symlinkSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
@@ -188,5 +188,48 @@ for (const user of users) {
     const { answers } = await run(user, ['--allow', taken, '--deny', secret], [taken]);
     assert.equal(answers[0]?.errno, 'EACCES', JSON.stringify(answers));
     assert.ok(!heard.includes(of('secret')));
+  });
+}
+
+/** Connects to each path as any program does, and prints what comes back. */
+const PLAIN = `import errno, json, os, socket, sys
+os.chdir("/")
+for path in sys.argv[1:]:
+    for blocking in (True, False):
+        plain = socket.socket(socket.AF_UNIX)
+        plain.setblocking(blocking)
+        plain.settimeout(5 if blocking else 0)
+        try:
+            plain.connect(path)
+            plain.setblocking(True)
+            plain.shutdown(socket.SHUT_WR)
+            print(json.dumps({"text": b"".join(iter(lambda: plain.recv(4096), b"")).decode()}))
+        except OSError as error:
+            print(json.dumps({"errno": errno.errorcode[error.errno]}))
+`;
+
+for (const user of users) {
+  test(`a program's own connect reaches exactly what a rule names (${user})`, async () => {
+    const open = await serve(`${user}-plain.sock`);
+    const shut = await serve(`${user}-plain-shut.sock`);
+    const path = open.slice('unix:'.length);
+    const shown = shut.slice('unix:'.length);
+    const words = [path, path.slice(1), path.replace(folder, `${folder}/.`), shown];
+    const command = ['/usr/bin/python3', '-c', PLAIN, ...words];
+    const { status, stdout, stderr } = await postern(
+      ['run', '--allow', open, '--visible', folder, '--', ...command],
+      { as: user },
+    );
+    assert.equal(status, 0, stderr);
+    const [text, refused] = [{ text: `${user}-plain.sock` }, { errno: 'EACCES' }];
+    assert.deepEqual(
+      stdout
+        .trimEnd()
+        .split('\n')
+        .map((line) => JSON.parse(line)),
+      [text, text, text, text, text, text, refused, refused],
+    );
+    assert.ok(stderr.includes(`no rule allows "${shut}"; to allow it: --allow '${shut}'`), stderr);
+    assert.ok(!heard.includes(`${user}-plain-shut.sock`));
   });
 }
