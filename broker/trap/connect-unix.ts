@@ -30,13 +30,13 @@ export function connectUnix(
     plugin: { stall },
     waiting,
   } = context;
-  if (!own) {
-    refuseForeign(context, call, undefined);
-    return false;
-  }
   const target = unixTarget(call.tid, address);
   if (typeof target === 'number') {
     call.end(target, 'error');
+    return false;
+  }
+  if (!own) {
+    refuseForeign(context, call, undefined);
     return false;
   }
   const path = target.kind === 'path' ? shortest(target.path) : undefined;

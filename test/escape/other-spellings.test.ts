@@ -12,7 +12,7 @@ hostile({
 function assertRefused(findings: ReadonlyMap<string, string>): void {
   assert.match(findings.get('hosts') ?? '', /^(\d{2}) of \1$/, 'every spelling had its answer');
   assert.equal(findings.get('opened'), 'none');
-  assert.equal(findings.get('reasons'), 'malformed_host no_rule port_not_allowed');
+  assert.equal(findings.get('reasons'), 'invalid_port malformed_host no_rule port_not_allowed');
   assert.equal(findings.get('ports'), 'invalid_port port_not_allowed');
   assert.match(findings.get('others') ?? '', /^EPIPE/, 'a request with a word too many ends its session');
 }

@@ -180,14 +180,6 @@ export const supervisorProtections: readonly Protection[] = [
     pattern: 'hides those of others|shows to no other.*user',
   },
   {
-    name: 'home: a socket of the host in one refuses the start',
-    file: 'sandbox/supervisor/root/plan-root',
-    right: '...home.flatMap(treeOf).map(',
-    wrong: '...[].flatMap(treeOf).map(',
-    tests: ['integration/home'],
-    pattern: 'bound socket of the host.*user',
-  },
-  {
     ...UNSEEN,
     name: 'supervisor: what a script names is advised only where everybody may read it',
     right: ' && texts.isPublic(path)',
