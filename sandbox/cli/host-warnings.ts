@@ -17,7 +17,9 @@ export function hostWarnings(
       const real = host.real(path) ?? path;
       const file = own.find((one) => isWithin(one, real) && !masked.some((mask) => isWithin(one, mask)));
       if (file === undefined) return [];
-      return [{ plugin: name, place: placeOfPath(name, 'writable', path) ?? '', message: describeOwn(file, path) }];
+      return [
+        { plugin: name, place: placeOfPath(name, 'writable', path) ?? '', message: describeOwn(file, path) },
+      ];
     });
   });
 }
