@@ -61,7 +61,7 @@ async function start(line: Line<'start'>): Promise<void> {
   receivePackets(BROKER_DESCRIPTOR_FD, {
     channel: (packet, ends) => serving.attach(packet, ends),
     connections: (packet, memory) => serving.limitConnections(packet, memory),
-    sandbox: (packet, init) => serving.attachSandbox(packet, init),
+    sandbox: (packet, alarm) => serving.attachSandbox(packet, alarm),
     trap: (packet, ends) => serving.attachTrap(packet, ends),
     end: leave,
   });

@@ -19,7 +19,7 @@ export interface ChannelEnds {
 export interface PacketTakers {
   readonly channel: (packet: ChannelPacket, ends: ChannelEnds) => void;
   readonly connections: (packet: ConnectionsPacket, memory: OwnedFd) => void;
-  readonly sandbox: (packet: SandboxPacket, init: OwnedFd) => void;
+  readonly sandbox: (packet: SandboxPacket, alarm: OwnedFd) => void;
   readonly trap: (packet: TrapPacket, ends: TrapEnds) => void;
   /** The supervisor has closed its end. */
   readonly end: () => void;

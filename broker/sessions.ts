@@ -131,9 +131,9 @@ export class Sessions implements SessionEvents {
     memory.close();
   }
 
-  /** A plugin has a new sandbox, which the broker may kill if it stalls on it. @param init a handle of its pid 1 */
-  attachSandbox({ plugin }: SandboxPacket, init: OwnedFd): void {
-    this.#plugin(plugin).stall.begin(init);
+  /** A plugin has a new sandbox, whose end the broker may ask for if it stalls on it. @param alarm what asks the supervisor for its end */
+  attachSandbox({ plugin }: SandboxPacket, alarm: OwnedFd): void {
+    this.#plugin(plugin).stall.begin(alarm);
   }
 
   ended(session: Session): void {

@@ -6,8 +6,31 @@ const O_RDWR = 0o2;
 const O_CREAT = 0o100;
 const O_TRUNC = 0o1000;
 const CLONE_THREAD = 0x10000;
+const F_SETLK = 6;
+const F_SETLKW = 7;
+const F_SETOWN = 8;
+const F_SETSIG = 10;
+const F_SETOWN_EX = 15;
+const F_OFD_SETLK = 37;
+const F_OFD_SETLKW = 38;
+const F_SETLEASE = 1024;
+const FIOSETOWN = 0x8901;
+const SIOCSPGRP = 0x8902;
+const TIOCSPGRP = 0x5410;
+const TIOCSTI = 0x5412;
+/** AF_UNIX, AF_INET, AF_INET6 and AF_NETLINK, address_families(7). */
+const FAMILIES: readonly number[] = [1, 2, 10, 16];
+/** Past the kernel's AF_MAX of today, with room for new families. */
+const FAMILIES_END = 64;
+const OTHER_FAMILIES = Array.from({ length: FAMILIES_END }, (_, family) => family).filter(
+  (family) => !FAMILIES.includes(family),
+);
 
 const words = (text: string): readonly string[] => text.trim().split(/\s+/);
+
+/** Refuses a call with each of these as its second argument. */
+const refusedWith = (call: string, values: readonly number[]): readonly FilterRule[] =>
+  values.map((value) => ({ calls: [call], action: 'EPERM', when: [{ index: 1, equals: value }] }));
 
 /** A ring executes calls that no seccomp filter sees, io_uring(7). Programs fall back if there is none. */
 const RINGS: FilterRule = {
@@ -64,12 +87,42 @@ export const cageGroups = (pid: number): readonly CageGroup[] => [
     rules: [
       {
         calls: words(`
-          ptrace process_vm_writev process_madvise process_mrelease migrate_pages move_pages`),
+          ptrace process_vm_writev process_madvise process_mrelease migrate_pages move_pages get_robust_list
+          setpriority ioprio_set sched_setscheduler sched_setparam sched_setattr sched_setaffinity setpgid`),
         action: 'EPERM',
       },
-      { calls: words('kill tkill rt_sigqueueinfo rt_tgsigqueueinfo'), action: 'EPERM' },
+      // The supervisor ends a sandbox, when the broker asks for it.
+      { calls: words('kill tkill rt_sigqueueinfo rt_tgsigqueueinfo pidfd_send_signal'), action: 'EPERM' },
+      // By F_SETOWN and F_SETSIG, fcntl(2), the kernel sends any signal to any process of the same user.
+      ...refusedWith('fcntl', [F_SETOWN, F_SETSIG, F_SETOWN_EX]),
+      ...refusedWith('ioctl', [FIOSETOWN, SIOCSPGRP, TIOCSPGRP, TIOCSTI]),
       { calls: ['tgkill'], action: 'EPERM', when: [{ index: 0, not: true, equals: pid }] },
       { calls: ['prlimit64'], action: 'EPERM', when: [{ index: 0, not: true, equals: 0 }] },
+    ],
+  },
+  {
+    why: "the user's programs wait for no lock of the broker, and share no memory and no queue with it",
+    rules: [
+      ...refusedWith('fcntl', [F_SETLK, F_SETLKW, F_OFD_SETLK, F_OFD_SETLKW, F_SETLEASE]),
+      {
+        calls: words(`
+          flock shmget shmat shmctl semget semop semtimedop semctl msgget msgsnd msgrcv msgctl
+          mq_open mq_unlink mq_timedsend mq_timedreceive mq_notify mq_getsetattr`),
+        action: 'EPERM',
+      },
+    ],
+  },
+  {
+    why: 'the broker makes sockets of connections, and those that ask the kernel about them',
+    rules: [
+      { calls: ['socketpair'], action: 'EPERM' },
+      ...OTHER_FAMILIES.map(
+        (family): FilterRule => ({
+          calls: ['socket'],
+          action: 'EPERM',
+          when: [{ index: 0, equals: family }],
+        }),
+      ),
     ],
   },
   {

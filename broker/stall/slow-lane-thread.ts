@@ -15,10 +15,10 @@ const processes = new CallerProcesses();
 const guard = new StallGuard(workerData as Int32Array);
 setNoNewPrivileges();
 
-function work({ order, init }: SlowOrder): Report {
+function work({ order, alarm }: SlowOrder): Report {
   let slow: Report['slow'];
   const guarded = {
-    init: init === undefined ? undefined : { number: init, open: true },
+    alarm: alarm === undefined ? undefined : { number: alarm, open: true },
     limitMs: STALL_LIMIT_MS,
     slow: false,
     wasSlow: (killed: boolean, milliseconds: number): void => {

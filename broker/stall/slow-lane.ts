@@ -31,7 +31,7 @@ type Order = ReachOrder | ({ readonly kind: 'place' } & Placement) | CloseOrder;
 export interface SlowOrder {
   readonly order: Order;
   /** A handle of the sandbox's pid 1. */
-  readonly init: number | undefined;
+  readonly alarm: number | undefined;
 }
 
 /** A message from the thread. */
@@ -47,7 +47,7 @@ interface Waiting {
   readonly order: Order;
   readonly stall: StallBudget;
   /** A duplicate: a plugin that starts anew gets another pid 1 meanwhile. */
-  readonly init: OwnedFd | undefined;
+  readonly alarm: OwnedFd | undefined;
   readonly resolve: (report: Report) => void;
 }
 
@@ -84,7 +84,7 @@ export class SlowLane {
         descriptor,
         address: call === 'listen' ? undefined : { at: notification.address, length: notification.ints[2] },
       },
-      handleOf(stall),
+      alarmOf(stall),
     );
     return { descriptor: result < 0 ? result : new OwnedFd(result), address };
   }
@@ -94,7 +94,7 @@ export class SlowLane {
     const listener = duplicate(placement.listener);
     try {
       const order = { kind: 'place', ...placement, listener: listener.number } as const;
-      return (await this.#order(stall, order, handleOf(stall))).result;
+      return (await this.#order(stall, order, alarmOf(stall))).result;
     } finally {
       listener.close();
     }
@@ -102,19 +102,19 @@ export class SlowLane {
 
   /** Closes descriptors whose last close the plugin could block. @param ends owned by the lane from here on */
   async close(stall: StallBudget, ends: readonly OwnedFd[]): Promise<void> {
-    let init: OwnedFd | undefined;
+    let alarm: OwnedFd | undefined;
     try {
-      init = handleOf(stall);
+      alarm = alarmOf(stall);
     } catch {
       // No descriptor is left (EMFILE). The watchdog then kills nothing, however long the lane waits.
     }
     const descriptors = ends.map((end) => end.release());
-    await this.#order(stall, { kind: 'close', descriptors }, init);
+    await this.#order(stall, { kind: 'close', descriptors }, alarm);
   }
 
-  #order(stall: StallBudget, order: Order, init: OwnedFd | undefined): Promise<Report> {
+  #order(stall: StallBudget, order: Order, alarm: OwnedFd | undefined): Promise<Report> {
     return new Promise((resolve) => {
-      this.#turns.add(stall, { order, stall, init, resolve });
+      this.#turns.add(stall, { order, stall, alarm, resolve });
       this.#sendNext();
     });
   }
@@ -123,8 +123,8 @@ export class SlowLane {
     if (this.#underWay !== undefined) return;
     this.#underWay = this.#turns.next();
     if (this.#underWay === undefined) return;
-    const { order, init } = this.#underWay;
-    this.#worker.postMessage({ order, init: init?.number } satisfies SlowOrder);
+    const { order, alarm } = this.#underWay;
+    this.#worker.postMessage({ order, alarm: alarm?.number } satisfies SlowOrder);
   }
 
   #finish(report: Report): void {
@@ -132,13 +132,13 @@ export class SlowLane {
     this.#underWay = undefined;
     this.#sendNext();
     if (ended === undefined) return;
-    ended.init?.close();
+    ended.alarm?.close();
     if (report.slow !== undefined) ended.stall.wasSlowApart(report.slow.killed, report.slow.milliseconds);
     ended.resolve(report);
   }
 }
 
 /** A handle of the pid 1 of the plugin's present sandbox. */
-function handleOf({ init }: StallBudget): OwnedFd | undefined {
-  return init?.open === true ? duplicate(init.number) : undefined;
+function alarmOf({ alarm }: StallBudget): OwnedFd | undefined {
+  return alarm?.open === true ? duplicate(alarm.number) : undefined;
 }

@@ -5,8 +5,8 @@ import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 
 /** A sandbox that the broker may have to wait for, as the guard knows it. */
 export interface Guarded {
-  /** A handle of the sandbox's pid 1. Without it nothing is ended. */
-  readonly init: Pick<OwnedFd, 'number' | 'open'> | undefined;
+  /** The timer by which the supervisor is asked to end the sandbox. Without it nothing is ended. */
+  readonly alarm: Pick<OwnedFd, 'number' | 'open'> | undefined;
   readonly limitMs: number;
   /** Whether the broker has stalled on it before. From then on the guard measures processor time. */
   readonly slow: boolean;
@@ -17,7 +17,7 @@ export interface Guarded {
 /** The sandbox that a plugin has now, and the time that the broker may still stall on it. */
 export class StallBudget implements Guarded {
   readonly #onSlow: (how: SlowAction, milliseconds: number) => void;
-  #init: OwnedFd | undefined;
+  #alarm: OwnedFd | undefined;
   #slow = false;
   #killed = false;
   #spentMs = 0;
@@ -28,8 +28,8 @@ export class StallBudget implements Guarded {
     this.#onSlow = onSlow;
   }
 
-  get init(): OwnedFd | undefined {
-    return this.#init;
+  get alarm(): OwnedFd | undefined {
+    return this.#alarm;
   }
 
   get slow(): boolean {
@@ -44,10 +44,10 @@ export class StallBudget implements Guarded {
     return this.#slow ? Math.max(STALL_SLOW_MS, this.#budgetMs()) : STALL_LIMIT_MS;
   }
 
-  /** The plugin has a new sandbox. @param init owned from here on */
-  begin(init: OwnedFd | undefined): void {
-    this.#init?.close();
-    this.#init = init;
+  /** The plugin has a new sandbox. @param alarm owned from here on */
+  begin(alarm: OwnedFd | undefined): void {
+    this.#alarm?.close();
+    this.#alarm = alarm;
     this.#slow = false;
     this.#killed = false;
     this.#spentMs = 0;

@@ -5,7 +5,7 @@
  * `held` those that found the thread asleep or the kernel at work for it.
  */
 export const STALL_FIELDS = {
-  init: 0,
+  alarm: 0,
   work: 1,
   limit: 2,
   killed: 3,

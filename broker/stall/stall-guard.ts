@@ -1,10 +1,9 @@
 // Guards a thread of the broker against plugins that make it wait. Some calls wait for locks that a plugin can hold: those that read its
 // memory, take its descriptor or act on its socket. Every other plugin would wait too. The watchdog, a thread apart, sees how long such a
-// call lasts, and kills the sandbox past a limit. Runs in the broker, on each thread that makes such calls.
-import { constants } from 'node:os';
+// call lasts, and past a limit asks the supervisor to end the sandbox. It does so by the sandbox's alarm, a timer. Runs in the broker, on each thread that makes such calls.
 import { STALL_SLOW_MS } from '../../shared/limits.js';
-import { signalPidfd } from '../../shared/sys/pidfd.js';
 import { threadMilliseconds } from '../../shared/sys/thread-time.js';
+import { runOut } from '../../shared/sys/timerfd.js';
 import type { Guarded } from './stall-budget.js';
 import { STALL_FIELDS } from './stall-fields.js';
 
@@ -23,7 +22,7 @@ export class StallGuard {
     const fields = this.#fields;
     if (this.#underWay) return work();
     this.#underWay = true;
-    const { init } = guarded;
+    const { alarm } = guarded;
     const worked = guarded.slow ? threadMilliseconds() : undefined;
     const started = performance.now();
     fields[STALL_FIELDS.limit] = guarded.limitMs;
@@ -32,12 +31,12 @@ export class StallGuard {
     fields[STALL_FIELDS.held] = 0;
     // Wraps around.
     Atomics.add(fields, STALL_FIELDS.work, 1);
-    Atomics.store(fields, STALL_FIELDS.init, init?.open === true ? init.number : 0);
+    Atomics.store(fields, STALL_FIELDS.alarm, alarm?.open === true ? alarm.number : 0);
     try {
       return work();
     } finally {
       this.#underWay = false;
-      Atomics.store(fields, STALL_FIELDS.init, 0);
+      Atomics.store(fields, STALL_FIELDS.alarm, 0);
       const milliseconds = performance.now() - started;
       if (milliseconds > STALL_SLOW_MS) {
         this.#note(guarded, milliseconds, worked === undefined ? 0 : threadMilliseconds() - worked);
@@ -57,8 +56,8 @@ export class StallGuard {
     if (!worked && 2 * Atomics.load(fields, STALL_FIELDS.held) < Atomics.load(fields, STALL_FIELDS.looks))
       return;
     let killed = Atomics.exchange(fields, STALL_FIELDS.killed, 0) === 1;
-    if (!killed && workedMs >= Atomics.load(fields, STALL_FIELDS.limit) && guarded.init?.open === true) {
-      signalPidfd(guarded.init.number, constants.signals.SIGKILL);
+    if (!killed && workedMs >= Atomics.load(fields, STALL_FIELDS.limit) && guarded.alarm?.open === true) {
+      runOut(guarded.alarm.number);
       killed = true;
     }
     guarded.wasSlow(killed, milliseconds);

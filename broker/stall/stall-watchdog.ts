@@ -1,10 +1,9 @@
-// The watchdog, a thread of the broker's: it kills a sandbox that makes a guarded thread wait too long. See stall-guard.ts.
+// The watchdog, a thread of the broker's: it asks for the end of a sandbox that makes a guarded thread wait too long. See stall-guard.ts.
 import { openSync, readSync } from 'node:fs';
-import { constants } from 'node:os';
 import { parentPort } from 'node:worker_threads';
 import { STALL_CHECK_MS, STALL_LIMIT_MS } from '../../shared/limits.js';
-import { signalPidfd } from '../../shared/sys/pidfd.js';
 import { setNoNewPrivileges } from '../../shared/sys/process-control.js';
+import { runOut } from '../../shared/sys/timerfd.js';
 import { STALL_FIELDS, type WatchedThread } from './stall-fields.js';
 import { tellLoaded } from './start-thread.js';
 
@@ -30,16 +29,16 @@ class Watched {
   look(): void {
     const fields = this.#fields;
     const work = Atomics.load(fields, STALL_FIELDS.work);
-    const init = Atomics.load(fields, STALL_FIELDS.init);
+    const alarm = Atomics.load(fields, STALL_FIELDS.alarm);
     const isSame = work === this.#seen;
     this.#seen = work;
-    if (init === 0) return;
+    if (alarm === 0) return;
     const isHeld = this.#isHeld();
     if (!isSame || !this.#isOver(isHeld)) return;
-    // The work may have ended since the look; then init is another sandbox's, or 0.
+    // The work may have ended since the look; then alarm is another sandbox's, or 0.
     if (Atomics.load(fields, STALL_FIELDS.work) !== work) return;
     Atomics.store(fields, STALL_FIELDS.killed, 1);
-    signalPidfd(init, constants.signals.SIGKILL);
+    runOut(alarm);
   }
 
   /** Whether the work has lasted too long. Time is counted in looks, so that a suspended machine does not count as a stall. */

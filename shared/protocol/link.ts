@@ -126,7 +126,7 @@ export interface ChannelPacket {
   readonly answers?: { readonly session: number; readonly id: number } | undefined;
 }
 
-/** A packet from supervisor to broker with a pidfd of pid 1 of a new sandbox. The broker kills a sandbox on which it stalls too long. */
+/** A packet from supervisor to broker with its alarm, a timer. When the timer runs out, the supervisor ends the sandbox. */
 export interface SandboxPacket {
   readonly type: 'sandbox';
   readonly plugin: string;

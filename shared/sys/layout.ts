@@ -29,6 +29,7 @@ export const LAYOUT = {
   'struct landlock_path_beneath_attr': { size: 12, parent_fd: 8 },
   'struct scmp_arg_cmp': { size: 24, op: 4, datum_a: 8, datum_b: 16 },
   sigset_t: { size: 128 },
+  'struct itimerspec': { size: 32, it_value: 16 },
   'struct termios2': {
     size: 44,
     c_iflag: 0,

@@ -95,6 +95,14 @@ const REFUSED = {
   unshare: 'EPERM',
   mount: 'EPERM',
   signal_parent: 'EPERM',
+  signal_parent_by_handle: 'EPERM',
+  signal_parent_by_descriptor: 'EPERM',
+  choose_that_signal: 'EPERM',
+  renice_parent: 'EPERM',
+  pin_parent: 'EPERM',
+  lock_a_file: 'EPERM',
+  share_memory: 'EPERM',
+  another_family: 'EPERM',
   signal_parent_thread: 'EPERM',
   trace_parent: 'EPERM',
   ask_personality: 'EPERM',
@@ -116,6 +124,12 @@ test('hostile code inside a broker starts nothing, writes nothing and steers nob
     'rename',
     'remove',
     'signal_parent',
+    'signal_parent_by_handle',
+    'signal_parent_by_descriptor',
+    'choose_that_signal',
+    'lock_a_file',
+    'share_memory',
+    'another_family',
   ])
     assert.equal(before[name], 'ok', `${name} is refused without a cage too`);
 });

@@ -13,15 +13,25 @@ import {
   writeFileSync,
   writeSync,
 } from 'node:fs';
+import { getPriority } from 'node:os';
 import { isMainThread, Worker } from 'node:worker_threads';
+import { tryLock } from '../../shared/sys/fcntl.js';
 import { bind } from '../../shared/sys/libc.js';
 import { mountNew } from '../../shared/sys/mount.js';
+import { OwnedFd } from '../../shared/sys/owned-fd.js';
+import { openPidfd, signalPidfd } from '../../shared/sys/pidfd.js';
+import { makePipe } from '../../shared/sys/pipe.js';
 import { becomeUser } from '../../shared/sys/process-control.js';
-import { errnoName } from '../../shared/sys/system-error.js';
+import { socket } from '../../shared/sys/socket-calls.js';
+import { errnoName, succeed } from '../../shared/sys/system-error.js';
 
 const CLONE_NEWUTS = 0x04000000;
 const PTRACE_SEIZE = 0x4206;
 const PTRACE_DETACH = 17;
+const F_SETOWN = 8;
+const PRIO_PROCESS = 0;
+const F_SETSIG = 10;
+const AF_VSOCK = 40;
 const STDERR = 2;
 
 const folder = new URL(import.meta.url).searchParams.get('folder') ?? '';
@@ -30,6 +40,10 @@ const ptrace = bind('long ptrace(long request, int pid, void *address, void *dat
 const tgkill = bind('int tgkill(int group, int thread, int signal)');
 const umount2 = bind('int umount2(const char *target, int flags)');
 const fork = bind('int fork()');
+const fcntl = bind('int fcntl(int fd, int command, long argument)');
+const setaffinity = bind('int sched_setaffinity(int pid, size_t size, const void *mask)');
+const setpriority = bind('int setpriority(int which, uint who, int priority)');
+const shmget = bind('int shmget(int key, size_t size, int flags)');
 const personality = bind('int personality(ulong persona)');
 const adjtimex = bind('int adjtimex(void *buffer)');
 /** More than the size of struct timex: no field is changed. */
@@ -67,6 +81,27 @@ const attempts: Readonly<Record<string, () => void>> = {
     succeeded(umount2(folder, 0));
   },
   signal_parent: () => process.kill(process.ppid, 0),
+  signal_parent_by_handle: () => {
+    using parent = openPidfd(process.ppid);
+    succeeded(signalPidfd(parent.number, 0));
+  },
+  // A broken pipe or new data would send it, as the broker's user may.
+  signal_parent_by_descriptor: () => {
+    using pipe = makePipe().read;
+    succeeded(fcntl(pipe.number, F_SETOWN, process.ppid));
+  },
+  choose_that_signal: () => {
+    using pipe = makePipe().read;
+    succeeded(fcntl(pipe.number, F_SETSIG, 9));
+  },
+  renice_parent: () => succeeded(setpriority(PRIO_PROCESS, process.ppid, getPriority(process.ppid))),
+  pin_parent: () => succeeded(setaffinity(process.ppid, 8, new Uint8Array(8).fill(255))),
+  lock_a_file: () => {
+    using file = new OwnedFd(openSync(`${folder}/there`, 'r'));
+    tryLock(file.number);
+  },
+  share_memory: () => succeeded(shmget(0, 4096, 0o1600)),
+  another_family: () => closeSync(succeed(socket(AF_VSOCK, 1, 0), 'socket')),
   signal_parent_thread: () => succeeded(tgkill(process.ppid, process.ppid, 0)),
   trace_parent: () => {
     succeeded(ptrace(PTRACE_SEIZE, process.ppid, null, null));

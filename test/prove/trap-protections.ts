@@ -209,7 +209,7 @@ export const trapProtections: readonly Protection[] = [
   {
     name: 'trap: a sandbox that stalls the event loop is ended',
     file: 'broker/stall/stall-watchdog',
-    right: 'signalPidfd(init, constants.signals.SIGKILL);',
+    right: 'runOut(alarm);',
     wrong: ';',
     tests: ['broker/stall/stall-guard'],
     pattern: 'for a second is ended',

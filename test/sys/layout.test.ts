@@ -26,6 +26,7 @@ const HEADERS = [
   'linux/inet_diag.h',
   'linux/unix_diag.h',
   'sys/time.h',
+  'time.h',
   'sys/epoll.h',
   'sys/stat.h',
   'asm/termbits.h',

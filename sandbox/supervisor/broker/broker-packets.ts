@@ -9,6 +9,7 @@ import { sendMessage } from '../../../shared/sys/message.js';
 import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import type { KeptChannel } from './channel-keeper.js';
 import type { KeptConnections } from './connections-keeper.js';
+import type { EndAlarm } from './end-alarm.js';
 import type { Channel } from './make-channel.js';
 import type { KeptTrap } from './trap-keeper.js';
 
@@ -48,8 +49,8 @@ export class BrokerPackets {
     this.#send(packet, [memory]);
   }
 
-  sandbox(plugin: string, init: OwnedFd): void {
-    this.#send({ type: 'sandbox', plugin }, [init]);
+  sandbox(plugin: string, { timer }: EndAlarm): void {
+    this.#send({ type: 'sandbox', plugin }, [timer]);
   }
 
   #send(

@@ -20,6 +20,7 @@ import { askExplanation, askMetrics } from './ask-broker.js';
 import { brokerFailed } from './broker-failed.js';
 import { ChannelKeeper } from './channel-keeper.js';
 import { ConnectionsKeeper } from './connections-keeper.js';
+import { EndAlarm } from './end-alarm.js';
 import type { Channel } from './make-channel.js';
 import { type SpawnedBroker, spawnBroker } from './spawn-broker.js';
 import { type TrapFacts, TrapKeeper } from './trap-keeper.js';
@@ -53,8 +54,8 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
   readonly #traps = new TrapKeeper();
   readonly #connections = new ConnectionsKeeper();
   readonly #unixConnects = new ConnectsAsPlugin();
-  /** For each plugin, a pidfd of pid 1 of its current sandbox. */
-  readonly #sandboxes = new Map<string, OwnedFd>();
+  /** For each plugin, what ends its current sandbox. */
+  readonly #sandboxes = new Map<string, EndAlarm>();
   #link: SpawnedBroker | undefined;
   #stopping = false;
   #pause: number = RESTART_PAUSE_MS.first;
@@ -102,7 +103,7 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
     const packets = this.#link?.packets;
     for (const kept of this.#connections.all()) packets?.connections(kept);
     for (const kept of this.#channels.all()) packets?.channel(kept, { resumed: true });
-    for (const [plugin, init] of this.#sandboxes) packets?.sandbox(plugin, init);
+    for (const [plugin, alarm] of this.#sandboxes) packets?.sandbox(plugin, alarm);
     for (const kept of this.#traps.all()) packets?.trap(kept, true);
   }
 
@@ -140,13 +141,14 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
     return ends;
   }
 
-  /** Gives this broker and its successors the current sandbox of a plugin. @param init owned from here on */
-  openSandbox(plugin: string, init: OwnedFd | undefined): void {
+  /** Gives this broker and its successors the current sandbox of a plugin. @param end called when the broker asks for its end */
+  openSandbox(plugin: string, end: (() => void) | undefined): void {
     this.#sandboxes.get(plugin)?.close();
     this.#sandboxes.delete(plugin);
-    if (init === undefined) return;
-    this.#sandboxes.set(plugin, init);
-    this.#link?.packets.sandbox(plugin, init);
+    if (end === undefined) return;
+    const alarm = new EndAlarm(end);
+    this.#sandboxes.set(plugin, alarm);
+    this.#link?.packets.sandbox(plugin, alarm);
   }
 
   /**

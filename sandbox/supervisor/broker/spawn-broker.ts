@@ -1,5 +1,6 @@
 // One broker process from its start to its end: its streams to the supervisor, and the reason of its end.
 import { type ChildProcess, spawn } from 'node:child_process';
+import { setCloseOnExecFrom } from '../../../shared/sys/fcntl.js';
 import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import { packetSocketPair } from '../../../shared/sys/socket.js';
 import { namespacesFailure } from '../../host/namespaces-failure.js';
@@ -25,6 +26,8 @@ export interface SpawnedBroker {
  * @param watch receives what the broker sends on the packet socket, and returns what ends that
  */
 export function spawnBroker(asRoot: boolean, watch: (packets: OwnedFd) => () => void): SpawnedBroker {
+  // Of what this process's own starter left open, nothing is for the broker. Node marks its own descriptors itself.
+  setCloseOnExecFrom(3);
   const [ours, theirs] = packetSocketPair();
   const [program, ...args] = brokerCommand(asRoot);
   const child = spawn(program, args, {

@@ -1,7 +1,6 @@
 // A running sandbox, held by the pidfds of the plugin and of init. It ends as a whole: when the plugin's first process ends, init
 // is killed, and the kernel ends every process of the pid namespace with it.
 import { constants } from 'node:os';
-import { duplicate } from '../../../shared/sys/fcntl.js';
 import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import { type ChildChange, signalPidfd, takeChildChange } from '../../../shared/sys/pidfd.js';
 import { READABLE, Watch } from '../../../shared/sys/uv-poll.js';
@@ -24,11 +23,6 @@ export class Sandbox {
     this.#plugin = plugin;
     this.#init = init;
     this.ended = this.#awaitEnd();
-  }
-
-  /** A duplicate of the pidfd of pid 1. */
-  initHandle(): OwnedFd | undefined {
-    return this.#init?.open === true ? duplicate(this.#init.number) : undefined;
   }
 
   /** Sends a signal to the plugin's first process. @returns false where it has ended */

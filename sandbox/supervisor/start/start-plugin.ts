@@ -127,7 +127,7 @@ async function prepareAndLaunch(
       cgroup: host.cgroup,
     });
     if (terminal !== undefined) streams.terminal?.attach(terminal);
-    host.broker.openSandbox(config.name, sandbox.initHandle());
+    host.broker.openSandbox(config.name, () => sandbox.kill());
     sandbox.ended.then((end) => {
       host.broker.openSandbox(config.name, undefined);
       if (end.kind === 'exited' && end.status !== 0) host.onFailure?.(find);

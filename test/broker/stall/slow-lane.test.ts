@@ -9,8 +9,8 @@ import { StallBudget } from '../../../broker/stall/stall-budget.js';
 import { startGuards } from '../../../broker/stall/start-guards.js';
 import { STALL_LIMIT_MS } from '../../../shared/limits.js';
 import { OwnedFd } from '../../../shared/sys/owned-fd.js';
-import { openPidfd } from '../../../shared/sys/pidfd.js';
 import { compile } from '../../harness/compile.js';
+import { killByAlarm } from './kill-by-alarm.js';
 
 const skip = process.geteuid?.() === 0 ? false : 'userfaultfd(2) holds a reader up for root alone';
 const LENGTH = 16;
@@ -46,7 +46,7 @@ async function startPlugin(held: boolean): Promise<Reachable> {
   const actions: string[] = [];
   const stall = new StallBudget((action) => actions.push(action));
   const tid = child.pid ?? 0;
-  stall.begin(openPidfd(tid));
+  stall.begin(killByAlarm(tid));
   return {
     stall,
     actions,

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { test } from 'node:test';
 import { StallBudget } from '../../../broker/stall/stall-budget.js';
 import { startGuards } from '../../../broker/stall/start-guards.js';
-import { openPidfd } from '../../../shared/sys/pidfd.js';
+import { killByAlarm } from './kill-by-alarm.js';
 
 /** Holds the event loop as a plugin's lock does. */
 const sleep = (milliseconds: number): void =>
@@ -23,7 +23,7 @@ async function stallBy(
   const ended = once(init, 'exit');
   const actions: string[] = [];
   const stall = new StallBudget((action) => actions.push(action));
-  stall.begin(openPidfd(init.pid ?? 0));
+  stall.begin(killByAlarm(init.pid ?? 0));
   const { guard } = await startGuards();
   for (const each of works) if (!actions.includes('killed')) guard.watch(stall, each);
   stall.begin(undefined);

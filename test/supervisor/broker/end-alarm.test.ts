@@ -1,0 +1,31 @@
+import assert from 'node:assert/strict';
+import { openSync } from 'node:fs';
+import { test } from 'node:test';
+import { EndAlarm } from '../../../sandbox/supervisor/broker/end-alarm.js';
+import { duplicate } from '../../../shared/sys/fcntl.js';
+import { OwnedFd } from '../../../shared/sys/owned-fd.js';
+import { makePipe } from '../../../shared/sys/pipe.js';
+import { runOut } from '../../../shared/sys/timerfd.js';
+
+test('EndAlarm ends a sandbox once, when a broker lets it off by a duplicate', async () => {
+  let ends = 0;
+  const alarm = new EndAlarm(() => {
+    ends += 1;
+  });
+  using given = duplicate(alarm.timer.number);
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  assert.equal(ends, 0);
+  runOut(given.number);
+  runOut(given.number);
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  assert.equal(ends, 1);
+  alarm.close();
+});
+
+test('runOut() does nothing to another descriptor', () => {
+  const { read, write } = makePipe({ nonBlocking: true });
+  using reader = read;
+  using writer = write;
+  using file = new OwnedFd(openSync('/dev/null', 'r+'));
+  for (const descriptor of [reader, writer, file]) runOut(descriptor.number);
+});
