@@ -51,7 +51,7 @@ export function buildRoot(spec: LaunchSpec, sources: Sources): void {
   const hidden = new HiddenPaths(STAGE);
   for (const entry of spec.root) {
     if (entry.kind !== 'mask') make(entry, `${STAGE}${entry.path}`, sources.get(entry));
-    else hidden.hide(entry.path, entry.directory);
+    else hidden.hide(entry.path, entry.directory, entry.ifThere);
   }
   mkdirSync(`${STAGE}/proc`, { recursive: true });
   mountNew('proc', `${STAGE}/proc`, MS.NOSUID | MS.NODEV | MS.NOEXEC, '');

@@ -25,13 +25,16 @@ export class HiddenPaths {
   /**
    * As root the launcher has the plugin's ids, which may not enter every folder of the host. Then the whole folder is hidden, since its
    * mode may change later.
+   *
+   * @param ifThere whether nothing is to do for a path that does not exist
    */
-  hide(path: string, directory: boolean): void {
+  hide(path: string, directory: boolean, ifThere = false): void {
     const target = `${this.#stage}${path}`;
     try {
       if (directory) this.#hideFolder(target);
       else this.#hideFile(target);
     } catch (error) {
+      if (ifThere && error instanceof SystemError && error.code === 'ENOENT') return;
       if (!(error instanceof SystemError && error.code === 'EACCES') || dirname(path) === '/') throw error;
       this.hide(dirname(path), true);
     }

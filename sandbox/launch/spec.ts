@@ -26,7 +26,13 @@ export type RootEntry =
       readonly tree?: number;
     }
   /** Covers the path with an empty, read-only mount. Later entries may lie on top of it. */
-  | { readonly kind: 'mask'; readonly path: string; readonly directory: boolean };
+  | {
+      readonly kind: 'mask';
+      readonly path: string;
+      readonly directory: boolean;
+      /** A file that has gone meanwhile needs no mask. */
+      readonly ifThere?: boolean;
+    };
 
 /** A pseudo-terminal of the sandbox. */
 export interface TerminalSpec {

@@ -28,7 +28,7 @@ const PROTECTIONS: Readonly<Record<string, readonly Mutation[]>> = {
   landlock: [launcher('main', 'enterLandlock(spec);', '')],
   capabilities: [launcher('main', 'dropAllCapabilities();', '')],
   readonly: [launcher('build-root', 'entry.writable ? 0', 'true ? 0')],
-  hidden: [launcher('build-root', 'hidden.hide(entry.path, entry.directory)', 'false')],
+  hidden: [launcher('build-root', 'hidden.hide(entry.path, entry.directory, entry.ifThere)', 'false')],
   proc: [
     launcher('build-root', 'maskProc(STAGE, hidden);', ''),
     launcher('build-root', 'makeMountReadOnly(`', '((_path) => {})(`'),

@@ -133,7 +133,7 @@ export const rootProtections: readonly Protection[] = [
   {
     name: 'root: what is hidden is covered',
     file: 'sandbox/launch/build-root',
-    right: 'hidden.hide(entry.path, entry.directory)',
+    right: 'hidden.hide(entry.path, entry.directory, entry.ifThere)',
     wrong: 'false',
     tests: ['escape/hidden-path'],
     pattern: 'is read by no path.*user',

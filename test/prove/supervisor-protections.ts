@@ -51,6 +51,22 @@ export const supervisorProtections: readonly Protection[] = [
     pattern: 'interpreter that a plugin.*user',
   },
   {
+    name: 'supervisor: as root, files of an exposed tree have no group that the plugin could write by',
+    file: 'sandbox/supervisor/owners/map-owners',
+    right: 'one.isExposed ? NO_GROUPS : ',
+    wrong: '',
+    tests: ['escape/pipes'],
+    pattern: 'take nothing.*root',
+  },
+  {
+    name: 'supervisor: as a user, the pipes of an exposed tree are covered',
+    file: 'sandbox/supervisor/start/mask-pipes',
+    right: "if (!covered && hiddenBy(pipe) === undefined)",
+    wrong: 'if (false)',
+    tests: ['escape/pipes'],
+    pattern: 'take nothing.*user',
+  },
+  {
     name: "check: postern's own files in a plugin's writable folder are told",
     file: 'sandbox/cli/check',
     right: '...hostWarnings(config, ownFilesOf(config), hostFiles)',

@@ -6,26 +6,32 @@ import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import type { RootEntry } from '../../launch/spec.js';
 import { mapOwners, type OwnedTree } from './map-owners.js';
 
+type Bind = Extract<RootEntry, { readonly kind: 'bind' }>;
+
 export interface CopiedTrees {
   /** The entries; each bind has the index of its tree. */
   readonly entries: readonly RootEntry[];
   readonly trees: readonly OwnedFd[];
+  /** The exposed entries whose ids stay as they are. */
+  readonly unmapped: readonly Bind[];
 }
 
 /**
  * @param held takes each descriptor that is opened on the way
+ * @param exposed read-only entries in which the plugin must have no right to write, whatever the mode of a file
  * @param plugin the plugin's uid and gid on the host
  * @param onNotice takes one line for each folder whose ids cannot be mapped
  * @throws PosternError `launch_failed`, `bad_home`
  */
 export async function copyTrees(
   entries: readonly RootEntry[],
+  exposed: readonly Bind[],
   held: OwnedFd[],
   plugin: number,
   onNotice: (text: string) => void,
 ): Promise<CopiedTrees> {
   const trees: OwnedFd[] = [];
-  const owned: OwnedTree[] = [];
+  const owned: (OwnedTree & { readonly entry: Bind })[] = [];
   const byPath = new Map<string, OwnedFd>();
   const copied = entries.map((entry): RootEntry => {
     if (entry.kind !== 'bind') return entry;
@@ -33,12 +39,17 @@ export async function copyTrees(
     trees.push(tree);
     held.push(tree);
     byPath.set(entry.path, tree);
-    if (entry.asOwner !== undefined) {
+    const isExposed = exposed.includes(entry);
+    if (entry.asOwner !== undefined || isExposed) {
       const of = entry.ownerOf === undefined ? undefined : byPath.get(entry.ownerOf);
-      owned.push({ ...entry, asOwner: entry.asOwner, tree, ownerTree: of ?? tree });
+      owned.push({ ...entry, entry, isExposed, tree, ownerTree: of ?? tree });
     }
     return { ...entry, tree: trees.length - 1 };
   });
-  await mapOwners(owned, plugin, onNotice);
-  return { entries: copied, trees };
+  const kept = await mapOwners(owned, plugin, onNotice);
+  return {
+    entries: copied,
+    trees,
+    unmapped: kept.filter(({ isExposed }) => isExposed).map(({ entry }) => entry),
+  };
 }

@@ -22,19 +22,29 @@ export interface OwnedTree {
   readonly source: string;
   readonly writable: boolean;
   /** `asked`: the user named it, so a notice comes even where others may read it. `needed`: a kept home, useless with other ids. */
-  readonly asOwner: 'needed' | 'asked' | 'by itself';
+  readonly asOwner?: 'needed' | 'asked' | 'by itself' | undefined;
+  /** The plugin may write nothing there, not even a pipe (fifo(7)), which a read-only mount does not protect. */
+  readonly isExposed: boolean;
 }
+
+/**
+ * A group id that no file has, mapped to itself. Then no group of a file is mapped, and the kernel refuses to write the file
+ * (inode_permission()), whatever its mode.
+ */
+const NO_GROUPS = `${0xfffffffe} ${0xfffffffe} 1\n`;
 
 /**
  * @param plugin the plugin's uid and gid on the host
  * @param onNotice takes one line for each tree whose ids stay as they are, with the reason and the fix
+ * @returns the trees whose ids stay as they are
  * @throws PosternError `launch_failed` where no namespace can be made for the maps, `bad_home` where a needed tree keeps its ids
  */
-export async function mapOwners(
-  trees: readonly OwnedTree[],
+export async function mapOwners<T extends OwnedTree>(
+  trees: readonly T[],
   plugin: number,
   onNotice: (text: string) => void,
-): Promise<void> {
+): Promise<readonly T[]> {
+  const kept: T[] = [];
   const uids = parseIdExtents(readFileSync('/proc/self/uid_map', 'utf8'));
   const gids = parseIdExtents(readFileSync('/proc/self/gid_map', 'utf8'));
   const accounts = { passwd: readIfThere('/etc/passwd'), group: readIfThere('/etc/group') };
@@ -44,18 +54,20 @@ export async function mapOwners(
       const { uid, gid: groupOfFolder } = fstatSync(one.ownerTree.number);
       // Without a group of the owner, group ids stay as they are.
       const gid = groupOf(uid, groupOfFolder, accounts) ?? plugin;
-      if (uid === plugin && gid === plugin) continue;
-      const key = `${uid}:${gid}`;
-      const namespace =
-        namespaces.get(key) ??
-        (await makeIdNamespace(mapText(uids, uid, plugin), mapText(gids, gid, plugin)));
+      const owner = one.asOwner === undefined ? plugin : uid;
+      if (owner === plugin && gid === plugin && !one.isExposed) continue;
+      const key = one.isExposed ? `${owner}` : `${owner}:${gid}`;
+      const groups = one.isExposed ? NO_GROUPS : mapText(gids, gid, plugin);
+      const namespace = namespaces.get(key) ?? (await makeIdNamespace(mapText(uids, owner, plugin), groups));
       namespaces.set(key, namespace);
-      const line = mapOne(one, namespace);
-      if (line !== undefined) onNotice(line);
+      const { mapped, notice } = mapOne(one, namespace);
+      if (!mapped) kept.push(one);
+      if (notice !== undefined) onNotice(notice);
     }
   } finally {
     for (const namespace of namespaces.values()) namespace.close();
   }
+  return kept;
 }
 
 function readIfThere(path: string): string {
@@ -73,14 +85,22 @@ function mapText(extents: readonly IdExtent[], owner: number, plugin: number): s
   );
 }
 
-/** @returns the notice for the user */
-function mapOne({ tree, source, writable, asOwner }: OwnedTree, namespace: OwnedFd): string | undefined {
+/** @returns whether the whole tree is mapped, and a notice for the user */
+function mapOne(
+  { tree, source, writable, asOwner }: OwnedTree,
+  namespace: OwnedFd,
+): { readonly mapped: boolean; readonly notice?: string } {
   const result = mapTreeIds(tree.number, namespace.number, true);
-  if (result === 0) return undefined;
+  if (result === 0) return { mapped: true };
   const path = printable(source);
-  if (mapTreeIds(tree.number, namespace.number, false) === 0) {
-    if (asOwner === 'by itself') return undefined;
-    return `"${path}" shows as its owner sees it, except what is mounted below it: a file system there cannot map ids (${errnoName(-result)})`;
+  const mapsFirst = mapTreeIds(tree.number, namespace.number, false) === 0;
+  if (asOwner === undefined) return { mapped: false };
+  if (mapsFirst) {
+    if (asOwner === 'by itself') return { mapped: false };
+    return {
+      mapped: false,
+      notice: `"${path}" shows as its owner sees it, except what is mounted below it: a file system there cannot map ids (${errnoName(-result)})`,
+    };
   }
   const why = `its file system, ${fileSystemOf(source)}, cannot map ids on Linux ${release()} (${errnoName(-result)})`;
   if (asOwner === 'needed') {
@@ -89,10 +109,13 @@ function mapOne({ tree, source, writable, asOwner }: OwnedTree, namespace: Owned
     });
   }
   const { mode } = fstatSync(tree.number);
-  if (asOwner === 'by itself' && (mode & FOR_OTHERS) === FOR_OTHERS) return undefined;
+  if (asOwner === 'by itself' && (mode & FOR_OTHERS) === FOR_OTHERS) return { mapped: false };
   const keeps = writable
     ? 'the plugin writes only what others may write, and its files belong to its own id'
     : 'the plugin reads only what others may read';
   const fix = `chmod -R ${writable ? 'o+rwX' : 'o+rX'} "${path}"`;
-  return `"${path}" does not show as its owner sees it: ${why}; ${keeps}; ${fix}, use a folder on ext4, xfs or btrfs, or start postern as the owner`;
+  return {
+    mapped: false,
+    notice: `"${path}" does not show as its owner sees it: ${why}; ${keeps}; ${fix}, use a folder on ext4, xfs or btrfs, or start postern as the owner`,
+  };
 }

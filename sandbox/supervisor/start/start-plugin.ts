@@ -14,12 +14,14 @@ import { refusePrivilegedFiles } from '../files/privileged-files.js';
 import type { Listener } from '../listeners/listener.js';
 import { type CopiedTrees, copyTrees } from '../owners/copy-trees.js';
 import { keptOwners } from '../owners/kept-owners.js';
+import { exposedTrees } from '../root/exposed-trees.js';
 import type { RootPlan } from '../root/plan-root.js';
 import { shows } from '../root/shown-paths.js';
 import type { Unseen } from '../unseen/unseen-files.js';
 import { IGNORED_SIGNALS } from './ignored-signals.js';
 import { launchLimits } from './launch-limits.js';
 import { launchSandbox } from './launch-sandbox.js';
+import { maskPipes } from './mask-pipes.js';
 import { outsideEnvironment } from './outside-environment.js';
 import { planPlugin, type StartHost } from './plan-plugin.js';
 import { pluginEnvironment } from './plugin-environment.js';
@@ -153,12 +155,19 @@ async function prepareAndLaunch(
 async function treesFor(
   { privileges, onNotice }: PluginHost,
   config: PluginConfig,
-  { entries }: RootPlan,
+  plan: RootPlan,
   range: IdRange | undefined,
   held: OwnedFd[],
-): Promise<CopiedTrees> {
-  if (range === undefined) return { entries, trees: [] };
-  if (privileges === 'root') return copyTrees(entries, held, range.base + INNER_ID, onNotice);
+): Promise<Omit<CopiedTrees, 'unmapped'>> {
+  const { entries } = plan;
+  const exposed = exposedTrees(plan, landlockVersion() > 0);
+  if (range !== undefined && privileges === 'root') {
+    const copied = await copyTrees(entries, exposed, held, range.base + INNER_ID, onNotice);
+    const masks = await maskPipes(plan, copied.unmapped, onNotice);
+    return { ...copied, entries: [...copied.entries, ...masks] };
+  }
+  const masked = [...entries, ...(await maskPipes(plan, exposed, onNotice))];
+  if (range === undefined) return { entries: masked, trees: [] };
   if (config.home !== undefined) {
     throw new PosternError(
       'bad_home',
@@ -167,7 +176,7 @@ async function treesFor(
     );
   }
   for (const line of keptOwners(config)) onNotice(line);
-  return { entries, trees: [] };
+  return { entries: masked, trees: [] };
 }
 
 function terminalSpec(terminal: StandardStreams['terminal']): LaunchSpec['terminal'] {

@@ -1,0 +1,83 @@
+// A plugin writes into no named pipe (fifo(7)) and no device of the host that it sees read-only: below its own /tmp, /run and /var too, where
+// Landlock allows all. The judge is a reader outside.
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { chmodSync, closeSync, constants, mkdirSync, openSync, readSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { mutantDist } from '../harness/mutant.js';
+import { postern } from '../harness/postern.js';
+import { readableFolder, type User, users } from '../harness/users.js';
+
+const PROGRAM = `
+import errno, os, sys
+for path in sys.argv[1:]:
+    for flags in (os.O_WRONLY | os.O_NONBLOCK, os.O_RDWR | os.O_NONBLOCK, os.O_WRONLY | os.O_TRUNC | os.O_NONBLOCK):
+        try:
+            os.write(os.open(path, flags), b"out")
+            print("ok")
+        except OSError as error:
+            print(errno.errorcode[error.errno])`;
+const isRoot = process.geteuid?.() === 0;
+/** /dev/full: to write it is ENOSPC, so an open that succeeds is seen. */
+const FULL = ['c', '1', '7'];
+
+interface Seen {
+  readonly outcomes: readonly string[];
+  readonly heard: string;
+}
+
+async function look(user: User, egress: string, dist?: string): Promise<Seen> {
+  const top = readableFolder();
+  const folder = join(top, 'shown');
+  mkdirSync(folder);
+  const pipe = join(folder, 'pipe');
+  const device = join(folder, 'device');
+  assert.equal(spawnSync('mkfifo', ['-m', '666', pipe]).status, 0);
+  if (isRoot) {
+    assert.equal(spawnSync('mknod', ['-m', '666', device, ...FULL]).status, 0);
+    chmodSync(folder, 0o755);
+  }
+  const reader = openSync(pipe, constants.O_RDONLY | constants.O_NONBLOCK);
+  after(() => rmSync(top, { recursive: true, force: true }));
+  try {
+    const { stdout, stderr } = await postern(
+      [
+        ...['run', '--egress', egress, '--visible', folder, '--audit', '/dev/null'],
+        ...['--', '/usr/bin/python3', '-c', PROGRAM, pipe, ...(isRoot ? [device] : [])],
+      ],
+      { as: user, ...(dist === undefined ? {} : { dist }) },
+    );
+    assert.notEqual(stdout, '', stderr);
+    const bytes = new Uint8Array(64);
+    const count = readSync(reader, bytes);
+    return {
+      outcomes: stdout.trimEnd().split('\n'),
+      heard: Buffer.from(bytes.subarray(0, count)).toString(),
+    };
+  } finally {
+    closeSync(reader);
+  }
+}
+
+for (const user of users) {
+  for (const egress of ['transparent', 'channel'])
+    test(`a pipe and a device of the host in a visible folder take nothing (${egress}, ${user})`, async () => {
+      const { outcomes, heard } = await look(user, egress);
+      assert.deepEqual(
+        outcomes.filter((outcome) => outcome !== 'EACCES' && outcome !== 'EROFS'),
+        [],
+      );
+      assert.equal(heard, '');
+    });
+
+  test(`a pipe hears the plugin where its tree is not taken for exposed (${user})`, async () => {
+    const dist = mutantDist({
+      file: 'sandbox/supervisor/root/exposed-trees',
+      right: 'return writableDirectories.some(',
+      wrong: 'return false && writableDirectories.some(',
+    });
+    const { heard } = await look(user, 'channel', dist);
+    assert.match(heard, /out/);
+  });
+}
