@@ -52,14 +52,18 @@ test('the tarball holds the program, the types of the client library and the doc
 
 test('the tarball holds every file that the README and the pages of docs/ link to', () => {
   const paths = packedFiles();
-  const pages = paths.filter((path) => path === 'README.md' || path.startsWith('docs/'));
-  const linked = pages.flatMap((page) =>
-    [...readFileSync(join(top, page), 'utf8').matchAll(/\]\(([^)#]+)[^)]*\)/g)]
-      .map(([, path = '']) => path)
-      .filter((path) => !/^[a-z]+:/.test(path))
-      .map((path) => normalize(join(dirname(page), path))),
-  );
-  assert.ok(linked.includes('SECURITY.md') && linked.includes('docs/rules.md'));
+  const linked = paths
+    .filter((path) => path.endsWith('.md'))
+    .flatMap((page) => {
+      const links = [...readFileSync(join(top, page), 'utf8').matchAll(/\]\(([^)#]+)[^)]*\)/g)]
+        .map(([, path = '']) => path)
+        .filter((path) => !/^[a-z]+:/.test(path))
+        .map((path) => normalize(join(dirname(page), path)));
+      const isForUsers = page === 'README.md' || /^docs\/(?!design\/)/.test(page);
+      // The pages for developers also link to the sources, which only a checkout has.
+      return isForUsers ? links : links.filter((path) => path.endsWith('.md'));
+    });
+  assert.ok(linked.includes('SECURITY.md') && linked.includes('docs/design/trap.md'));
   assert.deepEqual(
     linked.filter((path) => !paths.includes(path)),
     [],
