@@ -39,7 +39,7 @@ except OSError as error: print(type(error).__name__)
     CONFINED,
   );
   await Promise.all([allowed.close(), forbidden.close()]);
-  assert.equal(stdout, '1000 1000 []\nhello\n111\nPermissionError\n', stderr);
+  assert.equal(stdout, '1000 1000 []\nhello\n111\nOSError\n', stderr);
   assert.equal(status, 0);
   assert.equal(forbidden.connections(), 0);
 });

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { chmodSync, chownSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { type PosternResult, postern, startPostern } from '../harness/postern.js';
@@ -82,22 +81,6 @@ for (const user of users) {
       /^postern: Cannot hide "\/srv\/nothing-here" from the plugin: it does not exist; /,
     );
     assert.match((await run(user, ['--hidden', '/'], 'true')).stderr, /^postern: Cannot hide "\/"/);
-  });
-
-  test(`a bound socket in a hidden folder does not refuse the start (${user})`, async () => {
-    const folder = readableFolder();
-    mkdirSync(join(folder, 'run'));
-    const server = createServer().listen(join(folder, 'run/socket'));
-    await new Promise((resolve) => server.once('listening', resolve));
-    const refused = await run(user, ['--visible', folder], 'true');
-    const hidden = await run(
-      user,
-      ['--visible', folder, '--hidden', join(folder, 'run')],
-      `ls -A ${folder}/run`,
-    );
-    server.close();
-    assert.match(refused.stderr, new RegExp(`hide its folder with --hidden ${folder}/run,`));
-    assert.deepEqual([hidden.status, hidden.stdout], [0, '']);
   });
 
   test(`a home directory shows only with --visible (${user})`, async () => {

@@ -61,7 +61,7 @@ export const supervisorProtections: readonly Protection[] = [
   {
     name: 'supervisor: as a user, the pipes of an exposed tree are covered',
     file: 'sandbox/supervisor/start/mask-pipes',
-    right: "if (!covered && hiddenBy(pipe) === undefined)",
+    right: 'if (!covered && hiddenBy(pipe) === undefined)',
     wrong: 'if (false)',
     tests: ['escape/pipes'],
     pattern: 'take nothing.*user',

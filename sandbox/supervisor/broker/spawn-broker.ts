@@ -44,7 +44,8 @@ export function spawnBroker(asRoot: boolean, watch: (packets: OwnedFd) => () => 
   let unshared = '';
   const words = new BrokerWords((text) => process.stderr.write(text));
   child.stderr?.setEncoding('utf8').on('data', (text: string) => {
-    if (!up && text.startsWith('unshare: ')) unshared = text;
+    // err(3) writes its line in parts.
+    if (!up && (unshared !== '' || text.startsWith('unshare: '))) unshared += text;
     else words.push(text);
   });
   child.stderr?.once('end', () => words.end());
