@@ -34,6 +34,11 @@ for name, (level, option) in {"IPV6_2292PKTOPTIONS": (41, 6), "IP_PKTOPTIONS": (
 for high in (0, 1 << 32):
     if call("getsockopt", sock.fileno(), high | 1, high | 31, value, 0)[1] != "ENOPROTOOPT":
         told.append("SO_PEERSEC")
+# A handle of the process at the other end: here the program itself, for which the kernel would give one.
+ours, theirs = socket.socketpair()
+for high in (0, 1 << 32):
+    if call("getsockopt", ours.fileno(), high | 1, high | 77, value, length)[1] != "ENOPROTOOPT":
+        told.append("SO_PEERPIDFD")
 result("told", " ".join(sorted(set(told))) or "none")
 ordinary = {"IP_MULTICAST_ALL": (0, 49), "TCP_NODELAY": (6, 1), "SO_KEEPALIVE": (1, 9), "TCP_KEEPIDLE": (6, 4), "SO_RCVBUF": (1, 8), "IP_TOS": (0, 1), "SO_REUSEADDR": (1, 2)}
 broken = [name for name, (level, option) in ordinary.items() if call("setsockopt", sock.fileno(), level, option, value, 4)[1] != "ok"]

@@ -29,6 +29,7 @@ const TESTS: Readonly<Record<string, string | readonly [test: string, pattern: s
   'seccomp.ioctl_interfaces': 'escape/interface-ioctls',
   'seccomp.received_options': 'escape/socket-options',
   'seccomp.peer_label': 'escape/socket-options',
+  'seccomp.peer_handle': 'escape/socket-options',
   'seccomp.ioctl_terminal': 'escape/interface-ioctls',
   'seccomp.ioctl_console': ['escape/type-ahead', 'types nothing'],
   'seccomp.listener': 'escape/namespaces',

@@ -22,6 +22,7 @@ const SECCOMP_FILTER_FLAG_NEW_LISTENER = 8;
 const IP_PKTOPTIONS = 9;
 const IPV6_2292PKTOPTIONS = 6;
 const SO_PEERSEC = 31;
+const SO_PEERPIDFD = 77;
 const CLONE_PARENT = 0x8000;
 const S_ISUID = 0o4000;
 const S_ISGID = 0o2000;
@@ -129,6 +130,20 @@ export const argumentDenials: readonly FilterGroup[] = [
         when: [
           { index: 1, equals: SOL_SOCKET },
           { index: 2, equals: SO_PEERSEC },
+        ],
+      },
+    ],
+  },
+  {
+    name: 'seccomp.peer_handle',
+    why: 'SO_PEERPIDFD gives a handle of the process at the other end: postern connects AF_UNIX sockets, and servers of the host are at the others',
+    rules: [
+      {
+        calls: ['getsockopt'],
+        action: 'ENOPROTOOPT',
+        when: [
+          { index: 1, equals: SOL_SOCKET },
+          { index: 2, equals: SO_PEERPIDFD },
         ],
       },
     ],
