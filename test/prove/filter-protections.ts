@@ -32,6 +32,7 @@ const TESTS: Readonly<Record<string, string | readonly [test: string, pattern: s
   'seccomp.peer_handle': 'escape/socket-options',
   'seccomp.ioctl_terminal': 'escape/interface-ioctls',
   'seccomp.ioctl_console': ['escape/type-ahead', 'types nothing'],
+  'seccomp.ioctl_file_systems': 'escape/file-system-requests',
   'seccomp.listener': 'escape/namespaces',
   'seccomp.families': 'escape/families',
   'seccomp.setsockopt': 'escape/socket-options',

@@ -1,5 +1,6 @@
 // Calls that the plugin has, except with these arguments. An int is compared by its 32 bits only (see seccomp.ts).
 import { IPPROTO_IP, IPPROTO_IPV6, MSG_FASTOPEN, SOL_SOCKET } from '../../../shared/sys/socket-constants.js';
+import { fileSystemRequests } from './file-system-requests.js';
 import type { FilterGroup } from './filter-group.js';
 
 const MSG_ERRQUEUE = 0x2000;
@@ -166,6 +167,7 @@ export const argumentDenials: readonly FilterGroup[] = [
       when: [{ index: 1 as const, mask: 0xffffff00, equals: requests }],
     })),
   },
+  fileSystemRequests,
   {
     name: 'seccomp.listener',
     why: 'a plugin may load a filter, but not one with a notification listener',

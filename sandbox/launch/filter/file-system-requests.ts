@@ -1,0 +1,43 @@
+// Requests of ioctl(2) that a file system answers for all its files, whatever the plugin sees of them. Mounts and Landlock do not judge
+// them. An int is compared by its 32 bits only (see seccomp.ts).
+import type { ArgumentMatch, FilterRule } from '../../../shared/sys/seccomp.js';
+import type { FilterGroup } from './filter-group.js';
+
+const BTRFS = 0x94;
+/** FICLONE, FICLONERANGE and FIDEDUPERANGE, ioctl_ficlone(2): they work on two open files, on every file system. */
+const CLONES = [9, 13, 54];
+const XFS = 0x58;
+/** FS_IOC_FSGETXATTR, FS_IOC_FSSETXATTR and the reservations that fallocate(2) replaces: they work on one open file. */
+const OF_ONE_FILE = [31, 32, 40, 41, 42, 43, 57];
+const BCACHEFS = 0xbc;
+const F2FS = 0xf5;
+const SMB = 0xcf;
+/** FS_IOC_SET_ENCRYPTION_POLICY, _GET_ENCRYPTION_PWSALT, _ADD_ENCRYPTION_KEY, _REMOVE_ENCRYPTION_KEY and its _ALL_USERS. */
+const KEYS = [0x6613, 0x6614, 0x6617, 0x6618, 0x6619];
+
+export const fileSystemRequests: FilterGroup = {
+  name: 'seccomp.ioctl_file_systems',
+  why: 'a snapshot of a visible btrfs subvolume holds what is hidden in it; other requests take keys away, or write a read-only file',
+  rules: [
+    ...allExcept(BTRFS, CLONES),
+    ...allExcept(XFS, OF_ONE_FILE),
+    ...[BCACHEFS, F2FS, SMB].flatMap((type) => allExcept(type, [])),
+    ...KEYS.map((request) => refuse({ mask: 0xffff, equals: request })),
+  ],
+};
+
+function refuse(match: Pick<ArgumentMatch, 'mask' | 'equals'>): FilterRule {
+  return { calls: ['ioctl'], action: 'EPERM', when: [{ index: 1, ...match }] };
+}
+
+/**
+ * The low byte of a request is its number, the next one its type. A rule can only name matches, so the rules name the largest blocks of
+ * numbers without an exception.
+ */
+function allExcept(type: number, exceptions: readonly number[], first = 0, count = 256): FilterRule[] {
+  const within = exceptions.filter((number) => number >= first && number < first + count);
+  if (within.length === 0) return [refuse({ mask: 0xff00 | (256 - count), equals: (type << 8) | first })];
+  if (count === 1) return [];
+  const half = count / 2;
+  return [...allExcept(type, within, first, half), ...allExcept(type, within, first + half, half)];
+}
