@@ -100,6 +100,8 @@ export const LEARNT_REFUSALS: number = 256;
 
 /** From SIGTERM to SIGKILL. */
 export const STOP_TIMEOUT_MS: number = 10_000;
+/** What waits for the reader of stdout or stderr, in bytes for each. */
+export const OUTPUT_QUEUE_BYTES: number = 256 * 1024;
 /** After a stop, `up` waits this long for the reader of its output, and then drops the rest. */
 export const OUTPUT_TIMEOUT_MS: number = 2_000;
 /** How often the supervisor looks whether its process group is in the terminal's foreground. */

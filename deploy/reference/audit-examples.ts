@@ -1,5 +1,5 @@
 // One line of the audit log for each event, as docs/audit.md shows it.
-import type { AuditEvent, AuditEventName } from '../../shared/protocol/audit-events.js';
+import type { AuditEvent, AuditEventName, GapEvent } from '../../shared/protocol/audit-events.js';
 
 const HASH = '7c1d5f1f1d8f0f6b3f0b1f0f2e6f6a8f4f0c7a1e5f9f1b2c3d4e5f60718293a4';
 
@@ -127,4 +127,12 @@ export const AUDIT_EXAMPLES: { readonly [E in AuditEventName]: AuditEvent<E> } =
     door: 'channel',
     kind: 'oversized',
   },
+};
+
+export const GAP_EXAMPLE: GapEvent = {
+  event: 'gap',
+  ts: '2026-01-15T09:31:10.004Z',
+  events: 412,
+  from: '2026-01-15T09:30:58.120Z',
+  to: '2026-01-15T09:31:09.871Z',
 };

@@ -66,8 +66,6 @@ postern COMMAND --help shows the options of a command.`,
 // Node resets its signals and then takes a while to exit. A signal in between would replace the exit status.
 process.on('exit', exitAtOnce);
 keepIgnoring();
-if (process.argv[2] === 'up')
-  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
 
 try {
   await program().parseAsync(process.argv);

@@ -7,15 +7,6 @@ import { isatty } from 'node:tty';
 const RETRIES = 200;
 const RETRY_MS = 5;
 
-let divert = (_text: string): boolean => false;
-let diverted: readonly number[] = [];
-
-/** @param take takes words that are for one of the descriptors. @returns false if they are to be written as before */
-export function divertOwnWords(take: (text: string) => boolean, descriptors: readonly number[]): void {
-  divert = take;
-  diverted = descriptors;
-}
-
 /** Replaces process.stdout and process.stderr by plain, blocking writers. Call it before anything uses them. */
 export function takeOwnStreams(): void {
   for (const [name, fd] of [
@@ -24,16 +15,20 @@ export function takeOwnStreams(): void {
   ] as const) {
     const stream = new Writable({
       write: (chunk: Buffer, _encoding, done) => {
-        if (!diverted.includes(fd) || !divert(chunk.toString())) writeAll(fd, chunk);
+        writeAll(fd, chunk);
         done();
       },
     });
-    Object.defineProperty(process, name, {
-      value: Object.assign(stream, { fd, isTTY: isatty(fd) }),
-      configurable: true,
-      enumerable: true,
-    });
+    replaceStream(name, fd, stream);
   }
+}
+
+export function replaceStream(name: 'stdout' | 'stderr', fd: number, stream: Writable): void {
+  Object.defineProperty(process, name, {
+    value: Object.assign(stream, { fd, isTTY: isatty(fd) }),
+    configurable: true,
+    enumerable: true,
+  });
 }
 
 /** Gives up where the reader is slow or gone: the plugin's run must not depend on it. */

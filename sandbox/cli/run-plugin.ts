@@ -1,5 +1,6 @@
 // Runs one plugin in the foreground, from its start to its end, for `run` and `learn`.
 import { resolve } from 'node:path';
+import { asciiJson } from '../../shared/ascii-json.js';
 import type { PluginConfig } from '../../shared/config/plugin-config.js';
 import type { AuditEvent } from '../../shared/protocol/audit-events.js';
 import { shellWord } from '../host/shell-word.js';
@@ -10,10 +11,12 @@ import { joinJob } from '../supervisor/terminal/terminal-job.js';
 import type { Unseen } from '../supervisor/unseen/unseen-files.js';
 import { dnsServersOf } from './dns-option.js';
 import { forwardSignals } from './forward-signals.js';
-import { divertOwnWords } from './own-streams.js';
 import type { RunOptions } from './run-options.js';
 import { say } from './say.js';
 import { unseenLine } from './unseen-line.js';
+import { divertOwnWords } from './waiting-streams.js';
+
+const STDERR = 2;
 
 /**
  * Runs a plugin to its end.
@@ -27,18 +30,23 @@ export async function runPlugin(
   onEvent: (event: AuditEvent) => void,
 ): Promise<number> {
   const unseen: Unseen[] = [];
+  const streams = inheritStreams();
+  const { terminal } = streams;
+  // At a terminal that the plugin uses too, events go the way of postern's words, which keep their lines whole.
+  const atTerminal = options.audit === '-' && terminal?.streams.includes(STDERR) === true;
   const supervisor = new Supervisor({
     plugins: [config],
     metrics: options.metrics,
-    audit: options.audit === '-' ? 'stderr' : options.audit,
+    audit: options.audit !== '-' ? options.audit : atTerminal ? undefined : 'stderr',
     dnsServers: dnsServersOf(options.dns),
     ownFiles: options.rules.map((path) => resolve(path)),
-    onEvent,
+    onEvent: (event) => {
+      if (atTerminal) process.stderr.write(`${asciiJson(event)}\n`);
+      onEvent(event);
+    },
     onNotice: say,
     onUnseen: (_plugin, found) => unseen.push(found),
   });
-  const streams = inheritStreams();
-  const { terminal } = streams;
   let sandbox: Sandbox | undefined;
   const signals = forwardSignals({
     sandbox: () => sandbox,

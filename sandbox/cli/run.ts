@@ -1,11 +1,12 @@
 // postern run: runs one plugin in the foreground. Streams, signals and exit status are the plugin's.
 import { Command } from 'commander';
-import { takeOwnStreams } from './own-streams.js';
+import { OUTPUT_TIMEOUT_MS } from '../../shared/limits.js';
 import { limitLines, ownProgram, refusalLine } from './refusal-line.js';
 import { addModeOption, type ModeOption } from './rule-options.js';
 import { addRunOptions, pluginOf, type RunOptions } from './run-options.js';
 import { runPlugin } from './run-plugin.js';
 import { describeError, runStatus, say } from './say.js';
+import { useWaitingStreams, writeOut } from './waiting-streams.js';
 
 export function runCommand(): Command {
   const command = new Command('run').description(
@@ -25,13 +26,15 @@ Examples:
 Exit status: the program's; 128+N where signal N ended it; 127 not found, 126 not runnable, 125 postern itself.`,
     )
     .action(async (words: string[], options: RunOptions & ModeOption) => {
-      process.exit(await run(words, options));
+      const status = await run(words, options);
+      await writeOut(OUTPUT_TIMEOUT_MS);
+      process.exit(status);
     });
 }
 
 /** @returns the exit status */
 async function run(command: readonly string[], options: RunOptions & ModeOption): Promise<number> {
-  takeOwnStreams();
+  useWaitingStreams();
   const report = limitLines(say);
   try {
     const config = pluginOf(command, options, options.mode);

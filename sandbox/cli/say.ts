@@ -1,9 +1,12 @@
 // postern's own messages. They go to stderr, each line behind `postern: `, so that stdout is the plugin's alone.
 import { ERROR_CODES, type ErrorForm } from '../../shared/error-codes.js';
 import { PosternError } from '../../shared/errors.js';
+import { OUTPUT_QUEUE_BYTES } from '../../shared/limits.js';
 import { printable } from '../../shared/printable.js';
 
+/** If the terminal takes nothing for a long time, words are left out: nobody could read them in time. */
 export function say(text: string): void {
+  if (process.stderr.writableLength > OUTPUT_QUEUE_BYTES) return;
   process.stderr.write(
     `${text
       .split('\n')

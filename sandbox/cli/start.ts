@@ -5,6 +5,5 @@ import './require-node.js';
 import { bundlePath } from '../../shared/own-files.js';
 import { takeOwnStreams } from './own-streams.js';
 
-// `up` prints its plugins' lines and must not block on a slow reader: it keeps Node's own, non-blocking streams.
-if (process.argv[2] !== 'up') takeOwnStreams();
+takeOwnStreams();
 await import(bundlePath('postern-main'));

@@ -15,6 +15,9 @@ import { PluginLines } from './plugin-lines.js';
 import { limitLines, ownProgram, refusalLine } from './refusal-line.js';
 import { describeError, say } from './say.js';
 import { unseenLine } from './unseen-line.js';
+import { useWaitingStreams, writeOut } from './waiting-streams.js';
+
+const KILL_AT_ONCE_MS = 1;
 
 interface UpOptions {
   readonly config: string;
@@ -31,15 +34,19 @@ Examples:
   postern up
   postern up --config /etc/postern.yaml
 
-Ends when the last plugin has ended for good, or on SIGTERM or SIGINT.
+Ends when the last plugin has ended for good, or on SIGTERM, SIGINT or SIGQUIT.
+SIGHUP opens the audit file anew. SIGUSR1 and SIGUSR2 do nothing.
 Exit status: 0 where every plugin ended with 0 or was stopped, 1 otherwise, 2 for a bad file or wrong usage.`,
     )
     .action(async ({ config }: UpOptions) => {
-      process.exit(await up(config));
+      const status = await up(config);
+      await writeOut(OUTPUT_TIMEOUT_MS);
+      process.exit(status);
     });
 }
 
 async function up(path: string): Promise<number> {
+  useWaitingStreams();
   let config: Config;
   try {
     config = loadChecked(path);
@@ -73,14 +80,21 @@ async function up(path: string): Promise<number> {
   );
   const stop = (): void => {
     setTimeout(() => lines.giveUp(), OUTPUT_TIMEOUT_MS);
-    group.stop().then(() => supervisor.close());
+    // Plugins stop one after the other. Past the time for all of them, the rest are killed.
+    const late = setTimeout(() => void supervisor.close(KILL_AT_ONCE_MS), config.stopGraceMs);
+    group.stop().then(() => {
+      clearTimeout(late);
+      return supervisor.close();
+    });
   };
   const readers = watchReaders(() => {
     lines.giveUp();
     stop();
   });
   try {
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) if (!isIgnored(signal)) process.once(signal, stop);
+    for (const signal of ['SIGTERM', 'SIGINT', 'SIGQUIT'] as const)
+      if (!isIgnored(signal)) process.once(signal, stop);
+    process.on('SIGHUP', () => supervisor.reopenAudit());
     process.on('SIGUSR2', () => {});
     await supervisor.start();
     return (await group.run()) && !readers.gone() ? 0 : 1;

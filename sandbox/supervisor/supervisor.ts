@@ -67,6 +67,11 @@ export class Supervisor {
     return this.#records.port;
   }
 
+  /** Opens the audit file anew: it may have been renamed. */
+  reopenAudit(): void {
+    this.#records.reopen();
+  }
+
   get brokerPid(): number | undefined {
     return this.#broker?.pid;
   }
@@ -94,6 +99,7 @@ export class Supervisor {
           return (await this.#broker?.metrics()) ?? '';
         },
         onDropped: () => this.#broker?.auditDropped(1),
+        onNotice: (text) => this.#notice(text),
       });
       if (this.#startable.privileges === 'root') this.#owner = claimIdRange();
       await this.#startBroker(listeners);
@@ -151,14 +157,18 @@ export class Supervisor {
     this.#listeners.close(name);
   }
 
-  /** Ends the plugins, their listeners, the broker and the metrics, in that order, and writes out the audit log. */
-  close(): Promise<void> {
-    this.#closed ??= this.#close();
+  /**
+   * Ends the plugins, their listeners, the broker and the metrics, in that order, and writes out the audit log.
+   *
+   * @param graceMs from SIGTERM to SIGKILL
+   */
+  close(graceMs: number = STOP_TIMEOUT_MS): Promise<void> {
+    this.#closed ??= this.#close(graceMs);
     return this.#closed;
   }
 
-  async #close(): Promise<void> {
-    await this.#runs.close(SIGTERM, STOP_TIMEOUT_MS);
+  async #close(graceMs: number): Promise<void> {
+    await this.#runs.close(SIGTERM, graceMs);
     await this.#cgroups.removed();
     this.#listeners.closeAll();
     await this.#broker?.stop();

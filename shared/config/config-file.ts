@@ -4,6 +4,8 @@ import type { WrittenLimits } from './limit-forms.js';
 
 /** Where audit events go unless the file says otherwise. */
 export const DEFAULT_AUDIT = 'stderr';
+/** How long all plugins together may take to stop. */
+export const DEFAULT_STOP_GRACE_MS = 30_000;
 
 /** A file of rules. */
 export interface RuleFile {
@@ -53,6 +55,7 @@ export interface ConfigFile {
   readonly metrics?: string | undefined;
   readonly audit?: string | undefined;
   readonly dns?: readonly string[] | undefined;
+  readonly stop_grace_ms?: number | undefined;
   readonly defaults?: DefaultKeys | undefined;
   readonly plugins: Readonly<Record<string, PluginKeys>>;
 }

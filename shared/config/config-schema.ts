@@ -3,7 +3,7 @@
 import * as z from 'zod';
 import { MODES } from '../reasons.js';
 import { callsBy } from './call-forms.js';
-import { type ConfigFile, DEFAULT_AUDIT, type RuleFile } from './config-file.js';
+import { type ConfigFile, DEFAULT_AUDIT, DEFAULT_STOP_GRACE_MS, type RuleFile } from './config-file.js';
 import { LIMIT_FORMS, type LimitForm } from './limit-forms.js';
 import { PLUGIN_NAME, plainPlugin, VARIABLE_NAME } from './plugin-config.js';
 
@@ -196,6 +196,12 @@ export const configSchema: z.ZodType<ConfigFile> = z.strictObject(
     dns: list(text('an address such as 127.0.0.53'), 'a list of addresses, for example [127.0.0.53]')
       .describe('DNS servers to ask instead of those in /etc/resolv.conf.')
       .optional(),
+    stop_grace_ms: count({
+      min: 0,
+      max: 3_600_000,
+      default: DEFAULT_STOP_GRACE_MS,
+      help: 'How long all plugins together may take to stop, in milliseconds. After that the rest are killed.',
+    }),
     defaults: z
       .strictObject(shared, { error: MAP })
       .describe('Keys for all plugins. A plugin adds to lists, and replaces single values.')

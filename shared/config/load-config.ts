@@ -2,7 +2,7 @@
 // form.
 import { dirname, resolve } from 'node:path';
 import { checkValues } from './check-values.js';
-import { DEFAULT_AUDIT } from './config-file.js';
+import { DEFAULT_AUDIT, DEFAULT_STOP_GRACE_MS } from './config-file.js';
 import { ConfigError, type ConfigProblem } from './config-problem.js';
 import { configSchema } from './config-schema.js';
 import { readConfigText } from './config-text.js';
@@ -30,6 +30,8 @@ export interface Config {
   /** `stderr`, `stdout` or an absolute path. */
   readonly audit: string;
   readonly dnsServers: readonly string[] | undefined;
+  /** How long all plugins together may take to stop, in milliseconds. */
+  readonly stopGraceMs: number;
   /** Absolute paths of the file itself and of its presets. */
   readonly files: readonly string[];
   /** In the order of the file. */
@@ -63,6 +65,7 @@ export function loadConfig(path: string): Config {
     metrics,
     audit: audit === 'stderr' || audit === 'stdout' ? audit : absolute(audit),
     dnsServers: dns,
+    stopGraceMs: parsed.data.stop_grace_ms ?? DEFAULT_STOP_GRACE_MS,
     files: [resolve(path), ...presets.map((one) => resolve(one))],
     problem: (...words) => source.problem(...words),
     placeOf: (key) => (source.valueAt(key) === undefined ? undefined : source.lineOf(key)),

@@ -91,6 +91,9 @@ export const AUDIT_FIELDS = {
   kind: { type: 'kind', what: 'What was wrong with the message. PROTOCOL.md describes each kind.' },
   action: { type: 'action', what: 'What postern did about it.' },
   milliseconds: { type: 'number', unit: 'milliseconds', what: 'How long the plugin made the broker wait.' },
+  events: { type: 'number', what: 'How many events are missing here.' },
+  from: { type: 'string', what: 'When the first of them was logged: ISO 8601 in UTC.' },
+  to: { type: 'string', what: 'When the last of them was logged.' },
 } as const;
 
 const DECISION_FIELDS = [
@@ -218,6 +221,26 @@ export const AUDIT_EVENTS = {
     always: {},
   },
 } as const;
+
+/** The events that the supervisor adds. The broker writes none of them. */
+export const SUPERVISOR_EVENTS = {
+  gap: {
+    what: 'Events are missing here: nobody took them for so long that no more of them could wait.',
+    fields: ['events', 'from', 'to'],
+    nullable: [],
+    optional: [],
+    always: {},
+  },
+} as const;
+
+/** A line of the log in the place of events that are missing. */
+export interface GapEvent {
+  readonly event: 'gap';
+  readonly ts: string;
+  readonly events: number;
+  readonly from: string;
+  readonly to: string;
+}
 
 /** The table with the same type for each event. */
 export interface EventForm {

@@ -66,7 +66,9 @@ export const brokenConfigs: readonly BrokenConfig[] = [
   {
     name: 'a key that resembles nothing',
     text: 'zzz: 1\nplugins:\n  web: {command: [node]}\n',
-    messages: ['postern.yaml:1:1: zzz: unknown key; there are metrics, audit, dns, defaults, plugins'],
+    messages: [
+      'postern.yaml:1:1: zzz: unknown key; there are metrics, audit, dns, stop_grace_ms, defaults, plugins',
+    ],
   },
   {
     name: 'a mistyped key of a plugin',

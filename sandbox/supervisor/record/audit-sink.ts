@@ -1,53 +1,110 @@
-// Writes audit events to stderr, stdout or a file, one JSON line each. A slow destination never blocks the supervisor: events that
-// it does not take are dropped and counted. Node would write its own streams synchronously.
-import { constants, createWriteStream, openSync, type WriteStream } from 'node:fs';
+// Writes audit events to stderr, stdout, a file or a named pipe, one JSON line each. What the destination does not take waits, up to a bound.
+// Beyond it, events are left out, and a line says so in their place.
+import { constants, lstatSync, openSync } from 'node:fs';
 import { asciiJson } from '../../../shared/ascii-json.js';
 import { PosternError } from '../../../shared/errors.js';
 import { AUDIT_BACKLOG_BYTES } from '../../../shared/limits.js';
-import type { AuditEvent } from '../../../shared/protocol/audit-events.js';
-import { duplicate } from '../../../shared/sys/fcntl.js';
+import type { AuditEvent, GapEvent } from '../../../shared/protocol/audit-events.js';
+import { OwnedFd } from '../../../shared/sys/owned-fd.js';
+import { kindOf, type OwnDescriptor, openOwn } from '../output/open-own.js';
+import { Output } from '../output/output.js';
 import { mayBeLink } from './audit-place.js';
 
+export interface AuditSinkEvents {
+  /** An event is left out. */
+  readonly onDropped: () => void;
+  /** Whether events are written, or wait or are left out because of a failure. */
+  readonly onUp: (up: boolean) => void;
+  /** Takes lines for the operator. */
+  readonly onNotice: (text: string) => void;
+}
+
 export class AuditSink {
-  readonly #stream: WriteStream;
-  readonly #onDropped: () => void;
-  #broken = false;
+  readonly #destination: string;
+  readonly #events: AuditSinkEvents;
+  readonly #output: Output;
+  #gap: Pick<GapEvent, 'events' | 'from' | 'to'> | undefined;
 
   /**
    * @param destination `stderr`, `stdout` or a path, to which lines are appended
    * @throws PosternError `audit_destination` where the path cannot be opened
    */
-  constructor(destination: string, onDropped: () => void) {
-    this.#onDropped = onDropped;
-    this.#stream = createWriteStream('', { fd: open(destination) });
-    this.#stream.on('error', () => {
-      this.#broken = true;
+  constructor(destination: string, events: AuditSinkEvents) {
+    this.#destination = destination;
+    this.#events = events;
+    this.#output = new Output(open(destination), AUDIT_BACKLOG_BYTES, {
+      onRoom: () => this.#tellGap(),
+      onTrouble: (code, passes) => {
+        events.onUp(false);
+        const waits = passes ? 'events wait until it can be written' : 'events are left out';
+        events.onNotice(`cannot write the audit log to ${describe(destination)} (${code}): ${waits}`);
+      },
+      onRecovery: () => {
+        events.onUp(this.#gap === undefined);
+        events.onNotice(`the audit log is written to ${describe(destination)} again`);
+      },
     });
+    events.onUp(true);
   }
 
   write(event: AuditEvent): void {
-    if (this.#broken || this.#stream.writableLength > AUDIT_BACKLOG_BYTES) this.#onDropped();
-    else this.#stream.write(`${asciiJson(event)}\n`);
+    this.#tellGap();
+    if (this.#gap === undefined && this.#output.write(`${asciiJson(event)}\n`)) return;
+    this.#events.onDropped();
+    if (this.#gap === undefined) {
+      this.#gap = { events: 1, from: event.ts, to: event.ts };
+      this.#events.onUp(false);
+      const why = this.#output.isGone ? 'nothing takes it any more' : 'nobody reads it fast enough';
+      this.#events.onNotice(`the audit log loses events: ${why} at ${describe(this.#destination)}`);
+    } else this.#gap = { ...this.#gap, events: this.#gap.events + 1, to: event.ts };
   }
 
-  /** Resolves when all events are written, or cannot be written. */
-  close(): Promise<void> {
-    return new Promise((resolve) => {
-      if (this.#broken) resolve();
-      this.#stream.once('close', resolve);
-      this.#stream.end();
+  /** Opens a file anew: it may have been renamed. A file that cannot be opened leaves the former one in use. */
+  reopen(): void {
+    if (this.#destination === 'stderr' || this.#destination === 'stdout') return;
+    try {
+      this.#output.replace(open(this.#destination));
+    } catch (error) {
+      this.#events.onNotice(`${(error as Error).message}; the log goes on in the former file`);
+    }
+  }
+
+  /** Resolves when all events are written, cannot be written, or after the time. */
+  async close(milliseconds: number): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, milliseconds);
     });
+    await Promise.race([this.#output.drained(), late]);
+    clearTimeout(timer);
+    this.#output.close();
+  }
+
+  #tellGap(): void {
+    if (this.#gap === undefined) return;
+    const gap: GapEvent = { event: 'gap', ts: new Date().toISOString(), ...this.#gap };
+    if (!this.#output.write(`${asciiJson(gap)}\n`)) return;
+    this.#gap = undefined;
+    this.#events.onUp(true);
+    this.#events.onNotice(`the audit log goes on; ${gap.events} events are missing in it`);
   }
 }
 
-function open(destination: string): number {
-  if (destination === 'stderr') return duplicate(2).release();
-  if (destination === 'stdout') return duplicate(1).release();
+function describe(destination: string): string {
+  return destination === 'stderr' || destination === 'stdout' ? destination : `"${destination}"`;
+}
+
+function open(destination: string): OwnDescriptor {
+  if (destination === 'stderr') return openOwn(2);
+  if (destination === 'stdout') return openOwn(1);
+  const { O_APPEND, O_CREAT, O_NOFOLLOW, O_NONBLOCK, O_RDWR, O_WRONLY } = constants;
   try {
-    // Without O_NONBLOCK a FIFO without a reader would block the start, open(2).
-    const { O_APPEND, O_CREAT, O_NOFOLLOW, O_NONBLOCK, O_WRONLY } = constants;
-    const flags = O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK;
-    return openSync(destination, mayBeLink(destination) ? flags : flags | O_NOFOLLOW, 0o640);
+    // A pipe without a reader cannot be opened for writing alone, fifo(7). Open for both, it keeps what the next reader finds.
+    const isPipe = lstatSync(destination, { throwIfNoEntry: false })?.isFIFO() === true;
+    const flags = (isPipe ? O_RDWR : O_WRONLY | O_CREAT) | O_APPEND | O_NONBLOCK;
+    const fd = openSync(destination, mayBeLink(destination) ? flags : flags | O_NOFOLLOW, 0o640);
+    const descriptor = new OwnedFd(fd);
+    return { descriptor, kind: kindOf(descriptor) };
   } catch (cause) {
     throw new PosternError('audit_destination', `Cannot append to the audit file "${destination}"`, {
       fix: 'name a file, not a link, in a folder that exists and that you may write',

@@ -45,6 +45,12 @@ export const SUPERVISOR_METRICS = {
     help: 'Brokers that were started because the one before had died',
     labels: {},
   },
+  auditUp: {
+    name: 'postern_audit_up',
+    kind: 'gauge',
+    help: '1 while audit events are written, 0 while they wait or are left out. Without an audit log, there is no value',
+    labels: {},
+  },
   reloads: {
     name: 'postern_policy_reloads_total',
     kind: 'counter',

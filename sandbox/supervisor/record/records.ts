@@ -1,5 +1,6 @@
 // The audit log and the metrics of a supervisor: opens both, counts what the supervisor does, and serves the broker's metrics too.
 import type { Server } from 'node:http';
+import { OUTPUT_TIMEOUT_MS } from '../../../shared/limits.js';
 import { MetricSet } from '../../../shared/metrics/metric-set.js';
 import { PluginMetrics } from '../../../shared/metrics/plugin-metrics.js';
 import type { AuditEvent } from '../../../shared/protocol/audit-events.js';
@@ -16,6 +17,8 @@ export interface RecordSources {
   readonly brokerMetrics: () => Promise<string>;
   /** Called when the audit log has dropped an event. */
   readonly onDropped: () => void;
+  /** Takes lines for the operator. */
+  readonly onNotice: (text: string) => void;
 }
 
 export class Records {
@@ -44,9 +47,12 @@ export class Records {
   async open(
     audit: string | undefined,
     metrics: string | undefined,
-    { brokerMetrics, onDropped }: RecordSources,
+    { brokerMetrics, onDropped, onNotice }: RecordSources,
   ): Promise<readonly ListenerAddress[]> {
-    if (audit !== undefined) this.#sink = new AuditSink(audit, onDropped);
+    if (audit !== undefined) {
+      const onUp = (up: boolean): void => this.#metrics.set('auditUp', {}, up ? 1 : 0);
+      this.#sink = new AuditSink(audit, { onDropped, onUp, onNotice });
+    }
     if (metrics === undefined) return [];
     this.#server = await serveMetrics(metrics, {
       metrics: async () => `${await this.#metrics.text()}\n${await brokerMetrics()}`,
@@ -57,6 +63,11 @@ export class Records {
 
   event(event: AuditEvent): void {
     this.#sink?.write(event);
+  }
+
+  /** Opens the audit file anew: it may have been renamed. */
+  reopen(): void {
+    this.#sink?.reopen();
   }
 
   brokerIsUp(up: boolean): void {
@@ -95,7 +106,8 @@ export class Records {
 
   /** Writes out the audit log, and ends the metrics listener. */
   async close(): Promise<void> {
-    await this.#sink?.close();
+    await this.#sink?.close(OUTPUT_TIMEOUT_MS);
+    this.#sink = undefined;
     this.#server?.closeAllConnections();
     this.#server?.close();
   }

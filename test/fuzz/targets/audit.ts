@@ -147,12 +147,16 @@ async function receive(sent: Buffer, seed: number): Promise<[BrokerLine, BrokerL
 async function write(pairs: readonly (readonly BrokerLine[])[]): Promise<string[]> {
   const path = join(folder, 'audit.jsonl');
   rmSync(path, { force: true });
-  const sink = new AuditSink(path, () => assert.fail('an event was dropped'));
+  const sink = new AuditSink(path, {
+    onDropped: () => assert.fail('an event was dropped'),
+    onUp: () => {},
+    onNotice: (text) => assert.fail(text),
+  });
   for (const line of pairs.flat()) {
     assert.ok(line.type === 'audit');
     sink.write(line.line);
   }
-  await sink.close();
+  await sink.close(5_000);
   const text = readFileSync(path, 'latin1');
   assert.match(text, /^[ -~\n]*$/, 'printable ASCII alone');
   const lines = text.split('\n');

@@ -1,21 +1,42 @@
 import assert from 'node:assert/strict';
-import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import {
+  chmodSync,
+  closeSync,
+  constants,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  readSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { AUDIT_EXAMPLES } from '../../../deploy/reference/audit-examples.js';
 import { AuditSink } from '../../../sandbox/supervisor/record/audit-sink.js';
+import { until } from '../../harness/until.js';
 
+const needsRoot = process.geteuid?.() !== 0 && 'needs root';
 const folder = mkdtempSync(join(tmpdir(), 'postern-test-'));
 chmodSync(folder, 0o777);
 after(() => rmSync(folder, { recursive: true }));
-const dropped = (): void => assert.fail('an event was dropped');
+const dropped = {
+  onDropped: (): void => assert.fail('an event was dropped'),
+  onUp: (): void => {},
+  onNotice: (text: string): void => assert.fail(text),
+};
 
 test('events go to a file that nobody executes, a line each', async () => {
   const path = join(folder, 'audit.log');
   const sink = new AuditSink(path, dropped);
   sink.write(AUDIT_EXAMPLES.decision);
-  await sink.close();
+  await sink.close(5_000);
   assert.equal(readFileSync(path, 'utf8').split('\n').length, 2);
   assert.equal(statSync(path).mode & 0o111, 0);
 });
@@ -32,5 +53,141 @@ test('no event goes through a link that another user may have put there', () => 
 test("a link in a folder of root's is followed, as /dev/stdout", async () => {
   const sink = new AuditSink('/dev/null', dropped);
   sink.write(AUDIT_EXAMPLES.decision);
-  await sink.close();
+  await sink.close(5_000);
+});
+
+/** What a sink says, and what it left out. */
+class Told {
+  readonly notices: string[] = [];
+  readonly ups: boolean[] = [];
+  lost = 0;
+  readonly onDropped = (): void => {
+    this.lost += 1;
+  };
+  readonly onUp = (up: boolean): void => {
+    this.ups.push(up);
+  };
+  readonly onNotice = (text: string): void => {
+    this.notices.push(text);
+  };
+}
+
+function pipeAt(name: string): string {
+  const path = join(folder, name);
+  assert.equal(spawnSync('mkfifo', ['-m', '600', path]).status, 0);
+  return path;
+}
+
+/** Reads lines until `enough` says so. */
+async function readLines(
+  fd: number,
+  enough: (lines: readonly string[]) => boolean,
+): Promise<readonly string[]> {
+  const chunk = Buffer.alloc(1 << 20);
+  let text = '';
+  return until(() => {
+    try {
+      const length = readSync(fd, chunk);
+      text += chunk.subarray(0, length).toString();
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error;
+    }
+    const lines = text.split('\n').slice(0, -1);
+    return enough(lines) ? lines : undefined;
+  });
+}
+
+const MANY = 20_000;
+const event = (id: number): (typeof AUDIT_EXAMPLES)['decision'] => ({
+  ...AUDIT_EXAMPLES.decision,
+  decision_id: String(id),
+});
+
+test('events wait for a pipe that nobody reads; those past the bound are one line in their place', async () => {
+  const path = pipeAt('unread');
+  const told = new Told();
+  const sink = new AuditSink(path, told);
+  for (let id = 0; id < MANY; id += 1) sink.write(event(id));
+  assert.ok(told.lost > 0 && told.lost < MANY);
+  assert.deepEqual(told.ups, [true, false]);
+  assert.equal(told.notices.length, 1);
+  const kept = MANY - told.lost;
+  const reader = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  const lines = await readLines(reader, (seen) => seen.some((line) => line.includes('"event":"gap"')));
+  sink.write(event(MANY));
+  const more = await readLines(reader, (seen) => seen.length === 1);
+  closeSync(reader);
+  const events = [...lines, ...more].map(
+    (line) => JSON.parse(line) as { decision_id?: string; events?: number },
+  );
+  assert.deepEqual(
+    events.slice(0, kept).map(({ decision_id }) => decision_id),
+    Array.from({ length: kept }, (_, id) => String(id)),
+  );
+  assert.equal(events[kept]?.events, told.lost);
+  assert.equal(events[kept + 1]?.decision_id, String(MANY));
+  assert.deepEqual(told.ups, [true, false, true]);
+  assert.match(told.notices.at(-1) ?? '', new RegExp(`${told.lost} events are missing`));
+  await sink.close(5_000);
+});
+
+test('a pipe may change its reader, and the sink loses nothing', async () => {
+  const path = pipeAt('readers');
+  const told = new Told();
+  const sink = new AuditSink(path, told);
+  for (let id = 0; id < 5; id += 1) {
+    const reader = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    sink.write(event(id));
+    const [line = ''] = await readLines(reader, (lines) => lines.length === 1);
+    assert.equal(JSON.parse(line).decision_id, String(id));
+    closeSync(reader);
+  }
+  await sink.close(5_000);
+  assert.deepEqual([told.lost, told.notices], [0, []]);
+});
+
+test('a full disk stops the log until there is room; no line is cut', { skip: needsRoot }, async () => {
+  const disk = join(folder, 'disk');
+  mkdirSync(disk);
+  assert.equal(spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'none', disk]).status, 0);
+  try {
+    const told = new Told();
+    writeFileSync(join(disk, 'filler'), Buffer.alloc(40_000));
+    const sink = new AuditSink(join(disk, 'audit.log'), told);
+    for (let id = 0; id < 100; id += 1) sink.write(event(id));
+    await until(() => told.notices.some((text) => text.includes('ENOSPC')) || undefined);
+    assert.equal(told.ups.at(-1), false);
+    rmSync(join(disk, 'filler'));
+    assert.equal(spawnSync('mount', ['-o', 'remount,size=1m', disk]).status, 0);
+    await until(() => told.ups.at(-1) || undefined);
+    await sink.close(5_000);
+    const ids = readFileSync(join(disk, 'audit.log'), 'utf8')
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line).decision_id);
+    assert.deepEqual(
+      ids,
+      Array.from({ length: 100 }, (_, id) => String(id)),
+    );
+    assert.equal(told.lost, 0);
+  } finally {
+    spawnSync('umount', [disk]);
+  }
+});
+
+test('a renamed file is left for a new one, as logrotate(8) wants', async () => {
+  const path = join(folder, 'rotated.log');
+  const sink = new AuditSink(path, dropped);
+  sink.write(event(1));
+  await until(() => (readFileSync(path, 'utf8').endsWith('\n') ? true : undefined));
+  renameSync(path, `${path}.1`);
+  sink.reopen();
+  sink.write(event(2));
+  await sink.close(5_000);
+  const idsOf = (file: string): string[] =>
+    readFileSync(file, 'utf8')
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line).decision_id);
+  assert.deepEqual([idsOf(`${path}.1`), idsOf(path)], [['1'], ['2']]);
 });

@@ -1,0 +1,78 @@
+// stdout and stderr for a command that keeps plugins running: a terminal or pipe that nobody reads never holds it up. What is not taken
+// waits in a bounded queue, and who writes more can wait for room (`drain`).
+import { Writable } from 'node:stream';
+import { OUTPUT_QUEUE_BYTES } from '../../shared/limits.js';
+import { openOwn } from '../supervisor/output/open-own.js';
+import { Output } from '../supervisor/output/output.js';
+import { replaceStream } from './own-streams.js';
+
+let divert = (_text: string): boolean => false;
+let diverted: readonly number[] = [];
+
+/** @param take takes words that are for one of the descriptors. @returns false if they are to be written as before */
+export function divertOwnWords(take: (text: string) => boolean, descriptors: readonly number[]): void {
+  divert = take;
+  diverted = descriptors;
+}
+
+const outputs: Output[] = [];
+
+/** Replaces process.stdout and process.stderr. They report a reader that is gone by the event `error`, EPIPE. */
+export function useWaitingStreams(): void {
+  if (outputs.length > 0) return;
+  for (const [name, fd] of [
+    ['stdout', 1],
+    ['stderr', 2],
+  ] as const) {
+    const own = openOwnOrNot(fd);
+    if (own !== undefined) replaceStream(name, fd, waitingStream(fd, own));
+  }
+}
+
+/** Resolves when all is written, or after the time: nobody may read it. */
+export async function writeOut(milliseconds: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, milliseconds);
+  });
+  await Promise.race([Promise.all(outputs.map((output) => output.drained())), late]);
+  clearTimeout(timer);
+}
+
+function waitingStream(fd: number, own: NonNullable<ReturnType<typeof openOwnOrNot>>): Writable {
+  let resume: (() => void) | undefined;
+  const output = new Output(own, OUTPUT_QUEUE_BYTES, {
+    onRoom: () => {
+      const go = resume;
+      resume = undefined;
+      go?.();
+    },
+    onTrouble: (code, passes) => {
+      if (!passes) stream.emit('error', Object.assign(new Error(code), { code }));
+    },
+  });
+  outputs.push(output);
+  const stream = new Writable({
+    highWaterMark: OUTPUT_QUEUE_BYTES,
+    write: (chunk: Buffer, _encoding, done) => {
+      if (diverted.includes(fd) && divert(chunk.toString())) done();
+      else if (output.write(chunk) || output.isGone) done();
+      else
+        resume = () => {
+          output.write(chunk);
+          done();
+        };
+    },
+  });
+  stream.on('error', () => {});
+  return stream;
+}
+
+/** @returns undefined for a stream that postern was started without */
+function openOwnOrNot(fd: number): ReturnType<typeof openOwn> | undefined {
+  try {
+    return openOwn(fd);
+  } catch {
+    return undefined;
+  }
+}

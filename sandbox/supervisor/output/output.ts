@@ -1,0 +1,238 @@
+// Bytes to a terminal, pipe, socket or file that may take none for a while, or for good. Runs in the supervisor. No call waits: what is not
+// taken yet stays in a queue of bounded size.
+import { fstatSync, write } from 'node:fs';
+import { constants } from 'node:os';
+import { sendSome } from '../../../shared/sys/datagram.js';
+import { writeOnce } from '../../../shared/sys/fcntl.js';
+import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
+import { Watch, WRITABLE } from '../../../shared/sys/uv-poll.js';
+import type { OwnDescriptor, WriteKind } from './open-own.js';
+
+const { EAGAIN, EINTR, EIO, ENXIO, EPIPE } = constants.errno;
+const NEWLINE = 0x0a;
+/** After a failure that may pass, as a full disk. */
+const RETRY_MS = 500;
+const SHARED_RETRY_MS = 20;
+
+export interface OutputEvents {
+  /** There is less than half of the limit in the queue again. */
+  readonly onRoom?: (() => void) | undefined;
+  /** The first failure to write, and the end of it. A failure that does not pass has no end. */
+  readonly onTrouble?: ((code: string, passes: boolean) => void) | undefined;
+  readonly onRecovery?: (() => void) | undefined;
+}
+
+export class Output {
+  readonly #limit: number;
+  readonly #events: OutputEvents;
+  #descriptor: OwnedFd;
+  #kind: WriteKind;
+  #watch: Watch | undefined;
+  #queue: Buffer[] = [];
+  #queued = 0;
+  #busy = false;
+  #retry: NodeJS.Timeout | undefined;
+  #troubled = false;
+  #gone = false;
+  #wasFull = false;
+  #onEmpty: (() => void)[] = [];
+  readonly #onIdle: (() => void)[] = [];
+  /** What was written of a line that has not ended. */
+  #part: Buffer = Buffer.alloc(0);
+
+  /** @param limitBytes how many bytes may wait */
+  constructor({ descriptor, kind }: OwnDescriptor, limitBytes: number, events: OutputEvents = {}) {
+    this.#descriptor = descriptor;
+    this.#kind = kind;
+    this.#limit = limitBytes;
+    this.#events = events;
+  }
+
+  /** Bytes that wait. */
+  get waiting(): number {
+    return this.#queued;
+  }
+
+  /** Whether nothing is ever written any more: the reader or the terminal is gone. */
+  get isGone(): boolean {
+    return this.#gone;
+  }
+
+  /** @returns false if there is no room for it: nothing of it is taken. An empty queue has room for anything */
+  write(text: string | Uint8Array): boolean {
+    const bytes = typeof text === 'string' ? Buffer.from(text) : Buffer.from(text);
+    if (this.#gone) return false;
+    if (this.#queued > 0 && this.#queued + bytes.length > this.#limit) {
+      this.#wasFull = true;
+      return false;
+    }
+    this.#queue.push(bytes);
+    this.#queued += bytes.length;
+    if (!this.#busy && this.#retry === undefined) this.#flush();
+    return true;
+  }
+
+  /** Goes on with another descriptor. What waits goes there, and a line of which a part was written goes there whole. */
+  replace({ descriptor, kind }: OwnDescriptor): void {
+    if (this.#busy) {
+      // A thread still writes into the former one.
+      this.#onIdle.push(() => this.replace({ descriptor, kind }));
+      return;
+    }
+    const former = this.#descriptor;
+    if (this.#part.length > 0 && this.#queue.length > 0) {
+      this.#queue.unshift(this.#part);
+      this.#queued += this.#part.length;
+    }
+    this.#part = Buffer.alloc(0);
+    this.#watch?.close();
+    this.#watch = undefined;
+    this.#descriptor = descriptor;
+    this.#kind = kind;
+    this.#gone = false;
+    clearTimeout(this.#retry);
+    this.#retry = undefined;
+    former.close();
+    this.#flush();
+  }
+
+  /** Resolves when all is written, or cannot be written any more. */
+  drained(): Promise<void> {
+    if (this.#queued === 0 || this.#gone) return Promise.resolve();
+    return new Promise((resolve) => this.#onEmpty.push(resolve));
+  }
+
+  /** Closes the descriptor. What waits is dropped. */
+  close(): void {
+    this.#end();
+    this.#watch?.close();
+    if (this.#busy) this.#onIdle.push(() => this.#descriptor.close());
+    else this.#descriptor.close();
+  }
+
+  #flush(): void {
+    if (this.#kind === 'thread') {
+      this.#writeOnThread();
+      return;
+    }
+    while (this.#queue.length > 0 && !this.#gone) {
+      const [bytes] = this.#queue;
+      if (bytes === undefined) break;
+      const result = this.#writeNow(bytes);
+      if (result === -EAGAIN) {
+        this.#await();
+        return;
+      }
+      if (result < 0) {
+        this.#fail(-result);
+        return;
+      }
+      this.#took(result);
+    }
+    this.#watch?.want(0);
+  }
+
+  #writeNow(bytes: Buffer): number {
+    const fd = this.#descriptor.number;
+    if (this.#kind === 'socket') return sendSome(fd, bytes);
+    return writeOnce(fd, bytes);
+  }
+
+  #await(): void {
+    if (this.#kind !== 'now') {
+      // A watch would make the file non-blocking for those who share it.
+      this.#retryIn(SHARED_RETRY_MS);
+      return;
+    }
+    this.#watch ??= new Watch(this.#descriptor.number, () => this.#flush());
+    this.#watch.want(WRITABLE);
+  }
+
+  #writeOnThread(): void {
+    const bytes = Buffer.concat(this.#queue);
+    if (bytes.length === 0) return;
+    this.#queue = [bytes];
+    this.#busy = true;
+    write(this.#descriptor.number, bytes, 0, bytes.length, null, (error, written) => {
+      this.#busy = false;
+      const errno = Math.abs(error?.errno ?? 0);
+      if (error === null && !this.#gone) this.#took(written);
+      for (const act of this.#onIdle.splice(0)) act();
+      if (this.#gone || this.#busy || this.#retry !== undefined || !this.#descriptor.open) return;
+      if (errno !== 0 && errno !== EINTR) this.#fail(errno);
+      else if (this.#queue.length > 0) this.#flush();
+    });
+  }
+
+  #took(count: number): void {
+    this.#queued -= count;
+    for (let left = count; left > 0; ) {
+      const [first] = this.#queue;
+      if (first === undefined) break;
+      this.#note(first.subarray(0, left));
+      if (first.length > left) {
+        this.#queue[0] = first.subarray(left);
+        break;
+      }
+      left -= first.length;
+      this.#queue.shift();
+    }
+    if (this.#troubled) {
+      this.#troubled = false;
+      this.#events.onRecovery?.();
+    }
+    if (this.#wasFull && this.#queued <= this.#limit / 2) {
+      this.#wasFull = false;
+      this.#events.onRoom?.();
+    }
+    if (this.#queued === 0) for (const done of this.#onEmpty.splice(0)) done();
+  }
+
+  #note(written: Buffer): void {
+    const end = written.lastIndexOf(NEWLINE);
+    this.#part = end < 0 ? Buffer.concat([this.#part, written]) : Buffer.from(written.subarray(end + 1));
+  }
+
+  get #isFile(): boolean {
+    return fstatSync(this.#descriptor.number).isFile();
+  }
+
+  #fail(errno: number): void {
+    const code = codeOf(errno);
+    // A disk is full, or a file system has a passing failure. A pipe or terminal without its other end has none.
+    const passes = ![EPIPE, EIO, ENXIO].includes(errno) || (errno === EIO && this.#isFile);
+    if (!this.#troubled) {
+      this.#troubled = true;
+      this.#events.onTrouble?.(code, passes);
+    }
+    if (!passes) {
+      this.#end();
+      return;
+    }
+    this.#retryIn(RETRY_MS);
+  }
+
+  #retryIn(milliseconds: number): void {
+    this.#retry = setTimeout(() => {
+      this.#retry = undefined;
+      this.#flush();
+    }, milliseconds);
+  }
+
+  #end(): void {
+    this.#gone = true;
+    this.#queue = [];
+    this.#queued = 0;
+    clearTimeout(this.#retry);
+    this.#watch?.want(0);
+    for (const done of this.#onEmpty.splice(0)) done();
+    if (this.#wasFull) {
+      this.#wasFull = false;
+      this.#events.onRoom?.();
+    }
+  }
+}
+
+function codeOf(errno: number): string {
+  return Object.entries(constants.errno).find(([, number]) => number === errno)?.[0] ?? String(errno);
+}
