@@ -14,10 +14,23 @@ const F_SETOWN_EX = 15;
 const F_OFD_SETLK = 37;
 const F_OFD_SETLKW = 38;
 const F_SETLEASE = 1024;
+const F_SETDELEG = 1040;
 const FIOSETOWN = 0x8901;
 const SIOCSPGRP = 0x8902;
 const TIOCSPGRP = 0x5410;
 const TIOCSTI = 0x5412;
+/** The types of requests that change files or file systems by a descriptor that is open for reading: ext4 and all, XFS, fs-verity, btrfs. */
+const FILE_REQUESTS = [0x66, 0x58, 0x76, 0x94];
+/**
+ * The lengths of the addresses that the broker binds: a family alone, sockaddr_nl, sockaddr_in, and sockaddr_in6 without and with its scope.
+ * A path of an AF_UNIX socket has mostly another one.
+ */
+const BOUND_LENGTHS: readonly number[] = [2, 12, 16, 24, 28];
+/** sizeof(struct sockaddr_storage): the kernel takes no more. */
+const MOST_LENGTH = 128;
+const OTHER_LENGTHS = Array.from({ length: MOST_LENGTH + 1 }, (_, length) => length).filter(
+  (length) => !BOUND_LENGTHS.includes(length),
+);
 /** AF_UNIX, AF_INET, AF_INET6 and AF_NETLINK, address_families(7). */
 const FAMILIES: readonly number[] = [1, 2, 10, 16];
 /** Past the kernel's AF_MAX of today, with room for new families. */
@@ -80,6 +93,21 @@ export const cageGroups = (pid: number): readonly CageGroup[] => [
           mount_setattr swapon swapoff quotactl quotactl_fd acct`),
         action: 'EPERM',
       },
+      ...FILE_REQUESTS.map(
+        (type): FilterRule => ({
+          calls: ['ioctl'],
+          action: 'EPERM',
+          when: [{ index: 1, mask: 0xff00, equals: type << 8 }],
+        }),
+      ),
+      // bind(2) to a path makes a file, unix(7).
+      ...OTHER_LENGTHS.map(
+        (length): FilterRule => ({
+          calls: ['bind'],
+          action: 'EPERM',
+          when: [{ index: 2, mask: 0xffffffff, equals: length }],
+        }),
+      ),
     ],
   },
   {
@@ -103,7 +131,7 @@ export const cageGroups = (pid: number): readonly CageGroup[] => [
   {
     why: "the user's programs wait for no lock of the broker, and share no memory and no queue with it",
     rules: [
-      ...refusedWith('fcntl', [F_SETLK, F_SETLKW, F_OFD_SETLK, F_OFD_SETLKW, F_SETLEASE]),
+      ...refusedWith('fcntl', [F_SETLK, F_SETLKW, F_OFD_SETLK, F_OFD_SETLKW, F_SETLEASE, F_SETDELEG]),
       {
         calls: words(`
           flock shmget shmat shmctl semget semop semtimedop semctl msgget msgsnd msgrcv msgctl

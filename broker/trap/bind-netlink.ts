@@ -6,7 +6,7 @@ import { LAYOUT } from '../../shared/sys/layout.js';
 import { bindTo } from '../../shared/sys/listen.js';
 import { processInside } from '../caller/process-inside.js';
 
-const { EADDRINUSE } = constants.errno;
+const { EADDRINUSE, EINVAL } = constants.errno;
 const NAME = LAYOUT['struct sockaddr_nl'];
 const little = endianness() === 'LE';
 /** As the kernel does for a second socket: a number that no process has. */
@@ -19,8 +19,8 @@ const TRIES = 16;
  * @returns 0, or minus errno
  */
 export function bindNetlink(fd: number, address: Uint8Array, tid: number): number {
-  if (address.length < NAME.size) return bindTo(fd, address);
-  const own = Uint8Array.from(address);
+  if (address.length < NAME.size) return -EINVAL;
+  const own = address.slice(0, NAME.size);
   const fields = new DataView(own.buffer);
   if (fields.getUint32(NAME.nl_pid, little) !== 0) return bindTo(fd, own);
   let port = processInside(tid) ?? someNumber();

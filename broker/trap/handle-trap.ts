@@ -2,13 +2,14 @@
 // another socket in its place. Runs in the broker. The kernel never executes a connect, bind or listen of an inet socket as the plugin
 // wrote it: between check and execution another thread could swap address or descriptor.
 import { constants } from 'node:os';
+import { LAYOUT } from '../../shared/sys/layout.js';
 import { bindTo, listenOn } from '../../shared/sys/listen.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import { AF_INET, AF_INET6, AF_UNIX } from '../../shared/sys/sockaddr.js';
 import { isListening } from '../../shared/sys/socket.js';
 import { identifySocket, tcpState } from '../../shared/sys/socket-state.js';
 import { type Reached, reachCaller } from '../caller/reach-caller.js';
-import { readSockaddr } from '../caller/read-sockaddr.js';
+import { readSockaddr, SOCKADDR_IN_BYTES, SOCKADDR_IN6_BYTES } from '../caller/read-sockaddr.js';
 import type { TrappedCall } from '../caller/trapped-call.js';
 import { bindNetlink } from './bind-netlink.js';
 import { connectDatagram } from './connect-datagram.js';
@@ -94,12 +95,20 @@ function bind(
     const result =
       domain === AF_NETLINK
         ? bindNetlink(descriptor.number, address, call.tid)
-        : bindTo(descriptor.number, address);
+        : bindInet(descriptor.number, domain, address);
     // musl sends its DNS questions from a socket that is bound and never connected.
     if (result === 0 && domain !== AF_NETLINK && tcpState(descriptor.number) === undefined)
       noteAsker(context, call, descriptor, 'udp');
     call.end(result, 'own');
   } else call.end(-EAFNOSUPPORT, 'error');
+}
+
+/** The broker's cage permits the lengths that the kernel reads, and no others. */
+function bindInet(fd: number, domain: number, address: Uint8Array): number {
+  const lengths =
+    domain === AF_INET ? [SOCKADDR_IN_BYTES] : [LAYOUT['struct sockaddr_in6'].size, SOCKADDR_IN6_BYTES];
+  const length = lengths.find((one) => address.length >= one);
+  return length === undefined ? -EINVAL : bindTo(fd, address.subarray(0, length));
 }
 
 /**

@@ -9,6 +9,10 @@ const CPU_GRACE_SECONDS = 1;
 /** The kernel's own default, MLOCK_LIMIT. */
 const LOCKED_BYTES = 8n << 20n;
 
+/** The kernel counts both for the user who owns the sandbox: they would be missing to that user's programs and to other plugins. */
+const PENDING_SIGNALS = 1024n;
+const QUEUE_BYTES = 64n << 10n;
+
 /** Limits that the launcher itself can bear. */
 export function setLimits({ descriptors, cpuSeconds, fileMib }: Limits): void {
   const files = BigInt(descriptors);
@@ -20,6 +24,8 @@ export function setLimits({ descriptors, cpuSeconds, fileMib }: Limits): void {
   lowerLimit(RLIMIT.NICE, 0n);
   lowerLimit(RLIMIT.RTPRIO, 0n);
   lowerLimit(RLIMIT.MEMLOCK, LOCKED_BYTES);
+  lowerLimit(RLIMIT.SIGPENDING, PENDING_SIGNALS);
+  lowerLimit(RLIMIT.MSGQUEUE, QUEUE_BYTES);
   if (fileMib !== undefined) lowerLimit(RLIMIT.FSIZE, bytes(fileMib));
   if (cpuSeconds !== undefined)
     lowerLimit(RLIMIT.CPU, BigInt(cpuSeconds), BigInt(cpuSeconds + CPU_GRACE_SECONDS));

@@ -13,6 +13,8 @@ export const RLIMIT = {
   NPROC: 6,
   NOFILE: 7,
   MEMLOCK: 8,
+  SIGPENDING: 11,
+  MSGQUEUE: 12,
   NICE: 13,
   RTPRIO: 14,
 } as const;

@@ -88,6 +88,8 @@ const REFUSED = {
   append: 'EACCES',
   open_for_both: 'EACCES',
   truncate: 'EACCES',
+  change_attributes: 'EPERM',
+  make_socket_file: 'EPERM',
   make_folder: 'EPERM',
   change_mode: 'EPERM',
   rename: 'EPERM',

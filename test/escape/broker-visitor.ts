@@ -17,11 +17,13 @@ import { getPriority } from 'node:os';
 import { isMainThread, Worker } from 'node:worker_threads';
 import { tryLock } from '../../shared/sys/fcntl.js';
 import { bind } from '../../shared/sys/libc.js';
+import { bindTo } from '../../shared/sys/listen.js';
 import { mountNew } from '../../shared/sys/mount.js';
 import { OwnedFd } from '../../shared/sys/owned-fd.js';
 import { openPidfd, signalPidfd } from '../../shared/sys/pidfd.js';
 import { makePipe } from '../../shared/sys/pipe.js';
 import { becomeUser } from '../../shared/sys/process-control.js';
+import { AF_UNIX, encodeSocketPath } from '../../shared/sys/sockaddr.js';
 import { socket } from '../../shared/sys/socket-calls.js';
 import { errnoName, succeed } from '../../shared/sys/system-error.js';
 
@@ -32,6 +34,8 @@ const F_SETOWN = 8;
 const PRIO_PROCESS = 0;
 const F_SETSIG = 10;
 const AF_VSOCK = 40;
+const FS_IOC_GETFLAGS = 0x80086601;
+const FS_IOC_SETFLAGS = 0x40086602;
 const STDERR = 2;
 
 const folder = new URL(import.meta.url).searchParams.get('folder') ?? '';
@@ -44,6 +48,7 @@ const fcntl = bind('int fcntl(int fd, int command, long argument)');
 const setaffinity = bind('int sched_setaffinity(int pid, size_t size, const void *mask)');
 const setpriority = bind('int setpriority(int which, uint who, int priority)');
 const shmget = bind('int shmget(int key, size_t size, int flags)');
+const ioctl = bind('int ioctl(int fd, ulong request, void *value)');
 const personality = bind('int personality(ulong persona)');
 const adjtimex = bind('int adjtimex(void *buffer)');
 /** More than the size of struct timex: no field is changed. */
@@ -108,6 +113,16 @@ const attempts: Readonly<Record<string, () => void>> = {
     ptrace(PTRACE_DETACH, process.ppid, null, null);
   },
   read_parent_memory: () => closeSync(openSync(`/proc/${process.ppid}/mem`, 'r')),
+  change_attributes: () => {
+    using file = new OwnedFd(openSync(`${folder}/there`, 'r'));
+    const flags = new Uint8Array(8);
+    succeeded(ioctl(file.number, FS_IOC_GETFLAGS, flags));
+    succeeded(ioctl(file.number, FS_IOC_SETFLAGS, flags));
+  },
+  make_socket_file: () => {
+    using unbound = new OwnedFd(succeed(socket(AF_UNIX, 1, 0), 'socket'));
+    succeeded(bindTo(unbound.number, encodeSocketPath(`${folder}/socket-${Math.random()}`)));
+  },
   ask_personality: () => succeeded(personality(0xffffffff)),
   kernel_surface: () => succeeded(adjtimex(timex)),
   // Not by Node's own function, which refuses by itself in some Nodes.

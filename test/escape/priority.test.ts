@@ -13,7 +13,7 @@ def tried(act):
     except OSError as error:
         return error.errno
 print(os.getpriority(os.PRIO_PROCESS, 0), os.sched_getscheduler(0), os.sched_getparam(0).sched_priority)
-print(*(resource.getrlimit(getattr(resource, "RLIMIT_" + name))[1] for name in ("NICE", "RTPRIO", "MEMLOCK")))
+print(*(resource.getrlimit(getattr(resource, "RLIMIT_" + name))[1] for name in ("NICE", "RTPRIO", "MEMLOCK", "SIGPENDING", "MSGQUEUE")))
 print(tried(lambda: os.setpriority(os.PRIO_PROCESS, 0, -1)), tried(lambda: os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))))
 `;
 const PROGRAM_WORDS = ['run', '--', '/usr/bin/python3', '-c', PROGRAM];
@@ -30,5 +30,8 @@ for (const user of users)
     assert.equal(now, '0 0 0', stderr);
     assert.deepEqual(limits?.split(' ').slice(0, 2), ['0', '0']);
     assert.ok(Number(limits?.split(' ')[2]) <= 8 << 20, limits);
+    // The kernel counts these for the user who owns the sandbox.
+    assert.ok(Number(limits?.split(' ')[3]) <= 1024, limits);
+    assert.ok(Number(limits?.split(' ')[4]) <= 64 << 10, limits);
     assert.ok(tried === `${EACCES} ${EPERM}` || tried === `${EPERM} ${EPERM}`, tried);
   });

@@ -67,6 +67,14 @@ export const supervisorProtections: readonly Protection[] = [
     pattern: 'take nothing.*user',
   },
   {
+    name: 'launch: pending signals and message queues of the plugin are limited',
+    file: 'sandbox/launch/set-limits',
+    right: 'lowerLimit(RLIMIT.SIGPENDING, PENDING_SIGNALS);',
+    wrong: ';',
+    tests: ['escape/priority'],
+    pattern: 'no priority.*user',
+  },
+  {
     name: "check: postern's own files in a plugin's writable folder are told",
     file: 'sandbox/cli/check',
     right: '...hostWarnings(config, ownFilesOf(config), hostFiles)',
