@@ -64,7 +64,7 @@ function checkFile(file: string): CheckReport {
       ...config.plugins.flatMap(warningsOf),
       ...homeWarnings(config),
       ...sharedFolderWarnings(config, hostFiles),
-      ...hostWarnings(config, ownFilesOf(config), hostFiles),
+      ...hostWarnings(config, ownFilesOf(config).files, hostFiles),
     ],
   };
 }

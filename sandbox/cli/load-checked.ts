@@ -1,7 +1,7 @@
 // Loads a configuration file and checks the homes and paths that it names against the host's folders.
 import { ConfigError } from '../../shared/config/config-problem.js';
 import { type Config, loadConfig } from '../../shared/config/load-config.js';
-import { ownProgramFiles } from '../host/own-files.js';
+import { type OwnFiles, ownProgramFiles } from '../host/own-files.js';
 import { hostFiles } from '../supervisor/files/host-files.js';
 import { ownFileProblems } from '../supervisor/files/own-file-problems.js';
 import { pathProblems } from '../supervisor/files/path-problems.js';
@@ -12,8 +12,9 @@ import { isRefusedLink } from '../supervisor/record/audit-place.js';
 import { startedFiles } from '../supervisor/root/started-files.js';
 
 /** The code, the configuration and the audit file. */
-export function ownFilesOf(config: Config): readonly string[] {
-  return [...ownProgramFiles(), ...config.files, ...auditFiles(config)];
+export function ownFilesOf(config: Config): OwnFiles {
+  const { files, searched } = ownProgramFiles();
+  return { files: [...files, ...config.files, ...auditFiles(config)], searched };
 }
 
 function auditFiles({ audit }: Config): readonly string[] {

@@ -1,20 +1,86 @@
 // The files that postern itself runs: its code, the library that it loads, its Node, and the command that was typed. Who changes one of
-// them runs outside of every sandbox at the next start.
+// them, or a link on the way to one, runs outside of every sandbox at the next start. So does who puts a file where postern looks first.
+import { accessSync, constants, readFileSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, sep } from 'node:path';
+import { dirname, join, resolve, sep } from 'node:path';
 import { bundlePath, DIST } from '../../shared/own-files.js';
+import { packagePlaces } from './package-places.js';
 
-/** @returns absolute paths of files and folders */
-export function ownProgramFiles(): readonly string[] {
+export interface OwnFiles {
+  /** Absolute paths of files and folders, as they are looked up: links on the way are not resolved. */
+  readonly files: readonly string[];
+  /** Absolute paths where postern would find one of them first, but nothing is there yet. */
+  readonly searched: readonly string[];
+}
+
+const MODULES = `${sep}node_modules`;
+
+export function ownProgramFiles(): OwnFiles {
   const top = dirname(DIST);
-  const library = dirname(createRequire(bundlePath('launcher')).resolve('koffi'));
   const [, typed = bundlePath('postern')] = process.argv;
-  return [
-    // In a checkout other things lie beside the compiled files.
-    ...(top.includes(`${sep}node_modules${sep}`) ? [top] : [DIST, `${top}/package.json`]),
-    library,
-    process.execPath,
-    // A link cannot be covered, so its folder is.
-    ...(typed.includes(`${sep}node_modules${sep}.bin${sep}`) ? [dirname(typed)] : []),
-  ];
+  const library = libraryFiles();
+  const node = nodeInPath(process.env['PATH'] ?? '');
+  return {
+    files: [
+      // In a checkout other things lie beside the compiled files.
+      ...(top.includes(`${MODULES}${sep}`) ? [top] : [DIST, join(top, 'package.json')]),
+      ...library.files,
+      process.execPath,
+      ...node.files,
+      typed,
+      // npm's links to commands, and pnpm's scripts. A link cannot be covered, so its folder is.
+      ...foldersAbove(typed)
+        .filter((folder) => folder.endsWith(MODULES))
+        .map((folder) => join(folder, '.bin')),
+    ],
+    searched: [...library.searched, ...node.searched],
+  };
+}
+
+/** koffi is two packages: the native one lies beside it. */
+function libraryFiles(): OwnFiles {
+  const launcher = bundlePath('launcher');
+  const entry = createRequire(launcher).resolve('koffi');
+  const library = packagePlaces('koffi', launcher);
+  const native = packagePlaces(`@koromix/koffi-${process.platform}-${process.arch}`, entry);
+  return {
+    files: [
+      ...[library.found ?? [], dirname(entry)].flat(),
+      // Node prefers a file "koffi-linux-x64.js" to the folder of that name, so the folder of the whole scope counts.
+      ...(native.found === undefined ? [] : [dirname(native.found), native.found]),
+      ...loadedModules().map((file) => dirname(file)),
+    ],
+    searched: [...library.searched, ...native.searched],
+  };
+}
+
+/** The native modules that this process has mapped, proc_pid_maps(5). */
+function loadedModules(): string[] {
+  const mapped = readFileSync('/proc/self/maps', 'utf8').matchAll(/ (\/.*\.node)$/gm);
+  return [...new Set([...mapped].flatMap(([, path]) => path ?? []))];
+}
+
+/** deploy/command.sh finds Node in PATH. */
+function nodeInPath(path: string): OwnFiles {
+  const searched: string[] = [];
+  for (const folder of path.split(':')) {
+    const place = resolve(folder, 'node');
+    if (isProgram(place)) return { files: [place], searched };
+    searched.push(place);
+  }
+  return { files: [], searched: [] };
+}
+
+function isProgram(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return statSync(path).isFile();
+  } catch {
+    return false;
+  }
+}
+
+function foldersAbove(path: string): string[] {
+  const folder = dirname(path);
+  return folder === path ? [] : [folder, ...foldersAbove(folder)];
 }

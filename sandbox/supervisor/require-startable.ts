@@ -38,9 +38,10 @@ export function requireStartable(
   const keptHomes = readyHomes(plugins);
   const written = [...plugins.flatMap(({ writable }) => writable.map(realPath)), ...keptHomes];
   const log = audit === undefined || audit === 'stderr' || audit === 'stdout' ? [] : [audit];
-  const own = [...ownProgramFiles(), ...ownFiles, ...log];
+  const program = ownProgramFiles();
+  const own = { ...program, files: [...program.files, ...ownFiles, ...log] };
   requireApart(plugins, own, startedFiles);
-  return { privileges, keptHomes, written, ownFiles: own };
+  return { privileges, keptHomes, written, ownFiles: own.files };
 }
 
 function realPath(path: string): string {

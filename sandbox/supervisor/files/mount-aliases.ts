@@ -10,9 +10,17 @@ export interface Mount {
   readonly type: string;
 }
 
-/** @param path without a link in it */
+/** @param path without a link in it @returns other paths of the file, and of the file systems that are mounted below it */
 export function mountAliases(path: string, mountinfo: string): readonly string[] {
   const mounts = parseMounts(mountinfo);
+  const below = mounts
+    .filter(({ point }) => point !== path && isWithin(point, path))
+    .map(({ point }) => point);
+  const aliases = [path, ...below].flatMap((one) => aliasesOf(one, mounts));
+  return [...new Set(aliases)].filter((one) => !isWithin(one, path));
+}
+
+function aliasesOf(path: string, mounts: readonly Mount[]): string[] {
   const own = mountOf(path, mounts);
   if (own === undefined) return [];
   const inside = moved(path, own.point, own.root);

@@ -142,8 +142,8 @@ function wishesOf(request: RootRequest, cwdVisible: boolean, host: HostFiles): r
 function protectedFiles({ ownFiles = [], writable }: RootRequest, host: HostFiles): Wish[] {
   const folders = writable.map((path) => host.real(path) ?? path);
   return ownFiles
-    .map((path) => host.real(path))
-    .filter((path) => path !== undefined)
+    .flatMap((path) => host.real(path) ?? [])
+    .flatMap((path) => [path, ...host.aliases(path)])
     .filter((path) => folders.some((folder) => path !== folder && isWithin(path, folder)))
     .map((path) => ({ path, because: "postern's own file", kind: 'visible', asked: true, asOwner: true }));
 }
