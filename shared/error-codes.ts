@@ -174,8 +174,8 @@ export const ERROR_CODES = {
   privileged_file: {
     in: 'supervisor',
     status: 125,
-    what: 'A writable path holds a set-uid or set-gid program, or one with file capabilities.',
-    fix: 'Take the privilege from the file, or name a narrower folder.',
+    what: 'A writable path holds a set-uid or set-gid program, one with file capabilities, or folders that cannot be looked through.',
+    fix: 'Take the privilege from the file, remove such folders, or name a narrower folder.',
   },
   unsafe_stream: {
     in: 'supervisor',

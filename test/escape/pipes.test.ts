@@ -2,7 +2,16 @@
 // Landlock allows all. The judge is a reader outside.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { chmodSync, closeSync, constants, mkdirSync, openSync, readSync, rmSync } from 'node:fs';
+import {
+  chmodSync,
+  closeSync,
+  constants,
+  mkdirSync,
+  openSync,
+  readSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { mutantDist } from '../harness/mutant.js';
@@ -70,6 +79,31 @@ for (const user of users) {
       );
       assert.equal(heard, '');
     });
+
+  test(`a pipe whose name is no UTF-8, or whose folder's name is none, takes nothing (${user})`, async () => {
+    const folder = readableFolder();
+    const make = `cd ${folder}; mkdir -m 755 a "$(printf 'd\\351')"; mkfifo -m 666 "a/$(printf 'p\\351')" "$(printf 'd\\351')/x"`;
+    assert.equal(spawnSync('sh', ['-c', make]).status, 0);
+    writeFileSync(join(folder, 'a/file'), '');
+    const pipes = ['a/p\xe9', 'd\xe9/x'].map((name) => Buffer.from(`${folder}/${name}`, 'latin1'));
+    const readers = pipes.map((pipe) => openSync(pipe, constants.O_RDONLY | constants.O_NONBLOCK));
+    const program = `
+import os
+for root, folders, files in os.walk(b"${folder}"):
+    for name in files:
+        try: os.write(os.open(os.path.join(root, name), os.O_WRONLY | os.O_NONBLOCK), b"out")
+        except OSError: pass
+print("done")`;
+    const { stdout, stderr } = await postern(
+      ['run', '--visible', folder, '--', '/usr/bin/python3', '-c', program],
+      { as: user },
+    );
+    assert.equal(stdout, 'done\n', stderr);
+    for (const reader of readers) {
+      assert.equal(readSync(reader, new Uint8Array(64)), 0);
+      closeSync(reader);
+    }
+  });
 
   test(`a pipe hears the plugin where its tree is not taken for exposed (${user})`, async () => {
     const dist = mutantDist({

@@ -8,6 +8,14 @@ const EMPTY_TMPFS = "MS.NOSUID | MS.NODEV, 'mode=0755,size=16m'";
 /** As a user the copies are in a mount namespace whose mounts are already private. */
 const AS_ROOT: readonly Protection[] = [
   {
+    name: "root: another owner's set-uid program that a group or others may write is not writable",
+    file: 'sandbox/supervisor/files/privileged-files',
+    right: '(mode & FOR_GROUP_OR_OTHERS) !== 0',
+    wrong: 'false',
+    tests: ['supervisor/files/privileged-files'],
+    pattern: 'group or others',
+  },
+  {
     name: 'supervisor: folders above what is hidden within a writable one are pinned',
     file: 'sandbox/supervisor/root/root-layers',
     right: 'layers: pinned(withoutRepetitions([...shown, ...hidden]))',
@@ -145,6 +153,30 @@ export const rootProtections: readonly Protection[] = [
     wrong: 'const setsIds = false;',
     tests: ['integration/owned-files'],
     pattern: 'set-uid or set-gid program is not .*user',
+  },
+  {
+    name: 'root: a set-uid program whose name is no UTF-8 is found',
+    file: 'sandbox/supervisor/files/read-folder',
+    right: "encoding: 'buffer'",
+    wrong: "encoding: 'utf8'",
+    tests: ['supervisor/files/privileged-files'],
+    pattern: 'that is no UTF-8',
+  },
+  {
+    name: 'root: folders that are nested too deep to look for set-uid programs are not writable',
+    file: 'sandbox/supervisor/files/privileged-files',
+    right: "if (code === 'EACCES' || GONE.includes(code))",
+    wrong: 'if (code)',
+    tests: ['supervisor/files/privileged-files'],
+    pattern: 'nested deeper',
+  },
+  {
+    name: 'root: a pipe whose name is no UTF-8 is masked with its folder',
+    file: 'sandbox/supervisor/start/mask-pipes',
+    right: 'mask(folder, true);',
+    wrong: ';',
+    tests: ['escape/pipes'],
+    pattern: 'name is no UTF-8.*user',
   },
   ...(isRoot ? AS_ROOT : []),
 ];

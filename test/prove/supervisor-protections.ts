@@ -61,8 +61,8 @@ export const supervisorProtections: readonly Protection[] = [
   {
     name: 'supervisor: as a user, the pipes of an exposed tree are covered',
     file: 'sandbox/supervisor/start/mask-pipes',
-    right: 'if (!covered && hiddenBy(pipe) === undefined)',
-    wrong: 'if (false)',
+    right: 'if (covered || hiddenBy(source) !== undefined)',
+    wrong: 'if (true)',
     tests: ['escape/pipes'],
     pattern: 'take nothing.*user',
   },

@@ -1,16 +1,21 @@
 // Finds the named pipes (fifo(7)) in a folder of the host. A read-only mount does not keep a program from writing into one. Runs in the
 // supervisor.
-import { type Dirent, lstatSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { isUtf8 } from 'node:buffer';
+import { lstatSync } from 'node:fs';
+import { entryPath, readFolder } from './read-folder.js';
 
 /** The number of files that are looked at. */
 const MOST_FILES = 200_000;
 /** The number of folders that are read before other work of the process gets its turn. */
 const TURN = 200;
+/** A folder of such a kind shows the plugin no pipe. */
+const CLOSED = ['ENOENT', 'ENOTDIR', 'EACCES'];
 
 export interface FoundPipes {
   readonly pipes: readonly string[];
-  /** False if the folder has more files than are looked at. */
+  /** Folders with a pipe below whose path is no UTF-8, so that no mask can name it. */
+  readonly folders: readonly string[];
+  /** False if the folder has more files than are looked at, or has some that no path leads to. */
   readonly complete: boolean;
 }
 
@@ -20,28 +25,32 @@ export interface FoundPipes {
  */
 export async function findPipes(path: string): Promise<FoundPipes> {
   const stats = lstatSync(path, { throwIfNoEntry: false });
-  if (stats?.isDirectory() !== true) return { pipes: stats?.isFIFO() === true ? [path] : [], complete: true };
+  if (stats?.isDirectory() !== true)
+    return { pipes: stats?.isFIFO() === true ? [path] : [], folders: [], complete: true };
   const pipes: string[] = [];
-  const waiting = [path];
+  const folders = new Set<string>();
+  let complete = true;
+  const waiting: Buffer[] = [Buffer.from(path)];
   let files = 0;
-  for (let folders = 1; waiting.length > 0; folders += 1) {
-    if (folders % TURN === 0) await new Promise((resolve) => setImmediate(resolve));
-    const folder = waiting.pop() ?? '';
-    const entries = entriesOf(folder);
+  for (let seen = 1; complete && waiting.length > 0; seen += 1) {
+    if (seen % TURN === 0) await new Promise((resolve) => setImmediate(resolve));
+    const folder = waiting.pop() ?? Buffer.from(path);
+    const { entries, code } = readFolder(folder);
     files += entries.length;
-    if (files > MOST_FILES) return { pipes, complete: false };
-    for (const entry of entries) {
-      if (entry.isDirectory()) waiting.push(join(folder, entry.name));
-      else if (entry.isFIFO()) pipes.push(join(folder, entry.name));
+    complete = files <= MOST_FILES && (code === undefined || CLOSED.includes(code));
+    for (const entry of complete ? entries : []) {
+      const found = entryPath(folder, entry.name);
+      if (entry.isDirectory()) waiting.push(found);
+      else if (entry.isFIFO() && isUtf8(found)) pipes.push(found.toString());
+      else if (entry.isFIFO()) folders.add(nameable(found));
     }
   }
-  return { pipes, complete: true };
+  return { pipes, folders: [...folders], complete };
 }
 
-function entriesOf(folder: string): readonly Dirent[] {
-  try {
-    return readdirSync(folder, { withFileTypes: true });
-  } catch {
-    return [];
-  }
+/** The innermost folder on the way to the path that has a name in UTF-8. */
+function nameable(path: Buffer): string {
+  let end = path.length;
+  while (!isUtf8(path.subarray(0, end))) end = path.lastIndexOf('/', end - 1);
+  return path.subarray(0, end).toString();
 }

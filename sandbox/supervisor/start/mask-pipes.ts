@@ -9,8 +9,8 @@ import type { RootPlan } from '../root/plan-root.js';
 
 /**
  * @param trees read-only trees of the plan
- * @param onNotice takes one line for each tree that is too large to look through
- * @returns a mask for each pipe that the plugin would see
+ * @param onNotice takes one line for each tree that is too large to look through, and for each folder that is hidden
+ * @returns a mask for each pipe that the plugin would see, or for its folder
  */
 export async function maskPipes(
   { entries, hiddenBy }: Pick<RootPlan, 'entries' | 'hiddenBy'>,
@@ -19,19 +19,25 @@ export async function maskPipes(
 ): Promise<readonly RootEntry[]> {
   const masks: RootEntry[] = [];
   for (const tree of trees) {
-    const { pipes, complete } = await findPipes(tree.source);
+    const { pipes, folders, complete } = await findPipes(tree.source);
     if (!complete)
       onNotice(
-        `the plugin may write into the pipes (fifo) in "${printable(tree.source)}": it has too many files to find them all; show a narrower path`,
+        `the plugin may write into the pipes (fifo) in "${printable(tree.source)}": it has too many files, or too deep folders, to find them all; show a narrower path`,
       );
-    for (const pipe of pipes) {
-      const path = moved(pipe, tree.source, tree.path);
+    const mask = (source: string, directory: boolean): void => {
+      const path = moved(source, tree.source, tree.path);
       const covered = entries.some(
         (entry) => entry !== tree && isWithin(path, entry.path) && isWithin(entry.path, tree.path),
       );
-      if (!covered && hiddenBy(pipe) === undefined)
-        masks.push({ kind: 'mask', path, directory: false, ifThere: true });
-    }
+      if (covered || hiddenBy(source) !== undefined) return;
+      masks.push({ kind: 'mask', path, directory, ifThere: true });
+      if (directory)
+        onNotice(
+          `"${printable(source)}" is hidden: the name of a pipe (fifo) below it is not UTF-8; rename the pipe`,
+        );
+    };
+    for (const pipe of pipes) mask(pipe, false);
+    for (const folder of folders) mask(folder, true);
   }
   return masks;
 }

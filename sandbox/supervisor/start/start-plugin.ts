@@ -78,7 +78,7 @@ async function prepareAndLaunch(
   const ids = host.privileges === 'user' ? ownIds() : { uid: INNER_ID, gid: INNER_ID };
   const { plan, find } = planPlugin(config, ids, host);
   for (const entry of plan.entries)
-    if (entry.kind === 'bind' && entry.asOwner !== undefined && entry.writable)
+    if (entry.kind === 'bind' && entry.asOwner !== undefined && entry.writable && entry.ownerOf === undefined)
       await refusePrivilegedFiles(entry.source);
   const range = host.privileges === 'user' ? undefined : claimIdRange();
   try {

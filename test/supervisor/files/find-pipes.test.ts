@@ -16,6 +16,22 @@ test('findPipes() finds each pipe below a folder, follows no link, and takes a p
   const found = await findPipes(folder);
   assert.deepEqual([...found.pipes].sort(), pipes);
   assert.ok(found.complete);
-  assert.deepEqual(await findPipes(pipes[1] ?? ''), { pipes: [pipes[1]], complete: true });
-  assert.deepEqual(await findPipes(join(folder, 'none')), { pipes: [], complete: true });
+  assert.deepEqual(await findPipes(pipes[1] ?? ''), { pipes: [pipes[1]], folders: [], complete: true });
+  assert.deepEqual(await findPipes(join(folder, 'none')), { pipes: [], folders: [], complete: true });
 });
+
+test('findPipes() names the innermost folder with a name in UTF-8 above a pipe that has none', async () => {
+  const folder = readableFolder();
+  mkdirSync(join(folder, 'a'));
+  mkdirSync(bytesPath(folder, 'b\xe9'));
+  for (const pipe of [bytesPath(join(folder, 'a'), 'p\xe9'), bytesPath(folder, 'b\xe9/x')])
+    assert.equal(spawnSync('sh', ['-c', `mkfifo "$(printf '${octal(pipe)}')"`]).status, 0);
+  const found = await findPipes(folder);
+  assert.deepEqual(found.pipes, []);
+  assert.deepEqual([...found.folders].sort(), [folder, join(folder, 'a')]);
+});
+
+const bytesPath = (folder: string, name: string): Buffer =>
+  Buffer.concat([Buffer.from(`${folder}/`), Buffer.from(name, 'latin1')]);
+const octal = (path: Buffer): string =>
+  [...path].map((byte) => `\\${byte.toString(8).padStart(3, '0')}`).join('');
