@@ -42,7 +42,28 @@ async function look(user: User, without: readonly string[]): Promise<Map<string,
   return new Map(found);
 }
 
+/** A file system that is mounted in a hidden folder, and again in one that shows. */
+const MOUNTED_TWICE = ['unshare', '--mount', '--propagation', 'private', '--', 'sh', '-c'];
+const MOUNT = (folder: string): string =>
+  `mount -t tmpfs -o mode=755 none ${folder}/secret/data && echo SECRET > ${folder}/secret/data/key &&
+  mount --bind ${folder}/secret/data ${folder}/shown && exec "$@"`;
+
 for (const user of users) {
+  test(`what is mounted below a hidden folder is hidden at its other paths (${user})`, {
+    skip: process.geteuid?.() === 0 ? false : 'needs root, to mount',
+  }, async () => {
+    const folder = readableFolder();
+    for (const name of ['secret/data', 'shown']) mkdirSync(join(folder, name), { recursive: true });
+    const { stdout, stderr } = await postern(
+      [
+        ...['run', '--visible', folder, '--hidden', join(folder, 'secret'), '--'],
+        ...['sh', '-c', `ls ${folder}; cat ${folder}/shown/key ${folder}/secret/data/key`],
+      ],
+      { as: user, inside: [...MOUNTED_TWICE, MOUNT(folder), 'sh'] },
+    );
+    assert.equal(stdout, 'secret\nshown\n', stderr);
+  });
+
   test(`a hidden file or folder is read by no path, link, descriptor, mount or rename (${user})`, async () => {
     const found = await look(user, []);
     assert.equal(found.get('ready'), 'yes');

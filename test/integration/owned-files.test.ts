@@ -97,6 +97,27 @@ test(
   },
 );
 
+for (const owner of [0, OTHER])
+  test(
+    `as root, a folder of uid ${owner} on the way to a visible one within it is the plugin's to write`,
+    needsRoot,
+    async () => {
+      const closed = closedFolder(readableFolder(), 'closed', owner);
+      const between = closedFolder(closed, 'between', owner);
+      closedFolder(between, 'inner', owner);
+      const { stdout, stderr } = await postern(
+        [
+          ...['run', '--writable', closed, '--visible', join(between, 'inner'), '--'],
+          ...['sh', '-c', `cd ${between}; cat file inner/file; echo x > made; echo x > inner/made`],
+        ],
+        { as: 'root' },
+      );
+      assert.equal(stdout, `of ${owner}\nof ${owner}\n`);
+      assert.match(stderr, /^[^\n]*inner\/made: Read-only file system\n$/);
+      assert.deepEqual(idsOf(join(between, 'made')), [owner, owner]);
+    },
+  );
+
 test('as root, the plugin leaves no set-uid or set-gid program of the owner behind', needsRoot, async () => {
   const folder = readableFolder();
   const closed = closedFolder(folder, 'closed', 0);

@@ -8,6 +8,14 @@ const EMPTY_TMPFS = "MS.NOSUID | MS.NODEV, 'mode=0755,size=16m'";
 /** As a user the copies are in a mount namespace whose mounts are already private. */
 const AS_ROOT: readonly Protection[] = [
   {
+    name: 'root: what is mounted below a hidden folder is hidden elsewhere too',
+    file: 'sandbox/supervisor/files/mount-aliases',
+    right: 'const aliases = [...aliasesOf(path, mounts), ...below];',
+    wrong: 'const aliases = aliasesOf(path, mounts);',
+    tests: ['escape/hidden-path'],
+    pattern: 'mounted below a hidden folder.*user',
+  },
+  {
     name: "root: another owner's set-uid program that a group or others may write is not writable",
     file: 'sandbox/supervisor/files/privileged-files',
     right: '(mode & FOR_GROUP_OR_OTHERS) !== 0',

@@ -1,5 +1,5 @@
 // Finds the other paths of a file whose file system is mounted more than once: a file that is hidden at one path must be hidden
-// at all of them. A pure function of the text of /proc/self/mountinfo, proc(5).
+// at all of them. So must a file of a file system that is mounted below it. A pure function of the text of /proc/self/mountinfo, proc(5).
 import { isWithin, moved } from './path-within.js';
 
 export interface Mount {
@@ -15,8 +15,10 @@ export function mountAliases(path: string, mountinfo: string): readonly string[]
   const mounts = parseMounts(mountinfo);
   const below = mounts
     .filter(({ point }) => point !== path && isWithin(point, path))
-    .map(({ point }) => point);
-  const aliases = [path, ...below].flatMap((one) => aliasesOf(one, mounts));
+    .flatMap(({ point }) => aliasesOf(point, mounts))
+    // A folder that is mounted within itself does not hide itself.
+    .filter((alias) => !isWithin(path, alias));
+  const aliases = [...aliasesOf(path, mounts), ...below];
   return [...new Set(aliases)].filter((one) => !isWithin(one, path));
 }
 

@@ -7,6 +7,6 @@ export function isWithin(path: string, folder: string): boolean {
 
 /** Moves a path from below `from` to below `to`. */
 export function moved(path: string, from: string, to: string): string {
-  const rest = from === '/' ? path : path.slice(from.length);
+  const rest = path === from ? '' : path.slice(from === '/' ? 0 : from.length);
   return rest === '' ? to : `${to === '/' ? '' : to}${rest}`;
 }

@@ -50,8 +50,10 @@ export async function mapOwners<T extends OwnedTree>(
   const accounts = { passwd: readIfThere('/etc/passwd'), group: readIfThere('/etc/group') };
   const namespaces = new Map<string, OwnedFd>();
   try {
-    for (const one of trees) {
-      const { uid, gid: groupOfFolder } = fstatSync(one.ownerTree.number);
+    // Looked up before any is mapped: a mapped tree shows the plugin's ids, and others may be parts of it.
+    const owners = trees.map(({ ownerTree }) => fstatSync(ownerTree.number));
+    for (const [index, one] of trees.entries()) {
+      const { uid, gid: groupOfFolder } = owners[index] ?? fstatSync(one.ownerTree.number);
       // Without a group of the owner, group ids stay as they are.
       const gid = groupOf(uid, groupOfFolder, accounts) ?? plugin;
       const owner = one.asOwner === undefined ? plugin : uid;

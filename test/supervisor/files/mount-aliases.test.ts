@@ -9,6 +9,11 @@ const MOUNTS = `22 1 8:1 / / rw,relatime - ext4 /dev/sda1 rw
 32 22 8:1 /srv /mnt/covered rw - ext4 /dev/sda1 rw
 33 32 0:40 / /mnt/covered/data rw - tmpfs tmpfs rw
 34 22 8:2 /srv/data /mnt/other-disk rw - ext4 /dev/sdb1 rw
+35 22 0:50 / /vault/inner rw - tmpfs tmpfs rw
+36 22 0:50 /part /mnt/part rw - tmpfs tmpfs rw
+37 22 0:50 / /vault/again rw - tmpfs tmpfs rw
+38 22 0:51 / /loop rw - tmpfs tmpfs rw
+39 22 0:51 / /loop/own/deep rw - tmpfs tmpfs rw
 `;
 
 test('mountAliases() finds the file below each other mount that shows it, and skips covered mounts', () => {
@@ -25,4 +30,10 @@ test('mountAliases() finds nothing on a file system that is mounted once', () =>
   assert.deepEqual(mountAliases('/mnt/other-disk/file', MOUNTS), []);
   assert.deepEqual(mountAliases('/mnt/covered/data/x', MOUNTS), []);
   assert.deepEqual(mountAliases('/srv', ''), []);
+});
+
+test('mountAliases() finds the other paths of what is mounted below a folder, and not the folder itself', () => {
+  assert.deepEqual(mountAliases('/vault', MOUNTS), ['/mnt/part']);
+  assert.deepEqual(mountAliases('/vault/inner', MOUNTS), ['/mnt/part', '/vault/again']);
+  assert.deepEqual(mountAliases('/loop/own', MOUNTS), ['/loop/own/deep/own']);
 });
