@@ -57,6 +57,14 @@ export const trapProtections: readonly Protection[] = [
     ...trapped('connect-again'),
   },
   {
+    name: "trap: the supervisor's thread takes AF_UNIX sockets of the sandbox alone",
+    file: 'sandbox/supervisor/unix/connect-thread',
+    right: 'if (!isOfSandbox(socket, place.diag))',
+    wrong: 'if (false)',
+    tests: ['escape/unix-orders'],
+    pattern: 'no socket of another network.*root',
+  },
+  {
     name: 'trap: an AF_UNIX bind goes on only where Landlock denies TCP',
     file: 'broker/trap/handle-trap',
     right: 'else if (context.landlockDeniesTcp)',

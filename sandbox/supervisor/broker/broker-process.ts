@@ -214,7 +214,7 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
     else if (line.type === 'channel_wanted') this.#answerChannel(line.plugin, line.session, line.id);
   }
 
-  /** The broker names the trap. It gains nothing by another one's: the connect stays inside that sandbox. */
+  /** The broker names the trap. It gains nothing by another one's: the socket must be that sandbox's. */
   #connectUnix({ session, id, target }: UnixAsk, socket: OwnedFd): void {
     const trap = this.#traps.get(session);
     const pluginId = trap?.pluginId;

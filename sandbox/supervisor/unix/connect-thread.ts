@@ -6,6 +6,8 @@ import { parentPort } from 'node:worker_threads';
 import { connectInside } from '../../../shared/sys/connect-inside.js';
 import { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import { setNoNewPrivileges, threadId } from '../../../shared/sys/process-control.js';
+import { AF_UNIX } from '../../../shared/sys/sockaddr.js';
+import { identifySocket, netnsCookie } from '../../../shared/sys/socket-state.js';
 import { dropThreadGroups, withThreadIds } from '../../../shared/sys/thread-ids.js';
 import type { ConnectOrder, ConnectReport } from './connects-as-plugin.js';
 
@@ -23,9 +25,24 @@ parentPort?.on('message', ({ key, owned, connect }: ConnectOrder) => {
 parentPort?.postMessage(threadId());
 
 function carryOut({ id, place, socket, target }: NonNullable<ConnectOrder['connect']>): number | 'host' {
+  if (!isOfSandbox(socket, place.diag)) return -EACCES;
   try {
     return withThreadIds(id, (asRoot) => connectInside({ ...place, readsProc: asRoot }, socket, target));
   } catch {
     return -EACCES;
   }
+}
+
+/**
+ * Whether an AF_UNIX socket was made in the sandbox. The broker may have been taken over. With the plugin's ids, a socket of the host's
+ * network namespace would reach the host's abstract names, and any listen(2) would succeed.
+ *
+ * @param diag a socket of the sandbox's network namespace
+ */
+function isOfSandbox(socket: number, diag: number): boolean {
+  const identity = identifySocket(socket);
+  const netns = netnsCookie(diag);
+  return (
+    typeof identity !== 'number' && identity.domain === AF_UNIX && netns !== 0n && identity.netns === netns
+  );
 }
