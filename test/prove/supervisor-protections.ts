@@ -43,6 +43,14 @@ export const supervisorProtections: readonly Protection[] = [
     pattern: 'another plugin may write is not suggested.*user',
   },
   {
+    name: 'supervisor: the program that env looks up by its options is found',
+    file: 'sandbox/supervisor/root/find-interpreter',
+    right: "replace(SPLITS, '')",
+    wrong: "replace('', '')",
+    tests: ['supervisor/home/home-directories'],
+    pattern: 'env looks up',
+  },
+  {
     name: "supervisor: an interpreter that a plugin's script names is not looked for",
     file: 'sandbox/supervisor/root/require-command-files',
     right: 'if (leadsThrough(program, files.written, host))',

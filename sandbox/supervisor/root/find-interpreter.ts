@@ -16,13 +16,29 @@ export function findInterpreter(program: string): string | undefined {
 
 /** @param start the first bytes of a program */
 export function interpreterOf(start: string): string | undefined {
-  const [interpreter, ...words] =
-    /^#![ \t]*([^\n]*)/
-      .exec(start)?.[1]
-      ?.trim()
-      .split(/[ \t]+/) ?? [];
-  if (interpreter === undefined || interpreter === '') return undefined;
-  if (!/\/env$/.test(interpreter)) return interpreter;
-  const name = words.find((word) => !word.startsWith('-') && !word.includes('='));
-  return name ?? interpreter;
+  const [, interpreter = '', rest = ''] = /^#![ \t]*([^ \t\n]*)([^\n]*)/.exec(start) ?? [];
+  if (interpreter === '') return undefined;
+  return isEnv(interpreter) ? (commandOfEnv(rest) ?? interpreter) : interpreter;
+}
+
+const isEnv = (word: string): boolean => /(^|\/)env$/.test(word);
+
+/** Option -S, --split-string or a beginning of it, as one word with the string or before it. */
+const SPLITS = /^(?:-[iv0]*S|--s[a-z-]*(?:=|$))/;
+/** The next word belongs to the option: -u, -C, -a and their long names, env(1). */
+const TAKES_WORD = /^(?:-[iv0]*[uCa]|--u[a-z]*|--c[a-z]*|--a[a-z0]*)$/;
+
+/** env(1) of GNU: its words may be quoted, and an escape may part them. */
+function commandOfEnv(text: string): string | undefined {
+  const words = text
+    .replace(/\\[_tnvfr]/g, ' ')
+    .replace(/['"\\]/g, '')
+    .trim()
+    .split(/[ \t]+/);
+  while (words.length > 0) {
+    const word = words.shift()?.replace(SPLITS, '') ?? '';
+    if (TAKES_WORD.test(word)) words.shift();
+    else if (word !== '' && !word.startsWith('-') && !word.includes('=') && !isEnv(word)) return word;
+  }
+  return undefined;
 }

@@ -20,6 +20,25 @@ test('interpreterOf() reads the first line of a script, and the program that env
   assert.equal(interpreterOf('#! /usr/bin/python3 -I\n'), '/usr/bin/python3');
   assert.equal(interpreterOf('#!/usr/bin/env node\n'), 'node');
   assert.equal(interpreterOf('#!/usr/bin/env -S DEBUG=1 node --test\n'), 'node');
+  for (const words of [
+    '--split-string=tool',
+    '--split-string tool -x',
+    '--split=tool',
+    '-Stool',
+    '-vStool',
+    '-iS A=1 tool',
+    '-S -u X tool',
+    '-S --unset=X --chdir /tmp tool',
+    '-S -i -C /tmp -- tool',
+    `-S "tool" 'x'`,
+    "-S'tool'",
+    '-S\\_tool',
+    '-S env A=1 tool',
+    'A=1 tool',
+  ])
+    assert.equal(interpreterOf(`#!/usr/bin/env ${words}\n`), 'tool', words);
+  assert.equal(interpreterOf('#! /usr/bin/env\n'), '/usr/bin/env');
+  assert.equal(interpreterOf('#!/bin/sh'), '/bin/sh');
   assert.equal(interpreterOf('\u007fELF\u0002'), undefined);
   assert.equal(interpreterOf('#!\n'), undefined);
 });
