@@ -3,6 +3,7 @@ import { ConfigError } from '../../shared/config/config-problem.js';
 import { type Config, loadConfig } from '../../shared/config/load-config.js';
 import { type OwnFiles, ownProgramFiles } from '../host/own-files.js';
 import { hostFiles } from '../supervisor/files/host-files.js';
+import { listenerProblems } from '../supervisor/files/listener-problems.js';
 import { ownFileProblems } from '../supervisor/files/own-file-problems.js';
 import { pathProblems } from '../supervisor/files/path-problems.js';
 import { socketProblems } from '../supervisor/files/socket-problems.js';
@@ -29,6 +30,7 @@ export function loadChecked(path: string): Config {
   const paths = [
     ...pathProblems(plugins, hostFiles, startedFiles),
     ...socketProblems(plugins, hostFiles),
+    ...listenerProblems(plugins, hostFiles),
     ...ownFileProblems(plugins, ownFilesOf(config), hostFiles),
   ];
   const link = auditFiles(config).filter(isRefusedLink);

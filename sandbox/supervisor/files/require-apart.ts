@@ -3,6 +3,7 @@ import type { PluginConfig } from '../../../shared/config/plugin-config.js';
 import { PosternError } from '../../../shared/errors.js';
 import type { OwnFiles } from '../../host/own-files.js';
 import { hostFiles } from './host-files.js';
+import { listenerProblems } from './listener-problems.js';
 import { ownFileProblems } from './own-file-problems.js';
 import { pathProblems, type StartedFiles } from './path-problems.js';
 import { socketProblems } from './socket-problems.js';
@@ -19,6 +20,7 @@ export function requireApart(
   const [problem] = [
     ...pathProblems(plugins, hostFiles, startedFiles),
     ...socketProblems(plugins, hostFiles),
+    ...listenerProblems(plugins, hostFiles),
     ...ownFileProblems(plugins, own, hostFiles),
   ];
   if (problem !== undefined)

@@ -7,7 +7,7 @@ import { quote } from '../../../shared/policy/quote.js';
 import { errnoName } from '../../../shared/sys/system-error.js';
 import { showListenAddress } from './show-listen-address.js';
 
-const { EACCES, EADDRINUSE, EADDRNOTAVAIL, EAFNOSUPPORT, ENAMETOOLONG, ENOENT, ENOTDIR, EROFS } =
+const { EACCES, EADDRINUSE, EADDRNOTAVAIL, EAFNOSUPPORT, ELOOP, ENAMETOOLONG, ENOENT, ENOTDIR, EROFS } =
   constants.errno;
 
 /** @param errno of socket(2), bind(2) or listen(2), positive */
@@ -42,6 +42,7 @@ function ofUnix(path: string, errno: number): readonly [why: string, fix: string
     return ['something is there already', 'choose another path, or remove it if nothing needs it'];
   if (errno === ENOENT) return [`the folder ${folder} does not exist`, 'make it, or choose another path'];
   if (errno === ENOTDIR) return [`${folder} is not a folder`, 'choose another path'];
+  if (errno === ELOOP) return [`a link leads to ${folder}`, 'name a folder without the link'];
   if (errno === EACCES || errno === EROFS)
     return [`you may not make a file in ${folder}`, 'choose a folder that you may write to'];
   if (errno === ENAMETOOLONG)

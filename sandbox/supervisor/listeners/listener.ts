@@ -54,7 +54,7 @@ export class Listener {
     const fault = this.#fault();
     if (fault !== undefined) {
       this.close();
-      this.#bound = bindListener(this.name, this.#bound.address);
+      this.#bound = bindListener(this.name, this.#bound.address, true);
       return fault;
     }
     const fd = this.#bound.socket.number;

@@ -1,14 +1,12 @@
-// Whether the audit file may be a link. A link there could lead to a file that is executed, for example ~/.bashrc. Only root's folders, for
-// example /dev, may have one.
-import { lstatSync, realpathSync, statSync } from 'node:fs';
+// Whether the audit file may be a link. A link could lead to a file that is executed, for example ~/.bashrc. Also in a folder of root's a
+// plugin may have put it, since a plugin of root writes there as the owner. Nobody makes links in /proc, and only root does in /dev.
+import { lstatSync, realpathSync } from 'node:fs';
 import { dirname } from 'node:path';
 
 export function mayBeLink(path: string): boolean {
-  const folder = dirname(path);
-  // /dev/fd leads to a folder of /proc, whose links nobody makes.
-  if (realpathSync(folder).startsWith('/proc/')) return true;
-  const { uid, mode } = statSync(folder);
-  return uid === 0 && (mode & 0o022) === 0;
+  const folder = realpathSync(dirname(path));
+  // /dev/fd leads to a folder of /proc. Every user writes in /dev/shm.
+  return folder === '/dev' || folder.startsWith('/proc/');
 }
 
 /** Whether a start would refuse the file, which is a link. @param path in a folder that exists */

@@ -1,10 +1,12 @@
 // Writes audit events to stderr, stdout, a file or a named pipe, one JSON line each. What the destination does not take waits, up to a bound.
 // Beyond it, events are left out, and a line says so in their place.
-import { constants, lstatSync, openSync } from 'node:fs';
+import { constants, lstatSync, openSync, realpathSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { asciiJson } from '../../../shared/ascii-json.js';
 import { PosternError } from '../../../shared/errors.js';
 import { AUDIT_BACKLOG_BYTES } from '../../../shared/limits.js';
 import type { AuditEvent, GapEvent } from '../../../shared/protocol/audit-events.js';
+import { openFolder } from '../../../shared/sys/open-folder.js';
 import { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import { kindOf, type OwnDescriptor, openOwn } from '../output/open-own.js';
 import { Output } from '../output/output.js';
@@ -21,6 +23,8 @@ export interface AuditSinkEvents {
 
 export class AuditSink {
   readonly #destination: string;
+  /** Where the links of its folder led at the start: whoever changes one later moves nothing. */
+  readonly #place: string;
   readonly #events: AuditSinkEvents;
   readonly #output: Output;
   #gap: Pick<GapEvent, 'events' | 'from' | 'to'> | undefined;
@@ -31,8 +35,9 @@ export class AuditSink {
    */
   constructor(destination: string, events: AuditSinkEvents) {
     this.#destination = destination;
+    this.#place = placeOf(destination);
     this.#events = events;
-    this.#output = new Output(open(destination), AUDIT_BACKLOG_BYTES, {
+    this.#output = new Output(open(this.#place), AUDIT_BACKLOG_BYTES, {
       onRoom: () => this.#tellGap(),
       onTrouble: (code, passes) => {
         events.onUp(false);
@@ -63,7 +68,7 @@ export class AuditSink {
   reopen(): void {
     if (this.#destination === 'stderr' || this.#destination === 'stdout') return;
     try {
-      this.#output.replace(open(this.#destination));
+      this.#output.replace(open(this.#place));
     } catch (error) {
       this.#events.onNotice(`${(error as Error).message}; the log goes on in the former file`);
     }
@@ -94,21 +99,40 @@ function describe(destination: string): string {
   return destination === 'stderr' || destination === 'stdout' ? destination : `"${destination}"`;
 }
 
+function placeOf(destination: string): string {
+  if (destination === 'stderr' || destination === 'stdout') return destination;
+  try {
+    return mayBeLink(destination)
+      ? destination
+      : join(realpathSync(dirname(destination)), basename(destination));
+  } catch (cause) {
+    throw cannotAppend(destination, cause);
+  }
+}
+
 function open(destination: string): OwnDescriptor {
   if (destination === 'stderr') return openOwn(2);
   if (destination === 'stdout') return openOwn(1);
   const { O_APPEND, O_CREAT, O_NOFOLLOW, O_NONBLOCK, O_RDWR, O_WRONLY } = constants;
   try {
+    const mayLead = mayBeLink(destination);
+    using folder = mayLead ? undefined : openFolder(dirname(destination));
+    const path =
+      folder === undefined ? destination : `/proc/self/fd/${folder.number}/${basename(destination)}`;
     // A pipe without a reader cannot be opened for writing alone, fifo(7). Open for both, it keeps what the next reader finds.
-    const isPipe = lstatSync(destination, { throwIfNoEntry: false })?.isFIFO() === true;
+    const isPipe = lstatSync(path, { throwIfNoEntry: false })?.isFIFO() === true;
     const flags = (isPipe ? O_RDWR : O_WRONLY | O_CREAT) | O_APPEND | O_NONBLOCK;
-    const fd = openSync(destination, mayBeLink(destination) ? flags : flags | O_NOFOLLOW, 0o640);
+    const fd = openSync(path, mayLead ? flags : flags | O_NOFOLLOW, 0o640);
     const descriptor = new OwnedFd(fd);
     return { descriptor, kind: kindOf(descriptor) };
   } catch (cause) {
-    throw new PosternError('audit_destination', `Cannot append to the audit file "${destination}"`, {
-      fix: 'name a file, not a link, in a folder that exists and that you may write',
-      cause,
-    });
+    throw cannotAppend(destination, cause);
   }
+}
+
+function cannotAppend(destination: string, cause: unknown): PosternError {
+  return new PosternError('audit_destination', `Cannot append to the audit file "${destination}"`, {
+    fix: 'name a file, not a link, in a folder that exists and that you may write',
+    cause,
+  });
 }

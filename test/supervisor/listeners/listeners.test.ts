@@ -56,6 +56,17 @@ function shared(listener: Listener, script: string): string {
   return stdout.trim() || stderr;
 }
 
+test('a listener that is bound anew follows no link that came to its path since', () => {
+  const folder = readableFolder();
+  for (const name of ['run', 'target']) mkdirSync(join(folder, name));
+  const listener = new Listener('web', at(join(folder, 'run/a.sock')));
+  renameSync(join(folder, 'run'), join(folder, 'away'));
+  symlinkSync('target', join(folder, 'run'));
+  assert.throws(() => listener.renew(), { code: 'listen_address', message: /a link leads to/ });
+  assert.deepEqual(readdirSync(join(folder, 'target')), []);
+  listener.close();
+});
+
 test('a listener is bound at its address, listens, and disappears with its file when it is closed', async () => {
   const before = readdirSync('/proc/self/fd').length;
   for (const address of ['127.0.0.1:0', join(readableFolder(), 'a.sock')]) {

@@ -7,6 +7,7 @@ import {
   mkdirSync,
   mkdtempSync,
   openSync,
+  readdirSync,
   readFileSync,
   readSync,
   renameSync,
@@ -50,7 +51,45 @@ test('no event goes through a link that another user may have put there', () => 
   assert.equal(readFileSync(victim, 'utf8'), 'as it was');
 });
 
-test("a link in a folder of root's is followed, as /dev/stdout", async () => {
+test('no event goes through a link in a folder that only its owner writes: a plugin of root may have put it there', () => {
+  const own = join(folder, 'own');
+  mkdirSync(own, { mode: 0o755 });
+  writeFileSync(join(own, 'victim'), 'as it was');
+  symlinkSync('victim', join(own, 'link'));
+  assert.throws(() => new AuditSink(join(own, 'link'), dropped), { code: 'audit_destination' });
+  assert.equal(readFileSync(join(own, 'victim'), 'utf8'), 'as it was');
+});
+
+test('the file is opened anew in the folder of the start, also when a link leads elsewhere by then', async () => {
+  for (const name of ['first', 'second']) mkdirSync(join(folder, name));
+  symlinkSync('first', join(folder, 'logs'));
+  const sink = new AuditSink(join(folder, 'logs/audit.log'), dropped);
+  rmSync(join(folder, 'logs'));
+  symlinkSync('second', join(folder, 'logs'));
+  sink.reopen();
+  await sink.close(5_000);
+  assert.deepEqual(
+    [readdirSync(join(folder, 'first')), readdirSync(join(folder, 'second'))],
+    [['audit.log'], []],
+  );
+});
+
+test('a folder that became a link is not followed when the file is opened anew', async () => {
+  for (const name of ['moved', 'target']) mkdirSync(join(folder, name));
+  const said: string[] = [];
+  const sink = new AuditSink(join(folder, 'moved/audit.log'), {
+    ...dropped,
+    onNotice: (text) => said.push(text),
+  });
+  renameSync(join(folder, 'moved'), join(folder, 'away'));
+  symlinkSync('target', join(folder, 'moved'));
+  sink.reopen();
+  await sink.close(5_000);
+  assert.match(said.join(), /the log goes on in the former file/);
+  assert.deepEqual(readdirSync(join(folder, 'target')), []);
+});
+
+test('a link in /dev is followed, as /dev/stdout', async () => {
   const sink = new AuditSink('/dev/null', dropped);
   sink.write(AUDIT_EXAMPLES.decision);
   await sink.close(5_000);
