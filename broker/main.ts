@@ -18,6 +18,7 @@ import { HostsFile } from './names/hosts-file.js';
 import { NameCache } from './names/name-cache.js';
 import { NameServers } from './names/name-servers.js';
 import { NameResolver } from './names/resolve.js';
+import { tellProblem } from './names/watched-file.js';
 import { receivePackets } from './packet-link.js';
 import { Audit } from './record/audit.js';
 import { Metrics } from './record/metrics.js';
@@ -74,7 +75,10 @@ async function makeSessions({ dnsServers, listeners }: Line<'start'>): Promise<S
     host: new HostAddresses(listeners),
     metrics,
     ...(await startGuards()),
-    names: new NameResolver(new HostsFile(), new NameCache(new NameServers(dnsServers))),
+    names: new NameResolver(
+      new HostsFile('/etc/hosts', tellProblem),
+      new NameCache(new NameServers(dnsServers, tellProblem)),
+    ),
   };
   return new Sessions(services, link);
 }

@@ -28,6 +28,8 @@ export const DNS_QUESTIONS: number = 256;
 /** How long one question to one server waits, and how often it is asked. */
 export const TRY_MS: number = 1_500;
 export const TRIES: number = 4;
+/** A larger /etc/resolv.conf is not read. */
+export const MAX_RESOLV_CONF_BYTES: number = 64 * 1024;
 /** A larger /etc/hosts is not read. */
 export const MAX_HOSTS_BYTES: number = 4 * 1024 * 1024;
 /** Addresses of one answer that are read. */

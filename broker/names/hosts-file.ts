@@ -1,39 +1,29 @@
 // /etc/hosts, hosts(5): the operator's names come before DNS. Runs in the broker, and trusts the file.
-import { readFileSync, statSync } from 'node:fs';
 import { MAX_HOSTS_BYTES } from '../../shared/limits.js';
 import { type Address, parseAddress } from '../../shared/policy/address.js';
+import { WatchedFile } from './watched-file.js';
 
 /** Looks names up in a hosts file, which is read again when it has changed. */
 export class HostsFile {
-  readonly #path: string;
-  #version = '';
+  readonly #file: WatchedFile;
   #names: ReadonlyMap<string, readonly Address[]> = new Map();
 
-  constructor(path = '/etc/hosts') {
-    this.#path = path;
+  /** @param onProblem takes lines for the operator: the file cannot be used, and the former one stays in force */
+  constructor(path = '/etc/hosts', onProblem: (text: string) => void = () => {}) {
+    this.#file = new WatchedFile(path, MAX_HOSTS_BYTES, onProblem);
     this.lookup('');
   }
 
   /**
    * @param name lower-case, without a trailing dot
-   * @returns its addresses in the file's order; undefined if the file does not list it or cannot be read
+   * @returns its addresses in the file's order; undefined if the file does not list it
    */
   lookup(name: string): readonly Address[] | undefined {
-    const stats = statSync(this.#path, { throwIfNoEntry: false });
-    const version = stats === undefined ? '' : `${stats.mtimeMs} ${stats.size} ${stats.ino}`;
-    if (version !== this.#version) {
-      this.#version = version;
-      this.#names = stats === undefined || stats.size > MAX_HOSTS_BYTES ? new Map() : this.#read();
-    }
+    this.#file.renew((text) => {
+      this.#names = parseHosts(text);
+      return true;
+    });
     return this.#names.get(name);
-  }
-
-  #read(): ReadonlyMap<string, readonly Address[]> {
-    try {
-      return parseHosts(readFileSync(this.#path, 'utf8'));
-    } catch {
-      return new Map();
-    }
   }
 }
 

@@ -1,9 +1,10 @@
 // Asks DNS servers by c-ares through node:dns. Its sockets are in the event loop; getaddrinfo(3) would hold a thread of libuv's pool. Runs in
 // the broker, and trusts no answer.
 import { type RecordWithTtl, Resolver } from 'node:dns';
-import { statSync } from 'node:fs';
-import { DNS_ANSWERS, DNS_TIMEOUT_MS, TRIES, TRY_MS } from '../../shared/limits.js';
+import { isIP } from 'node:net';
+import { DNS_ANSWERS, DNS_TIMEOUT_MS, MAX_RESOLV_CONF_BYTES, TRIES, TRY_MS } from '../../shared/limits.js';
 import { type Address, parseAddress } from '../../shared/policy/address.js';
+import { WatchedFile } from './watched-file.js';
 
 /** A server's answer for one name and family. `nodata`: the name exists, but has no address of the family. */
 export type FamilyAnswer =
@@ -20,19 +21,30 @@ export interface NameSource {
   ask(name: string, family: 4 | 6): FamilyAnswer | Promise<FamilyAnswer>;
 }
 
-const RESOLV_CONF = '/etc/resolv.conf';
+const RESOLV_CONF: string = '/etc/resolv.conf';
+/** MAXNS, resolv.conf(5). */
+const MOST_SERVERS = 3;
+/** Without a server in the file, resolv.conf(5). */
+const OWN_SERVER = '127.0.0.1';
 
 /** Asks the given servers, or those of /etc/resolv.conf, which is read again when it has changed. */
 export class NameServers implements NameSource {
-  readonly #servers: readonly string[] | undefined;
+  readonly #file: WatchedFile | undefined;
   #resolver: Resolver;
-  #version = '';
 
-  /** @throws TypeError for a server that is no `ADDRESS` or `ADDRESS:PORT` */
-  constructor(servers?: readonly string[]) {
-    this.#servers = servers;
-    this.#resolver = this.#make();
-    this.#version = this.#read();
+  /**
+   * @param servers instead of those in the file
+   * @param onProblem takes lines for the operator: the file cannot be used, and the former one stays in force
+   * @throws TypeError for a server that is no `ADDRESS` or `ADDRESS:PORT`
+   */
+  constructor(
+    servers?: readonly string[],
+    onProblem: (text: string) => void = () => {},
+    path: string = RESOLV_CONF,
+  ) {
+    this.#resolver = makeResolver(servers ?? [OWN_SERVER]);
+    this.#file = servers === undefined ? new WatchedFile(path, MAX_RESOLV_CONF_BYTES, onProblem) : undefined;
+    this.#renew();
   }
 
   /** The name is absolute: c-ares applies no search list to a query. */
@@ -49,26 +61,31 @@ export class NameServers implements NameSource {
     });
   }
 
-  #make(): Resolver {
-    // c-ares shortens a try to the time that a server took before. DNS_TIMEOUT_MS bounds all tries together.
-    const resolver = new Resolver({ timeout: TRY_MS, tries: TRIES });
-    if (this.#servers !== undefined) resolver.setServers(this.#servers);
-    return resolver;
-  }
-
   /** Questions in flight keep their resolver. */
   #renew(): void {
-    const version = this.#read();
-    if (version === this.#version) return;
-    this.#version = version;
-    this.#resolver = this.#make();
+    this.#file?.renew((text) => {
+      const servers = parseResolvConf(text);
+      if (servers.length === 0) return false;
+      this.#resolver = makeResolver(servers);
+      return true;
+    });
   }
+}
 
-  #read(): string {
-    if (this.#servers !== undefined) return '';
-    const stats = statSync(RESOLV_CONF, { throwIfNoEntry: false });
-    return stats === undefined ? '' : `${stats.mtimeMs} ${stats.size} ${stats.ino}`;
-  }
+function makeResolver(servers: readonly string[]): Resolver {
+  // c-ares shortens a try to the time that a server took before. DNS_TIMEOUT_MS bounds all tries together.
+  const resolver = new Resolver({ timeout: TRY_MS, tries: TRIES });
+  resolver.setServers(servers);
+  return resolver;
+}
+
+/** The first servers of a resolv.conf(5), as many as a libc takes. */
+export function parseResolvConf(text: string): readonly string[] {
+  return text
+    .split('\n')
+    .map((line) => /^\s*nameserver\s+(\S+)/.exec(line)?.[1] ?? '')
+    .filter((server) => isIP(server) !== 0)
+    .slice(0, MOST_SERVERS);
 }
 
 function readAnswers(answers: readonly RecordWithTtl[]): FamilyAnswer {

@@ -119,7 +119,7 @@ test('the hosts file comes before DNS and is read again when it has changed', as
   writeFileSync(path, '192.0.2.8 db.test\n');
   utimesSync(path, 1, 1);
   assert.deepEqual(texts(await resolver.resolve('db.test')), ['192.0.2.8']);
-  rmSync(path);
+  writeFileSync(path, '');
   assert.deepEqual(server.questions, []);
   assert.equal((await resolver.resolve('db.test')).result, 'nxdomain');
   server.close();
