@@ -1,14 +1,6 @@
 // The machines that postern is tried on, as data: what each is made of, and what runs inside it.
 import type { Step } from './step.js';
-import {
-  cgroupTests,
-  delegated,
-  doctorAndDemo,
-  escapes,
-  integration,
-  moreEscapes,
-  refusal,
-} from './steps.js';
+import { cgroupTests, delegated, doctorAndDemo, escapes, integration, refusal } from './steps.js';
 
 /** The ordinary user inside. */
 export const USER = 'tester';
@@ -38,7 +30,7 @@ export const MACHINES: readonly Machine[] = [
     title: "Debian 13, systemd, Debian's Node",
     kernel: '6.12',
     node: 'debian',
-    steps: [...doctorAndDemo, escapes],
+    steps: [...doctorAndDemo, ...escapes, integration],
   },
   {
     ...AMD64,
@@ -54,7 +46,7 @@ export const MACHINES: readonly Machine[] = [
     title: 'Debian 13, kernel of Debian 12',
     kernel: '6.1',
     node: 20,
-    steps: [...doctorAndDemo, moreEscapes, integration],
+    steps: [...doctorAndDemo, ...escapes, integration],
   },
   {
     ...AMD64,
@@ -62,7 +54,7 @@ export const MACHINES: readonly Machine[] = [
     title: 'Debian 13, long-term kernel',
     kernel: '6.18',
     node: 24,
-    steps: [...doctorAndDemo, moreEscapes, integration],
+    steps: [...doctorAndDemo, ...escapes, integration],
   },
   {
     ...AMD64,
@@ -70,7 +62,7 @@ export const MACHINES: readonly Machine[] = [
     title: 'Debian 13, newest kernel and Node',
     kernel: 'newest',
     node: 26,
-    steps: [...doctorAndDemo, moreEscapes, integration],
+    steps: [...doctorAndDemo, ...escapes, integration],
   },
   {
     ...AMD64,
@@ -78,7 +70,7 @@ export const MACHINES: readonly Machine[] = [
     title: 'Debian 13, delegated cgroup v2',
     kernel: '6.12',
     node: 22,
-    steps: [...doctorAndDemo, ...delegated, cgroupTests],
+    steps: [...doctorAndDemo, ...delegated, cgroupTests, ...escapes, integration],
   },
   {
     name: 'arm64',
@@ -87,6 +79,6 @@ export const MACHINES: readonly Machine[] = [
     bootSeconds: 4_800,
     kernel: '6.12',
     node: 20,
-    steps: [...doctorAndDemo, escapes],
+    steps: [...doctorAndDemo, ...escapes, integration],
   },
 ];

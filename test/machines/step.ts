@@ -15,6 +15,8 @@ export interface Step {
   /** In a scope of systemd with a control group that is delegated to it. */
   readonly delegated?: boolean;
   readonly seconds: number;
+  /** Left out by --quick. */
+  readonly long?: boolean;
   /** Variables beside the usual ones. */
   readonly variables?: Readonly<Record<string, string>>;
 }

@@ -51,12 +51,15 @@ function tests(name: string, seconds: number, paths: readonly string[]): Step {
 const FIRST = ['broker-cage', 'mounts', 'landlock', 'hidden-path'].map((file) => `escape/${file}.`);
 const MORE = ['shared-mounts', 'own-socket', 'loopback'].map((file) => `escape/${file}.`);
 
-export const escapes: Step = tests('escape tests', 2_400, FIRST);
-/** About ten minutes of an emulated processor. */
-export const moreEscapes: Step = tests('escape tests', 2_400, [...FIRST, ...MORE]);
+/** The first are quick. All of them take about ten minutes of an emulated processor. */
+export const escapes: readonly Step[] = [
+  tests('escape tests', 2_400, FIRST),
+  { ...tests('more escape tests', 2_400, MORE), long: true },
+];
 
 /** How root's files, and root without capabilities, behave there. */
 export const integration: Step = {
+  long: true,
   ...tests(
     'integration tests',
     2_400,
