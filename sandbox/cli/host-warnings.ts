@@ -10,7 +10,9 @@ export function hostWarnings(
   ownFiles: readonly string[],
   host: HostFiles,
 ): readonly CheckWarning[] {
-  const own = ownFiles.flatMap((path) => host.real(path) ?? []);
+  const own = ownFiles
+    .flatMap((path) => host.real(path) ?? [])
+    .flatMap((path) => [path, ...host.aliases(path)]);
   return plugins.flatMap(({ config: { name, writable, hidden } }) => {
     const masked = hidden.map((path) => host.real(path) ?? path);
     return writable.flatMap((path) => {

@@ -7,6 +7,8 @@ import { test } from 'node:test';
 import { postern } from '../harness/postern.js';
 import { readableFolder, type User, users } from '../harness/users.js';
 
+const needsRoot = process.geteuid?.() !== 0 && 'needs root';
+
 /** Every user may write it, so only the sandbox protects it. */
 function folders(...names: readonly string[]): string {
   const folder = readableFolder();
@@ -181,5 +183,31 @@ for (const user of users) {
     const outside = { command: [`${folder}/tools/made-later`] };
     writeFileSync(config, JSON.stringify({ plugins: { writer, outside } }));
     assert.match((await postern(['up', '--config', config], { as: user })).stdout, /^outside \| ran$/m);
+  });
+
+  test(`a bind mount of a writable folder changes nothing (${user})`, { skip: needsRoot }, async () => {
+    const folder = folders('data/conf', 'again', 'home');
+    const rules = join(folder, 'data/rules.yaml');
+    writeFileSync(rules, 'allow: []\n');
+    chmodSync(rules, 0o666);
+    const mounted = [
+      'unshare',
+      '--mount',
+      'sh',
+      '-c',
+      `mount --bind ${folder}/data ${folder}/again && exec "$@"`,
+      'sh',
+    ];
+    const again = join(folder, 'again');
+    const run = (options: readonly string[], script: string) =>
+      postern(['run', ...options, '--', 'sh', '-c', script], { as: user, inside: mounted });
+    const { stdout, stderr } = await run(
+      ['--rules', rules, '--writable', again],
+      `(echo x >>${again}/rules.yaml) 2>/dev/null && echo wrote rules; rm -f ${again}/rules.yaml 2>/dev/null && echo removed rules; echo tried`,
+    );
+    assert.equal(stdout, 'tried\n', stderr);
+    const refused = await run(['--writable', again, '--visible', join(folder, 'data/conf')], 'echo ran');
+    assert.equal(refused.status, 125, refused.stderr);
+    assert.match(refused.stderr, /conf", which the plugin sees, leads through ".*\/again"/);
   });
 }

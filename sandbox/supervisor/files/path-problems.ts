@@ -46,20 +46,24 @@ function problemOf(
   written: readonly Written[],
   host: HostFiles,
 ): PathProblem | undefined {
-  const places = placesPassed(path, host);
+  const places = placesPassed(path, host).map((place) => ({ place, all: [place, ...host.aliases(place)] }));
   for (const { writer, path: folder, real } of written) {
-    const inside = places.filter((place) => place !== real && isWithin(place, real));
-    const link = inside.find((place) => host.kind(place) === 'link');
+    const inside = places.filter(({ all }) => !all.includes(real) && all.some((one) => isWithin(one, real)));
+    const link = inside.find(({ place }) => host.kind(place) === 'link')?.place;
+    // A mount shows the plugin's folder at this path too. What lies there is not pinned in the folder.
+    const other = inside.find(({ place }) => !isWithin(place, real));
+    const inFolder = inside.at(-1)?.all.find((one) => isWithin(one, real));
     const own = writer === plugin.name;
     // Within its own folder a plugin's paths are pinned: only a link leads elsewhere. A program behind such a link does not show.
-    if (own ? link === undefined || verb === RUNS : inside.length === 0) continue;
-    const through = own ? `through the link "${link}" in "${folder}"` : `through "${folder}"`;
+    if (own ? (link ?? other) === undefined || verb === RUNS : inside.length === 0) continue;
+    const through =
+      own && link !== undefined ? `through the link "${link}" in "${folder}"` : `through "${folder}"`;
     const who = own ? 'the plugin' : `the plugin "${writer}"`;
     return {
       plugin: plugin.name,
       key,
       message: `"${path}", which the plugin ${verb}, leads ${through}, which ${who} may write: it could put something else there`,
-      fix: own ? `write "${host.real(path) ?? path}"` : fixOutside(verb),
+      fix: own ? `write "${(link === undefined ? inFolder : host.real(path)) ?? path}"` : fixOutside(verb),
     };
   }
   return undefined;

@@ -2,6 +2,7 @@
 // Pure.
 import type { PluginConfig } from '../../../shared/config/plugin-config.js';
 import { parseRule } from '../../../shared/policy/parse-rule.js';
+import { allPlaces } from './all-places.js';
 import type { HostFiles } from './host-files.js';
 import type { PathProblem } from './path-problems.js';
 import { isWithin } from './path-within.js';
@@ -24,11 +25,12 @@ export function socketProblems(plugins: readonly PluginSockets[], host: HostFile
     allow.flatMap((rule): readonly PathProblem[] => {
       const target = parseRule(rule, 'allow')?.target;
       if (target?.kind !== 'socket') return [];
-      const places = placesPassed(target.path, host);
+      const end = placesPassed(target.path, host).at(-1) ?? '/';
+      const places = allPlaces(target.path, host);
       const through = written.find(({ folder, hidden }) => {
         const inside = places.filter((place) => isWithin(place, folder));
         // Below a hidden path the plugin writes nothing, and the folders above it are pinned.
-        const masked = hidden.some((one) => isWithin(places.at(-1) ?? '/', one));
+        const masked = hidden.some((one) => isWithin(end, one));
         return masked ? inside.some((place) => host.kind(place) === 'link') : inside.length > 0;
       });
       if (through === undefined) return [];

@@ -2,9 +2,9 @@
 // may be taken from inside it, and no other plugin may replace it. Pure.
 import { basename, dirname, join } from 'node:path';
 import type { PluginConfig } from '../../../shared/config/plugin-config.js';
+import { allPlaces } from '../files/all-places.js';
 import type { HostFiles } from '../files/host-files.js';
 import { isWithin } from '../files/path-within.js';
-import { placesPassed } from '../files/places-passed.js';
 import { SCRATCH, SYSTEM } from '../root/system-files.js';
 
 type PluginFiles = Pick<PluginConfig, 'name' | 'home' | 'cwd' | 'visible' | 'writable' | 'hidden'>;
@@ -85,10 +85,12 @@ function ofNeighbours(
   host: HostFiles,
 ): Problem | undefined {
   const real = (path: string): string => host.real(path) ?? path;
+  const homes = [home, ...host.aliases(home)];
+  const liesWithin = (folder: string): boolean => homes.some((one) => isWithin(one, folder));
   const leadsThrough = (path: string): boolean =>
-    placesPassed(path, host).some((place) => isWithin(place, home));
+    allPlaces(path, host).some((place) => isWithin(place, home));
   for (const { name, writable, visible, hidden, cwd, home: other } of plugins) {
-    const above = writable.find((path) => isWithin(home, real(path)));
+    const above = writable.find((path) => liesWithin(real(path)));
     if (above !== undefined) {
       return {
         message: `"${home}" lies in "${above}", which the plugin "${name}" may write: it could put another folder there`,
@@ -109,7 +111,7 @@ function ofNeighbours(
       };
     }
     const nested = other === undefined ? home : withoutTopLink(other, host);
-    if (nested !== home && isWithin(home, nested)) {
+    if (nested !== home && liesWithin(nested)) {
       return {
         message: `"${home}" lies in "${nested}", the home of the plugin "${name}", which could put another folder there`,
         fix: 'name a folder outside',

@@ -1,9 +1,9 @@
 // Lists the paths of the host that a command shows by itself: the prefix of its program, or the program alone, for each link on
 // the way to it. Pure.
 import { dirname, resolve } from 'node:path';
+import { allPlaces } from '../files/all-places.js';
 import type { HostFiles } from '../files/host-files.js';
 import { isWithin } from '../files/path-within.js';
-import { placesPassed } from '../files/places-passed.js';
 import { SCRATCH } from './system-files.js';
 
 interface Command {
@@ -91,7 +91,7 @@ function stepsBeforePlugins(program: string, writable: readonly string[], host: 
     host.kind(place) === 'link' && folders.some((folder) => place !== folder && isWithin(place, folder));
   const kept: string[] = [];
   for (const path of steps(program, host)) {
-    if (placesPassed(dirname(path), host).some(isPlugins)) break;
+    if (allPlaces(dirname(path), host).some(isPlugins)) break;
     kept.push(path);
     if (isPlugins(path)) break;
   }

@@ -26,6 +26,12 @@ test('mountAliases() finds mounts of paths below it, also with blanks in their n
   assert.deepEqual(mountAliases('/srv/data', MOUNTS), ['/mnt/again', '/mnt/with blank']);
 });
 
+test('mountAliases() finds other paths of what is mounted below it', () => {
+  const below = `${MOUNTS}35 22 8:1 /opt/own /srv/data/sub rw,relatime - ext4 /dev/sda1 rw\n`;
+  assert.deepEqual(mountAliases('/srv/data', below), ['/mnt/again', '/mnt/with blank', '/opt/own']);
+  assert.deepEqual(mountAliases('/opt/own/file', below), ['/srv/data/sub/file']);
+});
+
 test('mountAliases() finds nothing on a file system that is mounted once', () => {
   assert.deepEqual(mountAliases('/mnt/other-disk/file', MOUNTS), []);
   assert.deepEqual(mountAliases('/mnt/covered/data/x', MOUNTS), []);
