@@ -121,6 +121,8 @@ export const AUDIT_BACKLOG_BYTES: number = 4 * 1024 * 1024;
 /** How long audit lines are gathered before they are written, and how long a broker that ends may write them. */
 export const GATHER_MS: number = 5;
 export const LAST_WORDS_MS: number = 500;
+/** Lines to the broker, without rules, that it has not read. Past it the supervisor kills the broker. */
+export const UNREAD_LINES_BYTES: number = 4 * 1024 * 1024;
 /** One line between supervisor and broker. The longest has the rules of one plugin. */
 export const MAX_LINK_LINE_BYTES: number = 64 * 1024 * 1024;
 
@@ -134,6 +136,9 @@ export const REPLIES_PER_TURN: number = 64;
 
 /** Calls of one sandbox that the broker works on at the same time. Further calls wait in the kernel. */
 export const NOTIFIED_CALLS: number = 2048;
+/** AF_UNIX calls of one sandbox that wait in the supervisor, and how many of them one broker sends. */
+export const UNIX_ORDERS: number = 64;
+export const UNIX_ORDERS_SENT: number = 32;
 /** How often the broker looks at a call that waits: has its caller a signal, and does it still exist? */
 export const WAITING_CALL_MS: number = 50;
 /** Calls of one sandbox that are looked at each time. If there are more, each is looked at less often. */

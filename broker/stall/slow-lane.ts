@@ -1,12 +1,12 @@
 // The thread apart for slow plugins. The broker waits there for their locks, and for their threads to get a processor. Slow plugins
 // take turns, and delay one another by STALL_LIMIT_MS a turn at most. Runs in the broker, on the main thread.
 import type { Worker } from 'node:worker_threads';
+import { FairTurns } from '../../shared/fair-turns.js';
 import { duplicate } from '../../shared/sys/fcntl.js';
 import { OwnedFd } from '../../shared/sys/owned-fd.js';
 import type { Placement } from '../caller/place-socket.js';
 import type { Reached } from '../caller/reach-caller.js';
 import type { TrappedCall } from '../caller/trapped-call.js';
-import { FairTurns } from './fair-turns.js';
 import type { StallBudget } from './stall-budget.js';
 import { stallFields, type WatchedThread } from './stall-fields.js';
 import { startThread, type Thread } from './start-thread.js';

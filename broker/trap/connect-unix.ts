@@ -12,7 +12,7 @@ import { refuseForeign } from './refuse-foreign.js';
 import type { TrapContext } from './trap-context.js';
 import type { TrappedSocket } from './trapped-socket.js';
 import { unixTarget } from './unix-target.js';
-import { interruptedResult } from './waiting-calls.js';
+import { type Interruption, interruptedResult } from './waiting-calls.js';
 
 const { EACCES, EAGAIN } = constants.errno;
 /** Between two attempts at a listener whose backlog is full: no event tells when there is room. */
@@ -50,6 +50,9 @@ export function connectUnix(
   let pause = RETRY_MS.first;
   let timer: NodeJS.Timeout | undefined;
   let over = false;
+  /** While the supervisor works on the call, it keeps its place: a plugin could interrupt calls faster than they are carried out. */
+  let asked = false;
+  let interruption: Interruption | undefined;
   const finish = (result: number): void => {
     over = true;
     clearTimeout(timer);
@@ -57,10 +60,17 @@ export function connectUnix(
     call.end(result, result === -EACCES ? 'refused' : 'own');
     descriptor.close();
   };
-  const attempt = (): void => context.connectUnix(descriptor.number, target, settle);
+  const interrupt = (why: Interruption): void =>
+    finish(why === 'gone' ? -EAGAIN : interruptedResult(why, limit > 0));
+  const attempt = (): void => {
+    asked = true;
+    context.connectUnix(descriptor.number, target, settle);
+  };
   const settle = (result: number | 'host'): void => {
+    asked = false;
     if (over) return;
-    if (result === 'host' && path !== undefined) {
+    if (interruption !== undefined && (result === 'host' || result === -EAGAIN)) interrupt(interruption);
+    else if (result === 'host' && path !== undefined) {
       over = true;
       waiting.remove(call);
       // No rule opens it: this refuses and accounts.
@@ -75,7 +85,8 @@ export function connectUnix(
   attempt();
   if (over) return true;
   waiting.add(call, (why) => {
-    if (!over) guard.watch(stall, () => finish(why === 'gone' ? -EAGAIN : interruptedResult(why, limit > 0)));
+    interruption = why;
+    if (!over && !asked) guard.watch(stall, () => interrupt(why));
   });
   return true;
 }

@@ -113,6 +113,7 @@ export class TrapSession {
     this.#open = false;
     this.#watch.close();
     this.#context.waiting.close();
+    this.#supervised.close();
     for (const settling of this.#context.settling) settling.cancel();
     this.#context.refusals.flush();
     this.#context.loopback.flush();

@@ -1,11 +1,13 @@
-// A broker that was taken over sends the supervisor sockets that are not the sandbox's. The supervisor must not connect them with the
-// plugin's ids.
+// The supervisor connects AF_UNIX sockets with a plugin's ids. A broker that was taken over sends sockets that are not the sandbox's. A plugin
+// makes and interrupts calls faster than they are carried out.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readdirSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { test } from 'node:test';
 import { ConnectsAsPlugin } from '../../sandbox/supervisor/unix/connects-as-plugin.js';
+import { UNIX_ORDERS } from '../../shared/limits.js';
 import type { UnixTarget } from '../../shared/sys/connect-inside.js';
 import { receiveMessage } from '../../shared/sys/message.js';
 import { openFolder } from '../../shared/sys/open-folder.js';
@@ -63,7 +65,7 @@ for (const user of users.filter((one) => one === 'root'))
     });
     using root = openFolder('/');
     const connects = new ConnectsAsPlugin();
-    const sandbox = { root, unixDiag, scratch: [], pluginId: PLUGIN_ID, kill: () => {} };
+    const sandbox = { session: 1, root, unixDiag, scratch: [], pluginId: PLUGIN_ID, kill: () => {} };
     const order = (one: OwnedFd, target: UnixTarget): Promise<number | 'host'> =>
       new Promise((resolve) => connects.connect(sandbox, one, target, resolve));
     try {
@@ -79,4 +81,40 @@ for (const user of users.filter((one) => one === 'root'))
     }
     await once(server, 'close');
     assert.equal(heard, 0);
+  });
+
+for (const user of users.filter((one) => one === 'root'))
+  test(`past a bound, the supervisor answers a sandbox at once, and others have their turn (${user})`, async () => {
+    const alive = setInterval(() => {}, 1000);
+    const before = readdirSync('/proc/self/fd').length;
+    const { unixDiag, own } = await sandboxSockets();
+    own.close();
+    const root = openFolder('/');
+    const connects = new ConnectsAsPlugin();
+    const kept = { root, unixDiag, scratch: [], pluginId: PLUGIN_ID, kill: () => {} };
+    const ends: string[] = [];
+    const order = (session: number, name: string): Promise<void> =>
+      new Promise((resolve) =>
+        connects.connect({ ...kept, session }, made(AF_UNIX), ABSTRACT, (result) => {
+          ends.push(`${name} ${result}`);
+          resolve();
+        }),
+      );
+    try {
+      const orders = Array.from({ length: UNIX_ORDERS }, (_, at) => order(1, `greedy ${at}`));
+      const late = order(1, 'late');
+      assert.deepEqual(ends, ['late -11']);
+      const other = order(2, 'other');
+      connects.end(1, [root, unixDiag]);
+      // Its orders still use them.
+      assert.equal(root.open && unixDiag.open, true);
+      await Promise.all([...orders, late, other]);
+      assert.equal(ends.length, UNIX_ORDERS + 2);
+      assert.ok(ends.indexOf('other -13') < 6, ends.join());
+      assert.equal(root.open || unixDiag.open, false);
+      // The thread has its own descriptors.
+      assert.ok(readdirSync('/proc/self/fd').length < before + UNIX_ORDERS / 2);
+    } finally {
+      clearInterval(alive);
+    }
   });

@@ -11,6 +11,30 @@ const LISTENER = { file: 'sandbox/supervisor/listeners/listener', tests: ['integ
 
 export const supervisorProtections: readonly Protection[] = [
   {
+    name: "supervisor: a broker opens no more than a plugin's channels",
+    file: 'sandbox/supervisor/broker/channel-keeper',
+    right: '.length < CHANNELS_PER_PLUGIN',
+    wrong: '.length >= 0',
+    tests: ['supervisor/broker/hostile-broker'],
+    pattern: 'opens no more channels',
+  },
+  {
+    name: 'supervisor: a broker that leaves lines unread is ended',
+    file: 'sandbox/supervisor/broker/broker-lines',
+    right: 'if (this.#unread > UNREAD_LINES_BYTES)',
+    wrong: 'if (false)',
+    tests: ['supervisor/broker/hostile-broker'],
+    pattern: 'leaves lines unread',
+  },
+  {
+    name: "supervisor: a sandbox's waiting AF_UNIX calls are bounded",
+    file: 'sandbox/supervisor/unix/connects-as-plugin',
+    right: 'if (pending.count >= UNIX_ORDERS)',
+    wrong: 'if (false)',
+    tests: ['escape/unix-orders'],
+    pattern: 'past a bound.*root',
+  },
+  {
     name: "supervisor: the broker's own words reach a terminal without control characters",
     file: 'sandbox/supervisor/broker/broker-words',
     right: 'printable(line)',

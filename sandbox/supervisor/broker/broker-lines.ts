@@ -3,7 +3,7 @@ import type { ChildProcess } from 'node:child_process';
 import { EventEmitter } from 'node:events';
 import { Socket } from 'node:net';
 import { PosternError } from '../../../shared/errors.js';
-import { MAX_LINK_LINE_BYTES } from '../../../shared/limits.js';
+import { MAX_LINK_LINE_BYTES, UNREAD_LINES_BYTES } from '../../../shared/limits.js';
 import { LineReader } from '../../../shared/line-reader.js';
 import { BROKER_LINE_FD, type BrokerLine, type SupervisorLine } from '../../../shared/protocol/link.js';
 import { readBrokerLine } from './read-broker-line.js';
@@ -19,10 +19,14 @@ export function lineStream(child: ChildProcess): Socket {
 /** Emits `line` for each valid line. It ignores other lines: the broker is not trusted. */
 export class BrokerLines extends EventEmitter<{ line: [BrokerLine] }> {
   readonly #stream: Socket;
+  readonly #onUnread: () => void;
+  #unread = 0;
   #id = 0;
 
-  constructor(stream: Socket) {
+  /** @param onUnread ends a broker that writes, and so makes this process answer, but does not read */
+  constructor(stream: Socket, onUnread: () => void = () => {}) {
     super();
+    this.#onUnread = onUnread;
     this.setMaxListeners(0);
     this.#stream = stream;
     const reader = new LineReader((text) => this.#onLine(text), MAX_LINK_LINE_BYTES);
@@ -33,7 +37,15 @@ export class BrokerLines extends EventEmitter<{ line: [BrokerLine] }> {
   }
 
   send(line: SupervisorLine): void {
-    if (this.#stream.writable) this.#stream.write(`${JSON.stringify(line)}\n`);
+    if (!this.#stream.writable) return;
+    const bytes = Buffer.from(`${JSON.stringify(line)}\n`);
+    // Rules may be long. The supervisor sends them on its own, one plugin's at a time.
+    const counted = line.type === 'plugin' ? 0 : bytes.length;
+    this.#unread += counted;
+    this.#stream.write(bytes, () => {
+      this.#unread -= counted;
+    });
+    if (this.#unread > UNREAD_LINES_BYTES) this.#onUnread();
   }
 
   nextId(): number {

@@ -2,6 +2,7 @@
 // connections outlive a broker, because the supervisor keeps a duplicate of each channel's ends.
 import { EventEmitter } from 'node:events';
 import { readlinkSync } from 'node:fs';
+import { constants } from 'node:os';
 import type { LimitWord } from '../../../shared/config/counted-limits.js';
 import { PosternError } from '../../../shared/errors.js';
 import { BROKER_START_TIMEOUT_MS } from '../../../shared/limits.js';
@@ -73,11 +74,11 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
   /** @throws PosternError `broker_failed` where the broker does not start */
   async start(): Promise<void> {
     const spawned = spawnBroker(this.#options.becomeIds !== undefined, (packets) =>
-      receiveUnixAsks(
-        packets,
-        (ask, socket) => this.#connectUnix(ask, socket),
-        (descriptors) => this.#unixConnects.discard(descriptors),
-      ),
+      receiveUnixAsks(packets, {
+        isFull: () => this.#unixConnects.isFull,
+        ask: (ask, socket) => this.#connectUnix(ask, socket),
+        discard: (descriptors) => this.#unixConnects.discard(descriptors),
+      }),
     );
     const { child, lines, gone } = spawned;
     const startedAt = Date.now();
@@ -102,6 +103,7 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
     }
     const packets = this.#link?.packets;
     for (const kept of this.#connections.all()) packets?.connections(kept);
+    this.#channels.restart();
     for (const kept of this.#channels.all()) packets?.channel(kept, { resumed: true });
     for (const [plugin, alarm] of this.#sandboxes) packets?.sandbox(plugin, alarm);
     for (const kept of this.#traps.all()) packets?.trap(kept, true);
@@ -121,7 +123,7 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
     this.#connections.drop(plugin);
     this.#link?.lines.send({ type: 'forget', plugin });
     for (const kept of this.#channels.all()) if (kept.plugin === plugin) this.#channels.drop(kept.session);
-    for (const kept of this.#traps.all()) if (kept.plugin === plugin) this.#traps.drop(kept.session);
+    for (const kept of this.#traps.all()) if (kept.plugin === plugin) this.#dropTrap(kept.session);
   }
 
   /** Reports audit events that could not be written. The broker counts them with its own. */
@@ -181,7 +183,7 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
   async stop(): Promise<void> {
     this.#stopping = true;
     for (const { session } of this.#channels.all()) this.#channels.drop(session);
-    for (const { session } of this.#traps.all()) this.#traps.drop(session);
+    for (const { session } of this.#traps.all()) this.#dropTrap(session);
     for (const plugin of [...this.#sandboxes.keys()]) this.openSandbox(plugin, undefined);
     for (const { packet } of this.#connections.all()) this.#connections.drop(packet.plugin);
     const link = this.#link;
@@ -210,31 +212,41 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
   #onLine(line: BrokerLine): void {
     if (line.type === 'audit') this.emit('audit', line.line);
     else if (line.type === 'session_ended') this.#letGo(line.session);
-    else if (line.type === 'trap_ended') this.#traps.drop(line.session);
+    else if (line.type === 'trap_ended') this.#dropTrap(line.session);
     else if (line.type === 'channel_wanted') this.#answerChannel(line.plugin, line.session, line.id);
   }
 
   /** The broker names the trap. It gains nothing by another one's: the socket must be that sandbox's. */
-  #connectUnix({ session, id, target }: UnixAsk, socket: OwnedFd): void {
+  #connectUnix({ session, id, target }: UnixAsk, socket: OwnedFd | undefined): void {
+    // A successor numbers its own connects: it must not take the answer to this one.
+    const lines = this.#link?.lines;
+    const answer = (result: number | 'host'): void =>
+      lines?.send({ type: 'unix_connected', session, id, result });
+    if (socket === undefined) {
+      answer(-constants.errno.EAGAIN);
+      return;
+    }
     const trap = this.#traps.get(session);
     const pluginId = trap?.pluginId;
     if (trap === undefined || pluginId === undefined) {
       this.#unixConnects.discard([socket]);
       return;
     }
-    this.#unixConnects.connect({ ...trap, pluginId }, socket, target, (result) =>
-      this.#link?.lines.send({ type: 'unix_connected', session, id, result }),
-    );
+    this.#unixConnects.connect({ ...trap, pluginId }, socket, target, answer);
+  }
+
+  #dropTrap(session: number): void {
+    this.#unixConnects.end(session, this.#traps.drop(session));
   }
 
   #letGo(session: number): void {
-    this.#channels.letGo(session);
+    // A broker that was taken over would have this process answer without end.
+    if (!this.#channels.ended(session)) return;
     this.#link?.lines.send({ type: 'session_dropped', session });
   }
 
   #answerChannel(plugin: string, session: number, id: number): void {
-    // The supervisor knows which plugin the session belongs to, and does not trust the line about it.
-    if (this.#channels.pluginOf(session) !== plugin) return;
+    if (!this.#channels.mayOpen(plugin, session)) return;
     const { kept, ends } = this.#channels.open(plugin);
     this.#link?.packets.channel(kept, { answers: { session, id }, handOver: ends });
     ends.request.close();

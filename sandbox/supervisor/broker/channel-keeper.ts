@@ -1,4 +1,5 @@
 // Keeps the broker's ends of every channel in the supervisor, for the next broker.
+import { CHANNELS_PER_PLUGIN } from '../../../shared/limits.js';
 import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import { shutDown } from '../../../shared/sys/socket.js';
 import { type Channel, makeChannel } from './make-channel.js';
@@ -13,6 +14,8 @@ export interface KeptChannel {
 
 export class ChannelKeeper {
   readonly #kept = new Map<number, KeptChannel>();
+  /** Sessions whose end the running broker has not reported. */
+  #unended = new Set<number>();
   #next = 1;
 
   /** Makes a channel and keeps the broker's ends. @returns with the plugin's ends, owned by the caller */
@@ -21,6 +24,7 @@ export class ChannelKeeper {
     const kept = { session: this.#next, plugin, ...channel.broker };
     this.#next += 1;
     this.#kept.set(kept.session, kept);
+    this.#unended.add(kept.session);
     return { kept, ends: channel.plugin };
   }
 
@@ -28,8 +32,26 @@ export class ChannelKeeper {
     return [...this.#kept.values()];
   }
 
-  pluginOf(session: number): string | undefined {
-    return this.#kept.get(session)?.plugin;
+  /** The broker reports an end. @returns whether it is the first report, about a session that it had */
+  ended(session: number): boolean {
+    this.letGo(session);
+    return this.#unended.delete(session);
+  }
+
+  /** A new broker gets the kept channels, and no others. */
+  restart(): void {
+    this.#unended = new Set(this.#kept.keys());
+  }
+
+  /**
+   * Whether a broker may ask for another channel of a plugin, in a session. The broker checks this first, unless it was taken over: so the line
+   * about it is not trusted.
+   */
+  mayOpen(plugin: string, session: number): boolean {
+    return (
+      this.#kept.get(session)?.plugin === plugin &&
+      this.all().filter((kept) => kept.plugin === plugin).length < CHANNELS_PER_PLUGIN
+    );
   }
 
   /** Ends a channel for all holders of its ends. */

@@ -65,7 +65,7 @@ export function spawnBroker(asRoot: boolean, watch: (packets: OwnedFd) => () => 
   gone.catch(() => {});
   return {
     child,
-    lines: new BrokerLines(lineStream(child)),
+    lines: new BrokerLines(lineStream(child), () => child.kill('SIGKILL')),
     packets: new BrokerPackets(ours),
     gone,
     cameUp: () => {

@@ -57,10 +57,14 @@ export class TrapKeeper {
     return this.#kept.get(session);
   }
 
-  /** The sandbox has ended. */
-  drop(session: number): void {
+  /** The sandbox has ended. @returns the descriptors that connects with the plugin's ids may still use, to be closed by the caller */
+  drop(session: number): readonly OwnedFd[] {
     const kept = this.#kept.get(session);
+    if (kept === undefined) return [];
     this.#kept.delete(session);
-    for (const descriptor of kept?.descriptors ?? []) descriptor.close();
+    const { root, unixDiag, descriptors } = kept;
+    for (const descriptor of descriptors)
+      if (descriptor !== root && descriptor !== unixDiag) descriptor.close();
+    return [root, unixDiag];
   }
 }

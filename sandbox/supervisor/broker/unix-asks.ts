@@ -9,6 +9,7 @@ import { READABLE, Watch } from '../../../shared/sys/uv-poll.js';
 
 /** Packets that are taken before other events get their turn. */
 const AT_A_TIME = 16;
+const PAUSE_MS = 20;
 
 export interface UnixAsk {
   readonly session: number;
@@ -16,30 +17,42 @@ export interface UnixAsk {
   readonly target: UnixTarget;
 }
 
+/** What takes the packets. */
+export interface AskTakers {
+  /** Whether nothing may be received now: each packet would take further descriptors. */
+  readonly isFull: () => boolean;
+  /** Takes over the socket; undefined: this process had no descriptor left for it. */
+  readonly ask: (ask: UnixAsk, socket: OwnedFd | undefined) => void;
+  /** Takes over descriptors of malformed packets. */
+  readonly discard: (descriptors: readonly OwnedFd[]) => void;
+}
+
 /**
- * @param onAsk takes over the socket
- * @param discard takes over descriptors of malformed packets
  * @returns what ends the watch, before the socket is closed
  */
-export function receiveUnixAsks(
-  packets: OwnedFd,
-  onAsk: (ask: UnixAsk, socket: OwnedFd) => void,
-  discard: (descriptors: readonly OwnedFd[]) => void,
-): () => void {
+export function receiveUnixAsks(packets: OwnedFd, take: AskTakers): () => void {
   const watch = new Watch(packets.number, () => {
     for (let left = AT_A_TIME; left > 0; left -= 1) {
+      if (take.isFull()) {
+        watch.want(0);
+        setTimeout(() => watch.want(READABLE), PAUSE_MS).unref();
+        return;
+      }
       const message = receiveMessage(packets.number);
       if (typeof message === 'number') return;
-      const { payload, descriptors } = message;
-      if (payload.length === 0 && descriptors.length === 0) {
+      const { payload, descriptors, truncated } = message;
+      if (payload.length === 0 && descriptors.length === 0 && !truncated) {
         // The broker has closed its end, or sends empty packets: nothing more is read.
         watch.want(0);
         return;
       }
       const ask = readUnixAsk(payload);
       const [socket, ...more] = descriptors;
-      if (ask === undefined || socket === undefined || more.length > 0) discard(descriptors);
-      else onAsk(ask, socket);
+      if (ask !== undefined && socket !== undefined && more.length === 0 && !truncated) take.ask(ask, socket);
+      else {
+        take.discard(descriptors);
+        if (ask !== undefined && truncated) take.ask(ask, undefined);
+      }
     }
   });
   watch.want(READABLE);

@@ -16,10 +16,10 @@ const { EACCES } = constants.errno;
 setNoNewPrivileges();
 dropThreadGroups();
 
-parentPort?.on('message', ({ key, owned, connect }: ConnectOrder) => {
+parentPort?.on('message', ({ owned, connect }: ConnectOrder) => {
   const result = connect === undefined ? 0 : carryOut(connect);
   for (const descriptor of owned) new OwnedFd(descriptor).close();
-  const report: ConnectReport = { key, result };
+  const report: ConnectReport = { result };
   parentPort?.postMessage(report);
 });
 parentPort?.postMessage(threadId());

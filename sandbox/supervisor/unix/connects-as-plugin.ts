@@ -1,15 +1,18 @@
-// Makes AF_UNIX connects with a plugin's ids, on a thread that starts with the first one. Runs in the supervisor where it is root.
+// Makes AF_UNIX connects with a plugin's ids, on a thread that starts with the first one. Runs in the supervisor where it is root. The
+// plugins take turns there, and the orders of each are bounded: a plugin can make calls, and interrupt them, faster than they are carried out.
 import { readFileSync } from 'node:fs';
+import { constants } from 'node:os';
 import { Worker } from 'node:worker_threads';
-import { STALL_LIMIT_MS } from '../../../shared/limits.js';
+import { FairTurns } from '../../../shared/fair-turns.js';
+import { STALL_LIMIT_MS, UNIX_ORDERS } from '../../../shared/limits.js';
 import { bundlePath } from '../../../shared/own-files.js';
 import type { UnixPlace, UnixTarget } from '../../../shared/sys/connect-inside.js';
-import { duplicate } from '../../../shared/sys/fcntl.js';
-import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
+import { OwnedFd } from '../../../shared/sys/owned-fd.js';
+
+const { EAGAIN } = constants.errno;
 
 /** What the thread does. It closes the `owned` descriptors then. */
 export interface ConnectOrder {
-  readonly key: number;
   readonly owned: readonly number[];
   readonly connect?:
     | {
@@ -23,12 +26,12 @@ export interface ConnectOrder {
 }
 
 export interface ConnectReport {
-  readonly key: number;
   readonly result: number | 'host';
 }
 
 /** What the supervisor keeps of a sandbox whose plugin has its own ids. */
 export interface OwnIdsSandbox {
+  readonly session: number;
   readonly root: OwnedFd;
   readonly unixDiag: OwnedFd;
   readonly scratch: readonly bigint[];
@@ -38,80 +41,137 @@ export interface OwnIdsSandbox {
 }
 
 interface Ordered {
+  readonly order: ConnectOrder;
   readonly kill: () => void;
   readonly done: (result: number | 'host') => void;
 }
 
+/** The orders of a sandbox that are not carried out yet. */
+interface Pending {
+  count: number;
+  /** Descriptors of a sandbox that has ended, closed after its last order. */
+  last: readonly OwnedFd[];
+}
+
 export class ConnectsAsPlugin {
-  /** In the order in which the thread carries them out. */
-  readonly #ordered = new Map<number, Ordered>();
-  #next = 1;
+  readonly #turns = new FairTurns<number | undefined, Ordered>();
+  readonly #pending = new Map<number, Pending>();
+  #discards = 0;
+  #underWay: Ordered | undefined;
   #worker: Worker | undefined;
   #thread: number | undefined;
   #timer: NodeJS.Timeout | undefined;
 
-  /** @param socket of the plugin, owned from here on */
+  /** Whether so many descriptors wait to be closed that no packet should be received now. */
+  get isFull(): boolean {
+    return this.#discards >= UNIX_ORDERS;
+  }
+
+  /**
+   * @param sandbox its descriptors stay open until {@link end}
+   * @param socket of the plugin, owned from here on
+   * @param done gets -EAGAIN at once if too many orders of the sandbox wait
+   */
   connect(sandbox: OwnIdsSandbox, socket: OwnedFd, target: UnixTarget, done: Ordered['done']): void {
-    // The sandbox may end meanwhile: then the supervisor closes its own.
-    const root = duplicate(sandbox.root.number).release();
-    const diag = duplicate(sandbox.unixDiag.number).release();
+    const { session, root, unixDiag, scratch, pluginId, kill } = sandbox;
+    const pending = this.#pending.get(session) ?? { count: 0, last: [] };
+    if (pending.count >= UNIX_ORDERS) {
+      this.#discard(session, [socket], kill);
+      done(-EAGAIN);
+      return;
+    }
+    pending.count += 1;
+    this.#pending.set(session, pending);
     const taken = socket.release();
-    const place = { root, diag, scratch: sandbox.scratch };
-    this.#order({ kill: sandbox.kill, done }, [taken, root, diag], {
-      id: sandbox.pluginId,
-      place,
-      socket: taken,
-      target,
-    });
+    const place = { root: root.number, diag: unixDiag.number, scratch };
+    const order = { owned: [taken], connect: { id: pluginId, place, socket: taken, target } };
+    const finish = (result: number | 'host'): void => {
+      pending.count -= 1;
+      if (pending.count === 0) {
+        this.#pending.delete(session);
+        for (const descriptor of pending.last) descriptor.close();
+      }
+      done(result);
+    };
+    this.#add(session, { order, kill, done: finish });
   }
 
   /** Closes descriptors on the thread: a close can wait. */
   discard(descriptors: readonly OwnedFd[]): void {
-    this.#order(
-      { kill: () => {}, done: () => {} },
-      descriptors.map((descriptor) => descriptor.release()),
-    );
+    this.#discard(undefined, descriptors, () => {});
   }
 
-  #order(ordered: Ordered, owned: readonly number[], connect?: ConnectOrder['connect']): void {
-    const key = this.#next;
-    this.#next += 1;
-    this.#ordered.set(key, ordered);
-    const order: ConnectOrder = { key, owned, connect };
-    this.#started().postMessage(order);
-    this.#watchFirst();
+  /** A sandbox has ended. @param descriptors closed once none of its orders uses them */
+  end(session: number, descriptors: readonly OwnedFd[]): void {
+    const pending = this.#pending.get(session);
+    if (pending !== undefined) pending.last = descriptors;
+    else for (const descriptor of descriptors) descriptor.close();
   }
 
-  #started(): Worker {
-    if (this.#worker !== undefined) return this.#worker;
+  #discard(session: number | undefined, descriptors: readonly OwnedFd[], kill: () => void): void {
+    if (descriptors.length === 0) return;
+    this.#discards += 1;
+    const done = (): void => {
+      this.#discards -= 1;
+    };
+    this.#add(session, { order: { owned: descriptors.map((one) => one.release()) }, kill, done });
+  }
+
+  #add(session: number | undefined, ordered: Ordered): void {
+    this.#turns.add(session, ordered);
+    this.#next();
+  }
+
+  #next(): void {
+    if (this.#underWay !== undefined) return;
+    const ordered = this.#turns.next();
+    if (ordered === undefined) return;
+    this.#underWay = ordered;
+    try {
+      this.#worker ??= this.#start();
+      this.#worker.postMessage(ordered.order);
+      this.#watch(ordered);
+    } catch {
+      // No descriptor or no memory is left for a thread.
+      this.#failed();
+    }
+  }
+
+  #start(): Worker {
     const worker = new Worker(bundlePath('connect-thread'));
     worker.unref();
     worker.on('message', (report: ConnectReport | number) => {
       if (typeof report === 'number') this.#thread = report;
-      else this.#onReport(report);
+      else this.#finish(report.result);
     });
-    this.#worker = worker;
+    worker.on('error', () => {
+      if (this.#worker !== worker) return;
+      this.#worker = undefined;
+      this.#failed();
+    });
     return worker;
   }
 
-  #onReport({ key, result }: ConnectReport): void {
-    const ordered = this.#ordered.get(key);
-    this.#ordered.delete(key);
+  /** The thread did not start. The next order tries again, after other events. */
+  #failed(): void {
+    for (const descriptor of this.#underWay?.order.owned ?? []) new OwnedFd(descriptor).close();
+    setImmediate(() => this.#finish(-EAGAIN));
+  }
+
+  #finish(result: number | 'host'): void {
+    const ended = this.#underWay;
+    this.#underWay = undefined;
     clearTimeout(this.#timer);
-    this.#timer = undefined;
-    this.#watchFirst();
-    ordered?.done(result);
+    this.#next();
+    ended?.done(result);
   }
 
   /** A plugin can hold the thread up only by its own locks. One that does so for the stall limit is ended, as by the broker. */
-  #watchFirst(): void {
-    const [first] = this.#ordered.values();
-    if (first === undefined || this.#timer !== undefined) return;
+  #watch(ordered: Ordered): void {
     const look = (): void => {
-      this.#timer = undefined;
-      const [stillFirst] = this.#ordered.values();
-      if (stillFirst === first && this.#isAsleep()) first.kill();
-      this.#watchFirst();
+      if (this.#underWay !== ordered) return;
+      if (this.#isAsleep()) ordered.kill();
+      this.#watch(ordered);
     };
     // A report that has come while this thread was busy is read before the look.
     this.#timer = setTimeout(() => setImmediate(look), STALL_LIMIT_MS).unref();
