@@ -59,6 +59,7 @@ export async function runPlugin(
     signals.deliver();
     const job = joinJob(terminal, sandbox);
     if (terminal !== undefined) divertOwnWords((text) => terminal.say(text), terminal.streams);
+    terminal?.whenRefused(say);
     const end = await sandbox.ended;
     job.release();
     const failures = await streams.drained();

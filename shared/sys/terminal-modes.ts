@@ -7,6 +7,7 @@ const INPUT_CHANGES = 0o2773;
 const OPOST = 0o1;
 const ISIG = 0o1;
 const ICANON = 0o2;
+const ECHO = 0o10;
 const IEXTEN = 0o100000;
 const EXTPROC = 0o200000;
 /** ECHO ECHOE ECHOK ECHONL ECHOCTL ECHOPRT ECHOKE */
@@ -43,19 +44,14 @@ export function withoutOwnEditing(modes: Uint8Array): Uint8Array {
   });
 }
 
-/** The modes with which `own`'s terminal edits for another one, which has `modes` and leaves its editing to it. The line's speed stays. */
-export function editingFor(modes: Uint8Array, own: Uint8Array): Uint8Array {
-  return change(modes, (view) => {
-    clear(view, TERMIOS.c_lflag, EXTPROC);
-    const line = new DataView(own.buffer, own.byteOffset);
-    for (const offset of [TERMIOS.c_cflag, TERMIOS.c_ispeed, TERMIOS.c_ospeed])
-      view.setUint32(offset, line.getUint32(offset, true), true);
-  });
-}
-
 /** Whether input is read by lines. */
 export function readsLines(modes: Uint8Array): boolean {
   return (new DataView(modes.buffer, modes.byteOffset).getUint32(TERMIOS.c_lflag, true) & ICANON) !== 0;
+}
+
+/** Whether what is typed shows. */
+export function echoes(modes: Uint8Array): boolean {
+  return (new DataView(modes.buffer, modes.byteOffset).getUint32(TERMIOS.c_lflag, true) & ECHO) !== 0;
 }
 
 /** Speeds do not count: a program that sets modes by the older structure changes how they are written. */

@@ -1,6 +1,6 @@
 # A hostile plugin beside its user at one terminal. A shell with job control runs postern in the background, in a pipeline or in the
 # foreground. Says what reached the shell, and how the terminal is afterwards.
-# Arguments: background, pipeline, killed or terminated; then how to run postern.
+# Arguments: background, pipeline, password, toggled, beside, killed, terminated or restored; then how to run postern.
 import fcntl
 import json
 import os
@@ -9,6 +9,7 @@ import select
 import signal
 import struct
 import sys
+import tempfile
 import termios
 import time
 
@@ -37,13 +38,18 @@ if os.fork() == 0:
         attempt(lambda: os.chmod(f"/proc/self/fd/{fd}", 0o666))
         attempt(lambda: fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", 1, 1, 0, 0)))
         modes = termios.tcgetattr(fd)
-        modes[0] = modes[1] = modes[3] = 0
+        # With an echo and by lines the plugin may have input, so that only the other program's modes keep it from the plugin.
+        if sys.argv[1] != "password": modes[0] = modes[1] = modes[3] = 0
         attempt(lambda: termios.tcsetattr(fd, termios.TCSANOW, modes))
     print("ready", file=sys.stderr, flush=True)
     got = b""
-    end = time.time() + 2
+    asked = sys.argv[1] in ("password", "toggled", "beside")
+    end = time.time() + (5 if asked else 2)
     import select
     while time.time() < end:
+        if sys.argv[1] in ("toggled", "beside"):
+            modes[6][termios.VTIME] = b"\\1" if modes[6][termios.VTIME] == b"\\0" else b"\\0"
+            attempt(lambda: termios.tcsetattr(terminals[-1], termios.TCSANOW, modes))
         readable = select.select(terminals, [], [], 0.1)[0]
         for fd in readable[:1]: attempt(lambda: globals().__setitem__("got", got + os.read(fd, 100)))
     sys.stderr.write("read<%s>\\n" % got.decode())
@@ -55,7 +61,7 @@ if os.fork() == 0:
     attempt(lambda: os.kill(-began_in, signal.SIGCONT))
     os._exit(0)
 os.wait()
-while sys.argv[1] in ("killed", "terminated"): time.sleep(1)
+while sys.argv[1] in ("killed", "terminated", "restored"): time.sleep(1)
 """
 how, *run = sys.argv[1:]
 SCRIPTS = {
@@ -63,9 +69,33 @@ SCRIPTS = {
     "background": '"$@" & IFS= read -r line; echo "shell<$line>"; jobs; wait; echo "ended"',
     # Another program of the pipeline takes single keys, as a pager does.
     "pipeline": '"$@" | python3 -c "$pager"; echo "ended ${PIPESTATUS[@]}"',
+    # Another program of the pipeline, or of the script, asks for a password later.
+    "password": '"$@" | python3 -c "$password" "$gate"; echo "ended ${PIPESTATUS[@]}"',
+    "toggled": '"$@" | python3 -c "$password" "$gate"; echo "ended ${PIPESTATUS[@]}"',
+    "beside": 'set +m; exec 3<&0; "$@" <&3 3<&- & python3 -c "$password" "$gate"; wait; echo "ended"',
     "killed": '"$@"; echo ended $?',
     "terminated": '"$@"; echo ended $?',
+    "restored": '"$@"; echo ended $?',
 }
+PASSWORD = """
+import os, select, sys, termios, time
+fd = os.open("/dev/tty", os.O_RDWR)
+while not os.path.exists(sys.argv[1]): time.sleep(0.05)
+modes = termios.tcgetattr(fd)
+secret = termios.tcgetattr(fd)
+secret[3] &= ~termios.ECHO
+termios.tcsetattr(fd, termios.TCSAFLUSH, secret)
+print("asks", file=sys.stderr, flush=True)
+select.select([fd], [], [])
+# A busy program comes late to its line.
+time.sleep(0.7)
+os.set_blocking(fd, False)
+try: line = os.read(fd, 100)
+except BlockingIOError: line = b""
+termios.tcsetattr(fd, termios.TCSANOW, modes)
+print("shell<%s>" % line.decode().strip(), flush=True)
+if not os.isatty(0): sys.stdin.read()
+"""
 PAGER = """
 import os, sys, termios, time, tty
 fd = os.open("/dev/tty", os.O_RDWR)
@@ -77,8 +107,11 @@ termios.tcsetattr(fd, termios.TCSANOW, modes)
 print("shell<%s>" % keys.decode().strip(), flush=True)
 sys.stdin.read()
 """
+gate = os.path.join(tempfile.mkdtemp(), "gate")
 pid, fd = pty.fork()
 if pid == 0:
+    os.environ["password"] = PASSWORD
+    os.environ["gate"] = gate
     os.environ["pager"] = PAGER
     os.execvp("bash", ["bash", "-c", "set -m; " + SCRIPTS[how], "bash", *run, "--", "/usr/bin/python3", "-c", PLUGIN, how])
 fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
@@ -105,16 +138,27 @@ while time.time() < end and b"ended" not in seen:
             seen += os.read(fd, 65536)
         except OSError:
             break
-    if b"ready" in seen and not typed:
+    if b"ready" in seen and not os.path.exists(gate):
+        open(gate, "w").close()
+    if (b"asks" if how in ("password", "toggled", "beside") else b"ready") in seen and not typed:
         typed = True
         time.sleep(0.5)
         alone = termios.tcgetattr(outside)[1] & termios.OPOST == 0
         os.write(fd, b"what the user types\n")
-    if b"read<" in seen and not hurt and how in ("killed", "terminated"):
+    if b"read<" in seen and not hurt and how in ("killed", "terminated", "restored"):
         hurt = True
         # The supervisor leads the foreground group, and the plugin is a child of it.
         supervisor = os.tcgetpgrp(fd)
-        if how == "terminated":
+        if how == "restored":
+            # Another program takes single keys for a while, and sets the modes that it found.
+            found = termios.tcgetattr(outside)
+            taken = termios.tcgetattr(outside)
+            taken[1] |= termios.OPOST
+            termios.tcsetattr(outside, termios.TCSANOW, taken)
+            os.kill(supervisor, signal.SIGCONT)
+            time.sleep(0.5)
+            termios.tcsetattr(outside, termios.TCSANOW, found)
+        if how in ("terminated", "restored"):
             os.kill(supervisor, signal.SIGTERM)
         else:
             for child in open(f"/proc/{supervisor}/task/{supervisor}/children").read().split():

@@ -29,11 +29,28 @@ for (const user of users) {
       );
     });
   }
+  for (const [how, what] of [
+    ['password', 'asks for a password'],
+    ['toggled', 'asks for a password, while the plugin sets modes'],
+    ['beside', 'asks for a password in a script, with the plugin behind &'],
+  ] as const) {
+    test(`a plugin reads nothing of what the user types when another program ${what} (${user})`, async () => {
+      const { text, ...found } = await attempt(user, how);
+      assert.deepEqual(
+        found,
+        { plugin: '', shell: TYPED, ended: true, flows: true, same: true, alone: false, stopped: false },
+        String(text),
+      );
+      assert.doesNotMatch(String(text).replace(/shell<.*>/, ''), new RegExp(TYPED), 'it does not show');
+    });
+  }
   for (const [how, status] of [
     ['killed', 128 + 9],
     ['terminated', 128 + 15],
+    ['restored', 128 + 15],
   ] as const) {
-    test(`the terminal is as it was after a plugin that is ${how} (${user})`, async () => {
+    const after = how === 'restored' ? 'beside which another program set modes' : `that is ${how}`;
+    test(`the terminal is as it was after a plugin ${after} (${user})`, async () => {
       const { text, ...found } = await attempt(user, how);
       assert.deepEqual(
         found,

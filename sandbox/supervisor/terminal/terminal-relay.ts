@@ -12,9 +12,8 @@ import {
   terminalModes,
 } from '../../../shared/sys/terminal.js';
 import {
-  editingFor,
+  echoes,
   endOfInput,
-  rawModes,
   readsLines,
   sameModes,
   withoutOwnEditing,
@@ -36,10 +35,13 @@ export class TerminalRelay {
   readonly size: Uint8Array;
   readonly #user: UserTerminal;
   /**
-   * Whether the plugin is the one program at the terminal. Then the user's terminal is raw, and the plugin's does the editing. In a pipeline
-   * the user's terminal does the editing, as it does for the other programs.
+   * Whether the plugin's input and output are both the terminal. Then the user's terminal is raw, and the plugin's does the editing. In a
+   * pipeline the user's terminal does the editing, as it does for the other programs, and postern never sets its modes.
    */
   readonly #alone: boolean;
+  /** The user's modes at the start, and whether a plugin of a pipeline may have input at all. */
+  readonly #first: Uint8Array;
+  readonly #takesLines: boolean;
   #master: OwnedFd | undefined;
   #slave: OwnedFd | undefined;
   #fromPlugin: Watch | undefined;
@@ -47,9 +49,9 @@ export class TerminalRelay {
   #looks: NodeJS.Timeout | undefined;
   #claim: NodeJS.Timeout | undefined;
   #wasOurs = false;
-  /** The plugin's modes at its start, and as they were seen last. */
-  #first: Uint8Array;
-  #seen: Uint8Array;
+  /** Whether another program of the job may read the terminal that postern has made raw. Then postern reads nothing. */
+  #shared = false;
+  readonly #told = new Set<string>();
   readonly #typed = new PendingBytes();
   readonly #shown = new PendingBytes();
   readonly #words = new PendingBytes();
@@ -58,6 +60,7 @@ export class TerminalRelay {
   #drained = false;
   #onDrained: (() => void) | undefined;
   #onTaken: (() => void) | undefined;
+  #onNotice: ((text: string) => void) | undefined;
   readonly #onResize = (): void => this.#copySize();
   readonly #onExit = (): void => this.#user.giveBack();
 
@@ -68,8 +71,8 @@ export class TerminalRelay {
     this.#alone = streams.includes(0) && streams.includes(1);
     this.modes = this.#alone ? modes : withoutOwnEditing(modes);
     this.size = user.size() ?? new Uint8Array(8);
-    this.#first = this.modes;
-    this.#seen = this.modes;
+    this.#first = modes;
+    this.#takesLines = streams.includes(0) && readsLines(modes) && echoes(modes);
   }
 
   /** Begins, when the plugin is about to run. @param pair owned from here on */
@@ -78,8 +81,6 @@ export class TerminalRelay {
     // While it is open, a plugin that closes all its descriptors of the terminal does not end the relay.
     this.#slave = slave;
     if (!this.#alone) setPacketMode(master.number);
-    this.#first = terminalModes(master.number) ?? this.modes;
-    this.#seen = this.#first;
     this.#fromPlugin = new Watch(master.number, (events) => this.#onPlugin(events));
     this.#fromUser = new Watch(this.#user.number, (events) => this.#onUser(events));
     // The kernel does not tell a process that its group comes to the foreground.
@@ -96,16 +97,16 @@ export class TerminalRelay {
       this.#hangUp();
       return;
     }
-    const ours = this.#user.isOurs;
+    const ours = this.#user.isOurs && !(this.#alone && !this.#wasOurs && this.#isShared());
     if (ours && !this.#wasOurs) {
       this.#copySize();
-      if (this.#alone) this.#user.setModes(rawModes);
-      this.#seen = this.#first;
+      if (this.#alone) this.#user.makeRaw();
       this.#onTaken?.();
     }
-    if (!ours && this.#wasOurs) this.#user.recheck();
     this.#wasOurs = ours;
-    this.#followModes();
+    if (this.#shared) this.#shared = this.#isShared();
+    if (!ours) this.#user.giveBack();
+    this.#checkEcho();
     if (this.#pluginEnded && Date.now() - this.#lastShown > TERMINAL_DRAIN_MS) this.#finish();
     this.#want();
   }
@@ -120,6 +121,12 @@ export class TerminalRelay {
     this.#onTaken = callback;
   }
 
+  /** @param callback called once for each reason why the plugin gets no input */
+  whenRefused(callback: (text: string) => void): void {
+    this.#onNotice = callback;
+    this.look();
+  }
+
   /** Gives the terminal back, before postern stops. */
   giveBack(): void {
     this.#user.giveBack();
@@ -128,7 +135,6 @@ export class TerminalRelay {
 
   /** After a stop: a shell may have set the terminal anew meanwhile. */
   takeAgain(): void {
-    this.#user.recheck();
     this.#wasOurs = false;
     this.look();
   }
@@ -186,21 +192,35 @@ export class TerminalRelay {
     if (this.#master?.open === true) this.#user.copySizeTo(this.#master.number);
   }
 
-  /** In a pipeline the user's terminal edits as the plugin's is set to: no echo of a password, single keys for a pager. */
-  #followModes(): void {
-    if (this.#alone || !this.#wasOurs || this.#master?.open !== true) return;
+  /** A secret would show: in a pipeline the user's terminal echoes, and its modes are not the plugin's to set. */
+  #checkEcho(): boolean {
+    if (this.#alone || this.#master?.open !== true) return true;
     const modes = terminalModes(this.#master.number);
-    if (modes === undefined || sameModes(modes, this.#seen) || this.#user.isTaken) return;
-    this.#seen = modes;
-    if (sameModes(modes, this.#first)) this.#user.giveBack();
-    else this.#user.setModes((own) => editingFor(modes, own));
+    if (modes === undefined || echoes(modes)) return true;
+    if (this.#wasOurs)
+      this.#refuse('the program turned its echo off, and gets no input: it is part of a pipeline');
+    return false;
+  }
+
+  #isShared(): boolean {
+    const shared = this.#user.isShared;
+    if (shared)
+      this.#refuse('another program of this job may read the terminal: the program gets no input meanwhile');
+    return shared;
+  }
+
+  #refuse(text: string): void {
+    if (this.#onNotice === undefined || this.#told.has(text)) return;
+    this.#told.add(text);
+    this.#onNotice(text);
   }
 
   #want(): void {
     if (this.#master?.open !== true) return;
     const shows = this.#shown.length + this.#words.length > 0;
     const types = this.#typed.length > 0;
-    const reads = this.#wasOurs && !types && this.#claim === undefined && !this.#pluginEnded;
+    const idle = !types && this.#claim === undefined && !this.#pluginEnded;
+    const reads = idle && this.#wasOurs && !this.#shared && this.#mayTake();
     this.#fromPlugin?.want((this.#shown.length > 0 || this.#drained ? 0 : READABLE) | (types ? WRITABLE : 0));
     this.#fromUser?.want((reads ? READABLE : 0) | (shows ? WRITABLE : 0));
   }
@@ -221,7 +241,7 @@ export class TerminalRelay {
       return;
     }
     // Before the prompt that follows, as that for a password.
-    this.#followModes();
+    this.#checkEcho();
     if (this.#alone) this.#shown.add(buffer.subarray(0, length));
     // In packet mode other packets say what changed.
     else if (buffer[0] === 0) this.#shown.add(buffer.subarray(1, length));
@@ -236,18 +256,28 @@ export class TerminalRelay {
 
   #readUser(): void {
     this.look();
-    if (!this.#wasOurs || this.#typed.length > 0) return;
-    if (this.#alone || !readsLines(this.#seen)) {
-      this.#take();
+    if (!this.#wasOurs || this.#shared || this.#typed.length > 0) return;
+    if (this.#alone) {
+      this.#shared = this.#isShared();
+      if (!this.#shared) this.#take();
       return;
     }
-    // Another program of the pipeline may read this line. A pager reads single keys: then nothing here is the plugin's.
+    // Another program of the pipeline may read this line.
     this.#claim ??= setTimeout(() => {
       this.#claim = undefined;
-      const modes = this.#user.isOurs ? this.#user.modes() : undefined;
-      if (modes !== undefined && readsLines(modes)) this.#take();
+      if (this.#user.isOurs && this.#mayTake()) this.#take();
       this.#want();
     }, UNCLAIMED_MS);
+  }
+
+  /**
+   * In a pipeline the plugin gets whole lines alone, if the terminal is its standard input, and only while the user's terminal has the modes
+   * of the start. Other modes are those of another program, which asks for a password or takes single keys.
+   */
+  #mayTake(): boolean {
+    if (this.#alone) return true;
+    const modes = this.#takesLines ? this.#user.modes() : undefined;
+    return modes !== undefined && sameModes(modes, this.#first) && this.#checkEcho();
   }
 
   #take(): void {
@@ -259,7 +289,7 @@ export class TerminalRelay {
       return;
     }
     if (length < 0) return;
-    this.#typed.add(length === 0 ? new Uint8Array([endOfInput(this.#seen)]) : buffer.subarray(0, length));
+    this.#typed.add(length === 0 ? new Uint8Array([endOfInput(this.modes)]) : buffer.subarray(0, length));
     this.#typed.writeTo(this.#master.number);
   }
 

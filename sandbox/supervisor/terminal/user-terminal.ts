@@ -1,5 +1,6 @@
 // The user's terminal, which no plugin ever holds. Runs in the supervisor. It reads and changes the terminal only while postern's process
 // group is in the foreground. The kernel stops a background process that tries (SIGTTIN, SIGTTOU), so a race changes nothing either.
+import { fstatSync } from 'node:fs';
 import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import { foregroundGroup, processGroup } from '../../../shared/sys/process-control.js';
 import {
@@ -9,7 +10,8 @@ import {
   terminalModes,
   windowSize,
 } from '../../../shared/sys/terminal.js';
-import { readsLines, sameModes } from '../../../shared/sys/terminal-modes.js';
+import { echoes, rawModes, readsLines, sameModes } from '../../../shared/sys/terminal-modes.js';
+import { jobMembers, mayRead } from './job-members.js';
 import { isOfAnotherSession } from './other-sessions.js';
 
 export class UserTerminal {
@@ -18,7 +20,7 @@ export class UserTerminal {
   readonly #controlling: boolean;
   /** Whether it belongs to no session at all, as a pseudo-terminal that a test passes. */
   readonly #unclaimed: boolean;
-  /** The modes that it gets back. Undefined while they are those of the others. */
+  /** The modes that it gets back. Undefined before postern sets any, and after it gave them back. */
   #kept: Uint8Array | undefined;
   /** The modes that postern has set. */
   #set: Uint8Array | undefined;
@@ -62,40 +64,42 @@ export class UserTerminal {
     if (size !== undefined) setWindowSize(master, size);
   }
 
-  /** Whether a program beside postern has taken it for single keys, as a pager does. */
-  get isTaken(): boolean {
-    const now = this.#kept === undefined ? this.modes() : undefined;
-    return now !== undefined && !readsLines(now);
-  }
-
-  /** Sets modes, until {@link giveBack}. @param edit from the present ones to the new ones */
-  setModes(edit: (modes: Uint8Array) => Uint8Array): void {
+  /** Makes it raw, until {@link giveBack}. */
+  makeRaw(): void {
     const now = this.isOurs ? this.modes() : undefined;
     if (now === undefined) return;
-    this.#kept ??= now;
-    const wanted = edit(now);
-    if (!sameModes(now, wanted)) setTerminalModes(this.number, wanted);
+    // A shell may have set it anew since. Raw modes and modes without echo are those of a program, which sets them back.
+    const byShell = !this.#isAsSet(now) && readsLines(now) && echoes(now);
+    if (this.#kept === undefined || byShell) this.#kept = now;
+    const raw = rawModes(now);
+    if (!sameModes(now, raw)) setTerminalModes(this.number, raw);
     this.#set = this.modes();
   }
 
-  /** Whether the modes are postern's. */
+  /** Whether postern has set modes. */
   get isChanged(): boolean {
     return this.#kept !== undefined;
   }
 
-  /** Sets the modes as they were. In the background that is the task of the shell, which has done it. */
+  /**
+   * Sets the modes as they were. In the background that is the task of the shell, which has done it. While another program has its own modes
+   * there, nothing changes. That program may set postern's again, so what was there before is not forgotten.
+   */
   giveBack(): void {
-    if (!this.#descriptor.open) return;
-    this.recheck();
-    const kept = this.#kept;
+    const now = this.#kept !== undefined && this.isOurs ? this.modes() : undefined;
+    if (this.#kept === undefined || now === undefined || !this.#isAsSet(now)) return;
+    setTerminalModes(this.number, this.#kept);
     this.#kept = undefined;
-    if (kept !== undefined && this.isOurs) setTerminalModes(this.number, kept);
   }
 
-  /** Forgets what it was like, if another process has set the modes since. */
-  recheck(): void {
-    const now = this.modes();
-    if (now === undefined || this.#set === undefined || !sameModes(now, this.#set)) this.#kept = undefined;
+  #isAsSet(now: Uint8Array): boolean {
+    return this.#set !== undefined && sameModes(now, this.#set);
+  }
+
+  /** Whether another program of postern's job may read it. A program that waits for postern's end, as the shell of a script, reads nothing. */
+  get isShared(): boolean {
+    const { rdev } = fstatSync(this.number);
+    return jobMembers().others.some((pid) => mayRead(pid, rdev));
   }
 
   close(): void {
