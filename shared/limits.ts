@@ -106,6 +106,8 @@ export const STOP_TIMEOUT_MS: number = 10_000;
 export const OUTPUT_QUEUE_BYTES: number = 256 * 1024;
 /** After a stop, `up` waits this long for the reader of its output, and then drops the rest. */
 export const OUTPUT_TIMEOUT_MS: number = 2_000;
+/** Pseudo-terminals of a sandbox. The kernel has 4096 for the whole host, pty(7). */
+export const MAX_TERMINALS: number = 64;
 /** How often the supervisor looks whether its process group is in the terminal's foreground. */
 export const TERMINAL_LOOK_MS: number = 200;
 /** After the plugin's end, a terminal that takes nothing for this long gets no more. */

@@ -2,6 +2,7 @@
 // their mounts. They are copied before anything is mounted over them, and made read-only before they are attached.
 import { existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { MAX_TERMINALS } from '../../shared/limits.js';
 import {
   attachTree,
   copyTree,
@@ -60,7 +61,12 @@ export function buildRoot(spec: LaunchSpec, sources: Sources): void {
   makeMountReadOnly(`${STAGE}/proc`);
   hidden.seal();
   mkdirSync(`${STAGE}/dev/pts`, { recursive: true });
-  mountNew('devpts', `${STAGE}/dev/pts`, MS.NOSUID | MS.NOEXEC, 'newinstance,ptmxmode=0666,mode=0620');
+  mountNew(
+    'devpts',
+    `${STAGE}/dev/pts`,
+    MS.NOSUID | MS.NOEXEC,
+    `newinstance,ptmxmode=0666,mode=0620,max=${MAX_TERMINALS}`,
+  );
   process.chdir(STAGE);
   pivotToCurrentDirectory();
   process.chdir('/');

@@ -67,6 +67,15 @@ export const hostProtections: readonly Protection[] = [
     pattern: 'as it was after',
   },
   {
+    name: "launch: a plugin cannot take all of the host's pseudo-terminals",
+    file: 'sandbox/launch/build-root',
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: it is source text
+    right: ',max=${MAX_TERMINALS}',
+    wrong: '',
+    tests: ['escape/many-terminals'],
+    pattern: 'bounded number',
+  },
+  {
     name: 'supervisor: a plugin that stops itself stops postern only in the foreground',
     file: 'sandbox/supervisor/terminal/terminal-job',
     right: '!asked && !relay.isAlone',

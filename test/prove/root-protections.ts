@@ -167,8 +167,8 @@ export const rootProtections: readonly Protection[] = [
   {
     ...MOUNTS,
     name: 'root: /dev/pts has no set-uid program',
-    right: "MS.NOSUID | MS.NOEXEC, 'newinstance",
-    wrong: "0, 'newinstance",
+    right: 'MS.NOSUID | MS.NOEXEC, `newinstance',
+    wrong: '0, `newinstance',
   },
   { ...MOUNTS, name: 'root: what hides a folder is read-only', right: 'hidden.seal();', wrong: '' },
   {
