@@ -1,7 +1,7 @@
 // Builds the plugin's root on a tmpfs and pivots into it. Runs in the launcher. The host's files come in as detached copies of
 // their mounts. They are copied before anything is mounted over them, and made read-only before they are attached.
-import { existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { symlinkSync, writeFileSync } from 'node:fs';
+import { basename, dirname } from 'node:path';
 import { MAX_TERMINALS } from '../../shared/limits.js';
 import {
   attachTree,
@@ -18,6 +18,7 @@ import { SystemError } from '../../shared/sys/system-error.js';
 import { HiddenPaths } from './hide-paths.js';
 import { maskProc } from './mask-proc.js';
 import type { LaunchSpec, RootEntry } from './spec.js';
+import { Stage } from './stage.js';
 
 /** The place of the new root until the pivot. Any directory will do: the mount is visible in this namespace alone. */
 const STAGE = '/tmp';
@@ -49,18 +50,19 @@ export function takeTrees(spec: LaunchSpec, trees: readonly OwnedFd[]): Sources 
 
 export function buildRoot(spec: LaunchSpec, sources: Sources): void {
   mountNew('tmpfs', STAGE, MS.NOSUID | MS.NODEV, 'mode=0755,size=16m');
-  const hidden = new HiddenPaths(STAGE);
+  const stage = new Stage(STAGE);
+  const hidden = new HiddenPaths(stage);
   for (const entry of spec.root) {
-    if (entry.kind !== 'mask') make(entry, `${STAGE}${entry.path}`, sources.get(entry));
+    if (entry.kind !== 'mask') make(entry, stage, sources.get(entry));
     else hidden.hide(entry.path, entry.directory, entry.ifThere);
   }
-  mkdirSync(`${STAGE}/proc`, { recursive: true });
+  stage.place('/proc', true).close();
   mountNew('proc', `${STAGE}/proc`, MS.NOSUID | MS.NODEV | MS.NOEXEC, '');
   maskProc(STAGE, hidden);
   // Files of a process set its place in scheduling, out of memory and core dumps; those of init change its memory.
   makeMountReadOnly(`${STAGE}/proc`);
   hidden.seal();
-  mkdirSync(`${STAGE}/dev/pts`, { recursive: true });
+  stage.place('/dev/pts', true).close();
   mountNew(
     'devpts',
     `${STAGE}/dev/pts`,
@@ -86,12 +88,13 @@ function restrict(tree: OwnedFd, entry: Bind): void {
  * A file that the host has replaced since the copy, as ldconfig(8) replaces /etc/ld.so.cache, cannot be attached any more: ENOENT.
  * Then its successor is copied. A file that shows as its owner sees it can only be copied by the supervisor, so it fails.
  */
-function attach(tree: OwnedFd, entry: Bind, target: string): void {
+function attach(tree: OwnedFd, entry: Bind, stage: Stage): void {
   for (let tries = REPLACED_TRIES; ; tries -= 1) {
     try {
       using successor = tries === REPLACED_TRIES ? undefined : copyTree(entry.source, entry.noLinks);
       if (successor !== undefined) restrict(successor, entry);
-      attachTree((successor ?? tree).number, target);
+      using target = stage.place(entry.path, entry.directory);
+      attachTree((successor ?? tree).number, target.number, entry.path);
       return;
     } catch (error) {
       const replaced = error instanceof SystemError && error.code === 'ENOENT' && !entry.directory;
@@ -100,28 +103,32 @@ function attach(tree: OwnedFd, entry: Bind, target: string): void {
   }
 }
 
-function make(entry: Exclude<RootEntry, { kind: 'mask' }>, target: string, tree: OwnedFd | undefined): void {
-  mkdirSync(dirname(target), { recursive: true });
+function make(entry: Exclude<RootEntry, { kind: 'mask' }>, stage: Stage, tree: OwnedFd | undefined): void {
   switch (entry.kind) {
     case 'directory':
-      mkdirSync(target, { recursive: true, mode: entry.mode ?? 0o755 });
+      stage.place(entry.path, true, entry.mode).close();
       return;
     case 'symlink':
-      symlinkSync(entry.to, target);
+      inFolder(entry.path, stage, (path) => symlinkSync(entry.to, path));
+      stage.noteLink(entry.path, entry.to);
       return;
     case 'file':
-      writeFileSync(target, entry.content, { mode: 0o644 });
+      inFolder(entry.path, stage, (path) => writeFileSync(path, entry.content, { mode: 0o644, flag: 'wx' }));
       return;
     case 'scratch':
-      mkdirSync(target, { recursive: true });
-      mountNew('tmpfs', target, MS.NOSUID | MS.NODEV, scratchOptions(entry));
+      stage.place(entry.path, true).close();
+      stage.mountOn(entry.path, 'tmpfs', MS.NOSUID | MS.NODEV, scratchOptions(entry)).close();
       return;
     case 'bind':
-      if (entry.directory) mkdirSync(target, { recursive: true });
-      else if (!existsSync(target)) writeFileSync(target, '');
-      if (tree !== undefined) attach(tree, entry, target);
+      if (tree !== undefined) attach(tree, entry, stage);
       tree?.close();
   }
+}
+
+/** Links and files are made in the launcher's own file systems alone. */
+function inFolder(path: string, stage: Stage, makeAt: (path: string) => void): void {
+  using folder = stage.placeOwn(dirname(path));
+  makeAt(`/proc/self/fd/${folder.number}/${basename(path)}`);
 }
 
 /** Files are limited as pages are: an empty file takes kernel memory, but no page. */

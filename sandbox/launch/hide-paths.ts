@@ -8,17 +8,18 @@ import {
   MOUNT_ATTR,
   MS,
   makeMountReadOnly,
-  mountNew,
   setTreeAttributes,
 } from '../../shared/sys/mount.js';
+import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import { SystemError } from '../../shared/sys/system-error.js';
+import type { Stage } from './stage.js';
 
 export class HiddenPaths {
-  readonly #stage: string;
-  readonly #folders = new Set<string>();
+  readonly #stage: Stage;
+  readonly #folders = new Map<string, OwnedFd>();
 
-  /** @param stage the place of the new root, a tmpfs that is still writable */
-  constructor(stage: string) {
+  /** @param stage the new root, a tmpfs that is still writable */
+  constructor(stage: Stage) {
     this.#stage = stage;
   }
 
@@ -29,10 +30,9 @@ export class HiddenPaths {
    * @param ifThere whether nothing is to do for a path that does not exist
    */
   hide(path: string, directory: boolean, ifThere = false): void {
-    const target = `${this.#stage}${path}`;
     try {
-      if (directory) this.#hideFolder(target);
-      else this.#hideFile(target);
+      if (directory) this.#hideFolder(path);
+      else this.#hideFile(path);
     } catch (error) {
       if (ifThere && error instanceof SystemError && error.code === 'ENOENT') return;
       if (!(error instanceof SystemError && error.code === 'EACCES') || dirname(path) === '/') throw error;
@@ -42,23 +42,28 @@ export class HiddenPaths {
 
   /** Called when everything is in its place. */
   seal(): void {
-    for (const folder of this.#folders) makeMountReadOnly(folder);
+    for (const folder of this.#folders.values()) {
+      makeMountReadOnly(folder);
+      folder.close();
+    }
+    this.#folders.clear();
   }
 
-  #hideFolder(target: string): void {
-    if (this.#folders.has(target)) return;
-    mountNew('tmpfs', target, MS.NOSUID | MS.NODEV | MS.NOEXEC, 'mode=0555,size=64k');
-    this.#folders.add(target);
+  #hideFolder(path: string): void {
+    if (this.#folders.has(path)) return;
+    const flags = MS.NOSUID | MS.NODEV | MS.NOEXEC;
+    this.#folders.set(path, this.#stage.mountOn(path, 'tmpfs', flags, 'mode=0555,size=64k'));
   }
 
-  #hideFile(target: string): void {
-    const source = `${this.#stage}/hidden`;
+  #hideFile(path: string): void {
+    const source = `${this.#stage.path}/hidden`;
     writeFileSync(source, '', { mode: 0o444 });
     try {
       using empty = copyTree(source);
       const attributes = MOUNT_ATTR.RDONLY | MOUNT_ATTR.NOSUID | MOUNT_ATTR.NODEV | MOUNT_ATTR.NOEXEC;
       setTreeAttributes(empty.number, attributes, source);
-      attachTree(empty.number, target);
+      using target = this.#stage.find(path, false);
+      attachTree(empty.number, target.number, path);
     } finally {
       // The mount keeps the file, and no path leads to it. A file that is removed already cannot be attached, d_set_mounted().
       rmSync(source);

@@ -13,6 +13,7 @@ const AT_RECURSIVE = 0x8000;
 const OPEN_TREE_CLONE = 1;
 const OPEN_TREE_CLOEXEC = 0o2000000;
 const MOVE_MOUNT_F_EMPTY_PATH = 4;
+const MOVE_MOUNT_T_EMPTY_PATH = 0x40;
 const MNT_DETACH = 2;
 const MS_PRIVATE = 1 << 18;
 const MOUNT_ATTR_IDMAP = 0x00100000;
@@ -99,10 +100,12 @@ function encodeAttributes(attributes: {
   return new Uint8Array(new BigUint64Array([BigInt(set), 0n, BigInt(propagation), BigInt(namespace)]).buffer);
 }
 
-/** Makes one mount read-only, but not the mounts below it. */
-export function makeMountReadOnly(path: string): void {
+/** Makes one mount read-only, but not the mounts below it. @param mount its path, or a handle of its root */
+export function makeMountReadOnly(mount: string | OwnedFd): void {
   const bytes = encodeAttributes({ set: MOUNT_ATTR.RDONLY });
-  const attempt = (): number => syscallAtStruct(SYS.mount_setattr, AT_FDCWD, path, 0, bytes, bytes.length);
+  const [at, path, flags] =
+    typeof mount === 'string' ? [AT_FDCWD, mount, 0] : [mount.number, '', AT_EMPTY_PATH];
+  const attempt = (): number => syscallAtStruct(SYS.mount_setattr, at, path, flags, bytes, bytes.length);
   let result = attempt();
   // The kernel releases a file that was written there a moment after it is closed.
   for (let tries = 0; result === -constants.errno.EBUSY && tries < BUSY_TRIES; tries += 1) {
@@ -124,10 +127,16 @@ export function makeAllMountsReadOnly(): void {
   );
 }
 
-/** Attaches a detached tree at `target`, which must exist and be of the same kind (directory or not). */
-export function attachTree(tree: number, target: string): void {
-  const result = syscallAtAt(SYS.move_mount, tree, '', AT_FDCWD, target, MOVE_MOUNT_F_EMPTY_PATH);
-  succeed(result, 'move_mount', target);
+/**
+ * Attaches a detached tree, or moves a mount.
+ *
+ * @param tree a handle of its root
+ * @param target a handle of a file of the same kind (directory or not)
+ * @param path the target's path for messages
+ */
+export function attachTree(tree: number, target: number, path: string): void {
+  const flags = MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH;
+  succeed(syscallAtAt(SYS.move_mount, tree, '', target, '', flags), 'move_mount', path);
 }
 
 /** Makes the current directory, which is a mount point, the root of this mount namespace, and unmounts the old root. */

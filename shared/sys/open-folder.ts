@@ -10,6 +10,7 @@ import { succeed } from './system-error.js';
 const SYS_openat2 = 437;
 const { O_DIRECTORY } = constants;
 const RESOLVE_NO_SYMLINKS = 4;
+const RESOLVE_BENEATH = 8;
 
 // SAFETY: `how` is a struct open_how with three 64-bit fields. It lives until the call returns.
 const openat2 = bind('long syscall(long number, long fd, const char *path, const void *how, long size)');
@@ -29,8 +30,19 @@ export function openWithoutLinks(path: string): OwnedFd {
   return open(path, 0);
 }
 
-function open(path: string, more: number): OwnedFd {
+/**
+ * As {@link openWithoutLinks}, for a file of an open folder.
+ *
+ * @param name relative, without `..`
+ * @param subject the path for messages
+ */
+export function openBelow(folder: number, name: string, directory: boolean, subject: string): OwnedFd {
+  return open(name, directory ? O_DIRECTORY : 0, { folder, resolve: RESOLVE_BENEATH, subject });
+}
+
+function open(path: string, more: number, { folder = AT_FDCWD, resolve = 0, subject = path } = {}): OwnedFd {
   const flags = O_PATH | O_CLOEXEC | more;
-  const how = new Uint8Array(new BigUint64Array([BigInt(flags), 0n, BigInt(RESOLVE_NO_SYMLINKS)]).buffer);
-  return new OwnedFd(succeed(openat2(SYS_openat2, AT_FDCWD, path, how, how.length), 'openat2', path));
+  const limits = RESOLVE_NO_SYMLINKS | resolve;
+  const how = new Uint8Array(new BigUint64Array([BigInt(flags), 0n, BigInt(limits)]).buffer);
+  return new OwnedFd(succeed(openat2(SYS_openat2, folder, path, how, how.length), 'openat2', subject));
 }

@@ -187,6 +187,22 @@ export const rootProtections: readonly Protection[] = [
     pattern: 'is read by no path.*user',
   },
   {
+    name: 'root: no mount point is found through a link of a plugin',
+    file: 'shared/sys/open-folder',
+    right: 'RESOLVE_NO_SYMLINKS | resolve',
+    wrong: 'resolve === 0 ? RESOLVE_NO_SYMLINKS : 0',
+    tests: ['launch/stage'],
+    pattern: 'follows no link',
+  },
+  {
+    name: 'root: no mount point is made in an attached tree',
+    file: 'sandbox/launch/stage',
+    right: '|| !this.#own.has(fstatSync(from).dev)',
+    wrong: '',
+    tests: ['launch/stage'],
+    pattern: 'makes nothing in it',
+  },
+  {
     name: 'root: a folder with a set-uid program is not writable',
     file: 'sandbox/supervisor/files/privileged-files',
     right: 'const setsIds = (mode & SET_IDS) !== 0;',

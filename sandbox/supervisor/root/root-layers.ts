@@ -54,6 +54,7 @@ export function arrangeLayers(
   const governs = (real: string): Resolved | undefined => innermost(real, resolved);
   const shown = place(
     resolved.filter(({ kind, real }) => kind !== 'hidden' && governs(real)?.kind !== 'hidden'),
+    beneath,
     host,
   );
   const trees = [...beneath.map((tree) => ({ ...tree, because: 'the system' })), ...shown];
@@ -100,10 +101,16 @@ function innermost(real: string, wishes: readonly Resolved[]): Resolved | undefi
  * A wish shows at the path that was named. Where a link on the way shows too, it shows at the target of the link. Nothing is ever
  * attached through a link, which would lead into the host's files.
  */
-function place(shown: readonly Resolved[], host: HostFiles): Layer[] {
+function place(
+  shown: readonly Resolved[],
+  beneath: readonly { readonly path: string; readonly source: string }[],
+  host: HostFiles,
+): Layer[] {
   const placed: Layer[] = [];
   for (const wish of [...shown].sort((a, b) => a.path.length - b.path.length)) {
-    const outer = placed.findLast(({ path }) => path !== wish.path && isWithin(wish.path, path));
+    const holds = ({ path }: { readonly path: string }): boolean =>
+      path !== wish.path && isWithin(wish.path, path);
+    const outer = placed.findLast(holds) ?? beneath.findLast(holds);
     const viaLink = SYSTEM.some((path) => isWithin(wish.path, path) && host.kind(path) === 'link');
     let path = wish.path;
     if (viaLink) path = wish.real;

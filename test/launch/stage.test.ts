@@ -1,0 +1,91 @@
+// The launcher builds the root in places that a plugin may change at the same time. Here the place is as the plugin left it.
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, symlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { readableFolder } from '../harness/users.js';
+
+const STAGE = pathToFileURL(fileURLToPath(new URL('../../sandbox/launch/stage.js', import.meta.url))).href;
+/** In its own mount namespace: a tmpfs as the stage, with a folder of the host attached at /tree. */
+const BUILD = `
+const { mkdirSync } = await import('node:fs');
+const { execFileSync } = await import('node:child_process');
+const { Stage } = await import(${JSON.stringify(STAGE)});
+const [stagePath, tree, ...attempts] = process.argv.slice(1);
+execFileSync('mount', ['-t', 'tmpfs', 'none', stagePath]);
+mkdirSync(stagePath + '/tree');
+execFileSync('mount', ['--rbind', tree, stagePath + '/tree']);
+const stage = new Stage(stagePath);
+for (const attempt of attempts) {
+  const [how, path, kind] = attempt.split(' ');
+  try {
+    if (how === 'mount') stage.mountOn(path, 'tmpfs', 0, '').close();
+    else stage[how](path, kind === 'folder').close();
+    console.log(attempt + ': done');
+  } catch (error) { console.log(attempt + ': ' + error.code); }
+}
+console.log(execFileSync('cat', ['/proc/self/mountinfo'], { encoding: 'utf8' }).split('\\n')
+  .map((line) => line.split(' ')[4]).filter((point) => point?.startsWith(stagePath)).map((point) => point.slice(stagePath.length)).join(' '));
+`;
+
+function build(tree: string, attempts: readonly string[]): string[] {
+  const stage = readableFolder();
+  const node = [process.execPath, '--input-type=module', '-e', BUILD, '--', stage, tree, ...attempts];
+  const { stdout, stderr } = spawnSync('unshare', ['--user', '--map-root-user', '--mount', '--', ...node], {
+    encoding: 'utf8',
+  });
+  assert.notEqual(stdout, '', stderr);
+  return stdout.trimEnd().split('\n');
+}
+
+test('Stage follows no link of an attached tree, and makes nothing in it', () => {
+  const folder = readableFolder();
+  for (const name of ['tree/there', 'outside/there']) mkdirSync(join(folder, name), { recursive: true });
+  symlinkSync(join(folder, 'outside'), join(folder, 'tree/link'));
+  symlinkSync('there', join(folder, 'tree/inner'));
+  const lines = build(join(folder, 'tree'), [
+    'place /tree/link/made folder',
+    'place /tree/link/made file',
+    'place /tree/link folder',
+    'find /tree/link/there folder',
+    'mount /tree/link/there',
+    'place /tree/inner/made folder',
+    'place /tree/made folder',
+    'place /tree/made file',
+    'place /tree/made/deep folder',
+    'find /tree/made folder',
+    'mount /tree/made',
+  ]);
+  const outcomes = lines.map((line) => line.split(': ')[1]);
+  assert.deepEqual(outcomes.slice(0, 6), Array(6).fill('ELOOP'));
+  assert.deepEqual(outcomes.slice(6, 11), Array(5).fill('ENOENT'));
+  assert.equal(lines[11], ' /tree');
+  assert.deepEqual(readdirSync(join(folder, 'outside')), ['there']);
+  assert.deepEqual(readdirSync(join(folder, 'outside/there')), []);
+  assert.deepEqual(readdirSync(join(folder, 'tree')).sort(), ['inner', 'link', 'there']);
+  assert.ok(!existsSync(join(folder, 'tree/there/made')));
+});
+
+test("Stage makes what is missing in the launcher's own file systems, also within an attached tree", () => {
+  const folder = readableFolder();
+  mkdirSync(join(folder, 'tree/there'), { recursive: true });
+  const lines = build(join(folder, 'tree'), [
+    'place /a/b folder',
+    'place /a/b/file file',
+    'place /a/b folder',
+    'place /tree/there folder',
+    'mount /tree/there',
+    'place /tree/there/made/deep folder',
+    'mount /tree/there/made/deep',
+    'find /tree/there/made/deep folder',
+    'find /a/c folder',
+  ]);
+  assert.deepEqual(
+    lines.slice(0, 9).map((line) => line.split(': ')[1]),
+    [...Array(8).fill('done'), 'ENOENT'],
+  );
+  assert.equal(lines[9], ' /tree /tree/there /tree/there/made/deep');
+  assert.deepEqual(readdirSync(join(folder, 'tree/there')), []);
+});
