@@ -15,6 +15,7 @@ const ECHOES = 0o7170;
 const VTIME = 5;
 const VMIN = 6;
 const VEOF = 4;
+const VSUSP = 10;
 
 function change(modes: Uint8Array, edit: (view: DataView) => void): Uint8Array {
   const copy = modes.slice();
@@ -57,6 +58,12 @@ export function echoes(modes: Uint8Array): boolean {
 /** Speeds do not count: a program that sets modes by the older structure changes how they are written. */
 export function sameModes(one: Uint8Array, other: Uint8Array): boolean {
   return one.subarray(0, TERMIOS.c_ispeed).every((byte, at) => byte === other[at]);
+}
+
+/** Whether the key that stops a job is among the bytes, Ctrl-Z. */
+export function asksToStop(modes: Uint8Array, typed: Uint8Array): boolean {
+  const key = modes[TERMIOS.c_cc + VSUSP];
+  return key !== undefined && key !== 0 && typed.includes(key);
 }
 
 /** The byte that ends the input in line mode, Ctrl-D. */

@@ -1,8 +1,11 @@
 // Stops and continues postern with its plugin, as a shell does with a job. Runs in the supervisor.
 import { constants } from 'node:os';
+import { jobMembers } from './job-members.js';
 import type { TerminalRelay } from './terminal-relay.js';
 
 const { SIGTSTP } = constants.signals;
+/** A stop so soon after Ctrl-Z is what the user asked for. */
+const STOP_KEY_MS = 1_000;
 
 /** The plugin's first process. */
 interface Stoppable {
@@ -17,7 +20,8 @@ export interface TerminalJob {
 
 /**
  * Stops this process when the plugin stops at the user's wish, and lets `fg` and `bg` continue both. A plugin in the background or in a
- * pipeline that stops by itself stops nothing else.
+ * pipeline that stops by itself stops nothing else. Nor does one whose postern has other programs in its job, as a script's shell: after
+ * Ctrl-Z these stop too, as they would at the terminal itself.
  */
 export function joinJob(relay: TerminalRelay | undefined, sandbox: Stoppable): TerminalJob {
   // Only a terminal stops and continues jobs. Without one, the supervisor does not stop with the plugin.
@@ -39,18 +43,40 @@ export function joinJob(relay: TerminalRelay | undefined, sandbox: Stoppable): T
     relay.takeAgain();
     toGroup('SIGCONT');
   };
+  let stopKeyAt = Number.NEGATIVE_INFINITY;
+  const stop = (others: readonly number[]): void => {
+    asked = false;
+    relay.giveBack();
+    for (const pid of others) {
+      try {
+        process.kill(pid, 'SIGTSTP');
+      } catch {
+        // It has ended, or belongs to another user.
+      }
+    }
+    process.kill(process.pid, 'SIGSTOP');
+    // The stop is over by now. SIGCONT need not be reported: another Ctrl-Z discards it, signal(7).
+    onContinue();
+  };
+  const othersOfJob = (): readonly number[] => {
+    const { ancestors, others } = jobMembers();
+    return [...ancestors, ...others];
+  };
   const onChild = (): void => {
     if (sandbox.takeStop() === undefined) return;
     if (!asked && !relay.isAlone) {
       left = true;
       return;
     }
-    asked = false;
-    relay.giveBack();
-    process.kill(process.pid, 'SIGSTOP');
-    // The stop is over by now. SIGCONT need not be reported: another Ctrl-Z discards it, signal(7).
-    onContinue();
+    // In a pipeline the user's terminal has stopped them.
+    const others = asked ? [] : othersOfJob();
+    if (others.length > 0 && Date.now() - stopKeyAt > STOP_KEY_MS) left = true;
+    else stop(others);
   };
+  relay.whenStopKey(() => {
+    stopKeyAt = Date.now();
+    if (left && relay.isAlone) stop(othersOfJob());
+  });
   // In a pipeline Ctrl-Z comes here first.
   const onStop = (): void => {
     asked = true;

@@ -12,6 +12,7 @@ import {
   terminalModes,
 } from '../../../shared/sys/terminal.js';
 import {
+  asksToStop,
   echoes,
   endOfInput,
   readsLines,
@@ -61,6 +62,7 @@ export class TerminalRelay {
   #onDrained: (() => void) | undefined;
   #onTaken: (() => void) | undefined;
   #onNotice: ((text: string) => void) | undefined;
+  #onStopKey: (() => void) | undefined;
   readonly #onResize = (): void => this.#copySize();
   readonly #onExit = (): void => this.#user.giveBack();
 
@@ -119,6 +121,11 @@ export class TerminalRelay {
   /** @param callback called when postern comes to the foreground */
   whenTaken(callback: () => void): void {
     this.#onTaken = callback;
+  }
+
+  /** @param callback called when Ctrl-Z goes to the plugin's terminal as a key */
+  whenStopKey(callback: () => void): void {
+    this.#onStopKey = callback;
   }
 
   /** @param callback called once for each reason why the plugin gets no input */
@@ -291,6 +298,8 @@ export class TerminalRelay {
     if (length < 0) return;
     this.#typed.add(length === 0 ? new Uint8Array([endOfInput(this.modes)]) : buffer.subarray(0, length));
     this.#typed.writeTo(this.#master.number);
+    const modes = length > 0 && this.#alone ? terminalModes(this.#master.number) : undefined;
+    if (modes !== undefined && asksToStop(modes, buffer.subarray(0, length))) this.#onStopKey?.();
   }
 
   #show(): void {
