@@ -10,14 +10,16 @@ const { ELOOP, ENOTSOCK } = constants.errno;
 const WRITABLE_BY_OTHERS = 0o022;
 
 /**
- * Opens the file without reading it. A link on the way is followed only where nobody but root could have put it, as /var/run. So a link
- * that a plugin or another user makes leads nowhere.
+ * Opens the file without reading it. A link on the way is followed only directly in / or /var, and only if it is root's, as /var/run. So a
+ * link that a plugin or another user makes leads nowhere. In another folder of root's, a plugin of root may have made it.
  *
  * @param path absolute, in its shortest form
  * @returns a handle (O_PATH) of a socket, or minus errno: ENOENT, EACCES, ELOOP for another link, ENOTSOCK
  */
 export function openSocketFile(path: string): OwnedFd | number {
   const rest = path.split('/').filter(Boolean);
+  /** The path of the folder, without links. */
+  let parts: readonly string[] = [];
   let links = 0;
   let here = openAt(undefined, '/');
   try {
@@ -26,13 +28,19 @@ export function openSocketFile(path: string): OwnedFd | number {
       here = openAt(folder, name);
       if (typeof here === 'number') return here;
       const stats = fstatSync(here.number);
-      if (!stats.isSymbolicLink()) continue;
+      if (!stats.isSymbolicLink()) {
+        parts = below(parts, name);
+        continue;
+      }
       here.close();
       links += 1;
-      if (links > SOCKET_LINKS || !isRootsAlone(fstatSync(folder.number), stats)) return -ELOOP;
+      if (links > SOCKET_LINKS || !isTop(parts) || !isRootsAlone(fstatSync(folder.number), stats))
+        return -ELOOP;
       const target = readlinkSync(`/proc/self/fd/${folder.number}/${name}`);
       rest.unshift(...target.split('/').filter(Boolean));
-      here = openAt(target.startsWith('/') ? undefined : folder, target.startsWith('/') ? '/' : '.');
+      const root = target.startsWith('/');
+      parts = root ? [] : parts;
+      here = root ? openAt(undefined, '/') : openAt(folder, '.');
     }
     if (typeof here === 'number' || fstatSync(here.number).isSocket()) return here;
     here.close();
@@ -43,6 +51,16 @@ export function openSocketFile(path: string): OwnedFd | number {
     if (errno === undefined) throw error;
     return errno;
   }
+}
+
+function below(folder: readonly string[], name: string): readonly string[] {
+  if (name === '..') return folder.slice(0, -1);
+  return name === '.' ? folder : [...folder, name];
+}
+
+/** The folders in which systems have their links, as /var/run. */
+function isTop([first, ...more]: readonly string[]): boolean {
+  return first === undefined || (first === 'var' && more.length === 0);
 }
 
 function isRootsAlone(folder: Stats, link: Stats): boolean {

@@ -18,7 +18,7 @@ export interface SocketFailure {
 const CAUSES: Readonly<Record<string, string>> = {
   ENOENT: 'nothing is at this path',
   ENOTDIR: 'a part of the path is no folder',
-  ELOOP: 'the path leads through a link that others than root could change',
+  ELOOP: 'the path leads through a link, and only links of root in / or /var are followed',
   ENOTSOCK: 'the file is no socket',
   EACCES: 'postern has no permission for it',
   ECONNREFUSED: 'nobody listens there',

@@ -69,6 +69,14 @@ const SOCKETS_AS_ROOT: readonly Protection[] = [
     right: '|| !isRootsAlone(fstatSync(folder.number), stats)',
     wrong: '',
     tests: ['broker/request/open-socket-file'],
+    pattern: 'a link in / or /var is followed',
+  },
+  {
+    name: "sockets: a link in another folder of root's leads nowhere",
+    file: 'broker/request/open-socket-file',
+    right: '|| !isTop(parts) ',
+    wrong: '',
+    tests: ['broker/request/open-socket-file'],
     pattern: 'a link leads nowhere',
   },
   {
@@ -77,7 +85,7 @@ const SOCKETS_AS_ROOT: readonly Protection[] = [
     right: 'if (denied !== undefined)',
     wrong: 'if (false)',
     tests: ['broker/request/connect-host-socket'],
-    pattern: 'replaced by a link',
+    pattern: 'for the path without links',
   },
 ];
 

@@ -203,6 +203,14 @@ export const supervisorProtections: readonly Protection[] = [
     pattern: 'bind mount of',
   },
   {
+    name: "supervisor: postern's own files show as the folder's owner sees them",
+    file: 'sandbox/supervisor/root/root-layers',
+    right: '.map(withOuterOwner)',
+    wrong: '',
+    tests: ['supervisor/root/plan-root'],
+    pattern: "under the folder's owner",
+  },
+  {
     name: 'check: an audit file that is a link is refused',
     file: 'sandbox/cli/load-checked',
     right: 'auditFiles(config).filter(isRefusedLink)',

@@ -145,7 +145,7 @@ function protectedFiles({ ownFiles = [], writable }: RootRequest, host: HostFile
     .flatMap((path) => host.real(path) ?? [])
     .flatMap((path) => [path, ...host.aliases(path)])
     .filter((path) => folders.some((folder) => path !== folder && isWithin(path, folder)))
-    .map((path) => ({ path, because: "postern's own file", kind: 'visible', asked: true, asOwner: true }));
+    .map((path) => ({ path, because: "postern's own file", kind: 'visible', asked: true, asOuter: true }));
 }
 
 function homeEntries({ home }: RootRequest): RootEntry[] {

@@ -16,6 +16,8 @@ export interface Wish {
   readonly asked: boolean;
   /** Where postern is root, the plugin sees it as the owner of the path does. */
   readonly asOwner?: boolean;
+  /** It shows as the owner of the layer that contains it does: its own owner's files are not the plugin's. */
+  readonly asOuter?: boolean;
 }
 
 /** One layer: the source that lies at `path` in the plugin's root. */
@@ -28,8 +30,9 @@ export interface Layer {
   /** As root, the owner whose files the plugin sees as its own; undefined where the ids stay as they are. */
   readonly owner?: string | undefined;
   readonly asked: boolean;
-  /** The path of the layer whose owner counts, for a pin. */
+  /** The path of the layer whose owner counts, for a pin or a file of postern. */
   readonly ownerOf?: string;
+  readonly asOuter?: boolean;
 }
 
 type Resolved = Wish & { readonly real: string };
@@ -74,7 +77,7 @@ export function arrangeLayers(
         ),
     );
   return {
-    layers: pinned(withoutRepetitions([...shown, ...hidden])),
+    layers: pinned(withoutRepetitions([...shown, ...hidden])).map(withOuterOwner),
     hiddenBy: (real) => {
       const governing = governs(real);
       return governing?.kind === 'hidden' ? governing.because : undefined;
@@ -119,9 +122,17 @@ function place(
     }
     const { real: source, because, kind, asked } = wish;
     const owner = wish.asOwner === true ? host.owner(source) : undefined;
-    placed.push({ path, source, because, kind, owner, asked });
+    const asOuter = wish.asOuter === true ? { asOuter: true } : {};
+    placed.push({ path, source, because, kind, owner, asked, ...asOuter });
   }
   return placed;
+}
+
+/** The plugin must not read more of a file for its being protected. */
+function withOuterOwner(layer: Layer, index: number, layers: readonly Layer[]): Layer {
+  const outer = layers.slice(0, index).findLast(({ path }) => isWithin(layer.path, path));
+  if (layer.asOuter !== true || outer?.owner === undefined) return layer;
+  return { ...layer, owner: outer.owner, ownerOf: outer.ownerOf ?? outer.path };
 }
 
 /**

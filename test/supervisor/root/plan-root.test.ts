@@ -194,6 +194,13 @@ test("planRoot() keeps postern's own files read-only within a writable folder, a
   assert.deepEqual(laid(plan({ visible: ['/srv/data'], ownFiles }), '/srv'), ['/srv/data visible']);
 });
 
+test("planRoot() shows postern's own files under the folder's owner", () => {
+  const { entries } = plan({ writable: ['/srv/data'], ownFiles: ['/srv/data/inner/key'] });
+  const key = entries.find(({ path }) => path === '/srv/data/inner/key');
+  assert.ok(key?.kind === 'bind');
+  assert.deepEqual([key.ownerOf, key.asOwner], ['/srv/data', 'asked']);
+});
+
 test('planRoot() lets the innermost of nested visible, writable and hidden paths win', () => {
   const nested = plan({
     visible: ['/srv/data'],
