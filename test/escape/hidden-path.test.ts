@@ -64,6 +64,24 @@ for (const user of users) {
     assert.equal(stdout, 'secret\nshown\n', stderr);
   });
 
+  test(`a proc of the host below a shown folder is hidden (${user})`, {
+    skip: process.geteuid?.() === 0 ? false : 'needs root, to mount',
+  }, async () => {
+    const folder = readableFolder();
+    mkdirSync(join(folder, 'root/proc'), { recursive: true });
+    for (const option of ['--visible', '--writable']) {
+      const { stdout, stderr } = await postern(
+        ['run', option, join(folder, 'root'), '--', 'sh', '-c', `ls ${folder}/root/proc; echo done`],
+        {
+          as: user,
+          inside: [...MOUNTED_TWICE, `mount -t proc proc ${folder}/root/proc && exec "$@"`, 'sh'],
+        },
+      );
+      assert.equal(stdout, 'done\n');
+      assert.match(stderr, /root\/proc" is hidden: it is a proc file system of the host/);
+    }
+  });
+
   test(`a hidden file or folder is read by no path, link, descriptor, mount or rename (${user})`, async () => {
     const found = await look(user, []);
     assert.equal(found.get('ready'), 'yes');

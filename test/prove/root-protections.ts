@@ -8,6 +8,14 @@ const EMPTY_TMPFS = "MS.NOSUID | MS.NODEV, 'mode=0755,size=16m'";
 /** As a user the copies are in a mount namespace whose mounts are already private. */
 const AS_ROOT: readonly Protection[] = [
   {
+    name: "root: a proc of the host's below a shown folder is covered",
+    file: 'sandbox/supervisor/files/kernel-mounts',
+    right: 'KERNEL_TYPES.includes(type)',
+    wrong: 'false',
+    tests: ['escape/hidden-path'],
+    pattern: 'a proc of the host.*user',
+  },
+  {
     name: 'root: what is mounted below a hidden folder is hidden elsewhere too',
     file: 'sandbox/supervisor/files/mount-aliases',
     right: 'const aliases = [...aliasesOf(path, mounts), ...below];',

@@ -1,10 +1,11 @@
 // Refuses a writable folder that holds a set-uid or set-gid program, or one with file capabilities. A plugin that may write it, by its
 // owner, its group or its mode, could put its own code into that program. The kernel removes the privilege when a file is written, but
 // not when it is changed through a shared mapping, mmap(2). The filter keeps the plugin from making such files. Runs in the supervisor.
-import { lstatSync, type Stats } from 'node:fs';
+import { lstatSync, readFileSync, type Stats } from 'node:fs';
 import { PosternError } from '../../../shared/errors.js';
 import { printable } from '../../../shared/printable.js';
 import { hasFileCapabilities } from '../../../shared/sys/xattr.js';
+import { kernelMounts } from './kernel-mounts.js';
 import { entryPath, readFolder } from './read-folder.js';
 
 const SET_IDS = 0o6000;
@@ -22,11 +23,16 @@ const GONE = ['ENOENT', 'ENOTDIR'];
  */
 export async function refusePrivilegedFiles(path: string): Promise<void> {
   const owners = ownersOf(path);
+  // They are covered, see mask-kernel-mounts.ts.
+  const covered = new Set(
+    kernelMounts(readFileSync('/proc/self/mountinfo', 'utf8')).map(({ point }) => point),
+  );
   const waiting: Buffer[] = [Buffer.from(path)];
   for (let seen = 1; waiting.length > 0; seen += 1) {
     if (seen % TURN === 0) await new Promise((resolve) => setImmediate(resolve));
     const next = waiting.pop();
     if (next === undefined) return;
+    if (seen > 1 && covered.has(next.toString())) continue;
     const stats = statsOf(next);
     if (stats?.isDirectory() === true) addEntries(next, owners.includes(stats.uid), waiting);
     else if (stats?.isFile() === true && mayWrite(stats, owners)) refusePrivileged(next, stats.mode);

@@ -1,5 +1,5 @@
 // Turns a plugin's configuration into a running sandbox: plans its root, opens its channel and launches it.
-import { fchownSync, readlinkSync } from 'node:fs';
+import { fchownSync, readFileSync, readlinkSync } from 'node:fs';
 import type { PluginConfig } from '../../../shared/config/plugin-config.js';
 import { PosternError } from '../../../shared/errors.js';
 import { landlockVersion } from '../../../shared/sys/landlock.js';
@@ -21,6 +21,7 @@ import type { Unseen } from '../unseen/unseen-files.js';
 import { IGNORED_SIGNALS } from './ignored-signals.js';
 import { launchLimits } from './launch-limits.js';
 import { launchSandbox } from './launch-sandbox.js';
+import { maskKernelMounts } from './mask-kernel-mounts.js';
 import { maskPipes } from './mask-pipes.js';
 import { outsideEnvironment } from './outside-environment.js';
 import { planPlugin, type StartHost } from './plan-plugin.js';
@@ -90,7 +91,10 @@ async function prepareAndLaunch(
     const spec: LaunchSpec = {
       ...(range === undefined ? {} : { becomeIds: ids }),
       hostname: config.name,
-      root: entries,
+      root: [
+        ...entries,
+        ...maskKernelMounts(plan.entries, readFileSync('/proc/self/mountinfo', 'utf8'), host.onNotice),
+      ],
       writableDirectories: plan.writableDirectories,
       writableFiles: plan.writableFiles,
       terminal: terminalSpec(streams.terminal),

@@ -1,0 +1,12 @@
+// Finds mounts of file systems that show the kernel's own facts and settings. Pure.
+import { type Mount, parseMounts } from './mount-aliases.js';
+
+const KERNEL_TYPES = [
+  ...['proc', 'sysfs', 'cgroup', 'cgroup2', 'debugfs', 'tracefs', 'securityfs', 'bpf', 'devtmpfs', 'devpts'],
+  ...['configfs', 'efivarfs', 'pstore', 'selinuxfs', 'smackfs', 'binfmt_misc', 'mqueue', 'fusectl', 'nsfs'],
+];
+
+/** @param mountinfo the text of /proc/self/mountinfo */
+export function kernelMounts(mountinfo: string): readonly Mount[] {
+  return parseMounts(mountinfo).filter(({ type }) => KERNEL_TYPES.includes(type));
+}
