@@ -1,6 +1,6 @@
 // Sets the plugin's resource limits, setrlimit(2). They cannot be raised inside: that takes CAP_SYS_RESOURCE outside.
 import type { Limits } from '../../shared/config/limit-forms.js';
-import { lowerLimit, RLIMIT, setLimit } from '../../shared/sys/rlimit.js';
+import { lowerLimit, RLIMIT } from '../../shared/sys/rlimit.js';
 import { leaveSpecialPriority } from '../../shared/sys/scheduling.js';
 
 /** A process that goes on after SIGXCPU is killed this much later. */
@@ -14,11 +14,9 @@ const PENDING_SIGNALS = 1024n;
 const QUEUE_BYTES = 64n << 10n;
 
 /** Limits that the launcher itself can bear. */
-export function setLimits({ descriptors, cpuSeconds, fileMib }: Limits): void {
-  const files = BigInt(descriptors);
-  setLimit(RLIMIT.NOFILE, files, files);
-  // No core dump: with 0 a core_pattern that is a pipe would still get one, core(5). 1 prevents both.
-  setLimit(RLIMIT.CORE, 1n, 1n);
+export function setLimits({ cpuSeconds, fileMib }: Limits): void {
+  // No core dump: with 0 a core_pattern that is a pipe would still get one, core(5). 1 prevents both. A hard limit of 0 stays.
+  lowerLimit(RLIMIT.CORE, 1n);
   // postern's own priority, as from a systemd unit, is not meant for the plugin.
   leaveSpecialPriority();
   lowerLimit(RLIMIT.NICE, 0n);
@@ -32,7 +30,9 @@ export function setLimits({ descriptors, cpuSeconds, fileMib }: Limits): void {
 }
 
 /** Set right before execve: Node itself needs more memory and threads than many plugins' limits. */
-export function setLastLimits({ memoryMib, processes }: Limits): void {
+export function setLastLimits({ descriptors, memoryMib, processes }: Limits): void {
+  // The kernel compares it with all descriptors in flight of the uid, when the launcher passes the trap to the supervisor.
+  lowerLimit(RLIMIT.NOFILE, BigInt(descriptors));
   // The kernel counts in the sandbox's user namespace, from Linux 5.14 on: other sandboxes and the user's processes do not count.
   lowerLimit(RLIMIT.NPROC, BigInt(processes));
   if (memoryMib !== undefined) lowerLimit(RLIMIT.DATA, bytes(memoryMib));

@@ -36,5 +36,10 @@ export function lowerLimit(resource: number, soft: bigint, hard: bigint = soft):
 /** Sets both limits. Raising the hard limit again needs CAP_SYS_RESOURCE. */
 export function setLimit(resource: number, soft: bigint, hard: bigint): void {
   const limits = new BigUint64Array([soft, hard]);
-  succeed(setrlimitCall(resource, new Uint8Array(limits.buffer)), 'setrlimit');
+  succeed(setrlimitCall(resource, new Uint8Array(limits.buffer)), 'setrlimit', nameOf(resource));
+}
+
+function nameOf(resource: number): string {
+  const [name] = Object.entries(RLIMIT).find(([, number]) => number === resource) ?? [String(resource)];
+  return `RLIMIT_${name}`;
 }

@@ -112,6 +112,16 @@ for limit in (r.RLIMIT_NPROC, r.RLIMIT_DATA, r.RLIMIT_CPU, r.RLIMIT_FSIZE, r.RLI
     assert.deepEqual([status, stdout], [0, '64 64 1 1\n'], stderr);
   });
 
+  test(`a hard limit that is lower already stays, and a plugin starts (${user})`, async () => {
+    const script = 'import resource as r; print(*r.getrlimit(r.RLIMIT_NOFILE), *r.getrlimit(r.RLIMIT_CORE))';
+    const options = { as: user, through: ['prlimit', '--core=0:0', '--'] };
+    const { status, stdout, stderr } = await postern(
+      ['run', '--limit', 'descriptors=64', '--', ...python(script)],
+      options,
+    );
+    assert.deepEqual([status, stdout], [0, '64 64 0 0\n'], stderr);
+  });
+
   test(`questions_per_second bounds a sandbox's DNS (${user})`, async () => {
     const { stdout } = await run(user, ['questions_per_second=2'], python(ASK));
     assert.ok(Number(stdout) >= 4 && Number(stdout) <= 6, stdout);

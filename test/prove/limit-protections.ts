@@ -35,14 +35,14 @@ export const limitProtections: readonly Protection[] = [
   {
     ...LIMITS,
     name: 'limits: descriptors',
-    right: 'setLimit(RLIMIT.NOFILE, files, files);',
+    right: 'lowerLimit(RLIMIT.NOFILE, BigInt(descriptors));',
     wrong: '',
     pattern: 'raised from inside.*user',
   },
   {
     ...LIMITS,
     name: 'limits: no core dump',
-    right: 'setLimit(RLIMIT.CORE, 1n, 1n);',
+    right: 'lowerLimit(RLIMIT.CORE, 1n);',
     wrong: '',
     pattern: 'raised from inside.*user',
   },

@@ -139,7 +139,6 @@ export class ConnectsAsPlugin {
 
   #start(): Worker {
     const worker = new Worker(bundlePath('connect-thread'));
-    worker.unref();
     worker.on('message', (report: ConnectReport | number) => {
       if (typeof report === 'number') this.#thread = report;
       else this.#finish(report.result);
@@ -149,6 +148,8 @@ export class ConnectsAsPlugin {
       this.#worker = undefined;
       this.#failed();
     });
+    // After the listeners, which would keep the process alive.
+    worker.unref();
     return worker;
   }
 
