@@ -19,11 +19,9 @@ export function checkDescriptorLimit({ descriptorLimit, container }: HostFacts):
       : container?.kind === 'docker' || container?.kind === 'podman'
         ? `${container.kind} run --ulimit nofile=${BROKER_DESCRIPTORS}:${BROKER_DESCRIPTORS} …`
         : `as root, for the shell that starts postern: prlimit --pid $$ --nofile=${BROKER_DESCRIPTORS}:${BROKER_DESCRIPTORS}`;
-  if (descriptorLimit < PLUGIN_DESCRIPTORS)
-    return { ...check, state: 'missing', fix: `A plugin gets ${PLUGIN_DESCRIPTORS}. Raise it; ${raise}` };
-  return {
-    ...check,
-    state: 'degraded',
-    fix: `The broker can make fewer connections at the same time. Raise it; ${raise}`,
-  };
+  const what =
+    descriptorLimit < PLUGIN_DESCRIPTORS
+      ? `A plugin gets ${descriptorLimit}, not ${PLUGIN_DESCRIPTORS}.`
+      : 'The broker can make fewer connections at the same time.';
+  return { ...check, state: 'degraded', fix: `${what} Raise it; ${raise}` };
 }

@@ -545,9 +545,10 @@ ${WITHOUT_FILE}`,
   {
     of: 'descriptors',
     when: "there are fewer than a plugin's limit",
+    state: 'degraded',
     facts: { descriptorLimit: 512, container: PODMAN },
     found: 'RLIMIT_NOFILE, hard: 512',
-    fix: 'A plugin gets 1024. Raise it; podman run --ulimit nofile=16384:16384 …',
+    fix: 'A plugin gets 512, not 1024. Raise it; podman run --ulimit nofile=16384:16384 …',
   },
   {
     of: 'descriptors',
