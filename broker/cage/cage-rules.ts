@@ -23,7 +23,7 @@ const TIOCSTI = 0x5412;
 const FILE_REQUESTS = [0x66, 0x58, 0x76, 0x94];
 /**
  * The lengths of the addresses that the broker binds: a family alone, sockaddr_nl, sockaddr_in, and sockaddr_in6 without and with its scope.
- * A path of an AF_UNIX socket has mostly another one.
+ * A path of up to 26 bytes can be padded to one of these, so this bounds socket files and does not prevent them.
  */
 const BOUND_LENGTHS: readonly number[] = [2, 12, 16, 24, 28];
 /** sizeof(struct sockaddr_storage): the kernel takes no more. */
@@ -100,7 +100,7 @@ export const cageGroups = (pid: number): readonly CageGroup[] => [
           when: [{ index: 1, mask: 0xff00, equals: type << 8 }],
         }),
       ),
-      // bind(2) to a path makes a file, unix(7).
+      // bind(2) to a path makes a file, unix(7). Short paths remain.
       ...OTHER_LENGTHS.map(
         (length): FilterRule => ({
           calls: ['bind'],
