@@ -19,12 +19,15 @@ ip link add off0 type veth peer name off1
 ip addr add ${OWN[1]}/24 dev off0
 ip route add local 93.184.218.0/24 dev lo
 /usr/bin/python3 -c "
-import socket
+import os, socket
 server = socket.create_server(('', ${PORT}))
 print('listening', flush=True)
-while True:
-    print('heard', server.accept()[0].getsockname()[0], flush=True)
-" | (read -r first; echo "$first"; exec cat) &
+if os.fork() == 0:
+    while True:
+        caller = server.accept()[0]
+        print('heard', caller.getsockname()[0], flush=True)
+        caller.send(b'x')
+"
 exec "$@"`;
 const ATTEMPTS = `
 ${client.replace(/\nif __name__ == [\s\S]*$/, '\n')}
@@ -33,9 +36,11 @@ channel = Channel.from_environment() if sys.argv[1] == "channel" else None
 for address in ${JSON.stringify(OWN)}:
     try:
         if channel:
-            channel.connect(address, ${PORT})
+            connection = channel.connect(address, ${PORT})
         else:
-            socket.create_connection((address, ${PORT}), timeout=10)
+            connection = socket.create_connection((address, ${PORT}), timeout=10)
+        # The judge has heard it by then.
+        connection.recv(1)
         print("reached", address, flush=True)
     except Exception as error:
         print("refused", address, error, flush=True)
