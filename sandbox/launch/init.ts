@@ -8,6 +8,7 @@ import { setCloseOnExecFrom } from '../../shared/sys/fcntl.js';
 import { receiveMessage, sendMessage } from '../../shared/sys/message.js';
 import {
   dieWithParent,
+  exitAtOnce,
   leadSession,
   resetSignals,
   setNoNewPrivileges,
@@ -56,7 +57,8 @@ loadFilters('channel', []);
 loadFilter(INIT_FILTER);
 say(INIT_WORDS.ready);
 execve('/bin/sh', ['postern-init', '-c', REAP], ['PATH=/usr/bin:/bin']);
-process.exit(1);
+// Its event loop must not run under the filter, see main.ts.
+exitAtOnce(1);
 
 function say(word: string): void {
   sendMessage(LAUNCH_SOCKET_FD, new TextEncoder().encode(word), [], true);

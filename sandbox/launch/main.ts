@@ -9,6 +9,7 @@ import { receiveMessage, sendMessage } from '../../shared/sys/message.js';
 import { openFolder } from '../../shared/sys/open-folder.js';
 import {
   becomeIds,
+  exitAtOnce,
   leadSession,
   resetSignals,
   setDumpable,
@@ -36,7 +37,8 @@ try {
   launch();
 } catch (error) {
   report(error);
-  process.exit(125);
+  // Node's own way out runs the event loop once more. From Node 22 on that loop has an io_uring, which the filter refuses by now.
+  exitAtOnce(125);
 }
 
 function launch(): void {
