@@ -20,7 +20,7 @@ import { makeDisk } from './make-disk.js';
 const top = fileURLToPath(new URL('../../..', import.meta.url));
 const CPU = { amd64: 'x64', arm64: 'arm64' } as const;
 /** Packages that only the tests import. */
-const FOR_TESTS = ['fast-check', 'pure-rand', 'undici'];
+const FOR_TESTS = ['fast-check', 'pure-rand', 'undici', 'esbuild'];
 const SIZE_MIB = 768;
 
 /** @param folder an empty one */
@@ -56,14 +56,18 @@ async function modulesNeeded(): Promise<readonly string[]> {
   ];
 }
 
-/** koffi's compiled part for that architecture, in the version that is installed here. */
+/** The compiled parts of packages for that architecture, in the versions that are installed here. */
 async function addNative(tree: string, architecture: Architecture): Promise<void> {
-  const manifest = readFileSync(join(top, 'node_modules/koffi/package.json'), 'utf8');
-  const { version } = JSON.parse(manifest) as { version: string };
-  const name = `koffi-linux-${CPU[architecture]}`;
-  const to = join(tree, 'node_modules/@koromix', name);
-  if (existsSync(to)) return;
-  cpSync(await fetchPackage(`@koromix/${name}`, version), to, { recursive: true });
+  const cpu = CPU[architecture];
+  for (const [owner, name] of [
+    ['koffi', `@koromix/koffi-linux-${cpu}`],
+    ['esbuild', `@esbuild/linux-${cpu}`],
+  ] as const) {
+    const manifest = readFileSync(join(top, 'node_modules', owner, 'package.json'), 'utf8');
+    const { version } = JSON.parse(manifest) as { version: string };
+    const to = join(tree, 'node_modules', name);
+    if (!existsSync(to)) cpSync(await fetchPackage(name, version), to, { recursive: true });
+  }
 }
 
 async function fetchNode(architecture: Architecture, major: number): Promise<string> {
