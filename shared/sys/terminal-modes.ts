@@ -38,7 +38,7 @@ export function rawModes(modes: Uint8Array): Uint8Array {
   });
 }
 
-/** The same modes, of a terminal that leaves echo, editing and signal characters to whoever types into its master (EXTPROC). */
+/** The same modes, of a terminal that leaves echo, editing and signal characters to the process at its master (EXTPROC). */
 export function withoutOwnEditing(modes: Uint8Array): Uint8Array {
   return change(modes, (view) => {
     view.setUint32(TERMIOS.c_lflag, view.getUint32(TERMIOS.c_lflag, true) | EXTPROC, true);

@@ -36,7 +36,7 @@ export const hostProtections: readonly Protection[] = [
   },
   {
     name: 'supervisor: a plugin in a pipeline reads nothing while another program has set modes',
-    file: 'sandbox/supervisor/terminal/terminal-relay',
+    file: 'sandbox/supervisor/terminal/input-permission',
     right: 'sameModes(modes, this.#first)',
     wrong: 'true',
     tests: ['escape/own-terminal'],

@@ -11,15 +11,9 @@ import {
   type TerminalPair,
   terminalModes,
 } from '../../../shared/sys/terminal.js';
-import {
-  asksToStop,
-  echoes,
-  endOfInput,
-  readsLines,
-  sameModes,
-  withoutOwnEditing,
-} from '../../../shared/sys/terminal-modes.js';
+import { asksToStop, endOfInput, withoutOwnEditing } from '../../../shared/sys/terminal-modes.js';
 import { READABLE, Watch, WRITABLE } from '../../../shared/sys/uv-poll.js';
+import { InputPermission } from './input-permission.js';
 import { PendingBytes } from './pending-bytes.js';
 import type { UserTerminal } from './user-terminal.js';
 
@@ -40,9 +34,7 @@ export class TerminalRelay {
    * pipeline the user's terminal does the editing, as it does for the other programs, and postern never sets its modes.
    */
   readonly #alone: boolean;
-  /** The user's modes at the start, and whether a plugin of a pipeline may have input at all. */
-  readonly #first: Uint8Array;
-  readonly #takesLines: boolean;
+  readonly #permission: InputPermission;
   #master: OwnedFd | undefined;
   #slave: OwnedFd | undefined;
   #fromPlugin: Watch | undefined;
@@ -52,7 +44,6 @@ export class TerminalRelay {
   #wasOurs = false;
   /** Whether another program of the job may read the terminal that postern has made raw. Then postern reads nothing. */
   #shared = false;
-  readonly #told = new Set<string>();
   readonly #typed = new PendingBytes();
   readonly #shown = new PendingBytes();
   readonly #words = new PendingBytes();
@@ -61,7 +52,6 @@ export class TerminalRelay {
   #drained = false;
   #onDrained: (() => void) | undefined;
   #onTaken: (() => void) | undefined;
-  #onNotice: ((text: string) => void) | undefined;
   #onStopKey: (() => void) | undefined;
   readonly #onResize = (): void => this.#copySize();
   readonly #onExit = (): void => this.#user.giveBack();
@@ -73,8 +63,7 @@ export class TerminalRelay {
     this.#alone = streams.includes(0) && streams.includes(1);
     this.modes = this.#alone ? modes : withoutOwnEditing(modes);
     this.size = user.size() ?? new Uint8Array(8);
-    this.#first = modes;
-    this.#takesLines = streams.includes(0) && readsLines(modes) && echoes(modes);
+    this.#permission = new InputPermission(user, this.#alone, streams, modes);
   }
 
   /** Begins, when the plugin is about to run. @param pair owned from here on */
@@ -99,16 +88,16 @@ export class TerminalRelay {
       this.#hangUp();
       return;
     }
-    const ours = this.#user.isOurs && !(this.#alone && !this.#wasOurs && this.#isShared());
+    const ours = this.#user.isOurs && !(this.#alone && !this.#wasOurs && this.#permission.isShared());
     if (ours && !this.#wasOurs) {
       this.#copySize();
       if (this.#alone) this.#user.makeRaw();
       this.#onTaken?.();
     }
     this.#wasOurs = ours;
-    if (this.#shared) this.#shared = this.#isShared();
+    if (this.#shared) this.#shared = this.#permission.isShared();
     if (!ours) this.#user.giveBack();
-    this.#checkEcho();
+    if (this.#master.open) this.#permission.checkEcho(this.#master.number, ours);
     if (this.#pluginEnded && Date.now() - this.#lastShown > TERMINAL_DRAIN_MS) this.#finish();
     this.#want();
   }
@@ -130,7 +119,7 @@ export class TerminalRelay {
 
   /** @param callback called once for each reason why the plugin gets no input */
   whenRefused(callback: (text: string) => void): void {
-    this.#onNotice = callback;
+    this.#permission.whenRefused(callback);
     this.look();
   }
 
@@ -199,35 +188,12 @@ export class TerminalRelay {
     if (this.#master?.open === true) this.#user.copySizeTo(this.#master.number);
   }
 
-  /** A secret would show: in a pipeline the user's terminal echoes, and its modes are not the plugin's to set. */
-  #checkEcho(): boolean {
-    if (this.#alone || this.#master?.open !== true) return true;
-    const modes = terminalModes(this.#master.number);
-    if (modes === undefined || echoes(modes)) return true;
-    if (this.#wasOurs)
-      this.#refuse('the program turned its echo off, and gets no input: it is part of a pipeline');
-    return false;
-  }
-
-  #isShared(): boolean {
-    const shared = this.#user.isShared;
-    if (shared)
-      this.#refuse('another program of this job may read the terminal: the program gets no input meanwhile');
-    return shared;
-  }
-
-  #refuse(text: string): void {
-    if (this.#onNotice === undefined || this.#told.has(text)) return;
-    this.#told.add(text);
-    this.#onNotice(text);
-  }
-
   #want(): void {
     if (this.#master?.open !== true) return;
     const shows = this.#shown.length + this.#words.length > 0;
     const types = this.#typed.length > 0;
     const idle = !types && this.#claim === undefined && !this.#pluginEnded;
-    const reads = idle && this.#wasOurs && !this.#shared && this.#mayTake();
+    const reads = idle && this.#wasOurs && !this.#shared && this.#mayTake(this.#master.number);
     this.#fromPlugin?.want((this.#shown.length > 0 || this.#drained ? 0 : READABLE) | (types ? WRITABLE : 0));
     this.#fromUser?.want((reads ? READABLE : 0) | (shows ? WRITABLE : 0));
   }
@@ -248,7 +214,7 @@ export class TerminalRelay {
       return;
     }
     // Before the prompt that follows, as that for a password.
-    this.#checkEcho();
+    this.#permission.checkEcho(master, this.#wasOurs);
     if (this.#alone) this.#shown.add(buffer.subarray(0, length));
     // In packet mode other packets say what changed.
     else if (buffer[0] === 0) this.#shown.add(buffer.subarray(1, length));
@@ -265,26 +231,21 @@ export class TerminalRelay {
     this.look();
     if (!this.#wasOurs || this.#shared || this.#typed.length > 0) return;
     if (this.#alone) {
-      this.#shared = this.#isShared();
+      this.#shared = this.#permission.isShared();
       if (!this.#shared) this.#take();
       return;
     }
     // Another program of the pipeline may read this line.
     this.#claim ??= setTimeout(() => {
       this.#claim = undefined;
-      if (this.#user.isOurs && this.#mayTake()) this.#take();
+      const master = this.#master;
+      if (master?.open === true && this.#user.isOurs && this.#mayTake(master.number)) this.#take();
       this.#want();
     }, UNCLAIMED_MS);
   }
 
-  /**
-   * In a pipeline the plugin gets whole lines alone, if the terminal is its standard input, and only while the user's terminal has the modes
-   * of the start. Other modes are those of another program, which asks for a password or takes single keys.
-   */
-  #mayTake(): boolean {
-    if (this.#alone) return true;
-    const modes = this.#takesLines ? this.#user.modes() : undefined;
-    return modes !== undefined && sameModes(modes, this.#first) && this.#checkEcho();
+  #mayTake(master: number): boolean {
+    return this.#permission.mayTake(master, this.#wasOurs);
   }
 
   #take(): void {
