@@ -138,6 +138,8 @@ export const REPLIES_PER_TURN: number = 64;
 
 /** Calls of one sandbox that the broker works on at the same time. Further calls wait in the kernel. */
 export const NOTIFIED_CALLS: number = 2048;
+/** Listening AF_UNIX sockets of a sandbox outside its own file systems that connects find. */
+export const UNIX_LISTENERS: number = 4_096;
 /** AF_UNIX calls of one sandbox that wait in the supervisor, and how many of them one broker sends. */
 export const UNIX_ORDERS: number = 64;
 export const UNIX_ORDERS_SENT: number = 32;

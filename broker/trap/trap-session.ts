@@ -6,6 +6,7 @@ import { type Notification, wakeSynchronously } from '../../shared/sys/seccomp-n
 import { readableNow } from '../../shared/sys/socket.js';
 import { netnsCookie } from '../../shared/sys/socket-state.js';
 import { trapCall } from '../../shared/sys/trap-calls.js';
+import { SandboxListeners } from '../../shared/sys/unix-sockets.js';
 import { READABLE, Watch } from '../../shared/sys/uv-poll.js';
 import { CallerOrigins } from '../caller/caller-origins.js';
 import { CallerProcesses } from '../caller/caller-processes.js';
@@ -97,8 +98,7 @@ export class TrapSession {
         ? this.#supervised.connect
         : connectsHere({
             root: ends.root.number,
-            diag: ends.unixDiag.number,
-            scratch: setup.scratch.map(BigInt),
+            listeners: new SandboxListeners(ends.unixDiag.number, setup.scratch.map(BigInt)),
           }),
       landlockDeniesTcp,
     };

@@ -8,7 +8,7 @@ import { listenOn } from './listen.js';
 import { openInRoot, type Viewpoint } from './open-in-root.js';
 import { encodeSocketPath } from './sockaddr.js';
 import { connect } from './socket-calls.js';
-import { isBoundInside, type SandboxSockets } from './unix-sockets.js';
+import type { SandboxListeners } from './unix-sockets.js';
 
 const { S_IFMT, S_IFSOCK } = files;
 const { ECONNREFUSED } = constants.errno;
@@ -20,7 +20,9 @@ export type UnixTarget =
   | { readonly kind: 'abstract'; readonly address: Uint8Array };
 
 /** A sandbox, as a connect inside it needs it. */
-export type UnixPlace = SandboxSockets & Pick<Viewpoint, 'root' | 'readsProc'>;
+export interface UnixPlace extends Pick<Viewpoint, 'root' | 'readsProc'> {
+  readonly listeners: SandboxListeners;
+}
 
 /**
  * Never waits: a full backlog is EAGAIN, whether or not the socket is blocking.
@@ -29,13 +31,17 @@ export type UnixPlace = SandboxSockets & Pick<Viewpoint, 'root' | 'readsProc'>;
  * @returns 0, minus errno as connect(2) has it, or `host` for a socket that was not bound in the sandbox
  */
 export function connectInside(place: UnixPlace, fd: number, target: UnixTarget): number | 'host' {
-  if (target.kind === 'listen') return listenOn(fd, target.backlog);
+  if (target.kind === 'listen') {
+    const result = listenOn(fd, target.backlog);
+    if (result === 0) place.listeners.note(fd);
+    return result;
+  }
   if (target.kind === 'abstract') return connectNow(fd, target.address);
   const file = openInRoot({ ...place, self: target.self }, target.path);
   if (typeof file === 'number') return file;
   using opened = file;
   if ((fstatSync(opened.number).mode & S_IFMT) !== S_IFSOCK) return -ECONNREFUSED;
-  if (!isBoundInside(opened.number, place)) return 'host';
+  if (!place.listeners.has(opened.number)) return 'host';
   return connectNow(fd, encodeSocketPath(`/proc/self/fd/${opened.number}`));
 }
 

@@ -89,7 +89,7 @@ for (const user of users) {
     };
     const dist = mutantDist(mapped, {
       file: 'shared/sys/connect-inside',
-      right: "if (!isBoundInside(opened.number, place))\n            return 'host';",
+      right: "if (!place.listeners.has(opened.number))\n            return 'host';",
       wrong: ';',
     });
     const { found, heard } = await look(user, 'transparent', dist);
@@ -149,3 +149,48 @@ for (const user of users) {
     assert.equal(said, 'up\n');
   });
 }
+
+/** Prints the median of connects beside many listeners, as a ratio to that beside few, and whether each was reached. */
+const MANY = `import os, socket, statistics, sys, time
+folder = sys.argv[1]
+def listener(name):
+    sock = socket.socket(socket.AF_UNIX)
+    sock.bind(f"{folder}/{name}")
+    sock.listen(64)
+    return sock
+def median(server, name):
+    times = []
+    for _ in range(40):
+        client = socket.socket(socket.AF_UNIX)
+        start = time.perf_counter()
+        client.connect(f"{folder}/{name}")
+        times.append(time.perf_counter() - start)
+        server.accept()[0].close()
+        client.close()
+    return statistics.median(times)
+first = listener("first")
+few = median(first, "first")
+made, tell = os.pipe()
+for child in range(4):
+    if os.fork() == 0:
+        kept = [listener(f"{child}-{number}") for number in range(900)]
+        os.write(tell, b"x")
+        time.sleep(1000)
+for _ in range(4):
+    os.read(made, 1)
+last = listener("last")
+print(median(first, "first") / few, median(last, "last") / few)`;
+
+for (const user of users)
+  test(`thousands of listeners make no connect slow (${user})`, async () => {
+    const folder = readableFolder();
+    if (user === 'user' && process.geteuid?.() === 0) chownSync(folder, NOBODY, NOBODY);
+    const { stdout, stderr } = await postern(
+      ['run', '--writable', folder, '--', '/usr/bin/python3', '-c', MANY, folder],
+      { as: user },
+    );
+    const ratios = stdout.trim().split(' ').map(Number);
+    assert.equal(ratios.length, 2, stderr);
+    // A list of all takes more than twenty times as long.
+    for (const ratio of ratios) assert.ok(ratio < 8, stdout);
+  });

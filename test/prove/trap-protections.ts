@@ -83,10 +83,18 @@ export const trapProtections: readonly Protection[] = [
   {
     name: 'trap: an AF_UNIX socket is connected only to one that was bound in the sandbox',
     file: 'shared/sys/connect-inside',
-    right: "if (!isBoundInside(opened.number, place))\n            return 'host';",
+    right: "if (!place.listeners.has(opened.number))\n            return 'host';",
     wrong: ';',
     tests: ['escape/host-sockets'],
     pattern: 'no socket of the host that shows.*transparent, user',
+  },
+  {
+    name: 'trap: an AF_UNIX connect asks the kernel about one socket, and not about all',
+    file: 'shared/sys/unix-sockets',
+    right: 'ask(this.#diag, known.number, known.cookie)',
+    wrong: 'ask(this.#diag)',
+    tests: ['escape/host-sockets'],
+    pattern: 'thousands of listeners.*user',
   },
   {
     name: 'trap: UDP to the outside is refused',

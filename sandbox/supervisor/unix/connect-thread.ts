@@ -9,6 +9,7 @@ import { setNoNewPrivileges, threadId } from '../../../shared/sys/process-contro
 import { AF_UNIX } from '../../../shared/sys/sockaddr.js';
 import { identifySocket, netnsCookie } from '../../../shared/sys/socket-state.js';
 import { dropThreadGroups, withThreadIds } from '../../../shared/sys/thread-ids.js';
+import { SandboxListeners } from '../../../shared/sys/unix-sockets.js';
 import type { ConnectOrder, ConnectReport } from './connects-as-plugin.js';
 
 const { EACCES } = constants.errno;
@@ -16,7 +17,13 @@ const { EACCES } = constants.errno;
 setNoNewPrivileges();
 dropThreadGroups();
 
-parentPort?.on('message', ({ owned, connect }: ConnectOrder) => {
+const sandboxes = new Map<number, SandboxListeners>();
+
+parentPort?.on('message', ({ owned, connect, forget }: ConnectOrder) => {
+  if (forget !== undefined) {
+    sandboxes.delete(forget);
+    return;
+  }
   const result = connect === undefined ? 0 : carryOut(connect);
   for (const descriptor of owned) new OwnedFd(descriptor).close();
   const report: ConnectReport = { result };
@@ -24,10 +31,15 @@ parentPort?.on('message', ({ owned, connect }: ConnectOrder) => {
 });
 parentPort?.postMessage(threadId());
 
-function carryOut({ id, place, socket, target }: NonNullable<ConnectOrder['connect']>): number | 'host' {
-  if (!isOfSandbox(socket, place.diag)) return -EACCES;
+function carryOut(order: NonNullable<ConnectOrder['connect']>): number | 'host' {
+  const { id, session, root, diag, scratch, socket, target } = order;
+  if (!isOfSandbox(socket, diag)) return -EACCES;
+  const listeners = sandboxes.get(session) ?? new SandboxListeners(diag, scratch);
+  sandboxes.set(session, listeners);
   try {
-    return withThreadIds(id, (asRoot) => connectInside({ ...place, readsProc: asRoot }, socket, target));
+    return withThreadIds(id, (asRoot) =>
+      connectInside({ root, listeners, readsProc: asRoot }, socket, target),
+    );
   } catch {
     return -EACCES;
   }

@@ -6,7 +6,7 @@ import { Worker } from 'node:worker_threads';
 import { FairTurns } from '../../../shared/fair-turns.js';
 import { STALL_LIMIT_MS, UNIX_ORDERS } from '../../../shared/limits.js';
 import { bundlePath } from '../../../shared/own-files.js';
-import type { UnixPlace, UnixTarget } from '../../../shared/sys/connect-inside.js';
+import type { UnixTarget } from '../../../shared/sys/connect-inside.js';
 import { OwnedFd } from '../../../shared/sys/owned-fd.js';
 
 const { EAGAIN } = constants.errno;
@@ -18,11 +18,17 @@ export interface ConnectOrder {
     | {
         /** The plugin's uid and gid. */
         readonly id: number;
-        readonly place: UnixPlace;
+        /** Of the sandbox. No other sandbox ever has it. */
+        readonly session: number;
+        readonly root: number;
+        readonly diag: number;
+        readonly scratch: readonly bigint[];
         readonly socket: number;
         readonly target: UnixTarget;
       }
     | undefined;
+  /** A sandbox that has ended. Such an order gets no report. */
+  readonly forget?: number;
 }
 
 export interface ConnectReport {
@@ -83,13 +89,13 @@ export class ConnectsAsPlugin {
     pending.count += 1;
     this.#pending.set(session, pending);
     const taken = socket.release();
-    const place = { root: root.number, diag: unixDiag.number, scratch };
-    const order = { owned: [taken], connect: { id: pluginId, place, socket: taken, target } };
+    const sandboxOf = { session, root: root.number, diag: unixDiag.number, scratch };
+    const order = { owned: [taken], connect: { ...sandboxOf, id: pluginId, socket: taken, target } };
     const finish = (result: number | 'host'): void => {
       pending.count -= 1;
       if (pending.count === 0) {
         this.#pending.delete(session);
-        for (const descriptor of pending.last) descriptor.close();
+        if (pending.last.length > 0) this.#forget(session, pending.last);
       }
       done(result);
     };
@@ -105,7 +111,13 @@ export class ConnectsAsPlugin {
   end(session: number, descriptors: readonly OwnedFd[]): void {
     const pending = this.#pending.get(session);
     if (pending !== undefined) pending.last = descriptors;
-    else for (const descriptor of descriptors) descriptor.close();
+    else this.#forget(session, descriptors);
+  }
+
+  #forget(session: number, descriptors: readonly OwnedFd[]): void {
+    for (const descriptor of descriptors) descriptor.close();
+    const order: ConnectOrder = { owned: [], forget: session };
+    this.#worker?.postMessage(order);
   }
 
   #discard(session: number | undefined, descriptors: readonly OwnedFd[], kill: () => void): void {
