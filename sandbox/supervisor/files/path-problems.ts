@@ -1,4 +1,4 @@
-// Finds paths of plugins that lead through what a plugin may write. A plugin could put something else there, and a later start would show
+// Finds paths of plugins that lead through a folder that a plugin may write. A plugin could put something else there, and a later start would show
 // or hide that: of this plugin or of another. Pure.
 import type { PluginConfig } from '../../../shared/config/plugin-config.js';
 import type { HostFiles } from './host-files.js';

@@ -1,4 +1,4 @@
-// Finds rules for UNIX sockets whose paths lead through what a plugin may write. A plugin could put another socket there, or a link to one.
+// Finds rules for UNIX sockets whose paths lead through a folder that a plugin may write. A plugin could put another socket there, or a link to one.
 // Pure.
 import type { PluginConfig } from '../../../shared/config/plugin-config.js';
 import { parseRule } from '../../../shared/policy/parse-rule.js';

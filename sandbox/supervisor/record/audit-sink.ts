@@ -23,7 +23,7 @@ export interface AuditSinkEvents {
 
 export class AuditSink {
   readonly #destination: string;
-  /** Where the links of its folder led at the start: whoever changes one later moves nothing. */
+  /** Where the links of its folder led at the start: a change of one of them later moves nothing. */
   readonly #place: string;
   readonly #events: AuditSinkEvents;
   readonly #output: Output;
