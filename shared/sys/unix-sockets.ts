@@ -98,7 +98,10 @@ export class SandboxListeners {
     }
     const known = this.#known.get(name);
     if (known === undefined) return false;
-    return ask(this.#diag, known.number, known.cookie).some((one) => one.file === name);
+    if (!ask(this.#diag, known.number, known.cookie).some((one) => one.file === name)) return false;
+    // A socket in use stays known, however many others the sandbox has.
+    this.#known.set(name, known);
+    return true;
   }
 
   #keep(one: Listening): void {

@@ -169,7 +169,8 @@ def median(server, name):
         client.close()
     return statistics.median(times)
 first = listener("first")
-few = median(first, "first")
+for _ in range(5):
+    few = median(first, "first")
 made, tell = os.pipe()
 for child in range(4):
     if os.fork() == 0:
@@ -191,6 +192,6 @@ for (const user of users)
     );
     const ratios = stdout.trim().split(' ').map(Number);
     assert.equal(ratios.length, 2, stderr);
-    // A list of all takes more than twenty times as long.
-    for (const ratio of ratios) assert.ok(ratio < 8, stdout);
+    // A list of all takes more than ten times as long.
+    for (const ratio of ratios) assert.ok(ratio < 4, stdout);
   });

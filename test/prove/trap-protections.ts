@@ -59,7 +59,7 @@ export const trapProtections: readonly Protection[] = [
   {
     name: "trap: the supervisor's thread takes AF_UNIX sockets of the sandbox alone",
     file: 'sandbox/supervisor/unix/connect-thread',
-    right: 'if (!isOfSandbox(socket, place.diag))',
+    right: 'if (!isOfSandbox(socket, diag))',
     wrong: 'if (false)',
     tests: ['escape/unix-orders'],
     pattern: 'no socket of another network.*root',
