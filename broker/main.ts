@@ -22,6 +22,7 @@ import { tellProblem } from './names/watched-file.js';
 import { receivePackets } from './packet-link.js';
 import { Audit } from './record/audit.js';
 import { Metrics } from './record/metrics.js';
+import { MetricsAnswers } from './record/metrics-answers.js';
 import { Sessions } from './sessions.js';
 import { startGuards } from './stall/start-guards.js';
 import { type Line, takeLine } from './take-line.js';
@@ -43,9 +44,10 @@ const link = new LineLink(new Socket({ fd: BROKER_LINE_FD, allowHalfOpen: true }
   sessions?.end(),
 );
 const metrics = new Metrics();
+const answers = new MetricsAnswers(metrics, (line) => link.send(line));
 
 function take(line: SupervisorLine): void {
-  takeLine(line, sessions && { sessions, metrics, link }, (first) => void start(first));
+  takeLine(line, sessions && { sessions, metrics, answers }, (first) => void start(first));
 }
 
 async function start(line: Line<'start'>): Promise<void> {

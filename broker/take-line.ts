@@ -1,8 +1,8 @@
 // Every line that the supervisor may send, and when it may come. Runs in the broker. A line out of turn ends the broker, by an exception.
 import { PosternError } from '../shared/errors.js';
 import type { SupervisorLine } from '../shared/protocol/link.js';
-import type { LineLink } from './line-link.js';
 import type { Metrics } from './record/metrics.js';
+import type { MetricsAnswers } from './record/metrics-answers.js';
 import type { Sessions } from './sessions.js';
 
 type LineType = SupervisorLine['type'];
@@ -12,7 +12,7 @@ export type Line<T extends LineType> = SupervisorLine & { readonly type: T };
 export interface Serving {
   readonly sessions: Sessions;
   readonly metrics: Metrics;
-  readonly link: LineLink;
+  readonly answers: MetricsAnswers;
 }
 
 type Entry<T extends LineType> =
@@ -31,7 +31,10 @@ const LINES: { readonly [T in LineType]: Entry<T> } = {
   },
   unix_connected: { when: 'serving', take: ({ sessions }, line) => sessions.unixConnected(line) },
   explain: { when: 'serving', take: ({ sessions }, line) => void sessions.explain(line) },
-  metrics: { when: 'serving', take: answerMetrics },
+  metrics: {
+    when: 'serving',
+    take: ({ sessions, answers }, { id }) => answers.answer(id, () => sessions.show()),
+  },
 };
 
 /**
@@ -56,9 +59,4 @@ export function takeLine(
   if (serving === undefined) throw new PosternError('link', `The link begins with "${line.type}"`);
   // The entry belongs to this line's type. The compiler cannot follow that through the table.
   (entry.take as (serving: Serving, line: SupervisorLine) => void)(serving, line);
-}
-
-function answerMetrics({ sessions, metrics, link }: Serving, { id }: Line<'metrics'>): void {
-  sessions.show();
-  void metrics.text().then((text) => link.send({ type: 'metrics', id, text }));
 }

@@ -128,6 +128,18 @@ export const UNREAD_LINES_BYTES: number = 4 * 1024 * 1024;
 /** One line between supervisor and broker. The longest has the rules of one plugin. */
 export const MAX_LINK_LINE_BYTES: number = 64 * 1024 * 1024;
 
+/** Connections to the metrics listener at the same time. Further ones are closed. */
+export const METRICS_CONNECTIONS: number = 64;
+/** How long a client of the metrics listener may take to send its request, and to read its answer. */
+export const METRICS_REQUEST_MS: number = 5_000;
+export const METRICS_ANSWER_MS: number = 10_000;
+/** From the end of one page of metrics to the begin of the next. All who ask meanwhile get that next page. */
+export const METRICS_PAUSE_MS: number = 200;
+/** Series that are written as text before the event loop turns to other work. */
+export const SERIES_PER_TURN: number = 250;
+/** The broker's metrics as text. The supervisor takes no more. */
+export const MAX_METRICS_BYTES: number = 64 * 1024 * 1024;
+
 /** How much longer than the time limit a client waits, so that the broker can report the timeout itself. */
 export const TIMEOUT_GRACE_MS: number = 250;
 

@@ -2,6 +2,12 @@
 import { METRICS } from '../../broker/record/metric-table.js';
 import { SUPERVISOR_METRICS } from '../../sandbox/supervisor/record/metric-table.js';
 import { COUNTED_LIMITS } from '../../shared/config/counted-limits.js';
+import {
+  METRICS_ANSWER_MS,
+  METRICS_CONNECTIONS,
+  METRICS_PAUSE_MS,
+  METRICS_REQUEST_MS,
+} from '../../shared/limits.js';
 import { type LabelValues, type MetricForm, PLUGIN_LABEL } from '../../shared/metrics/metric-form.js';
 import { code, meanings, table } from './markdown.js';
 import {
@@ -23,6 +29,9 @@ export function metricsPage(): string {
 
 - \`/metrics\`: every metric below, in the text format of Prometheus.
 - \`/healthz\`: status 200 while a broker runs, 503 otherwise.
+
+A page is made once for all clients that wait for it, ${1_000 / METRICS_PAUSE_MS} times a second at most. ${METRICS_CONNECTIONS} clients may be connected at the same
+time, and further connections are closed. A client has ${METRICS_REQUEST_MS / 1_000} s to send its request, and ${METRICS_ANSWER_MS / 1_000} s until it has read the answer.
 
 Without that setting postern opens no port. The label \`plugin\` is the name of a plugin. Its metrics start at 0 when it is configured.
 postern starts a broker again that has ended: the counters of the broker then begin at 0.

@@ -1,4 +1,5 @@
 // Makes, zeroes, counts and removes the series of a metric table, by prom-client. Runs in the broker and in the supervisor.
+import { setImmediate } from 'node:timers/promises';
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type {
   CommonMetricKey,
@@ -8,6 +9,7 @@ import type {
   PluginMetricKey,
   Series,
 } from './metric-form.js';
+import { seriesText } from './series-text.js';
 
 type AnyMetric = Counter | Gauge | Histogram;
 
@@ -17,12 +19,19 @@ export class MetricSet<T extends MetricTable> {
   readonly #gauges = new Map<string, Gauge>();
   readonly #histograms = new Map<string, Histogram>();
   readonly #ofPlugins: readonly (readonly [MetricForm, AnyMetric])[];
+  /** Those with a series or more for each plugin, by name. */
+  readonly #series: ReadonlyMap<string, Counter | Gauge>;
 
   constructor(table: T) {
     const made = Object.entries<MetricForm>(table).map(
       ([key, form]) => [form, this.#make(key, form)] as const,
     );
     this.#ofPlugins = made.filter(([form]) => isOfPlugin(form));
+    this.#series = new Map(
+      this.#ofPlugins.flatMap(([{ name }, metric]) =>
+        metric instanceof Histogram ? [] : [[name, metric] as const],
+      ),
+    );
     for (const [form, metric] of made) {
       if (!isOfPlugin(form)) for (const series of startingSeries(form)) setToZero(metric, series);
     }
@@ -70,9 +79,22 @@ export class MetricSet<T extends MetricTable> {
     find(this.#gauges, key).set({ plugin, ...labels }, value);
   }
 
-  /** The text exposition format. */
-  text(): Promise<string> {
-    return this.#registry.metrics();
+  /** The text exposition format, in parts. The event loop turns after each: thousands of plugins make a long page. */
+  async *parts(): AsyncGenerator<string, void> {
+    for (const { name } of this.#registry.getMetricsAsArray()) {
+      const metric = this.#series.get(name);
+      // A metric without a plugin label has few series.
+      if (metric === undefined) yield `${await this.#registry.getSingleMetricAsString(name)}\n\n`;
+      else yield* seriesText(await metric.get());
+      await setImmediate();
+    }
+  }
+
+  /** All parts. */
+  async text(): Promise<string> {
+    let text = '';
+    for await (const part of this.parts()) text += part;
+    return text;
   }
 
   #make(key: string, { name, help, kind, labels, buckets = [] }: MetricForm): AnyMetric {

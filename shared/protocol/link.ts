@@ -75,7 +75,8 @@ export type BrokerLine =
   | { readonly type: 'plugin_ready'; readonly plugin: string; readonly policyHash: string }
   | { readonly type: 'plugin_refused'; readonly plugin: string; readonly problems: readonly string[] }
   | { readonly type: 'audit'; readonly line: AuditEvent }
-  | { readonly type: 'metrics'; readonly id: number; readonly text: string }
+  /** A part of the metrics. `last`: no further part comes. */
+  | { readonly type: 'metrics'; readonly id: number; readonly text: string; readonly last: boolean }
   | { readonly type: 'explained'; readonly id: number; readonly explanation: Explanation }
   /** A session has ended. The supervisor closes the ends that it keeps and answers; the broker closes its ends last. */
   | { readonly type: 'session_ended'; readonly session: number }

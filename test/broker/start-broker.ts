@@ -182,9 +182,13 @@ export class TestBroker {
   async metrics(): Promise<string> {
     const id = Math.floor(Math.random() * 1e9);
     this.send({ type: 'metrics', id });
-    const isAnswer = (line: BrokerLine): line is Extract<BrokerLine, { type: 'metrics' }> =>
+    const isPart = (line: BrokerLine): line is Extract<BrokerLine, { type: 'metrics' }> =>
       line.type === 'metrics' && line.id === id;
-    return (await this.line(isAnswer)).text;
+    await this.until(() => this.lines.some((line) => isPart(line) && line.last));
+    return this.lines
+      .filter(isPart)
+      .map(({ text }) => text)
+      .join('');
   }
 
   /** The value of one series, written as `name{labels}`. */

@@ -7,6 +7,10 @@ const run = (pattern: string): Pick<Protection, 'tests' | 'pattern'> => ({
 });
 const HOME = { file: 'sandbox/supervisor/home/home-problems', tests: ['supervisor/home/home-problems'] };
 const UNSEEN = { file: 'sandbox/supervisor/unseen/unseen-files', tests: ['supervisor/unseen/unseen-files'] };
+const METRICS = {
+  file: 'sandbox/supervisor/record/metrics-endpoint',
+  tests: ['supervisor/record/metrics-endpoint'],
+};
 const LISTENER = { file: 'sandbox/supervisor/listeners/listener', tests: ['integration/restart-listeners'] };
 
 export const supervisorProtections: readonly Protection[] = [
@@ -25,6 +29,43 @@ export const supervisorProtections: readonly Protection[] = [
     wrong: 'if (false)',
     tests: ['supervisor/broker/hostile-broker'],
     pattern: 'leaves lines unread',
+  },
+  {
+    ...METRICS,
+    name: 'metrics: a page is made once for all who wait',
+    file: 'sandbox/supervisor/record/shared-page',
+    right: 'this.#page ??= this.#begin()',
+    wrong: 'this.#page = this.#begin()',
+    pattern: 'made once',
+  },
+  {
+    ...METRICS,
+    name: 'metrics: connections are bounded',
+    right: 'server.maxConnections = METRICS_CONNECTIONS;',
+    wrong: '',
+    pattern: 'further connections',
+  },
+  {
+    ...METRICS,
+    name: 'metrics: a client without a request makes room',
+    right: 'connectionsCheckingInterval: 1_000',
+    wrong: 'connectionsCheckingInterval: 1_000_000',
+    pattern: 'further connections',
+  },
+  {
+    ...METRICS,
+    name: 'metrics: a client that reads slowly is disconnected',
+    right: 'request.socket.destroy()',
+    wrong: '{}',
+    pattern: 'reads slowly',
+  },
+  {
+    name: 'metrics: a long page is written over many turns of the event loop',
+    file: 'shared/metrics/series-text',
+    right: 'await setImmediate();',
+    wrong: '',
+    tests: ['shared/metric-set'],
+    pattern: 'event loop turns',
   },
   {
     name: "supervisor: a sandbox's waiting AF_UNIX calls are bounded",

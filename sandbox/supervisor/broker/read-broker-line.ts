@@ -17,7 +17,7 @@ export function readBrokerLine(text: string): BrokerLine | undefined {
 }
 
 function readLine(line: Fields): BrokerLine | undefined {
-  const { type, plugin, id, session, text, message, fix, problems, policyHash, explanation } = line;
+  const { type, plugin, id, session, text, last, message, fix, problems, policyHash, explanation } = line;
   switch (type) {
     case 'ready':
       return { type };
@@ -35,7 +35,9 @@ function readLine(line: Fields): BrokerLine | undefined {
       return event === undefined ? undefined : { type, line: event };
     }
     case 'metrics':
-      return typeof id === 'number' && typeof text === 'string' ? { type, id, text } : undefined;
+      return typeof id === 'number' && typeof text === 'string' && typeof last === 'boolean'
+        ? { type, id, text, last }
+        : undefined;
     case 'explained':
       return typeof id === 'number' && isExplanation(explanation) ? { type, id, explanation } : undefined;
     case 'session_ended':

@@ -2,12 +2,22 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { parseHostPort } from '../../../shared/config/parse-host-port.js';
 import { PosternError } from '../../../shared/errors.js';
+import { METRICS_ANSWER_MS, METRICS_CONNECTIONS, METRICS_REQUEST_MS } from '../../../shared/limits.js';
+import { SharedPage } from './shared-page.js';
 
 export interface MetricsPages {
   /** All metrics, in Prometheus' text format 0.0.4. */
   readonly metrics: () => Promise<string>;
   readonly healthy: () => boolean;
 }
+
+/** Node looks for requests that take too long at intervals only. */
+const TIMES = {
+  requestTimeout: METRICS_REQUEST_MS,
+  headersTimeout: METRICS_REQUEST_MS,
+  keepAliveTimeout: METRICS_REQUEST_MS,
+  connectionsCheckingInterval: 1_000,
+};
 
 /**
  * @param address as parseHostPort reads it; port 0 takes a free port
@@ -20,9 +30,14 @@ export async function serveMetrics(address: string, pages: MetricsPages): Promis
       fix: 'write HOST:PORT, for example 127.0.0.1:9464',
     });
   }
-  const server = createServer({ requestTimeout: 5_000, headersTimeout: 5_000 }, (request, response) => {
-    answer(request, response, pages).catch(() => response.destroy());
+  const page = new SharedPage(pages.metrics);
+  const server = createServer(TIMES, (request, response) => {
+    // A client that reads slowly would keep its page in memory.
+    const timer = setTimeout(() => request.socket.destroy(), METRICS_ANSWER_MS);
+    response.once('close', () => clearTimeout(timer));
+    answer(request, response, pages, page).catch(() => response.destroy());
   });
+  server.maxConnections = METRICS_CONNECTIONS;
   await new Promise<void>((resolve, reject) => {
     server.once('error', (cause: NodeJS.ErrnoException) => {
       const fix =
@@ -44,13 +59,14 @@ async function answer(
   request: IncomingMessage,
   response: ServerResponse,
   pages: MetricsPages,
+  page: SharedPage,
 ): Promise<void> {
   const path = request.url?.split('?')[0];
   if (request.method !== 'GET' && request.method !== 'HEAD')
     return finish(response, 405, 'method not allowed\n');
   if (path === '/metrics') {
     response.setHeader('Content-Type', 'text/plain; version=0.0.4; charset=utf-8');
-    return finish(response, 200, await pages.metrics());
+    return finish(response, 200, await page.get());
   }
   if (path === '/healthz') {
     return pages.healthy() ? finish(response, 200, 'ok\n') : finish(response, 503, 'no broker is running\n');
@@ -58,7 +74,7 @@ async function answer(
   return finish(response, 404, 'not found: /metrics and /healthz are here\n');
 }
 
-function finish(response: ServerResponse, status: number, body: string): void {
+function finish(response: ServerResponse, status: number, body: string | Buffer): void {
   response.statusCode = status;
   response.end(body);
 }

@@ -100,7 +100,7 @@ function take(line: BrokerLine): string {
       assert.equal(typeof line.plugin + typeof line.policyHash, 'stringstring');
       return line.type;
     case 'metrics':
-      assert.equal(typeof line.id + typeof line.text, 'numberstring');
+      assert.equal(typeof line.id + typeof line.text + typeof line.last, 'numberstringboolean');
       return line.type;
     case 'session_ended':
     case 'trap_ended':

@@ -21,7 +21,7 @@ const LINES = [
   { type: 'plugin_ready', plugin: 'web', policyHash: '00' },
   { type: 'plugin_refused', plugin: 'web', problems: ['no'] },
   { type: 'audit', line: AUDIT_EXAMPLES.decision },
-  { type: 'metrics', id: 1, text: 'a 1' },
+  { type: 'metrics', id: 1, text: 'a 1', last: true },
   { type: 'explained', id: 1, explanation },
   { type: 'session_ended', session: 1 },
   { type: 'trap_ended', session: 1 },

@@ -1,0 +1,44 @@
+// The series of one counter or gauge in Prometheus' text format, as prom-client writes them, but some in each turn of the event loop.
+// Runs in the broker and in the supervisor.
+import { setImmediate } from 'node:timers/promises';
+import { SERIES_PER_TURN } from '../limits.js';
+
+/** As a counter or gauge of prom-client returns itself. */
+export interface ReadMetric {
+  readonly name: string;
+  readonly help: string;
+  readonly type: unknown;
+  readonly values: readonly {
+    readonly value: number;
+    readonly labels: Readonly<Partial<Record<string, string | number>>>;
+  }[];
+}
+
+export async function* seriesText({ name, help, type, values }: ReadMetric): AsyncGenerator<string, void> {
+  let text = `# HELP ${name} ${escaped(help)}\n# TYPE ${name} ${type}\n`;
+  let left = SERIES_PER_TURN;
+  for (const { value, labels } of values) {
+    const pairs = Object.entries(labels).map(([label, word]) => `${label}="${escapeValue(String(word))}"`);
+    text += `${name}${pairs.length > 0 ? `{${pairs.join(',')}}` : ''} ${numberText(value)}\n`;
+    left -= 1;
+    if (left > 0) continue;
+    yield text;
+    await setImmediate();
+    text = '';
+    left = SERIES_PER_TURN;
+  }
+  yield `${text}\n`;
+}
+
+function numberText(value: number): string {
+  if (Number.isNaN(value)) return 'Nan';
+  return Number.isFinite(value) ? String(value) : value > 0 ? '+Inf' : '-Inf';
+}
+
+function escaped(text: string): string {
+  return text.replace(/\\/g, '\\\\').replace(/\n/g, '\\n');
+}
+
+function escapeValue(text: string): string {
+  return escaped(text).replace(/"/g, '\\"');
+}
