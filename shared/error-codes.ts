@@ -177,6 +177,12 @@ export const ERROR_CODES = {
     what: 'A writable path holds a set-uid or set-gid program, one with file capabilities, or folders that cannot be looked through.',
     fix: 'Take the privilege from the file, remove such folders, or name a narrower folder.',
   },
+  shortage: {
+    in: 'supervisor',
+    status: 125,
+    what: 'The host has no descriptor, process or memory left for a start. `up` tries again later.',
+    fix: 'Raise the limit that the message names, or run fewer plugins.',
+  },
   unsafe_stream: {
     in: 'supervisor',
     status: 125,

@@ -117,6 +117,8 @@ export const TERMINAL_WORDS_BYTES: number = 65_536;
 /** From the first process of a sandbox to the execve of its program. Node starts slowly on a slow or busy machine. */
 export const LAUNCH_TIMEOUT_MS: number = 60_000;
 export const BROKER_START_TIMEOUT_MS: number = 60_000;
+/** Plugins that start at the same time; the others wait. A start holds some 60 descriptors for a moment, a running plugin some 15. */
+export const STARTS_AT_ONCE: number = 4;
 
 /** Audit events that wait for the supervisor. Past it they are dropped and counted. */
 export const AUDIT_BACKLOG_BYTES: number = 4 * 1024 * 1024;

@@ -65,6 +65,8 @@ postern COMMAND --help shows the options of a command.`,
 
 // Node resets its signals and then takes a while to exit. A signal in between would replace the exit status.
 process.on('exit', exitAtOnce);
+// Node prints a fault of postern only after that event.
+process.on('uncaughtExceptionMonitor', () => process.off('exit', exitAtOnce));
 keepIgnoring();
 
 try {

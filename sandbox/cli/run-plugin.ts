@@ -55,7 +55,7 @@ export async function runPlugin(
   });
   await supervisor.start();
   try {
-    sandbox = await supervisor.startPlugin(config, streams, 'boot');
+    sandbox = await supervisor.startPlugin(config, () => streams, 'boot');
     signals.deliver();
     const job = joinJob(terminal, sandbox);
     if (terminal !== undefined) divertOwnWords((text) => terminal.say(text), terminal.streams);

@@ -6,7 +6,7 @@ import { OUTPUT_TIMEOUT_MS } from '../../shared/limits.js';
 import { PluginGroup } from '../supervisor/plugin-group.js';
 import { PluginKeeper, type PluginStarter, type PluginWatcher } from '../supervisor/plugin-keeper.js';
 import type { PluginEnd } from '../supervisor/start/sandbox.js';
-import { captureStreams } from '../supervisor/start/standard-streams.js';
+import { captureStreams, type StandardStreams } from '../supervisor/start/standard-streams.js';
 import { Supervisor } from '../supervisor/supervisor.js';
 import { isIgnored } from './keep-ignoring.js';
 import { limitOutput } from './limit-output.js';
@@ -131,10 +131,14 @@ function starterOf(supervisor: Supervisor, lines: PluginLines): PluginStarter {
           say(`${plugin.name}: ${dropped} more lines within a second are left out (log_lines_per_second)`);
         },
       );
-      const streams = captureStreams(output.line);
-      const sandbox = await supervisor.startPlugin(plugin, streams, cause);
+      let streams: StandardStreams | undefined;
+      const capture = (): StandardStreams => {
+        streams = captureStreams(output.line);
+        return streams;
+      };
+      const sandbox = await supervisor.startPlugin(plugin, capture, cause);
       const drained = async (): Promise<void> => {
-        await streams.drained();
+        await streams?.drained();
         output.flush();
       };
       return { ended: sandbox.ended.then((end) => drained().then(() => end)) };

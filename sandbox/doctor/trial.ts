@@ -97,7 +97,7 @@ interface Run {
 async function run(supervisor: Supervisor, config: PluginConfig): Promise<Run> {
   const lines: string[] = [];
   const streams = captureStreams((_stream, line) => void lines.push(line));
-  const sandbox = await supervisor.startPlugin(config, streams, 'boot');
+  const sandbox = await supervisor.startPlugin(config, () => streams, 'boot');
   const runningAt = performance.now();
   const end = await sandbox.ended;
   await streams.drained();

@@ -4,6 +4,7 @@ import { briefContainerFix } from './container-fix.js';
 import { APPARMOR_SETTING, forbiddingSetting } from './namespace-settings.js';
 import { readConfinement } from './read-confinement.js';
 import { readSetting } from './read-setting.js';
+import { shortageIn } from './shortage.js';
 
 /** @param words the message of unshare(1), or of the attempt to start it */
 export function namespacesFailure(words: string): PosternError {
@@ -13,7 +14,7 @@ export function namespacesFailure(words: string): PosternError {
     `Cannot start the sandbox, step namespaces: ${said || 'unshare(1) failed'}`,
     {
       fix: fixFor(said),
-      fields: { step: 'namespaces', exitStatus: 125 },
+      fields: { step: 'namespaces', exitStatus: 125, errno: shortageIn(said) },
     },
   );
 }

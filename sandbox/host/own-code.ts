@@ -24,12 +24,18 @@ export function openOwnCode(): OwnCode {
   const common = commonFolder(dirname(launcher), dirname(library));
   // Node searches packages in node_modules below a parent folder, so that folder's parent is the one.
   const folder = basename(common) === 'node_modules' ? dirname(common) : common;
-  return {
-    node: new OwnedFd(openSync(process.execPath, constants.O_RDONLY)),
-    folder: new OwnedFd(openSync(folder, O_PATH | constants.O_DIRECTORY)),
-    launcher: relative(folder, launcher),
-    init: relative(folder, bundlePath('init')),
-  };
+  const node = new OwnedFd(openSync(process.execPath, constants.O_RDONLY));
+  try {
+    return {
+      node,
+      folder: new OwnedFd(openSync(folder, O_PATH | constants.O_DIRECTORY)),
+      launcher: relative(folder, launcher),
+      init: relative(folder, bundlePath('init')),
+    };
+  } catch (error) {
+    node.close();
+    throw error;
+  }
 }
 
 /** The innermost folder that contains both paths. */

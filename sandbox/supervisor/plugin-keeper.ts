@@ -1,7 +1,8 @@
 // Keeps one plugin over its whole life: starts it, restarts it by its policy, and stops it. Its failures reach no other plugin.
 import type { PluginConfig } from '../../shared/config/plugin-config.js';
 import type { StartCause } from '../../shared/reasons.js';
-import { nextRestart, type Run } from './restart-delay.js';
+import { isShortage } from '../host/shortage.js';
+import { nextRestart, type Run, waitAfterShortage } from './restart-delay.js';
 import type { PluginEnd } from './start/sandbox.js';
 
 export interface RunningPlugin {
@@ -11,7 +12,7 @@ export interface RunningPlugin {
 /** Starts and stops plugins for a keeper. */
 export interface PluginStarter {
   readonly start: (config: PluginConfig, cause: StartCause) => Promise<RunningPlugin>;
-  /** Sends SIGTERM, then SIGKILL. Resolves when every process of the plugin is gone. */
+  /** Cancels a start that waits. Sends SIGTERM, then SIGKILL. Resolves when every process of the plugin is gone. */
   readonly stop: (name: string) => Promise<void>;
 }
 
@@ -21,6 +22,8 @@ export interface PluginWatcher {
   readonly onFailedStart: (name: string, error: unknown, delayMs: number | undefined) => void;
 }
 
+const FAILED_START: Run = { failed: true, milliseconds: 0 };
+
 export class PluginKeeper {
   readonly config: PluginConfig;
   readonly #starter: PluginStarter;
@@ -29,7 +32,7 @@ export class PluginKeeper {
   #wake: (() => void) | undefined;
   #settle: () => void = () => {};
   #ended: Promise<boolean> | undefined;
-  /** Resolves after the first start of the plugin, whether it worked or failed. */
+  /** Resolves after the first start of the plugin, whether it worked or failed. A start for which the host had no room does not count. */
   readonly settled: Promise<void> = new Promise((resolve) => {
     this.#settle = resolve;
   });
@@ -56,44 +59,67 @@ export class PluginKeeper {
 
   async #keep(): Promise<boolean> {
     let restarts = 0;
-    for (let cause: StartCause = 'boot'; !this.#stopping; cause = 'restart') {
-      const run = await this.#runOnce(cause, restarts);
-      const next = this.#stopping ? undefined : nextRestart(this.config.restart, run, restarts);
-      if (next === undefined) return this.#stopping || !run.failed;
-      restarts = next.restarts;
-      await this.#pause(next.delayMs);
-    }
-    this.#settle();
-    return true;
-  }
-
-  async #runOnce(cause: StartCause, restarts: number): Promise<Run> {
-    const { config } = this;
-    const delay = (run: Run): number | undefined =>
-      this.#stopping ? undefined : nextRestart(config.restart, run, restarts)?.delayMs;
-    let plugin: RunningPlugin;
+    let shortages = 0;
+    let cause: StartCause = 'boot';
     try {
-      plugin = await this.#starter.start(config, cause);
-    } catch (error) {
-      const run = { failed: true, milliseconds: 0 };
-      if (!this.#stopping) this.#watcher.onFailedStart(config.name, error, delay(run));
-      return run;
+      while (!this.#stopping) {
+        const plugin = await this.#start(cause, restarts, shortages);
+        if (plugin === 'shortage') {
+          await this.#pause(waitAfterShortage(this.config.restart, shortages));
+          shortages += 1;
+          continue;
+        }
+        this.#settle();
+        shortages = 0;
+        cause = 'restart';
+        const run = plugin === undefined ? FAILED_START : await this.#end(plugin, restarts);
+        const next = this.#stopping ? undefined : nextRestart(this.config.restart, run, restarts);
+        if (next === undefined) return this.#stopping || !run.failed;
+        restarts = next.restarts;
+        await this.#pause(next.delayMs);
+      }
+      return true;
     } finally {
       this.#settle();
     }
+  }
+
+  /** @returns the plugin; `shortage`: the host had no room for it; undefined: it failed to start */
+  async #start(
+    cause: StartCause,
+    restarts: number,
+    shortages: number,
+  ): Promise<RunningPlugin | 'shortage' | undefined> {
+    const { name, restart } = this.config;
+    try {
+      return await this.#starter.start(this.config, cause);
+    } catch (error) {
+      const short = isShortage(error);
+      const delayMs = short
+        ? waitAfterShortage(restart, shortages)
+        : nextRestart(restart, FAILED_START, restarts)?.delayMs;
+      if (!this.#stopping) this.#watcher.onFailedStart(name, error, delayMs);
+      return short ? 'shortage' : undefined;
+    }
+  }
+
+  async #end(plugin: RunningPlugin, restarts: number): Promise<Run> {
+    const { name, restart } = this.config;
     const startedAt = performance.now();
     // A stop during the start had nothing to stop yet.
-    if (this.#stopping) await this.#starter.stop(config.name);
+    if (this.#stopping) await this.#starter.stop(name);
     const end = await plugin.ended;
     const run = {
       failed: end.kind === 'killed' || end.status !== 0,
       milliseconds: performance.now() - startedAt,
     };
-    this.#watcher.onEnd(config.name, end, delay(run));
+    const delayMs = this.#stopping ? undefined : nextRestart(restart, run, restarts)?.delayMs;
+    this.#watcher.onEnd(name, end, delayMs);
     return run;
   }
 
   #pause(milliseconds: number): Promise<void> {
+    if (this.#stopping) return Promise.resolve();
     return new Promise((resolve) => {
       const timer = setTimeout(resolve, milliseconds);
       this.#wake = () => {

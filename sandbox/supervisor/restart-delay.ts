@@ -20,10 +20,19 @@ export function nextRestart(
 ): { readonly delayMs: number; readonly restarts: number } | undefined {
   if (config.policy === 'no' || (config.policy === 'on-failure' && !run.failed)) return undefined;
   const so = run.milliseconds >= config.resetAfterMs ? 0 : restarts;
+  return { delayMs: waitBefore(config, so), restarts: so + 1 };
+}
+
+/**
+ * The wait after a start for which the host had no room. The plugin did nothing wrong, so its policy and its own restarts do not count.
+ *
+ * @param shortages the number of such starts in a row before this one
+ */
+export function waitAfterShortage(config: RestartConfig, shortages: number): number {
+  return waitBefore(config, shortages);
+}
+
+function waitBefore({ delayMs, maxDelayMs }: RestartConfig, times: number): number {
   // 2 ** 30 is above every bound, and still an exact number.
-  const delayMs = Math.min(
-    config.delayMs * 2 ** Math.min(so, 30),
-    Math.max(config.delayMs, config.maxDelayMs),
-  );
-  return { delayMs, restarts: so + 1 };
+  return Math.min(delayMs * 2 ** Math.min(times, 30), Math.max(delayMs, maxDelayMs));
 }

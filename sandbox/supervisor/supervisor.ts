@@ -10,6 +10,7 @@ import type { StartCause } from '../../shared/reasons.js';
 import { dropInheritableCapabilities } from '../../shared/sys/capabilities.js';
 import { becomeSubreaper, setDumpable } from '../../shared/sys/process-control.js';
 import { claimIdRange, type IdRange } from '../host/id-range.js';
+import { shortageOf } from '../host/shortage.js';
 import { BrokerProcess } from './broker/broker-process.js';
 import { Cgroups } from './cgroup/cgroups.js';
 import { Listeners } from './listeners/listeners.js';
@@ -19,6 +20,7 @@ import { requireStartable, type Startable } from './require-startable.js';
 import type { Sandbox } from './start/sandbox.js';
 import type { StandardStreams } from './start/standard-streams.js';
 import { type PluginHost, startPlugin } from './start/start-plugin.js';
+import { StartQueue } from './start-queue.js';
 import type { Unseen } from './unseen/unseen-files.js';
 import { UnseenReports } from './unseen/unseen-reports.js';
 
@@ -51,6 +53,7 @@ export class Supervisor {
     cgroups: this.#cgroups,
     onNotice: (text) => this.#notice(text),
   });
+  readonly #starts = new StartQueue();
   readonly #unseen: UnseenReports;
   #broker: BrokerProcess | undefined;
   #owner: IdRange | undefined;
@@ -80,8 +83,8 @@ export class Supervisor {
    * Starts everything except the plugins. Their listeners are bound from here on: an early client waits in the queue.
    *
    * @throws PosternError `bad_rules`, `listen_address`, `metrics_address`, `audit_destination`, `broker_failed`,
-   *   `old_kernel`, `missing_capabilities`, `bad_home`, `path_not_apart`, `no_sock_diag`, `no_cgroup`, `no_id_range`. Nothing is left running or
-   *   bound.
+   *   `old_kernel`, `missing_capabilities`, `bad_home`, `path_not_apart`, `no_sock_diag`, `no_cgroup`, `no_id_range`, `shortage`. Nothing is left
+   *   running or bound.
    */
   async start(): Promise<void> {
     const { plugins, audit, metrics, ownFiles } = this.#options;
@@ -105,21 +108,36 @@ export class Supervisor {
       await this.#startBroker(listeners);
     } catch (error) {
       await this.close();
-      throw error;
+      throw shortageOf(error, 'postern') ?? error;
     }
   }
 
   /**
    * Starts a configured plugin, for the first time or again. It finds the same listeners, with the clients in their queues.
+   * While {@link STARTS_AT_ONCE} others start, it waits.
    *
+   * @param streams called when its turn has come: the streams of a plugin that waits need no descriptors
    * @returns its sandbox; {@link Sandbox.ended} resolves with the plugin's end
+   * @throws PosternError as {@link startPlugin} of start/ does, and `shortage`
    */
-  async startPlugin(config: PluginConfig, streams: StandardStreams, cause: StartCause): Promise<Sandbox> {
+  async startPlugin(
+    config: PluginConfig,
+    streams: () => StandardStreams,
+    cause: StartCause,
+  ): Promise<Sandbox> {
+    try {
+      return await this.#starts.add(config.name, () => this.#startNow(config, streams, cause));
+    } catch (error) {
+      throw shortageOf(error, `"${config.name}"`) ?? error;
+    }
+  }
+
+  async #startNow(config: PluginConfig, streams: () => StandardStreams, cause: StartCause): Promise<Sandbox> {
     const broker = this.#broker;
     const startable = this.#startable;
     if (broker === undefined || startable === undefined || this.#closed !== undefined)
       throw new PosternError('broker_failed', 'The supervisor has not been started');
-    return this.#runs.start(config, cause, () => {
+    return this.#runs.start(config, cause, async () => {
       const host: PluginHost = {
         ...startable,
         broker,
@@ -131,7 +149,7 @@ export class Supervisor {
         },
         cgroup: this.#cgroups.make(config),
       };
-      return startPlugin(host, config, streams);
+      return startPlugin(host, config, streams());
     });
   }
 
@@ -142,8 +160,9 @@ export class Supervisor {
     return this.#broker.explain(plugin, question);
   }
 
-  /** Sends SIGTERM, and SIGKILL after a time. Resolves when every process of the plugin is gone. */
+  /** Cancels a start that waits. Sends SIGTERM, and SIGKILL after a time. Resolves when every process of the plugin is gone. */
   stopPlugin(name: string, signal: number = SIGTERM, timeoutMs: number = STOP_TIMEOUT_MS): Promise<void> {
+    this.#starts.cancel(name);
     return this.#runs.stop(name, signal, timeoutMs);
   }
 
@@ -168,6 +187,7 @@ export class Supervisor {
   }
 
   async #close(graceMs: number): Promise<void> {
+    this.#starts.cancelAll();
     await this.#runs.close(SIGTERM, graceMs);
     await this.#cgroups.removed();
     this.#listeners.closeAll();

@@ -73,7 +73,7 @@ async function drive({ listen, rounds }: DriverRequest): Promise<DriverReport> {
       const dial = (): ReturnType<typeof call>[] => Array.from({ length: callers }, () => call(address));
       const early = when === 'before' ? dial() : [];
       await Promise.all(early.map(({ connected }) => connected));
-      const sandbox = await supervisor.startPlugin({ ...config, command }, streams, 'boot');
+      const sandbox = await supervisor.startPlugin({ ...config, command }, () => streams, 'boot');
       const called = [...early, ...(when === 'after' ? dial() : [])];
       await sandbox.ended;
       await streams.drained();

@@ -14,6 +14,7 @@ import {
   plainPlugin,
   type RestartConfig,
 } from '../../shared/config/plugin-config.js';
+import { PosternError } from '../../shared/errors.js';
 
 const RESTART: RestartConfig = { policy: 'always', delayMs: 100, maxDelayMs: 1000, resetAfterMs: 5000 };
 const good = { failed: false, milliseconds: 10 };
@@ -56,12 +57,13 @@ class FakeStarter implements PluginStarter {
   readonly log: string[] = [];
   readonly #ends = new Map<string, (end: PluginEnd) => void>();
   failures = 0;
+  failure = new Error('cannot start');
 
   start = async (config: PluginConfig, cause: string): Promise<{ ended: Promise<PluginEnd> }> => {
     this.log.push(`start ${config.name} ${cause}`);
     if (this.failures > 0) {
       this.failures -= 1;
-      throw new Error('cannot start');
+      throw this.failure;
     }
     return { ended: new Promise((resolve) => this.#ends.set(config.name, resolve)) };
   };
@@ -98,6 +100,45 @@ test('a keeper tries a failed start again, and reports the delay', async () => {
   assert.deepEqual(waits, [10, 20]);
   starter.end('a', { kind: 'exited', status: 0 });
   assert.equal(await ended, true);
+});
+
+test('a start for which the host had no room is tried again, whatever the policy, and is no restart', async () => {
+  const starter = new FakeStarter();
+  starter.failures = 2;
+  starter.failure = new PosternError('shortage', 'no descriptor');
+  const waits: (number | undefined)[] = [];
+  const watcher = {
+    ...silent,
+    onFailedStart: (_: string, __: unknown, wait?: number) => void waits.push(wait),
+  };
+  const first = new PluginKeeper(configOf('first', { ...NO_RESTART, delayMs: 10 }), starter, watcher);
+  const second = new PluginKeeper(configOf('second'), starter, silent);
+  const ended = new PluginGroup([
+    { keeper: first, after: [] },
+    { keeper: second, after: ['first'] },
+  ]).run();
+  await turn(80);
+  assert.deepEqual(waits, [10, 20]);
+  assert.deepEqual(starter.log, [
+    'start first boot',
+    'start first boot',
+    'start first boot',
+    'start second boot',
+  ]);
+  for (const name of ['first', 'second']) starter.end(name, { kind: 'exited', status: 0 });
+  assert.equal(await ended, true);
+});
+
+test('a stop ends the wait for room', async () => {
+  const starter = new FakeStarter();
+  starter.failures = 1;
+  starter.failure = new PosternError('shortage', 'no descriptor');
+  const keeper = new PluginKeeper(configOf('a', { ...NO_RESTART, delayMs: 60_000 }), starter, silent);
+  const ended = keeper.run();
+  await turn();
+  await keeper.stop();
+  assert.equal(await ended, true);
+  assert.deepEqual(starter.log, ['start a boot', 'stop a']);
 });
 
 test('a keeper that is stopped during the delay starts nothing more', async () => {

@@ -73,7 +73,7 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
 
   /** @throws PosternError `broker_failed` where the broker does not start */
   async start(): Promise<void> {
-    const spawned = spawnBroker(this.#options.becomeIds !== undefined, (packets) =>
+    const spawned = await spawnBroker(this.#options.becomeIds !== undefined, (packets) =>
       receiveUnixAsks(packets, {
         isFull: () => this.#unixConnects.isFull,
         ask: (ask, socket) => this.#connectUnix(ask, socket),

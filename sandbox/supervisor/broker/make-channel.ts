@@ -3,7 +3,7 @@ import { REPLY_SEND_BUFFER_BYTES, REQUEST_PIPE_BYTES } from '../../../shared/lim
 import { setPipeSize } from '../../../shared/sys/fcntl.js';
 import { nameForGood } from '../../../shared/sys/name-socket.js';
 import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
-import { makePipe } from '../../../shared/sys/pipe.js';
+import { makePipe, type Pipe } from '../../../shared/sys/pipe.js';
 import { packetSocketPair, setSendBuffer } from '../../../shared/sys/socket.js';
 
 export interface Channel {
@@ -15,11 +15,23 @@ export function makeChannel(): Channel {
   const requests = makePipe({ packet: true });
   // Each packet takes a page, so the default pipe holds 16. That is enough where the user's share of pipe pages is used up.
   setPipeSize(requests.write.number, REQUEST_PIPE_BYTES);
-  const [broker, plugin] = packetSocketPair();
-  nameForGood(plugin.number);
-  setSendBuffer(broker.number, REPLY_SEND_BUFFER_BYTES);
+  const [broker, plugin] = replySockets(requests);
   return {
     plugin: { request: requests.write, reply: plugin },
     broker: { request: requests.read, reply: broker },
   };
+}
+
+/** @param requests closed where there is no descriptor left for the sockets */
+function replySockets(requests: Pipe): readonly [OwnedFd, OwnedFd] {
+  try {
+    const [broker, plugin] = packetSocketPair();
+    nameForGood(plugin.number);
+    setSendBuffer(broker.number, REPLY_SEND_BUFFER_BYTES);
+    return [broker, plugin];
+  } catch (error) {
+    requests.read.close();
+    requests.write.close();
+    throw error;
+  }
 }

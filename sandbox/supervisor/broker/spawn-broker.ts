@@ -1,9 +1,11 @@
 // One broker process from its start to its end: its streams to the supervisor, and the reason of its end.
 import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { setCloseOnExecFrom } from '../../../shared/sys/fcntl.js';
 import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import { packetSocketPair } from '../../../shared/sys/socket.js';
 import { namespacesFailure } from '../../host/namespaces-failure.js';
+import { shortageIn } from '../../host/shortage.js';
 import { BROKER_ENVIRONMENT, brokerCommand } from './broker-command.js';
 import { brokerFailed } from './broker-failed.js';
 import { BrokerLines, lineStream } from './broker-lines.js';
@@ -24,8 +26,12 @@ export interface SpawnedBroker {
 /**
  * @param asRoot whether unshare(1) gives the broker its own mounts first; its message explains a failure
  * @param watch receives what the broker sends on the packet socket, and returns what ends that
+ * @throws PosternError `launch_failed` or `broker_failed` if the process does not start
  */
-export function spawnBroker(asRoot: boolean, watch: (packets: OwnedFd) => () => void): SpawnedBroker {
+export async function spawnBroker(
+  asRoot: boolean,
+  watch: (packets: OwnedFd) => () => void,
+): Promise<SpawnedBroker> {
   // Of what this process's own starter left open, nothing is for the broker. Node marks its own descriptors itself.
   setCloseOnExecFrom(3);
   const [ours, theirs] = packetSocketPair();
@@ -49,11 +55,17 @@ export function spawnBroker(asRoot: boolean, watch: (packets: OwnedFd) => () => 
     else words.push(text);
   });
   child.stderr?.once('end', () => words.end());
+  const release = (): void => {
+    unwatch();
+    ours.close();
+  };
   const gone = new Promise<never>((_, reject) => {
-    child.once('error', ({ message }) => reject(asRoot ? namespacesFailure(message) : brokerFailed(message)));
+    child.once('error', ({ message }) => {
+      if (child.pid === undefined) release();
+      reject(asRoot ? namespacesFailure(message) : brokerFailed(message, undefined, shortageIn(message)));
+    });
     child.once('exit', (status, signal) => {
-      unwatch();
-      ours.close();
+      release();
       const failure = (): Error =>
         unshared === ''
           ? brokerFailed(`it ended with ${signal ?? `status ${status}`}`)
@@ -63,6 +75,8 @@ export function spawnBroker(asRoot: boolean, watch: (packets: OwnedFd) => () => 
     });
   });
   gone.catch(() => {});
+  // Without a free descriptor the child has no streams.
+  await Promise.race([gone, once(child, 'spawn')]);
   return {
     child,
     lines: new BrokerLines(lineStream(child), () => child.kill('SIGKILL')),

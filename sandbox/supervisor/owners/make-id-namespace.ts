@@ -25,16 +25,21 @@ export async function makeIdNamespace(uidMap: string, gidMap: string): Promise<O
     stdio: ['pipe', 'pipe', 'pipe'],
   });
   let words = '';
+  const ended = once(child, 'close').catch((error: Error) => {
+    words ||= error.message;
+  });
+  if (child.pid === undefined) {
+    // Without a free descriptor the child has no streams either.
+    await ended;
+    throw namespacesFailure(words);
+  }
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     words += text;
   });
   child.stdin.on('error', () => {});
-  const ended = once(child, 'close').catch((error: Error) => {
-    words ||= error.message;
-  });
   try {
     const there = await Promise.race([once(child.stdout, 'data'), ended.then(() => undefined)]);
-    if (there === undefined || child.pid === undefined) throw namespacesFailure(words);
+    if (there === undefined) throw namespacesFailure(words);
     writeFileSync(`/proc/${child.pid}/uid_map`, uidMap);
     writeFileSync(`/proc/${child.pid}/gid_map`, gidMap);
     return new OwnedFd(openSync(`/proc/${child.pid}/ns/user`, 'r'));

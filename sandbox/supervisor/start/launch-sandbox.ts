@@ -9,6 +9,7 @@ import { packetSocketPair } from '../../../shared/sys/socket.js';
 import type { TerminalPair } from '../../../shared/sys/terminal.js';
 import { namespacesFailure, refusalFix } from '../../host/namespaces-failure.js';
 import { openOwnCode } from '../../host/own-code.js';
+import { shortageIn } from '../../host/shortage.js';
 import { SYSTEM_PATH } from '../../host/system-path.js';
 import {
   EXEC_WORD,
@@ -57,11 +58,11 @@ export interface LaunchedSandbox {
 export async function launchSandbox(request: LaunchRequest): Promise<LaunchedSandbox> {
   const late = launchFailed('namespaces', `No answer within ${LAUNCH_TIMEOUT_MS / 1000} s`);
   const deadline = new Deadline(LAUNCH_TIMEOUT_MS, late);
-  const { script, launcherInbox, initInbox } = spawnScript(request);
+  const { script, words, launcherInbox, initInbox } = spawnScript(request);
   let launcher: OwnedFd | undefined;
   let init: OwnedFd | undefined;
   try {
-    await deadline.race(scriptEnd(script));
+    await deadline.race(scriptEnd(script, words));
     const initPid = await deadline.race(hello(initInbox));
     init = openPidfd(initPid);
     const pid = await deadline.race(hello(launcherInbox));
@@ -78,7 +79,7 @@ export async function launchSandbox(request: LaunchRequest): Promise<LaunchedSan
     return { sandbox, trap, ...(master && slave && { terminal: { master, slave } }) };
   } catch (error) {
     await endSandbox(launcher, init);
-    throw error;
+    throw shortStart(words(), error) ?? error;
   } finally {
     deadline.cancel();
     launcherInbox.close();
@@ -86,46 +87,84 @@ export async function launchSandbox(request: LaunchRequest): Promise<LaunchedSan
   }
 }
 
-function spawnScript({ ranged, spec }: LaunchRequest): {
+interface SpawnedScript {
   readonly script: ChildProcess;
+  /** What the script, init and launcher have written on stderr. */
+  readonly words: () => string;
   readonly launcherInbox: LaunchInbox;
   readonly initInbox: LaunchInbox;
-} {
-  const [launcherOurs, launcherTheirs] = packetSocketPair();
-  const [initOurs, initTheirs] = packetSocketPair();
-  // This is set before a process can send: a message to a socket without SO_PASSCRED has pid 0.
-  const inboxes = { launcherInbox: new LaunchInbox(launcherOurs), initInbox: new LaunchInbox(initOurs) };
+}
+
+function spawnScript(request: LaunchRequest): SpawnedScript {
+  const held: OwnedFd[] = [];
+  const inboxes: LaunchInbox[] = [];
+  try {
+    const [launcherInbox, launcherTheirs] = makeInbox();
+    inboxes.push(launcherInbox);
+    held.push(launcherTheirs);
+    const [initInbox, initTheirs] = makeInbox();
+    inboxes.push(initInbox);
+    held.push(initTheirs);
+    const script = spawnUnshare(request, launcherTheirs, initTheirs);
+    let said = '';
+    script.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      if (said.length < 4096) said += text;
+    });
+    return { script, words: () => said, launcherInbox, initInbox };
+  } catch (error) {
+    for (const inbox of inboxes) inbox.close();
+    throw error;
+  } finally {
+    for (const descriptor of held) descriptor.close();
+  }
+}
+
+/** The inbox is set up before a process can send: a message to a socket without SO_PASSCRED has pid 0. */
+function makeInbox(): readonly [LaunchInbox, OwnedFd] {
+  const [ours, theirs] = packetSocketPair();
+  return [new LaunchInbox(ours), theirs];
+}
+
+function spawnUnshare({ ranged, spec }: LaunchRequest, launcher: OwnedFd, init: OwnedFd): ChildProcess {
   const code = openOwnCode();
-  // They become 3, 4, 5 and 6, as the script expects.
-  const given = [launcherTheirs, code.node, code.folder, initTheirs];
-  // From 7 on the numbers of the listeners are taken, so that the launcher's Node opens no descriptor there.
-  const place = new OwnedFd(openSync('/dev/null', 'r'));
-  const places = Array.from({ length: spec.listeners }, () => place);
-  const script = spawn('unshare', [...namespacesArguments(code)], {
-    cwd: '/',
-    env: { PATH: SYSTEM_PATH },
-    // A session apart: the terminal's signals, such as Ctrl-Z, do not reach a start.
-    detached: true,
-    stdio: ['ignore', 'ignore', 'pipe', ...[...given, ...places].map((descriptor) => descriptor.number)],
-    ...(ranged === undefined ? {} : { uid: ranged.owner, gid: ranged.owner }),
-  });
-  for (const descriptor of [...given, place]) descriptor.close();
-  return { script, ...inboxes };
+  const opened = [code.node, code.folder];
+  try {
+    // From 7 on the numbers of the listeners are taken, so that the launcher's Node opens no descriptor there.
+    const place = new OwnedFd(openSync('/dev/null', 'r'));
+    opened.push(place);
+    const places = Array.from({ length: spec.listeners }, () => place);
+    // They become 3, 4, 5 and 6, as the script expects.
+    const given = [launcher, code.node, code.folder, init];
+    return spawn('unshare', [...namespacesArguments(code)], {
+      cwd: '/',
+      env: { PATH: SYSTEM_PATH },
+      // A session apart: the terminal's signals, such as Ctrl-Z, do not reach a start.
+      detached: true,
+      stdio: ['ignore', 'ignore', 'pipe', ...[...given, ...places].map((descriptor) => descriptor.number)],
+      ...(ranged === undefined ? {} : { uid: ranged.owner, gid: ranged.owner }),
+    });
+  } finally {
+    for (const descriptor of opened) descriptor.close();
+  }
 }
 
 /** When the script ends, this process becomes the parent of init and launcher. */
-function scriptEnd(script: ChildProcess): Promise<void> {
-  let words = '';
-  script.stderr?.setEncoding('utf8').on('data', (text: string) => {
-    if (words.length < 4096) words += text;
-  });
+function scriptEnd(script: ChildProcess, words: () => string): Promise<void> {
   return new Promise((resolve, reject) => {
     script.once('error', (error) => reject(namespacesFailure(error.message)));
     script.once('exit', (status) => {
       if (status === 0) resolve();
-      else setImmediate(() => reject(namespacesFailure(words)));
+      else setImmediate(() => reject(namespacesFailure(words())));
     });
   });
+}
+
+/** A shell or a Node that could not start says why only on stderr. */
+function shortStart(words: string, error: unknown): PosternError | undefined {
+  if (!(error instanceof PosternError) || error.fields['errno'] !== undefined) return undefined;
+  if (error.fields['step'] !== 'namespaces') return undefined;
+  const line = words.split('\n').find((one) => shortageIn(one) !== undefined);
+  return line === undefined ? undefined : namespacesFailure(line);
 }
 
 /** @returns the sender's pid on the host */
@@ -217,12 +256,13 @@ function asError({ step, message, fix, exitStatus, code }: LaunchFailure): Poste
   if (step === 'command' && exitStatus !== 125) {
     return new PosternError('launch_failed', message, { fix, fields: { step, exitStatus, cause: code } });
   }
-  return launchFailed(step, message, fix ?? refusalFix(message));
+  return launchFailed(step, message, fix ?? refusalFix(message), code);
 }
 
-function launchFailed(step: LaunchStep, message: string, fix?: string): PosternError {
+/** @param errno of the system call that failed, where it is known */
+function launchFailed(step: LaunchStep, message: string, fix?: string, errno?: string): PosternError {
   return new PosternError('launch_failed', `Cannot start the sandbox, step ${step}: ${message}`, {
     fix,
-    fields: { step, exitStatus: 125 },
+    fields: { step, exitStatus: 125, errno },
   });
 }

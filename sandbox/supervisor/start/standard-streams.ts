@@ -7,7 +7,7 @@ import { PosternError } from '../../../shared/errors.js';
 import { duplicate } from '../../../shared/sys/fcntl.js';
 import { nameForGood } from '../../../shared/sys/name-socket.js';
 import { OwnedFd } from '../../../shared/sys/owned-fd.js';
-import { makePipe } from '../../../shared/sys/pipe.js';
+import { makePipe, type Pipe } from '../../../shared/sys/pipe.js';
 import { AF_UNIX } from '../../../shared/sys/sockaddr.js';
 import { isListening, socketKind } from '../../../shared/sys/socket.js';
 import { SOCK_DGRAM } from '../../../shared/sys/socket-constants.js';
@@ -83,19 +83,24 @@ type TakeLine<T extends unknown[]> = (...line: T) => Promise<void> | undefined;
 export function captureStreams(
   onLine: TakeLine<[stream: 'stdout' | 'stderr', line: string]>,
 ): StandardStreams {
-  const relays: Promise<void>[] = [];
-  const outputs = (['stdout', 'stderr'] as const).map((name) => {
+  const opened: OwnedFd[] = [];
+  const open = (): Pipe => {
     const pipe = makePipe();
-    relays.push(readLines(pipe.read, (line) => onLine(name, line)));
-    return pipe.write;
-  });
-  return {
-    descriptors: [nullDevice(), ...outputs],
-    drained: async () => {
-      await Promise.all(relays);
-      return [];
-    },
+    opened.push(pipe.read, pipe.write);
+    return pipe;
   };
+  try {
+    const [stdout, stderr] = [open(), open()];
+    const descriptors = [nullDevice(), stdout.write, stderr.write];
+    const relays = [
+      readLines(stdout.read, (line) => onLine('stdout', line)),
+      readLines(stderr.read, (line) => onLine('stderr', line)),
+    ];
+    return { descriptors, drained: () => Promise.all(relays).then(() => []) };
+  } catch (error) {
+    for (const descriptor of opened) descriptor.close();
+    throw error;
+  }
 }
 
 function statOf(fd: number): Stats | undefined {

@@ -53,7 +53,7 @@ export interface PluginHost extends StartHost {
 /**
  * Takes ownership of the streams' descriptors.
  *
- * @throws PosternError `launch_failed`, `bad_home`, `privileged_file`, `not_found`, `no_id_range`. Its field
+ * @throws PosternError `launch_failed`, `bad_home`, `privileged_file`, `not_found`, `no_id_range`, SystemError. Its field
  *   `exitStatus`, if any, is the exit status of `run`. Nothing is left running, and no descriptor open.
  */
 export async function startPlugin(
@@ -85,8 +85,12 @@ async function prepareAndLaunch(
   try {
     const { entries, trees } = await treesFor(host, config, plan, range, held);
     const channel = host.broker.openChannel(config.name);
-    const listeners = host.listeners.map((listener) => listener.pass());
-    held.push(channel.request, channel.reply, ...listeners);
+    held.push(channel.request, channel.reply);
+    const listeners = host.listeners.map((listener) => {
+      const passed = listener.pass();
+      held.push(passed);
+      return passed;
+    });
     const passed = [...streams.descriptors, ...listeners, channel.request, channel.reply];
     const spec: LaunchSpec = {
       ...(range === undefined ? {} : { becomeIds: ids }),
@@ -133,20 +137,29 @@ async function prepareAndLaunch(
       cgroup: host.cgroup,
     });
     if (terminal !== undefined) streams.terminal?.attach(terminal);
-    host.broker.openSandbox(config.name, () => sandbox.kill());
+    try {
+      host.broker.openSandbox(config.name, () => sandbox.kill());
+      if (hasTrap(spec)) {
+        host.broker.openTrap(trap, {
+          plugin: config.name,
+          landlockDeniesTcp: landlockVersion() >= LANDLOCK_TCP,
+          scratch: scratchDevices(trap.at(-1), entries),
+          pluginId: range === undefined ? undefined : range.base + INNER_ID,
+          kill: () => sandbox.kill(),
+        });
+      }
+    } catch (error) {
+      // No descriptor may be left for what the broker needs.
+      for (const descriptor of trap) descriptor.close();
+      sandbox.kill();
+      await sandbox.ended;
+      host.broker.openSandbox(config.name, undefined);
+      throw error;
+    }
     sandbox.ended.then((end) => {
       host.broker.openSandbox(config.name, undefined);
       if (end.kind === 'exited' && end.status !== 0) host.onFailure?.(find);
     });
-    if (hasTrap(spec)) {
-      host.broker.openTrap(trap, {
-        plugin: config.name,
-        landlockDeniesTcp: landlockVersion() >= LANDLOCK_TCP,
-        scratch: scratchDevices(trap.at(-1), entries),
-        pluginId: range === undefined ? undefined : range.base + INNER_ID,
-        kill: () => sandbox.kill(),
-      });
-    }
     if (range !== undefined) sandbox.ended.then(range.release);
     return sandbox;
   } catch (error) {
