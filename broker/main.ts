@@ -1,6 +1,7 @@
 // The broker's process. It makes the connections that a policy allows, outside every sandbox. The supervisor starts it with a line stream
 // at BROKER_LINE_FD and a packet socket at BROKER_DESCRIPTOR_FD; it ends with either, and starts no process. It imports all of its code
 // before the ids change, since it may be unable to read the files afterwards.
+import { DescriptorPool } from './limit/descriptor-shares.js';
 import '../shared/refuse-debugger.js';
 import { Socket } from 'node:net';
 import { constants } from 'node:os';
@@ -66,6 +67,7 @@ async function start(line: Line<'start'>): Promise<void> {
     connections: (packet, memory) => serving.limitConnections(packet, memory),
     sandbox: (packet, alarm) => serving.attachSandbox(packet, alarm),
     trap: (packet, ends) => serving.attachTrap(packet, ends),
+    cutShort: (packet) => serving.cutShort(packet),
     end: leave,
   });
   link.send({ type: 'ready' });
@@ -77,6 +79,7 @@ async function makeSessions({ dnsServers, listeners }: Line<'start'>): Promise<S
     host: new HostAddresses(listeners),
     metrics,
     ...(await startGuards()),
+    descriptors: new DescriptorPool(raiseDescriptorLimit()),
     names: new NameResolver(
       new HostsFile('/etc/hosts', tellProblem),
       new NameCache(new NameServers(dnsServers, tellProblem)),
@@ -87,7 +90,6 @@ async function makeSessions({ dnsServers, listeners }: Line<'start'>): Promise<S
 
 /** From here on the process has no privilege, gains none, and dies with its parent. */
 function confine({ becomeIds, supervisorMounts }: Line<'start'>): void {
-  raiseDescriptorLimit();
   if (becomeIds !== undefined) {
     sealMounts(supervisorMounts);
     takeIds(becomeIds);
@@ -99,15 +101,17 @@ function confine({ becomeIds, supervisorMounts }: Line<'start'>): void {
   if (process.ppid !== parent) throw new PosternError('broker_parent', 'The supervisor has ended');
 }
 
-/** A socket that connects, or that waits to be received, is a descriptor of the broker. */
-function raiseDescriptorLimit(): void {
+/** A socket that connects, or that waits to be received, is a descriptor of the broker. @returns the limit */
+function raiseDescriptorLimit(): number {
   const { hard } = getLimit(RLIMIT.NOFILE);
   const wanted = BigInt(BROKER_DESCRIPTORS);
   setLimit(RLIMIT.NOFILE, hard, hard);
-  if (hard >= wanted) return;
+  if (hard >= wanted) return Number(hard);
   try {
     setLimit(RLIMIT.NOFILE, wanted, wanted);
+    return BROKER_DESCRIPTORS;
   } catch {
     // Without CAP_SYS_RESOURCE the hard limit stays: fewer connections at once, and all of them as safe.
+    return Number(hard);
   }
 }

@@ -21,6 +21,8 @@ export interface PacketTakers {
   readonly connections: (packet: ConnectionsPacket, memory: OwnedFd) => void;
   readonly sandbox: (packet: SandboxPacket, alarm: OwnedFd) => void;
   readonly trap: (packet: TrapPacket, ends: TrapEnds) => void;
+  /** Some descriptors of the packet are missing (MSG_CTRUNC): the broker has no room for them. */
+  readonly cutShort: (packet: Packet) => void;
   /** The supervisor has closed its end. */
   readonly end: () => void;
 }
@@ -40,14 +42,17 @@ export function receivePackets(fd: number, take: PacketTakers): void {
         take.end();
         return;
       }
-      if (truncated) throw new RangeError('A packet of the link is cut short');
-      dispatch(JSON.parse(Buffer.from(payload).toString('utf8')) as Packet, descriptors, take);
+      const packet = JSON.parse(Buffer.from(payload).toString('utf8')) as Packet;
+      if (truncated) {
+        for (const descriptor of descriptors) descriptor.close();
+        take.cutShort(packet);
+      } else dispatch(packet, descriptors, take);
     }
   });
   watch.want(READABLE);
 }
 
-type Packet = ChannelPacket | ConnectionsPacket | SandboxPacket | TrapPacket;
+export type Packet = ChannelPacket | ConnectionsPacket | SandboxPacket | TrapPacket;
 
 /** What takes a packet of each type, and which descriptors come with it. */
 const PACKETS: {

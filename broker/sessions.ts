@@ -9,10 +9,10 @@ import type {
 } from '../shared/protocol/link.js';
 import type { OwnedFd } from '../shared/sys/owned-fd.js';
 import { Session, type SessionEvents } from './channel/session.js';
-import { OpenConnections } from './limit/open-connections.js';
+import { NO_CONNECTIONS, OpenConnections } from './limit/open-connections.js';
 import { SocketEnds } from './limit/socket-ends.js';
 import type { LineLink } from './line-link.js';
-import type { ChannelEnds } from './packet-link.js';
+import type { ChannelEnds, Packet } from './packet-link.js';
 import { explainDecision } from './request/explain-decision.js';
 import { Plugin } from './request/plugin.js';
 import type { Services } from './request/services.js';
@@ -66,8 +66,7 @@ export class Sessions implements SessionEvents {
     const plugin = this.#plugins.get(name);
     if (plugin === undefined) return;
     this.#plugins.delete(name);
-    for (const session of this.#sessions.values()) if (session.plugin === plugin) session.end();
-    for (const trap of this.#traps) if (trap.plugin === plugin) trap.end();
+    this.#endSessions(plugin);
     plugin.stall.begin(undefined);
     this.#services.audit.unlimit(name);
     plugin.limitConnections(undefined);
@@ -82,16 +81,13 @@ export class Sessions implements SessionEvents {
 
   /** Serves a channel. Every request is refused until its plugin is configured. */
   attach({ plugin: name, session: number, resumed, answers }: ChannelPacket, ends: ChannelEnds): void {
-    const session = new Session({
-      services: this.#services,
-      events: this,
-      plugin: this.#plugin(name),
-      number,
-      ends,
-      resumed,
-    });
+    const plugin = this.#plugin(name);
+    const { request, reply, pluginRequest, pluginReply } = ends;
+    for (const end of [request, reply, pluginRequest, pluginReply])
+      if (end !== undefined) plugin.descriptors.hold(end);
+    const session = new Session({ services: this.#services, events: this, plugin, number, ends, resumed });
     if (session.open) this.#sessions.set(number, session);
-    const { pluginRequest, pluginReply } = ends;
+    if (plugin.unguarded) session.end();
     if (answers === undefined || pluginRequest === undefined || pluginReply === undefined) return;
     const asking = this.#sessions.get(answers.session);
     if (asking !== undefined) {
@@ -105,10 +101,12 @@ export class Sessions implements SessionEvents {
 
   /** Serves a sandbox's trap and its DNS, until the sandbox ends. */
   attachTrap({ plugin: name, session: number, ...details }: TrapPacket, ends: TrapEnds): void {
+    const plugin = this.#plugin(name);
+    for (const end of Object.values<OwnedFd>({ ...ends })) plugin.descriptors.hold(end);
     const trap = new TrapSession({
       ...details,
       services: this.#services,
-      plugin: this.#plugin(name),
+      plugin,
       number,
       ends,
       onEnd: (ended) => {
@@ -117,6 +115,32 @@ export class Sessions implements SessionEvents {
       },
     });
     this.#traps.add(trap);
+    if (plugin.unguarded) trap.end();
+  }
+
+  /** A packet came without some of its descriptors. What it was about is refused or ended, and nothing else. */
+  cutShort(packet: Packet): void {
+    const plugin = this.#plugin(packet.plugin);
+    process.stderr.write(
+      `postern: broker: plugin ${packet.plugin}: no descriptor is left for a packet "${packet.type}"\n`,
+    );
+    switch (packet.type) {
+      case 'channel':
+        this.#link.send({ type: 'session_ended', session: packet.session });
+        if (packet.answers !== undefined)
+          this.#sessions.get(packet.answers.session)?.refuseChannel(packet.answers.id);
+        return;
+      case 'trap':
+        this.#link.send({ type: 'trap_ended', session: packet.session });
+        return;
+      case 'connections':
+        plugin.limitConnections(NO_CONNECTIONS);
+        return;
+      case 'sandbox':
+        // A plugin that the watchdog cannot end gets no way out.
+        plugin.unguarded = true;
+        this.#endSessions(plugin);
+    }
   }
 
   /** The supervisor has connected an AF_UNIX socket of a sandbox. */
@@ -133,7 +157,9 @@ export class Sessions implements SessionEvents {
 
   /** A plugin has a new sandbox, whose end the broker may ask for if it stalls on it. @param alarm what asks the supervisor for its end */
   attachSandbox({ plugin }: SandboxPacket, alarm: OwnedFd): void {
-    this.#plugin(plugin).stall.begin(alarm);
+    const owner = this.#plugin(plugin);
+    owner.unguarded = false;
+    owner.stall.begin(alarm);
   }
 
   ended(session: Session): void {
@@ -160,10 +186,16 @@ export class Sessions implements SessionEvents {
     }
   }
 
+  #endSessions(plugin: Plugin): void {
+    for (const session of this.#sessions.values()) if (session.plugin === plugin) session.end();
+    for (const trap of this.#traps) if (trap.plugin === plugin) trap.end();
+  }
+
   #plugin(name: string): Plugin {
     const known = this.#plugins.get(name);
     if (known !== undefined) return known;
-    const plugin = new Plugin(name, this.#services.metrics, this.#services.audit);
+    const { metrics, audit, descriptors } = this.#services;
+    const plugin = new Plugin(name, metrics, audit, descriptors.share());
     this.#plugins.set(name, plugin);
     return plugin;
   }

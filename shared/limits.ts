@@ -85,7 +85,9 @@ export const SOCKET_LINKS: number = 8;
 /** Connect attempts under way at the same time. Each holds a descriptor. */
 export const CONCURRENT_ATTEMPTS: number = 6;
 
+/** Descriptors of the broker, and how many of them stay for the broker itself. Plugins share the others. */
 export const BROKER_DESCRIPTORS: number = 16_384;
+export const RESERVED_DESCRIPTORS: number = 512;
 /** Memory that the cgroup of a sandbox leaves to its launch at least, and how long postern waits for the processes of a cgroup to end. */
 export const LAUNCH_MEMORY_MIB: number = 256;
 export const CGROUP_REMOVAL_MS: number = 5_000;

@@ -1,15 +1,19 @@
 // Handles of the calling threads, by which the broker takes their descriptors. Runs in the broker.
+
 import { constants } from 'node:os';
 import { BoundedMap } from '../../shared/bounded-map.js';
 import { SEARCHED_DESCRIPTORS } from '../../shared/limits.js';
 import { type DescriptorEntry, DescriptorTable } from '../../shared/sys/descriptor-table.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import { compareTables, openPidfd, openThreadPidfd, takeDescriptor } from '../../shared/sys/pidfd.js';
+import type { DescriptorShare } from '../limit/descriptor-shares.js';
 import { processOfThread } from './caller-origins.js';
 
 const { EINVAL, ESRCH, EBADF } = constants.errno;
 /** Threads whose handles are kept. A call of any other thread costs a pidfd_open(2). */
 const KEPT_HANDLES = 64;
+/** The handle, and two for the table. */
+const HANDLE_DESCRIPTORS = 3;
 
 interface CallingThread {
   readonly handle: OwnedFd;
@@ -20,6 +24,12 @@ interface CallingThread {
 /** The threads of one sandbox that have called. */
 export class CallerProcesses {
   readonly #threads = new BoundedMap<number, CallingThread>(KEPT_HANDLES);
+  readonly #descriptors: DescriptorShare | undefined;
+
+  /** @param descriptors counts the handles. Missing on the slow lane, whose handles are few and in the reserve */
+  constructor(descriptors?: DescriptorShare) {
+    this.#descriptors = descriptors;
+  }
 
   /**
    * A duplicate of a caller's descriptor.
@@ -35,8 +45,11 @@ export class CallerProcesses {
       if (taken !== -ESRCH) return taken;
       this.#forget(tid, known);
     }
+    // Handles only save time: calls that wait come first.
+    if (this.#descriptors?.hasRoom(HANDLE_DESCRIPTORS) === false) this.close();
     const thread = openThread(tid);
     if (typeof thread === 'number') return thread;
+    this.#descriptors?.hold(thread.handle, HANDLE_DESCRIPTORS);
     const forgotten = this.#threads.set(tid, thread);
     if (forgotten !== undefined) close(forgotten[1]);
     return takeDescriptor(thread.handle.number, fd);

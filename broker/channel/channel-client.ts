@@ -1,8 +1,10 @@
 // The program that uses a channel now, from its hello to the next program's. Each has its own requests in flight, so that a late answer to
 // one program is never taken for an answer to the next. Runs in the broker.
+
 import { encodeReply } from '../../shared/protocol/encode-reply.js';
 import type { ChannelReply } from '../../shared/protocol/messages.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
+import { NO_DESCRIPTOR } from '../limit/descriptor-shares.js';
 import { RequestLife } from '../limit/request-life.js';
 import type { Plugin } from '../request/plugin.js';
 import type { ReplyWriter } from './reply-writer.js';
@@ -67,6 +69,19 @@ export class ChannelClient implements Requester {
     this.plugin.channels -= 1;
     void this.#replies.send(encodeReply({ id, ok: true, part: 'request' }), request);
     void this.answer({ id, ok: true, part: 'reply' }, reply);
+  }
+
+  refuseChannel(id: number, why: string): void {
+    const message = `Cannot open a channel: ${why}`;
+    void this.answer({ id, ok: false, errno: 'EAGAIN', reason: 'concurrency_limited', message });
+  }
+
+  /** Refuses a channel that was asked for. */
+  refuseWanted(id: number): void {
+    if (!this.#wanted.delete(id)) return;
+    this.plugin.channels -= 1;
+    this.plugin.metrics.count('limitRejections', { limit: 'descriptors' });
+    this.refuseChannel(id, NO_DESCRIPTOR);
   }
 
   /** Nobody waits for answers any more: cancels what is in flight. */

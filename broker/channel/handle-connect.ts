@@ -56,7 +56,7 @@ async function connectAndHandOver(
   claim: Claim | undefined,
 ): Promise<Ending> {
   const start = life.ended === undefined ? performance.now() : undefined;
-  const pending = connect(decision.dial, decision.port, life);
+  const pending = connect(decision.dial, decision.port, life, requester.plugin.descriptors);
   const connection = pending instanceof Promise ? await pending : pending;
   const connectMs = start === undefined ? null : performance.now() - start;
   const dialed = connection.address?.text ?? null;
@@ -81,7 +81,7 @@ async function connectToSocket(
   life: RequestLife,
 ): Promise<void> {
   const { plugin } = requester;
-  const made = await connectSocket(judgement, path, 'stream', life);
+  const made = await connectSocket(plugin, judgement, path, 'stream', life);
   switch (made.kind) {
     case 'denied':
       void requester.answer(refusalReply(id, made.judgement));

@@ -1,5 +1,6 @@
 // One channel's session: it reads requests from a pipe, checks, queues and answers them. Runs in the broker. The bytes are hostile. A
 // protocol error ends this session, with an audit event, and no other.
+
 import { CHANNELS_PER_PLUGIN, CONNECT_TIMEOUT_MS, MAX_REQUEST_BYTES } from '../../shared/limits.js';
 import { decodeRequest } from '../../shared/protocol/decode-request.js';
 import { encodeReply } from '../../shared/protocol/encode-reply.js';
@@ -15,6 +16,7 @@ import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import { shutDown } from '../../shared/sys/socket.js';
 import { errnoName } from '../../shared/sys/system-error.js';
 import { READABLE, Watch } from '../../shared/sys/uv-poll.js';
+import { NO_DESCRIPTOR } from '../limit/descriptor-shares.js';
 import { account } from '../request/account.js';
 import { limitReply } from '../request/failure-reply.js';
 import type { Plugin } from '../request/plugin.js';
@@ -38,6 +40,9 @@ export interface SessionEvents {
   /** The plugin asked for another channel. */
   channelWanted(session: Session, id: number): void;
 }
+
+/** The ends of both sides, until the plugin has its own. */
+const CHANNEL_DESCRIPTORS = 4;
 
 const buffer = new Uint8Array(MAX_REQUEST_BYTES);
 
@@ -114,6 +119,11 @@ export class Session {
   /** Answers an `open_channel` with the plugin's two ends. They are owned here from now on: the plugin may have to read first. */
   answerChannel(id: number, request: OwnedFd, reply: OwnedFd): void {
     this.#client.answerChannel(id, request, reply);
+  }
+
+  /** Answers an `open_channel` whose ends did not arrive. */
+  refuseChannel(id: number): void {
+    this.#client.refuseWanted(id);
   }
 
   /**
@@ -202,8 +212,12 @@ export class Session {
   #openChannel(id: number): void {
     if (this.plugin.channels >= CHANNELS_PER_PLUGIN) {
       this.plugin.metrics.count('limitRejections', { limit: 'concurrency' });
-      const message = `Cannot open a channel: ${CHANNELS_PER_PLUGIN} are open`;
-      void this.#client.answer({ id, ok: false, errno: 'EAGAIN', reason: 'concurrency_limited', message });
+      this.#client.refuseChannel(id, `${CHANNELS_PER_PLUGIN} are open`);
+      return;
+    }
+    if (!this.plugin.descriptors.hasRoom(CHANNEL_DESCRIPTORS)) {
+      this.plugin.metrics.count('limitRejections', { limit: 'descriptors' });
+      this.#client.refuseChannel(id, NO_DESCRIPTOR);
       return;
     }
     this.#client.wantChannel(id);

@@ -1,5 +1,6 @@
 // A sandbox's questions by UDP, on a socket that only that sandbox can reach. Runs in the broker. Nothing waits here: questions past the
 // rate stay in the kernel's buffer, and the kernel drops them when it is full.
+
 import { MAX_QUESTION_BYTES, QUESTION_PAUSE_MS } from '../../shared/limits.js';
 import { receiveDatagram, sendDatagram } from '../../shared/sys/datagram.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
@@ -7,6 +8,7 @@ import type { Endpoint } from '../../shared/sys/sockaddr.js';
 import { errnoName } from '../../shared/sys/system-error.js';
 import { READABLE, Watch } from '../../shared/sys/uv-poll.js';
 import type { TokenBucket } from '../../shared/token-bucket.js';
+import type { DescriptorShare } from '../limit/descriptor-shares.js';
 import type { TurnShare } from '../limit/turn-share.js';
 
 /** Answers one message that came from a port. @returns undefined for no answer */
@@ -18,6 +20,7 @@ export type AnswerMessage = (
 /** The bounds of a sandbox's questions, by UDP and TCP together. */
 export interface QuestionBounds {
   readonly turn: TurnShare;
+  readonly descriptors: DescriptorShare;
   readonly rate: TokenBucket;
   /** A question was dropped. */
   readonly limited: () => void;

@@ -35,15 +35,20 @@ export class DnsListener {
   }
 
   #accept(): void {
-    const { turn, rate, limited } = this.#bounds;
+    const { turn, descriptors, rate, limited } = this.#bounds;
     while (this.#connections.size < DNS_CONNECTIONS) {
       if (turn.isOver) return;
+      if (!descriptors.hasRoom(1)) {
+        this.#rest();
+        return;
+      }
       const fd = acceptConnection(this.#fd.number);
       if (typeof fd === 'number') {
         // If no descriptor is left (EMFILE), the connection stays in the backlog, and would be reported again at once.
         if (errnoName(-fd) !== 'EAGAIN') this.#rest();
         return;
       }
+      descriptors.hold(fd);
       turn.take();
       // A connection costs as much as a question.
       if (!rate.take()) {

@@ -40,6 +40,7 @@ export class DnsServer {
     const perSecond = plugin.limits.questionsPerSecond;
     const bounds: QuestionBounds = {
       turn: plugin.turn,
+      descriptors: plugin.descriptors,
       rate: new TokenBucket(perSecond, QUESTION_BURST_FACTOR * perSecond),
       limited: () => plugin.metrics.count('limitRejections', { limit: 'dns_rate' }),
     };

@@ -21,7 +21,17 @@ export interface Claim {
 
 const REFUSED: Claim = { granted: false, hold: () => {}, release: () => {} };
 
-export class OpenConnections implements SocketCounter {
+/** Places for connections. */
+export interface ConnectionPlaces {
+  readonly limit: number;
+  claim(): Claim;
+  close(): void;
+}
+
+/** For a plugin whose connections cannot be counted. */
+export const NO_CONNECTIONS: ConnectionPlaces = { limit: 0, claim: () => REFUSED, close: () => {} };
+
+export class OpenConnections implements ConnectionPlaces, SocketCounter {
   readonly limit: number;
   readonly #ends: Pick<SocketEnds, 'add' | 'remove' | 'take' | 'areHeld'>;
   readonly #memory: MappedMemory;

@@ -9,8 +9,8 @@ import type { TurnShare } from './turn-share.js';
 export interface QueueRefusal {
   /** For the plugin: what the request would have had to wait for. */
   readonly reason: 'rate_limited' | 'concurrency_limited';
-  /** For the metrics: the queue's length, or one of the other two if nothing may wait. */
-  readonly limit: Extract<LimitWord, 'rate' | 'concurrency' | 'queue'>;
+  /** For the metrics: the queue's length, or the rate or concurrency if nothing may wait. Or the share of descriptors. */
+  readonly limit: Extract<LimitWord, 'rate' | 'concurrency' | 'queue' | 'descriptors'>;
 }
 
 const SECOND_MS = 1000;

@@ -33,7 +33,7 @@ export interface HostSocketRequest {
  * Connects to a socket of the host, if a rule names exactly this path.
  *
  * @returns the connected socket, non-blocking and close-on-exec, which the caller owns; or minus errno. EACCES: no rule allows it, a rule
- *   denies it, or the broker has no permission. EAGAIN: the plugin's queue is full. ENOENT, ECONNREFUSED, EPROTOTYPE, ETIMEDOUT,
+ *   denies it, or the broker has no permission. EAGAIN: the plugin's queue is full, or its share of descriptors is used up. ENOENT, ECONNREFUSED, EPROTOTYPE, ETIMEDOUT,
  *   ECANCELED and others. Never rejects
  */
 export function connectHostSocket(
@@ -69,10 +69,10 @@ async function serve(
       account(services, plugin, judgement, undefined, origin);
       return -EACCES;
     }
-    const made = await connectSocket(judgement, path, type, life);
+    const made = await connectSocket(plugin, judgement, path, type, life);
     if (made.kind === 'denied') {
       account(services, plugin, made.judgement, undefined, origin);
-      return -EACCES;
+      return made.judgement.decision.reason === 'concurrency_limited' ? -EAGAIN : -EACCES;
     }
     account(services, plugin, judgement, made.ending, origin);
     return made.kind === 'connected' ? made.socket : -made.failure.errno;

@@ -1,5 +1,6 @@
 // The second half of the data path for a permitted socket of the host: open its file, check the file against the deny rules, dial it. Runs
 // in the broker.
+
 import { readlinkSync } from 'node:fs';
 import { constants } from 'node:os';
 import { decideUnix } from '../../shared/policy/decide-unix.js';
@@ -8,16 +9,18 @@ import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import type { UnixSocketType } from '../../shared/sys/socket.js';
 import type { RequestLife } from '../limit/request-life.js';
 import type { Ending } from './account.js';
+import { refuseDescriptor } from './admit-connection.js';
 import { dialSocket } from './dial-socket.js';
 import type { Judgement } from './judgement.js';
 import { openSocketFile } from './open-socket-file.js';
+import type { Plugin } from './plugin.js';
 import { type SocketFailure, socketFailure } from './socket-failure.js';
 
 const { ENOENT } = constants.errno;
 
 /** What became of a permitted connect to a socket. The caller owns the socket. */
 export type SocketConnect =
-  /** A deny rule names the file by its path without links. */
+  /** A deny rule names the file by its path without links, or the plugin has used up its share of descriptors. */
   | { readonly kind: 'denied'; readonly judgement: Judgement }
   | { readonly kind: 'failed'; readonly failure: SocketFailure; readonly ending: Ending }
   | { readonly kind: 'connected'; readonly socket: OwnedFd; readonly ending: Ending };
@@ -29,6 +32,7 @@ export type SocketConnect =
  * @param life ends the attempts early
  */
 export async function connectSocket(
+  plugin: Plugin,
   judgement: Judgement,
   path: string,
   type: UnixSocketType,
@@ -43,14 +47,17 @@ export async function connectSocket(
     const connectMs = performance.now() - start;
     return { kind: 'failed', failure, ending: { outcome, dialed, connectMs, problem } };
   };
+  const { descriptors } = plugin;
+  if (!descriptors.hasRoom(2)) return { kind: 'denied', judgement: refuseDescriptor(plugin, judgement) };
   const file = openSocketFile(path);
   if (typeof file === 'number') return fail(-file, null);
+  descriptors.hold(file);
   try {
     const real = realPath(file);
     if (typeof real === 'number') return fail(-real, null);
     const denied = denialOf(judgement, real);
     if (denied !== undefined) return { kind: 'denied', judgement: denied };
-    const socket = await dialSocket(file, type, life);
+    const socket = await dialSocket(file, type, life, descriptors);
     if (typeof socket === 'number') return fail(-socket, real);
     return {
       kind: 'connected',

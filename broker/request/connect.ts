@@ -1,5 +1,6 @@
 // Dials the decided addresses as RFC 8305 says (Happy Eyeballs): non-blocking sockets, one winner, and every loser is closed at once. Runs
 // in the broker. The plugin does not hold these sockets yet.
+
 import { constants } from 'node:os';
 import { ATTEMPT_DELAY_MS, CONCURRENT_ATTEMPTS } from '../../shared/limits.js';
 import type { Address } from '../../shared/policy/address.js';
@@ -10,6 +11,7 @@ import { peerOf, startConnect, takeSocketError, tcpSocket, writableNow } from '.
 import { settleConnect } from '../../shared/sys/socket-state.js';
 import { errnoName } from '../../shared/sys/system-error.js';
 import { Watch, WRITABLE } from '../../shared/sys/uv-poll.js';
+import type { DescriptorShare } from '../limit/descriptor-shares.js';
 import { EARLY_ERRNO, type EarlyEnd, type RequestLife } from '../limit/request-life.js';
 import { interleaveFamilies } from '../names/interleave-families.js';
 import { outcomeOf } from './connect-outcome.js';
@@ -35,15 +37,17 @@ const SETTLED: readonly number[] = [0, -EISCONN, -EINVAL];
  * @param addresses at least one; IPv6 and IPv4 alternate, IPv6 first
  * @param port 1 to 65535
  * @param life ends the attempts early: `canceled`, or `timeout` when the request's time is over
+ * @param descriptors counts the sockets. Beyond its share, one attempt follows the other
  * @returns at once if the result is known at once (loopback), else a promise
  */
 export function connect(
   addresses: readonly Address[],
   port: number,
   life: RequestLife,
+  descriptors: DescriptorShare,
 ): Connection | Promise<Connection> {
   if (life.ended !== undefined) return endedEarly(life.ended);
-  const race = new Race(interleaveFamilies(addresses), port);
+  const race = new Race(interleaveFamilies(addresses), port, descriptors);
   race.startNext();
   if (race.result !== undefined) return race.result;
   return new Promise((resolve) => {
@@ -70,12 +74,14 @@ class Race {
   onResult: ((result: Connection) => void) | undefined;
   readonly #addresses: readonly Address[];
   readonly #port: number;
+  readonly #descriptors: DescriptorShare;
   readonly #waiting = new Map<OwnedFd, Attempt>();
   #next = 0;
   #timer: NodeJS.Timeout | undefined;
   #failure: { readonly errno: number; readonly address: Address } | undefined;
 
-  constructor(addresses: readonly Address[], port: number) {
+  constructor(addresses: readonly Address[], port: number, descriptors: DescriptorShare) {
+    this.#descriptors = descriptors;
     this.#addresses = addresses;
     this.#port = port;
   }
@@ -90,6 +96,7 @@ class Race {
   startNext(): void {
     clearTimeout(this.#timer);
     while (this.result === undefined && this.#waiting.size < CONCURRENT_ATTEMPTS) {
+      if (this.#waiting.size > 0 && !this.#descriptors.hasRoom(1)) return;
       const address = this.#addresses[this.#next];
       if (address === undefined) break;
       this.#next += 1;
@@ -121,6 +128,7 @@ class Race {
       this.#note(-socket, address);
       return 'done';
     }
+    this.#descriptors.hold(socket);
     const started = startConnect(socket.number, { bytes: address.bytes, port: this.#port });
     if (started < 0 && started !== -EINPROGRESS) {
       socket.close();

@@ -1,10 +1,12 @@
 // Dials a host's socket by its open file. Runs in the broker, with its credentials. It never blocks: a full queue is tried again.
+
 import { constants } from 'node:os';
 import { SOCKET_RETRY_MS } from '../../shared/limits.js';
 import { nameForGood } from '../../shared/sys/name-socket.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import { connectToPath, type UnixSocketType, unixSocket } from '../../shared/sys/socket.js';
 import { SystemError } from '../../shared/sys/system-error.js';
+import type { DescriptorShare } from '../limit/descriptor-shares.js';
 import type { RequestLife } from '../limit/request-life.js';
 
 const { EAGAIN, ECANCELED, ETIMEDOUT } = constants.errno;
@@ -14,15 +16,18 @@ const { EAGAIN, ECANCELED, ETIMEDOUT } = constants.errno;
  *
  * @param file a handle of the socket file, open until the end
  * @param life ends the attempts early
+ * @param descriptors counts the socket
  * @returns the connected socket, non-blocking, or minus errno: ECONNREFUSED if nobody listens, EACCES, EPROTOTYPE for another type
  */
 export async function dialSocket(
   file: OwnedFd,
   type: UnixSocketType,
   life: RequestLife,
+  descriptors: Pick<DescriptorShare, 'hold'>,
 ): Promise<OwnedFd | number> {
   const socket = unixSocket(type);
   if (typeof socket === 'number') return socket;
+  descriptors.hold(socket);
   try {
     // Without a name, the plugin could give it an abstract name of the host.
     nameForGood(socket.number);

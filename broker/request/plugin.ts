@@ -1,8 +1,10 @@
 // The broker's state of one plugin, shared by all of its channels and its sandbox. Runs in the broker.
+
 import { type Limits, limitsOf } from '../../shared/config/limit-forms.js';
 import type { PluginMetrics } from '../../shared/metrics/plugin-metrics.js';
 import type { Policy } from '../../shared/policy/policy.js';
-import type { OpenConnections } from '../limit/open-connections.js';
+import type { DescriptorShare } from '../limit/descriptor-shares.js';
+import type { ConnectionPlaces } from '../limit/open-connections.js';
 import { OpenQuestions } from '../limit/open-questions.js';
 import { RequestQueue } from '../limit/request-queue.js';
 import { TurnShare } from '../limit/turn-share.js';
@@ -20,9 +22,13 @@ export class Plugin {
   readonly metrics: PluginMetrics<typeof METRICS>;
   policy: Policy | undefined;
   readonly turn: TurnShare = new TurnShare();
+  /** Its part of the broker's descriptors. */
+  readonly descriptors: DescriptorShare;
   readonly stall: StallBudget;
   readonly verdicts: RememberedVerdicts = new RememberedVerdicts();
   readonly #audit: Audit;
+  /** The broker could not end its sandbox. */
+  unguarded = false;
   /** Channels that are served, and those that the supervisor has still to make. */
   channels = 0;
   readonly questions: OpenQuestions = new OpenQuestions(() =>
@@ -30,25 +36,26 @@ export class Plugin {
   );
   queue: RequestQueue = new RequestQueue(DEFAULT_LIMITS, this.turn);
   #limits = DEFAULT_LIMITS;
-  #connections: OpenConnections | undefined;
+  #connections: ConnectionPlaces | undefined;
 
   get limits(): Limits {
     return this.#limits;
   }
 
   /** Missing: connections are not limited, and not counted. */
-  get connections(): OpenConnections | undefined {
+  get connections(): ConnectionPlaces | undefined {
     return this.#connections;
   }
 
-  constructor(name: string, metrics: Metrics, audit: Audit) {
+  constructor(name: string, metrics: Metrics, audit: Audit, descriptors: DescriptorShare) {
     this.name = name;
+    this.descriptors = descriptors;
     this.#audit = audit;
     this.metrics = metrics.ofPlugin(name);
     this.stall = new StallBudget((action, milliseconds) => {
       this.metrics.count('stalls', { action });
       if (action === 'killed') audit.slow({ plugin: name, action, milliseconds: Math.round(milliseconds) });
-    });
+    }, descriptors);
   }
 
   /** Puts rules and limits in force for later requests. */
@@ -67,7 +74,7 @@ export class Plugin {
   }
 
   /** @param connections undefined: no limit from now on */
-  limitConnections(connections: OpenConnections | undefined): void {
+  limitConnections(connections: ConnectionPlaces | undefined): void {
     this.#connections?.close();
     this.#connections = connections;
   }

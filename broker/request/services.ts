@@ -1,4 +1,5 @@
 // The services that every request needs, whichever plugin asks. Runs in the broker.
+import type { DescriptorPool } from '../limit/descriptor-shares.js';
 import type { HostAddresses } from '../names/host-addresses.js';
 import type { NameResolver } from '../names/resolve.js';
 import type { Audit } from '../record/audit.js';
@@ -8,6 +9,7 @@ import type { StallGuard } from '../stall/stall-guard.js';
 
 export interface Services {
   readonly audit: Audit;
+  readonly descriptors: DescriptorPool;
   readonly guard: Pick<StallGuard, 'watch'>;
   readonly host: HostAddresses;
   readonly metrics: Metrics;

@@ -92,6 +92,7 @@ export class SlowLane {
   /** As placeSocket(). @param placement its socket stays open meanwhile; the listener may be closed when its sandbox ends */
   async place(stall: StallBudget, placement: Placement): Promise<number> {
     const listener = duplicate(placement.listener);
+    stall.descriptors.hold(listener);
     try {
       const order = { kind: 'place', ...placement, listener: listener.number } as const;
       return (await this.#order(stall, order, alarmOf(stall))).result;
@@ -139,6 +140,9 @@ export class SlowLane {
 }
 
 /** A handle of the pid 1 of the plugin's present sandbox. */
-function alarmOf({ alarm }: StallBudget): OwnedFd | undefined {
-  return alarm?.open === true ? duplicate(alarm.number) : undefined;
+function alarmOf({ alarm, descriptors }: StallBudget): OwnedFd | undefined {
+  if (alarm?.open !== true) return undefined;
+  const copy = duplicate(alarm.number);
+  descriptors.hold(copy);
+  return copy;
 }

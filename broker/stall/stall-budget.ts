@@ -1,7 +1,9 @@
 // How long the broker waits for one plugin's sandbox. Runs in the broker, on the main thread. Trusts nothing from the plugin.
+
 import { STALL_BUDGET_MS, STALL_BUDGET_SHARE, STALL_LIMIT_MS, STALL_SLOW_MS } from '../../shared/limits.js';
 import type { SlowAction } from '../../shared/reasons.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
+import type { DescriptorShare } from '../limit/descriptor-shares.js';
 
 /** A sandbox that the broker may have to wait for, as the guard knows it. */
 export interface Guarded {
@@ -16,6 +18,8 @@ export interface Guarded {
 
 /** The sandbox that a plugin has now, and the time that the broker may still stall on it. */
 export class StallBudget implements Guarded {
+  /** Counts the duplicates that the slow lane needs. */
+  readonly descriptors: Pick<DescriptorShare, 'hold'>;
   readonly #onSlow: (how: SlowAction, milliseconds: number) => void;
   #alarm: OwnedFd | undefined;
   #slow = false;
@@ -24,7 +28,11 @@ export class StallBudget implements Guarded {
   #spentAt = 0;
 
   /** @param onSlow called for each stall */
-  constructor(onSlow: (how: SlowAction, milliseconds: number) => void) {
+  constructor(
+    onSlow: (how: SlowAction, milliseconds: number) => void,
+    descriptors: Pick<DescriptorShare, 'hold'>,
+  ) {
+    this.descriptors = descriptors;
     this.#onSlow = onSlow;
   }
 
@@ -48,6 +56,7 @@ export class StallBudget implements Guarded {
   begin(alarm: OwnedFd | undefined): void {
     this.#alarm?.close();
     this.#alarm = alarm;
+    if (alarm !== undefined) this.descriptors.hold(alarm);
     this.#slow = false;
     this.#killed = false;
     this.#spentMs = 0;

@@ -60,6 +60,7 @@ export async function connectAndPlace(
   };
   const socket = tcpSocket(family);
   if (typeof socket === 'number') return fail(socket);
+  context.plugin.descriptors.hold(socket);
   const endpoint = endpointOf(address, port, family);
   let settling: SettlingConnect | undefined;
   try {

@@ -1,6 +1,7 @@
 // The whole path of a trapped call: take the descriptor, copy the address, find out whose socket it is, then act on the duplicate or put
 // another socket in its place. Runs in the broker. The kernel never executes a connect, bind or listen of an inet socket as the plugin
 // wrote it: between check and execution another thread could swap address or descriptor.
+
 import { constants } from 'node:os';
 import { LAYOUT } from '../../shared/sys/layout.js';
 import { bindTo, listenOn } from '../../shared/sys/listen.js';
@@ -17,6 +18,7 @@ import { connectStream } from './connect-stream.js';
 import { connectUnix } from './connect-unix.js';
 import { noteAsker } from './note-asker.js';
 import { refuseForeign } from './refuse-foreign.js';
+import { refuseFull } from './refuse-full.js';
 import type { TrapContext } from './trap-context.js';
 import type { TrappedSocket } from './trapped-socket.js';
 
@@ -27,11 +29,12 @@ const AF_NETLINK = 16;
 export function handleTrap(context: TrapContext, call: TrappedCall): void {
   const {
     services: { guard, slowLane },
-    plugin: { stall },
+    plugin: { stall, descriptors },
   } = context;
-  if (stall.slow)
+  if (!stall.slow) guard.watch(stall, () => act(context, call, reachCaller(context.processes, call)));
+  else if (!descriptors.hasRoom(1)) refuseFull(context, call, undefined);
+  else
     void slowLane.reach(stall, call).then((reached) => guard.watch(stall, () => act(context, call, reached)));
-  else guard.watch(stall, () => act(context, call, reachCaller(context.processes, call)));
 }
 
 function act(context: TrapContext, call: TrappedCall, { descriptor, address }: Reached): void {
@@ -39,11 +42,15 @@ function act(context: TrapContext, call: TrappedCall, { descriptor, address }: R
     call.end(descriptor, 'error');
     return;
   }
+  const { descriptors } = context.plugin;
+  descriptors.hold(descriptor);
   let kept = false;
   try {
     // If the call still waits now, descriptor and address were the caller's own, and not those of a later thread with the same id.
     if (!call.stillWaits()) call.end(-EINVAL, 'error');
     else if (typeof address === 'number') call.end(address, 'error');
+    // The call may have to wait, with a duplicate here.
+    else if (call.call !== 'bind' && !descriptors.hasRoom(0)) refuseFull(context, call, address);
     else kept = handleSocket(context, call, descriptor, address);
   } finally {
     if (!kept) descriptor.close();

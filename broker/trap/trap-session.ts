@@ -83,7 +83,7 @@ export class TrapSession {
     this.#context = {
       services,
       plugin,
-      processes: new CallerProcesses(),
+      processes: new CallerProcesses(plugin.descriptors),
       origins: new CallerOrigins(),
       netns,
       grants: this.#dns.grants,

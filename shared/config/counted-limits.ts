@@ -3,7 +3,11 @@ import { type CountedLimit, LIMIT_FORMS, type LimitName } from './limit-forms.js
 
 /** A limit of the broker that no setting changes. */
 const FIXED_LIMITS = [
-  { word: 'descriptors', counts: 'Too many sockets waited for the plugin to receive them.' },
+  {
+    word: 'descriptors',
+    counts:
+      "Too many sockets waited for the plugin to receive them. Or the plugin had used up its share of the broker's descriptors.",
+  },
 ] as const;
 
 type Counted =

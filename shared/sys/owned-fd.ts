@@ -8,6 +8,7 @@ import { close } from './common-calls.js';
  */
 export class OwnedFd {
   #fd: number;
+  #onGone: (() => void) | undefined;
 
   /** @param fd an open descriptor that nobody else closes */
   constructor(fd: number) {
@@ -25,10 +26,16 @@ export class OwnedFd {
     return this.#fd >= 0;
   }
 
+  /** Calls back once, when the descriptor is closed or has a new owner. It replaces the former callback. */
+  whenGone(callback: () => void): void {
+    this.#onGone = callback;
+  }
+
   /** Hands the number to a new owner. */
   release(): number {
     const fd = this.number;
     this.#fd = -1;
+    this.#onGone?.();
     return fd;
   }
 
@@ -37,6 +44,7 @@ export class OwnedFd {
     const fd = this.#fd;
     this.#fd = -1;
     close(fd);
+    this.#onGone?.();
   }
 
   [Symbol.dispose](): void {

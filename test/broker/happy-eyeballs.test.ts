@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import { test } from 'node:test';
+import { DescriptorPool } from '../../broker/limit/descriptor-shares.js';
 import { RequestLife } from '../../broker/limit/request-life.js';
 import { interleaveFamilies } from '../../broker/names/interleave-families.js';
 import { connect } from '../../broker/request/connect.js';
@@ -14,6 +15,7 @@ const addresses = (...texts: string[]): Address[] =>
     if (address === undefined) throw new Error(text);
     return address;
   });
+const share = new DescriptorPool(1024).share();
 const descriptors = (): number => readdirSync('/proc/self/fd').length;
 
 test('interleaveFamilies() alternates, IPv6 first, and keeps the order within a family', () => {
@@ -34,6 +36,7 @@ test('connect() goes on at once from an address that refuses to the next', async
     addresses('::1', '127.0.0.1', '127.0.0.2'),
     server.port,
     new RequestLife(5000),
+    share,
   );
   assert.equal(result.outcome, 'connected');
   assert.equal(result.address?.text, '127.0.0.2');
@@ -47,7 +50,7 @@ test('connect() reports the most telling errno of several', async () => {
   const port = await unusedPort();
   const before = descriptors();
   // Class E is unroutable, loopback refuses.
-  const result = await connect(addresses('255.255.255.255', '127.0.0.1'), port, new RequestLife(5000));
+  const result = await connect(addresses('255.255.255.255', '127.0.0.1'), port, new RequestLife(5000), share);
   assert.deepEqual(result, { outcome: 'refused', errno: 'ECONNREFUSED', address: addresses('127.0.0.1')[0] });
   assert.equal(descriptors(), before);
 });
@@ -56,7 +59,7 @@ test('connect() does not begin for a request that has ended', async () => {
   const server = await listen();
   const life = new RequestLife(5000);
   life.end('canceled');
-  const result = await connect(addresses('127.0.0.1'), server.port, life);
+  const result = await connect(addresses('127.0.0.1'), server.port, life, share);
   assert.deepEqual(result, { outcome: 'canceled', errno: 'ECANCELED', address: undefined });
   assert.equal(server.connections(), 0);
   await server.close();

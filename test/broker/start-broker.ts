@@ -233,14 +233,22 @@ export class TestBroker {
 /**
  * Starts a broker and waits until it is ready.
  *
- * @param options words for its Node; `stderr` is one of the test's descriptors
+ * @param options words for its Node; `stderr` is one of the test's descriptors; `under` is a command that executes it
  */
 export async function startBroker(
   start: Partial<StartLine> = {},
-  { options = [], stderr = 'inherit' }: { options?: readonly string[]; stderr?: 'inherit' | number } = {},
+  {
+    options = [],
+    stderr = 'inherit',
+    under = [],
+  }: {
+    options?: readonly string[];
+    stderr?: 'inherit' | number;
+    under?: readonly string[];
+  } = {},
 ): Promise<TestBroker> {
   const [ours, theirs] = packetSocketPair();
-  const [program, ...args] = brokerCommand(start.becomeIds !== undefined, options);
+  const [program = '', ...args] = [...under, ...brokerCommand(start.becomeIds !== undefined, options)];
   const child = spawn(program, args, {
     env: BROKER_ENVIRONMENT,
     stdio: ['ignore', 'ignore', stderr, 'pipe', theirs.number],

@@ -3,6 +3,7 @@
 import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
 import { DnsServer } from '../../broker/dns/dns-server.js';
+import { DescriptorPool } from '../../broker/limit/descriptor-shares.js';
 import { LineLink } from '../../broker/line-link.js';
 import { HostAddresses } from '../../broker/names/host-addresses.js';
 import { HostsFile } from '../../broker/names/hosts-file.js';
@@ -74,6 +75,7 @@ function serveDns(
     audit: new Audit(link, () => {}),
     host: new HostAddresses([]),
     metrics,
+    descriptors: new DescriptorPool(1024),
     // There is no sandbox to wait for.
     slowLane: {
       reach: () => Promise.reject(new Error('Nothing to reach')),
@@ -86,7 +88,7 @@ function serveDns(
       new NameCache(new NameServers([server.address])),
     ),
   };
-  const plugin = new Plugin(NAME, metrics, services.audit);
+  const plugin = new Plugin(NAME, metrics, services.audit, services.descriptors.share());
   const rules = ({ allow = [], deny = [], mode = 'enforce' }: DnsServerOptions): void => {
     const compiled = compilePolicy({ allow, deny, mode });
     if (!compiled.ok) throw new TypeError(JSON.stringify(compiled.problems));

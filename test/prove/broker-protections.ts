@@ -387,6 +387,22 @@ const AS_ROOT: readonly Protection[] = [
 ];
 
 export const brokerProtections: readonly Protection[] = [
+  {
+    name: "broker: a plugin takes its share of the broker's descriptors, and no more",
+    file: 'broker/limit/descriptor-shares',
+    right: 'return this.#held + more <= this.#pool.left - more;',
+    wrong: 'return true;',
+    tests: ['broker/descriptors'],
+    pattern: 'connects that hang',
+  },
+  {
+    name: 'broker: a packet without its descriptors ends one session',
+    file: 'broker/packet-link',
+    right: 'if (truncated) {',
+    wrong: "if (truncated) throw new RangeError('A packet is cut short'); else if (truncated) {",
+    tests: ['broker/descriptors'],
+    pattern: 'find no room',
+  },
   ...DECISIONS,
   ...COUNTS,
   ...SOCKETS,

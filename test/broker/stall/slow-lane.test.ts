@@ -44,7 +44,7 @@ async function startPlugin(held: boolean): Promise<Reachable> {
   const [line] = (await once(child.stdout, 'data')) as [Buffer];
   const addresses = line.toString().trim().split(' ').map(BigInt);
   const actions: string[] = [];
-  const stall = new StallBudget((action) => actions.push(action));
+  const stall = new StallBudget((action) => actions.push(action), { hold: () => {} });
   const tid = child.pid ?? 0;
   stall.begin(killByAlarm(tid));
   return {

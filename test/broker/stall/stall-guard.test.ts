@@ -22,7 +22,7 @@ async function stallBy(
   const init = spawn('sleep', ['60']);
   const ended = once(init, 'exit');
   const actions: string[] = [];
-  const stall = new StallBudget((action) => actions.push(action));
+  const stall = new StallBudget((action) => actions.push(action), { hold: () => {} });
   stall.begin(killByAlarm(init.pid ?? 0));
   const { guard } = await startGuards();
   for (const each of works) if (!actions.includes('killed')) guard.watch(stall, each);
