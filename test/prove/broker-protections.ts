@@ -396,6 +396,14 @@ export const brokerProtections: readonly Protection[] = [
     pattern: 'connects that hang',
   },
   {
+    name: 'broker: a call that waits counts for its share of descriptors',
+    file: 'broker/trap/handle-trap',
+    right: "call.call !== 'bind' && !descriptors.hasRoom(0)",
+    wrong: 'false',
+    tests: ['integration/descriptor-share'],
+    pattern: 'leaves its neighbours.*user',
+  },
+  {
     name: 'broker: a packet without its descriptors ends one session',
     file: 'broker/packet-link',
     right: 'if (truncated) {',
