@@ -195,8 +195,7 @@ export class Sessions implements SessionEvents {
     const known = this.#plugins.get(name);
     if (known !== undefined) return known;
     const { metrics, audit, descriptors } = this.#services;
-    const hasNeighbours = (): boolean => this.#plugins.size > 1;
-    const plugin = new Plugin(name, metrics, audit, descriptors.share(), hasNeighbours);
+    const plugin = new Plugin(name, metrics, audit, descriptors.share());
     this.#plugins.set(name, plugin);
     return plugin;
   }

@@ -32,8 +32,6 @@ export interface SlowOrder {
   readonly order: Order;
   /** A handle of the sandbox's pid 1. */
   readonly alarm: number | undefined;
-  /** See Guarded. */
-  readonly caller: number | undefined;
 }
 
 /** A message from the thread. */
@@ -126,9 +124,8 @@ export class SlowLane {
     if (this.#underWay !== undefined) return;
     this.#underWay = this.#turns.next();
     if (this.#underWay === undefined) return;
-    const { order, stall, alarm } = this.#underWay;
-    const caller = order.kind === 'close' ? stall.caller : order.tid;
-    this.#worker.postMessage({ order, alarm: alarm?.number, caller } satisfies SlowOrder);
+    const { order, alarm } = this.#underWay;
+    this.#worker.postMessage({ order, alarm: alarm?.number } satisfies SlowOrder);
   }
 
   #finish(report: Report): void {

@@ -1,7 +1,9 @@
 // A warning of `postern check`: the file is valid, but something in it deserves a look.
 
-/** For a rule without effect, or with more effect than it seems; a call that weakens a guarantee; a home or a folder that plugins
- * share; a folder with what is not the plugin's. */
+/**
+ * For a command that cannot be run; a rule without effect, or with more effect than it seems; a call that weakens a guarantee; a home or
+ * a folder that plugins share; a folder with what is not the plugin's.
+ */
 export interface CheckWarning {
   readonly plugin: string;
   /** `FILE:LINE` */

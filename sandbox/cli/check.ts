@@ -7,6 +7,7 @@ import { compilePolicy } from '../../shared/policy/compile-policy.js';
 import { hostFiles } from '../supervisor/files/host-files.js';
 import type { CheckWarning } from './check-warning.js';
 import { paint } from './colour.js';
+import { commandWarnings } from './command-warnings.js';
 import { homeWarnings } from './home-warnings.js';
 import { hostWarnings } from './host-warnings.js';
 import { loadChecked, ownFilesOf } from './load-checked.js';
@@ -62,6 +63,7 @@ function checkFile(file: string): CheckReport {
     problems: [],
     warnings: [
       ...config.plugins.flatMap(warningsOf),
+      ...commandWarnings(config),
       ...homeWarnings(config),
       ...sharedFolderWarnings(config, hostFiles),
       ...hostWarnings(config, ownFilesOf(config).files, hostFiles),

@@ -1,5 +1,5 @@
 // The plugin of `postern doctor`'s trial. It runs in the sandbox, and tries a connection that a rule allows, one that no rule
-// allows, and the allowed one by Node's own connect(2). Arguments: the two ports on 127.0.0.1.
+// allows, and the allowed one by Node's own connect(2). Arguments: the loopback address and the two ports.
 // It prints two lines: `allowed: RESULT, refused: RESULT`, and the result of the third connection.
 import '../../shared/refuse-debugger.js';
 import { connect as connectItself, type Socket } from 'node:net';
@@ -7,7 +7,8 @@ import '../../shared/refuse-debugger.js';
 import { connect } from '../plugin/index.js';
 
 const TIMEOUT_MS = 5_000;
-const [allowed = 0, forbidden = 0] = process.argv.slice(2).map(Number);
+const [, , host = '', ...ports] = process.argv;
+const [allowed = 0, forbidden = 0] = ports.map(Number);
 
 async function reach(port: number, open: (port: number) => Socket | Promise<Socket>): Promise<string> {
   try {
@@ -23,8 +24,8 @@ async function reach(port: number, open: (port: number) => Socket | Promise<Sock
   }
 }
 
-const asking = (port: number): Promise<Socket> => connect({ host: '127.0.0.1', port, timeout: TIMEOUT_MS });
-const itself = (port: number): Socket => connectItself({ host: '127.0.0.1', port });
+const asking = (port: number): Promise<Socket> => connect({ host, port, timeout: TIMEOUT_MS });
+const itself = (port: number): Socket => connectItself({ host, port });
 
 console.log(`allowed: ${await reach(allowed, asking)}, refused: ${await reach(forbidden, asking)}`);
 console.log(await reach(allowed, itself));

@@ -50,17 +50,22 @@ export async function tryHost(): Promise<Trial> {
 
 async function tryConnections(): Promise<NonNullable<Trial['connection']>> {
   let trespasses = 0;
-  const allowed = await listening(createServer((socket) => socket.on('error', () => {}).end('good day')));
+  const host = await loopbackAddress();
+  const allowed = await listening(
+    createServer((socket) => socket.on('error', () => {}).end('good day')),
+    host,
+  );
   const forbidden = await listening(
     createServer((socket) => {
       trespasses += 1;
       socket.destroy();
     }),
+    host,
   );
   const config = pluginConfig(
     'doctor-connect',
-    [process.execPath, ...nodeFlags(), PLUGIN, `${portOf(allowed)}`, `${portOf(forbidden)}`],
-    [`127.0.0.1:${portOf(allowed)}`],
+    [process.execPath, ...nodeFlags(), PLUGIN, host, `${portOf(allowed)}`, `${portOf(forbidden)}`],
+    [`${host.includes(':') ? `[${host}]` : host}:${portOf(allowed)}`],
   );
   const supervisor = new Supervisor({ plugins: [config] });
   try {
@@ -108,10 +113,26 @@ function pluginConfig(name: string, command: readonly string[], allow: readonly 
   return { ...plainPlugin(name, command), allow, visible: allow.length === 0 ? [] : ownCodePaths() };
 }
 
-function listening(server: Server): Promise<Server> {
+/** A host may have IPv6 alone. @throws PosternError `listen_address` if `lo` has no address of either family */
+async function loopbackAddress(): Promise<string> {
+  for (const host of ['127.0.0.1', '::1']) {
+    try {
+      (await listening(createServer(), host)).close();
+      return host;
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code !== 'EADDRNOTAVAIL' && code !== 'EAFNOSUPPORT') throw error;
+    }
+  }
+  throw new PosternError('listen_address', 'the interface lo has neither 127.0.0.1 nor ::1', {
+    fix: 'Give it one of them, as root:\n  ip link set lo up\n  ip addr add 127.0.0.1/8 dev lo',
+  });
+}
+
+function listening(server: Server, host: string): Promise<Server> {
   return new Promise((resolve, reject) => {
     server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => resolve(server));
+    server.listen(0, host, () => resolve(server));
   });
 }
 

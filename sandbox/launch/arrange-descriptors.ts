@@ -2,9 +2,6 @@
 import { duplicate, duplicateOnto, setCloseOnExecFrom } from '../../shared/sys/fcntl.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 
-/** Above all descriptors that Node has opened so far. */
-const ASIDE = 200;
-
 /**
  * @param launchSocket the socket to the supervisor, which is moved out of the way
  * @param passed standard streams, listeners, request pipe, reply socket, in the order of their final numbers
@@ -18,8 +15,9 @@ export function arrangeDescriptors(
 ): number {
   if (passed.length !== documented)
     throw new RangeError(`${passed.length} descriptors for ${documented} places`);
-  const aside = duplicate(launchSocket, ASIDE).release();
-  const moved = passed.map((descriptor) => duplicate(descriptor.number, ASIDE).release());
+  // Only numbers above the plugin's: a low hard limit has few.
+  const aside = duplicate(launchSocket, documented).release();
+  const moved = passed.map((descriptor) => duplicate(descriptor.number, documented).release());
   for (const [place, descriptor] of moved.entries()) duplicateOnto(descriptor, place);
   // Marked close-on-exec, not closed: Node's worker threads still write to their descriptors. A write to a closed one would end
   // the process, and a write to a reused one would reach the plugin.

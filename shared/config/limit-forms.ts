@@ -95,7 +95,7 @@ export const LIMIT_FORMS = {
     // Far below the limit of the broker: the kernel counts descriptors in flight by uid.
     max: 1024,
     default: 1024,
-    help: 'Open descriptors of each process (RLIMIT_NOFILE).',
+    help: 'Open descriptors of each process (RLIMIT_NOFILE). If the hard limit of postern is lower, that one counts.',
     past: 'the call fails with EMFILE',
   },
   processes: {

@@ -287,3 +287,25 @@ test('doctor names lo where it is down, and the fix brings it up', { skip: needs
   const fixed = doctor('root', [], { asRoot: ['unshare', '--net', ...shell('ip link set lo up')] });
   assert.equal(fixed.status, 0, fixed.stdout);
 });
+
+for (const user of users) {
+  const without = (addresses: string): readonly string[] => [
+    ...['unshare', '--net', '--', 'sh', '-c', `ip link set lo up; ${addresses}; exec "$@"`, 'sh'],
+  ];
+
+  test(`doctor tries its connections on a host with IPv6 alone (${user})`, { skip: needsRoot }, () => {
+    const { status, stdout } = doctor(user, [], { asRoot: without('ip addr del 127.0.0.1/8 dev lo') });
+    assert.match(lines(stdout, 'connection'), /^ok/);
+    assert.match(lines(stdout, 'own connect(2)'), /^ok/);
+    assert.equal(status, 0, stdout);
+  });
+
+  test(`doctor says that lo has no address (${user})`, { skip: needsRoot }, () => {
+    const { status, stdout } = doctor(user, [], { asRoot: without('ip addr flush dev lo') });
+    assert.match(
+      lines(stdout, 'connection'),
+      /^missing.*the interface lo has neither 127\.0\.0\.1 nor ::1.*ip addr add 127\.0\.0\.1\/8 dev lo/s,
+    );
+    assert.equal(status, 1);
+  });
+}

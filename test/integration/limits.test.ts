@@ -45,6 +45,19 @@ print(answers)
 `;
 
 for (const user of users) {
+  test(`without a limit of its own a plugin has as many descriptors as postern may have, at most 1024 (${user})`, async () => {
+    for (const [hard, has] of [
+      ['150', '150'],
+      ['2000', '1024'],
+    ] as const) {
+      const { stdout, stderr } = await postern(['run', '--', 'sh', '-c', 'ulimit -n; ulimit -Hn'], {
+        as: user,
+        shell: `ulimit -n ${hard}; exec "$@"`,
+      });
+      assert.equal(stdout, `${has}\n${has}\n`, stderr);
+    }
+  });
+
   test(`processes bounds what one sandbox forks, beside one that has its own share (${user})`, async () => {
     const both = [12, 20].map((limit) => run(user, [`processes=${limit}`], [...python(FORK), '1.5']));
     const [few, more] = await Promise.all(both);

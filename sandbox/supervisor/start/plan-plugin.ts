@@ -3,6 +3,7 @@
 import type { PluginConfig } from '../../../shared/config/plugin-config.js';
 import { PosternError } from '../../../shared/errors.js';
 import { findProgram } from '../../host/find-program.js';
+import { searchPath } from '../../host/search-path.js';
 import { hostFiles } from '../files/host-files.js';
 import { requirePaths } from '../files/require-paths.js';
 import { allHomes, ownHomes } from '../home/home-directories.js';
@@ -41,7 +42,7 @@ export function planPlugin(
     const why = folder === undefined ? 'it does not exist' : 'it is not a folder';
     throw new PosternError('not_found', `Cannot start in "${config.cwd}": ${why}`);
   }
-  const path = config.env['PATH'] ?? process.env['PATH'] ?? '/usr/local/bin:/usr/bin:/bin';
+  const path = searchPath(config.env);
   const found = findProgram(program, config.cwd, path);
   const { cwd, visible, writable, hidden } = config;
   const homes = allHomes();
