@@ -232,7 +232,11 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
       this.#unixConnects.discard([socket]);
       return;
     }
-    this.#unixConnects.connect({ ...trap, pluginId }, socket, target, answer);
+    // A plugin that is alone delays nobody.
+    const kill = (): void => {
+      if (this.#sandboxes.size > 1) trap.kill();
+    };
+    this.#unixConnects.connect({ ...trap, pluginId, kill }, socket, target, answer);
   }
 
   #dropTrap(session: number): void {

@@ -10,6 +10,8 @@ import type { UnixTarget } from '../../../shared/sys/connect-inside.js';
 import { OwnedFd } from '../../../shared/sys/owned-fd.js';
 
 const { EAGAIN } = constants.errno;
+/** Looks that make up the stall limit. */
+const STALL_LOOKS = 10;
 
 /** What the thread does. It closes the `owned` descriptors then. */
 export interface ConnectOrder {
@@ -179,15 +181,19 @@ export class ConnectsAsPlugin {
     ended?.done(result);
   }
 
-  /** A plugin can hold the thread up only by its own locks. One that does so for the stall limit is ended, as by the broker. */
-  #watch(ordered: Ordered): void {
+  /**
+   * A plugin can hold the thread up only by its own locks. One that does so for the stall limit is ended, as by the broker. One look alone
+   * proves nothing on a busy machine, so STALL_LOOKS must find the thread asleep.
+   */
+  #watch(ordered: Ordered, asleep = 0): void {
     const look = (): void => {
       if (this.#underWay !== ordered) return;
-      if (this.#isAsleep()) ordered.kill();
-      this.#watch(ordered);
+      const looks = asleep + (this.#isAsleep() ? 1 : 0);
+      if (looks === STALL_LOOKS) ordered.kill();
+      this.#watch(ordered, looks % STALL_LOOKS);
     };
     // A report that has come while this thread was busy is read before the look.
-    this.#timer = setTimeout(() => setImmediate(look), STALL_LIMIT_MS).unref();
+    this.#timer = setTimeout(() => setImmediate(look), STALL_LIMIT_MS / STALL_LOOKS).unref();
   }
 
   /** Whether the thread sleeps in the kernel, and waits for no processor and no disk. */
