@@ -20,6 +20,14 @@ for POSTERN_KEY in NODE_OPTIONS NODE_REPL_EXTERNAL_MODULE NODE_PATH NODE_CHANNEL
 done
 unset POSTERN_KEY POSTERN_VALUE
 command -v node >/dev/null || { echo 'postern: No node in PATH; install Node 20 or newer' >&2; exit 125; }
+# Node waits for good, or aborts, where it can start no thread. So this many processes are tried first, each the child of the one before.
+POSTERN_THREADS=12
+case ${1-} in run | up | learn | doctor) POSTERN_THREADS=48 ;; esac
+postern_try() { [ "$1" -eq 0 ] || (postern_try "$(($1 - 1))" && :); }
+trap 'echo "postern: Cannot start: fewer than $POSTERN_THREADS further processes and threads may start; raise the limit: \"ulimit -u\", or LimitNPROC= and TasksMax= of a systemd unit, or the pids limit of a container" >&2; exit 125' EXIT
+postern_try $POSTERN_THREADS 2>/dev/null || exit 125
+trap - EXIT
+unset POSTERN_THREADS
 # Until the first line of the module runs, Node would answer the signal with a line on stderr. An import runs much sooner.
 exec node @NODE_FLAGS@ --import='data:text/javascript,process.on("SIGUSR1",()=>{})' -- "$0" "$@"
 */;

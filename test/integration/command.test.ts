@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { nodeOf } from '../harness/nodes.js';
+import { postern } from '../harness/postern.js';
 import { distFor, readableFile, readableFolder } from '../harness/users.js';
 
 const top = join(distFor('root'), '..');
@@ -51,4 +52,21 @@ test('SIGUSR1 is ignored from the shell on until Node blocks it', () => {
   const env = { PATH: `${folder}:/usr/bin:/bin` };
   const { stdout } = spawnSync(join(top, 'dist/run/postern.js'), [], { env, encoding: 'utf8' });
   assert.equal(stdout, 'SigIgn:\t0000000000000200\n');
+});
+
+test('the command says that too few processes may start, instead of waiting for good', async () => {
+  for (const processes of [1, 6, 12]) {
+    const { status, stdout, stderr } = await postern(['run', '--', 'true'], {
+      as: 'user',
+      asCommand: true,
+      shell: `ulimit -u ${processes}; exec "$@"`,
+      timeoutMs: 30_000,
+    });
+    assert.equal(status, 125, stderr);
+    assert.equal(stdout, '');
+    assert.match(
+      stderr,
+      /^postern: Cannot start: fewer than 48 further .* may start; raise the limit: "ulimit -u", .*\n$/,
+    );
+  }
 });
