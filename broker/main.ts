@@ -48,7 +48,7 @@ const metrics = new Metrics();
 const answers = new MetricsAnswers(metrics, (line) => link.send(line));
 
 function take(line: SupervisorLine): void {
-  takeLine(line, sessions && { sessions, metrics, answers }, (first) => void start(first));
+  takeLine(line, sessions && { sessions, metrics, answers, link }, (first) => void start(first));
 }
 
 async function start(line: Line<'start'>): Promise<void> {

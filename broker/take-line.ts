@@ -1,6 +1,7 @@
 // Every line that the supervisor may send, and when it may come. Runs in the broker. A line out of turn ends the broker, by an exception.
 import { PosternError } from '../shared/errors.js';
 import type { SupervisorLine } from '../shared/protocol/link.js';
+import type { LineLink } from './line-link.js';
 import type { Metrics } from './record/metrics.js';
 import type { MetricsAnswers } from './record/metrics-answers.js';
 import type { Sessions } from './sessions.js';
@@ -13,6 +14,7 @@ export interface Serving {
   readonly sessions: Sessions;
   readonly metrics: Metrics;
   readonly answers: MetricsAnswers;
+  readonly link: LineLink;
 }
 
 type Entry<T extends LineType> =
@@ -35,6 +37,7 @@ const LINES: { readonly [T in LineType]: Entry<T> } = {
     when: 'serving',
     take: ({ sessions, answers }, { id }) => answers.answer(id, () => sessions.show()),
   },
+  ping: { when: 'serving', take: ({ link }, { id }) => link.send({ type: 'pong', id }) },
 };
 
 /**

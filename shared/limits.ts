@@ -129,6 +129,16 @@ export const GATHER_MS: number = 5;
 export const LAST_WORDS_MS: number = 500;
 /** Lines to the broker, without rules, that it has not read. Past it the supervisor kills the broker. */
 export const UNREAD_LINES_BYTES: number = 4 * 1024 * 1024;
+/** Packets to the broker that it has not received. Past it the supervisor kills the broker. A start sends four for each plugin. */
+export const UNRECEIVED_PACKETS: number = 16_384;
+/** From one question of the supervisor, whether the broker answers, to the next. */
+export const HEARTBEAT_MS: number = 500;
+/** Without an answer for this long, /healthz says that no broker answers. */
+export const HEARTBEAT_LATE_MS: number = 1_500;
+/** Without an answer for this long, the supervisor kills the broker and starts another. */
+export const HEARTBEAT_TIMEOUT_MS: number = 3_000;
+/** The same, where the broker waits for a processor meanwhile. */
+export const HEARTBEAT_BUSY_MS: number = 20_000;
 /** One line between supervisor and broker. The longest has the rules of one plugin. */
 export const MAX_LINK_LINE_BYTES: number = 64 * 1024 * 1024;
 

@@ -28,7 +28,7 @@ export function metricsPage(): string {
 \`metrics: HOST:PORT\` in postern.yaml, or \`--metrics HOST:PORT\` of \`run\`, serves two pages:
 
 - \`/metrics\`: every metric below, in the text format of Prometheus.
-- \`/healthz\`: status 200 while a broker runs, 503 otherwise.
+- \`/healthz\`: status 200 while a broker runs and answers, 503 otherwise.
 
 A page is made once for all clients that wait for it, ${1_000 / METRICS_PAUSE_MS} times a second at most. ${METRICS_CONNECTIONS} clients may be connected at the same
 time, and further connections are closed. A client has ${METRICS_REQUEST_MS / 1_000} s to send its request, and ${METRICS_ANSWER_MS / 1_000} s until it has read the answer.

@@ -101,6 +101,7 @@ export class Supervisor {
           this.#cgroups.tell();
           return (await this.#broker?.metrics()) ?? '';
         },
+        heartbeatAge: () => this.#broker?.heartbeatAge,
         onDropped: () => this.#broker?.auditDropped(1),
         onNotice: (text) => this.#notice(text),
       });
@@ -210,6 +211,8 @@ export class Supervisor {
       onEvent?.(event);
     });
     broker.on('down', () => this.#records.brokerIsUp(false));
+    broker.on('late', (late) => this.#records.brokerIsUp(!late));
+    broker.on('hung', () => this.#notice('the broker does not answer any more, and is replaced'));
     broker.on('restarted', () => {
       this.#records.brokerRestarted();
       this.#notice('the broker died; a new one serves in its place, and connections and plugins go on');

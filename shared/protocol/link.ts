@@ -46,6 +46,8 @@ export type SupervisorLine =
   /** How often a limit of the supervisor has refused something to a plugin. 0: the first report, which creates the series. */
   | { readonly type: 'limited'; readonly plugin: string; readonly limit: LimitWord; readonly times: number }
   | { readonly type: 'metrics'; readonly id: number }
+  /** Asks whether the broker still answers. */
+  | { readonly type: 'ping'; readonly id: number }
   /** The answer to a {@link UnixConnectPacket}: 0, minus errno, or `host` for a socket that was not bound in the sandbox. */
   | {
       readonly type: 'unix_connected';
@@ -77,6 +79,7 @@ export type BrokerLine =
   | { readonly type: 'audit'; readonly line: AuditEvent }
   /** A part of the metrics. `last`: no further part comes. */
   | { readonly type: 'metrics'; readonly id: number; readonly text: string; readonly last: boolean }
+  | { readonly type: 'pong'; readonly id: number }
   | { readonly type: 'explained'; readonly id: number; readonly explanation: Explanation }
   /** A session has ended. The supervisor closes the ends that it keeps and answers; the broker closes its ends last. */
   | { readonly type: 'session_ended'; readonly session: number }

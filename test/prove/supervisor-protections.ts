@@ -23,6 +23,22 @@ export const supervisorProtections: readonly Protection[] = [
     pattern: 'opens no more channels',
   },
   {
+    name: 'supervisor: a broker that hangs is replaced',
+    file: 'sandbox/supervisor/broker/broker-process',
+    right: "if (verdict !== 'hung')",
+    wrong: 'if (true)',
+    tests: ['integration/hung-broker'],
+    pattern: 'hangs is replaced.*root',
+  },
+  {
+    name: 'supervisor: a broker that receives no packets is ended',
+    file: 'sandbox/supervisor/broker/broker-packets',
+    right: 'if (this.#waiting.length > UNRECEIVED_PACKETS)',
+    wrong: 'if (false)',
+    tests: ['supervisor/broker/broker-packets'],
+    pattern: 'receives nothing at all',
+  },
+  {
     name: 'supervisor: a broker that leaves lines unread is ended',
     file: 'sandbox/supervisor/broker/broker-lines',
     right: 'if (this.#unread > UNREAD_LINES_BYTES)',

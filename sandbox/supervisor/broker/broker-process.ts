@@ -22,6 +22,7 @@ import { brokerFailed } from './broker-failed.js';
 import { ChannelKeeper } from './channel-keeper.js';
 import { ConnectionsKeeper } from './connections-keeper.js';
 import { EndAlarm } from './end-alarm.js';
+import { Heartbeat } from './heartbeat.js';
 import type { Channel } from './make-channel.js';
 import { type SpawnedBroker, spawnBroker } from './spawn-broker.js';
 import { type TrapFacts, TrapKeeper } from './trap-keeper.js';
@@ -44,10 +45,15 @@ interface BrokerEvents {
   audit: [AuditEvent];
   restarted: [];
   down: [];
+  late: [boolean];
+  hung: [];
   failed: [Error];
 }
 
-/** Events: `audit`; `down` and `restarted` around a broker's death; `failed` where no new broker starts. */
+/**
+ * Events: `audit`; `down` and `restarted` around a broker's death; `failed` where no new broker starts; `late` when it stops answering and
+ * when it answers again; `hung` when it is killed for that.
+ */
 export class BrokerProcess extends EventEmitter<BrokerEvents> {
   readonly #options: BrokerOptions;
   readonly #plugins = new Map<string, PluginLine>();
@@ -58,6 +64,7 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
   /** For each plugin, what ends its current sandbox. */
   readonly #sandboxes = new Map<string, EndAlarm>();
   #link: SpawnedBroker | undefined;
+  #heartbeat: Heartbeat | undefined;
   #stopping = false;
   #pause: number = RESTART_PAUSE_MS.first;
 
@@ -87,7 +94,7 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
     child.once('exit', () => {
       // A broker that was told to end may have written lines that are still unread.
       if (!this.#stopping) lines.close();
-      if (this.#link?.child === child) this.#link = undefined;
+      if (this.#link?.child === child) this.#unlink();
       if (up) this.#onDeath(Date.now() - startedAt);
     });
     lines.send({ type: 'start', ...this.#options, supervisorMounts: readlinkSync('/proc/self/ns/mnt') });
@@ -97,6 +104,7 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
       for (const line of this.#plugins.values()) await Promise.race([gone, this.#configure(line)]);
       up = true;
       spawned.cameUp();
+      this.#heartbeat = this.#watchOver(spawned);
     } catch (error) {
       child.kill('SIGKILL');
       throw error;
@@ -165,7 +173,13 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
 
   /** The broker's metrics in Prometheus' text format; undefined where no broker answers. */
   async metrics(): Promise<string | undefined> {
-    return this.#link === undefined ? undefined : askMetrics(this.#link.lines);
+    if (this.#link === undefined || this.#heartbeat?.answers === false) return undefined;
+    return askMetrics(this.#link.lines);
+  }
+
+  /** Seconds since the broker last answered; undefined where no broker runs. */
+  get heartbeatAge(): number | undefined {
+    return this.#heartbeat?.ageSeconds;
   }
 
   /**
@@ -187,7 +201,7 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
     for (const plugin of [...this.#sandboxes.keys()]) this.openSandbox(plugin, undefined);
     for (const { packet } of this.#connections.all()) this.#connections.drop(packet.plugin);
     const link = this.#link;
-    this.#link = undefined;
+    this.#unlink();
     if (link === undefined) return;
     const ended = new Promise<void>((resolve) => link.child.once('close', () => resolve()));
     // The end of the line stream tells the broker to end. Its last lines are still read.
@@ -201,12 +215,30 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
     const lines = this.#link?.lines;
     if (lines === undefined) throw brokerFailed('no broker is running');
     lines.send(line);
-    const problems = await lines.expect((answer) => {
+    const answer = lines.expect((answer) => {
       if (answer.type === 'plugin_ready' && answer.plugin === line.plugin) return [];
       if (answer.type === 'plugin_refused' && answer.plugin === line.plugin) return answer.problems;
       return undefined;
     }, BROKER_START_TIMEOUT_MS);
+    // Many rules take long.
+    const problems = await (this.#heartbeat?.excuse(answer) ?? answer);
     if (problems.length > 0) throw new PosternError('bad_rules', problems.map(printable).join('; '));
+  }
+
+  #watchOver({ child, lines }: SpawnedBroker): Heartbeat | undefined {
+    if (child.pid === undefined) return undefined;
+    return new Heartbeat(child.pid, lines, (verdict) => {
+      this.emit('late', verdict !== 'answers');
+      if (verdict !== 'hung') return;
+      this.emit('hung');
+      child.kill('SIGKILL');
+    });
+  }
+
+  #unlink(): void {
+    this.#link = undefined;
+    this.#heartbeat?.close();
+    this.#heartbeat = undefined;
   }
 
   #onLine(line: BrokerLine): void {
@@ -251,10 +283,10 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
 
   #answerChannel(plugin: string, session: number, id: number): void {
     if (!this.#channels.mayOpen(plugin, session)) return;
+    const packets = this.#link?.packets;
+    if (packets === undefined) return;
     const { kept, ends } = this.#channels.open(plugin);
-    this.#link?.packets.channel(kept, { answers: { session, id }, handOver: ends });
-    ends.request.close();
-    ends.reply.close();
+    packets.channel(kept, { answers: { session, id }, handOver: ends });
   }
 
   #onDeath(lived: number): void {

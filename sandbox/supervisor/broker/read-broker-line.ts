@@ -30,14 +30,14 @@ function readLine(line: Fields): BrokerLine | undefined {
         : undefined;
     case 'plugin_refused':
       return typeof plugin === 'string' && isTexts(problems) ? { type, plugin, problems } : undefined;
-    case 'audit': {
-      const event = readAuditEvent(line['line']);
-      return event === undefined ? undefined : { type, line: event };
-    }
+    case 'audit':
+      return readAudit(line);
     case 'metrics':
       return typeof id === 'number' && typeof text === 'string' && typeof last === 'boolean'
         ? { type, id, text, last }
         : undefined;
+    case 'pong':
+      return typeof id === 'number' ? { type, id } : undefined;
     case 'explained':
       return typeof id === 'number' && isExplanation(explanation) ? { type, id, explanation } : undefined;
     case 'session_ended':
@@ -50,6 +50,11 @@ function readLine(line: Fields): BrokerLine | undefined {
     default:
       return undefined;
   }
+}
+
+function readAudit({ line }: Fields): BrokerLine | undefined {
+  const event = readAuditEvent(line);
+  return event === undefined ? undefined : { type: 'audit', line: event };
 }
 
 function isExplanation(value: unknown): value is Explanation {

@@ -46,6 +46,8 @@ export async function spawnBroker(
   });
   theirs.close();
   const unwatch = watch(ours);
+  const kill = (): void => void child.kill('SIGKILL');
+  const packets = new BrokerPackets(ours, kill);
   let up = false;
   let unshared = '';
   const words = new BrokerWords((text) => process.stderr.write(text));
@@ -57,6 +59,7 @@ export async function spawnBroker(
   child.stderr?.once('end', () => words.end());
   const release = (): void => {
     unwatch();
+    packets.close();
     ours.close();
   };
   const gone = new Promise<never>((_, reject) => {
@@ -79,8 +82,8 @@ export async function spawnBroker(
   await Promise.race([gone, once(child, 'spawn')]);
   return {
     child,
-    lines: new BrokerLines(lineStream(child), () => child.kill('SIGKILL')),
-    packets: new BrokerPackets(ours),
+    lines: new BrokerLines(lineStream(child), kill),
+    packets,
     gone,
     cameUp: () => {
       up = true;

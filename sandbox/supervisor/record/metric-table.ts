@@ -36,7 +36,13 @@ export const SUPERVISOR_METRICS = {
   brokerUp: {
     name: 'postern_broker_up',
     kind: 'gauge',
-    help: '1 while a broker runs, otherwise 0',
+    help: '1 while a broker runs and answers, otherwise 0',
+    labels: {},
+  },
+  heartbeatAge: {
+    name: 'postern_broker_heartbeat_age_seconds',
+    kind: 'gauge',
+    help: 'Time since the broker last answered the supervisor. 0 while no broker runs',
     labels: {},
   },
   brokerRestarts: {

@@ -69,7 +69,7 @@ async function answer(
     return finish(response, 200, await page.get());
   }
   if (path === '/healthz') {
-    return pages.healthy() ? finish(response, 200, 'ok\n') : finish(response, 503, 'no broker is running\n');
+    return pages.healthy() ? finish(response, 200, 'ok\n') : finish(response, 503, 'no broker answers\n');
   }
   return finish(response, 404, 'not found: /metrics and /healthz are here\n');
 }

@@ -15,6 +15,8 @@ import { serveMetrics } from './metrics-endpoint.js';
 export interface RecordSources {
   /** Returns the broker's metrics in the text format; empty while there is no broker. */
   readonly brokerMetrics: () => Promise<string>;
+  /** Seconds since the broker last answered; undefined while there is no broker. */
+  readonly heartbeatAge: () => number | undefined;
   /** Called when the audit log has dropped an event. */
   readonly onDropped: () => void;
   /** Takes lines for the operator. */
@@ -47,7 +49,7 @@ export class Records {
   async open(
     audit: string | undefined,
     metrics: string | undefined,
-    { brokerMetrics, onDropped, onNotice }: RecordSources,
+    { brokerMetrics, heartbeatAge, onDropped, onNotice }: RecordSources,
   ): Promise<readonly ListenerAddress[]> {
     if (audit !== undefined) {
       const onUp = (up: boolean): void => this.#metrics.set('auditUp', {}, up ? 1 : 0);
@@ -55,7 +57,10 @@ export class Records {
     }
     if (metrics === undefined) return [];
     this.#server = await serveMetrics(metrics, {
-      metrics: async () => `${await this.#metrics.text()}\n${await brokerMetrics()}`,
+      metrics: async () => {
+        this.#metrics.set('heartbeatAge', {}, heartbeatAge() ?? 0);
+        return `${await this.#metrics.text()}\n${await brokerMetrics()}`;
+      },
       healthy: () => this.#healthy,
     });
     return endpointPorts(this.#server, metrics);

@@ -102,6 +102,9 @@ function take(line: BrokerLine): string {
     case 'metrics':
       assert.equal(typeof line.id + typeof line.text + typeof line.last, 'numberstringboolean');
       return line.type;
+    case 'pong':
+      assert.equal(typeof line.id, 'number');
+      return line.type;
     case 'session_ended':
     case 'trap_ended':
       assert.equal(typeof line.session, 'number');
