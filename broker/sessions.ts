@@ -195,7 +195,8 @@ export class Sessions implements SessionEvents {
     const known = this.#plugins.get(name);
     if (known !== undefined) return known;
     const { metrics, audit, descriptors } = this.#services;
-    const plugin = new Plugin(name, metrics, audit, descriptors.share());
+    const hasNeighbours = (): boolean => this.#plugins.size > 1;
+    const plugin = new Plugin(name, metrics, audit, descriptors.share(), hasNeighbours);
     this.#plugins.set(name, plugin);
     return plugin;
   }

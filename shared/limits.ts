@@ -175,13 +175,21 @@ export const WAITING_CALL_MS: number = 50;
 export const WAITING_CALLS_LOOKED_AT: number = 64;
 /** The broker stalls on a plugin if a call waits longer than this in the kernel. From then on it reaches that plugin on a separate thread. */
 export const STALL_SLOW_MS: number = 20;
+/** A plugin that has caused no stall for this long is served as before its first one. */
+export const STALL_FORGIVEN_MS: number = 60_000;
 /** The broker kills a plugin's sandbox after one stall of this length. */
 export const STALL_LIMIT_MS: number = 1000;
 /** After the first stall, all further stalls of a plugin may take this long together. This share of the time that passes is given back. */
 export const STALL_BUDGET_MS: number = 250;
 export const STALL_BUDGET_SHARE: number = 0.005;
-/** How often the watchdog looks. */
+/** So much of the time in which a plugin's threads wait for a processor is excused. This share of the time that passes is given back. */
+export const STALL_ALLOWANCE_MS: number = 2000;
+export const STALL_ALLOWANCE_SHARE: number = 0.01;
+/** How often the watchdog looks, and how many of its looks must find a thread held. */
 export const STALL_CHECK_MS: number = 10;
+export const STALL_LEAST_LOOKS: number = 2;
+/** Threads of a process that the watchdog looks at. */
+export const STALL_THREADS_LOOKED_AT: number = 64;
 /** The broker does not search a larger table of descriptors for duplicates of a socket. */
 export const SEARCHED_DESCRIPTORS: number = 64;
 /** Connections of a plugin at its limit that the broker checks for closed ones: at a time, and in a second (2 µs each). */

@@ -3,6 +3,7 @@
 import { type Limits, limitsOf } from '../../shared/config/limit-forms.js';
 import type { PluginMetrics } from '../../shared/metrics/plugin-metrics.js';
 import type { Policy } from '../../shared/policy/policy.js';
+import type { SlowAction } from '../../shared/reasons.js';
 import type { DescriptorShare } from '../limit/descriptor-shares.js';
 import type { ConnectionPlaces } from '../limit/open-connections.js';
 import { OpenQuestions } from '../limit/open-questions.js';
@@ -47,15 +48,23 @@ export class Plugin {
     return this.#connections;
   }
 
-  constructor(name: string, metrics: Metrics, audit: Audit, descriptors: DescriptorShare) {
+  /** @param hasNeighbours whether the broker serves other plugins */
+  constructor(
+    name: string,
+    metrics: Metrics,
+    audit: Audit,
+    descriptors: DescriptorShare,
+    hasNeighbours: () => boolean = () => true,
+  ) {
     this.name = name;
     this.descriptors = descriptors;
     this.#audit = audit;
     this.metrics = metrics.ofPlugin(name);
-    this.stall = new StallBudget((action, milliseconds) => {
+    const onSlow = (action: SlowAction, milliseconds: number): void => {
       this.metrics.count('stalls', { action });
       if (action === 'killed') audit.slow({ plugin: name, action, milliseconds: Math.round(milliseconds) });
-    }, descriptors);
+    };
+    this.stall = new StallBudget(onSlow, descriptors, { now: () => performance.now(), hasNeighbours });
   }
 
   /** Puts rules and limits in force for later requests. */

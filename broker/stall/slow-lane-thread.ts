@@ -1,7 +1,7 @@
 // The thread of the slow lane, see slow-lane.ts: it waits for slow plugins, so that the others need not. Runs in the broker. Threads
 // share a descriptor table, and the main thread owns what this one takes.
 import { parentPort, workerData } from 'node:worker_threads';
-import { STALL_LIMIT_MS } from '../../shared/limits.js';
+import { STALL_ALLOWANCE_MS, STALL_LIMIT_MS } from '../../shared/limits.js';
 import { OwnedFd } from '../../shared/sys/owned-fd.js';
 import { setNoNewPrivileges } from '../../shared/sys/process-control.js';
 import { CallerProcesses } from '../caller/caller-processes.js';
@@ -15,12 +15,16 @@ const processes = new CallerProcesses();
 const guard = new StallGuard(workerData as Int32Array);
 setNoNewPrivileges();
 
-function work({ order, alarm }: SlowOrder): Report {
+function work({ order, alarm, caller }: SlowOrder): Report {
   let slow: Report['slow'];
   const guarded = {
     alarm: alarm === undefined ? undefined : { number: alarm, open: true },
     limitMs: STALL_LIMIT_MS,
-    slow: false,
+    allowanceMs: STALL_ALLOWANCE_MS,
+    caller,
+    suspect: false,
+    excuse: (): void => {},
+    doubt: (): void => {},
     wasSlow: (killed: boolean, milliseconds: number): void => {
       slow = { killed, milliseconds };
     },

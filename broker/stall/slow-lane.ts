@@ -32,6 +32,8 @@ export interface SlowOrder {
   readonly order: Order;
   /** A handle of the sandbox's pid 1. */
   readonly alarm: number | undefined;
+  /** See Guarded. */
+  readonly caller: number | undefined;
 }
 
 /** A message from the thread. */
@@ -124,8 +126,9 @@ export class SlowLane {
     if (this.#underWay !== undefined) return;
     this.#underWay = this.#turns.next();
     if (this.#underWay === undefined) return;
-    const { order, alarm } = this.#underWay;
-    this.#worker.postMessage({ order, alarm: alarm?.number } satisfies SlowOrder);
+    const { order, stall, alarm } = this.#underWay;
+    const caller = order.kind === 'close' ? stall.caller : order.tid;
+    this.#worker.postMessage({ order, alarm: alarm?.number, caller } satisfies SlowOrder);
   }
 
   #finish(report: Report): void {

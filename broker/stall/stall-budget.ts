@@ -1,55 +1,100 @@
 // How long the broker waits for one plugin's sandbox. Runs in the broker, on the main thread. Trusts nothing from the plugin.
-
-import { STALL_BUDGET_MS, STALL_BUDGET_SHARE, STALL_LIMIT_MS, STALL_SLOW_MS } from '../../shared/limits.js';
+import {
+  STALL_ALLOWANCE_MS,
+  STALL_ALLOWANCE_SHARE,
+  STALL_BUDGET_MS,
+  STALL_BUDGET_SHARE,
+  STALL_FORGIVEN_MS,
+  STALL_LIMIT_MS,
+  STALL_SLOW_MS,
+} from '../../shared/limits.js';
 import type { SlowAction } from '../../shared/reasons.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import type { DescriptorShare } from '../limit/descriptor-shares.js';
+import { StallAccount } from './stall-account.js';
 
 /** A sandbox that the broker may have to wait for, as the guard knows it. */
 export interface Guarded {
   /** The timer by which the supervisor is asked to end the sandbox. Without it nothing is ended. */
   readonly alarm: Pick<OwnedFd, 'number' | 'open'> | undefined;
   readonly limitMs: number;
-  /** Whether the broker has stalled on it before. From then on the guard measures processor time. */
-  readonly slow: boolean;
-  /** @param milliseconds how long the broker stalled, more than STALL_SLOW_MS */
-  wasSlow(killed: boolean, milliseconds: number): void;
+  /** How much of the time is excused in which the plugin's threads wait for a processor. */
+  readonly allowanceMs: number;
+  /** A thread of the process that the broker waits for, as far as it is known. */
+  readonly caller: number | undefined;
+  /** Whether a step took long lately. Then the guard also measures processor time. */
+  readonly suspect: boolean;
+  /** @param milliseconds how long the plugin's threads waited for a processor during a step of more than STALL_SLOW_MS */
+  excuse(milliseconds: number): void;
+  /** A step took more than STALL_SLOW_MS, and nothing shows why. */
+  doubt(): void;
+  /**
+   * @param milliseconds how long the broker stalled, more than STALL_SLOW_MS
+   * @param blamedMs the part of it that the plugin is to blame for
+   */
+  wasSlow(killed: boolean, milliseconds: number, blamedMs: number): void;
+}
+
+/** What a budget needs of the world around it. */
+export interface StallSurroundings {
+  /** In milliseconds, and never set back. */
+  readonly now: () => number;
+  /** Whether the broker serves other plugins. A plugin that is alone delays nobody, so it is never ended. */
+  readonly hasNeighbours: () => boolean;
 }
 
 /** The sandbox that a plugin has now, and the time that the broker may still stall on it. */
 export class StallBudget implements Guarded {
   /** Counts the duplicates that the slow lane needs. */
   readonly descriptors: Pick<DescriptorShare, 'hold'>;
+  /** A thread that called last: its process is the one that the broker deals with. */
+  caller: number | undefined;
   readonly #onSlow: (how: SlowAction, milliseconds: number) => void;
+  readonly #around: StallSurroundings;
   #alarm: OwnedFd | undefined;
-  #slow = false;
+  #slowUntil = 0;
+  #suspectUntil = 0;
+  #wasSlowBefore = false;
   #killed = false;
-  #spentMs = 0;
-  #spentAt = 0;
+  #budget: StallAccount;
+  #allowance: StallAccount;
 
   /** @param onSlow called for each stall */
   constructor(
     onSlow: (how: SlowAction, milliseconds: number) => void,
     descriptors: Pick<DescriptorShare, 'hold'>,
+    around: StallSurroundings = { now: () => performance.now(), hasNeighbours: () => true },
   ) {
     this.descriptors = descriptors;
     this.#onSlow = onSlow;
+    this.#around = around;
+    this.#budget = this.#newBudget();
+    this.#allowance = this.#newAllowance();
   }
 
   get alarm(): OwnedFd | undefined {
-    return this.#alarm;
+    return this.#around.hasNeighbours() ? this.#alarm : undefined;
   }
 
+  /** A plugin that caused no stall for STALL_FORGIVEN_MS is slow no more. */
   get slow(): boolean {
-    return this.#slow;
+    return this.#slowUntil > 0 && this.#around.now() < this.#slowUntil;
+  }
+
+  get suspect(): boolean {
+    return this.#suspectUntil > 0 && this.#around.now() < this.#suspectUntil;
   }
 
   /**
    * How long the next stall may last. After the first one the plugin has a budget, which fills again slowly: on a busy machine
-   * a plugin can hold a lock longer than it meant to.
+   * a plugin can hold a lock longer than it meant to. One that was forgiven keeps the budget, so that it gains nothing by waiting.
    */
   get limitMs(): number {
-    return this.#slow ? Math.max(STALL_SLOW_MS, this.#budgetMs()) : STALL_LIMIT_MS;
+    return this.#wasSlowBefore ? Math.max(STALL_SLOW_MS, this.#budget.leftMs) : STALL_LIMIT_MS;
+  }
+
+  get allowanceMs(): number {
+    return Math.max(0, this.#allowance.leftMs);
   }
 
   /** The plugin has a new sandbox. @param alarm owned from here on */
@@ -57,23 +102,35 @@ export class StallBudget implements Guarded {
     this.#alarm?.close();
     this.#alarm = alarm;
     if (alarm !== undefined) this.descriptors.hold(alarm);
-    this.#slow = false;
+    this.caller = undefined;
+    this.#slowUntil = 0;
+    this.#suspectUntil = 0;
+    this.#wasSlowBefore = false;
     this.#killed = false;
-    this.#spentMs = 0;
+    this.#budget = this.#newBudget();
+    this.#allowance = this.#newAllowance();
   }
 
-  wasSlow(killed: boolean, milliseconds: number): void {
-    this.#onSlow(this.#isFirst(killed) ? 'killed' : this.#slow ? 'waited' : 'demoted', milliseconds);
-    if (this.#slow) {
-      this.#spentMs = STALL_BUDGET_MS - this.#budgetMs() + milliseconds;
-      this.#spentAt = performance.now();
-    }
-    this.#slow = true;
+  excuse(milliseconds: number): void {
+    if (milliseconds > 0) this.#allowance.spend(Math.min(milliseconds, this.allowanceMs));
+  }
+
+  doubt(): void {
+    this.#suspectUntil = this.#around.now() + STALL_FORGIVEN_MS;
+  }
+
+  wasSlow(killed: boolean, milliseconds: number, blamedMs: number): void {
+    this.doubt();
+    this.#onSlow(this.#isFirst(killed) ? 'killed' : this.slow ? 'waited' : 'demoted', milliseconds);
+    if (this.#wasSlowBefore) this.#budget.spend(blamedMs);
+    this.#wasSlowBefore = true;
+    this.#slowUntil = this.#around.now() + STALL_FORGIVEN_MS;
   }
 
   /** A stall of the slow lane costs no budget: only plugins that are slow themselves wait there. */
   wasSlowApart(killed: boolean, milliseconds: number): void {
     this.#onSlow(this.#isFirst(killed) ? 'killed' : 'waited', milliseconds);
+    if (this.slow) this.#slowUntil = this.#around.now() + STALL_FORGIVEN_MS;
   }
 
   /** A killed sandbox is reported once. The broker may stall on it again until it has ended. */
@@ -83,8 +140,11 @@ export class StallBudget implements Guarded {
     return isFirst;
   }
 
-  #budgetMs(): number {
-    const regained = (performance.now() - this.#spentAt) * STALL_BUDGET_SHARE;
-    return STALL_BUDGET_MS - Math.max(0, this.#spentMs - regained);
+  #newBudget(): StallAccount {
+    return new StallAccount(this.#around.now, STALL_BUDGET_MS, STALL_BUDGET_SHARE);
+  }
+
+  #newAllowance(): StallAccount {
+    return new StallAccount(this.#around.now, STALL_ALLOWANCE_MS, STALL_ALLOWANCE_SHARE);
   }
 }

@@ -1,8 +1,9 @@
 // The memory that a guarded thread shares with the watchdog. Runs in the broker, on all of its threads.
+import type { Looks } from './judge-stall.js';
 
 /**
- * Where each field stands. `work` counts the guarded pieces of work. `looks` counts the watchdog's looks at the present one, and
- * `held` those that found the thread asleep or the kernel at work for it.
+ * Where each field stands. `alarm` is 0 while no guarded work is under way, and NO_ALARM if nothing is to be ended. `work` counts the
+ * guarded pieces of work. `looks`, `held` and `excused` are those of Looks, for the present one; times are in milliseconds.
  */
 export const STALL_FIELDS = {
   alarm: 0,
@@ -11,8 +12,13 @@ export const STALL_FIELDS = {
   killed: 3,
   looks: 4,
   held: 5,
-  count: 6,
+  excused: 6,
+  allowance: 7,
+  caller: 8,
+  count: 9,
 } as const;
+
+export const NO_ALARM = -1;
 
 /** A thread that the watchdog watches. */
 export interface WatchedThread {
@@ -22,4 +28,12 @@ export interface WatchedThread {
 
 export function stallFields(): Int32Array {
   return new Int32Array(new SharedArrayBuffer(4 * STALL_FIELDS.count));
+}
+
+export function looksOf(fields: Int32Array): Looks {
+  return {
+    looks: Atomics.load(fields, STALL_FIELDS.looks),
+    heldMs: Atomics.load(fields, STALL_FIELDS.held),
+    excusedMs: Atomics.load(fields, STALL_FIELDS.excused),
+  };
 }

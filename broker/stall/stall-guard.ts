@@ -4,8 +4,9 @@
 import { STALL_SLOW_MS } from '../../shared/limits.js';
 import { threadMilliseconds } from '../../shared/sys/thread-time.js';
 import { runOut } from '../../shared/sys/timerfd.js';
+import { blamedMs } from './judge-stall.js';
 import type { Guarded } from './stall-budget.js';
-import { STALL_FIELDS } from './stall-fields.js';
+import { looksOf, NO_ALARM, STALL_FIELDS } from './stall-fields.js';
 
 /** The guard of one thread. */
 export class StallGuard {
@@ -23,15 +24,18 @@ export class StallGuard {
     if (this.#underWay) return work();
     this.#underWay = true;
     const { alarm } = guarded;
-    const worked = guarded.slow ? threadMilliseconds() : undefined;
+    const worked = guarded.suspect ? threadMilliseconds() : undefined;
     const started = performance.now();
     fields[STALL_FIELDS.limit] = guarded.limitMs;
+    fields[STALL_FIELDS.allowance] = guarded.allowanceMs;
+    fields[STALL_FIELDS.caller] = guarded.caller ?? 0;
     fields[STALL_FIELDS.killed] = 0;
     fields[STALL_FIELDS.looks] = 0;
     fields[STALL_FIELDS.held] = 0;
+    fields[STALL_FIELDS.excused] = 0;
     // Wraps around.
     Atomics.add(fields, STALL_FIELDS.work, 1);
-    Atomics.store(fields, STALL_FIELDS.alarm, alarm?.open === true ? alarm.number : 0);
+    Atomics.store(fields, STALL_FIELDS.alarm, alarm?.open === true ? alarm.number : NO_ALARM);
     try {
       return work();
     } finally {
@@ -45,21 +49,26 @@ export class StallGuard {
   }
 
   /**
-   * Decides whether the plugin caused the delay. A thread that found no processor on a busy machine was held by nothing. While the
-   * kernel works for this thread, the watchdog may get no processor; so processor time is judged here.
+   * Decides whether the plugin caused the delay. While the kernel works for this thread, the watchdog may get no processor; so processor
+   * time is judged here, from the second such step on.
    *
    * @param workedMs processor time, or 0 if it was not measured
    */
   #note(guarded: Guarded, milliseconds: number, workedMs: number): void {
     const fields = this.#fields;
-    const worked = 2 * workedMs >= milliseconds;
-    if (!worked && 2 * Atomics.load(fields, STALL_FIELDS.held) < Atomics.load(fields, STALL_FIELDS.looks))
+    const looks = looksOf(fields);
+    const worked = workedMs > STALL_SLOW_MS && 2 * workedMs >= milliseconds;
+    const blamed = worked ? workedMs : blamedMs(looks, guarded.allowanceMs);
+    guarded.excuse(looks.excusedMs);
+    if (blamed === 0) {
+      guarded.doubt();
       return;
+    }
     let killed = Atomics.exchange(fields, STALL_FIELDS.killed, 0) === 1;
     if (!killed && workedMs >= Atomics.load(fields, STALL_FIELDS.limit) && guarded.alarm?.open === true) {
       runOut(guarded.alarm.number);
       killed = true;
     }
-    guarded.wasSlow(killed, milliseconds);
+    guarded.wasSlow(killed, milliseconds, Math.min(blamed, milliseconds));
   }
 }

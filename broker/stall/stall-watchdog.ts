@@ -1,22 +1,31 @@
 // The watchdog, a thread of the broker's: it asks for the end of a sandbox that makes a guarded thread wait too long. See stall-guard.ts.
 import { openSync, readSync } from 'node:fs';
 import { parentPort } from 'node:worker_threads';
-import { STALL_CHECK_MS, STALL_LIMIT_MS } from '../../shared/limits.js';
+import { STALL_CHECK_MS } from '../../shared/limits.js';
 import { setNoNewPrivileges } from '../../shared/sys/process-control.js';
 import { runOut } from '../../shared/sys/timerfd.js';
-import { STALL_FIELDS, type WatchedThread } from './stall-fields.js';
+import { blamedMs } from './judge-stall.js';
+import { looksOf, STALL_FIELDS, type WatchedThread } from './stall-fields.js';
 import { tellLoaded } from './start-thread.js';
+import { WaitsForProcessor } from './waits-for-processor.js';
 
-const RUNNABLE = 'R'.charCodeAt(0);
-const text = Buffer.alloc(512);
+const RUNNABLE = 'R';
 /** Where stime stands after the name, proc_pid_stat(5). The state comes first. */
 const SYSTEM_TIME = 12;
+/**
+ * What a sleeping thread waits in, proc_pid_syscall(5), if that is not a plugin's doing: futex(2), in which the threads of Node wait for
+ * one another, and no call at all, which is a page of the broker's own.
+ */
+const OWN_WAITS = new Set(['-1', process.arch === 'arm64' ? '98' : '202']);
+const text = Buffer.alloc(512);
 
 /** A guarded thread. */
 class Watched {
   readonly #fields: Int32Array;
-  /** Its proc_pid_stat(5). */
+  /** Its proc_pid_stat(5) and proc_pid_syscall(5). */
   readonly #stat: number;
+  readonly #syscall: number | undefined;
+  readonly #waits = new WaitsForProcessor();
   #seen = 0;
   /** In clock ticks. */
   #systemTime = 0;
@@ -24,43 +33,67 @@ class Watched {
   constructor({ tid, fields }: WatchedThread) {
     this.#fields = fields;
     this.#stat = openSync(`/proc/self/task/${tid}/stat`, 'r');
+    this.#syscall = openSyscall(tid);
   }
 
   look(): void {
     const fields = this.#fields;
     const work = Atomics.load(fields, STALL_FIELDS.work);
     const alarm = Atomics.load(fields, STALL_FIELDS.alarm);
-    const isSame = work === this.#seen;
+    const isFirst = work !== this.#seen;
     this.#seen = work;
     if (alarm === 0) return;
-    const isHeld = this.#isHeld();
-    if (!isSame || !this.#isOver(isHeld)) return;
+    if (isFirst) this.#waits.reset();
+    const isHeld = this.#isHeld(isFirst);
+    const waitedMs = isHeld === 'asleep' ? Math.round(STALL_CHECK_MS * this.#waitingShare()) : 0;
     // The work may have ended since the look; then alarm is another sandbox's, or 0.
     if (Atomics.load(fields, STALL_FIELDS.work) !== work) return;
+    Atomics.add(fields, STALL_FIELDS.looks, 1);
+    Atomics.add(fields, STALL_FIELDS.held, isHeld === undefined ? 0 : STALL_CHECK_MS - waitedMs);
+    Atomics.add(fields, STALL_FIELDS.excused, waitedMs);
+    if (alarm < 0 || !this.#isOver()) return;
     Atomics.store(fields, STALL_FIELDS.killed, 1);
     runOut(alarm);
   }
 
-  /** Whether the work has lasted too long. Time is counted in looks, so that a suspended machine does not count as a stall. */
-  #isOver(isHeld: boolean): boolean {
+  #isOver(): boolean {
     const fields = this.#fields;
-    const looks = Atomics.add(fields, STALL_FIELDS.looks, 1) + 1;
-    const one = isHeld ? 1 : 0;
-    const held = Atomics.add(fields, STALL_FIELDS.held, one) + one;
-    const limit = Atomics.load(fields, STALL_FIELDS.limit);
-    return held * STALL_CHECK_MS >= limit || looks * STALL_CHECK_MS >= STALL_LIMIT_MS;
+    const blamed = blamedMs(looksOf(fields), Atomics.load(fields, STALL_FIELDS.allowance));
+    return blamed > 0 && blamed >= Atomics.load(fields, STALL_FIELDS.limit);
   }
 
-  /** Whether the thread waits for something other than a processor, or the kernel has worked for it since the last look. */
-  #isHeld(): boolean {
-    const length = readSync(this.#stat, text, 0, text.length, 0);
-    const name = text.lastIndexOf(')', length - 1);
-    const fields = text.toString('latin1', name + 2, length).split(' ', SYSTEM_TIME + 1);
+  /** Whether the thread waits for the plugin, or the kernel has worked for the thread since the last look. */
+  #isHeld(isFirst: boolean): 'asleep' | 'worked' | undefined {
+    const fields = read(this.#stat).split(' ', SYSTEM_TIME + 1);
     const systemTime = Number(fields[SYSTEM_TIME]);
-    const worked = systemTime > this.#systemTime;
+    const worked = systemTime > this.#systemTime && !isFirst;
     this.#systemTime = systemTime;
-    return worked || text[name + 2] !== RUNNABLE;
+    if (fields[0] === RUNNABLE) return worked ? 'worked' : undefined;
+    const call = this.#syscall === undefined ? '' : read(this.#syscall).split(' ', 1)[0];
+    return OWN_WAITS.has(call ?? '') ? undefined : 'asleep';
   }
+
+  /** The part of the time in which the plugin waits for a processor. */
+  #waitingShare(): number {
+    const caller = Atomics.load(this.#fields, STALL_FIELDS.caller);
+    return caller > 0 ? this.#waits.share(caller) : 0;
+  }
+}
+
+/** Some kernels are built without it. */
+function openSyscall(tid: number): number | undefined {
+  try {
+    return openSync(`/proc/self/task/${tid}/syscall`, 'r');
+  } catch {
+    return undefined;
+  }
+}
+
+/** A file of one line, without the name of proc_pid_stat(5), which a thread chooses. */
+function read(file: number): string {
+  const length = readSync(file, text, 0, text.length, 0);
+  const line = text.toString('latin1', 0, length);
+  return line.slice(line.lastIndexOf(')') + 1).trim();
 }
 
 function watch(given: readonly WatchedThread[]): never {

@@ -31,6 +31,7 @@ export function handleTrap(context: TrapContext, call: TrappedCall): void {
     services: { guard, slowLane },
     plugin: { stall, descriptors },
   } = context;
+  stall.caller = call.tid;
   if (!stall.slow) guard.watch(stall, () => act(context, call, reachCaller(context.processes, call)));
   else if (!descriptors.hasRoom(1)) refuseFull(context, call, undefined);
   else

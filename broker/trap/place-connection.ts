@@ -21,6 +21,7 @@ export function placeConnection(
     if (placed >= 0) plugin.metrics.count('socketsPassed', { door: 'trap' });
     return placed >= 0;
   };
+  plugin.stall.caller = call.tid;
   if (plugin.stall.slow) return slowLane.place(plugin.stall, placement).then(end);
   return end(guard.watch(plugin.stall, () => placeSocket(processes, placement)));
 }

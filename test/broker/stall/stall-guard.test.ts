@@ -4,10 +4,16 @@ import { once } from 'node:events';
 import { test } from 'node:test';
 import { StallBudget } from '../../../broker/stall/stall-budget.js';
 import { startGuards } from '../../../broker/stall/start-guards.js';
+import { bind } from '../../../shared/sys/libc.js';
 import { killByAlarm } from './kill-by-alarm.js';
 
-/** Holds the event loop as a plugin's lock does. */
-const sleep = (milliseconds: number): void =>
+const usleep = bind('int usleep(unsigned int microseconds)');
+
+/** Holds the event loop as a plugin's lock does: it waits in the kernel. */
+const sleep = (milliseconds: number): void => void usleep(milliseconds * 1000);
+
+/** Waits as Node's own threads wait for one another, futex(2). */
+const waitForThread = (milliseconds: number): void =>
   void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds);
 
 /** Keeps the event loop at work, as its own code or the kernel may. */
@@ -18,11 +24,16 @@ const work = (milliseconds: number): void => {
 /** Does each of these under the guard of one plugin, until it is killed. */
 async function stallBy(
   works: readonly (() => void)[],
+  hasNeighbours = true,
 ): Promise<{ readonly actions: readonly string[]; readonly signal: unknown }> {
   const init = spawn('sleep', ['60']);
   const ended = once(init, 'exit');
   const actions: string[] = [];
-  const stall = new StallBudget((action) => actions.push(action), { hold: () => {} });
+  const stall = new StallBudget(
+    (action) => actions.push(action),
+    { hold: () => {} },
+    { now: () => performance.now(), hasNeighbours: () => hasNeighbours },
+  );
   stall.begin(killByAlarm(init.pid ?? 0));
   const { guard } = await startGuards();
   for (const each of works) if (!actions.includes('killed')) guard.watch(stall, each);
@@ -37,6 +48,13 @@ const sleeps = (...durations: readonly number[]): (() => void)[] =>
 
 test('a plugin that stalls the event loop for a second is ended', async () => {
   assert.deepEqual(await stallBy(sleeps(2500)), { actions: ['killed'], signal: 'SIGKILL' });
+});
+
+test('a plugin without neighbours is not ended, however long it stalls the event loop', async () => {
+  assert.deepEqual(await stallBy(sleeps(2500, 500), false), {
+    actions: ['demoted', 'waited'],
+    signal: 'SIGTERM',
+  });
 });
 
 test('a plugin that was slow is ended once its budget is used up, and not before', async () => {
@@ -57,6 +75,16 @@ test('a plugin that was slow is ended for work that it makes the loop do, too', 
   assert.equal(signal, 'SIGKILL');
 });
 
+test('a plugin is demoted for work that the watchdog could not see, once it was measured', async () => {
+  // On a busy machine most of it finds no processor, and does not count.
+  const { actions } = await stallBy(new Array<() => void>(1000).fill(() => work(40)));
+  assert.equal(actions[0], 'demoted');
+});
+
 test('time in which the loop itself works is no stall', async () => {
   assert.deepEqual(await stallBy([() => work(300)]), { actions: [], signal: 'SIGTERM' });
+});
+
+test("time in which the loop waits for one of Node's own threads is no stall", async () => {
+  assert.deepEqual(await stallBy([() => waitForThread(1500)]), { actions: [], signal: 'SIGTERM' });
 });

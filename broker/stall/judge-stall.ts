@@ -1,0 +1,28 @@
+// Decides how long a plugin has made a thread of the broker wait. Runs in the broker, on all of its threads. Each look of the watchdog
+// stands for STALL_CHECK_MS, so a stall that nobody saw blames nobody, and a suspended machine does not count.
+import { STALL_CHECK_MS, STALL_LEAST_LOOKS } from '../../shared/limits.js';
+
+/** What the watchdog saw of one step. */
+export interface Looks {
+  readonly looks: number;
+  /** The time in which the thread waited for the plugin, or the kernel worked for the thread. */
+  readonly heldMs: number;
+  /** The time in which the thread waited while the plugin itself waited for a processor. No time is both. */
+  readonly excusedMs: number;
+}
+
+/**
+ * The milliseconds that the plugin is to blame for, or 0.
+ *
+ * - A step in which the broker's thread mostly had no processor is no stall.
+ * - A plugin cannot help that its threads wait for a processor. But it can make such waiting itself, so no more than the allowance is
+ *   excused.
+ *
+ * @param allowanceMs how much waiting is excused
+ */
+export function blamedMs({ looks, heldMs, excusedMs }: Looks, allowanceMs: number): number {
+  const pardoned = Math.min(excusedMs, Math.max(0, allowanceMs));
+  const blamed = heldMs + excusedMs - pardoned;
+  if (blamed < STALL_LEAST_LOOKS * STALL_CHECK_MS || 2 * blamed < looks * STALL_CHECK_MS - pardoned) return 0;
+  return blamed;
+}
