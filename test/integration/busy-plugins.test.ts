@@ -12,7 +12,7 @@ import { readableFolder, users } from '../harness/users.js';
 
 const BUSY_LOOPS = 8;
 const PLUGINS = ['one', 'two', 'three', 'four', 'five', 'six'] as const;
-const SECONDS = 6;
+const SECONDS = 4;
 let program = '';
 before(() => {
   program = compile(new URL('busy-plugin.c', import.meta.url));
