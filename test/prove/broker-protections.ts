@@ -404,6 +404,14 @@ export const brokerProtections: readonly Protection[] = [
     pattern: 'leaves its neighbours.*user',
   },
   {
+    name: 'broker: its memory stays small after many connects',
+    file: 'sandbox/supervisor/broker/broker-command',
+    right: '--max-semi-space-size=4',
+    wrong: '--max-semi-space-size=16',
+    tests: ['broker/memory'],
+    pattern: 'many connects at once',
+  },
+  {
     name: 'broker: a packet without its descriptors ends one session',
     file: 'broker/packet-link',
     right: 'if (truncated) {',

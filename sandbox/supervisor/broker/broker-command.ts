@@ -13,6 +13,9 @@ const OWN_MOUNTS = ['unshare', '--mount', '--propagation', 'private', '--'];
  */
 export const BROKER_ENVIRONMENT: NodeJS.ProcessEnv = { UV_USE_IO_URING: '0' };
 
+/** In MiB. V8 lets it grow to 16 MiB, threefold, and an idle broker keeps what it has grown to. */
+const SMALL_YOUNG_HEAP = '--max-semi-space-size=4';
+
 /**
  * @param asRoot whether the broker starts with root's capabilities
  * @param options Node's own options, before the program
@@ -25,6 +28,7 @@ export function brokerCommand(
     ...(asRoot ? OWN_MOUNTS : []),
     process.execPath,
     ...nodeFlags(),
+    SMALL_YOUNG_HEAP,
     ...options,
     bundlePath('broker'),
     ...(asRoot ? [KEEPS_CAPABILITIES] : []),
