@@ -89,10 +89,15 @@ for (const user of users) {
     writeFileSync(go, '');
     assert.equal((await line('beside \\| beside'))[1], '[]');
     const page = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
-    const refusals = (plugin: string): string =>
-      `\npostern_limit_rejections_total{plugin="${plugin}",limit="descriptors"} `;
-    assert.ok(page.includes(`${refusals('beside')}0\n`));
-    assert.ok(page.includes(`${refusals('hog')}${count}\n`));
+    const refusals = (plugin: string): number =>
+      Number(
+        page
+          .split(`\npostern_limit_rejections_total{plugin="${plugin}",limit="descriptors"} `)[1]
+          ?.split('\n')[0],
+      );
+    assert.equal(refusals('beside'), 0);
+    // On a busy machine some threads may begin after the hog has counted.
+    assert.ok(refusals('hog') >= Number(count), `${refusals('hog')} of ${count}`);
     assert.ok(page.includes('\npostern_broker_restarts_total 0\n'));
   });
 }
