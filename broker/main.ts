@@ -65,6 +65,7 @@ async function start(line: Line<'start'>): Promise<void> {
   receivePackets(BROKER_DESCRIPTOR_FD, {
     channel: (packet, ends) => serving.attach(packet, ends),
     connections: (packet, memory) => serving.limitConnections(packet, memory),
+    marks: (memory) => serving.attachMarks(memory),
     sandbox: (packet, alarm) => serving.attachSandbox(packet, alarm),
     trap: (packet, ends) => serving.attachTrap(packet, ends),
     cutShort: (packet) => serving.cutShort(packet),

@@ -1,6 +1,12 @@
 // The broker's end of the packet socket to the supervisor: each packet says in JSON what its descriptors are. Runs in the broker. Both
 // ends are postern's: a packet that is not as expected ends the broker.
-import type { ChannelPacket, ConnectionsPacket, SandboxPacket, TrapPacket } from '../shared/protocol/link.js';
+import type {
+  ChannelPacket,
+  ConnectionsPacket,
+  MarksPacket,
+  SandboxPacket,
+  TrapPacket,
+} from '../shared/protocol/link.js';
 import { receiveMessage } from '../shared/sys/message.js';
 import type { OwnedFd } from '../shared/sys/owned-fd.js';
 import { errnoName, SystemError } from '../shared/sys/system-error.js';
@@ -19,10 +25,11 @@ export interface ChannelEnds {
 export interface PacketTakers {
   readonly channel: (packet: ChannelPacket, ends: ChannelEnds) => void;
   readonly connections: (packet: ConnectionsPacket, memory: OwnedFd) => void;
+  readonly marks: (memory: OwnedFd) => void;
   readonly sandbox: (packet: SandboxPacket, alarm: OwnedFd) => void;
   readonly trap: (packet: TrapPacket, ends: TrapEnds) => void;
   /** Some descriptors of the packet are missing (MSG_CTRUNC): the broker has no room for them. */
-  readonly cutShort: (packet: Packet) => void;
+  readonly cutShort: (packet: PluginPacket) => void;
   /** The supervisor has closed its end. */
   readonly end: () => void;
 }
@@ -43,16 +50,19 @@ export function receivePackets(fd: number, take: PacketTakers): void {
         return;
       }
       const packet = JSON.parse(Buffer.from(payload).toString('utf8')) as Packet;
+      if (truncated && packet.type === 'marks') throw new RangeError('A packet of the link is cut short');
       if (truncated) {
         for (const descriptor of descriptors) descriptor.close();
-        take.cutShort(packet);
+        take.cutShort(packet as PluginPacket);
       } else dispatch(packet, descriptors, take);
     }
   });
   watch.want(READABLE);
 }
 
-export type Packet = ChannelPacket | ConnectionsPacket | SandboxPacket | TrapPacket;
+/** A packet about one plugin. */
+export type PluginPacket = ChannelPacket | ConnectionsPacket | SandboxPacket | TrapPacket;
+type Packet = PluginPacket | MarksPacket;
 
 /** What takes a packet of each type, and which descriptors come with it. */
 const PACKETS: {
@@ -64,6 +74,7 @@ const PACKETS: {
 } = {
   channel: (take, packet, descriptors) => take.channel(packet, channelEnds(packet, descriptors)),
   connections: (take, packet, descriptors) => take.connections(packet, onlyOne(packet, descriptors)),
+  marks: (take, packet, descriptors) => take.marks(onlyOne(packet, descriptors)),
   sandbox: (take, packet, descriptors) => take.sandbox(packet, onlyOne(packet, descriptors)),
   trap: (take, packet, descriptors) => take.trap(packet, trapEnds(packet, descriptors)),
 };

@@ -12,9 +12,10 @@ import { Session, type SessionEvents } from './channel/session.js';
 import { NO_CONNECTIONS, OpenConnections } from './limit/open-connections.js';
 import { SocketEnds } from './limit/socket-ends.js';
 import type { LineLink } from './line-link.js';
-import type { ChannelEnds, Packet } from './packet-link.js';
+import type { ChannelEnds, PluginPacket } from './packet-link.js';
 import { explainDecision } from './request/explain-decision.js';
 import { Plugin } from './request/plugin.js';
+import { RequestMarks } from './request/request-marks.js';
 import type { Services } from './request/services.js';
 import { type TrapEnds, TrapSession } from './trap/trap-session.js';
 
@@ -27,6 +28,7 @@ export class Sessions implements SessionEvents {
   /** Sessions that have ended, until the supervisor has closed its duplicates of their ends. */
   readonly #ended = new Map<number, Session>();
   readonly #traps = new Set<TrapSession>();
+  readonly #marks = new RequestMarks();
   #ends: SocketEnds | undefined;
 
   constructor(services: Services, link: LineLink) {
@@ -35,8 +37,10 @@ export class Sessions implements SessionEvents {
   }
 
   /** Puts a plugin's rules in force. If one is invalid, the former rules stay, and the supervisor gets the problems. */
-  configure({ plugin: name, allow, deny, mode, limits }: SupervisorLine & { readonly type: 'plugin' }): void {
+  configure(line: SupervisorLine & { readonly type: 'plugin' }): void {
+    const { plugin: name, allow, deny, mode, limits, mark } = line;
     const plugin = this.#plugin(name);
+    plugin.turn.onTake = () => this.#marks.note(mark);
     const compiled = compilePolicy({ allow, deny, mode });
     if (compiled.ok) {
       plugin.configure(compiled.policy, limits);
@@ -119,7 +123,7 @@ export class Sessions implements SessionEvents {
   }
 
   /** A packet came without some of its descriptors. What it was about is refused or ended, and nothing else. */
-  cutShort(packet: Packet): void {
+  cutShort(packet: PluginPacket): void {
     const plugin = this.#plugin(packet.plugin);
     process.stderr.write(
       `postern: broker: plugin ${packet.plugin}: no descriptor is left for a packet "${packet.type}"\n`,
@@ -153,6 +157,11 @@ export class Sessions implements SessionEvents {
     this.#ends ??= new SocketEnds();
     this.#plugin(plugin).limitConnections(new OpenConnections(limit, memory, this.#ends));
     memory.close();
+  }
+
+  /** @param memory in which the supervisor looks after this broker's death, owned from here on */
+  attachMarks(memory: OwnedFd): void {
+    this.#marks.attach(memory);
   }
 
   /** A plugin has a new sandbox, whose end the broker may ask for if it stalls on it. @param alarm what asks the supervisor for its end */

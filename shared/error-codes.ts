@@ -177,6 +177,12 @@ export const ERROR_CODES = {
     what: 'A writable path holds a set-uid or set-gid program, one with file capabilities, or folders that cannot be looked through.',
     fix: 'Take the privilege from the file, remove such folders, or name a narrower folder.',
   },
+  plugin_parked: {
+    in: 'supervisor',
+    status: 125,
+    what: 'The broker died again and again, each time right after a request of this plugin. The plugin is ended and not started again.',
+    fix: 'Report the program as a defect of postern. `up` starts it anew when `up` itself is started again.',
+  },
   shortage: {
     in: 'supervisor',
     status: 125,

@@ -129,6 +129,13 @@ export const GATHER_MS: number = 5;
 export const LAST_WORDS_MS: number = 500;
 /** Lines to the broker, without rules, that it has not read. Past it the supervisor kills the broker. */
 export const UNREAD_LINES_BYTES: number = 4 * 1024 * 1024;
+/** A broker that has lived this long did not die of its start, nor of what killed the one before. */
+export const BROKER_STEADY_MS: number = 10_000;
+/** A broker that dies again and again is blamed upon a plugin after this many deaths, each this soon after a request of that plugin. */
+export const BLAMED_DEATHS: number = 4;
+export const BLAME_WITHIN_MS: number = 1_000;
+/** Plugins of which the broker notes when they last asked. */
+export const REQUEST_MARKS: number = 4_096;
 /** Packets to the broker that it has not received. Past it the supervisor kills the broker. A start sends four for each plugin. */
 export const UNRECEIVED_PACKETS: number = 16_384;
 /** From one question of the supervisor, whether the broker answers, to the next. */

@@ -6,6 +6,8 @@ export class TurnShare {
   #left: number = REQUESTS_PER_TURN;
   #began: number | undefined;
   #renewal: Promise<void> | undefined;
+  /** Called for each request that is taken. */
+  onTake: () => void = () => {};
 
   /** Whether the share is used up. If so it is renewed once the other plugins have had their turn. */
   get isOver(): boolean {
@@ -17,6 +19,7 @@ export class TurnShare {
   take(): void {
     this.#began ??= performance.now();
     this.#left -= 1;
+    this.onTake();
   }
 
   /** Takes from this turn's share, or from a later one's if this one is used up. */

@@ -1,5 +1,6 @@
 // Keeps one plugin over its whole life: starts it, restarts it by its policy, and stops it. Its failures reach no other plugin.
 import type { PluginConfig } from '../../shared/config/plugin-config.js';
+import { PosternError } from '../../shared/errors.js';
 import type { StartCause } from '../../shared/reasons.js';
 import { isShortage } from '../host/shortage.js';
 import { nextRestart, type Run, waitAfterShortage } from './restart-delay.js';
@@ -70,6 +71,7 @@ export class PluginKeeper {
           continue;
         }
         this.#settle();
+        if (plugin === 'parked') return false;
         shortages = 0;
         cause = 'restart';
         const run = plugin === undefined ? FAILED_START : await this.#end(plugin, restarts);
@@ -84,21 +86,22 @@ export class PluginKeeper {
     }
   }
 
-  /** @returns the plugin; `shortage`: the host had no room for it; undefined: it failed to start */
+  /** @returns the plugin; `shortage`: the host had no room for it; `parked`: it is not started any more; undefined: it failed to start */
   async #start(
     cause: StartCause,
     restarts: number,
     shortages: number,
-  ): Promise<RunningPlugin | 'shortage' | undefined> {
+  ): Promise<RunningPlugin | 'shortage' | 'parked' | undefined> {
     const { name, restart } = this.config;
     try {
       return await this.#starter.start(this.config, cause);
     } catch (error) {
       const short = isShortage(error);
-      const delayMs = short
-        ? waitAfterShortage(restart, shortages)
-        : nextRestart(restart, FAILED_START, restarts)?.delayMs;
+      const parked = error instanceof PosternError && error.code === 'plugin_parked';
+      const next = parked ? undefined : nextRestart(restart, FAILED_START, restarts);
+      const delayMs = short ? waitAfterShortage(restart, shortages) : next?.delayMs;
       if (!this.#stopping) this.#watcher.onFailedStart(name, error, delayMs);
+      if (parked) return 'parked';
       return short ? 'shortage' : undefined;
     }
   }

@@ -62,6 +62,11 @@ export class PluginRuns {
     clearTimeout(timer);
   }
 
+  /** Ends every process of the plugin at once. */
+  kill(plugin: string): void {
+    this.#running.get(plugin)?.kill();
+  }
+
   /** Stops every plugin. A plugin that is still starting is killed once it runs. Its start and its end are awaited. */
   async close(signal: number, timeoutMs: number): Promise<void> {
     this.#closed = true;

@@ -58,6 +58,7 @@ export class Supervisor {
   #broker: BrokerProcess | undefined;
   #owner: IdRange | undefined;
   #startable: Startable | undefined;
+  readonly #parked = new Set<string>();
   #closed: Promise<void> | undefined;
 
   constructor(options: SupervisorOptions) {
@@ -138,6 +139,10 @@ export class Supervisor {
     const startable = this.#startable;
     if (broker === undefined || startable === undefined || this.#closed !== undefined)
       throw new PosternError('broker_failed', 'The supervisor has not been started');
+    if (this.#parked.has(config.name))
+      throw new PosternError('plugin_parked', `"${config.name}" is parked: the broker died of its requests`, {
+        fix: 'report its program as a defect of postern; it is started again with the supervisor',
+      });
     return this.#runs.start(config, cause, async () => {
       const host: PluginHost = {
         ...startable,
@@ -217,6 +222,7 @@ export class Supervisor {
       this.#records.brokerRestarted();
       this.#notice('the broker died; a new one serves in its place, and connections and plugins go on');
     });
+    broker.on('blamed', (plugin) => this.#park(plugin));
     broker.on('failed', (error) => this.#notice(`${error.message}; trying again`));
     await broker.start();
     this.#records.brokerIsUp(true);
@@ -225,6 +231,15 @@ export class Supervisor {
       await broker.addPlugin({ type: 'plugin', plugin: plugin.name, ...pick(plugin) });
     }
     this.#records.rulesLoaded();
+  }
+
+  /** Ends a plugin for good: with it, every plugin would go on waiting for a new broker. */
+  #park(plugin: string): void {
+    this.#parked.add(plugin);
+    this.#notice(
+      `the broker died again and again right after requests of "${plugin}": it is ended, and not started again`,
+    );
+    this.#runs.kill(plugin);
   }
 
   #notice(text: string): void {

@@ -37,6 +37,8 @@ export type SupervisorLine =
       readonly deny: readonly string[];
       readonly mode: Mode;
       readonly limits: Limits;
+      /** The number of the plugin's mark in the memory of a {@link MarksPacket}. */
+      readonly mark?: number | undefined;
     }
   | { readonly type: 'forget'; readonly plugin: string }
   /** The answer to `session_ended`: only the broker has the ends of the channel now. */
@@ -128,6 +130,11 @@ export interface ChannelPacket {
   /** Whether another broker served this channel before. */
   readonly resumed: boolean;
   readonly answers?: { readonly session: number; readonly id: number } | undefined;
+}
+
+/** A packet from supervisor to broker with memory in which the broker notes when each plugin last asked for something. */
+export interface MarksPacket {
+  readonly type: 'marks';
 }
 
 /** A packet from supervisor to broker with its alarm, a timer. When the timer runs out, the supervisor ends the sandbox. */

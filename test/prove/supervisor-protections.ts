@@ -31,6 +31,14 @@ export const supervisorProtections: readonly Protection[] = [
     pattern: 'hangs is replaced.*root',
   },
   {
+    name: 'supervisor: a plugin whose requests kill the broker is ended',
+    file: 'sandbox/supervisor/broker/broker-process',
+    right: 'blamed !== undefined && this.#plugins.size > 1',
+    wrong: 'false',
+    tests: ['integration/deadly-plugin'],
+    pattern: 'named and ended.*root',
+  },
+  {
     name: 'supervisor: a broker that receives no packets is ended',
     file: 'sandbox/supervisor/broker/broker-packets',
     right: 'if (this.#waiting.length > UNRECEIVED_PACKETS)',

@@ -5,6 +5,7 @@ import { UNRECEIVED_PACKETS } from '../../../shared/limits.js';
 import type {
   ChannelPacket,
   ConnectionsPacket,
+  MarksPacket,
   SandboxPacket,
   TrapPacket,
 } from '../../../shared/protocol/link.js';
@@ -83,6 +84,11 @@ export class BrokerPackets {
     this.#send(packet, [memory]);
   }
 
+  /** @param memory of the plugins' marks */
+  marks(memory: OwnedFd): void {
+    this.#send({ type: 'marks' }, [memory]);
+  }
+
   sandbox(plugin: string, { timer }: EndAlarm): void {
     this.#send({ type: 'sandbox', plugin }, [timer]);
   }
@@ -96,7 +102,7 @@ export class BrokerPackets {
   }
 
   #send(
-    packet: ChannelPacket | ConnectionsPacket | SandboxPacket | TrapPacket,
+    packet: ChannelPacket | ConnectionsPacket | MarksPacket | SandboxPacket | TrapPacket,
     descriptors: readonly OwnedFd[],
     owned: readonly OwnedFd[] = [],
   ): void {

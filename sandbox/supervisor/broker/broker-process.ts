@@ -5,7 +5,7 @@ import { readlinkSync } from 'node:fs';
 import { constants } from 'node:os';
 import type { LimitWord } from '../../../shared/config/counted-limits.js';
 import { PosternError } from '../../../shared/errors.js';
-import { BROKER_START_TIMEOUT_MS } from '../../../shared/limits.js';
+import { BLAME_WITHIN_MS, BROKER_START_TIMEOUT_MS, BROKER_STEADY_MS } from '../../../shared/limits.js';
 import { printable } from '../../../shared/printable.js';
 import type { AuditEvent } from '../../../shared/protocol/audit-events.js';
 import type {
@@ -18,19 +18,23 @@ import type {
 import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import { ConnectsAsPlugin } from '../unix/connects-as-plugin.js';
 import { askExplanation, askMetrics } from './ask-broker.js';
+import { BlamePlugin } from './blame-plugin.js';
 import { brokerFailed } from './broker-failed.js';
 import { ChannelKeeper } from './channel-keeper.js';
 import { ConnectionsKeeper } from './connections-keeper.js';
 import { EndAlarm } from './end-alarm.js';
 import { Heartbeat } from './heartbeat.js';
 import type { Channel } from './make-channel.js';
+import { MarkKeeper } from './mark-keeper.js';
 import { type SpawnedBroker, spawnBroker } from './spawn-broker.js';
 import { type TrapFacts, TrapKeeper } from './trap-keeper.js';
 import { receiveUnixAsks, type UnixAsk } from './unix-asks.js';
 
 /** The delay before a restart doubles from the first to the last of these, while brokers die at once. */
 const RESTART_PAUSE_MS = { first: 20, last: 5_000 };
-const STEADY_AFTER_MS = 10_000;
+/** Plugins wait meanwhile. A broker that did start is replaced sooner than one that does not. */
+const LONGEST_PAUSE_AFTER_DEATH_MS = 500;
+const NANOSECONDS = 1e6;
 const BROKER_STOP_TIMEOUT_MS = 5_000;
 
 export interface BrokerOptions {
@@ -47,12 +51,13 @@ interface BrokerEvents {
   down: [];
   late: [boolean];
   hung: [];
+  blamed: [plugin: string];
   failed: [Error];
 }
 
 /**
  * Events: `audit`; `down` and `restarted` around a broker's death; `failed` where no new broker starts; `late` when it stops answering and
- * when it answers again; `hung` when it is killed for that.
+ * when it answers again; `hung` when it is killed for that; `blamed` when brokers die again and again right after requests of one plugin.
  */
 export class BrokerProcess extends EventEmitter<BrokerEvents> {
   readonly #options: BrokerOptions;
@@ -60,6 +65,8 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
   readonly #channels = new ChannelKeeper();
   readonly #traps = new TrapKeeper();
   readonly #connections = new ConnectionsKeeper();
+  readonly #marks = new MarkKeeper();
+  readonly #blame = new BlamePlugin();
   readonly #unixConnects = new ConnectsAsPlugin();
   /** For each plugin, what ends its current sandbox. */
   readonly #sandboxes = new Map<string, EndAlarm>();
@@ -88,14 +95,15 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
       }),
     );
     const { child, lines, gone } = spawned;
-    const startedAt = Date.now();
+    const startedAt = performance.now();
     let up = false;
     lines.on('line', (line) => this.#onLine(line));
-    child.once('exit', () => {
+    child.once('exit', (_status, signal) => {
       // A broker that was told to end may have written lines that are still unread.
       if (!this.#stopping) lines.close();
+      if (up && !this.#stopping) this.#findBlame(performance.now() - startedAt, signal);
       if (this.#link?.child === child) this.#unlink();
-      if (up) this.#onDeath(Date.now() - startedAt);
+      if (up) this.#onDeath(performance.now() - startedAt);
     });
     lines.send({ type: 'start', ...this.#options, supervisorMounts: readlinkSync('/proc/self/ns/mnt') });
     try {
@@ -110,6 +118,7 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
       throw error;
     }
     const packets = this.#link?.packets;
+    packets?.marks(this.#marks.memory);
     for (const kept of this.#connections.all()) packets?.connections(kept);
     this.#channels.restart();
     for (const kept of this.#channels.all()) packets?.channel(kept, { resumed: true });
@@ -129,6 +138,7 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
   removePlugin(plugin: string): void {
     this.#plugins.delete(plugin);
     this.#connections.drop(plugin);
+    this.#marks.drop(plugin);
     this.#link?.lines.send({ type: 'forget', plugin });
     for (const kept of this.#channels.all()) if (kept.plugin === plugin) this.#channels.drop(kept.session);
     for (const kept of this.#traps.all()) if (kept.plugin === plugin) this.#dropTrap(kept.session);
@@ -200,6 +210,7 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
     for (const { session } of this.#traps.all()) this.#dropTrap(session);
     for (const plugin of [...this.#sandboxes.keys()]) this.openSandbox(plugin, undefined);
     for (const { packet } of this.#connections.all()) this.#connections.drop(packet.plugin);
+    this.#marks.close();
     const link = this.#link;
     this.#unlink();
     if (link === undefined) return;
@@ -214,7 +225,7 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
   async #configure(line: PluginLine): Promise<void> {
     const lines = this.#link?.lines;
     if (lines === undefined) throw brokerFailed('no broker is running');
-    lines.send(line);
+    lines.send({ ...line, mark: this.#marks.numberOf(line.plugin) });
     const answer = lines.expect((answer) => {
       if (answer.type === 'plugin_ready' && answer.plugin === line.plugin) return [];
       if (answer.type === 'plugin_refused' && answer.plugin === line.plugin) return answer.problems;
@@ -289,10 +300,23 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
     packets.channel(kept, { answers: { session, id }, handOver: ends });
   }
 
+  /** @param signal that ended the broker. SIGKILL from elsewhere is the operator's or the kernel's doing */
+  #findBlame(lived: number, signal: NodeJS.Signals | null): void {
+    const heartbeat = this.#heartbeat;
+    const hung = heartbeat?.hung === true;
+    if (signal === 'SIGKILL' && !hung) return;
+    const silentMs = hung ? (heartbeat?.ageSeconds ?? 0) * 1_000 : 0;
+    const since = process.hrtime.bigint() - BigInt(Math.round((silentMs + BLAME_WITHIN_MS) * NANOSECONDS));
+    const blamed = this.#blame.note({ lived, suspects: this.#marks.askedSince(since) });
+    if (blamed !== undefined && this.#plugins.size > 1) this.emit('blamed', blamed);
+  }
+
+  /** @param lived in milliseconds; 0: it did not start */
   #onDeath(lived: number): void {
     if (this.#stopping) return;
     this.emit('down');
-    if (lived > STEADY_AFTER_MS) this.#pause = RESTART_PAUSE_MS.first;
+    if (lived > BROKER_STEADY_MS) this.#pause = RESTART_PAUSE_MS.first;
+    const pause = lived > 0 ? Math.min(this.#pause, LONGEST_PAUSE_AFTER_DEATH_MS) : this.#pause;
     setTimeout(() => {
       if (this.#stopping) return;
       this.start().then(
@@ -302,7 +326,7 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
           this.#onDeath(0);
         },
       );
-    }, this.#pause);
+    }, pause);
     this.#pause = Math.min(this.#pause * 2, RESTART_PAUSE_MS.last);
   }
 }

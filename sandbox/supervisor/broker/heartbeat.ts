@@ -36,6 +36,10 @@ export class Heartbeat {
     return this.#verdict === 'answers';
   }
 
+  get hung(): boolean {
+    return this.#verdict === 'hung';
+  }
+
   /** Seconds since the last answer. */
   get ageSeconds(): number {
     return (performance.now() - this.#answeredAt) / 1_000;

@@ -1,0 +1,58 @@
+// A plugin whose requests kill the broker again and again is named and ended. Its neighbours go on.
+import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { listen } from '../harness/listener.js';
+import { mutantDist } from '../harness/mutant.js';
+import { startPostern } from '../harness/postern.js';
+import { until } from '../harness/until.js';
+import { readableFolder, users } from '../harness/users.js';
+
+/** Connects without end. A broker that dies may cost an errno, and no more. */
+const CONNECTS = `
+import socket, sys, time
+while True:
+    try:
+        socket.create_connection(("127.0.0.1", int(sys.argv[1]))).close()
+        print("worked", flush=True)
+    except OSError:
+        pass
+    time.sleep(float(sys.argv[2]))
+`;
+
+for (const user of users)
+  test(`a plugin whose requests kill the broker is named and ended (${user})`, async (t) => {
+    // A defect of the broker, as a plugin might find one.
+    const dist = mutantDist({
+      file: 'broker/trap/handle-trap',
+      right: 'stall.caller = call.tid;',
+      wrong: "if (context.plugin.name === 'deadly') throw new Error('a defect'); stall.caller = call.tid;",
+    });
+    const service = await listen((socket) => socket.on('error', () => {}));
+    t.after(() => service.close());
+    const folder = readableFolder();
+    const plugin = (pause: string): object => ({
+      command: ['/usr/bin/python3', '-c', CONNECTS, String(service.port), pause],
+      allow: [`127.0.0.1:${service.port}`],
+      restart: { policy: 'always' },
+    });
+    // The neighbour asks so seldom that it is no suspect each time.
+    const config = { plugins: { deadly: plugin('0.05'), neighbour: plugin('3') } };
+    writeFileSync(join(folder, 'postern.yaml'), JSON.stringify(config));
+    const { child, result } = startPostern(['up'], { as: user, cwd: folder, dist, timeoutMs: 120_000 });
+    t.after(() => child.kill('SIGKILL'));
+    let seen = '';
+    for (const stream of [child.stdout, child.stderr])
+      stream?.on('data', (text: string) => {
+        seen += text;
+      });
+    await until(() => seen.includes('right after requests of "deadly"') || undefined, 60_000);
+    await until(() => seen.includes('"deadly" is parked') || undefined, 20_000);
+    const then = seen.length;
+    await until(() => seen.slice(then).includes('neighbour | worked') || undefined, 20_000);
+    await until(() => seen.slice(then).split('neighbour | worked').length > 2 || undefined, 20_000);
+    assert.doesNotMatch(seen.slice(then), /the broker died/);
+    child.kill('SIGTERM');
+    await result;
+  });
