@@ -225,7 +225,7 @@ async function execution(
   let trap: readonly OwnedFd[] | undefined;
   try {
     for (;;) {
-      const { payload, descriptors } = await inbox.next();
+      const { payload, descriptors, truncated } = await inbox.next();
       const text = new TextDecoder().decode(payload);
       if (text === '' && trap !== undefined) {
         const complete = trap;
@@ -235,6 +235,8 @@ async function execution(
       if (text === '') throw launchFailed('command', 'The launcher ended without a message');
       if (text !== EXEC_WORD) throw asError(JSON.parse(text) as LaunchFailure);
       trap = descriptors;
+      // recvmsg(2) drops the descriptors for which this process has no room, and says so by MSG_CTRUNC.
+      if (truncated) throw launchFailed('seccomp', 'recvmsg: EMFILE', undefined, 'EMFILE');
       if (descriptors.length !== trapDescriptors(spec) + terminalDescriptors(spec))
         throw launchFailed('seccomp', `The launcher sent ${descriptors.length} descriptors`);
       begin();
