@@ -1,0 +1,115 @@
+// What a chaos run does to postern, one act after the other.
+import { readFileSync, writeFileSync } from 'node:fs';
+import { until } from '../harness/until.js';
+import type { Scene } from './scene.js';
+
+export interface Act {
+  readonly name: string;
+  /** Whether the scene allows it. */
+  readonly fits?: (scene: Scene) => boolean;
+  readonly run: (scene: Scene) => Promise<void>;
+  /** Meanwhile no broker answers, for longer than a call may wait. */
+  readonly hangs?: true;
+}
+
+const pause = (milliseconds: number): Promise<void> =>
+  new Promise((resolve) => setTimeout(resolve, milliseconds));
+
+function replaced(scene: Scene, former: number | undefined): true | undefined {
+  const broker = scene.broker();
+  return broker !== undefined && broker !== former ? true : undefined;
+}
+
+function signal(pid: number | undefined, name: NodeJS.Signals): void {
+  try {
+    if (pid !== undefined) process.kill(pid, name);
+  } catch {
+    // It has ended.
+  }
+}
+
+async function scrape(port: number): Promise<void> {
+  // Connections past the bound are closed. fetch() may then wait for good.
+  const answer = await fetch(`http://127.0.0.1:${port}/metrics`, { signal: AbortSignal.timeout(3_000) });
+  await answer.text();
+}
+
+export const ACTS: readonly Act[] = [
+  {
+    name: 'broker killed',
+    run: async (scene) => {
+      const broker = scene.broker();
+      signal(broker, 'SIGKILL');
+      await until(() => replaced(scene, broker), 30_000);
+      await pause(500);
+    },
+  },
+  {
+    name: 'broker stopped for good',
+    hangs: true,
+    run: async (scene) => {
+      const broker = scene.broker();
+      signal(broker, 'SIGSTOP');
+      await until(() => replaced(scene, broker), 30_000);
+      await pause(500);
+    },
+  },
+  {
+    name: 'broker slowed',
+    run: async (scene) => {
+      const broker = scene.broker();
+      for (let times = 0; times < 10; times += 1) {
+        signal(broker, 'SIGSTOP');
+        await pause(80);
+        signal(broker, 'SIGCONT');
+        await pause(40);
+      }
+    },
+  },
+  {
+    name: 'audit pipe unread',
+    fits: ({ audit }) => audit.reader !== undefined,
+    run: async ({ audit }) => {
+      audit.reader?.kill('SIGSTOP');
+      await pause(1_500);
+      audit.reader?.kill('SIGCONT');
+    },
+  },
+  {
+    name: 'disk full',
+    fits: ({ audit }) => audit.fill !== undefined,
+    run: async ({ audit }) => {
+      const free = audit.fill?.();
+      await pause(1_500);
+      free?.();
+    },
+  },
+  {
+    name: 'output unread',
+    run: async ({ child }) => {
+      child.stdout?.pause();
+      child.stderr?.pause();
+      await pause(1_500);
+      child.stdout?.resume();
+      child.stderr?.resume();
+    },
+  },
+  {
+    name: 'metrics scraped by 100',
+    run: async ({ metricsPort }) => {
+      await Promise.allSettled(Array.from({ length: 100 }, () => scrape(metricsPort)));
+    },
+  },
+  {
+    name: 'resolv.conf replaced',
+    fits: ({ resolvConf }) => resolvConf !== undefined,
+    run: async ({ resolvConf = '' }) => {
+      const good = readFileSync(resolvConf);
+      for (const bad of ['', '\0\xff garbage\nnameserver \n', 'x'.repeat(10_000_000)]) {
+        writeFileSync(resolvConf, bad);
+        await pause(300);
+      }
+      writeFileSync(resolvConf, good);
+    },
+  },
+];

@@ -1,0 +1,127 @@
+// Judges a chaos run by what the plugins told, what the server counted, the audit log and the metrics. Pure.
+
+/** A time in seconds of CLOCK_MONOTONIC, from and to. */
+export type Span = readonly [from: number, to: number];
+
+export interface Evidence {
+  readonly output: string;
+  readonly audit: string;
+  readonly metrics: string;
+  readonly steady: readonly string[];
+  /** Connections that the server got. */
+  readonly connections: number;
+  /** Times in which no broker answered on purpose. */
+  readonly hangs: readonly Span[];
+  /** Brokers that were killed. Each may take along the audit lines of the calls that it had just answered. */
+  readonly deaths: number;
+  readonly before: Footprint;
+  readonly after: Footprint;
+}
+
+/** What the supervisor holds. */
+export interface Footprint {
+  readonly descriptors: number;
+  readonly residentKib: number;
+}
+
+export interface Judgement {
+  readonly problems: readonly string[];
+  readonly figures: Readonly<Record<string, number>>;
+}
+
+const LONGEST_WAIT_S = 2;
+/** A plugin of the run is about to start at any time, and V8 collects when it likes. */
+const SLACK: Footprint = { descriptors: 40, residentKib: 48 * 1024 };
+
+interface Told {
+  readonly plugin: string;
+  readonly transferred?: boolean;
+  readonly connected?: true;
+  readonly began?: number;
+  readonly waited?: number;
+}
+
+export function judge(evidence: Evidence): Judgement {
+  const told = readTold(evidence.output);
+  const waits = told.flatMap(({ began, waited }) =>
+    began === undefined || waited === undefined
+      ? []
+      : [waited - overlap([began, began + waited], evidence.hangs)],
+  );
+  const { lines, gaps } = readAudit(evidence.audit);
+  const missing = evidence.connections - lines - gaps;
+  const bound = evidence.deaths * evidence.steady.length;
+  const longest = Math.max(0, ...waits);
+  const problems = [
+    ...evidence.steady
+      .filter((name) => !told.some((one) => one.plugin === name && one.began === undefined))
+      .map((name) => `${name} did nothing`),
+    ...told
+      .filter(({ transferred }) => transferred === false)
+      .map(({ plugin }) => `${plugin}: bytes were lost`),
+    ...evidence.steady
+      .filter((name) => restarts(evidence.metrics, name) !== 0)
+      .map((name) => `${name} was restarted`),
+    ...(longest > LONGEST_WAIT_S ? [`a call waited ${longest.toFixed(1)} s`] : []),
+    ...(missing > bound || missing < -bound
+      ? [`${evidence.connections} connections, but ${lines} lines in the audit log and ${gaps} in gaps`]
+      : []),
+    ...grown('descriptors', evidence),
+    ...grown('residentKib', evidence),
+  ];
+  return {
+    problems,
+    figures: {
+      connections: evidence.connections,
+      transfers: told.filter(({ transferred }) => transferred === true).length,
+      auditLines: lines,
+      inGaps: gaps,
+      longestWaitSeconds: longest,
+      brokerDeaths: evidence.deaths,
+      descriptorsBefore: evidence.before.descriptors,
+      descriptorsAfter: evidence.after.descriptors,
+      residentKibBefore: evidence.before.residentKib,
+      residentKibAfter: evidence.after.residentKib,
+    },
+  };
+}
+
+function grown(what: keyof Footprint, { before, after }: Evidence): readonly string[] {
+  return after[what] > before[what] + SLACK[what]
+    ? [`${what} of the supervisor: ${before[what]} to ${after[what]}`]
+    : [];
+}
+
+function overlap([from, to]: Span, hangs: readonly Span[]): number {
+  return hangs.reduce((sum, [start, end]) => sum + Math.max(0, Math.min(to, end) - Math.max(from, start)), 0);
+}
+
+function readTold(output: string): readonly Told[] {
+  return [...output.matchAll(/^(\S+) +\| chaos (\{.*\})$/gm)].map(
+    ([, plugin = '', fields = '{}']) => ({ plugin, ...(JSON.parse(fields) as object) }) as Told,
+  );
+}
+
+/** Lines about connections that were made, and events that are missing in the log. */
+function readAudit(audit: string): { readonly lines: number; readonly gaps: number } {
+  let lines = 0;
+  let gaps = 0;
+  for (const text of audit.split('\n').filter(Boolean)) {
+    const event = JSON.parse(text) as {
+      readonly event: string;
+      readonly outcome?: string;
+      readonly events?: number;
+    };
+    if (event.event === 'decision' && event.outcome === 'connected') lines += 1;
+    if (event.event === 'gap') gaps += event.events ?? 0;
+  }
+  return { lines, gaps };
+}
+
+function restarts(metrics: string, plugin: string): number {
+  const found = new RegExp(
+    `^postern_plugin_starts_total\\{plugin="${plugin}",cause="restart"\\} (\\d+)$`,
+    'm',
+  ).exec(metrics);
+  return found === null ? Number.NaN : Number(found[1]);
+}
