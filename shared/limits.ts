@@ -22,12 +22,14 @@ export const TURN_MS: number = 4;
 
 export const CONNECT_TIMEOUT_MS: number = 30_000;
 export const MAX_CONNECT_TIMEOUT_MS: number = 120_000;
-export const DNS_TIMEOUT_MS: number = 5_000;
+export const DNS_TIMEOUT_MS: number = 6_000;
 /** Questions of one plugin without an answer yet. Those that nobody waits for any more count too. */
 export const DNS_QUESTIONS: number = 256;
 /** How long one question to one server waits, and how often it is asked. */
 export const TRY_MS: number = 1_500;
 export const TRIES: number = 4;
+/** Without an answer for this long, each server gets a further question, whose answer may take until DNS_TIMEOUT_MS. */
+export const PATIENT_AFTER_MS: number = 300;
 /** A larger /etc/resolv.conf is not read. */
 export const MAX_RESOLV_CONF_BYTES: number = 64 * 1024;
 /** A larger /etc/hosts is not read. */

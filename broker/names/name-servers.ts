@@ -2,7 +2,14 @@
 // the broker, and trusts no answer.
 import { type RecordWithTtl, Resolver } from 'node:dns';
 import { isIP } from 'node:net';
-import { DNS_ANSWERS, DNS_TIMEOUT_MS, MAX_RESOLV_CONF_BYTES, TRIES, TRY_MS } from '../../shared/limits.js';
+import {
+  DNS_ANSWERS,
+  DNS_TIMEOUT_MS,
+  MAX_RESOLV_CONF_BYTES,
+  PATIENT_AFTER_MS,
+  TRIES,
+  TRY_MS,
+} from '../../shared/limits.js';
 import { type Address, parseAddress } from '../../shared/policy/address.js';
 import { WatchedFile } from './watched-file.js';
 
@@ -30,6 +37,7 @@ const OWN_SERVER = '127.0.0.1';
 /** Asks the given servers, or those of /etc/resolv.conf, which is read again when it has changed. */
 export class NameServers implements NameSource {
   readonly #file: WatchedFile | undefined;
+  #servers: readonly string[];
   #resolver: Resolver;
 
   /**
@@ -42,7 +50,8 @@ export class NameServers implements NameSource {
     onProblem: (text: string) => void = () => {},
     path: string = RESOLV_CONF,
   ) {
-    this.#resolver = makeResolver(servers ?? [OWN_SERVER]);
+    this.#servers = servers ?? [OWN_SERVER];
+    this.#resolver = makeResolver(this.#servers);
     this.#file = servers === undefined ? new WatchedFile(path, MAX_RESOLV_CONF_BYTES, onProblem) : undefined;
     this.#renew();
   }
@@ -50,14 +59,29 @@ export class NameServers implements NameSource {
   /** The name is absolute: c-ares applies no search list to a query. */
   ask(name: string, family: 4 | 6): Promise<FamilyAnswer> {
     this.#renew();
+    const servers = this.#servers;
+    const quick = this.#resolver;
     return new Promise((resolve) => {
-      const limit = setTimeout(() => resolve({ kind: 'timeout' }), DNS_TIMEOUT_MS);
-      const take = (error: NodeJS.ErrnoException | null, answers?: readonly RecordWithTtl[]): void => {
+      const patient: Resolver[] = [];
+      let open = 0;
+      const finish = (answer: FamilyAnswer): void => {
         clearTimeout(limit);
-        resolve(error === null ? readAnswers(answers ?? []) : { kind: failureKind(error.code) });
+        clearTimeout(delay);
+        resolve(answer);
+        for (const resolver of patient) resolver.cancel();
       };
-      if (family === 4) this.#resolver.resolve4(name, { ttl: true }, take);
-      else this.#resolver.resolve6(name, { ttl: true }, take);
+      const take = (answer: FamilyAnswer): void => {
+        open -= 1;
+        if (open === 0 || !FAILURES.has(answer.kind)) finish(answer);
+      };
+      const limit = setTimeout(() => finish({ kind: 'timeout' }), DNS_TIMEOUT_MS);
+      const delay = setTimeout(() => {
+        open += servers.length;
+        patient.push(...servers.map(makePatientResolver));
+        for (const resolver of patient) question(resolver, name, family, take);
+      }, PATIENT_AFTER_MS);
+      open += 1;
+      question(quick, name, family, take);
     });
   }
 
@@ -66,10 +90,36 @@ export class NameServers implements NameSource {
     this.#file?.renew((text) => {
       const servers = parseResolvConf(text);
       if (servers.length === 0) return false;
+      this.#servers = servers;
       this.#resolver = makeResolver(servers);
       return true;
     });
   }
+}
+
+/** After these another server, or the same one later, may know better. */
+const FAILURES: ReadonlySet<FamilyAnswer['kind']> = new Set(['servfail', 'timeout']);
+
+function question(
+  resolver: Resolver,
+  name: string,
+  family: 4 | 6,
+  take: (answer: FamilyAnswer) => void,
+): void {
+  const onAnswer = (error: NodeJS.ErrnoException | null, answers?: readonly RecordWithTtl[]): void =>
+    take(error === null ? readAnswers(answers ?? []) : { kind: failureKind(error.code) });
+  if (family === 4) resolver.resolve4(name, { ttl: true }, onAnswer);
+  else resolver.resolve6(name, { ttl: true }, onAnswer);
+}
+
+/**
+ * Asks one server once, and waits as long as a question may take. c-ares drops the answer to a try that it has given up, and gives up the tries
+ * of a server that was quick before very soon. A new resolver remembers no server.
+ */
+function makePatientResolver(server: string): Resolver {
+  const resolver = new Resolver({ timeout: DNS_TIMEOUT_MS, tries: 1 });
+  resolver.setServers([server]);
+  return resolver;
 }
 
 function makeResolver(servers: readonly string[]): Resolver {

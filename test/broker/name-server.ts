@@ -26,6 +26,7 @@ export async function startNameServer(
 ): Promise<NameServer> {
   const socket: Socket = createSocket('udp4');
   const questions: string[] = [];
+  const late = new Set<NodeJS.Timeout>();
   socket.on('message', (query, { address, port }) => {
     const { key, end, type } = readQuestion(query);
     questions.push(key);
@@ -35,13 +36,16 @@ export async function startNameServer(
       typeof entry === 'string'
         ? answer(query, end, type, [], RCODE[entry])
         : answer(query, end, type, entry, 0);
-    setTimeout(() => socket.send(reply, port, address, () => {}), delayMs[key] ?? 0);
+    late.add(setTimeout(() => socket.send(reply, port, address, () => {}), delayMs[key] ?? 0));
   });
   await new Promise<void>((resolve) => socket.bind(at.port, at.address, resolve));
   return {
     address: `${at.address}:${socket.address().port}`,
     questions,
-    close: () => socket.close(),
+    close: () => {
+      for (const timer of late) clearTimeout(timer);
+      socket.close();
+    },
   };
 }
 
