@@ -1,8 +1,9 @@
 // Finds TCP ports of the loopback that are free at the moment.
 import { type Listener, listen } from './listener.js';
 
+/** A port that is free, and that the kernel gives to no connection meanwhile. */
 export async function freePort(host = '127.0.0.1'): Promise<number> {
-  const listener = await listen(undefined, host);
+  const listener = await listenLow(host);
   await listener.close();
   return listener.port;
 }
@@ -24,11 +25,4 @@ export async function listenLow(host = '127.0.0.1'): Promise<Listener> {
       if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
     }
   }
-}
-
-/** A free port in the range of {@link listenLow}. */
-export async function freeLowPort(): Promise<number> {
-  const listener = await listenLow();
-  await listener.close();
-  return listener.port;
 }

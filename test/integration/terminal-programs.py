@@ -3,10 +3,12 @@
 import fcntl
 import os
 import pty
+import random
 import re
 import select
 import shlex
 import signal
+import socket
 import struct
 import sys
 import termios
@@ -178,7 +180,21 @@ script.press("exit 0\r")
 script.end()
 print("Ctrl-Z in a script")
 
-PORT = 20000 + os.getpid() % 20000
+
+
+def free_port():
+    """Below the ports that the kernel gives to connections: one of those may be taken at any time."""
+    for port in random.sample(range(10000, 32000), 100):
+        with socket.socket() as sock:
+            try:
+                sock.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                pass
+    sys.exit("no free port")
+
+
+PORT = free_port()
 stalled = Terminal([*RUN, "run", "--metrics", f"127.0.0.1:{PORT}", "--", "yes", "x" * 100])
 stalled.expect("xxx")
 time.sleep(1)

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { promisify } from 'node:util';
 import { compile } from '../harness/compile.js';
-import { freeLowPort, listenLow } from '../harness/free-port.js';
+import { freePort, listenLow } from '../harness/free-port.js';
 import type { Listener } from '../harness/listener.js';
 import { postern } from '../harness/postern.js';
 import type { User } from '../harness/users.js';
@@ -33,14 +33,14 @@ export class Ports {
   }
 
   static async start(): Promise<Ports> {
-    const holder = spawn(semanticsProgram('hold'), [String(await freeLowPort())], {
+    const holder = spawn(semanticsProgram('hold'), [String(await freePort())], {
       stdio: ['pipe', 'pipe', 'inherit'],
     });
     const full = await new Promise<number>((resolve, reject) => {
       holder.once('error', reject);
       holder.stdout.once('data', (text) => resolve(Number(text)));
     });
-    return new Ports(await listenLow(), await listenLow('::1'), await freeLowPort(), full, holder);
+    return new Ports(await listenLow(), await listenLow('::1'), await freePort(), full, holder);
   }
 
   /** As the programs take them. */
