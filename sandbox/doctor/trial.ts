@@ -72,7 +72,7 @@ async function tryConnections(): Promise<NonNullable<Trial['connection']>> {
     await supervisor.start();
     for (let left = TRIES; ; left -= 1) {
       const { status, words } = await run(supervisor, config);
-      // On a slow or busy machine the guard against plugins that stall the broker may end this one.
+      // The kernel of a machine that is short of memory may end it.
       if (status === undefined && left > 1) continue;
       const [said = '', itself = ''] = words.split('\n');
       return { said, itself: itself || describeSilence(status), trespasses };
