@@ -1,5 +1,4 @@
 // Handles of the calling threads, by which the broker takes their descriptors. Runs in the broker.
-
 import { constants } from 'node:os';
 import { BoundedMap } from '../../shared/bounded-map.js';
 import { SEARCHED_DESCRIPTORS } from '../../shared/limits.js';

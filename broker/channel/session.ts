@@ -1,6 +1,5 @@
 // One channel's session: it reads requests from a pipe, checks, queues and answers them. Runs in the broker. The bytes are hostile. A
 // protocol error ends this session, with an audit event, and no other.
-
 import { CHANNELS_PER_PLUGIN, CONNECT_TIMEOUT_MS, MAX_REQUEST_BYTES } from '../../shared/limits.js';
 import { decodeRequest } from '../../shared/protocol/decode-request.js';
 import { encodeReply } from '../../shared/protocol/encode-reply.js';

@@ -1,6 +1,5 @@
 // A sandbox's questions by UDP, on a socket that only that sandbox can reach. Runs in the broker. Nothing waits here: questions past the
 // rate stay in the kernel's buffer, and the kernel drops them when it is full.
-
 import { MAX_QUESTION_BYTES, QUESTION_PAUSE_MS } from '../../shared/limits.js';
 import { receiveDatagram, sendDatagram } from '../../shared/sys/datagram.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';

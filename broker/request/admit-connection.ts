@@ -1,5 +1,4 @@
 // The bound on a plugin's open connections, for both ways out. Runs in the broker.
-
 import { makeDecision } from '../../shared/policy/make-decision.js';
 import { NO_DESCRIPTOR } from '../limit/descriptor-shares.js';
 import type { Claim } from '../limit/open-connections.js';

@@ -1,6 +1,5 @@
 // The second half of the data path for a permitted socket of the host: open its file, check the file against the deny rules, dial it. Runs
 // in the broker.
-
 import { readlinkSync } from 'node:fs';
 import { constants } from 'node:os';
 import { decideUnix } from '../../shared/policy/decide-unix.js';

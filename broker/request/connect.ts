@@ -1,6 +1,5 @@
 // Dials the decided addresses as RFC 8305 says (Happy Eyeballs): non-blocking sockets, one winner, and every loser is closed at once. Runs
 // in the broker. The plugin does not hold these sockets yet.
-
 import { constants } from 'node:os';
 import { ATTEMPT_DELAY_MS, CONCURRENT_ATTEMPTS } from '../../shared/limits.js';
 import type { Address } from '../../shared/policy/address.js';

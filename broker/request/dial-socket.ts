@@ -1,5 +1,4 @@
 // Dials a host's socket by its open file. Runs in the broker, with its credentials. It never blocks: a full queue is tried again.
-
 import { constants } from 'node:os';
 import { SOCKET_RETRY_MS } from '../../shared/limits.js';
 import { nameForGood } from '../../shared/sys/name-socket.js';

@@ -1,5 +1,4 @@
 // The broker's state of one plugin, shared by all of its channels and its sandbox. Runs in the broker.
-
 import { type Limits, limitsOf } from '../../shared/config/limit-forms.js';
 import type { PluginMetrics } from '../../shared/metrics/plugin-metrics.js';
 import type { Policy } from '../../shared/policy/policy.js';

@@ -1,7 +1,6 @@
 // The whole path of a trapped call: take the descriptor, copy the address, find out whose socket it is, then act on the duplicate or put
 // another socket in its place. Runs in the broker. The kernel never executes a connect, bind or listen of an inet socket as the plugin
 // wrote it: between check and execution another thread could swap address or descriptor.
-
 import { constants } from 'node:os';
 import { LAYOUT } from '../../shared/sys/layout.js';
 import { bindTo, listenOn } from '../../shared/sys/listen.js';

@@ -1,6 +1,5 @@
 // The link between supervisor and broker: JSON lines over a stream, and packets with descriptors over a SOCK_SEQPACKET pair. The
 // supervisor checks what it reads, since the broker parses hostile bytes and may have been taken over.
-
 import type { LimitWord } from '../config/counted-limits.js';
 import type { Limits } from '../config/limit-forms.js';
 import type { AddressClass, DecisionWord, Mode, Reason } from '../reasons.js';

@@ -1,5 +1,4 @@
 // A broker as the supervisor starts it. The test takes the place of the supervisor and of the plugins.
-
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';

@@ -1,5 +1,4 @@
 // A sandbox's DNS on a port of loopback, and a name server for it to ask. The test takes the place of the sandbox.
-
 import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
 import { DnsServer } from '../../broker/dns/dns-server.js';
