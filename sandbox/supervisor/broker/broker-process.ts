@@ -5,7 +5,7 @@ import { readlinkSync } from 'node:fs';
 import { constants } from 'node:os';
 import type { LimitWord } from '../../../shared/config/counted-limits.js';
 import { PosternError } from '../../../shared/errors.js';
-import { BLAME_WITHIN_MS, BROKER_START_TIMEOUT_MS, BROKER_STEADY_MS } from '../../../shared/limits.js';
+import { BROKER_START_TIMEOUT_MS } from '../../../shared/limits.js';
 import { printable } from '../../../shared/printable.js';
 import type { AuditEvent } from '../../../shared/protocol/audit-events.js';
 import type {
@@ -18,23 +18,17 @@ import type {
 import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import { ConnectsAsPlugin } from '../unix/connects-as-plugin.js';
 import { askExplanation, askMetrics } from './ask-broker.js';
-import { BlamePlugin } from './blame-plugin.js';
+import { BrokerDeaths } from './broker-deaths.js';
 import { brokerFailed } from './broker-failed.js';
 import { ChannelKeeper } from './channel-keeper.js';
 import { ConnectionsKeeper } from './connections-keeper.js';
 import { EndAlarm } from './end-alarm.js';
 import { Heartbeat } from './heartbeat.js';
 import type { Channel } from './make-channel.js';
-import { MarkKeeper } from './mark-keeper.js';
 import { type SpawnedBroker, spawnBroker } from './spawn-broker.js';
 import { type TrapFacts, TrapKeeper } from './trap-keeper.js';
 import { receiveUnixAsks, type UnixAsk } from './unix-asks.js';
 
-/** The delay before a restart doubles from the first to the last of these, while brokers die at once. */
-const RESTART_PAUSE_MS = { first: 20, last: 5_000 };
-/** Plugins wait meanwhile. A broker that did start is replaced sooner than one that does not. */
-const LONGEST_PAUSE_AFTER_DEATH_MS = 500;
-const NANOSECONDS = 1e6;
 const BROKER_STOP_TIMEOUT_MS = 5_000;
 
 export interface BrokerOptions {
@@ -65,15 +59,13 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
   readonly #channels = new ChannelKeeper();
   readonly #traps = new TrapKeeper();
   readonly #connections = new ConnectionsKeeper();
-  readonly #marks = new MarkKeeper();
-  readonly #blame = new BlamePlugin();
+  readonly #deaths = new BrokerDeaths();
   readonly #unixConnects = new ConnectsAsPlugin();
   /** For each plugin, what ends its current sandbox. */
   readonly #sandboxes = new Map<string, EndAlarm>();
   #link: SpawnedBroker | undefined;
   #heartbeat: Heartbeat | undefined;
   #stopping = false;
-  #pause: number = RESTART_PAUSE_MS.first;
 
   constructor(options: BrokerOptions) {
     super();
@@ -118,7 +110,7 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
       throw error;
     }
     const packets = this.#link?.packets;
-    packets?.marks(this.#marks.memory);
+    packets?.marks(this.#deaths.marks);
     for (const kept of this.#connections.all()) packets?.connections(kept);
     this.#channels.restart();
     for (const kept of this.#channels.all()) packets?.channel(kept, { resumed: true });
@@ -138,7 +130,7 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
   removePlugin(plugin: string): void {
     this.#plugins.delete(plugin);
     this.#connections.drop(plugin);
-    this.#marks.drop(plugin);
+    this.#deaths.forget(plugin);
     this.#link?.lines.send({ type: 'forget', plugin });
     for (const kept of this.#channels.all()) if (kept.plugin === plugin) this.#channels.drop(kept.session);
     for (const kept of this.#traps.all()) if (kept.plugin === plugin) this.#dropTrap(kept.session);
@@ -210,7 +202,7 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
     for (const { session } of this.#traps.all()) this.#dropTrap(session);
     for (const plugin of [...this.#sandboxes.keys()]) this.openSandbox(plugin, undefined);
     for (const { packet } of this.#connections.all()) this.#connections.drop(packet.plugin);
-    this.#marks.close();
+    this.#deaths.close();
     const link = this.#link;
     this.#unlink();
     if (link === undefined) return;
@@ -225,7 +217,7 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
   async #configure(line: PluginLine): Promise<void> {
     const lines = this.#link?.lines;
     if (lines === undefined) throw brokerFailed('no broker is running');
-    lines.send({ ...line, mark: this.#marks.numberOf(line.plugin) });
+    lines.send({ ...line, mark: this.#deaths.markOf(line.plugin) });
     const answer = lines.expect((answer) => {
       if (answer.type === 'plugin_ready' && answer.plugin === line.plugin) return [];
       if (answer.type === 'plugin_refused' && answer.plugin === line.plugin) return answer.problems;
@@ -305,9 +297,7 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
     const heartbeat = this.#heartbeat;
     const hung = heartbeat?.hung === true;
     if (signal === 'SIGKILL' && !hung) return;
-    const silentMs = hung ? (heartbeat?.ageSeconds ?? 0) * 1_000 : 0;
-    const since = process.hrtime.bigint() - BigInt(Math.round((silentMs + BLAME_WITHIN_MS) * NANOSECONDS));
-    const blamed = this.#blame.note({ lived, suspects: this.#marks.askedSince(since) });
+    const blamed = this.#deaths.whomToBlame(lived, hung ? heartbeat.ageSeconds * 1_000 : 0);
     if (blamed !== undefined && this.#plugins.size > 1) this.emit('blamed', blamed);
   }
 
@@ -315,8 +305,6 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
   #onDeath(lived: number): void {
     if (this.#stopping) return;
     this.emit('down');
-    if (lived > BROKER_STEADY_MS) this.#pause = RESTART_PAUSE_MS.first;
-    const pause = lived > 0 ? Math.min(this.#pause, LONGEST_PAUSE_AFTER_DEATH_MS) : this.#pause;
     setTimeout(() => {
       if (this.#stopping) return;
       this.start().then(
@@ -326,8 +314,7 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
           this.#onDeath(0);
         },
       );
-    }, pause);
-    this.#pause = Math.min(this.#pause * 2, RESTART_PAUSE_MS.last);
+    }, this.#deaths.pauseAfter(lived));
   }
 }
 
