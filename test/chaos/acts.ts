@@ -20,6 +20,13 @@ function replaced(scene: Scene, former: number | undefined): true | undefined {
   return broker !== undefined && broker !== former ? true : undefined;
 }
 
+async function loseBroker(scene: Scene, by: NodeJS.Signals): Promise<void> {
+  const broker = scene.broker();
+  signal(broker, by);
+  await until(() => replaced(scene, broker), 30_000);
+  await pause(500);
+}
+
 function signal(pid: number | undefined, name: NodeJS.Signals): void {
   try {
     if (pid !== undefined) process.kill(pid, name);
@@ -37,22 +44,12 @@ async function scrape(port: number): Promise<void> {
 export const ACTS: readonly Act[] = [
   {
     name: 'broker killed',
-    run: async (scene) => {
-      const broker = scene.broker();
-      signal(broker, 'SIGKILL');
-      await until(() => replaced(scene, broker), 30_000);
-      await pause(500);
-    },
+    run: (scene) => loseBroker(scene, 'SIGKILL'),
   },
   {
     name: 'broker stopped for good',
     hangs: true,
-    run: async (scene) => {
-      const broker = scene.broker();
-      signal(broker, 'SIGSTOP');
-      await until(() => replaced(scene, broker), 30_000);
-      await pause(500);
-    },
+    run: (scene) => loseBroker(scene, 'SIGSTOP'),
   },
   {
     name: 'broker slowed',
