@@ -180,6 +180,33 @@ script.press("exit 0\r")
 script.end()
 print("Ctrl-Z in a script")
 
+# A shell that continues its job the moment it sees it stopped.
+QUICK = """
+import os, signal, sys
+signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+job = os.fork()
+if job == 0:
+    os.setpgid(0, 0)
+    os.tcsetpgrp(0, os.getpid())
+    signal.signal(signal.SIGTTOU, signal.SIG_DFL)
+    os.execvp(sys.argv[1], sys.argv[1:])
+while os.WIFSTOPPED(os.waitpid(job, os.WUNTRACED)[1]):
+    os.killpg(job, signal.SIGCONT)
+    os.write(1, b"continued\\n")
+"""
+quick = Terminal(["/usr/bin/python3", "-c", QUICK, "sh", "-c", '"$@"; echo after', "sh", *RUN, "run", "--", "bash", "-c",
+    'echo up; while read line; do echo "<$line>"; done'])
+quick.expect("up\r\n")
+for line in range(40):
+    quick.press("\x1a")
+    quick.expect("continued\r*\n")
+    quick.press(f"{line}\r")
+    quick.expect(f"<{line}>\r\n")
+quick.press("\x04")
+quick.expect("after\r\n")
+quick.end()
+print("a job that is continued the moment it stops")
+
 
 
 def free_port():

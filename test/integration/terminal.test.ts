@@ -22,6 +22,7 @@ for (const user of users) {
       'questions in a pipeline',
       'Ctrl-Z and Ctrl-C in a pipeline',
       'Ctrl-Z in a script',
+      'a job that is continued the moment it stops',
       'a terminal that shows nothing does not hold up postern',
     ]);
   });

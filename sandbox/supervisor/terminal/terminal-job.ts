@@ -5,7 +5,7 @@ import type { TerminalRelay } from './terminal-relay.js';
 
 const { SIGTSTP } = constants.signals;
 /** A stop so soon after Ctrl-Z is what the user asked for. */
-const STOP_KEY_MS = 1_000;
+const STOP_KEY_MS = 3_000;
 
 /** The plugin's first process. */
 interface Stoppable {
@@ -44,23 +44,26 @@ export function joinJob(relay: TerminalRelay | undefined, sandbox: Stoppable): T
     toGroup('SIGCONT');
   };
   let stopKeyAt = Number.NEGATIVE_INFINITY;
-  const stop = (others: readonly number[]): void => {
+  const stop = (withGroup: boolean): void => {
     asked = false;
     relay.giveBack();
-    for (const pid of others) {
-      try {
-        process.kill(pid, 'SIGTSTP');
-      } catch {
-        // It has ended, or belongs to another user.
-      }
-    }
-    process.kill(process.pid, 'SIGSTOP');
+    if (withGroup) stopGroup();
+    else process.kill(process.pid, 'SIGSTOP');
     // The stop is over by now. SIGCONT need not be reported: another Ctrl-Z discards it, signal(7).
     onContinue();
   };
-  const othersOfJob = (): readonly number[] => {
+  /**
+   * One call stops all programs of the job, this one too. If it stopped after the others, a shell that sees those stopped could continue the
+   * job in between, and this process would then stay stopped.
+   */
+  const stopGroup = (): void => {
+    process.off('SIGTSTP', onStop);
+    process.kill(0, 'SIGTSTP');
+    process.on('SIGTSTP', onStop);
+  };
+  const hasOthers = (): boolean => {
     const { ancestors, others } = jobMembers();
-    return [...ancestors, ...others];
+    return ancestors.length + others.length > 0;
   };
   const onChild = (): void => {
     if (sandbox.takeStop() === undefined) return;
@@ -69,13 +72,13 @@ export function joinJob(relay: TerminalRelay | undefined, sandbox: Stoppable): T
       return;
     }
     // In a pipeline the user's terminal has stopped them.
-    const others = asked ? [] : othersOfJob();
-    if (others.length > 0 && Date.now() - stopKeyAt > STOP_KEY_MS) left = true;
-    else stop(others);
+    const withGroup = !asked && hasOthers();
+    if (withGroup && Date.now() - stopKeyAt > STOP_KEY_MS) left = true;
+    else stop(withGroup);
   };
   relay.whenStopKey(() => {
     stopKeyAt = Date.now();
-    if (left && relay.isAlone) stop(othersOfJob());
+    if (left && relay.isAlone) stop(hasOthers());
   });
   // In a pipeline Ctrl-Z comes here first.
   const onStop = (): void => {
