@@ -12,6 +12,8 @@ export interface NameServer {
   readonly address: string;
   /** `name TYPE` of each question. */
   readonly questions: string[];
+  /** From now on the name does not exist. Questions for it that had no answer get this one. */
+  readonly deny: (name: string) => void;
   readonly close: () => void;
 }
 
@@ -27,26 +29,40 @@ export async function startNameServer(
   const socket: Socket = createSocket('udp4');
   const questions: string[] = [];
   const late = new Set<NodeJS.Timeout>();
+  const unanswered: { readonly key: string; readonly send: () => void }[] = [];
+  const denied = new Set<string>();
   socket.on('message', (query, { address, port }) => {
     const { key, end, type } = readQuestion(query);
     questions.push(key);
-    const entry = key in zone ? zone[key] : 'NXDOMAIN';
-    if (entry === null || entry === undefined) return;
-    const reply =
-      typeof entry === 'string'
-        ? answer(query, end, type, [], RCODE[entry])
-        : answer(query, end, type, entry, 0);
-    late.add(setTimeout(() => socket.send(reply, port, address, () => {}), delayMs[key] ?? 0));
+    const entry = key in zone && !denied.has(nameOf(key)) ? zone[key] : 'NXDOMAIN';
+    const send = (known: Zone[string] | undefined): void => {
+      if (known === null || known === undefined) return;
+      const reply =
+        typeof known === 'string'
+          ? answer(query, end, type, [], RCODE[known])
+          : answer(query, end, type, known, 0);
+      socket.send(reply, port, address, () => {});
+    };
+    if (entry === null) unanswered.push({ key, send: () => send('NXDOMAIN') });
+    else late.add(setTimeout(() => send(entry), delayMs[key] ?? 0));
   });
   await new Promise<void>((resolve) => socket.bind(at.port, at.address, resolve));
   return {
     address: `${at.address}:${socket.address().port}`,
     questions,
+    deny: (name) => {
+      denied.add(name);
+      for (const { key, send } of unanswered) if (nameOf(key) === name) send();
+    },
     close: () => {
       for (const timer of late) clearTimeout(timer);
       socket.close();
     },
   };
+}
+
+function nameOf(key: string): string {
+  return key.split(' ')[0] ?? '';
 }
 
 function readQuestion(query: Buffer): { key: string; end: number; type: number } {

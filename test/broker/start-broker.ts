@@ -163,7 +163,18 @@ export class TestBroker {
     return readdirSync(`/proc/${this.pid}/fd`).length;
   }
 
-  /** Their count once it stays the same, since the slow lane closes the ends of ended sessions. */
+  /** Waits until the broker has no more descriptors than before, and tells which it has if that does not happen. */
+  async untilNoMoreThan(count: number): Promise<void> {
+    try {
+      await this.until(() => this.descriptors() <= count);
+    } catch (error) {
+      const folder = `/proc/${this.pid}/fd`;
+      const open = readdirSync(folder).map((name) => readlinkSync(`${folder}/${name}`));
+      throw new Error(`${open.length} descriptors instead of ${count}: ${open.join(', ')}`, { cause: error });
+    }
+  }
+
+  /** Their count once it stays the same, since the slow lane closes the ends of ended sessions. On a busy machine it may be too high still. */
   async steadyDescriptors(): Promise<number> {
     for (let [last, times] = [this.descriptors(), 0]; ; ) {
       await new Promise((resolve) => setTimeout(resolve, STEADY_MS));
