@@ -8,7 +8,9 @@ import type {
   TrapPacket,
 } from '../shared/protocol/link.js';
 import type { OwnedFd } from '../shared/sys/owned-fd.js';
+import type { ChannelClient } from './channel/channel-client.js';
 import { Session, type SessionEvents } from './channel/session.js';
+import { WantedChannels } from './channel/wanted-channels.js';
 import { NO_CONNECTIONS, OpenConnections } from './limit/open-connections.js';
 import { SocketEnds } from './limit/socket-ends.js';
 import type { LineLink } from './line-link.js';
@@ -27,6 +29,7 @@ export class Sessions implements SessionEvents {
   readonly #sessions = new Map<number, Session>();
   /** Sessions that have ended, until the supervisor has closed its duplicates of their ends. */
   readonly #ended = new Map<number, Session>();
+  readonly #wanted = new WantedChannels();
   readonly #traps = new Set<TrapSession>();
   readonly #marks = new RequestMarks();
   #ends: SocketEnds | undefined;
@@ -71,6 +74,7 @@ export class Sessions implements SessionEvents {
     if (plugin === undefined) return;
     this.#plugins.delete(name);
     this.#endSessions(plugin);
+    this.#wanted.forget(plugin);
     plugin.stall.begin(undefined);
     this.#services.audit.unlimit(name);
     plugin.limitConnections(undefined);
@@ -93,12 +97,12 @@ export class Sessions implements SessionEvents {
     if (session.open) this.#sessions.set(number, session);
     if (plugin.unguarded) session.end();
     if (answers === undefined || pluginRequest === undefined || pluginReply === undefined) return;
-    const asking = this.#sessions.get(answers.session);
-    if (asking !== undefined) {
-      asking.answerChannel(answers.id, pluginRequest, pluginReply);
+    const wanted = this.#wanted.take(answers.id);
+    // If nobody waits for them, these ends are closed, and the new session ends by itself.
+    if (wanted !== undefined) {
+      wanted.client.answerChannel(wanted.id, pluginRequest, pluginReply);
       return;
     }
-    // The asking session is gone: with these ends closed, the new session ends by itself.
     pluginRequest.close();
     pluginReply.close();
   }
@@ -131,8 +135,10 @@ export class Sessions implements SessionEvents {
     switch (packet.type) {
       case 'channel':
         this.#link.send({ type: 'session_ended', session: packet.session });
-        if (packet.answers !== undefined)
-          this.#sessions.get(packet.answers.session)?.refuseChannel(packet.answers.id);
+        if (packet.answers !== undefined) {
+          const wanted = this.#wanted.take(packet.answers.id);
+          wanted?.client.refuseWanted(wanted.id);
+        }
         return;
       case 'trap':
         this.#link.send({ type: 'trap_ended', session: packet.session });
@@ -183,8 +189,9 @@ export class Sessions implements SessionEvents {
     this.#ended.delete(number);
   }
 
-  channelWanted(session: Session, id: number): void {
-    this.#link.send({ type: 'channel_wanted', plugin: session.plugin.name, session: session.number, id });
+  channelWanted(session: Session, client: ChannelClient, id: number): void {
+    const number = this.#wanted.add(client, id);
+    this.#link.send({ type: 'channel_wanted', plugin: session.plugin.name, session: session.number, id: number });
   }
 
   /** Updates every plugin's gauges. */

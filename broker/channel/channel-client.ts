@@ -13,8 +13,6 @@ export class ChannelClient implements Requester {
   readonly plugin: Plugin;
   readonly #replies: ReplyWriter;
   readonly #inFlight = new Map<number, RequestLife>();
-  /** Requests for another channel that the supervisor has not answered yet. Each counts as a channel. */
-  readonly #wanted = new Set<number>();
   #open = true;
 
   constructor(plugin: Plugin, replies: ReplyWriter) {
@@ -52,20 +50,13 @@ export class ChannelClient implements Requester {
     return this.#replies.send(encodeReply(reply), descriptor);
   }
 
-  /** Counts the channel that the supervisor is asked for. */
-  wantChannel(id: number): void {
-    this.plugin.channels += 1;
-    this.#wanted.add(id);
-  }
-
   /** Answers an `open_channel` with the plugin's two ends, one packet each. The ends are closed here. */
   answerChannel(id: number, request: OwnedFd, reply: OwnedFd): void {
-    if (!this.#wanted.delete(id)) {
+    if (!this.#open) {
       request.close();
       reply.close();
       return;
     }
-    this.plugin.channels -= 1;
     void this.#replies.send(encodeReply({ id, ok: true, part: 'request' }), request);
     void this.answer({ id, ok: true, part: 'reply' }, reply);
   }
@@ -75,10 +66,9 @@ export class ChannelClient implements Requester {
     void this.answer({ id, ok: false, errno: 'EAGAIN', reason: 'concurrency_limited', message });
   }
 
-  /** Refuses a channel that was asked for. */
+  /** Refuses a channel whose ends did not arrive. */
   refuseWanted(id: number): void {
-    if (!this.#wanted.delete(id)) return;
-    this.plugin.channels -= 1;
+    if (!this.#open) return;
     this.plugin.metrics.count('limitRejections', { limit: 'descriptors' });
     this.refuseChannel(id, NO_DESCRIPTOR);
   }
@@ -87,8 +77,6 @@ export class ChannelClient implements Requester {
   retire(): void {
     if (!this.#open) return;
     this.#open = false;
-    this.plugin.channels -= this.#wanted.size;
-    this.#wanted.clear();
     for (const life of this.#inFlight.values()) life.end('canceled');
     this.#inFlight.clear();
   }

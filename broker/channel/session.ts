@@ -36,8 +36,8 @@ export interface SessionEnds {
 export interface SessionEvents {
   /** The session has ended: the channel is shut for every holder of its ends. The ends are closed later, by close(). */
   ended(session: Session): void;
-  /** The plugin asked for another channel. */
-  channelWanted(session: Session, id: number): void;
+  /** The plugin asked for another channel. The client gets it, or is refused it. */
+  channelWanted(session: Session, client: ChannelClient, id: number): void;
 }
 
 /** The ends of both sides, until the plugin has its own. */
@@ -113,16 +113,6 @@ export class Session {
 
   get open(): boolean {
     return this.#open;
-  }
-
-  /** Answers an `open_channel` with the plugin's two ends. They are owned here from now on: the plugin may have to read first. */
-  answerChannel(id: number, request: OwnedFd, reply: OwnedFd): void {
-    this.#client.answerChannel(id, request, reply);
-  }
-
-  /** Answers an `open_channel` whose ends did not arrive. */
-  refuseChannel(id: number): void {
-    this.#client.refuseWanted(id);
   }
 
   /**
@@ -219,9 +209,8 @@ export class Session {
       this.#client.refuseChannel(id, NO_DESCRIPTOR);
       return;
     }
-    this.#client.wantChannel(id);
     this.#client.begin(id, CONNECT_TIMEOUT_MS);
-    this.#events.channelWanted(this, id);
+    this.#events.channelWanted(this, this.#client, id);
   }
 
   #report(kind: ProtocolErrorKind): void {

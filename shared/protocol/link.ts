@@ -91,6 +91,7 @@ export type BrokerLine =
       readonly type: 'channel_wanted';
       readonly plugin: string;
       readonly session: number;
+      /** The broker's number of the request, not the plugin's. */
       readonly id: number;
     };
 

@@ -130,7 +130,8 @@ test('open_channel yields two ends that are a channel of their own', async () =>
   const channel = await broker.channel('opener');
   channel.send({ op: 'open_channel', id: 3 });
   const wanted = await broker.line(isWanted);
-  assert.deepEqual(wanted, { type: 'channel_wanted', plugin: 'opener', session: channel.session, id: 3 });
+  const { plugin, session } = wanted;
+  assert.deepEqual({ plugin, session }, { plugin: 'opener', session: channel.session });
   broker.answerWanted(wanted);
   const request = await channel.answer(3);
   const reply = await channel.answer(3);
@@ -199,6 +200,29 @@ test('a plugin has so many channels and no more, with those that are being made'
   again.send({ op: 'open_channel', id: 1 });
   await broker.until(() => broker.lines.filter(isWanted).length - seen === CHANNELS_PER_PLUGIN);
   again.close();
+});
+
+test('a channel that is being made counts until it is made, also for a program that is gone', async () => {
+  await broker.plugin('successor', { allow: [] });
+  const channel = await broker.channel('successor');
+  const seen = broker.lines.filter(isWanted).length;
+  for (let id = 1; id < CHANNELS_PER_PLUGIN; id += 1) channel.send({ op: 'open_channel', id });
+  channel.send({ op: 'hello', version: 1 });
+  channel.send({ op: 'open_channel', id: 1 });
+  const { reply } = await channel.answer(1);
+  assert.ok('errno' in reply, 'The supervisor is asked for one more than it makes, and says nothing');
+  assert.deepEqual([reply.errno, reply.reason], ['EAGAIN', 'concurrency_limited']);
+  const wanted = broker.lines.filter(isWanted).slice(seen);
+  assert.equal(wanted.length, CHANNELS_PER_PLUGIN - 1);
+  for (const line of wanted) broker.answerWanted(line);
+  // The former program's channels end, and none of them answers a request of the next one.
+  const count = (): number => broker.lines.filter(isWanted).length;
+  for (let id = 2; count() - seen < CHANNELS_PER_PLUGIN; id += 1) {
+    channel.send({ op: 'open_channel', id });
+    await broker.metrics();
+  }
+  assert.ok(channel.takeAll().every(({ descriptor }) => descriptor === undefined));
+  channel.close();
 });
 
 test('a plugin that is forgotten loses its channels and its series', async () => {

@@ -234,6 +234,14 @@ const BOUNDS: readonly Protection[] = [
   },
   {
     ...SESSIONS,
+    name: 'channel: one that is being made counts, also for a program that is gone',
+    file: 'broker/channel/wanted-channels',
+    right: 'client.plugin.channels += 1;',
+    wrong: '',
+    pattern: 'counts until it is made',
+  },
+  {
+    ...SESSIONS,
     name: 'channel: a plugin that does not read is not read',
     right: 'if (this.#replies.isFull)',
     wrong: 'if (false)',
