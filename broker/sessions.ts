@@ -191,7 +191,12 @@ export class Sessions implements SessionEvents {
 
   channelWanted(session: Session, client: ChannelClient, id: number): void {
     const number = this.#wanted.add(client, id);
-    this.#link.send({ type: 'channel_wanted', plugin: session.plugin.name, session: session.number, id: number });
+    this.#link.send({
+      type: 'channel_wanted',
+      plugin: session.plugin.name,
+      session: session.number,
+      id: number,
+    });
   }
 
   /** Updates every plugin's gauges. */

@@ -34,6 +34,7 @@ export class WantedChannels {
 
   /** No answers come for this plugin any more. */
   forget(plugin: Plugin): void {
-    for (const [number, { client }] of this.#wanted) if (client.plugin === plugin) this.#wanted.delete(number);
+    for (const [number, { client }] of this.#wanted)
+      if (client.plugin === plugin) this.#wanted.delete(number);
   }
 }
