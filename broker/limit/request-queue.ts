@@ -18,17 +18,19 @@ const SECOND_MS = 1000;
 export class RequestQueue {
   readonly #queue: PQueue;
   readonly #mayWait: number;
+  readonly #perSecond: number;
   readonly #turn: TurnShare;
+  /** When the present second began. */
+  #secondAt = Number.NEGATIVE_INFINITY;
+  #begunInSecond = 0;
 
   /** @param turn gives turns to the requests that had to wait, since many may be released at once */
   constructor({ concurrentRequests, queuedRequests, requestsPerSecond }: Limits, turn: TurnShare) {
     this.#turn = turn;
     this.#mayWait = queuedRequests;
-    this.#queue = new PQueue({
-      concurrency: concurrentRequests,
-      interval: SECOND_MS,
-      intervalCap: requestsPerSecond,
-    });
+    this.#perSecond = requestsPerSecond;
+    // p-queue's own intervals follow the wall clock: where that is set back by a day, they wait for a day.
+    this.#queue = new PQueue({ concurrency: concurrentRequests });
   }
 
   get inFlight(): number {
@@ -60,14 +62,41 @@ export class RequestQueue {
       begun = true;
       await work();
     };
+    const inTurn = (): Promise<void> => {
+      this.#count();
+      return this.#turn.await().then(begin);
+    };
+    const atOnce = (): Promise<void> => {
+      this.#count();
+      return begin();
+    };
     if (queue.size > 0 || !hasRoom) {
       // A request that ends early leaves the queue, and add() rejects.
-      queue.add(() => this.#turn.await().then(begin), { signal: life.signal }).catch(begin);
+      queue.add(inTurn, { signal: life.signal }).catch(begin);
     } else {
-      void queue.add(begin);
+      void queue.add(atOnce);
       // If this second's share is used up, the request waits here too, but without a signal: most requests never need one.
       if (!begun) life.whenEnded(() => void begin());
     }
     return undefined;
+  }
+
+  /** Counts work that leaves the queue. Once a second's share is used up, the queue gives nothing until the next second. */
+  #count(): void {
+    const now = performance.now();
+    if (now - this.#secondAt >= SECOND_MS) this.#beginSecond(now);
+    this.#begunInSecond += 1;
+    if (this.#begunInSecond < this.#perSecond) return;
+    this.#queue.pause();
+    const goOn = (): void => {
+      this.#beginSecond(performance.now());
+      this.#queue.start();
+    };
+    setTimeout(goOn, this.#secondAt + SECOND_MS - now);
+  }
+
+  #beginSecond(now: number): void {
+    this.#secondAt = now;
+    this.#begunInSecond = 0;
   }
 }

@@ -1,9 +1,7 @@
 // Builds without protections, by the names of the protections. Tests show with them that an attempt succeeds once its protections are gone.
-import { cpSync, symlinkSync } from 'node:fs';
-import { dirname, join } from 'node:path';
 import { bundlePrograms } from '../../deploy/bundle-programs.js';
+import { copyPrograms } from './copy-programs.js';
 import { type Mutation, mutate } from './mutant.js';
-import { distFor, readableFolder } from './users.js';
 
 /** The supervisor expects no trap. */
 const NO_TRAP: Mutation = {
@@ -60,13 +58,7 @@ export function distWithout(names: readonly string[]): string {
 }
 
 function makeDist(names: readonly string[]): string {
-  const whole = dirname(distFor('user'));
-  const folder = readableFolder();
-  const dist = join(folder, 'dist');
-  for (const room of ['run', 'sandbox', 'shared'])
-    cpSync(join(whole, 'dist', room), join(dist, room), { recursive: true });
-  cpSync(join(whole, 'package.json'), join(folder, 'package.json'));
-  symlinkSync(join(whole, 'node_modules'), join(folder, 'node_modules'));
+  const dist = copyPrograms();
   const mutations = mutationsWithout(names);
   for (const mutation of mutations) mutate(dist, mutation);
   bundlePrograms(dist, mutations.includes(NO_TRAP) ? ['launcher', 'postern-main'] : ['launcher']);

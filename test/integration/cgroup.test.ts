@@ -210,7 +210,9 @@ plugins:
       assert.deepEqual([beside.status, beside.stdout], [125, '']);
       assert.match(
         beside.stderr,
-        new RegExp(`has processes that are not postern's \\(${other.pid}\\); start it in one `),
+        new RegExp(
+          `has processes that are not postern's \\(${other.pid}\\); start postern in a delegated one, `,
+        ),
       );
       if (user === 'root') return;
       const foreign = delegatedCgroup('root');
@@ -218,7 +220,7 @@ plugins:
       assert.equal(status, 125);
       assert.match(
         stderr,
-        /^postern: Cannot limit cpu_percent of "echo" .*" is not writable; start it in one .*\n$/,
+        /^postern: Cannot limit cpu_percent of "echo" .*" is not writable; start postern in a delegated one, .*\n$/,
       );
       foreign.remove();
     }));

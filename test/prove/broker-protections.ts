@@ -291,8 +291,8 @@ const BOUNDS: readonly Protection[] = [
   {
     name: 'queue: so many in a second',
     file: 'broker/limit/request-queue',
-    right: 'intervalCap: requestsPerSecond',
-    wrong: 'intervalCap: 1e6',
+    right: 'if (this.#begunInSecond < this.#perSecond)',
+    wrong: 'if (true)',
     tests: ['broker/limits'],
     pattern: 'past the rate',
   },

@@ -73,13 +73,13 @@ export class SandboxCgroup {
 
   /** Removes the group. Its processes have ended, or are about to. */
   async remove(): Promise<void> {
-    const end = Date.now() + CGROUP_REMOVAL_MS;
+    const end = performance.now() + CGROUP_REMOVAL_MS;
     while (!this.#removed) {
       try {
         rmdirSync(this.#folder);
         this.#removed = true;
       } catch {
-        if (!existsSync(this.#folder) || Date.now() > end) return;
+        if (!existsSync(this.#folder) || performance.now() > end) return;
         await pause(RETRY_MS);
       }
     }

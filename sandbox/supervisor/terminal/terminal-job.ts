@@ -73,11 +73,11 @@ export function joinJob(relay: TerminalRelay | undefined, sandbox: Stoppable): T
     }
     // In a pipeline the user's terminal has stopped them.
     const withGroup = !asked && hasOthers();
-    if (withGroup && Date.now() - stopKeyAt > STOP_KEY_MS) left = true;
+    if (withGroup && performance.now() - stopKeyAt > STOP_KEY_MS) left = true;
     else stop(withGroup);
   };
   relay.whenStopKey(() => {
-    stopKeyAt = Date.now();
+    stopKeyAt = performance.now();
     if (left && relay.isAlone) stop(hasOthers());
   });
   // In a pipeline Ctrl-Z comes here first.

@@ -98,7 +98,7 @@ export class TerminalRelay {
     if (this.#shared) this.#shared = this.#permission.isShared();
     if (!ours) this.#user.giveBack();
     if (this.#master.open) this.#permission.checkEcho(this.#master.number, ours);
-    if (this.#pluginEnded && Date.now() - this.#lastShown > TERMINAL_DRAIN_MS) this.#finish();
+    if (this.#pluginEnded && performance.now() - this.#lastShown > TERMINAL_DRAIN_MS) this.#finish();
     this.#want();
   }
 
@@ -158,7 +158,7 @@ export class TerminalRelay {
   /** Resolves when all that the plugin wrote is shown, after its end. The terminal is as it was then. */
   async end(): Promise<void> {
     this.#pluginEnded = true;
-    this.#lastShown = Date.now();
+    this.#lastShown = performance.now();
     // Now the end of the output shows: EIO.
     this.#slave?.close();
     if (this.#master?.open === true) {
@@ -265,7 +265,7 @@ export class TerminalRelay {
 
   #show(): void {
     for (const bytes of [this.#shown, this.#words]) {
-      if (bytes.writeTo(this.#user.number)) this.#lastShown = Date.now();
+      if (bytes.writeTo(this.#user.number)) this.#lastShown = performance.now();
       if (bytes.length > 0) return;
     }
     if (this.#drained && this.#pluginEnded) this.#finish();
