@@ -18,8 +18,16 @@ for POSTERN_KEY in NODE_OPTIONS NODE_REPL_EXTERNAL_MODULE NODE_PATH NODE_CHANNEL
   eval "export POSTERN_OUTSIDE_$POSTERN_KEY=\"\$$POSTERN_KEY\""
   unset "$POSTERN_KEY"
 done
-unset POSTERN_KEY POSTERN_VALUE
 command -v node >/dev/null || { echo 'postern: No node in PATH; install Node 20 or newer' >&2; exit 125; }
+# Node aborts where it can open only a few descriptors, and libraries do not load where there are a few more. Node raises its limit to the hard one.
+while read -r POSTERN_MAX POSTERN_KEY POSTERN_VALUE _ POSTERN_HARD _; do
+  [ "$POSTERN_MAX $POSTERN_KEY $POSTERN_VALUE" != 'Max open files' ] || break
+done </proc/$$/limits
+[ "$POSTERN_HARD" = unlimited ] || [ "$POSTERN_HARD" -ge 64 ] || {
+  echo "postern: Cannot start: postern may open no more than $POSTERN_HARD descriptors; raise the limit: \"ulimit -n\", or LimitNOFILE= of a systemd unit" >&2
+  exit 125
+}
+unset POSTERN_MAX POSTERN_HARD POSTERN_KEY POSTERN_VALUE
 # Node waits for good, or aborts, where it can start no thread. So this many processes are tried first, each the child of the one before.
 POSTERN_THREADS=12
 case ${1-} in run | up | learn | doctor) POSTERN_THREADS=48 ;; esac

@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { nodeOf } from '../harness/nodes.js';
 import { postern } from '../harness/postern.js';
-import { distFor, readableFile, readableFolder } from '../harness/users.js';
+import { distFor, readableFile, readableFolder, users } from '../harness/users.js';
 
 const top = join(distFor('root'), '..');
 
@@ -53,6 +53,28 @@ test('SIGUSR1 is ignored from the shell on until Node blocks it', () => {
   const { stdout } = spawnSync(join(top, 'dist/run/postern.js'), [], { env, encoding: 'utf8' });
   assert.equal(stdout, 'SigIgn:\t0000000000000200\n');
 });
+
+for (const user of users)
+  test(`with any number of descriptors a program runs, or one line names the limit (${user})`, async () => {
+    const statuses = new Set<number | null>();
+    for (const descriptors of [12, 16, 22, 40, 63, 64, 70, 76, 78, 80, 82, 84, 86, 88, 90, 92, 150]) {
+      const { status, stdout, stderr } = await postern(['run', '--', 'echo', 'ran'], {
+        as: user,
+        asCommand: true,
+        shell: `ulimit -n ${descriptors}; exec "$@"`,
+      });
+      statuses.add(status);
+      if (status === 0) assert.deepEqual([stdout, stderr], ['ran\n', '']);
+      else
+        assert.match(
+          stderr,
+          new RegExp(
+            `^postern: Cannot start.*: postern may open no more than ${descriptors} descriptors.*; raise the limit: .*\n$`,
+          ),
+        );
+    }
+    assert.deepEqual(statuses, new Set([125, 0]));
+  });
 
 test('the command says that too few processes may start, instead of waiting for good', async () => {
   for (const processes of [1, 6, 12]) {
