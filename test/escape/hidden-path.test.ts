@@ -82,6 +82,41 @@ for (const user of users) {
     }
   });
 
+  test(`a file system of the kernel shows at no path that is named, and at no working directory (${user})`, {
+    skip: process.geteuid?.() === 0 ? false : 'needs root, to mount',
+  }, async () => {
+    const folder = join(readableFolder(), 'one');
+    mkdirSync(folder);
+    const start = (type: string, options: readonly string[]) =>
+      postern(['run', ...options, '--', 'sh', '-c', `ls ${folder}; echo done`], {
+        as: user,
+        inside: [...MOUNTED_TWICE, `mount -t ${type} ${type} ${folder} && exec "$@"`, 'sh'],
+      });
+    for (const type of ['proc', 'sysfs', 'mqueue']) {
+      for (const option of ['--visible', '--writable']) {
+        const { status, stdout, stderr } = await start(type, [option, folder]);
+        assert.deepEqual([status, stdout], [125, ''], stderr);
+        assert.match(stderr, new RegExp(`one": it belongs to a ${type} file system of the host`));
+      }
+    }
+    const { stdout, stderr } = await start('proc', ['--cwd', folder]);
+    assert.equal(stdout, 'done\n');
+    assert.match(stderr, /one" is hidden: it is a proc file system of the host/);
+  });
+
+  test(`a folder of sysfs shows if it is named, and is not writable (${user})`, async () => {
+    const cpu = '/sys/devices/system/cpu';
+    const shown = await postern(['run', '--visible', cpu, '--', 'ls', cpu], { as: user });
+    assert.match(shown.stdout, /^cpu0$/m, shown.stderr);
+    const { status, stderr } = await postern(['run', '--writable', cpu, '--', 'true'], { as: user });
+    assert.equal(status, 125);
+    assert.match(stderr, /Cannot make writable "\/sys\/devices\/system\/cpu": it belongs to a sysfs/);
+    for (const path of ['/proc/sys', '/sys', '/proc']) {
+      const refused = await postern(['run', '--visible', path, '--', 'true'], { as: user });
+      assert.match(refused.stderr, /Cannot show .*file system of the host/, path);
+    }
+  });
+
   test(`a hidden file or folder is read by no path, link, descriptor, mount or rename (${user})`, async () => {
     const found = await look(user, []);
     assert.equal(found.get('ready'), 'yes');

@@ -10,10 +10,26 @@ const AS_ROOT: readonly Protection[] = [
   {
     name: "root: a proc of the host's below a shown folder is covered",
     file: 'sandbox/supervisor/files/kernel-mounts',
-    right: 'KERNEL_TYPES.includes(type)',
-    wrong: 'false',
+    right: 'filter(({ type }) => KERNEL_TYPES.includes(type))',
+    wrong: 'filter(() => false)',
     tests: ['escape/hidden-path'],
     pattern: 'a proc of the host.*user',
+  },
+  {
+    name: 'supervisor: a file system of the kernel is not shown by its name',
+    file: 'sandbox/supervisor/files/require-paths',
+    right: 'if (mount === undefined) continue;',
+    wrong: 'continue;',
+    tests: ['escape/hidden-path'],
+    pattern: 'a file system of the kernel.*user',
+  },
+  {
+    name: 'supervisor: a working directory in a file system of the kernel is covered',
+    file: 'sandbox/supervisor/start/mask-kernel-mounts',
+    right: 'if (own !== undefined) {',
+    wrong: 'if (false) {',
+    tests: ['escape/hidden-path'],
+    pattern: 'a file system of the kernel.*user',
   },
   {
     name: 'root: what is mounted below a hidden folder is hidden elsewhere too',

@@ -1,9 +1,10 @@
-// Covers file systems of the kernel that the host has mounted below a shown path, such as the /proc of a chroot: they tell about the host,
-// and change its settings and processes. Runs in the supervisor.
+// Covers file systems of the kernel that the host has mounted at or below a shown path, such as the /proc of a chroot: they tell about the
+// host, and change its settings and processes. A path that the user named is refused before (require-paths.ts), so only a working directory
+// or the prefix of a program can be one itself. Runs in the supervisor.
 import { printable } from '../../../shared/printable.js';
 import type { RootEntry } from '../../launch/spec.js';
 import { hostFiles } from '../files/host-files.js';
-import { kernelMounts } from '../files/kernel-mounts.js';
+import { kernelMountAt, kernelMounts } from '../files/kernel-mounts.js';
 import { isWithin, moved } from '../files/path-within.js';
 
 /**
@@ -18,6 +19,11 @@ export function maskKernelMounts(
   const points = kernelMounts(mountinfo);
   return entries.flatMap((entry): RootEntry[] => {
     if (entry.kind !== 'bind' || entry.device === true) return [];
+    const own = kernelMountAt(entry.source, mountinfo);
+    if (own !== undefined) {
+      onNotice(`"${printable(entry.source)}" is hidden: it is a ${own.type} file system of the host`);
+      return [{ kind: 'mask', path: entry.path, directory: entry.directory, ifThere: true }];
+    }
     const below = points.filter(({ point }) => point !== entry.source && isWithin(point, entry.source));
     return [...new Map(below.map((mount) => [mount.point, mount])).values()].map(({ point, type }) => {
       onNotice(`"${printable(point)}" is hidden: it is a ${type} file system of the host`);
