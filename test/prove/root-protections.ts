@@ -18,8 +18,8 @@ const AS_ROOT: readonly Protection[] = [
   {
     name: 'supervisor: a file system of the kernel is not shown by its name',
     file: 'sandbox/supervisor/files/require-paths',
-    right: 'if (mount === undefined) continue;',
-    wrong: 'continue;',
+    right: 'if (mount === undefined)',
+    wrong: 'if (true)',
     tests: ['escape/hidden-path'],
     pattern: 'a file system of the kernel.*user',
   },
