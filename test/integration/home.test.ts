@@ -52,6 +52,30 @@ for (const user of users) {
     assert.equal(learnt.stdout, 'more\n', learnt.stderr);
   });
 
+  test(`no program is taken from a kept home by another mount of it (${user})`, {
+    skip: users.includes('root') ? false : 'needs root, to mount',
+  }, async () => {
+    const folder = ownFolder(user);
+    mkdirSync(join(folder, 'other'));
+    await run(user, join(folder, 'home'), 'mkdir ~/bin && cp /bin/true ~/bin/tool');
+    const mounted = `mount --bind ${folder}/home ${folder}/other && exec "$@"`;
+    for (const [home, program] of [
+      ['home', 'other'],
+      ['other', 'home'],
+    ] as const) {
+      const words = ['run', '--home', join(folder, home), '--', join(folder, program, 'bin/tool')];
+      const { status, stderr } = await postern(words, {
+        as: user,
+        inside: ['unshare', '--mount', '--', 'sh', '-c', mounted, 'sh'],
+      });
+      assert.equal(status, 125, stderr);
+      assert.match(
+        stderr,
+        /leads through the kept home ".*", where .*; name it as the plugin sees it: \/home\/plugin\/bin\/tool$/m,
+      );
+    }
+  });
+
   test(`without a kept home the next run finds nothing of the last one (${user})`, async () => {
     const script = 'ls -A ~; echo x >~/file';
     for (const _ of [1, 2]) {

@@ -365,6 +365,14 @@ export const supervisorProtections: readonly Protection[] = [
     pattern: 'decides nothing of what it sees next .user',
   },
   {
+    name: 'home: no program is taken from another mount of one',
+    file: 'sandbox/supervisor/files/all-places',
+    right: '[place, ...host.aliases(place)]',
+    wrong: '[place]',
+    tests: ['integration/home'],
+    pattern: 'by another mount of it .user',
+  },
+  {
     name: 'home: nothing of the host is attached within one',
     file: 'sandbox/supervisor/home/require-home-apart',
     right: 'if (inside !== undefined)',

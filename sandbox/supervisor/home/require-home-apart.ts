@@ -2,8 +2,8 @@
 // decide what its next start runs or sees.
 import { PosternError } from '../../../shared/errors.js';
 import type { HostFiles } from '../files/host-files.js';
+import { leadsThrough } from '../files/leads-through.js';
 import { isWithin, moved } from '../files/path-within.js';
-import { placesPassed } from '../files/places-passed.js';
 import { steps } from '../root/command-paths.js';
 import type { RootPlan } from '../root/plan-root.js';
 import { PLUGIN_HOME } from '../root/system-files.js';
@@ -23,12 +23,12 @@ interface Started {
 export function requireHomeApart(plan: RootPlan, started: Started, host: HostFiles): void {
   const { name, program, home, keptHomes } = started;
   for (const path of program === undefined ? [] : steps(program, host)) {
-    const places = placesPassed(path, host);
-    const holding = keptHomes.find((one) => places.some((place) => isWithin(place, one)));
+    const holding = keptHomes.find((one) => leadsThrough(path, [one], host));
     if (holding === undefined) continue;
+    const inHome = [path, ...host.aliases(path)].find((one) => isWithin(one, holding));
     const fix =
-      holding === home && isWithin(path, holding)
-        ? `name it as the plugin sees it: ${moved(path, holding, PLUGIN_HOME)}`
+      holding === home && inHome !== undefined
+        ? `name it as the plugin sees it: ${moved(inHome, holding, PLUGIN_HOME)}`
         : 'keep the program elsewhere';
     const message = `Cannot run "${name}": "${path}" leads through the kept home "${holding}", where a plugin could put something else`;
     throw new PosternError('bad_home', message, { fix });
