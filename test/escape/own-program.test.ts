@@ -2,7 +2,18 @@
 // next start of postern runs.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { type PosternOptions, postern } from '../harness/postern.js';
@@ -49,6 +60,41 @@ for (const as of users) {
       ...installed(top),
     });
     assert.equal(stdout, 'tried\n', stderr);
+  });
+
+  test(`a hard link to a file of postern's in a writable folder or home refuses the start (${as})`, async () => {
+    const top = project();
+    for (const name of ['conf', 'data', 'data/inner']) mkdirSync(join(top, name), { mode: 0o777 });
+    const [rules, second] = [join(top, 'conf/rules.yaml'), join(top, 'data/inner/kept')];
+    writeFileSync(rules, 'allow: []\n', { mode: 0o666 });
+    const code = join(top, 'node_modules/postern/dist/run/broker.js');
+    spawnSync('chmod', ['-R', 'a+rwX', top]);
+    const start = (option: string, folder: string) =>
+      postern(['run', '--rules', rules, option, folder, '--', 'sh', '-c', `echo x >>${second}; echo ran`], {
+        as,
+        ...installed(top),
+      });
+    for (const file of [rules, code]) {
+      linkSync(file, second);
+      // A home must be the user's own.
+      for (const option of as === 'root' ? ['--writable', '--home'] : ['--writable']) {
+        const { status, stdout, stderr } = await start(option, join(top, 'data'));
+        assert.deepEqual([status, stdout], [125, ''], stderr);
+        assert.match(
+          stderr,
+          new RegExp(`inner/kept": it is a hard link to "${file}", which is postern's own; `),
+        );
+      }
+      rmSync(second);
+    }
+    assert.equal(readFileSync(rules, 'utf8'), 'allow: []\n');
+    linkSync(rules, join(top, 'conf/second'));
+    linkSync(code, join(top, 'node_modules/postern/dist/run/second'));
+    const apart = await start('--writable', join(top, 'data'));
+    assert.equal(apart.stdout, 'ran\n', apart.stderr);
+    // In a folder of postern's the plugin writes nothing, so its links are no second names.
+    const covered = await start('--writable', join(top, 'node_modules'));
+    assert.equal(covered.stdout, 'ran\n', covered.stderr);
   });
 
   test(`a link on the way to postern's files refuses the start (${as})`, async () => {

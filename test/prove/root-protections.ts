@@ -235,6 +235,14 @@ export const rootProtections: readonly Protection[] = [
     pattern: 'set-uid or set-gid program is not .*user',
   },
   {
+    name: "supervisor: a hard link to a file of postern's is not writable",
+    file: 'sandbox/supervisor/files/privileged-files',
+    right: 'if (stats.nlink > 1)',
+    wrong: 'if (false)',
+    tests: ['escape/own-program'],
+    pattern: 'a hard link to a file.*user',
+  },
+  {
     name: 'root: a set-uid program whose name is no UTF-8 is found',
     file: 'sandbox/supervisor/files/read-folder',
     right: "encoding: 'buffer'",

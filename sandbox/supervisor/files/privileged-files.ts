@@ -1,11 +1,13 @@
 // Refuses a writable folder that holds a set-uid or set-gid program, or one with file capabilities. A plugin that may write it, by its
 // owner, its group or its mode, could put its own code into that program. The kernel removes the privilege when a file is written, but
-// not when it is changed through a shared mapping, mmap(2). The filter keeps the plugin from making such files. Runs in the supervisor.
+// not when it is changed through a shared mapping, mmap(2). The filter keeps the plugin from making such files. The same walk looks for hard
+// links to postern's own files. Runs in the supervisor.
 import { lstatSync, readFileSync, type Stats } from 'node:fs';
 import { PosternError } from '../../../shared/errors.js';
 import { printable } from '../../../shared/printable.js';
 import { hasFileCapabilities } from '../../../shared/sys/xattr.js';
 import { kernelMounts } from './kernel-mounts.js';
+import type { OwnLinks } from './own-links.js';
 import { entryPath, readFolder } from './read-folder.js';
 
 const SET_IDS = 0o6000;
@@ -19,9 +21,10 @@ const GONE = ['ENOENT', 'ENOTDIR'];
 
 /**
  * @param path a folder or file of the host, links resolved
- * @throws PosternError `privileged_file` with the first such file, or a folder that cannot be read, and the fix
+ * @throws PosternError `privileged_file` with the first such file, or a folder that cannot be read, and the fix; `path_not_apart` for a link
+ *   to postern's own
  */
-export async function refusePrivilegedFiles(path: string): Promise<void> {
+export async function refusePrivilegedFiles(path: string, ownLinks: OwnLinks): Promise<void> {
   const owners = ownersOf(path);
   // They are covered, see mask-kernel-mounts.ts.
   const covered = new Set(
@@ -35,7 +38,10 @@ export async function refusePrivilegedFiles(path: string): Promise<void> {
     if (seen > 1 && covered.has(next.toString())) continue;
     const stats = statsOf(next);
     if (stats?.isDirectory() === true) addEntries(next, owners.includes(stats.uid), waiting);
-    else if (stats?.isFile() === true && mayWrite(stats, owners)) refusePrivileged(next, stats.mode);
+    else if (stats?.isFile() === true && mayWrite(stats, owners)) {
+      refusePrivileged(next, stats.mode);
+      if (stats.nlink > 1) ownLinks.refuse(next);
+    }
   }
 }
 

@@ -10,6 +10,7 @@ import { hasTrap, type LaunchSpec } from '../../launch/spec.js';
 import type { BrokerProcess } from '../broker/broker-process.js';
 import type { SandboxCgroup } from '../cgroup/sandbox-cgroup.js';
 import { hostFiles } from '../files/host-files.js';
+import { OwnLinks } from '../files/own-links.js';
 import { refusePrivilegedFiles } from '../files/privileged-files.js';
 import type { Listener } from '../listeners/listener.js';
 import { type CopiedTrees, copyTrees } from '../owners/copy-trees.js';
@@ -78,9 +79,10 @@ async function prepareAndLaunch(
 ): Promise<Sandbox> {
   const ids = host.privileges === 'user' ? ownIds() : { uid: INNER_ID, gid: INNER_ID };
   const { plan, find } = planPlugin(config, ids, host);
+  const ownLinks = new OwnLinks(host.ownFiles, hostFiles);
   for (const entry of plan.entries)
     if (entry.kind === 'bind' && entry.asOwner !== undefined && entry.writable && entry.ownerOf === undefined)
-      await refusePrivilegedFiles(entry.source);
+      await refusePrivilegedFiles(entry.source, ownLinks);
   const range = host.privileges === 'user' ? undefined : claimIdRange();
   try {
     const { entries, trees } = await treesFor(host, config, plan, range, held);
