@@ -27,5 +27,5 @@ export function hostWarnings(
 }
 
 function describeOwn(file: string, path: string): string {
-  return `"${file}" is postern's own and lies in "${path}": the plugin finds it read-only there, but make a folder writable that holds no file of postern`;
+  return `"${file}" is postern's own and lies in "${path}": the plugin finds it read-only there, but may write a file that replaces it while the plugin runs, as many editors do; make a folder writable that holds no file of postern`;
 }

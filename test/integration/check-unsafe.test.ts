@@ -109,7 +109,7 @@ for (const as of users) {
       "a folder with postern's configuration",
       `plugins:\n  one: {command: ["true"], filesystem: {writable: [.]}}\n`,
       2,
-      /"[^"]*postern\.yaml" is postern's own.*make a folder writable that holds no file of postern/,
+      /"[^"]*postern\.yaml" is postern's own.*may write a file that replaces it while the plugin runs.*make a folder writable that holds no file of postern/,
     ],
     [
       'a folder with the audit file',
