@@ -53,6 +53,11 @@ export class Output {
     return this.#queued;
   }
 
+  /** Whether it had no room for something, and has not told {@link OutputEvents.onRoom} yet. */
+  get isFull(): boolean {
+    return this.#wasFull;
+  }
+
   /** Whether nothing is ever written any more: the reader or the terminal is gone. */
   get isGone(): boolean {
     return this.#gone;

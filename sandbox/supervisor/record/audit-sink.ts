@@ -86,7 +86,8 @@ export class AuditSink {
   }
 
   #tellGap(): void {
-    if (this.#gap === undefined) return;
+    // A gap is shorter than most events. Written too soon, it would take the last room, and the next event would make another one.
+    if (this.#gap === undefined || this.#output.isFull) return;
     const gap: GapEvent = { event: 'gap', ts: new Date().toISOString(), ...this.#gap };
     if (!this.#output.write(`${asciiJson(gap)}\n`)) return;
     this.#gap = undefined;

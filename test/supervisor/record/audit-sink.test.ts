@@ -170,6 +170,16 @@ test('events wait for a pipe that nobody reads; those past the bound are one lin
   await sink.close(5_000);
 });
 
+test('long events that have no room are one gap, although its line would have room', async () => {
+  const told = new Told();
+  const sink = new AuditSink(pipeAt('long'), told);
+  const long = { ...AUDIT_EXAMPLES.decision, message: 'x'.repeat(10_000) };
+  for (let id = 0; id < 1_000; id += 1) sink.write(long);
+  assert.ok(told.lost > 100);
+  assert.equal(told.notices.length, 1);
+  await sink.close(0);
+});
+
 test('a pipe may change its reader, and the sink loses nothing', async () => {
   const path = pipeAt('readers');
   const told = new Told();
