@@ -10,6 +10,8 @@ export class LineLink {
   readonly #socket: Socket;
   #pending = '';
   #gathering: NodeJS.Timeout | undefined;
+  /** Called when the supervisor has read what waited. */
+  onDrain: () => void = () => {};
 
   /**
    * @param socket half-open: lines can still be written after the supervisor has ended its side
@@ -34,6 +36,7 @@ export class LineLink {
       setImmediate(() => this.drain(onEnd));
     });
     socket.on('error', onEnd);
+    socket.on('drain', () => this.onDrain());
   }
 
   send(line: BrokerLine): void {

@@ -22,6 +22,7 @@ import { NameResolver } from './names/resolve.js';
 import { tellProblem } from './names/watched-file.js';
 import { receivePackets } from './packet-link.js';
 import { Audit } from './record/audit.js';
+import { LogRoom } from './record/log-room.js';
 import { Metrics } from './record/metrics.js';
 import { MetricsAnswers } from './record/metrics-answers.js';
 import { Sessions } from './sessions.js';
@@ -74,9 +75,11 @@ async function start(line: Line<'start'>): Promise<void> {
   link.send({ type: 'ready' });
 }
 
-async function makeSessions({ dnsServers, listeners }: Line<'start'>): Promise<Sessions> {
+async function makeSessions({ dnsServers, listeners, auditRoom }: Line<'start'>): Promise<Sessions> {
+  const room = new LogRoom(auditRoom, () => link.backlogBytes);
+  link.onDrain = () => room.look();
   const services = {
-    audit: new Audit(link, () => metrics.count('auditEventsDropped', {})),
+    audit: new Audit(link, () => metrics.count('auditEventsDropped', {}), room),
     host: new HostAddresses(listeners),
     metrics,
     ...(await startGuards()),

@@ -63,6 +63,11 @@ export class Sessions implements SessionEvents {
     this.#link.send({ type: 'explained', id: line.id, explanation });
   }
 
+  /** The audit log is full, or has room again. */
+  auditRoom(room: boolean): void {
+    this.#services.audit.room.set(room);
+  }
+
   /** Counts refusals by limits that the supervisor holds. */
   limited({ plugin, limit, times }: SupervisorLine & { readonly type: 'limited' }): void {
     this.#plugin(plugin).metrics.count('limitRejections', { limit }, times);

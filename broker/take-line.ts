@@ -27,6 +27,7 @@ const LINES: { readonly [T in LineType]: Entry<T> } = {
   forget: { when: 'serving', take: ({ sessions }, { plugin }) => sessions.forget(plugin) },
   session_dropped: { when: 'serving', take: ({ sessions }, { session }) => sessions.dropped(session) },
   limited: { when: 'serving', take: ({ sessions }, line) => sessions.limited(line) },
+  audit_room: { when: 'serving', take: ({ sessions }, { room }) => sessions.auditRoom(room) },
   audit_dropped: {
     when: 'serving',
     take: ({ metrics }, { events }) => metrics.count('auditEventsDropped', {}, events),

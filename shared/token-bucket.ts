@@ -18,11 +18,27 @@ export class TokenBucket {
 
   /** Takes tokens. @returns false, and takes none, if fewer are left */
   take(shares = 1): boolean {
-    const now = this.#now();
-    this.#left = Math.min(this.#burst, this.#left + ((now - this.#filledAt) * this.#perSecond) / 1000);
-    this.#filledAt = now;
+    this.#fill();
     if (this.#left < shares) return false;
     this.#left -= shares;
     return true;
+  }
+
+  /** Takes one token, also if none is left. Then it is owed. */
+  spend(): void {
+    this.#fill();
+    this.#left -= 1;
+  }
+
+  /** Milliseconds until there is a token. */
+  get owedMs(): number {
+    this.#fill();
+    return Math.max(0, ((1 - this.#left) * 1000) / this.#perSecond);
+  }
+
+  #fill(): void {
+    const now = this.#now();
+    this.#left = Math.min(this.#burst, this.#left + ((now - this.#filledAt) * this.#perSecond) / 1000);
+    this.#filledAt = now;
   }
 }

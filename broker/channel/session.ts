@@ -147,7 +147,7 @@ export class Session {
   /** Takes a few requests, then gives other plugins their turn: the watch is level-triggered. */
   #read(): void {
     while (this.#open && !this.plugin.turn.isOver) {
-      if (this.#replies.isFull) {
+      if (this.#replies.isFull || this.#mustWait()) {
         this.#watch.want(0);
         return;
       }
@@ -165,6 +165,19 @@ export class Session {
       if (problem !== undefined) this.end(problem);
     }
   }
+
+  /** While the log has no room, a request that the queue would refuse stays in the pipe: the refusal would be an event. */
+  #mustWait(): boolean {
+    const { gate, queue } = this.plugin;
+    if (gate.isOpen || !queue.isFull) return false;
+    queue.whenRoom(this.#resume);
+    gate.whenOpen(this.#resume);
+    return true;
+  }
+
+  readonly #resume = (): void => {
+    if (this.#open) this.#watch.want(READABLE);
+  };
 
   #take(request: ChannelRequest): ProtocolErrorKind | undefined {
     const { needs, take } = Session.#REQUESTS[request.op] as RequestRule;
@@ -209,8 +222,24 @@ export class Session {
       this.#client.refuseChannel(id, NO_DESCRIPTOR);
       return;
     }
-    this.#client.begin(id, CONNECT_TIMEOUT_MS);
-    this.#events.channelWanted(this, this.#client, id);
+    const client = this.#client;
+    client.begin(id, CONNECT_TIMEOUT_MS);
+    this.#askForChannel(client, id);
+  }
+
+  /** While the log has no room, no channel is made: each may end with an event, for what the plugin sends there. It counts meanwhile. */
+  #askForChannel(client: ChannelClient, id: number): void {
+    const { plugin } = this;
+    const ask = (): void => this.#events.channelWanted(this, client, id);
+    if (plugin.gate.isOpen) {
+      ask();
+      return;
+    }
+    plugin.channels += 1;
+    plugin.gate.whenOpen(() => {
+      plugin.channels -= 1;
+      if (client.open) ask();
+    });
   }
 
   #report(kind: ProtocolErrorKind): void {

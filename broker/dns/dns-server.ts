@@ -1,11 +1,13 @@
 // One sandbox's DNS server, at port 53 of the sandbox's loopback: bytes to question to answer to bytes. Runs in the broker. The sandbox holds
 // no duplicate of the sockets, and nothing outside of it can send to them.
-import { QUESTION_BURST_FACTOR } from '../../shared/limits.js';
+import { DNS_TIMEOUT_MS, QUESTION_BURST_FACTOR } from '../../shared/limits.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import { TokenBucket } from '../../shared/token-bucket.js';
+import { RequestLife } from '../limit/request-life.js';
 import type { Plugin } from '../request/plugin.js';
 import type { Services } from '../request/services.js';
-import { decodeDnsQuestion } from './decode-dns-question.js';
+import { type DnsQuestion, decodeDnsQuestion } from './decode-dns-question.js';
+import type { DnsAnswer } from './dns-answer.js';
 import { type AnswerMessage, DnsDatagrams, type QuestionBounds } from './dns-datagrams.js';
 import { DnsListener } from './dns-listener.js';
 import { encodeDnsAnswer, encodeDnsRejection, type Transport } from './encode-dns-answer.js';
@@ -31,6 +33,7 @@ export class DnsServer {
   readonly #services: Services;
   readonly #asker: Omit<Asker, 'origin'>;
   readonly #servers: readonly (DnsDatagrams | DnsListener)[];
+  #open = true;
 
   /** @param sockets owned from here on */
   constructor(services: Services, plugin: Plugin, { datagrams, listeners }: DnsSockets) {
@@ -56,6 +59,7 @@ export class DnsServer {
 
   /** Closes the sockets. Questions in flight get no answer. */
   close(): void {
+    this.#open = false;
     for (const server of this.#servers) server.close();
     this.#asker.refusals.flush();
   }
@@ -78,7 +82,20 @@ export class DnsServer {
       return encodeDnsAnswer(question, answer, transport);
     };
     const asker = { ...this.#asker, origin: this.askers.of(transport, port) };
+    if (!asker.plugin.gate.isOpen) return this.#serveLater(asker, question).then(finish);
     const served = serveQuestion(this.#services, asker, question);
     return served instanceof Promise ? served.then(finish) : finish(served);
+  }
+
+  /** The answer may be an event, so the question waits while the log has no room. It gets no answer if that takes too long. */
+  async #serveLater(asker: Asker, question: DnsQuestion): Promise<DnsAnswer | undefined> {
+    const { questions, gate } = asker.plugin;
+    if (!questions.admit()) return undefined;
+    const life = new RequestLife(DNS_TIMEOUT_MS);
+    await questions.track(gate.pass(life));
+    life.settle();
+    return this.#open && life.ended === undefined
+      ? serveQuestion(this.#services, asker, question)
+      : undefined;
   }
 }

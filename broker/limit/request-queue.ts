@@ -2,6 +2,7 @@
 import PQueue from 'p-queue';
 import type { LimitWord } from '../../shared/config/counted-limits.js';
 import type { Limits } from '../../shared/config/limit-forms.js';
+import { type Gate, OPEN_GATE } from './gate.js';
 import type { RequestLife } from './request-life.js';
 import type { TurnShare } from './turn-share.js';
 
@@ -20,13 +21,23 @@ export class RequestQueue {
   readonly #mayWait: number;
   readonly #perSecond: number;
   readonly #turn: TurnShare;
+  readonly #gate: Gate;
+  readonly #onRoom = new Set<() => void>();
   /** When the present second began. */
   #secondAt = Number.NEGATIVE_INFINITY;
   #begunInSecond = 0;
 
-  /** @param turn gives turns to the requests that had to wait, since many may be released at once */
-  constructor({ concurrentRequests, queuedRequests, requestsPerSecond }: Limits, turn: TurnShare) {
+  /**
+   * @param turn gives turns to the requests that had to wait, since many may be released at once
+   * @param gate where a request waits before its work
+   */
+  constructor(
+    { concurrentRequests, queuedRequests, requestsPerSecond }: Limits,
+    turn: TurnShare,
+    gate: Gate = OPEN_GATE,
+  ) {
     this.#turn = turn;
+    this.#gate = gate;
     this.#mayWait = queuedRequests;
     this.#perSecond = requestsPerSecond;
     // p-queue's own intervals follow the wall clock: where that is set back by a day, they wait for a day.
@@ -41,8 +52,21 @@ export class RequestQueue {
     return this.#queue.size;
   }
 
+  /** Whether it refuses a further request, if the gate is open. */
+  get isFull(): boolean {
+    const queue = this.#queue;
+    return queue.size >= this.#mayWait && (queue.size > 0 || queue.pending >= queue.concurrency);
+  }
+
+  /** Calls back once, when a request has ended. The same callback is called once, however often it was passed. */
+  whenRoom(callback: () => void): void {
+    this.#onRoom.add(callback);
+  }
+
   /**
    * Runs work now, or when its turn comes. If the request ends early while it waits, work runs then and finds `life` ended.
+   *
+   * While the gate is shut, a full queue refuses nothing: the refusal would be an event. The caller bounds its requests then.
    *
    * @param work called once unless the queue is full; must not reject
    * @returns a refusal if the queue is full
@@ -50,7 +74,7 @@ export class RequestQueue {
   add(life: RequestLife, work: () => Promise<void>): QueueRefusal | undefined {
     const queue = this.#queue;
     const hasRoom = queue.pending < queue.concurrency;
-    if (queue.size >= this.#mayWait && (queue.size > 0 || !hasRoom)) {
+    if (this.isFull && this.#gate.isOpen) {
       const [reason, limit] = hasRoom
         ? (['rate_limited', 'rate'] as const)
         : (['concurrency_limited', 'concurrency'] as const);
@@ -60,7 +84,9 @@ export class RequestQueue {
     const begin = async (): Promise<void> => {
       if (begun) return;
       begun = true;
+      if (!this.#gate.isOpen) await this.#await(life);
       await work();
+      this.#tellRoom();
     };
     const inTurn = (): Promise<void> => {
       this.#count();
@@ -98,5 +124,17 @@ export class RequestQueue {
   #beginSecond(now: number): void {
     this.#secondAt = now;
     this.#begunInSecond = 0;
+  }
+
+  async #await(life: RequestLife): Promise<void> {
+    await this.#gate.pass(life);
+    if (life.ended === undefined) await this.#turn.await();
+  }
+
+  #tellRoom(): void {
+    if (this.#onRoom.size === 0) return;
+    const released = [...this.#onRoom];
+    this.#onRoom.clear();
+    for (const callback of released) callback();
   }
 }

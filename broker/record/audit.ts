@@ -4,6 +4,8 @@ import { type Logger, pino } from 'pino';
 import { AUDIT_BACKLOG_BYTES } from '../../shared/limits.js';
 import type { AuditEventName, AuditFields } from '../../shared/protocol/audit-events.js';
 import { TokenBucket } from '../../shared/token-bucket.js';
+import { LogGate } from './log-gate.js';
+import { LogRoom } from './log-room.js';
 
 /** Where the lines go. */
 export interface AuditOutput {
@@ -25,20 +27,33 @@ const LEVELS: Readonly<Record<AuditEventName, number>> = {
   protocol_error: 40,
 };
 
-/** Sends events to the supervisor. Past AUDIT_BACKLOG_BYTES, or past a plugin's own share, they are dropped and counted. */
+/**
+ * Sends events to the supervisor. Past AUDIT_BACKLOG_BYTES, or past a plugin's own share, they are dropped and counted. With when_full: block
+ * none is dropped: requests wait at the plugin's gate before they could make one.
+ */
 export class Audit {
   readonly #log: Logger<AuditEventName>;
   /** Decision ids are unique across brokers too. */
   readonly #prefix: string = randomBytes(6).toString('hex');
   readonly #onDropped: () => void;
   readonly #shares = new Map<string, { readonly bucket: TokenBucket; readonly limited: () => void }>();
+  readonly room: LogRoom;
   #count = 0;
 
-  /** @param onDropped called for each event that is dropped */
-  constructor(output: AuditOutput, onDropped: () => void) {
+  /**
+   * @param onDropped called for each event that is dropped
+   * @param room whether the log has room, if it loses no event
+   */
+  constructor(
+    output: AuditOutput,
+    onDropped: () => void,
+    room: LogRoom = new LogRoom(undefined, () => output.backlogBytes),
+  ) {
     this.#onDropped = onDropped;
+    this.room = room;
     const write = (line: string): void => {
-      if (output.backlogBytes + line.length > AUDIT_BACKLOG_BYTES) onDropped();
+      const isFull = output.backlogBytes + line.length > AUDIT_BACKLOG_BYTES;
+      if (isFull && !room.losesNothing) onDropped();
       else output.sendSoon(`{"type":"audit","line":${line.trimEnd()}}`);
     };
     this.#log = pino<AuditEventName>(
@@ -62,6 +77,11 @@ export class Audit {
   /** Bounds a plugin's events from now on. @param limited called for each event past the bound */
   limit(plugin: string, perSecond: number, limited: () => void): void {
     this.#shares.set(plugin, { bucket: new TokenBucket(perSecond), limited });
+  }
+
+  /** Where the plugin's requests wait for room, whatever its bound is then. */
+  gate(plugin: string): LogGate {
+    return new LogGate(this.room, () => this.#shares.get(plugin)?.bucket.owedMs ?? 0);
   }
 
   /** Removes a plugin's bound. */
@@ -104,7 +124,12 @@ export class Audit {
 
   #mayWrite(plugin: string): boolean {
     const share = this.#shares.get(plugin);
-    if (share === undefined || share.bucket.take()) return true;
+    if (share === undefined) return true;
+    if (this.room.losesNothing) {
+      share.bucket.spend();
+      return true;
+    }
+    if (share.bucket.take()) return true;
     share.limited();
     this.#onDropped();
     return false;

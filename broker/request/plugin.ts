@@ -4,6 +4,7 @@ import type { PluginMetrics } from '../../shared/metrics/plugin-metrics.js';
 import type { Policy } from '../../shared/policy/policy.js';
 import type { SlowAction } from '../../shared/reasons.js';
 import type { DescriptorShare } from '../limit/descriptor-shares.js';
+import type { Gate } from '../limit/gate.js';
 import type { ConnectionPlaces } from '../limit/open-connections.js';
 import { OpenQuestions } from '../limit/open-questions.js';
 import { RequestQueue } from '../limit/request-queue.js';
@@ -34,7 +35,9 @@ export class Plugin {
   readonly questions: OpenQuestions = new OpenQuestions(() =>
     this.metrics.count('limitRejections', { limit: 'dns_rate' }),
   );
-  queue: RequestQueue = new RequestQueue(DEFAULT_LIMITS, this.turn);
+  /** Where its requests wait while the audit log has no room for their events. */
+  readonly gate: Gate;
+  queue: RequestQueue;
   #limits = DEFAULT_LIMITS;
   #connections: ConnectionPlaces | undefined;
 
@@ -58,6 +61,8 @@ export class Plugin {
     this.name = name;
     this.descriptors = descriptors;
     this.#audit = audit;
+    this.gate = audit.gate(name);
+    this.queue = new RequestQueue(DEFAULT_LIMITS, this.turn, this.gate);
     this.metrics = metrics.ofPlugin(name);
     const onSlow = (action: SlowAction, milliseconds: number): void => {
       this.metrics.count('stalls', { action });
@@ -78,7 +83,7 @@ export class Plugin {
     if (JSON.stringify(limits) === JSON.stringify(this.#limits)) return;
     // Requests in the old queue are served from there.
     this.#limits = limits;
-    this.queue = new RequestQueue(limits, this.turn);
+    this.queue = new RequestQueue(limits, this.turn, this.gate);
   }
 
   /** @param connections undefined: no limit from now on */

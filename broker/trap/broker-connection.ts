@@ -3,6 +3,7 @@
 import { constants } from 'node:os';
 import { CONNECT_TIMEOUT_MS } from '../../shared/limits.js';
 import type { Decision } from '../../shared/policy/decision.js';
+import { isNonBlocking } from '../../shared/sys/fcntl.js';
 import { AF_INET } from '../../shared/sys/sockaddr.js';
 import { sendTimeout } from '../../shared/sys/socket-state.js';
 import type { TrappedAddress } from '../caller/read-sockaddr.js';
@@ -49,12 +50,14 @@ export function brokerConnection(
     origin: origins.of(call.tid),
   };
   let begun = false;
+  let late: NodeJS.Timeout | undefined;
   const refusal = plugin.queue.add(connect.life, () => {
     begun = true;
+    clearTimeout(late);
     return serve(connect);
   });
   if (refusal === undefined) {
-    if (!begun) awaitTurn(connect);
+    if (!begun) late = awaitTurn(connect);
     return true;
   }
   const judgement = refuseQueued(plugin, { host: address.address.text, port: address.port }, refusal);
@@ -64,13 +67,18 @@ export function brokerConnection(
   return true;
 }
 
-/** A caller that is gone, or that has a signal to handle, gives up its turn. */
-function awaitTurn({ context: { waiting }, call, original, life }: BrokeredConnect): void {
-  waiting.add(call, (why) => {
-    const limited = sendTimeout(original.number) > 0;
-    call.end(why === 'gone' ? -ECONNABORTED : interruptedResult(why, limited), 'error');
+/**
+ * A caller that is gone, or that has a signal to handle, gives up its turn. So does one whose own time-out (SO_SNDTIMEO) is over.
+ *
+ * @returns the timer of that time-out
+ */
+function awaitTurn({ context, call, original, life }: BrokeredConnect): NodeJS.Timeout | undefined {
+  const limit = isNonBlocking(original.number) ? 0 : sendTimeout(original.number);
+  context.waiting.add(call, (why) => {
+    call.end(why === 'gone' ? -ECONNABORTED : interruptedResult(why, limit > 0), 'error');
     life.end('canceled');
   });
+  return limit > 0 ? setTimeout(() => life.end('timeout'), limit) : undefined;
 }
 
 /** The connect's turn in the queue. Never rejects. */

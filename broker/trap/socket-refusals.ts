@@ -42,16 +42,22 @@ export class SocketRefusals {
       return;
     }
     this.#pending.set(key, { count: 1, kind, call, origin: origin(), address });
-    this.#timer ??= setTimeout(() => this.flush(), AGGREGATE_MS).unref();
+    this.#timer ??= setTimeout(() => this.#flushWithRoom(), AGGREGATE_MS).unref();
+  }
+
+  /** While the log has no room, the lines go on to gather. */
+  #flushWithRoom(): void {
+    if (this.#plugin.gate.isOpen) this.flush();
+    else this.#plugin.gate.whenOpen(this.flush);
   }
 
   /** Writes the lines that wait. */
-  flush(): void {
+  readonly flush = (): void => {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     for (const pending of this.#pending.values()) this.#write(pending);
     this.#pending.clear();
-  }
+  };
 
   #write({ kind, call, count, origin, address }: Pending): void {
     const { door, pid, program } = origin;

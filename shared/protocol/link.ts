@@ -28,6 +28,8 @@ export type SupervisorLine =
       /** DNS servers as `ADDRESS` or `ADDRESS:PORT`. Missing: those in /etc/resolv.conf. */
       readonly dnsServers?: readonly string[] | undefined;
       readonly listeners: readonly ListenerAddress[];
+      /** Whether the audit log has room now. Missing: it loses events, and requests do not wait for it. */
+      readonly auditRoom?: boolean | undefined;
     }
   | {
       readonly type: 'plugin';
@@ -44,6 +46,8 @@ export type SupervisorLine =
   | { readonly type: 'session_dropped'; readonly session: number }
   /** The supervisor could not write this many audit events. They count as dropped. */
   | { readonly type: 'audit_dropped'; readonly events: number }
+  /** The audit log is full, or has room again. Only if `start` said which. */
+  | { readonly type: 'audit_room'; readonly room: boolean }
   /** How often a limit of the supervisor has refused something to a plugin. 0: the first report, which creates the series. */
   | { readonly type: 'limited'; readonly plugin: string; readonly limit: LimitWord; readonly times: number }
   | { readonly type: 'metrics'; readonly id: number }

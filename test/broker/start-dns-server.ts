@@ -10,6 +10,7 @@ import { NameCache } from '../../broker/names/name-cache.js';
 import { NameServers } from '../../broker/names/name-servers.js';
 import { NameResolver } from '../../broker/names/resolve.js';
 import { Audit } from '../../broker/record/audit.js';
+import { LogRoom } from '../../broker/record/log-room.js';
 import { Metrics } from '../../broker/record/metrics.js';
 import { Plugin } from '../../broker/request/plugin.js';
 import type { Services } from '../../broker/request/services.js';
@@ -25,6 +26,8 @@ import type { AuditLine } from '../harness/audit-line.js';
 import { type NameServer, startNameServer, type Zone } from './name-server.js';
 
 export interface DnsServerOptions {
+  /** Whether the audit log has room, if it loses no event. */
+  readonly logRoom?: boolean;
   readonly allow?: readonly string[];
   readonly deny?: readonly string[];
   readonly mode?: Mode;
@@ -71,7 +74,7 @@ function serveDns(
 ): TestDnsServer {
   const metrics = new Metrics();
   const services: Services = {
-    audit: new Audit(link, () => {}),
+    audit: new Audit(link, () => {}, new LogRoom(options.logRoom, () => link.backlogBytes)),
     host: new HostAddresses([]),
     metrics,
     descriptors: new DescriptorPool(1024),

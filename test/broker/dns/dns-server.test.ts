@@ -421,3 +421,20 @@ class Stream {
     this.socket.destroy();
   }
 }
+
+test('a question waits while the audit log has no room, and its event is made once it has some', async (t) => {
+  const served = await serve(t, { allow: ['a.test'], logRoom: false });
+  const asked = [served.resolver.resolve4('a.test'), served.resolver.resolve4('refused.test')];
+  const answered = Promise.allSettled(asked);
+  await until(() => served.plugin.questions.count === 2 || undefined);
+  assert.deepEqual([served.events, served.server.questions], [[], []], 'something was decided');
+  served.services.audit.room.set(true);
+  const [allowed, refused] = await answered;
+  assert.deepEqual([allowed?.status, refused?.status], ['fulfilled', 'rejected']);
+  await until(() => served.events.length > 0 || undefined);
+  assert.deepEqual(
+    served.events.map(({ name }) => name),
+    ['refused.test'],
+  );
+  assert.equal(served.plugin.questions.count, 0);
+});
