@@ -124,8 +124,10 @@ export const BROKER_START_TIMEOUT_MS: number = 60_000;
 /** Plugins that start at the same time; the others wait. A start holds some 60 descriptors for a moment, a running plugin some 15. */
 export const STARTS_AT_ONCE: number = 4;
 
-/** Audit events that wait for the supervisor. Past it they are dropped and counted. */
+/** Audit events that wait for the supervisor. Past it they are dropped and counted. With when_full: block, requests wait before it is full. */
 export const AUDIT_BACKLOG_BYTES: number = 4 * 1024 * 1024;
+/** With when_full: block, no plugin starts while more events wait: a program that ends again and again adds some at each start. */
+export const AUDIT_START_BYTES: number = 8 * 1024 * 1024;
 /** How long audit lines are gathered before they are written, and how long a broker that ends may write them. */
 export const GATHER_MS: number = 5;
 export const LAST_WORDS_MS: number = 500;

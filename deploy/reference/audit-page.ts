@@ -30,8 +30,36 @@ each event, in ASCII.
 - Past \`log_lines_per_second\` events are left out. \`postern_audit_events_dropped_total\` counts them.
 - If nobody reads the log, or the disk is full, up to 4 MiB of events wait. Beyond that they are left out. A line \`gap\` in the log says how
   many are missing, and from when to when. \`postern_audit_up\` is 0 meanwhile, and a line on stderr says so.
+- With \`when_full: block\` no event is left out. See [below](#no-event-is-left-out).
 - The log goes on when it is read again, or when the disk has room again. A named pipe (fifo) may change its reader.
 - \`up\` opens the file anew at SIGHUP, so that logrotate(8) can rename it (deploy/logrotate.conf).
+
+## No event is left out
+\`\`\`yaml
+audit:
+  to: /var/log/postern/audit.log
+  when_full: block             # drop, if it is not written
+\`\`\`
+
+With \`when_full: block\` plugins wait for the log. Use it where a connection without a line is worse than no connection.
+
+- Once 4 MiB of events wait, new requests of every plugin wait before the broker decides on them: connects to the outside, questions to DNS,
+  requests on a channel. They go on when half of the events are written.
+- Open connections go on. So do calls within the sandbox, /healthz, the metrics, and the end of postern.
+- A request waits at most as long as its own time limit: 30 s for connect(2) and ETIMEDOUT then, or its SO_SNDTIMEO; the time limit of
+  \`connect\` of the client library; 6 s for a question, which then gets no answer. Nothing was decided, so there is no event.
+- connect(2) on a non-blocking socket waits too, and with it an event loop that calls it.
+- Requests that wait are bounded as always. A request that finds the queue full waits in the channel or in the kernel, instead of getting EAGAIN.
+  No plugin is ended or slowed down for it.
+- One plugin that makes events faster than the log takes them makes all plugins wait. \`log_lines_per_second\` bounds its events.
+- A plugin past its \`log_lines_per_second\` waits until it may write a line again. Lines of its output are left out as without \`block\`.
+- \`postern_audit_up\` is 0 meanwhile. A line on stderr says that connections wait and why, and another one that they go on.
+- Events of requests that had begun come on top of the 4 MiB. [They are bounded](design/broker.md#a-full-audit-log). If 8 MiB wait, no plugin
+  starts or restarts before 2 MiB are left.
+- If the reader of a pipe or terminal is gone for good, connections wait until postern ends.
+
+Two things can still end before they are logged. When postern ends, it writes for 2 s; a line on stderr says how many events were left then.
+A broker that is killed takes the events of its last milliseconds and of requests under way with it.
 
 ## Events
 Each event has \`event\`, its name, and \`ts\`, when it was logged: ISO 8601 in UTC. A field with a question mark may be missing. "or

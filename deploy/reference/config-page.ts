@@ -15,6 +15,7 @@ interface SchemaNode {
   readonly items?: SchemaNode;
   readonly properties?: Readonly<Record<string, SchemaNode>>;
   readonly required?: readonly string[];
+  readonly anyOf?: readonly SchemaNode[];
   readonly additionalProperties?: SchemaNode | boolean;
 }
 
@@ -90,6 +91,8 @@ function rowsOf(node: SchemaNode, path: string, depth: number): (readonly string
     const must = node.required?.includes(name) === true ? 'required' : '';
     const usual = value.default === undefined ? must : code(String(value.default));
     const row = [code(key), typeText(value), usual, value.description ?? ''];
+    const map = value.anyOf?.find(({ properties }) => properties !== undefined);
+    if (map !== undefined) return [row, ...rowsOf(map, key, 1)];
     if (depth <= 1) return [row];
     const item = value.items?.properties === undefined ? undefined : value.items;
     return [row, ...rowsOf(item ?? value, item === undefined ? key : `${key}[]`, depth - 1)];
@@ -104,7 +107,9 @@ function typeText({
   items,
   properties,
   additionalProperties,
+  anyOf,
 }: SchemaNode): string {
+  if (anyOf !== undefined) return anyOf.map(typeText).join(' or ');
   if (words !== undefined) return words.length > MOST_CHOICES ? 'name' : choice(words);
   if (type === 'integer') return `${minimum} to ${maximum}`;
   if (type === 'array') return `list of ${plural(items)}`;

@@ -38,7 +38,7 @@ export function loadChecked(path: string): Config {
   throw new ConfigError([
     ...link.map((path) =>
       config.problem(
-        ['audit'],
+        config.placeOf(['audit', 'to']) === undefined ? ['audit'] : ['audit', 'to'],
         `"${path}" is a link, and would not be opened`,
         'name the file that it leads to',
       ),

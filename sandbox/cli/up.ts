@@ -59,6 +59,7 @@ async function up(path: string): Promise<number> {
     plugins: configs,
     metrics: config.metrics,
     audit: config.audit,
+    auditWhenFull: config.auditWhenFull,
     dnsServers: config.dnsServers,
     ownFiles: config.files,
     onEvent: config.audit === 'stderr' ? undefined : reportRefusals(configs, path),

@@ -11,15 +11,17 @@ export class StartQueue {
   /**
    * Runs a start when its turn comes, in the order of the calls.
    *
+   * @param ready the start waits for it before its turn
    * @throws PosternError `launch_failed` if the plugin is stopped while it waits
    */
-  add<T>(plugin: string, start: () => Promise<T>): Promise<T> {
+  async add<T>(plugin: string, start: () => Promise<T>, ready?: Promise<void>): Promise<T> {
     const waiting = new AbortController();
     this.#waiting.set(plugin, waiting);
     const begin = (): Promise<T> => {
       this.#waiting.delete(plugin);
       return start();
     };
+    if (ready !== undefined) await Promise.race([ready, aborted(waiting.signal)]);
     return this.#queue.add(begin, { signal: waiting.signal });
   }
 
@@ -33,4 +35,8 @@ export class StartQueue {
   cancelAll(): void {
     for (const plugin of [...this.#waiting.keys()]) this.cancel(plugin);
   }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
 }

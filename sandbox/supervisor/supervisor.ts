@@ -1,6 +1,7 @@
 // The trusted parent of broker and plugins. It runs in the host's network namespace. It speaks no
 // protocol with a plugin, and parses none of its bytes.
 import { constants } from 'node:os';
+import { DEFAULT_WHEN_FULL, type WhenFull } from '../../shared/config/config-file.js';
 import type { PluginConfig } from '../../shared/config/plugin-config.js';
 import { PosternError } from '../../shared/errors.js';
 import { STOP_TIMEOUT_MS } from '../../shared/limits.js';
@@ -32,6 +33,8 @@ export interface SupervisorOptions {
   readonly metrics?: string | undefined;
   /** `stderr`, `stdout` or a path; without it, no audit log. */
   readonly audit?: string | undefined;
+  /** What happens while the audit log takes no events. Missing: `drop`. */
+  readonly auditWhenFull?: WhenFull | undefined;
   readonly dnsServers?: readonly string[] | undefined;
   /** Takes each audit event. */
   readonly onEvent?: ((event: AuditEvent) => void) | undefined;
@@ -88,7 +91,7 @@ export class Supervisor {
    *   running or bound.
    */
   async start(): Promise<void> {
-    const { plugins, audit, metrics, ownFiles } = this.#options;
+    const { plugins, audit, auditWhenFull = DEFAULT_WHEN_FULL, metrics, ownFiles } = this.#options;
     this.#startable = requireStartable(plugins, audit, ownFiles);
     this.#cgroups.claim(plugins);
     becomeSubreaper();
@@ -97,13 +100,15 @@ export class Supervisor {
     dropInheritableCapabilities();
     try {
       for (const plugin of plugins) this.#listeners.ready(plugin);
-      const listeners = await this.#records.open(audit, metrics, {
+      const log = audit === undefined ? undefined : { to: audit, whenFull: auditWhenFull };
+      const listeners = await this.#records.open(log, metrics, {
         brokerMetrics: async () => {
           this.#cgroups.tell();
           return (await this.#broker?.metrics()) ?? '';
         },
         heartbeatAge: () => this.#broker?.heartbeatAge,
         onDropped: () => this.#broker?.auditDropped(1),
+        onRoom: (room) => this.#broker?.auditRoom(room),
         onNotice: (text) => this.#notice(text),
       });
       if (this.#startable.privileges === 'root') this.#owner = claimIdRange();
@@ -116,7 +121,7 @@ export class Supervisor {
 
   /**
    * Starts a configured plugin, for the first time or again. It finds the same listeners, with the clients in their queues.
-   * While {@link STARTS_AT_ONCE} others start, it waits.
+   * While {@link STARTS_AT_ONCE} others start, it waits. With when_full: block it also waits while far too many audit events do.
    *
    * @param streams called when its turn has come: the streams of a plugin that waits need no descriptors
    * @returns its sandbox; {@link Sandbox.ended} resolves with the plugin's end
@@ -128,7 +133,11 @@ export class Supervisor {
     cause: StartCause,
   ): Promise<Sandbox> {
     try {
-      return await this.#starts.add(config.name, () => this.#startNow(config, streams, cause));
+      return await this.#starts.add(
+        config.name,
+        () => this.#startNow(config, streams, cause),
+        this.#records.startRoom,
+      );
     } catch (error) {
       throw shortageOf(error, `"${config.name}"`) ?? error;
     }
@@ -209,6 +218,7 @@ export class Supervisor {
       becomeIds: this.#owner === undefined ? undefined : { uid: this.#owner.base, gid: this.#owner.base },
       dnsServers,
       listeners,
+      auditRoom: () => this.#records.auditRoom,
     });
     this.#broker = broker;
     broker.on('audit', (event) => {

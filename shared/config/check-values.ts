@@ -50,7 +50,7 @@ export function checkValues(source: YamlSource, absolute: (path: string) => stri
 }
 
 function checkAudit(source: YamlSource, absolute: (path: string) => string): ConfigProblem[] {
-  return source.textsAt(['audit']).flatMap(({ key, text }) => {
+  return [...source.textsAt(['audit']), ...source.textsAt(['audit', 'to'])].flatMap(({ key, text }) => {
     if (text === 'stderr' || text === 'stdout') return [];
     const folder = dirname(absolute(text));
     if (statOf(folder)?.isDirectory() !== true)

@@ -4,6 +4,10 @@ import type { WrittenLimits } from './limit-forms.js';
 
 /** Where audit events go unless the file says otherwise. */
 export const DEFAULT_AUDIT = 'stderr';
+/** What happens to audit events while the log takes none. */
+export const WHEN_FULL = ['drop', 'block'] as const;
+export type WhenFull = (typeof WHEN_FULL)[number];
+export const DEFAULT_WHEN_FULL: WhenFull = 'drop';
 /** How long all plugins together may take to stop. */
 export const DEFAULT_STOP_GRACE_MS = 30_000;
 
@@ -53,7 +57,10 @@ export interface PluginKeys extends DefaultKeys {
 
 export interface ConfigFile {
   readonly metrics?: string | undefined;
-  readonly audit?: string | undefined;
+  readonly audit?:
+    | string
+    | { readonly to?: string | undefined; readonly when_full?: WhenFull | undefined }
+    | undefined;
   readonly dns?: readonly string[] | undefined;
   readonly stop_grace_ms?: number | undefined;
   readonly defaults?: DefaultKeys | undefined;

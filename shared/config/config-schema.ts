@@ -3,7 +3,14 @@
 import * as z from 'zod';
 import { MODES } from '../reasons.js';
 import { callsBy } from './call-forms.js';
-import { type ConfigFile, DEFAULT_AUDIT, DEFAULT_STOP_GRACE_MS, type RuleFile } from './config-file.js';
+import {
+  type ConfigFile,
+  DEFAULT_AUDIT,
+  DEFAULT_STOP_GRACE_MS,
+  DEFAULT_WHEN_FULL,
+  type RuleFile,
+  WHEN_FULL,
+} from './config-file.js';
 import { LIMIT_FORMS, type LimitForm } from './limit-forms.js';
 import { PLUGIN_NAME, plainPlugin, VARIABLE_NAME } from './plugin-config.js';
 
@@ -186,10 +193,29 @@ export const configSchema: z.ZodType<ConfigFile> = z.strictObject(
     metrics: text('HOST:PORT, for example 127.0.0.1:9464')
       .describe('The address that serves /metrics and /healthz. Without it postern opens no port.')
       .optional(),
-    audit: text('stderr, stdout or a path')
+    audit: z
+      .union(
+        [
+          z.string(),
+          z.strictObject(
+            {
+              to: text('stderr, stdout or a path')
+                .meta({ description: 'stderr, stdout or the path of a file.', default: DEFAULT_AUDIT })
+                .optional(),
+              when_full: words(
+                WHEN_FULL,
+                DEFAULT_WHEN_FULL,
+                'While the log takes no events. drop: events are left out, and a line of the log says how many. block: new connections wait, and no event is left out.',
+              ),
+            },
+            { error: `${MAP} with to and when_full` },
+          ),
+        ],
+        { error: 'expected stderr, stdout or a path, or a map, as {to: stderr, when_full: block}' },
+      )
       .meta({
         description:
-          'Where audit events go: stderr, stdout or the path of a file. Each event is one line of JSON.',
+          'Where audit events go: stderr, stdout or the path of a file. Each event is one line of JSON. Or a map, as {to: stderr, when_full: block}.',
         default: DEFAULT_AUDIT,
       })
       .optional(),

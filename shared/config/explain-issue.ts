@@ -6,15 +6,25 @@ import type { KeyPath, YamlSource } from './yaml-source.js';
 
 /** @param schema of the file: its keys are the candidates for a mistyped one */
 export function explainIssues(
-  issues: readonly z.core.$ZodIssue[],
+  found: readonly z.core.$ZodIssue[],
   schema: z.ZodType,
   source: YamlSource,
 ): ConfigProblem[] {
+  const issues = found.flatMap(ofOneForm);
   const meant = new Set(issues.flatMap((issue) => meantKeys(issue, schema)));
   // A mistyped key is not reported as missing too.
   return issues
     .filter((issue) => !(isMissing(issue, source) && meant.has(asText(keyOf(issue)))))
     .flatMap((issue) => explainIssue(issue, schema, source));
+}
+
+/** The issues of the form that a value has, where several forms are possible. If it has none of them, the issue stays as it is. */
+function ofOneForm(issue: z.core.$ZodIssue): readonly z.core.$ZodIssue[] {
+  if (issue.code !== 'invalid_union') return [issue];
+  const form = issue.errors.find(
+    (issues) => !issues.some(({ code, path }) => code === 'invalid_type' && path.length === 0),
+  );
+  return form?.map((inner) => ({ ...inner, path: [...issue.path, ...inner.path] })) ?? [issue];
 }
 
 /** The keys that unknown ones were probably meant to be. */
@@ -100,6 +110,7 @@ interface SchemaNode {
     readonly innerType?: unknown;
     readonly valueType?: unknown;
     readonly element?: unknown;
+    readonly options?: readonly unknown[];
   };
   readonly shape?: Readonly<Record<string, unknown>>;
 }
@@ -107,7 +118,8 @@ interface SchemaNode {
 function unwrap(node: unknown): SchemaNode | undefined {
   let inner = node as SchemaNode | undefined;
   while (inner?.def?.innerType !== undefined) inner = inner.def.innerType as SchemaNode;
-  return inner;
+  // Of several forms, the map has the keys.
+  return inner?.def?.options?.map(unwrap).find(isObject) ?? inner;
 }
 
 function step(node: SchemaNode | undefined, part: string | number): unknown {

@@ -86,7 +86,7 @@ export const LIMIT_FORMS = {
     max: 1_000_000,
     default: 20_000,
     help: 'Audit events within a second, and as many lines of output under `up`.',
-    past: 'the line is counted and not written',
+    past: 'the line is counted and not written. With `when_full: block` a request waits instead',
     metric: { word: 'log_rate', counts: '`log_lines_per_second` left out an event or a line of output.' },
   },
   descriptors: {

@@ -2,7 +2,7 @@
 // form.
 import { dirname, resolve } from 'node:path';
 import { checkValues } from './check-values.js';
-import { DEFAULT_AUDIT, DEFAULT_STOP_GRACE_MS } from './config-file.js';
+import { DEFAULT_AUDIT, DEFAULT_STOP_GRACE_MS, DEFAULT_WHEN_FULL, type WhenFull } from './config-file.js';
 import { ConfigError, type ConfigProblem } from './config-problem.js';
 import { configSchema } from './config-schema.js';
 import { readConfigText } from './config-text.js';
@@ -29,6 +29,7 @@ export interface Config {
   readonly metrics: string | undefined;
   /** `stderr`, `stdout` or an absolute path. */
   readonly audit: string;
+  readonly auditWhenFull: WhenFull;
   readonly dnsServers: readonly string[] | undefined;
   /** How long all plugins together may take to stop, in milliseconds. */
   readonly stopGraceMs: number;
@@ -60,10 +61,13 @@ export function loadConfig(path: string): Config {
   problems.push(...ruleProblems);
   problems.push(...checkValues(source, absolute));
   if (!parsed.success || problems.length > 0) throw new ConfigError(problems);
-  const { metrics, audit = DEFAULT_AUDIT, dns, defaults = {}, plugins } = parsed.data;
+  const { metrics, dns, defaults = {}, plugins } = parsed.data;
+  const { to: audit = DEFAULT_AUDIT, when_full: auditWhenFull = DEFAULT_WHEN_FULL } =
+    typeof parsed.data.audit === 'string' ? { to: parsed.data.audit } : (parsed.data.audit ?? {});
   return {
     metrics,
     audit: audit === 'stderr' || audit === 'stdout' ? audit : absolute(audit),
+    auditWhenFull,
     dnsServers: dns,
     stopGraceMs: parsed.data.stop_grace_ms ?? DEFAULT_STOP_GRACE_MS,
     files: [resolve(path), ...presets.map((one) => resolve(one))],

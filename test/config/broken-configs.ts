@@ -512,6 +512,27 @@ export const brokenConfigs: readonly BrokenConfig[] = [
     messages: ['postern.yaml:1:8: audit: the folder "DIR/log" does not exist; make it, or name another'],
   },
   {
+    name: 'an audit log that is a number',
+    text: 'audit: 7\nplugins:\n  web: {command: [node]}\n',
+    messages: [
+      'postern.yaml:1:8: audit: expected stderr, stdout or a path, or a map, as {to: stderr, when_full: block}, not 7',
+    ],
+  },
+  {
+    name: 'an audit log as a map, with a mistyped key and an unknown word',
+    text: 'audit: {to: 7, whenfull: drop, when_full: blocks}\nplugins:\n  web: {command: [node]}\n',
+    messages: [
+      'postern.yaml:1:13: audit.to: expected stderr, stdout or a path, not 7',
+      'postern.yaml:1:16: audit.whenfull: unknown key; did you mean "when_full"?',
+      'postern.yaml:1:43: audit.when_full: expected drop or block, not "blocks"; did you mean "block"?',
+    ],
+  },
+  {
+    name: 'an audit log as a map, in a folder that does not exist',
+    text: 'audit: {to: ./log/audit.json, when_full: block}\nplugins:\n  web: {command: [node]}\n',
+    messages: ['postern.yaml:1:13: audit.to: the folder "DIR/log" does not exist; make it, or name another'],
+  },
+  {
     name: 'an audit log that is a folder',
     text: 'audit: ./\nplugins:\n  web: {command: [node]}\n',
     messages: ['postern.yaml:1:8: audit: "DIR" is a folder; name a file in it'],

@@ -147,3 +147,17 @@ test('paths of a configuration are relative to its file', () => {
   assert.equal(config.plugins[0]?.config.home, join(folder, 'a/kept'));
   assert.equal(config.audit, join(folder, 'a/log/audit.json'));
 });
+
+test('the audit log is a destination, or a map that also says what happens when it is full', () => {
+  const forms = {
+    '': ['stderr', 'drop'],
+    'audit: stdout': ['stdout', 'drop'],
+    'audit: {to: stdout}': ['stdout', 'drop'],
+    'audit: {when_full: block}': ['stderr', 'block'],
+    'audit: {to: stdout, when_full: block}': ['stdout', 'block'],
+  };
+  for (const [written, expected] of Object.entries(forms)) {
+    const { audit, auditWhenFull } = load({ 'postern.yaml': `plugins: {web: {command: [x]}}\n${written}\n` });
+    assert.deepEqual([audit, auditWhenFull], expected, written);
+  }
+});

@@ -62,3 +62,23 @@ test('a cancel leaves a start under way alone', async () => {
   finish(first);
   assert.equal(await result, first);
 });
+
+test('a start that has to wait for something takes no turn meanwhile, and can be canceled', async () => {
+  const { queue, begun } = starts();
+  let release = (): void => {};
+  const ready = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  const begin = async (): Promise<void> => {
+    begun.push('waited');
+  };
+  const canceled = queue.add('canceled', begin, ready);
+  queue.cancel('canceled');
+  await assert.rejects(canceled, { code: 'launch_failed' });
+  const waits = queue.add('waits', begin, ready);
+  await turn();
+  assert.deepEqual(begun, []);
+  release();
+  await waits;
+  assert.deepEqual(begun, ['waited']);
+});

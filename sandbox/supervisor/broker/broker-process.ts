@@ -35,6 +35,8 @@ export interface BrokerOptions {
   readonly becomeIds?: { readonly uid: number; readonly gid: number } | undefined;
   readonly dnsServers?: readonly string[] | undefined;
   readonly listeners: readonly ListenerAddress[];
+  /** Whether the audit log has room now; undefined if it loses events. Missing: it does. */
+  readonly auditRoom?: (() => boolean | undefined) | undefined;
 }
 
 type PluginLine = Extract<SupervisorLine, { type: 'plugin' }>;
@@ -97,10 +99,14 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
       if (this.#link?.child === child) this.#unlink();
       if (up) this.#onDeath(performance.now() - startedAt);
     });
-    lines.send({ type: 'start', ...this.#options, supervisorMounts: readlinkSync('/proc/self/ns/mnt') });
+    const auditRoom = this.#options.auditRoom?.();
+    const supervisorMounts = readlinkSync('/proc/self/ns/mnt');
+    lines.send({ type: 'start', ...this.#options, auditRoom, supervisorMounts });
     try {
       await Promise.race([gone, lines.expect((line) => readyOf(line), BROKER_START_TIMEOUT_MS)]);
       this.#link = spawned;
+      // It may have changed meanwhile.
+      this.auditRoom(this.#options.auditRoom?.());
       for (const line of this.#plugins.values()) await Promise.race([gone, this.#configure(line)]);
       up = true;
       spawned.cameUp();
@@ -139,6 +145,11 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
   /** Reports audit events that could not be written. The broker counts them with its own. */
   auditDropped(events: number): void {
     this.#link?.lines.send({ type: 'audit_dropped', events });
+  }
+
+  /** The audit log is full, or has room again. @param room undefined: it loses events, and the broker need not know */
+  auditRoom(room: boolean | undefined): void {
+    if (room !== undefined) this.#link?.lines.send({ type: 'audit_room', room });
   }
 
   /** Reports refusals by a limit that is not the broker's. The broker counts them with its own. */

@@ -15,6 +15,8 @@ const RETRY_MS = 500;
 const SHARED_RETRY_MS = 20;
 
 export interface OutputEvents {
+  /** More than the limit waits. Only with `keepsAll`. */
+  readonly onFull?: (() => void) | undefined;
   /** There is less than half of the limit in the queue again. */
   readonly onRoom?: (() => void) | undefined;
   /** The first failure to write, and the end of it. A failure that does not pass has no end. */
@@ -25,6 +27,7 @@ export interface OutputEvents {
 export class Output {
   readonly #limit: number;
   readonly #events: OutputEvents;
+  readonly #keepsAll: boolean;
   #descriptor: OwnedFd;
   #kind: WriteKind;
   #watch: Watch | undefined;
@@ -40,12 +43,21 @@ export class Output {
   /** What was written of a line that has not ended. */
   #part: Buffer = Buffer.alloc(0);
 
-  /** @param limitBytes how many bytes may wait */
-  constructor({ descriptor, kind }: OwnDescriptor, limitBytes: number, events: OutputEvents = {}) {
+  /**
+   * @param limitBytes how many bytes may wait
+   * @param keepsAll takes more all the same, and tries again after every failure: whoever writes bounds what waits
+   */
+  constructor(
+    { descriptor, kind }: OwnDescriptor,
+    limitBytes: number,
+    events: OutputEvents = {},
+    keepsAll = false,
+  ) {
     this.#descriptor = descriptor;
     this.#kind = kind;
     this.#limit = limitBytes;
     this.#events = events;
+    this.#keepsAll = keepsAll;
   }
 
   /** Bytes that wait. */
@@ -58,6 +70,13 @@ export class Output {
     return this.#wasFull;
   }
 
+  /** How many lines wait, as far as they are whole. */
+  get linesWaiting(): number {
+    let lines = 0;
+    for (const bytes of this.#queue) for (const byte of bytes) if (byte === NEWLINE) lines += 1;
+    return lines;
+  }
+
   /** Whether nothing is ever written any more: the reader or the terminal is gone. */
   get isGone(): boolean {
     return this.#gone;
@@ -67,12 +86,13 @@ export class Output {
   write(text: string | Uint8Array): boolean {
     const bytes = typeof text === 'string' ? Buffer.from(text) : Buffer.from(text);
     if (this.#gone) return false;
-    if (this.#queued > 0 && this.#queued + bytes.length > this.#limit) {
-      this.#wasFull = true;
-      return false;
-    }
+    const isFull = this.#queued > 0 && this.#queued + bytes.length > this.#limit;
+    const isNews = isFull && !this.#wasFull;
+    if (isFull) this.#wasFull = true;
+    if (isFull && !this.#keepsAll) return false;
     this.#queue.push(bytes);
     this.#queued += bytes.length;
+    if (isNews && this.#keepsAll) this.#events.onFull?.();
     if (!this.#busy && this.#retry === undefined) this.#flush();
     return true;
   }
@@ -205,7 +225,8 @@ export class Output {
   #fail(errno: number): void {
     const code = codeOf(errno);
     // A disk is full, or a file system has a passing failure. A pipe or terminal without its other end has none.
-    const passes = ![EPIPE, EIO, ENXIO].includes(errno) || (errno === EIO && this.#isFile);
+    const mayPass = ![EPIPE, EIO, ENXIO].includes(errno) || (errno === EIO && this.#isFile);
+    const passes = mayPass || this.#keepsAll;
     if (!this.#troubled) {
       this.#troubled = true;
       this.#events.onTrouble?.(code, passes);

@@ -1,15 +1,17 @@
 // Writes audit events to stderr, stdout, a file or a named pipe, one JSON line each. What the destination does not take waits, up to a bound.
-// Beyond it, events are left out, and a line says so in their place.
+// Beyond it, events are left out, and a line says so in their place. Or, with when_full: block, none is left out, and the broker is asked to
+// let requests wait.
 import { constants, lstatSync, openSync, realpathSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { asciiJson } from '../../../shared/ascii-json.js';
+import type { WhenFull } from '../../../shared/config/config-file.js';
 import { PosternError } from '../../../shared/errors.js';
-import { AUDIT_BACKLOG_BYTES } from '../../../shared/limits.js';
+import { AUDIT_BACKLOG_BYTES, AUDIT_START_BYTES } from '../../../shared/limits.js';
 import type { AuditEvent, GapEvent } from '../../../shared/protocol/audit-events.js';
 import { openFolder } from '../../../shared/sys/open-folder.js';
 import { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import { kindOf, type OwnDescriptor, openOwn } from '../output/open-own.js';
-import { Output } from '../output/output.js';
+import { Output, type OutputEvents } from '../output/output.js';
 import { mayBeLink } from './audit-place.js';
 
 export interface AuditSinkEvents {
@@ -17,6 +19,8 @@ export interface AuditSinkEvents {
   readonly onDropped: () => void;
   /** Whether events are written, or wait or are left out because of a failure. */
   readonly onUp: (up: boolean) => void;
+  /** With `block`: the log is full, or has room again. */
+  readonly onRoom?: ((room: boolean) => void) | undefined;
   /** Takes lines for the operator. */
   readonly onNotice: (text: string) => void;
 }
@@ -27,29 +31,47 @@ export class AuditSink {
   readonly #place: string;
   readonly #events: AuditSinkEvents;
   readonly #output: Output;
+  readonly #whenFull: WhenFull;
+  #isFull = false;
+  readonly #onStartRoom: (() => void)[] = [];
   #gap: Pick<GapEvent, 'events' | 'from' | 'to'> | undefined;
 
   /**
    * @param destination `stderr`, `stdout` or a path, to which lines are appended
+   * @param whenFull `drop`: events without room are left out. `block`: they wait, and {@link AuditSinkEvents.onRoom} says that they do
    * @throws PosternError `audit_destination` where the path cannot be opened
    */
-  constructor(destination: string, events: AuditSinkEvents) {
+  constructor(destination: string, events: AuditSinkEvents, whenFull: WhenFull = 'drop') {
+    this.#whenFull = whenFull;
     this.#destination = destination;
     this.#place = placeOf(destination);
     this.#events = events;
-    this.#output = new Output(open(this.#place), AUDIT_BACKLOG_BYTES, {
-      onRoom: () => this.#tellGap(),
+    const output: OutputEvents = {
+      onFull: () => this.#block(),
+      onRoom: () => (whenFull === 'block' ? this.#unblock() : this.#tellGap()),
       onTrouble: (code, passes) => {
         events.onUp(false);
         const waits = passes ? 'events wait until it can be written' : 'events are left out';
         events.onNotice(`cannot write the audit log to ${describe(destination)} (${code}): ${waits}`);
       },
       onRecovery: () => {
-        events.onUp(this.#gap === undefined);
+        events.onUp(this.#gap === undefined && !this.#isFull);
         events.onNotice(`the audit log is written to ${describe(destination)} again`);
       },
-    });
+    };
+    this.#output = new Output(open(this.#place), AUDIT_BACKLOG_BYTES, output, whenFull === 'block');
     events.onUp(true);
+  }
+
+  /** Whether the log has room; undefined if it loses events. */
+  get hasRoom(): boolean | undefined {
+    return this.#whenFull === 'block' ? !this.#isFull : undefined;
+  }
+
+  /** Undefined if a plugin may start now: each start may add some events, also while requests wait. Otherwise resolves when it may. */
+  get startRoom(): Promise<void> | undefined {
+    if (this.#whenFull !== 'block' || this.#output.waiting <= AUDIT_START_BYTES) return undefined;
+    return new Promise((resolve) => this.#onStartRoom.push(resolve));
   }
 
   write(event: AuditEvent): void {
@@ -82,7 +104,32 @@ export class AuditSink {
     });
     await Promise.race([this.#output.drained(), late]);
     clearTimeout(timer);
+    const lost = this.#output.linesWaiting;
+    if (lost > 0)
+      this.#events.onNotice(
+        `the audit log ends without its last events, ${lost} in number: nothing took them at ${describe(this.#destination)}`,
+      );
+    // The output drops what waits, and so has room.
+    this.#isFull = false;
     this.#output.close();
+  }
+
+  #block(): void {
+    this.#isFull = true;
+    this.#events.onUp(false);
+    this.#events.onNotice(
+      `the audit log is full: nothing takes events fast enough at ${describe(this.#destination)}; new connections of plugins wait`,
+    );
+    this.#events.onRoom?.(false);
+  }
+
+  #unblock(): void {
+    if (!this.#isFull) return;
+    this.#isFull = false;
+    this.#events.onUp(true);
+    this.#events.onNotice('the audit log has room again: new connections go on, and no event is missing');
+    this.#events.onRoom?.(true);
+    for (const resolve of this.#onStartRoom.splice(0)) resolve();
   }
 
   #tellGap(): void {

@@ -54,7 +54,7 @@ export const SUPERVISOR_METRICS = {
   auditUp: {
     name: 'postern_audit_up',
     kind: 'gauge',
-    help: '1 while audit events are written, 0 while they wait or are left out. Without an audit log, there is no value',
+    help: '1 while audit events are written, 0 while they wait or are left out, or connections wait for them. Without an audit log, there is no value',
     labels: {},
   },
   reloads: {

@@ -1,5 +1,6 @@
 // The audit log and the metrics of a supervisor: opens both, counts what the supervisor does, and serves the broker's metrics too.
 import type { Server } from 'node:http';
+import type { WhenFull } from '../../../shared/config/config-file.js';
 import { OUTPUT_TIMEOUT_MS } from '../../../shared/limits.js';
 import { MetricSet } from '../../../shared/metrics/metric-set.js';
 import { PluginMetrics } from '../../../shared/metrics/plugin-metrics.js';
@@ -12,6 +13,12 @@ import { endpointPorts } from './endpoint-ports.js';
 import { SUPERVISOR_METRICS } from './metric-table.js';
 import { serveMetrics } from './metrics-endpoint.js';
 
+export interface AuditLog {
+  /** `stderr`, `stdout` or a path. */
+  readonly to: string;
+  readonly whenFull: WhenFull;
+}
+
 export interface RecordSources {
   /** Returns the broker's metrics in the text format; empty while there is no broker. */
   readonly brokerMetrics: () => Promise<string>;
@@ -19,6 +26,8 @@ export interface RecordSources {
   readonly heartbeatAge: () => number | undefined;
   /** Called when the audit log has dropped an event. */
   readonly onDropped: () => void;
+  /** The audit log is full, or has room again. Only with when_full: block. */
+  readonly onRoom: (room: boolean) => void;
   /** Takes lines for the operator. */
   readonly onNotice: (text: string) => void;
 }
@@ -41,19 +50,19 @@ export class Records {
   }
 
   /**
-   * @param audit `stderr`, `stdout` or a path; without it, no audit log
+   * @param audit where the audit log goes; without it, no audit log
    * @param metrics HOST:PORT; without it, no listener
    * @returns where the metrics are served
    * @throws PosternError `audit_destination`, `metrics_address`
    */
   async open(
-    audit: string | undefined,
+    audit: AuditLog | undefined,
     metrics: string | undefined,
-    { brokerMetrics, heartbeatAge, onDropped, onNotice }: RecordSources,
+    { brokerMetrics, heartbeatAge, onDropped, onRoom, onNotice }: RecordSources,
   ): Promise<readonly ListenerAddress[]> {
     if (audit !== undefined) {
       const onUp = (up: boolean): void => this.#metrics.set('auditUp', {}, up ? 1 : 0);
-      this.#sink = new AuditSink(audit, { onDropped, onUp, onNotice });
+      this.#sink = new AuditSink(audit.to, { onDropped, onUp, onRoom, onNotice }, audit.whenFull);
     }
     if (metrics === undefined) return [];
     this.#server = await serveMetrics(metrics, {
@@ -68,6 +77,16 @@ export class Records {
 
   event(event: AuditEvent): void {
     this.#sink?.write(event);
+  }
+
+  /** Whether the audit log has room; undefined if it loses events, or if there is none. */
+  get auditRoom(): boolean | undefined {
+    return this.#sink?.hasRoom;
+  }
+
+  /** Undefined if a plugin may start now, otherwise resolves when the audit log has room for its events. */
+  get startRoom(): Promise<void> | undefined {
+    return this.#sink?.startRoom;
   }
 
   /** Opens the audit file anew: it may have been renamed. */

@@ -180,6 +180,54 @@ test('long events that have no room are one gap, although its line would have ro
   await sink.close(0);
 });
 
+test('block: nothing is left out, and a full log says so once, and once that it has room', async () => {
+  const path = pipeAt('kept');
+  const told = new Told();
+  const rooms: boolean[] = [];
+  const sink = new AuditSink(path, { ...told, onRoom: (room) => rooms.push(room) }, 'block');
+  assert.equal(sink.hasRoom, true);
+  for (let id = 0; id < MANY; id += 1) sink.write(event(id));
+  assert.equal(sink.hasRoom, false);
+  assert.notEqual(sink.startRoom, undefined, 'a plugin may start');
+  const mayStart = sink.startRoom;
+  assert.deepEqual([rooms, told.ups, told.lost], [[false], [true, false], 0]);
+  assert.match(told.notices.join(), /^the audit log is full: .*; new connections of plugins wait$/);
+  const reader = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  const lines = await readLines(reader, (seen) => seen.length === MANY);
+  closeSync(reader);
+  assert.deepEqual(
+    lines.map((line) => (JSON.parse(line) as { decision_id?: string }).decision_id),
+    Array.from({ length: MANY }, (_, id) => String(id)),
+  );
+  await mayStart;
+  assert.deepEqual([sink.hasRoom, sink.startRoom], [true, undefined]);
+  assert.deepEqual(
+    [rooms, told.ups],
+    [
+      [false, true],
+      [true, false, true],
+    ],
+  );
+  assert.match(told.notices.at(-1) ?? '', /has room again: new connections go on, and no event is missing/);
+  await sink.close(5_000);
+  assert.equal(told.notices.length, 2);
+});
+
+test('block: events wait for a reader that is gone, and a sink that ends says how many', async () => {
+  const path = pipeAt('gone');
+  const reader = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  const writer = openSync(path, constants.O_WRONLY | constants.O_NONBLOCK);
+  const told = new Told();
+  // Opened by its number, as stdout is, so that the sink itself is no reader.
+  const sink = new AuditSink(`/dev/fd/${writer}`, told, 'block');
+  closeSync(writer);
+  closeSync(reader);
+  for (let id = 0; id < 3; id += 1) sink.write(event(id));
+  await sink.close(0);
+  assert.equal(told.lost, 0);
+  assert.match(told.notices.at(-1) ?? '', /ends without its last events, 3 in number/);
+});
+
 test('a pipe may change its reader, and the sink loses nothing', async () => {
   const path = pipeAt('readers');
   const told = new Told();
