@@ -154,6 +154,65 @@ const RINGS: readonly Protection[] = [
   },
 ];
 
+const FULL_LOG: readonly Protection[] = [
+  {
+    name: 'full log: a request waits before it is decided',
+    file: 'broker/limit/request-queue',
+    right: 'if (!this.#gate.isOpen)',
+    wrong: 'if (false)',
+    tests: ['broker/audit-room'],
+    pattern: 'nothing is decided',
+  },
+  {
+    name: 'full log: a full queue refuses no trapped call',
+    file: 'broker/limit/request-queue',
+    right: 'this.isFull && this.#gate.isOpen',
+    wrong: 'this.isFull',
+    tests: ['integration/audit-block'],
+    pattern: 'block: connections wait for a log.*user',
+  },
+  {
+    name: 'full log: a call past the share of descriptors waits',
+    file: 'broker/trap/refuse-full',
+    right: 'if (context.plugin.gate.isOpen)',
+    wrong: 'if (true)',
+    tests: ['integration/audit-block'],
+    pattern: 'past the share of descriptors',
+  },
+  {
+    ...SESSIONS,
+    name: 'full log: requests that find the queue full stay in the pipe',
+    right: 'if (gate.isOpen || !queue.isFull)',
+    wrong: 'if (true)',
+    tests: ['broker/audit-room'],
+    pattern: 'stays in the pipe',
+  },
+  {
+    ...SESSIONS,
+    name: 'full log: no further channel is made',
+    right: 'if (plugin.gate.isOpen)',
+    wrong: 'if (true)',
+    tests: ['broker/audit-room'],
+    pattern: 'no further channel',
+  },
+  {
+    name: 'full log: a question waits',
+    file: 'broker/dns/dns-server',
+    right: 'if (!asker.plugin.gate.isOpen)',
+    wrong: 'if (false)',
+    tests: ['broker/dns/dns-server'],
+    pattern: 'a question waits while the audit log',
+  },
+  {
+    name: 'full log: a plugin past its lines per second waits',
+    file: 'broker/record/log-gate',
+    right: 'this.#room.isOpen && this.#owedMs() <= 0',
+    wrong: 'this.#room.isOpen',
+    tests: ['broker/audit-room'],
+    pattern: 'past its lines per second',
+  },
+];
+
 const BOUNDS: readonly Protection[] = [
   {
     name: 'channel: what is sent to the reply socket ends the session',
@@ -243,8 +302,8 @@ const BOUNDS: readonly Protection[] = [
   {
     ...SESSIONS,
     name: 'channel: a plugin that does not read is not read',
-    right: 'if (this.#replies.isFull)',
-    wrong: 'if (false)',
+    right: 'this.#replies.isFull || ',
+    wrong: '',
     tests: ['broker/limits'],
     pattern: 'reads no answer',
   },
@@ -275,8 +334,8 @@ const BOUNDS: readonly Protection[] = [
   {
     name: 'queue: it is bounded',
     file: 'broker/limit/request-queue',
-    right: 'if (queue.size >= this.#mayWait && (queue.size > 0 || !hasRoom))',
-    wrong: 'if (false)',
+    right: 'queue.size >= this.#mayWait && (queue.size > 0 || queue.pending >= queue.concurrency)',
+    wrong: 'false',
     tests: ['broker/limits'],
     pattern: 'past concurrency and queue',
   },
@@ -433,6 +492,7 @@ export const brokerProtections: readonly Protection[] = [
   ...OWN_ADDRESSES,
   ...RINGS,
   ...BOUNDS,
+  ...FULL_LOG,
   ...CAGES,
   ...(isRoot ? [...AS_ROOT, ...SOCKETS_AS_ROOT] : []),
 ];

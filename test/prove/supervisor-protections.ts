@@ -23,6 +23,14 @@ export const supervisorProtections: readonly Protection[] = [
     pattern: 'opens no more channels',
   },
   {
+    name: 'supervisor: a full audit log keeps all events',
+    file: 'sandbox/supervisor/record/audit-sink',
+    right: "AUDIT_BACKLOG_BYTES, output, whenFull === 'block')",
+    wrong: 'AUDIT_BACKLOG_BYTES, output, false)',
+    tests: ['supervisor/record/audit-sink'],
+    pattern: 'block: nothing is left out',
+  },
+  {
     name: 'supervisor: a broker that hangs is replaced',
     file: 'sandbox/supervisor/broker/broker-process',
     right: "if (verdict !== 'hung')",
