@@ -36,7 +36,7 @@ export interface KernelFeatures {
   readonly netnsCookie: boolean;
   /** pidfd_getfd(2), Linux 5.6. The filters of containers refuse it. */
   readonly takesDescriptors: boolean;
-  /** kcmp(2), or a kernel with PIDFD_THREAD and without kcmp, where postern compares inodes. The filters of containers refuse the call. */
+  /** kcmp(2). The filters of containers refuse it, and a kernel without CONFIG_KCMP does not have it. */
   readonly comparesDescriptors: boolean;
 }
 
@@ -87,9 +87,7 @@ function takesDescriptors(): boolean {
 }
 
 function comparesDescriptors(): boolean {
-  const order = syscallLongs(SYS.kcmp, process.pid, process.pid, KCMP_FILE, 0, 0);
-  // Before PIDFD_THREAD no other call tells whether a thread has its process's descriptors.
-  return order >= 0 || (order === -constants.errno.ENOSYS && opensThreads());
+  return syscallLongs(SYS.kcmp, process.pid, process.pid, KCMP_FILE, 0, 0) >= 0;
 }
 
 function hasSocketOption(name: number): boolean {

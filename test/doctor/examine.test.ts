@@ -35,6 +35,8 @@ interface Failing {
   readonly fix: string | undefined;
 }
 
+const OLD_THREADS = { ...FEATURES, threadPidfd: false };
+
 const setting = (name: string, value: string): Partial<HostFacts> => ({
   ...NO_NAMESPACES,
   settings: { ...GOOD.settings, [name]: value },
@@ -506,17 +508,25 @@ ${WITHOUT_FILE}`,
   },
   {
     of: 'kcmp(2)',
-    when: 'a filter of unknown origin refuses it',
+    when: 'a filter of unknown origin refuses it, and inodes are compared',
+    state: 'degraded',
     facts: { kernel: { ...FEATURES, comparesDescriptors: false }, seccompMode: 2 },
+    found: 'a seccomp filter (Seccomp: 2 in /proc/self/status), and it is refused',
+    fix: 'Nothing is lost: a connect of a program takes longer. The broker compares inodes instead.',
+  },
+  {
+    of: 'kcmp(2)',
+    when: 'a filter of unknown origin refuses it, before Linux 6.9',
+    facts: { kernel: { ...OLD_THREADS, comparesDescriptors: false }, seccompMode: 2 },
     found: 'a seccomp filter (Seccomp: 2 in /proc/self/status), and it is refused',
     fix: `Start postern without the seccomp filter that it inherits, or allow in that filter ${CALLS}.`,
   },
   {
     of: 'kcmp(2)',
-    when: 'it is refused for no cause that is known',
-    facts: { kernel: { ...FEATURES, comparesDescriptors: false } },
+    when: 'it is refused for no cause that is known, before Linux 6.9',
+    facts: { kernel: { ...OLD_THREADS, comparesDescriptors: false } },
     found: 'refused',
-    fix: undefined,
+    fix: 'A connect in another thread than the first gets an error. Boot Linux 6.9 or newer.',
   },
   {
     of: 'Yama',
