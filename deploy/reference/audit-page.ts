@@ -41,7 +41,8 @@ audit:
   when_full: block             # drop, if it is not written
 \`\`\`
 
-With \`when_full: block\` plugins wait for the log. Use it where a connection without a line is worse than no connection.
+With \`when_full: block\` plugins wait for the log. Use it where a connection without a line is worse than no connection. It is for \`up\`; \`run\`
+and \`learn\` leave events out.
 
 - Once 4 MiB of events wait, new requests of every plugin wait before the broker decides on them: connects to the outside, questions to DNS,
   requests on a channel. They go on when half of the events are written.

@@ -1,152 +1,17 @@
 // The audit log that nobody takes, with when_full: block and drop: what waits, what goes on, and what is in the log in the end.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { constants, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { constants, mkdirSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { join } from 'node:path';
-import { type TestContext, test } from 'node:test';
+import { test } from 'node:test';
 import type { AuditLine } from '../harness/audit-line.js';
 import { brokerOf } from '../harness/broker-of.js';
-import { freePort } from '../harness/free-port.js';
-import { type Listener, listen } from '../harness/listener.js';
-import { type RunningPostern, startPostern } from '../harness/postern.js';
 import { until } from '../harness/until.js';
-import { readableFolder, type User, users } from '../harness/users.js';
+import { readableFolder, users } from '../harness/users.js';
+import { CONNECTS, FEW, HOG_THREADS, type Scene, saysSo, startScene } from './audit-scene.js';
 
 const isRoot = process.geteuid?.() === 0;
-const CONNECTS = 3_000;
-const THREADS = 4;
-/** A rule is in each of its events. A long one fills the log sooner. */
-const OTHER_PORTS = Array.from({ length: 500 }, (_, index) => 2 * index + 1).join(',');
-
-/** Connects until so many attempts have worked, and asks for a name that no rule opens. */
-const BUSY = `
-import socket, sys, threading
-port, wanted, threads = map(int, sys.argv[1:])
-def work():
-    done = 0
-    while done < wanted // threads:
-        try:
-            with socket.create_connection(("127.0.0.1", port)) as sock:
-                if sock.recv(1) == b"x": done += 1
-        except OSError as error:
-            print("failed", error, flush=True)
-workers = [threading.Thread(target=work) for _ in range(threads)]
-for worker in workers: worker.start()
-for worker in workers: worker.join()
-print("all worked", flush=True)
-`;
-
-/** Has one connection, sends on it again and again, and connects within its sandbox. */
-const STEADY = `
-import socket, sys, time
-own = socket.create_server(("127.0.0.1", 0))
-with socket.create_connection(("127.0.0.1", int(sys.argv[1]))) as sock:
-    while True:
-        sock.sendall(b"y" * 1000)
-        left = 1000
-        while left > 0: left -= len(sock.recv(left))
-        with socket.create_connection(own.getsockname()): own.accept()[0].close()
-        print("moved", flush=True)
-        time.sleep(0.02)
-`;
-
-/** Has more requests at once than it may have. No rule allows them. */
-const CROWD = `
-import errno, socket, threading, time
-def work():
-    while True:
-        with socket.socket() as sock: print("got", errno.errorcode.get(sock.connect_ex(("192.0.2.1", 443))), flush=True)
-        time.sleep(0.1)
-for _ in range(3): threading.Thread(target=work).start()
-`;
-
-/** Once the file is there, connects from many threads at once. No rule allows it. */
-const HOG_THREADS = 600;
-const HOG = `
-import errno, os, socket, sys, threading, time
-threading.stack_size(65536)
-def work():
-    with socket.socket() as sock: print("got", errno.errorcode.get(sock.connect_ex(("192.0.2.1", 443))), flush=True)
-while not os.path.exists(sys.argv[1]): time.sleep(0.05)
-for _ in range(${HOG_THREADS}): threading.Thread(target=work).start()
-print("all ask", flush=True)
-`;
-/** The broker has few descriptors. */
-const FEW = ['prlimit', '--nofile=1024:1024', '--'];
-
-interface Scene {
-  readonly postern: RunningPostern;
-  readonly upstream: Listener;
-  readonly said: () => string;
-  readonly moved: () => number;
-  /** How many connects of the crowd were refused. */
-  readonly refused: (plugin?: string) => number;
-  /** Lets the hog begin. */
-  readonly go: () => void;
-  readonly health: () => Promise<number | undefined>;
-  readonly metric: (series: string) => Promise<number>;
-}
-
-async function start(
-  t: TestContext,
-  user: User,
-  to: string,
-  whenFull: string,
-  through: readonly string[] = [],
-): Promise<Scene> {
-  const upstream = await listen((socket) => socket.end('x'));
-  const echo = await listen((socket) => socket.pipe(socket));
-  t.after(() => Promise.all([upstream.close(), echo.close()]));
-  const port = await freePort();
-  const folder = readableFolder();
-  const python = (text: string, ...words: readonly number[]): readonly string[] => [
-    ...['/usr/bin/python3', '-c', text],
-    ...words.map(String),
-  ];
-  const config = {
-    metrics: `127.0.0.1:${port}`,
-    audit: { to, when_full: whenFull },
-    plugins: {
-      steady: { command: python(STEADY, echo.port), allow: [`127.0.0.1:${echo.port}`] },
-      busy: {
-        command: python(BUSY, upstream.port, CONNECTS, THREADS),
-        allow: [`127.0.0.1:${OTHER_PORTS},${upstream.port}`],
-        after: ['steady'],
-      },
-      hog: {
-        command: ['/usr/bin/python3', '-c', HOG, join(folder, 'go')],
-        filesystem: { visible: [folder] },
-      },
-      crowd: { command: python(CROWD), limits: { concurrent_requests: 1, queued_requests: 0 } },
-    },
-  };
-  writeFileSync(join(folder, 'postern.yaml'), JSON.stringify(config));
-  const postern = startPostern(['up'], { as: user, cwd: folder, through, timeoutMs: 120_000 });
-  t.after(() => postern.child.kill('SIGKILL'));
-  let said = '';
-  for (const stream of [postern.child.stdout, postern.child.stderr])
-    stream?.on('data', (text: string) => {
-      said += text;
-    });
-  const page = async (path: string): Promise<Response> => fetch(`http://127.0.0.1:${port}${path}`);
-  return {
-    postern,
-    upstream,
-    said: () => said,
-    moved: () => said.match(/steady \| moved/g)?.length ?? 0,
-    refused: (plugin = 'crowd') => said.match(new RegExp(`${plugin} \\| got`, 'g'))?.length ?? 0,
-    go: () => writeFileSync(join(folder, 'go'), ''),
-    health: () => page('/healthz').then(({ status }) => status),
-    metric: async (series) => {
-      const text = await (await page('/metrics')).text();
-      return Number(new RegExp(`^${series.replace(/[{}]/g, '\\$&')} (\\S+)$`, 'm').exec(text)?.[1]);
-    },
-  };
-}
-
-const saysSo = ({ said }: Scene, text: string): Promise<true> =>
-  until(() => said().includes(text) || undefined, 60_000).catch(() => assert.fail(said().slice(-2_000)));
 
 /** The neighbour's data flows on. @returns how often the busy plugin's connects arrived while it did */
 async function moveOn({ moved, upstream }: Scene): Promise<number> {
@@ -188,12 +53,24 @@ function pipe(): string {
 for (const user of users) {
   test(`block: connections wait for a log that nobody reads, and none is without its line (${user})`, async (t) => {
     const path = pipe();
-    const scene = await start(t, user, path, 'block');
+    const scene = await startScene(t, user, path, 'block', { more: true });
     await saysSo(scene, 'the audit log is full');
     await moveOn(scene);
+    const since = new Date().toISOString();
+    const before = scene.said().length;
     const refused = scene.refused();
     assert.equal(await moveOn(scene), 0, 'connections went on');
     assert.equal(scene.refused(), refused, 'a connect was refused, which is an event');
+    // Refusals of UDP gather for a second: six time limits take longer.
+    const late = (): readonly string[] =>
+      scene
+        .said()
+        .slice(before)
+        .match(/timed \| ended with \w+/g) ?? [];
+    await until(() => late().length > 6 || undefined);
+    const meanwhile = scene.said().slice(before);
+    assert.match(meanwhile, /restless: ended/, 'restarts go on');
+    assert.deepEqual(new Set(late()), new Set(['timed | ended with ETIMEDOUT']));
     assert.ok(scene.upstream.connections() < CONNECTS, 'the log was not full in time');
     assert.equal(await scene.health(), 200);
     assert.equal(await scene.metric('postern_audit_up'), 0);
@@ -203,6 +80,7 @@ for (const user of users) {
     await saysSo(scene, 'a new one serves');
     assert.equal(await moveOn(scene), 0, 'connections went on with a new broker');
     assert.equal(await scene.health(), 200);
+    const readAt = new Date().toISOString();
     let lines: readonly AuditLine[] = [];
     await readPipe(path, (text) => {
       if (!scene.said().includes('all worked') || !text.endsWith('\n')) return false;
@@ -211,7 +89,9 @@ for (const user of users) {
     });
     assert.match(scene.said(), /the audit log has room again: new connections go on/);
     assert.equal(connectsOf(lines), scene.upstream.connections());
-    assert.ok(refusalsOf(lines) > 0);
+    assert.ok(refusalsOf(lines) > 0 && lines.some(({ event }) => event === 'datagram'));
+    const made = lines.filter(({ ts }) => String(ts) > since && String(ts) < readAt);
+    assert.deepEqual(made, [], 'events were made while the log was full');
     assert.equal(scene.upstream.connections(), CONNECTS);
     assert.ok(!lines.some(({ event }) => event === 'gap'));
     assert.equal(await scene.metric('postern_audit_events_dropped_total'), 0);
@@ -224,7 +104,7 @@ for (const user of users) {
   test(`block: SIGTERM ends postern while connections wait, and it says how many events are lost (${user})`, async (t) => {
     const path = pipe();
     const keeper = openSync(path, constants.O_RDWR | constants.O_NONBLOCK);
-    const scene = await start(t, user, path, 'block');
+    const scene = await startScene(t, user, path, 'block');
     await saysSo(scene, 'the audit log is full');
     await moveOn(scene);
     const at = performance.now();
@@ -249,7 +129,7 @@ for (const user of users) {
 
   test(`drop: connections go on, and the log has a gap (${user})`, async (t) => {
     const path = pipe();
-    const scene = await start(t, user, path, 'drop');
+    const scene = await startScene(t, user, path, 'drop');
     await saysSo(scene, 'all worked');
     let lines: readonly AuditLine[] = [];
     await readPipe(path, (text) => {
@@ -267,7 +147,7 @@ for (const user of users) {
 
 test('block: a call past the share of descriptors waits too, and has its line', async (t) => {
   const path = pipe();
-  const scene = await start(t, 'user', path, 'block', FEW);
+  const scene = await startScene(t, 'user', path, 'block', { through: FEW });
   await saysSo(scene, 'the audit log is full');
   scene.go();
   await saysSo(scene, 'hog | all ask');
@@ -296,7 +176,7 @@ test('block: connections wait for a full disk, and none is without its line', {
     rmSync(disk, { recursive: true, force: true });
   });
   const path = join(disk, 'audit.log');
-  const scene = await start(t, 'root', path, 'block');
+  const scene = await startScene(t, 'root', path, 'block');
   await saysSo(scene, 'ENOSPC');
   await saysSo(scene, 'the audit log is full');
   await moveOn(scene);

@@ -172,6 +172,22 @@ const FULL_LOG: readonly Protection[] = [
     pattern: 'block: connections wait for a log.*user',
   },
   {
+    name: 'full log: refusals that gather in the log go on to gather',
+    file: 'broker/trap/socket-refusals',
+    right: 'if (this.#plugin.gate.isOpen)',
+    wrong: 'if (true)',
+    tests: ['integration/audit-block'],
+    pattern: 'block: connections wait for a log.*user',
+  },
+  {
+    name: 'full log: a call that waits has its own time limit',
+    file: 'broker/trap/broker-connection',
+    right: "limit > 0 ? setTimeout(() => life.end('timeout'), limit) : undefined",
+    wrong: 'undefined',
+    tests: ['integration/audit-block'],
+    pattern: 'block: connections wait for a log.*user',
+  },
+  {
     name: 'full log: a call past the share of descriptors waits',
     file: 'broker/trap/refuse-full',
     right: 'if (context.plugin.gate.isOpen)',
