@@ -27,6 +27,14 @@ export const hostProtections: readonly Protection[] = [
     pattern: 'tells nothing',
   },
   {
+    name: 'supervisor: the terminal of another session is not read',
+    file: 'sandbox/supervisor/terminal/user-terminal',
+    right: ': !this.isOfOthers',
+    wrong: ': true',
+    tests: ['integration/terminal-of-session'],
+    pattern: 'alone.*user',
+  },
+  {
     name: "supervisor: the user's terminal is read in the foreground alone",
     file: 'sandbox/supervisor/terminal/user-terminal',
     right: 'foregroundGroup(this.number) === processGroup()',

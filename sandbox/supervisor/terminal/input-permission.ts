@@ -4,12 +4,17 @@ import { terminalModes } from '../../../shared/sys/terminal.js';
 import { echoes, readsLines, sameModes } from '../../../shared/sys/terminal-modes.js';
 import type { UserTerminal } from './user-terminal.js';
 
+const OF_OTHERS =
+  'the terminal belongs to another session: the program gets no input from it; start postern without setsid, and with "su --pty" instead of "su"';
+
 export class InputPermission {
   readonly #user: UserTerminal;
   readonly #alone: boolean;
   /** The user's modes at the start, and whether a plugin of a pipeline may have input at all. */
   readonly #first: Uint8Array;
   readonly #takesLines: boolean;
+  /** Whether the terminal is the plugin's standard input. */
+  readonly #isInput: boolean;
   readonly #told = new Set<string>();
   #onRefused: ((text: string) => void) | undefined;
 
@@ -22,12 +27,15 @@ export class InputPermission {
     this.#user = user;
     this.#alone = alone;
     this.#first = modes;
-    this.#takesLines = streams.includes(0) && readsLines(modes) && echoes(modes);
+    this.#isInput = streams.includes(0);
+    this.#takesLines = this.#isInput && readsLines(modes) && echoes(modes);
   }
 
   /** @param callback called once for each reason why the plugin gets no input */
   whenRefused(callback: (text: string) => void): void {
     this.#onRefused = callback;
+    // As after setsid(1) and "su -c". That session's programs read it, and nothing tells whether one of them waits for a password.
+    if (this.#isInput && this.#user.isOfOthers) this.#refuse(OF_OTHERS);
   }
 
   /**

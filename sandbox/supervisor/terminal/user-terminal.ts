@@ -18,8 +18,8 @@ export class UserTerminal {
   readonly #descriptor: OwnedFd;
   /** Whether it belongs to this process's session. Then the kernel knows who is in the foreground. */
   readonly #controlling: boolean;
-  /** Whether it belongs to no session at all, as a pseudo-terminal that a test passes. */
-  readonly #unclaimed: boolean;
+  /** Whether it is the terminal of another session. If it belongs to no session at all, as a pseudo-terminal that a test passes, it is false. */
+  readonly isOfOthers: boolean;
   /** The modes that it gets back. Undefined before postern sets any, and after it gave them back. */
   #kept: Uint8Array | undefined;
   /** The modes that postern has set. */
@@ -28,7 +28,7 @@ export class UserTerminal {
   private constructor(descriptor: OwnedFd, controlling: boolean) {
     this.#descriptor = descriptor;
     this.#controlling = controlling;
-    this.#unclaimed = !controlling && !isOfAnotherSession(descriptor.number);
+    this.isOfOthers = !controlling && isOfAnotherSession(descriptor.number);
   }
 
   /** @returns undefined if it cannot be opened again */
@@ -46,7 +46,7 @@ export class UserTerminal {
   /** Whether postern may read it and change its modes. */
   get isOurs(): boolean {
     if (!this.#descriptor.open) return false;
-    return this.#controlling ? foregroundGroup(this.number) === processGroup() : this.#unclaimed;
+    return this.#controlling ? foregroundGroup(this.number) === processGroup() : !this.isOfOthers;
   }
 
   /** @returns undefined if it is gone */

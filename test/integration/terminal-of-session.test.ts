@@ -1,0 +1,35 @@
+// At a terminal of another session, as after setsid(1) and "su -c", a plugin gets no input, and postern says so.
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { postern } from '../harness/postern.js';
+import { readableFile, users } from '../harness/users.js';
+
+const driver = readableFile(
+  'terminal-of-session.py',
+  readFileSync(new URL('terminal-of-session.py', import.meta.url), 'utf8'),
+);
+const SAYS =
+  'postern: the terminal belongs to another session: the program gets no input from it; start postern';
+const PROGRAM = 'echo up; if read -t 2 line; then echo "read <$line>"; else echo nothing; fi';
+
+for (const user of users) {
+  for (const [how, command] of [
+    ['alone', []],
+    ['in a pipeline', ['sh', '-c', '"$@" | cat', 'sh']],
+  ] as const)
+    test(`a plugin at the terminal of another session gets no input, and one line says why: ${how} (${user})`, async () => {
+      const run = (session: string) =>
+        postern(['run', '--', 'bash', '-c', PROGRAM], {
+          as: user,
+          through: ['/usr/bin/python3', driver, session, ...command],
+        });
+      const other = await run('setsid');
+      assert.equal(other.stdout.split(SAYS).length, 2, other.stdout);
+      assert.match(other.stdout, /^nothing\r+$/m);
+      assert.match(other.stdout, /the shell read <typed>/);
+      const own = await run('own');
+      assert.doesNotMatch(own.stdout, /another session/);
+      assert.match(own.stdout, /^read <typed>\r+$/m);
+    });
+}
