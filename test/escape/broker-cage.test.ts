@@ -104,6 +104,9 @@ const REFUSED = {
   pin_parent: 'EPERM',
   lock_a_file: 'EPERM',
   share_memory: 'EPERM',
+  take_a_semaphore: 'EPERM',
+  take_a_queue: 'EPERM',
+  take_a_named_queue: 'EPERM',
   another_family: 'EPERM',
   signal_parent_thread: 'EPERM',
   trace_parent: 'EPERM',
@@ -131,6 +134,9 @@ test('hostile code inside a broker starts nothing, writes nothing and steers nob
     'choose_that_signal',
     'lock_a_file',
     'share_memory',
+    'take_a_semaphore',
+    'take_a_queue',
+    'take_a_named_queue',
     'another_family',
   ])
     assert.equal(before[name], 'ok', `${name} is refused without a cage too`);

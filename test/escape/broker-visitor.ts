@@ -4,6 +4,7 @@ import { spawnSync } from 'node:child_process';
 import {
   chmodSync,
   closeSync,
+  constants,
   mkdirSync,
   openSync,
   readFileSync,
@@ -48,6 +49,12 @@ const fcntl = bind('int fcntl(int fd, int command, long argument)');
 const setaffinity = bind('int sched_setaffinity(int pid, size_t size, const void *mask)');
 const setpriority = bind('int setpriority(int which, uint who, int priority)');
 const shmget = bind('int shmget(int key, size_t size, int flags)');
+const semget = bind('int semget(int key, int count, int flags)');
+const semctl = bind('int semctl(int id, int number, int command, long argument)');
+const msgget = bind('int msgget(int key, int flags)');
+const msgctl = bind('int msgctl(int id, int command, void *buffer)');
+const mqOpen = bind('int mq_open(const char *name, int flags, uint mode, void *attributes)');
+const mqUnlink = bind('int mq_unlink(const char *name)');
 const ioctl = bind('int ioctl(int fd, ulong request, void *value)');
 const personality = bind('int personality(ulong persona)');
 const adjtimex = bind('int adjtimex(void *buffer)');
@@ -106,6 +113,14 @@ const attempts: Readonly<Record<string, () => void>> = {
     tryLock(file.number);
   },
   share_memory: () => succeeded(shmget(0, 4096, 0o1600)),
+  take_a_semaphore: () => void semctl(succeed(semget(0, 1, 0o600), 'semget'), 0, 0, 0),
+  take_a_queue: () => void msgctl(succeed(msgget(0, 0o600), 'msgget'), 0, null),
+  take_a_named_queue: () => {
+    const name = `/postern-test-${process.pid}`;
+    const queue = mqOpen(name, constants.O_CREAT | constants.O_RDWR, 0o600, null);
+    mqUnlink(name);
+    closeSync(succeed(queue, 'mq_open'));
+  },
   another_family: () => closeSync(succeed(socket(AF_VSOCK, 1, 0), 'socket')),
   signal_parent_thread: () => succeeded(tgkill(process.ppid, process.ppid, 0)),
   trace_parent: () => {
