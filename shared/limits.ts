@@ -135,6 +135,8 @@ export const LAST_WORDS_MS: number = 500;
 export const UNREAD_LINES_BYTES: number = 4 * 1024 * 1024;
 /** A broker that has lived this long did not die of its start, nor of what killed the one before. */
 export const BROKER_STEADY_MS: number = 10_000;
+/** What a broker dies of after this long has nothing to do with the death before. */
+export const UNBLAMED_LIFE_MS: number = 60_000;
 /** A broker that dies again and again is blamed upon a plugin after this many deaths, each this soon after a request of that plugin. */
 export const BLAMED_DEATHS: number = 4;
 export const BLAME_WITHIN_MS: number = 1_000;

@@ -30,7 +30,7 @@ type Order = ReachOrder | ({ readonly kind: 'place' } & Placement) | CloseOrder;
 /** A message to the thread. */
 export interface SlowOrder {
   readonly order: Order;
-  /** A handle of the sandbox's pid 1. */
+  /** What ends the sandbox. */
   readonly alarm: number | undefined;
   /** See Guarded. */
   readonly caller: number | undefined;
@@ -48,7 +48,7 @@ export interface Report {
 interface Waiting {
   readonly order: Order;
   readonly stall: StallBudget;
-  /** A duplicate: a plugin that starts anew gets another pid 1 meanwhile. */
+  /** A duplicate: a plugin that starts anew gets another one meanwhile. */
   readonly alarm: OwnedFd | undefined;
   readonly resolve: (report: Report) => void;
 }
@@ -142,7 +142,7 @@ export class SlowLane {
   }
 }
 
-/** A handle of the pid 1 of the plugin's present sandbox. */
+/** A duplicate of what ends the plugin's present sandbox. */
 function alarmOf({ alarm, descriptors }: StallBudget): OwnedFd | undefined {
   if (alarm?.open !== true) return undefined;
   const copy = duplicate(alarm.number);

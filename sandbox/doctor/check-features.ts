@@ -43,7 +43,7 @@ const FEATURES: readonly Feature[] = [
     name: 'SO_PASSRIGHTS',
     needed: 'Linux 6.16 or newer',
     without:
-      'Nothing is lost: no descriptor can be pushed at the broker, because its socket is shut for reading.',
+      'Nothing is lost: the broker takes no descriptor from its sockets, and ends the session of a plugin that sends one.',
   },
 ];
 

@@ -144,8 +144,17 @@ export function shutDown(fd: number): void {
 
 /** A connected pair of AF_UNIX SOCK_SEQPACKET sockets, close-on-exec, unix(7). */
 export function packetSocketPair(): readonly [OwnedFd, OwnedFd] {
+  return socketPair(SOCK_SEQPACKET);
+}
+
+/** A connected pair of AF_UNIX SOCK_STREAM sockets, close-on-exec, unix(7). */
+export function streamSocketPair(): readonly [OwnedFd, OwnedFd] {
+  return socketPair(SOCK_STREAM);
+}
+
+function socketPair(type: number): readonly [OwnedFd, OwnedFd] {
   const fds = new Int32Array(2);
-  succeed(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, new Uint8Array(fds.buffer)), 'socketpair');
+  succeed(socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, new Uint8Array(fds.buffer)), 'socketpair');
   return [new OwnedFd(fds[0] ?? -1), new OwnedFd(fds[1] ?? -1)];
 }
 

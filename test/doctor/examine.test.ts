@@ -493,7 +493,7 @@ Or map 131072 more ids into this user namespace.`,
     state: 'degraded',
     facts: { kernel: { ...FEATURES, passRights: false } },
     found: 'not available',
-    fix: 'Nothing is lost: no descriptor can be pushed at the broker, because its socket is shut for reading.',
+    fix: 'Nothing is lost: the broker takes no descriptor from its sockets, and ends the session of a plugin that sends one.',
   },
   {
     of: 'pidfd_getfd(2)',

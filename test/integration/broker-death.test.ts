@@ -1,16 +1,18 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { brokerOf } from '../harness/broker-of.js';
 import { listen } from '../harness/listener.js';
 import { startPostern } from '../harness/postern.js';
 import { until } from '../harness/until.js';
-import { users } from '../harness/users.js';
+import { readableFolder, users } from '../harness/users.js';
 
 const client = readFileSync(new URL('../interop/postern_client.py', import.meta.url), 'utf8').replace(
   /\nif __name__ == [\s\S]*$/,
   '\n',
 );
+/** Connects whose audit lines fit into the socket to the supervisor, and are more than one read takes. */
+const MANY = 180;
 /** Keeps a connection open while the broker dies, then uses it, and asks for another. */
 const PROGRAM = `
 import sys
@@ -60,4 +62,51 @@ for (const user of users) {
     assert.equal(status, 0, stderr);
     assert.equal(stdout, 'open\necho still here\necho again\nrefused 13\n');
   });
+
+  test(`what a broker wrote before it was killed is in the audit log (${user})`, async (t) => {
+    const echo = await listen((socket) => socket.end());
+    t.after(() => echo.close());
+    const folder = readableFolder();
+    const program = `
+import socket, sys
+sys.stdin.readline()
+for _ in range(${MANY}):
+    socket.create_connection(("127.0.0.1", int(sys.argv[1]))).close()
+sys.stdin.readline()
+`;
+    const { child, result } = startPostern(
+      [
+        ...['run', '--audit', 'stdout', '--allow', `127.0.0.1:${echo.port}`, '--'],
+        ...['/usr/bin/python3', '-c', program, String(echo.port)],
+      ],
+      { as: user, cwd: folder, stdio: ['pipe', 'pipe', 'pipe'], keepInput: true },
+    );
+    const pid = child.pid ?? 0;
+    t.after(() => child.kill('SIGKILL'));
+    const broker = await until(() => brokerOf(pid), 20_000);
+    child.stdin?.write('go\n');
+    await until(() => echo.connections() > 0 || undefined, 20_000);
+    // What the broker tells stays unread meanwhile.
+    process.kill(pid, 'SIGSTOP');
+    await until(() => echo.connections() === MANY || undefined, 20_000);
+    // The broker gathers lines for a moment, and then waits for nothing.
+    await until(() => isAsleep(broker) || undefined, 20_000);
+    process.kill(broker, 'SIGKILL');
+    await until(() => !existsSync(`/proc/${broker}/fd/0`) || undefined, 20_000);
+    process.kill(pid, 'SIGCONT');
+    await until(() => (brokerOf(pid) ?? broker) !== broker || undefined, 20_000);
+    child.stdin?.end('end\n');
+    const { status, stdout } = await result;
+    assert.equal(status, 0);
+    assert.equal(stdout.match(/"event":"decision"/g)?.length, MANY);
+  });
+}
+
+/** Whether a process has slept for ten looks. */
+async function isAsleep(pid: number): Promise<boolean> {
+  for (let look = 0; look < 10; look += 1) {
+    if (!/\) S /.test(readFileSync(`/proc/${pid}/stat`, 'latin1'))) return false;
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  return true;
 }

@@ -21,6 +21,7 @@ for (const user of users) {
       'window size',
       'questions in a pipeline',
       'Ctrl-Z and Ctrl-C in a pipeline',
+      'Ctrl-Z in a pipeline after a program stopped itself',
       'Ctrl-Z in a script',
       'a job that is continued the moment it stops',
       'a terminal that shows nothing does not hold up postern',

@@ -1,5 +1,5 @@
 // Finds the plugin whose requests a broker dies of, again and again. Pure.
-import { BLAMED_DEATHS, BROKER_STEADY_MS } from '../../../shared/limits.js';
+import { BLAMED_DEATHS, UNBLAMED_LIFE_MS } from '../../../shared/limits.js';
 
 export interface BrokerDeath {
   /** How long the broker served, in milliseconds. */
@@ -19,7 +19,7 @@ export class BlamePlugin {
    */
   note({ lived, suspects }: BrokerDeath): string | undefined {
     const common = [...this.#common].filter((plugin) => suspects.has(plugin));
-    const goesOn = lived < BROKER_STEADY_MS && common.length > 0;
+    const goesOn = lived < UNBLAMED_LIFE_MS && common.length > 0;
     this.#common = goesOn ? new Set(common) : suspects;
     this.#deaths = goesOn ? this.#deaths + 1 : 1;
     const [blamed] = this.#common;

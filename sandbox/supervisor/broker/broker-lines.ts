@@ -1,48 +1,59 @@
 // The supervisor's end of the line stream to the broker: one JSON object per line, in both directions.
-import type { ChildProcess } from 'node:child_process';
 import { EventEmitter } from 'node:events';
 import { Socket } from 'node:net';
 import { PosternError } from '../../../shared/errors.js';
-import { MAX_LINK_LINE_BYTES, UNREAD_LINES_BYTES } from '../../../shared/limits.js';
+import { LAST_WORDS_MS, MAX_LINK_LINE_BYTES, UNREAD_LINES_BYTES } from '../../../shared/limits.js';
 import { LineReader } from '../../../shared/line-reader.js';
-import { BROKER_LINE_FD, type BrokerLine, type SupervisorLine } from '../../../shared/protocol/link.js';
+import type { BrokerLine, SupervisorLine } from '../../../shared/protocol/link.js';
+import { duplicate } from '../../../shared/sys/fcntl.js';
+import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import { readBrokerLine } from './read-broker-line.js';
 
-/** The stream that spawn() made at the broker's descriptor for lines. */
-export function lineStream(child: ChildProcess): Socket {
-  const streams: readonly unknown[] = child.stdio;
-  const stream = streams[BROKER_LINE_FD];
-  if (stream instanceof Socket) return stream;
-  throw new PosternError('broker_failed', 'The broker did not start');
+/** @param socket a stream socket to a broker, owned from here on */
+export function linesOver(socket: OwnedFd, onUnread: () => void): BrokerLines {
+  // Each way has a stream of its own: one that cannot write to a dead broker would not read either what that wrote last.
+  const outgoing = new Socket({ fd: duplicate(socket.number).release(), readable: false, writable: true });
+  const incoming = new Socket({ fd: socket.release(), readable: true, writable: false });
+  return new BrokerLines(incoming, onUnread, outgoing);
 }
 
 /** Emits `line` for each valid line. It ignores other lines: the broker is not trusted. */
 export class BrokerLines extends EventEmitter<{ line: [BrokerLine] }> {
-  readonly #stream: Socket;
+  readonly #incoming: Socket;
+  readonly #outgoing: Socket;
   readonly #onUnread: () => void;
   #unread = 0;
   #id = 0;
 
   /** @param onUnread ends a broker that writes, and so makes this process answer, but does not read */
-  constructor(stream: Socket, onUnread: () => void = () => {}) {
+  constructor(incoming: Socket, onUnread: () => void = () => {}, outgoing: Socket = incoming) {
     super();
     this.#onUnread = onUnread;
     this.setMaxListeners(0);
-    this.#stream = stream;
+    this.#incoming = incoming;
+    this.#outgoing = outgoing;
     const reader = new LineReader((text) => this.#onLine(text), MAX_LINK_LINE_BYTES);
-    stream.on('data', (chunk) => {
-      if (!reader.push(chunk)) stream.destroy();
+    incoming.on('data', (chunk) => {
+      if (!reader.push(chunk)) incoming.destroy();
     });
-    stream.on('error', () => stream.destroy());
+    for (const stream of [incoming, outgoing]) stream.on('error', () => stream.destroy());
+  }
+
+  /** Resolves when nothing more is read. */
+  get closed(): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.#incoming.closed) resolve();
+      else this.#incoming.once('close', () => resolve());
+    });
   }
 
   send(line: SupervisorLine): void {
-    if (!this.#stream.writable) return;
+    if (!this.#outgoing.writable) return;
     const bytes = Buffer.from(`${JSON.stringify(line)}\n`);
     // Rules may be long. The supervisor sends them on its own, one plugin's at a time.
     const counted = line.type === 'plugin' ? 0 : bytes.length;
     this.#unread += counted;
-    this.#stream.write(bytes, () => {
+    this.#outgoing.write(bytes, () => {
       this.#unread -= counted;
     });
     if (this.#unread > UNREAD_LINES_BYTES) this.#onUnread();
@@ -79,11 +90,14 @@ export class BrokerLines extends EventEmitter<{ line: [BrokerLine] }> {
   }
 
   end(): void {
-    this.#stream.end();
+    this.#outgoing.end();
   }
 
-  close(): void {
-    this.#stream.destroy();
+  /** Reads what is left of a broker that has ended. Nothing else should hold the other end; if something does, it has little time. */
+  closeSoon(): void {
+    this.#outgoing.destroy();
+    const timer = setTimeout(() => this.#incoming.destroy(), LAST_WORDS_MS);
+    this.#incoming.once('close', () => clearTimeout(timer));
   }
 
   #onLine(text: string): void {

@@ -91,10 +91,15 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
     const { child, lines, gone } = spawned;
     const startedAt = performance.now();
     let up = false;
-    lines.on('line', (line) => this.#onLine(line));
+    const onLine = (line: BrokerLine): void => this.#onLine(line);
+    lines.on('line', onLine);
     child.once('exit', (_status, signal) => {
-      // A broker that was told to end may have written lines that are still unread.
-      if (!this.#stopping) lines.close();
+      if (!this.#stopping) {
+        // Of what it wrote last, the audit events are still read. A further broker answers for the rest.
+        lines.off('line', onLine);
+        lines.on('line', (line) => this.#onLastLine(line));
+        lines.closeSoon();
+      }
       if (up && !this.#stopping) this.#findBlame(performance.now() - startedAt, signal);
       if (this.#link?.child === child) this.#unlink();
       if (up) this.#onDeath(performance.now() - startedAt);
@@ -219,9 +224,12 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
     if (link === undefined) return;
     const ended = new Promise<void>((resolve) => link.child.once('close', () => resolve()));
     // The end of the line stream tells the broker to end. Its last lines are still read.
+    const { closed } = link.lines;
     link.lines.end();
     const timer = setTimeout(() => link.child.kill('SIGKILL'), BROKER_STOP_TIMEOUT_MS);
     await ended;
+    link.lines.closeSoon();
+    await closed;
     clearTimeout(timer);
   }
 
@@ -253,6 +261,10 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
     this.#link = undefined;
     this.#heartbeat?.close();
     this.#heartbeat = undefined;
+  }
+
+  #onLastLine(line: BrokerLine): void {
+    if (line.type === 'audit') this.emit('audit', line.line);
   }
 
   #onLine(line: BrokerLine): void {

@@ -3,12 +3,12 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { setCloseOnExecFrom } from '../../../shared/sys/fcntl.js';
 import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
-import { packetSocketPair } from '../../../shared/sys/socket.js';
+import { packetSocketPair, streamSocketPair } from '../../../shared/sys/socket.js';
 import { namespacesFailure } from '../../host/namespaces-failure.js';
 import { shortageIn } from '../../host/shortage.js';
 import { BROKER_ENVIRONMENT, brokerCommand } from './broker-command.js';
 import { brokerFailed } from './broker-failed.js';
-import { BrokerLines, lineStream } from './broker-lines.js';
+import { type BrokerLines, linesOver } from './broker-lines.js';
 import { BrokerPackets } from './broker-packets.js';
 import { BrokerWords } from './broker-words.js';
 
@@ -35,6 +35,7 @@ export async function spawnBroker(
   // Of what this process's own starter left open, nothing is for the broker. Node marks its own descriptors itself.
   setCloseOnExecFrom(3);
   const [ours, theirs] = packetSocketPair();
+  const [ourLines, theirLines] = streamSocketPair();
   const [program, ...args] = brokerCommand(asRoot);
   const child = spawn(program, args, {
     cwd: '/',
@@ -42,12 +43,14 @@ export async function spawnBroker(
     // A separate process group: the terminal's signals are not for the broker.
     detached: true,
     // stderr is a pipe: Node would make a shared stream non-blocking, for the plugin too.
-    stdio: ['ignore', 'ignore', 'pipe', 'pipe', theirs.number],
+    stdio: ['ignore', 'ignore', 'pipe', theirLines.number, theirs.number],
   });
   theirs.close();
+  theirLines.close();
   const unwatch = watch(ours);
   const kill = (): void => void child.kill('SIGKILL');
   const packets = new BrokerPackets(ours, kill);
+  const lines = linesOver(ourLines, kill);
   let up = false;
   let unshared = '';
   const words = new BrokerWords((text) => process.stderr.write(text));
@@ -64,7 +67,10 @@ export async function spawnBroker(
   };
   const gone = new Promise<never>((_, reject) => {
     child.once('error', ({ message }) => {
-      if (child.pid === undefined) release();
+      if (child.pid === undefined) {
+        release();
+        lines.closeSoon();
+      }
       reject(asRoot ? namespacesFailure(message) : brokerFailed(message, undefined, shortageIn(message)));
     });
     child.once('exit', (status, signal) => {
@@ -82,7 +88,7 @@ export async function spawnBroker(
   await Promise.race([gone, once(child, 'spawn')]);
   return {
     child,
-    lines: new BrokerLines(lineStream(child), kill),
+    lines,
     packets,
     gone,
     cameUp: () => {

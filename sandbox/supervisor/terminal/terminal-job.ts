@@ -84,6 +84,8 @@ export function joinJob(relay: TerminalRelay | undefined, sandbox: Stoppable): T
   const onStop = (): void => {
     asked = true;
     if (!relay.signal(SIGTSTP)) toGroup('SIGTSTP');
+    // A plugin that has stopped already reports no further stop.
+    if (left) stop(false);
   };
   relay.whenTaken(() => {
     if (left) onContinue();

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { BlamePlugin } from '../../../sandbox/supervisor/broker/blame-plugin.js';
-import { BLAMED_DEATHS, BROKER_STEADY_MS } from '../../../shared/limits.js';
+import { BLAMED_DEATHS, UNBLAMED_LIFE_MS } from '../../../shared/limits.js';
 
 /** @param deaths the suspects of each death, and how long the broker lived */
 function blamed(
@@ -24,5 +24,5 @@ test('nobody is blamed if there are several such plugins, or none, or if a broke
   never(blamed([['ab'], ['ab'], ['ab'], ['ab'], ['ab'], ['ab']]));
   never(blamed([['a'], ['b'], ['a'], ['b'], ['a'], ['b']]));
   never(blamed([[''], [''], [''], [''], ['']]));
-  never(blamed([['a'], ['a'], ['a'], ['a', BROKER_STEADY_MS], ['a'], ['a']]));
+  never(blamed([['a'], ['a'], ['a'], ['a', UNBLAMED_LIFE_MS], ['a'], ['a']]));
 });
