@@ -105,7 +105,7 @@ export class Sessions implements SessionEvents {
     const wanted = this.#wanted.take(answers.id);
     // If nobody waits for them, these ends are closed, and the new session ends by itself.
     if (wanted !== undefined) {
-      wanted.client.answerChannel(wanted.id, pluginRequest, pluginReply);
+      void wanted.client.answerChannel(wanted.id, pluginRequest, pluginReply);
       return;
     }
     pluginRequest.close();
@@ -140,10 +140,7 @@ export class Sessions implements SessionEvents {
     switch (packet.type) {
       case 'channel':
         this.#link.send({ type: 'session_ended', session: packet.session });
-        if (packet.answers !== undefined) {
-          const wanted = this.#wanted.take(packet.answers.id);
-          wanted?.client.refuseWanted(wanted.id);
-        }
+        if (packet.answers !== undefined) this.channelRefused(packet.answers.id);
         return;
       case 'trap':
         this.#link.send({ type: 'trap_ended', session: packet.session });
@@ -192,6 +189,12 @@ export class Sessions implements SessionEvents {
   dropped(number: number): void {
     this.#ended.get(number)?.close();
     this.#ended.delete(number);
+  }
+
+  /** @param number of a `channel_wanted` for which there is no channel */
+  channelRefused(number: number): void {
+    const wanted = this.#wanted.take(number);
+    wanted?.client.refuseWanted(wanted.id);
   }
 
   channelWanted(session: Session, client: ChannelClient, id: number): void {

@@ -26,6 +26,7 @@ const LINES: { readonly [T in LineType]: Entry<T> } = {
   plugin: { when: 'serving', take: ({ sessions }, line) => sessions.configure(line) },
   forget: { when: 'serving', take: ({ sessions }, { plugin }) => sessions.forget(plugin) },
   session_dropped: { when: 'serving', take: ({ sessions }, { session }) => sessions.dropped(session) },
+  channel_refused: { when: 'serving', take: ({ sessions }, { id }) => sessions.channelRefused(id) },
   limited: { when: 'serving', take: ({ sessions }, line) => sessions.limited(line) },
   audit_room: { when: 'serving', take: ({ sessions }, { room }) => sessions.auditRoom(room) },
   audit_dropped: {

@@ -50,15 +50,20 @@ export class ChannelClient implements Requester {
     return this.#replies.send(encodeReply(reply), descriptor);
   }
 
-  /** Answers an `open_channel` with the plugin's two ends, one packet each. The ends are closed here. */
-  answerChannel(id: number, request: OwnedFd, reply: OwnedFd): void {
+  /**
+   * Answers an `open_channel` with the plugin's two ends, one packet each. The ends are closed here. Where an end does not leave, since the
+   * kernel takes no more descriptors in flight (ETOOMANYREFS), a refusal follows.
+   */
+  async answerChannel(id: number, request: OwnedFd, reply: OwnedFd): Promise<void> {
     if (!this.#open) {
       request.close();
       reply.close();
       return;
     }
-    void this.#replies.send(encodeReply({ id, ok: true, part: 'request' }), request);
-    void this.answer({ id, ok: true, part: 'reply' }, reply);
+    const left = await this.#replies.send(encodeReply({ id, ok: true, part: 'request' }), request);
+    if (!left) reply.close();
+    else if (await this.answer({ id, ok: true, part: 'reply' }, reply)) return;
+    this.refuseWanted(id);
   }
 
   refuseChannel(id: number, why: string): void {
@@ -66,7 +71,7 @@ export class ChannelClient implements Requester {
     void this.answer({ id, ok: false, errno: 'EAGAIN', reason: 'concurrency_limited', message });
   }
 
-  /** Refuses a channel whose ends did not arrive. */
+  /** Refuses a channel that could not be made, or whose ends did not arrive. */
   refuseWanted(id: number): void {
     if (!this.#open) return;
     this.plugin.metrics.count('limitRejections', { limit: 'descriptors' });

@@ -44,6 +44,8 @@ export type SupervisorLine =
   | { readonly type: 'forget'; readonly plugin: string }
   /** The answer to `session_ended`: only the broker has the ends of the channel now. */
   | { readonly type: 'session_dropped'; readonly session: number }
+  /** The answer to `channel_wanted` if the supervisor can make no channel. */
+  | { readonly type: 'channel_refused'; readonly id: number }
   /** The supervisor could not write this many audit events. They count as dropped. */
   | { readonly type: 'audit_dropped'; readonly events: number }
   /** The audit log is full, or has room again. Only if `start` said which. */

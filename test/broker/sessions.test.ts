@@ -149,6 +149,21 @@ test('open_channel yields two ends that are a channel of their own', async () =>
   await broker.untilNoMoreThan(descriptors);
 });
 
+test('a channel that the supervisor cannot make is refused, and counts no more', async () => {
+  await broker.plugin('poor', { allow: [] });
+  const channel = await broker.channel('poor');
+  const seen = broker.lines.filter(isWanted).length;
+  for (let id = 1; id < 2 * CHANNELS_PER_PLUGIN; id += 1) {
+    channel.send({ op: 'open_channel', id });
+    await broker.until(() => broker.lines.filter(isWanted).length === seen + id);
+    broker.send({ type: 'channel_refused', id: broker.lines.filter(isWanted).at(-1)?.id ?? 0 });
+    const { reply } = await channel.answer(id);
+    assert.ok('errno' in reply);
+    assert.deepEqual([reply.errno, reply.reason], ['EAGAIN', 'concurrency_limited']);
+  }
+  channel.close();
+});
+
 test('channels that the plugin does not receive wait, and are whole once it does', async () => {
   const [channels, waits] = [CHANNELS_PER_PLUGIN - 1, 3 * CHANNELS_PER_PLUGIN];
   await broker.plugin('waiter', { allow: [`127.0.0.1:${echo.port}`] });

@@ -308,11 +308,11 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
   }
 
   #answerChannel(plugin: string, session: number, id: number): void {
-    if (!this.#channels.mayOpen(plugin, session)) return;
-    const packets = this.#link?.packets;
-    if (packets === undefined) return;
-    const { kept, ends } = this.#channels.open(plugin);
-    packets.channel(kept, { answers: { session, id }, handOver: ends });
+    const link = this.#link;
+    if (link === undefined) return;
+    const made = this.#channels.mayOpen(plugin, session) ? this.#channels.tryOpen(plugin) : undefined;
+    if (made === undefined) link.lines.send({ type: 'channel_refused', id });
+    else link.packets.channel(made.kept, { answers: { session, id }, handOver: made.ends });
   }
 
   /** @param signal that ended the broker. SIGKILL from elsewhere is the operator's or the kernel's doing */

@@ -1,7 +1,9 @@
 // Keeps the broker's ends of every channel in the supervisor, for the next broker.
+
 import { CHANNELS_PER_PLUGIN } from '../../../shared/limits.js';
 import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import { shutDown } from '../../../shared/sys/socket.js';
+import { shortageIn } from '../../host/shortage.js';
 import { type Channel, makeChannel } from './make-channel.js';
 
 /** A kept channel, under the session number that both sides use. */
@@ -12,6 +14,11 @@ export interface KeptChannel {
   readonly reply: OwnedFd;
 }
 
+export interface OpenedChannel {
+  readonly kept: KeptChannel;
+  readonly ends: Channel['plugin'];
+}
+
 export class ChannelKeeper {
   readonly #kept = new Map<number, KeptChannel>();
   /** Sessions whose end the running broker has not reported. */
@@ -19,13 +26,23 @@ export class ChannelKeeper {
   #next = 1;
 
   /** Makes a channel and keeps the broker's ends. @returns with the plugin's ends, owned by the caller */
-  open(plugin: string): { readonly kept: KeptChannel; readonly ends: Channel['plugin'] } {
+  open(plugin: string): OpenedChannel {
     const channel = makeChannel();
     const kept = { session: this.#next, plugin, ...channel.broker };
     this.#next += 1;
     this.#kept.set(kept.session, kept);
     this.#unended.add(kept.session);
     return { kept, ends: channel.plugin };
+  }
+
+  /** As {@link open}. @returns undefined where this process has no descriptor left */
+  tryOpen(plugin: string): OpenedChannel | undefined {
+    try {
+      return this.open(plugin);
+    } catch (error) {
+      if (!(error instanceof Error) || shortageIn(error.message) === undefined) throw error;
+      return undefined;
+    }
   }
 
   all(): readonly KeptChannel[] {

@@ -1,0 +1,59 @@
+// A plugin that opens channels until the supervisor has no descriptor left.
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { CHANNELS_PER_PLUGIN } from '../../shared/limits.js';
+import { descriptorsOf } from '../harness/broker-of.js';
+import { startPostern } from '../harness/postern.js';
+import { until } from '../harness/until.js';
+import { asUser, users } from '../harness/users.js';
+
+const client = readFileSync(new URL('../interop/postern_client.py', import.meta.url), 'utf8').replace(
+  /\nif __name__ == [\s\S]*$/,
+  '\n',
+);
+/** More than a running supervisor needs, and too few for all channels of a plugin. */
+const MORE = 30;
+const PROGRAM = `
+import sys
+channel = Channel.from_environment()
+print("runs", flush=True)
+sys.stdin.readline()
+opened, refused = [], 0
+for _ in range(${CHANNELS_PER_PLUGIN} - 1):
+    try:
+        channel._ask({"op": "open_channel"})
+        reply, fd = channel._receive_for(channel._next_id - 1)
+        assert reply["part"] == "reply"
+        opened.append(fd)
+    except ConnectError as error:
+        assert error.name == "EAGAIN", error
+        refused += 1
+print("opened some", len(opened) > 5, "refused some", refused > 5, flush=True)
+`;
+
+for (const user of users)
+  test(`a supervisor without descriptors refuses a channel, and goes on (${user})`, async (t) => {
+    const { child, result } = startPostern(
+      ['run', '--egress', 'channel', '--', '/usr/bin/python3', '-c', client + PROGRAM],
+      { as: user, stdio: ['pipe', 'pipe', 'pipe'], keepInput: true },
+    );
+    t.after(() => child.kill('SIGKILL'));
+    let seen = '';
+    child.stdout?.on('data', (text: string) => {
+      seen += text;
+    });
+    await until(() => seen.includes('runs') || undefined, 20_000);
+    // The supervisor alone gets the limit: the broker has descriptors.
+    const limit = descriptorsOf(child.pid ?? 0) + MORE;
+    const [command = '', ...rest] = [
+      ...asUser(user),
+      ...['prlimit', `--pid=${child.pid}`, `--nofile=${limit}:${limit}`],
+    ];
+    execFileSync(command, rest);
+    child.stdin?.end('go\n');
+    const { status, stdout, stderr } = await result;
+    assert.equal(stdout, 'runs\nopened some True refused some True\n', stderr);
+    assert.equal(status, 0, stderr);
+  });
