@@ -2,7 +2,6 @@
 // connections outlive a broker, because the supervisor keeps a duplicate of each channel's ends.
 import { EventEmitter } from 'node:events';
 import { readlinkSync } from 'node:fs';
-import { constants } from 'node:os';
 import type { LimitWord } from '../../../shared/config/counted-limits.js';
 import { PosternError } from '../../../shared/errors.js';
 import { BROKER_START_TIMEOUT_MS } from '../../../shared/limits.js';
@@ -16,18 +15,14 @@ import type {
   SupervisorLine,
 } from '../../../shared/protocol/link.js';
 import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
-import { ConnectsAsPlugin } from '../unix/connects-as-plugin.js';
 import { askExplanation, askMetrics } from './ask-broker.js';
 import { BrokerDeaths } from './broker-deaths.js';
 import { brokerFailed } from './broker-failed.js';
-import { ChannelKeeper } from './channel-keeper.js';
-import { ConnectionsKeeper } from './connections-keeper.js';
-import { EndAlarm } from './end-alarm.js';
 import { Heartbeat } from './heartbeat.js';
+import { KeptForBrokers } from './kept-for-brokers.js';
 import type { Channel } from './make-channel.js';
 import { type SpawnedBroker, spawnBroker } from './spawn-broker.js';
-import { type TrapFacts, TrapKeeper } from './trap-keeper.js';
-import { receiveUnixAsks, type UnixAsk } from './unix-asks.js';
+import type { TrapFacts } from './trap-keeper.js';
 
 const BROKER_STOP_TIMEOUT_MS = 5_000;
 
@@ -58,13 +53,8 @@ interface BrokerEvents {
 export class BrokerProcess extends EventEmitter<BrokerEvents> {
   readonly #options: BrokerOptions;
   readonly #plugins = new Map<string, PluginLine>();
-  readonly #channels = new ChannelKeeper();
-  readonly #traps = new TrapKeeper();
-  readonly #connections = new ConnectionsKeeper();
+  readonly #kept = new KeptForBrokers();
   readonly #deaths = new BrokerDeaths();
-  readonly #unixConnects = new ConnectsAsPlugin();
-  /** For each plugin, what ends its current sandbox. */
-  readonly #sandboxes = new Map<string, EndAlarm>();
   #link: SpawnedBroker | undefined;
   #heartbeat: Heartbeat | undefined;
   #stopping = false;
@@ -82,11 +72,7 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
   /** @throws PosternError `broker_failed` where the broker does not start */
   async start(): Promise<void> {
     const spawned = await spawnBroker(this.#options.becomeIds !== undefined, (packets) =>
-      receiveUnixAsks(packets, {
-        isFull: () => this.#unixConnects.isFull,
-        ask: (ask, socket) => this.#connectUnix(ask, socket),
-        discard: (descriptors) => this.#unixConnects.discard(descriptors),
-      }),
+      this.#kept.receiveAsks(packets),
     );
     const { child, lines, gone } = spawned;
     const startedAt = performance.now();
@@ -120,31 +106,23 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
       child.kill('SIGKILL');
       throw error;
     }
-    const packets = this.#link?.packets;
-    packets?.marks(this.#deaths.marks);
-    for (const kept of this.#connections.all()) packets?.connections(kept);
-    this.#channels.restart();
-    for (const kept of this.#channels.all()) packets?.channel(kept, { resumed: true });
-    for (const [plugin, alarm] of this.#sandboxes) packets?.sandbox(plugin, alarm);
-    for (const kept of this.#traps.all()) packets?.trap(kept, true);
+    spawned.packets.marks(this.#deaths.marks);
+    this.#kept.giveTo(spawned);
   }
 
   /** Gives the broker the rules of a plugin. @throws PosternError `bad_rules` where the broker refuses them */
   async addPlugin(line: PluginLine): Promise<void> {
     await this.#configure(line);
     this.#plugins.set(line.plugin, line);
-    const kept = this.#connections.keep(line.plugin, line.limits.connections);
-    if (kept !== undefined) this.#link?.packets.connections(kept);
+    this.#kept.countConnections(line.plugin, line.limits.connections);
   }
 
   /** Forgets a plugin and ends its sessions. */
   removePlugin(plugin: string): void {
     this.#plugins.delete(plugin);
-    this.#connections.drop(plugin);
     this.#deaths.forget(plugin);
     this.#link?.lines.send({ type: 'forget', plugin });
-    for (const kept of this.#channels.all()) if (kept.plugin === plugin) this.#channels.drop(kept.session);
-    for (const kept of this.#traps.all()) if (kept.plugin === plugin) this.#dropTrap(kept.session);
+    this.#kept.drop(plugin);
   }
 
   /** Reports audit events that could not be written. The broker counts them with its own. */
@@ -164,19 +142,12 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
 
   /** Makes a channel for a plugin. @returns the plugin's ends, owned by the caller */
   openChannel(plugin: string): Channel['plugin'] {
-    const { kept, ends } = this.#channels.open(plugin);
-    this.#link?.packets.channel(kept);
-    return ends;
+    return this.#kept.openChannel(plugin);
   }
 
   /** Gives this broker and its successors the current sandbox of a plugin. @param end called when the broker asks for its end */
   openSandbox(plugin: string, end: (() => void) | undefined): void {
-    this.#sandboxes.get(plugin)?.close();
-    this.#sandboxes.delete(plugin);
-    if (end === undefined) return;
-    const alarm = new EndAlarm(end);
-    this.#sandboxes.set(plugin, alarm);
-    this.#link?.packets.sandbox(plugin, alarm);
+    this.#kept.openSandbox(plugin, end);
   }
 
   /**
@@ -185,8 +156,7 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
    * @param trap as the launcher sends it (TRAP_DESCRIPTORS), owned from here on
    */
   openTrap(trap: readonly OwnedFd[], facts: TrapFacts): void {
-    const kept = this.#traps.keep(trap, facts);
-    this.#link?.packets.trap(kept, false);
+    this.#kept.openTrap(trap, facts);
   }
 
   /** The broker's metrics in Prometheus' text format; undefined where no broker answers. */
@@ -214,10 +184,7 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
   /** Ends the broker for good. */
   async stop(): Promise<void> {
     this.#stopping = true;
-    for (const { session } of this.#channels.all()) this.#channels.drop(session);
-    for (const { session } of this.#traps.all()) this.#dropTrap(session);
-    for (const plugin of [...this.#sandboxes.keys()]) this.openSandbox(plugin, undefined);
-    for (const { packet } of this.#connections.all()) this.#connections.drop(packet.plugin);
+    this.#kept.close();
     this.#deaths.close();
     const link = this.#link;
     this.#unlink();
@@ -259,6 +226,7 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
 
   #unlink(): void {
     this.#link = undefined;
+    this.#kept.unlink();
     this.#heartbeat?.close();
     this.#heartbeat = undefined;
   }
@@ -269,50 +237,7 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
 
   #onLine(line: BrokerLine): void {
     if (line.type === 'audit') this.emit('audit', line.line);
-    else if (line.type === 'session_ended') this.#letGo(line.session);
-    else if (line.type === 'trap_ended') this.#dropTrap(line.session);
-    else if (line.type === 'channel_wanted') this.#answerChannel(line.plugin, line.session, line.id);
-  }
-
-  /** The broker names the trap. It gains nothing by another one's: the socket must be that sandbox's. */
-  #connectUnix({ session, id, target }: UnixAsk, socket: OwnedFd | undefined): void {
-    // A successor numbers its own connects: it must not take the answer to this one.
-    const lines = this.#link?.lines;
-    const answer = (result: number | 'host'): void =>
-      lines?.send({ type: 'unix_connected', session, id, result });
-    if (socket === undefined) {
-      answer(-constants.errno.EAGAIN);
-      return;
-    }
-    const trap = this.#traps.get(session);
-    const pluginId = trap?.pluginId;
-    if (trap === undefined || pluginId === undefined) {
-      this.#unixConnects.discard([socket]);
-      return;
-    }
-    // A plugin that is alone delays nobody.
-    const kill = (): void => {
-      if (this.#sandboxes.size > 1) trap.kill();
-    };
-    this.#unixConnects.connect({ ...trap, pluginId, kill }, socket, target, answer);
-  }
-
-  #dropTrap(session: number): void {
-    this.#unixConnects.end(session, this.#traps.drop(session));
-  }
-
-  #letGo(session: number): void {
-    // A broker that was taken over would have this process answer without end.
-    if (!this.#channels.ended(session)) return;
-    this.#link?.lines.send({ type: 'session_dropped', session });
-  }
-
-  #answerChannel(plugin: string, session: number, id: number): void {
-    const link = this.#link;
-    if (link === undefined) return;
-    const made = this.#channels.mayOpen(plugin, session) ? this.#channels.tryOpen(plugin) : undefined;
-    if (made === undefined) link.lines.send({ type: 'channel_refused', id });
-    else link.packets.channel(made.kept, { answers: { session, id }, handOver: made.ends });
+    else this.#kept.take(line);
   }
 
   /** @param signal that ended the broker. SIGKILL from elsewhere is the operator's or the kernel's doing */

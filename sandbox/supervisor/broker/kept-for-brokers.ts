@@ -1,0 +1,147 @@
+// What outlives a broker: each plugin's channels and traps, its counted connections, and what ends its sandbox. Runs in the supervisor. It gives
+// all of it to each new broker, and answers what a broker says about it.
+import { constants } from 'node:os';
+import type { BrokerLine } from '../../../shared/protocol/link.js';
+import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
+import { ConnectsAsPlugin } from '../unix/connects-as-plugin.js';
+import type { BrokerLines } from './broker-lines.js';
+import type { BrokerPackets } from './broker-packets.js';
+import { ChannelKeeper } from './channel-keeper.js';
+import { ConnectionsKeeper } from './connections-keeper.js';
+import { EndAlarm } from './end-alarm.js';
+import type { Channel } from './make-channel.js';
+import { type TrapFacts, TrapKeeper } from './trap-keeper.js';
+import { receiveUnixAsks, type UnixAsk } from './unix-asks.js';
+
+/** The ways to a running broker. */
+interface Link {
+  readonly lines: BrokerLines;
+  readonly packets: BrokerPackets;
+}
+
+export class KeptForBrokers {
+  readonly #channels = new ChannelKeeper();
+  readonly #traps = new TrapKeeper();
+  readonly #connections = new ConnectionsKeeper();
+  readonly #unixConnects = new ConnectsAsPlugin();
+  /** For each plugin, what ends its current sandbox. */
+  readonly #sandboxes = new Map<string, EndAlarm>();
+  #link: Link | undefined;
+
+  /** Gives a new broker all that is kept. From now on it gets what is new, too. */
+  giveTo(link: Link): void {
+    this.#link = link;
+    const { packets } = link;
+    for (const kept of this.#connections.all()) packets.connections(kept);
+    this.#channels.restart();
+    for (const kept of this.#channels.all()) packets.channel(kept, { resumed: true });
+    for (const [plugin, alarm] of this.#sandboxes) packets.sandbox(plugin, alarm);
+    for (const kept of this.#traps.all()) packets.trap(kept, true);
+  }
+
+  /** The broker is gone. */
+  unlink(): void {
+    this.#link = undefined;
+  }
+
+  /** Counts a plugin's connections for its limit, if it has one. */
+  countConnections(plugin: string, limit: number | undefined): void {
+    const kept = this.#connections.keep(plugin, limit);
+    if (kept !== undefined) this.#link?.packets.connections(kept);
+  }
+
+  /** Makes a channel for a plugin. @returns the plugin's ends, owned by the caller */
+  openChannel(plugin: string): Channel['plugin'] {
+    const { kept, ends } = this.#channels.open(plugin);
+    this.#link?.packets.channel(kept);
+    return ends;
+  }
+
+  /** @param end called when a broker asks for the end of the plugin's sandbox; undefined: there is no sandbox any more */
+  openSandbox(plugin: string, end: (() => void) | undefined): void {
+    this.#sandboxes.get(plugin)?.close();
+    this.#sandboxes.delete(plugin);
+    if (end === undefined) return;
+    const alarm = new EndAlarm(end);
+    this.#sandboxes.set(plugin, alarm);
+    this.#link?.packets.sandbox(plugin, alarm);
+  }
+
+  /** @param trap as the launcher sends it (TRAP_DESCRIPTORS), owned from here on */
+  openTrap(trap: readonly OwnedFd[], facts: TrapFacts): void {
+    const kept = this.#traps.keep(trap, facts);
+    this.#link?.packets.trap(kept, false);
+  }
+
+  /** Ends a plugin's channels and traps. */
+  drop(plugin: string): void {
+    this.#connections.drop(plugin);
+    for (const kept of this.#channels.all()) if (kept.plugin === plugin) this.#channels.drop(kept.session);
+    for (const kept of this.#traps.all()) if (kept.plugin === plugin) this.#dropTrap(kept.session);
+  }
+
+  /** Ends everything. */
+  close(): void {
+    for (const { session } of this.#channels.all()) this.#channels.drop(session);
+    for (const { session } of this.#traps.all()) this.#dropTrap(session);
+    for (const plugin of [...this.#sandboxes.keys()]) this.openSandbox(plugin, undefined);
+    for (const { packet } of this.#connections.all()) this.#connections.drop(packet.plugin);
+  }
+
+  /** Takes what the broker says about channels and traps. */
+  take(line: BrokerLine): void {
+    if (line.type === 'session_ended') this.#letGo(line.session);
+    else if (line.type === 'trap_ended') this.#dropTrap(line.session);
+    else if (line.type === 'channel_wanted') this.#answerChannel(line.plugin, line.session, line.id);
+  }
+
+  /** Receives the broker's orders for AF_UNIX sockets. @returns what ends that */
+  receiveAsks(packets: OwnedFd): () => void {
+    return receiveUnixAsks(packets, {
+      isFull: () => this.#unixConnects.isFull,
+      ask: (ask, socket) => this.#connectUnix(ask, socket),
+      discard: (descriptors) => this.#unixConnects.discard(descriptors),
+    });
+  }
+
+  /** The broker names the trap. It gains nothing by another one's: the socket must be that sandbox's. */
+  #connectUnix({ session, id, target }: UnixAsk, socket: OwnedFd | undefined): void {
+    // A successor numbers its own connects: it must not take the answer to this one.
+    const lines = this.#link?.lines;
+    const answer = (result: number | 'host'): void =>
+      lines?.send({ type: 'unix_connected', session, id, result });
+    if (socket === undefined) {
+      answer(-constants.errno.EAGAIN);
+      return;
+    }
+    const trap = this.#traps.get(session);
+    const pluginId = trap?.pluginId;
+    if (trap === undefined || pluginId === undefined) {
+      this.#unixConnects.discard([socket]);
+      return;
+    }
+    // A plugin that is alone delays nobody.
+    const kill = (): void => {
+      if (this.#sandboxes.size > 1) trap.kill();
+    };
+    this.#unixConnects.connect({ ...trap, pluginId, kill }, socket, target, answer);
+  }
+
+  #dropTrap(session: number): void {
+    this.#unixConnects.end(session, this.#traps.drop(session));
+  }
+
+  #letGo(session: number): void {
+    // A broker that was taken over would have this process answer without end.
+    if (!this.#channels.ended(session)) return;
+    this.#link?.lines.send({ type: 'session_dropped', session });
+  }
+
+  #answerChannel(plugin: string, session: number, id: number): void {
+    const link = this.#link;
+    if (link === undefined) return;
+    const made = this.#channels.mayOpen(plugin, session) ? this.#channels.tryOpen(plugin) : undefined;
+    if (made === undefined) link.lines.send({ type: 'channel_refused', id });
+    else link.packets.channel(made.kept, { answers: { session, id }, handOver: made.ends });
+  }
+}
