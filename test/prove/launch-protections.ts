@@ -1,10 +1,18 @@
 // Steps of a launch, and init.
+import type { Mutation } from '../harness/mutant.js';
 import type { Protection } from './protection.js';
 
 const launch = (pattern: string): Pick<Protection, 'tests' | 'pattern'> => ({
   tests: ['integration/launch'],
   pattern,
 });
+
+/** What the supervisor's own starter left open goes to none of its children. */
+const KEPT_BY_SUPERVISOR: Mutation = {
+  file: 'sandbox/supervisor/broker/spawn-broker',
+  right: '    setCloseOnExecFrom(3);',
+  wrong: '',
+};
 
 /** An option of unshare(1), and whether a sandbox starts without it. */
 const NAMESPACES: readonly (readonly [option: string, holds: string, failsClosed?: true])[] = [
@@ -62,6 +70,10 @@ const STEPS: readonly Protection[] = [
     file: 'sandbox/launch/arrange-descriptors',
     right: '    setCloseOnExecFrom(documented);',
     wrong: '',
+    besides: [
+      KEPT_BY_SUPERVISOR,
+      { file: 'sandbox/launch/keep-job-control', right: '    setCloseOnExecFrom(0);', wrong: '' },
+    ],
     ...launch('documented descriptors.*user'),
   },
   {
@@ -120,6 +132,7 @@ const INIT: readonly Protection[] = [
     file: 'sandbox/launch/init',
     right: 'setCloseOnExecFrom(3);',
     wrong: '',
+    besides: [KEPT_BY_SUPERVISOR],
     ...launch('init keeps nothing.*user'),
   },
   {

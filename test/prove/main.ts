@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { bundle } from '../../deploy/bundle.js';
-import { mutate } from '../harness/mutant.js';
+import { type Mutation, mutate } from '../harness/mutant.js';
 import { endLeftOvers, initTold } from './end-left-overs.js';
 import type { Protection } from './protection.js';
 import { protections } from './protections.js';
@@ -28,14 +28,14 @@ interface Proof {
   readonly problem?: string;
 }
 
-function buildWithout(protection: Protection): string {
+function buildWithout(mutations: readonly Mutation[]): string {
   const folder = mkdtempSync(join(tmpdir(), 'postern-prove-'));
   chmodSync(folder, 0o755);
   const top = dirname(dist.replace(/\/$/, ''));
   cpSync(dist, join(folder, 'dist'), { recursive: true });
   cpSync(join(top, 'package.json'), join(folder, 'package.json'));
   symlinkSync(join(top, 'node_modules'), join(folder, 'node_modules'));
-  mutate(join(folder, 'dist'), protection);
+  for (const mutation of mutations) mutate(join(folder, 'dist'), mutation);
   mutate(join(folder, 'dist'), initTold(folder));
   bundle(join(folder, 'dist'));
   return folder;
@@ -79,10 +79,24 @@ function runTests(folder: string, { tests, pattern }: Protection): Promise<{ fai
   });
 }
 
+/** Whether the protection holds alone, without others that hold the same. */
+async function holdsAlone(protection: Protection): Promise<boolean> {
+  if (protection.besides === undefined) return true;
+  const folder = buildWithout(protection.besides);
+  try {
+    return startsAtAll(folder) && (await runTests(folder, protection)).failed === 0;
+  } finally {
+    endLeftOvers(folder);
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
 async function prove(protection: Protection): Promise<Proof> {
   const { name } = protection;
   const began = performance.now();
-  const folder = buildWithout(protection);
+  if (!(await holdsAlone(protection)))
+    return { name, noticed: 0, ran: 0, seconds: 0, problem: 'it does not hold alone' };
+  const folder = buildWithout([...(protection.besides ?? []), protection]);
   try {
     const starts = startsAtAll(folder);
     const closed = protection.failsClosed === true;

@@ -4,6 +4,8 @@ import type { Mutation } from '../harness/mutant.js';
 export interface Protection extends Mutation {
   /** As in SECURITY.md: the part, and what it does. */
   readonly name: string;
+  /** Others that hold the same. They are taken away too, and this protection alone must hold then. */
+  readonly besides?: readonly Mutation[];
   /** Without it nothing starts at all, so no test can run. */
   readonly failsClosed?: true;
   /** Test files, below dist/test and without `.test.js`. */
