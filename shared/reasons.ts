@@ -84,8 +84,11 @@ export const ADDRESS_CLASSES = [
 ] as const;
 export type AddressClass = (typeof ADDRESS_CLASSES)[number];
 
-/** The calls that the filter reports, and how the broker ended each. */
-export const TRAP_CALLS = ['connect', 'bind', 'listen'] as const;
+/** The calls that the filter reports, whatever their arguments. */
+export const WHOLLY_TRAPPED = ['connect', 'bind', 'listen'] as const;
+export type WhollyTrapped = (typeof WHOLLY_TRAPPED)[number];
+/** The calls that the filter reports, setsockopt with SO_LINGER alone, and how the broker ended each. */
+export const TRAP_CALLS = ['connect', 'bind', 'listen', 'setsockopt'] as const;
 export type TrapCall = (typeof TRAP_CALLS)[number];
 export const TRAP_ANSWERS = ['brokered', 'own', 'refused', 'error'] as const;
 export type TrapAnswer = (typeof TRAP_ANSWERS)[number];

@@ -1,4 +1,4 @@
-// Copies a struct sockaddr out of a caller's memory. Runs in the broker, on any of its threads.
+// Copies a struct sockaddr, or another short argument, out of a caller's memory. Runs in the broker, on any of its threads.
 import { constants } from 'node:os';
 import { readMemory } from '../../shared/sys/process-memory.js';
 import { MAX_SOCKADDR_BYTES } from './read-sockaddr.js';

@@ -4,6 +4,7 @@ import type { Worker } from 'node:worker_threads';
 import { FairTurns } from '../../shared/fair-turns.js';
 import { duplicate } from '../../shared/sys/fcntl.js';
 import { OwnedFd } from '../../shared/sys/owned-fd.js';
+import { type PassedMemory, passedMemory } from '../caller/passed-memory.js';
 import type { Placement } from '../caller/place-socket.js';
 import type { Reached } from '../caller/reach-caller.js';
 import type { TrappedCall } from '../caller/trapped-call.js';
@@ -16,7 +17,7 @@ interface ReachOrder {
   readonly tid: number;
   readonly descriptor: number;
   /** Missing for listen(2). */
-  readonly address: { readonly at: bigint; readonly length: number } | undefined;
+  readonly address: PassedMemory | undefined;
 }
 
 /** The thread owns these numbers from here on. */
@@ -84,7 +85,7 @@ export class SlowLane {
         kind: 'reach',
         tid,
         descriptor,
-        address: call === 'listen' ? undefined : { at: notification.address, length: notification.ints[2] },
+        address: passedMemory(call, notification),
       },
       alarmOf(stall),
     );

@@ -1,7 +1,13 @@
 // Carries socket options from a plugin's socket to the one that takes its place: a program sets them before it connects. Runs in the
 // broker.
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
-import { IPPROTO_IP, IPPROTO_IPV6, IPPROTO_TCP, SOL_SOCKET } from '../../shared/sys/socket-constants.js';
+import {
+  IPPROTO_IP,
+  IPPROTO_IPV6,
+  IPPROTO_TCP,
+  SO_LINGER,
+  SOL_SOCKET,
+} from '../../shared/sys/socket-constants.js';
 import { readOption, writeOption } from '../../shared/sys/socket-option.js';
 
 /** An option whose value before connect(2) shapes the connection or the calls on it. */
@@ -62,6 +68,7 @@ export class CarryOver {
     this.#both = [
       // SO_OOBINLINE, SO_RCVLOWAT
       ...[10, 18].map((name) => option(SOL_SOCKET, name)),
+      option(SOL_SOCKET, SO_LINGER, 8),
       // SO_SNDBUF, SO_RCVBUF
       ...[7, 8].map((name) => option(SOL_SOCKET, name, 4, true)),
       // SO_RCVTIMEO_NEW, SO_SNDTIMEO_NEW

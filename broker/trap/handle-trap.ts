@@ -1,4 +1,4 @@
-// The whole path of a trapped call: take the descriptor, copy the address, find out whose socket it is, then act on the duplicate or put
+// The whole path of a trapped call: take the descriptor, copy the address or the option, find out whose socket it is, then act on the duplicate or put
 // another socket in its place. Runs in the broker. The kernel never executes a connect, bind or listen of an inet socket as the plugin
 // wrote it: between check and execution another thread could swap address or descriptor.
 import { constants } from 'node:os';
@@ -18,6 +18,7 @@ import { connectUnix } from './connect-unix.js';
 import { noteAsker } from './note-asker.js';
 import { refuseForeign } from './refuse-foreign.js';
 import { refuseFull } from './refuse-full.js';
+import { setLinger } from './set-linger.js';
 import type { TrapContext } from './trap-context.js';
 import type { TrappedSocket } from './trapped-socket.js';
 
@@ -50,11 +51,15 @@ function act(context: TrapContext, call: TrappedCall, { descriptor, address }: R
     if (!call.stillWaits()) call.end(-EINVAL, 'error');
     else if (typeof address === 'number') call.end(address, 'error');
     // The call may have to wait, with a duplicate here.
-    else if (call.call !== 'bind' && !descriptors.hasRoom(0)) refuseFull(context, call, address);
+    else if (mayWait(call) && !descriptors.hasRoom(0)) refuseFull(context, call, address);
     else kept = handleSocket(context, call, descriptor, address);
   } finally {
     if (!kept) descriptor.close();
   }
+}
+
+function mayWait({ call }: TrappedCall): boolean {
+  return call === 'connect' || call === 'listen';
 }
 
 /** @returns whether the descriptor is still needed, and closed later */
@@ -72,6 +77,10 @@ function handleSocket(
   const { domain, netns } = identity;
   const socket: TrappedSocket = { descriptor, domain, own: netns === context.netns };
   if (address === undefined) return listen(context, call, socket);
+  if (call.call === 'setsockopt') {
+    setLinger(call, descriptor.number, address);
+    return false;
+  }
   if (domain === AF_UNIX && call.call === 'connect') return connectUnix(context, call, socket, address);
   if (domain === AF_UNIX) {
     letUnixBindGoOn(context, call, socket, address);

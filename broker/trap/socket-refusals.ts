@@ -1,7 +1,7 @@
 // Refusals in one sandbox that no rule can change: UDP to the outside, and calls on sockets of the host's network. Each is counted. The
 // audit log gets one line for all of a kind within a second. Runs in the broker.
 import { quoteDestination } from '../../shared/policy/make-decision.js';
-import type { TrapCall } from '../../shared/reasons.js';
+import type { WhollyTrapped } from '../../shared/reasons.js';
 import type { TrappedAddress } from '../caller/read-sockaddr.js';
 import type { Audit } from '../record/audit.js';
 import type { Origin } from '../record/origin.js';
@@ -16,7 +16,7 @@ type Kind = keyof typeof REASONS;
 interface Pending {
   count: number;
   readonly kind: Kind;
-  readonly call: TrapCall;
+  readonly call: WhollyTrapped;
   readonly origin: Origin;
   readonly address: TrappedAddress | undefined;
 }
@@ -33,7 +33,7 @@ export class SocketRefusals {
   }
 
   /** @param address the call's; listen(2) has none */
-  note(kind: Kind, call: TrapCall, address: TrappedAddress | undefined, origin: () => Origin): void {
+  note(kind: Kind, call: WhollyTrapped, address: TrappedAddress | undefined, origin: () => Origin): void {
     this.#plugin.metrics.count('decisions', { decision: 'deny', reason: REASONS[kind] });
     const key = `${kind} ${call}`;
     const pending = this.#pending.get(key);
@@ -78,7 +78,7 @@ export class SocketRefusals {
 }
 
 function messageOf(
-  call: TrapCall,
+  call: WhollyTrapped,
   { host, port }: { readonly host: string | null; readonly port: number | null },
 ): string {
   const to = host === null || port === null ? '' : ` to ${quoteDestination(host, port)}`;

@@ -2,21 +2,31 @@
 // some only with listed arguments. `denied` refuses by argument. `known` answers unknown calls with ENOSYS.
 // The strictest answer counts; of two errnos, that of the filter loaded last.
 import { PosternError } from '../../shared/errors.js';
-import { TRAP_CALLS } from '../../shared/reasons.js';
+import { WHOLLY_TRAPPED } from '../../shared/reasons.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
-import { type Filter, knowsCall, loadFilter, loadNotifyingFilter } from '../../shared/sys/seccomp.js';
+import {
+  type Filter,
+  type FilterRule,
+  knowsCall,
+  loadFilter,
+  loadNotifyingFilter,
+} from '../../shared/sys/seccomp.js';
+import { SO_LINGER, SOL_SOCKET } from '../../shared/sys/socket-constants.js';
 import { argumentDenials } from './filter/argument-denials.js';
 import { conditionalCalls } from './filter/conditional-calls.js';
 import type { FilterGroup } from './filter/filter-group.js';
 import { ordinaryCalls } from './filter/ordinary-calls.js';
 import { refusedCalls } from './filter/refused-calls.js';
 
-/** Whether the plugin's own connect, bind and listen are reported to the broker, or refused. */
+/** Whether the plugin's own connect, bind, listen and SO_LINGER are reported to the broker, or refused. */
 export type Egress = 'transparent' | 'channel';
 
 /** No other filter may refuse a call that one filter reports, since the strictest answer counts. */
-const REPORTING: Filter = { otherwise: 'allow', rules: [{ calls: TRAP_CALLS, action: 'notify' }] };
-const REFUSED_IN_CHANNEL = TRAP_CALLS.map((call) => `seccomp.${call}`);
+const REPORTING: Filter = {
+  otherwise: 'allow',
+  rules: [{ calls: WHOLLY_TRAPPED, action: 'notify' }, lingerRule('notify')],
+};
+const REFUSED_IN_CHANNEL = WHOLLY_TRAPPED.map((call) => `seccomp.${call}`);
 
 /**
  * @param added calls beyond those of every plugin; none that is reported or judged by its arguments
@@ -55,6 +65,7 @@ export function filters(egress: Egress, added: readonly string[] = []): readonly
       rules: [
         { calls: [...ordinary], action: 'allow' },
         ...conditionalCalls.filter(kept).flatMap((group) => group.rules),
+        ...(egress === 'transparent' && judged.has('setsockopt') ? [lingerRule('allow')] : []),
       ],
     },
     { otherwise: 'ENOSYS', rules: [{ calls: [...known], action: 'allow' }] },
@@ -63,6 +74,18 @@ export function filters(egress: Egress, added: readonly string[] = []): readonly
       rules: [...refused, ...argumentDenials.filter(kept)].flatMap((group) => group.rules),
     },
   ];
+}
+
+/** The broker sees what the option is set to, and the filter does not. */
+function lingerRule(action: FilterRule['action']): FilterRule {
+  return {
+    calls: ['setsockopt'],
+    action,
+    when: [
+      { index: 1, equals: SOL_SOCKET },
+      { index: 2, equals: SO_LINGER },
+    ],
+  };
 }
 
 /** Loads all filters for this thread. @returns the listener of the reported calls, if there are any */

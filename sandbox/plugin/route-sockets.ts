@@ -85,7 +85,7 @@ export function routeSockets(prototype: Socket): void {
       return ms === 0 ? this.removeListener('timeout', callback) : this.once('timeout', callback);
     },
     resetAndDestroy() {
-      // A reset needs SO_LINGER, which a program in the sandbox may not set.
+      // A reset needs SO_LINGER, which a program may not set where egress is `channel`.
       const isOurs = relays.has(this) && !this.destroyed;
       return isOurs ? this.destroy() : resetAndDestroy.call(this);
     },

@@ -7,8 +7,8 @@ import type {
   ProtocolErrorKind,
   Reason,
   SlowAction,
-  TrapCall,
   WayOut,
+  WhollyTrapped,
 } from '../reasons.js';
 
 /** The types of fields. The last eight are words of a list in shared/reasons.ts. */
@@ -22,7 +22,7 @@ export interface AuditTypes {
   readonly decision: DecisionWord;
   readonly reason: Reason;
   readonly outcome: Outcome;
-  readonly call: TrapCall;
+  readonly call: WhollyTrapped;
   readonly kind: ProtocolErrorKind;
   readonly action: SlowAction;
 }

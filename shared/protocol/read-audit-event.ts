@@ -6,8 +6,8 @@ import {
   PROTOCOL_ERRORS,
   REASONS,
   SLOW_ACTIONS,
-  TRAP_CALLS,
   WAYS_OUT,
+  WHOLLY_TRAPPED,
 } from '../reasons.js';
 import {
   AUDIT_EVENTS,
@@ -28,7 +28,7 @@ export const AUDIT_WORDS: { readonly [T in WordType]: readonly AuditTypes[T][] }
   decision: DECISIONS,
   reason: REASONS,
   outcome: OUTCOMES,
-  call: TRAP_CALLS,
+  call: WHOLLY_TRAPPED,
   kind: PROTOCOL_ERRORS,
   action: SLOW_ACTIONS,
 };

@@ -30,6 +30,8 @@ export interface Notification {
   readonly ints: readonly [number, number, number];
   /** The second argument, as an address in the caller's memory. */
   readonly address: bigint;
+  /** The fourth argument, as an address in the caller's memory, and the fifth, as an int. */
+  readonly option: { readonly address: bigint; readonly length: number };
 }
 
 /**
@@ -51,6 +53,7 @@ export function readNotification(slot: Uint8Array): Notification {
     call: view.getInt32(NOTIF['data.nr'], true),
     ints: [argument(0), argument(1), argument(2)],
     address: view.getBigUint64(NOTIF['data.args'] + 8, true),
+    option: { address: view.getBigUint64(NOTIF['data.args'] + 24, true), length: argument(4) },
   };
 }
 

@@ -13,6 +13,7 @@ export const IPPROTO_IP = 0;
 export const IPPROTO_TCP = 6;
 export const IPPROTO_IPV6 = 41;
 
+export const SO_LINGER = 13;
 export const SO_DOMAIN = 39;
 export const SO_NETNS_COOKIE = 71;
 export const IPV6_V6ONLY = 26;

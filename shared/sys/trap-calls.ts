@@ -2,7 +2,9 @@
 import type { TrapCall } from '../reasons.js';
 
 const NUMBERS: Readonly<Record<TrapCall, number>> =
-  process.arch === 'arm64' ? { connect: 203, bind: 200, listen: 201 } : { connect: 42, bind: 49, listen: 50 };
+  process.arch === 'arm64'
+    ? { connect: 203, bind: 200, listen: 201, setsockopt: 208 }
+    : { connect: 42, bind: 49, listen: 50, setsockopt: 54 };
 
 const byNumber = new Map<number, TrapCall>(
   Object.entries(NUMBERS).map(([call, number]) => [number, call as TrapCall]),

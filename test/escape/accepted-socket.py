@@ -22,7 +22,8 @@ attempt("fastopen", lambda fd: call("sendto", fd, payload, 6, MSG_FASTOPEN, addr
 attempt("bind", lambda fd: call("bind", fd, address(0, "0.0.0.0"), 16)[1])
 attempt("ifconf", lambda fd: call("ioctl", fd, SIOCGIFCONF, request)[1])
 attempt("fastopen_option", lambda fd: call("setsockopt", fd, 6, 30, value, 4)[1])
-attempt("linger", lambda fd: call("setsockopt", fd, 1, 13, value, 8)[1])
+lingers = ctypes.create_string_buffer(struct.pack("=ii", 1, 5), 8)
+attempt("linger", lambda fd: call("setsockopt", fd, 1, 13, lingers, 8)[1])
 attempt("filter", lambda fd: call("setsockopt", fd, 1, 26, value, 16)[1])
 sock = attempt("listen", lambda fd: call("listen", fd, 1)[1])
 port = sock.getsockname()[1]

@@ -13,12 +13,14 @@ OPTIONS = {
     "NETLINK_ADD_MEMBERSHIP": (270, 1), "TLS_TX": (282, 1), "MPTCP_INFO": (284, 1), "SOL_RAW": (255, 1),
 }
 value = ctypes.create_string_buffer(struct.pack("=iiii", 1, 0, 0, 0), 16)
+lingers = ctypes.create_string_buffer(struct.pack("=iiii", 1, 1, 0, 0), 16)
 sock = handed_over()
 ready()
 passed, seen = [], set()
 for name, (level, option) in OPTIONS.items():
     for high_level, high_option in ((0, 0), (1 << 32, 0), (0, 1 << 32), (7 << 32, 5 << 32)):
-        outcome = call("setsockopt", sock.fileno(), high_level | level, high_option | option, value, 16)[1]
+        given = lingers if name == "SO_LINGER" else value
+        outcome = call("setsockopt", sock.fileno(), high_level | level, high_option | option, given, 16)[1]
         seen.add(outcome)
         if outcome != "EPERM":
             passed.append(name)

@@ -2,6 +2,7 @@
 # some clients on each, and ends. Arguments: the number of clients, and what to do with each listener first (serve, shutdown, lock).
 import os
 import socket
+import struct
 import sys
 
 count, act = int(sys.argv[1]), sys.argv[2]
@@ -30,12 +31,13 @@ for name, listener in listeners.items():
     if act == "change":
         os.set_blocking(listener.fileno(), False)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, bytes([1, 0, 0, 0, 0, 0, 0, 0]) + bytes(8))
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         if listener.family != socket.AF_UNIX:
             listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, 60)
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
 for name, listener in listeners.items():
     if listener.family != socket.AF_UNIX:
-        print("options", listener.getsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT), listener.getsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT), flush=True)
+        print("options", listener.getsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT), listener.getsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT), struct.unpack("ii", listener.getsockopt(socket.SOL_SOCKET, socket.SO_LINGER, 8))[0], flush=True)
     for number in range(count):
         caller, _ = listener.accept()
         caller.sendall(b"served inside by " + name.encode() + b"\n")

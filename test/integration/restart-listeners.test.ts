@@ -102,9 +102,9 @@ for (const user of users) {
       ],
     });
     const [changed = '', again = ''] = rounds.map(({ output }) => output.join('\n'));
-    assert.match(changed, /^options [1-9]\d* 1$/m);
+    assert.match(changed, /^options [1-9]\d* 1 1$/m);
     assert.match(again, /^listener web AF_INET 1 True$/m);
-    assert.match(again, /^options 0 0$/m);
+    assert.match(again, /^options 0 0 0$/m);
     assert.deepEqual(rounds[1]?.replies, Array(20).fill('served inside by web\n'));
     assert.equal(notices.length, 1);
   });

@@ -88,7 +88,7 @@ const EXPECTED = [
   'datagrams: EPERM',
   "the server's pid as its client sees it: 0 uid: ok",
   "the client's pid as its server sees it: 0 uid: ok",
-  'SO_LINGER: EPERM',
+  'SO_LINGER with a time: EPERM',
   'the inherited listener, listen: ok again: ok',
   'connect: EISCONN bind: EACCES',
   '',

@@ -6,7 +6,7 @@ import { ordinaryCalls } from '../../sandbox/launch/filter/ordinary-calls.js';
 import { refusedCalls } from '../../sandbox/launch/filter/refused-calls.js';
 import { filters } from '../../sandbox/launch/filters.js';
 import { CALL_FORMS, callsBy } from '../../shared/config/call-forms.js';
-import { TRAP_CALLS } from '../../shared/reasons.js';
+import { WHOLLY_TRAPPED } from '../../shared/reasons.js';
 
 const named = (
   groups: readonly { readonly rules: readonly { readonly calls: readonly string[] }[] }[],
@@ -23,7 +23,7 @@ test('with the trap, the calls that it reports are not refused, and no others', 
   const open = (filter: (typeof all)[number]): readonly string[] => filter?.rules[0]?.calls ?? [];
   const all = [filters('transparent')[0], filters('channel')[0]];
   const [reported = [], refused = []] = all.map(open);
-  assert.deepEqual(reported.filter((call) => !refused.includes(call)).sort(), [...TRAP_CALLS].sort());
+  assert.deepEqual(reported.filter((call) => !refused.includes(call)).sort(), [...WHOLLY_TRAPPED].sort());
   assert.deepEqual(
     refused.filter((call) => !reported.includes(call)),
     [],
@@ -35,7 +35,7 @@ const formsOf = (calls: readonly string[]): Set<string | undefined> =>
 
 test('a call that plugins do not have has a form that says whether it may be added; an ordinary call has no form', () => {
   assert.deepEqual([...formsOf(named(refusedCalls))].sort(), ['allow', 'never', 'unsafe_allow']);
-  const judged = [...named(conditionalCalls), ...named(argumentDenials), ...TRAP_CALLS];
+  const judged = [...named(conditionalCalls), ...named(argumentDenials), ...WHOLLY_TRAPPED];
   assert.deepEqual([...formsOf(judged)], ['never']);
   const addable = new Set([...callsBy('allow'), ...callsBy('unsafe_allow')]);
   for (const call of ordinaryCalls.flatMap(({ calls }) => calls)) assert.ok(!addable.has(call), call);

@@ -481,7 +481,7 @@ export const brokerProtections: readonly Protection[] = [
   {
     name: 'broker: a call that waits counts for its share of descriptors',
     file: 'broker/trap/handle-trap',
-    right: "call.call !== 'bind' && !descriptors.hasRoom(0)",
+    right: 'mayWait(call) && !descriptors.hasRoom(0)',
     wrong: 'false',
     tests: ['integration/descriptor-share'],
     pattern: 'leaves its neighbours.*user',

@@ -19,6 +19,22 @@ const ISCONN = "closed ? connectAtOnce(descriptor.number, raw) : -EISCONN, close
 
 export const trapProtections: readonly Protection[] = [
   {
+    name: 'trap: no close of a plugin lingers',
+    file: 'broker/trap/set-linger',
+    right:
+      'if (isOn && fields.getInt32(4, true) !== 0)\n        return -EPERM;\n    return new Uint8Array(new Int32Array([isOn ? 1 : 0, 0]).buffer);',
+    wrong: 'return value;',
+    ...trapped('socket-options', 'accepted-socket'),
+  },
+  {
+    name: "trap: the next start undoes a listener's reset at close",
+    file: 'sandbox/supervisor/listeners/listener',
+    right: '[SOL_SOCKET, SO_LINGER, new Uint8Array(LINGER_BYTES)],',
+    wrong: '',
+    tests: ['integration/restart-listeners'],
+    pattern: "none of a plugin's settings.*user",
+  },
+  {
     name: "trap: a netlink socket is not named by the broker's process",
     file: 'broker/trap/bind-netlink',
     right: 'fields.setUint32(NAME.nl_pid, port, little);',

@@ -7,14 +7,19 @@ import { duplicate, setNonBlocking } from '../../../shared/sys/fcntl.js';
 import { listenOn } from '../../../shared/sys/listen.js';
 import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import { isFiltered, isListening, isShutForReading } from '../../../shared/sys/socket.js';
-import { IPPROTO_TCP, SOL_SOCKET } from '../../../shared/sys/socket-constants.js';
+import { IPPROTO_TCP, SO_LINGER, SOL_SOCKET } from '../../../shared/sys/socket-constants.js';
 import { setOption } from '../../../shared/sys/socket-option.js';
 import { type BoundListener, bindListener } from './bind-listener.js';
 import { showListenAddress } from './show-listen-address.js';
 
 const TIMEVAL_BYTES = 16;
-/** Options that a plugin may set and the next start must not find: they change when accept(2) answers, and who may share the port. */
+const LINGER_BYTES = 8;
+/**
+ * Options that a plugin may set and the next start must not find. They change when accept(2) answers, how the accepted sockets close, and
+ * who may share the port.
+ */
 const OPTIONS: readonly (readonly [level: number, name: number, value: number | Uint8Array])[] = [
+  [SOL_SOCKET, SO_LINGER, new Uint8Array(LINGER_BYTES)], // The accepted sockets inherit it.
   [SOL_SOCKET, 18, 1], // SO_RCVLOWAT
   [SOL_SOCKET, 20, new Uint8Array(TIMEVAL_BYTES)], // SO_RCVTIMEO
 ];

@@ -24,7 +24,14 @@ before(() => {
 
 /** A thread's call on its descriptor 0, with an address. */
 function callOf(tid: number, address: bigint): TrappedCall {
-  const notification = { id: 1n, tid, call: 0, ints: [0, 0, LENGTH], address } as const;
+  const notification = {
+    id: 1n,
+    tid,
+    call: 0,
+    ints: [0, 0, LENGTH],
+    address,
+    option: { address: 0n, length: 0 },
+  } as const;
   return new TrappedCall('connect', notification, NO_LISTENER, () => {});
 }
 

@@ -101,8 +101,8 @@ served = server.accept()[0]
 credentials = struct.unpack("iii", served.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
 line("the client's pid as its server sees it:", credentials[0], "uid:", "ok" if credentials[1] == os.getuid() else "other")
 
-# SO_LINGER, and listen(2) on a socket that already listens.
-line("SO_LINGER:", said(sock.setsockopt, socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 5)))
+# SO_LINGER with a time, and listen(2) on a socket that already listens.
+line("SO_LINGER with a time:", said(sock.setsockopt, socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 5)))
 listener = socket.socket(fileno=3)
 line("the inherited listener, listen:", said(listener.listen, 5), "again:", said(listener.listen, 1000))
 line("connect:", said(listener.connect, host), "bind:", said(listener.bind, ("127.0.0.1", 0)))

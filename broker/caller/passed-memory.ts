@@ -1,0 +1,20 @@
+// Where the argument of a trapped call lies in its caller's memory. Runs in the broker.
+import type { TrapCall } from '../../shared/reasons.js';
+import type { Notification } from '../../shared/sys/seccomp-notify.js';
+
+/** sizeof(struct linger), socket(7). */
+export const LINGER_BYTES = 8;
+
+export interface PassedMemory {
+  readonly at: bigint;
+  /** As the call says, and for an option no more than the kernel reads. */
+  readonly length: number;
+}
+
+/** @returns undefined for listen(2), which passes none */
+export function passedMemory(call: TrapCall, notification: Notification): PassedMemory | undefined {
+  if (call === 'listen') return undefined;
+  const { address, ints, option } = notification;
+  if (call !== 'setsockopt') return { at: address, length: ints[2] };
+  return { at: option.address, length: Math.min(option.length, LINGER_BYTES) };
+}

@@ -1,0 +1,28 @@
+// setsockopt(2) with SO_LINGER, which the filter reports because the value lies in memory. A close(2) that lingers would make the broker
+// wait, if it closes a socket last. Without a time it does not wait: it resets the connection. Runs in the broker.
+import { constants } from 'node:os';
+import { SO_LINGER, SOL_SOCKET } from '../../shared/sys/socket-constants.js';
+import { writeOption } from '../../shared/sys/socket-option.js';
+import { LINGER_BYTES } from '../caller/passed-memory.js';
+import type { TrappedCall } from '../caller/trapped-call.js';
+
+const { EINVAL, EPERM } = constants.errno;
+
+/**
+ * @param value as the call passed it, copied
+ * @returns the struct linger to set, or minus errno. If it is off, the kernel ignores its time
+ */
+export function chooseLinger(value: Uint8Array): Uint8Array | number {
+  if (value.length < LINGER_BYTES) return -EINVAL;
+  const fields = new DataView(value.buffer, value.byteOffset, LINGER_BYTES);
+  const isOn = fields.getInt32(0, true) !== 0;
+  if (isOn && fields.getInt32(4, true) !== 0) return -EPERM;
+  return new Uint8Array(new Int32Array([isOn ? 1 : 0, 0]).buffer);
+}
+
+/** Sets the option on the duplicate, also on a socket of the host: a reset goes to the socket's one peer. */
+export function setLinger(call: TrappedCall, fd: number, value: Uint8Array): void {
+  const chosen = chooseLinger(value);
+  if (typeof chosen === 'number') call.end(chosen, chosen === -EPERM ? 'refused' : 'error');
+  else call.end(writeOption(fd, SOL_SOCKET, SO_LINGER, chosen), 'own');
+}
