@@ -23,6 +23,7 @@ export class BrokerLines extends EventEmitter<{ line: [BrokerLine] }> {
   readonly #outgoing: Socket;
   readonly #onUnread: () => void;
   #unread = 0;
+  #receivedBytes = 0;
   #id = 0;
 
   /** @param onUnread ends a broker that writes, and so makes this process answer, but does not read */
@@ -34,9 +35,15 @@ export class BrokerLines extends EventEmitter<{ line: [BrokerLine] }> {
     this.#outgoing = outgoing;
     const reader = new LineReader((text) => this.#onLine(text), MAX_LINK_LINE_BYTES);
     incoming.on('data', (chunk) => {
+      this.#receivedBytes += chunk.length;
       if (!reader.push(chunk)) incoming.destroy();
     });
     for (const stream of [incoming, outgoing]) stream.on('error', () => stream.destroy());
+  }
+
+  /** How much has come so far. */
+  get receivedBytes(): number {
+    return this.#receivedBytes;
   }
 
   /** Resolves when nothing more is read. */

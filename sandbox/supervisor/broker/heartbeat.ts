@@ -17,6 +17,8 @@ export class Heartbeat {
   #question: number | undefined;
   #verdict: Verdict = 'answers';
   #pauses = 0;
+  /** What the broker had sent at the last look. */
+  #received = 0;
 
   /** @param onVerdict called at each change */
   constructor(pid: number, lines: BrokerLines, onVerdict: (verdict: Verdict) => void) {
@@ -64,11 +66,14 @@ export class Heartbeat {
     if (this.#pauses > 0) return;
     if (this.#question === undefined) {
       this.#silence = newSilence(performance.now(), processorWait(this.#pid));
+      this.#received = this.#lines.receivedBytes;
       this.#question = this.#lines.nextId();
       this.#lines.send({ type: 'ping', id: this.#question });
       return;
     }
-    this.#silence = laterSilence(this.#silence, performance.now(), processorWait(this.#pid));
+    const heard = this.#lines.receivedBytes > this.#received;
+    this.#received = this.#lines.receivedBytes;
+    this.#silence = laterSilence(this.#silence, performance.now(), processorWait(this.#pid), heard);
     this.#take(judgeSilence(this.#silence));
   }
 

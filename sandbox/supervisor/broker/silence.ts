@@ -14,7 +14,7 @@ export interface Silence {
   readonly waited: number;
   /** The length of the silence. */
   readonly whole: number;
-  /** The part of it in which the broker had a processor, or did not ask for one. */
+  /** The part of it in which nothing came from the broker, although it had a processor or did not ask for one. */
   readonly own: number;
 }
 
@@ -30,10 +30,11 @@ export function newSilence(now: number, waited: number): Silence {
  *
  * @param now on the same clock
  * @param waited how long the broker's thread has waited for a processor in its life
+ * @param heard whether something else came from the broker meanwhile. The answer may wait behind it, for example behind many audit lines
  */
-export function laterSilence(silence: Silence, now: number, waited: number): Silence {
+export function laterSilence(silence: Silence, now: number, waited: number, heard: boolean): Silence {
   const passed = Math.min(Math.max(now - silence.at, 0), 2 * HEARTBEAT_MS);
-  const excused = Math.min(Math.max(waited - silence.waited, 0), passed);
+  const excused = heard ? passed : Math.min(Math.max(waited - silence.waited, 0), passed);
   return { at: now, waited, whole: silence.whole + passed, own: silence.own + passed - excused };
 }
 

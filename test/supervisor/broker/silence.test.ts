@@ -8,11 +8,13 @@ import {
 } from '../../../sandbox/supervisor/broker/silence.js';
 import { HEARTBEAT_MS } from '../../../shared/limits.js';
 
-/** @param looks pairs of the clock and the time that the broker has waited for a processor */
-function verdicts(looks: readonly (readonly [now: number, waited: number])[]): readonly Verdict[] {
+/** @param looks the clock, the time that the broker has waited for a processor, and whether something else came */
+function verdicts(
+  looks: readonly (readonly [now: number, waited: number, heard?: boolean])[],
+): readonly Verdict[] {
   let silence = newSilence(0, 0);
-  return looks.map(([now, waited]) => {
-    silence = laterSilence(silence, now, waited);
+  return looks.map(([now, waited, heard = false]) => {
+    silence = laterSilence(silence, now, waited, heard);
     return judgeSilence(silence);
   });
 }
@@ -30,6 +32,16 @@ test('time in which the broker waits for a processor is not its own, up to 20 s'
   const found = verdicts(looks);
   assert.equal(found.indexOf('late'), -1);
   assert.equal(found.indexOf('hung'), 20_000 / HEARTBEAT_MS - 1);
+});
+
+test('while audit lines come, the answer may be behind them, up to 20 s', () => {
+  const looks = Array.from({ length: 45 }, (_, at) => [(at + 1) * HEARTBEAT_MS, 0, true] as const);
+  const found = verdicts(looks);
+  assert.equal(found.indexOf('late'), -1);
+  assert.equal(found.indexOf('hung'), 20_000 / HEARTBEAT_MS - 1);
+  // What a broker wrote before it hung is read in one interval.
+  const hung = [1, 2, 3, 4, 5, 6, 7].map((at) => [at * HEARTBEAT_MS, 0, at === 1] as const);
+  assert.equal(verdicts(hung).at(-1), 'hung');
 });
 
 test('time in which the supervisor itself does not run, or a clock that goes back, ends no broker', () => {
