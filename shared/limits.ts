@@ -128,6 +128,8 @@ export const STARTS_AT_ONCE: number = 4;
 export const AUDIT_BACKLOG_BYTES: number = 4 * 1024 * 1024;
 /** With when_full: block, no plugin starts while more events wait: a program that ends again and again adds some at each start. */
 export const AUDIT_START_BYTES: number = 8 * 1024 * 1024;
+/** With when_full: block, more than this is left out all the same. Only a broker that was taken over makes so many events. */
+export const AUDIT_MOST_BYTES: number = 256 * 1024 * 1024;
 /** How long audit lines are gathered before they are written, and how long a broker that ends may write them. */
 export const GATHER_MS: number = 5;
 export const LAST_WORDS_MS: number = 500;

@@ -6,7 +6,7 @@ import { basename, dirname, join } from 'node:path';
 import { asciiJson } from '../../../shared/ascii-json.js';
 import type { WhenFull } from '../../../shared/config/config-file.js';
 import { PosternError } from '../../../shared/errors.js';
-import { AUDIT_BACKLOG_BYTES, AUDIT_START_BYTES } from '../../../shared/limits.js';
+import { AUDIT_BACKLOG_BYTES, AUDIT_MOST_BYTES, AUDIT_START_BYTES } from '../../../shared/limits.js';
 import type { AuditEvent, GapEvent } from '../../../shared/protocol/audit-events.js';
 import { openFolder } from '../../../shared/sys/open-folder.js';
 import { OwnedFd } from '../../../shared/sys/owned-fd.js';
@@ -32,6 +32,7 @@ export class AuditSink {
   readonly #events: AuditSinkEvents;
   readonly #output: Output;
   readonly #whenFull: WhenFull;
+  readonly #mostBytes: number;
   #isFull = false;
   readonly #onStartRoom: (() => void)[] = [];
   #gap: Pick<GapEvent, 'events' | 'from' | 'to'> | undefined;
@@ -39,10 +40,17 @@ export class AuditSink {
   /**
    * @param destination `stderr`, `stdout` or a path, to which lines are appended
    * @param whenFull `drop`: events without room are left out. `block`: they wait, and {@link AuditSinkEvents.onRoom} says that they do
+   * @param mostBytes how many bytes may wait with `block`. Beyond it events are left out: the broker makes them, and is not trusted
    * @throws PosternError `audit_destination` where the path cannot be opened
    */
-  constructor(destination: string, events: AuditSinkEvents, whenFull: WhenFull = 'drop') {
+  constructor(
+    destination: string,
+    events: AuditSinkEvents,
+    whenFull: WhenFull = 'drop',
+    mostBytes: number = AUDIT_MOST_BYTES,
+  ) {
     this.#whenFull = whenFull;
+    this.#mostBytes = mostBytes;
     this.#destination = destination;
     this.#place = placeOf(destination);
     this.#events = events;
@@ -76,7 +84,8 @@ export class AuditSink {
 
   write(event: AuditEvent): void {
     this.#tellGap();
-    if (this.#gap === undefined && this.#output.write(`${asciiJson(event)}\n`)) return;
+    const mayWrite = this.#gap === undefined && this.#output.waiting <= this.#mostBytes;
+    if (mayWrite && this.#output.write(`${asciiJson(event)}\n`)) return;
     this.#events.onDropped();
     if (this.#gap === undefined) {
       this.#gap = { events: 1, from: event.ts, to: event.ts };
@@ -126,8 +135,9 @@ export class AuditSink {
   #unblock(): void {
     if (!this.#isFull) return;
     this.#isFull = false;
-    this.#events.onUp(true);
-    this.#events.onNotice('the audit log has room again: new connections go on, and no event is missing');
+    this.#tellGap();
+    this.#events.onUp(this.#gap === undefined);
+    this.#events.onNotice('the audit log has room again: new connections go on');
     this.#events.onRoom?.(true);
     for (const resolve of this.#onStartRoom.splice(0)) resolve();
   }
