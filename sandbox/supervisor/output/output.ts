@@ -45,7 +45,7 @@ export class Output {
 
   /**
    * @param limitBytes how many bytes may wait
-   * @param keepsAll takes more all the same, and tries again after every failure: whoever writes bounds what waits
+   * @param keepsAll takes more all the same, and tries again after every failure: the writer bounds what waits
    */
   constructor(
     { descriptor, kind }: OwnDescriptor,
