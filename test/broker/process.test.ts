@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { bundlePath } from '../../shared/own-files.js';
 import type { BrokerLine } from '../../shared/protocol/link.js';
 import { packetSocketPair } from '../../shared/sys/socket.js';
 import { listen } from '../harness/listener.js';
+import { ofThreads } from '../harness/processes.js';
 import { startBroker } from './start-broker.js';
 import { openSocket, readUntilEnd } from './use-socket.js';
 
@@ -23,8 +24,7 @@ test('as root the broker takes its ids in every thread, keeps no capability, and
 }, async () => {
   const server = await listen((socket) => socket.end('hello'));
   const broker = await startBroker({ becomeIds: { uid: UID, gid: GID } });
-  for (const thread of readdirSync(`/proc/${broker.pid}/task`)) {
-    const status = readFileSync(`/proc/${broker.pid}/task/${thread}/status`, 'latin1');
+  for (const status of ofThreads(broker.pid, 'status')) {
     assert.equal(field(status, 'Uid'), Array(4).fill(UID).join('\t'));
     assert.equal(field(status, 'Gid'), Array(4).fill(GID).join('\t'));
     assert.equal(field(status, 'Groups'), '');

@@ -3,7 +3,7 @@
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { descriptorsOf } from '../harness/broker-of.js';
+import { descriptorsOf } from '../harness/processes.js';
 import { until } from '../harness/until.js';
 import { type User, users } from '../harness/users.js';
 import { ACTS } from './acts.js';

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { readdirSync, readlinkSync } from 'node:fs';
 import { test } from 'node:test';
-import { brokerOf } from '../harness/broker-of.js';
 import { startPostern } from '../harness/postern.js';
+import { brokerOf } from '../harness/processes.js';
 import { readableFile, users } from '../harness/users.js';
 
 /** What the descriptors of a process lead to. */

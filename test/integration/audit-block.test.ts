@@ -6,7 +6,7 @@ import { Socket } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { AuditLine } from '../harness/audit-line.js';
-import { brokerOf } from '../harness/broker-of.js';
+import { brokerOf } from '../harness/processes.js';
 import { until } from '../harness/until.js';
 import { readableFolder, users } from '../harness/users.js';
 import { CONNECTS, FEW, HOG_THREADS, type Scene, saysSo, startScene } from './audit-scene.js';

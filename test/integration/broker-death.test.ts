@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { brokerOf } from '../harness/broker-of.js';
 import { listen } from '../harness/listener.js';
 import { startPostern } from '../harness/postern.js';
+import { brokerOf } from '../harness/processes.js';
 import { until } from '../harness/until.js';
 import { readableFolder, users } from '../harness/users.js';
 

@@ -3,11 +3,11 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { brokerOf } from '../harness/broker-of.js';
 import { freePort } from '../harness/free-port.js';
 import { distWithJumpingClock } from '../harness/jumping-clock.js';
 import { listen } from '../harness/listener.js';
 import { startPostern } from '../harness/postern.js';
+import { brokerOf } from '../harness/processes.js';
 import { until } from '../harness/until.js';
 import { readableFolder, users } from '../harness/users.js';
 

@@ -1,11 +1,11 @@
 // Root without CAP_SYS_ADMIN, as container engines start it. Here setpriv(1) takes the capability away.
 import assert from 'node:assert/strict';
-import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { brokerOf } from '../harness/broker-of.js';
 import { listen } from '../harness/listener.js';
 import { postern, startPostern } from '../harness/postern.js';
+import { brokerOf, childrenOf, commandOf, ofThreads } from '../harness/processes.js';
 import { until } from '../harness/until.js';
 import { readableFolder } from '../harness/users.js';
 
@@ -59,18 +59,14 @@ test(
     await until(() => seen.includes('up') || undefined);
     const pid = child.pid ?? 0;
     const broker = brokerOf(pid) ?? 0;
-    for (const thread of readdirSync(`/proc/${broker}/task`)) {
-      const status = readFileSync(`/proc/${broker}/task/${thread}/status`, 'latin1');
+    for (const status of ofThreads(broker, 'status')) {
       assert.deepEqual(
         [...status.matchAll(/^Cap(Inh|Prm|Eff|Amb):\s*(\S+)$/gm)].map(([, , set]) => Number(`0x${set}`)),
         [0, 0, 0, 0],
       );
       assert.match(status, /^NoNewPrivs:\s*1$/m);
     }
-    const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ');
-    const plugin = children.find((one) =>
-      readFileSync(`/proc/${one}/cmdline`, 'utf8').startsWith('sh\0-c\0echo up'),
-    );
+    const plugin = childrenOf(pid).find((one) => commandOf(one).startsWith('sh -c echo up'));
     const uids = /^Uid:\s*(.*)$/m
       .exec(readFileSync(`/proc/${plugin}/status`, 'latin1'))?.[1]
       ?.split('\t')

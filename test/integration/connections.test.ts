@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { unusedPort } from '../broker/use-socket.js';
-import { brokerOf } from '../harness/broker-of.js';
 import { freePort } from '../harness/free-port.js';
 import { type Listener, listen } from '../harness/listener.js';
 import { startPostern } from '../harness/postern.js';
+import { brokerOf } from '../harness/processes.js';
 import { until } from '../harness/until.js';
 import { type User, users } from '../harness/users.js';
 

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { brokerOf, descriptorsOf } from '../harness/broker-of.js';
 import { compile } from '../harness/compile.js';
 import { startPostern } from '../harness/postern.js';
+import { brokerOf, descriptorsOf } from '../harness/processes.js';
 import { until } from '../harness/until.js';
 import { type User, users } from '../harness/users.js';
 import { Ports } from '../interop/side-by-side.js';

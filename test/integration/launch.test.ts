@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { test } from 'node:test';
 import { postern, startPostern } from '../harness/postern.js';
+import { brokerOf, childrenOf, commandOf, ofThreads } from '../harness/processes.js';
 import { until } from '../harness/until.js';
 import { asUser, users } from '../harness/users.js';
 
@@ -20,18 +21,10 @@ for name in ("cgroup", "ipc", "mnt", "net", "pid", "user", "uts"):
 print("session", os.getsid(0) != 0 or "outer", "parent", os.getppid())
 `;
 
-/** Children of a process as the host sees them. */
-function childrenOf(pid: number): number[] {
-  return readdirSync(`/proc/${pid}/task`).flatMap((task) =>
-    readFileSync(`/proc/${pid}/task/${task}/children`, 'utf8').split(' ').filter(Boolean).map(Number),
-  );
-}
-
 const statusOf = (pid: number): string => readFileSync(`/proc/${pid}/status`, 'utf8');
 /** pgrp of proc_pid_stat(5): the third field behind the name. */
 const groupOf = (pid: number): string | undefined =>
   readFileSync(`/proc/${pid}/stat`, 'latin1').split(') ').pop()?.split(' ')[2];
-const commandOf = (pid: number): string => readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ');
 
 for (const user of users) {
   test(`a plugin has no capability, no new privileges, a filter, its own namespaces, and only its documented descriptors (${user})`, async () => {
@@ -72,7 +65,7 @@ for (const user of users) {
     try {
       await once(child.stdout ?? child, 'data');
       const supervisor = child.pid ?? 0;
-      const broker = childrenOf(supervisor).find((pid) => commandOf(pid).includes('run/broker.js'));
+      const broker = brokerOf(supervisor);
       for (const pid of user === 'root' ? [broker] : [supervisor, broker]) {
         const [program = '', ...words] = [...asUser('user'), 'cat', `/proc/${pid}/mem`];
         const { stderr } = spawnSync(program, words, { encoding: 'utf8' });
@@ -92,7 +85,7 @@ for (const user of users) {
     const children = childrenOf(pid);
     assert.equal(children.length, 3, children.map(commandOf).join(', '));
     const init = children.find((one) => /^NSpid:\s+\d+\s+1$/m.test(statusOf(one))) ?? 0;
-    const broker = children.find((one) => commandOf(one).includes('run/broker.js')) ?? 0;
+    const broker = brokerOf(pid) ?? 0;
     assert.ok(init > 0 && broker > 0);
     for (const process_ of [init, plugin]) {
       assert.match(statusOf(process_), /^CapPrm:\s+0{16}\nCapEff:\s+0{16}$/m);
@@ -107,8 +100,7 @@ for (const user of users) {
       held.filter((target) => target !== '/dev/null'),
       [],
     );
-    for (const thread of readdirSync(`/proc/${broker}/task`)) {
-      const status = readFileSync(`/proc/${broker}/task/${thread}/status`, 'utf8');
+    for (const status of ofThreads(broker, 'status')) {
       assert.match(status, /^CapPrm:\s+0{16}\nCapEff:\s+0{16}$/m);
       assert.doesNotMatch(status, /^Uid:.*\b0\b/m, 'no root among the threads of the broker');
     }

@@ -4,8 +4,8 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { CHANNELS_PER_PLUGIN } from '../../shared/limits.js';
-import { descriptorsOf } from '../harness/broker-of.js';
 import { startPostern } from '../harness/postern.js';
+import { descriptorsOf } from '../harness/processes.js';
 import { until } from '../harness/until.js';
 import { asUser, users } from '../harness/users.js';
 

@@ -4,10 +4,10 @@ import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { brokerOf, descriptorsOf } from '../harness/broker-of.js';
 import { freePort } from '../harness/free-port.js';
 import { listen } from '../harness/listener.js';
 import { startPostern } from '../harness/postern.js';
+import { brokerOf, descriptorsOf } from '../harness/processes.js';
 import { until } from '../harness/until.js';
 import { readableFolder, users } from '../harness/users.js';
 

@@ -2,10 +2,11 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { freePort } from '../harness/free-port.js';
+import { brokerOf } from '../harness/processes.js';
 import { until } from '../harness/until.js';
 import { asUser, distFor, readableFolder, type User, users } from '../harness/users.js';
 
@@ -59,18 +60,6 @@ const health = async (port: number): Promise<number | undefined> => {
     return undefined;
   }
 };
-
-/** The broker of a supervisor. */
-function brokerOf(pid: number): number | undefined {
-  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').map(Number);
-  return children.find((child) => {
-    try {
-      return readFileSync(`/proc/${child}/cmdline`, 'utf8').includes('/run/broker.js');
-    } catch {
-      return false;
-    }
-  });
-}
 
 for (const user of users)
   for (const at of ['pipe', 'terminal'] as const)

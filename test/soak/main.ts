@@ -3,9 +3,9 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { brokerOf, descriptorsOf } from '../harness/broker-of.js';
 import { listen } from '../harness/listener.js';
 import { startPostern } from '../harness/postern.js';
+import { brokerOf, descriptorsOf } from '../harness/processes.js';
 import { until } from '../harness/until.js';
 import { readableFolder, users } from '../harness/users.js';
 

@@ -1,0 +1,31 @@
+// Processes as proc(5) shows them. Any may end between two reads: what has ended is left out.
+import { readdirSync, readFileSync } from 'node:fs';
+
+/** @param name a file of proc(5) below a task, such as `status` @returns its text for each thread of the process */
+export function ofThreads(pid: number, name: string): string[] {
+  return readdirSync(`/proc/${pid}/task`).flatMap(
+    (thread) => textOf(`/proc/${pid}/task/${thread}/${name}`) ?? [],
+  );
+}
+
+/** The pids of a process's children, whichever of its threads started them. */
+export const childrenOf = (pid: number): number[] =>
+  ofThreads(pid, 'children').flatMap((pids) => pids.split(' ').filter(Boolean).map(Number));
+
+/** The words of a process's command line, with a space behind each. Empty for a process that has ended. */
+export const commandOf = (pid: number): string => textOf(`/proc/${pid}/cmdline`)?.replaceAll('\0', ' ') ?? '';
+
+/** @param pid the supervisor's pid @returns the broker's pid; undefined while there is none */
+export const brokerOf = (pid: number): number | undefined =>
+  childrenOf(pid).find((child) => commandOf(child).includes('run/broker.js'));
+
+/** The number of open descriptors of a process. */
+export const descriptorsOf = (pid: number): number => readdirSync(`/proc/${pid}/fd`).length;
+
+function textOf(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'latin1');
+  } catch {
+    return undefined;
+  }
+}
