@@ -267,8 +267,8 @@ export const trapProtections: readonly Protection[] = [
     file: 'broker/stall/stall-guard',
     right: 'if (blamed === 0) {',
     wrong: 'if (2 * looks.heldMs < 10 * looks.looks) {',
-    tests: ['integration/busy-plugins'],
-    pattern: 'for busy processors',
+    tests: ['broker/stall/stall-guard'],
+    pattern: 'did not see blames nobody',
   },
   {
     name: 'trap: a stall that the watchdog could not see is measured by processor time the next time',

@@ -3,6 +3,8 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { test } from 'node:test';
 import { StallBudget } from '../../../broker/stall/stall-budget.js';
+import { stallFields } from '../../../broker/stall/stall-fields.js';
+import { StallGuard } from '../../../broker/stall/stall-guard.js';
 import { startGuards } from '../../../broker/stall/start-guards.js';
 import { bind } from '../../../shared/sys/libc.js';
 import { killByAlarm } from './kill-by-alarm.js';
@@ -86,4 +88,12 @@ test('time in which the loop itself works is no stall', async () => {
 
 test("time in which the loop waits for one of Node's own threads is no stall", async () => {
   assert.deepEqual(await stallBy([() => waitForThread(1500)]), { actions: [], signal: 'SIGTERM' });
+});
+
+test('a stall that the watchdog did not see blames nobody', () => {
+  const actions: string[] = [];
+  const plugin = new StallBudget((action) => actions.push(action), { hold: () => {} });
+  const unwatched = new StallGuard(stallFields());
+  for (const milliseconds of [60, 60, 1200]) unwatched.watch(plugin, () => sleep(milliseconds));
+  assert.deepEqual(actions, []);
 });
