@@ -1,5 +1,6 @@
 // Answers the supervisor's questions for the metrics. Runs in the broker. One page is written at a time, in parts, for all who ask: a page
 // that is written at once would stop the broker's other work.
+import { setImmediate } from 'node:timers/promises';
 import type { BrokerLine } from '../../shared/protocol/link.js';
 import type { Metrics } from './metrics.js';
 
@@ -26,6 +27,7 @@ export class MetricsAnswers {
       const ids = this.#asked;
       this.#asked = [];
       show();
+      await setImmediate();
       for await (const text of this.#metrics.parts())
         for (const id of ids) this.#send({ type: 'metrics', id, text, last: false });
       for (const id of ids) this.#send({ type: 'metrics', id, text: '', last: true });

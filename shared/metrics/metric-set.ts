@@ -79,13 +79,18 @@ export class MetricSet<T extends MetricTable> {
     find(this.#gauges, key).set({ plugin, ...labels }, value);
   }
 
-  /** The text exposition format, in parts. The event loop turns after each: thousands of plugins make a long page. */
+  /** The text exposition format, in parts. The event loop turns before and after each: thousands of plugins make a long page. */
   async *parts(): AsyncGenerator<string, void> {
     for (const { name } of this.#registry.getMetricsAsArray()) {
       const metric = this.#series.get(name);
       // A metric without a plugin label has few series.
       if (metric === undefined) yield `${await this.#registry.getSingleMetricAsString(name)}\n\n`;
-      else yield* seriesText(await metric.get());
+      else {
+        // prom-client lists all series of a metric at once.
+        const read = await metric.get();
+        await setImmediate();
+        yield* seriesText(read);
+      }
       await setImmediate();
     }
   }

@@ -3,6 +3,8 @@
 import { setImmediate } from 'node:timers/promises';
 import { SERIES_PER_TURN } from '../limits.js';
 
+type Labels = Readonly<Partial<Record<string, string | number>>>;
+
 /** As a counter or gauge of prom-client returns itself. */
 export interface ReadMetric {
   readonly name: string;
@@ -10,7 +12,7 @@ export interface ReadMetric {
   readonly type: unknown;
   readonly values: readonly {
     readonly value: number;
-    readonly labels: Readonly<Partial<Record<string, string | number>>>;
+    readonly labels: Labels;
   }[];
 }
 
@@ -18,8 +20,7 @@ export async function* seriesText({ name, help, type, values }: ReadMetric): Asy
   let text = `# HELP ${name} ${escaped(help)}\n# TYPE ${name} ${type}\n`;
   let left = SERIES_PER_TURN;
   for (const { value, labels } of values) {
-    const pairs = Object.entries(labels).map(([label, word]) => `${label}="${escapeValue(String(word))}"`);
-    text += `${name}${pairs.length > 0 ? `{${pairs.join(',')}}` : ''} ${numberText(value)}\n`;
+    text += `${name}${labelText(labels)} ${numberText(value)}\n`;
     left -= 1;
     if (left > 0) continue;
     yield text;
@@ -30,15 +31,25 @@ export async function* seriesText({ name, help, type, values }: ReadMetric): Asy
   yield `${text}\n`;
 }
 
+function labelText(labels: Labels): string {
+  let text = '';
+  for (const label in labels)
+    text += `${text === '' ? '{' : ','}${label}="${escapeValue(String(labels[label]))}"`;
+  return text === '' ? '' : `${text}}`;
+}
+
 function numberText(value: number): string {
   if (Number.isNaN(value)) return 'Nan';
   return Number.isFinite(value) ? String(value) : value > 0 ? '+Inf' : '-Inf';
 }
 
+/** Few texts have such a character, and a search is cheaper than a replacement. */
 function escaped(text: string): string {
+  if (!/[\\\n]/.test(text)) return text;
   return text.replace(/\\/g, '\\\\').replace(/\n/g, '\\n');
 }
 
 function escapeValue(text: string): string {
-  return escaped(text).replace(/"/g, '\\"');
+  const safe = escaped(text);
+  return safe.includes('"') ? safe.replace(/"/g, '\\"') : safe;
 }

@@ -11,6 +11,7 @@ const METRICS = {
   file: 'sandbox/supervisor/record/metrics-endpoint',
   tests: ['supervisor/record/metrics-endpoint'],
 };
+const PAGE_TURNS = { tests: ['broker/record/metrics-answers'], pattern: 'separate turns' };
 const LISTENER = { file: 'sandbox/supervisor/listeners/listener', tests: ['integration/restart-listeners'] };
 
 export const supervisorProtections: readonly Protection[] = [
@@ -98,6 +99,20 @@ export const supervisorProtections: readonly Protection[] = [
     wrong: '',
     tests: ['shared/metric-set'],
     pattern: 'event loop turns',
+  },
+  {
+    ...PAGE_TURNS,
+    name: 'metrics: the gauges and the text of a page are not in one turn of the event loop',
+    file: 'broker/record/metrics-answers',
+    right: 'await setImmediate();',
+    wrong: '',
+  },
+  {
+    ...PAGE_TURNS,
+    name: 'metrics: the list of series and their text are not in one turn of the event loop',
+    file: 'shared/metrics/metric-set',
+    right: 'await metric.get();\n                await setImmediate();',
+    wrong: 'await metric.get();',
   },
   {
     name: "supervisor: a sandbox's waiting AF_UNIX calls are bounded",
