@@ -1,6 +1,6 @@
 // Steps of a launch, and init.
 import type { Mutation } from '../harness/mutant.js';
-import type { Protection } from './protection.js';
+import { type Protection, refusedBy } from './protection.js';
 
 const launch = (pattern: string): Pick<Protection, 'tests' | 'pattern'> => ({
   tests: ['integration/launch'],
@@ -26,6 +26,14 @@ const NAMESPACES: readonly (readonly [option: string, holds: string, failsClosed
 ];
 
 const STEPS: readonly Protection[] = [
+  {
+    name: 'filter: a request of a socket that is permitted is no other one with high bits',
+    file: 'sandbox/launch/filter/interface-requests',
+    right: '...withHighBytes(SOCKETS),',
+    wrong: '',
+    tests: ['escape/interface-ioctls'],
+    pattern: refusedBy('channel'),
+  },
   {
     name: "launch: postern's own priority is not the plugin's",
     file: 'sandbox/launch/set-limits',

@@ -2,6 +2,7 @@
 import { IPPROTO_IP, IPPROTO_IPV6, MSG_FASTOPEN, SOL_SOCKET } from '../../../shared/sys/socket-constants.js';
 import { fileSystemRequests } from './file-system-requests.js';
 import type { FilterGroup } from './filter-group.js';
+import { interfaceRequests } from './interface-requests.js';
 
 const MSG_ERRQUEUE = 0x2000;
 const F_SETLEASE = 1024;
@@ -97,15 +98,7 @@ export const argumentDenials: readonly FilterGroup[] = [
       ]),
     ]),
   },
-  {
-    name: 'seccomp.ioctl_interfaces',
-    why: "the 0x89xx and 0x8bxx requests list the interfaces of the socket's network namespace, which can be the host's",
-    rules: [0x8900, 0x8b00].map((requests) => ({
-      calls: ['ioctl'],
-      action: 'EPERM' as const,
-      when: [{ index: 1 as const, mask: 0xff00, equals: requests }],
-    })),
-  },
+  interfaceRequests,
   {
     name: 'seccomp.received_options',
     why: 'IPV6_2292PKTOPTIONS, ipv6(7), and IP_PKTOPTIONS, ip(7), name the interface of the host by which a segment came',

@@ -1,7 +1,7 @@
 // Requests of ioctl(2) that a file system answers for all its files, whatever the plugin sees of them. Mounts and Landlock do not judge
-// them. An int is compared by its 32 bits only (see seccomp.ts).
-import type { ArgumentMatch, FilterRule } from '../../../shared/sys/seccomp.js';
+// them.
 import type { FilterGroup } from './filter-group.js';
+import { allExcept, refuseRequests } from './requests-of-type.js';
 
 const BTRFS = 0x94;
 /** FICLONE, FICLONERANGE and FIDEDUPERANGE, ioctl_ficlone(2): they work on two open files, on every file system. */
@@ -22,22 +22,6 @@ export const fileSystemRequests: FilterGroup = {
     ...allExcept(BTRFS, CLONES),
     ...allExcept(XFS, OF_ONE_FILE),
     ...[BCACHEFS, F2FS, SMB].flatMap((type) => allExcept(type, [])),
-    ...KEYS.map((request) => refuse({ mask: 0xffff, equals: request })),
+    ...KEYS.map((request) => refuseRequests({ mask: 0xffff, equals: request })),
   ],
 };
-
-function refuse(match: Pick<ArgumentMatch, 'mask' | 'equals'>): FilterRule {
-  return { calls: ['ioctl'], action: 'EPERM', when: [{ index: 1, ...match }] };
-}
-
-/**
- * The low byte of a request is its number, the next one its type. A rule can only name matches, so the rules name the largest blocks of
- * numbers without an exception.
- */
-function allExcept(type: number, exceptions: readonly number[], first = 0, count = 256): FilterRule[] {
-  const within = exceptions.filter((number) => number >= first && number < first + count);
-  if (within.length === 0) return [refuse({ mask: 0xff00 | (256 - count), equals: (type << 8) | first })];
-  if (count === 1) return [];
-  const half = count / 2;
-  return [...allExcept(type, within, first, half), ...allExcept(type, within, first + half, half)];
-}

@@ -1,0 +1,19 @@
+// Requests of ioctl(2) on sockets, netdevice(7) and socket(7). The kernel answers those about interfaces for the network namespace of the
+// socket, which can be the host's.
+import type { FilterGroup } from './filter-group.js';
+import { allExcept, refuseRequests, withHighBytes } from './requests-of-type.js';
+
+const SOCKETS = 0x89;
+const WIRELESS = 0x8b00;
+/** FIOSETOWN, SIOCSPGRP, FIOGETOWN, SIOCGPGRP and SIOCATMARK name no interface. The first four are fcntl(2)'s F_SETOWN and F_GETOWN. */
+const OF_THE_SOCKET = [0x01, 0x02, 0x03, 0x04, 0x05];
+
+export const interfaceRequests: FilterGroup = {
+  name: 'seccomp.ioctl_interfaces',
+  why: "the 0x89xx and 0x8bxx requests list the interfaces of the socket's network namespace, which can be the host's",
+  rules: [
+    ...allExcept(SOCKETS, OF_THE_SOCKET),
+    ...withHighBytes(SOCKETS),
+    refuseRequests({ mask: 0xff00, equals: WIRELESS }),
+  ],
+};
