@@ -6,14 +6,11 @@ import { join } from 'node:path';
 import { freePort } from '../harness/free-port.js';
 import type { Listener } from '../harness/listener.js';
 import { brokerOf } from '../harness/processes.js';
+import { PYTHON_CHANNEL } from '../harness/python-channel.js';
 import { asUser, distFor, readableFolder, type User } from '../harness/users.js';
 import { type AuditPlace, auditDisk, auditPipe } from './audit-place.js';
 import { startUpstream } from './upstream.js';
 
-const CLIENT = readFileSync(new URL('../interop/postern_client.py', import.meta.url), 'utf8').replace(
-  /\nif __name__ == [\s\S]*$/,
-  '\n',
-);
 const PLUGIN = readFileSync(new URL('plugins.py', import.meta.url), 'utf8');
 
 export interface Scene {
@@ -46,7 +43,7 @@ export async function setScene(user: User, seed: number): Promise<Scene> {
     command: [
       '/usr/bin/python3',
       '-c',
-      (way === 'channel' ? CLIENT : '') + PLUGIN,
+      (way === 'channel' ? PYTHON_CHANNEL : '') + PLUGIN,
       ...[way, work, String(upstream.port), String(seed + number)],
     ],
     allow: [`127.0.0.1:${upstream.port}`],

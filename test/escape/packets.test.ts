@@ -1,14 +1,10 @@
 // A request pipe keeps packets apart: requests written right after each other are neither joined nor cut.
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { postern } from '../harness/postern.js';
+import { PYTHON_CHANNEL } from '../harness/python-channel.js';
 import { users } from '../harness/users.js';
 
-const client = readFileSync(new URL('../interop/postern_client.py', import.meta.url), 'utf8').replace(
-  /\nif __name__ == [\s\S]*$/,
-  '\n',
-);
 /** The broker reads one while others wait behind it. */
 const ASKS = `
 channel = Channel.from_environment()
@@ -19,9 +15,8 @@ print(sorted(channel._receive()[0]["id"] for _ in range(200)) == list(range(1000
 
 for (const user of users) {
   test(`two hundred requests that are written without a pause get one answer each (${user})`, async () => {
-    const { stdout, stderr } = await postern(['run', '--', '/usr/bin/python3', '-c', `${client}${ASKS}`], {
-      as: user,
-    });
+    const program = ['/usr/bin/python3', '-c', PYTHON_CHANNEL + ASKS];
+    const { stdout, stderr } = await postern(['run', '--', ...program], { as: user });
     assert.equal(stdout, 'True\n', stderr);
   });
 }

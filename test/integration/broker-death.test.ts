@@ -4,13 +4,10 @@ import { test } from 'node:test';
 import { listen } from '../harness/listener.js';
 import { startPostern } from '../harness/postern.js';
 import { brokerOf } from '../harness/processes.js';
+import { PYTHON_CHANNEL } from '../harness/python-channel.js';
 import { until } from '../harness/until.js';
 import { readableFolder, users } from '../harness/users.js';
 
-const client = readFileSync(new URL('../interop/postern_client.py', import.meta.url), 'utf8').replace(
-  /\nif __name__ == [\s\S]*$/,
-  '\n',
-);
 /** Connects whose audit lines fit into the socket to the supervisor, and are more than one read takes. */
 const MANY = 180;
 /** Keeps a connection open while the broker dies, then uses it, and asks for another. */
@@ -38,7 +35,7 @@ for (const user of users) {
     const { child, result } = startPostern(
       [
         ...['run', '--allow', `127.0.0.1:${echo.port}`, '--'],
-        ...['/usr/bin/python3', '-c', client + PROGRAM, String(echo.port)],
+        ...['/usr/bin/python3', '-c', PYTHON_CHANNEL + PROGRAM, String(echo.port)],
       ],
       { as: user, stdio: ['pipe', 'pipe', 'pipe'], keepInput: true },
     );

@@ -1,18 +1,14 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { unusedPort } from '../broker/use-socket.js';
 import { freePort } from '../harness/free-port.js';
 import { type Listener, listen } from '../harness/listener.js';
 import { startPostern } from '../harness/postern.js';
 import { brokerOf } from '../harness/processes.js';
+import { PYTHON_CHANNEL } from '../harness/python-channel.js';
 import { until } from '../harness/until.js';
 import { type User, users } from '../harness/users.js';
 
-const client = readFileSync(new URL('../interop/postern_client.py', import.meta.url), 'utf8').replace(
-  /\nif __name__ == [\s\S]*$/,
-  '\n',
-);
 /** `trap()` connects with the program's own connect(2), `ask()` through the channel. Both return a socket or the name of an errno. */
 const PRELUDE = `
 import errno, socket, sys
@@ -58,7 +54,7 @@ async function run(
       ...['run', '--name', 'limited', '--limit', `connections=${limit}`, '--metrics', `127.0.0.1:${metrics}`],
       ...ports.flatMap((port) => ['--allow', `127.0.0.1:${port}`]),
       ...['--', '/usr/bin/python3', '-c'],
-      `${client}${PRELUDE}${program}\nprint("end", flush=True)\nsys.stdin.readline()`,
+      `${PYTHON_CHANNEL}${PRELUDE}${program}\nprint("end", flush=True)\nsys.stdin.readline()`,
       ...ports.map(String),
     ],
     { as: user, stdio: ['pipe', 'pipe', 'pipe'], keepInput: true },

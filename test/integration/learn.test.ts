@@ -4,19 +4,16 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { type PosternResult, postern, startPostern } from '../harness/postern.js';
 import { type PublicNet, startPublicNet } from '../harness/public-net.js';
+import { PYTHON_CHANNEL } from '../harness/python-channel.js';
 import { until } from '../harness/until.js';
 import { readableFile, readableFolder, type User, users } from '../harness/users.js';
 
 const [anyone = 'user'] = users;
 const V6 = '2606:2800:220:1::7';
-const client = readFileSync(new URL('../interop/postern_client.py', import.meta.url), 'utf8').replace(
-  /\nif __name__ == [\s\S]*$/,
-  '\n',
-);
 /** Fetches each `HOST PORT`: with `channel` by the channel, otherwise by Python's own sockets. */
 const FETCH = readableFile(
   'fetch.py',
-  `${client}
+  `${PYTHON_CHANNEL}
 import http.client, sys
 egress, *places = sys.argv[1:]
 channel = Channel.from_environment() if egress == "channel" else None

@@ -1,18 +1,14 @@
 // A plugin that opens channels until the supervisor has no descriptor left.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { CHANNELS_PER_PLUGIN } from '../../shared/limits.js';
 import { startPostern } from '../harness/postern.js';
 import { descriptorsOf } from '../harness/processes.js';
+import { PYTHON_CHANNEL } from '../harness/python-channel.js';
 import { until } from '../harness/until.js';
 import { asUser, users } from '../harness/users.js';
 
-const client = readFileSync(new URL('../interop/postern_client.py', import.meta.url), 'utf8').replace(
-  /\nif __name__ == [\s\S]*$/,
-  '\n',
-);
 /** More than a running supervisor needs, and too few for all channels of a plugin. */
 const MORE = 30;
 const PROGRAM = `
@@ -32,11 +28,10 @@ for _ in range(${CHANNELS_PER_PLUGIN} - 1):
         refused += 1
 print("opened some", len(opened) > 5, "refused some", refused > 5, flush=True)
 `;
-
 for (const user of users)
   test(`a supervisor without descriptors refuses a channel, and goes on (${user})`, async (t) => {
     const { child, result } = startPostern(
-      ['run', '--egress', 'channel', '--', '/usr/bin/python3', '-c', client + PROGRAM],
+      ['run', '--egress', 'channel', '--', '/usr/bin/python3', '-c', PYTHON_CHANNEL + PROGRAM],
       { as: user, stdio: ['pipe', 'pipe', 'pipe'], keepInput: true },
     );
     t.after(() => child.kill('SIGKILL'));

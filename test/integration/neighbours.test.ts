@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { freePort } from '../harness/free-port.js';
 import { startPostern } from '../harness/postern.js';
+import { PYTHON_CHANNEL } from '../harness/python-channel.js';
 import { until } from '../harness/until.js';
 import { readableFolder, type User, users } from '../harness/users.js';
 import { Ports } from '../interop/side-by-side.js';
@@ -14,10 +15,6 @@ const NAMES = [
   ...['descriptors', 'processes', 'memory', 'disk', 'log', 'audit', 'connections', 'queue', 'questions'],
   'in_flight',
 ];
-const client = readFileSync(new URL('../interop/postern_client.py', import.meta.url), 'utf8').replace(
-  /\nif __name__ == [\s\S]*$/,
-  '\n',
-);
 const program = (name: string): string => readFileSync(new URL(name, import.meta.url), 'utf8');
 const LIMITS = {
   ...{ descriptors: 64, processes: 12, memory_mib: 256, tmp_mib: 16, log_lines_per_second: 50 },
@@ -53,7 +50,7 @@ async function observe(user: User): Promise<Observed> {
     ...words.map(String),
   ];
   const allow = [`127.0.0.1:${ports.open.port},${ports.full}`];
-  const greedy = python(client + program('./greedy.py'), ports.open.port, ports.full, SECONDS_EACH);
+  const greedy = python(PYTHON_CHANNEL + program('./greedy.py'), ports.open.port, ports.full, SECONDS_EACH);
   const config = join(readableFolder(), 'postern.yaml');
   writeFileSync(
     config,

@@ -3,13 +3,10 @@ import { chmodSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { type PosternResult, postern } from '../harness/postern.js';
+import { PYTHON_CHANNEL } from '../harness/python-channel.js';
 import { readableFile, readableFolder, type User, users } from '../harness/users.js';
 
 const [anyone = 'user'] = users;
-const client = readFileSync(new URL('../interop/postern_client.py', import.meta.url), 'utf8').replace(
-  /\nif __name__ == [\s\S]*$/,
-  '\n',
-);
 
 interface Event extends Readonly<Record<string, unknown>> {
   readonly event: string;
@@ -90,7 +87,7 @@ print(os.getppid(), flush=True)
   });
 
   test(`a request by the channel names the channel and no process (${user})`, async () => {
-    const program = `${client}
+    const program = `${PYTHON_CHANNEL}
 try:
     Channel.from_environment().connect("tracker.example.net", 443)
 except OSError:

@@ -8,13 +8,10 @@ import { freePort } from '../harness/free-port.js';
 import { listen } from '../harness/listener.js';
 import { startPostern } from '../harness/postern.js';
 import { brokerOf, descriptorsOf } from '../harness/processes.js';
+import { PYTHON_CHANNEL } from '../harness/python-channel.js';
 import { until } from '../harness/until.js';
 import { readableFolder, users } from '../harness/users.js';
 
-const client = readFileSync(new URL('../interop/postern_client.py', import.meta.url), 'utf8').replace(
-  /\nif __name__ == [\s\S]*$/,
-  '\n',
-);
 /** What the plugin sends. Each one goes by a new channel, and some are ends of that channel. */
 const PUSHER = `
 import array
@@ -61,7 +58,7 @@ for (const user of users) {
     const page = `127.0.0.1:${await freePort()}`;
     const folder = readableFolder();
     const [config, audit] = [join(folder, 'postern.yaml'), join(folder, 'audit')];
-    const command = ['/usr/bin/python3', '-c', client + PUSHER, String(peer.port)];
+    const command = ['/usr/bin/python3', '-c', PYTHON_CHANNEL + PUSHER, String(peer.port)];
     const pusher = { command, allow: [`127.0.0.1:${peer.port}`] };
     writeFileSync(config, JSON.stringify({ metrics: page, audit, plugins: { pusher } }));
     writeFileSync(audit, '');

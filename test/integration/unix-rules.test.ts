@@ -1,19 +1,15 @@
 // Rules for UNIX sockets of the host, by the channel and by a program's own connect(2): a server of the host hears exactly what a rule permits.
 import assert from 'node:assert/strict';
-import { chmodSync, readFileSync, renameSync, symlinkSync } from 'node:fs';
+import { chmodSync, renameSync, symlinkSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { postern } from '../harness/postern.js';
+import { PYTHON_CHANNEL } from '../harness/python-channel.js';
 import { readableFolder, type User, users } from '../harness/users.js';
 
-const client = readFileSync(new URL('../interop/postern_client.py', import.meta.url), 'utf8').replace(
-  /\nif __name__ == [\s\S]*$/,
-  '\n',
-);
-
 /** Connects to each word by the channel, and prints what comes back: a line of JSON for each. */
-const PROGRAM = `${client}
+const PROGRAM = `${PYTHON_CHANNEL}
 import json
 channel = Channel.from_environment()
 for word in sys.argv[1:]:
@@ -26,7 +22,6 @@ for word in sys.argv[1:]:
     except ConnectError as error:
         print(json.dumps({"errno": error.name, "reason": error.reason, "suggestion": error.suggestion, "message": str(error)}))
 `;
-
 interface Answer {
   readonly text?: string;
   readonly name?: boolean;
