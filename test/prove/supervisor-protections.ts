@@ -40,6 +40,14 @@ export const supervisorProtections: readonly Protection[] = [
     pattern: 'hangs is replaced.*root',
   },
   {
+    name: 'supervisor: a broker whose answer waits behind audit lines is not replaced',
+    file: 'sandbox/supervisor/broker/silence',
+    right: 'heard ? passed : ',
+    wrong: '',
+    tests: ['integration/slow-audit', 'supervisor/broker/silence'],
+    pattern: 'behind audit lines is not replaced|while audit lines come',
+  },
+  {
     name: 'supervisor: a plugin whose requests kill the broker is ended',
     file: 'sandbox/supervisor/broker/broker-process',
     right: 'blamed !== undefined && this.#plugins.size > 1',
