@@ -22,6 +22,8 @@ export interface LiveBroker {
   readonly descriptors: () => number;
   /** Resident set, in KiB. */
   readonly residentKib: () => number;
+  /** The largest that it was, in KiB. */
+  readonly peakKib: () => number;
 }
 
 /** @param keep how many of the latest audit events to keep */
@@ -36,7 +38,10 @@ export async function startLiveBroker(keep = 1000): Promise<LiveBroker> {
     if (events.length > keep) events.shift();
   });
   await broker.start();
-  const status = (): string => readFileSync(`/proc/${broker.pid}/status`, 'utf8');
+  const kib = (name: string): number => {
+    const status = readFileSync(`/proc/${broker.pid}/status`, 'utf8');
+    return Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(status)?.[1]);
+  };
   return {
     process: broker,
     events,
@@ -59,6 +64,7 @@ export async function startLiveBroker(keep = 1000): Promise<LiveBroker> {
       return new Channel({ request: ends.request, reply: ends.reply });
     },
     descriptors: () => readdirSync(`/proc/${broker.pid}/fd`).length,
-    residentKib: () => Number(/^VmRSS:\s+(\d+)/m.exec(status())?.[1]),
+    residentKib: () => kib('VmRSS'),
+    peakKib: () => kib('VmHWM'),
   };
 }
