@@ -105,7 +105,7 @@ const wasSlow = ({ slow }: Observed, attacker: string): boolean =>
 
 /**
  * Observes up to three times: the load of the machine may change between the two runs, and the attack may hold no lock for long. If the
- * attack really slows the neighbour, it does so every time.
+ * attack really slows the neighbour, it does so every time. The slowest run apart shows what the machine's other load does.
  *
  * @param attacker the attack that must have stalled the broker
  */
@@ -114,13 +114,16 @@ async function observeUndisturbed(
   attacks: readonly string[],
   attacker: string,
 ): Promise<Observed> {
+  let slowestApart: Measured | undefined;
   for (let again = 0; ; again += 1) {
-    const apart = await observe(user, attacks, true);
+    const { neighbour } = await observe(user, attacks, true);
+    const apart = slowestApart !== undefined && slowestApart.p99 > neighbour.p99 ? slowestApart : neighbour;
+    slowestApart = apart;
     const observed = await observe(user, attacks, false);
-    const undisturbed = isUndisturbed(observed.neighbour, apart.neighbour);
+    const undisturbed = isUndisturbed(observed.neighbour, apart);
     if (undisturbed && wasSlow(observed, attacker)) return observed;
     if (again < 2) continue;
-    assert.ok(undisturbed, JSON.stringify({ beside: observed.neighbour, apart: apart.neighbour }));
+    assert.ok(undisturbed, JSON.stringify({ beside: observed.neighbour, apart }));
     return observed;
   }
 }

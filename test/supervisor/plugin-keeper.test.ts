@@ -15,6 +15,7 @@ import {
   type RestartConfig,
 } from '../../shared/config/plugin-config.js';
 import { PosternError } from '../../shared/errors.js';
+import { until } from '../harness/until.js';
 
 const RESTART: RestartConfig = { policy: 'always', delayMs: 100, maxDelayMs: 1000, resetAfterMs: 5000 };
 const good = { failed: false, milliseconds: 10 };
@@ -95,7 +96,7 @@ test('a keeper tries a failed start again, and reports the delay', async () => {
     watcher,
   );
   const ended = keeper.run();
-  await turn(80);
+  await until(() => starter.log.length === 3 || undefined);
   assert.deepEqual(starter.log, ['start a boot', 'start a restart', 'start a restart']);
   assert.deepEqual(waits, [10, 20]);
   starter.end('a', { kind: 'exited', status: 0 });
@@ -117,7 +118,7 @@ test('a start for which the host had no room is tried again, whatever the policy
     { keeper: first, after: [] },
     { keeper: second, after: ['first'] },
   ]).run();
-  await turn(80);
+  await until(() => starter.log.length === 4 || undefined);
   assert.deepEqual(waits, [10, 20]);
   assert.deepEqual(starter.log, [
     'start first boot',
