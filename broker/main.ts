@@ -22,6 +22,7 @@ import { NameResolver } from './names/resolve.js';
 import { tellProblem } from './names/watched-file.js';
 import { receivePackets } from './packet-link.js';
 import { Audit } from './record/audit.js';
+import { EventTally } from './record/event-tally.js';
 import { LogRoom } from './record/log-room.js';
 import { Metrics } from './record/metrics.js';
 import { MetricsAnswers } from './record/metrics-answers.js';
@@ -46,6 +47,7 @@ const link = new LineLink(new Socket({ fd: BROKER_LINE_FD, allowHalfOpen: true }
   sessions?.end(),
 );
 const metrics = new Metrics();
+const tally = new EventTally();
 const answers = new MetricsAnswers(metrics, (line) => link.send(line));
 
 function take(line: SupervisorLine): void {
@@ -68,6 +70,7 @@ async function start(line: Line<'start'>): Promise<void> {
     connections: (packet, memory) => serving.limitConnections(packet, memory),
     marks: (memory) => serving.attachMarks(memory),
     sandbox: (packet, alarm) => serving.attachSandbox(packet, alarm),
+    tally: (memory) => tally.attach(memory),
     trap: (packet, ends) => serving.attachTrap(packet, ends),
     cutShort: (packet) => serving.cutShort(packet),
     end: leave,
@@ -79,7 +82,7 @@ async function makeSessions({ dnsServers, listeners, auditRoom }: Line<'start'>)
   const room = new LogRoom(auditRoom, () => link.backlogBytes);
   link.onDrain = () => room.look();
   const services = {
-    audit: new Audit(link, () => metrics.count('auditEventsDropped', {}), room),
+    audit: new Audit(link, () => metrics.count('auditEventsDropped', {}), room, tally),
     host: new HostAddresses(listeners),
     metrics,
     ...(await startGuards()),

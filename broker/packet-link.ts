@@ -5,6 +5,7 @@ import type {
   ConnectionsPacket,
   MarksPacket,
   SandboxPacket,
+  TallyPacket,
   TrapPacket,
 } from '../shared/protocol/link.js';
 import { receiveMessage } from '../shared/sys/message.js';
@@ -27,6 +28,7 @@ export interface PacketTakers {
   readonly connections: (packet: ConnectionsPacket, memory: OwnedFd) => void;
   readonly marks: (memory: OwnedFd) => void;
   readonly sandbox: (packet: SandboxPacket, alarm: OwnedFd) => void;
+  readonly tally: (memory: OwnedFd) => void;
   readonly trap: (packet: TrapPacket, ends: TrapEnds) => void;
   /** Some descriptors of the packet are missing (MSG_CTRUNC): the broker has no room for them. */
   readonly cutShort: (packet: PluginPacket) => void;
@@ -50,7 +52,7 @@ export function receivePackets(fd: number, take: PacketTakers): void {
         return;
       }
       const packet = JSON.parse(Buffer.from(payload).toString('utf8')) as Packet;
-      if (truncated && packet.type === 'marks') throw new RangeError('A packet of the link is cut short');
+      if (truncated && !('plugin' in packet)) throw new RangeError('A packet of the link is cut short');
       if (truncated) {
         for (const descriptor of descriptors) descriptor.close();
         take.cutShort(packet as PluginPacket);
@@ -62,7 +64,7 @@ export function receivePackets(fd: number, take: PacketTakers): void {
 
 /** A packet about one plugin. */
 export type PluginPacket = ChannelPacket | ConnectionsPacket | SandboxPacket | TrapPacket;
-type Packet = PluginPacket | MarksPacket;
+type Packet = PluginPacket | MarksPacket | TallyPacket;
 
 /** What takes a packet of each type, and which descriptors come with it. */
 const PACKETS: {
@@ -76,6 +78,7 @@ const PACKETS: {
   connections: (take, packet, descriptors) => take.connections(packet, onlyOne(packet, descriptors)),
   marks: (take, packet, descriptors) => take.marks(onlyOne(packet, descriptors)),
   sandbox: (take, packet, descriptors) => take.sandbox(packet, onlyOne(packet, descriptors)),
+  tally: (take, packet, descriptors) => take.tally(onlyOne(packet, descriptors)),
   trap: (take, packet, descriptors) => take.trap(packet, trapEnds(packet, descriptors)),
 };
 

@@ -40,15 +40,16 @@ export async function handleConnect(
   }
   const { judgement, claim } = admitConnection(requester.plugin, judged);
   if (judgement.decision.decision === 'deny') {
-    void requester.answer(refusalReply(request.id, judgement));
     account(services, requester.plugin, judgement);
+    void requester.answer(refusalReply(request.id, judgement));
     return;
   }
-  const ending = await connectAndHandOver(requester, request, judgement, life, claim);
+  const ending = await connectAndHandOver(services, requester, request, judgement, life, claim);
   account(services, requester.plugin, judgement, ending);
 }
 
 async function connectAndHandOver(
+  { audit }: Services,
   requester: Requester,
   request: ConnectRequest,
   { decision }: Judgement,
@@ -62,13 +63,15 @@ async function connectAndHandOver(
   const dialed = connection.address?.text ?? null;
   if (connection.outcome === 'connected') {
     claim?.hold(connection.socket, { bytes: connection.address.bytes, port: decision.port });
+    audit.owe();
     const left = await handOver(requester, request.id, connection.socket);
-    return { outcome: left ? 'connected' : 'canceled', dialed, connectMs };
+    return { outcome: left ? 'connected' : 'canceled', dialed, connectMs, isOwed: true };
   }
   // Before the answer, or the plugin's next request may find the place taken.
   claim?.release();
+  audit.owe();
   void requester.answer(outcomeReply(request.id, decision, connection.outcome, connection.errno));
-  return { outcome: connection.outcome, dialed, connectMs };
+  return { outcome: connection.outcome, dialed, connectMs, isOwed: true };
 }
 
 /** For a permitted socket of the host. No limit counts its connections: the kernel does not report their end. */
@@ -84,18 +87,20 @@ async function connectToSocket(
   const made = await connectSocket(plugin, judgement, path, 'stream', life);
   switch (made.kind) {
     case 'denied':
-      void requester.answer(refusalReply(id, made.judgement));
       account(services, plugin, made.judgement);
+      void requester.answer(refusalReply(id, made.judgement));
       return;
     case 'failed': {
       const { outcome, code, cause } = made.failure;
-      void requester.answer(outcomeReply(id, judgement.decision, outcome, code, cause));
       account(services, plugin, judgement, made.ending);
+      void requester.answer(outcomeReply(id, judgement.decision, outcome, code, cause));
       return;
     }
     case 'connected': {
+      services.audit.owe();
       const left = await handOver(requester, id, made.socket);
-      account(services, plugin, judgement, left ? made.ending : { ...made.ending, outcome: 'canceled' });
+      const ending = { ...made.ending, isOwed: true };
+      account(services, plugin, judgement, left ? ending : { ...ending, outcome: 'canceled' });
     }
   }
 }

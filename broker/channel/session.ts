@@ -207,8 +207,8 @@ export class Session {
     );
     if (refusal === undefined) return;
     const judgement = refuseQueued(this.plugin, request, refusal);
-    void client.answer(limitReply(id, judgement));
     account(this.#services, this.plugin, judgement);
+    void client.answer(limitReply(id, judgement));
   }
 
   #openChannel(id: number): void {

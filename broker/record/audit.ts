@@ -4,6 +4,7 @@ import { type Logger, pino } from 'pino';
 import { AUDIT_BACKLOG_BYTES } from '../../shared/limits.js';
 import type { AuditEventName, AuditFields } from '../../shared/protocol/audit-events.js';
 import { TokenBucket } from '../../shared/token-bucket.js';
+import { EventTally } from './event-tally.js';
 import { LogGate } from './log-gate.js';
 import { LogRoom } from './log-room.js';
 
@@ -38,22 +39,26 @@ export class Audit {
   readonly #onDropped: () => void;
   readonly #shares = new Map<string, { readonly bucket: TokenBucket; readonly limited: () => void }>();
   readonly room: LogRoom;
+  readonly #tally: EventTally;
   #count = 0;
 
   /**
    * @param onDropped called for each event that is dropped
    * @param room whether the log has room, if it loses no event
+   * @param tally counts events for the time after this process
    */
   constructor(
     output: AuditOutput,
     onDropped: () => void,
     room: LogRoom = new LogRoom(undefined, () => output.backlogBytes),
+    tally: EventTally = new EventTally(),
   ) {
+    this.#tally = tally;
     this.#onDropped = onDropped;
     this.room = room;
     const write = (line: string): void => {
       const isFull = output.backlogBytes + line.length > AUDIT_BACKLOG_BYTES;
-      if (isFull && !room.losesNothing) onDropped();
+      if (isFull && !room.losesNothing) this.#drop();
       else output.sendSoon(`{"type":"audit","line":${line.trimEnd()}}`);
     };
     this.#log = pino<AuditEventName>(
@@ -89,8 +94,14 @@ export class Audit {
     this.#shares.delete(plugin);
   }
 
-  decision(event: AuditFields<'decision'>): void {
-    if (this.#mayWrite(event.plugin)) this.#log.decision(event);
+  /** The event of a decision will follow. Called before the plugin can have its answer, or it might outlive this process uncounted. */
+  owe(): void {
+    this.#tally.add(1);
+  }
+
+  /** @param isOwed whether owe() was called for it */
+  decision(event: AuditFields<'decision'>, isOwed: boolean): void {
+    if (this.#mayWrite(event.plugin, isOwed)) this.#log.decision(event);
   }
 
   /** A plugin asked for an explanation. */
@@ -115,6 +126,7 @@ export class Audit {
   }
 
   slow(event: AuditFields<'slow'>): void {
+    this.#tally.add(1);
     this.#log.slow(event);
   }
 
@@ -122,7 +134,8 @@ export class Audit {
     if (this.#mayWrite(event.plugin)) this.#log.protocol_error(event);
   }
 
-  #mayWrite(plugin: string): boolean {
+  #mayWrite(plugin: string, isOwed = false): boolean {
+    if (!isOwed) this.#tally.add(1);
     const share = this.#shares.get(plugin);
     if (share === undefined) return true;
     if (this.room.losesNothing) {
@@ -131,7 +144,12 @@ export class Audit {
     }
     if (share.bucket.take()) return true;
     share.limited();
-    this.#onDropped();
+    this.#drop();
     return false;
+  }
+
+  #drop(): void {
+    this.#tally.add(-1);
+    this.#onDropped();
   }
 }

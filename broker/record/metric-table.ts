@@ -130,7 +130,7 @@ export const METRICS = {
   auditEventsDropped: {
     name: 'postern_audit_events_dropped_total',
     kind: 'counter',
-    help: 'Audit events that were dropped because a backlog was full or a plugin had used up its share',
+    help: 'Audit events that are missing in the log: a backlog was full, a plugin had used up its share, or a broker was killed',
     labels: {},
   },
   dnsLookups: {

@@ -14,11 +14,18 @@ export interface Ending {
   /** The address that answered, or whose errno the plugin got. Of a socket: its path without links. */
   readonly dialed: string | null;
   readonly connectMs: number | null;
+  /** Whether its event was counted before the plugin had the connection, with {@link Audit.owe}. */
+  readonly isOwed?: boolean;
   /** Why a socket of the host was not connected, as a sentence for the operator. */
   readonly problem?: string;
 }
 
-/** Counts and logs a decision. @param ending of a permitted connect that is over */
+/**
+ * Counts and logs a decision. A refusal is accounted before the plugin has its answer: a broker that is killed in between leaves out no
+ * refusal uncounted.
+ *
+ * @param ending of a permitted connect that is over
+ */
 export function account(
   services: Services,
   plugin: Plugin,
@@ -33,7 +40,7 @@ export function account(
     plugin.metrics.count('connects', { outcome });
     if (connectMs !== null) services.metrics.observe('connectDuration', { outcome }, connectMs / 1000);
   }
-  services.audit.decision(describe(services, plugin, judgement, origin, ending));
+  services.audit.decision(describe(services, plugin, judgement, origin, ending), ending?.isOwed === true);
 }
 
 /** Logs an explanation that a plugin asked for. No metric counts it. */

@@ -2,7 +2,6 @@
 // once and is checked once. The broker dials the decision's address.
 import { constants } from 'node:os';
 import { CONNECT_TIMEOUT_MS } from '../../shared/limits.js';
-import type { Decision } from '../../shared/policy/decision.js';
 import { isNonBlocking } from '../../shared/sys/fcntl.js';
 import { AF_INET } from '../../shared/sys/sockaddr.js';
 import { sendTimeout } from '../../shared/sys/socket-state.js';
@@ -11,7 +10,7 @@ import type { TrappedCall } from '../caller/trapped-call.js';
 import type { Claim } from '../limit/open-connections.js';
 import { RequestLife } from '../limit/request-life.js';
 import type { Origin } from '../record/origin.js';
-import { account, type Ending } from '../request/account.js';
+import { account } from '../request/account.js';
 import { admitConnection } from '../request/admit-connection.js';
 import { refuseQueued } from '../request/refuse-queued.js';
 import { connectAndPlace, type Replaced } from './connect-and-place.js';
@@ -61,8 +60,8 @@ export function brokerConnection(
     return true;
   }
   const judgement = refuseQueued(plugin, { host: address.address.text, port: address.port }, refusal);
-  call.end(-EAGAIN, 'refused');
   account(services, plugin, judgement, undefined, connect.origin);
+  call.end(-EAGAIN, 'refused');
   closeOriginal(connect);
   return true;
 }
@@ -97,7 +96,14 @@ async function serve(connect: BrokeredConnect): Promise<void> {
     const admission = admitConnection(plugin, decided instanceof Promise ? await decided : decided);
     claim = admission.claim;
     const { judgement } = admission;
-    const ending = await carryOut(connect, judgement.decision, claim);
+    const { decision, dial, port, reason } = judgement.decision;
+    const [target] = dial;
+    if (decision === 'deny' || target === undefined) {
+      account(services, plugin, judgement, undefined, origin);
+      call.end(reason === 'concurrency_limited' ? -EAGAIN : -EACCES, 'refused');
+      return;
+    }
+    const ending = await connectAndPlace(connect, target, port, claim);
     if (!(ending instanceof SettlingConnect)) account(services, plugin, judgement, ending, origin);
     // The turn is over. How the connection ends matters to the account alone.
     else void ending.end().then((end) => account(services, plugin, judgement, end, origin));
@@ -106,18 +112,6 @@ async function serve(connect: BrokeredConnect): Promise<void> {
     claim?.release();
     closeOriginal(connect);
   }
-}
-
-/** @returns undefined for a denial */
-async function carryOut(
-  connect: BrokeredConnect,
-  { decision, reason, dial, port }: Decision,
-  claim: Claim | undefined,
-): Promise<Ending | SettlingConnect | undefined> {
-  const [address] = dial;
-  if (decision !== 'deny' && address !== undefined) return connectAndPlace(connect, address, port, claim);
-  connect.call.end(reason === 'concurrency_limited' ? -EAGAIN : -EACCES, 'refused');
-  return undefined;
 }
 
 function closeOriginal({ context: { services, plugin }, original }: BrokeredConnect): void {

@@ -47,14 +47,20 @@ export async function connectAndPlace(
   claim: Claim | undefined,
 ): Promise<Ending | SettlingConnect> {
   const { context, call, original, family, life } = replaced;
-  const { guard } = context.services;
+  const { audit, guard } = context.services;
   const startedAt = performance.now();
+  let isOwed = false;
   const endingOf = (outcome: Outcome): Ending => {
-    return { outcome, dialed: address.text, connectMs: performance.now() - startedAt };
+    return { outcome, dialed: address.text, connectMs: performance.now() - startedAt, isOwed };
+  };
+  const owe = (): void => {
+    audit.owe();
+    isOwed = true;
   };
   const fail = (result: number): Ending => {
     // Before the call ends, or the plugin's next one may find the place taken.
     claim?.release();
+    owe();
     call.end(result, 'brokered');
     return endingOf(outcomeOf(-result));
   };
@@ -68,6 +74,7 @@ export async function connectAndPlace(
     if (begun === 'non_blocking') {
       claim?.hold(socket, endpoint);
       settling = new SettlingConnect(context, socket, endingOf);
+      owe();
       const placing = placeConnection(context, call, socket, -EINPROGRESS);
       if (placing instanceof Promise ? await placing : placing) return settling;
       settling.close();
@@ -80,11 +87,13 @@ export async function connectAndPlace(
     if (typeof end === 'number') return fail(end);
     claim?.hold(socket, endpoint);
     if (typeof end === 'string') {
+      owe();
       await placeInterrupted(replaced, socket, end);
       return endingOf('canceled');
     }
     if (!isSameEndpoint(end, endpoint)) return fail(-ECONNABORTED);
     makeBlocking(socket.number);
+    owe();
     const placing = placeConnection(context, call, socket, 0);
     return endingOf((placing instanceof Promise ? await placing : placing) ? 'connected' : 'canceled');
   } finally {

@@ -107,7 +107,7 @@ export class Supervisor {
           return (await this.#broker?.metrics()) ?? '';
         },
         heartbeatAge: () => this.#broker?.heartbeatAge,
-        onDropped: () => this.#broker?.auditDropped(1),
+        onDropped: (events) => this.#broker?.auditDropped(events),
         onRoom: (room) => this.#broker?.auditRoom(room),
         onNotice: (text) => this.#notice(text),
       });
@@ -225,6 +225,7 @@ export class Supervisor {
       this.#records.event(event);
       onEvent?.(event);
     });
+    broker.on('lost', (lost) => this.#records.lost(lost));
     broker.on('down', () => this.#records.brokerIsUp(false));
     broker.on('late', (late) => this.#records.brokerIsUp(!late));
     broker.on('hung', () => this.#notice('the broker does not answer any more, and is replaced'));

@@ -225,7 +225,7 @@ export const AUDIT_EVENTS = {
 /** The events that the supervisor adds. The broker writes none of them. */
 export const SUPERVISOR_EVENTS = {
   gap: {
-    what: 'Events are missing here: nobody took them for so long that no more of them could wait.',
+    what: 'Events are missing here: nobody took them for so long that no more of them could wait, or a broker that was killed took them along.',
     fields: ['events', 'from', 'to'],
     nullable: [],
     optional: [],

@@ -143,6 +143,11 @@ export interface MarksPacket {
   readonly type: 'marks';
 }
 
+/** A packet from supervisor to broker with memory in which the broker counts the audit events that it makes. */
+export interface TallyPacket {
+  readonly type: 'tally';
+}
+
 /** A packet from supervisor to broker with its alarm, a timer. When the timer runs out, the supervisor ends the sandbox. */
 export interface SandboxPacket {
   readonly type: 'sandbox';

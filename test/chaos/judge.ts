@@ -12,7 +12,7 @@ export interface Evidence {
   readonly connections: number;
   /** Times in which no broker answered on purpose. */
   readonly hangs: readonly Span[];
-  /** Brokers that were killed. Each may take along the audit lines of the calls that it had just answered. */
+  /** Brokers that were killed. For each steady plugin, one may have dialled a connection that the plugin never got. */
   readonly deaths: number;
   readonly before: Footprint;
   readonly after: Footprint;

@@ -10,6 +10,21 @@ import { readableFolder, users } from '../harness/users.js';
 
 /** Connects whose audit lines fit into the socket to the supervisor, and are more than one read takes. */
 const MANY = 180;
+const DEATHS = 6;
+/** Connects until it reads a line, and counts. */
+const STEADY = `
+import socket, sys, threading
+ended = []
+threading.Thread(target=lambda: ended.append(sys.stdin.readline()), daemon=True).start()
+made = 0
+while not ended:
+    try:
+        socket.create_connection(("127.0.0.1", int(sys.argv[1]))).close()
+        made += 1
+    except OSError:
+        pass
+print("made", made, flush=True)
+`;
 /** Keeps a connection open while the broker dies, then uses it, and asks for another. */
 const PROGRAM = `
 import sys
@@ -96,6 +111,42 @@ sys.stdin.readline()
     const { status, stdout } = await result;
     assert.equal(status, 0);
     assert.equal(stdout.match(/"event":"decision"/g)?.length, MANY);
+  });
+
+  test(`events that a broker took along are counted in a gap of the log (${user})`, async (t) => {
+    const echo = await listen((socket) => socket.end());
+    t.after(() => echo.close());
+    const { child, result } = startPostern(
+      [
+        ...['run', '--audit', 'stdout', '--allow', `127.0.0.1:${echo.port}`, '--'],
+        ...['/usr/bin/python3', '-c', STEADY, String(echo.port)],
+      ],
+      { as: user, cwd: readableFolder(), stdio: ['pipe', 'pipe', 'pipe'], keepInput: true },
+    );
+    const pid = child.pid ?? 0;
+    t.after(() => child.kill('SIGKILL'));
+    for (let deaths = 0; deaths < DEATHS; deaths += 1) {
+      const broker = await until(() => brokerOf(pid), 20_000);
+      const before = echo.connections();
+      await until(() => echo.connections() >= before + 100 || undefined, 20_000);
+      process.kill(broker, 'SIGKILL');
+      await until(() => (brokerOf(pid) ?? broker) !== broker || undefined, 20_000);
+    }
+    child.stdin?.end('end\n');
+    const { status, stdout, stderr } = await result;
+    assert.equal(status, 0, stderr);
+    const made = Number(/^made (\d+)$/m.exec(stdout)?.[1]);
+    const events = [...stdout.matchAll(/^\{.*\}$/gm)].map(([line]) => JSON.parse(line));
+    const logged = events.filter(({ outcome }) => outcome === 'connected').length;
+    const gaps = events.filter(({ event }) => event === 'gap');
+    const counted = logged + gaps.reduce((sum, gap) => sum + gap.events, 0);
+    assert.ok(made >= 100 * DEATHS);
+    // An event counts before the answer, so that a broker that dies in between counts one too many.
+    assert.ok(
+      made <= counted && counted <= made + DEATHS,
+      `${made} made, ${logged} logged, ${counted} with gaps`,
+    );
+    for (const { from, to } of gaps) assert.ok(Date.parse(from) <= Date.parse(to));
   });
 }
 

@@ -154,6 +154,25 @@ const RINGS: readonly Protection[] = [
   },
 ];
 
+const LOST_EVENTS: readonly Protection[] = [
+  {
+    name: 'audit: an event counts before the plugin has its connection',
+    file: 'broker/trap/connect-and-place',
+    right: 'audit.owe();',
+    wrong: '',
+    tests: ['integration/broker-death'],
+    pattern: 'took along.*root',
+  },
+  {
+    name: 'audit: what a killed broker took along is told',
+    file: 'sandbox/supervisor/broker/broker-process',
+    right: "this.emit('lost', lost)",
+    wrong: 'this',
+    tests: ['integration/broker-death'],
+    pattern: 'took along.*root',
+  },
+];
+
 const FULL_LOG: readonly Protection[] = [
   {
     name: 'full log: a request waits before it is decided',
@@ -509,6 +528,7 @@ export const brokerProtections: readonly Protection[] = [
   ...RINGS,
   ...BOUNDS,
   ...FULL_LOG,
+  ...LOST_EVENTS,
   ...CAGES,
   ...(isRoot ? [...AS_ROOT, ...SOCKETS_AS_ROOT] : []),
 ];

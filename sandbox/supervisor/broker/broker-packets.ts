@@ -7,6 +7,7 @@ import type {
   ConnectionsPacket,
   MarksPacket,
   SandboxPacket,
+  TallyPacket,
   TrapPacket,
 } from '../../../shared/protocol/link.js';
 import { duplicate } from '../../../shared/sys/fcntl.js';
@@ -89,6 +90,11 @@ export class BrokerPackets {
     this.#send({ type: 'marks' }, [memory]);
   }
 
+  /** @param memory in which the broker counts its events */
+  tally(memory: OwnedFd): void {
+    this.#send({ type: 'tally' }, [memory]);
+  }
+
   sandbox(plugin: string, { timer }: EndAlarm): void {
     this.#send({ type: 'sandbox', plugin }, [timer]);
   }
@@ -102,7 +108,7 @@ export class BrokerPackets {
   }
 
   #send(
-    packet: ChannelPacket | ConnectionsPacket | MarksPacket | SandboxPacket | TrapPacket,
+    packet: ChannelPacket | ConnectionsPacket | MarksPacket | SandboxPacket | TallyPacket | TrapPacket,
     descriptors: readonly OwnedFd[],
     owned: readonly OwnedFd[] = [],
   ): void {

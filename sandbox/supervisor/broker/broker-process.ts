@@ -18,6 +18,7 @@ import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import { askExplanation, askMetrics } from './ask-broker.js';
 import { BrokerDeaths } from './broker-deaths.js';
 import { brokerFailed } from './broker-failed.js';
+import { EventTally, type LostEvents } from './event-tally.js';
 import { Heartbeat } from './heartbeat.js';
 import { KeptForBrokers } from './kept-for-brokers.js';
 import type { Channel } from './make-channel.js';
@@ -38,6 +39,7 @@ type PluginLine = Extract<SupervisorLine, { type: 'plugin' }>;
 
 interface BrokerEvents {
   audit: [AuditEvent];
+  lost: [LostEvents];
   restarted: [];
   down: [];
   late: [boolean];
@@ -47,7 +49,7 @@ interface BrokerEvents {
 }
 
 /**
- * Events: `audit`; `down` and `restarted` around a broker's death; `failed` where no new broker starts; `late` when it stops answering and
+ * Events: `audit`; `lost` when a broker took audit events along; `down` and `restarted` around a broker's death; `failed` where no new broker starts; `late` when it stops answering and
  * when it answers again; `hung` when it is killed for that; `blamed` when brokers die again and again right after requests of one plugin.
  */
 export class BrokerProcess extends EventEmitter<BrokerEvents> {
@@ -57,6 +59,7 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
   readonly #deaths = new BrokerDeaths();
   #link: SpawnedBroker | undefined;
   #heartbeat: Heartbeat | undefined;
+  #dropped = 0;
   #stopping = false;
 
   constructor(options: BrokerOptions) {
@@ -75,15 +78,21 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
       this.#kept.receiveAsks(packets),
     );
     const { child, lines, gone } = spawned;
+    const tally = new EventTally();
+    void lines.closed.then(() => this.#tellLost(tally));
     const startedAt = performance.now();
     let up = false;
-    const onLine = (line: BrokerLine): void => this.#onLine(line);
+    lines.on('line', (line) => {
+      if (line.type !== 'audit') return;
+      tally.receive(line.line.ts);
+      this.emit('audit', line.line);
+    });
+    const onLine = (line: BrokerLine): void => this.#kept.take(line);
     lines.on('line', onLine);
     child.once('exit', (_status, signal) => {
       if (!this.#stopping) {
         // Of what it wrote last, the audit events are still read. A further broker answers for the rest.
         lines.off('line', onLine);
-        lines.on('line', (line) => this.#onLastLine(line));
         lines.closeSoon();
       }
       if (up && !this.#stopping) this.#findBlame(performance.now() - startedAt, signal);
@@ -98,6 +107,7 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
       this.#link = spawned;
       // It may have changed meanwhile.
       this.auditRoom(this.#options.auditRoom?.());
+      this.#tellDropped();
       for (const line of this.#plugins.values()) await Promise.race([gone, this.#configure(line)]);
       up = true;
       spawned.cameUp();
@@ -107,6 +117,7 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
       throw error;
     }
     spawned.packets.marks(this.#deaths.marks);
+    spawned.packets.tally(tally.memory);
     this.#kept.giveTo(spawned);
   }
 
@@ -125,9 +136,16 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
     this.#kept.drop(plugin);
   }
 
-  /** Reports audit events that could not be written. The broker counts them with its own. */
+  /** Reports audit events that could not be written. The broker counts them with its own; without one, the next broker does. */
   auditDropped(events: number): void {
-    this.#link?.lines.send({ type: 'audit_dropped', events });
+    this.#dropped += events;
+    this.#tellDropped();
+  }
+
+  #tellDropped(): void {
+    if (this.#link === undefined || this.#dropped === 0) return;
+    this.#link.lines.send({ type: 'audit_dropped', events: this.#dropped });
+    this.#dropped = 0;
   }
 
   /** The audit log is full, or has room again. @param room undefined: it loses events, and the broker need not know */
@@ -231,13 +249,9 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
     this.#heartbeat = undefined;
   }
 
-  #onLastLine(line: BrokerLine): void {
-    if (line.type === 'audit') this.emit('audit', line.line);
-  }
-
-  #onLine(line: BrokerLine): void {
-    if (line.type === 'audit') this.emit('audit', line.line);
-    else this.#kept.take(line);
+  #tellLost(tally: EventTally): void {
+    const lost = tally.close();
+    if (lost !== undefined) this.emit('lost', lost);
   }
 
   /** @param signal that ended the broker. SIGKILL from elsewhere is the operator's or the kernel's doing */

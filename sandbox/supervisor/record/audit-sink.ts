@@ -15,8 +15,8 @@ import { Output, type OutputEvents } from '../output/output.js';
 import { mayBeLink } from './audit-place.js';
 
 export interface AuditSinkEvents {
-  /** An event is left out. */
-  readonly onDropped: () => void;
+  /** Events are left out. */
+  readonly onDropped: (events: number) => void;
   /** Whether events are written, or wait or are left out because of a failure. */
   readonly onUp: (up: boolean) => void;
   /** With `block`: the log is full, or has room again. */
@@ -86,13 +86,16 @@ export class AuditSink {
     this.#tellGap();
     const mayWrite = this.#gap === undefined && this.#output.waiting <= this.#mostBytes;
     if (mayWrite && this.#output.write(`${asciiJson(event)}\n`)) return;
-    this.#events.onDropped();
-    if (this.#gap === undefined) {
-      this.#gap = { events: 1, from: event.ts, to: event.ts };
-      this.#events.onUp(false);
+    if (this.#leaveOut({ events: 1, from: event.ts, to: event.ts })) {
       const why = this.#output.isGone ? 'nothing takes it any more' : 'nobody reads it fast enough';
       this.#events.onNotice(`the audit log loses events: ${why} at ${describe(this.#destination)}`);
-    } else this.#gap = { ...this.#gap, events: this.#gap.events + 1, to: event.ts };
+    }
+  }
+
+  /** Notes a gap: events that nobody will write. @param since from when on they are missing; a time as in an event */
+  lost(events: number, since: string): void {
+    this.#leaveOut({ events, from: since, to: new Date().toISOString() });
+    this.#tellGap();
   }
 
   /** Opens a file anew: it may have been renamed. A file that cannot be opened leaves the former one in use. */
@@ -121,6 +124,18 @@ export class AuditSink {
     // The output drops what waits, and so has room.
     this.#isFull = false;
     this.#output.close();
+  }
+
+  /** @returns whether the gap is a new one */
+  #leaveOut(missing: Pick<GapEvent, 'events' | 'from' | 'to'>): boolean {
+    this.#events.onDropped(missing.events);
+    const before = this.#gap;
+    this.#gap =
+      before === undefined
+        ? missing
+        : { events: before.events + missing.events, from: before.from, to: missing.to };
+    if (before === undefined) this.#events.onUp(false);
+    return before === undefined;
   }
 
   #block(): void {

@@ -24,8 +24,8 @@ export interface RecordSources {
   readonly brokerMetrics: () => Promise<string>;
   /** Seconds since the broker last answered; undefined while there is no broker. */
   readonly heartbeatAge: () => number | undefined;
-  /** Called when the audit log has dropped an event. */
-  readonly onDropped: () => void;
+  /** Called with how many events are missing in the audit log since the last call. */
+  readonly onDropped: (events: number) => void;
   /** The audit log is full, or has room again. Only with when_full: block. */
   readonly onRoom: (room: boolean) => void;
   /** Takes lines for the operator. */
@@ -77,6 +77,11 @@ export class Records {
 
   event(event: AuditEvent): void {
     this.#sink?.write(event);
+  }
+
+  /** A broker that died took events along. @param since the time of its last event that came */
+  lost({ events, since }: { readonly events: number; readonly since: string }): void {
+    this.#sink?.lost(events, since);
   }
 
   /** Whether the audit log has room; undefined if it loses events, or if there is none. */

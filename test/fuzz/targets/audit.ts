@@ -77,15 +77,18 @@ function collect(texts: readonly string[], port: number): Buffer {
       suggestion: text,
     });
     link.drain(() => {});
-    audit.decision({
-      ...DECISION,
-      plugin: 'web',
-      program: text,
-      host: text,
-      port,
-      names: [text],
-      addresses_considered: [text],
-    });
+    audit.decision(
+      {
+        ...DECISION,
+        plugin: 'web',
+        program: text,
+        host: text,
+        port,
+        names: [text],
+        addresses_considered: [text],
+      },
+      false,
+    );
     link.drain(() => {});
   }
   return Buffer.concat(socket.chunks);
