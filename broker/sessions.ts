@@ -155,9 +155,9 @@ export class Sessions implements SessionEvents {
     }
   }
 
-  /** The supervisor has connected an AF_UNIX socket of a sandbox. */
-  unixConnected({ session, id, result }: SupervisorLine & { readonly type: 'unix_connected' }): void {
-    for (const trap of this.#traps) if (trap.number === session) trap.unixConnected(id, result);
+  /** The supervisor has carried out an order for a sandbox. */
+  orderDone({ session, id, result }: SupervisorLine & { readonly type: 'order_done' }): void {
+    for (const trap of this.#traps) if (trap.number === session) trap.orderDone(id, result);
   }
 
   /** Bounds a plugin's open connections. @param memory see OpenConnections; it is closed here */

@@ -33,7 +33,7 @@ const LINES: { readonly [T in LineType]: Entry<T> } = {
     when: 'serving',
     take: ({ metrics }, { events }) => metrics.count('auditEventsDropped', {}, events),
   },
-  unix_connected: { when: 'serving', take: ({ sessions }, line) => sessions.unixConnected(line) },
+  order_done: { when: 'serving', take: ({ sessions }, line) => sessions.orderDone(line) },
   explain: { when: 'serving', take: ({ sessions }, line) => void sessions.explain(line) },
   metrics: {
     when: 'serving',

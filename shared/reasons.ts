@@ -87,8 +87,20 @@ export type AddressClass = (typeof ADDRESS_CLASSES)[number];
 /** The calls that the filter reports, whatever their arguments. */
 export const WHOLLY_TRAPPED = ['connect', 'bind', 'listen'] as const;
 export type WhollyTrapped = (typeof WHOLLY_TRAPPED)[number];
+/** The calls that set a mode. The filter reports those with S_ISGID and without S_ISUID. */
+export const MODE_CALLS = ['chmod', 'fchmod', 'fchmodat', 'fchmodat2'] as const;
+export type ModeCall = (typeof MODE_CALLS)[number];
 /** The calls that the filter reports, setsockopt with SO_LINGER alone, and how the broker ended each. */
-export const TRAP_CALLS = ['connect', 'bind', 'listen', 'setsockopt'] as const;
+export const TRAP_CALLS = [
+  'connect',
+  'bind',
+  'listen',
+  'setsockopt',
+  'chmod',
+  'fchmod',
+  'fchmodat',
+  'fchmodat2',
+] as const;
 export type TrapCall = (typeof TRAP_CALLS)[number];
 export const TRAP_ANSWERS = ['brokered', 'own', 'refused', 'error'] as const;
 export type TrapAnswer = (typeof TRAP_ANSWERS)[number];

@@ -1,5 +1,5 @@
 // Where the argument of a trapped call lies in its caller's memory. Runs in the broker.
-import type { TrapCall } from '../../shared/reasons.js';
+import { MODE_CALLS, type TrapCall } from '../../shared/reasons.js';
 import type { Notification } from '../../shared/sys/seccomp-notify.js';
 
 /** sizeof(struct linger), socket(7). */
@@ -11,9 +11,9 @@ export interface PassedMemory {
   readonly length: number;
 }
 
-/** @returns undefined for listen(2), which passes none */
+/** @returns undefined for listen(2), which passes none, and for calls with a path, whose length is not known yet */
 export function passedMemory(call: TrapCall, notification: Notification): PassedMemory | undefined {
-  if (call === 'listen') return undefined;
+  if (call === 'listen' || MODE_CALLS.some((one) => one === call)) return undefined;
   const { address, ints, option } = notification;
   if (call !== 'setsockopt') return { at: address, length: ints[2] };
   return { at: option.address, length: Math.min(option.length, LINGER_BYTES) };

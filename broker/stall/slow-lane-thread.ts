@@ -6,6 +6,7 @@ import { OwnedFd } from '../../shared/sys/owned-fd.js';
 import { setNoNewPrivileges } from '../../shared/sys/process-control.js';
 import { CallerProcesses } from '../caller/caller-processes.js';
 import { copyAddress } from '../caller/copy-address.js';
+import { copyPath } from '../caller/copy-path.js';
 import { placeSocket } from '../caller/place-socket.js';
 import type { Report, SlowOrder } from './slow-lane.js';
 import { StallGuard } from './stall-guard.js';
@@ -35,6 +36,7 @@ function work({ order, alarm, caller }: SlowOrder): Report {
 
 function carryOut(order: SlowOrder['order']): Report {
   if (order.kind === 'place') return { result: placeSocket(processes, order) };
+  if (order.kind === 'path') return { result: 0, address: copyPath(order.tid, order.at) };
   if (order.kind === 'close') {
     for (const descriptor of order.descriptors) new OwnedFd(descriptor).close();
     return { result: 0 };

@@ -20,13 +20,19 @@ interface ReachOrder {
   readonly address: PassedMemory | undefined;
 }
 
+interface PathOrder {
+  readonly kind: 'path';
+  readonly tid: number;
+  readonly at: bigint;
+}
+
 /** The thread owns these numbers from here on. */
 interface CloseOrder {
   readonly kind: 'close';
   readonly descriptors: readonly number[];
 }
 
-type Order = ReachOrder | ({ readonly kind: 'place' } & Placement) | CloseOrder;
+type Order = ReachOrder | PathOrder | ({ readonly kind: 'place' } & Placement) | CloseOrder;
 
 /** A message to the thread. */
 export interface SlowOrder {
@@ -39,8 +45,9 @@ export interface SlowOrder {
 
 /** A message from the thread. */
 export interface Report {
-  /** A reach: a descriptor's number. A placement: its result. A close: 0. Or minus errno. */
+  /** A reach: a descriptor's number. A placement: its result. A path or a close: 0. Or minus errno. */
   readonly result: number;
+  /** Of a reach. Of a path: the path. */
   readonly address?: Uint8Array | number | undefined;
   /** Present if it took long. */
   readonly slow?: { readonly killed: boolean; readonly milliseconds: number } | undefined;
@@ -90,6 +97,12 @@ export class SlowLane {
       alarmOf(stall),
     );
     return { descriptor: result < 0 ? result : new OwnedFd(result), address };
+  }
+
+  /** As the function of that name. */
+  async copyPath(stall: StallBudget, { tid }: TrappedCall, at: bigint): Promise<Uint8Array | number> {
+    const { result, address } = await this.#order(stall, { kind: 'path', tid, at }, alarmOf(stall));
+    return address ?? result;
   }
 
   /** As placeSocket(). @param placement its socket stays open meanwhile; the listener may be closed when its sandbox ends */

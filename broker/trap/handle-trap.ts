@@ -2,6 +2,7 @@
 // another socket in its place. Runs in the broker. The kernel never executes a connect, bind or listen of an inet socket as the plugin
 // wrote it: between check and execution another thread could swap address or descriptor.
 import { constants } from 'node:os';
+import { MODE_CALLS } from '../../shared/reasons.js';
 import { LAYOUT } from '../../shared/sys/layout.js';
 import { bindTo, listenOn } from '../../shared/sys/listen.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
@@ -12,6 +13,7 @@ import { type Reached, reachCaller } from '../caller/reach-caller.js';
 import { readSockaddr, SOCKADDR_IN_BYTES, SOCKADDR_IN6_BYTES } from '../caller/read-sockaddr.js';
 import type { TrappedCall } from '../caller/trapped-call.js';
 import { bindNetlink } from './bind-netlink.js';
+import { changeMode } from './change-mode.js';
 import { connectDatagram } from './connect-datagram.js';
 import { connectStream } from './connect-stream.js';
 import { connectUnix } from './connect-unix.js';
@@ -32,6 +34,11 @@ export function handleTrap(context: TrapContext, call: TrappedCall): void {
     plugin: { stall, descriptors },
   } = context;
   stall.caller = call.tid;
+  const mode = MODE_CALLS.find((one) => one === call.call);
+  if (mode !== undefined) {
+    changeMode(context, call, mode);
+    return;
+  }
   if (!stall.slow) guard.watch(stall, () => act(context, call, reachCaller(context.processes, call)));
   else if (!descriptors.hasRoom(1)) refuseFull(context, call, undefined);
   else

@@ -19,8 +19,9 @@ import { handleTrap } from './handle-trap.js';
 import { LoopbackHints } from './loopback-hints.js';
 import { NotifiedCalls } from './notified-calls.js';
 import { SocketRefusals } from './socket-refusals.js';
+import { SupervisedOrders } from './supervised-orders.js';
 import type { TrapContext } from './trap-context.js';
-import { connectsHere, SupervisedConnects } from './unix-connects.js';
+import { connectsHere } from './unix-connects.js';
 import { WaitingCalls } from './waiting-calls.js';
 
 /** The descriptors of a sandbox's trap. The session owns them. */
@@ -62,7 +63,7 @@ export class TrapSession {
   readonly #calls: NotifiedCalls;
   readonly #context: TrapContext;
   readonly #dns: DnsServer;
-  readonly #supervised: SupervisedConnects;
+  readonly #supervised: SupervisedOrders;
   readonly #watch: Watch;
   readonly #onEnd: (session: TrapSession) => void;
   #open = true;
@@ -73,7 +74,7 @@ export class TrapSession {
     this.plugin = plugin;
     this.#ends = ends;
     this.#onEnd = onEnd;
-    this.#supervised = new SupervisedConnects(number);
+    this.#supervised = new SupervisedOrders(number);
     const netns = netnsCookie(ends.dnsDatagrams.number);
     this.#dns = new DnsServer(services, plugin, {
       datagrams: [ends.dnsDatagrams],
@@ -100,6 +101,7 @@ export class TrapSession {
             root: ends.root.number,
             listeners: new SandboxListeners(ends.unixDiag.number, setup.scratch.map(BigInt)),
           }),
+      setFolderMode: this.#supervised.setFolderMode,
       landlockDeniesTcp,
     };
     wakeSynchronously(ends.listener.number);
@@ -127,8 +129,8 @@ export class TrapSession {
     this.#onEnd(this);
   }
 
-  /** The supervisor has made a connect. */
-  unixConnected(id: number, result: number | 'host'): void {
+  /** The supervisor has carried out an order. */
+  orderDone(id: number, result: number | 'host'): void {
     this.#supervised.answer(id, result);
   }
 

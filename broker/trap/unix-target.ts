@@ -1,9 +1,9 @@
 // Reads the struct sockaddr_un of a trapped connect, unix(7). Runs in the broker. The bytes are hostile, and a copy.
-import { readlinkSync } from 'node:fs';
 import { constants } from 'node:os';
 import type { UnixTarget } from '../../shared/sys/connect-inside.js';
 import { LAYOUT } from '../../shared/sys/layout.js';
 import { AF_UNIX } from '../../shared/sys/sockaddr.js';
+import { callerFolder } from '../caller/caller-folder.js';
 import { processInside } from '../caller/process-inside.js';
 
 const { EACCES, EINVAL } = constants.errno;
@@ -24,16 +24,7 @@ export function unixTarget(tid: number, address: Uint8Array): UnixTarget | numbe
   const path = end < 0 ? name : name.subarray(0, end);
   const self = processInside(tid);
   if (path[0] === SLASH) return { kind: 'path', path, self };
-  const folder = workingDirectory(tid);
+  const folder = callerFolder(tid);
   if (folder === undefined) return -EACCES;
   return { kind: 'path', path: Buffer.concat([folder, Buffer.from('/'), path]), self };
-}
-
-/** As the caller's own root shows it: the kernel names a folder of another mount namespace from that namespace's root, d_path(9). */
-function workingDirectory(tid: number): Buffer | undefined {
-  try {
-    return readlinkSync(`/proc/${tid}/cwd`, { encoding: 'buffer' });
-  } catch {
-    return undefined;
-  }
 }

@@ -106,7 +106,7 @@ export const QUESTION_MEANINGS: Meanings<QuestionAnswer> = {
 
 export const TRAP_MEANINGS: Meanings<TrapAnswer> = {
   brokered: 'The program got a connection from the broker.',
-  own: 'The call was for the own network of the sandbox, and was made there.',
+  own: 'The call was for the sandbox itself, and was made there.',
   refused: 'The call was refused.',
   error: 'The call failed.',
 };

@@ -17,16 +17,17 @@ import { conditionalCalls } from './filter/conditional-calls.js';
 import type { FilterGroup } from './filter/filter-group.js';
 import { ordinaryCalls } from './filter/ordinary-calls.js';
 import { refusedCalls } from './filter/refused-calls.js';
+import { setGidModes } from './filter/set-gid-modes.js';
 
-/** Whether the plugin's own connect, bind, listen and SO_LINGER are reported to the broker, or refused. */
+/** Whether the plugin's own connect, bind, listen, SO_LINGER and set-gid modes are reported to the broker, or refused. */
 export type Egress = 'transparent' | 'channel';
 
 /** No other filter may refuse a call that one filter reports, since the strictest answer counts. */
 const REPORTING: Filter = {
   otherwise: 'allow',
-  rules: [{ calls: WHOLLY_TRAPPED, action: 'notify' }, lingerRule('notify')],
+  rules: [{ calls: WHOLLY_TRAPPED, action: 'notify' }, lingerRule('notify'), ...setGidModes('notify')],
 };
-const REFUSED_IN_CHANNEL = WHOLLY_TRAPPED.map((call) => `seccomp.${call}`);
+const REFUSED_IN_CHANNEL = [...WHOLLY_TRAPPED.map((call) => `seccomp.${call}`), 'seccomp.set_gid_modes'];
 
 /**
  * @param added calls beyond those of every plugin; none that is reported or judged by its arguments

@@ -55,9 +55,12 @@ export type SupervisorLine =
   | { readonly type: 'metrics'; readonly id: number }
   /** Asks whether the broker still answers. */
   | { readonly type: 'ping'; readonly id: number }
-  /** The answer to a {@link UnixConnectPacket}: 0, minus errno, or `host` for a socket that was not bound in the sandbox. */
+  /**
+   * The answer to a {@link UnixConnectPacket} or a {@link FolderModePacket}: 0, minus errno, or `host` for a socket that was not bound in the
+   * sandbox.
+   */
   | {
-      readonly type: 'unix_connected';
+      readonly type: 'order_done';
       readonly session: number;
       readonly id: number;
       readonly result: number | 'host';
@@ -193,4 +196,19 @@ export interface UnixConnectPacket {
     | { readonly kind: 'path'; readonly path: string; readonly self?: number | undefined }
     | { readonly kind: 'abstract'; readonly address: string }
     | { readonly kind: 'listen'; readonly backlog: number };
+}
+
+/** A packet from broker to supervisor, without a descriptor: the supervisor sets the mode of a folder with the plugin's ids. See FolderMode. */
+export interface FolderModePacket {
+  readonly type: 'folder_mode';
+  /** Of the trap. */
+  readonly session: number;
+  readonly id: number;
+  /** Absolute, from the sandbox's root. Base64. */
+  readonly path: string;
+  readonly self?: number | undefined;
+  readonly keepsLink: boolean;
+  /** As decimal text. */
+  readonly inode?: { readonly dev: string; readonly ino: string } | undefined;
+  readonly mode: number;
 }

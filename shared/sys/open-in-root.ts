@@ -29,6 +29,8 @@ export interface Viewpoint {
   readonly self: number | undefined;
   /** Does work with the rights that the links of proc(5) need, if this thread has given them up. */
   readonly readsProc?: (<T>(work: () => T) => T) | undefined;
+  /** Opens a link at the end of the path itself, and does not follow it. */
+  readonly keepsLink?: boolean;
 }
 
 /**
@@ -100,6 +102,7 @@ class Walk {
     if (typeof opened === 'number' && opened !== -ENOTDIR && opened !== -ELOOP) return opened;
     const file = typeof opened === 'number' ? openPart(this.#here, part, 0) : opened;
     if (typeof file === 'number') return file;
+    if (!folder && this.#from.keepsLink === true) return file;
     const to = folder && file === opened ? undefined : this.#linkText(file.number);
     if (to === undefined) {
       if (file === opened) return file;

@@ -28,6 +28,8 @@ export interface Notification {
   readonly call: number;
   /** The low 32 bits of the first three arguments, as the kernel reads an int. */
   readonly ints: readonly [number, number, number];
+  /** The first argument, as an address in the caller's memory. */
+  readonly first: bigint;
   /** The second argument, as an address in the caller's memory. */
   readonly address: bigint;
   /** The fourth argument, as an address in the caller's memory, and the fifth, as an int. */
@@ -52,6 +54,7 @@ export function readNotification(slot: Uint8Array): Notification {
     tid: view.getUint32(NOTIF.pid, true),
     call: view.getInt32(NOTIF['data.nr'], true),
     ints: [argument(0), argument(1), argument(2)],
+    first: view.getBigUint64(NOTIF['data.args'], true),
     address: view.getBigUint64(NOTIF['data.args'] + 8, true),
     option: { address: view.getBigUint64(NOTIF['data.args'] + 24, true), length: argument(4) },
   };

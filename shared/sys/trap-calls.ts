@@ -1,10 +1,20 @@
 // The numbers of the calls that the filter of a plugin reports, on this machine. Runs in the broker.
 import type { TrapCall } from '../reasons.js';
 
-const NUMBERS: Readonly<Record<TrapCall, number>> =
+/** arm64 has no chmod. */
+const NUMBERS: Readonly<Partial<Record<TrapCall, number>>> =
   process.arch === 'arm64'
-    ? { connect: 203, bind: 200, listen: 201, setsockopt: 208 }
-    : { connect: 42, bind: 49, listen: 50, setsockopt: 54 };
+    ? { connect: 203, bind: 200, listen: 201, setsockopt: 208, fchmod: 52, fchmodat: 53, fchmodat2: 452 }
+    : {
+        connect: 42,
+        bind: 49,
+        listen: 50,
+        setsockopt: 54,
+        chmod: 90,
+        fchmod: 91,
+        fchmodat: 268,
+        fchmodat2: 452,
+      };
 
 const byNumber = new Map<number, TrapCall>(
   Object.entries(NUMBERS).map(([call, number]) => [number, call as TrapCall]),

@@ -81,6 +81,7 @@ function serveDns(
     // There is no sandbox to wait for.
     slowLane: {
       reach: () => Promise.reject(new Error('Nothing to reach')),
+      copyPath: () => Promise.reject(new Error('Nothing to copy')),
       place: () => Promise.reject(new Error('Nothing to place')),
       close: () => Promise.reject(new Error('Nothing to close')),
     },

@@ -3,6 +3,7 @@ import { IPPROTO_IP, IPPROTO_IPV6, MSG_FASTOPEN, SOL_SOCKET } from '../../../sha
 import { fileSystemRequests } from './file-system-requests.js';
 import type { FilterGroup } from './filter-group.js';
 import { interfaceRequests } from './interface-requests.js';
+import { setGidModes } from './set-gid-modes.js';
 
 const MSG_ERRQUEUE = 0x2000;
 const F_SETLEASE = 1024;
@@ -89,14 +90,23 @@ export const argumentDenials: readonly FilterGroup[] = [
   {
     name: 'seccomp.set_uid_files',
     why: "a set-uid file in a writable folder of the host gives its owner's rights to every user who runs it there",
-    rules: [S_ISUID, S_ISGID].flatMap((bit) => [
-      { calls: ['chmod', 'fchmod', 'creat', 'mknod'], action: 'EPERM' as const, when: [has(1, bit)] },
-      { calls: ['fchmodat', 'fchmodat2', 'mknodat'], action: 'EPERM' as const, when: [has(2, bit)] },
-      ...[O_CREAT, O_TMPFILE].flatMap((flag) => [
-        { calls: ['open'], action: 'EPERM' as const, when: [has(1, flag), has(2, bit)] },
-        { calls: ['openat'], action: 'EPERM' as const, when: [has(2, flag), has(3, bit)] },
+    rules: [
+      { calls: ['chmod', 'fchmod'], action: 'EPERM', when: [has(1, S_ISUID)] },
+      { calls: ['fchmodat', 'fchmodat2'], action: 'EPERM', when: [has(2, S_ISUID)] },
+      ...[S_ISUID, S_ISGID].flatMap((bit) => [
+        { calls: ['creat', 'mknod'], action: 'EPERM' as const, when: [has(1, bit)] },
+        { calls: ['mknodat'], action: 'EPERM' as const, when: [has(2, bit)] },
+        ...[O_CREAT, O_TMPFILE].flatMap((flag) => [
+          { calls: ['open'], action: 'EPERM' as const, when: [has(1, flag), has(2, bit)] },
+          { calls: ['openat'], action: 'EPERM' as const, when: [has(2, flag), has(3, bit)] },
+        ]),
       ]),
-    ]),
+    ],
+  },
+  {
+    name: 'seccomp.set_gid_modes',
+    why: "a set-gid file in a writable folder of the host gives its group's rights to every user who runs it there",
+    rules: setGidModes('EPERM'),
   },
   interfaceRequests,
   {

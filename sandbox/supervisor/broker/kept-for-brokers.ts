@@ -10,7 +10,8 @@ import { ChannelKeeper } from './channel-keeper.js';
 import { ConnectionsKeeper } from './connections-keeper.js';
 import { EndAlarm } from './end-alarm.js';
 import type { Channel } from './make-channel.js';
-import { type TrapFacts, TrapKeeper } from './trap-keeper.js';
+import type { ModeAsk } from './mode-asks.js';
+import { type KeptTrap, type TrapFacts, TrapKeeper } from './trap-keeper.js';
 import { receiveUnixAsks, type UnixAsk } from './unix-asks.js';
 
 /** The ways to a running broker. */
@@ -95,21 +96,19 @@ export class KeptForBrokers {
     else if (line.type === 'channel_wanted') this.#answerChannel(line.plugin, line.session, line.id);
   }
 
-  /** Receives the broker's orders for AF_UNIX sockets. @returns what ends that */
+  /** Receives the broker's orders for AF_UNIX sockets and folders. @returns what ends that */
   receiveAsks(packets: OwnedFd): () => void {
     return receiveUnixAsks(packets, {
       isFull: () => this.#unixConnects.isFull,
       ask: (ask, socket) => this.#connectUnix(ask, socket),
+      setMode: (ask) => this.#setMode(ask),
       discard: (descriptors) => this.#unixConnects.discard(descriptors),
     });
   }
 
   /** The broker names the trap. It gains nothing by another one's: the socket must be that sandbox's. */
   #connectUnix({ session, id, target }: UnixAsk, socket: OwnedFd | undefined): void {
-    // A successor numbers its own connects: it must not take the answer to this one.
-    const lines = this.#link?.lines;
-    const answer = (result: number | 'host'): void =>
-      lines?.send({ type: 'unix_connected', session, id, result });
+    const answer = this.#answerTo(session, id);
     if (socket === undefined) {
       answer(-constants.errno.EAGAIN);
       return;
@@ -120,11 +119,28 @@ export class KeptForBrokers {
       this.#unixConnects.discard([socket]);
       return;
     }
-    // A plugin that is alone delays nobody.
-    const kill = (): void => {
+    this.#unixConnects.connect({ ...trap, pluginId, kill: this.#killerOf(trap) }, socket, target, answer);
+  }
+
+  /** The broker names the trap. It gains nothing by another one's: the folder is that sandbox's, and its plugin could do the same. */
+  #setMode({ session, id, change }: ModeAsk): void {
+    const trap = this.#traps.get(session);
+    if (trap === undefined) return;
+    const kill = this.#killerOf(trap);
+    this.#unixConnects.setMode({ ...trap, kill }, change, this.#answerTo(session, id));
+  }
+
+  #answerTo(session: number, id: number): (result: number | 'host') => void {
+    // A successor numbers its own orders: it must not take the answer to this one.
+    const lines = this.#link?.lines;
+    return (result) => lines?.send({ type: 'order_done', session, id, result });
+  }
+
+  /** A plugin that is alone delays nobody. */
+  #killerOf(trap: KeptTrap): () => void {
+    return () => {
       if (this.#sandboxes.size > 1) trap.kill();
     };
-    this.#unixConnects.connect({ ...trap, pluginId, kill }, socket, target, answer);
   }
 
   #dropTrap(session: number): void {

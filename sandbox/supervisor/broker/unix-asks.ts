@@ -1,11 +1,13 @@
-// Receives the packets of a broker: AF_UNIX sockets of plugins, to be connected with the plugins' ids. Runs in the supervisor. The broker may
-// have been taken over: a packet of another form is dropped, and another thread closes its descriptors, since a close can wait.
+// Receives the packets of a broker: AF_UNIX sockets of plugins, to be connected with the plugins' ids, and modes of folders. Runs in the
+// supervisor. The broker may have been taken over: a packet of another form is dropped, and another thread closes its descriptors, since a
+// close can wait.
 import type { UnixConnectPacket } from '../../../shared/protocol/link.js';
 import type { UnixTarget } from '../../../shared/sys/connect-inside.js';
-import { receiveMessage } from '../../../shared/sys/message.js';
+import { type Message, receiveMessage } from '../../../shared/sys/message.js';
 import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import { AF_UNIX } from '../../../shared/sys/sockaddr.js';
 import { READABLE, Watch } from '../../../shared/sys/uv-poll.js';
+import { type ModeAsk, readModeAsk } from './mode-asks.js';
 
 /** Packets that are taken before other events get their turn. */
 const AT_A_TIME = 16;
@@ -23,6 +25,7 @@ export interface AskTakers {
   readonly isFull: () => boolean;
   /** Takes over the socket; undefined: this process had no descriptor left for it. */
   readonly ask: (ask: UnixAsk, socket: OwnedFd | undefined) => void;
+  readonly setMode: (ask: ModeAsk) => void;
   /** Takes over descriptors of malformed packets. */
   readonly discard: (descriptors: readonly OwnedFd[]) => void;
 }
@@ -46,17 +49,26 @@ export function receiveUnixAsks(packets: OwnedFd, take: AskTakers): () => void {
         watch.want(0);
         return;
       }
-      const ask = readUnixAsk(payload);
-      const [socket, ...more] = descriptors;
-      if (ask !== undefined && socket !== undefined && more.length === 0 && !truncated) take.ask(ask, socket);
-      else {
-        take.discard(descriptors);
-        if (ask !== undefined && truncated) take.ask(ask, undefined);
-      }
+      takeAsk(message, take);
     }
   });
   watch.want(READABLE);
   return () => watch.close();
+}
+
+function takeAsk({ payload, descriptors, truncated }: Message, take: AskTakers): void {
+  const mode = descriptors.length === 0 && !truncated ? readModeAsk(payload) : undefined;
+  if (mode !== undefined) {
+    take.setMode(mode);
+    return;
+  }
+  const ask = readUnixAsk(payload);
+  const [socket, ...more] = descriptors;
+  if (ask !== undefined && socket !== undefined && more.length === 0 && !truncated) take.ask(ask, socket);
+  else {
+    take.discard(descriptors);
+    if (ask !== undefined && truncated) take.ask(ask, undefined);
+  }
 }
 
 /** @returns undefined for a packet that no broker of postern sends */

@@ -1,11 +1,13 @@
-// A thread of the supervisor that connects AF_UNIX sockets of plugins with the plugins' ids: the kernel then checks the permission of the
-// socket's file, and tells the server the ids, as if the plugin had connected. Only this thread takes the ids, credentials(7). Threads
+// A thread of the supervisor that connects AF_UNIX sockets of plugins, and sets modes of their folders, with the plugins' ids. So the kernel
+// checks permissions, and tells a server the ids, as if the plugin had made the call. Only this thread takes the ids, credentials(7). Threads
 // share the descriptor table.
 import { constants } from 'node:os';
 import { parentPort } from 'node:worker_threads';
+import { dropOwnCapabilities } from '../../../shared/sys/capabilities.js';
 import { connectInside } from '../../../shared/sys/connect-inside.js';
 import { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import { setNoNewPrivileges, threadId } from '../../../shared/sys/process-control.js';
+import { setFolderMode } from '../../../shared/sys/set-folder-mode.js';
 import { AF_UNIX } from '../../../shared/sys/sockaddr.js';
 import { identifySocket, netnsCookie } from '../../../shared/sys/socket-state.js';
 import { dropThreadGroups, withThreadIds } from '../../../shared/sys/thread-ids.js';
@@ -15,16 +17,18 @@ import type { ConnectOrder, ConnectReport } from './connects-as-plugin.js';
 const { EACCES } = constants.errno;
 
 setNoNewPrivileges();
-dropThreadGroups();
+// A user's thread keeps the user's groups, as the user's plugins do. It keeps no capability that the user may have.
+if (process.geteuid?.() === 0) dropThreadGroups();
+else dropOwnCapabilities();
 
 const sandboxes = new Map<number, SandboxListeners>();
 
-parentPort?.on('message', ({ owned, connect, forget }: ConnectOrder) => {
+parentPort?.on('message', ({ owned, connect, setMode, forget }: ConnectOrder) => {
   if (forget !== undefined) {
     sandboxes.delete(forget);
     return;
   }
-  const result = connect === undefined ? 0 : carryOut(connect);
+  const result = connect !== undefined ? carryOut(connect) : setMode !== undefined ? changeMode(setMode) : 0;
   for (const descriptor of owned) new OwnedFd(descriptor).close();
   const report: ConnectReport = { result };
   parentPort?.postMessage(report);
@@ -40,6 +44,15 @@ function carryOut(order: NonNullable<ConnectOrder['connect']>): number | 'host' 
     return withThreadIds(id, (asRoot) =>
       connectInside({ root, listeners, readsProc: asRoot }, socket, target),
     );
+  } catch {
+    return -EACCES;
+  }
+}
+
+function changeMode({ id, root, change }: NonNullable<ConnectOrder['setMode']>): number {
+  try {
+    if (id === undefined) return setFolderMode({ root }, change);
+    return withThreadIds(id, (asRoot) => setFolderMode({ root, readsProc: asRoot }, change));
   } catch {
     return -EACCES;
   }

@@ -29,6 +29,7 @@ function callOf(tid: number, address: bigint): TrappedCall {
     tid,
     call: 0,
     ints: [0, 0, LENGTH],
+    first: 0n,
     address,
     option: { address: 0n, length: 0 },
   } as const;
@@ -105,6 +106,25 @@ test('a plugin that stalls the slow lane is ended, and its neighbour is next', {
   assert.deepEqual(holder.actions, ['killed']);
   assert.deepEqual(neighbour.actions, []);
   assert.deepEqual(signals, ['SIGKILL', 'SIGTERM']);
+});
+
+test('the slow lane copies a path', { skip }, async () => {
+  const { slowLane: slow } = await startGuards();
+  const child = spawn(program, { stdio: ['pipe', 'pipe', 'inherit'] });
+  const ended = once(child, 'exit');
+  const [line] = (await once(child.stdout, 'data')) as [Buffer];
+  const [, at = 0n] = line.toString().trim().split(' ').map(BigInt);
+  const stall = new StallBudget(() => {}, { hold: () => {} });
+  const alive = setInterval(() => {}, 1000);
+  try {
+    const path = await slow.copyPath(stall, callOf(child.pid ?? 0, at), at);
+    assert.equal(typeof path === 'number' ? path : Buffer.from(path).toString(), 'can be read');
+    assert.equal(await slow.copyPath(stall, callOf(child.pid ?? 0, at), 16n), -14);
+  } finally {
+    clearInterval(alive);
+    child.kill('SIGTERM');
+    await ended;
+  }
 });
 
 test('FairTurns takes the owners by turns', () => {

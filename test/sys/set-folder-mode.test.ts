@@ -1,0 +1,57 @@
+import assert from 'node:assert/strict';
+import { chmodSync, lstatSync, mkdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { openFolder } from '../../shared/sys/open-folder.js';
+import { type FolderMode, setFolderMode } from '../../shared/sys/set-folder-mode.js';
+import { errnoName } from '../../shared/sys/system-error.js';
+import { readableFolder } from '../harness/users.js';
+
+const top = readableFolder();
+const root = join(top, 'root');
+mkdirSync(join(root, 'folder'), { recursive: true });
+mkdirSync(join(root, 'other'));
+mkdirSync(join(top, 'outside'));
+writeFileSync(join(root, 'file'), '');
+for (const [name, to] of Object.entries({ link: 'folder', 'to-file': 'file', up: '../outside' }))
+  symlinkSync(to, join(root, name));
+const opened = openFolder(root);
+const MODE = 0o2750;
+
+/** `ok` or the errno. */
+function set(path: string, more: Partial<FolderMode> = {}): string {
+  for (const name of ['folder', 'other']) chmodSync(join(root, name), 0o755);
+  const change = { self: undefined, keepsLink: false, inode: undefined, mode: MODE, ...more };
+  const result = setFolderMode({ root: opened.number }, { path: Buffer.from(path), ...change });
+  return result === 0 ? 'ok' : errnoName(-result);
+}
+const modeOf = (path: string): number => lstatSync(path).mode & 0o7777;
+const inodeOf = (name: string): FolderMode['inode'] => statSync(join(root, name), { bigint: true });
+
+test('setFolderMode() sets the mode of a folder, also through a link', () => {
+  for (const path of ['/folder', '/link', '/other/../folder/']) {
+    assert.equal(set(path), 'ok', path);
+    assert.equal(modeOf(join(root, 'folder')), MODE, path);
+  }
+  assert.equal(set('/link/', { keepsLink: true }), 'ok');
+});
+
+test('setFolderMode() sets the mode of no other file', () => {
+  for (const path of ['/file', '/to-file']) assert.equal(set(path), 'EPERM', path);
+  assert.equal(set('/link', { keepsLink: true }), 'EPERM');
+  assert.equal(set('/none'), 'ENOENT');
+  assert.equal(set('/file/'), 'ENOTDIR');
+  assert.equal(modeOf(join(root, 'file')) & 0o6000, 0);
+});
+
+test('setFolderMode() leaves the root by no link', () => {
+  assert.equal(set('/up'), 'ENOENT');
+  assert.equal(set('/../outside'), 'ENOENT');
+  assert.equal(modeOf(join(top, 'outside')) & 0o6000, 0);
+});
+
+test('setFolderMode() changes the folder that is meant, and not another one at its path', () => {
+  assert.equal(set('/folder', { inode: inodeOf('folder') }), 'ok');
+  assert.equal(set('/folder', { inode: inodeOf('other') }), 'ESTALE');
+  assert.equal(modeOf(join(root, 'folder')), 0o755);
+});
