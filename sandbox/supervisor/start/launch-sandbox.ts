@@ -1,16 +1,12 @@
-// Starts one sandbox: makes the namespaces, writes the id maps, sends the launch spec and waits for execve. Runs in the supervisor.
-import { type ChildProcess, spawn } from 'node:child_process';
-import { openSync, writeFileSync } from 'node:fs';
+// Starts one sandbox: has the namespaces made, writes the id maps, sends the launch spec and waits for execve. Runs in the supervisor.
+import { writeFileSync } from 'node:fs';
 import { PosternError } from '../../../shared/errors.js';
 import { LAUNCH_TIMEOUT_MS } from '../../../shared/limits.js';
-import { OwnedFd } from '../../../shared/sys/owned-fd.js';
+import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import { openPidfd } from '../../../shared/sys/pidfd.js';
-import { packetSocketPair } from '../../../shared/sys/socket.js';
 import type { TerminalPair } from '../../../shared/sys/terminal.js';
 import { namespacesFailure, refusalFix } from '../../host/namespaces-failure.js';
-import { openOwnCode } from '../../host/own-code.js';
 import { shortageIn } from '../../host/shortage.js';
-import { SYSTEM_PATH } from '../../host/system-path.js';
 import {
   EXEC_WORD,
   GO_WORD,
@@ -27,9 +23,9 @@ import {
 } from '../../launch/spec.js';
 import type { SandboxCgroup } from '../cgroup/sandbox-cgroup.js';
 import { Deadline } from './deadline.js';
-import { LaunchInbox } from './launch-inbox.js';
-import { namespacesArguments } from './namespaces-script.js';
+import type { LaunchInbox } from './launch-inbox.js';
 import { endSandbox, Sandbox } from './sandbox.js';
+import { type RangedIds, spawnNamespaces } from './spawn-namespaces.js';
 
 export interface LaunchRequest {
   readonly spec: LaunchSpec;
@@ -39,8 +35,8 @@ export interface LaunchRequest {
   readonly trees: readonly OwnedFd[];
   /** Only where a limit needs one. */
   readonly cgroup?: SandboxCgroup | undefined;
-  /** As root, the uid and gid that own the user namespace, and the range that is mapped into it; undefined for a user. */
-  readonly ranged?: { readonly owner: number; readonly base: number; readonly size: number } | undefined;
+  /** As root; undefined for a user. */
+  readonly ranged?: RangedIds | undefined;
 }
 
 export interface LaunchedSandbox {
@@ -58,11 +54,11 @@ export interface LaunchedSandbox {
 export async function launchSandbox(request: LaunchRequest): Promise<LaunchedSandbox> {
   const late = launchFailed('namespaces', `No answer within ${LAUNCH_TIMEOUT_MS / 1000} s`);
   const deadline = new Deadline(LAUNCH_TIMEOUT_MS, late);
-  const { script, words, launcherInbox, initInbox } = spawnScript(request);
+  const { ended, words, launcherInbox, initInbox } = spawnNamespaces(request.ranged, request.spec.listeners);
   let launcher: OwnedFd | undefined;
   let init: OwnedFd | undefined;
   try {
-    await deadline.race(scriptEnd(script, words));
+    await deadline.race(ended);
     const initPid = await deadline.race(hello(initInbox));
     init = openPidfd(initPid);
     const pid = await deadline.race(hello(launcherInbox));
@@ -85,78 +81,6 @@ export async function launchSandbox(request: LaunchRequest): Promise<LaunchedSan
     launcherInbox.close();
     initInbox.close();
   }
-}
-
-interface SpawnedScript {
-  readonly script: ChildProcess;
-  /** What the script, init and launcher have written on stderr. */
-  readonly words: () => string;
-  readonly launcherInbox: LaunchInbox;
-  readonly initInbox: LaunchInbox;
-}
-
-function spawnScript(request: LaunchRequest): SpawnedScript {
-  const held: OwnedFd[] = [];
-  const inboxes: LaunchInbox[] = [];
-  try {
-    const [launcherInbox, launcherTheirs] = makeInbox();
-    inboxes.push(launcherInbox);
-    held.push(launcherTheirs);
-    const [initInbox, initTheirs] = makeInbox();
-    inboxes.push(initInbox);
-    held.push(initTheirs);
-    const script = spawnUnshare(request, launcherTheirs, initTheirs);
-    let said = '';
-    script.stderr?.setEncoding('utf8').on('data', (text: string) => {
-      if (said.length < 4096) said += text;
-    });
-    return { script, words: () => said, launcherInbox, initInbox };
-  } catch (error) {
-    for (const inbox of inboxes) inbox.close();
-    throw error;
-  } finally {
-    for (const descriptor of held) descriptor.close();
-  }
-}
-
-/** The inbox is set up before a process can send: a message to a socket without SO_PASSCRED has pid 0. */
-function makeInbox(): readonly [LaunchInbox, OwnedFd] {
-  const [ours, theirs] = packetSocketPair();
-  return [new LaunchInbox(ours), theirs];
-}
-
-function spawnUnshare({ ranged, spec }: LaunchRequest, launcher: OwnedFd, init: OwnedFd): ChildProcess {
-  const code = openOwnCode();
-  const opened = [code.node, code.folder];
-  try {
-    // From 7 on the numbers of the listeners are taken, so that the launcher's Node opens no descriptor there.
-    const place = new OwnedFd(openSync('/dev/null', 'r'));
-    opened.push(place);
-    const places = Array.from({ length: spec.listeners }, () => place);
-    // They become 3, 4, 5 and 6, as the script expects.
-    const given = [launcher, code.node, code.folder, init];
-    return spawn('unshare', [...namespacesArguments(code)], {
-      cwd: '/',
-      env: { PATH: SYSTEM_PATH },
-      // A session apart: the terminal's signals, such as Ctrl-Z, do not reach a start.
-      detached: true,
-      stdio: ['ignore', 'ignore', 'pipe', ...[...given, ...places].map((descriptor) => descriptor.number)],
-      ...(ranged === undefined ? {} : { uid: ranged.owner, gid: ranged.owner }),
-    });
-  } finally {
-    for (const descriptor of opened) descriptor.close();
-  }
-}
-
-/** When the script ends, this process becomes the parent of init and launcher. */
-function scriptEnd(script: ChildProcess, words: () => string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    script.once('error', (error) => reject(namespacesFailure(error.message)));
-    script.once('exit', (status) => {
-      if (status === 0) resolve();
-      else setImmediate(() => reject(namespacesFailure(words())));
-    });
-  });
 }
 
 /** A shell or a Node that could not start says why only on stderr. */
