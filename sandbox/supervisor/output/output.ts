@@ -6,10 +6,10 @@ import { sendSome } from '../../../shared/sys/datagram.js';
 import { writeOnce } from '../../../shared/sys/fcntl.js';
 import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import { Watch, WRITABLE } from '../../../shared/sys/uv-poll.js';
+import { ByteQueue } from './byte-queue.js';
 import type { OwnDescriptor, WriteKind } from './open-own.js';
 
 const { EAGAIN, EINTR, EIO, ENXIO, EPIPE } = constants.errno;
-const NEWLINE = 0x0a;
 /** After a failure that may pass, as a full disk. */
 const RETRY_MS = 500;
 const SHARED_RETRY_MS = 20;
@@ -31,8 +31,7 @@ export class Output {
   #descriptor: OwnedFd;
   #kind: WriteKind;
   #watch: Watch | undefined;
-  #queue: Buffer[] = [];
-  #queued = 0;
+  readonly #queue = new ByteQueue();
   #busy = false;
   #retry: NodeJS.Timeout | undefined;
   #troubled = false;
@@ -40,8 +39,6 @@ export class Output {
   #wasFull = false;
   #onEmpty: (() => void)[] = [];
   readonly #onIdle: (() => void)[] = [];
-  /** What was written of a line that has not ended. */
-  #part: Buffer = Buffer.alloc(0);
 
   /**
    * @param limitBytes how many bytes may wait
@@ -62,7 +59,7 @@ export class Output {
 
   /** Bytes that wait. */
   get waiting(): number {
-    return this.#queued;
+    return this.#queue.length;
   }
 
   /** Whether it had no room for something, and has not told {@link OutputEvents.onRoom} yet. */
@@ -72,9 +69,7 @@ export class Output {
 
   /** How many lines wait, as far as they are whole. */
   get linesWaiting(): number {
-    let lines = 0;
-    for (const bytes of this.#queue) for (const byte of bytes) if (byte === NEWLINE) lines += 1;
-    return lines;
+    return this.#queue.lines;
   }
 
   /** Whether nothing is ever written any more: the reader or the terminal is gone. */
@@ -86,12 +81,11 @@ export class Output {
   write(text: string | Uint8Array): boolean {
     const bytes = typeof text === 'string' ? Buffer.from(text) : Buffer.from(text);
     if (this.#gone) return false;
-    const isFull = this.#queued > 0 && this.#queued + bytes.length > this.#limit;
+    const isFull = this.#queue.length > 0 && this.#queue.length + bytes.length > this.#limit;
     const isNews = isFull && !this.#wasFull;
     if (isFull) this.#wasFull = true;
     if (isFull && !this.#keepsAll) return false;
-    this.#queue.push(bytes);
-    this.#queued += bytes.length;
+    this.#queue.add(bytes);
     if (isNews && this.#keepsAll) this.#events.onFull?.();
     if (!this.#busy && this.#retry === undefined) this.#flush();
     return true;
@@ -105,11 +99,7 @@ export class Output {
       return;
     }
     const former = this.#descriptor;
-    if (this.#part.length > 0 && this.#queue.length > 0) {
-      this.#queue.unshift(this.#part);
-      this.#queued += this.#part.length;
-    }
-    this.#part = Buffer.alloc(0);
+    this.#queue.startLineAnew();
     this.#watch?.close();
     this.#watch = undefined;
     this.#descriptor = descriptor;
@@ -123,7 +113,7 @@ export class Output {
 
   /** Resolves when all is written, or cannot be written any more. */
   drained(): Promise<void> {
-    if (this.#queued === 0 || this.#gone) return Promise.resolve();
+    if (this.#queue.length === 0 || this.#gone) return Promise.resolve();
     return new Promise((resolve) => this.#onEmpty.push(resolve));
   }
 
@@ -140,9 +130,7 @@ export class Output {
       this.#writeOnThread();
       return;
     }
-    while (this.#queue.length > 0 && !this.#gone) {
-      const [bytes] = this.#queue;
-      if (bytes === undefined) break;
+    for (let bytes = this.#queue.first; bytes !== undefined && !this.#gone; bytes = this.#queue.first) {
       const result = this.#writeNow(bytes);
       if (result === -EAGAIN) {
         this.#await();
@@ -174,9 +162,8 @@ export class Output {
   }
 
   #writeOnThread(): void {
-    const bytes = Buffer.concat(this.#queue);
+    const bytes = this.#queue.join();
     if (bytes.length === 0) return;
-    this.#queue = [bytes];
     this.#busy = true;
     write(this.#descriptor.number, bytes, 0, bytes.length, null, (error, written) => {
       this.#busy = false;
@@ -190,32 +177,16 @@ export class Output {
   }
 
   #took(count: number): void {
-    this.#queued -= count;
-    for (let left = count; left > 0; ) {
-      const [first] = this.#queue;
-      if (first === undefined) break;
-      this.#note(first.subarray(0, left));
-      if (first.length > left) {
-        this.#queue[0] = first.subarray(left);
-        break;
-      }
-      left -= first.length;
-      this.#queue.shift();
-    }
+    this.#queue.took(count);
     if (this.#troubled) {
       this.#troubled = false;
       this.#events.onRecovery?.();
     }
-    if (this.#wasFull && this.#queued <= this.#limit / 2) {
+    if (this.#wasFull && this.#queue.length <= this.#limit / 2) {
       this.#wasFull = false;
       this.#events.onRoom?.();
     }
-    if (this.#queued === 0) for (const done of this.#onEmpty.splice(0)) done();
-  }
-
-  #note(written: Buffer): void {
-    const end = written.lastIndexOf(NEWLINE);
-    this.#part = end < 0 ? Buffer.concat([this.#part, written]) : Buffer.from(written.subarray(end + 1));
+    if (this.#queue.length === 0) for (const done of this.#onEmpty.splice(0)) done();
   }
 
   get #isFile(): boolean {
@@ -247,8 +218,7 @@ export class Output {
 
   #end(): void {
     this.#gone = true;
-    this.#queue = [];
-    this.#queued = 0;
+    this.#queue.clear();
     clearTimeout(this.#retry);
     this.#watch?.want(0);
     for (const done of this.#onEmpty.splice(0)) done();
