@@ -143,7 +143,7 @@ export const ERROR_CODES = {
   not_allowed: {
     in: 'supervisor',
     status: 125,
-    what: 'The whole root directory cannot be shown to a plugin or hidden from it.',
+    what: 'The whole root directory cannot be shown to a plugin or hidden from it. A file system of the kernel, for example /proc, cannot be shown.',
     fix: 'Name the folders, one by one.',
   },
   not_found: {

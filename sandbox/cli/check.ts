@@ -1,4 +1,4 @@
-// postern check: validates a configuration file and warns of rules without effect. Starts nothing.
+// postern check: reports what a start would refuse of a configuration file, and warns of rules without effect. Starts nothing.
 import { Command } from 'commander';
 import { CALL_FORMS } from '../../shared/config/call-forms.js';
 import { ConfigError, type ConfigProblem, describeProblem } from '../../shared/config/config-problem.js';
@@ -10,7 +10,7 @@ import { paint } from './colour.js';
 import { commandWarnings } from './command-warnings.js';
 import { homeWarnings } from './home-warnings.js';
 import { hostWarnings } from './host-warnings.js';
-import { loadChecked, ownFilesOf } from './load-checked.js';
+import { loadChecked, ownFilesIn, problemsOfPlugins } from './load-checked.js';
 import { sharedFolderWarnings } from './shared-folder-warnings.js';
 
 interface CheckReport {
@@ -23,7 +23,7 @@ interface CheckReport {
 
 export function checkCommand(): Command {
   return new Command('check')
-    .description('check a configuration file, and warn of rules without effect')
+    .description('check a configuration file: what a start would refuse, and rules without effect')
     .argument('[file]', 'the file', './postern.yaml')
     .option('--json', 'print one JSON object')
     .addHelpText(
@@ -33,10 +33,12 @@ Examples:
   postern check
   postern check /etc/postern.yaml --json
 
+Run it as the user who starts postern. It starts nothing, so it does not try what only a start tries: to listen, to
+make a sandbox, to run the program. See docs/sandbox.md and "postern doctor".
 Exit status: 0 for a valid file, even with warnings; 1 for a file with errors; 2 for wrong usage.`,
     )
-    .action((file: string, options: { json?: boolean }) => {
-      const report = checkFile(file);
+    .action(async (file: string, options: { json?: boolean }) => {
+      const report = await checkFile(file);
       process.stdout.write(
         options.json === true ? `${JSON.stringify(report)}\n` : describeReport(file, report),
       );
@@ -44,10 +46,12 @@ Exit status: 0 for a valid file, even with warnings; 1 for a file with errors; 2
     });
 }
 
-function checkFile(file: string): CheckReport {
+async function checkFile(file: string): Promise<CheckReport> {
   let config: Config;
   try {
     config = loadChecked(file);
+    const problems = await problemsOfPlugins(config);
+    if (problems.length > 0) throw new ConfigError(problems);
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     return { ok: false, plugins: 0, rules: 0, problems: error.problems, warnings: [] };
@@ -66,7 +70,7 @@ function checkFile(file: string): CheckReport {
       ...commandWarnings(config),
       ...homeWarnings(config),
       ...sharedFolderWarnings(config, hostFiles),
-      ...hostWarnings(config, ownFilesOf(config).files, hostFiles),
+      ...hostWarnings(config, ownFilesIn(config).files, hostFiles),
     ],
   };
 }

@@ -1,51 +1,53 @@
-// Loads a configuration file and checks the homes and paths that it names against the host's folders.
-import { ConfigError } from '../../shared/config/config-problem.js';
+// Loads a configuration file and asks what a start would refuse of it.
+import { ConfigError, type ConfigProblem } from '../../shared/config/config-problem.js';
 import { type Config, loadConfig } from '../../shared/config/load-config.js';
-import { type OwnFiles, ownProgramFiles } from '../host/own-files.js';
-import { hostFiles } from '../supervisor/files/host-files.js';
-import { listenerProblems } from '../supervisor/files/listener-problems.js';
-import { ownFileProblems } from '../supervisor/files/own-file-problems.js';
-import { pathProblems } from '../supervisor/files/path-problems.js';
-import { socketProblems } from '../supervisor/files/socket-problems.js';
-import { allHomes } from '../supervisor/home/home-directories.js';
-import { homeProblems } from '../supervisor/home/home-problems.js';
-import { isRefusedLink } from '../supervisor/record/audit-place.js';
-import { startedFiles } from '../supervisor/root/started-files.js';
+import type { PluginConfig } from '../../shared/config/plugin-config.js';
+import type { OwnFiles } from '../host/own-files.js';
+import type { StartProblem } from '../supervisor/files/start-problem.js';
+import { auditProblem } from '../supervisor/record/audit-place.js';
+import { ownFilesOf, pluginProblems, startHostOf, startProblems } from '../supervisor/start-problems.js';
 
 /** The code, the configuration and the audit file. */
-export function ownFilesOf(config: Config): OwnFiles {
-  const { files, searched } = ownProgramFiles();
-  return { files: [...files, ...config.files, ...auditFiles(config)], searched };
+export function ownFilesIn({ audit, files }: Config): OwnFiles {
+  return ownFilesOf(audit, files);
 }
 
-function auditFiles({ audit }: Config): readonly string[] {
-  return audit === 'stderr' || audit === 'stdout' ? [] : [audit];
-}
-
-/** @throws ConfigError as {@link loadConfig} does */
+/** What is refused before any plugin starts. @throws ConfigError as {@link loadConfig} does */
 export function loadChecked(path: string): Config {
   const config = loadConfig(path);
-  const plugins = config.plugins.map((plugin) => plugin.config);
-  const problems = homeProblems(plugins, allHomes(), hostFiles);
-  const paths = [
-    ...pathProblems(plugins, hostFiles, startedFiles),
-    ...socketProblems(plugins, hostFiles),
-    ...listenerProblems(plugins, hostFiles),
-    ...ownFileProblems(plugins, ownFilesOf(config), hostFiles),
+  const problems = [
+    ...auditProblems(config),
+    ...startProblems(pluginsOf(config), ownFilesIn(config)).map((problem) => placed(config, problem)),
   ];
-  const link = auditFiles(config).filter(isRefusedLink);
-  if (problems.length + paths.length + link.length === 0) return config;
-  throw new ConfigError([
-    ...link.map((path) =>
-      config.problem(
-        config.placeOf(['audit', 'to']) === undefined ? ['audit'] : ['audit', 'to'],
-        `"${path}" is a link, and would not be opened`,
-        'name the file that it leads to',
-      ),
-    ),
-    ...problems.map(({ plugin, message, fix }) => config.problem(['plugins', plugin, 'home'], message, fix)),
-    ...paths.map(({ plugin, key, message, fix }) =>
-      config.problem(['plugins', plugin, ...key], message, fix),
-    ),
-  ]);
+  if (problems.length > 0) throw new ConfigError(problems);
+  return config;
+}
+
+/** What the starts of the plugins refuse, each of its own plugin. */
+export async function problemsOfPlugins(config: Config): Promise<readonly ConfigProblem[]> {
+  const plugins = pluginsOf(config);
+  const host = startHostOf(plugins, ownFilesIn(config));
+  const problems: ConfigProblem[] = [];
+  for (const plugin of plugins)
+    problems.push(...(await pluginProblems(plugin, host)).map((problem) => placed(config, problem)));
+  return problems;
+}
+
+/** @returns the problem with its place in the file */
+export function placed(
+  config: Config,
+  { code, plugin, key, path, message, fix }: StartProblem,
+): ConfigProblem {
+  return { ...config.problem(config.keyOf(plugin, key, path), message, fix), code };
+}
+
+function pluginsOf({ plugins }: Config): readonly PluginConfig[] {
+  return plugins.map(({ config }) => config);
+}
+
+function auditProblems(config: Config): readonly ConfigProblem[] {
+  const problem = auditProblem(config.audit);
+  if (problem === undefined) return [];
+  const key = config.placeOf(['audit', 'to']) === undefined ? ['audit'] : ['audit', 'to'];
+  return [{ ...config.problem(key, problem.message, problem.fix), code: 'audit_destination' }];
 }

@@ -1,8 +1,11 @@
 // postern up: runs the plugins of a configuration file until the last one has ended for good, or a signal ends them.
 import { Command } from 'commander';
+import { describeProblem } from '../../shared/config/config-problem.js';
 import type { Config } from '../../shared/config/load-config.js';
 import type { PluginConfig } from '../../shared/config/plugin-config.js';
+import { PosternError } from '../../shared/errors.js';
 import { OUTPUT_TIMEOUT_MS } from '../../shared/limits.js';
+import { problemOf } from '../supervisor/files/start-problem.js';
 import { PluginGroup } from '../supervisor/plugin-group.js';
 import { PluginKeeper, type PluginStarter, type PluginWatcher } from '../supervisor/plugin-keeper.js';
 import type { PluginEnd } from '../supervisor/start/sandbox.js';
@@ -10,7 +13,7 @@ import { captureStreams, type StandardStreams } from '../supervisor/start/standa
 import { Supervisor } from '../supervisor/supervisor.js';
 import { isIgnored } from './keep-ignoring.js';
 import { limitOutput } from './limit-output.js';
-import { loadChecked } from './load-checked.js';
+import { loadChecked, placed } from './load-checked.js';
 import { PluginLines } from './plugin-lines.js';
 import { limitLines, ownProgram, refusalLine } from './refusal-line.js';
 import { describeError, say } from './say.js';
@@ -74,7 +77,7 @@ async function up(path: string): Promise<number> {
   const starter = starterOf(supervisor, lines);
   const group = new PluginGroup(
     config.plugins.map((plugin) => ({
-      keeper: new PluginKeeper(plugin.config, starter, watcher),
+      keeper: new PluginKeeper(plugin.config, starter, watcherOf(config)),
       after: plugin.after,
     })),
     (name) => supervisor.closeListeners(name),
@@ -148,10 +151,20 @@ function starterOf(supervisor: Supervisor, lines: PluginLines): PluginStarter {
   };
 }
 
-const watcher: PluginWatcher = {
-  onEnd: (name, end, delayMs) => say(`${name}: ended with ${describeEnd(end)}${describeDelay(delayMs)}`),
-  onFailedStart: (name, error, delayMs) => say(`${name}: ${describeError(error)}${describeDelay(delayMs)}`),
-};
+function watcherOf(config: Config): PluginWatcher {
+  return {
+    onEnd: (name, end, delayMs) => say(`${name}: ended with ${describeEnd(end)}${describeDelay(delayMs)}`),
+    onFailedStart: (name, error, delayMs) =>
+      say(`${name}: ${describeFailedStart(config, name, error)}${describeDelay(delayMs)}`),
+  };
+}
+
+/** With the place in the file, as `check` names it, where the file is at fault. */
+function describeFailedStart(config: Config, name: string, error: unknown): string {
+  return error instanceof PosternError && error.fields['key'] !== undefined
+    ? describeProblem(placed(config, problemOf(name, error)))
+    : describeError(error);
+}
 
 function describeEnd(end: PluginEnd): string {
   return end.kind === 'exited' ? `status ${end.status}` : `signal ${end.signal}`;

@@ -1,4 +1,5 @@
 // The mistakes in a configuration file, with their places. All are reported at once.
+import type { ErrorCode, SystemCode } from '../error-codes.js';
 import { PosternError } from '../errors.js';
 import { printable } from '../printable.js';
 
@@ -13,6 +14,8 @@ export interface ConfigProblem {
   readonly message: string;
   /** What to do, for example `write "8080"` or `did you mean "command"?`. */
   readonly suggestion?: string;
+  /** The code of a start that is refused because of it. Missing: the file itself has a mistake, `bad_config`. */
+  readonly code?: ErrorCode | SystemCode;
 }
 
 /** One line, without a character that a terminal would obey: `postern.yaml:3:5: plugins.web.comand: unknown key; did you mean "command"?` */

@@ -41,6 +41,13 @@ export interface Config {
   readonly problem: YamlSource['problem'];
   /** `FILE:LINE` of a key; undefined if the file does not have it. */
   readonly placeOf: (key: KeyPath) => string | undefined;
+  /**
+   * Where the file has what is refused of a plugin: in the plugin or in the defaults.
+   *
+   * @param key as in `['filesystem', 'visible']`
+   * @param path the absolute path that is meant, where the key is a list of paths
+   */
+  readonly keyOf: (plugin: string, key: KeyPath, path?: string) => KeyPath;
   /** `FILE:LINE` of a path in a list of a plugin, or of the defaults. */
   readonly placeOfPath: (plugin: string, list: PathList, path: string) => string | undefined;
 }
@@ -62,6 +69,11 @@ export function loadConfig(path: string): Config {
   problems.push(...checkValues(source, absolute));
   if (!parsed.success || problems.length > 0) throw new ConfigError(problems);
   const { metrics, dns, defaults = {}, plugins } = parsed.data;
+  const keyOf = (plugin: string, key: KeyPath, path?: string): KeyPath | undefined => {
+    const keys = [['plugins', plugin], ['defaults']].map((at) => [...at, ...key]);
+    if (path === undefined) return keys.find((one) => source.valueAt(one) !== undefined);
+    return keys.flatMap((one) => source.textsAt(one)).find(({ text }) => absolute(text) === path)?.key;
+  };
   const { to: audit = DEFAULT_AUDIT, when_full: auditWhenFull = DEFAULT_WHEN_FULL } =
     typeof parsed.data.audit === 'string' ? { to: parsed.data.audit } : (parsed.data.audit ?? {});
   return {
@@ -73,11 +85,10 @@ export function loadConfig(path: string): Config {
     files: [resolve(path), ...presets.map((one) => resolve(one))],
     problem: (...words) => source.problem(...words),
     placeOf: (key) => (source.valueAt(key) === undefined ? undefined : source.lineOf(key)),
+    keyOf: (plugin, key, path) => keyOf(plugin, key, path) ?? ['plugins', plugin, ...key],
     placeOfPath: (plugin, list, path) => {
-      const places = [['plugins', plugin], ['defaults']].flatMap((at) =>
-        source.textsAt([...at, 'filesystem', list]).filter(({ text }) => absolute(text) === path),
-      );
-      return places[0] && source.lineOf(places[0].key);
+      const key = keyOf(plugin, ['filesystem', list], path);
+      return key && source.lineOf(key);
     },
     plugins: Object.entries(plugins).map(([name, plugin]) => {
       const placed = rules(name);

@@ -130,6 +130,7 @@ for (const as of users) {
       writeFileSync(join(cwd, 'postern.yaml'), text);
       writeFileSync(join(cwd, 'logs/rules.yaml'), 'allow: []\n');
       writeFileSync(join(cwd, 'logs/audit.log'), '');
+      chmodSync(join(cwd, 'logs/audit.log'), 0o666);
       const { ok, problems, warnings } = await check(as, cwd);
       assert.equal(ok, true, JSON.stringify(problems));
       const found = warnings.filter(({ message: said }) => message.test(said));

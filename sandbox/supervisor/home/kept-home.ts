@@ -9,8 +9,7 @@ import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import { SystemError } from '../../../shared/sys/system-error.js';
 import { shellWord } from '../../host/shell-word.js';
 import { hostFiles } from '../files/host-files.js';
-import { allHomes } from './home-directories.js';
-import { homeProblems, withoutTopLink } from './home-problems.js';
+import { withoutTopLink } from './home-problems.js';
 
 const OWNER_ALL = 0o700;
 
@@ -21,9 +20,6 @@ const OWNER_ALL = 0o700;
  * @throws PosternError `bad_home` for the first bad home; only the homes before it may have been made
  */
 export function readyHomes(plugins: readonly PluginConfig[]): readonly string[] {
-  const [problem] = homeProblems(plugins, allHomes(), hostFiles);
-  if (problem !== undefined)
-    throw badHome(`Cannot keep a home for "${problem.plugin}": ${problem.message}`, problem.fix);
   const homes = plugins.flatMap(({ home }) => (home === undefined ? [] : [readyHome(home)]));
   return [...new Set(homes)];
 }
@@ -31,34 +27,66 @@ export function readyHomes(plugins: readonly PluginConfig[]): readonly string[] 
 /** @returns the folder's path without a link @throws PosternError `bad_home` */
 export function readyHome(path: string): string {
   const home = withoutTopLink(path, hostFiles);
-  try {
-    using folder = openOrMake(home);
+  explained(home, () => {
+    using folder = openIfThere(home) ?? make(home);
     requireOwn(folder, home);
+  });
+  return home;
+}
+
+/** Makes nothing. @throws PosternError `bad_home` where {@link readyHome} would */
+export function examineHome(path: string): void {
+  const home = withoutTopLink(path, hostFiles);
+  explained(home, () => {
+    using folder = openIfThere(home);
+    if (folder === undefined) requireMakeable(home);
+    else requireOwn(folder, home);
+  });
+}
+
+function explained(home: string, work: () => void): void {
+  try {
+    work();
   } catch (error) {
     if (!(error instanceof SystemError)) throw error;
     throw badHome(`Cannot keep a home in "${home}": ${error.message}`, whatToDo(error.code, home));
   }
-  return home;
 }
 
-function openOrMake(home: string): OwnedFd {
+function openIfThere(home: string): OwnedFd | undefined {
   try {
     return openFolder(home);
   } catch (error) {
-    if (!(error instanceof SystemError && error.code === 'ENOENT')) throw error;
+    if (error instanceof SystemError && error.code === 'ENOENT') return undefined;
+    throw error;
   }
+}
+
+function make(home: string): OwnedFd {
   using parent = openFolder(dirname(home));
   try {
     mkdirSync(`/proc/self/fd/${parent.number}/${basename(home)}`, OWNER_ALL);
   } catch (error) {
     const { code = 'an error' } = error as NodeJS.ErrnoException;
-    if (code !== 'EEXIST')
-      throw badHome(
-        `Cannot make the home "${home}": ${code}`,
-        `make it: sudo install -d -m 700 -o ${uid()} -g ${gid()} ${shellWord(home)}`,
-      );
+    if (code !== 'EEXIST') throw cannotMake(home, code);
   }
   return openFolder(home);
+}
+
+function requireMakeable(home: string): void {
+  using parent = openFolder(dirname(home));
+  try {
+    accessSync(`/proc/self/fd/${parent.number}`, constants.W_OK | constants.X_OK);
+  } catch (error) {
+    throw cannotMake(home, (error as NodeJS.ErrnoException).code ?? 'an error');
+  }
+}
+
+function cannotMake(home: string, code: string): PosternError {
+  return badHome(
+    `Cannot make the home "${home}": ${code}`,
+    `make it: sudo install -d -m 700 -o ${uid()} -g ${gid()} ${shellWord(home)}`,
+  );
 }
 
 /** Root may use a home that belongs to another user: the plugin's ids are mapped to the owner's. */
@@ -96,5 +124,5 @@ const uid = (): number => process.geteuid?.() ?? 0;
 const gid = (): number => process.getegid?.() ?? 0;
 
 function badHome(message: string, fix: string): PosternError {
-  return new PosternError('bad_home', message, { fix });
+  return new PosternError('bad_home', message, { fix, fields: { key: 'home' } });
 }

@@ -31,7 +31,7 @@ export function requireHomeApart(plan: RootPlan, started: Started, host: HostFil
         ? `name it as the plugin sees it: ${moved(inHome, holding, PLUGIN_HOME)}`
         : 'keep the program elsewhere';
     const message = `Cannot run "${name}": "${path}" leads through the kept home "${holding}", where a plugin could put something else`;
-    throw new PosternError('bad_home', message, { fix });
+    throw new PosternError('bad_home', message, { fix, fields: { key: 'command' } });
   }
   if (home === undefined) return;
   const inside = plan.entries.find(({ path }) => path !== PLUGIN_HOME && isWithin(path, PLUGIN_HOME));
@@ -39,7 +39,7 @@ export function requireHomeApart(plan: RootPlan, started: Started, host: HostFil
     throw new PosternError(
       'bad_home',
       `Cannot show "${inside.path}": the plugin has its kept home at ${PLUGIN_HOME}`,
-      { fix: 'start without a kept home, or from another folder' },
+      { fix: 'start without a kept home, or from another folder', fields: { key: 'home' } },
     );
   }
 }

@@ -12,7 +12,7 @@ import { openFolder } from '../../../shared/sys/open-folder.js';
 import { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import { kindOf, type OwnDescriptor, openOwn } from '../output/open-own.js';
 import { Output, type OutputEvents } from '../output/output.js';
-import { mayBeLink } from './audit-place.js';
+import { AUDIT_FIX, mayBeLink } from './audit-place.js';
 
 export interface AuditSinkEvents {
   /** Events are left out. */
@@ -205,7 +205,7 @@ function open(destination: string): OwnDescriptor {
 
 function cannotAppend(destination: string, cause: unknown): PosternError {
   return new PosternError('audit_destination', `Cannot append to the audit file "${destination}"`, {
-    fix: 'name a file, not a link, in a folder that exists and that you may write',
+    fix: AUDIT_FIX,
     cause,
   });
 }

@@ -33,6 +33,7 @@ export function requireCommandFiles(plan: RootPlan, files: CommandFiles, host: H
   if (hiding !== undefined && host.kind(cwd) !== 'absent' && !plan.cwdVisible) {
     throw new PosternError('hidden', `Cannot start in "${cwd}": it is hidden by ${hiding}`, {
       fix: `start elsewhere with --cwd, or ${showAgain(cwd, hiding, host)}`,
+      fields: { key: 'cwd' },
     });
   }
   if (name.includes('/') && !name.startsWith('/') && !plan.cwdVisible) {
@@ -85,5 +86,5 @@ function showAgain(path: string, hiding: string, host: HostFiles): string {
 }
 
 function notShown(message: string, { fix }: { readonly fix: string }): PosternError {
-  return new PosternError('not_found', message, { fix, fields: { exitStatus: NOT_FOUND } });
+  return new PosternError('not_found', message, { fix, fields: { exitStatus: NOT_FOUND, key: 'command' } });
 }

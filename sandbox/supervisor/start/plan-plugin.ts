@@ -7,7 +7,7 @@ import { searchPath } from '../../host/search-path.js';
 import { hostFiles } from '../files/host-files.js';
 import { requirePaths } from '../files/require-paths.js';
 import { allHomes, ownHomes } from '../home/home-directories.js';
-import { readyHome } from '../home/kept-home.js';
+import { withoutTopLink } from '../home/home-problems.js';
 import { requireHomeApart } from '../home/require-home-apart.js';
 import { planRoot, type RootPlan } from '../root/plan-root.js';
 import { requireCommandFiles } from '../root/require-command-files.js';
@@ -25,6 +25,8 @@ export interface StartHost {
 }
 
 /**
+ * Starts and makes nothing: `check` plans too. The kept home may be missing then.
+ *
  * @param ids the plugin's uid and gid inside
  * @returns the plan, and a function that finds the files that a failed plugin may have missed
  * @throws PosternError `not_found`, `not_allowed`, `hidden`, `bad_home`
@@ -32,15 +34,17 @@ export interface StartHost {
 export function planPlugin(
   config: PluginConfig,
   ids: { readonly uid: number; readonly gid: number },
-  { keptHomes, written, ownFiles }: Pick<StartHost, 'keptHomes' | 'written' | 'ownFiles'>,
+  { keptHomes, written, ownFiles }: StartHost,
 ): { readonly plan: RootPlan; readonly find: () => readonly Unseen[] } {
   const [program = ''] = config.command;
   requirePaths(config);
-  const home = config.home === undefined ? undefined : readyHome(config.home);
+  const home = config.home === undefined ? undefined : withoutTopLink(config.home, hostFiles);
   const folder = hostFiles.real(config.cwd);
   if (folder === undefined || hostFiles.kind(folder) !== 'directory') {
     const why = folder === undefined ? 'it does not exist' : 'it is not a folder';
-    throw new PosternError('not_found', `Cannot start in "${config.cwd}": ${why}`);
+    throw new PosternError('not_found', `Cannot start in "${config.cwd}": ${why}`, {
+      fields: { key: 'cwd' },
+    });
   }
   const path = searchPath(config.env);
   const found = findProgram(program, config.cwd, path);

@@ -10,8 +10,7 @@ import { hasTrap, type LaunchSpec } from '../../launch/spec.js';
 import type { BrokerProcess } from '../broker/broker-process.js';
 import type { SandboxCgroup } from '../cgroup/sandbox-cgroup.js';
 import { hostFiles } from '../files/host-files.js';
-import { OwnLinks } from '../files/own-links.js';
-import { refusePrivilegedFiles } from '../files/privileged-files.js';
+import { readyHome } from '../home/kept-home.js';
 import type { Listener } from '../listeners/listener.js';
 import { type CopiedTrees, copyTrees } from '../owners/copy-trees.js';
 import { keptOwners } from '../owners/kept-owners.js';
@@ -27,6 +26,7 @@ import { maskPipes } from './mask-pipes.js';
 import { outsideEnvironment } from './outside-environment.js';
 import { planPlugin, type StartHost } from './plan-plugin.js';
 import { pluginEnvironment } from './plugin-environment.js';
+import { refuseWritable } from './refuse-writable.js';
 import type { Sandbox } from './sandbox.js';
 import { scratchDevices } from './scratch-devices.js';
 import type { StandardStreams } from './standard-streams.js';
@@ -54,7 +54,7 @@ export interface PluginHost extends StartHost {
 /**
  * Takes ownership of the streams' descriptors.
  *
- * @throws PosternError `launch_failed`, `bad_home`, `privileged_file`, `not_found`, `no_id_range`, SystemError. Its field
+ * @throws PosternError `launch_failed`, `bad_home`, `privileged_file`, `path_not_apart`, `not_allowed`, `not_found`, `hidden`, `no_id_range`, SystemError. Its field
  *   `exitStatus`, if any, is the exit status of `run`. Nothing is left running, and no descriptor open.
  */
 export async function startPlugin(
@@ -78,11 +78,11 @@ async function prepareAndLaunch(
   held: OwnedFd[],
 ): Promise<Sandbox> {
   const ids = host.privileges === 'user' ? ownIds() : { uid: INNER_ID, gid: INNER_ID };
+  if (config.home !== undefined) readyHome(config.home);
   const { plan, find } = planPlugin(config, ids, host);
-  const ownLinks = new OwnLinks(host.ownFiles, hostFiles);
-  for (const entry of plan.entries)
-    if (entry.kind === 'bind' && entry.asOwner !== undefined && entry.writable && entry.ownerOf === undefined)
-      await refusePrivilegedFiles(entry.source, ownLinks);
+  await refuseWritable(config, plan.entries, host.ownFiles, (error) => {
+    throw error;
+  });
   const range = host.privileges === 'user' ? undefined : claimIdRange();
   try {
     const { entries, trees } = await treesFor(host, config, plan, range, held);

@@ -1,0 +1,91 @@
+// Finds what a start refuses in a configuration, and starts nothing. A start and `check` ask these functions, so that `check` knows what a start
+// would say.
+import type { PluginConfig } from '../../shared/config/plugin-config.js';
+import { PosternError } from '../../shared/errors.js';
+import { type OwnFiles, ownProgramFiles } from '../host/own-files.js';
+import { apartProblems } from './files/apart-problems.js';
+import { hostFiles } from './files/host-files.js';
+import { refusedPaths } from './files/require-paths.js';
+import { problemOf, type StartProblem } from './files/start-problem.js';
+import { allHomes } from './home/home-directories.js';
+import { homeProblems, withoutTopLink } from './home/home-problems.js';
+import { examineHome } from './home/kept-home.js';
+import { startedFiles } from './root/started-files.js';
+import { planPlugin, type StartHost } from './start/plan-plugin.js';
+import { refuseWritable } from './start/refuse-writable.js';
+
+/** The ids inside only show in /etc/passwd. */
+const ANY_IDS = { uid: 1000, gid: 1000 };
+
+/**
+ * @param audit `stderr`, `stdout` or a path
+ * @param ownFiles files that postern has read
+ */
+export function ownFilesOf(audit: string | undefined, ownFiles: readonly string[]): OwnFiles {
+  const program = ownProgramFiles();
+  const log = audit === undefined || audit === 'stderr' || audit === 'stdout' ? [] : [audit];
+  return { ...program, files: [...program.files, ...ownFiles, ...log] };
+}
+
+export function startHostOf(plugins: readonly PluginConfig[], own: OwnFiles): StartHost {
+  const keptHomes = [...new Set(plugins.flatMap(({ home }) => (home === undefined ? [] : [homeAt(home)])))];
+  const real = (path: string): string => hostFiles.real(path) ?? path;
+  const written = [...plugins.flatMap(({ writable }) => writable.map(real)), ...keptHomes];
+  return { keptHomes, written, ownFiles: own.files };
+}
+
+/** What is refused before any plugin starts: each mistake of each plugin. */
+export function startProblems(plugins: readonly PluginConfig[], own: OwnFiles): readonly StartProblem[] {
+  const places = homeProblems(plugins, allHomes(), hostFiles).map(
+    (problem): StartProblem => ({
+      ...problem,
+      code: 'bad_home',
+      key: ['home'],
+      intro: `Cannot keep a home for "${problem.plugin}"`,
+    }),
+  );
+  const homes = plugins
+    .filter(({ name, home }) => home !== undefined && !places.some(({ plugin }) => plugin === name))
+    .flatMap(({ name, home = '' }) => refusedBy(name, () => examineHome(home)) ?? []);
+  const paths = plugins.flatMap((plugin) =>
+    refusedPaths(plugin).map((error) => problemOf(plugin.name, error)),
+  );
+  // A home that is not made yet has the path that it will have.
+  const homed = plugins.map((plugin) =>
+    plugin.home === undefined ? plugin : { ...plugin, home: homeAt(plugin.home) },
+  );
+  return [...places, ...homes, ...paths, ...apartProblems(homed, own, startedFiles)];
+}
+
+/** What only the start of the plugin itself refuses: it looks at its program, and through all that it would write. */
+export async function pluginProblems(
+  config: PluginConfig,
+  host: StartHost,
+): Promise<readonly StartProblem[]> {
+  const problems: StartProblem[] = [];
+  const note = (error: unknown): void => {
+    if (!(error instanceof PosternError)) throw error;
+    problems.push(problemOf(config.name, error));
+  };
+  try {
+    const { plan } = planPlugin(config, ANY_IDS, host);
+    await refuseWritable(config, plan.entries, host.ownFiles, note);
+  } catch (error) {
+    note(error);
+  }
+  return problems;
+}
+
+function refusedBy(plugin: string, work: () => void): StartProblem | undefined {
+  try {
+    work();
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof PosternError)) throw error;
+    return problemOf(plugin, error);
+  }
+}
+
+function homeAt(path: string): string {
+  return withoutTopLink(path, hostFiles);
+}
