@@ -2,6 +2,7 @@
 // share a descriptor table, and the main thread owns what this one takes.
 import { parentPort, workerData } from 'node:worker_threads';
 import { STALL_ALLOWANCE_MS, STALL_LIMIT_MS } from '../../shared/limits.js';
+import { connectNow } from '../../shared/sys/connect-inside.js';
 import { OwnedFd } from '../../shared/sys/owned-fd.js';
 import { setNoNewPrivileges } from '../../shared/sys/process-control.js';
 import { CallerProcesses } from '../caller/caller-processes.js';
@@ -37,6 +38,7 @@ function work({ order, alarm, caller }: SlowOrder): Report {
 function carryOut(order: SlowOrder['order']): Report {
   if (order.kind === 'place') return { result: placeSocket(processes, order) };
   if (order.kind === 'path') return { result: 0, address: copyPath(order.tid, order.at) };
+  if (order.kind === 'connect') return { result: connectNow(order.socket, order.address) };
   if (order.kind === 'close') {
     for (const descriptor of order.descriptors) new OwnedFd(descriptor).close();
     return { result: 0 };

@@ -26,13 +26,20 @@ interface PathOrder {
   readonly at: bigint;
 }
 
+/** Of an AF_UNIX socket in its sandbox, see connect-inside.ts. */
+interface ConnectOrder {
+  readonly kind: 'connect';
+  readonly socket: number;
+  readonly address: Uint8Array;
+}
+
 /** The thread owns these numbers from here on. */
 interface CloseOrder {
   readonly kind: 'close';
   readonly descriptors: readonly number[];
 }
 
-type Order = ReachOrder | PathOrder | ({ readonly kind: 'place' } & Placement) | CloseOrder;
+type Order = ReachOrder | PathOrder | ({ readonly kind: 'place' } & Placement) | ConnectOrder | CloseOrder;
 
 /** A message to the thread. */
 export interface SlowOrder {
@@ -45,7 +52,7 @@ export interface SlowOrder {
 
 /** A message from the thread. */
 export interface Report {
-  /** A reach: a descriptor's number. A placement: its result. A path or a close: 0. Or minus errno. */
+  /** A reach: a descriptor's number. A placement or connect: its result. A path or a close: 0. Or minus errno. */
   readonly result: number;
   /** Of a reach. Of a path: the path. */
   readonly address?: Uint8Array | number | undefined;
@@ -117,6 +124,11 @@ export class SlowLane {
     }
   }
 
+  /** As connectNow(). @param socket stays open meanwhile, and so does a file that the address names */
+  async connect(stall: StallBudget, socket: number, address: Uint8Array): Promise<number> {
+    return (await this.#order(stall, { kind: 'connect', socket, address }, alarmOf(stall))).result;
+  }
+
   /** Closes descriptors whose last close the plugin could block. @param ends owned by the lane from here on */
   async close(stall: StallBudget, ends: readonly OwnedFd[]): Promise<void> {
     let alarm: OwnedFd | undefined;
@@ -141,7 +153,7 @@ export class SlowLane {
     this.#underWay = this.#turns.next();
     if (this.#underWay === undefined) return;
     const { order, stall, alarm } = this.#underWay;
-    const caller = order.kind === 'close' ? stall.caller : order.tid;
+    const caller = 'tid' in order ? order.tid : stall.caller;
     this.#worker.postMessage({ order, alarm: alarm?.number, caller } satisfies SlowOrder);
   }
 

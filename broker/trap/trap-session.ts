@@ -97,10 +97,14 @@ export class TrapSession {
       carryOver: new CarryOver(ends.dnsListener),
       connectUnix: setup.otherIds
         ? this.#supervised.connect
-        : connectsHere({
-            root: ends.root.number,
-            listeners: new SandboxListeners(ends.unixDiag.number, setup.scratch.map(BigInt)),
-          }),
+        : connectsHere(
+            {
+              root: ends.root.number,
+              listeners: new SandboxListeners(ends.unixDiag.number, setup.scratch.map(BigInt)),
+            },
+            plugin.stall,
+            services.slowLane,
+          ),
       setFolderMode: this.#supervised.setFolderMode,
       landlockDeniesTcp,
     };

@@ -6,6 +6,7 @@ import { constants } from 'node:os';
 import { isNonBlocking, setNonBlocking } from './fcntl.js';
 import { listenOn } from './listen.js';
 import { openInRoot, type Viewpoint } from './open-in-root.js';
+import type { OwnedFd } from './owned-fd.js';
 import { encodeSocketPath } from './sockaddr.js';
 import { connect } from './socket-calls.js';
 import type { SandboxListeners } from './unix-sockets.js';
@@ -24,6 +25,13 @@ export interface UnixPlace extends Pick<Viewpoint, 'root' | 'readsProc'> {
   readonly listeners: SandboxListeners;
 }
 
+/** What to connect to. */
+export interface FoundInside {
+  readonly address: Uint8Array;
+  /** The address names it, so it stays open until the connect is over. */
+  readonly file?: OwnedFd;
+}
+
 /**
  * Never waits: a full backlog is EAGAIN, whether or not the socket is blocking.
  *
@@ -36,17 +44,36 @@ export function connectInside(place: UnixPlace, fd: number, target: UnixTarget):
     if (result === 0) place.listeners.note(fd);
     return result;
   }
-  if (target.kind === 'abstract') return connectNow(fd, target.address);
-  const file = openInRoot({ ...place, self: target.self }, target.path);
-  if (typeof file === 'number') return file;
-  using opened = file;
-  if ((fstatSync(opened.number).mode & S_IFMT) !== S_IFSOCK) return -ECONNREFUSED;
-  if (!place.listeners.has(opened.number)) return 'host';
-  return connectNow(fd, encodeSocketPath(`/proc/self/fd/${opened.number}`));
+  const found = findInside(place, target);
+  if (typeof found !== 'object') return found;
+  using _file = found.file;
+  return connectNow(fd, found.address);
 }
 
-/** Other holders of the socket see O_NONBLOCK for a moment. If the plugin clears it in that moment, this waits as a stall. */
-function connectNow(fd: number, address: Uint8Array): number {
+/** The first half of a connect. @returns as {@link connectInside} where there is nothing to connect to */
+export function findInside(
+  place: UnixPlace,
+  target: Exclude<UnixTarget, { readonly kind: 'listen' }>,
+): FoundInside | number | 'host' {
+  if (target.kind === 'abstract') return { address: target.address };
+  const file = openInRoot({ ...place, self: target.self }, target.path);
+  if (typeof file === 'number') return file;
+  const refused = refusedFile(place, file);
+  if (refused === undefined) return { address: encodeSocketPath(`/proc/self/fd/${file.number}`), file };
+  file.close();
+  return refused;
+}
+
+function refusedFile(place: UnixPlace, file: OwnedFd): number | 'host' | undefined {
+  if ((fstatSync(file.number).mode & S_IFMT) !== S_IFSOCK) return -ECONNREFUSED;
+  if (!place.listeners.has(file.number)) return 'host';
+  return undefined;
+}
+
+/**
+ * The second half. Other holders of the socket see O_NONBLOCK for a moment. If the plugin clears it in that moment, this waits as a stall.
+ */
+export function connectNow(fd: number, address: Uint8Array): number {
   const blocking = !isNonBlocking(fd);
   if (blocking) setNonBlocking(fd, true);
   try {

@@ -1,5 +1,6 @@
 // Plugins that make the broker wait for them, and a neighbour that measures its own delays.
 #include "../interop/semantics/prelude.h"
+#include <stddef.h>
 #include <sys/epoll.h>
 #include <sys/uio.h>
 
@@ -118,6 +119,26 @@ static void full_backlog(void) {
   pause();
 }
 
+/**
+ * As full_backlog, with AF_UNIX sockets. The broker sets O_NONBLOCK for its connect, and the plugin clears it in between: then the connect
+ * waits in the full queue.
+ */
+static void unix_backlog(void) {
+  struct sockaddr_un name = {.sun_family = AF_UNIX, .sun_path = "\0full"};
+  socklen_t length = offsetof(struct sockaddr_un, sun_path) + 5;
+  int listener = socket(AF_UNIX, SOCK_STREAM, 0);
+  bind(listener, (struct sockaddr *)&name, length);
+  if (!APART) {
+    listen(listener, 0);
+    for (int at = 0; at < 2; at += 1) connect(socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0), (struct sockaddr *)&name, length);
+  }
+  flipped = socket(AF_UNIX, SOCK_STREAM, 0);
+  limit_sending(flipped, 200);
+  begin(flips);
+  while (!APART) connect(flipped, (struct sockaddr *)&name, length);
+  pause();
+}
+
 /** Sleepers that watch a descriptor by epoll(7), so often in all. A process that wakes the descriptor's readers goes through all of them. */
 static void crowd(int watched, int watches) {
   enum { SLEEPERS = 9, PLACES = 500, FIRST = 500 };
@@ -189,6 +210,7 @@ int main(int argc, char **argv) {
   else if (strcmp(argv[1], "pipe-lock") == 0) pipe_lock();
   else if (strcmp(argv[1], "lingering-close") == 0) lingering_close();
   else if (strcmp(argv[1], "full-backlog") == 0) full_backlog();
+  else if (strcmp(argv[1], "unix-backlog") == 0) unix_backlog();
   else if (strcmp(argv[1], "watched-replies") == 0) watched_replies();
   if (APART) pause();
 }

@@ -147,6 +147,13 @@ for (const user of users) {
     );
   });
 
+  // As root a thread of the supervisor makes these connects.
+  if (user !== 'root')
+    test(`a plugin that makes its AF_UNIX connects wait delays no other (${user})`, async () => {
+      const observed = await observeUndisturbed(user, ['unix-backlog'], 'unix-backlog');
+      assert.ok(wasSlow(observed, 'unix-backlog'), observed.output);
+    });
+
   // How often the plugin holds the lock depends on the machine. broker/stall-guard shows that the broker ends it past its budget.
   test(`a plugin that holds its pipe's lock, and one that fills its own queue, delay no other (${user})`, async () => {
     const observed = await observeUndisturbed(user, ['pipe-lock', 'full-backlog'], 'pipe-lock');

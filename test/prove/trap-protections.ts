@@ -146,7 +146,7 @@ export const trapProtections: readonly Protection[] = [
   {
     name: 'trap: an AF_UNIX socket is connected only to one that was bound in the sandbox',
     file: 'shared/sys/connect-inside',
-    right: "if (!place.listeners.has(opened.number))\n            return 'host';",
+    right: "if (!place.listeners.has(file.number))\n        return 'host';",
     wrong: ';',
     tests: ['escape/host-sockets'],
     pattern: 'no socket of the host that shows.*transparent, user',
@@ -348,6 +348,14 @@ export const trapProtections: readonly Protection[] = [
     wrong: ';',
     tests: ['broker/stall/stall-budget'],
     pattern: 'forgiven has its budget',
+  },
+  {
+    name: "trap: a slow plugin's AF_UNIX connects wait on the slow lane",
+    file: 'broker/trap/unix-connects',
+    right: '!stall.slow ||',
+    wrong: 'true ||',
+    tests: ['broker/trap/unix-connects'],
+    pattern: 'does not hold the main thread',
   },
   {
     name: 'trap: a sandbox that stalls the slow lane is ended',
