@@ -1,41 +1,22 @@
 // Starts the broker, gives it rules and channels, and starts it again when it dies. Runs in the supervisor. Plugins and their
 // connections outlive a broker, because the supervisor keeps a duplicate of each channel's ends.
 import { EventEmitter } from 'node:events';
-import { readlinkSync } from 'node:fs';
 import type { LimitWord } from '../../../shared/config/counted-limits.js';
-import { PosternError } from '../../../shared/errors.js';
-import { BROKER_START_TIMEOUT_MS } from '../../../shared/limits.js';
-import { printable } from '../../../shared/printable.js';
 import type { AuditEvent } from '../../../shared/protocol/audit-events.js';
-import type {
-  BrokerLine,
-  ExplainQuestion,
-  Explanation,
-  ListenerAddress,
-  SupervisorLine,
-} from '../../../shared/protocol/link.js';
+import type { BrokerLine, ExplainQuestion, Explanation } from '../../../shared/protocol/link.js';
 import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import { askExplanation, askMetrics } from './ask-broker.js';
+import { type BrokerOptions, beginBroker } from './begin-broker.js';
 import { BrokerDeaths } from './broker-deaths.js';
 import { brokerFailed } from './broker-failed.js';
+import { configurePlugin, type PluginLine } from './configure-plugin.js';
+import { endBroker } from './end-broker.js';
 import { EventTally, type LostEvents } from './event-tally.js';
 import { Heartbeat } from './heartbeat.js';
 import { KeptForBrokers } from './kept-for-brokers.js';
 import type { Channel } from './make-channel.js';
 import { type SpawnedBroker, spawnBroker } from './spawn-broker.js';
 import type { TrapFacts } from './trap-keeper.js';
-
-const BROKER_STOP_TIMEOUT_MS = 5_000;
-
-export interface BrokerOptions {
-  readonly becomeIds?: { readonly uid: number; readonly gid: number } | undefined;
-  readonly dnsServers?: readonly string[] | undefined;
-  readonly listeners: readonly ListenerAddress[];
-  /** Whether the audit log has room now; undefined if it loses events. Missing: it does. */
-  readonly auditRoom?: (() => boolean | undefined) | undefined;
-}
-
-type PluginLine = Extract<SupervisorLine, { type: 'plugin' }>;
 
 interface BrokerEvents {
   audit: [AuditEvent];
@@ -99,11 +80,8 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
       if (this.#link?.child === child) this.#unlink();
       if (up) this.#onDeath(performance.now() - startedAt);
     });
-    const auditRoom = this.#options.auditRoom?.();
-    const supervisorMounts = readlinkSync('/proc/self/ns/mnt');
-    lines.send({ type: 'start', ...this.#options, auditRoom, supervisorMounts });
     try {
-      await Promise.race([gone, lines.expect((line) => readyOf(line), BROKER_START_TIMEOUT_MS)]);
+      await Promise.race([gone, beginBroker(lines, this.#options)]);
       this.#link = spawned;
       // It may have changed meanwhile.
       this.auditRoom(this.#options.auditRoom?.());
@@ -206,30 +184,14 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
     this.#deaths.close();
     const link = this.#link;
     this.#unlink();
-    if (link === undefined) return;
-    const ended = new Promise<void>((resolve) => link.child.once('close', () => resolve()));
-    // The end of the line stream tells the broker to end. Its last lines are still read.
-    const { closed } = link.lines;
-    link.lines.end();
-    const timer = setTimeout(() => link.child.kill('SIGKILL'), BROKER_STOP_TIMEOUT_MS);
-    await ended;
-    link.lines.closeSoon();
-    await closed;
-    clearTimeout(timer);
+    if (link !== undefined) await endBroker(link);
   }
 
   async #configure(line: PluginLine): Promise<void> {
     const lines = this.#link?.lines;
     if (lines === undefined) throw brokerFailed('no broker is running');
-    lines.send({ ...line, mark: this.#deaths.markOf(line.plugin) });
-    const answer = lines.expect((answer) => {
-      if (answer.type === 'plugin_ready' && answer.plugin === line.plugin) return [];
-      if (answer.type === 'plugin_refused' && answer.plugin === line.plugin) return answer.problems;
-      return undefined;
-    }, BROKER_START_TIMEOUT_MS);
-    // Many rules take long.
-    const problems = await (this.#heartbeat?.excuse(answer) ?? answer);
-    if (problems.length > 0) throw new PosternError('bad_rules', problems.map(printable).join('; '));
+    const mark = this.#deaths.markOf(line.plugin);
+    await configurePlugin(lines, { ...line, mark }, this.#heartbeat);
   }
 
   #watchOver({ child, lines }: SpawnedBroker): Heartbeat | undefined {
@@ -279,11 +241,3 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
     }, this.#deaths.pauseAfter(lived));
   }
 }
-
-function readyOf(line: BrokerLine): true | undefined {
-  if (line.type === 'failed')
-    throw brokerFailed(printable(line.message), line.fix === undefined ? undefined : printable(line.fix));
-  return line.type === 'ready' ? true : undefined;
-}
-
-export type { PluginLine };

@@ -1,0 +1,29 @@
+// The first line to a broker, and the answer to it. Runs in the supervisor.
+import { readlinkSync } from 'node:fs';
+import { BROKER_START_TIMEOUT_MS } from '../../../shared/limits.js';
+import { printable } from '../../../shared/printable.js';
+import type { BrokerLine, ListenerAddress } from '../../../shared/protocol/link.js';
+import { brokerFailed } from './broker-failed.js';
+import type { BrokerLines } from './broker-lines.js';
+
+export interface BrokerOptions {
+  readonly becomeIds?: { readonly uid: number; readonly gid: number } | undefined;
+  readonly dnsServers?: readonly string[] | undefined;
+  readonly listeners: readonly ListenerAddress[];
+  /** Whether the audit log has room now; undefined if it loses events. Missing: it does. */
+  readonly auditRoom?: (() => boolean | undefined) | undefined;
+}
+
+/** Resolves when the broker serves. @throws PosternError `broker_failed` where it cannot, or does not say so in time */
+export async function beginBroker(lines: BrokerLines, options: BrokerOptions): Promise<void> {
+  const auditRoom = options.auditRoom?.();
+  const supervisorMounts = readlinkSync('/proc/self/ns/mnt');
+  lines.send({ type: 'start', ...options, auditRoom, supervisorMounts });
+  await lines.expect((line) => readyOf(line), BROKER_START_TIMEOUT_MS);
+}
+
+function readyOf(line: BrokerLine): true | undefined {
+  if (line.type === 'failed')
+    throw brokerFailed(printable(line.message), line.fix === undefined ? undefined : printable(line.fix));
+  return line.type === 'ready' ? true : undefined;
+}
