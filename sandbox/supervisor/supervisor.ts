@@ -15,8 +15,10 @@ import { shortageOf } from '../host/shortage.js';
 import { BrokerProcess } from './broker/broker-process.js';
 import { Cgroups } from './cgroup/cgroups.js';
 import { Listeners } from './listeners/listeners.js';
+import { ParkedPlugins } from './parked-plugins.js';
 import { PluginRuns } from './plugin-runs.js';
 import { Records } from './record/records.js';
+import { recordBroker } from './record-broker.js';
 import { requireStartable, type Startable } from './require-startable.js';
 import type { Sandbox } from './start/sandbox.js';
 import type { StandardStreams } from './start/standard-streams.js';
@@ -61,7 +63,7 @@ export class Supervisor {
   #broker: BrokerProcess | undefined;
   #owner: IdRange | undefined;
   #startable: Startable | undefined;
-  readonly #parked = new Set<string>();
+  readonly #parked = new ParkedPlugins();
   #closed: Promise<void> | undefined;
 
   constructor(options: SupervisorOptions) {
@@ -148,10 +150,7 @@ export class Supervisor {
     const startable = this.#startable;
     if (broker === undefined || startable === undefined || this.#closed !== undefined)
       throw new PosternError('broker_failed', 'The supervisor has not been started');
-    if (this.#parked.has(config.name))
-      throw new PosternError('plugin_parked', `"${config.name}" is parked: the broker died of its requests`, {
-        fix: 'report its program as a defect of postern; it is started again with the supervisor',
-      });
+    this.#parked.refuse(config.name);
     return this.#runs.start(config, cause, async () => {
       const host: PluginHost = {
         ...startable,
@@ -221,30 +220,18 @@ export class Supervisor {
       auditRoom: () => this.#records.auditRoom,
     });
     this.#broker = broker;
-    broker.on('audit', (event) => {
-      this.#records.event(event);
-      onEvent?.(event);
-    });
-    broker.on('lost', (lost) => this.#records.lost(lost));
-    broker.on('down', () => this.#records.brokerIsUp(false));
-    broker.on('late', (late) => this.#records.brokerIsUp(!late));
-    broker.on('hung', () => this.#notice('the broker does not answer any more, and is replaced'));
-    broker.on('restarted', () => {
-      this.#records.brokerRestarted();
-      this.#notice('the broker died; a new one serves in its place, and connections and plugins go on');
-    });
+    recordBroker(broker, this.#records, onEvent, (text) => this.#notice(text));
     broker.on('blamed', (plugin) => this.#park(plugin));
-    broker.on('failed', (error) => this.#notice(`${error.message}; trying again`));
     await broker.start();
     this.#records.brokerIsUp(true);
-    for (const plugin of plugins) {
-      this.#records.addPlugin(plugin.name);
-      await broker.addPlugin({ type: 'plugin', plugin: plugin.name, ...pick(plugin) });
+    for (const { name, allow, deny, mode, limits } of plugins) {
+      this.#records.addPlugin(name);
+      await broker.addPlugin({ type: 'plugin', plugin: name, allow, deny, mode, limits });
     }
     this.#records.rulesLoaded();
   }
 
-  /** Ends a plugin for good: with it, every plugin would go on waiting for a new broker. */
+  /** Ends a plugin for good. */
   #park(plugin: string): void {
     this.#parked.add(plugin);
     this.#notice(
@@ -256,13 +243,4 @@ export class Supervisor {
   #notice(text: string): void {
     this.#options.onNotice?.(text);
   }
-}
-
-function pick({
-  allow,
-  deny,
-  mode,
-  limits,
-}: PluginConfig): Pick<PluginConfig, 'allow' | 'deny' | 'mode' | 'limits'> {
-  return { allow, deny, mode, limits };
 }
