@@ -9,6 +9,7 @@ import type { Protection } from './protection.js';
 import { rootProtections } from './root-protections.js';
 import { supervisorProtections } from './supervisor-protections.js';
 import { trapProtections } from './trap-protections.js';
+import { unixOrderProtections } from './unix-order-protections.js';
 
 export const protections: readonly Protection[] = [
   ...filterProtections(),
@@ -18,6 +19,7 @@ export const protections: readonly Protection[] = [
   ...limitProtections,
   ...supervisorProtections,
   ...trapProtections,
+  ...unixOrderProtections,
   ...brokerProtections,
   ...debuggerProtections,
 ];

@@ -123,14 +123,6 @@ export const supervisorProtections: readonly Protection[] = [
     wrong: 'await metric.get();',
   },
   {
-    name: "supervisor: a sandbox's waiting AF_UNIX calls are bounded",
-    file: 'sandbox/supervisor/unix/connects-as-plugin',
-    right: 'if (pending.count >= UNIX_ORDERS)',
-    wrong: 'if (false)',
-    tests: ['escape/unix-orders'],
-    pattern: 'past a bound.*root',
-  },
-  {
     name: "supervisor: the broker's own words reach a terminal without control characters",
     file: 'sandbox/supervisor/broker/broker-words',
     right: 'printable(line)',

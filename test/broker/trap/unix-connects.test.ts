@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, statSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -15,30 +14,13 @@ import { unixSocket } from '../../../shared/sys/socket.js';
 import { SOL_SOCKET } from '../../../shared/sys/socket-constants.js';
 import { setOption } from '../../../shared/sys/socket-option.js';
 import { openUnixDiag, SandboxListeners } from '../../../shared/sys/unix-sockets.js';
+import { FULL_QUEUE, holdFullQueue } from '../../harness/full-queue.js';
 import { PATIENCE } from '../../harness/patience.js';
 import { readableFolder } from '../../harness/users.js';
 
 const SO_SNDTIMEO = 21;
 const WAIT_MS = 500;
 const GIVE_UP_MS = 20_000 * PATIENCE;
-const NAME = `postern-full-${process.pid}`;
-const FULL: UnixTarget = { kind: 'abstract', address: Buffer.from(`\x01\0\0${NAME}`, 'latin1') };
-/** A listener with a full queue. Then it makes the socket at descriptor 3, which it shares with the test, blocking again and again. */
-const HOLDER = `
-import fcntl, socket, sys
-listener = socket.socket(socket.AF_UNIX)
-listener.bind("\\0${NAME}")
-listener.listen(0)
-kept = []
-try:
-    while True:
-        kept.append(socket.socket(socket.AF_UNIX))
-        kept[-1].setblocking(False)
-        kept[-1].connect("\\0${NAME}")
-except BlockingIOError:
-    print("full", flush=True)
-while True: fcntl.fcntl(3, fcntl.F_SETFL, 0)
-`;
 
 function plainSocket(): OwnedFd {
   const socket = unixSocket('stream');
@@ -66,13 +48,6 @@ async function connectsOf(
   };
 }
 
-async function holdQueue(socket: OwnedFd): Promise<ChildProcess> {
-  const child = spawn('python3', ['-c', HOLDER], { stdio: ['ignore', 'pipe', 'inherit', socket.number] });
-  assert.ok(child.stdout !== null);
-  await once(child.stdout, 'data');
-  return child;
-}
-
 /** @returns the milliseconds that the connect took, and the longest time in which this thread did nothing else */
 async function timed(
   connect: ConnectUnix,
@@ -86,7 +61,7 @@ async function timed(
     last = performance.now();
   };
   const timer = setInterval(look, 5);
-  await new Promise((resolve) => connect(fd, FULL, resolve));
+  await new Promise((resolve) => connect(fd, FULL_QUEUE, resolve));
   look();
   clearInterval(timer);
   return { took: performance.now() - started, held };
@@ -97,7 +72,7 @@ test('an AF_UNIX connect that a slow plugin makes wait does not hold the main th
   using socket = plainSocket();
   const limit = new BigInt64Array([0n, BigInt(WAIT_MS) * 1000n]);
   setOption(socket.number, SOL_SOCKET, SO_SNDTIMEO, new Uint8Array(limit.buffer));
-  const holder = await holdQueue(socket);
+  const holder = await holdFullQueue(socket);
   try {
     // The plugin must clear O_NONBLOCK at the right moment, which happens once in some hundred connects.
     const giveUpAt = performance.now() + GIVE_UP_MS;
