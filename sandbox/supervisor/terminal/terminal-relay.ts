@@ -5,21 +5,15 @@ import { constants } from 'node:os';
 import { TERMINAL_DRAIN_MS, TERMINAL_LOOK_MS, TERMINAL_WORDS_BYTES } from '../../../shared/limits.js';
 import { readOnce } from '../../../shared/sys/fcntl.js';
 import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
-import {
-  setPacketMode,
-  signalTerminal,
-  type TerminalPair,
-  terminalModes,
-} from '../../../shared/sys/terminal.js';
-import { asksToStop, endOfInput, withoutOwnEditing } from '../../../shared/sys/terminal-modes.js';
+import { setPacketMode, signalTerminal, type TerminalPair } from '../../../shared/sys/terminal.js';
+import { withoutOwnEditing } from '../../../shared/sys/terminal-modes.js';
 import { READABLE, Watch, WRITABLE } from '../../../shared/sys/uv-poll.js';
 import { InputPermission } from './input-permission.js';
 import { PendingBytes } from './pending-bytes.js';
+import { TypedInput } from './typed-input.js';
 import type { UserTerminal } from './user-terminal.js';
 
 const { EAGAIN } = constants.errno;
-/** How long the other programs of a pipeline have for a line before it is the plugin's. */
-const UNCLAIMED_MS = 100;
 const buffer = new Uint8Array(65_536);
 
 export class TerminalRelay {
@@ -35,16 +29,13 @@ export class TerminalRelay {
    */
   readonly #alone: boolean;
   readonly #permission: InputPermission;
+  readonly #input: TypedInput;
   #master: OwnedFd | undefined;
   #slave: OwnedFd | undefined;
   #fromPlugin: Watch | undefined;
   #fromUser: Watch | undefined;
   #looks: NodeJS.Timeout | undefined;
-  #claim: NodeJS.Timeout | undefined;
   #wasOurs = false;
-  /** Whether another program of the job may read the terminal that postern has made raw. Then postern reads nothing. */
-  #shared = false;
-  readonly #typed = new PendingBytes();
   readonly #shown = new PendingBytes();
   readonly #words = new PendingBytes();
   #lastShown = 0;
@@ -52,7 +43,6 @@ export class TerminalRelay {
   #drained = false;
   #onDrained: (() => void) | undefined;
   #onTaken: (() => void) | undefined;
-  #onStopKey: (() => void) | undefined;
   readonly #onResize = (): void => this.#copySize();
   readonly #onExit = (): void => this.#user.giveBack();
 
@@ -64,6 +54,16 @@ export class TerminalRelay {
     this.modes = this.#alone ? modes : withoutOwnEditing(modes);
     this.size = user.size() ?? new Uint8Array(8);
     this.#permission = new InputPermission(user, this.#alone, streams, modes);
+    this.#input = new TypedInput({
+      user,
+      alone: this.#alone,
+      permission: this.#permission,
+      modes: this.modes,
+      master: () => (this.#master?.open === true ? this.#master.number : undefined),
+      isOurs: () => this.#wasOurs,
+      onReady: () => this.#want(),
+      onHangUp: () => this.#hangUp(),
+    });
   }
 
   /** Begins, when the plugin is about to run. @param pair owned from here on */
@@ -95,7 +95,7 @@ export class TerminalRelay {
       this.#onTaken?.();
     }
     this.#wasOurs = ours;
-    if (this.#shared) this.#shared = this.#permission.isShared();
+    this.#input.look();
     if (!ours) this.#user.giveBack();
     if (this.#master.open) this.#permission.checkEcho(this.#master.number, ours);
     if (this.#pluginEnded && performance.now() - this.#lastShown > TERMINAL_DRAIN_MS) this.#finish();
@@ -114,7 +114,7 @@ export class TerminalRelay {
 
   /** @param callback called when Ctrl-Z goes to the plugin's terminal as a key */
   whenStopKey(callback: () => void): void {
-    this.#onStopKey = callback;
+    this.#input.whenStopKey(callback);
   }
 
   /** @param callback called once for each reason why the plugin gets no input */
@@ -172,7 +172,7 @@ export class TerminalRelay {
 
   #close(): void {
     clearInterval(this.#looks);
-    clearTimeout(this.#claim);
+    this.#input.close();
     process.off('SIGWINCH', this.#onResize);
     this.#fromPlugin?.close();
     this.#fromUser?.close();
@@ -191,16 +191,15 @@ export class TerminalRelay {
   #want(): void {
     if (this.#master?.open !== true) return;
     const shows = this.#shown.length + this.#words.length > 0;
-    const types = this.#typed.length > 0;
-    const idle = !types && this.#claim === undefined && !this.#pluginEnded;
-    const reads = idle && this.#wasOurs && !this.#shared && this.#mayTake(this.#master.number);
+    const types = this.#input.waits;
+    const reads = !this.#pluginEnded && this.#input.mayRead;
     this.#fromPlugin?.want((this.#shown.length > 0 || this.#drained ? 0 : READABLE) | (types ? WRITABLE : 0));
     this.#fromUser?.want((reads ? READABLE : 0) | (shows ? WRITABLE : 0));
   }
 
   #onPlugin(events: number): void {
     if (this.#master?.open !== true) return;
-    if ((events & WRITABLE) !== 0) this.#typed.writeTo(this.#master.number);
+    if ((events & WRITABLE) !== 0) this.#input.write();
     if ((events & READABLE) !== 0 && this.#shown.length === 0) this.#readPlugin(this.#master.number);
     this.#want();
   }
@@ -223,44 +222,11 @@ export class TerminalRelay {
 
   #onUser(events: number): void {
     if ((events & WRITABLE) !== 0) this.#show();
-    if ((events & READABLE) !== 0) this.#readUser();
+    if ((events & READABLE) !== 0) {
+      this.look();
+      this.#input.read();
+    }
     this.#want();
-  }
-
-  #readUser(): void {
-    this.look();
-    if (!this.#wasOurs || this.#shared || this.#typed.length > 0) return;
-    if (this.#alone) {
-      this.#shared = this.#permission.isShared();
-      if (!this.#shared) this.#take();
-      return;
-    }
-    // Another program of the pipeline may read this line.
-    this.#claim ??= setTimeout(() => {
-      this.#claim = undefined;
-      const master = this.#master;
-      if (master?.open === true && this.#user.isOurs && this.#mayTake(master.number)) this.#take();
-      this.#want();
-    }, UNCLAIMED_MS);
-  }
-
-  #mayTake(master: number): boolean {
-    return this.#permission.mayTake(master, this.#wasOurs);
-  }
-
-  #take(): void {
-    if (this.#master?.open !== true) return;
-    const length = readOnce(this.#user.number, buffer);
-    if (length === -EAGAIN) return;
-    if (this.#user.modes() === undefined) {
-      this.#hangUp();
-      return;
-    }
-    if (length < 0) return;
-    this.#typed.add(length === 0 ? new Uint8Array([endOfInput(this.modes)]) : buffer.subarray(0, length));
-    this.#typed.writeTo(this.#master.number);
-    const modes = length > 0 && this.#alone ? terminalModes(this.#master.number) : undefined;
-    if (modes !== undefined && asksToStop(modes, buffer.subarray(0, length))) this.#onStopKey?.();
   }
 
   #show(): void {
