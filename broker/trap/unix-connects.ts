@@ -1,5 +1,6 @@
 // Who connects the AF_UNIX sockets of a sandbox. As an ordinary user, broker and plugin have one uid, and the broker does it. As root they
 // have different ones, and a socket's file would not let the broker in: a thread of the supervisor does it, see supervised-orders.ts.
+import { constants } from 'node:os';
 import {
   connectInside,
   findInside,
@@ -8,6 +9,8 @@ import {
 } from '../../shared/sys/connect-inside.js';
 import type { SlowLane } from '../stall/slow-lane.js';
 import type { StallBudget } from '../stall/stall-budget.js';
+
+const { EAGAIN } = constants.errno;
 
 /** @param done takes 0, minus errno, or `host` for a socket that was not bound in the sandbox */
 export type ConnectUnix = (fd: number, target: UnixTarget, done: (result: number | 'host') => void) => void;
@@ -30,9 +33,11 @@ export function connectsHere(
     }
     const { address, file } = found;
     if (file !== undefined) stall.descriptors.hold(file);
-    void slowLane.connect(stall, fd, address).then((result) => {
+    const finish = (result: number): void => {
       file?.close();
       done(result);
-    });
+    };
+    // Without a descriptor for the alarm nothing could end a connect that waits.
+    slowLane.connect(stall, fd, address).then(finish, () => finish(-EAGAIN));
   };
 }

@@ -126,3 +126,13 @@ for (const slow of [false, true])
       close();
     }
   });
+
+test('an AF_UNIX connect of a slow plugin is EAGAIN where the broker has no descriptor left for the slow lane', async () => {
+  const stall = new StallBudget(() => {}, { hold: () => {} });
+  stall.wasSlow(false, 30, 30);
+  const listeners = new SandboxListeners(-1, []);
+  const connect = connectsHere({ root: -1, listeners }, stall, {
+    connect: () => Promise.reject(new Error('EMFILE')),
+  });
+  assert.equal(await new Promise((resolve) => connect(-1, FULL_QUEUE, resolve)), -11);
+});
