@@ -90,12 +90,13 @@ export type WhollyTrapped = (typeof WHOLLY_TRAPPED)[number];
 /** The calls that set a mode. The filter reports those with S_ISGID and without S_ISUID. */
 export const MODE_CALLS = ['chmod', 'fchmod', 'fchmodat', 'fchmodat2'] as const;
 export type ModeCall = (typeof MODE_CALLS)[number];
-/** The calls that the filter reports, setsockopt with SO_LINGER alone, and how the broker ended each. */
+/** All calls that the filter reports, some with certain arguments alone: setsockopt with SO_LINGER, ioctl with requests that read interfaces. */
 export const TRAP_CALLS = [
   'connect',
   'bind',
   'listen',
   'setsockopt',
+  'ioctl',
   'chmod',
   'fchmod',
   'fchmodat',

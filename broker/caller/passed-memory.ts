@@ -1,5 +1,6 @@
 // Where the argument of a trapped call lies in its caller's memory. Runs in the broker.
 import { MODE_CALLS, type TrapCall } from '../../shared/reasons.js';
+import { IFCONF_BYTES, IFREQ_BYTES, SIOCGIFCONF } from '../../shared/sys/interface-requests.js';
 import type { Notification } from '../../shared/sys/seccomp-notify.js';
 
 /** sizeof(struct linger), socket(7). */
@@ -7,14 +8,15 @@ export const LINGER_BYTES = 8;
 
 export interface PassedMemory {
   readonly at: bigint;
-  /** As the call says, and for an option no more than the kernel reads. */
+  /** As the call says, and for an option or a request no more than the kernel reads. */
   readonly length: number;
 }
 
 /** @returns undefined for listen(2), which passes none, and for calls with a path, whose length is not known yet */
 export function passedMemory(call: TrapCall, notification: Notification): PassedMemory | undefined {
   if (call === 'listen' || MODE_CALLS.some((one) => one === call)) return undefined;
-  const { address, ints, option } = notification;
+  const { address, ints, third, option } = notification;
+  if (call === 'ioctl') return { at: third, length: ints[1] === SIOCGIFCONF ? IFCONF_BYTES : IFREQ_BYTES };
   if (call !== 'setsockopt') return { at: address, length: ints[2] };
   return { at: option.address, length: Math.min(option.length, LINGER_BYTES) };
 }

@@ -1,11 +1,11 @@
-// Takes a caller's descriptor and copies the address or the option that it passed. Both wait for locks of the caller. Runs in the broker.
+// Takes a caller's descriptor and copies the address, the option or the request that it passed. Both wait for locks of the caller. Runs in the broker.
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import type { CallerProcesses } from './caller-processes.js';
 import { copyAddress } from './copy-address.js';
 import { passedMemory } from './passed-memory.js';
 import type { TrappedCall } from './trapped-call.js';
 
-/** A duplicate of a call's descriptor and a copy of its address or option, or minus errno of either. */
+/** A duplicate of a call's descriptor and a copy of its address, option or request, or minus errno of either. */
 export interface Reached {
   readonly descriptor: OwnedFd | number;
   /** As many bytes as the call says. Undefined for listen(2). */

@@ -12,6 +12,7 @@ import { identifySocket, tcpState } from '../../shared/sys/socket-state.js';
 import { type Reached, reachCaller } from '../caller/reach-caller.js';
 import { readSockaddr, SOCKADDR_IN_BYTES, SOCKADDR_IN6_BYTES } from '../caller/read-sockaddr.js';
 import type { TrappedCall } from '../caller/trapped-call.js';
+import { answerInterfaces } from './answer-interfaces.js';
 import { bindNetlink } from './bind-netlink.js';
 import { changeMode } from './change-mode.js';
 import { connectDatagram } from './connect-datagram.js';
@@ -24,7 +25,7 @@ import { setLinger } from './set-linger.js';
 import type { TrapContext } from './trap-context.js';
 import type { TrappedSocket } from './trapped-socket.js';
 
-const { EINVAL, EACCES, EAFNOSUPPORT } = constants.errno;
+const { EINVAL, EACCES, EAFNOSUPPORT, ENOTSOCK, ENOTTY } = constants.errno;
 const AF_NETLINK = 16;
 
 /** Ends a call, now or when its connection is there. */
@@ -78,7 +79,7 @@ function handleSocket(
 ): boolean {
   const identity = identifySocket(descriptor.number);
   if (typeof identity === 'number') {
-    call.end(identity, 'error');
+    call.end(call.call === 'ioctl' && identity === -ENOTSOCK ? -ENOTTY : identity, 'error');
     return false;
   }
   const { domain, netns } = identity;
@@ -86,6 +87,10 @@ function handleSocket(
   if (address === undefined) return listen(context, call, socket);
   if (call.call === 'setsockopt') {
     setLinger(call, descriptor.number, address);
+    return false;
+  }
+  if (call.call === 'ioctl') {
+    answerInterfaces(context, call, socket, address);
     return false;
   }
   if (domain === AF_UNIX && call.call === 'connect') return connectUnix(context, call, socket, address);

@@ -1,9 +1,10 @@
-// What the supervisor does for one sandbox: it connects AF_UNIX sockets with the plugin's ids, and sets modes of folders. It works on a bounded
-// number of orders at a time, and the others wait here. Runs in the broker.
+// What the supervisor does for one sandbox: it connects AF_UNIX sockets with the plugin's ids, sets modes of folders, and writes answers into the
+// memory of callers. It works on a bounded number of orders at a time, and the others wait here. Runs in the broker.
 import { constants } from 'node:os';
 import { ORDER_BYTES_SENT, UNIX_ORDERS_SENT } from '../../shared/limits.js';
 import {
   BROKER_DESCRIPTOR_FD,
+  type CallerAnswerPacket,
   type FolderModePacket,
   type UnixConnectPacket,
 } from '../../shared/protocol/link.js';
@@ -15,6 +16,14 @@ import type { ConnectUnix } from './unix-connects.js';
 type Done = (result: number | 'host') => void;
 /** @param done takes 0 or minus errno */
 export type SetFolderMode = (change: FolderMode, done: (result: number) => void) => void;
+
+/**
+ * @param tid of a caller whose ioctl(2) waits for an answer
+ * @param done takes 0, or minus errno: EPERM if the supervisor does not write it
+ */
+export type AnswerCaller = (tid: number, answer: Uint8Array, done: (result: number) => void) => void;
+
+type Packet = UnixConnectPacket | FolderModePacket | CallerAnswerPacket;
 
 interface Queued {
   readonly id: number;
@@ -47,6 +56,12 @@ export class SupervisedOrders {
     );
   };
 
+  readonly answerCaller: AnswerCaller = (tid, answer, done) => {
+    this.#add({ type: 'caller_answer', ...this.#name(), tid, answer: base64(answer) }, [], (result) =>
+      done(result === 'host' ? -constants.errno.EPERM : result),
+    );
+  };
+
   answer(id: number, result: number | 'host'): void {
     const sent = this.#waiting.get(id);
     if (sent !== undefined) this.#end(sent, result);
@@ -66,7 +81,7 @@ export class SupervisedOrders {
     return { session: this.#session, id };
   }
 
-  #add(packet: UnixConnectPacket | FolderModePacket, descriptors: readonly number[], done: Done): void {
+  #add(packet: Packet, descriptors: readonly number[], done: Done): void {
     this.#queue.push({ id: packet.id, bytes: Buffer.from(JSON.stringify(packet)), descriptors, done });
     this.#send();
   }

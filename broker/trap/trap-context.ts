@@ -9,7 +9,7 @@ import type { Services } from '../request/services.js';
 import type { CarryOver } from './carry-over.js';
 import type { LoopbackHints } from './loopback-hints.js';
 import type { SocketRefusals } from './socket-refusals.js';
-import type { SetFolderMode } from './supervised-orders.js';
+import type { AnswerCaller, SetFolderMode } from './supervised-orders.js';
 import type { ConnectUnix } from './unix-connects.js';
 import type { WaitingCalls } from './waiting-calls.js';
 
@@ -31,6 +31,7 @@ export interface TrapContext {
   readonly carryOver: CarryOver;
   readonly connectUnix: ConnectUnix;
   readonly setFolderMode: SetFolderMode;
+  readonly answerCaller: AnswerCaller;
   /** Whether Landlock denies TCP in the sandbox. If so an AF_UNIX bind may go on: a swapped socket only gets an errno. */
   readonly landlockDeniesTcp: boolean;
 }

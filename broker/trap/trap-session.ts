@@ -106,6 +106,7 @@ export class TrapSession {
             services.slowLane,
           ),
       setFolderMode: this.#supervised.setFolderMode,
+      answerCaller: this.#supervised.answerCaller,
       landlockDeniesTcp,
     };
     wakeSynchronously(ends.listener.number);

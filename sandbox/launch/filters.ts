@@ -15,19 +15,29 @@ import { SO_LINGER, SOL_SOCKET } from '../../shared/sys/socket-constants.js';
 import { argumentDenials } from './filter/argument-denials.js';
 import { conditionalCalls } from './filter/conditional-calls.js';
 import type { FilterGroup } from './filter/filter-group.js';
+import { interfaceReads, readRules } from './filter/interface-requests.js';
 import { ordinaryCalls } from './filter/ordinary-calls.js';
 import { refusedCalls } from './filter/refused-calls.js';
 import { setGidModes } from './filter/set-gid-modes.js';
 
-/** Whether the plugin's own connect, bind, listen, SO_LINGER and set-gid modes are reported to the broker, or refused. */
+/** Whether the plugin's own connect, bind, listen, SO_LINGER, set-gid modes and reads of interfaces are reported to the broker, or refused. */
 export type Egress = 'transparent' | 'channel';
 
 /** No other filter may refuse a call that one filter reports, since the strictest answer counts. */
 const REPORTING: Filter = {
   otherwise: 'allow',
-  rules: [{ calls: WHOLLY_TRAPPED, action: 'notify' }, lingerRule('notify'), ...setGidModes('notify')],
+  rules: [
+    { calls: WHOLLY_TRAPPED, action: 'notify' },
+    lingerRule('notify'),
+    ...setGidModes('notify'),
+    ...readRules('notify'),
+  ],
 };
-const REFUSED_IN_CHANNEL = [...WHOLLY_TRAPPED.map((call) => `seccomp.${call}`), 'seccomp.set_gid_modes'];
+const REFUSED_IN_CHANNEL = [
+  ...WHOLLY_TRAPPED.map((call) => `seccomp.${call}`),
+  'seccomp.set_gid_modes',
+  interfaceReads.name,
+];
 
 /**
  * @param added calls beyond those of every plugin; none that is reported or judged by its arguments

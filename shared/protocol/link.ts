@@ -56,8 +56,8 @@ export type SupervisorLine =
   /** Asks whether the broker still answers. */
   | { readonly type: 'ping'; readonly id: number }
   /**
-   * The answer to a {@link UnixConnectPacket} or a {@link FolderModePacket}: 0, minus errno, or `host` for a socket that was not bound in the
-   * sandbox.
+   * The answer to a {@link UnixConnectPacket}, a {@link FolderModePacket} or a {@link CallerAnswerPacket}: 0, minus errno, or `host` for a
+   * socket that was not bound in the sandbox.
    */
   | {
       readonly type: 'order_done';
@@ -211,4 +211,16 @@ export interface FolderModePacket {
   /** As decimal text. */
   readonly inode?: { readonly dev: string; readonly ino: string } | undefined;
   readonly mode: number;
+}
+
+/** A packet from broker to supervisor, without a descriptor: the answer to a caller whose ioctl(2) waits. The supervisor writes it. */
+export interface CallerAnswerPacket {
+  readonly type: 'caller_answer';
+  /** Of the trap. */
+  readonly session: number;
+  readonly id: number;
+  /** Of the caller, on the host. */
+  readonly tid: number;
+  /** One struct ifreq or more. Base64. */
+  readonly answer: string;
 }

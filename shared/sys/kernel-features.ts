@@ -45,7 +45,7 @@ export function kernelFeatures(): KernelFeatures {
     seccompFilter: hasAction(RET_ERRNO),
     userNotification:
       hasAction(RET_USER_NOTIF) && seccomp(NR_SECCOMP, SECCOMP_GET_NOTIF_SIZES, 0, new Uint8Array(6)) === 0,
-    waitKillable: knowsFlags(FLAG_NEW_LISTENER | FLAG_WAIT_KILLABLE_RECV),
+    waitKillable: waitsKillable(),
     threadPidfd: opensThreads(),
     passRights: hasSocketOption(SO_PASSRIGHTS),
     netnsCookie: hasSocketOption(SO_NETNS_COOKIE),
@@ -58,6 +58,11 @@ function hasAction(action: number): boolean {
   return (
     seccomp(NR_SECCOMP, SECCOMP_GET_ACTION_AVAIL, 0, new Uint8Array(Uint32Array.of(action).buffer)) === 0
   );
+}
+
+/** Whether only a deadly signal ends a call that a listener has received. */
+export function waitsKillable(): boolean {
+  return knowsFlags(FLAG_NEW_LISTENER | FLAG_WAIT_KILLABLE_RECV);
 }
 
 /** The kernel checks the flags before the filter, which is missing here: an unknown flag is EINVAL, known flags lead to EFAULT. */

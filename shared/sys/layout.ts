@@ -22,6 +22,7 @@ export const LAYOUT = {
   'struct sockaddr_in6': { size: 28, sin6_port: 2, sin6_addr: 8 },
   'struct sockaddr_un': { size: 110, sun_path: 2 },
   'struct ifreq': { size: 40, ifr_flags: 16 },
+  'struct ifconf': { size: 16, ifc_buf: 8 },
   'struct in6_ifreq': { size: 24, ifr6_prefixlen: 16, ifr6_ifindex: 20 },
   'struct rlimit': { size: 16, rlim_max: 8 },
   'struct mount_attr': { size: 32, attr_clr: 8, propagation: 16, userns_fd: 24 },

@@ -32,6 +32,8 @@ export interface Notification {
   readonly first: bigint;
   /** The second argument, as an address in the caller's memory. */
   readonly address: bigint;
+  /** The third argument, as an address in the caller's memory. */
+  readonly third: bigint;
   /** The fourth argument, as an address in the caller's memory, and the fifth, as an int. */
   readonly option: { readonly address: bigint; readonly length: number };
 }
@@ -56,6 +58,7 @@ export function readNotification(slot: Uint8Array): Notification {
     ints: [argument(0), argument(1), argument(2)],
     first: view.getBigUint64(NOTIF['data.args'], true),
     address: view.getBigUint64(NOTIF['data.args'] + 8, true),
+    third: view.getBigUint64(NOTIF['data.args'] + 16, true),
     option: { address: view.getBigUint64(NOTIF['data.args'] + 24, true), length: argument(4) },
   };
 }

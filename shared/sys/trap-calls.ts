@@ -1,15 +1,25 @@
-// The numbers of the calls that the filter of a plugin reports, on this machine. Runs in the broker.
+// The numbers of the calls that the filter of a plugin reports, on this machine. Runs in the broker and the supervisor.
 import type { TrapCall } from '../reasons.js';
 
 /** arm64 has no chmod. */
 const NUMBERS: Readonly<Partial<Record<TrapCall, number>>> =
   process.arch === 'arm64'
-    ? { connect: 203, bind: 200, listen: 201, setsockopt: 208, fchmod: 52, fchmodat: 53, fchmodat2: 452 }
+    ? {
+        connect: 203,
+        bind: 200,
+        listen: 201,
+        setsockopt: 208,
+        ioctl: 29,
+        fchmod: 52,
+        fchmodat: 53,
+        fchmodat2: 452,
+      }
     : {
         connect: 42,
         bind: 49,
         listen: 50,
         setsockopt: 54,
+        ioctl: 16,
         chmod: 90,
         fchmod: 91,
         fchmodat: 268,

@@ -68,7 +68,7 @@ export function hostile(behaviour: HostileBehaviour): void {
 }
 
 function trappedName(protection: string): string {
-  return /^seccomp\.(?:connect|bind|listen)$/.test(protection) ? 'trap' : protection;
+  return /^seccomp\.(?:connect|bind|listen|ioctl_interface_reads)$/.test(protection) ? 'trap' : protection;
 }
 
 async function attempt(

@@ -28,6 +28,21 @@ export const TAKES_TWICE: Mutation = {
     }
   })()`,
 };
+/** A broker that takes the descriptor again when it asks the kernel, a little later. */
+export const ASKS_ANOTHER: Mutation = {
+  file: 'broker/trap/answer-interfaces',
+  right: 'ask(descriptor.number, call.notification.ints[1], memory)',
+  wrong: `(() => {
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
+    const again = context.processes.take(call.tid, call.descriptor);
+    if (typeof again === 'number') return again;
+    try {
+      return ask(again.number, call.notification.ints[1], memory);
+    } finally {
+      again.close();
+    }
+  })()`,
+};
 /** The kernel has no Landlock for TCP, as the supervisor sees it. */
 export const NO_LANDLOCK_FOR_TCP: Mutation = {
   file: 'sandbox/supervisor/start/start-plugin',

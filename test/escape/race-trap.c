@@ -1,6 +1,8 @@
 // Changes the arguments of a trapped call while another thread makes it: the address in memory, or the file behind the descriptor.
-// Prints what it saw. The test knows whether a forbidden listener heard something.
+// Prints what it saw. The test knows whether a forbidden listener heard something. A wrong list of interfaces shows here.
 #include "../interop/semantics/prelude.h"
+#include <net/if.h>
+#include <sys/ioctl.h>
 
 static int ALLOWED, FORBIDDEN, FREE;
 static volatile int over;
@@ -108,6 +110,36 @@ static void call_unix(void) {
   }
 }
 
+/** The sandbox's own list, from before the race. */
+static struct ifreq listed[16];
+static int listed_bytes;
+static int list(int fd, struct ifreq *into) {
+  struct ifconf all = {.ifc_len = sizeof listed, .ifc_req = into};
+  return ioctl(fd, SIOCGIFCONF, &all) < 0 ? -1 : all.ifc_len;
+}
+
+/** A socket of the sandbox that becomes one of the host. */
+static void *flips_owner(void *unused) {
+  for (long at = 0; !over; at += 1) {
+    dup2(sources[at % 2 ? OWN : PEER], SLOT);
+    flips += 1;
+  }
+  return unused;
+}
+
+/** The sandbox has its own list, and no second interface. */
+static void call_interfaces(void) {
+  struct ifreq found[16] = {0}, second = {.ifr_ifindex = 2};
+  int bytes = calls % 2 ? list(SLOT, found) : -1, told = 0;
+  if (calls % 2 == 0) told = ioctl(SLOT, SIOCGIFNAME, &second) == 0;
+  else if (bytes >= 0) connected += 1, told = bytes != listed_bytes || memcmp(found, listed, bytes) != 0;
+  wrong += told;
+  if (!told || !endless) return;
+  printf("result wrong told\n");
+  fflush(stdout);
+  _exit(0);
+}
+
 static void race(void *(*flip)(void *), void (*act)(void)) {
   pthread_t thread;
   long start = now_ms();
@@ -148,7 +180,11 @@ int main(int argc, char **argv) {
     sources[OWN] = tcp(SOCK_NONBLOCK), sources[REFUSED] = refused, sources[PEER] = peer;
     sources[UNIX] = socket(AF_UNIX, SOCK_STREAM, 0);
     sources[OWN6] = socket(AF_INET6, SOCK_STREAM | SOCK_NONBLOCK, 0);
-    if (strcmp(what, "unix") == 0) {
+    listed_bytes = list(sources[OWN], listed);
+    if (strcmp(what, "interfaces") == 0) {
+      race(flips_owner, call_interfaces);
+      wrong += listed_bytes <= 0 || connected == 0;
+    } else if (strcmp(what, "unix") == 0) {
       address.in = at(FREE);
       race(flips_unix, call_unix);
     } else race(flips_descriptor, call_descriptor);

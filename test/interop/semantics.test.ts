@@ -16,7 +16,7 @@ const PROGRAMS = {
     'addresses of each family, of wrong lengths, in no memory, and descriptors that are none are what they are',
   processes: 'children and threads connect as they would',
   inside: 'listeners, UDP and AF_UNIX of the sandbox are what they are anywhere',
-  requests: 'urgent data has its mark, and a socket its owner',
+  requests: 'urgent data has its mark, a socket its owner, and `lo` its name and addresses',
   signals: 'signals reach a connect that waits as they would reach it on the host',
 } as const;
 

@@ -28,6 +28,7 @@ const TESTS: Readonly<Record<string, string | readonly [test: string, pattern: s
   'seccomp.set_uid_files': 'escape/hold-pipe',
   'seccomp.set_gid_modes': 'escape/set-gid',
   'seccomp.ioctl_interfaces': 'escape/interface-ioctls',
+  'seccomp.ioctl_interface_reads': 'escape/interface-ioctls',
   'seccomp.received_options': 'escape/socket-options',
   'seccomp.peer_label': 'escape/socket-options',
   'seccomp.peer_handle': 'escape/socket-options',

@@ -1,5 +1,5 @@
 // The protections of the trap, from the receipt of a call to the hand-over, and of the channel.
-import { READS_TWICE, TAKES_TWICE } from '../escape/race-mutations.js';
+import { ASKS_ANOTHER, READS_TWICE, TAKES_TWICE } from '../escape/race-mutations.js';
 import { type Protection, refusedBy } from './protection.js';
 
 const race = (what: string): Pick<Protection, 'tests' | 'pattern'> => ({
@@ -13,6 +13,10 @@ const semantics = (sentence: string): Pick<Protection, 'tests' | 'pattern'> => (
 const trapped = (...files: readonly string[]): Pick<Protection, 'tests' | 'pattern'> => ({
   tests: files.map((file) => `escape/${file}`),
   pattern: refusedBy('transparent'),
+});
+const answered = (sentence: string): Pick<Protection, 'tests' | 'pattern'> => ({
+  tests: ['escape/answer-caller'],
+  pattern: sentence,
 });
 const DIFFERENCES = { tests: ['interop/differences'], pattern: '.user' };
 const ISCONN = "closed ? connectAtOnce(descriptor.number, raw) : -EISCONN, closed ? 'own' : 'brokered'";
@@ -44,6 +48,46 @@ export const trapProtections: readonly Protection[] = [
   },
   { name: 'trap: an address is copied once', ...READS_TWICE, ...race('The address of a trapped call') },
   { name: 'trap: a descriptor is taken once', ...TAKES_TWICE, ...race('The file behind the descriptor') },
+  {
+    name: 'trap: interfaces are those of the socket that was taken',
+    ...ASKS_ANOTHER,
+    ...race('The socket whose interfaces'),
+  },
+  {
+    name: 'trap: a socket of the host tells no interfaces',
+    file: 'broker/trap/answer-interfaces',
+    right: 'if (!own)',
+    wrong: 'if (false)',
+    ...trapped('interface-ioctls'),
+  },
+  {
+    name: "trap: an answer is written into the sandbox's processes alone",
+    file: 'sandbox/supervisor/unix/answer-caller',
+    right: 'if (pidNamespace === undefined || thread.pidNamespace !== pidNamespace)',
+    wrong: 'if (false)',
+    ...answered('not of the named sandbox'),
+  },
+  {
+    name: 'trap: an answer is written only for a call that waits for one',
+    file: 'sandbox/supervisor/unix/answer-caller',
+    right: "trapCall(number) !== 'ioctl' || !INTERFACE_READS.includes(request)",
+    wrong: 'false',
+    ...answered('waits for no answer'),
+  },
+  {
+    name: 'trap: an answer has the size that the call wants',
+    file: 'sandbox/supervisor/unix/answer-caller',
+    right: 'if (bytes.length !== IFREQ_BYTES)',
+    wrong: 'if (false)',
+    ...answered('no struct ifreq'),
+  },
+  {
+    name: 'trap: a list of interfaces fits the room of the caller',
+    file: 'sandbox/supervisor/unix/answer-caller',
+    right: 'Math.min(view.getInt32(0, true), list.length)',
+    wrong: 'list.length',
+    ...answered('than the caller has room for'),
+  },
   {
     name: 'trap: whose socket it is, by its network namespace',
     file: 'broker/trap/handle-trap',

@@ -2,7 +2,7 @@
 import { IPPROTO_IP, IPPROTO_IPV6, MSG_FASTOPEN, SOL_SOCKET } from '../../../shared/sys/socket-constants.js';
 import { fileSystemRequests } from './file-system-requests.js';
 import type { FilterGroup } from './filter-group.js';
-import { interfaceRequests } from './interface-requests.js';
+import { interfaceReads, interfaceRequests } from './interface-requests.js';
 import { setGidModes } from './set-gid-modes.js';
 
 const MSG_ERRQUEUE = 0x2000;
@@ -109,6 +109,7 @@ export const argumentDenials: readonly FilterGroup[] = [
     rules: setGidModes('EPERM'),
   },
   interfaceRequests,
+  interfaceReads,
   {
     name: 'seccomp.received_options',
     why: 'IPV6_2292PKTOPTIONS, ipv6(7), and IP_PKTOPTIONS, ip(7), name the interface of the host by which a segment came',

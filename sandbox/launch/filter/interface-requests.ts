@@ -1,5 +1,7 @@
 // Requests of ioctl(2) on sockets, netdevice(7) and socket(7). The kernel answers those about interfaces for the network namespace of the
 // socket, which can be the host's.
+import { INTERFACE_READS } from '../../../shared/sys/interface-requests.js';
+import type { FilterRule } from '../../../shared/sys/seccomp.js';
 import type { FilterGroup } from './filter-group.js';
 import { allExcept, refuseRequests, withHighBytes } from './requests-of-type.js';
 
@@ -10,10 +12,25 @@ const OF_THE_SOCKET = [0x01, 0x02, 0x03, 0x04, 0x05];
 
 export const interfaceRequests: FilterGroup = {
   name: 'seccomp.ioctl_interfaces',
-  why: "the 0x89xx and 0x8bxx requests list the interfaces of the socket's network namespace, which can be the host's",
+  why: "the 0x89xx and 0x8bxx requests tell and set all of the socket's network namespace, which can be the host's",
   rules: [
-    ...allExcept(SOCKETS, OF_THE_SOCKET),
+    ...allExcept(SOCKETS, [...OF_THE_SOCKET, ...INTERFACE_READS.map((request) => request & 0xff)]),
     ...withHighBytes(SOCKETS),
     refuseRequests({ mask: 0xff00, equals: WIRELESS }),
   ],
 };
+
+/** The broker answers these, where it sees the calls. */
+export const interfaceReads: FilterGroup = {
+  name: 'seccomp.ioctl_interface_reads',
+  why: "SIOCGIFCONF and others read the interfaces of the socket's network namespace, which can be the host's",
+  rules: readRules('EPERM'),
+};
+
+export function readRules(action: FilterRule['action']): readonly FilterRule[] {
+  return INTERFACE_READS.map((request) => ({
+    calls: ['ioctl'],
+    action,
+    when: [{ index: 1, equals: request }],
+  }));
+}

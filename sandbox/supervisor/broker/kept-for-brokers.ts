@@ -4,6 +4,7 @@ import { constants } from 'node:os';
 import type { BrokerLine } from '../../../shared/protocol/link.js';
 import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import { ConnectsAsPlugin } from '../unix/connects-as-plugin.js';
+import type { AnswerAsk } from './answer-asks.js';
 import type { BrokerLines } from './broker-lines.js';
 import type { BrokerPackets } from './broker-packets.js';
 import { ChannelKeeper } from './channel-keeper.js';
@@ -96,12 +97,13 @@ export class KeptForBrokers {
     else if (line.type === 'channel_wanted') this.#answerChannel(line.plugin, line.session, line.id);
   }
 
-  /** Receives the broker's orders for AF_UNIX sockets and folders. @returns what ends that */
+  /** Receives the broker's orders for calls of plugins. @returns what ends that */
   receiveAsks(packets: OwnedFd): () => void {
     return receiveUnixAsks(packets, {
       isFull: () => this.#unixConnects.isFull,
       ask: (ask, socket) => this.#connectUnix(ask, socket),
       setMode: (ask) => this.#setMode(ask),
+      answer: (ask) => this.#answerCaller(ask),
       discard: (descriptors) => this.#unixConnects.discard(descriptors),
     });
   }
@@ -128,6 +130,15 @@ export class KeptForBrokers {
     if (trap === undefined) return;
     const kill = this.#killerOf(trap);
     this.#unixConnects.setMode({ ...trap, kill }, change, this.#answerTo(session, id));
+  }
+
+  /** The broker names the caller, too. It gains nothing by another one: the kernel must confirm that it waits for an answer. */
+  #answerCaller({ session, id, tid, bytes }: AnswerAsk): void {
+    const trap = this.#traps.get(session);
+    if (trap === undefined) return;
+    const kill = this.#killerOf(trap);
+    const answer = { tid, pidNamespace: trap.pidNamespace, bytes };
+    this.#unixConnects.answer({ session, kill }, answer, this.#answerTo(session, id));
   }
 
   #answerTo(session: number, id: number): (result: number | 'host') => void {

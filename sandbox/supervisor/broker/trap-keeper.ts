@@ -13,6 +13,8 @@ export interface TrapFacts {
   readonly scratch: readonly bigint[];
   /** The plugin's uid and gid on the host, where they are not the broker's. */
   readonly pluginId: number | undefined;
+  /** The sandbox's pid namespace, as proc(5) names it. */
+  readonly pidNamespace: string | undefined;
   /** Ends the sandbox. */
   readonly kill: () => void;
 }

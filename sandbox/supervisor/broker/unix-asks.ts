@@ -1,5 +1,5 @@
-// Receives the packets of a broker: AF_UNIX sockets of plugins, to be connected with the plugins' ids, and modes of folders. Runs in the
-// supervisor. The broker may have been taken over: a packet of another form is dropped, and another thread closes its descriptors, since a
+// Receives the packets of a broker: AF_UNIX sockets of plugins, to be connected with the plugins' ids, modes of folders, and answers to callers.
+// Runs in the supervisor. The broker may have been taken over: a packet of another form is dropped, and another thread closes its descriptors, since a
 // close can wait.
 import type { UnixConnectPacket } from '../../../shared/protocol/link.js';
 import type { UnixTarget } from '../../../shared/sys/connect-inside.js';
@@ -7,6 +7,7 @@ import { type Message, receiveMessage } from '../../../shared/sys/message.js';
 import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import { AF_UNIX } from '../../../shared/sys/sockaddr.js';
 import { READABLE, Watch } from '../../../shared/sys/uv-poll.js';
+import { type AnswerAsk, readAnswerAsk } from './answer-asks.js';
 import { type ModeAsk, readModeAsk } from './mode-asks.js';
 
 /** Packets that are taken before other events get their turn. */
@@ -26,6 +27,7 @@ export interface AskTakers {
   /** Takes over the socket; undefined: this process had no descriptor left for it. */
   readonly ask: (ask: UnixAsk, socket: OwnedFd | undefined) => void;
   readonly setMode: (ask: ModeAsk) => void;
+  readonly answer: (ask: AnswerAsk) => void;
   /** Takes over descriptors of malformed packets. */
   readonly discard: (descriptors: readonly OwnedFd[]) => void;
 }
@@ -57,10 +59,12 @@ export function receiveUnixAsks(packets: OwnedFd, take: AskTakers): () => void {
 }
 
 function takeAsk({ payload, descriptors, truncated }: Message, take: AskTakers): void {
-  const mode = descriptors.length === 0 && !truncated ? readModeAsk(payload) : undefined;
-  if (mode !== undefined) {
-    take.setMode(mode);
-    return;
+  if (descriptors.length === 0 && !truncated) {
+    const mode = readModeAsk(payload);
+    const answer = mode === undefined ? readAnswerAsk(payload) : undefined;
+    if (mode !== undefined) take.setMode(mode);
+    else if (answer !== undefined) take.answer(answer);
+    if (mode !== undefined || answer !== undefined) return;
   }
   const ask = readUnixAsk(payload);
   const [socket, ...more] = descriptors;

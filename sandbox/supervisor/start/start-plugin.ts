@@ -4,6 +4,7 @@ import type { PluginConfig } from '../../../shared/config/plugin-config.js';
 import { PosternError } from '../../../shared/errors.js';
 import { landlockVersion } from '../../../shared/sys/landlock.js';
 import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
+import { pidNamespaceOf } from '../../../shared/sys/waiting-thread.js';
 import { claimIdRange, type IdRange, RANGE_SIZE } from '../../host/id-range.js';
 import type { Privileges } from '../../host/privileges.js';
 import { hasTrap, type LaunchSpec } from '../../launch/spec.js';
@@ -147,6 +148,7 @@ async function prepareAndLaunch(
           landlockDeniesTcp: landlockVersion() >= LANDLOCK_TCP,
           scratch: scratchDevices(trap.at(-1), entries),
           pluginId: range === undefined ? undefined : range.base + INNER_ID,
+          pidNamespace: pidNamespaceOf(sandbox.pid),
           kill: () => sandbox.kill(),
         });
       }

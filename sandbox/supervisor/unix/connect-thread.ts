@@ -1,6 +1,6 @@
 // A thread of the supervisor that connects AF_UNIX sockets of plugins, and sets modes of their folders, with the plugins' ids. So the kernel
-// checks permissions, and tells a server the ids, as if the plugin had made the call. Only this thread takes the ids, credentials(7). Threads
-// share the descriptor table.
+// checks permissions, and tells a server the ids, as if the plugin had made the call. Only this thread takes the ids, credentials(7). It also
+// writes answers into the memory of callers. Threads share the descriptor table.
 import { constants } from 'node:os';
 import { parentPort } from 'node:worker_threads';
 import { dropOwnCapabilities } from '../../../shared/sys/capabilities.js';
@@ -12,6 +12,7 @@ import { AF_UNIX } from '../../../shared/sys/sockaddr.js';
 import { identifySocket, netnsCookie } from '../../../shared/sys/socket-state.js';
 import { dropThreadGroups, withThreadIds } from '../../../shared/sys/thread-ids.js';
 import { SandboxListeners } from '../../../shared/sys/unix-sockets.js';
+import { answerCaller } from './answer-caller.js';
 import type { ConnectOrder, ConnectReport } from './connects-as-plugin.js';
 
 const { EACCES } = constants.errno;
@@ -23,17 +24,23 @@ else dropOwnCapabilities();
 
 const sandboxes = new Map<number, SandboxListeners>();
 
-parentPort?.on('message', ({ owned, connect, setMode, forget }: ConnectOrder) => {
-  if (forget !== undefined) {
-    sandboxes.delete(forget);
+parentPort?.on('message', (order: ConnectOrder) => {
+  if (order.forget !== undefined) {
+    sandboxes.delete(order.forget);
     return;
   }
-  const result = connect !== undefined ? carryOut(connect) : setMode !== undefined ? changeMode(setMode) : 0;
-  for (const descriptor of owned) new OwnedFd(descriptor).close();
+  const result = resultOf(order);
+  for (const descriptor of order.owned) new OwnedFd(descriptor).close();
   const report: ConnectReport = { result };
   parentPort?.postMessage(report);
 });
 parentPort?.postMessage(threadId());
+
+function resultOf({ connect, setMode, answer }: ConnectOrder): number | 'host' {
+  if (connect !== undefined) return carryOut(connect);
+  if (setMode !== undefined) return changeMode(setMode);
+  return answer === undefined ? 0 : answerCaller(answer);
+}
 
 function carryOut(order: NonNullable<ConnectOrder['connect']>): number | 'host' {
   const { id, session, root, diag, scratch, socket, target } = order;

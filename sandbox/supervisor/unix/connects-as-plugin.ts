@@ -1,5 +1,5 @@
-// Makes AF_UNIX connects with a plugin's ids where the supervisor is root, and sets modes of folders. Does so on a thread that starts with the
-// first one. Runs in the supervisor. The plugins take turns there, and the orders of each are bounded: a plugin can make calls, and interrupt
+// Makes AF_UNIX connects with a plugin's ids where the supervisor is root, sets modes of folders, and writes answers into the memory of callers.
+// Does so on a thread that starts with the first order. Runs in the supervisor. The plugins take turns there, and the orders of each are bounded: a plugin can make calls, and interrupt
 // them, faster than they are carried out.
 import { readFileSync } from 'node:fs';
 import { constants } from 'node:os';
@@ -10,6 +10,7 @@ import { bundlePath } from '../../../shared/own-files.js';
 import type { UnixTarget } from '../../../shared/sys/connect-inside.js';
 import { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import type { FolderMode } from '../../../shared/sys/set-folder-mode.js';
+import type { CallerAnswer } from './answer-caller.js';
 
 const { EAGAIN } = constants.errno;
 /** Looks that make up the stall limit. */
@@ -39,6 +40,7 @@ export interface ConnectOrder {
         readonly change: FolderMode;
       }
     | undefined;
+  readonly answer?: CallerAnswer;
   /** A sandbox that has ended. Such an order gets no report. */
   readonly forget?: number;
 }
@@ -123,6 +125,17 @@ export class ConnectsAsPlugin {
     }
     const order = { owned: [], setMode: { id: pluginId, root: root.number, change } };
     this.#add(session, { order, kill, done: finish });
+  }
+
+  /** Writes an answer into the memory of a caller. @param done gets -EAGAIN at once if too many orders of the sandbox wait */
+  answer(
+    { session, kill }: Pick<OwnIdsSandbox, 'session' | 'kill'>,
+    answer: CallerAnswer,
+    done: Ordered['done'],
+  ): void {
+    const finish = this.#begin(session, done);
+    if (finish === undefined) done(-EAGAIN);
+    else this.#add(session, { order: { owned: [], answer }, kill, done: finish });
   }
 
   /** @returns what ends the order; undefined if too many orders of the sandbox wait */

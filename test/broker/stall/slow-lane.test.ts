@@ -31,6 +31,7 @@ function callOf(tid: number, address: bigint): TrappedCall {
     ints: [0, 0, LENGTH],
     first: 0n,
     address,
+    third: 0n,
     option: { address: 0n, length: 0 },
   } as const;
   return new TrappedCall('connect', notification, NO_LISTENER, () => {});

@@ -17,6 +17,7 @@ function read(call: ModeCall, given: Partial<Notification>): ReturnType<typeof r
     ints: [0, 0, 0],
     first: 0n,
     address: 0n,
+    third: 0n,
     option,
     ...given,
   });

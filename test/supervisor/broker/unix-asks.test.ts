@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { readAnswerAsk } from '../../../sandbox/supervisor/broker/answer-asks.js';
 import { readUnixAsk } from '../../../sandbox/supervisor/broker/unix-asks.js';
 
 const base64 = (bytes: Uint8Array | string): string => Buffer.from(bytes).toString('base64');
@@ -40,4 +41,25 @@ test('readUnixAsk() reads nothing else', () => {
   for (const packet of others) assert.equal(read(packet), undefined, JSON.stringify(packet));
   assert.equal(readUnixAsk(Buffer.from('{')), undefined);
   assert.equal(readUnixAsk(new Uint8Array()), undefined);
+});
+
+const ANSWER = { type: 'caller_answer', session: 1, id: 2, tid: 3, answer: base64('answer') };
+const readAnswer = (packet: unknown): unknown => readAnswerAsk(Buffer.from(JSON.stringify(packet)));
+
+test('readAnswerAsk() reads an answer to a caller, and nothing else', () => {
+  assert.deepEqual(readAnswer(ANSWER), { session: 1, id: 2, tid: 3, bytes: Buffer.from('answer') });
+  const others: unknown[] = [
+    null,
+    { ...ANSWER, type: 'unix_connect' },
+    { ...ANSWER, session: null },
+    { ...ANSWER, id: '2' },
+    { ...ANSWER, tid: 0 },
+    { ...ANSWER, tid: -3 },
+    { ...ANSWER, tid: 1.5 },
+    { ...ANSWER, tid: '3/../4' },
+    { ...ANSWER, answer: base64(new Uint8Array(1025)) },
+  ];
+  for (const packet of others) assert.equal(readAnswer(packet), undefined, JSON.stringify(packet));
+  assert.equal(readAnswerAsk(Buffer.from('{')), undefined);
+  assert.equal(read(ANSWER), undefined);
 });

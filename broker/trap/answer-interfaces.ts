@@ -1,0 +1,42 @@
+// ioctl(2) that reads the interfaces of a socket's network namespace: if_nametoindex(3), Java's NetworkInterface. The kernel never executes
+// the plugin's own call: another thread could swap in a socket of the host meanwhile, and the answer would name the host's interfaces. Runs in
+// the broker, which asks on its duplicate. The supervisor writes the answer into the caller's memory.
+import { constants } from 'node:os';
+import { listInterfaces, readInterface, SIOCGIFCONF } from '../../shared/sys/interface-requests.js';
+import type { TrappedCall } from '../caller/trapped-call.js';
+import type { TrapContext } from './trap-context.js';
+import type { TrappedSocket } from './trapped-socket.js';
+
+const { EAGAIN, EPERM } = constants.errno;
+/** The supervisor has many orders: no event tells when it takes another. */
+const RETRY_MS = 10;
+
+/** @param memory a copy of the struct that the call passed */
+export function answerInterfaces(
+  context: TrapContext,
+  call: TrappedCall,
+  { descriptor, own }: TrappedSocket,
+  memory: Uint8Array,
+): void {
+  if (!own) {
+    call.end(-EPERM, 'refused');
+    return;
+  }
+  const answer = ask(descriptor.number, call.notification.ints[1], memory);
+  if (typeof answer === 'number') {
+    call.end(answer, 'own');
+    return;
+  }
+  const attempt = (): void =>
+    context.answerCaller(call.tid, answer, (result) => {
+      if (result === -EAGAIN && call.stillWaits()) setTimeout(attempt, RETRY_MS).unref();
+      else call.end(result, result === -EPERM ? 'refused' : 'own');
+    });
+  attempt();
+}
+
+function ask(fd: number, request: number, memory: Uint8Array): Uint8Array | number {
+  if (request === SIOCGIFCONF) return listInterfaces(fd);
+  const result = readInterface(fd, request, memory);
+  return result < 0 ? result : memory;
+}

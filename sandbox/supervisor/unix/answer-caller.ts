@@ -1,0 +1,60 @@
+// Writes the answer of a trapped ioctl(2) into the memory of its caller. Runs in a thread of the supervisor: the broker may write into no
+// process. It names the caller and brings the answer, and may have been taken over. So the kernel says whether a thread of that sandbox waits
+// in such a call, and where the call wants its answer.
+import { constants } from 'node:os';
+import {
+  IFCONF_BYTES,
+  IFREQ_BYTES,
+  INTERFACE_READS,
+  SIOCGIFCONF,
+} from '../../../shared/sys/interface-requests.js';
+import { waitsKillable } from '../../../shared/sys/kernel-features.js';
+import { LAYOUT } from '../../../shared/sys/layout.js';
+import { trapCall } from '../../../shared/sys/trap-calls.js';
+import { WaitingThread } from '../../../shared/sys/waiting-thread.js';
+
+const { EFAULT, EPERM } = constants.errno;
+const LOW_32 = 0xffffffffn;
+
+/** The answer to a caller. */
+export interface CallerAnswer {
+  /** On the host. */
+  readonly tid: number;
+  /** Of the sandbox; undefined: not known. */
+  readonly pidNamespace: string | undefined;
+  /** A struct ifreq; for SIOCGIFCONF any number of them. */
+  readonly bytes: Uint8Array;
+}
+
+let killable: boolean | undefined;
+
+/** @returns 0, -EPERM if no thread of the sandbox waits for such an answer, or -EFAULT */
+export function answerCaller({ tid, pidNamespace, bytes }: CallerAnswer): number {
+  // Before Linux 5.19 a handled signal can end the call at any moment. The answer would come into memory that has another use by then.
+  killable ??= waitsKillable();
+  if (!killable) return -EPERM;
+  const opened = WaitingThread.open(tid);
+  if (typeof opened === 'number') return -EPERM;
+  using thread = opened;
+  if (pidNamespace === undefined || thread.pidNamespace !== pidNamespace) return -EPERM;
+  const { number, arguments: [, word = 0n, pointer = 0n] = [] } = thread.call ?? {};
+  const request = Number(word & LOW_32);
+  if (number === undefined || trapCall(number) !== 'ioctl' || !INTERFACE_READS.includes(request))
+    return -EPERM;
+  if (request === SIOCGIFCONF) return writeList(thread, pointer, bytes);
+  if (bytes.length !== IFREQ_BYTES) return -EPERM;
+  return thread.write(pointer, bytes) ? 0 : -EFAULT;
+}
+
+/** As the kernel: as many entries as the caller has room for, or only their length where it gives no buffer. */
+function writeList(thread: WaitingThread, pointer: bigint, list: Uint8Array): number {
+  const ifconf = new Uint8Array(IFCONF_BYTES);
+  if (!thread.read(pointer, ifconf)) return -EFAULT;
+  const view = new DataView(ifconf.buffer);
+  const buffer = view.getBigUint64(LAYOUT['struct ifconf'].ifc_buf, true);
+  const room = buffer === 0n ? list.length : Math.max(0, Math.min(view.getInt32(0, true), list.length));
+  const length = room - (room % IFREQ_BYTES);
+  if (buffer !== 0n && length > 0 && !thread.write(buffer, list.subarray(0, length))) return -EFAULT;
+  view.setInt32(0, length, true);
+  return thread.write(pointer, ifconf.subarray(0, 4)) ? 0 : -EFAULT;
+}
