@@ -24,7 +24,9 @@ export class ByteQueue {
     return lines;
   }
 
+  /** Nothing to write is no entry: it would be written again and again until the queue is empty. */
   add(bytes: Buffer): void {
+    if (bytes.length === 0) return;
     this.#queue.push(bytes);
     this.#length += bytes.length;
   }

@@ -35,3 +35,8 @@ test('a part of a line whose rest does not wait yet is not written again', () =>
   queue.startLineAnew();
   assert.equal(queue.length, 0);
 });
+
+test('nothing to write does not wait', () => {
+  assert.equal(queueOf('').first, undefined);
+  assert.equal(`${queueOf('', 'one', '').join()}`, 'one');
+});
