@@ -22,7 +22,7 @@ const FEATURES: readonly Feature[] = [
     name: 'WAIT_KILLABLE_RECV',
     needed: 'Linux 5.19 or newer',
     without:
-      'A signal that comes while a program connects by itself makes it ask a second time. Boot Linux 5.19 or newer.',
+      'A signal that comes while a program connects by itself makes it ask a second time. Programs find no network interface by ioctl(2). Boot Linux 5.19 or newer.',
   },
   {
     key: 'threadPidfd',

@@ -469,7 +469,7 @@ Or map 131072 more ids into this user namespace.`,
     state: 'degraded',
     facts: { kernel: { ...FEATURES, waitKillable: false } },
     found: 'not available',
-    fix: 'A signal that comes while a program connects by itself makes it ask a second time. Boot Linux 5.19 or newer.',
+    fix: 'A signal that comes while a program connects by itself makes it ask a second time. Programs find no network interface by ioctl(2). Boot Linux 5.19 or newer.',
   },
   {
     of: 'PIDFD_THREAD',
