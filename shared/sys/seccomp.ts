@@ -29,8 +29,10 @@ const FPROG = LAYOUT['struct sock_fprog'];
 const ARG_CMP = LAYOUT['struct scmp_arg_cmp'];
 const LOW_32 = 0xffffffffn;
 
-/** The action of a rule: allow the call, report it to a listener, or fail it with an errno, by name. */
-export type FilterAction = 'allow' | 'notify' | keyof typeof constants.errno;
+/**
+ * The action of a rule: allow the call, report it to a listener, return 0 without the call (`skip`), or fail it with an errno, by name.
+ */
+export type FilterAction = 'allow' | 'notify' | 'skip' | keyof typeof constants.errno;
 
 /**
  * A comparison of one argument under a 32-bit mask. The kernel reads an int and ignores the upper half of the register. A 64-bit comparison
@@ -95,6 +97,8 @@ function library(): Library {
 
 function actionCode(action: FilterAction): number {
   if (action === 'notify') return SCMP_ACT_NOTIFY;
+  // The kernel does not execute the call, and returns minus the errno, here 0.
+  if (action === 'skip') return SCMP_ACT_ERRNO;
   return action === 'allow' ? SCMP_ACT_ALLOW : SCMP_ACT_ERRNO | constants.errno[action];
 }
 

@@ -8,7 +8,16 @@ import { Page } from './page.js';
 
 const page = new Page('docs/differences.md');
 /** Told in the table of sockets, by what they are for. */
-const OF_SOCKETS = ['sendto', 'sendmsg', 'sendmmsg', 'recvmsg', 'recvfrom', 'recvmmsg', 'getsockopt'];
+const OF_SOCKETS = [
+  'sendto',
+  'sendmsg',
+  'sendmmsg',
+  'recvmsg',
+  'recvfrom',
+  'recvmmsg',
+  'getsockopt',
+  'setsockopt',
+];
 
 /** `call errno` of each call in backquotes in the first cell of a table that is about calls. */
 function toldAfter(heading: RegExp): string[] {

@@ -42,6 +42,17 @@ for high in (0, 1 << 32):
     if call("getsockopt", ours.fileno(), high | 1, high | 77, value, length)[1] != "ENOPROTOOPT":
         told.append("SO_PEERPIDFD")
 result("told", " ".join(sorted(set(told))) or "none")
+# An option that fills the error queue is answered with 0, and stays off.
+reports = []
+for level, option in ((0, 11), (41, 25)):
+    own = socket.socket(socket.AF_INET if level == 0 else socket.AF_INET6, socket.SOCK_DGRAM)
+    for name, one in (("handed_over", sock), ("own", own)):
+        for high in (0, 3 << 32):
+            if level == 41 and one is sock:
+                continue
+            outcome = call("setsockopt", one.fileno(), high | level, high | option, value, 4)[1]
+            reports.append(outcome if outcome != "ok" else str(one.getsockopt(level, option)))
+result("reports", " ".join(sorted(set(reports))))
 ordinary = {"IP_MULTICAST_ALL": (0, 49), "TCP_NODELAY": (6, 1), "SO_KEEPALIVE": (1, 9), "TCP_KEEPIDLE": (6, 4), "SO_RCVBUF": (1, 8), "IP_TOS": (0, 1), "SO_REUSEADDR": (1, 2)}
 broken = [name for name, (level, option) in ordinary.items() if call("setsockopt", sock.fileno(), level, option, value, 4)[1] != "ok"]
 result("broken", " ".join(broken) or "none")

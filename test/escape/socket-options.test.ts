@@ -4,14 +4,19 @@ import { hostile } from './hostile.js';
 hostile({
   name: 'A handed-over socket is turned by its options',
   program: 'socket-options.py',
-  without: ['seccomp.setsockopt', 'seccomp.received_options', 'seccomp.peer_label', 'seccomp.peer_handle'],
+  without: [
+    ...['seccomp.setsockopt', 'seccomp.received_options', 'seccomp.error_reports'],
+    ...['seccomp.peer_label', 'seccomp.peer_handle'],
+  ],
   refused: ({ findings }) => {
     assert.equal(findings.get('passed'), 'none');
     assert.equal(findings.get('told'), 'none');
     assert.equal(findings.get('broken'), 'none');
+    assert.equal(findings.get('reports'), '0');
   },
   open: ({ findings, egress }) => {
     assert.equal(findings.get('told'), 'IPV6_2292PKTOPTIONS IP_PKTOPTIONS SO_PEERPIDFD SO_PEERSEC');
+    assert.equal(findings.get('reports'), '1');
     const passed = findings.get('passed') ?? '';
     // With the trap, the broker still decides on SO_LINGER.
     const lingers = egress === 'channel' ? ['SO_LINGER'] : [];

@@ -10,7 +10,7 @@ export function compile(source: URL): string {
   const path = fileURLToPath(source);
   const program = join(readableFolder(), basename(path, '.c'));
   const warnings = ['-Wall', '-Wextra', '-Werror', '-Wno-unused-function'];
-  execFileSync('cc', [...warnings, '-O1', '-pthread', '-o', program, path], { stdio: 'inherit' });
+  execFileSync('cc', [...warnings, '-O1', '-pthread', '-o', program, path, '-lresolv'], { stdio: 'inherit' });
   chmodSync(program, 0o755);
   return program;
 }

@@ -6,6 +6,8 @@ import { interfaceReads, interfaceRequests } from './interface-requests.js';
 import { setGidModes } from './set-gid-modes.js';
 
 const MSG_ERRQUEUE = 0x2000;
+const IP_RECVERR = 11;
+const IPV6_RECVERR = 25;
 const F_SETLEASE = 1024;
 const F_SETDELEG = 1040;
 const NAMESPACES = {
@@ -52,11 +54,28 @@ export const argumentDenials: readonly FilterGroup[] = [
   {
     name: 'seccomp.error_queue',
     // The answer of an empty queue.
-    why: "the error queue names every router that sends an ICMP error; with IP_TTL a plugin could map the host's network",
+    // Without an option of the socket: ICMP errors while it connects, and what a sendmsg(2) with SO_TIMESTAMPING sent.
+    why: 'the error queue names each router that sends an ICMP error, and gives back sent packets with the hardware addresses of the host',
     rules: [
       { calls: ['recvmsg'], action: 'EAGAIN', when: [has(2, MSG_ERRQUEUE)] },
       { calls: ['recvfrom', 'recvmmsg'], action: 'EAGAIN', when: [has(3, MSG_ERRQUEUE)] },
     ],
+  },
+  {
+    name: 'seccomp.error_reports',
+    // 0, because glibc's resolver gives up where the option fails. A connected UDP socket reports ECONNREFUSED without it.
+    why: 'the option fills the error queue, which nobody can empty inside: poll(2) would report an error for good',
+    rules: [
+      [IPPROTO_IP, IP_RECVERR],
+      [IPPROTO_IPV6, IPV6_RECVERR],
+    ].map(([level = 0, name = 0]) => ({
+      calls: ['setsockopt'],
+      action: 'skip' as const,
+      when: [
+        { index: 1 as const, equals: level },
+        { index: 2 as const, equals: name },
+      ],
+    })),
   },
   {
     name: 'seccomp.leases',

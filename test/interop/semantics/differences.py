@@ -87,6 +87,21 @@ for number in range(3):
 line("UDP outside:", *results)
 line("UDP to the host's loopback:", said(udp.sendto, b"data", ("127.0.0.1", UDP)) == 4)
 
+# IP_RECVERR stays off, and the error queue empty. The error comes by recv(2).
+IP_RECVERR, MSG_ERRQUEUE = 11, 0x2000
+closed = socket.socket(type=socket.SOCK_DGRAM)
+closed.bind(("127.0.0.1", 0))
+port = closed.getsockname()[1]
+closed.close()
+udp = socket.socket(type=socket.SOCK_DGRAM)
+udp.setblocking(False)
+line("IP_RECVERR:", said(udp.setsockopt, socket.IPPROTO_IP, IP_RECVERR, 1), "it is", udp.getsockopt(socket.IPPROTO_IP, IP_RECVERR))
+udp.sendto(b"data", ("127.0.0.1", port))
+line("not connected:", select.select([udp], [], [], 0)[0], said(udp.recv, 1))
+udp.connect(("127.0.0.1", port))
+udp.send(b"data")
+line("the error queue:", said(udp.recvmsg, 1, 512, MSG_ERRQUEUE), "recv:", said(udp.recv, 1), "again:", said(udp.recv, 1))
+
 # AF_UNIX: the host's sockets are missing, and a client cannot read the server's pid.
 unix = socket.socket(socket.AF_UNIX)
 line("the host's path:", said(unix.connect, HOST_PATH), "abstract:", said(unix.connect, "\0" + HOST_NAME))

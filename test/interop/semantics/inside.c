@@ -1,5 +1,6 @@
 // Tests connections that stay inside the sandbox: listeners and clients on its loopback, UDP, and AF_UNIX of every kind.
 #include "prelude.h"
+#include <resolv.h>
 #include <stddef.h>
 
 static void *accepts(void *listener) {
@@ -90,6 +91,48 @@ static void udp(void) {
   close(server), close(client);
 }
 
+/** A port where nobody receives. */
+static int closed_udp(int family) {
+  struct sockaddr_in6 a = at6("::1", 0);
+  struct sockaddr_in b = at(0);
+  socklen_t length = family == AF_INET ? sizeof b : sizeof a;
+  struct sockaddr *own = family == AF_INET ? (struct sockaddr *)&b : (struct sockaddr *)&a;
+  int fd = socket(family, SOCK_DGRAM, 0);
+  bind(fd, own, length), getsockname(fd, own, &length), close(fd);
+  return ntohs(family == AF_INET ? b.sin_port : a.sin6_port);
+}
+
+/** IP_RECVERR, as resolvers set it: the next call returns the error, and poll(2) then reports none. */
+static void refused_datagram(const char *name, int family) {
+  int fd = socket(family, SOCK_DGRAM, 0), on = 1, port = closed_udp(family);
+  struct sockaddr_in6 a = at6("::1", port);
+  struct sockaddr_in b = at(port);
+  printf("%s: connect %s", name, said(family == AF_INET ? connect(fd, (struct sockaddr *)&b, sizeof b) : connect(fd, (struct sockaddr *)&a, sizeof a)));
+  printf(" reports %s", said(family == AF_INET ? setsockopt(fd, IPPROTO_IP, IP_RECVERR, &on, sizeof on) : setsockopt(fd, IPPROTO_IPV6, IPV6_RECVERR, &on, sizeof on)));
+  char text[512];
+  printf(" send %s", said(send(fd, "one", 3, 0)));
+  struct pollfd p = {.fd = fd, .events = POLLIN};
+  printf(" poll %s", poll(&p, 1, 5000) == 1 && (p.revents & POLLERR) ? "err" : "nothing");
+  printf(" recv %s", said(recv(fd, text, sizeof text, MSG_DONTWAIT)));
+  while (recv(fd, text, sizeof text, MSG_ERRQUEUE) >= 0) continue;
+  printf(" then recv %s", said(recv(fd, text, sizeof text, MSG_DONTWAIT)));
+  printf(" poll %s\n", ready(fd, 0));
+  close(fd);
+}
+
+/** The resolver of the C library tries another server at once, instead of after 5 s, where a server's port is closed. */
+static void closed_name_server(void) {
+  struct __res_state resolver = {0};
+  unsigned char answer[512];
+  res_ninit(&resolver);
+  resolver.nscount = 1, resolver.retrans = 5, resolver.retry = 2;
+  resolver.nsaddr_list[0] = at(closed_udp(AF_INET));
+  long start = now_ms();
+  int length = res_nquery(&resolver, "a.example.com", 1, 1, answer, sizeof answer);
+  printf("a name server's port is closed: %s, %s\n", length < 0 ? "no answer" : "an answer", now_ms() - start < 4000 ? "at once" : "late");
+  res_nclose(&resolver);
+}
+
 static void local(const char *name, struct sockaddr_un *a, socklen_t length) {
   int fd = socket(AF_UNIX, SOCK_STREAM, 0), other = socket(AF_UNIX, SOCK_STREAM, 0);
   printf("%s: bind %s", name, said(bind(fd, (struct sockaddr *)a, length)));
@@ -138,4 +181,5 @@ static void unix_sockets(void) {
 int main(int argc, char **argv) {
   ports(argc, argv);
   inet(), full_queue(), udp(), unix_sockets();
+  refused_datagram("a refused datagram, IPv4", AF_INET), refused_datagram("IPv6", AF_INET6), closed_name_server();
 }

@@ -1,0 +1,10 @@
+import assert from 'node:assert/strict';
+import { hostile } from './hostile.js';
+
+hostile({
+  name: 'A handed-over socket gives back the packets that it sent',
+  program: 'sent-packets.py',
+  without: ['seccomp.error_queue'],
+  refused: ({ findings }) => assert.equal(findings.get('packets'), 'none'),
+  open: ({ findings }) => assert.equal(findings.get('packets'), 'with headers'),
+});
