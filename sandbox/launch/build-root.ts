@@ -17,7 +17,7 @@ import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import { SystemError } from '../../shared/sys/system-error.js';
 import { HiddenPaths } from './hide-paths.js';
 import { maskProc } from './mask-proc.js';
-import type { LaunchSpec, RootEntry } from './spec.js';
+import { type LaunchSpec, MESSAGE_QUEUES, type RootEntry } from './spec.js';
 import { Stage } from './stage.js';
 
 /** The place of the new root until the pivot. Any directory will do: the mount is visible in this namespace alone. */
@@ -69,11 +69,22 @@ export function buildRoot(spec: LaunchSpec, sources: Sources): void {
     MS.NOSUID | MS.NOEXEC,
     `newinstance,ptmxmode=0666,mode=0620,max=${MAX_TERMINALS}`,
   );
+  mountQueues(stage);
   process.chdir(STAGE);
   pivotToCurrentDirectory();
   process.chdir('/');
   // From here on nothing is added to the root's own tmpfs. Mounts on it keep their own mode.
   makeMountReadOnly('/');
+}
+
+/** POSIX message queues, mq_overview(7). A kernel may be built without them. */
+function mountQueues(stage: Stage): void {
+  stage.place(MESSAGE_QUEUES, true).close();
+  try {
+    mountNew('mqueue', `${STAGE}${MESSAGE_QUEUES}`, MS.NOSUID | MS.NODEV | MS.NOEXEC, '');
+  } catch (error) {
+    if (!(error instanceof SystemError && error.code === 'ENODEV')) throw error;
+  }
 }
 
 function restrict(tree: OwnedFd, entry: Bind): void {

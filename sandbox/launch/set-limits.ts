@@ -9,9 +9,10 @@ const CPU_GRACE_SECONDS = 1;
 /** The kernel's own default, MLOCK_LIMIT. */
 const LOCKED_BYTES = 8n << 20n;
 
-/** The kernel counts both for the user who owns the sandbox: they would be missing to that user's programs and to other plugins. */
+/** The kernel counts signals and queues for the user who owns the sandbox: they would be missing to that user's programs and to other plugins. */
 const PENDING_SIGNALS = 1024n;
-const QUEUE_BYTES = 64n << 10n;
+/** Room for a queue of the default size, mq_overview(7). */
+const QUEUE_BYTES = 128n << 10n;
 
 /** Limits that the launcher itself can bear. */
 export function setLimits({ cpuSeconds, fileMib }: Limits): void {

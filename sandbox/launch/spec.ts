@@ -1,6 +1,9 @@
 // The messages between supervisor and launcher on the launch socket. Both ends are postern's own code.
 import type { Limits } from '../../shared/config/limit-forms.js';
 
+/** Where its POSIX message queues show. */
+export const MESSAGE_QUEUES = '/dev/mqueue';
+
 /** One entry of the plugin's root. Entries are made in the order of the list. Paths are absolute, inside the new root. */
 export type RootEntry =
   | { readonly kind: 'directory'; readonly path: string; readonly mode?: number }

@@ -41,12 +41,12 @@ const OWN = ['tcp', 'tcp6', 'udp', 'unix', 'netlink'];
 /** The levels and names below 130 that setsockopt(2) permits, as conditional-calls.ts and filters.ts list them. */
 const optionsOf = (egress: 'channel' | 'transparent'): string =>
   [
-    '0:1,2,10,11,12,13,24,49',
+    '0:1,2,8,10,11,12,13,24,32,33,34,35,36,49',
     // The broker decides on SO_LINGER, 13.
     `1:2,6,7,8,9,10,${egress === 'channel' ? '' : '13,'}15,16,18,20,21,29,35,42,66,67`,
     '6:1,2,3,4,5,6,7,8,9,10,12,13,16,17,18,25,36',
     '17:103,104',
-    '41:16,18,23,25,26,29,49,51,62,66,67',
+    '41:16,17,18,19,20,21,23,25,26,29,49,51,62,66,67',
     '270:10,11,12',
   ].join(' ');
 

@@ -50,7 +50,17 @@ for (const user of users) {
       devices.filter((path) => !path.startsWith('/dev/')),
       [],
     );
-    const own = ['/proc', '/tmp', '/var', '/run', '/home', '/home/plugin', '/dev/shm', '/dev/pts'];
+    const own = [
+      '/proc',
+      '/tmp',
+      '/var',
+      '/run',
+      '/home',
+      '/home/plugin',
+      '/dev/shm',
+      '/dev/pts',
+      '/dev/mqueue',
+    ];
     assert.deepEqual(
       paths(({ options, path }) => options.includes('rw') && !own.includes(path) && !devices.includes(path)),
       [join(folder, 'out')],

@@ -32,6 +32,6 @@ for (const user of users)
     assert.ok(Number(limits?.split(' ')[2]) <= 8 << 20, limits);
     // The kernel counts these for the user who owns the sandbox.
     assert.ok(Number(limits?.split(' ')[3]) <= 1024, limits);
-    assert.ok(Number(limits?.split(' ')[4]) <= 64 << 10, limits);
+    assert.ok(Number(limits?.split(' ')[4]) <= 128 << 10, limits);
     assert.ok(tried === `${EACCES} ${EPERM}` || tried === `${EPERM} ${EPERM}`, tried);
   });

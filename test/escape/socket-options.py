@@ -3,10 +3,11 @@ OPTIONS = {
     "TCP_FASTOPEN_CONNECT": (6, 30), "TCP_FASTOPEN": (6, 23), "TCP_ULP": (6, 31), "TCP_REPAIR": (6, 19), "TCP_MD5SIG": (6, 14),
     "IPV6_RTHDR": (41, 57), "IPV6_HOPOPTS": (41, 54), "IPV6_DSTOPTS": (41, 59), "IPV6_2292PKTINFO": (41, 2),
     "IPV6_2292RTHDR": (41, 5), "IPV6_2292PKTOPTIONS": (41, 6), "IPV6_PKTINFO": (41, 50),
-    "IPV6_UNICAST_IF": (41, 76), "IPV6_MULTICAST_IF": (41, 17), "IPV6_JOIN_GROUP": (41, 20), "IPV6_JOIN_ANYCAST": (41, 27),
-    "IPV6_ADDRFORM": (41, 1), "IPV6_FLOWLABEL_MGR": (41, 32), "IP_OPTIONS": (0, 4), "IP_HDRINCL": (0, 3), "IP_PKTINFO": (0, 8),
-    "IP_UNICAST_IF": (0, 50), "IP_MULTICAST_IF": (0, 32), "IP_ADD_MEMBERSHIP": (0, 35), "IP_TRANSPARENT": (0, 19),
-    "MCAST_JOIN_GROUP": (0, 42), "IP_FREEBIND": (0, 15), "IPT_SO_SET_REPLACE": (0, 64),
+    "IPV6_UNICAST_IF": (41, 76), "IPV6_JOIN_ANYCAST": (41, 27),
+    "IPV6_ADDRFORM": (41, 1), "IPV6_FLOWLABEL_MGR": (41, 32), "IP_OPTIONS": (0, 4), "IP_HDRINCL": (0, 3),
+    "IP_UNICAST_IF": (0, 50), "IP_TRANSPARENT": (0, 19),
+    "MCAST_JOIN_GROUP": (0, 42), "MCAST_LEAVE_GROUP": (0, 45), "MCAST_JOIN_SOURCE_GROUP": (0, 46), "MCAST_JOIN_GROUP6": (41, 42),
+    "IP_ADD_SOURCE_MEMBERSHIP": (0, 39), "IP_BLOCK_SOURCE": (0, 38), "IP_FREEBIND": (0, 15), "IPT_SO_SET_REPLACE": (0, 64),
     "SO_BINDTODEVICE": (1, 25), "SO_BINDTOIFINDEX": (1, 62), "SO_ATTACH_FILTER": (1, 26), "SO_ATTACH_BPF": (1, 50),
     "SO_ATTACH_REUSEPORT_CBPF": (1, 51), "SO_LOCK_FILTER": (1, 44), "SO_LINGER": (1, 13), "SO_MARK": (1, 36), "SO_DONTROUTE": (1, 5),
     "SO_TXTIME": (1, 61), "SO_PRIORITY": (1, 12), "SO_DEBUG": (1, 1), "SO_RCVBUFFORCE": (1, 33), "SO_BUSY_POLL": (1, 46),
@@ -25,6 +26,31 @@ for name, (level, option) in OPTIONS.items():
         if outcome != "EPERM":
             passed.append(name)
 result("passed", " ".join(sorted(set(passed))) or "none")
+# The kernel lets no stream join a group, or choose an interface for one. It looks at the arguments afterwards: 224.0.0.251 and ff02::fb.
+group4, group6 = socket.inet_aton("224.0.0.251"), socket.inet_pton(socket.AF_INET6, "ff02::fb")
+MULTICAST = {
+    "IP_MULTICAST_IF": (0, 32, group4 + bytes(4) + struct.pack("=i", 1)),
+    "IP_MULTICAST_TTL": (0, 33, struct.pack("=i", 1)),
+    **{name: (0, option, group4 + bytes(4) + struct.pack("=i", 1)) for name, option in {"IP_ADD_MEMBERSHIP": 35, "IP_DROP_MEMBERSHIP": 36}.items()},
+    **{name: (41, option, group6 + struct.pack("=i", 1)) for name, option in {"IPV6_JOIN_GROUP": 20, "IPV6_LEAVE_GROUP": 21}.items()},
+    "IPV6_MULTICAST_IF": (41, 17, struct.pack("=i", 1)),
+}
+joined = []
+for name, (level, option, argument) in MULTICAST.items():
+    for high in (0, 1 << 32):
+        if call("setsockopt", sock.fileno(), high | level, high | option, ctypes.create_string_buffer(argument, len(argument)), len(argument))[1] == "ok":
+            joined.append(name)
+result("joined", " ".join(joined) or "none")
+# A stream tells no interface with what it brings, here the upstream's welcome.
+control = "no answer"
+try:
+    fresh = channel.connect("127.0.0.1", ALLOWED)
+    fresh.setsockopt(socket.IPPROTO_IP, 8, 1)  # IP_PKTINFO
+    fresh.settimeout(5)
+    control = str(len(fresh.recvmsg(100, 1000)[1]))
+except OSError as error:
+    control = str(error)
+result("control", control)
 # The control data of a segment names the interface of the host by which it came.
 told = []
 length = ctypes.create_string_buffer(struct.pack("=I", 16), 4)

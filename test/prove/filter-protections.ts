@@ -38,6 +38,7 @@ const TESTS: Readonly<Record<string, string | readonly [test: string, pattern: s
   'seccomp.ioctl_file_systems': 'escape/file-system-requests',
   'seccomp.listener': 'escape/namespaces',
   'seccomp.families': 'escape/families',
+  'seccomp.absent_protocols': 'escape/families',
   'seccomp.setsockopt': 'escape/socket-options',
   'seccomp.personality': 'escape/namespaces',
 };

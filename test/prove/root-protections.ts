@@ -185,8 +185,14 @@ export const rootProtections: readonly Protection[] = [
   {
     ...MOUNTS,
     name: 'root: /proc has no set-uid program and no device',
-    right: "MS.NOSUID | MS.NODEV | MS.NOEXEC, ''",
-    wrong: "0, ''",
+    right: "/proc`, MS.NOSUID | MS.NODEV | MS.NOEXEC, ''",
+    wrong: "/proc`, 0, ''",
+  },
+  {
+    ...MOUNTS,
+    name: 'root: /dev/mqueue has no set-uid program and no device',
+    right: "{MESSAGE_QUEUES}`, MS.NOSUID | MS.NODEV | MS.NOEXEC, ''",
+    wrong: "{MESSAGE_QUEUES}`, 0, ''",
   },
   {
     ...MOUNTS,

@@ -1,5 +1,6 @@
 // Calls that the plugin has, except with these arguments. An int is compared by its 32 bits only (see seccomp.ts).
 import { IPPROTO_IP, IPPROTO_IPV6, MSG_FASTOPEN, SOL_SOCKET } from '../../../shared/sys/socket-constants.js';
+import { absentProtocols } from './absent-protocols.js';
 import { fileSystemRequests } from './file-system-requests.js';
 import type { FilterGroup } from './filter-group.js';
 import { interfaceReads, interfaceRequests } from './interface-requests.js';
@@ -42,6 +43,7 @@ const has = (index: 0 | 1 | 2 | 3, bits: number): { index: 0 | 1 | 2 | 3; mask: 
 });
 
 export const argumentDenials: readonly FilterGroup[] = [
+  absentProtocols,
   {
     name: 'seccomp.fastopen',
     why: 'sendto(MSG_FASTOPEN) connects a socket to the address in its argument, and Landlock does not check that',

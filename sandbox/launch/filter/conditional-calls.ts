@@ -6,13 +6,12 @@ import {
   SOCK_DGRAM,
   SOCK_SEQPACKET,
   SOCK_STREAM,
+  SOCK_TYPE_MASK,
   SOL_NETLINK,
   SOL_SOCKET,
 } from '../../../shared/sys/socket-constants.js';
 import type { FilterGroup } from './filter-group.js';
 
-/** socket(2)'s type without SOCK_NONBLOCK and SOCK_CLOEXEC. */
-const TYPE_MASK = 0xf;
 const NETLINK_ROUTE = 0;
 const IPPROTO = { IP: 0, ICMP: 1, TCP: 6, UDP: 17, IPV6: 41, ICMPV6: 58 };
 
@@ -40,11 +39,16 @@ const OPTIONS: readonly (readonly [level: number, names: readonly number[]])[] =
     ],
   ],
   // IP_TOS, IP_TTL, IP_MTU_DISCOVER, IP_RECVERR, IP_RECVTTL, IP_RECVTOS, IP_BIND_ADDRESS_NO_PORT; IP_MULTICAST_ALL, which joins
-  // nothing, and without which the JDK makes no UDP socket
-  [IPPROTO.IP, [1, 2, 10, 11, 12, 13, 24, 49]],
+  // nothing, and without which the JDK makes no UDP socket. IP_PKTINFO, whose findings no call reads from a stream
+  [IPPROTO.IP, [1, 2, 8, 10, 11, 12, 13, 24, 49]],
   // IPV6_UNICAST_HOPS, IPV6_MTU_DISCOVER, IPV6_RECVERR, IPV6_V6ONLY, IPV6_RECVHOPLIMIT, IPV6_DONTFRAG, IPV6_RECVTCLASS, IPV6_TCLASS;
   // for the JDK IPV6_MULTICAST_HOPS, IPV6_MULTICAST_ALL, and IPV6_RECVPKTINFO, whose findings no call reads from a stream
   [IPPROTO.IPV6, [16, 23, 25, 26, 51, 62, 66, 67, 18, 29, 49]],
+  // IP_MULTICAST_IF, TTL and LOOP, IP_ADD_MEMBERSHIP and IP_DROP_MEMBERSHIP. On a stream, as every socket of the host's is, the kernel refuses
+  // them, or LOOP has no effect. It does not refuse IP_ADD_SOURCE_MEMBERSHIP and MCAST_JOIN_GROUP there: they would join a group outside.
+  [IPPROTO.IP, [32, 33, 34, 35, 36]],
+  // IPV6_MULTICAST_IF and LOOP, IPV6_JOIN_GROUP and IPV6_LEAVE_GROUP, likewise
+  [IPPROTO.IPV6, [17, 19, 20, 21]],
   // TCP_NODELAY, MAXSEG, CORK, KEEPIDLE, KEEPINTVL, KEEPCNT, SYNCNT, LINGER2, DEFER_ACCEPT, WINDOW_CLAMP, QUICKACK,
   // CONGESTION, THIN_LINEAR_TIMEOUTS, THIN_DUPACK, USER_TIMEOUT, NOTSENT_LOWAT, INQ
   [IPPROTO.TCP, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 13, 16, 17, 18, 25, 36]],
@@ -60,7 +64,7 @@ const inet = (family: number, type: number, protocols: readonly number[]): Filte
     action: 'allow',
     when: [
       { index: 0, equals: family },
-      { index: 1, mask: TYPE_MASK, equals: type },
+      { index: 1, mask: SOCK_TYPE_MASK, equals: type },
       { index: 2, equals: protocol },
     ],
   }));
@@ -71,7 +75,7 @@ const unix = (call: string, type: number): FilterRule => ({
   action: 'allow',
   when: [
     { index: 0, equals: AF_UNIX },
-    { index: 1, mask: TYPE_MASK, equals: type },
+    { index: 1, mask: SOCK_TYPE_MASK, equals: type },
   ],
 });
 

@@ -1,5 +1,5 @@
 // Plans which files of the host the plugin sees, and where: a pure function of the configuration and the host's files.
-import type { RootEntry } from '../../launch/spec.js';
+import { MESSAGE_QUEUES, type RootEntry } from '../../launch/spec.js';
 import type { HostFiles } from '../files/host-files.js';
 import { isWithin } from '../files/path-within.js';
 import { commandLinks, commandPaths, mayShow } from './command-paths.js';
@@ -91,6 +91,7 @@ export function planRoot(request: RootRequest, host: HostFiles): RootPlan {
     writableDirectories: [
       ...SCRATCH.map(({ path }) => path),
       '/dev/pts',
+      MESSAGE_QUEUES,
       ...writable.filter(({ source }) => isDirectory(source)).map(({ path }) => path),
     ],
     writableFiles: [

@@ -1,5 +1,6 @@
 // Tests connections that stay inside the sandbox: listeners and clients on its loopback, UDP, and AF_UNIX of every kind.
 #include "prelude.h"
+#include <mqueue.h>
 #include <resolv.h>
 #include <stddef.h>
 
@@ -133,6 +134,47 @@ static void closed_name_server(void) {
   res_nclose(&resolver);
 }
 
+/** A group on the loopback interface, and by which interface a datagram came. */
+static void groups(void) {
+  int fd = socket(AF_INET, SOCK_DGRAM, 0), one = 1, ttl = -1;
+  struct sockaddr_in a = at(0);
+  socklen_t length = sizeof a, size = sizeof ttl;
+  a.sin_addr.s_addr = INADDR_ANY;
+  bind(fd, (struct sockaddr *)&a, sizeof a), getsockname(fd, (struct sockaddr *)&a, &length);
+  struct ip_mreqn group = {.imr_ifindex = 1};
+  inet_pton(AF_INET, "239.1.2.3", &group.imr_multiaddr);
+  printf("group: join %s", said(setsockopt(fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &group, sizeof group)));
+  printf(" again %s", said(setsockopt(fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &group, sizeof group)));
+  printf(" interface %s", said(setsockopt(fd, IPPROTO_IP, IP_MULTICAST_IF, &group, sizeof group)));
+  printf(" loop %s", said(setsockopt(fd, IPPROTO_IP, IP_MULTICAST_LOOP, &one, sizeof one)));
+  getsockopt(fd, IPPROTO_IP, IP_MULTICAST_TTL, &ttl, &size);
+  printf(" ttl %d set %s", ttl, said(setsockopt(fd, IPPROTO_IP, IP_MULTICAST_TTL, &one, sizeof one)));
+  printf(" pktinfo %s", said(setsockopt(fd, IPPROTO_IP, IP_PKTINFO, &one, sizeof one)));
+  a.sin_addr = group.imr_multiaddr;
+  printf(" send %s", said(sendto(fd, "x", 1, 0, (struct sockaddr *)&a, sizeof a)));
+  char byte, control[256];
+  struct iovec part = {&byte, 1};
+  struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
+  printf(" receive %s", said(recvmsg(fd, &message, 0)));
+  struct cmsghdr *head = CMSG_FIRSTHDR(&message);
+  struct in_pktinfo *info = head == NULL ? NULL : (struct in_pktinfo *)CMSG_DATA(head);
+  printf(" by %d to %s", info == NULL ? -1 : info->ipi_ifindex, info == NULL ? "nobody" : inet_ntoa(info->ipi_addr));
+  printf(" leave %s\n", said(setsockopt(fd, IPPROTO_IP, IP_DROP_MEMBERSHIP, &group, sizeof group)));
+  close(fd);
+}
+
+/** A POSIX message queue of the default size. */
+static void queue(void) {
+  char name[64], text[8192];
+  snprintf(name, sizeof name, "/postern-test-%d", getpid());
+  mqd_t fd = mq_open(name, O_CREAT | O_EXCL | O_RDWR, 0600, NULL);
+  printf("queue: %s", said(fd));
+  printf(" send %s", said(mq_send(fd, "hello", 5, 0)));
+  printf(" receive %s", said(mq_receive(fd, text, sizeof text, NULL)));
+  printf(" unlink %s\n", said(mq_unlink(name)));
+  mq_close(fd);
+}
+
 static void local(const char *name, struct sockaddr_un *a, socklen_t length) {
   int fd = socket(AF_UNIX, SOCK_STREAM, 0), other = socket(AF_UNIX, SOCK_STREAM, 0);
   printf("%s: bind %s", name, said(bind(fd, (struct sockaddr *)a, length)));
@@ -182,4 +224,5 @@ int main(int argc, char **argv) {
   ports(argc, argv);
   inet(), full_queue(), udp(), unix_sockets();
   refused_datagram("a refused datagram, IPv4", AF_INET), refused_datagram("IPv6", AF_INET6), closed_name_server();
+  inet(), full_queue(), udp(), groups(), queue(), unix_sockets();
 }
