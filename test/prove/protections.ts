@@ -2,6 +2,7 @@
 import { brokerProtections } from './broker-protections.js';
 import { debuggerProtections } from './debugger-protections.js';
 import { filterProtections } from './filter-protections.js';
+import { folderModeProtections } from './folder-mode-protections.js';
 import { hostProtections } from './host-protections.js';
 import { launchProtections } from './launch-protections.js';
 import { limitProtections } from './limit-protections.js';
@@ -20,6 +21,7 @@ export const protections: readonly Protection[] = [
   ...supervisorProtections,
   ...trapProtections,
   ...unixOrderProtections,
+  ...folderModeProtections,
   ...brokerProtections,
   ...debuggerProtections,
 ];
