@@ -7,7 +7,7 @@ import { readFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { after, before, test } from 'node:test';
 import { answerCaller } from '../../sandbox/supervisor/unix/answer-caller.js';
-import { ConnectsAsPlugin } from '../../sandbox/supervisor/unix/connects-as-plugin.js';
+import { PluginLanes } from '../../sandbox/supervisor/unix/plugin-lanes.js';
 import { UNIX_ORDERS } from '../../shared/limits.js';
 import { readMemory } from '../../shared/sys/process-memory.js';
 import { pidNamespaceOf } from '../../shared/sys/waiting-thread.js';
@@ -113,11 +113,11 @@ test('the supervisor writes no more of a list than the caller has room for', asy
 
 test('a sandbox has a bounded number of answers that wait, and others have their turn', async () => {
   const caller = await waiting(IOCTL, SIOCGIFINDEX);
-  const orders = new ConnectsAsPlugin();
-  const order = (session: number): Promise<number | 'host'> =>
+  const orders = new PluginLanes();
+  const order = (session: number): Promise<number> =>
     new Promise((resolve) => {
       const answer = { tid: caller.pid, pidNamespace: own, bytes: ANSWER };
-      orders.answer({ session, kill: () => {} }, answer, resolve);
+      orders.answer(session, answer, resolve);
     });
   const alive = setInterval(() => {}, 1000);
   try {

@@ -4,6 +4,7 @@ import { type Protection, refusedBy } from './protection.js';
 const tests = ['escape/set-gid'];
 const MODE = { file: 'shared/sys/set-folder-mode', tests };
 const THREAD = { file: 'sandbox/supervisor/unix/connect-thread', tests };
+const LANES = { tests: ['supervisor/unix/plugin-lanes'] };
 
 export const folderModeProtections: readonly Protection[] = [
   {
@@ -49,5 +50,21 @@ export const folderModeProtections: readonly Protection[] = [
     wrong: 'mode > 0o7777',
     tests: ['supervisor/broker/mode-asks'],
     pattern: 'reads nothing else',
+  },
+  {
+    name: 'folder modes: a plugin that holds the thread up has it for itself',
+    file: 'sandbox/supervisor/unix/order-lane',
+    right: 'this.#takesLong(ordered.session);',
+    wrong: ';',
+    ...LANES,
+    pattern: 'delays no other plugin',
+  },
+  {
+    name: 'folder modes: the orders of a sandbox are bounded',
+    file: 'sandbox/supervisor/unix/plugin-lanes',
+    right: 'if (pending.count >= UNIX_ORDERS)',
+    wrong: 'if (false)',
+    ...LANES,
+    pattern: 'past a bound',
   },
 ];

@@ -4,6 +4,7 @@ import { constants } from 'node:os';
 import type { BrokerLine } from '../../../shared/protocol/link.js';
 import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import { ConnectsAsPlugin } from '../unix/connects-as-plugin.js';
+import { PluginLanes } from '../unix/plugin-lanes.js';
 import type { AnswerAsk } from './answer-asks.js';
 import type { BrokerLines } from './broker-lines.js';
 import type { BrokerPackets } from './broker-packets.js';
@@ -26,6 +27,7 @@ export class KeptForBrokers {
   readonly #traps = new TrapKeeper();
   readonly #connections = new ConnectionsKeeper();
   readonly #unixConnects = new ConnectsAsPlugin();
+  readonly #lanes = new PluginLanes();
   /** For each plugin, what ends its current sandbox. */
   readonly #sandboxes = new Map<string, EndAlarm>();
   #link: Link | undefined;
@@ -128,17 +130,15 @@ export class KeptForBrokers {
   #setMode({ session, id, change }: ModeAsk): void {
     const trap = this.#traps.get(session);
     if (trap === undefined) return;
-    const kill = this.#killerOf(trap);
-    this.#unixConnects.setMode({ ...trap, kill }, change, this.#answerTo(session, id));
+    this.#lanes.setMode(trap, change, this.#answerTo(session, id));
   }
 
   /** The broker names the caller, too. It gains nothing by another one: the kernel must confirm that it waits for an answer. */
   #answerCaller({ session, id, tid, bytes }: AnswerAsk): void {
     const trap = this.#traps.get(session);
     if (trap === undefined) return;
-    const kill = this.#killerOf(trap);
     const answer = { tid, pidNamespace: trap.pidNamespace, bytes };
-    this.#unixConnects.answer({ session, kill }, answer, this.#answerTo(session, id));
+    this.#lanes.answer(session, answer, this.#answerTo(session, id));
   }
 
   #answerTo(session: number, id: number): (result: number | 'host') => void {
@@ -155,6 +155,7 @@ export class KeptForBrokers {
   }
 
   #dropTrap(session: number): void {
+    this.#lanes.end(session);
     this.#unixConnects.end(session, this.#traps.drop(session));
   }
 

@@ -14,6 +14,7 @@ import { dropThreadGroups, withThreadIds } from '../../../shared/sys/thread-ids.
 import { SandboxListeners } from '../../../shared/sys/unix-sockets.js';
 import { answerCaller } from './answer-caller.js';
 import type { ConnectOrder, ConnectReport } from './connects-as-plugin.js';
+import type { LaneOrder } from './order-lane.js';
 
 const { EACCES } = constants.errno;
 
@@ -24,7 +25,7 @@ else dropOwnCapabilities();
 
 const sandboxes = new Map<number, SandboxListeners>();
 
-parentPort?.on('message', (order: ConnectOrder) => {
+parentPort?.on('message', (order: ConnectOrder & LaneOrder) => {
   if (order.forget !== undefined) {
     sandboxes.delete(order.forget);
     return;
@@ -36,7 +37,7 @@ parentPort?.on('message', (order: ConnectOrder) => {
 });
 parentPort?.postMessage(threadId());
 
-function resultOf({ connect, setMode, answer }: ConnectOrder): number | 'host' {
+function resultOf({ connect, setMode, answer }: ConnectOrder & LaneOrder): number | 'host' {
   if (connect !== undefined) return carryOut(connect);
   if (setMode !== undefined) return changeMode(setMode);
   return answer === undefined ? 0 : answerCaller(answer);
@@ -56,7 +57,7 @@ function carryOut(order: NonNullable<ConnectOrder['connect']>): number | 'host' 
   }
 }
 
-function changeMode({ id, root, change }: NonNullable<ConnectOrder['setMode']>): number {
+function changeMode({ id, root, change }: NonNullable<LaneOrder['setMode']>): number {
   try {
     if (id === undefined) return setFolderMode({ root }, change);
     return withThreadIds(id, (asRoot) => setFolderMode({ root, readsProc: asRoot }, change));

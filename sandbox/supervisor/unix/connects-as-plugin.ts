@@ -1,6 +1,5 @@
-// Makes AF_UNIX connects with a plugin's ids where the supervisor is root, sets modes of folders, and writes answers into the memory of callers.
-// Does so on a thread that starts with the first order. Runs in the supervisor. The plugins take turns there, and the orders of each are bounded: a plugin can make calls, and interrupt
-// them, faster than they are carried out.
+// Makes AF_UNIX connects with a plugin's ids, on a thread that starts with the first one. Runs in the supervisor where it is root. The
+// plugins take turns there, and the orders of each are bounded: a plugin can make calls, and interrupt them, faster than they are carried out.
 import { readFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { Worker } from 'node:worker_threads';
@@ -9,8 +8,6 @@ import { STALL_LIMIT_MS, UNIX_ORDERS } from '../../../shared/limits.js';
 import { bundlePath } from '../../../shared/own-files.js';
 import type { UnixTarget } from '../../../shared/sys/connect-inside.js';
 import { OwnedFd } from '../../../shared/sys/owned-fd.js';
-import type { FolderMode } from '../../../shared/sys/set-folder-mode.js';
-import type { CallerAnswer } from './answer-caller.js';
 
 const { EAGAIN } = constants.errno;
 /** Looks that make up the stall limit. */
@@ -32,15 +29,6 @@ export interface ConnectOrder {
         readonly target: UnixTarget;
       }
     | undefined;
-  readonly setMode?:
-    | {
-        /** The plugin's uid and gid. Undefined: those of the supervisor. */
-        readonly id: number | undefined;
-        readonly root: number;
-        readonly change: FolderMode;
-      }
-    | undefined;
-  readonly answer?: CallerAnswer;
   /** A sandbox that has ended. Such an order gets no report. */
   readonly forget?: number;
 }
@@ -58,12 +46,6 @@ export interface OwnIdsSandbox {
   /** The plugin's uid and gid on the host. */
   readonly pluginId: number;
   readonly kill: () => void;
-}
-
-/** What the order for a mode needs of a sandbox. */
-export interface ModeSandbox extends Pick<OwnIdsSandbox, 'session' | 'root' | 'kill'> {
-  /** Undefined where the plugin has the supervisor's ids. */
-  readonly pluginId: number | undefined;
 }
 
 interface Ordered {
@@ -100,51 +82,18 @@ export class ConnectsAsPlugin {
    */
   connect(sandbox: OwnIdsSandbox, socket: OwnedFd, target: UnixTarget, done: Ordered['done']): void {
     const { session, root, unixDiag, scratch, pluginId, kill } = sandbox;
-    const finish = this.#begin(session, done);
-    if (finish === undefined) {
+    const pending = this.#pending.get(session) ?? { count: 0, last: [] };
+    if (pending.count >= UNIX_ORDERS) {
       this.#discard(session, [socket], kill);
       done(-EAGAIN);
       return;
     }
+    pending.count += 1;
+    this.#pending.set(session, pending);
     const taken = socket.release();
     const sandboxOf = { session, root: root.number, diag: unixDiag.number, scratch };
     const order = { owned: [taken], connect: { ...sandboxOf, id: pluginId, socket: taken, target } };
-    this.#add(session, { order, kill, done: finish });
-  }
-
-  /**
-   * @param sandbox its descriptors stay open until {@link end}
-   * @param done gets -EAGAIN at once if too many orders of the sandbox wait
-   */
-  setMode(sandbox: ModeSandbox, change: FolderMode, done: Ordered['done']): void {
-    const { session, root, pluginId, kill } = sandbox;
-    const finish = this.#begin(session, done);
-    if (finish === undefined) {
-      done(-EAGAIN);
-      return;
-    }
-    const order = { owned: [], setMode: { id: pluginId, root: root.number, change } };
-    this.#add(session, { order, kill, done: finish });
-  }
-
-  /** Writes an answer into the memory of a caller. @param done gets -EAGAIN at once if too many orders of the sandbox wait */
-  answer(
-    { session, kill }: Pick<OwnIdsSandbox, 'session' | 'kill'>,
-    answer: CallerAnswer,
-    done: Ordered['done'],
-  ): void {
-    const finish = this.#begin(session, done);
-    if (finish === undefined) done(-EAGAIN);
-    else this.#add(session, { order: { owned: [], answer }, kill, done: finish });
-  }
-
-  /** @returns what ends the order; undefined if too many orders of the sandbox wait */
-  #begin(session: number, done: Ordered['done']): Ordered['done'] | undefined {
-    const pending = this.#pending.get(session) ?? { count: 0, last: [] };
-    if (pending.count >= UNIX_ORDERS) return undefined;
-    pending.count += 1;
-    this.#pending.set(session, pending);
-    return (result) => {
+    const finish = (result: number | 'host'): void => {
       pending.count -= 1;
       if (pending.count === 0) {
         this.#pending.delete(session);
@@ -152,6 +101,7 @@ export class ConnectsAsPlugin {
       }
       done(result);
     };
+    this.#add(session, { order, kill, done: finish });
   }
 
   /** Closes descriptors on the thread: a close can wait. */
