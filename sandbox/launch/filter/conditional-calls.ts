@@ -84,7 +84,7 @@ export const conditionalCalls: readonly FilterGroup[] = [
     name: 'seccomp.families',
     why: 'another family is another way out: AF_VSOCK reaches the hypervisor from an empty network namespace',
     rules: [
-      // No datagrams: they go to a path without a connect, across network namespaces and read-only mounts, unix(7).
+      // No datagrams, and no pair of them: sendmsg(2) sends one to any path without a connect, and the path lies in memory, unix(7).
       ...UNIX_TYPES.map((type) => unix('socket', type)),
       ...[AF_INET, AF_INET6].flatMap((family) => [
         ...inet(family, SOCK_STREAM, [IPPROTO.IP, IPPROTO.TCP]),

@@ -1,0 +1,81 @@
+// A plugin has no AF_UNIX datagram socket, not even one of a pair: sendmsg(2) takes an address in memory, where no filter sees it, and so
+// each such socket reaches every socket of the host that the plugin sees. Its other sockets take no address.
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chownSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { postern } from '../harness/postern.js';
+import { readableFolder, type User, users } from '../harness/users.js';
+
+const program = readFileSync(new URL('datagrams.py', import.meta.url), 'utf8');
+const judgeProgram = fileURLToPath(new URL('datagrams-judge.py', import.meta.url));
+const NOBODY = 65_534;
+const SENDS = ['sendto', 'sendmsg', 'sendmmsg'];
+const DATAGRAMS = ['new', 'pair'];
+
+/** The answers of the sockets that a plugin has. A packet goes to the pair's other socket. */
+const OTHERS: Readonly<Record<string, string>> = Object.fromEntries([
+  ...SENDS.map((way) => [`packets/${way}`, 'ok']),
+  ...SENDS.map((way) => [`stream/${way}`, 'EISCONN']),
+  ['packets/connect', 'EACCES'],
+  ['stream/connect', 'EACCES'],
+]);
+
+function ofDatagrams(send: string, connect: string): Readonly<Record<string, string>> {
+  const answers = DATAGRAMS.flatMap((made) => [
+    ...SENDS.map((way) => [`${made}/${way}`, send]),
+    [`${made}/connect`, connect],
+  ]);
+  return Object.fromEntries(answers);
+}
+
+interface Seen {
+  readonly found: Readonly<Record<string, string>>;
+  readonly heard: readonly string[];
+}
+
+async function look(user: User, egress: string, without?: readonly string[]): Promise<Seen> {
+  const folder = readableFolder();
+  if (process.geteuid?.() === 0) chownSync(folder, NOBODY, NOBODY);
+  const path = join(folder, 'log');
+  const judge = spawn('/usr/bin/python3', [judgeProgram, path], { stdio: ['pipe', 'pipe', 'inherit'] });
+  const lines = createInterface(judge.stdout);
+  const heard: string[] = [];
+  await once(lines, 'line');
+  lines.on('line', (line) => heard.push(line.replace('heard ', '')));
+  const { stdout, stderr } = await postern(
+    [
+      ...['run', '--egress', egress, '--writable', folder, '--audit', '/dev/null'],
+      ...['--', '/usr/bin/python3', '-c', program, path],
+    ],
+    { as: user, ...(without === undefined ? {} : { without }) },
+  );
+  judge.stdin.end();
+  await once(lines, 'close');
+  const found = [...stdout.matchAll(/^result (\S+) (.*)$/gm)].map(([, way, answer]) => [way, answer]);
+  assert.notEqual(found.length, 0, stderr);
+  return { found: Object.fromEntries(found), heard };
+}
+
+for (const egress of ['transparent', 'channel']) {
+  for (const user of users) {
+    test(`a plugin sends no datagram to a socket of the host that it sees (${egress}, ${user})`, async () => {
+      const { found, heard } = await look(user, egress);
+      assert.deepEqual(found, { ...ofDatagrams('EPERM', 'EPERM'), ...OTHERS });
+      assert.deepEqual(heard, []);
+    });
+
+    test(`with a datagram socket it does, by each call except connect(2) (${egress}, ${user})`, async () => {
+      const { found, heard } = await look(user, egress, ['seccomp.families']);
+      assert.deepEqual(
+        heard,
+        DATAGRAMS.flatMap((made) => SENDS.map((way) => `${made}/${way}`)),
+      );
+      assert.deepEqual(found, { ...ofDatagrams('ok', 'EACCES'), ...OTHERS });
+    });
+  }
+}
