@@ -222,7 +222,6 @@ static void unix_sockets(void) {
 
 int main(int argc, char **argv) {
   ports(argc, argv);
-  inet(), full_queue(), udp(), unix_sockets();
-  refused_datagram("a refused datagram, IPv4", AF_INET), refused_datagram("IPv6", AF_INET6), closed_name_server();
   inet(), full_queue(), udp(), groups(), queue(), unix_sockets();
+  refused_datagram("a refused datagram, IPv4", AF_INET), refused_datagram("IPv6", AF_INET6), closed_name_server();
 }
