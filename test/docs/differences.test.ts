@@ -17,6 +17,8 @@ const OF_SOCKETS = [
   'recvmmsg',
   'getsockopt',
   'setsockopt',
+  'socket',
+  'socketpair',
 ];
 
 /** `call errno` of each call in backquotes in the first cell of a table that is about calls. */
