@@ -86,7 +86,7 @@ const EXPECTED = [
   "UDP to the host's loopback: True",
   'IP_RECVERR: ok it is 0',
   'not connected: [] EAGAIN',
-  'the error queue: EAGAIN recv: ECONNREFUSED again: EAGAIN',
+  'the error queue: EAGAIN poll: err recv: ECONNREFUSED poll: nothing',
   "the host's path: ENOENT abstract: ECONNREFUSED",
   'datagrams: EPERM',
   "the server's pid as its client sees it: 0 uid: ok",

@@ -100,7 +100,10 @@ udp.sendto(b"data", ("127.0.0.1", port))
 line("not connected:", select.select([udp], [], [], 0)[0], said(udp.recv, 1))
 udp.connect(("127.0.0.1", port))
 udp.send(b"data")
-line("the error queue:", said(udp.recvmsg, 1, 512, MSG_ERRQUEUE), "recv:", said(udp.recv, 1), "again:", said(udp.recv, 1))
+watch = select.poll()
+watch.register(udp, 0)
+reports = lambda: "err" if watch.poll(0) else "nothing"
+line("the error queue:", said(udp.recvmsg, 1, 512, MSG_ERRQUEUE), "poll:", reports(), "recv:", said(udp.recv, 1), "poll:", reports())
 
 # AF_UNIX: the host's sockets are missing, and a client cannot read the server's pid.
 unix = socket.socket(socket.AF_UNIX)
