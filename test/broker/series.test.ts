@@ -21,7 +21,7 @@ const SERIES: Readonly<Record<string, readonly string[]>> = {
   sockets_passed_total: ['door="channel"', 'door="trap"'],
   traps_total: [
     ...['brokered', 'own', 'refused', 'error'].map((answer) => `call="connect",answer="${answer}"`),
-    ...['bind', 'listen', 'setsockopt'].flatMap((call) =>
+    ...['bind', 'listen', 'setsockopt', 'chmod', 'fchmod', 'fchmodat', 'fchmodat2', 'ioctl'].flatMap((call) =>
       ['own', 'refused', 'error'].map((answer) => `call="${call}",answer="${answer}"`),
     ),
   ],
