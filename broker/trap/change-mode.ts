@@ -25,7 +25,7 @@ interface Named {
 export function changeMode(context: TrapContext, call: TrappedCall, name: ModeCall): void {
   const {
     services: { guard },
-    plugin: { stall },
+    plugin: { stall, descriptors },
     processes,
   } = context;
   const request = readModeCall(name, call.notification);
@@ -34,7 +34,8 @@ export function changeMode(context: TrapContext, call: TrappedCall, name: ModeCa
     return;
   }
   if (stall.slow) {
-    void reachApart(context, call, request);
+    if (descriptors.hasRoom(1)) void reachApart(context, call, request);
+    else refuseFull(context, call, undefined);
     return;
   }
   guard.watch(stall, () => {
@@ -48,22 +49,28 @@ export function changeMode(context: TrapContext, call: TrappedCall, name: ModeCa
 async function reachApart(context: TrapContext, call: TrappedCall, request: ModeRequest): Promise<void> {
   const {
     services: { guard, slowLane },
-    plugin: { stall, descriptors },
+    plugin: { stall },
   } = context;
-  const path = request.path === undefined ? undefined : await slowLane.copyPath(stall, call, request.path);
-  let descriptor: OwnedFd | number | undefined;
-  if (needsDescriptor(request, path)) {
-    if (!descriptors.hasRoom(1)) {
-      refuseFull(context, call, undefined);
-      return;
-    }
-    descriptor = (await slowLane.reach(stall, call)).descriptor;
+  const named: { path: Named['path']; descriptor: Named['descriptor'] } = {
+    path: undefined,
+    descriptor: undefined,
+  };
+  try {
+    if (request.path !== undefined) named.path = await slowLane.copyPath(stall, call, request.path);
+    if (needsDescriptor(request, named.path))
+      named.descriptor = (await slowLane.reach(stall, call)).descriptor;
+  } catch {
+    // Without a descriptor for the alarm nothing could end a step that waits.
+    refuseFull(context, call, undefined);
+    return;
   }
-  guard.watch(stall, () => order(context, call, request, { path, descriptor }));
+  guard.watch(stall, () => order(context, call, request, named));
 }
 
-function needsDescriptor({ descriptor }: ModeRequest, path: Named['path']): boolean {
-  return descriptor !== undefined && typeof path !== 'number' && path?.[0] !== SLASH;
+/** The kernel looks at the path first. */
+function needsDescriptor({ descriptor, mayBeEmpty }: ModeRequest, path: Named['path']): boolean {
+  if (descriptor === undefined || typeof path === 'number') return false;
+  return path === undefined || (path.length === 0 ? mayBeEmpty : path[0] !== SLASH);
 }
 
 function order(

@@ -1,11 +1,12 @@
 // Finds the path, from the sandbox's root, of the folder that a trapped chmod(2) or a relative of it names. Runs in the broker.
 import { fstatSync, readlinkSync, statSync } from 'node:fs';
 import { constants } from 'node:os';
+import { isHandle } from '../../shared/sys/fcntl.js';
 import type { FolderMode } from '../../shared/sys/set-folder-mode.js';
 import { callerFolderLink } from '../caller/caller-folder.js';
 import type { ModeRequest } from './read-mode-call.js';
 
-const { EBADF, ENAMETOOLONG, ENOENT, ENOTDIR, EPERM } = constants.errno;
+const { EBADF, ENAMETOOLONG, ENOENT, ENOTDIR, EOPNOTSUPP, EPERM } = constants.errno;
 /** A path, and that of the folder which it is relative to. */
 const MOST_BYTES = 2 * 4096;
 const SLASH = 0x2f;
@@ -29,6 +30,8 @@ export function findFolder(
     const link = descriptor === undefined ? callerFolderLink(tid) : `/proc/self/fd/${descriptor}`;
     const stats =
       descriptor === undefined ? statSync(link, { bigint: true }) : fstatSync(descriptor, { bigint: true });
+    if (descriptor !== undefined && path === undefined && isHandle(descriptor)) return -EBADF;
+    if (stats.isSymbolicLink() && isWhole) return -EOPNOTSUPP;
     if (!stats.isDirectory()) return isWhole ? -EPERM : -ENOTDIR;
     // The kernel names a folder of another mount namespace from that namespace's root, d_path(9).
     const folder = readlinkSync(link, { encoding: 'buffer' });
@@ -37,7 +40,8 @@ export function findFolder(
     if (isWhole) return { path: folder, inode: { dev: stats.dev, ino: stats.ino } };
     const whole = Buffer.concat([folder, Buffer.from('/'), path]);
     return whole.length > MOST_BYTES ? -ENAMETOOLONG : { path: whole, inode: undefined };
-  } catch {
-    return -EBADF;
+  } catch (error) {
+    // The kernel tells no path that is longer than a page.
+    return (error as NodeJS.ErrnoException).code === 'ENAMETOOLONG' ? -ENAMETOOLONG : -EBADF;
   }
 }

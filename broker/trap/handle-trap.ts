@@ -43,7 +43,11 @@ export function handleTrap(context: TrapContext, call: TrappedCall): void {
   if (!stall.slow) guard.watch(stall, () => act(context, call, reachCaller(context.processes, call)));
   else if (!descriptors.hasRoom(1)) refuseFull(context, call, undefined);
   else
-    void slowLane.reach(stall, call).then((reached) => guard.watch(stall, () => act(context, call, reached)));
+    slowLane.reach(stall, call).then(
+      (reached) => guard.watch(stall, () => act(context, call, reached)),
+      // Without a descriptor for the alarm nothing could end a step that waits.
+      () => refuseFull(context, call, undefined),
+    );
 }
 
 function act(context: TrapContext, call: TrappedCall, { descriptor, address }: Reached): void {

@@ -2,6 +2,7 @@
 import { constants } from 'node:fs';
 import { constants as system } from 'node:os';
 import { read } from './common-calls.js';
+import { O_PATH } from './file-constants.js';
 import { bind } from './libc.js';
 import { OwnedFd } from './owned-fd.js';
 import { succeed } from './system-error.js';
@@ -50,6 +51,11 @@ export function keepAcrossExec(fd: number): void {
 /** Whether O_NONBLOCK is set on the open file description. */
 export function isNonBlocking(fd: number): boolean {
   return (fcntl(fd, F_GETFL, 0) & constants.O_NONBLOCK) !== 0;
+}
+
+/** Whether the descriptor only names a file, open(2): O_PATH. */
+export function isHandle(fd: number): boolean {
+  return (fcntl(fd, F_GETFL, 0) & O_PATH) !== 0;
 }
 
 /** Sets or clears O_NONBLOCK on the open file description, which every duplicate shares. */

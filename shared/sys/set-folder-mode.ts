@@ -5,9 +5,10 @@ import { constants } from 'node:os';
 import { bind } from './libc.js';
 import { openInRoot, type Viewpoint } from './open-in-root.js';
 
-const { EPERM, ESTALE } = constants.errno;
+const { EOPNOTSUPP, EPERM, ESTALE } = constants.errno;
 const S_IFMT = BigInt(files.S_IFMT);
 const S_IFDIR = BigInt(files.S_IFDIR);
+const S_IFLNK = BigInt(files.S_IFLNK);
 
 const chmod = bind('int chmod(const char *path, uint mode)');
 
@@ -22,7 +23,7 @@ export interface FolderMode {
   readonly path: Uint8Array;
   /** The process id that /proc/self means there. */
   readonly self: number | undefined;
-  /** Does not follow a link at the end of the path: so a link is refused. */
+  /** Does not follow a link at the end of the path. A link has no mode: EOPNOTSUPP. */
   readonly keepsLink: boolean;
   /** The folder that must be there. Undefined: the path alone says which. */
   readonly inode: Inode | undefined;
@@ -30,7 +31,7 @@ export interface FolderMode {
 }
 
 /**
- * @returns 0, or minus errno: EPERM for what is no folder, ESTALE if another folder is there, and those of chmod(2)
+ * @returns 0, or minus errno: EPERM for what is no folder, EOPNOTSUPP for a link, ESTALE if another folder is there, and those of chmod(2)
  */
 export function setFolderMode(
   place: Pick<Viewpoint, 'root' | 'readsProc'>,
@@ -40,6 +41,7 @@ export function setFolderMode(
   if (typeof opened === 'number') return opened;
   using folder = opened;
   const found = fstatSync(folder.number, { bigint: true });
+  if ((found.mode & S_IFMT) === S_IFLNK) return -EOPNOTSUPP;
   if ((found.mode & S_IFMT) !== S_IFDIR) return -EPERM;
   if (inode !== undefined && (found.dev !== inode.dev || found.ino !== inode.ino)) return -ESTALE;
   // fchmod(2) takes no handle (O_PATH), and fchmodat2(2) with AT_EMPTY_PATH is new in Linux 6.6.
