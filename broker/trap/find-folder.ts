@@ -36,10 +36,11 @@ export function findFolder(
     // The kernel names a folder of another mount namespace from that namespace's root, d_path(9).
     const folder = readlinkSync(link, { encoding: 'buffer' });
     if (folder[0] !== SLASH) return -ENOENT;
-    // Another folder may have that path by the time that it is opened.
-    if (isWhole) return { path: folder, inode: { dev: stats.dev, ino: stats.ino } };
+    // Another folder can have that path: here, if this one was deleted or is not shown, or by the time that it is opened.
+    const inode = { dev: stats.dev, ino: stats.ino, length: folder.length };
+    if (isWhole) return { path: folder, inode };
     const whole = Buffer.concat([folder, Buffer.from('/'), path]);
-    return whole.length > MOST_BYTES ? -ENAMETOOLONG : { path: whole, inode: undefined };
+    return whole.length > MOST_BYTES ? -ENAMETOOLONG : { path: whole, inode };
   } catch (error) {
     // The kernel tells no path that is longer than a page.
     return (error as NodeJS.ErrnoException).code === 'ENAMETOOLONG' ? -ENAMETOOLONG : -EBADF;

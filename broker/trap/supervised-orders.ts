@@ -49,7 +49,7 @@ export class SupervisedOrders {
   };
 
   readonly setFolderMode: SetFolderMode = ({ path, self, keepsLink, inode, mode }, done) => {
-    const numbers = inode === undefined ? undefined : { dev: String(inode.dev), ino: String(inode.ino) };
+    const numbers = inode && { dev: String(inode.dev), ino: String(inode.ino), length: inode.length };
     const change = { path: base64(path), self, keepsLink, inode: numbers, mode };
     this.#add({ type: 'folder_mode', ...this.#name(), ...change }, [], (result) =>
       done(result === 'host' ? -constants.errno.EPERM : result),

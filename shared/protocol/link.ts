@@ -208,8 +208,8 @@ export interface FolderModePacket {
   readonly path: string;
   readonly self?: number | undefined;
   readonly keepsLink: boolean;
-  /** As decimal text. */
-  readonly inode?: { readonly dev: string; readonly ino: string } | undefined;
+  /** Both numbers as decimal text. */
+  readonly inode?: { readonly dev: string; readonly ino: string; readonly length: number } | undefined;
   readonly mode: number;
 }
 

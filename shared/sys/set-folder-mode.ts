@@ -16,6 +16,8 @@ const chmod = bind('int chmod(const char *path, uint mode)');
 export interface Inode {
   readonly dev: bigint;
   readonly ino: bigint;
+  /** How many bytes of the path lead to it. */
+  readonly length: number;
 }
 
 export interface FolderMode {
@@ -25,7 +27,7 @@ export interface FolderMode {
   readonly self: number | undefined;
   /** Does not follow a link at the end of the path. A link has no mode: EOPNOTSUPP. */
   readonly keepsLink: boolean;
-  /** The folder that must be there. Undefined: the path alone says which. */
+  /** The folder that must be there, or where the path begins. Undefined: the path alone says which. */
   readonly inode: Inode | undefined;
   readonly mode: number;
 }
@@ -37,13 +39,23 @@ export function setFolderMode(
   place: Pick<Viewpoint, 'root' | 'readsProc'>,
   { path, self, keepsLink, inode, mode }: FolderMode,
 ): number {
+  if (inode !== undefined && inode.length < path.length) {
+    const start = openInRoot({ ...place, self }, path.subarray(0, inode.length));
+    if (typeof start === 'number') return start;
+    using beginning = start;
+    if (isOther(fstatSync(beginning.number, { bigint: true }), inode)) return -ESTALE;
+  }
   const opened = openInRoot({ ...place, self, keepsLink }, path);
   if (typeof opened === 'number') return opened;
   using folder = opened;
   const found = fstatSync(folder.number, { bigint: true });
   if ((found.mode & S_IFMT) === S_IFLNK) return -EOPNOTSUPP;
   if ((found.mode & S_IFMT) !== S_IFDIR) return -EPERM;
-  if (inode !== undefined && (found.dev !== inode.dev || found.ino !== inode.ino)) return -ESTALE;
+  if (inode?.length === path.length && isOther(found, inode)) return -ESTALE;
   // fchmod(2) takes no handle (O_PATH), and fchmodat2(2) with AT_EMPTY_PATH is new in Linux 6.6.
   return chmod(`/proc/self/fd/${folder.number}`, mode);
+}
+
+function isOther(found: Pick<Inode, 'dev' | 'ino'>, { dev, ino }: Inode): boolean {
+  return found.dev !== dev || found.ino !== ino;
 }

@@ -24,10 +24,18 @@ export const folderModeProtections: readonly Protection[] = [
   {
     name: 'folder modes: a descriptor means its own folder, and not another one at its path',
     ...MODE,
-    right: 'inode !== undefined && (',
-    wrong: 'false && (',
+    right: 'inode?.length === path.length && isOther(found, inode)',
+    wrong: 'false',
     tests: ['sys/set-folder-mode'],
     pattern: 'changes the folder that is meant',
+  },
+  {
+    name: 'folder modes: a relative path begins at its own folder, and not at another one at its path',
+    ...MODE,
+    right: 'isOther(fstatSync(beginning.number, { bigint: true }), inode)',
+    wrong: 'false',
+    tests: ['sys/set-folder-mode'],
+    pattern: 'begins at the folder that is meant',
   },
   {
     name: "folder modes: the thread has the plugin's ids",

@@ -26,7 +26,11 @@ function set(path: string, more: Partial<FolderMode> = {}): string {
   return result === 0 ? 'ok' : errnoName(-result);
 }
 const modeOf = (path: string): number => lstatSync(path).mode & 0o7777;
-const inodeOf = (name: string): FolderMode['inode'] => statSync(join(root, name), { bigint: true });
+/** @param length of the path that leads to it */
+const inodeOf = (name: string, length = name.length + 1): FolderMode['inode'] => {
+  const { dev, ino } = statSync(join(root, name), { bigint: true });
+  return { dev, ino, length };
+};
 
 test('setFolderMode() sets the mode of a folder, also through a link', () => {
   for (const path of ['/folder', '/link', '/other/../folder/']) {
@@ -52,6 +56,16 @@ test('setFolderMode() leaves the root by no link', () => {
 
 test('setFolderMode() changes the folder that is meant, and not another one at its path', () => {
   assert.equal(set('/folder', { inode: inodeOf('folder') }), 'ok');
-  assert.equal(set('/folder', { inode: inodeOf('other') }), 'ESTALE');
+  assert.equal(set('/folder', { inode: inodeOf('other', '/folder'.length) }), 'ESTALE');
   assert.equal(modeOf(join(root, 'folder')), 0o755);
+});
+
+test('setFolderMode() begins at the folder that is meant, and at no other one at its path', () => {
+  mkdirSync(join(root, 'folder/inner'));
+  const begin = '/folder'.length;
+  assert.equal(set('/folder/inner', { inode: inodeOf('other', begin) }), 'ESTALE');
+  assert.notEqual(modeOf(join(root, 'folder/inner')), MODE);
+  assert.equal(set('/none/inner', { inode: inodeOf('folder', '/none'.length) }), 'ENOENT');
+  assert.equal(set('/folder/inner', { inode: inodeOf('folder', begin) }), 'ok');
+  assert.equal(modeOf(join(root, 'folder/inner')), MODE);
 });

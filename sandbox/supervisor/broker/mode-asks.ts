@@ -22,7 +22,7 @@ export function readModeAsk(payload: Uint8Array): ModeAsk | undefined {
     if (typeof mode !== 'number' || !Number.isInteger(mode) || mode < 0 || mode > MODES) return undefined;
     const path = Buffer.from(String(packet?.path), 'base64');
     if (path[0] !== SLASH || path.includes(0)) return undefined;
-    const inode = packet?.inode === undefined ? undefined : readInode(packet.inode);
+    const inode = packet?.inode === undefined ? undefined : readInode(packet.inode, path.length);
     if (inode === null) return undefined;
     const self = typeof packet?.self === 'number' ? packet.self : undefined;
     return { session, id, change: { path, self, keepsLink: packet?.keepsLink === true, inode, mode } };
@@ -31,7 +31,11 @@ export function readModeAsk(payload: Uint8Array): ModeAsk | undefined {
   }
 }
 
-/** @returns null for what is no inode */
-function readInode({ dev, ino }: { readonly dev: string; readonly ino: string }): Inode | null {
-  return NUMBER.test(dev) && NUMBER.test(ino) ? { dev: BigInt(dev), ino: BigInt(ino) } : null;
+/** @returns null for what is no inode on the path */
+function readInode(
+  { dev, ino, length }: NonNullable<FolderModePacket['inode']>,
+  pathLength: number,
+): Inode | null {
+  if (!Number.isInteger(length) || length < 1 || length > pathLength) return null;
+  return NUMBER.test(dev) && NUMBER.test(ino) ? { dev: BigInt(dev), ino: BigInt(ino), length } : null;
 }

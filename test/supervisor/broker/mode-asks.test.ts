@@ -11,7 +11,7 @@ const ASK = {
   path: base64('/tmp/a'),
   self: 7,
   keepsLink: true,
-  inode: { dev: '3', ino: '18446744073709551615' },
+  inode: { dev: '3', ino: '18446744073709551615', length: 4 },
   mode: 0o3777,
 };
 
@@ -20,7 +20,7 @@ test('readModeAsk() reads the path, the folder that is meant, and a mode without
     path: Buffer.from('/tmp/a'),
     self: 7,
     keepsLink: true,
-    inode: { dev: 3n, ino: 18446744073709551615n },
+    inode: { dev: 3n, ino: 18446744073709551615n, length: 4 },
     mode: 0o3777,
   };
   assert.deepEqual(read(ASK), { session: 1, id: 2, change });
@@ -43,7 +43,10 @@ test('readModeAsk() reads nothing else', () => {
     ...[0o4755, 0o6755, 0o7777, 0o12755, -1, 1.5, '493', undefined].map((mode) => ({ ...ASK, mode })),
     ...['tmp/a', '/tmp\0/a', ''].map((path) => ({ ...ASK, path: base64(path) })),
     { ...ASK, path: undefined },
-    ...[null, {}, { dev: '1' }, { dev: '-1', ino: '1' }, { dev: '1', ino: 'x' }].map((inode) => ({
+    ...[
+      ...[null, {}, { dev: '1' }, { dev: '-1', ino: '1', length: 1 }, { dev: '1', ino: 'x', length: 1 }],
+      ...[0, 7, 1.5, '1', undefined].map((length) => ({ dev: '1', ino: '1', length })),
+    ].map((inode) => ({
       ...ASK,
       inode,
     })),
