@@ -89,7 +89,7 @@ for (const user of users) {
     };
     const dist = mutantDist(mapped, {
       file: 'shared/sys/connect-inside',
-      right: "if (!place.listeners.has(opened.number))\n            return 'host';",
+      right: "if (!place.listeners.has(file.number))\n        return 'host';",
       wrong: ';',
     });
     const { found, heard } = await look(user, 'transparent', dist);

@@ -12,7 +12,7 @@ hostile({
       assert.equal(findings.get(`make_${device}`), 'EPERM', device);
     assert.equal(
       findings.get('devices'),
-      'fd full null ptmx pts random shm stderr stdin stdout tty urandom zero',
+      'fd full mqueue null ptmx pts random shm stderr stdin stdout tty urandom zero',
     );
     assert.equal(findings.get('terminals'), 'ptmx');
     assert.equal(findings.get('terminal'), 'ENXIO', 'nobody has a terminal to share');
