@@ -7,7 +7,7 @@ import { chmodSync, chownSync, readdirSync, readFileSync, statSync } from 'node:
 import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { ConnectsAsPlugin, type OwnIdsSandbox } from '../../sandbox/supervisor/unix/connects-as-plugin.js';
+import { ConnectsAsPlugin, type OwnIdsSandbox } from '../../sandbox/supervisor/orders/connects-as-plugin.js';
 import { UNIX_ORDERS } from '../../shared/limits.js';
 import { connectNow, type UnixTarget } from '../../shared/sys/connect-inside.js';
 import { duplicate } from '../../shared/sys/fcntl.js';

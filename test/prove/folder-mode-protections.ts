@@ -3,8 +3,8 @@ import { type Protection, refusedBy } from './protection.js';
 
 const tests = ['escape/set-gid'];
 const MODE = { file: 'shared/sys/set-folder-mode', tests };
-const THREAD = { file: 'sandbox/supervisor/unix/connect-thread', tests };
-const LANES = { tests: ['supervisor/unix/plugin-lanes'] };
+const THREAD = { file: 'sandbox/supervisor/orders/connect-thread', tests };
+const LANES = { tests: ['supervisor/orders/plugin-lanes'] };
 
 export const folderModeProtections: readonly Protection[] = [
   {
@@ -61,7 +61,7 @@ export const folderModeProtections: readonly Protection[] = [
   },
   {
     name: 'folder modes: a plugin that holds the thread up has it for itself',
-    file: 'sandbox/supervisor/unix/order-lane',
+    file: 'sandbox/supervisor/orders/order-lane',
     right: 'this.#takesLong(ordered.session);',
     wrong: ';',
     ...LANES,
@@ -69,7 +69,7 @@ export const folderModeProtections: readonly Protection[] = [
   },
   {
     name: 'folder modes: the orders of a sandbox are bounded',
-    file: 'sandbox/supervisor/unix/plugin-lanes',
+    file: 'sandbox/supervisor/orders/plugin-lanes',
     right: 'if (pending.count >= UNIX_ORDERS)',
     wrong: 'if (false)',
     ...LANES,

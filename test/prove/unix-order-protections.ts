@@ -2,8 +2,8 @@
 import type { Protection } from './protection.js';
 
 const tests = ['escape/unix-orders'];
-const THREAD = { file: 'sandbox/supervisor/unix/connect-thread', tests };
-const ORDERS = { file: 'sandbox/supervisor/unix/connects-as-plugin', tests };
+const THREAD = { file: 'sandbox/supervisor/orders/connect-thread', tests };
+const ORDERS = { file: 'sandbox/supervisor/orders/connects-as-plugin', tests };
 
 /** A user's plugin has the ids of the broker, which makes its connects. */
 const AS_ROOT: readonly Protection[] = [

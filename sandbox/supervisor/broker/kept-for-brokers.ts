@@ -3,8 +3,8 @@
 import { constants } from 'node:os';
 import type { BrokerLine } from '../../../shared/protocol/link.js';
 import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
-import { ConnectsAsPlugin } from '../unix/connects-as-plugin.js';
-import { PluginLanes } from '../unix/plugin-lanes.js';
+import { ConnectsAsPlugin } from '../orders/connects-as-plugin.js';
+import { PluginLanes } from '../orders/plugin-lanes.js';
 import type { AnswerAsk } from './answer-asks.js';
 import type { BrokerLines } from './broker-lines.js';
 import type { BrokerPackets } from './broker-packets.js';

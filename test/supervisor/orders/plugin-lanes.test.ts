@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { type ModeSandbox, PluginLanes } from '../../../sandbox/supervisor/unix/plugin-lanes.js';
+import { type ModeSandbox, PluginLanes } from '../../../sandbox/supervisor/orders/plugin-lanes.js';
 import { UNIX_ORDERS } from '../../../shared/limits.js';
 import { openFolder } from '../../../shared/sys/open-folder.js';
 import { compile } from '../../harness/compile.js';
