@@ -1,5 +1,5 @@
 # Exchanges a folder and a file, by name or by descriptor, while another thread sets their mode. argv: a writable folder, the way, the least
-# number of exchanges and of calls.
+# number of exchanges and of calls, and of calls with each result.
 import ctypes
 import os
 import sys
@@ -8,7 +8,7 @@ import threading
 libc = ctypes.CDLL(None, use_errno=True)
 AT_FDCWD, RENAME_EXCHANGE = -100, 2
 os.chdir(sys.argv[1])
-way, exchanges, calls = sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
+way, exchanges, calls, both = sys.argv[2], int(sys.argv[3]), int(sys.argv[4]), int(sys.argv[5])
 folder, file = os.open("folder", os.O_RDONLY), os.open("file", os.O_RDONLY)
 number = os.dup(folder)
 made = 0
@@ -29,7 +29,7 @@ counts = {0: 0, 1: 0}
 target = "folder" if way == "name" else number
 thread = threading.Thread(target=exchange)
 thread.start()
-while made < exchanges or sum(counts.values()) < calls:
+while made < exchanges or sum(counts.values()) < calls or min(counts[0], counts[1]) < both:
     try:
         os.chmod(target, 0o2755)
         counts[0] += 1
