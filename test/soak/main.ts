@@ -1,5 +1,5 @@
 // npm run soak [-- --connects N] [--plugins N] [--as root|user] [--json]: many connects of many plugins, and the memory of the supervisor and the
-// broker meanwhile. Exit status: 0 where both stay flat in the second half, 1 where one grows, 2 for wrong usage.
+// broker meanwhile. Exit status: 0 where both stay flat in the last quarter, 1 where one grows, 2 for wrong usage.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
