@@ -10,6 +10,7 @@ import { openFolder } from '../../shared/sys/open-folder.js';
 import {
   becomeIds,
   exitAtOnce,
+  leadGroup,
   leadSession,
   resetSignals,
   setDumpable,
@@ -61,8 +62,7 @@ function launch(): void {
   const root = openFolder('/');
   process.chdir(spec.cwd);
   step = 'descriptors';
-  // A session of the plugin's own: /dev/tty is not the user's terminal, and no signal or priority reaches the user's process groups.
-  leadSession();
+  leaveGroup(spec.terminal !== undefined);
   const terminal = spec.terminal === undefined ? undefined : openTerminal(spec.terminal);
   const streams = passed.map((stream, at) =>
     terminal !== undefined && spec.terminal?.streams.includes(at) === true ? terminal.slave : stream,
@@ -90,6 +90,18 @@ function launch(): void {
   setLastLimits(spec.limits);
   resetSignals(spec.ignoredSignals);
   command.run();
+}
+
+/**
+ * The start has a session apart from the user's (spawn-namespaces.ts), so /dev/tty is not the user's terminal. In a group of the plugin's own,
+ * no signal or priority reaches the user's process groups.
+ *
+ * A terminal takes a leader. Without one, the plugin leads no session: else the next terminal that it opens would become its controlling
+ * terminal, and end it by SIGHUP.
+ */
+function leaveGroup(withTerminal: boolean): void {
+  if (withTerminal) leadSession();
+  else leadGroup();
 }
 
 /** The launcher needs more memory than many plugins. So it joins the control group last, when all limits are in force. */

@@ -1,4 +1,4 @@
-// prctl(2), setsid(2), signal(2), sigprocmask(2) and ids. Runs in supervisor, broker and launcher. libc changes the ids of every thread,
+// prctl(2), setsid(2), setpgid(2), signal(2), sigprocmask(2) and ids. Runs in supervisor, broker and launcher. libc changes the ids of every thread,
 // nptl(7).
 import { prctl } from './common-calls.js';
 import { LAYOUT } from './layout.js';
@@ -18,6 +18,7 @@ const LAST_SIGNAL = 64;
 const exitCall = bind('void _exit(int status)');
 const gettidCall = bind('int gettid()');
 const setsidCall = bind('int setsid()');
+const setpgidCall = bind('int setpgid(int pid, int group)');
 const getpgrpCall = bind('int getpgrp()');
 const tcgetpgrpCall = bind('int tcgetpgrp(int fd)');
 const signalCall = bind('intptr_t signal(int signal, intptr_t handler)');
@@ -54,6 +55,11 @@ export function threadId(): number {
 /** Gives this process a new session, with a new process group and without a controlling terminal, setsid(2). */
 export function leadSession(): void {
   succeed(setsidCall(), 'setsid');
+}
+
+/** Gives this process a process group of its own in the same session, setpgid(2). */
+export function leadGroup(): void {
+  succeed(setpgidCall(0, 0), 'setpgid');
 }
 
 export function processGroup(): number {

@@ -78,7 +78,7 @@ function spawnUnshare(
     return spawn('unshare', [...namespacesArguments(code)], {
       cwd: '/',
       env: { PATH: SYSTEM_PATH },
-      // A session apart: the terminal's signals, such as Ctrl-Z, do not reach a start.
+      // A session apart, without a terminal: the user's terminal sends no signal, such as Ctrl-Z's, to a start, and is not the plugin's /dev/tty.
       detached: true,
       stdio: ['ignore', 'ignore', 'pipe', ...[...given, ...places].map((descriptor) => descriptor.number)],
       ...(ranged === undefined ? {} : { uid: ranged.owner, gid: ranged.owner }),
