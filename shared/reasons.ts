@@ -90,6 +90,8 @@ export type WhollyTrapped = (typeof WHOLLY_TRAPPED)[number];
 /** The calls that set a mode. The filter reports those with S_ISGID and without S_ISUID. */
 export const MODE_CALLS = ['chmod', 'fchmod', 'fchmodat', 'fchmodat2'] as const;
 export type ModeCall = (typeof MODE_CALLS)[number];
+/** The calls that read a socket's error queue, with MSG_ERRQUEUE. */
+export const QUEUE_CALLS = ['recvfrom', 'recvmsg', 'recvmmsg'] as const;
 /** All calls that the filter reports, some with certain arguments alone: setsockopt with SO_LINGER, ioctl with requests that read interfaces. */
 export const TRAP_CALLS = [
   'connect',
@@ -101,6 +103,9 @@ export const TRAP_CALLS = [
   'fchmod',
   'fchmodat',
   'fchmodat2',
+  'recvfrom',
+  'recvmsg',
+  'recvmmsg',
 ] as const;
 export type TrapCall = (typeof TRAP_CALLS)[number];
 export const TRAP_ANSWERS = ['brokered', 'own', 'refused', 'error'] as const;

@@ -1,5 +1,5 @@
 // Where the argument of a trapped call lies in its caller's memory. Runs in the broker.
-import { MODE_CALLS, type TrapCall } from '../../shared/reasons.js';
+import { MODE_CALLS, QUEUE_CALLS, type TrapCall } from '../../shared/reasons.js';
 import { IFCONF_BYTES, IFREQ_BYTES, SIOCGIFCONF } from '../../shared/sys/interface-requests.js';
 import type { Notification } from '../../shared/sys/seccomp-notify.js';
 
@@ -12,9 +12,12 @@ export interface PassedMemory {
   readonly length: number;
 }
 
-/** @returns undefined for listen(2), which passes none, and for calls with a path, whose length is not known yet */
+/** Calls of which the broker reads no memory, or memory whose length is not known yet. */
+const NONE: readonly TrapCall[] = ['listen', ...QUEUE_CALLS, ...MODE_CALLS];
+
+/** @returns undefined for a call of which the broker copies nothing at first */
 export function passedMemory(call: TrapCall, notification: Notification): PassedMemory | undefined {
-  if (call === 'listen' || MODE_CALLS.some((one) => one === call)) return undefined;
+  if (NONE.includes(call)) return undefined;
   const { address, ints, third, option } = notification;
   if (call === 'ioctl') return { at: third, length: ints[1] === SIOCGIFCONF ? IFCONF_BYTES : IFREQ_BYTES };
   if (call !== 'setsockopt') return { at: address, length: ints[2] };

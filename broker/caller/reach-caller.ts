@@ -8,7 +8,7 @@ import type { TrappedCall } from './trapped-call.js';
 /** A duplicate of a call's descriptor and a copy of its address, option or request, or minus errno of either. */
 export interface Reached {
   readonly descriptor: OwnedFd | number;
-  /** As many bytes as the call says. Undefined for listen(2). */
+  /** As many bytes as the call says. Undefined for a call that passes none. */
   readonly address: Uint8Array | number | undefined;
 }
 

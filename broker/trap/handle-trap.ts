@@ -2,7 +2,7 @@
 // another socket in its place. Runs in the broker. The kernel never executes a connect, bind or listen of an inet socket as the plugin
 // wrote it: between check and execution another thread could swap address or descriptor.
 import { constants } from 'node:os';
-import { MODE_CALLS } from '../../shared/reasons.js';
+import { MODE_CALLS, QUEUE_CALLS } from '../../shared/reasons.js';
 import { LAYOUT } from '../../shared/sys/layout.js';
 import { bindTo, listenOn } from '../../shared/sys/listen.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
@@ -13,6 +13,7 @@ import { type Reached, reachCaller } from '../caller/reach-caller.js';
 import { readSockaddr, SOCKADDR_IN_BYTES, SOCKADDR_IN6_BYTES } from '../caller/read-sockaddr.js';
 import type { TrappedCall } from '../caller/trapped-call.js';
 import { answerInterfaces } from './answer-interfaces.js';
+import { answerQueueRead } from './answer-queue-read.js';
 import { bindNetlink } from './bind-netlink.js';
 import { changeMode } from './change-mode.js';
 import { connectDatagram } from './connect-datagram.js';
@@ -88,6 +89,10 @@ function handleSocket(
   }
   const { domain, netns } = identity;
   const socket: TrappedSocket = { descriptor, domain, own: netns === context.netns };
+  if (QUEUE_CALLS.some((one) => one === call.call)) {
+    answerQueueRead(call, socket);
+    return false;
+  }
   if (address === undefined) return listen(context, call, socket);
   if (call.call === 'setsockopt') {
     setLinger(call, descriptor.number, address);

@@ -14,13 +14,17 @@ import {
 import { SO_LINGER, SOL_SOCKET } from '../../shared/sys/socket-constants.js';
 import { argumentDenials } from './filter/argument-denials.js';
 import { conditionalCalls } from './filter/conditional-calls.js';
+import { errorQueueReads } from './filter/error-queue.js';
 import type { FilterGroup } from './filter/filter-group.js';
 import { interfaceReads, readRules } from './filter/interface-requests.js';
 import { ordinaryCalls } from './filter/ordinary-calls.js';
 import { refusedCalls } from './filter/refused-calls.js';
 import { setGidModes } from './filter/set-gid-modes.js';
 
-/** Whether the plugin's own connect, bind, listen, SO_LINGER, set-gid modes and reads of interfaces are reported to the broker, or refused. */
+/**
+ * Whether the plugin's own connect, bind, listen, SO_LINGER, set-gid modes, and reads of interfaces and of the error queue are reported to the
+ * broker, or refused.
+ */
 export type Egress = 'transparent' | 'channel';
 
 /** No other filter may refuse a call that one filter reports, since the strictest answer counts. */
@@ -31,11 +35,13 @@ const REPORTING: Filter = {
     lingerRule('notify'),
     ...setGidModes('notify'),
     ...readRules('notify'),
+    ...errorQueueReads('notify'),
   ],
 };
 const REFUSED_IN_CHANNEL = [
   ...WHOLLY_TRAPPED.map((call) => `seccomp.${call}`),
   'seccomp.set_gid_modes',
+  'seccomp.error_queue',
   interfaceReads.name,
 ];
 

@@ -22,5 +22,6 @@ export const IPV6_V6ONLY = 26;
 
 export const MSG_TRUNC = 0x20;
 export const MSG_DONTWAIT = 0x40;
+export const MSG_ERRQUEUE = 0x2000;
 export const MSG_NOSIGNAL = 0x4000;
 export const MSG_FASTOPEN = 0x20000000;

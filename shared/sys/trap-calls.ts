@@ -13,6 +13,9 @@ const NUMBERS: Readonly<Partial<Record<TrapCall, number>>> =
         fchmod: 52,
         fchmodat: 53,
         fchmodat2: 452,
+        recvfrom: 207,
+        recvmsg: 212,
+        recvmmsg: 243,
       }
     : {
         connect: 42,
@@ -24,6 +27,9 @@ const NUMBERS: Readonly<Partial<Record<TrapCall, number>>> =
         fchmod: 91,
         fchmodat: 268,
         fchmodat2: 452,
+        recvfrom: 45,
+        recvmsg: 47,
+        recvmmsg: 299,
       };
 
 const byNumber = new Map<number, TrapCall>(

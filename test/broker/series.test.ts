@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { LIMIT_WORDS } from '../../shared/config/counted-limits.js';
-import { REASONS } from '../../shared/reasons.js';
+import { REASONS, TRAP_CALLS } from '../../shared/reasons.js';
 import { startBroker } from './start-broker.js';
 
 /** The supervisor reports these where it has a control group. */
@@ -21,7 +21,7 @@ const SERIES: Readonly<Record<string, readonly string[]>> = {
   sockets_passed_total: ['door="channel"', 'door="trap"'],
   traps_total: [
     ...['brokered', 'own', 'refused', 'error'].map((answer) => `call="connect",answer="${answer}"`),
-    ...['bind', 'listen', 'setsockopt', 'chmod', 'fchmod', 'fchmodat', 'fchmodat2', 'ioctl'].flatMap((call) =>
+    ...TRAP_CALLS.filter((call) => call !== 'connect').flatMap((call) =>
       ['own', 'refused', 'error'].map((answer) => `call="${call}",answer="${answer}"`),
     ),
   ],

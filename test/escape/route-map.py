@@ -2,6 +2,7 @@
 import ctypes
 import errno
 import os
+import select
 import socket
 import sys
 import time
@@ -28,6 +29,19 @@ for _ in range(30):
     time.sleep(0.05)
 print("result routers", " ".join(routers) or "none")
 print("result answers", " ".join(sorted(answers)) or "none")
+# An attempt that such an error has ended. The router answers a later packet of it, which has another TTL than the first.
+late = socket.socket()
+late.setblocking(False)
+late.connect_ex((sys.argv[1], 80))
+late.setsockopt(socket.IPPROTO_IP, IP_TTL, 1)
+watch = select.poll()
+watch.register(late, 0)
+ended = watch.poll(20_000)[0][1] & select.POLLHUP
+try:
+    late.recvmsg(100, 512, MSG_ERRQUEUE)
+except OSError:
+    pass
+print("result ended", "with", errno.errorcode.get(late.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)) if ended else "not")
 libc = ctypes.CDLL(None, use_errno=True)
 room = ctypes.create_string_buffer(512)
 for name, call in {

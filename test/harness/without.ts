@@ -22,6 +22,7 @@ const PROTECTIONS: Readonly<Record<string, readonly Mutation[]>> = {
     launcher('filters', "egress === 'transparent' ? loadNotifyingFilter", 'false ? loadNotifyingFilter'),
     NO_TRAP,
   ],
+  reported_error_queue: [launcher('filters', "...errorQueueReads('notify'),", '')],
   shared_group: [launcher('main', 'if (sharesGroup)', 'if (false)')],
   landlock: [launcher('main', 'enterLandlock(spec);', '')],
   capabilities: [launcher('main', 'dropAllCapabilities();', '')],

@@ -1,12 +1,12 @@
 // Calls that the plugin has, except with these arguments. An int is compared by its 32 bits only (see seccomp.ts).
 import { IPPROTO_IP, IPPROTO_IPV6, MSG_FASTOPEN, SOL_SOCKET } from '../../../shared/sys/socket-constants.js';
 import { absentProtocols } from './absent-protocols.js';
+import { errorQueueReads } from './error-queue.js';
 import { fileSystemRequests } from './file-system-requests.js';
 import type { FilterGroup } from './filter-group.js';
 import { interfaceReads, interfaceRequests } from './interface-requests.js';
 import { setGidModes } from './set-gid-modes.js';
 
-const MSG_ERRQUEUE = 0x2000;
 const IP_RECVERR = 11;
 const IPV6_RECVERR = 25;
 const F_SETLEASE = 1024;
@@ -58,15 +58,12 @@ export const argumentDenials: readonly FilterGroup[] = [
     // The answer of an empty queue.
     // Without an option of the socket: ICMP errors while it connects, and what a sendmsg(2) with SO_TIMESTAMPING sent.
     why: 'the error queue names each router that sends an ICMP error, and gives back sent packets with the hardware addresses of the host',
-    rules: [
-      { calls: ['recvmsg'], action: 'EAGAIN', when: [has(2, MSG_ERRQUEUE)] },
-      { calls: ['recvfrom', 'recvmmsg'], action: 'EAGAIN', when: [has(3, MSG_ERRQUEUE)] },
-    ],
+    rules: errorQueueReads('EAGAIN'),
   },
   {
     name: 'seccomp.error_reports',
     // 0, because glibc's resolver gives up where the option fails. A connected UDP socket reports ECONNREFUSED without it.
-    why: 'the option fills the error queue, which nobody can empty inside: poll(2) would report an error for good',
+    why: 'the option fills the error queue, whose entries a plugin never gets: poll(2) would report an error for each',
     rules: [
       [IPPROTO_IP, IP_RECVERR],
       [IPPROTO_IPV6, IPV6_RECVERR],

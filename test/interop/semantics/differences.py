@@ -87,7 +87,7 @@ for number in range(3):
 line("UDP outside:", *results)
 line("UDP to the host's loopback:", said(udp.sendto, b"data", ("127.0.0.1", UDP)) == 4)
 
-# IP_RECVERR stays off, and the error queue empty. The error comes by recv(2).
+# IP_RECVERR stays off, and the error queue empty. The error comes by recv(2), or by a read of the queue.
 IP_RECVERR, MSG_ERRQUEUE = 11, 0x2000
 closed = socket.socket(type=socket.SOCK_DGRAM)
 closed.bind(("127.0.0.1", 0))
@@ -103,7 +103,46 @@ udp.send(b"data")
 watch = select.poll()
 watch.register(udp, 0)
 reports = lambda: "err" if watch.poll(0) else "nothing"
-line("the error queue:", said(udp.recvmsg, 1, 512, MSG_ERRQUEUE), "poll:", reports(), "recv:", said(udp.recv, 1), "poll:", reports())
+line("recv:", said(udp.recv, 1), "poll:", reports(), "the error queue:", said(udp.recvmsg, 1, 512, MSG_ERRQUEUE))
+udp.send(b"data")
+line("poll:", reports(), "the error queue:", said(udp.recvmsg, 1, 512, MSG_ERRQUEUE), "poll:", reports(), "recv:", said(udp.recv, 1))
+
+
+def wakes():
+    """How often poll(2) reports an error to a program that then reads the error queue alone."""
+    found = []
+    while watch.poll(0 if found else 5000) and len(found) < 1000:
+        found.append(said(udp.recvmsg, 1, 512, MSG_ERRQUEUE))
+    return [len(found), *dict.fromkeys(found)]
+
+
+udp.send(b"data")
+line("wakes by one refused datagram:", *wakes())
+closed = socket.socket(type=socket.SOCK_DGRAM)
+closed.bind(("127.0.0.1", port))
+SO_TIMESTAMPING, SENT = 37, 256 | 2
+for number in range(3):
+    udp.sendmsg([b"data"], [(socket.SOL_SOCKET, SO_TIMESTAMPING, struct.pack("=I", SENT))])
+line("wakes by three time stamps:", *wakes())
+udp = socket.socket()
+udp.connect(host)
+watch = select.poll()
+watch.register(udp, 0)
+udp.sendmsg([b"data"], [(socket.SOL_SOCKET, SO_TIMESTAMPING, struct.pack("=I", SENT))])
+line("wakes by one on a connection:", *wakes())
+
+# A connection keeps its error, and an AF_UNIX socket its data: it has no error queue.
+server = socket.create_server(("127.0.0.1", 0))
+client = socket.create_connection(server.getsockname())
+served = server.accept()[0]
+served.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+served.close()
+select.select([client], [], [])
+line("a reset connection, the error queue:", said(client.recvmsg, 1, 512, MSG_ERRQUEUE), "recv:", said(client.recv, 1))
+mine, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+theirs.send(b"x")
+line("AF_UNIX, the error queue:", said(mine.recvmsg, 1, 512, MSG_ERRQUEUE), "recv:", said(mine.recv, 1))
+line("no socket:", said(lambda: socket.socket(fileno=os.pipe()[0]).recvmsg(1, 512, MSG_ERRQUEUE)))
 
 # AF_UNIX: the host's sockets are missing, and a client cannot read the server's pid.
 unix = socket.socket(socket.AF_UNIX)
