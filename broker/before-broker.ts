@@ -2,6 +2,7 @@
 // if the broker takes on no other ids. Newer Nodes make a ring for each event loop, and a ring executes calls that the cage refuses.
 // Runs before the broker's code is loaded, and reads nothing from a plugin.
 import '../shared/refuse-debugger.js';
+import { createRequire } from 'node:module';
 import { constants } from 'node:os';
 import { bundlePath } from '../shared/own-files.js';
 import { BROKER_DESCRIPTOR_FD, KEEPS_CAPABILITIES } from '../shared/protocol/link.js';
@@ -21,7 +22,7 @@ const [, self = '', word] = process.argv;
 const mayGiveUp = word !== KEEPS_CAPABILITIES && hasCapabilities();
 
 if (word !== AGAIN && (mayGiveUp || holdsRing())) startAgain();
-else await import(bundlePath('broker-main'));
+else createRequire(import.meta.url)(bundlePath('broker-main'));
 
 /** Becomes the broker. Only this thread has the filter and has lost the capabilities, and only this one outlives execve(2). */
 function startAgain(): never {

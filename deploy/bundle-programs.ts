@@ -1,13 +1,14 @@
 // Bundles programs of postern with the packages that they import into one file each. A plugin's start starts four processes and two
 // threads, and Node reads one file in a third of the time of hundreds. Native packages stay packages.
-import { join } from 'node:path';
-import { buildSync } from 'esbuild';
-import type { Bundle } from '../shared/own-files.js';
+import { basename, join } from 'node:path';
+import { type BuildOptions, buildSync } from 'esbuild';
+import { type Bundle, isEsModule } from '../shared/own-files.js';
 
 /** The first module of each program, below dist. */
 const PROGRAMS: Readonly<Record<Bundle, string>> = {
   postern: 'sandbox/cli/start',
   'postern-main': 'sandbox/cli/main',
+  'postern-run': 'sandbox/cli/main-run',
   broker: 'broker/before-broker',
   'broker-main': 'broker/main',
   'stall-watchdog': 'broker/stall/stall-watchdog',
@@ -18,28 +19,52 @@ const PROGRAMS: Readonly<Record<Bundle, string>> = {
   'trial-plugin': 'sandbox/doctor/trial-plugin',
   'seccomp-profile': 'deploy/container/seccomp-profile',
 };
-/** CommonJS packages load the modules of Node by require. */
+/** In an ES module, CommonJS packages load the modules of Node by require. */
 const REQUIRE = `import { createRequire as requireOf } from 'node:module';
 const require = requireOf(import.meta.url);`;
+/** A CommonJS module has no import.meta. */
+const OWN_URL = `const ownUrl = require('node:url').pathToFileURL(__filename).href;`;
 
 export const BUNDLES: readonly Bundle[] = Object.keys(PROGRAMS) as Bundle[];
 
-/**
- * @param dist the folder of the compiled modules. The bundles go there too
- * @returns the paths of the modules in the bundles
- */
-export function bundlePrograms(dist: string, names: readonly Bundle[]): readonly string[] {
+export interface Bundled {
+  /** The paths of the modules in the bundles. */
+  readonly modules: readonly string[];
+  /** The names of the files in dist/run. */
+  readonly files: readonly string[];
+}
+
+/** @param dist the folder of the compiled modules. The bundles go there too */
+export function bundlePrograms(dist: string, names: readonly Bundle[]): Bundled {
+  const bundled = names.map((name) => bundleProgram(dist, name));
+  return {
+    modules: bundled.flatMap(({ modules }) => modules),
+    files: bundled.flatMap(({ files }) => files),
+  };
+}
+
+function bundleProgram(dist: string, name: Bundle): Bundled {
+  const format: BuildOptions = isEsModule(name)
+    ? { format: 'esm', banner: { js: REQUIRE } }
+    : {
+        format: 'cjs',
+        banner: { js: OWN_URL },
+        define: { 'import.meta.url': 'ownUrl' },
+        outExtension: { '.js': '.cjs' },
+      };
   const { metafile } = buildSync({
-    entryPoints: Object.fromEntries(names.map((name) => [`run/${name}`, join(dist, `${PROGRAMS[name]}.js`)])),
+    ...format,
+    entryPoints: { [`run/${name}`]: join(dist, `${PROGRAMS[name]}.js`) },
     outdir: dist,
     bundle: true,
     platform: 'node',
-    format: 'esm',
     target: 'node20',
     external: ['koffi'],
-    banner: { js: REQUIRE },
     logLevel: 'warning',
     metafile: true,
   });
-  return Object.keys(metafile.inputs);
+  return {
+    modules: Object.keys(metafile.inputs),
+    files: Object.keys(metafile.outputs).map((path) => basename(path)),
+  };
 }

@@ -7,9 +7,9 @@ import { thirdPartyLicences } from './third-party-licences.js';
 
 /** @param dist the folder of the compiled modules. The bundles go there too, with the licences of their packages */
 export function bundle(dist: string): void {
-  const modules = bundlePrograms(dist, BUNDLES);
+  const { modules, files } = bundlePrograms(dist, BUNDLES);
   writeFileSync(join(dist, 'run/LICENCES.txt'), thirdPartyLicences(modules));
-  removeOthers(join(dist, 'run'), [...BUNDLES.map((name) => `${name}.js`), 'LICENCES.txt']);
+  removeOthers(join(dist, 'run'), [...files, 'LICENCES.txt']);
   const command = join(dist, 'run/postern.js');
   writeFileSync(command, `${shellPart(dist)}${readFileSync(command, 'utf8')}`);
   chmodSync(command, 0o755);
@@ -21,7 +21,7 @@ function shellPart(dist: string): string {
   return script.replace('@NODE_FLAGS@', () => `'${UNBINDABLE_DEBUGGER}'`);
 }
 
-/** Removes the bundles of former programs, which would be packed too. */
+/** Removes the files of former builds, which would be packed too. */
 function removeOthers(folder: string, names: readonly string[]): void {
   for (const name of readdirSync(folder)) if (!names.includes(name)) rmSync(join(folder, name));
 }

@@ -10,6 +10,7 @@ export const DIST: string = fileURLToPath(new URL('..', import.meta.url)).replac
 export type Bundle =
   | 'postern'
   | 'postern-main'
+  | 'postern-run'
   | 'broker'
   | 'broker-main'
   | 'stall-watchdog'
@@ -20,7 +21,14 @@ export type Bundle =
   | 'trial-plugin'
   | 'seccomp-profile';
 
+/** Programs that people or plugins start by name. Node loads a CommonJS module sooner than an ES module, so the others are such. */
+const ES_MODULES: readonly Bundle[] = ['postern', 'trial-plugin', 'seccomp-profile'];
+
+export function isEsModule(name: Bundle): boolean {
+  return ES_MODULES.includes(name);
+}
+
 /** @returns an absolute path */
 export function bundlePath(name: Bundle): string {
-  return join(DIST, 'run', `${name}.js`);
+  return join(DIST, 'run', `${name}.${isEsModule(name) ? 'js' : 'cjs'}`);
 }

@@ -1,10 +1,11 @@
 // Takes SIGUSR1 from Node's debugger, and closes a debugger that is open. Every program of postern imports this first. It is the second
 // layer: with the flags of node-flags.ts and without NODE_OPTIONS, no debugger is open.
+import { createRequire } from 'node:module';
 import { UNBINDABLE_DEBUGGER } from './node-flags.js';
 
 process.on('SIGUSR1', () => {});
 if (!process.execArgv.includes(UNBINDABLE_DEBUGGER) || process.env['NODE_OPTIONS'] !== undefined) {
-  const { close, url } = await import('node:inspector');
+  const { close, url } = createRequire(import.meta.url)('node:inspector') as typeof import('node:inspector');
   const closeDebugger = (): void => void (url() === undefined || close());
   closeDebugger();
   // Another thread handles a signal that came before, and asks the event loop.

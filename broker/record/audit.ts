@@ -1,6 +1,5 @@
 // The audit log: one JSON line for each event, which the supervisor writes. Runs in the broker.
 import { randomBytes } from 'node:crypto';
-import { type Logger, pino } from 'pino';
 import { AUDIT_BACKLOG_BYTES } from '../../shared/limits.js';
 import type { AuditEventName, AuditFields } from '../../shared/protocol/audit-events.js';
 import { TokenBucket } from '../../shared/token-bucket.js';
@@ -16,24 +15,12 @@ export interface AuditOutput {
   sendSoon(json: string): void;
 }
 
-/** pino has no events but levels: each event is one. */
-const LEVELS: Readonly<Record<AuditEventName, number>> = {
-  decision: 30,
-  explain: 31,
-  question: 32,
-  datagram: 33,
-  socket: 34,
-  slow: 35,
-  loopback: 36,
-  protocol_error: 40,
-};
-
 /**
  * Sends events to the supervisor. Past AUDIT_BACKLOG_BYTES, or past a plugin's own share, they are dropped and counted. With when_full: block
  * none is dropped: requests wait at the plugin's gate before they could make one.
  */
 export class Audit {
-  readonly #log: Logger<AuditEventName>;
+  readonly #output: AuditOutput;
   /** Decision ids are unique across brokers too. */
   readonly #prefix: string = randomBytes(6).toString('hex');
   readonly #onDropped: () => void;
@@ -56,22 +43,7 @@ export class Audit {
     this.#tally = tally;
     this.#onDropped = onDropped;
     this.room = room;
-    const write = (line: string): void => {
-      const isFull = output.backlogBytes + line.length > AUDIT_BACKLOG_BYTES;
-      if (isFull && !room.losesNothing) this.#drop();
-      else output.sendSoon(`{"type":"audit","line":${line.trimEnd()}}`);
-    };
-    this.#log = pino<AuditEventName>(
-      {
-        base: null,
-        customLevels: LEVELS,
-        useOnlyCustomLevels: true,
-        level: 'decision',
-        formatters: { level: (event) => ({ event }) },
-        timestamp: () => `,"ts":"${new Date().toISOString()}"`,
-      },
-      { write },
-    );
+    this.#output = output;
   }
 
   nextDecisionId(): string {
@@ -101,37 +73,37 @@ export class Audit {
 
   /** @param isOwed whether owe() was called for it */
   decision(event: AuditFields<'decision'>, isOwed: boolean): void {
-    if (this.#mayWrite(event.plugin, isOwed)) this.#log.decision(event);
+    if (this.#mayWrite(event.plugin, isOwed)) this.#write('decision', event);
   }
 
   /** A plugin asked for an explanation. */
   explain(event: AuditFields<'explain'>): void {
-    if (this.#mayWrite(event.plugin)) this.#log.explain(event);
+    if (this.#mayWrite(event.plugin)) this.#write('explain', event);
   }
 
   question(event: AuditFields<'question'>): void {
-    if (this.#mayWrite(event.plugin)) this.#log.question(event);
+    if (this.#mayWrite(event.plugin)) this.#write('question', event);
   }
 
   datagram(event: AuditFields<'datagram'>): void {
-    if (this.#mayWrite(event.plugin)) this.#log.datagram(event);
+    if (this.#mayWrite(event.plugin)) this.#write('datagram', event);
   }
 
   socket(event: AuditFields<'socket'>): void {
-    if (this.#mayWrite(event.plugin)) this.#log.socket(event);
+    if (this.#mayWrite(event.plugin)) this.#write('socket', event);
   }
 
   loopback(event: AuditFields<'loopback'>): void {
-    if (this.#mayWrite(event.plugin)) this.#log.loopback(event);
+    if (this.#mayWrite(event.plugin)) this.#write('loopback', event);
   }
 
   slow(event: AuditFields<'slow'>): void {
     this.#tally.add(1);
-    this.#log.slow(event);
+    this.#write('slow', event);
   }
 
   protocolError(event: AuditFields<'protocol_error'>): void {
-    if (this.#mayWrite(event.plugin)) this.#log.protocol_error(event);
+    if (this.#mayWrite(event.plugin)) this.#write('protocol_error', event);
   }
 
   #mayWrite(plugin: string, isOwed = false): boolean {
@@ -146,6 +118,13 @@ export class Audit {
     share.limited();
     this.#drop();
     return false;
+  }
+
+  #write<Name extends AuditEventName>(event: Name, fields: AuditFields<Name>): void {
+    const line = JSON.stringify({ event, ts: new Date().toISOString(), ...fields });
+    const isFull = this.#output.backlogBytes + line.length > AUDIT_BACKLOG_BYTES;
+    if (isFull && !this.room.losesNothing) this.#drop();
+    else this.#output.sendSoon(`{"type":"audit","line":${line}}`);
   }
 
   #drop(): void {

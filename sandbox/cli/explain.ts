@@ -69,7 +69,7 @@ async function explain(words: readonly string[], options: ExplainOptions): Promi
   try {
     const destination = parseDestination(words.at(-1) ?? '');
     if (words.length > 2) throw new PosternError('usage', 'Give one destination, after at most one plugin');
-    const subjects = subjectsOf(words.length === 2 ? words[0] : undefined, options);
+    const subjects = await subjectsOf(words.length === 2 ? words[0] : undefined, options);
     answers = await ask(subjects, destination, options);
   } catch (error) {
     say(describeError(error));
@@ -83,8 +83,8 @@ async function explain(words: readonly string[], options: ExplainOptions): Promi
   return answers.every(({ decision }) => decision !== 'deny') ? 0 : 1;
 }
 
-function subjectsOf(plugin: string | undefined, options: ExplainOptions): readonly Subject[] {
-  const own = rulesOf(options);
+async function subjectsOf(plugin: string | undefined, options: ExplainOptions): Promise<readonly Subject[]> {
+  const own = await rulesOf(options);
   const { mode, egress } = options;
   if (plugin === undefined && options.config === undefined && own.allow.length + own.deny.length > 0)
     return [{ rules: own, mode, egress: egress ?? 'transparent' }];

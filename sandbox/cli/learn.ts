@@ -45,7 +45,7 @@ Exit status: the program's, as with run; 125 where postern itself failed.`,
 async function learn(command: readonly string[], options: LearnOptions): Promise<number> {
   const report = limitLines(say);
   try {
-    const config = pluginOf(command, options, 'audit');
+    const config = await pluginOf(command, options, 'audit');
     const file = options.output === undefined ? undefined : new NewFile(options.output);
     const learner = new Learner(config);
     const status = await runPlugin(config, options, (event) => {

@@ -1,7 +1,6 @@
 // The options for rules of `run`, `learn` and `explain`: --allow, --deny and --rules.
 import { type Command, Option } from 'commander';
 import { joinRules, type PlacedRules } from '../../shared/config/placed-rules.js';
-import { loadRuleFile } from '../../shared/config/rule-file.js';
 import { PosternError } from '../../shared/errors.js';
 import { diagnoseRule } from '../../shared/policy/diagnose-rule.js';
 import { type ListName, parseRule } from '../../shared/policy/parse-rule.js';
@@ -38,16 +37,22 @@ export function addModeOption(command: Command): Command {
  * @throws ConfigError for a file of rules with an error
  * @throws PosternError `bad_rules`, with one line for each invalid rule of the command line
  */
-export function rulesOf({ allow, deny, rules }: RuleOptions): PlacedRules {
+export async function rulesOf({ allow, deny, rules }: RuleOptions): Promise<PlacedRules> {
   const problems = [...problemsOf('allow', allow), ...problemsOf('deny', deny)];
   if (problems.length > 0) throw new PosternError('bad_rules', problems.join('\n'));
   return joinRules([
-    ...rules.map((path) => loadRuleFile(path)),
+    ...(rules.length > 0 ? await loadRuleFiles(rules) : []),
     {
       allow: allow.map((text) => ({ text, place: '--allow' })),
       deny: deny.map((text) => ({ text, place: '--deny' })),
     },
   ]);
+}
+
+/** Most commands name no file, and then need no parser. */
+async function loadRuleFiles(paths: readonly string[]): Promise<readonly PlacedRules[]> {
+  const { loadRuleFile } = await import('../../shared/config/rule-file.js');
+  return paths.map((path) => loadRuleFile(path));
 }
 
 function problemsOf(list: ListName, texts: readonly string[]): string[] {

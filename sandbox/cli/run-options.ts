@@ -71,18 +71,18 @@ export function addRunOptions(command: Command): Command {
 }
 
 /** @throws PosternError `bad_name`, `bad_rules`, `bad_home`, `bad_limit`, `listen_address`, `bad_environment`; ConfigError for a file of rules */
-export function pluginOf(
+export async function pluginOf(
   command: readonly string[],
   options: RunOptions,
   mode: PluginConfig['mode'],
-): PluginConfig {
+): Promise<PluginConfig> {
   const name = options.name ?? nameOf(command[0] ?? '');
   if (!PLUGIN_NAME.test(name)) {
     throw new PosternError('bad_name', `Not a plugin name: "${name}"`, {
       fix: 'use at most 63 lower-case letters, digits, - and _; begin with a letter or digit',
     });
   }
-  const rules = rulesOf(options);
+  const rules = await rulesOf(options);
   return {
     ...plainPlugin(name, command),
     env: environmentOf(options.env),

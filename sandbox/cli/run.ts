@@ -37,7 +37,7 @@ async function run(command: readonly string[], options: RunOptions & ModeOption)
   useWaitingStreams();
   const report = limitLines(say);
   try {
-    const config = pluginOf(command, options, options.mode);
+    const config = await pluginOf(command, options, options.mode);
     return await runPlugin(config, options, (event) => {
       const line = refusalLine(event, (rule) => `--allow '${rule}'`, ownProgram(config));
       if (line !== undefined && options.audit !== '-') report(line);

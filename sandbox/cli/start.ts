@@ -2,8 +2,12 @@
 // node:util touches process.stderr, and makes a pipe that the plugin shares non-blocking.
 import '../../shared/refuse-debugger.js';
 import './require-node.js';
+import { createRequire } from 'node:module';
 import { bundlePath } from '../../shared/own-files.js';
 import { takeOwnStreams } from './own-streams.js';
 
 takeOwnStreams();
-await import(bundlePath('postern-main'));
+const [, , command = ''] = process.argv;
+createRequire(import.meta.url)(
+  bundlePath(['run', 'learn'].includes(command) ? 'postern-run' : 'postern-main'),
+);

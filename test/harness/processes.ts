@@ -17,7 +17,7 @@ export const commandOf = (pid: number): string => textOf(`/proc/${pid}/cmdline`)
 
 /** @param pid the supervisor's pid @returns the broker's pid; undefined while there is none */
 export const brokerOf = (pid: number): number | undefined =>
-  childrenOf(pid).find((child) => commandOf(child).includes('run/broker.js'));
+  childrenOf(pid).find((child) => commandOf(child).includes('run/broker.cjs'));
 
 /** The number of open descriptors of a process. */
 export const descriptorsOf = (pid: number): number => readdirSync(`/proc/${pid}/fd`).length;

@@ -62,6 +62,9 @@ function makeDist(names: readonly string[]): string {
   const dist = copyPrograms();
   const mutations = mutationsWithout(names);
   for (const mutation of mutations) mutate(dist, mutation);
-  bundlePrograms(dist, mutations.includes(NO_TRAP) ? ['launcher', 'postern-main'] : ['launcher']);
+  bundlePrograms(
+    dist,
+    mutations.includes(NO_TRAP) ? ['launcher', 'postern-main', 'postern-run'] : ['launcher'],
+  );
   return dist;
 }

@@ -38,7 +38,7 @@ test('the tarball holds the program, the types of the client library and the doc
   const other = paths
     .filter((path) => path.startsWith('dist/'))
     .filter(
-      (path) => !/^dist\/(?:run|sandbox\/plugin|shared\/(?:policy|protocol|sys))\/[\w-]+\.js$/.test(path),
+      (path) => !/^dist\/(?:run|sandbox\/plugin|shared\/(?:policy|protocol|sys))\/[\w-]+\.c?js$/.test(path),
     )
     .filter(
       (path) => !/^dist\/(?:sandbox\/plugin|shared\/(?:policy|protocol|sys))\/[\w-]+\.d\.ts$/.test(path),

@@ -1,0 +1,62 @@
+// Runs the command line: reads the arguments, carries out a command, and reports a wrong call. The commands are given.
+import { Command, CommanderError } from 'commander';
+import { exitAtOnce } from '../../shared/sys/process-control.js';
+import { VERSION } from '../../shared/version.js';
+import { keepIgnoring } from './keep-ignoring.js';
+import { describeError, isSystemError, say } from './say.js';
+
+const USAGE = 2;
+/** For commands whose exit status is their program's. */
+const RUN_USAGE = 125;
+const RUNS_A_PROGRAM = ['run', 'learn'];
+
+/** @param commands in the order of the help text */
+export async function runProgram(commands: readonly Command[]): Promise<void> {
+  // Node resets its signals and then takes a while to exit. A signal in between would replace the exit status.
+  process.on('exit', exitAtOnce);
+  // Node prints a fault of postern only after that event.
+  process.on('uncaughtExceptionMonitor', () => process.off('exit', exitAtOnce));
+  keepIgnoring();
+  try {
+    await program(commands).parseAsync(process.argv);
+  } catch (error) {
+    if (isSystemError(error)) say(describeError(error));
+    else if (!(error instanceof CommanderError)) throw error;
+    if (!(error instanceof CommanderError) || error.exitCode !== 0)
+      process.exitCode = RUNS_A_PROGRAM.includes(process.argv[2] ?? '') ? RUN_USAGE : USAGE;
+  }
+}
+
+function program(commands: readonly Command[]): Command {
+  const postern = new Command('postern')
+    .description('Runs untrusted programs with no network but the connections you permit')
+    .version(VERSION)
+    .enablePositionalOptions()
+    .addHelpText(
+      'after',
+      `
+Examples:
+  postern run --allow api.example.com -- node plugin.js
+  postern learn -- node plugin.js
+  postern init && postern check && postern up
+  postern explain api.example.com:443 --allow '*.example.com'
+
+postern COMMAND --help shows the options of a command.`,
+    );
+  for (const command of commands) postern.addCommand(command.copyInheritedSettings(postern));
+  for (const command of [postern, ...postern.commands]) {
+    const words = command === postern ? 'postern' : `postern ${command.name()}`;
+    command.exitOverride();
+    command.configureOutput({
+      outputError: (text, write) =>
+        write(
+          `postern: ${text
+            .replace(/^error: /, '')
+            .trim()
+            .replace(/\s*\n\s*/g, ' ')
+            .replace(/\.$/, '')}; ${words} --help shows what there is\n`,
+        ),
+    });
+  }
+  return postern;
+}
