@@ -53,7 +53,8 @@ export async function runPlugin(
     stop: () => void supervisor.stopPlugin(config.name),
     toTerminal: (signal) => terminal?.signal(signal) === true,
   });
-  await supervisor.start();
+  // The sandbox is made while the broker starts. If the broker does not start, startPlugin() says why.
+  supervisor.start().catch(() => {});
   try {
     sandbox = await supervisor.startPlugin(config, () => streams, 'boot');
     signals.deliver();

@@ -85,7 +85,7 @@ function launch(): void {
   const ends = terminal === undefined ? [] : [terminal.master, terminal.slave];
   const descriptors = [...trap, ...ends].map(({ number }) => number);
   succeed(sendMessage(socket, new TextEncoder().encode(EXEC_WORD), descriptors, true), 'sendmsg');
-  if (spec.grouped) awaitGo();
+  awaitGo();
   if (terminal !== undefined) keepJobControl(documented);
   setLastLimits(spec.limits);
   resetSignals(spec.ignoredSignals);
@@ -104,7 +104,10 @@ function leaveGroup(withTerminal: boolean): void {
   else leadGroup();
 }
 
-/** The launcher needs more memory than many plugins. So it joins the control group last, when all limits are in force. */
+/**
+ * The supervisor answers when the plugin's rules are in force. The launcher needs more memory than many plugins, so it joins the control
+ * group only then, too.
+ */
 function awaitGo(): void {
   const message = receiveMessage(socket, undefined, true);
   const word = typeof message === 'number' ? '' : new TextDecoder().decode(message.payload);

@@ -65,8 +65,6 @@ export interface LaunchSpec {
   readonly limits: Limits;
   /** `transparent`: connect, bind and listen are reported to the broker. `channel`: they are refused. */
   readonly egress: 'transparent' | 'channel';
-  /** A control group bounds the sandbox: the launcher waits for GO_WORD, until it is in the group. */
-  readonly grouped: boolean;
   /** Names of system calls beyond those of every plugin. */
   readonly addedCalls: readonly string[];
   /** The numbers of signals that the plugin finds ignored, because postern found them ignored at its start. */

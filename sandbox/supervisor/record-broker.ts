@@ -1,7 +1,7 @@
 // Notes what happens to the broker in the audit log and the metrics, and tells the operator. Runs in the supervisor.
 import type { AuditEvent } from '../../shared/protocol/audit-events.js';
 import type { BrokerProcess } from './broker/broker-process.js';
-import type { Records } from './record/records.js';
+import type { RecordSources, Records } from './record/records.js';
 
 /** @param onEvent takes each audit event @param onNotice takes lines for the operator */
 export function recordBroker(
@@ -23,4 +23,22 @@ export function recordBroker(
     onNotice('the broker died; a new one serves in its place, and connections and plugins go on');
   });
   broker.on('failed', (error) => onNotice(`${error.message}; trying again`));
+}
+
+/** @param tell brings the limits that are counted elsewhere to the broker, before a page of metrics @param onNotice takes lines for the operator */
+export function recordSources(
+  broker: () => BrokerProcess | undefined,
+  tell: () => void,
+  onNotice: (text: string) => void,
+): RecordSources {
+  return {
+    brokerMetrics: async () => {
+      tell();
+      return (await broker()?.metrics()) ?? '';
+    },
+    heartbeatAge: () => broker()?.heartbeatAge,
+    onDropped: (events) => broker()?.auditDropped(events),
+    onRoom: (room) => broker()?.auditRoom(room),
+    onNotice,
+  };
 }

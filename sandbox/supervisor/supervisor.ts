@@ -18,11 +18,12 @@ import { Listeners } from './listeners/listeners.js';
 import { ParkedPlugins } from './parked-plugins.js';
 import { PluginRuns } from './plugin-runs.js';
 import { Records } from './record/records.js';
-import { recordBroker } from './record-broker.js';
+import { recordBroker, recordSources } from './record-broker.js';
 import { requireStartable, type Startable } from './require-startable.js';
 import type { Sandbox } from './start/sandbox.js';
 import type { StandardStreams } from './start/standard-streams.js';
 import { type PluginHost, startPlugin } from './start/start-plugin.js';
+import { startBroker } from './start-broker.js';
 import { StartQueue } from './start-queue.js';
 import type { Unseen } from './unseen/unseen-files.js';
 import { UnseenReports } from './unseen/unseen-reports.js';
@@ -64,6 +65,8 @@ export class Supervisor {
   #owner: IdRange | undefined;
   #startable: Startable | undefined;
   readonly #parked = new ParkedPlugins();
+  /** Resolves when the broker has the rules of every plugin. */
+  #serving: Promise<void> | undefined;
   #closed: Promise<void> | undefined;
 
   constructor(options: SupervisorOptions) {
@@ -86,13 +89,24 @@ export class Supervisor {
   }
 
   /**
-   * Starts everything except the plugins. Their listeners are bound from here on: an early client waits in the queue.
+   * Starts everything except the plugins. Their listeners are bound from here on: an early client waits in the queue. A plugin may be
+   * started before this resolves: its sandbox is made meanwhile, and its program begins afterwards.
    *
    * @throws PosternError `bad_rules`, `listen_address`, `metrics_address`, `audit_destination`, `broker_failed`,
    *   `old_kernel`, `missing_capabilities`, `bad_home`, `path_not_apart`, `no_sock_diag`, `no_cgroup`, `no_id_range`, `shortage`. Nothing is left
    *   running or bound.
    */
   async start(): Promise<void> {
+    this.#serving = this.#serve();
+    try {
+      await this.#serving;
+    } catch (error) {
+      await this.close();
+      throw shortageOf(error, 'postern') ?? error;
+    }
+  }
+
+  async #serve(): Promise<void> {
     const { plugins, audit, auditWhenFull = DEFAULT_WHEN_FULL, metrics, ownFiles } = this.#options;
     this.#startable = requireStartable(plugins, audit, ownFiles);
     this.#cgroups.claim(plugins);
@@ -100,25 +114,15 @@ export class Supervisor {
     // As a user the broker has the same uid. A broker that was taken over must not read or steer this process, proc(5).
     setDumpable(false);
     dropInheritableCapabilities();
-    try {
-      for (const plugin of plugins) this.#listeners.ready(plugin);
-      const log = audit === undefined ? undefined : { to: audit, whenFull: auditWhenFull };
-      const listeners = await this.#records.open(log, metrics, {
-        brokerMetrics: async () => {
-          this.#cgroups.tell();
-          return (await this.#broker?.metrics()) ?? '';
-        },
-        heartbeatAge: () => this.#broker?.heartbeatAge,
-        onDropped: (events) => this.#broker?.auditDropped(events),
-        onRoom: (room) => this.#broker?.auditRoom(room),
-        onNotice: (text) => this.#notice(text),
-      });
-      if (this.#startable.privileges === 'root') this.#owner = claimIdRange();
-      await this.#startBroker(listeners);
-    } catch (error) {
-      await this.close();
-      throw shortageOf(error, 'postern') ?? error;
-    }
+    for (const plugin of plugins) this.#listeners.ready(plugin);
+    if (this.#startable.privileges === 'root') this.#owner = claimIdRange();
+    const log = audit === undefined ? undefined : { to: audit, whenFull: auditWhenFull };
+    const sources = recordSources(
+      () => this.#broker,
+      () => this.#cgroups.tell(),
+      (text) => this.#notice(text),
+    );
+    await this.#startBroker(this.#records.open(log, metrics, sources));
   }
 
   /**
@@ -146,15 +150,23 @@ export class Supervisor {
   }
 
   async #startNow(config: PluginConfig, streams: () => StandardStreams, cause: StartCause): Promise<Sandbox> {
-    const broker = this.#broker;
-    const startable = this.#startable;
-    if (broker === undefined || startable === undefined || this.#closed !== undefined)
+    const [broker, startable] = [this.#broker, this.#startable];
+    const serving = this.#serving;
+    if (
+      serving === undefined ||
+      broker === undefined ||
+      startable === undefined ||
+      this.#closed !== undefined
+    ) {
+      await serving;
       throw new PosternError('broker_failed', 'The supervisor has not been started');
+    }
     this.#parked.refuse(config.name);
     return this.#runs.start(config, cause, async () => {
       const host: PluginHost = {
         ...startable,
         broker,
+        serving,
         owner: this.#owner?.base ?? process.geteuid?.() ?? 0,
         onNotice: (text) => this.#notice(text),
         listeners: this.#listeners.ready(config),
@@ -202,6 +214,7 @@ export class Supervisor {
 
   async #close(graceMs: number): Promise<void> {
     this.#starts.cancelAll();
+    await this.#serving?.catch(() => {});
     await this.#runs.close(SIGTERM, graceMs);
     await this.#cgroups.removed();
     this.#listeners.closeAll();
@@ -210,25 +223,21 @@ export class Supervisor {
     this.#owner?.release();
   }
 
-  /** Starts the broker, and puts the rules of every plugin in force. @param listeners of postern itself, which no plugin may reach */
-  async #startBroker(listeners: readonly ListenerAddress[]): Promise<void> {
+  /** Starts the broker, and puts the rules of every plugin in force. @param opened the listeners of postern itself, which no plugin may reach */
+  async #startBroker(opened: Promise<readonly ListenerAddress[]>): Promise<void> {
     const { plugins, dnsServers, onEvent } = this.#options;
+    // The broker loads meanwhile, and waits for it.
+    opened.catch(() => {});
     const broker = new BrokerProcess({
       becomeIds: this.#owner === undefined ? undefined : { uid: this.#owner.base, gid: this.#owner.base },
       dnsServers,
-      listeners,
+      listeners: opened,
       auditRoom: () => this.#records.auditRoom,
     });
     this.#broker = broker;
     recordBroker(broker, this.#records, onEvent, (text) => this.#notice(text));
     broker.on('blamed', (plugin) => this.#park(plugin));
-    await broker.start();
-    this.#records.brokerIsUp(true);
-    for (const { name, allow, deny, mode, limits } of plugins) {
-      this.#records.addPlugin(name);
-      await broker.addPlugin({ type: 'plugin', plugin: name, allow, deny, mode, limits });
-    }
-    this.#records.rulesLoaded();
+    await startBroker(broker, plugins, this.#records);
   }
 
   /** Ends a plugin for good. */

@@ -24,6 +24,13 @@ export const supervisorProtections: readonly Protection[] = [
     pattern: 'opens no more channels',
   },
   {
+    name: 'supervisor: a program begins when its rules are in force, and not before',
+    file: 'sandbox/supervisor/start/launch-sandbox',
+    right: 'await request.serving;',
+    wrong: '',
+    ...run('busy port'),
+  },
+  {
     name: 'supervisor: a full audit log keeps all events',
     file: 'sandbox/supervisor/record/audit-sink',
     right: "AUDIT_BACKLOG_BYTES, output, whenFull === 'block')",

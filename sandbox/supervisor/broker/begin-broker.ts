@@ -9,16 +9,18 @@ import type { BrokerLines } from './broker-lines.js';
 export interface BrokerOptions {
   readonly becomeIds?: { readonly uid: number; readonly gid: number } | undefined;
   readonly dnsServers?: readonly string[] | undefined;
-  readonly listeners: readonly ListenerAddress[];
+  /** Of postern itself. The broker loads before they are known. */
+  readonly listeners: readonly ListenerAddress[] | Promise<readonly ListenerAddress[]>;
   /** Whether the audit log has room now; undefined if it loses events. Missing: it does. */
   readonly auditRoom?: (() => boolean | undefined) | undefined;
 }
 
 /** Resolves when the broker serves. @throws PosternError `broker_failed` where it cannot, or does not say so in time */
 export async function beginBroker(lines: BrokerLines, options: BrokerOptions): Promise<void> {
+  const listeners = await options.listeners;
   const auditRoom = options.auditRoom?.();
   const supervisorMounts = readlinkSync('/proc/self/ns/mnt');
-  lines.send({ type: 'start', ...options, auditRoom, supervisorMounts });
+  lines.send({ type: 'start', ...options, listeners, auditRoom, supervisorMounts });
   await lines.expect((line) => readyOf(line), BROKER_START_TIMEOUT_MS);
 }
 

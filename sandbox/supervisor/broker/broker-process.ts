@@ -53,8 +53,12 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
     return this.#link?.child.pid;
   }
 
-  /** @throws PosternError `broker_failed` where the broker does not start */
-  async start(): Promise<void> {
+  /**
+   * @param plugins whose rules are in force when this resolves
+   * @throws PosternError `broker_failed` where the broker does not start, `bad_rules` where it refuses rules
+   */
+  async start(plugins: readonly PluginLine[] = []): Promise<void> {
+    for (const line of plugins) this.#keep(line);
     const spawned = await spawnBroker(this.#options.becomeIds !== undefined, (packets) =>
       this.#kept.receiveAsks(packets),
     );
@@ -102,6 +106,11 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
   /** Gives the broker the rules of a plugin. @throws PosternError `bad_rules` where the broker refuses them */
   async addPlugin(line: PluginLine): Promise<void> {
     await this.#configure(line);
+    this.#keep(line);
+  }
+
+  /** Every further broker gets its rules, too. */
+  #keep(line: PluginLine): void {
     this.#plugins.set(line.plugin, line);
     this.#kept.countConnections(line.plugin, line.limits.connections);
   }

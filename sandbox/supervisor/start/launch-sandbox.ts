@@ -33,6 +33,8 @@ export interface LaunchRequest {
   readonly passed: readonly OwnedFd[];
   /** Detached mounts, which the entries of the spec name by index. */
   readonly trees: readonly OwnedFd[];
+  /** The program begins when it resolves. */
+  readonly serving: Promise<void>;
   /** Only where a limit needs one. */
   readonly cgroup?: SandboxCgroup | undefined;
   /** As root; undefined for a user. */
@@ -52,8 +54,7 @@ export interface LaunchedSandbox {
  * @throws PosternError `launch_failed` with step, fix and exit status in its fields; nothing is left running
  */
 export async function launchSandbox(request: LaunchRequest): Promise<LaunchedSandbox> {
-  const late = launchFailed('namespaces', `No answer within ${LAUNCH_TIMEOUT_MS / 1000} s`);
-  const deadline = new Deadline(LAUNCH_TIMEOUT_MS, late);
+  const deadline = launchDeadline();
   const { ended, words, launcherInbox, initInbox } = spawnNamespaces(request.ranged, request.spec.listeners);
   let launcher: OwnedFd | undefined;
   let init: OwnedFd | undefined;
@@ -67,8 +68,9 @@ export async function launchSandbox(request: LaunchRequest): Promise<LaunchedSan
     mapIds(pid, request);
     await deadline.race(settleInit(initInbox));
     sendSpec(launcherInbox, request);
-    const begin = (): void => takeIn(launcherInbox, pid, request);
-    const sent = await deadline.race(execution(launcherInbox, request.spec, begin));
+    const sent = await deadline.race(preparation(launcherInbox, request.spec));
+    deadline.cancel();
+    await begin(sent, pid, launcherInbox, request);
     const trap = sent.slice(0, trapDescriptors(request.spec));
     const [master, slave] = sent.slice(trap.length);
     const sandbox = new Sandbox(pid, launcher, init);
@@ -81,6 +83,33 @@ export async function launchSandbox(request: LaunchRequest): Promise<LaunchedSan
     launcherInbox.close();
     initInbox.close();
   }
+}
+
+/** @param sent closed if this fails */
+async function begin(
+  sent: readonly OwnedFd[],
+  pid: number,
+  inbox: LaunchInbox,
+  request: LaunchRequest,
+): Promise<void> {
+  let deadline: Deadline | undefined;
+  try {
+    await request.serving;
+    deadline = launchDeadline();
+    takeIn(pid, request);
+    inbox.send(GO_WORD);
+    await deadline.race(execution(inbox));
+  } catch (error) {
+    for (const descriptor of sent) descriptor.close();
+    throw error;
+  } finally {
+    deadline?.cancel();
+  }
+}
+
+function launchDeadline(): Deadline {
+  const late = launchFailed('namespaces', `No answer within ${LAUNCH_TIMEOUT_MS / 1000} s`);
+  return new Deadline(LAUNCH_TIMEOUT_MS, late);
 }
 
 /** A shell or a Node that could not start says why only on stderr. */
@@ -132,42 +161,43 @@ function sendSpec(inbox: LaunchInbox, { spec, passed, trees }: LaunchRequest): v
   if (!sent) throw launchFailed('spec', 'The launcher ended before its spec arrived');
 }
 
-/** The launcher has only execve left to do. From here on the group's limits apply to it, as to init. */
-function takeIn(inbox: LaunchInbox, pid: number, { cgroup, spec }: LaunchRequest): void {
+/** From here on the group's limits apply to the launcher, as to init. */
+function takeIn(pid: number, { cgroup, spec }: LaunchRequest): void {
   if (cgroup === undefined) return;
   cgroup.limit(spec.terminal === undefined ? 0 : JOB_CONTROL_PROCESSES);
   cgroup.add(pid);
-  inbox.send(GO_WORD);
 }
 
-/** @param begin called when the launcher is about to become the plugin */
-async function execution(
-  inbox: LaunchInbox,
-  spec: LaunchSpec,
-  begin: () => void,
-): Promise<readonly OwnedFd[]> {
-  let trap: readonly OwnedFd[] | undefined;
+/** @returns what the launcher sends when it has only execve left to do, owned by the caller */
+async function preparation(inbox: LaunchInbox, spec: LaunchSpec): Promise<readonly OwnedFd[]> {
+  const { payload, descriptors, truncated } = await inbox.next();
   try {
-    for (;;) {
-      const { payload, descriptors, truncated } = await inbox.next();
-      const text = new TextDecoder().decode(payload);
-      if (text === '' && trap !== undefined) {
-        const complete = trap;
-        trap = undefined;
-        return complete;
-      }
-      if (text === '') throw launchFailed('command', 'The launcher ended without a message');
-      if (text !== EXEC_WORD) throw asError(JSON.parse(text) as LaunchFailure);
-      trap = descriptors;
-      // recvmsg(2) drops the descriptors for which this process has no room, and says so by MSG_CTRUNC.
-      if (truncated) throw launchFailed('seccomp', 'recvmsg: EMFILE', undefined, 'EMFILE');
-      if (descriptors.length !== trapDescriptors(spec) + terminalDescriptors(spec))
-        throw launchFailed('seccomp', `The launcher sent ${descriptors.length} descriptors`);
-      begin();
-    }
-  } finally {
-    for (const descriptor of trap ?? []) descriptor.close();
+    if (textOf(payload) !== EXEC_WORD) throw failureIn(payload);
+    // recvmsg(2) drops the descriptors for which this process has no room, and says so by MSG_CTRUNC.
+    if (truncated) throw launchFailed('seccomp', 'recvmsg: EMFILE', undefined, 'EMFILE');
+    if (descriptors.length !== trapDescriptors(spec) + terminalDescriptors(spec))
+      throw launchFailed('seccomp', `The launcher sent ${descriptors.length} descriptors`);
+    return descriptors;
+  } catch (error) {
+    for (const descriptor of descriptors) descriptor.close();
+    throw error;
   }
+}
+
+/** Resolves when the launcher has become the plugin. */
+async function execution(inbox: LaunchInbox): Promise<void> {
+  const { payload, descriptors } = await inbox.next();
+  for (const descriptor of descriptors) descriptor.close();
+  if (payload.length > 0) throw failureIn(payload);
+}
+
+function failureIn(payload: Uint8Array): PosternError {
+  if (payload.length === 0) return launchFailed('command', 'The launcher ended without a message');
+  return asError(JSON.parse(textOf(payload)) as LaunchFailure);
+}
+
+function textOf(payload: Uint8Array): string {
+  return new TextDecoder().decode(payload);
 }
 
 function trapDescriptors(spec: LaunchSpec): number {

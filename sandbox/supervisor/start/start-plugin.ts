@@ -39,6 +39,8 @@ const LANDLOCK_TCP = 4;
 
 export interface PluginHost extends StartHost {
   readonly broker: BrokerProcess;
+  /** Resolves when the broker has the plugin's rules. Its program begins only then. */
+  readonly serving: Promise<void>;
   readonly privileges: Privileges;
   /** The uid and gid of the broker. They own the sandboxes' user namespaces, which lets the broker reach into them. */
   readonly owner: number;
@@ -123,7 +125,6 @@ async function prepareAndLaunch(
         terminal: streams.terminal !== undefined,
       }),
       egress: config.egress,
-      grouped: host.cgroup !== undefined,
       addedCalls: config.addedCalls,
       ignoredSignals: IGNORED_SIGNALS,
       listeners: listeners.length,
@@ -138,6 +139,7 @@ async function prepareAndLaunch(
       trees,
       ranged,
       cgroup: host.cgroup,
+      serving: host.serving,
     });
     if (terminal !== undefined) streams.terminal?.attach(terminal);
     try {

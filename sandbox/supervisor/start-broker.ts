@@ -1,0 +1,23 @@
+// Starts the broker with the rules of every plugin. Runs in the supervisor.
+import type { PluginConfig } from '../../shared/config/plugin-config.js';
+import type { BrokerProcess } from './broker/broker-process.js';
+import type { Records } from './record/records.js';
+
+/**
+ * @returns when the rules of every plugin are in force
+ * @throws PosternError `broker_failed`, `bad_rules`
+ */
+export async function startBroker(
+  broker: BrokerProcess,
+  plugins: readonly PluginConfig[],
+  records: Records,
+): Promise<void> {
+  for (const { name } of plugins) records.addPlugin(name);
+  await broker.start(
+    plugins.map(({ name, allow, deny, mode, limits }) => {
+      return { type: 'plugin', plugin: name, allow, deny, mode, limits };
+    }),
+  );
+  records.brokerIsUp(true);
+  records.rulesLoaded();
+}
