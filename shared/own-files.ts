@@ -6,6 +6,9 @@ import { fileURLToPath } from 'node:url';
 /** The folder with all compiled files, absolute. */
 export const DIST: string = fileURLToPath(new URL('..', import.meta.url)).replace(/\/$/, '');
 
+/** The file that `up` takes from its working directory. */
+export const DEFAULT_CONFIG = 'postern.yaml';
+
 /** A program of postern, as deploy/bundle.ts makes it. */
 export type Bundle =
   | 'postern'

@@ -3,11 +3,13 @@ import { Command } from 'commander';
 import { CALL_FORMS } from '../../shared/config/call-forms.js';
 import { ConfigError, type ConfigProblem, describeProblem } from '../../shared/config/config-problem.js';
 import type { Config, LoadedPlugin } from '../../shared/config/load-config.js';
+import { DEFAULT_CONFIG } from '../../shared/own-files.js';
 import { compilePolicy } from '../../shared/policy/compile-policy.js';
 import { hostFiles } from '../supervisor/files/host-files.js';
 import type { CheckWarning } from './check-warning.js';
 import { paint } from './colour.js';
 import { commandWarnings } from './command-warnings.js';
+import { configFile } from './config-file.js';
 import { homeWarnings } from './home-warnings.js';
 import { hostWarnings } from './host-warnings.js';
 import { loadChecked, ownFilesIn, problemsOfPlugins } from './load-checked.js';
@@ -24,7 +26,7 @@ interface CheckReport {
 export function checkCommand(): Command {
   return new Command('check')
     .description('check a configuration file: what a start would refuse, and rules without effect')
-    .argument('[file]', 'the file', './postern.yaml')
+    .argument('[file]', 'the file (default: ./postern.yaml)')
     .option('--json', 'print one JSON object')
     .addHelpText(
       'after',
@@ -37,19 +39,21 @@ Run it as the user who starts postern. It starts nothing, so it does not try wha
 make a sandbox, to run the program. See docs/sandbox.md and "postern doctor".
 Exit status: 0 for a valid file, even with warnings; 1 for a file with errors; 2 for wrong usage.`,
     )
-    .action(async (file: string, options: { json?: boolean }) => {
+    .action(async (file: string | undefined, options: { json?: boolean }) => {
       const report = await checkFile(file);
       process.stdout.write(
-        options.json === true ? `${JSON.stringify(report)}\n` : describeReport(file, report),
+        options.json === true
+          ? `${JSON.stringify(report)}\n`
+          : describeReport(file ?? `./${DEFAULT_CONFIG}`, report),
       );
       process.exitCode = report.ok ? 0 : 1;
     });
 }
 
-async function checkFile(file: string): Promise<CheckReport> {
+async function checkFile(file: string | undefined): Promise<CheckReport> {
   let config: Config;
   try {
-    config = loadChecked(file);
+    config = loadChecked(configFile(file));
     const problems = await problemsOfPlugins(config);
     if (problems.length > 0) throw new ConfigError(problems);
   } catch (error) {

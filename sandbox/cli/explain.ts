@@ -7,6 +7,7 @@ import { type PluginConfig, plainPlugin } from '../../shared/config/plugin-confi
 import { PosternError } from '../../shared/errors.js';
 import { parseAddress } from '../../shared/policy/address.js';
 import { Supervisor } from '../supervisor/supervisor.js';
+import { configFile } from './config-file.js';
 import { describeExplanation, type PlacedExplanation, placeExplanation } from './describe-explanation.js';
 import { dnsOption, dnsServersOf } from './dns-option.js';
 import { parseDestination } from './parse-destination.js';
@@ -88,7 +89,7 @@ async function subjectsOf(plugin: string | undefined, options: ExplainOptions): 
   const { mode, egress } = options;
   if (plugin === undefined && options.config === undefined && own.allow.length + own.deny.length > 0)
     return [{ rules: own, mode, egress: egress ?? 'transparent' }];
-  const { plugins } = loadConfig(options.config ?? './postern.yaml');
+  const { plugins } = loadConfig(configFile(options.config));
   const subjects = plugins.map(({ config, rules }) => ({
     plugin: config.name,
     rules: joinRules([rules, own]),

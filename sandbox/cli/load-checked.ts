@@ -8,8 +8,8 @@ import { auditProblem } from '../supervisor/record/audit-place.js';
 import { ownFilesOf, pluginProblems, startHostOf, startProblems } from '../supervisor/start-problems.js';
 
 /** The code, the configuration and the audit file. */
-export function ownFilesIn({ audit, files }: Config): OwnFiles {
-  return ownFilesOf(audit, files);
+export function ownFilesIn(config: Config): OwnFiles {
+  return ownFilesOf(pluginsOf(config), config.audit, config.files);
 }
 
 /** What is refused before any plugin starts. @throws ConfigError as {@link loadConfig} does */

@@ -2,8 +2,11 @@
 import { resolve } from 'node:path';
 import { asciiJson } from '../../shared/ascii-json.js';
 import type { PluginConfig } from '../../shared/config/plugin-config.js';
+import { printable } from '../../shared/printable.js';
 import type { AuditEvent } from '../../shared/protocol/audit-events.js';
 import { shellWord } from '../host/shell-word.js';
+import { hostFiles } from '../supervisor/files/host-files.js';
+import { missingConfigs } from '../supervisor/files/later-configs.js';
 import type { PluginEnd, Sandbox } from '../supervisor/start/sandbox.js';
 import { inheritStreams } from '../supervisor/start/standard-streams.js';
 import { Supervisor } from '../supervisor/supervisor.js';
@@ -30,6 +33,7 @@ export async function runPlugin(
   onEvent: (event: AuditEvent) => void,
 ): Promise<number> {
   const unseen: Unseen[] = [];
+  const missing = missingConfigs([config], hostFiles);
   const streams = inheritStreams();
   const { terminal } = streams;
   // At a terminal that the plugin uses too, events go the way of postern's words, which keep their lines whole.
@@ -67,6 +71,7 @@ export async function runPlugin(
     await terminal?.end();
     for (const failure of failures) say(failure);
     for (const one of unseen) say(unseenLine(one, showWithOptions));
+    for (const path of missing) if (hostFiles.kind(path) !== 'absent') say(madeConfig(path));
     return statusOf(end) || (failures.length > 0 ? 125 : 0);
   } finally {
     await terminal?.end();
@@ -78,6 +83,10 @@ export async function runPlugin(
 function showWithOptions(paths: readonly string[]): string {
   const options = paths.map((path) => `--visible ${shellWord(path)}`).join(' ');
   return `show ${paths.length === 1 ? 'it' : 'them'} with ${options}`;
+}
+
+function madeConfig(path: string): string {
+  return `a program that was not trusted made "${printable(path)}", which "postern up" obeys in that folder: read the file, or remove it`;
 }
 
 function statusOf(end: PluginEnd): number {

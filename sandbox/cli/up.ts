@@ -11,6 +11,7 @@ import { PluginKeeper, type PluginStarter, type PluginWatcher } from '../supervi
 import type { PluginEnd } from '../supervisor/start/sandbox.js';
 import { captureStreams, type StandardStreams } from '../supervisor/start/standard-streams.js';
 import { Supervisor } from '../supervisor/supervisor.js';
+import { configFile } from './config-file.js';
 import { isIgnored } from './keep-ignoring.js';
 import { limitOutput } from './limit-output.js';
 import { loadChecked, placed } from './load-checked.js';
@@ -23,13 +24,13 @@ import { useWaitingStreams, writeOut } from './waiting-streams.js';
 const KILL_AT_ONCE_MS = 1;
 
 interface UpOptions {
-  readonly config: string;
+  readonly config?: string;
 }
 
 export function upCommand(): Command {
   return new Command('up')
     .description('run the plugins of a configuration file')
-    .option('--config <file>', 'the file', './postern.yaml')
+    .option('--config <file>', 'the file (default: ./postern.yaml)')
     .addHelpText(
       'after',
       `
@@ -48,10 +49,12 @@ Exit status: 0 where every plugin ended with 0 or was stopped, 1 otherwise, 2 fo
     });
 }
 
-async function up(path: string): Promise<number> {
+async function up(named: string | undefined): Promise<number> {
   useWaitingStreams();
+  let path: string;
   let config: Config;
   try {
+    path = configFile(named);
     config = loadChecked(path);
   } catch (error) {
     say(describeError(error));

@@ -30,7 +30,7 @@ export function requireStartable(
   const privileges = ownPrivileges();
   for (const plugin of plugins) requireRules(plugin);
   requireCounting(plugins);
-  const own = ownFilesOf(audit, ownFiles);
+  const own = ownFilesOf(plugins, audit, ownFiles);
   const [problem] = startProblems(plugins, own);
   if (problem !== undefined) throw refusal(problem);
   readyHomes(plugins);

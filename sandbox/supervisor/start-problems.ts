@@ -5,6 +5,7 @@ import { PosternError } from '../../shared/errors.js';
 import { type OwnFiles, ownProgramFiles } from '../host/own-files.js';
 import { apartProblems } from './files/apart-problems.js';
 import { hostFiles } from './files/host-files.js';
+import { laterConfigs } from './files/later-configs.js';
 import { refusedPaths } from './files/require-paths.js';
 import { problemOf, type StartProblem } from './files/start-problem.js';
 import { allHomes } from './home/home-directories.js';
@@ -21,10 +22,14 @@ const ANY_IDS = { uid: 1000, gid: 1000 };
  * @param audit `stderr`, `stdout` or a path
  * @param ownFiles files that postern has read
  */
-export function ownFilesOf(audit: string | undefined, ownFiles: readonly string[]): OwnFiles {
+export function ownFilesOf(
+  plugins: readonly PluginConfig[],
+  audit: string | undefined,
+  ownFiles: readonly string[],
+): OwnFiles {
   const program = ownProgramFiles();
   const log = audit === undefined || audit === 'stderr' || audit === 'stdout' ? [] : [audit];
-  return { ...program, files: [...program.files, ...ownFiles, ...log] };
+  return { ...program, files: [...program.files, ...ownFiles, ...laterConfigs(plugins, hostFiles), ...log] };
 }
 
 export function startHostOf(plugins: readonly PluginConfig[], own: OwnFiles): StartHost {

@@ -1,6 +1,15 @@
 // The users that tests run postern as: root and an ordinary user where the tests run as root, else their own user.
 import { spawnSync } from 'node:child_process';
-import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -16,6 +25,11 @@ export const users: readonly User[] = isRoot ? ['root', 'user'] : ['user'];
 export function asUser(user: User): readonly string[] {
   if (!isRoot || user === 'root') return [];
   return ['setpriv', `--reuid=${NOBODY}`, `--regid=${NOBODY}`, '--clear-groups', '--'];
+}
+
+/** Gives the file to the user, where the tests run as root. */
+export function chownTo(user: User, path: string): void {
+  if (isRoot && user === 'user') chownSync(path, NOBODY, NOBODY);
 }
 
 const dist = fileURLToPath(new URL('../..', import.meta.url));

@@ -96,6 +96,22 @@ const AS_ROOT: readonly Protection[] = [
     pattern: 'no file of postern',
   },
   {
+    name: 'supervisor: the configuration of a later start is read-only within writable folders',
+    file: 'sandbox/supervisor/start-problems',
+    right: '...laterConfigs(plugins, hostFiles),',
+    wrong: '',
+    tests: ['escape/later-config'],
+    pattern: 'changes no postern.yaml.*user',
+  },
+  {
+    name: "supervisor: a configuration that nobody named is the starter's own",
+    file: 'sandbox/cli/config-file',
+    right: 'why === undefined',
+    wrong: 'true',
+    tests: ['integration/default-config'],
+    pattern: 'somebody else|everybody',
+  },
+  {
     name: 'supervisor: the audit file is no link',
     file: 'sandbox/supervisor/record/audit-sink',
     right: 'flags | O_NOFOLLOW',
