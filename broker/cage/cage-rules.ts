@@ -172,7 +172,7 @@ export const cageGroups = (pid: number): readonly CageGroup[] => [
         calls: words(`
           bpf perf_event_open userfaultfd add_key request_key keyctl init_module delete_module finit_module
           kexec_load kexec_file_load reboot ioperm iopl syslog fanotify_init clock_settime settimeofday adjtimex
-          clock_adjtime modify_ldt vhangup lookup_dcookie memfd_secret splice tee vmsplice`),
+          clock_adjtime modify_ldt vhangup lookup_dcookie memfd_secret splice tee vmsplice sendfile`),
         action: 'EPERM',
       },
     ],

@@ -44,6 +44,11 @@ const GROUPS: readonly (CallForm & { readonly calls: readonly string[] })[] = [
     calls: words('openat2'),
   },
   {
+    by: 'unsafe_allow',
+    why: 'into a pipe it is splice(2): while it waits, every process that uses the pipe sleeps and cannot be killed, even postern',
+    calls: words('sendfile'),
+  },
+  {
     by: 'never',
     why: 'the broker answers or refuses it: executed as it is, it could connect a socket of the host to any peer',
     calls: words('connect bind listen'),

@@ -3,12 +3,13 @@ import subprocess
 import tempfile
 
 ready()
-numbers = {"splice": (275, 76), "tee": (276, 77), "vmsplice": (278, 75), "fchmod": (91, 52), "openat": (257, 56), "openat2": (437, 437), "fchmodat": (268, 53)}
+numbers = {"splice": (275, 76), "tee": (276, 77), "vmsplice": (278, 75), "sendfile": (40, 71), "fchmod": (91, 52), "openat": (257, 56), "openat2": (437, 437), "fchmodat": (268, 53)}
 NR.update({name: pair[0 if X86 else 1] for name, pair in numbers.items()})
 a, b = socket.socketpair()
 a.setblocking(False)
 r, w = os.pipe()
 result("splice", call("splice", a.fileno(), 0, w, 0, 10, 2)[1])
+result("sendfile", call("sendfile", w, a.fileno(), 0, 10)[1])
 result("tee", call("tee", r, w, 10, 2)[1])
 result("vmsplice", call("vmsplice", w, ctypes.create_string_buffer(16), 0, 0)[1])
 CLONE_PARENT, SIGCHLD = 0x8000, 17

@@ -5,6 +5,7 @@ const REFUSED: Readonly<Record<string, string>> = {
   splice: 'EINVAL',
   tee: 'EINVAL',
   vmsplice: 'EINVAL',
+  sendfile: 'EINVAL',
   parent: 'EPERM',
   parent_high: 'EPERM',
   fchmod: 'EPERM',
@@ -34,6 +35,7 @@ hostile({
       assert.equal(findings.get(attempt), 'ok', attempt);
     }
     assert.notEqual(findings.get('splice'), 'EINVAL');
+    assert.notEqual(findings.get('sendfile'), 'EINVAL');
     assert.notEqual(findings.get('openat2'), 'ENOSYS');
   },
 });

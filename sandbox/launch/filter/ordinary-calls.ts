@@ -14,7 +14,7 @@ export const ordinaryCalls: readonly CallGroup[] = [
     calls: words(`
       read write readv writev pread64 pwrite64 preadv pwritev preadv2 pwritev2 lseek close close_range dup dup2 dup3
       fcntl fstat fstatfs fsync fdatasync ftruncate fallocate fadvise64 readahead sync_file_range flock getdents
-      getdents64 fchdir fchmod fchown ioctl sendfile copy_file_range syncfs sync cachestat
+      getdents64 fchdir fchmod fchown ioctl copy_file_range syncfs sync cachestat
       fgetxattr fsetxattr flistxattr fremovexattr`),
   },
   {

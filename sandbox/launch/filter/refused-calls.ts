@@ -25,8 +25,9 @@ export const refusedCalls: readonly FilterGroup[] = [
   {
     name: 'seccomp.splice',
     // The errno of a descriptor that cannot be spliced: Go's io.Copy falls back to read and write only on EINVAL.
-    why: 'a splice that waits holds the lock of its pipe; a process that reads the other end then sleeps, and SIGKILL does not end it',
-    rules: [{ calls: ['splice', 'tee', 'vmsplice'], action: 'EINVAL' }],
+    // sendfile(2) into a pipe is splice(2) since Linux 5.12. A filter does not see what its descriptors are.
+    why: 'a splice that waits holds the lock of its pipe; a process that uses the other end then sleeps, and SIGKILL does not end it',
+    rules: [{ calls: ['splice', 'tee', 'vmsplice', 'sendfile'], action: 'EINVAL' }],
   },
   {
     name: 'seccomp.openat2',
