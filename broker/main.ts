@@ -13,6 +13,7 @@ import { getLimit, RLIMIT, setLimit } from '../shared/sys/rlimit.js';
 import { enterCage } from './cage/enter-cage.js';
 import { sealMounts } from './cage/seal-mounts.js';
 import { takeIds } from './cage/take-ids.js';
+import { limitHeap } from './limit-heap.js';
 import { LineLink } from './line-link.js';
 import { HostAddresses } from './names/host-addresses.js';
 import { HostsFile } from './names/hosts-file.js';
@@ -57,6 +58,7 @@ function take(line: SupervisorLine): void {
 async function start(line: Line<'start'>): Promise<void> {
   try {
     sessions = await makeSessions(line);
+    limitHeap();
     confine(line);
   } catch (error) {
     const { message } = error as Error;

@@ -507,9 +507,9 @@ export const brokerProtections: readonly Protection[] = [
   },
   {
     name: 'broker: its memory stays small after many connects',
-    file: 'sandbox/supervisor/broker/broker-command',
-    right: '--max-semi-space-size=4',
-    wrong: '--max-semi-space-size=16',
+    file: 'broker/limit-heap',
+    right: '--semi-space-growth-factor=1',
+    wrong: '--semi-space-growth-factor=2',
     tests: ['broker/memory'],
     pattern: 'many connects at once',
   },

@@ -13,15 +13,6 @@ const OWN_MOUNTS = ['unshare', '--mount', '--propagation', 'private', '--'];
  */
 export const BROKER_ENVIRONMENT: NodeJS.ProcessEnv = { UV_USE_IO_URING: '0' };
 
-/** In MiB. V8 lets it grow to 16 MiB, threefold, and an idle broker keeps what it has grown to. */
-const SMALL_YOUNG_HEAP = '--max-semi-space-size=4';
-
-/**
- * In percent of what is in use after a collection. By default V8 lets a heap grow fourfold before it collects again, so that a broker of 200
- * plugins takes 200 to 350 MiB in turn. With this it takes 190 to 200 MiB, and no more processor time (npm run soak).
- */
-const SLOWLY_GROWING_HEAP = '--heap-growing-percent=40';
-
 /**
  * @param asRoot whether the broker starts with root's capabilities
  * @param options Node's own options, before the program
@@ -34,8 +25,6 @@ export function brokerCommand(
     ...(asRoot ? OWN_MOUNTS : []),
     process.execPath,
     ...nodeFlags(),
-    SMALL_YOUNG_HEAP,
-    SLOWLY_GROWING_HEAP,
     ...options,
     bundlePath('broker'),
     ...(asRoot ? [KEEPS_CAPABILITIES] : []),
