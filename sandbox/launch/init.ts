@@ -6,6 +6,7 @@ import { dropAllCapabilities } from '../../shared/sys/capabilities.js';
 import { execve } from '../../shared/sys/execve.js';
 import { setCloseOnExecFrom } from '../../shared/sys/fcntl.js';
 import { receiveMessage, sendMessage } from '../../shared/sys/message.js';
+import { leaveMemoryProtection } from '../../shared/sys/out-of-memory.js';
 import {
   dieWithParent,
   exitAtOnce,
@@ -42,6 +43,7 @@ const REAP = 'while :; do sleep 2147483647; done';
 
 // It leaves the supervisor's process group: a signal to that group from inside would reach the supervisor.
 leadSession();
+leaveMemoryProtection();
 say(INIT_WORDS.hello);
 // The supervisor answers when it is this process's parent.
 waitFor(INIT_WORDS.adopted);

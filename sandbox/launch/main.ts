@@ -7,6 +7,7 @@ import { dropAllCapabilities } from '../../shared/sys/capabilities.js';
 import { clearDomainName, setHostname } from '../../shared/sys/hostname.js';
 import { receiveMessage, sendMessage } from '../../shared/sys/message.js';
 import { openFolder } from '../../shared/sys/open-folder.js';
+import { leaveMemoryProtection } from '../../shared/sys/out-of-memory.js';
 import {
   becomeIds,
   exitAtOnce,
@@ -51,6 +52,9 @@ function launch(): void {
     becomeIds(spec.becomeIds.uid, spec.becomeIds.gid);
     setDumpable(true);
   }
+  step = 'limits';
+  // Not later: the sandbox's /proc is read-only.
+  leaveMemoryProtection();
   step = 'hostname';
   setHostname(spec.hostname);
   clearDomainName();

@@ -43,6 +43,14 @@ const STEPS: readonly Protection[] = [
     pattern: 'no priority',
   },
   {
+    name: "launch: postern's own protection from a shortage of memory is not the plugin's",
+    file: 'shared/sys/out-of-memory',
+    right: "writeFileSync(file, '0')",
+    wrong: ';',
+    tests: ['sys/out-of-memory'],
+    pattern: 'is given up',
+  },
+  {
     name: 'launch: every capability is dropped',
     file: 'sandbox/launch/main',
     right: 'dropAllCapabilities();',
