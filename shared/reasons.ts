@@ -106,6 +106,7 @@ export const TRAP_CALLS = [
   'recvfrom',
   'recvmsg',
   'recvmmsg',
+  'socketpair',
 ] as const;
 export type TrapCall = (typeof TRAP_CALLS)[number];
 export const TRAP_ANSWERS = ['brokered', 'own', 'refused', 'error'] as const;

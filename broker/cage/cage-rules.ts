@@ -1,6 +1,9 @@
 // The broker's cage as data: the system calls that an attacker would need next, were the broker taken over. Pure.
 import type { Filter, FilterRule } from '../../shared/sys/seccomp.js';
 
+import { AF_UNIX } from '../../shared/sys/sockaddr.js';
+import { SOCK_CLOEXEC, SOCK_SEQPACKET } from '../../shared/sys/socket-constants.js';
+
 const O_WRONLY = 0o1;
 const O_RDWR = 0o2;
 const O_CREAT = 0o100;
@@ -33,6 +36,8 @@ const OTHER_LENGTHS = Array.from({ length: MOST_LENGTH + 1 }, (_, length) => len
 );
 /** AF_UNIX, AF_INET, AF_INET6 and AF_NETLINK, address_families(7). */
 const FAMILIES: readonly number[] = [1, 2, 10, 16];
+/** The one type of the pairs that the broker makes. */
+const PACKET_PAIR = SOCK_SEQPACKET | SOCK_CLOEXEC;
 /** Past the kernel's AF_MAX of today, with room for new families. */
 const FAMILIES_END = 64;
 const OTHER_FAMILIES = Array.from({ length: FAMILIES_END }, (_, family) => family).filter(
@@ -143,7 +148,9 @@ export const cageGroups = (pid: number): readonly CageGroup[] => [
   {
     why: 'the broker makes sockets of connections, and those that ask the kernel about them',
     rules: [
-      { calls: ['socketpair'], action: 'EPERM' },
+      // The pair that a plugin gets: see answer-pair.ts.
+      { calls: ['socketpair'], action: 'EPERM', when: [{ index: 0, not: true, equals: AF_UNIX }] },
+      { calls: ['socketpair'], action: 'EPERM', when: [{ index: 1, not: true, equals: PACKET_PAIR }] },
       ...OTHER_FAMILIES.map(
         (family): FilterRule => ({
           calls: ['socket'],

@@ -7,6 +7,7 @@ import {
   isValid,
   type Notification,
 } from '../../shared/sys/seccomp-notify.js';
+import type { Installation } from './install-socket.js';
 import type { Placement } from './place-socket.js';
 
 export class TrappedCall {
@@ -61,6 +62,17 @@ export class TrappedCall {
     this.#over = true;
     if (this.#listener.open) continueNotification(this.#listener.number, this.notification.id);
     this.#onEnd(this, 'own');
+  }
+
+  /** The order to give the caller a descriptor that it does not have yet. */
+  installation(socket: OwnedFd, closesOnExec: boolean): Installation {
+    return {
+      listener: this.#listener.number,
+      id: this.notification.id,
+      tid: this.tid,
+      socket: socket.number,
+      closesOnExec,
+    };
   }
 
   /** The order to put a socket in the place of the caller's own. */

@@ -14,5 +14,5 @@ export interface Services {
   readonly host: HostAddresses;
   readonly metrics: Metrics;
   readonly names: NameResolver;
-  readonly slowLane: Pick<SlowLane, 'reach' | 'copyPath' | 'place' | 'connect' | 'close'>;
+  readonly slowLane: Pick<SlowLane, 'reach' | 'copyPath' | 'place' | 'install' | 'connect' | 'close'>;
 }

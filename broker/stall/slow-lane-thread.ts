@@ -8,6 +8,7 @@ import { setNoNewPrivileges } from '../../shared/sys/process-control.js';
 import { CallerProcesses } from '../caller/caller-processes.js';
 import { copyAddress } from '../caller/copy-address.js';
 import { copyPath } from '../caller/copy-path.js';
+import { installSocket } from '../caller/install-socket.js';
 import { placeSocket } from '../caller/place-socket.js';
 import type { Report, SlowOrder } from './slow-lane.js';
 import { StallGuard } from './stall-guard.js';
@@ -37,6 +38,7 @@ function work({ order, alarm, caller }: SlowOrder): Report {
 
 function carryOut(order: SlowOrder['order']): Report {
   if (order.kind === 'place') return { result: placeSocket(processes, order) };
+  if (order.kind === 'install') return { result: installSocket(order) };
   if (order.kind === 'path') return { result: 0, address: copyPath(order.tid, order.at) };
   if (order.kind === 'connect') return { result: connectNow(order.socket, order.address) };
   if (order.kind === 'close') {

@@ -4,6 +4,7 @@ import type { Worker } from 'node:worker_threads';
 import { FairTurns } from '../../shared/fair-turns.js';
 import { duplicate } from '../../shared/sys/fcntl.js';
 import { OwnedFd } from '../../shared/sys/owned-fd.js';
+import type { Installation } from '../caller/install-socket.js';
 import { type PassedMemory, passedMemory } from '../caller/passed-memory.js';
 import type { Placement } from '../caller/place-socket.js';
 import type { Reached } from '../caller/reach-caller.js';
@@ -39,7 +40,13 @@ interface CloseOrder {
   readonly descriptors: readonly number[];
 }
 
-type Order = ReachOrder | PathOrder | ({ readonly kind: 'place' } & Placement) | ConnectOrder | CloseOrder;
+type Order =
+  | ReachOrder
+  | PathOrder
+  | ({ readonly kind: 'place' } & Placement)
+  | ({ readonly kind: 'install' } & Installation)
+  | ConnectOrder
+  | CloseOrder;
 
 /** A message to the thread. */
 export interface SlowOrder {
@@ -52,7 +59,7 @@ export interface SlowOrder {
 
 /** A message from the thread. */
 export interface Report {
-  /** A reach: a descriptor's number. A placement or connect: its result. A path or a close: 0. Or minus errno. */
+  /** A reach: a descriptor's number. A placement, installation or connect: its result. A path or a close: 0. Or minus errno. */
   readonly result: number;
   /** Of a reach. Of a path: the path. */
   readonly address?: Uint8Array | number | undefined;
@@ -113,12 +120,20 @@ export class SlowLane {
   }
 
   /** As placeSocket(). @param placement its socket stays open meanwhile; the listener may be closed when its sandbox ends */
-  async place(stall: StallBudget, placement: Placement): Promise<number> {
-    const listener = duplicate(placement.listener);
+  place(stall: StallBudget, placement: Placement): Promise<number> {
+    return this.#answer(stall, { kind: 'place', ...placement });
+  }
+
+  /** As installSocket(). @param installation as of {@link place} */
+  install(stall: StallBudget, installation: Installation): Promise<number> {
+    return this.#answer(stall, { kind: 'install', ...installation });
+  }
+
+  async #answer(stall: StallBudget, order: Extract<Order, { listener: number }>): Promise<number> {
+    const listener = duplicate(order.listener);
     stall.descriptors.hold(listener);
     try {
-      const order = { kind: 'place', ...placement, listener: listener.number } as const;
-      return (await this.#order(stall, order, alarmOf(stall))).result;
+      return (await this.#order(stall, { ...order, listener: listener.number }, alarmOf(stall))).result;
     } finally {
       listener.close();
     }

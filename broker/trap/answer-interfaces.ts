@@ -6,10 +6,9 @@ import { listInterfaces, readInterface, SIOCGIFCONF } from '../../shared/sys/int
 import type { TrappedCall } from '../caller/trapped-call.js';
 import type { TrapContext } from './trap-context.js';
 import type { TrappedSocket } from './trapped-socket.js';
+import { writeAnswer } from './write-answer.js';
 
-const { EAGAIN, EPERM } = constants.errno;
-/** The supervisor has many orders: no event tells when it takes another. */
-const RETRY_MS = 10;
+const { EPERM } = constants.errno;
 
 /** @param memory a copy of the struct that the call passed */
 export function answerInterfaces(
@@ -27,12 +26,7 @@ export function answerInterfaces(
     call.end(answer, 'own');
     return;
   }
-  const attempt = (): void =>
-    context.answerCaller(call.tid, answer, (result) => {
-      if (result === -EAGAIN && call.stillWaits()) setTimeout(attempt, RETRY_MS).unref();
-      else call.end(result, result === -EPERM ? 'refused' : 'own');
-    });
-  attempt();
+  writeAnswer(context, call, answer, (result) => call.end(result, result === -EPERM ? 'refused' : 'own'));
 }
 
 function ask(fd: number, request: number, memory: Uint8Array): Uint8Array | number {

@@ -13,6 +13,7 @@ import { type Reached, reachCaller } from '../caller/reach-caller.js';
 import { readSockaddr, SOCKADDR_IN_BYTES, SOCKADDR_IN6_BYTES } from '../caller/read-sockaddr.js';
 import type { TrappedCall } from '../caller/trapped-call.js';
 import { answerInterfaces } from './answer-interfaces.js';
+import { answerPair } from './answer-pair.js';
 import { answerQueueRead } from './answer-queue-read.js';
 import { bindNetlink } from './bind-netlink.js';
 import { changeMode } from './change-mode.js';
@@ -39,6 +40,10 @@ export function handleTrap(context: TrapContext, call: TrappedCall): void {
   const mode = MODE_CALLS.find((one) => one === call.call);
   if (mode !== undefined) {
     changeMode(context, call, mode);
+    return;
+  }
+  if (call.call === 'socketpair') {
+    void answerPair(context, call);
     return;
   }
   if (!stall.slow) guard.watch(stall, () => act(context, call, reachCaller(context.processes, call)));

@@ -18,7 +18,7 @@ type Done = (result: number | 'host') => void;
 export type SetFolderMode = (change: FolderMode, done: (result: number) => void) => void;
 
 /**
- * @param tid of a caller whose ioctl(2) waits for an answer
+ * @param tid of a caller whose ioctl(2) or socketpair(2) waits for an answer
  * @param done takes 0, or minus errno: EPERM if the supervisor does not write it
  */
 export type AnswerCaller = (tid: number, answer: Uint8Array, done: (result: number) => void) => void;

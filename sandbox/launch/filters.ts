@@ -14,6 +14,7 @@ import {
 import { SO_LINGER, SOL_SOCKET } from '../../shared/sys/socket-constants.js';
 import { argumentDenials } from './filter/argument-denials.js';
 import { conditionalCalls } from './filter/conditional-calls.js';
+import { datagramPairs } from './filter/datagram-pairs.js';
 import { errorQueueReads } from './filter/error-queue.js';
 import type { FilterGroup } from './filter/filter-group.js';
 import { interfaceReads, readRules } from './filter/interface-requests.js';
@@ -22,8 +23,8 @@ import { refusedCalls } from './filter/refused-calls.js';
 import { setGidModes } from './filter/set-gid-modes.js';
 
 /**
- * Whether the plugin's own connect, bind, listen, SO_LINGER, set-gid modes, and reads of interfaces and of the error queue are reported to the
- * broker, or refused.
+ * Whether the plugin's own connect, bind, listen, SO_LINGER, set-gid modes, pairs of AF_UNIX datagram sockets, and reads of interfaces and of the
+ * error queue are reported to the broker, or refused.
  */
 export type Egress = 'transparent' | 'channel';
 
@@ -36,6 +37,7 @@ const REPORTING: Filter = {
     ...setGidModes('notify'),
     ...readRules('notify'),
     ...errorQueueReads('notify'),
+    datagramPairs('notify'),
   ],
 };
 const REFUSED_IN_CHANNEL = [
@@ -83,6 +85,7 @@ export function filters(egress: Egress, added: readonly string[] = []): readonly
         { calls: [...ordinary], action: 'allow' },
         ...conditionalCalls.filter(kept).flatMap((group) => group.rules),
         ...(egress === 'transparent' && judged.has('setsockopt') ? [lingerRule('allow')] : []),
+        ...(egress === 'transparent' && judged.has('socketpair') ? [datagramPairs('allow')] : []),
       ],
     },
     { otherwise: 'ENOSYS', rules: [{ calls: [...known], action: 'allow' }] },

@@ -213,7 +213,10 @@ export interface FolderModePacket {
   readonly mode: number;
 }
 
-/** A packet from broker to supervisor, without a descriptor: the answer to a caller whose ioctl(2) waits. The supervisor writes it. */
+/**
+ * A packet from broker to supervisor, without a descriptor: the answer to a caller whose ioctl(2) or socketpair(2) waits. The supervisor
+ * writes it.
+ */
 export interface CallerAnswerPacket {
   readonly type: 'caller_answer';
   /** Of the trap. */
@@ -221,6 +224,6 @@ export interface CallerAnswerPacket {
   readonly id: number;
   /** Of the caller, on the host. */
   readonly tid: number;
-  /** One struct ifreq or more. Base64. */
+  /** One struct ifreq or more, or the numbers of two descriptors. Base64. */
   readonly answer: string;
 }

@@ -121,6 +121,20 @@ export function replaceDescriptor(
   return ioctl(listener, SECCOMP_IOCTL_NOTIF_ADDFD, additionBytes);
 }
 
+/**
+ * Gives the caller a duplicate of `source`, at a number that is free.
+ *
+ * @returns the number, or minus errno: ENOENT if the caller is gone, EMFILE, …
+ */
+export function addDescriptor(listener: number, id: bigint, source: number, closeOnExec: boolean): number {
+  addition.setBigUint64(0, id, true);
+  addition.setUint32(ADDFD.flags, 0, true);
+  addition.setUint32(ADDFD.srcfd, source, true);
+  addition.setUint32(ADDFD.newfd, 0, true);
+  addition.setUint32(ADDFD.newfd_flags, closeOnExec ? O_CLOEXEC : 0, true);
+  return ioctl(listener, SECCOMP_IOCTL_NOTIF_ADDFD, additionBytes);
+}
+
 /** Makes the kernel wake caller and broker on the same processor. A kernel before 6.6 cannot do that. */
 export function wakeSynchronously(listener: number): void {
   ioctl(listener, SECCOMP_IOCTL_NOTIF_SET_FLAGS, SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP);

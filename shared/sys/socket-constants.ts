@@ -8,6 +8,7 @@ export const SOCK_SEQPACKET = 5;
 /** socket(2)'s type without SOCK_NONBLOCK and SOCK_CLOEXEC. */
 export const SOCK_TYPE_MASK = 0xf;
 export const SOCK_CLOEXEC = 0o2000000;
+export const SOCK_NONBLOCK = 0o4000;
 
 export const SOL_SOCKET = 1;
 export const SOL_NETLINK = 270;

@@ -16,6 +16,7 @@ const NUMBERS: Readonly<Partial<Record<TrapCall, number>>> =
         recvfrom: 207,
         recvmsg: 212,
         recvmmsg: 243,
+        socketpair: 199,
       }
     : {
         connect: 42,
@@ -30,6 +31,7 @@ const NUMBERS: Readonly<Partial<Record<TrapCall, number>>> =
         recvfrom: 45,
         recvmsg: 47,
         recvmmsg: 299,
+        socketpair: 53,
       };
 
 const byNumber = new Map<number, TrapCall>(

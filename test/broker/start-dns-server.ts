@@ -83,6 +83,7 @@ function serveDns(
       reach: () => Promise.reject(new Error('Nothing to reach')),
       copyPath: () => Promise.reject(new Error('Nothing to copy')),
       place: () => Promise.reject(new Error('Nothing to place')),
+      install: () => Promise.reject(new Error('Nothing to install')),
       connect: () => Promise.reject(new Error('Nothing to connect')),
       close: () => Promise.reject(new Error('Nothing to close')),
     },

@@ -15,6 +15,8 @@ import { compile } from '../harness/compile.js';
 import { until } from '../harness/until.js';
 
 const IOCTL = process.arch === 'arm64' ? 29 : 16;
+const SOCKETPAIR = process.arch === 'arm64' ? 199 : 53;
+const [SOCK_STREAM, SOCK_DGRAM, SOCK_NONBLOCK] = [1, 2, 0o4000];
 const GETSOCKNAME = process.arch === 'arm64' ? 204 : 51;
 const SIOCGIFINDEX = 0x8933;
 const SIOCGIFCONF = 0x8912;
@@ -67,6 +69,19 @@ test('the supervisor writes an answer where the call wants it, and nothing else'
   const caller = await waiting(IOCTL, SIOCGIFINDEX);
   assert.equal(reply(caller.pid, ANSWER), 0);
   assert.deepEqual(caller.memory(), Uint8Array.from([...ANSWER, ...NOTHING.subarray(ANSWER.length)]));
+});
+
+test('the supervisor writes the two numbers of a pair of datagram sockets, and nothing else', async () => {
+  const numbers = new Uint8Array(Int32Array.of(7, 8).buffer);
+  const caller = await waiting(SOCKETPAIR, SOCK_DGRAM + SOCK_NONBLOCK);
+  for (const wrong of [new Uint8Array(7), new Uint8Array(12), ANSWER])
+    assert.equal(reply(caller.pid, wrong), EPERM);
+  assert.deepEqual(caller.memory(), NOTHING);
+  assert.equal(reply(caller.pid, numbers), 0);
+  assert.deepEqual(caller.memory(), Uint8Array.from([...numbers, ...NOTHING.subarray(numbers.length)]));
+  const other = await waiting(SOCKETPAIR, SOCK_STREAM);
+  assert.equal(reply(other.pid, numbers), EPERM);
+  assert.deepEqual(other.memory(), NOTHING);
 });
 
 test('the supervisor writes into no process that is not of the named sandbox', async () => {

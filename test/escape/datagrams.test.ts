@@ -1,5 +1,5 @@
-// A plugin has no AF_UNIX datagram socket, not even one of a pair: sendmsg(2) takes an address in memory, where no filter sees it, and so
-// each such socket reaches every socket of the host that the plugin sees. Its other sockets take no address.
+// A plugin has no AF_UNIX datagram socket: sendmsg(2) takes an address in memory, where no filter sees it, and so each such socket reaches every
+// socket of the host that the plugin sees. A pair of them is one of packet sockets, where egress is transparent. The other sockets take no address.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -15,7 +15,8 @@ const program = readFileSync(new URL('datagrams.py', import.meta.url), 'utf8');
 const judgeProgram = fileURLToPath(new URL('datagrams-judge.py', import.meta.url));
 const NOBODY = 65_534;
 const SENDS = ['sendto', 'sendmsg', 'sendmmsg'];
-const DATAGRAMS = ['new', 'pair'];
+const DATAGRAMS = ['new', 'pair', 'left', 'unspecified'];
+const ALL_DATAGRAMS = [...DATAGRAMS, 'shut'];
 
 /** The answers of the sockets that a plugin has. A packet goes to the pair's other socket. */
 const OTHERS: Readonly<Record<string, string>> = Object.fromEntries([
@@ -25,13 +26,22 @@ const OTHERS: Readonly<Record<string, string>> = Object.fromEntries([
   ['stream/connect', 'EACCES'],
 ]);
 
-function ofDatagrams(send: string, connect: string): Readonly<Record<string, string>> {
-  const answers = DATAGRAMS.flatMap((made) => [
-    ...SENDS.map((way) => [`${made}/${way}`, send]),
-    [`${made}/connect`, connect],
-  ]);
-  return Object.fromEntries(answers);
+function answers(made: string, send: string, connect: string): Readonly<Record<string, string>> {
+  return Object.fromEntries([...SENDS.map((way) => [`${made}/${way}`, send]), [`${made}/connect`, connect]]);
 }
+
+const NO_DATAGRAMS = Object.assign({}, ...ALL_DATAGRAMS.map((made) => answers(made, 'EPERM', 'EPERM')));
+const REFUSED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  channel: NO_DATAGRAMS,
+  // The peer gets what is sent, whatever the address.
+  transparent: {
+    ...NO_DATAGRAMS,
+    ...answers('pair', 'ok', 'EACCES'),
+    ...answers('unspecified', 'ok', 'EACCES'),
+    ...answers('shut', 'EPIPE', 'EACCES'),
+    ...answers('left', 'EPIPE', 'EACCES'),
+  },
+};
 
 interface Seen {
   readonly found: Readonly<Record<string, string>>;
@@ -42,7 +52,10 @@ async function look(user: User, egress: string, without?: readonly string[]): Pr
   const folder = readableFolder();
   if (process.geteuid?.() === 0) chownSync(folder, NOBODY, NOBODY);
   const path = join(folder, 'log');
-  const judge = spawn('/usr/bin/python3', [judgeProgram, path], { stdio: ['pipe', 'pipe', 'inherit'] });
+  const packets = join(folder, 'packets');
+  const judge = spawn('/usr/bin/python3', [judgeProgram, path, packets], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
   const lines = createInterface(judge.stdout);
   const heard: string[] = [];
   await once(lines, 'line');
@@ -50,7 +63,7 @@ async function look(user: User, egress: string, without?: readonly string[]): Pr
   const { stdout, stderr } = await postern(
     [
       ...['run', '--egress', egress, '--writable', folder, '--audit', '/dev/null'],
-      ...['--', '/usr/bin/python3', '-c', program, path],
+      ...['--', '/usr/bin/python3', '-c', program, path, packets],
     ],
     { as: user, ...(without === undefined ? {} : { without }) },
   );
@@ -65,17 +78,21 @@ for (const egress of ['transparent', 'channel']) {
   for (const user of users) {
     test(`a plugin sends no datagram to a socket of the host that it sees (${egress}, ${user})`, async () => {
       const { found, heard } = await look(user, egress);
-      assert.deepEqual(found, { ...ofDatagrams('EPERM', 'EPERM'), ...OTHERS });
+      assert.deepEqual(found, { ...REFUSED[egress], ...OTHERS });
       assert.deepEqual(heard, []);
     });
 
     test(`with a datagram socket it does, by each call except connect(2) (${egress}, ${user})`, async () => {
-      const { found, heard } = await look(user, egress, ['seccomp.families']);
+      const { found, heard } = await look(user, egress, ['seccomp.families', 'reported_pairs']);
       assert.deepEqual(
         heard,
         DATAGRAMS.flatMap((made) => SENDS.map((way) => `${made}/${way}`)),
       );
-      assert.deepEqual(found, { ...ofDatagrams('ok', 'EACCES'), ...OTHERS });
+      assert.deepEqual(found, {
+        ...Object.assign({}, ...DATAGRAMS.map((made) => answers(made, 'ok', 'EACCES'))),
+        ...answers('shut', 'EPIPE', 'EACCES'),
+        ...OTHERS,
+      });
     });
   }
 }

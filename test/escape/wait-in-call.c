@@ -1,4 +1,4 @@
-// Waits in an ioctl(2) that its own filter reports, and that nobody answers, as a plugin does. Prints where the call wants its answer. The page
+// Waits in an ioctl(2), or another call, that its own filter reports, and that nobody answers, as a plugin does. Prints where the call wants its answer. The page
 // faults of memory that is `held` go to a descriptor that nobody reads, userfaultfd(2).
 #define _GNU_SOURCE
 #include <linux/filter.h>
@@ -12,6 +12,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -48,5 +49,5 @@ int main(int argc, char **argv) {
   fflush(stdout);
   prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
   if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, &program) < 0) return 1;
-  return syscall(call, 0, request, wanted);
+  return call == SYS_socketpair ? syscall(call, AF_UNIX, request, 0, wanted) : syscall(call, 0, request, wanted);
 }

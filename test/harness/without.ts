@@ -23,6 +23,7 @@ const PROTECTIONS: Readonly<Record<string, readonly Mutation[]>> = {
     NO_TRAP,
   ],
   reported_error_queue: [launcher('filters', "...errorQueueReads('notify'),", '')],
+  reported_pairs: [launcher('filters', "datagramPairs('notify'),", '')],
   shared_group: [launcher('main', 'if (sharesGroup)', 'if (false)')],
   landlock: [launcher('main', 'enterLandlock(spec);', '')],
   capabilities: [launcher('main', 'dropAllCapabilities();', '')],

@@ -17,6 +17,8 @@ const PROGRAMS = {
   processes: 'children and threads connect as they would',
   inside: 'listeners, UDP and AF_UNIX of the sandbox are what they are anywhere',
   requests: 'urgent data has its mark, a socket its owner, and `lo` its name and addresses',
+  pairs:
+    'a pair of AF_UNIX datagram sockets has its flags and numbers, keeps the bounds of messages, and leaves nothing behind',
   modes: 'a folder may have the set-gid bit, and what is no folder answers as the kernel does',
   signals: 'signals reach a connect that waits as they would reach it on the host',
 } as const;

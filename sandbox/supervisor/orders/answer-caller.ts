@@ -1,4 +1,4 @@
-// Writes the answer of a trapped ioctl(2) into the memory of its caller. Runs in a thread of the supervisor: the broker may write into no
+// Writes the answer of a trapped ioctl(2) or socketpair(2) into the memory of its caller. Runs in a thread of the supervisor: the broker may write into no
 // process. It names the caller and brings the answer, and may have been taken over. So the kernel says whether a thread of that sandbox waits
 // in such a call, and where the call wants its answer.
 import { constants } from 'node:os';
@@ -10,11 +10,15 @@ import {
 } from '../../../shared/sys/interface-requests.js';
 import { waitsKillable } from '../../../shared/sys/kernel-features.js';
 import { LAYOUT } from '../../../shared/sys/layout.js';
+import { AF_UNIX } from '../../../shared/sys/sockaddr.js';
+import { SOCK_DGRAM, SOCK_TYPE_MASK } from '../../../shared/sys/socket-constants.js';
 import { trapCall } from '../../../shared/sys/trap-calls.js';
 import { WaitingThread } from '../../../shared/sys/waiting-thread.js';
 
 const { EFAULT, EPERM } = constants.errno;
 const LOW_32 = 0xffffffffn;
+/** Two ints, socketpair(2). */
+const PAIR_BYTES = 8;
 
 /** The answer to a caller. */
 export interface CallerAnswer {
@@ -22,7 +26,7 @@ export interface CallerAnswer {
   readonly tid: number;
   /** Of the sandbox; undefined: not known. */
   readonly pidNamespace: string | undefined;
-  /** A struct ifreq; for SIOCGIFCONF any number of them. */
+  /** A struct ifreq; for SIOCGIFCONF any number of them; for socketpair(2) two ints. */
   readonly bytes: Uint8Array;
 }
 
@@ -37,13 +41,27 @@ export function answerCaller({ tid, pidNamespace, bytes }: CallerAnswer): number
   if (typeof opened === 'number') return -EPERM;
   using thread = opened;
   if (pidNamespace === undefined || thread.pidNamespace !== pidNamespace) return -EPERM;
-  const { number, arguments: [, word = 0n, pointer = 0n] = [] } = thread.call ?? {};
+  const { number, arguments: [domain = 0n, word = 0n, pointer = 0n, fourth = 0n] = [] } = thread.call ?? {};
+  if (number !== undefined && trapCall(number) === 'socketpair')
+    return writePair(thread, { domain, type: word, pointer: fourth }, bytes);
   const request = Number(word & LOW_32);
   if (number === undefined || trapCall(number) !== 'ioctl' || !INTERFACE_READS.includes(request))
     return -EPERM;
   if (request === SIOCGIFCONF) return writeList(thread, pointer, bytes);
   if (bytes.length !== IFREQ_BYTES) return -EPERM;
   return thread.write(pointer, bytes) ? 0 : -EFAULT;
+}
+
+/** The filter reports no other pair. A false number gains nothing: the program uses the descriptors of its own table. */
+function writePair(
+  thread: WaitingThread,
+  { domain, type, pointer }: { readonly domain: bigint; readonly type: bigint; readonly pointer: bigint },
+  numbers: Uint8Array,
+): number {
+  const kind = Number(type & LOW_32) & SOCK_TYPE_MASK;
+  if (Number(domain & LOW_32) !== AF_UNIX || kind !== SOCK_DGRAM || numbers.length !== PAIR_BYTES)
+    return -EPERM;
+  return thread.write(pointer, numbers) ? 0 : -EFAULT;
 }
 
 /** As the kernel: as many entries as the caller has room for, or only their length where it gives no buffer. */

@@ -1,10 +1,14 @@
 # Shows how a program can notice the trap. It prints one line for each difference.
+import ctypes
 import errno
+import mmap
 import os
+import resource
 import select
 import socket
 import struct
 import sys
+import threading
 import time
 
 OPEN, CLOSED, UDP = (int(word) for word in sys.argv[1:4])
@@ -148,6 +152,59 @@ line("no socket:", said(lambda: socket.socket(fileno=os.pipe()[0]).recvmsg(1, 51
 unix = socket.socket(socket.AF_UNIX)
 line("the host's path:", said(unix.connect, HOST_PATH), "abstract:", said(unix.connect, "\0" + HOST_NAME))
 line("datagrams:", said(lambda: socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) and None))
+one, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+for text in (b"one", b"two"):
+    one.sendto(text, "/nobody")
+line("a pair of them:", other.recv(100), other.recv(100), "SO_TYPE:", one.getsockopt(socket.SOL_SOCKET, socket.SO_TYPE), "named:", len(one.getsockname()) == 6)
+other.close()
+line("its peer has left, recv:", one.recv(100), "send:", said(one.send, b"x"))
+# With room for one more descriptor, one of the pair stays behind, and is dead.
+old = resource.getrlimit(resource.RLIMIT_NOFILE)
+free = os.dup(0)
+os.close(free)
+resource.setrlimit(resource.RLIMIT_NOFILE, (free + 1, old[1]))
+result = said(socket.socketpair, socket.AF_UNIX, socket.SOCK_DGRAM)
+resource.setrlimit(resource.RLIMIT_NOFILE, old)
+watch = select.poll()
+watch.register(free, 0)
+line("a pair, and room for one:", result, "left behind:", "a dead socket" if watch.poll(0) == [(free, select.POLLHUP)] else watch.poll(0))
+os.close(free)
+# Another thread takes the memory away before the numbers are there: both sockets stay behind, and are dead.
+libc = ctypes.CDLL(None, use_errno=True)
+libc.mmap.restype = ctypes.c_void_p
+libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int, ctypes.c_int, ctypes.c_int, ctypes.c_long]
+PLACE, MAP_FIXED, SIZE = 0x300000000000, 0x10, 4096
+taking = True
+
+
+def take_memory():
+    while taking:
+        libc.mmap(PLACE, SIZE, 3, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | MAP_FIXED, -1, 0)
+        time.sleep(0.0003)
+        libc.munmap(ctypes.c_void_p(PLACE), SIZE)
+        time.sleep(0.0003)
+
+
+free = os.dup(0)
+os.close(free)
+thread = threading.Thread(target=take_memory)
+thread.start()
+behind = []
+for attempt in range(5000):
+    failed = libc.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM, 0, ctypes.c_void_p(PLACE)) < 0
+    made = {number for number in range(free, free + 4) if os.path.exists(f"/proc/self/fd/{number}")}
+    if failed and len(made) == 2:
+        watch = select.poll()
+        for number in made:
+            watch.register(number, 0)
+        behind.append(all(event & select.POLLHUP for _, event in watch.poll(0)) and len(watch.poll(0)) == 2)
+    for number in made:
+        os.close(number)
+    if len(behind) == 3:
+        break
+taking = False
+thread.join()
+line("numbers that cannot be written, left behind:", "dead sockets" if behind == [True] * 3 else behind)
 server = socket.socket(socket.AF_UNIX)
 server.bind("/tmp/server")
 server.listen(1)
