@@ -28,6 +28,8 @@ export const DNS_QUESTIONS: number = 256;
 /** How long one question to one server waits, and how often it is asked. */
 export const TRY_MS: number = 1_500;
 export const TRIES: number = 4;
+/** Resolvers that are kept for the next questions. Without a question they have no socket. */
+export const IDLE_RESOLVERS: number = 16;
 /** Without an answer for this long, each server gets a further question, whose answer may take until DNS_TIMEOUT_MS. */
 export const PATIENT_AFTER_MS: number = 300;
 /** A larger /etc/resolv.conf is not read. */

@@ -1,5 +1,5 @@
 // Shares the broker's descriptors among the plugins, so that none takes them all. Runs in the broker. It counts what the broker holds for a
-// plugin: sockets that connect, duplicates of sockets whose calls wait, ends of channels. A plugin may take more only while it holds less
+// plugin: sockets that connect or ask DNS, duplicates of sockets whose calls wait, ends of channels. A plugin may take more only while it holds less
 // than is left. So one plugin gets half at most, two get a third each, and a newcomer always finds some.
 import { RESERVED_DESCRIPTORS } from '../../shared/limits.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
@@ -52,6 +52,13 @@ export class DescriptorShare {
   hold(descriptor: OwnedFd, weight = 1): void {
     this.#change(weight);
     descriptor.whenGone(weight === 1 ? this.#gone : () => this.#change(-weight));
+  }
+
+  /** Counts descriptors that have no owner here. @returns what ends that, to be called once; undefined: there is no room */
+  take(count: number): (() => void) | undefined {
+    if (!this.hasRoom(count)) return undefined;
+    this.#change(count);
+    return () => this.#change(-count);
   }
 
   readonly #gone = (): void => this.#change(-1);

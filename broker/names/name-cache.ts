@@ -9,7 +9,7 @@ import {
   NO_DATA_TTL_S,
   NO_NAME_TTL_S,
 } from '../../shared/limits.js';
-import type { FamilyAnswer, NameSource } from './name-servers.js';
+import type { Asked, FamilyAnswer, NameSource, SocketHolder } from './name-servers.js';
 
 const LIFE_S: Readonly<Record<Exclude<FamilyAnswer['kind'], 'addresses'>, number>> = {
   nodata: NO_DATA_TTL_S,
@@ -39,13 +39,14 @@ export class NameCache implements NameSource {
   }
 
   /** Answers at once what it knows, with the TTL that is left. TTLs lie between MIN_TTL_S and MAX_TTL_S. */
-  ask(name: string, family: 4 | 6): FamilyAnswer | Promise<FamilyAnswer> {
+  ask(name: string, family: 4 | 6, holder: SocketHolder): Asked {
     const key = `${family} ${name}`;
     const known = this.#take(key);
     if (known !== undefined) return known;
     const joined = this.#inFlight.get(key);
     if (joined !== undefined) return joined;
-    const asked = this.#source.ask(name, family);
+    const asked = this.#source.ask(name, family, holder);
+    if (asked === undefined) return undefined;
     if (!(asked instanceof Promise)) return this.#keep(key, asked);
     const question = asked.then((answer) => {
       this.#inFlight.delete(key);

@@ -2,15 +2,9 @@
 // the broker, and trusts no answer.
 import { type RecordWithTtl, Resolver } from 'node:dns';
 import { isIP } from 'node:net';
-import {
-  DNS_ANSWERS,
-  DNS_TIMEOUT_MS,
-  MAX_RESOLV_CONF_BYTES,
-  PATIENT_AFTER_MS,
-  TRIES,
-  TRY_MS,
-} from '../../shared/limits.js';
+import { DNS_ANSWERS, DNS_TIMEOUT_MS, MAX_RESOLV_CONF_BYTES, PATIENT_AFTER_MS } from '../../shared/limits.js';
 import { type Address, parseAddress } from '../../shared/policy/address.js';
+import { ResolverPool } from './resolver-pool.js';
 import { WatchedFile } from './watched-file.js';
 
 /** A server's answer for one name and family. `nodata`: the name exists, but has no address of the family. */
@@ -23,9 +17,19 @@ export type FamilyAnswer =
     }
   | { readonly kind: 'nodata' | 'nxdomain' | 'servfail' | 'timeout' };
 
-/** Answers questions about names. A promise never rejects. An answer without a promise was known already. */
+/** Holds the sockets of questions: a plugin's share of descriptors. */
+export interface SocketHolder {
+  /** @returns what lets go of them, to be called once; undefined: there is no room for so many */
+  take(count: number): (() => void) | undefined;
+}
+
+/** Without a promise: known already. Undefined: nothing was asked, since there was no room for the sockets. */
+export type Asked = FamilyAnswer | Promise<FamilyAnswer> | undefined;
+
+/** Answers questions about names. A promise never rejects. */
 export interface NameSource {
-  ask(name: string, family: 4 | 6): FamilyAnswer | Promise<FamilyAnswer>;
+  /** @param holder of the plugin that asks, even if others wait for the same answer later */
+  ask(name: string, family: 4 | 6, holder: SocketHolder): Asked;
 }
 
 const RESOLV_CONF: string = '/etc/resolv.conf';
@@ -38,7 +42,7 @@ const OWN_SERVER = '127.0.0.1';
 export class NameServers implements NameSource {
   readonly #file: WatchedFile | undefined;
   #servers: readonly string[];
-  #resolver: Resolver;
+  #pool: ResolverPool;
 
   /**
    * @param servers instead of those in the file
@@ -51,24 +55,36 @@ export class NameServers implements NameSource {
     path: string = RESOLV_CONF,
   ) {
     this.#servers = servers ?? [OWN_SERVER];
-    this.#resolver = makeResolver(this.#servers);
+    this.#pool = new ResolverPool(this.#servers);
     this.#file = servers === undefined ? new WatchedFile(path, MAX_RESOLV_CONF_BYTES, onProblem) : undefined;
     this.#renew();
   }
 
-  /** The name is absolute: c-ares applies no search list to a query. */
-  ask(name: string, family: 4 | 6): Promise<FamilyAnswer> {
+  /**
+   * The name is absolute: c-ares applies no search list to a query. No socket outlives the question: one is for the first tries, and one for
+   * each server that is asked again.
+   */
+  ask(name: string, family: 4 | 6, holder: SocketHolder): Promise<FamilyAnswer> | undefined {
     this.#renew();
     const servers = this.#servers;
-    const quick = this.#resolver;
+    const letGo = holder.take(1 + servers.length);
+    if (letGo === undefined) return undefined;
+    const pool = this.#pool;
+    const quick = pool.take();
     return new Promise((resolve) => {
       const patient: Resolver[] = [];
       let open = 0;
+      let answered = false;
       const finish = (answer: FamilyAnswer): void => {
+        // A question that is given up answers too.
+        if (answered) return;
+        answered = true;
         clearTimeout(limit);
         clearTimeout(delay);
-        resolve(answer);
         for (const resolver of patient) resolver.cancel();
+        pool.giveBack(quick);
+        letGo();
+        resolve(answer);
       };
       const take = (answer: FamilyAnswer): void => {
         open -= 1;
@@ -85,13 +101,13 @@ export class NameServers implements NameSource {
     });
   }
 
-  /** Questions in flight keep their resolver. */
+  /** Questions in flight keep their servers. */
   #renew(): void {
     this.#file?.renew((text) => {
       const servers = parseResolvConf(text);
       if (servers.length === 0) return false;
       this.#servers = servers;
-      this.#resolver = makeResolver(servers);
+      this.#pool = new ResolverPool(servers);
       return true;
     });
   }
@@ -119,13 +135,6 @@ function question(
 function makePatientResolver(server: string): Resolver {
   const resolver = new Resolver({ timeout: DNS_TIMEOUT_MS, tries: 1 });
   resolver.setServers([server]);
-  return resolver;
-}
-
-function makeResolver(servers: readonly string[]): Resolver {
-  // c-ares shortens a try to the time that a server took before. DNS_TIMEOUT_MS bounds all tries together.
-  const resolver = new Resolver({ timeout: TRY_MS, tries: TRIES });
-  resolver.setServers(servers);
   return resolver;
 }
 

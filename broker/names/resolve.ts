@@ -5,7 +5,7 @@ import { isLocalhost } from '../../shared/policy/is-localhost.js';
 import type { DnsResult } from '../../shared/reasons.js';
 import type { HostsFile } from './hosts-file.js';
 import { interleaveFamilies } from './interleave-families.js';
-import type { FamilyAnswer, NameSource } from './name-servers.js';
+import type { Asked, FamilyAnswer, NameSource, SocketHolder } from './name-servers.js';
 
 /** `asked`: whether a server was. `addresses`: in the order to dial, empty unless `result` is ok. */
 export interface Resolution {
@@ -31,16 +31,19 @@ export class NameResolver {
 
   /**
    * @param name canonical: lower-case, no trailing dot; asked as absolute
-   * @returns at once if no server has to be asked. A promise never rejects, and settles within DNS_TIMEOUT_MS, even if its
+   * @param holder holds the sockets of a new question
+   * @returns undefined: the holder has no room for those of both families. At once if no server has to be asked. A promise never rejects, and settles within DNS_TIMEOUT_MS, even if its
    *   request has ended: others may wait for it
    */
-  resolve(name: string): Resolution | Promise<Resolution> {
+  resolve(name: string, holder: SocketHolder): Resolution | Promise<Resolution> | undefined {
     const local = this.#lookUp(name);
     if (local !== undefined) return { result: 'ok', addresses: capAnswers(local), asked: false };
     const joined = this.#inFlight.get(name);
     if (joined !== undefined) return joined;
-    const four = this.#servers.ask(name, 4);
-    const six = this.#servers.ask(name, 6);
+    const four = this.#servers.ask(name, 4, holder);
+    const six = this.#servers.ask(name, 6, holder);
+    // The answer for one family is kept: the next request asks for the other one.
+    if (four === undefined || six === undefined) return undefined;
     if (!(four instanceof Promise) && !(six instanceof Promise)) return mergeFamilies(four, six, false);
     const question = this.#await(four, six).finally(() => this.#inFlight.delete(name));
     this.#inFlight.set(name, question);
@@ -53,9 +56,9 @@ export class NameResolver {
    * @param name canonical, as for {@link resolve}
    * @returns as {@link resolve} does
    */
-  resolveFamily(name: string, family: 4 | 6): FamilyAnswer | Promise<FamilyAnswer> {
+  resolveFamily(name: string, family: 4 | 6, holder: SocketHolder): Asked {
     const local = this.#lookUp(name)?.filter((address) => address.family === family);
-    if (local === undefined) return this.#servers.ask(name, family);
+    if (local === undefined) return this.#servers.ask(name, family, holder);
     if (local.length === 0) return { kind: 'nodata' };
     return { kind: 'addresses', addresses: local.slice(0, DNS_ANSWERS), ttl: LOCAL_TTL_S };
   }

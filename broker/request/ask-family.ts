@@ -4,7 +4,7 @@ import { countLookup } from '../record/count-lookup.js';
 import type { Plugin } from './plugin.js';
 import type { Services } from './services.js';
 
-/** @returns undefined where the plugin has too many unanswered questions; a promise never rejects */
+/** @returns undefined where the plugin has too many unanswered questions, or no room for the sockets of one more; a promise never rejects */
 export function askFamily(
   services: Services,
   plugin: Plugin,
@@ -12,7 +12,8 @@ export function askFamily(
   family: 4 | 6,
 ): FamilyAnswer | undefined | Promise<FamilyAnswer> {
   if (!plugin.questions.admit()) return undefined;
-  const pending = services.names.resolveFamily(name, family);
+  const pending = services.names.resolveFamily(name, family, plugin.descriptors);
+  if (pending === undefined) plugin.metrics.count('limitRejections', { limit: 'descriptors' });
   return pending instanceof Promise ? awaitAnswer(services, plugin.questions.track(pending)) : pending;
 }
 

@@ -4,6 +4,7 @@ import { makeDecision } from '../../shared/policy/make-decision.js';
 import type { Policy } from '../../shared/policy/policy.js';
 import type { RequestLife } from '../limit/request-life.js';
 import { countLookup } from '../record/count-lookup.js';
+import { refuseDescriptor } from './admit-connection.js';
 import { type Destination, denial, type Judgement } from './judgement.js';
 import type { Plugin } from './plugin.js';
 import type { Services } from './services.js';
@@ -40,7 +41,9 @@ async function decideName(
   const { name: host, port } = verdict;
   if (!plugin.questions.admit()) return denial('rate_limited', { host, port }, policy);
   const asked = performance.now();
-  const pending = services.names.resolve(host);
+  const pending = services.names.resolve(host, plugin.descriptors);
+  if (pending === undefined)
+    return refuseDescriptor(plugin, denial('concurrency_limited', { host, port }, policy));
   const resolution =
     pending instanceof Promise ? await life.orEnded(plugin.questions.track(pending)) : pending;
   const answered = performance.now();

@@ -9,9 +9,10 @@ import type { Policy } from '../../shared/policy/policy.js';
 import { weighAddress } from '../../shared/policy/weigh-address.js';
 import type { Explanation, SupervisorLine } from '../../shared/protocol/link.js';
 import { RequestLife } from '../limit/request-life.js';
+import { refuseDescriptor } from './admit-connection.js';
 import { decideRequest } from './decide-request.js';
 import { dnsMessage } from './failure-reply.js';
-import type { Judgement } from './judgement.js';
+import { denial, type Judgement } from './judgement.js';
 import type { Plugin } from './plugin.js';
 import type { Services } from './services.js';
 
@@ -30,7 +31,7 @@ export async function explainDecision(
   const { policy } = plugin;
   const transparent = line.egress === 'transparent' && policy !== undefined;
   const { decision, fates, dnsFailure } = transparent
-    ? await judgeOwnConnect(services, policy, line)
+    ? await judgeOwnConnect(services, plugin, policy, line)
     : await judgeRequested(services, plugin, line);
   const { host, port, reason, rule, suggestion, message } = decision;
   return {
@@ -45,10 +46,20 @@ export async function explainDecision(
   };
 }
 
-async function judgeOwnConnect(services: Services, policy: Policy, line: ExplainLine): Promise<Explained> {
+async function judgeOwnConnect(
+  services: Services,
+  plugin: Plugin,
+  policy: Policy,
+  line: ExplainLine,
+): Promise<Explained> {
   const context = services.host.context();
   const name = line.resolved === undefined ? nameToAsk(policy, line, context) : undefined;
-  const found = name === undefined ? undefined : await services.names.resolve(name);
+  const pending = name === undefined ? undefined : services.names.resolve(name, plugin.descriptors);
+  if (name !== undefined && pending === undefined) {
+    const { decision } = refuseDescriptor(plugin, denial('concurrency_limited', line, policy));
+    return { decision, fates: [] };
+  }
+  const found = await pending;
   const verdict = decideOwnConnect(policy, line, found?.addresses ?? given(line), context);
   return found === undefined || found.result === 'ok' ? verdict : { ...verdict, dnsFailure: found.result };
 }

@@ -12,6 +12,8 @@ export interface NameServer {
   readonly address: string;
   /** `name TYPE` of each question. */
   readonly questions: string[];
+  /** From which the questions came. */
+  readonly ports: ReadonlySet<number>;
   /** From now on the name does not exist. Questions for it that had no answer get this one. */
   readonly deny: (name: string) => void;
   readonly close: () => void;
@@ -28,12 +30,14 @@ export async function startNameServer(
 ): Promise<NameServer> {
   const socket: Socket = createSocket('udp4');
   const questions: string[] = [];
+  const ports = new Set<number>();
   const late = new Set<NodeJS.Timeout>();
   const unanswered: { readonly key: string; readonly send: () => void }[] = [];
   const denied = new Set<string>();
   socket.on('message', (query, { address, port }) => {
     const { key, end, type } = readQuestion(query);
     questions.push(key);
+    ports.add(port);
     const entry = key in zone && !denied.has(nameOf(key)) ? zone[key] : 'NXDOMAIN';
     const send = (known: Zone[string] | undefined): void => {
       if (known === null || known === undefined) return;
@@ -50,6 +54,7 @@ export async function startNameServer(
   return {
     address: `${at.address}:${socket.address().port}`,
     questions,
+    ports,
     deny: (name) => {
       denied.add(name);
       for (const { key, send } of unanswered) if (nameOf(key) === name) send();

@@ -8,6 +8,7 @@ import { NameServers } from '../../../broker/names/name-servers.js';
 import { NameResolver, type Resolution } from '../../../broker/names/resolve.js';
 import { DNS_ANSWERS } from '../../../shared/limits.js';
 import { startNameServer, type Zone } from '../name-server.js';
+import { resolve } from './ask.js';
 
 const NO_HOSTS = new HostsFile('/nonexistent');
 
@@ -22,7 +23,7 @@ async function ask(name: string, zone: Zone, delayMs: Readonly<Record<string, nu
   const server = await startNameServer(zone, delayMs);
   const resolver = new NameResolver(NO_HOSTS, new NameServers([server.address]));
   const start = performance.now();
-  const resolution = await resolver.resolve(name);
+  const resolution = await resolve(resolver, name);
   server.close();
   return { resolution, questions: server.questions, milliseconds: performance.now() - start };
 }
@@ -88,10 +89,10 @@ test('equal questions in flight are one', async () => {
     { 'join.test A': 30 },
   );
   const resolver = new NameResolver(NO_HOSTS, new NameServers([server.address]));
-  const answers = await Promise.all(Array.from({ length: 10 }, () => resolver.resolve('join.test')));
+  const answers = await Promise.all(Array.from({ length: 10 }, () => resolve(resolver, 'join.test')));
   assert.equal(server.questions.length, 2);
   assert.ok(answers.every((answer) => texts(answer)[0] === '192.0.2.1'));
-  await resolver.resolve('join.test');
+  await resolve(resolver, 'join.test');
   assert.ok(server.questions.length > 2, 'an answer is not kept');
   server.close();
 });
@@ -115,13 +116,13 @@ test('the hosts file comes before DNS and is read again when it has changed', as
   writeFileSync(path, '192.0.2.7 db.test\n');
   const server = await startNameServer({});
   const resolver = new NameResolver(new HostsFile(path), new NameServers([server.address]));
-  assert.deepEqual(texts(await resolver.resolve('db.test')), ['192.0.2.7']);
+  assert.deepEqual(texts(await resolve(resolver, 'db.test')), ['192.0.2.7']);
   writeFileSync(path, '192.0.2.8 db.test\n');
   utimesSync(path, 1, 1);
-  assert.deepEqual(texts(await resolver.resolve('db.test')), ['192.0.2.8']);
+  assert.deepEqual(texts(await resolve(resolver, 'db.test')), ['192.0.2.8']);
   writeFileSync(path, '');
   assert.deepEqual(server.questions, []);
-  assert.equal((await resolver.resolve('db.test')).result, 'nxdomain');
+  assert.equal((await resolve(resolver, 'db.test')).result, 'nxdomain');
   server.close();
   rmSync(folder, { recursive: true });
 });

@@ -7,6 +7,7 @@ import { HostsFile } from '../../../broker/names/hosts-file.js';
 import { NameServers, parseResolvConf } from '../../../broker/names/name-servers.js';
 import { WatchedFile } from '../../../broker/names/watched-file.js';
 import { readableFolder } from '../../harness/users.js';
+import { ask } from './ask.js';
 
 const LIMIT = 1000;
 
@@ -88,6 +89,6 @@ test('the servers of a resolv.conf stay while garbage is in its place', async ()
   const servers = new NameServers(undefined, (line) => said.push(line), path);
   chmodSync(path, 0o644);
   writeFileSync(path, 'garbage\n');
-  void servers.ask('x.test', 4);
+  void ask(servers, 'x.test', 4);
   assert.equal(said.length, 1);
 });

@@ -4,6 +4,7 @@
 import assert from 'node:assert/strict';
 import { type FamilyAnswer, NameServers } from '../../../broker/names/name-servers.js';
 import { DNS_ANSWERS } from '../../../shared/limits.js';
+import { ask } from '../../broker/names/ask.js';
 import type { FuzzTarget } from '../fuzz-target.js';
 import { questionOf, startHostileNameServer, TRUTH } from '../hostile-name-server.js';
 
@@ -45,7 +46,7 @@ export const target: FuzzTarget = {
       return lie;
     };
     asked += 1;
-    const answer = await names.ask(`n${asked}.example.com`, family);
+    const answer = await ask(names, `n${asked}.example.com`, family);
     assert.ok(lies.length > 0, 'no question came');
     const believable = lies.some((told) => told.believable);
     if (!believable)

@@ -1,0 +1,34 @@
+// c-ares resolvers that ask nothing now. Each serves one question at a time: so a question can be given up alone, it has its own source port,
+// which an attacker must guess, and its sockets are known. Runs in the broker.
+import { Resolver } from 'node:dns';
+import { IDLE_RESOLVERS, TRIES, TRY_MS } from '../../shared/limits.js';
+
+/** Resolvers for one list of servers. */
+export class ResolverPool {
+  readonly #servers: readonly string[];
+  /** The last one that was used is the next: it remembers best which server did not answer. */
+  readonly #idle: Resolver[] = [];
+
+  /** @throws TypeError for a server that is no `ADDRESS` or `ADDRESS:PORT` */
+  constructor(servers: readonly string[]) {
+    this.#servers = servers;
+    this.giveBack(this.take());
+  }
+
+  take(): Resolver {
+    return this.#idle.pop() ?? this.#make();
+  }
+
+  /** Gives up what the resolver still asks, and so closes its sockets: c-ares keeps none without a question. */
+  giveBack(resolver: Resolver): void {
+    resolver.cancel();
+    if (this.#idle.length < IDLE_RESOLVERS) this.#idle.push(resolver);
+  }
+
+  #make(): Resolver {
+    // c-ares shortens a try to the time that a server took before. DNS_TIMEOUT_MS bounds all tries together.
+    const resolver = new Resolver({ timeout: TRY_MS, tries: TRIES });
+    resolver.setServers(this.#servers);
+    return resolver;
+  }
+}
