@@ -15,6 +15,9 @@ export const MAX_FRAME_DEPTH: number = 4;
 export const CHANNELS_PER_PLUGIN: number = 64;
 /** Replies that wait for a plugin to read them. Past it the broker reads no request of that channel. */
 export const REPLY_BACKLOG: number = 256;
+/** How long after a descriptor the broker looks whether the plugin has received it. Each further look waits twice as long, up to the most. */
+export const UNRECEIVED_LOOK_MS: number = 100;
+export const UNRECEIVED_MOST_LOOK_MS: number = 1_600;
 /** Requests that the broker takes from one plugin before the event loop turns to the others. */
 export const REQUESTS_PER_TURN: number = 16;
 /** How long these requests may take. */

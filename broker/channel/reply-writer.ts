@@ -8,6 +8,8 @@ import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import { isHungUp } from '../../shared/sys/socket.js';
 import { errnoName } from '../../shared/sys/system-error.js';
 import { READABLE, Watch, WRITABLE } from '../../shared/sys/uv-poll.js';
+import type { DescriptorShare } from '../limit/descriptor-shares.js';
+import { Unreceived } from './unreceived.js';
 
 interface WaitingReply {
   readonly bytes: Uint8Array;
@@ -30,19 +32,27 @@ export class ReplyWriter {
   readonly #underGuard: <T>(work: () => T) => T;
   readonly #waiting: WaitingReply[] = [];
   readonly #watch: Watch;
+  readonly #unreceived: Unreceived;
   #open = true;
   /** READABLE, until the plugin can send nothing more. */
   #watched: number = READABLE;
 
   /**
-   * @param socket open until the writer has ended, and closed by its owner
+   * @param socket open until everything was received, and closed by its owner
    * @param underGuard does work that takes long if very many processes watch the plugin's end: a send wakes them all
+   * @param descriptors holds what the plugin has not received
    */
-  constructor(socket: OwnedFd, events: ReplyEvents, underGuard: <T>(work: () => T) => T) {
+  constructor(
+    socket: OwnedFd,
+    events: ReplyEvents,
+    underGuard: <T>(work: () => T) => T,
+    descriptors: DescriptorShare,
+  ) {
     this.#socket = socket;
     this.#events = events;
     this.#underGuard = underGuard;
     this.#watch = new Watch(socket.number, (ready) => this.#onReady(ready));
+    this.#unreceived = new Unreceived(socket, descriptors);
     this.#watchOn();
   }
 
@@ -84,6 +94,11 @@ export class ReplyWriter {
     }
   }
 
+  /** Calls back once the plugin has received every descriptor, or can receive none any more. Only for a writer that has ended. */
+  whenReceived(callback: () => void): void {
+    this.#unreceived.whenReceived(callback);
+  }
+
   /** @returns undefined if the plugin has to read first */
   #trySend(bytes: Uint8Array, descriptor: OwnedFd | undefined): boolean | undefined {
     if (!this.#open) {
@@ -93,6 +108,7 @@ export class ReplyWriter {
     const descriptors = descriptor === undefined ? [] : [descriptor.number];
     const result = this.#underGuard(() => sendMessage(this.#socket.number, bytes, descriptors));
     if (result < 0 && errnoName(-result) === 'EAGAIN') return undefined;
+    if (result >= 0 && descriptor !== undefined) this.#unreceived.sent();
     descriptor?.close();
     if (result < 0 && errnoName(-result) !== 'ETOOMANYREFS') this.#events.broken();
     return result >= 0;

@@ -34,7 +34,10 @@ export interface SessionEnds {
 
 /** The session's calls to the process around it. */
 export interface SessionEvents {
-  /** The session has ended: the channel is shut for every holder of its ends. The ends are closed later, by close(). */
+  /**
+   * The session has ended: the channel is shut for every holder of its ends, and no descriptor waits there. The ends are closed later, by
+   * close().
+   */
   ended(session: Session): void;
   /** The plugin asked for another channel. The client gets it, or is refused it. */
   channelWanted(session: Session, client: ChannelClient, id: number): void;
@@ -103,6 +106,7 @@ export class Session {
       ends.reply,
       { drained: () => this.#watch.want(READABLE), broken: () => this.end() },
       underGuard,
+      plugin.descriptors,
     );
     this.#client = new ChannelClient(plugin, this.#replies);
     plugin.channels += 1;
@@ -116,7 +120,8 @@ export class Session {
   }
 
   /**
-   * Ends the session: cancels what is in flight, and shuts the channel for every holder of its ends.
+   * Ends the session: cancels what is in flight, and shuts the channel for every holder of its ends. The plugin may still receive what it was
+   * sent. Until it has received every descriptor the channel keeps its place, here and in the supervisor.
    *
    * @param offence how a request broke the protocol
    */
@@ -130,7 +135,7 @@ export class Session {
     if (kind !== undefined) this.#report(kind);
     this.#replies.end();
     this.#client.retire();
-    this.#events.ended(this);
+    this.#replies.whenReceived(() => this.#events.ended(this));
   }
 
   /**

@@ -1,6 +1,7 @@
 // Shares the broker's descriptors among the plugins, so that none takes them all. Runs in the broker. It counts what the broker holds for a
-// plugin: sockets that connect or ask DNS, duplicates of sockets whose calls wait, ends of channels. A plugin may take more only while it holds less
-// than is left. So one plugin gets half at most, two get a third each, and a newcomer always finds some.
+// plugin: sockets that connect or ask DNS, duplicates of sockets whose calls wait, ends of channels. It also counts what the plugin was sent
+// and has not received: the kernel bounds that by the same limit. A plugin may take more only while it holds less than is left. So one plugin
+// gets half at most, two get a third each, and a newcomer always finds some.
 import { RESERVED_DESCRIPTORS } from '../../shared/limits.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 
@@ -50,20 +51,21 @@ export class DescriptorShare {
 
   /** Counts a descriptor until it is closed or has a new owner. @param weight more than 1: others come with it */
   hold(descriptor: OwnedFd, weight = 1): void {
-    this.#change(weight);
-    descriptor.whenGone(weight === 1 ? this.#gone : () => this.#change(-weight));
+    this.change(weight);
+    descriptor.whenGone(weight === 1 ? this.#gone : () => this.change(-weight));
   }
 
   /** Counts descriptors that have no owner here. @returns what ends that, to be called once; undefined: there is no room */
   take(count: number): (() => void) | undefined {
     if (!this.hasRoom(count)) return undefined;
-    this.#change(count);
-    return () => this.#change(-count);
+    this.change(count);
+    return () => this.change(-count);
   }
 
-  readonly #gone = (): void => this.#change(-1);
+  readonly #gone = (): void => this.change(-1);
 
-  #change(by: number): void {
+  /** Counts so many more, or fewer, even if there is no room. */
+  change(by: number): void {
     this.#held += by;
     this.#count(by);
   }

@@ -1,5 +1,6 @@
 // socket(2), connect(2), getpeername(2), shutdown(2), poll(2) and socketpair(2), and what a socket is. Runs in broker and supervisor.
 import { constants } from 'node:fs';
+import { ioctl } from './common-calls.js';
 import { LAYOUT } from './layout.js';
 import { bind } from './libc.js';
 import { OwnedFd } from './owned-fd.js';
@@ -26,6 +27,7 @@ const SO_ACCEPTCONN = 30;
 const SO_ATTACH_FILTER = 26;
 const SO_LOCK_FILTER = 44;
 const SHUT_RDWR = 2;
+const SIOCOUTQ = 0x5411;
 const POLLIN = 1;
 const POLLOUT = 4;
 const POLLHUP = 0x10;
@@ -41,6 +43,8 @@ const poll = bind('int poll(void *fds, ulong count, int timeout)');
 const peer = new Uint8Array(SOCKADDR_BYTES);
 const length = new Uint32Array(1);
 const lengthBytes = new Uint8Array(length.buffer);
+const value = new Int32Array(1);
+const valueBytes = new Uint8Array(value.buffer);
 
 /** A TCP socket, non-blocking and close-on-exec. @returns the socket, or minus errno (EMFILE, EAFNOSUPPORT, …) */
 export function tcpSocket(family: 4 | 6): OwnedFd | number {
@@ -135,6 +139,15 @@ export function readableNow(fd: number): 'readable' | 'ended' | 'idle' {
 /** Whether both directions have ended: the other side has closed its end. */
 export function isHungUp(fd: number): boolean {
   return (pollNow(fd, 0) & POLLHUP) !== 0;
+}
+
+/**
+ * SIOCOUTQ, unix(7): the memory that the kernel counts for what was sent and not received, more than its bytes. 0 once no process has the
+ * other end.
+ */
+export function unreadBytes(fd: number): number {
+  succeed(ioctl(fd, SIOCOUTQ, valueBytes), 'ioctl SIOCOUTQ');
+  return value[0] ?? 0;
 }
 
 /** Ends a socket in both directions for every holder of either end. */
