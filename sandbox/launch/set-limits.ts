@@ -34,7 +34,8 @@ export function setLimits({ cpuSeconds, fileMib }: Limits): void {
 export function setLastLimits({ descriptors, memoryMib, processes }: Limits): void {
   // The kernel compares it with all descriptors in flight of the uid, when the launcher passes the trap to the supervisor.
   lowerLimit(RLIMIT.NOFILE, BigInt(descriptors));
-  // The kernel counts in the sandbox's user namespace, from Linux 5.14 on: other sandboxes and the user's processes do not count.
+  // The kernel counts in the sandbox's user namespace, from Linux 5.14 on: other sandboxes and the user's processes do not count here. They do
+  // outside, against the limit of the process that made the namespace, see spawn-namespaces.ts.
   lowerLimit(RLIMIT.NPROC, BigInt(processes));
   if (memoryMib !== undefined) lowerLimit(RLIMIT.DATA, bytes(memoryMib));
 }

@@ -1,9 +1,11 @@
-// setrlimit(2). Runs in the launcher and the broker.
+// setrlimit(2). Runs in the supervisor, the launcher and the broker.
 import { bind } from './libc.js';
 import { succeed } from './system-error.js';
 
 const getrlimitCall = bind('int getrlimit(int resource, void *limits)');
 const setrlimitCall = bind('int setrlimit(int resource, const void *limits)');
+
+const UNLIMITED = 2n ** 64n - 1n;
 
 export const RLIMIT = {
   CPU: 0,
@@ -31,6 +33,24 @@ export function lowerLimit(resource: number, soft: bigint, hard: bigint = soft):
   const stands = getLimit(resource).hard;
   const most = (limit: bigint): bigint => (limit < stands ? limit : stands);
   setLimit(resource, most(soft), most(hard));
+}
+
+/**
+ * Calls a function that spawns a process, with no limit of processes if this process may raise its hard limit, else with the hard one.
+ * The kernel remembers the limit in a user namespace that this process makes, and then holds it against the owner's sum.
+ */
+export function withMostProcesses<T>(spawns: () => T): T {
+  const { soft, hard } = getLimit(RLIMIT.NPROC);
+  try {
+    setLimit(RLIMIT.NPROC, UNLIMITED, UNLIMITED);
+  } catch {
+    setLimit(RLIMIT.NPROC, hard, hard);
+  }
+  try {
+    return spawns();
+  } finally {
+    setLimit(RLIMIT.NPROC, soft, hard);
+  }
 }
 
 /** Sets both limits. Raising the hard limit again needs CAP_SYS_RESOURCE. */

@@ -8,6 +8,14 @@ const EMPTY_TMPFS = "MS.NOSUID | MS.NODEV, 'mode=0755,size=16m'";
 /** As a user the copies are in a mount namespace whose mounts are already private. */
 const AS_ROOT: readonly Protection[] = [
   {
+    name: 'limits: the processes of a plugin leave its neighbours room for some',
+    file: 'sandbox/supervisor/start/spawn-namespaces',
+    right: 'withMostProcesses(() => ',
+    wrong: '((start) => start())(() => ',
+    tests: ['integration/process-sum'],
+    pattern: 'leaves its neighbour',
+  },
+  {
     name: "root: a proc of the host's below a shown folder is covered",
     file: 'sandbox/supervisor/files/kernel-mounts',
     right: 'filter(({ type }) => KERNEL_TYPES.includes(type))',

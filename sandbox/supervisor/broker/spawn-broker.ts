@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { setCloseOnExecFrom } from '../../../shared/sys/fcntl.js';
 import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
+import { withMostProcesses } from '../../../shared/sys/rlimit.js';
 import { packetSocketPair, streamSocketPair } from '../../../shared/sys/socket.js';
 import { namespacesFailure } from '../../host/namespaces-failure.js';
 import { shortageIn } from '../../host/shortage.js';
@@ -37,14 +38,17 @@ export async function spawnBroker(
   const [ours, theirs] = packetSocketPair();
   const [ourLines, theirLines] = streamSocketPair();
   const [program, ...args] = brokerCommand(asRoot);
-  const child = spawn(program, args, {
-    cwd: '/',
-    env: BROKER_ENVIRONMENT,
-    // A separate process group: the terminal's signals are not for the broker.
-    detached: true,
-    // stderr is a pipe: Node would make a shared stream non-blocking, for the plugin too.
-    stdio: ['ignore', 'ignore', 'pipe', theirLines.number, theirs.number],
-  });
+  const start = (): ChildProcess =>
+    spawn(program, args, {
+      cwd: '/',
+      env: BROKER_ENVIRONMENT,
+      // A separate process group: the terminal's signals are not for the broker.
+      detached: true,
+      // stderr is a pipe: Node would make a shared stream non-blocking, for the plugin too.
+      stdio: ['ignore', 'ignore', 'pipe', theirLines.number, theirs.number],
+    });
+  // As root it has the uid that the processes of all sandboxes count for. It must still start threads where they are many.
+  const child = asRoot ? withMostProcesses(start) : start();
   theirs.close();
   theirLines.close();
   const unwatch = watch(ours);

@@ -1,7 +1,8 @@
 // Starts unshare(1), whose script makes a sandbox's namespaces and starts init and launcher in them. Runs in the supervisor.
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
 import { openSync } from 'node:fs';
 import { OwnedFd } from '../../../shared/sys/owned-fd.js';
+import { withMostProcesses } from '../../../shared/sys/rlimit.js';
 import { packetSocketPair } from '../../../shared/sys/socket.js';
 import { namespacesFailure } from '../../host/namespaces-failure.js';
 import { openOwnCode } from '../../host/own-code.js';
@@ -75,14 +76,18 @@ function spawnUnshare(
     const places = Array.from({ length: listeners }, () => place);
     // They become 3, 4, 5 and 6, as the script expects.
     const given = [launcher, code.node, code.folder, init];
-    return spawn('unshare', [...namespacesArguments(code)], {
-      cwd: '/',
-      env: { PATH: SYSTEM_PATH },
-      // A session apart, without a terminal: the user's terminal sends no signal, such as Ctrl-Z's, to a start, and is not the plugin's /dev/tty.
-      detached: true,
-      stdio: ['ignore', 'ignore', 'pipe', ...[...given, ...places].map((descriptor) => descriptor.number)],
-      ...(ranged === undefined ? {} : { uid: ranged.owner, gid: ranged.owner }),
-    });
+    const start = (as: SpawnOptions): ChildProcess =>
+      spawn('unshare', [...namespacesArguments(code)], {
+        cwd: '/',
+        env: { PATH: SYSTEM_PATH },
+        // A session apart, without a terminal: the user's terminal sends no signal, such as Ctrl-Z's, to a start, and is not the plugin's /dev/tty.
+        detached: true,
+        stdio: ['ignore', 'ignore', 'pipe', ...[...given, ...places].map((descriptor) => descriptor.number)],
+        ...as,
+      });
+    if (ranged === undefined) return start({});
+    // All sandboxes count for one owner. A limit there would be one plugin's to use up; each sandbox has its own, see set-limits.ts.
+    return withMostProcesses(() => start({ uid: ranged.owner, gid: ranged.owner }));
   } finally {
     for (const descriptor of opened) descriptor.close();
   }
