@@ -108,6 +108,7 @@ const REFUSED = {
   take_a_queue: 'EPERM',
   take_a_named_queue: 'EPERM',
   another_family: 'EPERM',
+  another_pair: 'EPERM',
   signal_parent_thread: 'EPERM',
   trace_parent: 'EPERM',
   ask_personality: 'EPERM',
@@ -138,6 +139,7 @@ test('hostile code inside a broker starts nothing, writes nothing and steers nob
     'take_a_queue',
     'take_a_named_queue',
     'another_family',
+    'another_pair',
   ])
     assert.equal(before[name], 'ok', `${name} is refused without a cage too`);
 });

@@ -25,6 +25,7 @@ import { openPidfd, signalPidfd } from '../../shared/sys/pidfd.js';
 import { makePipe } from '../../shared/sys/pipe.js';
 import { becomeUser } from '../../shared/sys/process-control.js';
 import { AF_UNIX, encodeSocketPath } from '../../shared/sys/sockaddr.js';
+import { streamSocketPair } from '../../shared/sys/socket.js';
 import { socket } from '../../shared/sys/socket-calls.js';
 import { errnoName, succeed } from '../../shared/sys/system-error.js';
 
@@ -120,6 +121,9 @@ const attempts: Readonly<Record<string, () => void>> = {
     const queue = mqOpen(name, constants.O_CREAT | constants.O_RDWR, 0o600, null);
     mqUnlink(name);
     closeSync(succeed(queue, 'mq_open'));
+  },
+  another_pair: () => {
+    for (const end of streamSocketPair()) end.close();
   },
   another_family: () => closeSync(succeed(socket(AF_VSOCK, 1, 0), 'socket')),
   signal_parent_thread: () => succeeded(tgkill(process.ppid, process.ppid, 0)),

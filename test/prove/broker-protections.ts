@@ -403,6 +403,15 @@ const CAGES: readonly Protection[] = [
   })),
   {
     ...CAGE,
+    name: 'cage: it makes no pair of sockets but of packets',
+    file: 'broker/cage/cage-rules',
+    right:
+      "{ calls: ['socketpair'], action: 'EPERM', when: [{ index: 1, not: true, equals: PACKET_PAIR }] },",
+    wrong: '',
+    pattern: 'hostile code inside a broker',
+  },
+  {
+    ...CAGE,
     name: 'cage: it sends no signal by a handle of a process',
     file: 'broker/cage/cage-rules',
     right: ' pidfd_send_signal',
