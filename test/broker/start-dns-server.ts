@@ -14,7 +14,7 @@ import { LogRoom } from '../../broker/record/log-room.js';
 import { Metrics } from '../../broker/record/metrics.js';
 import { Plugin } from '../../broker/request/plugin.js';
 import type { Services } from '../../broker/request/services.js';
-import { MAX_LINK_LINE_BYTES } from '../../shared/limits.js';
+import { BROKER_DESCRIPTORS, MAX_LINK_LINE_BYTES } from '../../shared/limits.js';
 import { LineReader } from '../../shared/line-reader.js';
 import { compilePolicy } from '../../shared/policy/compile-policy.js';
 import type { BrokerLine } from '../../shared/protocol/link.js';
@@ -35,6 +35,8 @@ export interface DnsServerOptions {
   readonly delays?: Readonly<Record<string, number>>;
   readonly hosts?: string;
   readonly port?: number;
+  /** That the plugins share, and as many more. */
+  readonly descriptors?: number;
 }
 
 export interface TestDnsServer {
@@ -77,7 +79,7 @@ function serveDns(
     audit: new Audit(link, () => {}, new LogRoom(options.logRoom, () => link.backlogBytes)),
     host: new HostAddresses([]),
     metrics,
-    descriptors: new DescriptorPool(1024),
+    descriptors: new DescriptorPool(options.descriptors ?? BROKER_DESCRIPTORS),
     // There is no sandbox to wait for.
     slowLane: {
       reach: () => Promise.reject(new Error('Nothing to reach')),

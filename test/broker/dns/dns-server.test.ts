@@ -349,6 +349,23 @@ test('questions that no server has answered are bounded; those past the bound ar
   await until(() => (served.plugin.questions.count === 0 ? true : undefined));
 });
 
+test('a question for whose sockets the share has no room is dropped and counted, and asked when there is room', async (t) => {
+  const zone = { 'black.test A': null, 'good.test A': ['192.31.196.9'] };
+  // Half is for plugins. A question takes one and one for its server, and leaves as many.
+  const served = await serve(t, { allow: ['*.test'], zone, descriptors: 2 * 4 });
+  const socket = createSocket('udp4');
+  t.after(() => socket.close());
+  socket.send(query('black.test'), served.port, '127.0.0.1');
+  await until(() => (served.server.questions.length > 0 ? true : undefined));
+  socket.send(query('good.test'), served.port, '127.0.0.1');
+  const limited = 'limit_rejections_total{plugin="probe",limit="descriptors"}';
+  await until(async () => ((await served.count(limited)) === 1 ? true : undefined));
+  assert.ok(!served.server.questions.includes('good.test A'));
+  served.server.deny('black.test');
+  await until(() => (served.plugin.descriptors.held === 0 ? true : undefined));
+  assert.deepEqual(await served.resolver.resolve4('good.test'), ['192.31.196.9']);
+});
+
 test('closing the server closes its sockets and connections, and drops an answer on its way without an error', async (t) => {
   const before = readdirSync('/proc/self/fd').length;
   const served = await serve(t, {
