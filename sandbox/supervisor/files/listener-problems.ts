@@ -1,4 +1,5 @@
-// Finds sockets that postern would make through a link of a plugin: the link could lead to any folder of the host. Pure.
+// Finds sockets that postern would make where another plugin could put a link, or through a link of the plugin itself: a link could lead to any
+// folder of the host. In a folder that the plugin alone writes, nothing changes while postern binds: the plugin does not run then. Pure.
 import { dirname } from 'node:path';
 import type { PluginConfig } from '../../../shared/config/plugin-config.js';
 import type { HostFiles } from './host-files.js';
@@ -23,18 +24,25 @@ export function listenerProblems(
   return plugins.flatMap(({ name, listen }) =>
     listen.flatMap(({ address }): readonly PathProblem[] => {
       if (!address.startsWith('/')) return [];
-      const links = placesPassed(dirname(address), host).filter((place) => host.kind(place) === 'link');
-      for (const link of links) {
-        const all = [link, ...host.aliases(link)];
-        const through = written.find(({ real }) => all.some((one) => isWithin(one, real)));
+      const places = placesPassed(dirname(address), host);
+      for (const place of places) {
+        const all = [place, ...host.aliases(place)];
+        const isLink = host.kind(place) === 'link';
+        const through = written.find(
+          ({ writer, real }) => (isLink || writer !== name) && all.some((one) => isWithin(one, real)),
+        );
         if (through === undefined) continue;
         const who = through.writer === name ? 'the plugin' : `the plugin "${through.writer}"`;
+        const way = isLink ? `through the link "${place}" in "${through.path}"` : `through "${through.path}"`;
         return [
           {
             plugin: name,
             key: ['listen'],
-            message: `"${address}" leads through the link "${link}" in "${through.path}", which ${who} may write: it could lead elsewhere`,
-            fix: 'name a folder without the link',
+            message: `"${address}" leads ${way}, which ${who} may write: it could lead elsewhere`,
+            fix:
+              through.writer === name
+                ? 'name a folder without the link'
+                : 'name a folder that no other plugin writes',
           },
         ];
       }

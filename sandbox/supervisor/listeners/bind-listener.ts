@@ -1,21 +1,19 @@
 // Binds one listener in the host's network namespace. Runs in the supervisor; trusts the configuration, not what it finds.
-import { type BigIntStats, lstatSync, realpathSync } from 'node:fs';
+import { type BigIntStats, lstatSync } from 'node:fs';
 import { constants } from 'node:os';
-import { basename, dirname, join } from 'node:path';
-import { type ListenAddress, MAX_SOCKET_PATH_BYTES } from '../../../shared/config/listen-address.js';
+import type { ListenAddress } from '../../../shared/config/listen-address.js';
 import { LISTEN_BACKLOG } from '../../../shared/limits.js';
 import { bindTo, boundAddress, listenOn } from '../../../shared/sys/listen.js';
-import { openFolder } from '../../../shared/sys/open-folder.js';
 import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import { encodeSockaddr, encodeSocketPath } from '../../../shared/sys/sockaddr.js';
 import { tcpSocket, unixSocket } from '../../../shared/sys/socket.js';
 import { IPPROTO_IPV6, IPV6_V6ONLY, SOL_SOCKET } from '../../../shared/sys/socket-constants.js';
 import { setOption } from '../../../shared/sys/socket-option.js';
-import { SystemError } from '../../../shared/sys/system-error.js';
 import { listenFailure } from './listen-failure.js';
+import { SocketPlace } from './socket-place.js';
 import { removeStaleSocket } from './stale-socket.js';
 
-type UnixAddress = ListenAddress & { readonly kind: 'unix' };
+export type TcpAddress = ListenAddress & { readonly kind: 'tcp' };
 
 const { EADDRINUSE, ELOOP } = constants.errno;
 const SO_REUSEADDR = 2;
@@ -30,15 +28,14 @@ export interface BoundListener {
 
 /**
  * @param name the listener's name, for the error
- * @param resolved whether the path of the address has no links. Then none is followed: a plugin may have put it there
+ * @param where an address, or the place of a socket file
  * @throws PosternError `listen_address`, with the fix; nothing is left bound
  */
-export function bindListener(name: string, address: ListenAddress, resolved = false): BoundListener {
-  if (address.kind === 'tcp') return bindTcp(name, address);
-  return bindUnix(name, resolved ? address : { kind: 'unix', path: realPath(name, address) });
+export function bindListener(name: string, where: TcpAddress | SocketPlace): BoundListener {
+  return where instanceof SocketPlace ? bindUnix(name, where) : bindTcp(name, where);
 }
 
-function bindTcp(name: string, address: ListenAddress & { readonly kind: 'tcp' }): BoundListener {
+function bindTcp(name: string, address: TcpAddress): BoundListener {
   const socket = tcpSocket(address.bytes.length === 4 ? 4 : 6);
   if (typeof socket === 'number') throw listenFailure(name, address, -socket);
   // Without it a port could not be bound again while its last connections linger (TIME_WAIT).
@@ -54,52 +51,26 @@ function bindTcp(name: string, address: ListenAddress & { readonly kind: 'tcp' }
   return { socket, address: { ...address, port: boundAddress(socket.number)?.port ?? address.port } };
 }
 
-function bindUnix(name: string, address: UnixAddress): BoundListener {
-  using folder = folderOf(name, address);
+function bindUnix(name: string, place: SocketPlace): BoundListener {
+  const address: ListenAddress = { kind: 'unix', path: place.path };
+  // bind(2) follows links, and the socket keeps the path that it was bound by: clients and the plugin read it.
+  place.reopen(name);
   const socket = unixSocket('stream');
   if (typeof socket === 'number') throw listenFailure(name, address, -socket);
-  const path = encodeSocketPath(address.path);
+  const path = encodeSocketPath(place.path);
   let result = bindTo(socket.number, path);
-  if (result === -EADDRINUSE && removeStaleSocket(address.path)) result = bindTo(socket.number, path);
+  if (result === -EADDRINUSE && removeStaleSocket(place)) result = bindTo(socket.number, path);
   if (result < 0) {
     socket.close();
     throw listenFailure(name, address, -result);
   }
-  const file = lstatSync(address.path, { bigint: true });
-  // bind(2) follows links. If somebody put one on the way in this moment, the file is elsewhere.
-  if (!isIn(folder, basename(address.path), file)) {
+  const file = lstatSync(place.path, { bigint: true });
+  // If somebody put a link on the way in this moment, the file is elsewhere.
+  const found = place.file();
+  if (found?.dev !== file.dev || found.ino !== file.ino) {
     socket.close();
     throw listenFailure(name, address, ELOOP);
   }
   listenOn(socket.number, LISTEN_BACKLOG);
   return { socket, address, file: { dev: file.dev, ino: file.ino } };
-}
-
-/** @throws PosternError `listen_address`, ELOOP for a link on the way */
-function folderOf(name: string, address: UnixAddress): OwnedFd {
-  try {
-    return openFolder(dirname(address.path));
-  } catch (error) {
-    if (!(error instanceof SystemError)) throw error;
-    throw listenFailure(name, address, error.errno);
-  }
-}
-
-function isIn(folder: OwnedFd, name: string, { dev, ino }: BigIntStats): boolean {
-  const found = lstatSync(`/proc/self/fd/${folder.number}/${name}`, { bigint: true, throwIfNoEntry: false });
-  return found?.dev === dev && found.ino === ino;
-}
-
-/** /proc/net/unix shows this path, by which stale-socket.ts finds whether the socket is in use. */
-function realPath(name: string, address: UnixAddress): string {
-  const { path } = address;
-  try {
-    const real = join(realpathSync(dirname(path)), basename(path));
-    if (Buffer.byteLength(real) > MAX_SOCKET_PATH_BYTES)
-      throw listenFailure(name, { kind: 'unix', path: real }, constants.errno.ENAMETOOLONG);
-    return real;
-  } catch (error) {
-    const errno = error instanceof Error && 'errno' in error ? error.errno : undefined;
-    throw typeof errno === 'number' ? listenFailure(name, address, Math.abs(errno)) : error;
-  }
 }

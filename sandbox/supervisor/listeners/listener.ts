@@ -1,6 +1,6 @@
 // A plugin's listening socket. The supervisor keeps it while the plugin restarts, so that clients wait in its queue and are
 // not refused. The plugin shares the socket and may have spoiled it, so it is checked before each start.
-import { lstatSync, unlinkSync } from 'node:fs';
+import type { BigIntStats } from 'node:fs';
 import type { ListenAddress } from '../../../shared/config/listen-address.js';
 import { LISTEN_BACKLOG } from '../../../shared/limits.js';
 import { duplicate, setNonBlocking } from '../../../shared/sys/fcntl.js';
@@ -9,8 +9,9 @@ import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import { isFiltered, isListening, isShutForReading } from '../../../shared/sys/socket.js';
 import { IPPROTO_TCP, SO_LINGER, SOL_SOCKET } from '../../../shared/sys/socket-constants.js';
 import { setOption } from '../../../shared/sys/socket-option.js';
-import { type BoundListener, bindListener } from './bind-listener.js';
+import { type BoundListener, bindListener, type TcpAddress } from './bind-listener.js';
 import { showListenAddress } from './show-listen-address.js';
+import { fileAt, SocketPlace } from './socket-place.js';
 
 const TIMEVAL_BYTES = 16;
 const LINGER_BYTES = 8;
@@ -31,12 +32,19 @@ const TCP_OPTIONS: typeof OPTIONS = [
 
 export class Listener {
   readonly name: string;
+  readonly #place: SocketPlace | undefined;
   #bound: BoundListener;
 
   /** @throws PosternError `listen_address` */
   constructor(name: string, address: ListenAddress) {
     this.name = name;
-    this.#bound = bindListener(name, address);
+    this.#place = address.kind === 'unix' ? new SocketPlace(name, address) : undefined;
+    try {
+      this.#bound = bindListener(name, this.#place ?? (address as TcpAddress));
+    } catch (error) {
+      this.#place?.close();
+      throw error;
+    }
   }
 
   /** The bound address, as a client would write it. */
@@ -46,7 +54,7 @@ export class Listener {
 
   /** The path of the socket file, if it has one. */
   get path(): string | undefined {
-    return this.#bound.address.kind === 'unix' ? this.#bound.address.path : undefined;
+    return this.#place?.path;
   }
 
   /**
@@ -58,8 +66,8 @@ export class Listener {
   renew(): string | undefined {
     const fault = this.#fault();
     if (fault !== undefined) {
-      this.close();
-      this.#bound = bindListener(this.name, this.#bound.address, true);
+      this.#end();
+      this.#bound = bindListener(this.name, this.#place ?? (this.#bound.address as TcpAddress));
       return fault;
     }
     const fd = this.#bound.socket.number;
@@ -76,12 +84,17 @@ export class Listener {
     return passed;
   }
 
-  /** Closes it, and removes the socket file if it is still the same file. */
+  /** Closes it for good, and removes the socket file if it is still the same file. */
   close(): void {
+    this.#end();
+    this.#place?.close();
+  }
+
+  #end(): void {
     const { socket } = this.#bound;
     if (!socket.open) return;
     // While the socket is open, no other file can get its inode number.
-    if (this.#hasFile()) removeFile(this.path ?? '');
+    if (this.#place !== undefined && this.#isMade(this.#place.file())) removeFile(this.#place);
     socket.close();
   }
 
@@ -91,25 +104,19 @@ export class Listener {
     // After shutdown(2) a TCP socket no longer listens. An AF_UNIX socket still does, but refuses its clients.
     if (!isListening(socket.number) || isShutForReading(socket.number)) return 'had been shut down';
     if (isFiltered(socket.number)) return 'had a packet filter';
-    if (this.path !== undefined && !this.#hasFile()) return 'was no longer at its path';
+    if (this.path !== undefined && !this.#isMade(fileAt(this.path))) return 'was no longer at its path';
     return undefined;
   }
 
-  #hasFile(): boolean {
+  #isMade(found: BigIntStats | undefined): boolean {
     const { file } = this.#bound;
-    if (this.path === undefined || file === undefined) return false;
-    try {
-      const found = lstatSync(this.path, { bigint: true });
-      return found.ino === file.ino && found.dev === file.dev;
-    } catch {
-      return false; // Its folder is gone, or closed to this user.
-    }
+    return found !== undefined && found.ino === file?.ino && found.dev === file.dev;
   }
 }
 
-function removeFile(path: string): void {
+function removeFile(place: SocketPlace): void {
   try {
-    unlinkSync(path);
+    place.remove();
   } catch {
     // In a folder that is read-only by now the file stays. The next supervisor replaces it as a stale one.
   }

@@ -40,3 +40,13 @@ test('a listener through a link that a plugin may write is a problem, at each pa
     );
   assert.match(told('/srv/w/run/x.sock', { home: '/srv/w' }, 'b').join(), /which the plugin "b" may write/);
 });
+
+test('a listener in a folder that another plugin may write is a problem, at each path of the folder', () => {
+  for (const folder of ['/srv/w', '/mnt/again'])
+    for (const other of [{ writable: [folder] }, { home: folder }])
+      assert.match(
+        told('/srv/w/s/x.sock', other, 'b').join(),
+        new RegExp(`^listen: "/srv/w/s/x.sock" leads through "${folder}", which the plugin "b" may write`),
+      );
+  assert.deepEqual(told('/srv/x.sock', { writable: ['/srv/w'] }, 'b'), []);
+});

@@ -2,10 +2,12 @@ import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import {
   existsSync,
+  linkSync,
   lstatSync,
   mkdirSync,
   readdirSync,
   renameSync,
+  rmSync,
   symlinkSync,
   unlinkSync,
   writeFileSync,
@@ -65,6 +67,32 @@ test('a listener that is bound anew follows no link that came to its path since'
   assert.throws(() => listener.renew(), { code: 'listen_address', message: /a link leads to/ });
   assert.deepEqual(readdirSync(join(folder, 'target')), []);
   listener.close();
+});
+
+test('a socket file is removed from the folder where it was made, not from what lies at its path', () => {
+  const folder = readableFolder();
+  for (const name of ['run', 'target']) mkdirSync(join(folder, name));
+  const listener = new Listener('web', at(join(folder, 'run/a.sock')));
+  renameSync(join(folder, 'run'), join(folder, 'away'));
+  // The same file by a second name: only its folder tells the two apart.
+  linkSync(join(folder, 'away/a.sock'), join(folder, 'target/a.sock'));
+  symlinkSync('target', join(folder, 'run'));
+  listener.close();
+  assert.deepEqual(readdirSync(join(folder, 'target')), ['a.sock']);
+  assert.deepEqual(readdirSync(join(folder, 'away')), []);
+});
+
+test('a listener whose folder was made anew is bound there', async () => {
+  const folder = join(readableFolder(), 'run');
+  mkdirSync(folder);
+  const address = join(folder, 'a.sock');
+  const listener = new Listener('web', at(address));
+  rmSync(folder, { recursive: true });
+  mkdirSync(folder);
+  assert.equal(listener.renew(), 'was no longer at its path');
+  assert.equal(await answerOf(address), 'connected');
+  listener.close();
+  assert.deepEqual(readdirSync(folder), []);
 });
 
 test('a listener is bound at its address, listens, and disappears with its file when it is closed', async () => {
