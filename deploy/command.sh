@@ -8,16 +8,28 @@ while read -r POSTERN_KEY POSTERN_VALUE; do
 done </proc/$$/status
 trap '' USR1
 # Node must not obey variables that are meant for a plugin, for example NODE_OPTIONS=--inspect. See outside-environment.ts.
+# Some of them name libraries and modules that would run outside of every sandbox: ld.so(8), openssl-env(7).
 for POSTERN_KEY in NODE_OPTIONS NODE_REPL_EXTERNAL_MODULE NODE_PATH NODE_CHANNEL_FD NODE_CHANNEL_SERIALIZATION_MODE \
   NODE_UNIQUE_ID NODE_COMPILE_CACHE NODE_COMPILE_CACHE_PORTABLE NODE_COMPILE_CACHE_READONLY NODE_DEBUG NODE_DEBUG_NATIVE \
   NODE_DISABLE_COLORS NODE_EXTRA_CA_CERTS NODE_ICU_DATA NODE_INSPECT_RESUME_ON_START NODE_NO_WARNINGS \
   NODE_PENDING_DEPRECATION NODE_PENDING_PIPE_INSTANCES NODE_PRESERVE_SYMLINKS NODE_PRESERVE_SYMLINKS_MAIN \
   NODE_REDIRECT_WARNINGS NODE_REPL_HISTORY NODE_REPL_MODE NODE_SKIP_PLATFORM_CHECK NODE_TEST_CONTEXT NODE_TEST_WORKER_ID \
-  NODE_TLS_REJECT_UNAUTHORIZED NODE_USE_ENV_PROXY NODE_USE_SYSTEM_CA NODE_V8_COVERAGE WATCH_REPORT_DEPENDENCIES; do
+  NODE_TLS_REJECT_UNAUTHORIZED NODE_USE_ENV_PROXY NODE_USE_SYSTEM_CA NODE_V8_COVERAGE WATCH_REPORT_DEPENDENCIES \
+  LD_LIBRARY_PATH LD_PRELOAD LD_AUDIT OPENSSL_CONF OPENSSL_CONF_INCLUDE OPENSSL_ENGINES OPENSSL_MODULES; do
   eval "[ -n \"\${$POSTERN_KEY+set}\" ]" || continue
   eval "export POSTERN_OUTSIDE_$POSTERN_KEY=\"\$$POSTERN_KEY\""
   unset "$POSTERN_KEY"
 done
+# Node itself may need a folder of libraries. An empty or relative part means the working directory, which a plugin may write.
+POSTERN_VALUE=
+set -f
+IFS=':;'
+for POSTERN_KEY in ${POSTERN_OUTSIDE_LD_LIBRARY_PATH-}; do
+  case $POSTERN_KEY in /*) POSTERN_VALUE="$POSTERN_VALUE${POSTERN_VALUE:+:}$POSTERN_KEY" ;; esac
+done
+unset IFS
+set +f
+[ -z "$POSTERN_VALUE" ] || export LD_LIBRARY_PATH="$POSTERN_VALUE"
 command -v node >/dev/null || { echo 'postern: No node in PATH; install Node 20 or newer' >&2; exit 125; }
 # Node aborts where it can open only a few descriptors, and libraries do not load where there are a few more. Node raises its limit to the hard one.
 while read -r POSTERN_MAX POSTERN_KEY POSTERN_VALUE _ POSTERN_HARD _; do

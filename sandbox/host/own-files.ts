@@ -1,6 +1,6 @@
 // The files that postern itself runs: its code, the library that it loads, its Node, and the command that was typed. Who changes one of
 // them, or a link on the way to one, runs outside of every sandbox at the next start. So does who puts a file where postern looks first.
-import { accessSync, constants, readFileSync, statSync } from 'node:fs';
+import { accessSync, constants, existsSync, readFileSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join, resolve, sep } from 'node:path';
 import { bundlePath, DIST } from '../../shared/own-files.js';
@@ -20,6 +20,7 @@ export function ownProgramFiles(): OwnFiles {
   const [, typed = bundlePath('postern')] = process.argv;
   const library = libraryFiles();
   const node = nodeInPath(process.env['PATH'] ?? '');
+  const folders = libraryFolders(process.env['LD_LIBRARY_PATH'] ?? '');
   return {
     files: [
       // In a checkout other things lie beside the compiled files.
@@ -27,13 +28,14 @@ export function ownProgramFiles(): OwnFiles {
       ...library.files,
       process.execPath,
       ...node.files,
+      ...folders.files,
       typed,
       // npm's links to commands, and pnpm's scripts. A link cannot be covered, so its folder is.
       ...foldersAbove(typed)
         .filter((folder) => folder.endsWith(MODULES))
         .map((folder) => join(folder, '.bin')),
     ],
-    searched: [...library.searched, ...node.searched],
+    searched: [...library.searched, ...node.searched, ...folders.searched],
   };
 }
 
@@ -69,6 +71,15 @@ function nodeInPath(path: string): OwnFiles {
     searched.push(place);
   }
   return { files: [], searched: [] };
+}
+
+/** Where the libraries of Node and of postern are searched first, ld.so(8): each file there counts, and each that could come there. */
+function libraryFolders(path: string): OwnFiles {
+  const folders = path === '' ? [] : path.split(/[:;]/).map((folder) => resolve(folder));
+  return {
+    files: folders.filter((folder) => existsSync(folder)),
+    searched: folders.filter((folder) => !existsSync(folder)),
+  };
 }
 
 function isProgram(path: string): boolean {

@@ -152,6 +152,23 @@ const AS_ROOT: readonly Protection[] = [
     pattern: 'bound anew follows no link',
   },
   {
+    name: 'command: no library comes from a relative part of LD_LIBRARY_PATH',
+    file: 'deploy/command',
+    extension: '.sh',
+    right: 'case $POSTERN_KEY in /*)',
+    wrong: 'case $POSTERN_KEY in *)',
+    tests: ['escape/planted-library'],
+    pattern: 'is not loaded.*user',
+  },
+  {
+    name: "supervisor: a folder of LD_LIBRARY_PATH is postern's own",
+    file: 'sandbox/host/own-files',
+    right: "libraryFolders(process.env['LD_LIBRARY_PATH'] ?? '')",
+    wrong: "libraryFolders('')",
+    tests: ['escape/planted-library'],
+    pattern: 'is read-only, or refuses.*user',
+  },
+  {
     name: 'supervisor: a listener in a folder that another plugin may write is refused',
     file: 'sandbox/supervisor/files/listener-problems',
     right: 'isLink || writer !== name',

@@ -276,8 +276,8 @@ export const supervisorProtections: readonly Protection[] = [
   {
     name: "supervisor: a writable folder before Node's in PATH is refused",
     file: 'sandbox/host/own-files',
-    right: 'searched: [...library.searched, ...node.searched]',
-    wrong: 'searched: library.searched',
+    right: 'searched: [...library.searched, ...node.searched, ...folders.searched]',
+    wrong: 'searched: [...library.searched, ...folders.searched]',
     tests: ['escape/own-program'],
     pattern: "before Node's in PATH",
   },

@@ -4,7 +4,7 @@ const KEPT = 'POSTERN_OUTSIDE_';
 const kept: Record<string, string | undefined> = {};
 
 for (const [key, value] of Object.entries(process.env)) {
-  if (!key.startsWith(`${KEPT}NODE_`)) continue;
+  if (!key.startsWith(KEPT)) continue;
   kept[key.slice(KEPT.length)] = value;
   delete process.env[key];
 }
