@@ -45,6 +45,11 @@ const GROUPS: readonly (CallForm & { readonly calls: readonly string[] })[] = [
   },
   {
     by: 'unsafe_allow',
+    why: 'the kernel has one count of its events for the whole host (fs.aio-max-nr): a plugin can use it up for all programs',
+    calls: words('io_setup io_destroy io_submit io_cancel io_getevents io_pgetevents'),
+  },
+  {
+    by: 'unsafe_allow',
     why: 'into a pipe it is splice(2): while it waits, every process that uses the pipe sleeps and cannot be killed, even postern',
     calls: words('sendfile'),
   },

@@ -2,7 +2,7 @@
 # filter's. libseccomp knows the numbers.
 resolve = ctypes.CDLL("libseccomp.so.2").seccomp_syscall_resolve_name
 CALLS = """
-    io_uring_setup io_uring_enter io_uring_register splice tee vmsplice sendfile openat2 clone3 setns
+    io_uring_setup io_uring_enter io_uring_register io_setup io_destroy io_submit io_cancel io_getevents io_pgetevents splice tee vmsplice sendfile openat2 clone3 setns
     mount umount umount2 pivot_root chroot open_tree open_tree_attr move_mount fsopen fsconfig fsmount fspick mount_setattr open_by_handle_at
     ptrace process_vm_readv process_vm_writev process_madvise pidfd_getfd kcmp add_key request_key keyctl
     bpf perf_event_open userfaultfd lookup_dcookie uselib vhangup

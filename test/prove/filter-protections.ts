@@ -10,6 +10,7 @@ const TESTS: Readonly<Record<string, string | readonly [test: string, pattern: s
   'seccomp.bind': 'escape/bind-on-host',
   'seccomp.listen': 'escape/listen-on-host',
   'seccomp.io_uring': 'escape/io-uring',
+  'seccomp.aio': 'escape/refused-calls',
   'seccomp.splice': 'escape/hold-pipe',
   'seccomp.openat2': 'escape/hold-pipe',
   'seccomp.clone3': 'escape/namespaces',

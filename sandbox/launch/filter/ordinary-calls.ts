@@ -63,7 +63,7 @@ export const ordinaryCalls: readonly CallGroup[] = [
     purpose: 'waiting for many',
     calls: words(`
       poll ppoll select pselect6 epoll_create epoll_create1 epoll_ctl epoll_ctl_old epoll_wait epoll_wait_old
-      epoll_pwait epoll_pwait2 io_setup io_destroy io_submit io_cancel io_getevents io_pgetevents`),
+      epoll_pwait epoll_pwait2`),
   },
   {
     purpose: 'sockets and pipes; socket, socketpair and setsockopt are judged by conditional-calls.ts',

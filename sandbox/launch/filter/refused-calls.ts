@@ -23,6 +23,16 @@ export const refusedCalls: readonly FilterGroup[] = [
     rules: [{ calls: ['io_uring_setup', 'io_uring_enter', 'io_uring_register'], action: 'ENOSYS' }],
   },
   {
+    name: 'seccomp.aio',
+    why: 'the kernel has one count of events for the whole host (fs.aio-max-nr): a plugin that uses it up keeps databases of the host from io_setup(2)',
+    rules: [
+      {
+        calls: ['io_setup', 'io_destroy', 'io_submit', 'io_cancel', 'io_getevents', 'io_pgetevents'],
+        action: 'ENOSYS',
+      },
+    ],
+  },
+  {
     name: 'seccomp.splice',
     // The errno of a descriptor that cannot be spliced: Go's io.Copy falls back to read and write only on EINVAL.
     // sendfile(2) into a pipe is splice(2) since Linux 5.12. A filter does not see what its descriptors are.
