@@ -174,7 +174,7 @@ export const ERROR_CODES = {
   privileged_file: {
     in: 'supervisor',
     status: 125,
-    what: 'A writable path holds a set-uid or set-gid program, one with file capabilities, or folders that cannot be looked through.',
+    what: 'A writable path holds a set-uid or set-gid program, one with file capabilities, folders that cannot be looked through, or more than a million files.',
     fix: 'Take the privilege from the file, remove such folders, or name a narrower folder.',
   },
   plugin_parked: {

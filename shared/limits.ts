@@ -221,3 +221,12 @@ export const LOOKED_AT_CONNECTIONS: number = 256;
 export const LOOKS_PER_SECOND: number = 20_000;
 /** Non-blocking connects of one sandbox whose end the broker awaits, to log and count it. */
 export const SETTLING_CONNECTS: number = 512;
+
+/** Entries of one writable path that are looked at, for programs with a privilege. With more it is refused. */
+export const WALKED_ENTRIES: number = 1_000_000;
+/** Entries of one read-only path that are looked at, for pipes. */
+export const PIPE_WALK_ENTRIES: number = 200_000;
+/** Names of folders that such a walk keeps, 255 bytes each at most. */
+export const WALK_WAITING_FOLDERS: number = 100_000;
+/** Bytes of paths that such a walk looks at before the event loop turns to other work: some 500 files. */
+export const WALK_TURN_BYTES: number = 32 * 1024;

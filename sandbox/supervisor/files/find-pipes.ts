@@ -2,12 +2,9 @@
 // supervisor.
 import { isUtf8 } from 'node:buffer';
 import { lstatSync } from 'node:fs';
-import { entryPath, readFolder } from './read-folder.js';
+import { PIPE_WALK_ENTRIES } from '../../../shared/limits.js';
+import { walkFolder } from './walk-folder.js';
 
-/** The number of files that are looked at. */
-const MOST_FILES = 200_000;
-/** The number of folders that are read before other work of the process gets its turn. */
-const TURN = 200;
 /** A folder of such a kind shows the plugin no pipe. */
 const CLOSED = ['ENOENT', 'ENOTDIR', 'EACCES'];
 
@@ -21,31 +18,28 @@ export interface FoundPipes {
 
 /**
  * @param path a folder or another file, links resolved
+ * @param mostEntries no more entries are looked at
  * @returns the paths of the pipes. What this process cannot read is left out
  */
-export async function findPipes(path: string): Promise<FoundPipes> {
+export async function findPipes(path: string, mostEntries: number = PIPE_WALK_ENTRIES): Promise<FoundPipes> {
   const stats = lstatSync(path, { throwIfNoEntry: false });
   if (stats?.isDirectory() !== true)
     return { pipes: stats?.isFIFO() === true ? [path] : [], folders: [], complete: true };
   const pipes: string[] = [];
   const folders = new Set<string>();
   let complete = true;
-  const waiting: Buffer[] = [Buffer.from(path)];
-  let files = 0;
-  for (let seen = 1; complete && waiting.length > 0; seen += 1) {
-    if (seen % TURN === 0) await new Promise((resolve) => setImmediate(resolve));
-    const folder = waiting.pop() ?? Buffer.from(path);
-    const { entries, code } = readFolder(folder);
-    files += entries.length;
-    complete = files <= MOST_FILES && (code === undefined || CLOSED.includes(code));
-    for (const entry of complete ? entries : []) {
-      const found = entryPath(folder, entry.name);
-      if (entry.isDirectory()) waiting.push(found);
-      else if (entry.isFIFO() && isUtf8(found)) pipes.push(found.toString());
+  const tooMany = await walkFolder(path, {
+    mostEntries,
+    enters: () => complete,
+    look: (entry, found) => {
+      if (entry.isFIFO() && isUtf8(found)) pipes.push(found.toString());
       else if (entry.isFIFO()) folders.add(nameable(found));
-    }
-  }
-  return { pipes, folders: [...folders], complete };
+    },
+    onUnread: (_folder, code) => {
+      complete &&= CLOSED.includes(code);
+    },
+  });
+  return { pipes, folders: [...folders], complete: complete && tooMany === undefined };
 }
 
 /** The innermost folder on the way to the path that has a name in UTF-8. */

@@ -49,7 +49,9 @@ function filesWithLinks(paths: readonly string[]): ReadonlyMap<string, string> {
     const stats = statsOf(next);
     if (stats?.isFile() === true && stats.nlink > 1n) found.set(keyOf(stats), next.toString());
     if (stats?.isDirectory() !== true) continue;
-    for (const { name } of readFolder(next).entries) waiting.push(entryPath(next, name));
+    const folder = next;
+    for (const part of readFolder(folder, () => {}))
+      waiting.push(...part.map(({ name }) => entryPath(folder, name)));
   }
   return found;
 }

@@ -4,45 +4,60 @@
 // links to postern's own files. Runs in the supervisor.
 import { lstatSync, readFileSync, type Stats } from 'node:fs';
 import { PosternError } from '../../../shared/errors.js';
+import { WALK_WAITING_FOLDERS, WALKED_ENTRIES } from '../../../shared/limits.js';
 import { printable } from '../../../shared/printable.js';
 import { hasFileCapabilities } from '../../../shared/sys/xattr.js';
 import { kernelMounts } from './kernel-mounts.js';
 import type { OwnLinks } from './own-links.js';
-import { entryPath, readFolder } from './read-folder.js';
+import { type TooMany, walkFolder } from './walk-folder.js';
 
 const SET_IDS = 0o6000;
 const EXECUTABLE = 0o111;
 /** The bits of the group hold the mask of an access control list too, acl(5): no list grants more. */
 const FOR_GROUP_OR_OTHERS = 0o022;
-/** The number of entries that are read before other work of the process gets its turn. */
-const TURN = 2_000;
 /** The file has gone meanwhile, or is no folder any more. */
 const GONE = ['ENOENT', 'ENOTDIR'];
 
 /**
  * @param path a folder or file of the host, links resolved
- * @throws PosternError `privileged_file` with the first such file, or a folder that cannot be read, and the fix; `path_not_apart` for a link
- *   to postern's own
+ * @param mostEntries a folder with more entries is refused
+ * @throws PosternError `privileged_file` with the first such file, or a folder that cannot be looked through, and the fix; `path_not_apart`
+ *   for a link to postern's own
  */
-export async function refusePrivilegedFiles(path: string, ownLinks: OwnLinks): Promise<void> {
+export async function refusePrivilegedFiles(
+  path: string,
+  ownLinks: OwnLinks,
+  mostEntries: number = WALKED_ENTRIES,
+): Promise<void> {
   const owners = ownersOf(path);
+  const look = (file: Buffer): void => {
+    const stats = statsOf(file);
+    if (stats?.isFile() !== true || !mayWrite(stats, owners)) return;
+    refusePrivileged(file, stats.mode);
+    if (stats.nlink > 1) ownLinks.refuse(file);
+  };
+  const top = Buffer.from(path);
+  if (statsOf(top)?.isDirectory() !== true) return look(top);
   // They are covered, see mask-kernel-mounts.ts.
   const covered = new Set(
     kernelMounts(readFileSync('/proc/self/mountinfo', 'utf8')).map(({ point }) => point),
   );
-  const waiting: Buffer[] = [Buffer.from(path)];
-  for (let seen = 1; waiting.length > 0; seen += 1) {
-    if (seen % TURN === 0) await new Promise((resolve) => setImmediate(resolve));
-    const next = waiting.pop();
-    if (next === undefined) return;
-    if (seen > 1 && covered.has(next.toString())) continue;
-    const stats = statsOf(next);
-    if (stats?.isDirectory() === true) addEntries(next, owners.includes(stats.uid), waiting);
-    else if (stats?.isFile() === true && mayWrite(stats, owners)) {
-      refusePrivileged(next, stats.mode);
-      if (stats.nlink > 1) ownLinks.refuse(next);
-    }
-  }
+  const tooMany = await walkFolder(path, {
+    mostEntries,
+    // It may have become a link since its name was read.
+    enters: (folder) =>
+      (folder.equals(top) || !covered.has(folder.toString())) && statsOf(folder)?.isDirectory() === true,
+    // Links and sockets have no privilege.
+    look: (entry, file) => {
+      if (entry.isFile() && !covered.has(file.toString())) look(file);
+    },
+    onUnread: (folder, code) => {
+      // The plugin cannot read a folder either that this process cannot read, unless it may change the mode.
+      const isOwn = owners.includes(statsOf(folder)?.uid ?? -1);
+      if ((code !== 'EACCES' || isOwn) && !GONE.includes(code)) throw unread(folder, code);
+    },
+  });
+  if (tooMany !== undefined) throw tooLarge(path, tooMany, mostEntries);
 }
 
 /** The owners of files that the plugin may change: a user's plugin has the user's id; as root it acts as the owner of the folder. */
@@ -78,16 +93,6 @@ function refusePrivileged(path: Buffer, mode: number): void {
   );
 }
 
-/** Only folders and files: links and sockets have no privilege. */
-function addEntries(folder: Buffer, isOwn: boolean, waiting: Buffer[]): void {
-  const { entries, code } = readFolder(folder);
-  // The plugin cannot read a folder either that this process cannot read, unless it may change the mode.
-  const closed = code === 'EACCES' && !isOwn;
-  if (code !== undefined && !closed && !GONE.includes(code)) throw unread(folder, code);
-  for (const entry of entries)
-    if (entry.isDirectory() || entry.isFile()) waiting.push(entryPath(folder, entry.name));
-}
-
 /** A path may be too long to print. */
 function unread(path: Buffer, code: string): PosternError {
   const MOST_BYTES = 200;
@@ -97,4 +102,16 @@ function unread(path: Buffer, code: string): PosternError {
   return new PosternError('privileged_file', `Cannot look for set-uid programs in "${shown}": ${why}`, {
     fix: `${code === 'EACCES' ? 'chmod u+rwx' : 'remove'} it, or make a folder writable that does not hold it`,
   });
+}
+
+function tooLarge(path: string, tooMany: TooMany, mostEntries: number): PosternError {
+  const what =
+    tooMany === 'entries'
+      ? `${mostEntries} files and folders`
+      : `${WALK_WAITING_FOLDERS} folders beside each other`;
+  return new PosternError(
+    'privileged_file',
+    `Cannot look for set-uid programs in "${printable(path)}": it has more than ${what}`,
+    { fix: 'remove some, or make a smaller folder writable' },
+  );
 }

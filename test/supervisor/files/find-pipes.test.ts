@@ -4,6 +4,7 @@ import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { findPipes } from '../../../sandbox/supervisor/files/find-pipes.js';
+import { folderOfNames, turnsDuring } from '../../harness/many-names.js';
 import { readableFolder } from '../../harness/users.js';
 
 test('findPipes() finds each pipe below a folder, follows no link, and takes a pipe itself', async () => {
@@ -29,6 +30,14 @@ test('findPipes() names the innermost folder with a name in UTF-8 above a pipe t
   const found = await findPipes(folder);
   assert.deepEqual(found.pipes, []);
   assert.deepEqual([...found.folders].sort(), [folder, join(folder, 'a')]);
+});
+
+test('findPipes() reads a folder in turns, and no further than the names that it looks at', async () => {
+  const folder = folderOfNames(20_000);
+  assert.equal((await findPipes(folder)).complete, true);
+  const [all, none] = [await turnsDuring(findPipes(folder)), await turnsDuring(findPipes(folder, 100))];
+  assert.equal((await findPipes(folder, 19_999)).complete, false);
+  assert.ok(all > 10 && none < all / 5, `${all} turns, and ${none}`);
 });
 
 const bytesPath = (folder: string, name: string): Buffer =>

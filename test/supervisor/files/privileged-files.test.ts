@@ -6,13 +6,14 @@ import { after, test } from 'node:test';
 import { hostFiles } from '../../../sandbox/supervisor/files/host-files.js';
 import { OwnLinks } from '../../../sandbox/supervisor/files/own-links.js';
 import { refusePrivilegedFiles } from '../../../sandbox/supervisor/files/privileged-files.js';
+import { folderOfNames, turnsDuring } from '../../harness/many-names.js';
 import { readableFolder } from '../../harness/users.js';
 
 const isRoot = process.geteuid?.() === 0;
 const OTHER = 12_345;
 const REFUSED = { code: 'privileged_file', message: /is set-uid or set-gid/ };
 const NO_LINKS = new OwnLinks([], hostFiles);
-const ENTRIES = 150_000;
+const NAMES = 120_000;
 
 test('refusePrivilegedFiles() finds a program whose name, or whose folder has a name, that is no UTF-8', async () => {
   for (const name of ['t\xe9', 'd\xe9/tool']) {
@@ -41,11 +42,24 @@ test("refusePrivilegedFiles() finds another owner's program that its group or ot
   await refusePrivilegedFiles(folder, NO_LINKS);
 });
 
-test('refusePrivilegedFiles() reads a folder with many files', async () => {
-  const folder = readableFolder();
-  const { status } = spawnSync('sh', ['-c', `seq 1 ${ENTRIES} | xargs touch`], { cwd: folder });
-  assert.equal(status, 0);
-  await refusePrivilegedFiles(folder, NO_LINKS);
+test('refusePrivilegedFiles() reads a folder of many names in turns, and keeps none of them', async () => {
+  const folder = folderOfNames(NAMES);
+  const turns = await turnsDuring(refusePrivilegedFiles(folder, NO_LINKS));
+  assert.ok(turns > NAMES / 2_000, `${turns} turns for ${NAMES} names`);
+  const [few, many] = [memoryOfWalk(folderOfNames(100)), memoryOfWalk(folder)];
+  assert.ok(few > 0 && many < 1.6 * few, `${few} KiB for few names, ${many} KiB for ${NAMES}`);
+});
+
+test('refusePrivilegedFiles() refuses a folder with more entries than it looks at, wherever they are', async () => {
+  const folder = folderOfNames(3);
+  mkdirSync(join(folder, 'below'));
+  await refusePrivilegedFiles(folder, NO_LINKS, 4);
+  writeFileSync(join(folder, 'below/one-more'), '');
+  await refusePrivilegedFiles(folder, NO_LINKS, 5);
+  await assert.rejects(refusePrivilegedFiles(folder, NO_LINKS, 4), {
+    code: 'privileged_file',
+    message: `Cannot look for set-uid programs in "${folder}": it has more than 4 files and folders`,
+  });
 });
 
 test('refusePrivilegedFiles() refuses folders that are nested deeper than a path may be long', async () => {
@@ -59,3 +73,16 @@ test('refusePrivilegedFiles() refuses folders that are nested deeper than a path
   });
   rmSync(join(folder, 'none'), { force: true });
 });
+
+/** @returns the largest memory of a process that looks through the folder, in KiB */
+function memoryOfWalk(folder: string): number {
+  const files = new URL('../../../sandbox/supervisor/files/', import.meta.url);
+  const program = `
+    const { refusePrivilegedFiles } = await import('${new URL('privileged-files.js', files)}');
+    await refusePrivilegedFiles(${JSON.stringify(folder)}, { refuse: () => {} });
+    console.log(process.resourceUsage().maxRSS);`;
+  const { stdout } = spawnSync(process.execPath, ['--input-type=module', '-e', program], {
+    encoding: 'utf8',
+  });
+  return Number.parseInt(stdout, 10);
+}
