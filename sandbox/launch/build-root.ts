@@ -1,6 +1,6 @@
 // Builds the plugin's root on a tmpfs and pivots into it. Runs in the launcher. The host's files come in as detached copies of
 // their mounts. They are copied before anything is mounted over them, and made read-only before they are attached.
-import { symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { MAX_TERMINALS } from '../../shared/limits.js';
 import {
@@ -20,8 +20,10 @@ import { maskProc } from './mask-proc.js';
 import { type LaunchSpec, MESSAGE_QUEUES, type RootEntry } from './spec.js';
 import { Stage } from './stage.js';
 
-/** The place of the new root until the pivot. Any directory will do: the mount is visible in this namespace alone. */
-const STAGE = '/tmp';
+/** Where the launcher works until the pivot. Any directory will do: the mount is visible in this namespace alone. */
+const WORKPLACE = '/tmp';
+/** The place of the new root until the pivot. What the launcher itself needs lies beside it, where no path of a plan leads. */
+const STAGE = `${WORKPLACE}/root`;
 /** One file per page. */
 const FILES_PER_MIB = 256;
 /** A file that is replaced all the time is caught between two replacements sooner or later. */
@@ -49,8 +51,10 @@ export function takeTrees(spec: LaunchSpec, trees: readonly OwnedFd[]): Sources 
 }
 
 export function buildRoot(spec: LaunchSpec, sources: Sources): void {
+  mountNew('tmpfs', WORKPLACE, MS.NOSUID | MS.NODEV, 'mode=0755,size=64k');
+  mkdirSync(STAGE);
   mountNew('tmpfs', STAGE, MS.NOSUID | MS.NODEV, 'mode=0755,size=16m');
-  const stage = new Stage(STAGE);
+  const stage = new Stage(STAGE, WORKPLACE);
   const hidden = new HiddenPaths(stage);
   for (const entry of spec.root) {
     if (entry.kind !== 'mask') make(entry, stage, sources.get(entry));

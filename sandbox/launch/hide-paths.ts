@@ -56,8 +56,8 @@ export class HiddenPaths {
   }
 
   #hideFile(path: string): void {
-    const source = `${this.#stage.path}/hidden`;
-    writeFileSync(source, '', { mode: 0o444 });
+    const source = `${this.#stage.workplace}/hidden`;
+    writeFileSync(source, '', { mode: 0o444, flag: 'wx' });
     try {
       using empty = copyTree(source);
       const attributes = MOUNT_ATTR.RDONLY | MOUNT_ATTR.NOSUID | MOUNT_ATTR.NODEV | MOUNT_ATTR.NOEXEC;

@@ -1,7 +1,7 @@
 // The plugin's root while it is built. Runs in the launcher. A plugin may exchange files in trees that are attached already, those of the
 // same user or of another start. So each part of a path is opened without following a link, nothing is made in such a tree, and what was
 // opened is what is mounted on.
-import { fstatSync, rmdirSync } from 'node:fs';
+import { fstatSync, mkdirSync, rmdirSync } from 'node:fs';
 import { constants } from 'node:os';
 import { dirname, resolve } from 'node:path';
 import { makeFileAt, makeFolderAt } from '../../shared/sys/make-at.js';
@@ -12,18 +12,19 @@ import { SystemError } from '../../shared/sys/system-error.js';
 
 const FOLDER_MODE = 0o755;
 const FILE_MODE = 0o644;
-/** A place in the new root where a file system is mounted before it is moved. */
-const ASIDE = '/aside';
 
 export class Stage {
   readonly path: string;
+  /** A folder of the launcher's own outside of the new root. No path of a plan leads there, whatever names the host has. */
+  readonly workplace: string;
   /** The devices of the file systems that the launcher has made. */
   readonly #own = new Set<number>();
   readonly #links = new Map<string, string>();
 
   /** @param path a tmpfs of the launcher's own */
-  constructor(path: string) {
+  constructor(path: string, workplace: string) {
     this.path = path;
+    this.workplace = workplace;
     using root = openFolder(path);
     this.adopt(root);
   }
@@ -63,8 +64,8 @@ export class Stage {
   /** Mounts a new file system. @returns a handle of its root */
   mountOn(path: string, type: string, flags: number, options: string): OwnedFd {
     using target = this.find(path, true);
-    const aside = `${this.path}${ASIDE}`;
-    this.place(ASIDE, true).close();
+    const aside = `${this.workplace}/aside`;
+    mkdirSync(aside);
     mountNew(type, aside, flags, options);
     const mounted = openFolder(aside);
     attachTree(mounted.number, target.number, path);

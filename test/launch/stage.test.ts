@@ -1,27 +1,40 @@
 // The launcher builds the root in places that a plugin may change at the same time. Here the place is as the plugin left it.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, symlinkSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { readableFolder } from '../harness/users.js';
 
 const STAGE = pathToFileURL(fileURLToPath(new URL('../../sandbox/launch/stage.js', import.meta.url))).href;
-/** In its own mount namespace: a tmpfs as the stage, with a folder of the host attached at /tree. */
+const HIDE_PATHS = new URL('../../sandbox/launch/hide-paths.js', import.meta.url).href;
+/** In its own mount namespace: a tmpfs as the stage, with a folder of the host attached at /tree, and its entries directly below the root. */
 const BUILD = `
-const { mkdirSync } = await import('node:fs');
+const { mkdirSync, readdirSync, statSync, writeFileSync } = await import('node:fs');
 const { execFileSync } = await import('node:child_process');
 const { Stage } = await import(${JSON.stringify(STAGE)});
-const [stagePath, tree, ...attempts] = process.argv.slice(1);
+const { HiddenPaths } = await import(${JSON.stringify(HIDE_PATHS)});
+const [workplace, tree, ...attempts] = process.argv.slice(1);
+const stagePath = workplace + '/root';
+execFileSync('mount', ['-t', 'tmpfs', 'none', workplace]);
+mkdirSync(stagePath);
 execFileSync('mount', ['-t', 'tmpfs', 'none', stagePath]);
 mkdirSync(stagePath + '/tree');
 execFileSync('mount', ['--rbind', tree, stagePath + '/tree']);
-const stage = new Stage(stagePath);
+for (const name of attempts.includes('bind each') ? readdirSync(tree) : []) {
+  if (statSync(tree + '/' + name).isDirectory()) mkdirSync(stagePath + '/' + name);
+  else writeFileSync(stagePath + '/' + name, '');
+  execFileSync('mount', ['--bind', tree + '/' + name, stagePath + '/' + name]);
+}
+const stage = new Stage(stagePath, workplace);
+const hidden = new HiddenPaths(stage);
 for (const attempt of attempts) {
   const [how, path, kind] = attempt.split(' ');
   try {
-    if (how === 'mount') stage.mountOn(path, 'tmpfs', 0, '').close();
+    if (how === 'bind') continue;
+    if (how === 'hide') hidden.hide(path, kind === 'folder');
+    else if (how === 'mount') stage.mountOn(path, 'tmpfs', 0, '').close();
     else stage[how](path, kind === 'folder').close();
     console.log(attempt + ': done');
   } catch (error) { console.log(attempt + ': ' + error.code); }
@@ -89,3 +102,26 @@ test("Stage makes what is missing in the launcher's own file systems, also withi
   assert.equal(lines[9], ' /tree /tree/there /tree/there/made/deep');
   assert.deepEqual(readdirSync(join(folder, 'tree/there')), []);
 });
+
+test('no name of the host directly below / is one that the launcher uses itself', () => {
+  const folder = readableFolder();
+  const names = ['hidden', 'aside', 'root', 'secret'];
+  for (const name of names) writeFileSync(join(folder, name), `of the host: ${name}`);
+  for (const name of ['hidden.d', 'aside.d']) mkdirSync(join(folder, name));
+  const besideFiles = ['bind each', 'hide /secret file', 'hide /aside.d folder', 'mount /hidden.d', 'hide /hidden file'];
+  assert.deepEqual(outcomesOf(build(folder, besideFiles)), Array(4).fill('done'));
+  for (const name of names) assert.equal(readFileSync(join(folder, name), 'utf8'), `of the host: ${name}`);
+
+  const folders = readableFolder();
+  for (const name of ['hidden', 'aside', 'root', 'other']) mkdirSync(join(folders, name));
+  writeFileSync(join(folders, 'aside/file'), 'of the host');
+  writeFileSync(join(folders, 'secret'), 'of the host');
+  const besideFolders = ['bind each', 'hide /secret file', 'mount /other', 'hide /aside folder'];
+  assert.deepEqual(outcomesOf(build(folders, besideFolders)), Array(3).fill('done'));
+  assert.deepEqual(readdirSync(folders).sort(), ['aside', 'hidden', 'other', 'root', 'secret']);
+  assert.equal(readFileSync(join(folders, 'aside/file'), 'utf8'), 'of the host');
+});
+
+function outcomesOf(lines: readonly string[]): unknown[] {
+  return lines.flatMap((line) => line.split(': ')[1] ?? []);
+}

@@ -290,6 +290,22 @@ export const rootProtections: readonly Protection[] = [
     pattern: 'makes nothing in it',
   },
   {
+    name: "root: the launcher's own file for a hidden path lies outside of the root",
+    file: 'sandbox/launch/hide-paths',
+    right: 'this.#stage.workplace}/hidden`',
+    wrong: 'this.#stage.path}/hidden`',
+    tests: ['launch/stage'],
+    pattern: 'directly below /',
+  },
+  {
+    name: "root: the launcher's own folder for a new mount lies outside of the root",
+    file: 'sandbox/launch/stage',
+    right: 'this.workplace}/aside`',
+    wrong: 'this.path}/aside`',
+    tests: ['launch/stage'],
+    pattern: 'directly below /',
+  },
+  {
     name: 'root: a folder with a set-uid program is not writable',
     file: 'sandbox/supervisor/files/privileged-files',
     right: 'const setsIds = (mode & SET_IDS) !== 0;',
