@@ -15,14 +15,18 @@ export class PosternError extends Error {
   readonly code: ErrorCode | SystemCode;
   readonly fix: string | undefined;
   readonly fields: ErrorFields;
+  /** The message, a line for each of several mistakes. A new line within one of them is foreign text. */
+  readonly lines: readonly string[];
 
   constructor(
     code: ErrorCode | SystemCode,
-    message: string,
+    message: string | readonly string[],
     options: { fix?: string | undefined; cause?: unknown; fields?: ErrorFields } = {},
   ) {
-    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    const lines = typeof message === 'string' ? [message] : message;
+    super(lines.join('\n'), options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
+    this.lines = lines;
     this.fix = options.fix;
     this.fields = options.fields ?? {};
   }

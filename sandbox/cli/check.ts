@@ -1,10 +1,12 @@
 // postern check: reports what a start would refuse of a configuration file, and warns of rules without effect. Starts nothing.
 import { Command } from 'commander';
+import { asciiJson } from '../../shared/ascii-json.js';
 import { CALL_FORMS } from '../../shared/config/call-forms.js';
 import { ConfigError, type ConfigProblem, describeProblem } from '../../shared/config/config-problem.js';
 import type { Config, LoadedPlugin } from '../../shared/config/load-config.js';
 import { DEFAULT_CONFIG } from '../../shared/own-files.js';
 import { compilePolicy } from '../../shared/policy/compile-policy.js';
+import { printable } from '../../shared/printable.js';
 import { hostFiles } from '../supervisor/files/host-files.js';
 import type { CheckWarning } from './check-warning.js';
 import { paint } from './colour.js';
@@ -43,7 +45,7 @@ Exit status: 0 for a valid file, even with warnings; 1 for a file with errors; 2
       const report = await checkFile(file);
       process.stdout.write(
         options.json === true
-          ? `${JSON.stringify(report)}\n`
+          ? `${asciiJson(report)}\n`
           : describeReport(file ?? `./${DEFAULT_CONFIG}`, report),
       );
       process.exitCode = report.ok ? 0 : 1;
@@ -99,17 +101,19 @@ function warningsOf({ config, rules, unsafeCalls }: LoadedPlugin): CheckWarning[
 }
 
 function describeReport(file: string, { ok, plugins, rules, problems, warnings }: CheckReport): string {
+  const name = printable(file);
   const lines = [
     ...problems.map((problem) => `${paint('error', 'red')}    ${describeProblem(problem)}`),
-    ...warnings.map(
-      ({ plugin, place, message }) =>
-        `${paint('warning', 'yellow')}  ${place}: plugins.${plugin}: ${message}`,
-    ),
+    ...warnings.map((warning) => `${paint('warning', 'yellow')}  ${describeWarning(warning)}`),
     ok
-      ? `${file}: ${count(plugins, 'plugin')}, ${count(rules, 'rule')}, ${count(warnings.length, 'warning')}`
-      : `${file}: ${count(problems.length, 'error')}`,
+      ? `${name}: ${count(plugins, 'plugin')}, ${count(rules, 'rule')}, ${count(warnings.length, 'warning')}`
+      : `${name}: ${count(problems.length, 'error')}`,
   ];
   return `${lines.join('\n')}\n`;
+}
+
+function describeWarning({ plugin, place, message }: CheckWarning): string {
+  return printable(`${place}: plugins.${plugin}: ${message}`);
 }
 
 const count = (number: number, what: string): string => `${number} ${what}${number === 1 ? '' : 's'}`;

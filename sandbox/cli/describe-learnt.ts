@@ -5,10 +5,10 @@ import type { Learnt } from './learnt.js';
 const NAMES_SHOWN = 10;
 
 /** @param file where the rules were written */
-export function describeLearnt(learnt: Learnt, file?: string): string {
+export function describeLearnt(learnt: Learnt, file?: string): readonly string[] {
   const { rules } = learnt;
   const texts = rules.map(({ rule }) => rule);
-  const lines = [
+  return [
     texts.length === 0
       ? 'learnt no rule: the program connected to nobody whom the rules do not allow'
       : `learnt ${count(texts.length, 'rule')}, as options and as a list for postern.yaml:`,
@@ -20,7 +20,6 @@ export function describeLearnt(learnt: Learnt, file?: string): string {
       : [`written to ${quote(file)}: use it by --rules, beside the rules that learn was given`]),
     ...notes(learnt),
   ];
-  return lines.join('\n');
 }
 
 /** A file for --rules and `presets`. */

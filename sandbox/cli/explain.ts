@@ -1,5 +1,6 @@
 // postern explain: asks the broker for its decision on a destination, and prints it with the reason. Starts no plugin.
 import { Command, Option } from 'commander';
+import { asciiJson } from '../../shared/ascii-json.js';
 import { didYouMean } from '../../shared/config/closest.js';
 import { loadConfig } from '../../shared/config/load-config.js';
 import { joinRules, type PlacedRules } from '../../shared/config/placed-rules.js';
@@ -76,10 +77,7 @@ async function explain(words: readonly string[], options: ExplainOptions): Promi
     say(describeError(error));
     return error instanceof PosternError && error.code === 'broker_failed' ? 1 : 2;
   }
-  const text =
-    options.json === true
-      ? answers.map((answer) => JSON.stringify(answer))
-      : answers.map(describeExplanation);
+  const text = options.json === true ? answers.map(asciiJson) : answers.map(describeExplanation);
   process.stdout.write(`${text.join(options.json === true ? '\n' : '\n\n')}\n`);
   return answers.every(({ decision }) => decision !== 'deny') ? 0 : 1;
 }

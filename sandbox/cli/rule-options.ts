@@ -39,7 +39,7 @@ export function addModeOption(command: Command): Command {
  */
 export async function rulesOf({ allow, deny, rules }: RuleOptions): Promise<PlacedRules> {
   const problems = [...problemsOf('allow', allow), ...problemsOf('deny', deny)];
-  if (problems.length > 0) throw new PosternError('bad_rules', problems.join('\n'));
+  if (problems.length > 0) throw new PosternError('bad_rules', problems);
   return joinRules([
     ...(rules.length > 0 ? await loadRuleFiles(rules) : []),
     {

@@ -4,30 +4,26 @@ import { PosternError } from '../../shared/errors.js';
 import { OUTPUT_QUEUE_BYTES } from '../../shared/limits.js';
 import { printable } from '../../shared/printable.js';
 
-/** If the terminal takes nothing for a long time, words are left out: nobody could read them in time. */
-export function say(text: string): void {
+/**
+ * If the terminal takes nothing for a long time, words are left out: nobody could read them in time.
+ *
+ * @param lines a plugin may have chosen a name in one. A new line there begins no line of postern's: what a terminal would obey is escaped
+ */
+export function say(lines: string | readonly string[]): void {
   if (process.stderr.writableLength > OUTPUT_QUEUE_BYTES) return;
-  process.stderr.write(
-    `${text
-      .split('\n')
-      .map((line) => `postern: ${line}`)
-      .join('\n')}\n`,
-  );
+  const texts = typeof lines === 'string' ? [lines] : lines;
+  process.stderr.write(texts.map((line) => `postern: ${printable(line)}\n`).join(''));
 }
 
-/** The message of an error, with its fix. Control characters are removed: a plugin may have chosen a name in it. */
-export function describeError(error: unknown): string {
-  return describe(error).split('\n').map(printable).join('\n');
-}
-
-function describe(error: unknown): string {
+/** The lines of an error, the last one with its fix. */
+export function describeError(error: unknown): readonly string[] {
   if (isSystemError(error) && error.syscall === 'uv_cwd')
-    return 'The current folder does not exist any more; change to another one';
-  if (!(error instanceof PosternError)) return error instanceof Error ? error.message : String(error);
+    return ['The current folder does not exist any more; change to another one'];
+  if (!(error instanceof PosternError)) return [error instanceof Error ? error.message : String(error)];
   const ofTheHost = formOf(error)?.doctor === true && runStatus(error) === 125;
-  return [error.message, error.fix, ofTheHost ? 'run "postern doctor" for details' : undefined]
-    .filter((part) => part !== undefined)
-    .join('; ');
+  const advice = [error.fix, ofTheHost ? 'run "postern doctor" for details' : undefined];
+  const last = [error.lines.at(-1), ...advice].filter((part) => part !== undefined).join('; ');
+  return [...error.lines.slice(0, -1), last];
 }
 
 /** An error of a system call, whose message is enough. Other unexpected errors are printed with their stack. */

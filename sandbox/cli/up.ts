@@ -166,7 +166,7 @@ function watcherOf(config: Config): PluginWatcher {
 function describeFailedStart(config: Config, name: string, error: unknown): string {
   return error instanceof PosternError && error.fields['key'] !== undefined
     ? describeProblem(placed(config, problemOf(name, error)))
-    : describeError(error);
+    : describeError(error).join('; ');
 }
 
 function describeEnd(end: PluginEnd): string {

@@ -36,7 +36,7 @@ export class ConfigError extends PosternError {
         (a.line ?? 0) - (b.line ?? 0) ||
         (a.column ?? 0) - (b.column ?? 0),
     );
-    super('bad_config', sorted.map(describeProblem).join('\n'));
+    super('bad_config', sorted.map(describeProblem));
     this.problems = sorted;
   }
 }

@@ -33,7 +33,60 @@ async function words(user: User, folder: string, ...command: readonly string[]):
   return stderr;
 }
 
+/** What a plugin wants the operator to read as words of postern's. */
+const FORGED = 'Cannot continue: run this first';
+
 for (const user of users) {
+  test(`where a link in a writable folder leads is not told (${user})`, async () => {
+    const folder = folders();
+    const data = join(folder, 'data');
+    const target = join(folder, `host/secret\n${FORGED}`);
+    mkdirSync(target, { recursive: true });
+    script(join(target, 'tool'), '#!/bin/sh\n');
+    for (const name of ['link', 'kept']) symlinkSync(target, join(data, name));
+    symlinkSync(join(target, 'tool'), join(data, 'tool'));
+    const [link, tool] = [join(data, 'link'), join(data, 'tool')];
+    const starts: [string[], number][] = [
+      [['--cwd', '/usr', '--visible', link, '--', 'true'], 1],
+      [['--cwd', '/usr', '--writable', link, '--', 'true'], 1],
+      [['--cwd', '/usr', '--hidden', link, '--', 'true'], 1],
+      [['--cwd', '/usr', '--home', join(data, 'kept'), '--', 'true'], 1],
+      [['--cwd', link, '--', 'true'], 1],
+      [['--cwd', '/usr', '--hidden', join(folder, 'host'), '--', tool], 1],
+    ];
+    for (const [words, lines] of starts) {
+      const { status, stderr } = await postern(['run', '--writable', data, ...words], { as: user });
+      assert.notEqual(status, 0);
+      assert.equal(stderr.split('\n').length - 1, lines, stderr);
+      assert.match(stderr, /link/);
+      assert.doesNotMatch(stderr, /secret/, `${words}`);
+    }
+    const config = join(folder, 'postern.yaml');
+    const plugin = { command: ['true'], cwd: '/usr', filesystem: { writable: [data], visible: [link] } };
+    writeFileSync(config, JSON.stringify({ plugins: { plugin } }));
+    const { stdout } = await postern(['check', config], { as: user });
+    assert.match(stdout, /through the link/);
+    assert.doesNotMatch(stdout, /secret/);
+  });
+
+  test(`a name with a new line begins no line of postern's (${user})`, async () => {
+    const folder = folders();
+    const named = join(folder, `x\n${FORGED}`);
+    const run = await postern(['run', '--cwd', '/usr', '--visible', named, '--', 'true'], { as: user });
+    assert.match(run.stderr, /^postern: [^\n]*x\\u000a[^\n]*\n$/);
+    mkdirSync(named);
+    const filesystem = { writable: [named] };
+    const plugins = {
+      a: { command: ['true'], cwd: '/usr', filesystem },
+      b: { command: ['true'], cwd: '/usr', filesystem },
+    };
+    const config = join(folder, 'postern.yaml');
+    writeFileSync(config, JSON.stringify({ plugins }));
+    const { stdout } = await postern(['check', config], { as: user });
+    assert.match(stdout, new RegExp(`^warning .*x\\\\u000a${FORGED}`, 'm'));
+    assert.doesNotMatch(stdout, new RegExp(`^${FORGED}`, 'm'));
+  });
+
   test(`what a plugin may write is neither read for a hint nor suggested (${user})`, async () => {
     const folder = folders();
     const tool = join(folder, 'data/tool');

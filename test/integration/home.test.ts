@@ -146,8 +146,8 @@ for (const user of users) {
         join(folder, 'absent/below'),
         /cannot be made: ".*\/absent" is not a folder that you may enter; make it first/,
       ],
-      [join(folder, 'link'), new RegExp(`leads through a link.*; write "${folder}/real"`)],
-      [join(folder, 'link/below'), new RegExp(`leads through a link.*; write "${folder}/real/below"`)],
+      [join(folder, 'link'), /leads through a link.*: if the link is yours, name the folder itself$/m],
+      [join(folder, 'link/below'), /leads through a link.*: if the link is yours, name the folder itself$/m],
     ];
     for (const [home, message] of bad) {
       const { status, stdout, stderr } = await postern(['run', '--home', home, '--', 'echo', 'started'], {

@@ -108,7 +108,13 @@ test('no name of the host directly below / is one that the launcher uses itself'
   const names = ['hidden', 'aside', 'root', 'secret'];
   for (const name of names) writeFileSync(join(folder, name), `of the host: ${name}`);
   for (const name of ['hidden.d', 'aside.d']) mkdirSync(join(folder, name));
-  const besideFiles = ['bind each', 'hide /secret file', 'hide /aside.d folder', 'mount /hidden.d', 'hide /hidden file'];
+  const besideFiles = [
+    'bind each',
+    'hide /secret file',
+    'hide /aside.d folder',
+    'mount /hidden.d',
+    'hide /hidden file',
+  ];
   assert.deepEqual(outcomesOf(build(folder, besideFiles)), Array(4).fill('done'));
   for (const name of names) assert.equal(readFileSync(join(folder, name), 'utf8'), `of the host: ${name}`);
 

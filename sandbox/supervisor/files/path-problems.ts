@@ -63,13 +63,18 @@ function problemOf(
       plugin: plugin.name,
       key,
       message: `"${path}", which the plugin ${verb}, leads ${through}, which ${who} may write: it could put something else there`,
-      fix: own ? `write "${(link === undefined ? inFolder : host.real(path)) ?? path}"` : fixOutside(verb),
+      fix: fixOf(own, link, inFolder ?? path, verb),
     };
   }
   return undefined;
 }
 
-function fixOutside(verb: string): string {
+/** A link may be the plugin's. So its target is no advice: the user would show or make writable what the plugin chose. */
+function fixOf(own: boolean, link: string | undefined, inFolder: string, verb: string): string {
+  if (own)
+    return link === undefined
+      ? `write "${inFolder}"`
+      : 'look at that link: if it is yours, name what it leads to instead';
   return verb === RUNS
     ? 'keep it outside of that folder'
     : 'keep it outside, or let both write the same folder';

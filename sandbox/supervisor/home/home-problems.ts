@@ -62,7 +62,8 @@ function ofFolder(home: string, homes: readonly string[], host: HostFiles): Prob
   if (real !== home) {
     return {
       message: `the path "${home}" leads through a link, which could lead elsewhere at the next start`,
-      fix: `write "${real}"`,
+      // A plugin may have made the link: its target is no advice.
+      fix: 'look where it leads: if the link is yours, name the folder itself',
     };
   }
   if (host.kind(home) === 'link')

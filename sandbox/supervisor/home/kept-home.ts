@@ -114,8 +114,7 @@ function requireOwn(folder: OwnedFd, home: string): void {
 }
 
 function whatToDo(code: string, home: string): string {
-  if (code === 'ELOOP')
-    return `name the folder itself: ${hostFiles.real(home) ?? 'its path leads through a link'}`;
+  if (code === 'ELOOP') return 'its path leads through a link: if the link is yours, name the folder itself';
   if (code === 'ENOENT') return `make the folder above it: mkdir -p ${shellWord(dirname(home))}`;
   return 'name a folder that you may enter';
 }

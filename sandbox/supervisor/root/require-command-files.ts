@@ -42,8 +42,14 @@ export function requireCommandFiles(plan: RootPlan, files: CommandFiles, host: H
     });
   }
   if (program === undefined) return;
+  // A plugin that put a link on the way could make the operator show what it likes.
+  const chosen = leadsThrough(program, files.written, host);
   for (const path of steps(program, host)) {
     const hidden = plan.hiddenBy(host.real(path) ?? path);
+    if (hidden !== undefined && chosen && (path !== program || host.real(path) !== path))
+      throw notShown(`Cannot run "${name}": a link on its path leads to what is hidden by ${hidden}`, {
+        fix: 'look where that link leads',
+      });
     if (hidden !== undefined)
       throw notShown(`Cannot run "${name}": "${path}" is hidden by ${hidden}`, {
         fix: showAgain(path, hidden, host),
@@ -65,7 +71,7 @@ function requireInterpreter(plan: RootPlan, files: CommandFiles, program: string
   const found = places.flatMap((path) => (path !== undefined && host.real(path) !== undefined ? [path] : []));
   const [first] = found;
   // execve(2) reports a file that the host does not have.
-  if (first === undefined) return;
+  if (first === undefined || leadsThrough(first, files.written, host)) return;
   if (found.some((path) => shows(plan.entries, path) || shows(plan.entries, host.real(path) ?? path))) return;
   const end = host.real(first) ?? first;
   const hidden = plan.hiddenBy(end);
