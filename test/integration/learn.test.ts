@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { chmodSync, existsSync, readFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { type PosternResult, postern, startPostern } from '../harness/postern.js';
@@ -243,6 +243,31 @@ time.sleep(0.3)
     stderr,
     /^postern: note: no connection came about with 93\.184\.217\.1:80, 93\.184\.217\.2:80$/m,
   );
+});
+
+test('the output goes to the folder that was there at the start, and not through a link that the program put there', async () => {
+  for (const user of users) {
+    const folder = readableFolder();
+    const [writable, target] = [join(folder, 'writable'), join(folder, 'target')];
+    for (const one of [writable, target, join(writable, 'rules')]) {
+      mkdirSync(one);
+      chmodSync(one, 0o777);
+    }
+    const exchange = `mv ${writable}/rules ${writable}/moved && ln -s ${target} ${writable}/rules`;
+    const output = join(writable, 'rules/rules.yaml');
+    const options = ['--output', output, '--cwd', '/usr', '--writable', writable];
+    const { status, stderr } = await postern(['learn', ...options, '--', '/bin/sh', '-c', exchange], {
+      as: user,
+    });
+    assert.equal(status, 0, stderr);
+    assert.deepEqual(readdirSync(target), []);
+    assert.ok(existsSync(join(writable, 'moved/rules.yaml')));
+    // The next run meets the link.
+    const next = await postern(['learn', ...options, '--', '/bin/true'], { as: user });
+    assert.equal(next.status, 125);
+    assert.match(next.stderr, /^postern: Cannot write ".*rules\.yaml"; .* leads through no link\n$/);
+    assert.deepEqual(readdirSync(target), []);
+  }
 });
 
 test('an output file that exists or cannot be written is refused before the program runs', async () => {

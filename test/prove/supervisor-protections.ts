@@ -31,6 +31,14 @@ export const supervisorProtections: readonly Protection[] = [
     ...run('busy port'),
   },
   {
+    name: "learn: its output follows no link of the program's",
+    file: 'sandbox/cli/new-file',
+    right: '`/proc/self/fd/${this.#folder.number}/${basename(this.#path)}`',
+    wrong: 'this.#path',
+    tests: ['integration/learn'],
+    pattern: 'folder that was there at the start',
+  },
+  {
     name: 'supervisor: a full audit log keeps all events',
     file: 'sandbox/supervisor/record/audit-sink',
     right: "AUDIT_BACKLOG_BYTES, output, whenFull === 'block')",
