@@ -1,8 +1,10 @@
 // socket(2), connect(2), getpeername(2), shutdown(2), poll(2) and socketpair(2), and what a socket is. Runs in broker and supervisor.
 import { constants } from 'node:fs';
+import { constants as system } from 'node:os';
 import { ioctl } from './common-calls.js';
 import { LAYOUT } from './layout.js';
 import { bind } from './libc.js';
+import { boundAddress } from './listen.js';
 import { OwnedFd } from './owned-fd.js';
 import {
   AF_INET,
@@ -12,6 +14,7 @@ import {
   type Endpoint,
   encodeSockaddr,
   encodeSocketPath,
+  isSameEndpoint,
   SOCKADDR_BYTES,
 } from './sockaddr.js';
 import { connect, getsockopt, socket } from './socket-calls.js';
@@ -19,6 +22,7 @@ import { SO_DOMAIN, SOCK_CLOEXEC, SOCK_SEQPACKET, SOCK_STREAM, SOL_SOCKET } from
 import { readIntOption, setOption } from './socket-option.js';
 import { succeed } from './system-error.js';
 
+const { ECONNREFUSED, EINPROGRESS } = system.errno;
 const SO_ERROR = 4;
 const SO_TYPE = 3;
 const SO_SNDBUF = 7;
@@ -63,10 +67,27 @@ export function unixSocket(type: UnixSocketType): OwnedFd | number {
   return result < 0 ? result : new OwnedFd(result);
 }
 
-/** Starts a connection. @returns 0 if it is made, or minus errno: EINPROGRESS if it is under way */
+/** A struct sockaddr_in of AF_UNSPEC, which dissolves a connection: connect(2). */
+const NO_PEER = new Uint8Array(16);
+
+/**
+ * Starts a connection of a new socket.
+ *
+ * If nobody listens at a port of this host that the kernel may also pick for the socket itself (ip_local_port_range), TCP connects the
+ * socket to itself: a simultaneous open, RFC 9293 section 3.5. It would hold the host's port. That is ECONNREFUSED here. The socket gives
+ * the port up at once, by a reset: after an orderly close the port would stay taken for a minute (TIME_WAIT).
+ *
+ * @returns 0 if it is made, or minus errno: EINPROGRESS if it is under way
+ */
 export function startConnect(fd: number, endpoint: Endpoint): number {
   const address = encodeSockaddr(endpoint);
-  return connect(fd, address, address.length);
+  const result = connect(fd, address, address.length);
+  if (result !== 0 && result !== -EINPROGRESS) return result;
+  // The kernel has picked the socket's own address by now, also while the attempt is under way.
+  const own = boundAddress(fd);
+  if (own === undefined || !isSameEndpoint(own, endpoint)) return result;
+  connect(fd, NO_PEER, NO_PEER.length);
+  return -ECONNREFUSED;
 }
 
 /** Connects to the socket at a path. @returns 0, or minus errno: ECONNREFUSED if nobody listens, EAGAIN if the queue is full */

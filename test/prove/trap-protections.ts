@@ -292,6 +292,22 @@ export const trapProtections: readonly Protection[] = [
     pattern: 'does not reach the plugin .channel',
   },
   {
+    name: 'connect: no socket is connected to itself',
+    file: 'shared/sys/socket',
+    right: 'if (own === undefined || !isSameEndpoint(own, endpoint))',
+    wrong: 'if (true)',
+    tests: ['escape/self-connect'],
+    pattern: '.user',
+  },
+  {
+    name: 'connect: a socket that was connected to itself gives the port up at once',
+    file: 'shared/sys/socket',
+    right: 'connect(fd, NO_PEER, NO_PEER.length);',
+    wrong: ';',
+    tests: ['escape/self-connect'],
+    pattern: '.user',
+  },
+  {
     name: "trap: a descriptor is the calling thread's, whatever its process has there",
     file: 'broker/caller/caller-processes',
     right: 'openThreadPidfd(tid);',
