@@ -3,6 +3,11 @@
 /** Control characters, characters of direction or without width, lone surrogates, and separators that some read as a new line. */
 const ACTS = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
 
+/** Whether a text has a character that a terminal would obey, or that has no width. */
+export function actsOnTerminal(text: string): boolean {
+  return text.search(ACTS) >= 0;
+}
+
 /** @returns always one line: a new line in the text becomes `\u000a` */
 export function printable(text: string): string {
   return text.replace(ACTS, (character) => {

@@ -4,6 +4,7 @@ import { quoteDestination } from '../../shared/policy/make-decision.js';
 import { printable } from '../../shared/printable.js';
 import type { Explanation } from '../../shared/protocol/link.js';
 import { paint } from './colour.js';
+import { asRuleOption, asYamlItems } from './pasted-rule.js';
 
 export interface PlacedExplanation extends Explanation {
   readonly plugin: string | null;
@@ -38,7 +39,9 @@ export function describeExplanation(answer: PlacedExplanation): string {
   }
   if (suggestion !== null) {
     const fix =
-      plugin === null ? `--allow '${suggestion}'` : `add "${suggestion}" to plugins.${plugin}.allow`;
+      plugin === null
+        ? asRuleOption('allow', suggestion)
+        : `add ${asYamlItems([suggestion])} to plugins.${plugin}.allow`;
     lines.push(['to allow it', fix]);
   } else if (reason === 'denied_by_rule' && rule !== null) {
     lines.push(['to allow it', `remove the deny rule "${rule}": it wins over every allow rule`]);

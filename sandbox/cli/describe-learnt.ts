@@ -1,6 +1,8 @@
 // Prints the learnt rules as lines for a person. Each list of rules is one line, to be copied without its `postern: `.
 import { quote } from '../../shared/policy/quote.js';
+import { yamlText } from '../../shared/yaml-text.js';
 import type { Learnt } from './learnt.js';
+import { asRuleOption, asYamlItems } from './pasted-rule.js';
 
 const NAMES_SHOWN = 10;
 
@@ -12,9 +14,7 @@ export function describeLearnt(learnt: Learnt, file?: string): readonly string[]
     texts.length === 0
       ? 'learnt no rule: the program connected to nobody whom the rules do not allow'
       : `learnt ${count(texts.length, 'rule')}, as options and as a list for postern.yaml:`,
-    ...(texts.length === 0
-      ? []
-      : [asOptions(texts), `allow: ${JSON.stringify(texts).replaceAll('","', '", "')}`]),
+    ...(texts.length === 0 ? [] : [asOptions(texts), `allow: [${asYamlItems(texts)}]`]),
     ...(file === undefined
       ? []
       : [`written to ${quote(file)}: use it by --rules, beside the rules that learn was given`]),
@@ -24,8 +24,8 @@ export function describeLearnt(learnt: Learnt, file?: string): readonly string[]
 
 /** A file for --rules and `presets`. */
 export function ruleFileOf({ rules, looked_up: lookedUp }: Learnt, plugin: string): string {
-  const texts = rules.map(({ rule }) => JSON.stringify(rule));
-  const asked = lookedUp.map((name) => `#  - ${JSON.stringify(name)}`);
+  const texts = rules.map(({ rule }) => yamlText(rule));
+  const asked = lookedUp.map((name) => `#  - ${yamlText(name)}`);
   return [
     `# What ${plugin} connected to, by postern learn.`,
     ...(texts.length === 0 ? ['allow: []'] : ['allow:', ...texts.map((text) => `  - ${text}`)]),
@@ -54,7 +54,7 @@ function notes({ rules, looked_up: lookedUp, shared, refused, missed }: Learnt):
 }
 
 function asOptions(rules: readonly string[]): string {
-  return rules.map((rule) => `--allow '${rule}'`).join(' ');
+  return rules.map((rule) => asRuleOption('allow', rule)).join(' ');
 }
 
 function list(words: readonly string[]): string {

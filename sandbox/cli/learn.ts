@@ -4,6 +4,7 @@ import { asciiJson } from '../../shared/ascii-json.js';
 import { describeLearnt, ruleFileOf } from './describe-learnt.js';
 import { Learner } from './learner.js';
 import { NewFile } from './new-file.js';
+import { asRuleOption } from './pasted-rule.js';
 import { limitLines, ownProgram, refusalLine } from './refusal-line.js';
 import { addRunOptions, pluginOf, type RunOptions } from './run-options.js';
 import { runPlugin } from './run-plugin.js';
@@ -51,7 +52,7 @@ async function learn(command: readonly string[], options: LearnOptions): Promise
     const status = await runPlugin(config, options, (event) => {
       learner.take(event);
       if (('decision' in event && event.decision === 'would_deny') || options.audit === '-') return;
-      const line = refusalLine(event, (rule) => `--allow '${rule}'`, ownProgram(config));
+      const line = refusalLine(event, (rule) => asRuleOption('allow', rule), ownProgram(config));
       if (line !== undefined) report(line);
     });
     const { learnt } = learner;

@@ -20,7 +20,7 @@ export function ownProgram({ command }: { readonly command: readonly string[] })
 
 /**
  * @param event its texts are not trusted
- * @param fix words that say where to add the given rule
+ * @param fix words that say where to add the given rule, with the rule quoted as pasted-rule.ts does: it is not trusted
  * @param own the plugin's own program, which the line need not name
  * @returns undefined for an event that is no refusal
  */
@@ -33,7 +33,8 @@ export function refusalLine(
   if (what === undefined) return undefined;
   const { suggestion } = { suggestion: undefined, ...event };
   const toAllow = event.event === 'loopback' ? "to allow the host's" : 'to allow it';
-  const rule = suggestion === undefined ? '' : `; ${toAllow}: ${fix(show(suggestion))}`;
+  const rule =
+    suggestion === undefined ? '' : `; ${toAllow}: ${printable(fix(suggestion.slice(0, MOST_CHARACTERS)))}`;
   return `${show(what)}${rule}`;
 }
 

@@ -4,6 +4,7 @@ import { joinRules, type PlacedRules } from '../../shared/config/placed-rules.js
 import { PosternError } from '../../shared/errors.js';
 import { diagnoseRule } from '../../shared/policy/diagnose-rule.js';
 import { type ListName, parseRule } from '../../shared/policy/parse-rule.js';
+import { asRuleOption } from './pasted-rule.js';
 import { repeatable } from './repeatable.js';
 
 export interface RuleOptions {
@@ -60,6 +61,6 @@ function problemsOf(list: ListName, texts: readonly string[]): string[] {
     .filter((text) => parseRule(text, list) === undefined)
     .map((text) => {
       const { message, suggestion } = diagnoseRule(text, list);
-      return suggestion === undefined ? message : `${message}; write --${list} '${suggestion}'`;
+      return suggestion === undefined ? message : `${message}; write ${asRuleOption(list, suggestion)}`;
     });
 }

@@ -4,7 +4,6 @@ import { asciiJson } from '../../shared/ascii-json.js';
 import type { PluginConfig } from '../../shared/config/plugin-config.js';
 import { printable } from '../../shared/printable.js';
 import type { AuditEvent } from '../../shared/protocol/audit-events.js';
-import { shellWord } from '../host/shell-word.js';
 import { hostFiles } from '../supervisor/files/host-files.js';
 import { missingConfigs } from '../supervisor/files/later-configs.js';
 import type { PluginEnd, Sandbox } from '../supervisor/start/sandbox.js';
@@ -14,6 +13,7 @@ import { joinJob } from '../supervisor/terminal/terminal-job.js';
 import type { Unseen } from '../supervisor/unseen/unseen-files.js';
 import { dnsServersOf } from './dns-option.js';
 import { forwardSignals } from './forward-signals.js';
+import { asVisibleOptions } from './pasted-rule.js';
 import type { RunOptions } from './run-options.js';
 import { say } from './say.js';
 import { unseenLine } from './unseen-line.js';
@@ -81,8 +81,7 @@ export async function runPlugin(
 }
 
 function showWithOptions(paths: readonly string[]): string {
-  const options = paths.map((path) => `--visible ${shellWord(path)}`).join(' ');
-  return `show ${paths.length === 1 ? 'it' : 'them'} with ${options}`;
+  return `show ${paths.length === 1 ? 'it' : 'them'} with ${asVisibleOptions(paths)}`;
 }
 
 function madeConfig(path: string): string {

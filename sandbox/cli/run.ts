@@ -1,6 +1,7 @@
 // postern run: runs one plugin in the foreground. Streams, signals and exit status are the plugin's.
 import { Command } from 'commander';
 import { OUTPUT_TIMEOUT_MS } from '../../shared/limits.js';
+import { asRuleOption } from './pasted-rule.js';
 import { limitLines, ownProgram, refusalLine } from './refusal-line.js';
 import { addModeOption, type ModeOption } from './rule-options.js';
 import { addRunOptions, pluginOf, type RunOptions } from './run-options.js';
@@ -39,7 +40,7 @@ async function run(command: readonly string[], options: RunOptions & ModeOption)
   try {
     const config = await pluginOf(command, options, options.mode);
     return await runPlugin(config, options, (event) => {
-      const line = refusalLine(event, (rule) => `--allow '${rule}'`, ownProgram(config));
+      const line = refusalLine(event, (rule) => asRuleOption('allow', rule), ownProgram(config));
       if (line !== undefined && options.audit !== '-') report(line);
     });
   } catch (error) {

@@ -15,6 +15,7 @@ import { configFile } from './config-file.js';
 import { isIgnored } from './keep-ignoring.js';
 import { limitOutput } from './limit-output.js';
 import { loadChecked, placed } from './load-checked.js';
+import { asYamlItems } from './pasted-rule.js';
 import { PluginLines } from './plugin-lines.js';
 import { limitLines, ownProgram, refusalLine } from './refusal-line.js';
 import { describeError, say } from './say.js';
@@ -72,7 +73,7 @@ async function up(named: string | undefined): Promise<number> {
     onNotice: say,
     onUnseen: (name, unseen) => {
       const show = (paths: readonly string[]): string =>
-        `add ${paths.map((path) => JSON.stringify(path)).join(', ')} to plugins.${name}.filesystem.visible in ${path}`;
+        `add ${asYamlItems(paths)} to plugins.${name}.filesystem.visible in ${path}`;
       say(`${name}: ${unseenLine(unseen, show)}`);
     },
   });
@@ -186,7 +187,7 @@ function reportRefusals(
   const own = new Map(configs.map((config) => [config.name, ownProgram(config)]));
   return (event) => {
     const name = event.plugin;
-    const fix = (rule: string): string => `add "${rule}" to plugins.${name}.allow in ${path}`;
+    const fix = (rule: string): string => `add ${asYamlItems([rule])} to plugins.${name}.allow in ${path}`;
     const line = refusalLine(event, fix, own.get(name));
     if (line !== undefined) reports.get(name)?.(line);
   };

@@ -1,6 +1,7 @@
 // Rules, each with its file and line.
 import { diagnoseRule } from '../policy/diagnose-rule.js';
 import { type ListName, parseRule } from '../policy/parse-rule.js';
+import { yamlText } from '../yaml-text.js';
 import type { ConfigProblem } from './config-problem.js';
 import type { KeyPath, YamlSource } from './yaml-source.js';
 
@@ -29,7 +30,7 @@ export function readRules(source: YamlSource, parent: KeyPath): ReadRules {
       if (parseRule(text, list) !== undefined) return [{ text, place: source.lineOf(key) }];
       const { message, suggestion } = diagnoseRule(text, list);
       problems.push(
-        source.problem(key, message, suggestion === undefined ? undefined : `write "${suggestion}"`),
+        source.problem(key, message, suggestion === undefined ? undefined : `write ${yamlText(suggestion)}`),
       );
       return [];
     });

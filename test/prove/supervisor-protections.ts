@@ -16,6 +16,22 @@ const LISTENER = { file: 'sandbox/supervisor/listeners/listener', tests: ['integ
 
 export const supervisorProtections: readonly Protection[] = [
   {
+    name: 'operator: a plugin writes no shell code into an option to paste',
+    file: 'sandbox/host/shell-word',
+    right: String.raw`text.replaceAll("'", "'\\''")`,
+    wrong: 'text',
+    tests: ['escape/pasted-text'],
+    pattern: '.user',
+  },
+  {
+    name: 'operator: a plugin writes no further rule into a list to paste',
+    file: 'shared/yaml-text',
+    right: 'printable(JSON.stringify(text))',
+    wrong: "'\"' + text + '\"'",
+    tests: ['escape/pasted-text'],
+    pattern: '.user',
+  },
+  {
     name: "supervisor: a broker opens no more than a plugin's channels",
     file: 'sandbox/supervisor/broker/channel-keeper',
     right: '.length < CHANNELS_PER_PLUGIN',

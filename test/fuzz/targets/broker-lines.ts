@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { AUDIT_EXAMPLES } from '../../../deploy/reference/audit-examples.js';
 import { describeExplanation } from '../../../sandbox/cli/describe-explanation.js';
+import { asRuleOption } from '../../../sandbox/cli/pasted-rule.js';
 import { refusalLine } from '../../../sandbox/cli/refusal-line.js';
 import { BrokerLines } from '../../../sandbox/supervisor/broker/broker-lines.js';
 import type { BrokerLine } from '../../../shared/protocol/link.js';
@@ -78,7 +79,7 @@ export const target: FuzzTarget = {
 function take(line: BrokerLine): string {
   switch (line.type) {
     case 'audit': {
-      const shown = refusalLine(line.line, (rule) => `--allow '${rule}'`);
+      const shown = refusalLine(line.line, (rule) => asRuleOption('allow', rule));
       if (shown !== undefined) assert.doesNotMatch(shown, ACTS);
       return `audit ${line.line.event} ${shown !== undefined}`;
     }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { AUDIT_EXAMPLES } from '../../../deploy/reference/audit-examples.js';
+import { asRuleOption } from '../../../sandbox/cli/pasted-rule.js';
 import { refusalLine } from '../../../sandbox/cli/refusal-line.js';
 import { readBrokerLine } from '../../../sandbox/supervisor/broker/read-broker-line.js';
 import { printable } from '../../../shared/printable.js';
@@ -59,10 +60,7 @@ test('what a broker says of a refusal is one line on a terminal, which does noth
     message: 'a\u001b[2J\npostern: b\u009b1m\u202e\ud800é',
     suggestion: 'c\r',
   };
-  const shown = refusalLine(event, (rule) => `--allow '${rule}'`);
-  assert.equal(
-    shown,
-    "a\\u001b[2J\\u000apostern: b\\u009b1m\\u202e\\ud800é; to allow it: --allow 'c\\u000d'",
-  );
+  const shown = refusalLine(event, (rule) => asRuleOption('allow', rule));
+  assert.equal(shown, "a\\u001b[2J\\u000apostern: b\\u009b1m\\u202e\\ud800é; to allow it: --allow $'c\\015'");
   assert.equal(printable('\u{e0001}'), '\\udb40\\udc01');
 });

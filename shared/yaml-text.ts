@@ -1,0 +1,7 @@
+// A text as a double-quoted scalar of YAML, for rules and paths that a message suggests or a file gets. Pure. The text may be a plugin's.
+import { printable } from './printable.js';
+
+/** @returns one line. It is JSON too, and has no character that a terminal would obey */
+export function yamlText(text: string): string {
+  return printable(JSON.stringify(text));
+}
