@@ -40,8 +40,8 @@ export function judgeOwnAddresses(
 ): OwnConnectVerdict {
   const judged = addresses.map((address) => {
     const weight = weighAddress(policy, address, port, context);
-    if (staysInside(policy, address, port)) return { address, class: weight.class };
     const literal = decide(policy, { host: address.text, port }, [], context);
+    if (staysInside(policy, address, port)) return { address, class: weight.class, literal };
     const decision = judgeBare(policy, { address, port }, names, literal, context);
     return { address, class: weight.class, decision };
   });
@@ -53,7 +53,7 @@ export function judgeOwnAddresses(
   const [first, ...rest] = judged
     .map(({ decision }) => decision)
     .filter((decision) => decision !== undefined);
-  if (first === undefined) return { decision: stays(host, port, addresses), fates };
+  if (first === undefined) return { decision: stays(host, port, judged), fates };
   const best = [...rest].reduce((found, next) => pickBest([found, next]), first);
   const dial = judged
     .filter(({ decision }) => decision !== undefined && decision.decision !== 'deny')
@@ -61,13 +61,20 @@ export function judgeOwnAddresses(
   return { decision: makeDecision({ ...best, host, dial, dropped: [] }), fates };
 }
 
-/** Every address is the sandbox's own. */
-function stays(host: string, port: number, addresses: readonly Address[]): Decision {
-  const loopback = addresses.find(isLoopbackAddress);
+/** Every address is the sandbox's own. A request on the channel means the host's: other rules can allow that. */
+function stays(
+  host: string,
+  port: number,
+  inside: readonly { readonly address: Address; readonly literal?: Decision }[],
+): Decision {
+  const loopback = inside.map(({ address }) => address).find(isLoopbackAddress);
+  const byChannel = inside.find(({ literal }) => literal?.decision === 'allow')?.literal?.rule;
   const cause =
     loopback === undefined
-      ? `${addresses[0]?.text ?? host} is the sandbox itself`
-      : `${loopback.text} is the sandbox's own loopback; only a rule for exactly that address and port opens the host's`;
+      ? `${inside[0]?.address.text ?? host} is the sandbox itself`
+      : `${loopback.text} is the sandbox's own loopback; only a rule for exactly that address and port opens the host's${
+          byChannel === undefined ? '' : ` to connect(2). ${byChannel} opens it to the client library`
+        }`;
   const suggestion = loopback && suggestAddress(loopback, port);
   return makeDecision({ decision: 'deny', reason: 'address_special', host, port, cause, suggestion });
 }
