@@ -32,6 +32,7 @@ each event, in ASCII.
   many are missing, and from when to when. \`postern_audit_up\` is 0 meanwhile, and a line on stderr says so.
 - With \`when_full: block\` no event is left out. See [below](#no-event-is-left-out).
 - The log goes on when it is read again, or when the disk has room again. A named pipe (fifo) may change its reader.
+  No plugin may see the pipe: it could read the log empty. Such a plugin is not started, so put the pipe into a folder of its own.
 - \`up\` opens the file anew at SIGHUP, so that logrotate(8) can rename it (deploy/logrotate.conf).
 
 ## No event is left out

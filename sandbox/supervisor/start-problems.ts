@@ -13,6 +13,7 @@ import { homeProblems, withoutTopLink } from './home/home-problems.js';
 import { examineHome } from './home/kept-home.js';
 import { startedFiles } from './root/started-files.js';
 import { planPlugin, type StartHost } from './start/plan-plugin.js';
+import { refuseOwnPipes } from './start/refuse-own-pipes.js';
 import { refuseWritable } from './start/refuse-writable.js';
 
 /** The ids inside only show in /etc/passwd. */
@@ -74,6 +75,7 @@ export async function pluginProblems(
   };
   try {
     const { plan } = planPlugin(config, ANY_IDS, host);
+    refuseOwnPipes(plan.entries, host.ownFiles, note);
     await refuseWritable(config, plan.entries, host.ownFiles, note);
   } catch (error) {
     note(error);

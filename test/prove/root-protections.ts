@@ -316,8 +316,8 @@ export const rootProtections: readonly Protection[] = [
   {
     name: "supervisor: a hard link to a file of postern's is not writable",
     file: 'sandbox/supervisor/files/privileged-files',
-    right: 'if (stats.nlink > 1)',
-    wrong: 'if (false)',
+    right: 'if (stats.nlink > 1 && ',
+    wrong: 'if (false && ',
     tests: ['escape/own-program'],
     pattern: 'a hard link to a file.*user',
   },

@@ -47,8 +47,25 @@ export const supervisorProtections: readonly Protection[] = [
     ...run('busy port'),
   },
   {
+    name: 'supervisor: no plugin sees the pipe of the audit log',
+    file: 'sandbox/supervisor/start/refuse-own-pipes',
+    right: 'if (real === undefined || !isPipe(real))',
+    wrong: 'if (true)',
+    tests: ['escape/audit-pipe'],
+    pattern: 'would see the pipe',
+  },
+  {
+    name: 'supervisor: no plugin has a second name of the pipe of the audit log',
+    file: 'sandbox/supervisor/files/own-links',
+    right: ' || stats?.isFIFO() === true',
+    wrong: '',
+    tests: ['escape/audit-pipe'],
+    pattern: 'second name of that pipe',
+  },
+  {
     name: "learn: its output follows no link of the program's",
     file: 'sandbox/cli/new-file',
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: it is source text
     right: '`/proc/self/fd/${this.#folder.number}/${basename(this.#path)}`',
     wrong: 'this.#path',
     tests: ['integration/learn'],

@@ -32,9 +32,10 @@ export async function refusePrivilegedFiles(
   const owners = ownersOf(path);
   const look = (file: Buffer): void => {
     const stats = statsOf(file);
-    if (stats?.isFile() !== true || !mayWrite(stats, owners)) return;
-    refusePrivileged(file, stats.mode);
-    if (stats.nlink > 1) ownLinks.refuse(file);
+    if (stats === undefined || !(stats.isFile() || stats.isFIFO())) return;
+    // Whoever may only read a pipe still takes what is in it.
+    if (stats.nlink > 1 && (stats.isFIFO() || mayWrite(stats, owners))) ownLinks.refuse(file);
+    if (stats.isFile() && mayWrite(stats, owners)) refusePrivileged(file, stats.mode);
   };
   const top = Buffer.from(path);
   if (statsOf(top)?.isDirectory() !== true) return look(top);
@@ -47,9 +48,9 @@ export async function refusePrivilegedFiles(
     // It may have become a link since its name was read.
     enters: (folder) =>
       (folder.equals(top) || !covered.has(folder.toString())) && statsOf(folder)?.isDirectory() === true,
-    // Links and sockets have no privilege.
+    // Links and sockets have no privilege. A pipe may be postern's own.
     look: (entry, file) => {
-      if (entry.isFile() && !covered.has(file.toString())) look(file);
+      if ((entry.isFile() || entry.isFIFO()) && !covered.has(file.toString())) look(file);
     },
     onUnread: (folder, code) => {
       // The plugin cannot read a folder either that this process cannot read, unless it may change the mode.

@@ -27,6 +27,7 @@ import { maskPipes } from './mask-pipes.js';
 import { outsideEnvironment } from './outside-environment.js';
 import { planPlugin, type StartHost } from './plan-plugin.js';
 import { pluginEnvironment } from './plugin-environment.js';
+import { refuseOwnPipes } from './refuse-own-pipes.js';
 import { refuseWritable } from './refuse-writable.js';
 import type { Sandbox } from './sandbox.js';
 import { scratchDevices } from './scratch-devices.js';
@@ -83,9 +84,8 @@ async function prepareAndLaunch(
   const ids = host.privileges === 'user' ? ownIds() : { uid: INNER_ID, gid: INNER_ID };
   if (config.home !== undefined) readyHome(config.home);
   const { plan, find } = planPlugin(config, ids, host);
-  await refuseWritable(config, plan.entries, host.ownFiles, (error) => {
-    throw error;
-  });
+  refuseOwnPipes(plan.entries, host.ownFiles, raise);
+  await refuseWritable(config, plan.entries, host.ownFiles, raise);
   const range = host.privileges === 'user' ? undefined : claimIdRange();
   try {
     const { entries, trees } = await treesFor(host, config, plan, range, held);
@@ -172,6 +172,10 @@ async function prepareAndLaunch(
     range?.release();
     throw error;
   }
+}
+
+function raise(error: PosternError): never {
+  throw error;
 }
 
 /** Root copies the mounts itself. A user leaves that to the launcher, which then has the user's own id. */
