@@ -42,8 +42,9 @@ async function give(context: TrapContext, call: TrappedCall, flags: number): Pro
   const result = await install(context, call, pair, (flags & SOCK_CLOEXEC) !== 0);
   // The first may be in the caller's table already, and nothing can take it out. The program does not know its number: it is dead.
   if (result !== 0) shutDown(pair[0].number);
-  endWith(call, result);
+  // Before the program goes on: it may close an end at once, and send to the other.
   for (const end of pair) end.close();
+  endWith(call, result);
 }
 
 /** @returns 0, or minus errno */

@@ -15,7 +15,7 @@ const REFUSED = /^Starting inspector on fe80::1:9229 failed: .*$/gm;
 /** The plugin, to which run passes the signal, ignores it too. */
 const IGNORING = `trap '' USR1; echo ready; exec "$@"`;
 const PATH = '/usr/bin:/bin:/usr/sbin:/sbin';
-const NODE_PROGRAMS = /\/run\/(?:broker|init|launcher)\.js\0/;
+const NODE_PROGRAMS = /\/run\/(?:broker|init|launcher)\.cjs\0/;
 
 /** Whether SIGUSR1 is blocked, ignored or handled, as Node does from its first instructions on. */
 function isReady(pid: number): boolean {
