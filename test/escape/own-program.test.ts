@@ -67,7 +67,7 @@ for (const as of users) {
     for (const name of ['conf', 'data', 'data/inner']) mkdirSync(join(top, name), { mode: 0o777 });
     const [rules, second] = [join(top, 'conf/rules.yaml'), join(top, 'data/inner/kept')];
     writeFileSync(rules, 'allow: []\n', { mode: 0o666 });
-    const code = join(top, 'node_modules/postern/dist/run/broker.js');
+    const code = join(top, 'node_modules/postern/dist/run/broker.cjs');
     spawnSync('chmod', ['-R', 'a+rwX', top]);
     const start = (option: string, folder: string) =>
       postern(['run', '--rules', rules, option, folder, '--', 'sh', '-c', `echo x >>${second}; echo ran`], {

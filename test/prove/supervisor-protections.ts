@@ -63,6 +63,14 @@ export const supervisorProtections: readonly Protection[] = [
     pattern: 'second name of that pipe',
   },
   {
+    name: 'supervisor: a channel that no broker had is not resumed',
+    file: 'sandbox/supervisor/broker/channel-keeper',
+    right: 'const had = this.#given.has(session);',
+    wrong: 'const had = true;',
+    tests: ['escape/packets'],
+    pattern: 'two hundred requests',
+  },
+  {
     name: "learn: its output follows no link of the program's",
     file: 'sandbox/cli/new-file',
     // biome-ignore lint/suspicious/noTemplateCurlyInString: it is source text

@@ -23,6 +23,8 @@ export class ChannelKeeper {
   readonly #kept = new Map<number, KeptChannel>();
   /** Sessions whose end the running broker has not reported. */
   #unended = new Set<number>();
+  /** Sessions that some broker has had. */
+  readonly #given = new Set<number>();
   #next = 1;
 
   /** Makes a channel and keeps the broker's ends. @returns with the plugin's ends, owned by the caller */
@@ -43,6 +45,13 @@ export class ChannelKeeper {
       if (!(error instanceof Error) || shortageIn(error.message) === undefined) throw error;
       return undefined;
     }
+  }
+
+  /** A broker gets the channel. @returns whether a former one had it */
+  give(session: number): boolean {
+    const had = this.#given.has(session);
+    this.#given.add(session);
+    return had;
   }
 
   all(): readonly KeptChannel[] {
@@ -84,6 +93,7 @@ export class ChannelKeeper {
     const kept = this.#kept.get(session);
     if (kept === undefined) return;
     this.#kept.delete(session);
+    this.#given.delete(session);
     kept.request.close();
     kept.reply.close();
   }

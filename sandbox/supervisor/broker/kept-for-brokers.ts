@@ -38,7 +38,8 @@ export class KeptForBrokers {
     const { packets } = link;
     for (const kept of this.#connections.all()) packets.connections(kept);
     this.#channels.restart();
-    for (const kept of this.#channels.all()) packets.channel(kept, { resumed: true });
+    for (const kept of this.#channels.all())
+      packets.channel(kept, { resumed: this.#channels.give(kept.session) });
     for (const [plugin, alarm] of this.#sandboxes) packets.sandbox(plugin, alarm);
     for (const kept of this.#traps.all()) packets.trap(kept, true);
   }
@@ -57,7 +58,8 @@ export class KeptForBrokers {
   /** Makes a channel for a plugin. @returns the plugin's ends, owned by the caller */
   openChannel(plugin: string): Channel['plugin'] {
     const { kept, ends } = this.#channels.open(plugin);
-    this.#link?.packets.channel(kept);
+    if (this.#link !== undefined)
+      this.#link.packets.channel(kept, { resumed: this.#channels.give(kept.session) });
     return ends;
   }
 
@@ -170,6 +172,9 @@ export class KeptForBrokers {
     if (link === undefined) return;
     const made = this.#channels.mayOpen(plugin, session) ? this.#channels.tryOpen(plugin) : undefined;
     if (made === undefined) link.lines.send({ type: 'channel_refused', id });
-    else link.packets.channel(made.kept, { answers: { session, id }, handOver: made.ends });
+    else {
+      const resumed = this.#channels.give(made.kept.session);
+      link.packets.channel(made.kept, { resumed, answers: { session, id }, handOver: made.ends });
+    }
   }
 }
