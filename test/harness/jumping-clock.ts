@@ -29,7 +29,7 @@ export const jumpingClock: readonly string[] = [
 export function distWithJumpingClock(): string {
   const dist = copyPrograms();
   for (const name of readdirSync(join(dist, 'run'))) {
-    if (!name.endsWith('.js')) continue;
+    if (!/\.c?js$/.test(name)) continue;
     const path = join(dist, 'run', name);
     const text = readFileSync(path, 'utf8');
     // The command begins with lines for the shell.
