@@ -16,7 +16,7 @@ import os, socket, sys, threading
 path = sys.argv[1]
 os.mkfifo(path)
 pipe = os.open(path, os.O_RDWR)
-os.write(pipe, b"x")
+os.write(pipe, b"x\\n")
 silent, end = socket.socketpair()
 def hold():
     try: os.sendfile(pipe, silent.fileno(), None, 10)
@@ -38,7 +38,6 @@ function stateOf(pid: number): string {
 async function ends(reader: ChildProcess): Promise<boolean> {
   const { pid } = reader;
   assert.ok(pid !== undefined);
-  // One look may find it in state D for a moment, at a file of its own.
   for (let asleep = 0; asleep < 20; ) {
     if (reader.exitCode !== null) return true;
     asleep = stateOf(pid) === 'D' ? asleep + 1 : 0;
@@ -66,13 +65,19 @@ async function hold(
     });
     result.then(({ stderr }) => reject(new Error(stderr)), reject);
   });
-  const reader = spawn('head', ['-c', '1', path], { stdio: 'ignore' });
+  // Once it has said a word, the shell loads no more files: they would put it in state D too.
+  const reader = spawn('sh', ['-c', 'echo began; read -r line <"$0"', path], {
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
   const gone = once(reader, 'exit');
+  await once(reader.stdout, 'data');
   try {
     return { told, ends: await ends(reader) };
   } finally {
     child.stdin?.end();
     await result;
+    // If it opens the pipe only now, it would wait for another writer.
+    reader.kill('SIGKILL');
     await gone;
   }
 }
