@@ -16,8 +16,13 @@ export interface Ending {
   readonly connectMs: number | null;
   /** Whether its event was counted before the plugin had the connection, with {@link Audit.owe}. */
   readonly isOwed?: boolean;
-  /** Why a socket of the host was not connected, as a sentence for the operator. */
+  /** What the outcome does not say, as a sentence for the operator: why a socket of the host was not connected. */
   readonly problem?: string;
+}
+
+/** The plugin has a socket that still connects. The broker looks no further, and the connection may be made later. */
+export function unwatched(ending: Ending): Ending {
+  return { ...ending, problem: 'The program has the socket, and it may still be connected' };
 }
 
 /**

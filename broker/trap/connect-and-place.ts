@@ -13,7 +13,7 @@ import { isV6Only, sendTimeout } from '../../shared/sys/socket-state.js';
 import type { TrappedCall } from '../caller/trapped-call.js';
 import type { Claim } from '../limit/open-connections.js';
 import type { RequestLife } from '../limit/request-life.js';
-import type { Ending } from '../request/account.js';
+import { type Ending, unwatched } from '../request/account.js';
 import { outcomeOf } from '../request/connect-outcome.js';
 import { awaitDial, type Dial, type DialInterruption, dialState, endpointOf, goesElsewhere } from './dial.js';
 import { placeConnection } from './place-connection.js';
@@ -88,8 +88,8 @@ export async function connectAndPlace(
     claim?.hold(socket, endpoint);
     if (typeof end === 'string') {
       owe();
-      await placeInterrupted(replaced, socket, end);
-      return endingOf('canceled');
+      const placed = await placeInterrupted(replaced, socket, end);
+      return placed ? unwatched(endingOf('canceled')) : endingOf('canceled');
     }
     if (!isSameEndpoint(end, endpoint)) return fail(-ECONNABORTED);
     makeBlocking(socket.number);
@@ -117,18 +117,22 @@ function beginDial(
   return goesElsewhere(socket, endpoint) ? -ECONNABORTED : 'non_blocking';
 }
 
-/** The caller has a signal to handle, or its own time-out is over. It gets the socket, which still connects. */
+/**
+ * The caller has a signal to handle, or its own time-out is over. It gets the socket, which still connects.
+ *
+ * @returns whether the plugin has it
+ */
 async function placeInterrupted(
   { context, call, original }: Replaced,
   socket: OwnedFd,
   why: DialInterruption,
-): Promise<void> {
+): Promise<boolean> {
   if (why === 'gone') {
     call.end(-ECONNABORTED, 'error');
-    return;
+    return false;
   }
   const limited = sendTimeout(original.number) > 0;
   makeBlocking(socket.number);
   const result = why === 'timeout' ? -EINPROGRESS : interruptedResult(why, limited);
-  await placeConnection(context, call, socket, result);
+  return placeConnection(context, call, socket, result);
 }

@@ -6,7 +6,7 @@ import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import { writableNow } from '../../shared/sys/socket.js';
 import { TCP_STATE, tcpState } from '../../shared/sys/socket-state.js';
 import { Watch, WRITABLE } from '../../shared/sys/uv-poll.js';
-import type { Ending } from '../request/account.js';
+import { type Ending, unwatched } from '../request/account.js';
 import type { TrapContext } from './trap-context.js';
 
 export class SettlingConnect {
@@ -41,7 +41,8 @@ export class SettlingConnect {
       this.close();
       return found;
     });
-    return this.#endingOf(outcome);
+    const ending = this.#endingOf(outcome);
+    return outcome === 'timeout' ? unwatched(ending) : ending;
   }
 
   /** Waits no longer: the sandbox has ended. */

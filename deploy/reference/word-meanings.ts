@@ -44,9 +44,11 @@ export const OUTCOME_MEANINGS: Meanings<Outcome> = {
   connected: 'The connection was made.',
   refused: 'The peer refused it (ECONNREFUSED).',
   unreachable: 'No route leads to the peer.',
-  timeout: 'The peer did not answer in time.',
+  timeout:
+    'The peer did not answer in time. If the program has the socket already, `message` says that it may still be connected.',
   reset: 'The peer reset the connection.',
-  canceled: 'The plugin gave up, or ended.',
+  canceled:
+    'The plugin gave up, or ended. After a signal or its own time-out it has the socket: `message` says that it may still be connected.',
 };
 
 export const KIND_MEANINGS: Meanings<ProtocolErrorKind> = {

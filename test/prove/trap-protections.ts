@@ -128,6 +128,22 @@ export const trapProtections: readonly Protection[] = [
     ...semantics('a pair of AF_UNIX datagram sockets'),
   },
   {
+    name: 'trap: the audit log denies no connection that an interrupted connect leaves under way',
+    file: 'broker/trap/connect-and-place',
+    right: "placed ? unwatched(endingOf('canceled'))",
+    wrong: "false ? unwatched(endingOf('canceled'))",
+    tests: ['integration/unwatched-connect'],
+    pattern: 'may still be connected',
+  },
+  {
+    name: 'trap: the audit log denies no connection that the broker does not watch',
+    file: 'broker/trap/settling-connect',
+    right: "outcome === 'timeout' ? unwatched",
+    wrong: 'false ? unwatched',
+    tests: ['integration/unwatched-connect'],
+    pattern: 'does not watch',
+  },
+  {
     name: 'trap: a socket of a pair that the caller does not learn of is dead',
     file: 'broker/trap/answer-pair',
     right: 'shutDown(pair[0].number);',

@@ -1,0 +1,104 @@
+// A connect whose end the broker does not see: the program has the socket, which still connects. The audit line must not deny that.
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import { test } from 'node:test';
+import { startPostern } from '../harness/postern.js';
+import { until } from '../harness/until.js';
+import { users } from '../harness/users.js';
+
+/** A server whose queue is full until it reads a line. Then it accepts everybody, and prints what it gets. */
+const FULL_SERVER = `
+import socket, sys
+server = socket.create_server(("127.0.0.1", 0), backlog=0)
+print(server.getsockname()[1], flush=True)
+fill = []
+for _ in range(3):
+    one = socket.socket()
+    one.setblocking(False)
+    one.connect_ex(server.getsockname())
+    fill.append(one)
+sys.stdin.readline()
+own = {one.getsockname() for one in fill}
+while True:
+    one, peer = server.accept()
+    if peer not in own:
+        print(one.recv(100).decode(), flush=True)
+`;
+
+const IMPATIENT = `
+import errno, select, socket, struct, sys
+one = socket.socket()
+one.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", 0, 200000))
+try:
+    one.connect(("127.0.0.1", int(sys.argv[1])))
+except OSError as error:
+    print(errno.errorcode[error.errno], flush=True)
+one.setblocking(False)
+select.select([], [one], [])
+one.send(b"sent later")
+`;
+
+/** More connects at once than the broker watches. */
+const MANY = `
+import socket, sys
+ones = [socket.socket() for _ in range(520)]
+for one in ones:
+    one.setblocking(False)
+    one.connect_ex(("127.0.0.1", int(sys.argv[1])))
+sys.stdin.readline()
+`;
+
+test('an audit line of a connect that the broker does not watch says that it may still come about', async (t) => {
+  const server = spawn('python3', ['-c', FULL_SERVER], { stdio: ['pipe', 'pipe', 'inherit'] });
+  t.after(() => server.kill('SIGKILL'));
+  const lines = createInterface({ input: server.stdout })[Symbol.asyncIterator]();
+  const { value: port = '' } = await lines.next();
+  const { child, result } = startPostern(
+    ['run', '--allow', `127.0.0.1:${port}`, '--audit', '-', '--', '/usr/bin/python3', '-c', MANY, port],
+    { as: 'user', keepInput: true },
+  );
+  let said = '';
+  child.stderr?.on('data', (text: Buffer) => {
+    said += text.toString();
+  });
+  const line = await until(() => /^\{.*"outcome":"timeout".*\}$/m.exec(said)?.[0], 25_000);
+  const { message } = JSON.parse(line) as { message?: string };
+  assert.equal(message, 'The program has the socket, and it may still be connected');
+  child.stdin?.end('go\n');
+  assert.equal((await result).status, 0);
+});
+
+for (const user of users)
+  test(`an audit line says that the program has a socket that may still be connected (${user})`, async (t) => {
+    const server = spawn('python3', ['-c', FULL_SERVER], { stdio: ['pipe', 'pipe', 'inherit'] });
+    t.after(() => server.kill('SIGKILL'));
+    const lines = createInterface({ input: server.stdout })[Symbol.asyncIterator]();
+    const { value: port = '' } = await lines.next();
+    const { child, result } = startPostern(
+      [
+        'run',
+        '--allow',
+        `127.0.0.1:${port}`,
+        '--audit',
+        '-',
+        '--',
+        '/usr/bin/python3',
+        '-c',
+        IMPATIENT,
+        port,
+      ],
+      { as: user },
+    );
+    let said = '';
+    child.stderr?.on('data', (text: Buffer) => {
+      said += text.toString();
+    });
+    const line = await until(() => /^\{.*"outcome":"canceled".*\}$/m.exec(said)?.[0], 20_000);
+    const { message } = JSON.parse(line) as { message?: string };
+    assert.equal(message, 'The program has the socket, and it may still be connected');
+    server.stdin.write('go\n');
+    assert.equal((await lines.next()).value, 'sent later', 'the judge outside');
+    const { status, stdout } = await result;
+    assert.deepEqual([status, stdout], [0, 'EINPROGRESS\n']);
+  });
