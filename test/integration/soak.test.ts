@@ -42,8 +42,9 @@ test('20,000 sequential and 20,000 concurrent connects leave descriptors and mem
     await load();
     growth.push(broker.residentKib() - before);
   } while (growth.length < LOADS && growth.every((kib) => kib >= SLACK_KIB));
-  await until(() => broker.descriptors() === descriptors || undefined);
-  console.log(`the broker grew by ${growth.join(', ')} KiB, descriptors stayed at ${descriptors}`);
+  // A socket of the first load may still have been closing when they were counted.
+  await until(() => broker.descriptors() <= descriptors || undefined);
+  console.log(`the broker grew by ${growth.join(', ')} KiB, with ${descriptors} descriptors at most`);
   assert.ok(
     growth.some((kib) => kib < SLACK_KIB),
     `each load made the broker grow, by ${growth.join(', ')} KiB`,
