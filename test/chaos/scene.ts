@@ -50,7 +50,8 @@ export async function setScene(user: User, seed: number): Promise<Scene> {
     limits: { log_lines_per_second: 10_000 },
   });
   // Both kinds of destination get their turn.
-  const audit = user === 'root' && seed % 2 === 0 ? auditDisk(folder) : auditPipe(folder);
+  // A pipe in the folder of the file would show to the plugins.
+  const audit = user === 'root' && seed % 2 === 0 ? auditDisk(folder) : auditPipe(readableFolder());
   const config = {
     metrics: `127.0.0.1:${metricsPort}`,
     audit: audit.path,
