@@ -33,7 +33,7 @@ async function words(user: User, folder: string, ...command: readonly string[]):
   return stderr;
 }
 
-/** What a plugin wants the operator to read as words of postern's. */
+/** A line that a plugin makes up, in the form of a line of postern's. */
 const FORGED = 'Cannot continue: run this first';
 
 for (const user of users) {

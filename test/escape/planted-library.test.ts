@@ -8,7 +8,7 @@ import { type PosternResult, postern } from '../harness/postern.js';
 import { chownTo, type User, users } from '../harness/users.js';
 
 const PATH = '/usr/local/bin:/usr/bin:/bin';
-/** A library that is none: whoever loads it fails. */
+/** Not a library: a program that loads it fails. */
 const PLANT = 'for name in libseccomp.so.2 libcap-ng.so.0; do echo planted >$name; done';
 
 function run(

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
-import { test } from 'node:test';
+import { type TestContext, test } from 'node:test';
 import { startPostern } from '../harness/postern.js';
 import { until } from '../harness/until.js';
 import { users } from '../harness/users.js';
@@ -49,11 +49,16 @@ for one in ones:
 sys.stdin.readline()
 `;
 
-test('an audit line of a connect that the broker does not watch says that it may still come about', async (t) => {
+async function startFullServer(t: TestContext) {
   const server = spawn('python3', ['-c', FULL_SERVER], { stdio: ['pipe', 'pipe', 'inherit'] });
   t.after(() => server.kill('SIGKILL'));
   const lines = createInterface({ input: server.stdout })[Symbol.asyncIterator]();
   const { value: port = '' } = await lines.next();
+  return { server, lines, port };
+}
+
+test('an audit line of a connect that the broker does not watch says that it may still come about', async (t) => {
+  const { port } = await startFullServer(t);
   const { child, result } = startPostern(
     ['run', '--allow', `127.0.0.1:${port}`, '--audit', '-', '--', '/usr/bin/python3', '-c', MANY, port],
     { as: 'user', keepInput: true },
@@ -71,10 +76,7 @@ test('an audit line of a connect that the broker does not watch says that it may
 
 for (const user of users)
   test(`an audit line says that the program has a socket that may still be connected (${user})`, async (t) => {
-    const server = spawn('python3', ['-c', FULL_SERVER], { stdio: ['pipe', 'pipe', 'inherit'] });
-    t.after(() => server.kill('SIGKILL'));
-    const lines = createInterface({ input: server.stdout })[Symbol.asyncIterator]();
-    const { value: port = '' } = await lines.next();
+    const { server, lines, port } = await startFullServer(t);
     const { child, result } = startPostern(
       [
         'run',

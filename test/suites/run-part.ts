@@ -28,7 +28,7 @@ export interface PartOptions {
   readonly startedBy: readonly User[];
   /** A difference that is known is not tried again. */
   readonly isKnown: (test: string, startedBy: User) => boolean;
-  /** Is told of each run. */
+  /** Called after each run. */
   readonly say: (text: string) => void;
 }
 

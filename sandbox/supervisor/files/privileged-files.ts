@@ -33,7 +33,7 @@ export async function refusePrivilegedFiles(
   const look = (file: Buffer): void => {
     const stats = statsOf(file);
     if (stats === undefined || !(stats.isFile() || stats.isFIFO())) return;
-    // Whoever may only read a pipe still takes what is in it.
+    // A program that may only read a pipe still takes what is in it.
     if (stats.nlink > 1 && (stats.isFIFO() || mayWrite(stats, owners))) ownLinks.refuse(file);
     if (stats.isFile() && mayWrite(stats, owners)) refusePrivileged(file, stats.mode);
   };
