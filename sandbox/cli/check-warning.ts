@@ -1,12 +1,17 @@
-// A warning of `postern check`: the file is valid, but something in it deserves a look.
+// A warning of `postern check`: the file is valid, but something in it deserves a look. `up` prints some too.
+import { printable } from '../../shared/printable.js';
 
 /**
  * For a command that cannot be run; a rule without effect, or with more effect than it seems; a call that weakens a guarantee; a home or
- * a folder that plugins share; a folder with what is not the plugin's.
+ * a folder that plugins share; a folder with what is not the plugin's; processes that plugins can take from each other.
  */
 export interface CheckWarning {
   readonly plugin: string;
   /** `FILE:LINE` */
   readonly place: string;
   readonly message: string;
+}
+
+export function describeWarning({ plugin, place, message }: CheckWarning): string {
+  return printable(`${place}: plugins.${plugin}: ${message}`);
 }

@@ -7,14 +7,16 @@ import type { Config, LoadedPlugin } from '../../shared/config/load-config.js';
 import { DEFAULT_CONFIG } from '../../shared/own-files.js';
 import { compilePolicy } from '../../shared/policy/compile-policy.js';
 import { printable } from '../../shared/printable.js';
+import { processesInAll } from '../host/processes-in-all.js';
 import { hostFiles } from '../supervisor/files/host-files.js';
-import type { CheckWarning } from './check-warning.js';
+import { type CheckWarning, describeWarning } from './check-warning.js';
 import { paint } from './colour.js';
 import { commandWarnings } from './command-warnings.js';
 import { configFile } from './config-file.js';
 import { homeWarnings } from './home-warnings.js';
 import { hostWarnings } from './host-warnings.js';
 import { loadChecked, ownFilesIn, problemsOfPlugins } from './load-checked.js';
+import { processWarnings } from './process-warnings.js';
 import { sharedFolderWarnings } from './shared-folder-warnings.js';
 
 interface CheckReport {
@@ -76,6 +78,7 @@ async function checkFile(file: string | undefined): Promise<CheckReport> {
       ...commandWarnings(config),
       ...homeWarnings(config),
       ...sharedFolderWarnings(config, hostFiles),
+      ...processWarnings(config, processesInAll()),
       ...hostWarnings(config, ownFilesIn(config).files, hostFiles),
     ],
   };
@@ -110,10 +113,6 @@ function describeReport(file: string, { ok, plugins, rules, problems, warnings }
       : `${name}: ${count(problems.length, 'error')}`,
   ];
   return `${lines.join('\n')}\n`;
-}
-
-function describeWarning({ plugin, place, message }: CheckWarning): string {
-  return printable(`${place}: plugins.${plugin}: ${message}`);
 }
 
 const count = (number: number, what: string): string => `${number} ${what}${number === 1 ? '' : 's'}`;

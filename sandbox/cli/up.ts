@@ -5,18 +5,21 @@ import type { Config } from '../../shared/config/load-config.js';
 import type { PluginConfig } from '../../shared/config/plugin-config.js';
 import { PosternError } from '../../shared/errors.js';
 import { OUTPUT_TIMEOUT_MS } from '../../shared/limits.js';
+import { processesInAll } from '../host/processes-in-all.js';
 import { problemOf } from '../supervisor/files/start-problem.js';
 import { PluginGroup } from '../supervisor/plugin-group.js';
 import { PluginKeeper, type PluginStarter, type PluginWatcher } from '../supervisor/plugin-keeper.js';
 import type { PluginEnd } from '../supervisor/start/sandbox.js';
 import { captureStreams, type StandardStreams } from '../supervisor/start/standard-streams.js';
 import { Supervisor } from '../supervisor/supervisor.js';
+import { describeWarning } from './check-warning.js';
 import { configFile } from './config-file.js';
 import { isIgnored } from './keep-ignoring.js';
 import { limitOutput } from './limit-output.js';
 import { loadChecked, placed } from './load-checked.js';
 import { asYamlItems } from './pasted-rule.js';
 import { PluginLines } from './plugin-lines.js';
+import { processWarnings } from './process-warnings.js';
 import { limitLines, ownProgram, refusalLine } from './refusal-line.js';
 import { describeError, say } from './say.js';
 import { unseenLine } from './unseen-line.js';
@@ -61,6 +64,8 @@ async function up(named: string | undefined): Promise<number> {
     say(describeError(error));
     return 2;
   }
+  for (const warning of processWarnings(config, processesInAll()))
+    say(`warning: ${describeWarning(warning)}`);
   const configs = config.plugins.map((plugin) => plugin.config);
   const supervisor = new Supervisor({
     plugins: configs,

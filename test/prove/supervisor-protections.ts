@@ -220,7 +220,7 @@ export const supervisorProtections: readonly Protection[] = [
   },
   {
     name: "check: a new line in a name begins no line of check's",
-    file: 'sandbox/cli/check',
+    file: 'sandbox/cli/check-warning',
     right: 'return printable(',
     wrong: 'return (',
     tests: ['escape/planted-hints'],
@@ -425,6 +425,14 @@ export const supervisorProtections: readonly Protection[] = [
     wrong: '',
     tests: ['integration/commands'],
     pattern: 'warns of a folder by which',
+  },
+  {
+    name: 'check: limits of processes that are too many in sum are told',
+    file: 'sandbox/cli/process-warnings',
+    right: 'sum <= inAll',
+    wrong: 'true',
+    tests: ['integration/process-warnings'],
+    pattern: 'warn a user of plugins',
   },
   {
     name: 'supervisor: the environment is an allowlist',
