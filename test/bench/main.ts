@@ -1,77 +1,56 @@
-// npm run bench: what each egress costs, beside a direct connection in the same run, in turn. Options: --json, --quick,
-// and words to choose what runs: "transparent", "channel", "C", "Node", "policy".
-import { execFileSync, spawnSync } from 'node:child_process';
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { compareBulk } from './compare-bulk.js';
-import { compareConnects } from './compare-connects.js';
-import { type Egress, openPair } from './open-pair.js';
-import { benchPolicy } from './policy.js';
+// npm run bench [-- [--quick] [--json] [--rounds N] [--dist DIR]… NAME…]: what postern costs, beside a direct connection, the least that its
+// mechanisms cost in C, and other programs for the same purpose. A NAME is that of a measure, or how it begins. Several DIR are compared in the
+// same rounds. Exit status: 0, or 2 for wrong usage.
+import { constants } from 'node:os';
+import { parseArgs } from 'node:util';
+import { checkoutsOf } from './checkouts.js';
+import { compilePrograms } from './compile.js';
+import { describeHost, doubtsOf } from './host.js';
+import type { Bench } from './measure.js';
+import { MEASURES } from './measures.js';
+import type { Report } from './report/report.js';
+import { textOfReport } from './report/terminal.js';
+import { runMeasure } from './run-measure.js';
+import type { MeasureResult } from './summarize.js';
 
-const words = process.argv.slice(2);
-const quick = words.includes('--quick');
-const json = words.includes('--json');
-const wanted = words.filter((word) => !word.startsWith('--'));
-const chosen = (...names: readonly string[]): boolean => wanted.every((word) => names.includes(word));
-const CONNECTS = quick ? { rounds: 2, connects: 256 } : { rounds: 8, connects: 1_024 };
-const BULK = quick ? { rounds: 2, bytes: 64 * 1024 * 1024 } : { rounds: 10, bytes: 1024 * 1024 * 1024 };
-const EGRESSES: readonly Egress[] = [
-  { name: 'channel', client: 'Node' },
-  { name: 'transparent', client: 'Node' },
-  { name: 'transparent', client: 'C' },
-];
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    json: { type: 'boolean', default: false },
+    quick: { type: 'boolean', default: false },
+    rounds: { type: 'string' },
+    dist: { type: 'string', multiple: true, default: [] },
+  },
+});
+const matches = (name: string, word: string): boolean => name === word || name.startsWith(`${word}-`);
+const unknown = positionals.filter((word) => !MEASURES.some(({ name }) => matches(name, word)));
+const rounds = values.rounds === undefined ? undefined : Number(values.rounds);
+if (unknown.length > 0 || (rounds !== undefined && !(Number.isInteger(rounds) && rounds > 0))) {
+  const names = MEASURES.map(({ name }) => name).join(', ');
+  console.error(
+    unknown.length > 0 ? `There is no measure ${unknown.join(', ')}; there are ${names}` : '--rounds N',
+  );
+  process.exit(2);
+}
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+  process.once(signal, () => process.exit(128 + constants.signals[signal]));
 
-async function compare(egress: Egress, programs: string, pin: readonly string[]): Promise<object[]> {
-  const pair = await openPair(egress, programs, pin);
-  const rows: object[] = [];
-  for (const abreast of [1, 64]) rows.push(await compareConnects(egress, pair, { abreast, ...CONNECTS }));
-  // The socket is the same, whichever program opened it.
-  if (egress.client === 'Node') rows.push(await compareBulk(egress, pair, BULK));
-  await pair.end();
-  return rows;
+const began = performance.now();
+const host = describeHost();
+const bench: Bench = {
+  quick: values.quick,
+  checkouts: checkoutsOf(values.dist),
+  programs: compilePrograms(),
+  say: (text) => {
+    const seconds = ((performance.now() - began) / 1_000).toFixed(1);
+    process.stderr.write(`${seconds.padStart(6)} s  ${text}\n`);
+  },
+};
+const measures: MeasureResult[] = [];
+for (const measure of MEASURES) {
+  if (positionals.length > 0 && !positionals.some((word) => matches(measure.name, word))) continue;
+  measures.push(await runMeasure(measure, bench, rounds));
 }
-
-function compile(folder: string): void {
-  for (const program of ['connects', 'accepts']) {
-    const source = fileURLToPath(new URL(`${program}.c`, import.meta.url));
-    execFileSync('cc', ['-O2', '-pthread', '-o', join(folder, program), source]);
-  }
-}
-
-function show(row: object): string {
-  return Object.entries(row)
-    .map(([key, value]) =>
-      typeof value === 'number' ? `${key} ${value.toFixed(key.includes('ratio') ? 2 : 0)}` : value,
-    )
-    .join('  ');
-}
-
-const report: Record<string, unknown> = {};
-const programs = mkdtempSync(join(tmpdir(), 'postern-bench-'));
-chmodSync(programs, 0o755);
-try {
-  compile(programs);
-  for (const pinned of [false, true]) {
-    if (pinned && spawnSync('taskset', ['-c', '0', 'true']).status !== 0) break;
-    const title = pinned ? 'pinned to one core' : 'not pinned';
-    const rows: object[] = [];
-    if (!json) console.log(`\n${title}`);
-    for (const egress of EGRESSES.filter(({ name, client }) => chosen(name, client))) {
-      const found = await compare(egress, programs, pinned ? ['taskset', '-c', '0'] : []);
-      rows.push(...found);
-      if (!json) for (const row of found) console.log(`  ${show(row)}`);
-    }
-    report[title] = rows;
-  }
-} finally {
-  rmSync(programs, { recursive: true });
-}
-if (chosen('policy')) {
-  const policy = await benchPolicy();
-  report['policy'] = policy;
-  if (!json) console.log(`\npolicy\n  ${JSON.stringify(policy)}`);
-}
-if (json) console.log(JSON.stringify(report));
+const report: Report = { host, doubts: doubtsOf(host), quick: values.quick, measures };
+process.stdout.write(values.json ? `${JSON.stringify(report)}\n` : textOfReport(report));
 process.exit(0);

@@ -1,0 +1,17 @@
+// The server that clients in C connect to. It counts, so that no connect is believed that it did not hear.
+import { join } from 'node:path';
+import { LineProgram } from '../line-program.js';
+
+export interface Upstream {
+  readonly port: string;
+  /** Accepts what waits. @returns how many connections it has accepted */
+  readonly accepted: () => Promise<number>;
+  readonly end: () => Promise<void>;
+}
+
+/** @param programs the folder of the compiled C programs */
+export async function startUpstream(programs: string): Promise<Upstream> {
+  const program = new LineProgram([join(programs, 'accepts')]);
+  const port = await program.line();
+  return { port, accepted: () => program.ask<number>('count'), end: () => program.end() };
+}
