@@ -15,7 +15,7 @@ import { commandWarnings } from './command-warnings.js';
 import { configFile } from './config-file.js';
 import { homeWarnings } from './home-warnings.js';
 import { hostWarnings } from './host-warnings.js';
-import { loadChecked, ownFilesIn, problemsOfPlugins } from './load-checked.js';
+import { loadChecked, ownFilesIn, plansOf, problemsOfPlugins } from './load-checked.js';
 import { processWarnings } from './process-warnings.js';
 import { sharedFolderWarnings } from './shared-folder-warnings.js';
 
@@ -77,7 +77,7 @@ async function checkFile(file: string | undefined): Promise<CheckReport> {
       ...config.plugins.flatMap(warningsOf),
       ...commandWarnings(config),
       ...homeWarnings(config),
-      ...sharedFolderWarnings(config, hostFiles),
+      ...sharedFolderWarnings(config, plansOf(config), hostFiles),
       ...processWarnings(config, processesInAll()),
       ...hostWarnings(config, ownFilesIn(config).files, hostFiles),
     ],

@@ -5,7 +5,14 @@ import type { PluginConfig } from '../../shared/config/plugin-config.js';
 import type { OwnFiles } from '../host/own-files.js';
 import type { StartProblem } from '../supervisor/files/start-problem.js';
 import { auditProblem } from '../supervisor/record/audit-place.js';
-import { ownFilesOf, pluginProblems, startHostOf, startProblems } from '../supervisor/start-problems.js';
+import type { PlannedPlugin } from '../supervisor/root/shared-trees.js';
+import {
+  ownFilesOf,
+  plannedPlugins,
+  pluginProblems,
+  startHostOf,
+  startProblems,
+} from '../supervisor/start-problems.js';
 
 /** The code, the configuration and the audit file. */
 export function ownFilesIn(config: Config): OwnFiles {
@@ -31,6 +38,12 @@ export async function problemsOfPlugins(config: Config): Promise<readonly Config
   for (const plugin of plugins)
     problems.push(...(await pluginProblems(plugin, host)).map((problem) => placed(config, problem)));
   return problems;
+}
+
+/** What each plugin would see, of a file without problems. */
+export function plansOf(config: Config): readonly PlannedPlugin[] {
+  const plugins = pluginsOf(config);
+  return plannedPlugins(plugins, startHostOf(plugins, ownFilesIn(config)));
 }
 
 /** @returns the problem with its place in the file */

@@ -1,50 +1,69 @@
 // Warnings of `check` about a folder that one plugin writes and another one writes or sees. What lies there is no secret between them.
-import type { Config, PathList } from '../../shared/config/load-config.js';
+import type { Config, LoadedPlugin, PathList } from '../../shared/config/load-config.js';
 import type { HostFiles } from '../supervisor/files/host-files.js';
-import { isWithin } from '../supervisor/files/path-within.js';
+import {
+  type PlannedPlugin,
+  type SharedTree,
+  type ShownTree,
+  sharedTrees,
+} from '../supervisor/root/shared-trees.js';
 import type { CheckWarning } from './check-warning.js';
 
-interface Shown {
-  readonly plugin: string;
-  readonly list: PathList;
+/** Where the file names what a plugin sees, and how. */
+interface Named {
   readonly path: string;
-  readonly real: string;
+  readonly place: string | undefined;
+  readonly does: string;
+  readonly fix: string;
 }
 
-/** A folder within what another plugin writes is no warning: it is refused (`path_not_apart`). */
+/** A folder within what another plugin writes is no warning: it is refused (`path_not_apart`). So is a home that two plugins name: see home-warnings.ts. */
 export function sharedFolderWarnings(
-  { plugins, placeOfPath }: Config,
+  config: Config,
+  plans: readonly PlannedPlugin[],
   host: HostFiles,
 ): readonly CheckWarning[] {
-  const shown = plugins.flatMap(({ config: { name, writable, visible } }) =>
-    Object.entries({ writable, visible }).flatMap(([list, paths]) =>
-      paths.map(
-        (path): Shown => ({ plugin: name, list: list as PathList, path, real: host.real(path) ?? path }),
-      ),
-    ),
-  );
-  return shown.flatMap((one, index) => {
-    const other = shown.find(
-      (another, position) =>
-        another.plugin !== one.plugin &&
-        (another.list === 'writable' ? position < index || one.list === 'visible' : false) &&
-        isWithin(another.real, one.real),
-    );
-    if (other === undefined) return [];
-    return [
-      {
-        plugin: one.plugin,
-        place: placeOfPath(one.plugin, one.list, one.path) ?? '',
-        message: describe(one, other),
-      },
-    ];
+  const pluginOf = (name: string): LoadedPlugin | undefined =>
+    config.plugins.find((plugin) => plugin.config.name === name);
+  return sharedTrees(plans, host).flatMap((shared) => {
+    const [one, other] = [pluginOf(shared.plugin), pluginOf(shared.writer)];
+    if (one === undefined || other === undefined) return [];
+    if (shared.tree.isHome && shared.written.isHome && one.config.home === other.config.home) return [];
+    const named = nameOf(one, shared.tree, config, host);
+    const place = named.place ?? config.placeOf(['plugins', shared.plugin]) ?? '';
+    const { path } = nameOf(other, shared.written, config, host);
+    return [{ plugin: shared.plugin, place, message: describe(shared, named, path) }];
   });
 }
 
-function describe({ list, path }: Shown, { plugin, path: written }: Shown): string {
-  const does = list === 'writable' ? 'write' : 'read';
-  const passes =
-    list === 'writable' ? 'they can pass each other files there' : 'it can pass this plugin files there';
+function nameOf({ config }: LoadedPlugin, tree: ShownTree, file: Config, host: HostFiles): Named {
+  const { name, cwd, home } = config;
+  const isHere = (path: string): boolean => (host.real(path) ?? path) === tree.source;
+  const fix = 'give each plugin a folder that no other plugin names';
+  const does = `which this plugin may ${tree.writable ? 'write' : 'read'}`;
+  if (tree.isHome && home !== undefined)
+    return {
+      path: home,
+      place: file.placeOf(['plugins', name, 'home']),
+      does: "this plugin's home",
+      fix: 'give each plugin a home that no other plugin names',
+    };
+  const list: PathList = tree.writable ? 'writable' : 'visible';
+  const listed = config[list].find(isHere);
+  if (listed !== undefined) return { path: listed, place: file.placeOfPath(name, list, listed), does, fix };
+  if (tree.isNamed || !isHere(cwd)) return { path: tree.source, place: undefined, does, fix };
+  return {
+    path: cwd,
+    place: file.placeOf(file.keyOf(name, ['cwd'])),
+    does: 'where this plugin starts',
+    fix: 'start this plugin in a folder (cwd) that no other plugin writes',
+  };
+}
+
+function describe({ tree, writer }: SharedTree, { path, does, fix }: Named, written: string): string {
+  const passes = tree.writable
+    ? 'they can pass each other files there'
+    : 'it can pass this plugin files there';
   const folder = path === written ? `"${path}"` : `"${written}", in "${path}"`;
-  return `The plugin "${plugin}" may write ${folder}, which this plugin may ${does}: ${passes}; give each plugin a folder that no other plugin names`;
+  return `The plugin "${writer}" may write ${folder}, ${does}: ${passes}; ${fix}`;
 }

@@ -11,6 +11,7 @@ import { problemOf, type StartProblem } from './files/start-problem.js';
 import { allHomes } from './home/home-directories.js';
 import { homeProblems, withoutTopLink } from './home/home-problems.js';
 import { examineHome } from './home/kept-home.js';
+import type { PlannedPlugin } from './root/shared-trees.js';
 import { startedFiles } from './root/started-files.js';
 import { planPlugin, type StartHost } from './start/plan-plugin.js';
 import { refuseOwnPipes } from './start/refuse-own-pipes.js';
@@ -81,6 +82,15 @@ export async function pluginProblems(
     note(error);
   }
   return problems;
+}
+
+/** What each plugin would see. Only for plugins of which nothing is refused. */
+export function plannedPlugins(plugins: readonly PluginConfig[], host: StartHost): readonly PlannedPlugin[] {
+  return plugins.map((config) => ({
+    name: config.name,
+    entries: planPlugin(config, ANY_IDS, host).plan.entries,
+    named: [...config.writable, ...config.visible].map((path) => hostFiles.real(path) ?? path),
+  }));
 }
 
 function refusedBy(plugin: string, work: () => void): StartProblem | undefined {

@@ -100,6 +100,27 @@ test('check warns of a folder by which plugins can reach each other, with its li
     assert.match(message, /files there; give each plugin a folder that no other plugin names$/);
 });
 
+test('check warns of a working directory that another plugin writes, and not of what is hidden', async () => {
+  const cwd = folderWith(`plugins:
+  a:
+    command: [sh]
+    filesystem: {writable: [place, data/own]}
+  b:
+    command: [sh]
+    cwd: place
+  c:
+    command: [sh]
+    filesystem: {visible: [data], hidden: [data/own]}
+`);
+  for (const name of ['place', 'data/own']) mkdirSync(join(cwd, name), { recursive: true });
+  const { stdout } = await postern(['check'], { as: anyone, cwd });
+  assert.deepEqual(stdout.split('\n'), [
+    `warning  ./postern.yaml:7: plugins.b: The plugin "a" may write "${cwd}/place", where this plugin starts: it can pass this plugin files there; start this plugin in a folder (cwd) that no other plugin writes`,
+    './postern.yaml: 3 plugins, 0 rules, 1 warning',
+    '',
+  ]);
+});
+
 test('check warns of a home that two plugins share and of a home_mib without effect, and refuses a bad home', async () => {
   const cwd = folderWith(`plugins:
   a: {command: [node], home: ./kept, limits: {home_mib: 5}}

@@ -421,10 +421,18 @@ export const supervisorProtections: readonly Protection[] = [
   {
     name: 'check: a folder by which plugins can reach each other is told',
     file: 'sandbox/cli/check',
-    right: '...sharedFolderWarnings(config, hostFiles)',
+    right: '...sharedFolderWarnings(config, plansOf(config), hostFiles)',
     wrong: '',
     tests: ['integration/commands'],
     pattern: 'warns of a folder by which',
+  },
+  {
+    name: 'check: a bind mount of a folder by which plugins can reach each other is told',
+    file: 'sandbox/supervisor/root/shared-trees',
+    right: '[written.source, ...host.aliases(written.source)]',
+    wrong: '[written.source]',
+    tests: ['supervisor/root/shared-trees'],
+    pattern: 'counts a bind mount',
   },
   {
     name: 'check: limits of processes that are too many in sum are told',
