@@ -9,7 +9,7 @@ const bench = (...args: readonly string[]): { status: number | null; stdout: str
   spawnSync(process.execPath, [main, ...args], { encoding: 'utf8' });
 
 test('the bench measures connects, and reports every contestant and aim', () => {
-  const { status, stdout, stderr } = bench('--json', '--quick', '--rounds', '2', 'connect-trap-64');
+  const { status, stdout, stderr } = bench('--json', '--quick', '--rounds', '2', 'connect-c-64');
   assert.equal(status, 0, stderr);
   const report = JSON.parse(stdout);
   assert.ok(report.host.kernel.startsWith('Linux '));
@@ -29,5 +29,5 @@ test('the bench measures connects, and reports every contestant and aim', () => 
 test('a measure that does not exist is wrong usage, and the message names those that do', () => {
   const { status, stderr } = bench('nothing');
   assert.equal(status, 2);
-  assert.match(stderr, /no measure nothing; there are connect-trap, /);
+  assert.match(stderr, /no measure nothing; there are connect-c, /);
 });

@@ -1,19 +1,24 @@
-// The measured program in Node, the same inside a sandbox and outside: it connects by the channel if its argument says so, else by
-// itself. It takes commands as lines on stdin, and answers with JSON lines on stdout.
+// The measured program in Node, the same inside a sandbox and outside: like c/connects.c. It uses no module but Node's, and the client library
+// that its argument names, so a copy of it runs anywhere.
+//
+// client IP PORT [LIBRARY]
 import { once } from 'node:events';
 import { connect as connectDirect, type Socket } from 'node:net';
 import { createInterface } from 'node:readline';
-import { connect as connectByChannel } from 'postern/plugin';
 
-const byChannel = process.argv[3] === 'channel';
-const port = Number(process.argv[2]);
+const [, , host = '', port = '', library] = process.argv;
+const destination = { host, port: Number(port) };
 
-async function open(): Promise<Socket> {
-  if (byChannel) return connectByChannel({ host: '127.0.0.1', port });
-  const socket = connectDirect(port, '127.0.0.1');
-  await once(socket, 'connect');
-  return socket;
-}
+type Connect = (to: typeof destination) => Promise<Socket>;
+
+const connect: Connect =
+  library === undefined
+    ? async () => {
+        const socket = connectDirect(destination);
+        await once(socket, 'connect');
+        return socket;
+      }
+    : ((await import(library)) as { connect: Connect }).connect;
 
 /** Microseconds of each of `count` connects, `abreast` at a time. */
 async function connects(count: number, abreast: number): Promise<{ micros: number[]; seconds: number }> {
@@ -21,9 +26,9 @@ async function connects(count: number, abreast: number): Promise<{ micros: numbe
   const began = process.hrtime.bigint();
   await Promise.all(
     Array.from({ length: abreast }, async () => {
-      for (let left = count / abreast; left > 0; left -= 1) {
+      for (let left = Math.floor(count / abreast); left > 0; left -= 1) {
         const start = process.hrtime.bigint();
-        const socket = await open();
+        const socket = await connect(destination);
         micros.push(Number(process.hrtime.bigint() - start) / 1000);
         socket.destroy();
       }
@@ -32,25 +37,9 @@ async function connects(count: number, abreast: number): Promise<{ micros: numbe
   return { micros, seconds: Number(process.hrtime.bigint() - began) / 1e9 };
 }
 
-/** Seconds to receive that many bytes over one socket. */
-async function bulk(bytes: number): Promise<number> {
-  const socket = await open();
-  const start = process.hrtime.bigint();
-  socket.write(`${bytes}\n`);
-  let left = bytes;
-  socket.on('data', (chunk: Buffer) => {
-    left -= chunk.length;
-    if (left <= 0) socket.destroy();
-  });
-  await once(socket, 'close');
-  if (left !== 0) throw new Error(`${left} bytes are missing`);
-  return Number(process.hrtime.bigint() - start) / 1e9;
-}
-
+console.log('ready');
 for await (const line of createInterface({ input: process.stdin })) {
-  const [word, a = '0', b = '1'] = line.split(' ');
-  if (word === 'connects') console.log(JSON.stringify(await connects(Number(a), Number(b))));
-  else if (word === 'bulk') console.log(JSON.stringify({ seconds: await bulk(Number(a)) }));
-  else break;
+  const [, count, abreast] = line.split(' ').map(Number);
+  console.log(JSON.stringify(await connects(count ?? 0, abreast ?? 1)));
 }
 process.exit(0);

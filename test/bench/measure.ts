@@ -45,8 +45,8 @@ export interface Figure {
   readonly title: string;
   readonly unit: string;
   readonly better: 'less' | 'more';
-  /** The contestant that all ratios are to. */
-  readonly baseline: string;
+  /** The contestant that all ratios are to. Missing: the value is compared with nothing. */
+  readonly baseline?: string;
   readonly aims: readonly Aim[];
 }
 

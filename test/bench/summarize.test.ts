@@ -40,7 +40,7 @@ test('a ratio is the median of the ratios of each round, not the ratio of the me
   assert.deepEqual(
     rows.map(({ median, ratio }) => [median, ratio]),
     [
-      [20, 1],
+      [20, undefined],
       [60, 2],
     ],
   );

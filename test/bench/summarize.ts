@@ -16,9 +16,9 @@ export interface Row {
   readonly checkout?: string;
   readonly median: number;
   readonly spread: number;
-  /** To the baseline, the median of the ratios of each round. */
-  readonly ratio: number;
-  readonly ratioSpread: number;
+  /** To the baseline, the median of the ratios of each round. Missing for the baseline itself, and where there is none. */
+  readonly ratio?: number;
+  readonly ratioSpread?: number;
   /** To the same contestant of the first checkout. */
   readonly change?: number;
   readonly changeSpread?: number;
@@ -40,7 +40,7 @@ export interface FigureResult {
   readonly title: string;
   readonly unit: string;
   readonly better: Figure['better'];
-  readonly baseline: string;
+  readonly baseline?: string;
   readonly rows: readonly Row[];
   readonly aims: readonly AimResult[];
 }
@@ -73,10 +73,11 @@ export function summarize(
 
 function figureResult(figure: Figure, all: Values): FigureResult {
   const { key, title, unit, better, baseline } = figure;
-  const base = all.find(({ one }) => one.name === baseline)?.values;
-  if (base === undefined) throw new Error(`No contestant of "${title}" is called "${baseline}"`);
+  const base = baseline === undefined ? undefined : all.find(({ one }) => one.name === baseline);
+  if (baseline !== undefined && base === undefined)
+    throw new Error(`No contestant of "${title}" is called "${baseline}"`);
   const rows = all.map(({ one, values }): Row => {
-    const ratios = pairedRatios(values, base);
+    const ratios = base === undefined || base.one === one ? undefined : pairedRatios(values, base.values);
     const first = all.find((other) => other.one.name === one.name);
     const changes = first === undefined || first.one === one ? undefined : pairedRatios(values, first.values);
     return {
@@ -85,8 +86,7 @@ function figureResult(figure: Figure, all: Values): FigureResult {
       ...(one.checkout !== undefined && { checkout: one.checkout }),
       median: median(values),
       spread: spread(values),
-      ratio: median(ratios),
-      ratioSpread: spread(ratios),
+      ...(ratios !== undefined && { ratio: median(ratios), ratioSpread: spread(ratios) }),
       ...(changes !== undefined && { change: median(changes), changeSpread: spread(changes) }),
       values,
     };
@@ -96,7 +96,7 @@ function figureResult(figure: Figure, all: Values): FigureResult {
       .filter(({ one }) => one.name === aim.of)
       .map(({ one, values }) => aimResult(aim, figure, one, values, all)),
   );
-  return { key, title, unit, better, baseline, rows, aims };
+  return { key, title, unit, better, ...(baseline !== undefined && { baseline }), rows, aims };
 }
 
 function aimResult(

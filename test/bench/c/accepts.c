@@ -1,6 +1,5 @@
 // The upstream of connects.c: accepts and sends nothing. It closes each connection after its client did, so that the client is in
 // TIME_WAIT, as with most servers. Prints its port. At each line on stdin it accepts what waits, and prints how many it has accepted.
-#define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <poll.h>
 #include <stdio.h>

@@ -1,5 +1,4 @@
 // The parts of limit.c, the least that a broker in C needs for a connect.
-#define _GNU_SOURCE
 #include <stdbool.h>
 
 // Connects sockets to the address that each message names, and hands them over. Ends when the client has ended.

@@ -10,8 +10,8 @@ export function textOfReport({ host, doubts, measures }: Report): string {
     ...doubts.map((doubt) => `Doubtful: ${doubt}`),
     ...measures.flatMap(textOfMeasure),
     '',
-    "Medians of the rounds. A ratio is the median of each round's ratio. The spread is that of the ratios: the middle 80 % of",
-    'them, as a share of the median.',
+    "Medians of the rounds. A ratio is the median of each round's ratio. The spread is that of the ratios, or of the values where",
+    'there is no ratio: the middle 80 %, as a share of the median.',
     '',
   ].join('\n');
 }
@@ -26,11 +26,19 @@ function textOfMeasure({ name, title, rounds, figures, absent }: MeasureResult):
 }
 
 function textOfFigure({ title, unit, baseline, rows, aims }: FigureResult): string[] {
-  const changed = rows.some(({ change }) => change !== undefined);
   const [first] = rows.flatMap(({ checkout }) => checkout ?? []);
-  const head = [title, unit, `to ${baseline}`, 'spread', ...(changed ? [`to ${first}`, 'spread'] : [])];
-  const table = [head, ...rows.map((row) => cellsOf(row, baseline, changed))];
-  const widths = head.map((_, column) => Math.max(...table.map((cells) => cells[column]?.length ?? 0)));
+  const columns: Column[] = [
+    { head: title, cell: labelOf },
+    { head: unit, cell: (row) => short(row.median) },
+    { head: `to ${baseline}`, cell: ({ ratio }) => (ratio === undefined ? '' : short(ratio)) },
+    { head: 'spread', cell: (row) => textOfSpread(row.ratioSpread ?? row.spread) },
+    { head: `to ${first}`, cell: ({ change }) => (change === undefined ? '' : short(change)) },
+    { head: 'spread', cell: (row) => textOfSpread(row.changeSpread) },
+  ];
+  const changed = rows.some(({ change }) => change !== undefined);
+  const shown = columns.filter((_, index) => (index === 2 ? baseline !== undefined : index < 4 || changed));
+  const table = [shown.map(({ head }) => head), ...rows.map((row) => shown.map(({ cell }) => cell(row)))];
+  const widths = shown.map((_, column) => Math.max(...table.map((cells) => cells[column]?.length ?? 0)));
   const lines = table.map((cells) =>
     cells
       .map((cell, column) =>
@@ -41,23 +49,14 @@ function textOfFigure({ title, unit, baseline, rows, aims }: FigureResult): stri
   return [...lines, ...aims.map(textOfAim)].map((line) => `  ${line}`);
 }
 
-function cellsOf(row: Row, baseline: string, changed: boolean): string[] {
-  const isBase = row.contestant === baseline;
-  const spreads = (value: number): string => `${percent(value)}${value > WIDE_SPREAD ? ' WIDE' : ''}`;
-  return [
-    labelOf(row),
-    short(row.median),
-    isBase ? '' : short(row.ratio),
-    spreads(isBase ? row.spread : row.ratioSpread),
-    ...(changed
-      ? [row.change, row.changeSpread].map((value, index) => optional(value, index === 1, spreads))
-      : []),
-  ];
+interface Column {
+  readonly head: string;
+  readonly cell: (row: Row) => string;
 }
 
-function optional(value: number | undefined, isSpread: boolean, spreads: (value: number) => string): string {
+function textOfSpread(value: number | undefined): string {
   if (value === undefined) return '';
-  return isSpread ? spreads(value) : short(value);
+  return `${percent(value)}${value > WIDE_SPREAD ? ' WIDE' : ''}`;
 }
 
 function labelOf({ contestant, checkout }: Pick<Row, 'contestant' | 'checkout'>): string {
