@@ -12,6 +12,7 @@ import {
 } from '../../shared/config/plugin-config.js';
 import { resolveListeners } from '../../shared/config/resolve-listeners.js';
 import { PosternError } from '../../shared/errors.js';
+import { shellWord } from '../host/shell-word.js';
 import { outsideEnvironment } from '../supervisor/start/outside-environment.js';
 import { addedCalls } from './call-options.js';
 import { dnsOption } from './dns-option.js';
@@ -126,14 +127,17 @@ function nameOf(program: string): string {
 function listenersOf(texts: readonly string[]): readonly ListenConfig[] {
   const entries = texts.map((text) => {
     const parsed = parseListen(text);
-    if (!parsed.ok) throw badListener(parsed.message, `write --listen ${parsed.suggestion}`);
+    if (!parsed.ok) throw badListener(parsed.message, `write --listen ${shellWord(parsed.suggestion)}`);
     return parsed.listen;
   });
   const resolved = resolveListeners(entries, process.cwd());
   if (resolved.ok) return resolved.listeners;
   const [{ message, suggestion, index } = { message: 'No listeners', index: 0 }] = resolved.problems;
   const name = entries[index]?.name;
-  throw badListener(message, suggestion === undefined ? undefined : `try --listen ${name}=${suggestion}`);
+  throw badListener(
+    message,
+    suggestion === undefined ? undefined : `try --listen ${shellWord(`${name}=${suggestion}`)}`,
+  );
 }
 
 function badListener(message: string, fix: string | undefined): PosternError {

@@ -1,4 +1,5 @@
 // Whether a sandbox's launcher may read postern's own files.
+import { shellWord } from '../host/shell-word.js';
 import type { Check } from './check.js';
 import type { HostFacts } from './host-facts.js';
 
@@ -12,7 +13,7 @@ export function checkOwnCode({ root, ownCode, nodePath }: HostFacts): Check {
     state: 'missing',
     found: `"${closed.path}" has mode ${closed.mode}`,
     fix: inside
-      ? `Let other users read what lies in that folder:\n  chmod -R o+rX '${folder}'`
-      : `Let other users run Node:\n  chmod o+rx '${nodePath}'`,
+      ? `Let other users read what lies in that folder:\n  chmod -R o+rX ${shellWord(folder)}`
+      : `Let other users run Node:\n  chmod o+rx ${shellWord(nodePath)}`,
   };
 }

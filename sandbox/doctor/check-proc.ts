@@ -2,6 +2,7 @@
 
 import { confiningProfile, containerFix, FILTER_SIGN, filterFix } from '../host/container-fix.js';
 import { coveredProc } from '../host/covered-proc.js';
+import { shellWord } from '../host/shell-word.js';
 import type { Check } from './check.js';
 import type { HostFacts } from './host-facts.js';
 
@@ -15,7 +16,7 @@ export function checkProc(facts: HostFacts): Check {
       ...check,
       state: 'missing',
       found: `masked by mounts on ${covered.join(', ')}`,
-      fix: containerFix(facts) ?? `Remove the mounts, as root:\n  umount ${covered.join(' ')}`,
+      fix: containerFix(facts) ?? `Remove the mounts, as root:\n  umount ${covered.map(shellWord).join(' ')}`,
     };
   }
   if (freshProc === undefined)

@@ -3,6 +3,7 @@ import { CONTAINER_CALLS } from '../../shared/container-calls.js';
 import { bundlePath } from '../../shared/own-files.js';
 import type { Confinement } from './confinement.js';
 import { coveredProc } from './covered-proc.js';
+import { shellWord } from './shell-word.js';
 
 const CALLS = Object.keys(CONTAINER_CALLS)
   .join(', ')
@@ -113,7 +114,7 @@ function obstacles(facts: Confinement): Obstacles {
 }
 
 function makingProfile(engine: 'docker' | 'podman', nodePath: string): readonly string[] {
-  const script = `${engine} run --rm -i --entrypoint ${nodePath} IMAGE ${SCRIPT} -`;
+  const script = `${engine} run --rm -i --entrypoint ${shellWord(nodePath)} IMAGE ${shellWord(SCRIPT)} -`;
   const from =
     engine === 'docker'
       ? { words: `Docker's default, which is\n  ${DOCKER_DEFAULT}`, file: 'default.json' }
@@ -146,7 +147,7 @@ function manifest(facts: Confinement): string {
       ? [
           `Make ${PROFILE} first, in /var/lib/kubelet/seccomp of each node, from an engine's default: Podman's (${PODMAN_DEFAULT}),`,
           `or Docker's (${DOCKER_DEFAULT}):`,
-          `  node ${SCRIPT} --kubernetes default.json >${PROFILE}`,
+          `  node ${shellWord(SCRIPT)} --kubernetes default.json >${PROFILE}`,
         ]
       : []),
   ].join('\n');

@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { PosternError } from '../../shared/errors.js';
 import { tryLock } from '../../shared/sys/fcntl.js';
 import { OwnedFd } from '../../shared/sys/owned-fd.js';
+import { shellWord } from './shell-word.js';
 
 const { O_CREAT, O_NOFOLLOW, O_RDONLY } = constants;
 
@@ -100,7 +101,7 @@ function requireOwn(locks: string): string {
     const found = lstatSync(folder);
     if (found.isDirectory() && found.uid === process.geteuid?.() && (found.mode & 0o022) === 0) continue;
     throw new PosternError('no_id_range', `"${folder}" is not a folder that only this root may write`, {
-      fix: `remove it, or: chown 0:0 ${folder} && chmod 755 ${folder}`,
+      fix: `remove it, or: chown 0:0 ${shellWord(folder)} && chmod 755 ${shellWord(folder)}`,
     });
   }
   return locks;

@@ -2,13 +2,15 @@
 // put code into the operator's shell, nor a further rule into a list. A shell and a YAML parser judge here.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { parse } from 'yaml';
 import { ruleFileOf } from '../../sandbox/cli/describe-learnt.js';
 import { asRuleOption, asVisibleOptions, asYamlItems } from '../../sandbox/cli/pasted-rule.js';
 import { postern } from '../harness/postern.js';
 import { PYTHON_CHANNEL } from '../harness/python-channel.js';
-import { readableFile, users } from '../harness/users.js';
+import { readableFile, readableFolder, users } from '../harness/users.js';
 
 const HOSTILE = [
   `unix:/run/x';echo PWNED;'`,
@@ -37,6 +39,19 @@ test('a shell takes a suggested option as two words, whatever the rule is', () =
     if (HOSTILE.includes(text)) assert.equal(posix[1], text);
   }
 });
+
+for (const user of users)
+  test(`a suggested option with a path that a program names is two words (${user})`, async () => {
+    const folder = join(readableFolder(), `x';echo\${IFS}PWNED;'`);
+    mkdirSync(folder);
+    const interpreter = join(folder, 'run');
+    writeFileSync(interpreter, '', { mode: 0o755 });
+    const script = readableFile('script', `#!${interpreter}\n`);
+    const { status, stderr } = await postern(['run', '--', script], { as: user });
+    assert.equal(status, 127, stderr);
+    const [, option = ''] = /; show it with (--visible .*)$/m.exec(stderr) ?? [];
+    assert.deepEqual(wordsOf(option), ['--visible', interpreter]);
+  });
 
 test('a YAML parser takes suggested values as exactly those, in one line of text', () => {
   const texts = [...HOSTILE, ...ACTING];

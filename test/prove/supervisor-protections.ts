@@ -435,6 +435,14 @@ export const supervisorProtections: readonly Protection[] = [
     pattern: 'counts a bind mount',
   },
   {
+    name: 'run: a path that a fix tells to show is quoted',
+    file: 'sandbox/supervisor/root/require-command-files',
+    right: 'shellWord(prefixOf(end, files.homes, host))',
+    wrong: 'prefixOf(end, files.homes, host)',
+    tests: ['escape/pasted-text'],
+    pattern: 'path that a program names.*user',
+  },
+  {
     name: 'check: limits of processes that are too many in sum are told',
     file: 'sandbox/cli/process-warnings',
     right: 'sum <= inAll',

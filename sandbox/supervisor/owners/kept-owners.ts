@@ -20,9 +20,9 @@ function lineFor(path: string, does: 'read' | 'write'): string[] {
   if (stats === undefined) return [];
   const wanted = OTHERS[does][stats.isDirectory() ? 'directory' : 'file'];
   if ((stats.mode & wanted) === wanted) return [];
-  const mode = does === 'write' ? 'o+rwX' : 'o+rX';
+  const writes = does === 'write';
   return [
     `the plugin may not ${does} "${printable(path)}": root without CAP_SYS_ADMIN cannot map the ids of its files; ` +
-      `chmod -R ${mode} it, add that capability, or start postern as its owner`,
+      `chmod -R ${writes ? 'o+rwX' : 'o+rX'} it, add that capability, or start postern as its owner`,
   ];
 }

@@ -7,6 +7,7 @@ import { printable } from '../../../shared/printable.js';
 import { mapTreeIds } from '../../../shared/sys/mount.js';
 import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import { errnoName } from '../../../shared/sys/system-error.js';
+import { shellWord } from '../../host/shell-word.js';
 import { fileSystemOf } from '../files/file-system-of.js';
 import { groupOf } from './group-of.js';
 import { makeIdNamespace } from './make-id-namespace.js';
@@ -115,7 +116,7 @@ function mapOne(
   const keeps = writable
     ? 'the plugin writes only what others may write, and its files belong to its own id'
     : 'the plugin reads only what others may read';
-  const fix = `chmod -R ${writable ? 'o+rwX' : 'o+rX'} "${path}"`;
+  const fix = `chmod -R ${writable ? 'o+rwX' : 'o+rX'} ${shellWord(source)}`;
   return {
     mapped: false,
     notice: `"${path}" does not show as its owner sees it: ${why}; ${keeps}; ${fix}, use a folder on ext4, xfs or btrfs, or start postern as the owner`,

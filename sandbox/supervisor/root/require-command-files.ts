@@ -3,6 +3,7 @@
 import { ERROR_CODES } from '../../../shared/error-codes.js';
 import { PosternError } from '../../../shared/errors.js';
 import { findProgram } from '../../host/find-program.js';
+import { shellWord } from '../../host/shell-word.js';
 import type { HostFiles } from '../files/host-files.js';
 import { leadsThrough } from '../files/leads-through.js';
 import { prefixOf, steps } from './command-paths.js';
@@ -38,7 +39,7 @@ export function requireCommandFiles(plan: RootPlan, files: CommandFiles, host: H
   }
   if (name.includes('/') && !name.startsWith('/') && !plan.cwdVisible) {
     throw notShown(`Cannot run "${name}": the working directory "${cwd}" is not visible`, {
-      fix: `it is a home directory, or above one: start from a folder below it, or show it with --visible ${cwd}`,
+      fix: `it is a home directory, or above one: start from a folder below it, or show it with --visible ${shellWord(cwd)}`,
     });
   }
   if (program === undefined) return;
@@ -79,7 +80,7 @@ function requireInterpreter(plan: RootPlan, files: CommandFiles, program: string
   if (hidden !== undefined)
     throw notShown(`${what} is hidden by ${hidden}`, { fix: showAgain(end, hidden, host) });
   throw notShown(`${what} is not visible to the plugin`, {
-    fix: `show it with --visible ${prefixOf(end, files.homes, host)}`,
+    fix: `show it with --visible ${shellWord(prefixOf(end, files.homes, host))}`,
   });
 }
 
@@ -88,7 +89,7 @@ function showAgain(path: string, hiding: string, host: HostFiles): string {
   const real = host.real(path) ?? path;
   return [path, real].some((one) => hiding === `--hidden ${one}`)
     ? 'remove that option'
-    : `show it with --visible ${path}`;
+    : `show it with --visible ${shellWord(path)}`;
 }
 
 function notShown(message: string, { fix }: { readonly fix: string }): PosternError {
