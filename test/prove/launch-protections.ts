@@ -51,6 +51,22 @@ const STEPS: readonly Protection[] = [
     pattern: 'is given up',
   },
   {
+    name: 'launch: the launcher, which becomes the plugin, gives that protection up',
+    file: 'sandbox/launch/main',
+    right: 'leaveMemoryProtection();',
+    wrong: ';',
+    tests: ['sys/out-of-memory'],
+    pattern: 'both give up.*user',
+  },
+  {
+    name: 'launch: init gives that protection up',
+    file: 'sandbox/launch/init',
+    right: 'leaveMemoryProtection();',
+    wrong: ';',
+    tests: ['sys/out-of-memory'],
+    pattern: 'both give up.*user',
+  },
+  {
     name: 'launch: every capability is dropped',
     file: 'sandbox/launch/main',
     right: 'dropAllCapabilities();',
