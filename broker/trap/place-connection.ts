@@ -1,9 +1,12 @@
 // Puts a connection in the place of the caller's own socket, and ends the call. Runs in the broker. The caller's thread does the placing in
 // the kernel; for a slow plugin the slow lane waits for that thread.
+import { constants } from 'node:os';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import { placeSocket } from '../caller/place-socket.js';
 import type { TrappedCall } from '../caller/trapped-call.js';
 import type { TrapContext } from './trap-context.js';
+
+const { EAGAIN } = constants.errno;
 
 /**
  * @param result what the call returns once the socket is in place
@@ -22,6 +25,11 @@ export function placeConnection(
     return placed >= 0;
   };
   plugin.stall.caller = call.tid;
-  if (plugin.stall.slow) return slowLane.place(plugin.stall, placement).then(end);
+  // Without a descriptor for the alarm nothing could end a step that waits.
+  if (plugin.stall.slow)
+    return slowLane
+      .place(plugin.stall, placement)
+      .catch(() => -EAGAIN)
+      .then(end);
   return end(guard.watch(plugin.stall, () => placeSocket(processes, placement)));
 }

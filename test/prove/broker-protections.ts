@@ -499,6 +499,14 @@ const AS_ROOT: readonly Protection[] = [
 
 export const brokerProtections: readonly Protection[] = [
   {
+    name: 'broker: without a descriptor for the slow lane, a connect is EAGAIN',
+    file: 'broker/trap/place-connection',
+    right: '.catch(() => -EAGAIN)',
+    wrong: '',
+    tests: ['broker/trap/place-connection'],
+    pattern: 'no descriptor left',
+  },
+  {
     name: "broker: a plugin takes its share of the broker's descriptors, and no more",
     file: 'broker/limit/descriptor-shares',
     right: 'return this.#held + more <= this.#pool.left - more;',

@@ -1,0 +1,53 @@
+import assert from 'node:assert/strict';
+import { openSync } from 'node:fs';
+import { test } from 'node:test';
+import type { TrappedCall } from '../../../broker/caller/trapped-call.js';
+import { StallBudget } from '../../../broker/stall/stall-budget.js';
+import { startGuards } from '../../../broker/stall/start-guards.js';
+import { placeConnection } from '../../../broker/trap/place-connection.js';
+import type { TrapContext } from '../../../broker/trap/trap-context.js';
+import { OwnedFd } from '../../../shared/sys/owned-fd.js';
+import { getLimit, RLIMIT, setLimit } from '../../../shared/sys/rlimit.js';
+
+const EAGAIN = -11;
+const ENOTTY = -25;
+
+/** Places a socket for a slow plugin, by a listener that is none. @returns what the call ends with, and whether the plugin has the socket */
+async function place(hasDescriptors: boolean): Promise<readonly [results: readonly number[], has: boolean]> {
+  const { guard, slowLane } = await startGuards();
+  const stall = new StallBudget(() => {}, { hold: () => {} });
+  stall.wasSlow(false, 30, 30);
+  const context = {
+    services: { guard, slowLane },
+    plugin: { stall, metrics: { count: () => {} } },
+  } as unknown as TrapContext;
+  const results: number[] = [];
+  using listener = new OwnedFd(openSync('/dev/null', 'r'));
+  using socket = new OwnedFd(openSync('/dev/null', 'r'));
+  const call = {
+    tid: process.pid,
+    placement: () => ({
+      ...{ listener: listener.number, socket: socket.number },
+      ...{ id: 0n, tid: process.pid, descriptor: 0 },
+    }),
+    end: (result: number) => results.push(result),
+  } as unknown as TrappedCall;
+  const { soft, hard } = getLimit(RLIMIT.NOFILE);
+  // The lane's thread keeps no process running.
+  const awake = setInterval(() => {}, 1000);
+  if (!hasDescriptors) setLimit(RLIMIT.NOFILE, 1n, hard);
+  try {
+    return [results, await placeConnection(context, call, socket, 0)];
+  } finally {
+    clearInterval(awake);
+    setLimit(RLIMIT.NOFILE, soft, hard);
+  }
+}
+
+test('a connect of a slow plugin is EAGAIN where the broker has no descriptor left for the slow lane', async () => {
+  assert.deepEqual(await place(false), [[EAGAIN], false]);
+});
+
+test('a connect of a slow plugin otherwise ends with what the slow lane answers', async () => {
+  assert.deepEqual(await place(true), [[ENOTTY], false]);
+});
