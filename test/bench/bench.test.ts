@@ -12,7 +12,7 @@ test('the bench measures connects, and reports every contestant and aim', () => 
   const { status, stdout, stderr } = bench('--json', '--quick', '--rounds', '2', 'connect-c-64');
   assert.equal(status, 0, stderr);
   const report = JSON.parse(stdout);
-  assert.ok(report.host.kernel.startsWith('Linux '));
+  assert.ok(report.measures[0].host.kernel.startsWith('Linux '));
   const [measure] = report.measures;
   assert.equal(measure.rounds, 2);
   const [rate] = measure.figures;

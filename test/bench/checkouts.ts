@@ -4,12 +4,15 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { DIST } from '../../shared/own-files.js';
 import type { Checkout } from './measure.js';
 
+/** The label of the tree that the bench is part of, where no other is measured. */
+export const THIS = 'this';
+
 /**
  * @param folders of checkouts, or their `dist`; none means this one
  * @throws Error if one is not built
  */
 export function checkoutsOf(folders: readonly string[]): Checkout[] {
-  if (folders.length === 0) return [{ label: 'this', top: dirname(DIST), dist: DIST }];
+  if (folders.length === 0) return [{ label: THIS, top: dirname(DIST), dist: DIST }];
   return folders.map((folder) => {
     const path = resolve(folder);
     const dist = basename(path) === 'dist' ? path : join(path, 'dist');

@@ -22,10 +22,3 @@ export function describeHost(): Host {
     date: new Date().toISOString().slice(0, 10),
   };
 }
-
-/** What makes the figures doubtful. */
-export function doubtsOf({ load }: Host): string[] {
-  return load > QUIET ? [`the load was ${load.toFixed(2)} at the start: other programs were running`] : [];
-}
-
-const QUIET = 0.5;

@@ -1,35 +1,44 @@
-// npm run bench [-- [--quick] [--json] [--rounds N] [--dist DIR]… NAME…]: what postern costs, beside a direct connection, the least that its
+// npm run bench [-- [--quick] [--json] [--write] [--rounds N] [--dist DIR]… NAME…]: what postern costs, beside a direct connection, the least that its
 // mechanisms cost in C, and other programs for the same purpose. A NAME is that of a measure, or how it begins. Several DIR are compared in the
-// same rounds. Exit status: 0, or 2 for wrong usage.
+// same rounds. --write records whole runs in docs/. Exit status: 0, or 2 for wrong usage.
 import { constants } from 'node:os';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { DIST } from '../../shared/own-files.js';
 import { checkoutsOf } from './checkouts.js';
 import { compilePrograms } from './compile.js';
-import { describeHost, doubtsOf } from './host.js';
+import { describeHost } from './host.js';
 import type { Bench } from './measure.js';
 import { MEASURES } from './measures.js';
-import type { Report } from './report/report.js';
+import type { Recorded, Report } from './report/report.js';
 import { textOfReport } from './report/terminal.js';
+import { writeRecord } from './report/write-record.js';
 import { runMeasure } from './run-measure.js';
-import type { MeasureResult } from './summarize.js';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     json: { type: 'boolean', default: false },
+    write: { type: 'boolean', default: false },
     quick: { type: 'boolean', default: false },
     rounds: { type: 'string' },
     dist: { type: 'string', multiple: true, default: [] },
   },
 });
+const names = MEASURES.map(({ name }) => name);
 const matches = (name: string, word: string): boolean => name === word || name.startsWith(`${word}-`);
-const unknown = positionals.filter((word) => !MEASURES.some(({ name }) => matches(name, word)));
+const unknown = positionals.filter((word) => !names.some((name) => matches(name, word)));
 const rounds = values.rounds === undefined ? undefined : Number(values.rounds);
 if (unknown.length > 0 || (rounds !== undefined && !(Number.isInteger(rounds) && rounds > 0))) {
-  const names = MEASURES.map(({ name }) => name).join(', ');
   console.error(
-    unknown.length > 0 ? `There is no measure ${unknown.join(', ')}; there are ${names}` : '--rounds N',
+    unknown.length > 0
+      ? `There is no measure ${unknown.join(', ')}; there are ${names.join(', ')}`
+      : '--rounds takes a whole number above 0',
   );
+  process.exit(2);
+}
+if (values.write && (values.quick || rounds !== undefined || values.dist.length > 0)) {
+  console.error('--write records whole runs of this checkout: leave out --quick, --rounds and --dist');
   process.exit(2);
 }
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
@@ -46,11 +55,15 @@ const bench: Bench = {
     process.stderr.write(`${seconds.padStart(6)} s  ${text}\n`);
   },
 };
-const measures: MeasureResult[] = [];
+const docs = join(DIST, '../docs');
+const measures: Recorded[] = [];
 for (const measure of MEASURES) {
   if (positionals.length > 0 && !positionals.some((word) => matches(measure.name, word))) continue;
-  measures.push(await runMeasure(measure, bench, rounds));
+  const result = { ...(await runMeasure(measure, bench, rounds)), host };
+  measures.push(result);
+  // At once: a run of all takes long, and a later measure may fail.
+  if (values.write) writeRecord(docs, names, [result]);
 }
-const report: Report = { host, doubts: doubtsOf(host), quick: values.quick, measures };
+const report: Report = { quick: values.quick, measures };
 process.stdout.write(values.json ? `${JSON.stringify(report)}\n` : textOfReport(report));
 process.exit(0);

@@ -47,6 +47,8 @@ export interface Figure {
   readonly better: 'less' | 'more';
   /** The contestant that all ratios are to. Missing: the value is compared with nothing. */
   readonly baseline?: string;
+  /** Whether the chart of the page has it. */
+  readonly charted?: true;
   readonly aims: readonly Aim[];
 }
 

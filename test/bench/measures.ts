@@ -29,6 +29,7 @@ export const MEASURES: readonly Measure[] = [
     figures: [
       {
         ...P50,
+        charted: true,
         aims: [
           { of: 'trap', over: 'C limit, trap', atMost: 2.2 },
           { of: 'trap', over: PEERS, atMost: 1 },
@@ -43,7 +44,7 @@ export const MEASURES: readonly Measure[] = [
     name: 'connect-c-64',
     title: 'connects of a C client, 64 at once',
     rounds: { full: 11, quick: 3 },
-    figures: [{ ...RATE, aims: [{ of: 'trap', over: PEERS, atLeast: 1 }] }],
+    figures: [{ ...RATE, charted: true, aims: [{ of: 'trap', over: PEERS, atLeast: 1 }] }],
     open: (bench) => connectWarm(bench, { client: 'C', count: 2_048, abreast: 64 }),
   },
   {
@@ -57,7 +58,7 @@ export const MEASURES: readonly Measure[] = [
     name: 'connect-node',
     title: 'connects of a Node client, one at a time',
     rounds: { full: 21, quick: 5 },
-    figures: [{ ...P50, aims: [{ of: 'channel', over: 'direct', atMost: 2.2 }] }, P99, TAIL],
+    figures: [{ ...P50, charted: true, aims: [{ of: 'channel', over: 'direct', atMost: 2.2 }] }, P99, TAIL],
     open: (bench) => connectWarm(bench, { client: 'Node', count: 1_000, abreast: 1 }),
   },
   {

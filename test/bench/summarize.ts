@@ -41,6 +41,7 @@ export interface FigureResult {
   readonly unit: string;
   readonly better: Figure['better'];
   readonly baseline?: string;
+  readonly charted?: true;
   readonly rows: readonly Row[];
   readonly aims: readonly AimResult[];
 }
@@ -96,7 +97,11 @@ function figureResult(figure: Figure, all: Values): FigureResult {
       .filter(({ one }) => one.name === aim.of)
       .map(({ one, values }) => aimResult(aim, figure, one, values, all)),
   );
-  return { key, title, unit, better, ...(baseline !== undefined && { baseline }), rows, aims };
+  return {
+    ...{ key, title, unit, better, rows, aims },
+    ...(baseline !== undefined && { baseline }),
+    ...(figure.charted !== undefined && { charted: figure.charted }),
+  };
 }
 
 function aimResult(

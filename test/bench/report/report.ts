@@ -1,10 +1,13 @@
-// A whole run.
+// A whole run, and what docs/performance.json keeps of runs.
 import type { Host } from '../host.js';
 import type { MeasureResult } from '../summarize.js';
 
-export interface Report {
+/** A measure with the host that it ran on. */
+export interface Recorded extends MeasureResult {
   readonly host: Host;
-  readonly doubts: readonly string[];
+}
+
+export interface Report {
   readonly quick: boolean;
-  readonly measures: readonly MeasureResult[];
+  readonly measures: readonly Recorded[];
 }

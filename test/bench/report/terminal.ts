@@ -1,13 +1,13 @@
 // The report as text for a terminal.
 import type { AimResult, FigureResult, MeasureResult, Row } from '../summarize.js';
+import { textOfHost } from './describe-host.js';
+import { labelOf, measuredText } from './label-of.js';
 import { percent, short, WIDE_SPREAD } from './numbers.js';
 import type { Report } from './report.js';
 
-export function textOfReport({ host, doubts, measures }: Report): string {
-  const { processors, kernel, node, user, load, date } = host;
+export function textOfReport({ measures }: Report): string {
   return [
-    `${processors}, ${kernel}, Node ${node}, ${user}, load ${load.toFixed(2)} at the start, ${date}`,
-    ...doubts.map((doubt) => `Doubtful: ${doubt}`),
+    ...new Set(measures.map(({ host }) => textOfHost(host))),
     ...measures.flatMap(textOfMeasure),
     '',
     "Medians of the rounds. A ratio is the median of each round's ratio. The spread is that of the ratios, or of the values where",
@@ -28,7 +28,7 @@ function textOfMeasure({ name, title, rounds, figures, absent }: MeasureResult):
 function textOfFigure({ title, unit, baseline, rows, aims }: FigureResult): string[] {
   const [first] = rows.flatMap(({ checkout }) => checkout ?? []);
   const columns: Column[] = [
-    { head: title, cell: labelOf },
+    { head: title, cell: ({ contestant, checkout }) => labelOf(contestant, checkout) },
     { head: unit, cell: (row) => short(row.median) },
     { head: `to ${baseline}`, cell: ({ ratio }) => (ratio === undefined ? '' : short(ratio)) },
     { head: 'spread', cell: (row) => textOfSpread(row.ratioSpread ?? row.spread) },
@@ -59,13 +59,8 @@ function textOfSpread(value: number | undefined): string {
   return `${percent(value)}${value > WIDE_SPREAD ? ' WIDE' : ''}`;
 }
 
-function labelOf({ contestant, checkout }: Pick<Row, 'contestant' | 'checkout'>): string {
-  return checkout === undefined || checkout === 'this' ? contestant : `${contestant} (${checkout})`;
-}
-
-function textOfAim({ text, checkout, measured, peer, met }: AimResult): string {
-  const of = checkout === undefined || checkout === 'this' ? '' : ` (${checkout})`;
-  if (measured === undefined) return `aim${of}: ${text}; not measured`;
-  const by = peer === undefined ? '' : `, ${peer}`;
-  return `aim${of}: ${text}; measured ${short(measured)}${by}: ${met ? 'met' : 'MISSED'}`;
+function textOfAim(aim: AimResult): string {
+  const { text, checkout, met } = aim;
+  const verdict = met === undefined ? '' : met ? ': met' : ': MISSED';
+  return `aim: ${labelOf(text, checkout)}; ${measuredText(aim)}${verdict}`;
 }
