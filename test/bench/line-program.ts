@@ -2,6 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
+import { endWithBench } from './end-with-bench.js';
 
 export class LineProgram {
   readonly #words: readonly string[];
@@ -19,6 +20,7 @@ export class LineProgram {
       this.#said += error.message;
     });
     child.stdin.on('error', () => {});
+    endWithBench(child);
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
       this.#said = (this.#said + text).slice(-2_000);
     });
@@ -36,9 +38,13 @@ export class LineProgram {
     return value;
   }
 
+  send(line: string): void {
+    this.#child.stdin?.write(`${line}\n`);
+  }
+
   /** @returns the answer, which is JSON */
   async ask<T>(line: string): Promise<T> {
-    this.#child.stdin?.write(`${line}\n`);
+    this.send(line);
     return JSON.parse(await this.line()) as T;
   }
 

@@ -4,6 +4,7 @@ import { openScene } from '../open-scene.js';
 import { median, quantile } from '../statistics.js';
 import { clientsInC, clientsInNode, type Use } from './clients.js';
 import { heardConnects } from './heard-connects.js';
+import { peersInC } from './peers-in-c.js';
 import { startUpstream } from './upstream.js';
 
 export interface Load {
@@ -33,6 +34,9 @@ export async function connectWarm(bench: Bench, { client, count, abreast }: Load
     };
   };
   const upstream = await startUpstream(bench.programs);
-  const clients = client === 'C' ? clientsInC : clientsInNode;
-  return openScene(clients(bench, upstream, use), () => upstream.end());
+  const parts =
+    client === 'C'
+      ? [...clientsInC(bench, upstream, use), ...peersInC(bench, upstream, use)]
+      : clientsInNode(bench, upstream, use);
+  return openScene(parts, () => upstream.end());
 }
