@@ -79,6 +79,7 @@ export class Sessions implements SessionEvents {
     if (plugin === undefined) return;
     this.#plugins.delete(name);
     this.#endSessions(plugin);
+    this.#services.audit.flush();
     this.#wanted.forget(plugin);
     plugin.stall.begin(undefined);
     this.#services.audit.unlimit(name);
@@ -90,6 +91,7 @@ export class Sessions implements SessionEvents {
   end(): void {
     for (const session of this.#sessions.values()) session.end();
     for (const trap of this.#traps) trap.end();
+    this.#services.audit.hurry();
   }
 
   /** Serves a channel. Every request is refused until its plugin is configured. */
@@ -207,8 +209,9 @@ export class Sessions implements SessionEvents {
     });
   }
 
-  /** Updates every plugin's gauges. */
+  /** Brings the metrics up to date. */
   show(): void {
+    this.#services.audit.flush();
     for (const { metrics, queue } of this.#plugins.values()) {
       metrics.set('requestsInFlight', {}, queue.inFlight);
       metrics.set('requestsQueued', {}, queue.queued);

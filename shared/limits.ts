@@ -137,6 +137,8 @@ export const AUDIT_START_BYTES: number = 8 * 1024 * 1024;
 export const AUDIT_MOST_BYTES: number = 256 * 1024 * 1024;
 /** How long audit lines are gathered before they are written, and how long a broker that ends may write them. */
 export const GATHER_MS: number = 5;
+/** Records of answered requests that the broker keeps before it makes their events. */
+export const LATE_RECORDS: number = 16;
 export const LAST_WORDS_MS: number = 500;
 /** Lines to the broker, without rules, that it has not read. Past it the supervisor kills the broker. */
 export const UNREAD_LINES_BYTES: number = 4 * 1024 * 1024;

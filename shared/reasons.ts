@@ -92,7 +92,7 @@ export const MODE_CALLS = ['chmod', 'fchmod', 'fchmodat', 'fchmodat2'] as const;
 export type ModeCall = (typeof MODE_CALLS)[number];
 /** The calls that read a socket's error queue, with MSG_ERRQUEUE. */
 export const QUEUE_CALLS = ['recvfrom', 'recvmsg', 'recvmmsg'] as const;
-/** All calls that the filter reports, some with certain arguments alone: setsockopt with SO_LINGER, ioctl with requests that read interfaces. */
+/** All calls that the filter reports, some with certain arguments alone: setsockopt with rare options, ioctl with requests that read interfaces. */
 export const TRAP_CALLS = [
   'connect',
   'bind',

@@ -1,8 +1,7 @@
 // Handles of the calling threads, by which the broker takes their descriptors. Runs in the broker.
 import { constants } from 'node:os';
 import { BoundedMap } from '../../shared/bounded-map.js';
-import { SEARCHED_DESCRIPTORS } from '../../shared/limits.js';
-import { type DescriptorEntry, DescriptorTable } from '../../shared/sys/descriptor-table.js';
+import { DescriptorTable } from '../../shared/sys/descriptor-table.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import { compareTables, openPidfd, openThreadPidfd, takeDescriptor } from '../../shared/sys/pidfd.js';
 import type { DescriptorShare } from '../limit/descriptor-shares.js';
@@ -54,14 +53,16 @@ export class CallerProcesses {
     return takeDescriptor(thread.handle.number, fd);
   }
 
-  /** Every descriptor of a caller that shares the open file of `fd`, with `fd` itself. */
-  sharing(tid: number, fd: number): readonly DescriptorEntry[] {
+  /** Does something with the descriptor table of a caller. */
+  withTable<T>(tid: number, use: (table: DescriptorTable) => T): T {
     const thread = this.#threads.get(tid);
     const table = thread?.table ?? new DescriptorTable(tid);
     if (thread !== undefined) thread.table = table;
-    const found = table.sharing(fd, SEARCHED_DESCRIPTORS);
-    if (thread === undefined) table.close();
-    return found;
+    try {
+      return use(table);
+    } finally {
+      if (thread === undefined) table.close();
+    }
   }
 
   close(): void {

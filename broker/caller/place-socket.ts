@@ -1,5 +1,9 @@
 // Puts a socket in the place of a caller's own, in every duplicate of the same descriptor table. The caller's thread does it in the
 // kernel, so this waits for that thread and for locks of its process. Runs in the broker, on any of its threads.
+import { SEARCHED_DESCRIPTORS } from '../../shared/limits.js';
+import type { DescriptorEntry } from '../../shared/sys/descriptor-table.js';
+import type { LastHolder } from '../../shared/sys/last-holder.js';
+import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import { replaceDescriptor } from '../../shared/sys/seccomp-notify.js';
 import type { CallerProcesses } from './caller-processes.js';
 
@@ -15,14 +19,39 @@ export interface Placement {
 }
 
 /** @returns 0 or more, or minus errno, of the descriptor that the call is about */
-export function placeSocket(
-  processes: CallerProcesses,
-  { listener, id, tid, descriptor, socket }: Placement,
-): number {
+export function placeSocket(processes: CallerProcesses, placement: Placement): number {
+  const { tid, descriptor } = placement;
   let placed = 0;
-  for (const entry of processes.sharing(tid, descriptor)) {
-    const result = replaceDescriptor(listener, id, socket, entry.descriptor, entry.closesOnExec);
+  for (const entry of processes.withTable(tid, (table) => table.sharing(descriptor, SEARCHED_DESCRIPTORS))) {
+    const result = replace(placement, entry);
     if (entry.descriptor === descriptor) placed = result;
   }
   return placed;
+}
+
+/**
+ * As placeSocket(), but it searches the caller's table only if another descriptor of the caller's own socket exists: most tables have none.
+ *
+ * @param original a duplicate of that socket, which is not connected. It is closed here if the socket is replaced
+ */
+export function placeAndClose(
+  processes: CallerProcesses,
+  placement: Placement,
+  original: OwnedFd,
+  lastHolder: LastHolder,
+): number {
+  const { tid, descriptor } = placement;
+  return processes.withTable(tid, (table) => {
+    const placed = replace(placement, { descriptor, closesOnExec: table.closesOnExec(descriptor) });
+    if (placed < 0) return placed;
+    lastHolder.close(original, (compare) => {
+      const others = table.others(descriptor, SEARCHED_DESCRIPTORS, (other) => compare(tid, other));
+      for (const entry of others) replace(placement, entry);
+    });
+    return placed;
+  });
+}
+
+function replace({ listener, id, socket }: Placement, { descriptor, closesOnExec }: DescriptorEntry): number {
+  return replaceDescriptor(listener, id, socket, descriptor, closesOnExec);
 }

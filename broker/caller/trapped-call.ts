@@ -56,7 +56,7 @@ export class TrappedCall {
     this.#onEnd(this, answer);
   }
 
-  /** Lets the kernel execute the call as it is by then. Never for a call that could reach an inet socket: see handle-trap.ts. */
+  /** Lets the kernel execute the call as it is by then. Never for a call that could direct an inet socket: see handle-trap.ts. */
   proceed(): void {
     if (this.#over) return;
     this.#over = true;

@@ -2,6 +2,7 @@
 import PQueue from 'p-queue';
 import type { LimitWord } from '../../shared/config/counted-limits.js';
 import type { Limits } from '../../shared/config/limit-forms.js';
+import type { NowOrLater } from '../../shared/now-or-later.js';
 import { type Gate, OPEN_GATE } from './gate.js';
 import type { RequestLife } from './request-life.js';
 import type { TurnShare } from './turn-share.js';
@@ -71,7 +72,7 @@ export class RequestQueue {
    * @param work called once unless the queue is full; must not reject
    * @returns a refusal if the queue is full
    */
-  add(life: RequestLife, work: () => Promise<void>): QueueRefusal | undefined {
+  add(life: RequestLife, work: () => NowOrLater<void>): QueueRefusal | undefined {
     const queue = this.#queue;
     const hasRoom = queue.pending < queue.concurrency;
     if (this.isFull && this.#gate.isOpen) {
@@ -80,6 +81,21 @@ export class RequestQueue {
         : (['concurrency_limited', 'concurrency'] as const);
       return { reason, limit: this.#mayWait > 0 ? 'queue' : limit };
     }
+    if (queue.size === 0 && hasRoom && !queue.isPaused && this.#gate.isOpen) this.#runNow(work);
+    else this.#runInTurn(life, work, hasRoom);
+    return undefined;
+  }
+
+  /** Most requests need not wait: they pass beside the queue. One that has to wait after all takes its place there. */
+  #runNow(work: () => NowOrLater<void>): void {
+    const waiting = work();
+    if (waiting instanceof Promise) void this.#queue.add(() => waiting).then(() => this.#tellRoom());
+    // Last, since it may pause the queue.
+    this.#count();
+  }
+
+  #runInTurn(life: RequestLife, work: () => NowOrLater<void>, hasRoom: boolean): void {
+    const queue = this.#queue;
     let begun = false;
     const begin = async (): Promise<void> => {
       if (begun) return;
@@ -104,7 +120,6 @@ export class RequestQueue {
       // If this second's share is used up, the request waits here too, but without a signal: most requests never need one.
       if (!begun) life.whenEnded(() => void begin());
     }
-    return undefined;
   }
 
   /** Counts work that leaves the queue. Once a second's share is used up, the queue gives nothing until the next second. */

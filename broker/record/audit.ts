@@ -1,6 +1,6 @@
 // The audit log: one JSON line for each event, which the supervisor writes. Runs in the broker.
 import { randomBytes } from 'node:crypto';
-import { AUDIT_BACKLOG_BYTES } from '../../shared/limits.js';
+import { AUDIT_BACKLOG_BYTES, GATHER_MS, LATE_RECORDS } from '../../shared/limits.js';
 import type { AuditEventName, AuditFields } from '../../shared/protocol/audit-events.js';
 import { TokenBucket } from '../../shared/token-bucket.js';
 import { EventTally } from './event-tally.js';
@@ -27,6 +27,9 @@ export class Audit {
   readonly #shares = new Map<string, { readonly bucket: TokenBucket; readonly limited: () => void }>();
   readonly room: LogRoom;
   readonly #tally: EventTally;
+  readonly #late: (() => void)[] = [];
+  #flushing: NodeJS.Timeout | undefined;
+  #hurries = false;
   #count = 0;
 
   /**
@@ -71,9 +74,36 @@ export class Audit {
     this.#tally.add(1);
   }
 
-  /** @param isOwed whether owe() was called for it */
-  decision(event: AuditFields<'decision'>, isOwed: boolean): void {
-    if (this.#mayWrite(event.plugin, isOwed)) this.#write('decision', event);
+  /**
+   * Makes a record within GATHER_MS, before any later event: the broker first answers the callers that wait.
+   *
+   * @param record calls decision() for an event that is owed
+   */
+  later(record: () => void): void {
+    this.#late.push(record);
+    if (this.#hurries || this.#late.length >= LATE_RECORDS) this.flush();
+    else this.#flushing ??= setTimeout(() => this.flush(), GATHER_MS);
+  }
+
+  /** This process ends soon: no record waits from now on. */
+  hurry(): void {
+    this.#hurries = true;
+    this.flush();
+  }
+
+  /** Makes all records that wait. */
+  flush(): void {
+    clearTimeout(this.#flushing);
+    this.#flushing = undefined;
+    for (const record of this.#late.splice(0)) record();
+  }
+
+  /**
+   * @param isOwed whether owe() was called for it
+   * @param at when it happened, if not now
+   */
+  decision(event: AuditFields<'decision'>, isOwed: boolean, at?: Date): void {
+    if (this.#mayWrite(event.plugin, isOwed)) this.#write('decision', event, at);
   }
 
   /** A plugin asked for an explanation. */
@@ -98,6 +128,7 @@ export class Audit {
   }
 
   slow(event: AuditFields<'slow'>): void {
+    this.flush();
     this.#tally.add(1);
     this.#write('slow', event);
   }
@@ -107,7 +138,10 @@ export class Audit {
   }
 
   #mayWrite(plugin: string, isOwed = false): boolean {
-    if (!isOwed) this.#tally.add(1);
+    if (!isOwed) {
+      this.flush();
+      this.#tally.add(1);
+    }
     const share = this.#shares.get(plugin);
     if (share === undefined) return true;
     if (this.room.losesNothing) {
@@ -120,8 +154,9 @@ export class Audit {
     return false;
   }
 
-  #write<Name extends AuditEventName>(event: Name, fields: AuditFields<Name>): void {
-    const line = JSON.stringify({ event, ts: new Date().toISOString(), ...fields });
+  #write<Name extends AuditEventName>(event: Name, fields: AuditFields<Name>, at?: Date): void {
+    const ts = at === undefined ? new Date().toISOString() : at.toISOString();
+    const line = `{"event":"${event}","ts":"${ts}",${JSON.stringify(fields).slice(1)}`;
     const isFull = this.#output.backlogBytes + line.length > AUDIT_BACKLOG_BYTES;
     if (isFull && !this.room.losesNothing) this.#drop();
     else this.#output.sendSoon(`{"type":"audit","line":${line}}`);

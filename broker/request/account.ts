@@ -27,7 +27,7 @@ export function unwatched(ending: Ending): Ending {
 
 /**
  * Counts and logs a decision. A refusal is accounted before the plugin has its answer: a broker that is killed in between leaves out no
- * refusal uncounted.
+ * refusal uncounted. A connect whose event is owed is accounted a little later: callers that wait come first.
  *
  * @param ending of a permitted connect that is over
  */
@@ -38,6 +38,23 @@ export function account(
   ending?: Ending,
   origin: Origin = CHANNEL,
 ): void {
+  const at = new Date();
+  const record: Accounted = { services, plugin, judgement, ending, origin, at };
+  if (ending?.isOwed === true) services.audit.later(() => accountNow(record));
+  else accountNow(record);
+}
+
+/** What a decision is accounted by. */
+interface Accounted {
+  readonly services: Services;
+  readonly plugin: Plugin;
+  readonly judgement: Judgement;
+  readonly ending: Ending | undefined;
+  readonly origin: Origin;
+  readonly at: Date;
+}
+
+function accountNow({ services, plugin, judgement, ending, origin, at }: Accounted): void {
   const { decision } = judgement;
   plugin.metrics.count('decisions', { decision: decision.decision, reason: decision.reason });
   if (ending !== undefined) {
@@ -45,7 +62,7 @@ export function account(
     plugin.metrics.count('connects', { outcome });
     if (connectMs !== null) services.metrics.observe('connectDuration', { outcome }, connectMs / 1000);
   }
-  services.audit.decision(describe(services, plugin, judgement, origin, ending), ending?.isOwed === true);
+  services.audit.decision(describe(services, plugin, judgement, origin, ending), ending?.isOwed === true, at);
 }
 
 /** Logs an explanation that a plugin asked for. No metric counts it. */

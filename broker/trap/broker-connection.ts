@@ -2,6 +2,7 @@
 // once and is checked once. The broker dials the decision's address.
 import { constants } from 'node:os';
 import { CONNECT_TIMEOUT_MS } from '../../shared/limits.js';
+import { andFinally, andThen, type NowOrLater } from '../../shared/now-or-later.js';
 import { isNonBlocking } from '../../shared/sys/fcntl.js';
 import { AF_INET } from '../../shared/sys/sockaddr.js';
 import { sendTimeout } from '../../shared/sys/socket-state.js';
@@ -11,7 +12,7 @@ import type { Claim } from '../limit/open-connections.js';
 import { RequestLife } from '../limit/request-life.js';
 import type { Origin } from '../record/origin.js';
 import { account } from '../request/account.js';
-import { admitConnection } from '../request/admit-connection.js';
+import { type Admission, admitConnection } from '../request/admit-connection.js';
 import { refuseQueued } from '../request/refuse-queued.js';
 import { connectAndPlace, type Replaced } from './connect-and-place.js';
 import { decideGranted } from './decide-granted.js';
@@ -81,37 +82,48 @@ function awaitTurn({ context, call, original, life }: BrokeredConnect): NodeJS.T
 }
 
 /** The connect's turn in the queue. Never rejects. */
-async function serve(connect: BrokeredConnect): Promise<void> {
-  const { context, call, address, life, origin } = connect;
+function serve(connect: BrokeredConnect): NowOrLater<void> {
+  const { context, call, address, life } = connect;
   const { services, plugin, grants, waiting } = context;
   let claim: Claim | undefined;
   waiting.remove(call);
-  try {
-    // The turn did not come in time, or nobody waits for it any more.
-    if (life.ended !== undefined) {
-      call.end(-ETIMEDOUT, 'error');
-      return;
-    }
-    const decided = decideGranted(services, plugin, grants, address, life);
-    const admission = admitConnection(plugin, decided instanceof Promise ? await decided : decided);
-    claim = admission.claim;
-    const { judgement } = admission;
-    const { decision, dial, port, reason } = judgement.decision;
-    const [target] = dial;
-    if (decision === 'deny' || target === undefined) {
-      account(services, plugin, judgement, undefined, origin);
-      call.end(reason === 'concurrency_limited' ? -EAGAIN : -EACCES, 'refused');
-      return;
-    }
-    const ending = await connectAndPlace(connect, target, port, claim);
+  return andFinally(
+    () => {
+      // The turn did not come in time, or nobody waits for it any more.
+      if (life.ended !== undefined) {
+        call.end(-ETIMEDOUT, 'error');
+        return undefined;
+      }
+      return andThen(decideGranted(services, plugin, grants, address, life), (decided) => {
+        const admission = admitConnection(plugin, decided);
+        claim = admission.claim;
+        return carryOut(connect, admission);
+      });
+    },
+    () => {
+      life.settle();
+      claim?.release();
+      closeOriginal(connect);
+    },
+  );
+}
+
+/** Does what was decided, and accounts for it. */
+function carryOut(connect: BrokeredConnect, { judgement, claim }: Admission): NowOrLater<void> {
+  const { context, call, origin } = connect;
+  const { services, plugin } = context;
+  const { decision, dial, port, reason } = judgement.decision;
+  const [target] = dial;
+  if (decision === 'deny' || target === undefined) {
+    account(services, plugin, judgement, undefined, origin);
+    call.end(reason === 'concurrency_limited' ? -EAGAIN : -EACCES, 'refused');
+    return undefined;
+  }
+  return andThen(connectAndPlace(connect, target, port, claim), (ending) => {
     if (!(ending instanceof SettlingConnect)) account(services, plugin, judgement, ending, origin);
     // The turn is over. How the connection ends matters to the account alone.
     else void ending.end().then((end) => account(services, plugin, judgement, end, origin));
-  } finally {
-    life.settle();
-    claim?.release();
-    closeOriginal(connect);
-  }
+  });
 }
 
 function closeOriginal({ context: { services, plugin }, original }: BrokeredConnect): void {

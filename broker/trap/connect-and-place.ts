@@ -3,6 +3,7 @@
 // - A blocking one is placed once it is connected, and after its peer was compared.
 // - If the call is interrupted, the socket is placed as it is then, as the kernel would leave it.
 import { constants } from 'node:os';
+import { andFinally, andThen, type NowOrLater } from '../../shared/now-or-later.js';
 import type { Address } from '../../shared/policy/address.js';
 import type { Outcome } from '../../shared/reasons.js';
 import { isNonBlocking, makeBlocking } from '../../shared/sys/fcntl.js';
@@ -40,64 +41,108 @@ export interface Replaced {
  * @param claim the connection's place, if the plugin's connections are limited
  * @returns how the connect ended, or the object that will say so
  */
-export async function connectAndPlace(
+export function connectAndPlace(
   replaced: Replaced,
   address: Address,
   port: number,
   claim: Claim | undefined,
-): Promise<Ending | SettlingConnect> {
-  const { context, call, original, family, life } = replaced;
-  const { audit, guard } = context.services;
-  const startedAt = performance.now();
-  let isOwed = false;
-  const endingOf = (outcome: Outcome): Ending => {
-    return { outcome, dialed: address.text, connectMs: performance.now() - startedAt, isOwed };
-  };
-  const owe = (): void => {
-    audit.owe();
-    isOwed = true;
-  };
-  const fail = (result: number): Ending => {
+): NowOrLater<Ending | SettlingConnect> {
+  const attempt = new Attempt(replaced, address, port, claim);
+  const socket = tcpSocket(replaced.family);
+  if (typeof socket === 'number') return attempt.fail(socket);
+  const { services, plugin } = replaced.context;
+  plugin.descriptors.hold(socket);
+  let settling = false;
+  return andFinally(
+    () => {
+      const begun = services.guard.watch(plugin.stall, () =>
+        beginDial(replaced, socket, address, attempt.endpoint),
+      );
+      if (begun !== 'non_blocking') return attempt.placeConnected(socket, begun);
+      settling = true;
+      return attempt.placeConnecting(socket);
+    },
+    () => {
+      if (!settling) socket.close();
+    },
+  );
+}
+
+/** One dial, from its start to its account. */
+class Attempt {
+  readonly endpoint: Endpoint;
+  readonly #replaced: Replaced;
+  readonly #dialed: string;
+  readonly #claim: Claim | undefined;
+  readonly #startedAt = performance.now();
+  #isOwed = false;
+
+  constructor(replaced: Replaced, address: Address, port: number, claim: Claim | undefined) {
+    this.#replaced = replaced;
+    this.#dialed = address.text;
+    this.#claim = claim;
+    this.endpoint = endpointOf(address, port, replaced.family);
+  }
+
+  fail(result: number): Ending {
     // Before the call ends, or the plugin's next one may find the place taken.
-    claim?.release();
-    owe();
-    call.end(result, 'brokered');
-    return endingOf(outcomeOf(-result));
-  };
-  const socket = tcpSocket(family);
-  if (typeof socket === 'number') return fail(socket);
-  context.plugin.descriptors.hold(socket);
-  const endpoint = endpointOf(address, port, family);
-  let settling: SettlingConnect | undefined;
-  try {
-    const begun = guard.watch(context.plugin.stall, () => beginDial(replaced, socket, address, endpoint));
-    if (begun === 'non_blocking') {
-      claim?.hold(socket, endpoint);
-      settling = new SettlingConnect(context, socket, endingOf);
-      owe();
-      const placing = placeConnection(context, call, socket, -EINPROGRESS);
-      if (placing instanceof Promise ? await placing : placing) return settling;
+    this.#claim?.release();
+    this.#owe();
+    this.#replaced.call.end(result, 'brokered');
+    return this.#endingOf(outcomeOf(-result));
+  }
+
+  /** The plugin gets a socket that still connects. @param socket owned from here on */
+  placeConnecting(socket: OwnedFd): NowOrLater<Ending | SettlingConnect> {
+    const { context, call, original } = this.#replaced;
+    this.#claim?.hold(socket, this.endpoint);
+    const settling = new SettlingConnect(context, socket, (outcome) => this.#endingOf(outcome));
+    this.#owe();
+    return andThen(placeConnection(context, call, socket, -EINPROGRESS, original), (placed) => {
+      if (placed) return settling;
       settling.close();
-      return endingOf('canceled');
-    }
-    const end =
-      begun === 'under_way'
-        ? await awaitDial(context, call, socket, sendTimeout(original.number), life)
-        : begun;
-    if (typeof end === 'number') return fail(end);
-    claim?.hold(socket, endpoint);
-    if (typeof end === 'string') {
-      owe();
-      const placed = await placeInterrupted(replaced, socket, end);
-      return placed ? unwatched(endingOf('canceled')) : endingOf('canceled');
-    }
-    if (!isSameEndpoint(end, endpoint)) return fail(-ECONNABORTED);
+      return this.#endingOf('canceled');
+    });
+  }
+
+  /** The plugin gets its socket once it is connected, or when its call is interrupted. */
+  placeConnected(socket: OwnedFd, dial: Dial): NowOrLater<Ending> {
+    if (dial !== 'under_way') return this.#place(socket, dial);
+    const { context, call, original, life } = this.#replaced;
+    const dialled = awaitDial(context, call, socket, sendTimeout(original.number), life);
+    return dialled.then((end) =>
+      typeof end === 'string' ? this.#placeInterrupted(socket, end) : this.#place(socket, end),
+    );
+  }
+
+  #place(socket: OwnedFd, end: Endpoint | number): NowOrLater<Ending> {
+    if (typeof end === 'number') return this.fail(end);
+    this.#claim?.hold(socket, this.endpoint);
+    if (!isSameEndpoint(end, this.endpoint)) return this.fail(-ECONNABORTED);
     makeBlocking(socket.number);
-    owe();
-    const placing = placeConnection(context, call, socket, 0);
-    return endingOf((placing instanceof Promise ? await placing : placing) ? 'connected' : 'canceled');
-  } finally {
-    if (settling === undefined) socket.close();
+    this.#owe();
+    const { context, call, original } = this.#replaced;
+    return andThen(placeConnection(context, call, socket, 0, original), (placed) =>
+      this.#endingOf(placed ? 'connected' : 'canceled'),
+    );
+  }
+
+  #placeInterrupted(socket: OwnedFd, why: DialInterruption): NowOrLater<Ending> {
+    this.#claim?.hold(socket, this.endpoint);
+    this.#owe();
+    return andThen(placeInterrupted(this.#replaced, socket, why), (placed) =>
+      placed ? unwatched(this.#endingOf('canceled')) : this.#endingOf('canceled'),
+    );
+  }
+
+  #owe(): void {
+    this.#replaced.context.services.audit.owe();
+    this.#isOwed = true;
+  }
+
+  #endingOf(outcome: Outcome): Ending {
+    const connectMs = performance.now() - this.#startedAt;
+    return { outcome, dialed: this.#dialed, connectMs, isOwed: this.#isOwed };
   }
 }
 
@@ -122,11 +167,11 @@ function beginDial(
  *
  * @returns whether the plugin has it
  */
-async function placeInterrupted(
+function placeInterrupted(
   { context, call, original }: Replaced,
   socket: OwnedFd,
   why: DialInterruption,
-): Promise<boolean> {
+): NowOrLater<boolean> {
   if (why === 'gone') {
     call.end(-ECONNABORTED, 'error');
     return false;
@@ -134,5 +179,5 @@ async function placeInterrupted(
   const limited = sendTimeout(original.number) > 0;
   makeBlocking(socket.number);
   const result = why === 'timeout' ? -EINPROGRESS : interruptedResult(why, limited);
-  return placeConnection(context, call, socket, result);
+  return placeConnection(context, call, socket, result, original);
 }

@@ -23,7 +23,7 @@ import { connectUnix } from './connect-unix.js';
 import { noteAsker } from './note-asker.js';
 import { refuseForeign } from './refuse-foreign.js';
 import { refuseFull } from './refuse-full.js';
-import { setLinger } from './set-linger.js';
+import { setLinger, setsLinger } from './set-linger.js';
 import type { TrapContext } from './trap-context.js';
 import type { TrappedSocket } from './trapped-socket.js';
 
@@ -41,6 +41,14 @@ export function handleTrap(context: TrapContext, call: TrappedCall): void {
   if (mode !== undefined) {
     changeMode(context, call, mode);
     return;
+  }
+  if (call.call === 'setsockopt') {
+    context.carryOver.noteRare();
+    if (!setsLinger(call)) {
+      // Level and name are arguments, and another filter permits both for every socket. So it does not matter what the caller changes meanwhile.
+      call.proceed();
+      return;
+    }
   }
   if (call.call === 'socketpair') {
     void answerPair(context, call);

@@ -1,8 +1,9 @@
 // Puts a connection in the place of the caller's own socket, and ends the call. Runs in the broker. The caller's thread does the placing in
 // the kernel; for a slow plugin the slow lane waits for that thread.
 import { constants } from 'node:os';
+import type { NowOrLater } from '../../shared/now-or-later.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
-import { placeSocket } from '../caller/place-socket.js';
+import { placeAndClose, placeSocket } from '../caller/place-socket.js';
 import type { TrappedCall } from '../caller/trapped-call.js';
 import type { TrapContext } from './trap-context.js';
 
@@ -10,14 +11,16 @@ const { EAGAIN } = constants.errno;
 
 /**
  * @param result what the call returns once the socket is in place
+ * @param original a duplicate of the caller's own socket. It may be closed here, if it is not connected; undefined: it is kept
  * @returns whether the plugin has it
  */
 export function placeConnection(
-  { services: { guard, slowLane }, plugin, processes }: TrapContext,
+  { services: { guard, slowLane }, plugin, processes, lastHolder }: TrapContext,
   call: TrappedCall,
   socket: OwnedFd,
   result: number,
-): boolean | Promise<boolean> {
+  original?: OwnedFd,
+): NowOrLater<boolean> {
   const placement = call.placement(socket);
   const end = (placed: number): boolean => {
     call.end(placed < 0 ? placed : result, placed < 0 ? 'error' : 'brokered');
@@ -31,5 +34,11 @@ export function placeConnection(
       .place(plugin.stall, placement)
       .catch(() => -EAGAIN)
       .then(end);
-  return end(guard.watch(plugin.stall, () => placeSocket(processes, placement)));
+  return end(
+    guard.watch(plugin.stall, () =>
+      original === undefined || lastHolder === undefined
+        ? placeSocket(processes, placement)
+        : placeAndClose(processes, placement, original, lastHolder),
+    ),
+  );
 }

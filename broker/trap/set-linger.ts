@@ -20,6 +20,11 @@ export function chooseLinger(value: Uint8Array): Uint8Array | number {
   return new Uint8Array(new Int32Array([isOn ? 1 : 0, 0]).buffer);
 }
 
+/** Whether a setsockopt(2) is about SO_LINGER. */
+export function setsLinger({ notification: { ints } }: TrappedCall): boolean {
+  return ints[1] === SOL_SOCKET && ints[2] === SO_LINGER;
+}
+
 /** Sets the option on the duplicate, also on a socket of the host: a reset goes to the socket's one peer. */
 export function setLinger(call: TrappedCall, fd: number, value: Uint8Array): void {
   const chosen = chooseLinger(value);

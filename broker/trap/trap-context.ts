@@ -1,5 +1,6 @@
 // The state of one sandbox's trap, for every call of it. Runs in the broker.
 import type { WritableOnce } from '../../shared/sys/epoll.js';
+import type { LastHolder } from '../../shared/sys/last-holder.js';
 import type { CallerOrigins } from '../caller/caller-origins.js';
 import type { CallerProcesses } from '../caller/caller-processes.js';
 import type { Grants } from '../dns/grants.js';
@@ -29,6 +30,8 @@ export interface TrapContext {
   readonly refusals: SocketRefusals;
   readonly writable: WritableOnce;
   readonly carryOver: CarryOver;
+  /** Missing where the kernel cannot tell: then each placing searches the caller's table. */
+  readonly lastHolder: LastHolder | undefined;
   readonly connectUnix: ConnectUnix;
   readonly setFolderMode: SetFolderMode;
   readonly answerCaller: AnswerCaller;

@@ -1,6 +1,7 @@
 // One sandbox's trap: it receives the calls of the sandbox's listener, and serves its DNS. It ends with the sandbox. Runs in the broker, the
 // only process that receives from the listener.
 import { WritableOnce } from '../../shared/sys/epoll.js';
+import { LastHolder } from '../../shared/sys/last-holder.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import { type Notification, wakeSynchronously } from '../../shared/sys/seccomp-notify.js';
 import { readableNow } from '../../shared/sys/socket.js';
@@ -38,6 +39,7 @@ export interface TrapEnds {
 }
 
 const WRITABLE_SOCKETS = new WritableOnce();
+const LAST_HOLDER = LastHolder.make();
 
 /** A trap to serve. */
 export interface TrapSetup {
@@ -94,7 +96,9 @@ export class TrapSession {
       waiting: new WaitingCalls(),
       settling: new Set(),
       writable: WRITABLE_SOCKETS,
-      carryOver: new CarryOver(ends.dnsListener),
+      // A former broker may have let such options be set.
+      carryOver: new CarryOver(ends.dnsListener, resumed),
+      lastHolder: LAST_HOLDER,
       connectUnix: setup.otherIds
         ? this.#supervised.connect
         : connectsHere(

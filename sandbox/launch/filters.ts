@@ -4,6 +4,7 @@
 import { PosternError } from '../../shared/errors.js';
 import { WHOLLY_TRAPPED } from '../../shared/reasons.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
+import { RARE_BY_ARGUMENTS } from '../../shared/sys/rare-options.js';
 import {
   type Filter,
   type FilterRule,
@@ -23,7 +24,7 @@ import { refusedCalls } from './filter/refused-calls.js';
 import { setGidModes } from './filter/set-gid-modes.js';
 
 /**
- * Whether the plugin's own connect, bind, listen, SO_LINGER, set-gid modes, pairs of AF_UNIX datagram sockets, and reads of interfaces and of the
+ * Whether the plugin's own connect, bind, listen, SO_LINGER, rare socket options, set-gid modes, pairs of AF_UNIX datagram sockets, and reads of interfaces and of the
  * error queue are reported to the broker, or refused.
  */
 export type Egress = 'transparent' | 'channel';
@@ -34,6 +35,7 @@ const REPORTING: Filter = {
   rules: [
     { calls: WHOLLY_TRAPPED, action: 'notify' },
     lingerRule('notify'),
+    ...RARE_BY_ARGUMENTS.map(({ level, name }) => optionRule(level, name, 'notify')),
     ...setGidModes('notify'),
     ...readRules('notify'),
     ...errorQueueReads('notify'),
@@ -98,12 +100,16 @@ export function filters(egress: Egress, added: readonly string[] = []): readonly
 
 /** The broker sees what the option is set to, and the filter does not. */
 function lingerRule(action: FilterRule['action']): FilterRule {
+  return optionRule(SOL_SOCKET, SO_LINGER, action);
+}
+
+function optionRule(level: number, name: number, action: FilterRule['action']): FilterRule {
   return {
     calls: ['setsockopt'],
     action,
     when: [
-      { index: 1, equals: SOL_SOCKET },
-      { index: 2, equals: SO_LINGER },
+      { index: 1, equals: level },
+      { index: 2, equals: name },
     ],
   };
 }

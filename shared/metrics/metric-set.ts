@@ -5,6 +5,8 @@ import Counter from 'prom-client/lib/counter.js';
 import Gauge from 'prom-client/lib/gauge.js';
 import Histogram from 'prom-client/lib/histogram.js';
 import Registry from 'prom-client/lib/registry.js';
+import { SERIES_PER_TURN } from '../limits.js';
+import { Gathered } from './gathered.js';
 import type {
   CommonMetricKey,
   LabelsOf,
@@ -18,15 +20,21 @@ import { seriesText } from './series-text.js';
 type AnyMetric = Counter | Gauge | Histogram;
 
 export class MetricSet<T extends MetricTable> {
+  readonly #table: T;
   readonly #registry = new Registry();
   readonly #counters = new Map<string, Counter>();
   readonly #gauges = new Map<string, Gauge>();
   readonly #histograms = new Map<string, Histogram>();
+  /** Of the metrics without a plugin label, by key. */
+  readonly #gathered = new Map<string, Gathered>();
+  /** All of them, with those of the plugins. */
+  readonly #toPassOn = new Set<Gathered>();
   readonly #ofPlugins: readonly (readonly [MetricForm, AnyMetric])[];
   /** Those with a series or more for each plugin, by name. */
   readonly #series: ReadonlyMap<string, Counter | Gauge>;
 
   constructor(table: T) {
+    this.#table = table;
     const made = Object.entries<MetricForm>(table).map(
       ([key, form]) => [form, this.#make(key, form)] as const,
     );
@@ -53,8 +61,8 @@ export class MetricSet<T extends MetricTable> {
       for (const series of everySeries(form)) metric.remove({ plugin, ...series });
   }
 
-  count<M extends CommonMetricKey<T, 'counter'>>(key: M, labels: LabelsOf<T[M]>, times?: number): void {
-    find(this.#counters, key).inc(labels, times);
+  count<M extends CommonMetricKey<T, 'counter'>>(key: M, labels: LabelsOf<T[M]>, times = 1): void {
+    this.#gather(key, find(this.#counters, key)).add(labels, times);
   }
 
   set<M extends CommonMetricKey<T, 'gauge'>>(key: M, labels: LabelsOf<T[M]>, value: number): void {
@@ -62,16 +70,21 @@ export class MetricSet<T extends MetricTable> {
   }
 
   observe<M extends CommonMetricKey<T, 'histogram'>>(key: M, labels: LabelsOf<T[M]>, seconds: number): void {
-    find(this.#histograms, key).observe(labels, seconds);
+    this.#gather(key, find(this.#histograms, key)).add(labels, seconds);
   }
 
-  countOf<M extends PluginMetricKey<T, 'counter'>>(
-    plugin: string,
-    key: M,
-    labels: LabelsOf<T[M]>,
-    times?: number,
-  ): void {
-    find(this.#counters, key).inc({ plugin, ...labels }, times);
+  /** What a plugin's counter is told, until {@link forget}. */
+  gatherOf(plugin: string, key: PluginMetricKey<T, 'counter'>): Gathered {
+    const counter = find(this.#counters, key);
+    const names = this.#names(key).filter((name) => name !== 'plugin');
+    const gathered = new Gathered(names, true, (labels, times) => counter.inc({ plugin, ...labels }, times));
+    this.#toPassOn.add(gathered);
+    return gathered;
+  }
+
+  /** The plugin's series are gone, and with them what its counter was told. */
+  forget(gathered: Gathered): void {
+    this.#toPassOn.delete(gathered);
   }
 
   setOf<M extends PluginMetricKey<T, 'gauge'>>(
@@ -85,6 +98,13 @@ export class MetricSet<T extends MetricTable> {
 
   /** The text exposition format, in parts. The event loop turns before and after each: thousands of plugins make a long page. */
   async *parts(): AsyncGenerator<string, void> {
+    let left = SERIES_PER_TURN;
+    for (const gathered of this.#toPassOn) {
+      left -= gathered.passOn();
+      if (left > 0) continue;
+      await setImmediate();
+      left = SERIES_PER_TURN;
+    }
     for (const { name } of this.#registry.getMetricsAsArray()) {
       const metric = this.#series.get(name);
       // A metric without a plugin label has few series.
@@ -104,6 +124,22 @@ export class MetricSet<T extends MetricTable> {
     let text = '';
     for await (const part of this.parts()) text += part;
     return text;
+  }
+
+  #gather(key: string, metric: Counter | Histogram): Gathered {
+    const known = this.#gathered.get(key);
+    if (known !== undefined) return known;
+    const sums = metric instanceof Counter;
+    const pass = (labels: Series, value: number): void =>
+      sums ? metric.inc(labels, value) : metric.observe(labels, value);
+    const gathered = new Gathered(this.#names(key), sums, pass);
+    this.#gathered.set(key, gathered);
+    this.#toPassOn.add(gathered);
+    return gathered;
+  }
+
+  #names(key: string): readonly string[] {
+    return Object.keys(this.#table[key]?.labels ?? {});
   }
 
   #make(key: string, { name, help, kind, labels, buckets = [] }: MetricForm): AnyMetric {

@@ -1,10 +1,12 @@
 // The metrics of one plugin. Runs in the broker and in the supervisor.
+import type { Gathered } from './gathered.js';
 import type { LabelsOf, MetricTable, PluginMetricKey } from './metric-form.js';
 import type { MetricSet } from './metric-set.js';
 
 export class PluginMetrics<T extends MetricTable> {
   readonly #set: MetricSet<T>;
   readonly #plugin: string;
+  readonly #counts = new Map<string, Gathered>();
 
   /** Makes the plugin's series, at 0. */
   constructor(set: MetricSet<T>, plugin: string) {
@@ -13,8 +15,8 @@ export class PluginMetrics<T extends MetricTable> {
     set.addPlugin(plugin);
   }
 
-  count<M extends PluginMetricKey<T, 'counter'>>(key: M, labels: LabelsOf<T[M]>, times?: number): void {
-    this.#set.countOf(this.#plugin, key, labels, times);
+  count<M extends PluginMetricKey<T, 'counter'>>(key: M, labels: LabelsOf<T[M]>, times = 1): void {
+    (this.#counts.get(key) ?? this.#gather(key)).add(labels, times);
   }
 
   set<M extends PluginMetricKey<T, 'gauge'>>(key: M, labels: LabelsOf<T[M]>, value: number): void {
@@ -22,6 +24,13 @@ export class PluginMetrics<T extends MetricTable> {
   }
 
   remove(): void {
+    for (const gathered of this.#counts.values()) this.#set.forget(gathered);
     this.#set.removePlugin(this.#plugin);
+  }
+
+  #gather(key: PluginMetricKey<T, 'counter'>): Gathered {
+    const gathered = this.#set.gatherOf(this.#plugin, key);
+    this.#counts.set(key, gathered);
+    return gathered;
   }
 }

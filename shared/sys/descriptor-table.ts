@@ -42,6 +42,9 @@ export interface DescriptorEntry {
   readonly closesOnExec: boolean;
 }
 
+/** Compares a descriptor with an open file, as kcmp(2) does. */
+type Compare = (descriptor: number) => number;
+
 /** The table of one thread. It is empty once the thread has ended, even if another thread has its number then. */
 export class DescriptorTable {
   readonly #tid: number;
@@ -63,14 +66,29 @@ export class DescriptorTable {
    * @param most the largest table that is searched. In a larger one only the known descriptor is found
    */
   sharing(known: number, most: number): readonly DescriptorEntry[] {
-    if (this.#folder === undefined) return [{ descriptor: known, closesOnExec: false }];
+    const first = { descriptor: known, closesOnExec: this.closesOnExec(known) };
+    return [first, ...this.others(known, most, (other) => this.#compare(known, other))];
+  }
+
+  /** Whether execve(2) closes a descriptor. */
+  closesOnExec(descriptor: number): boolean {
+    return this.#folder !== undefined && closesOnExec(this.#inform(this.#folder.number, descriptor));
+  }
+
+  /**
+   * The other descriptors of an open file.
+   *
+   * @param known a number that is left out
+   * @param most as in {@link sharing}
+   * @param compare 0 for a descriptor of that file, 1 or more for another one, or minus errno
+   */
+  others(known: number, most: number, compare: Compare): readonly DescriptorEntry[] {
+    if (this.#folder === undefined) return [];
     const folder = this.#folder.number;
-    const found = [{ descriptor: known, closesOnExec: closesOnExec(this.#inform(folder, known)) }];
-    for (const descriptor of this.#others(folder, known, most)) {
-      const flags = closesOnExec(readInfo(folder, descriptor));
-      found.push({ descriptor, closesOnExec: flags });
-    }
-    return found;
+    return this.#others(folder, known, most, compare).map((descriptor) => ({
+      descriptor,
+      closesOnExec: closesOnExec(readInfo(folder, descriptor)),
+    }));
   }
 
   close(): void {
@@ -78,35 +96,11 @@ export class DescriptorTable {
     this.#info?.file.close();
   }
 
-  #others(folder: number, known: number, most: number): readonly number[] {
+  #others(folder: number, known: number, most: number, compare: Compare): readonly number[] {
     const count = countOf(folder);
     if (count > most) return [];
-    const found = count > 0 ? this.#tryOut(known, count) : undefined;
-    return found ?? listNumbers(folder, most).filter((descriptor) => this.#isSame(folder, known, descriptor));
-  }
-
-  /** @returns undefined if some were not found: numbers far apart, or a kernel that cannot compare */
-  #tryOut(known: number, count: number): readonly number[] | undefined {
-    const found: number[] = [];
-    let met = 0;
-    for (let descriptor = 0; met < count; descriptor += 1) {
-      if (descriptor > PROBES_PER_DESCRIPTOR * count) return undefined;
-      const order = descriptor === known ? 1 : this.#compare(known, descriptor);
-      if (order === -EBADF) continue;
-      if (order < 0) return undefined;
-      met += 1;
-      if (order === 0) found.push(descriptor);
-    }
-    return found;
-  }
-
-  #isSame(folder: number, known: number, other: number): boolean {
-    if (other === known) return false;
-    const order = this.#compare(known, other);
-    if (order >= 0 || order === -EBADF) return order === 0;
-    // The kernel has no kcmp (CONFIG_KCMP), or a filter or security module refuses it.
-    const file = identify(folder, known);
-    return file !== undefined && file === identify(folder, other);
+    const found = count > 0 ? tryOut(known, count, compare) : undefined;
+    return found ?? listNumbers(folder, most).filter((other) => isSame(folder, known, other, compare));
   }
 
   /** kcmp(2). @returns 0 for one open file, 1 or more for two, or minus errno */
@@ -125,6 +119,30 @@ export class DescriptorTable {
     }
     return Math.max(0, pread(this.#info.file.number, info, info.length, 0));
   }
+}
+
+/** @returns undefined if some were not found: numbers far apart, or a kernel that cannot compare */
+function tryOut(known: number, count: number, compare: Compare): readonly number[] | undefined {
+  const found: number[] = [];
+  let met = 0;
+  for (let descriptor = 0; met < count; descriptor += 1) {
+    if (descriptor > PROBES_PER_DESCRIPTOR * count) return undefined;
+    const order = descriptor === known ? 1 : compare(descriptor);
+    if (order === -EBADF) continue;
+    if (order < 0) return undefined;
+    met += 1;
+    if (order === 0) found.push(descriptor);
+  }
+  return found;
+}
+
+function isSame(folder: number, known: number, other: number, compare: Compare): boolean {
+  if (other === known) return false;
+  const order = compare(other);
+  if (order >= 0 || order === -EBADF) return order === 0;
+  // The kernel has no kcmp (CONFIG_KCMP), or a filter or security module refuses it.
+  const file = identify(folder, known);
+  return file !== undefined && file === identify(folder, other);
 }
 
 /**

@@ -1,21 +1,20 @@
 // A second epoll(7) besides that of libuv. uv_poll makes a descriptor non-blocking, and a duplicate of a plugin's descriptor shares that flag
 // with the plugin. Runs in the broker, on the main thread.
+import {
+  controlEpoll,
+  createEpoll,
+  EPOLL_CTL_ADD,
+  EPOLL_CTL_DEL,
+  EPOLLONESHOT,
+  EPOLLOUT,
+  waitEpoll,
+} from './epoll-calls.js';
 import { EPOLL_EVENT as EVENT } from './layout.js';
-import { bind } from './libc.js';
-import { OwnedFd } from './owned-fd.js';
+import type { OwnedFd } from './owned-fd.js';
 import { succeed } from './system-error.js';
 import { READABLE, Watch } from './uv-poll.js';
 
-const EPOLL_CLOEXEC = 0o2000000;
-const EPOLL_CTL_ADD = 1;
-const EPOLL_CTL_DEL = 2;
-const EPOLLOUT = 4;
-const EPOLLONESHOT = 1 << 30;
 const MAX_EVENTS = 64;
-
-const create = bind('int epoll_create1(int flags)');
-const control = bind('int epoll_ctl(int epoll, int operation, int fd, void *event)');
-const wait = bind('int epoll_wait(int epoll, void *events, int most, int timeout)');
 
 /** Calls back once for each socket that becomes writable or fails. */
 export class WritableOnce {
@@ -28,7 +27,7 @@ export class WritableOnce {
   readonly #readyBytes: Uint8Array = new Uint8Array(this.#ready.buffer);
 
   constructor() {
-    this.#epoll = new OwnedFd(succeed(create(EPOLL_CLOEXEC), 'epoll_create1'));
+    this.#epoll = createEpoll();
     this.#watch = new Watch(this.#epoll.number, () => this.#take());
     this.#watch.want(READABLE);
     this.#watch.keepAlive(false);
@@ -39,24 +38,24 @@ export class WritableOnce {
     const fd = socket.number;
     this.#event.setUint32(0, (EPOLLOUT | EPOLLONESHOT) >>> 0, true);
     this.#event.setInt32(EVENT.data, fd, true);
-    succeed(control(this.#epoll.number, EPOLL_CTL_ADD, fd, this.#eventBytes), 'epoll_ctl ADD');
+    succeed(controlEpoll(this.#epoll.number, EPOLL_CTL_ADD, fd, this.#eventBytes), 'epoll_ctl ADD');
     this.#waiting.set(fd, onReady);
   }
 
   /** Call this before the socket is closed. The plugin still has the file, and with it the entry here would stay. */
   forget(socket: OwnedFd): void {
     if (!socket.open || !this.#waiting.delete(socket.number)) return;
-    control(this.#epoll.number, EPOLL_CTL_DEL, socket.number, this.#eventBytes);
+    controlEpoll(this.#epoll.number, EPOLL_CTL_DEL, socket.number, this.#eventBytes);
   }
 
   #take(): void {
-    const count = wait(this.#epoll.number, this.#readyBytes, MAX_EVENTS, 0);
+    const count = waitEpoll(this.#epoll.number, this.#readyBytes, MAX_EVENTS, 0);
     for (let at = 0; at < count; at += 1) {
       const fd = this.#ready.getInt32(at * EVENT.size + EVENT.data, true);
       const onReady = this.#waiting.get(fd);
       if (onReady === undefined) continue;
       this.#waiting.delete(fd);
-      control(this.#epoll.number, EPOLL_CTL_DEL, fd, this.#eventBytes);
+      controlEpoll(this.#epoll.number, EPOLL_CTL_DEL, fd, this.#eventBytes);
       onReady();
     }
   }

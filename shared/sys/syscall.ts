@@ -3,6 +3,8 @@ import { bind } from './libc.js';
 
 /** The type of kcmp(2) that compares open files. */
 export const KCMP_FILE = 0;
+/** The type of kcmp(2) that compares an open file with that of an entry of an epoll(7). */
+export const KCMP_EPOLL_TFD = 7;
 
 export const SYS: Readonly<Record<SyscallName, number>> = {
   pidfd_send_signal: 424,

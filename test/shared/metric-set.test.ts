@@ -4,6 +4,7 @@ import { Gauge, Registry } from 'prom-client';
 import { METRICS } from '../../broker/record/metric-table.js';
 import { SERIES_PER_TURN } from '../../shared/limits.js';
 import { MetricSet } from '../../shared/metrics/metric-set.js';
+import { PluginMetrics } from '../../shared/metrics/plugin-metrics.js';
 import { seriesText } from '../../shared/metrics/series-text.js';
 
 test('the series of a metric are written as prom-client writes them', async () => {
@@ -18,8 +19,8 @@ test('the series of a metric are written as prom-client writes them', async () =
 
 test('a page has each metric and its series once', async () => {
   const metrics = new MetricSet(METRICS);
-  for (const plugin of ['one', 'two']) metrics.addPlugin(plugin);
-  metrics.countOf('two', 'connects', { outcome: 'connected' }, 3);
+  const [, two] = ['one', 'two'].map((plugin) => new PluginMetrics(metrics, plugin));
+  two?.count('connects', { outcome: 'connected' }, 3);
   const text = await metrics.text();
   for (const { name } of Object.values(METRICS)) assert.equal(text.split(`# TYPE ${name} `).length, 2, name);
   const lines = text.split('\n').filter((line) => line.startsWith('postern_connects_total{'));
@@ -50,4 +51,38 @@ test('the event loop turns while a long page is written', async () => {
   assert.ok(lines > 20_000, `${lines}`);
   // A metric's head has three lines, and a small metric may share a turn with the end of a long one.
   assert.ok(longest < 2 * SERIES_PER_TURN, `${longest} lines in one turn`);
+});
+
+test('a page tells all that was counted and observed since the last one, and nothing twice', async () => {
+  const metrics = new MetricSet(METRICS);
+  const one = new PluginMetrics(metrics, 'one');
+  for (let round = 1; round <= 2; round += 1) {
+    for (let at = 0; at < 3000; at += 1) {
+      one.count('traps', { call: 'connect', answer: at % 3 === 0 ? 'brokered' : 'refused' });
+      metrics.observe('connectDuration', { outcome: 'connected' }, 0.25);
+      metrics.count('auditEventsDropped', {}, 2);
+    }
+    const lines = new Set((await metrics.text()).split('\n'));
+    const traps = 'postern_traps_total{plugin="one",call="connect"';
+    for (const line of [
+      `${traps},answer="brokered"} ${1000 * round}`,
+      `${traps},answer="refused"} ${2000 * round}`,
+      `postern_audit_events_dropped_total ${6000 * round}`,
+      `postern_connect_duration_seconds_count{outcome="connected"} ${3000 * round}`,
+      `postern_connect_duration_seconds_sum{outcome="connected"} ${750 * round}`,
+      `postern_connect_duration_seconds_bucket{le="0.25",outcome="connected"} ${3000 * round}`,
+      `postern_connect_duration_seconds_bucket{le="0.1",outcome="connected"} 0`,
+    ])
+      assert.ok(lines.has(line), line);
+  }
+});
+
+test('a plugin that is removed leaves no series, and one of its name starts at 0', async () => {
+  const metrics = new MetricSet(METRICS);
+  const former = new PluginMetrics(metrics, 'one');
+  former.count('socketsPassed', { door: 'trap' });
+  former.remove();
+  assert.doesNotMatch(await metrics.text(), /plugin="one"/);
+  new PluginMetrics(metrics, 'one');
+  assert.match(await metrics.text(), /postern_sockets_passed_total\{plugin="one",door="trap"\} 0/);
 });
