@@ -403,8 +403,8 @@ const BOUNDS: readonly Protection[] = [
     file: 'broker/limit/request-queue',
     right: 'hasRoom && !queue.isPaused',
     wrong: 'hasRoom',
-    tests: ['broker/limits'],
-    pattern: 'past the rate',
+    tests: ['broker/limit/request-queue'],
+    pattern: 'need not wait',
   },
 ];
 

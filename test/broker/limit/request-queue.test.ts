@@ -4,33 +4,61 @@ import { RequestLife } from '../../../broker/limit/request-life.js';
 import { RequestQueue } from '../../../broker/limit/request-queue.js';
 import { TurnShare } from '../../../broker/limit/turn-share.js';
 import { limitsOf } from '../../../shared/config/limit-forms.js';
+import type { NowOrLater } from '../../../shared/now-or-later.js';
 
 const SECOND_MS = 1000;
 const pause = (milliseconds: number): Promise<void> =>
   new Promise((resolve) => setTimeout(resolve, milliseconds));
 
-/** @returns when each piece of work began, in milliseconds */
-async function begins(queue: RequestQueue, count: number): Promise<readonly number[]> {
-  const work = Array.from(
+/** @param work what a request does once it has begun @returns when each one began, in milliseconds */
+async function begins(
+  queue: RequestQueue,
+  count: number,
+  work: (begun: () => void) => NowOrLater<void> = async (begun) => begun(),
+): Promise<readonly number[]> {
+  const begun = Array.from(
     { length: count },
     () =>
       new Promise<number>((resolve) => {
-        const refusal = queue.add(new RequestLife(60_000), async () => resolve(performance.now()));
+        const refusal = queue.add(new RequestLife(60_000), () => work(() => resolve(performance.now())));
         assert.equal(refusal, undefined);
       }),
   );
-  return (await Promise.all(work)).sort((a, b) => a - b);
+  return (await Promise.all(begun)).sort((a, b) => a - b);
 }
 
 test('each second gives its share of requests and no more, however many wait', async () => {
   const queue = new RequestQueue({ ...limitsOf({}), requestsPerSecond: 5 }, new TurnShare());
-  const times = await begins(queue, 18);
+  passShares(await begins(queue, 18));
+});
+
+test('requests that need not wait have no larger share of a second', async () => {
+  const queue = new RequestQueue({ ...limitsOf({}), requestsPerSecond: 5 }, new TurnShare());
+  passShares(await begins(queue, 18, (begun) => begun()));
+});
+
+test('requests that wait after all take their places', async () => {
+  const queue = new RequestQueue(
+    { ...limitsOf({}), concurrentRequests: 2, queuedRequests: 1 },
+    new TurnShare(),
+  );
+  const ends: (() => void)[] = [];
+  const add = (): string | undefined =>
+    queue.add(new RequestLife(60_000), () => new Promise<void>((resolve) => ends.push(resolve)))?.reason;
+  assert.deepEqual([add(), add(), add(), add()], [undefined, undefined, undefined, 'concurrency_limited']);
+  assert.deepEqual([queue.inFlight, queue.queued, ends.length], [2, 1, 2]);
+  for (const end of ends.splice(0)) end();
+  await pause(0);
+  assert.deepEqual([queue.inFlight, queue.queued, ends.length], [1, 0, 1]);
+});
+
+function passShares(times: readonly number[]): void {
   // A second passes between each request and the one that comes as many later as a second may have.
   for (const [index, time] of times.slice(5).entries()) {
     const window = Math.floor((index + 5) / 5);
     assert.ok(time - (times[0] ?? 0) >= window * SECOND_MS - 1, `${times}`);
   }
-});
+}
 
 for (const days of [1, -1])
   test(`a wall clock that jumps by ${days} day lets nothing wait`, async (t) => {
