@@ -4,7 +4,7 @@ import type { TrappedCall } from '../caller/trapped-call.js';
 import type { TrapContext } from './trap-context.js';
 
 const { EAGAIN } = constants.errno;
-/** The supervisor has many orders: no event tells when it takes another. */
+/** The supervisor has many orders, or the caller's thread has no processor: no event tells when that has changed. */
 const RETRY_MS = 10;
 
 /** @param done takes 0, or minus errno: EFAULT, or EPERM if the supervisor does not write it */

@@ -47,8 +47,8 @@ export class WaitingThread {
     return pidNamespaceIn(this.#folder.number);
   }
 
-  /** @returns undefined if it waits in no call */
-  get call(): CurrentCall | undefined {
+  /** @returns `running` where it waits for nothing, or for a processor alone; undefined if it waits in no call, or has ended */
+  get call(): CurrentCall | 'running' | undefined {
     const file = openat(this.#folder.number, 'syscall', O_RDONLY | O_CLOEXEC);
     if (file < 0) return undefined;
     using syscall = new OwnedFd(file);
@@ -91,7 +91,8 @@ function pidNamespaceIn(folder: number): string | undefined {
  * @param line of /proc/pid/syscall: number, six arguments, stack pointer and program counter; or `running`; or -1 and the two
  *   pointers
  */
-export function readCall(line: string): CurrentCall | undefined {
+export function readCall(line: string): CurrentCall | 'running' | undefined {
+  if (line === 'running\n') return 'running';
   const found = /^(\d+)((?: 0x[0-9a-f]{1,16}){6}) 0x[0-9a-f]+ 0x[0-9a-f]+\n$/.exec(line);
   if (found === null) return undefined;
   const [, number, words = ''] = found;

@@ -102,11 +102,23 @@ test('the supervisor writes into no process that waits for no answer', async () 
     assert.equal(reply(other.pid, ANSWER), EPERM, `${call} ${request}`);
     assert.deepEqual(other.memory(), NOTHING);
   }
-  assert.equal(reply(process.pid, ANSWER), EPERM, 'it runs');
+  assert.equal(reply(process.pid, ANSWER), EPERM, 'it waits in another call');
   const ended = started[0];
   ended?.kill('SIGKILL');
   if (ended !== undefined) await once(ended, 'exit');
   assert.equal(reply(ended?.pid ?? 0, ANSWER), EPERM, 'it has ended');
+});
+
+test('an answer for a thread that runs is asked for again: it may be on its way into the wait', async () => {
+  const busy = spawn('/bin/sh', ['-c', 'while :; do :; done'], { stdio: 'ignore' });
+  started.push(busy);
+  try {
+    // Its execve comes first. From then on it runs.
+    const result = await until(() => (reply(busy.pid ?? 0, ANSWER) === EAGAIN ? EAGAIN : undefined));
+    assert.equal(result, EAGAIN);
+  } finally {
+    busy.kill('SIGKILL');
+  }
 });
 
 test('the supervisor writes no answer that is no struct ifreq', async () => {

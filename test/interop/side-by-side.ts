@@ -69,12 +69,17 @@ export async function direct(program: string, ports: Ports): Promise<readonly st
   return stdout.split('\n');
 }
 
-/** Its output in a sandbox. */
-export async function inside(user: User, program: string, ports: Ports): Promise<readonly string[]> {
+/** Its output in a sandbox. @param dist another build of postern's */
+export async function inside(
+  user: User,
+  program: string,
+  ports: Ports,
+  dist?: string,
+): Promise<readonly string[]> {
   const allow = ports.rules.flatMap((rule) => ['--allow', rule]);
   const { status, signal, stdout, stderr } = await postern(
     ['run', ...allow, '--visible', program, '--', ...TWICE, program, ...ports.words],
-    { as: user },
+    { as: user, ...(dist === undefined ? {} : { dist }) },
   );
   assert.equal(status ?? signal, 0, `${stdout}\n${stderr}`);
   return stdout.split('\n');

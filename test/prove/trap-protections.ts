@@ -158,6 +158,21 @@ export const trapProtections: readonly Protection[] = [
     ...answered('two numbers of a pair'),
   },
   {
+    name: 'trap: an answer to a thread that still runs is asked for again',
+    file: 'sandbox/supervisor/orders/answer-caller',
+    right: "if (call === 'running')",
+    wrong: 'if (false)',
+    ...answered('a thread that runs'),
+  },
+  {
+    name: 'trap: the slow lane installs the sockets of a pair',
+    file: 'broker/stall/slow-lane-thread',
+    right: "if (order.kind === 'install')",
+    wrong: 'if (false)',
+    tests: ['interop/slow-pair'],
+    pattern: 'installs pairs',
+  },
+  {
     name: "trap: an answer is written into the sandbox's processes alone",
     file: 'sandbox/supervisor/orders/answer-caller',
     right: 'if (pidNamespace === undefined || thread.pidNamespace !== pidNamespace)',

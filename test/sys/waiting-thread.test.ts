@@ -11,13 +11,11 @@ test('readCall() reads the number of a call and its six arguments', () => {
   });
 });
 
+test('readCall() tells a thread that runs', () => {
+  assert.equal(readCall('running\n'), 'running');
+});
+
 test('readCall() reads nothing of a thread that is in no call', () => {
-  for (const line of [
-    'running\n',
-    '-1 0x7ffd1f0a2a00 0x7f1c2d3e4f50\n',
-    '',
-    LINE.slice(0, -1),
-    LINE.replace('16', 'x'),
-  ])
+  for (const line of ['-1 0x7ffd1f0a2a00 0x7f1c2d3e4f50\n', '', LINE.slice(0, -1), LINE.replace('16', 'x')])
     assert.equal(readCall(line), undefined, line);
 });

@@ -15,7 +15,7 @@ import { SOCK_DGRAM, SOCK_TYPE_MASK } from '../../../shared/sys/socket-constants
 import { trapCall } from '../../../shared/sys/trap-calls.js';
 import { WaitingThread } from '../../../shared/sys/waiting-thread.js';
 
-const { EFAULT, EPERM } = constants.errno;
+const { EAGAIN, EFAULT, EPERM } = constants.errno;
 const LOW_32 = 0xffffffffn;
 /** Two ints, socketpair(2). */
 const PAIR_BYTES = 8;
@@ -32,7 +32,7 @@ export interface CallerAnswer {
 
 let killable: boolean | undefined;
 
-/** @returns 0, -EPERM if no thread of the sandbox waits for such an answer, or -EFAULT */
+/** @returns 0, -EAGAIN if the thread waits for no call yet, -EPERM if no thread of the sandbox waits for such an answer, or -EFAULT */
 export function answerCaller({ tid, pidNamespace, bytes }: CallerAnswer): number {
   // Before Linux 5.19 a handled signal can end the call at any moment. The answer would come into memory that has another use by then.
   killable ??= waitsKillable();
@@ -41,7 +41,10 @@ export function answerCaller({ tid, pidNamespace, bytes }: CallerAnswer): number
   if (typeof opened === 'number') return -EPERM;
   using thread = opened;
   if (pidNamespace === undefined || thread.pidNamespace !== pidNamespace) return -EPERM;
-  const { number, arguments: [domain = 0n, word = 0n, pointer = 0n, fourth = 0n] = [] } = thread.call ?? {};
+  const { call } = thread;
+  // It is on its way into the wait: its call was just reported, or the kernel had it take a descriptor. Without a free processor that takes long.
+  if (call === 'running') return -EAGAIN;
+  const { number, arguments: [domain = 0n, word = 0n, pointer = 0n, fourth = 0n] = [] } = call ?? {};
   if (number !== undefined && trapCall(number) === 'socketpair')
     return writePair(thread, { domain, type: word, pointer: fourth }, bytes);
   const request = Number(word & LOW_32);

@@ -1,0 +1,20 @@
+// A Go program makes pairs of AF_UNIX datagram sockets, outside and in a sandbox.
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { test } from 'node:test';
+import { postern } from '../../harness/postern.js';
+import { users } from '../../harness/users.js';
+import { compileGo } from './compile.js';
+import { missing } from './program.js';
+
+const skip = missing({ go: 'golang-go' }) ?? false;
+const program = skip === false ? compileGo(new URL('pairs.go', import.meta.url)) : '';
+
+for (const user of users) {
+  test(`a Go program has its pairs of datagram sockets, in many goroutines (${user})`, { skip }, async () => {
+    const expected = execFileSync(program, { encoding: 'utf8', timeout: 60_000 });
+    assert.match(expected, /^failed: 0$/m);
+    const { stdout, stderr } = await postern(['run', '--visible', program, '--', program], { as: user });
+    assert.equal(stdout, expected, stderr);
+  });
+}

@@ -1,0 +1,23 @@
+// The pairs of a slow plugin: the broker puts them into the plugin's table on the slow lane. Here each plugin counts as slow, but only for this.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { mutantDist } from '../harness/mutant.js';
+import { users } from '../harness/users.js';
+import { direct, inside, Ports, semanticsProgram } from './side-by-side.js';
+
+let ports: Ports;
+before(async () => {
+  ports = await Ports.start();
+});
+after(() => ports.close());
+
+test('the slow lane installs pairs of sockets as the main thread does', async () => {
+  const program = semanticsProgram('pairs');
+  const dist = mutantDist({
+    file: 'broker/trap/answer-pair',
+    right: 'if (!stall.slow)',
+    wrong: 'if (false)',
+  });
+  const expected = await direct(program, ports);
+  for (const user of users) assert.deepEqual(await inside(user, program, ports, dist), expected, user);
+});
