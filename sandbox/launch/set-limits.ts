@@ -1,6 +1,6 @@
 // Sets the plugin's resource limits, setrlimit(2). They cannot be raised inside: that takes CAP_SYS_RESOURCE outside.
-import type { Limits } from '../../shared/config/limit-forms.js';
-import { lowerLimit, RLIMIT } from '../../shared/sys/rlimit.js';
+import { LIMIT_FORMS, type Limits } from '../../shared/config/limit-forms.js';
+import { getLimit, lowerLimit, RLIMIT } from '../../shared/sys/rlimit.js';
 import { leaveSpecialPriority } from '../../shared/sys/scheduling.js';
 
 /** A process that goes on after SIGXCPU is killed this much later. */
@@ -33,11 +33,24 @@ export function setLimits({ cpuSeconds, fileMib }: Limits): void {
 /** Set right before execve: Node itself needs more memory and threads than many plugins' limits. */
 export function setLastLimits({ descriptors, memoryMib, processes }: Limits): void {
   // The kernel compares it with all descriptors in flight of the uid, when the launcher passes the trap to the supervisor.
-  lowerLimit(RLIMIT.NOFILE, BigInt(descriptors));
+  lowerLimit(RLIMIT.NOFILE, boundedDescriptors(BigInt(descriptors), getLimit(RLIMIT.NOFILE).hard));
   // The kernel counts in the sandbox's user namespace, from Linux 5.14 on: other sandboxes and the user's processes do not count here. They do
   // outside, against the limit of the process that made the namespace, see spawn-namespaces.ts.
   lowerLimit(RLIMIT.NPROC, BigInt(processes));
   if (memoryMib !== undefined) lowerLimit(RLIMIT.DATA, bytes(memoryMib));
+}
+
+/**
+ * A plugin of a user has the broker's uid. A broker sends no descriptor while the uid has more in flight than its own limit, unix(7). So beyond the
+ * default a plugin has half of that limit at most.
+ *
+ * @param hard of postern, which is the broker's too
+ */
+export function boundedDescriptors(wanted: bigint, hard: bigint): bigint {
+  const most = [BigInt(LIMIT_FORMS.descriptors.default), hard / 2n].reduce((one, other) =>
+    one > other ? one : other,
+  );
+  return wanted < most ? wanted : most;
 }
 
 function bytes(mib: number): bigint {

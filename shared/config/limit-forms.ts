@@ -92,10 +92,10 @@ export const LIMIT_FORMS = {
   descriptors: {
     unit: 'descriptors',
     min: 16,
-    // Far below the limit of the broker: the kernel counts descriptors in flight by uid.
-    max: 1024,
+    // Half of the broker's: the kernel counts descriptors in flight by uid. More than the default breaks select(2), so a plugin asks for it.
+    max: 8192,
     default: 1024,
-    help: 'Open descriptors of each process (RLIMIT_NOFILE). If the hard limit of postern is lower, that one counts.',
+    help: 'Open descriptors of each process (RLIMIT_NOFILE). If the hard limit of postern is lower, that one counts. More than 1024 are at most half of it.',
     past: 'the call fails with EMFILE',
   },
   processes: {

@@ -368,7 +368,7 @@ export const brokenConfigs: readonly BrokenConfig[] = [
     name: 'too many descriptors',
     text: web('    limits: {descriptors: 100000}\n'),
     messages: [
-      'postern.yaml:4:27: plugins.web.limits.descriptors: expected a whole number from 16 to 1024, not 100000',
+      'postern.yaml:4:27: plugins.web.limits.descriptors: expected a whole number from 16 to 8192, not 100000',
     ],
   },
   {

@@ -58,6 +58,22 @@ for (const user of users) {
     }
   });
 
+  test(`beyond the default a plugin has the descriptors that it asks for, at most half of those of postern (${user})`, async () => {
+    for (const [hard, has] of [
+      ['16384', '8192'],
+      ['4000', '2000'],
+      ['1500', '1024'],
+      ['150', '150'],
+    ] as const) {
+      const limit = ['--limit', 'descriptors=8192'];
+      const { stdout, stderr } = await postern(['run', ...limit, '--', 'sh', '-c', 'ulimit -n; ulimit -Hn'], {
+        as: user,
+        shell: `ulimit -n ${hard}; exec "$@"`,
+      });
+      assert.equal(stdout, `${has}\n${has}\n`, stderr);
+    }
+  });
+
   test(`processes bounds what one sandbox forks, beside one that has its own share (${user})`, async () => {
     const both = [12, 20].map((limit) => run(user, [`processes=${limit}`], [...python(FORK), '1.5']));
     const [few, more] = await Promise.all(both);

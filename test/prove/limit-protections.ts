@@ -35,9 +35,17 @@ export const limitProtections: readonly Protection[] = [
   {
     ...LIMITS,
     name: 'limits: descriptors',
-    right: 'lowerLimit(RLIMIT.NOFILE, BigInt(descriptors));',
+    right:
+      'lowerLimit(RLIMIT.NOFILE, boundedDescriptors(BigInt(descriptors), getLimit(RLIMIT.NOFILE).hard));',
     wrong: '',
     pattern: 'raised from inside.*user',
+  },
+  {
+    ...LIMITS,
+    name: "limits: many descriptors are half of the broker's at most",
+    right: 'return wanted < most ? wanted : most;',
+    wrong: 'return wanted;',
+    pattern: 'beyond the default.*user',
   },
   {
     ...LIMITS,
