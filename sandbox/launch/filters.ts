@@ -20,6 +20,7 @@ import { errorQueueReads } from './filter/error-queue.js';
 import type { FilterGroup } from './filter/filter-group.js';
 import { interfaceReads, readRules } from './filter/interface-requests.js';
 import { ordinaryCalls } from './filter/ordinary-calls.js';
+import { type OnlyIds, ownIds } from './filter/own-ids.js';
 import { refusedCalls } from './filter/refused-calls.js';
 import { setGidModes } from './filter/set-gid-modes.js';
 
@@ -51,11 +52,13 @@ const REFUSED_IN_CHANNEL = [
 
 /**
  * @param added calls beyond those of every plugin; none that is reported or judged by its arguments
+ * @param onlyIds missing: the plugin's user namespace has more ids
  */
-export function filters(egress: Egress, added: readonly string[] = []): readonly Filter[] {
+export function filters(egress: Egress, added: readonly string[] = [], onlyIds?: OnlyIds): readonly Filter[] {
+  const conditional = [...conditionalCalls, ...(onlyIds === undefined ? [] : [ownIds(onlyIds)])];
   const reported: readonly string[] = egress === 'transparent' ? REFUSED_IN_CHANNEL : [];
   const kept = (group: FilterGroup): boolean => !reported.includes(group.name);
-  const all = [...refusedCalls, ...argumentDenials, ...conditionalCalls];
+  const all = [...refusedCalls, ...argumentDenials, ...conditional];
   const opened = all
     .filter((group) => !kept(group))
     .flatMap((group) => group.rules.flatMap((rule) => rule.calls));
@@ -68,7 +71,7 @@ export function filters(egress: Egress, added: readonly string[] = []): readonly
   }));
   // A group that is left out opens no call that another group judges by its arguments.
   const judged = new Set(
-    conditionalCalls.filter(kept).flatMap((group) => group.rules.flatMap((rule) => rule.calls)),
+    conditional.filter(kept).flatMap((group) => group.rules.flatMap((rule) => rule.calls)),
   );
   const ordinary = new Set(
     [...ordinaryCalls.flatMap((group) => group.calls), ...opened, ...added].filter(
@@ -85,7 +88,7 @@ export function filters(egress: Egress, added: readonly string[] = []): readonly
       otherwise: 'EPERM',
       rules: [
         { calls: [...ordinary], action: 'allow' },
-        ...conditionalCalls.filter(kept).flatMap((group) => group.rules),
+        ...conditional.filter(kept).flatMap((group) => group.rules),
         ...(egress === 'transparent' && judged.has('setsockopt') ? [lingerRule('allow')] : []),
         ...(egress === 'transparent' && judged.has('socketpair') ? [datagramPairs('allow')] : []),
       ],
@@ -115,7 +118,11 @@ function optionRule(level: number, name: number, action: FilterRule['action']): 
 }
 
 /** Loads all filters for this thread. @returns the listener of the reported calls, if there are any */
-export function loadFilters(egress: Egress, added: readonly string[]): OwnedFd | undefined {
+export function loadFilters(
+  egress: Egress,
+  added: readonly string[],
+  onlyIds?: OnlyIds,
+): OwnedFd | undefined {
   const unknown = added.find((call) => !knowsCall(call));
   if (unknown !== undefined) {
     throw new PosternError('seccomp', `Cannot add the call "${unknown}": libseccomp does not know it here`, {
@@ -124,6 +131,6 @@ export function loadFilters(egress: Egress, added: readonly string[]): OwnedFd |
   }
   // Loaded first: the others refuse another listener.
   const listener = egress === 'transparent' ? loadNotifyingFilter(REPORTING) : undefined;
-  for (const filter of filters(egress, added)) loadFilter(filter);
+  for (const filter of filters(egress, added, onlyIds)) loadFilter(filter);
   return listener;
 }

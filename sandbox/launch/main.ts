@@ -23,6 +23,7 @@ import { arrangeDescriptors } from './arrange-descriptors.js';
 import { buildRoot, takeTrees } from './build-root.js';
 import { enterLandlock } from './enter-landlock.js';
 import { execCommand } from './exec-command.js';
+import type { OnlyIds } from './filter/own-ids.js';
 import { loadFilters } from './filters.js';
 import { isolateNetwork } from './isolate-network.js';
 import { keepJobControl } from './keep-job-control.js';
@@ -83,7 +84,11 @@ function launch(): void {
   step = 'command';
   const command = execCommand(spec);
   step = 'seccomp';
-  const listener = loadFilters(spec.egress, spec.addedCalls);
+  const listener = loadFilters(
+    spec.egress,
+    spec.addedCalls,
+    spec.becomeIds === undefined ? ids() : undefined,
+  );
   step = 'command';
   const trap = listener === undefined ? [] : [listener, ...inNetwork, root];
   const ends = terminal === undefined ? [] : [terminal.master, terminal.slave];
@@ -94,6 +99,11 @@ function launch(): void {
   setLastLimits(spec.limits);
   resetSignals(spec.ignoredSignals);
   command.run();
+}
+
+/** Of a user's plugin. Its user namespace has these alone. */
+function ids(): OnlyIds {
+  return { uid: process.getuid?.() ?? -1, gid: process.getgid?.() ?? -1 };
 }
 
 /**

@@ -17,7 +17,7 @@ const launcher = (file: string, right: string, wrong: string): Mutation => ({
 
 /** Every other name is that of a group of the filters. */
 const PROTECTIONS: Readonly<Record<string, readonly Mutation[]>> = {
-  seccomp: [launcher('main', 'loadFilters(spec.egress, spec.addedCalls)', 'undefined'), NO_TRAP],
+  seccomp: [launcher('main', 'loadFilters(spec.egress, spec.addedCalls, ', '(() => undefined)('), NO_TRAP],
   trap: [
     launcher('filters', "egress === 'transparent' ? loadNotifyingFilter", 'false ? loadNotifyingFilter'),
     NO_TRAP,
