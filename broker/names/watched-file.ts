@@ -1,6 +1,7 @@
 // A small file of the host that programs replace at any time, such as /etc/resolv.conf. Runs in the broker. Whatever is in its place, the last
 // good text stays in force.
-import { closeSync, constants, fstatSync, openSync, readSync, statSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, statSync } from 'node:fs';
+import { readAtMost } from '../../shared/read-at-most.js';
 
 /** Read again when it has changed. */
 export class WatchedFile {
@@ -60,12 +61,9 @@ export class WatchedFile {
       const stats = fstatSync(fd);
       if (!stats.isFile()) return { problem: 'it is no regular file' };
       if (stats.size > this.#limit) return { problem: `it has more than ${this.#limit} bytes` };
-      const bytes = Buffer.alloc(this.#limit + 1);
-      let length = 0;
-      for (let more = 1; more > 0 && length < bytes.length; length += more)
-        more = readSync(fd, bytes, length, bytes.length - length, null);
-      if (length > this.#limit) return { problem: `it has more than ${this.#limit} bytes` };
-      return { text: bytes.subarray(0, length).toString('utf8') };
+      const bytes = readAtMost(fd, this.#limit);
+      if (bytes === undefined) return { problem: `it has more than ${this.#limit} bytes` };
+      return { text: bytes.toString('utf8') };
     } catch (error) {
       return { problem: (error as NodeJS.ErrnoException).code ?? String(error) };
     } finally {

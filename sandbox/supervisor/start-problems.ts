@@ -5,7 +5,7 @@ import { PosternError } from '../../shared/errors.js';
 import { type OwnFiles, ownProgramFiles } from '../host/own-files.js';
 import { apartProblems } from './files/apart-problems.js';
 import { hostFiles } from './files/host-files.js';
-import { laterConfigs } from './files/later-configs.js';
+import { laterConfigProblems, laterConfigs } from './files/later-configs.js';
 import { refusedPaths } from './files/require-paths.js';
 import { problemOf, type StartProblem } from './files/start-problem.js';
 import { allHomes } from './home/home-directories.js';
@@ -31,7 +31,8 @@ export function ownFilesOf(
 ): OwnFiles {
   const program = ownProgramFiles();
   const log = audit === undefined || audit === 'stderr' || audit === 'stdout' ? [] : [audit];
-  return { ...program, files: [...program.files, ...ownFiles, ...laterConfigs(plugins, hostFiles), ...log] };
+  const later = laterConfigs(plugins, ownFiles, hostFiles);
+  return { ...program, read: ownFiles, files: [...program.files, ...ownFiles, ...later, ...log] };
 }
 
 export function startHostOf(plugins: readonly PluginConfig[], own: OwnFiles): StartHost {
@@ -61,7 +62,13 @@ export function startProblems(plugins: readonly PluginConfig[], own: OwnFiles): 
   const homed = plugins.map((plugin) =>
     plugin.home === undefined ? plugin : { ...plugin, home: homeAt(plugin.home) },
   );
-  return [...places, ...homes, ...paths, ...apartProblems(homed, own, startedFiles)];
+  return [
+    ...places,
+    ...homes,
+    ...paths,
+    ...apartProblems(homed, own, startedFiles),
+    ...laterConfigProblems(homed, own.read ?? [], hostFiles),
+  ];
 }
 
 /** What only the start of the plugin itself refuses: it looks at its program, and through all that it would write. */

@@ -1,5 +1,6 @@
 // Reads a configuration file as text: a regular file, bounded, in UTF-8. Runs in the supervisor.
-import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync } from 'node:fs';
+import { readAtMost } from '../read-at-most.js';
 import { ConfigError } from './config-problem.js';
 
 const MAX_CONFIG_BYTES = 4 * 1024 * 1024;
@@ -22,8 +23,9 @@ export function readConfigText(path: string, fix: string): string {
   try {
     const stats = fstatSync(fd);
     if (!stats.isFile()) throw problem('is not a regular file');
-    if (stats.size > MAX_CONFIG_BYTES) throw problem('is larger than 4 MiB');
-    return new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(fd));
+    const bytes = stats.size > MAX_CONFIG_BYTES ? undefined : readAtMost(fd, MAX_CONFIG_BYTES);
+    if (bytes === undefined) throw problem('is larger than 4 MiB');
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch (cause) {
     if (cause instanceof ConfigError) throw cause;
     const { code } = cause as NodeJS.ErrnoException;

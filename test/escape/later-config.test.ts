@@ -1,6 +1,6 @@
 // A plugin may write a folder in which somebody runs `postern up` later. What it leaves there must not become that start's configuration.
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { ownFolder } from '../harness/own-folder.js';
@@ -54,5 +54,60 @@ for (const as of users) {
     const next = await run('echo x >>postern.yaml');
     assert.doesNotMatch(next.stderr, /which "postern up" obeys/);
     assert.equal(readFileSync(file, 'utf8'), 'plugins:\n');
+  });
+}
+
+const MANY_KEYS = `plugins:\n${Array.from({ length: 60_000 }, (_, index) => ` a${index}:\n`).join('')}`;
+const MANY_PRESETS = `defaults: {presets: [${Array.from({ length: 101 }, (_, index) => `a${index}`).join(', ')}]}\n`;
+
+for (const as of users) {
+  for (const [what, text, command] of [
+    ['a postern.yaml that takes minutes to parse', MANY_KEYS, 'run'],
+    ['a postern.yaml with many presets', MANY_PRESETS, 'run'],
+    ['a postern.yaml that takes minutes to parse', MANY_KEYS, 'check'],
+  ] as const)
+    test(`${what}, which a plugin left in its folder, refuses ${command} at once (${as})`, async () => {
+      const top = ownFolder(as);
+      mkdirSync(join(top, 'given'));
+      writeFileSync(join(top, 'given/postern.yaml'), text);
+      writeFileSync(
+        join(top, 'postern.yaml'),
+        'plugins: {one: {command: ["true"], filesystem: {writable: [given]}}}\n',
+      );
+      for (const file of ['given', 'given/postern.yaml', 'postern.yaml']) chownTo(as, join(top, file));
+      const words = command === 'run' ? ['run', '--writable', 'given', '--', 'true'] : ['check'];
+      const started = performance.now();
+      const { status, stdout, stderr } = await postern(words, { as, cwd: top, timeoutMs: 30_000 });
+      assert.equal(status, command === 'run' ? 125 : 1, stdout);
+      assert.match(
+        `${stdout}${stderr}`,
+        /given\/postern\.yaml", in a folder that the plugin may write, has more than/,
+      );
+      assert.ok(performance.now() - started < 30_000);
+    });
+
+  test(`a postern.yaml that is a link to an endless file is not read without end (${as})`, async () => {
+    const top = ownFolder(as);
+    // Of size 0 for stat(2), and of terabytes for read(2).
+    symlinkSync('/proc/self/pagemap', join(top, 'postern.yaml'));
+    const { status, stdout } = await postern(['check', './postern.yaml'], {
+      as,
+      cwd: top,
+      timeoutMs: 30_000,
+    });
+    assert.equal(status, 1);
+    assert.match(stdout, /is larger than 4 MiB/);
+    const ran = await postern(['run', '--writable', top, '--', 'true'], { as, cwd: '/', timeoutMs: 30_000 });
+    assert.equal(ran.status, 125, ran.stderr);
+    assert.match(ran.stderr, /leads through the link/);
+  });
+
+  test(`postern's own large postern.yaml in a writable folder is no such file (${as})`, async () => {
+    const top = ownFolder(as);
+    const text = `# ${'x'.repeat(40_000)}\nplugins: {one: {command: ["true"], filesystem: {writable: [.]}}}\n`;
+    writeFileSync(join(top, 'postern.yaml'), text);
+    chownTo(as, join(top, 'postern.yaml'));
+    const { status, stdout } = await postern(['check'], { as, cwd: top });
+    assert.equal(status, 0, stdout);
   });
 }

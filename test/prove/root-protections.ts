@@ -106,8 +106,8 @@ const AS_ROOT: readonly Protection[] = [
   {
     name: 'supervisor: the configuration of a later start is read-only within writable folders',
     file: 'sandbox/supervisor/start-problems',
-    right: '...laterConfigs(plugins, hostFiles),',
-    wrong: '',
+    right: '...later, ...log',
+    wrong: '...log',
     tests: ['escape/later-config'],
     pattern: 'changes no postern.yaml.*user',
   },
