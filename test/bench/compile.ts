@@ -6,7 +6,10 @@ import { fileURLToPath } from 'node:url';
 import { readableFolder } from '../harness/users.js';
 
 const PROGRAMS: Readonly<Record<string, readonly string[]>> = {
-  connects: ['connects.c', 'client-proxy.c', 'client-channel.c'],
+  connects: ['connects.c', 'client-proxy.c', 'client-channel.c', 'client-stream.c'],
+  serves: ['serves.c'],
+  calls: ['calls.c'],
+  bursts: ['bursts.c'],
   accepts: ['accepts.c'],
   limit: ['limit.c', 'limit-trap.c', 'limit-hand-over.c'],
 };

@@ -14,7 +14,8 @@ export class LineProgram {
   constructor(words: readonly string[], cwd = '/') {
     this.#words = words;
     const [program = '', ...args] = words;
-    const child = spawn(program, args, { cwd, stdio: ['pipe', 'pipe', 'pipe'] });
+    // In its own session, as a plugin is: the kernel shares processors out between sessions (autogroup in sched(7)).
+    const child = spawn(program, args, { cwd, stdio: 'pipe', detached: true });
     this.#child = child;
     child.on('error', (error) => {
       this.#said += error.message;

@@ -28,12 +28,14 @@ export interface Scene {
   readonly close: () => Promise<void>;
 }
 
-/** One of `atMost` and `atLeast` is there. */
+/** One of `atMost` and `atLeast` is there, and at most one of `over` and `minus`. */
 export interface Aim {
   /** The name of a contestant of postern. */
   readonly of: string;
   /** What its value is divided by: a contestant, or the best of the peers. Missing: the value itself. */
   readonly over?: string;
+  /** The contestant whose value is subtracted. */
+  readonly minus?: string;
   readonly atMost?: number;
   readonly atLeast?: number;
 }

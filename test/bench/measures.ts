@@ -1,7 +1,15 @@
 // Every measure: its name on the command line, what it compares, its figures, and what postern aims at.
 import { type Figure, type Measure, PEERS } from './measure.js';
+import { brokerCpu } from './scenes/broker-cpu.js';
+import { systemCalls } from './scenes/calls.js';
 import { connectFresh } from './scenes/connect-fresh.js';
 import { connectWarm } from './scenes/connect-warm.js';
+import { AB, loadGenerator, REDIS } from './scenes/load-generators.js';
+import { memoryIdle, memoryOfConnections, memoryOfPlugins } from './scenes/memory.js';
+import { policy } from './scenes/policy.js';
+import { secondPlugin } from './scenes/second-plugin.js';
+import { startTrue } from './scenes/start.js';
+import { streams } from './scenes/streams.js';
 
 const MICROS = { unit: 'µs', better: 'less', baseline: 'direct', aims: [] } as const;
 const TIMES = { unit: 'times', better: 'less', aims: [] } as const;
@@ -20,6 +28,14 @@ const FRESH: readonly Figure[] = [
   { ...TIMES, key: 'first500/warm', title: 'the first 500 / warm' },
 ];
 const FIRST_100 = { ...TIMES, key: 'first100/warm', title: 'the first 100 / warm' } as const;
+
+const MS: Figure = { key: 'ms', title: 'time', unit: 'ms', better: 'less', baseline: 'node -e 0', aims: [] };
+const PER_SECOND: Figure = { ...RATE, unit: '/s' };
+const NS = { unit: 'ns', better: 'less', baseline: 'outside' } as const;
+const MIB = { unit: 'MiB', better: 'less' } as const;
+const AS_DIRECT: Figure['aims'] = [{ of: 'trap', over: 'direct', atLeast: 0.98 }];
+const FILTERED: Figure['aims'] = [{ of: 'trap', minus: 'outside', atMost: 30 }];
+const FLAT = [10, 50, 200].map((count) => ({ of: `${count} plugins`, over: '1 plugin', atMost: 1.2 }));
 
 export const MEASURES: readonly Measure[] = [
   {
@@ -88,5 +104,137 @@ export const MEASURES: readonly Measure[] = [
     rounds: { full: 11, quick: 2 },
     figures: [...FRESH, FIRST_100],
     open: (bench) => connectFresh(bench, 'Node'),
+  },
+  {
+    name: 'start-true',
+    title: 'the start of `true`, to its end',
+    rounds: { full: 21, quick: 3 },
+    figures: [{ ...MS, charted: true, aims: [{ of: 'run', over: 'node -e 0', atMost: 5 }] }],
+    open: startTrue,
+  },
+  {
+    name: 'start-plugin',
+    title: 'the start of a second plugin under a running `up`',
+    rounds: { full: 21, quick: 3 },
+    figures: [{ ...MS, aims: [{ of: 'up', over: 'node -e 0', atMost: 2 }] }],
+    open: secondPlugin,
+  },
+  {
+    name: 'load-ab',
+    title: 'ab, a connection for each request, 16 at once',
+    rounds: { full: 7, quick: 2 },
+    figures: [{ ...PER_SECOND, aims: [{ of: 'trap', over: 'direct', atLeast: 0.6 }] }],
+    open: (bench) => loadGenerator(bench, AB, false),
+  },
+  {
+    name: 'load-ab-keep',
+    title: 'ab -k, which keeps its 16 connections',
+    rounds: { full: 7, quick: 2 },
+    figures: [{ ...PER_SECOND, aims: AS_DIRECT }],
+    open: (bench) => loadGenerator(bench, AB, true),
+  },
+  {
+    name: 'load-redis',
+    title: 'redis-benchmark -k 0, a connection for each SET, 16 at once',
+    rounds: { full: 7, quick: 2 },
+    figures: [PER_SECOND],
+    open: (bench) => loadGenerator(bench, REDIS, false),
+  },
+  {
+    name: 'load-redis-keep',
+    title: 'redis-benchmark, which keeps its 16 connections',
+    rounds: { full: 7, quick: 2 },
+    figures: [{ ...PER_SECOND, aims: AS_DIRECT }],
+    open: (bench) => loadGenerator(bench, REDIS, true),
+  },
+  {
+    name: 'stream-bulk',
+    title: 'bytes over one connection',
+    rounds: { full: 11, quick: 2 },
+    figures: [{ ...PER_SECOND, unit: 'MB/s', charted: true, aims: AS_DIRECT }],
+    open: (bench) => streams(bench, { kind: 'bulk', count: { quick: 64e6, full: 1e9 } }),
+  },
+  {
+    name: 'stream-ping',
+    title: 'one byte to and fro over one connection',
+    rounds: { full: 11, quick: 2 },
+    figures: [{ ...PER_SECOND, aims: AS_DIRECT }],
+    open: (bench) => streams(bench, { kind: 'ping', count: { quick: 1_000, full: 20_000 } }),
+  },
+  {
+    name: 'calls',
+    title: 'a system call in a sandbox',
+    rounds: { full: 21, quick: 3 },
+    figures: [
+      { ...NS, key: 'plain', title: 'getppid, whose arguments no filter looks at', aims: [] },
+      { ...NS, key: 'fcntl', title: 'fcntl, filtered by argument', aims: FILTERED },
+      { ...NS, key: 'ioctl', title: 'ioctl, filtered by argument', aims: FILTERED },
+      { ...NS, key: 'setsockopt', title: 'setsockopt, filtered by argument', aims: FILTERED },
+    ],
+    open: systemCalls,
+  },
+  {
+    name: 'memory-idle',
+    title: 'memory (PSS) of an idle `run`',
+    rounds: { full: 5, quick: 1 },
+    figures: [
+      {
+        ...{ ...MIB, key: 'mib', title: 'supervisor and broker', baseline: 'node, idle', charted: true },
+        aims: [{ of: 'run', atMost: 45 }],
+      },
+    ],
+    open: memoryIdle,
+  },
+  {
+    name: 'memory-plugins',
+    title: 'memory (PSS) of an idle `up`, without the plugins themselves',
+    rounds: { full: 3, quick: 1 },
+    figures: [
+      { ...MIB, key: 'all', title: 'all of postern', aims: [] },
+      { ...MIB, key: 'each', title: 'a plugin', aims: [] },
+    ],
+    open: memoryOfPlugins,
+  },
+  {
+    name: 'memory-connections',
+    title: 'memory (PSS) of supervisor and broker with open connections',
+    rounds: { full: 3, quick: 1 },
+    figures: [
+      {
+        ...{ ...MIB, key: 'mib', title: 'supervisor and broker', baseline: '100 open' },
+        aims: [{ of: '10,000 open', over: '100 open', atMost: 1.1 }],
+      },
+    ],
+    open: memoryOfConnections,
+  },
+  {
+    name: 'policy',
+    title: 'rules',
+    rounds: { full: 5, quick: 2 },
+    figures: [
+      { key: 'loadMs', title: 'load', unit: 'ms', better: 'less', aims: [] },
+      {
+        ...{ key: 'decideUs', title: 'decide', unit: 'µs', better: 'less', charted: true },
+        aims: [{ of: '1,000,000 rules', atMost: 2 }],
+      },
+    ],
+    open: policy,
+  },
+  {
+    name: 'broker-cpu',
+    title: "the broker's processor time for a connect, all plugins at once",
+    rounds: { full: 3, quick: 1 },
+    figures: [
+      {
+        key: 'us',
+        title: 'time',
+        unit: 'µs',
+        better: 'less',
+        baseline: '1 plugin',
+        charted: true,
+        aims: FLAT,
+      },
+    ],
+    open: brokerCpu,
   },
 ];

@@ -20,6 +20,7 @@ test('a quantile sorts by number and leaves its argument as it was', () => {
 
 test('the spread is the reach of the middle 80 % as a share of the median', () => {
   assert.equal(spread([5, 5, 5]), 0);
+  assert.ok(Number.isNaN(spread([5])));
   const tenths = Array.from({ length: 11 }, (_, index) => 10 + index);
   assert.equal(spread(tenths), 8 / 15);
   assert.equal(spread(tenths.map((value) => -value)), 8 / 15);

@@ -13,8 +13,9 @@ export function median(values: readonly number[]): number {
   return quantile(values, 0.5);
 }
 
-/** How far the middle 80 % of the values reach, as a share of the median: 0 where all are equal. */
+/** How far the middle 80 % of the values reach, as a share of the median: 0 where all are equal. NaN for one value: it tells nothing. */
 export function spread(values: readonly number[]): number {
+  if (values.length < 2) return Number.NaN;
   return (quantile(values, 0.9) - quantile(values, 0.1)) / Math.abs(median(values));
 }
 

@@ -61,7 +61,7 @@ export function summarize(
   samples: ReadonlyMap<Contestant, readonly Sample[]>,
   absent: readonly Absent[],
 ): MeasureResult {
-  const rounds = Math.max(...[...samples.values()].map(({ length }) => length));
+  const rounds = Math.max(0, ...[...samples.values()].map(({ length }) => length));
   const figures = measure.figures.map((figure) => {
     const values = [...samples].map(([one, all]) => ({
       one,
@@ -75,7 +75,7 @@ export function summarize(
 function figureResult(figure: Figure, all: Values): FigureResult {
   const { key, title, unit, better, baseline } = figure;
   const base = baseline === undefined ? undefined : all.find(({ one }) => one.name === baseline);
-  if (baseline !== undefined && base === undefined)
+  if (baseline !== undefined && base === undefined && all.length > 0)
     throw new Error(`No contestant of "${title}" is called "${baseline}"`);
   const rows = all.map(({ one, values }): Row => {
     const ratios = base === undefined || base.one === one ? undefined : pairedRatios(values, base.values);
@@ -92,11 +92,12 @@ function figureResult(figure: Figure, all: Values): FigureResult {
       values,
     };
   });
-  const aims = figure.aims.flatMap((aim) =>
-    all
-      .filter(({ one }) => one.name === aim.of)
-      .map(({ one, values }) => aimResult(aim, figure, one, values, all)),
-  );
+  const aims = figure.aims.flatMap((aim) => {
+    const subjects = all.filter(({ one }) => one.name === aim.of);
+    // A quick run leaves the largest out.
+    if (subjects.length === 0) return [{ text: textOf(aim, unit) }];
+    return subjects.map(({ one, values }) => aimResult(aim, figure, one, values, all));
+  });
   return {
     ...{ key, title, unit, better, rows, aims },
     ...(baseline !== undefined && { baseline }),
@@ -122,11 +123,16 @@ function aimResult(
 }
 
 function compared(
-  { over }: Aim,
+  { over, minus }: Aim,
   better: Figure['better'],
   values: readonly number[],
   all: Values,
 ): { measured: number; peer?: string } | undefined {
+  if (minus !== undefined) {
+    const other = all.find(({ one }) => one.name === minus);
+    if (other === undefined) return undefined;
+    return { measured: median(values.map((value, round) => value - (other.values[round] ?? Number.NaN))) };
+  }
   if (over === undefined) return { measured: median(values) };
   if (over !== PEERS) {
     const other = all.find(({ one }) => one.name === over);
@@ -139,7 +145,8 @@ function compared(
   return ratios[0];
 }
 
-function textOf({ of, over, atMost, atLeast }: Aim, unit: string): string {
+function textOf({ of, over, minus, atMost, atLeast }: Aim, unit: string): string {
   const bound = atMost === undefined ? `at least ${atLeast}` : `at most ${atMost}`;
-  return `${of}: ${bound} ${over === undefined ? unit : `times ${over}`}`;
+  const than = minus === undefined ? unit : `${unit} more than ${minus}`;
+  return `${of}: ${bound} ${over === undefined ? than : `times ${over}`}`;
 }

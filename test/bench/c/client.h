@@ -15,3 +15,7 @@ int receive_socket(int from);
 void open_channel(void);
 void ask_channel(const char *host, int port);
 int take_from_channel(void);
+
+// With one connection to serves.c: takes so many bytes, or sends so many single ones and waits for each to come back.
+void take_bytes(int fd, long long bytes);
+void ping(int fd, long long count);

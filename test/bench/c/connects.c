@@ -1,5 +1,6 @@
 // The measured program in C, the same everywhere. It connects to IP:PORT by a plain connect(2), or by one of the ways below, and counts
-// until bytes could flow. It prints "ready", takes lines on stdin, "connects COUNT ABREAST", and answers with JSON lines on stdout.
+// until bytes could flow. It prints "ready", takes lines on stdin, and answers with JSON lines on stdout. The lines are "connects COUNT ABREAST",
+// and with serves.c as upstream, "bulk BYTES" and "ping COUNT", each over a new connection.
 //
 // connects IP PORT [socks5 PROXY_PORT | http PROXY_PORT | hand-over FD | channel]
 #include "client.h"
@@ -66,6 +67,16 @@ static void *run(void *argument) {
   return NULL;
 }
 
+static void stream(void (*use)(int, long long), long long amount) {
+  int fd = way >= HAND_OVER ? -1 : socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  fd = open_connection(fd);
+  double start = now();
+  use(fd, amount);
+  printf("{\"seconds\":%.6f}\n", (now() - start) / 1e6);
+  fflush(stdout);
+  close(fd);
+}
+
 static void choose(const char *name, int number) {
   proxy.sin_port = htons(number);
   helper = number;
@@ -98,6 +109,7 @@ static void measure(int count, int abreast) {
 int main(int argc, char **argv) {
   char line[64];
   int count, abreast;
+  long long amount;
   if (argc < 3) return 2;
   host = argv[1];
   port = atoi(argv[2]);
@@ -109,8 +121,10 @@ int main(int argc, char **argv) {
   printf("ready\n");
   fflush(stdout);
   while (fgets(line, sizeof line, stdin) != NULL) {
-    if (sscanf(line, "connects %d %d", &count, &abreast) != 2) return 2;
-    measure(count, abreast);
+    if (sscanf(line, "connects %d %d", &count, &abreast) == 2) measure(count, abreast);
+    else if (sscanf(line, "bulk %lld", &amount) == 1) stream(take_bytes, amount);
+    else if (sscanf(line, "ping %lld", &amount) == 1) stream(ping, amount);
+    else return 2;
   }
   return 0;
 }

@@ -1,12 +1,13 @@
 // Finds a program that may not be installed.
 import { accessSync, constants } from 'node:fs';
-import { join } from 'node:path';
+import { isAbsolute, join } from 'node:path';
 
 const FOLDERS = ['/usr/local/bin', '/usr/bin', '/bin', '/usr/local/sbin', '/usr/sbin', '/sbin'];
 
-/** @returns the program's path */
+/** @param name a name, or an absolute path @returns the program's path */
 export function installed(name: string): string | undefined {
-  return FOLDERS.map((folder) => join(folder, name)).find((path) => {
+  const paths = isAbsolute(name) ? [name] : FOLDERS.map((folder) => join(folder, name));
+  return paths.find((path) => {
     try {
       accessSync(path, constants.X_OK);
       return true;

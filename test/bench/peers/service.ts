@@ -15,7 +15,8 @@ export class Service {
   constructor(words: readonly string[], env: NodeJS.ProcessEnv = process.env) {
     const [program = '', ...args] = words;
     this.#name = program;
-    this.#child = spawn(program, args, { cwd: '/', env, stdio: ['ignore', 'pipe', 'pipe'] });
+    // In its own session, as the broker is.
+    this.#child = spawn(program, args, { cwd: '/', env, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
     this.#child.on('error', (error) => {
       this.#said += error.message;
     });
@@ -34,9 +35,9 @@ export class Service {
     return this.#said;
   }
 
-  /** @throws Error with what it said, if it ends first or is not ready in 15 s */
-  async until(ready: () => boolean | Promise<boolean>): Promise<void> {
-    const end = performance.now() + START_MS;
+  /** @throws Error with what it said, if it ends first or is not ready in time */
+  async until(ready: () => boolean | Promise<boolean>, limitMs: number = START_MS): Promise<void> {
+    const end = performance.now() + limitMs;
     while (!(await ready())) {
       if (this.#hasEnded()) throw new Error(`${this.#name} ended: ${this.#said.trim()}`);
       if (performance.now() > end) throw new Error(`${this.#name} was not ready: ${this.#said.trim()}`);

@@ -10,5 +10,5 @@ export function labelOf(text: string, checkout: string | undefined): string {
 
 export function measuredText({ measured, peer }: AimResult): string {
   if (measured === undefined) return 'not measured';
-  return `measured ${short(measured)}${peer === undefined ? '' : ` (${peer})`}`;
+  return `${short(measured)}${peer === undefined ? '' : ` (${peer})`}`;
 }

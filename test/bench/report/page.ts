@@ -57,7 +57,7 @@ function verdict({ met }: AimResult): string {
 function textOfMeasure({ name, title, rounds, figures, absent }: Recorded): string {
   return [
     `### ${name}`,
-    `${title}; ${rounds} rounds.`,
+    `What: ${title}. ${rounds} rounds.`,
     '',
     ...figures.map((figure) => `${textOfFigure(figure)}\n`),
     ...absent.map(({ name: peer, why }) => `- ${peer}: not measured. ${why}`),

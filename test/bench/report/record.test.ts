@@ -51,7 +51,7 @@ test('the page gets the figures, their aims, wide spreads and absent peers', () 
     page,
     /- `a`: 2 × fast, Linux 6\.18, Node v20\.1\.0, as root, 2026-01-02; load at the start 0\.10\n/,
   );
-  assert.match(page, /\| `a`, p50 \| trap: at most 2 times direct \| measured 2\.50 \| \*\*missed\*\* \|/);
+  assert.match(page, /\| `a`, p50 \| trap: at most 2 times direct \| 2\.50 \| \*\*missed\*\* \|/);
   assert.match(page, /\| trap \| 25\.0 \| 2\.50 \| \*\*40 %: wide\*\* \|/);
   assert.match(page, /- proxy: not measured\. not installed/);
 });

@@ -62,5 +62,5 @@ function textOfSpread(value: number | undefined): string {
 function textOfAim(aim: AimResult): string {
   const { text, checkout, met } = aim;
   const verdict = met === undefined ? '' : met ? ': met' : ': MISSED';
-  return `aim: ${labelOf(text, checkout)}; ${measuredText(aim)}${verdict}`;
+  return `aim: ${labelOf(text, checkout)}; measured: ${measuredText(aim)}${verdict}`;
 }

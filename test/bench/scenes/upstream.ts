@@ -9,9 +9,12 @@ export interface Upstream {
   readonly end: () => Promise<void>;
 }
 
-/** @param programs the folder of the compiled C programs */
-export async function startUpstream(programs: string): Promise<Upstream> {
-  const program = new LineProgram([join(programs, 'accepts')]);
+/**
+ * @param programs the folder of the compiled C programs
+ * @param kept how many connections it leaves open
+ */
+export async function startUpstream(programs: string, kept = 256): Promise<Upstream> {
+  const program = new LineProgram([join(programs, 'accepts'), String(kept)]);
   const port = await program.line();
   return { port, accepted: () => program.ask<number>('count'), end: () => program.end() };
 }
