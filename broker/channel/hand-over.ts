@@ -1,4 +1,5 @@
 // The last step of a connect: reply and socket leave together. Runs in the broker.
+import { andFinally, andThen, type NowOrLater } from '../../shared/now-or-later.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import type { Requester } from './requester.js';
 
@@ -8,15 +9,16 @@ import type { Requester } from './requester.js';
  * @param socket connected to the peer that was decided
  * @returns whether the plugin has it
  */
-export async function handOver(requester: Requester, id: number, socket: OwnedFd): Promise<boolean> {
-  try {
-    const left = await requester.answer({ id, ok: true }, socket);
-    if (left) requester.plugin.metrics.count('socketsPassed', { door: 'channel' });
-    else if (requester.open) refuseDescriptor(requester, id);
-    return left;
-  } finally {
-    socket.close();
-  }
+export function handOver(requester: Requester, id: number, socket: OwnedFd): NowOrLater<boolean> {
+  return andFinally(
+    () =>
+      andThen(requester.answer({ id, ok: true }, socket), (left) => {
+        if (left) requester.plugin.metrics.count('socketsPassed', { door: 'channel' });
+        else if (requester.open) refuseDescriptor(requester, id);
+        return left;
+      }),
+    () => socket.close(),
+  );
 }
 
 /** Plugins do not receive their descriptors. The kernel counts those in flight by uid, and takes no more (ETOOMANYREFS). */

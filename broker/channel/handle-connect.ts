@@ -1,5 +1,6 @@
 // The whole data path of a channel's `connect`, in order: decide, resolve, classify, connect, hand over, account.
 // Runs in the broker on an owned request. It dials the decision's addresses, never the request's.
+import { andThen, type NowOrLater } from '../../shared/now-or-later.js';
 import type { ConnectRequest } from '../../shared/protocol/messages.js';
 import type { Claim } from '../limit/open-connections.js';
 import type { RequestLife } from '../limit/request-life.js';
@@ -20,58 +21,72 @@ import type { Requester } from './requester.js';
  *
  * @param life ended early by `cancel`, by the end of the channel, or by the request's time limit
  */
-export async function handleConnect(
+export function handleConnect(
   services: Services,
   requester: Requester,
   request: ConnectRequest,
   life: RequestLife,
-): Promise<void> {
+): NowOrLater<void> {
   if (life.ended !== undefined) {
     // Nothing was decided, so nothing is accounted.
     void requester.answer(earlyReply(request.id, request, life.ended));
-    return;
+    return undefined;
   }
-  const decided = decideRequest(services, requester.plugin, request, life);
-  const judged = decided instanceof Promise ? await decided : decided;
-  const { path } = judged.decision;
-  if (path !== undefined) {
-    await connectToSocket(services, requester, request, judged, path, life);
-    return;
-  }
+  return andThen(decideRequest(services, requester.plugin, request, life), (judged) => {
+    const { path } = judged.decision;
+    return path === undefined
+      ? connectToAddress(services, requester, request, judged, life)
+      : connectToSocket(services, requester, request, judged, path, life);
+  });
+}
+
+function connectToAddress(
+  services: Services,
+  requester: Requester,
+  request: ConnectRequest,
+  judged: Judgement,
+  life: RequestLife,
+): NowOrLater<void> {
   const { judgement, claim } = admitConnection(requester.plugin, judged);
   if (judgement.decision.decision === 'deny') {
     account(services, requester.plugin, judgement);
     void requester.answer(refusalReply(request.id, judgement));
-    return;
+    return undefined;
   }
-  const ending = await connectAndHandOver(services, requester, request, judgement, life, claim);
-  account(services, requester.plugin, judgement, ending);
+  return andThen(connectAndHandOver(services, requester, request, judgement, life, claim), (ending) =>
+    account(services, requester.plugin, judgement, ending),
+  );
 }
 
-async function connectAndHandOver(
+function connectAndHandOver(
   { audit }: Services,
   requester: Requester,
   request: ConnectRequest,
   { decision }: Judgement,
   life: RequestLife,
   claim: Claim | undefined,
-): Promise<Ending> {
+): NowOrLater<Ending> {
   const start = life.ended === undefined ? performance.now() : undefined;
   const pending = connect(decision.dial, decision.port, life, requester.plugin.descriptors);
-  const connection = pending instanceof Promise ? await pending : pending;
-  const connectMs = start === undefined ? null : performance.now() - start;
-  const dialed = connection.address?.text ?? null;
-  if (connection.outcome === 'connected') {
-    claim?.hold(connection.socket, { bytes: connection.address.bytes, port: decision.port });
+  return andThen(pending, (connection) => {
+    const connectMs = start === undefined ? null : performance.now() - start;
+    const dialed = connection.address?.text ?? null;
+    if (connection.outcome === 'connected') {
+      claim?.hold(connection.socket, { bytes: connection.address.bytes, port: decision.port });
+      audit.owe();
+      return andThen(handOver(requester, request.id, connection.socket), (left) => ({
+        outcome: left ? ('connected' as const) : ('canceled' as const),
+        dialed,
+        connectMs,
+        isOwed: true,
+      }));
+    }
+    // Before the answer, or the plugin's next request may find the place taken.
+    claim?.release();
     audit.owe();
-    const left = await handOver(requester, request.id, connection.socket);
-    return { outcome: left ? 'connected' : 'canceled', dialed, connectMs, isOwed: true };
-  }
-  // Before the answer, or the plugin's next request may find the place taken.
-  claim?.release();
-  audit.owe();
-  void requester.answer(outcomeReply(request.id, decision, connection.outcome, connection.errno));
-  return { outcome: connection.outcome, dialed, connectMs, isOwed: true };
+    void requester.answer(outcomeReply(request.id, decision, connection.outcome, connection.errno));
+    return { outcome: connection.outcome, dialed, connectMs, isOwed: true };
+  });
 }
 
 /** For a permitted socket of the host. No limit counts its connections: the kernel does not report their end. */

@@ -32,6 +32,7 @@ class Frame {
   readonly controlView: DataView;
   readonly #iov: Uint8Array = new Uint8Array(IOVEC.size);
   readonly #iovView: DataView = new DataView(this.#iov.buffer);
+  readonly #controlAddress: bigint;
   #payload: Uint8Array | undefined;
   #name: Uint8Array | undefined;
 
@@ -41,16 +42,21 @@ class Frame {
     // SAFETY: the memory of an ArrayBuffer does not move, and this object keeps all three alive.
     this.#view.setBigUint64(MSGHDR.msg_iov, koffi.address(this.#iov), true);
     this.#view.setBigUint64(MSGHDR.msg_iovlen, 1n, true);
+    this.#controlAddress = koffi.address(this.control);
   }
 
-  /** SAFETY: this object keeps the payload until the next one replaces it. */
-  set(payload: Uint8Array, controlLength: number): void {
+  /**
+   * SAFETY: this object keeps the payload until the next one replaces it.
+   *
+   * @param length how much of the payload is used. A new view of the same memory would have its address looked up each time
+   */
+  set(payload: Uint8Array, controlLength: number, length: number = payload.length): void {
     if (payload !== this.#payload) {
       this.#payload = payload;
       this.#iovView.setBigUint64(0, payload.length === 0 ? 0n : koffi.address(payload), true);
     }
-    this.#iovView.setBigUint64(IOVEC.iov_len, BigInt(payload.length), true);
-    this.#view.setBigUint64(MSGHDR.msg_control, controlLength === 0 ? 0n : koffi.address(this.control), true);
+    this.#iovView.setBigUint64(IOVEC.iov_len, BigInt(length), true);
+    this.#view.setBigUint64(MSGHDR.msg_control, controlLength === 0 ? 0n : this.#controlAddress, true);
     this.#view.setBigUint64(MSGHDR.msg_controllen, BigInt(controlLength), true);
     this.#view.setInt32(MSGHDR.msg_flags, 0, true);
   }
@@ -144,8 +150,7 @@ export function receiveMessage(
   limit: number = incomingPayload.length,
   wait = false,
 ): Message | number {
-  const buffer = incomingPayload.subarray(0, limit);
-  incoming.set(buffer, incoming.control.length);
+  incoming.set(incomingPayload, incoming.control.length, Math.min(limit, incomingPayload.length));
   const length = recvmsg(fd, incoming.header, MSG_CMSG_CLOEXEC | (wait ? 0 : MSG_DONTWAIT));
   if (length < 0) return length;
   const descriptors: OwnedFd[] = [];
@@ -173,7 +178,7 @@ export function receiveMessage(
     at += align(size);
   }
   const truncated = (incoming.flags & (MSG_TRUNC | MSG_CTRUNC)) !== 0;
-  return { payload: buffer.slice(0, length), descriptors, credentials, truncated };
+  return { payload: incomingPayload.slice(0, Math.min(length, limit)), descriptors, credentials, truncated };
 }
 
 const glance = new Frame(0);

@@ -9,7 +9,7 @@ import { until } from '../harness/until.js';
 import { readableFolder, users } from '../harness/users.js';
 
 /** Connects whose audit lines fit into the socket to the supervisor, and are more than one read takes. */
-const MANY = 180;
+const MANY = 100;
 const DEATHS = 6;
 /** Connects until it reads a line, and counts. */
 const STEADY = `
