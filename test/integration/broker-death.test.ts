@@ -8,8 +8,8 @@ import { PYTHON_CHANNEL } from '../harness/python-channel.js';
 import { until } from '../harness/until.js';
 import { readableFolder, users } from '../harness/users.js';
 
-/** Connects whose audit lines fit into the socket to the supervisor, and are more than one read takes. */
-const MANY = 100;
+/** Connects whose audit lines fit into the socket to the supervisor, also if each is sent alone, and are more than one read takes. */
+const MANY = 120;
 const DEATHS = 6;
 /** Connects until it reads a line, and counts. */
 const STEADY = `
