@@ -10,5 +10,15 @@ export function endWithBench(child: ChildProcess): void {
 }
 
 function endAll(): void {
-  for (const child of children) child.kill('SIGKILL');
+  for (const child of children) killGroup(child);
+}
+
+/** Kills a program that leads its own process group, with all in that group: a peer may leave its client behind. */
+export function killGroup({ pid }: ChildProcess): void {
+  if (pid === undefined) return;
+  try {
+    process.kill(-pid, 'SIGKILL');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
 }

@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
-import { endWithBench } from './end-with-bench.js';
+import { endWithBench, killGroup } from './end-with-bench.js';
 
 export class LineProgram {
   readonly #words: readonly string[];
@@ -54,9 +54,14 @@ export class LineProgram {
     if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
     const ended = once(this.#child, 'exit');
     this.#child.stdin?.end();
-    const timer = setTimeout(() => this.#child.kill('SIGKILL'), END_MS);
+    const timer = setTimeout(() => this.kill(), END_MS);
     await ended;
     clearTimeout(timer);
+  }
+
+  /** With all in its process group. */
+  kill(): void {
+    killGroup(this.#child);
   }
 }
 

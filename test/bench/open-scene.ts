@@ -31,7 +31,7 @@ export async function openScene(
         return error.message;
       });
       if (typeof one === 'string') {
-        absent.push({ name: part.name, why: one });
+        absent.push({ name: part.name, why: one.trim().replace(/\s+/g, ' ') });
         continue;
       }
       opened.push(one);

@@ -39,8 +39,7 @@ export const PROXIES: readonly Proxy[] = [
   {
     ...{ name: 'squid', program: 'squid', protocol: 'http' },
     args: (port, folder) => [
-      '-N',
-      '-f',
+      ...['-N', '-d', '1', '-f'],
       configuration(folder, 'squid.conf', [
         ...[`http_port 127.0.0.1:${port}`, 'http_access allow all', 'cache deny all', 'access_log none'],
         ...['cache_log /dev/null', 'pid_filename none', 'pinger_enable off', 'netdb_filename none'],

@@ -8,6 +8,7 @@ export function labelOf(text: string, checkout: string | undefined): string {
   return checkout === undefined || checkout === THIS ? text : `${text} (${checkout})`;
 }
 
+/** What was measured for an aim. */
 export function measuredText({ measured, peer }: AimResult): string {
   if (measured === undefined) return 'not measured';
   return `${short(measured)}${peer === undefined ? '' : ` (${peer})`}`;

@@ -10,4 +10,6 @@ export interface Recorded extends MeasureResult {
 export interface Report {
   readonly quick: boolean;
   readonly measures: readonly Recorded[];
+  /** Measures that did not get to their end. */
+  readonly failed: readonly { readonly name: string; readonly why: string }[];
 }

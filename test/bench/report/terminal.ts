@@ -5,11 +5,12 @@ import { labelOf, measuredText } from './label-of.js';
 import { percent, short, WIDE_SPREAD } from './numbers.js';
 import type { Report } from './report.js';
 
-export function textOfReport({ measures }: Report): string {
+export function textOfReport({ measures, failed }: Report): string {
   return [
     ...new Set(measures.map(({ host }) => textOfHost(host))),
     ...measures.flatMap(textOfMeasure),
     '',
+    ...failed.map(({ name, why }) => `${name}: FAILED, ${why}`),
     "Medians of the rounds. A ratio is the median of each round's ratio. The spread is that of the ratios, or of the values where",
     'there is no ratio: the middle 80 %, as a share of the median.',
     '',
@@ -62,5 +63,6 @@ function textOfSpread(value: number | undefined): string {
 function textOfAim(aim: AimResult): string {
   const { text, checkout, met } = aim;
   const verdict = met === undefined ? '' : met ? ': met' : ': MISSED';
-  return `aim: ${labelOf(text, checkout)}; measured: ${measuredText(aim)}${verdict}`;
+  const measured = met === undefined ? '' : 'measured ';
+  return `aim: ${labelOf(text, checkout)}; ${measured}${measuredText(aim)}${verdict}`;
 }

@@ -46,12 +46,19 @@ async function behind(
     await client.end();
     await service?.end();
   };
+  // A way out that does not work may let the client wait for ever.
+  const timer = setTimeout(() => client.kill(), FIRST_MS);
   try {
     await client.line();
     await client.ask('connects 1 1');
+    clearTimeout(timer);
     return { ...(await use(async () => client, upstream)), close };
   } catch (error) {
+    clearTimeout(timer);
+    client.kill();
     await close();
     throw error;
   }
 }
+
+const FIRST_MS = 15_000;
