@@ -228,6 +228,8 @@ export const SETTLING_CONNECTS: number = 512;
 export const WALKED_ENTRIES: number = 1_000_000;
 /** Entries of one read-only path that are looked at, for pipes. */
 export const PIPE_WALK_ENTRIES: number = 200_000;
+/** Pipes of one read-only path that are hidden one by one. Each is a mount, and the kernel's default is 100,000 of a namespace. */
+export const PIPE_MASKS: number = 1000;
 /** Names of folders that such a walk keeps, 255 bytes each at most. */
 export const WALK_WAITING_FOLDERS: number = 100_000;
 /** Bytes of paths that such a walk looks at before the event loop turns to other work: some 500 files. */

@@ -80,6 +80,27 @@ for (const user of users) {
       assert.equal(heard, '');
     });
 
+  test(`of very many pipes none takes anything, and the start goes on (${user})`, async () => {
+    const folder = readableFolder();
+    const make = `cd ${folder}; umask 0; mkdir -m 755 many other; seq 1 1500 | sed 's,^,many/,' | xargs mkfifo; mkfifo other/one; echo here >other/file`;
+    assert.equal(spawnSync('sh', ['-c', make]).status, 0);
+    const pipes = ['many/1', 'many/1500', 'other/one'].map((name) => join(folder, name));
+    const readers = pipes.map((pipe) => openSync(pipe, constants.O_RDONLY | constants.O_NONBLOCK));
+    const program = `${PROGRAM}\nprint(open("${folder}/other/file").read(), end="")`;
+    const { stdout, stderr } = await postern(
+      ['run', '--visible', folder, '--', '/usr/bin/python3', '-c', program, ...pipes],
+      { as: user },
+    );
+    const heard = readers.map((reader) => readSync(reader, new Uint8Array(8)));
+    for (const reader of readers) closeSync(reader);
+    rmSync(folder, { recursive: true });
+    assert.deepEqual(heard, [0, 0, 0], stdout);
+    assert.doesNotMatch(stdout, /ok/);
+    assert.match(stdout, /here\n$/, stderr);
+    // As root the tree's ids are nobody's, which closes every pipe.
+    if (user === 'user') assert.match(stderr, /many" is hidden: it has pipes .* more than 1000/);
+  });
+
   test(`a pipe whose name is no UTF-8, or whose folder's name is none, takes nothing (${user})`, async () => {
     const folder = readableFolder();
     const make = `cd ${folder}; mkdir -m 755 a "$(printf 'd\\351')"; mkfifo -m 666 "a/$(printf 'p\\351')" "$(printf 'd\\351')/x"`;

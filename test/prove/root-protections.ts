@@ -372,10 +372,18 @@ export const rootProtections: readonly Protection[] = [
   {
     name: 'root: a pipe whose name is no UTF-8 is masked with its folder',
     file: 'sandbox/supervisor/start/mask-pipes',
-    right: 'mask(folder, true);',
+    right: 'mask(folder, NO_NAME);',
     wrong: ';',
     tests: ['escape/pipes'],
     pattern: 'name is no UTF-8.*user',
+  },
+  {
+    name: 'root: pipes that are too many to mask are masked with their folder',
+    file: 'sandbox/supervisor/start/mask-pipes',
+    right: 'mask(folder, TOO_MANY);',
+    wrong: ';',
+    tests: ['escape/pipes'],
+    pattern: 'of very many pipes.*user',
   },
   ...(isRoot ? AS_ROOT : []),
 ];

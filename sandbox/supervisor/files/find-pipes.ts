@@ -2,7 +2,8 @@
 // supervisor.
 import { isUtf8 } from 'node:buffer';
 import { lstatSync } from 'node:fs';
-import { PIPE_WALK_ENTRIES } from '../../../shared/limits.js';
+import { PIPE_MASKS, PIPE_WALK_ENTRIES } from '../../../shared/limits.js';
+import { PathCover } from './path-cover.js';
 import { walkFolder } from './walk-folder.js';
 
 /** A folder of such a kind shows the plugin no pipe. */
@@ -10,6 +11,8 @@ const CLOSED = ['ENOENT', 'ENOTDIR', 'EACCES'];
 
 export interface FoundPipes {
   readonly pipes: readonly string[];
+  /** Folders that stand for their pipes: there are too many to name each. */
+  readonly crowded: readonly string[];
   /** Folders with a pipe below whose path is no UTF-8, so that no mask can name it. */
   readonly folders: readonly string[];
   /** False if the folder has more files than are looked at, or has some that no path leads to. */
@@ -24,22 +27,27 @@ export interface FoundPipes {
 export async function findPipes(path: string, mostEntries: number = PIPE_WALK_ENTRIES): Promise<FoundPipes> {
   const stats = lstatSync(path, { throwIfNoEntry: false });
   if (stats?.isDirectory() !== true)
-    return { pipes: stats?.isFIFO() === true ? [path] : [], folders: [], complete: true };
-  const pipes: string[] = [];
+    return { pipes: stats?.isFIFO() === true ? [path] : [], crowded: [], folders: [], complete: true };
+  const cover = new PathCover(PIPE_MASKS);
   const folders = new Set<string>();
   let complete = true;
   const tooMany = await walkFolder(path, {
     mostEntries,
     enters: () => complete,
     look: (entry, found) => {
-      if (entry.isFIFO() && isUtf8(found)) pipes.push(found.toString());
+      if (entry.isFIFO() && isUtf8(found)) cover.add(found.toString());
       else if (entry.isFIFO()) folders.add(nameable(found));
     },
     onUnread: (_folder, code) => {
       complete &&= CLOSED.includes(code);
     },
   });
-  return { pipes, folders: [...folders], complete: complete && tooMany === undefined };
+  return {
+    pipes: cover.files,
+    crowded: cover.folders,
+    folders: [...folders],
+    complete: complete && tooMany === undefined,
+  };
 }
 
 /** The innermost folder on the way to the path that has a name in UTF-8. */

@@ -17,8 +17,18 @@ test('findPipes() finds each pipe below a folder, follows no link, and takes a p
   const found = await findPipes(folder);
   assert.deepEqual([...found.pipes].sort(), pipes);
   assert.ok(found.complete);
-  assert.deepEqual(await findPipes(pipes[1] ?? ''), { pipes: [pipes[1]], folders: [], complete: true });
-  assert.deepEqual(await findPipes(join(folder, 'none')), { pipes: [], folders: [], complete: true });
+  assert.deepEqual(await findPipes(pipes[1] ?? ''), {
+    pipes: [pipes[1]],
+    crowded: [],
+    folders: [],
+    complete: true,
+  });
+  assert.deepEqual(await findPipes(join(folder, 'none')), {
+    pipes: [],
+    crowded: [],
+    folders: [],
+    complete: true,
+  });
 });
 
 test('findPipes() names the innermost folder with a name in UTF-8 above a pipe that has none', async () => {
