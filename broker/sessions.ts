@@ -9,7 +9,8 @@ import type {
 } from '../shared/protocol/link.js';
 import type { OwnedFd } from '../shared/sys/owned-fd.js';
 import type { ChannelClient } from './channel/channel-client.js';
-import { Session, type SessionEvents } from './channel/session.js';
+import { Session } from './channel/session.js';
+import type { SessionEvents } from './channel/session-setup.js';
 import { WantedChannels } from './channel/wanted-channels.js';
 import { NO_CONNECTIONS, OpenConnections } from './limit/open-connections.js';
 import { SocketEnds } from './limit/socket-ends.js';
@@ -22,7 +23,7 @@ import type { Services } from './request/services.js';
 import { type TrapEnds, TrapSession } from './trap/trap-session.js';
 
 /** Does what the supervisor's lines and packets say. */
-export class Sessions implements SessionEvents {
+export class Sessions implements SessionEvents<Session> {
   readonly #services: Services;
   readonly #link: LineLink;
   readonly #plugins = new Map<string, Plugin>();

@@ -25,40 +25,12 @@ import { ChannelClient } from './channel-client.js';
 import { handleConnect } from './handle-connect.js';
 import { handleExplain } from './handle-explain.js';
 import { ReplyWriter } from './reply-writer.js';
-
-/** The broker's ends of a channel. */
-export interface SessionEnds {
-  readonly request: OwnedFd;
-  readonly reply: OwnedFd;
-}
-
-/** The session's calls to the process around it. */
-export interface SessionEvents {
-  /**
-   * The session has ended: the channel is shut for every holder of its ends, and no descriptor waits there. The ends are closed later, by
-   * close().
-   */
-  ended(session: Session): void;
-  /** The plugin asked for another channel. The client gets it, or is refused it. */
-  channelWanted(session: Session, client: ChannelClient, id: number): void;
-}
+import type { SessionEvents, SessionSetup } from './session-setup.js';
 
 /** The ends of both sides, until the plugin has its own. */
 const CHANNEL_DESCRIPTORS = 4;
 
 const buffer = new Uint8Array(MAX_REQUEST_BYTES);
-
-/** A channel to serve. */
-export interface SessionSetup {
-  readonly services: Services;
-  readonly events: SessionEvents;
-  readonly plugin: Plugin;
-  /** Names the session to the supervisor. */
-  readonly number: number;
-  readonly ends: SessionEnds;
-  /** Another broker has served this channel. The plugin has said hello already, and gets a message about it. */
-  readonly resumed: boolean;
-}
 
 /** A request needs nothing, a hello before it, or also an id that is not in flight. Otherwise it ends the session. */
 interface RequestRule<R extends ChannelRequest = ChannelRequest> {
@@ -81,7 +53,7 @@ export class Session {
   readonly number: number;
   readonly plugin: Plugin;
   readonly #services: Services;
-  readonly #events: SessionEvents;
+  readonly #events: SessionEvents<Session>;
   readonly #request: OwnedFd;
   readonly #reply: OwnedFd;
   readonly #replies: ReplyWriter;
@@ -91,7 +63,7 @@ export class Session {
   #client: ChannelClient;
   #open = true;
 
-  constructor({ services, events, plugin, number, ends, resumed }: SessionSetup) {
+  constructor({ services, events, plugin, number, ends, resumed }: SessionSetup<Session>) {
     this.#services = services;
     this.#events = events;
     this.plugin = plugin;

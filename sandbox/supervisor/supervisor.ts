@@ -1,11 +1,10 @@
 // The trusted parent of broker and plugins. It runs in the host's network namespace. It speaks no
 // protocol with a plugin, and parses none of its bytes.
 import { constants } from 'node:os';
-import { DEFAULT_WHEN_FULL, type WhenFull } from '../../shared/config/config-file.js';
+import { DEFAULT_WHEN_FULL } from '../../shared/config/config-file.js';
 import type { PluginConfig } from '../../shared/config/plugin-config.js';
 import { PosternError } from '../../shared/errors.js';
 import { STOP_TIMEOUT_MS } from '../../shared/limits.js';
-import type { AuditEvent } from '../../shared/protocol/audit-events.js';
 import type { ExplainQuestion, Explanation, ListenerAddress } from '../../shared/protocol/link.js';
 import type { StartCause } from '../../shared/reasons.js';
 import { dropInheritableCapabilities } from '../../shared/sys/capabilities.js';
@@ -25,29 +24,10 @@ import type { StandardStreams } from './start/standard-streams.js';
 import { type PluginHost, startPlugin } from './start/start-plugin.js';
 import { startBroker } from './start-broker.js';
 import { StartQueue } from './start-queue.js';
-import type { Unseen } from './unseen/unseen-files.js';
+import type { SupervisorOptions } from './supervisor-options.js';
 import { UnseenReports } from './unseen/unseen-reports.js';
 
 const { SIGTERM } = constants.signals;
-
-export interface SupervisorOptions {
-  readonly plugins: readonly PluginConfig[];
-  /** HOST:PORT; without it, no listener. */
-  readonly metrics?: string | undefined;
-  /** `stderr`, `stdout` or a path; without it, no audit log. */
-  readonly audit?: string | undefined;
-  /** What happens while the audit log takes no events. Missing: `drop`. */
-  readonly auditWhenFull?: WhenFull | undefined;
-  readonly dnsServers?: readonly string[] | undefined;
-  /** Takes each audit event. */
-  readonly onEvent?: ((event: AuditEvent) => void) | undefined;
-  /** Takes messages for the operator, as that a broker died. */
-  readonly onNotice?: ((text: string) => void) | undefined;
-  /** Takes the files of the host that a failed plugin may have missed; once for each plugin. */
-  readonly onUnseen?: ((plugin: string, unseen: Unseen) => void) | undefined;
-  /** Files that postern has read, as its configuration: no plugin writes them. */
-  readonly ownFiles?: readonly string[] | undefined;
-}
 
 export class Supervisor {
   readonly #options: SupervisorOptions;

@@ -2,37 +2,22 @@
 // connections outlive a broker, because the supervisor keeps a duplicate of each channel's ends.
 import { EventEmitter } from 'node:events';
 import type { LimitWord } from '../../../shared/config/counted-limits.js';
-import type { AuditEvent } from '../../../shared/protocol/audit-events.js';
 import type { BrokerLine, ExplainQuestion, Explanation } from '../../../shared/protocol/link.js';
 import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import { askExplanation, askMetrics } from './ask-broker.js';
 import { type BrokerOptions, beginBroker } from './begin-broker.js';
 import { BrokerDeaths } from './broker-deaths.js';
+import type { BrokerEvents } from './broker-events.js';
 import { brokerFailed } from './broker-failed.js';
 import { configurePlugin, type PluginLine } from './configure-plugin.js';
 import { endBroker } from './end-broker.js';
-import { EventTally, type LostEvents } from './event-tally.js';
+import { EventTally } from './event-tally.js';
 import { Heartbeat } from './heartbeat.js';
 import { KeptForBrokers } from './kept-for-brokers.js';
 import type { Channel } from './make-channel.js';
 import { type SpawnedBroker, spawnBroker } from './spawn-broker.js';
 import type { TrapFacts } from './trap-keeper.js';
 
-interface BrokerEvents {
-  audit: [AuditEvent];
-  lost: [LostEvents];
-  restarted: [];
-  down: [];
-  late: [boolean];
-  hung: [];
-  blamed: [plugin: string];
-  failed: [Error];
-}
-
-/**
- * Events: `audit`; `lost` when a broker took audit events along; `down` and `restarted` around a broker's death; `failed` where no new broker starts; `late` when it stops answering and
- * when it answers again; `hung` when it is killed for that; `blamed` when brokers die again and again right after requests of one plugin.
- */
 export class BrokerProcess extends EventEmitter<BrokerEvents> {
   readonly #options: BrokerOptions;
   readonly #plugins = new Map<string, PluginLine>();

@@ -1,0 +1,20 @@
+// What the brokers tell the supervisor, whichever of them runs. Runs in the supervisor.
+import type { AuditEvent } from '../../../shared/protocol/audit-events.js';
+import type { LostEvents } from './event-tally.js';
+
+export interface BrokerEvents {
+  audit: [AuditEvent];
+  /** A broker took audit events along. */
+  lost: [LostEvents];
+  /** Around a broker's death. */
+  down: [];
+  restarted: [];
+  /** It stops answering (true), or answers again. */
+  late: [boolean];
+  /** It is killed for that. */
+  hung: [];
+  /** Brokers died again and again right after requests of one plugin. */
+  blamed: [plugin: string];
+  /** No new broker starts. */
+  failed: [Error];
+}

@@ -1,0 +1,24 @@
+// What a supervisor is started with. Runs in the supervisor.
+import type { WhenFull } from '../../shared/config/config-file.js';
+import type { PluginConfig } from '../../shared/config/plugin-config.js';
+import type { AuditEvent } from '../../shared/protocol/audit-events.js';
+import type { Unseen } from './unseen/unseen-files.js';
+
+export interface SupervisorOptions {
+  readonly plugins: readonly PluginConfig[];
+  /** HOST:PORT; without it, no listener. */
+  readonly metrics?: string | undefined;
+  /** `stderr`, `stdout` or a path; without it, no audit log. */
+  readonly audit?: string | undefined;
+  /** What happens while the audit log takes no events. Missing: `drop`. */
+  readonly auditWhenFull?: WhenFull | undefined;
+  readonly dnsServers?: readonly string[] | undefined;
+  /** Takes each audit event. */
+  readonly onEvent?: ((event: AuditEvent) => void) | undefined;
+  /** Takes messages for the operator, as that a broker died. */
+  readonly onNotice?: ((text: string) => void) | undefined;
+  /** Takes the files of the host that a failed plugin may have missed; once for each plugin. */
+  readonly onUnseen?: ((plugin: string, unseen: Unseen) => void) | undefined;
+  /** Files that postern has read, as its configuration: no plugin writes them. */
+  readonly ownFiles?: readonly string[] | undefined;
+}
