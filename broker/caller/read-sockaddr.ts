@@ -1,8 +1,7 @@
 // Reads a plugin's struct sockaddr into an owned value. Pure. The bytes are hostile, and a copy.
-import { endianness } from 'node:os';
 import { type Address, addressFromBytes } from '../../shared/policy/address.js';
 import { LAYOUT } from '../../shared/sys/layout.js';
-import { AF_INET, AF_INET6, AF_UNIX } from '../../shared/sys/sockaddr.js';
+import { AF_INET, AF_INET6, AF_UNIX, familyOf, portOf } from '../../shared/sys/sockaddr.js';
 
 const AF_UNSPEC = 0;
 const AF_NETLINK = 16;
@@ -11,7 +10,6 @@ const IN6 = LAYOUT['struct sockaddr_in6'];
 export const SOCKADDR_IN_BYTES: number = IN.size;
 /** sockaddr_in6 without its scope, as in RFC 2133. The kernel takes that too. */
 export const SOCKADDR_IN6_BYTES = 24;
-const little = endianness() === 'LE';
 
 /** struct sockaddr_storage: connect(2) and bind(2) take no more. */
 export const MAX_SOCKADDR_BYTES = 128;
@@ -29,8 +27,7 @@ export type TrappedAddress =
 
 /** @param raw exactly as many bytes as the call's length says, 2 at least */
 export function readSockaddr(raw: Uint8Array): TrappedAddress {
-  const view = new DataView(raw.buffer, raw.byteOffset, raw.length);
-  const family = view.getUint16(0, little);
+  const family = familyOf(raw);
   switch (family) {
     case AF_UNSPEC:
       return { kind: 'unspec' };
@@ -44,7 +41,7 @@ export function readSockaddr(raw: Uint8Array): TrappedAddress {
         family === AF_INET ? [IN.sin_addr, 4, SOCKADDR_IN_BYTES] : [IN6.sin6_addr, 16, SOCKADDR_IN6_BYTES];
       if (raw.length < least) return { kind: 'short' };
       const address = addressFromBytes(raw.slice(at, at + size));
-      return { kind: 'inet', family, address, port: view.getUint16(IN.sin_port, false) };
+      return { kind: 'inet', family, address, port: portOf(raw) };
     }
     default:
       return { kind: 'other' };

@@ -49,7 +49,8 @@ export function parseAddressBytes(text: string): Uint8Array | undefined {
  * @returns the address, IPv4-mapped IPv6 as IPv4 (RFC 4291 section 2.5.5.2)
  */
 export function addressFromBytes(bytes: Uint8Array): Address {
-  if (bytes.length === 4) return { family: 4, text: bytes.join('.'), bytes };
+  if (bytes.length === 4)
+    return { family: 4, text: `${bytes[0]}.${bytes[1]}.${bytes[2]}.${bytes[3]}`, bytes };
   if (isMapped(bytes)) return addressFromBytes(bytes.subarray(12));
   return { family: 6, text: formatIpv6(bytes), bytes };
 }

@@ -29,5 +29,5 @@ const lengthBytes = new Uint8Array(length.buffer);
 export function boundAddress(fd: number): Endpoint | undefined {
   length[0] = SOCKADDR_BYTES;
   if (getsockname(fd, address, lengthBytes) < 0) return undefined;
-  return decodeSockaddr(address.subarray(0, length[0]));
+  return decodeSockaddr(address, length[0]);
 }

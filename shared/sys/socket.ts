@@ -12,7 +12,7 @@ import {
   AF_UNIX,
   decodeSockaddr,
   type Endpoint,
-  encodeSockaddr,
+  encodeSockaddrInto,
   encodeSocketPath,
   isSameEndpoint,
   SOCKADDR_BYTES,
@@ -67,6 +67,9 @@ export function unixSocket(type: UnixSocketType): OwnedFd | number {
   return result < 0 ? result : new OwnedFd(result);
 }
 
+/** Lent to one call at a time. */
+const destination = new Uint8Array(SOCKADDR_BYTES);
+
 /** A struct sockaddr_in of AF_UNSPEC, which dissolves a connection: connect(2). */
 const NO_PEER = new Uint8Array(16);
 
@@ -80,8 +83,7 @@ const NO_PEER = new Uint8Array(16);
  * @returns 0 if it is made, or minus errno: EINPROGRESS if it is under way
  */
 export function startConnect(fd: number, endpoint: Endpoint): number {
-  const address = encodeSockaddr(endpoint);
-  const result = connect(fd, address, address.length);
+  const result = connect(fd, destination, encodeSockaddrInto(destination, endpoint));
   if (result !== 0 && result !== -EINPROGRESS) return result;
   // The kernel has picked the socket's own address by now, also while the attempt is under way.
   const own = boundAddress(fd);
@@ -126,7 +128,7 @@ export function socketKind(fd: number): { readonly family: number; readonly type
 export function peerOf(fd: number): Endpoint | undefined {
   length[0] = SOCKADDR_BYTES;
   if (getpeername(fd, peer, lengthBytes) < 0) return undefined;
-  return decodeSockaddr(peer.subarray(0, length[0]));
+  return decodeSockaddr(peer, length[0]);
 }
 
 const pollEntry = new DataView(new ArrayBuffer(POLLFD.size));
