@@ -329,6 +329,14 @@ const BOUNDS: readonly Protection[] = [
   },
   {
     ...SESSIONS,
+    name: 'channel: all channels of a plugin share its turn',
+    right: 'this.#open && !this.plugin.turn.isOver',
+    wrong: 'this.#open',
+    tests: ['broker/limits'],
+    pattern: 'many channels',
+  },
+  {
+    ...SESSIONS,
     name: 'channel: so many of a plugin and no more',
     right: 'if (this.plugin.channels >= CHANNELS_PER_PLUGIN)',
     wrong: 'if (false)',
