@@ -64,7 +64,7 @@ const EGRESSES: readonly Egress[] = [
     elsewhere: TRAP_DIALS_ELSEWHERE,
     uncompared: {
       file: 'broker/trap/connect-and-place',
-      right: '!isSameEndpoint(end, endpoint)',
+      right: '!isSameEndpoint(end, this.endpoint)',
       wrong: 'false',
     },
   },
