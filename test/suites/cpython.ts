@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { copyFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseCpython } from './parse-cpython.js';
+import { parseLines } from './parse-lines.js';
 import type { Part, Suite } from './suite.js';
 
 const PYTHON = '/usr/bin/python3';
@@ -54,5 +54,5 @@ export const cpython: Suite = {
     const resources = WITH_NETWORK.includes(name) ? 'network' : '';
     return { words: [PYTHON, join(made, RUNNER), results, resources, only ?? `test.${name}`], results };
   },
-  parse: parseCpython,
+  parse: parseLines,
 };

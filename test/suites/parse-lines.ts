@@ -1,8 +1,8 @@
-// The outcomes in the lines of run-cpython.py. Pure.
+// The outcomes in the lines of run-cpython.py, run-ruby.rb and run-tap.pl. Pure.
 import type { Outcome, Outcomes } from './suite.js';
 import { STATES } from './suite.js';
 
-export function parseCpython(text: string): Outcomes {
+export function parseLines(text: string): Outcomes {
   const outcomes = new Map<string, Outcome>();
   for (const line of text.split('\n')) {
     const told = read(line);

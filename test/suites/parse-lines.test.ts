@@ -5,12 +5,12 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { readableFile } from '../harness/users.js';
-import { parseCpython } from './parse-cpython.js';
+import { parseLines } from './parse-lines.js';
 
 const recorded = readFileSync(new URL('recorded/cpython.jsonl', import.meta.url), 'utf8');
 
 test('tests of CPython have their outcomes, with what a skipped or failed one said', () => {
-  const outcomes = parseCpython(recorded);
+  const outcomes = parseLines(recorded);
   const states = [...outcomes].map(([name, { state }]) => `${name.split('.').pop()} ${state}`);
   assert.deepEqual(states, [
     'test_poll1 ok',
@@ -34,12 +34,12 @@ test('a test of CPython that failed stays failed, whatever its later lines say',
     ['failed', 'ok'],
     ['skipped', 'failed', 'skipped'],
   ])
-    assert.equal(parseCpython(states.map(line).join('')).get('a')?.state, 'failed');
+    assert.equal(parseLines(states.map(line).join('')).get('a')?.state, 'failed');
 });
 
 test('lines that are not whole, or not those of the runner, are no outcomes', () => {
   const lines = ['{"test": "a", "state": "ok", "wh', '3', 'null', '[]', '{"test": "b", "state": "odd"}', ''];
-  assert.equal(parseCpython(lines.join('\n')).size, 0);
+  assert.equal(parseLines(lines.join('\n')).size, 0);
 });
 
 const TESTS = `
@@ -73,7 +73,7 @@ test('the runner tells each outcome once, beside what the tests print', (t) => {
   });
   if (stderr.includes("No module named 'test")) return t.skip('Python has no module test');
   assert.equal(status, 0, stderr);
-  const states = [...parseCpython(readFileSync(results, 'utf8'))].map(([name, { state }]) => [
+  const states = [...parseLines(readFileSync(results, 'utf8'))].map(([name, { state }]) => [
     name.replace('tests_of_ours.T.test_', ''),
     state,
   ]);
