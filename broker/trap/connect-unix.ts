@@ -5,6 +5,8 @@ import { decideUnix } from '../../shared/policy/decide-unix.js';
 import type { Policy } from '../../shared/policy/policy.js';
 import { shortestPath } from '../../shared/policy/socket-path.js';
 import { isNonBlocking } from '../../shared/sys/fcntl.js';
+import { socketKind } from '../../shared/sys/socket.js';
+import { SOCK_DGRAM } from '../../shared/sys/socket-constants.js';
 import { sendTimeout } from '../../shared/sys/socket-state.js';
 import type { TrappedCall } from '../caller/trapped-call.js';
 import { placeHostSocket } from './place-host-socket.js';
@@ -39,7 +41,9 @@ export function connectUnix(
     refuseForeign(context, call, undefined);
     return false;
   }
-  const path = target.kind === 'path' ? shortest(target.path) : undefined;
+  // A rule opens a socket of the host that takes connections. Datagrams stay within the sandbox.
+  const datagrams = socketKind(descriptor.number)?.type === SOCK_DGRAM;
+  const path = target.kind === 'path' && !datagrams ? shortest(target.path) : undefined;
   if (path !== undefined && isOpened(context.plugin.policy, path)) {
     void placeHostSocket(context, call, descriptor, path);
     return true;

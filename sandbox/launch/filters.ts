@@ -15,7 +15,6 @@ import {
 import { SO_LINGER, SOL_SOCKET } from '../../shared/sys/socket-constants.js';
 import { argumentDenials } from './filter/argument-denials.js';
 import { conditionalCalls } from './filter/conditional-calls.js';
-import { datagramPairs } from './filter/datagram-pairs.js';
 import { errorQueueReads } from './filter/error-queue.js';
 import type { FilterGroup } from './filter/filter-group.js';
 import { interfaceReads, readRules } from './filter/interface-requests.js';
@@ -23,6 +22,7 @@ import { ordinaryCalls } from './filter/ordinary-calls.js';
 import { type OnlyIds, ownIds } from './filter/own-ids.js';
 import { refusedCalls } from './filter/refused-calls.js';
 import { setGidModes } from './filter/set-gid-modes.js';
+import { datagramPairs, datagramSockets } from './filter/unix-datagrams.js';
 
 /**
  * Whether the plugin's own connect, bind, listen, SO_LINGER, rare socket options, set-gid modes, pairs of AF_UNIX datagram sockets, and reads of interfaces and of the
@@ -31,7 +31,7 @@ import { setGidModes } from './filter/set-gid-modes.js';
 export type Egress = 'transparent' | 'channel';
 
 /** No other filter may refuse a call that one filter reports, since the strictest answer counts. */
-const REPORTING: Filter = {
+const reporting = (datagrams: boolean): Filter => ({
   otherwise: 'allow',
   rules: [
     { calls: WHOLLY_TRAPPED, action: 'notify' },
@@ -40,9 +40,9 @@ const REPORTING: Filter = {
     ...setGidModes('notify'),
     ...readRules('notify'),
     ...errorQueueReads('notify'),
-    datagramPairs('notify'),
+    ...(datagrams ? [] : [datagramPairs('notify')]),
   ],
-};
+});
 const REFUSED_IN_CHANNEL = [
   ...WHOLLY_TRAPPED.map((call) => `seccomp.${call}`),
   'seccomp.set_gid_modes',
@@ -50,11 +50,18 @@ const REFUSED_IN_CHANNEL = [
   interfaceReads.name,
 ];
 
-/**
- * @param added calls beyond those of every plugin; none that is reported or judged by its arguments
- * @param onlyIds missing: the plugin's user namespace has more ids
- */
-export function filters(egress: Egress, added: readonly string[] = [], onlyIds?: OnlyIds): readonly Filter[] {
+/** What the filters of a plugin depend on. */
+export interface FilterChoice {
+  readonly egress: Egress;
+  /** Calls beyond those of every plugin; none that is reported or judged by its arguments. */
+  readonly added?: readonly string[];
+  /** Missing: the plugin's user namespace has more ids. */
+  readonly onlyIds?: OnlyIds | undefined;
+  /** Whether Landlock keeps AF_UNIX datagrams within the sandbox. */
+  readonly datagrams?: boolean;
+}
+
+export function filters({ egress, added = [], onlyIds, datagrams = false }: FilterChoice): readonly Filter[] {
   const conditional = [...conditionalCalls, ...(onlyIds === undefined ? [] : [ownIds(onlyIds)])];
   const reported: readonly string[] = egress === 'transparent' ? REFUSED_IN_CHANNEL : [];
   const kept = (group: FilterGroup): boolean => !reported.includes(group.name);
@@ -90,7 +97,10 @@ export function filters(egress: Egress, added: readonly string[] = [], onlyIds?:
         { calls: [...ordinary], action: 'allow' },
         ...conditional.filter(kept).flatMap((group) => group.rules),
         ...(egress === 'transparent' && judged.has('setsockopt') ? [lingerRule('allow')] : []),
-        ...(egress === 'transparent' && judged.has('socketpair') ? [datagramPairs('allow')] : []),
+        ...((datagrams || egress === 'transparent') && judged.has('socketpair')
+          ? [datagramPairs('allow')]
+          : []),
+        ...(datagrams && judged.has('socket') ? [datagramSockets('allow')] : []),
       ],
     },
     { otherwise: 'ENOSYS', rules: [{ calls: [...known], action: 'allow' }] },
@@ -118,11 +128,8 @@ function optionRule(level: number, name: number, action: FilterRule['action']): 
 }
 
 /** Loads all filters for this thread. @returns the listener of the reported calls, if there are any */
-export function loadFilters(
-  egress: Egress,
-  added: readonly string[],
-  onlyIds?: OnlyIds,
-): OwnedFd | undefined {
+export function loadFilters(choice: FilterChoice): OwnedFd | undefined {
+  const { egress, added = [], datagrams = false } = choice;
   const unknown = added.find((call) => !knowsCall(call));
   if (unknown !== undefined) {
     throw new PosternError('seccomp', `Cannot add the call "${unknown}": libseccomp does not know it here`, {
@@ -130,7 +137,7 @@ export function loadFilters(
     });
   }
   // Loaded first: the others refuse another listener.
-  const listener = egress === 'transparent' ? loadNotifyingFilter(REPORTING) : undefined;
-  for (const filter of filters(egress, added, onlyIds)) loadFilter(filter);
+  const listener = egress === 'transparent' ? loadNotifyingFilter(reporting(datagrams)) : undefined;
+  for (const filter of filters(choice)) loadFilter(filter);
   return listener;
 }

@@ -55,7 +55,7 @@ dropAllCapabilities();
 setNoNewPrivileges();
 setCloseOnExecFrom(3);
 resetSignals([]);
-loadFilters('channel', []);
+loadFilters({ egress: 'channel' });
 loadFilter(INIT_FILTER);
 say(INIT_WORDS.ready);
 execve('/bin/sh', ['postern-init', '-c', REAP], ['PATH=/usr/bin:/bin']);

@@ -80,15 +80,16 @@ function launch(): void {
   dropAllCapabilities();
   setNoNewPrivileges();
   step = 'landlock';
-  enterLandlock(spec);
+  const keepsUnix = enterLandlock(spec);
   step = 'command';
   const command = execCommand(spec);
   step = 'seccomp';
-  const listener = loadFilters(
-    spec.egress,
-    spec.addedCalls,
-    spec.becomeIds === undefined ? ids() : undefined,
-  );
+  const listener = loadFilters({
+    egress: spec.egress,
+    added: spec.addedCalls,
+    onlyIds: spec.becomeIds === undefined ? ids() : undefined,
+    datagrams: keepsUnix,
+  });
   step = 'command';
   const trap = listener === undefined ? [] : [listener, ...inNetwork, root];
   const ends = terminal === undefined ? [] : [terminal.master, terminal.slave];

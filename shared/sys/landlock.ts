@@ -16,10 +16,16 @@ const TRUNCATE = 1n << 14n;
 const REFER = 1n << 13n;
 /** The rights from REMOVE_DIR to MAKE_SYM. */
 const CHANGE_DIRECTORY = 0x1ff0n;
+const RESOLVE_UNIX = 1n << 16n;
 const NET_BIND_TCP = 1n;
 const NET_CONNECT_TCP = 2n;
 const SCOPE_ABSTRACT_UNIX = 1n;
 const SCOPE_SIGNAL = 2n;
+
+/** From this ABI on (Linux 6.7) Landlock refuses TCP. */
+export const LANDLOCK_TCP = 4;
+/** From this ABI on (Linux 7.1) it keeps the domain's calls from AF_UNIX sockets with a path that were made outside of the domain. */
+export const LANDLOCK_UNIX = 9;
 
 /** The Landlock ABI version of the kernel; 0 if Landlock is missing or off. */
 export function landlockVersion(): number {
@@ -36,19 +42,32 @@ export interface LandlockAllowance {
 }
 
 /**
+ * What a domain handles, and so refuses where no rule allows it: rights in the file system and in the network, and scopes. No rule allows
+ * RESOLVE_UNIX: the kernel then lets a domain reach its own AF_UNIX sockets, and no others.
+ */
+export function handledRights(version: number): readonly [files: bigint, network: bigint, scopes: bigint] {
+  return [
+    changesOf(version) | (version >= LANDLOCK_UNIX ? RESOLVE_UNIX : 0n),
+    version >= LANDLOCK_TCP ? NET_BIND_TCP | NET_CONNECT_TCP : 0n,
+    version >= 6 ? SCOPE_ABSTRACT_UNIX | SCOPE_SIGNAL : 0n,
+  ];
+}
+
+const writesOf = (version: number): bigint => WRITE_FILE | (version >= 3 ? TRUNCATE : 0n);
+const changesOf = (version: number): bigint =>
+  writesOf(version) | CHANGE_DIRECTORY | (version >= 2 ? REFER : 0n);
+
+/**
  * Puts this thread into a Landlock domain for good. It refuses TCP connect and bind (ABI 4, Linux 6.7), abstract sockets and signals to the
- * outside (ABI 6, Linux 6.12), and changes of files that are not allowed. no_new_privs must be set.
+ * outside (ABI 6, Linux 6.12), AF_UNIX sockets of the outside (ABI 9, Linux 7.1), and changes of files that are not allowed. no_new_privs must
+ * be set.
  *
  * @param version from landlockVersion(), at least 1
  */
 export function restrictByLandlock(version: number, allowance: LandlockAllowance): void {
-  const files = WRITE_FILE | (version >= 3 ? TRUNCATE : 0n);
-  const changes = files | CHANGE_DIRECTORY | (version >= 2 ? REFER : 0n);
-  const ruleset = new BigUint64Array([
-    changes,
-    version >= 4 ? NET_BIND_TCP | NET_CONNECT_TCP : 0n,
-    version >= 6 ? SCOPE_ABSTRACT_UNIX | SCOPE_SIGNAL : 0n,
-  ]);
+  const files = writesOf(version);
+  const changes = changesOf(version);
+  const ruleset = new BigUint64Array(handledRights(version));
   // An older kernel knows a shorter structure. The rest must be zero, and is.
   const bytes = new Uint8Array(ruleset.buffer);
   const domain = succeed(

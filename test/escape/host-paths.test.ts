@@ -4,6 +4,7 @@ import { chmodSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { LANDLOCK_UNIX, landlockVersion } from '../../shared/sys/landlock.js';
 import { startPostern } from '../harness/postern.js';
 import { readableFolder, type User, users } from '../harness/users.js';
 
@@ -53,13 +54,16 @@ async function look(
   return { found, heard };
 }
 
+/** The name is not in the sandbox's network namespace. The socket at the path takes connections, and is the host's. */
+const DATAGRAM = landlockVersion() >= LANDLOCK_UNIX ? /^(?:ECONNREFUSED|EACCES|EPROTOTYPE)$/ : /^EPERM$/;
+
 for (const user of users) {
   test(`no socket of the host has a name or a path inside (transparent, ${user})`, async () => {
     const { found, heard } = await look(user, 'transparent');
     for (const way of ABSTRACT) assert.equal(found.get(way), 'ECONNREFUSED', way);
     for (const way of PATHS) assert.equal(found.get(way), 'ENOENT', way);
     for (const way of INITS) assert.match(found.get(way) ?? '', /^(?:EACCES|ENOENT)$/, way);
-    for (const way of ['abstract_datagram', 'datagram']) assert.equal(found.get(way), 'EPERM', way);
+    for (const way of ['abstract_datagram', 'datagram']) assert.match(found.get(way) ?? '', DATAGRAM, way);
     assert.equal(found.get('late'), 'EACCES');
     assert.equal(heard, '');
   });
@@ -67,7 +71,7 @@ for (const user of users) {
   test(`no socket of the host has a name or a path inside (channel, ${user})`, async () => {
     const { found, heard } = await look(user, 'channel');
     for (const way of [...ABSTRACT, ...PATHS, ...INITS, 'late']) assert.equal(found.get(way), 'EACCES', way);
-    for (const way of ['abstract_datagram', 'datagram']) assert.equal(found.get(way), 'EPERM', way);
+    for (const way of ['abstract_datagram', 'datagram']) assert.match(found.get(way) ?? '', DATAGRAM, way);
     assert.equal(heard, '');
   });
 }

@@ -17,15 +17,17 @@ const launcher = (file: string, right: string, wrong: string): Mutation => ({
 
 /** Every other name is that of a group of the filters. */
 const PROTECTIONS: Readonly<Record<string, readonly Mutation[]>> = {
-  seccomp: [launcher('main', 'loadFilters(spec.egress, spec.addedCalls, ', '(() => undefined)('), NO_TRAP],
+  seccomp: [launcher('main', 'loadFilters({', '(() => undefined)({'), NO_TRAP],
   trap: [
     launcher('filters', "egress === 'transparent' ? loadNotifyingFilter", 'false ? loadNotifyingFilter'),
     NO_TRAP,
   ],
   reported_error_queue: [launcher('filters', "...errorQueueReads('notify'),", '')],
-  reported_pairs: [launcher('filters', "datagramPairs('notify'),", '')],
+  reported_pairs: [launcher('filters', "[datagramPairs('notify')]", '[]')],
+  /** As where Landlock does not keep datagrams within the sandbox. */
+  own_datagrams: [launcher('enter-landlock', 'return version >= LANDLOCK_UNIX;', 'return false;')],
   shared_group: [launcher('main', 'if (sharesGroup)', 'if (false)')],
-  landlock: [launcher('main', 'enterLandlock(spec);', '')],
+  landlock: [launcher('main', 'enterLandlock(spec)', 'false')],
   capabilities: [launcher('main', 'dropAllCapabilities();', '')],
   readonly: [launcher('build-root', 'entry.writable ? 0', 'true ? 0')],
   hidden: [launcher('build-root', 'hidden.hide(entry.path, entry.directory, entry.ifThere)', 'false')],

@@ -21,7 +21,7 @@ test('no call is both ordinary and refused, or both ordinary and judged by its a
 
 test('with the trap, the calls that it reports are not refused, and no others', () => {
   const open = (filter: (typeof all)[number]): readonly string[] => filter?.rules[0]?.calls ?? [];
-  const all = [filters('transparent')[0], filters('channel')[0]];
+  const all = [filters({ egress: 'transparent' })[0], filters({ egress: 'channel' })[0]];
   const [reported = [], refused = []] = all.map(open);
   assert.deepEqual(reported.filter((call) => !refused.includes(call)).sort(), [...WHOLLY_TRAPPED].sort());
   assert.deepEqual(
@@ -42,8 +42,8 @@ test('a call that plugins do not have has a form that says whether it may be add
 });
 
 test('an added call is allowed, and no other', () => {
-  const [before, knownBefore, deniedBefore] = filters('transparent');
-  const [allowed, known, denied] = filters('transparent', ['kcmp', 'lsm_list_modules']);
+  const [before, knownBefore, deniedBefore] = filters({ egress: 'transparent' });
+  const [allowed, known, denied] = filters({ egress: 'transparent', added: ['kcmp', 'lsm_list_modules'] });
   const calls = (filter: typeof allowed): string[] => named(filter === undefined ? [] : [filter]);
   const added = (more: typeof allowed, fewer: typeof allowed): string[] =>
     calls(more).filter((call) => !calls(fewer).includes(call));

@@ -1,6 +1,6 @@
 // The machines that postern is tried on, as data: what each is made of, and what runs inside it.
 import type { Step } from './step.js';
-import { cgroupTests, delegated, doctorAndDemo, escapes, integration, refusal } from './steps.js';
+import { cgroupTests, datagrams, delegated, doctorAndDemo, escapes, integration, refusal } from './steps.js';
 
 /** The ordinary user inside. */
 export const USER = 'tester';
@@ -62,7 +62,7 @@ export const MACHINES: readonly Machine[] = [
     title: 'Debian 13, newest kernel and Node',
     kernel: 'newest',
     node: 26,
-    steps: [...doctorAndDemo, ...escapes, integration],
+    steps: [...doctorAndDemo, datagrams, ...escapes, integration],
   },
   {
     ...AMD64,

@@ -60,6 +60,9 @@ export const escapes: readonly Step[] = [
   { ...tests('more escape tests', 2_400, MORE), long: true },
 ];
 
+/** Where Landlock keeps datagrams within the sandbox, from Linux 7.1 on. */
+export const datagrams: Step = tests('datagram tests', 2_400, ['escape/datagrams.', 'escape/own-datagrams.']);
+
 /** How root's files, and root without capabilities, behave there. */
 export const integration: Step = {
   long: true,

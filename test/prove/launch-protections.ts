@@ -76,10 +76,26 @@ const STEPS: readonly Protection[] = [
   {
     name: 'launch: Landlock, which denies TCP where an AF_UNIX call goes on',
     file: 'shared/sys/landlock',
-    right: 'version >= 4 ? NET_BIND_TCP | NET_CONNECT_TCP : 0n',
+    right: 'version >= LANDLOCK_TCP ? NET_BIND_TCP | NET_CONNECT_TCP : 0n',
     wrong: '0n',
     tests: ['escape/landlock'],
     pattern: '.user',
+  },
+  {
+    name: 'launch: Landlock, which keeps datagrams within the sandbox',
+    file: 'shared/sys/landlock',
+    right: 'version >= LANDLOCK_UNIX ? RESOLVE_UNIX : 0n',
+    wrong: '0n',
+    tests: ['sys/landlock'],
+    pattern: 'a domain handles',
+  },
+  {
+    name: 'launch: datagram sockets only where Landlock keeps them',
+    file: 'sandbox/launch/enter-landlock',
+    right: 'return version >= LANDLOCK_UNIX;',
+    wrong: 'return version < LANDLOCK_UNIX;',
+    tests: ['escape/datagrams', 'escape/own-datagrams'],
+    pattern: 'user',
   },
   {
     name: 'launch: Landlock, which denies writing outside of what is listed',
@@ -165,7 +181,7 @@ const INIT: readonly Protection[] = [
   {
     name: "init: the plugin's own filter",
     file: 'sandbox/launch/init',
-    right: "loadFilters('channel', []);",
+    right: "loadFilters({ egress: 'channel' });",
     wrong: '',
     ...launch('init keeps nothing.*user'),
   },

@@ -107,8 +107,8 @@ export const trapProtections: readonly Protection[] = [
   {
     name: 'trap: a pair of AF_UNIX datagram sockets is reported, and becomes one of packet sockets',
     file: 'sandbox/launch/filters',
-    right: "datagramPairs('notify'),",
-    wrong: '',
+    right: "[datagramPairs('notify')]",
+    wrong: '[]',
     tests: ['escape/datagrams'],
     pattern: 'sends no datagram.*transparent, user',
   },

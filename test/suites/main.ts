@@ -5,6 +5,7 @@ import { constants } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { LANDLOCK_UNIX, landlockVersion } from '../../shared/sys/landlock.js';
 import { type User, users } from '../harness/users.js';
 import { type Figures, figuresOf } from './figures.js';
 import { isListed, judge } from './judge.js';
@@ -42,7 +43,7 @@ if (wanted.length === 0) {
 // Running tests end with this process, and folders go.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
   process.once(signal, () => process.exit(128 + constants.signals[signal]));
-const listed = readListed(readFileSync(page, 'utf8'));
+const listed = readListed(readFileSync(page, 'utf8'), landlockVersion() >= LANDLOCK_UNIX);
 const began = performance.now();
 const results: PartResult[] = [];
 const figures: Figures[] = [];

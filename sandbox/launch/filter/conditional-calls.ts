@@ -85,7 +85,7 @@ export const conditionalCalls: readonly FilterGroup[] = [
     why: 'another family is another way out: AF_VSOCK reaches the hypervisor from an empty network namespace',
     rules: [
       // No datagrams, and no pair of them: sendmsg(2) sends one to any path without a connect, and the path lies in memory, unix(7). With
-      // egress `transparent` a pair is reported: see datagram-pairs.ts.
+      // egress `transparent` a pair is reported: see unix-datagrams.ts.
       ...UNIX_TYPES.map((type) => unix('socket', type)),
       ...[AF_INET, AF_INET6].flatMap((family) => [
         ...inet(family, SOCK_STREAM, [IPPROTO.IP, IPPROTO.TCP]),

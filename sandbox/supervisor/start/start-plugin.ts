@@ -2,7 +2,7 @@
 import { fchownSync, readFileSync, readlinkSync } from 'node:fs';
 import type { PluginConfig } from '../../../shared/config/plugin-config.js';
 import { PosternError } from '../../../shared/errors.js';
-import { landlockVersion } from '../../../shared/sys/landlock.js';
+import { LANDLOCK_TCP, landlockVersion } from '../../../shared/sys/landlock.js';
 import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import { pidNamespaceOf } from '../../../shared/sys/waiting-thread.js';
 import { claimIdRange, type IdRange, RANGE_SIZE } from '../../host/id-range.js';
@@ -35,8 +35,6 @@ import type { StandardStreams } from './standard-streams.js';
 
 /** The uid and gid inside, where root starts postern. */
 const INNER_ID = 1000;
-/** From this ABI on, Landlock denies TCP. Linux 6.7. */
-const LANDLOCK_TCP = 4;
 
 export interface PluginHost extends StartHost {
   readonly broker: BrokerProcess;
