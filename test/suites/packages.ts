@@ -16,7 +16,8 @@ export function needPackages(packages: readonly string[]): void {
   }
 }
 
-const ENVIRONMENT = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', LC_ALL: 'C' };
+/** invoke-rc.d starts no service in runlevel 1: memcached's package would start one. */
+const ENVIRONMENT = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', LC_ALL: 'C', RUNLEVEL: '1' };
 
 function isInstalled(name: string): boolean {
   const { stdout } = spawnSync('dpkg-query', ['--status', name], { encoding: 'utf8' });
