@@ -1,4 +1,5 @@
 // Landlock, the second layer beside seccomp. Its version decides what it adds.
+import { LANDLOCK_UNIX } from '../../shared/sys/landlock.js';
 import type { Check } from './check.js';
 import type { HostFacts } from './host-facts.js';
 
@@ -6,7 +7,10 @@ const FOR_TCP = 4;
 const FOR_SCOPES = 6;
 
 export function checkLandlock({ landlock, release }: HostFacts): Check {
-  const check = { name: 'Landlock', needed: `ABI ${FOR_SCOPES} (Linux 6.12) for all of it` };
+  const check = {
+    name: 'Landlock',
+    needed: `ABI ${FOR_SCOPES} (Linux 6.12); ABI ${LANDLOCK_UNIX} (Linux 7.1) for AF_UNIX datagrams`,
+  };
   if (typeof landlock === 'string') {
     return {
       ...check,
