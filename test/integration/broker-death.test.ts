@@ -102,7 +102,7 @@ sys.stdin.readline()
     process.kill(pid, 'SIGSTOP');
     await until(() => echo.connections() === MANY || undefined, 20_000);
     // The broker gathers lines for a moment, and then waits for nothing.
-    await until(() => isAsleep(broker) || undefined, 20_000);
+    await until(() => isAsleep(broker), 20_000);
     process.kill(broker, 'SIGKILL');
     await until(() => !existsSync(`/proc/${broker}/fd/0`) || undefined, 20_000);
     process.kill(pid, 'SIGCONT');
@@ -151,9 +151,9 @@ sys.stdin.readline()
 }
 
 /** Whether a process has slept for ten looks. */
-async function isAsleep(pid: number): Promise<boolean> {
+async function isAsleep(pid: number): Promise<true | undefined> {
   for (let look = 0; look < 10; look += 1) {
-    if (!/\) S /.test(readFileSync(`/proc/${pid}/stat`, 'latin1'))) return false;
+    if (!/\) S /.test(readFileSync(`/proc/${pid}/stat`, 'latin1'))) return undefined;
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
   return true;
