@@ -7,6 +7,8 @@ export class PluginMetrics<T extends MetricTable> {
   readonly #set: MetricSet<T>;
   readonly #plugin: string;
   readonly #counts = new Map<string, Gathered>();
+  /** A connect may end after its plugin is gone: it counts no more, or the series would come back. */
+  #removed = false;
 
   /** Makes the plugin's series, at 0. */
   constructor(set: MetricSet<T>, plugin: string) {
@@ -16,14 +18,15 @@ export class PluginMetrics<T extends MetricTable> {
   }
 
   count<M extends PluginMetricKey<T, 'counter'>>(key: M, labels: LabelsOf<T[M]>, times = 1): void {
-    (this.#counts.get(key) ?? this.#gather(key)).add(labels, times);
+    if (!this.#removed) (this.#counts.get(key) ?? this.#gather(key)).add(labels, times);
   }
 
   set<M extends PluginMetricKey<T, 'gauge'>>(key: M, labels: LabelsOf<T[M]>, value: number): void {
-    this.#set.setOf(this.#plugin, key, labels, value);
+    if (!this.#removed) this.#set.setOf(this.#plugin, key, labels, value);
   }
 
   remove(): void {
+    this.#removed = true;
     for (const gathered of this.#counts.values()) this.#set.forget(gathered);
     this.#set.removePlugin(this.#plugin);
   }

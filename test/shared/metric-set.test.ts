@@ -82,6 +82,9 @@ test('a plugin that is removed leaves no series, and one of its name starts at 0
   const former = new PluginMetrics(metrics, 'one');
   former.count('socketsPassed', { door: 'trap' });
   former.remove();
+  former.count('socketsPassed', { door: 'trap' });
+  former.count('connects', { outcome: 'connected' });
+  former.set('requestsQueued', {}, 1);
   assert.doesNotMatch(await metrics.text(), /plugin="one"/);
   new PluginMetrics(metrics, 'one');
   assert.match(await metrics.text(), /postern_sockets_passed_total\{plugin="one",door="trap"\} 0/);
