@@ -35,11 +35,12 @@ function words(step: Step): readonly string[] {
   return step.as === 'root' ? scoped : ['runuser', '-u', user, '--', ...scoped];
 }
 
-function program({ tests, command }: Step): readonly string[] {
+function program({ tests, command, seconds }: Step): readonly string[] {
   const [first = '', ...rest] = command;
   if (tests === true)
     return [
-      ...[process.execPath, '--test', '--test-concurrency=2', '--test-timeout=600000'],
+      // One file may take as long as the step: beside other work an emulated processor is a hundred times slower.
+      ...[process.execPath, '--test', '--test-concurrency=2', `--test-timeout=${seconds * 1_000}`],
       `--test-reporter=${join(dist, 'test/machines/count-reporter.js')}`,
       ...['--test-reporter-destination=stdout', ...testFiles(join(dist, 'test'), command)],
     ];
