@@ -5,7 +5,7 @@ const sources = '^(broker|sandbox|shared)/';
 const FLOORS = {
   broker: [['cage', 'names', 'record', 'limit'], ['caller'], ['stall'], ['request'], ['dns'], ['channel', 'trap']],
   sandbox: [['host'], ['launch', 'plugin'], ['supervisor'], ['doctor'], ['cli']],
-  'sandbox/supervisor': [['orders', 'output'], ['files', 'record', 'broker', 'cgroup'], ['root', 'owners'], ['home', 'unseen', 'listeners', 'terminal'], ['start']],
+  'sandbox/supervisor': [['orders', 'output'], ['files', 'record', 'broker', 'cgroup'], ['root', 'owners'], ['home', 'unseen', 'listeners', 'terminal'], ['start'], ['fleet']],
 };
 const floors = Object.entries(FLOORS).flatMap(([house, all]) =>
   all.flatMap((rooms, floor) =>

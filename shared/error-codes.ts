@@ -189,6 +189,12 @@ export const ERROR_CODES = {
     what: 'The host has no descriptor, process or memory left for a start. `up` tries again later.',
     fix: 'Raise the limit that the message names, or run fewer plugins.',
   },
+  unknown_plugin: {
+    in: 'supervisor',
+    status: 2,
+    what: 'There is no plugin with this name.',
+    fix: 'Name one of those that the message lists.',
+  },
   unsafe_stream: {
     in: 'supervisor',
     status: 125,

@@ -23,6 +23,9 @@ export const REQUESTS_PER_TURN: number = 16;
 /** How long these requests may take. */
 export const TURN_MS: number = 4;
 
+/** How often a watched configuration is looked at. */
+export const CONFIG_LOOK_MS: number = 1_000;
+
 export const CONNECT_TIMEOUT_MS: number = 30_000;
 export const MAX_CONNECT_TIMEOUT_MS: number = 120_000;
 export const DNS_TIMEOUT_MS: number = 6_000;

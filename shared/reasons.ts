@@ -65,8 +65,8 @@ export const PROTOCOL_ERRORS = [
 ] as const;
 export type ProtocolErrorKind = (typeof PROTOCOL_ERRORS)[number];
 
-/** Why a plugin started, and why it ended. */
-export const START_CAUSES = ['boot', 'restart'] as const;
+/** Why a plugin started, and why it ended. `operator`: a command; `reload`: its configuration changed. */
+export const START_CAUSES = ['boot', 'restart', 'operator', 'reload'] as const;
 export type StartCause = (typeof START_CAUSES)[number];
 export const EXIT_CAUSES = ['exit', 'error', 'signal', 'oom', 'limit', 'operator'] as const;
 export type ExitCause = (typeof EXIT_CAUSES)[number];

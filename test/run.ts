@@ -30,7 +30,7 @@ const { status } = spawnSync(
   process.execPath,
   [
     '--test',
-    '--test-concurrency=2',
+    '--test-concurrency=4',
     '--test-timeout=240000',
     '--test-reporter=spec',
     '--test-reporter-destination=stdout',

@@ -70,6 +70,8 @@ export const ACTION_MEANINGS: Meanings<SlowAction> = {
 export const START_MEANINGS: Meanings<StartCause> = {
   boot: 'postern started the plugin.',
   restart: 'The restart policy started it again.',
+  operator: 'An operator started it, or started it again.',
+  reload: 'It is new in the configuration file, or its configuration changed.',
 };
 
 export const EXIT_MEANINGS: Meanings<ExitCause> = {

@@ -8,8 +8,7 @@ type Output = 'stdout' | 'stderr';
 
 /** The lines of many plugins in one output. Nothing is kept for a slow reader: the plugins wait, as at a pipe. */
 export class PluginLines {
-  readonly #names: readonly string[];
-  readonly #width: number;
+  readonly #names: () => readonly string[];
   readonly #full = new Map<Output, Promise<void>>();
   #drop: () => void = () => {};
   #dropping = false;
@@ -17,21 +16,16 @@ export class PluginLines {
     this.#drop = resolve;
   });
 
-  /** @param names in the file's order, which decides their colours */
-  constructor(names: readonly string[]) {
+  /** @param names returns those of now, in the file's order, which decides their colours */
+  constructor(names: () => readonly string[]) {
     this.#names = names;
-    this.#width = Math.max(0, ...names.map(({ length }) => length));
   }
 
   /** @returns undefined, or for a full output a promise that resolves when it has room again */
   write(name: string, output: Output, line: string): Promise<void> | undefined {
     if (this.#dropping) return undefined;
     const to = process[output];
-    const colour = COLOURS[this.#names.indexOf(name) % COLOURS.length] ?? 'cyan';
-    const text =
-      to.isTTY === true
-        ? `${paint(`${name.padEnd(this.#width)} |`, colour, to)} ${shown(line)}\n`
-        : `${name} | ${line}\n`;
+    const text = to.isTTY === true ? `${this.#head(name, to)} ${shown(line)}\n` : `${name} | ${line}\n`;
     return to.write(text) ? undefined : this.#room(output);
   }
 
@@ -39,6 +33,13 @@ export class PluginLines {
   giveUp(): void {
     this.#dropping = true;
     this.#drop();
+  }
+
+  #head(name: string, to: NodeJS.WriteStream): string {
+    const names = this.#names();
+    const width = Math.max(0, ...names.map(({ length }) => length));
+    const colour = COLOURS[names.indexOf(name) % COLOURS.length] ?? 'cyan';
+    return paint(`${name.padEnd(width)} |`, colour, to);
   }
 
   #room(output: Output): Promise<void> {

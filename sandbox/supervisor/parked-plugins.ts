@@ -9,6 +9,11 @@ export class ParkedPlugins {
     this.#names.add(plugin);
   }
 
+  /** The plugin is gone. A later one with its name is another. */
+  forget(plugin: string): void {
+    this.#names.delete(plugin);
+  }
+
   /** @throws PosternError `plugin_parked` if the plugin is one */
   refuse(plugin: string): void {
     if (!this.#names.has(plugin)) return;

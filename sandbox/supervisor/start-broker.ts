@@ -1,6 +1,7 @@
 // Starts the broker with the rules of every plugin. Runs in the supervisor.
 import type { PluginConfig } from '../../shared/config/plugin-config.js';
 import type { BrokerProcess } from './broker/broker-process.js';
+import type { PluginLine } from './broker/configure-plugin.js';
 import type { Records } from './record/records.js';
 
 /**
@@ -13,11 +14,12 @@ export async function startBroker(
   records: Records,
 ): Promise<void> {
   for (const { name } of plugins) records.addPlugin(name);
-  await broker.start(
-    plugins.map(({ name, allow, deny, mode, limits }) => {
-      return { type: 'plugin', plugin: name, allow, deny, mode, limits };
-    }),
-  );
+  await broker.start(plugins.map(lineOf));
   records.brokerIsUp(true);
-  records.rulesLoaded();
+  records.rulesLoaded(true);
+}
+
+/** What the broker has to know of a plugin. */
+export function lineOf({ name, allow, deny, mode, limits }: PluginConfig): PluginLine {
+  return { type: 'plugin', plugin: name, allow, deny, mode, limits };
 }

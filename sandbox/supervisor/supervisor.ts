@@ -13,6 +13,7 @@ import { claimIdRange, type IdRange } from '../host/id-range.js';
 import { shortageOf } from '../host/shortage.js';
 import { BrokerProcess } from './broker/broker-process.js';
 import { Cgroups } from './cgroup/cgroups.js';
+import { changePlugins } from './change-plugins.js';
 import { Listeners } from './listeners/listeners.js';
 import { ParkedPlugins } from './parked-plugins.js';
 import { PluginRuns } from './plugin-runs.js';
@@ -43,6 +44,7 @@ export class Supervisor {
   readonly #unseen: UnseenReports;
   #broker: BrokerProcess | undefined;
   #owner: IdRange | undefined;
+  #plugins: readonly PluginConfig[];
   #startable: Startable | undefined;
   readonly #parked = new ParkedPlugins();
   /** Resolves when the broker has the rules of every plugin. */
@@ -51,6 +53,7 @@ export class Supervisor {
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
+    this.#plugins = options.plugins;
     this.#unseen = new UnseenReports(options.onUnseen);
   }
 
@@ -87,7 +90,8 @@ export class Supervisor {
   }
 
   async #serve(): Promise<void> {
-    const { plugins, audit, auditWhenFull = DEFAULT_WHEN_FULL, metrics, ownFiles } = this.#options;
+    const { audit, auditWhenFull = DEFAULT_WHEN_FULL, metrics, ownFiles } = this.#options;
+    const plugins = this.#plugins;
     this.#startable = requireStartable(plugins, audit, ownFiles);
     this.#cgroups.claim(plugins);
     becomeSubreaper();
@@ -159,6 +163,35 @@ export class Supervisor {
     });
   }
 
+  /**
+   * Keeps these plugins from now on. Their rules are in force, and their listeners bound, when this resolves. It starts and restarts none.
+   *
+   * @param plugins all of them. Those that are left out must have ended: they are forgotten
+   * @param ownFiles files that postern has read, as its configuration
+   * @throws PosternError as {@link start} does, with the former plugins, rules and listeners in force
+   */
+  async setPlugins(plugins: readonly PluginConfig[], ownFiles?: readonly string[]): Promise<void> {
+    const broker = this.#broker;
+    if (broker === undefined) throw new PosternError('broker_failed', 'The supervisor has not been started');
+    await this.#serving;
+    const startable = requireStartable(plugins, this.#options.audit, ownFiles ?? this.#options.ownFiles);
+    this.#cgroups.claim(plugins);
+    await changePlugins(
+      { broker, listeners: this.#listeners, records: this.#records },
+      this.#plugins,
+      plugins,
+    );
+    for (const { name } of this.#plugins)
+      if (!plugins.some((plugin) => plugin.name === name)) this.#parked.forget(name);
+    this.#plugins = plugins;
+    this.#startable = startable;
+  }
+
+  /** Counts an attempt to load the rules. */
+  rulesLoaded(good: boolean): void {
+    this.#records.rulesLoaded(good);
+  }
+
   /** Asks the broker for its decision, DNS included. */
   async explain(plugin: string, question: ExplainQuestion): Promise<Explanation> {
     if (this.#broker === undefined)
@@ -205,7 +238,7 @@ export class Supervisor {
 
   /** Starts the broker, and puts the rules of every plugin in force. @param opened the listeners of postern itself, which no plugin may reach */
   async #startBroker(opened: Promise<readonly ListenerAddress[]>): Promise<void> {
-    const { plugins, dnsServers, onEvent } = this.#options;
+    const { dnsServers, onEvent } = this.#options;
     // The broker loads meanwhile, and waits for it.
     opened.catch(() => {});
     const broker = new BrokerProcess({
@@ -217,7 +250,7 @@ export class Supervisor {
     this.#broker = broker;
     recordBroker(broker, this.#records, onEvent, (text) => this.#notice(text));
     broker.on('blamed', (plugin) => this.#park(plugin));
-    await startBroker(broker, plugins, this.#records);
+    await startBroker(broker, this.#plugins, this.#records);
   }
 
   /** Ends a plugin for good. */

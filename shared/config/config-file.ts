@@ -63,6 +63,7 @@ export interface ConfigFile {
     | undefined;
   readonly dns?: readonly string[] | undefined;
   readonly stop_grace_ms?: number | undefined;
+  readonly reload?: { readonly watch?: boolean | undefined } | undefined;
   readonly defaults?: DefaultKeys | undefined;
   readonly plugins: Readonly<Record<string, PluginKeys>>;
 }

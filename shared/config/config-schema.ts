@@ -228,6 +228,22 @@ export const configSchema: z.ZodType<ConfigFile> = z.strictObject(
       default: DEFAULT_STOP_GRACE_MS,
       help: 'How long all plugins together may take to stop, in milliseconds. After that the rest are killed.',
     }),
+    reload: z
+      .strictObject(
+        {
+          watch: z
+            .boolean({ error: 'expected true or false' })
+            .meta({
+              description:
+                'Whether postern reads this file again by itself whenever it, or a file of presets, changes. Without it, SIGHUP does that.',
+              default: false,
+            })
+            .optional(),
+        },
+        { error: `${MAP}, as {watch: true}` },
+      )
+      .describe('How a change of this file comes into force while postern runs.')
+      .optional(),
     defaults: z
       .strictObject(shared, { error: MAP })
       .describe('Keys for all plugins. A plugin adds to lists, and replaces single values.')

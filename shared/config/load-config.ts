@@ -33,6 +33,8 @@ export interface Config {
   readonly dnsServers: readonly string[] | undefined;
   /** How long all plugins together may take to stop, in milliseconds. */
   readonly stopGraceMs: number;
+  /** Whether the file is read again whenever it changes. */
+  readonly watch: boolean;
   /** Absolute paths of the file itself and of its presets. */
   readonly files: readonly string[];
   /** In the order of the file. */
@@ -82,6 +84,7 @@ export function loadConfig(path: string): Config {
     auditWhenFull,
     dnsServers: dns,
     stopGraceMs: parsed.data.stop_grace_ms ?? DEFAULT_STOP_GRACE_MS,
+    watch: parsed.data.reload?.watch ?? false,
     files: [resolve(path), ...presets.map((one) => resolve(one))],
     problem: (...words) => source.problem(...words),
     placeOf: (key) => (source.valueAt(key) === undefined ? undefined : source.lineOf(key)),

@@ -46,7 +46,7 @@ export async function startLiveBroker(keep = 1000): Promise<LiveBroker> {
     process: broker,
     events,
     addPlugin: (plugin, allow, limits = {}) =>
-      broker.addPlugin({
+      broker.setRules({
         type: 'plugin',
         plugin,
         allow,

@@ -9,6 +9,8 @@ export interface BrokerEvents {
   /** Around a broker's death. */
   down: [];
   restarted: [];
+  /** No further broker is started. */
+  stopped: [];
   /** It stops answering (true), or answers again. */
   late: [boolean];
   /** It is killed for that. */

@@ -13,6 +13,7 @@ import { configurePlugin, type PluginLine } from './configure-plugin.js';
 import { endBroker } from './end-broker.js';
 import { EventTally } from './event-tally.js';
 import { Heartbeat } from './heartbeat.js';
+import { inForce } from './in-force.js';
 import { KeptForBrokers } from './kept-for-brokers.js';
 import type { Channel } from './make-channel.js';
 import { type SpawnedBroker, spawnBroker } from './spawn-broker.js';
@@ -27,10 +28,16 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
   #heartbeat: Heartbeat | undefined;
   #dropped = 0;
   #stopping = false;
+  #up = false;
 
   constructor(options: BrokerOptions) {
     super();
     this.#options = options;
+  }
+
+  /** A broker serves, with the rules of every plugin. */
+  get isUp(): boolean {
+    return this.#up;
   }
 
   /** The running broker's pid. */
@@ -77,6 +84,7 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
       this.#tellDropped();
       for (const line of this.#plugins.values()) await Promise.race([gone, this.#configure(line)]);
       up = true;
+      this.#up = true;
       spawned.cameUp();
       this.#heartbeat = this.#watchOver(spawned);
     } catch (error) {
@@ -88,16 +96,31 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
     this.#kept.giveTo(spawned);
   }
 
-  /** Gives the broker the rules of a plugin. @throws PosternError `bad_rules` where the broker refuses them */
-  async addPlugin(line: PluginLine): Promise<void> {
-    await this.#configure(line);
+  /**
+   * Gives this broker and its successors the rules of a plugin, of a new one or in place of its former rules. While a broker dies, the next
+   * one is awaited.
+   *
+   * @returns when the rules are in force
+   * @throws PosternError `bad_rules` if the broker refuses them, and the former rules stay; `broker_failed` once the supervisor ends
+   */
+  async setRules(line: PluginLine): Promise<void> {
+    const former = this.#plugins.get(line.plugin);
     this.#keep(line);
+    try {
+      await inForce(this, () => this.#configure(line));
+    } catch (error) {
+      if (former === undefined) this.#plugins.delete(line.plugin);
+      else this.#keep(former);
+      throw error;
+    }
   }
 
   /** Every further broker gets its rules, too. */
   #keep(line: PluginLine): void {
+    const former = this.#plugins.get(line.plugin)?.limits;
     this.#plugins.set(line.plugin, line);
-    this.#kept.countConnections(line.plugin, line.limits.connections);
+    if (former === undefined || former.connections !== line.limits.connections)
+      this.#kept.countConnections(line.plugin, line.limits.connections);
   }
 
   /** Forgets a plugin and ends its sessions. */
@@ -174,6 +197,7 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
   /** Ends the broker for good. */
   async stop(): Promise<void> {
     this.#stopping = true;
+    this.emit('stopped');
     this.#kept.close();
     this.#deaths.close();
     const link = this.#link;
@@ -199,6 +223,7 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
   }
 
   #unlink(): void {
+    this.#up = false;
     this.#link = undefined;
     this.#kept.unlink();
     this.#heartbeat?.close();

@@ -31,7 +31,8 @@ const TCP_OPTIONS: typeof OPTIONS = [
 ];
 
 export class Listener {
-  readonly name: string;
+  /** In LISTEN_FDNAMES. */
+  name: string;
   readonly #place: SocketPlace | undefined;
   #bound: BoundListener;
 

@@ -4,9 +4,15 @@ import type { ListenConfig, PluginConfig } from '../../../shared/config/plugin-c
 import { PosternError } from '../../../shared/errors.js';
 import { Listener } from './listener.js';
 
+interface Kept {
+  /** As it is configured. */
+  readonly address: string;
+  readonly listener: Listener;
+}
+
 export class Listeners {
   readonly #notice: (text: string) => void;
-  readonly #kept = new Map<string, readonly Listener[]>();
+  readonly #kept = new Map<string, readonly Kept[]>();
 
   /** @param notice takes a line for each port that the kernel picked, and for each listener that was bound anew */
   constructor(notice: (text: string) => void) {
@@ -21,38 +27,53 @@ export class Listeners {
    */
   ready({ name, listen }: PluginConfig): readonly Listener[] {
     const kept = this.#kept.get(name);
-    if (kept === undefined) return this.#bind(name, listen);
-    for (const listener of kept) {
+    if (kept === undefined) return this.change({ name, listen });
+    const listeners = kept.map(({ listener }) => listener);
+    for (const listener of listeners) {
       const fault = listener.renew();
       if (fault === undefined) continue;
       this.#notice(
         `${name}: the listener "${listener.name}" on ${listener.address} ${fault}; it is bound anew, and the clients in its queue were cut off`,
       );
     }
-    return kept;
+    return listeners;
+  }
+
+  /**
+   * Puts a plugin's listeners in place of its former ones. Those whose address stays the same stay bound, with the clients in their queues.
+   *
+   * @returns the listeners, in the order in which the plugin inherits them
+   * @throws PosternError `listen_address`; then the former ones stay, and no other is bound
+   */
+  change({ name, listen }: Pick<PluginConfig, 'name' | 'listen'>): readonly Listener[] {
+    const former = this.#kept.get(name) ?? [];
+    const bound: Listener[] = [];
+    try {
+      const next = listen.map((entry): Kept => {
+        const same = former.find(({ address }) => address === entry.address);
+        if (same !== undefined) return same;
+        const listener = this.#bindOne(name, entry);
+        bound.push(listener);
+        return { address: entry.address, listener };
+      });
+      for (const [index, { listener }] of next.entries()) listener.name = listen[index]?.name ?? '';
+      for (const kept of former) if (!next.includes(kept)) kept.listener.close();
+      this.#kept.set(name, next);
+      return next.map(({ listener }) => listener);
+    } catch (error) {
+      for (const listener of bound) listener.close();
+      throw error;
+    }
   }
 
   /** Closes the listeners of a plugin that does not start again: its clients are refused at once, instead of waiting. */
   close(plugin: string): void {
-    for (const listener of this.#kept.get(plugin) ?? []) listener.close();
+    for (const { listener } of this.#kept.get(plugin) ?? []) listener.close();
     this.#kept.delete(plugin);
   }
 
   closeAll(): void {
     for (const plugin of [...this.#kept.keys()]) this.close(plugin);
-  }
-
-  #bind(plugin: string, listen: PluginConfig['listen']): readonly Listener[] {
-    const bound: Listener[] = [];
-    // Each one is kept at once, so that a failure closes those before it.
-    this.#kept.set(plugin, bound);
-    try {
-      for (const entry of listen) bound.push(this.#bindOne(plugin, entry));
-      return bound;
-    } catch (error) {
-      this.close(plugin);
-      throw error;
-    }
   }
 
   #bindOne(plugin: string, { name, address, place }: ListenConfig): Listener {

@@ -114,10 +114,17 @@ export class Records {
     this.#plugins.set(plugin, new PluginMetrics(this.#metrics, plugin));
   }
 
-  rulesLoaded(): void {
-    this.#metrics.count('reloads', { result: 'ok' });
-    this.#metrics.set('lastReload', {}, 1);
-    this.#metrics.set('lastSuccess', {}, Date.now() / 1000);
+  /** Removes the series of a plugin that is gone for good. */
+  removePlugin(plugin: string): void {
+    this.#plugins.get(plugin)?.remove();
+    this.#plugins.delete(plugin);
+  }
+
+  /** @param good false: the former rules stay in force */
+  rulesLoaded(good: boolean): void {
+    this.#metrics.count('reloads', { result: good ? 'ok' : 'error' });
+    this.#metrics.set('lastReload', {}, good ? 1 : 0);
+    if (good) this.#metrics.set('lastSuccess', {}, Date.now() / 1000);
   }
 
   pluginStarted(plugin: string, cause: StartCause): void {

@@ -306,13 +306,37 @@ test('the listeners of a plugin are bound together or not at all', async () => {
     first.map(({ name }) => name),
     ['web', 'admin'],
   );
-  assert.equal(listeners.ready(plugin(good)), first, 'a restart has the same');
+  for (const [index, listener] of listeners.ready(plugin(good)).entries())
+    assert.equal(listener, first[index], 'a restart has the same');
   listeners.ready(plugin([{ name: 'any', address: '127.0.0.1:0' }], 'two'));
   assert.equal(notices.length, 1);
   assert.match(notices[0] ?? '', /^two: the listener "any" is on 127\.0\.0\.1:[1-9]\d*$/);
   listeners.close('one');
   assert.ok(!existsSync(path));
   assert.equal(await answerOf(`127.0.0.1:${port}`), 'ECONNREFUSED');
+  listeners.closeAll();
+});
+
+test('changed listeners take the place of the former ones, and an unchanged address stays bound', async () => {
+  const listeners = new Listeners(() => {});
+  const [kept, gone, come] = [await freePort(), await freePort(), await freePort()];
+  const at127 = (name: string, port: number): { name: string; address: string } => ({
+    name,
+    address: `127.0.0.1:${port}`,
+  });
+  const first = listeners.ready(plugin([at127('web', kept), at127('old', gone)]));
+  const bad = { name: 'bad', address: '192.0.2.1:1' };
+  assert.throws(() => listeners.change(plugin([at127('new', come), bad])), { code: 'listen_address' });
+  assert.equal(await answerOf(`127.0.0.1:${gone}`), 'connected', 'the former ones stay');
+  assert.equal(await answerOf(`127.0.0.1:${come}`), 'ECONNREFUSED');
+  const second = listeners.change(plugin([at127('new', come), at127('http', kept)]));
+  assert.equal(second[1], first[0]);
+  assert.deepEqual(
+    second.map(({ name }) => name),
+    ['new', 'http'],
+  );
+  assert.equal(await answerOf(`127.0.0.1:${gone}`), 'ECONNREFUSED');
+  assert.equal(await answerOf(`127.0.0.1:${come}`), 'connected');
   listeners.closeAll();
 });
 

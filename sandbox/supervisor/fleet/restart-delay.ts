@@ -1,5 +1,5 @@
 // Decides whether an ended plugin is started again, and after how long. Pure.
-import type { RestartConfig } from '../../shared/config/plugin-config.js';
+import type { RestartConfig } from '../../../shared/config/plugin-config.js';
 
 /** A run of a plugin that has ended. */
 export interface Run {

@@ -1,0 +1,209 @@
+// Keeps one plugin from a start until it has ended for good: starts it, restarts it by its policy, and stops it. Its failures reach no other
+// plugin.
+import type { PluginConfig } from '../../../shared/config/plugin-config.js';
+import { PosternError } from '../../../shared/errors.js';
+import type { StartCause } from '../../../shared/reasons.js';
+import { isShortage } from '../../host/shortage.js';
+import type { PluginEnd } from '../start/sandbox.js';
+import type { PluginState, StateWord } from './plugin-state.js';
+import { nextRestart, type Run, waitAfterShortage } from './restart-delay.js';
+
+export interface RunningPlugin {
+  /** Of its first process, on the host. */
+  readonly pid?: number | undefined;
+  readonly ended: Promise<PluginEnd>;
+}
+
+/** Starts and stops plugins for a keeper. */
+export interface PluginStarter {
+  readonly start: (config: PluginConfig, cause: StartCause) => Promise<RunningPlugin>;
+  /** Cancels a start that waits. Sends SIGTERM, then SIGKILL. Resolves when every process of the plugin is gone. */
+  readonly stop: (config: PluginConfig) => Promise<void>;
+}
+
+export interface PluginWatcher {
+  /** @param delayMs until the next start; undefined where there is none */
+  readonly onEnd: (name: string, end: PluginEnd, delayMs: number | undefined) => void;
+  readonly onFailedStart: (name: string, error: unknown, delayMs: number | undefined) => void;
+}
+
+const FAILED_START: Run = { failed: true, milliseconds: 0 };
+
+type Started = RunningPlugin | 'shortage' | 'parked' | undefined;
+
+export class PluginKeeper {
+  #config: PluginConfig;
+  readonly #cause: StartCause;
+  readonly #starter: PluginStarter;
+  readonly #watcher: PluginWatcher;
+  #stopping = false;
+  #wake: (() => void) | undefined;
+  #settle: () => void = () => {};
+  #isSettled = false;
+  #ended: Promise<boolean> | undefined;
+  #word: StateWord = 'waiting';
+  #since = performance.now();
+  #starts = 0;
+  #running: RunningPlugin | undefined;
+  #lastEnd: PluginEnd | undefined;
+  #lastFailure: string | undefined;
+  #nextStart: number | undefined;
+  /** Resolves after the first start of the plugin, whether it worked or failed. A start for which the host had no room does not count. */
+  readonly settled: Promise<void> = new Promise((resolve) => {
+    this.#settle = () => {
+      this.#isSettled = true;
+      resolve();
+    };
+  });
+
+  /** @param cause of the first start */
+  constructor(
+    config: PluginConfig,
+    starter: PluginStarter,
+    watcher: PluginWatcher,
+    cause: StartCause = 'boot',
+  ) {
+    this.#config = config;
+    this.#starter = starter;
+    this.#watcher = watcher;
+    this.#cause = cause;
+  }
+
+  get config(): PluginConfig {
+    return this.#config;
+  }
+
+  /** @param config for its later starts and its restart policy. The running program does not change */
+  reconfigure(config: PluginConfig): void {
+    this.#config = config;
+  }
+
+  /** It was told to stop, and starts nothing more. */
+  get isStopping(): boolean {
+    return this.#stopping;
+  }
+
+  get state(): PluginState {
+    return {
+      name: this.#config.name,
+      state: this.#word,
+      ageMs: performance.now() - this.#since,
+      isSettled: this.#isSettled,
+      pid: this.#running?.pid,
+      starts: this.#starts,
+      lastEnd: this.#lastEnd,
+      lastFailure: this.#lastFailure,
+      startsInMs: this.#nextStart === undefined ? undefined : this.#nextStart - performance.now(),
+    };
+  }
+
+  /** Keeps the plugin until it has ended for good. @returns whether its last run ended with status 0 or was stopped */
+  run(): Promise<boolean> {
+    this.#ended ??= this.#keep();
+    return this.#ended;
+  }
+
+  /** Stops the plugin for good. */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    if (this.#word !== 'ended' && this.#word !== 'failed') this.#enter('stopping');
+    this.#wake?.();
+    await this.#starter.stop(this.#config);
+    await this.#ended;
+    this.#enter('stopped');
+  }
+
+  async #keep(): Promise<boolean> {
+    const good = await this.#startAgainAndAgain();
+    if (!this.#stopping) this.#enter(good ? 'ended' : 'failed');
+    this.#settle();
+    return good;
+  }
+
+  async #startAgainAndAgain(): Promise<boolean> {
+    let restarts = 0;
+    let shortages = 0;
+    let cause = this.#cause;
+    while (!this.#stopping) {
+      const plugin = await this.#start(cause, restarts, shortages);
+      if (plugin === 'shortage') {
+        await this.#pause(waitAfterShortage(this.#config.restart, shortages));
+        shortages += 1;
+        continue;
+      }
+      this.#settle();
+      if (plugin === 'parked') return false;
+      shortages = 0;
+      cause = 'restart';
+      const run = plugin === undefined ? FAILED_START : await this.#end(plugin, restarts);
+      const next = this.#stopping ? undefined : nextRestart(this.#config.restart, run, restarts);
+      if (next === undefined) return this.#stopping || !run.failed;
+      restarts = next.restarts;
+      await this.#pause(next.delayMs);
+    }
+    return true;
+  }
+
+  /** @returns the plugin; `shortage`: the host had no room for it; `parked`: it is not started any more; undefined: it failed to start */
+  async #start(cause: StartCause, restarts: number, shortages: number): Promise<Started> {
+    this.#enter('starting');
+    try {
+      const plugin = await this.#starter.start(this.#config, cause);
+      this.#starts += 1;
+      this.#running = plugin;
+      this.#enter(this.#stopping ? 'stopping' : 'running');
+      return plugin;
+    } catch (error) {
+      return this.#failed(error, restarts, shortages);
+    }
+  }
+
+  #failed(error: unknown, restarts: number, shortages: number): Started {
+    const { name, restart } = this.#config;
+    this.#lastFailure = error instanceof Error ? error.message : String(error);
+    const short = isShortage(error);
+    const parked = error instanceof PosternError && error.code === 'plugin_parked';
+    const next = parked ? undefined : nextRestart(restart, FAILED_START, restarts);
+    const delayMs = short ? waitAfterShortage(restart, shortages) : next?.delayMs;
+    if (!this.#stopping) this.#watcher.onFailedStart(name, error, delayMs);
+    if (parked) return 'parked';
+    return short ? 'shortage' : undefined;
+  }
+
+  async #end(plugin: RunningPlugin, restarts: number): Promise<Run> {
+    const startedAt = performance.now();
+    // A stop during the start had nothing to stop yet.
+    if (this.#stopping) await this.#starter.stop(this.#config);
+    const end = await plugin.ended;
+    this.#running = undefined;
+    this.#lastEnd = end;
+    const run = {
+      failed: end.kind === 'killed' || end.status !== 0,
+      milliseconds: performance.now() - startedAt,
+    };
+    const { name, restart } = this.#config;
+    const delayMs = this.#stopping ? undefined : nextRestart(restart, run, restarts)?.delayMs;
+    this.#watcher.onEnd(name, end, delayMs);
+    return run;
+  }
+
+  async #pause(milliseconds: number): Promise<void> {
+    if (this.#stopping) return;
+    this.#enter('pausing');
+    this.#nextStart = performance.now() + milliseconds;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, milliseconds);
+      this.#wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+    this.#nextStart = undefined;
+  }
+
+  #enter(word: StateWord): void {
+    if (this.#word === word) return;
+    this.#word = word;
+    this.#since = performance.now();
+  }
+}

@@ -1,0 +1,120 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Fleet, type FleetPlugin } from '../../../sandbox/supervisor/fleet/fleet.js';
+import type { StateWord } from '../../../sandbox/supervisor/fleet/plugin-state.js';
+import { PosternError } from '../../../shared/errors.js';
+import { until } from '../../harness/until.js';
+import { configOf, FakeStarter, silent, turn } from './fake-starter.js';
+
+const plugin = (name: string, after: readonly string[] = []): FleetPlugin => ({
+  config: configOf(name),
+  after,
+});
+
+function words(fleet: Fleet): Readonly<Record<string, StateWord>> {
+  return Object.fromEntries(fleet.states.map(({ name, state }) => [name, state]));
+}
+
+test('a fleet starts a plugin after those it names, and stops it before them', async () => {
+  const starter = new FakeStarter();
+  const fleet = new Fleet(starter, silent);
+  fleet.add(
+    [plugin('web', ['cache', 'database']), plugin('cache', ['database']), plugin('database')],
+    'boot',
+  );
+  await turn();
+  assert.deepEqual(starter.log, ['start database boot', 'start cache boot', 'start web boot']);
+  starter.log.length = 0;
+  await fleet.stopAll();
+  assert.deepEqual(starter.log, ['stop web', 'stop cache', 'stop database']);
+  assert.equal(await fleet.ended, true);
+});
+
+test('a fleet starts a plugin even if the one it waited for could not be started', async () => {
+  const starter = new FakeStarter();
+  starter.failures = 1;
+  const fleet = new Fleet(starter, silent);
+  fleet.add([plugin('first'), plugin('second', ['first'])], 'boot');
+  await turn();
+  assert.deepEqual(starter.log, ['start first boot', 'start second boot']);
+  starter.end('second', { kind: 'exited', status: 0 });
+  assert.equal(await fleet.ended, false, 'one could not be started');
+});
+
+test('a fleet ends with the last plugin that ends for good, and says which are gone', async () => {
+  const starter = new FakeStarter();
+  const gone: string[] = [];
+  const fleet = new Fleet(starter, silent, (name) => gone.push(name));
+  fleet.add([plugin('a'), plugin('b')], 'boot');
+  await turn();
+  starter.end('a', { kind: 'exited', status: 0 });
+  await turn();
+  assert.deepEqual(words(fleet), { a: 'ended', b: 'running' });
+  starter.end('b', { kind: 'exited', status: 3 });
+  assert.equal(await fleet.ended, false);
+  assert.deepEqual(gone, ['a', 'b']);
+  assert.deepEqual(words(fleet), { a: 'ended', b: 'failed' });
+});
+
+test('an operator stops and starts a plugin, and the fleet goes on without it', async () => {
+  const starter = new FakeStarter();
+  const fleet = new Fleet(starter, silent);
+  let ended = false;
+  void fleet.ended.then(() => {
+    ended = true;
+  });
+  fleet.add([plugin('a')], 'boot');
+  await turn();
+  await fleet.stop('a');
+  await turn();
+  assert.deepEqual([words(fleet)['a'], ended], ['stopped', false]);
+  await fleet.start('a');
+  await fleet.start('a');
+  await turn();
+  assert.deepEqual(starter.log, ['start a boot', 'stop a', 'start a operator']);
+  await fleet.restart('a');
+  await turn();
+  assert.deepEqual(starter.log.slice(3), ['stop a', 'start a operator']);
+  assert.equal(words(fleet)['a'], 'running');
+});
+
+test('an operator starts a plugin that had ended for good', async () => {
+  const starter = new FakeStarter();
+  const fleet = new Fleet(starter, silent);
+  fleet.add([plugin('a'), plugin('b')], 'boot');
+  await turn();
+  starter.end('a', { kind: 'exited', status: 1 });
+  await turn();
+  await fleet.start('a');
+  await until(() => words(fleet)['a'] === 'running' || undefined);
+});
+
+test('commands for one plugin are carried out one after the other', async () => {
+  const starter = new FakeStarter();
+  const fleet = new Fleet(starter, silent);
+  fleet.add([plugin('a')], 'boot');
+  await turn();
+  await Promise.all([fleet.restart('a'), fleet.stop('a'), fleet.start('a')]);
+  await turn();
+  assert.deepEqual(starter.log.slice(1), ['stop a', 'start a operator', 'stop a', 'start a operator']);
+});
+
+test('a command for a plugin that is not there is refused', async () => {
+  const fleet = new Fleet(new FakeStarter(), silent);
+  fleet.add([plugin('a')], 'boot');
+  await assert.rejects(
+    fleet.stop('b'),
+    (error) => error instanceof PosternError && error.code === 'unknown_plugin',
+  );
+});
+
+test('a plugin that is removed while it waits for another one never starts', async () => {
+  const starter = new FakeStarter();
+  starter.start = () => new Promise(() => {});
+  const fleet = new Fleet(starter, silent);
+  fleet.add([plugin('slow'), plugin('late', ['slow'])], 'boot');
+  await turn();
+  await fleet.remove('late');
+  assert.deepEqual(words(fleet), { slow: 'starting' });
+  assert.deepEqual(starter.log, ['stop late']);
+});

@@ -1,0 +1,61 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { LIVE_KEYS, planReload } from '../../../sandbox/supervisor/fleet/plan-reload.js';
+import { limitsOf } from '../../../shared/config/limit-forms.js';
+import { type PluginConfig, plainPlugin } from '../../../shared/config/plugin-config.js';
+
+const plain = (name: string, changes: Partial<PluginConfig> = {}): PluginConfig => ({
+  ...plainPlugin(name, ['server']),
+  ...changes,
+});
+const NOTHING = { added: [], removed: [], restarted: [], changed: [] };
+
+test('nothing changes if each plugin is as before, in any order and at any line', () => {
+  const listen = { name: 'http', address: '127.0.0.1:8080' };
+  const before = [plain('a', { listen: [{ ...listen, place: 'f:3' }], env: { X: '1', Y: '2' } }), plain('b')];
+  const after = [plain('b'), plain('a', { listen: [{ ...listen, place: 'f:9' }], env: { Y: '2', X: '1' } })];
+  assert.deepEqual(planReload(before, after), NOTHING);
+});
+
+test('a plugin starts, ends, restarts or goes on by what changed', () => {
+  const before = [plain('gone'), plain('rules'), plain('program'), plain('same')];
+  const after = [
+    plain('same'),
+    plain('new'),
+    plain('rules', { allow: ['api.example.com'] }),
+    plain('program', { command: ['server', '--verbose'], allow: ['api.example.com'] }),
+  ];
+  assert.deepEqual(planReload(before, after), {
+    added: ['new'],
+    removed: ['gone'],
+    restarted: ['program'],
+    changed: ['rules'],
+  });
+});
+
+test('every key is either live or restarts the plugin', () => {
+  const changes: { readonly [K in keyof Required<PluginConfig>]: PluginConfig[K] } = {
+    name: 'a',
+    command: ['other'],
+    env: { A: 'b' },
+    cwd: '/srv',
+    allow: ['api.example.com'],
+    deny: ['api.example.com'],
+    mode: 'audit',
+    egress: 'channel',
+    visible: ['/srv'],
+    writable: ['/srv'],
+    hidden: ['/srv'],
+    home: '/srv',
+    listen: [{ name: 'http', address: '127.0.0.1:8080' }],
+    restart: { policy: 'always', delayMs: 1, maxDelayMs: 1, resetAfterMs: 1 },
+    limits: limitsOf({ requests_per_second: 7 }),
+    addedCalls: ['ptrace'],
+  };
+  for (const [key, value] of Object.entries(changes)) {
+    if (key === 'name') continue;
+    const plan = planReload([plain('a')], [plain('a', { [key]: value })]);
+    const live = (LIVE_KEYS as readonly string[]).includes(key);
+    assert.deepEqual(plan, { ...NOTHING, [live ? 'changed' : 'restarted']: ['a'] }, key);
+  }
+});
