@@ -23,6 +23,8 @@ export const REQUESTS_PER_TURN: number = 16;
 /** How long these requests may take. */
 export const TURN_MS: number = 4;
 
+/** How often postern looks whether a plugin has accepted its connection. */
+export const ACCEPT_LOOK_MS: number = 20;
 /** How often a watched configuration is looked at. */
 export const CONFIG_LOOK_MS: number = 1_000;
 

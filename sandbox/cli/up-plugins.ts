@@ -33,9 +33,13 @@ export function starterOf(supervisor: Supervisor, lines: PluginLines): PluginSta
         await streams?.drained();
         output.flush();
       };
-      return { pid: sandbox.pid, ended: sandbox.ended.then((end) => drained().then(() => end)) };
+      return {
+        pid: sandbox.pid,
+        ended: sandbox.ended.then((end) => drained().then(() => end)),
+        ready: supervisor.pluginReady(plugin, sandbox),
+      };
     },
-    stop: ({ name }) => supervisor.stopPlugin(name),
+    stop: ({ name, stop }) => supervisor.stopPlugin(name, stop),
   };
 }
 

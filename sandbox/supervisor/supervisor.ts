@@ -2,7 +2,7 @@
 // protocol with a plugin, and parses none of its bytes.
 import { constants } from 'node:os';
 import { DEFAULT_WHEN_FULL } from '../../shared/config/config-file.js';
-import type { PluginConfig } from '../../shared/config/plugin-config.js';
+import { DEFAULT_STOP, type PluginConfig, type StopConfig } from '../../shared/config/plugin-config.js';
 import { PosternError } from '../../shared/errors.js';
 import { STOP_TIMEOUT_MS } from '../../shared/limits.js';
 import type { ExplainQuestion, Explanation, ListenerAddress } from '../../shared/protocol/link.js';
@@ -16,6 +16,7 @@ import { Cgroups } from './cgroup/cgroups.js';
 import { changePlugins } from './change-plugins.js';
 import { Listeners } from './listeners/listeners.js';
 import { ParkedPlugins } from './parked-plugins.js';
+import { pluginReady } from './plugin-ready.js';
 import { PluginRuns } from './plugin-runs.js';
 import { Records } from './record/records.js';
 import { recordBroker, recordSources } from './record-broker.js';
@@ -199,10 +200,15 @@ export class Supervisor {
     return this.#broker.explain(plugin, question);
   }
 
-  /** Cancels a start that waits. Sends SIGTERM, and SIGKILL after a time. Resolves when every process of the plugin is gone. */
-  stopPlugin(name: string, signal: number = SIGTERM, timeoutMs: number = STOP_TIMEOUT_MS): Promise<void> {
+  /** Cancels a start that waits. Sends the signal, and SIGKILL after a time. Resolves when every process of the plugin is gone. */
+  stopPlugin(name: string, { signal, graceMs }: StopConfig = DEFAULT_STOP): Promise<void> {
     this.#starts.cancel(name);
-    return this.#runs.stop(name, signal, timeoutMs);
+    return this.#runs.stop(name, constants.signals[signal], graceMs);
+  }
+
+  /** Resolves when the plugin is ready, as its configuration says, and never if it ends before. */
+  pluginReady(config: PluginConfig, sandbox: Sandbox): Promise<void> {
+    return pluginReady(config, sandbox.ended, (name) => this.#listeners.named(config.name, name));
   }
 
   /** Counts lines of a plugin's output that its limit dropped. */

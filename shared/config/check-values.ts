@@ -38,6 +38,7 @@ export function checkValues(source: YamlSource, absolute: (path: string) => stri
       ...checkVariables(source, at),
       ...checkPaths(source, at, absolute),
       ...checkListeners(source, at, absolute('.')),
+      ...checkReady(source, at),
       ...checkCalls(source, at),
     );
   }
@@ -101,6 +102,25 @@ function checkListeners(source: YamlSource, at: KeyPath, folder: string): Config
         message,
         suggestion === undefined ? undefined : `write ${suggestion}`,
       ),
+    );
+}
+
+function checkReady(source: YamlSource, at: KeyPath): ConfigProblem[] {
+  const key = [...at, 'ready'];
+  if (source.valueAt(key) === undefined) return [];
+  if (source.valueAt([...at, 'kind']) === 'job')
+    return [source.problem(key, 'a job is ready once it has ended with 0', 'leave out ready')];
+  if ((source.keysAt(key) ?? []).length !== 1)
+    return [source.problem(key, 'expected one key', 'write {listener: NAME} or {after_ms: NUMBER}')];
+  const listeners = source.valueAt([...at, 'listen']);
+  const names = (Array.isArray(listeners) ? listeners : []).map((_, index) =>
+    textAt(source, [...at, 'listen', index, 'name']),
+  );
+  return source
+    .textsAt([...key, 'listener'])
+    .filter(({ text }) => !names.includes(text))
+    .map(({ key: place, text }) =>
+      source.problem(place, `there is no listener "${text}"`, didYouMean(text, names)),
     );
 }
 

@@ -1,6 +1,7 @@
 // postern.yaml as written, without defaults.
 import type { Mode } from '../reasons.js';
 import type { WrittenLimits } from './limit-forms.js';
+import type { PluginKind, StopSignal } from './plugin-config.js';
 
 /** Where audit events go unless the file says otherwise. */
 export const DEFAULT_AUDIT = 'stderr';
@@ -39,6 +40,9 @@ export interface DefaultKeys extends RuleFile {
         readonly reset_after_ms?: number | undefined;
       }
     | undefined;
+  readonly stop?:
+    | { readonly signal?: StopSignal | undefined; readonly grace_ms?: number | undefined }
+    | undefined;
   readonly limits?: WrittenLimits | undefined;
   readonly seccomp?:
     | {
@@ -52,6 +56,11 @@ export interface PluginKeys extends DefaultKeys {
   readonly command: readonly string[];
   readonly home?: string | undefined;
   readonly listen?: readonly { readonly name: string; readonly address: string }[] | undefined;
+  readonly kind?: PluginKind | undefined;
+  /** One of the two. */
+  readonly ready?:
+    | { readonly listener?: string | undefined; readonly after_ms?: number | undefined }
+    | undefined;
   readonly after?: readonly string[] | undefined;
 }
 

@@ -12,7 +12,7 @@ import {
   WHEN_FULL,
 } from './config-file.js';
 import { LIMIT_FORMS, type LimitForm } from './limit-forms.js';
-import { PLUGIN_NAME, plainPlugin, VARIABLE_NAME } from './plugin-config.js';
+import { KINDS, PLUGIN_NAME, plainPlugin, STOP_SIGNALS, VARIABLE_NAME } from './plugin-config.js';
 
 /** A plugin as it is if nothing is written. */
 const PLAIN = plainPlugin('', []);
@@ -133,6 +133,21 @@ const shared = {
     )
     .describe('When postern starts a plugin again that has ended.')
     .optional(),
+  stop: z
+    .strictObject(
+      {
+        signal: words(STOP_SIGNALS, PLAIN.stop.signal, 'The signal that asks the plugin to end.'),
+        grace_ms: count({
+          min: 0,
+          max: 3_600_000,
+          default: PLAIN.stop.graceMs,
+          help: 'How long it may take, in milliseconds. After that every process of the plugin is killed.',
+        }),
+      },
+      { error: `${MAP}, as {signal: SIGINT, grace_ms: 5000}` },
+    )
+    .describe('How postern stops the plugin.')
+    .optional(),
   limits: z
     .strictObject(
       Object.fromEntries(Object.entries<LimitForm>(LIMIT_FORMS).map(([key, form]) => [key, count(form)])),
@@ -181,8 +196,33 @@ const pluginSchema = z.strictObject(
     )
       .describe('Listening sockets that the plugin inherits, from descriptor 3 on.')
       .optional(),
+    kind: words(
+      KINDS,
+      PLAIN.kind,
+      'service: a program that goes on. job: a program that does its work and ends; plugins that come after it start once it has ended with 0.',
+    ),
+    ready: z
+      .strictObject(
+        {
+          listener: text('the name of a listener')
+            .describe(
+              'The plugin is ready when it accepts a connection on this listener. postern makes one, and closes it at once.',
+            )
+            .optional(),
+          after_ms: count({
+            min: 0,
+            max: 3_600_000,
+            help: 'The plugin is ready so many milliseconds after its start.',
+          }),
+        },
+        { error: `${MAP}, as {listener: http} or {after_ms: 500}` },
+      )
+      .describe(
+        'When plugins that come after this one may start. By default when its program begins; for a job when it has ended with 0.',
+      )
+      .optional(),
     after: list(text('a plugin'), 'a list of plugins, for example [database]')
-      .describe('Plugins that start before this one and stop after it.')
+      .describe('Plugins that are ready before this one starts, and stop after it.')
       .optional(),
   },
   { error: `${MAP} with the key command` },

@@ -16,6 +16,7 @@ export function mergeDefaults(
   placeOf: (listener: number) => string,
 ): Omit<PluginConfig, 'allow' | 'deny'> {
   const plain = plainPlugin(name, plugin.command);
+  const stop = { ...defaults.stop, ...plugin.stop };
   const restart = { ...defaults.restart, ...plugin.restart };
   const filesystem = (list: 'visible' | 'writable' | 'hidden'): readonly string[] =>
     [...(defaults.filesystem?.[list] ?? []), ...(plugin.filesystem?.[list] ?? [])].map(absolute);
@@ -39,6 +40,9 @@ export function mergeDefaults(
       address: address.includes('/') ? absolute(address) : address,
       place: placeOf(index),
     })),
+    kind: plugin.kind ?? plain.kind,
+    ready: readyOf(plugin.ready),
+    stop: { signal: stop.signal ?? plain.stop.signal, graceMs: stop.grace_ms ?? plain.stop.graceMs },
     restart: {
       policy: restart.policy ?? plain.restart.policy,
       delayMs: restart.delay_ms ?? plain.restart.delayMs,
@@ -48,4 +52,11 @@ export function mergeDefaults(
     limits: limitsOf({ ...defaults.limits, ...plugin.limits }),
     addedCalls: [...new Set([...calls('allow'), ...calls('unsafe_allow')])],
   };
+}
+
+function readyOf(ready: PluginKeys['ready']): PluginConfig['ready'] {
+  if (ready === undefined) return undefined;
+  return ready.listener === undefined
+    ? { by: 'after', milliseconds: ready.after_ms ?? 0 }
+    : { by: 'listener', name: ready.listener };
 }

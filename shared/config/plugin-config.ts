@@ -1,4 +1,5 @@
 // The configuration of one plugin, from the options of `run` or from a file: with defaults and absolute paths.
+import { STOP_TIMEOUT_MS } from '../limits.js';
 import type { Mode } from '../reasons.js';
 import { type Limits, limitsOf } from './limit-forms.js';
 
@@ -20,6 +21,36 @@ export interface RestartConfig {
   readonly resetAfterMs: number;
 }
 
+/** When plugins that come after it may start. `after`: milliseconds after its start. `listener`: it accepts on this listener. */
+export type ReadyConfig =
+  | { readonly by: 'after'; readonly milliseconds: number }
+  | { readonly by: 'listener'; readonly name: string };
+
+/** How a plugin is stopped. */
+export interface StopConfig {
+  /** What its first process gets, as SIGTERM. */
+  readonly signal: StopSignal;
+  /** From the signal to SIGKILL. */
+  readonly graceMs: number;
+}
+
+export const STOP_SIGNALS = [
+  'SIGTERM',
+  'SIGINT',
+  'SIGQUIT',
+  'SIGHUP',
+  'SIGUSR1',
+  'SIGUSR2',
+  'SIGKILL',
+] as const;
+export type StopSignal = (typeof STOP_SIGNALS)[number];
+
+export const DEFAULT_STOP: StopConfig = { signal: 'SIGTERM', graceMs: STOP_TIMEOUT_MS };
+
+/** `job`: a program that does its work and ends. Plugins that come after it wait for its end. */
+export const KINDS = ['service', 'job'] as const;
+export type PluginKind = (typeof KINDS)[number];
+
 export interface PluginConfig {
   /** [a-z0-9][a-z0-9_-]{0,62} */
   readonly name: string;
@@ -39,6 +70,10 @@ export interface PluginConfig {
   readonly home?: string | undefined;
   /** Listening sockets that the supervisor binds. The plugin inherits them in this order, from descriptor 3 on. */
   readonly listen: readonly ListenConfig[];
+  readonly kind: PluginKind;
+  /** Missing: a service is ready once its program has begun, a job once it has ended well. */
+  readonly ready?: ReadyConfig | undefined;
+  readonly stop: StopConfig;
   readonly restart: RestartConfig;
   readonly limits: Limits;
   /** System calls in addition to those of every plugin; see call-forms.ts. */
@@ -67,6 +102,8 @@ export function plainPlugin(name: string, command: readonly string[]): PluginCon
     writable: [],
     hidden: [],
     listen: [],
+    kind: 'service',
+    stop: DEFAULT_STOP,
     restart: NO_RESTART,
     limits: limitsOf({}),
     addedCalls: [],

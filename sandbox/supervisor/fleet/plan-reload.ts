@@ -1,8 +1,16 @@
 // Compares two lists of plugins: which start, which end, which restart, and which go on with other rules. Pure.
 import type { PluginConfig } from '../../../shared/config/plugin-config.js';
 
-/** What a running plugin can take: the broker decides by it, or the supervisor at the plugin's end. Every other key needs a restart. */
-export const LIVE_KEYS: readonly (keyof PluginConfig)[] = ['allow', 'deny', 'mode', 'restart'];
+/** What a running plugin can take: the broker or the supervisor alone acts by it. Every other key needs a restart. */
+export const LIVE_KEYS: readonly (keyof PluginConfig)[] = [
+  'allow',
+  'deny',
+  'mode',
+  'restart',
+  'kind',
+  'ready',
+  'stop',
+];
 
 export interface ReloadPlan {
   /** Names, in the order of the new list; those removed in the order of the old one. */

@@ -12,6 +12,8 @@ export interface RunningPlugin {
   /** Of its first process, on the host. */
   readonly pid?: number | undefined;
   readonly ended: Promise<PluginEnd>;
+  /** Resolves when it is ready, and never if it ends before. Missing: it is ready. */
+  readonly ready?: Promise<void> | undefined;
 }
 
 /** Starts and stops plugins for a keeper. */
@@ -39,7 +41,7 @@ export class PluginKeeper {
   #stopping = false;
   #wake: (() => void) | undefined;
   #settle: () => void = () => {};
-  #isSettled = false;
+  #isReady = false;
   #ended: Promise<boolean> | undefined;
   #word: StateWord = 'waiting';
   #since = performance.now();
@@ -48,12 +50,12 @@ export class PluginKeeper {
   #lastEnd: PluginEnd | undefined;
   #lastFailure: string | undefined;
   #nextStart: number | undefined;
-  /** Resolves after the first start of the plugin, whether it worked or failed. A start for which the host had no room does not count. */
+  /**
+   * Resolves when plugins that come after it need not wait any more: it is ready, or it could not be started, or it has ended for good. A start
+   * for which the host had no room does not count.
+   */
   readonly settled: Promise<void> = new Promise((resolve) => {
-    this.#settle = () => {
-      this.#isSettled = true;
-      resolve();
-    };
+    this.#settle = resolve;
   });
 
   /** @param cause of the first start */
@@ -88,7 +90,7 @@ export class PluginKeeper {
       name: this.#config.name,
       state: this.#word,
       ageMs: performance.now() - this.#since,
-      isSettled: this.#isSettled,
+      isReady: this.#isReady,
       pid: this.#running?.pid,
       starts: this.#starts,
       lastEnd: this.#lastEnd,
@@ -131,8 +133,9 @@ export class PluginKeeper {
         shortages += 1;
         continue;
       }
-      this.#settle();
       if (plugin === 'parked') return false;
+      // A plugin that never starts must not keep the others.
+      if (plugin === undefined) this.#settle();
       shortages = 0;
       cause = 'restart';
       const run = plugin === undefined ? FAILED_START : await this.#end(plugin, restarts);
@@ -152,6 +155,7 @@ export class PluginKeeper {
       this.#starts += 1;
       this.#running = plugin;
       this.#enter(this.#stopping ? 'stopping' : 'running');
+      if (this.#config.kind === 'service') void this.#awaitReady(plugin);
       return plugin;
     } catch (error) {
       return this.#failed(error, restarts, shortages);
@@ -177,6 +181,8 @@ export class PluginKeeper {
     const end = await plugin.ended;
     this.#running = undefined;
     this.#lastEnd = end;
+    this.#isReady = this.#config.kind === 'job' && end.kind === 'exited' && end.status === 0;
+    if (this.#isReady) this.#settle();
     const run = {
       failed: end.kind === 'killed' || end.status !== 0,
       milliseconds: performance.now() - startedAt,
@@ -185,6 +191,13 @@ export class PluginKeeper {
     const delayMs = this.#stopping ? undefined : nextRestart(restart, run, restarts)?.delayMs;
     this.#watcher.onEnd(name, end, delayMs);
     return run;
+  }
+
+  async #awaitReady(plugin: RunningPlugin): Promise<void> {
+    await plugin.ready;
+    if (this.#running !== plugin) return;
+    this.#isReady = true;
+    this.#settle();
   }
 
   async #pause(milliseconds: number): Promise<void> {

@@ -22,8 +22,8 @@ export interface PluginState {
   readonly state: StateWord;
   /** For how long, in milliseconds. */
   readonly ageMs: number;
-  /** Whether plugins that come after it need not wait for it any more. */
-  readonly isSettled: boolean;
+  /** Whether its current run is ready; of a job, whether it ended well. */
+  readonly isReady: boolean;
   /** Of the first process, on the host, while it runs. */
   readonly pid: number | undefined;
   /** How often its program began. */

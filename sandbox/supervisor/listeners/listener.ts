@@ -3,10 +3,11 @@
 import type { BigIntStats } from 'node:fs';
 import type { ListenAddress } from '../../../shared/config/listen-address.js';
 import { LISTEN_BACKLOG } from '../../../shared/limits.js';
+import { addressFromBytes } from '../../../shared/policy/address.js';
 import { duplicate, setNonBlocking } from '../../../shared/sys/fcntl.js';
 import { listenOn } from '../../../shared/sys/listen.js';
 import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
-import { isFiltered, isListening, isShutForReading } from '../../../shared/sys/socket.js';
+import { isFiltered, isListening, isShutForReading, readableNow } from '../../../shared/sys/socket.js';
 import { IPPROTO_TCP, SO_LINGER, SOL_SOCKET } from '../../../shared/sys/socket-constants.js';
 import { setOption } from '../../../shared/sys/socket-option.js';
 import { type BoundListener, bindListener, type TcpAddress } from './bind-listener.js';
@@ -76,6 +77,20 @@ export class Listener {
     for (const [level, name, value] of options) setOption(fd, level, name, value);
     listenOn(fd, LISTEN_BACKLOG);
     return undefined;
+  }
+
+  /** Whether a client waits in its queue. */
+  get hasClients(): boolean {
+    return this.#bound.socket.open && readableNow(this.#bound.socket.number) === 'readable';
+  }
+
+  /** What net.connect() takes to reach it from this host. */
+  get reachedAt(): { readonly path: string } | { readonly host: string; readonly port: number } {
+    const { address } = this.#bound;
+    if (address.kind === 'unix') return { path: address.path };
+    const { family, text } = addressFromBytes(address.bytes);
+    const isAny = address.bytes.every((byte) => byte === 0);
+    return { host: isAny ? (family === 4 ? '127.0.0.1' : '::1') : text, port: address.port };
   }
 
   /** A duplicate for the plugin that is about to start. It is blocking, as those of systemd. */

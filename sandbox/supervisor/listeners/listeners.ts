@@ -66,6 +66,11 @@ export class Listeners {
     }
   }
 
+  /** A bound listener by its name. */
+  named(plugin: string, name: string): Listener | undefined {
+    return this.#kept.get(plugin)?.find(({ listener }) => listener.name === name)?.listener;
+  }
+
   /** Closes the listeners of a plugin that does not start again: its clients are refused at once, instead of waiting. */
   close(plugin: string): void {
     for (const { listener } of this.#kept.get(plugin) ?? []) listener.close();

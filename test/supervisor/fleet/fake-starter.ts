@@ -1,5 +1,9 @@
 // Plugins that a test ends by hand, for keepers and fleets.
-import type { PluginStarter, PluginWatcher } from '../../../sandbox/supervisor/fleet/plugin-keeper.js';
+import type {
+  PluginStarter,
+  PluginWatcher,
+  RunningPlugin,
+} from '../../../sandbox/supervisor/fleet/plugin-keeper.js';
 import type { PluginEnd } from '../../../sandbox/supervisor/start/sandbox.js';
 import {
   NO_RESTART,
@@ -15,19 +19,19 @@ export function configOf(name: string, restart: RestartConfig = NO_RESTART): Plu
 export class FakeStarter implements PluginStarter {
   readonly log: string[] = [];
   readonly #ends = new Map<string, (end: PluginEnd) => void>();
+  /** When a plugin becomes ready; at once if it is missing. */
+  readiness: ReadonlyMap<string, Promise<void>> = new Map();
   failures: number = 0;
   failure: Error = new Error('cannot start');
 
-  start: PluginStarter['start'] = async (
-    config: PluginConfig,
-    cause: string,
-  ): Promise<{ ended: Promise<PluginEnd> }> => {
+  start: PluginStarter['start'] = async (config: PluginConfig, cause: string): Promise<RunningPlugin> => {
     this.log.push(`start ${config.name} ${cause}`);
     if (this.failures > 0) {
       this.failures -= 1;
       throw this.failure;
     }
-    return { ended: new Promise((resolve) => this.#ends.set(config.name, resolve)) };
+    const ended = new Promise<PluginEnd>((resolve) => this.#ends.set(config.name, resolve));
+    return { ended, ready: this.readiness.get(config.name) };
   };
 
   stop: PluginStarter['stop'] = async ({ name }): Promise<void> => {

@@ -118,3 +118,50 @@ test('a plugin that is removed while it waits for another one never starts', asy
   assert.deepEqual(words(fleet), { slow: 'starting' });
   assert.deepEqual(starter.log, ['stop late']);
 });
+
+test('a plugin starts once those it names are ready, and a job is ready when it has ended with 0', async () => {
+  const starter = new FakeStarter();
+  let becomeReady: () => void = () => {};
+  starter.readiness = new Map([['database', new Promise<void>((resolve) => (becomeReady = resolve))]]);
+  const fleet = new Fleet(starter, silent);
+  const job = { config: { ...configOf('migrate'), kind: 'job' as const }, after: ['database'] };
+  fleet.add([plugin('web', ['migrate']), job, plugin('database')], 'boot');
+  await turn();
+  assert.deepEqual(starter.log, ['start database boot']);
+  assert.deepEqual(words(fleet), { web: 'waiting', migrate: 'waiting', database: 'running' });
+  becomeReady();
+  await turn();
+  assert.deepEqual(starter.log.slice(1), ['start migrate boot']);
+  starter.end('migrate', { kind: 'exited', status: 0 });
+  await turn();
+  assert.deepEqual(starter.log.slice(2), ['start web boot']);
+  assert.deepEqual(
+    fleet.states.map(({ isReady }) => isReady),
+    [true, true, true],
+  );
+});
+
+test('a job that is tried again keeps the plugins after it waiting', async () => {
+  const starter = new FakeStarter();
+  const fleet = new Fleet(starter, silent);
+  const restart = { policy: 'on-failure' as const, delayMs: 10, maxDelayMs: 10, resetAfterMs: 5000 };
+  const job = { config: { ...configOf('migrate', restart), kind: 'job' as const }, after: [] };
+  fleet.add([job, plugin('web', ['migrate'])], 'boot');
+  await turn();
+  starter.end('migrate', { kind: 'exited', status: 1 });
+  await until(() => starter.log.length === 2 || undefined);
+  assert.deepEqual(starter.log, ['start migrate boot', 'start migrate restart']);
+  starter.end('migrate', { kind: 'exited', status: 0 });
+  await until(() => starter.log.includes('start web boot') || undefined);
+});
+
+test('a plugin that ends for good before it was ready keeps nobody waiting', async () => {
+  const starter = new FakeStarter();
+  starter.readiness = new Map([['first', new Promise<void>(() => {})]]);
+  const fleet = new Fleet(starter, silent);
+  fleet.add([plugin('first'), plugin('second', ['first'])], 'boot');
+  await turn();
+  assert.equal(words(fleet)['second'], 'waiting');
+  starter.end('first', { kind: 'exited', status: 0 });
+  await until(() => starter.log.includes('start second boot') || undefined);
+});
