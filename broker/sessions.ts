@@ -1,6 +1,9 @@
 // The plugins, their channels and their traps, as the supervisor names them. Runs in the broker.
 import { compilePolicy } from '../shared/policy/compile-policy.js';
+import { judgeRequest } from '../shared/policy/judge-request.js';
+import { mayBeAsked } from '../shared/policy/may-be-asked.js';
 import type {
+  BrokerLine,
   ChannelPacket,
   ConnectionsPacket,
   SandboxPacket,
@@ -8,6 +11,7 @@ import type {
   TrapPacket,
 } from '../shared/protocol/link.js';
 import type { OwnedFd } from '../shared/sys/owned-fd.js';
+import type { Asked } from './ask/approvals.js';
 import type { ChannelClient } from './channel/channel-client.js';
 import { Session } from './channel/session.js';
 import type { SessionEvents } from './channel/session-setup.js';
@@ -34,6 +38,7 @@ export class Sessions implements SessionEvents<Session> {
   readonly #traps = new Set<TrapSession>();
   readonly #marks = new RequestMarks();
   #ends: SocketEnds | undefined;
+  #asks = 0;
 
   constructor(services: Services, link: LineLink) {
     this.#services = services;
@@ -42,12 +47,18 @@ export class Sessions implements SessionEvents<Session> {
 
   /** Puts a plugin's rules in force. If one is invalid, the former rules stay, and the supervisor gets the problems. */
   configure(line: SupervisorLine & { readonly type: 'plugin' }): void {
-    const { plugin: name, allow, deny, mode, limits, mark } = line;
+    const { plugin: name, allow, deny, mode, limits, mark, unknown, approved = [] } = line;
     const plugin = this.#plugin(name);
     plugin.turn.onTake = () => this.#marks.note(mark);
     const compiled = compilePolicy({ allow, deny, mode });
     if (compiled.ok) {
       plugin.configure(compiled.policy, limits);
+      const isOpen = (asked: Asked): boolean => {
+        const host = this.#services.host.context();
+        const verdict = judgeRequest(compiled.policy, asked, host);
+        return verdict.kind === 'settled' && mayBeAsked(compiled.policy, verdict.decision, host);
+      };
+      plugin.asks.configure(unknown === 'ask', approved, isOpen);
       this.#link.send({ type: 'plugin_ready', plugin: name, policyHash: compiled.policy.hash });
       return;
     }
@@ -56,6 +67,11 @@ export class Sessions implements SessionEvents<Session> {
       return `${list} "${text}": ${message}${fix}`;
     });
     this.#link.send({ type: 'plugin_refused', plugin: name, problems });
+  }
+
+  /** Somebody has answered a question of a plugin. */
+  askAnswered({ plugin, id, answer, by }: SupervisorLine & { readonly type: 'ask_answered' }): void {
+    this.#plugins.get(plugin)?.asks.answer(id, { answer, by });
   }
 
   /** Explains to the operator what would be decided. */
@@ -82,6 +98,7 @@ export class Sessions implements SessionEvents<Session> {
     this.#endSessions(plugin);
     this.#services.audit.flush();
     this.#wanted.forget(plugin);
+    plugin.asks.end();
     plugin.stall.begin(undefined);
     this.#services.audit.unlimit(name);
     plugin.limitConnections(undefined);
@@ -213,7 +230,8 @@ export class Sessions implements SessionEvents<Session> {
   /** Brings the metrics up to date. */
   show(): void {
     this.#services.audit.flush();
-    for (const { metrics, queue } of this.#plugins.values()) {
+    for (const { metrics, queue, asks } of this.#plugins.values()) {
+      metrics.set('asksOpen', {}, asks.size);
       metrics.set('requestsInFlight', {}, queue.inFlight);
       metrics.set('requestsQueued', {}, queue.queued);
     }
@@ -224,12 +242,18 @@ export class Sessions implements SessionEvents<Session> {
     for (const trap of this.#traps) if (trap.plugin === plugin) trap.end();
   }
 
+  #nextAsk(): number {
+    this.#asks += 1;
+    return this.#asks;
+  }
+
   #plugin(name: string): Plugin {
     const known = this.#plugins.get(name);
     if (known !== undefined) return known;
     const { metrics, audit, descriptors } = this.#services;
     const hasNeighbours = (): boolean => this.#plugins.size > 1;
-    const plugin = new Plugin(name, metrics, audit, descriptors.share(), hasNeighbours);
+    const link = { nextId: () => this.#nextAsk(), send: (line: BrokerLine) => this.#link.send(line) };
+    const plugin = new Plugin(name, metrics, audit, descriptors.share(), hasNeighbours, link);
     this.#plugins.set(name, plugin);
     return plugin;
   }

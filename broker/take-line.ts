@@ -25,6 +25,7 @@ const LINES: { readonly [T in LineType]: Entry<T> } = {
   start: { when: 'first' },
   plugin: { when: 'serving', take: ({ sessions }, line) => sessions.configure(line) },
   forget: { when: 'serving', take: ({ sessions }, { plugin }) => sessions.forget(plugin) },
+  ask_answered: { when: 'serving', take: ({ sessions }, line) => sessions.askAnswered(line) },
   session_dropped: { when: 'serving', take: ({ sessions }, { session }) => sessions.dropped(session) },
   channel_refused: { when: 'serving', take: ({ sessions }, { id }) => sessions.channelRefused(id) },
   limited: { when: 'serving', take: ({ sessions }, line) => sessions.limited(line) },

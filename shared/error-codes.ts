@@ -128,6 +128,12 @@ export const ERROR_CODES = {
     fix: 'Give `postern` a larger range in /etc/subuid.',
     doctor: true,
   },
+  no_such_ask: {
+    in: 'supervisor',
+    status: 125,
+    what: 'No question with this id is open: it was answered, its time was over, or nobody waits for it any more.',
+    fix: 'Look at the open questions. The program may try again, and is then asked about anew.',
+  },
   no_plugin: {
     in: 'supervisor',
     status: 2,
@@ -182,6 +188,12 @@ export const ERROR_CODES = {
     status: 125,
     what: 'The broker died again and again, each time right after a request of this plugin. The plugin is ended and not started again.',
     fix: 'Report the program as a defect of postern. `up` starts it anew when `up` itself is started again.',
+  },
+  rule_not_written: {
+    in: 'supervisor',
+    status: 125,
+    what: 'The rule for an approved destination cannot be written into the file. The question stays open.',
+    fix: 'Do what the message says, or approve the destination once or for this run.',
   },
   shortage: {
     in: 'supervisor',

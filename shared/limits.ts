@@ -109,6 +109,24 @@ export const MAX_LISTENERS: number = 64;
 /** Callers that wait in the queue of a listener. The kernel takes at most net.core.somaxconn, listen(2). */
 export const LISTEN_BACKLOG: number = 4096;
 
+/** Questions of one plugin that wait for a person or a program, and the calls and requests that wait for their answers. */
+export const OPEN_ASKS: number = 16;
+export const ASK_WAITERS: number = 256;
+/** New questions of one plugin in a minute, and at once. */
+export const ASKS_PER_MINUTE: number = 20;
+/** How long an approval for once waits for what it approves: the connections after a look-up, or the next attempt of a caller that gave up. */
+export const ASK_ONCE_MS: number = 60_000;
+/** How long a destination that was denied, or that nobody answered, is not asked about again. */
+export const ASK_DENIED_MS: number = 60_000;
+/** How long a question stays whose callers are gone: a call that a signal interrupted may come again. */
+export const ASK_LEFT_MS: number = 5_000;
+/** How long connect(2) on a non-blocking socket waits for an answer. Its thread may be an event loop. */
+export const ASK_NON_BLOCKING_MS: number = 5_000;
+/** Questions of all plugins that the supervisor keeps. Only a broker that was taken over asks more. */
+export const KEPT_ASKS: number = 1_024;
+/** How long an answer is kept for the broker after the one that asked. */
+export const ANSWER_KEPT_MS: number = 60_000;
+
 /** What `learn` keeps of a run: pairs of host and port, names that were looked up, refusals. */
 export const LEARNT_ENDPOINTS: number = 8192;
 export const LEARNT_NAMES: number = 1024;

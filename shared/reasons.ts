@@ -4,6 +4,7 @@
 /** Why a request was decided as it was. */
 export const REASONS = [
   'rule',
+  'approved',
   'malformed_host',
   'invalid_port',
   'denied_by_rule',
@@ -70,6 +71,17 @@ export const START_CAUSES = ['boot', 'restart', 'operator', 'reload'] as const;
 export type StartCause = (typeof START_CAUSES)[number];
 export const EXIT_CAUSES = ['exit', 'error', 'signal', 'oom', 'limit', 'operator'] as const;
 export type ExitCause = (typeof EXIT_CAUSES)[number];
+
+/** How a question about an unknown destination ended. The first three permit it: this once, for this run, or by a rule in the file. */
+export const ASK_SCOPES = ['once', 'run', 'rule'] as const;
+export type AskScope = (typeof ASK_SCOPES)[number];
+export const ASK_ENDS = ['once', 'run', 'rule', 'deny', 'timeout'] as const;
+export type AskEnd = (typeof ASK_ENDS)[number];
+/** Who answered it. */
+export const ANSWERERS = ['terminal', 'control', 'hook', 'library', 'nobody'] as const;
+export type Answerer = (typeof ANSWERERS)[number];
+/** The same in the metrics. */
+export const ASK_RESULTS = ['allowed', 'denied', 'timeout'] as const;
 
 /** The class of an address: that of the innermost special block around it. `own`: of this host. `listener`: where postern listens. */
 export const ADDRESS_CLASSES = [

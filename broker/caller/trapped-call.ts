@@ -15,19 +15,25 @@ export class TrappedCall {
   readonly notification: Notification;
   readonly #listener: OwnedFd;
   readonly #onEnd: (call: TrappedCall, answer: TrapAnswer) => void;
+  readonly #onAsking: (asking: boolean) => void;
   #over = false;
 
-  /** @param onEnd called once, when the caller goes on */
+  /**
+   * @param onEnd called once, when the caller goes on
+   * @param onAsking called when the call waits for an answer to a question, and when it does no more
+   */
   constructor(
     call: TrapCall,
     notification: Notification,
     listener: OwnedFd,
     onEnd: (call: TrappedCall, answer: TrapAnswer) => void,
+    onAsking: (asking: boolean) => void = () => {},
   ) {
     this.call = call;
     this.notification = notification;
     this.#listener = listener;
     this.#onEnd = onEnd;
+    this.#onAsking = onAsking;
   }
 
   /** The descriptor that the call is about, in the caller's table. */
@@ -46,6 +52,11 @@ export class TrappedCall {
   /** Whether the caller still waits. If so, everything read by its thread id until now was its own. */
   stillWaits(): boolean {
     return !this.#over && this.#listener.open && isValid(this.#listener.number, this.notification.id);
+  }
+
+  /** While nothing was done for the call, the next broker may serve it from its begin. */
+  noteAsking(asking: boolean): void {
+    if (!this.#over) this.#onAsking(asking);
   }
 
   /** @param result what the call returns: 0, or minus errno */

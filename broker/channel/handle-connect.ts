@@ -2,6 +2,8 @@
 // Runs in the broker on an owned request. It dials the decision's addresses, never the request's.
 import { andThen, type NowOrLater } from '../../shared/now-or-later.js';
 import type { ConnectRequest } from '../../shared/protocol/messages.js';
+import { askAbout } from '../ask/ask-about.js';
+import type { AskTicket } from '../ask/open-ask.js';
 import type { Claim } from '../limit/open-connections.js';
 import type { RequestLife } from '../limit/request-life.js';
 import { account, type Ending } from '../request/account.js';
@@ -9,8 +11,10 @@ import { admitConnection } from '../request/admit-connection.js';
 import { connect } from '../request/connect.js';
 import { connectSocket } from '../request/connect-socket.js';
 import { decideRequest } from '../request/decide-request.js';
-import { earlyReply, outcomeReply, refusalReply } from '../request/failure-reply.js';
+import { earlyReply, limitReply, outcomeReply, refusalReply } from '../request/failure-reply.js';
 import type { Judgement } from '../request/judgement.js';
+import type { Plugin } from '../request/plugin.js';
+import { refuseQueued } from '../request/refuse-queued.js';
 import type { Services } from '../request/services.js';
 import { handOver } from './hand-over.js';
 import type { Requester } from './requester.js';
@@ -34,10 +38,64 @@ export function handleConnect(
   }
   return andThen(decideRequest(services, requester.plugin, request, life), (judged) => {
     const { path } = judged.decision;
+    const asked = askFor(services, requester.plugin, judged);
+    if (asked !== undefined && 'outcome' in asked) {
+      // It waits outside of the queue.
+      void awaitAnswer(services, requester, request, judged, life, asked);
+      return undefined;
+    }
+    if (asked !== undefined)
+      return connectToAddress(services, requester, request, { ...judged, ...asked }, life);
     return path === undefined
       ? connectToAddress(services, requester, request, judged, life)
       : connectToSocket(services, requester, request, judged, path, life);
   });
+}
+
+/** @returns a place in which to wait for an answer, or the answer that there is; undefined if nobody is asked */
+function askFor(
+  { host }: Services,
+  { asks }: Plugin,
+  { decision, policy }: Judgement,
+): AskTicket | Pick<Judgement, 'answered'> | undefined {
+  const refused = { decision, policy, door: 'channel', pid: null, program: null } as const;
+  const asked = askAbout(asks, refused, () => host.context());
+  return asked === undefined || (asked !== 'too_many' && 'outcome' in asked) ? asked : { answered: asked };
+}
+
+/** A request with a time limit of its own has no more time for that. */
+async function awaitAnswer(
+  services: Services,
+  requester: Requester,
+  request: ConnectRequest,
+  judged: Judgement,
+  life: RequestLife,
+  ticket: AskTicket,
+): Promise<void> {
+  const { plugin } = requester;
+  if (request.timeout_ms === undefined) life.hold();
+  life.whenEnded((end) => {
+    ticket.leave(end === 'timeout' ? 'gave_up' : 'gone');
+    void requester.answer(earlyReply(request.id, request, end));
+  });
+  const outcome = await ticket.outcome;
+  life.settle();
+  if (request.timeout_ms === undefined) life.resume();
+  if (outcome.kind === 'ended') {
+    void requester.answer(earlyReply(request.id, request, 'canceled'));
+    return;
+  }
+  if (outcome.kind === 'refused') {
+    const judgement = { ...judged, answered: outcome.answered };
+    account(services, plugin, judgement);
+    void requester.answer(refusalReply(request.id, judgement));
+    return;
+  }
+  const refusal = plugin.queue.add(life, () => handleConnect(services, requester, request, life));
+  if (refusal === undefined) return;
+  const judgement = refuseQueued(plugin, request, refusal);
+  account(services, plugin, judgement);
+  void requester.answer(limitReply(request.id, judgement));
 }
 
 function connectToAddress(
@@ -48,6 +106,7 @@ function connectToAddress(
   life: RequestLife,
 ): NowOrLater<void> {
   const { judgement, claim } = admitConnection(requester.plugin, judged);
+  if (judgement.decision.reason === 'approved') requester.plugin.asks.approvals.spend(judgement.decision);
   if (judgement.decision.decision === 'deny') {
     account(services, requester.plugin, judgement);
     void requester.answer(refusalReply(request.id, judgement));

@@ -8,6 +8,8 @@ import type { AuditFields } from '../../shared/protocol/audit-events.js';
 import type { DecisionWord, Reason } from '../../shared/reasons.js';
 import type { Audit } from '../record/audit.js';
 import { type Origin, SOMEBODY } from '../record/origin.js';
+import { answerFields, answerWords } from '../request/answer-fields.js';
+import type { Judgement } from '../request/judgement.js';
 import type { Plugin } from '../request/plugin.js';
 import { typeName } from './question-type.js';
 import { RefusalLog } from './refusal-log.js';
@@ -68,7 +70,13 @@ export class QuestionRefusals {
   }
 
   /** No rule allows the name, or one denies it. In audit mode it may be answered all the same. */
-  name(policy: Policy, verdict: NameVerdict, type: number, origin: Origin): void {
+  name(
+    policy: Policy,
+    verdict: NameVerdict,
+    type: number,
+    origin: Origin,
+    answered?: Judgement['answered'],
+  ): void {
     const { name, decision, reason, rule } = verdict;
     const denied = reason === 'denied_by_rule';
     const ruleText = rule === undefined ? 'a deny rule' : `deny rule ${quote(rule)}`;
@@ -82,8 +90,9 @@ export class QuestionRefusals {
       reason,
       rule: rule ?? null,
       addresses_dropped: [],
-      message: `${opening} ${quote(name)}: ${cause}`,
+      message: `${opening} ${quote(name)}: ${cause}${answerWords(answered)}`,
       ...(!denied && { suggestion: name }),
+      ...answerFields(answered),
     }));
   }
 

@@ -1,16 +1,20 @@
 // The whole path of a sandbox's question, in order: decide, resolve, classify, grant, account. Runs in the broker on an owned question. A
 // name that no rule opens is refused here, and no server sees it.
 import type { Address } from '../../shared/policy/address.js';
-import type { NameVerdict, OpenName } from '../../shared/policy/judge-name.js';
+import type { HostContext } from '../../shared/policy/decide.js';
+import type { ClosedName, NameVerdict, OpenName } from '../../shared/policy/judge-name.js';
 import { judgeQuestion } from '../../shared/policy/judge-question.js';
 import { keepAddresses } from '../../shared/policy/keep-addresses.js';
 import { parseName } from '../../shared/policy/parse-host.js';
 import type { Policy } from '../../shared/policy/policy.js';
+import type { Answered } from '../ask/approvals.js';
+import { askAbout } from '../ask/ask-about.js';
 import type { FamilyAnswer } from '../names/name-servers.js';
 import type { Origin } from '../record/origin.js';
 import { askFamily } from '../request/ask-family.js';
 import type { Plugin } from '../request/plugin.js';
 import type { Services } from '../request/services.js';
+import { judgeOnPort, orApprovedName, unknownName } from './approved-name.js';
 import type { DnsQuestion } from './decode-dns-question.js';
 import { type DnsAnswer, failed, granted, refusedAddresses, refusedName } from './dns-answer.js';
 import type { Grants } from './grants.js';
@@ -27,12 +31,15 @@ export interface Asker {
   readonly origin: Origin;
 }
 
-/** @returns the answer, within DNS_TIMEOUT_MS; undefined if the plugin has too many open questions */
+/**
+ * @returns the answer, within DNS_TIMEOUT_MS, or later if somebody is asked about the name; undefined if the plugin has too many open questions,
+ *   or has ended
+ */
 export function serveQuestion(
   services: Services,
   asker: Asker,
   question: DnsQuestion,
-): DnsAnswer | undefined | Promise<DnsAnswer> {
+): DnsAnswer | undefined | Promise<DnsAnswer | undefined> {
   if (question.edns !== undefined && question.edns.version !== 0) return failed('badvers');
   const { plugin, refusals, origin } = asker;
   const { policy } = plugin;
@@ -43,12 +50,40 @@ export function serveQuestion(
     refusals.malformed(policy, question.name, type, origin);
     return refusedName('not the name of a host');
   }
-  const verdict = judgeQuestion(policy, name, plugin.name, services.host.context());
-  if (verdict === 'loopback') return answerLoopback(family);
-  if (policy === undefined || verdict === undefined) return failed('servfail');
-  if (verdict.decision === 'deny' || isReverse(name)) return refuse(services, asker, policy, verdict, type);
+  const context = services.host.context();
+  const judged = judgeQuestion(policy, name, plugin.name, context);
+  if (judged === 'loopback') return answerLoopback(family);
+  if (policy === undefined || judged === undefined) return failed('servfail');
+  if (isReverse(name)) return refuse(services, asker, policy, judged, type);
+  const verdict = orApprovedName(plugin.asks, policy, judged, context);
+  if (verdict.decision === 'deny') return refuseOrAsk(services, asker, policy, verdict, question);
   if (verdict.decision === 'would_deny') refusals.name(policy, verdict, type, origin);
   return family === undefined ? granted() : resolve(services, asker, policy, verdict, family);
+}
+
+/** The question waits while somebody is asked, and with it the thread of the program that resolves names. */
+function refuseOrAsk(
+  services: Services,
+  asker: Asker,
+  policy: Policy,
+  verdict: ClosedName,
+  question: DnsQuestion,
+): DnsAnswer | Promise<DnsAnswer | undefined> {
+  const refuseWith = (answered?: Answered | 'too_many'): DnsAnswer =>
+    refuse(services, asker, policy, verdict, question.type, answered);
+  const { plugin, origin } = asker;
+  const context = (): HostContext => services.host.context();
+  const decision = plugin.asks.on ? unknownName(policy, verdict, context()) : undefined;
+  if (decision === undefined) return refuseWith();
+  const { pid, program } = origin;
+  const asked = askAbout(plugin.asks, { decision, policy, door: 'dns', pid, program }, context);
+  if (asked === undefined || asked === 'too_many' || 'answer' in asked) return refuseWith(asked);
+  return asked.outcome.then((outcome) => {
+    if (outcome.kind === 'ended') return undefined;
+    return outcome.kind === 'decide'
+      ? serveQuestion(services, asker, question)
+      : refuseWith(outcome.answered);
+  });
 }
 
 function refuse(
@@ -57,10 +92,11 @@ function refuse(
   policy: Policy,
   verdict: NameVerdict,
   type: number,
+  answered?: Answered | 'too_many',
 ): DnsAnswer {
   metrics.count('dnsLookups', { result: 'refused' });
   // Programs that log their peers ask for the name of every address: that is not worth a line each.
-  if (!isReverse(verdict.name)) refusals.name(policy, verdict, type, origin);
+  if (!isReverse(verdict.name)) refusals.name(policy, verdict, type, origin, answered);
   return refusedName(verdict.reason === 'denied_by_rule' ? 'a rule denies this name' : 'no rule allows it');
 }
 
@@ -98,13 +134,16 @@ function toAnswer(
 
 function grant(
   services: Services,
-  { grants, refusals, origin }: Asker,
+  { plugin, grants, refusals, origin }: Asker,
   policy: Policy,
   open: OpenName,
   addresses: readonly Address[],
   ttl: number,
 ): DnsAnswer {
-  const { kept, dropped, refusal } = keepAddresses(policy, open, addresses, services.host.context());
+  const context = services.host.context();
+  const { kept, dropped, refusal } = keepAddresses(policy, open, addresses, context, (port) =>
+    judgeOnPort(plugin.asks, policy, open.name, port, context),
+  );
   for (const drop of dropped) services.metrics.count('addressesDropped', { class: drop.class });
   if (refusal !== undefined) {
     refusals.addresses(policy, refusal, addresses[0]?.family ?? 4, origin);

@@ -14,8 +14,9 @@ export const EARLY_ERRNO: Readonly<Record<EarlyEnd, 'ECANCELED' | 'ETIMEDOUT'>> 
  * something has to wait.
  */
 export class RequestLife {
-  /** As performance.now(). */
-  readonly startedAt: number = performance.now();
+  /** From when on the time limit counts, as performance.now(). */
+  #since: number = performance.now();
+  #held = false;
   readonly #timeoutMs: number;
   #end: EarlyEnd | undefined;
   #onEnd: ((end: EarlyEnd) => void) | undefined;
@@ -67,6 +68,20 @@ export class RequestLife {
     callback?.(how);
   }
 
+  /** The time limit does not count while somebody is asked. */
+  hold(): void {
+    this.#held = true;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+
+  /** The time limit counts from now, in full. */
+  resume(): void {
+    this.#held = false;
+    this.#since = performance.now();
+    if (this.#end === undefined && (this.#onEnd !== undefined || this.#controller !== undefined)) this.#arm();
+  }
+
   /** The answer is there: nothing ends the request early from now on. */
   settle(): void {
     clearTimeout(this.#timer);
@@ -75,8 +90,8 @@ export class RequestLife {
   }
 
   #arm(): void {
-    if (this.#timer !== undefined) return;
-    const left = Math.max(0, this.startedAt + this.#timeoutMs - performance.now());
+    if (this.#timer !== undefined || this.#held) return;
+    const left = Math.max(0, this.#since + this.#timeoutMs - performance.now());
     this.#timer = setTimeout(() => this.end('timeout'), left);
   }
 }

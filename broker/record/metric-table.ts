@@ -9,6 +9,7 @@ import {
 } from '../../shared/metrics/metric-form.js';
 import {
   ADDRESS_CLASSES,
+  ASK_RESULTS,
   DECISIONS,
   DNS_RESULTS,
   OUTCOMES,
@@ -29,12 +30,13 @@ const NETWORK_BUCKETS = [
 /** The reasons of a decision that connects. Every other reason is a denial's. */
 const REASONS_TO_CONNECT: readonly Series[] = [
   { decision: 'allow', reason: 'rule' },
+  { decision: 'allow', reason: 'approved' },
   { decision: 'would_deny', reason: 'no_rule' },
   { decision: 'would_deny', reason: 'port_not_allowed' },
 ];
 const isDecisionMade: StartsAtZero = ({ decision, reason }) =>
   decision === 'deny'
-    ? reason !== 'rule'
+    ? reason !== 'rule' && reason !== 'approved'
     : REASONS_TO_CONNECT.some((made) => made['decision'] === decision && made['reason'] === reason);
 /** Only a connect can be answered with a connection. */
 const isTrapAnswer: StartsAtZero = ({ call, answer }) => call === 'connect' || answer !== 'brokered';
@@ -120,6 +122,18 @@ export const METRICS = {
     kind: 'counter',
     help: "Questions to the sandbox's DNS server",
     labels: { plugin: PLUGIN_LABEL as LabelValues, answer: QUESTION_ANSWERS as typeof QUESTION_ANSWERS },
+  },
+  asks: {
+    name: 'postern_asks_total',
+    kind: 'counter',
+    help: 'Questions about unknown destinations that have an answer',
+    labels: { plugin: PLUGIN_LABEL as LabelValues, answer: ASK_RESULTS as typeof ASK_RESULTS },
+  },
+  asksOpen: {
+    name: 'postern_asks_open',
+    kind: 'gauge',
+    help: 'Questions about unknown destinations that wait for an answer',
+    labels: { plugin: PLUGIN_LABEL as LabelValues },
   },
   policyRules: {
     name: 'postern_policy_rules',

@@ -2,7 +2,7 @@
 import type { AuditFields } from '../../shared/protocol/audit-events.js';
 import type { Outcome } from '../../shared/reasons.js';
 import { CHANNEL, type Origin } from '../record/origin.js';
-
+import { answerFields, answerWords } from './answer-fields.js';
 import { dnsMessage } from './failure-reply.js';
 import type { Judgement } from './judgement.js';
 import type { Plugin } from './plugin.js';
@@ -73,7 +73,7 @@ export function accountExplanation(services: Services, plugin: Plugin, judgement
 function describe(
   { audit }: Services,
   plugin: Plugin,
-  { decision, policy, considered, names = [], dnsMs, dnsFailure }: Judgement,
+  { decision, policy, considered, names = [], dnsMs, dnsFailure, answered }: Judgement,
   { door, pid, program }: Origin,
   ending?: Ending,
 ): AuditFields<'decision'> {
@@ -97,11 +97,13 @@ function describe(
     connect_ms: round(ending?.connectMs ?? null),
     outcome: ending?.outcome ?? null,
     policy_hash: policy?.hash ?? null,
+    ...answerFields(answered),
   };
   if (decision.decision === 'allow')
     return ending?.problem === undefined ? event : { ...event, message: ending.problem };
   const { suggestion } = decision;
-  const message = dnsFailure === undefined ? decision.message : dnsMessage(decision, dnsFailure);
+  const cause = dnsFailure === undefined ? decision.message : dnsMessage(decision, dnsFailure);
+  const message = `${cause}${answerWords(answered)}`;
   return suggestion === undefined ? { ...event, message } : { ...event, message, suggestion };
 }
 

@@ -1,7 +1,8 @@
 // The first half of the data path: decide, resolve, classify. Runs in the broker, and dials nothing.
-import { judgeAddresses, type ResolveVerdict } from '../../shared/policy/decide.js';
+import { judgeAddresses, type RequestVerdict, type ResolveVerdict } from '../../shared/policy/decide.js';
 import { makeDecision } from '../../shared/policy/make-decision.js';
 import type { Policy } from '../../shared/policy/policy.js';
+import { orApproved } from '../ask/approved.js';
 import type { RequestLife } from '../limit/request-life.js';
 import { countLookup } from '../record/count-lookup.js';
 import { refuseDescriptor } from './admit-connection.js';
@@ -23,11 +24,28 @@ export function decideRequest(
   const { policy } = plugin;
   if (policy === undefined) return denial('policy_unavailable', { host, port }, policy);
   const start = performance.now();
-  const verdict = plugin.verdicts.judge(policy, { host, port }, services.host.context());
+  const context = services.host.context();
+  const verdict = orApproved(
+    plugin.asks,
+    policy,
+    plugin.verdicts.judge(policy, { host, port }, context),
+    context,
+  );
+  const answered = approvalOf(plugin, verdict);
   const seconds = (performance.now() - start) / 1000;
   if (verdict.kind === 'resolve') return decideName(services, plugin, policy, verdict, life, seconds);
   services.metrics.observe('decisionDuration', {}, seconds);
-  return { decision: verdict.decision, policy, considered: [], dnsMs: null };
+  return { decision: verdict.decision, policy, considered: [], dnsMs: null, ...answered };
+}
+
+/** Who approved it, if it was. */
+function approvalOf({ asks }: Plugin, verdict: RequestVerdict): Pick<Judgement, 'answered'> {
+  if (verdict.kind === 'resolve')
+    return verdict.reason === 'approved'
+      ? { answered: asks.approvals.find({ host: verdict.name, port: verdict.port }) }
+      : {};
+  const { decision } = verdict;
+  return decision.reason === 'approved' ? { answered: asks.approvals.find(decision) } : {};
 }
 
 async function decideName(
@@ -58,6 +76,6 @@ async function decideName(
   services.metrics.observe('decisionDuration', {}, secondsSoFar + (performance.now() - answered) / 1000);
   for (const dropped of decision.dropped)
     services.metrics.count('addressesDropped', { class: dropped.class });
-  const judgement = { decision, policy, considered: addresses, dnsMs };
+  const judgement = { decision, policy, considered: addresses, dnsMs, ...approvalOf(plugin, verdict) };
   return result === 'ok' ? judgement : { ...judgement, dnsFailure: result };
 }

@@ -4,6 +4,7 @@ import type { Decision } from '../../shared/policy/decision.js';
 import { makeDecision } from '../../shared/policy/make-decision.js';
 import type { Policy } from '../../shared/policy/policy.js';
 import type { Reason } from '../../shared/reasons.js';
+import type { Answered } from '../ask/approvals.js';
 import type { Resolution } from '../names/resolve.js';
 
 /** Where a request wants to connect. */
@@ -21,6 +22,8 @@ export interface Judgement {
   /** What the name resolved to. */
   readonly considered: readonly Address[];
   readonly dnsMs: number | null;
+  /** If somebody was asked about it: the answer. `too_many`: the plugin asks too much, and nobody was. */
+  readonly answered?: Answered | 'too_many' | undefined;
   /** How DNS failed, if it did. */
   readonly dnsFailure?: Exclude<Resolution['result'], 'ok'>;
 }

@@ -3,6 +3,7 @@ import { type Limits, limitsOf } from '../../shared/config/limit-forms.js';
 import type { PluginMetrics } from '../../shared/metrics/plugin-metrics.js';
 import type { Policy } from '../../shared/policy/policy.js';
 import type { SlowAction } from '../../shared/reasons.js';
+import { type AskEnds, PluginAsks } from '../ask/plugin-asks.js';
 import type { DescriptorShare } from '../limit/descriptor-shares.js';
 import type { Gate } from '../limit/gate.js';
 import type { ConnectionPlaces } from '../limit/open-connections.js';
@@ -16,6 +17,7 @@ import { StallBudget } from '../stall/stall-budget.js';
 import { RememberedVerdicts } from './remembered-verdicts.js';
 
 const DEFAULT_LIMITS: Limits = limitsOf({});
+const NO_LINK: Pick<AskEnds, 'nextId' | 'send'> = { nextId: () => 0, send: () => {} };
 
 /** Without a policy every request is refused (`policy_unavailable`). */
 export class Plugin {
@@ -27,6 +29,8 @@ export class Plugin {
   readonly descriptors: DescriptorShare;
   readonly stall: StallBudget;
   readonly verdicts: RememberedVerdicts = new RememberedVerdicts();
+  /** Its questions about unknown destinations, and what was approved. */
+  readonly asks: PluginAsks;
   readonly #audit: Audit;
   /** The broker could not end its sandbox. */
   unguarded = false;
@@ -50,13 +54,14 @@ export class Plugin {
     return this.#connections;
   }
 
-  /** @param hasNeighbours whether the broker serves other plugins */
+  /** @param hasNeighbours whether the broker serves other plugins @param link carries questions to the supervisor */
   constructor(
     name: string,
     metrics: Metrics,
     audit: Audit,
     descriptors: DescriptorShare,
     hasNeighbours: () => boolean = () => true,
+    link: Pick<AskEnds, 'nextId' | 'send'> = NO_LINK,
   ) {
     this.name = name;
     this.descriptors = descriptors;
@@ -64,6 +69,12 @@ export class Plugin {
     this.gate = audit.gate(name);
     this.queue = new RequestQueue(DEFAULT_LIMITS, this.turn, this.gate);
     this.metrics = metrics.ofPlugin(name);
+    this.asks = new PluginAsks({
+      ...link,
+      plugin: name,
+      count: (answer) => this.metrics.count('asks', { answer }),
+      limited: () => this.metrics.count('limitRejections', { limit: 'asks' }),
+    });
     const onSlow = (action: SlowAction, milliseconds: number): void => {
       this.metrics.count('stalls', { action });
       if (action === 'killed') audit.slow({ plugin: name, action, milliseconds: Math.round(milliseconds) });

@@ -6,15 +6,17 @@ import { andFinally, andThen, type NowOrLater } from '../../shared/now-or-later.
 import { isNonBlocking } from '../../shared/sys/fcntl.js';
 import { AF_INET } from '../../shared/sys/sockaddr.js';
 import { sendTimeout } from '../../shared/sys/socket-state.js';
-import type { TrappedAddress } from '../caller/read-sockaddr.js';
+import type { AskTicket } from '../ask/open-ask.js';
 import type { TrappedCall } from '../caller/trapped-call.js';
 import type { Claim } from '../limit/open-connections.js';
 import { RequestLife } from '../limit/request-life.js';
-import type { Origin } from '../record/origin.js';
 import { account } from '../request/account.js';
 import { type Admission, admitConnection } from '../request/admit-connection.js';
+import type { Judgement } from '../request/judgement.js';
 import { refuseQueued } from '../request/refuse-queued.js';
-import { connectAndPlace, type Replaced } from './connect-and-place.js';
+import { askAboutConnect, awaitAnswer } from './await-answer.js';
+import type { BrokeredConnect, InetAddress } from './brokered-connect.js';
+import { connectAndPlace } from './connect-and-place.js';
 import { decideGranted } from './decide-granted.js';
 import { SettlingConnect } from './settling-connect.js';
 import type { TrapContext } from './trap-context.js';
@@ -23,15 +25,6 @@ import { interruptedResult } from './waiting-calls.js';
 
 const { EACCES, EAGAIN, ECONNABORTED, ETIMEDOUT } = constants.errno;
 
-type InetAddress = Extract<TrappedAddress, { kind: 'inet' }>;
-
-/** One trapped connect, while it is worked on. */
-interface BrokeredConnect extends Replaced {
-  readonly address: InetAddress;
-  /** Read while the call waits: afterwards its process may be gone. */
-  readonly origin: Origin;
-}
-
 /** @returns true: the descriptor is closed here once the call has ended */
 export function brokerConnection(
   context: TrapContext,
@@ -39,32 +32,36 @@ export function brokerConnection(
   { descriptor, domain }: TrappedSocket,
   address: InetAddress,
 ): boolean {
-  const { plugin, services, origins } = context;
-  const connect: BrokeredConnect = {
+  enqueue({
     context,
     call,
     original: descriptor,
     family: domain === AF_INET ? 4 : 6,
     life: new RequestLife(CONNECT_TIMEOUT_MS),
     address,
-    origin: origins.of(call.tid),
-  };
+    origin: context.origins.of(call.tid),
+  });
+  return true;
+}
+
+function enqueue(connect: BrokeredConnect): void {
+  const { address, call, context, life, origin } = connect;
+  const { plugin, services } = context;
   let begun = false;
   let late: NodeJS.Timeout | undefined;
-  const refusal = plugin.queue.add(connect.life, () => {
+  const refusal = plugin.queue.add(life, () => {
     begun = true;
     clearTimeout(late);
     return serve(connect);
   });
   if (refusal === undefined) {
     if (!begun) late = awaitTurn(connect);
-    return true;
+    return;
   }
   const judgement = refuseQueued(plugin, { host: address.address.text, port: address.port }, refusal);
-  account(services, plugin, judgement, undefined, connect.origin);
+  account(services, plugin, judgement, undefined, origin);
   call.end(-EAGAIN, 'refused');
   closeOriginal(connect);
-  return true;
 }
 
 /**
@@ -86,6 +83,7 @@ function serve(connect: BrokeredConnect): NowOrLater<void> {
   const { context, call, address, life } = connect;
   const { services, plugin, grants, waiting } = context;
   let claim: Claim | undefined;
+  let asks = false;
   waiting.remove(call);
   return andFinally(
     () => {
@@ -95,7 +93,13 @@ function serve(connect: BrokeredConnect): NowOrLater<void> {
         return undefined;
       }
       return andThen(decideGranted(services, plugin, grants, address, life), (decided) => {
-        const admission = admitConnection(plugin, decided);
+        const asked = askAboutConnect(connect, decided);
+        if (asked !== undefined && 'outcome' in asked) {
+          asks = true;
+          void ask(connect, decided, asked);
+          return undefined;
+        }
+        const admission = admitConnection(plugin, asked === undefined ? decided : { ...decided, ...asked });
         claim = admission.claim;
         return carryOut(connect, admission);
       });
@@ -103,9 +107,24 @@ function serve(connect: BrokeredConnect): NowOrLater<void> {
     () => {
       life.settle();
       claim?.release();
-      closeOriginal(connect);
+      if (!asks) closeOriginal(connect);
     },
   );
+}
+
+/** While somebody is asked, the call holds no place of the queue. */
+async function ask(connect: BrokeredConnect, decided: Judgement, ticket: AskTicket): Promise<void> {
+  const { context, call, origin } = connect;
+  const end = await awaitAnswer(connect, ticket);
+  if (end.kind === 'decide') {
+    enqueue({ ...connect, life: new RequestLife(CONNECT_TIMEOUT_MS) });
+    return;
+  }
+  if (end.kind === 'refused') {
+    account(context.services, context.plugin, { ...decided, answered: end.answered }, undefined, origin);
+    call.end(-EACCES, 'refused');
+  } else call.end(-ECONNABORTED, 'error');
+  closeOriginal(connect);
 }
 
 /** Does what was decided, and accounts for it. */
@@ -113,6 +132,7 @@ function carryOut(connect: BrokeredConnect, { judgement, claim }: Admission): No
   const { context, call, origin } = connect;
   const { services, plugin } = context;
   const { decision, dial, port, reason } = judgement.decision;
+  if (reason === 'approved') plugin.asks.approvals.spend(judgement.decision);
   const [target] = dial;
   if (decision === 'deny' || target === undefined) {
     account(services, plugin, judgement, undefined, origin);

@@ -2,11 +2,12 @@
 // nothing.
 import { STALE_NAMES_CHECKED } from '../../shared/limits.js';
 import type { Address } from '../../shared/policy/address.js';
-import { decide, type HostContext } from '../../shared/policy/decide.js';
+import type { HostContext } from '../../shared/policy/decide.js';
 import type { Decision } from '../../shared/policy/decision.js';
 import { judgeBare, pickBest } from '../../shared/policy/judge-bare.js';
 import { makeDecision } from '../../shared/policy/make-decision.js';
 import type { Policy } from '../../shared/policy/policy.js';
+import { decideOrApproved } from '../ask/approved.js';
 import type { Grants } from '../dns/grants.js';
 import type { RequestLife } from '../limit/request-life.js';
 import { askFamily } from '../request/ask-family.js';
@@ -53,10 +54,13 @@ export function decideGranted(
   const bare: Case = { services, plugin, grants, policy, host, address, port };
   const { fresh, stale } = grants.namesOf(address);
   const literal = plugin.verdicts.decide(policy, address, port, host);
-  const best = judgeBare(policy, bare, fresh, literal, host);
+  const best = orApprovedBare(bare, fresh, literal, judgeBare(policy, bare, fresh, literal, host));
   services.metrics.observe('decisionDuration', {}, (performance.now() - start) / 1000);
   const names = fresh.length > 0 ? fresh : stale;
-  const settled = (decision: Decision): Judgement => ({ decision, policy, considered, names, dnsMs: null });
+  const settled = (decision: Decision): Judgement => ({
+    ...{ decision, policy, considered, names, dnsMs: null },
+    ...approvalOf(bare, decision),
+  });
   if (best.decision === 'allow' || literal.reason === 'denied_by_rule') return settled(best);
   const hopeful = stale.filter((name) => judgeUnder(bare, name).decision !== 'deny');
   if (hopeful.length === 0) {
@@ -66,8 +70,22 @@ export function decideGranted(
   return decideStale(bare, hopeful.slice(0, STALE_NAMES_CHECKED), best, life);
 }
 
-function judgeUnder({ policy, host, address, port }: Case, name: string): Decision {
-  return decide(policy, { host: name, port }, [address], host);
+function judgeUnder({ plugin, policy, host, address, port }: Case, name: string): Decision {
+  return decideOrApproved(plugin.asks, policy, { host: name, port }, [address], host);
+}
+
+/** What was approved counts where the rules leave the address unknown under all of its names. */
+function orApprovedBare(bare: Case, names: readonly string[], literal: Decision, best: Decision): Decision {
+  const { plugin, policy, host, address, port } = bare;
+  if (!plugin.asks.on || best.decision !== 'deny' || literal.reason === 'denied_by_rule') return best;
+  const itself = decideOrApproved(plugin.asks, policy, { host: address.text, port }, [], host);
+  const approved = [...names.map((name) => judgeUnder(bare, name)), itself];
+  return approved.find(({ decision }) => decision === 'allow') ?? best;
+}
+
+/** Who approved it, if it was. */
+function approvalOf({ plugin }: Case, decision: Decision): Pick<Judgement, 'answered'> {
+  return decision.reason === 'approved' ? { answered: plugin.asks.approvals.find(decision) } : {};
 }
 
 async function decideStale(
@@ -89,7 +107,10 @@ async function decideStale(
   });
   const best = pickBest([...found.map((name) => judgeUnder(bare, name)), otherwise]);
   const decision = best.decision === 'deny' && found.length === 0 ? refusal : best;
-  return { decision, policy, considered: [address], names: found, dnsMs: performance.now() - start };
+  return {
+    ...{ decision, policy, considered: [address], names: found, dnsMs: performance.now() - start },
+    ...approvalOf(bare, decision),
+  };
 }
 
 /** Whether a name still has an address. If so the grant is renewed. */

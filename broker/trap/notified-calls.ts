@@ -6,7 +6,9 @@ import { MappedMemory } from '../../shared/sys/memory-file.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import {
   answerNotification,
+  isMarked,
   isValid,
+  markNotification,
   NOTIFICATION_BYTES,
   type Notification,
   readNotification,
@@ -14,6 +16,11 @@ import {
 } from '../../shared/sys/seccomp-notify.js';
 
 const { ECONNABORTED } = constants.errno;
+
+export interface ReceivedCall {
+  readonly slot: number;
+  readonly notification: Notification;
+}
 
 export class NotifiedCalls {
   readonly #memory: MappedMemory;
@@ -33,21 +40,36 @@ export class NotifiedCalls {
     return this.#free.length === 0;
   }
 
-  /** Ends the calls that a former broker left: their callers would wait forever. @returns how many there were */
-  answerLeftOvers(listener: OwnedFd): number {
-    let left = 0;
-    for (const slot of this.#slots) {
-      const { id } = readNotification(slot);
-      if (id === 0n) continue;
-      if (isValid(listener.number, id) && answerNotification(listener.number, id, -ECONNABORTED) === 0)
-        left += 1;
+  /**
+   * Ends the calls that a former broker left: their callers would wait forever.
+   *
+   * @returns those that only waited for an answer to a question. They are served anew
+   */
+  takeLeftOvers(listener: OwnedFd): readonly ReceivedCall[] {
+    const waiting: ReceivedCall[] = [];
+    for (const [at, slot] of this.#slots.entries()) {
+      const notification = readNotification(slot);
+      if (notification.id === 0n) continue;
+      if (isMarked(slot) && isValid(listener.number, notification.id)) {
+        markNotification(slot, false);
+        this.#free.splice(this.#free.indexOf(at), 1);
+        waiting.push({ slot: at, notification });
+        continue;
+      }
+      answerNotification(listener.number, notification.id, -ECONNABORTED);
       slot.fill(0);
     }
-    return left;
+    return waiting;
+  }
+
+  /** Notes that a call waits for an answer to a question, or does so no more. */
+  noteAsking(slot: number, asking: boolean): void {
+    const bytes = this.#slots[slot];
+    if (bytes !== undefined) markNotification(bytes, asking);
   }
 
   /** Receives the next call. @returns undefined if it was withdrawn meanwhile */
-  receive(listener: OwnedFd): { readonly slot: number; readonly notification: Notification } | undefined {
+  receive(listener: OwnedFd): ReceivedCall | undefined {
     const slot = this.#free.pop();
     const bytes = slot === undefined ? undefined : this.#slots[slot];
     if (slot === undefined || bytes === undefined) return undefined;

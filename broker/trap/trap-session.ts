@@ -114,9 +114,10 @@ export class TrapSession {
       landlockDeniesTcp,
     };
     wakeSynchronously(ends.listener.number);
-    if (resumed) this.#calls.answerLeftOvers(ends.listener);
+    const left = resumed ? this.#calls.takeLeftOvers(ends.listener) : [];
     this.#watch = new Watch(ends.listener.number, () => this.#receive());
     this.#watch.want(READABLE);
+    for (const { slot, notification } of left) this.#take(slot, notification);
   }
 
   end(): void {
@@ -124,6 +125,7 @@ export class TrapSession {
     this.#open = false;
     this.#watch.close();
     this.#context.waiting.close();
+    this.plugin.asks.end();
     this.#supervised.close();
     for (const settling of this.#context.settling) settling.cancel();
     this.#context.refusals.flush();
@@ -165,12 +167,20 @@ export class TrapSession {
 
   #take(slot: number, notification: Notification): void {
     const name = trapCall(notification.call);
-    const call = new TrappedCall(name ?? 'connect', notification, this.#ends.listener, (ended, answer) => {
-      if (!this.#open) return;
-      this.#calls.release(slot);
-      this.plugin.metrics.count('traps', { call: ended.call, answer });
-      this.#watch.want(READABLE);
-    });
+    const call = new TrappedCall(
+      name ?? 'connect',
+      notification,
+      this.#ends.listener,
+      (ended, answer) => {
+        if (!this.#open) return;
+        this.#calls.release(slot);
+        this.plugin.metrics.count('traps', { call: ended.call, answer });
+        this.#watch.want(READABLE);
+      },
+      (asking) => {
+        if (this.#open) this.#calls.noteAsking(slot, asking);
+      },
+    );
     // The filter reports no other call. If one came, it would be refused.
     if (name === undefined) call.end(-1, 'error');
     else handleTrap(this.#context, call);

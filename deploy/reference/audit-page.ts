@@ -10,6 +10,8 @@ import { AUDIT_EXAMPLES, GAP_EXAMPLE } from './audit-examples.js';
 import { choice, code, meanings, table } from './markdown.js';
 import {
   ACTION_MEANINGS,
+  ANSWER_MEANINGS,
+  ANSWERER_MEANINGS,
   DECISION_MEANINGS,
   KIND_MEANINGS,
   OUTCOME_MEANINGS,
@@ -19,7 +21,7 @@ import {
 const EXAMPLES: Readonly<Record<string, unknown>> = { ...AUDIT_EXAMPLES, gap: GAP_EXAMPLE };
 
 /** Words that have their own table on the page. */
-const DESCRIBED: ReadonlySet<string> = new Set(['reason', 'outcome', 'kind']);
+const DESCRIBED: ReadonlySet<string> = new Set(['reason', 'outcome', 'kind', 'answer', 'answerer']);
 
 export function auditPage(): string {
   return `# Audit log
@@ -86,6 +88,10 @@ ${meanings('`outcome`', OUTCOME_MEANINGS)}
 ${meanings('`kind`', KIND_MEANINGS)}
 
 ${meanings('`action`', ACTION_MEANINGS)}
+
+${meanings('`answer`', ANSWER_MEANINGS)}
+
+${meanings('`answered_by`', ANSWERER_MEANINGS)}
 `;
 }
 

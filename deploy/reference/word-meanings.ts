@@ -1,6 +1,8 @@
 // What each word of shared/reasons.ts means, for the reference pages. A word without a meaning does not compile.
 import type {
   AddressClass,
+  Answerer,
+  AskEnd,
   DecisionWord,
   DnsResult,
   ExitCause,
@@ -23,6 +25,7 @@ export const DECISION_MEANINGS: Meanings<DecisionWord> = {
 
 export const REASON_MEANINGS: Meanings<Reason> = {
   rule: 'A rule allows it.',
+  approved: 'No rule allows it. It was asked about (`unknown: ask`) and approved.',
   malformed_host: 'The host is neither a name, an address nor the path of a socket.',
   invalid_port: 'The port is not a number from 1 to 65535, or a socket has a port.',
   denied_by_rule: 'A deny rule covers the name or the address.',
@@ -65,6 +68,22 @@ export const ACTION_MEANINGS: Meanings<SlowAction> = {
   waited: 'The broker waited.',
   demoted: 'The broker reaches the plugin on a separate thread from then on.',
   killed: 'The plugin was ended.',
+};
+
+export const ANSWER_MEANINGS: Meanings<AskEnd> = {
+  once: 'Approved this once.',
+  run: 'Approved until postern ends.',
+  rule: 'Approved, and a rule for it was written into the file.',
+  deny: 'Denied.',
+  timeout: 'Nobody answered in time, so it was denied.',
+};
+
+export const ANSWERER_MEANINGS: Meanings<Answerer> = {
+  terminal: 'A person at the terminal of `run --ask`.',
+  control: 'A client of the control socket, as `postern approve`.',
+  hook: 'The program of `ask.hook`.',
+  library: 'The callback of the program that uses postern as a library.',
+  nobody: 'Nobody: the time was over.',
 };
 
 export const START_MEANINGS: Meanings<StartCause> = {

@@ -62,6 +62,7 @@ async function up(named: string | undefined): Promise<number> {
     audit: config.audit,
     auditWhenFull: config.auditWhenFull,
     dnsServers: config.dnsServers,
+    askMs: config.askMs,
     ownFiles: config.files,
     onEvent: config.audit === 'stderr' ? undefined : reportRefusals(current, path),
     onNotice: say,

@@ -20,6 +20,6 @@ export async function startBroker(
 }
 
 /** What the broker has to know of a plugin. */
-export function lineOf({ name, allow, deny, mode, limits }: PluginConfig): PluginLine {
-  return { type: 'plugin', plugin: name, allow, deny, mode, limits };
+export function lineOf({ name, allow, deny, mode, limits, unknown }: PluginConfig): PluginLine {
+  return { type: 'plugin', plugin: name, allow, deny, mode, limits, unknown };
 }

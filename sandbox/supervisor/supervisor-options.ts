@@ -2,6 +2,7 @@
 import type { WhenFull } from '../../shared/config/config-file.js';
 import type { PluginConfig } from '../../shared/config/plugin-config.js';
 import type { AuditEvent } from '../../shared/protocol/audit-events.js';
+import type { OnAsk } from './ask/answer-by-callback.js';
 import type { Unseen } from './unseen/unseen-files.js';
 
 export interface SupervisorOptions {
@@ -12,6 +13,10 @@ export interface SupervisorOptions {
   readonly audit?: string | undefined;
   /** What happens while the audit log takes no events. Missing: `drop`. */
   readonly auditWhenFull?: WhenFull | undefined;
+  /** How long a question about an unknown destination waits for its answer (`unknown: ask`), in milliseconds. Missing: a minute. */
+  readonly askMs?: number | undefined;
+  /** Answers such questions. A control client and a terminal may answer them too; the first answer wins. */
+  readonly onAsk?: OnAsk | undefined;
   readonly dnsServers?: readonly string[] | undefined;
   /** Takes each audit event. */
   readonly onEvent?: ((event: AuditEvent) => void) | undefined;

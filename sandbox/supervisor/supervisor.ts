@@ -11,10 +11,12 @@ import { dropInheritableCapabilities } from '../../shared/sys/capabilities.js';
 import { becomeSubreaper, setDumpable } from '../../shared/sys/process-control.js';
 import { claimIdRange, type IdRange } from '../host/id-range.js';
 import { shortageOf } from '../host/shortage.js';
+import type { Asks } from './ask/asks.js';
 import { BrokerProcess } from './broker/broker-process.js';
 import { Cgroups } from './cgroup/cgroups.js';
 import { changePlugins } from './change-plugins.js';
 import { Listeners } from './listeners/listeners.js';
+import { makeAsks, takeQuestions } from './make-asks.js';
 import { ParkedPlugins } from './parked-plugins.js';
 import { pluginReady } from './plugin-ready.js';
 import { PluginRuns } from './plugin-runs.js';
@@ -43,6 +45,8 @@ export class Supervisor {
   });
   readonly #starts = new StartQueue();
   readonly #unseen: UnseenReports;
+  /** The questions about unknown destinations. */
+  readonly asks: Asks;
   #broker: BrokerProcess | undefined;
   #owner: IdRange | undefined;
   #plugins: readonly PluginConfig[];
@@ -56,6 +60,7 @@ export class Supervisor {
     this.#options = options;
     this.#plugins = options.plugins;
     this.#unseen = new UnseenReports(options.onUnseen);
+    this.asks = makeAsks(() => this.#broker, options);
   }
 
   /** The address of the metrics listener, after the start. */
@@ -147,7 +152,7 @@ export class Supervisor {
       throw new PosternError('broker_failed', 'The supervisor has not been started');
     }
     this.#parked.refuse(config.name);
-    return this.#runs.start(config, cause, async () => {
+    const sandbox = await this.#runs.start(config, cause, async () => {
       const host: PluginHost = {
         ...startable,
         broker,
@@ -162,6 +167,8 @@ export class Supervisor {
       };
       return startPlugin(host, config, streams());
     });
+    void sandbox.ended.then(() => this.asks.pluginEnded(config.name));
+    return sandbox;
   }
 
   /**
@@ -237,6 +244,7 @@ export class Supervisor {
     await this.#runs.close(SIGTERM, graceMs);
     await this.#cgroups.removed();
     this.#listeners.closeAll();
+    this.asks.close();
     await this.#broker?.stop();
     await this.#records.close();
     this.#owner?.release();
@@ -255,6 +263,7 @@ export class Supervisor {
     });
     this.#broker = broker;
     recordBroker(broker, this.#records, onEvent, (text) => this.#notice(text));
+    takeQuestions(broker, this.asks);
     broker.on('blamed', (plugin) => this.#park(plugin));
     await startBroker(broker, this.#plugins, this.#records);
   }

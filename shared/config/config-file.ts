@@ -1,7 +1,7 @@
 // postern.yaml as written, without defaults.
 import type { Mode } from '../reasons.js';
 import type { WrittenLimits } from './limit-forms.js';
-import type { PluginKind, StopSignal } from './plugin-config.js';
+import type { PluginKind, StopSignal, Unknown } from './plugin-config.js';
 
 /** Where audit events go unless the file says otherwise. */
 export const DEFAULT_AUDIT = 'stderr';
@@ -11,6 +11,10 @@ export type WhenFull = (typeof WHEN_FULL)[number];
 export const DEFAULT_WHEN_FULL: WhenFull = 'drop';
 /** How long all plugins together may take to stop. */
 export const DEFAULT_STOP_GRACE_MS = 30_000;
+
+/** How long a question about an unknown destination waits for its answer, and at most. */
+export const DEFAULT_ASK_S = 60;
+export const MOST_ASK_S = 120;
 
 /** A file of rules. */
 export interface RuleFile {
@@ -24,6 +28,7 @@ export interface DefaultKeys extends RuleFile {
   readonly env?: Readonly<Record<string, string>> | undefined;
   readonly cwd?: string | undefined;
   readonly mode?: Mode | undefined;
+  readonly unknown?: Unknown | undefined;
   readonly egress?: 'transparent' | 'channel' | undefined;
   readonly filesystem?:
     | {
@@ -73,6 +78,7 @@ export interface ConfigFile {
   readonly dns?: readonly string[] | undefined;
   readonly stop_grace_ms?: number | undefined;
   readonly reload?: { readonly watch?: boolean | undefined } | undefined;
+  readonly ask?: { readonly timeout_s?: number | undefined } | undefined;
   readonly defaults?: DefaultKeys | undefined;
   readonly plugins: Readonly<Record<string, PluginKeys>>;
 }

@@ -5,14 +5,16 @@ import { MODES } from '../reasons.js';
 import { callsBy } from './call-forms.js';
 import {
   type ConfigFile,
+  DEFAULT_ASK_S,
   DEFAULT_AUDIT,
   DEFAULT_STOP_GRACE_MS,
   DEFAULT_WHEN_FULL,
+  MOST_ASK_S,
   type RuleFile,
   WHEN_FULL,
 } from './config-file.js';
 import { LIMIT_FORMS, type LimitForm } from './limit-forms.js';
-import { KINDS, PLUGIN_NAME, plainPlugin, STOP_SIGNALS, VARIABLE_NAME } from './plugin-config.js';
+import { KINDS, PLUGIN_NAME, plainPlugin, STOP_SIGNALS, UNKNOWN, VARIABLE_NAME } from './plugin-config.js';
 
 /** A plugin as it is if nothing is written. */
 const PLAIN = plainPlugin('', []);
@@ -84,6 +86,11 @@ const shared = {
     .describe('The working directory, which the plugin can read. By default the folder of this file.')
     .optional(),
   mode: words(MODES, PLAIN.mode, 'audit: postern allows and reports what no rule allows.'),
+  unknown: words(
+    UNKNOWN,
+    PLAIN.unknown,
+    'A destination that no rule allows. ask: the program waits while a person or a program is asked. Special addresses are never asked about.',
+  ),
   egress: words(
     ['transparent', 'channel'],
     PLAIN.egress,
@@ -283,6 +290,20 @@ export const configSchema: z.ZodType<ConfigFile> = z.strictObject(
         { error: `${MAP}, as {watch: true}` },
       )
       .describe('How a change of this file comes into force while postern runs.')
+      .optional(),
+    ask: z
+      .strictObject(
+        {
+          timeout_s: count({
+            min: 1,
+            max: MOST_ASK_S,
+            default: DEFAULT_ASK_S,
+            help: 'How long a question waits for an answer, in seconds. Then the destination is denied.',
+          }),
+        },
+        { error: `${MAP}, as {timeout_s: 60}` },
+      )
+      .describe('The questions about destinations that no rule allows, where `unknown` of a plugin is ask.')
       .optional(),
     defaults: z
       .strictObject(shared, { error: MAP })

@@ -8,6 +8,11 @@ const FIXED_LIMITS = [
     counts:
       "Too many sockets waited for the plugin to receive them. Or the plugin had used up its share of the broker's descriptors.",
   },
+  {
+    word: 'asks',
+    counts:
+      'A destination that no rule allows was refused without a question: too many questions or callers of the plugin waited, or it asked too often.',
+  },
 ] as const;
 
 type Counted =

@@ -2,7 +2,13 @@
 // form.
 import { dirname, resolve } from 'node:path';
 import { checkValues } from './check-values.js';
-import { DEFAULT_AUDIT, DEFAULT_STOP_GRACE_MS, DEFAULT_WHEN_FULL, type WhenFull } from './config-file.js';
+import {
+  DEFAULT_ASK_S,
+  DEFAULT_AUDIT,
+  DEFAULT_STOP_GRACE_MS,
+  DEFAULT_WHEN_FULL,
+  type WhenFull,
+} from './config-file.js';
 import { ConfigError, type ConfigProblem } from './config-problem.js';
 import { configSchema } from './config-schema.js';
 import { readConfigText } from './config-text.js';
@@ -35,6 +41,8 @@ export interface Config {
   readonly stopGraceMs: number;
   /** Whether the file is read again whenever it changes. */
   readonly watch: boolean;
+  /** How long a question about an unknown destination waits for its answer, in milliseconds. */
+  readonly askMs: number;
   /** Absolute paths of the file itself and of its presets. */
   readonly files: readonly string[];
   /** In the order of the file. */
@@ -85,6 +93,7 @@ export function loadConfig(path: string): Config {
     dnsServers: dns,
     stopGraceMs: parsed.data.stop_grace_ms ?? DEFAULT_STOP_GRACE_MS,
     watch: parsed.data.reload?.watch ?? false,
+    askMs: (parsed.data.ask?.timeout_s ?? DEFAULT_ASK_S) * 1000,
     files: [resolve(path), ...presets.map((one) => resolve(one))],
     problem: (...words) => source.problem(...words),
     placeOf: (key) => (source.valueAt(key) === undefined ? undefined : source.lineOf(key)),

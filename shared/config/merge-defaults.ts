@@ -30,6 +30,7 @@ export function mergeDefaults(
     env: { ...defaults.env, ...plugin.env },
     cwd: absolute(plugin.cwd ?? defaults.cwd ?? '.'),
     mode: plugin.mode ?? defaults.mode ?? plain.mode,
+    unknown: plugin.unknown ?? defaults.unknown ?? plain.unknown,
     egress: plugin.egress ?? defaults.egress ?? plain.egress,
     visible: filesystem('visible'),
     writable: filesystem('writable'),

@@ -51,6 +51,10 @@ export const DEFAULT_STOP: StopConfig = { signal: 'SIGTERM', graceMs: STOP_TIMEO
 export const KINDS = ['service', 'job'] as const;
 export type PluginKind = (typeof KINDS)[number];
 
+/** What becomes of a destination that no rule allows. */
+export const UNKNOWN = ['deny', 'ask'] as const;
+export type Unknown = (typeof UNKNOWN)[number];
+
 export interface PluginConfig {
   /** [a-z0-9][a-z0-9_-]{0,62} */
   readonly name: string;
@@ -60,6 +64,8 @@ export interface PluginConfig {
   readonly allow: readonly string[];
   readonly deny: readonly string[];
   readonly mode: Mode;
+  /** `ask`: a destination that no rule allows waits while somebody is asked. */
+  readonly unknown: Unknown;
   /** `transparent`: connect(2) goes through the broker. `channel`: connect(2) is refused. */
   readonly egress: 'transparent' | 'channel';
   readonly visible: readonly string[];
@@ -97,6 +103,7 @@ export function plainPlugin(name: string, command: readonly string[]): PluginCon
     allow: [],
     deny: [],
     mode: 'enforce',
+    unknown: 'deny',
     egress: 'transparent',
     visible: [],
     writable: [],

@@ -10,7 +10,7 @@ import type { Policy } from './policy.js';
 export interface OpenName {
   readonly name: string;
   readonly decision: 'allow' | 'would_deny';
-  readonly reason: 'rule' | 'no_rule' | 'port_not_allowed';
+  readonly reason: 'rule' | 'approved' | 'no_rule' | 'port_not_allowed';
   /** An allow rule that covers it. */
   readonly rule?: string;
   /** Sorted within each list of rules, at least one. */

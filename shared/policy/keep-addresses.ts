@@ -1,6 +1,6 @@
 // Which addresses of a name the DNS of a sandbox may answer. The question has no port. Pure.
 import type { Address } from './address.js';
-import type { Decision, DroppedAddress } from './decision.js';
+import type { Decision, DroppedAddress, RequestVerdict } from './decision.js';
 import { embeddedIpv4 } from './embedded-ipv4.js';
 import { findBlock } from './find-block.js';
 import type { HostContext } from './host-block.js';
@@ -31,18 +31,21 @@ export interface KeptAddresses {
  * @param name as judged
  * @param addresses at least one
  * @param context this host's addresses and listeners
+ * @param judge the verdict on the name for a port
  */
 export function keepAddresses(
   policy: Policy,
   name: OpenName,
   addresses: readonly Address[],
   context: HostContext,
+  judge: (port: number) => RequestVerdict = (port) =>
+    judgeRequest(policy, { host: name.name, port }, context),
 ): KeptAddresses {
   const dialled = new Set<Address>();
   let left = addresses;
   let first: Decision | undefined;
   for (const port of triedPorts(policy, name.ports, addresses, context)) {
-    const verdict = judgeRequest(policy, { host: name.name, port }, context);
+    const verdict = judge(port);
     if (verdict.kind !== 'resolve') continue;
     const decision = judgeAddresses(policy, verdict, left, context);
     first ??= decision;

@@ -80,6 +80,8 @@ function describeCause({ reason, rule, host, port, about }: Grounds): string {
   switch (reason) {
     case 'rule':
       return `${ruleText} allows it`;
+    case 'approved':
+      return 'it was asked about, and approved';
     case 'malformed_host':
       return host.startsWith(UNIX_PREFIX) ? NO_PATH : 'the host is neither a name nor an address';
     case 'invalid_port':

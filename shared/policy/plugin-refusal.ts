@@ -30,6 +30,7 @@ export function pluginRefusal(decision: Decision): PluginRefusal {
 
 const CAUSES: Readonly<Record<PluginReason, (port: number, socket: boolean) => string>> = {
   rule: () => 'it is allowed',
+  approved: () => 'it was approved',
   malformed_host: (_, socket) => (socket ? NO_PATH : 'the host is neither a name nor an address'),
   invalid_port: (_, socket) => (socket ? NO_PORT : 'the port is not a whole number from 1 to 65535'),
   denied_by_rule: () => 'a rule denies it',

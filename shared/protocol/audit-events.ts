@@ -1,6 +1,8 @@
 // The events of the audit log with their fields. The broker writes them, the supervisor checks them, the CLI reads them. Their types and
 // docs/audit.md are made from these tables.
 import type {
+  Answerer,
+  AskEnd,
   DecisionWord,
   Mode,
   Outcome,
@@ -11,7 +13,7 @@ import type {
   WhollyTrapped,
 } from '../reasons.js';
 
-/** The types of fields. The last eight are words of a list in shared/reasons.ts. */
+/** The types of fields. The last ten are words of a list in shared/reasons.ts. */
 export interface AuditTypes {
   readonly string: string;
   readonly number: number;
@@ -25,6 +27,8 @@ export interface AuditTypes {
   readonly call: WhollyTrapped;
   readonly kind: ProtocolErrorKind;
   readonly action: SlowAction;
+  readonly answer: AskEnd;
+  readonly answerer: Answerer;
 }
 
 /** Every field: a field has the same type in all events. */
@@ -79,6 +83,11 @@ export const AUDIT_FIELDS = {
   },
   message: { type: 'string', what: 'The event as a sentence for the operator.' },
   suggestion: { type: 'string', what: 'The rule that would allow it.' },
+  answer: {
+    type: 'answer',
+    what: 'Only for a destination that was asked about: the answer. `deny` and `timeout` hold for a minute.',
+  },
+  answered_by: { type: 'answerer', what: 'Who gave this answer.' },
   questions: { type: 'number', what: 'How many questions this line stands for.' },
   repeated: { type: 'boolean', what: 'Whether an earlier line reported the same name.' },
   name: {
@@ -118,6 +127,8 @@ const DECISION_FIELDS = [
   'policy_hash',
   'message',
   'suggestion',
+  'answer',
+  'answered_by',
 ] as const;
 const DECISION_NULLABLE = [
   'pid',
@@ -139,14 +150,14 @@ export const AUDIT_EVENTS = {
     what: 'The broker decided on a connection. A permitted one has its line when the attempt is over.',
     fields: DECISION_FIELDS as typeof DECISION_FIELDS,
     nullable: DECISION_NULLABLE as typeof DECISION_NULLABLE,
-    optional: ['message', 'suggestion'],
+    optional: ['message', 'suggestion', 'answer', 'answered_by'],
     always: {},
   },
   explain: {
     what: 'A plugin asked over its channel how the broker would decide. Nothing was connected, and no metric counts it.',
     fields: DECISION_FIELDS as typeof DECISION_FIELDS,
     nullable: DECISION_NULLABLE as typeof DECISION_NULLABLE,
-    optional: ['message', 'suggestion'],
+    optional: ['message', 'suggestion', 'answer', 'answered_by'],
     always: {},
   },
   question: {
@@ -168,9 +179,11 @@ export const AUDIT_EVENTS = {
       'addresses_dropped',
       'message',
       'suggestion',
+      'answer',
+      'answered_by',
     ],
     nullable: ['pid', 'program', 'policy_hash', 'name', 'type', 'reason', 'rule'],
-    optional: ['suggestion'],
+    optional: ['suggestion', 'answer', 'answered_by'],
     always: {},
   },
   datagram: {

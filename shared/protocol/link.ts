@@ -2,7 +2,7 @@
 // supervisor checks what it reads, since the broker parses hostile bytes and may have been taken over.
 import type { LimitWord } from '../config/counted-limits.js';
 import type { Limits } from '../config/limit-forms.js';
-import type { AddressClass, DecisionWord, Mode, Reason } from '../reasons.js';
+import type { AddressClass, Answerer, AskEnd, AskScope, DecisionWord, Mode, Reason } from '../reasons.js';
 import type { AuditEvent } from './audit-events.js';
 
 /** Descriptor numbers that a broker finds at its start. */
@@ -40,6 +40,18 @@ export type SupervisorLine =
       readonly limits: Limits;
       /** The number of the plugin's mark in the memory of a {@link MarksPacket}. */
       readonly mark?: number | undefined;
+      /** What becomes of a destination that no rule allows. Missing: `deny`. */
+      readonly unknown?: 'deny' | 'ask' | undefined;
+      /** What was approved for this run, also by a rule that the file has by now. */
+      readonly approved?: readonly ApprovedDestination[] | undefined;
+    }
+  /** The answer to `asked`. It may come after `ask_ended`. */
+  | {
+      readonly type: 'ask_answered';
+      readonly plugin: string;
+      readonly id: number;
+      readonly answer: AskEnd;
+      readonly by: Answerer;
     }
   | { readonly type: 'forget'; readonly plugin: string }
   /** The answer to `session_ended`: only the broker has the ends of the channel now. */
@@ -77,6 +89,15 @@ export type SupervisorLine =
       readonly resolved?: readonly string[] | undefined;
     };
 
+/** A destination that was approved. */
+export interface ApprovedDestination {
+  /** A name, or an address that is not special. */
+  readonly host: string;
+  readonly port: number;
+  readonly answer: AskScope;
+  readonly by: Answerer;
+}
+
 /** A connect that is asked about. */
 export type ExplainQuestion = Omit<SupervisorLine & { readonly type: 'explain' }, 'type' | 'id' | 'plugin'>;
 
@@ -95,6 +116,23 @@ export type BrokerLine =
   | { readonly type: 'session_ended'; readonly session: number }
   /** The trap of a sandbox has ended with its sandbox. */
   | { readonly type: 'trap_ended'; readonly session: number }
+  /** A plugin wants a destination that no rule allows. It waits until `ask_answered`. The supervisor makes the suggestion itself. */
+  | {
+      readonly type: 'asked';
+      readonly plugin: string;
+      /** No other question of this broker has it. */
+      readonly id: number;
+      readonly host: string;
+      /** 443 for a look-up, which has no port. */
+      readonly port: number;
+      /** The address of a connect(2) whose host is a name. The next broker does not know the name. */
+      readonly address: string | null;
+      readonly door: AskDoor;
+      readonly pid: number | null;
+      readonly program: string | null;
+    }
+  /** Nothing waits for the answer any more: the callers are gone, or new rules have decided. */
+  | { readonly type: 'ask_ended'; readonly plugin: string; readonly id: number }
   /** A plugin asked for another channel. The supervisor makes it and sends a `channel` packet with `answers`. */
   | {
       readonly type: 'channel_wanted';
@@ -103,6 +141,10 @@ export type BrokerLine =
       /** The broker's number of the request, not the plugin's. */
       readonly id: number;
     };
+
+/** What waits for an answer: a connect(2), a look-up, or a request on a channel. */
+export const ASK_DOORS = ['trap', 'dns', 'channel'] as const;
+export type AskDoor = (typeof ASK_DOORS)[number];
 
 /** An address of a name, and whether it is dialled. */
 export interface ExplainedAddress {

@@ -1,5 +1,7 @@
 // Checks one line of the audit log against the table. Runs in the supervisor, which does not trust the broker's lines.
 import {
+  ANSWERERS,
+  ASK_ENDS,
   DECISIONS,
   MODES,
   OUTCOMES,
@@ -31,6 +33,8 @@ export const AUDIT_WORDS: { readonly [T in WordType]: readonly AuditTypes[T][] }
   call: WHOLLY_TRAPPED,
   kind: PROTOCOL_ERRORS,
   action: SLOW_ACTIONS,
+  answer: ASK_ENDS,
+  answerer: ANSWERERS,
 };
 
 const CHECKS: ReadonlyMap<unknown, ReadonlyMap<string, Check>> = new Map(

@@ -48,6 +48,15 @@ export function receiveNotification(listener: number, slot: Uint8Array): number 
   return ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, slot);
 }
 
+/** The word of the slot that the kernel leaves at 0, seccomp_unotify(2). A broker marks there calls that it has done nothing for. */
+export function markNotification(slot: Uint8Array, marked: boolean): void {
+  new DataView(slot.buffer, slot.byteOffset, slot.length).setUint32(NOTIF.flags, marked ? 1 : 0, true);
+}
+
+export function isMarked(slot: Uint8Array): boolean {
+  return new DataView(slot.buffer, slot.byteOffset, slot.length).getUint32(NOTIF.flags, true) === 1;
+}
+
 export function readNotification(slot: Uint8Array): Notification {
   const view = new DataView(slot.buffer, slot.byteOffset, slot.length);
   const argument = (index: number): number => view.getInt32(NOTIF['data.args'] + 8 * index, true);

@@ -10,13 +10,16 @@ const CGROUP_LIMITS: readonly string[] = ['memory', 'processes', 'cpu'];
 /** The series that stand at 0 once a plugin is configured, by metric, with the labels besides the plugin's. */
 const SERIES: Readonly<Record<string, readonly string[]>> = {
   decisions_total: [
-    'decision="allow",reason="rule"',
+    ...['rule', 'approved'].map((reason) => `decision="allow",reason="${reason}"`),
     ...['no_rule', 'port_not_allowed'].map((reason) => `decision="would_deny",reason="${reason}"`),
-    ...REASONS.filter((reason) => reason !== 'rule').map((reason) => `decision="deny",reason="${reason}"`),
+    ...REASONS.filter((reason) => reason !== 'rule' && reason !== 'approved').map(
+      (reason) => `decision="deny",reason="${reason}"`,
+    ),
   ],
   limit_rejections_total: LIMIT_WORDS.filter((limit) => !CGROUP_LIMITS.includes(limit)).map(
     (limit) => `limit="${limit}"`,
   ),
+  asks_total: ['allowed', 'denied', 'timeout'].map((answer) => `answer="${answer}"`),
   policy_rules: ['list="allow"', 'list="deny"'],
   sockets_passed_total: ['door="channel"', 'door="trap"'],
   traps_total: [

@@ -6,8 +6,12 @@ import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
 const top = fileURLToPath(new URL('../../..', import.meta.url));
-/** The date of an audit event that is made a little later, and two gauges that are dates by their names. */
-const DATED = ['broker/request/account.ts', 'sandbox/supervisor/record/records.ts'];
+/** The date of an audit event that is made a little later, those of a question, and two gauges that are dates by their names. */
+const DATED = [
+  'broker/request/account.ts',
+  'sandbox/supervisor/ask/asks.ts',
+  'sandbox/supervisor/record/records.ts',
+];
 
 test('no duration is measured with the wall clock', () => {
   const files = ['broker', 'deploy', 'sandbox', 'shared'].flatMap((room) =>

@@ -1,4 +1,5 @@
 // Every protection. Each one is left out alone.
+import { askProtections } from './ask-protections.js';
 import { brokerProtections } from './broker-protections.js';
 import { debuggerProtections } from './debugger-protections.js';
 import { filterProtections } from './filter-protections.js';
@@ -13,6 +14,7 @@ import { trapProtections } from './trap-protections.js';
 import { unixOrderProtections } from './unix-order-protections.js';
 
 export const protections: readonly Protection[] = [
+  ...askProtections,
   ...filterProtections(),
   ...hostProtections,
   ...launchProtections,

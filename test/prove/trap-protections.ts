@@ -380,8 +380,8 @@ export const trapProtections: readonly Protection[] = [
   {
     name: 'trap: a call that a dead broker had received is answered by the next',
     file: 'broker/trap/trap-session',
-    right: 'this.#calls.answerLeftOvers(ends.listener);',
-    wrong: ';',
+    right: 'this.#calls.takeLeftOvers(ends.listener)',
+    wrong: '[]',
     tests: ['integration/crowd'],
     pattern: 'again and again.*user',
   },
@@ -404,8 +404,8 @@ export const trapProtections: readonly Protection[] = [
   {
     name: 'trap: no server is asked for a name without a rule',
     file: 'broker/dns/serve-question',
-    right: "if (verdict.decision === 'deny' || isReverse(name))",
-    wrong: 'if (isReverse(name))',
+    right: "if (verdict.decision === 'deny')",
+    wrong: 'if (false)',
     tests: ['broker/dns/dns-server'],
     pattern: 'no rule allows is NXDOMAIN',
   },

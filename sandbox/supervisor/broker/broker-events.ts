@@ -1,9 +1,12 @@
 // What the brokers tell the supervisor, whichever of them runs. Runs in the supervisor.
 import type { AuditEvent } from '../../../shared/protocol/audit-events.js';
+import type { BrokerLine } from '../../../shared/protocol/link.js';
 import type { LostEvents } from './event-tally.js';
 
 export interface BrokerEvents {
   audit: [AuditEvent];
+  /** A plugin wants an unknown destination, or nobody waits for the answer any more. */
+  ask: [Extract<BrokerLine, { type: 'asked' | 'ask_ended' }>];
   /** A broker took audit events along. */
   lost: [LostEvents];
   /** Around a broker's death. */

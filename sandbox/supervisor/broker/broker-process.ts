@@ -2,7 +2,13 @@
 // connections outlive a broker, because the supervisor keeps a duplicate of each channel's ends.
 import { EventEmitter } from 'node:events';
 import type { LimitWord } from '../../../shared/config/counted-limits.js';
-import type { BrokerLine, ExplainQuestion, Explanation } from '../../../shared/protocol/link.js';
+import type {
+  ApprovedDestination,
+  BrokerLine,
+  ExplainQuestion,
+  Explanation,
+} from '../../../shared/protocol/link.js';
+import type { Answerer, AskEnd } from '../../../shared/reasons.js';
 import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import { askExplanation, askMetrics } from './ask-broker.js';
 import { type BrokerOptions, beginBroker } from './begin-broker.js';
@@ -22,6 +28,7 @@ import type { TrapFacts } from './trap-keeper.js';
 export class BrokerProcess extends EventEmitter<BrokerEvents> {
   readonly #options: BrokerOptions;
   readonly #plugins = new Map<string, PluginLine>();
+  readonly #approved = new Map<string, readonly ApprovedDestination[]>();
   readonly #kept = new KeptForBrokers();
   readonly #deaths = new BrokerDeaths();
   #link: SpawnedBroker | undefined;
@@ -64,7 +71,10 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
       tally.receive(line.line.ts);
       this.emit('audit', line.line);
     });
-    const onLine = (line: BrokerLine): void => this.#kept.take(line);
+    const onLine = (line: BrokerLine): void => {
+      if (line.type === 'asked' || line.type === 'ask_ended') this.emit('ask', line);
+      else this.#kept.take(line);
+    };
     lines.on('line', onLine);
     child.once('exit', (_status, signal) => {
       if (!this.#stopping) {
@@ -126,6 +136,7 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
   /** Forgets a plugin and ends its sessions. */
   removePlugin(plugin: string): void {
     this.#plugins.delete(plugin);
+    this.#approved.delete(plugin);
     this.#deaths.forget(plugin);
     this.#link?.lines.send({ type: 'forget', plugin });
     this.#kept.drop(plugin);
@@ -146,6 +157,16 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
   /** The audit log is full, or has room again. @param room undefined: it loses events, and the broker need not know */
   auditRoom(room: boolean | undefined): void {
     if (room !== undefined) this.#link?.lines.send({ type: 'audit_room', room });
+  }
+
+  /** Answers a question of the running broker. */
+  answerAsk(plugin: string, id: number, answer: AskEnd, by: Answerer): void {
+    this.#link?.lines.send({ type: 'ask_answered', plugin, id, answer, by });
+  }
+
+  /** Every further broker gets it with the rules of the plugin. */
+  keepApproved(plugin: string, destination: ApprovedDestination): void {
+    this.#approved.set(plugin, [...(this.#approved.get(plugin) ?? []), destination]);
   }
 
   /** Reports refusals by a limit that is not the broker's. The broker counts them with its own. */
@@ -209,7 +230,8 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
     const lines = this.#link?.lines;
     if (lines === undefined) throw brokerFailed('no broker is running');
     const mark = this.#deaths.markOf(line.plugin);
-    await configurePlugin(lines, { ...line, mark }, this.#heartbeat);
+    const approved = this.#approved.get(line.plugin);
+    await configurePlugin(lines, { ...line, mark, approved }, this.#heartbeat);
   }
 
   #watchOver({ child, lines }: SpawnedBroker): Heartbeat | undefined {

@@ -3,6 +3,7 @@
 import type { BrokerLine, ExplainedAddress, Explanation } from '../../../shared/protocol/link.js';
 import { readAuditEvent } from '../../../shared/protocol/read-audit-event.js';
 import { ADDRESS_CLASSES, DECISIONS, REASONS } from '../../../shared/reasons.js';
+import { readAskLine } from './read-ask-line.js';
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -48,7 +49,7 @@ function readLine(line: Fields): BrokerLine | undefined {
         ? { type, plugin, session, id }
         : undefined;
     default:
-      return undefined;
+      return readAskLine(line);
   }
 }
 

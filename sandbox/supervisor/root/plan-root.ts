@@ -1,4 +1,5 @@
 // Plans which files of the host the plugin sees, and where: a pure function of the configuration and the host's files.
+import type { Unknown } from '../../../shared/config/plugin-config.js';
 import { MESSAGE_QUEUES, type RootEntry } from '../../launch/spec.js';
 import type { HostFiles } from '../files/host-files.js';
 import { isWithin } from '../files/path-within.js';
@@ -33,6 +34,8 @@ export interface RootRequest {
   /** Files and folders of postern's: its code, its configuration, its audit file. They are read-only wherever the plugin may write. */
   readonly ownFiles?: readonly string[];
   readonly sizes: ScratchSizes;
+  /** `ask`: look-ups may wait. Missing: `deny`. */
+  readonly unknown?: Unknown | undefined;
   readonly uid: number;
   readonly gid: number;
 }

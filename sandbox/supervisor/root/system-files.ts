@@ -1,5 +1,6 @@
 // The part of the root that every plugin gets: the system's folders, the files of /etc that programs read, a minimal /dev, and
 // empty writable folders. Pure.
+import type { Unknown } from '../../../shared/config/plugin-config.js';
 import type { RootEntry } from '../../launch/spec.js';
 import type { HostFiles } from '../files/host-files.js';
 
@@ -69,15 +70,32 @@ export const SCRATCH: readonly {
 ];
 export const DEVICES: readonly string[] = ['null', 'zero', 'full', 'random', 'urandom', 'tty'];
 
+/**
+ * A look-up may wait while somebody is asked. glibc waits 30 s at most before it asks again, five times at most, resolv.conf(5). musl waits for so long
+ * in all, and for 60 s at most.
+ */
+const RESOLVER_OPTIONS: Readonly<Record<Unknown, string>> = {
+  deny: 'attempts:1 timeout:5',
+  ask: 'attempts:5 timeout:60',
+};
+
 export function etcEntries(
-  { uid, gid }: { readonly uid: number; readonly gid: number },
+  {
+    uid,
+    gid,
+    unknown = 'deny',
+  }: {
+    readonly uid: number;
+    readonly gid: number;
+    readonly unknown?: Unknown | undefined;
+  },
   host: HostFiles,
 ): readonly RootEntry[] {
   const written: Record<(typeof ETC_WRITTEN)[number], string> = {
     passwd: `root:x:0:0:root:/:/bin/false\nplugin:x:${uid}:${gid}:plugin:${PLUGIN_HOME}:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n`,
     group: `root:x:0:\nplugin:x:${gid}:\nnogroup:x:65534:\n`,
     hosts: '127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n',
-    'resolv.conf': 'nameserver 127.0.0.1\noptions attempts:1 timeout:5\n',
+    'resolv.conf': `nameserver 127.0.0.1\noptions ${RESOLVER_OPTIONS[unknown]}\n`,
   };
   return [
     ...ETC_SHOWN.flatMap((name): RootEntry[] => {

@@ -63,6 +63,7 @@ export function planPlugin(
       ownFiles,
       otherHomes: keptHomes.filter((one) => one !== home),
       sizes: config.limits,
+      unknown: config.unknown,
       ...ids,
     },
     hostFiles,

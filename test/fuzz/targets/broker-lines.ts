@@ -113,6 +113,10 @@ function take(line: BrokerLine): string {
     case 'channel_wanted':
       assert.equal(typeof line.plugin + typeof line.session + typeof line.id, 'stringnumbernumber');
       return line.type;
+    case 'asked':
+    case 'ask_ended':
+      assert.equal(typeof line.id + typeof line.plugin, 'numberstring');
+      return line.type;
     case 'ready':
       return line.type;
   }

@@ -42,6 +42,7 @@ test('every key is either live or restarts the plugin', () => {
     allow: ['api.example.com'],
     deny: ['api.example.com'],
     mode: 'audit',
+    unknown: 'ask',
     egress: 'channel',
     visible: ['/srv'],
     writable: ['/srv'],

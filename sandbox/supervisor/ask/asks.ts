@@ -1,0 +1,208 @@
+// The open questions of all plugins, with their answers. A terminal, a control client, a hook and the library answer here, and the first answer
+// wins. Runs in the supervisor. Questions and answers outlive a broker: the next one asks again, and is answered by what is kept.
+import { EventEmitter } from 'node:events';
+import { PosternError } from '../../../shared/errors.js';
+import { ANSWER_KEPT_MS, KEPT_ASKS } from '../../../shared/limits.js';
+import { suggestionFor } from '../../../shared/policy/may-be-asked.js';
+import { quote } from '../../../shared/policy/quote.js';
+import type { ApprovedDestination, BrokerLine } from '../../../shared/protocol/link.js';
+import type { Answerer, AskEnd, AskScope } from '../../../shared/reasons.js';
+import type { AskEnding, AskRequest } from './ask-request.js';
+
+type AskedLine = Extract<BrokerLine, { type: 'asked' }>;
+
+/** What becomes of an answer. */
+export interface AskEnds {
+  /** Tells the running broker. */
+  readonly answer: (plugin: string, id: number, answer: AskEnd, by: Answerer) => void;
+  /** Tells every further broker. */
+  readonly keep: (plugin: string, destination: ApprovedDestination) => void;
+  /** Writes a rule into the file. Missing: there is no file. Rejects if it cannot. */
+  readonly writeRule?: ((plugin: string, rule: string) => Promise<void>) | undefined;
+}
+
+interface Open {
+  readonly request: AskRequest;
+  /** Of a connect(2) whose host is a name. */
+  readonly address: string | null;
+  /** The number of the question in the broker that asks now; undefined if that broker is gone. */
+  brokerId: number | undefined;
+  /** How many brokers had ended before that one. */
+  askedBy: number;
+  readonly timer: NodeJS.Timeout;
+  /** A rule is being written. */
+  settling: boolean;
+}
+
+/** An answer for the broker after the one that asked. */
+interface Kept {
+  readonly answer: AskEnd;
+  readonly by: Answerer;
+  readonly askedBy: number;
+  readonly until: number;
+}
+
+/** Emits `opened` and `closed`, each once for a question. */
+export class Asks extends EventEmitter<{ opened: [AskRequest]; closed: [AskRequest, AskEnding] }> {
+  readonly #ends: AskEnds;
+  readonly #timeoutMs: number;
+  readonly #open = new Map<string, Open>();
+  readonly #kept = new Map<string, Kept>();
+  #next = 1;
+  /** How many brokers have ended. */
+  #brokers = 0;
+
+  /** @param timeoutMs how long a question waits for its answer */
+  constructor(timeoutMs: number, ends: AskEnds) {
+    super();
+    this.#timeoutMs = timeoutMs;
+    this.#ends = ends;
+  }
+
+  /** From the oldest to the newest. */
+  list(): readonly AskRequest[] {
+    return [...this.#open.values()].map(({ request }) => request);
+  }
+
+  /**
+   * Permits what waits.
+   *
+   * @param scope `once`, for this `run`, or as a `rule` in the file
+   * @throws PosternError `no_such_ask` if the question is gone, `rule_not_written` if the rule cannot be written. Then the question stays open
+   */
+  async approve(id: string, scope: AskScope, by: Answerer): Promise<void> {
+    const open = this.#find(id);
+    if (scope === 'rule') await this.#writeRule(open);
+    this.#close(open, { answer: scope, by });
+  }
+
+  /** @throws PosternError `no_such_ask` if the question is gone */
+  deny(id: string, by: Answerer): void {
+    this.#close(this.#find(id), { answer: 'deny', by });
+  }
+
+  /** A broker asks. One that was taken over may say anything. */
+  asked(line: AskedLine): void {
+    const { plugin, id, host, port, door } = line;
+    const key = keyOf(line);
+    const suggestion = suggestionFor(host, port);
+    if (suggestion === undefined) return;
+    // The broker after the one that asked does not know the name that led to an address.
+    const known = [...this.#open.values()].find(
+      ({ request, address, brokerId }) =>
+        keyOf(request) === key ||
+        (brokerId === undefined && keyOf({ plugin, host: address ?? '', port: request.port }) === key),
+    );
+    if (known !== undefined) {
+      known.brokerId = id;
+      known.askedBy = this.#brokers;
+      return;
+    }
+    const kept = this.#kept.get(key);
+    this.#kept.delete(key);
+    if (kept !== undefined && kept.askedBy < this.#brokers && kept.until > performance.now()) {
+      this.#ends.answer(plugin, id, kept.answer, kept.by);
+      return;
+    }
+    if (this.#open.size >= KEPT_ASKS) {
+      this.#ends.answer(plugin, id, 'deny', 'nobody');
+      return;
+    }
+    const since = Date.now();
+    const request: AskRequest = {
+      ...{ id: String(this.#next), plugin, host, port, door, suggestion, since },
+      deadline: since + this.#timeoutMs,
+      pid: line.pid ?? undefined,
+      program: line.program ?? undefined,
+    };
+    this.#next += 1;
+    const late = (): void => this.#close(open, { answer: 'timeout', by: 'nobody' });
+    const open: Open = {
+      ...{ request, address: line.address, brokerId: id, askedBy: this.#brokers, settling: false },
+      timer: setTimeout(late, this.#timeoutMs).unref(),
+    };
+    this.#open.set(request.id, open);
+    this.emit('opened', request);
+  }
+
+  /** The broker waits for an answer no more. */
+  askEnded({ plugin, id }: Extract<BrokerLine, { type: 'ask_ended' }>): void {
+    for (const open of this.#open.values())
+      if (open.request.plugin === plugin && open.brokerId === id) this.#close(open, 'withdrawn');
+  }
+
+  /** The broker is gone. Its questions stay: the next broker asks them again if their callers still wait. */
+  brokerEnded(): void {
+    this.#brokers += 1;
+    for (const open of this.#open.values()) open.brokerId = undefined;
+  }
+
+  /** A plugin is gone: nobody waits for its answers. */
+  pluginEnded(plugin: string): void {
+    for (const open of this.#open.values())
+      if (open.request.plugin === plugin) this.#close(open, 'withdrawn');
+  }
+
+  /** Ends every question without an answer. */
+  close(): void {
+    for (const open of this.#open.values()) this.#close(open, 'withdrawn');
+  }
+
+  #find(id: string): Open {
+    const open = this.#open.get(id);
+    if (open !== undefined && !open.settling) return open;
+    throw new PosternError('no_such_ask', `There is no open question ${quote(id.slice(0, 20))}`, {
+      fix: 'it may have been answered, or its time was over',
+    });
+  }
+
+  async #writeRule(open: Open): Promise<void> {
+    const { plugin, suggestion } = open.request;
+    const { writeRule } = this.#ends;
+    if (writeRule === undefined)
+      throw new PosternError('rule_not_written', 'There is no file to write the rule to', {
+        fix: 'approve it once, or for this run',
+      });
+    open.settling = true;
+    try {
+      await writeRule(plugin, suggestion);
+    } finally {
+      open.settling = false;
+    }
+  }
+
+  /** Once. A rule may be written for a question whose time is over by then. */
+  #close(open: Open, ending: AskEnding): void {
+    const { request, brokerId } = open;
+    if (!this.#open.delete(request.id)) {
+      if (ending !== 'withdrawn' && ending.answer === 'rule') this.#keepApproved(request, 'rule', ending.by);
+      return;
+    }
+    clearTimeout(open.timer);
+    if (ending !== 'withdrawn') {
+      const { answer, by } = ending;
+      if (answer === 'run' || answer === 'rule') this.#keepApproved(request, answer, by);
+      this.#keepAnswer(open, answer, by);
+      if (brokerId !== undefined) this.#ends.answer(request.plugin, brokerId, answer, by);
+    }
+    this.emit('closed', request, ending);
+  }
+
+  #keepApproved({ plugin, host, port }: AskRequest, answer: 'run' | 'rule', by: Answerer): void {
+    this.#ends.keep(plugin, { host, port, answer, by });
+  }
+
+  /** The broker may die before it has acted on it. */
+  #keepAnswer({ request, address, askedBy }: Open, answer: AskEnd, by: Answerer): void {
+    const now = performance.now();
+    for (const [key, { until }] of this.#kept) if (until <= now) this.#kept.delete(key);
+    if (this.#kept.size >= KEPT_ASKS) return;
+    const kept = { answer, by, askedBy, until: now + ANSWER_KEPT_MS };
+    this.#kept.set(keyOf(request), kept);
+    if (address !== null) this.#kept.set(keyOf({ ...request, host: address }), kept);
+  }
+}
+
+function keyOf({ plugin, host, port }: Pick<AskRequest, 'plugin' | 'host' | 'port'>): string {
+  return `${plugin} ${host} ${port}`;
+}

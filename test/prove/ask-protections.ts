@@ -1,0 +1,45 @@
+// The bounds of what an approval opens, and of what a plugin asks.
+import type { Protection } from './protection.js';
+
+export const askProtections: readonly Protection[] = [
+  {
+    name: 'ask: an approval opens no special address',
+    file: 'shared/policy/may-be-asked',
+    right: ".class === 'public'",
+    wrong: ".class !== 'listener'",
+    tests: ['broker/asks'],
+    pattern: 'opens no special address',
+  },
+  {
+    name: 'ask: an approval opens no localhost',
+    file: 'shared/policy/may-be-asked',
+    right: '!isLocalhost(host.name)',
+    wrong: 'true',
+    tests: ['broker/asks'],
+    pattern: 'opens no special address',
+  },
+  {
+    name: 'ask: what a rule denies stays denied',
+    file: 'shared/policy/may-be-asked',
+    right: "(reason !== 'no_rule' && reason !== 'port_not_allowed')",
+    wrong: 'false',
+    tests: ['integration/ask'],
+    pattern: 'what a rule denies.*user',
+  },
+  {
+    name: 'ask: open questions are bounded',
+    file: 'broker/ask/plugin-asks',
+    right: 'this.#open.size >= OPEN_ASKS || ',
+    wrong: '',
+    tests: ['broker/asks'],
+    pattern: 'past a bound',
+  },
+  {
+    name: 'ask: an approval for once is spent',
+    file: 'broker/ask/approvals',
+    right: 'kept.uses -= 1;',
+    wrong: ';',
+    tests: ['integration/ask'],
+    pattern: 'waits, and goes on once.*user',
+  },
+];
