@@ -20,6 +20,7 @@ import { HostsFile } from './names/hosts-file.js';
 import { NameCache } from './names/name-cache.js';
 import { NameServers } from './names/name-servers.js';
 import { NameResolver } from './names/resolve.js';
+import { ResolverSets } from './names/resolver-sets.js';
 import { tellProblem } from './names/watched-file.js';
 import { receivePackets } from './packet-link.js';
 import { Audit } from './record/audit.js';
@@ -83,18 +84,16 @@ async function start(line: Line<'start'>): Promise<void> {
 async function makeSessions({ dnsServers, listeners, auditRoom }: Line<'start'>): Promise<Sessions> {
   const room = new LogRoom(auditRoom, () => link.backlogBytes);
   link.onDrain = () => room.look();
+  const hosts = new HostsFile('/etc/hosts', tellProblem);
   const services = {
     audit: new Audit(link, () => metrics.count('auditEventsDropped', {}), room, tally),
     host: new HostAddresses(listeners),
     metrics,
     ...(await startGuards()),
     descriptors: new DescriptorPool(raiseDescriptorLimit()),
-    names: new NameResolver(
-      new HostsFile('/etc/hosts', tellProblem),
-      new NameCache(new NameServers(dnsServers, tellProblem)),
-    ),
+    names: new NameResolver(hosts, new NameCache(new NameServers(dnsServers, tellProblem))),
   };
-  return new Sessions(services, link);
+  return new Sessions(services, link, new ResolverSets(hosts));
 }
 
 /** From here on the process has no privilege, gains none, and dies with its parent. */

@@ -19,17 +19,20 @@ import { WantedChannels } from './channel/wanted-channels.js';
 import { NO_CONNECTIONS, OpenConnections } from './limit/open-connections.js';
 import { SocketEnds } from './limit/socket-ends.js';
 import type { LineLink } from './line-link.js';
+import type { ResolverSets } from './names/resolver-sets.js';
 import type { ChannelEnds, PluginPacket } from './packet-link.js';
 import { explainDecision } from './request/explain-decision.js';
 import { Plugin } from './request/plugin.js';
 import { RequestMarks } from './request/request-marks.js';
 import type { Services } from './request/services.js';
 import { type TrapEnds, TrapSession } from './trap/trap-session.js';
+import { upstreamOf } from './upstream/upstream.js';
 
 /** Does what the supervisor's lines and packets say. */
 export class Sessions implements SessionEvents<Session> {
   readonly #services: Services;
   readonly #link: LineLink;
+  readonly #resolvers: ResolverSets;
   readonly #plugins = new Map<string, Plugin>();
   readonly #sessions = new Map<number, Session>();
   /** Sessions that have ended, until the supervisor has closed its duplicates of their ends. */
@@ -40,19 +43,22 @@ export class Sessions implements SessionEvents<Session> {
   #ends: SocketEnds | undefined;
   #asks = 0;
 
-  constructor(services: Services, link: LineLink) {
+  constructor(services: Services, link: LineLink, resolvers: ResolverSets) {
+    this.#resolvers = resolvers;
     this.#services = services;
     this.#link = link;
   }
 
   /** Puts a plugin's rules in force. If one is invalid, the former rules stay, and the supervisor gets the problems. */
   configure(line: SupervisorLine & { readonly type: 'plugin' }): void {
-    const { plugin: name, allow, deny, mode, limits, mark, unknown, approved = [] } = line;
+    const { plugin: name, allow, deny, mode, limits, via, mark, unknown, approved = [] } = line;
     const plugin = this.#plugin(name);
     plugin.turn.onTake = () => this.#marks.note(mark);
     const compiled = compilePolicy({ allow, deny, mode });
     if (compiled.ok) {
-      plugin.configure(compiled.policy, limits);
+      plugin.configure(compiled.policy, limits, via && upstreamOf(via));
+      const { resolvers, source = [] } = via ?? {};
+      plugin.names = this.#resolvers.use(name, resolvers && { servers: resolvers, from: source });
       const isOpen = (asked: Asked): boolean => {
         const host = this.#services.host.context();
         const verdict = judgeRequest(compiled.policy, asked, host);
@@ -95,6 +101,7 @@ export class Sessions implements SessionEvents<Session> {
     const plugin = this.#plugins.get(name);
     if (plugin === undefined) return;
     this.#plugins.delete(name);
+    this.#resolvers.use(name, undefined);
     this.#endSessions(plugin);
     this.#services.audit.flush();
     this.#wanted.forget(plugin);

@@ -70,6 +70,12 @@ export const ERROR_CODES = {
     what: 'A rule cannot be read.',
     fix: 'Correct the rule as the message says. docs/rules.md describes the forms.',
   },
+  bad_via: {
+    in: 'supervisor',
+    status: 125,
+    what: 'What `via` names cannot be used: a proxy, its credentials, a source address or a resolver.',
+    fix: 'Correct it as the message says. docs/how-to/proxy.md has examples.',
+  },
   broker_failed: {
     in: 'supervisor',
     status: 125,

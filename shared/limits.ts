@@ -97,6 +97,15 @@ export const SOCKET_LINKS: number = 8;
 /** Connect attempts under way at the same time. Each holds a descriptor. */
 export const CONCURRENT_ATTEMPTS: number = 6;
 
+/** What a proxy may send before a tunnel is open: all heads of HTTP together. */
+export const MAX_PROXY_HEAD_BYTES: number = 16 * 1024;
+/** How long connect(2) of a non-blocking socket waits for a proxy: its program serves nobody else meanwhile. */
+export const PROXY_PATIENCE_MS: number = 1_000;
+/** Addresses of a name that a proxy is asked for, one after the other, while it cannot reach them. */
+export const MAX_PROXY_TARGETS: number = 4;
+/** The file with the credentials for a proxy. */
+export const MAX_CREDENTIALS_BYTES: number = 1024;
+
 /** Descriptors of the broker, and how many of them stay for the broker itself. Plugins share the others. */
 export const BROKER_DESCRIPTORS: number = 16_384;
 export const RESERVED_DESCRIPTORS: number = 512;

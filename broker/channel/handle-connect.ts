@@ -8,10 +8,16 @@ import type { Claim } from '../limit/open-connections.js';
 import type { RequestLife } from '../limit/request-life.js';
 import { account, type Ending } from '../request/account.js';
 import { admitConnection } from '../request/admit-connection.js';
-import { connect } from '../request/connect.js';
 import { connectSocket } from '../request/connect-socket.js';
+import { connectUpstream } from '../request/connect-upstream.js';
 import { decideRequest } from '../request/decide-request.js';
-import { earlyReply, limitReply, outcomeReply, refusalReply } from '../request/failure-reply.js';
+import {
+  earlyReply,
+  limitReply,
+  outcomeReply,
+  proxyProblem,
+  refusalReply,
+} from '../request/failure-reply.js';
 import type { Judgement } from '../request/judgement.js';
 import type { Plugin } from '../request/plugin.js';
 import { refuseQueued } from '../request/refuse-queued.js';
@@ -118,33 +124,41 @@ function connectToAddress(
 }
 
 function connectAndHandOver(
-  { audit }: Services,
+  services: Services,
   requester: Requester,
   request: ConnectRequest,
-  { decision }: Judgement,
+  judgement: Judgement,
   life: RequestLife,
   claim: Claim | undefined,
 ): NowOrLater<Ending> {
+  const { audit } = services;
+  const { decision } = judgement;
   const start = life.ended === undefined ? performance.now() : undefined;
-  const pending = connect(decision.dial, decision.port, life, requester.plugin.descriptors);
-  return andThen(pending, (connection) => {
+  const pending = connectUpstream(services, requester.plugin, judgement, life);
+  return andThen(pending, ({ connection, passage }) => {
     const connectMs = start === undefined ? null : performance.now() - start;
     const dialed = connection.address?.text ?? null;
     if (connection.outcome === 'connected') {
-      claim?.hold(connection.socket, { bytes: connection.address.bytes, port: decision.port });
+      claim?.hold(connection.socket, connection.peer);
       audit.owe();
       return andThen(handOver(requester, request.id, connection.socket), (left) => ({
         outcome: left ? ('connected' as const) : ('canceled' as const),
-        dialed,
-        connectMs,
-        isOwed: true,
+        ...{ dialed, connectMs, passage, isOwed: true },
       }));
     }
+    const { outcome, errno, cause } = connection;
     // Before the answer, or the plugin's next request may find the place taken.
     claim?.release();
     audit.owe();
-    void requester.answer(outcomeReply(request.id, decision, connection.outcome, connection.errno));
-    return { outcome: connection.outcome, dialed, connectMs, isOwed: true };
+    void requester.answer(outcomeReply(request.id, decision, outcome, errno, cause));
+    return {
+      outcome,
+      dialed,
+      connectMs,
+      passage,
+      problem: passage && proxyProblem(decision, passage, cause),
+      isOwed: true,
+    };
   });
 }
 

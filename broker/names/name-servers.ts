@@ -4,7 +4,7 @@ import { type RecordWithTtl, Resolver } from 'node:dns';
 import { isIP } from 'node:net';
 import { DNS_ANSWERS, DNS_TIMEOUT_MS, MAX_RESOLV_CONF_BYTES, PATIENT_AFTER_MS } from '../../shared/limits.js';
 import { type Address, parseAddress } from '../../shared/policy/address.js';
-import { ResolverPool } from './resolver-pool.js';
+import { leaveFrom, ResolverPool } from './resolver-pool.js';
 import { WatchedFile } from './watched-file.js';
 
 /** A server's answer for one name and family. `nodata`: the name exists, but has no address of the family. */
@@ -42,20 +42,24 @@ const OWN_SERVER = '127.0.0.1';
 export class NameServers implements NameSource {
   readonly #file: WatchedFile | undefined;
   #servers: readonly string[];
+  readonly #from: readonly string[];
   #pool: ResolverPool;
 
   /**
    * @param servers instead of those in the file
    * @param onProblem takes lines for the operator: the file cannot be used, and the former one stays in force
+   * @param from addresses that the questions leave from, one of each family at most
    * @throws TypeError for a server that is no `ADDRESS` or `ADDRESS:PORT`
    */
   constructor(
     servers?: readonly string[],
     onProblem: (text: string) => void = () => {},
     path: string = RESOLV_CONF,
+    from: readonly string[] = [],
   ) {
+    this.#from = from;
     this.#servers = servers ?? [OWN_SERVER];
-    this.#pool = new ResolverPool(this.#servers);
+    this.#pool = new ResolverPool(this.#servers, from);
     this.#file = servers === undefined ? new WatchedFile(path, MAX_RESOLV_CONF_BYTES, onProblem) : undefined;
     this.#renew();
   }
@@ -93,7 +97,7 @@ export class NameServers implements NameSource {
       const limit = setTimeout(() => finish({ kind: 'timeout' }), DNS_TIMEOUT_MS);
       const delay = setTimeout(() => {
         open += servers.length;
-        patient.push(...servers.map(makePatientResolver));
+        patient.push(...servers.map((server) => makePatientResolver(server, this.#from)));
         for (const resolver of patient) question(resolver, name, family, take);
       }, PATIENT_AFTER_MS);
       open += 1;
@@ -107,7 +111,7 @@ export class NameServers implements NameSource {
       const servers = parseResolvConf(text);
       if (servers.length === 0) return false;
       this.#servers = servers;
-      this.#pool = new ResolverPool(servers);
+      this.#pool = new ResolverPool(servers, this.#from);
       return true;
     });
   }
@@ -132,9 +136,10 @@ function question(
  * Asks one server once, and waits as long as a question may take. c-ares drops the answer to a try that it has given up, and gives up the tries
  * of a server that was quick before very soon. A new resolver remembers no server.
  */
-function makePatientResolver(server: string): Resolver {
+function makePatientResolver(server: string, from: readonly string[]): Resolver {
   const resolver = new Resolver({ timeout: DNS_TIMEOUT_MS, tries: 1 });
   resolver.setServers([server]);
+  leaveFrom(resolver, from);
   return resolver;
 }
 

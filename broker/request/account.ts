@@ -3,6 +3,8 @@ import type { AuditFields } from '../../shared/protocol/audit-events.js';
 import type { Outcome } from '../../shared/reasons.js';
 import { CHANNEL, type Origin } from '../record/origin.js';
 import { answerFields, answerWords } from './answer-fields.js';
+
+import type { Passage } from './connect-upstream.js';
 import { dnsMessage } from './failure-reply.js';
 import type { Judgement } from './judgement.js';
 import type { Plugin } from './plugin.js';
@@ -14,10 +16,12 @@ export interface Ending {
   /** The address that answered, or whose errno the plugin got. Of a socket: its path without links. */
   readonly dialed: string | null;
   readonly connectMs: number | null;
+  /** The way through a proxy. Then `dialed` is the proxy's address. */
+  readonly passage?: Passage | undefined;
   /** Whether its event was counted before the plugin had the connection, with {@link Audit.owe}. */
   readonly isOwed?: boolean;
-  /** What the outcome does not say, as a sentence for the operator: why a socket of the host was not connected. */
-  readonly problem?: string;
+  /** What the outcome does not say, as a sentence for the operator: why a socket of the host was not connected, or what the proxy did. */
+  readonly problem?: string | undefined;
 }
 
 /** The plugin has a socket that still connects. The broker looks no further, and the connection may be made later. */
@@ -98,6 +102,7 @@ function describe(
     outcome: ending?.outcome ?? null,
     policy_hash: policy?.hash ?? null,
     ...answerFields(answered),
+    ...ending?.passage,
   };
   if (decision.decision === 'allow')
     return ending?.problem === undefined ? event : { ...event, message: ending.problem };

@@ -12,7 +12,7 @@ export function askFamily(
   family: 4 | 6,
 ): FamilyAnswer | undefined | Promise<FamilyAnswer> {
   if (!plugin.questions.admit()) return undefined;
-  const pending = services.names.resolveFamily(name, family, plugin.descriptors);
+  const pending = (plugin.names ?? services.names).resolveFamily(name, family, plugin.descriptors);
   if (pending === undefined) plugin.metrics.count('limitRejections', { limit: 'descriptors' });
   return pending instanceof Promise ? awaitAnswer(services, plugin.questions.track(pending)) : pending;
 }

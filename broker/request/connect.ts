@@ -14,17 +14,35 @@ import type { DescriptorShare } from '../limit/descriptor-shares.js';
 import { EARLY_ERRNO, type EarlyEnd, type RequestLife } from '../limit/request-life.js';
 import { interleaveFamilies } from '../names/interleave-families.js';
 import { outcomeOf } from './connect-outcome.js';
+import { endpointOf } from './endpoint-of.js';
 
 /** How a connect ended. The caller owns the socket. */
 export type Connection =
-  | { readonly outcome: 'connected'; readonly socket: OwnedFd; readonly address: Address }
+  | {
+      readonly outcome: 'connected';
+      readonly socket: OwnedFd;
+      /** Of the peer, or of the proxy. */
+      readonly address: Address;
+      /** As the socket's own family writes that address. */
+      readonly peer: Endpoint;
+    }
   | {
       readonly outcome: Exclude<Outcome, 'connected'>;
       /** errno's name. */
       readonly errno: string;
       /** The one whose errno it is, or that had not answered yet. Missing if nothing was dialled. */
       readonly address: Address | undefined;
+      /** What the errno does not say. */
+      readonly cause?: string | undefined;
     };
+
+/** How the sockets of a connect are made. */
+export interface SocketForm {
+  /** The family of the socket for an address. By default that of the address. */
+  readonly familyFor?: ((address: Address) => 4 | 6) | undefined;
+  /** Is called for each socket before it connects. @returns 0, or minus errno */
+  readonly prepare?: ((socket: OwnedFd, family: 4 | 6, address: Address) => number) | undefined;
+}
 
 const { EINPROGRESS, ECONNRESET, ECONNABORTED, EISCONN, EINVAL } = constants.errno;
 /** Results of settleConnect() on a connected socket. */
@@ -37,6 +55,7 @@ const SETTLED: readonly number[] = [0, -EISCONN, -EINVAL];
  * @param port 1 to 65535
  * @param life ends the attempts early: `canceled`, or `timeout` when the request's time is over
  * @param descriptors counts the sockets. Beyond its share, one attempt follows the other
+ * @param form of the sockets
  * @returns at once if the result is known at once (loopback), else a promise
  */
 export function connect(
@@ -44,9 +63,10 @@ export function connect(
   port: number,
   life: RequestLife,
   descriptors: DescriptorShare,
+  form: SocketForm = {},
 ): Connection | Promise<Connection> {
   if (life.ended !== undefined) return endedEarly(life.ended);
-  const race = new Race(interleaveFamilies(addresses), port, descriptors);
+  const race = new Race(interleaveFamilies(addresses), port, descriptors, form);
   race.startNext();
   if (race.result !== undefined) return race.result;
   return new Promise((resolve) => {
@@ -74,12 +94,14 @@ class Race {
   readonly #addresses: readonly Address[];
   readonly #port: number;
   readonly #descriptors: DescriptorShare;
+  readonly #form: SocketForm;
   readonly #waiting = new Map<OwnedFd, Attempt>();
   #next = 0;
   #timer: NodeJS.Timeout | undefined;
   #failure: { readonly errno: number; readonly address: Address } | undefined;
 
-  constructor(addresses: readonly Address[], port: number, descriptors: DescriptorShare) {
+  constructor(addresses: readonly Address[], port: number, descriptors: DescriptorShare, form: SocketForm) {
+    this.#form = form;
     this.#descriptors = descriptors;
     this.#addresses = addresses;
     this.#port = port;
@@ -122,21 +144,24 @@ class Race {
   }
 
   #attempt(address: Address): 'done' | 'waits' {
-    const socket = tcpSocket(address.family);
+    const family = this.#form.familyFor?.(address) ?? address.family;
+    const socket = tcpSocket(family);
     if (typeof socket === 'number') {
       this.#note(-socket, address);
       return 'done';
     }
     this.#descriptors.hold(socket);
-    const started = startConnect(socket.number, { bytes: address.bytes, port: this.#port });
+    const peer = endpointOf(address, this.#port, family);
+    const prepared = this.#form.prepare?.(socket, family, address) ?? 0;
+    const started = prepared < 0 ? prepared : startConnect(socket.number, peer);
     if (started < 0 && started !== -EINPROGRESS) {
       socket.close();
       this.#note(-started, address);
       return 'done';
     }
-    if (this.#hasEnded(socket, address)) return 'done';
+    if (this.#hasEnded(socket, address, peer)) return 'done';
     const watch = new Watch(socket.number, () => {
-      if (!this.#hasEnded(socket, address)) return;
+      if (!this.#hasEnded(socket, address, peer)) return;
       if (this.result === undefined) this.startNext();
     });
     this.#waiting.set(socket, { address, watch });
@@ -144,10 +169,10 @@ class Race {
     return 'waits';
   }
 
-  /** @returns undefined if the socket is connected to the address, and settled */
-  #failureOf(socket: OwnedFd, address: Address, peer: Endpoint | undefined): number | undefined {
+  /** @returns undefined if the socket is connected to the wanted peer, and settled */
+  #failureOf(socket: OwnedFd, wanted: Endpoint, peer: Endpoint | undefined): number | undefined {
     if (peer === undefined) return -takeSocketError(socket.number) || ECONNRESET;
-    if (!isSameEndpoint(peer, { bytes: address.bytes, port: this.#port })) return ECONNABORTED;
+    if (!isSameEndpoint(peer, wanted)) return ECONNABORTED;
     // If it were not settled, the plugin's first connect(2) on it would return 0 for any address. A reset that came meanwhile shows here,
     // and only here.
     const settled = settleConnect(socket.number);
@@ -155,14 +180,14 @@ class Race {
   }
 
   /** Whether the attempt has ended. getpeername(2) names a peer only in a connected state. */
-  #hasEnded(socket: OwnedFd, address: Address): boolean {
+  #hasEnded(socket: OwnedFd, address: Address, wanted: Endpoint): boolean {
     const peer = peerOf(socket.number);
     if (peer === undefined && !writableNow(socket.number)) return false;
     this.#waiting.get(socket)?.watch.close();
     this.#waiting.delete(socket);
-    const errno = this.#failureOf(socket, address, peer);
+    const errno = this.#failureOf(socket, wanted, peer);
     if (errno === undefined) {
-      this.finish({ outcome: 'connected', socket, address });
+      this.finish({ outcome: 'connected', socket, address, peer: wanted });
       return true;
     }
     socket.close();

@@ -59,7 +59,7 @@ async function decideName(
   const { name: host, port } = verdict;
   if (!plugin.questions.admit()) return denial('rate_limited', { host, port }, policy);
   const asked = performance.now();
-  const pending = services.names.resolve(host, plugin.descriptors);
+  const pending = (plugin.names ?? services.names).resolve(host, plugin.descriptors);
   if (pending === undefined)
     return refuseDescriptor(plugin, denial('concurrency_limited', { host, port }, policy));
   const resolution =

@@ -54,7 +54,8 @@ async function judgeOwnConnect(
 ): Promise<Explained> {
   const context = services.host.context();
   const name = line.resolved === undefined ? nameToAsk(policy, line, context) : undefined;
-  const pending = name === undefined ? undefined : services.names.resolve(name, plugin.descriptors);
+  const pending =
+    name === undefined ? undefined : (plugin.names ?? services.names).resolve(name, plugin.descriptors);
   if (name !== undefined && pending === undefined) {
     const { decision } = refuseDescriptor(plugin, denial('concurrency_limited', line, policy));
     return { decision, fates: [] };

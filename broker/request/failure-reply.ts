@@ -1,9 +1,11 @@
 // The replies to a plugin that gets no connection. They never hold an address that a name resolved to. Runs in the broker.
 import { quoteDestination } from '../../shared/policy/make-decision.js';
 import { pluginRefusal } from '../../shared/policy/plugin-refusal.js';
+import { quote } from '../../shared/policy/quote.js';
 import type { FailureReply } from '../../shared/protocol/messages.js';
 import type { Outcome } from '../../shared/reasons.js';
 import { EARLY_ERRNO, type EarlyEnd } from '../limit/request-life.js';
+import type { Passage } from './connect-upstream.js';
 import type { Destination, Judgement } from './judgement.js';
 
 const DNS_FAILURES = {
@@ -51,6 +53,15 @@ export function outcomeReply(
 ): FailureReply {
   const message = `Cannot connect to ${quoteDestination(host, port)}: ${cause}`;
   return { id, ok: false, errno, reason: outcome, message };
+}
+
+/** What a proxy did, for the operator. @param cause of a connection that the proxy did not make */
+export function proxyProblem(
+  { host, port }: Destination,
+  { via }: Passage,
+  cause = 'the proxy was not waited for',
+): string {
+  return `Cannot connect to ${quoteDestination(host, port)} by ${quote(via)}: ${cause}`;
 }
 
 /** The reply to a request that ended before anything was dialled. */

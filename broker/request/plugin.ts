@@ -10,10 +10,12 @@ import type { ConnectionPlaces } from '../limit/open-connections.js';
 import { OpenQuestions } from '../limit/open-questions.js';
 import { RequestQueue } from '../limit/request-queue.js';
 import { TurnShare } from '../limit/turn-share.js';
+import type { NameResolver } from '../names/resolve.js';
 import type { Audit } from '../record/audit.js';
 import type { METRICS } from '../record/metric-table.js';
 import type { Metrics } from '../record/metrics.js';
 import { StallBudget } from '../stall/stall-budget.js';
+import { STRAIGHT, type Upstream } from '../upstream/upstream.js';
 import { RememberedVerdicts } from './remembered-verdicts.js';
 
 const DEFAULT_LIMITS: Limits = limitsOf({});
@@ -24,6 +26,10 @@ export class Plugin {
   readonly name: string;
   readonly metrics: PluginMetrics<typeof METRICS>;
   policy: Policy | undefined;
+  /** How its connections leave this host. */
+  upstream: Upstream = STRAIGHT;
+  /** The resolver of its own DNS servers. Missing: that of all plugins. */
+  names: NameResolver | undefined;
   readonly turn: TurnShare = new TurnShare();
   /** Its part of the broker's descriptors. */
   readonly descriptors: DescriptorShare;
@@ -82,9 +88,10 @@ export class Plugin {
     this.stall = new StallBudget(onSlow, descriptors, { now: () => performance.now(), hasNeighbours });
   }
 
-  /** Puts rules and limits in force for later requests. */
-  configure(policy: Policy, limits: Limits): void {
+  /** Puts rules, limits and the way out in force for later requests. */
+  configure(policy: Policy, limits: Limits, upstream: Upstream = STRAIGHT): void {
     this.policy = policy;
+    this.upstream = upstream;
     this.metrics.set('policyRules', { list: 'allow' }, policy.counts.allow);
     this.metrics.set('policyRules', { list: 'deny' }, policy.counts.deny);
     this.#audit.limit(this.name, limits.logLinesPerSecond, () =>

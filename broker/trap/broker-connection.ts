@@ -13,6 +13,7 @@ import { RequestLife } from '../limit/request-life.js';
 import { account } from '../request/account.js';
 import { type Admission, admitConnection } from '../request/admit-connection.js';
 import type { Judgement } from '../request/judgement.js';
+import { proxyTargets } from '../request/proxy-targets.js';
 import { refuseQueued } from '../request/refuse-queued.js';
 import { askAboutConnect, awaitAnswer } from './await-answer.js';
 import type { BrokeredConnect, InetAddress } from './brokered-connect.js';
@@ -21,6 +22,7 @@ import { decideGranted } from './decide-granted.js';
 import { SettlingConnect } from './settling-connect.js';
 import type { TrapContext } from './trap-context.js';
 import type { TrappedSocket } from './trapped-socket.js';
+import { tunnelAndPlace } from './tunnel-and-place.js';
 import { interruptedResult } from './waiting-calls.js';
 
 const { EACCES, EAGAIN, ECONNABORTED, ETIMEDOUT } = constants.errno;
@@ -139,7 +141,12 @@ function carryOut(connect: BrokeredConnect, { judgement, claim }: Admission): No
     call.end(reason === 'concurrency_limited' ? -EAGAIN : -EACCES, 'refused');
     return undefined;
   }
-  return andThen(connectAndPlace(connect, target, port, claim), (ending) => {
+  const { proxy } = plugin.upstream;
+  const byProxy = proxy !== undefined && proxyTargets(proxy, judgement, services.host.context()).length > 0;
+  const placing = byProxy
+    ? tunnelAndPlace(connect, judgement, claim)
+    : connectAndPlace(connect, target, port, claim);
+  return andThen(placing, (ending) => {
     if (!(ending instanceof SettlingConnect)) account(services, plugin, judgement, ending, origin);
     // The turn is over. How the connection ends matters to the account alone.
     else void ending.end().then((end) => account(services, plugin, judgement, end, origin));

@@ -1,6 +1,5 @@
 // The progress of a dial for a trapped call: its peer, or why it failed. Runs in the broker.
 import { constants } from 'node:os';
-import type { Address } from '../../shared/policy/address.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import { type Endpoint, isSameEndpoint } from '../../shared/sys/sockaddr.js';
 import { peerOf, writableNow } from '../../shared/sys/socket.js';
@@ -66,13 +65,4 @@ export function awaitDial(
     waiting.add(call, finish);
     life.whenEnded(() => finish(-ETIMEDOUT));
   });
-}
-
-/** @param ofSocket the socket's family: an IPv4 address is mapped for an IPv6 socket */
-export function endpointOf({ family, bytes }: Address, port: number, ofSocket: 4 | 6): Endpoint {
-  if (ofSocket === family) return { bytes, port };
-  const mapped = new Uint8Array(16);
-  mapped.set([0xff, 0xff], 10);
-  mapped.set(bytes, 12);
-  return { bytes: mapped, port };
 }

@@ -11,6 +11,7 @@ import {
   VARIABLE_NAME,
 } from '../../shared/config/plugin-config.js';
 import { resolveListeners } from '../../shared/config/resolve-listeners.js';
+import { RESOLVES, type Resolves } from '../../shared/config/via-config.js';
 import { PosternError } from '../../shared/errors.js';
 import { shellWord } from '../host/shell-word.js';
 import { outsideEnvironment } from '../supervisor/start/outside-environment.js';
@@ -19,6 +20,7 @@ import { dnsOption } from './dns-option.js';
 import { LIMIT_NAMES, parseLimits } from './limit-option.js';
 import { repeatable } from './repeatable.js';
 import { addRuleOptions, type RuleOptions, rulesOf } from './rule-options.js';
+import { viaOf } from './via-options.js';
 
 export interface RunOptions extends RuleOptions {
   readonly name?: string;
@@ -36,6 +38,10 @@ export interface RunOptions extends RuleOptions {
   readonly metrics?: string;
   readonly audit?: string;
   readonly dns: readonly string[];
+  readonly via?: string;
+  readonly viaCredentials?: string;
+  readonly viaResolve?: Resolves;
+  readonly viaSource: readonly string[];
 }
 
 /** Every option but --mode. */
@@ -68,10 +74,14 @@ export function addRunOptions(command: Command): Command {
     .option('--metrics <addr>', 'serve Prometheus metrics on HOST:PORT')
     .option('--audit <file>', 'append audit events to a file, or - for stderr')
     .addOption(dnsOption())
+    .option('--via <url>', 'connect by a proxy: http://HOST:PORT or socks5://HOST:PORT')
+    .option('--via-credentials <file>', 'a file with USER:PASSWORD for that proxy')
+    .addOption(new Option('--via-resolve <who>', 'who resolves names behind a proxy').choices(RESOLVES))
+    .addOption(repeatable('--via-source <addr>', 'connect from this address of the host'))
     .passThroughOptions();
 }
 
-/** @throws PosternError `bad_name`, `bad_rules`, `bad_home`, `bad_limit`, `listen_address`, `bad_environment`; ConfigError for a file of rules */
+/** @throws PosternError `bad_name`, `bad_rules`, `bad_home`, `bad_limit`, `listen_address`, `bad_environment`, `bad_via`; ConfigError for a file of rules */
 export async function pluginOf(
   command: readonly string[],
   options: RunOptions,
@@ -99,6 +109,7 @@ export async function pluginOf(
     limits: limitsOf(boundable(parseLimits(options.limit), options)),
     addedCalls: addedCalls(options),
     listen: listenersOf(options.listen),
+    via: viaOf(options),
   };
 }
 

@@ -3,10 +3,11 @@ import type { PluginConfig } from '../../shared/config/plugin-config.js';
 import type { BrokerProcess } from './broker/broker-process.js';
 import type { PluginLine } from './broker/configure-plugin.js';
 import type { Records } from './record/records.js';
+import { viaLine } from './via/via-line.js';
 
 /**
  * @returns when the rules of every plugin are in force
- * @throws PosternError `broker_failed`, `bad_rules`
+ * @throws PosternError `broker_failed`, `bad_rules`, `bad_via`
  */
 export async function startBroker(
   broker: BrokerProcess,
@@ -19,7 +20,24 @@ export async function startBroker(
   records.rulesLoaded(true);
 }
 
-/** What the broker has to know of a plugin. */
-export function lineOf({ name, allow, deny, mode, limits, unknown }: PluginConfig): PluginLine {
-  return { type: 'plugin', plugin: name, allow, deny, mode, limits, unknown };
+/** By configuration: credentials are read once for each, and a pipe can be read only once. */
+const lines = new WeakMap<PluginConfig, PluginLine>();
+
+/** What the broker has to know of a plugin. @throws PosternError `bad_via` */
+export function lineOf(plugin: PluginConfig): PluginLine {
+  const known = lines.get(plugin);
+  if (known !== undefined) return known;
+  const { name, allow, deny, mode, limits, unknown, via } = plugin;
+  const line: PluginLine = {
+    type: 'plugin',
+    plugin: name,
+    allow,
+    deny,
+    mode,
+    limits,
+    unknown,
+    via: viaLine(via),
+  };
+  lines.set(plugin, line);
+  return line;
 }

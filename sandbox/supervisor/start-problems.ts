@@ -16,6 +16,7 @@ import { startedFiles } from './root/started-files.js';
 import { planPlugin, type StartHost } from './start/plan-plugin.js';
 import { refuseOwnPipes } from './start/refuse-own-pipes.js';
 import { refuseWritable } from './start/refuse-writable.js';
+import { viaProblems } from './via/via-problems.js';
 
 /** The ids inside only show in /etc/passwd. */
 const ANY_IDS = { uid: 1000, gid: 1000 };
@@ -39,7 +40,8 @@ export function startHostOf(plugins: readonly PluginConfig[], own: OwnFiles): St
   const keptHomes = [...new Set(plugins.flatMap(({ home }) => (home === undefined ? [] : [homeAt(home)])))];
   const real = (path: string): string => hostFiles.real(path) ?? path;
   const written = [...plugins.flatMap(({ writable }) => writable.map(real)), ...keptHomes];
-  return { keptHomes, written, ownFiles: own.files };
+  const secrets = plugins.flatMap(({ via }) => via?.credentialsFile ?? []);
+  return { keptHomes, written, ownFiles: own.files, secrets: [...new Set(secrets)] };
 }
 
 /** What is refused before any plugin starts: each mistake of each plugin. */
@@ -66,9 +68,19 @@ export function startProblems(plugins: readonly PluginConfig[], own: OwnFiles): 
     ...places,
     ...homes,
     ...paths,
+    ...viaProblems(plugins),
+    ...seenCredentials(plugins, startHostOf(plugins, own)),
     ...apartProblems(homed, own, startedFiles),
     ...laterConfigProblems(homed, own.read ?? [], hostFiles),
   ];
+}
+
+/** A plugin that runs gets other credentials without a start, so each plugin is looked at before. */
+function seenCredentials(plugins: readonly PluginConfig[], host: StartHost): readonly StartProblem[] {
+  if (host.secrets.length === 0) return [];
+  return plugins
+    .flatMap((plugin) => refusedBy(plugin.name, () => planPlugin(plugin, ANY_IDS, host)) ?? [])
+    .filter(({ code }) => code === 'bad_via');
 }
 
 /** What only the start of the plugin itself refuses: it looks at its program, and through all that it would write. */

@@ -4,6 +4,7 @@ import { realpathSync, type Stats, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { checkCalls } from './check-calls.js';
 import { checkListenPlaces } from './check-listen-places.js';
+import { checkVia } from './check-via.js';
 import { didYouMean } from './closest.js';
 import type { ConfigProblem } from './config-problem.js';
 import { isNameServer } from './name-server.js';
@@ -40,6 +41,7 @@ export function checkValues(source: YamlSource, absolute: (path: string) => stri
       ...checkListeners(source, at, absolute('.')),
       ...checkReady(source, at),
       ...checkCalls(source, at),
+      ...checkVia(source, at, absolute),
     );
   }
   return [

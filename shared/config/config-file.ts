@@ -2,6 +2,7 @@
 import type { Mode } from '../reasons.js';
 import type { WrittenLimits } from './limit-forms.js';
 import type { PluginKind, StopSignal, Unknown } from './plugin-config.js';
+import type { WrittenVia } from './via-schema.js';
 
 /** Where audit events go unless the file says otherwise. */
 export const DEFAULT_AUDIT = 'stderr';
@@ -49,6 +50,7 @@ export interface DefaultKeys extends RuleFile {
     | { readonly signal?: StopSignal | undefined; readonly grace_ms?: number | undefined }
     | undefined;
   readonly limits?: WrittenLimits | undefined;
+  readonly via?: WrittenVia | undefined;
   readonly seccomp?:
     | {
         readonly allow?: readonly string[] | undefined;

@@ -15,6 +15,7 @@ import {
 } from './config-file.js';
 import { LIMIT_FORMS, type LimitForm } from './limit-forms.js';
 import { KINDS, PLUGIN_NAME, plainPlugin, STOP_SIGNALS, UNKNOWN, VARIABLE_NAME } from './plugin-config.js';
+import { viaSchema } from './via-schema.js';
 
 /** A plugin as it is if nothing is written. */
 const PLAIN = plainPlugin('', []);
@@ -109,6 +110,7 @@ const shared = {
     )
     .describe('What the plugin sees of the host besides the system, its program and its working directory.')
     .optional(),
+  via: viaSchema,
   restart: z
     .strictObject(
       {

@@ -1,6 +1,7 @@
 // Merges the keys of a plugin with those of `defaults`: lists are joined, maps merged key by key, single values replaced. Pure.
 import type { DefaultKeys, PluginKeys } from './config-file.js';
 import { limitsOf } from './limit-forms.js';
+import { mergeVia } from './merge-via.js';
 import { type PluginConfig, plainPlugin } from './plugin-config.js';
 
 /**
@@ -50,6 +51,7 @@ export function mergeDefaults(
       maxDelayMs: restart.max_delay_ms ?? plain.restart.maxDelayMs,
       resetAfterMs: restart.reset_after_ms ?? plain.restart.resetAfterMs,
     },
+    via: mergeVia(plugin.via, defaults.via, absolute),
     limits: limitsOf({ ...defaults.limits, ...plugin.limits }),
     addedCalls: [...new Set([...calls('allow'), ...calls('unsafe_allow')])],
   };

@@ -2,6 +2,7 @@
 import { STOP_TIMEOUT_MS } from '../limits.js';
 import type { Mode } from '../reasons.js';
 import { type Limits, limitsOf } from './limit-forms.js';
+import type { ViaConfig } from './via-config.js';
 
 /** A listening socket: its name (LISTEN_FDNAMES) and its address: `127.0.0.1:8080`, `[::1]:8080` or an absolute path. */
 export interface ListenConfig {
@@ -80,6 +81,8 @@ export interface PluginConfig {
   /** Missing: a service is ready once its program has begun, a job once it has ended well. */
   readonly ready?: ReadyConfig | undefined;
   readonly stop: StopConfig;
+  /** How its connections leave this host. Missing: straight, from any address. */
+  readonly via?: ViaConfig | undefined;
   readonly restart: RestartConfig;
   readonly limits: Limits;
   /** System calls in addition to those of every plugin; see call-forms.ts. */

@@ -66,6 +66,11 @@ export const AUDIT_FIELDS = {
     type: 'string',
     what: 'The address that was connected, or whose error was returned. Of a socket: its path without links. Null where there was no attempt.',
   },
+  via: {
+    type: 'string',
+    what: 'The proxy of the connection, without its credentials. `dialed` is its address. Missing where the broker connects by itself.',
+  },
+  tunnel: { type: 'string', what: 'What the proxy was asked to connect to.' },
   dns_ms: {
     type: 'number',
     unit: 'milliseconds',
@@ -125,6 +130,8 @@ const DECISION_FIELDS = [
   'connect_ms',
   'outcome',
   'policy_hash',
+  'via',
+  'tunnel',
   'message',
   'suggestion',
   'answer',
@@ -150,14 +157,14 @@ export const AUDIT_EVENTS = {
     what: 'The broker decided on a connection. A permitted one has its line when the attempt is over.',
     fields: DECISION_FIELDS as typeof DECISION_FIELDS,
     nullable: DECISION_NULLABLE as typeof DECISION_NULLABLE,
-    optional: ['message', 'suggestion', 'answer', 'answered_by'],
+    optional: ['via', 'tunnel', 'message', 'suggestion', 'answer', 'answered_by'],
     always: {},
   },
   explain: {
     what: 'A plugin asked over its channel how the broker would decide. Nothing was connected, and no metric counts it.',
     fields: DECISION_FIELDS as typeof DECISION_FIELDS,
     nullable: DECISION_NULLABLE as typeof DECISION_NULLABLE,
-    optional: ['message', 'suggestion', 'answer', 'answered_by'],
+    optional: ['via', 'tunnel', 'message', 'suggestion', 'answer', 'answered_by'],
     always: {},
   },
   question: {

@@ -2,6 +2,7 @@
 // supervisor checks what it reads, since the broker parses hostile bytes and may have been taken over.
 import type { LimitWord } from '../config/counted-limits.js';
 import type { Limits } from '../config/limit-forms.js';
+import type { ViaLine } from '../config/via-config.js';
 import type { AddressClass, Answerer, AskEnd, AskScope, DecisionWord, Mode, Reason } from '../reasons.js';
 import type { AuditEvent } from './audit-events.js';
 
@@ -38,6 +39,8 @@ export type SupervisorLine =
       readonly deny: readonly string[];
       readonly mode: Mode;
       readonly limits: Limits;
+      /** How its connections leave this host. Missing: straight. */
+      readonly via?: ViaLine | undefined;
       /** The number of the plugin's mark in the memory of a {@link MarksPacket}. */
       readonly mark?: number | undefined;
       /** What becomes of a destination that no rule allows. Missing: `deny`. */

@@ -15,6 +15,7 @@ import { sendto, socket } from './socket-calls.js';
 import {
   MSG_DONTWAIT,
   MSG_NOSIGNAL,
+  MSG_PEEK,
   MSG_TRUNC,
   SOCK_CLOEXEC,
   SOCK_DGRAM,
@@ -58,6 +59,15 @@ export function sendDatagram(fd: number, bytes: Uint8Array, to: Endpoint): numbe
 /** Sends on a connected stream. Never waits, raises no SIGPIPE. @returns bytes sent, or minus errno */
 export function sendSome(fd: number, bytes: Uint8Array): number {
   return sendto(fd, bytes, bytes.length, MSG_DONTWAIT | MSG_NOSIGNAL, null, 0);
+}
+
+/**
+ * Copies what has come on a connected stream, and leaves it there. Never waits.
+ *
+ * @returns bytes copied, 0 at the end, or minus errno: EAGAIN if nothing has come
+ */
+export function peekSome(fd: number, buffer: Uint8Array): number {
+  return recvfrom(fd, buffer, buffer.length, MSG_PEEK | MSG_DONTWAIT, null, null);
 }
 
 /** Accepts a connection of a listening socket, non-blocking and close-on-exec. @returns it, or minus errno */

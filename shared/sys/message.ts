@@ -5,11 +5,10 @@ import koffi from 'koffi';
 import { LAYOUT } from './layout.js';
 import { bind } from './libc.js';
 import { OwnedFd } from './owned-fd.js';
-import { MSG_DONTWAIT, MSG_NOSIGNAL, MSG_TRUNC, SOL_SOCKET } from './socket-constants.js';
+import { MSG_DONTWAIT, MSG_NOSIGNAL, MSG_PEEK, MSG_TRUNC, SOL_SOCKET } from './socket-constants.js';
 
 const SCM_RIGHTS = 1;
 const SCM_CREDENTIALS = 2;
-const MSG_PEEK = 0x2;
 const EAGAIN = constants.errno.EAGAIN;
 const MSG_CMSG_CLOEXEC = 0x40000000;
 const MSG_CTRUNC = 0x8;

@@ -21,6 +21,7 @@ export const SO_DOMAIN = 39;
 export const SO_NETNS_COOKIE = 71;
 export const IPV6_V6ONLY = 26;
 
+export const MSG_PEEK = 0x2;
 export const MSG_TRUNC = 0x20;
 export const MSG_DONTWAIT = 0x40;
 export const MSG_ERRQUEUE = 0x2000;

@@ -18,8 +18,15 @@ import {
   SOCKADDR_BYTES,
 } from './sockaddr.js';
 import { connect, getsockopt, socket } from './socket-calls.js';
-import { SO_DOMAIN, SOCK_CLOEXEC, SOCK_SEQPACKET, SOCK_STREAM, SOL_SOCKET } from './socket-constants.js';
-import { readIntOption, setOption } from './socket-option.js';
+import {
+  IPPROTO_IP,
+  SO_DOMAIN,
+  SOCK_CLOEXEC,
+  SOCK_SEQPACKET,
+  SOCK_STREAM,
+  SOL_SOCKET,
+} from './socket-constants.js';
+import { readIntOption, setOption, writeOption } from './socket-option.js';
 import { succeed } from './system-error.js';
 
 const { ECONNREFUSED, EINPROGRESS } = system.errno;
@@ -31,6 +38,7 @@ const SO_ACCEPTCONN = 30;
 const SO_ATTACH_FILTER = 26;
 const SO_LOCK_FILTER = 44;
 const SHUT_RDWR = 2;
+const IP_BIND_ADDRESS_NO_PORT = 24;
 const SIOCOUTQ = 0x5411;
 const POLLIN = 1;
 const POLLOUT = 4;
@@ -55,6 +63,13 @@ export function tcpSocket(family: 4 | 6): OwnedFd | number {
   const domain = family === 4 ? AF_INET : AF_INET6;
   const result = socket(domain, SOCK_STREAM | SOCK_CLOEXEC | constants.O_NONBLOCK, 0);
   return result < 0 ? result : new OwnedFd(result);
+}
+
+const ON = new Uint8Array(new Int32Array([1]).buffer);
+
+/** bind(2) to an address leaves the port to connect(2), ip(7): many sockets may have the same port to different peers. */
+export function leavePortOpen(fd: number): void {
+  writeOption(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, ON);
 }
 
 /** The types of AF_UNIX sockets that connect. */

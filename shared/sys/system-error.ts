@@ -15,6 +15,12 @@ export function errnoName(errno: number): SystemCode {
   return names.get(errno) ?? `errno ${errno}`;
 }
 
+/** The number of an errno's name; EIO for a name that is none. */
+export function errnoNumber(name: string): number {
+  const numbers: Readonly<Record<string, number>> = constants.errno;
+  return numbers[name] ?? constants.errno.EIO;
+}
+
 /** A system call that failed. `code` is the name of the errno, `errno` its positive number. */
 export class SystemError extends PosternError {
   override readonly name: string = 'SystemError';

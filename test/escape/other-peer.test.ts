@@ -74,12 +74,12 @@ const EGRESSES: readonly Egress[] = [
     dial: `Channel.from_environment().connect("127.0.0.1", ${allowed.port})`,
     elsewhere: {
       file: 'broker/request/connect',
-      right: 'startConnect(socket.number, { bytes: address.bytes, port: this.#port })',
-      wrong: `startConnect(socket.number, { bytes: address.bytes, port: ${other.port} })`,
+      right: 'startConnect(socket.number, peer)',
+      wrong: `startConnect(socket.number, { ...peer, port: ${other.port} })`,
     },
     uncompared: {
       file: 'broker/request/connect',
-      right: 'isSameEndpoint(peer, { bytes: address.bytes, port: this.#port })',
+      right: 'isSameEndpoint(peer, wanted)',
       wrong: 'true',
     },
   },

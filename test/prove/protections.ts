@@ -12,6 +12,7 @@ import { rootProtections } from './root-protections.js';
 import { supervisorProtections } from './supervisor-protections.js';
 import { trapProtections } from './trap-protections.js';
 import { unixOrderProtections } from './unix-order-protections.js';
+import { upstreamProtections } from './upstream-protections.js';
 
 export const protections: readonly Protection[] = [
   ...askProtections,
@@ -26,4 +27,5 @@ export const protections: readonly Protection[] = [
   ...folderModeProtections,
   ...brokerProtections,
   ...debuggerProtections,
+  ...upstreamProtections,
 ];

@@ -340,7 +340,7 @@ export const trapProtections: readonly Protection[] = [
   {
     name: 'channel: the peer is compared before the hand-over',
     file: 'broker/request/connect',
-    right: 'isSameEndpoint(peer, { bytes: address.bytes, port: this.#port })',
+    right: 'isSameEndpoint(peer, wanted)',
     wrong: 'true',
     tests: ['escape/other-peer'],
     pattern: 'does not reach the plugin .channel',

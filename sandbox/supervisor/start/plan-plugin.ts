@@ -13,6 +13,7 @@ import { planRoot, type RootPlan } from '../root/plan-root.js';
 import { requireCommandFiles } from '../root/require-command-files.js';
 import { hostTexts } from '../unseen/host-texts.js';
 import { type Unseen, unseenFiles } from '../unseen/unseen-files.js';
+import { requireUnseen } from '../via/require-unseen.js';
 
 /** What a start has to know of all plugins and of postern, by paths without links. */
 export interface StartHost {
@@ -22,6 +23,8 @@ export interface StartHost {
   readonly written: readonly string[];
   /** postern's own files and folders: the plugin writes none of them. */
   readonly ownFiles: readonly string[];
+  /** Files with credentials for proxies: no plugin sees one. */
+  readonly secrets: readonly string[];
 }
 
 /**
@@ -29,12 +32,12 @@ export interface StartHost {
  *
  * @param ids the plugin's uid and gid inside
  * @returns the plan, and a function that finds the files that a failed plugin may have missed
- * @throws PosternError `not_found`, `not_allowed`, `hidden`, `bad_home`
+ * @throws PosternError `not_found`, `not_allowed`, `hidden`, `bad_home`, `bad_via`
  */
 export function planPlugin(
   config: PluginConfig,
   ids: { readonly uid: number; readonly gid: number },
-  { keptHomes, written, ownFiles }: StartHost,
+  { keptHomes, written, ownFiles, secrets }: StartHost,
 ): { readonly plan: RootPlan; readonly find: () => readonly Unseen[] } {
   const [program = ''] = config.command;
   requirePaths(config);
@@ -69,6 +72,7 @@ export function planPlugin(
     hostFiles,
   );
   requireHomeApart(plan, { name: program, program: found, home, keptHomes }, hostFiles);
+  requireUnseen(plan, config.name, secrets, hostFiles);
   requireCommandFiles(plan, { words: config.command, program: found, cwd, path, homes, written }, hostFiles);
   const variables = Object.keys(config.env);
   const request = { words: config.command, program: found, cwd, homes, keptHomes, written, variables };

@@ -1,0 +1,46 @@
+// What a proxy is asked for, for a permitted connect. Pure.
+import type { Address } from '../../shared/policy/address.js';
+import { decide, type HostContext } from '../../shared/policy/decide.js';
+import { findBlock } from '../../shared/policy/find-block.js';
+import { hostBlock } from '../../shared/policy/host-block.js';
+import { parseHost } from '../../shared/policy/parse-host.js';
+import type { ProxyTarget } from '../upstream/handshake.js';
+import type { UpstreamProxy } from '../upstream/upstream.js';
+import type { Judgement } from './judgement.js';
+
+/** Addresses that mean this host or its link. Behind a proxy they would mean the proxy's. */
+const NEAR: ReadonlySet<string> = new Set(['loopback', 'linklocal', 'metadata']);
+
+/**
+ * What to ask the proxy for, the best first.
+ *
+ * @param judgement of a connect that is not denied
+ * @returns empty: each address is one of this host, or of its link, so the broker dials it itself
+ */
+export function proxyTargets(
+  { resolve }: UpstreamProxy,
+  judgement: Judgement,
+  context: HostContext,
+): readonly ProxyTarget[] {
+  const { dial, port } = judgement.decision;
+  const far = dial.filter((address) => !isNear(address, port, context));
+  if (far.length === 0) return [];
+  const name = resolve === 'both' ? oneName(judgement, context) : undefined;
+  if (name !== undefined) return [{ host: name, family: 'name', bytes: undefined, port }];
+  return far.map(({ text, family, bytes }) => ({ host: text, family, bytes, port }));
+}
+
+function isNear(address: Address, port: number, context: HostContext): boolean {
+  return hostBlock(address, port, context) !== undefined || NEAR.has(findBlock(address)?.class ?? '');
+}
+
+/** The name that was asked for. For an address it is the one permitted name that the sandbox's DNS gave it for, if there is just one. */
+function oneName({ decision, policy, names }: Judgement, context: HostContext): string | undefined {
+  const { host, port, dial } = decision;
+  if (names === undefined) return parseHost(host)?.kind === 'name' ? host : undefined;
+  if (policy === undefined) return undefined;
+  const permitted = names.filter(
+    (name) => name === host || decide(policy, { host: name, port }, dial, context).decision !== 'deny',
+  );
+  return permitted.length === 1 ? permitted[0] : undefined;
+}

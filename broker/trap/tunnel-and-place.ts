@@ -1,0 +1,93 @@
+// Connects by a proxy for a trapped connect(2), and puts the tunnel's socket in the place of the plugin's own. Runs in the broker.
+// - The plugin gets the socket after the handshake, never before: whoever holds it could ask the proxy for another destination.
+// - A call on a non-blocking socket waits too: once connect(2) has returned, no other socket can take the place of the one that the
+//   program watches, epoll(7). It waits for PROXY_PATIENCE_MS at most.
+// - If the call ends early, the handshake ends with it, and the program keeps its own socket, which is not connected.
+import { constants } from 'node:os';
+import { PROXY_PATIENCE_MS } from '../../shared/limits.js';
+import { isNonBlocking, makeBlocking } from '../../shared/sys/fcntl.js';
+import { isV6Only, sendTimeout } from '../../shared/sys/socket-state.js';
+import { errnoNumber } from '../../shared/sys/system-error.js';
+import type { Claim } from '../limit/open-connections.js';
+import type { Ending } from '../request/account.js';
+import type { SocketForm } from '../request/connect.js';
+import { connectUpstream } from '../request/connect-upstream.js';
+import { proxyProblem } from '../request/failure-reply.js';
+import type { Judgement } from '../request/judgement.js';
+import type { Replaced } from './connect-and-place.js';
+import { placeConnection } from './place-connection.js';
+import { type Interruption, interruptedResult } from './waiting-calls.js';
+
+const { ECONNABORTED, EINPROGRESS } = constants.errno;
+
+/** Ends the call. @param claim the connection's place, if the plugin's connections are limited */
+export async function tunnelAndPlace(
+  replaced: Replaced,
+  judgement: Judgement,
+  claim: Claim | undefined,
+): Promise<Ending> {
+  const { context, call, original, life } = replaced;
+  const { services, plugin, waiting } = context;
+  const startedAt = performance.now();
+  const waits = services.guard.watch(plugin.stall, () => waitOf(original.number));
+  let interruption: Interruption | undefined;
+  waiting.add(call, (why) => {
+    interruption = why;
+    life.end('canceled');
+  });
+  const patience = waits.limit > 0 ? setTimeout(() => life.end('timeout'), waits.limit) : undefined;
+  const { connection, passage } = await connectUpstream(services, plugin, judgement, life, formOf(replaced));
+  clearTimeout(patience);
+  waiting.remove(call);
+  const ending = {
+    dialed: connection.address?.text ?? null,
+    connectMs: performance.now() - startedAt,
+    passage,
+  };
+  services.audit.owe();
+  if (connection.outcome !== 'connected') {
+    const { outcome, errno, cause } = connection;
+    claim?.release();
+    const interrupted = interruption !== undefined && outcome === 'canceled';
+    call.end(interrupted ? resultOf(interruption, waits.bySender) : -errnoNumber(errno), 'brokered');
+    const problem = passage && proxyProblem(judgement.decision, passage, cause);
+    return { ...ending, outcome, problem, isOwed: true };
+  }
+  const { socket, peer } = connection;
+  try {
+    claim?.hold(socket, peer);
+    if (waits.blocks) makeBlocking(socket.number);
+    const placed = await placeConnection(context, call, socket, waits.blocks ? 0 : -EINPROGRESS, original);
+    return { ...ending, outcome: placed ? 'connected' : 'canceled', isOwed: true };
+  } finally {
+    socket.close();
+  }
+}
+
+/** How long a call may wait, in milliseconds. 0: as long as the request. `bySender`: the program has set a time itself, SO_SNDTIMEO. */
+function waitOf(fd: number): {
+  readonly blocks: boolean;
+  readonly limit: number;
+  readonly bySender: boolean;
+} {
+  if (isNonBlocking(fd)) return { blocks: false, limit: PROXY_PATIENCE_MS, bySender: false };
+  const limit = sendTimeout(fd);
+  return { blocks: true, limit, bySender: limit > 0 };
+}
+
+function resultOf(why: Interruption | undefined, bySender: boolean): number {
+  return why === undefined || why === 'gone' ? -ECONNABORTED : interruptedResult(why, bySender);
+}
+
+/** The socket is of the family of the program's own where that can dial the proxy's address, and has its options. */
+function formOf({ context, original, family }: Replaced): SocketForm {
+  const { services, plugin, carryOver } = context;
+  const isDual = family === 6 && !services.guard.watch(plugin.stall, () => isV6Only(original.number));
+  return {
+    familyFor: (address) => (isDual ? 6 : address.family),
+    prepare: (socket) => {
+      services.guard.watch(plugin.stall, () => carryOver.carry(original.number, socket.number, family));
+      return 0;
+    },
+  };
+}

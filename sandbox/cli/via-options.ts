@@ -1,0 +1,50 @@
+// --via and its companions of `run` and `learn`: how the program's connections leave this host.
+import { resolve as resolvePath } from 'node:path';
+import { readProxyUrl } from '../../shared/config/proxy-url.js';
+import { DEFAULT_RESOLVES, type Resolves, type ViaConfig } from '../../shared/config/via-config.js';
+import { PosternError } from '../../shared/errors.js';
+import { parseAddress } from '../../shared/policy/address.js';
+
+export interface ViaOptions {
+  readonly via?: string;
+  readonly viaCredentials?: string;
+  readonly viaResolve?: Resolves;
+  readonly viaSource: readonly string[];
+}
+
+/** @throws PosternError `bad_via` */
+export function viaOf({ via, viaCredentials, viaResolve, viaSource }: ViaOptions): ViaConfig | undefined {
+  if (via === undefined && viaSource.length === 0) {
+    if (viaCredentials !== undefined || viaResolve !== undefined)
+      throw badVia('--via-credentials and --via-resolve are about a proxy', 'add --via URL');
+    return undefined;
+  }
+  const read = via === undefined ? undefined : readProxyUrl(via);
+  if (read?.ok === false)
+    throw badVia(
+      `Cannot connect by the proxy of --via: ${read.message}`,
+      read.fix.replace('name the file as its credentials', 'add --via-credentials FILE'),
+    );
+  return {
+    proxy: read?.proxy,
+    credentialsFile: viaCredentials === undefined ? undefined : resolvePath(viaCredentials),
+    resolve: viaResolve ?? DEFAULT_RESOLVES,
+    source: sourcesOf(viaSource),
+    resolvers: [],
+  };
+}
+
+function sourcesOf(texts: readonly string[]): readonly string[] {
+  const families = texts.map((text) => {
+    const address = parseAddress(text);
+    if (address === undefined) throw badVia(`Not an address: "${text}"`, 'write --via-source ADDRESS');
+    return address.family;
+  });
+  if (new Set(families).size < families.length)
+    throw badVia('Two source addresses of one family', 'give one --via-source for IPv4, and one for IPv6');
+  return texts;
+}
+
+function badVia(message: string, fix: string): PosternError {
+  return new PosternError('bad_via', message, { fix });
+}

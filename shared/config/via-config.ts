@@ -1,0 +1,49 @@
+// How a plugin's connections leave the host (`via`), as values. Pure.
+
+export const PROXY_KINDS = ['http', 'socks5'] as const;
+
+/** Where a proxy is. `host` is a name or an address without brackets. */
+export interface ProxyAddress {
+  readonly kind: (typeof PROXY_KINDS)[number];
+  readonly host: string;
+  /** 1 to 65535 */
+  readonly port: number;
+}
+
+/**
+ * Who resolves a name that a proxy leads to.
+ * - both: postern resolves it and checks the addresses; the proxy gets the name, and resolves it again
+ * - host: postern resolves it, and the proxy gets an address that was checked
+ */
+export const RESOLVES = ['both', 'host'] as const;
+export type Resolves = (typeof RESOLVES)[number];
+export const DEFAULT_RESOLVES: Resolves = 'both';
+/** The word in the place of a proxy: a plugin goes without the proxy of `defaults`. */
+export const NO_PROXY = 'none';
+
+/** `via` of a plugin, with defaults. */
+export interface ViaConfig {
+  readonly proxy?: ProxyAddress | undefined;
+  /** The path of the file with `USER:PASSWORD`. The credentials themselves are in no configuration. */
+  readonly credentialsFile?: string | undefined;
+  readonly resolve: Resolves;
+  /** Addresses of this host, one of each family at most. */
+  readonly source: readonly string[];
+  /** DNS servers of this plugin, as `ADDRESS` or `ADDRESS:PORT`. Empty: those of every plugin. */
+  readonly resolvers: readonly string[];
+}
+
+/** What a proxy is told about who asks. Never logged. */
+export interface Credentials {
+  readonly user: string;
+  readonly password: string;
+}
+
+/** `via` of a plugin as the broker gets it. */
+export interface ViaLine {
+  readonly proxy?:
+    | (ProxyAddress & { readonly resolve: Resolves; readonly credentials?: Credentials | undefined })
+    | undefined;
+  readonly source?: readonly string[] | undefined;
+  readonly resolvers?: readonly string[] | undefined;
+}

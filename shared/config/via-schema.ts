@@ -1,0 +1,57 @@
+// The schema of `via`. check-via.ts checks the values.
+import * as z from 'zod';
+import { DEFAULT_RESOLVES, RESOLVES } from './via-config.js';
+
+const text = (expected: string): z.ZodString => z.string({ error: `expected ${expected}` });
+const SOURCE = 'an address of this host, or a list of an IPv4 and an IPv6 address';
+
+/** `via` as written. */
+export interface WrittenVia {
+  readonly proxy?: string | undefined;
+  readonly credentials_file?: string | undefined;
+  readonly resolve?: (typeof RESOLVES)[number] | undefined;
+  readonly source?: string | readonly string[] | undefined;
+  readonly resolvers?: readonly string[] | undefined;
+}
+
+export const viaSchema: z.ZodType<WrittenVia | undefined> = z
+  .strictObject(
+    {
+      proxy: text('the URL of a proxy, as http://proxy.example.com:3128')
+        .describe(
+          'The proxy that connections go through: http://HOST:PORT (HTTP CONNECT) or socks5://HOST:PORT. none: no proxy, whatever `defaults` says.',
+        )
+        .optional(),
+      credentials_file: text('a path')
+        .min(1, { error: 'expected a path' })
+        .describe(
+          'A file with USER:PASSWORD for the proxy, in one line. It must lie where no plugin sees it. It belongs to the `proxy` that stands beside it.',
+        )
+        .optional(),
+      resolve: z
+        .enum(RESOLVES, { error: `expected ${RESOLVES.join(' or ')}` })
+        .meta({
+          description:
+            'Who resolves a name. both: postern resolves it and checks its addresses, then the proxy gets the name and resolves it again. host: the proxy gets an address that postern has checked.',
+          default: DEFAULT_RESOLVES,
+        })
+        .optional(),
+      source: z
+        .union([z.string(), z.array(z.string()).min(1).max(2)], { error: `expected ${SOURCE}` })
+        .describe(
+          'The address of this host that connections leave from, or a list of two: an IPv4 and an IPv6 address. A family without a source is not dialled.',
+        )
+        .optional(),
+      resolvers: z
+        .array(text('an address such as 192.0.2.53'), {
+          error: 'expected a list of addresses, for example [192.0.2.53]',
+        })
+        .describe("DNS servers for this plugin's names, instead of those of all plugins.")
+        .optional(),
+    },
+    { error: 'expected a map, as {proxy: "http://proxy.example.com:3128"}' },
+  )
+  .describe(
+    'How connections of the plugin leave this host: through a proxy, from an address, with other DNS servers.',
+  )
+  .optional();

@@ -1,0 +1,72 @@
+// The protections of connections that go through a proxy, or leave in another way.
+import type { Protection } from './protection.js';
+
+const program = (pattern: string): Pick<Protection, 'tests' | 'pattern'> => ({
+  tests: ['integration/via'],
+  pattern: `${pattern}.*user`,
+});
+const channel = (pattern: string): Pick<Protection, 'tests' | 'pattern'> => ({
+  tests: ['broker/upstream/channel-proxy'],
+  pattern,
+});
+
+export const upstreamProtections: readonly Protection[] = [
+  {
+    name: 'upstream: no program holds a socket of a proxy that has not answered',
+    file: 'broker/request/connect-by-proxy',
+    right: 'await shakeHands(connection.socket, beginHandshake(proxy, target), life)',
+    wrong: 'await (void shakeHands(connection.socket, beginHandshake(proxy, target), life), undefined)',
+    ...program('never holds a socket'),
+  },
+  {
+    name: "upstream: an event loop does not wait for a proxy's answer for long",
+    file: 'broker/trap/tunnel-and-place',
+    right: 'limit: PROXY_PATIENCE_MS',
+    wrong: 'limit: 0',
+    ...program('never holds a socket'),
+  },
+  {
+    name: "upstream: the host's own addresses are not sent to a proxy",
+    file: 'broker/request/proxy-targets',
+    right: 'const far = dial.filter((address) => !isNear(address, port, context));',
+    wrong: 'const far = dial;',
+    ...channel("the host's own addresses"),
+  },
+  {
+    name: 'upstream: an address with two names is not sent as one of them',
+    file: 'broker/request/proxy-targets',
+    right: 'permitted.length === 1',
+    wrong: 'permitted.length > 0',
+    ...program('two permitted names'),
+  },
+  {
+    name: 'upstream: bytes behind the answer of a proxy stay in the socket',
+    file: 'broker/upstream/shake-hands',
+    right: 'readOnce(this.#fd, peeked.subarray(0, used));',
+    wrong: 'readOnce(this.#fd, peeked);',
+    ...channel('bytes right behind'),
+  },
+  {
+    name: 'upstream: what a proxy sends before a tunnel is bounded',
+    file: 'broker/upstream/http-connect',
+    right: 'this.#bytes > MAX_PROXY_HEAD_BYTES',
+    wrong: 'false',
+    tests: ['broker/upstream/http-connect'],
+    pattern: 'bounded',
+  },
+  {
+    name: 'upstream: a program that would see the credentials does not start',
+    file: 'sandbox/supervisor/via/require-unseen',
+    right: 'if (!places.some(shows))',
+    wrong: 'if (true)',
+    ...program('credentials come from a file'),
+  },
+  {
+    name: 'upstream: the URL of a proxy takes no credentials',
+    file: 'shared/config/proxy-url',
+    right: "if (text.includes('@'))",
+    wrong: 'if (false)',
+    tests: ['integration/via'],
+    pattern: 'run refuses --via http://user',
+  },
+];
