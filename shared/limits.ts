@@ -133,6 +133,10 @@ export const ASK_LEFT_MS: number = 5_000;
 export const ASK_NON_BLOCKING_MS: number = 5_000;
 /** Questions of all plugins that the supervisor keeps. Only a broker that was taken over asks more. */
 export const KEPT_ASKS: number = 1_024;
+/** Hooks that run at the same time, the longest answer of one, and how long its output is read after its end. */
+export const HOOKS_AT_ONCE: number = 8;
+export const HOOK_ANSWER_BYTES: number = 4096;
+export const HOOK_DRAIN_MS: number = 500;
 /** How long an answer is kept for the broker after the one that asked. */
 export const ANSWER_KEPT_MS: number = 60_000;
 

@@ -18,8 +18,15 @@ export function describeReload(path: string, plan: ReloadPlan): string {
 
 /** The keys that a running postern does not take. */
 export function needsNewStart(former: Config, next: Config): readonly string[] {
-  const keys = ['metrics', 'audit', 'auditWhenFull', 'dnsServers'] as const;
-  const words = { metrics: 'metrics', audit: 'audit', auditWhenFull: 'audit.when_full', dnsServers: 'dns' };
+  const keys = ['metrics', 'audit', 'auditWhenFull', 'dnsServers', 'askMs', 'hook'] as const;
+  const words = {
+    metrics: 'metrics',
+    audit: 'audit',
+    auditWhenFull: 'audit.when_full',
+    dnsServers: 'dns',
+    askMs: 'ask.timeout_s',
+    hook: 'ask.hook',
+  };
   return keys
     .filter((key) => JSON.stringify(former[key]) !== JSON.stringify(next[key]))
     .map((key) => `${words[key]} changed: it is put in force when postern is started again`);

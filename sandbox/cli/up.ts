@@ -63,6 +63,7 @@ async function up(named: string | undefined): Promise<number> {
     auditWhenFull: config.auditWhenFull,
     dnsServers: config.dnsServers,
     askMs: config.askMs,
+    askHook: config.hook,
     ownFiles: config.files,
     onEvent: config.audit === 'stderr' ? undefined : reportRefusals(current, path),
     onNotice: say,

@@ -1,5 +1,6 @@
 // What a supervisor is started with. Runs in the supervisor.
 import type { WhenFull } from '../../shared/config/config-file.js';
+import type { HookCommand } from '../../shared/config/hook-command.js';
 import type { PluginConfig } from '../../shared/config/plugin-config.js';
 import type { AuditEvent } from '../../shared/protocol/audit-events.js';
 import type { OnAsk } from './ask/answer-by-callback.js';
@@ -17,6 +18,8 @@ export interface SupervisorOptions {
   readonly askMs?: number | undefined;
   /** Answers such questions. A control client and a terminal may answer them too; the first answer wins. */
   readonly onAsk?: OnAsk | undefined;
+  /** A program that answers them. */
+  readonly askHook?: HookCommand | undefined;
   readonly dnsServers?: readonly string[] | undefined;
   /** Takes each audit event. */
   readonly onEvent?: ((event: AuditEvent) => void) | undefined;

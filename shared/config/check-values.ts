@@ -7,6 +7,7 @@ import { checkListenPlaces } from './check-listen-places.js';
 import { checkVia } from './check-via.js';
 import { didYouMean } from './closest.js';
 import type { ConfigProblem } from './config-problem.js';
+import { findHook } from './hook-command.js';
 import { isNameServer } from './name-server.js';
 import { parseHostPort } from './parse-host-port.js';
 import { PLUGIN_NAME, VARIABLE_NAME } from './plugin-config.js';
@@ -47,6 +48,7 @@ export function checkValues(source: YamlSource, absolute: (path: string) => stri
   return [
     ...problems,
     ...checkAudit(source, absolute),
+    ...checkHook(source, absolute('.')),
     ...checkListenPlaces(source, names ?? [], absolute('.')),
     ...checkOrder(source, names ?? []),
   ];
@@ -62,6 +64,20 @@ function checkAudit(source: YamlSource, absolute: (path: string) => string): Con
       ? [source.problem(key, `"${absolute(text)}" is a folder`, 'name a file in it')]
       : [];
   });
+}
+
+function checkHook(source: YamlSource, folder: string): ConfigProblem[] {
+  const key = ['ask', 'hook'];
+  const words = source.textsAt(key).map(({ text }) => text);
+  const [program] = words;
+  if (program === undefined || findHook(words, folder) !== undefined) return [];
+  return [
+    source.problem(
+      [...key, 0],
+      `"${program}" is no program that can be run`,
+      'paths are relative to the file',
+    ),
+  ];
 }
 
 function fittingName(name: string): string | undefined {

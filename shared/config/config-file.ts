@@ -80,7 +80,9 @@ export interface ConfigFile {
   readonly dns?: readonly string[] | undefined;
   readonly stop_grace_ms?: number | undefined;
   readonly reload?: { readonly watch?: boolean | undefined } | undefined;
-  readonly ask?: { readonly timeout_s?: number | undefined } | undefined;
+  readonly ask?:
+    | { readonly timeout_s?: number | undefined; readonly hook?: readonly string[] | undefined }
+    | undefined;
   readonly defaults?: DefaultKeys | undefined;
   readonly plugins: Readonly<Record<string, PluginKeys>>;
 }

@@ -14,6 +14,7 @@ import { configSchema } from './config-schema.js';
 import { readConfigText } from './config-text.js';
 import { explainIssues } from './explain-issue.js';
 import { gatherRules } from './gather-rules.js';
+import { findHook, type HookCommand } from './hook-command.js';
 import { mergeDefaults } from './merge-defaults.js';
 import type { PlacedRules } from './placed-rules.js';
 import type { PluginConfig } from './plugin-config.js';
@@ -43,7 +44,9 @@ export interface Config {
   readonly watch: boolean;
   /** How long a question about an unknown destination waits for its answer, in milliseconds. */
   readonly askMs: number;
-  /** Absolute paths of the file itself and of its presets. */
+  /** The program that answers such questions. */
+  readonly hook: HookCommand | undefined;
+  /** Absolute paths of the file itself, of its presets, and of its hook. */
   readonly files: readonly string[];
   /** In the order of the file. */
   readonly plugins: readonly LoadedPlugin[];
@@ -86,6 +89,7 @@ export function loadConfig(path: string): Config {
   };
   const { to: audit = DEFAULT_AUDIT, when_full: auditWhenFull = DEFAULT_WHEN_FULL } =
     typeof parsed.data.audit === 'string' ? { to: parsed.data.audit } : (parsed.data.audit ?? {});
+  const hook = findHook(parsed.data.ask?.hook ?? [], folder);
   return {
     metrics,
     audit: audit === 'stderr' || audit === 'stdout' ? audit : absolute(audit),
@@ -94,7 +98,8 @@ export function loadConfig(path: string): Config {
     stopGraceMs: parsed.data.stop_grace_ms ?? DEFAULT_STOP_GRACE_MS,
     watch: parsed.data.reload?.watch ?? false,
     askMs: (parsed.data.ask?.timeout_s ?? DEFAULT_ASK_S) * 1000,
-    files: [resolve(path), ...presets.map((one) => resolve(one))],
+    hook,
+    files: [resolve(path), ...presets.map((one) => resolve(one)), ...(hook?.files ?? [])],
     problem: (...words) => source.problem(...words),
     placeOf: (key) => (source.valueAt(key) === undefined ? undefined : source.lineOf(key)),
     keyOf: (plugin, key, path) => keyOf(plugin, key, path) ?? ['plugins', plugin, ...key],

@@ -35,6 +35,14 @@ export const askProtections: readonly Protection[] = [
     pattern: 'past a bound',
   },
   {
+    name: 'ask: no plugin writes the hook',
+    file: 'shared/config/load-config',
+    right: ', ...(hook?.files ?? [])',
+    wrong: '',
+    tests: ['integration/ask-hook'],
+    pattern: 'that a plugin may write',
+  },
+  {
     name: 'ask: an approval for once is spent',
     file: 'broker/ask/approvals',
     right: 'kept.uses -= 1;',

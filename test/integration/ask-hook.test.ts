@@ -1,0 +1,128 @@
+import assert from 'node:assert/strict';
+import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { postern, startPostern } from '../harness/postern.js';
+import { type PublicNet, startPublicNet } from '../harness/public-net.js';
+import { until } from '../harness/until.js';
+import { readableFolder, type User, users } from '../harness/users.js';
+
+const HOST = '93.184.216.50';
+const PLUGIN = `
+import socket
+for port in (80, 443):
+    try:
+        socket.create_connection(("${HOST}", port)).close()
+        print("connected", port, flush=True)
+    except OSError as error:
+        print("errno", error.errno, port, flush=True)
+`;
+
+let net: PublicNet;
+before(async () => {
+  net = await startPublicNet({}, [80, 443]);
+});
+after(() => net.close());
+
+/** A folder with a hook and a configuration that uses it. The plugin sees neither. */
+function scene(hook: string, words = '[./hook.sh]', seconds = 20): { folder: string; config: string } {
+  const folder = readableFolder();
+  const file = join(folder, 'hook.sh');
+  writeFileSync(file, `#!/bin/sh\n${hook}\n`);
+  chmodSync(file, 0o755);
+  chmodSync(folder, 0o777);
+  const config = join(folder, 'postern.yaml');
+  writeFileSync(
+    config,
+    `audit: ${join(folder, 'audit')}
+ask: {timeout_s: ${seconds}, hook: ${words}}
+plugins:
+  asker:
+    command: [/usr/bin/python3, -c, ${JSON.stringify(PLUGIN)}]
+    unknown: ask
+`,
+  );
+  return { folder, config };
+}
+
+function up(as: User, config: string): ReturnType<typeof postern> {
+  return postern(['up', '--config', config], { as, inside: net.within });
+}
+
+for (const user of users) {
+  test(`a hook gets each question as a line of JSON, and its answer counts (${user})`, async () => {
+    const { folder, config } = scene(
+      `read -r question; echo "$question" >> "$0.log"
+case "$question" in *'"port":80,'*) echo '{"answer": "once"}';; *) echo '{"answer": "deny"}';; esac`,
+    );
+    const { stdout, stderr } = await up(user, config);
+    assert.equal(stdout, 'asker | connected 80\nasker | errno 13 443\n', stderr);
+    const questions = readFileSync(join(folder, 'hook.sh.log'), 'utf8').trim().split('\n');
+    const [first] = questions.map((line) => JSON.parse(line));
+    assert.equal(questions.length, 2);
+    assert.deepEqual(
+      [first.plugin, first.host, first.port, first.door, first.program, first.suggestion],
+      ['asker', HOST, 80, 'trap', 'python3', `${HOST}:80`],
+    );
+    const events = readFileSync(join(folder, 'audit'), 'utf8').trim().split('\n');
+    assert.deepEqual(
+      events.map((line) => JSON.parse(line)).map(({ answer, answered_by }) => [answer, answered_by]),
+      [
+        ['once', 'hook'],
+        ['deny', 'hook'],
+      ],
+    );
+  });
+}
+
+const [anyone = 'user'] = users;
+
+for (const [name, hook, message] of [
+  ['fails', 'echo no key >&2; exit 3', /it ended with status 3: no key/],
+  ['is killed', 'kill -9 $$', /it ended with SIGKILL/],
+  ['prints garbage', 'echo yes', /it did not print one JSON object/],
+  ['prints nothing', ':', /it printed nothing/],
+  ['answers twice', `echo '{"answer": "once"}'; echo '{"answer": "once"}'`, /not print one JSON object/],
+  ['prints an unknown answer', `echo '{"answer": "always"}'`, /none of once, run, rule and deny/],
+  ['prints without end', 'yes', /it wrote more than 4096 bytes/],
+] as const) {
+  test(`a hook that ${name} gives no answer, and a line says so: nothing is opened`, async () => {
+    const { config } = scene(hook, '[./hook.sh]', 1);
+    const { stdout, stderr } = await up(anyone, config);
+    assert.equal(stdout, 'asker | errno 13 80\nasker | errno 13 443\n');
+    assert.match(stderr, message);
+    assert.equal(net.connections().filter((line) => line.endsWith(HOST)).length, users.length);
+  });
+}
+
+test('a hook that hangs is ended with its question, and its children too', async () => {
+  const { folder, config } = scene('echo $$ > "$0.pid"; sleep 1000 & wait', '[./hook.sh]', 1);
+  const { stdout } = await up(anyone, config);
+  assert.equal(stdout, 'asker | errno 13 80\nasker | errno 13 443\n');
+  const group = readFileSync(join(folder, 'hook.sh.pid'), 'utf8').trim();
+  await until(() => !existsSync(`/proc/${group}`) || undefined);
+});
+
+test('a hook that ends with postern: SIGTERM leaves none behind', async () => {
+  const { folder, config } = scene('echo $$ > "$0.pid"; exec sleep 1000', '[./hook.sh]', 60);
+  const { child, result } = startPostern(['up', '--config', config], { as: anyone, inside: net.within });
+  const file = join(folder, 'hook.sh.pid');
+  const pid = await until(() => (existsSync(file) && readFileSync(file, 'utf8').trim()) || undefined, 20_000);
+  process.kill(child.pid ?? 0, 'SIGTERM');
+  await result;
+  await until(() => !existsSync(`/proc/${pid}`) || undefined);
+});
+
+test('a hook that cannot be run, or that a plugin may write, is a mistake of the file', async () => {
+  const missing = await up(anyone, scene(':', '[./nothing.sh]').config);
+  assert.equal(missing.status, 2);
+  assert.match(missing.stderr, /ask\.hook\[0\]: ".\/nothing.sh" is no program that can be run/);
+  const { folder, config } = scene(':', '[sh, ./hook.sh]');
+  writeFileSync(
+    config,
+    `ask: {hook: [sh, ./hook.sh]}\nplugins: {asker: {command: [sh, -c, "echo x >> hook.sh"], unknown: ask, filesystem: {writable: [.]}}}\n`,
+  );
+  const before = readFileSync(join(folder, 'hook.sh'), 'utf8');
+  await up(anyone, config);
+  assert.equal(readFileSync(join(folder, 'hook.sh'), 'utf8'), before);
+});
