@@ -2,6 +2,7 @@
 // which names' rules may judge a connect to a bare address.
 import { GRANTED_ADDRESSES, GRANTS, MIN_GRANT_MS, NAMES_PER_ADDRESS } from '../../shared/limits.js';
 import type { Address } from '../../shared/policy/address.js';
+import { StandIns } from './stand-ins.js';
 
 /** An address's names, the latest first. A grant past its TTL is stale, and must be checked again. */
 export interface GrantedNames {
@@ -13,6 +14,8 @@ const NONE: GrantedNames = { fresh: [], stale: [] };
 
 /** The least recently used addresses and names make room for new ones. */
 export class Grants {
+  /** Addresses of names that only a proxy resolves. */
+  readonly standIns: StandIns = new StandIns();
   readonly #now: () => number;
   /** By address, then by name: the end of the TTL, by the clock. */
   readonly #addresses = new Map<string, Map<string, number>>();

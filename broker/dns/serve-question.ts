@@ -1,5 +1,6 @@
 // The whole path of a sandbox's question, in order: decide, resolve, classify, grant, account. Runs in the broker on an owned question. A
 // name that no rule opens is refused here, and no server sees it.
+import { LOCAL_TTL_S } from '../../shared/limits.js';
 import type { Address } from '../../shared/policy/address.js';
 import type { HostContext } from '../../shared/policy/decide.js';
 import type { ClosedName, NameVerdict, OpenName } from '../../shared/policy/judge-name.js';
@@ -13,6 +14,7 @@ import type { FamilyAnswer } from '../names/name-servers.js';
 import type { Origin } from '../record/origin.js';
 import { askFamily } from '../request/ask-family.js';
 import type { Plugin } from '../request/plugin.js';
+import { proxyResolves } from '../request/proxy-resolves.js';
 import type { Services } from '../request/services.js';
 import { judgeOnPort, orApprovedName, unknownName } from './approved-name.js';
 import type { DnsQuestion } from './decode-dns-question.js';
@@ -107,6 +109,8 @@ function resolve(
   open: OpenName,
   family: 4 | 6,
 ): DnsAnswer | undefined | Promise<DnsAnswer> {
+  if (proxyResolves(services, asker.plugin, open))
+    return granted(family === 4 ? [asker.grants.standIns.addressOf(open.name)] : [], LOCAL_TTL_S);
   const found = askFamily(services, asker.plugin, open.name, family);
   if (found instanceof Promise)
     return found.then((answer) => toAnswer(services, asker, policy, open, answer));

@@ -63,6 +63,11 @@ export class NameResolver {
     return { kind: 'addresses', addresses: local.slice(0, DNS_ANSWERS), ttl: LOCAL_TTL_S };
   }
 
+  /** Whether no server has to be asked for a name. */
+  knows(name: string): boolean {
+    return this.#lookUp(name) !== undefined;
+  }
+
   /** Without a server. */
   #lookUp(name: string): readonly Address[] | undefined {
     return isLocalhost(name) ? LOOPBACK : this.#hosts.lookup(name);

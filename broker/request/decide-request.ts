@@ -8,6 +8,7 @@ import { countLookup } from '../record/count-lookup.js';
 import { refuseDescriptor } from './admit-connection.js';
 import { type Destination, denial, type Judgement } from './judgement.js';
 import type { Plugin } from './plugin.js';
+import { proxyResolves, unresolved } from './proxy-resolves.js';
 import type { Services } from './services.js';
 
 /**
@@ -33,6 +34,8 @@ export function decideRequest(
   );
   const answered = approvalOf(plugin, verdict);
   const seconds = (performance.now() - start) / 1000;
+  if (verdict.kind === 'resolve' && proxyResolves(services, plugin, verdict))
+    return unresolved(policy, verdict);
   if (verdict.kind === 'resolve') return decideName(services, plugin, policy, verdict, life, seconds);
   services.metrics.observe('decisionDuration', {}, seconds);
   return { decision: verdict.decision, policy, considered: [], dnsMs: null, ...answered };

@@ -29,7 +29,8 @@ export async function explainDecision(
   line: ExplainLine,
 ): Promise<Explanation> {
   const { policy } = plugin;
-  const transparent = line.egress === 'transparent' && policy !== undefined;
+  const byProxy = plugin.upstream.proxy?.resolve === 'proxy' && line.resolved === undefined;
+  const transparent = line.egress === 'transparent' && policy !== undefined && !byProxy;
   const { decision, fates, dnsFailure } = transparent
     ? await judgeOwnConnect(services, plugin, policy, line)
     : await judgeRequested(services, plugin, line);

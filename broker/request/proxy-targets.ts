@@ -22,12 +22,18 @@ export function proxyTargets(
   judgement: Judgement,
   context: HostContext,
 ): readonly ProxyTarget[] {
-  const { dial, port } = judgement.decision;
+  const { dial, host, port } = judgement.decision;
+  if (resolve === 'proxy' && dial.length === 0)
+    return named(parseHost(host)?.kind === 'name' ? host : undefined, port);
   const far = dial.filter((address) => !isNear(address, port, context));
   if (far.length === 0) return [];
   const name = resolve === 'both' ? oneName(judgement, context) : undefined;
-  if (name !== undefined) return [{ host: name, family: 'name', bytes: undefined, port }];
+  if (name !== undefined) return named(name, port);
   return far.map(({ text, family, bytes }) => ({ host: text, family, bytes, port }));
+}
+
+function named(host: string | undefined, port: number): readonly ProxyTarget[] {
+  return host === undefined ? [] : [{ host, family: 'name', bytes: undefined, port }];
 }
 
 function isNear(address: Address, port: number, context: HostContext): boolean {

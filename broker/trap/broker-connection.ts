@@ -13,8 +13,10 @@ import { RequestLife } from '../limit/request-life.js';
 import { account } from '../request/account.js';
 import { type Admission, admitConnection } from '../request/admit-connection.js';
 import type { Judgement } from '../request/judgement.js';
+import type { Plugin } from '../request/plugin.js';
 import { proxyTargets } from '../request/proxy-targets.js';
 import { refuseQueued } from '../request/refuse-queued.js';
+import type { Services } from '../request/services.js';
 import { askAboutConnect, awaitAnswer } from './await-answer.js';
 import type { BrokeredConnect, InetAddress } from './brokered-connect.js';
 import { connectAndPlace } from './connect-and-place.js';
@@ -136,21 +138,25 @@ function carryOut(connect: BrokeredConnect, { judgement, claim }: Admission): No
   const { decision, dial, port, reason } = judgement.decision;
   if (reason === 'approved') plugin.asks.approvals.spend(judgement.decision);
   const [target] = dial;
-  if (decision === 'deny' || target === undefined) {
+  const byProxy = decision !== 'deny' && goesByProxy(services, plugin, judgement);
+  if (decision === 'deny' || (target === undefined && !byProxy)) {
     account(services, plugin, judgement, undefined, origin);
     call.end(reason === 'concurrency_limited' ? -EAGAIN : -EACCES, 'refused');
     return undefined;
   }
-  const { proxy } = plugin.upstream;
-  const byProxy = proxy !== undefined && proxyTargets(proxy, judgement, services.host.context()).length > 0;
-  const placing = byProxy
-    ? tunnelAndPlace(connect, judgement, claim)
-    : connectAndPlace(connect, target, port, claim);
+  const placing =
+    byProxy || target === undefined
+      ? tunnelAndPlace(connect, judgement, claim)
+      : connectAndPlace(connect, target, port, claim);
   return andThen(placing, (ending) => {
     if (!(ending instanceof SettlingConnect)) account(services, plugin, judgement, ending, origin);
     // The turn is over. How the connection ends matters to the account alone.
     else void ending.end().then((end) => account(services, plugin, judgement, end, origin));
   });
+}
+
+function goesByProxy(services: Services, { upstream: { proxy } }: Plugin, judgement: Judgement): boolean {
+  return proxy !== undefined && proxyTargets(proxy, judgement, services.host.context()).length > 0;
 }
 
 function closeOriginal({ context: { services, plugin }, original }: BrokeredConnect): void {

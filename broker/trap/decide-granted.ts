@@ -13,6 +13,7 @@ import type { RequestLife } from '../limit/request-life.js';
 import { askFamily } from '../request/ask-family.js';
 import { denial, type Judgement } from '../request/judgement.js';
 import type { Plugin } from '../request/plugin.js';
+import { proxyResolves, unresolved } from '../request/proxy-resolves.js';
 import type { Services } from '../request/services.js';
 
 /** A connect's destination, as copied. */
@@ -52,6 +53,8 @@ export function decideGranted(
   const start = performance.now();
   const host = services.host.context();
   const bare: Case = { services, plugin, grants, policy, host, address, port };
+  const stood = plugin.upstream.proxy?.resolve === 'proxy' ? grants.standIns.nameOf(address) : undefined;
+  if (stood !== undefined) return { ...judgeStoodFor(bare, stood), names: [stood] };
   const { fresh, stale } = grants.namesOf(address);
   const literal = plugin.verdicts.decide(policy, address, port, host);
   const best = orApprovedBare(bare, fresh, literal, judgeBare(policy, bare, fresh, literal, host));
@@ -68,6 +71,16 @@ export function decideGranted(
     return settled(best.decision === 'deny' && name !== undefined ? judgeUnder(bare, name) : best);
   }
   return decideStale(bare, hopeful.slice(0, STALE_NAMES_CHECKED), best, life);
+}
+
+/** A connect to an address that stands for a name, which only the proxy resolves. */
+function judgeStoodFor({ services, plugin, policy, host, port }: Case, name: string): Judgement {
+  const verdict = plugin.verdicts.judge(policy, { host: name, port }, host);
+  if (verdict.kind === 'settled') return { decision: verdict.decision, policy, considered: [], dnsMs: null };
+  if (proxyResolves(services, plugin, verdict)) return unresolved(policy, verdict);
+  const cause = 'only the proxy resolves it, so a rule must name it';
+  const decision = makeDecision({ decision: 'deny', reason: 'dns_error', host: name, port, cause });
+  return { decision, policy, considered: [], dnsMs: null };
 }
 
 function judgeUnder({ plugin, policy, host, address, port }: Case, name: string): Decision {

@@ -14,8 +14,9 @@ export interface ProxyAddress {
  * Who resolves a name that a proxy leads to.
  * - both: postern resolves it and checks the addresses; the proxy gets the name, and resolves it again
  * - host: postern resolves it, and the proxy gets an address that was checked
+ * - proxy: the proxy alone resolves it, and no address is checked
  */
-export const RESOLVES = ['both', 'host'] as const;
+export const RESOLVES = ['both', 'host', 'proxy'] as const;
 export type Resolves = (typeof RESOLVES)[number];
 export const DEFAULT_RESOLVES: Resolves = 'both';
 /** The word in the place of a proxy: a plugin goes without the proxy of `defaults`. */

@@ -29,10 +29,10 @@ export const viaSchema: z.ZodType<WrittenVia | undefined> = z
         )
         .optional(),
       resolve: z
-        .enum(RESOLVES, { error: `expected ${RESOLVES.join(' or ')}` })
+        .enum(RESOLVES, { error: 'expected both, host or proxy' })
         .meta({
           description:
-            'Who resolves a name. both: postern resolves it and checks its addresses, then the proxy gets the name and resolves it again. host: the proxy gets an address that postern has checked.',
+            'Who resolves a name. both: postern resolves it and checks its addresses, then the proxy gets the name and resolves it again. host: the proxy gets an address that postern has checked. proxy: the proxy alone, for a network without DNS for outside names. Then nobody checks whether a permitted name leads into a private network.',
           default: DEFAULT_RESOLVES,
         })
         .optional(),

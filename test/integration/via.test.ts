@@ -176,6 +176,62 @@ print([key for key in os.environ if "s3cret" in os.environ[key]], os.path.exists
     }));
 }
 
+/** Looks names up, and connects to addresses of other names. */
+const BY_PROXY = `
+import socket, sys
+first = socket.gethostbyname("only-the-proxy.test")
+print(first.startswith("198.18."), socket.gethostbyname("only-the-proxy.test") == first)
+for name in ("refused.test", "localhost"):
+    try:
+        print(name, socket.gethostbyname(name))
+    except OSError as error:
+        print(name, error.args[0])
+for place in ((first, 443), (first, 22), ("198.18.77.77", 443)):
+    one = socket.socket()
+    try:
+        one.connect(place)
+        one.sendall(b"ping")
+        print(b"".join(iter(lambda: one.recv(4096), b"")).decode())
+    except OSError as error:
+        print(error.errno)
+`;
+
+for (const as of users)
+  test(`with resolve: proxy, a name goes to the proxy without a question to DNS (${as})`, () =>
+    withProxy({}, async (proxy) => {
+      const before = dns.questions.length;
+      const via = ['--via', `http://127.0.0.1:${proxy.port}`, '--via-resolve', 'proxy'];
+      const options = ['--allow', 'only-the-proxy.test', '--audit', '-'];
+      const { stdout, stderr } = await run(as, via, BY_PROXY, [], options);
+      assert.deepEqual(
+        stdout.split('\n'),
+        ['True True', 'refused.test -2', 'localhost 127.0.0.1', 'peer heard ping', '13', '13', ''],
+        stderr,
+      );
+      assert.deepEqual(proxy.asked, ['only-the-proxy.test:443']);
+      assert.equal(dns.questions.length, before);
+      const events = stderr.split('\n').filter((line) => line.startsWith('{'));
+      const event = events.map((line) => JSON.parse(line)).find(({ outcome }) => outcome === 'connected');
+      const { host, names, addresses_considered, tunnel } = event ?? {};
+      assert.deepEqual(
+        { host, names, addresses_considered, tunnel },
+        {
+          host: 'only-the-proxy.test',
+          names: ['only-the-proxy.test'],
+          addresses_considered: [],
+          tunnel: 'only-the-proxy.test:443',
+        },
+      );
+    }));
+
+test('with resolve: proxy, a name that no rule names is not sent, whatever the mode', () =>
+  withProxy({}, async (proxy) => {
+    const via = ['--via', `http://127.0.0.1:${proxy.port}`, '--via-resolve', 'proxy', '--mode', 'audit'];
+    const { stdout } = await run('user', via, BLOCKING, ['unnamed.test:443']);
+    assert.equal(stdout, '');
+    assert.equal(proxy.connections(), 0);
+  }));
+
 test('a signal ends a blocking connect that waits for the proxy', async () => {
   const proxy = await listen(() => {});
   const { stdout, stderr } = await run(

@@ -40,6 +40,14 @@ export const upstreamProtections: readonly Protection[] = [
     ...program('two permitted names'),
   },
   {
+    name: 'upstream: a name that no rule names does not go to a proxy unchecked',
+    file: 'broker/request/proxy-resolves',
+    right: "decision === 'allow' &&\n        reason === 'rule' &&",
+    wrong: '',
+    tests: ['integration/via'],
+    pattern: 'no rule names is not sent',
+  },
+  {
     name: 'upstream: bytes behind the answer of a proxy stay in the socket',
     file: 'broker/upstream/shake-hands',
     right: 'readOnce(this.#fd, peeked.subarray(0, used));',

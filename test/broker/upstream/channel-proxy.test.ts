@@ -88,6 +88,16 @@ for (const kind of ['http', 'socks5'] as const) {
       assert.deepEqual(proxy.asked, [`${FAR}:443`]);
     }));
 
+  test(`${kind}: with resolve: proxy, nobody else resolves the name`, () =>
+    withProxy({ kind }, async (proxy) => {
+      const before = dns.questions.length;
+      const channel = await channelVia({ kind, port: proxy.port, resolve: 'proxy' }, ['no-dns.test:443']);
+      assert.equal(await say(channel, 'no-dns.test', 443, 'ping'), 'peer heard ping');
+      assert.equal((await channel.refusal('no-dns.test', 22)).reason, 'port_not_allowed');
+      assert.deepEqual(proxy.asked, ['no-dns.test:443']);
+      assert.equal(dns.questions.length, before);
+    }));
+
   test(`${kind}: bytes right behind the proxy's answer reach the plugin`, () =>
     withProxy({ kind, surplus: 'SSH-2.0-peer\r\n' }, async (proxy) => {
       const channel = await channelVia({ kind, port: proxy.port });

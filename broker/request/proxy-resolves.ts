@@ -1,0 +1,37 @@
+// Whether only the proxy resolves a name (`resolve: proxy`). Runs in the broker.
+import type { ResolveVerdict } from '../../shared/policy/decision.js';
+import { makeDecision } from '../../shared/policy/make-decision.js';
+import type { Policy } from '../../shared/policy/policy.js';
+import type { Judgement } from './judgement.js';
+import type { Plugin } from './plugin.js';
+import type { Services } from './services.js';
+
+/**
+ * No address of such a name can be checked. So a rule must name it: what mode audit or an answer to a question permits does not go this way. A
+ * name that the host knows without DNS does not either.
+ */
+export function proxyResolves(
+  services: Services,
+  { upstream, names }: Plugin,
+  { name, decision, reason }: Pick<ResolveVerdict, 'name' | 'decision' | 'reason'>,
+): boolean {
+  return (
+    upstream.proxy?.resolve === 'proxy' &&
+    decision === 'allow' &&
+    reason === 'rule' &&
+    !(names ?? services.names).knows(name)
+  );
+}
+
+/** What becomes of a name that only the proxy resolves: it is permitted, and there is no address to dial. */
+export function unresolved(
+  policy: Policy,
+  { name: host, port, decision, reason, rule }: ResolveVerdict,
+): Judgement {
+  return {
+    decision: makeDecision({ decision, reason, rule, host, port }),
+    policy,
+    considered: [],
+    dnsMs: null,
+  };
+}
