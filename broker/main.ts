@@ -70,7 +70,8 @@ async function start(line: Line<'start'>): Promise<void> {
   const serving = sessions;
   receivePackets(BROKER_DESCRIPTOR_FD, {
     channel: (packet, ends) => serving.attach(packet, ends),
-    connections: (packet, memory) => serving.limitConnections(packet, memory),
+    connections: (packet, memory) => serving.noteConnections(packet, memory),
+    ends: (reports) => serving.attachEnds(reports),
     marks: (memory) => serving.attachMarks(memory),
     sandbox: (packet, alarm) => serving.attachSandbox(packet, alarm),
     tally: (memory) => tally.attach(memory),

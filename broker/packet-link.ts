@@ -3,6 +3,7 @@
 import type {
   ChannelPacket,
   ConnectionsPacket,
+  EndsPacket,
   MarksPacket,
   SandboxPacket,
   TallyPacket,
@@ -26,6 +27,7 @@ export interface ChannelEnds {
 export interface PacketTakers {
   readonly channel: (packet: ChannelPacket, ends: ChannelEnds) => void;
   readonly connections: (packet: ConnectionsPacket, memory: OwnedFd) => void;
+  readonly ends: (reports: OwnedFd) => void;
   readonly marks: (memory: OwnedFd) => void;
   readonly sandbox: (packet: SandboxPacket, alarm: OwnedFd) => void;
   readonly tally: (memory: OwnedFd) => void;
@@ -64,7 +66,7 @@ export function receivePackets(fd: number, take: PacketTakers): void {
 
 /** A packet about one plugin. */
 export type PluginPacket = ChannelPacket | ConnectionsPacket | SandboxPacket | TrapPacket;
-type Packet = PluginPacket | MarksPacket | TallyPacket;
+type Packet = PluginPacket | EndsPacket | MarksPacket | TallyPacket;
 
 /** What takes a packet of each type, and which descriptors come with it. */
 const PACKETS: {
@@ -76,6 +78,7 @@ const PACKETS: {
 } = {
   channel: (take, packet, descriptors) => take.channel(packet, channelEnds(packet, descriptors)),
   connections: (take, packet, descriptors) => take.connections(packet, onlyOne(packet, descriptors)),
+  ends: (take, packet, descriptors) => take.ends(onlyOne(packet, descriptors)),
   marks: (take, packet, descriptors) => take.marks(onlyOne(packet, descriptors)),
   sandbox: (take, packet, descriptors) => take.sandbox(packet, onlyOne(packet, descriptors)),
   tally: (take, packet, descriptors) => take.tally(onlyOne(packet, descriptors)),

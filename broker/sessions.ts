@@ -11,13 +11,13 @@ import type {
   TrapPacket,
 } from '../shared/protocol/link.js';
 import type { OwnedFd } from '../shared/sys/owned-fd.js';
+import { Accounts } from './accounts/accounts.js';
+import { NO_CONNECTIONS } from './accounts/connection-places.js';
 import type { Asked } from './ask/approvals.js';
 import type { ChannelClient } from './channel/channel-client.js';
 import { Session } from './channel/session.js';
 import type { SessionEvents } from './channel/session-setup.js';
 import { WantedChannels } from './channel/wanted-channels.js';
-import { NO_CONNECTIONS, OpenConnections } from './limit/open-connections.js';
-import { SocketEnds } from './limit/socket-ends.js';
 import type { LineLink } from './line-link.js';
 import type { ResolverSets } from './names/resolver-sets.js';
 import type { ChannelEnds, PluginPacket } from './packet-link.js';
@@ -40,13 +40,14 @@ export class Sessions implements SessionEvents<Session> {
   readonly #wanted = new WantedChannels();
   readonly #traps = new Set<TrapSession>();
   readonly #marks = new RequestMarks();
-  #ends: SocketEnds | undefined;
+  readonly #accounts: Accounts;
   #asks = 0;
 
   constructor(services: Services, link: LineLink, resolvers: ResolverSets) {
     this.#resolvers = resolvers;
     this.#services = services;
     this.#link = link;
+    this.#accounts = new Accounts(services.audit);
   }
 
   /** Puts a plugin's rules in force. If one is invalid, the former rules stay, and the supervisor gets the problems. */
@@ -108,7 +109,8 @@ export class Sessions implements SessionEvents<Session> {
     plugin.asks.end();
     plugin.stall.begin(undefined);
     this.#services.audit.unlimit(name);
-    plugin.limitConnections(undefined);
+    plugin.connections?.reportLast();
+    plugin.register(undefined);
     plugin.metrics.remove();
   }
 
@@ -117,6 +119,7 @@ export class Sessions implements SessionEvents<Session> {
     for (const session of this.#sessions.values()) session.end();
     for (const trap of this.#traps) trap.end();
     this.#services.audit.hurry();
+    this.#accounts.end(this.#plugins.values());
   }
 
   /** Serves a channel. Every request is refused until its plugin is configured. */
@@ -173,7 +176,7 @@ export class Sessions implements SessionEvents<Session> {
         this.#link.send({ type: 'trap_ended', session: packet.session });
         return;
       case 'connections':
-        plugin.limitConnections(NO_CONNECTIONS);
+        plugin.register(NO_CONNECTIONS);
         return;
       case 'sandbox':
         // A plugin that the watchdog cannot end gets no way out.
@@ -187,11 +190,13 @@ export class Sessions implements SessionEvents<Session> {
     for (const trap of this.#traps) if (trap.number === session) trap.orderDone(id, result);
   }
 
-  /** Bounds a plugin's open connections. @param memory see OpenConnections; it is closed here */
-  limitConnections({ plugin, limit }: ConnectionsPacket, memory: OwnedFd): void {
-    this.#ends ??= new SocketEnds();
-    this.#plugin(plugin).limitConnections(new OpenConnections(limit, memory, this.#ends));
-    memory.close();
+  /** @param memory see {@link Accounts.note} */
+  noteConnections({ plugin }: ConnectionsPacket, memory: OwnedFd): void {
+    this.#accounts.note(this.#plugin(plugin), memory);
+  }
+
+  attachEnds(reports: OwnedFd): void {
+    this.#accounts.begin(reports);
   }
 
   /** @param memory in which the supervisor looks after this broker's death, owned from here on */
@@ -237,8 +242,10 @@ export class Sessions implements SessionEvents<Session> {
   /** Brings the metrics up to date. */
   show(): void {
     this.#services.audit.flush();
-    for (const { metrics, queue, asks } of this.#plugins.values()) {
+    this.#accounts.update();
+    for (const { metrics, queue, asks, connections } of this.#plugins.values()) {
       metrics.set('asksOpen', {}, asks.size);
+      metrics.set('connectionsOpen', {}, connections?.open ?? 0);
       metrics.set('requestsInFlight', {}, queue.inFlight);
       metrics.set('requestsQueued', {}, queue.queued);
     }

@@ -256,6 +256,15 @@ export const STALL_LEAST_LOOKS: number = 2;
 export const STALL_THREADS_LOOKED_AT: number = 64;
 /** The broker does not search a larger table of descriptors for duplicates of a socket. */
 export const SEARCHED_DESCRIPTORS: number = 64;
+/** Open connections of one plugin that the broker can note. Each has so many bytes for its id, what was asked for, and what decided. */
+export const CONNECTION_SLOTS: number = 65_536;
+export const CONNECTION_SLOT_BYTES: number = 1024;
+/** One more at the start, for what is noted about all of them. */
+export const CONNECTIONS_MEMORY_BYTES: number = (CONNECTION_SLOTS + 1) * CONNECTION_SLOT_BYTES;
+/** How long the kernel's reports of ended sockets are gathered. It reports those of the whole host. */
+export const ENDS_PAUSE_MS: number = 20;
+/** How long after a socket is gone its report may still come. */
+export const LATE_REPORT_MS: number = 500;
 /** Connections of a plugin at its limit that the broker checks for closed ones: at a time, and in a second (2 µs each). */
 export const LOOKED_AT_CONNECTIONS: number = 256;
 export const LOOKS_PER_SECOND: number = 20_000;

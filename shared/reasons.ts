@@ -42,6 +42,10 @@ export type Mode = (typeof MODES)[number];
 export const OUTCOMES = ['connected', 'refused', 'unreachable', 'timeout', 'reset', 'canceled'] as const;
 export type Outcome = (typeof OUTCOMES)[number];
 
+/** How a handed-over connection ended. `closed`: the program or its peer ended it. `unknown`: the kernel could not report it. */
+export const ENDED_BY = ['closed', 'unknown'] as const;
+export type EndedBy = (typeof ENDED_BY)[number];
+
 /** How a lookup of a name ended. `refused`: the rules refused it, and no server was asked. */
 export const DNS_RESULTS = ['ok', 'nxdomain', 'servfail', 'timeout', 'refused'] as const;
 export type DnsResult = (typeof DNS_RESULTS)[number];

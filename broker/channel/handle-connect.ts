@@ -2,9 +2,9 @@
 // Runs in the broker on an owned request. It dials the decision's addresses, never the request's.
 import { andThen, type NowOrLater } from '../../shared/now-or-later.js';
 import type { ConnectRequest } from '../../shared/protocol/messages.js';
+import type { Claim } from '../accounts/connection-places.js';
 import { askAbout } from '../ask/ask-about.js';
 import type { AskTicket } from '../ask/open-ask.js';
-import type { Claim } from '../limit/open-connections.js';
 import type { RequestLife } from '../limit/request-life.js';
 import { account, type Ending } from '../request/account.js';
 import { admitConnection } from '../request/admit-connection.js';
@@ -139,12 +139,14 @@ function connectAndHandOver(
     const connectMs = start === undefined ? null : performance.now() - start;
     const dialed = connection.address?.text ?? null;
     if (connection.outcome === 'connected') {
-      claim?.hold(connection.socket, connection.peer);
+      const { socket, own, peer } = connection;
+      claim?.hold(socket, own, peer);
       audit.owe();
-      return andThen(handOver(requester, request.id, connection.socket), (left) => ({
-        outcome: left ? ('connected' as const) : ('canceled' as const),
-        ...{ dialed, connectMs, passage, isOwed: true },
-      }));
+      return andThen(handOver(requester, request.id, socket), (left): Ending => {
+        if (!left) claim?.withdraw();
+        const place = left ? claim : undefined;
+        return { outcome: left ? 'connected' : 'canceled', dialed, connectMs, passage, isOwed: true, place };
+      });
     }
     const { outcome, errno, cause } = connection;
     // Before the answer, or the plugin's next request may find the place taken.

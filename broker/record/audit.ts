@@ -106,6 +106,10 @@ export class Audit {
     if (this.#mayWrite(event.plugin, isOwed)) this.#write('decision', event, at);
   }
 
+  closed(event: AuditFields<'closed'>): void {
+    if (this.#mayWrite(event.plugin)) this.#write('closed', event);
+  }
+
   /** A plugin asked for an explanation. */
   explain(event: AuditFields<'explain'>): void {
     if (this.#mayWrite(event.plugin)) this.#write('explain', event);

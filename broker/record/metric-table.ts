@@ -27,6 +27,9 @@ const NETWORK_BUCKETS = [
   5e-5, 1e-4, 2.5e-4, 5e-4, 1e-3, 5e-3, 1e-2, 2.5e-2, 5e-2, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30,
 ];
 
+/** Connections last from a request to days. */
+const LIFE_BUCKETS = [0.01, 0.1, 0.5, 1, 5, 15, 60, 300, 900, 3_600, 14_400, 86_400];
+
 /** The reasons of a decision that connects. Every other reason is a denial's. */
 const REASONS_TO_CONNECT: readonly Series[] = [
   { decision: 'allow', reason: 'rule' },
@@ -74,6 +77,37 @@ export const METRICS = {
     kind: 'counter',
     help: 'Connected sockets that plugins got from the broker',
     labels: { plugin: PLUGIN_LABEL as LabelValues, door: WAYS_OUT as typeof WAYS_OUT },
+  },
+  connectionsOpen: {
+    name: 'postern_connections_open',
+    kind: 'gauge',
+    help: 'Connections to the outside that are open',
+    labels: { plugin: PLUGIN_LABEL as LabelValues },
+  },
+  connectionDuration: {
+    name: 'postern_connection_duration_seconds',
+    kind: 'histogram',
+    help: 'How long a connection was open that has ended',
+    labels: { plugin: PLUGIN_LABEL as LabelValues },
+    buckets: LIFE_BUCKETS as readonly number[],
+  },
+  sentBytes: {
+    name: 'postern_sent_bytes_total',
+    kind: 'counter',
+    help: 'Bytes that peers have acknowledged on connections that have ended, without headers and repetitions',
+    labels: { plugin: PLUGIN_LABEL as LabelValues },
+  },
+  receivedBytes: {
+    name: 'postern_received_bytes_total',
+    kind: 'counter',
+    help: 'Bytes that this host has received on connections that have ended, without headers and repetitions',
+    labels: { plugin: PLUGIN_LABEL as LabelValues },
+  },
+  retransmits: {
+    name: 'postern_retransmits_total',
+    kind: 'counter',
+    help: 'Segments that were sent again on connections that have ended',
+    labels: { plugin: PLUGIN_LABEL as LabelValues },
   },
   stalls: {
     name: 'postern_slow_touches_total',

@@ -1,6 +1,7 @@
 // Counts a decision, and writes its audit event. Runs in the broker.
 import type { AuditFields } from '../../shared/protocol/audit-events.js';
 import type { Outcome } from '../../shared/reasons.js';
+import type { Claim } from '../accounts/connection-places.js';
 import { CHANNEL, type Origin } from '../record/origin.js';
 import { answerFields, answerWords } from './answer-fields.js';
 
@@ -20,6 +21,8 @@ export interface Ending {
   readonly passage?: Passage | undefined;
   /** Whether its event was counted before the plugin had the connection, with {@link Audit.owe}. */
   readonly isOwed?: boolean;
+  /** The plugin has the connection, in this place. Missing if it has none, or if it is not noted. */
+  readonly place?: Claim | undefined;
   /** What the outcome does not say, as a sentence for the operator: why a socket of the host was not connected, or what the proxy did. */
   readonly problem?: string | undefined;
 }
@@ -66,7 +69,20 @@ function accountNow({ services, plugin, judgement, ending, origin, at }: Account
     plugin.metrics.count('connects', { outcome });
     if (connectMs !== null) services.metrics.observe('connectDuration', { outcome }, connectMs / 1000);
   }
-  services.audit.decision(describe(services, plugin, judgement, origin, ending), ending?.isOwed === true, at);
+  const event = describe(services, plugin, judgement, origin, ending);
+  ending?.place?.describe({
+    decision_id: event.decision_id,
+    decision: event.decision,
+    host: event.host,
+    port: event.port,
+    rule: event.rule,
+    dialed: event.dialed ?? '',
+    names: event.names,
+    door: event.door,
+    pid: event.pid,
+    program: event.program,
+  });
+  services.audit.decision(event, ending?.isOwed === true, at);
 }
 
 /** Logs an explanation that a plugin asked for. No metric counts it. */

@@ -1,14 +1,14 @@
 // The bound on a plugin's open connections, for both ways out. Runs in the broker.
 import { makeDecision } from '../../shared/policy/make-decision.js';
+import type { Claim } from '../accounts/connection-places.js';
 import { NO_DESCRIPTOR } from '../limit/descriptor-shares.js';
-import type { Claim } from '../limit/open-connections.js';
 import type { Judgement } from './judgement.js';
 import type { Plugin } from './plugin.js';
 
 export interface Admission {
   /** The judgement as it was, or a refusal where too many connections are open. */
   readonly judgement: Judgement;
-  /** The place of the connection. Missing where nothing bounds the plugin's connections, or nothing is dialled. */
+  /** The place of the connection. Missing where connections are not noted, or nothing is dialled. */
   readonly claim: Claim | undefined;
 }
 

@@ -6,9 +6,17 @@ import type { Address } from '../../shared/policy/address.js';
 import type { Outcome } from '../../shared/reasons.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import { type Endpoint, isSameEndpoint } from '../../shared/sys/sockaddr.js';
-import { peerOf, startConnect, takeSocketError, tcpSocket, writableNow } from '../../shared/sys/socket.js';
+import {
+  type Dialer,
+  peerOf,
+  startConnect,
+  takeSocketError,
+  tcpSocket,
+  writableNow,
+} from '../../shared/sys/socket.js';
 import { settleConnect } from '../../shared/sys/socket-state.js';
 import { errnoName } from '../../shared/sys/system-error.js';
+import { awaitPeersEnd } from '../../shared/sys/tcp-account.js';
 import { Watch, WRITABLE } from '../../shared/sys/uv-poll.js';
 import type { DescriptorShare } from '../limit/descriptor-shares.js';
 import { EARLY_ERRNO, type EarlyEnd, type RequestLife } from '../limit/request-life.js';
@@ -25,6 +33,8 @@ export type Connection =
       readonly address: Address;
       /** As the socket's own family writes that address. */
       readonly peer: Endpoint;
+      /** The socket's own address. */
+      readonly own: Endpoint;
     }
   | {
       readonly outcome: Exclude<Outcome, 'connected'>;
@@ -151,17 +161,19 @@ class Race {
       return 'done';
     }
     this.#descriptors.hold(socket);
+    awaitPeersEnd(socket.number);
     const peer = endpointOf(address, this.#port, family);
+    const dialer: Dialer & { readonly peer: Endpoint } = { peer, own: undefined };
     const prepared = this.#form.prepare?.(socket, family, address) ?? 0;
-    const started = prepared < 0 ? prepared : startConnect(socket.number, peer);
+    const started = prepared < 0 ? prepared : startConnect(socket.number, peer, dialer);
     if (started < 0 && started !== -EINPROGRESS) {
       socket.close();
       this.#note(-started, address);
       return 'done';
     }
-    if (this.#hasEnded(socket, address, peer)) return 'done';
+    if (this.#hasEnded(socket, address, dialer)) return 'done';
     const watch = new Watch(socket.number, () => {
-      if (!this.#hasEnded(socket, address, peer)) return;
+      if (!this.#hasEnded(socket, address, dialer)) return;
       if (this.result === undefined) this.startNext();
     });
     this.#waiting.set(socket, { address, watch });
@@ -180,18 +192,22 @@ class Race {
   }
 
   /** Whether the attempt has ended. getpeername(2) names a peer only in a connected state. */
-  #hasEnded(socket: OwnedFd, address: Address, wanted: Endpoint): boolean {
+  #hasEnded(
+    socket: OwnedFd,
+    address: Address,
+    { own, peer: wanted }: Dialer & { readonly peer: Endpoint },
+  ): boolean {
     const peer = peerOf(socket.number);
     if (peer === undefined && !writableNow(socket.number)) return false;
     this.#waiting.get(socket)?.watch.close();
     this.#waiting.delete(socket);
     const errno = this.#failureOf(socket, wanted, peer);
-    if (errno === undefined) {
-      this.finish({ outcome: 'connected', socket, address, peer: wanted });
+    if (errno === undefined && own !== undefined) {
+      this.finish({ outcome: 'connected', socket, own, address, peer: wanted });
       return true;
     }
     socket.close();
-    this.#note(errno, address);
+    this.#note(errno ?? ECONNABORTED, address);
     return true;
   }
 

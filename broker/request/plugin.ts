@@ -3,10 +3,10 @@ import { type Limits, limitsOf } from '../../shared/config/limit-forms.js';
 import type { PluginMetrics } from '../../shared/metrics/plugin-metrics.js';
 import type { Policy } from '../../shared/policy/policy.js';
 import type { SlowAction } from '../../shared/reasons.js';
+import type { ConnectionPlaces } from '../accounts/connection-places.js';
 import { type AskEnds, PluginAsks } from '../ask/plugin-asks.js';
 import type { DescriptorShare } from '../limit/descriptor-shares.js';
 import type { Gate } from '../limit/gate.js';
-import type { ConnectionPlaces } from '../limit/open-connections.js';
 import { OpenQuestions } from '../limit/open-questions.js';
 import { RequestQueue } from '../limit/request-queue.js';
 import { TurnShare } from '../limit/turn-share.js';
@@ -55,7 +55,7 @@ export class Plugin {
     return this.#limits;
   }
 
-  /** Missing: connections are not limited, and not counted. */
+  /** Its register of connections. Missing before it came, or if the kernel cannot report the end of connections. */
   get connections(): ConnectionPlaces | undefined {
     return this.#connections;
   }
@@ -97,16 +97,17 @@ export class Plugin {
     this.#audit.limit(this.name, limits.logLinesPerSecond, () =>
       this.metrics.count('limitRejections', { limit: 'log_rate' }),
     );
-    if (limits.connections === undefined) this.limitConnections(undefined);
+    this.#connections?.bound(limits.connections);
     if (JSON.stringify(limits) === JSON.stringify(this.#limits)) return;
     // Requests in the old queue are served from there.
     this.#limits = limits;
     this.queue = new RequestQueue(limits, this.turn, this.gate);
   }
 
-  /** @param connections undefined: no limit from now on */
-  limitConnections(connections: ConnectionPlaces | undefined): void {
+  /** @param connections where its connections are noted from now on; undefined: nowhere */
+  register(connections: ConnectionPlaces | undefined): void {
     this.#connections?.close();
     this.#connections = connections;
+    connections?.bound(this.#limits.connections);
   }
 }

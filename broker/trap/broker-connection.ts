@@ -6,9 +6,9 @@ import { andFinally, andThen, type NowOrLater } from '../../shared/now-or-later.
 import { isNonBlocking } from '../../shared/sys/fcntl.js';
 import { AF_INET } from '../../shared/sys/sockaddr.js';
 import { sendTimeout } from '../../shared/sys/socket-state.js';
+import type { Claim } from '../accounts/connection-places.js';
 import type { AskTicket } from '../ask/open-ask.js';
 import type { TrappedCall } from '../caller/trapped-call.js';
-import type { Claim } from '../limit/open-connections.js';
 import { RequestLife } from '../limit/request-life.js';
 import { account } from '../request/account.js';
 import { type Admission, admitConnection } from '../request/admit-connection.js';

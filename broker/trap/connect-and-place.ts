@@ -9,10 +9,11 @@ import type { Outcome } from '../../shared/reasons.js';
 import { isNonBlocking, makeBlocking } from '../../shared/sys/fcntl.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import { type Endpoint, isSameEndpoint } from '../../shared/sys/sockaddr.js';
-import { startConnect, tcpSocket } from '../../shared/sys/socket.js';
+import { type Dialer, startConnect, tcpSocket } from '../../shared/sys/socket.js';
 import { isV6Only, sendTimeout } from '../../shared/sys/socket-state.js';
+import { awaitPeersEnd } from '../../shared/sys/tcp-account.js';
+import type { Claim } from '../accounts/connection-places.js';
 import type { TrappedCall } from '../caller/trapped-call.js';
-import type { Claim } from '../limit/open-connections.js';
 import type { RequestLife } from '../limit/request-life.js';
 import { type Ending, unwatched } from '../request/account.js';
 import { bindSource } from '../request/bind-source.js';
@@ -40,7 +41,7 @@ export interface Replaced {
 /**
  * Ends the call.
  *
- * @param claim the connection's place, if the plugin's connections are limited
+ * @param claim the connection's place, if the plugin's connections are noted
  * @returns how the connect ended, or the object that will say so
  */
 export function connectAndPlace(
@@ -57,9 +58,7 @@ export function connectAndPlace(
   let settling = false;
   return andFinally(
     () => {
-      const begun = services.guard.watch(plugin.stall, () =>
-        beginDial(replaced, socket, address, attempt.endpoint),
-      );
+      const begun = services.guard.watch(plugin.stall, () => beginDial(replaced, socket, address, attempt));
       if (begun !== 'non_blocking') return attempt.placeConnected(socket, begun);
       settling = true;
       return attempt.placeConnecting(socket);
@@ -71,8 +70,9 @@ export function connectAndPlace(
 }
 
 /** One dial, from its start to its account. */
-class Attempt {
+class Attempt implements Dialer {
   readonly endpoint: Endpoint;
+  own: Endpoint | undefined;
   readonly #replaced: Replaced;
   readonly #dialed: string;
   readonly #claim: Claim | undefined;
@@ -88,7 +88,7 @@ class Attempt {
 
   fail(result: number): Ending {
     // Before the call ends, or the plugin's next one may find the place taken.
-    this.#claim?.release();
+    this.#claim?.withdraw();
     this.#owe();
     this.#replaced.call.end(result, 'brokered');
     return this.#endingOf(outcomeOf(-result));
@@ -97,13 +97,13 @@ class Attempt {
   /** The plugin gets a socket that still connects. @param socket owned from here on */
   placeConnecting(socket: OwnedFd): NowOrLater<Ending | SettlingConnect> {
     const { context, call, original } = this.#replaced;
-    this.#claim?.hold(socket, this.endpoint);
-    const settling = new SettlingConnect(context, socket, (outcome) => this.#endingOf(outcome));
+    this.#hold(socket);
+    const settling = new SettlingConnect(context, socket, (outcome) => this.#endingOf(outcome, true));
     this.#owe();
     return andThen(placeConnection(context, call, socket, -EINPROGRESS, original), (placed) => {
       if (placed) return settling;
       settling.close();
-      return this.#endingOf('canceled');
+      return this.#placedOrNot(false);
     });
   }
 
@@ -119,22 +119,32 @@ class Attempt {
 
   #place(socket: OwnedFd, end: Endpoint | number): NowOrLater<Ending> {
     if (typeof end === 'number') return this.fail(end);
-    this.#claim?.hold(socket, this.endpoint);
     if (!isSameEndpoint(end, this.endpoint)) return this.fail(-ECONNABORTED);
+    this.#hold(socket);
     makeBlocking(socket.number);
     this.#owe();
     const { context, call, original } = this.#replaced;
     return andThen(placeConnection(context, call, socket, 0, original), (placed) =>
-      this.#endingOf(placed ? 'connected' : 'canceled'),
+      this.#placedOrNot(placed),
     );
   }
 
   #placeInterrupted(socket: OwnedFd, why: DialInterruption): NowOrLater<Ending> {
-    this.#claim?.hold(socket, this.endpoint);
+    this.#hold(socket);
     this.#owe();
     return andThen(placeInterrupted(this.#replaced, socket, why), (placed) =>
-      placed ? unwatched(this.#endingOf('canceled')) : this.#endingOf('canceled'),
+      placed ? unwatched(this.#endingOf('canceled', true)) : this.#placedOrNot(false),
     );
+  }
+
+  /** Before the plugin has the socket: a broker that dies in between leaves no connection that nobody knows. */
+  #hold(socket: OwnedFd): void {
+    if (this.own !== undefined) this.#claim?.hold(socket, this.own, this.endpoint);
+  }
+
+  #placedOrNot(placed: boolean): Ending {
+    if (!placed) this.#claim?.withdraw();
+    return this.#endingOf(placed ? 'connected' : 'canceled', placed);
   }
 
   #owe(): void {
@@ -142,9 +152,11 @@ class Attempt {
     this.#isOwed = true;
   }
 
-  #endingOf(outcome: Outcome): Ending {
+  /** @param placed whether the plugin has the socket */
+  #endingOf(outcome: Outcome, placed = false): Ending {
     const connectMs = performance.now() - this.#startedAt;
-    return { outcome, dialed: this.#dialed, connectMs, isOwed: this.#isOwed };
+    const place = placed ? this.#claim : undefined;
+    return { outcome, dialed: this.#dialed, connectMs, isOwed: this.#isOwed, place };
   }
 }
 
@@ -153,14 +165,16 @@ function beginDial(
   replaced: Replaced,
   socket: OwnedFd,
   address: Address,
-  endpoint: Endpoint,
+  dialer: Dialer & { readonly endpoint: Endpoint },
 ): Dial | 'non_blocking' {
   const { context, original, family } = replaced;
+  const { endpoint } = dialer;
   if (family === 6 && address.family === 4 && isV6Only(original.number)) return -ENETUNREACH;
+  awaitPeersEnd(socket.number);
   context.carryOver.carry(original.number, socket.number, family);
   const bound = bindSource(context.plugin.upstream, socket, family, address);
   if (bound < 0) return bound;
-  const started = startConnect(socket.number, endpoint);
+  const started = startConnect(socket.number, endpoint, dialer);
   if (started < 0 && started !== -EINPROGRESS) return started;
   if (!isNonBlocking(original.number)) return dialState(socket);
   return goesElsewhere(socket, endpoint) ? -ECONNABORTED : 'non_blocking';

@@ -8,7 +8,7 @@ import { PROXY_PATIENCE_MS } from '../../shared/limits.js';
 import { isNonBlocking, makeBlocking } from '../../shared/sys/fcntl.js';
 import { isV6Only, sendTimeout } from '../../shared/sys/socket-state.js';
 import { errnoNumber } from '../../shared/sys/system-error.js';
-import type { Claim } from '../limit/open-connections.js';
+import type { Claim } from '../accounts/connection-places.js';
 import type { Ending } from '../request/account.js';
 import type { SocketForm } from '../request/connect.js';
 import { connectUpstream } from '../request/connect-upstream.js';
@@ -20,7 +20,7 @@ import { type Interruption, interruptedResult } from './waiting-calls.js';
 
 const { ECONNABORTED, EINPROGRESS } = constants.errno;
 
-/** Ends the call. @param claim the connection's place, if the plugin's connections are limited */
+/** Ends the call. @param claim the connection's place, if the plugin's connections are noted */
 export async function tunnelAndPlace(
   replaced: Replaced,
   judgement: Judgement,
@@ -53,12 +53,14 @@ export async function tunnelAndPlace(
     const problem = passage && proxyProblem(judgement.decision, passage, cause);
     return { ...ending, outcome, problem, isOwed: true };
   }
-  const { socket, peer } = connection;
+  const { socket, own, peer } = connection;
   try {
-    claim?.hold(socket, peer);
+    claim?.hold(socket, own, peer);
     if (waits.blocks) makeBlocking(socket.number);
     const placed = await placeConnection(context, call, socket, waits.blocks ? 0 : -EINPROGRESS, original);
-    return { ...ending, outcome: placed ? 'connected' : 'canceled', isOwed: true };
+    if (!placed) claim?.withdraw();
+    const place = placed ? claim : undefined;
+    return { ...ending, outcome: placed ? 'connected' : 'canceled', isOwed: true, place };
   } finally {
     socket.close();
   }

@@ -13,6 +13,7 @@ import {
   ANSWER_MEANINGS,
   ANSWERER_MEANINGS,
   DECISION_MEANINGS,
+  ENDED_BY_MEANINGS,
   KIND_MEANINGS,
   OUTCOME_MEANINGS,
   REASON_MEANINGS,
@@ -21,7 +22,14 @@ import {
 const EXAMPLES: Readonly<Record<string, unknown>> = { ...AUDIT_EXAMPLES, gap: GAP_EXAMPLE };
 
 /** Words that have their own table on the page. */
-const DESCRIBED: ReadonlySet<string> = new Set(['reason', 'outcome', 'kind', 'answer', 'answerer']);
+const DESCRIBED: ReadonlySet<string> = new Set([
+  'reason',
+  'outcome',
+  'kind',
+  'answer',
+  'answerer',
+  'ended_by',
+]);
 
 export function auditPage(): string {
   return `# Audit log
@@ -84,6 +92,8 @@ ${meanings('`reason`', REASON_MEANINGS)}
 A plugin sees \`address_refused\` instead of \`address_denied\` and \`address_special\`: it must not learn which of them it was.
 
 ${meanings('`outcome`', OUTCOME_MEANINGS)}
+
+${meanings('`ended_by`', ENDED_BY_MEANINGS)}
 
 ${meanings('`kind`', KIND_MEANINGS)}
 

@@ -5,6 +5,7 @@ import type {
   AskEnd,
   DecisionWord,
   DnsResult,
+  EndedBy,
   ExitCause,
   Outcome,
   ProtocolErrorKind,
@@ -52,6 +53,12 @@ export const OUTCOME_MEANINGS: Meanings<Outcome> = {
   reset: 'The peer reset the connection.',
   canceled:
     'The plugin gave up, or ended. After a signal or its own time-out it has the socket: `message` says that it may still be connected.',
+};
+
+export const ENDED_BY_MEANINGS: Meanings<EndedBy> = {
+  closed: 'The program or its peer ended it.',
+  unknown:
+    'The kernel had to drop its report: many sockets of the host ended at once. What the connection carried is not known.',
 };
 
 export const KIND_MEANINGS: Meanings<ProtocolErrorKind> = {

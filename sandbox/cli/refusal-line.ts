@@ -59,6 +59,7 @@ function describe(event: AuditEvent, own?: string): string | undefined {
     case 'socket':
     case 'loopback':
       return `${event.message}${describeProgram(event, own)}`;
+    case 'closed':
     case 'datagram':
     case 'explain':
       return undefined;

@@ -31,7 +31,7 @@ export class MetricSet<T extends MetricTable> {
   readonly #toPassOn = new Set<Gathered>();
   readonly #ofPlugins: readonly (readonly [MetricForm, AnyMetric])[];
   /** Those with a series or more for each plugin, by name. */
-  readonly #series: ReadonlyMap<string, Counter | Gauge>;
+  readonly #series: ReadonlyMap<string, AnyMetric>;
 
   constructor(table: T) {
     this.#table = table;
@@ -39,11 +39,7 @@ export class MetricSet<T extends MetricTable> {
       ([key, form]) => [form, this.#make(key, form)] as const,
     );
     this.#ofPlugins = made.filter(([form]) => isOfPlugin(form));
-    this.#series = new Map(
-      this.#ofPlugins.flatMap(([{ name }, metric]) =>
-        metric instanceof Histogram ? [] : [[name, metric] as const],
-      ),
-    );
+    this.#series = new Map(this.#ofPlugins.map(([{ name }, metric]) => [name, metric] as const));
     for (const [form, metric] of made) {
       if (!isOfPlugin(form)) for (const series of startingSeries(form)) setToZero(metric, series);
     }
@@ -73,11 +69,13 @@ export class MetricSet<T extends MetricTable> {
     this.#gather(key, find(this.#histograms, key)).add(labels, seconds);
   }
 
-  /** What a plugin's counter is told, until {@link forget}. */
-  gatherOf(plugin: string, key: PluginMetricKey<T, 'counter'>): Gathered {
-    const counter = find(this.#counters, key);
+  /** What a plugin's counter or histogram is told, until {@link forget}. */
+  gatherOf(plugin: string, key: PluginMetricKey<T, 'counter'> | PluginMetricKey<T, 'histogram'>): Gathered {
+    const counter = this.#counters.get(key);
+    const pass =
+      counter === undefined ? passTo(find(this.#histograms, key), plugin) : passTo(counter, plugin);
     const names = this.#names(key).filter((name) => name !== 'plugin');
-    const gathered = new Gathered(names, true, (labels, times) => counter.inc({ plugin, ...labels }, times));
+    const gathered = new Gathered(names, counter !== undefined, pass);
     this.#toPassOn.add(gathered);
     return gathered;
   }
@@ -148,6 +146,12 @@ export class MetricSet<T extends MetricTable> {
     if (kind === 'gauge') return put(this.#gauges, key, new Gauge(settings));
     return put(this.#histograms, key, new Histogram({ ...settings, buckets: [...buckets] }));
   }
+}
+
+function passTo(metric: Counter | Histogram, plugin: string): (labels: Series, value: number) => void {
+  return metric instanceof Counter
+    ? (labels, times) => metric.inc({ plugin, ...labels }, times)
+    : (labels, seconds) => metric.observe({ plugin, ...labels }, seconds);
 }
 
 function put<M>(metrics: Map<string, M>, key: string, metric: M): M {

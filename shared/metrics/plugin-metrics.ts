@@ -25,13 +25,17 @@ export class PluginMetrics<T extends MetricTable> {
     if (!this.#removed) this.#set.setOf(this.#plugin, key, labels, value);
   }
 
+  observe<M extends PluginMetricKey<T, 'histogram'>>(key: M, labels: LabelsOf<T[M]>, seconds: number): void {
+    if (!this.#removed) (this.#counts.get(key) ?? this.#gather(key)).add(labels, seconds);
+  }
+
   remove(): void {
     this.#removed = true;
     for (const gathered of this.#counts.values()) this.#set.forget(gathered);
     this.#set.removePlugin(this.#plugin);
   }
 
-  #gather(key: PluginMetricKey<T, 'counter'>): Gathered {
+  #gather(key: PluginMetricKey<T, 'counter'> | PluginMetricKey<T, 'histogram'>): Gathered {
     const gathered = this.#set.gatherOf(this.#plugin, key);
     this.#counts.set(key, gathered);
     return gathered;

@@ -1,11 +1,11 @@
-// The series of one counter or gauge in Prometheus' text format, as prom-client writes them, but some in each turn of the event loop.
+// The series of one metric in Prometheus' text format, as prom-client writes them, but some in each turn of the event loop.
 // Runs in the broker and in the supervisor.
 import { setImmediate } from 'node:timers/promises';
 import { SERIES_PER_TURN } from '../limits.js';
 
 type Labels = Readonly<Partial<Record<string, string | number>>>;
 
-/** As a counter or gauge of prom-client returns itself. */
+/** As a metric of prom-client returns itself. */
 export interface ReadMetric {
   readonly name: string;
   readonly help: string;
@@ -13,14 +13,16 @@ export interface ReadMetric {
   readonly values: readonly {
     readonly value: number;
     readonly labels: Labels;
+    /** Of a histogram: the name with `_bucket`, `_sum` or `_count`. */
+    readonly metricName?: string | undefined;
   }[];
 }
 
 export async function* seriesText({ name, help, type, values }: ReadMetric): AsyncGenerator<string, void> {
   let text = `# HELP ${name} ${escaped(help)}\n# TYPE ${name} ${type}\n`;
   let left = SERIES_PER_TURN;
-  for (const { value, labels } of values) {
-    text += `${name}${labelText(labels)} ${numberText(value)}\n`;
+  for (const { value, labels, metricName = name } of values) {
+    text += `${metricName}${labelText(labels)} ${numberText(value)}\n`;
     left -= 1;
     if (left > 0) continue;
     yield text;

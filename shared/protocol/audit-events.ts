@@ -4,6 +4,7 @@ import type {
   Answerer,
   AskEnd,
   DecisionWord,
+  EndedBy,
   Mode,
   Outcome,
   ProtocolErrorKind,
@@ -13,7 +14,7 @@ import type {
   WhollyTrapped,
 } from '../reasons.js';
 
-/** The types of fields. The last ten are words of a list in shared/reasons.ts. */
+/** The types of fields. The last eleven are words of a list in shared/reasons.ts. */
 export interface AuditTypes {
   readonly string: string;
   readonly number: number;
@@ -29,6 +30,7 @@ export interface AuditTypes {
   readonly action: SlowAction;
   readonly answer: AskEnd;
   readonly answerer: Answerer;
+  readonly ended_by: EndedBy;
 }
 
 /** Every field: a field has the same type in all events. */
@@ -105,6 +107,28 @@ export const AUDIT_FIELDS = {
   kind: { type: 'kind', what: 'What was wrong with the message. PROTOCOL.md describes each kind.' },
   action: { type: 'action', what: 'What postern did about it.' },
   milliseconds: { type: 'number', unit: 'milliseconds', what: 'How long the plugin made the broker wait.' },
+  duration_ms: {
+    type: 'number',
+    unit: 'milliseconds',
+    what: 'From the moment in which the plugin got the connection to its end.',
+  },
+  sent_bytes: {
+    type: 'number',
+    unit: 'bytes',
+    what: 'What the peer has acknowledged, without headers and repetitions. Null where the kernel could not report it.',
+  },
+  received_bytes: {
+    type: 'number',
+    unit: 'bytes',
+    what: 'What this host has received, whether the program has read it or not. Null as above.',
+  },
+  rtt_ms: {
+    type: 'number',
+    unit: 'milliseconds',
+    what: 'The round-trip time as the kernel last estimated it. Null as above.',
+  },
+  retransmits: { type: 'number', what: 'Segments that were sent again. Null as above.' },
+  ended_by: { type: 'ended_by', what: 'What ended the connection.' },
   events: { type: 'number', what: 'How many events are missing here.' },
   from: { type: 'string', what: 'When the first of them was logged: ISO 8601 in UTC.' },
   to: { type: 'string', what: 'When the last of them was logged.' },
@@ -158,6 +182,40 @@ export const AUDIT_EVENTS = {
     fields: DECISION_FIELDS as typeof DECISION_FIELDS,
     nullable: DECISION_NULLABLE as typeof DECISION_NULLABLE,
     optional: ['via', 'tunnel', 'message', 'suggestion', 'answer', 'answered_by'],
+    always: {},
+  },
+  closed: {
+    what: 'A connection of a plugin has ended: the socket is closed, and its last bytes are delivered.',
+    fields: [
+      'decision_id',
+      'plugin',
+      'pid',
+      'program',
+      'door',
+      'host',
+      'port',
+      'dialed',
+      'duration_ms',
+      'sent_bytes',
+      'received_bytes',
+      'rtt_ms',
+      'retransmits',
+      'ended_by',
+    ],
+    nullable: [
+      'decision_id',
+      'pid',
+      'program',
+      'door',
+      'host',
+      'port',
+      'dialed',
+      'sent_bytes',
+      'received_bytes',
+      'rtt_ms',
+      'retransmits',
+    ],
+    optional: [],
     always: {},
   },
   explain: {

@@ -203,13 +203,17 @@ export interface SandboxPacket {
 }
 
 /**
- * A packet from supervisor to broker with memory that identifies the open connections of the plugin. The next broker reads it there. It
- * comes before the channels and traps of the plugin.
+ * A packet from supervisor to broker with memory in which the open connections of the plugin are noted. The next broker reads it there. It
+ * comes before the channels and traps of the plugin. Without it the connections of the plugin are not noted.
  */
 export interface ConnectionsPacket {
   readonly type: 'connections';
   readonly plugin: string;
-  readonly limit: number;
+}
+
+/** A packet from supervisor to broker with a socket that receives the kernel's reports of ended sockets. It comes after the connections. */
+export interface EndsPacket {
+  readonly type: 'ends';
 }
 
 /**

@@ -3,6 +3,7 @@ import {
   ANSWERERS,
   ASK_ENDS,
   DECISIONS,
+  ENDED_BY,
   MODES,
   OUTCOMES,
   PROTOCOL_ERRORS,
@@ -35,6 +36,7 @@ export const AUDIT_WORDS: { readonly [T in WordType]: readonly AuditTypes[T][] }
   action: SLOW_ACTIONS,
   answer: ASK_ENDS,
   answerer: ANSWERERS,
+  ended_by: ENDED_BY,
 };
 
 const CHECKS: ReadonlyMap<unknown, ReadonlyMap<string, Check>> = new Map(

@@ -60,12 +60,30 @@ export const LAYOUT = {
     'id.idiag_src': 12,
     'id.idiag_dst': 28,
     'id.idiag_cookie': 48,
+    idiag_ext: 2,
   },
   'struct unix_diag_req': { size: 24, udiag_states: 4, udiag_ino: 8, udiag_show: 12, udiag_cookie: 16 },
   'struct unix_diag_msg': { size: 16, udiag_state: 2, udiag_ino: 4, udiag_cookie: 8 },
   'struct unix_diag_vfs': { size: 8, udiag_vfs_dev: 4 },
   'struct nlattr': { size: 4, nla_type: 2 },
-  'struct inet_diag_msg': { size: 72, 'id.idiag_cookie': 44, idiag_inode: 68 },
+  'struct inet_diag_msg': {
+    size: 72,
+    idiag_state: 1,
+    idiag_timer: 2,
+    'id.idiag_cookie': 44,
+    idiag_uid: 64,
+    idiag_inode: 68,
+  },
+  /** The kernel's may be longer. Linux 5.14 has all of these fields. */
+  'struct tcp_info': {
+    tcpi_last_ack_recv: 56,
+    tcpi_rtt: 68,
+    tcpi_total_retrans: 100,
+    tcpi_bytes_acked: 120,
+    tcpi_bytes_received: 128,
+    tcpi_bytes_sent: 200,
+    tcpi_bytes_retrans: 208,
+  },
 } as const;
 
 /** Packed on x86-64 only. */

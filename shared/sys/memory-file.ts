@@ -25,19 +25,32 @@ export function createMemoryFile(name: string, bytes = 0): OwnedFd {
 
 /** The shared memory of a file, until it is closed. */
 export class MappedMemory {
-  readonly bytes: Uint8Array;
+  readonly #length: number;
   readonly #address: bigint;
+  #bytes: Uint8Array | undefined;
 
   constructor(fd: number, length: number) {
     const address: unknown = mmap(null, length, PROT_READ_WRITE, MAP_SHARED, fd, 0);
     if (typeof address !== 'bigint' || address === 0xffffffffffffffffn)
       throw new SystemError('mmap', koffi.errno(), 'memfd');
     this.#address = address;
+    this.#length = length;
+  }
+
+  /** All of it. */
+  get bytes(): Uint8Array {
+    this.#bytes ??= this.part(0, this.#length);
+    return this.#bytes;
+  }
+
+  /** A part of it. V8 counts a view as memory, whether its pages exist or not. */
+  part(at: number, length: number): Uint8Array {
+    if (at < 0 || at + length > this.#length) throw new RangeError('Not a part of the memory');
     // SAFETY: the mapping stays until close(). Its owner must drop every view before.
-    this.bytes = new Uint8Array(koffi.view(address, length));
+    return new Uint8Array(koffi.view(this.#address + BigInt(at), length));
   }
 
   close(): void {
-    munmapCall(this.#address, BigInt(this.bytes.length));
+    munmapCall(this.#address, BigInt(this.#length));
   }
 }

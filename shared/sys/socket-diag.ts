@@ -1,8 +1,7 @@
-// sock_diag(7): which TCP sockets of this network namespace still exist, and which have ended. It asks by cookie, and learns nothing about
-// their data. Needs no privilege. Runs in the broker; the supervisor asks whether the kernel has it.
+// sock_diag(7): which TCP sockets of this network namespace still exist, and what they have carried. It asks by cookie, and sees none of their
+// data. Needs no privilege. Runs in the broker; the supervisor asks whether the kernel has it.
 import { endianness } from 'node:os';
 import { LAYOUT } from './layout.js';
-import { boundAddress } from './listen.js';
 import {
   NETLINK_HEADER,
   NETLINK_SOCK_DIAG,
@@ -18,21 +17,21 @@ import {
 } from './netlink.js';
 import type { OwnedFd } from './owned-fd.js';
 import { AF_INET, AF_INET6, type Endpoint } from './sockaddr.js';
-import { IPPROTO_TCP, SOL_NETLINK, SOL_SOCKET } from './socket-constants.js';
-import { readOption, setOption } from './socket-option.js';
-import { errnoName, SystemError, succeed } from './system-error.js';
+import { IPPROTO_TCP, SOL_SOCKET } from './socket-constants.js';
+import { readOption } from './socket-option.js';
+import { SystemError, succeed } from './system-error.js';
+import { readTcpAccount, type TcpAccount } from './tcp-account.js';
 
 const SO_COOKIE = 57;
-const NETLINK_ADD_MEMBERSHIP = 1;
-/** SKNLGRP_INET_TCP_DESTROY and SKNLGRP_INET6_TCP_DESTROY, linux/sock_diag.h. */
-const DESTROY_GROUPS = [1, 3];
+const INET_DIAG_INFO = 2;
+/** The timer of a socket in TIME_WAIT: a place of the kernel for what is left of a socket that has ended. */
+const TIMER_TIME_WAIT = 3;
+const ATTRIBUTE = LAYOUT['struct nlattr'];
 const HEADER = NETLINK_HEADER;
 const REQUEST = LAYOUT['struct inet_diag_req_v2'];
 const REPLY = LAYOUT['struct inet_diag_msg'];
 /** An answer takes up to 2 KiB of the buffer of the socket, whose usual size is 208 KiB. */
 const BATCH = 32;
-/** Messages that are taken from the kernel at a time. */
-const ENDED_AT_A_TIME = 256;
 const little = endianness() === 'LE';
 
 /** struct inet_diag_req_v2 */
@@ -47,21 +46,21 @@ const cookie = new Uint8Array(8);
  * Writes the identity of a TCP socket, from the start of its connect on: its addresses, and its cookie, which no other socket ever has. It
  * has the form of the kernel's question.
  *
+ * @param own the socket's own address
  * @param peer of the connection. Before the socket is connected, getpeername(2) does not return it
  * @param into SOCKET_ID_BYTES
  * @returns its cookie
  */
-export function writeSocketId(fd: number, peer: Endpoint, into: Uint8Array): bigint {
-  const own = boundAddress(fd);
+export function writeSocketId(fd: number, own: Endpoint, peer: Endpoint, into: Uint8Array): bigint {
   succeed(readOption(fd, SOL_SOCKET, SO_COOKIE, cookie), 'getsockopt SO_COOKIE');
-  into.fill(0);
+  into.fill(0, 0, SOCKET_ID_BYTES);
   const view = new DataView(into.buffer, into.byteOffset, REQUEST.size);
-  into[0] = own?.bytes.length === 16 ? AF_INET6 : AF_INET;
+  into[0] = own.bytes.length === 16 ? AF_INET6 : AF_INET;
   into[REQUEST.sdiag_protocol] = IPPROTO_TCP;
   into.fill(0xff, REQUEST.idiag_states, REQUEST.idiag_states + 4);
-  view.setUint16(REQUEST['id.idiag_sport'], own?.port ?? 0, false);
+  view.setUint16(REQUEST['id.idiag_sport'], own.port, false);
   view.setUint16(REQUEST['id.idiag_dport'], peer.port, false);
-  into.set(own?.bytes ?? [], REQUEST['id.idiag_src']);
+  into.set(own.bytes, REQUEST['id.idiag_src']);
   into.set(peer.bytes, REQUEST['id.idiag_dst']);
   into.set(cookie, REQUEST['id.idiag_cookie']);
   return cookieOf(into);
@@ -72,73 +71,95 @@ export function cookieOf(id: Uint8Array): bigint {
   return new DataView(id.buffer, id.byteOffset).getBigUint64(REQUEST['id.idiag_cookie'], little);
 }
 
+/** What the kernel says about a socket. */
+export type SocketLook =
+  /** Nothing: it has ended, or it has no peer any more and a process still holds it. */
+  | { readonly kind: 'gone' }
+  | {
+      readonly kind: 'there';
+      /** Of the file by which processes hold it. 0: no process does. The kernel may still deliver its last bytes. */
+      readonly inode: number;
+      readonly uid: number;
+      /** If it was asked for. */
+      readonly account: TcpAccount | undefined;
+    }
+  /** The kernel did not answer. */
+  | { readonly kind: 'unknown' };
+
+const GONE: SocketLook = { kind: 'gone' };
+const UNKNOWN: SocketLook = { kind: 'unknown' };
+
 /** Asks the kernel about sockets of this network namespace. */
 export class SocketDiag {
-  /** Becomes readable when any TCP socket has ended. */
-  readonly ended: OwnedFd;
   readonly #questions: OwnedFd;
   readonly #batch = new Uint8Array(BATCH * QUESTION_BYTES);
 
   /** @throws SystemError if the kernel has no sock_diag(7) for TCP */
   constructor() {
     this.#questions = openNetlink(NETLINK_SOCK_DIAG, 'NETLINK_SOCK_DIAG');
-    this.ended = openNetlink(NETLINK_SOCK_DIAG, 'NETLINK_SOCK_DIAG');
     try {
       requireTcp(this.#questions.number);
-      for (const group of DESTROY_GROUPS) {
-        setOption(this.ended.number, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, group);
-      }
     } catch (error) {
       this.close();
       throw error;
     }
   }
 
-  /** @returns cookies of sockets that have ended; `lost` if the kernel could not keep all of them; empty: no more now */
-  takeEnded(): readonly bigint[] | 'lost' {
-    const cookies: bigint[] = [];
-    while (cookies.length < ENDED_AT_A_TIME) {
-      const bytes = receiveNetlink(this.ended.number, received);
-      if (bytes < 0 && errnoName(-bytes) === 'ENOBUFS') return 'lost';
-      if (bytes < HEADER.size + REPLY.size) break;
-      cookies.push(receivedView.getBigUint64(HEADER.size + REPLY['id.idiag_cookie'], little));
-    }
-    return cookies;
-  }
-
   /**
    * Asks about sockets.
    *
    * @param ids see {@link writeSocketId}
-   * @returns for each, in their order, whether a process still holds it. Without an answer of the kernel, it counts as held.
+   * @param accounts whether their accounts are wanted. For a socket that a process holds this waits for its lock, which that process may keep
+   * @returns for each, in their order
    */
-  areHeld(ids: readonly Uint8Array[]): readonly boolean[] {
-    const held = ids.map(() => true);
-    for (let at = 0; at < ids.length; at += BATCH) this.#ask(ids.slice(at, at + BATCH), at, held);
-    return held;
+  look(ids: readonly Uint8Array[], accounts: boolean): readonly SocketLook[] {
+    const found: SocketLook[] = ids.map(() => UNKNOWN);
+    for (let at = 0; at < ids.length; at += BATCH) this.#ask(ids.slice(at, at + BATCH), at, accounts, found);
+    return found;
   }
 
   close(): void {
-    this.ended.close();
     this.#questions.close();
   }
 
   /** The kernel answers during the send: each question by one message with its number. */
-  #ask(ids: readonly Uint8Array[], first: number, held: boolean[]): void {
+  #ask(ids: readonly Uint8Array[], first: number, accounts: boolean, found: SocketLook[]): void {
     for (const [index, id] of ids.entries()) {
-      writeQuestion(this.#batch.subarray(index * QUESTION_BYTES), id, NLM_F_REQUEST, first + index);
+      const at = index * QUESTION_BYTES;
+      writeQuestion(this.#batch.subarray(at), id, NLM_F_REQUEST, first + index);
+      this.#batch[at + HEADER.size + REQUEST.idiag_ext] = accounts ? 1 << (INET_DIAG_INFO - 1) : 0;
     }
     if (sendNetlink(this.#questions.number, this.#batch, ids.length * QUESTION_BYTES) < 0) return;
     for (let answers = 0; answers < ids.length; answers += 1) {
       const bytes = receiveNetlink(this.#questions.number, received);
       if (bytes < HEADER.size) return;
-      const type = receivedView.getUint16(HEADER.nlmsg_type, little);
-      const index = receivedView.getUint32(HEADER.nlmsg_seq, little);
-      // A socket that no process holds has no inode: its last bytes are being delivered, or it is in TIME_WAIT.
-      held[index] =
-        type !== NLMSG_ERROR && receivedView.getUint32(HEADER.size + REPLY.idiag_inode, little) !== 0;
+      found[receivedView.getUint32(HEADER.nlmsg_seq, little)] = readLook(bytes);
     }
   }
+}
+
+function readLook(bytes: number): SocketLook {
+  const isError = receivedView.getUint16(HEADER.nlmsg_type, little) === NLMSG_ERROR;
+  if (isError || received[HEADER.size + REPLY.idiag_timer] === TIMER_TIME_WAIT) return GONE;
+  return {
+    kind: 'there',
+    inode: receivedView.getUint32(HEADER.size + REPLY.idiag_inode, little),
+    uid: receivedView.getUint32(HEADER.size + REPLY.idiag_uid, little),
+    account: readInfo(received.subarray(0, bytes), received[HEADER.size + REPLY.idiag_state] ?? 0),
+  };
+}
+
+/** The account in a message of the kernel; undefined if it has none. */
+export function readInfo(message: Uint8Array, state: number): TcpAccount | undefined {
+  const view = new DataView(message.buffer, message.byteOffset, message.length);
+  for (let at = HEADER.size + REPLY.size; at + ATTRIBUTE.size <= message.length; ) {
+    const length = view.getUint16(at, little);
+    if (length < ATTRIBUTE.size || at + length > message.length) return undefined;
+    if (view.getUint16(at + ATTRIBUTE.nla_type, little) === INET_DIAG_INFO)
+      return readTcpAccount(message.subarray(at + ATTRIBUTE.size, at + length), state);
+    at += (length + 3) & ~3;
+  }
+  return undefined;
 }
 
 function writeQuestion(into: Uint8Array, id: Uint8Array, flags: number, number: number): void {

@@ -29,7 +29,16 @@ const value8 = valueBytes.subarray(0, 8);
 const value1 = valueBytes.subarray(0, 1);
 
 /** The states of tcp(7), by number. */
-export const TCP_STATE = { ESTABLISHED: 1, SYN_SENT: 2, SYN_RECV: 3, CLOSE: 7, LISTEN: 10 } as const;
+export const TCP_STATE = {
+  ESTABLISHED: 1,
+  SYN_SENT: 2,
+  SYN_RECV: 3,
+  CLOSE: 7,
+  CLOSE_WAIT: 8,
+  LAST_ACK: 9,
+  LISTEN: 10,
+  CLOSING: 11,
+} as const;
 
 /** Network namespace and address family of a socket, or minus errno: ENOTSOCK if it is no socket. */
 export function identifySocket(fd: number): { readonly netns: bigint; readonly domain: number } | number {

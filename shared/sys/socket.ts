@@ -88,6 +88,12 @@ const destination = new Uint8Array(SOCKADDR_BYTES);
 /** A struct sockaddr_in of AF_UNSPEC, which dissolves a connection: connect(2). */
 const NO_PEER = new Uint8Array(16);
 
+/** Starts a connection. */
+export interface Dialer {
+  /** The address of its socket, from the start of the connect on. */
+  own: Endpoint | undefined;
+}
+
 /**
  * Starts a connection of a new socket.
  *
@@ -95,13 +101,15 @@ const NO_PEER = new Uint8Array(16);
  * socket to itself: a simultaneous open, RFC 9293 section 3.5. It would hold the host's port. That is ECONNREFUSED here. The socket gives
  * the port up at once, by a reset: after an orderly close the port would stay taken for a minute (TIME_WAIT).
  *
+ * @param dialer learns the socket's own address
  * @returns 0 if it is made, or minus errno: EINPROGRESS if it is under way
  */
-export function startConnect(fd: number, endpoint: Endpoint): number {
+export function startConnect(fd: number, endpoint: Endpoint, dialer?: Dialer): number {
   const result = connect(fd, destination, encodeSockaddrInto(destination, endpoint));
   if (result !== 0 && result !== -EINPROGRESS) return result;
   // The kernel has picked the socket's own address by now, also while the attempt is under way.
   const own = boundAddress(fd);
+  if (dialer !== undefined) dialer.own = own;
   if (own === undefined || !isSameEndpoint(own, endpoint)) return result;
   connect(fd, NO_PEER, NO_PEER.length);
   return -ECONNREFUSED;

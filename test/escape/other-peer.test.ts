@@ -41,8 +41,8 @@ interface Egress {
 
 const TRAP_DIALS_ELSEWHERE: Mutation = {
   file: 'broker/trap/connect-and-place',
-  right: 'startConnect(socket.number, endpoint)',
-  wrong: `startConnect(socket.number, { ...endpoint, port: ${other.port} })`,
+  right: 'startConnect(socket.number, endpoint, dialer)',
+  wrong: `startConnect(socket.number, { ...endpoint, port: ${other.port} }, dialer)`,
 };
 
 const EGRESSES: readonly Egress[] = [
@@ -74,8 +74,8 @@ const EGRESSES: readonly Egress[] = [
     dial: `Channel.from_environment().connect("127.0.0.1", ${allowed.port})`,
     elsewhere: {
       file: 'broker/request/connect',
-      right: 'startConnect(socket.number, peer)',
-      wrong: `startConnect(socket.number, { ...peer, port: ${other.port} })`,
+      right: 'startConnect(socket.number, peer, dialer)',
+      wrong: `startConnect(socket.number, { ...peer, port: ${other.port} }, dialer)`,
     },
     uncompared: {
       file: 'broker/request/connect',

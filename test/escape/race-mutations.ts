@@ -11,8 +11,8 @@ export const READS_TWICE: Mutation = {
       const bytes = copyAddress(tid, notification.address, 16);
       return typeof bytes === 'number' ? endpoint : (decodeSockaddr(bytes) ?? endpoint);
     };`,
-  right: 'startConnect(socket.number, endpoint)',
-  wrong: 'startConnect(socket.number, again(replaced.call, endpoint))',
+  right: 'startConnect(socket.number, endpoint, dialer)',
+  wrong: 'startConnect(socket.number, again(replaced.call, endpoint), dialer)',
 };
 /** A broker that takes the descriptor again when it connects the sandbox's own socket. */
 export const TAKES_TWICE: Mutation = {

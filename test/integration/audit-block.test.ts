@@ -119,12 +119,12 @@ for (const user of users) {
     reader.on('data', (chunk: Buffer) => {
       text += chunk.toString();
     });
-    // The neighbour has one connection.
-    const made = scene.upstream.connections() + scene.refused() + 1;
+    // The neighbour has one connection. Each that was made has an event for its end, too.
+    const made = 2 * (scene.upstream.connections() + 1) + scene.refused();
     const whole = (): number => text.split('\n').length - 1;
-    await until(() => whole() + lost >= made || undefined).finally(() => reader.destroy());
-    // At the end, a call of each thread of the crowd may get no answer.
-    assert.ok(whole() + lost - made <= 3, `${whole()} lines and ${lost} lost, of ${made}`);
+    await until(() => whole() + lost >= made - 3 || undefined).finally(() => reader.destroy());
+    // At the end, a call of each thread of the crowd may get no answer, or be answered and not be made.
+    assert.ok(Math.abs(whole() + lost - made) <= 3, `${whole()} lines and ${lost} lost, of ${made}`);
   });
 
   test(`drop: connections go on, and the log has a gap (${user})`, async (t) => {

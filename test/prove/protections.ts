@@ -1,4 +1,6 @@
 // Every protection. Each one is left out alone.
+
+import { accountsProtections } from './accounts-protections.js';
 import { askProtections } from './ask-protections.js';
 import { brokerProtections } from './broker-protections.js';
 import { debuggerProtections } from './debugger-protections.js';
@@ -26,6 +28,7 @@ export const protections: readonly Protection[] = [
   ...unixOrderProtections,
   ...folderModeProtections,
   ...brokerProtections,
+  ...accountsProtections,
   ...debuggerProtections,
   ...upstreamProtections,
 ];

@@ -130,7 +130,7 @@ export const trapProtections: readonly Protection[] = [
   {
     name: 'trap: the audit log denies no connection that an interrupted connect leaves under way',
     file: 'broker/trap/connect-and-place',
-    right: "placed ? unwatched(this.#endingOf('canceled'))",
+    right: "placed ? unwatched(this.#endingOf('canceled', true))",
     wrong: "false ? unwatched(this.#endingOf('canceled'))",
     tests: ['integration/unwatched-connect'],
     pattern: 'may still be connected',

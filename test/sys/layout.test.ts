@@ -25,6 +25,7 @@ const HEADERS = [
   'linux/rtnetlink.h',
   'linux/inet_diag.h',
   'linux/unix_diag.h',
+  'linux/tcp.h',
   'sys/time.h',
   'time.h',
   'sys/epoll.h',

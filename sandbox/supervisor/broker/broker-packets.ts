@@ -1,10 +1,11 @@
-// Sends a broker the packets that carry descriptors: channels, traps, sandboxes, and the memory in which it counts connections. Runs in the
+// Sends a broker the packets that carry descriptors: channels, traps, sandboxes, and the memory in which it notes connections. Runs in the
 // supervisor, which never waits for a broker: a broker may hang. Packets that it does not receive wait in a bounded queue.
 import { constants } from 'node:os';
 import { UNRECEIVED_PACKETS } from '../../../shared/limits.js';
 import type {
   ChannelPacket,
   ConnectionsPacket,
+  EndsPacket,
   MarksPacket,
   SandboxPacket,
   TallyPacket,
@@ -85,6 +86,11 @@ export class BrokerPackets {
     this.#send(packet, [memory]);
   }
 
+  /** @param reports of ended sockets */
+  ends(reports: OwnedFd): void {
+    this.#send({ type: 'ends' }, [reports]);
+  }
+
   /** @param memory of the plugins' marks */
   marks(memory: OwnedFd): void {
     this.#send({ type: 'marks' }, [memory]);
@@ -108,7 +114,14 @@ export class BrokerPackets {
   }
 
   #send(
-    packet: ChannelPacket | ConnectionsPacket | MarksPacket | SandboxPacket | TallyPacket | TrapPacket,
+    packet:
+      | ChannelPacket
+      | ConnectionsPacket
+      | EndsPacket
+      | MarksPacket
+      | SandboxPacket
+      | TallyPacket
+      | TrapPacket,
     descriptors: readonly OwnedFd[],
     owned: readonly OwnedFd[] = [],
   ): void {

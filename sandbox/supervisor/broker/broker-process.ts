@@ -127,10 +127,8 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
 
   /** Every further broker gets its rules, too. */
   #keep(line: PluginLine): void {
-    const former = this.#plugins.get(line.plugin)?.limits;
     this.#plugins.set(line.plugin, line);
-    if (former === undefined || former.connections !== line.limits.connections)
-      this.#kept.countConnections(line.plugin, line.limits.connections);
+    this.#kept.keepConnections(line.plugin);
   }
 
   /** Forgets a plugin and ends its sessions. */

@@ -1,11 +1,14 @@
-// Keeps the memory in which the broker notes the open connections of limited plugins, so that the next broker counts on.
-// Runs in the supervisor, which does not read it.
+// Keeps the memory in which the broker notes the open connections of each plugin, and the kernel's reports of ended ones, so that the next broker
+// goes on with both. Runs in the supervisor, which reads neither.
 import type { PluginConfig } from '../../../shared/config/plugin-config.js';
 import { PosternError } from '../../../shared/errors.js';
+import { CONNECTIONS_MEMORY_BYTES } from '../../../shared/limits.js';
 import type { ConnectionsPacket } from '../../../shared/protocol/link.js';
+import { openEndedSockets } from '../../../shared/sys/ended-sockets.js';
 import { createMemoryFile } from '../../../shared/sys/memory-file.js';
 import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
-import { SOCKET_ID_BYTES, SocketDiag } from '../../../shared/sys/socket-diag.js';
+import { SocketDiag } from '../../../shared/sys/socket-diag.js';
+import { SystemError } from '../../../shared/sys/system-error.js';
 
 export interface KeptConnections {
   readonly packet: ConnectionsPacket;
@@ -14,13 +17,14 @@ export interface KeptConnections {
 
 export class ConnectionsKeeper {
   readonly #kept = new Map<string, KeptConnections>();
+  /** The kernel's reports. Undefined if it makes none. */
+  readonly reports: OwnedFd | undefined = openReports();
 
-  /** @param limit undefined where the plugin's connections are not limited */
-  keep(plugin: string, limit: number | undefined): KeptConnections | undefined {
-    this.drop(plugin);
-    if (limit === undefined) return undefined;
-    const memory = createMemoryFile('postern-connections', limit * SOCKET_ID_BYTES);
-    const kept: KeptConnections = { packet: { type: 'connections', plugin, limit }, memory };
+  /** @returns what a running broker needs to know; undefined if it knows it, or if nothing is kept */
+  keep(plugin: string): KeptConnections | undefined {
+    if (this.reports === undefined || this.#kept.has(plugin)) return undefined;
+    const memory = createMemoryFile('postern-connections', CONNECTIONS_MEMORY_BYTES);
+    const kept: KeptConnections = { packet: { type: 'connections', plugin }, memory };
     this.#kept.set(plugin, kept);
     return kept;
   }
@@ -32,6 +36,21 @@ export class ConnectionsKeeper {
   drop(plugin: string): void {
     this.#kept.get(plugin)?.memory.close();
     this.#kept.delete(plugin);
+  }
+
+  close(): void {
+    for (const plugin of [...this.#kept.keys()]) this.drop(plugin);
+    this.reports?.close();
+  }
+}
+
+function openReports(): OwnedFd | undefined {
+  try {
+    new SocketDiag().close();
+    return openEndedSockets();
+  } catch (error) {
+    if (error instanceof SystemError) return undefined;
+    throw error;
   }
 }
 

@@ -1,4 +1,4 @@
-// What outlives a broker: each plugin's channels and traps, its counted connections, and what ends its sandbox. Runs in the supervisor. It gives
+// What outlives a broker: each plugin's channels and traps, its connections, and what ends its sandbox. Runs in the supervisor. It gives
 // all of it to each new broker, and answers what a broker says about it.
 import { constants } from 'node:os';
 import type { BrokerLine } from '../../../shared/protocol/link.js';
@@ -37,6 +37,7 @@ export class KeptForBrokers {
     this.#link = link;
     const { packets } = link;
     for (const kept of this.#connections.all()) packets.connections(kept);
+    if (this.#connections.reports?.open === true) packets.ends(this.#connections.reports);
     this.#channels.restart();
     for (const kept of this.#channels.all())
       packets.channel(kept, { resumed: this.#channels.give(kept.session) });
@@ -49,9 +50,9 @@ export class KeptForBrokers {
     this.#link = undefined;
   }
 
-  /** Counts a plugin's connections for its limit, if it has one. */
-  countConnections(plugin: string, limit: number | undefined): void {
-    const kept = this.#connections.keep(plugin, limit);
+  /** Keeps a plugin's register of connections. */
+  keepConnections(plugin: string): void {
+    const kept = this.#connections.keep(plugin);
     if (kept !== undefined) this.#link?.packets.connections(kept);
   }
 
@@ -91,7 +92,7 @@ export class KeptForBrokers {
     for (const { session } of this.#channels.all()) this.#channels.drop(session);
     for (const { session } of this.#traps.all()) this.#dropTrap(session);
     for (const plugin of [...this.#sandboxes.keys()]) this.openSandbox(plugin, undefined);
-    for (const { packet } of this.#connections.all()) this.#connections.drop(packet.plugin);
+    this.#connections.close();
   }
 
   /** Takes what the broker says about channels and traps. */

@@ -1,0 +1,52 @@
+// The registers of all plugins, and the kernel's reports for them. Runs in the broker.
+import type { OwnedFd } from '../../shared/sys/owned-fd.js';
+import type { Audit } from '../record/audit.js';
+import { type AccountedPlugin, accountEnded } from './account-ended.js';
+import type { ConnectionPlaces } from './connection-places.js';
+import { ConnectionRegister } from './connection-register.js';
+import { SocketEnds } from './socket-ends.js';
+
+/** A plugin whose connections are noted. */
+interface Owner extends AccountedPlugin {
+  readonly connections: ConnectionPlaces | undefined;
+  register(connections: ConnectionPlaces | undefined): void;
+}
+
+export class Accounts {
+  readonly #audit: Audit;
+  #ends: SocketEnds | undefined;
+
+  constructor(audit: Audit) {
+    this.#audit = audit;
+  }
+
+  /** Notes a plugin's open connections from now on. @param memory see ConnectionRegister; it is closed here */
+  note(plugin: Owner, memory: OwnedFd): void {
+    plugin.register(
+      new ConnectionRegister(memory, this.#socketEnds(), (ended) => accountEnded(this.#audit, plugin, ended)),
+    );
+    memory.close();
+  }
+
+  /** @param reports of ended sockets, owned from here on */
+  begin(reports: OwnedFd): void {
+    this.#socketEnds().begin(reports);
+  }
+
+  /** Takes what the kernel has reported, before metrics are read. */
+  update(): void {
+    this.#ends?.take();
+  }
+
+  /** This broker ends. Accounts for what has ended, and for what no process holds any more. */
+  end(plugins: Iterable<Owner>): void {
+    this.#ends?.takeLast();
+    for (const { connections } of plugins) connections?.reportLast();
+  }
+
+  #socketEnds(): SocketEnds {
+    // A record that waits describes a connection that may have ended.
+    this.#ends ??= new SocketEnds(() => this.#audit.flush());
+    return this.#ends;
+  }
+}

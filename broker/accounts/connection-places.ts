@@ -1,0 +1,64 @@
+// The places for a plugin's connections, as the steps of the data path see them. Runs in the broker.
+import type { OwnedFd } from '../../shared/sys/owned-fd.js';
+import type { Endpoint } from '../../shared/sys/sockaddr.js';
+import type { TcpAccount } from '../../shared/sys/tcp-account.js';
+import type { ConnectionDescription } from './connection-description.js';
+
+/** A place for one connection, claimed before the dial. */
+export interface Claim {
+  /** False: the limit is reached, with the connections that are being made. */
+  readonly granted: boolean;
+  /**
+   * The plugin gets the connection: it is open from now on, until its socket ends.
+   *
+   * @param own the socket's own address
+   */
+  hold(socket: OwnedFd, own: Endpoint, peer: Endpoint): void;
+  /** The plugin has the connection. May come later: a broker that dies before leaves a connection without a description. */
+  describe(description: ConnectionDescription): void;
+  /** Gives the place back if no connection holds it. */
+  release(): void;
+  /** The plugin did not get the connection: gives the place back in any case. */
+  withdraw(): void;
+}
+
+/** A connection that has ended. */
+export interface EndedConnection {
+  readonly durationMs: number;
+  /** Missing if a broker died before it could write it. */
+  readonly description: ConnectionDescription | undefined;
+  /** Missing if the kernel's report was lost. */
+  readonly account: TcpAccount | undefined;
+}
+
+/** No place is free. */
+export const REFUSED: Claim = {
+  granted: false,
+  hold: () => {},
+  describe: () => {},
+  release: () => {},
+  withdraw: () => {},
+};
+
+/** Places for connections. */
+export interface ConnectionPlaces {
+  readonly limit: number;
+  /** Connections that a process holds. */
+  readonly open: number;
+  claim(): Claim;
+  /** @param limit undefined: there is none */
+  bound(limit: number | undefined): void;
+  /** Reports connections that no process holds any more: this broker ends, and what it did not report is lost. */
+  reportLast(): void;
+  close(): void;
+}
+
+/** For a plugin whose connections cannot be counted. */
+export const NO_CONNECTIONS: ConnectionPlaces = {
+  limit: 0,
+  open: 0,
+  claim: () => REFUSED,
+  bound: () => {},
+  reportLast: () => {},
+  close: () => {},
+};

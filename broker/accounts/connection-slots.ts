@@ -1,0 +1,114 @@
+// The memory in which a plugin's open connections are noted, one slot each. The supervisor keeps it, so the next broker finds them there.
+// Runs in the broker. The kernel gives pages only to the slots that were used.
+import { CONNECTION_SLOT_BYTES, CONNECTION_SLOTS, CONNECTIONS_MEMORY_BYTES } from '../../shared/limits.js';
+import { MappedMemory } from '../../shared/sys/memory-file.js';
+import type { OwnedFd } from '../../shared/sys/owned-fd.js';
+import { cookieOf, SOCKET_ID_BYTES } from '../../shared/sys/socket-diag.js';
+
+/** V8 counts each view of the memory, so a view of all of it would make it collect garbage for nothing. */
+const SLOTS_AT_A_TIME = 64;
+const BLOCK_BYTES = SLOTS_AT_A_TIME * CONNECTION_SLOT_BYTES;
+/** Of a slot: the id of the socket, when the plugin got it, the length of the description, and the description. */
+const SINCE = SOCKET_ID_BYTES;
+const LENGTH = SINCE + 8;
+const TEXT = LENGTH + 4;
+const MOST_TEXT_BYTES = CONNECTION_SLOT_BYTES - TEXT;
+
+/** One slot. Its memory is its owner's until it is freed. */
+export class ConnectionSlot {
+  readonly id: Uint8Array;
+  readonly #bytes: Uint8Array;
+  readonly #view: DataView;
+
+  /** @param bytes CONNECTION_SLOT_BYTES */
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes;
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+    this.id = bytes.subarray(0, SOCKET_ID_BYTES);
+  }
+
+  /** 0: the slot is free. */
+  get cookie(): bigint {
+    return cookieOf(this.id);
+  }
+
+  /** When the plugin got the connection, in milliseconds of the host's monotonic clock. */
+  get since(): number {
+    return this.#view.getFloat64(SINCE, true);
+  }
+
+  set since(milliseconds: number) {
+    this.#view.setFloat64(SINCE, milliseconds, true);
+  }
+
+  /** What describes the connection, as JSON; empty before it is described. */
+  get text(): string {
+    const length = Math.min(this.#view.getUint32(LENGTH, true), MOST_TEXT_BYTES);
+    return Buffer.from(this.#bytes.subarray(TEXT, TEXT + length)).toString('utf8');
+  }
+
+  /** @returns whether there is room for it */
+  write(text: string): boolean {
+    const bytes = Buffer.from(text);
+    if (bytes.length > MOST_TEXT_BYTES) return false;
+    this.#bytes.set(bytes, TEXT);
+    this.#view.setUint32(LENGTH, bytes.length, true);
+    return true;
+  }
+
+  clear(): void {
+    this.#bytes.fill(0, 0, TEXT);
+  }
+}
+
+export class ConnectionSlots {
+  readonly #memory: MappedMemory;
+  /** The first number of the memory: how many blocks have been used. */
+  readonly #head: Uint32Array;
+  readonly #free: ConnectionSlot[] = [];
+  readonly #taken: ConnectionSlot[] = [];
+  #blocks = 0;
+
+  /** @param memory CONNECTIONS_MEMORY_BYTES, as a former broker left them; it need not stay open */
+  constructor(memory: OwnedFd) {
+    this.#memory = new MappedMemory(memory.number, CONNECTIONS_MEMORY_BYTES);
+    const head = this.#memory.part(0, CONNECTION_SLOT_BYTES);
+    this.#head = new Uint32Array(head.buffer, head.byteOffset, 1);
+    const used = Math.min(this.#head[0] ?? 0, CONNECTION_SLOTS / SLOTS_AT_A_TIME);
+    while (this.#blocks < used) this.#addBlock();
+  }
+
+  /** Those that a former broker has filled. */
+  get taken(): readonly ConnectionSlot[] {
+    return this.#taken;
+  }
+
+  /** @returns undefined if all are taken */
+  take(): ConnectionSlot | undefined {
+    if (this.#free.length === 0 && this.#blocks < CONNECTION_SLOTS / SLOTS_AT_A_TIME) {
+      this.#addBlock();
+      this.#head[0] = this.#blocks;
+    }
+    return this.#free.pop();
+  }
+
+  free(slot: ConnectionSlot): void {
+    slot.clear();
+    this.#free.push(slot);
+  }
+
+  /** No slot may be used any more. */
+  close(): void {
+    this.#memory.close();
+  }
+
+  #addBlock(): void {
+    const block = this.#memory.part(CONNECTION_SLOT_BYTES + this.#blocks * BLOCK_BYTES, BLOCK_BYTES);
+    this.#blocks += 1;
+    for (let at = BLOCK_BYTES - CONNECTION_SLOT_BYTES; at >= 0; at -= CONNECTION_SLOT_BYTES) {
+      const slot = new ConnectionSlot(block.subarray(at, at + CONNECTION_SLOT_BYTES));
+      if (slot.cookie === 0n) this.#free.push(slot);
+      else this.#taken.push(slot);
+    }
+  }
+}

@@ -1,0 +1,250 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { after, before, test } from 'node:test';
+import type { EndedConnection } from '../../../broker/accounts/connection-places.js';
+import { ConnectionRegister } from '../../../broker/accounts/connection-register.js';
+import { CONNECTIONS_MEMORY_BYTES, LOOKS_PER_SECOND } from '../../../shared/limits.js';
+import { openEndedSockets, takeEndedSockets } from '../../../shared/sys/ended-sockets.js';
+import { createMemoryFile } from '../../../shared/sys/memory-file.js';
+import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
+import type { Endpoint } from '../../../shared/sys/sockaddr.js';
+import { type Dialer, startConnect, tcpSocket } from '../../../shared/sys/socket.js';
+import {
+  cookieOf,
+  SOCKET_ID_BYTES,
+  SocketDiag,
+  type SocketLook,
+  writeSocketId,
+} from '../../../shared/sys/socket-diag.js';
+import { type Listener, listen } from '../../harness/listener.js';
+import { until } from '../../harness/until.js';
+
+let listener: Listener;
+before(async () => {
+  listener = await listen();
+});
+after(() => listener.close());
+
+interface Connection {
+  readonly socket: OwnedFd;
+  readonly own: Endpoint;
+  readonly peer: Endpoint;
+}
+
+/** A connection of this process, made as the broker makes them. */
+function connection(): Connection {
+  const peer = { bytes: new Uint8Array([127, 0, 0, 1]), port: listener.port };
+  const socket = tcpSocket(4);
+  if (typeof socket === 'number') throw new Error(`No socket: ${socket}`);
+  const dialer: Dialer = { own: undefined };
+  startConnect(socket.number, peer, dialer);
+  if (dialer.own === undefined) throw new Error('No address');
+  return { socket, own: dialer.own, peer };
+}
+
+function write({ socket, own, peer }: Connection, into: Uint8Array): bigint {
+  return writeSocketId(socket.number, own, peer, into);
+}
+
+/** How many messages the kernel dropped for sockets of NETLINK_SOCK_DIAG: the last column but one of /proc/net/netlink. */
+function dropped(): number {
+  const sockets = readFileSync('/proc/net/netlink', 'utf8')
+    .split('\n')
+    .map((line) => line.trim().split(/\s+/));
+  return sockets.reduce((sum, columns) => sum + (columns[1] === '4' ? Number(columns[8]) : 0), 0);
+}
+
+const HELD: SocketLook = { kind: 'there', inode: 1, uid: 0, account: undefined };
+
+/** A simulated kernel, and a register that asks it. */
+function limited(limit: number): {
+  readonly connections: ConnectionRegister;
+  readonly gone: Set<bigint>;
+  readonly asked: () => number;
+  readonly ended: EndedConnection[];
+} {
+  const gone = new Set<bigint>();
+  let asked = 0;
+  const ended: EndedConnection[] = [];
+  const ends = {
+    add: () => {},
+    remove: () => {},
+    own: () => {},
+    disown: () => {},
+    take: () => false,
+    look: (ids: readonly Uint8Array[]): readonly SocketLook[] => {
+      asked += ids.length;
+      return ids.map((id) => (gone.has(cookieOf(id)) ? { kind: 'gone' } : HELD));
+    },
+  };
+  using memory = createMemoryFile('test', CONNECTIONS_MEMORY_BYTES);
+  const connections = new ConnectionRegister(memory, ends, (one) => ended.push(one));
+  connections.bound(limit);
+  return { connections, gone, asked: () => asked, ended };
+}
+
+test('the kernel reports which sockets have ended with what they carried, that reports were lost, and which are held', async () => {
+  const diag = new SocketDiag();
+  using reports = openEndedSockets();
+  const id = new Uint8Array(SOCKET_ID_BYTES);
+  const one = connection();
+  const cookie = write(one, id);
+  const other = id.slice();
+  other[SOCKET_ID_BYTES - 1] = 1;
+  const isThere = (look: SocketLook): boolean => look.kind === 'there' && look.inode !== 0;
+  assert.deepEqual(
+    diag
+      .look(
+        Array.from({ length: 100 }, (_, at) => (at % 3 === 0 ? other : id)),
+        false,
+      )
+      .map(isThere),
+    Array.from({ length: 100 }, (_, at) => at % 3 !== 0),
+  );
+  const [look] = diag.look([id], true);
+  assert.ok(look?.kind === 'there' && look.account?.sentBytes === 0 && look.account.receivedBytes === 0);
+  one.socket.close();
+  await until(() => !diag.look([id], false).some(isThere) || undefined);
+  // On a busy machine other sockets may end faster than the reports are read. Then the test waits for the end of its next one.
+  const ending = new Set([cookie]);
+  await until(() => {
+    let found: true | undefined;
+    const taken = takeEndedSockets(reports.number, (ended, read) => {
+      if (ending.has(ended) && read()?.established === true) found = true;
+    });
+    if (taken !== 'lost') return found;
+    const next = connection();
+    ending.add(write(next, id));
+    next.socket.close();
+    return undefined;
+  });
+  const before = dropped();
+  await until(() => {
+    for (let count = 0; count < 200; count += 1) connection().socket.close();
+    return dropped() > before || undefined;
+  });
+  let taken: ReturnType<typeof takeEndedSockets> = 'some';
+  while (taken === 'some') taken = takeEndedSockets(reports.number, () => {});
+  assert.equal(taken, 'lost');
+  diag.close();
+});
+
+test('if the kernel has lost reports, every connection is looked at, and what has ended is told without an account', async () => {
+  const { connections, gone, ended } = limited(600);
+  const made = Array.from({ length: 600 }, () => connection());
+  for (const { socket, own, peer } of made) connections.claim().hold(socket, own, peer);
+  assert.equal(connections.claim().granted, false);
+  const id = new Uint8Array(SOCKET_ID_BYTES);
+  for (const one of made.slice(300)) gone.add(write(one, id));
+  connections.endsLost();
+  await until(() => connections.open === 300 || undefined);
+  assert.equal(ended.length, 0, 'a report may come late');
+  await until(() => ended.length === 300 || undefined);
+  assert.ok(ended.every(({ account }) => account === undefined));
+  for (const { socket } of made) socket.close();
+  connections.close();
+});
+
+test('the looks for a plugin that keeps asking at its limit are bounded', () => {
+  const { connections, asked } = limited(10);
+  const { socket, own, peer } = connection();
+  for (let count = 0; count < 10; count += 1) connections.claim();
+  const start = performance.now();
+  for (let count = 0; count < 10; count += 1) assert.equal(connections.claim().granted, false);
+  assert.equal(asked(), 0, 'what is being made is no use to look at');
+  connections.close();
+
+  const held = limited(1);
+  held.connections.claim().hold(socket, own, peer);
+  for (let count = 0; count < 3 * LOOKS_PER_SECOND; count += 1) held.connections.claim();
+  const seconds = (performance.now() - start) / 1000;
+  assert.ok(held.asked() <= LOOKS_PER_SECOND * (1 + seconds) + 1, `${held.asked()} looks in ${seconds} s`);
+  assert.ok(held.asked() >= LOOKS_PER_SECOND, `${held.asked()} looks`);
+  socket.close();
+  held.connections.close();
+});
+
+test('a place that is held, described or given back after the register is gone writes nothing', () => {
+  const { connections } = limited(3);
+  const [one, two, three] = [connections.claim(), connections.claim(), connections.claim()];
+  const { socket, own, peer } = connection();
+  three.hold(socket, own, peer);
+  connections.close();
+  one.hold(socket, own, peer);
+  two.release();
+  three.describe(DESCRIPTION);
+  three.withdraw();
+  assert.equal(connections.open, 1, 'as it was at the end');
+  socket.close();
+});
+
+test('the next broker finds the connections in the memory, with what describes them; a withdrawn one is not there', () => {
+  using memory = createMemoryFile('test', CONNECTIONS_MEMORY_BYTES);
+  const owned = new Set<bigint>();
+  const ends = {
+    add: () => {},
+    remove: () => {},
+    own: (cookie: bigint) => void owned.add(cookie),
+    disown: (cookie: bigint) => void owned.delete(cookie),
+    take: () => false,
+    look: (): readonly SocketLook[] => [],
+  };
+  const first = new ConnectionRegister(memory, ends, () => {});
+  const made = Array.from({ length: 200 }, () => connection());
+  const claims = made.map(({ socket, own, peer }) => {
+    const claim = first.claim();
+    claim.hold(socket, own, peer);
+    claim.describe({ ...DESCRIPTION, port: own.port });
+    return claim;
+  });
+  claims[3]?.withdraw();
+  assert.equal(first.open, 199);
+  const ended: EndedConnection[] = [];
+  const next = new ConnectionRegister(memory, ends, (one) => ended.push(one));
+  assert.equal(next.open, 199);
+  const account = { established: true, sentBytes: 1, receivedBytes: 2, rttMs: 3, retransmits: 4 };
+  for (const cookie of [...owned]) next.socketEnded(cookie, account);
+  assert.equal(next.open, 0);
+  assert.deepEqual(
+    new Set(ended.map(({ description }) => description?.port)),
+    new Set(made.filter((_, at) => at !== 3).map(({ own }) => own.port)),
+  );
+  assert.ok(ended.every(({ durationMs }) => durationMs >= 0 && durationMs < 60_000));
+  for (const { socket } of made) socket.close();
+  next.close();
+});
+
+test('a description that is too long loses its last names, and at last its rule', () => {
+  const { connections, ended } = limited(2);
+  const id = new Uint8Array(SOCKET_ID_BYTES);
+  const names = Array.from({ length: 40 }, (_, at) => `${'n'.repeat(60)}${at}.example.com`);
+  const rules = ['api.example.com', 'r'.repeat(2_000)];
+  for (const rule of rules) {
+    const one = connection();
+    const claim = connections.claim();
+    claim.hold(one.socket, one.own, one.peer);
+    claim.describe({ ...DESCRIPTION, names, rule });
+    const cookie = write(one, id);
+    connections.socketEnded(cookie, undefined);
+    one.socket.close();
+  }
+  const [first, second] = ended.map(({ description }) => description);
+  assert.equal(first?.rule, 'api.example.com');
+  assert.ok(first.names.length > 5 && first.names.length < 40);
+  assert.deepEqual(first.names, names.slice(0, first.names.length));
+  assert.equal(second?.rule, null);
+  connections.close();
+});
+
+const DESCRIPTION = {
+  decision_id: 'a-1',
+  decision: 'allow',
+  host: 'api.example.com',
+  port: 443,
+  rule: 'api.example.com',
+  dialed: '127.0.0.1',
+  names: [],
+  door: 'trap',
+  pid: 1,
+  program: 'test',
+} as const;

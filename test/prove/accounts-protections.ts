@@ -1,0 +1,40 @@
+// What keeps the accounts of connections right.
+import type { Protection } from './protection.js';
+
+const ACCOUNTS = { tests: ['integration/accounts'] };
+
+export const accountsProtections: readonly Protection[] = [
+  {
+    ...ACCOUNTS,
+    name: "accounts: a socket waits for its peer's end, so that a count is exact",
+    file: 'shared/sys/tcp-account',
+    right: 'writeOption(fd, IPPROTO_TCP, TCP_LINGER2, lingerBytes);',
+    wrong: 'void [fd, IPPROTO_TCP, TCP_LINGER2, lingerBytes, writeOption];',
+    pattern: 'what its peer counted.*user',
+  },
+  {
+    ...ACCOUNTS,
+    name: 'accounts: a connection is noted before the plugin has it',
+    file: 'broker/accounts/connection-register',
+    right: 'this.#ends.own(cookie, this);',
+    wrong: '',
+    pattern: 'what its peer counted.*user',
+  },
+  {
+    ...ACCOUNTS,
+    name: 'accounts: the next broker finds the connections of the one before',
+    file: 'broker/accounts/connection-slots',
+    right: 'while (this.#blocks < used)',
+    wrong: 'while (this.#blocks < used && false)',
+    pattern: 'takes no account along.*user',
+  },
+  {
+    ...ACCOUNTS,
+    name: 'accounts: reports of ends wait for the next broker',
+    file: 'sandbox/supervisor/broker/kept-for-brokers',
+    right: 'packets.ends(this.#connections.reports);',
+    wrong:
+      'void import("../../../shared/sys/ended-sockets.js").then((sys) => packets.ends(sys.openEndedSockets()));',
+    pattern: 'takes no account along.*user',
+  },
+];
