@@ -201,6 +201,12 @@ export const ERROR_CODES = {
     what: 'The rule for an approved destination cannot be written into the file. The question stays open.',
     fix: 'Do what the message says, or approve the destination once or for this run.',
   },
+  no_way_to_ask: {
+    in: 'supervisor',
+    status: 125,
+    what: '`run --ask` has no terminal at which it could ask.',
+    fix: 'Start it in the foreground of a terminal, or leave out --ask.',
+  },
   shortage: {
     in: 'supervisor',
     status: 125,

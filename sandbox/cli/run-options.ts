@@ -38,6 +38,7 @@ export interface RunOptions extends RuleOptions {
   readonly metrics?: string;
   readonly audit?: string;
   readonly dns: readonly string[];
+  readonly ask?: boolean;
   readonly via?: string;
   readonly viaCredentials?: string;
   readonly viaResolve?: Resolves;
@@ -106,6 +107,7 @@ export async function pluginOf(
     writable: options.writable.map((path) => resolve(path)),
     hidden: options.hidden.map((path) => resolve(path)),
     home: options.home === undefined ? undefined : homeOf(options.home),
+    unknown: options.ask === true ? 'ask' : 'deny',
     limits: limitsOf(boundable(parseLimits(options.limit), options)),
     addedCalls: addedCalls(options),
     listen: listenersOf(options.listen),

@@ -11,6 +11,7 @@ import { inheritStreams } from '../supervisor/start/standard-streams.js';
 import { Supervisor } from '../supervisor/supervisor.js';
 import { joinJob } from '../supervisor/terminal/terminal-job.js';
 import type { Unseen } from '../supervisor/unseen/unseen-files.js';
+import { askAtTerminal } from './ask-at-terminal.js';
 import { dnsServersOf } from './dns-option.js';
 import { forwardSignals } from './forward-signals.js';
 import { asVisibleOptions } from './pasted-rule.js';
@@ -51,6 +52,7 @@ export async function runPlugin(
     onNotice: say,
     onUnseen: (_plugin, found) => unseen.push(found),
   });
+  const asking = config.unknown === 'ask' ? askAtTerminal(supervisor.asks, terminal) : undefined;
   let sandbox: Sandbox | undefined;
   const signals = forwardSignals({
     sandbox: () => sandbox,
@@ -76,6 +78,7 @@ export async function runPlugin(
   } finally {
     await terminal?.end();
     await supervisor.close();
+    asking?.close();
     signals.release();
   }
 }

@@ -1,5 +1,6 @@
 // postern run: runs one plugin in the foreground. Streams, signals and exit status are the plugin's.
 import { Command } from 'commander';
+import { PosternError } from '../../shared/errors.js';
 import { OUTPUT_TIMEOUT_MS } from '../../shared/limits.js';
 import { asRuleOption } from './pasted-rule.js';
 import { limitLines, ownProgram, refusalLine } from './refusal-line.js';
@@ -14,6 +15,7 @@ export function runCommand(): Command {
     'run a program with no network but the connections that rules allow',
   );
   return addModeOption(addRunOptions(command))
+    .option('--ask', 'ask at the terminal about a destination that no rule allows, while the program waits')
     .addHelpText(
       'after',
       `
@@ -38,6 +40,7 @@ async function run(command: readonly string[], options: RunOptions & ModeOption)
   useWaitingStreams();
   const report = limitLines(say);
   try {
+    refuseAskInAudit(options);
     const config = await pluginOf(command, options, options.mode);
     return await runPlugin(config, options, (event) => {
       const line = refusalLine(event, (rule) => asRuleOption('allow', rule), ownProgram(config));
@@ -47,4 +50,11 @@ async function run(command: readonly string[], options: RunOptions & ModeOption)
     say(describeError(error));
     return runStatus(error);
   }
+}
+
+function refuseAskInAudit({ ask, mode }: RunOptions & ModeOption): void {
+  if (ask !== true || mode !== 'audit') return;
+  throw new PosternError('usage', 'Cannot ask in mode audit: it allows what no rule allows', {
+    fix: 'leave out --ask or --mode audit',
+  });
 }

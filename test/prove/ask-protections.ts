@@ -43,6 +43,37 @@ export const askProtections: readonly Protection[] = [
     pattern: 'that a plugin may write',
   },
   {
+    name: 'ask: what is typed at a question does not reach the program',
+    file: 'sandbox/supervisor/terminal/question-hold',
+    right: 'return bytes.filter(isSignal);',
+    wrong: 'return bytes;',
+    tests: ['escape/ask-terminal'],
+    pattern: 'neither fakes.*user',
+  },
+  {
+    name: 'ask: what a program writes waits while a question is shown',
+    file: 'sandbox/supervisor/terminal/terminal-relay',
+    right: 'this.#drained || this.hold.active',
+    wrong: 'this.#drained',
+    besides: [
+      {
+        file: 'sandbox/supervisor/terminal/terminal-relay',
+        right: 'this.#shown.length > 0 || this.hold.active;',
+        wrong: 'this.#shown.length > 0;',
+      },
+    ],
+    tests: ['escape/ask-terminal'],
+    pattern: 'neither fakes.*user',
+  },
+  {
+    name: 'ask: an approval at the terminal repeats the code of the question',
+    file: 'sandbox/cli/answer-line',
+    right: 'words.length !== 2 || words[1] !== code',
+    wrong: 'words.length !== 2',
+    tests: ['escape/ask-terminal'],
+    pattern: 'neither fakes.*user',
+  },
+  {
     name: 'ask: an approval for once is spent',
     file: 'broker/ask/approvals',
     right: 'kept.uses -= 1;',

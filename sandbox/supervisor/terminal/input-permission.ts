@@ -51,6 +51,12 @@ export class InputPermission {
     return modes !== undefined && sameModes(modes, this.#first) && this.checkEcho(master, ours);
   }
 
+  /** Whether a question of postern's may be answered: not while another program has its own modes there. */
+  mayAsk(): boolean {
+    const modes = this.#alone ? undefined : this.#user.modes();
+    return this.#alone || (modes !== undefined && sameModes(this.#first, modes) && readsLines(modes));
+  }
+
   /**
    * A secret would show: in a pipeline the user's terminal echoes, and its modes are not the plugin's to set.
    *

@@ -1,6 +1,5 @@
-// Carries bytes between the user's terminal and the plugin's own one, a pseudo-terminal. Runs in the supervisor. What the plugin does to
-// its terminal (modes, exclusive use, flow control, file mode) stays there. No call here waits: a terminal that takes nothing holds up the
-// plugin's output alone.
+// Carries bytes between the user's terminal and the plugin's own one, a pseudo-terminal. Runs in the supervisor. What the plugin does to its
+// terminal (modes, exclusive use, file mode) stays there. No call here waits: a terminal that takes nothing holds up the plugin's output alone.
 import { constants } from 'node:os';
 import { TERMINAL_DRAIN_MS, TERMINAL_LOOK_MS, TERMINAL_WORDS_BYTES } from '../../../shared/limits.js';
 import { readOnce } from '../../../shared/sys/fcntl.js';
@@ -10,6 +9,7 @@ import { withoutOwnEditing } from '../../../shared/sys/terminal-modes.js';
 import { READABLE, Watch, WRITABLE } from '../../../shared/sys/uv-poll.js';
 import { InputPermission } from './input-permission.js';
 import { PendingBytes } from './pending-bytes.js';
+import { QuestionHold } from './question-hold.js';
 import { TypedInput } from './typed-input.js';
 import type { UserTerminal } from './user-terminal.js';
 
@@ -25,10 +25,12 @@ export class TerminalRelay {
   readonly #user: UserTerminal;
   /**
    * Whether the plugin's input and output are both the terminal. Then the user's terminal is raw, and the plugin's does the editing. In a
-   * pipeline the user's terminal does the editing, as it does for the other programs, and postern never sets its modes.
+   * pipeline the user's terminal does it, and postern never sets its modes.
    */
   readonly #alone: boolean;
   readonly #permission: InputPermission;
+  /** For questions of postern's own. */
+  readonly hold: QuestionHold;
   readonly #input: TypedInput;
   #master: OwnedFd | undefined;
   #slave: OwnedFd | undefined;
@@ -54,11 +56,9 @@ export class TerminalRelay {
     this.modes = this.#alone ? modes : withoutOwnEditing(modes);
     this.size = user.size() ?? new Uint8Array(8);
     this.#permission = new InputPermission(user, this.#alone, streams, modes);
+    this.hold = new QuestionHold({ alone: this.#alone, possible: !user.isOfOthers }, () => this.#want());
     this.#input = new TypedInput({
-      user,
-      alone: this.#alone,
-      permission: this.#permission,
-      modes: this.modes,
+      ...{ user, hold: this.hold, alone: this.#alone, permission: this.#permission, modes: this.modes },
       master: () => (this.#master?.open === true ? this.#master.number : undefined),
       isOurs: () => this.#wasOurs,
       onReady: () => this.#want(),
@@ -193,22 +193,24 @@ export class TerminalRelay {
     const shows = this.#shown.length + this.#words.length > 0;
     const types = this.#input.waits;
     const reads = !this.#pluginEnded && this.#input.mayRead;
-    this.#fromPlugin?.want((this.#shown.length > 0 || this.#drained ? 0 : READABLE) | (types ? WRITABLE : 0));
+    const holds = this.#shown.length > 0 || this.#drained || this.hold.active;
+    this.#fromPlugin?.want((holds ? 0 : READABLE) | (types ? WRITABLE : 0));
     this.#fromUser?.want((reads ? READABLE : 0) | (shows ? WRITABLE : 0));
   }
 
   #onPlugin(events: number): void {
     if (this.#master?.open !== true) return;
     if ((events & WRITABLE) !== 0) this.#input.write();
-    if ((events & READABLE) !== 0 && this.#shown.length === 0) this.#readPlugin(this.#master.number);
+    const holds = this.#shown.length > 0 || this.hold.active;
+    if ((events & READABLE) !== 0 && !holds) this.#readPlugin(this.#master.number);
     this.#want();
   }
 
   #readPlugin(master: number): void {
     const length = readOnce(master, buffer);
     if (length === -EAGAIN) return;
-    if (length <= 0) {
-      this.#drained = true;
+    this.#drained = length <= 0;
+    if (this.#drained) {
       this.#show();
       return;
     }
@@ -222,10 +224,8 @@ export class TerminalRelay {
 
   #onUser(events: number): void {
     if ((events & WRITABLE) !== 0) this.#show();
-    if ((events & READABLE) !== 0) {
-      this.look();
-      this.#input.read();
-    }
+    if ((events & READABLE) !== 0) this.look();
+    if ((events & READABLE) !== 0) this.#input.read();
     this.#want();
   }
 

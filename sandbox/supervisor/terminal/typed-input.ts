@@ -5,6 +5,7 @@ import { terminalModes } from '../../../shared/sys/terminal.js';
 import { asksToStop, endOfInput } from '../../../shared/sys/terminal-modes.js';
 import type { InputPermission } from './input-permission.js';
 import { PendingBytes } from './pending-bytes.js';
+import type { QuestionHold } from './question-hold.js';
 import type { UserTerminal } from './user-terminal.js';
 
 const { EAGAIN } = constants.errno;
@@ -18,6 +19,7 @@ export interface InputRelay {
   /** Whether the plugin's input and output are both the terminal. */
   readonly alone: boolean;
   readonly permission: InputPermission;
+  readonly hold: QuestionHold;
   /** The modes that the plugin's terminal begins with. */
   readonly modes: Uint8Array;
   /** The descriptor of the plugin's terminal; undefined when it is closed. */
@@ -49,7 +51,7 @@ export class TypedInput {
 
   /** Whether the user's terminal may be read now. */
   get mayRead(): boolean {
-    const idle = !this.waits && this.#claim === undefined;
+    const idle = (!this.waits || this.#relay.hold.active) && this.#claim === undefined;
     return idle && this.#relay.isOurs() && !this.#shared && this.#mayTake();
   }
 
@@ -71,8 +73,8 @@ export class TypedInput {
 
   /** Reads the user's terminal, right after a look at it. */
   read(): void {
-    const { alone, permission, user, isOurs, onReady } = this.#relay;
-    if (!isOurs() || this.#shared || this.waits) return;
+    const { alone, permission, hold, user, isOurs, onReady } = this.#relay;
+    if (!isOurs() || this.#shared || (this.waits && !hold.active)) return;
     if (alone) {
       this.#shared = permission.isShared();
       if (!this.#shared) this.#take();
@@ -91,12 +93,14 @@ export class TypedInput {
   }
 
   #mayTake(): boolean {
+    const { hold, isOurs, permission } = this.#relay;
     const master = this.#relay.master();
-    return master !== undefined && this.#relay.permission.mayTake(master, this.#relay.isOurs());
+    if (hold.active) return permission.mayAsk();
+    return master !== undefined && permission.mayTake(master, isOurs());
   }
 
   #take(): void {
-    const { user, alone, modes: first, onHangUp } = this.#relay;
+    const { user, alone, hold, modes: first, onHangUp } = this.#relay;
     const master = this.#relay.master();
     if (master === undefined) return;
     const length = readOnce(user.number, buffer);
@@ -106,7 +110,9 @@ export class TypedInput {
       return;
     }
     if (length < 0) return;
-    const bytes = length === 0 ? new Uint8Array([endOfInput(first)]) : buffer.subarray(0, length);
+    const typed = length === 0 ? new Uint8Array([endOfInput(first)]) : buffer.subarray(0, length);
+    const bytes = hold.offer(typed) ?? typed;
+    if (bytes.length === 0) return;
     this.#typed.add(bytes);
     this.#typed.writeTo(master);
     const modes = length > 0 && alone ? terminalModes(master) : undefined;
