@@ -48,6 +48,22 @@ export const upstreamProtections: readonly Protection[] = [
     pattern: 'no rule names is not sent',
   },
   {
+    name: 'upstream: connections leave from the source address',
+    file: 'broker/request/bind-source',
+    right: 'return bindTo(socket.number, encodeSockaddr(endpointOf(source, 0, family)));',
+    wrong: 'return 0;',
+    tests: ['integration/via-source'],
+    pattern: 'leave from the source',
+  },
+  {
+    name: 'upstream: a family without a source address is not dialled',
+    file: 'broker/request/bind-source',
+    right: 'return -ENETUNREACH;',
+    wrong: 'return 0;',
+    tests: ['integration/via-source'],
+    pattern: 'leave from the source',
+  },
+  {
     name: 'upstream: bytes behind the answer of a proxy stay in the socket',
     file: 'broker/upstream/shake-hands',
     right: 'readOnce(this.#fd, peeked.subarray(0, used));',

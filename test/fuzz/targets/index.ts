@@ -13,6 +13,7 @@ const TARGETS = {
   config: () => import('./config.js'),
   audit: () => import('./audit.js'),
   'broker-lines': () => import('./broker-lines.js'),
+  proxy: () => import('./proxy.js'),
 } as const satisfies Record<string, () => Promise<{ readonly target: FuzzTarget }>>;
 
 export const TARGET_NAMES: readonly string[] = Object.keys(TARGETS);
