@@ -9,6 +9,7 @@ const PROGRAMS: Readonly<Record<Bundle, string>> = {
   postern: 'sandbox/cli/start',
   'postern-main': 'sandbox/cli/main',
   'postern-run': 'sandbox/cli/main-run',
+  library: 'sandbox/library/index',
   broker: 'broker/before-broker',
   'broker-main': 'broker/main',
   'stall-watchdog': 'broker/stall/stall-watchdog',

@@ -83,6 +83,12 @@ export const ERROR_CODES = {
     fix: 'Run `postern doctor`. postern itself starts a broker again that has ended.',
     doctor: true,
   },
+  closed: {
+    in: 'supervisor',
+    status: 125,
+    what: 'An application used a supervisor that it had closed.',
+    fix: 'Create another one.',
+  },
   hidden: {
     in: 'supervisor',
     status: 125,
@@ -120,6 +126,12 @@ export const ERROR_CODES = {
     what: 'A library, libseccomp or libcap-ng, cannot be loaded.',
     fix: 'Install the package that the message names.',
     doctor: true,
+  },
+  name_taken: {
+    in: 'supervisor',
+    status: 125,
+    what: 'An application started a plugin with the name of one that runs.',
+    fix: 'Stop that plugin first, or choose another name.',
   },
   no_cgroup: {
     in: 'supervisor',
@@ -266,6 +278,12 @@ export const ERROR_CODES = {
     status: 125,
     what: 'The launcher cannot give up its capabilities.',
     fix: 'Run `postern doctor`.',
+  },
+  wrong_thread: {
+    in: 'supervisor',
+    status: 125,
+    what: 'An application created a supervisor in a worker thread.',
+    fix: 'Create it in the main thread: the kernel ends its plugins with the thread that started them.',
   },
   command_not_found: {
     in: 'launcher',

@@ -14,6 +14,7 @@ export type Bundle =
   | 'postern'
   | 'postern-main'
   | 'postern-run'
+  | 'library'
   | 'broker'
   | 'broker-main'
   | 'stall-watchdog'
@@ -24,8 +25,8 @@ export type Bundle =
   | 'trial-plugin'
   | 'seccomp-profile';
 
-/** Programs that people or plugins start by name. Node loads a CommonJS module sooner than an ES module, so the others are such. */
-const ES_MODULES: readonly Bundle[] = ['postern', 'trial-plugin', 'seccomp-profile'];
+/** Programs that people, applications or plugins name. Node loads a CommonJS module sooner than an ES module, so the others are such. */
+const ES_MODULES: readonly Bundle[] = ['postern', 'library', 'trial-plugin', 'seccomp-profile'];
 
 export function isEsModule(name: Bundle): boolean {
   return ES_MODULES.includes(name);

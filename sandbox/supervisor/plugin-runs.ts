@@ -5,10 +5,12 @@ import type { Cgroups } from './cgroup/cgroups.js';
 import { exitCause, limitThatEnded } from './exit-cause.js';
 import type { Records } from './record/records.js';
 import type { Sandbox } from './start/sandbox.js';
+import type { SupervisorOptions } from './supervisor-options.js';
 
 export interface RunContext {
   readonly records: Records;
   readonly cgroups: Cgroups;
+  readonly onEnd?: SupervisorOptions['onEnd'];
   /** Takes lines for the operator. */
   readonly onNotice: (text: string) => void;
 }
@@ -44,7 +46,9 @@ export class PluginRuns {
       this.#running.delete(config.name);
       const outOfMemory = cgroups.end(config.name);
       const stopped = this.#stopped.has(config.name);
-      records.pluginEnded(config.name, exitCause(end, config.limits, { stopped, outOfMemory }));
+      const cause = exitCause(end, config.limits, { stopped, outOfMemory });
+      records.pluginEnded(config.name, cause);
+      this.#context.onEnd?.(config.name, end, cause);
       const limit = stopped ? undefined : limitThatEnded(end, config.limits, outOfMemory);
       if (limit !== undefined) this.#context.onNotice(`"${config.name}" was ended by its limit ${limit}`);
     });

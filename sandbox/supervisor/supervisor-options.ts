@@ -3,7 +3,9 @@ import type { WhenFull } from '../../shared/config/config-file.js';
 import type { HookCommand } from '../../shared/config/hook-command.js';
 import type { PluginConfig } from '../../shared/config/plugin-config.js';
 import type { AuditEvent } from '../../shared/protocol/audit-events.js';
+import type { ExitCause } from '../../shared/reasons.js';
 import type { OnAsk } from './ask/answer-by-callback.js';
+import type { PluginEnd } from './start/sandbox.js';
 import type { Unseen } from './unseen/unseen-files.js';
 
 export interface SupervisorOptions {
@@ -27,6 +29,10 @@ export interface SupervisorOptions {
   readonly onNotice?: ((text: string) => void) | undefined;
   /** Takes the files of the host that a failed plugin may have missed; once for each plugin. */
   readonly onUnseen?: ((plugin: string, unseen: Unseen) => void) | undefined;
+  /** Takes the end of each run of a plugin. */
+  readonly onEnd?: ((plugin: string, end: PluginEnd, cause: ExitCause) => void) | undefined;
+  /** Takes what the broker writes on stderr, line by line. Missing: it goes to this process's stderr. */
+  readonly onBrokerWords?: ((text: string) => void) | undefined;
   /** Files that postern has read, as its configuration: no plugin writes them. */
   readonly ownFiles?: readonly string[] | undefined;
 }

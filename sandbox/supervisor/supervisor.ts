@@ -41,6 +41,7 @@ export class Supervisor {
   readonly #runs = new PluginRuns({
     records: this.#records,
     cgroups: this.#cgroups,
+    onEnd: (plugin, end, cause) => this.#options.onEnd?.(plugin, end, cause),
     onNotice: (text) => this.#notice(text),
   });
   readonly #starts = new StartQueue();
@@ -252,7 +253,7 @@ export class Supervisor {
 
   /** Starts the broker, and puts the rules of every plugin in force. @param opened the listeners of postern itself, which no plugin may reach */
   async #startBroker(opened: Promise<readonly ListenerAddress[]>): Promise<void> {
-    const { dnsServers, onEvent } = this.#options;
+    const { dnsServers, onEvent, onBrokerWords } = this.#options;
     // The broker loads meanwhile, and waits for it.
     opened.catch(() => {});
     const broker = new BrokerProcess({
@@ -260,6 +261,7 @@ export class Supervisor {
       dnsServers,
       listeners: opened,
       auditRoom: () => this.#records.auditRoom,
+      onWords: onBrokerWords,
     });
     this.#broker = broker;
     recordBroker(broker, this.#records, onEvent, (text) => this.#notice(text));

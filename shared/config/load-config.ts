@@ -67,12 +67,17 @@ export interface Config {
 
 /** @throws ConfigError whose message has a line `FILE:LINE:COLUMN: …` for each error */
 export function loadConfig(path: string): Config {
+  return readConfig(path, readConfigText(path, 'name another file, or write a first one with postern init'));
+}
+
+/**
+ * @param path of the file with this text. Paths in the text are relative to its folder
+ * @throws ConfigError as {@link loadConfig} does
+ */
+export function readConfig(path: string, text: string): Config {
   const folder = dirname(resolve(path));
   const absolute = (relative: string): string => resolve(folder, relative);
-  const source = new YamlSource(
-    path,
-    readConfigText(path, 'name another file, or write a first one with postern init'),
-  );
+  const source = new YamlSource(path, text);
   const parsed = configSchema.safeParse(source.value);
   const problems: ConfigProblem[] = parsed.success
     ? []

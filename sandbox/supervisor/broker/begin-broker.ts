@@ -11,6 +11,8 @@ export interface BrokerOptions {
   readonly dnsServers?: readonly string[] | undefined;
   /** Of postern itself. The broker loads before they are known. */
   readonly listeners: readonly ListenerAddress[] | Promise<readonly ListenerAddress[]>;
+  /** Takes what a broker writes on stderr. Missing: it goes to this process's stderr. */
+  readonly onWords?: ((text: string) => void) | undefined;
   /** Whether the audit log has room now; undefined if it loses events. Missing: it does. */
   readonly auditRoom?: (() => boolean | undefined) | undefined;
 }
@@ -20,7 +22,8 @@ export async function beginBroker(lines: BrokerLines, options: BrokerOptions): P
   const listeners = await options.listeners;
   const auditRoom = options.auditRoom?.();
   const supervisorMounts = readlinkSync('/proc/self/ns/mnt');
-  lines.send({ type: 'start', ...options, listeners, auditRoom, supervisorMounts });
+  const { becomeIds, dnsServers } = options;
+  lines.send({ type: 'start', becomeIds, dnsServers, listeners, auditRoom, supervisorMounts });
   await lines.expect((line) => readyOf(line), BROKER_START_TIMEOUT_MS);
 }
 

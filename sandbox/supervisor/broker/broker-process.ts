@@ -58,8 +58,11 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
    */
   async start(plugins: readonly PluginLine[] = []): Promise<void> {
     for (const line of plugins) this.#keep(line);
-    const spawned = await spawnBroker(this.#options.becomeIds !== undefined, (packets) =>
-      this.#kept.receiveAsks(packets),
+    const { becomeIds, onWords } = this.#options;
+    const spawned = await spawnBroker(
+      becomeIds !== undefined,
+      (packets) => this.#kept.receiveAsks(packets),
+      onWords,
     );
     const { child, lines, gone } = spawned;
     const tally = new EventTally();

@@ -27,11 +27,13 @@ export interface SpawnedBroker {
 /**
  * @param asRoot whether unshare(1) gives the broker its own mounts first; its message explains a failure
  * @param watch receives what the broker sends on the packet socket, and returns what ends that
+ * @param onWords takes what it writes on stderr
  * @throws PosternError `launch_failed` or `broker_failed` if the process does not start
  */
 export async function spawnBroker(
   asRoot: boolean,
   watch: (packets: OwnedFd) => () => void,
+  onWords: (text: string) => void = (text) => void process.stderr.write(text),
 ): Promise<SpawnedBroker> {
   // Of what this process's own starter left open, nothing is for the broker. Node marks its own descriptors itself.
   setCloseOnExecFrom(3);
@@ -57,7 +59,7 @@ export async function spawnBroker(
   const lines = linesOver(ourLines, kill);
   let up = false;
   let unshared = '';
-  const words = new BrokerWords((text) => process.stderr.write(text));
+  const words = new BrokerWords(onWords);
   child.stderr?.setEncoding('utf8').on('data', (text: string) => {
     // err(3) writes its line in parts.
     if (!up && (unshared !== '' || text.startsWith('unshare: '))) unshared += text;

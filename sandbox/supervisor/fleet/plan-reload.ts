@@ -6,6 +6,7 @@ export const LIVE_KEYS: readonly (keyof PluginConfig)[] = [
   'allow',
   'deny',
   'mode',
+  'unknown',
   'via',
   'restart',
   'kind',

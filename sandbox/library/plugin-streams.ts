@@ -1,0 +1,90 @@
+// The standard streams of a plugin for an application. They outlast the runs of the plugin: each run gets pipes of its own.
+import { openSync } from 'node:fs';
+import { Socket } from 'node:net';
+import { PassThrough, type Readable, type Writable } from 'node:stream';
+import { OwnedFd } from '../../shared/sys/owned-fd.js';
+import { makePipe } from '../../shared/sys/pipe.js';
+import type { StandardStreams } from '../supervisor/start/standard-streams.js';
+import type { PluginStreams, Stdio } from './types.js';
+
+type Three = readonly [stdin: Stdio, stdout: Stdio, stderr: Stdio];
+
+export class LastingStreams implements PluginStreams {
+  readonly stdin: PassThrough | null;
+  readonly stdout: PassThrough | null;
+  readonly stderr: PassThrough | null;
+  readonly #kinds: Three;
+
+  constructor(stdio: Stdio | Three = 'pipe') {
+    this.#kinds = typeof stdio === 'string' ? [stdio, stdio, stdio] : stdio;
+    const [stdin, stdout, stderr] = this.#kinds.map((kind) => (kind === 'pipe' ? new PassThrough() : null));
+    this.stdin = stdin ?? null;
+    this.stdout = stdout ?? null;
+    this.stderr = stderr ?? null;
+  }
+
+  /** Makes the streams of the next run. */
+  open(): StandardStreams {
+    const opened: OwnedFd[] = [];
+    const ends: Promise<void>[] = [];
+    const cuts: (() => void)[] = [];
+    const [stdin, stdout, stderr] = this.#kinds;
+    try {
+      const descriptors = [
+        stdin === 'ignore' ? nullDevice(opened) : feed(this.stdin ?? process.stdin, opened, cuts),
+        stdout === 'ignore' ? nullDevice(opened) : drain(this.stdout ?? process.stdout, opened, ends),
+        stderr === 'ignore' ? nullDevice(opened) : drain(this.stderr ?? process.stderr, opened, ends),
+      ];
+      const drained = async (): Promise<readonly string[]> => {
+        for (const cut of cuts) cut();
+        await Promise.all(ends);
+        return [];
+      };
+      return { descriptors, drained };
+    } catch (error) {
+      for (const descriptor of opened) descriptor.close();
+      throw error;
+    }
+  }
+
+  /** The last run has ended, and its output was read. */
+  end(): void {
+    this.stdout?.end();
+    this.stderr?.end();
+    this.stdin?.destroy();
+  }
+}
+
+function nullDevice(opened: OwnedFd[]): OwnedFd {
+  const device = new OwnedFd(openSync('/dev/null', 'r+'));
+  opened.push(device);
+  return device;
+}
+
+/** @param cuts takes what ends it. Bytes that the run did not read are lost then @returns the plugin's end of a pipe that the stream writes into */
+function feed(from: Readable, opened: OwnedFd[], cuts: (() => void)[]): OwnedFd {
+  const pipe = makePipe();
+  opened.push(pipe.read);
+  const sink = new Socket({ fd: pipe.write.release(), readable: false, writable: true });
+  const cut = (): void => {
+    from.unpipe(sink);
+    sink.destroy();
+  };
+  // The plugin may close its input before the application does.
+  sink.on('error', cut);
+  cuts.push(cut);
+  from.pipe(sink);
+  return pipe.read;
+}
+
+/** @returns the plugin's end of a pipe that flows into the stream @param ends takes a promise that resolves when all is read */
+function drain(to: Writable, opened: OwnedFd[], ends: Promise<void>[]): OwnedFd {
+  const pipe = makePipe();
+  opened.push(pipe.write);
+  const source = new Socket({ fd: pipe.read.release(), readable: true, writable: false });
+  source.on('error', () => source.destroy());
+  source.pipe(to, { end: false });
+  // What was read already may wait in the stream. The application reads it when it likes.
+  ends.push(new Promise((resolve) => source.once('close', resolve)));
+  return pipe.write;
+}

@@ -1,0 +1,93 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { until } from '../harness/until.js';
+import { asUser, distFor, type User, users } from '../harness/users.js';
+
+function scene(name: string, user: User): Record<string, unknown> {
+  const scenes = join(distFor(user), 'test/library/scenes.js');
+  const [program = '', ...args] = [...asUser(user), process.execPath, scenes, name];
+  const { status, stdout, stderr } = spawnSync(program, args, {
+    cwd: '/tmp',
+    encoding: 'utf8',
+    timeout: 60_000,
+  });
+  assert.equal(stderr, '', 'a library prints nothing');
+  assert.equal(status, 0, stdout);
+  return JSON.parse(stdout) as Record<string, unknown>;
+}
+
+for (const user of users) {
+  test(`a plugin has streams and an end, and leaves nothing behind (${user})`, () => {
+    assert.deepEqual(scene('streams', user), {
+      runs: [1, 'number'],
+      stdout: 'heard hello\n',
+      stderr: 'trouble\n',
+      exit: { code: 3, signal: null, cause: 'error' },
+      second: { code: 0, signal: null, cause: 'exit' },
+      streams: null,
+      left: 0,
+      leaked: 0,
+    });
+  });
+
+  test(`a plugin that runs gets other rules, and a bad one changes nothing (${user})`, () => {
+    assert.deepEqual(scene('rules', user), {
+      results: ['errno 111', 'connected', 'connected', 'errno 111'],
+      bad: 'bad_config',
+      events: ['connection true', 'connection true'],
+      heard: ['decision', 'loopback'],
+      pid: 'number',
+      exit: { code: null, signal: 'SIGTERM', cause: 'operator' },
+    });
+  });
+
+  test(`an application hears of a refusal, with the rule that would allow it (${user})`, () => {
+    assert.deepEqual(scene('denied', user), {
+      suggestion: '192.0.2.1:80',
+      exit: { code: 1, signal: null, cause: 'error' },
+    });
+  });
+
+  test(`what cannot be started is refused with a code, and is not kept (${user})`, () => {
+    assert.deepEqual(scene('errors', user), {
+      codes: [
+        'launch_failed',
+        'bad_config',
+        'bad_config',
+        'bad_config',
+        'bad_config',
+        'launch_failed',
+        'name_taken',
+        'closed',
+      ],
+      kept: ['two'],
+      inWorker: 'wrong_thread',
+    });
+  });
+
+  test(`one process has several supervisors, each with rules of its own (${user})`, () => {
+    assert.deepEqual(scene('several', user), { codes: [0, 1], after: 0 });
+  });
+
+  test(`the streams of a plugin outlast its restarts (${user})`, () => {
+    assert.deepEqual(scene('restarts', user), {
+      lines: ['first', 'second'],
+      ends: true,
+    });
+  });
+
+  test(`an application is asked about unknown destinations, and its failure is a denial (${user})`, () => {
+    assert.deepEqual(scene('asks', user), {
+      asked: ['1.0.0.1:80 1.0.0.1:80', '1.0.0.1:81 1.0.0.1:81'],
+      said: ['13', '13'],
+    });
+  });
+
+  test(`plugins end with a process that exits without closing (${user})`, async () => {
+    const { plugin } = scene('leaves', user);
+    await until(() => !existsSync(`/proc/${plugin}`) || undefined);
+  });
+}

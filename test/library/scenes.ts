@@ -1,0 +1,237 @@
+// Applications that use postern as a library: the argument names one. Each prints one line of JSON. They are separate programs, so that they run
+// as either user, and end as an application may.
+import { readdirSync } from 'node:fs';
+import { createServer, type Server } from 'node:net';
+import { PassThrough, type Readable } from 'node:stream';
+import { text } from 'node:stream/consumers';
+import { Worker } from 'node:worker_threads';
+import type {
+  AskAnswer,
+  PluginSettings,
+  PosternSupervisor,
+  SupervisorSettings,
+} from '../../sandbox/library/types.js';
+
+interface Library {
+  readonly createSupervisor: (settings?: SupervisorSettings) => Promise<PosternSupervisor>;
+}
+const bundle = new URL('../../run/library.js', import.meta.url).href;
+const { createSupervisor } = (await import(bundle)) as Library;
+
+const CONNECT = 'import socket, sys; socket.create_connection(("127.0.0.1", int(sys.argv[1])))';
+/** Connects for each line of input, and says what came of it. */
+const CONNECTS = `
+import socket, sys
+for line in sys.stdin:
+    try:
+        socket.create_connection(("127.0.0.1", int(line))).close()
+        print("connected", flush=True)
+    except OSError as error:
+        print("errno", error.errno, flush=True)
+`;
+const python = (code: string, ...words: string[]): PluginSettings['command'] => [
+  '/usr/bin/python3',
+  '-c',
+  code,
+  ...words,
+];
+
+async function upstream(): Promise<{ readonly server: Server; readonly port: number }> {
+  const server = createServer((socket) => socket.end());
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return { server, port: (server.address() as { readonly port: number }).port };
+}
+
+const codeOf = (work: Promise<unknown>): Promise<string> =>
+  work.then(
+    () => 'nothing',
+    (error: { readonly code?: string }) => error.code ?? String(error),
+  );
+const read = (stream: Readable | null): Promise<string> => text(stream ?? new PassThrough().end());
+const descriptors = (): number => readdirSync('/proc/self/fd').length;
+
+const SCENES: Readonly<Record<string, () => Promise<unknown>>> = {
+  async streams() {
+    // The first supervisor opens what the process keeps.
+    await (await createSupervisor()).close();
+    const before = descriptors();
+    await using supervisor = await createSupervisor();
+    const script = 'read line; echo "heard $line"; echo trouble >&2; exit 3';
+    const plugin = await supervisor.start({ name: 'shell', command: ['sh', '-c', script] });
+    const runs = [supervisor.plugins.length, typeof plugin.pid];
+    plugin.stdin?.end('hello\n');
+    const [stdout, stderr, exit] = await Promise.all([
+      read(plugin.stdout),
+      read(plugin.stderr),
+      plugin.exited,
+    ]);
+    const again = await supervisor.start({ name: 'shell', command: ['true'], stdio: 'ignore' });
+    const second = await again.exited;
+    const left = supervisor.plugins.length;
+    await supervisor.close();
+    return {
+      runs,
+      stdout,
+      stderr,
+      exit,
+      second,
+      streams: again.stdout,
+      left,
+      leaked: descriptors() - before,
+    };
+  },
+
+  async rules() {
+    const { server, port } = await upstream();
+    const heard: string[] = [];
+    await using supervisor = await createSupervisor({ audit: ({ event }) => void heard.push(event) });
+    const plugin = await supervisor.start({
+      name: 'connects',
+      command: python(CONNECTS),
+      egress: 'transparent',
+    });
+    const events: string[] = [];
+    plugin.on('connection', ({ port: to }) => events.push(`connection ${to === port}`));
+    const lines: string[] = [];
+    plugin.stdout?.setEncoding('utf8').on('data', (part: string) => lines.push(part.trim()));
+    const connect = async (): Promise<string | undefined> => {
+      const known = lines.length;
+      plugin.stdin?.write(`${port}\n`);
+      while (lines.length === known) await new Promise((resolve) => setTimeout(resolve, 5));
+      return lines.at(-1);
+    };
+    const results = [await connect()];
+    await plugin.setPolicy({ allow: [`127.0.0.1:${port}`] });
+    results.push(await connect());
+    const bad = await codeOf(plugin.setPolicy({ allow: ['no rule'] }));
+    results.push(await connect());
+    await plugin.setPolicy({});
+    results.push(await connect());
+    const pid = plugin.pid;
+    await plugin.stop();
+    server.close();
+    return {
+      results,
+      bad,
+      events,
+      heard: [...new Set(heard)].sort(),
+      pid: typeof pid,
+      exit: await plugin.exited,
+    };
+  },
+
+  async denied() {
+    await using supervisor = await createSupervisor();
+    const plugin = await supervisor.start({
+      name: 'denied',
+      command: python('import socket; socket.create_connection(("192.0.2.1", 80))'),
+      stdio: 'ignore',
+    });
+    const [event] = await new Promise<[{ suggestion?: string | undefined }]>((resolve) =>
+      plugin.once('denied', (one) => resolve([one as { suggestion?: string | undefined }])),
+    );
+    return { suggestion: event.suggestion, exit: await plugin.exited };
+  },
+
+  async errors() {
+    await using supervisor = await createSupervisor();
+    const start = (settings: object): Promise<string> =>
+      codeOf(supervisor.start({ name: 'one', command: ['true'], ...settings } as PluginSettings));
+    const codes = [
+      await start({ command: ['no-such-program'] }),
+      await start({ allow: ['bad rule'] }),
+      await start({ limits: { no_such: 1 } }),
+      await start({ name: 'Bad Name' }),
+      await start({ command: 'true' }),
+      await start({ command: ['no-such-program'], restart: { policy: 'always', delay_ms: 10 } }),
+    ];
+    await supervisor.start({ name: 'two', command: ['sleep', '1013'], stdio: 'ignore' });
+    codes.push(await start({ name: 'two' }));
+    const kept = supervisor.plugins.map(({ name }) => name);
+    await supervisor.close();
+    codes.push(await start({}));
+    const inWorker = await new Promise((resolve) => {
+      const code = `import('${bundle}').then((l) => l.createSupervisor()).then(() => 0, (e) => e.code).then((c) => require('worker_threads').parentPort.postMessage(c))`;
+      new Worker(code, { eval: true })
+        .once('message', resolve)
+        .once('error', (error) => resolve(String(error)));
+    });
+    return { codes, kept, inWorker };
+  },
+
+  async several() {
+    const { server, port } = await upstream();
+    const [one, two] = [await createSupervisor(), await createSupervisor()];
+    const command = python(CONNECT, String(port));
+    const start = (supervisor: PosternSupervisor, allow: readonly string[]): Promise<number | null> =>
+      supervisor
+        .start({ name: 'same', command, allow, stdio: 'ignore' })
+        .then(({ exited }) => exited.then(({ code }) => code));
+    const codes = await Promise.all([start(one, [`127.0.0.1:${port}`]), start(two, [])]);
+    const both = [start(one, [`127.0.0.1:${port}`]), one.close()] as const;
+    await Promise.allSettled(both);
+    const after = await start(two, [`127.0.0.1:${port}`]);
+    await two.close();
+    server.close();
+    return { codes, after };
+  },
+
+  async restarts() {
+    await using supervisor = await createSupervisor();
+    const plugin = await supervisor.start({
+      name: 'again',
+      command: ['sh', '-c', 'read line; echo "$line"; exit 1'],
+      restart: { policy: 'on-failure', delay_ms: 10 },
+    });
+    let ends = 0;
+    plugin.on('exit', () => {
+      ends += 1;
+    });
+    const lines: string[] = [];
+    plugin.stdout?.setEncoding('utf8').on('data', (part: string) => lines.push(part.trim()));
+    for (const word of ['first', 'second']) {
+      const ended = new Promise((resolve) => plugin.once('exit', resolve));
+      plugin.stdin?.write(`${word}\n`);
+      await ended;
+    }
+    while (lines.length < 2) await new Promise((resolve) => setTimeout(resolve, 5));
+    await plugin.stop();
+    await plugin.exited;
+    return { lines, ends: ends >= 2 };
+  },
+
+  async asks() {
+    const asked: string[] = [];
+    await using supervisor = await createSupervisor({
+      ask: async ({ host, port: to, suggestion }): Promise<AskAnswer> => {
+        asked.push(`${host}:${to} ${suggestion}`);
+        if (to === 81) throw new Error('the application fails');
+        return 'deny';
+      },
+    });
+    const code = [80, 81].map(
+      (to) => `
+try: socket.create_connection(("1.0.0.1", ${to}))
+except OSError as error: print(error.errno)`,
+    );
+    const plugin = await supervisor.start({
+      name: 'asks',
+      command: python(['import socket', ...code].join('\n')),
+      unknown: 'ask',
+    });
+    const said = await read(plugin.stdout);
+    return { asked, said: said.trim().split('\n') };
+  },
+
+  /** Ends without a word to the supervisor. */
+  async leaves() {
+    const supervisor = await createSupervisor();
+    const plugin = await supervisor.start({ name: 'stays', command: ['sleep', '1014'], stdio: 'ignore' });
+    setTimeout(() => process.exit(0), 100);
+    return { plugin: plugin.pid };
+  },
+};
+
+const [, , scene = ''] = process.argv;
+const result = await SCENES[scene]?.();
+process.stdout.write(`${JSON.stringify(result)}\n`);
