@@ -81,6 +81,7 @@ export class KeptPlugin extends EventEmitter<PluginEvents> implements Plugin {
       this.emit('decision', event);
       if (event.outcome === 'connected') this.emit('connection', event);
     }
+    if (event.event === 'closed') this.emit('closed', event);
     const isAgain = event.event === 'question' && event.repeated;
     if ('decision' in event && event.event !== 'explain' && event.decision === 'deny' && !isAgain)
       this.emit('denied', event);

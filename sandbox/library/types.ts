@@ -100,6 +100,8 @@ export interface PluginEvents {
   readonly denied: [AuditEvent<'decision' | 'question' | 'datagram' | 'socket'>];
   /** A connection was made. */
   readonly connection: [AuditEvent<'decision'>];
+  /** A connection has ended, with its bytes. */
+  readonly closed: [AuditEvent<'closed'>];
   /** A run ended; the restart policy may start another one. */
   readonly exit: [PluginExit];
 }

@@ -37,8 +37,8 @@ for (const user of users) {
     assert.deepEqual(scene('rules', user), {
       results: ['errno 111', 'connected', 'connected', 'errno 111'],
       bad: 'bad_config',
-      events: ['connection true', 'connection true'],
-      heard: ['decision', 'loopback'],
+      events: ['closed true', 'closed true', 'connection true', 'connection true'],
+      heard: ['closed', 'decision', 'loopback'],
       pid: 'number',
       exit: { code: null, signal: 'SIGTERM', cause: 'operator' },
     });
