@@ -64,6 +64,14 @@ export const upstreamProtections: readonly Protection[] = [
     pattern: 'leave from the source',
   },
   {
+    name: "upstream: a plugin's own proxy does not get the credentials of another",
+    file: 'shared/config/merge-via',
+    right: '(plugin?.proxy === undefined ? defaults : plugin) ?? {}',
+    wrong: '({ ...defaults, ...plugin })',
+    tests: ['config/merge-via'],
+    pattern: 'credentials go with',
+  },
+  {
     name: 'upstream: bytes behind the answer of a proxy stay in the socket',
     file: 'broker/upstream/shake-hands',
     right: 'readOnce(this.#fd, peeked.subarray(0, used));',
