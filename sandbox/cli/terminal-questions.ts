@@ -3,6 +3,7 @@
 import { randomInt } from 'node:crypto';
 import { quoteDestination } from '../../shared/policy/make-decision.js';
 import { quote } from '../../shared/policy/quote.js';
+import type { AskScope } from '../../shared/reasons.js';
 import type { AskEnding, AskRequest } from '../supervisor/ask/ask-request.js';
 import type { Asks } from '../supervisor/ask/asks.js';
 import type { TakeTyped } from '../supervisor/terminal/question-hold.js';
@@ -77,15 +78,17 @@ export class TerminalQuestions {
     const { id } = shown.request;
     const answer = readAnswer(line, shown.code);
     if (answer === undefined) this.#place.say(howTo(shown.code));
-    else if (answer === 'deny') this.#asks.deny(id, 'terminal');
-    else
-      this.#asks.approve(id, answer, 'terminal').catch((error: unknown) => {
-        this.#place.say(
-          `${describeError(error)
-            .map((text) => `postern: ${text}\n`)
-            .join('')}${howTo(shown.code)}`,
-        );
-      });
+    else this.#answer(id, answer, shown.code);
+  }
+
+  #answer(id: string, answer: AskScope | 'deny', code: string): void {
+    try {
+      if (answer === 'deny') this.#asks.deny(id, 'terminal');
+      else this.#asks.approve(id, answer, 'terminal');
+    } catch (error) {
+      const lines = describeError(error).map((text) => `postern: ${text}\n`);
+      this.#place.say(`${lines.join('')}${howTo(code)}`);
+    }
   }
 
   #closed({ id }: AskRequest, ending: AskEnding): void {

@@ -64,6 +64,7 @@ async function up(named: string | undefined): Promise<number> {
     dnsServers: config.dnsServers,
     askMs: config.askMs,
     askHook: config.hook,
+    ruleFile: path,
     ownFiles: config.files,
     onEvent: config.audit === 'stderr' ? undefined : reportRefusals(current, path),
     onNotice: say,

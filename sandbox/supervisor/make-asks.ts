@@ -1,19 +1,29 @@
 // Joins the questions about unknown destinations with the broker, and with those who answer. Runs in the supervisor.
 import { DEFAULT_ASK_S } from '../../shared/config/config-file.js';
+import type { PluginConfig } from '../../shared/config/plugin-config.js';
 import { answerByCallback } from './ask/answer-by-callback.js';
 import { Asks } from './ask/asks.js';
 import { hookCallback } from './ask/run-hook.js';
+import { writeRule } from './ask/write-rule.js';
 import type { BrokerProcess } from './broker/broker-process.js';
+import { hostFiles } from './files/host-files.js';
+import { isWithin } from './files/path-within.js';
 import type { SupervisorOptions } from './supervisor-options.js';
 
-/** @param broker the one that runs */
+/** @param broker the one that runs @param plugins those that it serves */
 export function makeAsks(
   broker: () => BrokerProcess | undefined,
-  { askMs = DEFAULT_ASK_S * 1000, onAsk, askHook, onNotice = () => {} }: SupervisorOptions,
+  plugins: () => readonly PluginConfig[],
+  { askMs = DEFAULT_ASK_S * 1000, onAsk, askHook, ruleFile, onNotice = () => {} }: SupervisorOptions,
 ): Asks {
   const asks = new Asks(askMs, {
     answer: (plugin, id, answer, by) => broker()?.answerAsk(plugin, id, answer, by),
     keep: (plugin, destination) => broker()?.keepApproved(plugin, destination),
+    writeRule:
+      ruleFile === undefined
+        ? undefined
+        : (plugin, rule) =>
+            writeRule(ruleFile, plugin, rule, (folder) => plugins().some((one) => mayWrite(one, folder))),
   });
   if (onAsk !== undefined) answerByCallback(asks, onAsk, 'library', onNotice);
   if (askHook !== undefined) answerByCallback(asks, hookCallback(askHook), 'hook', onNotice);
@@ -24,4 +34,12 @@ export function makeAsks(
 export function takeQuestions(broker: BrokerProcess, asks: Asks): void {
   broker.on('ask', (line) => (line.type === 'asked' ? asks.asked(line) : asks.askEnded(line)));
   broker.on('down', () => asks.brokerEnded());
+}
+
+/** Whether a plugin may write in a folder, also by another mount of it. */
+function mayWrite({ writable, home }: PluginConfig, folder: string): boolean {
+  const own = [...writable, ...(home === undefined ? [] : [home])].map(
+    (path) => hostFiles.real(path) ?? path,
+  );
+  return [folder, ...hostFiles.aliases(folder)].some((path) => own.some((one) => isWithin(path, one)));
 }

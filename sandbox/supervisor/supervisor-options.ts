@@ -20,6 +20,8 @@ export interface SupervisorOptions {
   readonly askMs?: number | undefined;
   /** Answers such questions. A control client and a terminal may answer them too; the first answer wins. */
   readonly onAsk?: OnAsk | undefined;
+  /** The file into which an approval as a rule is written. Missing: there is none. */
+  readonly ruleFile?: string | undefined;
   /** A program that answers them. */
   readonly askHook?: HookCommand | undefined;
   readonly dnsServers?: readonly string[] | undefined;

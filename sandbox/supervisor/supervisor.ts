@@ -61,7 +61,11 @@ export class Supervisor {
     this.#options = options;
     this.#plugins = options.plugins;
     this.#unseen = new UnseenReports(options.onUnseen);
-    this.asks = makeAsks(() => this.#broker, options);
+    this.asks = makeAsks(
+      () => this.#broker,
+      () => this.#plugins,
+      options,
+    );
   }
 
   /** The address of the metrics listener, after the start. */

@@ -1,11 +1,20 @@
 import assert from 'node:assert/strict';
-import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { postern, startPostern } from '../harness/postern.js';
 import { type PublicNet, startPublicNet } from '../harness/public-net.js';
 import { until } from '../harness/until.js';
-import { readableFolder, type User, users } from '../harness/users.js';
+import { chownTo, readableFolder, type User, users } from '../harness/users.js';
 
 const HOST = '93.184.216.50';
 const PLUGIN = `
@@ -45,6 +54,8 @@ plugins:
   return { folder, config };
 }
 
+const heard = (): number => net.connections().filter((line) => line.endsWith(HOST)).length;
+
 function up(as: User, config: string): ReturnType<typeof postern> {
   return postern(['up', '--config', config], { as, inside: net.within });
 }
@@ -66,11 +77,36 @@ case "$question" in *'"port":80,'*) echo '{"answer": "once"}';; *) echo '{"answe
     );
     const events = readFileSync(join(folder, 'audit'), 'utf8').trim().split('\n');
     assert.deepEqual(
-      events.map((line) => JSON.parse(line)).map(({ answer, answered_by }) => [answer, answered_by]),
+      events
+        .map((line) => JSON.parse(line))
+        .filter(({ event }) => event === 'decision')
+        .map(({ answer, answered_by }) => [answer, answered_by]),
       [
         ['once', 'hook'],
         ['deny', 'hook'],
       ],
+    );
+  });
+}
+
+for (const user of users) {
+  test(`an approval as a rule is written into the file, and its owner and mode stay (${user})`, async () => {
+    const { folder, config } = scene(`echo '{"answer": "rule"}'`);
+    chownTo(user, folder);
+    chownTo(user, config);
+    chmodSync(config, 0o640);
+    const before = statSync(config);
+    const { stdout, stderr } = await up(user, config);
+    assert.equal(stdout, 'asker | connected 80\nasker | connected 443\n', stderr);
+    assert.match(readFileSync(config, 'utf8'), new RegExp(`allow:\\s+- ${HOST}:80\\s+- ${HOST}:443\\n`));
+    const after = statSync(config);
+    assert.deepEqual([after.uid, after.gid, after.mode], [before.uid, before.gid, before.mode]);
+    writeFileSync(join(folder, 'hook.sh'), '#!/bin/sh\nexit 1\n');
+    const again = await up(user, config);
+    assert.equal(again.stdout, 'asker | connected 80\nasker | connected 443\n', again.stderr);
+    assert.deepEqual(
+      readdirSync(folder).filter((name) => name.endsWith('.new')),
+      [],
     );
   });
 }
@@ -87,11 +123,12 @@ for (const [name, hook, message] of [
   ['prints without end', 'yes', /it wrote more than 4096 bytes/],
 ] as const) {
   test(`a hook that ${name} gives no answer, and a line says so: nothing is opened`, async () => {
+    const before = heard();
     const { config } = scene(hook, '[./hook.sh]', 1);
     const { stdout, stderr } = await up(anyone, config);
     assert.equal(stdout, 'asker | errno 13 80\nasker | errno 13 443\n');
     assert.match(stderr, message);
-    assert.equal(net.connections().filter((line) => line.endsWith(HOST)).length, users.length);
+    assert.equal(heard(), before);
   });
 }
 
@@ -125,4 +162,24 @@ test('a hook that cannot be run, or that a plugin may write, is a mistake of the
   const before = readFileSync(join(folder, 'hook.sh'), 'utf8');
   await up(anyone, config);
   assert.equal(readFileSync(join(folder, 'hook.sh'), 'utf8'), before);
+});
+
+test('a rule is written neither through a link nor where a plugin may write: nothing is opened', async () => {
+  const link = scene(`echo '{"answer": "rule"}'`, '[./hook.sh]', 1);
+  const real = `${link.config}.real`;
+  renameSync(link.config, real);
+  symlinkSync(real, link.config);
+  const text = readFileSync(real, 'utf8');
+  const linked = await up(anyone, link.config);
+  assert.equal(linked.stdout, 'asker | errno 13 80\nasker | errno 13 443\n');
+  assert.match(linked.stderr, /Cannot write the rule into/);
+  assert.equal(readFileSync(real, 'utf8'), text);
+  const open = scene(`echo '{"answer": "rule"}'`, '[./hook.sh]', 1);
+  chownTo(anyone, open.folder);
+  writeFileSync(open.config, `${readFileSync(open.config, 'utf8')}    filesystem: {writable: [.]}\n`);
+  const before = readFileSync(open.config, 'utf8');
+  const writable = await up(anyone, open.config);
+  assert.equal(writable.stdout, 'asker | errno 13 80\nasker | errno 13 443\n', writable.stderr);
+  assert.match(writable.stderr, /a plugin may write its folder/);
+  assert.equal(readFileSync(open.config, 'utf8'), before);
 });

@@ -74,7 +74,9 @@ export class SteeredPlugin {
   }
 
   decisions(): readonly AuditLine[] {
-    return this.lines.flatMap(({ event }) => (event === undefined ? [] : [event]));
+    return this.lines.flatMap(({ event }) =>
+      event === undefined || event['event'] === 'closed' ? [] : [event],
+    );
   }
 
   async ended(): Promise<readonly string[]> {

@@ -74,6 +74,14 @@ export const askProtections: readonly Protection[] = [
     pattern: 'neither fakes.*user',
   },
   {
+    name: 'ask: no rule is written where a plugin may write',
+    file: 'sandbox/supervisor/ask/write-rule',
+    right: 'if (mayWrite(dirname(whole)))',
+    wrong: 'if (false)',
+    tests: ['integration/ask-hook'],
+    pattern: 'neither through a link',
+  },
+  {
     name: 'ask: an approval for once is spent',
     file: 'broker/ask/approvals',
     right: 'kept.uses -= 1;',

@@ -30,7 +30,7 @@ export function answerByCallback(
       const { answer } = await onAsk(request, controller.signal);
       const scope = ASK_SCOPES.find((one) => one === answer);
       if (controller.signal.aborted) return;
-      if (scope !== undefined) await asks.approve(request.id, scope, by);
+      if (scope !== undefined) asks.approve(request.id, scope, by);
       else if (answer === 'deny') asks.deny(request.id, by);
       else throw new TypeError('the answer is none of once, run, rule and deny');
     };

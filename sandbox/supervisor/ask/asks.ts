@@ -17,8 +17,8 @@ export interface AskEnds {
   readonly answer: (plugin: string, id: number, answer: AskEnd, by: Answerer) => void;
   /** Tells every further broker. */
   readonly keep: (plugin: string, destination: ApprovedDestination) => void;
-  /** Writes a rule into the file. Missing: there is no file. Rejects if it cannot. */
-  readonly writeRule?: ((plugin: string, rule: string) => Promise<void>) | undefined;
+  /** Writes a rule into the file. Missing: there is no file. Throws if it cannot. */
+  readonly writeRule?: ((plugin: string, rule: string) => void) | undefined;
 }
 
 interface Open {
@@ -30,8 +30,6 @@ interface Open {
   /** How many brokers had ended before that one. */
   askedBy: number;
   readonly timer: NodeJS.Timeout;
-  /** A rule is being written. */
-  settling: boolean;
 }
 
 /** An answer for the broker after the one that asked. */
@@ -70,9 +68,9 @@ export class Asks extends EventEmitter<{ opened: [AskRequest]; closed: [AskReque
    * @param scope `once`, for this `run`, or as a `rule` in the file
    * @throws PosternError `no_such_ask` if the question is gone, `rule_not_written` if the rule cannot be written. Then the question stays open
    */
-  async approve(id: string, scope: AskScope, by: Answerer): Promise<void> {
+  approve(id: string, scope: AskScope, by: Answerer): void {
     const open = this.#find(id);
-    if (scope === 'rule') await this.#writeRule(open);
+    if (scope === 'rule') this.#writeRule(open);
     this.#close(open, { answer: scope, by });
   }
 
@@ -118,7 +116,7 @@ export class Asks extends EventEmitter<{ opened: [AskRequest]; closed: [AskReque
     this.#next += 1;
     const late = (): void => this.#close(open, { answer: 'timeout', by: 'nobody' });
     const open: Open = {
-      ...{ request, address: line.address, brokerId: id, askedBy: this.#brokers, settling: false },
+      ...{ request, address: line.address, brokerId: id, askedBy: this.#brokers },
       timer: setTimeout(late, this.#timeoutMs).unref(),
     };
     this.#open.set(request.id, open);
@@ -150,34 +148,24 @@ export class Asks extends EventEmitter<{ opened: [AskRequest]; closed: [AskReque
 
   #find(id: string): Open {
     const open = this.#open.get(id);
-    if (open !== undefined && !open.settling) return open;
+    if (open !== undefined) return open;
     throw new PosternError('no_such_ask', `There is no open question ${quote(id.slice(0, 20))}`, {
       fix: 'it may have been answered, or its time was over',
     });
   }
 
-  async #writeRule(open: Open): Promise<void> {
-    const { plugin, suggestion } = open.request;
+  #writeRule({ request: { plugin, suggestion } }: Open): void {
     const { writeRule } = this.#ends;
     if (writeRule === undefined)
       throw new PosternError('rule_not_written', 'There is no file to write the rule to', {
         fix: 'approve it once, or for this run',
       });
-    open.settling = true;
-    try {
-      await writeRule(plugin, suggestion);
-    } finally {
-      open.settling = false;
-    }
+    writeRule(plugin, suggestion);
   }
 
-  /** Once. A rule may be written for a question whose time is over by then. */
   #close(open: Open, ending: AskEnding): void {
     const { request, brokerId } = open;
-    if (!this.#open.delete(request.id)) {
-      if (ending !== 'withdrawn' && ending.answer === 'rule') this.#keepApproved(request, 'rule', ending.by);
-      return;
-    }
+    if (!this.#open.delete(request.id)) return;
     clearTimeout(open.timer);
     if (ending !== 'withdrawn') {
       const { answer, by } = ending;

@@ -1,0 +1,87 @@
+// Writes an approved rule into postern.yaml: a new file takes the place of the old one at once. Runs in the supervisor. It follows no link, and writes
+// nothing where a plugin could write the new file: a mount covers the old one alone.
+import {
+  closeSync,
+  constants,
+  fchmodSync,
+  fchownSync,
+  fstatSync,
+  fsyncSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { basename, dirname, resolve } from 'node:path';
+import { addRule } from '../../../shared/config/add-rule.js';
+import { PosternError } from '../../../shared/errors.js';
+import { quote } from '../../../shared/policy/quote.js';
+import { openFolder } from '../../../shared/sys/open-folder.js';
+
+const { O_RDONLY, O_NOFOLLOW, O_WRONLY, O_CREAT, O_EXCL, O_NONBLOCK } = constants;
+const PERMISSIONS = 0o7777;
+
+/**
+ * @param path of the file
+ * @param mayWrite whether a plugin may write a folder, by its path without links
+ * @throws PosternError `rule_not_written`. Then the file is as it was
+ */
+export function writeRule(
+  path: string,
+  plugin: string,
+  rule: string,
+  mayWrite: (folder: string) => boolean,
+): void {
+  const whole = resolve(path);
+  try {
+    // Throws where a part of the way is a link.
+    using folder = openFolder(dirname(whole));
+    if (mayWrite(dirname(whole))) throw notWritten(path, 'a plugin may write its folder');
+    replace(`/proc/self/fd/${folder.number}`, basename(whole), (text) => {
+      const added = addRule(text, plugin, rule);
+      if (!added.ok) throw notWritten(path, added.problem);
+      return added.text;
+    });
+  } catch (cause) {
+    if (cause instanceof PosternError && cause.code === 'rule_not_written') throw cause;
+    throw notWritten(path, (cause as Error).message, cause);
+  }
+}
+
+/** @param change gets the text; if it returns the same one, nothing is written */
+function replace(folder: string, name: string, change: (text: string) => string): void {
+  const old = openSync(`${folder}/${name}`, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+  const temporary = `${folder}/.${name}.${process.pid}.new`;
+  try {
+    const stats = fstatSync(old);
+    if (!stats.isFile()) throw new Error('it is no file');
+    const text = readFileSync(old, 'utf8');
+    const changed = change(text);
+    if (changed === text) return;
+    const made = openSync(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
+    try {
+      writeFileSync(made, changed);
+      if (process.geteuid?.() === 0) fchownSync(made, stats.uid, stats.gid);
+      fchmodSync(made, stats.mode & PERMISSIONS);
+      fsyncSync(made);
+      // An editor may have saved it meanwhile.
+      if (readFileSync(`${folder}/${name}`, 'utf8') !== text) throw new Error('it has just changed');
+      renameSync(temporary, `${folder}/${name}`);
+    } catch (error) {
+      rmSync(temporary, { force: true });
+      throw error;
+    } finally {
+      closeSync(made);
+    }
+  } finally {
+    closeSync(old);
+  }
+}
+
+function notWritten(path: string, why: string, cause?: unknown): PosternError {
+  return new PosternError('rule_not_written', `Cannot write the rule into ${quote(path)}: ${why}`, {
+    fix: 'write it by hand, and approve the destination for this run',
+    cause,
+  });
+}
