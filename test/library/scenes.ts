@@ -114,7 +114,7 @@ const SCENES: Readonly<Record<string, () => Promise<unknown>>> = {
     return {
       results,
       bad,
-      events,
+      events: events.sort(),
       heard: [...new Set(heard)].sort(),
       pid: typeof pid,
       exit: await plugin.exited,
