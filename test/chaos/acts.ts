@@ -98,6 +98,26 @@ export const ACTS: readonly Act[] = [
     },
   },
   {
+    // The rules that are used stay. Others come and go, a plugin restarts, and a file with a mistake changes nothing.
+    name: 'configuration reloaded',
+    run: async ({ child, config }) => {
+      const { path, plugins } = config;
+      for (let round = 0; round < 5; round += 1) {
+        const deny = [`192.0.2.${round}`];
+        const changed = Object.entries(plugins).map(([name, plugin]) => [name, { ...plugin, deny }]);
+        const next = { ...config, path: undefined, plugins: Object.fromEntries(changed) };
+        const restless = { ...plugins['restless'], command: ['sleep', `0.3${round}`] };
+        const text = JSON.stringify({ ...next, plugins: { ...next.plugins, restless } });
+        writeFileSync(path, round === 3 ? text.slice(0, -1) : text);
+        child.kill('SIGHUP');
+        await pause(150);
+      }
+      writeFileSync(path, JSON.stringify({ ...config, path: undefined }));
+      child.kill('SIGHUP');
+      await pause(500);
+    },
+  },
+  {
     name: 'resolv.conf replaced',
     fits: ({ resolvConf }) => resolvConf !== undefined,
     run: async ({ resolvConf = '' }) => {

@@ -23,6 +23,8 @@ export interface Scene {
   /** What the plugins told, and what postern wrote. */
   readonly output: () => string;
   readonly resolvConf: string | undefined;
+  /** The file that postern runs, and what it holds. */
+  readonly config: { readonly path: string; readonly plugins: Readonly<Record<string, object>> };
   readonly broker: () => number | undefined;
 }
 
@@ -65,7 +67,8 @@ export async function setScene(user: User, seed: number): Promise<Scene> {
       restless: { command: ['sleep', '0.3'], restart: { policy: 'always' } },
     },
   };
-  writeFileSync(join(folder, 'postern.yaml'), JSON.stringify(config));
+  const path = join(folder, 'postern.yaml');
+  writeFileSync(path, JSON.stringify(config));
   const resolvConf = user === 'root' ? join(folder, 'resolv.conf') : undefined;
   const up = [process.execPath, join(distFor(user), 'run/postern.js'), 'up'];
   const command = resolvConf === undefined ? [...asUser(user), ...up] : withResolvConf(resolvConf, up);
@@ -80,6 +83,7 @@ export async function setScene(user: User, seed: number): Promise<Scene> {
   const pid = child.pid ?? 0;
   return {
     ...{ upstream, child, pid, metricsPort, audit, resolvConf },
+    config: { path, ...config },
     output: () => output,
     broker: () => brokerOf(pid),
   };
