@@ -34,7 +34,7 @@ export async function connectByProxy(
   const addresses = await proxyAddresses(services, plugin, proxy, life);
   const tried = targets.slice(0, MAX_PROXY_TARGETS);
   for (const [index, target] of tried.entries()) {
-    const asked = `${target.family === 6 ? `[${target.host}]` : target.host}:${target.port}`;
+    const asked = placeOf(target);
     const connection = Array.isArray(addresses)
       ? await open(plugin, proxy, addresses, target, life, form)
       : failed(addresses as ProxyFailure, undefined);
@@ -42,6 +42,11 @@ export async function connectByProxy(
     if (!goesOn) return { connection, asked };
   }
   throw new RangeError('Nothing to ask the proxy for');
+}
+
+/** `api.example.com:443` */
+export function placeOf({ host, family, port }: ProxyTarget): string {
+  return `${family === 6 ? `[${host}]` : host}:${port}`;
 }
 
 async function open(

@@ -8,6 +8,7 @@ import type { QuestionAskers } from '../dns/question-askers.js';
 import type { Plugin } from '../request/plugin.js';
 import type { Services } from '../request/services.js';
 import type { CarryOver } from './carry-over.js';
+import type { LateTunnels } from './late-tunnels.js';
 import type { LoopbackHints } from './loopback-hints.js';
 import type { SocketRefusals } from './socket-refusals.js';
 import type { AnswerCaller, SetFolderMode } from './supervised-orders.js';
@@ -24,6 +25,7 @@ export interface TrapContext {
   readonly grants: Grants;
   readonly askers: QuestionAskers;
   readonly waiting: WaitingCalls;
+  readonly tunnels: LateTunnels;
   /** Non-blocking connects whose sockets are placed and whose end is not known yet. */
   readonly settling: Set<{ readonly cancel: () => void }>;
   readonly loopback: LoopbackHints;

@@ -17,6 +17,7 @@ import type { Plugin } from '../request/plugin.js';
 import type { Services } from '../request/services.js';
 import { CarryOver } from './carry-over.js';
 import { handleTrap } from './handle-trap.js';
+import { LateTunnels } from './late-tunnels.js';
 import { LoopbackHints } from './loopback-hints.js';
 import { NotifiedCalls } from './notified-calls.js';
 import { SocketRefusals } from './socket-refusals.js';
@@ -94,6 +95,7 @@ export class TrapSession {
       loopback: new LoopbackHints(services.audit, plugin),
       refusals: new SocketRefusals(services.audit, plugin),
       waiting: new WaitingCalls(),
+      tunnels: new LateTunnels(),
       settling: new Set(),
       writable: WRITABLE_SOCKETS,
       // A former broker may have let such options be set.
@@ -125,6 +127,7 @@ export class TrapSession {
     this.#open = false;
     this.#watch.close();
     this.#context.waiting.close();
+    this.#context.tunnels.close();
     this.plugin.asks.end();
     this.#supervised.close();
     for (const settling of this.#context.settling) settling.cancel();

@@ -57,5 +57,5 @@ test('the URL of a proxy is read strictly, and its message never has what stands
     '',
   ])
     assert.equal(host(text), undefined, text);
-  assert.doesNotMatch(JSON.stringify(readProxyUrl('http://one:other@proxy.example.com:1')), /one:|other/);
+  assert.doesNotMatch(JSON.stringify(readProxyUrl('http://one:other@proxy.example.com:1')), /one:|:other/);
 });

@@ -98,6 +98,25 @@ else:
         print(errno.errorcode[error.errno])
 `;
 
+/** Tries again on another socket, with an option. */
+const AGAIN = `
+import errno, select, socket, sys
+place = (sys.argv[1], int(sys.argv[2]))
+for attempt in range(5):
+    one = socket.socket()
+    if attempt > 0: one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    one.setblocking(False)
+    result = one.connect_ex(place)
+    if result == errno.EINPROGRESS: break
+    print(errno.errorcode[result], flush=True)
+select.select([], [one], [])
+options = (one.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR), one.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+print(errno.errorcode[result], *options, one.getblocking())
+one.sendall(b"ping")
+one.setblocking(True)
+print(b"".join(iter(lambda: one.recv(4096), b"")).decode())
+`;
+
 for (const as of users) {
   for (const kind of ['http', 'socks5'] as const)
     test(`${kind}: ordinary programs go by the proxy, names as names (${as})`, () =>
@@ -136,10 +155,19 @@ for (const as of users) {
     const via = ['--via', `http://127.0.0.1:${proxy.port}`, '--audit', '-'];
     const { stdout, stderr } = await run(as, via, NON_BLOCKING, [FAR, '443', '10']);
     assert.equal(stdout, 'ETIMEDOUT True\nENOTCONN\n', stderr);
-    assert.match(stderr, /by \\?"http:\/\/127\.0\.0\.1:\d+\\?": the proxy gave no answer in time/);
+    assert.match(stderr, /by \\?"http:\/\/127\.0\.0\.1:\d+\\?": the proxy gave no answer within a second/);
     assert.equal(proxy.heard(), `CONNECT ${FAR}:443 HTTP/1.1\r\nHost: ${FAR}:443\r\n\r\n`);
     await proxy.close();
   });
+
+  test(`a proxy that needs longer serves the next connect, by one tunnel (${as})`, () =>
+    withProxy({ delayMs: 1500 }, async (proxy) => {
+      const via = ['--via', `http://127.0.0.1:${proxy.port}`];
+      const { stdout, stderr } = await run(as, via, AGAIN, [FAR, '443']);
+      assert.equal(stdout, 'ETIMEDOUT\nEINPROGRESS 0 1 False\npeer heard ping\n', stderr);
+      assert.match(stderr, /gave no answer within a second; if it does soon/);
+      assert.equal(proxy.connections(), 1);
+    }));
 
   test(`a refusal of the proxy is the program's errno, and a line for the operator (${as})`, async () => {
     const proxy = await listen((socket) => socket.write('HTTP/1.1 403 Forbidden\r\n\r\n'));

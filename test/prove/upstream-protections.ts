@@ -72,6 +72,14 @@ export const upstreamProtections: readonly Protection[] = [
     pattern: 'credentials go with',
   },
   {
+    name: 'upstream: so many late tunnels are kept and no more',
+    file: 'broker/trap/late-tunnels',
+    right: 'this.#kept.size >= LATE_TUNNELS',
+    wrong: 'false',
+    tests: ['broker/trap/late-tunnels'],
+    pattern: 'so many are kept',
+  },
+  {
     name: 'upstream: bytes behind the answer of a proxy stay in the socket',
     file: 'broker/upstream/shake-hands',
     right: 'readOnce(this.#fd, peeked.subarray(0, used));',
