@@ -27,7 +27,9 @@ export function proxyTargets(
     return named(parseHost(host)?.kind === 'name' ? host : undefined, port);
   const far = dial.filter((address) => !isNear(address, port, context));
   if (far.length === 0) return [];
-  const name = resolve === 'both' ? oneName(judgement, context) : undefined;
+  // The proxy looks a name up anew. What somebody approved is about addresses that were checked here.
+  const mayName = resolve === 'both' && judgement.decision.reason !== 'approved';
+  const name = mayName ? oneName(judgement, context) : undefined;
   if (name !== undefined) return named(name, port);
   return far.map(({ text, family, bytes }) => ({ host: text, family, bytes, port }));
 }
