@@ -5,7 +5,7 @@ const sources = '^(broker|sandbox|shared)/';
 const FLOORS = {
   broker: [['cage', 'names', 'record', 'limit'], ['accounts', 'caller', 'ask', 'upstream'], ['stall'], ['request'], ['dns'], ['channel', 'trap']],
   sandbox: [['host'], ['launch', 'plugin'], ['supervisor'], ['doctor', 'library'], ['cli']],
-  'sandbox/supervisor': [['orders', 'output'], ['files', 'record', 'broker', 'cgroup', 'ask'], ['root', 'owners'], ['home', 'unseen', 'listeners', 'terminal', 'via'], ['start'], ['fleet']],
+  'sandbox/supervisor': [['orders', 'output'], ['files', 'record', 'broker', 'cgroup', 'ask', 'control'], ['root', 'owners'], ['home', 'unseen', 'listeners', 'terminal', 'via'], ['start'], ['fleet']],
 };
 const floors = Object.entries(FLOORS).flatMap(([house, all]) =>
   all.flatMap((rooms, floor) =>

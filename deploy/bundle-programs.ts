@@ -10,6 +10,7 @@ const PROGRAMS: Readonly<Record<Bundle, string>> = {
   'postern-main': 'sandbox/cli/main',
   'postern-run': 'sandbox/cli/main-run',
   library: 'sandbox/library/index',
+  'postern-control': 'sandbox/cli/main-control',
   broker: 'broker/before-broker',
   'broker-main': 'broker/main',
   'stall-watchdog': 'broker/stall/stall-watchdog',

@@ -89,6 +89,24 @@ export const ERROR_CODES = {
     what: 'An application used a supervisor that it had closed.',
     fix: 'Create another one.',
   },
+  control_refused: {
+    in: 'supervisor',
+    status: 125,
+    what: 'The running supervisor refused the request of a command, or has no such request.',
+    fix: 'Do what the message says. Command and supervisor may be of different versions.',
+  },
+  control_socket: {
+    in: 'supervisor',
+    status: 125,
+    what: 'postern cannot listen for commands at the path of the control socket, or a running postern listens there.',
+    fix: 'Name a path in a folder that only you may write, by `control:` or --control, or write `control: off`.',
+  },
+  control_unreachable: {
+    in: 'supervisor',
+    status: 125,
+    what: 'A command found no running postern, or could not talk with it.',
+    fix: 'Start one with `postern up`, or name its socket by --control.',
+  },
   hidden: {
     in: 'supervisor',
     status: 125,

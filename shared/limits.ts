@@ -217,6 +217,38 @@ export const SERIES_PER_TURN: number = 250;
 /** The broker's metrics as text. The supervisor takes no more. */
 export const MAX_METRICS_BYTES: number = 64 * 1024 * 1024;
 
+/** Clients of the control socket at the same time. A further one takes the place of the one that has been idle longest. */
+export const CONTROL_CLIENTS: number = 64;
+/** One line of a client of the control socket, and how long the client may take to send it. */
+export const CONTROL_LINE_BYTES: number = 64 * 1024;
+export const CONTROL_LINE_MS: number = 10_000;
+/** Requests in one line (a batch), and those of one client that are under way. Past it the client is not read. */
+export const CONTROL_BATCH: number = 64;
+export const CONTROL_REQUESTS: number = 16;
+/** Lines of one client that are read before the event loop turns to other work. */
+export const CONTROL_LINES_PER_TURN: number = 32;
+/** Answers that a client has not read. Past it the client is not read, and what it watches leaves out what comes. */
+export const CONTROL_BACKLOG_BYTES: number = 1024 * 1024;
+/** A client that leaves answers unread for this long is disconnected. */
+export const CONTROL_STUCK_MS: number = 30_000;
+/** What one client watches, and the shortest time from one report to the next. */
+export const CONTROL_WATCHES: number = 16;
+export const CONTROL_LEAST_INTERVAL_MS: number = 250;
+/** An answer of the control socket as a command reads it. */
+export const MAX_CONTROL_ANSWER_BYTES: number = 64 * 1024 * 1024;
+/** Pids of ended brokers that no client of the control socket may have. */
+export const KEPT_BROKER_PIDS: number = 64;
+/** How long a command waits for room in the queue of the control socket. */
+export const CONTROL_CONNECT_MS: number = 30_000;
+/** Refused destinations of one plugin that are kept. The one that was refused least often makes room. */
+export const KEPT_DENIALS: number = 256;
+/** Characters of one text of an audit event that are kept. */
+export const KEPT_TEXT: number = 2_000;
+/** The last lines of one plugin's output that are kept, their characters in all, and those of one line. */
+export const KEPT_LINES: number = 1_000;
+export const KEPT_CHARACTERS: number = 256 * 1024;
+export const KEPT_LINE_CHARACTERS: number = 8_192;
+
 /** How much longer than the time limit a client waits, so that the broker can report the timeout itself. */
 export const TIMEOUT_GRACE_MS: number = 250;
 

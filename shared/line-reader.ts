@@ -1,4 +1,5 @@
-// Cuts a stream of bytes into lines of bounded length. Both ends of the link between broker and supervisor read with it.
+// Cuts a stream of bytes into lines of bounded length. Both ends of the link between broker and supervisor read with it, and both ends of the
+// control socket.
 
 export class LineReader {
   readonly #onLine: (line: string) => void;
@@ -10,6 +11,11 @@ export class LineReader {
   constructor(onLine: (line: string) => void, mostBytes: number) {
     this.#onLine = onLine;
     this.#mostBytes = mostBytes;
+  }
+
+  /** Whether a line has begun and not ended. */
+  get inLine(): boolean {
+    return this.#bytes > 0;
   }
 
   /** @returns false for a line that is too long: the stream is of no use then */

@@ -15,6 +15,7 @@ export type Bundle =
   | 'postern-main'
   | 'postern-run'
   | 'library'
+  | 'postern-control'
   | 'broker'
   | 'broker-main'
   | 'stall-watchdog'

@@ -11,6 +11,7 @@ import { Supervisor } from '../supervisor/supervisor.js';
 import { configFile } from './config-file.js';
 import { describeExplanation, type PlacedExplanation, placeExplanation } from './describe-explanation.js';
 import { dnsOption, dnsServersOf } from './dns-option.js';
+import { explainLive } from './live-explain.js';
 import { parseDestination } from './parse-destination.js';
 import { addModeOption, addRuleOptions, type ModeOption, type RuleOptions, rulesOf } from './rule-options.js';
 import { describeError, say } from './say.js';
@@ -21,6 +22,8 @@ interface ExplainOptions extends RuleOptions, ModeOption {
   readonly resolved?: string;
   readonly dns: readonly string[];
   readonly json?: boolean;
+  readonly live?: boolean;
+  readonly control?: string;
 }
 
 /** The rules that the explanation is about. */
@@ -45,6 +48,8 @@ export function explainCommand(): Command {
     )
     .option('--resolved <addresses>', 'addresses of the name, separated by commas, instead of asking DNS')
     .addOption(dnsOption())
+    .option('--live', 'ask the running postern, by the rules that are in force there')
+    .option('--control <path>', 'its control socket; implies --live')
     .option('--json', 'print one JSON object for each plugin');
   return addModeOption(addRuleOptions(command))
     .addHelpText(
@@ -54,6 +59,7 @@ Examples:
   postern explain web api.example.com:443
   postern explain api.example.com:443 --allow '*.example.com'
   postern explain web unix:/run/postgresql/.s.PGSQL.5432
+  postern explain web api.example.com:443 --live
   postern explain db.example.com:5432 --allow db.example.com:5432 --resolved 10.1.2.3,192.0.2.7
 
 With a plugin, --allow and --deny are added to its rules, to try a change.
@@ -66,16 +72,24 @@ Exit status: 0 where every plugin may connect, 1 otherwise, 2 for wrong usage.`,
     });
 }
 
+/** What the arguments cannot change. */
+const HOST_FAULTS: readonly string[] = ['broker_failed', 'control_unreachable', 'control_refused'];
+
 async function explain(words: readonly string[], options: ExplainOptions): Promise<number> {
   let answers: readonly PlacedExplanation[];
   try {
     const destination = parseDestination(words.at(-1) ?? '');
     if (words.length > 2) throw new PosternError('usage', 'Give one destination, after at most one plugin');
-    const subjects = await subjectsOf(words.length === 2 ? words[0] : undefined, options);
-    answers = await ask(subjects, destination, options);
+    const plugin = words.length === 2 ? words[0] : undefined;
+    const { live, control, egress, resolved } = options;
+    if (live === true || control !== undefined) {
+      const addresses = resolved === undefined ? {} : { resolved: readAddresses(resolved) };
+      const way = egress === undefined ? {} : { egress };
+      answers = await explainLive(plugin, { ...destination, ...way, ...addresses }, options);
+    } else answers = await ask(await subjectsOf(plugin, options), destination, options);
   } catch (error) {
     say(describeError(error));
-    return error instanceof PosternError && error.code === 'broker_failed' ? 1 : 2;
+    return error instanceof PosternError && HOST_FAULTS.includes(error.code) ? 1 : 2;
   }
   const text = options.json === true ? answers.map(asciiJson) : answers.map(describeExplanation);
   process.stdout.write(`${text.join(options.json === true ? '\n' : '\n\n')}\n`);

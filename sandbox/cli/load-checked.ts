@@ -16,7 +16,12 @@ import {
 
 /** The code, the configuration and the audit file. */
 export function ownFilesIn(config: Config): OwnFiles {
-  return ownFilesOf(pluginsOf(config), config.audit, config.files);
+  return ownFilesOf(
+    pluginsOf(config),
+    config.audit,
+    config.files,
+    config.control === 'off' ? undefined : config.control,
+  );
 }
 
 /** What is refused before any plugin starts. @throws ConfigError as {@link loadConfig} does */

@@ -1,16 +1,18 @@
 // The command `postern`. Each command is a file of this folder. start.ts loads this module, unless it loads main-run.ts.
 import { checkCommand } from './check.js';
+import { controlCommands } from './control/control-commands.js';
 import { doctorCommand } from './doctor.js';
 import { explainCommand } from './explain.js';
 import { initCommand } from './init.js';
 import { learnCommand } from './learn.js';
 import { runProgram } from './program.js';
 import { runCommand } from './run.js';
+import { openRunControl } from './run-control.js';
 import { testCommand } from './test.js';
 import { upCommand } from './up.js';
 
 void runProgram([
-  runCommand(),
+  runCommand(openRunControl),
   learnCommand(),
   upCommand(),
   checkCommand(),
@@ -18,4 +20,5 @@ void runProgram([
   testCommand(),
   initCommand(),
   doctorCommand(),
+  ...controlCommands(),
 ]);

@@ -15,6 +15,7 @@ import { askAtTerminal } from './ask-at-terminal.js';
 import { dnsServersOf } from './dns-option.js';
 import { forwardSignals } from './forward-signals.js';
 import { asVisibleOptions } from './pasted-rule.js';
+import type { RunControl } from './run-control.js';
 import type { RunOptions } from './run-options.js';
 import { say } from './say.js';
 import { unseenLine } from './unseen-line.js';
@@ -26,12 +27,14 @@ const STDERR = 2;
  * Runs a plugin to its end.
  *
  * @param onEvent takes each audit event; the last one comes before this returns
+ * @param control the control socket, if there is one
  * @returns the plugin's exit status, as a shell reports it
  */
 export async function runPlugin(
   config: PluginConfig,
   options: Pick<RunOptions, 'metrics' | 'audit' | 'dns' | 'rules'>,
   onEvent: (event: AuditEvent) => void,
+  control?: RunControl,
 ): Promise<number> {
   const unseen: Unseen[] = [];
   const missing = missingConfigs([config], hostFiles);
@@ -44,6 +47,7 @@ export async function runPlugin(
     metrics: options.metrics,
     audit: options.audit !== '-' ? options.audit : atTerminal ? undefined : 'stderr',
     dnsServers: dnsServersOf(options.dns),
+    control: control?.path,
     ownFiles: options.rules.map((path) => resolve(path)),
     onEvent: (event) => {
       if (atTerminal) process.stderr.write(`${asciiJson(event)}\n`);
@@ -61,9 +65,11 @@ export async function runPlugin(
   });
   // The sandbox is made while the broker starts. If the broker does not start, startPlugin() says why.
   supervisor.start().catch(() => {});
+  control?.serve(supervisor);
   try {
     sandbox = await supervisor.startPlugin(config, () => streams, 'boot');
     signals.deliver();
+    control?.began(sandbox.pid);
     const job = joinJob(terminal, sandbox);
     if (terminal !== undefined) divertOwnWords((text) => terminal.say(text), terminal.streams);
     terminal?.whenRefused(say);

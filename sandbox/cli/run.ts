@@ -2,20 +2,24 @@
 import { Command } from 'commander';
 import { PosternError } from '../../shared/errors.js';
 import { OUTPUT_TIMEOUT_MS } from '../../shared/limits.js';
+import type { AuditEvent } from '../../shared/protocol/audit-events.js';
 import { asRuleOption } from './pasted-rule.js';
 import { limitLines, ownProgram, refusalLine } from './refusal-line.js';
 import { addModeOption, type ModeOption } from './rule-options.js';
+import type { OpenRunControl } from './run-control.js';
 import { addRunOptions, pluginOf, type RunOptions } from './run-options.js';
 import { runPlugin } from './run-plugin.js';
 import { describeError, runStatus, say } from './say.js';
 import { useWaitingStreams, writeOut } from './waiting-streams.js';
 
-export function runCommand(): Command {
+/** @param openControl what --control needs; most runs have no control socket, and load nothing of it */
+export function runCommand(openControl?: OpenRunControl): Command {
   const command = new Command('run').description(
     'run a program with no network but the connections that rules allow',
   );
   return addModeOption(addRunOptions(command))
     .option('--ask', 'ask at the terminal about a destination that no rule allows, while the program waits')
+    .option('--control <path>', 'listen there for commands, such as postern status')
     .addHelpText(
       'after',
       `
@@ -28,24 +32,35 @@ Examples:
 
 Exit status: the program's; 128+N where signal N ended it; 127 not found, 126 not runnable, 125 postern itself.`,
     )
-    .action(async (words: string[], options: RunOptions & ModeOption) => {
-      const status = await run(words, options);
+    .action(async (words: string[], options: RunControlOptions) => {
+      const status = await run(words, options, openControl);
       await writeOut(OUTPUT_TIMEOUT_MS);
       process.exit(status);
     });
 }
 
+interface RunControlOptions extends RunOptions, ModeOption {
+  readonly control?: string;
+}
+
 /** @returns the exit status */
-async function run(command: readonly string[], options: RunOptions & ModeOption): Promise<number> {
+async function run(
+  command: readonly string[],
+  options: RunControlOptions,
+  openControl: OpenRunControl | undefined,
+): Promise<number> {
   useWaitingStreams();
   const report = limitLines(say);
   try {
     refuseAskInAudit(options);
     const config = await pluginOf(command, options, options.mode);
-    return await runPlugin(config, options, (event) => {
+    const control = options.control === undefined ? undefined : openControl?.(options.control, config);
+    const onEvent = (event: AuditEvent): void => {
+      control?.take(event);
       const line = refusalLine(event, (rule) => asRuleOption('allow', rule), ownProgram(config));
       if (line !== undefined && options.audit !== '-') report(line);
-    });
+    };
+    return await runPlugin(config, options, onEvent, control).finally(() => control?.close());
   } catch (error) {
     say(describeError(error));
     return runStatus(error);

@@ -4,10 +4,8 @@ import '../../shared/refuse-debugger.js';
 import './require-node.js';
 import { createRequire } from 'node:module';
 import { bundlePath } from '../../shared/own-files.js';
+import { chooseProgram } from './choose-program.js';
 import { takeOwnStreams } from './own-streams.js';
 
 takeOwnStreams();
-const [, , command = ''] = process.argv;
-createRequire(import.meta.url)(
-  bundlePath(['run', 'learn'].includes(command) ? 'postern-run' : 'postern-main'),
-);
+createRequire(import.meta.url)(bundlePath(chooseProgram(process.argv.slice(2))));

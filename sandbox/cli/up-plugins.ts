@@ -12,7 +12,7 @@ import { placed } from './load-checked.js';
 import type { PluginLines } from './plugin-lines.js';
 import { describeError, say } from './say.js';
 
-export function starterOf(supervisor: Supervisor, lines: PluginLines): PluginStarter {
+export function starterOf(supervisor: Supervisor, lines: Pick<PluginLines, 'write'>): PluginStarter {
   return {
     start: async (plugin, cause) => {
       const output = limitOutput<'stdout' | 'stderr'>(

@@ -13,6 +13,7 @@ import { PluginLines } from './plugin-lines.js';
 import { reportRefusals } from './report-refusals.js';
 import { describeError, say } from './say.js';
 import { unseenLine } from './unseen-line.js';
+import { UpControl } from './up-control.js';
 import { starterOf, watcherOf } from './up-plugins.js';
 import { useWaitingStreams, writeOut } from './waiting-streams.js';
 
@@ -20,12 +21,14 @@ const KILL_AT_ONCE_MS = 1;
 
 interface UpOptions {
   readonly config?: string;
+  readonly control?: string;
 }
 
 export function upCommand(): Command {
   return new Command('up')
     .description('run the plugins of a configuration file')
     .option('--config <file>', 'the file (default: ./postern.yaml)')
+    .option('--control <path>', "the control socket, or off (default: the file's, else that of this user)")
     .addHelpText(
       'after',
       `
@@ -37,14 +40,14 @@ Ends when the last plugin has ended for good, or on SIGTERM, SIGINT or SIGQUIT.
 SIGHUP reads the file again, and opens the audit file anew. SIGUSR1 and SIGUSR2 do nothing.
 Exit status: 0 where every plugin ended with 0 or was stopped, 1 otherwise, 2 for a bad file or wrong usage.`,
     )
-    .action(async ({ config }: UpOptions) => {
-      const status = await up(config);
+    .action(async (options: UpOptions) => {
+      const status = await up(options);
       await writeOut(OUTPUT_TIMEOUT_MS);
       process.exit(status);
     });
 }
 
-async function up(named: string | undefined): Promise<number> {
+async function up({ config: named, control: socket }: UpOptions): Promise<number> {
   useWaitingStreams();
   let path: string;
   let config: Config;
@@ -55,7 +58,15 @@ async function up(named: string | undefined): Promise<number> {
     say(describeError(error));
     return 2;
   }
+  let control: UpControl;
+  try {
+    control = new UpControl(socket, path, config, () => current());
+  } catch (error) {
+    say(describeError(error));
+    return 1;
+  }
   const current = (): Config => inForce.config;
+  const report = config.audit === 'stderr' ? undefined : reportRefusals(current, path);
   const supervisor = new Supervisor({
     plugins: config.plugins.map((plugin) => plugin.config),
     metrics: config.metrics,
@@ -66,7 +77,11 @@ async function up(named: string | undefined): Promise<number> {
     askHook: config.hook,
     ruleFile: path,
     ownFiles: config.files,
-    onEvent: config.audit === 'stderr' ? undefined : reportRefusals(current, path),
+    control: control.path,
+    onEvent: (event) => {
+      control.denials.take(event);
+      report?.(event);
+    },
     onNotice: say,
     onUnseen: (name, unseen) => {
       const show = (paths: readonly string[]): string =>
@@ -75,7 +90,7 @@ async function up(named: string | undefined): Promise<number> {
     },
   });
   const lines = new PluginLines(() => current().plugins.map((plugin) => plugin.config.name));
-  const fleet = new Fleet(starterOf(supervisor, lines), watcherOf(current), (name) =>
+  const fleet = new Fleet(starterOf(supervisor, control.noting(lines)), watcherOf(current), (name) =>
     supervisor.closeListeners(name),
   );
   const inForce = new ConfigInForce({ named, path, config, supervisor, fleet, say });
@@ -104,6 +119,7 @@ async function up(named: string | undefined): Promise<number> {
     process.on('SIGUSR2', () => {});
     await supervisor.start();
     fleet.add(fleetPlugins(config), 'boot');
+    control.serve(supervisor, fleet, inForce);
     inForce.watch();
     return (await fleet.ended) && !readers.gone() ? 0 : 1;
   } catch (error) {
@@ -112,6 +128,7 @@ async function up(named: string | undefined): Promise<number> {
   } finally {
     inForce.close();
     await supervisor.close();
+    await control.close();
   }
 }
 

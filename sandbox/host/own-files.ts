@@ -11,6 +11,8 @@ export interface OwnFiles {
   readonly files: readonly string[];
   /** Absolute paths where postern would find one of them first, but nothing is there yet. */
   readonly searched: readonly string[];
+  /** Control sockets and the folder of this user's: no plugin sees or reaches one. */
+  readonly sockets?: readonly string[];
   /** Those of `files` that postern has read: the configuration and its presets. */
   readonly read?: readonly string[];
 }

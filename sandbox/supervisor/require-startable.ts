@@ -19,18 +19,20 @@ export interface Startable extends StartHost {
  *
  * @param audit `stderr`, `stdout` or a path
  * @param ownFiles files that postern has read
+ * @param control the path of the control socket, if there is one
  * @throws PosternError `bad_rules`, `old_kernel`, `missing_capabilities`, `bad_home`, `path_not_apart`, `not_allowed`, `not_found`, `no_sock_diag`
  */
 export function requireStartable(
   plugins: readonly PluginConfig[],
   audit: string | undefined,
   ownFiles: readonly string[] = [],
+  control?: string,
 ): Startable {
   requireLinux();
   const privileges = ownPrivileges();
   for (const plugin of plugins) requireRules(plugin);
   requireCounting(plugins);
-  const own = ownFilesOf(plugins, audit, ownFiles);
+  const own = ownFilesOf(plugins, audit, ownFiles, control);
   const [problem] = startProblems(plugins, own);
   if (problem !== undefined) throw refusal(problem);
   readyHomes(plugins);

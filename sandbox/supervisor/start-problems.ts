@@ -2,6 +2,7 @@
 // would say.
 import type { PluginConfig } from '../../shared/config/plugin-config.js';
 import { PosternError } from '../../shared/errors.js';
+import { controlPlaces } from '../host/control-folder.js';
 import { type OwnFiles, ownProgramFiles } from '../host/own-files.js';
 import { apartProblems } from './files/apart-problems.js';
 import { hostFiles } from './files/host-files.js';
@@ -24,16 +25,24 @@ const ANY_IDS = { uid: 1000, gid: 1000 };
 /**
  * @param audit `stderr`, `stdout` or a path
  * @param ownFiles files that postern has read
+ * @param control the path of the control socket, if there is one
  */
 export function ownFilesOf(
   plugins: readonly PluginConfig[],
   audit: string | undefined,
   ownFiles: readonly string[],
+  control?: string,
 ): OwnFiles {
   const program = ownProgramFiles();
   const log = audit === undefined || audit === 'stderr' || audit === 'stdout' ? [] : [audit];
   const later = laterConfigs(plugins, ownFiles, hostFiles);
-  return { ...program, read: ownFiles, files: [...program.files, ...ownFiles, ...later, ...log] };
+  const places = controlPlaces(control);
+  return {
+    read: ownFiles,
+    files: [...program.files, ...ownFiles, ...later, ...log, ...places.files],
+    searched: [...program.searched, ...places.searched],
+    sockets: places.files,
+  };
 }
 
 export function startHostOf(plugins: readonly PluginConfig[], own: OwnFiles): StartHost {
@@ -41,7 +50,13 @@ export function startHostOf(plugins: readonly PluginConfig[], own: OwnFiles): St
   const real = (path: string): string => hostFiles.real(path) ?? path;
   const written = [...plugins.flatMap(({ writable }) => writable.map(real)), ...keptHomes];
   const secrets = plugins.flatMap(({ via }) => via?.credentialsFile ?? []);
-  return { keptHomes, written, ownFiles: own.files, secrets: [...new Set(secrets)] };
+  return {
+    keptHomes,
+    written,
+    ownFiles: own.files,
+    secrets: [...new Set(secrets)],
+    ownSockets: own.sockets ?? [],
+  };
 }
 
 /** What is refused before any plugin starts: each mistake of each plugin. */

@@ -37,4 +37,6 @@ export interface SupervisorOptions {
   readonly onBrokerWords?: ((text: string) => void) | undefined;
   /** Files that postern has read, as its configuration: no plugin writes them. */
   readonly ownFiles?: readonly string[] | undefined;
+  /** The path of the control socket, if there is one: no plugin sees or reaches it. */
+  readonly control?: string | undefined;
 }

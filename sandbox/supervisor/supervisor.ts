@@ -82,6 +82,11 @@ export class Supervisor {
     return this.#broker?.pid;
   }
 
+  /** Whether a process is this one, or has been a broker of it: nobody asks on behalf of a plugin. */
+  isOwn(pid: number): boolean {
+    return pid === process.pid || this.#broker?.hadPid(pid) === true;
+  }
+
   /**
    * Starts everything except the plugins. Their listeners are bound from here on: an early client waits in the queue. A plugin may be
    * started before this resolves: its sandbox is made meanwhile, and its program begins afterwards.
@@ -103,7 +108,7 @@ export class Supervisor {
   async #serve(): Promise<void> {
     const { audit, auditWhenFull = DEFAULT_WHEN_FULL, metrics, ownFiles } = this.#options;
     const plugins = this.#plugins;
-    this.#startable = requireStartable(plugins, audit, ownFiles);
+    this.#startable = requireStartable(plugins, audit, ownFiles, this.#options.control);
     this.#cgroups.claim(plugins);
     becomeSubreaper();
     // As a user the broker has the same uid. A broker that was taken over must not read or steer this process, proc(5).
@@ -187,7 +192,8 @@ export class Supervisor {
     const broker = this.#broker;
     if (broker === undefined) throw new PosternError('broker_failed', 'The supervisor has not been started');
     await this.#serving;
-    const startable = requireStartable(plugins, this.#options.audit, ownFiles ?? this.#options.ownFiles);
+    const { audit, control } = this.#options;
+    const startable = requireStartable(plugins, audit, ownFiles ?? this.#options.ownFiles, control);
     this.#cgroups.claim(plugins);
     await changePlugins(
       { broker, listeners: this.#listeners, records: this.#records },

@@ -8,6 +8,7 @@ import { checkVia } from './check-via.js';
 import { didYouMean } from './closest.js';
 import type { ConfigProblem } from './config-problem.js';
 import { findHook } from './hook-command.js';
+import { MAX_SOCKET_PATH_BYTES } from './listen-address.js';
 import { isNameServer } from './name-server.js';
 import { parseHostPort } from './parse-host-port.js';
 import { PLUGIN_NAME, VARIABLE_NAME } from './plugin-config.js';
@@ -49,6 +50,7 @@ export function checkValues(source: YamlSource, absolute: (path: string) => stri
     ...problems,
     ...checkAudit(source, absolute),
     ...checkHook(source, absolute('.')),
+    ...checkControl(source, absolute),
     ...checkListenPlaces(source, names ?? [], absolute('.')),
     ...checkOrder(source, names ?? []),
   ];
@@ -78,6 +80,21 @@ function checkHook(source: YamlSource, folder: string): ConfigProblem[] {
       'paths are relative to the file',
     ),
   ];
+}
+
+function checkControl(source: YamlSource, absolute: (path: string) => string): ConfigProblem[] {
+  return source.textsAt(['control']).flatMap(({ key, text }) => {
+    if (text === 'off' || text === '') return [];
+    const path = absolute(text);
+    const folder = dirname(path);
+    if (statOf(folder)?.isDirectory() !== true)
+      return [source.problem(key, `the folder "${folder}" does not exist`, 'make it, or name another')];
+    if (statOf(path)?.isDirectory() === true)
+      return [source.problem(key, `"${path}" is a folder`, 'name a file in it')];
+    return Buffer.byteLength(path) > MAX_SOCKET_PATH_BYTES
+      ? [source.problem(key, `"${path}" has more than ${MAX_SOCKET_PATH_BYTES} bytes`, 'name a shorter path')]
+      : [];
+  });
 }
 
 function fittingName(name: string): string | undefined {

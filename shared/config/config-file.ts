@@ -77,6 +77,7 @@ export interface ConfigFile {
     | string
     | { readonly to?: string | undefined; readonly when_full?: WhenFull | undefined }
     | undefined;
+  readonly control?: string | undefined;
   readonly dns?: readonly string[] | undefined;
   readonly stop_grace_ms?: number | undefined;
   readonly reload?: { readonly watch?: boolean | undefined } | undefined;

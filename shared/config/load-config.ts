@@ -37,6 +37,8 @@ export interface Config {
   /** `stderr`, `stdout` or an absolute path. */
   readonly audit: string;
   readonly auditWhenFull: WhenFull;
+  /** An absolute path, or `off`; undefined: the default place. */
+  readonly control: string | undefined;
   readonly dnsServers: readonly string[] | undefined;
   /** How long all plugins together may take to stop, in milliseconds. */
   readonly stopGraceMs: number;
@@ -86,7 +88,7 @@ export function readConfig(path: string, text: string): Config {
   problems.push(...ruleProblems);
   problems.push(...checkValues(source, absolute));
   if (!parsed.success || problems.length > 0) throw new ConfigError(problems);
-  const { metrics, dns, defaults = {}, plugins } = parsed.data;
+  const { metrics, control, dns, defaults = {}, plugins } = parsed.data;
   const keyOf = (plugin: string, key: KeyPath, path?: string): KeyPath | undefined => {
     const keys = [['plugins', plugin], ['defaults']].map((at) => [...at, ...key]);
     if (path === undefined) return keys.find((one) => source.valueAt(one) !== undefined);
@@ -99,6 +101,7 @@ export function readConfig(path: string, text: string): Config {
     metrics,
     audit: audit === 'stderr' || audit === 'stdout' ? audit : absolute(audit),
     auditWhenFull,
+    control: control === undefined || control === 'off' ? control : absolute(control),
     dnsServers: dns,
     stopGraceMs: parsed.data.stop_grace_ms ?? DEFAULT_STOP_GRACE_MS,
     watch: parsed.data.reload?.watch ?? false,

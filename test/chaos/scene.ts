@@ -70,7 +70,7 @@ export async function setScene(user: User, seed: number): Promise<Scene> {
   const path = join(folder, 'postern.yaml');
   writeFileSync(path, JSON.stringify(config));
   const resolvConf = user === 'root' ? join(folder, 'resolv.conf') : undefined;
-  const up = [process.execPath, join(distFor(user), 'run/postern.js'), 'up'];
+  const up = [process.execPath, join(distFor(user), 'run/postern.js'), 'up', '--control', 'off'];
   const command = resolvConf === undefined ? [...asUser(user), ...up] : withResolvConf(resolvConf, up);
   const [program = '', ...args] = command;
   const child = spawn(program, args, { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] });

@@ -151,7 +151,7 @@ for (const as of users) {
     });
     assert.equal(status, 125, stderr);
     assert.equal(stdout, '');
-    assert.match(stderr, /postern looks for its own program at ".*bin\/node"/);
+    assert.match(stderr, /postern looks for its own file at ".*bin\/node"/);
   });
 
   test(`a home that holds postern's configuration refuses the start, by check too (${as})`, async () => {

@@ -51,7 +51,7 @@ for (const as of users) {
     const cwd = ownFolder(as);
     const folder = join(cwd, 'lib');
     const absent = await run(as, cwd, folder, ['--writable', '.'], 'mkdir lib');
-    assert.match(absent.stderr, /looks for its own program at ".*lib", and the plugin may write/);
+    assert.match(absent.stderr, /looks for its own file at ".*lib", and the plugin may write/);
     mkdirSync(folder);
     chownTo(as, folder);
     const inside = await run(as, cwd, folder, ['--writable', folder], PLANT);

@@ -21,6 +21,8 @@ export interface PosternOptions {
   readonly keepInput?: boolean;
   /** Starts the command as a shell finds it, instead of Node with its module. */
   readonly asCommand?: boolean;
+  /** Leaves `up` the control socket of its file, or the default one. Without it there is none: tests run at the same time. */
+  readonly ownControl?: boolean;
   /** Another compiled tree than this one. */
   readonly dist?: string;
   /** A program that runs postern with the rest of its arguments. */
@@ -46,7 +48,8 @@ const TIMEOUT_MS = 60_000;
 /** Starts postern with these arguments. */
 export function startPostern(args: readonly string[], options: PosternOptions): RunningPostern {
   const main = join(options.dist ?? distOf(options), 'run/postern.js');
-  const words = [...(options.asCommand === true ? [] : [process.execPath]), main, ...args];
+  const words = [...(options.asCommand === true ? [] : [process.execPath]), main];
+  words.push(...(options.ownControl === true ? args : withoutControl(args)));
   const wrapped = options.shell === undefined ? words : ['bash', '-c', options.shell, 'bash', ...words];
   const [command = '', ...rest] = [
     ...(options.inside ?? []),
@@ -80,6 +83,13 @@ export function startPostern(args: readonly string[], options: PosternOptions): 
     });
   });
   return { child, result };
+}
+
+/** Configurations of tests have the same name, and so would their control sockets. */
+function withoutControl(args: readonly string[]): readonly string[] {
+  const [command, ...rest] = args;
+  if (command !== 'up' || rest.some((word) => word === '--help' || word.startsWith('--control'))) return args;
+  return ['up', '--control', 'off', ...rest];
 }
 
 function distOf({ as, without = [] }: PosternOptions): string {

@@ -6,9 +6,10 @@ import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
 const top = fileURLToPath(new URL('../../..', import.meta.url));
-/** The date of an audit event that is made a little later, those of a question, and two gauges that are dates by their names. */
+/** The date of an audit event that is made a little later, those of a question and as an operator sees them, and two gauges that are dates by their names. */
 const DATED = [
   'broker/request/account.ts',
+  'sandbox/supervisor/control-target.ts',
   'sandbox/supervisor/ask/asks.ts',
   'sandbox/supervisor/record/records.ts',
 ];

@@ -27,7 +27,14 @@ interface Running {
 }
 
 function start(user: User, cwd: string, at: 'pipe' | 'terminal'): Running {
-  const up = [...asUser(user), process.execPath, join(distFor(user), 'run/postern.js'), 'up'];
+  const up = [
+    ...asUser(user),
+    process.execPath,
+    join(distFor(user), 'run/postern.js'),
+    'up',
+    '--control',
+    'off',
+  ];
   if (at === 'pipe') {
     const child = spawn(up[0] ?? '', up.slice(1), { cwd, stdio: ['ignore', 'pipe', 'pipe'] });
     child.stdout?.pause();

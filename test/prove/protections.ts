@@ -3,6 +3,7 @@
 import { accountsProtections } from './accounts-protections.js';
 import { askProtections } from './ask-protections.js';
 import { brokerProtections } from './broker-protections.js';
+import { controlProtections } from './control-protections.js';
 import { debuggerProtections } from './debugger-protections.js';
 import { filterProtections } from './filter-protections.js';
 import { folderModeProtections } from './folder-mode-protections.js';
@@ -31,4 +32,5 @@ export const protections: readonly Protection[] = [
   ...accountsProtections,
   ...debuggerProtections,
   ...upstreamProtections,
+  ...controlProtections,
 ];

@@ -566,8 +566,8 @@ export const supervisorProtections: readonly Protection[] = [
   {
     name: 'home: it shows to its own plugin alone',
     file: 'sandbox/supervisor/root/plan-root',
-    right: 'byItself(request.otherHomes ?? [], ',
-    wrong: 'byItself([], ',
+    right: 'withheld(request.otherHomes ?? [], ',
+    wrong: 'withheld([], ',
     tests: ['supervisor/root/plan-root', 'integration/home'],
     pattern: 'hides those of others|shows to no other.*user',
   },

@@ -1,7 +1,9 @@
 // Starts the broker, gives it rules and channels, and starts it again when it dies. Runs in the supervisor. Plugins and their
 // connections outlive a broker, because the supervisor keeps a duplicate of each channel's ends.
 import { EventEmitter } from 'node:events';
+import { BoundedMap } from '../../../shared/bounded-map.js';
 import type { LimitWord } from '../../../shared/config/counted-limits.js';
+import { KEPT_BROKER_PIDS } from '../../../shared/limits.js';
 import type {
   ApprovedDestination,
   BrokerLine,
@@ -36,6 +38,8 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
   #dropped = 0;
   #stopping = false;
   #up = false;
+  /** Of the last brokers. Each may have connected somewhere before it died. */
+  readonly #pids = new BoundedMap<number, true>(KEPT_BROKER_PIDS);
 
   constructor(options: BrokerOptions) {
     super();
@@ -52,6 +56,11 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
     return this.#link?.child.pid;
   }
 
+  /** Whether a broker of this supervisor had that pid. */
+  hadPid(pid: number): boolean {
+    return this.#pids.get(pid) === true;
+  }
+
   /**
    * @param plugins whose rules are in force when this resolves
    * @throws PosternError `broker_failed` where the broker does not start, `bad_rules` where it refuses rules
@@ -65,6 +74,7 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
       onWords,
     );
     const { child, lines, gone } = spawned;
+    if (child.pid !== undefined) this.#pids.set(child.pid, true);
     const tally = new EventTally();
     void lines.closed.then(() => this.#tellLost(tally));
     const startedAt = performance.now();

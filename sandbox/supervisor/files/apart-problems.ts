@@ -16,7 +16,7 @@ export function apartProblems(
 ): readonly StartProblem[] {
   return [
     ...pathProblems(plugins, hostFiles, startedFiles),
-    ...socketProblems(plugins, hostFiles),
+    ...socketProblems(plugins, own.sockets ?? [], hostFiles),
     ...listenerProblems(plugins, hostFiles),
     ...ownFileProblems(plugins, own, hostFiles),
   ].map((problem) => ({ ...problem, code: 'path_not_apart', intro: `Cannot start "${problem.plugin}"` }));

@@ -119,7 +119,7 @@ function liesInOwn(path: string, real: string, covered: readonly string[]): Prob
 
 function couldPut(searched: string, path: string): Problem {
   return {
-    message: `postern looks for its own program at "${searched}", and the plugin may write "${path}": it could put one there`,
+    message: `postern looks for its own file at "${searched}", and the plugin may write "${path}": it could put one there`,
     fix: 'make another folder writable, or take the folder out of PATH',
   };
 }

@@ -1,5 +1,5 @@
-// Finds rules for UNIX sockets whose paths lead through a folder that a plugin may write. A plugin could put another socket there, or a link to one.
-// Pure.
+// Finds rules for UNIX sockets whose paths lead through a folder that a plugin may write, where it could put another socket or a link to one. And
+// rules for a control socket: a plugin that reaches it commands postern. Pure.
 import type { PluginConfig } from '../../../shared/config/plugin-config.js';
 import { parseRule } from '../../../shared/policy/parse-rule.js';
 import { allPlaces } from './all-places.js';
@@ -10,8 +10,12 @@ import { placesPassed } from './places-passed.js';
 
 type PluginSockets = Pick<PluginConfig, 'name' | 'allow' | 'writable' | 'hidden' | 'home'>;
 
-/** @returns at most one problem for each rule */
-export function socketProblems(plugins: readonly PluginSockets[], host: HostFiles): readonly PathProblem[] {
+/** @param own control sockets and folders of such @returns at most one problem for each rule */
+export function socketProblems(
+  plugins: readonly PluginSockets[],
+  own: readonly string[],
+  host: HostFiles,
+): readonly PathProblem[] {
   const real = (path: string): string => host.real(path) ?? path;
   const written = plugins.flatMap(({ name, writable, home, hidden }) =>
     [...writable, ...(home === undefined ? [] : [home])].map((path) => ({
@@ -21,12 +25,22 @@ export function socketProblems(plugins: readonly PluginSockets[], host: HostFile
       hidden: hidden.map(real),
     })),
   );
+  const control = own.flatMap((path) => [path, real(path), ...host.aliases(real(path))]);
   return plugins.flatMap(({ name, allow }) =>
     allow.flatMap((rule): readonly PathProblem[] => {
       const target = parseRule(rule, 'allow')?.target;
       if (target?.kind !== 'socket') return [];
       const end = placesPassed(target.path, host).at(-1) ?? '/';
       const places = allPlaces(target.path, host);
+      if (places.some((place) => control.some((one) => isWithin(place, one))))
+        return [
+          {
+            plugin: name,
+            key: ['allow'],
+            message: `the rule "${rule}" leads to a control socket of postern: a plugin must not command postern`,
+            fix: 'leave the rule out',
+          },
+        ];
       const through = written.find(({ folder, hidden }) => {
         const inside = places.filter((place) => isWithin(place, folder));
         // Below a hidden path the plugin writes nothing, and the folders above it are pinned.

@@ -33,6 +33,8 @@ export interface RootRequest {
   readonly otherHomes?: readonly string[];
   /** Files and folders of postern's: its code, its configuration, its audit file. They are read-only wherever the plugin may write. */
   readonly ownFiles?: readonly string[];
+  /** Control sockets and their folder: they show nowhere. */
+  readonly ownSockets?: readonly string[];
   readonly sizes: ScratchSizes;
   /** `ask`: look-ups may wait. Missing: `deny`. */
   readonly unknown?: Unknown | undefined;
@@ -112,6 +114,9 @@ function wishesOf(request: RootRequest, cwdVisible: boolean, host: HostFiles): r
     paths
       .filter((path) => host.real(path) !== undefined)
       .map((path) => ({ path, because, kind, asked: false }));
+  /** Also where the user names it. */
+  const withheld = (paths: readonly string[], because: string): Wish[] =>
+    byItself(paths, because, 'hidden').map((wish) => ({ ...wish, asked: true }));
   const asked = (kind: Wish['kind']): Wish[] =>
     request[kind].map((path) => ({ path, because: `--${kind} ${path}`, kind, asked: true, asOwner: true }));
   const inSystem = (path: string): boolean =>
@@ -135,10 +140,8 @@ function wishesOf(request: RootRequest, cwdVisible: boolean, host: HostFiles): r
     ...asked('writable'),
     ...protectedFiles(request, host),
     ...asked('hidden'),
-    ...byItself(request.otherHomes ?? [], 'the home of another plugin', 'hidden').map((wish) => ({
-      ...wish,
-      asked: true,
-    })),
+    ...withheld(request.otherHomes ?? [], 'the home of another plugin'),
+    ...withheld(request.ownSockets ?? [], "postern's control socket"),
   ];
 }
 

@@ -25,6 +25,8 @@ export interface StartHost {
   readonly ownFiles: readonly string[];
   /** Files with credentials for proxies: no plugin sees one. */
   readonly secrets: readonly string[];
+  /** Those of the own files that the plugin does not see either: control sockets and their folder. */
+  readonly ownSockets: readonly string[];
 }
 
 /**
@@ -37,7 +39,7 @@ export interface StartHost {
 export function planPlugin(
   config: PluginConfig,
   ids: { readonly uid: number; readonly gid: number },
-  { keptHomes, written, ownFiles, secrets }: StartHost,
+  { keptHomes, written, ownFiles, secrets, ownSockets }: StartHost,
 ): { readonly plan: RootPlan; readonly find: () => readonly Unseen[] } {
   const [program = ''] = config.command;
   requirePaths(config);
@@ -64,6 +66,7 @@ export function planPlugin(
       hidden,
       home,
       ownFiles,
+      ownSockets,
       otherHomes: keptHomes.filter((one) => one !== home),
       sizes: config.limits,
       unknown: config.unknown,

@@ -15,7 +15,7 @@ test('the server answers, also the request that comes while it is down', async (
   const port = String(await freePort());
   const here = (text: string): string => text.replaceAll('8080', port);
   page.writeFiles(cwd, 'server.mjs');
-  writeFileSync(join(cwd, 'postern.yaml'), here(page.file('postern.yaml')));
+  writeFileSync(join(cwd, 'postern.yaml'), `${here(page.file('postern.yaml'))}control: off\n`);
   const up = startCommands(t, page.commands('postern up').text, { cwd });
   await until(() =>
     fetch(`http://127.0.0.1:${port}/`)

@@ -2,7 +2,7 @@
 // systemd-analyze(1) says where it is.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { until } from '../../harness/until.js';
@@ -14,6 +14,7 @@ const page = new Page('docs/how-to/systemd.md');
 const folder = readableFolder();
 const here = (text: string): string => text.replaceAll('/etc/postern', folder);
 page.writeFiles(folder, 'postern.yaml', 'postern.service');
+appendFileSync(join(folder, 'postern.yaml'), 'control: off\n');
 
 test('the file is right', async (t) => {
   const { status, stdout, stderr } = await runCommands(t, here(page.commands('postern check').text), {

@@ -24,6 +24,7 @@ interface Files {
 const told = (...plugins: readonly Files[]): string[] =>
   socketProblems(
     plugins.map((plugin) => ({ name: 'a', allow: [], writable: [], hidden: [], ...plugin })),
+    ['/run/user/7/postern', '/srv/c.sock'],
     host,
   ).map(({ plugin, message }) => `${plugin}: ${message}`);
 

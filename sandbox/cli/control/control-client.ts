@@ -1,0 +1,176 @@
+// A client of the control socket: JSON-RPC 2.0, one object a line. It trusts no byte of the other side: what it prints is escaped by its callers.
+
+import { Socket } from 'node:net';
+import { constants } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { PosternError } from '../../../shared/errors.js';
+import { CONTROL_CONNECT_MS, MAX_CONTROL_ANSWER_BYTES, SOCKET_RETRY_MS } from '../../../shared/limits.js';
+import { LineReader } from '../../../shared/line-reader.js';
+import { quote } from '../../../shared/policy/quote.js';
+import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
+import { peerCredentials } from '../../../shared/sys/peer-credentials.js';
+import { connectToPath, unixSocket } from '../../../shared/sys/socket.js';
+import { errnoName } from '../../../shared/sys/system-error.js';
+
+const { EACCES, EAGAIN, ECONNREFUSED, ENOENT } = constants.errno;
+
+/** What a watch tells: a state, or an event and how many were left out before it. */
+export interface News {
+  readonly state?: unknown;
+  readonly event?: unknown;
+  readonly missed?: number;
+}
+
+interface Waiting {
+  readonly resolve: (result: unknown) => void;
+  readonly reject: (error: PosternError) => void;
+  /** Of a `watch`: takes what comes from its answer on. */
+  readonly onNews: ((news: News) => void) | undefined;
+}
+
+export class ControlClient {
+  readonly #path: string;
+  readonly #socket: Socket;
+  readonly #waiting = new Map<number, Waiting>();
+  readonly #watches = new Map<number, (news: News) => void>();
+  #number = 0;
+  #gone: PosternError | undefined;
+  #end: () => void = () => {};
+  /** Resolves when the supervisor has ended, or has closed the connection. */
+  readonly ended: Promise<void> = new Promise((resolve) => {
+    this.#end = resolve;
+  });
+
+  /** @param connection owned from here on */
+  constructor(path: string, connection: OwnedFd) {
+    this.#path = path;
+    this.#socket = new Socket({ fd: connection.release(), readable: true, writable: true });
+    const reader = new LineReader((line) => this.#take(line), MAX_CONTROL_ANSWER_BYTES);
+    this.#socket.on('data', (chunk) => {
+      if (!reader.push(chunk)) this.#lose('it sent a line that is too long');
+    });
+    this.#socket.on('error', ({ message }) => this.#lose(message));
+    this.#socket.on('close', () => this.#lose('the connection ended'));
+  }
+
+  /** @throws PosternError with the code and the fix of the supervisor's refusal; `control_unreachable` */
+  call(method: string, params: unknown): Promise<unknown> {
+    return this.#ask(method, params, undefined);
+  }
+
+  async #ask(method: string, params: unknown, onNews: Waiting['onNews']): Promise<unknown> {
+    if (this.#gone !== undefined) throw this.#gone;
+    this.#number += 1;
+    const id = this.#number;
+    const answer = new Promise<unknown>((resolve, reject) =>
+      this.#waiting.set(id, { resolve, reject, onNews }),
+    );
+    this.#socket.write(`${JSON.stringify({ jsonrpc: '2.0', id, method, params })}\n`);
+    return answer;
+  }
+
+  /** Reports what a method watches, until the connection ends. @returns the method's answer now @throws as {@link call} */
+  async watch(
+    method: string,
+    params: unknown,
+    intervalMs: number | undefined,
+    onNews: (news: News) => void,
+  ): Promise<unknown> {
+    const interval = intervalMs === undefined ? {} : { interval_ms: intervalMs };
+    return objectOf(await this.#ask('watch', { method, params, ...interval }, onNews))['now'];
+  }
+
+  close(): void {
+    this.#socket.destroy();
+  }
+
+  #take(line: string): void {
+    let read: Readonly<Record<string, unknown>>;
+    try {
+      read = objectOf(JSON.parse(line));
+    } catch {
+      this.#lose('it sent no JSON');
+      return;
+    }
+    const { id, method, params, result, error } = read;
+    if (method === 'watched') {
+      const { watch, ...news } = objectOf(params);
+      if (typeof watch === 'number') this.#watches.get(watch)?.(news as News);
+      return;
+    }
+    // Not the answer to a request: a last word.
+    if (id === null) {
+      this.#lose(String(objectOf(error)['message']));
+      return;
+    }
+    const waiting = typeof id === 'number' ? this.#waiting.get(id) : undefined;
+    if (waiting === undefined) return;
+    this.#waiting.delete(id as number);
+    const { watch } = objectOf(result);
+    if (typeof watch === 'number' && waiting.onNews !== undefined) this.#watches.set(watch, waiting.onNews);
+    if (error === undefined) waiting.resolve(result);
+    else waiting.reject(refusalOf(objectOf(error)));
+  }
+
+  #lose(why: string): void {
+    this.#gone ??= unreachable(this.#path, why, 'see what it says, and try again');
+    this.#socket.destroy();
+    for (const { reject } of this.#waiting.values()) reject(this.#gone);
+    this.#waiting.clear();
+    this.#end();
+  }
+}
+
+/** @throws PosternError `control_unreachable` */
+export async function connectControl(path: string): Promise<ControlClient> {
+  const socket = unixSocket('stream');
+  if (typeof socket === 'number') throw unreachable(path, errnoName(-socket), undefined);
+  let result = -EAGAIN;
+  // While the queue of the socket is full, connect(2) of a non-blocking socket fails.
+  for (const end = performance.now() + CONTROL_CONNECT_MS; performance.now() < end; ) {
+    result = tryConnect(socket.number, path);
+    if (result !== -EAGAIN) break;
+    await sleep(SOCKET_RETRY_MS);
+  }
+  if (result < 0) {
+    socket.close();
+    const [why, fix] = FAILURES[-result] ?? [errnoName(-result)];
+    throw unreachable(path, why, fix);
+  }
+  const { uid } = peerCredentials(socket.number);
+  const own = process.geteuid?.();
+  if (own !== 0 && uid !== own && uid !== 0) {
+    socket.close();
+    throw unreachable(path, `uid ${uid} serves it, and not you`, 'name another socket by --control');
+  }
+  return new ControlClient(path, socket);
+}
+
+const FAILURES: Readonly<Record<number, readonly [why: string, fix?: string]>> = {
+  [ENOENT]: ['nothing is there', 'start "postern up", or name another socket by --control'],
+  [ECONNREFUSED]: ['no postern listens there any more', 'start "postern up" again'],
+  [EACCES]: ['it belongs to another user', 'ask as the user who started postern, or as root'],
+};
+
+function tryConnect(fd: number, path: string): number {
+  try {
+    return connectToPath(fd, path);
+  } catch {
+    return -constants.errno.ENAMETOOLONG;
+  }
+}
+
+function refusalOf({ message, data }: Readonly<Record<string, unknown>>): PosternError {
+  const { fix } = objectOf(data);
+  return new PosternError('control_refused', String(message).split('\n'), {
+    fix: typeof fix === 'string' ? fix : undefined,
+  });
+}
+
+function unreachable(path: string, why: string, fix: string | undefined): PosternError {
+  return new PosternError('control_unreachable', `Cannot ask postern at ${quote(path)}: ${why}`, { fix });
+}
+
+function objectOf(value: unknown): Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null ? (value as Readonly<Record<string, unknown>>) : {};
+}

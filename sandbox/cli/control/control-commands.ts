@@ -1,0 +1,18 @@
+// The commands that ask a running postern, in the order of the help text. control-names.ts has their names.
+import type { Command } from 'commander';
+import { actCommands, reloadCommand } from './act.js';
+import { askCommands } from './asks.js';
+import { denialsCommand } from './denials.js';
+import { logsCommand } from './logs.js';
+import { statusCommand } from './status.js';
+
+export function controlCommands(): readonly Command[] {
+  return [
+    statusCommand(),
+    denialsCommand(),
+    logsCommand(),
+    ...askCommands(),
+    reloadCommand(),
+    ...actCommands(),
+  ];
+}

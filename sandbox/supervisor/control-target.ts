@@ -1,0 +1,107 @@
+// What a supervisor answers over its control socket. Runs in the supervisor.
+import type { PluginConfig } from '../../shared/config/plugin-config.js';
+import { PosternError } from '../../shared/errors.js';
+import { VERSION } from '../../shared/version.js';
+import type { AskEnding, AskRequest } from './ask/ask-request.js';
+import type { Asks } from './ask/asks.js';
+import type {
+  ControlAsks,
+  ControlFleet,
+  ControlTarget,
+  OpenAsk,
+  PluginStatus,
+} from './control/control-target.js';
+import type { Denials } from './control/denials.js';
+import type { PluginLogs } from './control/plugin-logs.js';
+import type { PluginState } from './fleet/plugin-state.js';
+import type { PluginEnd } from './start/sandbox.js';
+import type { Supervisor } from './supervisor.js';
+
+type ShownState = Omit<PluginState, 'isSettled' | 'isReady'>;
+
+export interface ControlParts {
+  readonly supervisor: Pick<Supervisor, 'brokerPid' | 'explain' | 'isOwn' | 'asks'>;
+  /** The absolute path of the configuration, links resolved; null without one. */
+  readonly config: string | null;
+  readonly plugins: () => readonly ShownState[];
+  readonly egressOf: (plugin: string) => PluginConfig['egress'];
+  readonly denials: Denials;
+  readonly logs?: PluginLogs | undefined;
+  readonly fleet?: ControlFleet | undefined;
+}
+
+export function controlTarget(parts: ControlParts): ControlTarget {
+  const { supervisor, config, plugins, egressOf, denials, logs, fleet } = parts;
+  const startedAt = performance.now();
+  const since = new Date().toISOString();
+  const facts = { version: VERSION, pid: process.pid, config, since };
+  return {
+    describe: () => facts,
+    isOwn: (pid) => supervisor.isOwn(pid),
+    requirePlugin: (name) => {
+      const names = plugins().map((plugin) => plugin.name);
+      if (names.includes(name)) return;
+      throw new PosternError('unknown_plugin', `There is no plugin "${name}"`, {
+        fix: `name one of ${names.join(', ')}`,
+      });
+    },
+    status: async () => {
+      const pid = supervisor.brokerPid;
+      return {
+        ...facts,
+        for_ms: Math.round(performance.now() - startedAt),
+        broker: pid === undefined ? null : { pid },
+        plugins: plugins().map(statusOf),
+        asks: supervisor.asks.list().map(shownAsk),
+      };
+    },
+    explain: (plugin, question) =>
+      supervisor.explain(plugin, {
+        ...question,
+        egress: question.egress ?? egressOf(plugin),
+        hostname: plugin,
+      }),
+    denials,
+    logs,
+    fleet,
+    asks: controlAsks(supervisor.asks),
+  };
+}
+
+function controlAsks(asks: Asks): ControlAsks {
+  return {
+    list: () => asks.list().map(shownAsk),
+    approve: (id, scope) => asks.approve(id, scope, 'control'),
+    deny: (id) => asks.deny(id, 'control'),
+    watch: (listener) => {
+      const opened = (request: AskRequest): void => listener({ opened: shownAsk(request) });
+      const closed = ({ id }: AskRequest, ending: AskEnding): void =>
+        listener({ closed: id, answer: ending === 'withdrawn' ? ending : ending.answer });
+      asks.on('opened', opened).on('closed', closed);
+      return () => asks.off('opened', opened).off('closed', closed);
+    },
+  };
+}
+
+function shownAsk({ pid, program, since, deadline, ...request }: AskRequest): OpenAsk {
+  const dateOf = (time: number): string => new Date(time).toISOString();
+  const asker = { pid: pid ?? null, program: program ?? null };
+  return { ...request, ...asker, since: dateOf(since), deadline: dateOf(deadline) };
+}
+
+function statusOf(plugin: ShownState): PluginStatus {
+  const { name, state, pid = null, ageMs, starts, lastEnd, lastFailure, startsInMs } = plugin;
+  return {
+    name,
+    state,
+    pid,
+    for_ms: Math.round(ageMs),
+    starts,
+    last_end: lastFailure ?? (lastEnd === undefined ? null : describeEnd(lastEnd)),
+    starts_in_ms: startsInMs === undefined ? null : Math.round(startsInMs),
+  };
+}
+
+function describeEnd(end: PluginEnd): string {
+  return end.kind === 'exited' ? `status ${end.status}` : `signal ${end.signal}`;
+}

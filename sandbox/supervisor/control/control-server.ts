@@ -1,0 +1,101 @@
+// Serves the control socket: takes clients that may ask, a bounded number at a time. Runs in the supervisor.
+import { Socket } from 'node:net';
+import { constants } from 'node:os';
+import { CONTROL_CLIENTS, OUTPUT_TIMEOUT_MS } from '../../../shared/limits.js';
+import { acceptConnection } from '../../../shared/sys/datagram.js';
+import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
+import { peerCredentials } from '../../../shared/sys/peer-credentials.js';
+import { READABLE, Watch } from '../../../shared/sys/uv-poll.js';
+import { ControlSession } from './control-session.js';
+import type { ControlSocket } from './control-socket.js';
+import type { ControlTarget } from './control-target.js';
+import { refusePeer } from './judge-peer.js';
+import { type Method, methodsOf } from './methods.js';
+import { refuseLine } from './rpc.js';
+
+const { EAGAIN, ECONNABORTED } = constants.errno;
+/** After an accept(2) that failed, as for want of descriptors. */
+const PAUSE_MS = 1000;
+
+export class ControlServer {
+  readonly #place: ControlSocket;
+  readonly #target: ControlTarget;
+  readonly #methods: ReadonlyMap<string, Method>;
+  readonly #sessions = new Set<ControlSession>();
+  readonly #turnedAway = new Set<Socket>();
+  readonly #watch: Watch;
+  #timer: NodeJS.Timeout | undefined;
+
+  /** @param place owned from here on. Its clients are served at once */
+  constructor(place: ControlSocket, target: ControlTarget) {
+    this.#place = place;
+    this.#target = target;
+    this.#methods = methodsOf(target);
+    this.#watch = new Watch(place.socket.number, () => this.#accept());
+    // The plugins keep `up` alive, and not the clients.
+    this.#watch.keepAlive(false);
+    this.#watch.want(READABLE);
+  }
+
+  /** Takes no further client, and ends each connection once the client has read its answers, or after a time. */
+  async close(): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#watch.close();
+    this.#place.close();
+    for (const socket of this.#turnedAway) socket.destroy();
+    await Promise.all([...this.#sessions].map((session) => session.close(undefined, OUTPUT_TIMEOUT_MS)));
+  }
+
+  #accept(): void {
+    for (;;) {
+      const connection = acceptConnection(this.#place.socket.number);
+      if (typeof connection !== 'number') this.#admit(connection);
+      else if (connection === -EAGAIN) return;
+      else if (connection !== -ECONNABORTED) {
+        this.#watch.want(0);
+        this.#timer = setTimeout(() => this.#watch.want(READABLE), PAUSE_MS);
+        return;
+      }
+    }
+  }
+
+  #admit(connection: OwnedFd): void {
+    const why = refusePeer(peerCredentials(connection.number), {
+      uid: process.geteuid?.() ?? 0,
+      isOwn: this.#target.isOwn,
+    });
+    if (why !== undefined || !this.#makeRoom()) {
+      this.#turnAway(connection, why ?? `There are ${CONTROL_CLIENTS} clients already, and none is idle`);
+      return;
+    }
+    const session = new ControlSession(connection, this.#methods, () => this.#sessions.delete(session));
+    this.#sessions.add(session);
+  }
+
+  /** If it were closed at once, the client's own write would fail before it reads why. */
+  #turnAway(connection: OwnedFd, message: string): void {
+    const socket = new Socket({ fd: connection.release(), readable: true, writable: true });
+    const timer = setTimeout(() => socket.destroy(), OUTPUT_TIMEOUT_MS);
+    this.#turnedAway.add(socket);
+    socket
+      .on('error', () => socket.destroy())
+      .on('close', () => {
+        clearTimeout(timer);
+        this.#turnedAway.delete(socket);
+      })
+      .resume()
+      .end(`${JSON.stringify(refuseLine(message))}\n`);
+    if (this.#turnedAway.size > CONTROL_CLIENTS) socket.destroy();
+  }
+
+  /** The client that has been idle longest makes room. @returns false if none is idle */
+  #makeRoom(): boolean {
+    if (this.#sessions.size < CONTROL_CLIENTS) return true;
+    const idle = [...this.#sessions].filter((session) => session.isIdle);
+    const [longest] = idle.sort((a, b) => a.activeAt - b.activeAt);
+    if (longest === undefined) return false;
+    this.#sessions.delete(longest);
+    void longest.close('Another client took the place of this one, which was idle', OUTPUT_TIMEOUT_MS);
+    return true;
+  }
+}

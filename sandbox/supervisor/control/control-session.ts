@@ -1,0 +1,162 @@
+// One client of the control socket: reads its lines, answers them, and sends what it watches. Runs in the supervisor, and trusts no byte. A client that
+// does not read, or sends too much, waits alone: everything that is kept for it is bounded.
+import { Socket } from 'node:net';
+import { asciiJson } from '../../../shared/ascii-json.js';
+import {
+  CONTROL_BACKLOG_BYTES,
+  CONTROL_LINE_BYTES,
+  CONTROL_LINE_MS,
+  CONTROL_LINES_PER_TURN,
+  CONTROL_REQUESTS,
+  CONTROL_STUCK_MS,
+} from '../../../shared/limits.js';
+import { LineReader } from '../../../shared/line-reader.js';
+import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
+import type { Method } from './methods.js';
+import { answerLine, RpcError, refuseLine } from './rpc.js';
+import { Watches } from './watches.js';
+
+export class ControlSession {
+  readonly #socket: Socket;
+  readonly #methods: ReadonlyMap<string, Method>;
+  readonly #watches: Watches;
+  readonly #reader = new LineReader((line) => this.#lines.push(line), CONTROL_LINE_BYTES);
+  readonly #lines: string[] = [];
+  readonly #onGone: () => void;
+  #underWay = 0;
+  #ended = false;
+  #turning = false;
+  #lineTimer: NodeJS.Timeout | undefined;
+  #stuckTimer: NodeJS.Timeout | undefined;
+  /** When it last sent something, performance.now(). */
+  activeAt: number = performance.now();
+
+  /** @param connection of a client that may ask, owned from here on @param onGone called once */
+  constructor(connection: OwnedFd, methods: ReadonlyMap<string, Method>, onGone: () => void) {
+    this.#methods = methods;
+    this.#onGone = onGone;
+    this.#socket = new Socket({
+      fd: connection.release(),
+      readable: true,
+      writable: true,
+      allowHalfOpen: true,
+    });
+    this.#watches = new Watches(methods, {
+      hasRoom: () => this.#hasRoom,
+      send: (notification) => this.#send(notification),
+    });
+    this.#socket
+      .on('data', (chunk) => this.#take(chunk))
+      .on('end', () => {
+        // It may have closed the connection or only its own half: that does not show. So it watches nothing any more.
+        this.#ended = true;
+        this.#watches.endAll();
+        this.#work();
+      })
+      .on('drain', () => {
+        clearTimeout(this.#stuckTimer);
+        this.#stuckTimer = undefined;
+        this.#work();
+      })
+      .on('error', () => this.#socket.destroy())
+      .on('close', () => this.#forget());
+  }
+
+  /** Whether it waits for nothing of postern. */
+  get isIdle(): boolean {
+    return this.#underWay === 0 && this.#watches.size === 0;
+  }
+
+  /** Sends a last word, and ends the connection once the client has it, or after the time. */
+  close(message: string | undefined, milliseconds: number): Promise<void> {
+    this.#watches.endAll();
+    if (this.#socket.destroyed) return Promise.resolve();
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => this.#socket.destroy(), milliseconds);
+      this.#socket.once('close', () => {
+        clearTimeout(timer);
+        resolve();
+      });
+      if (message !== undefined) this.#send(refuseLine(message));
+      this.#socket.end(() => this.#socket.destroy());
+    });
+  }
+
+  get #hasRoom(): boolean {
+    return this.#socket.writableLength < CONTROL_BACKLOG_BYTES;
+  }
+
+  #take(chunk: Buffer): void {
+    if (this.#socket.writableEnded) return;
+    this.activeAt = performance.now();
+    if (!this.#reader.push(chunk)) {
+      void this.close(`A line has at most ${CONTROL_LINE_BYTES} bytes`, CONTROL_LINE_MS);
+      return;
+    }
+    clearTimeout(this.#lineTimer);
+    if (this.#reader.inLine)
+      this.#lineTimer = setTimeout(
+        () => void this.close('The line has no end', CONTROL_LINE_MS),
+        CONTROL_LINE_MS,
+      );
+    this.#work();
+  }
+
+  /** Answers the lines that wait, as far as there is room for answers. Until none waits, the client is not read. */
+  #work(): void {
+    if (this.#turning || this.#socket.destroyed) return;
+    for (let left = CONTROL_LINES_PER_TURN; this.#lines.length > 0 && this.#mayAnswer; left -= 1) {
+      if (left === 0) {
+        this.#turning = true;
+        setImmediate(() => {
+          this.#turning = false;
+          this.#work();
+        });
+        break;
+      }
+      void this.#answer(this.#lines.shift() ?? '');
+    }
+    if (this.#lines.length > 0) this.#socket.pause();
+    else if (this.#socket.isPaused()) this.#socket.resume();
+    if (this.#ended && this.#lines.length === 0 && this.isIdle && !this.#socket.writableEnded)
+      this.#socket.end();
+  }
+
+  get #mayAnswer(): boolean {
+    return this.#underWay < CONTROL_REQUESTS && this.#hasRoom;
+  }
+
+  async #answer(line: string): Promise<void> {
+    if (line.trim() === '') return;
+    this.#underWay += 1;
+    const answer = await answerLine(line, (method, params) => this.#call(method, params));
+    this.#underWay -= 1;
+    if (answer !== undefined) this.#send(answer);
+    this.#work();
+  }
+
+  #call(method: string, params: unknown): unknown {
+    if (method === 'watch') return this.#watches.begin(params);
+    if (method === 'unwatch') return this.#watches.end(params);
+    const found = this.#methods.get(method);
+    if (found === undefined) {
+      const names = [...this.#methods.keys(), 'watch', 'unwatch'].join(', ');
+      throw new RpcError('method', `There is no such method; there are ${names}`);
+    }
+    return found.call(params);
+  }
+
+  #send(value: unknown): void {
+    if (this.#socket.destroyed || this.#socket.writableEnded) return;
+    if (this.#socket.write(`${asciiJson(value)}\n`)) return;
+    this.#stuckTimer ??= setTimeout(() => this.#socket.destroy(), CONTROL_STUCK_MS);
+  }
+
+  #forget(): void {
+    clearTimeout(this.#lineTimer);
+    clearTimeout(this.#stuckTimer);
+    this.#watches.endAll();
+    this.#lines.length = 0;
+    this.#onGone();
+  }
+}

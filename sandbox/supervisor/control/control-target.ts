@@ -1,0 +1,106 @@
+// What the control socket asks of the supervisor, and the forms of its answers. A part that is missing has no methods. Types only.
+import type { ExplainQuestion, Explanation } from '../../../shared/protocol/link.js';
+import type { AskScope } from '../../../shared/reasons.js';
+import type { Denials } from './denials.js';
+import type { PluginLogs } from './plugin-logs.js';
+
+export interface ControlTarget {
+  readonly describe: () => SupervisorFacts;
+  /** @throws PosternError `unknown_plugin` if no plugin has that name */
+  readonly requirePlugin: (name: string) => void;
+  /** Whether a process is one of postern's own: the broker, which plugins talk to, or this one, which connects for plugins. */
+  readonly isOwn: (pid: number) => boolean;
+  readonly status: () => Promise<Status>;
+  /** @throws PosternError `broker_failed` */
+  readonly explain: (plugin: string, question: LiveQuestion) => Promise<Explanation>;
+  readonly denials: Denials;
+  readonly logs?: PluginLogs | undefined;
+  /** The methods that start and stop plugins, and `reload`. `run` has none. */
+  readonly fleet?: ControlFleet | undefined;
+  readonly asks: ControlAsks;
+}
+
+/** The questions about destinations that no rule decides (`unknown: ask`). */
+export interface ControlAsks {
+  readonly list: () => readonly OpenAsk[];
+  /** @throws PosternError `no_such_ask`, `rule_not_written` */
+  readonly approve: (id: string, scope: AskScope) => void;
+  /** @throws PosternError `no_such_ask` */
+  readonly deny: (id: string) => void;
+  /** @param listener takes each question as it opens, and each end @returns ends that */
+  readonly watch: (listener: (news: AskNews) => void) => () => void;
+}
+
+export interface OpenAsk {
+  readonly id: string;
+  readonly plugin: string;
+  readonly host: string;
+  readonly port: number;
+  readonly door: string;
+  /** Null where it is not known. */
+  readonly pid: number | null;
+  readonly program: string | null;
+  /** When it was asked, and when it is denied without an answer: ISO 8601 in UTC. */
+  readonly since: string;
+  readonly deadline: string;
+  /** The rule that would allow it. */
+  readonly suggestion: string;
+}
+
+export type AskNews = { readonly opened: OpenAsk } | { readonly closed: string; readonly answer: string };
+
+/** Each throws PosternError `unknown_plugin`; `reload` throws ConfigError, and what a start throws. */
+export interface ControlFleet {
+  readonly start: (plugin: string) => Promise<void>;
+  readonly stop: (plugin: string) => Promise<void>;
+  readonly restart: (plugin: string) => Promise<void>;
+  readonly reload: () => Promise<Reloaded>;
+}
+
+/** Names of plugins. */
+export interface Reloaded {
+  readonly added: readonly string[];
+  readonly removed: readonly string[];
+  readonly restarted: readonly string[];
+  readonly changed: readonly string[];
+}
+
+export interface LiveQuestion extends Pick<ExplainQuestion, 'host' | 'port' | 'resolved'> {
+  /** Undefined: that of the plugin. */
+  readonly egress?: ExplainQuestion['egress'] | undefined;
+}
+
+/** The answer to `supervisor`. */
+export interface SupervisorFacts {
+  readonly version: string;
+  readonly pid: number;
+  /** The absolute path of the configuration; null for `run`. */
+  readonly config: string | null;
+  /** When it started: ISO 8601 in UTC. */
+  readonly since: string;
+}
+
+export interface Status extends SupervisorFacts {
+  /** For how long it has run, in milliseconds. */
+  readonly for_ms: number;
+  /** Null while there is none. */
+  readonly broker: { readonly pid: number } | null;
+  readonly plugins: readonly PluginStatus[];
+  /** What waits for an answer. */
+  readonly asks: readonly OpenAsk[];
+}
+
+export interface PluginStatus {
+  readonly name: string;
+  readonly state: string;
+  /** Of the first process, on the host. Null while none runs. */
+  readonly pid: number | null;
+  /** For how long it has been in this state, in milliseconds. */
+  readonly for_ms: number;
+  /** How often its program began. */
+  readonly starts: number;
+  /** How its last run ended, or why its last start failed; null if neither has happened. */
+  readonly last_end: string | null;
+  /** When it starts again, in milliseconds from now; null if nothing is planned. */
+  readonly starts_in_ms: number | null;
+}

@@ -1,0 +1,134 @@
+// The destinations that were refused, each once, with how often. Runs in the supervisor. The events come from the broker, which is not trusted, and a
+// plugin chooses their destinations: a table of bounded size for each plugin, in which what is refused often stays (the space-saving algorithm of
+// Metwally, Agrawal and El Abbadi, 2005).
+import { KEPT_DENIALS, KEPT_TEXT } from '../../../shared/limits.js';
+import type { AuditEvent } from '../../../shared/protocol/audit-events.js';
+
+export interface Denial {
+  readonly plugin: string;
+  readonly decision: 'deny' | 'would_deny';
+  readonly reason: string;
+  /** A name, an address, or `unix:` with a path. */
+  readonly host: string;
+  /** 0 for a socket; null for a look-up of a name. */
+  readonly port: number | null;
+  /** How often, at least. */
+  readonly count: number;
+  /** ISO 8601 in UTC. */
+  readonly first: string;
+  readonly last: string;
+  /** Of the last one; null where it is not known. */
+  readonly pid: number | null;
+  readonly program: string | null;
+  readonly message: string;
+  /** The rule that would allow it; null if none would. */
+  readonly suggestion: string | null;
+}
+
+interface Kept {
+  denial: Denial;
+  /** Its count, and that of the entry whose place it took. */
+  weight: number;
+}
+
+export type DenialOrder = 'count' | 'latest';
+type Listener = (denial: Denial) => void;
+
+export class Denials {
+  readonly #isKnown: (plugin: string) => boolean;
+  readonly #plugins = new Map<string, Map<string, Kept>>();
+  readonly #listeners = new Set<Listener>();
+
+  /** @param isKnown whether a plugin has that name. The denials of one that is no more are forgotten */
+  constructor(isKnown: (plugin: string) => boolean) {
+    this.#isKnown = isKnown;
+  }
+
+  take(event: AuditEvent): void {
+    const denial = denialOf(event);
+    if (denial === undefined || !this.#isKnown(denial.plugin)) return;
+    const kept = this.#keep(denial);
+    for (const listener of this.#listeners) listener(kept);
+  }
+
+  /** @param plugin all plugins without it @param most how many are listed */
+  list(plugin: string | undefined, order: DenialOrder, most: number): readonly Denial[] {
+    for (const name of this.#plugins.keys()) if (!this.#isKnown(name)) this.#plugins.delete(name);
+    const all = [...this.#plugins]
+      .filter(([name]) => plugin === undefined || name === plugin)
+      .flatMap(([, table]) => [...table.values()].map(({ denial }) => denial));
+    const byTime = (a: Denial, b: Denial): number => (a.last < b.last ? 1 : a.last > b.last ? -1 : 0);
+    all.sort(order === 'latest' ? byTime : (a, b) => b.count - a.count || byTime(a, b));
+    return all.slice(0, most);
+  }
+
+  /** @param listener takes each denial as it comes, with its count so far @returns ends that */
+  watch(listener: Listener): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  #keep(denial: Denial): Denial {
+    const table = this.#plugins.get(denial.plugin) ?? new Map<string, Kept>();
+    this.#plugins.set(denial.plugin, table);
+    const { host, port, reason, decision, count } = denial;
+    const key = JSON.stringify([host, port, reason, decision]);
+    const known = table.get(key);
+    if (known !== undefined) {
+      known.weight += count;
+      known.denial = { ...denial, count: known.denial.count + count, first: known.denial.first };
+      return known.denial;
+    }
+    const weight = table.size < KEPT_DENIALS ? 0 : makeRoom(table);
+    table.set(key, { denial, weight: weight + count });
+    return denial;
+  }
+}
+
+/** @returns the weight of the entry that is gone: the lightest, and of several the oldest */
+function makeRoom(table: Map<string, Kept>): number {
+  let [lightest, least] = ['', Number.POSITIVE_INFINITY];
+  for (const [key, { weight }] of table) if (weight < least) [lightest, least] = [key, weight];
+  table.delete(lightest);
+  return least;
+}
+
+function denialOf(event: AuditEvent): Denial | undefined {
+  switch (event.event) {
+    case 'decision':
+      return event.decision === 'allow' ? undefined : denial(event, event.host, event.port, 1);
+    case 'question':
+      return event.name === null ? undefined : denial(event, event.name, null, event.questions);
+    case 'datagram':
+    case 'socket':
+      return event.host === null ? undefined : denial(event, event.host, event.port, event.count);
+    case 'closed':
+    case 'explain':
+    case 'loopback':
+    case 'slow':
+    case 'protocol_error':
+      return undefined;
+  }
+}
+
+type Refusing = AuditEvent<'decision' | 'question' | 'datagram' | 'socket'>;
+
+function denial(event: Refusing, host: string, port: number | null, count: number): Denial | undefined {
+  const { plugin, ts, decision, reason, pid, program } = event;
+  if (decision === 'allow') return undefined;
+  const { message, suggestion } = { message: undefined, suggestion: undefined, ...event };
+  return {
+    plugin,
+    decision,
+    reason: reason ?? 'no_rule',
+    host: host.slice(0, KEPT_TEXT),
+    port,
+    count: Math.max(1, count),
+    first: ts,
+    last: ts,
+    pid,
+    program,
+    message: (message ?? `refused: ${reason}`).slice(0, KEPT_TEXT),
+    suggestion: suggestion?.slice(0, KEPT_TEXT) ?? null,
+  };
+}

@@ -1,0 +1,161 @@
+// The methods of the control socket: their parameters, and what they ask of the supervisor. Runs in the supervisor. PROTOCOL.md describes them.
+import * as z from 'zod';
+import { KEPT_LINES } from '../../../shared/limits.js';
+import { parseAddress } from '../../../shared/policy/address.js';
+import { ASK_SCOPES } from '../../../shared/reasons.js';
+import type { ControlTarget } from './control-target.js';
+import { RpcError } from './rpc.js';
+
+/** What a client may watch: reports of the state, or each thing that happens. */
+export type Watching =
+  | { readonly kind: 'state' }
+  | {
+      readonly kind: 'events';
+      readonly begin: (params: unknown, send: (event: unknown) => void) => () => void;
+    };
+
+export interface Method {
+  /** @throws RpcError `params`, PosternError */
+  readonly call: (params: unknown) => unknown;
+  readonly watching?: Watching;
+}
+
+const MAX_HOST = 1024;
+const MAX_LISTED = 1000;
+const MAX_ASK_ID = 64;
+
+const plugin = z.string().max(63);
+const most = (highest: number, usual: number): z.ZodDefault<z.ZodInt> =>
+  z.int().min(1).max(highest).default(usual);
+
+const PARAMS = {
+  none: z.strictObject({}),
+  plugin: z.strictObject({ plugin }),
+  denials: z.strictObject({
+    plugin: plugin.optional(),
+    order: z.enum(['count', 'latest']).default('count'),
+    limit: most(MAX_LISTED, 20),
+  }),
+  explain: z.strictObject({
+    plugin,
+    host: z.string().min(1).max(MAX_HOST),
+    port: z.int().min(0).max(65_535),
+    egress: z.enum(['transparent', 'channel']).optional(),
+    resolved: z
+      .array(z.string().refine((text) => parseAddress(text) !== undefined, 'expected addresses'))
+      .max(64)
+      .optional(),
+  }),
+  approve: z.strictObject({ id: z.string().max(MAX_ASK_ID), scope: z.enum(ASK_SCOPES).default('once') }),
+  deny: z.strictObject({ id: z.string().max(MAX_ASK_ID) }),
+  logs: z.strictObject({ plugin: plugin.optional(), lines: most(KEPT_LINES, 50) }),
+};
+
+/** @returns the methods of the parts that the target has, by their names */
+export function methodsOf(target: ControlTarget): ReadonlyMap<string, Method> {
+  const { denials, logs } = target;
+  const known = (name: string | undefined): string | undefined => {
+    if (name !== undefined) target.requirePlugin(name);
+    return name;
+  };
+  const methods: [string, Method][] = [
+    ['supervisor', method(PARAMS.none, () => target.describe())],
+    ['status', { ...method(PARAMS.none, () => target.status()), watching: { kind: 'state' } }],
+    [
+      'explain',
+      method(PARAMS.explain, ({ plugin: name, ...question }) => {
+        target.requirePlugin(name);
+        return target.explain(name, question);
+      }),
+    ],
+    [
+      'denials',
+      {
+        ...method(PARAMS.denials, ({ plugin: name, order, limit }) => ({
+          denials: denials.list(known(name), order, limit),
+        })),
+        watching: {
+          kind: 'events',
+          begin: (params, send) => {
+            const name = known(read(PARAMS.denials, params).plugin);
+            return denials.watch((denial) => {
+              if (name === undefined || denial.plugin === name) send(denial);
+            });
+          },
+        },
+      },
+    ],
+  ];
+  if (logs !== undefined)
+    methods.push([
+      'logs',
+      {
+        ...method(PARAMS.logs, ({ plugin: name, lines }) => ({ lines: logs.last(known(name), lines) })),
+        watching: {
+          kind: 'events',
+          begin: (params, send) => {
+            const name = known(read(PARAMS.logs, params).plugin);
+            return logs.watch((line) => {
+              if (name === undefined || line.plugin === name) send(line);
+            });
+          },
+        },
+      },
+    ]);
+  return new Map([...methods, ...fleetMethods(target), ...askMethods(target)]);
+}
+
+function fleetMethods({ fleet, requirePlugin }: ControlTarget): readonly [string, Method][] {
+  if (fleet === undefined) return [];
+  const act = (work: (name: string) => Promise<void>): Method =>
+    method(PARAMS.plugin, async ({ plugin: name }) => {
+      requirePlugin(name);
+      await work(name);
+      return { plugin: name };
+    });
+  return [
+    ['start', act(fleet.start)],
+    ['stop', act(fleet.stop)],
+    ['restart', act(fleet.restart)],
+    ['reload', method(PARAMS.none, () => fleet.reload())],
+  ];
+}
+
+function askMethods({ asks }: ControlTarget): readonly [string, Method][] {
+  return [
+    [
+      'asks',
+      {
+        ...method(PARAMS.none, () => ({ asks: asks.list() })),
+        watching: { kind: 'events', begin: (_params, send) => asks.watch(send) },
+      },
+    ],
+    [
+      'approve',
+      method(PARAMS.approve, ({ id, scope }) => {
+        asks.approve(id, scope);
+        return { id, answer: scope };
+      }),
+    ],
+    [
+      'deny',
+      method(PARAMS.deny, ({ id }) => {
+        asks.deny(id);
+        return { id, answer: 'deny' };
+      }),
+    ],
+  ];
+}
+
+function method<P>(schema: z.ZodType<P>, call: (params: P) => unknown): Method {
+  return { call: (params) => call(read(schema, params)) };
+}
+
+/** @throws RpcError `params` */
+export function read<P>(schema: z.ZodType<P>, params: unknown): P {
+  const parsed = schema.safeParse(params);
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  const where = issue?.path.join('.') ?? '';
+  throw new RpcError('params', `Wrong params${where === '' ? '' : `, ${where}`}: ${issue?.message}`);
+}

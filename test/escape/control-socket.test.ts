@@ -1,0 +1,157 @@
+// No plugin sees, reaches or replaces the control socket: it would command the supervisor. The judge is a second plugin, which the first one asks
+// postern to stop.
+import assert from 'node:assert/strict';
+import { existsSync, linkSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { mutantDist } from '../harness/mutant.js';
+import { postern, type RunningPostern, startPostern } from '../harness/postern.js';
+import { until } from '../harness/until.js';
+import { chownTo, readableFolder, type User, users } from '../harness/users.js';
+
+const program = readFileSync(new URL('control-socket.py', import.meta.url), 'utf8');
+
+interface Scene extends RunningPostern {
+  readonly said: () => string;
+  /** The pid of the witness, as the real supervisor tells it; undefined if it does not run. */
+  readonly witness: () => Promise<number | undefined>;
+}
+
+interface Wanted {
+  readonly user: User;
+  readonly path: string;
+  readonly plugin: Record<string, unknown>;
+  readonly dist?: string;
+}
+
+async function start(t: TestContext, { user, path, plugin, dist }: Wanted): Promise<Scene> {
+  const folder = readableFolder();
+  const file = join(folder, 'postern.yaml');
+  const more = dist === undefined ? {} : { dist };
+  const plugins = { hostile: plugin, witness: { command: ['sleep', '1000'] } };
+  writeFileSync(file, JSON.stringify({ audit: '/dev/null', plugins }));
+  const running = startPostern(['up', '--config', file, '--control', path], { as: user, ...more });
+  t.after(() => running.child.kill('SIGKILL'));
+  let said = '';
+  for (const stream of [running.child.stdout, running.child.stderr])
+    stream?.on('data', (text: string) => {
+      said += text;
+    });
+  const witness = async (): Promise<number | undefined> => {
+    const { stdout, stderr } = await postern(['status', '--json', '--control', path], { as: user });
+    assert.match(stdout, /"plugins"/, `${stderr} ${said}`);
+    const { plugins: shown } = JSON.parse(stdout) as { plugins: { name: string; pid: number | null }[] };
+    return shown.find(({ name }) => name === 'witness')?.pid ?? undefined;
+  };
+  return { ...running, said: () => said, witness };
+}
+
+function place(user: User): { readonly top: string; readonly folder: string; readonly path: string } {
+  const top = readableFolder();
+  const folder = join(top, 'sockets');
+  mkdirSync(folder);
+  for (const one of [top, folder]) chownTo(user, one);
+  return { top, folder, path: join(folder, 'c.sock') };
+}
+
+for (const user of users) {
+  for (const shown of ['visible', 'writable'] as const) {
+    test(`a control socket in a folder that is ${shown} is not seen, not reached and not replaced (${user})`, async (t) => {
+      const { top, path } = place(user);
+      const command = ['/usr/bin/python3', '-c', program, path];
+      const scene = await start(t, { user, path, plugin: { command, filesystem: { [shown]: [top] } } });
+      await until(() => scene.said().includes('hostile | done') || undefined);
+      const pid = await until(scene.witness);
+      assert.match(scene.said(), /^hostile \| kind no socket$/m, scene.said());
+      assert.match(scene.said(), /^hostile \| ask E[A-Z]+$/m);
+      assert.match(scene.said(), /^hostile \| replace (?:E[A-Z]+ ){3}E[A-Z]+$/m);
+      assert.ok(existsSync(`/proc/${pid}`));
+      assert.equal(await scene.witness(), pid);
+    });
+  }
+
+  test(`a plugin whose rule leads to the control socket is not started, by any path (${user})`, async (t) => {
+    const { top, folder, path } = place(user);
+    symlinkSync(folder, join(top, 'link'));
+    symlinkSync(path, join(top, 'direct'));
+    for (const named of [path, join(top, 'link/c.sock'), join(top, 'direct')]) {
+      const plugin = { command: ['true'], allow: [`unix:${named}`] };
+      const scene = await start(t, { user, path, plugin });
+      const { status, stderr } = await scene.result;
+      assert.equal(status, 1, stderr);
+      assert.match(
+        stderr,
+        /leads to a control socket of postern: a plugin must not command postern; leave/,
+        named,
+      );
+    }
+  });
+
+  test(`a rule that came to lead there later commands nothing (${user})`, async (t) => {
+    const { top, path } = place(user);
+    const other = join(top, 'other.sock');
+    const command = [
+      'sh',
+      '-c',
+      `while [ ! -e ${top}/go ]; do sleep 0.1; done; exec /usr/bin/python3 -c "$0" "$1"`,
+    ];
+    const plugin = {
+      command: [...command, program, other],
+      allow: [`unix:${other}`],
+      filesystem: { visible: [top] },
+    };
+    const scene = await start(t, { user, path, plugin });
+    const pid = await until(() => (existsSync(path) ? scene.witness() : undefined));
+    linkSync(path, other);
+    writeFileSync(join(top, 'go'), '');
+    await until(() => scene.said().includes('hostile | done') || undefined);
+    const asked = /^hostile \| ask (.*)$/m.exec(scene.said())?.[1] ?? '';
+    if (user === 'user') assert.match(asked, /No process of postern may ask/);
+    else assert.match(asked, /^E[A-Z]+$|may ask/);
+    assert.equal(await scene.witness(), pid);
+  });
+}
+
+test('the witness ends where the protections are gone', async (t) => {
+  const { top, path } = place('user');
+  const dist = mutantDist(
+    {
+      file: 'sandbox/supervisor/files/socket-problems',
+      right: 'if (places.some((place) => control.some((one) => isWithin(place, one))))',
+      wrong: 'if (false)',
+    },
+    { file: 'sandbox/supervisor/control/judge-peer', right: 'own.isOwn(pid)', wrong: 'false' },
+  );
+  const plugin = {
+    command: ['/usr/bin/python3', '-c', program, path],
+    allow: [`unix:${path}`],
+    filesystem: { visible: [top] },
+  };
+  const scene = await start(t, { user: 'user', path, plugin, dist });
+  await until(() => scene.said().includes('hostile | done') || undefined);
+  assert.match(scene.said(), /^hostile \| ask answered .*"result":\{"plugin":"witness"\}/m);
+  assert.equal(await scene.witness(), undefined);
+});
+
+test("a plugin that would make the default folder of control sockets is not started, and sees none of the user's", async () => {
+  const runtime = readableFolder();
+  chownTo('user', runtime);
+  const env = { PATH: '/usr/local/bin:/usr/bin:/bin', HOME: '/nonexistent', XDG_RUNTIME_DIR: runtime };
+  const run = (script: string, option: string) =>
+    postern(['run', option, runtime, '--cwd', '/usr', '--', 'sh', '-c', script], { as: 'user', env });
+  const first = await run('true', '--writable');
+  assert.equal(first.status, 125);
+  assert.match(first.stderr, /postern looks for its own file at ".*\/postern", and the plugin may write/);
+  mkdirSync(join(runtime, 'postern'), { mode: 0o700 });
+  chownTo('user', join(runtime, 'postern'));
+  writeFileSync(join(runtime, 'postern/other.sock'), 'not shown');
+  for (const option of ['--visible', '--writable']) {
+    const { stdout, stderr } = await run(
+      `ls ${runtime}/postern; touch ${runtime}/postern/x; echo end`,
+      option,
+    );
+    assert.equal(stdout, 'end\n', stderr);
+    assert.match(stderr, /touch: .*(?:Read-only|Permission)/);
+  }
+  assert.ok(!existsSync(join(runtime, 'postern/x')));
+});

@@ -1,0 +1,249 @@
+// The control socket among hostile clients: whatever one does, the others are answered.
+import assert from 'node:assert/strict';
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { ControlServer } from '../../../sandbox/supervisor/control/control-server.js';
+import { ControlSocket } from '../../../sandbox/supervisor/control/control-socket.js';
+import type { ControlTarget } from '../../../sandbox/supervisor/control/control-target.js';
+import { Denials } from '../../../sandbox/supervisor/control/denials.js';
+import { PluginLogs } from '../../../sandbox/supervisor/control/plugin-logs.js';
+import { CONTROL_CLIENTS, CONTROL_LINE_BYTES } from '../../../shared/limits.js';
+import { rawControl, request } from '../../harness/raw-control.js';
+import { until } from '../../harness/until.js';
+import { readableFolder } from '../../harness/users.js';
+
+interface Scene {
+  readonly path: string;
+  readonly server: ControlServer;
+  readonly logs: PluginLogs;
+  /** Lets the answers to `status` go. */
+  readonly release: () => void;
+}
+
+function serve(t: TestContext, more: Partial<ControlTarget> = {}, held = false): Scene {
+  const path = join(readableFolder(), 'c.sock');
+  const logs = new PluginLogs(() => true);
+  let release = (): void => {};
+  const free = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  const facts = { version: '1', pid: process.pid, config: null, since: '2026-01-01T00:00:00.000Z' };
+  const target: ControlTarget = {
+    describe: () => facts,
+    isOwn: () => false,
+    requirePlugin: () => {},
+    status: async () => {
+      if (held) await free;
+      return { ...facts, for_ms: 1, broker: null, plugins: [], asks: [] };
+    },
+    explain: () => Promise.reject(new Error('not here')),
+    denials: new Denials(() => true),
+    logs,
+    asks: { list: () => [], approve: () => {}, deny: () => {}, watch: () => () => {} },
+    ...more,
+  };
+  const server = new ControlServer(new ControlSocket(path, false), target);
+  t.after(() => server.close());
+  return { path, server, logs, release };
+}
+
+async function assertServed(path: string): Promise<void> {
+  const client = await rawControl(path);
+  client.send(request('well', 'status'));
+  const [answer] = await client.answers(1);
+  assert.equal(answer?.id, 'well');
+  assert.ok(answer.result !== undefined);
+  client.socket.destroy();
+}
+
+test('requests are answered, however they are cut or joined', async (t) => {
+  const { path } = serve(t);
+  const client = await rawControl(path);
+  for (const character of request(1, 'supervisor')) client.send(character);
+  client.send(request(2, 'status') + request(3, 'nope') + request(4, 'status', { x: 1 }));
+  const answers = await client.answers(4);
+  const codes = new Map(answers.map(({ id, error }) => [id, error?.code]));
+  assert.deepEqual(
+    [1, 2, 3, 4].map((id) => codes.get(id)),
+    [undefined, undefined, -32601, -32602],
+  );
+  client.socket.destroy();
+});
+
+test('a line that is too long, or never ends, ends its client with an error, and no other', async (t) => {
+  const { path } = serve(t);
+  const other = await rawControl(path);
+  const client = await rawControl(path);
+  client.send('x'.repeat(CONTROL_LINE_BYTES + 1));
+  const [answer] = await client.answers(1);
+  assert.equal(answer?.error?.code, -32600);
+  assert.match(answer.error.message, /at most 65536 bytes/);
+  await client.closed;
+  other.send(request(1, 'status'));
+  assert.equal((await other.answers(1))[0]?.id, 1);
+  other.socket.destroy();
+});
+
+test('a client that never reads holds up nobody, and little is kept for it', async (t) => {
+  const { path, logs } = serve(t);
+  const client = await rawControl(path);
+  client.socket.pause();
+  client.send(request(1, 'watch', { method: 'logs' }));
+  await until(() => (client.socket.bytesWritten > 0 ? true : undefined));
+  await assertServed(path);
+  const before = process.memoryUsage().rss;
+  const line = 'x'.repeat(8_000);
+  for (let round = 0; round < 40; round += 1) {
+    for (let written = 0; written < 500; written += 1) logs.take('a', 'stdout', line);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  const grown = process.memoryUsage().rss - before;
+  assert.ok(grown < 80 * 1024 * 1024, `${grown} bytes more for 160 MB of lines`);
+  await assertServed(path);
+  client.socket.resume();
+  const missed = await until(() => {
+    logs.take('a', 'stdout', 'later');
+    return client.lines().find(({ params }) => Number(params?.['missed']) > 0);
+  });
+  assert.ok(Number(missed.params?.['missed']) > 1_000);
+  client.socket.destroy();
+});
+
+test('a client that asks without reading is not read any more, and gets every answer once it reads', async (t) => {
+  const { path } = serve(t);
+  const client = await rawControl(path);
+  client.socket.pause();
+  const asked = 20_000;
+  for (let id = 0; id < asked; id += 1) client.send(request(id, 'supervisor'));
+  await assertServed(path);
+  client.socket.resume();
+  const answers = await client.answers(asked);
+  assert.equal(new Set(answers.map(({ id }) => id)).size, asked);
+  client.socket.destroy();
+});
+
+test('a half-closed client gets the answers to all that it has sent, and then the end', async (t) => {
+  const { path, release } = serve(t, {}, true);
+  const client = await rawControl(path);
+  for (let id = 0; id < 40; id += 1) client.send(request(id, 'status'));
+  client.socket.end();
+  await assertAlive(path);
+  assert.equal(client.lines().length, 0);
+  release();
+  assert.equal((await client.answers(40)).length, 40);
+  await client.closed;
+});
+
+async function assertAlive(path: string): Promise<void> {
+  const client = await rawControl(path);
+  client.send(request(1, 'supervisor'));
+  await client.answers(1);
+  client.socket.destroy();
+}
+
+test('an idle client makes room for a further one, and a busy one does not', async (t) => {
+  const { path } = serve(t);
+  const busy = await rawControl(path);
+  busy.send(request(1, 'watch', { method: 'logs' }));
+  await busy.answers(1);
+  const idle = [];
+  for (let count = 1; count < CONTROL_CLIENTS; count += 1) idle.push(await rawControl(path));
+  await assertServed(path);
+  const [first] = idle;
+  await first?.closed;
+  assert.match(first?.lines()[0]?.error?.message ?? '', /took the place/);
+  assert.equal(busy.socket.closed, false);
+  for (const client of [busy, ...idle]) client.socket.destroy();
+});
+
+test('beyond the number of busy clients a further one is turned away with the reason', async (t) => {
+  const { path } = serve(t);
+  const busy = [];
+  for (let count = 0; count < CONTROL_CLIENTS; count += 1) {
+    const client = await rawControl(path);
+    client.send(request(1, 'watch', { method: 'logs' }));
+    await client.answers(1);
+    busy.push(client);
+  }
+  const late = await rawControl(path);
+  assert.match((await late.answers(1))[0]?.error?.message ?? '', /64 clients already/);
+  await late.closed;
+  busy[0]?.socket.destroy();
+  await until(async () => {
+    const again = await rawControl(path);
+    again.send(request(1, 'supervisor'));
+    await until(() => again.lines()[0] ?? (again.socket.closed ? {} : undefined));
+    again.socket.destroy();
+    return again.lines()[0]?.result;
+  });
+  for (const client of busy) client.socket.destroy();
+});
+
+test('a peer that may not ask hears why, and its request does nothing', async (t) => {
+  let asked = 0;
+  const { path } = serve(t, {
+    isOwn: (pid) => pid === process.pid,
+    describe: () => {
+      asked += 1;
+      return { version: '', pid: 0, config: null, since: '' };
+    },
+  });
+  const client = await rawControl(path);
+  client.send(request(1, 'supervisor'));
+  assert.match((await client.answers(1))[0]?.error?.message ?? '', /No process of postern may ask/);
+  await client.closed;
+  assert.equal(asked, 0);
+});
+
+test('watch tells a state again and again, and events as they come, until unwatch', async (t) => {
+  const { path, logs } = serve(t);
+  const client = await rawControl(path);
+  logs.take('a', 'stdout', 'before');
+  client.send(request(1, 'watch', { method: 'status', interval_ms: 250 }));
+  client.send(request(2, 'watch', { method: 'logs', params: { lines: 5 } }));
+  await client.answers(2);
+  logs.take('a', 'stdout', 'after');
+  const found = await until(() => {
+    const lines = client.lines();
+    const states = lines.filter(({ params }) => params?.['state'] !== undefined);
+    const events = lines.flatMap(({ params }) => params?.['event'] ?? []);
+    return states.length >= 2 && events.length > 0 ? { lines, events } : undefined;
+  });
+  assert.deepEqual(
+    found.events.map((event) => (event as { text: string }).text),
+    ['after'],
+  );
+  const begun = found.lines.find(({ id }) => id === 2)?.result as {
+    watch: number;
+    now: { lines: { text: string }[] };
+  };
+  assert.deepEqual(
+    begun.now.lines.map(({ text }) => text),
+    ['before'],
+  );
+  client.send(request(3, 'unwatch', { watch: begun.watch }));
+  await until(() => client.lines().find(({ id }) => id === 3));
+  logs.take('a', 'stdout', 'too late');
+  client.send(request(4, 'supervisor'));
+  await until(() => client.lines().find(({ id }) => id === 4));
+  assert.doesNotMatch(JSON.stringify(client.lines()), /too late/);
+  for (const params of [{ method: 'explain' }, { method: 'nope' }, { method: 'status', params: { x: 1 } }])
+    client.send(request(`bad ${JSON.stringify(params)}`, 'watch', params));
+  await until(() => client.lines().filter(({ error }) => error?.code === -32602).length === 3 || undefined);
+  client.socket.destroy();
+});
+
+test('at the end each client gets the answers under way, and no descriptor stays', async (t) => {
+  const before = readdirSync('/proc/self/fd').length;
+  const { path, server } = serve(t);
+  const client = await rawControl(path);
+  client.send(request(1, 'status'));
+  await client.answers(1);
+  const idle = await rawControl(path);
+  const closing = server.close();
+  await Promise.all([client.closed, idle.closed]);
+  await closing;
+  await assert.rejects(rawControl(path), /ENOENT|closed/);
+  await until(() => readdirSync('/proc/self/fd').length === before || undefined);
+});
