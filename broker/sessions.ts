@@ -25,6 +25,7 @@ import { explainDecision } from './request/explain-decision.js';
 import { Plugin } from './request/plugin.js';
 import { RequestMarks } from './request/request-marks.js';
 import type { Services } from './request/services.js';
+import { Revocation } from './revoke/revocation.js';
 import { type TrapEnds, TrapSession } from './trap/trap-session.js';
 import { upstreamOf } from './upstream/upstream.js';
 
@@ -52,7 +53,18 @@ export class Sessions implements SessionEvents<Session> {
 
   /** Puts a plugin's rules in force. If one is invalid, the former rules stay, and the supervisor gets the problems. */
   configure(line: SupervisorLine & { readonly type: 'plugin' }): void {
-    const { plugin: name, allow, deny, mode, limits, via, mark, unknown, approved = [] } = line;
+    const {
+      plugin: name,
+      allow,
+      deny,
+      mode,
+      limits,
+      via,
+      mark,
+      unknown,
+      approved = [],
+      revoke = 'drain',
+    } = line;
     const plugin = this.#plugin(name);
     plugin.turn.onTake = () => this.#marks.note(mark);
     const compiled = compilePolicy({ allow, deny, mode });
@@ -66,6 +78,8 @@ export class Sessions implements SessionEvents<Session> {
         return verdict.kind === 'settled' && mayBeAsked(compiled.policy, verdict.decision, host);
       };
       plugin.asks.configure(unknown === 'ask', approved, isOpen);
+      plugin.revoke = revoke;
+      plugin.revokeConnections();
       this.#link.send({ type: 'plugin_ready', plugin: name, policyHash: compiled.policy.hash });
       return;
     }
@@ -205,9 +219,10 @@ export class Sessions implements SessionEvents<Session> {
   }
 
   /** A plugin has a new sandbox, whose end the broker may ask for if it stalls on it. @param alarm what asks the supervisor for its end */
-  attachSandbox({ plugin }: SandboxPacket, alarm: OwnedFd): void {
+  attachSandbox({ plugin, pidNamespace }: SandboxPacket, alarm: OwnedFd): void {
     const owner = this.#plugin(plugin);
     owner.unguarded = false;
+    owner.pidNamespace = pidNamespace;
     owner.stall.begin(alarm);
   }
 
@@ -268,6 +283,8 @@ export class Sessions implements SessionEvents<Session> {
     const hasNeighbours = (): boolean => this.#plugins.size > 1;
     const link = { nextId: () => this.#nextAsk(), send: (line: BrokerLine) => this.#link.send(line) };
     const plugin = new Plugin(name, metrics, audit, descriptors.share(), hasNeighbours, link);
+    const revocation = new Revocation(this.#services, plugin);
+    plugin.revokeConnections = () => revocation.begin();
     this.#plugins.set(name, plugin);
     return plugin;
   }

@@ -298,6 +298,8 @@ export const CONNECTION_SLOT_BYTES: number = 1024;
 export const CONNECTIONS_MEMORY_BYTES: number = (CONNECTION_SLOTS + 1) * CONNECTION_SLOT_BYTES;
 /** How long the kernel's reports of ended sockets are gathered. It reports those of the whole host. */
 export const ENDS_PAUSE_MS: number = 20;
+/** When the broker looks for the holders of connections that must end: from one look to the next. After the last one it ends the plugin. */
+export const REVOKE_LOOKS_MS: readonly number[] = [0, 20, 50, 100, 200, 300];
 /** How long after a socket is gone its report may still come. */
 export const LATE_REPORT_MS: number = 500;
 /** Connections of a plugin at its limit that the broker checks for closed ones: at a time, and in a second (2 µs each). */

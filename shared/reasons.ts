@@ -42,8 +42,10 @@ export type Mode = (typeof MODES)[number];
 export const OUTCOMES = ['connected', 'refused', 'unreachable', 'timeout', 'reset', 'canceled'] as const;
 export type Outcome = (typeof OUTCOMES)[number];
 
-/** How a handed-over connection ended. `closed`: the program or its peer ended it. `unknown`: the kernel could not report it. */
-export const ENDED_BY = ['closed', 'unknown'] as const;
+/** Why postern ends a handed-over connection, and how one ended. `revoked`: no rule allows it any more. `closed`: the program or its peer ended it. `unknown`: the kernel could not report it. */
+export const END_CAUSES = ['revoked'] as const;
+export type EndCause = (typeof END_CAUSES)[number];
+export const ENDED_BY = ['closed', 'revoked', 'unknown'] as const;
 export type EndedBy = (typeof ENDED_BY)[number];
 
 /** How a lookup of a name ended. `refused`: the rules refused it, and no server was asked. */

@@ -13,9 +13,10 @@ export interface AccountedPlugin {
 export function accountEnded(
   audit: Pick<Audit, 'closed'>,
   { name, metrics }: AccountedPlugin,
-  { durationMs, description, account }: EndedConnection,
+  { durationMs, description, account, cause }: EndedConnection,
 ): void {
   metrics.observe('connectionDuration', {}, durationMs / 1_000);
+  if (cause !== undefined) metrics.count('connectionsEnded', { cause });
   if (account !== undefined) {
     metrics.count('sentBytes', {}, account.sentBytes);
     metrics.count('receivedBytes', {}, account.receivedBytes);
@@ -35,6 +36,6 @@ export function accountEnded(
     received_bytes: account?.receivedBytes ?? null,
     rtt_ms: account?.rttMs ?? null,
     retransmits: account?.retransmits ?? null,
-    ended_by: account === undefined ? 'unknown' : 'closed',
+    ended_by: cause ?? (account === undefined ? 'unknown' : 'closed'),
   });
 }

@@ -10,6 +10,8 @@ import { SocketEnds } from './socket-ends.js';
 interface Owner extends AccountedPlugin {
   readonly connections: ConnectionPlaces | undefined;
   register(connections: ConnectionPlaces | undefined): void;
+  /** Decides again on its open connections. */
+  revokeConnections(): void;
 }
 
 export class Accounts {
@@ -26,6 +28,8 @@ export class Accounts {
       new ConnectionRegister(memory, this.#socketEnds(), (ended) => accountEnded(this.#audit, plugin, ended)),
     );
     memory.close();
+    // Its rules may have changed while no broker ran. The holders are known a little later.
+    setImmediate(() => plugin.revokeConnections());
   }
 
   /** @param reports of ended sockets, owned from here on */

@@ -14,6 +14,10 @@ export interface ConnectionDescription {
   readonly dialed: string;
   /** The names for which the DNS of the sandbox gave the address, the one that decided first. */
   readonly names: readonly string[];
+  /** Somebody who was asked allowed it, and no rule did. */
+  readonly approved: boolean;
+  /** It goes by a proxy: `dialed` is the proxy's address. */
+  readonly proxied: boolean;
   readonly door: WayOut;
   readonly pid: number | null;
   readonly program: string | null;
@@ -40,9 +44,8 @@ export function readDescription(slot: ConnectionSlot): ConnectionDescription | u
 
 function isDescription(value: unknown): value is ConnectionDescription {
   if (typeof value !== 'object' || value === null) return false;
-  const { decision_id, decision, host, port, rule, dialed, names, door, pid, program } = value as Readonly<
-    Record<string, unknown>
-  >;
+  const { decision_id, decision, host, port, rule, dialed, names, approved, proxied, door, pid, program } =
+    value as Readonly<Record<string, unknown>>;
   const isTextOrNull = (one: unknown): boolean => one === null || typeof one === 'string';
   return (
     typeof decision_id === 'string' &&
@@ -53,6 +56,8 @@ function isDescription(value: unknown): value is ConnectionDescription {
     typeof dialed === 'string' &&
     Array.isArray(names) &&
     names.every((name) => typeof name === 'string') &&
+    typeof approved === 'boolean' &&
+    typeof proxied === 'boolean' &&
     WAYS_OUT.some((word) => word === door) &&
     (pid === null || typeof pid === 'number') &&
     isTextOrNull(program)

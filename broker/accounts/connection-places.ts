@@ -1,6 +1,8 @@
 // The places for a plugin's connections, as the steps of the data path see them. Runs in the broker.
+import type { EndCause } from '../../shared/reasons.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import type { Endpoint } from '../../shared/sys/sockaddr.js';
+import type { SocketLook } from '../../shared/sys/socket-diag.js';
 import type { TcpAccount } from '../../shared/sys/tcp-account.js';
 import type { ConnectionDescription } from './connection-description.js';
 
@@ -29,6 +31,18 @@ export interface EndedConnection {
   readonly description: ConnectionDescription | undefined;
   /** Missing if the kernel's report was lost. */
   readonly account: TcpAccount | undefined;
+  /** Why postern has ended it. Missing: it has not. */
+  readonly cause: EndCause | undefined;
+}
+
+/** An open connection of the register. */
+export interface NotedConnection {
+  readonly cookie: bigint;
+  readonly since: number;
+  readonly description: ConnectionDescription | undefined;
+  readonly peer: Endpoint;
+  /** A broker died before it could describe it. */
+  readonly isLeft: boolean;
 }
 
 /** No place is free. */
@@ -48,6 +62,12 @@ export interface ConnectionPlaces {
   claim(): Claim;
   /** @param limit undefined: there is none */
   bound(limit: number | undefined): void;
+  /** Those that a process holds, as far as it is known. */
+  noted(): readonly NotedConnection[];
+  /** See SocketDiag.look(). A connection that is not noted any more is `gone`. */
+  look(connections: readonly NotedConnection[], accounts: boolean): readonly SocketLook[];
+  /** Postern has ended a connection. */
+  ended(connection: NotedConnection, account: TcpAccount | undefined, cause: EndCause): void;
   /** Reports connections that no process holds any more: this broker ends, and what it did not report is lost. */
   reportLast(): void;
   close(): void;
@@ -59,6 +79,9 @@ export const NO_CONNECTIONS: ConnectionPlaces = {
   open: 0,
   claim: () => REFUSED,
   bound: () => {},
+  noted: () => [],
+  look: () => [],
+  ended: () => {},
   reportLast: () => {},
   close: () => {},
 };

@@ -7,14 +7,21 @@ import {
   LOOKED_AT_CONNECTIONS,
   LOOKS_PER_SECOND,
 } from '../../shared/limits.js';
+import type { EndCause } from '../../shared/reasons.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import type { Endpoint } from '../../shared/sys/sockaddr.js';
-import { type SocketLook, writeSocketId } from '../../shared/sys/socket-diag.js';
+import { peerIn, type SocketLook, writeSocketId } from '../../shared/sys/socket-diag.js';
 import type { TcpAccount } from '../../shared/sys/tcp-account.js';
 import { TokenBucket } from '../../shared/token-bucket.js';
 import { type ConnectionDescription, readDescription, writeDescription } from './connection-description.js';
 import { Place } from './connection-place.js';
-import { type Claim, type ConnectionPlaces, type EndedConnection, REFUSED } from './connection-places.js';
+import {
+  type Claim,
+  type ConnectionPlaces,
+  type EndedConnection,
+  type NotedConnection,
+  REFUSED,
+} from './connection-places.js';
 import { type ConnectionSlot, ConnectionSlots } from './connection-slots.js';
 import { monotonicMs } from './monotonic-ms.js';
 import type { SocketEnds, SocketOwner } from './socket-ends.js';
@@ -29,6 +36,8 @@ export class ConnectionRegister implements ConnectionPlaces, SocketOwner {
   readonly #held = new Map<bigint, ConnectionSlot>();
   /** No process holds them any more. The kernel still delivers their last bytes, and then reports their end. */
   readonly #closing = new Map<bigint, ConnectionSlot>();
+  /** Those of former brokers. */
+  readonly #left = new Set<bigint>();
   #limit: number = CONNECTION_SLOTS;
   #claimed = 0;
   /** False: the memory is unmapped. */
@@ -45,6 +54,7 @@ export class ConnectionRegister implements ConnectionPlaces, SocketOwner {
     this.#slots = new ConnectionSlots(memory);
     for (const slot of this.#slots.taken) {
       this.#held.set(slot.cookie, slot);
+      this.#left.add(slot.cookie);
       ends.own(slot.cookie, this);
     }
     ends.add(this);
@@ -111,6 +121,33 @@ export class ConnectionRegister implements ConnectionPlaces, SocketOwner {
     this.#looking ??= setImmediate(look);
   }
 
+  noted(): readonly NotedConnection[] {
+    return [...this.#held].map(([cookie, slot]) => {
+      const description = readDescription(slot);
+      const isLeft = description === undefined && this.#left.has(cookie);
+      return { cookie, since: slot.since, description, peer: peerIn(slot.id), isLeft };
+    });
+  }
+
+  look(connections: readonly NotedConnection[], accounts: boolean): readonly SocketLook[] {
+    const slots = connections.map(({ cookie }) => this.#find(cookie));
+    const looks = this.#ends.look(
+      slots.flatMap((slot) => (slot === undefined ? [] : [slot.id])),
+      accounts,
+    );
+    let at = 0;
+    return slots.map((slot) => {
+      if (slot === undefined) return { kind: 'gone' };
+      at += 1;
+      return looks[at - 1] ?? { kind: 'unknown' };
+    });
+  }
+
+  ended({ cookie }: NotedConnection, account: TcpAccount | undefined, cause: EndCause): void {
+    const slot = this.#find(cookie);
+    if (slot !== undefined) this.#end(cookie, slot, account, cause);
+  }
+
   reportLast(): void {
     const all = [...this.#held, ...this.#closing];
     // A connection that no process holds has no lock to wait for.
@@ -137,17 +174,18 @@ export class ConnectionRegister implements ConnectionPlaces, SocketOwner {
     return this.#open ? (this.#held.get(cookie) ?? this.#closing.get(cookie)) : undefined;
   }
 
-  #end(cookie: bigint, slot: ConnectionSlot, account: TcpAccount | undefined): void {
+  #end(cookie: bigint, slot: ConnectionSlot, account: TcpAccount | undefined, cause?: EndCause): void {
     const durationMs = Math.max(0, monotonicMs() - slot.since);
     const description = readDescription(slot);
     this.#remove(cookie, slot);
     // Without an answer of the peer there was no connection.
-    if (account?.established !== false) this.#onEnd({ durationMs, description, account });
+    if (account?.established !== false) this.#onEnd({ durationMs, description, account, cause });
   }
 
   #remove(cookie: bigint, slot: ConnectionSlot): void {
     this.#held.delete(cookie);
     this.#closing.delete(cookie);
+    this.#left.delete(cookie);
     this.#ends.disown(cookie);
     this.#slots.free(slot);
   }

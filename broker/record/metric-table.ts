@@ -12,6 +12,7 @@ import {
   ASK_RESULTS,
   DECISIONS,
   DNS_RESULTS,
+  END_CAUSES,
   OUTCOMES,
   PROTOCOL_ERRORS,
   QUESTION_ANSWERS,
@@ -90,6 +91,12 @@ export const METRICS = {
     help: 'How long a connection was open that has ended',
     labels: { plugin: PLUGIN_LABEL as LabelValues },
     buckets: LIFE_BUCKETS as readonly number[],
+  },
+  connectionsEnded: {
+    name: 'postern_connections_ended_total',
+    kind: 'counter',
+    help: 'Connections that postern has ended',
+    labels: { plugin: PLUGIN_LABEL as LabelValues, cause: END_CAUSES as typeof END_CAUSES },
   },
   sentBytes: {
     name: 'postern_sent_bytes_total',

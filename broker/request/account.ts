@@ -78,10 +78,14 @@ function accountNow({ services, plugin, judgement, ending, origin, at }: Account
     rule: event.rule,
     dialed: event.dialed ?? '',
     names: event.names,
+    approved: event.answer !== undefined,
+    proxied: ending.passage !== undefined,
     door: event.door,
     pid: event.pid,
     program: event.program,
   });
+  // Its rules have changed since this was decided.
+  if (ending?.place !== undefined && judgement.policy !== plugin.policy) plugin.revokeConnections();
   services.audit.decision(event, ending?.isOwed === true, at);
 }
 

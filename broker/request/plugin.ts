@@ -1,5 +1,7 @@
 // The broker's state of one plugin, shared by all of its channels and its sandbox. Runs in the broker.
+
 import { type Limits, limitsOf } from '../../shared/config/limit-forms.js';
+import type { Revoke } from '../../shared/config/plugin-config.js';
 import type { PluginMetrics } from '../../shared/metrics/plugin-metrics.js';
 import type { Policy } from '../../shared/policy/policy.js';
 import type { SlowAction } from '../../shared/reasons.js';
@@ -38,6 +40,12 @@ export class Plugin {
   /** Its questions about unknown destinations, and what was approved. */
   readonly asks: PluginAsks;
   readonly #audit: Audit;
+  /** Whether connections that the rules do not allow any more are ended. */
+  revoke: Revoke = 'drain';
+  /** Of its current sandbox, the target of ns/pid. */
+  pidNamespace: string | undefined;
+  /** Decides again on its open connections. Called for new rules, and for a connection that was decided by former rules and is open now. */
+  revokeConnections: () => void = () => {};
   /** The broker could not end its sandbox. */
   unguarded = false;
   /** Channels that are served, and those that the supervisor has still to make. */

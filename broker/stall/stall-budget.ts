@@ -10,6 +10,7 @@ import {
 } from '../../shared/limits.js';
 import type { SlowAction } from '../../shared/reasons.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
+import { runOut } from '../../shared/sys/timerfd.js';
 import type { DescriptorShare } from '../limit/descriptor-shares.js';
 import { StallAccount } from './stall-account.js';
 
@@ -95,6 +96,11 @@ export class StallBudget implements Guarded {
 
   get allowanceMs(): number {
     return Math.max(0, this.#allowance.leftMs);
+  }
+
+  /** Asks the supervisor for the end of the sandbox, also of a plugin that is alone. */
+  end(): void {
+    if (this.#alarm?.open === true) runOut(this.#alarm.number);
   }
 
   /** The plugin has a new sandbox. @param alarm owned from here on */

@@ -57,6 +57,7 @@ export const OUTCOME_MEANINGS: Meanings<Outcome> = {
 
 export const ENDED_BY_MEANINGS: Meanings<EndedBy> = {
   closed: 'The program or its peer ended it.',
+  revoked: 'Postern ended it, since the rules do not allow it any more.',
   unknown:
     'The kernel had to drop its report: many sockets of the host ended at once. What the connection carried is not known.',
 };

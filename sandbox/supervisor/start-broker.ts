@@ -27,7 +27,7 @@ const lines = new WeakMap<PluginConfig, PluginLine>();
 export function lineOf(plugin: PluginConfig): PluginLine {
   const known = lines.get(plugin);
   if (known !== undefined) return known;
-  const { name, allow, deny, mode, limits, unknown, via } = plugin;
+  const { name, allow, deny, mode, limits, unknown, via, revoke } = plugin;
   const line: PluginLine = {
     type: 'plugin',
     plugin: name,
@@ -37,6 +37,7 @@ export function lineOf(plugin: PluginConfig): PluginLine {
     limits,
     unknown,
     via: viaLine(via),
+    revoke,
   };
   lines.set(plugin, line);
   return line;

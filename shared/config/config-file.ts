@@ -1,7 +1,8 @@
 // postern.yaml as written, without defaults.
+
 import type { Mode } from '../reasons.js';
 import type { WrittenLimits } from './limit-forms.js';
-import type { PluginKind, StopSignal, Unknown } from './plugin-config.js';
+import type { PluginKind, Revoke, StopSignal, Unknown } from './plugin-config.js';
 import type { WrittenVia } from './via-schema.js';
 
 /** Where audit events go unless the file says otherwise. */
@@ -80,7 +81,9 @@ export interface ConfigFile {
   readonly control?: string | undefined;
   readonly dns?: readonly string[] | undefined;
   readonly stop_grace_ms?: number | undefined;
-  readonly reload?: { readonly watch?: boolean | undefined } | undefined;
+  readonly reload?:
+    | { readonly watch?: boolean | undefined; readonly revoke?: Revoke | undefined }
+    | undefined;
   readonly ask?:
     | { readonly timeout_s?: number | undefined; readonly hook?: readonly string[] | undefined }
     | undefined;

@@ -1,5 +1,6 @@
 // The schema of postern.yaml. Each key says what it means, what is expected, and its default. The JSON Schema for editors and
 // docs/config.md are made from it. Defaults are filled in later: a plugin's keys are first merged with those of `defaults`.
+
 import * as z from 'zod';
 import { MODES } from '../reasons.js';
 import { callsBy } from './call-forms.js';
@@ -14,7 +15,16 @@ import {
   WHEN_FULL,
 } from './config-file.js';
 import { LIMIT_FORMS, type LimitForm } from './limit-forms.js';
-import { KINDS, PLUGIN_NAME, plainPlugin, STOP_SIGNALS, UNKNOWN, VARIABLE_NAME } from './plugin-config.js';
+import {
+  DEFAULT_REVOKE,
+  KINDS,
+  PLUGIN_NAME,
+  plainPlugin,
+  REVOKE,
+  STOP_SIGNALS,
+  UNKNOWN,
+  VARIABLE_NAME,
+} from './plugin-config.js';
 import { viaSchema } from './via-schema.js';
 
 /** A plugin as it is if nothing is written. */
@@ -294,6 +304,11 @@ export const configSchema: z.ZodType<ConfigFile> = z.strictObject(
               default: false,
             })
             .optional(),
+          revoke: words(
+            REVOKE,
+            DEFAULT_REVOKE,
+            'What becomes of open connections that the new rules do not allow. immediate: they are ended. drain: they go on until they end by themselves.',
+          ),
         },
         { error: `${MAP}, as {watch: true}` },
       )

@@ -1,5 +1,6 @@
 // Reads postern.yaml, and reports every error at once with its place. Runs in the supervisor. Trusts the author of the file, but not its
 // form.
+
 import { dirname, resolve } from 'node:path';
 import { checkValues } from './check-values.js';
 import {
@@ -18,6 +19,7 @@ import { findHook, type HookCommand } from './hook-command.js';
 import { mergeDefaults } from './merge-defaults.js';
 import type { PlacedRules } from './placed-rules.js';
 import type { PluginConfig } from './plugin-config.js';
+import { DEFAULT_REVOKE } from './plugin-config.js';
 import { type KeyPath, YamlSource } from './yaml-source.js';
 
 export interface LoadedPlugin {
@@ -123,6 +125,7 @@ export function readConfig(path: string, text: string): Config {
         ),
         allow: placed.allow.map(({ text }) => text),
         deny: placed.deny.map(({ text }) => text),
+        revoke: parsed.data.reload?.revoke ?? DEFAULT_REVOKE,
       };
       const unsafeCalls = [['defaults'], ['plugins', name]].flatMap((at) =>
         source

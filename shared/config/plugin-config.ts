@@ -56,6 +56,11 @@ export type PluginKind = (typeof KINDS)[number];
 export const UNKNOWN = ['deny', 'ask'] as const;
 export type Unknown = (typeof UNKNOWN)[number];
 
+/** What becomes of open connections that new rules do not allow. `drain`: they go on until they end by themselves. */
+export const REVOKE = ['immediate', 'drain'] as const;
+export type Revoke = (typeof REVOKE)[number];
+export const DEFAULT_REVOKE: Revoke = 'immediate';
+
 export interface PluginConfig {
   /** [a-z0-9][a-z0-9_-]{0,62} */
   readonly name: string;
@@ -83,6 +88,8 @@ export interface PluginConfig {
   readonly stop: StopConfig;
   /** How its connections leave this host. Missing: straight, from any address. */
   readonly via?: ViaConfig | undefined;
+  /** Missing: `drain`. */
+  readonly revoke?: Revoke | undefined;
   readonly restart: RestartConfig;
   readonly limits: Limits;
   /** System calls in addition to those of every plugin; see call-forms.ts. */

@@ -1,7 +1,9 @@
 // The link between supervisor and broker: JSON lines over a stream, and packets with descriptors over a SOCK_SEQPACKET pair. The
 // supervisor checks what it reads, since the broker parses hostile bytes and may have been taken over.
+
 import type { LimitWord } from '../config/counted-limits.js';
 import type { Limits } from '../config/limit-forms.js';
+import type { Revoke } from '../config/plugin-config.js';
 import type { ViaLine } from '../config/via-config.js';
 import type { AddressClass, Answerer, AskEnd, AskScope, DecisionWord, Mode, Reason } from '../reasons.js';
 import type { AuditEvent } from './audit-events.js';
@@ -41,6 +43,8 @@ export type SupervisorLine =
       readonly limits: Limits;
       /** How its connections leave this host. Missing: straight. */
       readonly via?: ViaLine | undefined;
+      /** Whether connections that these rules do not allow are ended. `drain`, or missing: they go on until they end by themselves. */
+      readonly revoke?: Revoke | undefined;
       /** The number of the plugin's mark in the memory of a {@link MarksPacket}. */
       readonly mark?: number | undefined;
       /** What becomes of a destination that no rule allows. Missing: `deny`. */
@@ -200,6 +204,8 @@ export interface TallyPacket {
 export interface SandboxPacket {
   readonly type: 'sandbox';
   readonly plugin: string;
+  /** The target of ns/pid of its processes, pid_namespaces(7). Missing if it has ended already. */
+  readonly pidNamespace?: string | undefined;
 }
 
 /**

@@ -71,6 +71,16 @@ export function cookieOf(id: Uint8Array): bigint {
   return new DataView(id.buffer, id.byteOffset).getBigUint64(REQUEST['id.idiag_cookie'], little);
 }
 
+/** The peer in an identity. */
+export function peerIn(id: Uint8Array): Endpoint {
+  const at = REQUEST['id.idiag_dst'];
+  const view = new DataView(id.buffer, id.byteOffset);
+  return {
+    bytes: id.slice(at, at + (id[0] === AF_INET6 ? 16 : 4)),
+    port: view.getUint16(REQUEST['id.idiag_dport'], false),
+  };
+}
+
 /** What the kernel says about a socket. */
 export type SocketLook =
   /** Nothing: it has ended, or it has no peer any more and a process still holds it. */

@@ -1,6 +1,7 @@
 // What keeps the accounts of connections right.
 import type { Protection } from './protection.js';
 
+const REVOKE = { tests: ['integration/revoke'] };
 const ACCOUNTS = { tests: ['integration/accounts'] };
 
 export const accountsProtections: readonly Protection[] = [
@@ -36,5 +37,38 @@ export const accountsProtections: readonly Protection[] = [
     wrong:
       'void import("../../../shared/sys/ended-sockets.js").then((sys) => packets.ends(sys.openEndedSockets()));',
     pattern: 'takes no account along.*user',
+  },
+  {
+    ...REVOKE,
+    name: 'revoke: new rules decide again on open connections',
+    file: 'broker/sessions',
+    right: 'plugin.revokeConnections();',
+    wrong: '',
+    pattern: 'by the channel holds.*user',
+  },
+  {
+    ...REVOKE,
+    name: 'revoke: every process of the sandbox is looked at',
+    file: 'shared/sys/held-sockets',
+    right: '=== pidNamespace',
+    wrong:
+      "=== pidNamespace && readFileSync('/proc/' + pid + '/status', 'latin1').includes('NSpid:\\t' + pid + '\\t2\\n')",
+    pattern: 'a child, under another number.*user',
+  },
+  {
+    ...REVOKE,
+    name: 'revoke: what no process holds ends with its plugin',
+    file: 'broker/revoke/end-connections',
+    right: 'plugin.stall.end();',
+    wrong: '',
+    pattern: 'waits in a message.*user',
+  },
+  {
+    ...REVOKE,
+    name: 'revoke: a further broker decides again',
+    file: 'broker/accounts/accounts',
+    right: 'setImmediate(() => plugin.revokeConnections());',
+    wrong: '',
+    pattern: 'while no broker runs.*user',
   },
 ];

@@ -17,7 +17,7 @@ import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import { Watch, WRITABLE } from '../../../shared/sys/uv-poll.js';
 import type { KeptChannel } from './channel-keeper.js';
 import type { KeptConnections } from './connections-keeper.js';
-import type { EndAlarm } from './end-alarm.js';
+import type { KeptSandbox } from './end-alarm.js';
 import type { Channel } from './make-channel.js';
 import type { KeptTrap } from './trap-keeper.js';
 
@@ -101,8 +101,8 @@ export class BrokerPackets {
     this.#send({ type: 'tally' }, [memory]);
   }
 
-  sandbox(plugin: string, { timer }: EndAlarm): void {
-    this.#send({ type: 'sandbox', plugin }, [timer]);
+  sandbox(plugin: string, { alarm, pidNamespace }: KeptSandbox): void {
+    this.#send({ type: 'sandbox', plugin, pidNamespace }, [alarm.timer]);
   }
 
   /** Drops what waits. The broker has ended. */

@@ -191,8 +191,8 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
   }
 
   /** Gives this broker and its successors the current sandbox of a plugin. @param end called when the broker asks for its end */
-  openSandbox(plugin: string, end: (() => void) | undefined): void {
-    this.#kept.openSandbox(plugin, end);
+  openSandbox(plugin: string, end: (() => void) | undefined, pidNamespace?: string): void {
+    this.#kept.openSandbox(plugin, end, pidNamespace);
   }
 
   /**

@@ -4,6 +4,13 @@ import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import { makeTimer } from '../../../shared/sys/timerfd.js';
 import { READABLE, Watch } from '../../../shared/sys/uv-poll.js';
 
+/** A sandbox that brokers may ask to end. */
+export interface KeptSandbox {
+  readonly alarm: EndAlarm;
+  /** See SandboxPacket. */
+  readonly pidNamespace: string | undefined;
+}
+
 export class EndAlarm {
   /** For the broker and its successors. A stray use of its number in the broker harms no other descriptor. */
   readonly timer: OwnedFd;

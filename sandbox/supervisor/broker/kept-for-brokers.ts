@@ -10,7 +10,7 @@ import type { BrokerLines } from './broker-lines.js';
 import type { BrokerPackets } from './broker-packets.js';
 import { ChannelKeeper } from './channel-keeper.js';
 import { ConnectionsKeeper } from './connections-keeper.js';
-import { EndAlarm } from './end-alarm.js';
+import { EndAlarm, type KeptSandbox } from './end-alarm.js';
 import type { Channel } from './make-channel.js';
 import type { ModeAsk } from './mode-asks.js';
 import { type KeptTrap, type TrapFacts, TrapKeeper } from './trap-keeper.js';
@@ -29,7 +29,7 @@ export class KeptForBrokers {
   readonly #unixConnects = new ConnectsAsPlugin();
   readonly #lanes = new PluginLanes();
   /** For each plugin, what ends its current sandbox. */
-  readonly #sandboxes = new Map<string, EndAlarm>();
+  readonly #sandboxes = new Map<string, KeptSandbox>();
   #link: Link | undefined;
 
   /** Gives a new broker all that is kept. From now on it gets what is new, too. */
@@ -41,7 +41,7 @@ export class KeptForBrokers {
     this.#channels.restart();
     for (const kept of this.#channels.all())
       packets.channel(kept, { resumed: this.#channels.give(kept.session) });
-    for (const [plugin, alarm] of this.#sandboxes) packets.sandbox(plugin, alarm);
+    for (const [plugin, sandbox] of this.#sandboxes) packets.sandbox(plugin, sandbox);
     for (const kept of this.#traps.all()) packets.trap(kept, true);
   }
 
@@ -65,13 +65,13 @@ export class KeptForBrokers {
   }
 
   /** @param end called when a broker asks for the end of the plugin's sandbox; undefined: there is no sandbox any more */
-  openSandbox(plugin: string, end: (() => void) | undefined): void {
-    this.#sandboxes.get(plugin)?.close();
+  openSandbox(plugin: string, end: (() => void) | undefined, pidNamespace?: string): void {
+    this.#sandboxes.get(plugin)?.alarm.close();
     this.#sandboxes.delete(plugin);
     if (end === undefined) return;
-    const alarm = new EndAlarm(end);
-    this.#sandboxes.set(plugin, alarm);
-    this.#link?.packets.sandbox(plugin, alarm);
+    const sandbox = { alarm: new EndAlarm(end), pidNamespace };
+    this.#sandboxes.set(plugin, sandbox);
+    this.#link?.packets.sandbox(plugin, sandbox);
   }
 
   /** @param trap as the launcher sends it (TRAP_DESCRIPTORS), owned from here on */

@@ -8,6 +8,7 @@ export const LIVE_KEYS: readonly (keyof PluginConfig)[] = [
   'mode',
   'unknown',
   'via',
+  'revoke',
   'restart',
   'kind',
   'ready',

@@ -141,14 +141,15 @@ async function prepareAndLaunch(
     });
     if (terminal !== undefined) streams.terminal?.attach(terminal);
     try {
-      host.broker.openSandbox(config.name, () => sandbox.kill());
+      const pidNamespace = pidNamespaceOf(sandbox.pid);
+      host.broker.openSandbox(config.name, () => sandbox.kill(), pidNamespace);
       if (hasTrap(spec)) {
         host.broker.openTrap(trap, {
           plugin: config.name,
           landlockDeniesTcp: landlockVersion() >= LANDLOCK_TCP,
           scratch: scratchDevices(trap.at(-1), entries),
           pluginId: range === undefined ? undefined : range.base + INNER_ID,
-          pidNamespace: pidNamespaceOf(sandbox.pid),
+          pidNamespace,
           kill: () => sandbox.kill(),
         });
       }

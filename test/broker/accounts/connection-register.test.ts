@@ -244,6 +244,8 @@ const DESCRIPTION = {
   rule: 'api.example.com',
   dialed: '127.0.0.1',
   names: [],
+  approved: false,
+  proxied: false,
   door: 'trap',
   pid: 1,
   program: 'test',

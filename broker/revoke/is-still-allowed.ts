@@ -1,0 +1,45 @@
+// Decides again on an open connection, by the rules that are in force now. Runs in the broker. Pure.
+import { addressFromBytes, parseAddress } from '../../shared/policy/address.js';
+import { decide, type HostContext, judgeRequest } from '../../shared/policy/decide.js';
+import type { Decision } from '../../shared/policy/decision.js';
+import { judgeBare } from '../../shared/policy/judge-bare.js';
+import type { Policy } from '../../shared/policy/policy.js';
+import type { Endpoint } from '../../shared/sys/sockaddr.js';
+import type { ConnectionDescription } from '../accounts/connection-description.js';
+
+/** By the same functions that decide on a new connection to the same host and address. */
+export function isStillAllowed(
+  policy: Policy,
+  description: ConnectionDescription,
+  context: HostContext,
+): boolean {
+  const decision = decideAgain(policy, description, context);
+  if (decision === undefined || decision.decision !== 'deny') return true;
+  // No rule has allowed it, so no rule was withdrawn: somebody was asked. A deny rule ends it all the same.
+  const isDenied = decision.reason === 'denied_by_rule' || decision.reason === 'address_denied';
+  return description.approved && !isDenied;
+}
+
+/** For a connection of which only the peer is known. */
+export function isAddressAllowed(policy: Policy, { bytes, port }: Endpoint, context: HostContext): boolean {
+  const address = addressFromBytes(bytes);
+  return decide(policy, { host: address.text, port }, [address], context).decision !== 'deny';
+}
+
+/** @returns undefined: the name is allowed, and its address is the proxy's business */
+function decideAgain(
+  policy: Policy,
+  { host, port, dialed, names, door, proxied }: ConnectionDescription,
+  context: HostContext,
+): Decision | undefined {
+  if (proxied) {
+    const verdict = judgeRequest(policy, { host, port }, context);
+    return verdict.kind === 'settled' ? verdict.decision : undefined;
+  }
+  const address = parseAddress(dialed);
+  if (address === undefined) return decide(policy, { host, port }, [], context);
+  const literal = decide(policy, { host: address.text, port }, [address], context);
+  const asked = host === address.text ? names : [host, ...names];
+  if (door === 'trap') return judgeBare(policy, { address, port }, asked, literal, context);
+  return decide(policy, { host, port }, [address], context);
+}
