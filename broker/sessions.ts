@@ -21,6 +21,7 @@ import { WantedChannels } from './channel/wanted-channels.js';
 import type { LineLink } from './line-link.js';
 import type { ResolverSets } from './names/resolver-sets.js';
 import type { ChannelEnds, PluginPacket } from './packet-link.js';
+import { ConnectionLists } from './request/connection-lists.js';
 import { explainDecision } from './request/explain-decision.js';
 import { Plugin } from './request/plugin.js';
 import { RequestMarks } from './request/request-marks.js';
@@ -42,6 +43,7 @@ export class Sessions implements SessionEvents<Session> {
   readonly #traps = new Set<TrapSession>();
   readonly #marks = new RequestMarks();
   readonly #accounts: Accounts;
+  readonly #lists: ConnectionLists;
   #asks = 0;
 
   constructor(services: Services, link: LineLink, resolvers: ResolverSets) {
@@ -49,6 +51,7 @@ export class Sessions implements SessionEvents<Session> {
     this.#services = services;
     this.#link = link;
     this.#accounts = new Accounts(services.audit);
+    this.#lists = new ConnectionLists(services, this.#plugins, (line) => link.send(line));
   }
 
   /** Puts a plugin's rules in force. If one is invalid, the former rules stay, and the supervisor gets the problems. */
@@ -99,6 +102,11 @@ export class Sessions implements SessionEvents<Session> {
   async explain(line: SupervisorLine & { readonly type: 'explain' }): Promise<void> {
     const explanation = await explainDecision(this.#services, this.#plugin(line.plugin), line);
     this.#link.send({ type: 'explained', id: line.id, explanation });
+  }
+
+  /** Lists open connections for the operator. */
+  listConnections(line: SupervisorLine & { readonly type: 'connections' }): void {
+    this.#lists.answer(line);
   }
 
   /** The audit log is full, or has room again. */

@@ -40,6 +40,7 @@ const LINES: { readonly [T in LineType]: Entry<T> } = {
     when: 'serving',
     take: ({ sessions, answers }, { id }) => answers.answer(id, () => sessions.show()),
   },
+  connections: { when: 'serving', take: ({ sessions }, line) => sessions.listConnections(line) },
   ping: { when: 'serving', take: ({ link }, { id }) => link.send({ type: 'pong', id }) },
 };
 

@@ -296,6 +296,9 @@ export const CONNECTION_SLOTS: number = 65_536;
 export const CONNECTION_SLOT_BYTES: number = 1024;
 /** One more at the start, for what is noted about all of them. */
 export const CONNECTIONS_MEMORY_BYTES: number = (CONNECTION_SLOTS + 1) * CONNECTION_SLOT_BYTES;
+/** Open connections that are listed for an operator: at most in one answer, and those whose bytes are asked for before the broker turns to other work. */
+export const LISTED_CONNECTIONS: number = 1_000;
+export const LISTED_AT_ONCE: number = 32;
 /** How long the kernel's reports of ended sockets are gathered. It reports those of the whole host. */
 export const ENDS_PAUSE_MS: number = 20;
 /** When the broker looks for the holders of connections that must end: from one look to the next. After the last one it ends the plugin. */

@@ -62,8 +62,8 @@ export interface ConnectionPlaces {
   claim(): Claim;
   /** @param limit undefined: there is none */
   bound(limit: number | undefined): void;
-  /** Those that a process holds, as far as it is known. */
-  noted(): readonly NotedConnection[];
+  /** Those that a process holds, as far as it is known. @param most all without it, else so many, the newest first */
+  noted(most?: number): readonly NotedConnection[];
   /** See SocketDiag.look(). A connection that is not noted any more is `gone`. */
   look(connections: readonly NotedConnection[], accounts: boolean): readonly SocketLook[];
   /** Postern has ended a connection. */

@@ -121,8 +121,8 @@ export class ConnectionRegister implements ConnectionPlaces, SocketOwner {
     this.#looking ??= setImmediate(look);
   }
 
-  noted(): readonly NotedConnection[] {
-    return [...this.#held].map(([cookie, slot]) => {
+  noted(most?: number): readonly NotedConnection[] {
+    return (most === undefined ? [...this.#held] : this.#newest(most)).map(([cookie, slot]) => {
       const description = readDescription(slot);
       const isLeft = description === undefined && this.#left.has(cookie);
       return { cookie, since: slot.since, description, peer: peerIn(slot.id), isLeft };
@@ -164,6 +164,18 @@ export class ConnectionRegister implements ConnectionPlaces, SocketOwner {
     this.#ends.remove(this);
     for (const cookie of [...this.#held.keys(), ...this.#closing.keys()]) this.#ends.disown(cookie);
     this.#slots.close();
+  }
+
+  /** Reads the times of all, and sorts those alone that are wanted. */
+  #newest(most: number): readonly (readonly [bigint, ConnectionSlot])[] {
+    const slots = [...this.#held.values()];
+    const times = new Float64Array(slots.map(({ since }) => since));
+    const oldest = times.slice().sort()[times.length - most] ?? Number.NEGATIVE_INFINITY;
+    return slots
+      .filter((_, at) => (times[at] ?? 0) >= oldest)
+      .sort((a, b) => b.since - a.since)
+      .slice(0, most)
+      .map((slot) => [slot.cookie, slot]);
   }
 
   #isFull(): boolean {

@@ -2,6 +2,7 @@
 import { EventEmitter } from 'node:events';
 import { constants } from 'node:os';
 import type { AuditEvent } from '../../shared/protocol/audit-events.js';
+import type { OpenConnections } from '../../shared/protocol/open-connections.js';
 import type { ExitCause } from '../../shared/reasons.js';
 import type { PluginEnd } from '../supervisor/start/sandbox.js';
 import { LastingStreams } from './plugin-streams.js';
@@ -19,6 +20,7 @@ const SIGNAL_NAMES = new Map(Object.entries(constants.signals).map(([name, numbe
 /** What carries out the wishes of a plugin's owner. */
 export interface PluginOwner {
   readonly pidOf: (name: string) => number | undefined;
+  readonly connections: (name: string) => Promise<OpenConnections>;
   readonly setPolicy: (name: string, policy: PolicySettings) => Promise<void>;
   readonly stop: (name: string) => Promise<void>;
   readonly restart: (name: string) => Promise<void>;
@@ -60,6 +62,10 @@ export class KeptPlugin extends EventEmitter<PluginEvents> implements Plugin {
 
   setPolicy(policy: PolicySettings): Promise<void> {
     return this.#owner.setPolicy(this.name, policy);
+  }
+
+  connections(): Promise<OpenConnections> {
+    return this.#owner.connections(this.name);
   }
 
   stop(): Promise<void> {

@@ -117,6 +117,7 @@ export class KeptSupervisor implements PosternSupervisor {
   #owner(): PluginOwner {
     return {
       pidOf: (name) => this.#fleet.states.find((state) => state.name === name)?.pid,
+      connections: (name) => this.#supervisor.connections(name),
       setPolicy: (name, policy) => this.#setPolicy(name, policy),
       stop: (name) => this.#stop(name),
       restart: (name) => this.#fleet.restart(name),

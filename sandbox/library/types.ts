@@ -2,6 +2,7 @@
 import type { EventEmitter } from 'node:events';
 import type { Readable, Writable } from 'node:stream';
 import type { AuditEvent } from '../../shared/protocol/audit-events.js';
+import type { OpenConnections } from '../../shared/protocol/open-connections.js';
 import type { ExitCause } from '../../shared/reasons.js';
 
 /** A destination that no rule allows, and that the plugin waits for. */
@@ -126,6 +127,12 @@ export interface Plugin extends EventEmitter<PluginEvents>, PluginStreams {
    * @throws PosternError `bad_config` for a bad rule; then the former rules stay
    */
   setPolicy(policy: PolicySettings): Promise<void>;
+  /**
+   * Its open connections, of which the newest 1,000 are listed, with the bytes of each so far.
+   *
+   * @throws PosternError `broker_failed` while there is no broker
+   */
+  connections(): Promise<OpenConnections>;
   /** Stops it for good: its stop signal, and SIGKILL after its time. Resolves when every process of it is gone. */
   stop(): Promise<void>;
   /** Stops it, and starts it again. */

@@ -20,7 +20,7 @@ import type { Supervisor } from './supervisor.js';
 type ShownState = Omit<PluginState, 'isSettled' | 'isReady'>;
 
 export interface ControlParts {
-  readonly supervisor: Pick<Supervisor, 'brokerPid' | 'explain' | 'isOwn' | 'asks'>;
+  readonly supervisor: Pick<Supervisor, 'brokerPid' | 'connections' | 'explain' | 'isOwn' | 'asks'>;
   /** The absolute path of the configuration, links resolved; null without one. */
   readonly config: string | null;
   readonly plugins: () => readonly ShownState[];
@@ -61,6 +61,7 @@ export function controlTarget(parts: ControlParts): ControlTarget {
         egress: question.egress ?? egressOf(plugin),
         hostname: plugin,
       }),
+    connections: (plugin, most) => supervisor.connections(plugin, most),
     denials,
     logs,
     fleet,

@@ -4,8 +4,9 @@ import { constants } from 'node:os';
 import { DEFAULT_WHEN_FULL } from '../../shared/config/config-file.js';
 import { DEFAULT_STOP, type PluginConfig, type StopConfig } from '../../shared/config/plugin-config.js';
 import { PosternError } from '../../shared/errors.js';
-import { STOP_TIMEOUT_MS } from '../../shared/limits.js';
+import { LISTED_CONNECTIONS, STOP_TIMEOUT_MS } from '../../shared/limits.js';
 import type { ExplainQuestion, Explanation, ListenerAddress } from '../../shared/protocol/link.js';
+import type { OpenConnections } from '../../shared/protocol/open-connections.js';
 import type { StartCause } from '../../shared/reasons.js';
 import { dropInheritableCapabilities } from '../../shared/sys/capabilities.js';
 import { becomeSubreaper, setDumpable } from '../../shared/sys/process-control.js';
@@ -216,6 +217,13 @@ export class Supervisor {
     if (this.#broker === undefined)
       throw new PosternError('broker_failed', 'The supervisor has not been started');
     return this.#broker.explain(plugin, question);
+  }
+
+  /** The open connections of a plugin, or of all. @param most how many are listed @throws PosternError `broker_failed` */
+  async connections(plugin?: string, most: number = LISTED_CONNECTIONS): Promise<OpenConnections> {
+    if (this.#broker === undefined)
+      throw new PosternError('broker_failed', 'The supervisor has not been started');
+    return this.#broker.connections({ plugin, most });
   }
 
   /** Cancels a start that waits. Sends the signal, and SIGKILL after a time. Resolves when every process of the plugin is gone. */

@@ -7,6 +7,7 @@ import type { Revoke } from '../config/plugin-config.js';
 import type { ViaLine } from '../config/via-config.js';
 import type { AddressClass, Answerer, AskEnd, AskScope, DecisionWord, Mode, Reason } from '../reasons.js';
 import type { AuditEvent } from './audit-events.js';
+import type { OpenConnection } from './open-connections.js';
 
 /** Descriptor numbers that a broker finds at its start. */
 export const BROKER_LINE_FD = 3;
@@ -72,6 +73,13 @@ export type SupervisorLine =
   /** How often a limit of the supervisor has refused something to a plugin. 0: the first report, which creates the series. */
   | { readonly type: 'limited'; readonly plugin: string; readonly limit: LimitWord; readonly times: number }
   | { readonly type: 'metrics'; readonly id: number }
+  /** Asks for the open connections of a plugin, or of all. `most`: so many of them. */
+  | {
+      readonly type: 'connections';
+      readonly id: number;
+      readonly plugin?: string | undefined;
+      readonly most: number;
+    }
   /** Asks whether the broker still answers. */
   | { readonly type: 'ping'; readonly id: number }
   /**
@@ -117,6 +125,14 @@ export type BrokerLine =
   | { readonly type: 'audit'; readonly line: AuditEvent }
   /** A part of the metrics. `last`: no further part comes. */
   | { readonly type: 'metrics'; readonly id: number; readonly text: string; readonly last: boolean }
+  /** A part of the open connections. `last`: no further part comes, and `more` of them are left out. */
+  | {
+      readonly type: 'connections';
+      readonly id: number;
+      readonly connections: readonly OpenConnection[];
+      readonly more: number;
+      readonly last: boolean;
+    }
   | { readonly type: 'pong'; readonly id: number }
   | { readonly type: 'explained'; readonly id: number; readonly explanation: Explanation }
   /** A session has ended. The supervisor closes the ends that it keeps and answers; the broker closes its ends last. */

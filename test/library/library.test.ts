@@ -44,6 +44,14 @@ for (const user of users) {
     });
   });
 
+  test(`an application sees the open connections of each plugin, with their bytes (${user})`, () => {
+    assert.deepEqual(scene('connections', user), {
+      open: [1, 0, 'talks', '127.0.0.1', true, true],
+      none: { connections: [], more: 0 },
+      after: 'broker_failed',
+    });
+  });
+
   test(`an application hears of a refusal, with the rule that would allow it (${user})`, () => {
     assert.deepEqual(scene('denied', user), {
       suggestion: '192.0.2.1:80',

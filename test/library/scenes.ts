@@ -121,6 +121,40 @@ const SCENES: Readonly<Record<string, () => Promise<unknown>>> = {
     };
   },
 
+  async connections() {
+    const server = createServer((socket) =>
+      socket.on('error', () => {}).on('data', (bytes) => socket.write(bytes)),
+    );
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as { readonly port: number };
+    await using supervisor = await createSupervisor();
+    const code = `${CONNECT.replace('; ', '; kept = ')}; kept.sendall(b"hello"); sys.stdin.read()`;
+    const settings = { command: python(code, String(port)), allow: [`127.0.0.1:${port}`] };
+    const plugin = await supervisor.start({ name: 'talks', ...settings });
+    const other = await supervisor.start({ name: 'idle', command: ['sleep', '100'] });
+    const carried = async (): Promise<unknown> => {
+      for (;;) {
+        const { connections, more } = await plugin.connections();
+        const [one] = connections;
+        if (one?.sent_bytes === 5 && one.received_bytes === 5)
+          return [
+            connections.length,
+            more,
+            one.plugin,
+            one.host,
+            one.port === port,
+            one.rule?.endsWith(`:${port}`),
+          ];
+        await new Promise((resolve) => setTimeout(resolve, 5));
+      }
+    };
+    const open = await carried();
+    const none = await other.connections();
+    await supervisor.close();
+    server.close();
+    return { open, none, after: await codeOf(plugin.connections()) };
+  },
+
   async denied() {
     await using supervisor = await createSupervisor();
     const plugin = await supervisor.start({

@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import { actCommands, reloadCommand } from './act.js';
 import { askCommands } from './asks.js';
+import { connectionsCommand } from './connections.js';
 import { denialsCommand } from './denials.js';
 import { logsCommand } from './logs.js';
 import { statusCommand } from './status.js';
@@ -9,6 +10,7 @@ import { statusCommand } from './status.js';
 export function controlCommands(): readonly Command[] {
   return [
     statusCommand(),
+    connectionsCommand(),
     denialsCommand(),
     logsCommand(),
     ...askCommands(),

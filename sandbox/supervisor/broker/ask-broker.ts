@@ -1,10 +1,12 @@
 // Asks a running broker. An answer has the id of its question.
 import { DNS_TIMEOUT_MS, MAX_METRICS_BYTES } from '../../../shared/limits.js';
 import type { BrokerLine, ExplainQuestion, Explanation } from '../../../shared/protocol/link.js';
+import type { OpenConnection, OpenConnections } from '../../../shared/protocol/open-connections.js';
 import { brokerFailed } from './broker-failed.js';
 import type { BrokerLines } from './broker-lines.js';
 
 const METRICS_TIMEOUT_MS = 5_000;
+const CONNECTIONS_TIMEOUT_MS = 5_000;
 /** A DNS question may take its whole time limit. */
 const EXPLAIN_TIMEOUT_MS = DNS_TIMEOUT_MS + 5_000;
 
@@ -38,4 +40,35 @@ export function askExplanation(
     (line) => (line.type === 'explained' && line.id === id ? line.explanation : undefined),
     EXPLAIN_TIMEOUT_MS,
   );
+}
+
+/** What is asked for: at most so many connections, of one plugin or of all. */
+export interface ConnectionsQuestion {
+  readonly plugin?: string | undefined;
+  readonly most: number;
+}
+
+/**
+ * Asks the broker for open connections.
+ *
+ * @param plugins those that there are
+ * @throws PosternError `broker_failed` where no answer comes in time, or one to another question
+ */
+export function askConnections(
+  lines: BrokerLines,
+  question: ConnectionsQuestion,
+  plugins: Pick<ReadonlySet<string>, 'has'>,
+): Promise<OpenConnections> {
+  const id = lines.nextId();
+  lines.send({ type: 'connections', id, ...question });
+  const all: OpenConnection[] = [];
+  const isWanted = ({ plugin }: OpenConnection): boolean =>
+    question.plugin === undefined ? plugins.has(plugin) : plugin === question.plugin;
+  return lines.expect((line) => {
+    if (line.type !== 'connections' || line.id !== id) return undefined;
+    all.push(...line.connections);
+    if (all.length > question.most) throw brokerFailed('it lists more connections than it was asked for');
+    if (!line.connections.every(isWanted)) throw brokerFailed('it lists connections of other plugins');
+    return line.last ? { connections: all, more: line.more } : undefined;
+  }, CONNECTIONS_TIMEOUT_MS);
 }

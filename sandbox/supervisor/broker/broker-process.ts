@@ -10,9 +10,10 @@ import type {
   ExplainQuestion,
   Explanation,
 } from '../../../shared/protocol/link.js';
+import type { OpenConnections } from '../../../shared/protocol/open-connections.js';
 import type { Answerer, AskEnd } from '../../../shared/reasons.js';
 import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
-import { askExplanation, askMetrics } from './ask-broker.js';
+import { askConnections, askExplanation, askMetrics, type ConnectionsQuestion } from './ask-broker.js';
 import { type BrokerOptions, beginBroker } from './begin-broker.js';
 import { BrokerDeaths } from './broker-deaths.js';
 import type { BrokerEvents } from './broker-events.js';
@@ -224,6 +225,13 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
     const lines = this.#link?.lines;
     if (lines === undefined) throw brokerFailed('no broker is running');
     return askExplanation(lines, plugin, question);
+  }
+
+  /** Asks the broker for open connections. @throws PosternError `broker_failed` where the broker gives no answer */
+  async connections(question: ConnectionsQuestion): Promise<OpenConnections> {
+    const lines = this.#link?.lines;
+    if (lines === undefined) throw brokerFailed('no broker is running');
+    return askConnections(lines, question, this.#plugins);
   }
 
   /** Ends the broker for good. */

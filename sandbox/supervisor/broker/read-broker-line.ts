@@ -4,6 +4,7 @@ import type { BrokerLine, ExplainedAddress, Explanation } from '../../../shared/
 import { readAuditEvent } from '../../../shared/protocol/read-audit-event.js';
 import { ADDRESS_CLASSES, DECISIONS, REASONS } from '../../../shared/reasons.js';
 import { readAskLine } from './read-ask-line.js';
+import { readConnectionsLine } from './read-connections-line.js';
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -37,6 +38,8 @@ function readLine(line: Fields): BrokerLine | undefined {
       return typeof id === 'number' && typeof text === 'string' && typeof last === 'boolean'
         ? { type, id, text, last }
         : undefined;
+    case 'connections':
+      return readConnectionsLine(line);
     case 'pong':
       return typeof id === 'number' ? { type, id } : undefined;
     case 'explained':

@@ -1,5 +1,6 @@
 // What the control socket asks of the supervisor, and the forms of its answers. A part that is missing has no methods. Types only.
 import type { ExplainQuestion, Explanation } from '../../../shared/protocol/link.js';
+import type { OpenConnections } from '../../../shared/protocol/open-connections.js';
 import type { AskScope } from '../../../shared/reasons.js';
 import type { Denials } from './denials.js';
 import type { PluginLogs } from './plugin-logs.js';
@@ -13,6 +14,8 @@ export interface ControlTarget {
   readonly status: () => Promise<Status>;
   /** @throws PosternError `broker_failed` */
   readonly explain: (plugin: string, question: LiveQuestion) => Promise<Explanation>;
+  /** @param plugin all plugins without it @param most how many are listed @throws PosternError `broker_failed` */
+  readonly connections: (plugin: string | undefined, most: number) => Promise<OpenConnections>;
   readonly denials: Denials;
   readonly logs?: PluginLogs | undefined;
   /** The methods that start and stop plugins, and `reload`. `run` has none. */

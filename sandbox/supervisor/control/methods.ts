@@ -1,6 +1,6 @@
 // The methods of the control socket: their parameters, and what they ask of the supervisor. Runs in the supervisor. PROTOCOL.md describes them.
 import * as z from 'zod';
-import { KEPT_LINES } from '../../../shared/limits.js';
+import { KEPT_LINES, LISTED_CONNECTIONS } from '../../../shared/limits.js';
 import { parseAddress } from '../../../shared/policy/address.js';
 import { ASK_SCOPES } from '../../../shared/reasons.js';
 import type { ControlTarget } from './control-target.js';
@@ -36,6 +36,7 @@ const PARAMS = {
     order: z.enum(['count', 'latest']).default('count'),
     limit: most(MAX_LISTED, 20),
   }),
+  connections: z.strictObject({ plugin: plugin.optional(), limit: most(LISTED_CONNECTIONS, 100) }),
   explain: z.strictObject({
     plugin,
     host: z.string().min(1).max(MAX_HOST),
@@ -67,6 +68,13 @@ export function methodsOf(target: ControlTarget): ReadonlyMap<string, Method> {
         target.requirePlugin(name);
         return target.explain(name, question);
       }),
+    ],
+    [
+      'connections',
+      {
+        ...method(PARAMS.connections, ({ plugin: name, limit }) => target.connections(known(name), limit)),
+        watching: { kind: 'state' },
+      },
     ],
     [
       'denials',

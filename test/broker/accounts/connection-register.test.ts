@@ -164,6 +164,25 @@ test('the looks for a plugin that keeps asking at its limit are bounded', () => 
   held.connections.close();
 });
 
+test('the newest connections are listed first, also if others were looked at meanwhile', async () => {
+  const { connections } = limited(5);
+  const made = Array.from({ length: 5 }, () => connection());
+  const id = new Uint8Array(SOCKET_ID_BYTES);
+  for (const { socket, own, peer } of made) {
+    await new Promise((resolve) => setTimeout(resolve, 2));
+    connections.claim().hold(socket, own, peer);
+  }
+  assert.equal(connections.claim().granted, false, 'looks at them, and so changes their order');
+  const cookies = made.map((one) => write(one, id)).reverse();
+  const listed = (most?: number): readonly bigint[] => connections.noted(most).map(({ cookie }) => cookie);
+  assert.deepEqual(listed(2), cookies.slice(0, 2));
+  assert.deepEqual(listed(9), cookies);
+  assert.deepEqual(listed(0), []);
+  assert.equal(listed().length, 5);
+  for (const { socket } of made) socket.close();
+  connections.close();
+});
+
 test('a place that is held, described or given back after the register is gone writes nothing', () => {
   const { connections } = limited(3);
   const [one, two, three] = [connections.claim(), connections.claim(), connections.claim()];

@@ -17,7 +17,8 @@ test('the commands show and steer the running postern', async (t) => {
   const where = { cwd: folder, within: asUser('user'), env: { XDG_RUNTIME_DIR: runtime } };
   const up = startCommands(t, page.commands('postern up').text, where);
   await until(() => existsSync(join(runtime, 'postern/postern.sock')) || undefined);
-  const [status = '', logs = '', denials = '', explain = ''] = page.commands('postern status').lines;
+  const [status = '', logs = '', denials = '', connections = '', explain = ''] =
+    page.commands('postern status').lines;
   const told = async (command: string, expected = 0): Promise<string> => {
     const { status: code, stdout, stderr } = await runCommands(t, command, where);
     assert.equal(code, expected, `${command}: ${stderr}`);
@@ -30,6 +31,7 @@ test('the commands show and steer the running postern', async (t) => {
     return text.includes('192.0.2.7:80') ? text : undefined;
   });
   assert.match(shown, /^fetcher +\d+ .* no_rule +"192\.0\.2\.7:80"$/m);
+  assert.equal(await told(connections), 'no connection is open\n');
   assert.match(await told(explain, 1), /reason +no_rule/);
   const file = join(folder, 'postern.yaml');
   const rule = '    allow: ["192.0.2.7:80"]\n  reports:';

@@ -18,6 +18,7 @@ const types = [
   'audit',
   'metrics',
   'explained',
+  'connections',
   'session_ended',
 ];
 const ACTS = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u;
@@ -102,6 +103,11 @@ function take(line: BrokerLine): string {
       return line.type;
     case 'metrics':
       assert.equal(typeof line.id + typeof line.text + typeof line.last, 'numberstringboolean');
+      return line.type;
+    case 'connections':
+      assert.ok(
+        line.connections.every(({ plugin, dialed }) => typeof plugin + typeof dialed === 'stringstring'),
+      );
       return line.type;
     case 'pong':
       assert.equal(typeof line.id, 'number');

@@ -38,6 +38,7 @@ function serve(t: TestContext, more: Partial<ControlTarget> = {}, held = false):
       return { ...facts, for_ms: 1, broker: null, plugins: [], asks: [] };
     },
     explain: () => Promise.reject(new Error('not here')),
+    connections: async () => ({ connections: [], more: 0 }),
     denials: new Denials(() => true),
     logs,
     asks: { list: () => [], approve: () => {}, deny: () => {}, watch: () => () => {} },
