@@ -83,6 +83,8 @@ test('a plugin with many connections leaves room for those of the others', async
   const { parts } = await list({ noisy: 60_000, web: 40, quiet: 3, none: 0 }, { most: 100 });
   assert.deepEqual(counts(parts), { noisy: 57, web: 40, quiet: 3 });
   assert.equal(parts.at(-1)?.more, 60_000 - 57);
+  const two = await list({ noisy: 60_000, web: 500 }, { most: 100 });
+  assert.deepEqual(counts(two.parts), { noisy: 50, web: 50 });
 });
 
 test('one plugin is listed alone, and an unknown one has no connection', async () => {
