@@ -33,7 +33,7 @@ export class ServedControl {
 
 export interface ControlPlace {
   readonly path: string;
-  /** Nobody named it. A host without such a folder is no reason not to start. */
+  /** Nobody named it. If it cannot be had, for example since another project has it, the start goes on without. */
   readonly isDefault: boolean;
 }
 
@@ -51,7 +51,7 @@ function openSocket({ path, isDefault }: ControlPlace): ControlSocket | undefine
   try {
     return new ControlSocket(path, isDefault);
   } catch (error) {
-    if (!isDefault || !(error instanceof PosternError) || error.fields['folder'] !== 'missing') throw error;
+    if (!isDefault || !(error instanceof PosternError)) throw error;
     say(`no control socket: ${error.message}; name another path by control: to have one`);
     return undefined;
   }

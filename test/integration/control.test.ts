@@ -261,6 +261,12 @@ test('the default socket is in a folder of the user, is found by the file, and n
     foreign.stderr,
     new RegExp(`runs "${here}/postern.yaml", and not "${elsewhere}/postern.yaml"`),
   );
+  const third = readableFolder();
+  configure(third, { plugins: { short: { command: ['true'] } } });
+  const second = await postern(['up'], { as: user, cwd: third, env, ownControl: true });
+  assert.equal(second.status, 0, 'a second project runs without a socket');
+  assert.match(second.stderr, /^postern: no control socket: .*a running postern listens there; name another/);
+  assert.equal((await ask(here)).status, 0, 'and the first one keeps its socket');
   up.child.kill('SIGTERM');
   await up.result;
   const gone = await ask(here);

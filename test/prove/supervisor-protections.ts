@@ -106,7 +106,7 @@ export const supervisorProtections: readonly Protection[] = [
   {
     name: 'supervisor: a plugin whose requests kill the broker is ended',
     file: 'sandbox/supervisor/broker/broker-process',
-    right: 'blamed !== undefined && this.#plugins.size > 1',
+    right: 'blamed !== undefined && this.#plugins.count > 1',
     wrong: 'false',
     tests: ['integration/deadly-plugin'],
     pattern: 'named and ended.*root',

@@ -1,23 +1,15 @@
 // Starts the broker, gives it rules and channels, and starts it again when it dies. Runs in the supervisor. Plugins and their
 // connections outlive a broker, because the supervisor keeps a duplicate of each channel's ends.
-import { EventEmitter } from 'node:events';
 import { BoundedMap } from '../../../shared/bounded-map.js';
-import type { LimitWord } from '../../../shared/config/counted-limits.js';
 import { KEPT_BROKER_PIDS } from '../../../shared/limits.js';
-import type {
-  ApprovedDestination,
-  BrokerLine,
-  ExplainQuestion,
-  Explanation,
-} from '../../../shared/protocol/link.js';
+import type { ApprovedDestination, BrokerLine } from '../../../shared/protocol/link.js';
 import type { OpenConnections } from '../../../shared/protocol/open-connections.js';
-import type { Answerer, AskEnd } from '../../../shared/reasons.js';
 import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
-import { askConnections, askExplanation, askMetrics, type ConnectionsQuestion } from './ask-broker.js';
+import { askConnections, type ConnectionsQuestion } from './ask-broker.js';
 import { type BrokerOptions, beginBroker } from './begin-broker.js';
 import { BrokerDeaths } from './broker-deaths.js';
-import type { BrokerEvents } from './broker-events.js';
-import { brokerFailed } from './broker-failed.js';
+import { BrokerPlugins } from './broker-plugins.js';
+import { BrokerTalk } from './broker-talk.js';
 import { configurePlugin, type PluginLine } from './configure-plugin.js';
 import { endBroker } from './end-broker.js';
 import { EventTally } from './event-tally.js';
@@ -28,15 +20,11 @@ import type { Channel } from './make-channel.js';
 import { type SpawnedBroker, spawnBroker } from './spawn-broker.js';
 import type { TrapFacts } from './trap-keeper.js';
 
-export class BrokerProcess extends EventEmitter<BrokerEvents> {
+export class BrokerProcess extends BrokerTalk {
   readonly #options: BrokerOptions;
-  readonly #plugins = new Map<string, PluginLine>();
-  readonly #approved = new Map<string, readonly ApprovedDestination[]>();
+  readonly #plugins = new BrokerPlugins();
   readonly #kept = new KeptForBrokers();
   readonly #deaths = new BrokerDeaths();
-  #link: SpawnedBroker | undefined;
-  #heartbeat: Heartbeat | undefined;
-  #dropped = 0;
   #stopping = false;
   #up = false;
   /** Of the last brokers. Each may have connected somewhere before it died. */
@@ -50,11 +38,6 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
   /** A broker serves, with the rules of every plugin. */
   get isUp(): boolean {
     return this.#up;
-  }
-
-  /** The running broker's pid. */
-  get pid(): number | undefined {
-    return this.#link?.child.pid;
   }
 
   /** Whether a broker of this supervisor had that pid. */
@@ -97,20 +80,19 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
         lines.closeSoon();
       }
       if (up && !this.#stopping) this.#findBlame(performance.now() - startedAt, signal);
-      if (this.#link?.child === child) this.#unlink();
+      if (this.link?.child === child) this.#unlink();
       if (up) this.#onDeath(performance.now() - startedAt);
     });
     try {
       await Promise.race([gone, beginBroker(lines, this.#options)]);
-      this.#link = spawned;
+      this.talkTo(spawned);
       // It may have changed meanwhile.
       this.auditRoom(this.#options.auditRoom?.());
-      this.#tellDropped();
-      for (const line of this.#plugins.values()) await Promise.race([gone, this.#configure(line)]);
+      for (const line of this.#plugins.all()) await Promise.race([gone, this.#configure(line)]);
       up = true;
       this.#up = true;
       spawned.cameUp();
-      this.#heartbeat = this.#watchOver(spawned);
+      this.watchedBy(this.#watchOver(spawned));
     } catch (error) {
       child.kill('SIGKILL');
       throw error;
@@ -133,57 +115,28 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
     try {
       await inForce(this, () => this.#configure(line));
     } catch (error) {
-      if (former === undefined) this.#plugins.delete(line.plugin);
-      else this.#keep(former);
+      this.#plugins.put(line.plugin, former);
       throw error;
     }
   }
 
   /** Every further broker gets its rules, too. */
   #keep(line: PluginLine): void {
-    this.#plugins.set(line.plugin, line);
+    this.#plugins.put(line.plugin, line);
     this.#kept.keepConnections(line.plugin);
   }
 
   /** Forgets a plugin and ends its sessions. */
   removePlugin(plugin: string): void {
-    this.#plugins.delete(plugin);
-    this.#approved.delete(plugin);
+    this.#plugins.drop(plugin);
     this.#deaths.forget(plugin);
-    this.#link?.lines.send({ type: 'forget', plugin });
+    this.link?.lines.send({ type: 'forget', plugin });
     this.#kept.drop(plugin);
-  }
-
-  /** Reports audit events that could not be written. The broker counts them with its own; without one, the next broker does. */
-  auditDropped(events: number): void {
-    this.#dropped += events;
-    this.#tellDropped();
-  }
-
-  #tellDropped(): void {
-    if (this.#link === undefined || this.#dropped === 0) return;
-    this.#link.lines.send({ type: 'audit_dropped', events: this.#dropped });
-    this.#dropped = 0;
-  }
-
-  /** The audit log is full, or has room again. @param room undefined: it loses events, and the broker need not know */
-  auditRoom(room: boolean | undefined): void {
-    if (room !== undefined) this.#link?.lines.send({ type: 'audit_room', room });
-  }
-
-  /** Answers a question of the running broker. */
-  answerAsk(plugin: string, id: number, answer: AskEnd, by: Answerer): void {
-    this.#link?.lines.send({ type: 'ask_answered', plugin, id, answer, by });
   }
 
   /** Every further broker gets it with the rules of the plugin. */
   keepApproved(plugin: string, destination: ApprovedDestination): void {
-    this.#approved.set(plugin, [...(this.#approved.get(plugin) ?? []), destination]);
-  }
-
-  /** Reports refusals by a limit that is not the broker's. The broker counts them with its own. */
-  limited(plugin: string, limit: LimitWord, times: number): void {
-    this.#link?.lines.send({ type: 'limited', plugin, limit, times });
+    this.#plugins.approve(plugin, destination);
   }
 
   /** Makes a channel for a plugin. @returns the plugin's ends, owned by the caller */
@@ -205,33 +158,9 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
     this.#kept.openTrap(trap, facts);
   }
 
-  /** The broker's metrics in Prometheus' text format; undefined where no broker answers. */
-  async metrics(): Promise<string | undefined> {
-    if (this.#link === undefined || this.#heartbeat?.answers === false) return undefined;
-    return askMetrics(this.#link.lines);
-  }
-
-  /** Seconds since the broker last answered; undefined where no broker runs. */
-  get heartbeatAge(): number | undefined {
-    return this.#heartbeat?.ageSeconds;
-  }
-
-  /**
-   * Asks the broker for its decision.
-   *
-   * @throws PosternError `broker_failed` where the broker gives no answer
-   */
-  async explain(plugin: string, question: ExplainQuestion): Promise<Explanation> {
-    const lines = this.#link?.lines;
-    if (lines === undefined) throw brokerFailed('no broker is running');
-    return askExplanation(lines, plugin, question);
-  }
-
   /** Asks the broker for open connections. @throws PosternError `broker_failed` where the broker gives no answer */
   async connections(question: ConnectionsQuestion): Promise<OpenConnections> {
-    const lines = this.#link?.lines;
-    if (lines === undefined) throw brokerFailed('no broker is running');
-    return askConnections(lines, question, this.#plugins);
+    return askConnections(this.lines, question, this.#plugins);
   }
 
   /** Ends the broker for good. */
@@ -240,17 +169,16 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
     this.emit('stopped');
     this.#kept.close();
     this.#deaths.close();
-    const link = this.#link;
+    const { link } = this;
     this.#unlink();
     if (link !== undefined) await endBroker(link);
   }
 
   async #configure(line: PluginLine): Promise<void> {
-    const lines = this.#link?.lines;
-    if (lines === undefined) throw brokerFailed('no broker is running');
+    const { lines } = this;
     const mark = this.#deaths.markOf(line.plugin);
-    const approved = this.#approved.get(line.plugin);
-    await configurePlugin(lines, { ...line, mark, approved }, this.#heartbeat);
+    const approved = this.#plugins.approvedOf(line.plugin);
+    await configurePlugin(lines, { ...line, mark, approved }, this.heartbeat);
   }
 
   #watchOver({ child, lines }: SpawnedBroker): Heartbeat | undefined {
@@ -265,10 +193,8 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
 
   #unlink(): void {
     this.#up = false;
-    this.#link = undefined;
+    this.talkToNobody();
     this.#kept.unlink();
-    this.#heartbeat?.close();
-    this.#heartbeat = undefined;
   }
 
   #tellLost(tally: EventTally): void {
@@ -278,11 +204,11 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
 
   /** @param signal that ended the broker. SIGKILL from elsewhere is the operator's or the kernel's doing */
   #findBlame(lived: number, signal: NodeJS.Signals | null): void {
-    const heartbeat = this.#heartbeat;
+    const { heartbeat } = this;
     const hung = heartbeat?.hung === true;
     if (signal === 'SIGKILL' && !hung) return;
     const blamed = this.#deaths.whomToBlame(lived, hung ? heartbeat.ageSeconds * 1_000 : 0);
-    if (blamed !== undefined && this.#plugins.size > 1) this.emit('blamed', blamed);
+    if (blamed !== undefined && this.#plugins.count > 1) this.emit('blamed', blamed);
   }
 
   /** @param lived in milliseconds; 0: it did not start */

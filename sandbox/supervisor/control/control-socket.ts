@@ -128,13 +128,13 @@ function openOwn(path: string, isDefault: boolean): OwnedFd {
   }
 }
 
-/** @throws PosternError `control_socket`, with the field `folder` */
+/** @throws PosternError `control_socket` */
 function makeFolder(path: string): void {
   try {
     mkdirSync(dirname(path), { mode: 0o700 });
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    if (code !== 'EEXIST') throw cannotListen(path, `its folder cannot be made (${code})`, FIX, 'missing');
+    if (code !== 'EEXIST') throw cannotListen(path, `its folder cannot be made (${code})`);
   }
 }
 
@@ -154,9 +154,6 @@ function reasonOf(error: unknown): string {
   return code ?? String(error);
 }
 
-function cannotListen(path: string, why: string, fix: string = FIX, folder?: 'missing'): PosternError {
-  return new PosternError('control_socket', `Cannot listen for commands at ${quote(path)}: ${why}`, {
-    fix,
-    fields: { folder },
-  });
+function cannotListen(path: string, why: string, fix: string = FIX): PosternError {
+  return new PosternError('control_socket', `Cannot listen for commands at ${quote(path)}: ${why}`, { fix });
 }

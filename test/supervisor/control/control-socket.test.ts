@@ -91,6 +91,6 @@ test('a path that is too long, and a folder that does not exist, are refused', (
   assert.throws(() => new ControlSocket('/nonexistent/c.sock', false), refusal(/does not exist/));
   assert.throws(
     () => new ControlSocket('/nonexistent/postern/c.sock', true),
-    (error: unknown) => error instanceof PosternError && error.fields['folder'] === 'missing',
+    (error: unknown) => error instanceof PosternError && error.code === 'control_socket',
   );
 });
