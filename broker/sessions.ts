@@ -1,7 +1,4 @@
 // The plugins, their channels and their traps, as the supervisor names them. Runs in the broker.
-import { compilePolicy } from '../shared/policy/compile-policy.js';
-import { judgeRequest } from '../shared/policy/judge-request.js';
-import { mayBeAsked } from '../shared/policy/may-be-asked.js';
 import type {
   BrokerLine,
   ChannelPacket,
@@ -13,11 +10,11 @@ import type {
 import type { OwnedFd } from '../shared/sys/owned-fd.js';
 import { Accounts } from './accounts/accounts.js';
 import { NO_CONNECTIONS } from './accounts/connection-places.js';
-import type { Asked } from './ask/approvals.js';
 import type { ChannelClient } from './channel/channel-client.js';
 import { Session } from './channel/session.js';
 import type { SessionEvents } from './channel/session-setup.js';
 import { WantedChannels } from './channel/wanted-channels.js';
+import { configurePlugin } from './configure-plugin.js';
 import type { LineLink } from './line-link.js';
 import type { ResolverSets } from './names/resolver-sets.js';
 import type { ChannelEnds, PluginPacket } from './packet-link.js';
@@ -28,7 +25,6 @@ import { RequestMarks } from './request/request-marks.js';
 import type { Services } from './request/services.js';
 import { Revocation } from './revoke/revocation.js';
 import { type TrapEnds, TrapSession } from './trap/trap-session.js';
-import { upstreamOf } from './upstream/upstream.js';
 
 /** Does what the supervisor's lines and packets say. */
 export class Sessions implements SessionEvents<Session> {
@@ -56,41 +52,9 @@ export class Sessions implements SessionEvents<Session> {
 
   /** Puts a plugin's rules in force. If one is invalid, the former rules stay, and the supervisor gets the problems. */
   configure(line: SupervisorLine & { readonly type: 'plugin' }): void {
-    const {
-      plugin: name,
-      allow,
-      deny,
-      mode,
-      limits,
-      via,
-      mark,
-      unknown,
-      approved = [],
-      revoke = 'drain',
-    } = line;
-    const plugin = this.#plugin(name);
-    plugin.turn.onTake = () => this.#marks.note(mark);
-    const compiled = compilePolicy({ allow, deny, mode });
-    if (compiled.ok) {
-      plugin.configure(compiled.policy, limits, via && upstreamOf(via));
-      const { resolvers, source = [] } = via ?? {};
-      plugin.names = this.#resolvers.use(name, resolvers && { servers: resolvers, from: source });
-      const isOpen = (asked: Asked): boolean => {
-        const host = this.#services.host.context();
-        const verdict = judgeRequest(compiled.policy, asked, host);
-        return verdict.kind === 'settled' && mayBeAsked(compiled.policy, verdict.decision, host);
-      };
-      plugin.asks.configure(unknown === 'ask', approved, isOpen);
-      plugin.revoke = revoke;
-      plugin.revokeConnections();
-      this.#link.send({ type: 'plugin_ready', plugin: name, policyHash: compiled.policy.hash });
-      return;
-    }
-    const problems = compiled.problems.map(({ list, text, message, suggestion }) => {
-      const fix = suggestion === undefined ? '' : ` (write "${suggestion}")`;
-      return `${list} "${text}": ${message}${fix}`;
-    });
-    this.#link.send({ type: 'plugin_refused', plugin: name, problems });
+    const plugin = this.#plugin(line.plugin);
+    plugin.turn.onTake = () => this.#marks.note(line.mark);
+    this.#link.send(configurePlugin(plugin, line, this.#services, this.#resolvers));
   }
 
   /** Somebody has answered a question of a plugin. */

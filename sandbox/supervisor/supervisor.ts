@@ -8,22 +8,19 @@ import { LISTED_CONNECTIONS, STOP_TIMEOUT_MS } from '../../shared/limits.js';
 import type { ExplainQuestion, Explanation, ListenerAddress } from '../../shared/protocol/link.js';
 import type { OpenConnections } from '../../shared/protocol/open-connections.js';
 import type { StartCause } from '../../shared/reasons.js';
-import { dropInheritableCapabilities } from '../../shared/sys/capabilities.js';
-import { becomeSubreaper, setDumpable } from '../../shared/sys/process-control.js';
 import { claimIdRange, type IdRange } from '../host/id-range.js';
 import { shortageOf } from '../host/shortage.js';
 import type { Asks } from './ask/asks.js';
 import { BrokerProcess } from './broker/broker-process.js';
 import { Cgroups } from './cgroup/cgroups.js';
-import { changePlugins } from './change-plugins.js';
 import { Listeners } from './listeners/listeners.js';
 import { makeAsks, takeQuestions } from './make-asks.js';
-import { ParkedPlugins } from './parked-plugins.js';
+import { PluginList } from './plugin-list.js';
 import { pluginReady } from './plugin-ready.js';
 import { PluginRuns } from './plugin-runs.js';
+import { prepareOwnProcess } from './prepare-own-process.js';
 import { Records } from './record/records.js';
 import { recordBroker, recordSources } from './record-broker.js';
-import { requireStartable, type Startable } from './require-startable.js';
 import type { Sandbox } from './start/sandbox.js';
 import type { StandardStreams } from './start/standard-streams.js';
 import { type PluginHost, startPlugin } from './start/start-plugin.js';
@@ -51,20 +48,18 @@ export class Supervisor {
   readonly asks: Asks;
   #broker: BrokerProcess | undefined;
   #owner: IdRange | undefined;
-  #plugins: readonly PluginConfig[];
-  #startable: Startable | undefined;
-  readonly #parked = new ParkedPlugins();
+  readonly #plugins: PluginList;
   /** Resolves when the broker has the rules of every plugin. */
   #serving: Promise<void> | undefined;
   #closed: Promise<void> | undefined;
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
-    this.#plugins = options.plugins;
+    this.#plugins = new PluginList(options, this.#cgroups);
     this.#unseen = new UnseenReports(options.onUnseen);
     this.asks = makeAsks(
       () => this.#broker,
-      () => this.#plugins,
+      () => this.#plugins.all,
       options,
     );
   }
@@ -107,16 +102,11 @@ export class Supervisor {
   }
 
   async #serve(): Promise<void> {
-    const { audit, auditWhenFull = DEFAULT_WHEN_FULL, metrics, ownFiles } = this.#options;
-    const plugins = this.#plugins;
-    this.#startable = requireStartable(plugins, audit, ownFiles, this.#options.control);
-    this.#cgroups.claim(plugins);
-    becomeSubreaper();
-    // As a user the broker has the same uid. A broker that was taken over must not read or steer this process, proc(5).
-    setDumpable(false);
-    dropInheritableCapabilities();
-    for (const plugin of plugins) this.#listeners.ready(plugin);
-    if (this.#startable.privileges === 'root') this.#owner = claimIdRange();
+    const { audit, auditWhenFull = DEFAULT_WHEN_FULL, metrics } = this.#options;
+    const { privileges } = this.#plugins.check();
+    prepareOwnProcess();
+    for (const plugin of this.#plugins.all) this.#listeners.ready(plugin);
+    if (privileges === 'root') this.#owner = claimIdRange();
     const log = audit === undefined ? undefined : { to: audit, whenFull: auditWhenFull };
     const sources = recordSources(
       () => this.#broker,
@@ -151,7 +141,7 @@ export class Supervisor {
   }
 
   async #startNow(config: PluginConfig, streams: () => StandardStreams, cause: StartCause): Promise<Sandbox> {
-    const [broker, startable] = [this.#broker, this.#startable];
+    const [broker, startable] = [this.#broker, this.#plugins.startable];
     const serving = this.#serving;
     if (
       serving === undefined ||
@@ -162,7 +152,7 @@ export class Supervisor {
       await serving;
       throw new PosternError('broker_failed', 'The supervisor has not been started');
     }
-    this.#parked.refuse(config.name);
+    this.#plugins.parked.refuse(config.name);
     const sandbox = await this.#runs.start(config, cause, async () => {
       const host: PluginHost = {
         ...startable,
@@ -193,18 +183,8 @@ export class Supervisor {
     const broker = this.#broker;
     if (broker === undefined) throw new PosternError('broker_failed', 'The supervisor has not been started');
     await this.#serving;
-    const { audit, control } = this.#options;
-    const startable = requireStartable(plugins, audit, ownFiles ?? this.#options.ownFiles, control);
-    this.#cgroups.claim(plugins);
-    await changePlugins(
-      { broker, listeners: this.#listeners, records: this.#records },
-      this.#plugins,
-      plugins,
-    );
-    for (const { name } of this.#plugins)
-      if (!plugins.some((plugin) => plugin.name === name)) this.#parked.forget(name);
-    this.#plugins = plugins;
-    this.#startable = startable;
+    const parts = { broker, listeners: this.#listeners, records: this.#records };
+    await this.#plugins.change(parts, plugins, ownFiles);
   }
 
   /** Counts an attempt to load the rules. */
@@ -285,12 +265,12 @@ export class Supervisor {
     recordBroker(broker, this.#records, onEvent, (text) => this.#notice(text));
     takeQuestions(broker, this.asks);
     broker.on('blamed', (plugin) => this.#park(plugin));
-    await startBroker(broker, this.#plugins, this.#records);
+    await startBroker(broker, this.#plugins.all, this.#records);
   }
 
   /** Ends a plugin for good. */
   #park(plugin: string): void {
-    this.#parked.add(plugin);
+    this.#plugins.parked.add(plugin);
     this.#notice(
       `the broker died again and again right after requests of "${plugin}": it is ended, and not started again`,
     );

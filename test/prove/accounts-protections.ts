@@ -73,7 +73,7 @@ export const accountsProtections: readonly Protection[] = [
   {
     ...REVOKE,
     name: 'revoke: new rules decide again on open connections',
-    file: 'broker/sessions',
+    file: 'broker/configure-plugin',
     right: 'plugin.revokeConnections();',
     wrong: '',
     pattern: 'by the channel holds.*user',

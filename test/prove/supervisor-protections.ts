@@ -617,7 +617,7 @@ export const supervisorProtections: readonly Protection[] = [
   },
   {
     name: 'supervisor: its memory is closed to its own user',
-    file: 'sandbox/supervisor/supervisor',
+    file: 'sandbox/supervisor/prepare-own-process',
     right: 'setDumpable(false);',
     wrong: '',
     tests: ['integration/launch'],

@@ -1,0 +1,53 @@
+// Puts a plugin's rules in force, with what else the supervisor says of it. Runs in the broker.
+import { compilePolicy } from '../shared/policy/compile-policy.js';
+import { judgeRequest } from '../shared/policy/judge-request.js';
+import { mayBeAsked } from '../shared/policy/may-be-asked.js';
+import type { Policy } from '../shared/policy/policy.js';
+import type { BrokerLine, SupervisorLine } from '../shared/protocol/link.js';
+import type { Asked } from './ask/approvals.js';
+import type { ResolverSets } from './names/resolver-sets.js';
+import type { Plugin } from './request/plugin.js';
+import type { Services } from './request/services.js';
+import { upstreamOf } from './upstream/upstream.js';
+
+type PluginLine = SupervisorLine & { readonly type: 'plugin' };
+
+/** @returns the answer. If a rule is invalid, the former rules stay, and the answer has the problems */
+export function configurePlugin(
+  plugin: Plugin,
+  line: PluginLine,
+  services: Services,
+  resolvers: ResolverSets,
+): BrokerLine {
+  const { allow, deny, mode } = line;
+  const compiled = compilePolicy({ allow, deny, mode });
+  if (compiled.ok) {
+    putInForce(plugin, compiled.policy, line, services, resolvers);
+    return { type: 'plugin_ready', plugin: plugin.name, policyHash: compiled.policy.hash };
+  }
+  const problems = compiled.problems.map(({ list, text, message, suggestion }) => {
+    const fix = suggestion === undefined ? '' : ` (write "${suggestion}")`;
+    return `${list} "${text}": ${message}${fix}`;
+  });
+  return { type: 'plugin_refused', plugin: plugin.name, problems };
+}
+
+function putInForce(
+  plugin: Plugin,
+  policy: Policy,
+  { limits, via, unknown, approved = [], revoke = 'drain' }: PluginLine,
+  services: Services,
+  resolvers: ResolverSets,
+): void {
+  plugin.configure(policy, limits, via && upstreamOf(via));
+  const { resolvers: servers, source = [] } = via ?? {};
+  plugin.names = resolvers.use(plugin.name, servers && { servers, from: source });
+  const isOpen = (asked: Asked): boolean => {
+    const host = services.host.context();
+    const verdict = judgeRequest(policy, asked, host);
+    return verdict.kind === 'settled' && mayBeAsked(policy, verdict.decision, host);
+  };
+  plugin.asks.configure(unknown === 'ask', approved, isOpen);
+  plugin.revoke = revoke;
+  plugin.revokeConnections();
+}
