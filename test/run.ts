@@ -31,7 +31,7 @@ const { status } = spawnSync(
   [
     '--test',
     '--test-concurrency=4',
-    '--test-timeout=240000',
+    '--test-timeout=600000',
     '--test-reporter=spec',
     '--test-reporter-destination=stdout',
     `--test-reporter=${join(here, 'harness/skip-reporter.js')}`,

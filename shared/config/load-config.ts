@@ -1,6 +1,5 @@
 // Reads postern.yaml, and reports every error at once with its place. Runs in the supervisor. Trusts the author of the file, but not its
 // form.
-
 import { dirname, resolve } from 'node:path';
 import { checkValues } from './check-values.js';
 import {
@@ -71,15 +70,20 @@ export interface Config {
 
 /** @throws ConfigError whose message has a line `FILE:LINE:COLUMN: …` for each error */
 export function loadConfig(path: string): Config {
-  return readConfig(path, readConfigText(path, 'name another file, or write a first one with postern init'));
+  const folder = dirname(resolve(path));
+  return readConfig(
+    path,
+    readConfigText(path, 'name another file, or write a first one with postern init'),
+    folder,
+  );
 }
 
 /**
- * @param path of the file with this text. Paths in the text are relative to its folder
+ * @param path of the file with this text
+ * @param folder for relative paths in the text, absolute
  * @throws ConfigError as {@link loadConfig} does
  */
-export function readConfig(path: string, text: string): Config {
-  const folder = dirname(resolve(path));
+export function readConfig(path: string, text: string, folder: string): Config {
   const absolute = (relative: string): string => resolve(folder, relative);
   const source = new YamlSource(path, text);
   const parsed = configSchema.safeParse(source.value);

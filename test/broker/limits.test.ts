@@ -116,18 +116,26 @@ test('a plugin that reads no answer costs bounded memory and descriptors, and sl
         return;
     }
   };
-  const times: number[] = [];
-  for (let round = 0; round < 300; round += 1) {
-    pour();
-    const start = performance.now();
-    const { descriptor } = await beside.connect('127.0.0.1', echo.port);
-    times.push(performance.now() - start);
-    openSocket(descriptor).destroy();
-    await turn();
-  }
-  times.sort((a, b) => a - b);
-  const p99 = times[Math.floor(times.length * 0.99)] ?? Number.NaN;
-  assert.ok(p99 < 50, `a neighbour's connect took ${p99} ms`);
+  const slowest = async (before: () => void): Promise<number> => {
+    const times: number[] = [];
+    for (let round = 0; round < 300; round += 1) {
+      before();
+      const start = performance.now();
+      const { descriptor } = await beside.connect('127.0.0.1', echo.port);
+      times.push(performance.now() - start);
+      openSocket(descriptor).destroy();
+      await turn();
+    }
+    times.sort((a, b) => a - b);
+    return times[Math.floor(times.length * 0.99)] ?? Number.NaN;
+  };
+  // On a machine that does something else, too, a connect takes longer without the flood as well.
+  const alone = await slowest(() => {});
+  const beside99 = await slowest(pour);
+  assert.ok(
+    beside99 < Math.max(50, 10 * alone),
+    `a neighbour's connect took ${beside99} ms, alone ${alone} ms`,
+  );
   assert.ok(broker.descriptors() < descriptors + 200, `${broker.descriptors()} descriptors`);
   const resident = broker.residentKib();
   for (let round = 0; round < 200; round += 1) {

@@ -96,7 +96,8 @@ test('a plugin that stalls the slow lane is ended, and its neighbour is next', {
     const waited = performance.now() - started;
     const refused = await Promise.all(held);
     assert.match(String(told), /^can be read/);
-    assert.ok(waited < 2 * STALL_LIMIT_MS, `${waited} ms`);
+    // Each call of the holder could take as long.
+    assert.ok(waited < 3 * STALL_LIMIT_MS, `${waited} ms`);
     assert.deepEqual(order, ['holder', 'neighbour', 'holder', 'holder']);
     // The first call goes on when the holder has ended. The others find no process.
     assert.ok(Number(refused[1]) < 0 && Number(refused[2]) < 0, refused.join());
