@@ -61,6 +61,14 @@ export interface PluginSettings {
   /** What happens to a destination that no rule allows. Missing: `deny`. */
   readonly unknown?: 'deny' | 'ask';
   readonly egress?: 'transparent' | 'channel';
+  /** A proxy that the network demands, a source address, DNS servers of its own. */
+  readonly via?: {
+    readonly proxy?: string;
+    readonly credentials_file?: string;
+    readonly resolve?: 'both' | 'host' | 'proxy';
+    readonly source?: string | readonly string[];
+    readonly resolvers?: readonly string[];
+  };
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
   readonly home?: string;
