@@ -17,7 +17,7 @@ import type { AuditLine } from '../harness/audit-line.js';
 import { PATIENCE } from '../harness/patience.js';
 import { TestChannel } from './test-channel.js';
 
-const SETTLE_MS = 5_000;
+const SETTLE_MS = 20_000;
 const STEADY_MS = 5;
 
 type StartLine = Extract<SupervisorLine, { type: 'start' }>;
