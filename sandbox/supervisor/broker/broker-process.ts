@@ -8,6 +8,7 @@ import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import { askConnections, type ConnectionsQuestion } from './ask-broker.js';
 import { type BrokerOptions, beginBroker } from './begin-broker.js';
 import { BrokerDeaths } from './broker-deaths.js';
+import { brokerFailed } from './broker-failed.js';
 import { BrokerPlugins } from './broker-plugins.js';
 import { BrokerTalk } from './broker-talk.js';
 import { configurePlugin, type PluginLine } from './configure-plugin.js';
@@ -160,6 +161,8 @@ export class BrokerProcess extends BrokerTalk {
 
   /** Asks the broker for open connections. @throws PosternError `broker_failed` where the broker gives no answer */
   async connections(question: ConnectionsQuestion): Promise<OpenConnections> {
+    // Until then it has no register.
+    if (!this.#up) throw brokerFailed('it has just been started');
     return askConnections(this.lines, question, this.#plugins);
   }
 
