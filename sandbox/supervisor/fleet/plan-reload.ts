@@ -1,12 +1,11 @@
 // Compares two lists of plugins: which start, which end, which restart, and which go on with other rules. Pure.
 import type { PluginConfig } from '../../../shared/config/plugin-config.js';
 
-/** What a running plugin can take: the broker or the supervisor alone acts by it. Every other key needs a restart. */
+/** What a running plugin can take: the broker or the supervisor alone acts by it. Every other key needs a restart; `unknown` is also in its resolv.conf. */
 export const LIVE_KEYS: readonly (keyof PluginConfig)[] = [
   'allow',
   'deny',
   'mode',
-  'unknown',
   'via',
   'revoke',
   'restart',
