@@ -1,5 +1,5 @@
 // Processes as proc(5) shows them. Any may end between two reads: what has ended is left out.
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 
 /** @param name a file of proc(5) below a task, such as `status` @returns its text for each thread of the process */
 export function ofThreads(pid: number, name: string): string[] {
@@ -21,6 +21,22 @@ export const brokerOf = (pid: number): number | undefined =>
 
 /** The number of open descriptors of a process. */
 export const descriptorsOf = (pid: number): number => readdirSync(`/proc/${pid}/fd`).length;
+
+/** The number of open descriptors of a process that are sockets. */
+export function socketsOf(pid: number): number {
+  let sockets = 0;
+  for (const fd of readdirSync(`/proc/${pid}/fd`))
+    if (linkOf(`/proc/${pid}/fd/${fd}`)?.startsWith('socket:')) sockets += 1;
+  return sockets;
+}
+
+function linkOf(path: string): string | undefined {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return undefined;
+  }
+}
 
 function textOf(path: string): string | undefined {
   try {

@@ -22,7 +22,6 @@ static void round_of(int count) {
   pthread_attr_setstacksize(&small, 65536);
   done = 0;
   for (int at = 0; at < count; at += 1) pthread_create(&threads[at], &small, connects, &results[at]);
-  usleep(500000);
   printf("begun\n");
   for (int at = 0; at < count; at += 1) pthread_join(threads[at], NULL);
   for (int error = 0; error < 600; error += 1) {
@@ -37,7 +36,6 @@ static void children(int count) {
   pid_t pids[MOST];
   for (int at = 0; at < count; at += 1)
     if ((pids[at] = fork()) == 0) _exit(call(tcp(0), port));
-  usleep(500000);
   printf("begun\n");
   getchar();
   for (int at = 0; at < count; at += 1) kill(pids[at], SIGKILL);

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { LIMIT_FORMS } from '../../shared/config/limit-forms.js';
 import { compile } from '../harness/compile.js';
 import { startPostern } from '../harness/postern.js';
-import { brokerOf, descriptorsOf } from '../harness/processes.js';
+import { brokerOf, descriptorsOf, socketsOf } from '../harness/processes.js';
 import { until } from '../harness/until.js';
 import { type User, users } from '../harness/users.js';
 import { Ports } from '../interop/side-by-side.js';
@@ -52,6 +53,22 @@ function start(user: User, words: readonly (string | number)[]): Crowd {
   };
 }
 
+/** The broker makes a socket of its own for each caller that it works on. */
+const WORKED_ON = LIMIT_FORMS.concurrent_requests.default;
+
+/**
+ * Waits until the broker has a duplicate of each socket that waits. The program cannot know this: on a busy machine, some of its threads
+ * are late.
+ */
+async function untilAllWait(broker: number, before: number, callers: number): Promise<void> {
+  let more = 0;
+  const all = (): true | undefined => {
+    more = socketsOf(broker) - before;
+    return more >= callers + WORKED_ON || undefined;
+  };
+  await until(all, 20_000).catch(() => assert.fail(`${more} sockets for ${callers} callers`));
+}
+
 /**
  * Two threads reach callers. Each keeps the latest 64 callers, with a handle, a table and one file for each. The slow lane also opens a few
  * descriptors when it is first used, which happens only on a busy machine.
@@ -75,9 +92,10 @@ for (const user of users) {
     await crowd.says('up');
     const broker = await crowd.broker();
     const before = descriptorsOf(broker);
+    const sockets = socketsOf(broker);
     crowd.go();
     await crowd.says('begun');
-    assert.ok(descriptorsOf(broker) >= before + 300, 'a duplicate of each one that waits');
+    await untilAllWait(broker, sockets, 300);
     crowd.go();
     await crowd.says('over');
     let now = 0;
@@ -93,9 +111,11 @@ for (const user of users) {
     const crowd = start(user, ['threads', 200, ports.full]);
     await crowd.says('up');
     for (let deaths = 0; deaths < 3; deaths += 1) {
+      const broker = await crowd.broker();
+      const sockets = socketsOf(broker);
       crowd.go();
       await crowd.says('begun');
-      const broker = await crowd.broker();
+      await untilAllWait(broker, sockets, 200);
       const started = Date.now();
       process.kill(broker, 'SIGKILL');
       // Otherwise they would wait for half a minute.
