@@ -56,7 +56,8 @@ export async function runPlugin(
     onNotice: say,
     onUnseen: (_plugin, found) => unseen.push(found),
   });
-  const asking = config.unknown === 'ask' ? askAtTerminal(supervisor.asks, terminal) : undefined;
+  const asking =
+    config.unknown === 'ask' ? askAtTerminal(supervisor.asks, terminal, control?.path) : undefined;
   let sandbox: Sandbox | undefined;
   const signals = forwardSignals({
     sandbox: () => sandbox,
