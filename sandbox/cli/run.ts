@@ -54,9 +54,8 @@ async function run(
   try {
     refuseAskInAudit(options);
     const config = await pluginOf(command, options, options.mode);
-    const control = options.control === undefined ? undefined : openControl?.(options.control, config);
+    const control = options.control === undefined ? undefined : openControl?.(options.control);
     const onEvent = (event: AuditEvent): void => {
-      control?.take(event);
       const line = refusalLine(event, (rule) => asRuleOption('allow', rule), ownProgram(config));
       if (line !== undefined && options.audit !== '-') report(line);
     };

@@ -57,7 +57,8 @@ export interface ControlFleet {
   readonly start: (plugin: string) => Promise<void>;
   readonly stop: (plugin: string) => Promise<void>;
   readonly restart: (plugin: string) => Promise<void>;
-  readonly reload: () => Promise<Reloaded>;
+  /** Missing where there is no file to read again. */
+  readonly reload?: (() => Promise<Reloaded>) | undefined;
 }
 
 /** Names of plugins. */
