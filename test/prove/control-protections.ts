@@ -101,4 +101,12 @@ export const controlProtections: readonly Protection[] = [
     tests: ['integration/control'],
     pattern: 'never by that of another project',
   },
+  {
+    name: "control: a plugin does not see its supervisor's socket",
+    file: 'sandbox/operate/operated-supervisor',
+    right: 'control: control?.path,',
+    wrong: '',
+    tests: ['library/control'],
+    pattern: 'no plugin does',
+  },
 ];

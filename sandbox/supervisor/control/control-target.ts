@@ -78,7 +78,7 @@ export interface LiveQuestion extends Pick<ExplainQuestion, 'host' | 'port' | 'r
 export interface SupervisorFacts {
   readonly version: string;
   readonly pid: number;
-  /** The absolute path of the configuration; null for `run`. */
+  /** The absolute path of the configuration; null for `run` and an application. */
   readonly config: string | null;
   /** When it started: ISO 8601 in UTC. */
   readonly since: string;
