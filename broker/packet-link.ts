@@ -101,8 +101,9 @@ function channelEnds({ type, answers }: ChannelPacket, descriptors: readonly Own
   return { request, reply, pluginRequest, pluginReply };
 }
 
-function trapEnds({ type }: TrapPacket, descriptors: readonly OwnedFd[]): TrapEnds {
-  const [listener, calls, dnsDatagrams, dnsListener, unixDiag, root, ...more] = descriptors;
+function trapEnds({ type, notify: notifies }: TrapPacket, descriptors: readonly OwnedFd[]): TrapEnds {
+  const [listener, calls, dnsDatagrams, dnsListener, unixDiag, root, notify] = descriptors;
+  const count = notifies ? 7 : 6;
   if (
     listener === undefined ||
     calls === undefined ||
@@ -110,10 +111,10 @@ function trapEnds({ type }: TrapPacket, descriptors: readonly OwnedFd[]): TrapEn
     dnsListener === undefined ||
     unixDiag === undefined ||
     root === undefined ||
-    more.length > 0
+    descriptors.length !== count
   )
-    throw miscounted(type, descriptors, 6);
-  return { listener, calls, dnsDatagrams, dnsListener, unixDiag, root };
+    throw miscounted(type, descriptors, count);
+  return { listener, calls, dnsDatagrams, dnsListener, unixDiag, root, notify };
 }
 
 function onlyOne({ type }: Packet, descriptors: readonly OwnedFd[]): OwnedFd {

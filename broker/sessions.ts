@@ -131,7 +131,8 @@ export class Sessions implements SessionEvents<Session> {
   /** Serves a sandbox's trap and its DNS, until the sandbox ends. */
   attachTrap({ plugin: name, session: number, ...details }: TrapPacket, ends: TrapEnds): void {
     const plugin = this.#plugin(name);
-    for (const end of Object.values<OwnedFd>({ ...ends })) plugin.descriptors.hold(end);
+    for (const end of Object.values<OwnedFd | undefined>({ ...ends }))
+      if (end !== undefined) plugin.descriptors.hold(end);
     const trap = new TrapSession({
       ...details,
       services: this.#services,

@@ -154,8 +154,6 @@ export const LEARNT_REFUSALS: number = 256;
 export const STOP_TIMEOUT_MS: number = 10_000;
 /** What waits for the reader of stdout or stderr, in bytes for each. */
 export const OUTPUT_QUEUE_BYTES: number = 256 * 1024;
-/** What ended runs wrote, and the application that started their plugin has not read, in bytes for each stream. More is lost. */
-export const UNREAD_OUTPUT_BYTES: number = 1024 * 1024;
 /** After a stop, `up` waits this long for the reader of its output, and then drops the rest. */
 export const OUTPUT_TIMEOUT_MS: number = 2_000;
 /** Pseudo-terminals of a sandbox. The kernel has 4096 for the whole host, pty(7). */
@@ -258,6 +256,12 @@ export const TIMEOUT_GRACE_MS: number = 250;
 export const MAX_WAITING_REQUESTS: number = 4096;
 /** Replies that a client takes before the event loop turns to the work of the program. */
 export const REPLIES_PER_TURN: number = 64;
+
+/** A message of a plugin to its notify socket, and how many of them are read in a second. */
+export const MAX_NOTICE_BYTES: number = 4096;
+export const NOTICES_PER_SECOND: number = 20;
+/** Of a plugin's status, as an operator sees it. */
+export const SHOWN_STATUS_CHARACTERS: number = 256;
 
 /** Calls of one sandbox that the broker works on at the same time. Further calls wait in the kernel. */
 export const NOTIFIED_CALLS: number = 2048;

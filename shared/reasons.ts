@@ -110,7 +110,7 @@ export const MODE_CALLS = ['chmod', 'fchmod', 'fchmodat', 'fchmodat2'] as const;
 export type ModeCall = (typeof MODE_CALLS)[number];
 /** The calls that read a socket's error queue, with MSG_ERRQUEUE. */
 export const QUEUE_CALLS = ['recvfrom', 'recvmsg', 'recvmmsg'] as const;
-/** All calls that the filter reports, some with certain arguments alone: setsockopt with rare options, ioctl with requests that read interfaces. */
+/** All calls that the filter reports, some with certain arguments alone: setsockopt with rare options, ioctl with requests that read interfaces, socket for AF_UNIX datagrams. */
 export const TRAP_CALLS = [
   'connect',
   'bind',
@@ -125,6 +125,7 @@ export const TRAP_CALLS = [
   'recvmsg',
   'recvmmsg',
   'socketpair',
+  'socket',
 ] as const;
 export type TrapCall = (typeof TRAP_CALLS)[number];
 export const TRAP_ANSWERS = ['brokered', 'own', 'refused', 'error'] as const;

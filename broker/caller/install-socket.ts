@@ -10,9 +10,11 @@ export interface Installation {
   readonly tid: number;
   readonly socket: number;
   readonly closesOnExec: boolean;
+  /** The number is the result of the call, which ends by it. */
+  readonly ends: boolean;
 }
 
 /** @returns the number, or minus errno */
-export function installSocket({ listener, id, socket, closesOnExec }: Installation): number {
-  return addDescriptor(listener, id, socket, closesOnExec);
+export function installSocket({ listener, id, socket, closesOnExec, ends }: Installation): number {
+  return addDescriptor(listener, id, socket, closesOnExec, ends);
 }

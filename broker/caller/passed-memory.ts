@@ -13,7 +13,7 @@ export interface PassedMemory {
 }
 
 /** Calls of which the broker reads no memory, or memory whose length is not known yet. */
-const NONE: readonly TrapCall[] = ['listen', 'socketpair', ...QUEUE_CALLS, ...MODE_CALLS];
+const NONE: readonly TrapCall[] = ['listen', 'socketpair', 'socket', ...QUEUE_CALLS, ...MODE_CALLS];
 
 /** @returns undefined for a call of which the broker copies nothing at first */
 export function passedMemory(call: TrapCall, notification: Notification): PassedMemory | undefined {

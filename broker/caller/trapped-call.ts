@@ -75,14 +75,26 @@ export class TrappedCall {
     this.#onEnd(this, 'own');
   }
 
-  /** The order to give the caller a descriptor that it does not have yet. */
-  installation(socket: OwnedFd, closesOnExec: boolean): Installation {
+  /** The call has returned a descriptor: an installation has ended it. */
+  gotDescriptor(): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#onEnd(this, 'own');
+  }
+
+  /**
+   * The order to give the caller a descriptor that it does not have yet.
+   *
+   * @param ends whether the call returns its number
+   */
+  installation(socket: OwnedFd, closesOnExec: boolean, ends: boolean = false): Installation {
     return {
       listener: this.#listener.number,
       id: this.notification.id,
       tid: this.tid,
       socket: socket.number,
       closesOnExec,
+      ends,
     };
   }
 

@@ -18,8 +18,10 @@ import { answerQueueRead } from './answer-queue-read.js';
 import { bindNetlink } from './bind-netlink.js';
 import { changeMode } from './change-mode.js';
 import { connectDatagram } from './connect-datagram.js';
+import { connectNotifySocket } from './connect-notify-socket.js';
 import { connectStream } from './connect-stream.js';
 import { connectUnix } from './connect-unix.js';
+import { giveNotifySocket } from './give-notify-socket.js';
 import { noteAsker } from './note-asker.js';
 import { refuseForeign } from './refuse-foreign.js';
 import { refuseFull } from './refuse-full.js';
@@ -52,6 +54,10 @@ export function handleTrap(context: TrapContext, call: TrappedCall): void {
   }
   if (call.call === 'socketpair') {
     void answerPair(context, call);
+    return;
+  }
+  if (call.call === 'socket') {
+    void giveNotifySocket(context, call);
     return;
   }
   if (!stall.slow) guard.watch(stall, () => act(context, call, reachCaller(context.processes, call)));
@@ -115,7 +121,10 @@ function handleSocket(
     answerInterfaces(context, call, socket, address);
     return false;
   }
-  if (domain === AF_UNIX && call.call === 'connect') return connectUnix(context, call, socket, address);
+  if (domain === AF_UNIX && call.call === 'connect') {
+    if (connectNotifySocket(context, call, descriptor, address)) return false;
+    return connectUnix(context, call, socket, address);
+  }
   if (domain === AF_UNIX) {
     letUnixBindGoOn(context, call, socket, address);
     return false;

@@ -1,6 +1,7 @@
 // The state of one sandbox's trap, for every call of it. Runs in the broker.
 import type { WritableOnce } from '../../shared/sys/epoll.js';
 import type { LastHolder } from '../../shared/sys/last-holder.js';
+import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import type { CallerOrigins } from '../caller/caller-origins.js';
 import type { CallerProcesses } from '../caller/caller-processes.js';
 import type { Grants } from '../dns/grants.js';
@@ -39,4 +40,6 @@ export interface TrapContext {
   readonly answerCaller: AnswerCaller;
   /** Whether Landlock denies TCP in the sandbox. If so an AF_UNIX bind may go on: a swapped socket only gets an errno. */
   readonly landlockDeniesTcp: boolean;
+  /** What the sandbox gets for an AF_UNIX datagram socket; undefined: it gets none. */
+  readonly notify: OwnedFd | undefined;
 }

@@ -37,6 +37,8 @@ export interface TrapEnds {
   readonly unixDiag: OwnedFd;
   /** The sandbox's root folder. */
   readonly root: OwnedFd;
+  /** What the sandbox gets for an AF_UNIX datagram socket; undefined: it gets none. */
+  readonly notify: OwnedFd | undefined;
 }
 
 const WRITABLE_SOCKETS = new WritableOnce();
@@ -114,6 +116,7 @@ export class TrapSession {
       setFolderMode: this.#supervised.setFolderMode,
       answerCaller: this.#supervised.answerCaller,
       landlockDeniesTcp,
+      notify: ends.notify,
     };
     wakeSynchronously(ends.listener.number);
     const left = resumed ? this.#calls.takeLeftOvers(ends.listener) : [];
@@ -138,6 +141,7 @@ export class TrapSession {
     this.#ends.listener.close();
     this.#ends.unixDiag.close();
     this.#ends.root.close();
+    this.#ends.notify?.close();
     this.#calls.close();
     this.#ends.calls.close();
     this.#onEnd(this);

@@ -31,7 +31,7 @@ import { datagramPairs, datagramSockets } from './filter/unix-datagrams.js';
 export type Egress = 'transparent' | 'channel';
 
 /** No other filter may refuse a call that one filter reports, since the strictest answer counts. */
-const reporting = (datagrams: boolean): Filter => ({
+const reporting = (datagrams: boolean, notify: boolean): Filter => ({
   otherwise: 'allow',
   rules: [
     { calls: WHOLLY_TRAPPED, action: 'notify' },
@@ -41,6 +41,7 @@ const reporting = (datagrams: boolean): Filter => ({
     ...readRules('notify'),
     ...errorQueueReads('notify'),
     ...(datagrams ? [] : [datagramPairs('notify')]),
+    ...(notify ? [datagramSockets('notify')] : []),
   ],
 });
 const REFUSED_IN_CHANNEL = [
@@ -59,9 +60,17 @@ export interface FilterChoice {
   readonly onlyIds?: OnlyIds | undefined;
   /** Whether Landlock keeps AF_UNIX datagrams within the sandbox. */
   readonly datagrams?: boolean;
+  /** Whether AF_UNIX datagram sockets are reported to the broker, which gives the notify socket. Only where egress is `transparent`. */
+  readonly notify?: boolean;
 }
 
-export function filters({ egress, added = [], onlyIds, datagrams = false }: FilterChoice): readonly Filter[] {
+export function filters({
+  egress,
+  added = [],
+  onlyIds,
+  datagrams = false,
+  notify = false,
+}: FilterChoice): readonly Filter[] {
   const conditional = [...conditionalCalls, ...(onlyIds === undefined ? [] : [ownIds(onlyIds)])];
   const reported: readonly string[] = egress === 'transparent' ? REFUSED_IN_CHANNEL : [];
   const kept = (group: FilterGroup): boolean => !reported.includes(group.name);
@@ -100,7 +109,7 @@ export function filters({ egress, added = [], onlyIds, datagrams = false }: Filt
         ...((datagrams || egress === 'transparent') && judged.has('socketpair')
           ? [datagramPairs('allow')]
           : []),
-        ...(datagrams && judged.has('socket') ? [datagramSockets('allow')] : []),
+        ...((datagrams || notify) && judged.has('socket') ? [datagramSockets('allow')] : []),
       ],
     },
     { otherwise: 'ENOSYS', rules: [{ calls: [...known], action: 'allow' }] },
@@ -129,7 +138,7 @@ function optionRule(level: number, name: number, action: FilterRule['action']): 
 
 /** Loads all filters for this thread. @returns the listener of the reported calls, if there are any */
 export function loadFilters(choice: FilterChoice): OwnedFd | undefined {
-  const { egress, added = [], datagrams = false } = choice;
+  const { egress, added = [], datagrams = false, notify = false } = choice;
   const unknown = added.find((call) => !knowsCall(call));
   if (unknown !== undefined) {
     throw new PosternError('seccomp', `Cannot add the call "${unknown}": libseccomp does not know it here`, {
@@ -137,7 +146,7 @@ export function loadFilters(choice: FilterChoice): OwnedFd | undefined {
     });
   }
   // Loaded first: the others refuse another listener.
-  const listener = egress === 'transparent' ? loadNotifyingFilter(reporting(datagrams)) : undefined;
+  const listener = egress === 'transparent' ? loadNotifyingFilter(reporting(datagrams, notify)) : undefined;
   for (const filter of filters(choice)) loadFilter(filter);
   return listener;
 }

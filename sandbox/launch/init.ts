@@ -7,6 +7,7 @@ import { execve } from '../../shared/sys/execve.js';
 import { setCloseOnExecFrom } from '../../shared/sys/fcntl.js';
 import { receiveMessage, sendMessage } from '../../shared/sys/message.js';
 import { leaveMemoryProtection } from '../../shared/sys/out-of-memory.js';
+import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import {
   dieWithParent,
   exitAtOnce,
@@ -15,7 +16,9 @@ import {
   setNoNewPrivileges,
 } from '../../shared/sys/process-control.js';
 import { type Filter, loadFilter } from '../../shared/sys/seccomp.js';
+import { packetSocketPair } from '../../shared/sys/socket.js';
 import { loadFilters } from './filters.js';
+import { relayNotices } from './relay-notices.js';
 import { INIT_WORDS, LAUNCH_SOCKET_FD } from './spec.js';
 
 /** Calls that the reaping shell never makes, but that a plugin in it could use to outlive the supervisor or to send signals. */
@@ -50,23 +53,29 @@ waitFor(INIT_WORDS.adopted);
 dieWithParent(constants.signals.SIGKILL);
 // If the supervisor died before that call, it cannot answer: the end of the socket ends this process.
 say(INIT_WORDS.tied);
-waitFor(INIT_WORDS.stay);
+// With the word comes a pipe, if the plugin says itself when it is ready. The pair belongs to the sandbox's network namespace.
+const [notices] = waitFor(INIT_WORDS.stay);
+const notify = notices === undefined ? undefined : packetSocketPair();
 dropAllCapabilities();
 setNoNewPrivileges();
 setCloseOnExecFrom(3);
 resetSignals([]);
 loadFilters({ egress: 'channel' });
 loadFilter(INIT_FILTER);
-say(INIT_WORDS.ready);
+if (notices !== undefined && notify !== undefined) relayNotices(notify[1], notices);
+say(INIT_WORDS.ready, notify === undefined ? [] : [notify[0]]);
 execve('/bin/sh', ['postern-init', '-c', REAP], ['PATH=/usr/bin:/bin']);
 // Its event loop must not run under the filter, see main.ts.
 exitAtOnce(1);
 
-function say(word: string): void {
-  sendMessage(LAUNCH_SOCKET_FD, new TextEncoder().encode(word), [], true);
+function say(word: string, descriptors: readonly OwnedFd[] = []): void {
+  const numbers = descriptors.map(({ number }) => number);
+  sendMessage(LAUNCH_SOCKET_FD, new TextEncoder().encode(word), numbers, true);
 }
 
-function waitFor(word: string): void {
+/** @returns the descriptors that came with it */
+function waitFor(word: string): readonly OwnedFd[] {
   const message = receiveMessage(LAUNCH_SOCKET_FD, undefined, true);
   if (typeof message === 'number' || new TextDecoder().decode(message.payload) !== word) process.exit(1);
+  return message.descriptors;
 }

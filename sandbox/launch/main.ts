@@ -89,6 +89,7 @@ function launch(): void {
     added: spec.addedCalls,
     onlyIds: spec.becomeIds === undefined ? ids() : undefined,
     datagrams: keepsUnix,
+    notify: spec.notify,
   });
   step = 'command';
   const trap = listener === undefined ? [] : [listener, ...inNetwork, root];

@@ -69,6 +69,8 @@ export interface LaunchSpec {
   readonly addedCalls: readonly string[];
   /** The numbers of signals that the plugin finds ignored, because postern found them ignored at its start. */
   readonly ignoredSignals: readonly number[];
+  /** Whether the plugin has a notify socket, with egress `transparent`. */
+  readonly notify: boolean;
   /** How many listeners come between the standard streams and the channel. */
   readonly listeners: number;
 }
@@ -110,6 +112,8 @@ export const GO_WORD = 'go';
 export const TRAP_DESCRIPTORS = 5;
 /** The processes beside a plugin with a terminal, see keep-job-control.ts. They count in its limits. */
 export const JOB_CONTROL_PROCESSES = 3;
+/** The process that reads a plugin's notify socket, see relay-notices.ts. It counts likewise, where it has the plugin's uid or control group. */
+export const NOTIFY_PROCESSES = 1;
 /** If the plugin has a terminal, both of its ends come behind these: the master, then the terminal. */
 export const TERMINAL_DESCRIPTORS = 2;
 
@@ -132,7 +136,10 @@ export const SPEC_CHUNK_BYTES = 65_536;
 /** The launcher's end of the launch socket. The numbers of listeners and channel begin here, where Node has no descriptors. */
 export const LAUNCH_SOCKET_FD = 3;
 
-/** The messages between supervisor and init, in this order; see init.ts. */
+/**
+ * The messages between supervisor and init, in this order; see init.ts. If the plugin has a notify socket, a pipe comes with `stay`, and the socket with
+ * `ready`.
+ */
 export const INIT_WORDS = {
   hello: 'hello',
   adopted: 'adopted',

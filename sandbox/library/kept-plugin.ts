@@ -5,7 +5,6 @@ import type { AuditEvent } from '../../shared/protocol/audit-events.js';
 import type { OpenConnections } from '../../shared/protocol/open-connections.js';
 import type { ExitCause } from '../../shared/reasons.js';
 import type { PluginEnd } from '../supervisor/start/sandbox.js';
-import { callApart } from './call-apart.js';
 import { LastingStreams } from './plugin-streams.js';
 import type {
   Plugin,
@@ -18,13 +17,13 @@ import type {
 
 const SIGNAL_NAMES = new Map(Object.entries(constants.signals).map(([name, number]) => [number, name]));
 
-/** What carries out the wishes of the application. */
+/** What carries out the wishes of a plugin's owner. */
 export interface PluginOwner {
-  readonly pidOf: (plugin: KeptPlugin) => number | undefined;
-  readonly connections: (plugin: KeptPlugin) => Promise<OpenConnections>;
-  readonly setPolicy: (plugin: KeptPlugin, policy: PolicySettings) => Promise<void>;
-  readonly stop: (plugin: KeptPlugin) => Promise<void>;
-  readonly restart: (plugin: KeptPlugin) => Promise<void>;
+  readonly pidOf: (name: string) => number | undefined;
+  readonly connections: (name: string) => Promise<OpenConnections>;
+  readonly setPolicy: (name: string, policy: PolicySettings) => Promise<void>;
+  readonly stop: (name: string) => Promise<void>;
+  readonly restart: (name: string) => Promise<void>;
 }
 
 export class KeptPlugin extends EventEmitter<PluginEvents> implements Plugin {
@@ -58,23 +57,23 @@ export class KeptPlugin extends EventEmitter<PluginEvents> implements Plugin {
   }
 
   get pid(): number | undefined {
-    return this.#owner.pidOf(this);
+    return this.#owner.pidOf(this.name);
   }
 
   setPolicy(policy: PolicySettings): Promise<void> {
-    return this.#owner.setPolicy(this, policy);
+    return this.#owner.setPolicy(this.name, policy);
   }
 
   connections(): Promise<OpenConnections> {
-    return this.#owner.connections(this);
+    return this.#owner.connections(this.name);
   }
 
   stop(): Promise<void> {
-    return this.#owner.stop(this);
+    return this.#owner.stop(this.name);
   }
 
   restart(): Promise<void> {
-    return this.#owner.restart(this);
+    return this.#owner.restart(this.name);
   }
 
   /** What each run gets its pipes from. */
@@ -85,13 +84,13 @@ export class KeptPlugin extends EventEmitter<PluginEvents> implements Plugin {
   /** An audit event about it. */
   tell(event: AuditEvent): void {
     if (event.event === 'decision') {
-      callApart(() => this.emit('decision', event));
-      if (event.outcome === 'connected') callApart(() => this.emit('connection', event));
+      this.emit('decision', event);
+      if (event.outcome === 'connected') this.emit('connection', event);
     }
-    if (event.event === 'closed') callApart(() => this.emit('closed', event));
+    if (event.event === 'closed') this.emit('closed', event);
     const isAgain = event.event === 'question' && event.repeated;
     if ('decision' in event && event.event !== 'explain' && event.decision === 'deny' && !isAgain)
-      callApart(() => this.emit('denied', event));
+      this.emit('denied', event);
   }
 
   /** A run has ended. */
@@ -100,8 +99,7 @@ export class KeptPlugin extends EventEmitter<PluginEvents> implements Plugin {
       end.kind === 'exited'
         ? { code: end.status, signal: null, cause }
         : { code: null, signal: (SIGNAL_NAMES.get(end.signal) ?? null) as NodeJS.Signals | null, cause };
-    const exit = this.#last;
-    callApart(() => this.emit('exit', exit));
+    this.emit('exit', this.#last);
   }
 
   /** It does not start again. */

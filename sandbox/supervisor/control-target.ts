@@ -17,7 +17,7 @@ import type { PluginState } from './fleet/plugin-state.js';
 import type { PluginEnd } from './start/sandbox.js';
 import type { Supervisor } from './supervisor.js';
 
-export type ShownState = Omit<PluginState, 'isSettled' | 'isReady'>;
+type ShownState = Omit<PluginState, 'isSettled' | 'isReady'>;
 
 export interface ControlParts {
   readonly supervisor: Pick<Supervisor, 'brokerPid' | 'connections' | 'explain' | 'isOwn' | 'asks'>;
@@ -91,11 +91,12 @@ function shownAsk({ pid, program, since, deadline, ...request }: AskRequest): Op
 }
 
 function statusOf(plugin: ShownState): PluginStatus {
-  const { name, state, pid = null, ageMs, starts, lastEnd, lastFailure, startsInMs } = plugin;
+  const { name, state, pid = null, status = null, ageMs, starts, lastEnd, lastFailure, startsInMs } = plugin;
   return {
     name,
     state,
     pid,
+    status,
     for_ms: Math.round(ageMs),
     starts,
     last_end: lastFailure ?? (lastEnd === undefined ? null : describeEnd(lastEnd)),

@@ -212,9 +212,18 @@ export class Supervisor {
     return this.#runs.stop(name, constants.signals[signal], graceMs);
   }
 
-  /** Resolves when the plugin is ready, as its configuration says, and never if it ends before. */
+  /** Resolves when the plugin is ready, as its configuration says, and never if it ends before. One that is late is ended. */
   pluginReady(config: PluginConfig, sandbox: Sandbox): Promise<void> {
-    return pluginReady(config, sandbox.ended, (name) => this.#listeners.named(config.name, name));
+    const { name } = config;
+    return pluginReady(
+      config,
+      sandbox,
+      (listener) => this.#listeners.named(name, listener),
+      (seconds) => {
+        this.#notice(`"${name}" was not ready within ${seconds} s (ready.timeout_s): it is ended`);
+        sandbox.kill();
+      },
+    );
   }
 
   /** Counts lines of a plugin's output that its limit dropped. */

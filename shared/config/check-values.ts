@@ -145,8 +145,26 @@ function checkReady(source: YamlSource, at: KeyPath): ConfigProblem[] {
   if (source.valueAt(key) === undefined) return [];
   if (source.valueAt([...at, 'kind']) === 'job')
     return [source.problem(key, 'a job is ready once it has ended with 0', 'leave out ready')];
-  if ((source.keysAt(key) ?? []).length !== 1)
-    return [source.problem(key, 'expected one key', 'write {listener: NAME} or {after_ms: NUMBER}')];
+  const ways = (source.keysAt(key) ?? []).filter((one) => one !== 'timeout_s');
+  if (ways.length !== 1)
+    return [
+      source.problem(
+        key,
+        'expected one of listener, after_ms and notify',
+        'write {listener: NAME}, {after_ms: NUMBER} or {notify: true}',
+      ),
+    ];
+  if (ways[0] === 'after_ms' && source.valueAt([...key, 'timeout_s']) !== undefined)
+    return [source.problem([...key, 'timeout_s'], 'nothing is awaited with after_ms', 'leave it out')];
+  const egress = source.valueAt([...at, 'egress']) ?? source.valueAt(['defaults', 'egress']);
+  if (ways[0] === 'notify' && egress === 'channel')
+    return [
+      source.problem(
+        [...key, 'notify'],
+        'with egress channel the plugin has no notify socket: the broker gives it, and sees no call there',
+        'write {listener: NAME} or {after_ms: NUMBER}, or egress: transparent',
+      ),
+    ];
   const listeners = source.valueAt([...at, 'listen']);
   const names = (Array.isArray(listeners) ? listeners : []).map((_, index) =>
     textAt(source, [...at, 'listen', index, 'name']),

@@ -65,9 +65,14 @@ export interface PluginKeys extends DefaultKeys {
   readonly home?: string | undefined;
   readonly listen?: readonly { readonly name: string; readonly address: string }[] | undefined;
   readonly kind?: PluginKind | undefined;
-  /** One of the two. */
+  /** One of the first three. */
   readonly ready?:
-    | { readonly listener?: string | undefined; readonly after_ms?: number | undefined }
+    | {
+        readonly listener?: string | undefined;
+        readonly after_ms?: number | undefined;
+        readonly notify?: true | undefined;
+        readonly timeout_s?: number | undefined;
+      }
     | undefined;
   readonly after?: readonly string[] | undefined;
 }

@@ -16,6 +16,7 @@ import {
 } from './config-file.js';
 import { LIMIT_FORMS, type LimitForm } from './limit-forms.js';
 import {
+  DEFAULT_READY_S,
   DEFAULT_REVOKE,
   KINDS,
   PLUGIN_NAME,
@@ -233,8 +234,20 @@ const pluginSchema = z.strictObject(
             max: 3_600_000,
             help: 'The plugin is ready so many milliseconds after its start.',
           }),
+          notify: z
+            .literal(true, { error: 'expected true' })
+            .describe(
+              'The plugin is ready when one of its processes says so, as sd_notify(3) does: it finds NOTIFY_SOCKET. Not with egress: channel.',
+            )
+            .optional(),
+          timeout_s: count({
+            min: 1,
+            max: 86_400,
+            default: DEFAULT_READY_S,
+            help: 'Seconds until a plugin that is not ready is ended, with listener or notify. `restart` decides what comes then.',
+          }),
         },
-        { error: `${MAP}, as {listener: http} or {after_ms: 500}` },
+        { error: `${MAP}, as {listener: http}, {after_ms: 500} or {notify: true}` },
       )
       .describe(
         'When plugins that come after this one may start. By default when its program begins; for a job when it has ended with 0.',

@@ -2,7 +2,7 @@
 import type { DefaultKeys, PluginKeys } from './config-file.js';
 import { limitsOf } from './limit-forms.js';
 import { mergeVia } from './merge-via.js';
-import { type PluginConfig, plainPlugin } from './plugin-config.js';
+import { DEFAULT_READY_S, type PluginConfig, plainPlugin } from './plugin-config.js';
 
 /**
  * Everything of a plugin except its rules, which may be in other files too.
@@ -59,7 +59,9 @@ export function mergeDefaults(
 
 function readyOf(ready: PluginKeys['ready']): PluginConfig['ready'] {
   if (ready === undefined) return undefined;
+  const timeoutS = ready.timeout_s ?? DEFAULT_READY_S;
+  if (ready.notify === true) return { by: 'notify', timeoutS };
   return ready.listener === undefined
     ? { by: 'after', milliseconds: ready.after_ms ?? 0 }
-    : { by: 'listener', name: ready.listener };
+    : { by: 'listener', name: ready.listener, timeoutS };
 }

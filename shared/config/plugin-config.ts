@@ -22,10 +22,14 @@ export interface RestartConfig {
   readonly resetAfterMs: number;
 }
 
-/** When plugins that come after it may start. `after`: milliseconds after its start. `listener`: it accepts on this listener. */
+/** When plugins that come after it may start. `after`: milliseconds after its start. `listener`: it accepts on this listener. `notify`: it says so. */
 export type ReadyConfig =
   | { readonly by: 'after'; readonly milliseconds: number }
-  | { readonly by: 'listener'; readonly name: string };
+  | { readonly by: 'listener'; readonly name: string; readonly timeoutS: number }
+  | { readonly by: 'notify'; readonly timeoutS: number };
+
+/** How long a plugin may take until it is ready. Then it is ended. */
+export const DEFAULT_READY_S: number = 90;
 
 /** How a plugin is stopped. */
 export interface StopConfig {

@@ -240,7 +240,7 @@ export interface EndsPacket {
 
 /**
  * A packet from supervisor to broker with descriptors: the seccomp_unotify(2) listener of a sandbox, the memory of its calls in flight, the
- * UDP and TCP sockets of its DNS, a netlink socket that asks about its AF_UNIX sockets, and its root folder.
+ * UDP and TCP sockets of its DNS, a netlink socket that asks about its AF_UNIX sockets, its root folder, and with `notify` its notify socket.
  */
 export interface TrapPacket {
   readonly type: 'trap';
@@ -252,6 +252,8 @@ export interface TrapPacket {
   readonly scratch: readonly string[];
   /** The plugin has other ids than the broker: the supervisor connects its AF_UNIX sockets. */
   readonly otherIds: boolean;
+  /** The plugin says itself when it is ready, by its notify socket. */
+  readonly notify: boolean;
 }
 
 /**

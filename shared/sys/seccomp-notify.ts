@@ -15,6 +15,7 @@ const SECCOMP_IOCTL_NOTIF_SET_FLAGS = 0x40082104;
 const SECCOMP_USER_NOTIF_FLAG_CONTINUE = 1;
 const SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP = 1n;
 const SECCOMP_ADDFD_FLAG_SETFD = 1;
+const SECCOMP_ADDFD_FLAG_SEND = 2;
 
 /** The size of a slot that receives one call. */
 export const NOTIFICATION_BYTES: number = NOTIF.size;
@@ -133,11 +134,18 @@ export function replaceDescriptor(
 /**
  * Gives the caller a duplicate of `source`, at a number that is free.
  *
- * @returns the number, or minus errno: ENOENT if the caller is gone, EMFILE, …
+ * @param ends whether the number is also the result of the call, which ends it
+ * @returns the number, or minus errno: ENOENT if the caller is gone, EMFILE, … The call has not ended then
  */
-export function addDescriptor(listener: number, id: bigint, source: number, closeOnExec: boolean): number {
+export function addDescriptor(
+  listener: number,
+  id: bigint,
+  source: number,
+  closeOnExec: boolean,
+  ends: boolean,
+): number {
   addition.setBigUint64(0, id, true);
-  addition.setUint32(ADDFD.flags, 0, true);
+  addition.setUint32(ADDFD.flags, ends ? SECCOMP_ADDFD_FLAG_SEND : 0, true);
   addition.setUint32(ADDFD.srcfd, source, true);
   addition.setUint32(ADDFD.newfd, 0, true);
   addition.setUint32(ADDFD.newfd_flags, closeOnExec ? O_CLOEXEC : 0, true);

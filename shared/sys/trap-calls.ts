@@ -17,6 +17,7 @@ const NUMBERS: Readonly<Partial<Record<TrapCall, number>>> =
         recvmsg: 212,
         recvmmsg: 243,
         socketpair: 199,
+        socket: 198,
       }
     : {
         connect: 42,
@@ -32,6 +33,7 @@ const NUMBERS: Readonly<Partial<Record<TrapCall, number>>> =
         recvmsg: 47,
         recvmmsg: 299,
         socketpair: 53,
+        socket: 41,
       };
 
 const byNumber = new Map<number, TrapCall>(

@@ -58,6 +58,7 @@ const session = new TrapSession({
     dnsListener: listeningSocket(LOOPBACK, 1),
     unixDiag: openUnixDiag(),
     root: openFolder('/'),
+    notify: undefined,
   },
   onEnd: () => {},
 });

@@ -10,6 +10,7 @@ import { folderModeProtections } from './folder-mode-protections.js';
 import { hostProtections } from './host-protections.js';
 import { launchProtections } from './launch-protections.js';
 import { limitProtections } from './limit-protections.js';
+import { notifyProtections } from './notify-protections.js';
 import type { Protection } from './protection.js';
 import { rootProtections } from './root-protections.js';
 import { supervisorProtections } from './supervisor-protections.js';
@@ -26,6 +27,7 @@ export const protections: readonly Protection[] = [
   ...limitProtections,
   ...supervisorProtections,
   ...trapProtections,
+  ...notifyProtections,
   ...unixOrderProtections,
   ...folderModeProtections,
   ...brokerProtections,

@@ -30,6 +30,7 @@ export function statusCommand(): Command {
 function describeStatus({ version, pid, config, for_ms: ms, broker, plugins, asks }: Status): string {
   const served = broker === null ? 'no broker' : `broker ${broker.pid}`;
   const head = `postern ${version}, pid ${pid}, ${served}, for ${lasted(ms)}${config === null ? '' : `, ${config}`}`;
+  const says = plugins.some(({ status }) => status !== null);
   const rows = plugins.map((plugin) => [
     plugin.name,
     plugin.state,
@@ -38,8 +39,18 @@ function describeStatus({ version, pid, config, for_ms: ms, broker, plugins, ask
     String(plugin.starts),
     plugin.last_end ?? '-',
     plugin.starts_in_ms === null ? '-' : `in ${lasted(plugin.starts_in_ms)}`,
+    ...(says ? [plugin.status ?? '-'] : []),
   ]);
-  const titles = ['PLUGIN', 'STATE', 'PID', 'FOR', 'STARTS', 'LAST END', 'NEXT START'];
+  const titles = [
+    'PLUGIN',
+    'STATE',
+    'PID',
+    'FOR',
+    'STARTS',
+    'LAST END',
+    'NEXT START',
+    ...(says ? ['SAYS'] : []),
+  ];
   const open = asks.length === 0 ? '' : `\n${describeAsks({ asks })}`;
   return `${printable(head)}\n${table(titles, rows, [2, 4])}${open}`;
 }

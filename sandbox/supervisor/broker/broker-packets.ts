@@ -76,10 +76,22 @@ export class BrokerPackets {
   }
 
   trap(trap: KeptTrap, resumed: boolean): void {
-    const { session, plugin, landlockDeniesTcp, pluginId, descriptors } = trap;
+    const { session, plugin, landlockDeniesTcp, pluginId, notify, descriptors } = trap;
     const scratch = trap.scratch.map(String);
     const otherIds = pluginId !== undefined;
-    this.#send({ type: 'trap', plugin, session, resumed, landlockDeniesTcp, scratch, otherIds }, descriptors);
+    this.#send(
+      {
+        type: 'trap',
+        plugin,
+        session,
+        resumed,
+        landlockDeniesTcp,
+        scratch,
+        otherIds,
+        notify: notify !== undefined,
+      },
+      descriptors,
+    );
   }
 
   connections({ packet, memory }: KeptConnections): void {

@@ -13,6 +13,8 @@ export interface TrapFacts {
   readonly scratch: readonly bigint[];
   /** The plugin's uid and gid on the host, where they are not the broker's. */
   readonly pluginId: number | undefined;
+  /** The plugin's notify socket, if it has one; owned by the trap. */
+  readonly notify?: OwnedFd | undefined;
   /** The sandbox's pid namespace, as proc(5) names it. */
   readonly pidNamespace: string | undefined;
   /** Ends the sandbox. */
@@ -21,7 +23,7 @@ export interface TrapFacts {
 
 export interface KeptTrap extends TrapFacts {
   readonly session: number;
-  /** Listener, calls in flight, DNS datagrams, DNS listener, AF_UNIX questions, root folder. */
+  /** Listener, calls in flight, DNS datagrams, DNS listener, AF_UNIX questions, root folder, and the notify socket if there is one. */
   readonly descriptors: readonly OwnedFd[];
   readonly unixDiag: OwnedFd;
   readonly root: OwnedFd;
@@ -45,7 +47,8 @@ export class TrapKeeper {
     const calls = createMemoryFile('postern-calls', NOTIFIED_CALLS * NOTIFICATION_BYTES);
     const session = this.#next;
     this.#next += 1;
-    const descriptors = [listener, calls, dnsDatagrams, dnsListener, unixDiag, root];
+    const notify = facts.notify === undefined ? [] : [facts.notify];
+    const descriptors = [listener, calls, dnsDatagrams, dnsListener, unixDiag, root, ...notify];
     const kept = { ...facts, session, descriptors, unixDiag, root };
     this.#kept.set(session, kept);
     return kept;

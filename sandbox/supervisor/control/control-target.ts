@@ -57,8 +57,7 @@ export interface ControlFleet {
   readonly start: (plugin: string) => Promise<void>;
   readonly stop: (plugin: string) => Promise<void>;
   readonly restart: (plugin: string) => Promise<void>;
-  /** Missing where there is no file to read again. */
-  readonly reload?: (() => Promise<Reloaded>) | undefined;
+  readonly reload: () => Promise<Reloaded>;
 }
 
 /** Names of plugins. */
@@ -78,7 +77,7 @@ export interface LiveQuestion extends Pick<ExplainQuestion, 'host' | 'port' | 'r
 export interface SupervisorFacts {
   readonly version: string;
   readonly pid: number;
-  /** The absolute path of the configuration; null for `run` and an application. */
+  /** The absolute path of the configuration; null for `run`. */
   readonly config: string | null;
   /** When it started: ISO 8601 in UTC. */
   readonly since: string;
@@ -99,6 +98,8 @@ export interface PluginStatus {
   readonly state: string;
   /** Of the first process, on the host. Null while none runs. */
   readonly pid: number | null;
+  /** What the program last said about itself (STATUS of sd_notify(3)), in one line; null if nothing. */
+  readonly status: string | null;
   /** For how long it has been in this state, in milliseconds. */
   readonly for_ms: number;
   /** How often its program began. */

@@ -49,7 +49,8 @@ function fixedText(plugin: PluginConfig): string {
   const fixed = Object.entries(plugin)
     .filter(([key, value]) => value !== undefined && !LIVE_KEYS.includes(key as keyof PluginConfig))
     .map(([key, value]) => [key, key === 'listen' ? withoutPlaces(plugin) : sorted(value)]);
-  return JSON.stringify(fixed.sort());
+  // Only a start makes a notify socket.
+  return JSON.stringify([fixed.sort(), plugin.ready?.by === 'notify']);
 }
 
 function liveText(plugin: PluginConfig): string {

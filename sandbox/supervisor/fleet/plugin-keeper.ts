@@ -14,6 +14,15 @@ export interface RunningPlugin {
   readonly ended: Promise<PluginEnd>;
   /** Resolves when it is ready, and never if it ends before. Missing: it is ready. */
   readonly ready?: Promise<void> | undefined;
+  /** What it says about itself. */
+  readonly notices?: PluginNotices | undefined;
+}
+
+export interface PluginNotices {
+  /** For the operator. */
+  readonly status: string | undefined;
+  /** It has said that it ends. */
+  readonly isStopping: boolean;
 }
 
 /** Starts and stops plugins for a keeper. */
@@ -86,12 +95,14 @@ export class PluginKeeper {
   }
 
   get state(): PluginState {
+    const notices = this.#running?.notices;
     return {
       name: this.#config.name,
-      state: this.#word,
+      state: this.#word === 'running' && notices?.isStopping === true ? 'stopping' : this.#word,
       ageMs: performance.now() - this.#since,
       isReady: this.#isReady,
       pid: this.#running?.pid,
+      status: notices?.status,
       starts: this.#starts,
       lastEnd: this.#lastEnd,
       lastFailure: this.#lastFailure,

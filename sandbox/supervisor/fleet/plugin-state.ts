@@ -2,7 +2,7 @@
 import type { PluginEnd } from '../start/sandbox.js';
 
 /**
- * `waiting`: for the plugins that it comes after. `pausing`: before its next start. `stopped`: by the operator, until it is started again. `ended`: for
+ * `waiting`: for the plugins that it comes after. `pausing`: before its next start. `stopping`: by the operator, a reload or its own word. `stopped`: by the operator, until it is started again. `ended`: for
  * good. `failed`: for good, and not well.
  */
 const STATE_WORDS = [
@@ -26,6 +26,8 @@ export interface PluginState {
   readonly isReady: boolean;
   /** Of the first process, on the host, while it runs. */
   readonly pid: number | undefined;
+  /** What its current run last said about itself, for the operator; undefined: nothing. */
+  readonly status?: string | undefined;
   /** How often its program began. */
   readonly starts: number;
   /** How its last run ended, or why its last start failed. */

@@ -16,6 +16,7 @@ import {
   type LaunchFailure,
   type LaunchSpec,
   type LaunchStep,
+  NOTIFY_PROCESSES,
   SPEC_CHUNK_BYTES,
   type SpecHeader,
   TERMINAL_DESCRIPTORS,
@@ -24,8 +25,17 @@ import {
 import type { SandboxCgroup } from '../cgroup/sandbox-cgroup.js';
 import { Deadline } from './deadline.js';
 import type { LaunchInbox } from './launch-inbox.js';
+import type { NoticeInbox } from './notice-inbox.js';
 import { endSandbox, Sandbox } from './sandbox.js';
 import { type RangedIds, spawnNamespaces } from './spawn-namespaces.js';
+
+/** A pipe for what a plugin says by its notify socket. */
+export interface Notices {
+  /** Its writing end. The caller closes its own copy. */
+  readonly pipe: OwnedFd;
+  /** Owned by the sandbox, once there is one. */
+  readonly inbox: NoticeInbox;
+}
 
 export interface LaunchRequest {
   readonly spec: LaunchSpec;
@@ -35,6 +45,8 @@ export interface LaunchRequest {
   readonly trees: readonly OwnedFd[];
   /** The program begins when it resolves. */
   readonly serving: Promise<void>;
+  /** Undefined: the plugin has no notify socket. */
+  readonly notices?: Notices | undefined;
   /** Only where a limit needs one. */
   readonly cgroup?: SandboxCgroup | undefined;
   /** As root; undefined for a user. */
@@ -45,6 +57,8 @@ export interface LaunchedSandbox {
   readonly sandbox: Sandbox;
   /** Where egress is transparent: the filter's listener, and the sockets of the sandbox's DNS, owned by the caller. */
   readonly trap: readonly OwnedFd[];
+  /** The plugin's notify socket, if it has one, owned by the caller. */
+  readonly notify?: OwnedFd | undefined;
   /** The plugin's terminal, if it has one, owned by the caller. */
   readonly terminal?: TerminalPair;
 }
@@ -58,6 +72,7 @@ export async function launchSandbox(request: LaunchRequest): Promise<LaunchedSan
   const { ended, words, launcherInbox, initInbox } = spawnNamespaces(request.ranged, request.spec.listeners);
   let launcher: OwnedFd | undefined;
   let init: OwnedFd | undefined;
+  let notify: OwnedFd | undefined;
   try {
     await deadline.race(ended);
     const initPid = await deadline.race(hello(initInbox));
@@ -66,16 +81,17 @@ export async function launchSandbox(request: LaunchRequest): Promise<LaunchedSan
     launcher = openPidfd(pid);
     request.cgroup?.add(initPid);
     mapIds(pid, request);
-    await deadline.race(settleInit(initInbox));
+    notify = await deadline.race(settleInit(initInbox, request));
     sendSpec(launcherInbox, request);
     const sent = await deadline.race(preparation(launcherInbox, request.spec));
     deadline.cancel();
     await begin(sent, pid, launcherInbox, request);
     const trap = sent.slice(0, trapDescriptors(request.spec));
     const [master, slave] = sent.slice(trap.length);
-    const sandbox = new Sandbox(pid, launcher, init);
-    return { sandbox, trap, ...(master && slave && { terminal: { master, slave } }) };
+    const sandbox = new Sandbox(pid, launcher, init, request.notices?.inbox);
+    return { sandbox, trap, notify, ...(master && slave && { terminal: { master, slave } }) };
   } catch (error) {
+    notify?.close();
     await endSandbox(launcher, init);
     throw shortStart(words(), error) ?? error;
   } finally {
@@ -141,11 +157,20 @@ function mapIds(pid: number, { ranged }: LaunchRequest): void {
   }
 }
 
-async function settleInit(inbox: LaunchInbox): Promise<void> {
+/** @returns the plugin's notify socket, if it has one, owned by the caller */
+async function settleInit(inbox: LaunchInbox, { notices }: LaunchRequest): Promise<OwnedFd | undefined> {
   inbox.send(INIT_WORDS.adopted);
   if ((await inbox.word()) === INIT_WORDS.tied) {
-    inbox.send(INIT_WORDS.stay);
-    if ((await inbox.word()) === INIT_WORDS.ready) return;
+    inbox.send(INIT_WORDS.stay, notices === undefined ? [] : [notices.pipe.number]);
+    const { payload, descriptors } = await inbox.next();
+    const [notify, ...more] = descriptors;
+    if (
+      textOf(payload) === INIT_WORDS.ready &&
+      more.length === 0 &&
+      (notices === undefined) === (notify === undefined)
+    )
+      return notify;
+    for (const descriptor of descriptors) descriptor.close();
   }
   throw launchFailed('namespaces', 'The init of the sandbox ended');
 }
@@ -164,7 +189,9 @@ function sendSpec(inbox: LaunchInbox, { spec, passed, trees }: LaunchRequest): v
 /** From here on the group's limits apply to the launcher, as to init. */
 function takeIn(pid: number, { cgroup, spec }: LaunchRequest): void {
   if (cgroup === undefined) return;
-  cgroup.limit(spec.terminal === undefined ? 0 : JOB_CONTROL_PROCESSES);
+  cgroup.limit(
+    (spec.terminal === undefined ? 0 : JOB_CONTROL_PROCESSES) + (spec.notify ? NOTIFY_PROCESSES : 0),
+  );
   cgroup.add(pid);
 }
 

@@ -1,4 +1,5 @@
 // Makes the plugin's environment from an allowlist, so that it inherits no secrets of the supervisor. A pure function.
+import { NOTIFY_PATH } from '../../../shared/notify-path.js';
 import { PLUGIN_HOME } from '../root/system-files.js';
 
 const PASSED = ['PATH', 'LANG', 'TERM', 'TZ', 'NO_COLOR'];
@@ -10,6 +11,7 @@ const DEFAULT_PATH = '/usr/local/bin:/usr/bin:/bin';
  * @param named the variables that the configuration sets
  * @param isVisible whether a path of the host shows in the sandbox
  * @param descriptors the numbers of the channel's descriptors, and the names of the listeners, which come before them
+ * @param notify whether the plugin has a notify socket
  * @returns KEY=VALUE strings
  */
 export function pluginEnvironment(
@@ -17,6 +19,7 @@ export function pluginEnvironment(
   named: Readonly<Record<string, string>>,
   isVisible: (path: string) => boolean,
   descriptors: { readonly request: number; readonly reply: number; readonly listeners: readonly string[] },
+  notify = false,
 ): readonly string[] {
   const result: Record<string, string> = { PATH: DEFAULT_PATH };
   for (const [key, value] of Object.entries(outside)) {
@@ -34,5 +37,6 @@ export function pluginEnvironment(
     result['LISTEN_FDS'] = String(descriptors.listeners.length);
     result['LISTEN_FDNAMES'] = descriptors.listeners.join(':');
   }
+  if (notify) result['NOTIFY_SOCKET'] = NOTIFY_PATH;
   return Object.entries(result).map(([key, value]) => `${key}=${value}`);
 }

@@ -4,6 +4,7 @@ import { constants } from 'node:os';
 import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import { type ChildChange, signalPidfd, takeChildChange } from '../../../shared/sys/pidfd.js';
 import { READABLE, Watch } from '../../../shared/sys/uv-poll.js';
+import type { NoticeInbox } from './notice-inbox.js';
 
 const { SIGKILL } = constants.signals;
 
@@ -15,11 +16,15 @@ export class Sandbox {
   readonly pid: number;
   /** Resolves when every process of the sandbox is gone. */
   readonly ended: Promise<PluginEnd>;
+  /** What the plugin says by its notify socket; undefined: it has none. */
+  readonly notices: NoticeInbox | undefined;
   readonly #plugin: OwnedFd | undefined;
   readonly #init: OwnedFd | undefined;
 
-  constructor(pid: number, plugin: OwnedFd | undefined, init: OwnedFd | undefined) {
+  /** Takes ownership of all of them. */
+  constructor(pid: number, plugin: OwnedFd | undefined, init: OwnedFd | undefined, notices?: NoticeInbox) {
     this.pid = pid;
+    this.notices = notices;
     this.#plugin = plugin;
     this.#init = init;
     this.ended = this.#awaitEnd();
@@ -47,6 +52,8 @@ export class Sandbox {
     const end = await reap(this.#plugin);
     if (this.#init?.open === true) signalPidfd(this.#init.number, SIGKILL);
     await reap(this.#init);
+    // Not earlier: without a reader a message would end the program that sends it (SIGPIPE).
+    this.notices?.close();
     return end;
   }
 }

@@ -4,6 +4,7 @@ import type { PluginConfig } from '../../../shared/config/plugin-config.js';
 import { PosternError } from '../../../shared/errors.js';
 import { LANDLOCK_TCP, landlockVersion } from '../../../shared/sys/landlock.js';
 import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
+import { makePipe } from '../../../shared/sys/pipe.js';
 import { pidNamespaceOf } from '../../../shared/sys/waiting-thread.js';
 import { claimIdRange, type IdRange, RANGE_SIZE } from '../../host/id-range.js';
 import type { Privileges } from '../../host/privileges.js';
@@ -21,9 +22,10 @@ import { shows } from '../root/shown-paths.js';
 import type { Unseen } from '../unseen/unseen-files.js';
 import { IGNORED_SIGNALS } from './ignored-signals.js';
 import { launchLimits } from './launch-limits.js';
-import { launchSandbox } from './launch-sandbox.js';
+import { launchSandbox, type Notices } from './launch-sandbox.js';
 import { maskKernelMounts } from './mask-kernel-mounts.js';
 import { maskPipes } from './mask-pipes.js';
+import { NoticeInbox } from './notice-inbox.js';
 import { outsideEnvironment } from './outside-environment.js';
 import { planPlugin, type StartHost } from './plan-plugin.js';
 import { pluginEnvironment } from './plugin-environment.js';
@@ -85,6 +87,7 @@ async function prepareAndLaunch(
   refuseOwnPipes(plan.entries, host.ownFiles, raise);
   await refuseWritable(config, plan.entries, host.ownFiles, raise);
   const range = host.privileges === 'user' ? undefined : claimIdRange();
+  let notices: Notices | undefined;
   try {
     const { entries, trees } = await treesFor(host, config, plan, range, held);
     const channel = host.broker.openChannel(config.name);
@@ -95,6 +98,7 @@ async function prepareAndLaunch(
       return passed;
     });
     const passed = [...streams.descriptors, ...listeners, channel.request, channel.reply];
+    const notify = config.ready?.by === 'notify';
     const spec: LaunchSpec = {
       ...(range === undefined ? {} : { becomeIds: ids }),
       hostname: config.name,
@@ -116,27 +120,37 @@ async function prepareAndLaunch(
           request: passed.length - 2,
           reply: passed.length - 1,
         },
+        notify,
       ),
       limits: launchLimits(config.limits, {
         asUser: host.privileges === 'user',
         grouped: host.cgroup !== undefined,
         terminal: streams.terminal !== undefined,
+        notify,
       }),
       egress: config.egress,
       addedCalls: config.addedCalls,
       ignoredSignals: IGNORED_SIGNALS,
+      notify,
       listeners: listeners.length,
     };
     if (range !== undefined)
       for (const stream of streams.descriptors) openAgain(stream, range.base + INNER_ID);
     const ranged =
       range === undefined ? undefined : { owner: host.owner, base: range.base, size: RANGE_SIZE };
-    const { sandbox, trap, terminal } = await launchSandbox({
+    notices = notify ? openNotices(held) : undefined;
+    const {
+      sandbox,
+      trap,
+      notify: notifySocket,
+      terminal,
+    } = await launchSandbox({
       spec,
       passed,
       trees,
       ranged,
       cgroup: host.cgroup,
+      notices,
       serving: host.serving,
     });
     if (terminal !== undefined) streams.terminal?.attach(terminal);
@@ -150,12 +164,14 @@ async function prepareAndLaunch(
           scratch: scratchDevices(trap.at(-1), entries),
           pluginId: range === undefined ? undefined : range.base + INNER_ID,
           pidNamespace,
+          notify: notifySocket,
           kill: () => sandbox.kill(),
         });
       }
     } catch (error) {
       // No descriptor may be left for what the broker needs.
       for (const descriptor of trap) descriptor.close();
+      notifySocket?.close();
       sandbox.kill();
       await sandbox.ended;
       host.broker.openSandbox(config.name, undefined);
@@ -168,9 +184,17 @@ async function prepareAndLaunch(
     if (range !== undefined) sandbox.ended.then(range.release);
     return sandbox;
   } catch (error) {
+    notices?.inbox.close();
     range?.release();
     throw error;
   }
+}
+
+/** @param held takes the writing end */
+function openNotices(held: OwnedFd[]): Notices {
+  const { read, write } = makePipe({ packet: true });
+  held.push(write);
+  return { pipe: write, inbox: new NoticeInbox(read) };
 }
 
 function raise(error: PosternError): never {

@@ -65,3 +65,12 @@ test('every key is either live or restarts the plugin', () => {
     assert.deepEqual(plan, { ...NOTHING, [live ? 'changed' : 'restarted']: ['a'] }, key);
   }
 });
+
+test('a plugin that gets a notify socket, or has it no more, restarts; another time limit is live', () => {
+  const notify = plain('a', { ready: { by: 'notify', timeoutS: 90 } });
+  const after = plain('a', { ready: { by: 'after', milliseconds: 1 } });
+  assert.deepEqual(planReload([plain('a')], [notify]).restarted, ['a']);
+  assert.deepEqual(planReload([notify], [after]).restarted, ['a']);
+  const longer = plain('a', { ready: { by: 'notify', timeoutS: 91 } });
+  assert.deepEqual(planReload([notify], [longer]), { ...NOTHING, changed: ['a'] });
+});
