@@ -4,7 +4,7 @@ const sources = '^(broker|sandbox|shared)/';
 // and never the hall, which is the files beside the rooms.
 const FLOORS = {
   broker: [['cage', 'names', 'record', 'limit'], ['accounts', 'caller', 'ask', 'upstream'], ['stall'], ['request'], ['dns', 'revoke'], ['channel', 'trap']],
-  sandbox: [['host'], ['launch', 'plugin'], ['supervisor'], ['doctor', 'library'], ['cli']],
+  sandbox: [['host'], ['launch', 'plugin'], ['supervisor'], ['operate'], ['doctor', 'library'], ['cli']],
   'sandbox/supervisor': [['orders', 'output'], ['files', 'record', 'broker', 'cgroup', 'ask', 'control'], ['root', 'owners'], ['home', 'unseen', 'listeners', 'terminal', 'via'], ['start'], ['fleet']],
 };
 const floors = Object.entries(FLOORS).flatMap(([house, all]) =>

@@ -234,8 +234,8 @@ export const ERROR_CODES = {
   no_way_to_ask: {
     in: 'supervisor',
     status: 125,
-    what: '`run --ask` has no terminal at which it could ask.',
-    fix: 'Start it in the foreground of a terminal, or leave out --ask.',
+    what: '`run --ask` has no terminal at which it could ask, and no control socket over which somebody could answer.',
+    fix: 'Start it in the foreground of a terminal, name a control socket by --control PATH and answer by `postern approve`, or leave out --ask.',
   },
   shortage: {
     in: 'supervisor',

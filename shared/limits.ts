@@ -154,6 +154,8 @@ export const LEARNT_REFUSALS: number = 256;
 export const STOP_TIMEOUT_MS: number = 10_000;
 /** What waits for the reader of stdout or stderr, in bytes for each. */
 export const OUTPUT_QUEUE_BYTES: number = 256 * 1024;
+/** What ended runs wrote, and the application that started their plugin has not read, in bytes for each stream. More is lost. */
+export const UNREAD_OUTPUT_BYTES: number = 1024 * 1024;
 /** After a stop, `up` waits this long for the reader of its output, and then drops the rest. */
 export const OUTPUT_TIMEOUT_MS: number = 2_000;
 /** Pseudo-terminals of a sandbox. The kernel has 4096 for the whole host, pty(7). */

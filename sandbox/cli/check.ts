@@ -9,6 +9,7 @@ import { compilePolicy } from '../../shared/policy/compile-policy.js';
 import { printable } from '../../shared/printable.js';
 import { processesInAll } from '../host/processes-in-all.js';
 import { hostFiles } from '../supervisor/files/host-files.js';
+import { askWarnings } from './ask-warnings.js';
 import { type CheckWarning, describeWarning } from './check-warning.js';
 import { paint } from './colour.js';
 import { commandWarnings } from './command-warnings.js';
@@ -75,6 +76,7 @@ async function checkFile(file: string | undefined): Promise<CheckReport> {
     problems: [],
     warnings: [
       ...config.plugins.flatMap(warningsOf),
+      ...askWarnings(config),
       ...commandWarnings(config),
       ...homeWarnings(config),
       ...sharedFolderWarnings(config, plansOf(config), hostFiles),

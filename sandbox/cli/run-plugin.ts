@@ -4,18 +4,18 @@ import { asciiJson } from '../../shared/ascii-json.js';
 import type { PluginConfig } from '../../shared/config/plugin-config.js';
 import { printable } from '../../shared/printable.js';
 import type { AuditEvent } from '../../shared/protocol/audit-events.js';
+import { OperatedSupervisor } from '../operate/operated-supervisor.js';
+import type { ControlView, OperatorControl } from '../operate/operator-control.js';
 import { hostFiles } from '../supervisor/files/host-files.js';
 import { missingConfigs } from '../supervisor/files/later-configs.js';
 import type { PluginEnd, Sandbox } from '../supervisor/start/sandbox.js';
 import { inheritStreams } from '../supervisor/start/standard-streams.js';
-import { Supervisor } from '../supervisor/supervisor.js';
 import { joinJob } from '../supervisor/terminal/terminal-job.js';
 import type { Unseen } from '../supervisor/unseen/unseen-files.js';
 import { askAtTerminal } from './ask-at-terminal.js';
 import { dnsServersOf } from './dns-option.js';
 import { forwardSignals } from './forward-signals.js';
 import { asVisibleOptions } from './pasted-rule.js';
-import type { RunControl } from './run-control.js';
 import type { RunOptions } from './run-options.js';
 import { say } from './say.js';
 import { unseenLine } from './unseen-line.js';
@@ -34,7 +34,7 @@ export async function runPlugin(
   config: PluginConfig,
   options: Pick<RunOptions, 'metrics' | 'audit' | 'dns' | 'rules'>,
   onEvent: (event: AuditEvent) => void,
-  control?: RunControl,
+  control?: OperatorControl,
 ): Promise<number> {
   const unseen: Unseen[] = [];
   const missing = missingConfigs([config], hostFiles);
@@ -42,12 +42,12 @@ export async function runPlugin(
   const { terminal } = streams;
   // At a terminal that the plugin uses too, events go the way of postern's words, which keep their lines whole.
   const atTerminal = options.audit === '-' && terminal?.streams.includes(STDERR) === true;
-  const supervisor = new Supervisor({
+  const operated = new OperatedSupervisor({
     plugins: [config],
     metrics: options.metrics,
     audit: options.audit !== '-' ? options.audit : atTerminal ? undefined : 'stderr',
     dnsServers: dnsServersOf(options.dns),
-    control: control?.path,
+    control,
     ownFiles: options.rules.map((path) => resolve(path)),
     onEvent: (event) => {
       if (atTerminal) process.stderr.write(`${asciiJson(event)}\n`);
@@ -56,8 +56,11 @@ export async function runPlugin(
     onNotice: say,
     onUnseen: (_plugin, found) => unseen.push(found),
   });
-  const asking = config.unknown === 'ask' ? askAtTerminal(supervisor.asks, terminal) : undefined;
+  const { supervisor } = operated;
+  const asking =
+    config.unknown === 'ask' ? askAtTerminal(supervisor.asks, terminal, control?.path) : undefined;
   let sandbox: Sandbox | undefined;
+  let since = performance.now();
   const signals = forwardSignals({
     sandbox: () => sandbox,
     stop: () => void supervisor.stopPlugin(config.name),
@@ -65,11 +68,11 @@ export async function runPlugin(
   });
   // The sandbox is made while the broker starts. If the broker does not start, startPlugin() says why.
   supervisor.start().catch(() => {});
-  control?.serve(supervisor);
+  operated.serve(viewOf(config, () => ({ pid: sandbox?.pid, since })));
   try {
     sandbox = await supervisor.startPlugin(config, () => streams, 'boot');
+    since = performance.now();
     signals.deliver();
-    control?.began(sandbox.pid);
     const job = joinJob(terminal, sandbox);
     if (terminal !== undefined) divertOwnWords((text) => terminal.say(text), terminal.streams);
     terminal?.whenRefused(say);
@@ -83,10 +86,28 @@ export async function runPlugin(
     return statusOf(end) || (failures.length > 0 ? 125 : 0);
   } finally {
     await terminal?.end();
-    await supervisor.close();
+    await operated.close();
     asking?.close();
     signals.release();
   }
+}
+
+/** What an operator sees of it. @param run returns its pid, undefined until it runs, and the time at which it began its state */
+function viewOf(
+  { name, egress }: PluginConfig,
+  run: () => { readonly pid: number | undefined; readonly since: number },
+): Omit<ControlView, 'supervisor'> {
+  const noMore = { lastEnd: undefined, lastFailure: undefined, startsInMs: undefined };
+  return {
+    config: null,
+    knows: (plugin) => plugin === name,
+    egressOf: () => egress,
+    plugins: () => {
+      const { pid, since } = run();
+      const [state, starts] = pid === undefined ? (['starting', 0] as const) : (['running', 1] as const);
+      return [{ name, state, ageMs: performance.now() - since, pid, starts, ...noMore }];
+    },
+  };
 }
 
 function showWithOptions(paths: readonly string[]): string {

@@ -18,7 +18,7 @@ export function runCommand(openControl?: OpenRunControl): Command {
     'run a program with no network but the connections that rules allow',
   );
   return addModeOption(addRunOptions(command))
-    .option('--ask', 'ask at the terminal about a destination that no rule allows, while the program waits')
+    .option('--ask', 'ask at the terminal, or over --control, about a destination that no rule allows')
     .option('--control <path>', 'listen there for commands, such as postern status')
     .addHelpText(
       'after',
@@ -54,9 +54,8 @@ async function run(
   try {
     refuseAskInAudit(options);
     const config = await pluginOf(command, options, options.mode);
-    const control = options.control === undefined ? undefined : openControl?.(options.control, config);
+    const control = options.control === undefined ? undefined : openControl?.(options.control);
     const onEvent = (event: AuditEvent): void => {
-      control?.take(event);
       const line = refusalLine(event, (rule) => asRuleOption('allow', rule), ownProgram(config));
       if (line !== undefined && options.audit !== '-') report(line);
     };

@@ -1,46 +1,51 @@
-// Starts the plugins of `up`, prints their output line by line, and says how each one ended.
+// Prints the output of the plugins of `up` line by line, and says how each one ended.
 import { describeProblem } from '../../shared/config/config-problem.js';
 import type { Config } from '../../shared/config/load-config.js';
+import type { PluginConfig } from '../../shared/config/plugin-config.js';
 import { PosternError } from '../../shared/errors.js';
+import type { PluginLogs } from '../supervisor/control/plugin-logs.js';
 import { problemOf } from '../supervisor/files/start-problem.js';
-import type { PluginStarter, PluginWatcher } from '../supervisor/fleet/plugin-keeper.js';
+import type { PluginWatcher } from '../supervisor/fleet/plugin-keeper.js';
 import type { PluginEnd } from '../supervisor/start/sandbox.js';
 import { captureStreams, type StandardStreams } from '../supervisor/start/standard-streams.js';
-import type { Supervisor } from '../supervisor/supervisor.js';
 import { limitOutput } from './limit-output.js';
 import { placed } from './load-checked.js';
 import type { PluginLines } from './plugin-lines.js';
 import { describeError, say } from './say.js';
 
-export function starterOf(supervisor: Supervisor, lines: Pick<PluginLines, 'write'>): PluginStarter {
-  return {
-    start: async (plugin, cause) => {
-      const output = limitOutput<'stdout' | 'stderr'>(
-        plugin.limits.logLinesPerSecond,
-        (stream, line) => lines.write(plugin.name, stream, line),
-        (dropped) => {
-          supervisor.linesDropped(plugin.name, dropped);
-          say(`${plugin.name}: ${dropped} more lines within a second are left out (log_lines_per_second)`);
-        },
-      );
-      let streams: StandardStreams | undefined;
-      const capture = (): StandardStreams => {
-        streams = captureStreams(output.line);
-        return streams;
-      };
-      const sandbox = await supervisor.startPlugin(plugin, capture, cause);
-      const drained = async (): Promise<void> => {
-        await streams?.drained();
-        output.flush();
-      };
-      return {
-        pid: sandbox.pid,
-        ended: sandbox.ended.then((end) => drained().then(() => end)),
-        ready: supervisor.pluginReady(plugin, sandbox),
-        notices: sandbox.notices,
-      };
+/**
+ * @param dropped takes the number of lines that a plugin's limit dropped
+ * @returns the streams of a plugin's next run
+ */
+export function lineStreams(
+  { name, limits }: PluginConfig,
+  lines: Pick<PluginLines, 'write'>,
+  dropped: (plugin: string, lines: number) => void,
+): StandardStreams {
+  const output = limitOutput<'stdout' | 'stderr'>(
+    limits.logLinesPerSecond,
+    (stream, line) => lines.write(name, stream, line),
+    (count) => {
+      dropped(name, count);
+      say(`${name}: ${count} more lines within a second are left out (log_lines_per_second)`);
     },
-    stop: ({ name, stop }) => supervisor.stopPlugin(name, stop),
+  );
+  const streams = captureStreams(output.line);
+  const drained = async (): Promise<readonly string[]> => {
+    await streams.drained();
+    output.flush();
+    return [];
+  };
+  return { ...streams, drained };
+}
+
+/** Keeps the last lines of what is printed. */
+export function noting(logs: PluginLogs, lines: Pick<PluginLines, 'write'>): Pick<PluginLines, 'write'> {
+  return {
+    write: (name, output, line) => {
+      logs.take(name, output, line);
+      return lines.write(name, output, line);
+    },
   };
 }
 

@@ -1,23 +1,25 @@
 // postern up: runs the plugins of a configuration file until the last one has ended for good, or a signal ends them.
+import { realpathSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { Command } from 'commander';
 import type { Config } from '../../shared/config/load-config.js';
 import { OUTPUT_TIMEOUT_MS } from '../../shared/limits.js';
-import { Fleet } from '../supervisor/fleet/fleet.js';
-import { Supervisor } from '../supervisor/supervisor.js';
+import { KeptFleet } from '../operate/kept-fleet.js';
+import type { OperatorControl } from '../operate/operator-control.js';
+import { PluginLogs } from '../supervisor/control/plugin-logs.js';
+import type { SupervisorOptions } from '../supervisor/supervisor-options.js';
 import { configFile } from './config-file.js';
 import { ConfigInForce, fleetPlugins } from './config-in-force.js';
 import { isIgnored } from './keep-ignoring.js';
 import { loadChecked } from './load-checked.js';
+import { openControl } from './open-control.js';
 import { asYamlItems } from './pasted-rule.js';
 import { PluginLines } from './plugin-lines.js';
 import { reportRefusals } from './report-refusals.js';
 import { describeError, say } from './say.js';
 import { unseenLine } from './unseen-line.js';
-import { UpControl } from './up-control.js';
-import { starterOf, watcherOf } from './up-plugins.js';
+import { lineStreams, noting, watcherOf } from './up-plugins.js';
 import { useWaitingStreams, writeOut } from './waiting-streams.js';
-
-const KILL_AT_ONCE_MS = 1;
 
 interface UpOptions {
   readonly config?: string;
@@ -58,52 +60,41 @@ async function up({ config: named, control: socket }: UpOptions): Promise<number
     say(describeError(error));
     return 2;
   }
-  let control: UpControl;
+  const current = (): Config => inForce.config;
+  let control: OperatorControl | undefined;
   try {
-    control = new UpControl(socket, path, config, () => current());
+    control = openControl(controlPath(socket, config), path);
   } catch (error) {
     say(describeError(error));
     return 1;
   }
-  const current = (): Config => inForce.config;
   const report = config.audit === 'stderr' ? undefined : reportRefusals(current, path);
-  const supervisor = new Supervisor({
-    plugins: config.plugins.map((plugin) => plugin.config),
-    metrics: config.metrics,
-    audit: config.audit,
-    auditWhenFull: config.auditWhenFull,
-    dnsServers: config.dnsServers,
-    askMs: config.askMs,
-    askHook: config.hook,
-    ruleFile: path,
-    ownFiles: config.files,
-    control: control.path,
-    onEvent: (event) => {
-      control.denials.take(event);
-      report?.(event);
-    },
+  const lines = new PluginLines(() => current().plugins.map((plugin) => plugin.config.name));
+  const logs: PluginLogs = new PluginLogs((name) => kept.fleet.configOf(name) !== undefined);
+  const printed = control === undefined ? lines : noting(logs, lines);
+  const kept: KeptFleet = new KeptFleet({
+    ...optionsOf(config, path),
+    control,
+    onEvent: report,
     onNotice: say,
     onUnseen: (name, unseen) => {
       const show = (paths: readonly string[]): string =>
         `add ${asYamlItems(paths)} to plugins.${name}.filesystem.visible in ${path}`;
       say(`${name}: ${unseenLine(unseen, show)}`);
     },
+    streams: (plugin) =>
+      lineStreams(plugin, printed, (name, count) => kept.supervisor.linesDropped(name, count)),
+    watcher: watcherOf(current),
+    onGone: (name) => kept.supervisor.closeListeners(name),
+    operator: { config: realpathSync(path), logs, reload: () => inForce.reload() },
   });
-  const lines = new PluginLines(() => current().plugins.map((plugin) => plugin.config.name));
-  const fleet = new Fleet(starterOf(supervisor, control.noting(lines)), watcherOf(current), (name) =>
-    supervisor.closeListeners(name),
-  );
+  const { supervisor, fleet } = kept;
   const inForce = new ConfigInForce({ named, path, config, supervisor, fleet, say });
   inForce.warn();
   const stop = (): void => {
     inForce.close();
     setTimeout(() => lines.giveUp(), OUTPUT_TIMEOUT_MS);
-    // Plugins stop one after the other. Past the time for all of them, the rest are killed.
-    const late = setTimeout(() => void supervisor.close(KILL_AT_ONCE_MS), current().stopGraceMs);
-    fleet.stopAll().then(() => {
-      clearTimeout(late);
-      return supervisor.close();
-    });
+    void kept.close(current().stopGraceMs);
   };
   const readers = watchReaders(() => {
     lines.giveUp();
@@ -117,9 +108,8 @@ async function up({ config: named, control: socket }: UpOptions): Promise<number
       void inForce.tryReload();
     });
     process.on('SIGUSR2', () => {});
-    await supervisor.start();
+    await kept.open();
     fleet.add(fleetPlugins(config), 'boot');
-    control.serve(supervisor, fleet, inForce);
     inForce.watch();
     return (await fleet.ended) && !readers.gone() ? 0 : 1;
   } catch (error) {
@@ -127,9 +117,28 @@ async function up({ config: named, control: socket }: UpOptions): Promise<number
     return 1;
   } finally {
     inForce.close();
-    await supervisor.close();
-    await control.close();
+    await kept.close();
   }
+}
+
+function optionsOf(config: Config, path: string): SupervisorOptions {
+  return {
+    plugins: config.plugins.map((plugin) => plugin.config),
+    metrics: config.metrics,
+    audit: config.audit,
+    auditWhenFull: config.auditWhenFull,
+    dnsServers: config.dnsServers,
+    askMs: config.askMs,
+    askHook: config.hook,
+    ruleFile: path,
+    ownFiles: config.files,
+  };
+}
+
+/** @param named --control, if it was given @param config that of the start. A later one moves no socket */
+function controlPath(named: string | undefined, config: Config): string | undefined {
+  if (named === undefined) return config.control;
+  return named === 'off' ? named : resolve(named);
 }
 
 /** Ends the plugins when nobody reads their output any more, as behind `| head`. SIGPIPE would end a filter in the same way. */

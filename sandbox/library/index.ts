@@ -1,16 +1,24 @@
 // postern as a library: `import { createSupervisor } from 'postern'`. See docs/library.md.
+import { isMainThread } from 'node:worker_threads';
+import { PosternError } from '../../shared/errors.js';
 import { KeptSupervisor } from './kept-supervisor.js';
 import type { PosternSupervisor, SupervisorSettings } from './types.js';
 
-export { PosternError } from '../../shared/errors.js';
+export type { AuditEvent } from '../../shared/protocol/audit-events.js';
 export type * from './types.js';
+export { PosternError };
 
 /**
  * Starts a supervisor with a broker of its own. An application may have several. Everything ends with `close`, and
  * with this process, however it ends.
  *
- * @throws PosternError as docs/errors.md lists, for example `old_kernel`, `missing_capabilities`, `metrics_address`. Nothing is left running
+ * @throws PosternError as docs/errors.md lists, for example `old_kernel`, `missing_capabilities`, `metrics_address`,
+ *   `control_socket`, `wrong_thread`. Nothing is left running
  */
-export function createSupervisor(settings: SupervisorSettings = {}): Promise<PosternSupervisor> {
+export async function createSupervisor(settings: SupervisorSettings = {}): Promise<PosternSupervisor> {
+  if (!isMainThread)
+    throw new PosternError('wrong_thread', 'Cannot supervise plugins: this is a worker thread', {
+      fix: 'create the supervisor in the main thread',
+    });
   return new KeptSupervisor(settings).open();
 }

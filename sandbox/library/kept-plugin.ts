@@ -5,6 +5,7 @@ import type { AuditEvent } from '../../shared/protocol/audit-events.js';
 import type { OpenConnections } from '../../shared/protocol/open-connections.js';
 import type { ExitCause } from '../../shared/reasons.js';
 import type { PluginEnd } from '../supervisor/start/sandbox.js';
+import { callApart } from './call-apart.js';
 import { LastingStreams } from './plugin-streams.js';
 import type {
   Plugin,
@@ -17,13 +18,13 @@ import type {
 
 const SIGNAL_NAMES = new Map(Object.entries(constants.signals).map(([name, number]) => [number, name]));
 
-/** What carries out the wishes of a plugin's owner. */
+/** What carries out the wishes of the application. */
 export interface PluginOwner {
-  readonly pidOf: (name: string) => number | undefined;
-  readonly connections: (name: string) => Promise<OpenConnections>;
-  readonly setPolicy: (name: string, policy: PolicySettings) => Promise<void>;
-  readonly stop: (name: string) => Promise<void>;
-  readonly restart: (name: string) => Promise<void>;
+  readonly pidOf: (plugin: KeptPlugin) => number | undefined;
+  readonly connections: (plugin: KeptPlugin) => Promise<OpenConnections>;
+  readonly setPolicy: (plugin: KeptPlugin, policy: PolicySettings) => Promise<void>;
+  readonly stop: (plugin: KeptPlugin) => Promise<void>;
+  readonly restart: (plugin: KeptPlugin) => Promise<void>;
 }
 
 export class KeptPlugin extends EventEmitter<PluginEvents> implements Plugin {
@@ -57,23 +58,23 @@ export class KeptPlugin extends EventEmitter<PluginEvents> implements Plugin {
   }
 
   get pid(): number | undefined {
-    return this.#owner.pidOf(this.name);
+    return this.#owner.pidOf(this);
   }
 
   setPolicy(policy: PolicySettings): Promise<void> {
-    return this.#owner.setPolicy(this.name, policy);
+    return this.#owner.setPolicy(this, policy);
   }
 
   connections(): Promise<OpenConnections> {
-    return this.#owner.connections(this.name);
+    return this.#owner.connections(this);
   }
 
   stop(): Promise<void> {
-    return this.#owner.stop(this.name);
+    return this.#owner.stop(this);
   }
 
   restart(): Promise<void> {
-    return this.#owner.restart(this.name);
+    return this.#owner.restart(this);
   }
 
   /** What each run gets its pipes from. */
@@ -84,13 +85,13 @@ export class KeptPlugin extends EventEmitter<PluginEvents> implements Plugin {
   /** An audit event about it. */
   tell(event: AuditEvent): void {
     if (event.event === 'decision') {
-      this.emit('decision', event);
-      if (event.outcome === 'connected') this.emit('connection', event);
+      callApart(() => this.emit('decision', event));
+      if (event.outcome === 'connected') callApart(() => this.emit('connection', event));
     }
-    if (event.event === 'closed') this.emit('closed', event);
+    if (event.event === 'closed') callApart(() => this.emit('closed', event));
     const isAgain = event.event === 'question' && event.repeated;
     if ('decision' in event && event.event !== 'explain' && event.decision === 'deny' && !isAgain)
-      this.emit('denied', event);
+      callApart(() => this.emit('denied', event));
   }
 
   /** A run has ended. */
@@ -99,7 +100,8 @@ export class KeptPlugin extends EventEmitter<PluginEvents> implements Plugin {
       end.kind === 'exited'
         ? { code: end.status, signal: null, cause }
         : { code: null, signal: (SIGNAL_NAMES.get(end.signal) ?? null) as NodeJS.Signals | null, cause };
-    this.emit('exit', this.#last);
+    const exit = this.#last;
+    callApart(() => this.emit('exit', exit));
   }
 
   /** It does not start again. */

@@ -2,11 +2,14 @@
 import { openSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { PassThrough, type Readable, type Writable } from 'node:stream';
+import { OUTPUT_TIMEOUT_MS, UNREAD_OUTPUT_BYTES } from '../../shared/limits.js';
 import { OwnedFd } from '../../shared/sys/owned-fd.js';
 import { makePipe } from '../../shared/sys/pipe.js';
 import type { StandardStreams } from '../supervisor/start/standard-streams.js';
 import type { PluginStreams, Stdio } from './types.js';
 
+/** Called when the run has ended. */
+type End = () => void | Promise<void>;
 type Three = readonly [stdin: Stdio, stdout: Stdio, stderr: Stdio];
 
 export class LastingStreams implements PluginStreams {
@@ -26,18 +29,16 @@ export class LastingStreams implements PluginStreams {
   /** Makes the streams of the next run. */
   open(): StandardStreams {
     const opened: OwnedFd[] = [];
-    const ends: Promise<void>[] = [];
-    const cuts: (() => void)[] = [];
+    const ends: End[] = [];
     const [stdin, stdout, stderr] = this.#kinds;
     try {
       const descriptors = [
-        stdin === 'ignore' ? nullDevice(opened) : feed(this.stdin ?? process.stdin, opened, cuts),
+        stdin === 'ignore' ? nullDevice(opened) : feed(this.stdin ?? process.stdin, opened, ends),
         stdout === 'ignore' ? nullDevice(opened) : drain(this.stdout ?? process.stdout, opened, ends),
         stderr === 'ignore' ? nullDevice(opened) : drain(this.stderr ?? process.stderr, opened, ends),
       ];
       const drained = async (): Promise<readonly string[]> => {
-        for (const cut of cuts) cut();
-        await Promise.all(ends);
+        await Promise.all(ends.map((end) => end()));
         return [];
       };
       return { descriptors, drained };
@@ -61,8 +62,8 @@ function nullDevice(opened: OwnedFd[]): OwnedFd {
   return device;
 }
 
-/** @param cuts takes what ends it. Bytes that the run did not read are lost then @returns the plugin's end of a pipe that the stream writes into */
-function feed(from: Readable, opened: OwnedFd[], cuts: (() => void)[]): OwnedFd {
+/** @param ends takes what ends it. Bytes that the run did not read are lost then @returns the plugin's end of a pipe that the stream writes into */
+function feed(from: Readable, opened: OwnedFd[], ends: End[]): OwnedFd {
   const pipe = makePipe();
   opened.push(pipe.read);
   const sink = new Socket({ fd: pipe.write.release(), readable: false, writable: true });
@@ -72,19 +73,30 @@ function feed(from: Readable, opened: OwnedFd[], cuts: (() => void)[]): OwnedFd 
   };
   // The plugin may close its input before the application does.
   sink.on('error', cut);
-  cuts.push(cut);
+  ends.push(cut);
   from.pipe(sink);
   return pipe.read;
 }
 
-/** @returns the plugin's end of a pipe that flows into the stream @param ends takes a promise that resolves when all is read */
-function drain(to: Writable, opened: OwnedFd[], ends: Promise<void>[]): OwnedFd {
+/** @returns the plugin's end of a pipe that flows into the stream @param ends takes what reads the rest of it, once its writers are gone */
+function drain(to: Writable & { readonly readableLength?: number }, opened: OwnedFd[], ends: End[]): OwnedFd {
   const pipe = makePipe();
   opened.push(pipe.write);
   const source = new Socket({ fd: pipe.read.release(), readable: true, writable: false });
   source.on('error', () => source.destroy());
+  const closed = new Promise<void>((resolve) => source.once('close', resolve));
+  // While the application does not read, the plugin waits at its full pipe.
   source.pipe(to, { end: false });
-  // What was read already may wait in the stream. The application reads it when it likes.
-  ends.push(new Promise((resolve) => source.once('close', resolve)));
+  ends.push(async () => {
+    source.unpipe(to);
+    source.on('data', (chunk: Buffer) => {
+      if (to.writableLength + (to.readableLength ?? 0) + chunk.length <= UNREAD_OUTPUT_BYTES) to.write(chunk);
+    });
+    source.resume();
+    // The end of the pipe does not come while a program outside of the sandbox holds it.
+    const timer = setTimeout(() => source.destroy(), OUTPUT_TIMEOUT_MS);
+    await closed;
+    clearTimeout(timer);
+  });
   return pipe.write;
 }

@@ -42,6 +42,10 @@ export interface SupervisorSettings {
   readonly ask?: (request: AskRequest, signal: AbortSignal) => AskAnswer | Promise<AskAnswer>;
   /** How long a question waits for its answer, in milliseconds. Missing: a minute. */
   readonly askMs?: number;
+  /**
+   * The path of a control socket, or `off`. Commands such as `postern status --control PATH` ask and steer this supervisor by it. Missing: there is none.
+   */
+  readonly control?: string;
   /** Takes messages for the operator, as that a broker died. postern itself prints nothing. */
   readonly onNotice?: (text: string) => void;
 }

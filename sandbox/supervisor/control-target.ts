@@ -17,7 +17,7 @@ import type { PluginState } from './fleet/plugin-state.js';
 import type { PluginEnd } from './start/sandbox.js';
 import type { Supervisor } from './supervisor.js';
 
-type ShownState = Omit<PluginState, 'isSettled' | 'isReady'>;
+export type ShownState = Omit<PluginState, 'isSettled' | 'isReady'>;
 
 export interface ControlParts {
   readonly supervisor: Pick<Supervisor, 'brokerPid' | 'connections' | 'explain' | 'isOwn' | 'asks'>;

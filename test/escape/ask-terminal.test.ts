@@ -1,10 +1,12 @@
 // A question of `run --ask` comes from postern, and its answer reaches postern alone: the program can neither fake nor answer it, nor write over it.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { type PosternResult, postern } from '../harness/postern.js';
+import { type PosternResult, postern, startPostern } from '../harness/postern.js';
 import { type PublicNet, startPublicNet } from '../harness/public-net.js';
-import { readableFile, type User, users } from '../harness/users.js';
+import { until } from '../harness/until.js';
+import { chownTo, readableFile, readableFolder, type User, users } from '../harness/users.js';
 
 const HOST = '93.184.216.60';
 const driver = readableFile(
@@ -54,6 +56,50 @@ test('Ctrl-C at a question is for the program', async () => {
   assert.equal(status, 0, `${stdout}${stderr}`);
   assert.match(stdout, /^Ctrl-C is for the program/);
 });
+
+for (const user of users) {
+  test(`without a terminal, run --ask with a control socket waits for an operator's answer (${user})`, async (t) => {
+    const heard = net.connections().length;
+    const folder = readableFolder();
+    chownTo(user, folder);
+    const control = join(folder, 'c.sock');
+    const program = `import socket
+for port in (8443, 443):
+    try:
+        socket.create_connection(("${HOST}", port)).close()
+        print("connected", port, flush=True)
+    except OSError as error:
+        print("errno", error.errno, port, flush=True)
+`;
+    const command = ['run', '--ask', '--control', control, '--name', 'asker', '--'];
+    const { child, result } = startPostern([...command, '/usr/bin/python3', '-c', program], {
+      as: user,
+      inside: net.within,
+      through: ['setsid', '--wait'],
+    });
+    t.after(() => child.kill('SIGKILL'));
+    let said = '';
+    child.stderr?.on('data', (text: string) => {
+      said += text;
+    });
+    const told = async (port: number): Promise<string> => {
+      const line = new RegExp(
+        `^postern: "asker" asks for "${HOST}:${port}", and waits: postern approve (\\d+) --control ${control}, or deny$`,
+        'm',
+      );
+      return (await until(() => line.exec(said) ?? undefined))[1] ?? '';
+    };
+    const first = await told(8443);
+    assert.equal(net.connections().length, heard, 'nothing is connected before the answer');
+    const approved = await postern(['approve', first, '--control', control], { as: user });
+    assert.equal(approved.status, 0, approved.stderr);
+    const denied = await postern(['deny', await told(443), '--control', control], { as: user });
+    assert.equal(denied.status, 0, denied.stderr);
+    const { status, stdout } = await result;
+    assert.deepEqual([status, stdout], [0, 'connected 8443\nerrno 13 443\n']);
+    assert.deepEqual(net.connections().slice(heard), [`8443 ${HOST}`]);
+  });
+}
 
 test('without a terminal, and in mode audit, run --ask is refused', async () => {
   const through = ['setsid', '--wait'];

@@ -121,6 +121,29 @@ test('check warns of a working directory that another plugin writes, and not of 
   ]);
 });
 
+test('check warns where nobody is asked, since mode audit allows what no rule allows', async () => {
+  const cwd = folderWith(`defaults:
+  unknown: ask
+plugins:
+  a: {command: [node], mode: audit}
+  b: {command: [node]}
+  c:
+    command: [node]
+    mode: audit
+    unknown: ask
+  d: {command: [node], mode: audit, unknown: deny}
+`);
+  const { status, stdout } = await postern(['check'], { as: anyone, cwd });
+  assert.equal(status, 0);
+  const why = 'unknown: ask asks nobody: mode audit allows what no rule allows. Leave out one of them';
+  assert.deepEqual(stdout.split('\n'), [
+    `warning  ./postern.yaml:4: plugins.a: ${why}`,
+    `warning  ./postern.yaml:9: plugins.c: ${why}`,
+    './postern.yaml: 4 plugins, 0 rules, 2 warnings',
+    '',
+  ]);
+});
+
 test('check warns of a home that two plugins share and of a home_mib without effect, and refuses a bad home', async () => {
   const cwd = folderWith(`plugins:
   a: {command: [node], home: ./kept, limits: {home_mib: 5}}

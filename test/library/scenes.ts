@@ -1,22 +1,11 @@
 // Applications that use postern as a library: the argument names one. Each prints one line of JSON. They are separate programs, so that they run
 // as either user, and end as an application may.
-import { readdirSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { PassThrough, type Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { Worker } from 'node:worker_threads';
-import type {
-  AskAnswer,
-  PluginSettings,
-  PosternSupervisor,
-  SupervisorSettings,
-} from '../../sandbox/library/types.js';
-
-interface Library {
-  readonly createSupervisor: (settings?: SupervisorSettings) => Promise<PosternSupervisor>;
-}
-const bundle = new URL('../../run/library.js', import.meta.url).href;
-const { createSupervisor } = (await import(bundle)) as Library;
+import type { AskAnswer, PluginSettings, PosternSupervisor } from '../../sandbox/library/types.js';
+import { BUNDLE, codeOf, createSupervisor, descriptors, play, python } from './application.js';
 
 const CONNECT = 'import socket, sys; socket.create_connection(("127.0.0.1", int(sys.argv[1])))';
 /** Connects for each line of input, and says what came of it. */
@@ -29,26 +18,13 @@ for line in sys.stdin:
     except OSError as error:
         print("errno", error.errno, flush=True)
 `;
-const python = (code: string, ...words: string[]): PluginSettings['command'] => [
-  '/usr/bin/python3',
-  '-c',
-  code,
-  ...words,
-];
-
 async function upstream(): Promise<{ readonly server: Server; readonly port: number }> {
   const server = createServer((socket) => socket.end());
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return { server, port: (server.address() as { readonly port: number }).port };
 }
 
-const codeOf = (work: Promise<unknown>): Promise<string> =>
-  work.then(
-    () => 'nothing',
-    (error: { readonly code?: string }) => error.code ?? String(error),
-  );
 const read = (stream: Readable | null): Promise<string> => text(stream ?? new PassThrough().end());
-const descriptors = (): number => readdirSync('/proc/self/fd').length;
 
 const SCENES: Readonly<Record<string, () => Promise<unknown>>> = {
   async streams() {
@@ -186,7 +162,7 @@ const SCENES: Readonly<Record<string, () => Promise<unknown>>> = {
     await supervisor.close();
     codes.push(await start({}));
     const inWorker = await new Promise((resolve) => {
-      const code = `import('${bundle}').then((l) => l.createSupervisor()).then(() => 0, (e) => e.code).then((c) => require('worker_threads').parentPort.postMessage(c))`;
+      const code = `import('${BUNDLE}').then((l) => l.createSupervisor()).then(() => 0, (e) => e.code).then((c) => require('worker_threads').parentPort.postMessage(c))`;
       new Worker(code, { eval: true })
         .once('message', resolve)
         .once('error', (error) => resolve(String(error)));
@@ -267,6 +243,4 @@ except OSError as error: print(error.errno)`,
   },
 };
 
-const [, , scene = ''] = process.argv;
-const result = await SCENES[scene]?.();
-process.stdout.write(`${JSON.stringify(result)}\n`);
+await play(SCENES);

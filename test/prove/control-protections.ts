@@ -70,6 +70,22 @@ export const controlProtections: readonly Protection[] = [
     pattern: 'live control socket',
   },
   {
+    name: 'control: a client that sends a byte now and then is not waited for',
+    file: 'sandbox/supervisor/control/control-session',
+    right: 'if (isNext || !this.#reader.inLine)',
+    wrong: 'if (true)',
+    tests: ['supervisor/control/control-server'],
+    pattern: 'no end in time',
+  },
+  {
+    name: 'control: a client that reads nothing is disconnected',
+    file: 'sandbox/supervisor/control/control-session',
+    right: 'this.#stuckTimer ??= setTimeout(() => this.#socket.destroy(), this.#times.stuckMs);',
+    wrong: '',
+    tests: ['supervisor/control/control-server'],
+    pattern: 'reads none of its answers',
+  },
+  {
     name: 'control: a client that never reads is not kept for',
     file: 'sandbox/supervisor/control/control-session',
     right: 'return this.#socket.writableLength < CONTROL_BACKLOG_BYTES;',
@@ -84,5 +100,13 @@ export const controlProtections: readonly Protection[] = [
     wrong: 'if (true)',
     tests: ['integration/control'],
     pattern: 'never by that of another project',
+  },
+  {
+    name: "control: a plugin does not see its supervisor's socket",
+    file: 'sandbox/operate/operated-supervisor',
+    right: 'control: control?.path,',
+    wrong: '',
+    tests: ['library/control'],
+    pattern: 'no plugin does',
   },
 ];

@@ -6,7 +6,7 @@ import { acceptConnection } from '../../../shared/sys/datagram.js';
 import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import { peerCredentials } from '../../../shared/sys/peer-credentials.js';
 import { READABLE, Watch } from '../../../shared/sys/uv-poll.js';
-import { ControlSession } from './control-session.js';
+import { CONTROL_TIMES, ControlSession, type ControlTimes } from './control-session.js';
 import type { ControlSocket } from './control-socket.js';
 import type { ControlTarget } from './control-target.js';
 import { refusePeer } from './judge-peer.js';
@@ -24,11 +24,13 @@ export class ControlServer {
   readonly #sessions = new Set<ControlSession>();
   readonly #turnedAway = new Set<Socket>();
   readonly #watch: Watch;
+  readonly #times: ControlTimes;
   #timer: NodeJS.Timeout | undefined;
 
   /** @param place owned from here on. Its clients are served at once */
-  constructor(place: ControlSocket, target: ControlTarget) {
+  constructor(place: ControlSocket, target: ControlTarget, times: ControlTimes = CONTROL_TIMES) {
     this.#place = place;
+    this.#times = times;
     this.#target = target;
     this.#methods = methodsOf(target);
     this.#watch = new Watch(place.socket.number, () => this.#accept());
@@ -68,7 +70,8 @@ export class ControlServer {
       this.#turnAway(connection, why ?? `There are ${CONTROL_CLIENTS} clients already, and none is idle`);
       return;
     }
-    const session = new ControlSession(connection, this.#methods, () => this.#sessions.delete(session));
+    const forget = (): void => void this.#sessions.delete(session);
+    const session = new ControlSession(connection, this.#methods, forget, this.#times);
     this.#sessions.add(session);
   }
 

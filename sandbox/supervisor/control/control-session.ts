@@ -16,6 +16,16 @@ import type { Method } from './methods.js';
 import { answerLine, RpcError, refuseLine } from './rpc.js';
 import { Watches } from './watches.js';
 
+/** How long a client may keep postern waiting, in milliseconds. */
+export interface ControlTimes {
+  /** From the first byte of a line to its end. */
+  readonly lineMs: number;
+  /** In which it reads none of its answers. */
+  readonly stuckMs: number;
+}
+
+export const CONTROL_TIMES: ControlTimes = { lineMs: CONTROL_LINE_MS, stuckMs: CONTROL_STUCK_MS };
+
 export class ControlSession {
   readonly #socket: Socket;
   readonly #methods: ReadonlyMap<string, Method>;
@@ -23,6 +33,7 @@ export class ControlSession {
   readonly #reader = new LineReader((line) => this.#lines.push(line), CONTROL_LINE_BYTES);
   readonly #lines: string[] = [];
   readonly #onGone: () => void;
+  readonly #times: ControlTimes;
   #underWay = 0;
   #ended = false;
   #turning = false;
@@ -32,8 +43,14 @@ export class ControlSession {
   activeAt: number = performance.now();
 
   /** @param connection of a client that may ask, owned from here on @param onGone called once */
-  constructor(connection: OwnedFd, methods: ReadonlyMap<string, Method>, onGone: () => void) {
+  constructor(
+    connection: OwnedFd,
+    methods: ReadonlyMap<string, Method>,
+    onGone: () => void,
+    times: ControlTimes = CONTROL_TIMES,
+  ) {
     this.#methods = methods;
+    this.#times = times;
     this.#onGone = onGone;
     this.#socket = new Socket({
       fd: connection.release(),
@@ -53,11 +70,7 @@ export class ControlSession {
         this.#watches.endAll();
         this.#work();
       })
-      .on('drain', () => {
-        clearTimeout(this.#stuckTimer);
-        this.#stuckTimer = undefined;
-        this.#work();
-      })
+      .on('drain', () => this.#work())
       .on('error', () => this.#socket.destroy())
       .on('close', () => this.#forget());
   }
@@ -89,17 +102,24 @@ export class ControlSession {
   #take(chunk: Buffer): void {
     if (this.#socket.writableEnded) return;
     this.activeAt = performance.now();
+    const before = this.#lines.length;
     if (!this.#reader.push(chunk)) {
-      void this.close(`A line has at most ${CONTROL_LINE_BYTES} bytes`, CONTROL_LINE_MS);
+      void this.close(`A line has at most ${CONTROL_LINE_BYTES} bytes`, this.#times.lineMs);
       return;
     }
-    clearTimeout(this.#lineTimer);
-    if (this.#reader.inLine)
-      this.#lineTimer = setTimeout(
-        () => void this.close('The line has no end', CONTROL_LINE_MS),
-        CONTROL_LINE_MS,
-      );
+    this.#timeLine(this.#lines.length > before);
     this.#work();
+  }
+
+  /** The time counts from the first byte of the line: a client that sends a byte now and then wins nothing. */
+  #timeLine(isNext: boolean): void {
+    if (isNext || !this.#reader.inLine) {
+      clearTimeout(this.#lineTimer);
+      this.#lineTimer = undefined;
+    }
+    const { lineMs } = this.#times;
+    if (this.#reader.inLine)
+      this.#lineTimer ??= setTimeout(() => void this.close('The line has no end', lineMs), lineMs);
   }
 
   /** Answers the lines that wait, as far as there is room for answers. Until none waits, the client is not read. */
@@ -116,10 +136,20 @@ export class ControlSession {
       }
       void this.#answer(this.#lines.shift() ?? '');
     }
-    if (this.#lines.length > 0) this.#socket.pause();
-    else if (this.#socket.isPaused()) this.#socket.resume();
+    if (this.#lines.length > 0) this.#pause();
+    else if (this.#socket.isPaused()) {
+      this.#socket.resume();
+      this.#timeLine(false);
+    }
     if (this.#ended && this.#lines.length === 0 && this.isIdle && !this.#socket.writableEnded)
       this.#socket.end();
+  }
+
+  /** What it sends meanwhile waits for postern, and not postern for it. */
+  #pause(): void {
+    this.#socket.pause();
+    clearTimeout(this.#lineTimer);
+    this.#lineTimer = undefined;
   }
 
   get #mayAnswer(): boolean {
@@ -148,8 +178,18 @@ export class ControlSession {
 
   #send(value: unknown): void {
     if (this.#socket.destroyed || this.#socket.writableEnded) return;
-    if (this.#socket.write(`${asciiJson(value)}\n`)) return;
-    this.#stuckTimer ??= setTimeout(() => this.#socket.destroy(), CONTROL_STUCK_MS);
+    this.#socket.write(`${asciiJson(value)}\n`, () => {
+      clearTimeout(this.#stuckTimer);
+      this.#stuckTimer = undefined;
+      this.#timeReading();
+    });
+    this.#timeReading();
+  }
+
+  /** From each answer that it has taken to the next one. */
+  #timeReading(): void {
+    if (this.#socket.destroyed || this.#socket.writableLength === 0) return;
+    this.#stuckTimer ??= setTimeout(() => this.#socket.destroy(), this.#times.stuckMs);
   }
 
   #forget(): void {

@@ -57,7 +57,8 @@ export interface ControlFleet {
   readonly start: (plugin: string) => Promise<void>;
   readonly stop: (plugin: string) => Promise<void>;
   readonly restart: (plugin: string) => Promise<void>;
-  readonly reload: () => Promise<Reloaded>;
+  /** Missing where there is no file to read again. */
+  readonly reload?: (() => Promise<Reloaded>) | undefined;
 }
 
 /** Names of plugins. */
@@ -77,7 +78,7 @@ export interface LiveQuestion extends Pick<ExplainQuestion, 'host' | 'port' | 'r
 export interface SupervisorFacts {
   readonly version: string;
   readonly pid: number;
-  /** The absolute path of the configuration; null for `run`. */
+  /** The absolute path of the configuration; null for `run` and an application. */
   readonly config: string | null;
   /** When it started: ISO 8601 in UTC. */
   readonly since: string;

@@ -121,11 +121,14 @@ function fleetMethods({ fleet, requirePlugin }: ControlTarget): readonly [string
       await work(name);
       return { plugin: name };
     });
+  const { reload } = fleet;
+  const reloads: readonly [string, Method][] =
+    reload === undefined ? [] : [['reload', method(PARAMS.none, () => reload())]];
   return [
     ['start', act(fleet.start)],
     ['stop', act(fleet.stop)],
     ['restart', act(fleet.restart)],
-    ['reload', method(PARAMS.none, () => fleet.reload())],
+    ...reloads,
   ];
 }
 

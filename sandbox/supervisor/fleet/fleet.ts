@@ -45,8 +45,14 @@ export class Fleet {
     return [...this.#members.values()].map(({ keeper }) => keeper.state);
   }
 
-  /** Adds plugins, and starts each after those that it names. */
+  /** What a plugin starts with next time; undefined if there is no such plugin. */
+  configOf(name: string): PluginConfig | undefined {
+    return this.#members.get(name)?.keeper.config;
+  }
+
+  /** Adds plugins, and starts each after those that it names. Once all are stopped, none is added. */
   add(plugins: readonly FleetPlugin[], cause: StartCause): void {
+    if (this.#stopping !== undefined) return;
     for (const { config, after } of plugins) {
       const keeper = this.#keeperOf(config, cause);
       this.#members.set(config.name, { after, keeper, good: undefined, work: Promise.resolve() });

@@ -4,6 +4,7 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { ControlServer } from '../../../sandbox/supervisor/control/control-server.js';
+import { CONTROL_TIMES, type ControlTimes } from '../../../sandbox/supervisor/control/control-session.js';
 import { ControlSocket } from '../../../sandbox/supervisor/control/control-socket.js';
 import type { ControlTarget } from '../../../sandbox/supervisor/control/control-target.js';
 import { Denials } from '../../../sandbox/supervisor/control/denials.js';
@@ -21,7 +22,12 @@ interface Scene {
   readonly release: () => void;
 }
 
-function serve(t: TestContext, more: Partial<ControlTarget> = {}, held = false): Scene {
+function serve(
+  t: TestContext,
+  more: Partial<ControlTarget> = {},
+  held = false,
+  times: Partial<ControlTimes> = {},
+): Scene {
   const path = join(readableFolder(), 'c.sock');
   const logs = new PluginLogs(() => true);
   let release = (): void => {};
@@ -44,7 +50,10 @@ function serve(t: TestContext, more: Partial<ControlTarget> = {}, held = false):
     asks: { list: () => [], approve: () => {}, deny: () => {}, watch: () => () => {} },
     ...more,
   };
-  const server = new ControlServer(new ControlSocket(path, false), target);
+  const server = new ControlServer(new ControlSocket(path, false), target, {
+    ...CONTROL_TIMES,
+    ...times,
+  });
   t.after(() => server.close());
   return { path, server, logs, release };
 }
@@ -84,6 +93,59 @@ test('a line that is too long, or never ends, ends its client with an error, and
   other.send(request(1, 'status'));
   assert.equal((await other.answers(1))[0]?.id, 1);
   other.socket.destroy();
+});
+
+test('a line that has no end in time ends its client with an error, although bytes still come', async (t) => {
+  const { path } = serve(t, {}, false, { lineMs: 500 });
+  const client = await rawControl(path);
+  const begun = performance.now();
+  client.send('{"jsonrpc":');
+  const drip = setInterval(() => client.send(' '), 50);
+  t.after(() => clearInterval(drip));
+  const [answer] = await client.answers(1);
+  assert.match(answer?.error?.message ?? '', /no end/);
+  await client.closed;
+  assert.ok(performance.now() - begun >= 450);
+  await assertServed(path);
+});
+
+test('the time of a line ends with the line: a client that is quiet between its lines stays', async (t) => {
+  const { path } = serve(t, {}, false, { lineMs: 300 });
+  const client = await rawControl(path);
+  for (let id = 1; id <= 3; id += 1) {
+    client.send(request(id, 'status').slice(0, 20));
+    client.send(request(id, 'status').slice(20));
+    await client.answers(id);
+    await new Promise((resolve) => setTimeout(resolve, 600));
+  }
+  assert.equal(client.socket.closed, false);
+  client.socket.destroy();
+});
+
+test('a client that reads none of its answers in time is disconnected, and one that reads is not', async (t) => {
+  const { path, logs } = serve(t, {}, false, { stuckMs: 500 });
+  const [silent, reading] = [await rawControl(path), await rawControl(path)];
+  for (const client of [silent, reading]) client.send(request(1, 'watch', { method: 'logs' }));
+  await silent.answers(1);
+  await reading.answers(1);
+  silent.socket.pause();
+  const line = 'x'.repeat(8_000);
+  const begun = performance.now();
+  // What the kernel keeps for a client is filled first.
+  const fill = setInterval(() => {
+    for (let count = 0; count < 20; count += 1) logs.take('a', 'stdout', line);
+  }, 5);
+  t.after(() => clearInterval(fill));
+  // Its own end shows only when it reads: what is written to a closed connection fails.
+  await until(() => {
+    silent.socket.write(' ');
+    return silent.socket.closed ? true : undefined;
+  });
+  assert.ok(performance.now() - begun >= 450);
+  const seen = reading.lines().length;
+  await until(() => (reading.lines().length > seen ? true : undefined));
+  assert.equal(reading.socket.closed, false);
+  reading.socket.destroy();
 });
 
 test('a client that never reads holds up nobody, and little is kept for it', async (t) => {

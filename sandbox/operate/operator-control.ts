@@ -1,0 +1,50 @@
+// The control socket of a supervisor, and what it remembers for the operator. The socket is there before any plugin is, so that it can be
+// hidden from all of them. Runs in the supervisor.
+import type { AuditEvent } from '../../shared/protocol/audit-events.js';
+import { ControlServer } from '../supervisor/control/control-server.js';
+import type { ControlSocket } from '../supervisor/control/control-socket.js';
+import { Denials } from '../supervisor/control/denials.js';
+import { type ControlParts, controlTarget } from '../supervisor/control-target.js';
+
+/** What an operator sees and steers. */
+export interface ControlView extends Omit<ControlParts, 'denials'> {
+  /** Whether a plugin has that name. */
+  readonly knows: (plugin: string) => boolean;
+}
+
+export class OperatorControl {
+  readonly #socket: ControlSocket;
+  readonly #denials = new Denials((plugin) => this.#knows(plugin));
+  #knows: (plugin: string) => boolean = () => false;
+  #server: ControlServer | undefined;
+  #closed: Promise<void> | undefined;
+
+  /** @param socket owned from here on. A client that comes before {@link serve} waits in its queue */
+  constructor(socket: ControlSocket) {
+    this.#socket = socket;
+  }
+
+  get path(): string {
+    return this.#socket.path;
+  }
+
+  /** An audit event: a denial is remembered. */
+  take(event: AuditEvent): void {
+    this.#denials.take(event);
+  }
+
+  serve({ knows, ...parts }: ControlView): void {
+    this.#knows = knows;
+    this.#server = new ControlServer(this.#socket, controlTarget({ ...parts, denials: this.#denials }));
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  async #close(): Promise<void> {
+    await this.#server?.close();
+    this.#socket.close();
+  }
+}

@@ -1,0 +1,45 @@
+// What the applications of these tests share: the library as an application imports it, and how a scene is played.
+import { readdirSync, readFileSync, writeSync } from 'node:fs';
+import type { PluginSettings, PosternSupervisor, SupervisorSettings } from '../../sandbox/library/types.js';
+
+interface Library {
+  readonly createSupervisor: (settings?: SupervisorSettings) => Promise<PosternSupervisor>;
+}
+
+export const BUNDLE: string = new URL('../../run/library.js', import.meta.url).href;
+const library = (await import(BUNDLE)) as Library;
+export const createSupervisor: Library['createSupervisor'] = library.createSupervisor;
+
+export const python = (code: string, ...words: string[]): PluginSettings['command'] => [
+  '/usr/bin/python3',
+  '-c',
+  code,
+  ...words,
+];
+
+export const codeOf = (work: Promise<unknown>): Promise<string> =>
+  work.then(
+    () => 'nothing',
+    (error: { readonly code?: string }) => error.code ?? String(error),
+  );
+
+export const descriptors = (): number => readdirSync('/proc/self/fd').length;
+
+/** Every process that this one started, and theirs. */
+export function descendants(pid: number = process.pid): readonly number[] {
+  const children = readdirSync(`/proc/${pid}/task`).flatMap((thread) =>
+    readFileSync(`/proc/${pid}/task/${thread}/children`, 'utf8').split(' ').filter(Boolean).map(Number),
+  );
+  return children.flatMap((child) => [child, ...descendants(child)]);
+}
+
+export async function waitFor(isSo: () => boolean): Promise<void> {
+  while (!isSo()) await new Promise((resolve) => setTimeout(resolve, 5));
+}
+
+export const print = (result: unknown): void => void writeSync(1, `${JSON.stringify(result)}\n`);
+
+/** Plays the scene that the command line names, and prints its result as one line of JSON. */
+export async function play(scenes: Readonly<Record<string, () => Promise<unknown>>>): Promise<void> {
+  print(await scenes[process.argv[2] ?? '']?.());
+}

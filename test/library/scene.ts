@@ -1,0 +1,26 @@
+// Plays a scene of an application in a process of its own, as a user.
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { PATIENCE } from '../harness/patience.js';
+import { asUser, distFor, type User } from '../harness/users.js';
+
+const TIMEOUT_MS = 60_000;
+
+/** The command that plays it. @param file of this folder */
+export function sceneCommand(file: string, name: string, user: User): readonly string[] {
+  return [...asUser(user), process.execPath, join(distFor(user), `test/library/${file}.js`), name];
+}
+
+/** @param file of this folder @returns what the scene printed */
+export function scene(file: string, name: string, user: User): Record<string, unknown> {
+  const [program = '', ...args] = sceneCommand(file, name, user);
+  const { status, signal, stdout, stderr } = spawnSync(program, args, {
+    cwd: '/tmp',
+    encoding: 'utf8',
+    timeout: TIMEOUT_MS * PATIENCE,
+  });
+  assert.equal(stderr, '', 'a library prints nothing');
+  assert.ok(status === 0 || signal === 'SIGKILL', stdout);
+  return JSON.parse(stdout) as Record<string, unknown>;
+}
