@@ -36,6 +36,8 @@ cpSync(join(top, 'test'), join(dist, 'test'), {
   recursive: true,
   filter: (path) => statSync(path).isDirectory() || isData(path),
 });
+// The compiler leaves a file of types as it is.
+cpSync(join(top, 'sandbox/library/index.d.cts'), join(dist, 'sandbox/library/index.d.cts'));
 cpSync(join(top, 'deploy/command.sh'), join(dist, 'deploy/command.sh'));
 const { configJsonSchema } = await import('./dist/shared/config/json-schema.js');
 writeFileSync(join(dist, 'postern.schema.json'), `${JSON.stringify(configJsonSchema(), null, 2)}\n`);

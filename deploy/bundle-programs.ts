@@ -27,6 +27,10 @@ const require = requireOf(import.meta.url);`;
 /** A CommonJS module has no import.meta. */
 const OWN_URL = `const ownUrl = require('node:url').pathToFileURL(__filename).href;`;
 
+/** Applications import the library. A bundler that puts it into their own file leaves its programs behind. */
+const IN_PLACE = `if (typeof __dirname !== 'string' || !require('node:fs').existsSync(__dirname + '/broker.cjs'))
+  throw new Error('Cannot find the programs of postern beside its library: keep postern out of the bundle, for example by esbuild --external:postern');`;
+
 export const BUNDLES: readonly Bundle[] = Object.keys(PROGRAMS) as Bundle[];
 
 export interface Bundled {
@@ -50,7 +54,7 @@ function bundleProgram(dist: string, name: Bundle): Bundled {
     ? { format: 'esm', banner: { js: REQUIRE } }
     : {
         format: 'cjs',
-        banner: { js: OWN_URL },
+        banner: { js: name === 'library' ? `${IN_PLACE}\n${OWN_URL}` : OWN_URL },
         define: { 'import.meta.url': 'ownUrl' },
         outExtension: { '.js': '.cjs' },
       };

@@ -26,8 +26,8 @@ export type Bundle =
   | 'trial-plugin'
   | 'seccomp-profile';
 
-/** Programs that people, applications or plugins name. Node loads a CommonJS module sooner than an ES module, so the others are such. */
-const ES_MODULES: readonly Bundle[] = ['postern', 'library', 'trial-plugin', 'seccomp-profile'];
+/** Programs that people or plugins name. Node loads a CommonJS module sooner than an ES module, and every application can load one: the others are such. */
+const ES_MODULES: readonly Bundle[] = ['postern', 'trial-plugin', 'seccomp-profile'];
 
 export function isEsModule(name: Bundle): boolean {
   return ES_MODULES.includes(name);

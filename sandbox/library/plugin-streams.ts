@@ -85,11 +85,14 @@ function drain(to: Writable & { readonly readableLength?: number }, opened: Owne
   const source = new Socket({ fd: pipe.read.release(), readable: true, writable: false });
   source.on('error', () => source.destroy());
   const closed = new Promise<void>((resolve) => source.once('close', resolve));
-  // While the application does not read, the plugin waits at its full pipe.
-  source.pipe(to, { end: false });
+  // While nobody reads, the plugin waits at its full pipe. Many plugins may share the stream, so this adds no listener to it, as pipe() would.
+  const forward = (chunk: Buffer): void => {
+    source.pause();
+    to.write(chunk, () => source.resume());
+  };
+  source.on('data', forward);
   ends.push(async () => {
-    source.unpipe(to);
-    source.on('data', (chunk: Buffer) => {
+    source.off('data', forward).on('data', (chunk: Buffer) => {
       if (to.writableLength + (to.readableLength ?? 0) + chunk.length <= UNREAD_OUTPUT_BYTES) to.write(chunk);
     });
     source.resume();

@@ -61,6 +61,8 @@ export interface PluginSettings {
   readonly command: readonly string[];
   readonly allow?: readonly string[];
   readonly deny?: readonly string[];
+  /** Files with more rules. */
+  readonly presets?: readonly string[];
   readonly mode?: 'enforce' | 'audit';
   /** What happens to a destination that no rule allows. Missing: `deny`. */
   readonly unknown?: 'deny' | 'ask';

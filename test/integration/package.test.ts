@@ -40,7 +40,7 @@ test('the tarball holds the program, the types of the client library and the doc
     .filter(
       (path) => !/^dist\/(?:run|sandbox\/plugin|shared\/(?:policy|protocol|sys))\/[\w-]+\.c?js$/.test(path),
     )
-    .filter((path) => !/^dist\/sandbox\/library\/(?:index|types)\.d\.ts$/.test(path))
+    .filter((path) => !/^dist\/sandbox\/library\/(?:index\.d\.c?ts|types\.d\.ts)$/.test(path))
     .filter(
       (path) => !/^dist\/(?:sandbox\/plugin|shared\/(?:policy|protocol|sys))\/[\w-]+\.d\.ts$/.test(path),
     );

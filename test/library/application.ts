@@ -6,7 +6,7 @@ interface Library {
   readonly createSupervisor: (settings?: SupervisorSettings) => Promise<PosternSupervisor>;
 }
 
-export const BUNDLE: string = new URL('../../run/library.js', import.meta.url).href;
+export const BUNDLE: string = new URL('../../run/library.cjs', import.meta.url).href;
 const library = (await import(BUNDLE)) as Library;
 export const createSupervisor: Library['createSupervisor'] = library.createSupervisor;
 

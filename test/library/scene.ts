@@ -12,15 +12,21 @@ export function sceneCommand(file: string, name: string, user: User): readonly s
   return [...asUser(user), process.execPath, join(distFor(user), `test/library/${file}.js`), name];
 }
 
-/** @param file of this folder @returns what the scene printed */
+/** @param file of this folder @returns what the scene printed, without what its plugins printed before */
 export function scene(file: string, name: string, user: User): Record<string, unknown> {
+  return JSON.parse(printed(file, name, user).at(-1) ?? '') as Record<string, unknown>;
+}
+
+/** @returns the lines that the scene and its plugins printed @param input for it */
+export function printed(file: string, name: string, user: User, input = ''): readonly string[] {
   const [program = '', ...args] = sceneCommand(file, name, user);
   const { status, signal, stdout, stderr } = spawnSync(program, args, {
     cwd: '/tmp',
     encoding: 'utf8',
     timeout: TIMEOUT_MS * PATIENCE,
+    input,
   });
   assert.equal(stderr, '', 'a library prints nothing');
   assert.ok(status === 0 || signal === 'SIGKILL', stdout);
-  return JSON.parse(stdout) as Record<string, unknown>;
+  return stdout.trimEnd().split('\n');
 }

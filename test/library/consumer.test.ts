@@ -1,0 +1,107 @@
+// Projects that install the package and use the library: with each Node, as either kind of module, in TypeScript, and through a bundler.
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { cpSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { nodeOf } from '../harness/nodes.js';
+import { asUser, distFor, readableFolder, users } from '../harness/users.js';
+
+const top = join(distFor('root'), '..');
+const CONSUMERS = fileURLToPath(new URL('consumers', import.meta.url));
+/** They order the plugins of a file. */
+const OF_A_FILE = ['after', 'kind', 'ready'];
+
+let installed: string | undefined;
+
+/** A project with the packed package, and with the files of consumers/. */
+function project(): string {
+  if (installed !== undefined) return installed;
+  const folder = readableFolder();
+  const done = (command: string, ...args: string[]): void => {
+    const { status, stderr } = spawnSync(command, args, { cwd: folder, encoding: 'utf8' });
+    assert.equal(status, 0, stderr);
+  };
+  done('npm', 'pack', top, '--ignore-scripts', '--pack-destination', folder);
+  writeFileSync(join(folder, 'package.json'), '{"private": true}');
+  done('npm', 'install', '--no-audit', '--no-fund', './postern-0.1.0.tgz');
+  for (const name of readdirSync(CONSUMERS))
+    cpSync(join(CONSUMERS, name), join(folder, name.replace(/\.txt$/, '')));
+  installed = folder;
+  return folder;
+}
+
+function said(words: readonly string[], folder: string): { readonly text: string; readonly trouble: string } {
+  const [command = '', ...args] = words;
+  const { stdout, stderr } = spawnSync(command, args, { cwd: folder, encoding: 'utf8' });
+  return { text: stdout, trouble: stderr };
+}
+
+const WORKS = { text: '7 true\n', trouble: '' };
+
+for (const major of [20, 22, 24])
+  test(`an application imports or requires the library under Node ${major}`, () => {
+    const folder = project();
+    const node = nodeOf(major);
+    for (const user of users)
+      for (const words of [['runs.mjs'], ['runs.cjs'], ['--no-experimental-require-module', 'runs.cjs']])
+        assert.deepEqual(said([...asUser(user), node, ...words], folder), WORKS, `${words} (${user})`);
+  });
+
+test('strict TypeScript takes the types, in an ES module and a CommonJS one', () => {
+  const folder = project();
+  const tsc = join(top, 'node_modules/typescript/bin/tsc');
+  const options = ['--noEmit', '--strict', '--exactOptionalPropertyTypes', '--noUncheckedIndexedAccess'];
+  const lib = ['--target', 'es2022', '--lib', 'es2022,esnext.disposable', '--types', 'node'];
+  const types = ['--typeRoots', join(top, 'node_modules/@types')];
+  const compile = (...words: string[]): string =>
+    said([process.execPath, tsc, ...options, ...lib, ...types, ...words], folder).text;
+  for (const kind of ['nodenext', 'node16'])
+    assert.equal(compile('--module', kind, 'typed.mts', 'typed.cts'), '', kind);
+  assert.equal(compile('--module', 'esnext', '--moduleResolution', 'bundler', 'typed.mts'), '');
+  writeFileSync(
+    join(folder, 'wrong.mts'),
+    readFileSync(join(folder, 'typed.mts'), 'utf8').replaceAll('@ts-expect-error', ''),
+  );
+  const wrong = compile('--module', 'nodenext', 'wrong.mts');
+  // An event and a word of `stdio` that there are not.
+  assert.equal(wrong.match(/error TS/g)?.length, 2, wrong);
+});
+
+test('a plugin takes each key of postern.yaml that is not about other plugins', () => {
+  const schema = JSON.parse(readFileSync(join(distFor('root'), 'postern.schema.json'), 'utf8')) as {
+    properties: { plugins: { additionalProperties: { properties: object } } };
+  };
+  const keys = Object.keys(schema.properties.plugins.additionalProperties.properties);
+  const typed = readFileSync(join(CONSUMERS, 'typed.mts.txt'), 'utf8');
+  const [, every = ''] = /Required<PluginSettings> = \{\n(.*?)\n\};/s.exec(typed) ?? [];
+  const named = [...every.matchAll(/^ {2}(\w+):/gm)].map(([, key]) => key);
+  assert.deepEqual([...named, ...OF_A_FILE].sort(), [...keys, 'name', 'stdio'].sort());
+});
+
+test('a bundle of an application works with postern beside it, and says so where postern is in it', () => {
+  const folder = project();
+  const esbuild = join(top, 'node_modules/.bin/esbuild');
+  for (const [file, format] of [
+    ['runs.cjs', 'cjs'],
+    ['runs.mjs', 'esm'],
+  ] as const) {
+    const bundle = (name: string, ...words: string[]): string => {
+      const options = ['--bundle', '--platform=node', `--format=${format}`, '--log-level=error'];
+      const { trouble } = said(
+        [esbuild, file, ...options, ...words, `--outfile=out/${name}-${file}`],
+        folder,
+      );
+      assert.equal(trouble, '');
+      return `out/${name}-${file}`;
+    };
+    const beside = bundle('beside', '--external:postern');
+    assert.deepEqual(said([process.execPath, beside], folder), WORKS);
+    const within = bundle('within');
+    assert.match(
+      said([process.execPath, within], folder).trouble,
+      /Error: Cannot find the programs of postern beside its library: keep postern out of the bundle/,
+    );
+  }
+});
