@@ -2,7 +2,7 @@
 import { compilePolicy } from '../shared/policy/compile-policy.js';
 import { judgeRequest } from '../shared/policy/judge-request.js';
 import { mayBeAsked } from '../shared/policy/may-be-asked.js';
-import type { Policy } from '../shared/policy/policy.js';
+import type { Policy, RuleProblem } from '../shared/policy/policy.js';
 import type { BrokerLine, SupervisorLine } from '../shared/protocol/link.js';
 import type { Asked } from './ask/approvals.js';
 import type { ResolverSets } from './names/resolver-sets.js';
@@ -21,25 +21,32 @@ export function configurePlugin(
 ): BrokerLine {
   const { allow, deny, mode } = line;
   const compiled = compilePolicy({ allow, deny, mode });
-  if (compiled.ok) {
-    putInForce(plugin, compiled.policy, line, services, resolvers);
+  const direct = compilePolicy({ allow: [], deny: line.via?.direct ?? [] });
+  if (compiled.ok && direct.ok) {
+    putInForce(plugin, compiled.policy, direct.policy, line, services, resolvers);
     return { type: 'plugin_ready', plugin: plugin.name, policyHash: compiled.policy.hash };
   }
-  const problems = compiled.problems.map(({ list, text, message, suggestion }) => {
-    const fix = suggestion === undefined ? '' : ` (write "${suggestion}")`;
-    return `${list} "${text}": ${message}${fix}`;
-  });
+  const problems = [
+    ...(compiled.ok ? [] : compiled.problems.map((problem) => textOf(problem.list, problem))),
+    ...(direct.ok ? [] : direct.problems.map((problem) => textOf('via.direct', problem))),
+  ];
   return { type: 'plugin_refused', plugin: plugin.name, problems };
+}
+
+function textOf(list: string, { text, message, suggestion }: RuleProblem): string {
+  const fix = suggestion === undefined ? '' : ` (write "${suggestion}")`;
+  return `${list} "${text}": ${message}${fix}`;
 }
 
 function putInForce(
   plugin: Plugin,
   policy: Policy,
+  direct: Policy,
   { limits, via, unknown, approved = [], revoke = 'drain' }: PluginLine,
   services: Services,
   resolvers: ResolverSets,
 ): void {
-  plugin.configure(policy, limits, via && upstreamOf(via));
+  plugin.configure(policy, limits, via && upstreamOf(via, via.direct && direct));
   const { resolvers: servers, source = [] } = via ?? {};
   plugin.names = resolvers.use(plugin.name, servers && { servers, from: source });
   const isOpen = (asked: Asked): boolean => {

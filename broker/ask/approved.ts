@@ -2,8 +2,8 @@
 
 import type { Address } from '../../shared/policy/address.js';
 import {
+  concludeVerdict,
   type HostContext,
-  judgeAddresses,
   judgeRequest,
   type Request,
   type RequestVerdict,
@@ -35,5 +35,5 @@ export function decideOrApproved(
   context: HostContext,
 ): Decision {
   const verdict = orApproved(asks, policy, judgeRequest(policy, request, context), context);
-  return verdict.kind === 'settled' ? verdict.decision : judgeAddresses(policy, verdict, resolved, context);
+  return concludeVerdict(policy, verdict, resolved, context);
 }

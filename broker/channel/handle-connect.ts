@@ -158,7 +158,7 @@ function connectAndHandOver(
       dialed,
       connectMs,
       passage,
-      problem: passage && proxyProblem(decision, passage, cause),
+      problem: passage && proxyProblem(decision, passage, connection),
       isOwed: true,
     };
   });

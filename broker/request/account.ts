@@ -6,7 +6,7 @@ import { CHANNEL, type Origin } from '../record/origin.js';
 import { answerFields, answerWords } from './answer-fields.js';
 
 import type { Passage } from './connect-upstream.js';
-import { dnsMessage } from './failure-reply.js';
+import { dnsProblem } from './failure-reply.js';
 import type { Judgement } from './judgement.js';
 import type { Plugin } from './plugin.js';
 import type { Services } from './services.js';
@@ -127,7 +127,7 @@ function describe(
   if (decision.decision === 'allow')
     return ending?.problem === undefined ? event : { ...event, message: ending.problem };
   const { suggestion } = decision;
-  const cause = dnsFailure === undefined ? decision.message : dnsMessage(decision, dnsFailure);
+  const cause = dnsFailure === undefined ? decision.message : dnsProblem(plugin, decision, dnsFailure);
   const message = `${cause}${answerWords(answered)}`;
   return suggestion === undefined ? { ...event, message } : { ...event, message, suggestion };
 }

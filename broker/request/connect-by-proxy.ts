@@ -65,8 +65,8 @@ async function open(
   return failed(failure, connection.address);
 }
 
-function failed({ outcome, errno, cause }: ProxyFailure, address: Address | undefined): Connection {
-  return { outcome, errno, address, cause: `the proxy ${cause}` };
+function failed({ cause, ...failure }: ProxyFailure, address: Address | undefined): Connection {
+  return { ...failure, address, cause: `the proxy ${cause}` };
 }
 
 /** A proxy that does not answer is no answer of the destination: ECONNREFUSED would say that it is there. */

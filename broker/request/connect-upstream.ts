@@ -45,7 +45,7 @@ export function connectUpstream(
       ? form.prepare
       : (socket, family, address) =>
           form.prepare?.(socket, family, address) || bindSource(upstream, socket, family, address);
-  const targets = proxy === undefined ? [] : proxyTargets(proxy, judgement, services.host.context());
+  const targets = proxyTargets(upstream, judgement, services.host.context());
   if (proxy === undefined || targets.length === 0) {
     const straight = connect(dial, port, life, descriptors, { ...form, prepare });
     return andThen(straight, (connection) => ({ connection }));

@@ -44,6 +44,8 @@ export type Connection =
       readonly address: Address | undefined;
       /** What the errno does not say. */
       readonly cause?: string | undefined;
+      /** A proxy does not permit the destination, as it was named. */
+      readonly isForbidden?: true | undefined;
     };
 
 /** How the sockets of a connect are made. */

@@ -1,7 +1,7 @@
 // Explains a decision in full to the operator, with what a plugin must not learn. Runs in the broker.
 import { CONNECT_TIMEOUT_MS } from '../../shared/limits.js';
 import { type Address, parseAddress } from '../../shared/policy/address.js';
-import { decide } from '../../shared/policy/decide.js';
+import { type Decision, decide, judgeRequest } from '../../shared/policy/decide.js';
 import { decideOwnConnect, nameToAsk } from '../../shared/policy/decide-own-connect.js';
 import type { AddressFate, OwnConnectVerdict } from '../../shared/policy/judge-own-addresses.js';
 import { parseHost } from '../../shared/policy/parse-host.js';
@@ -11,9 +11,11 @@ import type { Explanation, SupervisorLine } from '../../shared/protocol/link.js'
 import { RequestLife } from '../limit/request-life.js';
 import { refuseDescriptor } from './admit-connection.js';
 import { decideRequest } from './decide-request.js';
-import { dnsMessage } from './failure-reply.js';
+import { explainWay } from './explain-way.js';
+import { dnsProblem } from './failure-reply.js';
 import { denial, type Judgement } from './judgement.js';
 import type { Plugin } from './plugin.js';
+import { proxyResolves } from './proxy-resolves.js';
 import type { Services } from './services.js';
 
 type ExplainLine = SupervisorLine & { readonly type: 'explain' };
@@ -29,8 +31,8 @@ export async function explainDecision(
   line: ExplainLine,
 ): Promise<Explanation> {
   const { policy } = plugin;
-  const byProxy = plugin.upstream.proxy?.resolve === 'proxy' && line.resolved === undefined;
-  const transparent = line.egress === 'transparent' && policy !== undefined && !byProxy;
+  const transparent =
+    line.egress === 'transparent' && policy !== undefined && !isLeftToProxy(services, plugin, policy, line);
   const { decision, fates, dnsFailure } = transparent
     ? await judgeOwnConnect(services, plugin, policy, line)
     : await judgeRequested(services, plugin, line);
@@ -41,10 +43,30 @@ export async function explainDecision(
     rule: rule ?? null,
     host,
     port,
-    message: dnsFailure === undefined ? message : dnsMessage(decision, dnsFailure),
+    message: dnsFailure === undefined ? message : dnsProblem(plugin, decision, dnsFailure),
     suggestion: suggestion ?? null,
     addresses: fates.map(({ address, ...fate }) => ({ address: address.text, ...fate })),
+    way: explainWay(
+      services,
+      plugin,
+      transparent ? ofFirst(decision, policy) : { ...NO_LOOKUP, decision, policy },
+    ),
   };
+}
+
+const NO_LOOKUP: Pick<Judgement, 'considered' | 'dnsMs'> = { considered: [], dnsMs: null };
+
+/** A program connects to one address, which its DNS gave for the name. */
+function ofFirst(decision: Decision, policy: Policy): Judgement {
+  const names = parseHost(decision.host)?.kind === 'name' ? [decision.host] : [];
+  return { ...NO_LOOKUP, decision: { ...decision, dial: decision.dial.slice(0, 1) }, policy, names };
+}
+
+/** Whether the answer needs no look-up of this host: where only the proxy resolves the name, or the rules refuse the request before. */
+function isLeftToProxy(services: Services, plugin: Plugin, policy: Policy, line: ExplainLine): boolean {
+  if (plugin.upstream.proxy?.resolve !== 'proxy' || line.resolved !== undefined) return false;
+  const verdict = judgeRequest(policy, line, services.host.context());
+  return verdict.kind === 'settled' || proxyResolves(services, plugin, verdict);
 }
 
 async function judgeOwnConnect(

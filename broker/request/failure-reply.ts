@@ -1,12 +1,15 @@
 // The replies to a plugin that gets no connection. They never hold an address that a name resolved to. Runs in the broker.
 import { quoteDestination } from '../../shared/policy/make-decision.js';
+import { parseHost } from '../../shared/policy/parse-host.js';
 import { pluginRefusal } from '../../shared/policy/plugin-refusal.js';
 import { quote } from '../../shared/policy/quote.js';
 import type { FailureReply } from '../../shared/protocol/messages.js';
 import type { Outcome } from '../../shared/reasons.js';
 import { EARLY_ERRNO, type EarlyEnd } from '../limit/request-life.js';
+import type { Connection } from './connect.js';
 import type { Passage } from './connect-upstream.js';
 import type { Destination, Judgement } from './judgement.js';
+import type { Plugin } from './plugin.js';
 
 const DNS_FAILURES = {
   nxdomain: { errno: 'ENOTFOUND', cause: 'the name has no address' },
@@ -25,8 +28,7 @@ export function refusalReply(id: number, { decision, dnsFailure }: Judgement): F
   return { id, ok: false, errno, reason: 'dns_error', message: dnsMessage(decision, dnsFailure) };
 }
 
-/** The message about DNS, for plugin and operator. */
-export function dnsMessage({ host, port }: Destination, failure: keyof typeof DNS_FAILURES): string {
+function dnsMessage({ host, port }: Destination, failure: keyof typeof DNS_FAILURES): string {
   return `Cannot connect to ${quoteDestination(host, port)}: ${DNS_FAILURES[failure].cause}`;
 }
 
@@ -58,10 +60,28 @@ export function outcomeReply(
 /** What a proxy did, for the operator. @param cause of a connection that the proxy did not make */
 export function proxyProblem(
   { host, port }: Destination,
-  { via }: Passage,
-  cause = 'the proxy was not waited for',
+  { via, tunnel }: Passage,
+  { cause = 'the proxy was not waited for', isForbidden }: Pick<ProxyEnd, 'cause' | 'isForbidden'> = {},
 ): string {
-  return `Cannot connect to ${quoteDestination(host, port)} by ${quote(via)}: ${cause}`;
+  const asksForAddress = parseHost(host)?.kind === 'name' && tunnel !== `${host}:${port}`;
+  const hint = isForbidden === true && asksForAddress ? ASKED_FOR_ADDRESS : '';
+  return `Cannot connect to ${quoteDestination(host, port)} by ${quote(via)}: ${cause}${hint}`;
+}
+
+type ProxyEnd = Exclude<Connection, { readonly outcome: 'connected' }>;
+
+const ASKED_FOR_ADDRESS =
+  '; it was asked for the address that postern has checked. If it permits names alone: resolve: both (--via-resolve both)';
+const ONLY_THE_PROXY = '; if only the proxy can resolve it: resolve: proxy (--via-resolve proxy)';
+
+/** How DNS failed, for the operator. */
+export function dnsProblem(
+  { upstream: { proxy } }: Pick<Plugin, 'upstream'>,
+  destination: Destination,
+  failure: keyof typeof DNS_FAILURES,
+): string {
+  const hint = proxy === undefined || proxy.resolve === 'proxy' ? '' : ONLY_THE_PROXY;
+  return `${dnsMessage(destination, failure)}${hint}`;
 }
 
 /** The reply to a request that ended before anything was dialled. */

@@ -3,8 +3,8 @@
 import { REMEMBERED_VERDICTS } from '../../shared/limits.js';
 import type { Address } from '../../shared/policy/address.js';
 import {
+  concludeVerdict,
   type HostContext,
-  judgeAddresses,
   judgeRequest,
   type Request,
   type RequestVerdict,
@@ -34,7 +34,6 @@ export class RememberedVerdicts {
 
   /** As decide(), for a literal address. */
   decide(policy: Policy, { text }: Address, port: number, context: HostContext): Decision {
-    const verdict = this.judge(policy, { host: text, port }, context);
-    return verdict.kind === 'settled' ? verdict.decision : judgeAddresses(policy, verdict, [], context);
+    return concludeVerdict(policy, this.judge(policy, { host: text, port }, context), [], context);
   }
 }

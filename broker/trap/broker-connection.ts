@@ -155,8 +155,8 @@ function carryOut(connect: BrokeredConnect, { judgement, claim }: Admission): No
   });
 }
 
-function goesByProxy(services: Services, { upstream: { proxy } }: Plugin, judgement: Judgement): boolean {
-  return proxy !== undefined && proxyTargets(proxy, judgement, services.host.context()).length > 0;
+function goesByProxy(services: Services, { upstream }: Plugin, judgement: Judgement): boolean {
+  return proxyTargets(upstream, judgement, services.host.context()).length > 0;
 }
 
 function closeOriginal({ context: { services, plugin }, original }: BrokeredConnect): void {

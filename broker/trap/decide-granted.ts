@@ -78,7 +78,8 @@ function judgeStoodFor({ services, plugin, policy, host, port }: Case, name: str
   const verdict = plugin.verdicts.judge(policy, { host: name, port }, host);
   if (verdict.kind === 'settled') return { decision: verdict.decision, policy, considered: [], dnsMs: null };
   if (proxyResolves(services, plugin, verdict)) return unresolved(policy, verdict);
-  const cause = 'only the proxy resolves it, so a rule must name it';
+  // New rules may have come since its DNS answered.
+  const cause = 'its DNS gave an address for it that only a proxy understands, and no proxy resolves it now';
   const decision = makeDecision({ decision: 'deny', reason: 'dns_error', host: name, port, cause });
   return { decision, policy, considered: [], dnsMs: null };
 }

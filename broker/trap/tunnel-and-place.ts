@@ -50,7 +50,7 @@ export async function tunnelAndPlace(
     services.audit.owe();
     claim?.release();
     call.end(-ETIMEDOUT, 'brokered');
-    const problem = proxyProblem(judgement.decision, asked, LATE);
+    const problem = proxyProblem(judgement.decision, asked, { cause: LATE });
     const connectMs = performance.now() - startedAt;
     return { outcome: 'timeout', dialed: null, connectMs, passage: asked, problem, isOwed: true };
   }
@@ -62,11 +62,11 @@ export async function tunnelAndPlace(
   };
   services.audit.owe();
   if (connection.outcome !== 'connected') {
-    const { outcome, errno, cause } = connection;
+    const { outcome, errno } = connection;
     claim?.release();
     const interrupted = interruption !== undefined && outcome === 'canceled';
     call.end(interrupted ? resultOf(interruption, waits.bySender) : -errnoNumber(errno), 'brokered');
-    const problem = passage && proxyProblem(judgement.decision, passage, cause);
+    const problem = passage && proxyProblem(judgement.decision, passage, connection);
     return { ...ending, outcome, problem, isOwed: true };
   }
   const { socket, own, peer } = connection;
@@ -126,7 +126,7 @@ function wayOf(
 ): { readonly form: SocketForm; readonly passage: Passage; readonly key: string } {
   const { services, plugin, carryOver } = context;
   const { proxy } = plugin.upstream;
-  const [target] = proxy === undefined ? [] : proxyTargets(proxy, judgement, services.host.context());
+  const [target] = proxyTargets(plugin.upstream, judgement, services.host.context());
   if (proxy === undefined || target === undefined) throw new RangeError('No proxy leads there');
   const isDual = family === 6 && !services.guard.watch(plugin.stall, () => isV6Only(original.number));
   const passage = { via: proxyText(proxy), tunnel: placeOf(target) };

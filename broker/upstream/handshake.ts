@@ -19,6 +19,8 @@ export interface ProxyFailure {
   readonly errno: string;
   /** As in "the proxy CAUSE". */
   readonly cause: string;
+  /** The proxy does not permit the destination, as it was named. */
+  readonly isForbidden?: true;
 }
 
 export interface Taken {

@@ -76,7 +76,12 @@ function failureOf(status: number, hadCredentials: boolean): ProxyFailure {
         cause: `${hadCredentials ? 'takes no such' : 'wants'} credentials (${status})`,
       };
     case 403:
-      return { outcome: 'refused', errno: 'EACCES', cause: 'does not permit this destination (403)' };
+      return {
+        outcome: 'refused',
+        errno: 'EACCES',
+        cause: 'does not permit this destination (403)',
+        isForbidden: true,
+      };
     case 408:
     case 504:
       return { outcome: 'timeout', errno: 'ETIMEDOUT', cause: `had no answer in time (${status})` };

@@ -19,7 +19,12 @@ const PORT_BYTES = 2;
 /** Answers of the proxy, RFC 1928 section 6. */
 const REPLIES: Readonly<Record<number, ProxyFailure>> = {
   1: { outcome: 'unreachable', errno: 'EHOSTUNREACH', cause: 'failed (1)' },
-  2: { outcome: 'refused', errno: 'EACCES', cause: 'does not permit this destination (2)' },
+  2: {
+    outcome: 'refused',
+    errno: 'EACCES',
+    cause: 'does not permit this destination (2)',
+    isForbidden: true,
+  },
   3: { outcome: 'unreachable', errno: 'ENETUNREACH', cause: 'cannot reach the network (3)' },
   4: { outcome: 'unreachable', errno: 'EHOSTUNREACH', cause: 'cannot reach the destination (4)' },
   5: { outcome: 'refused', errno: 'ECONNREFUSED', cause: 'was refused by the destination (5)' },

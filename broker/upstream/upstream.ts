@@ -1,6 +1,7 @@
 // How a plugin's connections leave this host: through which proxy, and from which address. Values only.
 import type { ProxyAddress, ViaLine } from '../../shared/config/via-config.js';
 import { type Address, parseAddress } from '../../shared/policy/address.js';
+import type { Policy } from '../../shared/policy/policy.js';
 
 /** A proxy that the operator names. It is trusted less than the rules: its bytes are hostile. */
 export type UpstreamProxy = NonNullable<ViaLine['proxy']>;
@@ -11,6 +12,8 @@ export type Sources = Readonly<Partial<Record<4 | 6, Address>>>;
 export interface Upstream {
   /** Missing: the broker dials the destination itself. */
   readonly proxy?: UpstreamProxy | undefined;
+  /** Its deny rules cover what goes around the proxy. Missing: nothing does. */
+  readonly direct?: Policy | undefined;
   /** Missing: the kernel picks the address. */
   readonly sources?: Sources | undefined;
 }
@@ -18,12 +21,12 @@ export interface Upstream {
 /** Every connection goes straight to its destination, from an address that the kernel picks. */
 export const STRAIGHT: Upstream = {};
 
-/** @param line as the supervisor checked it */
-export function upstreamOf({ proxy, source = [] }: ViaLine): Upstream {
+/** @param line as the supervisor checked it @param direct see {@link Upstream} */
+export function upstreamOf({ proxy, source = [] }: ViaLine, direct?: Policy): Upstream {
   const sources: Partial<Record<4 | 6, Address>> = {};
   for (const address of source.map(parseAddress))
     if (address !== undefined) sources[address.family] = address;
-  return { proxy, sources: source.length > 0 ? sources : undefined };
+  return { proxy, direct, sources: source.length > 0 ? sources : undefined };
 }
 
 /** The proxy for the log: without credentials. */

@@ -2,7 +2,7 @@
 import type { PlacedRules } from '../../shared/config/placed-rules.js';
 import { quoteDestination } from '../../shared/policy/make-decision.js';
 import { printable } from '../../shared/printable.js';
-import type { Explanation } from '../../shared/protocol/link.js';
+import type { ExplainedWay, Explanation } from '../../shared/protocol/link.js';
 import { paint } from './colour.js';
 import { asRuleOption, asYamlItems } from './pasted-rule.js';
 
@@ -23,7 +23,7 @@ export function placeExplanation(
 }
 
 export function describeExplanation(answer: PlacedExplanation): string {
-  const { plugin, decision, reason, rule, place, message, suggestion, addresses, host, port } = answer;
+  const { plugin, decision, reason, rule, place, message, suggestion, addresses, host, port, way } = answer;
   const lines: [string, string][] = [
     ...(plugin === null ? [] : [['plugin', plugin] as [string, string]]),
     ['request', quoteDestination(host, port).slice(1, -1)],
@@ -37,6 +37,7 @@ export function describeExplanation(answer: PlacedExplanation): string {
     const why = denied === null ? fate : `${fate} by ${denied}`;
     lines.push(['address', `${address.padEnd(width)}  ${kind.padEnd(9)}  ${why}`]);
   }
+  if (way !== null) lines.push(['way', describeWay(way)]);
   if (suggestion !== null) {
     const fix =
       plugin === null
@@ -53,4 +54,11 @@ export function describeExplanation(answer: PlacedExplanation): string {
       return `${paint(key.padEnd(11), 'dim')} ${shown}`;
     })
     .join('\n');
+}
+
+function describeWay({ via, tunnel, rule }: ExplainedWay): string {
+  if (via !== null) return `through ${via}, which is asked for ${tunnel ?? 'it'}`;
+  return rule === null
+    ? 'around the proxy: it is an address of this host or of its link'
+    : `around the proxy: "${rule}" of via.direct covers it`;
 }

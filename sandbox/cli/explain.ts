@@ -33,6 +33,7 @@ interface Subject {
   readonly rules: PlacedRules;
   readonly mode: PluginConfig['mode'];
   readonly egress: PluginConfig['egress'];
+  readonly via?: PluginConfig['via'];
 }
 
 export function explainCommand(): Command {
@@ -107,6 +108,7 @@ async function subjectsOf(plugin: string | undefined, options: ExplainOptions): 
     rules: joinRules([rules, own]),
     mode: config.mode,
     egress: egress ?? config.egress,
+    via: config.via,
   }));
   if (plugin === undefined) return subjects;
   const found = subjects.find((subject) => subject.plugin === plugin);
@@ -154,12 +156,13 @@ function readAddresses(text: string): readonly string[] {
   });
 }
 
-/** Nothing is started, so only its rules matter. */
-function configOf({ rules, mode }: Subject, index: number): PluginConfig {
+/** Nothing is started, so only its rules and its way out matter. Nobody asks the proxy, so its credentials are not read. */
+function configOf({ rules, mode, via }: Subject, index: number): PluginConfig {
   return {
     ...plainPlugin(nameOf(index), []),
     allow: rules.allow.map(({ text }) => text),
     deny: rules.deny.map(({ text }) => text),
     mode,
+    via: via && { ...via, credentialsFile: undefined },
   };
 }

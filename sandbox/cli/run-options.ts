@@ -42,6 +42,7 @@ export interface RunOptions extends RuleOptions {
   readonly via?: string;
   readonly viaCredentials?: string;
   readonly viaResolve?: Resolves;
+  readonly viaDirect: readonly string[];
   readonly viaSource: readonly string[];
 }
 
@@ -78,6 +79,7 @@ export function addRunOptions(command: Command): Command {
     .option('--via <url>', 'connect by a proxy: http://HOST:PORT or socks5://HOST:PORT')
     .option('--via-credentials <file>', 'a file with USER:PASSWORD for that proxy')
     .addOption(new Option('--via-resolve <who>', 'who resolves names behind a proxy').choices(RESOLVES))
+    .addOption(repeatable('--via-direct <rule>', 'connect to this destination without that proxy'))
     .addOption(repeatable('--via-source <addr>', 'connect from this address of the host'))
     .passThroughOptions();
 }

@@ -1,6 +1,7 @@
 // --via and its companions of `run` and `learn`: how the program's connections leave this host.
 import { resolve as resolvePath } from 'node:path';
 import { readProxyUrl } from '../../shared/config/proxy-url.js';
+import { readDirect } from '../../shared/config/read-direct.js';
 import { DEFAULT_RESOLVES, type Resolves, type ViaConfig } from '../../shared/config/via-config.js';
 import { PosternError } from '../../shared/errors.js';
 import { parseAddress } from '../../shared/policy/address.js';
@@ -9,15 +10,22 @@ export interface ViaOptions {
   readonly via?: string;
   readonly viaCredentials?: string;
   readonly viaResolve?: Resolves;
+  readonly viaDirect: readonly string[];
   readonly viaSource: readonly string[];
 }
 
 /** @throws PosternError `bad_via` */
-export function viaOf({ via, viaCredentials, viaResolve, viaSource }: ViaOptions): ViaConfig | undefined {
-  if (via === undefined && viaSource.length === 0) {
-    if (viaCredentials !== undefined || viaResolve !== undefined)
-      throw badVia('--via-credentials and --via-resolve are about a proxy', 'add --via URL');
-    return undefined;
+export function viaOf({
+  via,
+  viaCredentials,
+  viaResolve,
+  viaDirect,
+  viaSource,
+}: ViaOptions): ViaConfig | undefined {
+  if (via === undefined) {
+    if (viaCredentials !== undefined || viaResolve !== undefined || viaDirect.length > 0)
+      throw badVia('--via-credentials, --via-resolve and --via-direct are about a proxy', 'add --via URL');
+    if (viaSource.length === 0) return undefined;
   }
   const read = via === undefined ? undefined : readProxyUrl(via);
   if (read?.ok === false)
@@ -29,9 +37,20 @@ export function viaOf({ via, viaCredentials, viaResolve, viaSource }: ViaOptions
     proxy: read?.proxy,
     credentialsFile: viaCredentials === undefined ? undefined : resolvePath(viaCredentials),
     resolve: viaResolve ?? DEFAULT_RESOLVES,
+    direct: directOf(viaDirect),
     source: sourcesOf(viaSource),
     resolvers: [],
   };
+}
+
+function directOf(texts: readonly string[]): readonly string[] {
+  for (const text of texts) {
+    const problem = readDirect(text);
+    if (problem === undefined) continue;
+    const { message, suggestion } = problem;
+    throw badVia(`--via-direct: ${message}`, `write --via-direct ${suggestion ?? 'RULE'}`);
+  }
+  return texts;
 }
 
 function sourcesOf(texts: readonly string[]): readonly string[] {

@@ -71,7 +71,8 @@ export interface PluginSettings {
   readonly via?: {
     readonly proxy?: string;
     readonly credentials_file?: string;
-    readonly resolve?: 'both' | 'host' | 'proxy';
+    readonly resolve?: 'host' | 'both' | 'proxy';
+    readonly direct?: readonly string[];
     readonly source?: string | readonly string[];
     readonly resolvers?: readonly string[];
   };

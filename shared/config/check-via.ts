@@ -1,9 +1,11 @@
 // Checks the values of `via`: what the schema of postern.yaml cannot express.
 import { type Stats, statSync } from 'node:fs';
 import { parseAddress } from '../policy/address.js';
+import { yamlText } from '../yaml-text.js';
 import type { ConfigProblem } from './config-problem.js';
 import { isNameServer } from './name-server.js';
 import { readProxyUrl } from './proxy-url.js';
+import { readDirect } from './read-direct.js';
 import { NO_PROXY } from './via-config.js';
 import type { KeyPath, YamlSource } from './yaml-source.js';
 
@@ -25,6 +27,12 @@ export function checkVia(
       return statOf(absolute(text)) === undefined
         ? [source.problem(key, `"${absolute(text)}" does not exist`, 'paths are relative to the file')]
         : [];
+    }),
+    ...source.textsAt([...via, 'direct']).flatMap(({ key, text }) => {
+      const read = readDirect(text);
+      if (read === undefined) return [];
+      const { message, suggestion } = read;
+      return [source.problem(key, message, suggestion && `write ${yamlText(suggestion)}`)];
     }),
     ...checkSource(source, [...via, 'source']),
     ...source

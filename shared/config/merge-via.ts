@@ -19,6 +19,7 @@ export function mergeVia(
     proxy,
     credentialsFile: proxy === undefined || file === undefined ? undefined : absolute(file),
     resolve: plugin?.resolve ?? defaults?.resolve ?? DEFAULT_RESOLVES,
+    direct: [...(defaults?.direct ?? []), ...(plugin?.direct ?? [])],
     source: typeof source === 'string' ? [source] : source,
     resolvers: [...(defaults?.resolvers ?? []), ...(plugin?.resolvers ?? [])],
   };

@@ -12,13 +12,13 @@ export interface ProxyAddress {
 
 /**
  * Who resolves a name that a proxy leads to.
- * - both: postern resolves it and checks the addresses; the proxy gets the name, and resolves it again
  * - host: postern resolves it, and the proxy gets an address that was checked
+ * - both: postern resolves it and checks the addresses; the proxy gets the name, and resolves it again
  * - proxy: the proxy alone resolves it, and no address is checked
  */
-export const RESOLVES = ['both', 'host', 'proxy'] as const;
+export const RESOLVES = ['host', 'both', 'proxy'] as const;
 export type Resolves = (typeof RESOLVES)[number];
-export const DEFAULT_RESOLVES: Resolves = 'both';
+export const DEFAULT_RESOLVES: Resolves = 'host';
 /** The word in the place of a proxy: a plugin goes without the proxy of `defaults`. */
 export const NO_PROXY = 'none';
 
@@ -28,6 +28,8 @@ export interface ViaConfig {
   /** The path of the file with `USER:PASSWORD`. The credentials themselves are in no configuration. */
   readonly credentialsFile?: string | undefined;
   readonly resolve: Resolves;
+  /** Rules of what goes around the proxy, each read as a deny rule. */
+  readonly direct: readonly string[];
   /** Addresses of this host, one of each family at most. */
   readonly source: readonly string[];
   /** DNS servers of this plugin, as `ADDRESS` or `ADDRESS:PORT`. Empty: those of every plugin. */
@@ -45,6 +47,7 @@ export interface ViaLine {
   readonly proxy?:
     | (ProxyAddress & { readonly resolve: Resolves; readonly credentials?: Credentials | undefined })
     | undefined;
+  readonly direct?: readonly string[] | undefined;
   readonly source?: readonly string[] | undefined;
   readonly resolvers?: readonly string[] | undefined;
 }

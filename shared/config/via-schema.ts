@@ -10,6 +10,7 @@ export interface WrittenVia {
   readonly proxy?: string | undefined;
   readonly credentials_file?: string | undefined;
   readonly resolve?: (typeof RESOLVES)[number] | undefined;
+  readonly direct?: readonly string[] | undefined;
   readonly source?: string | readonly string[] | undefined;
   readonly resolvers?: readonly string[] | undefined;
 }
@@ -29,12 +30,20 @@ export const viaSchema: z.ZodType<WrittenVia | undefined> = z
         )
         .optional(),
       resolve: z
-        .enum(RESOLVES, { error: 'expected both, host or proxy' })
+        .enum(RESOLVES, { error: 'expected host, both or proxy' })
         .meta({
           description:
-            'Who resolves a name. both: postern resolves it and checks its addresses, then the proxy gets the name and resolves it again. host: the proxy gets an address that postern has checked. proxy: the proxy alone, for a network without DNS for outside names. Then nobody checks whether a permitted name leads into a private network.',
+            'Who resolves a name. host: postern, and the proxy gets an address that postern has checked. both: postern resolves it and checks its addresses, then the proxy gets the name and resolves it again, for a proxy that permits names alone. proxy: the proxy alone, for a network without DNS for outside names. With both and proxy, the owner of a permitted name can lead the proxy into its private network.',
           default: DEFAULT_RESOLVES,
         })
+        .optional(),
+      direct: z
+        .array(text('a rule such as *.internal.example.com'), {
+          error: 'expected a list of rules, for example ["*.internal.example.com", 10.0.0.0/8]',
+        })
+        .describe(
+          'Destinations that go around the proxy, as rules. A rule without ports covers every port. A destination with several addresses goes around only if a rule covers each of them.',
+        )
         .optional(),
       source: z
         .union([z.string(), z.array(z.string()).min(1).max(2)], { error: `expected ${SOURCE}` })

@@ -1,6 +1,6 @@
 // A whole decision, for callers that already have the addresses. The data path uses the two halves separately.
 import type { Address } from './address.js';
-import type { Decision, Request } from './decision.js';
+import type { Decision, Request, RequestVerdict } from './decision.js';
 import type { HostContext } from './host-block.js';
 import { judgeAddresses } from './judge-addresses.js';
 import { judgeRequest } from './judge-request.js';
@@ -25,6 +25,15 @@ export function decide(
   resolved: readonly Address[],
   context: HostContext,
 ): Decision {
-  const verdict = judgeRequest(policy, request, context);
+  return concludeVerdict(policy, judgeRequest(policy, request, context), resolved, context);
+}
+
+/** The decision that a verdict leads to. @param resolved the addresses of the name, if there is one to resolve */
+export function concludeVerdict(
+  policy: Policy,
+  verdict: RequestVerdict,
+  resolved: readonly Address[],
+  context: HostContext,
+): Decision {
   return verdict.kind === 'settled' ? verdict.decision : judgeAddresses(policy, verdict, resolved, context);
 }

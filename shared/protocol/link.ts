@@ -190,6 +190,18 @@ export interface Explanation {
   /** The rule that would allow it. */
   readonly suggestion: string | null;
   readonly addresses: readonly ExplainedAddress[];
+  /** How the first address leaves this host. Null for a denial, and for a plugin without a proxy. */
+  readonly way: ExplainedWay | null;
+}
+
+/** Through a proxy, or around it. */
+export interface ExplainedWay {
+  /** As in `http://proxy.example.com:3128`. Null: around the proxy. */
+  readonly via: string | null;
+  /** What the proxy is asked for: `api.example.com:443`. */
+  readonly tunnel: string | null;
+  /** The rule of `via.direct`. Null around the proxy: it is an address of this host or its link. */
+  readonly rule: string | null;
 }
 
 /**

@@ -37,7 +37,7 @@ export const brokenConfigs: readonly BrokenConfig[] = [
   {
     name: 'a proxy with credentials, of no known kind, without a port',
     text: web(
-      '    via: {proxy: "http://user:word@proxy.example.com:3128"}\n  two:\n    command: [a]\n    via: {proxy: "ftp://proxy.example.com:21", credentials_file: none.txt, source: [192.0.2.1, 192.0.2.2], resolvers: [x]}\n  three:\n    command: [a]\n    via: {proxy: "socks5://proxy.example.com", resolve: nobody, source: here}\n  four:\n    command: [a]\n    via: {credentials_file: none.txt}\n',
+      '    via: {proxy: "http://user:word@proxy.example.com:3128"}\n  two:\n    command: [a]\n    via: {proxy: "ftp://proxy.example.com:21", credentials_file: none.txt, source: [192.0.2.1, 192.0.2.2], resolvers: [x]}\n  three:\n    command: [a]\n    via: {proxy: "socks5://proxy.example.com", resolve: nobody, source: here, direct: [internal.example.com/, "unix:/run/x.sock"]}\n  four:\n    command: [a]\n    via: {credentials_file: none.txt}\n',
     ),
     messages: [
       'postern.yaml:4:18: plugins.web.via.proxy: credentials do not belong into the URL of a proxy, which others can read; put USER:PASSWORD into a file, and name the file as its credentials',
@@ -46,8 +46,10 @@ export const brokenConfigs: readonly BrokenConfig[] = [
       'postern.yaml:7:96: plugins.two.via.source[1]: a second IPv4 address; name one of each family',
       'postern.yaml:7:120: plugins.two.via.resolvers[0]: expected an address such as 192.0.2.53 or [::1]:53, not "x"',
       'postern.yaml:10:18: plugins.three.via.proxy: the URL of a proxy needs a host and a port; write http://HOST:PORT or socks5://HOST:PORT',
-      'postern.yaml:10:57: plugins.three.via.resolve: expected both, host or proxy, not "nobody"',
+      'postern.yaml:10:57: plugins.three.via.resolve: expected host, both or proxy, not "nobody"',
       'postern.yaml:10:73: plugins.three.via.source: expected an address, not "here"',
+      'postern.yaml:10:88: plugins.three.via.direct[0]: The rule "internal.example.com/" has a path; write "internal.example.com"',
+      'postern.yaml:10:111: plugins.three.via.direct[1]: "unix:/run/x.sock" is a socket of this host, which no proxy leads to',
       'postern.yaml:13:29: plugins.four.via.credentials_file: there is no proxy beside it; name the proxy in the same map',
     ],
   },

@@ -14,7 +14,8 @@ test('a plugin without via has that of defaults', () => {
   assert.deepEqual(merge(undefined, DEFAULTS), {
     proxy: { kind: 'http', host: 'proxy.example.com', port: 3128 },
     credentialsFile: '/etc/secret',
-    resolve: 'both',
+    resolve: 'host',
+    direct: [],
     source: [],
     resolvers: [],
   });
@@ -26,16 +27,22 @@ test('credentials go with the proxy of their own map, and to no other', () => {
   assert.equal(other?.credentialsFile, undefined);
   const none = merge({ proxy: 'none' }, DEFAULTS);
   assert.deepEqual([none?.proxy, none?.credentialsFile], [undefined, undefined]);
-  assert.equal(merge({ resolve: 'host' }, DEFAULTS)?.credentialsFile, '/etc/secret');
+  assert.equal(merge({ resolve: 'both' }, DEFAULTS)?.credentialsFile, '/etc/secret');
 });
 
-test('a plugin adds resolvers, and replaces single values', () => {
-  const { resolve, source, resolvers } =
+test('a plugin adds resolvers and what goes around the proxy, and replaces single values', () => {
+  const { resolve, direct, source, resolvers } =
     merge(
-      { source: '192.0.2.1', resolvers: ['192.0.2.53'] },
-      { resolve: 'host', source: ['192.0.2.2', '2001:db8::2'], resolvers: ['192.0.2.54'] },
+      { direct: ['10.0.0.0/8'], source: '192.0.2.1', resolvers: ['192.0.2.53'] },
+      {
+        resolve: 'both',
+        direct: ['*.example.com'],
+        source: ['192.0.2.2', '2001:db8::2'],
+        resolvers: ['192.0.2.54'],
+      },
     ) ?? {};
-  assert.deepEqual([resolve, source, resolvers], ['host', ['192.0.2.1'], ['192.0.2.54', '192.0.2.53']]);
+  assert.deepEqual(direct, ['*.example.com', '10.0.0.0/8']);
+  assert.deepEqual([resolve, source, resolvers], ['both', ['192.0.2.1'], ['192.0.2.54', '192.0.2.53']]);
 });
 
 test('the URL of a proxy is read strictly, and its message never has what stands before an @', () => {

@@ -1,4 +1,4 @@
-// A proxy of the pages: HTTP CONNECT to the sites, by their names. Prints `ready`, then each destination that it was asked for.
+// A proxy of the pages: HTTP CONNECT to the sites, by their names or addresses. Prints `ready`, then each destination that it was asked for.
 import { connect, createServer } from 'node:net';
 
 const [, , sites = '{}', credentials = '', address = '', port = ''] = process.argv;

@@ -2,41 +2,18 @@
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, before, test } from 'node:test';
-import { type NameServer, startNameServer } from '../broker/name-server.js';
-import { type Listener, listen } from '../harness/listener.js';
+import { test } from 'node:test';
+import { listen } from '../harness/listener.js';
 import { type PosternResult, postern } from '../harness/postern.js';
-import { type ProxyOptions, startProxy, type TestProxy } from '../harness/test-proxy.js';
+import { FAR, proxyScene, SECRET } from '../harness/proxy-scene.js';
 import { chownTo, readableFolder, type User, users } from '../harness/users.js';
 
-/** Nothing answers at these, and the rules open them. */
-const FAR = '203.0.113.7';
+/** Nothing answers there either. */
 const SHARED = '203.0.113.8';
 const ALLOW = ['far.test:*', 'one.test:*', 'two.test:*', '203.0.113.0/24:*'];
-const SECRET = 'user:s3cret-word';
 
-let dns: NameServer;
-let peer: Listener;
-before(async () => {
-  dns = await startNameServer({ 'far.test A': [FAR], 'one.test A': [SHARED], 'two.test A': [SHARED] });
-  peer = await listen((socket) => socket.on('data', (bytes) => socket.end(`peer heard ${bytes}`)));
-});
-after(async () => {
-  dns.close();
-  await peer.close();
-});
-
-async function withProxy<T>(
-  options: Partial<ProxyOptions>,
-  use: (proxy: TestProxy) => Promise<T>,
-): Promise<T> {
-  const proxy = await startProxy({ kind: 'http', to: peer.port, ...options });
-  try {
-    return await use(proxy);
-  } finally {
-    await proxy.close();
-  }
-}
+const scene = await proxyScene({ 'far.test A': [FAR], 'one.test A': [SHARED], 'two.test A': [SHARED] });
+const { withProxy } = scene;
 
 function run(
   as: User,
@@ -47,7 +24,7 @@ function run(
 ): Promise<PosternResult> {
   const rules = ALLOW.flatMap((rule) => ['--allow', rule]);
   const command = ['/usr/bin/python3', '-c', program, ...words];
-  return postern(['run', ...rules, '--dns', dns.address, ...via, ...options, '--', ...command], { as });
+  return postern(['run', ...rules, '--dns', scene.dns.address, ...via, ...options, '--', ...command], { as });
 }
 
 /** A blocking socket. Prints what the peer says, for each HOST:PORT. */
@@ -119,9 +96,9 @@ print(b"".join(iter(lambda: one.recv(4096), b"")).decode())
 
 for (const as of users) {
   for (const kind of ['http', 'socks5'] as const)
-    test(`${kind}: ordinary programs go by the proxy, names as names (${as})`, () =>
+    test(`${kind}: ordinary programs go by the proxy, with resolve: both names as names (${as})`, () =>
       withProxy({ kind, surplus: 'hello, ' }, async (proxy) => {
-        const via = ['--via', `${kind}://127.0.0.1:${proxy.port}`];
+        const via = ['--via', `${kind}://127.0.0.1:${proxy.port}`, '--via-resolve', 'both'];
         const blocking = await run(as, via, BLOCKING, ['far.test:443', `${FAR}:8443`, `${SHARED}:443`]);
         assert.equal(blocking.stdout, 'hello, peer heard ping True\n'.repeat(3), blocking.stderr);
         const loop = await run(as, via, LOOP, ['far.test:443', 'far.test:22', 'one.test:443']);
@@ -130,10 +107,31 @@ for (const as of users) {
         assert.deepEqual(proxy.asked.slice(3).sort(), ['far.test:22', 'far.test:443', 'one.test:443']);
       }));
 
+  test(`by default the proxy gets the address that was checked, and never the name (${as})`, () =>
+    withProxy({}, async (proxy) => {
+      const via = ['--via', `http://127.0.0.1:${proxy.port}`];
+      const { stdout, stderr } = await run(as, via, BLOCKING, ['far.test:443', 'one.test:443']);
+      assert.equal(stdout, 'peer heard ping True\n'.repeat(2), stderr);
+      assert.deepEqual(proxy.asked, [`${FAR}:443`, `${SHARED}:443`]);
+    }));
+
+  test(`a proxy that permits names alone: the line says what to do (${as})`, async () => {
+    const proxy = await listen((socket) => socket.write('HTTP/1.1 403 Forbidden\r\n\r\n'));
+    const via = ['--via', `http://127.0.0.1:${proxy.port}`];
+    const checked = await run(as, via, BLOCKING, ['far.test:443']);
+    const named = await run(as, [...via, '--via-resolve', 'both'], BLOCKING, ['far.test:443']);
+    await proxy.close();
+    assert.match(
+      checked.stderr,
+      /permit this destination \(403\); it was asked for .*--via-resolve both\)$/m,
+    );
+    assert.match(named.stderr, /permit this destination \(403\)$/m);
+  });
+
   test(`an address that DNS gave for two permitted names goes to the proxy as an address (${as})`, () =>
     withProxy({}, async (proxy) => {
       const both = `import socket\nfor name in ("one.test", "two.test"): socket.gethostbyname(name)\n${BLOCKING}`;
-      const via = ['--via', `http://127.0.0.1:${proxy.port}`];
+      const via = ['--via', `http://127.0.0.1:${proxy.port}`, '--via-resolve', 'both'];
       const { stdout, stderr } = await run(as, via, both, ['one.test:443']);
       assert.equal(stdout, 'peer heard ping True\n', stderr);
       assert.deepEqual(proxy.asked, [`${SHARED}:443`]);
@@ -227,7 +225,7 @@ for place in ((first, 443), (first, 22), ("198.18.77.77", 443)):
 for (const as of users)
   test(`with resolve: proxy, a name goes to the proxy without a question to DNS (${as})`, () =>
     withProxy({}, async (proxy) => {
-      const before = dns.questions.length;
+      const before = scene.dns.questions.length;
       const via = ['--via', `http://127.0.0.1:${proxy.port}`, '--via-resolve', 'proxy'];
       const options = ['--allow', 'only-the-proxy.test', '--audit', '-'];
       const { stdout, stderr } = await run(as, via, BY_PROXY, [], options);
@@ -237,7 +235,7 @@ for (const as of users)
         stderr,
       );
       assert.deepEqual(proxy.asked, ['only-the-proxy.test:443']);
-      assert.equal(dns.questions.length, before);
+      assert.equal(scene.dns.questions.length, before);
       const events = stderr.split('\n').filter((line) => line.startsWith('{'));
       const event = events.map((line) => JSON.parse(line)).find(({ outcome }) => outcome === 'connected');
       const { host, names, addresses_considered, tunnel } = event ?? {};

@@ -28,15 +28,15 @@ export const upstreamProtections: readonly Protection[] = [
   {
     name: "upstream: the host's own addresses are not sent to a proxy",
     file: 'broker/request/proxy-targets',
-    right: 'const far = dial.filter((address) => !isNear(address, port, context));',
-    wrong: 'const far = dial;',
+    right: 'return dial.filter((address) => !isNear(address, port, context));',
+    wrong: 'return dial;',
     ...channel("the host's own addresses"),
   },
   {
     name: 'upstream: an address with two names is not sent as one of them',
     file: 'broker/request/proxy-targets',
-    right: 'permitted.length === 1',
-    wrong: 'permitted.length > 0',
+    right: 'others.length === 0',
+    wrong: 'others.length >= 0',
     ...program('two permitted names'),
   },
   {
@@ -46,6 +46,28 @@ export const upstreamProtections: readonly Protection[] = [
     wrong: '',
     tests: ['integration/via'],
     pattern: 'no rule names is not sent',
+  },
+  {
+    name: 'upstream: by default a proxy gets no name that it would look up anew',
+    file: 'shared/config/via-config',
+    right: "DEFAULT_RESOLVES = 'host'",
+    wrong: "DEFAULT_RESOLVES = 'both'",
+    ...program('by default the proxy gets the address'),
+  },
+  {
+    name: 'upstream: what goes around a proxy by one of its names does not go by the other',
+    file: 'shared/policy/direct-way',
+    right: 'rules.includes(undefined) ? undefined : rules[0]',
+    wrong: 'rules.find((rule) => rule !== undefined)',
+    tests: ['broker/request/proxy-targets'],
+    pattern: 'all names of its address',
+  },
+  {
+    name: 'upstream: a name that goes around a proxy is resolved and checked here',
+    file: 'broker/request/proxy-resolves',
+    right: '!(upstream.direct !== undefined && isNamedDirect(upstream.direct, name, port)) &&',
+    wrong: '',
+    ...channel('what goes around the proxy is dialled'),
   },
   {
     name: 'upstream: connections leave from the source address',

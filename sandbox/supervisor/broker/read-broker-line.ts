@@ -1,6 +1,11 @@
 // Parses a line of the broker into an owned value. Runs in the supervisor, which a broker that was taken over must not bring
 // down: a line of unknown form is dropped.
-import type { BrokerLine, ExplainedAddress, Explanation } from '../../../shared/protocol/link.js';
+import type {
+  BrokerLine,
+  ExplainedAddress,
+  ExplainedWay,
+  Explanation,
+} from '../../../shared/protocol/link.js';
 import { readAuditEvent } from '../../../shared/protocol/read-audit-event.js';
 import { ADDRESS_CLASSES, DECISIONS, REASONS } from '../../../shared/reasons.js';
 import { readAskLine } from './read-ask-line.js';
@@ -63,7 +68,7 @@ function readAudit({ line }: Fields): BrokerLine | undefined {
 
 function isExplanation(value: unknown): value is Explanation {
   if (!isFields(value)) return false;
-  const { decision, reason, rule, host, port, message, suggestion, addresses } = value;
+  const { decision, reason, rule, host, port, message, suggestion, addresses, way } = value;
   return (
     isOneOf(DECISIONS, decision) &&
     isOneOf(REASONS, reason) &&
@@ -73,8 +78,13 @@ function isExplanation(value: unknown): value is Explanation {
     isTextOrNull(rule) &&
     isTextOrNull(suggestion) &&
     Array.isArray(addresses) &&
-    addresses.every(isExplainedAddress)
+    addresses.every(isExplainedAddress) &&
+    (way === null || isExplainedWay(way))
   );
+}
+
+function isExplainedWay(value: unknown): value is ExplainedWay {
+  return isFields(value) && [value['via'], value['tunnel'], value['rule']].every(isTextOrNull);
 }
 
 function isExplainedAddress(value: unknown): value is ExplainedAddress {

@@ -3,58 +3,38 @@ import assert from 'node:assert/strict';
 import type { Socket } from 'node:net';
 import { after, before, test } from 'node:test';
 import type { ViaLine } from '../../../shared/config/via-config.js';
-import { type Listener, listen } from '../../harness/listener.js';
-import { type ProxyOptions, startProxy, type TestProxy } from '../../harness/test-proxy.js';
-import { type NameServer, startNameServer } from '../name-server.js';
+import { listen } from '../../harness/listener.js';
+import { FAR, proxyScene, SECRET } from '../../harness/proxy-scene.js';
+import { startNameServer } from '../name-server.js';
 import { startBroker, type TestBroker } from '../start-broker.js';
 import type { TestChannel } from '../test-channel.js';
 import { openSocket, readUntilEnd, unusedPort } from '../use-socket.js';
 
-/** Nothing answers there, and the rules open it. */
-const FAR = '203.0.113.7';
-const SECRET = 'user:s3cret-word';
 const ALLOW = ['far.test:*', `${FAR}:*`, '127.0.0.1:*', 'localhost:*', 'inner.test:*'];
 
+const scene = await proxyScene({
+  'far.test A': [FAR],
+  'inner.test A': ['10.1.2.3'],
+  'proxy.test A': ['127.0.0.1'],
+});
+const { withProxy } = scene;
 let broker: TestBroker;
-let dns: NameServer;
-let peer: Listener;
 before(async () => {
-  dns = await startNameServer({
-    'far.test A': [FAR],
-    'inner.test A': ['10.1.2.3'],
-    'proxy.test A': ['127.0.0.1'],
-  });
-  broker = await startBroker({ dnsServers: [dns.address] });
-  peer = await listen((socket) => socket.on('data', (bytes) => socket.end(`peer heard ${bytes}`)));
+  broker = await startBroker({ dnsServers: [scene.dns.address] });
 });
-after(async () => {
-  await broker.stop();
-  dns.close();
-  await peer.close();
-});
+after(() => broker.stop());
 
 let plugins = 0;
 async function channelVia(
   proxy: Partial<NonNullable<ViaLine['proxy']>> & { readonly port: number },
   allow: readonly string[] = ALLOW,
+  direct?: readonly string[],
 ): Promise<TestChannel> {
   plugins += 1;
   const name = `via-${plugins}`;
-  const via = { proxy: { kind: 'http', host: '127.0.0.1', resolve: 'both', ...proxy } } as const;
+  const via = { proxy: { kind: 'http', host: '127.0.0.1', resolve: 'both', ...proxy }, direct } as const;
   await broker.plugin(name, { allow, via });
   return broker.channel(name);
-}
-
-async function withProxy<T>(
-  options: Partial<ProxyOptions>,
-  use: (proxy: TestProxy) => Promise<T>,
-): Promise<T> {
-  const proxy = await startProxy({ kind: 'http', to: peer.port, ...options });
-  try {
-    return await use(proxy);
-  } finally {
-    await proxy.close();
-  }
 }
 
 async function say(channel: TestChannel, host: string, port: number, words: string): Promise<string> {
@@ -90,12 +70,12 @@ for (const kind of ['http', 'socks5'] as const) {
 
   test(`${kind}: with resolve: proxy, nobody else resolves the name`, () =>
     withProxy({ kind }, async (proxy) => {
-      const before = dns.questions.length;
+      const before = scene.dns.questions.length;
       const channel = await channelVia({ kind, port: proxy.port, resolve: 'proxy' }, ['no-dns.test:443']);
       assert.equal(await say(channel, 'no-dns.test', 443, 'ping'), 'peer heard ping');
       assert.equal((await channel.refusal('no-dns.test', 22)).reason, 'port_not_allowed');
       assert.deepEqual(proxy.asked, ['no-dns.test:443']);
-      assert.equal(dns.questions.length, before);
+      assert.equal(scene.dns.questions.length, before);
     }));
 
   test(`${kind}: bytes right behind the proxy's answer reach the plugin`, () =>
@@ -153,9 +133,50 @@ test('rules judge the destination: the proxy hears nothing of what is refused', 
 test("the host's own addresses are dialled without the proxy, which has others", () =>
   withProxy({}, async (proxy) => {
     const channel = await channelVia({ port: proxy.port });
-    assert.equal(await say(channel, '127.0.0.1', peer.port, 'ping'), 'peer heard ping');
-    assert.equal(await say(channel, 'localhost', peer.port, 'ping'), 'peer heard ping');
+    assert.equal(await say(channel, '127.0.0.1', scene.peer.port, 'ping'), 'peer heard ping');
+    assert.equal(await say(channel, 'localhost', scene.peer.port, 'ping'), 'peer heard ping');
     assert.equal(proxy.connections(), 0);
+  }));
+
+/** Whether anybody answers at the far address depends on the network of the test. */
+async function dial(channel: TestChannel, host: string, port: number): Promise<void> {
+  const { descriptor } = await channel.connect(host, port, 300);
+  descriptor?.close();
+}
+
+test('what goes around the proxy is dialled here, checked as without a proxy', () =>
+  withProxy({}, async (proxy) => {
+    for (const [direct, resolve] of [
+      [['*.test'], 'both'],
+      [['*.test'], 'proxy'],
+      [['203.0.113.0/24:*', '10.0.0.0/8'], 'host'],
+    ] as const) {
+      const channel = await channelVia({ port: proxy.port, resolve }, [...ALLOW, 'other.test:*'], direct);
+      await dial(channel, 'far.test', 443);
+      const { via, tunnel, dialed } = await lastEvent(`via-${plugins}`);
+      assert.deepEqual({ via, tunnel, dialed }, { via: undefined, tunnel: undefined, dialed: FAR });
+      assert.equal((await channel.refusal('inner.test', 443)).reason, 'address_refused');
+      assert.equal(proxy.connections(), 0);
+    }
+    const channel = await channelVia({ port: proxy.port }, ALLOW, ['far.test:22', '10.0.0.0/8']);
+    assert.equal(await say(channel, 'far.test', 443, 'ping'), 'peer heard ping');
+    assert.deepEqual(proxy.asked, ['far.test:443']);
+  }));
+
+test('what goes around the proxy changes while the plugin runs, and an invalid list changes nothing', () =>
+  withProxy({}, async (proxy) => {
+    const channel = await channelVia({ port: proxy.port });
+    assert.equal(await say(channel, 'far.test', 443, 'ping'), 'peer heard ping');
+    const name = `via-${plugins}`;
+    const way = { kind: 'http', host: '127.0.0.1', port: proxy.port, resolve: 'both' } as const;
+    await broker.plugin(name, { allow: ALLOW, via: { proxy: way, direct: [FAR] } });
+    await dial(channel, 'far.test', 443);
+    const answer = await broker.plugin(name, { via: { proxy: way, direct: ['far.test/path'] } });
+    assert.equal(answer?.type, 'plugin_refused');
+    await dial(channel, 'far.test', 443);
+    assert.equal(proxy.connections(), 1);
+    await broker.plugin(name, { allow: ALLOW, via: { proxy: way } });
+    assert.equal(await say(channel, 'far.test', 443, 'ping'), 'peer heard ping');
   }));
 
 /** What a hostile proxy does, and what the plugin gets for it. */
@@ -211,19 +232,19 @@ test("a plugin's own DNS servers answer for it, and for no other plugin", async 
   await broker.plugin('own-dns-too', { allow: ALLOW, via });
   await broker.plugin('no-own-dns', { allow: ALLOW });
   const channel = await broker.channel('own-dns');
-  assert.equal(await say(channel, 'far.test', peer.port, 'ping'), 'peer heard ping');
+  assert.equal(await say(channel, 'far.test', scene.peer.port, 'ping'), 'peer heard ping');
   assert.equal(
-    await say(await broker.channel('own-dns-too'), 'far.test', peer.port, 'ping'),
+    await say(await broker.channel('own-dns-too'), 'far.test', scene.peer.port, 'ping'),
     'peer heard ping',
   );
   // Both families, once for both plugins.
   assert.equal(own.questions.length, 2);
   const others = await broker.channel('no-own-dns');
-  assert.notEqual((await others.refusal('far.test', peer.port, 300)).errno, 'EACCES');
+  assert.notEqual((await others.refusal('far.test', scene.peer.port, 300)).errno, 'EACCES');
   const event = await lastEvent('no-own-dns');
   assert.deepEqual(event['addresses_considered'], [FAR]);
   await broker.plugin('own-dns', { allow: ALLOW });
-  assert.notEqual((await channel.refusal('far.test', peer.port, 300)).errno, 'EACCES');
+  assert.notEqual((await channel.refusal('far.test', scene.peer.port, 300)).errno, 'EACCES');
   own.close();
 });
 

@@ -15,6 +15,9 @@ const SITE = 'api.example.com';
 const PROXY = 'proxy.example.com';
 const PROGRAM = fileURLToPath(new URL('../site-proxy.js', import.meta.url));
 
+/** The proxy gets the address that postern has checked. */
+const checkedPlace = (): string => `${internet.addresses[SITE]}:443`;
+
 let internet: Internet;
 const proxies: ChildProcess[] = [];
 const asked: string[] = [];
@@ -50,7 +53,7 @@ test('curl goes by a proxy that it knows nothing of', async (t) => {
   const { text, shown } = page.commands('proxy.example.com:3128');
   const ran = await runCommands(t, text, { cwd: readableFolder(), within: internet.within });
   assert.deepEqual([ran.status, ran.stdout.trim()], [0, shown.trim()], ran.stderr);
-  assert.deepEqual(asked.splice(0), [`${SITE}:443`]);
+  assert.deepEqual(asked.splice(0), [checkedPlace()]);
 });
 
 test('the proxy gets its credentials, from the command line and from a file of plugins', async (t) => {
@@ -65,7 +68,7 @@ test('the proxy gets its credentials, from the command line and from a file of p
   const up = await runCommands(t, 'postern up', where);
   assert.equal(up.status, 0, up.stderr);
   assert.match(up.stdout, /api\.example\.com/);
-  assert.deepEqual(asked.splice(0), [`${SITE}:443`, `${SITE}:443`]);
+  assert.deepEqual(asked.splice(0), [checkedPlace(), checkedPlace()]);
 });
 
 testThatAllWasRun(page);

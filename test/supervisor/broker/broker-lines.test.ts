@@ -15,6 +15,7 @@ const explanation = {
   message: 'Cannot connect to "example.com:443": no rule allows it',
   suggestion: 'example.com',
   addresses: [{ address: '192.0.2.1', class: 'special', fate: 'address_special', rule: null }],
+  way: { via: 'http://proxy.example.com:3128', tunnel: 'example.com:443', rule: null },
 };
 const LINES = [
   { type: 'ready' },

@@ -52,7 +52,7 @@ test('every key is either live or restarts the plugin', () => {
     kind: 'job',
     ready: { by: 'after', milliseconds: 1 },
     stop: { signal: 'SIGINT', graceMs: 1 },
-    via: { resolve: 'host', source: [], resolvers: [] },
+    via: { resolve: 'host', direct: [], source: [], resolvers: [] },
     restart: { policy: 'always', delayMs: 1, maxDelayMs: 1, resetAfterMs: 1 },
     revoke: 'drain',
     limits: limitsOf({ requests_per_second: 7 }),
