@@ -23,6 +23,7 @@ import { explainDecision } from './request/explain-decision.js';
 import { Plugin } from './request/plugin.js';
 import { RequestMarks } from './request/request-marks.js';
 import type { Services } from './request/services.js';
+import { UsageReports } from './request/usage-reports.js';
 import { Revocation } from './revoke/revocation.js';
 import { type TrapEnds, TrapSession } from './trap/trap-session.js';
 
@@ -40,6 +41,7 @@ export class Sessions implements SessionEvents<Session> {
   readonly #marks = new RequestMarks();
   readonly #accounts: Accounts;
   readonly #lists: ConnectionLists;
+  readonly #usage: UsageReports;
   #asks = 0;
 
   constructor(services: Services, link: LineLink, resolvers: ResolverSets) {
@@ -47,7 +49,9 @@ export class Sessions implements SessionEvents<Session> {
     this.#services = services;
     this.#link = link;
     this.#accounts = new Accounts(services.audit);
-    this.#lists = new ConnectionLists(services, this.#plugins, (line) => link.send(line));
+    const send = (line: BrokerLine): void => link.send(line);
+    this.#lists = new ConnectionLists(services, this.#plugins, send);
+    this.#usage = new UsageReports(services, this.#plugins, send);
   }
 
   /** Puts a plugin's rules in force. If one is invalid, the former rules stay, and the supervisor gets the problems. */
@@ -71,6 +75,14 @@ export class Sessions implements SessionEvents<Session> {
   /** Lists open connections for the operator. */
   listConnections(line: SupervisorLine & { readonly type: 'connections' }): void {
     this.#lists.answer(line);
+  }
+
+  /** Reports what the plugins use, for the operator. */
+  reportUsage(id: number): void {
+    this.#usage.answer(id, () => {
+      this.#services.audit.flush();
+      this.#accounts.update();
+    });
   }
 
   /** The audit log is full, or has room again. */

@@ -307,6 +307,17 @@ export const CONNECTIONS_MEMORY_BYTES: number = (CONNECTION_SLOTS + 1) * CONNECT
 /** Open connections that are listed for an operator: at most in one answer, and those whose bytes are asked for before the broker turns to other work. */
 export const LISTED_CONNECTIONS: number = 1_000;
 export const LISTED_AT_ONCE: number = 32;
+/** Connections whose age is read, to find the newest, before the broker turns to other work. */
+export const SORTED_CONNECTIONS: number = 1_024;
+/** Open connections of one plugin whose bytes are read for one report of what plugins use, and the plugins in one line of it. */
+export const SURVEYED_CONNECTIONS: number = 1_024;
+export const USAGE_AT_ONCE: number = 64;
+/** Files of /proc that are read about one sandbox for such a report, and those before the supervisor turns to other work. */
+export const USAGE_FILES: number = 512;
+export const USAGE_FILES_AT_ONCE: number = 32;
+/** How long the sandboxes of all plugins are read for one report, and how long a report serves further askers. */
+export const USAGE_MS: number = 250;
+export const USAGE_FRESH_MS: number = 200;
 /** How long the kernel's reports of ended sockets are gathered. It reports those of the whole host. */
 export const ENDS_PAUSE_MS: number = 20;
 /** When the broker looks for the holders of connections that must end: from one look to the next. After the last one it ends the plugin. */

@@ -62,8 +62,14 @@ export interface ConnectionPlaces {
   claim(): Claim;
   /** @param limit undefined: there is none */
   bound(limit: number | undefined): void;
-  /** Those that a process holds, as far as it is known. @param most all without it, else so many, the newest first */
-  noted(most?: number): readonly NotedConnection[];
+  /** Those that a process holds, as far as it is known. */
+  noted(): readonly NotedConnection[];
+  /** So many of them, the newest first, in parts. The event loop turns before each. */
+  newest(most: number, atOnce: number): AsyncIterable<readonly NotedConnection[]>;
+  /** Looks at so many, those with the oldest look first, and notes what each has carried. It may wait for the lock of a connection. */
+  survey(most: number): void;
+  /** What those that have not ended have carried, as of the last look at each. */
+  readonly carried: Pick<TcpAccount, 'sentBytes' | 'receivedBytes'>;
   /** See SocketDiag.look(). A connection that is not noted any more is `gone`. */
   look(connections: readonly NotedConnection[], accounts: boolean): readonly SocketLook[];
   /** Postern has ended a connection. */
@@ -80,6 +86,9 @@ export const NO_CONNECTIONS: ConnectionPlaces = {
   claim: () => REFUSED,
   bound: () => {},
   noted: () => [],
+  newest: async function* () {},
+  survey: () => {},
+  carried: { sentBytes: 0, receivedBytes: 0 },
   look: () => [],
   ended: () => {},
   reportLast: () => {},

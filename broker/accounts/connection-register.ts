@@ -1,6 +1,7 @@
 // The open connections of one plugin: which there are, how many the limit `connections` permits, and what each carried when it has ended. Runs
 // in the broker, which keeps no descriptor of them. The kernel reports which socket has ended (socket-ends.ts), and says whether any process
 // holds one. The register lies in memory that the supervisor keeps for the next broker.
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import {
   CONNECTION_SLOTS,
   LATE_REPORT_MS,
@@ -24,8 +25,10 @@ import {
 } from './connection-places.js';
 import { type ConnectionSlot, ConnectionSlots } from './connection-slots.js';
 import { monotonicMs } from './monotonic-ms.js';
+import { newestConnections } from './newest-connections.js';
 import type { SocketEnds, SocketOwner } from './socket-ends.js';
 
+type Carried = ConnectionPlaces['carried'];
 type Ends = Pick<SocketEnds, 'add' | 'remove' | 'own' | 'disown' | 'take' | 'look'>;
 
 export class ConnectionRegister implements ConnectionPlaces, SocketOwner {
@@ -38,6 +41,7 @@ export class ConnectionRegister implements ConnectionPlaces, SocketOwner {
   readonly #closing = new Map<bigint, ConnectionSlot>();
   /** Those of former brokers. */
   readonly #left = new Set<bigint>();
+  readonly #carried = { sentBytes: 0, receivedBytes: 0 };
   #limit: number = CONNECTION_SLOTS;
   #claimed = 0;
   /** False: the memory is unmapped. */
@@ -121,12 +125,32 @@ export class ConnectionRegister implements ConnectionPlaces, SocketOwner {
     this.#looking ??= setImmediate(look);
   }
 
-  noted(most?: number): readonly NotedConnection[] {
-    return (most === undefined ? [...this.#held] : this.#newest(most)).map(([cookie, slot]) => {
-      const description = readDescription(slot);
-      const isLeft = description === undefined && this.#left.has(cookie);
-      return { cookie, since: slot.since, description, peer: peerIn(slot.id), isLeft };
-    });
+  noted(): readonly NotedConnection[] {
+    return [...this.#held].map(([cookie, slot]) => this.#describe(cookie, slot));
+  }
+
+  async *newest(most: number, atOnce: number): AsyncGenerator<readonly NotedConnection[], void> {
+    const newest = await newestConnections(this.#held, most, () => this.#open);
+    for (let at = 0; at < newest.length; at += atOnce) {
+      await nextTurn();
+      // It may have ended meanwhile, and its slot may be another one's.
+      const there = newest
+        .slice(at, at + atOnce)
+        .filter(([cookie, slot]) => this.#open && this.#held.get(cookie) === slot);
+      yield there.map(([cookie, slot]) => this.#describe(cookie, slot));
+    }
+  }
+
+  survey(most: number): void {
+    if (!this.#open) return;
+    for (const [look, [cookie, slot]] of this.#lookAt(firstOf(this.#held, most), true)) {
+      if (look.kind === 'there' && look.account !== undefined) this.#carry(slot, look.account);
+      this.#sort(cookie, slot, isHeld(look));
+    }
+  }
+
+  get carried(): Carried {
+    return this.#carried;
   }
 
   look(connections: readonly NotedConnection[], accounts: boolean): readonly SocketLook[] {
@@ -166,16 +190,16 @@ export class ConnectionRegister implements ConnectionPlaces, SocketOwner {
     this.#slots.close();
   }
 
-  /** Reads the times of all, and sorts those alone that are wanted. */
-  #newest(most: number): readonly (readonly [bigint, ConnectionSlot])[] {
-    const slots = [...this.#held.values()];
-    const times = new Float64Array(slots.map(({ since }) => since));
-    const oldest = times.slice().sort()[times.length - most] ?? Number.NEGATIVE_INFINITY;
-    return slots
-      .filter((_, at) => (times[at] ?? 0) >= oldest)
-      .sort((a, b) => b.since - a.since)
-      .slice(0, most)
-      .map((slot) => [slot.cookie, slot]);
+  #describe(cookie: bigint, slot: ConnectionSlot): NotedConnection {
+    const description = readDescription(slot);
+    const isLeft = description === undefined && this.#left.has(cookie);
+    return { cookie, since: slot.since, description, peer: peerIn(slot.id), isLeft };
+  }
+
+  #carry(slot: ConnectionSlot, { sentBytes, receivedBytes }: Carried): void {
+    this.#carried.sentBytes += sentBytes - slot.sentBytes;
+    this.#carried.receivedBytes += receivedBytes - slot.receivedBytes;
+    Object.assign(slot, { sentBytes, receivedBytes });
   }
 
   #isFull(): boolean {
@@ -199,13 +223,14 @@ export class ConnectionRegister implements ConnectionPlaces, SocketOwner {
     this.#closing.delete(cookie);
     this.#left.delete(cookie);
     this.#ends.disown(cookie);
+    this.#carry(slot, { sentBytes: 0, receivedBytes: 0 });
     this.#slots.free(slot);
   }
 
   /** A closed connection gives its place back at once. The kernel may still deliver the last bytes, and reports the end later. */
   #look(): void {
     for (const [look, [cookie, slot]] of this.#lookAt(firstOf(this.#held, LOOKED_AT_CONNECTIONS), false))
-      this.#sort(cookie, slot, look.kind === 'unknown' || (look.kind === 'there' && look.inode !== 0));
+      this.#sort(cookie, slot, isHeld(look));
   }
 
   #lookForLost(): void {
@@ -214,7 +239,7 @@ export class ConnectionRegister implements ConnectionPlaces, SocketOwner {
     const gone: (readonly [bigint, ConnectionSlot])[] = [];
     for (const [look, [cookie, slot]] of this.#lookAt([...held, ...closing], false)) {
       if (look.kind === 'gone') gone.push([cookie, slot]);
-      this.#sort(cookie, slot, look.kind === 'unknown' || (look.kind === 'there' && look.inode !== 0));
+      this.#sort(cookie, slot, isHeld(look));
     }
     if (gone.length > 0) this.#concludeLater(gone);
   }
@@ -246,6 +271,10 @@ export class ConnectionRegister implements ConnectionPlaces, SocketOwner {
     );
     return entries.map((entry, at) => [looks[at] ?? { kind: 'unknown' }, entry]);
   }
+}
+
+function isHeld(look: SocketLook): boolean {
+  return look.kind === 'unknown' || (look.kind === 'there' && look.inode !== 0);
 }
 
 function firstOf<V>(map: ReadonlyMap<bigint, V>, count: number): readonly (readonly [bigint, V])[] {

@@ -19,6 +19,9 @@ export class ConnectionSlot {
   readonly id: Uint8Array;
   readonly #bytes: Uint8Array;
   readonly #view: DataView;
+  /** What it had carried at the last look. This broker alone knows it. */
+  sentBytes = 0;
+  receivedBytes = 0;
 
   /** @param bytes CONNECTION_SLOT_BYTES */
   constructor(bytes: Uint8Array) {
@@ -58,6 +61,8 @@ export class ConnectionSlot {
 
   clear(): void {
     this.#bytes.fill(0, 0, TEXT);
+    this.sentBytes = 0;
+    this.receivedBytes = 0;
   }
 }
 

@@ -1,6 +1,5 @@
 // Answers the supervisor's questions for the open connections. Runs in the broker. One question is answered at a time, in parts, and other work goes
 // on between them: the kernel waits for a connection's lock, which its plugin can hold.
-import { setImmediate } from 'node:timers/promises';
 import { LISTED_AT_ONCE } from '../../shared/limits.js';
 import { addressFromBytes } from '../../shared/policy/address.js';
 import type { BrokerLine, SupervisorLine } from '../../shared/protocol/link.js';
@@ -57,12 +56,10 @@ export class ConnectionLists {
   async *#parts(plugin: Listed, most: number): AsyncIterable<readonly OpenConnection[]> {
     // A register that is closed meanwhile has only connections that are gone.
     const { connections, stall } = plugin;
-    const noted = connections?.noted(most) ?? [];
-    for (let at = 0; at < noted.length; at += LISTED_AT_ONCE) {
-      const part = noted.slice(at, at + LISTED_AT_ONCE);
-      const looks = this.#services.guard.watch(stall, () => connections?.look(part, true) ?? []);
+    if (connections === undefined) return;
+    for await (const part of connections.newest(most, LISTED_AT_ONCE)) {
+      const looks = this.#services.guard.watch(stall, () => connections.look(part, true));
       yield part.flatMap((one, index) => describeOpen(plugin.name, one, looks[index]));
-      await setImmediate();
     }
   }
 }

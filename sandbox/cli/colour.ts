@@ -23,6 +23,11 @@ export function paint(
   return `\u001b[${on}m${text}\u001b[${off}m`;
 }
 
+/** Whether a stream is a terminal that can be drawn on. */
+export function takesControl(stream: { readonly isTTY?: boolean } = process.stdout): boolean {
+  return stream.isTTY === true && process.env['TERM'] !== 'dumb';
+}
+
 export function takesColour(stream: { readonly isTTY?: boolean } = process.stdout): boolean {
   const { NO_COLOR: none = '', TERM: terminal } = process.env;
   return stream.isTTY === true && none === '' && terminal !== 'dumb';

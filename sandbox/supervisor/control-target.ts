@@ -10,17 +10,19 @@ import type {
   ControlTarget,
   OpenAsk,
   PluginStatus,
+  TopPlugin,
 } from './control/control-target.js';
 import type { Denials } from './control/denials.js';
 import type { PluginLogs } from './control/plugin-logs.js';
 import type { PluginState } from './fleet/plugin-state.js';
 import type { PluginEnd } from './start/sandbox.js';
 import type { Supervisor } from './supervisor.js';
+import type { UsageReport } from './usage-reports.js';
 
 export type ShownState = Omit<PluginState, 'isSettled' | 'isReady'>;
 
 export interface ControlParts {
-  readonly supervisor: Pick<Supervisor, 'brokerPid' | 'connections' | 'explain' | 'isOwn' | 'asks'>;
+  readonly supervisor: Pick<Supervisor, 'brokerPid' | 'connections' | 'explain' | 'isOwn' | 'asks' | 'usage'>;
   /** The absolute path of the configuration, links resolved; null without one. */
   readonly config: string | null;
   readonly plugins: () => readonly ShownState[];
@@ -53,6 +55,14 @@ export function controlTarget(parts: ControlParts): ControlTarget {
         broker: pid === undefined ? null : { pid },
         plugins: plugins().map(statusOf),
         asks: supervisor.asks.list().map(shownAsk),
+      };
+    },
+    top: async () => {
+      const report = await supervisor.usage.take();
+      return {
+        at_ms: report.atMs,
+        for_ms: Math.round(performance.now() - startedAt),
+        plugins: plugins().map((plugin) => topOf(plugin, report)),
       };
     },
     explain: (plugin, question) =>
@@ -101,6 +111,22 @@ function statusOf(plugin: ShownState): PluginStatus {
     starts,
     last_end: lastFailure ?? (lastEnd === undefined ? null : describeEnd(lastEnd)),
     starts_in_ms: startsInMs === undefined ? null : Math.round(startsInMs),
+  };
+}
+
+function topOf({ name, state, pid }: ShownState, { network, sandboxes }: UsageReport): TopPlugin {
+  const [used, use] = [network.get(name), sandboxes.get(name)];
+  return {
+    ...{ name, state, pid: pid ?? null },
+    connections: used?.connections ?? null,
+    connects: used?.connects ?? null,
+    denials: used?.denials ?? null,
+    sent_bytes: used?.sent_bytes ?? null,
+    received_bytes: used?.received_bytes ?? null,
+    waiting: used?.waiting ?? null,
+    memory_bytes: use?.memoryBytes ?? null,
+    cpu_seconds: use?.cpuSeconds ?? null,
+    measured: use?.measured ?? null,
   };
 }
 

@@ -31,6 +31,11 @@ export class PluginRuns {
     return this.#stopped.has(plugin);
   }
 
+  /** The first processes of each plugin that runs, see {@link Sandbox.pids}. */
+  *pids(): Iterable<readonly [plugin: string, pids: readonly number[]]> {
+    for (const [plugin, sandbox] of this.#running) yield [plugin, sandbox.pids];
+  }
+
   /** @param launch makes the sandbox, whose control group is made already */
   async start(config: PluginConfig, cause: StartCause, launch: () => Promise<Sandbox>): Promise<Sandbox> {
     const { records, cgroups } = this.#context;

@@ -25,17 +25,15 @@ export function recordBroker(
   broker.on('failed', (error) => onNotice(`${error.message}; trying again`));
 }
 
-/** @param tell brings the limits that are counted elsewhere to the broker, before a page of metrics @param onNotice takes lines for the operator */
+/** @param update brings the limits that are counted elsewhere to the broker, before a page of metrics @param onNotice takes lines for the operator */
 export function recordSources(
   broker: () => BrokerProcess | undefined,
-  tell: () => void,
+  update: () => void,
   onNotice: (text: string) => void,
 ): RecordSources {
   return {
-    brokerMetrics: async () => {
-      tell();
-      return (await broker()?.metrics()) ?? '';
-    },
+    update,
+    brokerMetrics: async () => (await broker()?.metrics()) ?? '',
     heartbeatAge: () => broker()?.heartbeatAge,
     onDropped: (events) => broker()?.auditDropped(events),
     onRoom: (room) => broker()?.auditRoom(room),

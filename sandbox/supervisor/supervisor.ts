@@ -28,6 +28,7 @@ import { startBroker } from './start-broker.js';
 import { StartQueue } from './start-queue.js';
 import type { SupervisorOptions } from './supervisor-options.js';
 import { UnseenReports } from './unseen/unseen-reports.js';
+import { UsageReports } from './usage-reports.js';
 
 const { SIGTERM } = constants.signals;
 
@@ -35,13 +36,18 @@ export class Supervisor {
   readonly #options: SupervisorOptions;
   readonly #records = new Records();
   readonly #listeners = new Listeners((text) => this.#notice(text));
-  readonly #cgroups = new Cgroups((plugin, limit, times) => this.#broker?.limited(plugin, limit, times));
+  readonly #cgroups = new Cgroups(
+    (plugin, limit, times) => this.#broker?.limited(plugin, limit, times),
+    (plugin, memory, cpu) => this.#records.sandboxUsed(plugin, memory, cpu),
+  );
   readonly #runs = new PluginRuns({
     records: this.#records,
     cgroups: this.#cgroups,
     onEnd: (plugin, end, cause) => this.#options.onEnd?.(plugin, end, cause),
     onNotice: (text) => this.#notice(text),
   });
+  /** What the plugins use now. */
+  readonly usage: UsageReports = new UsageReports(() => this.#broker, this.#runs, this.#cgroups);
   readonly #starts = new StartQueue();
   readonly #unseen: UnseenReports;
   /** The questions about unknown destinations. */

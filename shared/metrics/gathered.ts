@@ -9,6 +9,8 @@ interface GatheredSeries {
   readonly labels: Series;
   /** One sum, or each sample. */
   values: number[];
+  /** Of a sum: all that was added. */
+  total: number;
 }
 
 export class Gathered {
@@ -30,8 +32,17 @@ export class Gathered {
 
   add(labels: Series, value: number): void {
     const series = this.#find(labels);
-    if (this.#sums) series.values[0] = (series.values[0] ?? 0) + value;
-    else if (series.values.push(value) >= MOST_SAMPLES) this.#passOn(series);
+    if (this.#sums) {
+      series.values[0] = (series.values[0] ?? 0) + value;
+      series.total += value;
+    } else if (series.values.push(value) >= MOST_SAMPLES) this.#passOn(series);
+  }
+
+  /** All that was added, also what the metric knows already. */
+  total(isWanted: (labels: Series) => boolean): number {
+    let total = 0;
+    for (const series of this.#series.values()) if (isWanted(series.labels)) total += series.total;
+    return total;
   }
 
   /** Tells the metric all that it was not told. @returns how many values */
@@ -50,7 +61,7 @@ export class Gathered {
     for (const name of this.#names) key += `${labels[name]}\n`;
     let series = this.#series.get(key);
     if (series === undefined) {
-      series = { labels, values: [] };
+      series = { labels, values: [], total: 0 };
       this.#series.set(key, series);
     }
     return series;

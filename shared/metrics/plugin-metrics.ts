@@ -1,6 +1,6 @@
 // The metrics of one plugin. Runs in the broker and in the supervisor.
 import type { Gathered } from './gathered.js';
-import type { LabelsOf, MetricTable, PluginMetricKey } from './metric-form.js';
+import type { LabelsOf, MetricTable, PluginMetricKey, Series } from './metric-form.js';
 import type { MetricSet } from './metric-set.js';
 
 export class PluginMetrics<T extends MetricTable> {
@@ -27,6 +27,11 @@ export class PluginMetrics<T extends MetricTable> {
 
   observe<M extends PluginMetricKey<T, 'histogram'>>(key: M, labels: LabelsOf<T[M]>, seconds: number): void {
     if (!this.#removed) (this.#counts.get(key) ?? this.#gather(key)).add(labels, seconds);
+  }
+
+  /** What was counted so far. @param isWanted which series of the counter, all without it */
+  total(key: PluginMetricKey<T, 'counter'>, isWanted: (labels: Series) => boolean = () => true): number {
+    return this.#counts.get(key)?.total(isWanted) ?? 0;
   }
 
   remove(): void {

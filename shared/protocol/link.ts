@@ -8,6 +8,7 @@ import type { ViaLine } from '../config/via-config.js';
 import type { AddressClass, Answerer, AskEnd, AskScope, DecisionWord, Mode, Reason } from '../reasons.js';
 import type { AuditEvent } from './audit-events.js';
 import type { OpenConnection } from './open-connections.js';
+import type { PluginUsage } from './plugin-usage.js';
 
 /** Descriptor numbers that a broker finds at its start. */
 export const BROKER_LINE_FD = 3;
@@ -80,6 +81,8 @@ export type SupervisorLine =
       readonly plugin?: string | undefined;
       readonly most: number;
     }
+  /** Asks what the plugins use of the network. */
+  | { readonly type: 'usage'; readonly id: number }
   /** Asks whether the broker still answers. */
   | { readonly type: 'ping'; readonly id: number }
   /**
@@ -131,6 +134,13 @@ export type BrokerLine =
       readonly id: number;
       readonly connections: readonly OpenConnection[];
       readonly more: number;
+      readonly last: boolean;
+    }
+  /** A part of what the plugins use. `last`: no further part comes. */
+  | {
+      readonly type: 'usage';
+      readonly id: number;
+      readonly plugins: readonly PluginUsage[];
       readonly last: boolean;
     }
   | { readonly type: 'pong'; readonly id: number }

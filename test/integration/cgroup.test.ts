@@ -166,6 +166,10 @@ plugins:
       const made = Number(/made (\d+)/.exec(seen)?.[1]);
       assert.ok(made === 12 || (user === 'user' && made === 13), seen);
       const page = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+      const used = (series: string): number =>
+        Number(new RegExp(`^postern_sandbox_${series}\\{plugin="busy"\\} (\\S+)$`, 'm').exec(page)?.[1]);
+      assert.ok(used('cpu_seconds_total') >= after - before, page);
+      assert.ok(used('memory_bytes') > 2 ** 20, page);
       for (const limit of ['cpu', 'processes'])
         assert.match(
           page,

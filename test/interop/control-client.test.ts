@@ -40,6 +40,13 @@ first = state("quiet")["pid"]
 client.call("restart", plugin="quiet")
 told["restarted"] = state("quiet")["pid"] != first
 told["reload"] = client.call("reload")
+def top(name):
+    return {plugin["name"]: plugin for plugin in client.call("top")["plugins"]}[name]
+
+while not (top("talker")["denials"] or 0):
+    time.sleep(0.05)
+talker = top("talker")
+told["top"] = [talker["state"], talker["connections"], talker["connects"], talker["memory_bytes"] > 1_000_000]
 lines = client.watch("logs", plugin="talker", lines=1)
 told["last"] = next(lines)["lines"][0]["text"]
 told["next"] = [next(lines)["text"] for _ in range(3)]
@@ -101,6 +108,7 @@ for (const user of users) {
       start: { plugin: 'quiet' },
       restarted: true,
       reload: { added: [], removed: [], restarted: [], changed: [] },
+      top: ['running', 0, 0, true],
       last: 'a line',
       next: ['a line', 'a line', 'a line'],
       states: [2, 2],

@@ -94,6 +94,22 @@ export const controlProtections: readonly Protection[] = [
     pattern: 'never reads',
   },
   {
+    name: 'top: the name of a process forges no number',
+    file: 'sandbox/supervisor/usage/process-stat',
+    right: "text.lastIndexOf(') ')",
+    wrong: "text.indexOf(') ')",
+    tests: ['supervisor/usage/process-stat'],
+    pattern: 'whatever the program calls itself',
+  },
+  {
+    name: 'top: a sandbox with many processes costs a bounded time',
+    file: 'sandbox/supervisor/usage/sandbox-processes',
+    right: 'return this.#left <= 0;',
+    wrong: 'return false;',
+    tests: ['supervisor/usage/sandbox-processes'],
+    pattern: 'threads of one process are left out',
+  },
+  {
     name: 'control: a command asks no other project',
     file: 'sandbox/cli/control/control-command',
     right: 'if (facts.config === config)',

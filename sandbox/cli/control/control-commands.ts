@@ -6,10 +6,12 @@ import { connectionsCommand } from './connections.js';
 import { denialsCommand } from './denials.js';
 import { logsCommand } from './logs.js';
 import { statusCommand } from './status.js';
+import { topCommand } from './top.js';
 
 export function controlCommands(): readonly Command[] {
   return [
     statusCommand(),
+    topCommand(),
     connectionsCommand(),
     denialsCommand(),
     logsCommand(),

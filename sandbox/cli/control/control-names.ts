@@ -2,6 +2,7 @@
 
 export const CONTROL_NAMES: readonly string[] = [
   'status',
+  'top',
   'connections',
   'denials',
   'logs',

@@ -2,11 +2,13 @@
 import { DNS_TIMEOUT_MS, MAX_METRICS_BYTES } from '../../../shared/limits.js';
 import type { BrokerLine, ExplainQuestion, Explanation } from '../../../shared/protocol/link.js';
 import type { OpenConnection, OpenConnections } from '../../../shared/protocol/open-connections.js';
+import type { PluginUsage } from '../../../shared/protocol/plugin-usage.js';
 import { brokerFailed } from './broker-failed.js';
 import type { BrokerLines } from './broker-lines.js';
 
 const METRICS_TIMEOUT_MS = 5_000;
 const CONNECTIONS_TIMEOUT_MS = 5_000;
+const USAGE_TIMEOUT_MS = 5_000;
 /** A DNS question may take its whole time limit. */
 const EXPLAIN_TIMEOUT_MS = DNS_TIMEOUT_MS + 5_000;
 
@@ -71,4 +73,27 @@ export function askConnections(
     if (!line.connections.every(isWanted)) throw brokerFailed('it lists connections of other plugins');
     return line.last ? { connections: all, more: line.more } : undefined;
   }, CONNECTIONS_TIMEOUT_MS);
+}
+
+/**
+ * Asks the broker what the plugins use of the network.
+ *
+ * @param plugins those that there are
+ * @throws PosternError `broker_failed` where no answer comes in time, or one that no broker gives
+ */
+export function askUsage(
+  lines: BrokerLines,
+  plugins: Pick<ReadonlySet<string>, 'has'>,
+): Promise<readonly PluginUsage[]> {
+  const id = lines.nextId();
+  lines.send({ type: 'usage', id });
+  const all = new Map<string, PluginUsage>();
+  return lines.expect((line) => {
+    if (line.type !== 'usage' || line.id !== id) return undefined;
+    for (const usage of line.plugins) {
+      // One that is gone since then is left out.
+      if (plugins.has(usage.plugin)) all.set(usage.plugin, usage);
+    }
+    return line.last ? [...all.values()] : undefined;
+  }, USAGE_TIMEOUT_MS);
 }

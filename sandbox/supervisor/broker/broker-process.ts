@@ -4,8 +4,9 @@ import { BoundedMap } from '../../../shared/bounded-map.js';
 import { KEPT_BROKER_PIDS } from '../../../shared/limits.js';
 import type { ApprovedDestination, BrokerLine } from '../../../shared/protocol/link.js';
 import type { OpenConnections } from '../../../shared/protocol/open-connections.js';
+import type { PluginUsage } from '../../../shared/protocol/plugin-usage.js';
 import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
-import { askConnections, type ConnectionsQuestion } from './ask-broker.js';
+import { askConnections, askUsage, type ConnectionsQuestion } from './ask-broker.js';
 import { type BrokerOptions, beginBroker } from './begin-broker.js';
 import { BrokerDeaths } from './broker-deaths.js';
 import { brokerFailed } from './broker-failed.js';
@@ -164,6 +165,12 @@ export class BrokerProcess extends BrokerTalk {
     // Until then it has no register.
     if (!this.#up) throw brokerFailed('it has just been started');
     return askConnections(this.lines, question, this.#plugins);
+  }
+
+  /** Asks the broker what the plugins use. @throws PosternError `broker_failed` where the broker gives no answer */
+  async usage(): Promise<readonly PluginUsage[]> {
+    if (!this.#up) throw brokerFailed('it has just been started');
+    return askUsage(this.lines, this.#plugins);
   }
 
   /** Ends the broker for good. */

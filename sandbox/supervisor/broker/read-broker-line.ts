@@ -10,6 +10,7 @@ import { readAuditEvent } from '../../../shared/protocol/read-audit-event.js';
 import { ADDRESS_CLASSES, DECISIONS, REASONS } from '../../../shared/reasons.js';
 import { readAskLine } from './read-ask-line.js';
 import { readConnectionsLine } from './read-connections-line.js';
+import { readUsageLine } from './read-usage-line.js';
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -45,6 +46,8 @@ function readLine(line: Fields): BrokerLine | undefined {
         : undefined;
     case 'connections':
       return readConnectionsLine(line);
+    case 'usage':
+      return readUsageLine(line);
     case 'pong':
       return typeof id === 'number' ? { type, id } : undefined;
     case 'explained':

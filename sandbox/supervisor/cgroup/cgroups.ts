@@ -3,26 +3,33 @@ import { join } from 'node:path';
 import type { CgroupLimitWord } from '../../../shared/config/counted-limits.js';
 import type { PluginConfig } from '../../../shared/config/plugin-config.js';
 import { claimCgroup, groupName } from './claim-cgroup.js';
-import { type CgroupBites, SandboxCgroup } from './sandbox-cgroup.js';
+import { type CgroupBites, type CgroupUse, SandboxCgroup } from './sandbox-cgroup.js';
 
 /** Takes how often a limit took effect since the last report; 0 with a plugin's first sandbox. */
 export type OnBites = (plugin: string, limit: CgroupLimitWord, times: number) => void;
 
+/** Takes what a sandbox uses of memory, and the processor time since the last report. */
+export type OnUse = (plugin: string, memoryBytes: number, cpuSeconds: number) => void;
+
 interface Told {
   readonly cgroup: SandboxCgroup;
+  /** The processor time that was reported. */
+  cpuSeconds: number;
   /** What was reported last. Undefined: nothing yet. */
   bites: CgroupBites | undefined;
 }
 
 export class Cgroups {
   readonly #onBites: OnBites;
+  readonly #onUse: OnUse;
   readonly #running = new Map<string, Told>();
   readonly #removals = new Set<Promise<void>>();
   #base: string | undefined;
   #number = 0;
 
-  constructor(onBites: OnBites) {
+  constructor(onBites: OnBites, onUse: OnUse = () => {}) {
     this.#onBites = onBites;
+    this.#onUse = onUse;
   }
 
   /** @throws PosternError `no_cgroup` where a plugin needs a control group and none can be made */
@@ -40,12 +47,17 @@ export class Cgroups {
     this.#base ??= claimCgroup(`${key} of "${name}"`);
     this.#number += 1;
     const cgroup = new SandboxCgroup(join(this.#base, groupName(name, this.#number)), limits);
-    this.#running.set(name, { cgroup, bites: undefined });
+    this.#running.set(name, { cgroup, cpuSeconds: 0, bites: undefined });
     this.tell();
     return cgroup;
   }
 
-  /** Reports the limits that took effect meanwhile. */
+  /** What the sandbox of a plugin uses. @returns undefined if it has no group */
+  use(plugin: string): CgroupUse | undefined {
+    return this.#running.get(plugin)?.cgroup.use();
+  }
+
+  /** Reports the limits that took effect meanwhile, and what the sandboxes use. */
   tell(): void {
     for (const [plugin, running] of this.#running) {
       const bites = running.cgroup.bites();
@@ -53,6 +65,10 @@ export class Cgroups {
         this.#onBites(plugin, limit, Math.max(0, times - (running.bites?.[limit] ?? 0)));
       }
       running.bites = bites;
+      const use = running.cgroup.use();
+      if (use === undefined) continue;
+      this.#onUse(plugin, use.memoryBytes, Math.max(0, use.cpuSeconds - running.cpuSeconds));
+      running.cpuSeconds = use.cpuSeconds;
     }
   }
 
@@ -61,6 +77,7 @@ export class Cgroups {
     const told = this.#running.get(plugin);
     if (told === undefined) return false;
     this.tell();
+    this.#onUse(plugin, 0, 0);
     this.#running.delete(plugin);
     const { ranOutOfMemory } = told.cgroup;
     const removal = told.cgroup.remove().then(() => void this.#removals.delete(removal));

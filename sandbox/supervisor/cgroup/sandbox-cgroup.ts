@@ -14,6 +14,14 @@ const PERIOD_US = 100_000;
 const INIT_PROCESSES = 2;
 const RETRY_MS = 10;
 
+/** What the processes of a group use together. */
+export interface CgroupUse {
+  /** With the pages of files that they have read. */
+  readonly memoryBytes: number;
+  /** Since the group was made. */
+  readonly cpuSeconds: number;
+}
+
 /** How often each limit took effect. */
 export type CgroupBites = Readonly<Record<CgroupLimitWord, number>>;
 
@@ -64,6 +72,16 @@ export class SandboxCgroup {
       processes: this.#count('pids.events', 'max'),
       cpu: this.#count('cpu.stat', 'nr_throttled'),
     };
+  }
+
+  /** @returns undefined if the kernel does not say, as after the group is removed */
+  use(): CgroupUse | undefined {
+    try {
+      const memoryBytes = Number(readFileSync(join(this.#folder, 'memory.current'), 'utf8'));
+      return { memoryBytes, cpuSeconds: this.#count('cpu.stat', 'usage_usec') / 1e6 };
+    } catch {
+      return undefined;
+    }
   }
 
   /** Whether the kernel has killed processes of the group for using too much memory. */

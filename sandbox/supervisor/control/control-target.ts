@@ -12,6 +12,7 @@ export interface ControlTarget {
   /** Whether a process is one of postern's own: the broker, which plugins talk to, or this one, which connects for plugins. */
   readonly isOwn: (pid: number) => boolean;
   readonly status: () => Promise<Status>;
+  readonly top: () => Promise<TopReport>;
   /** @throws PosternError `broker_failed` */
   readonly explain: (plugin: string, question: LiveQuestion) => Promise<Explanation>;
   /** @param plugin all plugins without it @param most how many are listed @throws PosternError `broker_failed` */
@@ -92,6 +93,33 @@ export interface Status extends SupervisorFacts {
   readonly plugins: readonly PluginStatus[];
   /** What waits for an answer. */
   readonly asks: readonly OpenAsk[];
+}
+
+/** The answer to `top`. */
+export interface TopReport {
+  /** When it was counted, in milliseconds of a clock that is never set: two reports give rates. */
+  readonly at_ms: number;
+  /** For how long postern has run, in milliseconds. */
+  readonly for_ms: number;
+  readonly plugins: readonly TopPlugin[];
+}
+
+/** What a plugin uses. Null: not known, as without a broker or while it does not run. */
+export interface TopPlugin {
+  readonly name: string;
+  readonly state: string;
+  readonly pid: number | null;
+  /** As {@link PluginUsage} says. */
+  readonly connections: number | null;
+  readonly connects: number | null;
+  readonly denials: number | null;
+  readonly sent_bytes: number | null;
+  readonly received_bytes: number | null;
+  readonly waiting: number | null;
+  /** As SandboxUse says. */
+  readonly memory_bytes: number | null;
+  readonly cpu_seconds: number | null;
+  readonly measured: 'cgroup' | 'processes' | 'part' | null;
 }
 
 export interface PluginStatus {

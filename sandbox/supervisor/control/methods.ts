@@ -62,6 +62,7 @@ export function methodsOf(target: ControlTarget): ReadonlyMap<string, Method> {
   const methods: [string, Method][] = [
     ['supervisor', method(PARAMS.none, () => target.describe())],
     ['status', { ...method(PARAMS.none, () => target.status()), watching: { kind: 'state' } }],
+    ['top', { ...method(PARAMS.none, () => target.top()), watching: { kind: 'state' } }],
     [
       'explain',
       method(PARAMS.explain, ({ plugin: name, ...question }) => {

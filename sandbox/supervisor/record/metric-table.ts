@@ -1,6 +1,9 @@
 // The supervisor's own metrics. The broker has a table of the same form, and both are served on one page.
-import { type LabelValues, PLUGIN_LABEL } from '../../../shared/metrics/metric-form.js';
+import { type LabelValues, PLUGIN_LABEL, type StartsAtZero } from '../../../shared/metrics/metric-form.js';
 import { EXIT_CAUSES, START_CAUSES } from '../../../shared/reasons.js';
+
+/** The series appear once there is a control group. */
+const NEVER: StartsAtZero = () => false;
 
 export const SUPERVISOR_METRICS = {
   buildInfo: {
@@ -32,6 +35,20 @@ export const SUPERVISOR_METRICS = {
     kind: 'counter',
     help: 'Ends of the plugin',
     labels: { plugin: PLUGIN_LABEL as LabelValues, cause: EXIT_CAUSES as typeof EXIT_CAUSES },
+  },
+  sandboxMemory: {
+    name: 'postern_sandbox_memory_bytes',
+    kind: 'gauge',
+    help: 'Memory of all processes of the sandbox, with the pages of files that they have read. Only of a plugin whose limits give it a control group',
+    labels: { plugin: PLUGIN_LABEL as LabelValues },
+    startsAtZero: NEVER as StartsAtZero,
+  },
+  sandboxCpu: {
+    name: 'postern_sandbox_cpu_seconds_total',
+    kind: 'counter',
+    help: 'Processor time of all processes of the sandboxes of the plugin. Only of a plugin whose limits give it a control group',
+    labels: { plugin: PLUGIN_LABEL as LabelValues },
+    startsAtZero: NEVER as StartsAtZero,
   },
   brokerUp: {
     name: 'postern_broker_up',

@@ -24,6 +24,8 @@ export interface RecordSources {
   readonly brokerMetrics: () => Promise<string>;
   /** Seconds since the broker last answered; undefined while there is no broker. */
   readonly heartbeatAge: () => number | undefined;
+  /** Brings up to date what is counted elsewhere, before each page. */
+  readonly update: () => void;
   /** Called with how many events are missing in the audit log since the last call. */
   readonly onDropped: (events: number) => void;
   /** The audit log is full, or has room again. Only with when_full: block. */
@@ -58,7 +60,7 @@ export class Records {
   async open(
     audit: AuditLog | undefined,
     metrics: string | undefined,
-    { brokerMetrics, heartbeatAge, onDropped, onRoom, onNotice }: RecordSources,
+    { brokerMetrics, heartbeatAge, update, onDropped, onRoom, onNotice }: RecordSources,
   ): Promise<readonly ListenerAddress[]> {
     if (audit !== undefined) {
       const onUp = (up: boolean): void => this.#metrics.set('auditUp', {}, up ? 1 : 0);
@@ -67,6 +69,7 @@ export class Records {
     if (metrics === undefined) return [];
     this.#server = await serveMetrics(metrics, {
       metrics: async () => {
+        update();
         this.#metrics.set('heartbeatAge', {}, heartbeatAge() ?? 0);
         return `${await this.#metrics.text()}\n${await brokerMetrics()}`;
       },
@@ -132,6 +135,13 @@ export class Records {
     metrics?.set('up', {}, 1);
     metrics?.set('startTime', {}, Date.now() / 1000);
     metrics?.count('starts', { cause });
+  }
+
+  /** @param cpuSeconds since the last call */
+  sandboxUsed(plugin: string, memoryBytes: number, cpuSeconds: number): void {
+    const metrics = this.#plugins.get(plugin);
+    metrics?.set('sandboxMemory', {}, memoryBytes);
+    metrics?.count('sandboxCpu', {}, cpuSeconds);
   }
 
   pluginEnded(plugin: string, cause: ExitCause): void {

@@ -88,7 +88,7 @@ export async function launchSandbox(request: LaunchRequest): Promise<LaunchedSan
     await begin(sent, pid, launcherInbox, request);
     const trap = sent.slice(0, trapDescriptors(request.spec));
     const [master, slave] = sent.slice(trap.length);
-    const sandbox = new Sandbox(pid, launcher, init, request.notices?.inbox);
+    const sandbox = new Sandbox(pid, launcher, init, request.notices?.inbox, initPid);
     return { sandbox, trap, notify, ...(master && slave && { terminal: { master, slave } }) };
   } catch (error) {
     notify?.close();

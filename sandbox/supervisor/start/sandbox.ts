@@ -20,14 +20,30 @@ export class Sandbox {
   readonly notices: NoticeInbox | undefined;
   readonly #plugin: OwnedFd | undefined;
   readonly #init: OwnedFd | undefined;
+  readonly #initPid: number;
 
   /** Takes ownership of all of them. */
-  constructor(pid: number, plugin: OwnedFd | undefined, init: OwnedFd | undefined, notices?: NoticeInbox) {
+  constructor(
+    pid: number,
+    plugin: OwnedFd | undefined,
+    init: OwnedFd | undefined,
+    notices?: NoticeInbox,
+    initPid = 0,
+  ) {
     this.pid = pid;
+    this.#initPid = initPid;
     this.notices = notices;
     this.#plugin = plugin;
     this.#init = init;
     this.ended = this.#awaitEnd();
+  }
+
+  /** Of its first processes that are not waited for yet, on the host: no other process has these pids. All others of the sandbox descend from them. */
+  get pids(): readonly number[] {
+    return [
+      ...(this.#plugin?.open === true ? [this.pid] : []),
+      ...(this.#init?.open === true && this.#initPid > 0 ? [this.#initPid] : []),
+    ];
   }
 
   /** Sends a signal to the plugin's first process. @returns false where it has ended */

@@ -16,6 +16,7 @@ import {
   type SocketLook,
   writeSocketId,
 } from '../../../shared/sys/socket-diag.js';
+import type { TcpAccount } from '../../../shared/sys/tcp-account.js';
 import { type Listener, listen } from '../../harness/listener.js';
 import { until } from '../../harness/until.js';
 
@@ -54,7 +55,7 @@ function dropped(): number {
   return sockets.reduce((sum, columns) => sum + (columns[1] === '4' ? Number(columns[8]) : 0), 0);
 }
 
-const HELD: SocketLook = { kind: 'there', inode: 1, uid: 0, account: undefined };
+const HELD = { kind: 'there', inode: 1, uid: 0, account: undefined } as const;
 
 /** A simulated kernel, and a register that asks it. */
 function limited(limit: number): {
@@ -62,9 +63,12 @@ function limited(limit: number): {
   readonly gone: Set<bigint>;
   readonly asked: () => number;
   readonly ended: EndedConnection[];
+  /** What each connection has carried from now on. */
+  readonly carry: (sentBytes: number, receivedBytes: number) => void;
 } {
   const gone = new Set<bigint>();
   let asked = 0;
+  let account: TcpAccount | undefined;
   const ended: EndedConnection[] = [];
   const ends = {
     add: () => {},
@@ -74,13 +78,16 @@ function limited(limit: number): {
     take: () => false,
     look: (ids: readonly Uint8Array[]): readonly SocketLook[] => {
       asked += ids.length;
-      return ids.map((id) => (gone.has(cookieOf(id)) ? { kind: 'gone' } : HELD));
+      return ids.map((id) => (gone.has(cookieOf(id)) ? { kind: 'gone' } : { ...HELD, account }));
     },
   };
   using memory = createMemoryFile('test', CONNECTIONS_MEMORY_BYTES);
   const connections = new ConnectionRegister(memory, ends, (one) => ended.push(one));
   connections.bound(limit);
-  return { connections, gone, asked: () => asked, ended };
+  const carry = (sentBytes: number, receivedBytes: number): void => {
+    account = { established: true, sentBytes, receivedBytes, rttMs: 1, retransmits: 0 };
+  };
+  return { connections, gone, asked: () => asked, ended, carry };
 }
 
 test('the kernel reports which sockets have ended with what they carried, that reports were lost, and which are held', async () => {
@@ -174,13 +181,45 @@ test('the newest connections are listed first, also if others were looked at mea
   }
   assert.equal(connections.claim().granted, false, 'looks at them, and so changes their order');
   const cookies = made.map((one) => write(one, id)).reverse();
-  const listed = (most?: number): readonly bigint[] => connections.noted(most).map(({ cookie }) => cookie);
-  assert.deepEqual(listed(2), cookies.slice(0, 2));
-  assert.deepEqual(listed(9), cookies);
-  assert.deepEqual(listed(0), []);
-  assert.equal(listed().length, 5);
+  const listed = async (most: number): Promise<readonly bigint[]> => {
+    const all: bigint[] = [];
+    for await (const part of connections.newest(most, 2)) all.push(...part.map(({ cookie }) => cookie));
+    return all;
+  };
+  assert.deepEqual(await listed(2), cookies.slice(0, 2));
+  assert.deepEqual(await listed(9), cookies);
+  assert.deepEqual(await listed(0), []);
+  assert.equal(connections.noted().length, 5);
+  const listing = listed(9);
+  connections.close();
+  assert.deepEqual(await listing, [], 'the memory of a closed register is not read');
+  for (const { socket } of made) socket.close();
+});
+
+test('a survey looks at each connection in its turn, and what they have carried goes with them', () => {
+  const { connections, gone, asked, carry } = limited(5);
+  const made = Array.from({ length: 3 }, () => connection());
+  const id = new Uint8Array(SOCKET_ID_BYTES);
+  const cookies = made.map((one) => write(one, id));
+  for (const { socket, own, peer } of made) connections.claim().hold(socket, own, peer);
+  carry(10, 100);
+  connections.survey(2);
+  assert.deepEqual(connections.carried, { sentBytes: 20, receivedBytes: 200 });
+  connections.survey(1);
+  assert.deepEqual(connections.carried, { sentBytes: 30, receivedBytes: 300 });
+  carry(11, 100);
+  connections.survey(3);
+  assert.equal(asked(), 6);
+  assert.deepEqual(connections.carried, { sentBytes: 33, receivedBytes: 300 });
+  for (const cookie of cookies.slice(0, 2)) connections.socketEnded(cookie, undefined);
+  assert.deepEqual(connections.carried, { sentBytes: 11, receivedBytes: 100 });
+  // The kernel still delivers the last bytes of one that no process holds.
+  gone.add(cookies[2] ?? 0n);
+  connections.survey(9);
+  assert.deepEqual([connections.open, connections.carried.sentBytes], [0, 11]);
   for (const { socket } of made) socket.close();
   connections.close();
+  connections.survey(9);
 });
 
 test('a place that is held, described or given back after the register is gone writes nothing', () => {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type ConnectionPlaces, NO_CONNECTIONS } from '../../../broker/accounts/connection-places.js';
 import { monotonicMs } from '../../../broker/accounts/monotonic-ms.js';
 import { ConnectionLists } from '../../../broker/request/connection-lists.js';
@@ -28,10 +29,15 @@ async function list(
     const connections: ConnectionPlaces = {
       ...NO_CONNECTIONS,
       open,
-      noted: (most = open) =>
-        Array.from({ length: Math.min(most, open) }, (_, at) => ({
+      newest: async function* (most, atOnce) {
+        const all = Array.from({ length: Math.min(most, open) }, (_, at) => ({
           ...{ cookie: BigInt(at), since: monotonicMs(), description: undefined, peer, isLeft: false },
-        })),
+        }));
+        for (let at = 0; at < all.length; at += atOnce) {
+          await nextTurn();
+          yield all.slice(at, at + atOnce);
+        }
+      },
       look: (all, accounts) => {
         looks.push(`${name} ${all.length} ${accounts} ${guarded === stall}`);
         return all.map(({ cookie }) => lookOf(cookie));

@@ -19,6 +19,7 @@ const types = [
   'metrics',
   'explained',
   'connections',
+  'usage',
   'session_ended',
 ];
 const ACTS = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u;
@@ -107,6 +108,11 @@ function take(line: BrokerLine): string {
     case 'connections':
       assert.ok(
         line.connections.every(({ plugin, dialed }) => typeof plugin + typeof dialed === 'stringstring'),
+      );
+      return line.type;
+    case 'usage':
+      assert.ok(
+        line.plugins.every(({ plugin, sent_bytes }) => typeof plugin + typeof sent_bytes === 'stringnumber'),
       );
       return line.type;
     case 'pong':

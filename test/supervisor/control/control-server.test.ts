@@ -43,6 +43,7 @@ function serve(
       if (held) await free;
       return { ...facts, for_ms: 1, broker: null, plugins: [], asks: [] };
     },
+    top: async () => ({ at_ms: 1, for_ms: 1, plugins: [] }),
     explain: () => Promise.reject(new Error('not here')),
     connections: async () => ({ connections: [], more: 0 }),
     denials: new Denials(() => true),

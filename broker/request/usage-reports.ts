@@ -1,0 +1,82 @@
+// Answers the supervisor's questions for what the plugins use of the network. Runs in the broker. One report is made at a time, for all who ask, and
+// other work goes on between its parts: the kernel waits for a connection's lock, which its plugin can hold.
+import { setImmediate } from 'node:timers/promises';
+import { LISTED_AT_ONCE, SURVEYED_CONNECTIONS, USAGE_AT_ONCE } from '../../shared/limits.js';
+import type { BrokerLine } from '../../shared/protocol/link.js';
+import type { PluginUsage } from '../../shared/protocol/plugin-usage.js';
+import type { Plugin } from './plugin.js';
+import type { Services } from './services.js';
+
+type Used = Pick<Plugin, 'name' | 'connections' | 'stall' | 'metrics' | 'queue' | 'asks'>;
+
+export class UsageReports {
+  readonly #guard: Services['guard'];
+  readonly #plugins: ReadonlyMap<string, Used>;
+  readonly #send: (line: BrokerLine) => void;
+  #asked: number[] = [];
+  #works = false;
+
+  constructor(
+    { guard }: Pick<Services, 'guard'>,
+    plugins: ReadonlyMap<string, Used>,
+    send: (line: BrokerLine) => void,
+  ) {
+    this.#guard = guard;
+    this.#plugins = plugins;
+    this.#send = send;
+  }
+
+  /** @param id of the question @param update brings the counts up to date, before each report */
+  answer(id: number, update: () => void): void {
+    this.#asked.push(id);
+    if (!this.#works) void this.#work(update);
+  }
+
+  async #work(update: () => void): Promise<void> {
+    this.#works = true;
+    while (this.#asked.length > 0) {
+      const ids = this.#asked.splice(0);
+      update();
+      await this.#report(ids);
+    }
+    this.#works = false;
+  }
+
+  async #report(ids: readonly number[]): Promise<void> {
+    let part: PluginUsage[] = [];
+    const tell = (last: boolean): void => {
+      for (const id of ids) this.#send({ type: 'usage', id, plugins: part, last });
+      part = [];
+    };
+    for (const plugin of [...this.#plugins.values()]) {
+      await this.#survey(plugin);
+      part.push(usageOf(plugin));
+      if (part.length < USAGE_AT_ONCE) continue;
+      tell(false);
+      await setImmediate();
+    }
+    tell(true);
+  }
+
+  /** Looks at some of its connections, each time at those whose last look is the oldest. */
+  async #survey({ connections, stall }: Used): Promise<void> {
+    const most = Math.min(connections?.open ?? 0, SURVEYED_CONNECTIONS);
+    for (let left = most; left > 0; left -= LISTED_AT_ONCE) {
+      this.#guard.watch(stall, () => connections?.survey(Math.min(left, LISTED_AT_ONCE)));
+      await setImmediate();
+    }
+  }
+}
+
+function usageOf({ name, connections, metrics, queue, asks }: Used): PluginUsage {
+  const { sentBytes = 0, receivedBytes = 0 } = connections?.carried ?? {};
+  return {
+    plugin: name,
+    connections: connections?.open ?? 0,
+    connects: metrics.total('connects'),
+    denials: metrics.total('decisions', ({ decision }) => decision === 'deny'),
+    sent_bytes: metrics.total('sentBytes') + sentBytes,
+    received_bytes: metrics.total('receivedBytes') + receivedBytes,
+    waiting: queue.queued + queue.inFlight + asks.size,
+  };
+}

@@ -1,0 +1,94 @@
+// What the processes of one sandbox use, from /proc. Runs in the supervisor. The processes are a plugin's: they may be many, begin and end at any
+// time, and have any name. So the files that are read are bounded, and the event loop turns to other work between them.
+import { readdirSync, readFileSync } from 'node:fs';
+import { setImmediate } from 'node:timers/promises';
+import { USAGE_FILES, USAGE_FILES_AT_ONCE } from '../../../shared/limits.js';
+import { type ProcessStat, readProcessStat } from './process-stat.js';
+
+export interface ProcessesUse {
+  readonly ticks: number;
+  readonly pages: number;
+  /** False: there are more processes than were read. */
+  readonly isWhole: boolean;
+}
+
+/**
+ * Sums up processes and all their descendants.
+ *
+ * @param roots pids of children of this process that are not waited for yet, so that no other process has their pids
+ * @param mostFiles of /proc that are read
+ * @returns undefined if none of them is there, or if the kernel does not tell children (CONFIG_PROC_CHILDREN)
+ */
+export async function sumProcesses(
+  roots: readonly number[],
+  mostFiles: number = USAGE_FILES,
+): Promise<ProcessesUse | undefined> {
+  const walk = new Walk(mostFiles);
+  const known = new Set(roots);
+  const sum = { ticks: 0, pages: 0, found: 0 };
+  // A child found on the way is appended, and comes later.
+  for (const pid of known) {
+    const stat = await walk.stat(pid);
+    // Since it was found it may have ended, and its pid may be another process's.
+    if (stat === undefined || !(roots.includes(pid) || known.has(stat.parent))) continue;
+    const children = await walk.children(pid, stat.threads);
+    if (children === undefined && roots.includes(pid)) return undefined;
+    sum.ticks += stat.ticks;
+    sum.pages += stat.pages;
+    sum.found += 1;
+    for (const child of children ?? []) if (known.size < mostFiles) known.add(child);
+    if (walk.isOver) break;
+  }
+  if (sum.found === 0) return undefined;
+  return { ticks: sum.ticks, pages: sum.pages, isWhole: !walk.isOver && known.size < mostFiles };
+}
+
+class Walk {
+  #left: number;
+
+  constructor(mostFiles: number) {
+    this.#left = mostFiles;
+  }
+
+  get isOver(): boolean {
+    return this.#left <= 0;
+  }
+
+  async stat(pid: number): Promise<ProcessStat | undefined> {
+    const text = await this.#read(`/proc/${pid}/stat`);
+    return text === undefined ? undefined : readProcessStat(text);
+  }
+
+  /** Each thread has its own list. @returns undefined if there is none to read */
+  async children(pid: number, threads: number): Promise<readonly number[] | undefined> {
+    const tids = threads > 1 ? namesIn(`/proc/${pid}/task`) : [String(pid)];
+    const found: number[] = [];
+    let lists = 0;
+    for (const tid of tids) {
+      if (this.isOver) break;
+      const text = await this.#read(`/proc/${pid}/task/${tid}/children`);
+      if (text === undefined) continue;
+      lists += 1;
+      found.push(...text.split(' ').filter(Boolean).map(Number).filter(Number.isSafeInteger));
+    }
+    return lists === 0 && !this.isOver ? undefined : found;
+  }
+
+  async #read(path: string): Promise<string | undefined> {
+    this.#left -= 1;
+    if (this.#left % USAGE_FILES_AT_ONCE === 0) await setImmediate();
+    try {
+      return readFileSync(path, 'latin1');
+    } catch {
+      return undefined;
+    }
+  }
+}
+
+function namesIn(folder: string): readonly string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
+  }
+}
