@@ -97,6 +97,9 @@ export class BrokerProcess extends BrokerTalk {
       this.watchedBy(this.#watchOver(spawned));
     } catch (error) {
       child.kill('SIGKILL');
+      lines.closeSoon();
+      await gone.catch(() => {});
+      await lines.closed;
       throw error;
     }
     spawned.packets.marks(this.#deaths.marks);
