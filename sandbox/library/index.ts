@@ -2,6 +2,7 @@
 import { isMainThread } from 'node:worker_threads';
 import { PosternError } from '../../shared/errors.js';
 import { KeptSupervisor } from './kept-supervisor.js';
+import { readSettings } from './read-settings.js';
 import type { PosternSupervisor, SupervisorSettings } from './types.js';
 
 export type { AuditEvent } from '../../shared/protocol/audit-events.js';
@@ -12,7 +13,7 @@ export { PosternError };
  * Starts a supervisor with a broker of its own. An application may have several. Everything ends with `close`, and
  * with this process, however it ends.
  *
- * @throws PosternError as docs/errors.md lists, for example `old_kernel`, `missing_capabilities`, `metrics_address`,
+ * @throws PosternError as docs/errors.md lists, for example `bad_config`, `old_kernel`, `missing_capabilities`, `metrics_address`,
  *   `control_socket`, `wrong_thread`. Nothing is left running
  */
 export async function createSupervisor(settings: SupervisorSettings = {}): Promise<PosternSupervisor> {
@@ -20,5 +21,5 @@ export async function createSupervisor(settings: SupervisorSettings = {}): Promi
     throw new PosternError('wrong_thread', 'Cannot supervise plugins: this is a worker thread', {
       fix: 'create the supervisor in the main thread',
     });
-  return new KeptSupervisor(settings).open();
+  return new KeptSupervisor(readSettings(settings)).open();
 }

@@ -40,7 +40,7 @@ export interface SupervisorSettings {
    * @param signal aborted when nobody waits for the answer any more
    */
   readonly ask?: (request: AskRequest, signal: AbortSignal) => AskAnswer | Promise<AskAnswer>;
-  /** How long a question waits for its answer, in milliseconds. Missing: a minute. */
+  /** How long a question waits for its answer, in milliseconds, 1 to 120,000. Missing: a minute. */
   readonly askMs?: number;
   /**
    * The path of a control socket, or `off`. Commands such as `postern status --control PATH` ask and steer this supervisor by it. Missing: there is none.

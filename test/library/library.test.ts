@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { test } from 'node:test';
 import { until } from '../harness/until.js';
 import { type User, users } from '../harness/users.js';
-import { scene as play, printed } from './scene.js';
+import { scene as play } from './scene.js';
 
 const scene = (name: string, user: User): Record<string, unknown> => play('scenes', name, user);
 
@@ -80,12 +80,6 @@ for (const user of users) {
       asked: ['1.0.0.1:80 1.0.0.1:80', '1.0.0.1:81 1.0.0.1:81'],
       said: ['13', '13'],
     });
-  });
-
-  test(`many plugins have the streams of the application, which ends by itself (${user})`, () => {
-    const lines = printed('scenes', 'inherits', user, 'heard\n');
-    assert.deepEqual(lines.slice(0, -1).sort(), ['heard', ...Array(11).fill('line')]);
-    assert.deepEqual(JSON.parse(lines.at(-1) ?? ''), { codes: [0], streams: null });
   });
 
   test(`plugins end with a process that exits without closing (${user})`, async () => {

@@ -234,24 +234,6 @@ except OSError as error: print(error.errno)`,
     return { asked, said: said.trim().split('\n') };
   },
 
-  /** Hands its own streams to plugins, and ends by itself. */
-  async inherits() {
-    const supervisor = await createSupervisor();
-    const names = Array.from({ length: 12 }, (_, index) => `p${index}`);
-    const plugins = await Promise.all(
-      names.map((name) =>
-        supervisor.start({
-          name,
-          command: ['sh', '-c', name === 'p0' ? 'read line; echo "$line"' : 'echo line'],
-          stdio: [name === 'p0' ? 'inherit' : 'ignore', 'inherit', 'inherit'],
-        }),
-      ),
-    );
-    const ends = await Promise.all(plugins.map(({ exited }) => exited));
-    await supervisor.close();
-    return { codes: [...new Set(ends.map(({ code }) => code))], streams: plugins[0]?.stdout };
-  },
-
   /** Ends without a word to the supervisor. */
   async leaves() {
     const supervisor = await createSupervisor();

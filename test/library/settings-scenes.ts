@@ -1,0 +1,68 @@
+// Applications by what they set: the argument names one. Each prints one line of JSON.
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import type { SupervisorSettings } from '../../sandbox/library/types.js';
+import { codeOf, createSupervisor, descendants, descriptors, play } from './application.js';
+
+const SCENES: Readonly<Record<string, () => Promise<unknown>>> = {
+  /** What cannot be created leaves nothing, and its places can be used again. */
+  async notCreated() {
+    await (await createSupervisor()).close();
+    const before = descriptors();
+    const taken = createServer();
+    await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve));
+    const { port } = taken.address() as { readonly port: number };
+    const control = join(mkdtempSync(join(tmpdir(), 'postern-test-')), 'c.sock');
+    const settings = { metrics: `127.0.0.1:${port}`, control };
+    const codes = [await codeOf(createSupervisor(settings))];
+    const found = existsSync(control);
+    await new Promise((resolve) => taken.close(resolve));
+    await using supervisor = await createSupervisor(settings);
+    const metrics = supervisor.metricsPort === port;
+    await supervisor.close();
+    rmSync(dirname(control), { recursive: true });
+    return { codes, found, metrics, processes: descendants().length, leaked: descriptors() - before };
+  },
+
+  async mistakes() {
+    const wrong = {
+      metrix: 1,
+      metrics: 'nowhere',
+      audit: 1,
+      dns: ['nobody'],
+      ask: 'yes',
+      askMs: 0,
+      control: '',
+      onNotice: [],
+    };
+    return createSupervisor(wrong as unknown as SupervisorSettings).then(
+      () => ({}),
+      ({ code, lines }: { readonly code: string; readonly lines: readonly string[] }) => ({
+        code,
+        lines: [...lines].sort(),
+      }),
+    );
+  },
+
+  /** Hands its own streams to plugins, and ends by itself. */
+  async inherits() {
+    const supervisor = await createSupervisor();
+    const names = Array.from({ length: 12 }, (_, index) => `p${index}`);
+    const plugins = await Promise.all(
+      names.map((name) =>
+        supervisor.start({
+          name,
+          command: ['sh', '-c', name === 'p0' ? 'read line; echo "$line"' : 'echo line'],
+          stdio: [name === 'p0' ? 'inherit' : 'ignore', 'inherit', 'inherit'],
+        }),
+      ),
+    );
+    const ends = await Promise.all(plugins.map(({ exited }) => exited));
+    await supervisor.close();
+    return { codes: [...new Set(ends.map(({ code }) => code))], streams: plugins[0]?.stdout };
+  },
+};
+
+await play(SCENES);

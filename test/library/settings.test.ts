@@ -1,0 +1,40 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type User, users } from '../harness/users.js';
+import { scene as play, printed } from './scene.js';
+
+const scene = (name: string, user: User): Record<string, unknown> => play('settings-scenes', name, user);
+
+for (const user of users) {
+  test(`a supervisor that cannot be created leaves nothing bound (${user})`, () => {
+    assert.deepEqual(scene('notCreated', user), {
+      codes: ['metrics_address'],
+      found: false,
+      metrics: true,
+      processes: 0,
+      leaked: 0,
+    });
+  });
+
+  test(`each mistake in the settings of a supervisor is named (${user})`, () => {
+    assert.deepEqual(scene('mistakes', user), {
+      code: 'bad_config',
+      lines: [
+        'ask: expected a function',
+        'askMs: expected milliseconds, 1 to 120000',
+        'audit: expected a function, or the path of a file',
+        'control: expected a path, or "off"',
+        'dns.0: expected the address of a DNS server, as 127.0.0.53',
+        'metrics: expected HOST:PORT, as 127.0.0.1:9464',
+        'metrix: unknown key; did you mean "metrics"?',
+        'onNotice: expected a function',
+      ],
+    });
+  });
+
+  test(`many plugins have the streams of the application, which ends by itself (${user})`, () => {
+    const lines = printed('settings-scenes', 'inherits', user, 'heard\n');
+    assert.deepEqual(lines.slice(0, -1).sort(), ['heard', ...Array(11).fill('line')]);
+    assert.deepEqual(JSON.parse(lines.at(-1) ?? ''), { codes: [0], streams: null });
+  });
+}
