@@ -6,13 +6,18 @@ import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
 const top = fileURLToPath(new URL('../../..', import.meta.url));
-/** The date of an audit event that is made a little later, those of a question and as an operator sees them, and two gauges that are dates by their names. */
+/** Lines in which a date is meant: of an audit event that is made a little later, of a question and as an operator sees it, and two gauges that are dates. */
 const DATED = [
-  'broker/request/account.ts',
-  'sandbox/supervisor/control-target.ts',
-  'sandbox/supervisor/ask/asks.ts',
-  'sandbox/supervisor/record/records.ts',
+  'broker/request/account.ts: const at = new Date();',
+  'sandbox/supervisor/ask/asks.ts: const since = Date.now();',
+  'sandbox/supervisor/control-target.ts: const dateOf = (time: number): string => new Date(time).toISOString();',
+  "sandbox/supervisor/record/records.ts: if (good) this.#metrics.set('lastSuccess', {}, Date.now() / 1000);",
+  "sandbox/supervisor/record/records.ts: metrics?.set('startTime', {}, Date.now() / 1000);",
 ];
+/** The clock, called or passed on, and dates of it that are not only shown. */
+const CLOCK = /\bDate\.now\b|\bnew Date\((?!\)\.toISOString\(\))|(?<!new )\bDate\(|\btimeOrigin\b/;
+/** A number out of a date. */
+const PARSED = /\bDate\.(?:parse|UTC)\b|\.(?:getTime|valueOf)\(\)/;
 
 test('no duration is measured with the wall clock', () => {
   const files = ['broker', 'deploy', 'sandbox', 'shared'].flatMap((room) =>
@@ -21,8 +26,26 @@ test('no duration is measured with the wall clock', () => {
       .map((path) => join(room, path)),
   );
   assert.ok(files.length > 300, `only ${files.length} files were found`);
-  const using = files.filter((file) =>
-    /Date\.now\(|new Date\((?!\)\.toISOString\(\))/.test(readFileSync(join(top, file), 'utf8')),
+  const using = files.flatMap((file) =>
+    readFileSync(join(top, file), 'utf8')
+      .split('\n')
+      .filter((line) => CLOCK.test(line) || PARSED.test(line))
+      .map((line) => `${file}: ${line.trim()}`),
   );
-  assert.deepEqual(using, DATED);
+  assert.deepEqual(using.sort(), [...DATED].sort());
+});
+
+test('the clock is found in each of its forms', () => {
+  for (const line of [
+    'const began = Date.now();',
+    'constructor(now = Date.now) {',
+    'return new Date(0);',
+    'const at = +new Date();',
+    'return Date();',
+    'performance.timeOrigin + performance.now()',
+  ])
+    assert.match(line, CLOCK);
+  for (const line of ['new Date().toISOString()', 'performance.now()', 'readonly at: Date;', 'toDate(x)'])
+    assert.doesNotMatch(line, CLOCK);
+  for (const line of ['Date.parse(text) - 5', 'at.getTime()']) assert.match(line, PARSED);
 });
