@@ -10,6 +10,7 @@ interface SchemaNode {
   readonly description?: string;
   readonly default?: unknown;
   readonly enum?: readonly string[];
+  readonly const?: boolean;
   readonly minimum?: number;
   readonly maximum?: number;
   readonly items?: SchemaNode;
@@ -102,6 +103,7 @@ function rowsOf(node: SchemaNode, path: string, depth: number): (readonly string
 function typeText({
   type = '',
   enum: words,
+  const: only,
   minimum,
   maximum,
   items,
@@ -111,6 +113,7 @@ function typeText({
 }: SchemaNode): string {
   if (anyOf !== undefined) return anyOf.map(typeText).join(' or ');
   if (words !== undefined) return words.length > MOST_CHOICES ? 'name' : choice(words);
+  if (only !== undefined) return code(String(only));
   if (type === 'integer') return `${minimum} to ${maximum}`;
   if (type === 'array') return `list of ${plural(items)}`;
   if (type !== 'object') return type;
