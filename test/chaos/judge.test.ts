@@ -10,7 +10,11 @@ const GOOD: Evidence = {
   steady: ['web'],
   connections: 2,
   hangs: [[9, 12]],
+  losses: [[9, 10]],
   deaths: 0,
+  reached: ['443 192.0.2.1'],
+  approved: new Set(['443 192.0.2.1']),
+  specialHeard: 0,
   before: { descriptors: 100, residentKib: 80_000 },
   after: { descriptors: 100, residentKib: 80_000 },
 };
@@ -19,6 +23,15 @@ const problems = (change: Partial<Evidence>): readonly string[] => judge({ ...GO
 test('a run in which nothing was lost has no problem; the time of a hang does not count as waiting', () => {
   assert.deepEqual(problems({}), []);
   assert.equal(judge(GOOD).figures['longestWaitSeconds'], 1.5);
+  const twice = judge({
+    ...GOOD,
+    hangs: [
+      [10, 12],
+      [9, 12],
+      [11, 11.5],
+    ],
+  });
+  assert.equal(twice.figures['longestWaitSeconds'], 1.5);
 });
 
 test('each thing that must not happen is a problem', () => {
@@ -37,4 +50,24 @@ test('each thing that must not happen is a problem', () => {
   assert.match(problems({ connections: 1 }).join(), /1 connections/);
   assert.match(problems({ after: { descriptors: 200, residentKib: 80_000 } }).join(), /descriptors/);
   assert.match(problems({ after: { descriptors: 100, residentKib: 180_000 } }).join(), /residentKib/);
+});
+
+test('each thing that must not happen to what nobody approved is a problem', () => {
+  const told = (fields: object): string => `${GOOD.output}web | chaos ${JSON.stringify(fields)}\n`;
+  assert.match(problems({ reached: ['8443 192.0.2.1'] }).join(), /reached unapproved: 8443 192\.0\.2\.1/);
+  assert.match(problems({ specialHeard: 1 }).join(), /1 connections to a special address/);
+  const special = { answered: true, special: true, start: 20, took: 0.1, limit: 10 };
+  assert.deepEqual(problems({ output: told({ ...special, outcome: 13 }) }), []);
+  assert.match(problems({ output: told({ ...special, outcome: 'connected' }) }).join(), /special address/);
+  const slow = { answered: true, outcome: 110, start: 8, took: 15 };
+  assert.deepEqual(problems({ output: told({ ...slow, limit: 10 }) }), []);
+  assert.match(
+    problems({ output: told({ ...slow, limit: 9 }) }).join(),
+    /waited 15\.0 s, with a limit of 9 s/,
+  );
+  assert.deepEqual(problems({ output: told({ ...slow, limit: null }) }), []);
+  assert.deepEqual(problems({ output: told({ ...slow, limit: 5, own: true }) }), []);
+  assert.match(problems({ output: told({ ...slow, limit: 5, own: true }), losses: [] }).join(), /waited 15/);
+  const many = new Set(Array.from({ length: 11 }, (_, at) => `443 192.0.2.${at}`));
+  assert.match(problems({ reached: [], approved: many }).join(), /nothing that was approved connected/);
 });

@@ -10,10 +10,17 @@ export interface Evidence {
   readonly steady: readonly string[];
   /** Connections that the server got. */
   readonly connections: number;
-  /** Times in which no broker answered on purpose. */
+  /** Times in which no broker answered on purpose, or nobody had a processor. */
   readonly hangs: readonly Span[];
+  /** Times in which a broker was lost. The next one serves a call from its begin: the caller's own time limit counts anew. */
+  readonly losses: readonly Span[];
   /** Brokers that were killed. For each steady plugin, one may have dialled a connection that the plugin never got. */
   readonly deaths: number;
+  /** `PORT ADDRESS` of each connection to a place that no rule allows, and of each such place that was approved. */
+  readonly reached: readonly string[];
+  readonly approved: ReadonlySet<string>;
+  /** Connections to a server that nobody can approve. */
+  readonly specialHeard: number;
   readonly before: Footprint;
   readonly after: Footprint;
 }
@@ -39,6 +46,13 @@ interface Told {
   readonly connected?: true;
   readonly began?: number;
   readonly waited?: number;
+  /** Of a connect to a place that no rule allows. */
+  readonly outcome?: string | number;
+  readonly special?: boolean;
+  readonly start?: number;
+  readonly took?: number;
+  readonly limit?: number | null;
+  readonly own?: boolean;
 }
 
 export function judge(evidence: Evidence): Judgement {
@@ -66,6 +80,7 @@ export function judge(evidence: Evidence): Judgement {
     ...(missing > bound || missing < -bound
       ? [`${evidence.connections} connections, but ${lines} lines in the audit log and ${gaps} in gaps`]
       : []),
+    ...askProblems(evidence, told),
     ...grown('descriptors', evidence),
     ...grown('residentKib', evidence),
   ];
@@ -78,6 +93,9 @@ export function judge(evidence: Evidence): Judgement {
       inGaps: gaps,
       longestWaitSeconds: longest,
       brokerDeaths: evidence.deaths,
+      askedFor: told.filter(({ took }) => took !== undefined).length,
+      approvedPlaces: evidence.approved.size,
+      approvedConnections: evidence.reached.length,
       descriptorsBefore: evidence.before.descriptors,
       descriptorsAfter: evidence.after.descriptors,
       residentKibBefore: evidence.before.residentKib,
@@ -86,14 +104,49 @@ export function judge(evidence: Evidence): Judgement {
   };
 }
 
+/** Nothing connects that was not approved, special places never, and no caller waits past its limit. */
+function askProblems(evidence: Evidence, told: readonly Told[]): string[] {
+  const { reached, approved, specialHeard } = evidence;
+  const late = told.filter((one) => isLate(one, evidence));
+  return [
+    ...new Set(
+      reached.filter((place) => !approved.has(place)).map((place) => `reached unapproved: ${place}`),
+    ),
+    ...(specialHeard > 0 ? [`${specialHeard} connections to a special address`] : []),
+    ...told
+      .filter(({ special, outcome }) => special === true && outcome === 'connected')
+      .map(({ plugin }) => `${plugin} connected to a special address`),
+    ...late.map(
+      ({ plugin, took, limit }) => `${plugin} waited ${took?.toFixed(1)} s, with a limit of ${limit} s`,
+    ),
+    ...(approved.size > 10 && reached.length === 0 ? ['nothing that was approved connected'] : []),
+  ];
+}
+
+function isLate({ start = 0, took = 0, limit, own }: Told, { hangs, losses }: Evidence): boolean {
+  if (typeof limit !== 'number') return false;
+  const span: Span = [start, start + took];
+  const times = own === true ? 1 + losses.filter((loss) => overlap(span, [loss]) > 0).length : 1;
+  return took - overlap(span, hangs) > limit * times + LONGEST_WAIT_S;
+}
+
 function grown(what: keyof Footprint, { before, after }: Evidence): readonly string[] {
   return after[what] > before[what] + SLACK[what]
     ? [`${what} of the supervisor: ${before[what]} to ${after[what]}`]
     : [];
 }
 
-function overlap([from, to]: Span, hangs: readonly Span[]): number {
-  return hangs.reduce((sum, [start, end]) => sum + Math.max(0, Math.min(to, end) - Math.max(from, start)), 0);
+/** How much of a time lies in others, which may overlap each other. */
+function overlap([from, to]: Span, others: readonly Span[]): number {
+  let sum = 0;
+  let counted = from;
+  for (const [start, end] of others.toSorted(([one], [other]) => one - other)) {
+    const [begin, stop] = [Math.max(start, counted), Math.min(end, to)];
+    if (stop <= begin) continue;
+    sum += stop - begin;
+    counted = stop;
+  }
+  return sum;
 }
 
 function readTold(output: string): readonly Told[] {

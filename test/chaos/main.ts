@@ -1,15 +1,19 @@
 // npm run chaos -- --seconds N [--seed S] [--as root|user] [--json]: disturbs a running postern at random, and checks that no plugin notices.
 // Exit status: 0 where all held, 1 where something did not, 2 for wrong usage.
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { descriptorsOf } from '../harness/processes.js';
 import { until } from '../harness/until.js';
 import { type User, users } from '../harness/users.js';
 import { ACTS } from './acts.js';
+import { answerAtRandom, placeOf } from './answerer.js';
+import { inPublicNet, reached } from './in-public-net.js';
 import { type Footprint, judge, type Span } from './judge.js';
+import { watchPauses } from './machine-pauses.js';
 import { randomFrom } from './random.js';
-import { STEADY, setScene } from './scene.js';
+import { ASKERS, STEADY, setScene } from './scene.js';
 
 const { values } = parseArgs({
   options: {
@@ -17,6 +21,8 @@ const { values } = parseArgs({
     seed: { type: 'string', default: String(Math.floor(Date.now() / 1_000) % 1_000_000) },
     as: { type: 'string', default: users[0] ?? 'user' },
     json: { type: 'boolean', default: false },
+    // Set by inPublicNet().
+    dns: { type: 'string' },
   },
 });
 const [seconds, seed] = [Number(values.seconds), Number(values.seed)];
@@ -25,26 +31,36 @@ if (!(seconds > 0) || !Number.isInteger(seed) || user === undefined) {
   console.error(`Usage: npm run chaos -- --seconds N --seed S --as ${users.join('|')}`);
   process.exit(2);
 }
-process.exit((await chaos(user)) ? 0 : 1);
+const { dns } = values;
+if (dns === undefined) {
+  const words = ['--seconds', values.seconds, '--seed', values.seed, '--as', user];
+  process.exit(await inPublicNet(fileURLToPath(import.meta.url), values.json ? [...words, '--json'] : words));
+}
+process.exit((await chaos(user, dns)) ? 0 : 1);
 
-async function chaos(as: User): Promise<boolean> {
+async function chaos(as: User, server: string): Promise<boolean> {
   const say = (text: string): void => {
     if (!values.json) console.log(text);
   };
   say(`chaos for ${seconds} s as ${as}, --seed ${seed}`);
   const random = randomFrom(seed);
-  const scene = await setScene(as, seed);
+  const scene = await setScene(as, seed, server);
   process.once('exit', () => scene.child.kill('SIGKILL'));
+  const pauses = watchPauses(now);
+  await until(() => existsSync(scene.control) || undefined, 60_000);
+  const answerer = await answerAtRandom(scene.control, randomFrom(seed + 1), pauses);
   const worked = (): boolean =>
-    STEADY.every((name) => new RegExp(`^${name} +\\| chaos .*true`, 'm').test(scene.output()));
+    [...STEADY, ...ASKERS].every((name) =>
+      new RegExp(`^${name} +\\| chaos .*true`, 'm').test(scene.output()),
+    );
   await until(() => worked() || undefined, 60_000).catch((error: Error) => {
     throw new Error(`${error.message}\n${scene.output().slice(0, 2_000)}`);
   });
   const before = footprint(scene.pid);
   const hangs: Span[] = [];
+  const losses: Span[] = [];
   const acts = ACTS.filter(({ fits }) => fits?.(scene) ?? true);
   const end = now() + seconds;
-  let deaths = 0;
   for (let last: string | undefined; now() < end; ) {
     const act = acts[Math.floor(random() * acts.length)];
     if (act === undefined || act.name === last) continue;
@@ -53,27 +69,38 @@ async function chaos(as: User): Promise<boolean> {
     const broker = scene.broker();
     await act.run(scene);
     if (act.hangs === true) hangs.push([began, now()]);
-    if (scene.broker() !== broker) deaths += 1;
+    if (scene.broker() !== broker) losses.push([began, now()]);
     say(`${(seconds - end + now()).toFixed(1).padStart(7)} s  ${act.name}, ${(now() - began).toFixed(1)} s`);
     await new Promise((resolve) => setTimeout(resolve, 200 + random() * 1_000));
   }
   // Everything that waits is written.
   await new Promise((resolve) => setTimeout(resolve, 2_000));
+  const askProblems = await answerer.finish(ASKERS);
+  const heard = await reached();
+  const approved = new Set(answerer.approved);
+  for (const line of scene.hookApproved()) {
+    const [port = '', host = ''] = line.split(' ');
+    approved.add(placeOf(host, port));
+  }
   const metrics = await (await fetch(`http://127.0.0.1:${scene.metricsPort}/metrics`)).text();
   const after = footprint(scene.pid);
   const ended = once(scene.child, 'close') as Promise<[number | null]>;
   scene.child.kill('SIGTERM');
   const [status] = await ended;
   const { problems, figures } = judge({
-    ...{ steady: STEADY, metrics, hangs, deaths, before, after },
+    ...{ steady: [...STEADY, ...ASKERS], metrics, losses, before, after },
+    ...{ hangs: [...hangs, ...pauses], deaths: losses.length },
+    ...{ reached: heard, approved, specialHeard: scene.specialHeard() },
     output: scene.output(),
     audit: await scene.audit.whole(),
-    connections: scene.upstream.connections(),
+    connections: scene.upstream.connections() + heard.length,
   });
   await scene.upstream.close();
-  const all = status === 0 ? problems : [...problems, `up ended with ${status}`];
+  const all = [...problems, ...askProblems, ...(status === 0 ? [] : [`up ended with ${status}`])];
   if (values.json) console.log(JSON.stringify({ as, seed, seconds, problems: all, ...figures }));
   else {
+    say(`pauses of the machine: ${pauses.map(([from, to]) => `${(to - from).toFixed(1)} s`).join(', ')}`);
+    say(`questions that ended: ${JSON.stringify(answerer.endings)}`);
     for (const [name, value] of Object.entries(figures))
       console.log(`${name.padEnd(20)} ${Math.round(value * 100) / 100}`);
     for (const problem of all) console.log(`PROBLEM: ${problem}`);
