@@ -4,7 +4,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { SupervisorSettings } from '../../sandbox/library/types.js';
-import { codeOf, createSupervisor, descendants, descriptors, play } from './application.js';
+import { codeOf, createSupervisor, descendants, descriptors, play, python } from './application.js';
 
 const SCENES: Readonly<Record<string, () => Promise<unknown>>> = {
   /** What cannot be created leaves nothing, and its places can be used again. */
@@ -44,6 +44,40 @@ const SCENES: Readonly<Record<string, () => Promise<unknown>>> = {
         lines: [...lines].sort(),
       }),
     );
+  },
+
+  /** Withdraws the rule of an open connection. */
+  async revokes() {
+    const server = createServer((socket) => socket.on('error', () => {}));
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as { readonly port: number };
+    await using supervisor = await createSupervisor();
+    const code = `
+import socket, sys
+one = socket.create_connection(("127.0.0.1", ${port}))
+try:
+    one.recv(1)
+except OSError:
+    pass
+print("ended", flush=True)
+sys.stdin.read()`;
+    const plugin = await supervisor.start({
+      name: 'connected',
+      command: python(code),
+      allow: [`127.0.0.1:${port}`],
+    });
+    const closed = new Promise<unknown>((resolve) =>
+      plugin.once('closed', ({ ended_by }) => resolve(ended_by)),
+    );
+    await new Promise((resolve) => plugin.once('connection', resolve));
+    await plugin.setPolicy({});
+    const said = await new Promise<string>((resolve) =>
+      plugin.stdout?.once('data', (text) => resolve(`${text}`)),
+    );
+    const endedBy = await closed;
+    await supervisor.close();
+    server.close();
+    return { said, endedBy };
   },
 
   /** Hands its own streams to plugins, and ends by itself. */

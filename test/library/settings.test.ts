@@ -32,6 +32,10 @@ for (const user of users) {
     });
   });
 
+  test(`a connection ends when its rule is withdrawn (${user})`, () => {
+    assert.deepEqual(scene('revokes', user), { said: 'ended\n', endedBy: 'revoked' });
+  });
+
   test(`many plugins have the streams of the application, which ends by itself (${user})`, () => {
     const lines = printed('settings-scenes', 'inherits', user, 'heard\n');
     assert.deepEqual(lines.slice(0, -1).sort(), ['heard', ...Array(11).fill('line')]);
