@@ -5,7 +5,7 @@ const sources = '^(broker|sandbox|shared)/';
 const FLOORS = {
   broker: [['cage', 'names', 'record', 'limit'], ['accounts', 'caller', 'ask', 'upstream'], ['stall'], ['request'], ['dns', 'revoke'], ['channel', 'trap']],
   sandbox: [['host'], ['launch', 'plugin'], ['supervisor'], ['operate'], ['doctor', 'library'], ['cli']],
-  'sandbox/supervisor': [['orders', 'output', 'usage'], ['files', 'record', 'broker', 'cgroup', 'ask', 'control'], ['root', 'owners'], ['home', 'unseen', 'listeners', 'terminal', 'via'], ['start'], ['fleet']],
+  'sandbox/supervisor': [['orders', 'output', 'usage', 'learn'], ['files', 'record', 'broker', 'cgroup', 'ask', 'control'], ['root', 'owners'], ['home', 'unseen', 'listeners', 'terminal', 'via'], ['start'], ['fleet']],
 };
 const floors = Object.entries(FLOORS).flatMap(([house, all]) =>
   all.flatMap((rooms, floor) =>

@@ -77,6 +77,11 @@ export class Sessions implements SessionEvents<Session> {
     this.#lists.answer(line);
   }
 
+  /** Writes what was gathered of a plugin's refused look-ups. */
+  tellRefusals(name: string): void {
+    for (const trap of this.#traps) if (trap.plugin.name === name) trap.tellRefusals();
+  }
+
   /** Reports what the plugins use, for the operator. */
   reportUsage(id: number): void {
     this.#usage.answer(id, () => {

@@ -41,6 +41,7 @@ const LINES: { readonly [T in LineType]: Entry<T> } = {
     take: ({ sessions, answers }, { id }) => answers.answer(id, () => sessions.show()),
   },
   connections: { when: 'serving', take: ({ sessions }, line) => sessions.listConnections(line) },
+  tell_refusals: { when: 'serving', take: ({ sessions }, { plugin }) => sessions.tellRefusals(plugin) },
   usage: { when: 'serving', take: ({ sessions }, { id }) => sessions.reportUsage(id) },
   ping: { when: 'serving', take: ({ link }, { id }) => link.send({ type: 'pong', id }) },
 };

@@ -146,6 +146,9 @@ export const HOOK_DRAIN_MS: number = 500;
 export const ANSWER_KEPT_MS: number = 60_000;
 
 /** What `learn` keeps of a run: pairs of host and port, names that were looked up, refusals. */
+export const LIVE_ENDPOINTS: number = 1_024;
+/** From one report of what was learnt from a running plugin to the next. */
+export const LEARN_PAUSE_MS: number = 1_000;
 export const LEARNT_ENDPOINTS: number = 8192;
 export const LEARNT_NAMES: number = 1024;
 export const LEARNT_REFUSALS: number = 256;

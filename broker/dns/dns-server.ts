@@ -57,11 +57,16 @@ export class DnsServer {
     ];
   }
 
+  /** Writes the refusals that were gathered. The next one of each name is an event at once again. */
+  tellRefusals(): void {
+    this.#asker.refusals.flush();
+  }
+
   /** Closes the sockets. Questions in flight get no answer. */
   close(): void {
     this.#open = false;
     for (const server of this.#servers) server.close();
-    this.#asker.refusals.flush();
+    this.tellRefusals();
   }
 
   #answer(

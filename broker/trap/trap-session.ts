@@ -125,6 +125,11 @@ export class TrapSession {
     for (const { slot, notification } of left) this.#take(slot, notification);
   }
 
+  /** See {@link DnsServer.tellRefusals}. */
+  tellRefusals(): void {
+    if (this.#open) this.#dns.tellRefusals();
+  }
+
   end(): void {
     if (!this.#open) return;
     this.#open = false;

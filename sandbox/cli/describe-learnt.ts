@@ -1,7 +1,8 @@
 // Prints the learnt rules as lines for a person. Each list of rules is one line, to be copied without its `postern: `.
 import { quote } from '../../shared/policy/quote.js';
 import { yamlText } from '../../shared/yaml-text.js';
-import type { Learnt } from './learnt.js';
+import type { Learnt } from '../supervisor/learn/learnt.js';
+import type { LiveLearnt } from '../supervisor/learn/live-learner.js';
 import { asRuleOption, asYamlItems } from './pasted-rule.js';
 
 const NAMES_SHOWN = 10;
@@ -22,12 +23,35 @@ export function describeLearnt(learnt: Learnt, file?: string): readonly string[]
   ];
 }
 
-/** A file for --rules and `presets`. */
-export function ruleFileOf({ rules, looked_up: lookedUp }: Learnt, plugin: string): string {
+/** What a running plugin was missing. @param file where the rules were written */
+export function describeLive(learnt: LiveLearnt, plugin: string, file?: string): readonly string[] {
+  const { rules, refused, assumed } = learnt;
+  const closed = refused.map(({ message }) => message);
+  const more = closed.length - NAMES_SHOWN;
+  return [
+    ...(rules.length === 0
+      ? [`learnt no rule: nothing was refused to "${plugin}" that a rule of learn opens`]
+      : []),
+    ...describeLearnt({ ...learnt, refused: [] }).slice(rules.length === 0 ? 1 : 0),
+    ...(file === undefined ? [] : [`written to ${quote(file)}: name it in plugins.${plugin}.presets`]),
+    ...(assumed.length === 0
+      ? []
+      : [`note: refused at the look-up, which has no port, so with port 443: ${list(assumed)}`]),
+    ...closed.slice(0, NAMES_SHOWN).map((message) => `note: no rule is suggested for this: ${message}`),
+    ...(more > 0 ? [`note: and ${more} more for which none is suggested`] : []),
+  ];
+}
+
+/** A file for --rules and `presets`. @param what says what the plugin did with the destinations */
+export function ruleFileOf(
+  { rules, looked_up: lookedUp }: Learnt,
+  plugin: string,
+  what = 'connected to',
+): string {
   const texts = rules.map(({ rule }) => yamlText(rule));
   const asked = lookedUp.map((name) => `#  - ${yamlText(name)}`);
   return [
-    `# What ${plugin} connected to, by postern learn.`,
+    `# What ${plugin} ${what}, by postern learn.`,
     ...(texts.length === 0 ? ['allow: []'] : ['allow:', ...texts.map((text) => `  - ${text}`)]),
     ...(asked.length === 0 ? [] : ['# Looked up and never connected to:', ...asked]),
     '',

@@ -1,8 +1,8 @@
 // postern learn: runs a program in audit mode and prints the rules that it needed.
 import { Command } from 'commander';
 import { asciiJson } from '../../shared/ascii-json.js';
+import { Learner } from '../supervisor/learn/learner.js';
 import { describeLearnt, ruleFileOf } from './describe-learnt.js';
-import { Learner } from './learner.js';
 import { NewFile } from './new-file.js';
 import { asRuleOption } from './pasted-rule.js';
 import { limitLines, ownProgram, refusalLine } from './refusal-line.js';
@@ -30,6 +30,7 @@ Examples:
   postern learn --output rules.yaml -- ./build.sh && postern run --rules rules.yaml -- ./build.sh
   postern learn --rules rules.yaml --json -- node plugin.js 2>&1 >/dev/null | tail -n 1
 
+postern learn NAME (without --) learns from a plugin of a running postern instead: postern learn NAME --help.
 It prints only rules that you have not given. Meanwhile the program reaches every public address: learn with programs
 that you would run without postern. Deny rules hold. Private, loopback and other special addresses stay refused, and so
 do UNIX sockets.

@@ -10,6 +10,12 @@ const USAGE = 2;
 const RUN_USAGE = 125;
 const RUNS_A_PROGRAM = ['run', 'learn'];
 
+/** The commands for a running postern have a `learn` too, which runs nothing. */
+function runsAProgram(commands: readonly Command[]): boolean {
+  const word = process.argv[2] ?? '';
+  return RUNS_A_PROGRAM.includes(word) && commands.some((command) => command.name() === 'run');
+}
+
 /** @param commands in the order of the help text */
 export async function runProgram(commands: readonly Command[]): Promise<void> {
   // Node resets its signals and then takes a while to exit. A signal in between would replace the exit status.
@@ -23,7 +29,7 @@ export async function runProgram(commands: readonly Command[]): Promise<void> {
     if (isSystemError(error)) say(describeError(error));
     else if (!(error instanceof CommanderError)) throw error;
     if (!(error instanceof CommanderError) || error.exitCode !== 0)
-      process.exitCode = RUNS_A_PROGRAM.includes(process.argv[2] ?? '') ? RUN_USAGE : USAGE;
+      process.exitCode = runsAProgram(commands) ? RUN_USAGE : USAGE;
   }
 }
 

@@ -4,10 +4,11 @@ import type { AuditEvent } from '../../shared/protocol/audit-events.js';
 import { ControlServer } from '../supervisor/control/control-server.js';
 import type { ControlSocket } from '../supervisor/control/control-socket.js';
 import { Denials } from '../supervisor/control/denials.js';
+import { Learners } from '../supervisor/control/learners.js';
 import { type ControlParts, controlTarget } from '../supervisor/control-target.js';
 
 /** What an operator sees and steers. */
-export interface ControlView extends Omit<ControlParts, 'denials'> {
+export interface ControlView extends Omit<ControlParts, 'denials' | 'learners'> {
   /** Whether a plugin has that name. */
   readonly knows: (plugin: string) => boolean;
 }
@@ -15,6 +16,7 @@ export interface ControlView extends Omit<ControlParts, 'denials'> {
 export class OperatorControl {
   readonly #socket: ControlSocket;
   readonly #denials = new Denials((plugin) => this.#knows(plugin));
+  readonly #learners = new Learners();
   #knows: (plugin: string) => boolean = () => false;
   #server: ControlServer | undefined;
   #closed: Promise<void> | undefined;
@@ -28,14 +30,16 @@ export class OperatorControl {
     return this.#socket.path;
   }
 
-  /** An audit event: a denial is remembered. */
+  /** An audit event: a denial is remembered, and who learns sees it. */
   take(event: AuditEvent): void {
     this.#denials.take(event);
+    this.#learners.take(event);
   }
 
   serve({ knows, ...parts }: ControlView): void {
     this.#knows = knows;
-    this.#server = new ControlServer(this.#socket, controlTarget({ ...parts, denials: this.#denials }));
+    const kept = { denials: this.#denials, learners: this.#learners };
+    this.#server = new ControlServer(this.#socket, controlTarget({ ...parts, ...kept }));
   }
 
   close(): Promise<void> {

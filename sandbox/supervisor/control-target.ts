@@ -13,6 +13,7 @@ import type {
   TopPlugin,
 } from './control/control-target.js';
 import type { Denials } from './control/denials.js';
+import type { Learners } from './control/learners.js';
 import type { PluginLogs } from './control/plugin-logs.js';
 import type { PluginState } from './fleet/plugin-state.js';
 import type { PluginEnd } from './start/sandbox.js';
@@ -22,18 +23,22 @@ import type { UsageReport } from './usage-reports.js';
 export type ShownState = Omit<PluginState, 'isSettled' | 'isReady'>;
 
 export interface ControlParts {
-  readonly supervisor: Pick<Supervisor, 'brokerPid' | 'connections' | 'explain' | 'isOwn' | 'asks' | 'usage'>;
+  readonly supervisor: Pick<
+    Supervisor,
+    'brokerPid' | 'connections' | 'explain' | 'isOwn' | 'asks' | 'usage' | 'tellRefusals'
+  >;
   /** The absolute path of the configuration, links resolved; null without one. */
   readonly config: string | null;
   readonly plugins: () => readonly ShownState[];
   readonly egressOf: (plugin: string) => PluginConfig['egress'];
   readonly denials: Denials;
+  readonly learners: Learners;
   readonly logs?: PluginLogs | undefined;
   readonly fleet?: ControlFleet | undefined;
 }
 
 export function controlTarget(parts: ControlParts): ControlTarget {
-  const { supervisor, config, plugins, egressOf, denials, logs, fleet } = parts;
+  const { supervisor, config, plugins, egressOf, denials, learners, logs, fleet } = parts;
   const startedAt = performance.now();
   const since = new Date().toISOString();
   const facts = { version: VERSION, pid: process.pid, config, since };
@@ -73,6 +78,8 @@ export function controlTarget(parts: ControlParts): ControlTarget {
       }),
     connections: (plugin, most) => supervisor.connections(plugin, most),
     denials,
+    learners,
+    tellRefusals: (plugin) => supervisor.tellRefusals(plugin),
     logs,
     fleet,
     asks: controlAsks(supervisor.asks),

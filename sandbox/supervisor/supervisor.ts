@@ -205,6 +205,11 @@ export class Supervisor {
     return this.#broker.explain(plugin, question);
   }
 
+  /** Has the broker write the refused look-ups that it gathers: the next one of each name is an event at once again. */
+  tellRefusals(plugin: string): void {
+    this.#broker?.tellRefusals(plugin);
+  }
+
   /** The open connections of a plugin, or of all. @param most how many are listed @throws PosternError `broker_failed` */
   async connections(plugin?: string, most: number = LISTED_CONNECTIONS): Promise<OpenConnections> {
     if (this.#broker === undefined)

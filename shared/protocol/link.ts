@@ -81,6 +81,8 @@ export type SupervisorLine =
       readonly plugin?: string | undefined;
       readonly most: number;
     }
+  /** Writes the refused look-ups of a plugin that were gathered. The next one of each name is an event at once again. */
+  | { readonly type: 'tell_refusals'; readonly plugin: string }
   /** Asks what the plugins use of the network. */
   | { readonly type: 'usage'; readonly id: number }
   /** Asks whether the broker still answers. */

@@ -94,6 +94,22 @@ export const controlProtections: readonly Protection[] = [
     pattern: 'never reads',
   },
   {
+    name: 'learn: no special address of a running plugin becomes a rule',
+    file: 'sandbox/supervisor/learn/live-learner',
+    right: 'isOwn || suggestionFor(host, port) === undefined',
+    wrong: 'false',
+    tests: ['supervisor/learn/live-learner'],
+    pattern: 'never suggested',
+  },
+  {
+    name: 'learn: a plugin that makes up destinations costs little',
+    file: 'sandbox/supervisor/learn/live-learner',
+    right: 'this.#endpointCount >= LIVE_ENDPOINTS',
+    wrong: 'false',
+    tests: ['supervisor/learn/live-learner'],
+    pattern: 'makes up names',
+  },
+  {
     name: 'top: the name of a process forges no number',
     file: 'sandbox/supervisor/usage/process-stat',
     right: "text.lastIndexOf(') ')",

@@ -10,6 +10,12 @@ import { type AskOptions, controlCommand, withControl } from './control-command.
 import { printAnswer } from './print-news.js';
 import { table } from './table.js';
 
+const APPROVED: Readonly<Record<AskScope, string>> = {
+  once: 'once',
+  run: 'until postern ends',
+  rule: 'by a rule, which is in the file now',
+};
+
 export function askCommands(): readonly Command[] {
   return [asksCommand(), approveCommand(), denyCommand()];
 }
@@ -47,7 +53,12 @@ function approveCommand(): Command {
         .default('once'),
     )
     .action((id: string, options: AskOptions & { readonly scope: AskScope }) =>
-      answer('approve', { id, scope: options.scope }, options, `"${printable(id)}" is approved`),
+      answer(
+        'approve',
+        { id, scope: options.scope },
+        options,
+        `"${printable(id)}" is approved ${APPROVED[options.scope]}`,
+      ),
     );
 }
 

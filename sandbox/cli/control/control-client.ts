@@ -80,6 +80,14 @@ export class ControlClient {
     return objectOf(await this.#ask('watch', { method, params, ...interval }, onNews))['now'];
   }
 
+  /** Ends every watch. What each has still to report comes before. @throws as {@link call} */
+  async unwatch(): Promise<void> {
+    for (const watch of [...this.#watches.keys()]) {
+      await this.call('unwatch', { watch });
+      this.#watches.delete(watch);
+    }
+  }
+
   close(): void {
     this.#socket.destroy();
   }

@@ -22,16 +22,17 @@ export function controlCommand(name: string, description: string, examples: read
     .addHelpText('after', `\nExamples:\n${examples.map((one) => `  postern ${one}`).join('\n')}\n${EXIT}`);
 }
 
-/** Asks the running supervisor, and ends this process. @param ask returns the exit status */
+/** Asks the running supervisor, and ends this process. @param ask returns the exit status @param hint a line after an error */
 export async function withControl(
   options: ControlOptions,
   ask: (client: ControlClient) => Promise<number>,
+  hint?: string,
 ): Promise<never> {
   let status: number;
   try {
     status = await ask(await openControl(options));
   } catch (error) {
-    say(describeError(error));
+    say([...describeError(error), ...(hint === undefined ? [] : [hint])]);
     status = error instanceof PosternError && error.code === 'usage' ? 2 : 1;
   }
   process.exit(status);

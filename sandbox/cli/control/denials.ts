@@ -49,11 +49,16 @@ function describeDenials({ denials }: { readonly denials: readonly Denial[] }): 
     denial.plugin,
     String(denial.count),
     denial.last.slice(0, 19).replace('T', ' '),
+    denial.program ?? '-',
     destinationOf(denial),
     denial.decision === 'would_deny' ? `${denial.reason} (allowed in audit mode)` : denial.reason,
     ruleOf(denial),
   ]);
-  return table(['PLUGIN', 'COUNT', 'LAST (UTC)', 'DESTINATION', 'REASON', 'RULE TO ALLOW IT'], rows, [1]);
+  return table(
+    ['PLUGIN', 'COUNT', 'LAST (UTC)', 'PROGRAM', 'DESTINATION', 'REASON', 'RULE TO ALLOW IT'],
+    rows,
+    [1],
+  );
 }
 
 function describeDenial(denial: Denial): string {

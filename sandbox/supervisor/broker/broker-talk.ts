@@ -69,6 +69,11 @@ export class BrokerTalk extends EventEmitter<BrokerEvents> {
     this.#link?.lines.send({ type: 'ask_answered', plugin, id, answer, by });
   }
 
+  /** Has the broker write the refused look-ups of a plugin that it gathers. */
+  tellRefusals(plugin: string): void {
+    this.#link?.lines.send({ type: 'tell_refusals', plugin });
+  }
+
   /** Reports refusals by a limit that is not the broker's. The broker counts them with its own. */
   limited(plugin: string, limit: LimitWord, times: number): void {
     this.#link?.lines.send({ type: 'limited', plugin, limit, times });

@@ -3,6 +3,7 @@ import type { ExplainQuestion, Explanation } from '../../../shared/protocol/link
 import type { OpenConnections } from '../../../shared/protocol/open-connections.js';
 import type { AskScope } from '../../../shared/reasons.js';
 import type { Denials } from './denials.js';
+import type { Learners } from './learners.js';
 import type { PluginLogs } from './plugin-logs.js';
 
 export interface ControlTarget {
@@ -18,6 +19,9 @@ export interface ControlTarget {
   /** @param plugin all plugins without it @param most how many are listed @throws PosternError `broker_failed` */
   readonly connections: (plugin: string | undefined, most: number) => Promise<OpenConnections>;
   readonly denials: Denials;
+  readonly learners: Learners;
+  /** Has the next refused look-up of each name told at once, although it may be a repetition. */
+  readonly tellRefusals: (plugin: string) => void;
   readonly logs?: PluginLogs | undefined;
   /** The methods that start and stop plugins, and `reload`. `run` has none. */
   readonly fleet?: ControlFleet | undefined;

@@ -3,6 +3,7 @@ import * as z from 'zod';
 import { KEPT_LINES, LISTED_CONNECTIONS } from '../../../shared/limits.js';
 import { parseAddress } from '../../../shared/policy/address.js';
 import { ASK_SCOPES } from '../../../shared/reasons.js';
+import type { LiveLearnt } from '../learn/live-learner.js';
 import type { ControlTarget } from './control-target.js';
 import { RpcError } from './rpc.js';
 
@@ -11,6 +12,8 @@ export type Watching =
   | { readonly kind: 'state' }
   | {
       readonly kind: 'events';
+      /** What a watch begins with. Without it: what a call returns. */
+      readonly now?: (params: unknown) => unknown;
       readonly begin: (params: unknown, send: (event: unknown) => void) => () => void;
     };
 
@@ -24,6 +27,10 @@ const MAX_HOST = 1024;
 const MAX_LISTED = 1000;
 const MAX_ASK_ID = 64;
 
+const NOTHING_LEARNT: LiveLearnt = {
+  ...{ rules: [], looked_up: [], shared: [], refused: [], missed: 0, assumed: [] },
+};
+
 const plugin = z.string().max(63);
 const most = (highest: number, usual: number): z.ZodDefault<z.ZodInt> =>
   z.int().min(1).max(highest).default(usual);
@@ -31,6 +38,7 @@ const most = (highest: number, usual: number): z.ZodDefault<z.ZodInt> =>
 const PARAMS = {
   none: z.strictObject({}),
   plugin: z.strictObject({ plugin }),
+  learn: z.strictObject({ plugin, allowed: z.boolean().default(false) }),
   denials: z.strictObject({
     plugin: plugin.optional(),
     order: z.enum(['count', 'latest']).default('count'),
@@ -95,6 +103,7 @@ export function methodsOf(target: ControlTarget): ReadonlyMap<string, Method> {
       },
     ],
   ];
+  methods.push(['learn', learnMethod(target)]);
   if (logs !== undefined)
     methods.push([
       'logs',
@@ -112,6 +121,31 @@ export function methodsOf(target: ControlTarget): ReadonlyMap<string, Method> {
       },
     ]);
   return new Map([...methods, ...fleetMethods(target), ...askMethods(target)]);
+}
+
+/** It has no answer of its own: what a plugin was missing is known after a while. */
+function learnMethod({ learners, requirePlugin, tellRefusals }: ControlTarget): Method {
+  return {
+    call: () => {
+      throw new RpcError(
+        'params',
+        'What is learnt comes with time: watch it, by watch with the method learn',
+      );
+    },
+    watching: {
+      kind: 'events',
+      now: (params) => {
+        const question = read(PARAMS.learn, params);
+        requirePlugin(question.plugin);
+        return NOTHING_LEARNT;
+      },
+      begin: (params, send) => {
+        const question = read(PARAMS.learn, params);
+        tellRefusals(question.plugin);
+        return learners.begin(question, send);
+      },
+    },
+  };
 }
 
 function fleetMethods({ fleet, requirePlugin }: ControlTarget): readonly [string, Method][] {

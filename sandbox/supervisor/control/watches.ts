@@ -43,7 +43,7 @@ export class Watches {
     this.#number += 1;
     const watch = this.#number;
     // Nothing happens between the answer and the begin, so no event is lost and none comes twice.
-    const now = call(asked);
+    const now = watching.kind === 'events' && watching.now !== undefined ? watching.now(asked) : call(asked);
     if (watching.kind === 'events') this.#ends.set(watch, this.#tell(watch, watching, asked));
     else
       this.#ends.set(

@@ -17,7 +17,7 @@ test('the commands show and steer the running postern', async (t) => {
   const where = { cwd: folder, within: asUser('user'), env: { XDG_RUNTIME_DIR: runtime } };
   const up = startCommands(t, page.commands('postern up').text, where);
   await until(() => existsSync(join(runtime, 'postern/postern.sock')) || undefined);
-  const [status = '', logs = '', denials = '', connections = '', top = '', explain = ''] =
+  const [status = '', logs = '', denials = '', connections = '', top = '', learn = '', explain = ''] =
     page.commands('postern status').lines;
   const told = async (command: string, expected = 0): Promise<string> => {
     const { status: code, stdout, stderr } = await runCommands(t, command, where);
@@ -33,6 +33,7 @@ test('the commands show and steer the running postern', async (t) => {
   assert.match(shown, /^fetcher +\d+ .* no_rule +"192\.0\.2\.7:80"$/m);
   assert.equal(await told(connections), 'no connection is open\n');
   assert.match(await told(top), /\nPLUGIN +STATE [\s\S]*^fetcher +running /m);
+  assert.match(await told(learn), /^learnt no rule: .*\nnote: no rule is suggested for this: .*192\.0\.2\.7/);
   assert.match(await told(explain, 1), /reason +no_rule/);
   const file = join(folder, 'postern.yaml');
   const rule = '    allow: ["192.0.2.7:80"]\n  reports:';

@@ -8,6 +8,7 @@ import { CONTROL_TIMES, type ControlTimes } from '../../../sandbox/supervisor/co
 import { ControlSocket } from '../../../sandbox/supervisor/control/control-socket.js';
 import type { ControlTarget } from '../../../sandbox/supervisor/control/control-target.js';
 import { Denials } from '../../../sandbox/supervisor/control/denials.js';
+import { Learners } from '../../../sandbox/supervisor/control/learners.js';
 import { PluginLogs } from '../../../sandbox/supervisor/control/plugin-logs.js';
 import { CONTROL_CLIENTS, CONTROL_LINE_BYTES } from '../../../shared/limits.js';
 import { rawControl, request } from '../../harness/raw-control.js';
@@ -47,6 +48,8 @@ function serve(
     explain: () => Promise.reject(new Error('not here')),
     connections: async () => ({ connections: [], more: 0 }),
     denials: new Denials(() => true),
+    learners: new Learners(),
+    tellRefusals: () => {},
     logs,
     asks: { list: () => [], approve: () => {}, deny: () => {}, watch: () => () => {} },
     ...more,

@@ -1,6 +1,6 @@
 // The result of `learn` as data: the rules, sorted, and what could not become one.
-import { formatRule } from '../../shared/policy/format-rule.js';
-import { type Host, parseHost } from '../../shared/policy/parse-host.js';
+import { formatRule } from '../../../shared/policy/format-rule.js';
+import { type Host, parseHost } from '../../../shared/policy/parse-host.js';
 
 export interface LearntRule {
   readonly rule: string;

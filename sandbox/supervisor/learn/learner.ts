@@ -1,14 +1,14 @@
 // Gathers from the audit events of a run which rules the program was missing. Bounded, whatever the plugin does.
 // The events come from the broker, which is not trusted: each host is parsed again before it becomes a rule.
-import { LEARNT_ENDPOINTS, LEARNT_NAMES, LEARNT_REFUSALS } from '../../shared/limits.js';
-import { compilePolicy } from '../../shared/policy/compile-policy.js';
-import { judgeRequest } from '../../shared/policy/judge-request.js';
-import { OwnAddresses } from '../../shared/policy/own-addresses.js';
-import { parseHost } from '../../shared/policy/parse-host.js';
-import { isPort } from '../../shared/policy/parse-ports.js';
-import type { Policy } from '../../shared/policy/policy.js';
-import { UNIX_PREFIX } from '../../shared/policy/socket-path.js';
-import type { AuditEvent } from '../../shared/protocol/audit-events.js';
+import { LEARNT_ENDPOINTS, LEARNT_NAMES, LEARNT_REFUSALS } from '../../../shared/limits.js';
+import { compilePolicy } from '../../../shared/policy/compile-policy.js';
+import { judgeRequest } from '../../../shared/policy/judge-request.js';
+import { OwnAddresses } from '../../../shared/policy/own-addresses.js';
+import { parseHost } from '../../../shared/policy/parse-host.js';
+import { isPort } from '../../../shared/policy/parse-ports.js';
+import type { Policy } from '../../../shared/policy/policy.js';
+import { UNIX_PREFIX } from '../../../shared/policy/socket-path.js';
+import type { AuditEvent } from '../../../shared/protocol/audit-events.js';
 import { type Learnt, type LearntRefusal, learntRules } from './learnt.js';
 
 const ELSEWHERE = { own: OwnAddresses.of(), listeners: [] };
