@@ -57,4 +57,5 @@ function putInForce(
   plugin.asks.configure(unknown === 'ask', approved, isOpen);
   plugin.revoke = revoke;
   plugin.revokeConnections();
+  plugin.boundConnections();
 }

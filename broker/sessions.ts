@@ -24,6 +24,8 @@ import { Plugin } from './request/plugin.js';
 import { RequestMarks } from './request/request-marks.js';
 import type { Services } from './request/services.js';
 import { UsageReports } from './request/usage-reports.js';
+import { AgeLimit } from './revoke/age-limit.js';
+import { Quota } from './revoke/quota.js';
 import { Revocation } from './revoke/revocation.js';
 import { type TrapEnds, TrapSession } from './trap/trap-session.js';
 
@@ -275,6 +277,12 @@ export class Sessions implements SessionEvents<Session> {
     const plugin = new Plugin(name, metrics, audit, descriptors.share(), hasNeighbours, link);
     const revocation = new Revocation(this.#services, plugin);
     plugin.revokeConnections = () => revocation.begin();
+    const quota = new Quota(this.#services, plugin);
+    const age = new AgeLimit(this.#services, plugin);
+    plugin.boundConnections = () => {
+      quota.begin();
+      age.begin();
+    };
     this.#plugins.set(name, plugin);
     return plugin;
   }

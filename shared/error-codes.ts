@@ -179,7 +179,7 @@ export const ERROR_CODES = {
   no_sock_diag: {
     in: 'supervisor',
     status: 125,
-    what: 'The limit `connections` needs sock_diag(7), and the kernel does not have it.',
+    what: 'A limit of the plugin needs sock_diag(7), and the kernel does not have it: `connections`, `connection_seconds`, `sent_mib` or `received_mib`.',
     fix: 'Load the modules inet_diag and tcp_diag, or leave the limit out.',
   },
   not_allowed: {

@@ -325,6 +325,15 @@ export const USAGE_FRESH_MS: number = 200;
 export const ENDS_PAUSE_MS: number = 20;
 /** When the broker looks for the holders of connections that must end: from one look to the next. After the last one it ends the plugin. */
 export const REVOKE_LOOKS_MS: readonly number[] = [0, 20, 50, 100, 200, 300];
+/**
+ * When the broker looks at the bytes of a plugin with sent_mib or received_mib: as soon as they could be used up at this rate (10 Gbit/s), but
+ * within these bounds. With many connections it looks at so many in a millisecond.
+ */
+export const QUOTA_BYTES_PER_MS: number = 1_250_000;
+export const QUOTA_LOOK_MS: { readonly least: number; readonly most: number } = { least: 20, most: 250 };
+export const QUOTA_LOOKS_PER_MS: number = 10;
+/** A connection that is too old ends this much later at most. The broker looks at least so often, since a clock can stop. */
+export const AGE_LOOK_MS: { readonly least: number; readonly most: number } = { least: 500, most: 3_600_000 };
 /** How long after a socket is gone its report may still come. */
 export const LATE_REPORT_MS: number = 500;
 /** Connections of a plugin at its limit that the broker checks for closed ones: at a time, and in a second (2 µs each). */

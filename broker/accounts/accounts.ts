@@ -12,6 +12,8 @@ interface Owner extends AccountedPlugin {
   register(connections: ConnectionPlaces | undefined): void;
   /** Decides again on its open connections. */
   revokeConnections(): void;
+  /** Keeps its open connections within their age, and within what they may carry. */
+  boundConnections(): void;
 }
 
 export class Accounts {
@@ -25,11 +27,19 @@ export class Accounts {
   /** Notes a plugin's open connections from now on. @param memory see ConnectionRegister; it is closed here */
   note(plugin: Owner, memory: OwnedFd): void {
     plugin.register(
-      new ConnectionRegister(memory, this.#socketEnds(), (ended) => accountEnded(this.#audit, plugin, ended)),
+      new ConnectionRegister(
+        memory,
+        this.#socketEnds(),
+        (ended) => accountEnded(this.#audit, plugin, ended),
+        () => plugin.boundConnections(),
+      ),
     );
     memory.close();
     // Its rules may have changed while no broker ran. The holders are known a little later.
-    setImmediate(() => plugin.revokeConnections());
+    setImmediate(() => {
+      plugin.revokeConnections();
+      plugin.boundConnections();
+    });
   }
 
   /** @param reports of ended sockets, owned from here on */

@@ -4,6 +4,7 @@ import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import type { Endpoint } from '../../shared/sys/sockaddr.js';
 import type { SocketLook } from '../../shared/sys/socket-diag.js';
 import type { TcpAccount } from '../../shared/sys/tcp-account.js';
+import type { Carried } from './carried.js';
 import type { ConnectionDescription } from './connection-description.js';
 
 /** A place for one connection, claimed before the dial. */
@@ -72,6 +73,14 @@ export interface ConnectionPlaces {
   readonly carried: Pick<TcpAccount, 'sentBytes' | 'receivedBytes'>;
   /** See SocketDiag.look(). A connection that is not noted any more is `gone`. */
   look(connections: readonly NotedConnection[], accounts: boolean): readonly SocketLook[];
+  /** Those that have not ended, as far as it is known. */
+  readonly cookies: readonly bigint[];
+  /** Notes what these have carried so far. It waits for the lock of each, which its plugin may keep. */
+  count(cookies: readonly bigint[]): void;
+  /** What all connections have carried since postern started: those that have ended, and those that are open when they were last counted. */
+  total(): Carried;
+  /** When the plugin got its oldest open connection; undefined if it has none. */
+  oldest(): number | undefined;
   /** Postern has ended a connection. */
   ended(connection: NotedConnection, account: TcpAccount | undefined, cause: EndCause): void;
   /** Reports connections that no process holds any more: this broker ends, and what it did not report is lost. */
@@ -90,6 +99,10 @@ export const NO_CONNECTIONS: ConnectionPlaces = {
   survey: () => {},
   carried: { sentBytes: 0, receivedBytes: 0 },
   look: () => [],
+  cookies: [],
+  count: () => {},
+  total: () => ({ sentBytes: 0, receivedBytes: 0 }),
+  oldest: () => undefined,
   ended: () => {},
   reportLast: () => {},
   close: () => {},

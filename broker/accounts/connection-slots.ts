@@ -4,15 +4,21 @@ import { CONNECTION_SLOT_BYTES, CONNECTION_SLOTS, CONNECTIONS_MEMORY_BYTES } fro
 import { MappedMemory } from '../../shared/sys/memory-file.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import { cookieOf, SOCKET_ID_BYTES } from '../../shared/sys/socket-diag.js';
+import type { Carried } from './carried.js';
 
 /** V8 counts each view of the memory, so a view of all of it would make it collect garbage for nothing. */
 const SLOTS_AT_A_TIME = 64;
 const BLOCK_BYTES = SLOTS_AT_A_TIME * CONNECTION_SLOT_BYTES;
-/** Of a slot: the id of the socket, when the plugin got it, the length of the description, and the description. */
+/** Of a slot: the id of the socket, when the plugin got it, the bytes when it was last looked at, the length of the description, and the description. */
 const SINCE = SOCKET_ID_BYTES;
-const LENGTH = SINCE + 8;
+const SENT = SINCE + 8;
+const RECEIVED = SENT + 8;
+const LENGTH = RECEIVED + 8;
 const TEXT = LENGTH + 4;
 const MOST_TEXT_BYTES = CONNECTION_SLOT_BYTES - TEXT;
+
+/** In the memory's first slot: the bytes of the connections that have ended. Before them is how many blocks have been used. */
+const ENDED_BYTES = 8;
 
 /** One slot. Its memory is its owner's until it is freed. */
 export class ConnectionSlot {
@@ -44,6 +50,19 @@ export class ConnectionSlot {
     this.#view.setFloat64(SINCE, milliseconds, true);
   }
 
+  /** What counts of it for the limits of its plugin, as of the last look. The next broker goes by it. */
+  get seen(): Carried {
+    return {
+      sentBytes: this.#view.getFloat64(SENT, true),
+      receivedBytes: this.#view.getFloat64(RECEIVED, true),
+    };
+  }
+
+  set seen({ sentBytes, receivedBytes }: Carried) {
+    this.#view.setFloat64(SENT, sentBytes, true);
+    this.#view.setFloat64(RECEIVED, receivedBytes, true);
+  }
+
   /** What describes the connection, as JSON; empty before it is described. */
   get text(): string {
     const length = Math.min(this.#view.getUint32(LENGTH, true), MOST_TEXT_BYTES);
@@ -70,6 +89,8 @@ export class ConnectionSlots {
   readonly #memory: MappedMemory;
   /** The first number of the memory: how many blocks have been used. */
   readonly #head: Uint32Array;
+  /** Bytes that connections have sent and received that have ended. */
+  readonly ended: Float64Array;
   readonly #free: ConnectionSlot[] = [];
   readonly #taken: ConnectionSlot[] = [];
   #blocks = 0;
@@ -79,6 +100,7 @@ export class ConnectionSlots {
     this.#memory = new MappedMemory(memory.number, CONNECTIONS_MEMORY_BYTES);
     const head = this.#memory.part(0, CONNECTION_SLOT_BYTES);
     this.#head = new Uint32Array(head.buffer, head.byteOffset, 1);
+    this.ended = new Float64Array(head.buffer, head.byteOffset + ENDED_BYTES, 2);
     const used = Math.min(this.#head[0] ?? 0, CONNECTION_SLOTS / SLOTS_AT_A_TIME);
     while (this.#blocks < used) this.#addBlock();
   }

@@ -1,39 +1,49 @@
-// The bound on a plugin's open connections, for both ways out. Runs in the broker.
+// The bounds on a plugin's connections that a new one must keep, for both ways out: how many are open, and what they may carry. Runs in the broker.
 import { makeDecision } from '../../shared/policy/make-decision.js';
 import type { Claim } from '../accounts/connection-places.js';
+import { hasQuota, spentQuota } from '../accounts/spent-quota.js';
 import { NO_DESCRIPTOR } from '../limit/descriptor-shares.js';
 import type { Judgement } from './judgement.js';
 import type { Plugin } from './plugin.js';
 
 export interface Admission {
-  /** The judgement as it was, or a refusal where too many connections are open. */
+  /** The judgement as it was, or a refusal. */
   readonly judgement: Judgement;
   /** The place of the connection. Missing where connections are not noted, or nothing is dialled. */
   readonly claim: Claim | undefined;
 }
 
-/** Claims a place for a permitted connect, and counts the refusal where no place is free. */
+/** Claims a place for a permitted connect, and counts a refusal. */
 export function admitConnection(plugin: Plugin, judgement: Judgement): Admission {
-  const { connections, metrics, descriptors } = plugin;
+  const { connections, limits, metrics, descriptors } = plugin;
   if (judgement.decision.decision === 'deny') return { judgement, claim: undefined };
   if (!descriptors.hasRoom(1)) return { judgement: refuseDescriptor(plugin, judgement), claim: undefined };
   if (connections === undefined) return { judgement, claim: undefined };
+  const spent = hasQuota(limits) ? spentQuota(limits, connections.total()) : undefined;
+  if (spent !== undefined) {
+    metrics.count('limitRejections', { limit: spent.word });
+    const cause = `limits.${spent.key} is used up: ${spent.mib} MiB`;
+    return { judgement: limited(judgement, 'quota_exceeded', cause), claim: undefined };
+  }
   const claim = connections.claim();
   if (claim.granted) return { judgement, claim };
   metrics.count('limitRejections', { limit: 'connections' });
   const cause = `${connections.limit} connections are open, as many as limits.connections permits`;
-  return { judgement: limited(judgement, cause), claim: undefined };
+  return { judgement: limited(judgement, 'concurrency_limited', cause), claim: undefined };
 }
 
 /** A plugin that has used up its share of the broker's descriptors gets no connection. Counts the refusal. */
 export function refuseDescriptor({ metrics }: Plugin, judgement: Judgement): Judgement {
   metrics.count('limitRejections', { limit: 'descriptors' });
-  return limited(judgement, NO_DESCRIPTOR);
+  return limited(judgement, 'concurrency_limited', NO_DESCRIPTOR);
 }
 
-function limited(judgement: Judgement, cause: string): Judgement {
+function limited(
+  judgement: Judgement,
+  reason: 'concurrency_limited' | 'quota_exceeded',
+  cause: string,
+): Judgement {
   const { host, port, dropped } = judgement.decision;
-  const reason = 'concurrency_limited';
   return {
     ...judgement,
     decision: makeDecision({ decision: 'deny', reason, host, port, dropped, cause }),

@@ -12,6 +12,7 @@ import { account } from './account.js';
 import { connectSocket } from './connect-socket.js';
 import { denial, type Judgement } from './judgement.js';
 import type { Plugin } from './plugin.js';
+import { refusalErrno } from './refusal-errno.js';
 import { refuseQueued } from './refuse-queued.js';
 import type { Services } from './services.js';
 
@@ -72,7 +73,7 @@ async function serve(
     const made = await connectSocket(plugin, judgement, path, type, life);
     if (made.kind === 'denied') {
       account(services, plugin, made.judgement, undefined, origin);
-      return made.judgement.decision.reason === 'concurrency_limited' ? -EAGAIN : -EACCES;
+      return -refusalErrno(made.judgement.decision.reason);
     }
     account(services, plugin, judgement, made.ending, origin);
     return made.kind === 'connected' ? made.socket : -made.failure.errno;

@@ -6,6 +6,7 @@ import { bindSource } from './bind-source.js';
 import { type Connection, connect, type SocketForm } from './connect.js';
 import { connectByProxy } from './connect-by-proxy.js';
 import type { Judgement } from './judgement.js';
+import { paceSocket } from './pace-socket.js';
 import type { Plugin } from './plugin.js';
 import { proxyTargets } from './proxy-targets.js';
 import type { Services } from './services.js';
@@ -28,7 +29,7 @@ export interface Way {
  * Connects as {@link connect} does, and through the plugin's proxy if it has one.
  *
  * @param judgement not denied
- * @param form of the sockets, besides the plugin's source address
+ * @param form of the sockets, besides the plugin's source address and rate
  */
 export function connectUpstream(
   services: Services,
@@ -37,14 +38,16 @@ export function connectUpstream(
   life: RequestLife,
   form: SocketForm = {},
 ): NowOrLater<Way> {
-  const { upstream, descriptors } = plugin;
+  const { upstream, descriptors, limits } = plugin;
   const { dial, port } = judgement.decision;
   const { proxy, sources } = upstream;
   const prepare: SocketForm['prepare'] =
-    sources === undefined
+    sources === undefined && limits.bytesPerSecond === undefined
       ? form.prepare
       : (socket, family, address) =>
-          form.prepare?.(socket, family, address) || bindSource(upstream, socket, family, address);
+          form.prepare?.(socket, family, address) ||
+          paceSocket(plugin, socket) ||
+          bindSource(upstream, socket, family, address);
   const targets = proxyTargets(upstream, judgement, services.host.context());
   if (proxy === undefined || targets.length === 0) {
     const straight = connect(dial, port, life, descriptors, { ...form, prepare });

@@ -23,6 +23,8 @@ export function refusalReply(id: number, { decision, dnsFailure }: Judgement): F
   if (decision.reason === 'rate_limited') return { id, ok: false, ...refusal, errno: 'EAGAIN' };
   if (decision.reason === 'concurrency_limited')
     return { id, ok: false, ...refusal, errno: 'EAGAIN', message: decision.message };
+  if (decision.reason === 'quota_exceeded')
+    return { id, ok: false, ...refusal, errno: 'EDQUOT', message: decision.message };
   if (dnsFailure === undefined) return { id, ok: false, ...refusal };
   const { errno } = DNS_FAILURES[dnsFailure];
   return { id, ok: false, errno, reason: 'dns_error', message: dnsMessage(decision, dnsFailure) };

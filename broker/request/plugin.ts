@@ -46,6 +46,8 @@ export class Plugin {
   pidNamespace: string | undefined;
   /** Decides again on its open connections. Called for new rules, and for a connection that was decided by former rules and is open now. */
   revokeConnections: () => void = () => {};
+  /** Keeps its open connections within limits of their age and bytes. Called when it gets one, and for new limits. */
+  boundConnections: () => void = () => {};
   /** The broker could not end its sandbox. */
   unguarded = false;
   /** Channels that are served, and those that the supervisor has still to make. */

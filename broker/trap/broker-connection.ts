@@ -15,6 +15,7 @@ import { type Admission, admitConnection } from '../request/admit-connection.js'
 import type { Judgement } from '../request/judgement.js';
 import type { Plugin } from '../request/plugin.js';
 import { proxyTargets } from '../request/proxy-targets.js';
+import { refusalErrno } from '../request/refusal-errno.js';
 import { refuseQueued } from '../request/refuse-queued.js';
 import type { Services } from '../request/services.js';
 import { askAboutConnect, awaitAnswer } from './await-answer.js';
@@ -141,7 +142,7 @@ function carryOut(connect: BrokeredConnect, { judgement, claim }: Admission): No
   const byProxy = decision !== 'deny' && goesByProxy(services, plugin, judgement);
   if (decision === 'deny' || (target === undefined && !byProxy)) {
     account(services, plugin, judgement, undefined, origin);
-    call.end(reason === 'concurrency_limited' ? -EAGAIN : -EACCES, 'refused');
+    call.end(-refusalErrno(reason), 'refused');
     return undefined;
   }
   const placing =

@@ -19,6 +19,7 @@ import { type Ending, unwatched } from '../request/account.js';
 import { bindSource } from '../request/bind-source.js';
 import { outcomeOf } from '../request/connect-outcome.js';
 import { endpointOf } from '../request/endpoint-of.js';
+import { paceSocket } from '../request/pace-socket.js';
 import { awaitDial, type Dial, type DialInterruption, dialState, goesElsewhere } from './dial.js';
 import { placeConnection } from './place-connection.js';
 import { SettlingConnect } from './settling-connect.js';
@@ -172,6 +173,8 @@ function beginDial(
   if (family === 6 && address.family === 4 && isV6Only(original.number)) return -ENETUNREACH;
   awaitPeersEnd(socket.number);
   context.carryOver.carry(original.number, socket.number, family);
+  const paced = paceSocket(context.plugin, socket);
+  if (paced < 0) return paced;
   const bound = bindSource(context.plugin.upstream, socket, family, address);
   if (bound < 0) return bound;
   const started = startConnect(socket.number, endpoint, dialer);

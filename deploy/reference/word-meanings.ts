@@ -41,6 +41,7 @@ export const REASON_MEANINGS: Meanings<Reason> = {
   dns_error: 'DNS gave no address for the name.',
   rate_limited: 'The plugin asked for more within a second than its limit.',
   concurrency_limited: 'The plugin has as many requests or connections as its limit.',
+  quota_exceeded: 'The plugin has sent or received as much as `sent_mib` or `received_mib` permits.',
   policy_unavailable: 'The broker has no rules for the plugin yet.',
 };
 
@@ -58,6 +59,9 @@ export const OUTCOME_MEANINGS: Meanings<Outcome> = {
 export const ENDED_BY_MEANINGS: Meanings<EndedBy> = {
   closed: 'The program or its peer ended it.',
   revoked: 'Postern ended it, since the rules do not allow it any more.',
+  quota:
+    'Postern ended it, since the plugin has sent or received as much as `sent_mib` or `received_mib` permits.',
+  age: 'Postern ended it, since it was as old as `connection_seconds` permits.',
   unknown:
     'The kernel had to drop its report: many sockets of the host ended at once. What the connection carried is not known.',
 };

@@ -10,7 +10,7 @@ export function explainIssues(
   schema: z.ZodType,
   source: YamlSource,
 ): ConfigProblem[] {
-  const issues = found.flatMap(ofOneForm);
+  const issues = withoutRepetitions(found.flatMap(ofOneForm));
   const meant = new Set(issues.flatMap((issue) => meantKeys(issue, schema)));
   // A mistyped key is not reported as missing too.
   return issues
@@ -25,6 +25,12 @@ function ofOneForm(issue: z.core.$ZodIssue): readonly z.core.$ZodIssue[] {
     (issues) => !issues.some(({ code, path }) => code === 'invalid_type' && path.length === 0),
   );
   return form?.map((inner) => ({ ...inner, path: [...issue.path, ...inner.path] })) ?? [issue];
+}
+
+/** A huge number is no safe integer, and out of the range too: one sentence for both. */
+function withoutRepetitions(issues: readonly z.core.$ZodIssue[]): readonly z.core.$ZodIssue[] {
+  const byText = new Map(issues.map((issue) => [asText([...keyOf(issue), issue.message]), issue]));
+  return [...byText.values()];
 }
 
 /** The keys that unknown ones were probably meant to be. */

@@ -11,6 +11,8 @@ export interface LimitForm {
   readonly help: string;
   /** What happens past the limit. */
   readonly past: string;
+  /** The kernel must have sock_diag(7). */
+  readonly needsSockDiag?: true;
   /** Missing: no metric counts it. */
   readonly metric?: CountedLimit;
 }
@@ -27,11 +29,45 @@ export interface CountedLimit {
 export const LIMIT_FORMS = {
   connections: {
     unit: 'connections',
+    needsSockDiag: true,
     min: 1,
     max: 65_536,
     help: 'Connections to the outside that are open at the same time.',
     past: 'connect fails with EAGAIN',
     metric: { word: 'connections', counts: '`connections` refused a connection.' },
+  },
+  connection_seconds: {
+    unit: 'seconds',
+    needsSockDiag: true,
+    min: 1,
+    max: 1_000_000_000,
+    help: 'Age of each connection to the outside.',
+    past: 'postern ends the connection',
+  },
+  sent_mib: {
+    unit: 'MiB',
+    needsSockDiag: true,
+    min: 1,
+    max: 1_073_741_824,
+    help: 'What all connections to the outside send in sum, over all starts of the plugin while this postern runs.',
+    past: 'postern ends the open connections, and connect fails with EDQUOT',
+    metric: { word: 'sent', counts: '`sent_mib` refused a connection.' },
+  },
+  received_mib: {
+    unit: 'MiB',
+    needsSockDiag: true,
+    min: 1,
+    max: 1_073_741_824,
+    help: 'What all connections to the outside receive in sum, over all starts of the plugin while this postern runs.',
+    past: 'postern ends the open connections, and connect fails with EDQUOT',
+    metric: { word: 'received', counts: '`received_mib` refused a connection.' },
+  },
+  bytes_per_second: {
+    unit: 'bytes',
+    min: 1024,
+    max: 100_000_000_000,
+    help: 'What each connection to the outside sends within a second (SO_MAX_PACING_RATE). What it receives is not slowed down.',
+    past: 'the bytes wait in the kernel',
   },
   concurrent_requests: {
     unit: 'requests',
@@ -200,6 +236,14 @@ export function limitsOf(written: WrittenLimits): Limits {
   const limits = Object.fromEntries(FORMS.map(([name, form]) => [camel(name), values[name] ?? form.default]));
   if (!hasEveryDefault(limits)) throw new Error('A limit has lost its default');
   return limits;
+}
+
+/** Those of a plugin's limits that need sock_diag(7). */
+export function limitsBySockDiag(limits: Limits): readonly string[] {
+  const values: Readonly<Record<string, number | undefined>> = limits;
+  return FORMS.filter(([name, form]) => form.needsSockDiag && values[camel(name)] !== undefined).map(
+    ([name]) => name,
+  );
 }
 
 function hasEveryDefault(limits: Readonly<Record<string, number | undefined>>): limits is Limits {

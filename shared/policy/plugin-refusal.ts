@@ -43,5 +43,6 @@ const CAUSES: Readonly<Record<PluginReason, (port: number, socket: boolean) => s
   dns_error: () => 'the name did not resolve',
   rate_limited: () => 'too many requests in too short a time',
   concurrency_limited: () => 'too many requests at once',
+  quota_exceeded: () => 'the plugin has sent or received as much as it may',
   policy_unavailable: () => 'no rules are in force',
 };

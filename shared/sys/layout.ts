@@ -71,6 +71,7 @@ export const LAYOUT = {
     idiag_state: 1,
     idiag_timer: 2,
     'id.idiag_cookie': 44,
+    idiag_wqueue: 60,
     idiag_uid: 64,
     idiag_inode: 68,
   },

@@ -90,6 +90,8 @@ export type SocketLook =
       /** Of the file by which processes hold it. 0: no process does. The kernel may still deliver its last bytes. */
       readonly inode: number;
       readonly uid: number;
+      /** Bytes that the program has written and the peer has not acknowledged. A SYN and a FIN count as one byte each. */
+      readonly queuedBytes: number;
       /** If it was asked for. */
       readonly account: TcpAccount | undefined;
     }
@@ -155,6 +157,7 @@ function readLook(bytes: number): SocketLook {
     kind: 'there',
     inode: receivedView.getUint32(HEADER.size + REPLY.idiag_inode, little),
     uid: receivedView.getUint32(HEADER.size + REPLY.idiag_uid, little),
+    queuedBytes: receivedView.getUint32(HEADER.size + REPLY.idiag_wqueue, little),
     account: readInfo(received.subarray(0, bytes), received[HEADER.size + REPLY.idiag_state] ?? 0),
   };
 }

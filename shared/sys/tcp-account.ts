@@ -22,6 +22,8 @@ export interface TcpAccount {
   readonly established: boolean;
   /** Payload that the peer's kernel has acknowledged. */
   readonly sentBytes: number;
+  /** Payload that this host's kernel has sent, acknowledged or not, without repetitions. */
+  readonly leftBytes: number;
   /** Payload that this host's kernel has received, whether the program has read it or not. */
   readonly receivedBytes: number;
   /** The smoothed round-trip time in milliseconds. */
@@ -63,6 +65,7 @@ export function readTcpAccount(bytes: Uint8Array, state: number): TcpAccount | u
   return {
     established: acked > 0,
     sentBytes: Math.max(0, Math.min(acked - 1, sent)),
+    leftBytes: Math.max(0, sent),
     receivedBytes: Math.max(0, received - (peerEnded ? 1 : 0)),
     rttMs: view.getUint32(INFO.tcpi_rtt, little) / 1_000,
     retransmits: view.getUint32(INFO.tcpi_total_retrans, little),

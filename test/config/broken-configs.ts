@@ -414,6 +414,18 @@ export const brokenConfigs: readonly BrokenConfig[] = [
     ],
   },
   {
+    name: 'limits of connections that are none: nothing, less, a part, more than a sum can be',
+    text: web(
+      '    limits:\n      sent_mib: 0\n      received_mib: -1\n      connection_seconds: 1.5\n      bytes_per_second: 1e30\n',
+    ),
+    messages: [
+      'postern.yaml:5:17: plugins.web.limits.sent_mib: expected a whole number from 1 to 1073741824, not 0',
+      'postern.yaml:6:21: plugins.web.limits.received_mib: expected a whole number from 1 to 1073741824, not -1',
+      'postern.yaml:7:27: plugins.web.limits.connection_seconds: expected a whole number from 1 to 1000000000, not 1.5',
+      'postern.yaml:8:25: plugins.web.limits.bytes_per_second: expected a whole number from 1024 to 100000000000, not 1e30',
+    ],
+  },
+  {
     name: 'a limit of no processes',
     text: web('    limits: {processes: 0}\n'),
     messages: [

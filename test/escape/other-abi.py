@@ -5,7 +5,9 @@ ready()
 X32 = 0x40000000
 fd = socket.socket().fileno()
 buffer = ctypes.create_string_buffer(address(FORBIDDEN), 16)
-for name in ("connect", "listen", "socket"):
+# x32 has a setsockopt with a number of its own.
+NR["setsockopt_x32"] = 541
+for name in ("connect", "listen", "socket", "setsockopt", "setsockopt_x32"):
     ctypes.set_errno(0)
     value = libc.syscall(ctypes.c_long(X32 | NR[name]), ctypes.c_long(fd), buffer, ctypes.c_long(16))
     result(f"x32_{name}", "ok" if value >= 0 else name_of(ctypes.get_errno()))
@@ -28,4 +30,9 @@ if X86:
     result("i386_unspec", i386(362, sock.fileno(), at + 4200, 16))
     result("i386_connect", i386(362, sock.fileno(), at + 4096, 16))
     result("i386_getpid", i386(20))
+    # setsockopt of SO_MAX_PACING_RATE, by socketcall(2) and by its own number: it would raise limits.bytes_per_second.
+    area[4300:4304] = bytes([255] * 4)
+    area[4320:4340] = struct.pack("=5I", sock.fileno(), 1, 47, at + 4300, 4)
+    result("i386_socketcall_pacing", i386(102, 14, at + 4320))
+    result("i386_setsockopt", i386(366, sock.fileno(), 1, 47))
     result("i386_socket", i386(359, 40, 1, 0))

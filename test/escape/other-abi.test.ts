@@ -12,6 +12,7 @@ hostile({
   open: ({ findings, forbidden }) => {
     if (process.arch === 'x64') {
       assert.equal(findings.get('i386_getpid'), 'ok');
+      assert.equal(findings.get('i386_socketcall_pacing'), 'ok');
       assert.match(forbidden, /connection/);
     }
   },

@@ -10,7 +10,7 @@ OPTIONS = {
     "IP_ADD_SOURCE_MEMBERSHIP": (0, 39), "IP_BLOCK_SOURCE": (0, 38), "IP_FREEBIND": (0, 15), "IPT_SO_SET_REPLACE": (0, 64),
     "SO_BINDTODEVICE": (1, 25), "SO_BINDTOIFINDEX": (1, 62), "SO_ATTACH_FILTER": (1, 26), "SO_ATTACH_BPF": (1, 50),
     "SO_ATTACH_REUSEPORT_CBPF": (1, 51), "SO_LOCK_FILTER": (1, 44), "SO_LINGER": (1, 13), "SO_MARK": (1, 36), "SO_DONTROUTE": (1, 5),
-    "SO_TXTIME": (1, 61), "SO_PRIORITY": (1, 12), "SO_DEBUG": (1, 1), "SO_RCVBUFFORCE": (1, 33), "SO_BUSY_POLL": (1, 46),
+    "SO_TXTIME": (1, 61), "SO_MAX_PACING_RATE": (1, 47), "SO_PRIORITY": (1, 12), "SO_DEBUG": (1, 1), "SO_RCVBUFFORCE": (1, 33), "SO_BUSY_POLL": (1, 46),
     "NETLINK_ADD_MEMBERSHIP": (270, 1), "TLS_TX": (282, 1), "MPTCP_INFO": (284, 1), "SOL_RAW": (255, 1),
 }
 value = ctypes.create_string_buffer(struct.pack("=iiii", 1, 0, 0, 0), 16)

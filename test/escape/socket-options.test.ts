@@ -22,7 +22,7 @@ hostile({
     const passed = findings.get('passed') ?? '';
     // With the trap, the broker still decides on SO_LINGER.
     const lingers = egress === 'channel' ? ['SO_LINGER'] : [];
-    for (const option of ['TCP_FASTOPEN_CONNECT', 'IP_OPTIONS', ...lingers]) {
+    for (const option of ['TCP_FASTOPEN_CONNECT', 'IP_OPTIONS', 'SO_MAX_PACING_RATE', ...lingers]) {
       assert.match(passed, new RegExp(`\\b${option}\\b`));
     }
   },

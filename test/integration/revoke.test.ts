@@ -175,6 +175,8 @@ s.close()`;
   test(`a rule that is withdrawn while no broker runs ends its connections once one does (${user})`, async (t) => {
     const scene = await startScene(t, user, 'go_on(dial(lost), "lost")');
     const broker = await until(() => brokerOf(scene.pid));
+    // The program has the connection: what a dying broker has not answered is aborted.
+    await until(() => scene.lost.heard() !== '' || undefined);
     process.kill(broker, 'SIGKILL');
     scene.withdraw();
     await until(() => (scene.said().includes('lost ended') && scene.open() === 0) || undefined, 20_000);

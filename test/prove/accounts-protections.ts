@@ -2,6 +2,8 @@
 import type { Protection } from './protection.js';
 
 const REVOKE = { tests: ['integration/revoke'] };
+const QUOTA = { tests: ['integration/quota'] };
+const PACING = { tests: ['integration/pacing'], pattern: 'no program raises it.*user' };
 const ACCOUNTS = { tests: ['integration/accounts'] };
 
 export const accountsProtections: readonly Protection[] = [
@@ -37,6 +39,99 @@ export const accountsProtections: readonly Protection[] = [
     wrong:
       'void import("../../../shared/sys/ended-sockets.js").then((sys) => packets.ends(sys.openEndedSockets()));',
     pattern: 'takes no account along.*user',
+  },
+  {
+    ...QUOTA,
+    name: 'quota: open connections end when it is used up',
+    file: 'broker/revoke/quota',
+    right: "await endConnections(this.#services, this.#plugin, connections.noted(), 'quota');",
+    wrong: 'void endConnections;',
+    pattern: 'past received_mib.*user',
+  },
+  {
+    ...QUOTA,
+    name: 'quota: a plugin that has used it up gets no connection',
+    file: 'broker/request/admit-connection',
+    right: 'if (spent !== undefined)',
+    wrong: 'if (spent !== undefined && false)',
+    pattern: 'past received_mib.*user',
+  },
+  {
+    ...QUOTA,
+    name: 'quota: connections that have ended count',
+    file: 'broker/accounts/connection-register',
+    right: 'this.#sums.end(slot, account);',
+    wrong: '',
+    pattern: 'have ended count too.*user',
+  },
+  {
+    ...QUOTA,
+    name: 'quota: the sums outlive the broker',
+    file: 'broker/accounts/connection-slots',
+    right: 'new Float64Array(head.buffer, head.byteOffset + ENDED_BYTES, 2)',
+    wrong: 'new Float64Array(2)',
+    pattern: 'when the broker dies.*user',
+  },
+  {
+    name: 'quota: what a closed socket has still to send counts',
+    file: 'broker/accounts/carried',
+    right: 'inode === 0 ?',
+    wrong: 'inode < 0 ?',
+    tests: ['broker/revoke/quota'],
+    pattern: 'a closed one with what was written',
+  },
+  {
+    name: 'quota: bytes that no peer acknowledges count',
+    file: 'broker/accounts/carried',
+    right: 'Math.max(leftBytes, written)',
+    wrong: 'Math.max(sentBytes, written)',
+    tests: ['broker/revoke/quota'],
+    pattern: 'acknowledged or not',
+  },
+  {
+    name: 'quota: bytes are asked for under the stall guard',
+    file: 'broker/revoke/quota',
+    right: 'this.#services.guard.watch(this.#plugin.stall, () => this.#plugin.connections?.count(part));',
+    wrong: 'this.#plugin.connections?.count(part);',
+    tests: ['broker/revoke/quota'],
+    pattern: 'under the stall guard',
+  },
+  {
+    name: 'age: a connection that is too old ends',
+    file: 'broker/revoke/age-limit',
+    right: "await endConnections(this.#services, this.#plugin, old, 'age');",
+    wrong: 'void endConnections;',
+    tests: ['integration/connection-age'],
+    pattern: 'at its own age.*user',
+  },
+  {
+    name: 'age: a further broker goes on',
+    file: 'broker/accounts/accounts',
+    right: 'plugin.boundConnections();',
+    wrong: '',
+    tests: ['integration/connection-age'],
+    pattern: 'died meanwhile.*user',
+  },
+  {
+    ...PACING,
+    name: 'rate: a connection of a program is paced',
+    file: 'broker/trap/connect-and-place',
+    right: 'paceSocket(context.plugin, socket)',
+    wrong: '(paceSocket, 0)',
+  },
+  {
+    ...PACING,
+    name: 'rate: a connection of the channel is paced',
+    file: 'broker/request/connect-upstream',
+    right: 'paceSocket(plugin, socket)',
+    wrong: '(paceSocket, 0)',
+  },
+  {
+    ...PACING,
+    name: 'rate: no program raises it',
+    file: 'sandbox/launch/filter/conditional-calls',
+    right: '67, // SO_SNDTIMEO_NEW',
+    wrong: '67, 47,',
   },
   {
     name: 'list: the bytes of connections are read under the stall guard',
@@ -131,7 +226,7 @@ export const accountsProtections: readonly Protection[] = [
     ...REVOKE,
     name: 'revoke: a further broker decides again',
     file: 'broker/accounts/accounts',
-    right: 'setImmediate(() => plugin.revokeConnections());',
+    right: 'plugin.revokeConnections();',
     wrong: '',
     pattern: 'while no broker runs.*user',
   },

@@ -1,5 +1,6 @@
 // Keeps the memory in which the broker notes the open connections of each plugin, and the kernel's reports of ended ones, so that the next broker
 // goes on with both. Runs in the supervisor, which reads neither.
+import { limitsBySockDiag } from '../../../shared/config/limit-forms.js';
 import type { PluginConfig } from '../../../shared/config/plugin-config.js';
 import { PosternError } from '../../../shared/errors.js';
 import { CONNECTIONS_MEMORY_BYTES } from '../../../shared/limits.js';
@@ -54,17 +55,20 @@ function openReports(): OwnedFd | undefined {
   }
 }
 
-/** @throws PosternError `no_sock_diag` where a plugin has the limit and the kernel cannot count connections */
+/** @throws PosternError `no_sock_diag` where a plugin has a limit that needs it, and the kernel does not have it */
 export function requireCounting(plugins: readonly PluginConfig[]): void {
-  const limited = plugins.find(({ limits }) => limits.connections !== undefined);
+  const limited = plugins.find(({ limits }) => limitsBySockDiag(limits).length > 0);
   if (limited === undefined) return;
   try {
     new SocketDiag().close();
   } catch (error) {
+    const keys = limitsBySockDiag(limited.limits)
+      .map((name) => `limits.${name}`)
+      .join(', ');
     throw new PosternError(
       'no_sock_diag',
-      `Cannot limit connections of "${limited.name}": ${(error as Error).message}`,
-      { fix: 'load the kernel modules inet_diag and tcp_diag, or remove limits.connections' },
+      `Cannot limit connections of "${limited.name}" (${keys}): ${(error as Error).message}`,
+      { fix: 'load the kernel modules inet_diag and tcp_diag, or remove these limits' },
     );
   }
 }

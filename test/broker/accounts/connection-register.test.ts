@@ -55,7 +55,7 @@ function dropped(): number {
   return sockets.reduce((sum, columns) => sum + (columns[1] === '4' ? Number(columns[8]) : 0), 0);
 }
 
-const HELD = { kind: 'there', inode: 1, uid: 0, account: undefined } as const;
+const HELD = { kind: 'there', inode: 1, uid: 0, queuedBytes: 0, account: undefined } as const;
 
 /** A simulated kernel, and a register that asks it. */
 function limited(limit: number): {
@@ -85,7 +85,7 @@ function limited(limit: number): {
   const connections = new ConnectionRegister(memory, ends, (one) => ended.push(one));
   connections.bound(limit);
   const carry = (sentBytes: number, receivedBytes: number): void => {
-    account = { established: true, sentBytes, receivedBytes, rttMs: 1, retransmits: 0 };
+    account = { established: true, sentBytes, leftBytes: sentBytes, receivedBytes, rttMs: 1, retransmits: 0 };
   };
   return { connections, gone, asked: () => asked, ended, carry };
 }
@@ -260,7 +260,14 @@ test('the next broker finds the connections in the memory, with what describes t
   const ended: EndedConnection[] = [];
   const next = new ConnectionRegister(memory, ends, (one) => ended.push(one));
   assert.equal(next.open, 199);
-  const account = { established: true, sentBytes: 1, receivedBytes: 2, rttMs: 3, retransmits: 4 };
+  const account = {
+    established: true,
+    sentBytes: 1,
+    leftBytes: 1,
+    receivedBytes: 2,
+    rttMs: 3,
+    retransmits: 4,
+  };
   for (const cookie of [...owned]) next.socketEnded(cookie, account);
   assert.equal(next.open, 0);
   assert.deepEqual(

@@ -1,0 +1,66 @@
+// What the connections of one plugin have carried: those that are open, for an operator, and all since postern started, for its limits. The second sums
+// lie in the memory that the supervisor keeps, so neither another broker nor another start of the plugin begins anew. Runs in the broker.
+import type { SocketLook } from '../../shared/sys/socket-diag.js';
+import type { TcpAccount } from '../../shared/sys/tcp-account.js';
+import { type Carried, carriedOf } from './carried.js';
+import type { ConnectionSlot, ConnectionSlots } from './connection-slots.js';
+
+type Acknowledged = Pick<TcpAccount, 'sentBytes' | 'receivedBytes'>;
+
+export class ByteSums {
+  /** Bytes sent and received. */
+  readonly #ended: Float64Array;
+  readonly #seen = { sentBytes: 0, receivedBytes: 0 };
+  readonly #open = { sentBytes: 0, receivedBytes: 0 };
+
+  /** @param slots those that a former broker has filled are open, and count as it saw them last */
+  constructor({ ended, taken }: Pick<ConnectionSlots, 'ended' | 'taken'>) {
+    this.#ended = ended;
+    for (const { seen } of taken) add(this.#seen, seen, 1);
+  }
+
+  /** Of those that have not ended: what their peers have acknowledged, and what was received. */
+  get open(): Acknowledged {
+    return this.#open;
+  }
+
+  /** Of all, with those that have ended. */
+  get total(): Carried {
+    const [sentBytes = 0, receivedBytes = 0] = this.#ended;
+    const total = { sentBytes, receivedBytes };
+    add(total, this.#seen, 1);
+    return total;
+  }
+
+  /** A connection was looked at. */
+  see(slot: ConnectionSlot, look: SocketLook): void {
+    const carried = carriedOf(look);
+    if (carried === undefined || look.kind !== 'there' || look.account === undefined) return;
+    this.forget(slot);
+    const { sentBytes, receivedBytes } = look.account;
+    Object.assign(slot, { sentBytes, receivedBytes, seen: carried });
+    add(this.#open, slot, 1);
+    add(this.#seen, carried, 1);
+  }
+
+  /** A connection has ended: its bytes stay. @param account missing: it counts as it was seen last */
+  end({ seen }: ConnectionSlot, account: TcpAccount | undefined): void {
+    this.#ended[0] = (this.#ended[0] ?? 0) + (account?.leftBytes ?? seen.sentBytes);
+    this.#ended[1] = (this.#ended[1] ?? 0) + (account?.receivedBytes ?? seen.receivedBytes);
+  }
+
+  /** A slot is freed. */
+  forget(slot: ConnectionSlot): void {
+    add(this.#open, slot, -1);
+    add(this.#seen, slot.seen, -1);
+  }
+}
+
+function add(
+  sums: { sentBytes: number; receivedBytes: number },
+  { sentBytes, receivedBytes }: Acknowledged,
+  sign: 1 | -1,
+): void {
+  sums.sentBytes += sign * sentBytes;
+  sums.receivedBytes += sign * receivedBytes;
+}

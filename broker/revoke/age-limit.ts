@@ -1,0 +1,49 @@
+// Ends connections of a plugin that are older than connection_seconds. Runs in the broker.
+import { AGE_LOOK_MS } from '../../shared/limits.js';
+import { monotonicMs } from '../accounts/monotonic-ms.js';
+import type { Plugin } from '../request/plugin.js';
+import type { Services } from '../request/services.js';
+import { endConnections } from './end-connections.js';
+
+export class AgeLimit {
+  readonly #services: Services;
+  readonly #plugin: Plugin;
+  #timer: NodeJS.Timeout | undefined;
+  #ending = false;
+
+  constructor(services: Services, plugin: Plugin) {
+    this.#services = services;
+    this.#plugin = plugin;
+  }
+
+  /** The plugin has one more connection, or other limits. */
+  begin(): void {
+    if (this.#timer === undefined && !this.#ending) this.#plan(0);
+  }
+
+  /** @param least milliseconds to wait */
+  #plan(least: number): void {
+    const { connections, limits } = this.#plugin;
+    const { connectionSeconds } = limits;
+    if (connectionSeconds === undefined) return;
+    const oldest = connections?.oldest();
+    if (oldest === undefined) return;
+    const wait = oldest + connectionSeconds * 1_000 - monotonicMs();
+    this.#timer = setTimeout(
+      () => {
+        this.#timer = undefined;
+        void this.#end(connectionSeconds);
+      },
+      Math.min(AGE_LOOK_MS.most, Math.max(least, wait)),
+    ).unref();
+  }
+
+  async #end(seconds: number): Promise<void> {
+    this.#ending = true;
+    const latest = monotonicMs() - seconds * 1_000;
+    const old = this.#plugin.connections?.noted().filter(({ since }) => since <= latest) ?? [];
+    if (old.length > 0) await endConnections(this.#services, this.#plugin, old, 'age');
+    this.#ending = false;
+    this.#plan(AGE_LOOK_MS.least);
+  }
+}

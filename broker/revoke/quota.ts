@@ -1,0 +1,72 @@
+// Ends a plugin's connections when it has sent or received as much as it may (sent_mib, received_mib). Runs in the broker, which sees no byte of
+// them: it asks the kernel again and again, the sooner the less is left. Without such a limit, or an open connection, it never asks.
+import { setImmediate } from 'node:timers/promises';
+import {
+  LISTED_AT_ONCE,
+  QUOTA_BYTES_PER_MS,
+  QUOTA_LOOK_MS,
+  QUOTA_LOOKS_PER_MS,
+} from '../../shared/limits.js';
+import { hasQuota, leftOfQuota, spentQuota } from '../accounts/spent-quota.js';
+import type { Plugin } from '../request/plugin.js';
+import type { Services } from '../request/services.js';
+import { endConnections } from './end-connections.js';
+
+export class Quota {
+  readonly #services: Services;
+  readonly #plugin: Plugin;
+  #timer: NodeJS.Timeout | undefined;
+  #looking = false;
+
+  constructor(services: Services, plugin: Plugin) {
+    this.#services = services;
+    this.#plugin = plugin;
+  }
+
+  /** The plugin has one more connection, or other limits. */
+  begin(): void {
+    if (this.#timer === undefined && !this.#looking) this.#plan();
+  }
+
+  #plan(): void {
+    const { connections, limits } = this.#plugin;
+    if (connections === undefined || !hasQuota(limits)) return;
+    const { length } = connections.cookies;
+    if (length === 0) return;
+    const pause = pauseBeforeLook(leftOfQuota(limits, connections.total()), length);
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      void this.#look();
+    }, pause).unref();
+  }
+
+  async #look(): Promise<void> {
+    this.#looking = true;
+    await this.#count();
+    const { connections, limits } = this.#plugin;
+    if (connections !== undefined && spentQuota(limits, connections.total()) !== undefined)
+      await endConnections(this.#services, this.#plugin, connections.noted(), 'quota');
+    this.#looking = false;
+    this.#plan();
+  }
+
+  async #count(): Promise<void> {
+    const cookies = this.#plugin.connections?.cookies ?? [];
+    for (let at = 0; at < cookies.length; at += LISTED_AT_ONCE) {
+      const part = cookies.slice(at, at + LISTED_AT_ONCE);
+      this.#services.guard.watch(this.#plugin.stall, () => this.#plugin.connections?.count(part));
+      await setImmediate();
+    }
+  }
+}
+
+/**
+ * @param left bytes until a limit is used up
+ * @param open connections that are looked at
+ * @returns milliseconds
+ */
+export function pauseBeforeLook(left: number, open: number): number {
+  const { least, most } = QUOTA_LOOK_MS;
+  const soonest = left / QUOTA_BYTES_PER_MS;
+  return Math.max(open / QUOTA_LOOKS_PER_MS, Math.min(most, Math.max(least, soonest)));
+}

@@ -1,0 +1,54 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { until } from '../harness/until.js';
+import { users } from '../harness/users.js';
+import { startScene } from './quota-scene.js';
+
+const RATE = 1_000_000;
+const BYTES = 4_000_000;
+/** On loopback a segment has up to 64 KiB, and TCP sends ten at once. */
+const UNPACED = 10 * 65_536;
+
+/** Sends over both ways out, after it has tried to raise the rate with each form of the option. */
+const PROGRAM = `
+for by in ("trap", "channel"):
+    s = dial(by)
+    for value in (struct.pack("=I", 0xFFFFFFFF), struct.pack("=Q", 0xFFFFFFFFFFFFFFFF), struct.pack("=Q", 10**9)):
+        try:
+            s.setsockopt(socket.SOL_SOCKET, 47, value)
+            say("raised")
+        except OSError as error:
+            say(errno.errorcode[error.errno])
+    say("rate", struct.unpack("=Q", s.getsockopt(socket.SOL_SOCKET, 47, 8))[0])
+    s.sendall(b"x" * ${BYTES})
+    s.shutdown(socket.SHUT_WR)
+    s.recv(1)
+    s.close()
+say("done")
+sys.stdin.readline()
+`;
+
+for (const user of users) {
+  test(`bytes_per_second is the rate of each connection, and no program raises it (${user})`, async (t) => {
+    const scene = await startScene(t, user, [`bytes_per_second=${RATE}`], PROGRAM);
+    await until(() => scene.said().includes('done') || undefined, 60_000);
+    const words = [...Array<string>(3).fill('EPERM'), `rate ${RATE}`];
+    assert.deepEqual(scene.said().split('\n').slice(0, -2), [...words, ...words]);
+    for (const { openedAt, closedAt, received } of scene.peers) {
+      assert.equal(received, BYTES);
+      const seconds = ((closedAt ?? Number.NaN) - openedAt) / 1_000;
+      // Not faster; how much slower is a matter of the machine.
+      assert.ok((BYTES - UNPACED) / seconds <= RATE * 1.1, `${BYTES} bytes in ${seconds} s`);
+    }
+  });
+
+  test(`without bytes_per_second the same connection is faster (${user})`, async (t) => {
+    const scene = await startScene(t, user, [], PROGRAM);
+    await until(() => scene.said().includes('done') || undefined, 60_000);
+    assert.match(scene.said(), /^EPERM\nEPERM\nEPERM\n/);
+    for (const { openedAt, closedAt } of scene.peers) {
+      const seconds = ((closedAt ?? Number.NaN) - openedAt) / 1_000;
+      assert.ok((BYTES - UNPACED) / seconds > RATE * 1.1, `${BYTES} bytes in ${seconds} s`);
+    }
+  });
+}

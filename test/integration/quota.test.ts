@@ -1,0 +1,199 @@
+import assert from 'node:assert/strict';
+import { renameSync, writeFileSync } from 'node:fs';
+import type { Socket } from 'node:net';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
+import { listen } from '../harness/listener.js';
+import { PATIENCE } from '../harness/patience.js';
+import { startPostern } from '../harness/postern.js';
+import { until } from '../harness/until.js';
+import { readableFolder, users } from '../harness/users.js';
+import { startScene } from './quota-scene.js';
+
+const MIB = 1_048_576;
+/** What the program or its peer sends at a time, and in a second. It is small beside the quota, so that a late look shows. */
+const CHUNK = 8_192;
+const PAUSE_S = 0.032;
+const RATE = CHUNK / PAUSE_S;
+/** The broker looks every 20 ms near the limit. On a busy machine it is late, but never a second. */
+const MOST_OVER = RATE * PATIENCE;
+
+/** Sends slowly until its connection ends. */
+const SEND = `
+def send(s, name="one"):
+    try:
+        while True:
+            s.sendall(b"x" * ${CHUNK})
+            time.sleep(${PAUSE_S})
+    except OSError:
+        say(name, "ended")
+`;
+
+/** Sends a part of the quota, waits until the peer has it, and ends. */
+const RESTARTED = `
+import socket, sys, time
+try:
+    s = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+except OSError as error:
+    print("refused", error.errno, flush=True)
+    time.sleep(100)
+s.sendall(b"x" * 300_000)
+s.shutdown(socket.SHUT_WR)
+s.recv(1)
+`;
+
+/** Sends slowly, as {@link SEND} does. */
+function sendSlowly(socket: Socket): void {
+  const timer = setInterval(() => socket.write(Buffer.alloc(CHUNK)), PAUSE_S * 1_000);
+  socket.on('close', () => clearInterval(timer));
+}
+
+for (const user of users) {
+  test(`past sent_mib every connection ends, and both ways out are refused with EDQUOT, logged and counted (${user})`, async (t) => {
+    const program = `${SEND}
+idle = dial("channel")
+busy = dial()
+send(busy)
+idle.settimeout(30)
+try: say("idle", idle.recv(1))
+except OSError as error: say("idle", errno.errorcode[error.errno])
+say(dial(), dial("channel"))
+sys.stdin.readline()`;
+    const scene = await startScene(t, user, ['sent_mib=1'], program);
+    await until(() => scene.said().includes('EDQUOT EDQUOT') || undefined, 30_000);
+    const over = scene.received() - MIB;
+    assert.ok(over >= -CHUNK && over <= MOST_OVER, `${over} bytes more than the quota`);
+    assert.match(scene.said(), /^idle E\w+$/m);
+    await until(() => scene.peers.every(({ closedAt }) => closedAt !== undefined) || undefined);
+    assert.equal(scene.listener.connections(), 2, 'what was refused was not dialled');
+    const cause = `Cannot connect to "127.0.0.1:${scene.listener.port}": limits.sent_mib is used up: 1 MiB`;
+    assert.ok(scene.said().includes(`told [Errno 122] ${cause}`), scene.said());
+    const events = await until(() => {
+      const ended = scene.events().filter(({ ended_by }) => ended_by === 'quota');
+      return ended.length === 2 ? ended : undefined;
+    });
+    assert.ok(Math.max(...events.map(({ sent_bytes }) => Number(sent_bytes))) >= MIB - CHUNK);
+    await until(
+      () => scene.events().filter(({ reason }) => reason === 'quota_exceeded').length === 2 || undefined,
+    );
+    assert.equal(await scene.metric('connections_ended_total', ',cause="quota"'), 2);
+    assert.equal(await scene.metric('limit_rejections_total', ',limit="sent"'), 2);
+    assert.equal(await scene.metric('limit_rejections_total', ',limit="received"'), 0);
+  });
+
+  test(`past received_mib the connections end, and a further one is refused (${user})`, async (t) => {
+    const program = `
+s = dial()
+try:
+    while s.recv(1 << 16): pass
+except OSError: pass
+say(dial(), dial("channel"))
+sys.stdin.readline()`;
+    const scene = await startScene(t, user, ['received_mib=1'], program, sendSlowly);
+    await until(() => scene.said().includes('EDQUOT EDQUOT') || undefined, 30_000);
+    assert.equal(scene.listener.connections(), 1, 'what was refused was not dialled');
+    const [peer] = scene.peers;
+    await until(() => peer?.closedAt);
+    const ended = await until(() => scene.events().find(({ ended_by }) => ended_by === 'quota'));
+    const got = Number(ended['received_bytes']);
+    assert.ok(got >= MIB - CHUNK && got - MIB <= MOST_OVER, `${got} bytes`);
+  });
+
+  test(`connections that have ended count too, and what a closed one still had to send (${user})`, async (t) => {
+    const program = `
+sizes = [100_000, 200_000, 300_000, 400_000, 48_575]
+for size in sizes:
+    s = dial()
+    s.sendall(b"x" * size)
+    s.close()
+time.sleep(0.5)
+s = dial()
+say(isinstance(s, socket.socket))
+s.sendall(b"x")
+s.close()
+while dial() != "EDQUOT":
+    time.sleep(0.1)
+say("refused")
+sys.stdin.readline()`;
+    const scene = await startScene(t, user, ['sent_mib=1'], program);
+    await until(() => scene.said().includes('refused') || undefined, 30_000);
+    // One byte less than the quota permits another connection, and its byte is the last.
+    assert.match(scene.said(), /^True$/m);
+    assert.equal(scene.received(), MIB);
+  });
+
+  test(`the sum goes on when the broker dies, with connections that have ended and those that are open (${user})`, async (t) => {
+    const program = `${SEND}
+s = dial()
+s.sendall(b"x" * 400_000)
+s.close()
+kept = dial()
+kept.sendall(b"x" * 400_000)
+say("sent")
+sys.stdin.readline()
+send(kept)
+while dial() != "EDQUOT":
+    time.sleep(0.2)
+say("refused")
+sys.stdin.readline()`;
+    const scene = await startScene(t, user, ['sent_mib=1'], program);
+    await until(() => (scene.said().includes('sent') && scene.received() === 800_000) || undefined, 30_000);
+    await until(() => scene.events().some(({ event }) => event === 'closed') || undefined);
+    const broker = await scene.broker();
+    // The next broker goes by what this one saw of the open connection, and by what it looks at itself.
+    process.kill(broker, 'SIGKILL');
+    await until(async () => ((await scene.broker()) !== broker ? true : undefined), 30_000);
+    scene.tell();
+    await until(() => scene.said().includes('refused') || undefined, 30_000);
+    const over = scene.received() - MIB;
+    assert.ok(over >= -CHUNK && over <= MOST_OVER, `${over} bytes more than the quota`);
+  });
+
+  test(`another start of the plugin does not begin anew, and a raised limit goes on from there (${user})`, async (t) => {
+    const listener = await listen();
+    t.after(() => listener.close());
+    const folder = readableFolder();
+    const write = (sent_mib: number): void => {
+      const command = ['/usr/bin/python3', '-c', RESTARTED, String(listener.port)];
+      const restart = { policy: 'always', delay_ms: 10, max_delay_ms: 10 };
+      const plugin = { command, restart, allow: [`127.0.0.1:${listener.port}`], limits: { sent_mib } };
+      writeFileSync(join(folder, 'next'), JSON.stringify({ plugins: { agent: plugin } }));
+      renameSync(join(folder, 'next'), join(folder, 'postern.yaml'));
+    };
+    write(1);
+    const { child } = startPostern(['up'], { as: user, cwd: folder });
+    t.after(() => child.kill('SIGKILL'));
+    let said = '';
+    for (const stream of [child.stdout, child.stderr])
+      stream?.on('data', (text: string) => {
+        said += text;
+      });
+    await until(() => said.includes('refused 122') || undefined, 30_000);
+    // Three starts sent 300,000 bytes each, and the fourth one used up the rest.
+    assert.equal(listener.connections(), 4);
+    write(2);
+    child.kill('SIGHUP');
+    await until(() => listener.connections() > 4 || undefined, 30_000);
+    said = '';
+    await until(() => said.includes('refused 122') || undefined, 30_000);
+    assert.equal(listener.connections(), 7);
+  });
+
+  test(`without such a limit no connection is ended (${user})`, async (t) => {
+    const program = `
+s = dial()
+s.sendall(b"x" * ${2 * MIB})
+more = dial()
+say(isinstance(more, socket.socket))
+sys.stdin.readline()`;
+    const scene = await startScene(t, user, [], program);
+    await until(() => scene.said().includes('True') || undefined, 30_000);
+    await setTimeout(500);
+    assert.equal(scene.received(), 2 * MIB);
+    assert.deepEqual(
+      scene.peers.map(({ closedAt }) => closedAt),
+      [undefined, undefined],
+    );
+  });
+}
