@@ -157,6 +157,7 @@ middle.press(shlex.join([*RUN, "run", "--", "bash", "-c", 'trap "exit 9" INT; ec
 middle.expect("[\r\n]up\r\n")
 middle.press("\x1a")
 middle.expect("Stopped")
+middle.expect("[$#] ")
 middle.press("fg\r")
 time.sleep(1)
 middle.press("\x03")
