@@ -1,5 +1,5 @@
 // The places for a plugin's connections, as the steps of the data path see them. Runs in the broker.
-import type { EndCause } from '../../shared/reasons.js';
+import type { DecisionWord, EndCause } from '../../shared/reasons.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import type { Endpoint } from '../../shared/sys/sockaddr.js';
 import type { SocketLook } from '../../shared/sys/socket-diag.js';
@@ -55,8 +55,38 @@ export const REFUSED: Claim = {
   withdraw: () => {},
 };
 
+/** A register, as it is asked about its open connections. */
+export interface OpenRegister {
+  /** See SocketDiag.look(). A connection that is not noted any more is `gone`. */
+  look(connections: readonly NotedConnection[], accounts: boolean): readonly SocketLook[];
+  /** Postern has ended a connection. */
+  ended(connection: NotedConnection, account: TcpAccount | undefined, cause: EndCause): void;
+}
+
+/** A permitted connection to a UNIX socket of the host. */
+export interface HostSocketConnection {
+  /** `unix:` with the path that was asked for. */
+  readonly host: string;
+  readonly decision: DecisionWord;
+  readonly rule: string | undefined;
+  /** The path without links. */
+  readonly dialed: string;
+}
+
+export interface HostSocketPlaces extends OpenRegister {
+  /**
+   * Notes a connection before the plugin has it.
+   *
+   * @returns its place; `full` if there is no room; undefined if the kernel knows nothing of such sockets
+   */
+  hold(socket: OwnedFd, connection: HostSocketConnection): Claim | 'full' | undefined;
+  noted(): readonly NotedConnection[];
+}
+
 /** Places for connections. */
-export interface ConnectionPlaces {
+export interface ConnectionPlaces extends OpenRegister {
+  /** Its connections to UNIX sockets of the host. No limit counts them. Missing: they are not noted. */
+  readonly hostSockets: HostSocketPlaces | undefined;
   readonly limit: number;
   /** Connections that a process holds. */
   readonly open: number;
@@ -71,8 +101,6 @@ export interface ConnectionPlaces {
   survey(most: number): void;
   /** What those that have not ended have carried, as of the last look at each. */
   readonly carried: Pick<TcpAccount, 'sentBytes' | 'receivedBytes'>;
-  /** See SocketDiag.look(). A connection that is not noted any more is `gone`. */
-  look(connections: readonly NotedConnection[], accounts: boolean): readonly SocketLook[];
   /** Those that have not ended, as far as it is known. */
   readonly cookies: readonly bigint[];
   /** Notes what these have carried so far. It waits for the lock of each, which its plugin may keep. */
@@ -81,8 +109,6 @@ export interface ConnectionPlaces {
   total(): Carried;
   /** When the plugin got its oldest open connection; undefined if it has none. */
   oldest(): number | undefined;
-  /** Postern has ended a connection. */
-  ended(connection: NotedConnection, account: TcpAccount | undefined, cause: EndCause): void;
   /** Reports connections that no process holds any more: this broker ends, and what it did not report is lost. */
   reportLast(): void;
   close(): void;
@@ -90,6 +116,7 @@ export interface ConnectionPlaces {
 
 /** For a plugin whose connections cannot be counted. */
 export const NO_CONNECTIONS: ConnectionPlaces = {
+  hostSockets: undefined,
   limit: 0,
   open: 0,
   claim: () => REFUSED,

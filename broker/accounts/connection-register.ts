@@ -5,7 +5,7 @@ import { CONNECTION_SLOTS, LOOKED_AT_CONNECTIONS, LOOKS_PER_SECOND } from '../..
 import type { EndCause } from '../../shared/reasons.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import type { Endpoint } from '../../shared/sys/sockaddr.js';
-import { type SocketLook, writeSocketId } from '../../shared/sys/socket-diag.js';
+import { isUnixSocketId, type SocketLook, writeSocketId } from '../../shared/sys/socket-diag.js';
 import type { TcpAccount } from '../../shared/sys/tcp-account.js';
 import { TokenBucket } from '../../shared/token-bucket.js';
 import { ByteSums } from './byte-sums.js';
@@ -15,13 +15,14 @@ import { Place } from './connection-place.js';
 import type { Claim, ConnectionPlaces, EndedConnection, NotedConnection } from './connection-places.js';
 import { NO_CONNECTIONS, REFUSED } from './connection-places.js';
 import { type ConnectionSlot, ConnectionSlots } from './connection-slots.js';
+import { HostSockets } from './host-sockets.js';
 import { LostEnds } from './lost-ends.js';
 import { monotonicMs } from './monotonic-ms.js';
 import { newestInParts } from './newest-in-parts.js';
 import { type Entry, entryOf, firstOf, isHeld, notedOf, oldestOf } from './noted-slots.js';
 import type { SocketEnds, SocketOwner } from './socket-ends.js';
 
-type Ends = Pick<SocketEnds, 'add' | 'remove' | 'own' | 'disown' | 'take' | 'look'>;
+type Ends = Pick<SocketEnds, 'add' | 'remove' | 'own' | 'disown' | 'take' | 'look' | 'knowsUnix'>;
 
 export class ConnectionRegister implements ConnectionPlaces, SocketOwner {
   readonly #ends: Ends;
@@ -29,6 +30,7 @@ export class ConnectionRegister implements ConnectionPlaces, SocketOwner {
   readonly #onHold: () => void;
   readonly #slots: ConnectionSlots;
   readonly #sums: ByteSums;
+  readonly hostSockets: HostSockets;
   /** The one with the oldest look comes first. */
   readonly #held = new Map<bigint, ConnectionSlot>();
   /** No process holds them any more. The kernel still delivers their last bytes, and then reports their end. */
@@ -50,7 +52,9 @@ export class ConnectionRegister implements ConnectionPlaces, SocketOwner {
     this.#onHold = onHold;
     this.#slots = new ConnectionSlots(memory);
     this.#sums = new ByteSums(this.#slots);
-    for (const slot of this.#slots.taken) {
+    const ofHost = this.#slots.taken.filter(({ id }) => isUnixSocketId(id));
+    this.hostSockets = new HostSockets(this.#slots, ofHost, ends, onEnd);
+    for (const slot of this.#slots.taken.filter(({ id }) => !isUnixSocketId(id))) {
       this.#held.set(slot.cookie, slot);
       this.#left.add(slot.cookie);
       ends.own(slot.cookie, this);
@@ -189,6 +193,7 @@ export class ConnectionRegister implements ConnectionPlaces, SocketOwner {
 
   close(): void {
     this.#open = false;
+    this.hostSockets.close();
     this.#lost.close();
     this.#ends.remove(this);
     for (const cookie of [...this.#held.keys(), ...this.#closing.keys()]) this.#ends.disown(cookie);

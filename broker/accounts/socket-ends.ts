@@ -19,6 +19,8 @@ export class SocketEnds {
   readonly #owners = new Set<SocketOwner>();
   readonly #ownerOf = new Map<bigint, SocketOwner>();
   readonly #diag = new SocketDiag();
+  /** Whether it can look at AF_UNIX sockets. */
+  readonly knowsUnix: boolean = this.#diag.knowsUnix();
   readonly #beforeTake: () => void;
   #reports: OwnedFd | undefined;
   #watch: Watch | undefined;

@@ -164,7 +164,7 @@ function connectAndHandOver(
   });
 }
 
-/** For a permitted socket of the host. No limit counts its connections: the kernel does not report their end. */
+/** For a permitted socket of the host. No limit counts its connections. */
 async function connectToSocket(
   services: Services,
   requester: Requester,
@@ -190,7 +190,13 @@ async function connectToSocket(
       services.audit.owe();
       const left = await handOver(requester, id, made.socket);
       const ending = { ...made.ending, isOwed: true };
-      account(services, plugin, judgement, left ? ending : { ...ending, outcome: 'canceled' });
+      if (!left) made.ending.place?.withdraw();
+      account(
+        services,
+        plugin,
+        judgement,
+        left ? ending : { ...ending, outcome: 'canceled', place: undefined },
+      );
     }
   }
 }

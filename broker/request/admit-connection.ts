@@ -38,6 +38,12 @@ export function refuseDescriptor({ metrics }: Plugin, judgement: Judgement): Jud
   return limited(judgement, 'concurrency_limited', NO_DESCRIPTOR);
 }
 
+/** A plugin whose connections fill its register gets no further one. Counts the refusal. */
+export function refusePlace({ metrics }: Plugin, judgement: Judgement): Judgement {
+  metrics.count('limitRejections', { limit: 'connections' });
+  return limited(judgement, 'concurrency_limited', 'too many connections are open');
+}
+
 function limited(
   judgement: Judgement,
   reason: 'concurrency_limited' | 'quota_exceeded',

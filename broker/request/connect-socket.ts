@@ -8,7 +8,7 @@ import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import type { UnixSocketType } from '../../shared/sys/socket.js';
 import type { RequestLife } from '../limit/request-life.js';
 import type { Ending } from './account.js';
-import { refuseDescriptor } from './admit-connection.js';
+import { refuseDescriptor, refusePlace } from './admit-connection.js';
 import { dialSocket } from './dial-socket.js';
 import type { Judgement } from './judgement.js';
 import { openSocketFile } from './open-socket-file.js';
@@ -58,11 +58,17 @@ export async function connectSocket(
     if (denied !== undefined) return { kind: 'denied', judgement: denied };
     const socket = await dialSocket(file, type, life, descriptors);
     if (typeof socket === 'number') return fail(-socket, real);
-    return {
-      kind: 'connected',
-      socket,
-      ending: { outcome: 'connected', dialed: real, connectMs: performance.now() - start },
-    };
+    const { host, decision, rule } = judgement.decision;
+    const place =
+      decision === 'deny'
+        ? undefined
+        : plugin.connections?.hostSockets?.hold(socket, { host, decision, rule, dialed: real });
+    if (place === 'full') {
+      socket.close();
+      return { kind: 'denied', judgement: refusePlace(plugin, judgement) };
+    }
+    const connectMs = performance.now() - start;
+    return { kind: 'connected', socket, ending: { outcome: 'connected', dialed: real, connectMs, place } };
   } finally {
     file.close();
   }

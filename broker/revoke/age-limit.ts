@@ -41,8 +41,10 @@ export class AgeLimit {
   async #end(seconds: number): Promise<void> {
     this.#ending = true;
     const latest = monotonicMs() - seconds * 1_000;
-    const old = this.#plugin.connections?.noted().filter(({ since }) => since <= latest) ?? [];
-    if (old.length > 0) await endConnections(this.#services, this.#plugin, old, 'age');
+    const { connections } = this.#plugin;
+    const old = connections?.noted().filter(({ since }) => since <= latest) ?? [];
+    if (connections !== undefined && old.length > 0)
+      await endConnections(this.#services, this.#plugin, connections, old, 'age');
     this.#ending = false;
     this.#plan(AGE_LOOK_MS.least);
   }

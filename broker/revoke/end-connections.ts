@@ -5,21 +5,22 @@ import { setTimeout } from 'node:timers/promises';
 import { REVOKE_LOOKS_MS } from '../../shared/limits.js';
 import type { EndCause } from '../../shared/reasons.js';
 import { endConnection, processesIn, takeSockets, threadsOf } from '../../shared/sys/held-sockets.js';
-import type { NotedConnection } from '../accounts/connection-places.js';
+import type { NotedConnection, OpenRegister } from '../accounts/connection-places.js';
 import type { Plugin } from '../request/plugin.js';
 import type { Services } from '../request/services.js';
 
-/** @returns when they have ended, or the plugin has */
+/** @param register that has noted them @returns when they have ended, or the plugin has */
 export async function endConnections(
   services: Services,
   plugin: Plugin,
+  register: OpenRegister,
   connections: readonly NotedConnection[],
   cause: EndCause,
 ): Promise<void> {
   let left = connections;
   for (const pause of REVOKE_LOOKS_MS) {
     await setTimeout(pause);
-    left = await endHeld(services, plugin, left, cause);
+    left = await endHeld(services, plugin, register, left, cause);
     if (left.length === 0) return;
   }
   const [first] = left;
@@ -33,26 +34,27 @@ export async function endConnections(
 async function endHeld(
   services: Services,
   plugin: Plugin,
+  register: OpenRegister,
   wanted: readonly NotedConnection[],
   cause: EndCause,
 ): Promise<readonly NotedConnection[]> {
-  const open = openOf(plugin, wanted);
+  const open = openOf(register, wanted);
   const byCookie = new Map(open.map(({ connection }) => [connection.cookie, connection]));
   const inodes = new Set(open.map(({ inode }) => inode));
   if (inodes.size === 0) return [];
   for (const pid of plugin.pidNamespace === undefined ? [] : processesIn(plugin.pidNamespace)) {
     for (const tid of threadsOf(pid)) {
       // It may wait for the socket's lock, which a thread of the plugin can hold.
-      services.guard.watch(plugin.stall, () => endThose(plugin, tid, inodes, byCookie, cause));
+      services.guard.watch(plugin.stall, () => endThose(register, tid, inodes, byCookie, cause));
       if (byCookie.size === 0) return [];
     }
     await setTimeout(0);
   }
-  return openOf(plugin, [...byCookie.values()]).map(({ connection }) => connection);
+  return openOf(register, [...byCookie.values()]).map(({ connection }) => connection);
 }
 
 function endThose(
-  plugin: Plugin,
+  register: OpenRegister,
   tid: number,
   inodes: ReadonlySet<number>,
   byCookie: Map<bigint, NotedConnection>,
@@ -63,18 +65,18 @@ function endThose(
     const connection = byCookie.get(cookie);
     if (connection === undefined) continue;
     byCookie.delete(cookie);
-    const [look] = plugin.connections?.look([connection], true) ?? [];
+    const [look] = register.look([connection], true);
     endConnection(held.number);
-    plugin.connections?.ended(connection, look?.kind === 'there' ? look.account : undefined, cause);
+    register.ended(connection, look?.kind === 'there' ? look.account : undefined, cause);
   }
 }
 
 /** Those that a process holds, or that wait in a message. What a program has closed cannot be ended, and carries no more of its words. */
 function openOf(
-  plugin: Plugin,
+  register: OpenRegister,
   connections: readonly NotedConnection[],
 ): readonly { readonly connection: NotedConnection; readonly inode: number }[] {
-  const looks = plugin.connections?.look(connections, false) ?? [];
+  const looks = register.look(connections, false);
   return connections.flatMap((connection, at) => {
     const look = looks[at];
     return look?.kind === 'there' && look.inode !== 0 ? [{ connection, inode: look.inode }] : [];

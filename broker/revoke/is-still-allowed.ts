@@ -1,9 +1,11 @@
 // Decides again on an open connection, by the rules that are in force now. Runs in the broker. Pure.
 import { addressFromBytes, parseAddress } from '../../shared/policy/address.js';
 import { decide, type HostContext, judgeRequest } from '../../shared/policy/decide.js';
+import { decideUnix } from '../../shared/policy/decide-unix.js';
 import type { Decision } from '../../shared/policy/decision.js';
 import { judgeBare } from '../../shared/policy/judge-bare.js';
 import type { Policy } from '../../shared/policy/policy.js';
+import { UNIX_PREFIX } from '../../shared/policy/socket-path.js';
 import type { Endpoint } from '../../shared/sys/sockaddr.js';
 import type { ConnectionDescription } from '../accounts/connection-description.js';
 
@@ -13,11 +15,17 @@ export function isStillAllowed(
   description: ConnectionDescription,
   context: HostContext,
 ): boolean {
+  if (isDeniedFile(policy, description)) return false;
   const decision = decideAgain(policy, description, context);
   if (decision === undefined || decision.decision !== 'deny') return true;
   // No rule has allowed it, so no rule was withdrawn: somebody was asked. A deny rule ends it all the same.
   const isDenied = decision.reason === 'denied_by_rule' || decision.reason === 'address_denied';
   return description.approved && !isDenied;
+}
+
+/** A deny rule also holds for the path that the links led to. */
+function isDeniedFile(policy: Policy, { host, dialed }: ConnectionDescription): boolean {
+  return host.startsWith(UNIX_PREFIX) && decideUnix(policy, dialed).reason === 'denied_by_rule';
 }
 
 /** For a connection of which only the peer is known. */

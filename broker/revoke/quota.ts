@@ -45,7 +45,7 @@ export class Quota {
     await this.#count();
     const { connections, limits } = this.#plugin;
     if (connections !== undefined && spentQuota(limits, connections.total()) !== undefined)
-      await endConnections(this.#services, this.#plugin, connections.noted(), 'quota');
+      await endConnections(this.#services, this.#plugin, connections, connections.noted(), 'quota');
     this.#looking = false;
     this.#plan();
   }

@@ -30,10 +30,25 @@ export class Revocation {
       this.#again = false;
       // What was answered is described first.
       this.#services.audit.flush();
+      const { connections } = this.#plugin;
       const revoked = this.#revoked();
-      if (revoked.length > 0) await endConnections(this.#services, this.#plugin, revoked, 'revoked');
+      if (connections !== undefined && revoked.length > 0)
+        await endConnections(this.#services, this.#plugin, connections, revoked, 'revoked');
+      const sockets = this.#revokedSockets();
+      if (connections?.hostSockets !== undefined && sockets.length > 0)
+        await endConnections(this.#services, this.#plugin, connections.hostSockets, sockets, 'revoked');
     }
     this.#running = false;
+  }
+
+  #revokedSockets(): readonly NotedConnection[] {
+    const { policy, connections } = this.#plugin;
+    if (policy === undefined) return [];
+    const context = this.#services.host.context();
+    const noted = connections?.hostSockets?.noted() ?? [];
+    return noted.filter(
+      ({ description }) => description === undefined || !isStillAllowed(policy, description, context),
+    );
   }
 
   #revoked(): readonly NotedConnection[] {

@@ -59,7 +59,8 @@ export function takeSockets(
 
 /**
  * Ends a connection at once, for every holder of its socket: connect(2) with AF_UNSPEC resets it, and drops what waits to be sent. A socket on
- * which a thread waits refuses that in Linux 6.4 to 6.6. Then it is shut down: what waits is still sent, and nothing else.
+ * which a thread waits refuses that in Linux 6.4 to 6.6, and an AF_UNIX socket always does. Then it is shut down: what waits is still sent, and
+ * nothing else.
  */
 export function endConnection(fd: number): void {
   if (connect(fd, NO_PEER, NO_PEER.length) < 0) shutDown(fd);

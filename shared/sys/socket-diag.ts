@@ -1,5 +1,6 @@
-// sock_diag(7): which TCP sockets of this network namespace still exist, and what they have carried. It asks by cookie, and sees none of their
+// sock_diag(7): which TCP and AF_UNIX sockets of this network namespace still exist, and what the TCP ones have carried. It asks by cookie, and sees none of their
 // data. Needs no privilege. Runs in the broker; the supervisor asks whether the kernel has it.
+import { fstatSync } from 'node:fs';
 import { endianness } from 'node:os';
 import { LAYOUT } from './layout.js';
 import {
@@ -16,7 +17,8 @@ import {
   writeNetlinkHeader,
 } from './netlink.js';
 import type { OwnedFd } from './owned-fd.js';
-import { AF_INET, AF_INET6, type Endpoint } from './sockaddr.js';
+import { AF_INET, AF_INET6, AF_UNIX, type Endpoint } from './sockaddr.js';
+import { unixSocket } from './socket.js';
 import { IPPROTO_TCP, SOL_SOCKET } from './socket-constants.js';
 import { readOption } from './socket-option.js';
 import { SystemError, succeed } from './system-error.js';
@@ -30,6 +32,10 @@ const ATTRIBUTE = LAYOUT['struct nlattr'];
 const HEADER = NETLINK_HEADER;
 const REQUEST = LAYOUT['struct inet_diag_req_v2'];
 const REPLY = LAYOUT['struct inet_diag_msg'];
+const UNIX_REQUEST = LAYOUT['struct unix_diag_req'];
+const UNIX_REPLY = LAYOUT['struct unix_diag_msg'];
+/** Of an AF_UNIX socket, the identity has the inode in the place of the addresses. */
+const INODE = REQUEST['id.idiag_src'];
 /** An answer takes up to 2 KiB of the buffer of the socket, whose usual size is 208 KiB. */
 const BATCH = 32;
 const little = endianness() === 'LE';
@@ -64,6 +70,21 @@ export function writeSocketId(fd: number, own: Endpoint, peer: Endpoint, into: U
   into.set(peer.bytes, REQUEST['id.idiag_dst']);
   into.set(cookie, REQUEST['id.idiag_cookie']);
   return cookieOf(into);
+}
+
+/** Writes the identity of an AF_UNIX socket, as {@link writeSocketId} does. @returns its cookie */
+export function writeUnixSocketId(fd: number, into: Uint8Array): bigint {
+  succeed(readOption(fd, SOL_SOCKET, SO_COOKIE, cookie), 'getsockopt SO_COOKIE');
+  into.fill(0, 0, SOCKET_ID_BYTES);
+  into[0] = AF_UNIX;
+  new DataView(into.buffer, into.byteOffset).setUint32(INODE, fstatSync(fd).ino, little);
+  into.set(cookie, REQUEST['id.idiag_cookie']);
+  return cookieOf(into);
+}
+
+/** Whether an identity is that of an AF_UNIX socket. */
+export function isUnixSocketId(id: Uint8Array): boolean {
+  return id[0] === AF_UNIX;
 }
 
 /** The cookie in an identity; 0 if there is none. */
@@ -130,6 +151,16 @@ export class SocketDiag {
     return found;
   }
 
+  /** Whether the kernel answers for AF_UNIX sockets: CONFIG_UNIX_DIAG. */
+  knowsUnix(): boolean {
+    const socket = unixSocket('stream');
+    if (typeof socket === 'number') return false;
+    using known = socket;
+    const id = new Uint8Array(SOCKET_ID_BYTES);
+    writeUnixSocketId(known.number, id);
+    return this.look([id], false)[0]?.kind === 'there';
+  }
+
   close(): void {
     this.#questions.close();
   }
@@ -152,6 +183,14 @@ export class SocketDiag {
 
 function readLook(bytes: number): SocketLook {
   const isError = receivedView.getUint16(HEADER.nlmsg_type, little) === NLMSG_ERROR;
+  if (!isError && received[HEADER.size] === AF_UNIX)
+    return {
+      kind: 'there',
+      inode: receivedView.getUint32(HEADER.size + UNIX_REPLY.udiag_ino, little),
+      uid: 0,
+      queuedBytes: 0,
+      account: undefined,
+    };
   if (isError || received[HEADER.size + REPLY.idiag_timer] === TIMER_TIME_WAIT) return GONE;
   return {
     kind: 'there',
@@ -177,7 +216,17 @@ export function readInfo(message: Uint8Array, state: number): TcpAccount | undef
 
 function writeQuestion(into: Uint8Array, id: Uint8Array, flags: number, number: number): void {
   writeNetlinkHeader(into.subarray(0, QUESTION_BYTES), SOCK_DIAG_BY_FAMILY, flags, number);
-  into.set(id.subarray(0, REQUEST.size), HEADER.size);
+  if (!isUnixSocketId(id)) {
+    into.set(id.subarray(0, REQUEST.size), HEADER.size);
+    return;
+  }
+  // A struct unix_diag_req is shorter. The kernel does not read what follows it.
+  const request = into.subarray(HEADER.size, QUESTION_BYTES).fill(0);
+  request[0] = AF_UNIX;
+  request.fill(0xff, UNIX_REQUEST.udiag_states, UNIX_REQUEST.udiag_states + 4);
+  request.set(id.subarray(INODE, INODE + 4), UNIX_REQUEST.udiag_ino);
+  const at = REQUEST['id.idiag_cookie'];
+  request.set(id.subarray(at, at + 8), UNIX_REQUEST.udiag_cookie);
 }
 
 /** Asks for the sockets in no state: an empty list, or an error if the kernel does not know about TCP. */

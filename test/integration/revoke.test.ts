@@ -164,8 +164,10 @@ while True:
 ours, theirs = socket.socketpair()
 s = dial(lost)
 socket.send_fds(ours, [b"x"], [s.fileno()])
-s.close()`;
+s.close()
+print("queued", flush=True)`;
     const scene = await startScene(t, user, program);
+    await until(() => scene.said().includes('queued') || undefined);
     scene.withdraw();
     await until(() => scene.open() === 0 || undefined);
     await until(() => /no process holds it: the plugin is ended/.test(scene.said()) || undefined);

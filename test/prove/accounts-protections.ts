@@ -44,7 +44,7 @@ export const accountsProtections: readonly Protection[] = [
     ...QUOTA,
     name: 'quota: open connections end when it is used up',
     file: 'broker/revoke/quota',
-    right: "await endConnections(this.#services, this.#plugin, connections.noted(), 'quota');",
+    right: "await endConnections(this.#services, this.#plugin, connections, connections.noted(), 'quota');",
     wrong: 'void endConnections;',
     pattern: 'past received_mib.*user',
   },
@@ -99,7 +99,7 @@ export const accountsProtections: readonly Protection[] = [
   {
     name: 'age: a connection that is too old ends',
     file: 'broker/revoke/age-limit',
-    right: "await endConnections(this.#services, this.#plugin, old, 'age');",
+    right: "await endConnections(this.#services, this.#plugin, connections, old, 'age');",
     wrong: 'void endConnections;',
     tests: ['integration/connection-age'],
     pattern: 'at its own age.*user',
@@ -213,6 +213,30 @@ export const accountsProtections: readonly Protection[] = [
     wrong:
       "=== pidNamespace && readFileSync('/proc/' + pid + '/status', 'latin1').includes('NSpid:\\t' + pid + '\\t2\\n')",
     pattern: 'a child, under another number.*user',
+  },
+  {
+    name: 'revoke: a withdrawn rule ends connections to UNIX sockets',
+    file: 'broker/revoke/revocation',
+    right: 'connections?.hostSockets !== undefined && sockets.length > 0',
+    wrong: 'false',
+    tests: ['integration/revoke-unix'],
+    pattern: 'another process, which received it holds .user',
+  },
+  {
+    name: 'revoke: a deny rule for the file of a UNIX socket ends its connections',
+    file: 'broker/revoke/is-still-allowed',
+    right: 'if (isDeniedFile(policy, description))',
+    wrong: 'if (false)',
+    tests: ['broker/revoke/is-still-allowed'],
+    pattern: 'deny rule for the file',
+  },
+  {
+    name: 'accounts: ended connections to UNIX sockets give their places back',
+    file: 'broker/accounts/host-sockets',
+    right: 'this.#lookAtOld();',
+    wrong: '',
+    tests: ['broker/accounts/host-sockets'],
+    pattern: 'give their places back',
   },
   {
     ...REVOKE,

@@ -71,6 +71,7 @@ function limited(limit: number): {
   let account: TcpAccount | undefined;
   const ended: EndedConnection[] = [];
   const ends = {
+    knowsUnix: true,
     add: () => {},
     remove: () => {},
     own: () => {},
@@ -240,6 +241,7 @@ test('the next broker finds the connections in the memory, with what describes t
   using memory = createMemoryFile('test', CONNECTIONS_MEMORY_BYTES);
   const owned = new Set<bigint>();
   const ends = {
+    knowsUnix: true,
     add: () => {},
     remove: () => {},
     own: (cookie: bigint) => void owned.add(cookie),

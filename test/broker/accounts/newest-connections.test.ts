@@ -97,6 +97,7 @@ test('a register with 65,536 connections lists the newest, and the broker has a 
   }
   const nothing = (): void => {};
   const ends = {
+    knowsUnix: true,
     add: nothing,
     remove: nothing,
     own: nothing,

@@ -1,0 +1,135 @@
+// The connections of one plugin to UNIX sockets of the host, so that they end when their rule is withdrawn. Runs in the broker. The kernel does
+// not report the end of such a socket. So each new connection looks at two old ones, and those that have ended give their places back.
+import type { EndCause } from '../../shared/reasons.js';
+import type { OwnedFd } from '../../shared/sys/owned-fd.js';
+import { type SocketLook, writeUnixSocketId } from '../../shared/sys/socket-diag.js';
+import { readDescription, writeDescription } from './connection-description.js';
+import type {
+  Claim,
+  EndedConnection,
+  HostSocketConnection,
+  HostSocketPlaces,
+  NotedConnection,
+} from './connection-places.js';
+import type { ConnectionSlot, ConnectionSlots } from './connection-slots.js';
+import { monotonicMs } from './monotonic-ms.js';
+import { firstOf } from './noted-slots.js';
+import type { SocketEnds } from './socket-ends.js';
+
+const LOOKED_AT = 2;
+const NO_PEER = { bytes: new Uint8Array(0), port: 0 };
+
+export class HostSockets implements HostSocketPlaces {
+  readonly #slots: ConnectionSlots;
+  readonly #ends: Pick<SocketEnds, 'look' | 'knowsUnix'>;
+  readonly #onEnd: (ended: EndedConnection) => void;
+  /** The one with the oldest look comes first. */
+  readonly #held = new Map<bigint, ConnectionSlot>();
+  #open = true;
+
+  /** @param taken slots that a former broker has filled */
+  constructor(
+    slots: ConnectionSlots,
+    taken: readonly ConnectionSlot[],
+    ends: Pick<SocketEnds, 'look' | 'knowsUnix'>,
+    onEnd: (ended: EndedConnection) => void,
+  ) {
+    this.#slots = slots;
+    this.#ends = ends;
+    this.#onEnd = onEnd;
+    for (const slot of taken) this.#held.set(slot.cookie, slot);
+  }
+
+  hold(socket: OwnedFd, { host, decision, rule, dialed }: HostSocketConnection): Claim | 'full' | undefined {
+    if (!this.#open || !this.#ends.knowsUnix) return undefined;
+    this.#lookAtOld();
+    const slot = this.#slots.take();
+    if (slot === undefined) return 'full';
+    slot.since = monotonicMs();
+    const cookie = writeUnixSocketId(socket.number, slot.id);
+    this.#held.set(cookie, slot);
+    const noted = {
+      host,
+      decision,
+      dialed,
+      rule: rule ?? null,
+      port: 0,
+      names: [],
+      pid: null,
+      program: null,
+    };
+    // The next broker must know what it leads to, also if this one dies before the connection is accounted for.
+    writeDescription(slot, { ...noted, decision_id: '', approved: false, proxied: false, door: 'trap' });
+    const withdraw = (): void => {
+      if (this.#find(cookie) === slot) this.#remove(cookie, slot);
+    };
+    return {
+      granted: true,
+      hold: () => {},
+      describe: (description) => {
+        if (this.#find(cookie) === slot) writeDescription(slot, description);
+      },
+      release: () => {},
+      withdraw,
+    };
+  }
+
+  noted(): readonly NotedConnection[] {
+    return [...this.#held].map(([cookie, slot]) => ({
+      cookie,
+      since: slot.since,
+      description: readDescription(slot),
+      peer: NO_PEER,
+      isLeft: false,
+    }));
+  }
+
+  look(connections: readonly NotedConnection[]): readonly SocketLook[] {
+    return connections.map(({ cookie }): SocketLook => {
+      const slot = this.#find(cookie);
+      if (slot === undefined) return { kind: 'gone' };
+      const look = this.#lookAt(slot);
+      if (look.kind === 'gone') this.#remove(cookie, slot);
+      return look;
+    });
+  }
+
+  ended({ cookie }: NotedConnection, _account: undefined, cause: EndCause): void {
+    const slot = this.#find(cookie);
+    if (slot === undefined) return;
+    const durationMs = Math.max(0, monotonicMs() - slot.since);
+    const description = readDescription(slot);
+    this.#remove(cookie, slot);
+    this.#onEnd({ durationMs, description, account: undefined, cause });
+  }
+
+  /** The memory goes away. */
+  close(): void {
+    this.#open = false;
+    this.#held.clear();
+  }
+
+  #lookAtOld(): void {
+    for (const [cookie, slot] of firstOf(this.#held, LOOKED_AT)) {
+      if (this.#lookAt(slot).kind === 'gone') {
+        this.#remove(cookie, slot);
+        continue;
+      }
+      this.#held.delete(cookie);
+      this.#held.set(cookie, slot);
+    }
+  }
+
+  #lookAt({ id }: ConnectionSlot): SocketLook {
+    return this.#ends.look([id], false)[0] ?? { kind: 'unknown' };
+  }
+
+  #find(cookie: bigint): ConnectionSlot | undefined {
+    return this.#held.get(cookie);
+  }
+
+  #remove(cookie: bigint, slot: ConnectionSlot): void {
+    this.#held.delete(cookie);
+    this.#slots.free(slot);
+  }
+}

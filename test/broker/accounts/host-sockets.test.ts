@@ -1,0 +1,102 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { ConnectionRegister } from '../../../broker/accounts/connection-register.js';
+import type { HostSockets } from '../../../broker/accounts/host-sockets.js';
+import { SocketEnds } from '../../../broker/accounts/socket-ends.js';
+import { CONNECTIONS_MEMORY_BYTES } from '../../../shared/limits.js';
+import { createMemoryFile } from '../../../shared/sys/memory-file.js';
+import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
+import { streamSocketPair } from '../../../shared/sys/socket.js';
+
+const HOST = 'unix:/run/x.sock';
+const CONNECTION = { host: HOST, decision: 'allow', rule: HOST, dialed: '/run/x.sock' } as const;
+
+function makeRegister(memory: OwnedFd): {
+  register: ConnectionRegister;
+  sockets: HostSockets;
+  causes: unknown[];
+} {
+  const causes: unknown[] = [];
+  const register = new ConnectionRegister(memory, new SocketEnds(), (one) => causes.push(one.cause));
+  return { register, sockets: register.hostSockets, causes };
+}
+
+function hold(sockets: HostSockets): { readonly close: () => void } {
+  const [socket, peer] = streamSocketPair();
+  const claim = sockets.hold(socket, CONNECTION);
+  assert.ok(typeof claim === 'object' && claim.granted);
+  return {
+    close: () => {
+      socket.close();
+      peer.close();
+    },
+  };
+}
+
+test('connections to UNIX sockets are noted beside the others, and no limit counts them', () => {
+  using memory = createMemoryFile('test', CONNECTIONS_MEMORY_BYTES);
+  const { register, sockets, causes } = makeRegister(memory);
+  register.bound(1);
+  const two = [hold(sockets), hold(sockets)];
+  assert.equal(register.open, 0);
+  assert.ok(register.claim().granted);
+  const noted = sockets.noted();
+  assert.deepEqual(
+    noted.map(({ description }) => [description?.host, description?.dialed]),
+    [
+      [HOST, '/run/x.sock'],
+      [HOST, '/run/x.sock'],
+    ],
+  );
+  assert.deepEqual(
+    sockets.look(noted).map(({ kind }) => kind),
+    ['there', 'there'],
+  );
+  const [first] = noted;
+  assert.ok(first);
+  sockets.ended(first, undefined, 'revoked');
+  assert.deepEqual([sockets.noted().length, causes], [1, ['revoked']]);
+  for (const one of two) one.close();
+  register.close();
+});
+
+test('those that have ended give their places back while others are made', () => {
+  using memory = createMemoryFile('test', CONNECTIONS_MEMORY_BYTES);
+  const { register, sockets, causes } = makeRegister(memory);
+  const kept = hold(sockets);
+  for (let count = 0; count < 500; count += 1) hold(sockets).close();
+  assert.ok(sockets.noted().length <= 4, `${sockets.noted().length}`);
+  const looks = sockets.look(sockets.noted());
+  assert.equal(looks.filter(({ kind }) => kind === 'there').length, 1);
+  assert.equal(sockets.noted().length, 1);
+  assert.deepEqual(causes, []);
+  kept.close();
+  register.close();
+});
+
+test('the next broker finds them in the memory; a closed register notes nothing', () => {
+  using memory = createMemoryFile('test', CONNECTIONS_MEMORY_BYTES);
+  const first = makeRegister(memory);
+  const [kept, gone] = [hold(first.sockets), hold(first.sockets)];
+  gone.close();
+  first.register.close();
+  const [socket, peer] = streamSocketPair();
+  assert.equal(first.sockets.hold(socket, CONNECTION), undefined);
+  socket.close();
+  peer.close();
+  const next = makeRegister(memory);
+  assert.equal(next.register.open, 0);
+  assert.deepEqual(
+    next.sockets
+      .look(next.sockets.noted())
+      .map(({ kind }) => kind)
+      .sort(),
+    ['gone', 'there'],
+  );
+  assert.deepEqual(
+    next.sockets.noted().map(({ description }) => description?.host),
+    [HOST],
+  );
+  kept.close();
+  next.register.close();
+});
