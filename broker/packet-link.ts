@@ -13,15 +13,8 @@ import { receiveMessage } from '../shared/sys/message.js';
 import type { OwnedFd } from '../shared/sys/owned-fd.js';
 import { errnoName, SystemError } from '../shared/sys/system-error.js';
 import { READABLE, Watch } from '../shared/sys/uv-poll.js';
+import type { ChannelEnds } from './channel/session-setup.js';
 import type { TrapEnds } from './trap/trap-session.js';
-
-/** The descriptors of a channel packet: the broker's ends, and with `answers` the plugin's. */
-export interface ChannelEnds {
-  readonly request: OwnedFd;
-  readonly reply: OwnedFd;
-  readonly pluginRequest: OwnedFd | undefined;
-  readonly pluginReply: OwnedFd | undefined;
-}
 
 /** Every packet that may come, and what takes it. */
 export interface PacketTakers {

@@ -10,14 +10,12 @@ import type {
 import type { OwnedFd } from '../shared/sys/owned-fd.js';
 import { Accounts } from './accounts/accounts.js';
 import { NO_CONNECTIONS } from './accounts/connection-places.js';
-import type { ChannelClient } from './channel/channel-client.js';
-import { Session } from './channel/session.js';
-import type { SessionEvents } from './channel/session-setup.js';
-import { WantedChannels } from './channel/wanted-channels.js';
+import { ChannelSessions } from './channel/channel-sessions.js';
+import type { ChannelEnds } from './channel/session-setup.js';
 import { configurePlugin } from './configure-plugin.js';
 import type { LineLink } from './line-link.js';
 import type { ResolverSets } from './names/resolver-sets.js';
-import type { ChannelEnds, PluginPacket } from './packet-link.js';
+import type { PluginPacket } from './packet-link.js';
 import { ConnectionLists } from './request/connection-lists.js';
 import { explainDecision } from './request/explain-decision.js';
 import { Plugin } from './request/plugin.js';
@@ -30,15 +28,12 @@ import { Revocation } from './revoke/revocation.js';
 import { type TrapEnds, TrapSession } from './trap/trap-session.js';
 
 /** Does what the supervisor's lines and packets say. */
-export class Sessions implements SessionEvents<Session> {
+export class Sessions {
   readonly #services: Services;
   readonly #link: LineLink;
   readonly #resolvers: ResolverSets;
   readonly #plugins = new Map<string, Plugin>();
-  readonly #sessions = new Map<number, Session>();
-  /** Sessions that have ended, until the supervisor has closed its duplicates of their ends. */
-  readonly #ended = new Map<number, Session>();
-  readonly #wanted = new WantedChannels();
+  readonly #channels: ChannelSessions;
   readonly #traps = new Set<TrapSession>();
   readonly #marks = new RequestMarks();
   readonly #accounts: Accounts;
@@ -50,6 +45,7 @@ export class Sessions implements SessionEvents<Session> {
     this.#resolvers = resolvers;
     this.#services = services;
     this.#link = link;
+    this.#channels = new ChannelSessions(services, (line) => link.send(line));
     this.#accounts = new Accounts(services.audit);
     const send = (line: BrokerLine): void => link.send(line);
     this.#lists = new ConnectionLists(services, this.#plugins, send);
@@ -110,7 +106,7 @@ export class Sessions implements SessionEvents<Session> {
     this.#resolvers.use(name, undefined);
     this.#endSessions(plugin);
     this.#services.audit.flush();
-    this.#wanted.forget(plugin);
+    this.#channels.forget(plugin);
     plugin.asks.end();
     plugin.stall.begin(undefined);
     this.#services.audit.unlimit(name);
@@ -121,30 +117,15 @@ export class Sessions implements SessionEvents<Session> {
 
   /** Ends every session, so that connects under way are accounted for. */
   end(): void {
-    for (const session of this.#sessions.values()) session.end();
+    this.#channels.end();
     for (const trap of this.#traps) trap.end();
     this.#services.audit.hurry();
     this.#accounts.end(this.#plugins.values());
   }
 
-  /** Serves a channel. Every request is refused until its plugin is configured. */
-  attach({ plugin: name, session: number, resumed, answers }: ChannelPacket, ends: ChannelEnds): void {
-    const plugin = this.#plugin(name);
-    const { request, reply, pluginRequest, pluginReply } = ends;
-    for (const end of [request, reply, pluginRequest, pluginReply])
-      if (end !== undefined) plugin.descriptors.hold(end);
-    const session = new Session({ services: this.#services, events: this, plugin, number, ends, resumed });
-    if (session.open) this.#sessions.set(number, session);
-    if (plugin.unguarded) session.end();
-    if (answers === undefined || pluginRequest === undefined || pluginReply === undefined) return;
-    const wanted = this.#wanted.take(answers.id);
-    // If nobody waits for them, these ends are closed, and the new session ends by itself.
-    if (wanted !== undefined) {
-      void wanted.client.answerChannel(wanted.id, pluginRequest, pluginReply);
-      return;
-    }
-    pluginRequest.close();
-    pluginReply.close();
+  /** Serves a channel. */
+  attach(packet: ChannelPacket, ends: ChannelEnds): void {
+    this.#channels.attach(this.#plugin(packet.plugin), packet, ends);
   }
 
   /** Serves a sandbox's trap and its DNS, until the sandbox ends. */
@@ -175,8 +156,7 @@ export class Sessions implements SessionEvents<Session> {
     );
     switch (packet.type) {
       case 'channel':
-        this.#link.send({ type: 'session_ended', session: packet.session });
-        if (packet.answers !== undefined) this.channelRefused(packet.answers.id);
+        this.#channels.cutShort(packet);
         return;
       case 'trap':
         this.#link.send({ type: 'trap_ended', session: packet.session });
@@ -218,32 +198,14 @@ export class Sessions implements SessionEvents<Session> {
     owner.stall.begin(alarm);
   }
 
-  ended(session: Session): void {
-    this.#sessions.delete(session.number);
-    this.#ended.set(session.number, session);
-    this.#link.send({ type: 'session_ended', session: session.number });
+  /** The broker alone holds the ends of a channel now. */
+  dropped(session: number): void {
+    this.#channels.dropped(session);
   }
 
-  /** The broker alone holds the session's ends now. */
-  dropped(number: number): void {
-    this.#ended.get(number)?.close();
-    this.#ended.delete(number);
-  }
-
-  /** @param number of a `channel_wanted` for which there is no channel */
-  channelRefused(number: number): void {
-    const wanted = this.#wanted.take(number);
-    wanted?.client.refuseWanted(wanted.id);
-  }
-
-  channelWanted(session: Session, client: ChannelClient, id: number): void {
-    const number = this.#wanted.add(client, id);
-    this.#link.send({
-      type: 'channel_wanted',
-      plugin: session.plugin.name,
-      session: session.number,
-      id: number,
-    });
+  /** @param id of a `channel_wanted` for which there is no channel */
+  channelRefused(id: number): void {
+    this.#channels.refused(id);
   }
 
   /** Brings the metrics up to date. */
@@ -259,7 +221,7 @@ export class Sessions implements SessionEvents<Session> {
   }
 
   #endSessions(plugin: Plugin): void {
-    for (const session of this.#sessions.values()) if (session.plugin === plugin) session.end();
+    this.#channels.end(plugin);
     for (const trap of this.#traps) if (trap.plugin === plugin) trap.end();
   }
 

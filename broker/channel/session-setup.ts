@@ -10,6 +10,12 @@ interface SessionEnds {
   readonly reply: OwnedFd;
 }
 
+/** The descriptors of a channel packet: the broker's ends, and with `answers` the plugin's. */
+export interface ChannelEnds extends SessionEnds {
+  readonly pluginRequest: OwnedFd | undefined;
+  readonly pluginReply: OwnedFd | undefined;
+}
+
 /** The session's calls to the process around it. */
 export interface SessionEvents<Session> {
   /**

@@ -307,7 +307,7 @@ const BOUNDS: readonly Protection[] = [
   },
   {
     name: 'channel: the broker is the last to close its ends',
-    file: 'broker/sessions',
+    file: 'broker/channel/channel-sessions',
     right: 'this.#ended.set(session.number, session);',
     wrong: 'session.close();',
     tests: ['broker/reply-socket'],

@@ -1,0 +1,83 @@
+// The channels of all plugins, as the supervisor names them. Runs in the broker.
+import type { BrokerLine, ChannelPacket } from '../../shared/protocol/link.js';
+import type { Plugin } from '../request/plugin.js';
+import type { Services } from '../request/services.js';
+import type { ChannelClient } from './channel-client.js';
+import { Session } from './session.js';
+import type { ChannelEnds, SessionEvents } from './session-setup.js';
+import { WantedChannels } from './wanted-channels.js';
+
+export class ChannelSessions implements SessionEvents<Session> {
+  readonly #services: Services;
+  readonly #send: (line: BrokerLine) => void;
+  readonly #open = new Map<number, Session>();
+  /** Sessions that have ended, until the supervisor has closed its duplicates of their ends. */
+  readonly #ended = new Map<number, Session>();
+  readonly #wanted = new WantedChannels();
+
+  /** @param send a line to the supervisor */
+  constructor(services: Services, send: (line: BrokerLine) => void) {
+    this.#services = services;
+    this.#send = send;
+  }
+
+  /** Serves a channel. Every request is refused until its plugin is configured. */
+  attach(plugin: Plugin, { session: number, resumed, answers }: ChannelPacket, ends: ChannelEnds): void {
+    const { request, reply, pluginRequest, pluginReply } = ends;
+    for (const end of [request, reply, pluginRequest, pluginReply])
+      if (end !== undefined) plugin.descriptors.hold(end);
+    const session = new Session({ services: this.#services, events: this, plugin, number, ends, resumed });
+    if (session.open) this.#open.set(number, session);
+    if (plugin.unguarded) session.end();
+    if (answers === undefined || pluginRequest === undefined || pluginReply === undefined) return;
+    const wanted = this.#wanted.take(answers.id);
+    // If nobody waits for them, these ends are closed, and the new session ends by itself.
+    if (wanted !== undefined) {
+      void wanted.client.answerChannel(wanted.id, pluginRequest, pluginReply);
+      return;
+    }
+    pluginRequest.close();
+    pluginReply.close();
+  }
+
+  /** A channel came without some of its descriptors. */
+  cutShort({ session, answers }: ChannelPacket): void {
+    this.#send({ type: 'session_ended', session });
+    if (answers !== undefined) this.refused(answers.id);
+  }
+
+  /** Ends the channels of a plugin, or of all. */
+  end(plugin?: Plugin): void {
+    for (const session of this.#open.values())
+      if (plugin === undefined || session.plugin === plugin) session.end();
+  }
+
+  /** No answers come for this plugin any more. */
+  forget(plugin: Plugin): void {
+    this.#wanted.forget(plugin);
+  }
+
+  ended(session: Session): void {
+    this.#open.delete(session.number);
+    this.#ended.set(session.number, session);
+    this.#send({ type: 'session_ended', session: session.number });
+  }
+
+  /** The broker alone holds the session's ends now. */
+  dropped(number: number): void {
+    this.#ended.get(number)?.close();
+    this.#ended.delete(number);
+  }
+
+  channelWanted(session: Session, client: ChannelClient, id: number): void {
+    const number = this.#wanted.add(client, id);
+    const { plugin } = session;
+    this.#send({ type: 'channel_wanted', plugin: plugin.name, session: session.number, id: number });
+  }
+
+  /** @param number of a `channel_wanted` for which there is no channel */
+  refused(number: number): void {
+    const wanted = this.#wanted.take(number);
+    wanted?.client.refuseWanted(wanted.id);
+  }
+}
