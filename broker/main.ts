@@ -7,9 +7,15 @@ import { Socket } from 'node:net';
 import { constants } from 'node:os';
 import { PosternError } from '../shared/errors.js';
 import { BROKER_DESCRIPTORS } from '../shared/limits.js';
-import { BROKER_DESCRIPTOR_FD, BROKER_LINE_FD, type SupervisorLine } from '../shared/protocol/link.js';
+import {
+  BROKER_DESCRIPTOR_FD,
+  BROKER_LINE_FD,
+  LINK_VERSION,
+  type SupervisorLine,
+} from '../shared/protocol/link.js';
 import { dieWithParent, setNoNewPrivileges } from '../shared/sys/process-control.js';
 import { getLimit, RLIMIT, setLimit } from '../shared/sys/rlimit.js';
+import { VERSION } from '../shared/version.js';
 import { enterCage } from './cage/enter-cage.js';
 import { sealMounts } from './cage/seal-mounts.js';
 import { takeIds } from './cage/take-ids.js';
@@ -79,7 +85,7 @@ async function start(line: Line<'start'>): Promise<void> {
     cutShort: (packet) => serving.cutShort(packet),
     end: leave,
   });
-  link.send({ type: 'ready' });
+  link.send({ type: 'ready', link: LINK_VERSION, version: VERSION });
 }
 
 async function makeSessions({ dnsServers, listeners, auditRoom }: Line<'start'>): Promise<Sessions> {

@@ -3,6 +3,8 @@ import type {
   BrokerLine,
   ChannelPacket,
   ConnectionsPacket,
+  GivenName,
+  GivenNamesLine,
   SandboxPacket,
   SupervisorLine,
   TrapPacket,
@@ -22,30 +24,34 @@ import { Plugin } from './request/plugin.js';
 import { RequestMarks } from './request/request-marks.js';
 import type { Services } from './request/services.js';
 import { UsageReports } from './request/usage-reports.js';
+import type { RetiringSessions } from './retire.js';
 import { AgeLimit } from './revoke/age-limit.js';
 import { Quota } from './revoke/quota.js';
 import { Revocation } from './revoke/revocation.js';
-import { type TrapEnds, TrapSession } from './trap/trap-session.js';
+import type { TrapEnds } from './trap/trap-session.js';
+import { TrapSessions } from './trap/trap-sessions.js';
 
 /** Does what the supervisor's lines and packets say. */
-export class Sessions {
+export class Sessions implements RetiringSessions {
   readonly #services: Services;
   readonly #link: LineLink;
   readonly #resolvers: ResolverSets;
   readonly #plugins = new Map<string, Plugin>();
   readonly #channels: ChannelSessions;
-  readonly #traps = new Set<TrapSession>();
+  readonly #traps: TrapSessions;
   readonly #marks = new RequestMarks();
   readonly #accounts: Accounts;
   readonly #lists: ConnectionLists;
   readonly #usage: UsageReports;
   #asks = 0;
+  #retiring = false;
 
   constructor(services: Services, link: LineLink, resolvers: ResolverSets) {
     this.#resolvers = resolvers;
     this.#services = services;
     this.#link = link;
     this.#channels = new ChannelSessions(services, (line) => link.send(line));
+    this.#traps = new TrapSessions(services, (line) => link.send(line));
     this.#accounts = new Accounts(services.audit);
     const send = (line: BrokerLine): void => link.send(line);
     this.#lists = new ConnectionLists(services, this.#plugins, send);
@@ -118,9 +124,40 @@ export class Sessions {
   /** Ends every session, so that connects under way are accounted for. */
   end(): void {
     this.#channels.end();
-    for (const trap of this.#traps) trap.end();
+    this.#traps.end();
     this.#services.audit.hurry();
     this.#accounts.end(this.#plugins.values());
+  }
+
+  stopTaking(): void {
+    this.#retiring = true;
+    for (const { turn } of this.#plugins.values()) turn.stop();
+  }
+
+  get isBusy(): boolean {
+    const asks = ({ queue, questions }: Plugin): boolean => queue.inFlight > 0 || questions.count > 0;
+    return [...this.#plugins.values()].some(asks) || this.#traps.isBusy;
+  }
+
+  get unanswered(): readonly number[] {
+    return this.#channels.unanswered;
+  }
+
+  giveUp(): ReadonlyMap<number, readonly GivenName[]> {
+    return this.#traps.giveUp();
+  }
+
+  flush(): void {
+    this.#services.audit.hurry();
+  }
+
+  leaveCalls(): void {
+    this.#traps.leaveCalls();
+  }
+
+  /** Names that the former broker's DNS gave a sandbox whose trap comes later. */
+  keepNames(line: GivenNamesLine): void {
+    this.#traps.keepNames(line);
   }
 
   /** Serves a channel. */
@@ -128,24 +165,9 @@ export class Sessions {
     this.#channels.attach(this.#plugin(packet.plugin), packet, ends);
   }
 
-  /** Serves a sandbox's trap and its DNS, until the sandbox ends. */
-  attachTrap({ plugin: name, session: number, ...details }: TrapPacket, ends: TrapEnds): void {
-    const plugin = this.#plugin(name);
-    for (const end of Object.values<OwnedFd | undefined>({ ...ends }))
-      if (end !== undefined) plugin.descriptors.hold(end);
-    const trap = new TrapSession({
-      ...details,
-      services: this.#services,
-      plugin,
-      number,
-      ends,
-      onEnd: (ended) => {
-        this.#traps.delete(ended);
-        this.#link.send({ type: 'trap_ended', session: number });
-      },
-    });
-    this.#traps.add(trap);
-    if (plugin.unguarded) trap.end();
+  /** Serves a sandbox's trap. */
+  attachTrap(packet: TrapPacket, ends: TrapEnds): void {
+    this.#traps.attach(this.#plugin(packet.plugin), packet, ends);
   }
 
   /** A packet came without some of its descriptors. What it was about is refused or ended, and nothing else. */
@@ -159,7 +181,7 @@ export class Sessions {
         this.#channels.cutShort(packet);
         return;
       case 'trap':
-        this.#link.send({ type: 'trap_ended', session: packet.session });
+        this.#traps.cutShort(packet);
         return;
       case 'connections':
         plugin.register(NO_CONNECTIONS);
@@ -173,7 +195,7 @@ export class Sessions {
 
   /** The supervisor has carried out an order for a sandbox. */
   orderDone({ session, id, result }: SupervisorLine & { readonly type: 'order_done' }): void {
-    for (const trap of this.#traps) if (trap.number === session) trap.orderDone(id, result);
+    this.#traps.orderDone(session, id, result);
   }
 
   /** @param memory see {@link Accounts.note} */
@@ -222,7 +244,7 @@ export class Sessions {
 
   #endSessions(plugin: Plugin): void {
     this.#channels.end(plugin);
-    for (const trap of this.#traps) if (trap.plugin === plugin) trap.end();
+    this.#traps.end(plugin);
   }
 
   #nextAsk(): number {
@@ -245,6 +267,7 @@ export class Sessions {
       quota.begin();
       age.begin();
     };
+    if (this.#retiring) plugin.turn.stop();
     this.#plugins.set(name, plugin);
     return plugin;
   }

@@ -4,6 +4,7 @@ import type { SupervisorLine } from '../shared/protocol/link.js';
 import type { LineLink } from './line-link.js';
 import type { Metrics } from './record/metrics.js';
 import type { MetricsAnswers } from './record/metrics-answers.js';
+import { retire } from './retire.js';
 import type { Sessions } from './sessions.js';
 
 type LineType = SupervisorLine['type'];
@@ -43,6 +44,11 @@ const LINES: { readonly [T in LineType]: Entry<T> } = {
   connections: { when: 'serving', take: ({ sessions }, line) => sessions.listConnections(line) },
   tell_refusals: { when: 'serving', take: ({ sessions }, { plugin }) => sessions.tellRefusals(plugin) },
   usage: { when: 'serving', take: ({ sessions }, { id }) => sessions.reportUsage(id) },
+  retire: {
+    when: 'serving',
+    take: ({ sessions, link }) => void retire(sessions, link, () => process.exit(0)),
+  },
+  given_names: { when: 'serving', take: ({ sessions }, line) => sessions.keepNames(line) },
   ping: { when: 'serving', take: ({ link }, { id }) => link.send({ type: 'pong', id }) },
 };
 

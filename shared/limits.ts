@@ -185,6 +185,12 @@ export const AUDIT_MOST_BYTES: number = 256 * 1024 * 1024;
 export const GATHER_MS: number = 5;
 /** Records of answered requests that the broker keeps before it makes their events. */
 export const LATE_RECORDS: number = 16;
+/** How long a broker that is replaced on purpose may finish what it does. New requests wait meanwhile. */
+export const RETIRE_MS: number = 500;
+/** From the order to retire to its exit. Past it the supervisor kills the broker. */
+export const RETIRE_TIMEOUT_MS: number = 5_000;
+/** Names of one sandbox in one line. */
+export const GIVEN_NAMES_A_LINE: number = 500;
 export const LAST_WORDS_MS: number = 500;
 /** Lines to the broker, without rules, that it has not read. Past it the supervisor kills the broker. */
 export const UNREAD_LINES_BYTES: number = 4 * 1024 * 1024;

@@ -17,6 +17,8 @@ export class TrappedCall {
   readonly #onEnd: (call: TrappedCall, answer: TrapAnswer) => void;
   readonly #onAsking: (asking: boolean) => void;
   #over = false;
+  #begun = false;
+  #asking = false;
 
   /**
    * @param onEnd called once, when the caller goes on
@@ -54,8 +56,27 @@ export class TrappedCall {
     return !this.#over && this.#listener.open && isValid(this.#listener.number, this.notification.id);
   }
 
+  /** Whether something is being done for the call that must not be done twice. */
+  begin(begun = true): void {
+    this.#begun = begun;
+  }
+
+  /** Whether it waits for an answer to a question. */
+  get isAsking(): boolean {
+    return this.#asking;
+  }
+
+  /**
+   * Whether the next broker may serve it from its begin: a connect(2) for which only this broker's own socket was used so far. What other
+   * calls do takes no time.
+   */
+  get mayBeginAnew(): boolean {
+    return !this.#over && !this.#begun && this.call === 'connect';
+  }
+
   /** While nothing was done for the call, the next broker may serve it from its begin. */
   noteAsking(asking: boolean): void {
+    this.#asking = asking;
     if (!this.#over) this.#onAsking(asking);
   }
 

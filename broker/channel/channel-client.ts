@@ -24,6 +24,11 @@ export class ChannelClient implements Requester {
     return this.#open;
   }
 
+  /** Whether a request is in flight. */
+  get isWaiting(): boolean {
+    return this.#inFlight.size > 0;
+  }
+
   isInFlight(id: number): boolean {
     return this.#inFlight.has(id);
   }

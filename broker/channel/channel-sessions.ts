@@ -52,6 +52,11 @@ export class ChannelSessions implements SessionEvents<Session> {
       if (plugin === undefined || session.plugin === plugin) session.end();
   }
 
+  /** The sessions with requests that were read and have no answer yet. */
+  get unanswered(): readonly number[] {
+    return [...this.#open.values()].filter((session) => session.isUnanswered).map(({ number }) => number);
+  }
+
   /** No answers come for this plugin any more. */
   forget(plugin: Plugin): void {
     this.#wanted.forget(plugin);

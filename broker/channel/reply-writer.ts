@@ -56,6 +56,11 @@ export class ReplyWriter {
     this.#watchOn();
   }
 
+  /** Whether a reply waits for the plugin. */
+  get isWaiting(): boolean {
+    return this.#waiting.length > 0;
+  }
+
   get isFull(): boolean {
     return this.#waiting.length >= REPLY_BACKLOG;
   }

@@ -1,4 +1,5 @@
 // What a session is made of, and whom it calls. Runs in the broker.
+import type { ChannelPacket } from '../../shared/protocol/link.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import type { Plugin } from '../request/plugin.js';
 import type { Services } from '../request/services.js';
@@ -35,6 +36,6 @@ export interface SessionSetup<Session> {
   /** Names the session to the supervisor. */
   readonly number: number;
   readonly ends: SessionEnds;
-  /** Another broker has served this channel. The plugin has said hello already, and gets a message about it. */
-  readonly resumed: boolean;
+  /** Another broker has served this channel, and the plugin has said hello already. It gets a message if requests may be unanswered. */
+  readonly resumed: ChannelPacket['resumed'];
 }

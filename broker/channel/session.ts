@@ -70,7 +70,7 @@ export class Session {
     this.number = number;
     this.#request = ends.request;
     this.#reply = ends.reply;
-    this.#greeted = resumed;
+    this.#greeted = resumed !== false;
     setNonBlocking(ends.request.number, true);
     this.#watch = new Watch(ends.request.number, () => this.#read());
     const underGuard = <T>(work: () => T): T => services.guard.watch(plugin.stall, work);
@@ -83,12 +83,17 @@ export class Session {
     this.#client = new ChannelClient(plugin, this.#replies);
     plugin.channels += 1;
     this.#watch.want(READABLE);
-    if (resumed)
+    if (resumed === 'unanswered')
       void this.#replies.send(encodeReply({ op: 'hello', version: PROTOCOL_VERSION, resumed: true }));
   }
 
   get open(): boolean {
     return this.#open;
+  }
+
+  /** Whether the program waits for an answer to a request that was read. */
+  get isUnanswered(): boolean {
+    return this.#open && (this.#client.isWaiting || this.#replies.isWaiting);
   }
 
   /**
@@ -123,7 +128,7 @@ export class Session {
 
   /** Takes a few requests, then gives other plugins their turn: the watch is level-triggered. */
   #read(): void {
-    while (this.#open && !this.plugin.turn.isOver) {
+    while (this.#open && !this.plugin.turn.isOverFor(this)) {
       if (this.#replies.isFull || this.#mustWait()) {
         this.#watch.want(0);
         return;
@@ -141,6 +146,7 @@ export class Session {
       const problem = typeof request === 'string' ? request : this.#take(request);
       if (problem !== undefined) this.end(problem);
     }
+    if (this.#open && this.plugin.turn.isStopped) this.#watch.want(0);
   }
 
   /** While the log has no room, a request that the queue would refuse stays in the pipe: the refusal would be an event. */

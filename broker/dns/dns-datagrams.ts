@@ -54,7 +54,7 @@ export class DnsDatagrams {
   /** Takes a few messages, then gives other plugins their turn: the watch is level-triggered. */
   #read(): void {
     const { turn, rate, limited } = this.#bounds;
-    while (!turn.isOver) {
+    while (!turn.isOverFor(this)) {
       const datagram = receiveDatagram(this.#fd.number, buffer);
       if (typeof datagram === 'number') {
         if (errnoName(-datagram) !== 'EAGAIN') this.#rest();
@@ -69,6 +69,7 @@ export class DnsDatagrams {
       const { length, from } = datagram;
       if (length <= MAX_QUESTION_BYTES && from !== undefined) this.#take(buffer.subarray(0, length), from);
     }
+    if (turn.isStopped) this.#watch.want(0);
   }
 
   #take(message: Uint8Array, from: Endpoint): void {

@@ -37,7 +37,10 @@ export class DnsListener {
   #accept(): void {
     const { turn, descriptors, rate, limited } = this.#bounds;
     while (this.#connections.size < DNS_CONNECTIONS) {
-      if (turn.isOver) return;
+      if (turn.isOverFor(this)) {
+        if (turn.isStopped) this.#watch.want(0);
+        return;
+      }
       if (!descriptors.hasRoom(1)) {
         this.#rest();
         return;

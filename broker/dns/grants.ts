@@ -1,7 +1,8 @@
 // The grants of one sandbox: the names under which its DNS gave it an address. Runs in the broker. A grant allows nothing by itself. It says
 // which names' rules may judge a connect to a bare address.
 import { GRANTED_ADDRESSES, GRANTS, MIN_GRANT_MS, NAMES_PER_ADDRESS } from '../../shared/limits.js';
-import type { Address } from '../../shared/policy/address.js';
+import { type Address, parseAddress } from '../../shared/policy/address.js';
+import type { GivenName } from '../../shared/protocol/link.js';
 import { StandIns } from './stand-ins.js';
 
 /** An address's names, the latest first. A grant past its TTL is stale, and must be checked again. */
@@ -38,11 +39,16 @@ export class Grants {
    * @param ttl the answer's, in seconds; the grant is fresh for MIN_GRANT_MS at least
    */
   add(address: Address, name: string, ttl: number): void {
+    this.#note(address, name, this.#now() + Math.max(ttl * 1000, MIN_GRANT_MS));
+  }
+
+  /** @param until by the clock */
+  #note(address: Address, name: string, until: number): void {
     const names = this.#use(address.text) ?? new Map<string, number>();
     this.#addresses.set(address.text, names);
     const before = names.get(name) ?? 0;
     if (!names.delete(name)) this.#count += 1;
-    names.set(name, Math.max(before, this.#now() + Math.max(ttl * 1000, MIN_GRANT_MS)));
+    names.set(name, Math.max(before, until));
     if (names.size > NAMES_PER_ADDRESS) {
       const [oldest] = names.keys();
       if (oldest !== undefined && names.delete(oldest)) this.#count -= 1;
@@ -60,6 +66,25 @@ export class Grants {
       fresh: latest.filter(([, until]) => until > now).map(([name]) => name),
       stale: latest.filter(([, until]) => until <= now).map(([name]) => name),
     };
+  }
+
+  /** All names that were given, the least recently used address first. */
+  given(): readonly GivenName[] {
+    const now = this.#now();
+    const granted = [...this.#addresses].flatMap(([address, names]) =>
+      [...names].map(([name, until]) => ({ address, name, freshMs: Math.max(until - now, 0) })),
+    );
+    return [...this.standIns.given(), ...granted];
+  }
+
+  /** Takes over what another broker's DNS has given. Each grant stays fresh for as long as it was. */
+  take(given: readonly GivenName[]): void {
+    for (const { address: text, name, freshMs } of given) {
+      const address = parseAddress(text);
+      if (address === undefined) throw new RangeError(`"${text}" is no address`);
+      if (freshMs === null) this.standIns.take(name, address);
+      else this.#note(address, name, this.#now() + freshMs);
+    }
   }
 
   /** Makes an address the one used last. */

@@ -3,6 +3,7 @@
 import { BoundedMap } from '../../shared/bounded-map.js';
 import { STAND_INS } from '../../shared/limits.js';
 import { type Address, addressFromBytes } from '../../shared/policy/address.js';
+import type { GivenName } from '../../shared/protocol/link.js';
 
 const FIRST = 0xc6120000;
 const COUNT = 2 ** 17;
@@ -17,12 +18,28 @@ export class StandIns {
 
   /** The same for the same name, while it is remembered. */
   addressOf(name: string): Address {
-    const known = this.#addresses.get(name);
-    const address = known ?? this.#next();
+    const address = this.#addresses.get(name) ?? this.#next();
+    this.#remember(name, address);
+    return address;
+  }
+
+  /** All of them, the least recently used first. */
+  given(): readonly GivenName[] {
+    return [...this.#addresses].map(([name, address]) => ({ address: address.text, name, freshMs: null }));
+  }
+
+  /** Takes one over from another broker. New names get other addresses. */
+  take(name: string, address: Address): void {
+    const number = numberOf(address);
+    if (number === undefined) return;
+    this.#remember(name, address);
+    this.#last = Math.max(this.#last, number);
+  }
+
+  #remember(name: string, address: Address): void {
     const made = this.#addresses.set(name, address);
     if (made !== undefined) this.#names.delete(made[1].text);
     this.#names.set(address.text, name);
-    return address;
   }
 
   nameOf({ text }: Address): string | undefined {
@@ -38,4 +55,11 @@ export class StandIns {
       if (!this.#names.has(address.text)) return address;
     }
   }
+}
+
+/** @returns undefined for an address that stands for no name */
+function numberOf({ family, bytes }: Address): number | undefined {
+  if (family !== 4) return undefined;
+  const number = new DataView(bytes.buffer, bytes.byteOffset, bytes.length).getUint32(0) - FIRST;
+  return number > 0 && number < COUNT ? number : undefined;
 }

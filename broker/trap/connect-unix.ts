@@ -68,6 +68,7 @@ export function connectUnix(
     finish(why === 'gone' ? -EAGAIN : interruptedResult(why, limit > 0));
   const attempt = (): void => {
     asked = true;
+    call.begin();
     context.connectUnix(descriptor.number, target, settle);
   };
   const settle = (result: number | 'host'): void => {
@@ -82,6 +83,7 @@ export function connectUnix(
     } else if (result === 'host') finish(-EACCES);
     else if (result !== -EAGAIN || !blocking || performance.now() >= giveUpAt) finish(result);
     else {
+      call.begin(false);
       timer = setTimeout(() => guard.watch(stall, attempt), Math.min(pause, giveUpAt - performance.now()));
       pause = Math.min(2 * pause, RETRY_MS.last);
     }

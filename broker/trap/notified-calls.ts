@@ -43,7 +43,8 @@ export class NotifiedCalls {
   /**
    * Ends the calls that a former broker left: their callers would wait forever.
    *
-   * @returns those that only waited for an answer to a question. They are served anew
+   * @returns those for which nothing was done yet: they waited for an answer to a question, or their broker was replaced on purpose. They are
+   *   served anew
    */
   takeLeftOvers(listener: OwnedFd): readonly ReceivedCall[] {
     const waiting: ReceivedCall[] = [];
@@ -62,10 +63,10 @@ export class NotifiedCalls {
     return waiting;
   }
 
-  /** Notes that a call waits for an answer to a question, or does so no more. */
-  noteAsking(slot: number, asking: boolean): void {
+  /** Notes whether the next broker may serve a call anew. */
+  note(slot: number, mayBeginAnew: boolean): void {
     const bytes = this.#slots[slot];
-    if (bytes !== undefined) markNotification(bytes, asking);
+    if (bytes !== undefined) markNotification(bytes, mayBeginAnew);
   }
 
   /** Receives the next call. @returns undefined if it was withdrawn meanwhile */

@@ -21,6 +21,7 @@ export function placeConnection(
   result: number,
   original?: OwnedFd,
 ): NowOrLater<boolean> {
+  call.begin();
   const placement = call.placement(socket);
   const end = (placed: number): boolean => {
     call.end(placed < 0 ? placed : result, placed < 0 ? 'error' : 'brokered');

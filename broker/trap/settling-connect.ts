@@ -51,6 +51,11 @@ export class SettlingConnect {
     this.#onReady();
   }
 
+  /** Looks no longer: the next broker does not look for it. */
+  leave(): void {
+    this.#onReady();
+  }
+
   close(): void {
     this.#watch.close();
     this.#socket.close();

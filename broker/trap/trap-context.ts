@@ -28,7 +28,7 @@ export interface TrapContext {
   readonly waiting: WaitingCalls;
   readonly tunnels: LateTunnels;
   /** Non-blocking connects whose sockets are placed and whose end is not known yet. */
-  readonly settling: Set<{ readonly cancel: () => void }>;
+  readonly settling: Set<{ readonly cancel: () => void; readonly leave: () => void }>;
   readonly loopback: LoopbackHints;
   readonly refusals: SocketRefusals;
   readonly writable: WritableOnce;

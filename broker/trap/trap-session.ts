@@ -1,5 +1,7 @@
 // One sandbox's trap: it receives the calls of the sandbox's listener, and serves its DNS. It ends with the sandbox. Runs in the broker, the
 // only process that receives from the listener.
+
+import type { GivenName } from '../../shared/protocol/link.js';
 import { WritableOnce } from '../../shared/sys/epoll.js';
 import { LastHolder } from '../../shared/sys/last-holder.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
@@ -57,6 +59,8 @@ export interface TrapSetup {
   readonly otherIds: boolean;
   /** Another broker has served this trap: the calls that it left are answered first. */
   readonly resumed: boolean;
+  /** What that broker's DNS gave the sandbox, if it said so. */
+  readonly given: readonly GivenName[];
   readonly ends: TrapEnds;
   readonly onEnd: (session: TrapSession) => void;
 }
@@ -71,6 +75,8 @@ export class TrapSession {
   readonly #supervised: SupervisedOrders;
   readonly #watch: Watch;
   readonly #onEnd: (session: TrapSession) => void;
+  /** The calls in flight, by slot. */
+  readonly #inFlight = new Map<number, TrappedCall>();
   #open = true;
 
   constructor(setup: TrapSetup) {
@@ -85,6 +91,7 @@ export class TrapSession {
       datagrams: [ends.dnsDatagrams],
       listeners: [ends.dnsListener],
     });
+    this.#dns.grants.take(setup.given);
     this.#calls = new NotifiedCalls(ends.calls);
     this.#context = {
       services,
@@ -152,6 +159,23 @@ export class TrapSession {
     this.#onEnd(this);
   }
 
+  /** Whether a call waits for something other than the answer to a question. */
+  get isBusy(): boolean {
+    return [...this.#inFlight.values()].some((call) => !call.isAsking);
+  }
+
+  /** Looks at no connect and answers no look-up any more. @returns what the next broker has to know of the sandbox's look-ups */
+  giveUp(): readonly GivenName[] {
+    for (const settling of this.#context.settling) settling.leave();
+    this.#dns.close();
+    return this.#dns.grants.given();
+  }
+
+  /** Lets the next broker serve the calls that wait. This broker must do nothing more for them. */
+  leaveCalls(): void {
+    for (const [slot, call] of this.#inFlight) if (call.mayBeginAnew) this.#calls.note(slot, true);
+  }
+
   /** The supervisor has carried out an order. */
   orderDone(id: number, result: number | 'host'): void {
     this.#supervised.answer(id, result);
@@ -163,7 +187,7 @@ export class TrapSession {
    */
   #receive(): void {
     const { listener } = this.#ends;
-    while (this.#open && !this.plugin.turn.isOver) {
+    while (this.#open && !this.plugin.turn.isOverFor(this)) {
       const readiness = readableNow(listener.number);
       if (readiness === 'ended') this.end();
       if (readiness !== 'readable') return;
@@ -175,6 +199,7 @@ export class TrapSession {
       this.plugin.turn.take();
       if (received !== undefined) this.#take(received.slot, received.notification);
     }
+    if (this.#open && this.plugin.turn.isStopped) this.#watch.want(0);
   }
 
   #take(slot: number, notification: Notification): void {
@@ -184,15 +209,17 @@ export class TrapSession {
       notification,
       this.#ends.listener,
       (ended, answer) => {
+        this.#inFlight.delete(slot);
         if (!this.#open) return;
         this.#calls.release(slot);
         this.plugin.metrics.count('traps', { call: ended.call, answer });
         this.#watch.want(READABLE);
       },
       (asking) => {
-        if (this.#open) this.#calls.noteAsking(slot, asking);
+        if (this.#open) this.#calls.note(slot, asking);
       },
     );
+    this.#inFlight.set(slot, call);
     // The filter reports no other call. If one came, it would be refused.
     if (name === undefined) call.end(-1, 'error');
     else handleTrap(this.#context, call);

@@ -25,7 +25,15 @@ export type ShownState = Omit<PluginState, 'isSettled' | 'isReady'>;
 export interface ControlParts {
   readonly supervisor: Pick<
     Supervisor,
-    'brokerPid' | 'connections' | 'explain' | 'isOwn' | 'asks' | 'usage' | 'tellRefusals'
+    | 'asks'
+    | 'brokerPid'
+    | 'brokerVersion'
+    | 'connections'
+    | 'explain'
+    | 'isOwn'
+    | 'replaceBroker'
+    | 'tellRefusals'
+    | 'usage'
   >;
   /** The absolute path of the configuration, links resolved; null without one. */
   readonly config: string | null;
@@ -57,7 +65,7 @@ export function controlTarget(parts: ControlParts): ControlTarget {
       return {
         ...facts,
         for_ms: Math.round(performance.now() - startedAt),
-        broker: pid === undefined ? null : { pid },
+        broker: pid === undefined ? null : { pid, version: supervisor.brokerVersion ?? null },
         plugins: plugins().map(statusOf),
         asks: supervisor.asks.list().map(shownAsk),
       };
@@ -77,6 +85,10 @@ export function controlTarget(parts: ControlParts): ControlTarget {
         hostname: plugin,
       }),
     connections: (plugin, most) => supervisor.connections(plugin, most),
+    replaceBroker: async () => {
+      const { pid, version, inOrder } = await supervisor.replaceBroker();
+      return { pid, version, in_order: inOrder };
+    },
     denials,
     learners,
     tellRefusals: (plugin) => supervisor.tellRefusals(plugin),

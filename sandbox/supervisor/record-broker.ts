@@ -22,6 +22,13 @@ export function recordBroker(
     records.brokerRestarted();
     onNotice('the broker died; a new one serves in its place, and connections and plugins go on');
   });
+  broker.on('replaced', ({ version, inOrder }) => {
+    records.brokerIsUp(true);
+    const how = inOrder
+      ? ''
+      : '; the former one did not end in order, and calls that it had received have failed';
+    onNotice(`the broker was replaced: version ${version} serves from now on${how}`);
+  });
   broker.on('failed', (error) => onNotice(`${error.message}; trying again`));
 }
 

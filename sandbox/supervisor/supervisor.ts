@@ -11,6 +11,7 @@ import type { StartCause } from '../../shared/reasons.js';
 import { claimIdRange, type IdRange } from '../host/id-range.js';
 import { shortageOf } from '../host/shortage.js';
 import type { Asks } from './ask/asks.js';
+import type { Replaced } from './broker/broker-events.js';
 import { BrokerProcess } from './broker/broker-process.js';
 import { Cgroups } from './cgroup/cgroups.js';
 import { Listeners } from './listeners/listeners.js';
@@ -82,6 +83,11 @@ export class Supervisor {
 
   get brokerPid(): number | undefined {
     return this.#broker?.pid;
+  }
+
+  /** The version of postern of the broker that serves. */
+  get brokerVersion(): string | undefined {
+    return this.#broker?.version;
   }
 
   /** Whether a process is this one, or has been a broker of it: nobody asks on behalf of a plugin. */
@@ -186,11 +192,20 @@ export class Supervisor {
    * @throws PosternError as {@link start} does, with the former plugins, rules and listeners in force
    */
   async setPlugins(plugins: readonly PluginConfig[], ownFiles?: readonly string[]): Promise<void> {
-    const broker = this.#broker;
-    if (broker === undefined) throw new PosternError('broker_failed', 'The supervisor has not been started');
+    const broker = this.#requireBroker();
     await this.#serving;
     const parts = { broker, listeners: this.#listeners, records: this.#records };
     await this.#plugins.change(parts, plugins, ownFiles);
+  }
+
+  /**
+   * Has a broker of the code that is installed now take the place of the one that serves. Nobody is refused because of that.
+   *
+   * @throws PosternError `broker_failed` where the other one does not start. Then the former one goes on
+   */
+  async replaceBroker(): Promise<Replaced> {
+    await this.#serving;
+    return this.#requireBroker().replace();
   }
 
   /** Counts an attempt to load the rules. */
@@ -200,9 +215,7 @@ export class Supervisor {
 
   /** Asks the broker for its decision, DNS included. */
   async explain(plugin: string, question: ExplainQuestion): Promise<Explanation> {
-    if (this.#broker === undefined)
-      throw new PosternError('broker_failed', 'The supervisor has not been started');
-    return this.#broker.explain(plugin, question);
+    return this.#requireBroker().explain(plugin, question);
   }
 
   /** Has the broker write the refused look-ups that it gathers: the next one of each name is an event at once again. */
@@ -212,9 +225,7 @@ export class Supervisor {
 
   /** The open connections of a plugin, or of all. @param most how many are listed @throws PosternError `broker_failed` */
   async connections(plugin?: string, most: number = LISTED_CONNECTIONS): Promise<OpenConnections> {
-    if (this.#broker === undefined)
-      throw new PosternError('broker_failed', 'The supervisor has not been started');
-    return this.#broker.connections({ plugin, most });
+    return this.#requireBroker().connections({ plugin, most });
   }
 
   /** Cancels a start that waits. Sends the signal, and SIGKILL after a time. Resolves when every process of the plugin is gone. */
@@ -295,6 +306,11 @@ export class Supervisor {
       `the broker died again and again right after requests of "${plugin}": it is ended, and not started again`,
     );
     this.#runs.kill(plugin);
+  }
+
+  #requireBroker(): BrokerProcess {
+    if (this.#broker !== undefined) return this.#broker;
+    throw new PosternError('broker_failed', 'The supervisor has not been started');
   }
 
   #notice(text: string): void {

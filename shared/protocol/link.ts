@@ -16,6 +16,12 @@ export const BROKER_DESCRIPTOR_FD = 4;
 /** The argument of a broker that changes its ids. It needs the capabilities of root for that, and loses them by it. */
 export const KEEPS_CAPABILITIES = 'keeps-capabilities';
 
+/**
+ * The version of this link, with the forms of the memory that brokers share. A supervisor uses no broker of another version: the program
+ * may have been installed anew meanwhile.
+ */
+export const LINK_VERSION = 1;
+
 /** A listening socket of postern itself. */
 export interface ListenerAddress {
   readonly address: string;
@@ -87,6 +93,10 @@ export type SupervisorLine =
   | { readonly type: 'usage'; readonly id: number }
   /** Asks whether the broker still answers. */
   | { readonly type: 'ping'; readonly id: number }
+  /** Another broker is about to serve: this one ends its work, says what the other has to know, and exits. */
+  | { readonly type: 'retire' }
+  /** What the former broker's DNS gave a sandbox. It comes before the trap. */
+  | GivenNamesLine
   /**
    * The answer to a {@link UnixConnectPacket}, a {@link FolderModePacket} or a {@link CallerAnswerPacket}: 0, minus errno, or `host` for a
    * socket that was not bound in the sandbox.
@@ -121,9 +131,30 @@ export interface ApprovedDestination {
 /** A connect that is asked about. */
 export type ExplainQuestion = Omit<SupervisorLine & { readonly type: 'explain' }, 'type' | 'id' | 'plugin'>;
 
+/** An address that a sandbox's DNS gave for a name. */
+export interface GivenName {
+  readonly address: string;
+  readonly name: string;
+  /** For how long a connect to the address needs no further look-up, in milliseconds. null: the address stands for the name, which only the proxy resolves. */
+  readonly freshMs: number | null;
+}
+
+/** Some names of one sandbox, in the order of their use. `session`: that of its trap. */
+export interface GivenNamesLine {
+  readonly type: 'given_names';
+  readonly session: number;
+  readonly names: readonly GivenName[];
+}
+
 /** Lines from broker to supervisor. */
 export type BrokerLine =
-  | { readonly type: 'ready' }
+  | {
+      readonly type: 'ready';
+      /** Its {@link LINK_VERSION}. */
+      readonly link: number;
+      /** postern's. */
+      readonly version: string;
+    }
   | { readonly type: 'failed'; readonly message: string; readonly fix?: string | undefined }
   | { readonly type: 'plugin_ready'; readonly plugin: string; readonly policyHash: string }
   | { readonly type: 'plugin_refused'; readonly plugin: string; readonly problems: readonly string[] }
@@ -146,6 +177,10 @@ export type BrokerLine =
       readonly last: boolean;
     }
   | { readonly type: 'pong'; readonly id: number }
+  /** Of a broker that retires. */
+  | GivenNamesLine
+  /** It has said all that the next broker has to know. It exits now. `unanswered`: sessions of channels with requests that it has not answered. */
+  | { readonly type: 'retired'; readonly unanswered: readonly number[] }
   | { readonly type: 'explained'; readonly id: number; readonly explanation: Explanation }
   /** A session has ended. The supervisor closes the ends that it keeps and answers; the broker closes its ends last. */
   | { readonly type: 'session_ended'; readonly session: number }
@@ -225,8 +260,8 @@ export interface ChannelPacket {
   readonly plugin: string;
   /** The number of the session on both sides. It is never used again. */
   readonly session: number;
-  /** Whether another broker served this channel before. */
-  readonly resumed: boolean;
+  /** Whether another broker served this channel before. `unanswered`: it may have left requests without an answer. */
+  readonly resumed: false | 'answered' | 'unanswered';
   readonly answers?: { readonly session: number; readonly id: number } | undefined;
 }
 

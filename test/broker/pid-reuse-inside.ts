@@ -51,6 +51,7 @@ const session = new TrapSession({
   scratch: [],
   otherIds: false,
   resumed: false,
+  given: [],
   ends: {
     listener,
     calls: createMemoryFile('calls', NOTIFIED_CALLS * NOTIFICATION_BYTES),

@@ -142,7 +142,7 @@ test('a descriptor that was sent before the broker served the channel ends its s
     type: 'channel',
     plugin: 'neighbour',
     session: 6000,
-    resumed: true,
+    resumed: 'unanswered',
   });
   const file = traced();
   assert.equal(sendMessage(channel.replyNumber, text, [file.sent.number]), 1);

@@ -114,7 +114,7 @@ test('a session ends without an error when the last writing end of its pipe is c
 
 test('a resumed channel gets a hello unasked, and needs none', async () => {
   await broker.plugin('resumer', { allow: [`127.0.0.1:${echo.port}`] });
-  const channel = broker.attach({ type: 'channel', plugin: 'resumer', session: 5000, resumed: true });
+  const channel = broker.attach({ type: 'channel', plugin: 'resumer', session: 5000, resumed: 'unanswered' });
   const { reply } = await channel.reply(() => true);
   assert.deepEqual(reply, { op: 'hello', version: 1, resumed: true });
   const { descriptor } = await channel.connect('127.0.0.1', echo.port);

@@ -110,7 +110,12 @@ export class TestBroker {
     plugin: string,
     { resumed = false, greet = true }: { resumed?: boolean; greet?: boolean } = {},
   ): Promise<TestChannel> {
-    const channel = this.attach({ type: 'channel', plugin, session: this.#nextSession(), resumed });
+    const channel = this.attach({
+      type: 'channel',
+      plugin,
+      session: this.#nextSession(),
+      resumed: resumed && 'unanswered',
+    });
     if (resumed || greet) {
       if (!resumed) channel.send({ op: 'hello', version: 1 });
       await channel.reply((reply) => 'op' in reply);

@@ -330,10 +330,18 @@ const BOUNDS: readonly Protection[] = [
   {
     ...SESSIONS,
     name: 'channel: all channels of a plugin share its turn',
-    right: 'this.#open && !this.plugin.turn.isOver',
+    right: 'this.#open && !this.plugin.turn.isOverFor(this)',
     wrong: 'this.#open',
     tests: ['broker/limits'],
     pattern: 'many channels',
+  },
+  {
+    name: 'broker: a plugin with many calls keeps its own look-ups and channels',
+    file: 'broker/limit/turn-share',
+    right: 'this.#denied.add(taker)',
+    wrong: 'void taker',
+    tests: ['broker/limit/turn-share', 'integration/own-turns'],
+    pattern: 'comes first in the next one|leave their program',
   },
   {
     ...SESSIONS,

@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import { asciiJson } from '../../../shared/ascii-json.js';
 import { printable } from '../../../shared/printable.js';
-import type { Reloaded } from '../../supervisor/control/control-target.js';
+import type { Reloaded, ReplacedBroker } from '../../supervisor/control/control-target.js';
 import { type AskOptions, controlCommand, withControl } from './control-command.js';
 
 const ACTS = [
@@ -27,17 +27,35 @@ export function actCommands(): readonly Command[] {
   );
 }
 
+interface ReloadOptions extends AskOptions {
+  readonly broker?: true;
+}
+
 export function reloadCommand(): Command {
-  return controlCommand('reload', 'read the configuration again, and put it in force', [
+  const command = controlCommand('reload', 'read the configuration again, and put it in force', [
     'reload',
     'reload --json',
-  ]).action((options: AskOptions) =>
+    'reload --broker',
+  ]).option('--broker', 'instead, replace the broker by one of the code that is installed now');
+  return command.action((options: ReloadOptions) =>
     withControl(options, async (client) => {
+      if (options.broker === true) {
+        const replaced = (await client.call('replace_broker', {})) as ReplacedBroker;
+        process.stdout.write(options.json === true ? `${asciiJson(replaced)}\n` : describeReplaced(replaced));
+        return 0;
+      }
       const answer = (await client.call('reload', {})) as Reloaded;
       process.stdout.write(options.json === true ? `${asciiJson(answer)}\n` : describeReloaded(answer));
       return 0;
     }),
   );
+}
+
+function describeReplaced({ pid, version, in_order: inOrder }: ReplacedBroker): string {
+  const how = inOrder
+    ? ''
+    : '; the former one did not end in order, and calls that it had received have failed';
+  return `the broker is replaced: ${pid}, version ${printable(version)}${how}\n`;
 }
 
 function describeReloaded({ added, removed, restarted, changed }: Reloaded): string {

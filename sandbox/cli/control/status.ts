@@ -28,7 +28,9 @@ export function statusCommand(): Command {
 }
 
 function describeStatus({ version, pid, config, for_ms: ms, broker, plugins, asks }: Status): string {
-  const served = broker === null ? 'no broker' : `broker ${broker.pid}`;
+  const other =
+    broker === null || broker.version === null || broker.version === version ? '' : ` ${broker.version}`;
+  const served = broker === null ? 'no broker' : `broker${other} ${broker.pid}`;
   const head = `postern ${version}, pid ${pid}, ${served}, for ${lasted(ms)}${config === null ? '' : `, ${config}`}`;
   const says = plugins.some(({ status }) => status !== null);
   const rows = plugins.map((plugin) => [

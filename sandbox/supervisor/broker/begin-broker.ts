@@ -2,7 +2,8 @@
 import { readlinkSync } from 'node:fs';
 import { BROKER_START_TIMEOUT_MS } from '../../../shared/limits.js';
 import { printable } from '../../../shared/printable.js';
-import type { BrokerLine, ListenerAddress } from '../../../shared/protocol/link.js';
+import { type BrokerLine, LINK_VERSION, type ListenerAddress } from '../../../shared/protocol/link.js';
+import { VERSION } from '../../../shared/version.js';
 import { brokerFailed } from './broker-failed.js';
 import type { BrokerLines } from './broker-lines.js';
 
@@ -17,18 +18,29 @@ export interface BrokerOptions {
   readonly auditRoom?: (() => boolean | undefined) | undefined;
 }
 
-/** Resolves when the broker serves. @throws PosternError `broker_failed` where it cannot, or does not say so in time */
-export async function beginBroker(lines: BrokerLines, options: BrokerOptions): Promise<void> {
+/**
+ * Resolves when the broker serves.
+ *
+ * @returns its version of postern
+ * @throws PosternError `broker_failed` where it cannot, does not say so in time, or speaks another version of the link
+ */
+export async function beginBroker(lines: BrokerLines, options: BrokerOptions): Promise<string> {
   const listeners = await options.listeners;
   const auditRoom = options.auditRoom?.();
   const supervisorMounts = readlinkSync('/proc/self/ns/mnt');
   const { becomeIds, dnsServers } = options;
   lines.send({ type: 'start', becomeIds, dnsServers, listeners, auditRoom, supervisorMounts });
-  await lines.expect((line) => readyOf(line), BROKER_START_TIMEOUT_MS);
+  return lines.expect((line) => readyOf(line), BROKER_START_TIMEOUT_MS);
 }
 
-function readyOf(line: BrokerLine): true | undefined {
+function readyOf(line: BrokerLine): string | undefined {
   if (line.type === 'failed')
     throw brokerFailed(printable(line.message), line.fix === undefined ? undefined : printable(line.fix));
-  return line.type === 'ready' ? true : undefined;
+  if (line.type !== 'ready') return undefined;
+  const version = printable(line.version);
+  if (line.link === LINK_VERSION) return version;
+  throw brokerFailed(
+    `postern was installed anew: version ${version} of the broker does not fit the supervisor, which is of version ${VERSION}`,
+    'start postern again',
+  );
 }

@@ -29,7 +29,7 @@ const REFUSED_PAUSE_MS = 20;
 
 interface ChannelOptions {
   /** A former broker had it before. */
-  readonly resumed?: boolean;
+  readonly resumed?: ChannelPacket['resumed'];
   /** The plugin's request that the channel answers, with the plugin's ends of it. */
   readonly answers?: ChannelPacket['answers'];
   /** Closed as soon as the broker has them. */

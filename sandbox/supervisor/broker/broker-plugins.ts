@@ -2,6 +2,8 @@
 import type { ApprovedDestination } from '../../../shared/protocol/link.js';
 import type { PluginLine } from './configure-plugin.js';
 
+const NONE: readonly ApprovedDestination[] = [];
+
 export class BrokerPlugins {
   readonly #lines = new Map<string, PluginLine>();
   readonly #approved = new Map<string, readonly ApprovedDestination[]>();
@@ -39,6 +41,6 @@ export class BrokerPlugins {
   }
 
   approvedOf(plugin: string): readonly ApprovedDestination[] {
-    return this.#approved.get(plugin) ?? [];
+    return this.#approved.get(plugin) ?? NONE;
   }
 }

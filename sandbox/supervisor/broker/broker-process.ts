@@ -2,33 +2,33 @@
 // connections outlive a broker, because the supervisor keeps a duplicate of each channel's ends.
 import { BoundedMap } from '../../../shared/bounded-map.js';
 import { KEPT_BROKER_PIDS } from '../../../shared/limits.js';
-import type { ApprovedDestination, BrokerLine } from '../../../shared/protocol/link.js';
 import type { OpenConnections } from '../../../shared/protocol/open-connections.js';
 import type { PluginUsage } from '../../../shared/protocol/plugin-usage.js';
-import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import { askConnections, askUsage, type ConnectionsQuestion } from './ask-broker.js';
-import { type BrokerOptions, beginBroker } from './begin-broker.js';
-import { BrokerDeaths } from './broker-deaths.js';
+import type { BrokerOptions } from './begin-broker.js';
+import type { Replaced } from './broker-events.js';
 import { brokerFailed } from './broker-failed.js';
-import { BrokerPlugins } from './broker-plugins.js';
-import { BrokerTalk } from './broker-talk.js';
-import { configurePlugin, type PluginLine } from './configure-plugin.js';
-import { endBroker } from './end-broker.js';
-import { EventTally } from './event-tally.js';
-import { Heartbeat } from './heartbeat.js';
-import { inForce } from './in-force.js';
-import { KeptForBrokers } from './kept-for-brokers.js';
-import type { Channel } from './make-channel.js';
-import { type SpawnedBroker, spawnBroker } from './spawn-broker.js';
-import type { TrapFacts } from './trap-keeper.js';
+import { BrokerKeeping } from './broker-keeping.js';
+import { BrokerRun } from './broker-run.js';
 
-export class BrokerProcess extends BrokerTalk {
+import type { PluginLine } from './configure-plugin.js';
+import { endBroker } from './end-broker.js';
+import { Heartbeat } from './heartbeat.js';
+import { happened, inForce } from './in-force.js';
+import type { LastWill } from './last-will.js';
+import { SharedLock } from './shared-lock.js';
+import type { SpawnedBroker } from './spawn-broker.js';
+
+export class BrokerProcess extends BrokerKeeping {
   readonly #options: BrokerOptions;
-  readonly #plugins = new BrokerPlugins();
-  readonly #kept = new KeptForBrokers();
-  readonly #deaths = new BrokerDeaths();
   #stopping = false;
-  #up = false;
+  /** The broker that serves. */
+  #run: BrokerRun | undefined;
+  #replacing = false;
+  /** The broker that is about to take its place. */
+  #next: BrokerRun | undefined;
+  /** Rules change, or the broker is replaced. */
+  readonly #changes = new SharedLock();
   /** Of the last brokers. Each may have connected somewhere before it died. */
   readonly #pids = new BoundedMap<number, true>(KEPT_BROKER_PIDS);
 
@@ -39,7 +39,12 @@ export class BrokerProcess extends BrokerTalk {
 
   /** A broker serves, with the rules of every plugin. */
   get isUp(): boolean {
-    return this.#up;
+    return this.#run !== undefined;
+  }
+
+  /** postern's, of the broker that serves. It may have been installed after this supervisor's. */
+  get version(): string | undefined {
+    return this.#run?.version;
   }
 
   /** Whether a broker of this supervisor had that pid. */
@@ -52,59 +57,19 @@ export class BrokerProcess extends BrokerTalk {
    * @throws PosternError `broker_failed` where the broker does not start, `bad_rules` where it refuses rules
    */
   async start(plugins: readonly PluginLine[] = []): Promise<void> {
-    for (const line of plugins) this.#keep(line);
-    const { becomeIds, onWords } = this.#options;
-    const spawned = await spawnBroker(
-      becomeIds !== undefined,
-      (packets) => this.#kept.receiveAsks(packets),
-      onWords,
-    );
-    const { child, lines, gone } = spawned;
-    if (child.pid !== undefined) this.#pids.set(child.pid, true);
-    const tally = new EventTally();
-    void lines.closed.then(() => this.#tellLost(tally));
-    const startedAt = performance.now();
-    let up = false;
-    lines.on('line', (line) => {
-      if (line.type !== 'audit') return;
-      tally.receive(line.line.ts);
-      this.emit('audit', line.line);
-    });
-    const onLine = (line: BrokerLine): void => {
-      if (line.type === 'asked' || line.type === 'ask_ended') this.emit('ask', line);
-      else this.#kept.take(line);
-    };
-    lines.on('line', onLine);
-    child.once('exit', (_status, signal) => {
-      if (!this.#stopping) {
-        // Of what it wrote last, the audit events are still read. A further broker answers for the rest.
-        lines.off('line', onLine);
-        lines.closeSoon();
-      }
-      if (up && !this.#stopping) this.#findBlame(performance.now() - startedAt, signal);
-      if (this.link?.child === child) this.#unlink();
-      if (up) this.#onDeath(performance.now() - startedAt);
-    });
-    try {
-      await Promise.race([gone, beginBroker(lines, this.#options)]);
-      this.talkTo(spawned);
-      // It may have changed meanwhile.
-      this.auditRoom(this.#options.auditRoom?.());
-      for (const line of this.#plugins.all()) await Promise.race([gone, this.#configure(line)]);
-      up = true;
-      this.#up = true;
-      spawned.cameUp();
-      this.watchedBy(this.#watchOver(spawned));
-    } catch (error) {
-      child.kill('SIGKILL');
-      lines.closeSoon();
-      await gone.catch(() => {});
-      await lines.closed;
-      throw error;
-    }
-    spawned.packets.marks(this.#deaths.marks);
-    spawned.packets.tally(tally.memory);
-    this.#kept.giveTo(spawned);
+    for (const line of plugins) this.keep(line);
+    const run = await this.#begin();
+    await this.#serveWith(run);
+  }
+
+  /**
+   * Starts another broker from what is installed now, and has it take the place of this one. Nobody is refused because of that: calls and requests
+   * wait meanwhile, for RETIRE_MS and a little more.
+   *
+   * @throws PosternError `broker_failed` where the other one does not start. Then the former one goes on
+   */
+  replace(): Promise<Replaced> {
+    return this.#changes.alone(() => this.#replace());
   }
 
   /**
@@ -115,83 +80,111 @@ export class BrokerProcess extends BrokerTalk {
    * @throws PosternError `bad_rules` if the broker refuses them, and the former rules stay; `broker_failed` once the supervisor ends
    */
   async setRules(line: PluginLine): Promise<void> {
-    const former = this.#plugins.get(line.plugin);
-    this.#keep(line);
-    try {
-      await inForce(this, () => this.#configure(line));
-    } catch (error) {
-      this.#plugins.put(line.plugin, former);
-      throw error;
-    }
-  }
-
-  /** Every further broker gets its rules, too. */
-  #keep(line: PluginLine): void {
-    this.#plugins.put(line.plugin, line);
-    this.#kept.keepConnections(line.plugin);
-  }
-
-  /** Forgets a plugin and ends its sessions. */
-  removePlugin(plugin: string): void {
-    this.#plugins.drop(plugin);
-    this.#deaths.forget(plugin);
-    this.link?.lines.send({ type: 'forget', plugin });
-    this.#kept.drop(plugin);
-  }
-
-  /** Every further broker gets it with the rules of the plugin. */
-  keepApproved(plugin: string, destination: ApprovedDestination): void {
-    this.#plugins.approve(plugin, destination);
-  }
-
-  /** Makes a channel for a plugin. @returns the plugin's ends, owned by the caller */
-  openChannel(plugin: string): Channel['plugin'] {
-    return this.#kept.openChannel(plugin);
-  }
-
-  /** Gives this broker and its successors the current sandbox of a plugin. @param end called when the broker asks for its end */
-  openSandbox(plugin: string, end: (() => void) | undefined, pidNamespace?: string): void {
-    this.#kept.openSandbox(plugin, end, pidNamespace);
-  }
-
-  /**
-   * Gives this broker and its successors the trap of a sandbox.
-   *
-   * @param trap as the launcher sends it (TRAP_DESCRIPTORS), owned from here on
-   */
-  openTrap(trap: readonly OwnedFd[], facts: TrapFacts): void {
-    this.#kept.openTrap(trap, facts);
+    await this.#changes.shared(async () => {
+      const former = this.plugins.get(line.plugin);
+      this.keep(line);
+      try {
+        await inForce(this, () => this.#configure(line));
+      } catch (error) {
+        this.plugins.put(line.plugin, former);
+        throw error;
+      }
+    });
   }
 
   /** Asks the broker for open connections. @throws PosternError `broker_failed` where the broker gives no answer */
   async connections(question: ConnectionsQuestion): Promise<OpenConnections> {
     // Until then it has no register.
-    if (!this.#up) throw brokerFailed('it has just been started');
-    return askConnections(this.lines, question, this.#plugins);
+    if (this.#run === undefined) throw brokerFailed('it has just been started');
+    return askConnections(this.lines, question, this.plugins);
   }
 
   /** Asks the broker what the plugins use. @throws PosternError `broker_failed` where the broker gives no answer */
   async usage(): Promise<readonly PluginUsage[]> {
-    if (!this.#up) throw brokerFailed('it has just been started');
-    return askUsage(this.lines, this.#plugins);
+    if (this.#run === undefined) throw brokerFailed('it has just been started');
+    return askUsage(this.lines, this.plugins);
   }
 
   /** Ends the broker for good. */
   async stop(): Promise<void> {
     this.#stopping = true;
     this.emit('stopped');
-    this.#kept.close();
-    this.#deaths.close();
+    this.kept.close();
+    this.deaths.close();
+    this.#next?.kill();
     const { link } = this;
     this.#unlink();
     if (link !== undefined) await endBroker(link);
   }
 
+  /** @throws PosternError `broker_failed`, `launch_failed` */
+  #begin(): Promise<BrokerRun> {
+    return BrokerRun.begin(this.#options, (packets) => this.kept.receiveAsks(packets), {
+      spawned: (pid) => void this.#pids.set(pid, true),
+      audit: (event) => this.emit('audit', event),
+      line: (line) => {
+        if (line.type === 'asked' || line.type === 'ask_ended') this.emit('ask', line);
+        else this.kept.take(line);
+      },
+      lost: (lost) => this.emit('lost', lost),
+      exit: (run, signal) => this.#onExit(run, signal),
+    });
+  }
+
+  /**
+   * Has a broker serve.
+   *
+   * @param will of the former broker, if it ended in order
+   * @throws PosternError `broker_failed`, `bad_rules`
+   */
+  async #serveWith(run: BrokerRun, will?: LastWill): Promise<void> {
+    const { spawned } = run;
+    if (this.#stopping) throw brokerFailed('the supervisor ends');
+    try {
+      this.talkTo(spawned);
+      // It may have changed meanwhile.
+      this.auditRoom(this.#options.auditRoom?.());
+      await run.tell(this.plugins, this.deaths);
+      await will?.names.giveTo(spawned.lines);
+    } catch (error) {
+      await run.abandon();
+      throw error;
+    }
+    this.#run = run;
+    spawned.cameUp();
+    this.watchedBy(this.#watchOver(spawned));
+    spawned.packets.marks(this.deaths.marks);
+    spawned.packets.tally(run.tally);
+    this.kept.giveTo(spawned, will?.unanswered);
+  }
+
+  async #replace(): Promise<Replaced> {
+    if (!this.isUp) await happened(this, 'restarted');
+    this.#replacing = true;
+    try {
+      const next = await this.#begin();
+      this.#next = next;
+      await next.tell(this.plugins, this.deaths);
+      const will = await this.#run?.retire((session) => this.kept.hasTrap(session));
+      await this.#serveWith(next, will);
+      const replaced = { pid: next.pid ?? 0, version: next.version, inOrder: will !== undefined };
+      this.emit('replaced', replaced);
+      return replaced;
+    } catch (error) {
+      await this.#next?.abandon();
+      this.#replacing = false;
+      if (this.#run === undefined) this.#onDeath(0);
+      throw error;
+    } finally {
+      this.#replacing = false;
+      this.#next = undefined;
+    }
+  }
+
   async #configure(line: PluginLine): Promise<void> {
-    const { lines } = this;
-    const mark = this.#deaths.markOf(line.plugin);
-    const approved = this.#plugins.approvedOf(line.plugin);
-    await configurePlugin(lines, { ...line, mark, approved }, this.heartbeat);
+    if (this.#run === undefined) throw brokerFailed('no broker is running');
+    const approved = this.plugins.approvedOf(line.plugin);
+    await this.#run.configure(line, approved, this.deaths.markOf(line.plugin), this.heartbeat);
   }
 
   #watchOver({ child, lines }: SpawnedBroker): Heartbeat | undefined {
@@ -204,15 +197,20 @@ export class BrokerProcess extends BrokerTalk {
     });
   }
 
-  #unlink(): void {
-    this.#up = false;
-    this.talkToNobody();
-    this.#kept.unlink();
+  #onExit(run: BrokerRun, signal: NodeJS.Signals | null): void {
+    const served = this.#run === run;
+    // Of what it wrote last, the audit events are still read.
+    if (!this.#stopping) run.spawned.lines.closeSoon();
+    const died = served && !this.#stopping && !run.isRetiring;
+    if (died) this.#findBlame(run.age, signal);
+    if (this.link === run.spawned) this.#unlink();
+    if (died) this.#onDeath(run.age);
   }
 
-  #tellLost(tally: EventTally): void {
-    const lost = tally.close();
-    if (lost !== undefined) this.emit('lost', lost);
+  #unlink(): void {
+    this.#run = undefined;
+    this.talkToNobody();
+    this.kept.unlink();
   }
 
   /** @param signal that ended the broker. SIGKILL from elsewhere is the operator's or the kernel's doing */
@@ -220,14 +218,16 @@ export class BrokerProcess extends BrokerTalk {
     const { heartbeat } = this;
     const hung = heartbeat?.hung === true;
     if (signal === 'SIGKILL' && !hung) return;
-    const blamed = this.#deaths.whomToBlame(lived, hung ? heartbeat.ageSeconds * 1_000 : 0);
-    if (blamed !== undefined && this.#plugins.count > 1) this.emit('blamed', blamed);
+    const blamed = this.deaths.whomToBlame(lived, hung ? heartbeat.ageSeconds * 1_000 : 0);
+    if (blamed !== undefined && this.plugins.count > 1) this.emit('blamed', blamed);
   }
 
   /** @param lived in milliseconds; 0: it did not start */
   #onDeath(lived: number): void {
     if (this.#stopping) return;
     this.emit('down');
+    // Otherwise the next one is under way.
+    if (this.#replacing) return;
     setTimeout(() => {
       if (this.#stopping) return;
       this.start().then(
@@ -237,6 +237,6 @@ export class BrokerProcess extends BrokerTalk {
           this.#onDeath(0);
         },
       );
-    }, this.#deaths.pauseAfter(lived));
+    }, this.deaths.pauseAfter(lived));
   }
 }

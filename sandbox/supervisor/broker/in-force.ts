@@ -26,8 +26,8 @@ export async function inForce(brokers: Brokers, put: () => Promise<void>): Promi
   }
 }
 
-/** @throws PosternError `broker_failed` once no further broker is started */
-function happened(brokers: Brokers, event: 'restarted' | 'down', over?: AbortSignal): Promise<void> {
+/** Resolves when something happens to the brokers. @throws PosternError `broker_failed` once no further broker is started */
+export function happened(brokers: Brokers, event: 'restarted' | 'down', over?: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     const end = (finish: () => void) => (): void => {
       brokers.off(event, onEvent).off('stopped', onStop);

@@ -32,17 +32,29 @@ export class KeptForBrokers {
   readonly #sandboxes = new Map<string, KeptSandbox>();
   #link: Link | undefined;
 
-  /** Gives a new broker all that is kept. From now on it gets what is new, too. */
-  giveTo(link: Link): void {
+  /**
+   * Gives a new broker all that is kept. From now on it gets what is new, too.
+   *
+   * @param left sessions of channels with requests that the former broker has left; undefined: perhaps all
+   */
+  giveTo(link: Link, left?: ReadonlySet<number>): void {
     this.#link = link;
     const { packets } = link;
     for (const kept of this.#connections.all()) packets.connections(kept);
     if (this.#connections.reports?.open === true) packets.ends(this.#connections.reports);
     this.#channels.restart();
-    for (const kept of this.#channels.all())
-      packets.channel(kept, { resumed: this.#channels.give(kept.session) });
+    for (const kept of this.#channels.all()) {
+      const answered = left?.has(kept.session) === false;
+      const had = this.#channels.give(kept.session);
+      packets.channel(kept, { resumed: had && (answered ? 'answered' : 'unanswered') });
+    }
     for (const [plugin, sandbox] of this.#sandboxes) packets.sandbox(plugin, sandbox);
     for (const kept of this.#traps.all()) packets.trap(kept, true);
+  }
+
+  /** Whether a trap's sandbox runs. */
+  hasTrap(session: number): boolean {
+    return this.#traps.get(session) !== undefined;
   }
 
   /** The broker is gone. */
@@ -60,7 +72,7 @@ export class KeptForBrokers {
   openChannel(plugin: string): Channel['plugin'] {
     const { kept, ends } = this.#channels.open(plugin);
     if (this.#link !== undefined)
-      this.#link.packets.channel(kept, { resumed: this.#channels.give(kept.session) });
+      this.#link.packets.channel(kept, { resumed: this.#channels.give(kept.session) && 'unanswered' });
     return ends;
   }
 
@@ -174,7 +186,7 @@ export class KeptForBrokers {
     const made = this.#channels.mayOpen(plugin, session) ? this.#channels.tryOpen(plugin) : undefined;
     if (made === undefined) link.lines.send({ type: 'channel_refused', id });
     else {
-      const resumed = this.#channels.give(made.kept.session);
+      const resumed = this.#channels.give(made.kept.session) && 'unanswered';
       link.packets.channel(made.kept, { resumed, answers: { session, id }, handOver: made.ends });
     }
   }

@@ -10,7 +10,11 @@ import { readAuditEvent } from '../../../shared/protocol/read-audit-event.js';
 import { ADDRESS_CLASSES, DECISIONS, REASONS } from '../../../shared/reasons.js';
 import { readAskLine } from './read-ask-line.js';
 import { readConnectionsLine } from './read-connections-line.js';
+import { readGivenNames } from './read-given-names.js';
 import { readUsageLine } from './read-usage-line.js';
+
+/** Characters of a version. */
+const MOST_VERSION = 64;
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -25,13 +29,16 @@ export function readBrokerLine(text: string): BrokerLine | undefined {
 }
 
 function readLine(line: Fields): BrokerLine | undefined {
-  const { type, plugin, id, session, text, last, message, fix, problems, policyHash, explanation } = line;
+  const { type, plugin, id, session, text, last, problems, policyHash, explanation, unanswered } = line;
   switch (type) {
     case 'ready':
-      return { type };
+      return readReady(line);
     case 'failed':
-      if (typeof message !== 'string') return undefined;
-      return { type, message, fix: typeof fix === 'string' ? fix : undefined };
+      return readFailed(line);
+    case 'retired':
+      return isNumbers(unanswered) ? { type, unanswered } : undefined;
+    case 'given_names':
+      return readGivenNames(line);
     case 'plugin_ready':
       return typeof plugin === 'string' && typeof policyHash === 'string'
         ? { type, plugin, policyHash }
@@ -62,6 +69,20 @@ function readLine(line: Fields): BrokerLine | undefined {
     default:
       return readAskLine(line);
   }
+}
+
+/** A broker of another version may say neither. */
+function readReady({ link, version }: Fields): BrokerLine {
+  return {
+    type: 'ready',
+    link: typeof link === 'number' ? link : 0,
+    version: typeof version === 'string' ? version.slice(0, MOST_VERSION) : 'unknown',
+  };
+}
+
+function readFailed({ message, fix }: Fields): BrokerLine | undefined {
+  if (typeof message !== 'string') return undefined;
+  return { type: 'failed', message, fix: typeof fix === 'string' ? fix : undefined };
 }
 
 function readAudit({ line }: Fields): BrokerLine | undefined {
@@ -104,6 +125,10 @@ function isFields(value: unknown): value is Fields {
 
 function isTexts(value: unknown): value is readonly string[] {
   return Array.isArray(value) && value.every((text) => typeof text === 'string');
+}
+
+function isNumbers(value: unknown): value is readonly number[] {
+  return Array.isArray(value) && value.every((one) => typeof one === 'number');
 }
 
 function isTextOrNull(value: unknown): boolean {

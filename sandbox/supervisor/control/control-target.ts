@@ -18,6 +18,8 @@ export interface ControlTarget {
   readonly explain: (plugin: string, question: LiveQuestion) => Promise<Explanation>;
   /** @param plugin all plugins without it @param most how many are listed @throws PosternError `broker_failed` */
   readonly connections: (plugin: string | undefined, most: number) => Promise<OpenConnections>;
+  /** @throws PosternError `broker_failed`; then the former broker serves */
+  readonly replaceBroker: () => Promise<ReplacedBroker>;
   readonly denials: Denials;
   readonly learners: Learners;
   /** Has the next refused look-up of each name told at once, although it may be a repetition. */
@@ -66,6 +68,15 @@ export interface ControlFleet {
   readonly reload?: (() => Promise<Reloaded>) | undefined;
 }
 
+/** The answer to `replace_broker`. */
+export interface ReplacedBroker {
+  readonly pid: number;
+  /** postern's. */
+  readonly version: string;
+  /** Whether the former broker ended in order. Otherwise calls that it had received have failed, as after its death. */
+  readonly in_order: boolean;
+}
+
 /** Names of plugins. */
 export interface Reloaded {
   readonly added: readonly string[];
@@ -92,8 +103,8 @@ export interface SupervisorFacts {
 export interface Status extends SupervisorFacts {
   /** For how long it has run, in milliseconds. */
   readonly for_ms: number;
-  /** Null while there is none. */
-  readonly broker: { readonly pid: number } | null;
+  /** Null while there is none. `version`: of postern; null while it starts. */
+  readonly broker: { readonly pid: number; readonly version: string | null } | null;
   readonly plugins: readonly PluginStatus[];
   /** What waits for an answer. */
   readonly asks: readonly OpenAsk[];

@@ -85,6 +85,7 @@ export function methodsOf(target: ControlTarget): ReadonlyMap<string, Method> {
         watching: { kind: 'state' },
       },
     ],
+    ['replace_broker', method(PARAMS.none, () => target.replaceBroker())],
     [
       'denials',
       {

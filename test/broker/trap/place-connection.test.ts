@@ -13,7 +13,10 @@ const EAGAIN = -11;
 const ENOTTY = -25;
 
 /** Places a socket for a slow plugin, by a listener that is none. @returns what the call ends with, and whether the plugin has the socket */
-async function place(hasDescriptors: boolean): Promise<readonly [results: readonly number[], has: boolean]> {
+async function place(
+  hasDescriptors: boolean,
+  steps: string[] = [],
+): Promise<readonly [results: readonly number[], has: boolean]> {
   const { guard, slowLane } = await startGuards();
   const stall = new StallBudget(() => {}, { hold: () => {} });
   stall.wasSlow(false, 30, 30);
@@ -26,10 +29,14 @@ async function place(hasDescriptors: boolean): Promise<readonly [results: readon
   using socket = new OwnedFd(openSync('/dev/null', 'r'));
   const call = {
     tid: process.pid,
-    placement: () => ({
-      ...{ listener: listener.number, socket: socket.number },
-      ...{ id: 0n, tid: process.pid, descriptor: 0 },
-    }),
+    begin: () => void steps.push('begin'),
+    placement: () => {
+      steps.push('placement');
+      return {
+        ...{ listener: listener.number, socket: socket.number },
+        ...{ id: 0n, tid: process.pid, descriptor: 0 },
+      };
+    },
     end: (result: number) => results.push(result),
   } as unknown as TrappedCall;
   const { soft, hard } = getLimit(RLIMIT.NOFILE);
@@ -46,6 +53,12 @@ async function place(hasDescriptors: boolean): Promise<readonly [results: readon
 
 test('a connect of a slow plugin is EAGAIN where the broker has no descriptor left for the slow lane', async () => {
   assert.deepEqual(await place(false), [[EAGAIN], false]);
+});
+
+test('no other broker begins a call anew while its socket is being placed', async () => {
+  const steps: string[] = [];
+  await place(true, steps);
+  assert.deepEqual(steps, ['begin', 'placement']);
 });
 
 test('a connect of a slow plugin otherwise ends with what the slow lane answers', async () => {

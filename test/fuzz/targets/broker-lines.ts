@@ -6,6 +6,7 @@ import { describeExplanation } from '../../../sandbox/cli/describe-explanation.j
 import { asRuleOption } from '../../../sandbox/cli/pasted-rule.js';
 import { refusalLine } from '../../../sandbox/cli/refusal-line.js';
 import { BrokerLines } from '../../../sandbox/supervisor/broker/broker-lines.js';
+import { MIN_GRANT_MS } from '../../../shared/limits.js';
 import type { BrokerLine } from '../../../shared/protocol/link.js';
 import { FedSocket } from '../fed-socket.js';
 import type { FuzzTarget } from '../fuzz-target.js';
@@ -18,6 +19,8 @@ const types = [
   'audit',
   'metrics',
   'explained',
+  'given_names',
+  'retired',
   'connections',
   'usage',
   'session_ended',
@@ -129,7 +132,19 @@ function take(line: BrokerLine): string {
     case 'ask_ended':
       assert.equal(typeof line.id + typeof line.plugin, 'numberstring');
       return line.type;
+    case 'given_names':
+      assert.equal(typeof line.session, 'number');
+      assert.ok(
+        line.names.every(({ address, name, freshMs }) => {
+          const fresh = freshMs === null || (freshMs >= 0 && freshMs <= MIN_GRANT_MS);
+          return typeof address + typeof name === 'stringstring' && fresh;
+        }),
+      );
+      return line.type;
     case 'ready':
+      assert.equal(typeof line.link + typeof line.version, 'numberstring');
+      return line.type;
+    case 'retired':
       return line.type;
   }
 }

@@ -47,6 +47,7 @@ function serve(
     top: async () => ({ at_ms: 1, for_ms: 1, plugins: [] }),
     explain: () => Promise.reject(new Error('not here')),
     connections: async () => ({ connections: [], more: 0 }),
+    replaceBroker: async () => ({ pid: 2, version: '1.0.0', in_order: true }),
     denials: new Denials(() => true),
     learners: new Learners(),
     tellRefusals: () => {},

@@ -1,0 +1,62 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { TurnShare } from '../../../broker/limit/turn-share.js';
+import { REQUESTS_PER_TURN } from '../../../shared/limits.js';
+
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+/** Takes as much as it may. */
+function takeAll(share: TurnShare, taker: object, most: number = Number.POSITIVE_INFINITY): number {
+  let taken = 0;
+  while (taken < most && !share.isOverFor(taker)) {
+    share.take();
+    taken += 1;
+  }
+  return taken;
+}
+
+test('a share is used up after so many requests, and renewed with the next turn', async () => {
+  const share = new TurnShare();
+  assert.equal(takeAll(share, share), REQUESTS_PER_TURN);
+  assert.equal(takeAll(share, share), 0);
+  await turn();
+  assert.equal(takeAll(share, share), REQUESTS_PER_TURN);
+});
+
+test('who has had no chance in a turn comes first in the next one, however the event loop calls them', async () => {
+  const share = new TurnShare();
+  const [greedy, modest] = [{}, {}];
+  const counts = { greedy: 0, modest: 0 };
+  for (let turns = 0; turns < 20; turns += 1) {
+    counts.greedy += takeAll(share, greedy);
+    counts.modest += takeAll(share, modest, 1);
+    await turn();
+  }
+  assert.ok(counts.modest >= 9, `${counts.modest} of 20 turns`);
+  assert.ok(counts.greedy >= 9 * REQUESTS_PER_TURN);
+});
+
+test('who comes first and wants nothing costs the others one turn', async () => {
+  const share = new TurnShare();
+  const [greedy, modest] = [{}, {}];
+  takeAll(share, greedy);
+  assert.ok(share.isOverFor(modest));
+  await turn();
+  assert.equal(takeAll(share, greedy), 0);
+  await turn();
+  assert.equal(takeAll(share, greedy), REQUESTS_PER_TURN);
+});
+
+test('a share that is stopped gives nothing more, also to who waits', async () => {
+  const share = new TurnShare();
+  takeAll(share, share);
+  let given = false;
+  void share.await().then(() => {
+    given = true;
+  });
+  share.stop();
+  await turn();
+  await turn();
+  assert.ok(share.isOverFor(share));
+  assert.ok(!given);
+});

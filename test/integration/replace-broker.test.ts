@@ -1,0 +1,233 @@
+import assert from 'node:assert/strict';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { after, before, type TestContext, test } from 'node:test';
+import { copyPrograms } from '../harness/copy-programs.js';
+import { listen } from '../harness/listener.js';
+import { type PosternResult, postern, type RunningPostern, startPostern } from '../harness/postern.js';
+import { brokerOf } from '../harness/processes.js';
+import { type PublicNet, startPublicNet } from '../harness/public-net.js';
+import { PYTHON_CHANNEL } from '../harness/python-channel.js';
+import { connectsUnderWay } from '../harness/tcp-table.js';
+import { until } from '../harness/until.js';
+import { chownTo, readableFolder, type User, users } from '../harness/users.js';
+import { Ports } from '../interop/side-by-side.js';
+
+const NAME = 'api.example.com';
+/**
+ * Connects by connect(2) to an address that it looked up once, by the channel, and looks up names, all again and again until it reads a
+ * line. One connection stays open, and is used at the end.
+ */
+const BUSY = `${PYTHON_CHANNEL}
+import json, socket, sys, threading
+name = "${NAME}"
+address = socket.getaddrinfo(name, 80, socket.AF_INET, socket.SOCK_STREAM)[0][4]
+channel = Channel.from_environment()
+kept = socket.create_connection(address)
+counts, errors, ended = {}, [], threading.Event()
+lock = threading.Lock()
+
+def again(what, work):
+    while not ended.is_set():
+        try:
+            work()
+            with lock:
+                counts[what] = counts.get(what, 0) + 1
+        except Exception as error:
+            errors.append(f"{what}: {error!r}")
+
+def lookup():
+    socket.getaddrinfo(name, 80, socket.AF_INET, socket.SOCK_STREAM)
+
+work = [("trap", lambda: socket.create_connection(address).close())] * 3
+work += [("channel", lambda: channel.connect(name, 80).close()), ("lookup", lookup)]
+threads = [threading.Thread(target=again, args=one) for one in work]
+for thread in threads:
+    thread.start()
+print("up", flush=True)
+sys.stdin.readline()
+ended.set()
+for thread in threads:
+    thread.join()
+kept.sendall(b"GET / HTTP/1.0\\r\\n\\r\\n")
+answer = kept.recv(100).decode("latin1").split()[0]
+print(json.dumps({"counts": counts, "errors": errors, "kept": answer}), flush=True)
+`;
+/** Connects once, and says what came of it. */
+const ONCE = `
+import errno, socket, sys
+s = socket.socket()
+error = s.connect_ex(("127.0.0.1", int(sys.argv[1])))
+print("ended", errno.errorcode.get(error, error), flush=True)
+`;
+
+let net: PublicNet;
+before(async () => {
+  net = await startPublicNet({ [`${NAME} A`]: ['93.184.216.10'] }, [80]);
+});
+after(() => net.close());
+
+/** The path of a control socket, in a folder of the user. */
+function socketOf(user: User): string {
+  const folder = readableFolder();
+  chownTo(user, folder);
+  return join(folder, 'c.sock');
+}
+
+const replace = (user: User, control: string): Promise<PosternResult> =>
+  postern(['reload', '--broker', '--json', '--control', control], { as: user });
+
+/** The events of a log on stdout. */
+const eventsOf = (stdout: string): readonly { event: string; decision?: string; outcome?: string }[] =>
+  [...stdout.matchAll(/^\{.*"event":.*\}$/gm)].map(([line]) => JSON.parse(line));
+
+for (const user of users) {
+  test(`a broker that is replaced refuses nobody, loses no event, and its successor knows the names (${user})`, async (t) => {
+    const control = socketOf(user);
+    const { child, result } = startPostern(
+      [
+        ...['run', '--dns', net.dns, '--allow', `${NAME}:80`, '--audit', 'stdout', '--control', control],
+        ...['--', '/usr/bin/python3', '-c', BUSY],
+      ],
+      { as: user, inside: net.within, keepInput: true, ownControl: true, timeoutMs: 120_000 },
+    );
+    t.after(() => child.kill('SIGKILL'));
+    let said = '';
+    child.stdout?.on('data', (text: string) => {
+      said += text;
+    });
+    await until(() => said.includes('up\n') || undefined, 20_000);
+    const pids = new Set<number>();
+    for (let round = 0; round < 5; round += 1) {
+      const seen = net.connections().length;
+      await until(() => net.connections().length >= seen + 50 || undefined, 20_000);
+      const { status, stdout, stderr } = await replace(user, control);
+      assert.equal(status, 0, stderr);
+      const { pid, in_order: inOrder } = JSON.parse(stdout);
+      assert.ok(inOrder);
+      pids.add(pid);
+      assert.equal(brokerOf(child.pid ?? 0), pid);
+    }
+    assert.equal(pids.size, 5);
+    child.stdin?.end('end\n');
+    const { status, stdout, stderr } = await result;
+    assert.equal(status, 0, stderr);
+    const { counts, errors, kept } = JSON.parse(/^\{"counts.*$/m.exec(stdout)?.[0] ?? '{}');
+    assert.deepEqual(errors, []);
+    assert.equal(kept, 'HTTP/1.1');
+    const events = eventsOf(stdout);
+    assert.equal(events.filter(({ event }) => event === 'gap').length, 0);
+    const decisions = events.filter(({ event }) => event === 'decision');
+    const made = counts.trap + counts.channel + 1;
+    assert.equal(decisions.filter(({ outcome }) => outcome === 'connected').length, made);
+    assert.equal(decisions.length, made);
+    t.diagnostic(`${JSON.stringify(counts)}, ${net.connections().length} connections in all`);
+  });
+
+  test(`a call that waits when the broker is replaced goes on with the next one (${user})`, async (t) => {
+    const ports = await Ports.start();
+    t.after(() => ports.close());
+    const control = socketOf(user);
+    const waiting = connectsUnderWay(ports.full);
+    const { child, result } = startPostern(
+      [
+        ...['run', '--allow', `127.0.0.1:${ports.full}`, '--control', control],
+        ...['--', '/usr/bin/python3', '-c', ONCE, String(ports.full)],
+      ],
+      { as: user, ownControl: true, timeoutMs: 120_000 },
+    );
+    t.after(() => child.kill('SIGKILL'));
+    await until(() => connectsUnderWay(ports.full) > waiting || undefined, 20_000);
+    for (let round = 0; round < 2; round += 1) {
+      const { status, stderr } = await replace(user, control);
+      assert.equal(status, 0, stderr);
+      await until(() => connectsUnderWay(ports.full) > waiting || undefined, 20_000);
+    }
+    // The kernel resets it with the listener.
+    await ports.close();
+    const { stdout, stderr } = await result;
+    assert.equal(stdout, 'ended ECONNREFUSED\n', stderr);
+  });
+}
+
+interface Changed {
+  readonly dist: string;
+  readonly control: string;
+  readonly up: RunningPostern;
+  readonly said: () => string;
+  readonly connected: () => number;
+}
+
+/** A postern of a copy whose files a test changes, with a plugin that connects again and again. */
+async function startChanged(t: TestContext, user: User): Promise<Changed> {
+  const dist = copyPrograms();
+  const server = await listen((socket) => socket.end());
+  t.after(() => server.close());
+  const control = socketOf(user);
+  const program = `
+import socket, sys, time
+while True:
+    try:
+        socket.create_connection(("127.0.0.1", int(sys.argv[1]))).close()
+    except ConnectionAbortedError:
+        pass
+    time.sleep(0.02)
+`;
+  const up = startPostern(
+    [
+      ...['run', '--allow', `127.0.0.1:${server.port}`, '--control', control],
+      ...['--', '/usr/bin/python3', '-c', program, String(server.port)],
+    ],
+    { as: user, dist, ownControl: true, timeoutMs: 120_000 },
+  );
+  t.after(() => up.child.kill('SIGKILL'));
+  let said = '';
+  up.child.stderr?.on('data', (text: string) => {
+    said += text;
+  });
+  await until(() => server.connections() > 0 || undefined, 20_000);
+  return { dist, control, up, said: () => said, connected: () => server.connections() };
+}
+
+const [anyone = 'user'] = users;
+
+test('the code of the new broker is what is installed by then, and status tells its version', async (t) => {
+  const { dist, control, connected } = await startChanged(t, anyone);
+  const file = join(dirname(dist), 'package.json');
+  writeFileSync(file, JSON.stringify({ ...JSON.parse(readFileSync(file, 'utf8')), version: '9.8.7' }));
+  const { stdout, stderr } = await replace(anyone, control);
+  assert.equal(JSON.parse(stdout).version, '9.8.7', stderr);
+  const status = await postern(['status', '--json', '--control', control], { as: anyone });
+  assert.equal(JSON.parse(status.stdout).broker.version, '9.8.7');
+  const seen = connected();
+  await until(() => connected() > seen + 5 || undefined, 20_000);
+});
+
+for (const [what, wrong, told] of [
+  ['does not start', "throw new Error('broken')", /The broker does not run: it ended with status/],
+  ['has another link', 'var LINK_VERSION = 999', /postern was installed anew/],
+] as const)
+  test(`where the new broker ${what}, the former one goes on`, async (t) => {
+    const { dist, control, up, connected } = await startChanged(t, anyone);
+    const file = join(dist, 'run/broker-main.cjs');
+    writeFileSync(file, readFileSync(file, 'utf8').replace('var LINK_VERSION = 1', wrong));
+    const before = brokerOf(up.child.pid ?? 0);
+    const { status, stderr } = await replace(anyone, control);
+    assert.equal(status, 1);
+    assert.match(stderr, told);
+    assert.equal(brokerOf(up.child.pid ?? 0), before);
+    const seen = connected();
+    await until(() => connected() > seen + 5 || undefined, 20_000);
+  });
+
+test('a broker that dies while it is replaced is replaced all the same; one that does not retire is killed', async (t) => {
+  const { control, up, said, connected } = await startChanged(t, anyone);
+  const before = brokerOf(up.child.pid ?? 0) ?? 0;
+  process.kill(before, 'SIGSTOP');
+  const { stdout, stderr } = await replace(anyone, control);
+  assert.equal(JSON.parse(stdout).in_order, false, stderr);
+  assert.match(said(), /the former one did not end in order/);
+  const seen = connected();
+  await until(() => connected() > seen + 5 || undefined, 20_000);
+  assert.notEqual(brokerOf(up.child.pid ?? 0), before);
+});

@@ -1,0 +1,68 @@
+// What the supervisor takes of a broker that retires, and may have been taken over.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { BrokerLines } from '../../../sandbox/supervisor/broker/broker-lines.js';
+import { GivenNames } from '../../../sandbox/supervisor/broker/given-names.js';
+import { readGivenNames } from '../../../sandbox/supervisor/broker/read-given-names.js';
+import { GIVEN_NAMES_A_LINE, GRANTS, MIN_GRANT_MS, STAND_INS } from '../../../shared/limits.js';
+import type { GivenName, SupervisorLine } from '../../../shared/protocol/link.js';
+
+const GOOD = { address: '192.0.2.1', name: 'a.test', freshMs: 5 };
+const namesOf = (...names: unknown[]): readonly GivenName[] | undefined =>
+  readGivenNames({ type: 'given_names', session: 1, names })?.names;
+
+test('a grant stays fresh for as long as any grant may, and no longer', () => {
+  assert.deepEqual(namesOf(GOOD), [GOOD]);
+  assert.deepEqual(namesOf({ ...GOOD, freshMs: 1e12 }), [{ ...GOOD, freshMs: MIN_GRANT_MS }]);
+});
+
+test('what is no name, no address or no time is left out', () => {
+  for (const wrong of [
+    { address: '192.0.2.1.' },
+    { address: 'a.test' },
+    { address: '0300.0.2.1' },
+    { address: 7 },
+    { name: 'A.test' },
+    { name: 'a b' },
+    { name: '192.0.2.1' },
+    { name: undefined },
+    { freshMs: -1 },
+    { freshMs: '5' },
+    { freshMs: Number.NaN },
+  ])
+    assert.deepEqual(namesOf({ ...GOOD, ...wrong }, GOOD), [GOOD], JSON.stringify(wrong));
+  assert.deepEqual(namesOf(null, 5, 'x', []), []);
+  assert.equal(readGivenNames({ type: 'given_names', session: '1', names: [] }), undefined);
+  assert.equal(readGivenNames({ type: 'given_names', session: 1, names: {} }), undefined);
+});
+
+test('names past the bound of a sandbox are left out, and each line to the next broker is read before the next', async () => {
+  const given = new GivenNames();
+  const names = Array.from({ length: 50_000 }, (_, n) => ({ ...GOOD, name: `n${n}.test` }));
+  for (let at = 0; at < names.length; at += 7_000)
+    given.take({ type: 'given_names', session: 1, names: names.slice(at, at + 7_000) });
+  given.take({ type: 'given_names', session: 2, names: [GOOD] });
+  const sent: SupervisorLine[] = [];
+  let unread = 0;
+  const lines = {
+    nextId: () => sent.length,
+    send: (line: SupervisorLine) => {
+      sent.push(line);
+      if (line.type === 'given_names') unread += 1;
+      assert.ok(unread <= 1);
+    },
+    expect: async () => {
+      unread = 0;
+      return true;
+    },
+  } as unknown as BrokerLines;
+  await given.giveTo(lines);
+  const told = sent.flatMap((line) => (line.type === 'given_names' ? [line] : []));
+  const ofFirst = told.filter(({ session }) => session === 1);
+  assert.equal(ofFirst.flatMap(({ names }) => names).length, GRANTS + STAND_INS);
+  assert.ok(told.every(({ names }) => names.length <= GIVEN_NAMES_A_LINE));
+  assert.deepEqual(
+    told.filter(({ session }) => session === 2).map(({ names }) => names),
+    [[GOOD]],
+  );
+});
