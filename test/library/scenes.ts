@@ -85,6 +85,8 @@ const SCENES: Readonly<Record<string, () => Promise<unknown>>> = {
     await plugin.setPolicy({});
     results.push(await connect());
     const pid = plugin.pid;
+    // The kernel reports the end of a connection a little later.
+    while (events.length < 4) await new Promise((resolve) => setTimeout(resolve, 5));
     await plugin.stop();
     server.close();
     return {
