@@ -4,7 +4,6 @@ import type {
   ChannelPacket,
   ConnectionsPacket,
   GivenName,
-  GivenNamesLine,
   SandboxPacket,
   SupervisorLine,
   TrapPacket,
@@ -16,18 +15,16 @@ import { ChannelSessions } from './channel/channel-sessions.js';
 import type { ChannelEnds } from './channel/session-setup.js';
 import { configurePlugin } from './configure-plugin.js';
 import type { LineLink } from './line-link.js';
+import { makePlugin } from './make-plugin.js';
 import type { ResolverSets } from './names/resolver-sets.js';
 import type { PluginPacket } from './packet-link.js';
 import { ConnectionLists } from './request/connection-lists.js';
 import { explainDecision } from './request/explain-decision.js';
-import { Plugin } from './request/plugin.js';
+import type { Plugin } from './request/plugin.js';
 import { RequestMarks } from './request/request-marks.js';
 import type { Services } from './request/services.js';
 import { UsageReports } from './request/usage-reports.js';
 import type { RetiringSessions } from './retire.js';
-import { AgeLimit } from './revoke/age-limit.js';
-import { Quota } from './revoke/quota.js';
-import { Revocation } from './revoke/revocation.js';
 import type { TrapEnds } from './trap/trap-session.js';
 import { TrapSessions } from './trap/trap-sessions.js';
 
@@ -37,8 +34,8 @@ export class Sessions implements RetiringSessions {
   readonly #link: LineLink;
   readonly #resolvers: ResolverSets;
   readonly #plugins = new Map<string, Plugin>();
-  readonly #channels: ChannelSessions;
-  readonly #traps: TrapSessions;
+  readonly channels: ChannelSessions;
+  readonly traps: TrapSessions;
   readonly #marks = new RequestMarks();
   readonly #accounts: Accounts;
   readonly #lists: ConnectionLists;
@@ -50,8 +47,8 @@ export class Sessions implements RetiringSessions {
     this.#resolvers = resolvers;
     this.#services = services;
     this.#link = link;
-    this.#channels = new ChannelSessions(services, (line) => link.send(line));
-    this.#traps = new TrapSessions(services, (line) => link.send(line));
+    this.channels = new ChannelSessions(services, (line) => link.send(line));
+    this.traps = new TrapSessions(services, (line) => link.send(line));
     this.#accounts = new Accounts(services.audit);
     const send = (line: BrokerLine): void => link.send(line);
     this.#lists = new ConnectionLists(services, this.#plugins, send);
@@ -81,11 +78,6 @@ export class Sessions implements RetiringSessions {
     this.#lists.answer(line);
   }
 
-  /** Writes what was gathered of a plugin's refused look-ups. */
-  tellRefusals(name: string): void {
-    for (const trap of this.#traps) if (trap.plugin.name === name) trap.tellRefusals();
-  }
-
   /** Reports what the plugins use, for the operator. */
   reportUsage(id: number): void {
     this.#usage.answer(id, () => {
@@ -112,7 +104,7 @@ export class Sessions implements RetiringSessions {
     this.#resolvers.use(name, undefined);
     this.#endSessions(plugin);
     this.#services.audit.flush();
-    this.#channels.forget(plugin);
+    this.channels.forget(plugin);
     plugin.asks.end();
     plugin.stall.begin(undefined);
     this.#services.audit.unlimit(name);
@@ -123,8 +115,8 @@ export class Sessions implements RetiringSessions {
 
   /** Ends every session, so that connects under way are accounted for. */
   end(): void {
-    this.#channels.end();
-    this.#traps.end();
+    this.channels.end();
+    this.traps.end();
     this.#services.audit.hurry();
     this.#accounts.end(this.#plugins.values());
   }
@@ -136,15 +128,15 @@ export class Sessions implements RetiringSessions {
 
   get isBusy(): boolean {
     const asks = ({ queue, questions }: Plugin): boolean => queue.inFlight > 0 || questions.count > 0;
-    return [...this.#plugins.values()].some(asks) || this.#traps.isBusy;
+    return [...this.#plugins.values()].some(asks) || this.traps.isBusy;
   }
 
   get unanswered(): readonly number[] {
-    return this.#channels.unanswered;
+    return this.channels.unanswered;
   }
 
   giveUp(): ReadonlyMap<number, readonly GivenName[]> {
-    return this.#traps.giveUp();
+    return this.traps.giveUp();
   }
 
   flush(): void {
@@ -152,22 +144,17 @@ export class Sessions implements RetiringSessions {
   }
 
   leaveCalls(): void {
-    this.#traps.leaveCalls();
-  }
-
-  /** Names that the former broker's DNS gave a sandbox whose trap comes later. */
-  keepNames(line: GivenNamesLine): void {
-    this.#traps.keepNames(line);
+    this.traps.leaveCalls();
   }
 
   /** Serves a channel. */
   attach(packet: ChannelPacket, ends: ChannelEnds): void {
-    this.#channels.attach(this.#plugin(packet.plugin), packet, ends);
+    this.channels.attach(this.#plugin(packet.plugin), packet, ends);
   }
 
   /** Serves a sandbox's trap. */
   attachTrap(packet: TrapPacket, ends: TrapEnds): void {
-    this.#traps.attach(this.#plugin(packet.plugin), packet, ends);
+    this.traps.attach(this.#plugin(packet.plugin), packet, ends);
   }
 
   /** A packet came without some of its descriptors. What it was about is refused or ended, and nothing else. */
@@ -178,10 +165,10 @@ export class Sessions implements RetiringSessions {
     );
     switch (packet.type) {
       case 'channel':
-        this.#channels.cutShort(packet);
+        this.channels.cutShort(packet);
         return;
       case 'trap':
-        this.#traps.cutShort(packet);
+        this.traps.cutShort(packet);
         return;
       case 'connections':
         plugin.register(NO_CONNECTIONS);
@@ -191,11 +178,6 @@ export class Sessions implements RetiringSessions {
         plugin.unguarded = true;
         this.#endSessions(plugin);
     }
-  }
-
-  /** The supervisor has carried out an order for a sandbox. */
-  orderDone({ session, id, result }: SupervisorLine & { readonly type: 'order_done' }): void {
-    this.#traps.orderDone(session, id, result);
   }
 
   /** @param memory see {@link Accounts.note} */
@@ -220,16 +202,6 @@ export class Sessions implements RetiringSessions {
     owner.stall.begin(alarm);
   }
 
-  /** The broker alone holds the ends of a channel now. */
-  dropped(session: number): void {
-    this.#channels.dropped(session);
-  }
-
-  /** @param id of a `channel_wanted` for which there is no channel */
-  channelRefused(id: number): void {
-    this.#channels.refused(id);
-  }
-
   /** Brings the metrics up to date. */
   show(): void {
     this.#services.audit.flush();
@@ -243,8 +215,8 @@ export class Sessions implements RetiringSessions {
   }
 
   #endSessions(plugin: Plugin): void {
-    this.#channels.end(plugin);
-    this.#traps.end(plugin);
+    this.channels.end(plugin);
+    this.traps.end(plugin);
   }
 
   #nextAsk(): number {
@@ -255,18 +227,8 @@ export class Sessions implements RetiringSessions {
   #plugin(name: string): Plugin {
     const known = this.#plugins.get(name);
     if (known !== undefined) return known;
-    const { metrics, audit, descriptors } = this.#services;
-    const hasNeighbours = (): boolean => this.#plugins.size > 1;
     const link = { nextId: () => this.#nextAsk(), send: (line: BrokerLine) => this.#link.send(line) };
-    const plugin = new Plugin(name, metrics, audit, descriptors.share(), hasNeighbours, link);
-    const revocation = new Revocation(this.#services, plugin);
-    plugin.revokeConnections = () => revocation.begin();
-    const quota = new Quota(this.#services, plugin);
-    const age = new AgeLimit(this.#services, plugin);
-    plugin.boundConnections = () => {
-      quota.begin();
-      age.begin();
-    };
+    const plugin = makePlugin(name, this.#services, () => this.#plugins.size > 1, link);
     if (this.#retiring) plugin.turn.stop();
     this.#plugins.set(name, plugin);
     return plugin;

@@ -27,28 +27,31 @@ const LINES: { readonly [T in LineType]: Entry<T> } = {
   plugin: { when: 'serving', take: ({ sessions }, line) => sessions.configure(line) },
   forget: { when: 'serving', take: ({ sessions }, { plugin }) => sessions.forget(plugin) },
   ask_answered: { when: 'serving', take: ({ sessions }, line) => sessions.askAnswered(line) },
-  session_dropped: { when: 'serving', take: ({ sessions }, { session }) => sessions.dropped(session) },
-  channel_refused: { when: 'serving', take: ({ sessions }, { id }) => sessions.channelRefused(id) },
+  session_dropped: {
+    when: 'serving',
+    take: ({ sessions }, { session }) => sessions.channels.dropped(session),
+  },
+  channel_refused: { when: 'serving', take: ({ sessions }, { id }) => sessions.channels.refused(id) },
   limited: { when: 'serving', take: ({ sessions }, line) => sessions.limited(line) },
   audit_room: { when: 'serving', take: ({ sessions }, { room }) => sessions.auditRoom(room) },
   audit_dropped: {
     when: 'serving',
     take: ({ metrics }, { events }) => metrics.count('auditEventsDropped', {}, events),
   },
-  order_done: { when: 'serving', take: ({ sessions }, line) => sessions.orderDone(line) },
+  order_done: { when: 'serving', take: ({ sessions }, line) => sessions.traps.orderDone(line) },
   explain: { when: 'serving', take: ({ sessions }, line) => void sessions.explain(line) },
   metrics: {
     when: 'serving',
     take: ({ sessions, answers }, { id }) => answers.answer(id, () => sessions.show()),
   },
   connections: { when: 'serving', take: ({ sessions }, line) => sessions.listConnections(line) },
-  tell_refusals: { when: 'serving', take: ({ sessions }, { plugin }) => sessions.tellRefusals(plugin) },
+  tell_refusals: { when: 'serving', take: ({ sessions }, { plugin }) => sessions.traps.tellRefusals(plugin) },
   usage: { when: 'serving', take: ({ sessions }, { id }) => sessions.reportUsage(id) },
   retire: {
     when: 'serving',
     take: ({ sessions, link }) => void retire(sessions, link, () => process.exit(0)),
   },
-  given_names: { when: 'serving', take: ({ sessions }, line) => sessions.keepNames(line) },
+  given_names: { when: 'serving', take: ({ sessions }, line) => sessions.traps.keepNames(line) },
   ping: { when: 'serving', take: ({ link }, { id }) => link.send({ type: 'pong', id }) },
 };
 

@@ -1,5 +1,11 @@
 // The traps of all sandboxes, as the supervisor names them. Runs in the broker.
-import type { BrokerLine, GivenName, GivenNamesLine, TrapPacket } from '../../shared/protocol/link.js';
+import type {
+  BrokerLine,
+  GivenName,
+  GivenNamesLine,
+  SupervisorLine,
+  TrapPacket,
+} from '../../shared/protocol/link.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import type { Plugin } from '../request/plugin.js';
 import type { Services } from '../request/services.js';
@@ -51,8 +57,13 @@ export class TrapSessions {
   }
 
   /** The supervisor has carried out an order for a sandbox. */
-  orderDone(session: number, id: number, result: number | 'host'): void {
+  orderDone({ session, id, result }: SupervisorLine & { readonly type: 'order_done' }): void {
     for (const trap of this.#open) if (trap.number === session) trap.orderDone(id, result);
+  }
+
+  /** Writes what was gathered of a plugin's refused look-ups. */
+  tellRefusals(plugin: string): void {
+    for (const trap of this.#open) if (trap.plugin.name === plugin) trap.tellRefusals();
   }
 
   /** Ends the traps of a plugin, or all. */
