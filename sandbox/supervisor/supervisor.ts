@@ -4,15 +4,12 @@ import { constants } from 'node:os';
 import { DEFAULT_WHEN_FULL } from '../../shared/config/config-file.js';
 import { DEFAULT_STOP, type PluginConfig, type StopConfig } from '../../shared/config/plugin-config.js';
 import { PosternError } from '../../shared/errors.js';
-import { LISTED_CONNECTIONS, STOP_TIMEOUT_MS } from '../../shared/limits.js';
-import type { ExplainQuestion, Explanation, ListenerAddress } from '../../shared/protocol/link.js';
-import type { OpenConnections } from '../../shared/protocol/open-connections.js';
+import { STOP_TIMEOUT_MS } from '../../shared/limits.js';
 import type { StartCause } from '../../shared/reasons.js';
 import { claimIdRange, type IdRange } from '../host/id-range.js';
 import { shortageOf } from '../host/shortage.js';
 import type { Asks } from './ask/asks.js';
-import type { Replaced } from './broker/broker-events.js';
-import { BrokerProcess } from './broker/broker-process.js';
+import { BrokerAccess } from './broker-access.js';
 import { Cgroups } from './cgroup/cgroups.js';
 import { Listeners } from './listeners/listeners.js';
 import { makeAsks, takeQuestions } from './make-asks.js';
@@ -21,11 +18,11 @@ import { pluginReady } from './plugin-ready.js';
 import { PluginRuns } from './plugin-runs.js';
 import { prepareOwnProcess } from './prepare-own-process.js';
 import { Records } from './record/records.js';
-import { recordBroker, recordSources } from './record-broker.js';
+import { recordSources } from './record-broker.js';
 import type { Sandbox } from './start/sandbox.js';
 import type { StandardStreams } from './start/standard-streams.js';
 import { type PluginHost, startPlugin } from './start/start-plugin.js';
-import { startBroker } from './start-broker.js';
+import { makeBroker, startBroker } from './start-broker.js';
 import { StartQueue } from './start-queue.js';
 import type { SupervisorOptions } from './supervisor-options.js';
 import { UnseenReports } from './unseen/unseen-reports.js';
@@ -33,12 +30,12 @@ import { UsageReports } from './usage-reports.js';
 
 const { SIGTERM } = constants.signals;
 
-export class Supervisor {
+export class Supervisor extends BrokerAccess {
   readonly #options: SupervisorOptions;
   readonly #records = new Records();
   readonly #listeners = new Listeners((text) => this.#notice(text));
   readonly #cgroups = new Cgroups(
-    (plugin, limit, times) => this.#broker?.limited(plugin, limit, times),
+    (plugin, limit, times) => this.broker?.limited(plugin, limit, times),
     (plugin, memory, cpu) => this.#records.sandboxUsed(plugin, memory, cpu),
   );
   readonly #runs = new PluginRuns({
@@ -48,24 +45,22 @@ export class Supervisor {
     onNotice: (text) => this.#notice(text),
   });
   /** What the plugins use now. */
-  readonly usage: UsageReports = new UsageReports(() => this.#broker, this.#runs, this.#cgroups);
+  readonly usage: UsageReports = new UsageReports(() => this.broker, this.#runs, this.#cgroups);
   readonly #starts = new StartQueue();
   readonly #unseen: UnseenReports;
   /** The questions about unknown destinations. */
   readonly asks: Asks;
-  #broker: BrokerProcess | undefined;
   #owner: IdRange | undefined;
   readonly #plugins: PluginList;
-  /** Resolves when the broker has the rules of every plugin. */
-  #serving: Promise<void> | undefined;
   #closed: Promise<void> | undefined;
 
   constructor(options: SupervisorOptions) {
+    super();
     this.#options = options;
     this.#plugins = new PluginList(options, this.#cgroups);
     this.#unseen = new UnseenReports(options.onUnseen);
     this.asks = makeAsks(
-      () => this.#broker,
+      () => this.broker,
       () => this.#plugins.all,
       options,
     );
@@ -81,20 +76,6 @@ export class Supervisor {
     this.#records.reopen();
   }
 
-  get brokerPid(): number | undefined {
-    return this.#broker?.pid;
-  }
-
-  /** The version of postern of the broker that serves. */
-  get brokerVersion(): string | undefined {
-    return this.#broker?.version;
-  }
-
-  /** Whether a process is this one, or has been a broker of it: nobody asks on behalf of a plugin. */
-  isOwn(pid: number): boolean {
-    return pid === process.pid || this.#broker?.hadPid(pid) === true;
-  }
-
   /**
    * Starts everything except the plugins. Their listeners are bound from here on: an early client waits in the queue. A plugin may be
    * started before this resolves: its sandbox is made meanwhile, and its program begins afterwards.
@@ -104,9 +85,9 @@ export class Supervisor {
    *   running or bound.
    */
   async start(): Promise<void> {
-    this.#serving = this.#serve();
+    this.serving = this.#serve();
     try {
-      await this.#serving;
+      await this.serving;
     } catch (error) {
       await this.close();
       throw shortageOf(error, 'postern') ?? error;
@@ -121,11 +102,17 @@ export class Supervisor {
     if (privileges === 'root') this.#owner = claimIdRange();
     const log = audit === undefined ? undefined : { to: audit, whenFull: auditWhenFull };
     const sources = recordSources(
-      () => this.#broker,
+      () => this.broker,
       () => this.#cgroups.tell(),
       (text) => this.#notice(text),
     );
-    await this.#startBroker(this.#records.open(log, metrics, sources));
+    // No plugin may reach these listeners of postern itself.
+    const opened = this.#records.open(log, metrics, sources);
+    const broker = makeBroker(this.#options, this.#owner, opened, this.#records);
+    this.broker = broker;
+    takeQuestions(broker, this.asks);
+    broker.on('blamed', (plugin) => this.#park(plugin));
+    await startBroker(broker, this.#plugins.all, this.#records);
   }
 
   /**
@@ -153,8 +140,8 @@ export class Supervisor {
   }
 
   async #startNow(config: PluginConfig, streams: () => StandardStreams, cause: StartCause): Promise<Sandbox> {
-    const [broker, startable] = [this.#broker, this.#plugins.startable];
-    const serving = this.#serving;
+    const [broker, startable] = [this.broker, this.#plugins.startable];
+    const serving = this.serving;
     if (
       serving === undefined ||
       broker === undefined ||
@@ -192,40 +179,15 @@ export class Supervisor {
    * @throws PosternError as {@link start} does, with the former plugins, rules and listeners in force
    */
   async setPlugins(plugins: readonly PluginConfig[], ownFiles?: readonly string[]): Promise<void> {
-    const broker = this.#requireBroker();
-    await this.#serving;
+    const broker = this.requireBroker();
+    await this.serving;
     const parts = { broker, listeners: this.#listeners, records: this.#records };
     await this.#plugins.change(parts, plugins, ownFiles);
-  }
-
-  /**
-   * Has a broker of the code that is installed now take the place of the one that serves. Nobody is refused because of that.
-   *
-   * @throws PosternError `broker_failed` where the other one does not start. Then the former one goes on
-   */
-  async replaceBroker(): Promise<Replaced> {
-    await this.#serving;
-    return this.#requireBroker().replace();
   }
 
   /** Counts an attempt to load the rules. */
   rulesLoaded(good: boolean): void {
     this.#records.rulesLoaded(good);
-  }
-
-  /** Asks the broker for its decision, DNS included. */
-  async explain(plugin: string, question: ExplainQuestion): Promise<Explanation> {
-    return this.#requireBroker().explain(plugin, question);
-  }
-
-  /** Has the broker write the refused look-ups that it gathers: the next one of each name is an event at once again. */
-  tellRefusals(plugin: string): void {
-    this.#broker?.tellRefusals(plugin);
-  }
-
-  /** The open connections of a plugin, or of all. @param most how many are listed @throws PosternError `broker_failed` */
-  async connections(plugin?: string, most: number = LISTED_CONNECTIONS): Promise<OpenConnections> {
-    return this.#requireBroker().connections({ plugin, most });
   }
 
   /** Cancels a start that waits. Sends the signal, and SIGKILL after a time. Resolves when every process of the plugin is gone. */
@@ -248,11 +210,6 @@ export class Supervisor {
     );
   }
 
-  /** Counts lines of a plugin's output that its limit dropped. */
-  linesDropped(name: string, lines: number): void {
-    this.#broker?.limited(name, 'log_rate', lines);
-  }
-
   /** For a plugin that is not started again: its clients are refused from now on, instead of waiting. */
   closeListeners(name: string): void {
     this.#listeners.close(name);
@@ -270,33 +227,14 @@ export class Supervisor {
 
   async #close(graceMs: number): Promise<void> {
     this.#starts.cancelAll();
-    await this.#serving?.catch(() => {});
+    await this.serving?.catch(() => {});
     await this.#runs.close(SIGTERM, graceMs);
     await this.#cgroups.removed();
     this.#listeners.closeAll();
     this.asks.close();
-    await this.#broker?.stop();
+    await this.broker?.stop();
     await this.#records.close();
     this.#owner?.release();
-  }
-
-  /** Starts the broker, and puts the rules of every plugin in force. @param opened the listeners of postern itself, which no plugin may reach */
-  async #startBroker(opened: Promise<readonly ListenerAddress[]>): Promise<void> {
-    const { dnsServers, onEvent, onBrokerWords } = this.#options;
-    // The broker loads meanwhile, and waits for it.
-    opened.catch(() => {});
-    const broker = new BrokerProcess({
-      becomeIds: this.#owner === undefined ? undefined : { uid: this.#owner.base, gid: this.#owner.base },
-      dnsServers,
-      listeners: opened,
-      auditRoom: () => this.#records.auditRoom,
-      onWords: onBrokerWords,
-    });
-    this.#broker = broker;
-    recordBroker(broker, this.#records, onEvent, (text) => this.#notice(text));
-    takeQuestions(broker, this.asks);
-    broker.on('blamed', (plugin) => this.#park(plugin));
-    await startBroker(broker, this.#plugins.all, this.#records);
   }
 
   /** Ends a plugin for good. */
@@ -306,11 +244,6 @@ export class Supervisor {
       `the broker died again and again right after requests of "${plugin}": it is ended, and not started again`,
     );
     this.#runs.kill(plugin);
-  }
-
-  #requireBroker(): BrokerProcess {
-    if (this.#broker !== undefined) return this.#broker;
-    throw new PosternError('broker_failed', 'The supervisor has not been started');
   }
 
   #notice(text: string): void {

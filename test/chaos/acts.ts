@@ -1,5 +1,6 @@
 // What a chaos run does to postern, one act after the other.
 import { readFileSync, writeFileSync } from 'node:fs';
+import { rawControl, request } from '../harness/raw-control.js';
 import { until } from '../harness/until.js';
 import type { Scene } from './scene.js';
 
@@ -50,6 +51,17 @@ export const ACTS: readonly Act[] = [
     name: 'broker stopped for good',
     hangs: true,
     run: (scene) => loseBroker(scene, 'SIGSTOP'),
+  },
+  {
+    name: 'broker replaced',
+    run: async (scene) => {
+      const broker = scene.broker();
+      const control = await rawControl(scene.control);
+      control.send(request('replace', 'replace_broker'));
+      await until(() => replaced(scene, broker), 30_000);
+      await pause(500);
+      control.socket.destroy();
+    },
   },
   {
     name: 'broker slowed',

@@ -162,8 +162,14 @@ interface Changed {
 }
 
 /** A postern of a copy whose files a test changes, with a plugin that connects again and again. */
-async function startChanged(t: TestContext, user: User): Promise<Changed> {
+async function startChanged(
+  t: TestContext,
+  user: User,
+  change: (broker: string) => string = (text) => text,
+): Promise<Changed> {
   const dist = copyPrograms();
+  const broker = join(dist, 'run/broker-main.cjs');
+  writeFileSync(broker, change(readFileSync(broker, 'utf8')));
   const server = await listen((socket) => socket.end());
   t.after(() => server.close());
   const control = socketOf(user);
@@ -223,14 +229,19 @@ for (const [what, wrong, told] of [
     await until(() => connected() > seen + 5 || undefined, 20_000);
   });
 
-test('a broker that dies while it is replaced is replaced all the same; one that does not retire is killed', async (t) => {
-  const { control, up, said, connected } = await startChanged(t, anyone);
-  const before = brokerOf(up.child.pid ?? 0) ?? 0;
-  process.kill(before, 'SIGSTOP');
-  const { stdout, stderr } = await replace(anyone, control);
-  assert.equal(JSON.parse(stdout).in_order, false, stderr);
-  assert.match(said(), /the former one did not end in order/);
-  const seen = connected();
-  await until(() => connected() > seen + 5 || undefined, 20_000);
-  assert.notEqual(brokerOf(up.child.pid ?? 0), before);
-});
+for (const [what, isHung] of [
+  ['hangs', true],
+  ['answers and does not retire', false],
+] as const)
+  test(`a broker that ${what} is killed when it is replaced, and the next one serves`, async (t) => {
+    const keepsOn = (text: string): string => text.replace('void retire(', 'void (() => {})(');
+    const { control, up, said, connected } = await startChanged(t, anyone, isHung ? undefined : keepsOn);
+    const before = brokerOf(up.child.pid ?? 0) ?? 0;
+    if (isHung) process.kill(before, 'SIGSTOP');
+    const { stdout, stderr } = await replace(anyone, control);
+    assert.equal(JSON.parse(stdout).in_order, false, stderr);
+    assert.match(said(), /the former one did not end in order/);
+    const seen = connected();
+    await until(() => connected() > seen + 5 || undefined, 20_000);
+    assert.notEqual(brokerOf(up.child.pid ?? 0), before);
+  });
