@@ -150,7 +150,7 @@ for (const user of users) {
   });
 }
 
-/** Prints the median of connects beside many listeners, as a ratio to that beside few, and whether each was reached. */
+/** Prints the best median of connects beside many listeners, as a ratio to that beside few, and whether each was reached. */
 const MANY = `import os, socket, statistics, sys, time
 folder = sys.argv[1]
 def listener(name):
@@ -168,9 +168,11 @@ def median(server, name):
         server.accept()[0].close()
         client.close()
     return statistics.median(times)
+def best(server, name):
+    # A busy machine makes some of them slow.
+    return min(median(server, name) for _ in range(7))
 first = listener("first")
-for _ in range(5):
-    few = median(first, "first")
+few = best(first, "first")
 made, tell = os.pipe()
 for child in range(4):
     if os.fork() == 0:
@@ -180,7 +182,7 @@ for child in range(4):
 for _ in range(4):
     os.read(made, 1)
 last = listener("last")
-print(median(first, "first") / few, median(last, "last") / few)`;
+print(best(first, "first") / few, best(last, "last") / few)`;
 
 for (const user of users)
   test(`thousands of listeners make no connect slow (${user})`, async () => {

@@ -71,13 +71,9 @@ function readLine(line: Fields): BrokerLine | undefined {
   }
 }
 
-/** A broker of another version may say neither. */
-function readReady({ link, version }: Fields): BrokerLine {
-  return {
-    type: 'ready',
-    link: typeof link === 'number' ? link : 0,
-    version: typeof version === 'string' ? version.slice(0, MOST_VERSION) : 'unknown',
-  };
+function readReady({ link, version }: Fields): BrokerLine | undefined {
+  if (typeof link !== 'number' || typeof version !== 'string') return undefined;
+  return { type: 'ready', link, version: version.slice(0, MOST_VERSION) };
 }
 
 function readFailed({ message, fix }: Fields): BrokerLine | undefined {

@@ -18,7 +18,7 @@ const explanation = {
   way: { via: 'http://proxy.example.com:3128', tunnel: 'example.com:443', rule: null },
 };
 const LINES = [
-  { type: 'ready' },
+  { type: 'ready', link: 1, version: '1.0.0' },
   { type: 'failed', message: 'no', fix: 'do' },
   { type: 'plugin_ready', plugin: 'web', policyHash: '00' },
   { type: 'plugin_refused', plugin: 'web', problems: ['no'] },
