@@ -89,6 +89,24 @@ const trying = (port: number, ...words: string[]): readonly string[] => [
 ];
 
 for (const user of users) {
+  test(`a broker that hangs while it gets rules is replaced, and the next one has them (${user})`, async (t) => {
+    const { port } = await upstream(t);
+    const plugin = (allow: readonly string[]): object => ({
+      plugins: { tries: { command: trying(port), allow } },
+    });
+    const up = await startUp(t, user, plugin([]));
+    await up.next('refused 111');
+    const hung = brokerOf(up.pid) ?? 0;
+    process.kill(hung, 'SIGSTOP');
+    up.write(plugin([`127.0.0.1:${port}`]));
+    up.hangUp();
+    // Rules may take a minute. A broker that does not work on them has no such time.
+    await until(() => up.count('does not answer any more') === 1 || undefined, 15_000);
+    await up.next('connected');
+    assert.notEqual(brokerOf(up.pid), hung);
+    assert.equal(up.count('with other rules: tries'), 1);
+  });
+
   test(`a plugin whose rules changed goes on, with its new rules (${user})`, async (t) => {
     const { port, connections } = await upstream(t);
     const plugin = (allow: readonly string[]): object => ({

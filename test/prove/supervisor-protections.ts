@@ -112,6 +112,14 @@ export const supervisorProtections: readonly Protection[] = [
     pattern: 'named and ended.*root',
   },
   {
+    name: 'supervisor: a broker that hangs while it gets rules is replaced',
+    file: 'sandbox/supervisor/broker/heartbeat',
+    right: 'this.#works() && this.#pauses > 0',
+    wrong: 'this.#pauses > 0',
+    tests: ['integration/reload'],
+    pattern: 'hangs while it gets rules.*root',
+  },
+  {
     name: 'supervisor: a broker of another link serves nobody',
     file: 'sandbox/supervisor/broker/begin-broker',
     right: 'line.link === LINK_VERSION',

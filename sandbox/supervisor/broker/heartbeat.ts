@@ -6,6 +6,8 @@ import type { BrokerLines } from './broker-lines.js';
 import { judgeSilence, laterSilence, newSilence, type Silence, type Verdict } from './silence.js';
 
 const NANOSECONDS = 1_000_000;
+/** A broker that works has or wants a processor for a tenth of the time at least. */
+const WORKS = 0.1 * HEARTBEAT_MS;
 
 export class Heartbeat {
   readonly #pid: number;
@@ -17,6 +19,7 @@ export class Heartbeat {
   #question: number | undefined;
   #verdict: Verdict = 'answers';
   #pauses = 0;
+  #worked = 0;
   /** What the broker had sent at the last look. */
   #received = 0;
 
@@ -47,7 +50,7 @@ export class Heartbeat {
     return (performance.now() - this.#answeredAt) / 1_000;
   }
 
-  /** While the broker does something long that was asked of it, silence is no fault. */
+  /** While the broker works on something long that was asked of it, silence is no fault. */
   async excuse<T>(work: Promise<T>): Promise<T> {
     this.#pauses += 1;
     try {
@@ -63,7 +66,10 @@ export class Heartbeat {
   }
 
   #beat(): void {
-    if (this.#pauses > 0) return;
+    if (this.#works() && this.#pauses > 0) {
+      this.#silence = newSilence(performance.now(), processorWait(this.#pid));
+      return;
+    }
     if (this.#question === undefined) {
       this.#silence = newSilence(performance.now(), processorWait(this.#pid));
       this.#received = this.#lines.receivedBytes;
@@ -75,6 +81,15 @@ export class Heartbeat {
     this.#received = this.#lines.receivedBytes;
     this.#silence = laterSilence(this.#silence, performance.now(), processorWait(this.#pid), heard);
     this.#take(judgeSilence(this.#silence));
+  }
+
+  /** Whether it has worked since the last look. Where the kernel does not count that, it always does. */
+  #works(): boolean {
+    const { ran, waited } = processorTime(this.#pid);
+    const worked = ran + waited;
+    const before = this.#worked;
+    this.#worked = worked;
+    return worked === 0 || worked - before >= WORKS;
   }
 
   #answered(): void {
@@ -91,13 +106,16 @@ export class Heartbeat {
 }
 
 /**
- * How long the main thread of a process has waited for a processor, in milliseconds: the second number of /proc/PID/schedstat, proc(5). 0 on
- * a kernel that does not count it.
+ * How long the main thread of a process has had a processor, and has waited for one, in milliseconds: /proc/PID/schedstat, proc(5). 0 on a
+ * kernel that does not count it.
  */
-function processorWait(pid: number): number {
+function processorTime(pid: number): { readonly ran: number; readonly waited: number } {
   try {
-    return Number(readFileSync(`/proc/${pid}/schedstat`, 'utf8').split(' ')[1] ?? 0) / NANOSECONDS;
+    const [ran = 0, waited = 0] = readFileSync(`/proc/${pid}/schedstat`, 'utf8').split(' ').map(Number);
+    return { ran: ran / NANOSECONDS, waited: waited / NANOSECONDS };
   } catch {
-    return 0;
+    return { ran: 0, waited: 0 };
   }
 }
+
+const processorWait = (pid: number): number => processorTime(pid).waited;
