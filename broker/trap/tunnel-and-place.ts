@@ -1,5 +1,5 @@
 // Connects by a proxy for a trapped connect(2), and puts the tunnel's socket in the place of the plugin's own. Runs in the broker.
-// - The plugin gets the socket after the handshake, never before: whoever holds it could ask the proxy for another destination.
+// - The plugin gets the socket after the handshake, never before. Through that socket it could ask the proxy for another destination.
 // - A call on a non-blocking socket waits too: once connect(2) has returned, no other socket can take the place of the one that the
 //   program watches, epoll(7). It waits for PROXY_PATIENCE_MS at most. Then it fails, and the next one goes on with the tunnel.
 // - If another call ends early, the handshake ends with it, and the program keeps its own socket, which is not connected.

@@ -1,4 +1,4 @@
-// A withdrawn rule for a UNIX socket of the host ends the connections that it allowed, whoever of the sandbox holds them, and no others.
+// A withdrawn rule for a UNIX socket of the host ends the connections that it allowed, in whichever process of the sandbox, and no others.
 import assert from 'node:assert/strict';
 import { chmodSync, renameSync, writeFileSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';

@@ -1,4 +1,4 @@
-// Who learns over the control socket what a plugin is missing. Runs in the supervisor. Each one learns from its own beginning on.
+// Clients of the control socket that learn which rules a plugin needs. Runs in the supervisor. Each one learns from its own beginning on.
 import { networkInterfaces } from 'node:os';
 import { LEARN_PAUSE_MS } from '../../../shared/limits.js';
 import type { AuditEvent } from '../../../shared/protocol/audit-events.js';

@@ -124,7 +124,7 @@ export function methodsOf(target: ControlTarget): ReadonlyMap<string, Method> {
   return new Map([...methods, ...fleetMethods(target), ...askMethods(target)]);
 }
 
-/** It has no answer of its own: what a plugin was missing is known after a while. */
+/** The call itself learns nothing: only a watch shows, after a while, which rules a plugin needs. */
 function learnMethod({ learners, requirePlugin, tellRefusals }: ControlTarget): Method {
   return {
     call: () => {
