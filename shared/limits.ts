@@ -281,6 +281,8 @@ export const UNIX_LISTENERS: number = 4_096;
 /** AF_UNIX calls of one sandbox that wait in the supervisor, and how many of them one broker sends. */
 export const UNIX_ORDERS: number = 64;
 export const UNIX_ORDERS_SENT: number = 32;
+/** How long the end of a process waits for threads that load. */
+export const THREAD_LOAD_MS: number = 5_000;
 /** How long a plugin's order may hold up a thread of the supervisor before the plugin has that thread for itself. */
 export const ORDER_APART_MS: number = 100;
 /** Of those calls and of modes of folders, whose paths are long. The socket has room for the orders of many sandboxes. */

@@ -1,7 +1,8 @@
 // The thread of the slow lane, see slow-lane.ts: it waits for slow plugins, so that the others need not. Runs in the broker. Threads
 // share a descriptor table, and the main thread owns what this one takes.
-import { parentPort, workerData } from 'node:worker_threads';
+import { parentPort } from 'node:worker_threads';
 import { STALL_ALLOWANCE_MS, STALL_LIMIT_MS } from '../../shared/limits.js';
+import { tellLoaded, threadData } from '../../shared/native-thread.js';
 import { connectNow } from '../../shared/sys/connect-inside.js';
 import { OwnedFd } from '../../shared/sys/owned-fd.js';
 import { setNoNewPrivileges } from '../../shared/sys/process-control.js';
@@ -12,10 +13,9 @@ import { installSocket } from '../caller/install-socket.js';
 import { placeSocket } from '../caller/place-socket.js';
 import type { Report, SlowOrder } from './slow-lane.js';
 import { StallGuard } from './stall-guard.js';
-import { tellLoaded } from './start-thread.js';
 
 const processes = new CallerProcesses();
-const guard = new StallGuard(workerData as Int32Array);
+const guard = new StallGuard(threadData() as Int32Array);
 setNoNewPrivileges();
 
 function work({ order, alarm, caller }: SlowOrder): Report {

@@ -2,11 +2,11 @@
 import { openSync, readSync } from 'node:fs';
 import { parentPort } from 'node:worker_threads';
 import { STALL_CHECK_MS } from '../../shared/limits.js';
+import { tellLoaded } from '../../shared/native-thread.js';
 import { setNoNewPrivileges } from '../../shared/sys/process-control.js';
 import { runOut } from '../../shared/sys/timerfd.js';
 import { blamedMs } from './judge-stall.js';
 import { looksOf, STALL_FIELDS, type WatchedThread } from './stall-fields.js';
-import { tellLoaded } from './start-thread.js';
 import { WaitsForProcessor } from './waits-for-processor.js';
 
 const RUNNABLE = 'R';

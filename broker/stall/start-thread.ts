@@ -1,9 +1,8 @@
 // Starts a thread of the broker and waits until its code is loaded. Once the broker has taken on other ids, it may not be able to read
-// the files. Runs on the main thread; tellLoaded() runs on the new one.
+// the files. Runs on the main thread.
 import { once } from 'node:events';
-import { parentPort, Worker, type WorkerOptions } from 'node:worker_threads';
-import { type Bundle, bundlePath } from '../../shared/own-files.js';
-import { threadId } from '../../shared/sys/process-control.js';
+import type { Worker, WorkerOptions } from 'node:worker_threads';
+import { startNativeThread } from '../../shared/native-thread.js';
 
 export interface Thread {
   readonly worker: Worker;
@@ -12,16 +11,11 @@ export interface Thread {
 }
 
 export async function startThread(
-  program: Extract<Bundle, 'stall-watchdog' | 'slow-lane-thread'>,
+  program: 'stall-watchdog' | 'slow-lane-thread',
   options: WorkerOptions,
 ): Promise<Thread> {
-  const worker = new Worker(bundlePath(program), options);
+  const worker = startNativeThread(program, options);
   const [tid] = (await once(worker, 'message')) as [number];
   worker.unref();
   return { worker, tid };
-}
-
-/** A thread's first message. */
-export function tellLoaded(): void {
-  parentPort?.postMessage(threadId());
 }

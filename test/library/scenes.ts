@@ -88,6 +88,8 @@ const SCENES: Readonly<Record<string, () => Promise<unknown>>> = {
     // The kernel reports the end of a connection a little later.
     while (events.length < 4) await new Promise((resolve) => setTimeout(resolve, 5));
     await plugin.stop();
+    // The end of the plugin lets the broker write this line, which comes a little later.
+    while (!heard.includes('loopback')) await new Promise((resolve) => setTimeout(resolve, 5));
     server.close();
     return {
       results,

@@ -16,6 +16,22 @@ const LISTENER = { file: 'sandbox/supervisor/listeners/listener', tests: ['integ
 
 export const supervisorProtections: readonly Protection[] = [
   {
+    name: 'threads: a process that ends waits for its threads that load',
+    file: 'shared/native-thread',
+    right: "process.once('exit', awaitAll)",
+    wrong: 'void 0',
+    tests: ['shared/native-thread'],
+    pattern: 'exits',
+  },
+  {
+    name: 'threads: a thread that loads is not ended before it has loaded',
+    file: 'shared/native-thread',
+    right: 'if (loading.has(worker))',
+    wrong: 'if (false)',
+    tests: ['shared/native-thread'],
+    pattern: 'terminates',
+  },
+  {
     name: 'operator: a plugin writes no shell code into an option to paste',
     file: 'sandbox/host/shell-word',
     right: String.raw`text.replaceAll("'", "'\\''")`,

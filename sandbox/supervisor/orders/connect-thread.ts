@@ -3,10 +3,11 @@
 // writes answers into the memory of callers. Threads share the descriptor table.
 import { constants } from 'node:os';
 import { parentPort } from 'node:worker_threads';
+import { tellLoaded } from '../../../shared/native-thread.js';
 import { dropOwnCapabilities } from '../../../shared/sys/capabilities.js';
 import { connectInside } from '../../../shared/sys/connect-inside.js';
 import { OwnedFd } from '../../../shared/sys/owned-fd.js';
-import { setNoNewPrivileges, threadId } from '../../../shared/sys/process-control.js';
+import { setNoNewPrivileges } from '../../../shared/sys/process-control.js';
 import { setFolderMode } from '../../../shared/sys/set-folder-mode.js';
 import { AF_UNIX } from '../../../shared/sys/sockaddr.js';
 import { identifySocket, netnsCookie } from '../../../shared/sys/socket-state.js';
@@ -35,7 +36,7 @@ parentPort?.on('message', (order: ConnectOrder & LaneOrder) => {
   const report: ConnectReport = { result };
   parentPort?.postMessage(report);
 });
-parentPort?.postMessage(threadId());
+tellLoaded();
 
 function resultOf({ connect, setMode, answer }: ConnectOrder & LaneOrder): number | 'host' {
   if (connect !== undefined) return carryOut(connect);

@@ -2,10 +2,10 @@
 // plugins take turns there, and the orders of each are bounded: a plugin can make calls, and interrupt them, faster than they are carried out.
 import { readFileSync } from 'node:fs';
 import { constants } from 'node:os';
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import { FairTurns } from '../../../shared/fair-turns.js';
 import { STALL_LIMIT_MS, UNIX_ORDERS } from '../../../shared/limits.js';
-import { bundlePath } from '../../../shared/own-files.js';
+import { startNativeThread } from '../../../shared/native-thread.js';
 import type { UnixTarget } from '../../../shared/sys/connect-inside.js';
 import { OwnedFd } from '../../../shared/sys/owned-fd.js';
 
@@ -152,7 +152,7 @@ export class ConnectsAsPlugin {
   }
 
   #start(): Worker {
-    const worker = new Worker(bundlePath('connect-thread'));
+    const worker = startNativeThread('connect-thread');
     worker.on('message', (report: ConnectReport | number) => {
       if (typeof report === 'number') this.#thread = report;
       else this.#finish(report.result);

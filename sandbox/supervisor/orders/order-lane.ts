@@ -1,10 +1,10 @@
 // A thread that carries out orders, for all plugins or for one: see plugin-lanes.ts. It starts with its first order. Runs in the supervisor.
 import { readFileSync } from 'node:fs';
 import { constants } from 'node:os';
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import { FairTurns } from '../../../shared/fair-turns.js';
 import { ORDER_APART_MS } from '../../../shared/limits.js';
-import { bundlePath } from '../../../shared/own-files.js';
+import { endNativeThread, startNativeThread } from '../../../shared/native-thread.js';
 import { duplicate } from '../../../shared/sys/fcntl.js';
 import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import type { FolderMode } from '../../../shared/sys/set-folder-mode.js';
@@ -80,7 +80,7 @@ export class OrderLane {
     if (this.#underWay !== undefined) return;
     const ordered = this.#turns.next();
     if (ordered === undefined) {
-      if (this.#ended) void this.#worker?.terminate();
+      if (this.#ended && this.#worker !== undefined) endNativeThread(this.#worker);
       return;
     }
     this.#underWay = ordered;
@@ -102,7 +102,7 @@ export class OrderLane {
   }
 
   #start(): Worker {
-    const worker = new Worker(bundlePath('connect-thread'));
+    const worker = startNativeThread('connect-thread');
     worker.on('message', (report: { readonly result: number } | number) => {
       if (typeof report === 'number') this.#thread = report;
       else {
