@@ -13,18 +13,15 @@ export class FairTurns<Owner, Item> {
 
   /** Takes the next one out. */
   next(): Item | undefined {
-    const owner = this.#nextOwner();
-    if (owner === undefined) return undefined;
+    if (this.#waiting.size === 0) return undefined;
+    const [first, second] = this.#waiting.keys();
+    // The owner of the last turn has the next one only if no other owner waits.
+    const isOver = this.#waiting.size > 1 && first === this.#last;
+    const owner = (isOver ? second : first) as Owner;
     const [item, ...rest] = this.#waiting.get(owner) ?? [];
     this.#waiting.delete(owner);
     if (rest.length > 0) this.#waiting.set(owner, rest);
     this.#last = owner;
     return item;
-  }
-
-  /** The owner of the last turn has the next one only if no other owner waits. */
-  #nextOwner(): Owner | undefined {
-    const [first, second] = this.#waiting.keys();
-    return first === this.#last && second !== undefined ? second : first;
   }
 }

@@ -6,7 +6,6 @@ import { TrappedCall } from '../../../broker/caller/trapped-call.js';
 import type { SlowLane } from '../../../broker/stall/slow-lane.js';
 import { StallBudget } from '../../../broker/stall/stall-budget.js';
 import { startGuards } from '../../../broker/stall/start-guards.js';
-import { FairTurns } from '../../../shared/fair-turns.js';
 import { STALL_LIMIT_MS } from '../../../shared/limits.js';
 import { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import { compile } from '../../harness/compile.js';
@@ -127,14 +126,4 @@ test('the slow lane copies a path', { skip }, async () => {
     child.kill('SIGTERM');
     await ended;
   }
-});
-
-test('FairTurns takes the owners by turns', () => {
-  const turns = new FairTurns<string, string>();
-  for (const [owner, item] of ['aa', 'ab', 'ac', 'ba', 'ca', 'cb'].map(
-    (text) => [text[0] ?? '', text] as const,
-  ))
-    turns.add(owner, item);
-  const taken = Array.from({ length: 7 }, () => turns.next());
-  assert.deepEqual(taken, ['aa', 'ba', 'ca', 'ab', 'cb', 'ac', undefined]);
 });
