@@ -37,6 +37,7 @@ import { MetricsAnswers } from './record/metrics-answers.js';
 import { Sessions } from './sessions.js';
 import { startGuards } from './stall/start-guards.js';
 import { type Line, takeLine } from './take-line.js';
+import { SocketMarker } from './upstream/socket-marker.js';
 
 const EXIT_BUG = 70;
 const parent = process.ppid;
@@ -95,6 +96,7 @@ async function makeSessions({ dnsServers, listeners, auditRoom }: Line<'start'>)
   const services = {
     audit: new Audit(link, () => metrics.count('auditEventsDropped', {}), room, tally),
     host: new HostAddresses(listeners),
+    marker: new SocketMarker(),
     metrics,
     ...(await startGuards()),
     descriptors: new DescriptorPool(raiseDescriptorLimit()),

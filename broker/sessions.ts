@@ -91,6 +91,11 @@ export class Sessions implements RetiringSessions {
     this.#services.audit.room.set(room);
   }
 
+  /** The supervisor has marked a socket. */
+  marked(line: SupervisorLine & { readonly type: 'socket_marked' }): void {
+    this.#services.marker.marked(line);
+  }
+
   /** Counts refusals by limits that the supervisor holds. */
   limited({ plugin, limit, times }: SupervisorLine & { readonly type: 'limited' }): void {
     this.#plugin(plugin).metrics.count('limitRejections', { limit }, times);
@@ -106,6 +111,7 @@ export class Sessions implements RetiringSessions {
     this.#services.audit.flush();
     this.channels.forget(plugin);
     plugin.asks.end();
+    this.#services.marker.forget(name);
     plugin.stall.begin(undefined);
     this.#services.audit.unlimit(name);
     plugin.connections?.reportLast();

@@ -6,6 +6,7 @@ import { bindSource } from './bind-source.js';
 import { type Connection, connect, type SocketForm } from './connect.js';
 import { connectByProxy } from './connect-by-proxy.js';
 import type { Judgement } from './judgement.js';
+import { markSocket } from './mark-socket.js';
 import { paceSocket } from './pace-socket.js';
 import type { Plugin } from './plugin.js';
 import { proxyTargets } from './proxy-targets.js';
@@ -29,7 +30,7 @@ export interface Way {
  * Connects as {@link connect} does, and through the plugin's proxy if it has one.
  *
  * @param judgement not denied
- * @param form of the sockets, besides the plugin's source address and rate
+ * @param form of the sockets, besides the plugin's source address, rate and mark. Its preparation comes first, and is done at once
  */
 export function connectUpstream(
   services: Services,
@@ -41,13 +42,14 @@ export function connectUpstream(
   const { upstream, descriptors, limits } = plugin;
   const { dial, port } = judgement.decision;
   const { proxy, sources } = upstream;
-  const prepare: SocketForm['prepare'] =
-    sources === undefined && limits.bytesPerSecond === undefined
-      ? form.prepare
-      : (socket, family, address) =>
-          form.prepare?.(socket, family, address) ||
-          paceSocket(plugin, socket) ||
-          bindSource(upstream, socket, family, address);
+  const isPlain = sources === undefined && limits.bytesPerSecond === undefined && upstream.mark === undefined;
+  const prepare: SocketForm['prepare'] = isPlain
+    ? form.prepare
+    : (socket, family, address) =>
+        form.prepare?.(socket, family, address) ||
+        paceSocket(plugin, socket) ||
+        bindSource(upstream, socket, family, address) ||
+        markSocket(services, plugin, socket);
   const targets = proxyTargets(upstream, judgement, services.host.context());
   if (proxy === undefined || targets.length === 0) {
     const straight = connect(dial, port, life, descriptors, { ...form, prepare });

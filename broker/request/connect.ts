@@ -2,6 +2,7 @@
 // in the broker. The plugin does not hold these sockets yet.
 import { constants } from 'node:os';
 import { ATTEMPT_DELAY_MS, CONCURRENT_ATTEMPTS } from '../../shared/limits.js';
+import type { NowOrLater } from '../../shared/now-or-later.js';
 import type { Address } from '../../shared/policy/address.js';
 import type { Outcome } from '../../shared/reasons.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
@@ -53,7 +54,7 @@ export interface SocketForm {
   /** The family of the socket for an address. By default that of the address. */
   readonly familyFor?: ((address: Address) => 4 | 6) | undefined;
   /** Is called for each socket before it connects. @returns 0, or minus errno */
-  readonly prepare?: ((socket: OwnedFd, family: 4 | 6, address: Address) => number) | undefined;
+  readonly prepare?: ((socket: OwnedFd, family: 4 | 6, address: Address) => NowOrLater<number>) | undefined;
 }
 
 const { EINPROGRESS, ECONNRESET, ECONNABORTED, EISCONN, EINVAL } = constants.errno;
@@ -97,7 +98,8 @@ function endedEarly(end: EarlyEnd, address?: Address): Connection {
 /** A socket that is connecting. */
 interface Attempt {
   readonly address: Address;
-  readonly watch: Watch;
+  /** Missing while the socket is prepared. */
+  readonly watch?: Watch;
 }
 
 class Race {
@@ -148,7 +150,7 @@ class Race {
     this.result = result;
     clearTimeout(this.#timer);
     for (const [socket, { watch }] of this.#waiting) {
-      watch.close();
+      watch?.close();
       socket.close();
     }
     this.#waiting.clear();
@@ -164,9 +166,22 @@ class Race {
     }
     this.#descriptors.hold(socket);
     awaitPeersEnd(socket.number);
+    const prepared = this.#form.prepare?.(socket, family, address) ?? 0;
+    if (typeof prepared === 'number') return this.#dial(socket, family, address, prepared);
+    this.#waiting.set(socket, { address });
+    void prepared.then((result) => {
+      // The race may be over, and the socket closed.
+      if (!this.#waiting.delete(socket)) return;
+      if (this.#dial(socket, family, address, result) === 'done' && this.result === undefined)
+        this.startNext();
+    });
+    return 'waits';
+  }
+
+  /** @param prepared 0, or minus errno */
+  #dial(socket: OwnedFd, family: 4 | 6, address: Address, prepared: number): 'done' | 'waits' {
     const peer = endpointOf(address, this.#port, family);
     const dialer: Dialer & { readonly peer: Endpoint } = { peer, own: undefined };
-    const prepared = this.#form.prepare?.(socket, family, address) ?? 0;
     const started = prepared < 0 ? prepared : startConnect(socket.number, peer, dialer);
     if (started < 0 && started !== -EINPROGRESS) {
       socket.close();
@@ -201,7 +216,7 @@ class Race {
   ): boolean {
     const peer = peerOf(socket.number);
     if (peer === undefined && !writableNow(socket.number)) return false;
-    this.#waiting.get(socket)?.watch.close();
+    this.#waiting.get(socket)?.watch?.close();
     this.#waiting.delete(socket);
     const errno = this.#failureOf(socket, wanted, peer);
     if (errno === undefined && own !== undefined) {

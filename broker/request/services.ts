@@ -6,6 +6,7 @@ import type { Audit } from '../record/audit.js';
 import type { Metrics } from '../record/metrics.js';
 import type { SlowLane } from '../stall/slow-lane.js';
 import type { StallGuard } from '../stall/stall-guard.js';
+import type { SocketMarker } from '../upstream/socket-marker.js';
 
 export interface Services {
   readonly audit: Audit;
@@ -13,6 +14,7 @@ export interface Services {
   readonly guard: Pick<StallGuard, 'watch'>;
   readonly host: HostAddresses;
   readonly metrics: Metrics;
+  readonly marker: SocketMarker;
   readonly names: NameResolver;
   readonly slowLane: Pick<SlowLane, 'reach' | 'copyPath' | 'place' | 'install' | 'connect' | 'close'>;
 }

@@ -19,6 +19,7 @@ import { type Ending, unwatched } from '../request/account.js';
 import { bindSource } from '../request/bind-source.js';
 import { outcomeOf } from '../request/connect-outcome.js';
 import { endpointOf } from '../request/endpoint-of.js';
+import { markSocket } from '../request/mark-socket.js';
 import { paceSocket } from '../request/pace-socket.js';
 import { awaitDial, type Dial, type DialInterruption, dialState, goesElsewhere } from './dial.js';
 import { placeConnection } from './place-connection.js';
@@ -58,12 +59,14 @@ export function connectAndPlace(
   plugin.descriptors.hold(socket);
   let settling = false;
   return andFinally(
-    () => {
-      const begun = services.guard.watch(plugin.stall, () => beginDial(replaced, socket, address, attempt));
-      if (begun !== 'non_blocking') return attempt.placeConnected(socket, begun);
-      settling = true;
-      return attempt.placeConnecting(socket);
-    },
+    () =>
+      andThen(markFirst(replaced, socket), (marked) => {
+        if (marked < 0) return attempt.fail(marked);
+        const begun = services.guard.watch(plugin.stall, () => beginDial(replaced, socket, address, attempt));
+        if (begun !== 'non_blocking') return attempt.placeConnected(socket, begun);
+        settling = true;
+        return attempt.placeConnecting(socket);
+      }),
     () => {
       if (!settling) socket.close();
     },
@@ -159,6 +162,13 @@ class Attempt implements Dialer {
     const place = placed ? this.#claim : undefined;
     return { outcome, dialed: this.#dialed, connectMs, isOwed: this.#isOwed, place };
   }
+}
+
+/** @returns 0, or minus errno: ECONNABORTED if the call's time is over before */
+function markFirst({ context, life }: Replaced, socket: OwnedFd): NowOrLater<number> {
+  const marked = markSocket(context.services, context.plugin, socket);
+  if (typeof marked === 'number') return marked;
+  return life.orEnded(marked).then((result) => result ?? -ECONNABORTED);
 }
 
 /** Dials. `non_blocking`: the plugin gets the socket, whatever comes of the dial. Otherwise the call may have to wait. */

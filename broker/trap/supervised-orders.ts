@@ -1,16 +1,10 @@
 // What the supervisor does for one sandbox: it connects AF_UNIX sockets with the plugin's ids, sets modes of folders, and writes answers into the
-// memory of callers. It works on a bounded number of orders at a time, and the others wait here. Runs in the broker.
+// memory of callers. Runs in the broker.
 import { constants } from 'node:os';
-import { ORDER_BYTES_SENT, UNIX_ORDERS_SENT } from '../../shared/limits.js';
-import {
-  BROKER_DESCRIPTOR_FD,
-  type CallerAnswerPacket,
-  type FolderModePacket,
-  type UnixConnectPacket,
-} from '../../shared/protocol/link.js';
+import type { CallerAnswerPacket, FolderModePacket, UnixConnectPacket } from '../../shared/protocol/link.js';
 import type { UnixTarget } from '../../shared/sys/connect-inside.js';
-import { sendMessage } from '../../shared/sys/message.js';
 import type { FolderMode } from '../../shared/sys/set-folder-mode.js';
+import { OrderQueue } from '../limit/order-queue.js';
 import type { ConnectUnix } from './unix-connects.js';
 
 type Done = (result: number | 'host') => void;
@@ -25,18 +19,9 @@ export type AnswerCaller = (tid: number, answer: Uint8Array, done: (result: numb
 
 type Packet = UnixConnectPacket | FolderModePacket | CallerAnswerPacket;
 
-interface Queued {
-  readonly id: number;
-  readonly bytes: Uint8Array;
-  readonly descriptors: readonly number[];
-  readonly done: Done;
-}
-
 export class SupervisedOrders {
   readonly #session: number;
-  readonly #queue: Queued[] = [];
-  readonly #waiting = new Map<number, Queued>();
-  #bytesSent = 0;
+  readonly #orders = new OrderQueue<'host'>();
   #next = 1;
 
   constructor(session: number) {
@@ -63,16 +48,12 @@ export class SupervisedOrders {
   };
 
   answer(id: number, result: number | 'host'): void {
-    const sent = this.#waiting.get(id);
-    if (sent !== undefined) this.#end(sent, result);
-    this.#send();
+    this.#orders.answer(id, result);
   }
 
   /** The sandbox is gone, and the supervisor may give no more answers. */
   close(): void {
-    const left = [...this.#waiting.values(), ...this.#queue.splice(0)];
-    this.#waiting.clear();
-    for (const { done } of left) done(-constants.errno.EAGAIN);
+    this.#orders.close(-constants.errno.EAGAIN);
   }
 
   #name(): { readonly session: number; readonly id: number } {
@@ -82,28 +63,8 @@ export class SupervisedOrders {
   }
 
   #add(packet: Packet, descriptors: readonly number[], done: Done): void {
-    this.#queue.push({ id: packet.id, bytes: Buffer.from(JSON.stringify(packet)), descriptors, done });
-    this.#send();
-  }
-
-  #send(): void {
-    for (;;) {
-      const [next] = this.#queue;
-      if (next === undefined || this.#waiting.size === UNIX_ORDERS_SENT) return;
-      // One that is longer than the bound goes alone.
-      if (this.#waiting.size > 0 && this.#bytesSent + next.bytes.length > ORDER_BYTES_SENT) return;
-      this.#queue.shift();
-      this.#waiting.set(next.id, next);
-      this.#bytesSent += next.bytes.length;
-      const sent = sendMessage(BROKER_DESCRIPTOR_FD, next.bytes, next.descriptors);
-      if (sent < 0) this.#end(next, sent);
-    }
-  }
-
-  #end(order: Queued, result: number | 'host'): void {
-    this.#waiting.delete(order.id);
-    this.#bytesSent -= order.bytes.length;
-    order.done(result);
+    const bytes = Buffer.from(JSON.stringify(packet));
+    this.#orders.add({ id: packet.id, bytes, descriptors: () => descriptors, done });
   }
 }
 

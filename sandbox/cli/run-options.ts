@@ -44,6 +44,7 @@ export interface RunOptions extends RuleOptions {
   readonly viaResolve?: Resolves;
   readonly viaDirect: readonly string[];
   readonly viaSource: readonly string[];
+  readonly viaMark?: string;
 }
 
 /** Every option but --mode. */
@@ -81,6 +82,7 @@ export function addRunOptions(command: Command): Command {
     .addOption(new Option('--via-resolve <who>', 'who resolves names behind a proxy').choices(RESOLVES))
     .addOption(repeatable('--via-direct <rule>', 'connect to this destination without that proxy'))
     .addOption(repeatable('--via-source <addr>', 'connect from this address of the host'))
+    .option('--via-mark <n>', 'mark the packets of the connections, as 42 or 0x2a')
     .passThroughOptions();
 }
 

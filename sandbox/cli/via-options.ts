@@ -2,9 +2,17 @@
 import { resolve as resolvePath } from 'node:path';
 import { readProxyUrl } from '../../shared/config/proxy-url.js';
 import { readDirect } from '../../shared/config/read-direct.js';
-import { DEFAULT_RESOLVES, type Resolves, type ViaConfig } from '../../shared/config/via-config.js';
+import {
+  DEFAULT_RESOLVES,
+  MOST_MARK,
+  type Resolves,
+  type ViaConfig,
+} from '../../shared/config/via-config.js';
 import { PosternError } from '../../shared/errors.js';
 import { parseAddress } from '../../shared/policy/address.js';
+
+/** Decimal or hexadecimal, as ip-rule(8) reads a mark. */
+const NUMBER = /^(?:0x[\da-f]{1,8}|[1-9]\d{0,9})$/i;
 
 export interface ViaOptions {
   readonly via?: string;
@@ -12,6 +20,7 @@ export interface ViaOptions {
   readonly viaResolve?: Resolves;
   readonly viaDirect: readonly string[];
   readonly viaSource: readonly string[];
+  readonly viaMark?: string;
 }
 
 /** @throws PosternError `bad_via` */
@@ -21,11 +30,12 @@ export function viaOf({
   viaResolve,
   viaDirect,
   viaSource,
+  viaMark,
 }: ViaOptions): ViaConfig | undefined {
   if (via === undefined) {
     if (viaCredentials !== undefined || viaResolve !== undefined || viaDirect.length > 0)
       throw badVia('--via-credentials, --via-resolve and --via-direct are about a proxy', 'add --via URL');
-    if (viaSource.length === 0) return undefined;
+    if (viaSource.length === 0 && viaMark === undefined) return undefined;
   }
   const read = via === undefined ? undefined : readProxyUrl(via);
   if (read?.ok === false)
@@ -39,6 +49,7 @@ export function viaOf({
     resolve: viaResolve ?? DEFAULT_RESOLVES,
     direct: directOf(viaDirect),
     source: sourcesOf(viaSource),
+    mark: viaMark === undefined ? undefined : markOf(viaMark),
     resolvers: [],
   };
 }
@@ -62,6 +73,15 @@ function sourcesOf(texts: readonly string[]): readonly string[] {
   if (new Set(families).size < families.length)
     throw badVia('Two source addresses of one family', 'give one --via-source for IPv4, and one for IPv6');
   return texts;
+}
+
+function markOf(text: string): number {
+  const mark = NUMBER.test(text) ? Number(text) : 0;
+  if (mark >= 1 && mark <= MOST_MARK) return mark;
+  throw badVia(
+    `Not a mark: "${text}"`,
+    `write --via-mark with a number from 1 to ${MOST_MARK}, as 42 or 0x2a`,
+  );
 }
 
 function badVia(message: string, fix: string): PosternError {

@@ -67,13 +67,14 @@ export interface PluginSettings {
   /** What happens to a destination that no rule allows. Missing: `deny`. */
   readonly unknown?: 'deny' | 'ask';
   readonly egress?: 'transparent' | 'channel';
-  /** A proxy that the network demands, a source address, DNS servers of its own. */
+  /** A proxy that the network demands, a source address, a mark, DNS servers of its own. */
   readonly via?: {
     readonly proxy?: string;
     readonly credentials_file?: string;
     readonly resolve?: 'host' | 'both' | 'proxy';
     readonly direct?: readonly string[];
     readonly source?: string | readonly string[];
+    readonly mark?: number;
     readonly resolvers?: readonly string[];
   };
   readonly env?: Readonly<Record<string, string>>;

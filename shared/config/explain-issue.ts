@@ -86,14 +86,9 @@ function explainIssue(issue: z.core.$ZodIssue, schema: z.ZodType, source: YamlSo
   }
 }
 
-/** SO_MARK, socket(7), needs CAP_NET_RAW or CAP_NET_ADMIN. The broker has no capability. */
-const NO_MARK =
-  'postern cannot mark packets. Give the connections a source, and route or mark by that address: ip rule add from ADDRESS lookup TABLE';
-
 function suggestKey(unknown: string, parent: KeyPath, schema: z.ZodType): string | undefined {
   if (unknown === '<<') return 'what is common to all plugins stands under defaults';
   if (isOfPlugins(unknown, parent, schema)) return 'each plugin has its own: it belongs to a plugin';
-  if (unknown === 'mark' && parent.at(-1) === 'via') return NO_MARK;
   const here = keysAt(schema, parent);
   const near = didYouMean(unknown, here);
   if (near !== undefined) return near;

@@ -20,6 +20,7 @@ export function mergeVia(
     credentialsFile: proxy === undefined || file === undefined ? undefined : absolute(file),
     resolve: plugin?.resolve ?? defaults?.resolve ?? DEFAULT_RESOLVES,
     direct: [...(defaults?.direct ?? []), ...(plugin?.direct ?? [])],
+    mark: plugin?.mark ?? defaults?.mark,
     source: typeof source === 'string' ? [source] : source,
     resolvers: [...(defaults?.resolvers ?? []), ...(plugin?.resolvers ?? [])],
   };

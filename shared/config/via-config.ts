@@ -22,6 +22,9 @@ export const DEFAULT_RESOLVES: Resolves = 'host';
 /** The word in the place of a proxy: a plugin goes without the proxy of `defaults`. */
 export const NO_PROXY = 'none';
 
+/** The mark of a socket has 32 bits. 0 means that there is none. */
+export const MOST_MARK = 0xffff_ffff;
+
 /** `via` of a plugin, with defaults. */
 export interface ViaConfig {
   readonly proxy?: ProxyAddress | undefined;
@@ -32,6 +35,8 @@ export interface ViaConfig {
   readonly direct: readonly string[];
   /** Addresses of this host, one of each family at most. */
   readonly source: readonly string[];
+  /** SO_MARK of the plugin's connections, 1 to 2^32 - 1. */
+  readonly mark?: number | undefined;
   /** DNS servers of this plugin, as `ADDRESS` or `ADDRESS:PORT`. Empty: those of every plugin. */
   readonly resolvers: readonly string[];
 }
@@ -49,5 +54,7 @@ export interface ViaLine {
     | undefined;
   readonly direct?: readonly string[] | undefined;
   readonly source?: readonly string[] | undefined;
+  /** The broker may not set it itself: the supervisor marks each socket. */
+  readonly mark?: number | undefined;
   readonly resolvers?: readonly string[] | undefined;
 }

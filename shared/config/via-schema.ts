@@ -1,9 +1,11 @@
 // The schema of `via`. check-via.ts checks the values.
 import * as z from 'zod';
-import { DEFAULT_RESOLVES, RESOLVES } from './via-config.js';
+import { DEFAULT_RESOLVES, MOST_MARK, RESOLVES } from './via-config.js';
 
 const text = (expected: string): z.ZodString => z.string({ error: `expected ${expected}` });
 const SOURCE = 'an address of this host, or a list of an IPv4 and an IPv6 address';
+
+const MARK = 'a whole number from 1 to 4294967295, as 42 or 0x2a';
 
 /** `via` as written. */
 export interface WrittenVia {
@@ -12,6 +14,7 @@ export interface WrittenVia {
   readonly resolve?: (typeof RESOLVES)[number] | undefined;
   readonly direct?: readonly string[] | undefined;
   readonly source?: string | readonly string[] | undefined;
+  readonly mark?: number | undefined;
   readonly resolvers?: readonly string[] | undefined;
 }
 
@@ -51,6 +54,14 @@ export const viaSchema: z.ZodType<WrittenVia | undefined> = z
           'The address of this host that connections leave from, or a list of two: an IPv4 and an IPv6 address. A family without a source is not dialled.',
         )
         .optional(),
+      mark: z
+        .int({ error: `expected ${MARK}` })
+        .min(1, { error: `expected ${MARK}` })
+        .max(MOST_MARK, { error: `expected ${MARK}` })
+        .describe(
+          'The mark of the connections (SO_MARK), which rules of ip-rule(8) and nft(8) can match. It needs root with CAP_NET_ADMIN. No program can change it.',
+        )
+        .optional(),
       resolvers: z
         .array(text('an address such as 192.0.2.53'), {
           error: 'expected a list of addresses, for example [192.0.2.53]',
@@ -61,6 +72,6 @@ export const viaSchema: z.ZodType<WrittenVia | undefined> = z
     { error: 'expected a map, as {proxy: "http://proxy.example.com:3128"}' },
   )
   .describe(
-    'How connections of the plugin leave this host: through a proxy, from an address, with other DNS servers.',
+    'How connections of the plugin leave this host: through a proxy, from an address, with a mark, with other DNS servers.',
   )
   .optional();

@@ -107,6 +107,8 @@ export type SupervisorLine =
       readonly id: number;
       readonly result: number | 'host';
     }
+  /** The answer to a {@link MarkSocketPacket}: 0, or minus errno. */
+  | { readonly type: 'socket_marked'; readonly plugin: string; readonly id: number; readonly result: number }
   /** Asks for a decision without a connection. `resolved` replaces the answer of DNS. `hostname` is that of the sandbox. */
   | {
       readonly type: 'explain';
@@ -358,4 +360,17 @@ export interface CallerAnswerPacket {
   readonly tid: number;
   /** One struct ifreq or more, or the numbers of two descriptors. Base64. */
   readonly answer: string;
+}
+
+/**
+ * A packet from broker to supervisor with a duplicate of a socket that the broker is about to connect for a plugin. The supervisor sets the
+ * mark on it.
+ */
+export interface MarkSocketPacket {
+  readonly type: 'mark_socket';
+  readonly plugin: string;
+  /** No other such packet of the broker has it. */
+  readonly id: number;
+  /** Of the rules that the broker has. */
+  readonly mark: number;
 }

@@ -14,6 +14,7 @@ import { LogRoom } from '../../broker/record/log-room.js';
 import { Metrics } from '../../broker/record/metrics.js';
 import { Plugin } from '../../broker/request/plugin.js';
 import type { Services } from '../../broker/request/services.js';
+import { SocketMarker } from '../../broker/upstream/socket-marker.js';
 import { BROKER_DESCRIPTORS, MAX_LINK_LINE_BYTES } from '../../shared/limits.js';
 import { LineReader } from '../../shared/line-reader.js';
 import { compilePolicy } from '../../shared/policy/compile-policy.js';
@@ -78,6 +79,7 @@ function serveDns(
   const services: Services = {
     audit: new Audit(link, () => {}, new LogRoom(options.logRoom, () => link.backlogBytes)),
     host: new HostAddresses([]),
+    marker: new SocketMarker(),
     metrics,
     descriptors: new DescriptorPool(options.descriptors ?? BROKER_DESCRIPTORS),
     // There is no sandbox to wait for.

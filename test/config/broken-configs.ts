@@ -28,10 +28,14 @@ export const brokenConfigs: readonly BrokenConfig[] = [
     messages: ['postern.yaml:1:1: expected a map with the key plugins, not nothing'],
   },
   {
-    name: 'a mark, which postern cannot set',
-    text: web('    via: {mark: 7}\n'),
+    name: 'marks that no socket can have',
+    text: web(
+      '    via: {mark: 0}\n  two:\n    command: [a]\n    via: {mark: 4294967296}\n  three:\n    command: [a]\n    via: {mark: vpn}\n',
+    ),
     messages: [
-      'postern.yaml:4:11: plugins.web.via.mark: unknown key; postern cannot mark packets. Give the connections a source, and route or mark by that address: ip rule add from ADDRESS lookup TABLE',
+      'postern.yaml:4:17: plugins.web.via.mark: expected a whole number from 1 to 4294967295, as 42 or 0x2a, not 0',
+      'postern.yaml:7:17: plugins.two.via.mark: expected a whole number from 1 to 4294967295, as 42 or 0x2a, not 4294967296',
+      'postern.yaml:10:17: plugins.three.via.mark: expected a whole number from 1 to 4294967295, as 42 or 0x2a, not "vpn"',
     ],
   },
   {

@@ -16,6 +16,7 @@ test('a plugin without via has that of defaults', () => {
     credentialsFile: '/etc/secret',
     resolve: 'host',
     direct: [],
+    mark: undefined,
     source: [],
     resolvers: [],
   });
@@ -31,18 +32,22 @@ test('credentials go with the proxy of their own map, and to no other', () => {
 });
 
 test('a plugin adds resolvers and what goes around the proxy, and replaces single values', () => {
-  const { resolve, direct, source, resolvers } =
+  const { resolve, direct, mark, source, resolvers } =
     merge(
-      { direct: ['10.0.0.0/8'], source: '192.0.2.1', resolvers: ['192.0.2.53'] },
+      { direct: ['10.0.0.0/8'], source: '192.0.2.1', mark: 42, resolvers: ['192.0.2.53'] },
       {
         resolve: 'both',
         direct: ['*.example.com'],
+        mark: 7,
         source: ['192.0.2.2', '2001:db8::2'],
         resolvers: ['192.0.2.54'],
       },
     ) ?? {};
   assert.deepEqual(direct, ['*.example.com', '10.0.0.0/8']);
-  assert.deepEqual([resolve, source, resolvers], ['both', ['192.0.2.1'], ['192.0.2.54', '192.0.2.53']]);
+  assert.deepEqual(
+    [resolve, mark, source, resolvers],
+    ['both', 42, ['192.0.2.1'], ['192.0.2.54', '192.0.2.53']],
+  );
 });
 
 test('the URL of a proxy is read strictly, and its message never has what stands before an @', () => {

@@ -62,7 +62,7 @@ export const folderModeProtections: readonly Protection[] = [
   {
     name: 'folder modes: a plugin that holds the thread up has it for itself',
     file: 'sandbox/supervisor/orders/order-lane',
-    right: 'this.#takesLong(ordered.session);',
+    right: 'this.#takesLong(ordered.owner);',
     wrong: ';',
     ...LANES,
     pattern: 'delays no other plugin',

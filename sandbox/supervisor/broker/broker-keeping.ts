@@ -12,7 +12,9 @@ import type { TrapFacts } from './trap-keeper.js';
 
 export class BrokerKeeping extends BrokerTalk {
   protected readonly plugins: BrokerPlugins = new BrokerPlugins();
-  protected readonly kept: KeptForBrokers = new KeptForBrokers();
+  protected readonly kept: KeptForBrokers = new KeptForBrokers((plugin, mark) =>
+    this.plugins.mayMark(plugin, mark),
+  );
   protected readonly deaths: BrokerDeaths = new BrokerDeaths();
 
   /** Every further broker gets its rules. */

@@ -6,6 +6,8 @@ const NONE: readonly ApprovedDestination[] = [];
 
 export class BrokerPlugins {
   readonly #lines = new Map<string, PluginLine>();
+  /** Of all rules so far: while they change, a broker may have the former ones. */
+  readonly #marks = new Set<number>();
   readonly #approved = new Map<string, readonly ApprovedDestination[]>();
 
   get count(): number {
@@ -29,6 +31,12 @@ export class BrokerPlugins {
   put(plugin: string, line: PluginLine | undefined): void {
     if (line === undefined) this.#lines.delete(plugin);
     else this.#lines.set(plugin, line);
+    if (line?.via?.mark !== undefined) this.#marks.add(line.via.mark);
+  }
+
+  /** Whether a broker may ask for that mark. It may mix up the plugins: it makes the connections of all of them. */
+  mayMark(plugin: string, mark: number): boolean {
+    return this.#lines.has(plugin) && this.#marks.has(mark);
   }
 
   drop(plugin: string): void {

@@ -12,6 +12,7 @@ import { ChannelKeeper } from './channel-keeper.js';
 import { ConnectionsKeeper } from './connections-keeper.js';
 import { EndAlarm, type KeptSandbox } from './end-alarm.js';
 import type { Channel } from './make-channel.js';
+import type { MarkAsk } from './mark-asks.js';
 import type { ModeAsk } from './mode-asks.js';
 import { type KeptTrap, type TrapFacts, TrapKeeper } from './trap-keeper.js';
 import { receiveUnixAsks, type UnixAsk } from './unix-asks.js';
@@ -22,6 +23,9 @@ interface Link {
   readonly packets: BrokerPackets;
 }
 
+/** Whether there is such a plugin, and whether the operator has set that mark. */
+type MayMark = (plugin: string, mark: number) => boolean;
+
 export class KeptForBrokers {
   readonly #channels = new ChannelKeeper();
   readonly #traps = new TrapKeeper();
@@ -30,7 +34,12 @@ export class KeptForBrokers {
   readonly #lanes = new PluginLanes();
   /** For each plugin, what ends its current sandbox. */
   readonly #sandboxes = new Map<string, KeptSandbox>();
+  readonly #mayMark: MayMark;
   #link: Link | undefined;
+
+  constructor(mayMark: MayMark) {
+    this.#mayMark = mayMark;
+  }
 
   /**
    * Gives a new broker all that is kept. From now on it gets what is new, too.
@@ -95,6 +104,7 @@ export class KeptForBrokers {
   /** Ends a plugin's channels and traps. */
   drop(plugin: string): void {
     this.#connections.drop(plugin);
+    this.#lanes.end(plugin);
     for (const kept of this.#channels.all()) if (kept.plugin === plugin) this.#channels.drop(kept.session);
     for (const kept of this.#traps.all()) if (kept.plugin === plugin) this.#dropTrap(kept.session);
   }
@@ -119,6 +129,7 @@ export class KeptForBrokers {
     return receiveUnixAsks(packets, {
       isFull: () => this.#unixConnects.isFull,
       ask: (ask, socket) => this.#connectUnix(ask, socket),
+      mark: (ask, socket) => this.#markSocket(ask, socket),
       setMode: (ask) => this.#setMode(ask),
       answer: (ask) => this.#answerCaller(ask),
       discard: (descriptors) => this.#unixConnects.discard(descriptors),
@@ -139,6 +150,19 @@ export class KeptForBrokers {
       return;
     }
     this.#unixConnects.connect({ ...trap, pluginId, kill: this.#killerOf(trap) }, socket, target, answer);
+  }
+
+  /** The broker names the plugin. It gains nothing by another one: it makes the connections of all of them. */
+  #markSocket({ plugin, id, mark }: MarkAsk, socket: OwnedFd | undefined): void {
+    const lines = this.#link?.lines;
+    const answer = (result: number): void => lines?.send({ type: 'socket_marked', plugin, id, result });
+    if (socket === undefined) answer(-constants.errno.EAGAIN);
+    else if (this.#mayMark(plugin, mark)) {
+      if (!this.#lanes.mark(plugin, { socket, mark }, answer)) this.#unixConnects.discard([socket]);
+    } else {
+      this.#unixConnects.discard([socket]);
+      answer(-constants.errno.EPERM);
+    }
   }
 
   /** The broker names the trap. It gains nothing by another one's: the folder is that sandbox's, and its plugin could do the same. */

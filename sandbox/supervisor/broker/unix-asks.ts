@@ -1,4 +1,5 @@
-// Receives the packets of a broker: AF_UNIX sockets of plugins, to be connected with the plugins' ids, modes of folders, and answers to callers.
+// Receives the packets of a broker: AF_UNIX sockets of plugins, to be connected with the plugins' ids, sockets to be marked, modes of folders, and
+// answers to callers.
 // Runs in the supervisor. The broker may have been taken over: a packet of another form is dropped, and another thread closes its descriptors, since a
 // close can wait.
 import type { UnixConnectPacket } from '../../../shared/protocol/link.js';
@@ -8,6 +9,7 @@ import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import { AF_UNIX } from '../../../shared/sys/sockaddr.js';
 import { READABLE, Watch } from '../../../shared/sys/uv-poll.js';
 import { type AnswerAsk, readAnswerAsk } from './answer-asks.js';
+import { type MarkAsk, readMarkAsk } from './mark-asks.js';
 import { type ModeAsk, readModeAsk } from './mode-asks.js';
 
 /** Packets that are taken before other events get their turn. */
@@ -26,6 +28,8 @@ export interface AskTakers {
   readonly isFull: () => boolean;
   /** Takes over the socket; undefined: this process had no descriptor left for it. */
   readonly ask: (ask: UnixAsk, socket: OwnedFd | undefined) => void;
+  /** Takes over the socket; undefined as in `ask`. */
+  readonly mark: (ask: MarkAsk, socket: OwnedFd | undefined) => void;
   readonly setMode: (ask: ModeAsk) => void;
   readonly answer: (ask: AnswerAsk) => void;
   /** Takes over descriptors of malformed packets. */
@@ -66,13 +70,16 @@ function takeAsk({ payload, descriptors, truncated }: Message, take: AskTakers):
     else if (answer !== undefined) take.answer(answer);
     if (mode !== undefined || answer !== undefined) return;
   }
-  const ask = readUnixAsk(payload);
   const [socket, ...more] = descriptors;
-  if (ask !== undefined && socket !== undefined && more.length === 0 && !truncated) take.ask(ask, socket);
-  else {
-    take.discard(descriptors);
-    if (ask !== undefined && truncated) take.ask(ask, undefined);
-  }
+  const isWhole = socket !== undefined && more.length === 0 && !truncated;
+  const ask = readUnixAsk(payload);
+  const mark = ask === undefined ? readMarkAsk(payload) : undefined;
+  const isKnown = ask !== undefined || mark !== undefined;
+  if (!isKnown || !isWhole) take.discard(descriptors);
+  if (!isKnown || !(isWhole || truncated)) return;
+  const taken = isWhole ? socket : undefined;
+  if (ask !== undefined) take.ask(ask, taken);
+  if (mark !== undefined) take.mark(mark, taken);
 }
 
 /** @returns undefined for a packet that no broker of postern sends */

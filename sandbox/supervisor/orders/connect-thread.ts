@@ -1,6 +1,6 @@
 // A thread of the supervisor that connects AF_UNIX sockets of plugins, and sets modes of their folders, with the plugins' ids. So the kernel
 // checks permissions, and tells a server the ids, as if the plugin had made the call. Only this thread takes the ids, credentials(7). It also
-// writes answers into the memory of callers. Threads share the descriptor table.
+// writes answers into the memory of callers, and marks sockets as the supervisor. Threads share the descriptor table.
 import { constants } from 'node:os';
 import { parentPort } from 'node:worker_threads';
 import { tellLoaded } from '../../../shared/native-thread.js';
@@ -10,6 +10,7 @@ import { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import { setNoNewPrivileges } from '../../../shared/sys/process-control.js';
 import { setFolderMode } from '../../../shared/sys/set-folder-mode.js';
 import { AF_UNIX } from '../../../shared/sys/sockaddr.js';
+import { setSocketMark } from '../../../shared/sys/socket-mark.js';
 import { identifySocket, netnsCookie } from '../../../shared/sys/socket-state.js';
 import { dropThreadGroups, withThreadIds } from '../../../shared/sys/thread-ids.js';
 import { SandboxListeners } from '../../../shared/sys/unix-sockets.js';
@@ -38,9 +39,10 @@ parentPort?.on('message', (order: ConnectOrder & LaneOrder) => {
 });
 tellLoaded();
 
-function resultOf({ connect, setMode, answer }: ConnectOrder & LaneOrder): number | 'host' {
+function resultOf({ connect, setMode, answer, mark }: ConnectOrder & LaneOrder): number | 'host' {
   if (connect !== undefined) return carryOut(connect);
   if (setMode !== undefined) return changeMode(setMode);
+  if (mark !== undefined) return setSocketMark(mark.socket, mark.mark);
   return answer === undefined ? 0 : answerCaller(answer);
 }
 

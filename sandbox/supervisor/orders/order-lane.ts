@@ -24,9 +24,17 @@ export interface LaneOrder {
       }
     | undefined;
   readonly answer?: CallerAnswer | undefined;
+  readonly mark?: { readonly socket: number; readonly mark: number } | undefined;
 }
 
-/** A mode of a folder, or an answer. */
+/** A socket, and the mark that it gets. */
+export interface SocketMark {
+  /** The lane owns it from here on. */
+  readonly socket: OwnedFd;
+  readonly mark: number;
+}
+
+/** A mode of a folder, an answer, or a mark. */
 type Work =
   | {
       /** The order fails if it is closed meanwhile. */
@@ -34,18 +42,20 @@ type Work =
       readonly id: number | undefined;
       readonly change: FolderMode;
     }
-  | CallerAnswer;
+  | CallerAnswer
+  | SocketMark;
 
 export interface Ordered {
-  readonly session: number;
+  /** The session of a sandbox, or the name of a plugin. */
+  readonly owner: number | string;
   readonly work: Work;
   readonly done: (result: number) => void;
 }
 
 /** The plugins take turns on it. */
 export class OrderLane {
-  readonly #turns = new FairTurns<number, Ordered>();
-  readonly #takesLong: (session: number) => void;
+  readonly #turns = new FairTurns<Ordered['owner'], Ordered>();
+  readonly #takesLong: (owner: Ordered['owner']) => void;
   #underWay: Ordered | undefined;
   #owned: OwnedFd | undefined;
   #worker: Worker | undefined;
@@ -54,12 +64,12 @@ export class OrderLane {
   #ended = false;
 
   /** @param takesLong called while the thread waits long for a plugin */
-  constructor(takesLong: (session: number) => void) {
+  constructor(takesLong: (owner: Ordered['owner']) => void) {
     this.#takesLong = takesLong;
   }
 
   add(ordered: Ordered): void {
-    this.#turns.add(ordered.session, ordered);
+    this.#turns.add(ordered.owner, ordered);
     this.#next();
   }
 
@@ -95,6 +105,11 @@ export class OrderLane {
   }
 
   #orderOf(work: Work): LaneOrder {
+    if ('mark' in work) {
+      this.#owned = work.socket;
+      const socket = work.socket.number;
+      return { owned: [socket], mark: { socket, mark: work.mark } };
+    }
     if (!('change' in work)) return { owned: [], answer: work };
     this.#owned = duplicate(work.root.number);
     const root = this.#owned.number;
@@ -139,7 +154,7 @@ export class OrderLane {
   #watch(ordered: Ordered): void {
     const look = (): void => {
       if (this.#underWay !== ordered) return;
-      if (this.#waits()) this.#takesLong(ordered.session);
+      if (this.#waits()) this.#takesLong(ordered.owner);
       this.#watch(ordered);
     };
     // A report that has come while this thread was busy is read before the look.

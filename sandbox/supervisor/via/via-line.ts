@@ -5,12 +5,13 @@ import { readCredentials } from './read-credentials.js';
 /** @throws PosternError `bad_via` */
 export function viaLine(via: ViaConfig | undefined): ViaLine | undefined {
   if (via === undefined) return undefined;
-  const { proxy, credentialsFile, resolve, direct, source, resolvers } = via;
+  const { proxy, credentialsFile, resolve, direct, source, mark, resolvers } = via;
   const credentials = credentialsFile === undefined ? undefined : readCredentials(credentialsFile);
   return {
     proxy: proxy && { ...proxy, resolve, credentials },
     direct: proxy === undefined || direct.length === 0 ? undefined : direct,
     source: source.length > 0 ? source : undefined,
+    mark,
     resolvers: resolvers.length > 0 ? resolvers : undefined,
   };
 }

@@ -1,4 +1,5 @@
-// Finds what a start refuses of `via`: credentials that cannot be used, a source that is no address of this host. Runs in the supervisor.
+// Finds what a start refuses of `via`: credentials that cannot be used, a source that is no address of this host, a mark without the capability for
+// it. Runs in the supervisor.
 
 import { statSync } from 'node:fs';
 import { constants } from 'node:os';
@@ -8,6 +9,7 @@ import { parseAddress } from '../../../shared/policy/address.js';
 import { bindTo } from '../../../shared/sys/listen.js';
 import { encodeSockaddr } from '../../../shared/sys/sockaddr.js';
 import { tcpSocket } from '../../../shared/sys/socket.js';
+import { setSocketMark } from '../../../shared/sys/socket-mark.js';
 import { errnoName } from '../../../shared/sys/system-error.js';
 import { problemOf, type StartProblem } from '../files/start-problem.js';
 import { readCredentials } from './read-credentials.js';
@@ -19,6 +21,7 @@ export function viaProblems(plugins: readonly PluginConfig[]): readonly StartPro
   return plugins.flatMap(({ name, via }) => [
     ...(via?.credentialsFile === undefined ? [] : credentialsProblem(name, via.credentialsFile)),
     ...(via?.source ?? []).flatMap((text) => sourceProblem(name, text)),
+    ...(via?.mark === undefined ? [] : markProblem(name, via.mark)),
   ]);
 }
 
@@ -54,6 +57,24 @@ function sourceProblem(plugin: string, text: string): readonly StartProblem[] {
       intro: `Cannot start "${plugin}"`,
       message: `Connections cannot leave from "${text}": ${why}`,
       fix: 'name an address of this host: ip address shows them',
+    },
+  ];
+}
+
+/** Only a socket shows what a container or a kernel permits. */
+function markProblem(plugin: string, mark: number): readonly StartProblem[] {
+  const socket = tcpSocket(4);
+  const result = typeof socket === 'number' ? socket : setSocketMark(socket.number, mark);
+  if (typeof socket === 'object') socket.close();
+  if (result >= 0) return [];
+  return [
+    {
+      code: 'bad_via',
+      plugin,
+      key: ['via', 'mark'],
+      intro: `Cannot start "${plugin}"`,
+      message: `Connections cannot have the mark ${mark}: ${errnoName(-result)}`,
+      fix: 'start postern as root with CAP_NET_ADMIN, or give the connections a source and match that: ip rule add from ADDRESS lookup TABLE',
     },
   ];
 }
