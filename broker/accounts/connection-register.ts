@@ -16,10 +16,11 @@ import type { Claim, ConnectionPlaces, EndedConnection, NotedConnection } from '
 import { NO_CONNECTIONS, REFUSED } from './connection-places.js';
 import { type ConnectionSlot, ConnectionSlots } from './connection-slots.js';
 import { HostSockets } from './host-sockets.js';
+import { KnownConnections } from './known-connections.js';
 import { LostEnds } from './lost-ends.js';
 import { monotonicMs } from './monotonic-ms.js';
 import { newestInParts } from './newest-in-parts.js';
-import { type Entry, entryOf, firstOf, isHeld, notedOf, oldestOf } from './noted-slots.js';
+import { type Entry, entryOf, firstOf, isHeld, oldestOf } from './noted-slots.js';
 import type { SocketEnds, SocketOwner } from './socket-ends.js';
 
 type Ends = Pick<SocketEnds, 'add' | 'remove' | 'own' | 'disown' | 'take' | 'look' | 'knowsUnix'>;
@@ -31,12 +32,7 @@ export class ConnectionRegister implements ConnectionPlaces, SocketOwner {
   readonly #slots: ConnectionSlots;
   readonly #sums: ByteSums;
   readonly hostSockets: HostSockets;
-  /** The one with the oldest look comes first. */
-  readonly #held = new Map<bigint, ConnectionSlot>();
-  /** No process holds them any more. The kernel still delivers their last bytes, and then reports their end. */
-  readonly #closing = new Map<bigint, ConnectionSlot>();
-  /** Those of former brokers. */
-  readonly #left = new Set<bigint>();
+  readonly #known = new KnownConnections();
   #limit: number = CONNECTION_SLOTS;
   #claimed = 0;
   /** False: the memory is unmapped. */
@@ -55,8 +51,7 @@ export class ConnectionRegister implements ConnectionPlaces, SocketOwner {
     const ofHost = this.#slots.taken.filter(({ id }) => isUnixSocketId(id));
     this.hostSockets = new HostSockets(this.#slots, ofHost, ends, onEnd);
     for (const slot of this.#slots.taken.filter(({ id }) => !isUnixSocketId(id))) {
-      this.#held.set(slot.cookie, slot);
-      this.#left.add(slot.cookie);
+      this.#known.add(slot.cookie, slot, true);
       ends.own(slot.cookie, this);
     }
     ends.add(this);
@@ -67,7 +62,7 @@ export class ConnectionRegister implements ConnectionPlaces, SocketOwner {
   }
 
   get open(): number {
-    return this.#held.size;
+    return this.#known.held.size;
   }
 
   bound(limit: number | undefined): void {
@@ -76,7 +71,7 @@ export class ConnectionRegister implements ConnectionPlaces, SocketOwner {
 
   claim(): Claim {
     if (this.#isFull()) this.#ends.take();
-    if (this.#isFull() && this.#looks.take(Math.min(this.#held.size, LOOKED_AT_CONNECTIONS))) this.#look();
+    if (this.#isFull() && this.#looks.take(Math.min(this.open, LOOKED_AT_CONNECTIONS))) this.#look();
     const slot = this.#isFull() ? undefined : this.#slots.take();
     if (slot === undefined) return REFUSED;
     this.#claimed += 1;
@@ -92,7 +87,7 @@ export class ConnectionRegister implements ConnectionPlaces, SocketOwner {
   hold(slot: ConnectionSlot, socket: OwnedFd, own: Endpoint, peer: Endpoint): void {
     slot.since = monotonicMs();
     const cookie = writeSocketId(socket.number, own, peer, slot.id);
-    this.#held.set(cookie, slot);
+    this.#known.add(cookie, slot);
     this.#ends.own(cookie, this);
     this.#onHold();
   }
@@ -112,16 +107,14 @@ export class ConnectionRegister implements ConnectionPlaces, SocketOwner {
   }
 
   endsLost(): void {
-    this.#lost.begin(this.#held.size + this.#closing.size);
+    this.#lost.begin(this.#known.size);
   }
 
   lookForGone(): readonly bigint[] {
-    const held = firstOf(this.#held, LOOKED_AT_CONNECTIONS);
-    const closing = firstOf(this.#closing, LOOKED_AT_CONNECTIONS - held.length);
     const gone: bigint[] = [];
-    for (const [look, [cookie, slot]] of this.#lookAt([...held, ...closing], false)) {
+    for (const [look, [cookie, slot]] of this.#lookAt(this.#known.oldestLooks(), false)) {
       if (look.kind === 'gone') gone.push(cookie);
-      this.#sort(cookie, slot, isHeld(look));
+      this.#known.sort(cookie, slot, isHeld(look));
     }
     return gone;
   }
@@ -132,22 +125,22 @@ export class ConnectionRegister implements ConnectionPlaces, SocketOwner {
   }
 
   noted(): readonly NotedConnection[] {
-    return [...this.#held].map(([cookie, slot]) => notedOf(slot, this.#left.has(cookie)));
+    return [...this.#known.held].map((entry) => this.#known.noted(entry));
   }
 
   async *newest(most: number, atOnce: number): AsyncGenerator<readonly NotedConnection[], void> {
     // One may have ended meanwhile, and its slot may be another one's.
-    for await (const part of newestInParts(this.#held, most, atOnce, () => this.#open))
+    for await (const part of newestInParts(this.#known.held, most, atOnce, () => this.#open))
       yield part
-        .filter(([cookie, slot]) => this.#open && this.#held.get(cookie) === slot)
-        .map(([cookie, slot]) => notedOf(slot, this.#left.has(cookie)));
+        .filter(([cookie, slot]) => this.#open && this.#known.held.get(cookie) === slot)
+        .map((entry) => this.#known.noted(entry));
   }
 
   survey(most: number): void {
     if (!this.#open) return;
-    for (const [look, [cookie, slot]] of this.#lookAt(firstOf(this.#held, most), true)) {
+    for (const [look, [cookie, slot]] of this.#lookAt(firstOf(this.#known.held, most), true)) {
       this.#sums.see(slot, look);
-      this.#sort(cookie, slot, isHeld(look));
+      this.#known.sort(cookie, slot, isHeld(look));
     }
   }
 
@@ -156,7 +149,7 @@ export class ConnectionRegister implements ConnectionPlaces, SocketOwner {
   }
 
   get cookies(): readonly bigint[] {
-    return [...this.#held.keys(), ...this.#closing.keys()];
+    return this.#known.cookies;
   }
 
   count(cookies: readonly bigint[]): void {
@@ -169,7 +162,7 @@ export class ConnectionRegister implements ConnectionPlaces, SocketOwner {
   }
 
   oldest(): number | undefined {
-    return oldestOf(this.#held.values());
+    return oldestOf(this.#known.held.values());
   }
 
   look(connections: readonly NotedConnection[], accounts: boolean): readonly SocketLook[] {
@@ -184,7 +177,7 @@ export class ConnectionRegister implements ConnectionPlaces, SocketOwner {
 
   reportLast(): void {
     // A connection that no process holds has no lock to wait for.
-    const unheld = this.#lookAt([...this.#held, ...this.#closing], false).flatMap(([look, entry]) =>
+    const unheld = this.#lookAt(this.#known.all, false).flatMap(([look, entry]) =>
       look.kind === 'there' && look.inode === 0 ? [entry] : [],
     );
     for (const [look, [cookie]] of this.#lookAt(unheld, true))
@@ -196,16 +189,16 @@ export class ConnectionRegister implements ConnectionPlaces, SocketOwner {
     this.hostSockets.close();
     this.#lost.close();
     this.#ends.remove(this);
-    for (const cookie of [...this.#held.keys(), ...this.#closing.keys()]) this.#ends.disown(cookie);
+    for (const cookie of this.cookies) this.#ends.disown(cookie);
     this.#slots.close();
   }
 
   #isFull(): boolean {
-    return this.#held.size + this.#claimed >= this.#limit;
+    return this.open + this.#claimed >= this.#limit;
   }
 
   #find(cookie: bigint): ConnectionSlot | undefined {
-    return this.#open ? (this.#held.get(cookie) ?? this.#closing.get(cookie)) : undefined;
+    return this.#open ? this.#known.find(cookie) : undefined;
   }
 
   #entriesOf(cookies: readonly bigint[]): readonly Entry[] {
@@ -224,9 +217,7 @@ export class ConnectionRegister implements ConnectionPlaces, SocketOwner {
   }
 
   #remove(cookie: bigint, slot: ConnectionSlot): void {
-    this.#held.delete(cookie);
-    this.#closing.delete(cookie);
-    this.#left.delete(cookie);
+    this.#known.remove(cookie);
     this.#ends.disown(cookie);
     this.#sums.forget(slot);
     this.#slots.free(slot);
@@ -234,15 +225,11 @@ export class ConnectionRegister implements ConnectionPlaces, SocketOwner {
 
   /** A closed connection gives its place back at once. The kernel may still deliver the last bytes, and reports the end later. */
   #look(): void {
-    for (const [look, [cookie, slot]] of this.#lookAt(firstOf(this.#held, LOOKED_AT_CONNECTIONS), false))
-      this.#sort(cookie, slot, isHeld(look));
-  }
-
-  /** Puts a connection last among those like it. */
-  #sort(cookie: bigint, slot: ConnectionSlot, isHeld: boolean): void {
-    this.#held.delete(cookie);
-    this.#closing.delete(cookie);
-    (isHeld ? this.#held : this.#closing).set(cookie, slot);
+    for (const [look, [cookie, slot]] of this.#lookAt(
+      firstOf(this.#known.held, LOOKED_AT_CONNECTIONS),
+      false,
+    ))
+      this.#known.sort(cookie, slot, isHeld(look));
   }
 
   #lookAt(entries: readonly Entry[], accounts: boolean): (readonly [SocketLook, Entry])[] {

@@ -1,5 +1,4 @@
-// The trusted parent of broker and plugins. It runs in the host's network namespace. It speaks no
-// protocol with a plugin, and parses none of its bytes.
+// The trusted parent of broker and plugins. It runs in the host's network namespace, speaks no protocol with a plugin, and parses none of its bytes.
 import { constants } from 'node:os';
 import { DEFAULT_WHEN_FULL } from '../../shared/config/config-file.js';
 import { DEFAULT_STOP, type PluginConfig, type StopConfig } from '../../shared/config/plugin-config.js';

@@ -1,12 +1,10 @@
 // Starts one sandbox: has the namespaces made, writes the id maps, sends the launch spec and waits for execve. Runs in the supervisor.
 import { writeFileSync } from 'node:fs';
-import { PosternError } from '../../../shared/errors.js';
+import type { PosternError } from '../../../shared/errors.js';
 import { LAUNCH_TIMEOUT_MS } from '../../../shared/limits.js';
 import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import { openPidfd } from '../../../shared/sys/pidfd.js';
 import type { TerminalPair } from '../../../shared/sys/terminal.js';
-import { namespacesFailure, refusalFix } from '../../host/namespaces-failure.js';
-import { shortageIn } from '../../host/shortage.js';
 import {
   EXEC_WORD,
   GO_WORD,
@@ -15,7 +13,6 @@ import {
   JOB_CONTROL_PROCESSES,
   type LaunchFailure,
   type LaunchSpec,
-  type LaunchStep,
   NOTIFY_PROCESSES,
   SPEC_CHUNK_BYTES,
   type SpecHeader,
@@ -24,6 +21,7 @@ import {
 } from '../../launch/spec.js';
 import type { SandboxCgroup } from '../cgroup/sandbox-cgroup.js';
 import { Deadline } from './deadline.js';
+import { errorOf, launchFailed, shortStart } from './launch-failure.js';
 import type { LaunchInbox } from './launch-inbox.js';
 import type { NoticeInbox } from './notice-inbox.js';
 import { endSandbox, Sandbox } from './sandbox.js';
@@ -128,14 +126,6 @@ function launchDeadline(): Deadline {
   return new Deadline(LAUNCH_TIMEOUT_MS, late);
 }
 
-/** A shell or a Node that could not start says why only on stderr. */
-function shortStart(words: string, error: unknown): PosternError | undefined {
-  if (!(error instanceof PosternError) || error.fields['errno'] !== undefined) return undefined;
-  if (error.fields['step'] !== 'namespaces') return undefined;
-  const line = words.split('\n').find((one) => shortageIn(one) !== undefined);
-  return line === undefined ? undefined : namespacesFailure(line);
-}
-
 /** @returns the sender's pid on the host */
 async function hello(inbox: LaunchInbox): Promise<number> {
   const { payload, credentials } = await inbox.next();
@@ -220,7 +210,7 @@ async function execution(inbox: LaunchInbox): Promise<void> {
 
 function failureIn(payload: Uint8Array): PosternError {
   if (payload.length === 0) return launchFailed('command', 'The launcher ended without a message');
-  return asError(JSON.parse(textOf(payload)) as LaunchFailure);
+  return errorOf(JSON.parse(textOf(payload)) as LaunchFailure);
 }
 
 function textOf(payload: Uint8Array): string {
@@ -233,19 +223,4 @@ function trapDescriptors(spec: LaunchSpec): number {
 
 function terminalDescriptors({ terminal }: LaunchSpec): number {
   return terminal === undefined ? 0 : TERMINAL_DESCRIPTORS;
-}
-
-function asError({ step, message, fix, exitStatus, code }: LaunchFailure): PosternError {
-  if (step === 'command' && exitStatus !== 125) {
-    return new PosternError('launch_failed', message, { fix, fields: { step, exitStatus, cause: code } });
-  }
-  return launchFailed(step, message, fix ?? refusalFix(message), code);
-}
-
-/** @param errno of the system call that failed, where it is known */
-function launchFailed(step: LaunchStep, message: string, fix?: string, errno?: string): PosternError {
-  return new PosternError('launch_failed', `Cannot start the sandbox, step ${step}: ${message}`, {
-    fix,
-    fields: { step, exitStatus: 125, errno },
-  });
 }

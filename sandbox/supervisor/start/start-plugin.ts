@@ -1,12 +1,12 @@
 // Turns a plugin's configuration into a running sandbox: plans its root, opens its channel and launches it.
 import { fchownSync, readFileSync, readlinkSync } from 'node:fs';
 import type { PluginConfig } from '../../../shared/config/plugin-config.js';
-import { PosternError } from '../../../shared/errors.js';
+import type { PosternError } from '../../../shared/errors.js';
 import { LANDLOCK_TCP, landlockVersion } from '../../../shared/sys/landlock.js';
 import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import { makePipe } from '../../../shared/sys/pipe.js';
 import { pidNamespaceOf } from '../../../shared/sys/waiting-thread.js';
-import { claimIdRange, type IdRange, RANGE_SIZE } from '../../host/id-range.js';
+import { claimIdRange, RANGE_SIZE } from '../../host/id-range.js';
 import type { Privileges } from '../../host/privileges.js';
 import { hasTrap, type LaunchSpec } from '../../launch/spec.js';
 import type { BrokerProcess } from '../broker/broker-process.js';
@@ -14,29 +14,23 @@ import type { SandboxCgroup } from '../cgroup/sandbox-cgroup.js';
 import { hostFiles } from '../files/host-files.js';
 import { readyHome } from '../home/kept-home.js';
 import type { Listener } from '../listeners/listener.js';
-import { type CopiedTrees, copyTrees } from '../owners/copy-trees.js';
-import { keptOwners } from '../owners/kept-owners.js';
-import { exposedTrees } from '../root/exposed-trees.js';
-import type { RootPlan } from '../root/plan-root.js';
 import { shows } from '../root/shown-paths.js';
 import type { Unseen } from '../unseen/unseen-files.js';
 import { IGNORED_SIGNALS } from './ignored-signals.js';
+import { INNER_ID } from './inner-id.js';
 import { launchLimits } from './launch-limits.js';
 import { launchSandbox, type Notices } from './launch-sandbox.js';
 import { maskKernelMounts } from './mask-kernel-mounts.js';
-import { maskPipes } from './mask-pipes.js';
 import { NoticeInbox } from './notice-inbox.js';
 import { outsideEnvironment } from './outside-environment.js';
 import { planPlugin, type StartHost } from './plan-plugin.js';
 import { pluginEnvironment } from './plugin-environment.js';
+import { pluginTrees } from './plugin-trees.js';
 import { refuseOwnPipes } from './refuse-own-pipes.js';
 import { refuseWritable } from './refuse-writable.js';
 import type { Sandbox } from './sandbox.js';
 import { scratchDevices } from './scratch-devices.js';
 import type { StandardStreams } from './standard-streams.js';
-
-/** The uid and gid inside, where root starts postern. */
-const INNER_ID = 1000;
 
 export interface PluginHost extends StartHost {
   readonly broker: BrokerProcess;
@@ -89,7 +83,7 @@ async function prepareAndLaunch(
   const range = host.privileges === 'user' ? undefined : claimIdRange();
   let notices: Notices | undefined;
   try {
-    const { entries, trees } = await treesFor(host, config, plan, range, held);
+    const { entries, trees } = await pluginTrees(host, config, plan, range, held);
     const channel = host.broker.openChannel(config.name);
     held.push(channel.request, channel.reply);
     const listeners = host.listeners.map((listener) => {
@@ -199,34 +193,6 @@ function openNotices(held: OwnedFd[]): Notices {
 
 function raise(error: PosternError): never {
   throw error;
-}
-
-/** Root copies the mounts itself. A user leaves that to the launcher, which then has the user's own id. */
-async function treesFor(
-  { privileges, onNotice }: PluginHost,
-  config: PluginConfig,
-  plan: RootPlan,
-  range: IdRange | undefined,
-  held: OwnedFd[],
-): Promise<Omit<CopiedTrees, 'unmapped'>> {
-  const { entries } = plan;
-  const exposed = exposedTrees(plan, landlockVersion() > 0);
-  if (range !== undefined && privileges === 'root') {
-    const copied = await copyTrees(entries, exposed, held, range.base + INNER_ID, onNotice);
-    const masks = await maskPipes(plan, copied.unmapped, onNotice);
-    return { ...copied, entries: [...copied.entries, ...masks] };
-  }
-  const masked = [...entries, ...(await maskPipes(plan, exposed, onNotice))];
-  if (range === undefined) return { entries: masked, trees: [] };
-  if (config.home !== undefined) {
-    throw new PosternError(
-      'bad_home',
-      `Cannot keep a home in "${config.home}": root without CAP_SYS_ADMIN cannot map the ids of its files`,
-      { fix: 'add that capability, or start postern as the owner of the folder' },
-    );
-  }
-  for (const line of keptOwners(config)) onNotice(line);
-  return { entries: masked, trees: [] };
 }
 
 function terminalSpec(terminal: StandardStreams['terminal']): LaunchSpec['terminal'] {
