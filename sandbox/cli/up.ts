@@ -17,6 +17,7 @@ import { asYamlItems } from './pasted-rule.js';
 import { PluginLines } from './plugin-lines.js';
 import { reportRefusals } from './report-refusals.js';
 import { describeError, say } from './say.js';
+import { tellQuestions } from './tell-questions.js';
 import { unseenLine } from './unseen-line.js';
 import { lineStreams, noting, watcherOf } from './up-plugins.js';
 import { useWaitingStreams, writeOut } from './waiting-streams.js';
@@ -91,6 +92,8 @@ async function up({ config: named, control: socket }: UpOptions): Promise<number
   const { supervisor, fleet } = kept;
   const inForce = new ConfigInForce({ named, path, config, supervisor, fleet, say });
   inForce.warn();
+  // A hook answers by itself.
+  if (control !== undefined && config.hook === undefined) tellQuestions(supervisor.asks, control.path);
   const stop = (): void => {
     inForce.close();
     setTimeout(() => lines.giveUp(), OUTPUT_TIMEOUT_MS);

@@ -368,7 +368,9 @@ test('an operator approves and denies what waits for an answer', async (t) => {
   assert.equal(again.status, 1);
   assert.match(again.stderr, /There is no open question/);
   assert.equal((await ask('approve', second, '--json')).stdout, `{"id":"${second}","answer":"once"}\n`);
-  const { stdout } = await up.result;
+  const { stdout, stderr } = await up.result;
+  const waits = `"asking" asks for "two.example.com:443", and waits: postern approve ${second} --control ${path}, or deny`;
+  assert.ok(stderr.includes(waits), stderr);
   assert.match(stdout, /^asking \| one\.example\.com Name or service not known$/m);
   // Without a DNS server the approved name does not resolve either, in another way.
   assert.match(stdout, /^asking \| two\.example\.com /m);
