@@ -9,7 +9,7 @@ import type { Policy } from '../../shared/policy/policy.js';
 import { weighAddress } from '../../shared/policy/weigh-address.js';
 import type { Explanation, SupervisorLine } from '../../shared/protocol/link.js';
 import { RequestLife } from '../limit/request-life.js';
-import { refuseDescriptor } from './admit-connection.js';
+import { refuseDescriptor, refuseSpent, spentOf } from './admit-connection.js';
 import { decideRequest } from './decide-request.js';
 import { explainWay } from './explain-way.js';
 import { dnsProblem } from './failure-reply.js';
@@ -33,9 +33,15 @@ export async function explainDecision(
   const { policy } = plugin;
   const transparent =
     line.egress === 'transparent' && policy !== undefined && !isLeftToProxy(services, plugin, policy, line);
-  const { decision, fates, dnsFailure } = transparent
+  const {
+    decision: judged,
+    fates,
+    dnsFailure,
+  } = transparent
     ? await judgeOwnConnect(services, plugin, policy, line)
     : await judgeRequested(services, plugin, line);
+  const spent = judged.decision === 'deny' ? undefined : spentOf(plugin);
+  const decision = spent === undefined ? judged : refuseSpent(spent, judged);
   const { host, port, reason, rule, suggestion, message } = decision;
   return {
     decision: decision.decision,

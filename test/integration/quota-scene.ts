@@ -1,14 +1,15 @@
 // A plugin whose connections are limited, and a peer that counts and can send.
 import type { Socket } from 'node:net';
+import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import type { AuditLine } from '../harness/audit-line.js';
 import { freePort } from '../harness/free-port.js';
 import { type Listener, listen } from '../harness/listener.js';
-import { startPostern } from '../harness/postern.js';
+import { postern, startPostern } from '../harness/postern.js';
 import { brokerOf } from '../harness/processes.js';
 import { PYTHON_CHANNEL } from '../harness/python-channel.js';
 import { until } from '../harness/until.js';
-import type { User } from '../harness/users.js';
+import { chownTo, readableFolder, type User } from '../harness/users.js';
 
 /** `dial(by)` connects by `trap` or by `channel`, and returns a socket or the name of an errno. */
 const PRELUDE = `
@@ -49,6 +50,8 @@ export interface Scene {
   /** The value of a metric of the plugin. @param labels those after `plugin` */
   readonly metric: (name: string, labels?: string) => Promise<number>;
   readonly broker: () => Promise<number>;
+  /** What `explain --live` says of the peer. */
+  readonly explain: () => Promise<{ readonly decision: string; readonly reason: string }>;
   /** A line for the program. */
   readonly tell: () => void;
 }
@@ -75,9 +78,22 @@ export async function startScene(
   });
   t.after(() => listener.close());
   const metrics = await freePort();
+  const folder = readableFolder();
+  chownTo(user, folder);
+  const control = join(folder, 'control.sock');
   const { child } = startPostern(
     [
-      ...['run', '--name', 'limited', '--audit', '-', '--metrics', `127.0.0.1:${metrics}`],
+      ...[
+        'run',
+        '--name',
+        'limited',
+        '--control',
+        control,
+        '--audit',
+        '-',
+        '--metrics',
+        `127.0.0.1:${metrics}`,
+      ],
       ...limits.flatMap((limit) => ['--limit', limit]),
       ...['--allow', `127.0.0.1:${listener.port}`, '--', '/usr/bin/python3', '-c'],
       ...[`${PYTHON_CHANNEL}${PRELUDE}${program}`, String(listener.port)],
@@ -109,6 +125,20 @@ export async function startScene(
       return Number(page.split(`postern_${name}{plugin="limited"${labels}} `)[1]?.split('\n')[0]);
     },
     broker: () => until(() => brokerOf(child.pid ?? 0)),
+    explain: async () => {
+      const words = [
+        'explain',
+        '--live',
+        '--control',
+        control,
+        'limited',
+        `127.0.0.1:${listener.port}`,
+        '--json',
+      ];
+      const { stdout } = await postern(words, { as: user });
+      const { decision, reason } = JSON.parse(stdout) as { decision: string; reason: string };
+      return { decision, reason };
+    },
     tell: () => child.stdin?.write('\n'),
   };
 }

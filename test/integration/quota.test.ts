@@ -77,6 +77,7 @@ sys.stdin.readline()`;
     await until(
       () => scene.events().filter(({ reason }) => reason === 'quota_exceeded').length === 2 || undefined,
     );
+    assert.deepEqual(await scene.explain(), { decision: 'deny', reason: 'quota_exceeded' });
     assert.equal(await scene.metric('connections_ended_total', ',cause="quota"'), 2);
     assert.equal(await scene.metric('limit_rejections_total', ',limit="sent"'), 2);
     assert.equal(await scene.metric('limit_rejections_total', ',limit="received"'), 0);
