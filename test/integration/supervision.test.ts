@@ -101,7 +101,7 @@ for (const user of users) {
       command: [
         'sh',
         '-c',
-        `echo ${name} up; trap "echo ${name} down; exit 0" TERM; while :; do sleep 0.05; done`,
+        `trap "echo ${name} down; exit 0" TERM; echo ${name} up; while :; do sleep 0.05; done`,
       ],
       after,
     });
