@@ -13,7 +13,7 @@ import {
   LINK_VERSION,
   type SupervisorLine,
 } from '../shared/protocol/link.js';
-import { dieWithParent, setNoNewPrivileges } from '../shared/sys/process-control.js';
+import { dieWithParent, exitAtOnce, setNoNewPrivileges } from '../shared/sys/process-control.js';
 import { getLimit, RLIMIT, setLimit } from '../shared/sys/rlimit.js';
 import { VERSION } from '../shared/version.js';
 import { enterCage } from './cage/enter-cage.js';
@@ -50,7 +50,8 @@ process.on('uncaughtException', (error) => {
 // The supervisor handles a terminal's Ctrl-C. The broker ends with the link.
 process.on('SIGINT', () => {});
 
-const leave = (): never => process.exit(0);
+/** At once: Node would end its threads first, and the supervisor waits for this exit. */
+const leave = (): void => exitAtOnce(0);
 let sessions: Sessions | undefined;
 const link = new LineLink(new Socket({ fd: BROKER_LINE_FD, allowHalfOpen: true }), take, leave, () =>
   sessions?.end(),

@@ -494,7 +494,7 @@ const CAGES: readonly Protection[] = [
   {
     name: "broker: it ends with its supervisor's link",
     file: 'broker/main',
-    right: 'const leave = () => process.exit(0);',
+    right: 'const leave = () => exitAtOnce(0);',
     wrong: 'const leave = () => {};',
     tests: ['broker/process'],
     pattern: 'when the line stream ends',
