@@ -47,9 +47,13 @@ export function mountOf(path: string, mounts: readonly Mount[]): Mount | undefin
   return found;
 }
 
+/** A start asks about many paths, while no mount changes. */
+let last: { readonly text: string; readonly mounts: readonly Mount[] } | undefined;
+
 /** @param mountinfo the text of /proc/self/mountinfo */
 export function parseMounts(mountinfo: string): readonly Mount[] {
-  return mountinfo.split('\n').flatMap(parseMount);
+  if (last?.text !== mountinfo) last = { text: mountinfo, mounts: mountinfo.split('\n').flatMap(parseMount) };
+  return last.mounts;
 }
 
 function parseMount(line: string): Mount[] {
