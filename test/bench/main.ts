@@ -45,6 +45,9 @@ if (values.write && (values.quick || rounds !== undefined || values.dist.length 
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
   process.once(signal, () => process.exit(128 + constants.signals[signal]));
 
+// Such variables may cost each Node much, as the certificates of NODE_EXTRA_CA_CERTS do. The command's script takes them from postern's Node too.
+for (const name of Object.keys(process.env)) if (name.startsWith('NODE_')) delete process.env[name];
+
 const began = performance.now();
 const host = describeHost();
 const bench: Bench = {
