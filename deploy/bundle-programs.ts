@@ -8,7 +8,8 @@ import { type Bundle, isEsModule } from '../shared/own-files.js';
 const PROGRAMS: Readonly<Record<Bundle, string>> = {
   postern: 'sandbox/cli/start',
   'postern-main': 'sandbox/cli/main',
-  'postern-run': 'sandbox/cli/main-run',
+  'postern-run': 'sandbox/cli/before-run',
+  'run-main': 'sandbox/cli/main-run',
   library: 'sandbox/library/index',
   'postern-control': 'sandbox/cli/main-control',
   broker: 'broker/before-broker',
@@ -20,6 +21,7 @@ const PROGRAMS: Readonly<Record<Bundle, string>> = {
   init: 'sandbox/launch/init',
   'trial-plugin': 'sandbox/doctor/trial-plugin',
   'seccomp-profile': 'deploy/container/seccomp-profile',
+  yaml: 'shared/config/yaml-library',
 };
 /** In an ES module, CommonJS packages load the modules of Node by require. */
 const REQUIRE = `import { createRequire as requireOf } from 'node:module';

@@ -14,6 +14,7 @@ export type Bundle =
   | 'postern'
   | 'postern-main'
   | 'postern-run'
+  | 'run-main'
   | 'library'
   | 'postern-control'
   | 'broker'
@@ -24,7 +25,8 @@ export type Bundle =
   | 'launcher'
   | 'init'
   | 'trial-plugin'
-  | 'seccomp-profile';
+  | 'seccomp-profile'
+  | 'yaml';
 
 /** Programs that people or plugins name. Node loads a CommonJS module sooner than an ES module, and every application can load one: the others are such. */
 const ES_MODULES: readonly Bundle[] = ['postern', 'trial-plugin', 'seccomp-profile'];

@@ -6,8 +6,8 @@ import { isLiveLearn } from './is-live-learn.js';
 /** @param words of the command line */
 export function chooseProgram([command = '', ...words]: readonly string[]): Bundle {
   if (CONTROL_NAMES.includes(command)) return 'postern-control';
-  if (command === 'learn') return isLiveLearn(words) ? 'postern-control' : 'postern-run';
+  if (command === 'learn' && isLiveLearn(words)) return 'postern-control';
   if (command !== 'run') return 'postern-main';
-  // Only a run that listens for commands loads what serves them. The words of the program itself may look so too: that costs a little time.
-  return words.some((word) => /^--control(=|$)/.test(word)) ? 'postern-main' : 'postern-run';
+  // Few runs listen for commands, or read a file of rules. The words of the program itself may look so too: that costs a little time.
+  return words.some((word) => /^--(control|rules)(=|$)/.test(word)) ? 'postern-main' : 'postern-run';
 }

@@ -5,6 +5,7 @@ import { didYouMean } from '../../shared/config/closest.js';
 import { loadConfig } from '../../shared/config/load-config.js';
 import { joinRules, type PlacedRules } from '../../shared/config/placed-rules.js';
 import { type PluginConfig, plainPlugin } from '../../shared/config/plugin-config.js';
+import { loadRuleFile } from '../../shared/config/rule-file.js';
 import { PosternError } from '../../shared/errors.js';
 import { parseAddress } from '../../shared/policy/address.js';
 import { Supervisor } from '../supervisor/supervisor.js';
@@ -87,7 +88,7 @@ async function explain(words: readonly string[], options: ExplainOptions): Promi
       const addresses = resolved === undefined ? {} : { resolved: readAddresses(resolved) };
       const way = egress === undefined ? {} : { egress };
       answers = await explainLive(plugin, { ...destination, ...way, ...addresses }, options);
-    } else answers = await ask(await subjectsOf(plugin, options), destination, options);
+    } else answers = await ask(subjectsOf(plugin, options), destination, options);
   } catch (error) {
     say(describeError(error));
     return error instanceof PosternError && HOST_FAULTS.includes(error.code) ? 1 : 2;
@@ -97,8 +98,8 @@ async function explain(words: readonly string[], options: ExplainOptions): Promi
   return answers.every(({ decision }) => decision !== 'deny') ? 0 : 1;
 }
 
-async function subjectsOf(plugin: string | undefined, options: ExplainOptions): Promise<readonly Subject[]> {
-  const own = await rulesOf(options);
+function subjectsOf(plugin: string | undefined, options: ExplainOptions): readonly Subject[] {
+  const own = rulesOf(options, loadRuleFile);
   const { mode, egress } = options;
   if (plugin === undefined && options.config === undefined && own.allow.length + own.deny.length > 0)
     return [{ rules: own, mode, egress: egress ?? 'transparent' }];

@@ -1,6 +1,7 @@
 // postern learn: runs a program in audit mode and prints the rules that it needed.
 import { Command } from 'commander';
 import { asciiJson } from '../../shared/ascii-json.js';
+import { loadRuleFile } from '../../shared/config/rule-file.js';
 import { Learner } from '../supervisor/learn/learner.js';
 import { describeLearnt, ruleFileOf } from './describe-learnt.js';
 import { NewFile } from './new-file.js';
@@ -47,7 +48,7 @@ Exit status: the program's, as with run; 125 where postern itself failed.`,
 async function learn(command: readonly string[], options: LearnOptions): Promise<number> {
   const report = limitLines(say);
   try {
-    const config = await pluginOf(command, options, 'audit');
+    const config = pluginOf(command, options, 'audit', loadRuleFile);
     const file = options.output === undefined ? undefined : new NewFile(options.output);
     const learner = new Learner(config);
     const status = await runPlugin(config, options, (event) => {

@@ -1,4 +1,5 @@
-// The command `postern`. Each command is a file of this folder. start.ts loads this module, unless it loads main-run.ts.
+// The command `postern`. Each command is a file of this folder. start.ts loads this module, unless it loads before-run.ts or main-control.ts.
+import { loadRuleFile } from '../../shared/config/rule-file.js';
 import { checkCommand } from './check.js';
 import { controlCommands } from './control/control-commands.js';
 import { doctorCommand } from './doctor.js';
@@ -12,7 +13,7 @@ import { testCommand } from './test.js';
 import { upCommand } from './up.js';
 
 void runProgram([
-  runCommand(openRunControl),
+  runCommand({ openControl: openRunControl, loadRuleFile }),
   learnCommand(),
   upCommand(),
   checkCommand(),

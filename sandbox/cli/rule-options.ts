@@ -34,15 +34,19 @@ export function addModeOption(command: Command): Command {
   );
 }
 
+/** Reads a file of rules. @throws ConfigError with every problem of the file */
+export type LoadRuleFile = (path: string) => PlacedRules;
+
 /**
+ * @param load what --rules needs. The program for most runs has none
  * @throws ConfigError for a file of rules with an error
  * @throws PosternError `bad_rules`, with one line for each invalid rule of the command line
  */
-export async function rulesOf({ allow, deny, rules }: RuleOptions): Promise<PlacedRules> {
+export function rulesOf({ allow, deny, rules }: RuleOptions, load?: LoadRuleFile): PlacedRules {
   const problems = [...problemsOf('allow', allow), ...problemsOf('deny', deny)];
   if (problems.length > 0) throw new PosternError('bad_rules', problems);
   return joinRules([
-    ...(rules.length > 0 ? await loadRuleFiles(rules) : []),
+    ...rules.map((path) => loaderOf(load)(path)),
     {
       allow: allow.map((text) => ({ text, place: '--allow' })),
       deny: deny.map((text) => ({ text, place: '--deny' })),
@@ -50,10 +54,9 @@ export async function rulesOf({ allow, deny, rules }: RuleOptions): Promise<Plac
   ]);
 }
 
-/** Most commands name no file, and then need no parser. */
-async function loadRuleFiles(paths: readonly string[]): Promise<readonly PlacedRules[]> {
-  const { loadRuleFile } = await import('../../shared/config/rule-file.js');
-  return paths.map((path) => loadRuleFile(path));
+function loaderOf(load: LoadRuleFile | undefined): LoadRuleFile {
+  if (load === undefined) throw new Error('This program of postern does not read files of rules');
+  return load;
 }
 
 function problemsOf(list: ListName, texts: readonly string[]): string[] {

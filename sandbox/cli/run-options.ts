@@ -19,7 +19,7 @@ import { addedCalls } from './call-options.js';
 import { dnsOption } from './dns-option.js';
 import { LIMIT_NAMES, parseLimits } from './limit-option.js';
 import { repeatable } from './repeatable.js';
-import { addRuleOptions, type RuleOptions, rulesOf } from './rule-options.js';
+import { addRuleOptions, type LoadRuleFile, type RuleOptions, rulesOf } from './rule-options.js';
 import { viaOf } from './via-options.js';
 
 export interface RunOptions extends RuleOptions {
@@ -86,19 +86,20 @@ export function addRunOptions(command: Command): Command {
     .passThroughOptions();
 }
 
-/** @throws PosternError `bad_name`, `bad_rules`, `bad_home`, `bad_limit`, `listen_address`, `bad_environment`, `bad_via`; ConfigError for a file of rules */
-export async function pluginOf(
+/** @param load as {@link rulesOf} has it @throws PosternError `bad_name`, `bad_rules`, `bad_home`, `bad_limit`, `listen_address`, `bad_environment`, `bad_via`; ConfigError for a file of rules */
+export function pluginOf(
   command: readonly string[],
   options: RunOptions,
   mode: PluginConfig['mode'],
-): Promise<PluginConfig> {
+  load?: LoadRuleFile,
+): PluginConfig {
   const name = options.name ?? nameOf(command[0] ?? '');
   if (!PLUGIN_NAME.test(name)) {
     throw new PosternError('bad_name', `Not a plugin name: "${name}"`, {
       fix: 'use at most 63 lower-case letters, digits, - and _; begin with a letter or digit',
     });
   }
-  const rules = await rulesOf(options);
+  const rules = rulesOf(options, load);
   return {
     ...plainPlugin(name, command),
     env: environmentOf(options.env),

@@ -5,15 +5,22 @@ import { OUTPUT_TIMEOUT_MS } from '../../shared/limits.js';
 import type { AuditEvent } from '../../shared/protocol/audit-events.js';
 import { asRuleOption } from './pasted-rule.js';
 import { limitLines, ownProgram, refusalLine } from './refusal-line.js';
-import { addModeOption, type ModeOption } from './rule-options.js';
+import { addModeOption, type LoadRuleFile, type ModeOption } from './rule-options.js';
 import type { OpenRunControl } from './run-control.js';
 import { addRunOptions, pluginOf, type RunOptions } from './run-options.js';
 import { runPlugin } from './run-plugin.js';
 import { describeError, runStatus, say } from './say.js';
 import { useWaitingStreams, writeOut } from './waiting-streams.js';
 
-/** @param openControl what --control needs; most runs have no control socket, and load nothing of it */
-export function runCommand(openControl?: OpenRunControl): Command {
+/** What only some options need: most runs load nothing of it. */
+export interface RunParts {
+  /** For --control. */
+  readonly openControl: OpenRunControl;
+  /** For --rules. */
+  readonly loadRuleFile: LoadRuleFile;
+}
+
+export function runCommand(parts?: RunParts): Command {
   const command = new Command('run').description(
     'run a program with no network but the connections that rules allow',
   );
@@ -33,7 +40,7 @@ Examples:
 Exit status: the program's; 128+N where signal N ended it; 127 not found, 126 not runnable, 125 postern itself.`,
     )
     .action(async (words: string[], options: RunControlOptions) => {
-      const status = await run(words, options, openControl);
+      const status = await run(words, options, parts);
       await writeOut(OUTPUT_TIMEOUT_MS);
       process.exit(status);
     });
@@ -47,14 +54,14 @@ interface RunControlOptions extends RunOptions, ModeOption {
 async function run(
   command: readonly string[],
   options: RunControlOptions,
-  openControl: OpenRunControl | undefined,
+  parts: RunParts | undefined,
 ): Promise<number> {
   useWaitingStreams();
   const report = limitLines(say);
   try {
     refuseAskInAudit(options);
-    const config = await pluginOf(command, options, options.mode);
-    const control = options.control === undefined ? undefined : openControl?.(options.control);
+    const config = pluginOf(command, options, options.mode, parts?.loadRuleFile);
+    const control = options.control === undefined ? undefined : parts?.openControl(options.control);
     const onEvent = (event: AuditEvent): void => {
       const line = refusalLine(event, (rule) => asRuleOption('allow', rule), ownProgram(config));
       if (line !== undefined && options.audit !== '-') report(line);

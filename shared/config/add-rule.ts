@@ -1,5 +1,6 @@
 // Adds an allow rule to the text of postern.yaml. Comments and order stay. Pure.
-import { type Document, isAlias, isMap, isScalar, isSeq, parseDocument, type YAMLSeq } from 'yaml';
+import type { Document, YAMLSeq } from 'yaml';
+import { yaml } from './load-yaml.js';
 
 /** The new text, or why there is none. */
 export type AddedRule =
@@ -8,6 +9,7 @@ export type AddedRule =
 
 /** @param rule one that can be read; if the plugin has it already, the text stays */
 export function addRule(text: string, plugin: string, rule: string): AddedRule {
+  const { isMap, isScalar, parseDocument } = yaml();
   const document = parseDocument(text, { uniqueKeys: true, logLevel: 'error' });
   if (document.errors.length > 0) return refuse('the file is no valid YAML now');
   const entry = document.getIn(['plugins', plugin], true);
@@ -22,6 +24,7 @@ export function addRule(text: string, plugin: string, rule: string): AddedRule {
 
 /** The list in the file, made if it is missing. */
 function allowListOf(document: Document.Parsed, plugin: string): YAMLSeq | string {
+  const { isAlias, isScalar, isSeq } = yaml();
   const path = ['plugins', plugin, 'allow'];
   const list = document.getIn(path, true);
   if (isAlias(list)) return 'its list is an alias, which other lists share';
@@ -36,6 +39,7 @@ function allowListOf(document: Document.Parsed, plugin: string): YAMLSeq | strin
 
 /** Whether nothing but this rule is new. */
 function keepsAll(before: string, after: string, plugin: string, rule: string): boolean {
+  const { isSeq, parseDocument } = yaml();
   const [old, now] = [before, after].map((text) => parseDocument(text, { logLevel: 'error' }));
   if (old === undefined || now === undefined || now.errors.length > 0) return false;
   const path = ['plugins', plugin, 'allow'];

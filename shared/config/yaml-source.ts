@@ -1,7 +1,8 @@
 // YAML text with the places of its values. Explains every syntax error to the author. Trusts the author, not the form.
-import { type Document, isAlias, isMap, isNode, isScalar, parseDocument, visit } from 'yaml';
+import type { Document } from 'yaml';
 import { ConfigError, type ConfigProblem } from './config-problem.js';
 import { describeSyntax } from './describe-syntax.js';
+import { yaml } from './load-yaml.js';
 import { TextPlaces } from './text-places.js';
 
 /** Aliases may expand to this many nodes. More is an error. */
@@ -26,7 +27,7 @@ export class YamlSource {
     this.#path = path;
     this.#places = new TextPlaces(text);
     try {
-      this.#document = parseDocument(text, {
+      this.#document = yaml().parseDocument(text, {
         uniqueKeys: true,
         logLevel: 'error',
       });
@@ -62,7 +63,7 @@ export class YamlSource {
   /** A single value as written: `1.10`, which YAML reads as 1.1. Undefined if there is none. */
   writtenAt(key: KeyPath): string | undefined {
     const node = this.#document.getIn(key, true);
-    return isScalar(node) ? node.source : undefined;
+    return yaml().isScalar(node) ? node.source : undefined;
   }
 
   /** The text at a key, or the texts of the list there. The schema reports values that are no texts. */
@@ -90,6 +91,7 @@ export class YamlSource {
 
   /** Makes a problem at a key itself. */
   keyProblem(parent: KeyPath, key: string, message: string, suggestion?: string): ConfigProblem {
+    const { isMap, isNode, isScalar } = yaml();
     const node = parent.length === 0 ? this.#document.contents : this.#document.getIn(parent, true);
     const pair = isMap(node)
       ? node.items.find((item) => isScalar(item.key) && String(item.key.value) === key)
@@ -109,7 +111,7 @@ export class YamlSource {
     } catch (cause) {
       if (!(cause instanceof ReferenceError)) throw cause;
       let last = 0;
-      visit(this.#document, {
+      yaml().visit(this.#document, {
         Alias: (_key, { range }) => {
           last = range?.[0] ?? last;
         },
@@ -120,6 +122,7 @@ export class YamlSource {
 
   /** Finds what YAML allows and a configuration cannot mean. */
   #structure(text: string): ConfigProblem[] {
+    const { isAlias, isMap, isNode, isScalar, visit } = yaml();
     const problems: ConfigProblem[] = [];
     const anchors = new Set<string>();
     visit(this.#document, (_key, node) => {
@@ -171,7 +174,7 @@ export class YamlSource {
   #offsetOf(key: KeyPath): number {
     for (let length = key.length; length >= 0; length -= 1) {
       const node = length === 0 ? this.#document.contents : this.#document.getIn(key.slice(0, length), true);
-      if (isNode(node) && node.range) return node.range[0];
+      if (yaml().isNode(node) && node.range) return node.range[0];
     }
     return 0;
   }

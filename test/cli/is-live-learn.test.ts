@@ -35,5 +35,5 @@ test('isLiveLearn() leaves to run every program, whatever its words', () => {
 
 test('the program for a running postern has learn NAME, and that for programs has learn -- COMMAND', () => {
   assert.equal(chooseProgram(['learn', 'web']), 'postern-control');
-  assert.equal(chooseProgram(['learn', '--', 'web']), 'postern-run');
+  assert.equal(chooseProgram(['learn', '--', 'web']), 'postern-main');
 });

@@ -65,9 +65,6 @@ function makeDist(names: readonly string[]): string {
   const dist = copyPrograms();
   const mutations = mutationsWithout(names);
   for (const mutation of mutations) mutate(dist, mutation);
-  bundlePrograms(
-    dist,
-    mutations.includes(NO_TRAP) ? ['launcher', 'postern-main', 'postern-run'] : ['launcher'],
-  );
+  bundlePrograms(dist, mutations.includes(NO_TRAP) ? ['launcher', 'postern-main', 'run-main'] : ['launcher']);
   return dist;
 }

@@ -460,7 +460,7 @@ const CAGES: readonly Protection[] = [
   },
   {
     name: "supervisor: the broker gets no descriptor of postern's starter",
-    file: 'sandbox/supervisor/broker/spawn-broker',
+    file: 'sandbox/supervisor/broker/fork-broker',
     right: '    setCloseOnExecFrom(3);',
     wrong: '',
     tests: ['escape/broker-descriptors'],

@@ -9,7 +9,7 @@ const launch = (pattern: string): Pick<Protection, 'tests' | 'pattern'> => ({
 
 /** What the supervisor's own starter left open goes to none of its children. */
 const KEPT_BY_SUPERVISOR: Mutation = {
-  file: 'sandbox/supervisor/broker/spawn-broker',
+  file: 'sandbox/supervisor/broker/fork-broker',
   right: '    setCloseOnExecFrom(3);',
   wrong: '',
 };

@@ -1,17 +1,13 @@
 // One broker process from its start to its end: its streams to the supervisor, and the reason of its end.
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { setCloseOnExecFrom } from '../../../shared/sys/fcntl.js';
-import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
-import { withMostProcesses } from '../../../shared/sys/rlimit.js';
-import { packetSocketPair, streamSocketPair } from '../../../shared/sys/socket.js';
+import type { ChildProcess } from 'node:child_process';
+import { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import { namespacesFailure } from '../../host/namespaces-failure.js';
 import { shortageIn } from '../../host/shortage.js';
-import { BROKER_ENVIRONMENT, brokerCommand } from './broker-command.js';
 import { brokerFailed } from './broker-failed.js';
 import { type BrokerLines, linesOver } from './broker-lines.js';
 import { BrokerPackets } from './broker-packets.js';
 import { BrokerWords } from './broker-words.js';
+import { takeBroker } from './early-broker.js';
 
 export interface SpawnedBroker {
   readonly child: ChildProcess;
@@ -35,28 +31,13 @@ export async function spawnBroker(
   watch: (packets: OwnedFd) => () => void,
   onWords: (text: string) => void = (text) => void process.stderr.write(text),
 ): Promise<SpawnedBroker> {
-  // Of what this process's own starter left open, nothing is for the broker. Node marks its own descriptors itself.
-  setCloseOnExecFrom(3);
-  const [ours, theirs] = packetSocketPair();
-  const [ourLines, theirLines] = streamSocketPair();
-  const [program, ...args] = brokerCommand(asRoot);
-  const start = (): ChildProcess =>
-    spawn(program, args, {
-      cwd: '/',
-      env: BROKER_ENVIRONMENT,
-      // A separate process group: the terminal's signals are not for the broker.
-      detached: true,
-      // stderr is a pipe: Node would make a shared stream non-blocking, for the plugin too.
-      stdio: ['ignore', 'ignore', 'pipe', theirLines.number, theirs.number],
-    });
-  // As root it has the uid that the processes of all sandboxes count for. It must still start threads where they are many.
-  const child = asRoot ? withMostProcesses(start) : start();
-  theirs.close();
-  theirLines.close();
+  const broker = takeBroker(asRoot);
+  const { child, spawned } = broker;
+  const ours = new OwnedFd(broker.packets);
   const unwatch = watch(ours);
   const kill = (): void => void child.kill('SIGKILL');
   const packets = new BrokerPackets(ours, kill);
-  const lines = linesOver(ourLines, kill);
+  const lines = linesOver(new OwnedFd(broker.lines), kill);
   let up = false;
   let unshared = '';
   const words = new BrokerWords(onWords);
@@ -91,7 +72,7 @@ export async function spawnBroker(
   });
   gone.catch(() => {});
   // Without a free descriptor the child has no streams.
-  await Promise.race([gone, once(child, 'spawn')]);
+  await Promise.race([gone, spawned]);
   return {
     child,
     lines,

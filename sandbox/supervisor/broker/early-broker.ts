@@ -1,0 +1,45 @@
+// A broker that begins to load before the program that uses it: a start is quicker by what both take. There is one at most, for the first
+// start of a broker. Only what comes later tells it anything.
+import type { Socket } from 'node:net';
+import { OwnedFd } from '../../../shared/sys/owned-fd.js';
+import { type ForkedBroker, forkBroker } from './fork-broker.js';
+
+let early: ForkedBroker | undefined;
+
+/** Keeps a broker for {@link takeBroker}. This process may end without it, and then ends it. */
+export function keepEarly(broker: ForkedBroker | undefined): void {
+  early = broker;
+  if (broker === undefined) return;
+  refer(broker, false);
+  process.once('exit', abandonEarly);
+}
+
+/** @returns the broker that is kept, if it is of this kind and runs; else a new one @throws SystemError where there is no descriptor for one */
+export function takeBroker(asRoot: boolean): ForkedBroker {
+  if (early === undefined || early.asRoot !== asRoot || !isRunning(early)) {
+    abandonEarly();
+    return forkBroker(asRoot);
+  }
+  const taken = early;
+  early = undefined;
+  process.off('exit', abandonEarly);
+  refer(taken, true);
+  return taken;
+}
+
+function abandonEarly(): void {
+  if (early === undefined) return;
+  const { child, packets, lines } = early;
+  early = undefined;
+  child.kill('SIGKILL');
+  for (const descriptor of [packets, lines]) new OwnedFd(descriptor).close();
+}
+
+function isRunning({ child }: ForkedBroker): boolean {
+  return child.pid !== undefined && child.exitCode === null && child.signalCode === null;
+}
+
+/** @param on whether this process stays for its sake */
+function refer({ child }: ForkedBroker, on: boolean): void {
+  for (const part of [child, child.stderr as Socket | null]) part?.[on ? 'ref' : 'unref']();
+}

@@ -1,0 +1,83 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { promisify } from 'node:util';
+import { ownPrivileges } from '../../../sandbox/host/privileges.js';
+import { keepEarly, takeBroker } from '../../../sandbox/supervisor/broker/early-broker.js';
+import type { ForkedBroker } from '../../../sandbox/supervisor/broker/fork-broker.js';
+import { forkEarly } from '../../../sandbox/supervisor/fork-early.js';
+import { OwnedFd } from '../../../shared/sys/owned-fd.js';
+import { until } from '../../harness/until.js';
+
+const asRoot = ownPrivileges() === 'root';
+const isOpen = (fd: number): boolean => existsSync(`/proc/self/fd/${fd}`);
+
+function forked(): ForkedBroker {
+  const broker = forkEarly();
+  assert.ok(broker);
+  return broker;
+}
+
+/** This process may have become the parent of one that has ended, and does not wait for it. */
+function isRunning(pid: number): boolean {
+  try {
+    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'latin1'));
+  } catch {
+    return false;
+  }
+}
+
+async function end({ child, packets, lines }: ForkedBroker): Promise<void> {
+  if (child.exitCode === null && child.signalCode === null) {
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+  }
+  for (const fd of [packets, lines]) if (isOpen(fd)) new OwnedFd(fd).close();
+}
+
+test('takeBroker() takes the broker that is kept, once, and forks another one afterwards', async () => {
+  const early = forked();
+  keepEarly(early);
+  assert.equal(takeBroker(asRoot), early);
+  const next = takeBroker(asRoot);
+  assert.notEqual(next.child.pid, early.child.pid);
+  await end(early);
+  await end(next);
+});
+
+test('takeBroker() forks another one where the kept one has ended', async () => {
+  const early = forked();
+  early.child.kill('SIGKILL');
+  await once(early.child, 'exit');
+  keepEarly(early);
+  const taken = takeBroker(asRoot);
+  assert.notEqual(taken.child.pid, early.child.pid);
+  await end(taken);
+  assert.deepEqual([early.packets, early.lines].filter(isOpen), [], 'its descriptors are closed too');
+});
+
+test('takeBroker() ends the kept one if another kind is wanted', async () => {
+  const early = forked();
+  const gone = once(early.child, 'exit');
+  keepEarly({ ...early, asRoot: !asRoot });
+  const taken = takeBroker(asRoot);
+  assert.notEqual(taken.child.pid, early.child.pid);
+  assert.deepEqual(await gone, [null, 'SIGKILL']);
+  await end(taken);
+});
+
+test('a process that takes no broker ends all the same, and its broker with it', async () => {
+  const module = (name: string): string =>
+    JSON.stringify(new URL(`../../../sandbox/supervisor/${name}.js`, import.meta.url).href);
+  const program = `import { keepEarly } from ${module('broker/early-broker')};
+    import { forkEarly } from ${module('fork-early')};
+    const early = forkEarly();
+    keepEarly(early);
+    console.log(early.child.pid);`;
+  const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '--eval', program]);
+  const pid = Number(stdout);
+  assert.ok(pid > 1, stdout);
+  await until(() => (isRunning(pid) ? undefined : true));
+});
