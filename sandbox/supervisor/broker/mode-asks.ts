@@ -1,6 +1,7 @@
 // Reads a broker's packet that asks for the mode of a folder. Pure. The broker may have been taken over.
 import type { FolderModePacket } from '../../../shared/protocol/link.js';
 import type { FolderMode, Inode } from '../../../shared/sys/set-folder-mode.js';
+import { readAsk } from './read-ask.js';
 
 /** What a folder may have: all but S_ISUID. */
 const MODES = 0o3777;
@@ -15,20 +16,17 @@ export interface ModeAsk {
 
 /** @returns undefined for a packet that no broker of postern sends */
 export function readModeAsk(payload: Uint8Array): ModeAsk | undefined {
-  try {
-    const packet = JSON.parse(Buffer.from(payload).toString('utf8')) as Partial<FolderModePacket> | null;
-    const { type, session, id, mode } = packet ?? {};
-    if (type !== 'folder_mode' || typeof session !== 'number' || typeof id !== 'number') return undefined;
+  return readAsk<FolderModePacket, ModeAsk>(payload, 'folder_mode', (packet) => {
+    const { session, id, mode } = packet;
+    if (typeof session !== 'number' || typeof id !== 'number') return undefined;
     if (typeof mode !== 'number' || !Number.isInteger(mode) || mode < 0 || mode > MODES) return undefined;
-    const path = Buffer.from(String(packet?.path), 'base64');
+    const path = Buffer.from(String(packet.path), 'base64');
     if (path[0] !== SLASH || path.includes(0)) return undefined;
-    const inode = packet?.inode === undefined ? undefined : readInode(packet.inode, path.length);
+    const inode = packet.inode === undefined ? undefined : readInode(packet.inode, path.length);
     if (inode === null) return undefined;
-    const self = typeof packet?.self === 'number' ? packet.self : undefined;
-    return { session, id, change: { path, self, keepsLink: packet?.keepsLink === true, inode, mode } };
-  } catch {
-    return undefined;
-  }
+    const self = typeof packet.self === 'number' ? packet.self : undefined;
+    return { session, id, change: { path, self, keepsLink: packet.keepsLink === true, inode, mode } };
+  });
 }
 
 /** @returns null for what is no inode on the path */

@@ -11,6 +11,7 @@ import { READABLE, Watch } from '../../../shared/sys/uv-poll.js';
 import { type AnswerAsk, readAnswerAsk } from './answer-asks.js';
 import { type MarkAsk, readMarkAsk } from './mark-asks.js';
 import { type ModeAsk, readModeAsk } from './mode-asks.js';
+import { readAsk } from './read-ask.js';
 
 /** Packets that are taken before other events get their turn. */
 const AT_A_TIME = 16;
@@ -84,10 +85,8 @@ function takeAsk({ payload, descriptors, truncated }: Message, take: AskTakers):
 
 /** @returns undefined for a packet that no broker of postern sends */
 export function readUnixAsk(payload: Uint8Array): UnixAsk | undefined {
-  try {
-    const packet = JSON.parse(Buffer.from(payload).toString('utf8')) as Partial<UnixConnectPacket> | null;
-    const { type, session, id, target } = packet ?? {};
-    if (type !== 'unix_connect' || typeof session !== 'number' || typeof id !== 'number') return undefined;
+  return readAsk<UnixConnectPacket, UnixAsk>(payload, 'unix_connect', ({ session, id, target }) => {
+    if (typeof session !== 'number' || typeof id !== 'number') return undefined;
     if (target?.kind === 'path') {
       const path = Buffer.from(String(target.path), 'base64');
       if (path[0] !== '/'.charCodeAt(0) || path.includes(0)) return undefined;
@@ -102,7 +101,5 @@ export function readUnixAsk(payload: Uint8Array): UnixAsk | undefined {
     const address = Buffer.from(String(target.address), 'base64');
     const isAbstract = address.length > 2 && address[0] === AF_UNIX && address[1] === 0 && address[2] === 0;
     return isAbstract ? { session, id, target: { kind: 'abstract', address } } : undefined;
-  } catch {
-    return undefined;
-  }
+  });
 }
