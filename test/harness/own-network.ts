@@ -12,6 +12,21 @@ export const ownNetwork: readonly string[] = isRoot
       'sh',
     ];
 
+/**
+ * @param setup commands of sh(1) that run before the command, with a loopback that is up. They may start one server, whose pid they leave in
+ *   `$server`: it ends with the command
+ * @returns as {@link ownNetwork}
+ */
+export function ownNetworkWith(setup: string): readonly string[] {
+  return ownNetwork.map((word) =>
+    word.replace(
+      /^ip link set lo up && exec ([\s\S]*)$/,
+      (_whole, command: string) =>
+        `ip link set lo up\n${setup}\n${command}\nstatus=$?; kill $server; exit $status`,
+    ),
+  );
+}
+
 const LISTEN = '0A';
 
 /** The local addresses, as proc_net(5) writes them, of the TCP sockets that listen in a process's network namespace. */

@@ -4,7 +4,7 @@ import { renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { listen } from '../harness/listener.js';
-import { ownNetwork } from '../harness/own-network.js';
+import { ownNetworkWith } from '../harness/own-network.js';
 import { postern, startPostern } from '../harness/postern.js';
 import { PYTHON_CHANNEL } from '../harness/python-channel.js';
 import { until } from '../harness/until.js';
@@ -38,8 +38,7 @@ for family in (socket.AF_INET, socket.AF_INET6):
 serve(socket.AF_INET, ${PROXY}, tunnel)
 `;
 /** The rule for local addresses comes after the two about the mark: a packet to these ports without the mark is refused (EACCES). */
-const SETUP = `ip link set lo up
-ip -6 addr add ${PEER_6}/128 dev lo nodad
+const SETUP = `ip -6 addr add ${PEER_6}/128 dev lo nodad
 for version in -4 -6; do
   ip $version rule add pref 3 fwmark ${MARK} lookup local
   for port in ${PORT} ${PROXY}; do ip $version rule add pref 5 dport $port prohibit; done
@@ -50,14 +49,7 @@ python3 -c '${SERVER}' >/dev/null 2>&1 </dev/null &
 server=$!
 until [ "$(ss -Hltn '( sport = :${PORT} or sport = :${PROXY} )' | wc -l)" = 3 ]; do sleep 0.02; done`;
 
-const inside = ownNetwork.map((word) =>
-  word.startsWith('ip link set lo up')
-    ? word.replace(
-        /^ip link set lo up && exec ([\s\S]*)$/,
-        `${SETUP}\n$1\nstatus=$?; kill $server; exit $status`,
-      )
-    : word,
-);
+const inside = ownNetworkWith(SETUP);
 
 /** Prints what each way out gives: what the peer said, the socket's mark, and what becomes of another mark. */
 const PROGRAM = `${PYTHON_CHANNEL}

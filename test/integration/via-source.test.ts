@@ -1,7 +1,7 @@
 // The address that a plugin's connections leave from (`via.source`), in a network of the test's own with several addresses.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ownNetwork } from '../harness/own-network.js';
+import { ownNetworkWith } from '../harness/own-network.js';
 import { postern } from '../harness/postern.js';
 import { PYTHON_CHANNEL } from '../harness/python-channel.js';
 
@@ -22,22 +22,13 @@ def serve(family, address):
 threading.Thread(target=serve, args=(socket.AF_INET6, "${PEER_6}")).start()
 serve(socket.AF_INET, "0.0.0.0")
 `;
-const SETUP = `ip link set lo up
-for address in ${SOURCE} 192.0.2.3 ${PEER}; do ip addr add $address/32 dev lo; done
+const SETUP = `for address in ${SOURCE} 192.0.2.3 ${PEER}; do ip addr add $address/32 dev lo; done
 ip -6 addr add ${PEER_6}/128 dev lo nodad
 python3 -c '${SERVER}' >/dev/null 2>&1 </dev/null &
 server=$!
 until ss -Hltn 'sport = :${PORT}' | grep -q . ; do sleep 0.02; done`;
 
-/** The test's network with the addresses and the server, which ends with the command. */
-const inside = ownNetwork.map((word) =>
-  word.startsWith('ip link set lo up')
-    ? word.replace(
-        /^ip link set lo up && exec ([\s\S]*)$/,
-        `${SETUP}\n$1\nstatus=$?; kill $server; exit $status`,
-      )
-    : word,
-);
+const inside = ownNetworkWith(SETUP);
 
 const PROGRAM = `${PYTHON_CHANNEL}
 import errno, select
