@@ -1,10 +1,12 @@
 // pidfd_open(2), pidfd_send_signal(2) and waitid(2) on a pidfd, without the race of reused pids. Runs in supervisor and broker.
+import { constants } from 'node:os';
 import { LAYOUT } from './layout.js';
 import { bind } from './libc.js';
 import { OwnedFd } from './owned-fd.js';
 import { SYS, syscallFdStruct, syscallLongs } from './syscall.js';
 import { succeed } from './system-error.js';
 
+const P_PID = 1;
 const P_PIDFD = 3;
 const WNOHANG = 1;
 const WSTOPPED = 2;
@@ -44,6 +46,11 @@ export function compareTables(one: number, other: number): number {
 /** Sends a signal. @returns 0, or minus errno: ESRCH if the process has ended */
 export function signalPidfd(pidfd: number, signal: number): number {
   return syscallFdStruct(SYS.pidfd_send_signal, pidfd, signal, null, 0);
+}
+
+/** Waits until a child of this process has ended, and reaps it, waitid(2). Returns at once for what is no child of it. */
+export function awaitEnd(pid: number): void {
+  while (waitid(P_PID, pid, null, WEXITED) === -constants.errno.EINTR);
 }
 
 /** How a child changed: ended by exit(status), ended by a signal, or stopped by one. */

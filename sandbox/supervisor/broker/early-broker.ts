@@ -2,16 +2,17 @@
 // start of a broker. Only what comes later tells it anything.
 import type { Socket } from 'node:net';
 import { OwnedFd } from '../../../shared/sys/owned-fd.js';
+import { awaitEnd } from '../../../shared/sys/pidfd.js';
 import { type ForkedBroker, forkBroker } from './fork-broker.js';
 
 let early: ForkedBroker | undefined;
 
-/** Keeps a broker for {@link takeBroker}. This process may end without it, and then ends it. */
+/** Keeps a broker for {@link takeBroker}. This process may end without it, and then ends it: nothing is left when it has ended. */
 export function keepEarly(broker: ForkedBroker | undefined): void {
   early = broker;
   if (broker === undefined) return;
   refer(broker, false);
-  process.once('exit', abandonEarly);
+  process.once('exit', endEarly);
 }
 
 /** @returns the broker that is kept, if it is of this kind and runs; else a new one @throws SystemError where there is no descriptor for one */
@@ -22,9 +23,15 @@ export function takeBroker(asRoot: boolean): ForkedBroker {
   }
   const taken = early;
   early = undefined;
-  process.off('exit', abandonEarly);
+  process.off('exit', endEarly);
   refer(taken, true);
   return taken;
+}
+
+function endEarly(): void {
+  const pid = early?.child.pid;
+  abandonEarly();
+  if (pid !== undefined) awaitEnd(pid);
 }
 
 function abandonEarly(): void {
