@@ -1,15 +1,22 @@
 // The second layer: the filter refuses calls, Landlock refuses objects. Only a kernel without Landlock goes without it.
 import { existsSync } from 'node:fs';
+import { PosternError } from '../../shared/errors.js';
 import { LANDLOCK_UNIX, landlockVersion, restrictByLandlock } from '../../shared/sys/landlock.js';
 import type { LaunchSpec } from './spec.js';
 
-/** @returns whether it keeps the plugin from every AF_UNIX socket of the host */
-export function enterLandlock(spec: LaunchSpec): boolean {
-  const version = landlockVersion();
-  if (version === 0) return false;
-  restrictByLandlock(version, {
-    writableDirectories: spec.writableDirectories,
-    writableFiles: spec.writableFiles.filter(existsSync),
-  });
+/** Whether it keeps a plugin from every AF_UNIX socket of the host. */
+export function keepsUnix(version: number): boolean {
   return version >= LANDLOCK_UNIX;
+}
+
+/** @throws PosternError `launch_failed` where it keeps less than the filters of the spec expect */
+export function enterLandlock(spec: LaunchSpec): void {
+  const version = landlockVersion();
+  if (version > 0)
+    restrictByLandlock(version, {
+      writableDirectories: spec.writableDirectories,
+      writableFiles: spec.writableFiles.filter(existsSync),
+    });
+  if (spec.keepsUnix && !keepsUnix(version))
+    throw new PosternError('launch_failed', `Landlock has version ${version} here, and another one outside`);
 }

@@ -1,17 +1,10 @@
-// The seccomp filters, as data. There are three, because a rule of libseccomp can only name matches: `allowed` permits listed calls,
+// The seccomp filters, as data and compiled. There are three, because a rule of libseccomp can only name matches: `allowed` permits listed calls,
 // some only with listed arguments. `denied` refuses by argument. `known` answers unknown calls with ENOSYS.
 // The strictest answer counts; of two errnos, that of the filter loaded last.
 import { PosternError } from '../../shared/errors.js';
 import { WHOLLY_TRAPPED } from '../../shared/reasons.js';
-import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import { RARE_BY_ARGUMENTS } from '../../shared/sys/rare-options.js';
-import {
-  type Filter,
-  type FilterRule,
-  knowsCall,
-  loadFilter,
-  loadNotifyingFilter,
-} from '../../shared/sys/seccomp.js';
+import { buildProgram, type Filter, type FilterRule, knowsCall } from '../../shared/sys/seccomp.js';
 import { SO_LINGER, SOL_SOCKET } from '../../shared/sys/socket-constants.js';
 import { argumentDenials } from './filter/argument-denials.js';
 import { conditionalCalls } from './filter/conditional-calls.js';
@@ -50,6 +43,26 @@ const REFUSED_IN_CHANNEL = [
   'seccomp.error_queue',
   interfaceReads.name,
 ];
+
+/** Calls that the shell that init becomes never makes, but that a plugin in it could use to outlive the supervisor or to send signals. */
+const INIT_FILTER: Filter = {
+  otherwise: 'allow',
+  rules: [
+    {
+      calls: [
+        'prctl',
+        'kill',
+        'tkill',
+        'tgkill',
+        'rt_sigqueueinfo',
+        'rt_tgsigqueueinfo',
+        'pidfd_send_signal',
+        'socket',
+      ],
+      action: 'EPERM',
+    },
+  ],
+};
 
 /** What the filters of a plugin depend on. */
 export interface FilterChoice {
@@ -136,8 +149,16 @@ function optionRule(level: number, name: number, action: FilterRule['action']): 
   };
 }
 
-/** Loads all filters for this thread. @returns the listener of the reported calls, if there are any */
-export function loadFilters(choice: FilterChoice): OwnedFd | undefined {
+/** The compiled filters of a process, in base64. */
+export interface FilterPrograms {
+  /** The filter of the reported calls, if there are any. */
+  readonly reporting?: string | undefined;
+  /** The others, in the order in which they are loaded. */
+  readonly stacked: readonly string[];
+}
+
+/** @throws PosternError `seccomp`, also for an added call that this host does not know; `missing_library` without libseccomp */
+export function buildPrograms(choice: FilterChoice): FilterPrograms {
   const { egress, added = [], datagrams = false, notify = false } = choice;
   const unknown = added.find((call) => !knowsCall(call));
   if (unknown !== undefined) {
@@ -145,8 +166,17 @@ export function loadFilters(choice: FilterChoice): OwnedFd | undefined {
       fix: 'leave it out, or install a newer libseccomp',
     });
   }
-  // Loaded first: the others refuse another listener.
-  const listener = egress === 'transparent' ? loadNotifyingFilter(reporting(datagrams, notify)) : undefined;
-  for (const filter of filters(choice)) loadFilter(filter);
-  return listener;
+  return {
+    reporting: egress === 'transparent' ? compiled(reporting(datagrams, notify)) : undefined,
+    stacked: filters(choice).map(compiled),
+  };
+}
+
+/** Of the sandbox's init: those of a plugin, in case that the plugin writes its memory, and its own. */
+export function buildInitPrograms(): FilterPrograms {
+  return { stacked: [...buildPrograms({ egress: 'channel' }).stacked, compiled(INIT_FILTER)] };
+}
+
+function compiled(filter: Filter): string {
+  return Buffer.from(buildProgram(filter)).toString('base64');
 }

@@ -5,7 +5,7 @@ import { constants } from 'node:os';
 import { dropAllCapabilities } from '../../shared/sys/capabilities.js';
 import { execve } from '../../shared/sys/execve.js';
 import { setCloseOnExecFrom } from '../../shared/sys/fcntl.js';
-import { receiveMessage, sendMessage } from '../../shared/sys/message.js';
+import { type Message, receiveMessage, sendMessage } from '../../shared/sys/message.js';
 import { leaveMemoryProtection } from '../../shared/sys/out-of-memory.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import {
@@ -15,31 +15,11 @@ import {
   resetSignals,
   setNoNewPrivileges,
 } from '../../shared/sys/process-control.js';
-import { type Filter, loadFilter } from '../../shared/sys/seccomp.js';
 import { packetSocketPair } from '../../shared/sys/socket.js';
-import { loadFilters } from './filters.js';
+import type { FilterPrograms } from './filters.js';
+import { loadPrograms } from './load-programs.js';
 import { relayNotices } from './relay-notices.js';
 import { INIT_WORDS, LAUNCH_SOCKET_FD } from './spec.js';
-
-/** Calls that the reaping shell never makes, but that a plugin in it could use to outlive the supervisor or to send signals. */
-const INIT_FILTER: Filter = {
-  otherwise: 'allow',
-  rules: [
-    {
-      calls: [
-        'prctl',
-        'kill',
-        'tkill',
-        'tgkill',
-        'rt_sigqueueinfo',
-        'rt_tgsigqueueinfo',
-        'pidfd_send_signal',
-        'socket',
-      ],
-      action: 'EPERM',
-    },
-  ],
-};
 
 /** A shell that waits for its own child reaps every orphan too. */
 const REAP = 'while :; do sleep 2147483647; done';
@@ -55,13 +35,13 @@ dieWithParent(constants.signals.SIGKILL);
 say(INIT_WORDS.tied);
 // With the word comes a pipe, if the plugin says itself when it is ready. The pair belongs to the sandbox's network namespace.
 const [notices] = waitFor(INIT_WORDS.stay);
+const programs = JSON.parse(textOf(receive())) as FilterPrograms;
 const notify = notices === undefined ? undefined : packetSocketPair();
 dropAllCapabilities();
 setNoNewPrivileges();
 setCloseOnExecFrom(3);
 resetSignals([]);
-loadFilters({ egress: 'channel' });
-loadFilter(INIT_FILTER);
+loadPrograms(programs);
 if (notices !== undefined && notify !== undefined) relayNotices(notify[1], notices);
 say(INIT_WORDS.ready, notify === undefined ? [] : [notify[0]]);
 execve('/bin/sh', ['postern-init', '-c', REAP], ['PATH=/usr/bin:/bin']);
@@ -75,7 +55,18 @@ function say(word: string, descriptors: readonly OwnedFd[] = []): void {
 
 /** @returns the descriptors that came with it */
 function waitFor(word: string): readonly OwnedFd[] {
-  const message = receiveMessage(LAUNCH_SOCKET_FD, undefined, true);
-  if (typeof message === 'number' || new TextDecoder().decode(message.payload) !== word) process.exit(1);
+  const message = receive();
+  if (textOf(message) !== word) process.exit(1);
   return message.descriptors;
+}
+
+/** Ends this process where the supervisor is gone. */
+function receive(): Message {
+  const message = receiveMessage(LAUNCH_SOCKET_FD, undefined, true);
+  if (typeof message === 'number' || message.payload.length === 0) process.exit(1);
+  return message;
+}
+
+function textOf({ payload }: Message): string {
+  return new TextDecoder().decode(payload);
 }

@@ -23,10 +23,9 @@ import { arrangeDescriptors } from './arrange-descriptors.js';
 import { buildRoot, takeTrees } from './build-root.js';
 import { enterLandlock } from './enter-landlock.js';
 import { execCommand } from './exec-command.js';
-import type { OnlyIds } from './filter/own-ids.js';
-import { loadFilters } from './filters.js';
 import { isolateNetwork } from './isolate-network.js';
 import { keepJobControl } from './keep-job-control.js';
+import { loadPrograms } from './load-programs.js';
 import { openNameService } from './open-name-service.js';
 import { openTerminal } from './open-terminal.js';
 import { receiveSpec } from './receive-spec.js';
@@ -80,17 +79,11 @@ function launch(): void {
   dropAllCapabilities();
   setNoNewPrivileges();
   step = 'landlock';
-  const keepsUnix = enterLandlock(spec);
+  enterLandlock(spec);
   step = 'command';
   const command = execCommand(spec);
   step = 'seccomp';
-  const listener = loadFilters({
-    egress: spec.egress,
-    added: spec.addedCalls,
-    onlyIds: spec.becomeIds === undefined ? ids() : undefined,
-    datagrams: keepsUnix,
-    notify: spec.notify,
-  });
+  const listener = loadPrograms(spec.filters);
   step = 'command';
   const trap = listener === undefined ? [] : [listener, ...inNetwork, root];
   const ends = terminal === undefined ? [] : [terminal.master, terminal.slave];
@@ -101,11 +94,6 @@ function launch(): void {
   setLastLimits(spec.limits);
   resetSignals(spec.ignoredSignals);
   command.run();
-}
-
-/** Of a user's plugin. Its user namespace has these alone. */
-function ids(): OnlyIds {
-  return { uid: process.getuid?.() ?? -1, gid: process.getgid?.() ?? -1 };
 }
 
 /**

@@ -1,5 +1,6 @@
 // The messages between supervisor and launcher on the launch socket. Both ends are postern's own code.
 import type { Limits } from '../../shared/config/limit-forms.js';
+import type { FilterPrograms } from './filters.js';
 
 /** Where its POSIX message queues show. */
 export const MESSAGE_QUEUES = '/dev/mqueue';
@@ -65,8 +66,9 @@ export interface LaunchSpec {
   readonly limits: Limits;
   /** `transparent`: connect, bind and listen are reported to the broker. `channel`: they are refused. */
   readonly egress: 'transparent' | 'channel';
-  /** Names of system calls beyond those of every plugin. */
-  readonly addedCalls: readonly string[];
+  readonly filters: FilterPrograms;
+  /** The filters expect that Landlock keeps the plugin from every AF_UNIX socket of the host. */
+  readonly keepsUnix: boolean;
   /** The numbers of signals that the plugin finds ignored, because postern found them ignored at its start. */
   readonly ignoredSignals: readonly number[];
   /** Whether the plugin has a notify socket, with egress `transparent`. */
@@ -118,7 +120,7 @@ export const NOTIFY_PROCESSES = 1;
 export const TERMINAL_DESCRIPTORS = 2;
 
 /** Whether a plugin's calls are reported. */
-export function hasTrap({ egress }: LaunchSpec): boolean {
+export function hasTrap({ egress }: Pick<LaunchSpec, 'egress'>): boolean {
   return egress === 'transparent';
 }
 
@@ -137,8 +139,8 @@ export const SPEC_CHUNK_BYTES = 65_536;
 export const LAUNCH_SOCKET_FD = 3;
 
 /**
- * The messages between supervisor and init, in this order; see init.ts. If the plugin has a notify socket, a pipe comes with `stay`, and the socket with
- * `ready`.
+ * The messages between supervisor and init, in this order; see init.ts. Behind `stay` come init's {@link FilterPrograms}, as JSON. If the plugin has a
+ * notify socket, a pipe comes with `stay`, and the socket with `ready`.
  */
 export const INIT_WORDS = {
   hello: 'hello',

@@ -1,15 +1,13 @@
-// Builds and loads seccomp filters from data by libseccomp, seccomp(2). Runs in the launcher and the broker.
+// Compiles seccomp filters from data by libseccomp, and loads them. Runs in the supervisor and the broker.
 import { fstatSync, readSync } from 'node:fs';
 import { constants } from 'node:os';
-import koffi, { type KoffiFunc, type LibraryHandle } from 'koffi';
+import type { KoffiFunc, LibraryHandle } from 'koffi';
 import { PosternError } from '../errors.js';
+import { checkStep, type FilterProgram } from './filter-program.js';
 import { LAYOUT } from './layout.js';
 import { loadLibrary } from './load-library.js';
 import { createMemoryFile } from './memory-file.js';
 import { NEW_CALLS } from './new-calls.js';
-import { OwnedFd } from './owned-fd.js';
-import { SYS, syscallOperation } from './syscall.js';
-import { errnoName } from './system-error.js';
 
 const SCMP_ACT_ALLOW = 0x7fff0000;
 const SCMP_ACT_ERRNO = 0x00050000;
@@ -22,10 +20,6 @@ const NR_SCMP_ERROR = -1;
 const SCMP_CMP_NE = 1;
 const SCMP_CMP_MASKED_EQ = 7;
 const OPTIMIZE_BINARY_TREE = 2;
-const SET_MODE_FILTER = 1;
-const NEW_LISTENER = 8;
-const WAIT_KILLABLE_RECV = 32;
-const FPROG = LAYOUT['struct sock_fprog'];
 const ARG_CMP = LAYOUT['struct scmp_arg_cmp'];
 const LOW_32 = 0xffffffffn;
 
@@ -118,10 +112,6 @@ function encodeMatches(matches: readonly ArgumentMatch[]): Uint8Array {
   return bytes;
 }
 
-function check(result: number, step: string): void {
-  if (result < 0) throw new PosternError('seccomp', `${step}: ${errnoName(-result)}`, { fields: { step } });
-}
-
 /**
  * Loads a filter for the calling thread, which is kept across execve. Filters stack: the strictest action counts, and of two errnos that of
  * the last filter. Calls of another ABI (i386, x32) get ENOSYS.
@@ -131,7 +121,7 @@ function check(result: number, step: string): void {
  * @throws PosternError `seccomp` with the step, also for an unknown call; `missing_library` without libseccomp
  */
 export function loadFilter(filter: Filter): void {
-  withContext(filter, (lib, context) => check(lib.load(context), 'seccomp_load'));
+  withContext(filter, (lib, context) => checkStep(lib.load(context), 'seccomp_load'));
 }
 
 /** Whether this architecture has a call of that name, as far as postern and libseccomp know. */
@@ -153,38 +143,20 @@ export function callNumber(name: string, resolve: (name: string) => number): num
 /** Like {@link loadFilter}, for every thread of this process (SECCOMP_FILTER_FLAG_TSYNC) and those that they start. */
 export function loadFilterInAllThreads(filter: Filter): void {
   withContext(filter, (lib, context) => {
-    check(lib.attribute(context, SCMP_FLTATR_CTL_TSYNC, 1), 'seccomp_attr_set CTL_TSYNC');
-    check(lib.load(context), 'seccomp_load');
+    checkStep(lib.attribute(context, SCMP_FLTATR_CTL_TSYNC, 1), 'seccomp_attr_set CTL_TSYNC');
+    checkStep(lib.load(context), 'seccomp_load');
   });
 }
 
-/**
- * Loads a filter with the action `notify`, like {@link loadFilter}, but by seccomp(2) itself. libseccomp before 2.6 cannot set
- * SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV (Linux 5.19). Without that flag, every handled signal restarts a received call.
- *
- * @returns the listener, close-on-exec
- * @throws PosternError `seccomp`
- */
-export function loadNotifyingFilter(filter: Filter): OwnedFd {
-  return withContext(filter, (lib, context) => {
-    const program = exportProgram(lib, context);
-    const fprog = new Uint8Array(FPROG.size);
-    const view = new DataView(fprog.buffer);
-    view.setUint16(0, program.length / LAYOUT['struct sock_filter'].size, true);
-    // SAFETY: the kernel copies the program before the call returns.
-    view.setBigUint64(FPROG.filter, koffi.address(program), true);
-    let result = syscallOperation(SYS.seccomp, SET_MODE_FILTER, NEW_LISTENER | WAIT_KILLABLE_RECV, fprog);
-    if (result === -constants.errno.EINVAL)
-      result = syscallOperation(SYS.seccomp, SET_MODE_FILTER, NEW_LISTENER, fprog);
-    check(result, 'seccomp SET_MODE_FILTER NEW_LISTENER');
-    return new OwnedFd(result);
-  });
+/** Compiles a filter for {@link loadProgram}, on any thread. @throws PosternError as {@link loadFilter} does */
+export function buildProgram(filter: Filter): FilterProgram {
+  return withContext(filter, exportProgram);
 }
 
-function exportProgram(lib: Library, context: Context): Uint8Array {
+function exportProgram(lib: Library, context: Context): FilterProgram {
   const memory = createMemoryFile('postern-filter');
   try {
-    check(lib.exportBpf(context, memory.number), 'seccomp_export_bpf');
+    checkStep(lib.exportBpf(context, memory.number), 'seccomp_export_bpf');
     const bytes = new Uint8Array(fstatSync(memory.number).size);
     readSync(memory.number, bytes, 0, bytes.length, 0);
     return bytes;
@@ -206,11 +178,11 @@ function withContext<T>(filter: Filter, use: (lib: Library, context: Context) =>
 }
 
 function fill(lib: Library, context: Context, filter: Filter): void {
-  check(
+  checkStep(
     lib.attribute(context, SCMP_FLTATR_ACT_BADARCH, actionCode('ENOSYS')),
     'seccomp_attr_set ACT_BADARCH',
   );
-  check(
+  checkStep(
     lib.attribute(context, SCMP_FLTATR_CTL_OPTIMIZE, OPTIMIZE_BINARY_TREE),
     'seccomp_attr_set CTL_OPTIMIZE',
   );
@@ -225,7 +197,7 @@ function fill(lib: Library, context: Context, filter: Filter): void {
           fields: { step: 'seccomp_syscall_resolve_name' },
         });
       if (number < 0) continue;
-      check(
+      checkStep(
         lib.add(context, actionCode(rule.action), number, matches.length, encoded),
         `seccomp_rule_add ${name}`,
       );

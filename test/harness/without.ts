@@ -17,17 +17,14 @@ const launcher = (file: string, right: string, wrong: string): Mutation => ({
 
 /** Every other name is that of a group of the filters. */
 const PROTECTIONS: Readonly<Record<string, readonly Mutation[]>> = {
-  seccomp: [launcher('main', 'loadFilters({', '(() => undefined)({'), NO_TRAP],
-  trap: [
-    launcher('filters', "egress === 'transparent' ? loadNotifyingFilter", 'false ? loadNotifyingFilter'),
-    NO_TRAP,
-  ],
+  seccomp: [launcher('main', 'loadPrograms(spec.filters)', 'undefined'), NO_TRAP],
+  trap: [launcher('filters', "egress === 'transparent' ? compiled", 'false ? compiled'), NO_TRAP],
   reported_error_queue: [launcher('filters', "...errorQueueReads('notify'),", '')],
   reported_pairs: [launcher('filters', "[datagramPairs('notify')]", '[]')],
   /** As where Landlock does not keep datagrams within the sandbox. */
   own_datagrams: [launcher('enter-landlock', 'return version >= LANDLOCK_UNIX;', 'return false;')],
   shared_group: [launcher('main', 'if (sharesGroup)', 'if (false)')],
-  landlock: [launcher('main', 'enterLandlock(spec)', 'false')],
+  landlock: [launcher('main', 'enterLandlock(spec);', '')],
   capabilities: [launcher('main', 'dropAllCapabilities();', '')],
   readonly: [launcher('build-root', 'entry.writable ? 0', 'true ? 0')],
   hidden: [launcher('build-root', 'hidden.hide(entry.path, entry.directory, entry.ifThere)', 'false')],
@@ -65,6 +62,6 @@ function makeDist(names: readonly string[]): string {
   const dist = copyPrograms();
   const mutations = mutationsWithout(names);
   for (const mutation of mutations) mutate(dist, mutation);
-  bundlePrograms(dist, mutations.includes(NO_TRAP) ? ['launcher', 'postern-main', 'run-main'] : ['launcher']);
+  bundlePrograms(dist, ['launcher', 'postern-main', 'run-main']);
   return dist;
 }

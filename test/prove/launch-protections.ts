@@ -180,15 +180,15 @@ const AS_ROOT: readonly Protection[] = [
 const INIT: readonly Protection[] = [
   {
     name: "init: the plugin's own filter",
-    file: 'sandbox/launch/init',
-    right: "loadFilters({ egress: 'channel' });",
+    file: 'sandbox/launch/filters',
+    right: "...buildPrograms({ egress: 'channel' }).stacked, ",
     wrong: '',
     ...launch('init keeps nothing.*user'),
   },
   {
     name: 'init: a filter of its own',
-    file: 'sandbox/launch/init',
-    right: 'loadFilter(INIT_FILTER);',
+    file: 'sandbox/launch/filters',
+    right: ', compiled(INIT_FILTER)',
     wrong: '',
     ...launch('init keeps nothing.*user'),
   },

@@ -5,6 +5,7 @@ import { LAUNCH_TIMEOUT_MS } from '../../../shared/limits.js';
 import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import { openPidfd } from '../../../shared/sys/pidfd.js';
 import type { TerminalPair } from '../../../shared/sys/terminal.js';
+import type { FilterChoice, FilterPrograms } from '../../launch/filters.js';
 import {
   EXEC_WORD,
   GO_WORD,
@@ -21,6 +22,7 @@ import {
 } from '../../launch/spec.js';
 import type { SandboxCgroup } from '../cgroup/sandbox-cgroup.js';
 import { Deadline } from './deadline.js';
+import { programsOf, programsOfInit } from './filter-programs.js';
 import { errorOf, launchFailed, shortStart } from './launch-failure.js';
 import type { LaunchInbox } from './launch-inbox.js';
 import type { NoticeInbox } from './notice-inbox.js';
@@ -35,8 +37,12 @@ export interface Notices {
   readonly inbox: NoticeInbox;
 }
 
+/** Its filters are compiled while the launcher loads. */
+export type PlannedSpec = Omit<LaunchSpec, 'filters'>;
+
 export interface LaunchRequest {
-  readonly spec: LaunchSpec;
+  readonly spec: PlannedSpec;
+  readonly choice: FilterChoice;
   /** Standard streams, listeners, request pipe, reply socket. The caller closes its own copies. */
   readonly passed: readonly OwnedFd[];
   /** Detached mounts, which the entries of the spec name by index. */
@@ -72,6 +78,7 @@ export async function launchSandbox(request: LaunchRequest): Promise<LaunchedSan
   let init: OwnedFd | undefined;
   let notify: OwnedFd | undefined;
   try {
+    const [filters, ofInit] = [programsOf(request.choice), programsOfInit()];
     await deadline.race(ended);
     const initPid = await deadline.race(hello(initInbox));
     init = openPidfd(initPid);
@@ -79,8 +86,8 @@ export async function launchSandbox(request: LaunchRequest): Promise<LaunchedSan
     launcher = openPidfd(pid);
     request.cgroup?.add(initPid);
     mapIds(pid, request);
-    notify = await deadline.race(settleInit(initInbox, request));
-    sendSpec(launcherInbox, request);
+    notify = await deadline.race(settleInit(initInbox, ofInit, request));
+    sendSpec(launcherInbox, { ...request.spec, filters }, request);
     const sent = await deadline.race(preparation(launcherInbox, request.spec));
     deadline.cancel();
     await begin(sent, pid, launcherInbox, request);
@@ -148,10 +155,15 @@ function mapIds(pid: number, { ranged }: LaunchRequest): void {
 }
 
 /** @returns the plugin's notify socket, if it has one, owned by the caller */
-async function settleInit(inbox: LaunchInbox, { notices }: LaunchRequest): Promise<OwnedFd | undefined> {
+async function settleInit(
+  inbox: LaunchInbox,
+  programs: FilterPrograms,
+  { notices }: LaunchRequest,
+): Promise<OwnedFd | undefined> {
   inbox.send(INIT_WORDS.adopted);
   if ((await inbox.word()) === INIT_WORDS.tied) {
     inbox.send(INIT_WORDS.stay, notices === undefined ? [] : [notices.pipe.number]);
+    inbox.send(JSON.stringify(programs));
     const { payload, descriptors } = await inbox.next();
     const [notify, ...more] = descriptors;
     if (
@@ -165,7 +177,7 @@ async function settleInit(inbox: LaunchInbox, { notices }: LaunchRequest): Promi
   throw launchFailed('namespaces', 'The init of the sandbox ended');
 }
 
-function sendSpec(inbox: LaunchInbox, { spec, passed, trees }: LaunchRequest): void {
+function sendSpec(inbox: LaunchInbox, spec: LaunchSpec, { passed, trees }: LaunchRequest): void {
   const json = Buffer.from(JSON.stringify(spec));
   const header: SpecHeader = { bytes: json.length, passed: passed.length };
   const descriptors = [...passed, ...trees].map((descriptor) => descriptor.number);
@@ -186,7 +198,7 @@ function takeIn(pid: number, { cgroup, spec }: LaunchRequest): void {
 }
 
 /** @returns what the launcher sends when it has only execve left to do, owned by the caller */
-async function preparation(inbox: LaunchInbox, spec: LaunchSpec): Promise<readonly OwnedFd[]> {
+async function preparation(inbox: LaunchInbox, spec: PlannedSpec): Promise<readonly OwnedFd[]> {
   const { payload, descriptors, truncated } = await inbox.next();
   try {
     if (textOf(payload) !== EXEC_WORD) throw failureIn(payload);
@@ -217,10 +229,10 @@ function textOf(payload: Uint8Array): string {
   return new TextDecoder().decode(payload);
 }
 
-function trapDescriptors(spec: LaunchSpec): number {
+function trapDescriptors(spec: PlannedSpec): number {
   return hasTrap(spec) ? TRAP_DESCRIPTORS : 0;
 }
 
-function terminalDescriptors({ terminal }: LaunchSpec): number {
+function terminalDescriptors({ terminal }: PlannedSpec): number {
   return terminal === undefined ? 0 : TERMINAL_DESCRIPTORS;
 }

@@ -8,6 +8,7 @@ import { makePipe } from '../../../shared/sys/pipe.js';
 import { pidNamespaceOf } from '../../../shared/sys/waiting-thread.js';
 import { claimIdRange, RANGE_SIZE } from '../../host/id-range.js';
 import type { Privileges } from '../../host/privileges.js';
+import { keepsUnix } from '../../launch/enter-landlock.js';
 import { hasTrap, type LaunchSpec } from '../../launch/spec.js';
 import type { BrokerProcess } from '../broker/broker-process.js';
 import type { SandboxCgroup } from '../cgroup/sandbox-cgroup.js';
@@ -19,7 +20,7 @@ import type { Unseen } from '../unseen/unseen-files.js';
 import { IGNORED_SIGNALS } from './ignored-signals.js';
 import { INNER_ID } from './inner-id.js';
 import { launchLimits } from './launch-limits.js';
-import { launchSandbox, type Notices } from './launch-sandbox.js';
+import { launchSandbox, type Notices, type PlannedSpec } from './launch-sandbox.js';
 import { maskKernelMounts } from './mask-kernel-mounts.js';
 import { NoticeInbox } from './notice-inbox.js';
 import { outsideEnvironment } from './outside-environment.js';
@@ -93,7 +94,8 @@ async function prepareAndLaunch(
     });
     const passed = [...streams.descriptors, ...listeners, channel.request, channel.reply];
     const notify = config.ready?.by === 'notify';
-    const spec: LaunchSpec = {
+    const keeps = keepsUnix(landlockVersion());
+    const spec: PlannedSpec = {
       ...(range === undefined ? {} : { becomeIds: ids }),
       hostname: config.name,
       root: [
@@ -123,7 +125,7 @@ async function prepareAndLaunch(
         notify,
       }),
       egress: config.egress,
-      addedCalls: config.addedCalls,
+      keepsUnix: keeps,
       ignoredSignals: IGNORED_SIGNALS,
       notify,
       listeners: listeners.length,
@@ -140,6 +142,13 @@ async function prepareAndLaunch(
       terminal,
     } = await launchSandbox({
       spec,
+      choice: {
+        egress: config.egress,
+        added: config.addedCalls,
+        onlyIds: range === undefined ? ids : undefined,
+        datagrams: keeps,
+        notify,
+      },
       passed,
       trees,
       ranged,
