@@ -37,8 +37,9 @@ function endEarly(): void {
 function abandonEarly(): void {
   if (early === undefined) return;
   const { child, packets, lines } = early;
+  // Of a child that could not be spawned, Node would kill the process 0, which is this process's whole group.
+  if (isRunning(early)) child.kill('SIGKILL');
   early = undefined;
-  child.kill('SIGKILL');
   for (const descriptor of [packets, lines]) new OwnedFd(descriptor).close();
 }
 

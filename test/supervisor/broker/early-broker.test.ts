@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { test } from 'node:test';
@@ -58,9 +58,29 @@ test('takeBroker() ends the kept one if another kind is wanted', async () => {
   await end(taken);
 });
 
+const module = (name: string): string =>
+  JSON.stringify(new URL(`../../../sandbox/supervisor/${name}.js`, import.meta.url).href);
+
+test('a kept one that could not be spawned ends no other process', async () => {
+  const program = `import { spawn } from 'node:child_process';
+    import { openSync } from 'node:fs';
+    import { keepEarly, takeBroker } from ${module('broker/early-broker')};
+    const child = spawn('/no/such/program');
+    child.on('error', () => {});
+    keepEarly({ child, asRoot: ${asRoot}, packets: openSync('/dev/null'), lines: openSync('/dev/null') });
+    takeBroker(${asRoot}).child.kill('SIGKILL');
+    console.log('still here');`;
+  // A group of its own, which a mistake would kill.
+  const child = spawn(process.execPath, ['--input-type=module', '--eval', program], {
+    detached: true,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const said = child.stdout.setEncoding('utf8').toArray();
+  assert.deepEqual(await once(child, 'exit'), [0, null]);
+  assert.deepEqual(await said, ['still here\n']);
+});
+
 test('a process that takes no broker ends all the same, and its broker with it', async () => {
-  const module = (name: string): string =>
-    JSON.stringify(new URL(`../../../sandbox/supervisor/${name}.js`, import.meta.url).href);
   const program = `import { keepEarly } from ${module('broker/early-broker')};
     import { forkEarly } from ${module('fork-early')};
     const early = forkEarly();
