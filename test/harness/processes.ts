@@ -22,12 +22,20 @@ export const brokerOf = (pid: number): number | undefined =>
 /** The number of open descriptors of a process. */
 export const descriptorsOf = (pid: number): number => readdirSync(`/proc/${pid}/fd`).length;
 
-/** The number of open descriptors of a process that are sockets. */
-export function socketsOf(pid: number): number {
-  let sockets = 0;
-  for (const fd of readdirSync(`/proc/${pid}/fd`))
-    if (linkOf(`/proc/${pid}/fd/${fd}`)?.startsWith('socket:')) sockets += 1;
-  return sockets;
+/** The sockets of a process, one for each descriptor, as `socket:[INODE]`. Empty for a process that has ended. */
+export function socketsOf(pid: number): string[] {
+  return entriesOf(`/proc/${pid}/fd`).flatMap((fd) => {
+    const link = linkOf(`/proc/${pid}/fd/${fd}`);
+    return link?.startsWith('socket:') === true ? [link] : [];
+  });
+}
+
+function entriesOf(path: string): string[] {
+  try {
+    return readdirSync(path);
+  } catch {
+    return [];
+  }
 }
 
 function linkOf(path: string): string | undefined {

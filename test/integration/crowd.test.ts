@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { LIMIT_FORMS } from '../../shared/config/limit-forms.js';
 import { compile } from '../harness/compile.js';
 import { startPostern } from '../harness/postern.js';
-import { brokerOf, descriptorsOf, socketsOf } from '../harness/processes.js';
+import { brokerOf, childrenOf, commandOf, descriptorsOf, socketsOf } from '../harness/processes.js';
 import { until } from '../harness/until.js';
 import { type User, users } from '../harness/users.js';
 import { Ports } from '../interop/side-by-side.js';
@@ -21,6 +20,8 @@ interface Crowd {
   readonly says: (line: string, timeoutMs?: number) => Promise<string>;
   readonly go: () => void;
   readonly broker: () => Promise<number>;
+  /** The program's own process. */
+  readonly plugin: () => Promise<number>;
   readonly end: () => Promise<void>;
 }
 
@@ -45,6 +46,8 @@ function start(user: User, words: readonly (string | number)[]): Crowd {
     },
     go: (): void => void child.stdin?.write('\n'),
     broker: (): Promise<number> => until(() => brokerOf(pid)),
+    plugin: (): Promise<number> =>
+      until(() => childrenOf(pid).find((child) => commandOf(child).startsWith(program))),
     end: async (): Promise<void> => {
       child.stdin?.end();
       const { status, stderr } = await result;
@@ -53,20 +56,20 @@ function start(user: User, words: readonly (string | number)[]): Crowd {
   };
 }
 
-/** The broker makes a socket of its own for each caller that it works on. */
-const WORKED_ON = LIMIT_FORMS.concurrent_requests.default;
-
 /**
- * Waits until the broker has a duplicate of each socket that waits. The program cannot know this: on a busy machine, some of its threads
- * are late.
+ * Waits until the broker has a duplicate of each caller's socket. The program cannot know this: on a busy machine, some of its threads are
+ * late.
  */
-async function untilAllWait(broker: number, before: number, callers: number): Promise<void> {
-  let more = 0;
+async function untilAllWait(crowd: Crowd, broker: number, callers: number): Promise<void> {
+  const plugin = await crowd.plugin();
+  let waiting = 0;
   const all = (): true | undefined => {
-    more = socketsOf(broker) - before;
-    return more >= callers + WORKED_ON || undefined;
+    const duplicates = new Set(socketsOf(broker));
+    const sockets = new Set([plugin, ...childrenOf(plugin)].flatMap(socketsOf));
+    waiting = [...sockets].filter((socket) => duplicates.has(socket)).length;
+    return waiting >= callers || undefined;
   };
-  await until(all, 20_000).catch(() => assert.fail(`${more} sockets for ${callers} callers`));
+  await until(all, 20_000).catch(() => assert.fail(`${waiting} of ${callers} callers wait`));
 }
 
 /**
@@ -92,10 +95,9 @@ for (const user of users) {
     await crowd.says('up');
     const broker = await crowd.broker();
     const before = descriptorsOf(broker);
-    const sockets = socketsOf(broker);
     crowd.go();
     await crowd.says('begun');
-    await untilAllWait(broker, sockets, 300);
+    await untilAllWait(crowd, broker, 300);
     crowd.go();
     await crowd.says('over');
     let now = 0;
@@ -112,10 +114,9 @@ for (const user of users) {
     await crowd.says('up');
     for (let deaths = 0; deaths < 3; deaths += 1) {
       const broker = await crowd.broker();
-      const sockets = socketsOf(broker);
       crowd.go();
       await crowd.says('begun');
-      await untilAllWait(broker, sockets, 200);
+      await untilAllWait(crowd, broker, 200);
       const started = Date.now();
       process.kill(broker, 'SIGKILL');
       // Otherwise they would wait for half a minute.
