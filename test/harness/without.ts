@@ -1,5 +1,6 @@
 // Builds without protections, by the names of the protections. Tests show with them that an attempt succeeds once its protections are gone.
 import { bundlePrograms } from '../../deploy/bundle-programs.js';
+import type { Bundle } from '../../shared/own-files.js';
 import { copyPrograms } from './copy-programs.js';
 import { type Mutation, mutate } from './mutant.js';
 
@@ -14,6 +15,16 @@ const launcher = (file: string, right: string, wrong: string): Mutation => ({
   right,
   wrong,
 });
+
+const SUPERVISORS: readonly Bundle[] = ['postern-main', 'run-main'];
+/** Modules of the launcher that the supervisor has too. */
+const SHARED = ['sandbox/launch/spec', 'sandbox/launch/enter-landlock'];
+
+/** The programs that have a module, of those that the mutations here change. The supervisor compiles the filters. */
+function bundlesWith({ file }: Mutation): readonly Bundle[] {
+  if (file === 'sandbox/launch/filters') return SUPERVISORS;
+  return SHARED.includes(file) ? ['launcher', ...SUPERVISORS] : ['launcher'];
+}
 
 /** Every other name is that of a group of the filters. */
 const PROTECTIONS: Readonly<Record<string, readonly Mutation[]>> = {
@@ -62,6 +73,6 @@ function makeDist(names: readonly string[]): string {
   const dist = copyPrograms();
   const mutations = mutationsWithout(names);
   for (const mutation of mutations) mutate(dist, mutation);
-  bundlePrograms(dist, ['launcher', 'postern-main', 'run-main']);
+  bundlePrograms(dist, [...new Set(mutations.flatMap(bundlesWith))]);
   return dist;
 }
