@@ -91,3 +91,18 @@ test('a process that takes no broker ends all the same, and its broker with it',
   assert.ok(pid > 1, stdout);
   assert.ok(!existsSync(`/proc/${pid}`), 'it has ended before');
 });
+
+// Only root may choose such a priority.
+if (asRoot)
+  test('under a real-time priority no broker begins early', async () => {
+    const program = `import { forkEarly } from ${module('fork-early')};
+      const early = forkEarly();
+      console.log(early === undefined);
+      early?.child.kill('SIGKILL');
+      process.exit();`;
+    const node = [process.execPath, '--input-type=module', '--eval', program];
+    for (const policy of ['--fifo', '--rr']) {
+      const { stdout } = await promisify(execFile)('chrt', [policy, '10', ...node]);
+      assert.equal(stdout, 'true\n', policy);
+    }
+  });
