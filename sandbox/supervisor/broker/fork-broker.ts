@@ -38,7 +38,7 @@ export function forkBroker(asRoot: boolean): ForkedBroker {
   const child = asRoot ? withMostProcesses(start) : start();
   theirs.close();
   theirLines.close();
-  // Whoever uses it learns of an error too: it has no pid.
+  // Without a listener the error would end this process. A user of the child sees it too: there is no pid.
   child.on('error', () => {});
   const spawned = new Promise<void>((resolve) => {
     child.once('spawn', resolve);
