@@ -47,8 +47,11 @@ for (const user of users)
       stream?.on('data', (text: string) => {
         seen += text;
       });
-    await until(() => seen.includes('right after requests of "deadly"') || undefined, 60_000);
+    const BLAMED = 'right after requests of "deadly"';
+    await until(() => seen.includes(BLAMED) || undefined, 60_000);
     await until(() => seen.includes('"deadly" is parked') || undefined, 20_000);
+    // The last broker that it killed is replaced only after it is named.
+    await until(() => seen.slice(seen.indexOf(BLAMED)).includes('a new one serves') || undefined, 20_000);
     const then = seen.length;
     await until(() => seen.slice(then).includes('neighbour | worked') || undefined, 20_000);
     await until(() => seen.slice(then).split('neighbour | worked').length > 2 || undefined, 20_000);
