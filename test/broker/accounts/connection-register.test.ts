@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { fstatSync, readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import type { EndedConnection } from '../../../broker/accounts/connection-places.js';
 import { ConnectionRegister } from '../../../broker/accounts/connection-register.js';
@@ -47,12 +47,11 @@ function write({ socket, own, peer }: Connection, into: Uint8Array): bigint {
   return writeSocketId(socket.number, own, peer, into);
 }
 
-/** How many messages the kernel dropped for sockets of NETLINK_SOCK_DIAG: the last column but one of /proc/net/netlink. */
-function dropped(): number {
-  const sockets = readFileSync('/proc/net/netlink', 'utf8')
-    .split('\n')
-    .map((line) => line.trim().split(/\s+/));
-  return sockets.reduce((sum, columns) => sum + (columns[1] === '4' ? Number(columns[8]) : 0), 0);
+/** How many messages the kernel dropped for a netlink socket: the last column but one of /proc/net/netlink. The last one is its inode. */
+function dropped(socket: number): number {
+  const { ino } = fstatSync(socket);
+  const line = new RegExp(` (\\d+) +${ino} *$`, 'm').exec(readFileSync('/proc/net/netlink', 'utf8'));
+  return Number(line?.[1]);
 }
 
 const HELD = { kind: 'there', inode: 1, uid: 0, queuedBytes: 0, account: undefined } as const;
@@ -126,10 +125,10 @@ test('the kernel reports which sockets have ended with what they carried, that r
     next.socket.close();
     return undefined;
   });
-  const before = dropped();
+  const before = dropped(reports.number);
   await until(() => {
     for (let count = 0; count < 200; count += 1) connection().socket.close();
-    return dropped() > before || undefined;
+    return dropped(reports.number) > before || undefined;
   });
   let taken: ReturnType<typeof takeEndedSockets> = 'some';
   while (taken === 'some') taken = takeEndedSockets(reports.number, () => {});
