@@ -1,8 +1,12 @@
 // What a supervisor needs of its own process before it starts another one.
 import { dropInheritableCapabilities } from '../../shared/sys/capabilities.js';
 import { becomeSubreaper, setDumpable } from '../../shared/sys/process-control.js';
+import { takeTurns } from '../../shared/sys/scheduling.js';
 
 export function prepareOwnProcess(): void {
+  // Under SCHED_FIFO the kernel can come to no end when this process waits for a child, wait(2): it waits there, without a pause, for another thread
+  // of the same priority, which gets no processor meanwhile.
+  takeTurns();
   // unshare(1) does not stay: init and the launcher become children of this process.
   becomeSubreaper();
   // As a user the broker has the same uid. A broker that was taken over must not read or steer this process, proc(5).

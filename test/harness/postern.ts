@@ -57,7 +57,12 @@ export function startPostern(args: readonly string[], options: PosternOptions): 
     ...(options.through ?? []),
     ...wrapped,
   ];
-  const env = options.env ?? { PATH: '/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin', HOME: '/nonexistent' };
+  const env = options.env ?? {
+    PATH: '/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin',
+    HOME: '/nonexistent',
+    // For a program that runs postern.
+    POSTERN_TEST_PATIENCE: String(PATIENCE),
+  };
   const child = spawn(command, rest, {
     cwd: options.cwd ?? '/',
     env: options.asCommand === true ? environmentOf(process.execPath, env) : env,

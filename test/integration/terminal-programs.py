@@ -16,6 +16,8 @@ import time
 import urllib.request
 
 RUN = sys.argv[1:]
+# Times to give up, on a slow machine. They change no result.
+PATIENCE = float(os.environ.get("POSTERN_TEST_PATIENCE", "1"))
 RAW = """
 import os, signal, sys, termios, tty
 saved = termios.tcgetattr(0)
@@ -53,7 +55,7 @@ class Terminal:
         os.write(self.fd, keys.encode())
 
     def expect(self, pattern, seconds=40):
-        end = time.time() + seconds
+        end = time.time() + seconds * PATIENCE
         while not re.search(pattern, self.seen):
             if time.time() > end:
                 sys.exit(f"no {pattern!r} in {self.seen!r}")
@@ -65,7 +67,7 @@ class Terminal:
         self.seen = self.seen[re.search(pattern, self.seen).end():]
 
     def expect_stop(self):
-        end = time.time() + 20
+        end = time.time() + 20 * PATIENCE
         while time.time() < end:
             ended, status = os.waitpid(self.pid, os.WUNTRACED | os.WNOHANG)
             if ended and os.WIFSTOPPED(status):
@@ -76,7 +78,7 @@ class Terminal:
         sys.exit(f"no stop: {self.seen!r}")
 
     def end(self, expected=0):
-        end = time.time() + 20
+        end = time.time() + 20 * PATIENCE
         while time.time() < end:
             if select.select([self.fd], [], [], 0.05)[0]:
                 try:

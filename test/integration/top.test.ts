@@ -136,7 +136,6 @@ test('at a terminal top draws without clearing, fits its size, and gives the ter
   const { stdout, stderr, status } = await postern([], {
     as: anyone,
     through: ['/usr/bin/python3', driver, path],
-    env: { ...process.env, POSTERN_TEST_PATIENCE: process.env['POSTERN_TEST_PATIENCE'] ?? '1' },
   });
   assert.equal(status, 0, `${stdout}${stderr}`);
   const told = JSON.parse(stdout) as Record<string, unknown>;
