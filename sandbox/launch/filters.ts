@@ -1,8 +1,10 @@
-// The seccomp filters, as data and compiled. There are three, because a rule of libseccomp can only name matches: `allowed` permits listed calls,
-// some only with listed arguments. `denied` refuses by argument. `known` answers unknown calls with ENOSYS.
-// The strictest answer counts; of two errnos, that of the filter loaded last.
+// The seccomp filters, as data and compiled into one program. There are three, because a rule of libseccomp can only name matches: `allowed` permits listed
+// calls, some only with listed arguments. `known` answers unknown calls with ENOSYS. `denied` refuses by argument. The strictest answer counts; of two
+// errnos, that of the last filter.
 import { PosternError } from '../../shared/errors.js';
 import { WHOLLY_TRAPPED } from '../../shared/reasons.js';
+import type { FilterProgram } from '../../shared/sys/filter-program.js';
+import { joinFilters } from '../../shared/sys/join-filters.js';
 import { RARE_BY_ARGUMENTS } from '../../shared/sys/rare-options.js';
 import { buildProgram, type Filter, type FilterRule, knowsCall } from '../../shared/sys/seccomp.js';
 import { SO_LINGER, SOL_SOCKET } from '../../shared/sys/socket-constants.js';
@@ -149,16 +151,16 @@ function optionRule(level: number, name: number, action: FilterRule['action']): 
   };
 }
 
-/** The compiled filters of a process, in base64. */
-export interface FilterPrograms {
-  /** The filter of the reported calls, if there are any. */
-  readonly reporting?: string | undefined;
-  /** The others, in the order in which they are loaded. */
-  readonly stacked: readonly string[];
+/** The filters of a process, compiled into one. */
+export interface ProcessFilter {
+  /** In base64. */
+  readonly program: string;
+  /** Whether it reports calls to a listener. */
+  readonly reports: boolean;
 }
 
 /** @throws PosternError `seccomp`, also for an added call that this host does not know; `missing_library` without libseccomp */
-export function buildPrograms(choice: FilterChoice): FilterPrograms {
+export function buildFilter(choice: FilterChoice): ProcessFilter {
   const { egress, added = [], datagrams = false, notify = false } = choice;
   const unknown = added.find((call) => !knowsCall(call));
   if (unknown !== undefined) {
@@ -166,17 +168,16 @@ export function buildPrograms(choice: FilterChoice): FilterPrograms {
       fix: 'leave it out, or install a newer libseccomp',
     });
   }
-  return {
-    reporting: egress === 'transparent' ? compiled(reporting(datagrams, notify)) : undefined,
-    stacked: filters(choice).map(compiled),
-  };
+  const reports = egress === 'transparent';
+  return joined([...(reports ? [reporting(datagrams, notify)] : []), ...filters(choice)], reports);
 }
 
-/** Of the sandbox's init: those of a plugin, in case that the plugin writes its memory, and its own. */
-export function buildInitPrograms(): FilterPrograms {
-  return { stacked: [...buildPrograms({ egress: 'channel' }).stacked, compiled(INIT_FILTER)] };
+/** Of the sandbox's init: that of a plugin, in case that the plugin writes its memory, and its own. */
+export function buildInitFilter(): ProcessFilter {
+  return joined([...filters({ egress: 'channel' }), INIT_FILTER], false);
 }
 
-function compiled(filter: Filter): string {
-  return Buffer.from(buildProgram(filter)).toString('base64');
+function joined(all: readonly Filter[], reports: boolean): ProcessFilter {
+  const program: FilterProgram = joinFilters(all.map(buildProgram));
+  return { program: Buffer.from(program).toString('base64'), reports };
 }

@@ -16,8 +16,8 @@ import {
   setNoNewPrivileges,
 } from '../../shared/sys/process-control.js';
 import { packetSocketPair } from '../../shared/sys/socket.js';
-import type { FilterPrograms } from './filters.js';
-import { loadPrograms } from './load-programs.js';
+import type { ProcessFilter } from './filters.js';
+import { loadFilter } from './load-filter.js';
 import { relayNotices } from './relay-notices.js';
 import { INIT_WORDS, LAUNCH_SOCKET_FD } from './spec.js';
 
@@ -35,13 +35,13 @@ dieWithParent(constants.signals.SIGKILL);
 say(INIT_WORDS.tied);
 // With the word comes a pipe, if the plugin says itself when it is ready. The pair belongs to the sandbox's network namespace.
 const [notices] = waitFor(INIT_WORDS.stay);
-const programs = JSON.parse(textOf(receive())) as FilterPrograms;
+const filter = JSON.parse(textOf(receive())) as ProcessFilter;
 const notify = notices === undefined ? undefined : packetSocketPair();
 dropAllCapabilities();
 setNoNewPrivileges();
 setCloseOnExecFrom(3);
 resetSignals([]);
-loadPrograms(programs);
+loadFilter(filter);
 if (notices !== undefined && notify !== undefined) relayNotices(notify[1], notices);
 say(INIT_WORDS.ready, notify === undefined ? [] : [notify[0]]);
 execve('/bin/sh', ['postern-init', '-c', REAP], ['PATH=/usr/bin:/bin']);

@@ -25,7 +25,7 @@ import { enterLandlock } from './enter-landlock.js';
 import { execCommand } from './exec-command.js';
 import { isolateNetwork } from './isolate-network.js';
 import { keepJobControl } from './keep-job-control.js';
-import { loadPrograms } from './load-programs.js';
+import { loadFilter } from './load-filter.js';
 import { openNameService } from './open-name-service.js';
 import { openTerminal } from './open-terminal.js';
 import { receiveSpec } from './receive-spec.js';
@@ -83,7 +83,7 @@ function launch(): void {
   step = 'command';
   const command = execCommand(spec);
   step = 'seccomp';
-  const listener = loadPrograms(spec.filters);
+  const listener = loadFilter(spec.filter);
   step = 'command';
   const trap = listener === undefined ? [] : [listener, ...inNetwork, root];
   const ends = terminal === undefined ? [] : [terminal.master, terminal.slave];

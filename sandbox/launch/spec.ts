@@ -1,6 +1,6 @@
 // The messages between supervisor and launcher on the launch socket. Both ends are postern's own code.
 import type { Limits } from '../../shared/config/limit-forms.js';
-import type { FilterPrograms } from './filters.js';
+import type { ProcessFilter } from './filters.js';
 
 /** Where its POSIX message queues show. */
 export const MESSAGE_QUEUES = '/dev/mqueue';
@@ -66,8 +66,8 @@ export interface LaunchSpec {
   readonly limits: Limits;
   /** `transparent`: connect, bind and listen are reported to the broker. `channel`: they are refused. */
   readonly egress: 'transparent' | 'channel';
-  readonly filters: FilterPrograms;
-  /** The filters expect that Landlock keeps the plugin from every AF_UNIX socket of the host. */
+  readonly filter: ProcessFilter;
+  /** The filter expects that Landlock keeps the plugin from every AF_UNIX socket of the host. */
   readonly keepsUnix: boolean;
   /** The numbers of signals that the plugin finds ignored, because postern found them ignored at its start. */
   readonly ignoredSignals: readonly number[];
@@ -139,7 +139,7 @@ export const SPEC_CHUNK_BYTES = 65_536;
 export const LAUNCH_SOCKET_FD = 3;
 
 /**
- * The messages between supervisor and init, in this order; see init.ts. Behind `stay` come init's {@link FilterPrograms}, as JSON. If the plugin has a
+ * The messages between supervisor and init, in this order; see init.ts. Behind `stay` come init's {@link ProcessFilter}, as JSON. If the plugin has a
  * notify socket, a pipe comes with `stay`, and the socket with `ready`.
  */
 export const INIT_WORDS = {

@@ -45,7 +45,7 @@ export const LAYOUT = {
   'struct seccomp_notif_resp': { size: 24, val: 8, error: 16, flags: 20 },
   'struct seccomp_notif_addfd': { size: 24, flags: 8, srcfd: 12, newfd: 16, newfd_flags: 20 },
   'struct sock_fprog': { size: 16, filter: 8 },
-  'struct sock_filter': { size: 8 },
+  'struct sock_filter': { size: 8, k: 4 },
   'struct timeval': { size: 16, tv_usec: 8 },
   'struct sockaddr_nl': { size: 12, nl_pid: 4, nl_groups: 8 },
   'struct ifaddrmsg': { size: 8 },

@@ -28,7 +28,7 @@ function bundlesWith({ file }: Mutation): readonly Bundle[] {
 
 /** Every other name is that of a group of the filters. */
 const PROTECTIONS: Readonly<Record<string, readonly Mutation[]>> = {
-  seccomp: [launcher('main', 'loadPrograms(spec.filters)', 'undefined'), NO_TRAP],
+  seccomp: [launcher('main', 'loadFilter(spec.filter)', 'undefined'), NO_TRAP],
   trap: [launcher('filters', "egress === 'transparent' ? compiled", 'false ? compiled'), NO_TRAP],
   reported_error_queue: [launcher('filters', "...errorQueueReads('notify'),", '')],
   reported_pairs: [launcher('filters', "[datagramPairs('notify')]", '[]')],

@@ -179,18 +179,36 @@ const AS_ROOT: readonly Protection[] = [
 
 const INIT: readonly Protection[] = [
   {
+    name: 'filter: what one filter allows, the next one is asked',
+    file: 'shared/sys/join-filters',
+    right: 'program.setUint16(at, JUMP, true);',
+    wrong: 'continue;',
+    tests: ['sys/join-filters'],
+    pattern: 'joined filters answer',
+  },
+  {
+    name: 'filter: the filter loaded last is asked first',
+    file: 'shared/sys/join-filters',
+    right: '[...programs].reverse()',
+    wrong: '[...programs]',
+    tests: ['sys/join-filters'],
+    pattern: 'of two errnos',
+  },
+  {
     name: "init: the plugin's own filter",
     file: 'sandbox/launch/filters',
-    right: "...buildPrograms({ egress: 'channel' }).stacked, ",
+    right: "...filters({ egress: 'channel' }), ",
     wrong: '',
-    ...launch('init keeps nothing.*user'),
+    tests: ['supervisor/start/built-filters'],
+    pattern: "init's filter",
   },
   {
     name: 'init: a filter of its own',
     file: 'sandbox/launch/filters',
-    right: ', compiled(INIT_FILTER)',
-    wrong: '',
-    ...launch('init keeps nothing.*user'),
+    right: ', INIT_FILTER]',
+    wrong: ']',
+    tests: ['supervisor/start/built-filters'],
+    pattern: "init's filter",
   },
   {
     name: 'init: no capability',

@@ -5,7 +5,7 @@ import { LAUNCH_TIMEOUT_MS } from '../../../shared/limits.js';
 import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import { openPidfd } from '../../../shared/sys/pidfd.js';
 import type { TerminalPair } from '../../../shared/sys/terminal.js';
-import type { FilterChoice, FilterPrograms } from '../../launch/filters.js';
+import type { FilterChoice, ProcessFilter } from '../../launch/filters.js';
 import {
   EXEC_WORD,
   GO_WORD,
@@ -21,8 +21,8 @@ import {
   TRAP_DESCRIPTORS,
 } from '../../launch/spec.js';
 import type { SandboxCgroup } from '../cgroup/sandbox-cgroup.js';
+import { filterOf, filterOfInit } from './built-filters.js';
 import { Deadline } from './deadline.js';
-import { programsOf, programsOfInit } from './filter-programs.js';
 import { errorOf, launchFailed, shortStart } from './launch-failure.js';
 import type { LaunchInbox } from './launch-inbox.js';
 import type { NoticeInbox } from './notice-inbox.js';
@@ -37,8 +37,8 @@ export interface Notices {
   readonly inbox: NoticeInbox;
 }
 
-/** Its filters are compiled while the launcher loads. */
-export type PlannedSpec = Omit<LaunchSpec, 'filters'>;
+/** Its filter is compiled while the launcher loads. */
+export type PlannedSpec = Omit<LaunchSpec, 'filter'>;
 
 export interface LaunchRequest {
   readonly spec: PlannedSpec;
@@ -78,7 +78,7 @@ export async function launchSandbox(request: LaunchRequest): Promise<LaunchedSan
   let init: OwnedFd | undefined;
   let notify: OwnedFd | undefined;
   try {
-    const [filters, ofInit] = [programsOf(request.choice), programsOfInit()];
+    const [filter, ofInit] = [filterOf(request.choice), filterOfInit()];
     await deadline.race(ended);
     const initPid = await deadline.race(hello(initInbox));
     init = openPidfd(initPid);
@@ -87,7 +87,7 @@ export async function launchSandbox(request: LaunchRequest): Promise<LaunchedSan
     request.cgroup?.add(initPid);
     mapIds(pid, request);
     notify = await deadline.race(settleInit(initInbox, ofInit, request));
-    sendSpec(launcherInbox, { ...request.spec, filters }, request);
+    sendSpec(launcherInbox, { ...request.spec, filter }, request);
     const sent = await deadline.race(preparation(launcherInbox, request.spec));
     deadline.cancel();
     await begin(sent, pid, launcherInbox, request);
@@ -157,13 +157,13 @@ function mapIds(pid: number, { ranged }: LaunchRequest): void {
 /** @returns the plugin's notify socket, if it has one, owned by the caller */
 async function settleInit(
   inbox: LaunchInbox,
-  programs: FilterPrograms,
+  filter: ProcessFilter,
   { notices }: LaunchRequest,
 ): Promise<OwnedFd | undefined> {
   inbox.send(INIT_WORDS.adopted);
   if ((await inbox.word()) === INIT_WORDS.tied) {
     inbox.send(INIT_WORDS.stay, notices === undefined ? [] : [notices.pipe.number]);
-    inbox.send(JSON.stringify(programs));
+    inbox.send(JSON.stringify(filter));
     const { payload, descriptors } = await inbox.next();
     const [notify, ...more] = descriptors;
     if (
