@@ -27,14 +27,13 @@ function bundlesWith({ file }: Mutation): readonly Bundle[] {
 }
 
 /** Every other name is that of a group of the filters. */
-const PROTECTIONS: Readonly<Record<string, readonly Mutation[]>> = {
+export const PROTECTIONS: Readonly<Record<string, readonly Mutation[]>> = {
   seccomp: [launcher('main', 'loadFilter(spec.filter)', 'undefined'), NO_TRAP],
-  trap: [launcher('filters', "egress === 'transparent' ? compiled", 'false ? compiled'), NO_TRAP],
+  trap: [launcher('filters', "const reports = egress === 'transparent'", 'const reports = false'), NO_TRAP],
   reported_error_queue: [launcher('filters', "...errorQueueReads('notify'),", '')],
   reported_pairs: [launcher('filters', "[datagramPairs('notify')]", '[]')],
   /** As where Landlock does not keep datagrams within the sandbox. */
   own_datagrams: [launcher('enter-landlock', 'return version >= LANDLOCK_UNIX;', 'return false;')],
-  shared_group: [launcher('main', 'if (sharesGroup)', 'if (false)')],
   landlock: [launcher('main', 'enterLandlock(spec);', '')],
   capabilities: [launcher('main', 'dropAllCapabilities();', '')],
   readonly: [launcher('build-root', 'entry.writable ? 0', 'true ? 0')],

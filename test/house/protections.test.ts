@@ -1,7 +1,9 @@
-// npm run prove is not part of every test run. Its quotes of source lines are checked here, so that they stay true.
+// npm run prove is not part of every test run. Its quotes of source lines, and those of the builds without a protection, are checked here, so that
+// they stay true.
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
+import { mutationsWithout, PROTECTIONS } from '../harness/without.js';
 import { initTold } from '../prove/end-left-overs.js';
 import type { Protection } from '../prove/protection.js';
 import { protections } from '../prove/protections.js';
@@ -18,4 +20,12 @@ test('every protection that npm run prove leaves out stands once where it says, 
   }
   const names = protections.map(({ name }) => name);
   assert.equal(new Set(names).size, names.length, 'a name stands twice');
+});
+
+test('what a build leaves out for a hostile program stands once where it says', () => {
+  for (const name of [...Object.keys(PROTECTIONS), 'seccomp.a_group'])
+    for (const { file, right } of mutationsWithout([name])) {
+      const source = readFileSync(new URL(`${file}.js`, dist), 'utf8');
+      assert.equal(source.split(right).length - 1, 1, `${name}: ${file} has not once: ${right}`);
+    }
 });
