@@ -7,10 +7,11 @@ import { constants } from 'node:os';
 import { bundlePath } from '../shared/own-files.js';
 import { BROKER_DESCRIPTOR_FD, KEEPS_CAPABILITIES } from '../shared/protocol/link.js';
 import { dropOwnCapabilities, hasCapabilities } from '../shared/sys/capabilities.js';
+import { compileFilters } from '../shared/sys/compile-filters.js';
 import { execve } from '../shared/sys/execve.js';
 import { keepAcrossExec } from '../shared/sys/fcntl.js';
+import { loadProgram } from '../shared/sys/filter-program.js';
 import { ignoreSignal, setNoNewPrivileges } from '../shared/sys/process-control.js';
-import { loadFilter } from '../shared/sys/seccomp.js';
 import { errnoName } from '../shared/sys/system-error.js';
 import { NO_RINGS } from './cage/cage-rules.js';
 import { holdsRing } from './cage/holds-ring.js';
@@ -27,7 +28,7 @@ else createRequire(import.meta.url)(bundlePath('broker-main'));
 /** Becomes the broker. Only this thread has the filter and has lost the capabilities, and only this one outlives execve(2). */
 function startAgain(): never {
   setNoNewPrivileges();
-  loadFilter(NO_RINGS);
+  loadProgram(compileFilters([NO_RINGS]));
   if (mayGiveUp) dropOwnCapabilities();
   // Node has marked these close-on-exec.
   for (let fd = 0; fd <= BROKER_DESCRIPTOR_FD; fd += 1) keepAcrossExec(fd);

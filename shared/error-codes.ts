@@ -318,7 +318,7 @@ export const ERROR_CODES = {
   seccomp: {
     in: 'launcher',
     status: 125,
-    what: 'The library libseccomp refused a filter, or does not know a call that was added.',
+    what: 'The kernel refused a filter, or neither libseccomp nor postern knows a call that was added.',
     fix: 'Leave the call out, or install a newer libseccomp.',
   },
   spec: {

@@ -1,5 +1,5 @@
 // The broker's cage as data: the system calls that an attacker would need next, were the broker taken over. Pure.
-import type { Filter, FilterRule } from '../../shared/sys/seccomp.js';
+import type { Filter, FilterRule } from '../../shared/sys/filter.js';
 
 import { AF_UNIX } from '../../shared/sys/sockaddr.js';
 import { SOCK_CLOEXEC, SOCK_SEQPACKET } from '../../shared/sys/socket-constants.js';

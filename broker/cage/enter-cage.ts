@@ -2,8 +2,9 @@
 // file to write, no other process's memory to change. Runs in the broker before it has seen a byte of any plugin. There is no Landlock
 // domain, which would forbid the broker to read its plugins, ptrace(2).
 import { PosternError } from '../../shared/errors.js';
+import { compileFilters } from '../../shared/sys/compile-filters.js';
+import { loadProgramInAllThreads } from '../../shared/sys/filter-program.js';
 import { setDumpable } from '../../shared/sys/process-control.js';
-import { loadFilterInAllThreads } from '../../shared/sys/seccomp.js';
 import { cageFilter } from './cage-rules.js';
 import { holdsRing } from './holds-ring.js';
 import { ownThreads } from './own-threads.js';
@@ -14,7 +15,7 @@ export function enterCage(): void {
     throw new PosternError('broker_cage', 'Cannot confine the broker: its event loop has an io_uring');
   // Its memory holds the requests of every plugin.
   setDumpable(false);
-  loadFilterInAllThreads(cageFilter(process.pid));
+  loadProgramInAllThreads(compileFilters([cageFilter(process.pid)]));
   for (const { thread, status } of ownThreads()) {
     const capability = /^Cap(?:Inh|Prm|Eff|Amb):\s*0*[1-9a-f][0-9a-f]*$/m.exec(status);
     if (capability !== null)

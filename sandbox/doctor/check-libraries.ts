@@ -3,31 +3,14 @@ import type { Check } from './check.js';
 import type { HostFacts } from './host-facts.js';
 import { installCommand } from './install-command.js';
 
-/** The first version whose seccomp_attr_set(3) knows CTL_OPTIMIZE. */
-const LEAST_SECCOMP = [2, 5] as const;
-
 export function checkLibseccomp({ libseccomp, distribution }: HostFacts): Check {
-  const check = {
-    name: 'libseccomp',
-    needed: `libseccomp.so.2, version ${LEAST_SECCOMP.join('.')} or newer`,
-  };
-  const install = installCommand('libseccomp', distribution);
-  if (!libseccomp.loads)
-    return {
-      ...check,
-      state: 'missing',
-      found: `libseccomp.so.2: ${libseccomp.why}`,
-      fix: `Install it: ${install}`,
-    };
-  const [major = 0, minor = 0] = (libseccomp.version ?? '').split('.').map(Number);
-  const good = major > LEAST_SECCOMP[0] || (major === LEAST_SECCOMP[0] && minor >= LEAST_SECCOMP[1]);
+  const check = { name: 'libseccomp', needed: 'libseccomp.so.2' };
+  if (libseccomp.loads) return { ...check, state: 'ok', found: `version ${libseccomp.version}` };
   return {
     ...check,
-    state: good ? 'ok' : 'missing',
-    found: `version ${libseccomp.version}`,
-    fix: good
-      ? undefined
-      : `Install a newer one: ${install}, of a release that has ${LEAST_SECCOMP.join('.')}.`,
+    state: 'missing',
+    found: `libseccomp.so.2: ${libseccomp.why}`,
+    fix: `Install it: ${installCommand('libseccomp', distribution)}`,
   };
 }
 

@@ -1,12 +1,12 @@
-// The seccomp filters, as data and compiled into one program. There are three, because a rule of libseccomp can only name matches: `allowed` permits listed
-// calls, some only with listed arguments. `known` answers unknown calls with ENOSYS. `denied` refuses by argument. The strictest answer counts; of two
-// errnos, that of the last filter.
+// The seccomp filters, as data and compiled into one program. There are three, because a filter has one answer for what no rule names: `allowed` permits
+// listed calls, some only with listed arguments. `known` answers unknown calls with ENOSYS. `denied` refuses by argument. The strictest answer counts; of
+// two errnos, that of the last filter.
 import { PosternError } from '../../shared/errors.js';
 import { WHOLLY_TRAPPED } from '../../shared/reasons.js';
-import type { FilterProgram } from '../../shared/sys/filter-program.js';
-import { joinFilters } from '../../shared/sys/join-filters.js';
+import { knowsCall } from '../../shared/sys/call-numbers.js';
+import { compileFilters } from '../../shared/sys/compile-filters.js';
+import type { Filter, FilterRule } from '../../shared/sys/filter.js';
 import { RARE_BY_ARGUMENTS } from '../../shared/sys/rare-options.js';
-import { buildProgram, type Filter, type FilterRule, knowsCall } from '../../shared/sys/seccomp.js';
 import { SO_LINGER, SOL_SOCKET } from '../../shared/sys/socket-constants.js';
 import { argumentDenials } from './filter/argument-denials.js';
 import { conditionalCalls } from './filter/conditional-calls.js';
@@ -159,25 +159,38 @@ export interface ProcessFilter {
   readonly reports: boolean;
 }
 
+function reportsCalls(egress: Egress): boolean {
+  return egress === 'transparent';
+}
+
+/** The filters of a plugin, as if they were loaded in this order. */
+export function filterStack(choice: FilterChoice): readonly Filter[] {
+  const { egress, datagrams = false, notify = false } = choice;
+  return [...(reportsCalls(egress) ? [reporting(datagrams, notify)] : []), ...filters(choice)];
+}
+
+/** The filters of the sandbox's init: those of a plugin, in case that the plugin writes its memory, and its own. */
+export function initStack(): readonly Filter[] {
+  return [...filters({ egress: 'channel' }), INIT_FILTER];
+}
+
 /** @throws PosternError `seccomp`, also for an added call that this host does not know; `missing_library` without libseccomp */
 export function buildFilter(choice: FilterChoice): ProcessFilter {
-  const { egress, added = [], datagrams = false, notify = false } = choice;
+  const { egress, added = [] } = choice;
   const unknown = added.find((call) => !knowsCall(call));
   if (unknown !== undefined) {
     throw new PosternError('seccomp', `Cannot add the call "${unknown}": libseccomp does not know it here`, {
       fix: 'leave it out, or install a newer libseccomp',
     });
   }
-  const reports = egress === 'transparent';
-  return joined([...(reports ? [reporting(datagrams, notify)] : []), ...filters(choice)], reports);
+  return compiled(filterStack(choice), reportsCalls(egress));
 }
 
-/** Of the sandbox's init: that of a plugin, in case that the plugin writes its memory, and its own. */
+/** @throws PosternError `missing_library` without libseccomp */
 export function buildInitFilter(): ProcessFilter {
-  return joined([...filters({ egress: 'channel' }), INIT_FILTER], false);
+  return compiled(initStack(), false);
 }
 
-function joined(all: readonly Filter[], reports: boolean): ProcessFilter {
-  const program: FilterProgram = joinFilters(all.map(buildProgram));
-  return { program: Buffer.from(program).toString('base64'), reports };
+function compiled(stack: readonly Filter[], reports: boolean): ProcessFilter {
+  return { program: Buffer.from(compileFilters(stack)).toString('base64'), reports };
 }

@@ -1,4 +1,4 @@
-// Loads seccomp filters that were compiled before, seccomp(2). Runs in the launcher and init, which need no libseccomp for it.
+// Loads compiled seccomp filters, seccomp(2). Runs in the launcher, init and the broker.
 import { constants } from 'node:os';
 import koffi from 'koffi';
 import { PosternError } from '../errors.js';
@@ -11,6 +11,7 @@ import { errnoName } from './system-error.js';
 export type FilterProgram = Uint8Array;
 
 const SET_MODE_FILTER = 1;
+const IN_ALL_THREADS = 1;
 const NEW_LISTENER = 8;
 const WAIT_KILLABLE_RECV = 32;
 const FPROG = LAYOUT['struct sock_fprog'];
@@ -23,6 +24,20 @@ const FPROG = LAYOUT['struct sock_fprog'];
  */
 export function loadProgram(program: FilterProgram): void {
   checkStep(load(program, 0), 'seccomp SET_MODE_FILTER');
+}
+
+/**
+ * Like {@link loadProgram}, for every thread of this process (SECCOMP_FILTER_FLAG_TSYNC) and those that they start.
+ *
+ * @throws PosternError `seccomp`, also for a thread with filters that the calling one does not have
+ */
+export function loadProgramInAllThreads(program: FilterProgram): void {
+  const result = load(program, IN_ALL_THREADS);
+  if (result > 0)
+    throw new PosternError('seccomp', `seccomp SET_MODE_FILTER TSYNC: thread ${result} has other filters`, {
+      fields: { step: 'seccomp SET_MODE_FILTER TSYNC' },
+    });
+  checkStep(result, 'seccomp SET_MODE_FILTER TSYNC');
 }
 
 /**
@@ -40,7 +55,7 @@ export function loadNotifyingProgram(program: FilterProgram): OwnedFd {
 }
 
 /** @throws PosternError `seccomp` with the step, for minus errno */
-export function checkStep(result: number, step: string): void {
+function checkStep(result: number, step: string): void {
   if (result < 0) throw new PosternError('seccomp', `${step}: ${errnoName(-result)}`, { fields: { step } });
 }
 

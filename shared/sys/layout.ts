@@ -28,7 +28,6 @@ export const LAYOUT = {
   'struct mount_attr': { size: 32, attr_clr: 8, propagation: 16, userns_fd: 24 },
   'struct landlock_ruleset_attr': { size: 24, handled_access_net: 8, scoped: 16 },
   'struct landlock_path_beneath_attr': { size: 12, parent_fd: 8 },
-  'struct scmp_arg_cmp': { size: 24, op: 4, datum_a: 8, datum_b: 16 },
   sigset_t: { size: 128 },
   'struct itimerspec': { size: 32, it_value: 16 },
   'struct termios2': {
@@ -45,7 +44,8 @@ export const LAYOUT = {
   'struct seccomp_notif_resp': { size: 24, val: 8, error: 16, flags: 20 },
   'struct seccomp_notif_addfd': { size: 24, flags: 8, srcfd: 12, newfd: 16, newfd_flags: 20 },
   'struct sock_fprog': { size: 16, filter: 8 },
-  'struct sock_filter': { size: 8, k: 4 },
+  'struct sock_filter': { size: 8, jt: 2, jf: 3, k: 4 },
+  'struct seccomp_data': { size: 64, nr: 0, arch: 4, args: 16 },
   'struct timeval': { size: 16, tv_usec: 8 },
   'struct sockaddr_nl': { size: 12, nl_pid: 4, nl_groups: 8 },
   'struct ifaddrmsg': { size: 8 },

@@ -29,7 +29,7 @@ function bundlesWith({ file }: Mutation): readonly Bundle[] {
 /** Every other name is that of a group of the filters. */
 export const PROTECTIONS: Readonly<Record<string, readonly Mutation[]>> = {
   seccomp: [launcher('main', 'loadFilter(spec.filter)', 'undefined'), NO_TRAP],
-  trap: [launcher('filters', "const reports = egress === 'transparent'", 'const reports = false'), NO_TRAP],
+  trap: [launcher('filters', "return egress === 'transparent'", 'return false'), NO_TRAP],
   reported_error_queue: [launcher('filters', "...errorQueueReads('notify'),", '')],
   reported_pairs: [launcher('filters', "[datagramPairs('notify')]", '[]')],
   /** As where Landlock does not keep datagrams within the sandbox. */

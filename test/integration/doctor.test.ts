@@ -86,12 +86,13 @@ const library = (name: string): string =>
 function underFilter(user: User, calls: readonly string[]): readonly string[] {
   const url = (module: string): string => pathToFileURL(join(distFor(user), 'shared/sys', module)).href;
   const script = `
-    const { loadFilter } = await import('${url('seccomp.js')}');
+    const { compileFilters } = await import('${url('compile-filters.js')}');
+    const { loadProgram } = await import('${url('filter-program.js')}');
     const { setNoNewPrivileges } = await import('${url('process-control.js')}');
     const { execve } = await import('${url('execve.js')}');
     const { duplicate, duplicateOnto } = await import('${url('fcntl.js')}');
     setNoNewPrivileges();
-    loadFilter({ otherwise: 'allow', rules: [{ calls: ${JSON.stringify(calls)}, action: 'EPERM' }] });
+    loadProgram(compileFilters([{ otherwise: 'allow', rules: [{ calls: ${JSON.stringify(calls)}, action: 'EPERM' }] }]));
     for (const fd of [0, 1, 2]) duplicateOnto(duplicate(fd).release(), fd);
     execve(process.argv[1], process.argv.slice(1), Object.entries(process.env).map((pair) => pair.join('=')));
     process.exit(70);`;

@@ -478,7 +478,7 @@ const CAGES: readonly Protection[] = [
     ...CAGE,
     name: 'cage: it holds for every thread',
     file: 'broker/cage/enter-cage',
-    right: 'loadFilterInAllThreads(',
+    right: 'loadProgramInAllThreads(',
     wrong: '(() => {})(',
     failsClosed: true,
     pattern: '',

@@ -1,6 +1,6 @@
 // The errnos of socket(2) and socketpair(2) for families and protocols that a plugin does not have: those of a kernel without them. Programs fall
 // back on these. The sockets themselves are refused by seccomp.families, whatever this says.
-import type { ArgumentMatch, FilterRule } from '../../../shared/sys/seccomp.js';
+import type { ArgumentMatch, FilterRule } from '../../../shared/sys/filter.js';
 import { AF_INET, AF_INET6 } from '../../../shared/sys/sockaddr.js';
 import {
   AF_NETLINK,

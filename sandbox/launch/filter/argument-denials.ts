@@ -1,4 +1,4 @@
-// Calls that the plugin has, except with these arguments. An int is compared by its 32 bits only (see seccomp.ts).
+// Calls that the plugin has, except with these arguments. An int is compared by its 32 bits only (see filter.ts).
 import { IPPROTO_IP, IPPROTO_IPV6, MSG_FASTOPEN, SOL_SOCKET } from '../../../shared/sys/socket-constants.js';
 import { absentProtocols } from './absent-protocols.js';
 import { errorQueueReads } from './error-queue.js';
@@ -126,8 +126,8 @@ export const argumentDenials: readonly FilterGroup[] = [
     why: "a set-gid file in a writable folder of the host gives its group's rights to every user who runs it there",
     rules: setGidModes('EPERM'),
   },
-  interfaceRequests,
   interfaceReads,
+  interfaceRequests,
   {
     name: 'seccomp.received_options',
     why: 'IPV6_2292PKTOPTIONS, ipv6(7), and IP_PKTOPTIONS, ip(7), name the interface of the host by which a segment came',

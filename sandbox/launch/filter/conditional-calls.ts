@@ -1,5 +1,5 @@
 // Calls that the plugin has only with the listed arguments.
-import type { FilterRule } from '../../../shared/sys/seccomp.js';
+import type { FilterRule } from '../../../shared/sys/filter.js';
 import { AF_INET, AF_INET6, AF_UNIX } from '../../../shared/sys/sockaddr.js';
 import {
   AF_NETLINK,

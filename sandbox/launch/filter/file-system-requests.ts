@@ -19,9 +19,9 @@ export const fileSystemRequests: FilterGroup = {
   name: 'seccomp.ioctl_file_systems',
   why: 'a snapshot of a visible btrfs subvolume holds what is hidden in it; other requests take keys away, or write a read-only file',
   rules: [
-    ...allExcept(BTRFS, CLONES),
-    ...allExcept(XFS, OF_ONE_FILE),
-    ...[BCACHEFS, F2FS, SMB].flatMap((type) => allExcept(type, [])),
+    ...allExcept(BTRFS, CLONES, 'type and number'),
+    ...allExcept(XFS, OF_ONE_FILE, 'type and number'),
+    ...[BCACHEFS, F2FS, SMB].map((type) => refuseRequests({ mask: 0xff00, equals: type << 8 })),
     ...KEYS.map((request) => refuseRequests({ mask: 0xffff, equals: request })),
   ],
 };

@@ -1,5 +1,5 @@
 // A group of filter rules: one protection, with its name and its reason.
-import type { FilterRule } from '../../../shared/sys/seccomp.js';
+import type { FilterRule } from '../../../shared/sys/filter.js';
 
 /** The rules of one protection, under its name. */
 export interface FilterGroup {

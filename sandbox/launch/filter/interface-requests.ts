@@ -1,9 +1,10 @@
 // Requests of ioctl(2) on sockets, netdevice(7) and socket(7). The kernel answers those about interfaces for the network namespace of the
 // socket, which can be the host's.
+
+import type { FilterRule } from '../../../shared/sys/filter.js';
 import { INTERFACE_READS } from '../../../shared/sys/interface-requests.js';
-import type { FilterRule } from '../../../shared/sys/seccomp.js';
 import type { FilterGroup } from './filter-group.js';
-import { allExcept, refuseRequests, withHighBytes } from './requests-of-type.js';
+import { allExcept, refuseRequests } from './requests-of-type.js';
 
 const SOCKETS = 0x89;
 const WIRELESS = 0x8b00;
@@ -14,13 +15,16 @@ export const interfaceRequests: FilterGroup = {
   name: 'seccomp.ioctl_interfaces',
   why: "the 0x89xx and 0x8bxx requests tell and set all of the socket's network namespace, which can be the host's",
   rules: [
-    ...allExcept(SOCKETS, [...OF_THE_SOCKET, ...INTERFACE_READS.map((request) => request & 0xff)]),
-    ...withHighBytes(SOCKETS),
+    ...allExcept(
+      SOCKETS,
+      [...OF_THE_SOCKET, ...INTERFACE_READS.map((request) => request & 0xff)],
+      'all bits',
+    ),
     refuseRequests({ mask: 0xff00, equals: WIRELESS }),
   ],
 };
 
-/** The broker answers these, where it sees the calls. */
+/** The broker answers these, where it sees the calls. Before {@link interfaceRequests}, which allows them. */
 export const interfaceReads: FilterGroup = {
   name: 'seccomp.ioctl_interface_reads',
   why: "SIOCGIFCONF and others read the interfaces of the socket's network namespace, which can be the host's",

@@ -1,6 +1,6 @@
 // The ids that a plugin of a user may name in a call that sets ids: its own, and -1, which keeps one. Its user namespace has no other. There
 // the kernel answers EINVAL, but outside an ordinary user reads EPERM, and programs handle that one.
-import type { ArgumentMatch, FilterRule } from '../../../shared/sys/seccomp.js';
+import type { ArgumentMatch, FilterRule } from '../../../shared/sys/filter.js';
 import type { FilterGroup } from './filter-group.js';
 
 /** Ids of the plugin, where its user namespace has no others. */

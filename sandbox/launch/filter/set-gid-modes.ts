@@ -1,7 +1,7 @@
 // chmod(2) and its relatives with S_ISGID and without S_ISUID. The filter does not see whether the file is a folder, so with egress `transparent`
 // it reports them to the broker.
 import { MODE_CALLS, type ModeCall } from '../../../shared/reasons.js';
-import type { FilterAction, FilterRule } from '../../../shared/sys/seccomp.js';
+import type { FilterAction, FilterRule } from '../../../shared/sys/filter.js';
 
 const S_ISUID = 0o4000;
 const S_ISGID = 0o2000;

@@ -1,10 +1,11 @@
-// The cost of a system call in a sandbox, with each way out, and outside.
+// The cost of a system call in a sandbox, with each way out, outside, and under the least filters.
 import { join } from 'node:path';
 import { underPostern } from '../checkouts.js';
 import { LineProgram } from '../line-program.js';
 import type { Bench, Sample, Scene } from '../measure.js';
 import { type Opened, openScene, type Part } from '../open-scene.js';
 
+export const ANY_FILTER = 'C limit, a filter';
 const CALLS = { quick: 50_000, full: 500_000 };
 
 export function systemCalls(bench: Bench): Promise<Scene> {
@@ -25,5 +26,14 @@ export function systemCalls(bench: Bench): Promise<Scene> {
       }),
     ),
   );
-  return openScene([{ name: 'outside', role: 'direct', open: () => open([program]) }, ...inside]);
+  const least = (name: string, kind: string): Part => ({
+    ...{ name, role: 'limit' },
+    open: () => open([program, kind]),
+  });
+  return openScene([
+    { name: 'outside', role: 'direct', open: () => open([program]) },
+    least(ANY_FILTER, 'any'),
+    least('C limit, one comparison', 'comparing'),
+    ...inside,
+  ]);
 }

@@ -5,24 +5,24 @@ import { test } from 'node:test';
 import { cageGroups } from '../../broker/cage/cage-rules.js';
 import { filters } from '../../sandbox/launch/filters.js';
 import { CALL_FORMS } from '../../shared/config/call-forms.js';
+import { findNumber, knowsCall } from '../../shared/sys/call-numbers.js';
 import { NEW_CALLS } from '../../shared/sys/new-calls.js';
-import { callNumber } from '../../shared/sys/seccomp.js';
 
 const url = (path: string): string => JSON.stringify(new URL(`../../${path}`, import.meta.url).href);
 /** The answer of libseccomp for a name that it does not know. */
 const unknown = (): number => -1;
 
 test('a call that libseccomp does not know has its number all the same', () => {
-  assert.equal(callNumber('fchmodat2', unknown), 452);
+  assert.equal(findNumber('fchmodat2', unknown), 452);
   assert.equal(
-    callNumber('fchmodat2', () => 452),
+    findNumber('fchmodat2', () => 452),
     452,
   );
   assert.equal(
-    callNumber('vm86', () => -10_071),
+    findNumber('vm86', () => -10_071),
     -10_071,
   );
-  assert.equal(callNumber('no_such_call', unknown), undefined);
+  assert.equal(findNumber('no_such_call', unknown), undefined);
 });
 
 test('the numbers of new calls are those of the headers', () => {
@@ -36,8 +36,7 @@ test('the numbers of new calls are those of the headers', () => {
   for (const [name, number] of compared) assert.equal(number, found.get(name), name);
 });
 
-test('every call of every filter is known: none is left out silently', async () => {
-  const { knowsCall } = await import('../../shared/sys/seccomp.js');
+test('every call of every filter is known: none is left out silently', () => {
   const named = [
     ...filters({ egress: 'channel' }).flatMap(({ rules }) => rules),
     ...cageGroups(1).flatMap(({ rules }) => rules),
@@ -53,14 +52,15 @@ test('every call of every filter is known: none is left out silently', async () 
 
 test('a filter refuses a call by its number, and does not load with a call that nobody knows', () => {
   const program = `
-    const { loadFilter } = await import(${url('shared/sys/seccomp.js')});
+    const { compileFilters } = await import(${url('shared/sys/compile-filters.js')});
+    const { loadProgram } = await import(${url('shared/sys/filter-program.js')});
     const { bind } = await import(${url('shared/sys/libc.js')});
     const call = bind('long syscall(long number, long a, long b, long c, long d, long e)');
     const without = call(470, 0, 0, 0, 0, 0);
-    loadFilter({ otherwise: 'allow', rules: [{ calls: ['listns'], action: 'EXDEV' }] });
+    loadProgram(compileFilters([{ otherwise: 'allow', rules: [{ calls: ['listns'], action: 'EXDEV' }] }]));
     let why = '';
     try {
-      loadFilter({ otherwise: 'allow', rules: [{ calls: ['no_such_call'], action: 'EPERM' }] });
+      compileFilters([{ otherwise: 'allow', rules: [{ calls: ['no_such_call'], action: 'EPERM' }] }]);
     } catch (error) {
       why = error.message;
     }

@@ -1,0 +1,59 @@
+// Compiles seccomp filters from data into one program. libseccomp compiles each filter alone, and the kernel runs every filter of a process for each
+// call whose arguments one of them judges. Pure, but for the numbers of calls.
+import { PosternError } from '../errors.js';
+import { callNumber } from './call-numbers.js';
+import type { Filter } from './filter.js';
+import { FilterCode, type Range, rangesOf } from './filter-code.js';
+import { decideCall, rulesByCall } from './filter-decision.js';
+import { type Plan, Planner } from './filter-plan.js';
+import type { FilterProgram } from './filter-program.js';
+import { LAYOUT } from './layout.js';
+
+const DATA = LAYOUT['struct seccomp_data'];
+/** BPF_MAXINSNS. */
+const MOST_INSTRUCTIONS = 4096;
+/** The numbers of x32, the ABI of x86-64 with short pointers, have this bit, syscall(2). */
+const X32 = 0x40000000;
+/** AUDIT_ARCH_X86_64 and AUDIT_ARCH_AARCH64. */
+const ARCHITECTURES: Readonly<Record<string, number>> = { x64: 0xc000003e, arm64: 0xc00000b7 };
+
+/**
+ * One program that answers as these filters do when they are stacked, seccomp(2). Calls of another ABI (i386, x32) get ENOSYS. A rule leaves out a call that
+ * this architecture does not have: nobody can make it.
+ *
+ * @param stack in the order in which they would be loaded. Only the first may have the action `notify`
+ * @throws PosternError `seccomp` for an unknown call, and for more instructions than the kernel takes; `missing_library` without libseccomp
+ */
+export function compileFilters(stack: readonly Filter[]): FilterProgram {
+  const architecture = ARCHITECTURES[process.arch];
+  if (architecture === undefined)
+    throw cannotCompile(`postern does not know the architecture ${process.arch}`);
+  const planner = new Planner();
+  const plans = new Map<number, Plan>();
+  for (const [call, rules] of rulesByCall(stack)) {
+    const number = callNumber(call);
+    if (number >= 0) plans.set(number, planner.plan(decideCall(rules)));
+  }
+  const unknown = planner.plan(decideCall(stack.map(({ otherwise }) => ({ otherwise, rules: [] }))));
+  const foreign = planner.plan({ action: 'ENOSYS' });
+  const code = new FilterCode();
+  const own = loadAndSearch(code, withX32(rangesOf(plans, unknown), foreign));
+  code.ifEqual(architecture, own, code.write(foreign));
+  code.load(DATA.arch);
+  if (code.length > MOST_INSTRUCTIONS)
+    throw cannotCompile(`${code.length} instructions are more than ${MOST_INSTRUCTIONS}`);
+  return code.bytes();
+}
+
+function loadAndSearch(code: FilterCode, ranges: readonly Range[]): number {
+  code.search(ranges);
+  return code.load(DATA.nr);
+}
+
+function withX32(ranges: readonly Range[], foreign: Plan): readonly Range[] {
+  return process.arch === 'x64' ? [...ranges, { from: X32, to: foreign }] : ranges;
+}
+
+function cannotCompile(why: string): PosternError {
+  return new PosternError('seccomp', `Cannot compile the filters: ${why}`, { fields: { step: 'compile' } });
+}

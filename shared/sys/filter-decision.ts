@@ -1,0 +1,81 @@
+// What a stack of seccomp filters decides about one system call: a tree of comparisons of its arguments. Pure.
+import type { ArgumentMatch, Filter, FilterAction, FilterRule } from './filter.js';
+
+/** An action, or a comparison of some bits of a word of the call, and what follows from it. */
+export type Decision = Answer | Comparison;
+export interface Answer {
+  readonly action: FilterAction;
+}
+export interface Comparison {
+  readonly word: Word;
+  readonly mask: number;
+  readonly equals: number;
+  readonly yes: Decision;
+  readonly no: Decision;
+}
+
+/** A half of an argument: two times the argument's index, and 1 for the upper half. */
+export type Word = number;
+
+export function isAnswer(decision: Decision): decision is Answer {
+  return 'action' in decision;
+}
+
+const ALL_BITS = 0xffffffff;
+const ALLOW: Answer = { action: 'allow' };
+
+/** The rules of a filter for one call. */
+export interface CallRules {
+  readonly otherwise: FilterAction;
+  readonly rules: readonly FilterRule[];
+}
+
+/**
+ * The decision of stacked filters, seccomp(2): the strictest action counts, and of two errnos that of the filter loaded last. So the filters are
+ * asked from the last to the first, and where one allows the call, the next one is asked.
+ *
+ * @param stack in the order in which they would be loaded. Only the first may have the action `notify`: the others are asked before it, so that their
+ *   errno counts
+ */
+export function decideCall(stack: readonly CallRules[]): Decision {
+  let next: Decision = ALLOW;
+  for (const { otherwise, rules } of stack) {
+    const allowed = next;
+    const after = (action: FilterAction): Decision => (action === 'allow' ? allowed : { action });
+    next = rules.reduceRight(
+      (no: Decision, { action, when = [] }) =>
+        when.reduceRight((yes, match) => compare(match, yes, no), after(action)),
+      after(otherwise),
+    );
+  }
+  return next;
+}
+
+function compare(
+  { index, mask = ALL_BITS, equals, not }: ArgumentMatch,
+  yes: Decision,
+  no: Decision,
+): Decision {
+  const word = 2 * index;
+  if (not !== true) return { word, mask: mask >>> 0, equals: (equals & mask) >>> 0, yes, no };
+  const upper: Comparison = { word: word + 1, mask: ALL_BITS, equals: 0, yes: no, no: yes };
+  return { word, mask: ALL_BITS, equals: equals >>> 0, yes: upper, no: yes };
+}
+
+/** For each call that a filter names, its rules in all filters. */
+export function rulesByCall(stack: readonly Filter[]): ReadonlyMap<string, readonly CallRules[]> {
+  const found = new Map<string, FilterRule[][]>();
+  for (const [at, { rules }] of stack.entries())
+    for (const rule of rules)
+      for (const call of rule.calls) {
+        const lists = found.get(call) ?? stack.map(() => []);
+        found.set(call, lists);
+        lists[at]?.push(rule);
+      }
+  return new Map(
+    [...found].map(([call, lists]) => [
+      call,
+      stack.map(({ otherwise }, at) => ({ otherwise, rules: lists[at] ?? [] })),
+    ]),
+  );
+}

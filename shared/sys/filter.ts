@@ -1,0 +1,33 @@
+// A seccomp filter as data: which system calls it allows, refuses or reports. Pure.
+import type { constants } from 'node:os';
+
+/**
+ * The action of a rule: allow the call, report it to a listener, return 0 without the call (`skip`), or fail it with an errno, by name.
+ */
+export type FilterAction = 'allow' | 'notify' | 'skip' | keyof typeof constants.errno;
+
+/**
+ * A comparison of one argument under a 32-bit mask. The kernel reads an int and ignores the upper half of the register. A 64-bit comparison
+ * could therefore be tricked by high bits.
+ */
+export interface ArgumentMatch {
+  readonly index: 0 | 1 | 2 | 3 | 4 | 5;
+  /** The bits that are compared. Missing: all 32 bits of an int. */
+  readonly mask?: number;
+  readonly equals: number;
+  /** Matches every other value of all 64 bits. Only for refusals, so that high bits are refused too. */
+  readonly not?: true;
+}
+
+export interface FilterRule {
+  readonly calls: readonly string[];
+  readonly action: FilterAction;
+  /** All must match. Without one, the rule always matches. */
+  readonly when?: readonly ArgumentMatch[];
+}
+
+/** A filter: its rules, of which the first that matches counts, and the action for every other call. */
+export interface Filter {
+  readonly otherwise: FilterAction;
+  readonly rules: readonly FilterRule[];
+}

@@ -1,0 +1,198 @@
+import assert from 'node:assert/strict';
+import { constants } from 'node:os';
+import { test } from 'node:test';
+import { cageFilter, NO_RINGS } from '../../broker/cage/cage-rules.js';
+import { filterStack, initStack } from '../../sandbox/launch/filters.js';
+import { callNumber } from '../../shared/sys/call-numbers.js';
+import { compileFilters } from '../../shared/sys/compile-filters.js';
+import type { ArgumentMatch, Filter, FilterAction, FilterRule } from '../../shared/sys/filter.js';
+import { compileAlone } from '../harness/libseccomp.js';
+import { constantsOf, runFilter } from '../harness/run-filter.js';
+
+const CALLS = 600;
+const SAMPLES = 10;
+const MANY_SAMPLES = 1000;
+const ALL_BITS = 0xffffffff;
+const LOW_32 = 0xffffffffn;
+const ACTION = 0xffff0000;
+const ERRNO = 0x0005_0000;
+const ALLOW = 0x7fff_0000;
+const NOTIFY = 0x7fc0_0000;
+/** AUDIT_ARCH_I386. */
+const OTHER_ABI = 0x40000003;
+const X32 = 0x40000000;
+const OWN_IDS = { uid: 1000, gid: 1000 };
+const STACKS: Readonly<Record<string, readonly Filter[]>> = {
+  transparent: filterStack({ egress: 'transparent' }),
+  'transparent, with the notify socket': filterStack({ egress: 'transparent', notify: true }),
+  'transparent, one id': filterStack({ egress: 'transparent', onlyIds: OWN_IDS, datagrams: true }),
+  channel: filterStack({ egress: 'channel' }),
+  'channel, with added calls': filterStack({ egress: 'channel', added: ['bpf', 'mount', 'ptrace'] }),
+  init: initStack(),
+  cage: [cageFilter(4711)],
+  'no rings': [NO_RINGS],
+};
+
+/** The same numbers in each run. */
+function numbers(): () => number {
+  let state = 1;
+  return () => {
+    state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0;
+    return state >>> 8;
+  };
+}
+
+/** seccomp(2): of all filters the strictest action counts, and of two equal ones that of the filter loaded last. */
+function strictest(answers: readonly number[]): number {
+  return answers.reduce((before, answer) =>
+    (answer & ACTION) >>> 0 <= (before & ACTION) >>> 0 ? answer : before,
+  );
+}
+
+/** What filter.ts says of filters whose rules are all for the same call. */
+function asWritten(stack: readonly Filter[], args: readonly bigint[]): number {
+  const holds = ({ index, mask = ALL_BITS, equals, not }: ArgumentMatch): boolean =>
+    not === true
+      ? args[index] !== BigInt(equals)
+      : (Number((args[index] ?? 0n) & LOW_32) & mask) >>> 0 === equals >>> 0;
+  const code = (action: FilterAction): number => {
+    if (action === 'allow') return ALLOW;
+    if (action === 'notify') return NOTIFY;
+    return action === 'skip' ? ERRNO : ERRNO | constants.errno[action];
+  };
+  const matches = ({ when = [] }: FilterRule): boolean => when.every(holds);
+  return strictest(stack.map(({ otherwise, rules }) => code(rules.find(matches)?.action ?? otherwise)));
+}
+
+/** Words that a filter names, their neighbours, their bits together, and all of these with high bits. */
+function wordsNear(constants: readonly bigint[], next: () => number): () => bigint {
+  const values = [...new Set([0n, 1n, ...constants])];
+  const one = (): bigint => values[next() % values.length] ?? 0n;
+  return () => {
+    const [a, b, kind] = [one(), one(), next() % 9];
+    const low = kind < 4 ? a : kind === 4 ? a + 1n : kind === 5 ? a - 1n : kind === 6 ? a | b : a ^ b;
+    const high = next() % 7 === 0 ? BigInt(next() % 3) << 32n : 0n;
+    return BigInt.asUintN(64, (low & LOW_32) | high);
+  };
+}
+
+for (const [name, stack] of Object.entries(STACKS))
+  test(`the compiled filters answer every call as they are written: ${name}`, () => {
+    const compiled = compileFilters(stack);
+    const named = new Set(stack.flatMap(({ rules }) => rules.flatMap(({ calls }) => calls)));
+    const calls = new Map([...named].map((call) => [callNumber(call), call]));
+    const next = numbers();
+    const answers = new Set<number>();
+    for (let number = 0; number < CALLS; number += 1) {
+      const call = calls.get(number);
+      const ofCall = stack.map(({ otherwise, rules }) => ({
+        otherwise,
+        rules: rules.filter((rule) => call !== undefined && rule.calls.includes(call)),
+      }));
+      const matches = ofCall.flatMap(({ rules }) => rules.flatMap(({ when = [] }) => when));
+      const word = wordsNear(
+        matches.map(({ equals }) => BigInt(equals >>> 0)),
+        next,
+      );
+      for (let sample = 0; sample < (matches.length > 0 ? MANY_SAMPLES : SAMPLES); sample += 1) {
+        const args = Array.from({ length: 6 }, word);
+        const answer = runFilter(compiled, number, args);
+        answers.add(answer);
+        assert.equal(answer, asWritten(ofCall, args), `${call}, call ${number}, with ${args.join()}`);
+      }
+    }
+    assert.ok(answers.size >= 2, [...answers].join());
+  });
+
+for (const [name, stack] of Object.entries(STACKS))
+  test(`the compiled filters answer every call, also of another ABI, as those of libseccomp do, stacked: ${name}`, () => {
+    // libseccomp takes no rule with the action that the filter has anyway, so it does not know exceptions from a refusal.
+    const known = stack.filter(({ otherwise, rules }) => rules.every(({ action }) => action !== otherwise));
+    const alone = known.map(compileAlone);
+    const compiled = compileFilters(known);
+    const ofStack = (number: number, args: readonly bigint[], abi?: number): number =>
+      strictest(alone.map((program) => runFilter(program, number, args, abi)));
+    const next = numbers();
+    const word = wordsNear(
+      alone.flatMap((program) => constantsOf(program)),
+      next,
+    );
+    for (let number = 0; number < CALLS; number += 1)
+      for (let sample = 0; sample < SAMPLES; sample += 1) {
+        const args = Array.from({ length: 6 }, word);
+        assert.equal(
+          runFilter(compiled, number, args),
+          ofStack(number, args),
+          `call ${number} with ${args.join()}`,
+        );
+      }
+    assert.equal(runFilter(compiled, 1, [], OTHER_ABI), ofStack(1, [], OTHER_ABI), 'a call of another ABI');
+    assert.equal(runFilter(compiled, X32 + 1, []), ofStack(X32 + 1, []), 'a call of x32');
+  });
+
+const WORDS = 3;
+const BYTES = [0, 1, 2, 3, 0x80, 0xff, 0x100, 0xff00, 0x8000_0000, 0xffff_ffff];
+const ACTIONS: readonly FilterAction[] = ['allow', 'EPERM', 'EACCES', 'skip'];
+
+function randomStack(next: () => number): readonly Filter[] {
+  const pick = <T>(values: readonly T[]): T => {
+    const value = values[next() % values.length];
+    if (value === undefined) throw new Error('There is no value');
+    return value;
+  };
+  const match = (): ArgumentMatch => {
+    const index = pick([0, 1, 2] as const);
+    if (next() % 6 === 0) return { index, not: true, equals: pick(BYTES) };
+    const mask = next() % 2 === 0 ? 0xffff_ffff : pick(BYTES.slice(1));
+    return { index, mask, equals: (pick(BYTES) & mask) >>> 0 };
+  };
+  return Array.from({ length: 1 + (next() % 3) }, (_, at) => ({
+    otherwise: pick(ACTIONS),
+    rules: Array.from({ length: next() % 8 }, () => ({
+      calls: ['connect'],
+      action: pick(at === 0 ? [...ACTIONS, 'notify' as const] : ACTIONS),
+      when: Array.from({ length: 1 + (next() % 3) }, match),
+    })),
+  }));
+}
+
+test('any compiled filters answer as they are written', () => {
+  const next = numbers();
+  const connect = callNumber('connect');
+  for (let round = 0; round < 400; round += 1) {
+    const stack = randomStack(next);
+    const compiled = compileFilters(stack);
+    for (let sample = 0; sample < 200; sample += 1) {
+      const word = (): bigint =>
+        BigInt(BYTES[next() % BYTES.length] ?? 0) | (next() % 5 === 0 ? 1n << 32n : 0n);
+      const args = [...Array.from({ length: WORDS }, word), 0n, 0n, 0n];
+      assert.equal(
+        runFilter(compiled, connect, args),
+        asWritten(stack, args),
+        `${JSON.stringify(stack)} with ${args.join()}`,
+      );
+    }
+  }
+});
+
+test('of two errnos that of the last filter counts, and an errno before a report', () => {
+  const all = (['notify', 'EPERM', 'EACCES'] as const).map(
+    (action): Filter => ({ otherwise: 'allow', rules: [{ calls: ['connect'], action }] }),
+  );
+  const connect = callNumber('connect');
+  assert.equal(runFilter(compileFilters(all), connect, []), ERRNO | constants.errno.EACCES);
+  assert.equal(runFilter(compileFilters(all.slice(0, 2)), connect, []), ERRNO | constants.errno.EPERM);
+  assert.equal(runFilter(compileFilters(all.slice(0, 1)), connect, []), NOTIFY);
+});
+
+test('more instructions than the kernel takes are refused', () => {
+  const rules = Array.from({ length: 5000 }, (_, at) => ({
+    calls: ['connect'],
+    action: 'EPERM' as const,
+    when: [
+      { index: 0 as const, equals: 2 * at },
+      { index: 1 as const, equals: at },
+    ],
+  }));
+  assert.throws(() => compileFilters([{ otherwise: 'allow', rules }]), { code: 'seccomp' });
+});
