@@ -34,6 +34,8 @@ import { EventTally } from './record/event-tally.js';
 import { LogRoom } from './record/log-room.js';
 import { Metrics } from './record/metrics.js';
 import { MetricsAnswers } from './record/metrics-answers.js';
+import { Rehearsal } from './rehearsal/rehearsal.js';
+import type { Services } from './request/services.js';
 import { Sessions } from './sessions.js';
 import { startGuards } from './stall/start-guards.js';
 import { type Line, takeLine } from './take-line.js';
@@ -65,8 +67,15 @@ function take(line: SupervisorLine): void {
 }
 
 async function start(line: Line<'start'>): Promise<void> {
+  let services: Services;
+  let rehearsal: Rehearsal | undefined;
   try {
-    sessions = await makeSessions(line);
+    const hosts = new HostsFile('/etc/hosts', tellProblem);
+    [services, rehearsal] = await Promise.all([
+      makeServices(line, hosts),
+      line.rehearses ? Rehearsal.prepare() : undefined,
+    ]);
+    sessions = new Sessions(services, link, new ResolverSets(hosts));
     limitHeap();
     confine(line);
   } catch (error) {
@@ -88,13 +97,16 @@ async function start(line: Line<'start'>): Promise<void> {
     end: leave,
   });
   link.send({ type: 'ready', link: LINK_VERSION, version: VERSION });
+  void rehearsal?.begin(services);
 }
 
-async function makeSessions({ dnsServers, listeners, auditRoom }: Line<'start'>): Promise<Sessions> {
+async function makeServices(
+  { dnsServers, listeners, auditRoom }: Line<'start'>,
+  hosts: HostsFile,
+): Promise<Services> {
   const room = new LogRoom(auditRoom, () => link.backlogBytes);
   link.onDrain = () => room.look();
-  const hosts = new HostsFile('/etc/hosts', tellProblem);
-  const services = {
+  return {
     audit: new Audit(link, () => metrics.count('auditEventsDropped', {}), room, tally),
     host: new HostAddresses(listeners),
     marker: new SocketMarker(),
@@ -103,7 +115,6 @@ async function makeSessions({ dnsServers, listeners, auditRoom }: Line<'start'>)
     descriptors: new DescriptorPool(raiseDescriptorLimit()),
     names: new NameResolver(hosts, new NameCache(new NameServers(dnsServers, tellProblem))),
   };
-  return new Sessions(services, link, new ResolverSets(hosts));
 }
 
 /** From here on the process has no privilege, gains none, and dies with its parent. */

@@ -21,6 +21,7 @@ export type Bundle =
   | 'broker-main'
   | 'stall-watchdog'
   | 'slow-lane-thread'
+  | 'rehearsal-thread'
   | 'connect-thread'
   | 'launcher'
   | 'init'

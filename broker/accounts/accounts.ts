@@ -58,6 +58,11 @@ export class Accounts {
     for (const { connections } of plugins) connections?.reportLast();
   }
 
+  /** After the registers of all plugins are closed. */
+  close(): void {
+    this.#ends?.close();
+  }
+
   #socketEnds(): SocketEnds {
     // A record that waits describes a connection that may have ended.
     this.#ends ??= new SocketEnds(() => this.#audit.flush());

@@ -90,6 +90,13 @@ export class SocketEnds {
     while (this.take());
   }
 
+  close(): void {
+    clearTimeout(this.#pause);
+    this.#watch?.close();
+    this.#reports?.close();
+    this.#diag.close();
+  }
+
   /** See {@link SocketDiag.look}. */
   look(ids: readonly Uint8Array[], accounts: boolean): readonly SocketLook[] {
     return this.#diag.look(ids, accounts);

@@ -57,6 +57,8 @@ export interface TrapSetup {
   readonly scratch: readonly string[];
   /** The plugin has other ids than the broker. */
   readonly otherIds: boolean;
+  /** Missing: yes. */
+  readonly servesDns?: boolean;
   /** Another broker has served this trap: the calls that it left are answered first. */
   readonly resumed: boolean;
   /** What that broker's DNS gave the sandbox, if it said so. */
@@ -87,10 +89,13 @@ export class TrapSession {
     this.#onEnd = onEnd;
     this.#supervised = new SupervisedOrders(number);
     const netns = netnsCookie(ends.dnsDatagrams.number);
-    this.#dns = new DnsServer(services, plugin, {
-      datagrams: [ends.dnsDatagrams],
-      listeners: [ends.dnsListener],
-    });
+    this.#dns = new DnsServer(
+      services,
+      plugin,
+      setup.servesDns === false
+        ? { datagrams: [], listeners: [] }
+        : { datagrams: [ends.dnsDatagrams], listeners: [ends.dnsListener] },
+    );
     this.#dns.grants.take(setup.given);
     this.#calls = new NotifiedCalls(ends.calls);
     this.#context = {
@@ -151,6 +156,8 @@ export class TrapSession {
     this.#context.processes.close();
     this.#dns.close();
     this.#ends.listener.close();
+    this.#ends.dnsDatagrams.close();
+    this.#ends.dnsListener.close();
     this.#ends.unixDiag.close();
     this.#ends.root.close();
     this.#ends.notify?.close();

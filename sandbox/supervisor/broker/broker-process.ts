@@ -58,8 +58,7 @@ export class BrokerProcess extends BrokerKeeping {
    */
   async start(plugins: readonly PluginLine[] = []): Promise<void> {
     for (const line of plugins) this.keep(line);
-    const run = await this.#begin();
-    await this.#serveWith(run);
+    await this.#serveWith(await this.#begin(false));
   }
 
   /**
@@ -117,9 +116,17 @@ export class BrokerProcess extends BrokerKeeping {
     if (link !== undefined) await endBroker(link);
   }
 
-  /** @throws PosternError `broker_failed`, `launch_failed` */
-  #begin(): Promise<BrokerRun> {
-    return BrokerRun.begin(this.#options, (packets) => this.kept.receiveAsks(packets), {
+  async #startAgain(): Promise<void> {
+    await this.#serveWith(await this.#begin(true));
+  }
+
+  /**
+   * @param isAwaited whether calls wait for this broker: then it does nothing that it need not
+   * @throws PosternError `broker_failed`, `launch_failed`
+   */
+  #begin(isAwaited: boolean): Promise<BrokerRun> {
+    const options = isAwaited ? { ...this.#options, servesLong: false } : this.#options;
+    return BrokerRun.begin(options, (packets) => this.kept.receiveAsks(packets), {
       spawned: (pid) => void this.#pids.set(pid, true),
       audit: (event) => this.emit('audit', event),
       line: (line) => {
@@ -162,7 +169,7 @@ export class BrokerProcess extends BrokerKeeping {
     if (!this.isUp) await happened(this, 'restarted');
     this.#replacing = true;
     try {
-      const next = await this.#begin();
+      const next = await this.#begin(false);
       this.#next = next;
       await next.tell(this.plugins, this.deaths);
       const will = await this.#run?.retire((session) => this.kept.hasTrap(session));
@@ -230,7 +237,7 @@ export class BrokerProcess extends BrokerKeeping {
     if (this.#replacing) return;
     setTimeout(() => {
       if (this.#stopping) return;
-      this.start().then(
+      this.#startAgain().then(
         () => this.emit('restarted'),
         (error: Error) => {
           this.emit('failed', error);

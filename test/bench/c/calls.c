@@ -42,7 +42,7 @@ static int load(const char *kind) {
 }
 
 // The calls are made in parts, and the fastest part counts: something else may have run during the others.
-enum { PARTS = 50 };
+enum { PARTS = 500 };
 
 static double fastest(double before, double start, int count) {
   double each = (now() - start) * PARTS / count;

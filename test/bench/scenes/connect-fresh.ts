@@ -31,6 +31,7 @@ export async function connectFresh(bench: Bench, client: 'C' | 'Node'): Promise<
     close: async () => {},
   });
   const upstream = await startUpstream(bench.programs);
-  const clients = client === 'C' ? clientsInC : clientsInNode;
-  return openScene(clients(bench, upstream, use), () => upstream.end());
+  const clients =
+    client === 'C' ? clientsInC(bench, upstream, use, true) : clientsInNode(bench, upstream, use);
+  return openScene(clients, () => upstream.end());
 }

@@ -1,0 +1,105 @@
+import assert from 'node:assert/strict';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { REHEARSED_CONNECTS } from '../../shared/limits.js';
+import { listen } from '../harness/listener.js';
+import { ownNetwork } from '../harness/own-network.js';
+import { startPostern } from '../harness/postern.js';
+import { brokerOf, childrenOf, commandOf, descriptorsOf, ofThreads } from '../harness/processes.js';
+import { until } from '../harness/until.js';
+import { readableFolder, users } from '../harness/users.js';
+import { startBroker } from './start-broker.js';
+import { openSocket, readUntilEnd } from './use-socket.js';
+
+const isRoot = process.geteuid?.() === 0;
+const IDS = { uid: 64_321, gid: 64_322 };
+
+/** Connections that were accepted in the network namespace of a process, proc_pid_net(5). */
+function accepted(pid: number): number {
+  const [names = '', values = ''] = readFileSync(`/proc/${pid}/net/snmp`, 'utf8')
+    .split('\n')
+    .filter((line) => line.startsWith('Tcp:'));
+  return Number(values.split(' ')[names.split(' ').indexOf('PassiveOpens')]);
+}
+
+/** Waits for the last thread with a filter of its own to end. */
+async function rehearsed(pid: number): Promise<void> {
+  await until(() => accepted(pid) >= REHEARSED_CONNECTS || undefined);
+  await until(() => {
+    const filters = ofThreads(pid, 'status').map((status) => /^Seccomp_filters:\s+(\d+)/m.exec(status)?.[1]);
+    return new Set(filters).size === 1 || undefined;
+  });
+}
+
+/** The plugin, below supervisor and init. */
+function findPlugin(pid: number): number | undefined {
+  const found = childrenOf(pid).map((child) =>
+    /^sleep /.test(commandOf(child)) ? child : findPlugin(child),
+  );
+  return found.find((plugin) => plugin !== undefined);
+}
+
+for (const [who, becomeIds] of [
+  ["its starter's ids", undefined],
+  ['ids of its own', IDS],
+] as const)
+  test(`a broker with ${who} rehearses, and nothing of it is left`, {
+    skip: becomeIds !== undefined && !isRoot ? 'needs root' : false,
+  }, async () => {
+    const plain = await startBroker({ becomeIds }, { under: ownNetwork });
+    const broker = await startBroker({ becomeIds, rehearses: true }, { under: ownNetwork });
+    try {
+      await rehearsed(broker.pid);
+      assert.equal(accepted(broker.pid), REHEARSED_CONNECTS);
+      assert.equal(accepted(plain.pid), 0);
+      assert.equal(descriptorsOf(broker.pid), descriptorsOf(plain.pid));
+      assert.deepEqual(
+        broker.lines.map(({ type }) => type),
+        ['ready'],
+      );
+      assert.doesNotMatch(await broker.metrics(), /rehearsal/);
+    } finally {
+      assert.equal(await broker.stop(), 0);
+      await plain.stop();
+    }
+  });
+
+test('a broker that rehearses serves plugins meanwhile', async () => {
+  const server = await listen((socket) => socket.end('hello'));
+  const broker = await startBroker({ rehearses: true });
+  try {
+    await broker.plugin('p', { allow: [`127.0.0.1:${server.port}`] });
+    const channel = await broker.channel('p');
+    for (let connects = 0; connects < 20; connects += 1) {
+      const { descriptor } = await channel.connect('127.0.0.1', server.port);
+      assert.equal(await readUntilEnd(openSocket(descriptor)), 'hello');
+    }
+  } finally {
+    assert.equal(await broker.stop(), 0);
+    await server.close();
+  }
+});
+
+for (const user of users)
+  test(`the broker of up rehearses, and that of run does not (${user})`, async () => {
+    const folder = readableFolder();
+    const plugins = { one: { command: ['sleep', '1000'] } };
+    writeFileSync(join(folder, 'postern.yaml'), JSON.stringify({ audit: '/dev/null', plugins }));
+    for (const [args, count] of [
+      [['up', '--config', join(folder, 'postern.yaml')], REHEARSED_CONNECTS],
+      [['run', '--', 'sleep', '1000'], 0],
+    ] as const) {
+      const { child, result } = startPostern(args, { as: user, inside: ownNetwork });
+      const pid = child.pid ?? 0;
+      try {
+        const broker = await until(() => brokerOf(pid));
+        await until(() => findPlugin(pid));
+        if (count > 0) await rehearsed(broker);
+        assert.equal(accepted(broker), count);
+      } finally {
+        child.kill();
+        await result;
+      }
+    }
+  });
