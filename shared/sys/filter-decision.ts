@@ -56,8 +56,11 @@ function compare(
   yes: Decision,
   no: Decision,
 ): Decision {
+  // It would never match, and a rule that refuses would refuse nothing.
+  if ((equals & ~mask) !== 0)
+    throw new RangeError(`No argument has the bits ${equals} under the mask ${mask}`);
   const word = 2 * index;
-  if (not !== true) return { word, mask: mask >>> 0, equals: (equals & mask) >>> 0, yes, no };
+  if (not !== true) return { word, mask: mask >>> 0, equals: equals >>> 0, yes, no };
   const upper: Comparison = { word: word + 1, mask: ALL_BITS, equals: 0, yes: no, no: yes };
   return { word, mask: ALL_BITS, equals: equals >>> 0, yes: upper, no: yes };
 }

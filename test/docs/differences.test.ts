@@ -34,7 +34,7 @@ function toldAfter(heading: RegExp): string[] {
 function refusedIn(groups: readonly FilterGroup[], besides: readonly string[]): string[] {
   return groups
     .flatMap(({ rules }) => rules.flatMap(({ calls, action }) => calls.map((call) => ({ call, action }))))
-    .filter(({ call }) => !besides.includes(call))
+    .filter(({ call, action }) => action !== 'allow' && !besides.includes(call))
     .map(({ call, action }) => `${call} ${action}`);
 }
 

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 
 /** @param name a file of proc(5) below a task, such as `status` @returns its text for each thread of the process */
 export function ofThreads(pid: number, name: string): string[] {
-  return readdirSync(`/proc/${pid}/task`).flatMap(
+  return entriesOf(`/proc/${pid}/task`).flatMap(
     (thread) => textOf(`/proc/${pid}/task/${thread}/${name}`) ?? [],
   );
 }

@@ -185,6 +185,12 @@ test('of two errnos that of the last filter counts, and an errno before a report
   assert.equal(runFilter(compileFilters(all.slice(0, 1)), connect, []), NOTIFY);
 });
 
+test('a comparison with bits outside of its mask is a mistake', () => {
+  const when = [{ index: 0, mask: 0xff, equals: 0x1ff }] as const;
+  const rules = [{ calls: ['connect'], action: 'EPERM', when }] as const;
+  assert.throws(() => compileFilters([{ otherwise: 'allow', rules }]), RangeError);
+});
+
 test('more instructions than the kernel takes are refused', () => {
   const rules = Array.from({ length: 5000 }, (_, at) => ({
     calls: ['connect'],
