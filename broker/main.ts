@@ -97,7 +97,7 @@ async function start(line: Line<'start'>): Promise<void> {
     end: leave,
   });
   link.send({ type: 'ready', link: LINK_VERSION, version: VERSION });
-  void rehearsal?.begin(services);
+  rehearsal?.begin(services);
 }
 
 async function makeServices(

@@ -28,10 +28,12 @@ export function compileFilters(stack: readonly Filter[]): FilterProgram {
   const architecture = ARCHITECTURES[process.arch];
   if (architecture === undefined)
     throw cannotCompile(`postern does not know the architecture ${process.arch}`);
+  if (stack.slice(1).some(reports)) throw cannotCompile('only the first filter may report calls');
   const planner = new Planner();
   const plans = new Map<number, Plan>();
   for (const [call, rules] of rulesByCall(stack)) {
     const number = callNumber(call);
+    if (plans.has(number)) throw cannotCompile(`the call ${number} has two names, of which "${call}" is one`);
     if (number >= 0) plans.set(number, planner.plan(decideCall(rules)));
   }
   const unknown = planner.plan(decideCall(stack.map(({ otherwise }) => ({ otherwise, rules: [] }))));
@@ -43,6 +45,10 @@ export function compileFilters(stack: readonly Filter[]): FilterProgram {
   if (code.length > MOST_INSTRUCTIONS)
     throw cannotCompile(`${code.length} instructions are more than ${MOST_INSTRUCTIONS}`);
   return code.bytes();
+}
+
+function reports({ otherwise, rules }: Filter): boolean {
+  return otherwise === 'notify' || rules.some(({ action }) => action === 'notify');
 }
 
 function loadAndSearch(code: FilterCode, ranges: readonly Range[]): number {

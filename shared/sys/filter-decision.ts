@@ -59,6 +59,7 @@ function compare(
   // It would never match, and a rule that refuses would refuse nothing.
   if ((equals & ~mask) !== 0)
     throw new RangeError(`No argument has the bits ${equals} under the mask ${mask}`);
+  if (not === true && mask !== ALL_BITS) throw new RangeError('A rule for other values has a mask');
   const word = 2 * index;
   if (not !== true) return { word, mask: mask >>> 0, equals: equals >>> 0, yes, no };
   const upper: Comparison = { word: word + 1, mask: ALL_BITS, equals: 0, yes: no, no: yes };

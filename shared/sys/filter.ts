@@ -15,7 +15,7 @@ export interface ArgumentMatch {
   /** The bits that are compared. Missing: all 32 bits of an int. */
   readonly mask?: number;
   readonly equals: number;
-  /** Matches every other value of all 64 bits. Only for refusals, so that high bits are refused too. */
+  /** Matches every other value of all 64 bits, without a mask. Only for refusals, so that high bits are refused too. */
   readonly not?: true;
 }
 

@@ -4,12 +4,12 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { REHEARSED_CONNECTS } from '../../shared/limits.js';
 import { listen } from '../harness/listener.js';
-import { ownNetwork } from '../harness/own-network.js';
+import { listeningIn, ownNetwork, ownNetworkWith } from '../harness/own-network.js';
 import { startPostern } from '../harness/postern.js';
 import { brokerOf, childrenOf, commandOf, descriptorsOf, ofThreads } from '../harness/processes.js';
 import { until } from '../harness/until.js';
 import { readableFolder, users } from '../harness/users.js';
-import { startBroker } from './start-broker.js';
+import { startBroker, type TestBroker } from './start-broker.js';
 import { openSocket, readUntilEnd } from './use-socket.js';
 
 const isRoot = process.geteuid?.() === 0;
@@ -22,6 +22,21 @@ function accepted(pid: number): number {
     .filter((line) => line.startsWith('Tcp:'));
   return Number(values.split(' ')[names.split(' ').indexOf('PassiveOpens')]);
 }
+
+const OF_OTHERS = 100;
+/** Connects to every port that listens, without waiting. */
+const FLOOD = `
+import socket, time
+kept = []
+while True:
+    for line in open("/proc/net/tcp").readlines()[1:]:
+        words = line.split()
+        while words[3] == "0A" and len(kept) < 300:
+            kept.append(socket.socket())
+            kept[-1].setblocking(False)
+            kept[-1].connect_ex(("127.0.0.1", int(words[1].split(":")[1], 16)))
+    time.sleep(0.001)
+`;
 
 /** Waits for the last thread with a filter of its own to end. */
 async function rehearsed(pid: number): Promise<void> {
@@ -64,6 +79,34 @@ for (const [who, becomeIds] of [
       await plain.stop();
     }
   });
+
+/** The thread waits for an answer of the main thread, which waits for the thread when Node exits. */
+for (const [how, end] of [
+  ['is retired', (broker: TestBroker) => broker.send({ type: 'retire' })],
+  ['loses its link', (broker: TestBroker) => void broker.stop()],
+] as const)
+  test(`a broker that ${how} while it rehearses ends`, async () => {
+    for (let connects = 1; connects < REHEARSED_CONNECTS; connects += 60) {
+      const broker = await startBroker({ rehearses: true }, { under: ownNetwork });
+      await until(() => accepted(broker.pid) >= connects || undefined);
+      end(broker);
+      assert.equal(await broker.exited(), 0);
+      await broker.stop();
+    }
+  });
+
+test('connects of others to the port of a rehearsal are reset, and do not prolong it', async () => {
+  const broker = await startBroker(
+    { rehearses: true },
+    { under: ownNetworkWith(`python3 -c '${FLOOD}' & server=$!`) },
+  );
+  try {
+    await until(() => accepted(broker.pid) > OF_OTHERS || undefined);
+    await until(() => listeningIn(broker.pid).length === 0 || undefined, 5_000);
+  } finally {
+    await broker.stop();
+  }
+});
 
 test('a broker that rehearses serves plugins meanwhile', async () => {
   const server = await listen((socket) => socket.end('hello'));

@@ -212,6 +212,13 @@ export class TestBroker {
     return line === undefined ? Number.NaN : Number(line.slice(series.length + 1));
   }
 
+  /** @returns the status of its exit */
+  async exited(): Promise<number | null> {
+    const { exitCode } = this.#child;
+    const [status] = (exitCode === null ? await once(this.#child, 'exit') : [exitCode]) as [number | null];
+    return status;
+  }
+
   async stop(): Promise<number | null> {
     const exit = this.#child.exitCode === null ? once(this.#child, 'exit') : [this.#child.exitCode];
     this.#stream.end();

@@ -384,6 +384,13 @@ Or map 131072 more ids into this user namespace.`,
     fix: 'Install it: dnf install libseccomp',
   },
   {
+    of: 'libseccomp',
+    when: 'it is too old',
+    facts: { libseccomp: { loads: true, version: '2.3.3' } },
+    found: 'version 2.3.3',
+    fix: 'Install a newer one: apt-get install libseccomp2, of a release that has 2.4.',
+  },
+  {
     of: 'libcap-ng',
     when: 'it does not load, on a distribution that is not known',
     facts: { libcapNg: { loads: false, why: 'no such file' }, distribution: ['other'] },

@@ -185,6 +185,38 @@ test('of two errnos that of the last filter counts, and an errno before a report
   assert.equal(runFilter(compileFilters(all.slice(0, 1)), connect, []), NOTIFY);
 });
 
+for (const egress of ['transparent', 'channel'] as const)
+  test(`each refusal by arguments holds in the whole filter (${egress})`, () => {
+    const stack = filterStack({ egress });
+    const compiled = compileFilters(stack);
+    let refusals = 0;
+    for (const { calls, action, when = [] } of stack.at(-1)?.rules ?? []) {
+      if (action === 'allow') continue;
+      const args = Array.from({ length: 6 }, () => 0n);
+      for (const { index, equals } of when) args[index] = (args[index] ?? 0n) | BigInt(equals >>> 0);
+      for (const call of calls) {
+        const number = callNumber(call);
+        if (number < 0) continue;
+        refusals += 1;
+        const answer = runFilter(compiled, number, args);
+        assert.equal(
+          (answer & ACTION) >>> 0,
+          ERRNO,
+          `${call} ${JSON.stringify(when)}: ${answer.toString(16)}`,
+        );
+      }
+    }
+    assert.ok(refusals > 100, `${refusals}`);
+  });
+
+test('only the first filter may report calls', () => {
+  const all: readonly Filter[] = [
+    { otherwise: 'EPERM', rules: [] },
+    { otherwise: 'notify', rules: [] },
+  ];
+  assert.throws(() => compileFilters(all), { code: 'seccomp' });
+});
+
 test('a comparison with bits outside of its mask is a mistake', () => {
   const when = [{ index: 0, mask: 0xff, equals: 0x1ff }] as const;
   const rules = [{ calls: ['connect'], action: 'EPERM', when }] as const;

@@ -58,7 +58,7 @@ export class BrokerProcess extends BrokerKeeping {
    */
   async start(plugins: readonly PluginLine[] = []): Promise<void> {
     for (const line of plugins) this.keep(line);
-    await this.#serveWith(await this.#begin(false));
+    await this.#serveWith(await this.#begin(this.#options.servesLong));
   }
 
   /**
@@ -116,16 +116,12 @@ export class BrokerProcess extends BrokerKeeping {
     if (link !== undefined) await endBroker(link);
   }
 
-  async #startAgain(): Promise<void> {
-    await this.#serveWith(await this.#begin(true));
-  }
-
   /**
-   * @param isAwaited whether calls wait for this broker: then it does nothing that it need not
+   * @param servesLong whether it may prepare itself for that. A broker that calls wait for may not
    * @throws PosternError `broker_failed`, `launch_failed`
    */
-  #begin(isAwaited: boolean): Promise<BrokerRun> {
-    const options = isAwaited ? { ...this.#options, servesLong: false } : this.#options;
+  #begin(servesLong: boolean | undefined = false): Promise<BrokerRun> {
+    const options = { ...this.#options, servesLong };
     return BrokerRun.begin(options, (packets) => this.kept.receiveAsks(packets), {
       spawned: (pid) => void this.#pids.set(pid, true),
       audit: (event) => this.emit('audit', event),
@@ -169,7 +165,7 @@ export class BrokerProcess extends BrokerKeeping {
     if (!this.isUp) await happened(this, 'restarted');
     this.#replacing = true;
     try {
-      const next = await this.#begin(false);
+      const next = await this.#begin();
       this.#next = next;
       await next.tell(this.plugins, this.deaths);
       const will = await this.#run?.retire((session) => this.kept.hasTrap(session));
@@ -202,6 +198,10 @@ export class BrokerProcess extends BrokerKeeping {
       this.emit('hung');
       child.kill('SIGKILL');
     });
+  }
+
+  async #startAgain(): Promise<void> {
+    await this.#serveWith(await this.#begin());
   }
 
   #onExit(run: BrokerRun, signal: NodeJS.Signals | null): void {
