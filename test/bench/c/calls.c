@@ -49,48 +49,29 @@ static double fastest(double before, double start, int count) {
   return before == 0 || each < before ? each : before;
 }
 
-static double plain(int count) {
-  double each = 0;
-  for (int part = 0; part < PARTS; part++) {
-    double start = now();
-    for (int i = 0; i < count / PARTS; i++) syscall(SYS_getppid);
-    each = fastest(each, start, count);
-  }
+#define NANOSECONDS_OF(call)                                 \
+  double each = 0;                                           \
+  for (int part = 0; part < PARTS; part++) {                 \
+    double start = now();                                    \
+    for (int i = 0; i < count / PARTS; i++) call;            \
+    each = fastest(each, start, count);                      \
+  }                                                          \
   return each;
-}
+
+static double plain(int count) { NANOSECONDS_OF(syscall(SYS_getppid)) }
 
 // A harmless request, with which the filter lets the call go on.
 static double by_ioctl(int count, int fd) {
   int waiting;
-  double each = 0;
-  for (int part = 0; part < PARTS; part++) {
-    double start = now();
-    for (int i = 0; i < count / PARTS; i++) ioctl(fd, FIONREAD, &waiting);
-    each = fastest(each, start, count);
-  }
-  return each;
+  NANOSECONDS_OF(ioctl(fd, FIONREAD, &waiting))
 }
 
 static double by_setsockopt(int count, int fd) {
   int on = 1;
-  double each = 0;
-  for (int part = 0; part < PARTS; part++) {
-    double start = now();
-    for (int i = 0; i < count / PARTS; i++) setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    each = fastest(each, start, count);
-  }
-  return each;
+  NANOSECONDS_OF(setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on))
 }
 
-static double by_fcntl(int count, int fd) {
-  double each = 0;
-  for (int part = 0; part < PARTS; part++) {
-    double start = now();
-    for (int i = 0; i < count / PARTS; i++) fcntl(fd, F_GETFL);
-    each = fastest(each, start, count);
-  }
-  return each;
-}
+static double by_fcntl(int count, int fd) { NANOSECONDS_OF(fcntl(fd, F_GETFL)) }
 
 int main(int argc, char **argv) {
   char line[64];
