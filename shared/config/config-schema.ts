@@ -263,7 +263,7 @@ const pluginSchema = z.strictObject(
 export const configSchema: z.ZodType<ConfigFile> = z.strictObject(
   {
     metrics: text('HOST:PORT, for example 127.0.0.1:9464')
-      .describe('The address that serves /metrics and /healthz. Without it postern opens no port.')
+      .describe('The address that serves /metrics and /healthz. Without it there is no such server.')
       .optional(),
     audit: z
       .union(
