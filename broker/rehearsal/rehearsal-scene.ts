@@ -29,7 +29,8 @@ const NOWHERE = { backlogBytes: 0, sendSoon: (): void => {} };
 export class RehearsalScene {
   readonly server: OwnedFd;
   readonly address: Endpoint;
-  /** The last one first. */
+  #trap: TrapSession | undefined;
+  /** What ends its parts, the last one first. */
   readonly #ends: (() => void)[] = [];
 
   /**
@@ -49,16 +50,15 @@ export class RehearsalScene {
     }
   }
 
-  /** The trap's listener: a call that waits fails, since nobody listens any more. The server stays for {@link close}. */
+  /** A call that waits fails, since nobody listens for calls any more. The server stays until {@link close}. */
   stopServing(): void {
     this.#trap?.end();
   }
 
+  /** After the thread is done: it has the number of the server. */
   close(): void {
     for (const end of this.#ends.splice(0)) end();
   }
-
-  #trap: TrapSession | undefined;
 
   #serve(services: Services, listener: OwnedFd, onSlow: () => void): void {
     const metrics = new Metrics();

@@ -31,12 +31,14 @@ const CONNECTS: Filter = { otherwise: 'allow', rules: [{ calls: ['connect'], act
 
 export class Rehearsal {
   readonly #worker: Worker;
+  readonly #program: Uint8Array;
   #scene: RehearsalScene | undefined;
   #isOver = false;
   readonly #stop = (): void => this.#stopServing();
 
-  private constructor(worker: Worker) {
+  private constructor(worker: Worker, program: Uint8Array) {
     this.#worker = worker;
+    this.#program = program;
   }
 
   /**
@@ -47,7 +49,8 @@ export class Rehearsal {
   static async prepare(): Promise<Rehearsal | undefined> {
     const resourceLimits = { maxOldGenerationSizeMb: 16, maxYoungGenerationSizeMb: 2 };
     try {
-      return new Rehearsal((await startThread('rehearsal-thread', { resourceLimits })).worker);
+      const program = compileFilters([CONNECTS]);
+      return new Rehearsal((await startThread('rehearsal-thread', { resourceLimits })).worker, program);
     } catch {
       return undefined;
     }
@@ -75,7 +78,7 @@ export class Rehearsal {
     });
     worker.once('error', end);
     worker.unref();
-    this.#order({ kind: 'load', program: compileFilters([CONNECTS]) });
+    this.#order({ kind: 'load', program: this.#program });
   }
 
   #order(order: RehearsalOrder): void {

@@ -104,6 +104,8 @@ export class FilterCode {
     const view = new DataView(bytes.buffer);
     for (const [behind, { code, yes, no, k }] of this.#backwards.entries()) {
       const at = (this.length - 1 - behind) * INSTRUCTION.size;
+      if (yes > FARTHEST || no > FARTHEST)
+        throw new RangeError(`No jump leads over ${yes} or ${no} instructions`);
       view.setUint16(at, code, true);
       view.setUint8(at + INSTRUCTION.jt, yes);
       view.setUint8(at + INSTRUCTION.jf, no);
