@@ -1,5 +1,5 @@
 // Compiles seccomp filters from data into one program. libseccomp compiles each filter alone, and the kernel runs every filter of a process for each
-// call whose arguments one of them judges. Pure, but for the numbers of calls.
+// call whose arguments one of them judges. Pure, except that it asks libseccomp for the numbers of calls.
 import { PosternError } from '../errors.js';
 import { callNumber } from './call-numbers.js';
 import type { Filter } from './filter.js';
