@@ -188,8 +188,13 @@ for (const user of users) {
         assert.ok(pairs.includes(pair), `${pair} was not counted by a peer`);
         pairs.splice(pairs.indexOf(pair), 1);
       }
+      // The program always sends a line. The broker that died connected a peer that got nothing, and the program never had that socket.
+      const missing = pairs.filter((pair) => !pair.startsWith('0 '));
       // Lines that the broker had not written when it died are counted.
-      assert.ok(pairs.length <= sum(events.map(accounted)) - closed.length, `${pairs.length} are missing`);
+      assert.ok(
+        missing.length <= sum(events.map(accounted)) - closed.length,
+        `missing: ${missing.join(', ')}`,
+      );
     } finally {
       await listener.close();
     }
