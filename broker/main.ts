@@ -1,5 +1,5 @@
 // The broker's process. It makes the connections that a policy allows, outside every sandbox. The supervisor starts it with a line stream
-// at BROKER_LINE_FD and a packet socket at BROKER_DESCRIPTOR_FD; it ends with either, and starts no process. It imports all of its code
+// at BROKER_LINE_FD and a packet socket at BROKER_DESCRIPTOR_FD; it ends with either, and starts no process. It reads all of its code
 // before the ids change, since it may be unable to read the files afterwards.
 import { DescriptorPool } from './limit/descriptor-shares.js';
 import '../shared/refuse-debugger.js';

@@ -23,6 +23,7 @@ const PROGRAMS: Readonly<Record<Bundle, string>> = {
   'trial-plugin': 'sandbox/doctor/trial-plugin',
   'seccomp-profile': 'deploy/container/seccomp-profile',
   yaml: 'shared/config/yaml-library',
+  'public-suffixes': 'shared/policy/public-suffix-library',
 };
 /** In an ES module, CommonJS packages load the modules of Node by require. */
 const REQUIRE = `import { createRequire as requireOf } from 'node:module';

@@ -27,7 +27,8 @@ export type Bundle =
   | 'init'
   | 'trial-plugin'
   | 'seccomp-profile'
-  | 'yaml';
+  | 'yaml'
+  | 'public-suffixes';
 
 /** Programs that people or plugins name. Node loads a CommonJS module sooner than an ES module, and every application can load one: the others are such. */
 const ES_MODULES: readonly Bundle[] = ['postern', 'trial-plugin', 'seccomp-profile'];

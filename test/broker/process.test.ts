@@ -1,13 +1,15 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readFileSync } from 'node:fs';
+import { chmodSync, cpSync, existsSync, readFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { bundlePath } from '../../shared/own-files.js';
 import type { BrokerLine } from '../../shared/protocol/link.js';
 import { packetSocketPair } from '../../shared/sys/socket.js';
 import { listen } from '../harness/listener.js';
+import { ownFolder } from '../harness/own-folder.js';
 import { ofThreads } from '../harness/processes.js';
 import { startBroker } from './start-broker.js';
 import { openSocket, readUntilEnd } from './use-socket.js';
@@ -52,6 +54,25 @@ test('the broker takes its ids, and keeps no way back, where Node refuses to cha
   );
   const status = readFileSync(`/proc/${broker.pid}/status`, 'latin1');
   assert.equal(field(status, 'Uid'), Array(4).fill(UID).join('\t'));
+  assert.equal(await broker.stop(), 0);
+});
+
+test('a broker that cannot read its own files any more knows the names under which anyone can register', {
+  skip: isRoot ? false : 'needs root',
+}, async () => {
+  const programs = dirname(bundlePath('broker'));
+  const ofRoot = ownFolder('root');
+  cpSync(programs, ofRoot, { recursive: true });
+  chmodSync(ofRoot, 0o700);
+  const under = ['unshare', '--mount', '--propagation', 'private', 'sh', '-c'];
+  const broker = await startBroker(
+    { becomeIds: { uid: UID, gid: GID } },
+    { under: [...under, 'mount --bind "$0" "$1" && shift && exec "$@"', ofRoot, programs] },
+  );
+  const answers = [];
+  for (const allow of ['*.example.com', '*.com', '*.co.uk', '*.example.co.uk'])
+    answers.push((await broker.plugin('p', { allow: [allow] }))?.type);
+  assert.deepEqual(answers, ['plugin_ready', 'plugin_refused', 'plugin_refused', 'plugin_ready']);
   assert.equal(await broker.stop(), 0);
 });
 
