@@ -22,9 +22,13 @@ const ARCHITECTURES: Readonly<Record<string, number>> = { x64: 0xc000003e, arm64
  * this architecture does not have: nobody can make it.
  *
  * @param stack in the order in which they would be loaded. Only the first may have the action `notify`
+ * @param numberOf the number of a call by its name, negative for a call that this architecture does not have
  * @throws PosternError `seccomp` for an unknown call, and for more instructions than the kernel takes; `missing_library` without libseccomp
  */
-export function compileFilters(stack: readonly Filter[]): FilterProgram {
+export function compileFilters(
+  stack: readonly Filter[],
+  numberOf: (call: string) => number = callNumber,
+): FilterProgram {
   const architecture = ARCHITECTURES[process.arch];
   if (architecture === undefined)
     throw cannotCompile(`postern does not know the architecture ${process.arch}`);
@@ -32,7 +36,7 @@ export function compileFilters(stack: readonly Filter[]): FilterProgram {
   const planner = new Planner();
   const plans = new Map<number, Plan>();
   for (const [call, rules] of rulesByCall(stack)) {
-    const number = callNumber(call);
+    const number = numberOf(call);
     if (plans.has(number)) throw cannotCompile(`the call ${number} has two names, of which "${call}" is one`);
     if (number >= 0) plans.set(number, planner.plan(decideCall(rules)));
   }

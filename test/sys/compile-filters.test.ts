@@ -6,6 +6,7 @@ import { filterStack, initStack } from '../../sandbox/launch/filters.js';
 import { callNumber } from '../../shared/sys/call-numbers.js';
 import { compileFilters } from '../../shared/sys/compile-filters.js';
 import type { ArgumentMatch, Filter, FilterAction, FilterRule } from '../../shared/sys/filter.js';
+import { FilterCode } from '../../shared/sys/filter-code.js';
 import { compileAlone } from '../harness/libseccomp.js';
 import { constantsOf, runFilter } from '../harness/run-filter.js';
 
@@ -233,4 +234,43 @@ test('more instructions than the kernel takes are refused', () => {
     ],
   }));
   assert.throws(() => compileFilters([{ otherwise: 'allow', rules }]), { code: 'seccomp' });
+});
+
+test('two names for one call are refused: the rules of one would be lost', () => {
+  const refuse = (call: string): Filter => ({
+    otherwise: 'allow',
+    rules: [{ calls: [call], action: 'EPERM' }],
+  });
+  assert.throws(() => compileFilters([refuse('connect'), refuse('reach')], () => 42), {
+    code: 'seccomp',
+    message: /the call 42 has two names/,
+  });
+});
+
+test('a call that this architecture does not have is left out', () => {
+  const rules = [{ calls: ['vm86'], action: 'EPERM' as const }];
+  const program = compileFilters([{ otherwise: 'allow', rules }], () => -10_071);
+  assert.deepEqual(program, compileFilters([{ otherwise: 'allow', rules: [] }]));
+});
+
+test('a comparison reaches what is far away, either way', () => {
+  // One byte of a jump counts to 255.
+  for (const count of [250, 251, 252, 253, 254, 255, 256, 1000])
+    for (const bothFar of [false, true])
+      for (const value of [7n, 8n]) {
+        const code = new FilterCode();
+        const between = (): void => {
+          for (let at = 0; at < count; at += 1) code.load(0);
+        };
+        const far = code.write({ action: 'allow' });
+        if (!bothFar) between();
+        const other = code.write({ action: 'skip' });
+        if (bothFar) between();
+        if (value === 7n) code.ifEqual(7, far, other);
+        else code.ifEqual(7, other, far);
+        code.load(16);
+        const program = code.bytes();
+        assert.equal(runFilter(program, 0, [value]), ALLOW);
+        assert.equal(runFilter(program, 0, [15n - value]), ERRNO);
+      }
 });
