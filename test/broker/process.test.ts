@@ -1,16 +1,15 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, cpSync, existsSync, readFileSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { chmodSync, existsSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { bundlePath } from '../../shared/own-files.js';
 import type { BrokerLine } from '../../shared/protocol/link.js';
 import { packetSocketPair } from '../../shared/sys/socket.js';
 import { listen } from '../harness/listener.js';
-import { ownFolder } from '../harness/own-folder.js';
 import { ofThreads } from '../harness/processes.js';
+import { underPrograms } from './own-programs.js';
 import { startBroker } from './start-broker.js';
 import { openSocket, readUntilEnd } from './use-socket.js';
 
@@ -60,14 +59,9 @@ test('the broker takes its ids, and keeps no way back, where Node refuses to cha
 test('a broker that cannot read its own files any more knows the names under which anyone can register', {
   skip: isRoot ? false : 'needs root',
 }, async () => {
-  const programs = dirname(bundlePath('broker'));
-  const ofRoot = ownFolder('root');
-  cpSync(programs, ofRoot, { recursive: true });
-  chmodSync(ofRoot, 0o700);
-  const under = ['unshare', '--mount', '--propagation', 'private', 'sh', '-c'];
   const broker = await startBroker(
     { becomeIds: { uid: UID, gid: GID } },
-    { under: [...under, 'mount --bind "$0" "$1" && shift && exec "$@"', ofRoot, programs] },
+    { under: underPrograms((folder) => chmodSync(folder, 0o700)) },
   );
   const answers = [];
   for (const allow of ['*.example.com', '*.com', '*.co.uk', '*.example.co.uk'])

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { REHEARSED_CONNECTS } from '../../shared/limits.js';
@@ -9,6 +9,7 @@ import { startPostern } from '../harness/postern.js';
 import { brokerOf, childrenOf, commandOf, descriptorsOf, ofThreads } from '../harness/processes.js';
 import { until } from '../harness/until.js';
 import { readableFolder, users } from '../harness/users.js';
+import { underPrograms } from './own-programs.js';
 import { startBroker, type TestBroker } from './start-broker.js';
 import { openSocket, readUntilEnd } from './use-socket.js';
 
@@ -106,6 +107,55 @@ test('connects of others to the port of a rehearsal are reset, and do not prolon
   } finally {
     await broker.stop();
   }
+});
+
+async function serves(broker: TestBroker): Promise<boolean> {
+  const server = await listen((socket) => socket.end('hello'));
+  try {
+    await broker.plugin('p', { allow: [`127.0.0.1:${server.port}`] });
+    const { descriptor } = await (await broker.channel('p')).connect('127.0.0.1', server.port);
+    return (await readUntilEnd(openSocket(descriptor))) === 'hello';
+  } finally {
+    await server.close();
+  }
+}
+
+test('a broker that cannot start the thread of its rehearsal serves without', {
+  skip: isRoot ? false : 'needs root',
+}, async () => {
+  const under = underPrograms((folder) => rmSync(join(folder, 'rehearsal-thread.cjs')));
+  const broker = await startBroker({ rehearses: true }, { under });
+  try {
+    assert.ok(await serves(broker));
+  } finally {
+    assert.equal(await broker.stop(), 0);
+  }
+});
+
+test('a broker with too few descriptors for a rehearsal goes without, and keeps none of them', async () => {
+  const plain = await startBroker();
+  const usual = descriptorsOf(plain.pid);
+  await plain.stop();
+  const limited = (limit: number): readonly string[] => [
+    // Otherwise root raises the limit.
+    ...[...ownNetwork, ...(isRoot ? ['setpriv', '--bounding-set=-sys_resource'] : [])],
+    ...['prlimit', `--nofile=${limit}:${limit}`],
+  ];
+  let without = 0;
+  for (let limit = usual + 1, connects = 0; connects === 0; limit += 2) {
+    const broker = await startBroker({ rehearses: true }, { under: limited(limit) });
+    try {
+      if (broker.lines.some(({ type }) => type === 'failed')) continue;
+      await until(() => descriptorsOf(broker.pid) === usual || undefined);
+      connects = accepted(broker.pid);
+      assert.ok(connects === 0 || connects === REHEARSED_CONNECTS, `${connects} connects`);
+      if (connects === 0) without += 1;
+      assert.equal(await broker.stop(), 0);
+    } finally {
+      await broker.stop();
+    }
+  }
+  assert.ok(without > 0);
 });
 
 test('a broker that rehearses serves plugins meanwhile', async () => {
