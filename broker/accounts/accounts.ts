@@ -27,12 +27,11 @@ export class Accounts {
   /** Notes a plugin's open connections from now on. @param memory see ConnectionRegister; it is closed here */
   note(plugin: Owner, memory: OwnedFd): void {
     plugin.register(
-      new ConnectionRegister(
-        memory,
-        this.#socketEnds(),
-        (ended) => accountEnded(this.#audit, plugin, ended),
-        () => plugin.boundConnections(),
-      ),
+      new ConnectionRegister(memory, this.#socketEnds(), {
+        held: () => plugin.boundConnections(),
+        owe: () => this.#audit.owe(),
+        ended: (ended) => accountEnded(this.#audit, plugin, ended),
+      }),
     );
     memory.close();
     // Its rules may have changed while no broker ran. The holders are known a little later.

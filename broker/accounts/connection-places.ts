@@ -36,6 +36,16 @@ export interface EndedConnection {
   readonly cause: EndCause | undefined;
 }
 
+/** Who accounts for what a register has noted. */
+export interface ConnectionEvents {
+  /** The plugin gets a connection. */
+  held(): void;
+  /** A connection has ended that was established: its event will follow. A broker that dies before it frees the place has counted one event too many, and never one too few. */
+  owe(): void;
+  /** Its place is free. */
+  ended(ended: EndedConnection): void;
+}
+
 /** An open connection of the register. */
 export interface NotedConnection {
   readonly cookie: bigint;
@@ -109,7 +119,7 @@ export interface ConnectionPlaces extends OpenRegister {
   total(): Carried;
   /** When the plugin got its oldest open connection; undefined if it has none. */
   oldest(): number | undefined;
-  /** Reports connections that no process holds any more: this broker ends, and what it did not report is lost. */
+  /** Reports connections that no process holds any more, and those whose report has not come: this broker ends, and what it did not report is lost. */
   reportLast(): void;
   close(): void;
 }

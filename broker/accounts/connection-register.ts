@@ -12,7 +12,7 @@ import { ByteSums } from './byte-sums.js';
 import type { Carried } from './carried.js';
 import { type ConnectionDescription, readDescription, writeDescription } from './connection-description.js';
 import { Place } from './connection-place.js';
-import type { Claim, ConnectionPlaces, EndedConnection, NotedConnection } from './connection-places.js';
+import type { Claim, ConnectionEvents, ConnectionPlaces, NotedConnection } from './connection-places.js';
 import { NO_CONNECTIONS, REFUSED } from './connection-places.js';
 import { type ConnectionSlot, ConnectionSlots } from './connection-slots.js';
 import { HostSockets } from './host-sockets.js';
@@ -27,8 +27,7 @@ type Ends = Pick<SocketEnds, 'add' | 'remove' | 'own' | 'disown' | 'take' | 'loo
 
 export class ConnectionRegister implements ConnectionPlaces, SocketOwner {
   readonly #ends: Ends;
-  readonly #onEnd: (ended: EndedConnection) => void;
-  readonly #onHold: () => void;
+  readonly #events: ConnectionEvents;
   readonly #slots: ConnectionSlots;
   readonly #sums: ByteSums;
   readonly hostSockets: HostSockets;
@@ -41,15 +40,13 @@ export class ConnectionRegister implements ConnectionPlaces, SocketOwner {
   readonly #looks = new TokenBucket(LOOKS_PER_SECOND);
   readonly #lost: LostEnds = new LostEnds(this);
 
-  /** @param onEnd called for each connection that has ended, after it was established @param onHold for each that the plugin gets */
-  constructor(memory: OwnedFd, ends: Ends, onEnd: (ended: EndedConnection) => void, onHold = (): void => {}) {
+  constructor(memory: OwnedFd, ends: Ends, events: ConnectionEvents) {
     this.#ends = ends;
-    this.#onEnd = onEnd;
-    this.#onHold = onHold;
+    this.#events = events;
     this.#slots = new ConnectionSlots(memory);
     this.#sums = new ByteSums(this.#slots);
     const ofHost = this.#slots.taken.filter(({ id }) => isUnixSocketId(id));
-    this.hostSockets = new HostSockets(this.#slots, ofHost, ends, onEnd);
+    this.hostSockets = new HostSockets(this.#slots, ofHost, ends, events);
     for (const slot of this.#slots.taken.filter(({ id }) => !isUnixSocketId(id))) {
       this.#known.add(slot.cookie, slot, true);
       ends.own(slot.cookie, this);
@@ -89,7 +86,7 @@ export class ConnectionRegister implements ConnectionPlaces, SocketOwner {
     const cookie = writeSocketId(socket.number, own, peer, slot.id);
     this.#known.add(cookie, slot);
     this.#ends.own(cookie, this);
-    this.#onHold();
+    this.#events.held();
   }
 
   describe(slot: ConnectionSlot, cookie: bigint, description: ConnectionDescription): void {
@@ -176,12 +173,19 @@ export class ConnectionRegister implements ConnectionPlaces, SocketOwner {
   }
 
   reportLast(): void {
-    // A connection that no process holds has no lock to wait for.
-    const unheld = this.#lookAt(this.#known.all, false).flatMap(([look, entry]) =>
-      look.kind === 'there' && look.inode === 0 ? [entry] : [],
-    );
-    for (const [look, [cookie]] of this.#lookAt(unheld, true))
+    const gone: bigint[] = [];
+    const unheld: Entry[] = [];
+    for (const [look, entry] of this.#lookAt(this.#known.all, false)) {
+      if (look.kind === 'gone') gone.push(entry[0]);
+      // A connection that no process holds has no lock to wait for.
+      if (look.kind === 'there' && look.inode === 0) unheld.push(entry);
+    }
+    for (const [look, [cookie]] of this.#lookAt(unheld, true)) {
       if (look.kind === 'there') this.#end(cookie, look.account);
+      if (look.kind === 'gone') gone.push(cookie);
+    }
+    // A broker that died may have taken their reports along.
+    this.endLost(gone);
   }
 
   close(): void {
@@ -210,10 +214,12 @@ export class ConnectionRegister implements ConnectionPlaces, SocketOwner {
     if (slot === undefined) return;
     const durationMs = Math.max(0, monotonicMs() - slot.since);
     const description = readDescription(slot);
+    // Without an answer of the peer there was no connection.
+    const isOwed = account?.established !== false;
+    if (isOwed) this.#events.owe();
     this.#sums.end(slot, account);
     this.#remove(cookie, slot);
-    // Without an answer of the peer there was no connection.
-    if (account?.established !== false) this.#onEnd({ durationMs, description, account, cause });
+    if (isOwed) this.#events.ended({ durationMs, description, account, cause });
   }
 
   #remove(cookie: bigint, slot: ConnectionSlot): void {

@@ -6,7 +6,7 @@ import { type SocketLook, writeUnixSocketId } from '../../shared/sys/socket-diag
 import { readDescription, writeDescription } from './connection-description.js';
 import type {
   Claim,
-  EndedConnection,
+  ConnectionEvents,
   HostSocketConnection,
   HostSocketPlaces,
   NotedConnection,
@@ -22,7 +22,7 @@ const NO_PEER = { bytes: new Uint8Array(0), port: 0 };
 export class HostSockets implements HostSocketPlaces {
   readonly #slots: ConnectionSlots;
   readonly #ends: Pick<SocketEnds, 'look' | 'knowsUnix'>;
-  readonly #onEnd: (ended: EndedConnection) => void;
+  readonly #events: Pick<ConnectionEvents, 'owe' | 'ended'>;
   /** The one with the oldest look comes first. */
   readonly #held = new Map<bigint, ConnectionSlot>();
   #open = true;
@@ -32,11 +32,11 @@ export class HostSockets implements HostSocketPlaces {
     slots: ConnectionSlots,
     taken: readonly ConnectionSlot[],
     ends: Pick<SocketEnds, 'look' | 'knowsUnix'>,
-    onEnd: (ended: EndedConnection) => void,
+    events: Pick<ConnectionEvents, 'owe' | 'ended'>,
   ) {
     this.#slots = slots;
     this.#ends = ends;
-    this.#onEnd = onEnd;
+    this.#events = events;
     for (const slot of taken) this.#held.set(slot.cookie, slot);
   }
 
@@ -99,8 +99,9 @@ export class HostSockets implements HostSocketPlaces {
     if (slot === undefined) return;
     const durationMs = Math.max(0, monotonicMs() - slot.since);
     const description = readDescription(slot);
+    this.#events.owe();
     this.#remove(cookie, slot);
-    this.#onEnd({ durationMs, description, account: undefined, cause });
+    this.#events.ended({ durationMs, description, account: undefined, cause });
   }
 
   /** The memory goes away. */

@@ -69,7 +69,10 @@ export class Audit {
     this.#shares.delete(plugin);
   }
 
-  /** The event of a decision will follow. Called before the plugin can have its answer, or it might outlive this process uncounted. */
+  /**
+   * The event of a decision, or of a connection's end, will follow. Called before the plugin can have its answer, or before the next broker would find
+   * nothing of the connection: what happened might outlive this process uncounted.
+   */
   owe(): void {
     this.#tally.add(1);
   }
@@ -106,8 +109,10 @@ export class Audit {
     if (this.#mayWrite(event.plugin, isOwed)) this.#write('decision', event, at);
   }
 
+  /** For an event that is owed. Records that wait come first: one of them may describe this connection. */
   closed(event: AuditFields<'closed'>): void {
-    if (this.#mayWrite(event.plugin)) this.#write('closed', event);
+    this.flush();
+    if (this.#mayWrite(event.plugin, true)) this.#write('closed', event);
   }
 
   /** A plugin asked for an explanation. */

@@ -63,7 +63,7 @@ export const ENDED_BY_MEANINGS: Meanings<EndedBy> = {
     'Postern ended it, since the plugin has sent or received as much as `sent_mib` or `received_mib` permits.',
   age: 'Postern ended it, since it was as old as `connection_seconds` permits.',
   unknown:
-    'The kernel had to drop its report: many sockets of the host ended at once. What the connection carried is not known.',
+    'Its report is lost. The kernel had to drop it, since many sockets of the host ended at once, or a broker had taken it and died. What the connection carried is not known.',
 };
 
 export const KIND_MEANINGS: Meanings<ProtocolErrorKind> = {

@@ -1,14 +1,16 @@
 import assert from 'node:assert/strict';
 import { fstatSync, readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
-import type { EndedConnection } from '../../../broker/accounts/connection-places.js';
+import type { ConnectionEvents, EndedConnection } from '../../../broker/accounts/connection-places.js';
 import { ConnectionRegister } from '../../../broker/accounts/connection-register.js';
+import { ConnectionSlots } from '../../../broker/accounts/connection-slots.js';
+import { SocketEnds } from '../../../broker/accounts/socket-ends.js';
 import { CONNECTIONS_MEMORY_BYTES, LOOKS_PER_SECOND } from '../../../shared/limits.js';
 import { openEndedSockets, takeEndedSockets } from '../../../shared/sys/ended-sockets.js';
 import { createMemoryFile } from '../../../shared/sys/memory-file.js';
 import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import type { Endpoint } from '../../../shared/sys/sockaddr.js';
-import { type Dialer, startConnect, tcpSocket } from '../../../shared/sys/socket.js';
+import { type Dialer, startConnect, streamSocketPair, tcpSocket } from '../../../shared/sys/socket.js';
 import { SOL_SOCKET } from '../../../shared/sys/socket-constants.js';
 import {
   cookieOf,
@@ -60,6 +62,10 @@ function dropped(socket: number): number {
 
 const HELD = { kind: 'there', inode: 1, uid: 0, queuedBytes: 0, account: undefined } as const;
 
+function events(ended: EndedConnection[] = []): ConnectionEvents {
+  return { held: () => {}, owe: () => {}, ended: (one) => void ended.push(one) };
+}
+
 /** A simulated kernel, and a register that asks it. */
 function limited(limit: number): {
   readonly connections: ConnectionRegister;
@@ -86,7 +92,7 @@ function limited(limit: number): {
     },
   };
   using memory = createMemoryFile('test', CONNECTIONS_MEMORY_BYTES);
-  const connections = new ConnectionRegister(memory, ends, (one) => ended.push(one));
+  const connections = new ConnectionRegister(memory, ends, events(ended));
   connections.bound(limit);
   const carry = (sentBytes: number, receivedBytes: number): void => {
     account = { established: true, sentBytes, leftBytes: sentBytes, receivedBytes, rttMs: 1, retransmits: 0 };
@@ -257,7 +263,7 @@ test('the next broker finds the connections in the memory, with what describes t
     take: () => false,
     look: (): readonly SocketLook[] => [],
   };
-  const first = new ConnectionRegister(memory, ends, () => {});
+  const first = new ConnectionRegister(memory, ends, events());
   const made = Array.from({ length: 200 }, () => connection());
   const claims = made.map(({ socket, own, peer }) => {
     const claim = first.claim();
@@ -268,7 +274,7 @@ test('the next broker finds the connections in the memory, with what describes t
   claims[3]?.withdraw();
   assert.equal(first.open, 199);
   const ended: EndedConnection[] = [];
-  const next = new ConnectionRegister(memory, ends, (one) => ended.push(one));
+  const next = new ConnectionRegister(memory, ends, events(ended));
   assert.equal(next.open, 199);
   const account = {
     established: true,
@@ -287,6 +293,53 @@ test('the next broker finds the connections in the memory, with what describes t
   assert.ok(ended.every(({ durationMs }) => durationMs >= 0 && durationMs < 60_000));
   for (const { socket } of made) socket.close();
   next.close();
+});
+
+test('an end is owed while the next broker would still find the connection, and reported when it would not', () => {
+  using memory = createMemoryFile('test', CONNECTIONS_MEMORY_BYTES);
+  const found: string[] = [];
+  const note = (what: string) => (): void => {
+    found.push(`${what}: ${new ConnectionSlots(memory).taken.length}`);
+  };
+  const ends = new SocketEnds();
+  const register = new ConnectionRegister(memory, ends, {
+    held: () => {},
+    owe: note('owed'),
+    ended: note('reported'),
+  });
+  const { socket, own, peer } = connection();
+  register.claim().hold(socket, own, peer);
+  const [cookie = 0n] = register.cookies;
+  register.socketEnded(cookie, undefined);
+  assert.deepEqual(found.splice(0), ['owed: 1', 'reported: 0']);
+  const [a, b] = streamSocketPair();
+  register.hostSockets.hold(a, { host: 'unix:/x', decision: 'allow', rule: 'unix:/x', dialed: '/x' });
+  const [noted] = register.hostSockets.noted();
+  assert.ok(noted);
+  register.hostSockets.ended(noted, undefined, 'revoked');
+  assert.deepEqual(found, ['owed: 1', 'reported: 0']);
+  register.close();
+  ends.close();
+  for (const one of [socket, a, b]) one.close();
+});
+
+test('a broker that ends reports what no process holds, and what is gone without a report', () => {
+  const { connections, gone, ended } = limited(3);
+  const made = Array.from({ length: 3 }, () => connection());
+  for (const [at, { socket, own, peer }] of made.entries()) {
+    const claim = connections.claim();
+    claim.hold(socket, own, peer);
+    claim.describe({ ...DESCRIPTION, port: at });
+  }
+  const [first = 0n] = connections.cookies;
+  gone.add(first);
+  connections.reportLast();
+  assert.deepEqual(
+    ended.map(({ description, account }) => [description?.port, account]),
+    [[0, undefined]],
+  );
+  assert.equal(connections.open, 2);
+  for (const { socket } of made) socket.close();
 });
 
 test('a description that is too long loses its last names, and at last its rule', () => {

@@ -17,7 +17,11 @@ function makeRegister(memory: OwnedFd): {
   causes: unknown[];
 } {
   const causes: unknown[] = [];
-  const register = new ConnectionRegister(memory, new SocketEnds(), (one) => causes.push(one.cause));
+  const register = new ConnectionRegister(memory, new SocketEnds(), {
+    held: () => {},
+    owe: () => {},
+    ended: (one) => causes.push(one.cause),
+  });
   return { register, sockets: register.hostSockets, causes };
 }
 

@@ -105,7 +105,7 @@ test('a register with 65,536 connections lists the newest, and the broker has a 
     take: () => false,
     look: () => [],
   };
-  const register = new ConnectionRegister(memory, ends, nothing);
+  const register = new ConnectionRegister(memory, ends, { held: nothing, owe: nothing, ended: nothing });
   assert.equal(register.open, CONNECTION_SLOTS);
   const turns = countTurns();
   const listed: bigint[] = [];
