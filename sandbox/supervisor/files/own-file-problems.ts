@@ -16,6 +16,7 @@ export function ownFileProblems(
   own: OwnFiles,
   host: HostFiles,
 ): readonly PathProblem[] {
+  if (plugins.every(({ writable, home }) => writable.length === 0 && home === undefined)) return [];
   const ways = [...waysTo(own.files, false, host), ...waysTo(own.searched, true, host)];
   return plugins.flatMap(({ name, writable, home }) => [
     ...writable.flatMap((path): PathProblem[] => {

@@ -26,6 +26,7 @@ export function pathProblems<P extends PluginPaths>(
   const written = plugins.flatMap(({ name, writable }) =>
     writable.map((path): Written => ({ writer: name, path, real: host.real(path) ?? path })),
   );
+  if (written.length === 0) return [];
   return plugins.flatMap((plugin) =>
     [...pathsOf(plugin), ...startedFiles(plugin).map(toStarted)].flatMap(
       (named) => problemOf(plugin, named, written, host) ?? [],

@@ -25,13 +25,14 @@ export function socketProblems(
       hidden: hidden.map(real),
     })),
   );
-  const control = own.flatMap((path) => [path, real(path), ...host.aliases(real(path))]);
+  const ofControl = (path: string): readonly string[] => [path, real(path), ...host.aliases(real(path))];
   return plugins.flatMap(({ name, allow }) =>
     allow.flatMap((rule): readonly PathProblem[] => {
       const target = parseRule(rule, 'allow')?.target;
       if (target?.kind !== 'socket') return [];
       const end = placesPassed(target.path, host).at(-1) ?? '/';
       const places = allPlaces(target.path, host);
+      const control = own.flatMap(ofControl);
       if (places.some((place) => control.some((one) => isWithin(place, one))))
         return [
           {
