@@ -82,10 +82,16 @@ async function goesOn({ kept, said }: Scene): Promise<void> {
   assert.equal(kept.made(), 1);
 }
 
+/** The peer has the connection before the program does. */
+async function programHas({ lost }: Scene): Promise<void> {
+  await until(() => lost.carried() > 0 || undefined, 20_000);
+}
+
 for (const user of users) {
   for (const [who, program] of Object.entries({ ...HOLDERS, 'the program, by the channel': BY_CHANNEL }))
     test(`a withdrawn rule ends the connection to a UNIX socket that ${who} holds (${user})`, async (t) => {
       const scene = await startScene(t, user, program);
+      await programHas(scene);
       scene.withdraw();
       await until(() => (scene.said().includes('lost ended') && scene.lost.open() === 0) || undefined);
       await until(() => scene.revoked().length === 1 || undefined);
@@ -97,6 +103,7 @@ for (const user of users) {
 
   test(`a deny rule ends it too (${user})`, async (t) => {
     const scene = await startScene(t, user, 'go_on(dial(lost), "lost")');
+    await programHas(scene);
     scene.withdraw({ deny: [`unix:${scene.lost.path}`] });
     await until(() => (scene.said().includes('lost ended') && scene.lost.open() === 0) || undefined);
     await goesOn(scene);
@@ -104,6 +111,7 @@ for (const user of users) {
 
   test(`drain: the connection to a UNIX socket goes on (${user})`, async (t) => {
     const scene = await startScene(t, user, DIALS_ON);
+    await programHas(scene);
     scene.withdraw({ revoke: 'drain' });
     await until(() => /refused \d/.test(scene.said()) || undefined);
     const made = scene.lost.made();
@@ -124,8 +132,8 @@ for (const user of users) {
 
   test(`a rule that is withdrawn while no broker runs ends its connection once one does (${user})`, async (t) => {
     const scene = await startScene(t, user, 'go_on(dial(lost), "lost")');
-    // A broker that dies before the program has its socket ends the connect.
-    await until(() => scene.lost.carried() > 0 || undefined);
+    // A broker that dies before ends the connect.
+    await programHas(scene);
     process.kill(await until(() => brokerOf(scene.pid)), 'SIGKILL');
     scene.withdraw();
     await until(() => (scene.said().includes('lost ended') && scene.lost.open() === 0) || undefined, 20_000);

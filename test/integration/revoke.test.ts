@@ -53,10 +53,16 @@ async function startScene(t: TestContext, user: User, program: string): Promise<
   };
 }
 
+/** The peer has the connection before the program does. */
+async function programHas({ lost }: Scene): Promise<void> {
+  await until(() => lost.heard() !== '' || undefined, 20_000);
+}
+
 for (const user of users) {
   for (const [who, program] of Object.entries({ ...HOLDERS, 'the program, by the channel': BY_CHANNEL })) {
     test(`a withdrawn rule ends the connection that ${who} holds, and no other (${user})`, async (t) => {
       const scene = await startScene(t, user, program);
+      await programHas(scene);
       scene.withdraw();
       await until(() => (scene.said().includes('lost ended') && scene.open() === 0) || undefined);
       await until(() => scene.revoked().length === 1 || undefined);
@@ -73,6 +79,7 @@ for (const user of users) {
 
   test(`drain: a withdrawn rule refuses new connections, and lets those that are open go on (${user})`, async (t) => {
     const scene = await startScene(t, user, DIALS_ON);
+    await programHas(scene);
     scene.withdraw('drain');
     // Without a rule for it, the address is the sandbox's own.
     await until(() => scene.said().includes('refused 111') || undefined);
@@ -95,8 +102,8 @@ for (const user of users) {
   test(`a rule that is withdrawn while no broker runs ends its connections once one does (${user})`, async (t) => {
     const scene = await startScene(t, user, 'go_on(dial(lost), "lost")');
     const broker = await until(() => brokerOf(scene.pid));
-    // The program has the connection: what a dying broker has not answered is aborted.
-    await until(() => scene.lost.heard() !== '' || undefined);
+    // What a dying broker has not answered is aborted.
+    await programHas(scene);
     process.kill(broker, 'SIGKILL');
     scene.withdraw();
     await until(() => (scene.said().includes('lost ended') && scene.open() === 0) || undefined, 20_000);
