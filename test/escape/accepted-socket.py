@@ -29,5 +29,5 @@ sock = attempt("listen", lambda fd: call("listen", fd, 1)[1])
 port = sock.getsockname()[1]
 if port not in (0, listener.getsockname()[1]):
     print("listening", port, flush=True)
-    time.sleep(1)
+    time.sleep(3)
 time.sleep(0.2)

@@ -48,6 +48,7 @@ test('a program without a terminal is asked about at the terminal of its user', 
   const { status, stdout, stderr } = await drive(anyone, 'apart');
   assert.equal(status, 0, `${stdout}${stderr}`);
   assert.equal(stdout, 'asked at /dev/tty\n');
+  await until(() => net.connections().length > heard || undefined);
   assert.deepEqual(net.connections().slice(heard), [`8443 ${HOST}`]);
 });
 
@@ -97,6 +98,7 @@ for port in (8443, 443):
     assert.equal(denied.status, 0, denied.stderr);
     const { status, stdout } = await result;
     assert.deepEqual([status, stdout], [0, 'connected 8443\nerrno 13 443\n']);
+    await until(() => net.connections().length > heard || undefined);
     assert.deepEqual(net.connections().slice(heard), [`8443 ${HOST}`]);
   });
 }

@@ -10,4 +10,4 @@ result("bind_high", call("bind", 0x300000000 | sock.fileno(), address(0, "0.0.0.
 result("listen", call("listen", sock.fileno(), 1)[1])
 if sock.getsockname()[1] != 0:
     print("listening", sock.getsockname()[1], flush=True)
-    time.sleep(1)
+    time.sleep(3)

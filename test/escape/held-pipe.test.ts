@@ -23,7 +23,7 @@ def hold():
     except OSError as problem: print("refused", os.strerror(problem.errno), flush=True)
 holder = threading.Thread(target=hold)
 holder.start()
-holder.join(0.5)
+holder.join(3)
 print("ready", flush=True)
 sys.stdin.read()
 end.close()

@@ -4,14 +4,16 @@ import { chownSync, statSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { PATIENCE } from '../harness/patience.js';
 import { startPostern } from '../harness/postern.js';
 import { readableFile, type User, users } from '../harness/users.js';
 
 const NOBODY = 65_534;
 /** Longer than any open takes, and shorter than the kernel waits for the holder (45 s). */
-const HELD_MS = 1000;
+const HELD_MS = Math.min(3_000 * PATIENCE, 30_000);
 const PROGRAM = `
-import ctypes, errno, signal, sys, time
+import ctypes, errno, signal, sys
 signal.signal(signal.SIGIO, signal.SIG_IGN)
 F_SETLEASE, F_WRLCK, F_SETDELEG, HIGH = 1024, 1, 1040, 1 << 40
 libc = ctypes.CDLL(None, use_errno=True)
@@ -21,7 +23,7 @@ def attempt(command):
     taken = libc.fcntl(ctypes.c_long(file.fileno()), ctypes.c_long(command), ctypes.c_long(F_WRLCK)) == 0
     return "ok" if taken else errno.errorcode[ctypes.get_errno()]
 print(attempt(F_SETLEASE), attempt(HIGH | F_SETLEASE), attempt(F_SETDELEG), flush=True)
-time.sleep(${HELD_MS / 1000})`;
+sys.stdin.read()`;
 
 /** @returns the plugin's result, and whether the file could be opened while the plugin ran */
 async function hold(
@@ -33,13 +35,13 @@ async function hold(
   assert.notEqual(statSync(file).uid, 0);
   const { child, result } = startPostern(
     ['run', '--cwd', dirname(file), '--', '/usr/bin/python3', '-c', PROGRAM, file],
-    { as: user, ...(without === undefined ? {} : { without }) },
+    { as: user, keepInput: true, ...(without === undefined ? {} : { without }) },
   );
-  let opens = true;
+  let opens = false;
   child.stdout?.once('data', async () => {
-    const start = performance.now();
-    await (await open(file)).close();
-    opens = performance.now() - start < HELD_MS / 2;
+    const opened = open(file).then((handle) => handle.close());
+    opens = await Promise.race([opened.then(() => true), sleep(HELD_MS, false)]);
+    child.stdin?.end();
   });
   const { stdout, stderr } = await result;
   assert.notEqual(stdout, '', stderr);

@@ -14,4 +14,4 @@ result("listen_high", call("listen", HIGH | listener.fileno(), HIGH | 1)[1])
 port = listener.getsockname()[1]
 if port not in (0, own):
     print("listening", port, flush=True)
-    time.sleep(1)
+    time.sleep(3)

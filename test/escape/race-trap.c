@@ -8,7 +8,7 @@ static int ALLOWED, FORBIDDEN, FREE;
 static volatile int over;
 static volatile long flips;
 static long calls, connected, wrong;
-enum { SLOT = 60, LEAST_FLIPS = 100000, LEAST_CALLS = 6000, MOST_MS = 12000, LONG_MS = 40000 };
+enum { SLOT = 60, LEAST_FLIPS = 100000, LEAST_CALLS = 6000, MOST_MS = 40000, LONG_MS = 40000 };
 /** Goes on until it is killed. */
 static int endless;
 

@@ -232,7 +232,7 @@ left = socket.socket()
 left.setblocking(False)
 left.connect_ex(("93.184.217.1", 80))
 threading.Thread(target=lambda: socket.socket().connect(("93.184.217.2", 80)), daemon=True).start()
-time.sleep(0.3)
+time.sleep(2)
 `;
   const { stderr } = await inNet(anyone, 'learn', [], ['/usr/bin/python3', '-c', script]);
   assert.match(

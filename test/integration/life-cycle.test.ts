@@ -117,7 +117,7 @@ for (const user of users) {
     const script = 'trap "echo interrupted" INT; trap "" TERM; echo up; while :; do sleep 0.05; done';
     const config = configured({
       plugins: {
-        one: { command: ['sh', '-c', script], stop: { signal: 'SIGINT', grace_ms: 300 } },
+        one: { command: ['sh', '-c', script], stop: { signal: 'SIGINT', grace_ms: 3_000 } },
       },
     });
     const { child, result } = startPostern(['up', '--config', config], { as: user });

@@ -121,6 +121,7 @@ sys.stdin.readline()`;
     await until(() => scene.said().includes('refused') || undefined, 30_000);
     // One byte less than the quota permits another connection, and its byte is the last.
     assert.match(scene.said(), /^True$/m);
+    await until(() => scene.received() >= MIB || undefined);
     assert.equal(scene.received(), MIB);
   });
 
@@ -145,6 +146,11 @@ sys.stdin.readline()`;
     // The next broker goes by what this one saw of the open connection, and by what it looks at itself.
     process.kill(broker, 'SIGKILL');
     await until(async () => ((await scene.broker()) !== broker ? true : undefined), 30_000);
+    // It has a pid before it serves.
+    await until(
+      async () => !Number.isNaN(await scene.metric('limit_rejections_total', ',limit="sent"')) || undefined,
+      30_000,
+    );
     scene.tell();
     await until(() => scene.said().includes('refused') || undefined, 30_000);
     const over = scene.received() - MIB;
@@ -173,10 +179,10 @@ sys.stdin.readline()`;
     await until(() => said.includes('refused 122') || undefined, 30_000);
     // Three starts sent 300,000 bytes each, and the fourth one used up the rest.
     assert.equal(listener.connections(), 4);
+    said = '';
     write(2);
     child.kill('SIGHUP');
     await until(() => listener.connections() > 4 || undefined, 30_000);
-    said = '';
     await until(() => said.includes('refused 122') || undefined, 30_000);
     assert.equal(listener.connections(), 7);
   });
@@ -191,6 +197,7 @@ sys.stdin.readline()`;
     const scene = await startScene(t, user, [], program);
     await until(() => scene.said().includes('True') || undefined, 30_000);
     await setTimeout(500);
+    await until(() => scene.received() >= 2 * MIB || undefined);
     assert.equal(scene.received(), 2 * MIB);
     assert.deepEqual(
       scene.peers.map(({ closedAt }) => closedAt),

@@ -7,9 +7,9 @@ const isRoot = process.geteuid?.() === 0;
 const STARTS = 5;
 /** In the test's own mount namespace, whose /etc is a copy. One of its files is replaced all the time. */
 const REPLACING = `
-mkdir /tmp/etc.$$ && cp -a /etc/. /tmp/etc.$$ 2>/dev/null; mount --bind /tmp/etc.$$ /etc || exit 9
+mkdir /tmp/postern-etc.$$ && cp -a /etc/. /tmp/postern-etc.$$ 2>/dev/null; mount --bind /tmp/postern-etc.$$ /etc || exit 9
 (while :; do cp /etc/ld.so.cache /etc/new && mv /etc/new /etc/ld.so.cache; done) 2>/dev/null &
-"$@"; status=$?; kill $!; wait; umount -l /etc; rm -r /tmp/etc.$$; exit $status`;
+"$@"; status=$?; kill $!; wait; umount -l /etc; rm -r /tmp/postern-etc.$$; exit $status`;
 
 test('a plugin starts while a file that it sees is replaced', {
   skip: isRoot ? false : 'needs root, to replace a file of /etc',

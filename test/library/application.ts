@@ -1,6 +1,7 @@
 // What the applications of these tests share: the library as an application imports it, and how a scene is played.
-import { readdirSync, readFileSync, writeSync } from 'node:fs';
+import { readdirSync, writeSync } from 'node:fs';
 import type { PluginSettings, PosternSupervisor, SupervisorSettings } from '../../sandbox/library/types.js';
+import { childrenOf } from '../harness/processes.js';
 
 interface Library {
   readonly createSupervisor: (settings?: SupervisorSettings) => Promise<PosternSupervisor>;
@@ -27,10 +28,7 @@ export const descriptors = (): number => readdirSync('/proc/self/fd').length;
 
 /** Every process that this one started, and theirs. */
 export function descendants(pid: number = process.pid): readonly number[] {
-  const children = readdirSync(`/proc/${pid}/task`).flatMap((thread) =>
-    readFileSync(`/proc/${pid}/task/${thread}/children`, 'utf8').split(' ').filter(Boolean).map(Number),
-  );
-  return children.flatMap((child) => [child, ...descendants(child)]);
+  return childrenOf(pid).flatMap((child) => [child, ...descendants(child)]);
 }
 
 export async function waitFor(isSo: () => boolean): Promise<void> {

@@ -5,6 +5,7 @@ import { createServer as createHttps } from 'node:https';
 import type { AddressInfo, Server } from 'node:net';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { PATIENCE } from '../harness/patience.js';
 import { distFor, users } from '../harness/users.js';
 import { makeCertificates, readPair } from '../interop/certificates.js';
 import { Project } from '../interop/project.js';
@@ -28,7 +29,7 @@ const DESTINATIONS: Readonly<Record<string, string>> = {
   undici: 'example.com:443',
 };
 /** An example of a client that tries again for ever ends by this. */
-const BOUND = 'setTimeout(() => process.exit(), 3000).unref();\n';
+const BOUND = `setTimeout(() => process.exit(), ${5_000 * PATIENCE}).unref();\n`;
 
 /** The examples of the declarations, which a user's editor shows. */
 function readExamples(): Example[] {
