@@ -8,6 +8,7 @@ import { bundlePath } from '../../shared/own-files.js';
 import type { BrokerLine } from '../../shared/protocol/link.js';
 import { packetSocketPair } from '../../shared/sys/socket.js';
 import { listen } from '../harness/listener.js';
+import { PATIENCE } from '../harness/patience.js';
 import { ofThreads } from '../harness/processes.js';
 import { underPrograms } from './own-programs.js';
 import { startBroker } from './start-broker.js';
@@ -111,7 +112,8 @@ test('the broker dies with a parent that is killed, though it does not come to l
   await once(parent, 'exit');
   const gone = (): boolean =>
     !existsSync(`/proc/${pid}`) || /^State:\s*Z/m.test(readFileSync(`/proc/${pid}/status`, 'latin1'));
-  for (let left = 200; !gone() && left > 0; left -= 1) await new Promise((next) => setTimeout(next, 10));
+  for (let left = 200 * PATIENCE; !gone() && left > 0; left -= 1)
+    await new Promise((next) => setTimeout(next, 10));
   const died = gone();
   if (!died) process.kill(pid, 'SIGKILL');
   assert.ok(died);

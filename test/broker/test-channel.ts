@@ -6,13 +6,14 @@ import { writeOnce } from '../../shared/sys/fcntl.js';
 import { receiveMessage } from '../../shared/sys/message.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import { READABLE, Watch } from '../../shared/sys/uv-poll.js';
+import { PATIENCE } from '../harness/patience.js';
 
 export interface Received {
   readonly reply: ChannelReply;
   readonly descriptor: OwnedFd | undefined;
 }
 
-const REPLY_WITHIN_MS = 8_000;
+const REPLY_WITHIN_MS = 8_000 * PATIENCE;
 
 /** Sends requests, collects replies. */
 export class TestChannel {

@@ -106,7 +106,7 @@ async function run(
       ...['--allow', `127.0.0.1:${port}`, '--', '/usr/bin/python3', '-c', `${PYTHON_CHANNEL}${PROGRAM}`],
       ...[String(port), String(count), String(Date.now() % 1_000_000)],
     ],
-    { as: user, stdio: ['pipe', 'pipe', 'pipe'], keepInput: true },
+    { as: user, stdio: ['pipe', 'pipe', 'pipe'], keepInput: true, timeoutMs: 120_000 },
   );
   let says = '';
   child.stdout?.on('data', (text: string) => {
@@ -118,8 +118,8 @@ async function run(
   });
   const closed = (): number => eventsIn(log).reduce((all, event) => all + accounted(event), 0);
   if (during !== undefined) await during(await until(() => brokerOf(child.pid ?? 0)));
-  await until(() => says.includes('done') || child.exitCode !== null || undefined);
-  await until(() => closed() >= count || child.exitCode !== null || undefined);
+  await until(() => says.includes('done') || child.exitCode !== null || undefined, 50_000);
+  await until(() => closed() >= count || child.exitCode !== null || undefined, 30_000);
   const page = await (await fetch(`http://127.0.0.1:${metrics}/metrics`)).text();
   child.stdin?.end();
   const { stderr } = await result;
@@ -179,7 +179,7 @@ for (const user of users) {
     const listener = await listen(peer(counts));
     try {
       const { events } = await run(user, listener.port, 400, async (broker) => {
-        await until(() => counts.length > 100 || undefined);
+        await until(() => counts.length > 100 || undefined, 30_000);
         process.kill(broker, 'SIGKILL');
       });
       const closed = events.filter(({ event }) => event === 'closed');

@@ -67,6 +67,7 @@ say({ pid: sandbox.pid });
 createInterface({ input: process.stdin }).on('line', (line) => void obey(line));
 const end = await sandbox.ended;
 await streams.drained();
-say({ end });
+// Events of what it did last may come later than its end.
 await supervisor.close();
+say({ end });
 process.exit(0);

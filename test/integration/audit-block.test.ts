@@ -67,7 +67,10 @@ for (const user of users) {
         .said()
         .slice(before)
         .match(/timed \| ended with \w+/g) ?? [];
-    await until(() => late().length > 6 || undefined);
+    await until(
+      () => (late().length > 6 && scene.said().slice(before).includes('restless: ended')) || undefined,
+      30_000,
+    );
     const meanwhile = scene.said().slice(before);
     assert.match(meanwhile, /restless: ended/, 'restarts go on');
     assert.deepEqual(new Set(late()), new Set(['timed | ended with ETIMEDOUT']));

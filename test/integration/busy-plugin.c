@@ -23,7 +23,7 @@ int main(int argc, char **argv) {
     pthread_create(&thread, NULL, maps, NULL);
   }
   int count = 0, failed = 0;
-  while (now_ms() < end) {
+  while (now_ms() < end || count <= 10) {
     int fd = tcp(0);
     failed += call(fd, OPEN) < 0;
     count += 1;

@@ -90,7 +90,7 @@ for (const user of users) {
       denials,
       /^talker +\d+ {2}\S+ \S+ {2}python3\S* +192\.0\.2\.7:99 +port_not_allowed {2}"192\.0\.2\.7:99"$/m,
     );
-    const { stdout: logs } = await scene.ask('logs', 'talker', '--lines', '2');
+    const { stdout: logs } = await scene.ask('logs', 'talker', '--lines', '40');
     assert.match(logs, /^\S+Z talker \| a line$/m);
     assert.match(logs, /^\S+Z talker ! \\u001b\[31mred\\u0007$/m);
     const json = await scene.ask('logs', '--lines', '1', '--json');
@@ -192,7 +192,7 @@ for (const user of users) {
     const folder = readableFolder();
     chownTo(user, folder);
     const stubborn = "trap '' TERM; echo ready; while :; do sleep 0.1; done";
-    configure(folder, { plugins: { stubborn: { command: ['sh', '-c', stubborn] } }, stop_grace_ms: 1_500 });
+    configure(folder, { plugins: { stubborn: { command: ['sh', '-c', stubborn] } }, stop_grace_ms: 3_000 });
     const path = join(folder, 'c.sock');
     const up = startPostern(['up', '--control', path], { as: user, cwd: folder });
     t.after(() => up.child.kill('SIGKILL'));

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { PATIENCE } from '../harness/patience.js';
 import { asUser, distFor, users } from '../harness/users.js';
 
 for (const user of users) {
@@ -11,7 +12,11 @@ for (const user of users) {
       process.execPath,
       join(distFor(user), 'deploy/examples/demo/main.js'),
     ];
-    const { status, stdout } = spawnSync(command, args, { cwd: '/', encoding: 'utf8', timeout: 15_000 });
+    const { status, stdout } = spawnSync(command, args, {
+      cwd: '/',
+      encoding: 'utf8',
+      timeout: 15_000 * PATIENCE,
+    });
     assert.equal(status, 0, stdout);
     assert.match(stdout, /^plugin {3}\| HTTP from 127\.0\.0\.1:\d+: you asked for \/greeting$/m);
     assert.match(stdout, /^plugin {3}\| TCP from .*: hello, this server speaks first \/ you said good day$/m);

@@ -26,6 +26,9 @@ def hang():
         (refused if error.errno == errno.EAGAIN else others).append(error.errno)
 for _ in range(${THREADS}):
     threading.Thread(target=hang, daemon=True).start()
+for _ in range(200):
+    if len(refused) > ${THREADS / 4}: break
+    time.sleep(0.1)
 time.sleep(1)
 print("hog", len(refused), others, flush=True)
 time.sleep(600)

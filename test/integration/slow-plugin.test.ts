@@ -108,11 +108,13 @@ const wasSlow = ({ slow }: Observed, attacker: string): boolean =>
  * attack really slows the neighbour, it does so every time. The slowest run apart shows what the machine's other load does.
  *
  * @param attacker the attack that must have stalled the broker
+ * @param isSeen whether the attack did what the test is about
  */
 async function observeUndisturbed(
   user: User,
   attacks: readonly string[],
   attacker: string,
+  isSeen = (observed: Observed): boolean => wasSlow(observed, attacker),
 ): Promise<Observed> {
   let slowestApart: Measured | undefined;
   for (let again = 0; ; again += 1) {
@@ -121,7 +123,7 @@ async function observeUndisturbed(
     slowestApart = apart;
     const observed = await observe(user, attacks, false);
     const undisturbed = isUndisturbed(observed.neighbour, apart);
-    if (undisturbed && wasSlow(observed, attacker)) return observed;
+    if (undisturbed && isSeen(observed)) return observed;
     if (again < 2) continue;
     assert.ok(undisturbed, JSON.stringify({ beside: observed.neighbour, apart }));
     return observed;
@@ -139,7 +141,8 @@ for (const user of users) {
   });
 
   test(`a plugin with a crowd that watches its replies is ended for the work of waking it, and delays no other (${user})`, async () => {
-    const observed = await observeUndisturbed(user, ['watched-replies'], 'watched-replies');
+    const wasKilled = ({ killed }: Observed): boolean => killed.length > 0;
+    const observed = await observeUndisturbed(user, ['watched-replies'], 'watched-replies', wasKilled);
     assert.deepEqual(
       observed.killed.map(({ plugin, action }) => ({ plugin, action })),
       [{ plugin: 'watched-replies', action: 'killed' }],
@@ -159,10 +162,9 @@ for (const user of users) {
     const observed = await observeUndisturbed(user, ['pipe-lock', 'full-backlog'], 'pipe-lock');
     const { slow, killed, output } = observed;
     assert.ok(wasSlow(observed, 'pipe-lock'), output);
-    assert.deepEqual(
-      killed.map(({ plugin, action }) => ({ plugin, action })),
-      Array.from({ length: slow('pipe-lock', 'killed') }, () => ({ plugin: 'pipe-lock', action: 'killed' })),
-    );
+    // It may be ended after the page of metrics was read.
+    assert.ok(killed.length >= slow('pipe-lock', 'killed'), output);
+    for (const { plugin, action } of killed) assert.deepEqual([plugin, action], ['pipe-lock', 'killed']);
     assert.equal(slow('full-backlog', 'killed'), 0);
   });
 }

@@ -82,6 +82,9 @@ for (const user of users) {
     await until(() =>
       count(said(), /^postern: retried: .*; starts again in 0\.02 s$/gm) > 3 ? true : undefined,
     );
+    await until(
+      () => (/^postern: absent: /m.test(said()) && /^postern: stops: ended/m.test(said())) || undefined,
+    );
     assert.equal(count(said(), /^postern: absent: /gm), 1);
     assert.equal(count(said(), /^postern: stops: ended with status 0$/gm), 1);
     assert.equal(child.exitCode, null, 'the one that is retried keeps up alive');

@@ -162,7 +162,7 @@ for (const as of users) {
     withProxy({ delayMs: 1500 }, async (proxy) => {
       const via = ['--via', `http://127.0.0.1:${proxy.port}`];
       const { stdout, stderr } = await run(as, via, AGAIN, [FAR, '443']);
-      assert.equal(stdout, 'ETIMEDOUT\nEINPROGRESS 0 1 False\npeer heard ping\n', stderr);
+      assert.match(stdout, /^(?:ETIMEDOUT\n){1,4}EINPROGRESS 0 1 False\npeer heard ping\n$/, stderr);
       assert.match(stderr, /gave no answer within a second; if it does soon/);
       assert.equal(proxy.connections(), 1);
     }));
