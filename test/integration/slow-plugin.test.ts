@@ -104,7 +104,7 @@ const wasSlow = ({ slow }: Observed, attacker: string): boolean =>
   slow(attacker, 'demoted') + slow(attacker, 'killed') >= 1;
 
 /**
- * Observes up to three times: the load of the machine may change between the two runs, and the attack may hold no lock for long. If the
+ * Observes up to six times: the load of the machine may change between the two runs, and the attack may hold no lock for long. If the
  * attack really slows the neighbour, it does so every time. The slowest run apart shows what the machine's other load does.
  *
  * @param attacker the attack that must have stalled the broker
@@ -124,7 +124,7 @@ async function observeUndisturbed(
     const observed = await observe(user, attacks, false);
     const undisturbed = isUndisturbed(observed.neighbour, apart);
     if (undisturbed && isSeen(observed)) return observed;
-    if (again < 2) continue;
+    if (again < 5) continue;
     assert.ok(undisturbed, JSON.stringify({ beside: observed.neighbour, apart }));
     return observed;
   }
