@@ -1,5 +1,5 @@
-// A program of postern that is rarely needed. Its text is read at the start: the broker can open no file later, and an update may have replaced
-// the file. V8 compiles it when it is first needed.
+// A program of postern that is rarely needed. Its text is read at the start: later the broker may be unable to read the file, and an update may
+// have replaced it. V8 compiles it when it is first needed.
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { compileFunction } from 'node:vm';

@@ -117,7 +117,7 @@ test('the witness ends where the protections are gone', async (t) => {
   const dist = mutantDist(
     {
       file: 'sandbox/supervisor/files/socket-problems',
-      right: 'if (places.some((place) => control.some((one) => isWithin(place, one))))',
+      right: 'if (places.some((place) => control().some((one) => isWithin(place, one))))',
       wrong: 'if (false)',
     },
     { file: 'sandbox/supervisor/control/judge-peer', right: 'own.isOwn(pid)', wrong: 'false' },

@@ -19,7 +19,7 @@ export const controlProtections: readonly Protection[] = [
   {
     name: 'control: no rule leads to the control socket',
     file: 'sandbox/supervisor/files/socket-problems',
-    right: 'if (places.some((place) => control.some((one) => isWithin(place, one))))',
+    right: 'if (places.some((place) => control().some((one) => isWithin(place, one))))',
     wrong: 'if (false)',
     tests: ['escape/control-socket'],
     pattern: 'whose rule leads.*user',

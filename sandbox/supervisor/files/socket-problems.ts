@@ -25,15 +25,19 @@ export function socketProblems(
       hidden: hidden.map(real),
     })),
   );
-  const ofControl = (path: string): readonly string[] => [path, real(path), ...host.aliases(real(path))];
+  let found: readonly string[] | undefined;
+  // Most plugins have no rule for a socket, and each question about aliases reads the mounts.
+  const control = (): readonly string[] => {
+    found ??= own.flatMap((path) => [path, real(path), ...host.aliases(real(path))]);
+    return found;
+  };
   return plugins.flatMap(({ name, allow }) =>
     allow.flatMap((rule): readonly PathProblem[] => {
       const target = parseRule(rule, 'allow')?.target;
       if (target?.kind !== 'socket') return [];
       const end = placesPassed(target.path, host).at(-1) ?? '/';
       const places = allPlaces(target.path, host);
-      const control = own.flatMap(ofControl);
-      if (places.some((place) => control.some((one) => isWithin(place, one))))
+      if (places.some((place) => control().some((one) => isWithin(place, one))))
         return [
           {
             plugin: name,
