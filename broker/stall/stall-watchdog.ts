@@ -80,12 +80,13 @@ class Watched {
   }
 }
 
-/** Some kernels are built without it. */
+/** Some kernels are built without it. With any other error the broker does not start: its innocent waits would count as a plugin's doing. */
 function openSyscall(tid: number): number | undefined {
   try {
     return openSync(`/proc/self/task/${tid}/syscall`, 'r');
-  } catch {
-    return undefined;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
   }
 }
 

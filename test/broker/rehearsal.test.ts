@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { REHEARSED_CONNECTS } from '../../shared/limits.js';
@@ -23,6 +23,8 @@ function accepted(pid: number): number {
     .filter((line) => line.startsWith('Tcp:'));
   return Number(values.split(' ')[names.split(' ').indexOf('PassiveOpens')]);
 }
+
+const threadsOf = (pid: number): number => readdirSync(`/proc/${pid}/task`).length;
 
 const OF_OTHERS = 100;
 /** Connects to every port that listens, without waiting. */
@@ -135,6 +137,7 @@ test('a broker that cannot start the thread of its rehearsal serves without', {
 test('a broker with too few descriptors for a rehearsal goes without, and keeps none of them', async () => {
   const plain = await startBroker();
   const usual = descriptorsOf(plain.pid);
+  const threads = threadsOf(plain.pid);
   await plain.stop();
   const limited = (limit: number): readonly string[] => [
     // Otherwise root raises the limit.
@@ -146,9 +149,10 @@ test('a broker with too few descriptors for a rehearsal goes without, and keeps 
     const broker = await startBroker({ rehearses: true }, { under: limited(limit) });
     try {
       if (broker.lines.some(({ type }) => type === 'failed')) continue;
+      await until(() => threadsOf(broker.pid) === threads || undefined);
       await until(() => descriptorsOf(broker.pid) === usual || undefined);
+      // A rehearsal also ends in between, where the broker reads a file with its last descriptor.
       connects = accepted(broker.pid);
-      assert.ok(connects === 0 || connects === REHEARSED_CONNECTS, `${connects} connects`);
       if (connects === 0) without += 1;
       assert.equal(await broker.stop(), 0);
     } finally {
