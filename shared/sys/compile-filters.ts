@@ -4,7 +4,7 @@ import { PosternError } from '../errors.js';
 import { callNumber } from './call-numbers.js';
 import type { Filter } from './filter.js';
 import { FilterCode, type Range, rangesOf } from './filter-code.js';
-import { decideCall, rulesByCall } from './filter-decision.js';
+import { type CallRules, decideCall, rulesByCall } from './filter-decision.js';
 import { type Plan, Planner } from './filter-plan.js';
 import type { FilterProgram } from './filter-program.js';
 import { LAYOUT } from './layout.js';
@@ -35,10 +35,16 @@ export function compileFilters(
   if (stack.slice(1).some(reports)) throw cannotCompile('only the first filter may report calls');
   const planner = new Planner();
   const plans = new Map<number, Plan>();
+  const planned = new Map<readonly CallRules[], Plan>();
+  const planOf = (rules: readonly CallRules[]): Plan => {
+    const plan = planned.get(rules) ?? planner.plan(decideCall(rules));
+    planned.set(rules, plan);
+    return plan;
+  };
   for (const [call, rules] of rulesByCall(stack)) {
     const number = numberOf(call);
     if (plans.has(number)) throw cannotCompile(`the call ${number} has two names, of which "${call}" is one`);
-    if (number >= 0) plans.set(number, planner.plan(decideCall(rules)));
+    if (number >= 0) plans.set(number, planOf(rules));
   }
   const unknown = planner.plan(decideCall(stack.map(({ otherwise }) => ({ otherwise, rules: [] }))));
   const foreign = planner.plan({ action: 'ENOSYS' });

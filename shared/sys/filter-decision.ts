@@ -66,20 +66,26 @@ function compare(
   return { word, mask: ALL_BITS, equals: equals >>> 0, yes: upper, no: yes };
 }
 
-/** For each call that a filter names, its rules in all filters. */
+/** For each call that a filter names, its rules in all filters. Calls with the same rules have the same object: most calls do. */
 export function rulesByCall(stack: readonly Filter[]): ReadonlyMap<string, readonly CallRules[]> {
-  const found = new Map<string, FilterRule[][]>();
-  for (const [at, { rules }] of stack.entries())
-    for (const rule of rules)
-      for (const call of rule.calls) {
-        const lists = found.get(call) ?? stack.map(() => []);
-        found.set(call, lists);
-        lists[at]?.push(rule);
-      }
+  const rules = stack.flatMap((filter, at) => filter.rules.map((rule) => ({ at, rule })));
+  /** The numbers of a call's rules, each with a comma behind. */
+  const numbers = new Map<string, string>();
+  for (const [number, { rule }] of rules.entries())
+    for (const call of rule.calls) numbers.set(call, `${numbers.get(call) ?? ''}${number},`);
+  const found = new Map<string, readonly CallRules[]>();
+  const pick = (list: string): readonly CallRules[] => {
+    const own = list.split(',').flatMap((number) => rules[Number(number || Number.NaN)] ?? []);
+    return stack.map(({ otherwise }, at) => ({
+      otherwise,
+      rules: own.filter((each) => each.at === at).map(({ rule }) => rule),
+    }));
+  };
   return new Map(
-    [...found].map(([call, lists]) => [
-      call,
-      stack.map(({ otherwise }, at) => ({ otherwise, rules: lists[at] ?? [] })),
-    ]),
+    [...numbers].map(([call, list]) => {
+      const picked = found.get(list) ?? pick(list);
+      found.set(list, picked);
+      return [call, picked];
+    }),
   );
 }

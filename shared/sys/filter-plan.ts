@@ -45,11 +45,12 @@ export class Planner {
     const { word } = decision;
     const before = known.bits.get(word) ?? { mask: 0, value: 0 };
     const cases = new Map<number, Plan>();
-    for (const { equals } of comparisons) {
-      const value = (equals & bits) >>> 0;
+    for (const comparison of comparisons) {
+      const value = (comparison.equals & bits) >>> 0;
       if (cases.has(value)) continue;
       const now = { mask: (before.mask | bits) >>> 0, value: (before.value | value) >>> 0 };
-      cases.set(value, this.#plan(decision, { ...known, bits: new Map(known.bits).set(word, now) }));
+      // Those before it compare other values.
+      cases.set(value, this.#plan(comparison, { ...known, bits: new Map(known.bits).set(word, now) }));
     }
     return this.#choice(word, bits, cases, this.#plan(rest, without));
   }
@@ -88,14 +89,13 @@ function holds({ word, mask, equals }: Comparison, { bits, failed }: Known): boo
   const { mask: seen, value } = bits.get(word) ?? { mask: 0, value: 0 };
   if (((value ^ equals) & mask & seen) !== 0) return false;
   if ((mask & ~seen) === 0) return true;
+  const asked = mask | seen;
+  const wanted = (equals & mask) | (value & seen);
   // It can only hold where another one holds too, and that one does not.
-  const impossible = failed.some(
-    (other) =>
-      other.word === word &&
-      (other.mask & ~(mask | seen)) === 0 &&
-      (((equals & mask) | (value & seen)) & other.mask) >>> 0 === other.equals,
-  );
-  return impossible ? false : undefined;
+  for (const other of failed)
+    if (other.word === word && (other.mask & ~asked) === 0 && (wanted & other.mask) >>> 0 === other.equals)
+      return false;
+  return undefined;
 }
 
 interface Chain {
