@@ -14,8 +14,14 @@ export class TurnShare {
   readonly #denied = new Set<object>();
   /** Who had none in the last turn. Nobody else takes in this one. */
   readonly #first = new Set<object>();
+  readonly #now: () => number;
   /** Called for each request that is taken. */
   onTake: () => void = () => {};
+
+  /** @param now a monotonic clock, in ms */
+  constructor(now: () => number = () => performance.now()) {
+    this.#now = now;
+  }
 
   /** Nothing more is taken, for good. */
   stop(): void {
@@ -44,7 +50,7 @@ export class TurnShare {
   }
 
   take(): void {
-    this.#began ??= performance.now();
+    this.#began ??= this.#now();
     this.#left -= 1;
     this.onTake();
   }
@@ -56,7 +62,7 @@ export class TurnShare {
   }
 
   #isUsedUp(): boolean {
-    return this.#left <= 0 || (this.#began !== undefined && performance.now() - this.#began > TURN_MS);
+    return this.#left <= 0 || (this.#began !== undefined && this.#now() - this.#began > TURN_MS);
   }
 
   #renew(): Promise<void> {

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { TurnShare } from '../../../broker/limit/turn-share.js';
-import { REQUESTS_PER_TURN } from '../../../shared/limits.js';
+import { REQUESTS_PER_TURN, TURN_MS } from '../../../shared/limits.js';
 
+/** A clock. Otherwise the time of a turn may end it on a busy machine. */
+const stopped = (): number => 0;
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 /** Takes as much as it may. */
@@ -16,15 +18,28 @@ function takeAll(share: TurnShare, taker: object, most: number = Number.POSITIVE
 }
 
 test('a share is used up after so many requests, and renewed with the next turn', async () => {
-  const share = new TurnShare();
+  const share = new TurnShare(stopped);
   assert.equal(takeAll(share, share), REQUESTS_PER_TURN);
   assert.equal(takeAll(share, share), 0);
   await turn();
   assert.equal(takeAll(share, share), REQUESTS_PER_TURN);
 });
 
+test('a share is used up after so much time since its first request', async () => {
+  let now = 1000;
+  const share = new TurnShare(() => now);
+  now += 10 * TURN_MS;
+  assert.equal(takeAll(share, share, 1), 1);
+  now += TURN_MS;
+  assert.equal(takeAll(share, share, 1), 1);
+  now += 1;
+  assert.equal(takeAll(share, share), 0);
+  await turn();
+  assert.equal(takeAll(share, share), REQUESTS_PER_TURN);
+});
+
 test('who has had no chance in a turn comes first in the next one, however the event loop calls them', async () => {
-  const share = new TurnShare();
+  const share = new TurnShare(stopped);
   const [greedy, modest] = [{}, {}];
   const counts = { greedy: 0, modest: 0 };
   for (let turns = 0; turns < 20; turns += 1) {
@@ -37,7 +52,7 @@ test('who has had no chance in a turn comes first in the next one, however the e
 });
 
 test('who comes first and wants nothing costs the others one turn', async () => {
-  const share = new TurnShare();
+  const share = new TurnShare(stopped);
   const [greedy, modest] = [{}, {}];
   takeAll(share, greedy);
   assert.ok(share.isOverFor(modest));
@@ -48,7 +63,7 @@ test('who comes first and wants nothing costs the others one turn', async () => 
 });
 
 test('a share that is stopped gives nothing more, also to who waits', async () => {
-  const share = new TurnShare();
+  const share = new TurnShare(stopped);
   takeAll(share, share);
   let given = false;
   void share.await().then(() => {

@@ -7,6 +7,7 @@ import { stallFields } from '../../../broker/stall/stall-fields.js';
 import { StallGuard } from '../../../broker/stall/stall-guard.js';
 import { startGuards } from '../../../broker/stall/start-guards.js';
 import { bind } from '../../../shared/sys/libc.js';
+import { PATIENCE } from '../../harness/patience.js';
 import { killByAlarm } from './kill-by-alarm.js';
 
 const usleep = bind('int usleep(unsigned int microseconds)');
@@ -63,14 +64,14 @@ test('a plugin that was slow is ended once its budget is used up, and not before
   // On a busy machine the watchdog looks late, and does not see each stall. The plugin is ended later then.
   const before = await stallBy(sleeps(60, 60, 60, 60));
   assert.equal(before.signal, 'SIGTERM', before.actions.join());
-  const { actions, signal } = await stallBy(sleeps(60, ...new Array<number>(100).fill(100)));
+  const { actions, signal } = await stallBy(sleeps(60, ...new Array<number>(100 * PATIENCE).fill(100)));
   assert.equal(signal, 'SIGKILL');
   assert.deepEqual([actions[0], actions[1], actions.at(-1)], ['demoted', 'waited', 'killed']);
 });
 
 test('a plugin that was slow is ended for work that it makes the loop do, too', async () => {
   // On a busy machine most of it finds no processor, and does not count. It stops once the plugin is ended.
-  const works = new Array<() => void>(1000).fill(() => work(40));
+  const works = new Array<() => void>(1000 * PATIENCE).fill(() => work(40));
   const { actions, signal } = await stallBy([...sleeps(60), ...works]);
   assert.deepEqual([actions[0], actions[1], actions.at(-1)], ['demoted', 'waited', 'killed']);
   assert.equal(signal, 'SIGKILL');
@@ -78,7 +79,7 @@ test('a plugin that was slow is ended for work that it makes the loop do, too', 
 
 test('a plugin is demoted for work that the watchdog could not see, once it was measured', async () => {
   // On a busy machine most of it finds no processor, and does not count.
-  const { actions } = await stallBy(new Array<() => void>(1000).fill(() => work(40)));
+  const { actions } = await stallBy(new Array<() => void>(1000 * PATIENCE).fill(() => work(40)));
   assert.equal(actions[0], 'demoted');
 });
 
