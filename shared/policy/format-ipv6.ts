@@ -10,18 +10,26 @@
 export function formatIpv6(bytes: Uint8Array): string {
   const groups: number[] = [];
   for (let at = 0; at < 16; at += 2) groups.push(((bytes[at] ?? 0) << 8) | (bytes[at + 1] ?? 0));
-  const run = longestZeroRun(groups);
-  const hex = groups.map((group) => group.toString(16));
-  if (run.length < 2) return hex.join(':');
-  return `${hex.slice(0, run.start).join(':')}::${hex.slice(run.start + run.length).join(':')}`;
+  const zeros = longestZeroRun(groups);
+  let text = '';
+  for (let at = 0; at < groups.length; at += 1) {
+    if (zeros.length > 1 && at === zeros.start) {
+      text += '::';
+      at += zeros.length - 1;
+    } else {
+      const isFirst = at === 0 || (zeros.length > 1 && at === zeros.start + zeros.length);
+      text += `${isFirst ? '' : ':'}${(groups[at] ?? 0).toString(16)}`;
+    }
+  }
+  return text;
 }
 
-function longestZeroRun(groups: readonly number[]): { start: number; length: number } {
+function longestZeroRun(groups: readonly number[]): { readonly start: number; readonly length: number } {
   let best = { start: 0, length: 0 };
-  let length = 0;
-  for (const [at, group] of groups.entries()) {
-    length = group === 0 ? length + 1 : 0;
-    if (length > best.length) best = { start: at - length + 1, length };
+  for (let start = 0; start < groups.length; start += 1) {
+    let end = start;
+    while (groups[end] === 0) end += 1;
+    if (end - start > best.length) best = { start, length: end - start };
   }
   return best;
 }

@@ -2,7 +2,7 @@
 import type { AddressClass, DecisionWord, Reason } from '../reasons.js';
 import type { Address } from './address.js';
 import type { Decision, DroppedAddress } from './decision.js';
-import { quote } from './quote.js';
+import { isPlain, quote } from './quote.js';
 import { UNIX_PREFIX } from './socket-path.js';
 
 const MAX_HOST_CHARACTERS = 256;
@@ -58,7 +58,7 @@ const OPENINGS: Readonly<Record<DecisionWord, string>> = {
 export function quoteDestination(host: string, port: number): string {
   if (host.startsWith(UNIX_PREFIX) && port === 0) return quote(host);
   const bracketed = host.includes(':') && /^[0-9a-f:.]+$/i.test(host) ? `[${host}]` : host;
-  return quote(`${bracketed}:${port}`);
+  return isPlain(bracketed) ? `"${bracketed}:${port}"` : quote(`${bracketed}:${port}`);
 }
 
 /** Describes the class of an address in a message. */

@@ -1,17 +1,15 @@
 // The addresses of this host: many single ones, since a host may have thousands, and a few blocks. Pure.
 import type { Address } from './address.js';
-import { familyBits, type Prefix, prefixOf, sameBits } from './prefix.js';
+import { familyBits, type Prefix, prefixOf } from './prefix.js';
+import { PrefixTree } from './prefix-tree.js';
 
 /** A set of addresses, searched for each connection. */
 export class OwnAddresses {
-  readonly #single = new Set<string>();
-  readonly #blocks: Prefix[] = [];
+  readonly #tree: PrefixTree<true>;
 
   constructor(prefixes: Iterable<Prefix>) {
-    for (const prefix of prefixes) {
-      if (prefix.length === familyBits(prefix.family)) this.#single.add(keyOf(prefix.bytes));
-      else this.#blocks.push(prefix);
-    }
+    const entries = Array.from(prefixes, (prefix) => ({ prefix, value: true as const }));
+    this.#tree = new PrefixTree(entries, () => true);
   }
 
   /** Single addresses. */
@@ -19,15 +17,7 @@ export class OwnAddresses {
     return new OwnAddresses(addresses.map((address) => prefixOf(address, familyBits(address.family))));
   }
 
-  has({ family, bytes }: Address): boolean {
-    if (this.#single.has(keyOf(bytes))) return true;
-    return this.#blocks.some(
-      (block) => block.family === family && sameBits(block.bytes, bytes, block.length),
-    );
+  has(address: Address): boolean {
+    return this.#tree.find(address) !== undefined;
   }
-}
-
-/** One character for each byte. */
-function keyOf(bytes: Uint8Array): string {
-  return String.fromCharCode(...bytes);
 }

@@ -7,7 +7,7 @@ export type Host = { kind: 'name'; name: string } | { kind: 'address'; address: 
 
 /** RFC 1035 section 2.3.4 without the length octets: the longest text of a name, without a final dot. */
 const MAX_NAME_CHARACTERS = 253;
-const LABEL = '[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?';
+const LABEL = '[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?';
 const NAME = new RegExp(`^${LABEL}(?:\\.${LABEL})*$`);
 /** "Ends in a number" in the URL standard: a resolver may read such a name as an address. */
 const NUMERIC_LABEL = /(?:^|\.)(?:[0-9]+|0x[0-9a-f]*)$/;
@@ -41,10 +41,8 @@ export function parseHost(text: string): Host | undefined {
  */
 export function parseName(text: string): string | undefined {
   const relative = text.endsWith('.') ? text.slice(0, -1) : text;
-  if (relative.length > MAX_NAME_CHARACTERS || NON_ASCII.test(relative)) return undefined;
+  // Before lower-casing, which turns U+212A (the Kelvin sign) into an ASCII `k`.
+  if (relative.length > MAX_NAME_CHARACTERS || !NAME.test(relative)) return undefined;
   const name = relative.toLowerCase();
-  return NAME.test(name) && !NUMERIC_LABEL.test(name) ? name : undefined;
+  return NUMERIC_LABEL.test(name) ? undefined : name;
 }
-
-/** Checked before lower-casing, which turns U+212A (the Kelvin sign) into an ASCII `k`. */
-const NON_ASCII = /[^ -~]/;

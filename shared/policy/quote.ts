@@ -10,9 +10,14 @@ const MAX_QUOTED_CHARACTERS = 320;
  * @returns the text in double quotes, cut at 320 characters
  */
 export function quote(text: string): string {
-  if (text.length <= MAX_QUOTED_CHARACTERS && PLAIN.test(text)) return `"${text}"`;
+  if (isPlain(text)) return `"${text}"`;
   const bounded = text.length > MAX_QUOTED_CHARACTERS ? `${text.slice(0, MAX_QUOTED_CHARACTERS)}…` : text;
   return JSON.stringify(bounded).replace(/[^ -~…]/g, escapeUnit);
+}
+
+/** Whether {@link quote} only puts quotes around a text. */
+export function isPlain(text: string): boolean {
+  return text.length <= MAX_QUOTED_CHARACTERS && PLAIN.test(text);
 }
 
 /** Printable ASCII without a quote or a backslash, as nearly every host is. */

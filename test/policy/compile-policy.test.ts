@@ -129,9 +129,10 @@ test('a hundred thousand rules about one name, or one below the other, load in s
     (_, n) => `example.com:${1 + (n % 60_000)}-${5_000 + (n % 60_000)}`,
   );
   const prefixes = Array.from({ length: 50_000 }, (_, n) => `10.${n >> 8}.${n & 255}.0/${24 + (n % 2)}:443`);
-  const started = performance.now();
+  const before = process.cpuUsage();
   const policy = policyOf([...ports, ...prefixes, '10.0.0.0/8:*', '*.example.com:*']);
   assert.equal(ask(policy, 'example.com 54321', ['1.1.1.1']).decision, 'allow');
   assert.equal(ask(policy, 'example.com 65530', ['1.1.1.1']).reason, 'port_not_allowed');
-  assert.ok(performance.now() - started < 10_000);
+  const { user, system } = process.cpuUsage(before);
+  assert.ok(user + system < 10_000_000, `${user + system} µs`);
 });
