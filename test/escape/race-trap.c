@@ -142,9 +142,10 @@ static void call_interfaces(void) {
 
 static void race(void *(*flip)(void *), void (*act)(void)) {
   pthread_t thread;
-  long start = now_ms();
+  const char *patience = getenv("PATIENCE");
+  long start = now_ms(), most = MOST_MS * (patience == NULL ? 1 : atof(patience));
   pthread_create(&thread, NULL, flip, NULL);
-  while ((endless || flips < LEAST_FLIPS || calls < LEAST_CALLS) && now_ms() - start < (endless ? LONG_MS : MOST_MS))
+  while ((endless || flips < LEAST_FLIPS || calls < LEAST_CALLS) && now_ms() - start < (endless ? LONG_MS : most))
     act(), calls += 1;
   over = 1;
   pthread_join(thread, NULL);

@@ -5,6 +5,7 @@ import { compile } from '../harness/compile.js';
 import { freePort } from '../harness/free-port.js';
 import { listen } from '../harness/listener.js';
 import { mutantDist } from '../harness/mutant.js';
+import { PATIENCE } from '../harness/patience.js';
 import { type PosternOptions, postern, startPostern } from '../harness/postern.js';
 import { until } from '../harness/until.js';
 import { users } from '../harness/users.js';
@@ -71,6 +72,7 @@ after(async () => {
 const heard = (): number => forbidden.connections() + callers;
 const words = (what: string): readonly string[] => [
   ...['run', '--name', 'race', '--allow', `127.0.0.1:${allowed.port},${refusing}`, '--audit', '/dev/null'],
+  ...['--env', `PATIENCE=${PATIENCE}`],
   ...['--', program, what, String(allowed.port), String(forbidden.port), String(refusing)],
 ];
 
