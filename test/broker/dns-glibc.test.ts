@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { PATIENCE } from '../harness/patience.js';
 
 const INSIDE = fileURLToPath(new URL('./glibc-inside.js', import.meta.url));
 /** As the launcher does. With loopback alone, AI_ADDRCONFIG finds no address. */
@@ -18,7 +19,8 @@ exec "$@"`;
 interface Report {
   readonly found: Readonly<Record<string, readonly string[]>>;
   readonly questions: readonly string[];
-  readonly milliseconds: number;
+  /** The seconds of the slowest look-up. */
+  readonly longest: number;
 }
 
 /** The results of getaddrinfo(3) for names, with some options in resolv.conf. */
@@ -42,7 +44,7 @@ function askGlibc(options: string, names: readonly string[]): Report {
         conf,
         ...names,
       ],
-      { encoding: 'utf8', timeout: 60_000 },
+      { encoding: 'utf8', timeout: 60_000 * PATIENCE },
     );
     assert.equal(status, 0, stderr);
     return JSON.parse(stdout) as Report;
@@ -53,7 +55,7 @@ function askGlibc(options: string, names: readonly string[]): Report {
 
 for (const options of ['attempts:2', 'edns0', 'use-vc', 'single-request']) {
   test(`glibc finds what is allowed and nothing else (${options})`, () => {
-    const { found, questions, milliseconds } = askGlibc(options, [
+    const { found, questions, longest } = askGlibc(options, [
       'both.a.test',
       'four.a.test',
       'FOUR.A.test',
@@ -74,7 +76,8 @@ for (const options of ['attempts:2', 'edns0', 'use-vc', 'single-request']) {
       questions.every((question) => question.includes('.a.test ')),
       questions.join(),
     );
-    assert.ok(milliseconds < 4000, `took ${milliseconds} ms: a question was not answered`);
+    // After 5 s it asks again, resolv.conf(5).
+    assert.ok(longest < 4.5, `took ${longest} s: a question was not answered`);
   });
 }
 

@@ -5,14 +5,16 @@ import { promisify } from 'node:util';
 import { startDnsServer } from './start-dns-server.js';
 
 const SCRIPT = `
-import json, socket, sys
-found = {}
+import json, socket, sys, time
+found, longest = {}, 0
 for name in sys.argv[1:]:
+    start = time.monotonic()
     try:
         found[name] = [entry[4][0] for entry in socket.getaddrinfo(name, 443, type=socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG)]
     except socket.gaierror as error:
         found[name] = [name for name in dir(socket) if name.startswith('EAI_') and getattr(socket, name) == error.errno]
-print(json.dumps(found))
+    longest = max(longest, time.monotonic() - start)
+print(json.dumps([found, longest]))
 `;
 
 const [conf = '', ...names] = process.argv.slice(2);
@@ -30,7 +32,6 @@ const dns = await startDnsServer({
     'broken.a.test AAAA': 'SERVFAIL',
   },
 });
-const start = performance.now();
 // The server itself still reads the host's file: how it asks is not under test here.
 const { stdout } = await promisify(execFile)('unshare', [
   '--mount',
@@ -42,6 +43,6 @@ const { stdout } = await promisify(execFile)('unshare', [
   SCRIPT,
   ...names,
 ]);
-const milliseconds = performance.now() - start;
+const [found, longest] = JSON.parse(stdout) as [unknown, number];
 dns.close();
-console.log(JSON.stringify({ found: JSON.parse(stdout), questions: dns.server.questions, milliseconds }));
+console.log(JSON.stringify({ found, questions: dns.server.questions, longest }));

@@ -5,8 +5,10 @@ import { DescriptorPool } from '../../broker/limit/descriptor-shares.js';
 import { RequestLife } from '../../broker/limit/request-life.js';
 import { interleaveFamilies } from '../../broker/names/interleave-families.js';
 import { connect } from '../../broker/request/connect.js';
+import { ATTEMPT_DELAY_MS } from '../../shared/limits.js';
 import { type Address, parseAddress } from '../../shared/policy/address.js';
 import { listen } from '../harness/listener.js';
+import { until } from '../harness/until.js';
 import { unusedPort } from './use-socket.js';
 
 const addresses = (...texts: string[]): Address[] =>
@@ -31,19 +33,24 @@ test('interleaveFamilies() alternates, IPv6 first, and keeps the order within a 
 test('connect() goes on at once from an address that refuses to the next', async () => {
   const server = await listen(undefined, '127.0.0.2');
   const before = descriptors();
-  const start = performance.now();
-  const result = await connect(
-    addresses('::1', '127.0.0.1', '127.0.0.2'),
-    server.port,
-    new RequestLife(5000),
-    share,
-  );
-  assert.equal(result.outcome, 'connected');
-  assert.equal(result.address?.text, '127.0.0.2');
-  assert.ok(performance.now() - start < 250);
-  if (result.outcome === 'connected') result.socket.close();
-  assert.equal(descriptors(), before);
+  const times: number[] = [];
+  // On a busy machine one may take longer. A connect that waits for its turn does so every time.
+  do {
+    const start = performance.now();
+    const result = await connect(
+      addresses('::1', '127.0.0.1', '127.0.0.2'),
+      server.port,
+      new RequestLife(5000),
+      share,
+    );
+    times.push(performance.now() - start);
+    assert.equal(result.outcome, 'connected');
+    assert.equal(result.address?.text, '127.0.0.2');
+    result.socket.close();
+  } while (Math.min(...times) >= ATTEMPT_DELAY_MS && times.length < 5);
+  assert.ok(Math.min(...times) < ATTEMPT_DELAY_MS, `took ${times} ms`);
   await server.close();
+  await until(() => descriptors() < before || undefined);
 });
 
 test('connect() reports the most telling errno of several', async () => {

@@ -1,18 +1,22 @@
 import assert from 'node:assert/strict';
 import { networkInterfaces } from 'node:os';
 import { after, before, test } from 'node:test';
-import { DNS_TIMEOUT_MS } from '../../shared/limits.js';
+import { CONNECT_TIMEOUT_MS, DNS_QUESTIONS, DNS_TIMEOUT_MS } from '../../shared/limits.js';
 import { type Listener, listen } from '../harness/listener.js';
 import { type NameServer, startNameServer } from './name-server.js';
 import { startBroker, type TestBroker } from './start-broker.js';
 import { openSocket } from './use-socket.js';
 
 /** More names without an answer than one plugin may ask for at once. */
+const MANY = 500;
+const TRIES = 3;
 const MUTE = Object.fromEntries(
-  Array.from({ length: 500 }, (_, index) => [`n${index}.mute.test A`, null] as const).flatMap(([key]) => [
-    [key, null],
-    [`${key}AAA`, null],
-  ]),
+  Array.from({ length: TRIES * MANY }, (_, index) => [`n${index}.mute.test A`, null] as const).flatMap(
+    ([key]) => [
+      [key, null],
+      [`${key}AAA`, null],
+    ],
+  ),
 );
 
 let broker: TestBroker;
@@ -122,25 +126,34 @@ test('a DNS server that never answers is EAI_AGAIN within the limit, or within t
   const start = Date.now();
   const quick = await short;
   assert.deepEqual([quick.errno, quick.reason], ['EAI_AGAIN', 'dns_error']);
-  assert.ok(Date.now() - start < 1000);
+  assert.ok(Date.now() - start < DNS_TIMEOUT_MS / 2);
   const slow = await whole;
   assert.deepEqual([slow.errno, slow.reason], ['EAI_AGAIN', 'dns_error']);
-  assert.ok(Date.now() - start < 1.5 * DNS_TIMEOUT_MS, `took ${Date.now() - start} ms`);
+  assert.ok(Date.now() - start < CONNECT_TIMEOUT_MS / 2, `took ${Date.now() - start} ms`);
   assert.ok((await broker.metric('postern_dns_lookups_total{result="timeout"}')) >= 1);
 });
 
 test('questions that no server answers are bounded, however soon their requests end', async () => {
-  await broker.plugin('flooder', { allow: ['**.mute.test:*'] });
-  const channel = await broker.channel('flooder');
-  const ends = new Map<string, number>();
-  for (let round = 0; round < 10; round += 1) {
-    const names = Array.from({ length: 50 }, (_, index) => `n${round * 50 + index}.mute.test`);
-    for (const { errno, reason } of await Promise.all(names.map((name) => channel.refusal(name, 443, 1)))) {
-      ends.set(`${errno} ${reason}`, (ends.get(`${errno} ${reason}`) ?? 0) + 1);
+  for (let first = 0; ; first += MANY) {
+    const name = `flooder${first}`;
+    await broker.plugin(name, { allow: ['**.mute.test:*'] });
+    const channel = await broker.channel(name);
+    const ends = new Map<string, number>();
+    const start = performance.now();
+    for (let at = first; at < first + MANY; at += 50) {
+      const names = Array.from({ length: 50 }, (_, index) => `n${at + index}.mute.test`);
+      for (const { errno, reason } of await Promise.all(names.map((host) => channel.refusal(host, 443, 1)))) {
+        ends.set(`${errno} ${reason}`, (ends.get(`${errno} ${reason}`) ?? 0) + 1);
+      }
     }
+    // On a busy machine the first questions may have ended before the last ones.
+    const isLate = performance.now() - start > DNS_TIMEOUT_MS;
+    if (isLate && first + MANY < TRIES * MANY) continue;
+    assert.equal(ends.get('EAGAIN rate_limited'), MANY - DNS_QUESTIONS, [...ends].join(' '));
+    const series = `postern_limit_rejections_total{plugin="${name}",limit="dns_rate"}`;
+    assert.equal(await broker.metric(series), MANY - DNS_QUESTIONS);
+    return;
   }
-  assert.equal(ends.get('EAGAIN rate_limited'), 500 - 256, [...ends].join(' '));
-  assert.equal(await broker.metric('postern_limit_rejections_total{plugin="flooder",limit="dns_rate"}'), 244);
 });
 
 test('an odd host or port is a refusal, not a protocol error', async () => {

@@ -17,11 +17,13 @@ import {
   QUESTION_BURST_FACTOR,
 } from '../../../shared/limits.js';
 import { parseAddress } from '../../../shared/policy/address.js';
+import { PATIENCE } from '../../harness/patience.js';
 import { until } from '../../harness/until.js';
 import { query } from '../dns-query.js';
 import { type DnsServerOptions, startDnsServer, type TestDnsServer } from '../start-dns-server.js';
 
-const BURST = QUESTION_BURST_FACTOR * LIMIT_FORMS.questions_per_second.default;
+const PER_SECOND = LIMIT_FORMS.questions_per_second.default;
+const BURST = QUESTION_BURST_FACTOR * PER_SECOND;
 
 const ZONE = {
   'a.test A': ['192.31.196.1', '192.31.196.2'],
@@ -42,9 +44,14 @@ interface Served extends TestDnsServer {
 async function serve(t: TestContext, options: DnsServerOptions): Promise<Served> {
   const served = await startDnsServer({ zone: ZONE, ...options });
   t.after(served.close);
-  const resolver = new promises.Resolver({ timeout: 1000, tries: 2 });
-  resolver.setServers([`127.0.0.1:${served.port}`]);
-  return Object.defineProperty(served, 'resolver', { value: resolver }) as Served;
+  return Object.defineProperty(served, 'resolver', { get: () => resolverOf(served, 10_000) }) as Served;
+}
+
+/** It asks once: a question that comes again on a busy machine would count twice. A new one has no idea how quick the server is. */
+function resolverOf({ port }: TestDnsServer, timeout: number): promises.Resolver {
+  const resolver = new promises.Resolver({ timeout: timeout * PATIENCE, tries: 1 });
+  resolver.setServers([`127.0.0.1:${port}`]);
+  return resolver;
 }
 
 const namesOf = ({ dns }: TestDnsServer, text: string): readonly string[] => {
@@ -269,7 +276,7 @@ test('a connection that breaks the framing, or sends no query, is closed', async
     stream.socket.write(bytes);
     const start = performance.now();
     await stream.ended();
-    assert.ok(performance.now() - start < DNS_IDLE_MS / 2);
+    assert.ok(performance.now() - start < 0.9 * DNS_IDLE_MS);
   }
 });
 
@@ -287,7 +294,7 @@ test('connections are bounded, an idle one is ended, and then the next one is se
   const last = streams.at(-1);
   const answers = streams.slice(0, -1).map((stream) => stream.next());
   await Promise.all(answers);
-  assert.ok(performance.now() - start < 1000);
+  assert.ok(performance.now() - start < DNS_IDLE_MS / 2);
   let waited = false;
   const late = last?.next().then(() => {
     waited = performance.now() - start > DNS_IDLE_MS / 2;
@@ -319,17 +326,20 @@ test('questions past the rate are dropped and counted, and the sandbox is served
   });
   const seconds = (performance.now() - start) / 1000;
   assert.ok(limited > 0);
-  assert.ok(replies <= BURST + 200 * (seconds + 1), `${replies} replies in ${seconds} s`);
-  await until(async () => (await served.resolver.resolve4('a.test').catch(() => undefined)) && true);
+  assert.ok(replies <= BURST + PER_SECOND * (seconds + 1), `${replies} replies in ${seconds} s`);
+  const impatient = resolverOf(served, 1_000);
+  await until(async () => (await impatient.resolve4('a.test').catch(() => undefined)) && true);
 });
 
 test('a connection that asks past the rate is ended', async (t) => {
   const served = await serve(t, { allow: ['a.test'] });
   const stream = new Stream(connect(served.port, '127.0.0.1'));
+  const start = performance.now();
   for (let sent = 0; sent < 3 * BURST; sent += 1) stream.send(query('b.test'));
   await stream.ended();
+  const seconds = (performance.now() - start) / 1000;
   const refused = await served.count('dns_questions_total{plugin="probe",answer="refused"}');
-  assert.ok(refused >= BURST - 1 && refused < 2 * BURST, `${refused}`);
+  assert.ok(refused >= BURST - 1 && refused <= BURST + PER_SECOND * (seconds + 1), `${refused}`);
   assert.equal(await served.count('limit_rejections_total{plugin="probe",limit="dns_rate"}'), 1);
 });
 
@@ -395,7 +405,9 @@ function framed(message: Buffer): Buffer {
 async function askDatagram({ port }: TestDnsServer, message: Buffer): Promise<Buffer> {
   const socket = createSocket('udp4');
   try {
-    const reply = once(socket, 'message', { signal: AbortSignal.timeout(3000) }) as Promise<[Buffer]>;
+    const reply = once(socket, 'message', { signal: AbortSignal.timeout(10_000 * PATIENCE) }) as Promise<
+      [Buffer]
+    >;
     socket.send(message, port, '127.0.0.1');
     return (await reply)[0];
   } finally {

@@ -63,12 +63,18 @@ test('a server failure for one family counts, even if the other has no address',
 });
 
 test('with IPv4 there, a server that never answers AAAA costs the resolution delay and no more', async () => {
-  const { resolution, milliseconds } = await ask('mute6.test', {
-    'mute6.test A': ['192.0.2.1'],
-    'mute6.test AAAA': null,
-  });
-  assert.deepEqual(texts(resolution), ['192.0.2.1']);
-  assert.ok(milliseconds > 40 && milliseconds < 400, `took ${milliseconds} ms`);
+  const times: number[] = [];
+  // On a busy machine one may take longer. What waits for the server does so every time.
+  do {
+    const { resolution, milliseconds } = await ask('mute6.test', {
+      'mute6.test A': ['192.0.2.1'],
+      'mute6.test AAAA': null,
+    });
+    assert.deepEqual(texts(resolution), ['192.0.2.1']);
+    times.push(milliseconds);
+  } while (Math.min(...times) >= 400 && times.length < 5);
+  const quickest = Math.min(...times);
+  assert.ok(quickest > 40 && quickest < 400, `took ${times} ms`);
 });
 
 test('with IPv6 there, IPv4 is waited for', async () => {

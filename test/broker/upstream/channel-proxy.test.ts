@@ -4,6 +4,7 @@ import type { Socket } from 'node:net';
 import { after, before, test } from 'node:test';
 import type { ViaLine } from '../../../shared/config/via-config.js';
 import { listen } from '../../harness/listener.js';
+import { PATIENCE } from '../../harness/patience.js';
 import { FAR, proxyScene, SECRET } from '../../harness/proxy-scene.js';
 import { startNameServer } from '../name-server.js';
 import { startBroker, type TestBroker } from '../start-broker.js';
@@ -24,6 +25,8 @@ before(async () => {
 });
 after(() => broker.stop());
 
+/** Enough to resolve a name. */
+const DIAL_MS = 1_000 * PATIENCE;
 let plugins = 0;
 async function channelVia(
   proxy: Partial<NonNullable<ViaLine['proxy']>> & { readonly port: number },
@@ -140,7 +143,7 @@ test("the host's own addresses are dialled without the proxy, which has others",
 
 /** Whether anybody answers at the far address depends on the network of the test. */
 async function dial(channel: TestChannel, host: string, port: number): Promise<void> {
-  const { descriptor } = await channel.connect(host, port, 300);
+  const { descriptor } = await channel.connect(host, port, DIAL_MS);
   descriptor?.close();
 }
 
@@ -240,11 +243,11 @@ test("a plugin's own DNS servers answer for it, and for no other plugin", async 
   // Both families, once for both plugins.
   assert.equal(own.questions.length, 2);
   const others = await broker.channel('no-own-dns');
-  assert.notEqual((await others.refusal('far.test', scene.peer.port, 300)).errno, 'EACCES');
+  assert.notEqual((await others.refusal('far.test', scene.peer.port, DIAL_MS)).errno, 'EACCES');
   const event = await lastEvent('no-own-dns');
   assert.deepEqual(event['addresses_considered'], [FAR]);
   await broker.plugin('own-dns', { allow: ALLOW });
-  assert.notEqual((await channel.refusal('far.test', scene.peer.port, 300)).errno, 'EACCES');
+  assert.notEqual((await channel.refusal('far.test', scene.peer.port, DIAL_MS)).errno, 'EACCES');
   own.close();
 });
 
