@@ -6,6 +6,7 @@ import { promisify } from 'node:util';
 import { compile } from '../harness/compile.js';
 import { listen } from '../harness/listener.js';
 import { type Mutation, mutantDist } from '../harness/mutant.js';
+import { PATIENCE } from '../harness/patience.js';
 import { asUser, distFor, type User, users } from '../harness/users.js';
 
 const run = promisify(execFile);
@@ -44,7 +45,7 @@ async function serve(user: User, dist: string, ...words: readonly string[]): Pro
     ...IN_PID_NAMESPACE,
     ...[process.execPath, script, program, ...ports, ...words],
   ];
-  const { stdout } = await run(command, args, { cwd: '/', timeout: 30_000 });
+  const { stdout } = await run(command, args, { cwd: '/', timeout: 60_000 * PATIENCE });
   const heard = { own: own.connections() - before.own, other: other.connections() - before.other };
   return { ...JSON.parse(stdout), ...heard };
 }

@@ -43,7 +43,7 @@ while True:
 
 /** Waits for the last thread with a filter of its own to end. */
 async function rehearsed(pid: number): Promise<void> {
-  await until(() => accepted(pid) >= REHEARSED_CONNECTS || undefined);
+  await until(() => accepted(pid) >= REHEARSED_CONNECTS || undefined, 30_000);
   await until(() => {
     const filters = ofThreads(pid, 'status').map((status) => /^Seccomp_filters:\s+(\d+)/m.exec(status)?.[1]);
     return new Set(filters).size === 1 || undefined;
@@ -71,7 +71,7 @@ for (const [who, becomeIds] of [
       await rehearsed(broker.pid);
       assert.equal(accepted(broker.pid), REHEARSED_CONNECTS);
       assert.equal(accepted(plain.pid), 0);
-      assert.equal(descriptorsOf(broker.pid), descriptorsOf(plain.pid));
+      await until(() => descriptorsOf(broker.pid) === descriptorsOf(plain.pid) || undefined);
       assert.deepEqual(
         broker.lines.map(({ type }) => type),
         ['ready'],
@@ -190,8 +190,8 @@ for (const user of users)
       const { child, result } = startPostern(args, { as: user, inside: ownNetwork });
       const pid = child.pid ?? 0;
       try {
-        const broker = await until(() => brokerOf(pid));
-        await until(() => findPlugin(pid));
+        const broker = await until(() => brokerOf(pid), 30_000);
+        await until(() => findPlugin(pid), 30_000);
         if (count > 0) await rehearsed(broker);
         assert.equal(accepted(broker), count);
       } finally {

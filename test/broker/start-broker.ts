@@ -220,7 +220,7 @@ export class TestBroker {
   }
 
   async stop(): Promise<number | null> {
-    const exit = this.#child.exitCode === null ? once(this.#child, 'exit') : [this.#child.exitCode];
+    const exit = this.#child.exitCode === null ? once(this.#child, 'close') : [this.#child.exitCode];
     this.#stream.end();
     for (const channel of this.#channels) channel.close();
     const [status] = (await exit) as [number | null];

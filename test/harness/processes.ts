@@ -22,13 +22,12 @@ export const brokerOf = (pid: number): number | undefined =>
 /** The number of open descriptors of a process. */
 export const descriptorsOf = (pid: number): number => readdirSync(`/proc/${pid}/fd`).length;
 
+/** What the descriptors of a process lead to. Empty for a process that has ended. */
+export const linksOf = (pid: number): string[] =>
+  entriesOf(`/proc/${pid}/fd`).flatMap((fd) => linkOf(`/proc/${pid}/fd/${fd}`) ?? []);
+
 /** The sockets of a process, one for each descriptor, as `socket:[INODE]`. Empty for a process that has ended. */
-export function socketsOf(pid: number): string[] {
-  return entriesOf(`/proc/${pid}/fd`).flatMap((fd) => {
-    const link = linkOf(`/proc/${pid}/fd/${fd}`);
-    return link?.startsWith('socket:') === true ? [link] : [];
-  });
-}
+export const socketsOf = (pid: number): string[] => linksOf(pid).filter((link) => link.startsWith('socket:'));
 
 function entriesOf(path: string): string[] {
   try {
