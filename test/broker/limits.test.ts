@@ -4,6 +4,7 @@ import { REQUESTS_PER_TURN } from '../../shared/limits.js';
 import { encodeRequest } from '../../shared/protocol/encode-request.js';
 import { setNonBlocking } from '../../shared/sys/fcntl.js';
 import { type Listener, listen } from '../harness/listener.js';
+import { until } from '../harness/until.js';
 import { type NameServer, startNameServer } from './name-server.js';
 import { startBroker, type TestBroker } from './start-broker.js';
 import type { Received } from './test-channel.js';
@@ -46,8 +47,9 @@ test('past concurrency and queue a request is refused at once; cancel makes room
   assert.equal(await broker.metric('postern_requests_queued{plugin="queue"}'), 0);
   channel.close();
   await broker.until(() => broker.ended(channel.session));
-  await broker.metrics();
-  assert.equal(await broker.metric('postern_requests_in_flight{plugin="queue"}'), 0);
+  await until(
+    async () => (await broker.metric('postern_requests_in_flight{plugin="queue"}')) === 0 || undefined,
+  );
 });
 
 test('a request that waits too long for its turn is ETIMEDOUT', async () => {
@@ -194,7 +196,8 @@ test('a plugin that reads again gets every answer', async () => {
   channel.listen(false);
   setNonBlocking(channel.request.number, true);
   let sent = 0;
-  for (let stuck = 0; stuck < 20; stuck += 1) {
+  // On a busy machine the broker comes late to the first ones.
+  for (let stuck = 0; stuck < (sent > 100 ? 20 : 2_000); stuck += 1) {
     while (sent < 5000) {
       if (channel.send({ op: 'connect', id: 10_000 + sent, host: 'no.test', port: 443 }) < 0) break;
       sent += 1;
@@ -217,14 +220,20 @@ test('a plugin past its share of the log is answered as before, its events are c
   const limited = (name: string): Promise<number | undefined> =>
     broker.metric(`postern_limit_rejections_total{plugin="${name}",limit="log_rate"}`);
   const dropped = (await broker.metric('postern_audit_events_dropped_total')) ?? 0;
+  const start = performance.now();
+  let seconds = 0;
   for (const name of ['chatty', 'calm']) {
     const channel = await broker.channel(name);
     for (let id = 1; id <= 40; id += 1) channel.send({ op: 'connect', id, host: 'no.test', port: 443 });
     for (let id = 1; id <= 40; id += 1) assert.equal(errnoOf(await channel.answer(id)), 'EACCES');
+    if (name === 'chatty') seconds = (performance.now() - start) / 1000;
     channel.close();
   }
   const lost = (await limited('chatty')) ?? 0;
-  assert.ok(lost >= 30 && lost <= 35, `${lost} events were left out`);
+  assert.ok(
+    lost > 0 && lost >= 30 - 5 * seconds && lost <= 35,
+    `${lost} events were left out in ${seconds} s`,
+  );
   assert.equal((await broker.metric('postern_audit_events_dropped_total')) ?? 0, dropped + lost);
   await broker.until(() => written('chatty') === 40 - lost && written('calm') === 40);
   assert.equal(await limited('calm'), 0);

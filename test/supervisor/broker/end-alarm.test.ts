@@ -6,6 +6,7 @@ import { duplicate } from '../../../shared/sys/fcntl.js';
 import { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import { makePipe } from '../../../shared/sys/pipe.js';
 import { runOut } from '../../../shared/sys/timerfd.js';
+import { until } from '../../harness/until.js';
 
 test('EndAlarm ends a sandbox once, when a broker lets it off by a duplicate', async () => {
   let ends = 0;
@@ -17,6 +18,7 @@ test('EndAlarm ends a sandbox once, when a broker lets it off by a duplicate', a
   assert.equal(ends, 0);
   runOut(given.number);
   runOut(given.number);
+  await until(() => ends > 0 || undefined);
   await new Promise((resolve) => setTimeout(resolve, 50));
   assert.equal(ends, 1);
   alarm.close();
