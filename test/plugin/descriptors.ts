@@ -9,6 +9,6 @@ export function countDescriptors(): number {
 
 /** Sockets and libuv's handles close a turn or two after they are told to. */
 export async function expectDescriptors(before: number): Promise<void> {
-  await until(() => countDescriptors() === before || undefined, 3000).catch(() => undefined);
+  await until(() => countDescriptors() === before || undefined).catch(() => undefined);
   assert.equal(countDescriptors(), before, 'as many descriptors as before');
 }

@@ -11,6 +11,7 @@ import { createServer as createTls } from 'node:tls';
 import { fileURLToPath } from 'node:url';
 import { freePort } from '../harness/free-port.js';
 import { listen } from '../harness/listener.js';
+import { PATIENCE } from '../harness/patience.js';
 import { users } from '../harness/users.js';
 import { makeCertificates, readPair } from '../interop/certificates.js';
 import { Project } from '../interop/project.js';
@@ -39,7 +40,7 @@ function serve(socket: Socket): void {
       socket.on('end', () => socket.end());
     } else if (word === 'long') socket.end(Buffer.alloc(LONG_BYTES));
     else if (word === 'drip') {
-      for (let i = 1; i <= 20; i += 1) setTimeout(() => socket.write('.'), i * 50);
+      for (let i = 1; i <= 20; i += 1) setTimeout(() => socket.write('.'), i * 100);
     }
   });
 }
@@ -84,7 +85,7 @@ async function runDirectly(args: readonly string[]): Promise<string> {
   child.stdout.on('data', (text) => {
     stdout += text;
   });
-  const timer = setTimeout(() => child.kill('SIGKILL'), 60_000);
+  const timer = setTimeout(() => child.kill('SIGKILL'), 60_000 * PATIENCE);
   const [status] = await once(child, 'close');
   clearTimeout(timer);
   assert.equal(status, 0, stdout);
