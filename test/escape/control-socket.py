@@ -6,7 +6,7 @@ REQUEST = b'{"jsonrpc":"2.0","id":1,"method":"stop","params":{"plugin":"witness"
 
 def ask(path):
     client = socket.socket(socket.AF_UNIX)
-    client.settimeout(5)
+    client.settimeout(30)
     try:
         client.connect(path)
         client.sendall(REQUEST)

@@ -37,7 +37,7 @@ for (const as of users) {
       ['up', '--config', file],
       ['check', file],
     ]) {
-      const { status, stdout, stderr } = await postern(words, { as, timeoutMs: 15_000 });
+      const { status, stdout, stderr } = await postern(words, { as });
       assert.match(stdout + stderr, /web\.sock" leads through ".*w", which the plugin "b" may write/);
       assert.equal(status, words[0] === 'up' ? 2 : 1);
     }

@@ -21,7 +21,7 @@ for (const user of users.filter((one) => one === 'root')) {
       child.stdout?.on('data', (text: string) => (said += text));
       return { child, result, base: () => base.exec(said)?.[1] };
     });
-    const bases = await Promise.all(running.map((one) => until(one.base)));
+    const bases = await Promise.all(running.map((one) => until(one.base, 60_000)));
     for (const { child } of running) child.stdin?.end('\n');
     await Promise.all(running.map(({ result }) => result));
     assert.equal(new Set(bases).size, running.length, bases.join());

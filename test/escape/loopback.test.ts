@@ -12,7 +12,7 @@ async function reached(user: User, ...rules: readonly string[]): Promise<string>
   const source = `
 import socket
 try:
-    print(socket.create_connection(("127.0.0.1", ${host.port}), timeout=5).recv(100))
+    print(socket.create_connection(("127.0.0.1", ${host.port}), timeout=30).recv(100))
 except OSError as error:
     print(error.errno)`;
   const { stdout } = await postern(

@@ -64,7 +64,7 @@ def handed_over():
     global channel
     channel = channel or Channel.from_environment()
     sock = channel.connect("127.0.0.1", ALLOWED)
-    sock.settimeout(5)
+    sock.settimeout(30)
     assert sock.recv(100) == b"welcome\n"
     sock.setblocking(True)
     return sock
@@ -83,7 +83,7 @@ def inherited():
 def called(listener):
     """A socket that the listener accepted. It asks a client outside to connect."""
     print("call", listener.getsockname()[1], flush=True)
-    listener.settimeout(5)
+    listener.settimeout(30)
     sock, _ = listener.accept()
     sock.setblocking(True)
     return sock
@@ -95,7 +95,7 @@ def trapped(port):
     sock.setblocking(False)
     if sock.connect_ex(("127.0.0.1", port)) != errno.EINPROGRESS:
         return None
-    select.select([], [sock], [], 5)
+    select.select([], [sock], [], 30)
     sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
     sock.setblocking(True)
     return sock
