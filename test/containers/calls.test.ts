@@ -4,6 +4,7 @@ import { before, test } from 'node:test';
 import type { Profile } from '../../deploy/container/seccomp-profile-format.js';
 import { CONTAINER_CALLS } from '../../shared/container-calls.js';
 import { kernelFeatures } from '../../shared/sys/kernel-features.js';
+import { PATIENCE } from '../harness/patience.js';
 import { distFor, readableFolder } from '../harness/users.js';
 import { dockerDefault, hasApt } from './docker-default.js';
 import { image } from './image.js';
@@ -14,7 +15,7 @@ before(
   async () => {
     if (noContainers === false) name = await image();
   },
-  { timeout: 240_000 },
+  { timeout: 240_000 * PATIENCE },
 );
 
 /** The output of the script. */

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, test } from 'node:test';
+import { PATIENCE } from '../harness/patience.js';
 import { distFor, readableFolder } from '../harness/users.js';
 import { image } from './image.js';
 import { noContainers, run } from './podman.js';
@@ -16,7 +17,7 @@ before(
   async () => {
     if (noContainers === false) name = await image();
   },
-  { timeout: 240_000 },
+  { timeout: 240_000 * PATIENCE },
 );
 
 test('the commands of docs/containers.md make the image, the profile and containers that work', {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
+import { PATIENCE } from '../harness/patience.js';
 import { container, testByOptions } from './by-options.js';
 import { image } from './image.js';
 import { noContainers } from './podman.js';
@@ -9,7 +10,7 @@ before(
   async () => {
     if (noContainers === false) name = await image();
   },
-  { timeout: 240_000 },
+  { timeout: 240_000 * PATIENCE },
 );
 
 testByOptions('root', ['--user', '0:0'], () => name);

@@ -5,9 +5,10 @@ import { writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { findProgram } from '../../sandbox/host/find-program.js';
 import { SYSTEM_PATH } from '../../sandbox/host/system-path.js';
+import { PATIENCE } from '../harness/patience.js';
 import { readableFile } from '../harness/users.js';
 
-const TIMEOUT_MS = 200_000;
+const TIMEOUT_MS = 200_000 * PATIENCE;
 const SETTINGS = `[containers]
 netns = "host"
 [engine]

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { before, test } from 'node:test';
+import { PATIENCE } from '../harness/patience.js';
 import { distFor, readableFolder } from '../harness/users.js';
 import { image } from './image.js';
 import { noContainers, type Outcome, run, succeed, writeJson } from './podman.js';
@@ -25,7 +26,7 @@ before(
     const script = join(distFor('root'), 'run/seccomp-profile.js');
     writeJson(join(folder, 'postern-seccomp.json'), JSON.parse(await succeed([process.execPath, script])));
   },
-  { timeout: 240_000 },
+  { timeout: 240_000 * PATIENCE },
 );
 
 const container = (user: string, options: readonly string[]): Promise<Outcome> =>

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { until } from '../harness/until.js';
 import { Project } from '../interop/project.js';
 import { type Internet, startInternet } from './internet.js';
 import { Page, testThatAllWasRun } from './page.js';
@@ -21,6 +22,7 @@ for (const file of ['fetch.mjs', 'get.mjs']) {
     const { within, env } = internet;
     const ran = await runCommands(t, text, { cwd: project.folder, within, env });
     assert.deepEqual([ran.status, ran.stdout], [0, shown], ran.stderr);
+    await until(() => internet.connections().length > 0 || undefined);
     assert.deepEqual(new Set(internet.connections()), new Set(['example.com:443']));
   });
 }

@@ -12,10 +12,12 @@ test('the server answers on the socket that it inherits', async (t) => {
   const port = await freePort();
   const { text } = page.commands('--listen');
   const { child, result } = startCommands(t, text.replace('8080', String(port)), { cwd: readableFolder() });
-  const answer = await until(() =>
-    fetch(`http://127.0.0.1:${port}/`)
-      .then((response) => response.text())
-      .catch(() => undefined),
+  const answer = await until(
+    () =>
+      fetch(`http://127.0.0.1:${port}/`)
+        .then((response) => response.text())
+        .catch(() => undefined),
+    40_000,
   );
   assert.equal(answer, 'hello\n');
   child.kill('SIGTERM');

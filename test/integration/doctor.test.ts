@@ -4,6 +4,7 @@ import { realpathSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { pathToFileURL } from 'node:url';
+import { PATIENCE } from '../harness/patience.js';
 import { asUser, distFor, readableFile, readableFolder, type User, users } from '../harness/users.js';
 
 const needsRoot = users.includes('root') ? false : 'needs root, to take something away from the host';
@@ -52,7 +53,12 @@ function doctor(
     ...asThatUser,
     ...[process.execPath, main, 'doctor', ...args],
   ];
-  return spawnSync(command, rest, { cwd: '/', encoding: 'utf8', timeout: 60_000, env: { ...HOME, ...env } });
+  return spawnSync(command, rest, {
+    cwd: '/',
+    encoding: 'utf8',
+    timeout: 60_000 * PATIENCE,
+    env: { ...HOME, ...env },
+  });
 }
 
 /** The lines of one check: its result and its fix. */

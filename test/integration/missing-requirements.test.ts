@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { realpathSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { PATIENCE } from '../harness/patience.js';
 import { asUser, distFor, type User, users } from '../harness/users.js';
 
 const IDS = '0,0,2147483647';
@@ -40,7 +41,7 @@ function runIn(
     'echo',
     'started',
   ];
-  return spawnSync(command, args, { cwd: '/', encoding: 'utf8', timeout: 30_000 });
+  return spawnSync(command, args, { cwd: '/', encoding: 'utf8', timeout: 60_000 * PATIENCE });
 }
 
 /** postern prints one line that names the fix, exits with 125, and starts nothing. */

@@ -30,7 +30,7 @@ const descriptors = (): number => readdirSync('/proc/self/fd').length;
 
 /** Clients and streams are closed a moment after their end was reported. */
 async function settled(expected: number): Promise<number> {
-  for (let tries = 0; tries < 100 && descriptors() > expected; tries += 1)
+  for (let tries = 0; tries < 500 && descriptors() > expected; tries += 1)
     await new Promise((resolve) => setTimeout(resolve, 20));
   return descriptors();
 }

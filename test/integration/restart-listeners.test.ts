@@ -3,12 +3,13 @@ import { spawn } from 'node:child_process';
 import { chmodSync, cpSync, existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { PATIENCE } from '../harness/patience.js';
 import { asUser, distFor, readableFolder, type User, users } from '../harness/users.js';
 import { distWithout } from '../harness/without.js';
 import type { DriverReport, DriverRequest } from './restart-driver.js';
 
 const SERVER = readFileSync(new URL('./activated.py', import.meta.url), 'utf8');
-const TIMEOUT_MS = 60_000;
+const TIMEOUT_MS = 60_000 * PATIENCE;
 const DRIVER = 'test/integration/restart-driver.js';
 
 /** A program that answers this many clients on each listener. */

@@ -26,7 +26,7 @@ const SETUP = `for address in ${SOURCE} 192.0.2.3 ${PEER}; do ip addr add $addre
 ip -6 addr add ${PEER_6}/128 dev lo nodad
 python3 -c '${SERVER}' >/dev/null 2>&1 </dev/null &
 server=$!
-until ss -Hltn 'sport = :${PORT}' | grep -q . ; do sleep 0.02; done`;
+until [ "$(ss -Hltn 'sport = :${PORT}' | wc -l)" = 2 ]; do sleep 0.02; done`;
 
 const inside = ownNetworkWith(SETUP);
 

@@ -16,7 +16,7 @@ test('the commands show and steer the running postern', async (t) => {
   page.writeFiles(folder, 'postern.yaml');
   const where = { cwd: folder, within: asUser('user'), env: { XDG_RUNTIME_DIR: runtime } };
   const up = startCommands(t, page.commands('postern up').text, where);
-  await until(() => existsSync(join(runtime, 'postern/postern.sock')) || undefined);
+  await until(() => existsSync(join(runtime, 'postern/postern.sock')) || undefined, 30_000);
   const [status = '', logs = '', denials = '', connections = '', top = '', learn = '', explain = ''] =
     page.commands('postern status').lines;
   const told = async (command: string, expected = 0): Promise<string> => {

@@ -17,10 +17,12 @@ test('the server answers, also the request that comes while it is down', async (
   page.writeFiles(cwd, 'server.mjs');
   writeFileSync(join(cwd, 'postern.yaml'), `${here(page.file('postern.yaml'))}control: off\n`);
   const up = startCommands(t, page.commands('postern up').text, { cwd });
-  await until(() =>
-    fetch(`http://127.0.0.1:${port}/`)
-      .then(() => true)
-      .catch(() => undefined),
+  await until(
+    () =>
+      fetch(`http://127.0.0.1:${port}/`)
+        .then(() => true)
+        .catch(() => undefined),
+    40_000,
   );
   const { text, shown } = page.commands('curl');
   const asked = await runCommands(t, here(text), { cwd });
