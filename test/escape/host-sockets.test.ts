@@ -144,7 +144,7 @@ for (const user of users) {
 }
 
 /** Prints the best median of connects beside many listeners, as a ratio to that beside few, and whether each was reached. */
-const MANY = `import os, socket, statistics, sys, time
+const MANY = `import os, signal, socket, statistics, sys, time
 folder = sys.argv[1]
 def listener(name):
     sock = socket.socket(socket.AF_UNIX)
@@ -165,17 +165,30 @@ def best(server, name):
     # A busy machine makes some of them slow.
     return min(median(server, name) for _ in range(7))
 first = listener("first")
-few = best(first, "first")
 made, tell = os.pipe()
-for child in range(4):
-    if os.fork() == 0:
-        kept = [listener(f"{child}-{number}") for number in range(900)]
-        os.write(tell, b"x")
-        time.sleep(1000)
-for _ in range(4):
-    os.read(made, 1)
-last = listener("last")
-print(best(first, "first") / few, best(last, "last") / few)`;
+few, many = [], []
+# What is slow beside many is so every time.
+for round in range(5):
+    few.append(best(first, "first"))
+    children = []
+    for child in range(4):
+        children.append(os.fork())
+        if children[-1] == 0:
+            kept = [listener(f"{round}-{child}-{number}") for number in range(900)]
+            os.write(tell, b"x")
+            time.sleep(1000)
+    for _ in children:
+        os.read(made, 1)
+    last = listener(f"{round}-last")
+    many.append((best(first, "first"), best(last, f"{round}-last")))
+    for child in children:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+    few.append(best(first, "first"))
+    ratios = [min(times) / min(few) for times in zip(*many)]
+    if max(ratios) < 4:
+        break
+print(*ratios)`;
 
 for (const user of users)
   test(`thousands of listeners make no connect slow (${user})`, async () => {
@@ -183,7 +196,7 @@ for (const user of users)
     if (user === 'user' && process.geteuid?.() === 0) chownSync(folder, NOBODY, NOBODY);
     const { stdout, stderr } = await postern(
       ['run', '--writable', folder, '--', '/usr/bin/python3', '-c', MANY, folder],
-      { as: user },
+      { as: user, timeoutMs: 180_000 },
     );
     const ratios = stdout.trim().split(' ').map(Number);
     assert.equal(ratios.length, 2, stderr);
