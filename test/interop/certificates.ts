@@ -2,6 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { PATIENCE } from '../harness/patience.js';
 
 export interface KeyPair {
   readonly key: string;
@@ -35,7 +36,7 @@ export function makeCertificates(folder: string): Certificates {
 
 export function makeAuthority(folder: string): Authority {
   const openssl = (...args: string[]): void => {
-    execFileSync('openssl', args, { cwd: folder, stdio: 'ignore', timeout: 30_000 });
+    execFileSync('openssl', args, { cwd: folder, stdio: 'ignore', timeout: 30_000 * PATIENCE });
   };
   const newKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
   openssl(

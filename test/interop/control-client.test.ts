@@ -5,6 +5,7 @@ import { existsSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { PATIENCE } from '../harness/patience.js';
 import { startPostern } from '../harness/postern.js';
 import { until } from '../harness/until.js';
 import { chownTo, readableFolder, users } from '../harness/users.js';
@@ -95,7 +96,7 @@ for (const user of users) {
     await until(() => existsSync(path) || undefined);
     const { status, stdout, stderr } = spawnSync('python3', ['-B', '-c', SCRIPT, path, dirname(CLIENT)], {
       encoding: 'utf8',
-      timeout: 60_000,
+      timeout: 60_000 * PATIENCE,
     });
     assert.equal(status, 0, stderr);
     const { version, ...told } = JSON.parse(stdout) as Record<string, unknown>;

@@ -3,6 +3,7 @@ import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { chmodSync, chownSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { PATIENCE } from '../harness/patience.js';
 import { asUser } from '../harness/users.js';
 
 const START_MS = 60_000;
@@ -44,7 +45,7 @@ export function prepare(command: string, ...args: string[]): void {
   const { status, stdout, stderr } = spawnSync(program, words, {
     cwd: '/',
     encoding: 'utf8',
-    timeout: START_MS,
+    timeout: START_MS * PATIENCE,
     env: { PATH: '/usr/bin:/bin:/usr/sbin:/sbin', HOME: '/nonexistent', LC_ALL: 'C' },
   });
   if (status !== 0) throw new Error(`${command} ended with ${status}: ${stdout}${stderr}`);
@@ -73,7 +74,10 @@ export async function startServer(
   });
   let said = '';
   await new Promise<void>((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error(`${command} is not ready: ${said}`)), START_MS);
+    const timer = setTimeout(
+      () => reject(new Error(`${command} is not ready: ${said}`)),
+      START_MS * PATIENCE,
+    );
     const hear = (text: string): void => {
       said = (said + text).slice(-65_536);
       if (!ready.test(said)) return;

@@ -4,12 +4,16 @@ import { lstatSync, mkdirSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { PATIENCE } from '../../harness/patience.js';
 import { readableFolder } from '../../harness/users.js';
 
 const COMPILE_MS = 120_000;
 
 function run(command: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): void {
-  const options = { env: { PATH: process.env['PATH'], LC_ALL: 'C', ...env }, timeout: COMPILE_MS } as const;
+  const options = {
+    env: { PATH: process.env['PATH'], LC_ALL: 'C', ...env },
+    timeout: COMPILE_MS * PATIENCE,
+  } as const;
   execFileSync(command, args, { ...options, stdio: ['ignore', 'ignore', 'inherit'] });
 }
 

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { test } from 'node:test';
+import { PATIENCE } from '../../harness/patience.js';
 import { postern } from '../../harness/postern.js';
 import { users } from '../../harness/users.js';
 import { compileGo } from './compile.js';
@@ -12,7 +13,7 @@ const program = skip === false ? compileGo(new URL('pairs.go', import.meta.url))
 
 for (const user of users) {
   test(`a Go program has its pairs of datagram sockets, in many goroutines (${user})`, { skip }, async () => {
-    const expected = execFileSync(program, { encoding: 'utf8', timeout: 60_000 });
+    const expected = execFileSync(program, { encoding: 'utf8', timeout: 60_000 * PATIENCE });
     assert.match(expected, /^failed: 0$/m);
     const { stdout, stderr } = await postern(['run', '--visible', program, '--', program], { as: user });
     assert.equal(stdout, expected, stderr);

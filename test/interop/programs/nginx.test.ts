@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
+import { PATIENCE } from '../../harness/patience.js';
 import { startPostern } from '../../harness/postern.js';
 import { until } from '../../harness/until.js';
 import { readableFile, users } from '../../harness/users.js';
@@ -37,7 +38,7 @@ function call(path: string): string {
     '%{http_code}',
     `http://${ADDRESS}${path}`,
   ];
-  return spawnSync(program, words, { encoding: 'utf8', timeout: 20_000 }).stdout;
+  return spawnSync(program, words, { encoding: 'utf8', timeout: 20_000 * PATIENCE }).stdout;
 }
 
 for (const user of users) {

@@ -38,9 +38,9 @@ sock.setblocking(False)
 watch = select.epoll()
 watch.register(sock, select.EPOLLOUT)
 sock.connect_ex(host)
-select.select([], [sock], [], 2)
+select.select([], [sock], [], 20)
 # The broker closes its duplicate a moment after its answer. Until then the watch reports a hang-up of the old socket.
-for _ in range(100):
+for _ in range(1000):
     if not watch.poll(0):
         break
     time.sleep(0.02)
@@ -190,7 +190,7 @@ os.close(free)
 thread = threading.Thread(target=take_memory)
 thread.start()
 behind = []
-for attempt in range(5000):
+for attempt in range(20000):
     failed = libc.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM, 0, ctypes.c_void_p(PLACE)) < 0
     made = {number for number in range(free, free + 4) if os.path.exists(f"/proc/self/fd/{number}")}
     if failed and len(made) == 2:
