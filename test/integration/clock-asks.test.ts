@@ -14,7 +14,8 @@ import { until } from '../harness/until.js';
 import { chownTo, readableFolder, users } from '../harness/users.js';
 
 const [APPROVED, DENIED, LATER] = ['93.184.216.60', '93.184.216.61', '93.184.216.62'];
-const ASK_S = 4;
+/** Long enough for the two approvals of a busy machine. The last question waits for all of it. */
+const ASK_S = Math.min(120, 8 * PATIENCE);
 /** Says how each connect ended and how long it took, in milliseconds. Holds the first connection for two seconds. */
 const PLUGIN = `
 import os, socket, time
@@ -94,11 +95,11 @@ for (const user of users)
     const [, first = ''] = await line(/connected \S+60 (\d+)\n/);
     assert.ok(Number(first) >= 1_000, `the question waited for its answer: ${first}`);
     const [, second = ''] = await line(/connected \S+60 \d+\n[\s\S]*connected \S+60 (\d+)\n/);
-    assert.ok(Number(second) < 1_000 * PATIENCE, `what is approved for this run still is: ${second}`);
+    assert.ok(Number(second) < ASK_S * 500, `what is approved for this run still is: ${second}`);
     const [, third = '', fourth = ''] = await line(/errno 13 \S+61 (\d+)\n[\s\S]*errno 13 \S+61 (\d+)\n/);
     assert.ok(Number(third) >= ASK_S * 1000 - 50, `nobody answered, ${third}`);
-    assert.ok(Number(third) < ASK_S * 1000 + 2_000 * PATIENCE, `nobody answered, ${third}`);
-    assert.ok(Number(fourth) < 1_000 * PATIENCE, `it is not asked about again for a minute: ${fourth}`);
+    assert.ok(Number(third) < ASK_S * 1000 + 5_000 * PATIENCE, `nobody answered, ${third}`);
+    assert.ok(Number(fourth) < ASK_S * 500, `it is not asked about again for a minute: ${fourth}`);
 
     configure([`${LATER}:443`]);
     assert.deepEqual(await call('reload'), { added: [], removed: [], restarted: [], changed: ['asker'] });

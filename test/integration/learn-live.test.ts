@@ -3,12 +3,13 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { PATIENCE } from '../harness/patience.js';
 import { type PosternResult, postern, startPostern } from '../harness/postern.js';
 import { type PublicNet, startPublicNet } from '../harness/public-net.js';
 import { until } from '../harness/until.js';
 import { chownTo, readableFolder, users } from '../harness/users.js';
 
-/** Asks for a name, a public address, a private one and a socket that no rule allows, and for what one allows, again and again. */
+/** Asks for a name, a public address, a private one and a socket that no rule allows, and for what one allows, again and again. Says when it has asked for all. */
 const PROGRAM = `
 import socket, time
 def attempt(*place):
@@ -20,6 +21,7 @@ def attempt(*place):
 while True:
     for place in (("other.example.com", 443), ("93.184.216.20", 8443), ("10.1.2.3", 443), ("api.example.com", 443)):
         attempt(*place)
+    print("asked", flush=True)
     time.sleep(0.3)
 `;
 
@@ -56,6 +58,11 @@ for (const user of users) {
     const path = join(folder, 'c.sock');
     const up = startPostern(['up', '--control', path], { as: user, cwd: folder, inside: net.within });
     t.after(() => up.child.kill('SIGKILL'));
+    let output = '';
+    up.child.stdout?.on('data', (text: string) => {
+      output += text;
+    });
+    const rounds = (): number => output.split('asked\n').length;
     await until(() => existsSync(path) || up.child.exitCode !== null || undefined);
     const ask = (...words: readonly string[]): Promise<PosternResult> =>
       postern([...words, '--control', path], { as: user, cwd: folder });
@@ -64,7 +71,7 @@ for (const user of users) {
     const before = closed.map(heard);
     await until(() => (heard('443 93.184.216.10') > 0 ? true : undefined));
 
-    const json = await ask('learn', 'asker', '--seconds', '4', '--json', '--allowed');
+    const json = await ask('learn', 'asker', '--seconds', String(6 * PATIENCE), '--json', '--allowed');
     assert.equal(json.status, 0, json.stderr);
     const learnt = JSON.parse(json.stdout) as Record<string, readonly unknown[]>;
     assert.deepEqual(learnt['allow'], ['api.example.com', 'other.example.com', '93.184.216.20:8443']);
@@ -83,7 +90,10 @@ for (const user of users) {
       said += text;
     });
     await until(() => /learning what "asker" is refused, until Ctrl-C\n/.test(said) || undefined);
-    await new Promise((resolve) => setTimeout(resolve, 3_000));
+    const begun = rounds();
+    await until(() => rounds() > begun + 2 || undefined, 30_000);
+    // The lines of the audit log that a second gathers.
+    await new Promise((resolve) => setTimeout(resolve, 2_000));
     running.child.kill('SIGINT');
     const { status, stdout } = await running.result;
     assert.equal(status, 0, said);
