@@ -11,7 +11,8 @@ const driver = readableFile(
 );
 const SAYS =
   'postern: the terminal belongs to another session: the program gets no input from it; start postern';
-const PROGRAM = 'echo up; if read -t 2 line; then echo "read <$line>"; else echo nothing; fi';
+const program = (seconds: number): string =>
+  `echo up; if read -t ${seconds} line; then echo "read <$line>"; else echo nothing; fi`;
 
 for (const user of users) {
   for (const [how, command] of [
@@ -19,16 +20,16 @@ for (const user of users) {
     ['in a pipeline', ['sh', '-c', '"$@" | cat', 'sh']],
   ] as const)
     test(`a plugin at the terminal of another session gets no input, and one line says why: ${how} (${user})`, async () => {
-      const run = (session: string) =>
-        postern(['run', '--', 'bash', '-c', PROGRAM], {
+      const run = (session: string, seconds: number) =>
+        postern(['run', '--', 'bash', '-c', program(seconds)], {
           as: user,
           through: ['/usr/bin/python3', driver, session, ...command],
         });
-      const other = await run('setsid');
+      const other = await run('setsid', 2);
       assert.equal(other.stdout.split(SAYS).length, 2, other.stdout);
       assert.match(other.stdout, /^nothing\r+$/m);
       assert.match(other.stdout, /the shell read <typed>/);
-      const own = await run('own');
+      const own = await run('own', 20);
       assert.doesNotMatch(own.stdout, /another session/);
       assert.match(own.stdout, /^read <typed>\r+$/m);
     });
