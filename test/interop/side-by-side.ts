@@ -6,6 +6,7 @@ import { promisify } from 'node:util';
 import { compile } from '../harness/compile.js';
 import { freePort, listenLow } from '../harness/free-port.js';
 import type { Listener } from '../harness/listener.js';
+import { PATIENCE } from '../harness/patience.js';
 import { postern } from '../harness/postern.js';
 import type { User } from '../harness/users.js';
 
@@ -60,12 +61,18 @@ export class Ports {
 }
 
 /** Runs the program twice: with the host's ports, then with three ports of its own loopback. */
-const TWICE = ['/bin/sh', '-c', '"$0" "$@" && echo ---- && exec "$0" own'];
+const TWICE = [
+  '/bin/sh',
+  '-c',
+  `export POSTERN_TEST_PATIENCE=${PATIENCE}; "$0" "$@" && echo ---- && exec "$0" own`,
+];
 
 /** The output of a program on the host. */
 export async function direct(program: string, ports: Ports): Promise<readonly string[]> {
   const [shell = '', ...script] = TWICE;
-  const { stdout } = await run(shell, [...script, program, ...ports.words], { timeout: 60_000 });
+  const { stdout } = await run(shell, [...script, program, ...ports.words], {
+    timeout: 60_000 * PATIENCE,
+  });
   return stdout.split('\n');
 }
 

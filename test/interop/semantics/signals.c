@@ -3,13 +3,16 @@
 
 static void interrupted(void) {
   int fd = tcp(0);
+  take_alarms(0);
   long start = now_ms();
-  alarm_after(200, 0, 0);
+  pid_t child = signal_later(SIGALRM, 1, 200);
   printf("alarm: %s", said(call(fd, FULL)));
   printf(" %s alarms %d", about(now_ms() - start, 200), alarms);
   nonblocking(fd, 1);
   printf(" then %s", said(call(fd, FULL)));
   printf(" ready %s\n", ready(fd, 0));
+  kill(child, SIGKILL);
+  waitpid(child, NULL, 0);
   close(fd);
 }
 
@@ -18,17 +21,11 @@ static void on_user(int signal) { (void)signal; }
 /** Alarms with SA_RESTART, then one signal without it. */
 static void restarted(int limit) {
   int fd = tcp(0);
-  pid_t self = getpid();
   struct sigaction action = {.sa_handler = on_user};
   sigaction(SIGUSR1, &action, NULL);
   if (limit > 0) limit_sending(fd, limit);
-  pid_t child = fork();
-  if (child == 0) {
-    usleep(700000);
-    kill(self, SIGUSR1);
-    _exit(0);
-  }
   long start = now_ms();
+  pid_t child = signal_later(SIGUSR1, 1, 700);
   alarm_after(100, 200, SA_RESTART);
   int result = call(fd, FULL);
   const char *word = said(result);
@@ -37,6 +34,7 @@ static void restarted(int limit) {
   int count = alarms;
   printf("SA_RESTART%s: %s %s", limit > 0 ? ", SO_SNDTIMEO" : "", word, about(took, limit > 0 ? 100 : 700));
   printf(" alarms %s\n", limit > 0 ? "one" : count >= 0 ? "some" : "none");
+  kill(child, SIGKILL);
   waitpid(child, NULL, 0);
   close(fd);
 }
@@ -44,7 +42,7 @@ static void restarted(int limit) {
 static void *connects(void *unused) {
   (void)unused;
   int fd = tcp(0);
-  limit_sending(fd, 900);
+  limit_sending(fd, 5000);
   return (void *)said(call(fd, FULL));
 }
 
@@ -53,9 +51,10 @@ static void handled_by_one(void) {
   pthread_t threads[8];
   int counts[3] = {0};
   for (int at = 0; at < 8; at += 1) pthread_create(&threads[at], NULL, connects, NULL);
-  alarm_after(300, 0, 0);
+  take_alarms(0);
+  pid_t child = signal_later(SIGALRM, 9, 300);
   int fd = tcp(0);
-  limit_sending(fd, 900);
+  limit_sending(fd, 5000);
   const char *own = said(call(fd, FULL));
   for (int at = 0; at < 8; at += 1) {
     void *word;
@@ -67,21 +66,29 @@ static void handled_by_one(void) {
   int interrupted = counts[0] + (strcmp(own, "EINTR") == 0);
   printf("a signal for nine threads: interrupted %s, else %d\n", interrupted == 1 || interrupted == 2 ? "one" : "none or many",
          counts[2]);
+  kill(child, SIGKILL);
+  waitpid(child, NULL, 0);
   close(fd);
 }
 
-static void *signals_itself(void *target) {
-  usleep(200000);
-  pthread_kill(*(pthread_t *)target, SIGUSR1);
+static volatile int over;
+/** Again and again: a thread that sleeps may not have come to its connect. */
+static void *signals_first_thread(void *target) {
+  char name[16];
+  snprintf(name, sizeof name, "%d", getpid());
+  while (!sleeps(name, name)) usleep(10000);
+  for (usleep(200000); !over; usleep(200000)) pthread_kill(*(pthread_t *)target, SIGUSR1);
   return NULL;
 }
 
 static void for_one_thread(void) {
   pthread_t self = pthread_self(), other;
   int fd = tcp(0);
-  pthread_create(&other, NULL, signals_itself, &self);
   long start = now_ms();
-  printf("a signal for one thread: %s", said(call(fd, FULL)));
+  pthread_create(&other, NULL, signals_first_thread, &self);
+  const char *word = said(call(fd, FULL));
+  over = 1;
+  printf("a signal for one thread: %s", word);
   printf(" %s\n", about(now_ms() - start, 200));
   pthread_join(other, NULL);
   close(fd);
@@ -104,6 +111,7 @@ static void stopped(void) {
   int status;
   pid_t child = fork();
   if (child == 0) _exit(call(tcp(0), FULL) == 0 ? 1 : 2);
+  until_asleep(child, 1);
   usleep(200000);
   long start = now_ms();
   kill(child, SIGSTOP);
@@ -121,5 +129,5 @@ static void stopped(void) {
 
 int main(int argc, char **argv) {
   ports(argc, argv);
-  interrupted(), restarted(0), restarted(2000), handled_by_one(), for_one_thread(), ignored(), stopped();
+  interrupted(), restarted(0), restarted(20000), handled_by_one(), for_one_thread(), ignored(), stopped();
 }

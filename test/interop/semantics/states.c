@@ -24,7 +24,7 @@ static void blocking_refused(void) {
 static void waiting(void) {
   int fd = tcp(SOCK_NONBLOCK);
   printf("non-blocking: %s", said(call(fd, OPEN)));
-  printf(" ready %s", ready(fd, 2000));
+  printf(" ready %s", ready(fd, 20000));
   printf(" error %s", error_of(fd));
   printf(" peer %s", peer_of(fd));
   printf(" again %s", said(call(fd, OPEN)));
@@ -35,12 +35,12 @@ static void waiting(void) {
 static void waiting_refused(void) {
   int fd = tcp(SOCK_NONBLOCK);
   printf("non-blocking, refused: %s", said(call(fd, CLOSED)));
-  printf(" ready %s", ready(fd, 2000));
+  printf(" ready %s", ready(fd, 20000));
   printf(" error %s", error_of(fd));
   printf(" error %s", error_of(fd));
   printf(" again %s", said(call(fd, CLOSED)));
   printf(" once more %s", said(call(fd, OPEN)));
-  printf(" ready %s", ready(fd, 2000));
+  printf(" ready %s", ready(fd, 20000));
   printf(" error %s\n", error_of(fd));
   close(fd);
 }
@@ -48,10 +48,10 @@ static void waiting_refused(void) {
 static void refused_unread(void) {
   int fd = tcp(SOCK_NONBLOCK);
   printf("non-blocking, refused, error unread: %s", said(call(fd, CLOSED)));
-  ready(fd, 2000);
+  ready(fd, 20000);
   printf(" again %s", said(call(fd, CLOSED)));
   printf(" once more %s", said(call(fd, OPEN)));
-  printf(" ready %s\n", ready(fd, 2000));
+  printf(" ready %s\n", ready(fd, 20000));
   close(fd);
 }
 
