@@ -67,7 +67,7 @@ class Terminal:
         self.seen = self.seen[re.search(pattern, self.seen).end():]
 
     def expect_stop(self):
-        end = time.time() + 20 * PATIENCE
+        end = time.time() + 40 * PATIENCE
         while time.time() < end:
             ended, status = os.waitpid(self.pid, os.WUNTRACED | os.WNOHANG)
             if ended and os.WIFSTOPPED(status):
@@ -78,7 +78,7 @@ class Terminal:
         sys.exit(f"no stop: {self.seen!r}")
 
     def end(self, expected=0):
-        end = time.time() + 20 * PATIENCE
+        end = time.time() + 40 * PATIENCE
         while time.time() < end:
             if select.select([self.fd], [], [], 0.05)[0]:
                 try:
@@ -92,6 +92,31 @@ class Terminal:
                     sys.exit(f"status {code}: {self.seen!r}")
                 return
         sys.exit(f"no end: {self.seen!r}")
+
+
+def stopped_below(pid, words):
+    """Whether a process with these words in its command line is stopped, among the descendants of a process."""
+    with open(f"/proc/{pid}/stat") as file:
+        state = file.read().rsplit(")", 1)[1].split()[0]
+    with open(f"/proc/{pid}/cmdline") as file:
+        line = file.read()
+    # The words of postern's own command line have others behind them.
+    if state == "T" and line.startswith("sh\0") and words in line:
+        return True
+    with open(f"/proc/{pid}/task/{pid}/children") as file:
+        return any(stopped_below(child, words) for child in file.read().split())
+
+
+def expect_stopped(pid, words):
+    end = time.time() + 40 * PATIENCE
+    while time.time() < end:
+        try:
+            if stopped_below(pid, words):
+                return
+        except OSError:
+            pass  # One has ended meanwhile.
+        time.sleep(0.02)
+    sys.exit(f"nothing with {words!r} stopped")
 
 
 def check(what, holds, seen):
@@ -115,15 +140,16 @@ print("single keys, Ctrl-Z by the program itself")
 
 shell = Terminal([*RUN, "run", "--", "bash", "--norc", "-i"])
 shell.expect("bash.*[$#] ")
-shell.press("sh -c 'echo sleeps; exec sleep 77'\r")
+# It says when it goes on: it has the terminal by then.
+shell.press("sh -c 'trap \"echo goes on\" CONT; echo sleeps; while :; do sleep 0.1; done'\r")
 shell.expect("[\r\n]sleeps\r\n")
 shell.press("\x1a")
 shell.expect("Stopped")
 shell.press("jobs; fg\r")
-shell.expect("Stopped.*sleep 77")
-time.sleep(1)
+shell.expect("Stopped.*goes on")
+shell.expect("[\r\n]goes on\r\n")
 shell.press("\x03")
-time.sleep(0.3)
+shell.expect("[$#] ")
 shell.press("echo status $?; tty\r")
 shell.expect("status 130\r\n/dev/pts/0\r\n")
 shell.press("exit 3\r")
@@ -155,13 +181,13 @@ print("questions in a pipeline")
 
 middle = Terminal(["bash", "--norc", "-i"])
 middle.expect("[$#] ")
-middle.press(shlex.join([*RUN, "run", "--", "bash", "-c", 'trap "exit 9" INT; echo up; while :; do sleep 0.1; done']) + " | cat\r")
+middle.press(shlex.join([*RUN, "run", "--", "bash", "-c", 'trap "exit 9" INT; trap "echo goes on" CONT; echo up; while :; do sleep 0.1; done']) + " | cat\r")
 middle.expect("[\r\n]up\r\n")
 middle.press("\x1a")
 middle.expect("Stopped")
 middle.expect("[$#] ")
 middle.press("fg\r")
-time.sleep(1)
+middle.expect("[\r\n]goes on\r\n")
 middle.press("\x03")
 # What is typed before the shell has the terminal again is for the plugin.
 middle.expect("[$#] ")
@@ -175,7 +201,9 @@ stopped = Terminal(["bash", "--norc", "-i"])
 stopped.expect("[$#] ")
 stopped.press(shlex.join([*RUN, "run", "--", "sh", "-c", "echo up; kill -STOP $$; echo goes on"]) + " | cat\r")
 stopped.expect("[\r\n]up\r\n")
-time.sleep(1)
+expect_stopped(stopped.pid, "goes on")
+# postern sees it a moment later.
+time.sleep(0.5)
 stopped.press("\x1a")
 stopped.expect("Stopped")
 stopped.press("fg\r")
@@ -186,12 +214,12 @@ print("Ctrl-Z in a pipeline after a program stopped itself")
 
 script = Terminal(["bash", "--norc", "-i"])
 script.expect("[$#] ")
-script.press(shlex.join(["sh", "-c", '"$@"; echo after', "sh", *RUN, "run", "--", "bash", "-c", 'echo up; read line; echo "<$line>"']) + "\r")
+script.press(shlex.join(["sh", "-c", '"$@"; echo after', "sh", *RUN, "run", "--", "bash", "-c", 'trap "echo goes on" CONT; echo up; until read -t 0.2 line; do :; done; echo "<$line>"']) + "\r")
 script.expect("[\r\n]up\r\n")
 script.press("\x1a")
 script.expect("Stopped")
 script.press("fg\r")
-time.sleep(1)
+script.expect("[\r\n]goes on\r\n")
 script.press("more\r")
 script.expect("<more>\r\nafter")
 script.press("exit 0\r")
@@ -243,7 +271,7 @@ PORT = free_port()
 stalled = Terminal([*RUN, "run", "--metrics", f"127.0.0.1:{PORT}", "--", "yes", "x" * 100])
 stalled.expect("xxx")
 time.sleep(1)
-text = urllib.request.urlopen(f"http://127.0.0.1:{PORT}/metrics", timeout=5).read()
+text = urllib.request.urlopen(f"http://127.0.0.1:{PORT}/metrics", timeout=10 * PATIENCE).read()
 check("a terminal that shows nothing does not hold up postern", b"postern" in text, text)
 os.kill(stalled.pid, signal.SIGTERM)
 stalled.end(143)

@@ -12,7 +12,11 @@ const driver = readableFile(
 
 for (const user of users) {
   test(`programs at a terminal work as without postern (${user})`, async () => {
-    const { status, stdout, stderr } = await postern([], { as: user, through: ['/usr/bin/python3', driver] });
+    const { status, stdout, stderr } = await postern([], {
+      as: user,
+      through: ['/usr/bin/python3', driver],
+      timeoutMs: 240_000,
+    });
     assert.equal(status, 0, `${stdout}${stderr}`);
     assert.deepEqual(stdout.trim().split('\n'), [
       "the terminal is the shell's while a program is stopped",
