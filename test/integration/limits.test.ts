@@ -32,16 +32,18 @@ time.sleep(float(sys.argv[1]))
 
 /** Asks the sandbox's DNS this often at once, and prints how many answers come, until half a second without one. Four always come: the burst. */
 const ASK = `
-import select, socket
+import select, socket, time
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 s.connect(("127.0.0.1", 53))
+begun = last = time.monotonic()
 for id in range(30):
     s.send(bytes([0, id, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0]) + b"\\x02no\\x04test\\x00\\x00\\x01\\x00\\x01")
 answers = 0
 while select.select([s], [], [], 0.5 if answers >= 4 else 20)[0]:
     s.recv(512)
     answers += 1
-print(answers)
+    last = time.monotonic()
+print(answers, last - begun)
 `;
 
 for (const user of users) {
@@ -153,7 +155,9 @@ for limit in (r.RLIMIT_NPROC, r.RLIMIT_DATA, r.RLIMIT_CPU, r.RLIMIT_FSIZE, r.RLI
 
   test(`questions_per_second bounds a sandbox's DNS (${user})`, async () => {
     const { stdout } = await run(user, ['questions_per_second=2'], python(ASK));
-    assert.ok(Number(stdout) >= 4 && Number(stdout) <= 6, stdout);
+    const [answers = 0, seconds = 0] = stdout.split(' ').map(Number);
+    // On a busy machine the questions take longer than a moment.
+    assert.ok(answers >= 4 && answers <= 6 + 2 * seconds && answers < 30, stdout);
   });
 }
 
