@@ -5,6 +5,7 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, statSync } from 'node:f
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { PATIENCE } from '../harness/patience.js';
 import { postern } from '../harness/postern.js';
 import { until } from '../harness/until.js';
 import { chownTo, readableFolder, users } from '../harness/users.js';
@@ -59,7 +60,7 @@ for (const user of users) {
         const lines = said.split('\n').slice(0, -1);
         const text = lines[index];
         return text === undefined ? undefined : (JSON.parse(text) as Record<string, unknown>);
-      });
+      }, 60_000);
     const { found, itself, pids, ...codes } = await line(0);
     assert.match(String(found), /^kind no socket\nask E[A-Z]+\nreplace (?:E[A-Z]+ ){3}E[A-Z]+\ndone\n$/);
     assert.match(String(itself), /No process of postern may ask/);
@@ -87,7 +88,7 @@ for (const user of users) {
     assert.equal((await ask('deny', open.id)).status, 0);
     const { stdout, stderr } = spawnSync('python3', ['-B', '-c', SCRIPT, path, dirname(CLIENT)], {
       encoding: 'utf8',
-      timeout: 60_000,
+      timeout: 60_000 * PATIENCE,
     });
     assert.equal(stderr, '');
     assert.deepEqual(JSON.parse(stdout), {
