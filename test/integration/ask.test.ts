@@ -218,6 +218,9 @@ child = os.fork()
 if child == 0:
     fetch(sys.argv[1])
     os._exit(0)
+# It waits for its answer by then.
+while open(f"/proc/{child}/stat").read().rsplit(")", 1)[1].split()[0] != "S":
+    time.sleep(0.05)
 time.sleep(2)
 os.kill(child, signal.SIGKILL)
 os.wait()

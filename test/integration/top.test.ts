@@ -91,11 +91,11 @@ for (const user of users) {
     const scene = await start(t, user);
     const first = await until(async () => {
       const row = await scene.busy();
-      return Number(row.denials_per_second) > 0 && Number(row.cpu_percent) > 1 ? row : undefined;
-    });
+      // On a busy machine a report may cover less than one round of the program.
+      const rates = [row.denials_per_second, row.connects_per_second, row.cpu_percent].map(Number);
+      return rates.every((rate) => rate > 0) && Number(row.sent_bytes_per_second) > 100 ? row : undefined;
+    }, 30_000);
     assert.ok(Number(first.connections) >= 1, JSON.stringify(first));
-    assert.ok(Number(first.connects_per_second) > 0);
-    assert.ok(Number(first.sent_bytes_per_second) > 100);
     assert.equal(first.measured, 'processes');
     assert.ok(Number(first.memory_bytes) > 50 * 2 ** 20, 'the memory of the program');
     assert.ok(Number(first.cpu_seconds) > 0, 'the processor time of a child');
