@@ -62,7 +62,7 @@ for (const user of users.filter((one) => one === 'root'))
       told += text;
     });
     const line = (of: string): Promise<string> =>
-      until(() => new RegExp(`^${of} +\\| (.*)$`, 'm').exec(told)?.[1]);
+      until(() => new RegExp(`^${of} +\\| (.*)$`, 'm').exec(told)?.[1], 30_000);
     try {
       assert.equal(await line('greedy'), `made ${SOFT + 50}`);
       writeFileSync(join(folder, 'go'), '');

@@ -73,7 +73,7 @@ for (const user of users) {
     await until(() => seen.includes('ready') || undefined);
     const before = descriptorsOf(broker);
     caller.write('go');
-    await until(() => seen.includes('served') || undefined, 5000).catch(() => assert.fail(seen));
+    await until(() => seen.includes('served') || undefined, 20_000).catch(() => assert.fail(seen));
     for (const kind of KINDS) assert.match(seen, new RegExp(`pushed ${kind} 1 (EPIPE|ECONNRESET)$`, 'm'));
     assert.match(seen, /served allow/);
     await until(() => descriptorsOf(broker) <= before || undefined);
