@@ -27,8 +27,6 @@ import type { SupervisorOptions } from './supervisor-options.js';
 import { UnseenReports } from './unseen/unseen-reports.js';
 import { UsageReports } from './usage-reports.js';
 
-const { SIGTERM } = constants.signals;
-
 export class Supervisor extends BrokerAccess {
   readonly #options: SupervisorOptions;
   readonly #records = new Records();
@@ -227,7 +225,7 @@ export class Supervisor extends BrokerAccess {
   async #close(graceMs: number): Promise<void> {
     this.#starts.cancelAll();
     await this.serving?.catch(() => {});
-    await this.#runs.close(SIGTERM, graceMs);
+    await this.#runs.close(constants.signals.SIGTERM, graceMs);
     await this.#cgroups.removed();
     this.#listeners.closeAll();
     this.asks.close();
