@@ -9,6 +9,8 @@ export class TurnShare {
   #began: number | undefined;
   #renewal: Promise<void> | undefined;
   #stopped = false;
+  /** Whom the event loop has called in this turn. */
+  readonly #called = new Set<object>();
   /** Who has had a chance in this turn, and who has not. */
   readonly #served = new Set<object>();
   readonly #denied = new Set<object>();
@@ -30,6 +32,15 @@ export class TurnShare {
 
   get isStopped(): boolean {
     return this.#stopped;
+  }
+
+  /**
+   * The event loop calls a taker, which it does once in a turn. So a second call means another turn, and the share is renewed: what was taken long ago
+   * makes nobody wait.
+   */
+  called(taker: object): void {
+    if (this.#called.has(taker)) this.#renewNow();
+    this.#called.add(taker);
   }
 
   /**
@@ -68,16 +79,21 @@ export class TurnShare {
   #renew(): Promise<void> {
     this.#renewal ??= new Promise((resolve) => {
       setImmediate(() => {
-        this.#left = REQUESTS_PER_TURN;
-        this.#began = undefined;
         this.#renewal = undefined;
-        this.#served.clear();
-        this.#first.clear();
-        for (const taker of this.#denied) this.#first.add(taker);
-        this.#denied.clear();
+        this.#renewNow();
         resolve();
       });
     });
     return this.#renewal;
+  }
+
+  #renewNow(): void {
+    this.#left = REQUESTS_PER_TURN;
+    this.#began = undefined;
+    this.#called.clear();
+    this.#served.clear();
+    this.#first.clear();
+    for (const taker of this.#denied) this.#first.add(taker);
+    this.#denied.clear();
   }
 }

@@ -38,6 +38,23 @@ test('a share is used up after so much time since its first request', async () =
   assert.equal(takeAll(share, share), REQUESTS_PER_TURN);
 });
 
+test('a share is whole when the event loop calls the same taker again, whatever was taken before and when', () => {
+  let now = 1000;
+  const share = new TurnShare(() => now);
+  const [one, other] = [{}, {}];
+  for (let turns = 0; turns < 100; turns += 1, now += 2 * TURN_MS) {
+    share.called(one);
+    assert.equal(takeAll(share, one, 1), 1);
+  }
+  share.called(one);
+  assert.equal(takeAll(share, one), REQUESTS_PER_TURN);
+  share.called(other);
+  assert.equal(takeAll(share, other), 0, 'another taker has the same turn');
+  share.called(one);
+  assert.equal(takeAll(share, one), 0, 'the other one comes first');
+  assert.equal(takeAll(share, other), REQUESTS_PER_TURN);
+});
+
 test('who has had no chance in a turn comes first in the next one, however the event loop calls them', async () => {
   const share = new TurnShare(stopped);
   const [greedy, modest] = [{}, {}];
