@@ -75,7 +75,7 @@ export function rulesByCall(stack: readonly Filter[]): ReadonlyMap<string, reado
     for (const call of rule.calls) numbers.set(call, `${numbers.get(call) ?? ''}${number},`);
   const found = new Map<string, readonly CallRules[]>();
   const pick = (list: string): readonly CallRules[] => {
-    const own = list.split(',').flatMap((number) => rules[Number(number || Number.NaN)] ?? []);
+    const own = list.split(',').flatMap((number) => (number === '' ? [] : (rules[Number(number)] ?? [])));
     return stack.map(({ otherwise }, at) => ({
       otherwise,
       rules: own.filter((each) => each.at === at).map(({ rule }) => rule),
