@@ -184,7 +184,7 @@ export const AUDIT_MOST_BYTES: number = 256 * 1024 * 1024;
 /** How long audit lines are gathered before they are written, and how long a broker that ends may write them. */
 export const GATHER_MS: number = 5;
 /** Records of answered requests that the broker keeps before it makes their events. */
-export const LATE_RECORDS: number = 16;
+export const LATE_RECORDS: number = 8;
 /** How long a broker that is replaced on purpose may finish what it does. New requests wait meanwhile. */
 export const RETIRE_MS: number = 500;
 /** From the order to retire to its exit. Past it the supervisor kills the broker. */
@@ -334,6 +334,9 @@ export const USAGE_MS: number = 250;
 export const USAGE_FRESH_MS: number = 200;
 /** How long the kernel's reports of ended sockets are gathered. It reports those of the whole host. */
 export const ENDS_PAUSE_MS: number = 20;
+/** The reports that are read at once for one who waits, and otherwise in one turn of the event loop: requests wait behind that. */
+export const ENDS_AT_ONCE: number = 256;
+export const ENDS_A_TURN: number = 32;
 /** When the broker looks for the holders of connections that must end: from one look to the next. After the last one it ends the plugin. */
 export const REVOKE_LOOKS_MS: readonly number[] = [0, 20, 50, 100, 200, 300];
 /**
