@@ -128,7 +128,6 @@ export class Session {
 
   /** Takes a few requests, then gives other plugins their turn: the watch is level-triggered. */
   #read(): void {
-    this.plugin.turn.called(this);
     while (this.#open && !this.plugin.turn.isOverFor(this)) {
       if (this.#replies.isFull || this.#mustWait()) {
         this.#watch.want(0);

@@ -54,7 +54,6 @@ export class DnsDatagrams {
   /** Takes a few messages, then gives other plugins their turn: the watch is level-triggered. */
   #read(): void {
     const { turn, rate, limited } = this.#bounds;
-    turn.called(this);
     while (!turn.isOverFor(this)) {
       const datagram = receiveDatagram(this.#fd.number, buffer);
       if (typeof datagram === 'number') {

@@ -36,7 +36,6 @@ export class DnsListener {
 
   #accept(): void {
     const { turn, descriptors, rate, limited } = this.#bounds;
-    turn.called(this);
     while (this.#connections.size < DNS_CONNECTIONS) {
       if (turn.isOverFor(this)) {
         if (turn.isStopped) this.#watch.want(0);

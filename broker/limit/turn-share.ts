@@ -9,8 +9,6 @@ export class TurnShare {
   #began: number | undefined;
   #renewal: Promise<void> | undefined;
   #stopped = false;
-  /** Whom the event loop has called in this turn. */
-  readonly #called = new Set<object>();
   /** Who has had a chance in this turn, and who has not. */
   readonly #served = new Set<object>();
   readonly #denied = new Set<object>();
@@ -35,17 +33,8 @@ export class TurnShare {
   }
 
   /**
-   * The event loop calls a taker, which it does once in a turn. So a second call means another turn, and the share is renewed: what was taken long ago
-   * makes nobody wait.
-   */
-  called(taker: object): void {
-    if (this.#called.has(taker)) this.#renewNow();
-    this.#called.add(taker);
-  }
-
-  /**
-   * Whether the share is used up. If so it is renewed once the other plugins have had their turn. Then those come first who had no chance now:
-   * a plugin with many calls does not keep its own channels and look-ups waiting.
+   * Whether the share is used up. The end of the turn renews it. Then those come first who had no chance now: a plugin with many calls does not keep
+   * its own channels and look-ups waiting.
    *
    * @param taker a channel, a trap or a socket of the plugin: always the same object for the same one
    */
@@ -63,6 +52,8 @@ export class TurnShare {
   take(): void {
     this.#began ??= this.#now();
     this.#left -= 1;
+    // An immediate runs once in a turn. The loop may call a taker more often: libuv polls again while very much is ready.
+    void this.#renew();
     this.onTake();
   }
 
@@ -90,7 +81,6 @@ export class TurnShare {
   #renewNow(): void {
     this.#left = REQUESTS_PER_TURN;
     this.#began = undefined;
-    this.#called.clear();
     this.#served.clear();
     this.#first.clear();
     for (const taker of this.#denied) this.#first.add(taker);

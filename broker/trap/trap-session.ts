@@ -194,7 +194,6 @@ export class TrapSession {
    */
   #receive(): void {
     const { listener } = this.#ends;
-    this.plugin.turn.called(this);
     while (this.#open && !this.plugin.turn.isOverFor(this)) {
       const readiness = readableNow(listener.number);
       if (readiness === 'ended') this.end();

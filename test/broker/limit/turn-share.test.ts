@@ -38,21 +38,26 @@ test('a share is used up after so much time since its first request', async () =
   assert.equal(takeAll(share, share), REQUESTS_PER_TURN);
 });
 
-test('a share is whole when the event loop calls the same taker again, whatever was taken before and when', () => {
+test('a share is whole in each turn, whoever took from it before, and however little', async () => {
   let now = 1000;
   const share = new TurnShare(() => now);
   const [one, other] = [{}, {}];
   for (let turns = 0; turns < 100; turns += 1, now += 2 * TURN_MS) {
-    share.called(one);
-    assert.equal(takeAll(share, one, 1), 1);
+    assert.equal(takeAll(share, turns % 2 === 0 ? one : other, 1), 1);
+    await turn();
   }
-  share.called(one);
-  assert.equal(takeAll(share, one), REQUESTS_PER_TURN);
-  share.called(other);
-  assert.equal(takeAll(share, other), 0, 'another taker has the same turn');
-  share.called(one);
-  assert.equal(takeAll(share, one), 0, 'the other one comes first');
   assert.equal(takeAll(share, other), REQUESTS_PER_TURN);
+});
+
+test('two takers have one share in a turn, however often the event loop calls each', async () => {
+  const share = new TurnShare(stopped);
+  const [one, other] = [{}, {}];
+  let taken = 0;
+  for (let polls = 0; polls < 48; polls += 1) taken += takeAll(share, one, 1) + takeAll(share, other, 1);
+  assert.equal(taken, REQUESTS_PER_TURN);
+  await turn();
+  assert.equal(takeAll(share, other, 1), 1);
+  assert.equal(takeAll(share, one), REQUESTS_PER_TURN - 1);
 });
 
 test('who has had no chance in a turn comes first in the next one, however the event loop calls them', async () => {
