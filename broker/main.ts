@@ -106,13 +106,15 @@ async function makeServices(
 ): Promise<Services> {
   const room = new LogRoom(auditRoom, () => link.backlogBytes);
   link.onDrain = () => room.look();
+  // First of all, since the others open some.
+  const descriptors = new DescriptorPool(raiseDescriptorLimit());
   return {
     audit: new Audit(link, () => metrics.count('auditEventsDropped', {}), room, tally),
     host: new HostAddresses(listeners),
     marker: new SocketMarker(),
     metrics,
     ...(await startGuards()),
-    descriptors: new DescriptorPool(raiseDescriptorLimit()),
+    descriptors,
     names: new NameResolver(hosts, new NameCache(new NameServers(dnsServers, tellProblem))),
   };
 }

@@ -50,7 +50,7 @@ export function connectUpstream(
         paceSocket(plugin, socket) ||
         bindSource(upstream, socket, family, address) ||
         markSocket(services, plugin, socket);
-  const targets = proxy === undefined ? [] : proxyTargets(upstream, judgement, services.host.context());
+  const targets = proxyTargets(upstream, judgement, () => services.host.context());
   if (proxy === undefined || targets.length === 0) {
     const straight = connect(dial, port, life, descriptors, { ...form, prepare });
     return andThen(straight, (connection) => ({ connection }));

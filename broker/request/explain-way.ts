@@ -15,7 +15,7 @@ export function explainWay(
 ): ExplainedWay | null {
   if (upstream.proxy === undefined || judgement.decision.decision === 'deny') return null;
   const context = services.host.context();
-  const [target] = proxyTargets(upstream, judgement, context);
+  const [target] = proxyTargets(upstream, judgement, () => context);
   if (target !== undefined) return { via: proxyText(upstream.proxy), tunnel: placeOf(target), rule: null };
   const rule = ruleAround(upstream, judgement, context);
   return { via: null, tunnel: null, rule: rule?.text ?? null };

@@ -17,19 +17,21 @@ const NEAR: ReadonlySet<string> = new Set(['loopback', 'linklocal', 'metadata'])
  * What to ask the proxy for, the best first.
  *
  * @param judgement of a connect that is not denied
+ * @param hostContext not called without a proxy
  * @returns empty: there is no proxy; the connect goes around it; or each address is one of this host, or of its link. The broker dials it
  *   itself then
  */
 export function proxyTargets(
   upstream: Upstream,
   judgement: Judgement,
-  context: HostContext,
+  hostContext: () => HostContext,
 ): readonly ProxyTarget[] {
   const { resolve } = upstream.proxy ?? {};
   if (resolve === undefined) return [];
   const { dial, host, port } = judgement.decision;
   if (resolve === 'proxy' && dial.length === 0)
     return named(parseHost(host)?.kind === 'name' ? host : undefined, port);
+  const context = hostContext();
   const far = farOf(judgement, context);
   if (far.length === 0 || ruleAround(upstream, judgement, context) !== undefined) return [];
   // The proxy looks a name up anew. What somebody approved is about addresses that were checked here.

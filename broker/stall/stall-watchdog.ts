@@ -80,7 +80,10 @@ class Watched {
   }
 }
 
-/** Some kernels are built without it. With any other error the broker does not start: its innocent waits would count as a plugin's doing. */
+/**
+ * Without it each wait of the broker counts as a plugin's doing. That is accepted of a kernel that is built without this file, but any other error is
+ * one of this process, and the broker does not start.
+ */
 function openSyscall(tid: number): number | undefined {
   try {
     return openSync(`/proc/self/task/${tid}/syscall`, 'r');

@@ -157,9 +157,7 @@ function carryOut(connect: BrokeredConnect, { judgement, claim }: Admission): No
 }
 
 function goesByProxy(services: Services, { upstream }: Plugin, judgement: Judgement): boolean {
-  return (
-    upstream.proxy !== undefined && proxyTargets(upstream, judgement, services.host.context()).length > 0
-  );
+  return proxyTargets(upstream, judgement, () => services.host.context()).length > 0;
 }
 
 function closeOriginal({ context: { services, plugin }, original }: BrokeredConnect): void {

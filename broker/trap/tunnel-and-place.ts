@@ -126,7 +126,7 @@ function wayOf(
 ): { readonly form: SocketForm; readonly passage: Passage; readonly key: string } {
   const { services, plugin, carryOver } = context;
   const { proxy } = plugin.upstream;
-  const [target] = proxyTargets(plugin.upstream, judgement, services.host.context());
+  const [target] = proxyTargets(plugin.upstream, judgement, () => services.host.context());
   if (proxy === undefined || target === undefined) throw new RangeError('No proxy leads there');
   const isDual = family === 6 && !services.guard.watch(plugin.stall, () => isV6Only(original.number));
   const passage = { via: proxyText(proxy), tunnel: placeOf(target) };

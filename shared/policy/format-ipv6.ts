@@ -17,8 +17,8 @@ export function formatIpv6(bytes: Uint8Array): string {
       text += '::';
       at += zeros.length - 1;
     } else {
-      const isFirst = at === 0 || (zeros.length > 1 && at === zeros.start + zeros.length);
-      text += `${isFirst ? '' : ':'}${(groups[at] ?? 0).toString(16)}`;
+      const joint = text === '' || text.endsWith('::') ? '' : ':';
+      text += `${joint}${(groups[at] ?? 0).toString(16)}`;
     }
   }
   return text;

@@ -68,23 +68,28 @@ function compare(
 
 /** For each call that a filter names, its rules in all filters. Calls with the same rules have the same object: most calls do. */
 export function rulesByCall(stack: readonly Filter[]): ReadonlyMap<string, readonly CallRules[]> {
-  const rules = stack.flatMap((filter, at) => filter.rules.map((rule) => ({ at, rule })));
-  /** The numbers of a call's rules, each with a comma behind. */
-  const numbers = new Map<string, string>();
-  for (const [number, { rule }] of rules.entries())
-    for (const call of rule.calls) numbers.set(call, `${numbers.get(call) ?? ''}${number},`);
+  const all = stack.flatMap((filter, at) => filter.rules.map((rule) => ({ at, rule })));
+  const ofCall = new Map<string, number[]>();
+  for (const [number, { rule }] of all.entries())
+    for (const call of rule.calls) {
+      const numbers = ofCall.get(call);
+      if (numbers === undefined) ofCall.set(call, [number]);
+      else numbers.push(number);
+    }
   const found = new Map<string, readonly CallRules[]>();
-  const pick = (list: string): readonly CallRules[] => {
-    const own = list.split(',').flatMap((number) => (number === '' ? [] : (rules[Number(number)] ?? [])));
+  const pick = (numbers: readonly number[]): readonly CallRules[] => {
+    const own = new Set(numbers);
+    const rules = all.filter((_, number) => own.has(number));
     return stack.map(({ otherwise }, at) => ({
       otherwise,
-      rules: own.filter((each) => each.at === at).map(({ rule }) => rule),
+      rules: rules.filter((each) => each.at === at).map(({ rule }) => rule),
     }));
   };
   return new Map(
-    [...numbers].map(([call, list]) => {
-      const picked = found.get(list) ?? pick(list);
-      found.set(list, picked);
+    [...ofCall].map(([call, numbers]) => {
+      const key = numbers.join();
+      const picked = found.get(key) ?? pick(numbers);
+      found.set(key, picked);
       return [call, picked];
     }),
   );

@@ -49,7 +49,7 @@ export class Planner {
       const value = (comparison.equals & bits) >>> 0;
       if (cases.has(value)) continue;
       const now = { mask: (before.mask | bits) >>> 0, value: (before.value | value) >>> 0 };
-      // Those before it compare other values.
+      // The comparisons before this one need other values of these bits, so none of them holds.
       cases.set(value, this.#plan(comparison, { ...known, bits: new Map(known.bits).set(word, now) }));
     }
     return this.#choice(word, bits, cases, this.#plan(rest, without));

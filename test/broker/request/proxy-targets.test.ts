@@ -10,7 +10,7 @@ function hostFor(reason: 'rule' | 'approved'): string | undefined {
   const [host, dial] = ['api.example.com', [addressOf('93.184.216.10')]];
   const decision = makeDecision({ decision: 'allow', reason, host, port: 443, dial });
   const judgement = { decision, policy: undefined, considered: dial, dnsMs: null };
-  return proxyTargets({ proxy: { resolve: 'both' } as UpstreamProxy }, judgement, ELSEWHERE)[0]?.host;
+  return proxyTargets({ proxy: { resolve: 'both' } as UpstreamProxy }, judgement, () => ELSEWHERE)[0]?.host;
 }
 
 test('proxyTargets() names a host that a rule allows, and the checked address of one that was approved', () => {
@@ -26,7 +26,7 @@ function asked(host: string, port: number, dial: readonly string[], names?: read
   const decision = makeDecision({ decision: 'allow', reason: 'rule', host, port, dial: dial.map(addressOf) });
   const policy = policyOf(['**.test:*']);
   const judgement = { decision, policy, considered: [], dnsMs: null, ...(names && { names }) };
-  const [target] = proxyTargets(PROXY, judgement, ELSEWHERE);
+  const [target] = proxyTargets(PROXY, judgement, () => ELSEWHERE);
   const rule = ruleAround(PROXY, judgement, ELSEWHERE)?.text;
   assert.equal(target === undefined, rule !== undefined);
   return target?.host ?? `around by ${rule}`;
