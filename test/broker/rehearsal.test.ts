@@ -41,13 +41,24 @@ while True:
     time.sleep(0.001)
 `;
 
-/** Waits for the last thread with a filter of its own to end. */
-async function rehearsed(pid: number): Promise<void> {
-  await until(() => accepted(pid) >= REHEARSED_CONNECTS || undefined, 30_000);
+/** A busy machine may cut a rehearsal short: a step, or all of it, took too long. Then it is tried again. */
+const TRIES = 3;
+
+/** Waits for the rehearsal, and for its thread, which has a filter of its own, to end. @returns whether all connects took place */
+async function rehearsed(pid: number): Promise<boolean> {
   await until(() => {
     const filters = ofThreads(pid, 'status').map((status) => /^Seccomp_filters:\s+(\d+)/m.exec(status)?.[1]);
-    return new Set(filters).size === 1 || undefined;
-  });
+    return (accepted(pid) > 0 && new Set(filters).size === 1) || undefined;
+  }, 30_000);
+  return accepted(pid) >= REHEARSED_CONNECTS;
+}
+
+async function rehearsedBroker(start: Parameters<typeof startBroker>[0]): Promise<TestBroker> {
+  for (let left = TRIES - 1; ; left -= 1) {
+    const broker = await startBroker({ ...start, rehearses: true }, { under: ownNetwork });
+    if ((await rehearsed(broker.pid)) || left === 0) return broker;
+    await broker.stop();
+  }
 }
 
 /** The plugin, below supervisor and init. */
@@ -66,9 +77,8 @@ for (const [who, becomeIds] of [
     skip: becomeIds !== undefined && !isRoot ? 'needs root' : false,
   }, async () => {
     const plain = await startBroker({ becomeIds }, { under: ownNetwork });
-    const broker = await startBroker({ becomeIds, rehearses: true }, { under: ownNetwork });
+    const broker = await rehearsedBroker({ becomeIds });
     try {
-      await rehearsed(broker.pid);
       assert.equal(accepted(broker.pid), REHEARSED_CONNECTS);
       assert.equal(accepted(plain.pid), 0);
       await until(() => descriptorsOf(broker.pid) === descriptorsOf(plain.pid) || undefined);
@@ -187,16 +197,20 @@ for (const user of users)
       [['up', '--config', join(folder, 'postern.yaml')], REHEARSED_CONNECTS],
       [['run', '--', 'sleep', '1000'], 0],
     ] as const) {
-      const { child, result } = startPostern(args, { as: user, inside: ownNetwork });
-      const pid = child.pid ?? 0;
-      try {
-        const broker = await until(() => brokerOf(pid), 30_000);
-        await until(() => findPlugin(pid), 30_000);
-        if (count > 0) await rehearsed(broker);
-        assert.equal(accepted(broker), count);
-      } finally {
-        child.kill();
-        await result;
+      let connects = -1;
+      for (let left = count > 0 ? TRIES : 1; connects !== count && left > 0; left -= 1) {
+        const { child, result } = startPostern(args, { as: user, inside: ownNetwork });
+        const pid = child.pid ?? 0;
+        try {
+          const broker = await until(() => brokerOf(pid), 30_000);
+          await until(() => findPlugin(pid), 30_000);
+          if (count > 0) await rehearsed(broker);
+          connects = accepted(broker);
+        } finally {
+          child.kill();
+          await result;
+        }
       }
+      assert.equal(connects, count);
     }
   });

@@ -142,7 +142,7 @@ shell = Terminal([*RUN, "run", "--", "bash", "--norc", "-i"])
 shell.expect("bash.*[$#] ")
 # It says when it goes on: it has the terminal by then. bash forks: a child of vfork(2), which dash uses, may stop before its execve(2), and
 # its parent then never stops.
-shell.press("bash -c 'trap \"echo goes on\" CONT; echo sleeps; while :; do sleep 0.1; done'\r")
+shell.press("bash -c 'trap \"exit 130\" INT; trap \"echo goes on\" CONT; echo sleeps; while :; do sleep 0.1; done'\r")
 shell.expect("[\r\n]sleeps\r\n")
 shell.press("\x1a")
 shell.expect("Stopped")

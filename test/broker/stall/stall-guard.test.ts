@@ -29,7 +29,7 @@ async function stallBy(
   works: readonly (() => void)[],
   hasNeighbours = true,
 ): Promise<{ readonly actions: readonly string[]; readonly signal: unknown }> {
-  const init = spawn('sleep', ['60']);
+  const init = spawn('sleep', [String(60 * PATIENCE)]);
   const ended = once(init, 'exit');
   const actions: string[] = [];
   const stall = new StallBudget(
