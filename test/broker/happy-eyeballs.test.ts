@@ -7,9 +7,9 @@ import { interleaveFamilies } from '../../broker/names/interleave-families.js';
 import { connect } from '../../broker/request/connect.js';
 import { ATTEMPT_DELAY_MS } from '../../shared/limits.js';
 import { type Address, parseAddress } from '../../shared/policy/address.js';
+import { freePort, listenLow } from '../harness/free-port.js';
 import { listen } from '../harness/listener.js';
 import { until } from '../harness/until.js';
-import { unusedPort } from './use-socket.js';
 
 const addresses = (...texts: string[]): Address[] =>
   texts.map((text) => {
@@ -31,7 +31,8 @@ test('interleaveFamilies() alternates, IPv6 first, and keeps the order within a 
 });
 
 test('connect() goes on at once from an address that refuses to the next', async () => {
-  const server = await listen(undefined, '127.0.0.2');
+  // Nothing else listens at the same port of another address.
+  const server = await listenLow('127.0.0.2');
   const before = descriptors();
   const times: number[] = [];
   // On a busy machine one may take longer. A connect that waits for its turn does so every time.
@@ -54,7 +55,7 @@ test('connect() goes on at once from an address that refuses to the next', async
 });
 
 test('connect() reports the most telling errno of several', async () => {
-  const port = await unusedPort();
+  const port = await freePort();
   const before = descriptors();
   // Class E is unroutable, loopback refuses.
   const result = await connect(addresses('255.255.255.255', '127.0.0.1'), port, new RequestLife(5000), share);

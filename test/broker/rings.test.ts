@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { closeSync, openSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { listen } from '../harness/listener.js';
+import { linksOf } from '../harness/processes.js';
 import { readableFolder, users } from '../harness/users.js';
 import { startBroker } from './start-broker.js';
 import { openSocket, readUntilEnd } from './use-socket.js';
@@ -28,9 +29,7 @@ for (const user of users) {
         [],
       );
       assert.equal(readFileSync(words, 'utf8'), 'ring made\nring ENOSYS\n');
-      const held = readdirSync(`/proc/${broker.pid}/fd`).map((fd) =>
-        readlinkSync(`/proc/${broker.pid}/fd/${fd}`),
-      );
+      const held = linksOf(broker.pid);
       assert.ok(held.length > 5);
       assert.deepEqual(
         held.filter((what) => what.includes('io_uring')),

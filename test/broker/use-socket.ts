@@ -1,5 +1,5 @@
 // Uses a socket that was handed over, as a program does.
-import { createServer, Socket } from 'node:net';
+import { Socket } from 'node:net';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 
 /** Makes a stream of a received descriptor. */
@@ -15,14 +15,4 @@ export async function readUntilEnd(socket: Socket): Promise<string> {
   let text = '';
   for await (const chunk of socket) text += String(chunk);
   return text;
-}
-
-/** A port of 127.0.0.1 without a listener. */
-export async function unusedPort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (typeof address !== 'object' || address === null) throw new Error('Not listening');
-  return address.port;
 }

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { PATIENCE } from '../harness/patience.js';
 import { readCorpus, readInput } from './corpus.js';
 import { Finding, fuzz } from './fuzz-loop.js';
 import { openTarget, TARGET_NAMES } from './targets/index.js';
@@ -79,7 +80,7 @@ test('npm run fuzz prints its figures as JSON, and refuses an unknown target', (
   const main = fileURLToPath(new URL('main.js', import.meta.url));
   const folder = mkdtempSync(join(tmpdir(), 'postern-fuzz-test-'));
   try {
-    const args = [main, '--seconds', '0.5', '--seed', '5', '--json', 'sockaddr'];
+    const args = [main, '--seconds', String(0.5 * PATIENCE), '--seed', '5', '--json', 'sockaddr'];
     const told = JSON.parse(execFileSync(process.execPath, args, { cwd: folder, encoding: 'utf8' }));
     const [{ target, executions, rssMiB, finding }] = told.targets;
     assert.deepEqual([told.seed, target, finding], [5, 'sockaddr', undefined]);

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { unusedPort } from '../broker/use-socket.js';
 import { freePort } from '../harness/free-port.js';
 import { type Listener, listen } from '../harness/listener.js';
 import { startPostern } from '../harness/postern.js';
@@ -122,7 +121,7 @@ say(ask(), trap())`;
     withListener(
       (socket) => socket.end(),
       async (listener) => {
-        const nobody = await unusedPort();
+        const nobody = await freePort();
         const program = `
 say(*{told if isinstance(told, str) else (told.close(), "open")[1] for told in (trap() for _ in range(300))})
 say(*{trap(to=int(sys.argv[2])) for _ in range(20)})

@@ -320,7 +320,7 @@ for (const user of users) {
       'import socket, threading, time',
       'own = socket.socket()',
       'own.bind(("127.0.0.1", 0))',
-      'threading.Timer(0.5, own.listen).start()',
+      'threading.Timer(0.2, own.listen).start()',
       'while True:',
       '    try: socket.create_connection(own.getsockname()); break',
       '    except OSError: time.sleep(0.05)',

@@ -3,6 +3,7 @@ import { readdirSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { freePort } from '../harness/free-port.js';
 import { listen } from '../harness/listener.js';
 import { type RunningPostern, startPostern } from '../harness/postern.js';
 import { until } from '../harness/until.js';
@@ -26,9 +27,7 @@ const count = (text: string, pattern: RegExp): number => [...text.matchAll(patte
 
 for (const user of users) {
   test(`a plugin that fails is started again with growing delays; its neighbour does not notice (${user})`, async (t) => {
-    const probe = await listen();
-    const { port } = probe;
-    await probe.close();
+    const port = await freePort();
     const { child, result, said } = up(t, user, {
       metrics: `127.0.0.1:${port}`,
       plugins: {
@@ -126,9 +125,7 @@ for (const user of users) {
   });
 
   test(`no client of an inherited listener is refused while its plugin restarts (${user})`, async (t) => {
-    const probe = await listen();
-    const { port } = probe;
-    await probe.close();
+    const port = await freePort();
     const serveOne = [
       'import socket, sys',
       'caller, _ = socket.socket(fileno=3).accept()',

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { freePort } from '../harness/free-port.js';
 import { listen } from '../harness/listener.js';
 import { postern, startPostern } from '../harness/postern.js';
 import { until } from '../harness/until.js';
@@ -65,9 +66,7 @@ plugins:
 
   test(`up serves the metrics of supervisor and broker on one page, and health (${user})`, async () => {
     const upstream = await listen((socket) => socket.end('bye\n'));
-    const probe = await listen();
-    const port = probe.port;
-    await probe.close();
+    const port = await freePort();
     const client = await import('node:fs').then(({ readFileSync }) =>
       readFileSync(new URL('../interop/postern_client.py', import.meta.url), 'utf8'),
     );

@@ -153,7 +153,8 @@ test('the kernel reports which sockets have ended with what they carried, that r
 
 test('ends that have waited are told in parts, and the event loop has a turn between them', async () => {
   const ends = new SocketEnds();
-  const [reports, others] = [openEndedSockets(), openEndedSockets()];
+  // The kernel tells the one that was opened last first.
+  const [others, reports] = [openEndedSockets(), openEndedSockets()];
   let told = 0;
   const toldBy = [0];
   const owner = {

@@ -6,9 +6,10 @@ import { constants } from 'node:os';
 import { after, before, test } from 'node:test';
 import { CONNECT_TIMEOUT_MS } from '../../../shared/limits.js';
 import { socketKind, startConnect } from '../../../shared/sys/socket.js';
+import { freePort } from '../../harness/free-port.js';
 import { type Listener, listen } from '../../harness/listener.js';
 import { startBroker, type TestBroker } from '../start-broker.js';
-import { openSocket, readUntilEnd, unusedPort } from '../use-socket.js';
+import { openSocket, readUntilEnd } from '../use-socket.js';
 
 let broker: TestBroker;
 let echo: Listener;
@@ -73,7 +74,7 @@ test('a server that speaks first loses no byte, and its end is seen', async () =
 });
 
 test('a peer that refuses is ECONNREFUSED with the reason refused', async () => {
-  const port = await unusedPort();
+  const port = await freePort();
   await broker.plugin('refused', { allow: [`127.0.0.1:${port}`] });
   const channel = await broker.channel('refused');
   const { errno, reason, message } = await channel.refusal('127.0.0.1', port);

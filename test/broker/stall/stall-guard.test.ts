@@ -50,7 +50,7 @@ const sleeps = (...durations: readonly number[]): (() => void)[] =>
   durations.map((duration) => () => sleep(duration));
 
 test('a plugin that stalls the event loop for a second is ended', async () => {
-  assert.deepEqual(await stallBy(sleeps(2500)), { actions: ['killed'], signal: 'SIGKILL' });
+  assert.deepEqual(await stallBy(sleeps(2500 * PATIENCE)), { actions: ['killed'], signal: 'SIGKILL' });
 });
 
 test('a plugin without neighbours is not ended, however long it stalls the event loop', async () => {

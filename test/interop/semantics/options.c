@@ -87,7 +87,7 @@ static void flags(int type) {
   printf("flags %s: %s O_NONBLOCK %d FD_CLOEXEC %d %d %d", type == 0 ? "none" : "both",
          result < 0 ? said(result) : "ok", !!(fcntl(fd, F_GETFL) & O_NONBLOCK), fcntl(fd, F_GETFD), fcntl(other, F_GETFD),
          fcntl(third, F_GETFD));
-  ready(fd, 2000);
+  ready(fd, 20000);
   printf(" peers %s %s", peer_of(other), peer_of(third));
   nonblocking(other, 1);
   printf(" shared flag %d\n", !!(fcntl(fd, F_GETFL) & O_NONBLOCK));

@@ -48,8 +48,12 @@ async function inScene(work: (scene: Scene) => Promise<void>): Promise<void> {
 const threads = (): readonly string[] => readdirSync('/proc/self/task');
 
 function waitsForLock(thread: string): boolean {
-  const stat = readFileSync(`/proc/self/task/${thread}/stat`, 'latin1');
-  return stat.charAt(stat.lastIndexOf(')') + 2) === UNINTERRUPTIBLE;
+  try {
+    const stat = readFileSync(`/proc/self/task/${thread}/stat`, 'latin1');
+    return stat.charAt(stat.lastIndexOf(')') + 2) === UNINTERRUPTIBLE;
+  } catch {
+    return false; // It has ended.
+  }
 }
 
 test('a plugin that holds the lock of its folder delays no other plugin', { skip }, async () => {
