@@ -47,8 +47,10 @@ test('past concurrency and queue a request is refused at once; cancel makes room
   assert.equal(await broker.metric('postern_requests_queued{plugin="queue"}'), 0);
   channel.close();
   await broker.until(() => broker.ended(channel.session));
+  // Long before the mute question would end by itself.
   await until(
     async () => (await broker.metric('postern_requests_in_flight{plugin="queue"}')) === 0 || undefined,
+    1_500,
   );
 });
 

@@ -69,9 +69,10 @@ async function observe(user: User, seconds: number): Promise<Observed> {
   child.stderr?.on('data', (text: string) => {
     errors += text;
   });
-  await until(() => errors.includes('postern: greedy: ended') || undefined, 150_000).catch(() =>
-    assert.fail(errors.slice(-1000)),
-  );
+  await until(() => errors.includes('postern: greedy: ended') || undefined, 150_000).catch(() => {
+    child.kill('SIGKILL');
+    assert.fail(errors.slice(-1000));
+  });
   const page = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
   child.kill('SIGTERM');
   const { stdout } = await result;

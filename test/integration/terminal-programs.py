@@ -272,7 +272,12 @@ PORT = free_port()
 stalled = Terminal([*RUN, "run", "--metrics", f"127.0.0.1:{PORT}", "--", "yes", "x" * 100])
 stalled.expect("xxx")
 time.sleep(1)
-text = urllib.request.urlopen(f"http://127.0.0.1:{PORT}/metrics", timeout=10 * PATIENCE).read()
-check("a terminal that shows nothing does not hold up postern", b"postern" in text, text)
+# On a busy machine one page may take longer. A postern that is held up would be so each time.
+took = []
+while len(took) < 5 and not any(seconds < 3 for seconds in took):
+    began = time.time()
+    text = urllib.request.urlopen(f"http://127.0.0.1:{PORT}/metrics", timeout=10 * PATIENCE).read()
+    took.append(time.time() - began)
+check("a terminal that shows nothing does not hold up postern", b"postern" in text and min(took) < 3, (took, text))
 os.kill(stalled.pid, signal.SIGTERM)
 stalled.end(143)

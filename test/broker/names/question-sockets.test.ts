@@ -42,7 +42,7 @@ test('the share holds every socket of the questions that no server answers, and 
   clearInterval(look);
   assert.ok(most >= SERVERS * QUESTIONS, `${most} sockets: every server is asked for every name`);
   assert.equal(share.held, 0);
-  await until(() => openDescriptors() === before || undefined);
+  await until(() => openDescriptors() === before || undefined, 1_500);
 });
 
 test('a question for which the share has no room is not asked, and a neighbour asks the same servers', async (t) => {

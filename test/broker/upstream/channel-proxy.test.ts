@@ -210,7 +210,8 @@ for (const [what, [errno, serve]] of Object.entries(HOSTILE))
     const proxy = await listen(serve);
     const channel = await channelVia({ port: proxy.port });
     const before = await broker.steadyDescriptors();
-    const refusal = await channel.refusal('far.test', 443, errno === 'ETIMEDOUT' ? 400 * PATIENCE : 5_000);
+    const limit = errno === 'ETIMEDOUT' ? 400 * PATIENCE : 5_000;
+    const refusal = await channel.refusal('far.test', 443, limit);
     assert.equal(refusal.errno, errno);
     assert.match(String(refusal.message), /^Cannot connect to "far\.test:443": the proxy /);
     const event = await lastEvent(`via-${plugins}`);
