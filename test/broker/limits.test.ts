@@ -54,6 +54,13 @@ test('past concurrency and queue a request is refused at once; cancel makes room
   );
 });
 
+/** The broker finds what is sent together, however long the test pauses meanwhile. */
+function atOnce(send: () => void): void {
+  process.kill(broker.pid, 'SIGSTOP');
+  send();
+  process.kill(broker.pid, 'SIGCONT');
+}
+
 test('a request that waits too long for its turn is ETIMEDOUT', async () => {
   await broker.plugin('late', { allow: ['mute.test'], limits: { concurrentRequests: 1 } });
   const channel = await broker.channel('late');
@@ -67,7 +74,9 @@ test('past the rate requests wait, and past the queue they are rate_limited', as
   const limits = { requestsPerSecond: 5, queuedRequests: 3 };
   await broker.plugin('rate', { allow: [], limits });
   const channel = await broker.channel('rate');
-  for (let id = 1; id <= 10; id += 1) channel.send({ op: 'connect', id, host: 'no.test', port: 443 });
+  atOnce(() => {
+    for (let id = 1; id <= 10; id += 1) channel.send({ op: 'connect', id, host: 'no.test', port: 443 });
+  });
   const answers = await Promise.all(Array.from({ length: 10 }, (_, index) => channel.answer(index + 1)));
   const reasons = answers.map(({ reply }) => ('reason' in reply ? reply.reason : 'none'));
   assert.equal(reasons.filter((reason) => reason === 'no_rule').length, 8);
@@ -96,7 +105,9 @@ test('if nothing may wait, the limit that was reached is counted', async () => {
     limits: { requestsPerSecond: 2, queuedRequests: 0 },
   });
   // Two in this second, one that begins the next second, and one too many.
-  for (let id = 3; id <= 6; id += 1) channel.send({ op: 'connect', id, host: 'no.test', port: 443 });
+  atOnce(() => {
+    for (let id = 3; id <= 6; id += 1) channel.send({ op: 'connect', id, host: 'no.test', port: 443 });
+  });
   assert.equal(errnoOf(await channel.answer(6)), 'EAGAIN');
   assert.deepEqual(
     [await rejections('concurrency'), await rejections('rate'), await rejections('queue')],
