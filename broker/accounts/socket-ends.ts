@@ -1,6 +1,6 @@
 // Reports to the registers of connections which of their sockets have ended. Runs in the broker. The kernel reports every TCP socket that ends
 // in the broker's network namespace, also those of other programs. So the reports are taken together, some times a second at most.
-import { ENDS_A_TURN, ENDS_AT_ONCE, ENDS_PAUSE_MS } from '../../shared/limits.js';
+import { ENDS_A_TURN, ENDS_AT_ONCE, ENDS_PAUSE_MS, ENDS_PER_MS } from '../../shared/limits.js';
 import { takeEndedSockets } from '../../shared/sys/ended-sockets.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import { SocketDiag, type SocketLook } from '../../shared/sys/socket-diag.js';
@@ -116,13 +116,17 @@ export class SocketEnds {
     }, wait).unref();
   }
 
-  /** In parts: the event loop turns to other work between them. */
-  #takeAll(): void {
-    if (!this.take(ENDS_A_TURN)) {
+  /** In parts: the event loop turns to other work between them. The more time that work takes, the larger is the next part. */
+  #takeAll(part: number = ENDS_A_TURN): void {
+    if (!this.take(part)) {
       this.#watch?.want(READABLE);
       return;
     }
     this.#watch?.want(0);
-    setImmediate(() => this.#takeAll());
+    const at = performance.now();
+    setImmediate(() => {
+      const passed = performance.now() - at;
+      this.#takeAll(Math.min(ENDS_AT_ONCE, ENDS_A_TURN + Math.floor(passed * ENDS_PER_MS)));
+    });
   }
 }
