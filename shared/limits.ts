@@ -334,11 +334,6 @@ export const USAGE_MS: number = 250;
 export const USAGE_FRESH_MS: number = 200;
 /** How long the kernel's reports of ended sockets are gathered. It reports those of the whole host. */
 export const ENDS_PAUSE_MS: number = 20;
-/** The reports that are read at once for one who waits. */
-export const ENDS_AT_ONCE: number = 256;
-/** Otherwise the reports that are read in one turn of the event loop: requests wait behind that. A long turn brings more reports, and reads more. */
-export const ENDS_A_TURN: number = 32;
-export const ENDS_PER_MS: number = 64;
 /** When the broker looks for the holders of connections that must end: from one look to the next. After the last one it ends the plugin. */
 export const REVOKE_LOOKS_MS: readonly number[] = [0, 20, 50, 100, 200, 300];
 /**

@@ -1,6 +1,6 @@
 // Reports to the registers of connections which of their sockets have ended. Runs in the broker. The kernel reports every TCP socket that ends
 // in the broker's network namespace, also those of other programs. So the reports are taken together, some times a second at most.
-import { ENDS_A_TURN, ENDS_AT_ONCE, ENDS_PAUSE_MS, ENDS_PER_MS } from '../../shared/limits.js';
+import { ENDS_PAUSE_MS } from '../../shared/limits.js';
 import { takeEndedSockets } from '../../shared/sys/ended-sockets.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import { SocketDiag, type SocketLook } from '../../shared/sys/socket-diag.js';
@@ -67,12 +67,12 @@ export class SocketEnds {
     this.#ownerOf.delete(cookie);
   }
 
-  /** Takes the kernel's reports so far, for one who waits. @param most how many at most @returns whether there may be more */
-  take(most: number = ENDS_AT_ONCE): boolean {
+  /** Takes the kernel's reports so far, or the first part of them if they are many. @returns whether there may be more */
+  take(): boolean {
     if (this.#reports === undefined) return false;
     this.#beforeTake();
     this.#takenAt = performance.now();
-    const taken = takeEndedSockets(this.#reports.number, most, (cookie, read) => {
+    const taken = takeEndedSockets(this.#reports.number, (cookie, read) => {
       const owner = this.#ownerOf.get(cookie);
       if (owner !== undefined) owner.socketEnded(cookie, read());
     });
@@ -94,7 +94,6 @@ export class SocketEnds {
     clearTimeout(this.#pause);
     this.#watch?.close();
     this.#reports?.close();
-    this.#reports = undefined;
     this.#diag.close();
   }
 
@@ -106,7 +105,7 @@ export class SocketEnds {
   #onReadable(): void {
     const wait = this.#takenAt + ENDS_PAUSE_MS - performance.now();
     if (wait <= 0) {
-      this.#takeAll();
+      this.take();
       return;
     }
     this.#watch?.want(0);
@@ -116,17 +115,9 @@ export class SocketEnds {
     }, wait).unref();
   }
 
-  /** In parts: the event loop turns to other work between them. The more time that work takes, the larger is the next part. */
-  #takeAll(part: number = ENDS_A_TURN): void {
-    if (!this.take(part)) {
-      this.#watch?.want(READABLE);
-      return;
-    }
-    this.#watch?.want(0);
-    const at = performance.now();
-    setImmediate(() => {
-      const passed = performance.now() - at;
-      this.#takeAll(Math.min(ENDS_AT_ONCE, ENDS_A_TURN + Math.floor(passed * ENDS_PER_MS)));
-    });
+  /** In parts: the event loop turns to other work between them. */
+  #takeAll(): void {
+    if (this.take()) setImmediate(() => this.#takeAll());
+    else this.#watch?.want(READABLE);
   }
 }

@@ -18,6 +18,8 @@ const NETLINK_ADD_MEMBERSHIP = 1;
 const DESTROY_GROUPS = [1, 3];
 /** A report takes some 1,300 bytes. Without CAP_NET_ADMIN the kernel gives twice net.core.rmem_max at most. */
 const BUFFER = new Uint8Array(new Int32Array([8 * 1024 * 1024]).buffer);
+/** Reports that are taken from the kernel at a time. */
+const AT_A_TIME = 256;
 const REPLY = LAYOUT['struct inet_diag_msg'];
 const COOKIE = NETLINK_HEADER.size + REPLY['id.idiag_cookie'];
 const little = endianness() === 'LE';
@@ -40,19 +42,17 @@ export function openEndedSockets(): OwnedFd {
 }
 
 /**
- * Takes reports.
+ * Takes reports, AT_A_TIME at most.
  *
  * @param fd see {@link openEndedSockets}
- * @param most how many at most
  * @param take called for each, with the socket's cookie and what reads its account, within the call only
  * @returns `some`: there may be more; `lost`: the kernel could not keep all of them, and there may be more
  */
 export function takeEndedSockets(
   fd: number,
-  most: number,
   take: (cookie: bigint, read: () => TcpAccount | undefined) => void,
 ): 'none' | 'some' | 'lost' {
-  for (let count = 0; count < most; count += 1) {
+  for (let count = 0; count < AT_A_TIME; count += 1) {
     const bytes = receiveNetlink(fd, received);
     if (bytes < 0 && errnoName(-bytes) === 'ENOBUFS') return 'lost';
     if (bytes < NETLINK_HEADER.size + REPLY.size) return 'none';

@@ -5,7 +5,7 @@ import type { ConnectionEvents, EndedConnection } from '../../../broker/accounts
 import { ConnectionRegister } from '../../../broker/accounts/connection-register.js';
 import { ConnectionSlots } from '../../../broker/accounts/connection-slots.js';
 import { SocketEnds } from '../../../broker/accounts/socket-ends.js';
-import { CONNECTIONS_MEMORY_BYTES, ENDS_A_TURN, LOOKS_PER_SECOND } from '../../../shared/limits.js';
+import { CONNECTIONS_MEMORY_BYTES, LOOKS_PER_SECOND } from '../../../shared/limits.js';
 import { openEndedSockets, takeEndedSockets } from '../../../shared/sys/ended-sockets.js';
 import { createMemoryFile } from '../../../shared/sys/memory-file.js';
 import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
@@ -128,7 +128,7 @@ test('the kernel reports which sockets have ended with what they carried, that r
     let found: true | undefined;
     let taken: ReturnType<typeof takeEndedSockets>;
     do {
-      taken = takeEndedSockets(reports.number, 256, (ended, read) => {
+      taken = takeEndedSockets(reports.number, (ended, read) => {
         if (ending.has(ended) && read()?.established === true) found = true;
       });
     } while (taken === 'some' && found === undefined);
@@ -146,41 +146,9 @@ test('the kernel reports which sockets have ended with what they carried, that r
     return dropped(reports.number) > before || undefined;
   });
   let taken: ReturnType<typeof takeEndedSockets> = 'some';
-  while (taken === 'some') taken = takeEndedSockets(reports.number, 256, () => {});
+  while (taken === 'some') taken = takeEndedSockets(reports.number, () => {});
   assert.equal(taken, 'lost');
   diag.close();
-});
-
-test('ends that have waited are told in parts, the first of them small', async () => {
-  const AMOUNT = 3 * ENDS_A_TURN;
-  const ends = new SocketEnds();
-  // The kernel tells the one that was opened last first.
-  const [others, reports] = [openEndedSockets(), openEndedSockets()];
-  let told = 0;
-  const owner = {
-    socketEnded: () => {
-      told += 1;
-    },
-    endsLost: () => {},
-  };
-  const id = new Uint8Array(SOCKET_ID_BYTES);
-  const ending = new Set<bigint>();
-  for (let count = 0; count < AMOUNT; count += 1) {
-    const one = connection();
-    const cookie = write(one, id);
-    ending.add(cookie);
-    ends.own(cookie, owner);
-    one.socket.close();
-  }
-  await until(() => {
-    takeEndedSockets(others.number, 256, (cookie) => ending.delete(cookie));
-    return ending.size === 0 || undefined;
-  });
-  ends.begin(reports);
-  assert.ok(told <= ENDS_A_TURN, `${told} in the first turn`);
-  await until(() => told === AMOUNT || undefined);
-  ends.close();
-  others.close();
 });
 
 test('if the kernel has lost reports, every connection is looked at, and what has ended is told without an account', async () => {
