@@ -38,7 +38,7 @@ test('a share is used up after so much time since its first request', async () =
   assert.equal(takeAll(share, share), REQUESTS_PER_TURN);
 });
 
-test('a share is whole in each turn, whoever took from it before, and however little', async () => {
+test('a share is whole in each turn, whatever was taken before, and by which taker', async () => {
   let now = 1000;
   const share = new TurnShare(() => now);
   const [one, other] = [{}, {}];
