@@ -1,10 +1,11 @@
-// Runs a hostile program in a sandbox, as root and as a user, with its protections and then without them. It may reach one listener, and
+// Runs a hostile program in a sandbox with its protections, and then without them. It may reach one listener, and
 // tries to reach another: with protections that one hears nothing, without them it hears something.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { twin, userInTurn } from '../harness/asked.js';
 import { freePort } from '../harness/free-port.js';
 import { type Listener, listen } from '../harness/listener.js';
 import { PATIENCE } from '../harness/patience.js';
@@ -18,9 +19,6 @@ const TIMEOUT_MS = 30_000;
 /** How long the listener that no rule allows has to stay silent after the program's end. */
 const SILENCE_MS = 20;
 const HEARD_WITHIN_MS = 5_000 * PATIENCE;
-
-/** Whether to show that each attempt succeeds without its protections. That says nothing of a Node, so it need not be shown under each. */
-const PROVES = process.env['POSTERN_TEST_PROOFS'] !== 'off';
 
 /** The `result` lines of a hostile program, by name. */
 export type Findings = ReadonlyMap<string, string>;
@@ -43,6 +41,8 @@ export interface HostileBehaviour {
   readonly listens?: boolean;
   /** Protections that stop it; without all of them together it succeeds. */
   readonly without: readonly string[];
+  /** What stops it differs with the user. Otherwise one user tries it with `channel`, and the other with `transparent`. */
+  readonly asEachUser?: true;
   /** The broker's decision stops it: the second test has every protection, and a rule for the forbidden listener. */
   readonly decided?: boolean;
   /** Checks the run with every protection; by default only that nothing was heard. */
@@ -54,10 +54,10 @@ export interface HostileBehaviour {
 /** Registers the tests of one behaviour. */
 export function hostile(behaviour: HostileBehaviour): void {
   const { name, without } = behaviour;
-  for (const egress of ['channel', 'transparent'] as const) {
+  for (const [turn, egress] of (['channel', 'transparent'] as const).entries()) {
     // Where the broker answers these calls, one protection covers all three.
     const lost = egress === 'channel' ? without : [...new Set(without.map(trappedName))];
-    for (const user of users) {
+    for (const user of behaviour.asEachUser === true ? users : userInTurn(turn)) {
       test(`${name}: refused, and nothing is heard (${egress}, ${user})`, async () => {
         await attempt(behaviour, user, egress, undefined, async (now) => {
           await sleep(SILENCE_MS);
@@ -68,9 +68,8 @@ export function hostile(behaviour: HostileBehaviour): void {
           behaviour.refused?.(heard);
         });
       });
-      if (!PROVES) continue;
       const otherwise = behaviour.decided === true ? 'with a rule' : `without ${lost.join(', ')}`;
-      test(`${name}: heard ${otherwise} (${egress}, ${user})`, async () => {
+      twin(`${name}: heard ${otherwise} (${egress}, ${user})`, async () => {
         await attempt(behaviour, user, egress, lost, async (now) => {
           const check =
             behaviour.open ?? (({ forbidden, stderr }) => assert.match(forbidden, /connection/, stderr));
