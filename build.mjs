@@ -1,6 +1,7 @@
-// Compiles the sources to dist/, bundles the programs, copies the test data beside the compiled tests, and removes what no source stands for.
+// Compiles the sources to dist/, bundles the programs, copies the test data beside the compiled tests, and removes what no source stands for. It does nothing
+// if no source has changed since the last build; --anew builds all the same.
 import { execFileSync } from 'node:child_process';
-import { cpSync, existsSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -17,6 +18,20 @@ if (missing.length > 0) {
 }
 const isData = (path) => !path.endsWith('.ts');
 
+/** A line for each source, and for what the build is made with: path, size and time. */
+function stateOfSources() {
+  const others = ['build.mjs', 'package.json', 'package-lock.json', 'tsconfig.json'];
+  const listed = rooms.flatMap((room) =>
+    readdirSync(join(top, room), { recursive: true, encoding: 'utf8' }).map((path) => join(room, path)),
+  );
+  return [process.version, ...[...others, ...listed.sort()].map(stateOf)].join('\n');
+}
+
+function stateOf(path) {
+  const { size, mtimeMs } = statSync(join(top, path));
+  return `${path} ${size} ${mtimeMs}`;
+}
+
 function removeOrphans(folder) {
   if (!existsSync(folder)) return;
   for (const entry of readdirSync(folder, { withFileTypes: true })) {
@@ -27,6 +42,13 @@ function removeOrphans(folder) {
     else if (entry.isDirectory()) removeOrphans(path);
   }
 }
+
+// What the last build was made of. If it is the same now, dist/ is what this build would make.
+const stamp = join(dist, '.built-of');
+const sources = stateOfSources();
+if (existsSync(stamp) && readFileSync(stamp, 'utf8') === sources && !process.argv.includes('--anew'))
+  process.exit(0);
+rmSync(stamp, { force: true });
 
 for (const room of rooms) removeOrphans(join(dist, room));
 execFileSync(process.execPath, [join(top, 'node_modules/typescript/bin/tsc'), '-p', top], {
@@ -43,3 +65,4 @@ const { configJsonSchema } = await import('./dist/shared/config/json-schema.js')
 writeFileSync(join(dist, 'postern.schema.json'), `${JSON.stringify(configJsonSchema(), null, 2)}\n`);
 const { bundle } = await import('./dist/deploy/bundle.js');
 bundle(dist);
+writeFileSync(stamp, sources);

@@ -26,6 +26,6 @@ mount -t tmpfs -o mode=1777 tmp /tmp
 mount -t cgroup2 cgroup /sys/fs/cgroup
 ip link set lo up
 cd /run/postern
-if node dist/test/run.js "$@"; then echo 'All passed'; fi
+if node dist/test/run/main.js "$@"; then echo 'All passed'; fi
 echo o >/proc/sysrq-trigger
 sleep 60

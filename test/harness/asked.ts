@@ -25,8 +25,9 @@ export function userInTurn(turn: number): readonly User[] {
 
 /**
  * Registers a test that shows that an attempt succeeds once its protections are gone. It shows that the test of the refusal can fail. Such twins
- * run where they are asked for (`--twins`): they take as long as the tests of the refusals, and only change when these do.
+ * run where they are asked for (`--twins`): they take as long as the tests of the refusals, and only change when these do. Node's `--test-only` runs
+ * nothing else.
  */
 export function twin(name: string, run: (t: TestContext) => Promise<void>): void {
-  if (words.includes('--twins')) void test(name, run);
+  if (words.includes('--twins')) void test(name, { only: true }, run);
 }

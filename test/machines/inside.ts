@@ -6,8 +6,8 @@ import { release } from 'node:os';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import type { Event, Step, StepResult, TestEnd } from './step.js';
-import { testFiles } from './test-files.js';
+import type { TestEnd } from '../run/run-file.js';
+import type { Event, Step, StepResult } from './step.js';
 
 const [port = '', stepsFile = '', user = ''] = process.argv.slice(2);
 const dist = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
@@ -35,14 +35,16 @@ function words(step: Step): readonly string[] {
   return step.as === 'root' ? scoped : ['runuser', '-u', user, '--', ...scoped];
 }
 
-function program({ tests, command, seconds }: Step): readonly string[] {
+function program({ tests, command }: Step): readonly string[] {
   const [first = '', ...rest] = command;
   if (tests === true)
     return [
-      // One file may take as long as the step: beside other work an emulated processor is a hundred times slower.
-      ...[process.execPath, '--test', '--test-concurrency=2', `--test-timeout=${seconds * 1_000}`],
-      `--test-reporter=${join(dist, 'test/machines/count-reporter.js')}`,
-      ...['--test-reporter-destination=stdout', ...testFiles(join(dist, 'test'), command)],
+      process.execPath,
+      join(dist, 'test/run/main.js'),
+      '--lines',
+      '--as=both',
+      '--at-once=2',
+      ...command,
     ];
   if (first !== 'node') return command;
   const [file = '', ...args] = rest;
@@ -115,7 +117,6 @@ function environment({ as, variables }: Step): NodeJS.ProcessEnv {
   const path = {
     PATH: '/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin',
     LANG: 'C.UTF-8',
-    POSTERN_TEST_PATIENCE: '30',
     ...variables,
   };
   if (as === 'root') return { ...path, HOME: '/root', USER: 'root' };

@@ -1,30 +1,21 @@
-// npm run machines [-- [--json] [--write] [--install] [--quick] NAME…]: builds, boots and tries machines that differ from this one. Exit
+// npm run machines [-- [--json] [--install] [--quick] NAME…]: builds, boots and tries machines that differ from this one. Exit
 // status: 0 where all is as expected, 1 where it is not, 2 for wrong usage and where this host cannot run it.
 import { constants } from 'node:os';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { MACHINES } from './machines.js';
 import { NotReady, needPackages } from './needed-packages.js';
-import { writeTable } from './report.js';
 import { type MachineResult, runMachine } from './run-machine.js';
 
-const table = join(fileURLToPath(new URL('../../..', import.meta.url)), 'docs/hosts.md');
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     json: { type: 'boolean', default: false },
-    write: { type: 'boolean', default: false },
     quick: { type: 'boolean', default: false },
     install: { type: 'boolean', default: process.env['CI'] === 'true' },
   },
 });
 const names = MACHINES.map(({ name }) => name);
 const unknown = positionals.filter((name) => !names.includes(name));
-if (values.quick && values.write) {
-  console.error('--write records whole runs: leave out --quick');
-  process.exit(2);
-}
 if (unknown.length > 0) {
   console.error(`There is no machine ${unknown.join(', ')}; there are ${names.join(', ')}`);
   process.exit(2);
@@ -45,7 +36,6 @@ for (const machine of wanted) {
   const steps = machine.steps.filter(({ long }) => !(values.quick && long));
   const result = await runMachine({ ...machine, steps });
   results.push(result);
-  if (values.write) writeTable(table, names, [result]);
 }
 if (values.json) process.stdout.write(`${JSON.stringify(results)}\n`);
 else

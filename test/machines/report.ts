@@ -1,40 +1,16 @@
-// Updates the table of docs/hosts.md: the run of a machine replaces its row.
-import { readFileSync, writeFileSync } from 'node:fs';
+// What docs/hosts.md says of a machine.
 import type { MachineResult } from './run-machine.js';
 import type { StepResult } from './step.js';
 
-const BEGIN = '<!-- Written by npm run machines -- --write -->';
-const END = '<!-- End of the table -->';
-const HEAD = ['| machine | kernel | Node | ran | unavailable there | on |', '|---|---|---|---|---|---|'];
-
-/** @param order the names of all machines, as their rows stand */
-export function writeTable(file: string, order: readonly string[], results: readonly MachineResult[]): void {
-  const text = readFileSync(file, 'utf8');
-  const [before, rest] = text.split(BEGIN);
-  const [old, after] = rest?.split(END) ?? [];
-  if (before === undefined || old === undefined || after === undefined)
-    throw new Error(`"${file}" has no place for the table: "${BEGIN}" and "${END}"`);
-  const rows = new Map(
-    old.split('\n').flatMap((line) => {
-      const name = /^\| .*\(`([^`]+)`\)/.exec(line)?.[1];
-      return name === undefined ? [] : [[name, line] as const];
-    }),
-  );
-  for (const result of results) rows.set(result.machine, row(result));
-  const lines = [...HEAD, ...order.flatMap((name) => rows.get(name) ?? [])];
-  writeFileSync(file, `${before}${BEGIN}\n${lines.join('\n')}\n${END}${after}`);
-}
-
-function row(result: MachineResult): string {
-  const cells = [
+/** The row of a machine, without the columns that say when it ran. */
+export function machineCells(result: MachineResult): readonly string[] {
+  return [
     `${result.title} (\`${result.machine}\`)`,
     result.kernel ?? 'did not start',
     result.node === undefined ? '' : `${result.node}, libuv ${result.libuv}`,
     [...ran(result.steps), ...(result.error === undefined ? [] : ['**not to its end**'])].join('; '),
     unavailable(result.steps).join('; ') || 'nothing',
-    new Date().toISOString().slice(0, 10),
   ];
-  return `| ${cells.map((cell) => cell.replaceAll('|', '\\|').replaceAll('\n', ' ')).join(' | ')} |`;
 }
 
 /** The steps by name, with the users that each ran as. */

@@ -1,4 +1,6 @@
 // The steps of a machine and their results, as the machine and its host exchange them: one line of JSON each.
+import type { TestEnd } from '../run/run-file.js';
+
 export type StepUser = 'root' | 'user';
 
 export interface Step {
@@ -10,7 +12,7 @@ export interface Step {
   readonly passes: number;
   /** A regular expression that its output must match. */
   readonly says?: string;
-  /** Its lines are those of count-reporter.ts. */
+  /** The command is the words that choose test files. Each of its lines is the end of a test. */
   readonly tests?: boolean;
   /** In a scope of systemd with a control group that is delegated to it. */
   readonly delegated?: boolean;
@@ -37,15 +39,6 @@ export interface StepResult {
   /** The end of its output. */
   readonly output: string;
   readonly tests?: TestCount;
-}
-
-/** A test that has ended, as count-reporter.ts writes it. */
-export interface TestEnd {
-  readonly test: string;
-  readonly file: string;
-  readonly outcome: 'passed' | 'failed' | 'skipped';
-  readonly ms: number;
-  readonly why?: string;
 }
 
 export type Event =

@@ -1,0 +1,135 @@
+// The stages of npm run deep: what proves more than every run of the tests has time for. A stage is cut into slices of seven minutes at most on two
+// processors, so that .ci/run can take one slice each time.
+
+export interface Stage {
+  readonly name: string;
+  /** What it shows, for the list of the stages. */
+  readonly shows: string;
+  /** The commands, below the top folder. Each one is a slice. */
+  readonly slices: readonly (readonly string[])[];
+  /** Nothing else runs meanwhile, because it measures times or takes a resource of the whole host. */
+  readonly alone?: true;
+  readonly needsRoot?: true;
+  /** How long one slice may take. */
+  readonly minutes: number;
+  /** Left out by .ci/run: a slice takes longer than it has. */
+  readonly notInCi?: true;
+}
+
+const SLICE_MINUTES = 7;
+const TESTS = ['node', 'dist/test/run/main.js'];
+
+/** A command for each of several parts of the test files. */
+function shards(count: number, ...command: readonly string[]): readonly (readonly string[])[] {
+  return Array.from({ length: count }, (_, index) => [...command, `--shard=${index + 1}/${count}`]);
+}
+
+function slices(count: number, ...command: readonly string[]): readonly (readonly string[])[] {
+  return Array.from({ length: count }, (_, index) => [...command, '--slice', `${index + 1}/${count}`]);
+}
+
+/** What differs most with a Node: its event loop, its loading of the broker, its handling of descriptors. */
+const OF_A_NODE = ['escape/', 'integration/doctor', 'integration/demo', 'broker/', 'plugin/', 'library/'];
+const nodeStage = (node: string): Stage => ({
+  name: node === 'debian' ? 'node-debian' : `node-${node}`,
+  shows: `what depends most on Node, under ${node === 'debian' ? "Debian's own Node" : `Node ${node}`}`,
+  slices: shards(2, 'test/under-node.sh', node, ...TESTS, ...OF_A_NODE),
+  needsRoot: true,
+  minutes: SLICE_MINUTES,
+});
+
+const machines = (...names: readonly string[]): Stage['slices'] =>
+  names.map((name) => ['node', 'dist/test/machines/main.js', '--install', '--quick', '--json', name]);
+
+export const STAGES: readonly Stage[] = [
+  {
+    name: 'prove',
+    shows: 'a test notices the loss of each protection',
+    slices: slices(8, 'node', 'dist/test/prove/main.js'),
+    minutes: SLICE_MINUTES,
+  },
+  {
+    name: 'twins',
+    shows: 'each attempt of a hostile program succeeds without its protections',
+    slices: shards(2, ...TESTS, '--only-twins'),
+    minutes: SLICE_MINUTES,
+  },
+  {
+    name: 'matrix',
+    shows: 'every test as root and as an ordinary user',
+    slices: shards(4, ...TESTS, '--as=both', 'integration/', 'escape/', 'library/', 'plugin/', 'docs/'),
+    needsRoot: true,
+    minutes: SLICE_MINUTES,
+  },
+  {
+    name: 'fuzz',
+    shows: 'hostile bytes for each parser',
+    slices: [1, 2].map(() => ['node', 'dist/test/fuzz/main.js', '--seconds', '300']),
+    minutes: SLICE_MINUTES,
+  },
+  {
+    name: 'soak',
+    shows: 'memory stays flat over many connects',
+    slices: [['node', 'dist/test/soak/main.js', '--connects', '60000', '--plugins', '60']],
+    alone: true,
+    minutes: SLICE_MINUTES,
+  },
+  {
+    name: 'chaos',
+    shows: 'a disturbed postern loses no byte and opens nothing',
+    slices: ['root', 'user'].map((as) => ['node', 'dist/test/chaos/main.js', '--seconds', '120', '--as', as]),
+    alone: true,
+    needsRoot: true,
+    minutes: SLICE_MINUTES,
+  },
+  {
+    name: 'rounds',
+    shows: 'a destination is allowed and withdrawn again and again under load',
+    slices: ['root', 'user'].map((as) => ['node', 'dist/test/rounds/main.js', '--rounds', '500', '--as', as]),
+    alone: true,
+    needsRoot: true,
+    minutes: SLICE_MINUTES,
+  },
+  {
+    name: 'interop',
+    shows: 'programs and libraries of others, in a sandbox as outside',
+    slices: shards(2, ...TESTS, 'interop/'),
+    minutes: SLICE_MINUTES,
+  },
+  {
+    name: 'containers',
+    shows: 'postern in containers, with the documented options',
+    slices: [[...TESTS, 'containers/']],
+    needsRoot: true,
+    minutes: SLICE_MINUTES,
+  },
+  {
+    name: 'suites',
+    shows: 'tests of other people differ inside only as docs/differences.md lists it',
+    slices: [['node', 'dist/test/suites/main.js', '--quick']],
+    minutes: SLICE_MINUTES,
+  },
+  {
+    name: 'shared-mounts',
+    shows: 'the tests on a host whose mounts are shared, as systemd mounts them',
+    slices: shards(2, 'test/in-shared-mounts.sh', ...TESTS, 'integration/', 'escape/'),
+    needsRoot: true,
+    minutes: SLICE_MINUTES,
+  },
+  ...['22', '24', '26', 'debian'].map(nodeStage),
+  {
+    name: 'machines',
+    shows: 'whole machines with other kernels, Nodes and processors',
+    slices: machines('debian13', 'linux-5.10'),
+    needsRoot: true,
+    minutes: SLICE_MINUTES,
+  },
+  {
+    name: 'more-machines',
+    shows: 'the machines that take longer',
+    slices: machines('linux-6.1', 'linux-6.18', 'newest', 'cgroup', 'arm64'),
+    needsRoot: true,
+    minutes: 25,
+    notInCi: true,
+  },
+];

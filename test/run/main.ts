@@ -1,0 +1,72 @@
+// npm test, and the tests of npm run ok: runs the test files of a tier, or those whose path has one of the words.
+//   --unit         only the files that start no sandbox
+//   --as=both      each user, also where the property does not depend on the user
+//   --twins        also the tests that show that an attempt succeeds without protections
+//   --only-twins   no others than these
+//   --shard=I/N    the I-th of N parts
+//   --at-once=N    how many files run at the same time
+//   --json=FILE    the results, as JSON
+//   --lines        instead of the report a line of JSON for each test
+// Exit status: 0 where all passed, 1 where a test failed (with CI=true also where one was skipped), 2 for wrong usage.
+import { writeFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { measurePatience } from '../harness/patience.js';
+import { closingWords, countOf, describe, runFiles } from './run-files.js';
+import { hasTwins, shardOf, testFiles } from './test-files.js';
+
+/** Longer than any file takes; a hang ends here. */
+const FILE_LIMIT_MS = 60_000;
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    unit: { type: 'boolean', default: false },
+    as: { type: 'string' },
+    twins: { type: 'boolean', default: false },
+    'only-twins': { type: 'boolean', default: false },
+    shard: { type: 'string', default: '1/1' },
+    'at-once': { type: 'string' },
+    json: { type: 'string' },
+    lines: { type: 'boolean', default: false },
+  },
+});
+const shard = shardOf(values.shard);
+if (shard === undefined || (values.as !== undefined && !['root', 'user', 'both'].includes(values.as))) {
+  console.error('Give --shard=I/N with 1 <= I <= N, and --as=root, --as=user or --as=both');
+  process.exit(2);
+}
+const onlyTwins = values['only-twins'];
+const chosen = testFiles(values.unit ? 'unit' : 'gate', positionals);
+const files = shard(onlyTwins ? chosen.filter(hasTwins) : chosen);
+if (files.length === 0) {
+  console.error(`No test file matches ${positionals.join(', ')}`);
+  process.exit(2);
+}
+const patience = measurePatience();
+const began = performance.now();
+const results = await runFiles(files, {
+  words: [
+    ...(values.as === undefined ? [] : [`--as=${values.as}`]),
+    ...(values.twins || onlyTwins ? ['--twins'] : []),
+  ],
+  node: onlyTwins ? ['--test-only'] : [],
+  ...(values['at-once'] === undefined ? {} : { atOnce: Number(values['at-once']) }),
+  limitMs: FILE_LIMIT_MS * patience,
+  onResult: (result, place) => {
+    if (values.lines) for (const test of result.tests) console.log(JSON.stringify(test));
+    else console.log(`${place}  ${describe(result)}`);
+  },
+});
+if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(results)}\n`);
+const seconds = (performance.now() - began) / 1_000;
+const cpu = results.reduce((sum, { cpuSeconds = 0 }) => sum + cpuSeconds, 0);
+const { failed, skipped } = countOf(results.flatMap(({ tests }) => tests));
+const skipFails = skipped > 0 && process.env['CI'] === 'true';
+if (!values.lines) {
+  console.log(
+    `${files.length} files in ${seconds.toFixed(0)} s, ${cpu.toFixed(0)} s of processor time, patience ${patience}`,
+  );
+  if (skipFails) console.log('A skipped test is a failure here (CI=true)');
+  for (const line of closingWords(results)) console.log(line);
+}
+process.exit(failed > 0 || skipFails ? 1 : 0);

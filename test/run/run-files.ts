@@ -1,0 +1,97 @@
+// Runs test files side by side, says how each went, and sums up.
+import { availableParallelism } from 'node:os';
+import { endRunningFiles, type FileResult, runFile, type TestEnd } from './run-file.js';
+
+export interface RunOptions {
+  /** Words for the test files, as harness/asked.ts reads them. */
+  readonly words?: readonly string[];
+  /** Options of Node. */
+  readonly node?: readonly string[];
+  /** How many run at the same time. */
+  readonly atOnce?: number;
+  readonly limitMs: number;
+  /** @param place `12/430` */
+  readonly onResult: (result: FileResult, place: string) => void;
+}
+
+/** A test waits much of its time, so more files run than there are processors. */
+const AT_ONCE: number = availableParallelism() + 2;
+
+/** Runs the files in this order. Results come in the order in which the files end. */
+export async function runFiles(
+  files: readonly string[],
+  options: RunOptions,
+): Promise<readonly FileResult[]> {
+  const { words = [], node = [], atOnce = AT_ONCE, limitMs, onResult } = options;
+  const results: FileResult[] = [];
+  const waiting = [...files];
+  const end = (signal: NodeJS.Signals): void => {
+    endRunningFiles();
+    process.kill(process.pid, signal);
+  };
+  for (const signal of SIGNALS) process.once(signal, end);
+  async function runner(): Promise<void> {
+    for (let file = waiting.shift(); file !== undefined; file = waiting.shift()) {
+      const result = await runFile(file, { words, limitMs, node });
+      results.push(result);
+      const place = `${results.length}`.padStart(`${files.length}`.length);
+      onResult(result, `${place}/${files.length}`);
+    }
+  }
+  await Promise.all(Array.from({ length: Math.min(atOnce, files.length) }, runner));
+  for (const signal of SIGNALS) process.removeListener(signal, end);
+  return results;
+}
+
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
+/** The file with its counts and its time. */
+export function describe({ file, tests, seconds }: FileResult): string {
+  const { passed, failed, skipped } = countOf(tests);
+  const counts = [
+    `${passed} passed`,
+    ...(failed > 0 ? [`${failed} FAILED`] : []),
+    ...(skipped > 0 ? [`${skipped} skipped`] : []),
+  ];
+  return `${file}  ${counts.join(', ')}  ${seconds.toFixed(1)} s`;
+}
+
+export interface Count {
+  readonly passed: number;
+  readonly failed: number;
+  readonly skipped: number;
+}
+
+export function countOf(tests: readonly TestEnd[]): Count {
+  const count = (outcome: TestEnd['outcome']): number =>
+    tests.filter((test) => test.outcome === outcome).length;
+  return { passed: count('passed'), failed: count('failed'), skipped: count('skipped') };
+}
+
+/** The closing words of a run: what failed with its output, what was skipped and why, and the count alone on the last line. */
+export function closingWords(results: readonly FileResult[]): readonly string[] {
+  const tests = results.flatMap((result) => result.tests);
+  const failed = results.filter((result) => result.tests.some(({ outcome }) => outcome === 'failed'));
+  const reasons = new Map<string, TestEnd[]>();
+  for (const test of tests) {
+    if (test.outcome !== 'skipped') continue;
+    const reason = test.why ?? 'no reason given';
+    reasons.set(reason, [...(reasons.get(reason) ?? []), test]);
+  }
+  const count = countOf(tests);
+  return [
+    ...failed.flatMap((result) => [
+      '',
+      `FAILED  ${result.file}`,
+      ...result.tests
+        .filter(({ outcome }) => outcome === 'failed')
+        .map(({ test, why }) => `  ${test}\n    ${(why ?? '').replaceAll('\n', '\n    ')}`),
+      ...(result.output === '' ? [] : [`  Its output:\n    ${result.output.replaceAll('\n', '\n    ')}`]),
+    ]),
+    ...[...reasons].map(
+      ([reason, those]) =>
+        `Skipped: ${those.length} tests of ${new Set(those.map(({ file }) => file)).size} files: ${reason}`,
+    ),
+    `${count.passed} passed, ${count.failed} failed, ${count.skipped} skipped`,
+  ];
+}
