@@ -69,6 +69,6 @@ test('connect() does not begin for a request that has ended', async () => {
   life.end('canceled');
   const result = await connect(addresses('127.0.0.1'), server.port, life, share);
   assert.deepEqual(result, { outcome: 'canceled', errno: 'ECANCELED', address: undefined });
-  assert.equal(server.connections(), 0);
+  assert.equal(await server.allConnections(), 0);
   await server.close();
 });

@@ -46,7 +46,10 @@ async function serve(user: User, dist: string, ...words: readonly string[]): Pro
     ...[process.execPath, script, program, ...ports, ...words],
   ];
   const { stdout } = await run(command, args, { cwd: '/', timeout: 60_000 * PATIENCE });
-  const heard = { own: own.connections() - before.own, other: other.connections() - before.other };
+  const heard = {
+    own: (await own.allConnections()) - before.own,
+    other: (await other.allConnections()) - before.other,
+  };
   return { ...JSON.parse(stdout), ...heard };
 }
 

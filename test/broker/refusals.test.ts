@@ -53,7 +53,7 @@ test('a name that no rule allows is refused, and neither DNS server nor listener
   assert.equal(refused.suggestion, `loop.test:${server.port}`);
   assert.equal((await channel.refusal('denied.test', 443)).reason, 'denied_by_rule');
   assert.deepEqual(dns.questions, []);
-  assert.equal(server.connections(), 0);
+  assert.equal(await server.allConnections(), 0);
   const series = 'postern_decisions_total{plugin="names",decision="deny",reason="no_rule"}';
   assert.equal(await broker.metric(series), 1);
   const event = broker.events.find(({ plugin }) => plugin === 'names') ?? {};
@@ -69,7 +69,7 @@ test('a name whose address is special is refused, and the refusal does not name 
   assert.equal(refused.errno, 'EACCES');
   assert.equal(refused.reason, 'address_refused');
   assert.doesNotMatch(JSON.stringify(refused), /127\./);
-  assert.equal(server.connections(), 0);
+  assert.equal(await server.allConnections(), 0);
   await broker.until(() => broker.events.some(({ reason }) => reason === 'address_special'));
   const event = broker.events.find(({ reason }) => reason === 'address_special') ?? {};
   assert.deepEqual(event['addresses_dropped'], ['127.0.0.1']);
@@ -98,7 +98,7 @@ test("this host's own addresses are closed to a rule for their block", async (co
   await broker.plugin('own', { allow: ['0.0.0.0/0:*', '@private:*'] });
   const channel = await broker.channel('own');
   assert.equal((await channel.refusal(own.address, everywhere.port)).reason, 'address_refused');
-  assert.equal(everywhere.connections(), 0);
+  assert.equal(await everywhere.allConnections(), 0);
   await broker.plugin('own', { allow: [`${own.address}:*`] });
   const { descriptor } = await channel.connect(own.address, everywhere.port);
   openSocket(descriptor).destroy();
@@ -195,7 +195,7 @@ test('explain answers as connect would, and no listener hears a connect', async 
   const { reply } = await channel.answer(2);
   assert.ok('errno' in reply);
   assert.deepEqual([reply.errno, reply.reason, reply.suggestion], ['EACCES', 'no_rule', 'no.test:443']);
-  assert.equal(server.connections(), before);
+  assert.equal(await server.allConnections(), before);
   assert.equal(
     await broker.metric('postern_decisions_total{plugin="asker",decision="allow",reason="rule"}'),
     0,

@@ -20,7 +20,7 @@ mount --bind "$3" /etc/passwd
 shift 3
 exec 3<&0
 unshare --net sh -ec '
-  until ip link set v1 up 2>/dev/null; do sleep 0.01; done
+  until ip link set v1 up 2>/dev/null; do kill -0 $PPID || exit 1; sleep 0.01; done
   ip link set lo up
   ip addr add 198.51.100.2/24 dev v1
   for network in ${NETWORKS.join(' ')}; do ip route add local $network dev lo; done

@@ -16,8 +16,8 @@ const text = (path: string): string => readFileSync(new URL(path, import.meta.ur
 
 /** Without a protection a program may not end. Then the test goes by its output. */
 const TIMEOUT_MS = 30_000;
-/** How long the listener that no rule allows has to stay silent after the program's end. */
-const SILENCE_MS = 20;
+/** Between two looks at what was heard. */
+const LOOK_EVERY_MS = 20;
 const HEARD_WITHIN_MS = 5_000 * PATIENCE;
 
 /** The `result` lines of a hostile program, by name. */
@@ -60,7 +60,6 @@ export function hostile(behaviour: HostileBehaviour): void {
     for (const user of behaviour.asEachUser === true ? users : userInTurn(turn)) {
       test(`${name}: refused, and nothing is heard (${egress}, ${user})`, async () => {
         await attempt(behaviour, user, egress, undefined, async (now) => {
-          await sleep(SILENCE_MS);
           const heard = now();
           const { findings, stderr } = heard;
           assert.equal(findings.get('ready'), 'yes', `the program did not come to its attempt: ${stderr}`);
@@ -74,8 +73,8 @@ export function hostile(behaviour: HostileBehaviour): void {
           const check =
             behaviour.open ?? (({ forbidden, stderr }) => assert.match(forbidden, /connection/, stderr));
           // This process may hear of it later than of the program's end.
-          for (let left = HEARD_WITHIN_MS; left > 0 && !passes(() => check(now())); left -= SILENCE_MS)
-            await sleep(SILENCE_MS);
+          for (let left = HEARD_WITHIN_MS; left > 0 && !passes(() => check(now())); left -= LOOK_EVERY_MS)
+            await sleep(LOOK_EVERY_MS);
           check(now());
         });
       });
@@ -109,6 +108,7 @@ async function attempt(
   const ports = [allowed.port, refusing];
   if (decided === true && without !== undefined) ports.push(forbidden.port);
   const callers: Socket[] = [];
+  const visits: Promise<void>[] = [];
   let reached = '';
   try {
     const source = [
@@ -130,10 +130,11 @@ async function attempt(
     // clients.
     child.stdout?.on('data', (chunk: string) => {
       const port = /^listening (\d+)$/m.exec(chunk)?.[1];
-      if (port !== undefined) visit(Number(port), (line) => (reached += line));
+      if (port !== undefined) visits.push(visit(Number(port), (line) => (reached += line)));
       for (const [, port] of chunk.matchAll(/^call (\d+)$/gm)) callers.push(callAt(Number(port)));
     });
     const { stdout, stderr } = await result;
+    await Promise.all([forbidden.allConnections(), ...visits]);
     await judge(() => {
       const count = forbidden.connections();
       const heard = count > 0 ? `${reached}${count} connection(s): ${forbidden.heard()}` : reached;
@@ -145,13 +146,17 @@ async function attempt(
   }
 }
 
-function visit(port: number, onReached: (line: string) => void): void {
+/** Connects to a port. @returns once it is known whether it listens */
+function visit(port: number, onReached: (line: string) => void): Promise<void> {
   const visitor = connect(port, '127.0.0.1');
-  visitor.on('connect', () => {
-    onReached(`connection to the port ${port} that the program opened`);
-    visitor.destroy();
+  return new Promise((resolve) => {
+    visitor.on('connect', () => {
+      onReached(`connection to the port ${port} that the program opened`);
+      visitor.destroy();
+    });
+    visitor.on('error', () => visitor.destroy());
+    visitor.on('close', () => resolve());
   });
-  visitor.on('error', () => visitor.destroy());
 }
 
 function callAt(port: number): Socket {

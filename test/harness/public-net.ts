@@ -10,7 +10,7 @@ const WORLD = fileURLToPath(new URL('./public-world.js', import.meta.url));
 const SETUP = `
 exec 3<&0
 unshare --net sh -ec '
-  until ip link set v1 up 2>/dev/null; do sleep 0.01; done
+  until ip link set v1 up 2>/dev/null; do kill -0 $PPID || exit 1; sleep 0.01; done
   ip link set lo up
   ip addr add 198.51.100.2/24 dev v1
   ip -6 addr add fd00:51::2/64 dev v1 nodad

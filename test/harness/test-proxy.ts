@@ -1,6 +1,7 @@
 // A proxy of the host, HTTP CONNECT or SOCKS5, that notes what it was asked for and leads every tunnel to one listener.
 import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
+import { SelfVisits } from './listener.js';
 
 export interface ProxyOptions {
   readonly kind: 'http' | 'socks5';
@@ -22,6 +23,8 @@ export interface TestProxy {
   /** What the clients sent before their tunnels were open, as latin1. */
   readonly heard: () => string;
   readonly connections: () => number;
+  /** As a Listener of listener.ts counts them. */
+  readonly allConnections: () => Promise<number>;
   readonly close: () => Promise<void>;
 }
 
@@ -30,7 +33,10 @@ export async function startProxy(options: ProxyOptions): Promise<TestProxy> {
   const sockets = new Set<Socket>();
   let heard = '';
   let connections = 0;
+  const visits = new SelfVisits();
+  const host = options.host ?? '127.0.0.1';
   const server: Server = createServer({ allowHalfOpen: true }, (socket) => {
+    if (visits.isOne(socket)) return;
     connections += 1;
     sockets.add(socket);
     socket.on('error', () => socket.destroy()).on('close', () => sockets.delete(socket));
@@ -40,15 +46,20 @@ export async function startProxy(options: ProxyOptions): Promise<TestProxy> {
     const talk = options.kind === 'http' ? serveHttp : serveSocks;
     talk(reader, socket, options, asked).catch(() => socket.destroy());
   });
-  server.listen(0, options.host ?? '127.0.0.1');
+  server.listen(0, host);
   await once(server, 'listening');
   const address = server.address();
   if (typeof address !== 'object' || address === null) throw new Error('Not listening');
+  const { port } = address;
   return {
-    port: address.port,
+    port,
     asked,
     heard: () => heard,
     connections: () => connections,
+    allConnections: async () => {
+      await visits.make(port, host);
+      return connections;
+    },
     close: () =>
       new Promise((resolve) => {
         for (const socket of sockets) socket.destroy();

@@ -95,7 +95,7 @@ for (const user of users) {
     assert.ok(refusalsOf(lines) > 0 && lines.some(({ event }) => event === 'datagram'));
     const made = lines.filter(({ ts }) => String(ts) > since && String(ts) < readAt);
     assert.deepEqual(made, [], 'events were made while the log was full');
-    assert.equal(scene.upstream.connections(), CONNECTS);
+    assert.equal(await scene.upstream.allConnections(), CONNECTS);
     assert.ok(!lines.some(({ event }) => event === 'gap'));
     assert.equal(await scene.metric('postern_audit_events_dropped_total'), 0);
     assert.equal(await scene.metric('postern_audit_up'), 1);

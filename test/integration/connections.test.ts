@@ -114,7 +114,7 @@ say(ask(), trap())`;
       assert.ok(says.includes(`told [Errno 11] ${told}`), says);
       assert.equal(rejections, 4);
       assert.equal(stderr.split(`postern: ${told}\n`).length, 5, stderr);
-      assert.equal(listener.connections(), 4, 'what was refused was not dialled');
+      assert.equal(await listener.allConnections(), 4, 'what was refused was not dialled');
     }));
 
   test(`a place becomes free when its connection is closed or has failed, and not before (${user})`, () =>
@@ -183,6 +183,6 @@ say(trap(), trap())`;
         during: (broker) => process.kill(broker, 'SIGKILL'),
       });
       assert.equal(says, 'open open open EAGAIN\nopen EAGAIN\n');
-      assert.equal(listener.connections(), 4);
+      assert.equal(await listener.allConnections(), 4);
     }));
 }

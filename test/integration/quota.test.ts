@@ -66,7 +66,7 @@ sys.stdin.readline()`;
     assert.ok(over >= -CHUNK && over <= MOST_OVER, `${over} bytes more than the quota`);
     assert.match(scene.said(), /^idle E\w+$/m);
     await until(() => scene.peers.every(({ closedAt }) => closedAt !== undefined) || undefined);
-    assert.equal(scene.listener.connections(), 2, 'what was refused was not dialled');
+    assert.equal(await scene.listener.allConnections(), 2, 'what was refused was not dialled');
     const cause = `Cannot connect to "127.0.0.1:${scene.listener.port}": limits.sent_mib is used up: 1 MiB`;
     assert.ok(scene.said().includes(`told [Errno 122] ${cause}`), scene.said());
     const events = await until(() => {
@@ -93,7 +93,7 @@ say(dial(), dial("channel"))
 sys.stdin.readline()`;
     const scene = await startScene(t, user, ['received_mib=1'], program, sendSlowly);
     await until(() => scene.said().includes('EDQUOT EDQUOT') || undefined, 30_000);
-    assert.equal(scene.listener.connections(), 1, 'what was refused was not dialled');
+    assert.equal(await scene.listener.allConnections(), 1, 'what was refused was not dialled');
     const [peer] = scene.peers;
     await until(() => peer?.closedAt);
     const ended = await until(() => scene.events().find(({ ended_by }) => ended_by === 'quota'));
@@ -178,13 +178,13 @@ sys.stdin.readline()`;
       });
     await until(() => said.includes('refused 122') || undefined, 30_000);
     // Three starts sent 270,000 bytes each, and the fourth one used up the rest, or nearly.
-    assert.equal(listener.connections(), 4);
+    assert.equal(await listener.allConnections(), 4);
     said = '';
     write(2);
     child.kill('SIGHUP');
     await until(() => listener.connections() > 4 || undefined, 30_000);
     await until(() => said.includes('refused 122') || undefined, 30_000);
-    assert.equal(listener.connections(), 8);
+    assert.equal(await listener.allConnections(), 8);
   });
 
   test(`without such a limit no connection is ended (${user})`, async (t) => {

@@ -108,13 +108,13 @@ for (const user of users) {
   });
 
   test(`a plugin whose rules changed goes on, with its new rules (${user})`, async (t) => {
-    const { port, connections } = await upstream(t);
+    const { port, allConnections } = await upstream(t);
     const plugin = (allow: readonly string[]): object => ({
       plugins: { tries: { command: trying(port), allow } },
     });
     const up = await startUp(t, user, plugin([]));
     await up.next('refused 111');
-    assert.equal(connections(), 0);
+    assert.equal(await allConnections(), 0);
     up.write(plugin([`127.0.0.1:${port}`]));
     up.hangUp();
     await up.next('with other rules: tries');
@@ -124,9 +124,9 @@ for (const user of users) {
     await up.next('with other rules: tries');
     // A connect that was under way ends first.
     await up.next('refused 111');
-    const heard = connections();
+    const heard = await allConnections();
     await up.next('refused 111');
-    assert.equal(connections(), heard, 'nothing connects any more');
+    assert.equal(await allConnections(), heard, 'nothing connects any more');
     assert.equal(up.count('began'), 1, 'the program went on');
     assert.equal(await up.metric('postern_policy_reloads_total{result="ok"}'), '3');
   });

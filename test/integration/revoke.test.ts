@@ -72,8 +72,8 @@ for (const user of users) {
       const before = scene.carried();
       await until(() => scene.carried() > before + 10 || undefined);
       assert.ok(!scene.said().includes('kept ended'));
-      assert.equal(scene.kept.connections(), 1);
-      assert.equal(scene.lost.connections(), 1);
+      assert.equal(await scene.kept.allConnections(), 1);
+      assert.equal(await scene.lost.allConnections(), 1);
     });
   }
 
@@ -87,7 +87,7 @@ for (const user of users) {
     const heard = scene.lost.heard().length;
     await until(() => scene.lost.heard().length > heard + 20 || undefined);
     assert.deepEqual(scene.revoked(), []);
-    assert.equal(scene.lost.connections(), made);
+    assert.equal(await scene.lost.allConnections(), made);
   });
 
   test(`a connection that waits in a message, and no process holds, ends with its plugin (${user})`, async (t) => {

@@ -182,7 +182,7 @@ for (const as of users) {
       const { stdout, stderr } = await run(as, via, AGAIN, [FAR, '443']);
       assert.match(stdout, /^(?:ETIMEDOUT\n){1,4}EINPROGRESS 0 1 False\npeer heard ping\n$/, stderr);
       assert.match(stderr, /gave no answer within a second; if it does soon/);
-      assert.equal(proxy.connections(), 1);
+      assert.equal(await proxy.allConnections(), 1);
     }));
 
   test(`a refusal of the proxy is the program's errno, and a line for the operator (${as})`, async () => {
@@ -273,7 +273,7 @@ test('with resolve: proxy, a name that no rule names is not sent, whatever the m
     const via = ['--via', `http://127.0.0.1:${proxy.port}`, '--via-resolve', 'proxy', '--mode', 'audit'];
     const { stdout } = await run('user', via, BLOCKING, ['unnamed.test:443']);
     assert.equal(stdout, '');
-    assert.equal(proxy.connections(), 0);
+    assert.equal(await proxy.allConnections(), 0);
   }));
 
 test('a signal ends a blocking connect that waits for the proxy', async () => {

@@ -118,7 +118,7 @@ for (const user of users) {
         refused,
       ]);
       assert.equal(connections, 3);
-      assert.equal(closed.connections(), 0);
+      assert.equal(await closed.allConnections(), 0);
     });
   }
 }

@@ -75,7 +75,7 @@ export function testLibrary(library: LibraryTest): void {
             suggestion: `localhost:${closed.port}`,
           },
         ]);
-        assert.equal(closed.connections(), 0);
+        assert.equal(await closed.allConnections(), 0);
       });
     }
   }

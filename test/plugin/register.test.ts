@@ -149,7 +149,7 @@ for (const user of users) {
       ...Array(7).fill(refusal(`127.0.0.1:${listener.port}`)),
       ...Array(2).fill(refusal('tracker.example.com:443')),
     ]);
-    assert.equal(listener.connections(), 0);
+    assert.equal(await listener.allConnections(), 0);
   });
 }
 
