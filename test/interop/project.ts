@@ -27,6 +27,8 @@ export class Project {
 
   /** @param libraries packages of devDependencies, copied with all that they need */
   constructor(...libraries: string[]) {
+    // Otherwise Node would look for the project's own package in the folders above.
+    this.write('package.json', '{"private": true}\n');
     const modules = join(this.folder, 'node_modules');
     mkdirSync(join(modules, 'postern'), { recursive: true });
     for (const folder of ['run', 'sandbox', 'shared']) {
