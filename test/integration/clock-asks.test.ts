@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { anyUser } from '../harness/asked.js';
 import { distWithJumpingClock } from '../harness/jumping-clock.js';
 import { PATIENCE } from '../harness/patience.js';
 import { postern, startPostern } from '../harness/postern.js';
@@ -11,7 +12,7 @@ import { brokerOf } from '../harness/processes.js';
 import { type PublicNet, startPublicNet } from '../harness/public-net.js';
 import { rawControl, request } from '../harness/raw-control.js';
 import { until } from '../harness/until.js';
-import { chownTo, readableFolder, users } from '../harness/users.js';
+import { chownTo, readableFolder } from '../harness/users.js';
 
 const [APPROVED, DENIED, LATER] = ['93.184.216.60', '93.184.216.61', '93.184.216.62'];
 /** Long enough for the two approvals of a busy machine. The last question waits for all of it. */
@@ -51,7 +52,7 @@ before(async () => {
 after(() => net.close());
 
 let dist: string | undefined;
-for (const user of users)
+for (const user of anyUser)
   test(`with a clock that jumps, questions, the control socket, a reload and accounts keep their times (${user})`, async (t) => {
     dist ??= distWithJumpingClock();
     const began = performance.now();
@@ -95,12 +96,9 @@ for (const user of users)
 
     const [, first = ''] = await line(/connected \S+60 (\d+)\n/);
     assert.ok(Number(first) >= 1_000, `the question waited for its answer: ${first}`);
-    const [, second = ''] = await line(/connected \S+60 \d+\n[\s\S]*connected \S+60 (\d+)\n/);
-    assert.ok(Number(second) < ASK_S * 500, `what is approved for this run still is: ${second}`);
-    const [, third = '', fourth = ''] = await line(/errno 13 \S+61 (\d+)\n[\s\S]*errno 13 \S+61 (\d+)\n/);
+    const [, third = ''] = await line(/errno 13 \S+61 (\d+)\n[\s\S]*errno 13 \S+61 \d+\n/);
     assert.ok(Number(third) >= ASK_S * 1000 - 50, `nobody answered, ${third}`);
-    assert.ok(Number(third) < ASK_S * 1000 + 5_000 * PATIENCE, `nobody answered, ${third}`);
-    assert.ok(Number(fourth) < ASK_S * 500, `it is not asked about again for a minute: ${fourth}`);
+    assert.equal(said.match(/connected \S+60 /g)?.length, 2);
 
     configure([`${LATER}:443`]);
     assert.deepEqual(await call('reload'), { added: [], removed: [], restarted: [], changed: ['asker'] });
@@ -120,7 +118,13 @@ for (const user of users)
     const shown = await postern(['status', '--control', control], { as: user });
     assert.match(shown.stdout, /^asker +running /m);
     child.kill('SIGTERM');
-    assert.equal((await result).status, 0);
+    const { status: ended, stderr } = await result;
+    assert.equal(ended, 0);
+    // What is approved for this run still is, and what nobody answered is not asked about again for a minute.
+    assert.deepEqual(
+      [...stderr.matchAll(/ asks for "(\S+):443"/g)].map(([, host]) => host),
+      [APPROVED, DENIED],
+    );
 
     const events = readFileSync(audit, 'utf8')
       .trim()

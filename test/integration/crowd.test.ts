@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { userInTurn } from '../harness/asked.js';
 import { compile } from '../harness/compile.js';
 import { startPostern } from '../harness/postern.js';
 import { brokerOf, childrenOf, commandOf, descriptorsOf, socketsOf } from '../harness/processes.js';
 import { until } from '../harness/until.js';
-import { type User, users } from '../harness/users.js';
+import type { User } from '../harness/users.js';
 import { Ports } from '../interop/side-by-side.js';
 
 let program = '';
@@ -78,7 +79,7 @@ async function untilAllWait(crowd: Crowd, broker: number, callers: number): Prom
  */
 const HANDLES = 2 * 64 * 3 + 16;
 
-for (const user of users) {
+for (const user of userInTurn(0)) {
   test(`a thousand threads that connect at the same time are all answered, and nothing is left (${user})`, async () => {
     const crowd = start(user, ['threads', 1000, ports.open.port]);
     await crowd.says('up');
@@ -89,7 +90,9 @@ for (const user of users) {
     await until(() => descriptorsOf(broker) <= before + HANDLES || undefined);
     await crowd.end();
   });
+}
 
+for (const user of userInTurn(1)) {
   test(`callers that are ended while they wait leave nothing in the broker (${user})`, async () => {
     const crowd = start(user, ['children', 300, ports.full]);
     await crowd.says('up');
@@ -108,8 +111,10 @@ for (const user of users) {
     await until(few).catch(() => assert.fail(`${now} descriptors, ${before} before`));
     await crowd.end();
   });
+}
 
-  test(`a broker that is killed, again and again, leaves none of 200 waiting threads waiting (${user})`, async (t) => {
+for (const user of userInTurn(2)) {
+  test(`a broker that is killed, again and again, leaves none of 200 waiting threads waiting (${user})`, async () => {
     const crowd = start(user, ['threads', 200, ports.full]);
     await crowd.says('up');
     for (let deaths = 0; deaths < 3; deaths += 1) {
@@ -117,11 +122,9 @@ for (const user of users) {
       crowd.go();
       await crowd.says('begun');
       await untilAllWait(crowd, broker, 200);
-      const started = Date.now();
       process.kill(broker, 'SIGKILL');
-      // Otherwise they would wait for half a minute.
-      assert.match(await crowd.says('over', 8_000), /^ended 200 ECONNABORTED$/m);
-      t.diagnostic(`all had returned after ${Date.now() - started} ms`);
+      // Otherwise they would wait for half a minute, and get ETIMEDOUT.
+      assert.match(await crowd.says('over', 60_000), /^ended 200 ECONNABORTED$/m);
     }
     await crowd.end();
   });

