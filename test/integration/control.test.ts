@@ -4,6 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { userInTurn } from '../harness/asked.js';
 import { postern, type RunningPostern, startPostern } from '../harness/postern.js';
 import { rawControl, request } from '../harness/raw-control.js';
 import { until } from '../harness/until.js';
@@ -68,11 +69,23 @@ async function pluginOf({ ask }: Scene, name: string): Promise<Shown['plugins'][
   return (JSON.parse(stdout) as Shown).plugins.find((plugin) => plugin.name === name);
 }
 
-const running = (scene: Scene, name: string): Promise<number> =>
-  until(async () => {
-    const plugin = await pluginOf(scene, name);
-    return plugin?.state === 'running' ? (plugin.pid ?? undefined) : undefined;
-  });
+/** Asks by the protocol: a command for each look would cost far more. */
+async function running({ path }: Scene, name: string): Promise<number> {
+  const client = await until(() => rawControl(path).catch(() => undefined));
+  let asked = 0;
+  try {
+    return await until(async () => {
+      asked += 1;
+      client.send(request(asked, 'status'));
+      const answer = (await client.answers(asked)).at(-1);
+      const { plugins = [] } = (answer?.result ?? {}) as unknown as Partial<Shown>;
+      const plugin = plugins.find((one) => one.name === name);
+      return plugin?.state === 'running' ? (plugin.pid ?? undefined) : undefined;
+    });
+  } finally {
+    client.socket.destroy();
+  }
+}
 
 for (const user of users) {
   test(`an operator sees the plugins, what they wrote, and what was refused to them (${user})`, async (t) => {
@@ -99,7 +112,9 @@ for (const user of users) {
     assert.equal((await scene.result).status, 0);
     assert.ok(!existsSync(scene.path), 'the socket stayed');
   });
+}
 
+for (const user of userInTurn(0)) {
   test(`explain --live answers by the rules in force (${user})`, async (t) => {
     const scene = await startUp(t, user);
     await running(scene, 'quiet');
@@ -149,7 +164,9 @@ for (const user of users) {
       assert.equal(why, 'postern: There is no plugin "quiet"; name one of talker\n');
     }
   });
+}
 
+for (const user of userInTurn(1)) {
   test(`--watch goes on with each further line, and ends with postern (${user})`, async (t) => {
     const scene = await startUp(t, user);
     await running(scene, 'talker');
