@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import type { Socket } from 'node:net';
 import { test } from 'node:test';
+import { userInTurn } from '../harness/asked.js';
 import type { AuditLine } from '../harness/audit-line.js';
 import { freePort } from '../harness/free-port.js';
 import { listen } from '../harness/listener.js';
@@ -8,7 +9,7 @@ import { startPostern } from '../harness/postern.js';
 import { brokerOf } from '../harness/processes.js';
 import { PYTHON_CHANNEL } from '../harness/python-channel.js';
 import { until } from '../harness/until.js';
-import { type User, users } from '../harness/users.js';
+import type { User } from '../harness/users.js';
 
 /** What a peer counted of one connection. */
 interface Counted {
@@ -144,7 +145,7 @@ const sum = (numbers: readonly number[]): number => numbers.reduce((all, one) =>
 const sorted = (pairs: readonly (readonly [unknown, unknown])[]): string[] =>
   pairs.map(([one, other]) => `${one} ${other}`).sort();
 
-for (const user of users) {
+for (const user of userInTurn(0)) {
   test(`each connection's bytes, both ways, are what its peer counted; its decision is named (${user})`, async () => {
     const counts: Counted[] = [];
     const listener = await listen(peer(counts));
@@ -173,7 +174,9 @@ for (const user of users) {
       await listener.close();
     }
   });
+}
 
+for (const user of userInTurn(1)) {
   test(`a broker that dies takes no account along: the next one goes on, also with what ended meanwhile (${user})`, async () => {
     const counts: Counted[] = [];
     const listener = await listen(peer(counts));

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { after, before, type TestContext, test } from 'node:test';
+import { anyUser, userInTurn } from '../harness/asked.js';
 import { type PublicNet, startPublicNet } from '../harness/public-net.js';
 import { PYTHON_CHANNEL } from '../harness/python-channel.js';
-import { type User, users } from '../harness/users.js';
+import type { User } from '../harness/users.js';
 import { SteeredPlugin } from './ask-scene.js';
 
 const PUBLIC = '93.184.216.20';
@@ -69,7 +70,7 @@ function run(
   return plugin;
 }
 
-for (const user of users) {
+for (const user of userInTurn(0)) {
   test(`a connect that no rule allows waits, and goes on once it is approved (${user})`, async (t) => {
     const heard = heardFrom(`8443 ${PUBLIC}`);
     const plugin = run(t, user, EACH, [`${PUBLIC} 8443`, `${PUBLIC} 8443`]);
@@ -150,7 +151,9 @@ for (const user of users) {
       ['db.example.com'],
     );
   });
+}
 
+for (const user of userInTurn(1)) {
   test(`a broker that dies while a connect waits: the next one asks nobody again, and serves the call (${user})`, async (t) => {
     const plugin = run(t, user, EACH, [`${PUBLIC} 80`]);
     const { id } = await plugin.asked(PUBLIC);
@@ -182,7 +185,7 @@ for (const user of users) {
   });
 }
 
-const [anyone = 'user'] = users;
+const [anyone = 'user'] = anyUser;
 
 test('without an answer the destination is denied, and not asked about again at once', async (t) => {
   const plugin = run(t, anyone, EACH, [`${PUBLIC} 443`, `${PUBLIC} 443`], { askMs: 300 });

@@ -5,10 +5,11 @@ import { constants, mkdirSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { userInTurn } from '../harness/asked.js';
 import type { AuditLine } from '../harness/audit-line.js';
 import { brokerOf } from '../harness/processes.js';
 import { until } from '../harness/until.js';
-import { readableFolder, users } from '../harness/users.js';
+import { readableFolder } from '../harness/users.js';
 import { CONNECTS, FEW, HOG_THREADS, type Scene, saysSo, startScene } from './audit-scene.js';
 
 const isRoot = process.geteuid?.() === 0;
@@ -50,7 +51,7 @@ function pipe(): string {
   return path;
 }
 
-for (const user of users) {
+for (const user of userInTurn(0)) {
   test(`block: connections wait for a log that nobody reads, and none is without its line (${user})`, async (t) => {
     const path = pipe();
     const scene = await startScene(t, user, path, 'block', { more: true });
@@ -103,7 +104,9 @@ for (const user of users) {
     scene.postern.child.kill('SIGTERM');
     await scene.postern.result;
   });
+}
 
+for (const user of userInTurn(1)) {
   test(`block: SIGTERM ends postern while connections wait, and it says how many events are lost (${user})`, async (t) => {
     const path = pipe();
     const keeper = openSync(path, constants.O_RDWR | constants.O_NONBLOCK);
@@ -127,7 +130,9 @@ for (const user of users) {
     // At the end, a call of each thread of the crowd may get no answer, or be answered and not be made.
     assert.ok(Math.abs(whole() + lost - made) <= 3, `${whole()} lines and ${lost} lost, of ${made}`);
   });
+}
 
+for (const user of userInTurn(2)) {
   test(`drop: connections go on, and the log has a gap (${user})`, async (t) => {
     const path = pipe();
     const scene = await startScene(t, user, path, 'drop');

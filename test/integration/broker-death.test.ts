@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
+import { userInTurn } from '../harness/asked.js';
 import { listen } from '../harness/listener.js';
 import { startPostern } from '../harness/postern.js';
 import { brokerOf } from '../harness/processes.js';
@@ -74,7 +75,9 @@ for (const user of users) {
     assert.equal(status, 0, stderr);
     assert.equal(stdout, 'open\necho still here\necho again\nrefused 13\n');
   });
+}
 
+for (const user of userInTurn(0)) {
   test(`what a broker wrote before it was killed is in the audit log (${user})`, async (t) => {
     const echo = await listen((socket) => socket.end());
     t.after(() => echo.close());
@@ -112,7 +115,9 @@ sys.stdin.readline()
     assert.equal(status, 0);
     assert.equal(stdout.match(/"event":"decision"/g)?.length, MANY);
   });
+}
 
+for (const user of userInTurn(1)) {
   test(`events that a broker took along are counted in a gap of the log (${user})`, async (t) => {
     const echo = await listen((socket) => socket.end());
     t.after(() => echo.close());

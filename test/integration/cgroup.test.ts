@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { anyUser } from '../harness/asked.js';
 import { type DelegatedCgroup, delegatedCgroup, whyNoCgroup } from '../harness/delegated-cgroup.js';
 import { freePort } from '../harness/free-port.js';
 import { type PosternResult, postern, startPostern } from '../harness/postern.js';
@@ -63,7 +64,7 @@ async function within(user: User, work: (cgroup: DelegatedCgroup) => Promise<voi
 
 if (why !== undefined) {
   test(`control groups are unavailable here (${why}): a start that needs one is refused in one line with its fix`, async () => {
-    for (const user of users) {
+    for (const user of anyUser) {
       for (const limit of ['total_memory_mib=64', 'cpu_percent=50']) {
         const { status, stdout, stderr } = await postern(['run', '--limit', limit, '--', 'echo', 'started'], {
           as: user,

@@ -4,6 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { chmodSync, linkSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { userInTurn } from '../harness/asked.js';
 import { ownFolder } from '../harness/own-folder.js';
 import { postern } from '../harness/postern.js';
 import { type User, users } from '../harness/users.js';
@@ -31,6 +32,8 @@ interface Case {
   readonly message: RegExp;
   /** What `up` ends with: 2 if nothing is started, 1 if the plugin alone fails. */
   readonly up: 1 | 2;
+  /** Owners and modes decide. Otherwise the users take turns. */
+  readonly ofEachUser?: true;
 }
 
 /** Gives a folder that root made to the user. */
@@ -80,6 +83,7 @@ function cases(folder: string): readonly Case[] {
       code: 'privileged_file',
       message: /inner\/program", which is set-uid or set-gid: it would keep that privilege$/,
       up: 1,
+      ofEachUser: true,
     },
     {
       what: "a hard link to postern's own file in a writable path",
@@ -114,6 +118,7 @@ function cases(folder: string): readonly Case[] {
       code: 'bad_home',
       message: /its owner may not read, write and enter it/,
       up: 2,
+      ofEachUser: true,
     },
     {
       what: 'a working directory that is hidden',
@@ -141,7 +146,9 @@ function cases(folder: string): readonly Case[] {
 
 for (const user of users) {
   const folder = scene(user);
-  for (const one of cases(folder))
+  for (const one of cases(folder).filter(
+    (it, turn) => it.ofEachUser === true || userInTurn(turn).includes(user),
+  ))
     test(`check and a start refuse ${one.what} alike (${user})`, async () => {
       const command = one.command ?? ['true'];
       const cwd = ['    cwd: /usr'].filter(() => !one.lines.some((line) => line.includes('cwd:')));

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { userInTurn } from '../harness/asked.js';
 import { PATIENCE } from '../harness/patience.js';
 import { until } from '../harness/until.js';
-import { users } from '../harness/users.js';
 import { startScene } from './quota-scene.js';
 
 const SECONDS = 3;
@@ -26,7 +26,7 @@ say(isinstance(third, socket.socket))
 sys.stdin.readline()
 `;
 
-for (const user of users) {
+for (const user of userInTurn(0)) {
   test(`connection_seconds ends each connection at its own age, and new ones are made (${user})`, async (t) => {
     const scene = await startScene(t, user, [`connection_seconds=${SECONDS}`], PROGRAM);
     await until(() => scene.said().includes('True') || undefined, 30_000);
@@ -48,7 +48,9 @@ for (const user of users) {
     );
     assert.equal(await scene.metric('connections_ended_total', ',cause="age"'), 2);
   });
+}
 
+for (const user of userInTurn(1)) {
   test(`a connection that is too old ends though the broker died meanwhile (${user})`, async (t) => {
     const program = `
 s = dial()

@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { userInTurn } from '../harness/asked.js';
 import { freePort } from '../harness/free-port.js';
 import { type Listener, listen } from '../harness/listener.js';
 import { startPostern } from '../harness/postern.js';
 import { brokerOf } from '../harness/processes.js';
 import { PYTHON_CHANNEL } from '../harness/python-channel.js';
 import { until } from '../harness/until.js';
-import { type User, users } from '../harness/users.js';
+import type { User } from '../harness/users.js';
 
 /** `trap()` connects with the program's own connect(2), `ask()` through the channel. Both return a socket or the name of an errno. */
 const PRELUDE = `
@@ -96,7 +97,7 @@ async function withListener(
   }
 }
 
-for (const user of users) {
+for (const user of userInTurn(0)) {
   test(`connections bounds open connections of both ways together; one more is EAGAIN, counted, and logged with the key (${user})`, () =>
     withListener(undefined, async (listener) => {
       const program = `
@@ -148,7 +149,9 @@ say(trap())`;
         ]);
       },
     ));
+}
 
+for (const user of userInTurn(1)) {
   test(`a closed connection takes no place while the kernel still delivers its bytes (${user})`, () =>
     withListener(
       (socket) => socket.pause(),

@@ -3,11 +3,12 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { anyUser } from '../harness/asked.js';
 import { listen } from '../harness/listener.js';
 import { mutantDist } from '../harness/mutant.js';
 import { startPostern } from '../harness/postern.js';
 import { until } from '../harness/until.js';
-import { readableFolder, users } from '../harness/users.js';
+import { readableFolder } from '../harness/users.js';
 
 /** Connects without end. A broker that dies may cost an errno, and no more. */
 const CONNECTS = `
@@ -21,7 +22,7 @@ while True:
     time.sleep(float(sys.argv[2]))
 `;
 
-for (const user of users)
+for (const user of anyUser)
   test(`a plugin whose requests kill the broker is named and ended (${user})`, async (t) => {
     // A defect of the broker, as a plugin might find one.
     const dist = mutantDist({

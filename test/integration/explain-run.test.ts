@@ -4,8 +4,9 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { anyUser } from '../harness/asked.js';
 import { postern } from '../harness/postern.js';
-import { readableFile, readableFolder, type User, users } from '../harness/users.js';
+import { readableFile, readableFolder, type User } from '../harness/users.js';
 
 const PORT = 8080;
 const OWN = '93.184.216.34';
@@ -120,7 +121,7 @@ function writeConfig(): string {
   return folder;
 }
 
-for (const as of users)
+for (const as of anyUser)
   test(`explain says what run does, for loopback, own addresses, metadata and names (${as})`, async () => {
     const cwd = writeConfig();
     const explained = new Map<string, Explained>();

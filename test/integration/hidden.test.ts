@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { chmodSync, chownSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { userInTurn } from '../harness/asked.js';
 import { type PosternResult, postern, startPostern } from '../harness/postern.js';
 import { readableFolder, type User, users } from '../harness/users.js';
 
@@ -23,7 +24,9 @@ for (const user of users) {
     const { stdout } = await run(user, [...args, '--hidden', join(folder, 'a/b/c')], script, folder);
     assert.equal(stdout, 'in \nin a/b\nwrote\n');
   });
+}
 
+for (const user of userInTurn(0)) {
   test(`a hidden program, interpreter or working directory gives an error that names the option (${user})`, async () => {
     const folder = readableFolder();
     mkdirSync(join(folder, 'app/bin'), { recursive: true });
@@ -82,7 +85,9 @@ for (const user of users) {
     );
     assert.match((await run(user, ['--hidden', '/'], 'true')).stderr, /^postern: Cannot hide "\/"/);
   });
+}
 
+for (const user of userInTurn(1)) {
   test(`a home directory shows only with --visible (${user})`, async () => {
     const folder = readableFolder();
     mkdirSync(join(folder, 'bin'));

@@ -3,11 +3,12 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { anyUser } from '../harness/asked.js';
 import { PATIENCE } from '../harness/patience.js';
 import { type PosternResult, postern, startPostern } from '../harness/postern.js';
 import { type PublicNet, startPublicNet } from '../harness/public-net.js';
 import { until } from '../harness/until.js';
-import { chownTo, readableFolder, users } from '../harness/users.js';
+import { chownTo, readableFolder } from '../harness/users.js';
 
 /** Asks for a name, a public address, a private one and a socket that no rule allows, and for what one allows, again and again. Says when it has asked for all. */
 const PROGRAM = `
@@ -39,7 +40,7 @@ before(async () => {
 });
 after(() => net.close());
 
-for (const user of users) {
+for (const user of anyUser) {
   test(`the rules of learn NAME open what the running plugin was refused, once they are in force and not before (${user})`, async (t) => {
     const folder = readableFolder();
     chownTo(user, folder);

@@ -2,13 +2,14 @@ import assert from 'node:assert/strict';
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { anyUser, userInTurn } from '../harness/asked.js';
 import { type PosternResult, postern, startPostern } from '../harness/postern.js';
 import { type PublicNet, startPublicNet } from '../harness/public-net.js';
 import { PYTHON_CHANNEL } from '../harness/python-channel.js';
 import { until } from '../harness/until.js';
 import { readableFile, readableFolder, type User, users } from '../harness/users.js';
 
-const [anyone = 'user'] = users;
+const [anyone = 'user'] = anyUser;
 const V6 = '2606:2800:220:1::7';
 /** Fetches each `HOST PORT`: with `channel` by the channel, otherwise by Python's own sockets. */
 const FETCH = readableFile(
@@ -100,7 +101,7 @@ const SERVED = [
 ].map((host) => `served ${host}\n`);
 const VISIBLE = ['--visible', FETCH];
 
-for (const user of users) {
+for (const user of userInTurn(0)) {
   test(`the rules of learn, pasted or as a file, are what the same program needs and no more (${user})`, async () => {
     const folder = readableFolder();
     chmodSync(folder, 0o777);
@@ -131,7 +132,9 @@ for (const user of users) {
       assert.ok(net.connections().length - before < SERVED.length, left);
     }
   });
+}
 
+for (const user of userInTurn(1)) {
   test(`with egress: channel, connects are learnt the same way (${user})`, async () => {
     const command = ['/usr/bin/python3', FETCH, 'channel', 'api.example.com 443', '93.184.216.20 80'];
     const options = ['--egress', 'channel', ...VISIBLE];

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { userInTurn } from '../harness/asked.js';
 import { freePort } from '../harness/free-port.js';
 import { ownFolder } from '../harness/own-folder.js';
 import { postern, startPostern } from '../harness/postern.js';
@@ -32,7 +33,7 @@ time.sleep(1000)
 `;
 
 for (const user of users) {
-  for (const kind of ['tcp', 'unix'] as const) {
+  for (const kind of (['tcp', 'unix'] as const).filter((_, turn) => userInTurn(turn).includes(user))) {
     test(`a plugin starts once the listener of another one is served (${kind}, ${user})`, async () => {
       const address = kind === 'tcp' ? `127.0.0.1:${await freePort()}` : join(ownFolder(user), 'server.sock');
       const config = configured({
@@ -50,7 +51,9 @@ for (const user of users) {
       assert.deepEqual(stdout.trim().split('\n'), ['server | accepts', 'client | begins']);
     });
   }
+}
 
+for (const user of userInTurn(0)) {
   test(`a plugin starts once a job before it has ended with 0 (${user})`, async () => {
     const { status, stdout, stderr } = await postern(
       [
@@ -91,7 +94,9 @@ for (const user of users) {
       assert.ok(stderr.includes(`${name}: ended with signal 9`), stderr);
     }
   });
+}
 
+for (const user of userInTurn(1)) {
   test(`the operator sees what a plugin says about itself, in one line, and that it ends (${user})`, async (t) => {
     const folder = ownFolder(user);
     const config = configured({

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { anyUser, userInTurn } from '../harness/asked.js';
 import { freePort } from '../harness/free-port.js';
 import { type PosternResult, postern, startPostern } from '../harness/postern.js';
 import { until } from '../harness/until.js';
@@ -87,7 +88,9 @@ for (const user of users) {
     ] as const)
       assert.ok(made >= limit && made <= limit + over, `${made} processes of ${limit}: ${few?.stderr}`);
   });
+}
 
+for (const user of userInTurn(0)) {
   test(`memory_mib bounds a process, and one within it runs (${user})`, async () => {
     const take = `
 try:
@@ -116,7 +119,9 @@ except MemoryError:
     assert.match((await large).stderr, /^postern: "limited" was ended by its limit file_mib$/m);
     assert.equal((await large).stdout, 'within\n');
   });
+}
 
+for (const user of userInTurn(1)) {
   test(`tmp_mib, home_mib and shm_mib bound each place, in bytes and in files (${user})`, async () => {
     const fill = 'dd if=/dev/zero of=$d/large bs=64k count=200 2>/dev/null; stat -c %s $d/large';
     const script = `for d in /tmp "$HOME" /dev/shm; do ${fill}; done; rm /tmp/large; i=0; while : >/tmp/$i; do i=$((i+1)); done; echo $i`;
@@ -128,7 +133,9 @@ except MemoryError:
     );
     assert.ok((files ?? 0) > 200 && (files ?? 0) < 256, `${files} files`);
   });
+}
 
+for (const user of users) {
   test(`no limit can be raised from inside (${user})`, async () => {
     const script = `import resource as r
 print(*r.getrlimit(r.RLIMIT_NOFILE), *r.getrlimit(r.RLIMIT_CORE))
@@ -152,7 +159,9 @@ for limit in (r.RLIMIT_NPROC, r.RLIMIT_DATA, r.RLIMIT_CPU, r.RLIMIT_FSIZE, r.RLI
     );
     assert.deepEqual([status, stdout], [0, '64 64 0 0\n'], stderr);
   });
+}
 
+for (const user of anyUser) {
   test(`questions_per_second bounds a sandbox's DNS (${user})`, async () => {
     const { stdout } = await run(user, ['questions_per_second=2'], python(ASK));
     const [answers = 0, seconds = 0] = stdout.split(' ').map(Number);

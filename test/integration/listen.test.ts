@@ -4,6 +4,7 @@ import { get } from 'node:http';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { userInTurn } from '../harness/asked.js';
 import { freePort } from '../harness/free-port.js';
 import { listen } from '../harness/listener.js';
 import { postern, startPostern } from '../harness/postern.js';
@@ -73,7 +74,7 @@ const EGRESSES = [
 ] as const;
 
 for (const user of users) {
-  for (const { egress, elsewhere } of EGRESSES)
+  for (const { egress, elsewhere } of EGRESSES.filter((_, turn) => userInTurn(turn).includes(user)))
     test(`nginx serves on an inherited listener, and reaches nobody itself (${egress}, ${user})`, {
       skip: process.env['CI'] !== 'true' && !existsSync(NGINX) && 'needs nginx (Debian: nginx-light)',
     }, async (t) => {
@@ -105,7 +106,7 @@ for (const user of users) {
       assert.equal(await ask(`127.0.0.1:${port}`), 'ECONNREFUSED');
     });
 
-  for (const { egress } of EGRESSES)
+  for (const { egress } of EGRESSES.filter((_, turn) => userInTurn(turn).includes(user)))
     test(`a program of systemd's convention finds its listeners by name, over TCP of both families and a path (${egress}, ${user})`, async (t) => {
       const path = join(openFolder(), 'local.sock');
       const [four, six] = [`127.0.0.1:${await freePort()}`, `[::1]:${await freePort('::1')}`];
@@ -144,7 +145,9 @@ for (const user of users) {
       ]);
       assert.ok(!existsSync(path));
     });
+}
 
+for (const user of userInTurn(0)) {
   test(`a plugin without listeners has no LISTEN_ variable, and none may be set (${user})`, async () => {
     const show = ['--', 'sh', '-c', 'env | grep ^LISTEN_; true'];
     const env = { PATH: '/usr/bin:/bin', LISTEN_FDS: '1', LISTEN_PID: '1' };
@@ -163,7 +166,9 @@ for (const user of users) {
     assert.deepEqual(told.sort(), ['LISTEN_FDNAMES=web', 'LISTEN_FDS=1', `LISTEN_PID=${me}`]);
     assert.match(stderr, /^postern: python3: the listener "web" is on 127\.0\.0\.1:[1-9]\d*\n$/);
   });
+}
 
+for (const user of userInTurn(1)) {
   test(`the greatest number of listeners reaches a plugin in order, and nothing else does (${user})`, async () => {
     const names = Array.from({ length: 64 }, (_, index) => `n${index}`);
     const script =
@@ -181,7 +186,9 @@ for (const user of users) {
     assert.equal(ports, [...stderr.matchAll(/127\.0\.0\.1:(\d+)$/gm)].map(([, port]) => port).join(' '));
     assert.equal(told, names.join(':'));
   });
+}
 
+for (const user of users) {
   test(`a client that connects before the plugin runs is answered, and the plugin cannot reach a client of a path (${user})`, async (t) => {
     const path = join(openFolder(), 'a.sock');
     // Linux 6.5: a pidfd of the other side. A plugin cannot use it, because the client is not in the plugin's pid namespace.
@@ -206,7 +213,9 @@ for (const user of users) {
     const { stdout, stderr } = await result;
     assert.equal(stdout, 'pid 0\nrefused True\n', stderr);
   });
+}
 
+for (const user of userInTurn(0)) {
   test(`a listener that cannot be bound gives one line with the fix and status 125, and leaves nothing (${user})`, async () => {
     const folder = openFolder();
     writeFileSync(join(folder, 'there'), 'precious');
@@ -238,7 +247,9 @@ for (const user of users) {
     await taken.close();
     assert.equal(readFileSync(join(folder, 'there'), 'utf8'), 'precious');
   });
+}
 
+for (const user of users) {
   test(`a supervisor that is killed frees its ports, and the next one takes over its socket file (${user})`, async (t) => {
     const path = join(openFolder(), 'a.sock');
     const port = await freePort();

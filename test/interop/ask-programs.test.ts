@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { after, before, type TestContext, test } from 'node:test';
+import { anyUser } from '../harness/asked.js';
 import { type PublicNet, startPublicNet } from '../harness/public-net.js';
-import { users } from '../harness/users.js';
 import { SteeredPlugin } from '../integration/ask-scene.js';
 
 /** One user is enough: the programs see the same answers. */
-const [user = 'user'] = users;
+const [user = 'user'] = anyUser;
 const LITERAL = '93.184.216.40';
 /** Enough that a blocked event loop would show. */
 const TICKS = 10;

@@ -5,10 +5,11 @@ import { existsSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { anyUser } from '../harness/asked.js';
 import { PATIENCE } from '../harness/patience.js';
 import { startPostern } from '../harness/postern.js';
 import { until } from '../harness/until.js';
-import { chownTo, readableFolder, users } from '../harness/users.js';
+import { chownTo, readableFolder } from '../harness/users.js';
 
 const CLIENT = fileURLToPath(new URL('../harness/control_client.py', import.meta.url));
 
@@ -81,7 +82,7 @@ while True:
     time.sleep(0.05)
 `;
 
-for (const user of users) {
+for (const user of anyUser) {
   test(`a Python client sees and steers a running postern (${user})`, async (t) => {
     const folder = readableFolder();
     chownTo(user, folder);

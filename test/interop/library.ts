@@ -1,10 +1,16 @@
 // The test of every library: the library reaches its server and is refused elsewhere. It does so by its factory, and unchanged by
-// postern/plugin/register, as each user.
+// postern/plugin/register. The users take turns.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { userInTurn } from '../harness/asked.js';
 import { listen } from '../harness/listener.js';
 import { users } from '../harness/users.js';
 import { Project } from './project.js';
+
+const WAYS = ['its factory', 'register'] as const;
+
+/** How often each library's program runs. */
+export const RUNS: number = WAYS.flatMap((_, turn) => userInTurn(turn)).length;
 
 export interface LibraryTest {
   /** The package. */
@@ -44,7 +50,7 @@ export function testLibrary(library: LibraryTest): void {
   const options = missing === undefined ? {} : { skip: missing };
   let project: Project | undefined;
   for (const user of users) {
-    for (const way of ['its factory', 'register'] as const) {
+    for (const way of WAYS.filter((_, turn) => userInTurn(turn).includes(user))) {
       test(`${name} goes through the channel by ${way}, as ${user}`, options, async (t) => {
         project ??= new Project(name);
         const closed = await listen();

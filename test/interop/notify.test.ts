@@ -3,12 +3,13 @@ import assert from 'node:assert/strict';
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { anyUser, userInTurn } from '../harness/asked.js';
 import { compile } from '../harness/compile.js';
 import { mutantDist } from '../harness/mutant.js';
 import { postern, startPostern } from '../harness/postern.js';
 import { brokerOf } from '../harness/processes.js';
 import { until } from '../harness/until.js';
-import { chownTo, readableFolder, users } from '../harness/users.js';
+import { chownTo, readableFolder } from '../harness/users.js';
 import { compileGo } from './programs/compile.js';
 import { missing } from './programs/program.js';
 
@@ -63,8 +64,8 @@ const WAYS: readonly Way[] = [
   },
 ];
 
-for (const { name, command, visible = false, skip } of WAYS)
-  for (const user of users)
+for (const [turn, { name, command, visible = false, skip }] of WAYS.entries())
+  for (const user of userInTurn(turn))
     test(`a plugin begins once the one before says that it is ready: ${name} (${user})`, {
       skip: skip ?? false,
     }, async () => {
@@ -108,7 +109,7 @@ test('the slow lane gives the socket as the main thread does', async () => {
     right: 'if (!stall.slow)',
     wrong: 'if (false)',
   });
-  for (const user of users) {
+  for (const user of anyUser) {
     const path = join(readableFolder(), 'postern.yaml');
     const plugins = {
       client: { command: ['echo', 'begins'], after: ['server'] },
@@ -129,7 +130,7 @@ while not os.path.exists(os.path.join(os.getcwd(), "go")):
 ${CONNECTS}
 `;
 
-for (const user of users)
+for (const user of anyUser)
   test(`the next broker gives the socket too (${user})`, async (t) => {
     const folder = readableFolder();
     chownTo(user, folder);

@@ -8,10 +8,10 @@ import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
 import { RARE_BY_ARGUMENTS } from '../../shared/sys/rare-options.js';
 import { IPPROTO_IP, IPPROTO_IPV6, IPPROTO_TCP, SOL_SOCKET } from '../../shared/sys/socket-constants.js';
+import { anyUser } from '../harness/asked.js';
 import { postern, startPostern } from '../harness/postern.js';
 import { brokerOf } from '../harness/processes.js';
 import { until } from '../harness/until.js';
-import { users } from '../harness/users.js';
 
 /** A value of each option that no fresh socket has, by level and name. */
 const VALUES: Readonly<Record<string, number | string>> = {
@@ -52,7 +52,7 @@ before(async () => {
 });
 after(() => server.close());
 
-const [user = 'user'] = users;
+const [user = 'user'] = anyUser;
 for (const { level, name } of RARE_BY_ARGUMENTS)
   test(`a socket keeps option ${name} of level ${level} if a program sets it alone`, async () => {
     const value = VALUES[`${level} ${name}`];

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { userInTurn } from '../harness/asked.js';
 import { users } from '../harness/users.js';
 import { direct, inside, Ports, semanticsProgram } from './side-by-side.js';
 
@@ -23,13 +24,17 @@ const PROGRAMS = {
   signals: 'signals reach a connect that waits as they would reach it on the host',
 } as const;
 
-for (const [name, sentence] of Object.entries(PROGRAMS)) {
+/** Ids and groups decide what these see. */
+const OF_EACH_USER = ['requests', 'modes'];
+
+for (const [turn, [name, sentence]] of Object.entries(PROGRAMS).entries()) {
   test(`${sentence}: to the host, and within the sandbox`, async () => {
     const program = semanticsProgram(name);
+    const as = OF_EACH_USER.includes(name) ? users : userInTurn(turn);
     const [expected, ...found] = await Promise.all([
       direct(program, ports),
-      ...users.map((user) => inside(user, program, ports)),
+      ...as.map((user) => inside(user, program, ports)),
     ]);
-    for (const [index, lines] of found.entries()) assert.deepEqual(lines, expected, users[index]);
+    for (const [index, lines] of found.entries()) assert.deepEqual(lines, expected, as[index]);
   });
 }

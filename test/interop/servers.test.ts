@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, test } from 'node:test';
+import { userInTurn } from '../harness/asked.js';
 import { freePort } from '../harness/free-port.js';
 import { type Listener, listen } from '../harness/listener.js';
 import { postern } from '../harness/postern.js';
-import { readableFile, users } from '../harness/users.js';
+import { readableFile } from '../harness/users.js';
 import { compileGo, compileJava } from './programs/compile.js';
 import { missing } from './programs/program.js';
 
@@ -74,16 +75,17 @@ const host = await hostsListeners();
 after(() => Promise.all(host.map((one) => one.close())));
 const port = String(host[0]?.port);
 
-for (const { name, command, kinds, missing: skip } of SERVERS) {
+for (const [turn, { name, command, kinds, missing: skip }] of SERVERS.entries()) {
   test(`Servers and clients of ${name} find each other inside, and nobody of the host`, {
     ...(skip === undefined ? {} : { skip }),
   }, async () => {
     const { words, file } = command();
+    const as = userInTurn(turn);
     const results = await Promise.all(
-      users.map((user) => postern(['run', '--visible', file, '--', ...words, port], { as: user })),
+      as.map((user) => postern(['run', '--visible', file, '--', ...words, port], { as: user })),
     );
     for (const [index, { status, stdout, stderr }] of results.entries()) {
-      assert.equal(stdout, kinds.map((kind) => `${kind} served\n`).join(''), `${users[index]}: ${stderr}`);
+      assert.equal(stdout, kinds.map((kind) => `${kind} served\n`).join(''), `${as[index]}: ${stderr}`);
       assert.equal(status, 0, stderr);
     }
     assert.deepEqual(

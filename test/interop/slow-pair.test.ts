@@ -1,8 +1,8 @@
 // The pairs of a slow plugin: the broker puts them into the plugin's table on the slow lane. Here each plugin counts as slow, but only for this.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { anyUser } from '../harness/asked.js';
 import { mutantDist } from '../harness/mutant.js';
-import { users } from '../harness/users.js';
 import { mutationsWithout } from '../harness/without.js';
 import { direct, inside, Ports, semanticsProgram } from './side-by-side.js';
 
@@ -19,5 +19,5 @@ test('the slow lane installs pairs of sockets as the main thread does', async ()
     ...mutationsWithout(['own_datagrams']),
   );
   const expected = await direct(program, ports);
-  for (const user of users) assert.deepEqual(await inside(user, program, ports, dist), expected, user);
+  for (const user of anyUser) assert.deepEqual(await inside(user, program, ports, dist), expected, user);
 });

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { test } from 'node:test';
+import { userInTurn } from '../harness/asked.js';
 import { until } from '../harness/until.js';
 import { type User, users } from '../harness/users.js';
 import { scene as play } from './scene.js';
@@ -20,7 +21,9 @@ for (const user of users) {
       leaked: 0,
     });
   });
+}
 
+for (const user of userInTurn(0)) {
   test(`a plugin that runs gets other rules, and a bad one changes nothing (${user})`, () => {
     assert.deepEqual(scene('rules', user), {
       results: ['errno 111', 'connected', 'connected', 'errno 111'],
@@ -46,7 +49,9 @@ for (const user of users) {
       exit: { code: 1, signal: null, cause: 'error' },
     });
   });
+}
 
+for (const user of userInTurn(1)) {
   test(`what cannot be started is refused with a code, and is not kept (${user})`, () => {
     assert.deepEqual(scene('errors', user), {
       codes: [
@@ -81,7 +86,9 @@ for (const user of users) {
       said: ['13', '13'],
     });
   });
+}
 
+for (const user of users) {
   test(`plugins end with a process that exits without closing (${user})`, async () => {
     const { plugin } = scene('leaves', user);
     await until(() => !existsSync(`/proc/${plugin}`) || undefined);

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type User, users } from '../harness/users.js';
+import { userInTurn } from '../harness/asked.js';
+import type { User } from '../harness/users.js';
 import { scene as play, printed } from './scene.js';
 
 const scene = (name: string, user: User): Record<string, unknown> => play('settings-scenes', name, user);
 
-for (const user of users) {
+for (const user of userInTurn(0)) {
   test(`a supervisor that cannot be created leaves nothing bound (${user})`, () => {
     assert.deepEqual(scene('notCreated', user), {
       codes: ['metrics_address'],
@@ -31,7 +32,9 @@ for (const user of users) {
       ],
     });
   });
+}
 
+for (const user of userInTurn(1)) {
   test(`a connection ends when its rule is withdrawn (${user})`, () => {
     assert.deepEqual(scene('revokes', user), { said: 'ended\n', endedBy: 'revoked' });
   });

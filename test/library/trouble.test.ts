@@ -2,13 +2,14 @@
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { test } from 'node:test';
+import { userInTurn } from '../harness/asked.js';
 import { until } from '../harness/until.js';
 import { type User, users } from '../harness/users.js';
 import { scene as play } from './scene.js';
 
 const scene = (name: string, user: User): Record<string, unknown> => play('trouble-scenes', name, user);
 
-for (const user of users) {
+for (const user of userInTurn(0)) {
   test(`a plugin whose output nobody reads waits at its pipe, and can be stopped; nothing that it wrote is lost (${user})`, () => {
     assert.deepEqual(scene('unread', user), { bounded: true, lost: 0, cause: 'operator' });
   });
@@ -26,11 +27,15 @@ for (const user of users) {
       next: 0,
     });
   });
+}
 
+for (const user of userInTurn(1)) {
   test(`an application hears of each of thousands of decisions (${user})`, () => {
     assert.deepEqual(scene('manyEvents', user), { refused: '3000', decision: 3000, denied: 3000 });
   });
+}
 
+for (const user of users) {
   test(`close during starts settles each of them, and leaves nothing (${user})`, () => {
     assert.deepEqual(scene('closeWhileStarting', user), {
       unexpected: [],
@@ -40,7 +45,9 @@ for (const user of users) {
       leaked: 0,
     });
   });
+}
 
+for (const user of userInTurn(0)) {
   test(`of two starts with one name one is refused, and the other runs (${user})`, () => {
     assert.deepEqual(scene('twice', user), { codes: ['name_taken', 'runs'], plugins: 1, runs: true });
   });
@@ -52,7 +59,9 @@ for (const user of users) {
       same: true,
     });
   });
+}
 
+for (const user of users) {
   test(`nothing outlives an application that is killed (${user})`, async () => {
     const { processes } = scene('killed', user) as { readonly processes: readonly number[] };
     assert.ok(processes.length >= 5, String(processes));

@@ -5,8 +5,9 @@ import { createServer as createHttps } from 'node:https';
 import type { AddressInfo, Server } from 'node:net';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { anyUser } from '../harness/asked.js';
 import { PATIENCE } from '../harness/patience.js';
-import { distFor, users } from '../harness/users.js';
+import { distFor } from '../harness/users.js';
 import { makeCertificates, readPair } from '../interop/certificates.js';
 import { Project } from '../interop/project.js';
 import { serverFolder } from '../interop/server.js';
@@ -45,7 +46,7 @@ function readExamples(): Example[] {
   });
 }
 
-const [user = 'user'] = users;
+const [user = 'user'] = anyUser;
 const project = new Project('undici', 'pg', 'mysql2', 'ioredis', 'nodemailer');
 const certificates = makeCertificates(serverFolder());
 const servers: readonly Server[] = [

@@ -9,10 +9,10 @@ import { type AddressInfo, createServer, type Server, type Socket } from 'node:n
 import { after, before, test } from 'node:test';
 import { createServer as createTls } from 'node:tls';
 import { fileURLToPath } from 'node:url';
+import { anyUser, userInTurn } from '../harness/asked.js';
 import { freePort } from '../harness/free-port.js';
 import { listen } from '../harness/listener.js';
 import { PATIENCE } from '../harness/patience.js';
-import { users } from '../harness/users.js';
 import { makeCertificates, readPair } from '../interop/certificates.js';
 import { Project } from '../interop/project.js';
 import { serverFolder } from '../interop/server.js';
@@ -96,7 +96,7 @@ test('under register a program sees the same of its sockets as of direct ones', 
   const args = [...ports.map(String), certificates.authority];
   const direct = await runDirectly(args);
   assert.doesNotMatch(direct, /nothing within/);
-  for (const user of users) {
+  for (const user of userInTurn(0)) {
     const { status, stdout, stderr } = await project.run({
       as: user,
       source: readFileSync(scenarios, 'utf8'),
@@ -132,7 +132,7 @@ const REFUSED = `
   await fetch('https://tracker.example.com/').catch(({ cause }) => say(cause));
 `;
 
-for (const user of users) {
+for (const user of userInTurn(1)) {
   test(`connections that no rule allows are refused with the reason, by every library, as ${user}`, async (t) => {
     const listener = await listen();
     t.after(listener.close);
@@ -153,7 +153,7 @@ for (const user of users) {
   });
 }
 
-const [anyUser = 'user'] = users;
+const [someone = 'user'] = anyUser;
 
 test('options that cannot be honoured fail with EINVAL, and a path is connected inside the sandbox', async (t) => {
   const listener = await listen();
@@ -185,7 +185,7 @@ test('options that cannot be honoured fail with EINVAL, and a path is connected 
   const allow = [`127.0.0.1:${listener.port}`];
   const message = (option: string): string =>
     `"${option}" cannot be honoured: the connection is made outside the sandbox`;
-  assert.deepEqual(await project.lines({ as: anyUser, source, node: REGISTER, allow }), [
+  assert.deepEqual(await project.lines({ as: someone, source, node: REGISTER, allow }), [
     ['EINVAL', message('localAddress')],
     ['EINVAL', message('localPort')],
     ['EINVAL', message('blockList')],
@@ -203,7 +203,7 @@ test('a worker thread gets an error: the channel belongs to the main thread', as
     if (isMainThread) new Worker(new URL(import.meta.url));
     else net.connect(443, 'a.example').on('error', (error) => console.log(JSON.stringify(error.code)));
   `;
-  assert.deepEqual(await project.lines({ as: anyUser, source, node: REGISTER }), ['ENOCHANNEL']);
+  assert.deepEqual(await project.lines({ as: someone, source, node: REGISTER }), ['ENOCHANNEL']);
 });
 
 test('outside of postern register ends the program with an error that says how to start it', async () => {

@@ -4,8 +4,9 @@ import { createHash, randomBytes } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { test } from 'node:test';
+import { anyUser } from '../../harness/asked.js';
 import { postern } from '../../harness/postern.js';
-import { readableFile, users } from '../../harness/users.js';
+import { readableFile } from '../../harness/users.js';
 import { missing } from './program.js';
 
 const needed = missing({ busybox: 'busybox', nginx: 'nginx-light', curl: 'curl' });
@@ -46,7 +47,7 @@ echo nginx $(curl -s --retry 50 --retry-delay 1 --retry-all-errors --unix-socket
 kill $!
 `;
 
-for (const user of users) {
+for (const user of anyUser) {
   test(`programs that copy by sendfile(2) fall back, nginx with its option off (${user})`, {
     ...(needed !== undefined && { skip: needed }),
   }, async () => {

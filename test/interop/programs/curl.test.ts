@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { users } from '../../harness/users.js';
+import { userInTurn } from '../../harness/asked.js';
 import { BY_ADDRESS, BY_NAME, CLOSED, OPEN_NAME, PORTS } from './addresses.js';
 import { attemptInside } from './attempts.js';
 import { missing, testProgram, useNetwork } from './program.js';
@@ -30,7 +30,7 @@ testProgram(network, {
   ],
 });
 
-for (const user of users) {
+for (const user of userInTurn(0)) {
   test(`an address that a name led to is not allowed without its name (${user})`, {
     ...(needed && { skip: needed }),
   }, async () => {
@@ -42,7 +42,9 @@ for (const user of users) {
     ]);
     assert.equal(asked?.status, 0, asked?.stderr);
   });
+}
 
+for (const user of userInTurn(1)) {
   test(`with egress channel curl's own connect is EACCES, to what is allowed too (${user})`, {
     ...(needed && { skip: needed }),
   }, async () => {

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { test } from 'node:test';
+import { userInTurn } from '../../harness/asked.js';
 import { postern } from '../../harness/postern.js';
-import { users } from '../../harness/users.js';
 import { compileJava } from './compile.js';
 import { missing } from './program.js';
 
@@ -23,7 +23,7 @@ const skip = (need: string | undefined): { readonly skip: string | false } => ({
   skip: process.env['CI'] !== 'true' && need !== undefined && need,
 });
 
-for (const user of users) {
+for (const user of userInTurn(0)) {
   test(`Python finds the index and the name of lo (${user})`, skip(needPython), async () => {
     const { stdout, stderr } = await postern(['run', '--', PYTHON, '-c', IN_PYTHON], { as: user });
     const lines = [
@@ -34,7 +34,9 @@ for (const user of users) {
     ];
     assert.deepEqual(stdout.trim().split('\n'), lines, stderr);
   });
+}
 
+for (const user of userInTurn(1)) {
   test(`Java's NetworkInterface finds lo, with its addresses (${user})`, skip(needJava), async () => {
     const { stdout, stderr } = await postern(
       ['run', '--visible', classes, '--', 'java', '-XX:TieredStopAtLevel=1', '-cp', classes, 'Interfaces'],

@@ -2,10 +2,11 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
+import { anyUser } from '../../harness/asked.js';
 import { PATIENCE } from '../../harness/patience.js';
 import { startPostern } from '../../harness/postern.js';
 import { until } from '../../harness/until.js';
-import { readableFile, users } from '../../harness/users.js';
+import { readableFile } from '../../harness/users.js';
 import { BY_ADDRESS, CLOSED, CLOSED_NAME, HOST, OPEN_NAME, PORTS } from './addresses.js';
 import { missing, useNetwork } from './program.js';
 
@@ -41,7 +42,7 @@ function call(path: string): string {
   return spawnSync(program, words, { encoding: 'utf8', timeout: 20_000 * PATIENCE }).stdout;
 }
 
-for (const user of users) {
+for (const user of anyUser) {
   test(`nginx before an application serves strangers, and both reach only what is allowed (${user})`, {
     ...(needed !== undefined && { skip: needed }),
   }, async (t) => {

@@ -1,11 +1,12 @@
-// The test of every program, as each user. The unmodified program reaches its server by name and by address. The rest is refused by name,
-// address and port: its exit status shows that, and no listener outside hears it. Without postern the listeners hear the same commands.
+// The test of every program. The unmodified program reaches its server by name and by address. The rest is refused by name, address and
+// port: its exit status shows that, and no listener outside hears it. The users take turns, by the number of the program in its file. The
+// twin shows that the listeners hear the same commands without postern.
 import assert from 'node:assert/strict';
 import type { ChildProcess } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { users } from '../../harness/users.js';
+import { twin, userInTurn } from '../../harness/asked.js';
 import { stopServer } from '../server.js';
 import { BY_ADDRESS, CLOSED, CLOSED_NAME, OPEN_NAME } from './addresses.js';
 import { attemptInside, attemptOutside, type Outcome } from './attempts.js';
@@ -68,6 +69,9 @@ export function missing(needed: Readonly<Record<string, string>>): string | unde
   return `no ${absent.map(([program]) => program).join(', ')}: apt-get install ${absent.map(([, name]) => name).join(' ')}`;
 }
 
+/** How many programs of this test file have their tests. */
+let programs = 0;
+
 export function testProgram(network: () => TestNetwork, program: ProgramTest): void {
   const { name, ask, refused, alsoDone = [], alsoRefused = [] } = program;
   const options = program.missing === undefined ? {} : { skip: program.missing };
@@ -82,7 +86,7 @@ export function testProgram(network: () => TestNetwork, program: ProgramTest): v
   const ports = program.ports.join(',');
   const rules = [OPEN_NAME, BY_ADDRESS.four, `[${BY_ADDRESS.six}]`].map((target) => `${target}:${ports}`);
 
-  for (const user of users) {
+  for (const user of userInTurn(programs)) {
     test(`${name} reaches what is allowed and is refused the rest (${user})`, options, async () => {
       const words = [
         ...rules.flatMap((rule) => ['--allow', rule]),
@@ -110,7 +114,9 @@ export function testProgram(network: () => TestNetwork, program: ProgramTest): v
     });
   }
 
-  test(`${name} is heard everywhere without postern`, options, async () => {
+  programs += 1;
+  if (program.missing !== undefined) return;
+  twin(`${name} is heard everywhere without postern`, async () => {
     const before = await network().heard();
     const outcomes = await attemptOutside(network(), commands);
     for (const [index, { command }] of allDone.entries()) {
