@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { anyUser } from '../harness/asked.js';
 import { type PosternResult, postern, startPostern } from '../harness/postern.js';
 import { type PublicNet, startPublicNet } from '../harness/public-net.js';
 import { until } from '../harness/until.js';
@@ -28,7 +29,7 @@ function drive(as: User, scene: string): Promise<PosternResult> {
   });
 }
 
-for (const user of users) {
+for (const user of anyUser) {
   test(`a program at the same terminal neither fakes, answers nor hides a question (${user})`, async () => {
     const { status, stdout, stderr } = await drive(user, 'shared');
     assert.equal(status, 0, `${stdout}${stderr}`);
@@ -58,7 +59,7 @@ test('Ctrl-C at a question is for the program', async () => {
   assert.match(stdout, /^Ctrl-C is for the program/);
 });
 
-for (const user of users) {
+for (const user of anyUser) {
   test(`without a terminal, run --ask with a control socket waits for an operator's answer (${user})`, async (t) => {
     const heard = net.connections().length;
     const folder = readableFolder();

@@ -4,8 +4,9 @@ import { spawnSync } from 'node:child_process';
 import { chmodSync, linkSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { anyUser } from '../harness/asked.js';
 import { postern } from '../harness/postern.js';
-import { readableFolder, users } from '../harness/users.js';
+import { readableFolder } from '../harness/users.js';
 
 interface Place {
   readonly shown: string;
@@ -27,7 +28,7 @@ function makePipe(path: string): string {
   return path;
 }
 
-for (const user of users) {
+for (const user of anyUser) {
   const run = (...options: readonly string[]) =>
     postern(['run', ...options, '--', '/bin/echo', 'ran'], { as: user });
 

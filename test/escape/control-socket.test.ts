@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { existsSync, linkSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { anyUser, twin } from '../harness/asked.js';
 import { mutantDist } from '../harness/mutant.js';
 import { postern, type RunningPostern, startPostern } from '../harness/postern.js';
 import { until } from '../harness/until.js';
@@ -69,7 +70,9 @@ for (const user of users) {
       assert.equal(await scene.witness(), pid);
     });
   }
+}
 
+for (const user of anyUser) {
   test(`a plugin whose rule leads to the control socket is not started, by any path (${user})`, async (t) => {
     const { top, folder, path } = place(user);
     symlinkSync(folder, join(top, 'link'));
@@ -86,7 +89,9 @@ for (const user of users) {
       );
     }
   });
+}
 
+for (const user of users) {
   test(`a rule that came to lead there later commands nothing (${user})`, async (t) => {
     const { top, path } = place(user);
     const other = join(top, 'other.sock');
@@ -112,7 +117,7 @@ for (const user of users) {
   });
 }
 
-test('the witness ends where the protections are gone', async (t) => {
+twin('the witness ends where the protections are gone', async (t) => {
   const { top, path } = place('user');
   const dist = mutantDist(
     {

@@ -4,10 +4,11 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { anyUser, userInTurn } from '../harness/asked.js';
 import { listeningIn, ownNetwork } from '../harness/own-network.js';
 import { type RunningPostern, startPostern } from '../harness/postern.js';
 import { until } from '../harness/until.js';
-import { readableFolder, users } from '../harness/users.js';
+import { readableFolder } from '../harness/users.js';
 
 const SIGUSR1_BIT = 1n << 9n;
 /** A signal in Node's first milliseconds makes Node try to open its debugger, which fails with this line. */
@@ -68,7 +69,7 @@ async function annoy(
   return { heard, sent };
 }
 
-for (const user of users) {
+for (const user of anyUser) {
   test(`SIGUSR1 from the first instruction on opens no debugger in the supervisor, and ends nothing (${user})`, async () => {
     const running = startPostern(['run', '--', 'sh', '-c', 'sleep 0.2; echo done'], {
       as: user,
@@ -83,7 +84,9 @@ for (const user of users) {
     const words = stderr.replace(REFUSED, '').trim();
     assert.deepEqual({ status, stdout, words }, { status: 0, stdout: 'ready\ndone\n', words: '' });
   });
+}
 
+for (const user of userInTurn(1)) {
   test(`SIGUSR1 to broker, launcher and init while they start opens no debugger (${user})`, async () => {
     const running = startPostern(['run', '--', 'sh', '-c', 'sleep 0.2; echo done'], {
       as: user,
@@ -97,8 +100,10 @@ for (const user of users) {
     assert.ok(sent > 0);
     assert.deepEqual({ status, stdout }, { status: 0, stdout: 'ready\ndone\n' });
   });
+}
 
-  for (const options of ['--inspect', '--inspect-brk=127.0.0.1:9230', '--inspect-wait']) {
+for (const [turn, options] of ['--inspect', '--inspect-brk=127.0.0.1:9230', '--inspect-wait'].entries()) {
+  for (const user of userInTurn(turn)) {
     test(`NODE_OPTIONS=${options} opens no debugger, and blocks nothing (${user})`, async () => {
       const { child, result } = startPostern(['run', '--', 'sh', '-c', 'echo up; read -r line'], {
         as: user,
@@ -116,7 +121,9 @@ for (const user of users) {
       assert.deepEqual({ heard, status, stderr }, { heard: [], status: 0, stderr: '' });
     });
   }
+}
 
+for (const user of anyUser) {
   test(`NODE_REPL_EXTERNAL_MODULE is not loaded into postern (${user})`, async () => {
     const module = join(readableFolder(), 'module.js');
     writeFileSync(module, 'console.log("loaded");');

@@ -3,9 +3,10 @@ import assert from 'node:assert/strict';
 import { mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { anyUser } from '../harness/asked.js';
 import { ownFolder } from '../harness/own-folder.js';
 import { postern, startPostern } from '../harness/postern.js';
-import { chownTo, type User, users } from '../harness/users.js';
+import { chownTo, type User } from '../harness/users.js';
 
 /** A listener at w/s/web.sock, a link w/l to another folder, and the configuration. */
 function scene(as: User, plugins: object): { readonly file: string; readonly target: string } {
@@ -23,7 +24,7 @@ function scene(as: User, plugins: object): { readonly file: string; readonly tar
 const SHUT = 'import socket; socket.socket(fileno=3).shutdown(socket.SHUT_RDWR)';
 const SWAP = 'mv ../w/s ../w/t && mv ../w/l ../w/s';
 
-for (const as of users) {
+for (const as of anyUser) {
   test(`a listener in a folder that another plugin writes starts nothing (${as})`, async () => {
     const { file, target } = scene(as, {
       b: { command: ['sh', '-c', SWAP], filesystem: { writable: ['../w'] } },

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { chmodSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { anyUser } from '../harness/asked.js';
 import { postern } from '../harness/postern.js';
 import { readableFolder, type User, users } from '../harness/users.js';
 
@@ -53,7 +54,9 @@ for (const user of users) {
     );
     assert.doesNotMatch(second.stdout, /SECRET/);
   });
+}
 
+for (const user of anyUser) {
   test(`a link that a plugin could have put on the way to a path is refused (${user})`, async () => {
     const folder = folders('data', 'outside');
     writeFileSync(join(folder, 'outside/file'), 'SECRET\n', { mode: 0o666 });
@@ -87,7 +90,9 @@ for (const user of users) {
     assert.notEqual(status, 0);
     assert.equal(stdout, '');
   });
+}
 
+for (const user of users) {
   test(`a plugin changes no file of postern's within its own folder (${user})`, async () => {
     const folder = folders('data/conf');
     const rules = join(folder, 'data/conf/rules.yaml');
@@ -111,7 +116,9 @@ for (const user of users) {
     assert.equal(stdout, 'tried\n', stderr);
     assert.equal(readFileSync(rules, 'utf8'), 'allow: []\n');
   });
+}
 
+for (const user of anyUser) {
   test(`a path that leads through what another plugin may write is refused, by check too (${user})`, async () => {
     const folder = folders('data/inner');
     const config = join(folder, 'postern.yaml');
@@ -149,42 +156,45 @@ for (const user of users) {
     script('tools/found', '#!/usr/bin/env made-later');
     script('tools/made-later', '#!/bin/sh');
     symlinkSync('../data/bin/program', join(folder, 'tools/link'));
-    const commands = {
-      program: { command: [`${folder}/data/bin/program`] },
-      script: { command: [`${folder}/tools/script`] },
-      nested: { command: [`${folder}/tools/of-script`] },
-      link: { command: [`${folder}/tools/link`] },
-      searched: {
-        command: ['made-later'],
-        env: { PATH: `${folder}/data/bin:${folder}/tools:/usr/bin:/bin` },
-      },
-      env: {
-        command: [`${folder}/tools/found`],
-        env: { PATH: `${folder}/data/bin:${folder}/tools:/usr/bin:/bin` },
-      },
+    // The folder above shows, and with it what the other plugin writes.
+    const filesystem = { visible: [folder] };
+    const env = { PATH: `${folder}/data/bin:${folder}/tools:/usr/bin:/bin` };
+    const readers = {
+      program: { command: [`${folder}/data/bin/program`], filesystem },
+      script: { command: [`${folder}/tools/script`], filesystem },
+      nested: { command: [`${folder}/tools/of-script`], filesystem },
+      link: { command: [`${folder}/tools/link`], filesystem },
+      searched: { command: ['made-later'], env, filesystem },
+      env: { command: [`${folder}/tools/found`], env, filesystem },
     };
     const writer = { command: ['true'], filesystem: { writable: [join(folder, 'data')] } };
-    for (const [name, reader] of Object.entries(commands)) {
-      const config = join(folder, `${name}.yaml`);
-      // The folder above shows, and with it what the other plugin writes.
-      const shown = { ...reader, filesystem: { visible: [folder] } };
-      writeFileSync(config, JSON.stringify({ plugins: { writer, reader: shown } }, null, 1));
-      const checked = await postern(['check', config], { as: user });
-      assert.equal(checked.status, 1, name);
-      assert.match(
-        checked.stdout,
-        /^error .*yaml:\d+:\d+: .*, which the plugin runs, leads through ".*\/data", which the plugin "writer" may write: .*keep it outside/m,
-      );
-      const { status, stdout, stderr } = await postern(['up', '--config', config], { as: user });
-      assert.equal(status, 2, stderr);
-      assert.doesNotMatch(stdout, /ran/);
-    }
+    const all = join(folder, 'all.yaml');
+    writeFileSync(all, JSON.stringify({ plugins: { writer, ...readers } }, null, 1));
+    const checked = await postern(['check', all], { as: user });
+    assert.equal(checked.status, 1);
+    const { status, stdout, stderr } = await postern(['up', '--config', all], { as: user });
+    assert.equal(status, 2, stderr);
+    assert.doesNotMatch(stdout, /ran/);
+    for (const name of Object.keys(readers))
+      for (const [said, begin] of [
+        [checked.stdout, 'error '],
+        [stderr, 'postern: '],
+      ] as const)
+        assert.match(
+          said,
+          new RegExp(
+            `^${begin}.*yaml:\\d+:\\d+: plugins\\.${name}\\.command: .*, which the plugin runs, leads through ".*/data", which the plugin "writer" may write: .*keep it outside`,
+            'm',
+          ),
+        );
     const config = join(folder, 'outside.yaml');
     const outside = { command: [`${folder}/tools/made-later`] };
     writeFileSync(config, JSON.stringify({ plugins: { writer, outside } }));
     assert.match((await postern(['up', '--config', config], { as: user })).stdout, /^outside \| ran$/m);
   });
+}
 
+for (const user of users) {
   test(`a bind mount of a writable folder changes nothing (${user})`, { skip: needsRoot }, async () => {
     const folder = folders('data/conf', 'again', 'home');
     const rules = join(folder, 'data/rules.yaml');

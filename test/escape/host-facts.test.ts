@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
+import { twin } from '../harness/asked.js';
 import { mutantDist } from '../harness/mutant.js';
 import { type PosternOptions, postern } from '../harness/postern.js';
 import { readableFile, users } from '../harness/users.js';
@@ -35,7 +36,7 @@ for (const user of users) {
     assert.deepEqual(await look({ as: user }), ['domain (none)']);
   });
 
-  test(`all of it is told once the protections are off (${user})`, async () => {
+  twin(`all of it is told once the protections are off (${user})`, async () => {
     const dist = mutantDist(...mutationsWithout(['proc']), {
       file: 'sandbox/launch/main',
       right: 'clearDomainName();',

@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { anyUser, twin } from '../harness/asked.js';
 import { mutantDist } from '../harness/mutant.js';
 import { postern, startPostern } from '../harness/postern.js';
 import { until } from '../harness/until.js';
@@ -77,8 +78,9 @@ async function look(user: User, egress: string, dist?: string): Promise<Seen> {
   }
 }
 
-for (const user of users) {
-  for (const egress of ['transparent', 'channel']) {
+for (const egress of ['transparent', 'channel']) {
+  // As root the supervisor makes the connects, and as a user the broker. With `channel` a filter refuses them.
+  for (const user of egress === 'transparent' ? users : anyUser) {
     test(`no socket of the host that shows can be connected to, and its own can (${egress}, ${user})`, async () => {
       const { found, heard, stderr } = await look(user, egress);
       for (const folder of ['shown', 'written'])
@@ -90,8 +92,10 @@ for (const user of users) {
       assert.deepEqual(heard, [LAST]);
     });
   }
+}
 
-  test(`each of them is heard once whose socket it is does not count (${user})`, async () => {
+for (const user of users) {
+  twin(`each of them is heard once whose socket it is does not count (${user})`, async () => {
     // As root, a tree below /tmp is mapped without groups too, which keeps the kernel from a connect.
     const mapped = {
       file: 'sandbox/supervisor/owners/map-owners',
@@ -197,7 +201,7 @@ for round in range(5):
         break
 print(*ratios)`;
 
-for (const user of users)
+for (const user of anyUser)
   test(`thousands of listeners make no connect slow (${user})`, async () => {
     const folder = readableFolder();
     if (user === 'user' && process.geteuid?.() === 0) chownSync(folder, NOBODY, NOBODY);

@@ -5,6 +5,7 @@ hostile({
   name: "The kernel's files are opened for writing, and devices made",
   program: 'kernel-files.py',
   without: ['landlock', 'proc', 'capabilities'],
+  asEachUser: true,
   refused: ({ findings }) => {
     assert.equal(findings.get('files'), 'many');
     assert.equal(findings.get('opened'), 'none');

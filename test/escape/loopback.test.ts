@@ -1,9 +1,10 @@
 // Only a rule for exactly that address and port opens the host's loopback. A wider rule is about the sandbox's own loopback.
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
+import { anyUser } from '../harness/asked.js';
 import { listen } from '../harness/listener.js';
 import { postern } from '../harness/postern.js';
-import { type User, users } from '../harness/users.js';
+import type { User } from '../harness/users.js';
 
 const host = await listen((socket) => socket.end('host\n'));
 after(() => host.close());
@@ -26,7 +27,7 @@ except OSError as error:
 
 const ECONNREFUSED = 111;
 
-for (const user of users) {
+for (const user of anyUser) {
   test(`a rule for many loopback addresses leads to the sandbox's own, and the host hears nothing (${user})`, async () => {
     const heard = host.connections();
     for (const rules of [['127.0.0.0/8:*', '@loopback:*'], ['127.0.0.1:1']])

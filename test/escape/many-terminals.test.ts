@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { MAX_TERMINALS } from '../../shared/limits.js';
+import { anyUser } from '../harness/asked.js';
 import { postern } from '../harness/postern.js';
-import { users } from '../harness/users.js';
 
 const PROGRAM = `
 import os, errno
@@ -14,7 +14,7 @@ except OSError as error:
     print(len(held), errno.errorcode[error.errno])
 `;
 
-for (const user of users) {
+for (const user of anyUser) {
   test(`a plugin has a bounded number of pseudo-terminals (${user})`, async () => {
     const { stdout, stderr } = await postern(['run', '--', '/usr/bin/python3', '-c', PROGRAM], { as: user });
     assert.equal(stdout, `${MAX_TERMINALS} ENOSPC\n`, stderr);

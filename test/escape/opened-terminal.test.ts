@@ -4,8 +4,9 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
+import { anyUser } from '../harness/asked.js';
 import { postern } from '../harness/postern.js';
-import { readableFile, users } from '../harness/users.js';
+import { readableFile } from '../harness/users.js';
 
 const script = (name: string): string =>
   readableFile(name, readFileSync(new URL(name, import.meta.url), 'utf8'));
@@ -14,7 +15,7 @@ const driver = script('without-streams.py');
 const command = ['/usr/bin/python3', program];
 const NO_TERMINAL = 'No such device or address, Inappropriate ioctl for device\n';
 
-for (const user of users) {
+for (const user of anyUser) {
   test(`a program without a terminal lives on when a terminal that it opened ends (${user})`, async () => {
     // In a session without a terminal, whose leader is another process.
     const outside = spawnSync('setsid', ['sh', '-c', '"$@"; exit', 'sh', ...command], { encoding: 'utf8' });
@@ -23,7 +24,7 @@ for (const user of users) {
     assert.equal(stdout, NO_TERMINAL, stderr);
   });
 }
-for (const user of users) {
+for (const user of anyUser) {
   test(`a plugin without a stream at its user's terminal does not find it at /dev/tty (${user})`, async () => {
     const { stdout, stderr } = await postern(['run', '--visible', program, '--', ...command], {
       as: user,

@@ -3,8 +3,9 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
+import { userInTurn } from '../harness/asked.js';
 import { startPostern } from '../harness/postern.js';
-import { type User, users } from '../harness/users.js';
+import type { User } from '../harness/users.js';
 
 const OWN = ['93.184.216.34', '93.184.217.34', '93.184.218.34'];
 const PORT = 8080;
@@ -84,8 +85,8 @@ async function attempt(user: User, egress: string, ...rules: readonly string[]):
   return stdout;
 }
 
-for (const user of users)
-  for (const egress of ['transparent', 'channel']) {
+for (const [turn, egress] of ['transparent', 'channel'].entries())
+  for (const user of userInTurn(turn)) {
     test(`a rule for public addresses opens none of the host's own (${egress}, ${user})`, async () => {
       const said = await attempt(user, egress, `@public:${PORT}`);
       assert.doesNotMatch(said, /^(?:heard|reached)/m);

@@ -3,8 +3,9 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
+import { userInTurn } from '../harness/asked.js';
 import { postern } from '../harness/postern.js';
-import { readableFile, type User, users } from '../harness/users.js';
+import { readableFile, type User } from '../harness/users.js';
 
 const driver = readableFile(
   'own-terminal.py',
@@ -18,8 +19,8 @@ async function attempt(user: User, how: string): Promise<Readonly<Record<string,
   return JSON.parse(stdout);
 }
 
-for (const user of users) {
-  for (const how of ['background', 'pipeline']) {
+for (const [turn, how] of ['background', 'pipeline'].entries()) {
+  for (const user of userInTurn(turn)) {
     test(`a plugin in the ${how} reads and keeps nothing of its user's terminal (${user})`, async () => {
       const { text, ...found } = await attempt(user, how);
       assert.deepEqual(
@@ -29,11 +30,15 @@ for (const user of users) {
       );
     });
   }
-  for (const [how, what] of [
+}
+for (const [turn, [how, what]] of (
+  [
     ['password', 'asks for a password'],
     ['toggled', 'asks for a password, while the plugin sets modes'],
     ['beside', 'asks for a password in a script, with the plugin behind &'],
-  ] as const) {
+  ] as const
+).entries()) {
+  for (const user of userInTurn(turn)) {
     test(`a plugin reads nothing of what the user types when another program ${what} (${user})`, async () => {
       const { text, ...found } = await attempt(user, how);
       assert.deepEqual(
@@ -44,12 +49,16 @@ for (const user of users) {
       assert.doesNotMatch(String(text).replace(/shell<.*>/, ''), new RegExp(TYPED), 'it does not show');
     });
   }
-  for (const [how, status] of [
+}
+for (const [turn, [how, status]] of (
+  [
     ['killed', 128 + 9],
     ['terminated', 128 + 15],
     ['restored', 128 + 15],
-  ] as const) {
-    const after = how === 'restored' ? 'beside which another program set modes' : `that is ${how}`;
+  ] as const
+).entries()) {
+  const after = how === 'restored' ? 'beside which another program set modes' : `that is ${how}`;
+  for (const user of userInTurn(turn)) {
     test(`the terminal is as it was after a plugin ${after} (${user})`, async () => {
       const { text, ...found } = await attempt(user, how);
       assert.deepEqual(

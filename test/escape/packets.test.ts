@@ -1,9 +1,9 @@
 // A request pipe keeps packets apart: requests written right after each other are neither joined nor cut.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { anyUser } from '../harness/asked.js';
 import { postern } from '../harness/postern.js';
 import { PYTHON_CHANNEL } from '../harness/python-channel.js';
-import { users } from '../harness/users.js';
 
 /** The broker reads one while others wait behind it. */
 const ASKS = `
@@ -13,7 +13,7 @@ for id in range(1000, 1200):
 print(sorted(channel._receive()[0]["id"] for _ in range(200)) == list(range(1000, 1200)))
 `;
 
-for (const user of users) {
+for (const user of anyUser) {
   test(`two hundred requests that are written without a pause get one answer each (${user})`, async () => {
     const program = ['/usr/bin/python3', '-c', PYTHON_CHANNEL + ASKS];
     const { stdout, stderr } = await postern(['run', '--', ...program], { as: user });

@@ -8,9 +8,10 @@ import { test } from 'node:test';
 import { parse } from 'yaml';
 import { ruleFileOf } from '../../sandbox/cli/describe-learnt.js';
 import { asRuleOption, asVisibleOptions, asYamlItems } from '../../sandbox/cli/pasted-rule.js';
+import { anyUser } from '../harness/asked.js';
 import { postern } from '../harness/postern.js';
 import { PYTHON_CHANNEL } from '../harness/python-channel.js';
-import { readableFile, readableFolder, users } from '../harness/users.js';
+import { readableFile, readableFolder } from '../harness/users.js';
 
 const HOSTILE = [
   `unix:/run/x';echo PWNED;'`,
@@ -40,7 +41,7 @@ test('a shell takes a suggested option as two words, whatever the rule is', () =
   }
 });
 
-for (const user of users)
+for (const user of anyUser)
   test(`a suggested option with a path that a program names is two words (${user})`, async () => {
     const folder = join(readableFolder(), `x';echo\${IFS}PWNED;'`);
     mkdirSync(folder);
@@ -80,7 +81,7 @@ const after = (said: string, marker: string): string[] =>
     return at < 0 ? [] : [line.slice(at + marker.length)];
   });
 
-for (const user of users) {
+for (const user of anyUser) {
   test(`a plugin puts nothing into what the operator pastes but its rule (${user})`, async () => {
     const command = ['--', '/usr/bin/python3', '-c', ASK];
     for (const words of [['run', '--audit', '/dev/null'], ['learn']]) {

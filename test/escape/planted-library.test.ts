@@ -3,9 +3,10 @@ import assert from 'node:assert/strict';
 import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { anyUser, userInTurn } from '../harness/asked.js';
 import { ownFolder } from '../harness/own-folder.js';
 import { type PosternResult, postern } from '../harness/postern.js';
-import { chownTo, type User, users } from '../harness/users.js';
+import { chownTo, type User } from '../harness/users.js';
 
 const PATH = '/usr/local/bin:/usr/bin:/bin';
 /** Not a library: a program that loads it fails. */
@@ -30,8 +31,9 @@ function run(
   });
 }
 
-for (const as of users) {
-  for (const libraries of ['/opt/none/lib:', ':/opt/none/lib', '.', '/opt/none/lib;;', 'lib:../own'])
+const SEARCHED = ['/opt/none/lib:', ':/opt/none/lib', '.', '/opt/none/lib;;', 'lib:../own'];
+for (const [turn, libraries] of SEARCHED.entries()) {
+  for (const as of userInTurn(turn))
     test(`a library in the working directory is not loaded by LD_LIBRARY_PATH=${libraries} (${as})`, async () => {
       const cwd = ownFolder(as);
       const first = await run(as, cwd, libraries, ['--writable', '.'], PLANT);
@@ -46,7 +48,9 @@ for (const as of users) {
       );
       assert.equal(next.stdout, `${libraries}\n`, next.stderr);
     });
+}
 
+for (const as of anyUser) {
   test(`a folder of LD_LIBRARY_PATH is read-only, or refuses the start (${as})`, async () => {
     const cwd = ownFolder(as);
     const folder = join(cwd, 'lib');

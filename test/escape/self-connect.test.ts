@@ -2,9 +2,9 @@
 // A plugin with a rule for such a port of the host would so take the port from the host. Here the kernel has that one port to pick.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { anyUser } from '../harness/asked.js';
 import { postern } from '../harness/postern.js';
 import { PYTHON_CHANNEL } from '../harness/python-channel.js';
-import { users } from '../harness/users.js';
 
 const PORT = 40_000;
 const OWN = '10.9.8.7';
@@ -69,7 +69,7 @@ for address in ${JSON.stringify(ADDRESSES)}:
     tell("channel", address, by_channel(address))
 `;
 
-for (const user of users)
+for (const user of anyUser)
   test(`no plugin takes a port of the host by a connect to itself (${user})`, async () => {
     const rules = ADDRESSES.map((address) => (address.includes(':') ? `[${address}]` : address));
     const { stdout, stderr } = await postern(

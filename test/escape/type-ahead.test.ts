@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
+import { anyUser, twin } from '../harness/asked.js';
 import { postern } from '../harness/postern.js';
-import { readableFile, type User, users } from '../harness/users.js';
+import { readableFile, type User } from '../harness/users.js';
 
 const through = [
   '/usr/bin/python3',
@@ -22,7 +23,7 @@ async function attempt(user: User, without?: readonly string[]): Promise<Readonl
   return Object.fromEntries(found.map(([, name = '', value = '']) => [name, value]));
 }
 
-for (const user of users) {
+for (const user of anyUser) {
   test(`a plugin types nothing into a terminal, and takes none from its user (${user})`, async () => {
     const attempts = ['sti', 'sti_high', 'paste', 'keyboard', 'switch', 'discipline'];
     assert.deepEqual(await attempt(user), {
@@ -31,7 +32,7 @@ for (const user of users) {
     });
   });
 }
-test('without the filter it types into its own terminal alone (user)', async () => {
+twin('without the filter it types into its own terminal alone (user)', async () => {
   const found = await attempt('user', ['seccomp.ioctl_terminal', 'seccomp.ioctl_console']);
   assert.equal(found['sti'], types ? 'ok' : 'EIO');
   assert.equal(found['read'], '<>');

@@ -3,6 +3,7 @@ import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { twin } from '../harness/asked.js';
 import { postern } from '../harness/postern.js';
 import { users } from '../harness/users.js';
 
@@ -30,10 +31,12 @@ async function writes(user: (typeof users)[number], without: readonly string[]):
 }
 
 for (const user of users) {
-  test(`the working directory is not written, by its mount or by Landlock alone, and is once neither is there (${user})`, async () => {
+  test(`the working directory is not written, by its mount or by Landlock alone (${user})`, async () => {
     assert.equal(await writes(user, []), false);
     assert.equal(await writes(user, ['landlock']), false);
     assert.equal(await writes(user, ['readonly']), false);
+  });
+  twin(`the working directory is written once neither is there (${user})`, async () => {
     assert.equal(await writes(user, ['landlock', 'readonly']), true);
   });
 }
