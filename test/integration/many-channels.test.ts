@@ -3,11 +3,12 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { test } from 'node:test';
 import { CHANNELS_PER_PLUGIN } from '../../shared/limits.js';
+import { anyUser } from '../harness/asked.js';
 import { startPostern } from '../harness/postern.js';
 import { descriptorsOf } from '../harness/processes.js';
 import { PYTHON_CHANNEL } from '../harness/python-channel.js';
 import { until } from '../harness/until.js';
-import { asUser, users } from '../harness/users.js';
+import { asUser } from '../harness/users.js';
 
 /** More than a running supervisor needs, and too few for all channels of a plugin. */
 const MORE = 30;
@@ -28,7 +29,7 @@ for _ in range(${CHANNELS_PER_PLUGIN} - 1):
         refused += 1
 print("opened some", len(opened) > 5, "refused some", refused > 5, flush=True)
 `;
-for (const user of users)
+for (const user of anyUser)
   test(`a supervisor without descriptors refuses a channel, and goes on (${user})`, async (t) => {
     const { child, result } = startPostern(
       ['run', '--egress', 'channel', '--', '/usr/bin/python3', '-c', PYTHON_CHANNEL + PROGRAM],

@@ -3,9 +3,10 @@ import assert from 'node:assert/strict';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { userInTurn } from '../harness/asked.js';
 import { startPostern } from '../harness/postern.js';
 import { until } from '../harness/until.js';
-import { readableFolder, users } from '../harness/users.js';
+import { readableFolder } from '../harness/users.js';
 
 const PLUGINS = 24;
 /** Enough for the plugins when they run, and too few for all starts at once. */
@@ -30,8 +31,8 @@ function configured(): { readonly config: string; readonly go: () => void } {
   return { config, go: () => writeFileSync(join(shown, 'go'), '') };
 }
 
-for (const user of users) {
-  for (const descriptors of [ENOUGH, TOO_FEW]) {
+for (const [turn, descriptors] of [ENOUGH, TOO_FEW].entries()) {
+  for (const user of userInTurn(turn)) {
     test(`${PLUGINS} plugins all start with ${descriptors} descriptors (${user})`, async () => {
       const { config, go } = configured();
       const { child, result } = startPostern(['up', '--config', config], {

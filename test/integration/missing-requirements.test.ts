@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { realpathSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { anyUser } from '../harness/asked.js';
 import { PATIENCE } from '../harness/patience.js';
 import { asUser, distFor, type User, users } from '../harness/users.js';
 
@@ -75,7 +76,9 @@ for (const user of users) {
         /Cannot load "libcap-ng\.so\.0".*libcap-ng0/,
       );
   });
+}
 
+for (const user of anyUser) {
   test(`a host without unshare(1) gets the name of the package (${user})`, { skip: needsRoot }, () => {
     refusedWith(runIn(hiding('/usr/bin/unshare'), user), /step namespaces.*util-linux/);
   });

@@ -5,12 +5,13 @@ import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { OpenConnections } from '../../shared/protocol/open-connections.js';
+import { anyUser } from '../harness/asked.js';
 import { listen } from '../harness/listener.js';
 import { postern, startPostern } from '../harness/postern.js';
 import { brokerOf } from '../harness/processes.js';
 import { PYTHON_CHANNEL } from '../harness/python-channel.js';
 import { until } from '../harness/until.js';
-import { chownTo, readableFolder, users } from '../harness/users.js';
+import { chownTo, readableFolder } from '../harness/users.js';
 
 /** Sends 1,000 bytes over a connection of its own and 2,000 over one of the channel, and holds both until it may close them. */
 const TALKER = `${PYTHON_CHANNEL}
@@ -30,7 +31,7 @@ interface Counted {
   received: number;
 }
 
-for (const user of users) {
+for (const user of anyUser) {
   test(`an operator sees each open connection with the bytes that its peer counted (${user})`, async (t) => {
     const peers: Counted[] = [];
     const upstream = await listen((socket) => {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { chmodSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { anyUser } from '../harness/asked.js';
 import { type PosternResult, postern } from '../harness/postern.js';
 import { PYTHON_CHANNEL } from '../harness/python-channel.js';
 import { readableFile, readableFolder, type User, users } from '../harness/users.js';
@@ -85,7 +86,9 @@ print(os.getppid(), flush=True)
       new RegExp(`^postern: Cannot resolve "tracker.*allows it \\("python3", pid ${pid}\\); `, 'm'),
     );
   });
+}
 
+for (const user of anyUser) {
   test(`a request by the channel names the channel and no process (${user})`, async () => {
     const program = `${PYTHON_CHANNEL}
 try:

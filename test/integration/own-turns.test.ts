@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { anyUser } from '../harness/asked.js';
 import { postern } from '../harness/postern.js';
 import { startPublicNet } from '../harness/public-net.js';
 import { PYTHON_CHANNEL } from '../harness/python-channel.js';
-import { users } from '../harness/users.js';
 
 const NAME = 'api.example.com';
 /** Four threads connect without end. Meanwhile it looks up a name and uses its channel, so many times. */
@@ -29,7 +29,7 @@ print("done", flush=True)
 os._exit(0)
 `;
 
-for (const user of users)
+for (const user of anyUser)
   test(`threads that connect without end leave their program its look-ups and its channel (${user})`, async (t) => {
     const net = await startPublicNet({ [`${NAME} A`]: ['93.184.216.10'] }, [80]);
     t.after(() => net.close());

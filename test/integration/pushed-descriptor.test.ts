@@ -4,13 +4,14 @@ import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { anyUser } from '../harness/asked.js';
 import { freePort } from '../harness/free-port.js';
 import { listen } from '../harness/listener.js';
 import { startPostern } from '../harness/postern.js';
 import { brokerOf, descriptorsOf } from '../harness/processes.js';
 import { PYTHON_CHANNEL } from '../harness/python-channel.js';
 import { until } from '../harness/until.js';
-import { readableFolder, users } from '../harness/users.js';
+import { readableFolder } from '../harness/users.js';
 
 /** What the plugin sends. Each one goes by a new channel, and some are ends of that channel. */
 const PUSHER = `
@@ -51,7 +52,7 @@ connection.recv(2)
 `;
 const KINDS = ['pipe', 'memory', 'file', 'connection', 'replies', 'requests'];
 
-for (const user of users) {
+for (const user of anyUser) {
   test(`a descriptor sent to the broker ends only its channel, is reported, and is kept by no process (${user})`, async () => {
     const callers: Socket[] = [];
     const peer = await listen((caller) => callers.push(caller));

@@ -4,11 +4,12 @@ import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
+import { anyUser } from '../harness/asked.js';
 import { listen } from '../harness/listener.js';
 import { PATIENCE } from '../harness/patience.js';
 import { startPostern } from '../harness/postern.js';
 import { until } from '../harness/until.js';
-import { readableFolder, users } from '../harness/users.js';
+import { readableFolder } from '../harness/users.js';
 import { startScene } from './quota-scene.js';
 
 const MIB = 1_048_576;
@@ -49,7 +50,7 @@ function sendSlowly(socket: Socket): void {
   socket.on('close', () => clearInterval(timer));
 }
 
-for (const user of users) {
+for (const user of anyUser) {
   test(`past sent_mib every connection ends, and both ways out are refused with EDQUOT, logged and counted (${user})`, async (t) => {
     const program = `${SEND}
 idle = dial("channel")

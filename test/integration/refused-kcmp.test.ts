@@ -3,9 +3,10 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { userInTurn } from '../harness/asked.js';
 import { listen } from '../harness/listener.js';
 import { postern } from '../harness/postern.js';
-import { distFor, users } from '../harness/users.js';
+import { distFor } from '../harness/users.js';
 
 const host = await listen((socket) => socket.end('host'));
 after(() => host.close());
@@ -31,8 +32,8 @@ thread.start()
 thread.join()
 `;
 
-for (const as of users)
-  for (const errno of ['EPERM', 'EACCES', 'ENOSYS'])
+for (const [turn, errno] of ['EPERM', 'EACCES', 'ENOSYS'].entries())
+  for (const as of userInTurn(turn))
     test(`a socket's duplicates are connected too where kcmp(2) answers ${errno} (${as})`, async () => {
       const refuser = join(distFor(as), 'test/integration/call-refuser.js');
       const { stdout, stderr } = await postern(

@@ -3,8 +3,9 @@ import { spawn } from 'node:child_process';
 import { chmodSync, cpSync, existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { anyUser } from '../harness/asked.js';
 import { PATIENCE } from '../harness/patience.js';
-import { asUser, distFor, readableFolder, type User, users } from '../harness/users.js';
+import { asUser, distFor, readableFolder, type User } from '../harness/users.js';
 import { distWithout } from '../harness/without.js';
 import type { DriverReport, DriverRequest } from './restart-driver.js';
 
@@ -50,7 +51,7 @@ function addresses(): readonly string[] {
   return ['127.0.0.1:0', '[::1]:0', join(folder, 'web.sock')];
 }
 
-for (const user of users) {
+for (const user of anyUser) {
   test(`clients that come while a plugin is down wait in its queue, and the next start answers them all (${user})`, async () => {
     for (const address of addresses()) {
       const { rounds, notices, descriptors } = await drive(user, {

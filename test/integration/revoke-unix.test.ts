@@ -4,6 +4,7 @@ import { chmodSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { userInTurn } from '../harness/asked.js';
 import { brokerOf } from '../harness/processes.js';
 import { until } from '../harness/until.js';
 import { readableFolder, type User, users } from '../harness/users.js';
@@ -87,8 +88,11 @@ async function programHas({ lost }: Scene): Promise<void> {
   await until(() => lost.carried() > 0 || undefined, 20_000);
 }
 
-for (const user of users) {
-  for (const [who, program] of Object.entries({ ...HOLDERS, 'the program, by the channel': BY_CHANNEL }))
+for (const [turn, [who, program]] of Object.entries({
+  ...HOLDERS,
+  'the program, by the channel': BY_CHANNEL,
+}).entries()) {
+  for (const user of userInTurn(turn))
     test(`a withdrawn rule ends the connection to a UNIX socket that ${who} holds (${user})`, async (t) => {
       const scene = await startScene(t, user, program);
       await programHas(scene);
@@ -100,7 +104,9 @@ for (const user of users) {
       assert.equal(scene.lost.made(), 1);
       await goesOn(scene);
     });
+}
 
+for (const user of users) {
   test(`a deny rule ends it too (${user})`, async (t) => {
     const scene = await startScene(t, user, 'go_on(dial(lost), "lost")');
     await programHas(scene);

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import type { Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
+import { anyUser, userInTurn } from '../harness/asked.js';
 import { type Listener, listen } from '../harness/listener.js';
 import { brokerOf } from '../harness/processes.js';
 import { until } from '../harness/until.js';
-import { readableFolder, type User, users } from '../harness/users.js';
+import { readableFolder, type User } from '../harness/users.js';
 import { DIALS_ON, HOLDERS, QUEUES, startTalker, type Talker } from './talker.js';
 
 const DIAL = `
@@ -58,8 +59,11 @@ async function programHas({ lost }: Scene): Promise<void> {
   await until(() => lost.heard() !== '' || undefined, 20_000);
 }
 
-for (const user of users) {
-  for (const [who, program] of Object.entries({ ...HOLDERS, 'the program, by the channel': BY_CHANNEL })) {
+for (const [turn, [who, program]] of Object.entries({
+  ...HOLDERS,
+  'the program, by the channel': BY_CHANNEL,
+}).entries()) {
+  for (const user of userInTurn(turn)) {
     test(`a withdrawn rule ends the connection that ${who} holds, and no other (${user})`, async (t) => {
       const scene = await startScene(t, user, program);
       await programHas(scene);
@@ -76,7 +80,9 @@ for (const user of users) {
       assert.equal(await scene.lost.allConnections(), 1);
     });
   }
+}
 
+for (const user of anyUser) {
   test(`drain: a withdrawn rule refuses new connections, and lets those that are open go on (${user})`, async (t) => {
     const scene = await startScene(t, user, DIALS_ON);
     await programHas(scene);

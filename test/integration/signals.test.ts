@@ -3,9 +3,10 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { anyUser, userInTurn } from '../harness/asked.js';
 import { postern, startPostern } from '../harness/postern.js';
 import { until } from '../harness/until.js';
-import { readableFolder, users } from '../harness/users.js';
+import { readableFolder } from '../harness/users.js';
 
 /** Python itself ignores SIGPIPE and SIGXFSZ, and a shell takes SIGCHLD for itself. 40 stands for the real-time signals. */
 const ASK = `import signal
@@ -29,8 +30,8 @@ function configured(command: readonly string[]): string {
   return path;
 }
 
-for (const user of users) {
-  for (const { how, shell, ignored } of STARTS) {
+for (const [turn, { how, shell, ignored }] of STARTS.entries()) {
+  for (const user of userInTurn(turn)) {
     test(`a plugin of run finds the signals ignored that were ignored at the start: ${how} (${user})`, async () => {
       const words = ['run', '--', 'python3', '-c', ASK];
       const { status, stdout, stderr } = await postern(words, { as: user, asCommand: true, shell });
@@ -46,7 +47,9 @@ for (const user of users) {
       assert.deepEqual({ status, stdout }, { status: 0, stdout: `one | ignored: ${ignored}\n` });
     });
   }
+}
 
+for (const user of anyUser) {
   test(`run by nohup goes on after SIGHUP, and so does its plugin (${user})`, async () => {
     const options = { as: user, asCommand: true, shell: 'exec nohup "$@"', keepInput: true } as const;
     const { child, result } = startPostern(['run', '--', 'sh', '-c', `echo up; ${END}`], options);

@@ -3,11 +3,12 @@ import { readdirSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { anyUser } from '../harness/asked.js';
 import { freePort } from '../harness/free-port.js';
 import { listen } from '../harness/listener.js';
 import { type RunningPostern, startPostern } from '../harness/postern.js';
 import { until } from '../harness/until.js';
-import { readableFolder, type User, users } from '../harness/users.js';
+import { readableFolder, type User } from '../harness/users.js';
 
 function up(t: TestContext, as: User, config: object): RunningPostern & { readonly said: () => string } {
   const path = join(readableFolder(), 'postern.yaml');
@@ -25,7 +26,7 @@ function up(t: TestContext, as: User, config: object): RunningPostern & { readon
 
 const count = (text: string, pattern: RegExp): number => [...text.matchAll(pattern)].length;
 
-for (const user of users) {
+for (const user of anyUser) {
   test(`a plugin that fails is started again with growing delays; its neighbour does not notice (${user})`, async (t) => {
     const port = await freePort();
     const { child, result, said } = up(t, user, {

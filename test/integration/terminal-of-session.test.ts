@@ -2,8 +2,9 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
+import { userInTurn } from '../harness/asked.js';
 import { postern } from '../harness/postern.js';
-import { readableFile, users } from '../harness/users.js';
+import { readableFile } from '../harness/users.js';
 
 const driver = readableFile(
   'terminal-of-session.py',
@@ -14,11 +15,13 @@ const SAYS =
 const program = (seconds: number): string =>
   `echo up; if read -t ${seconds} line; then echo "read <$line>"; else echo nothing; fi`;
 
-for (const user of users) {
-  for (const [how, command] of [
+for (const [turn, [how, command]] of (
+  [
     ['alone', []],
     ['in a pipeline', ['sh', '-c', '"$@" | cat', 'sh']],
-  ] as const)
+  ] as const
+).entries()) {
+  for (const user of userInTurn(turn))
     test(`a plugin at the terminal of another session gets no input, and one line says why: ${how} (${user})`, async () => {
       const run = (session: string, seconds: number) =>
         postern(['run', '--', 'bash', '-c', program(seconds)], {

@@ -5,10 +5,11 @@ import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { userInTurn } from '../harness/asked.js';
 import { freePort } from '../harness/free-port.js';
 import { brokerOf } from '../harness/processes.js';
 import { until } from '../harness/until.js';
-import { asUser, distFor, readableFolder, type User, users } from '../harness/users.js';
+import { asUser, distFor, readableFolder, type User } from '../harness/users.js';
 
 /** Runs a command at a terminal whose other end is never read, and prints its pid. */
 const AT_TERMINAL = `
@@ -68,8 +69,8 @@ const health = async (port: number): Promise<number | undefined> => {
   }
 };
 
-for (const user of users)
-  for (const at of ['pipe', 'terminal'] as const)
+for (const [turn, at] of (['pipe', 'terminal'] as const).entries())
+  for (const user of userInTurn(turn))
     test(`a ${at} that nobody reads stops nothing (${user})`, async (t) => {
       const folder = readableFolder();
       const port = await freePort();

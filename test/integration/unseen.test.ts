@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
+import { anyUser } from '../harness/asked.js';
 import { type PosternResult, postern } from '../harness/postern.js';
-import { readableFolder, users } from '../harness/users.js';
+import { readableFolder } from '../harness/users.js';
 
 /** A file of the host that every user may read and no plugin sees. */
 const UNSEEN = ['/etc/shells', '/etc/login.defs', '/etc/fstab'].find((path) => existsSync(path)) ?? '';
@@ -18,7 +19,7 @@ function write(path: string, text: string): void {
 const said = ({ stderr }: PosternResult): string[] =>
   stderr.split('\n').filter((line) => line.startsWith('postern: '));
 
-for (const user of users) {
+for (const user of anyUser) {
   const run = (words: readonly string[], args: readonly string[] = [], env = {}): Promise<PosternResult> =>
     postern(['run', ...args, '--', ...words], {
       as: user,

@@ -3,9 +3,9 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { type TestContext, test } from 'node:test';
+import { anyUser } from '../harness/asked.js';
 import { startPostern } from '../harness/postern.js';
 import { until } from '../harness/until.js';
-import { users } from '../harness/users.js';
 
 /** A server whose queue is full until it reads a line. Then it accepts everybody, and prints what it gets. */
 const FULL_SERVER = `
@@ -74,7 +74,7 @@ test('an audit line of a connect that the broker does not watch says that it may
   assert.equal((await result).status, 0);
 });
 
-for (const user of users)
+for (const user of anyUser)
   test(`an audit line says that the program has a socket that may still be connected (${user})`, async (t) => {
     const { server, lines, port } = await startFullServer(t);
     const { child, result } = startPostern(

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { anyUser } from '../harness/asked.js';
 import { freePort } from '../harness/free-port.js';
 import { listen } from '../harness/listener.js';
 import { postern, startPostern } from '../harness/postern.js';
@@ -14,7 +15,7 @@ function configured(text: string): string {
   return path;
 }
 
-for (const user of users) {
+for (const user of anyUser) {
   test(`up runs every plugin, its name before each line, and ends with the last (${user})`, async () => {
     const config = configured(`
 plugins:
