@@ -3,12 +3,13 @@ import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { REHEARSED_CONNECTS } from '../../shared/limits.js';
+import { anyUser } from '../harness/asked.js';
 import { listen } from '../harness/listener.js';
 import { listeningIn, ownNetwork, ownNetworkWith } from '../harness/own-network.js';
 import { startPostern } from '../harness/postern.js';
 import { brokerOf, childrenOf, commandOf, descriptorsOf, ofThreads } from '../harness/processes.js';
 import { until } from '../harness/until.js';
-import { readableFolder, users } from '../harness/users.js';
+import { readableFolder } from '../harness/users.js';
 import { underPrograms } from './own-programs.js';
 import { startBroker, type TestBroker } from './start-broker.js';
 import { openSocket, readUntilEnd } from './use-socket.js';
@@ -99,7 +100,7 @@ for (const [how, end] of [
   ['loses its link', (broker: TestBroker) => void broker.stop()],
 ] as const)
   test(`a broker that ${how} while it rehearses ends`, async () => {
-    for (let connects = 1; connects < REHEARSED_CONNECTS; connects += 60) {
+    for (let connects = 1; connects < REHEARSED_CONNECTS; connects += 100) {
       const broker = await startBroker({ rehearses: true }, { under: ownNetwork });
       await until(() => accepted(broker.pid) >= connects || undefined);
       end(broker);
@@ -188,7 +189,7 @@ test('a broker that rehearses serves plugins meanwhile', async () => {
   }
 });
 
-for (const user of users)
+for (const user of anyUser)
   test(`the broker of up rehearses, and that of run does not (${user})`, async () => {
     const folder = readableFolder();
     const plugins = { one: { command: ['sleep', '1000'] } };
