@@ -124,9 +124,10 @@ test('a DNS server that never answers is EAI_AGAIN within the limit, or within t
   const channel = await broker.channel('mute');
   const [whole, short] = [channel.refusal('mute.test', 443), channel.refusal('mute.test', 443, 200)];
   const start = Date.now();
+  const first = await Promise.race([short.then(() => 'short'), whole.then(() => 'whole')]);
+  assert.equal(first, 'short');
   const quick = await short;
   assert.deepEqual([quick.errno, quick.reason], ['EAI_AGAIN', 'dns_error']);
-  assert.ok(Date.now() - start < DNS_TIMEOUT_MS / 2);
   const slow = await whole;
   assert.deepEqual([slow.errno, slow.reason], ['EAI_AGAIN', 'dns_error']);
   assert.ok(Date.now() - start < CONNECT_TIMEOUT_MS / 2, `took ${Date.now() - start} ms`);
