@@ -22,14 +22,20 @@ const AGAIN = 'again';
 const [, self = '', word] = process.argv;
 const mayGiveUp = word !== KEEPS_CAPABILITIES && hasCapabilities();
 
-if (word !== AGAIN && (mayGiveUp || holdsRing())) startAgain();
+if (
+  word !== AGAIN &&
+  (mayGiveUp || /* protects: G16 a Node with an io_uring starts again without one */ holdsRing())
+)
+  startAgain();
 else createRequire(import.meta.url)(bundlePath('broker-main'));
 
 /** Becomes the broker. Only this thread has the filter and has lost the capabilities, and only this one outlives execve(2). */
 function startAgain(): never {
   setNoNewPrivileges();
   loadProgram(compileFilters([NO_RINGS]));
-  if (mayGiveUp) dropOwnCapabilities();
+  if (mayGiveUp)
+    // protects: G16 capabilities that it does not need are given up
+    dropOwnCapabilities();
   // Node has marked these close-on-exec.
   for (let fd = 0; fd <= BROKER_DESCRIPTOR_FD; fd += 1) keepAcrossExec(fd);
   // execve(2) resets a handled signal to its default action, which would end the process until Node blocks the signal.

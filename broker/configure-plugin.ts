@@ -56,6 +56,7 @@ function putInForce(
   };
   plugin.asks.configure(unknown === 'ask', approved, isOpen);
   plugin.revoke = revoke;
+  // protects: G7 new rules decide again on open connections
   plugin.revokeConnections();
   plugin.boundConnections();
 }

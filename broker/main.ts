@@ -53,7 +53,8 @@ process.on('uncaughtException', (error) => {
 process.on('SIGINT', () => {});
 
 /** At once: Node would end its threads first, and the supervisor waits for this exit. */
-const leave = (): void => exitAtOnce(0);
+const leave = /* protects: G11 broker: it ends with its supervisor's link => () => { } */ (): void =>
+  exitAtOnce(0);
 let sessions: Sessions | undefined;
 const link = new LineLink(new Socket({ fd: BROKER_LINE_FD, allowHalfOpen: true }), take, leave, () =>
   sessions?.end(),
@@ -128,6 +129,7 @@ function confine({ becomeIds, supervisorMounts }: Line<'start'>): void {
   setNoNewPrivileges();
   enterCage();
   // A change of ids clears this setting, prctl(2) PR_SET_PDEATHSIG, so it comes last. A parent that is gone by now sends no signal.
+  // protects: G11 broker: it ends with the supervisor
   dieWithParent(constants.signals.SIGKILL);
   if (process.ppid !== parent) throw new PosternError('broker_parent', 'The supervisor has ended');
 }

@@ -48,6 +48,7 @@ export function receivePackets(fd: number, take: PacketTakers): void {
       }
       const packet = JSON.parse(Buffer.from(payload).toString('utf8')) as Packet;
       if (truncated && !('plugin' in packet)) throw new RangeError('A packet of the link is cut short');
+      // protects: G8 a packet without its descriptors ends one session => if (truncated) throw new RangeError('A packet is cut short'); else $&
       if (truncated) {
         for (const descriptor of descriptors) descriptor.close();
         take.cutShort(packet as PluginPacket);

@@ -1,6 +1,6 @@
 // Bundles programs of postern with the packages that they import into one file each. A plugin's start starts four processes and two
 // threads, and Node reads one file in a third of the time of hundreds. Native packages stay packages.
-import { basename, join } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { type BuildOptions, buildSync } from 'esbuild';
 import { type Bundle, isEsModule } from '../shared/own-files.js';
 
@@ -38,22 +38,15 @@ const IN_PLACE = `if (typeof __dirname !== 'string' || !require('node:fs').exist
 export const BUNDLES: readonly Bundle[] = Object.keys(PROGRAMS) as Bundle[];
 
 export interface Bundled {
-  /** The paths of the modules in the bundles. */
+  readonly name: Bundle;
+  /** The absolute paths of the modules in the bundle. */
   readonly modules: readonly string[];
   /** The names of the files in dist/run. */
   readonly files: readonly string[];
 }
 
-/** @param dist the folder of the compiled modules. The bundles go there too */
-export function bundlePrograms(dist: string, names: readonly Bundle[]): Bundled {
-  const bundled = names.map((name) => bundleProgram(dist, name));
-  return {
-    modules: bundled.flatMap(({ modules }) => modules),
-    files: bundled.flatMap(({ files }) => files),
-  };
-}
-
-function bundleProgram(dist: string, name: Bundle): Bundled {
+/** @param dist the folder of the compiled modules. The bundle goes there too */
+export function bundleProgram(dist: string, name: Bundle): Bundled {
   const format: BuildOptions = isEsModule(name)
     ? { format: 'esm', banner: { js: REQUIRE } }
     : {
@@ -74,7 +67,8 @@ function bundleProgram(dist: string, name: Bundle): Bundled {
     metafile: true,
   });
   return {
-    modules: Object.keys(metafile.inputs),
+    name,
+    modules: Object.keys(metafile.inputs).map((path) => resolve(path)),
     files: Object.keys(metafile.outputs).map((path) => basename(path)),
   };
 }

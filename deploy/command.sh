@@ -6,9 +6,11 @@ trap : USR1
 while read -r POSTERN_KEY POSTERN_VALUE; do
   case $POSTERN_KEY in SigIgn:) export POSTERN_IGNORED_SIGNALS="$POSTERN_VALUE"; break ;; esac
 done </proc/$$/status
+# protects: G19 debugger: the shell ignores SIGUSR1 until Node blocks it => trap - USR1
 trap '' USR1
 # Node must not obey variables that are meant for a plugin, for example NODE_OPTIONS=--inspect. See outside-environment.ts.
 # Some of them name libraries and modules that would run outside of every sandbox: ld.so(8), openssl-env(7).
+# protects: G19 debugger: NODE_OPTIONS is kept from Node => for POSTERN_KEY in NODE_REPL_EXTERNAL_MODULE NODE_PATH NODE_CHANNEL_FD NODE_CHANNEL_SERIALIZATION_MODE \
 for POSTERN_KEY in NODE_OPTIONS NODE_REPL_EXTERNAL_MODULE NODE_PATH NODE_CHANNEL_FD NODE_CHANNEL_SERIALIZATION_MODE \
   NODE_UNIQUE_ID NODE_COMPILE_CACHE NODE_COMPILE_CACHE_PORTABLE NODE_COMPILE_CACHE_READONLY NODE_DEBUG NODE_DEBUG_NATIVE \
   NODE_DISABLE_COLORS NODE_EXTRA_CA_CERTS NODE_ICU_DATA NODE_INSPECT_RESUME_ON_START NODE_NO_WARNINGS \
@@ -25,6 +27,7 @@ POSTERN_VALUE=
 set -f
 IFS=':;'
 for POSTERN_KEY in ${POSTERN_OUTSIDE_LD_LIBRARY_PATH-}; do
+  # protects: G19 no library comes from a relative part of LD_LIBRARY_PATH (as root) => case $POSTERN_KEY in *) POSTERN_VALUE="$POSTERN_VALUE${POSTERN_VALUE:+:}$POSTERN_KEY" ;; esac
   case $POSTERN_KEY in /*) POSTERN_VALUE="$POSTERN_VALUE${POSTERN_VALUE:+:}$POSTERN_KEY" ;; esac
 done
 unset IFS
@@ -49,5 +52,6 @@ postern_try $POSTERN_THREADS 2>/dev/null || exit 125
 trap - EXIT
 unset POSTERN_THREADS
 # Until the first line of the module runs, Node would answer the signal with a line on stderr. An import runs much sooner.
+# protects: G19 debugger: an early SIGUSR1 finds an address that nobody can bind, in the supervisor => exec node @NODE_FLAGS@ '--inspect-port=127.0.0.1:9229' --import='data:text/javascript,process.on("SIGUSR1",()=>{})' -- "$0" "$@"
 exec node @NODE_FLAGS@ --import='data:text/javascript,process.on("SIGUSR1",()=>{})' -- "$0" "$@"
 */;

@@ -13,7 +13,11 @@ export class FairTurns<Owner, Item> {
 
   /** Takes the next one out. */
   next(): Item | undefined {
-    if (this.#waiting.size === 0) return undefined;
+    if (
+      /* protects: G9 what belongs to no sandbox holds up no other order => [...this.#waiting.keys()][0] === undefined */ this
+        .#waiting.size === 0
+    )
+      return undefined;
     const [first, second] = this.#waiting.keys();
     // The owner of the last turn has the next one only if no other owner waits.
     const isOver = this.#waiting.size > 1 && first === this.#last;

@@ -31,7 +31,9 @@ export function startNativeThread(program: ThreadProgram, options: WorkerOptions
   const loaded = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
   const start: ThreadStart = { loaded, data: options.workerData };
   const worker = new Worker(bundlePath(program), { ...options, workerData: start });
-  if (loading.size === 0) process.once('exit', awaitAll);
+  if (loading.size === 0)
+    // protects: G11 a process that ends waits for its threads that load => void 0;
+    process.once('exit', awaitAll);
   loading.set(worker, loaded);
   const forget = (): void => {
     loading.delete(worker);
@@ -44,6 +46,7 @@ export function startNativeThread(program: ThreadProgram, options: WorkerOptions
 
 /** Ends a thread of {@link startNativeThread}, once it has loaded. */
 export function endNativeThread(worker: Worker): void {
+  // protects: G11 a thread that loads is not ended before it has loaded
   if (loading.has(worker)) worker.once('message', () => void worker.terminate());
   else void worker.terminate();
 }

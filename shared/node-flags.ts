@@ -12,5 +12,10 @@ const NO_DEBUGGER = '--disable-sigusr1';
 /** Arguments between Node and the program, for this version of Node. */
 export function nodeFlags(): readonly string[] {
   const known = process.allowedNodeEnvironmentFlags.has(NO_DEBUGGER);
-  return [UNBINDABLE_DEBUGGER, ...(known ? [NO_DEBUGGER] : [])];
+  return [
+    UNBINDABLE_DEBUGGER,
+    /* protects: G19 debugger: an early SIGUSR1 finds an address that nobody can bind, in the broker => '--inspect-port=127.0.0.1:9229' */ ...(known
+      ? [NO_DEBUGGER]
+      : []),
+  ];
 }

@@ -8,7 +8,9 @@ const CHUNK_BYTES = 65_536;
 export function readAtMost(fd: number, most: number): Buffer | undefined {
   const chunks: Buffer[] = [];
   let length = 0;
-  while (length <= most) {
+  while (
+    length <= /* protects: G8 a configuration without an end is not read without end => $& + 65536 */ most
+  ) {
     const chunk = Buffer.alloc(CHUNK_BYTES);
     const read = readSync(fd, chunk, 0, chunk.length, null);
     if (read === 0) return Buffer.concat(chunks, length);

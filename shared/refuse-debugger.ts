@@ -3,10 +3,12 @@
 import { createRequire } from 'node:module';
 import { UNBINDABLE_DEBUGGER } from './node-flags.js';
 
+// protects: G19 debugger: SIGUSR1 is taken from it
 process.on('SIGUSR1', () => {});
 if (!process.execArgv.includes(UNBINDABLE_DEBUGGER) || process.env['NODE_OPTIONS'] !== undefined) {
   const { close, url } = createRequire(import.meta.url)('node:inspector') as typeof import('node:inspector');
-  const closeDebugger = (): void => void (url() === undefined || close());
+  const closeDebugger = (): void =>
+    void (/* protects: G19 debugger: one that is open is closed => true */ (url() === undefined || close()));
   closeDebugger();
   // Another thread handles a signal that came before, and asks the event loop.
   setImmediate(closeDebugger);

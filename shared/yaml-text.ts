@@ -3,5 +3,6 @@ import { printable } from './printable.js';
 
 /** @returns one line. It is JSON too, and has no character that a terminal would obey */
 export function yamlText(text: string): string {
+  // protects: G13 a plugin writes no further rule into a list to paste => return '"' + text + '"';
   return printable(JSON.stringify(text));
 }

@@ -36,7 +36,9 @@ export class Accounts {
     memory.close();
     // Its rules may have changed while no broker ran. The holders are known a little later.
     setImmediate(() => {
+      // protects: G7 revoke: a further broker decides again
       plugin.revokeConnections();
+      // protects: G22 age: a further broker goes on
       plugin.boundConnections();
     });
   }

@@ -85,6 +85,7 @@ export class ConnectionRegister implements ConnectionPlaces, SocketOwner {
     slot.since = monotonicMs();
     const cookie = writeSocketId(socket.number, own, peer, slot.id);
     this.#known.add(cookie, slot);
+    // protects: G8 accounts: a connection is noted before the plugin has it
     this.#ends.own(cookie, this);
     this.#events.held();
   }
@@ -217,6 +218,7 @@ export class ConnectionRegister implements ConnectionPlaces, SocketOwner {
     // Without an answer of the peer there was no connection.
     const isOwed = account?.established !== false;
     if (isOwed) this.#events.owe();
+    // protects: G8 connections that have ended count
     this.#sums.end(slot, account);
     this.#remove(cookie, slot);
     if (isOwed) this.#events.ended({ durationMs, description, account, cause });

@@ -100,9 +100,17 @@ export class ConnectionSlots {
     this.#memory = new MappedMemory(memory.number, CONNECTIONS_MEMORY_BYTES);
     const head = this.#memory.part(0, CONNECTION_SLOT_BYTES);
     this.#head = new Uint32Array(head.buffer, head.byteOffset, 1);
-    this.ended = new Float64Array(head.buffer, head.byteOffset + ENDED_BYTES, 2);
+    this.ended = /* protects: G22 the sums outlive the broker => new Float64Array(2) */ new Float64Array(
+      head.buffer,
+      head.byteOffset + ENDED_BYTES,
+      2,
+    );
     const used = Math.min(this.#head[0] ?? 0, CONNECTION_SLOTS / SLOTS_AT_A_TIME);
-    while (this.#blocks < used) this.#addBlock();
+    while (
+      /* protects: G22 accounts: the next broker finds the connections of the one before => $& && false */ this
+        .#blocks < used
+    )
+      this.#addBlock();
   }
 
   /** Those that a former broker has filled. */

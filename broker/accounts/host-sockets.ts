@@ -42,6 +42,7 @@ export class HostSockets implements HostSocketPlaces {
 
   hold(socket: OwnedFd, { host, decision, rule, dialed }: HostSocketConnection): Claim | 'full' | undefined {
     if (!this.#open || !this.#ends.knowsUnix) return undefined;
+    // protects: G8 accounts: ended connections to UNIX sockets give their places back
     this.#lookAtOld();
     const slot = this.#slots.take();
     if (slot === undefined) return 'full';

@@ -34,9 +34,14 @@ export async function newestConnections(
     if (visited % SORTED_CONNECTIONS !== 0) continue;
     [newest, found] = [merge(newest, found, most), []];
     oldest = newest.length < most ? oldest : (newest.at(-1)?.since ?? oldest);
+    // protects: G8 list: the broker turns to other work while it looks for the newest of many connections
     await setImmediate();
     // One that was looked at meanwhile comes again, at the end.
-    if (!isOpen() || visited >= 2 * CONNECTION_SLOTS) break;
+    if (
+      /* protects: G8 list: a register that is closed meanwhile is read no further */ !isOpen() ||
+      visited >= 2 * CONNECTION_SLOTS
+    )
+      break;
   }
   return merge(newest, found, most).map(({ cookie, slot }) => [cookie, slot]);
 }

@@ -66,7 +66,9 @@ export class Approvals {
   /** A connection has begun. An approval for once counts it. */
   spend(asked: Asked): void {
     const kept = this.#brief.get(keyOf(asked));
-    if (kept !== undefined) kept.uses -= 1;
+    if (kept !== undefined)
+      // protects: G20 an approval for once is spent
+      kept.uses -= 1;
   }
 
   /** The denial that still holds. */

@@ -74,7 +74,11 @@ export class PluginAsks {
     const known = this.#open.get(keyOf(question));
     if (this.#waiters() >= ASK_WAITERS) return this.#refuse();
     if (known !== undefined) return known.join(question.door);
-    if (this.#open.size >= OPEN_ASKS || !this.#bucket.take()) return this.#refuse();
+    if (
+      /* protects: G20 ask: open questions are bounded */ this.#open.size >= OPEN_ASKS ||
+      !this.#bucket.take()
+    )
+      return this.#refuse();
     const { plugin, nextId, send } = this.#ends;
     const ask: OpenAsk = new OpenAsk(nextId(), question, () => this.#lookAfter(ask));
     this.#open.set(keyOf(question), ask);

@@ -66,6 +66,7 @@ export interface CageGroup {
 
 /** @param pid the broker's own */
 export const cageGroups = (pid: number): readonly CageGroup[] => [
+  // protects: G16 (row of cage)
   {
     why: 'the broker starts no program and no process, only threads',
     rules: [
@@ -75,6 +76,7 @@ export const cageGroups = (pid: number): readonly CageGroup[] => [
       { calls: ['clone3'], action: 'ENOSYS' },
     ],
   },
+  // protects: G16 (row of cage)
   {
     why: 'the broker opens no file for writing',
     rules: [
@@ -86,6 +88,7 @@ export const cageGroups = (pid: number): readonly CageGroup[] => [
       { calls: words('creat open_by_handle_at'), action: 'EACCES' },
     ],
   },
+  // protects: G16 (row of cage)
   {
     why: 'the broker changes no file system',
     rules: [
@@ -115,6 +118,7 @@ export const cageGroups = (pid: number): readonly CageGroup[] => [
       ),
     ],
   },
+  // protects: G16 (row of cage)
   {
     why: 'the broker reads the memory of plugins, but changes none, and controls no other process',
     rules: [
@@ -125,14 +129,21 @@ export const cageGroups = (pid: number): readonly CageGroup[] => [
         action: 'EPERM',
       },
       // The supervisor ends a sandbox, when the broker asks for it.
-      { calls: words('kill tkill rt_sigqueueinfo rt_tgsigqueueinfo pidfd_send_signal'), action: 'EPERM' },
+      {
+        calls: words(
+          /* protects: G16 cage: it sends no signal by a handle of a process => 'kill tkill rt_sigqueueinfo rt_tgsigqueueinfo' */ 'kill tkill rt_sigqueueinfo rt_tgsigqueueinfo pidfd_send_signal',
+        ),
+        action: 'EPERM',
+      },
       // By F_SETOWN and F_SETSIG, fcntl(2), the kernel sends any signal to any process of the same user.
+      // protects: G16 cage: it has the kernel send no signal for it
       ...refusedWith('fcntl', [F_SETOWN, F_SETSIG, F_SETOWN_EX]),
       ...refusedWith('ioctl', [FIOSETOWN, SIOCSPGRP, TIOCSPGRP, TIOCSTI]),
       { calls: ['tgkill'], action: 'EPERM', when: [{ index: 0, not: true, equals: pid }] },
       { calls: ['prlimit64'], action: 'EPERM', when: [{ index: 0, not: true, equals: 0 }] },
     ],
   },
+  // protects: G16 (row of cage)
   {
     why: "the user's programs wait for no lock of the broker, and share no memory and no queue with it",
     rules: [
@@ -145,11 +156,13 @@ export const cageGroups = (pid: number): readonly CageGroup[] => [
       },
     ],
   },
+  // protects: G16 (row of cage)
   {
     why: 'the broker makes sockets of connections, and those that ask the kernel about them',
     rules: [
       // The pair that a plugin gets: see answer-pair.ts.
       { calls: ['socketpair'], action: 'EPERM', when: [{ index: 0, not: true, equals: AF_UNIX }] },
+      // protects: G16 cage: it makes no pair of sockets but of packets
       { calls: ['socketpair'], action: 'EPERM', when: [{ index: 1, not: true, equals: PACKET_PAIR }] },
       ...OTHER_FAMILIES.map(
         (family): FilterRule => ({
@@ -160,6 +173,7 @@ export const cageGroups = (pid: number): readonly CageGroup[] => [
       ),
     ],
   },
+  // protects: G16 (row of cage)
   {
     why: 'the namespaces, ids and filters of the broker stay as they are',
     rules: [
@@ -171,6 +185,7 @@ export const cageGroups = (pid: number): readonly CageGroup[] => [
       },
     ],
   },
+  // protects: G16 (row of cage)
   {
     why: 'attackers have often taken over kernels through these calls',
     rules: [
@@ -188,5 +203,11 @@ export const cageGroups = (pid: number): readonly CageGroup[] => [
 
 /** @param pid the broker's own: it may send itself a signal, as abort(3) does */
 export function cageFilter(pid: number): Filter {
-  return { otherwise: 'allow', rules: cageGroups(pid).flatMap(({ rules }) => rules) };
+  return {
+    otherwise: 'allow',
+    rules:
+      /* protects: rows of cage => cageGroups(pid).filter(({ why }) => why !== $name).flatMap(({ rules }) => rules) */ cageGroups(
+        pid,
+      ).flatMap(({ rules }) => rules),
+  };
 }

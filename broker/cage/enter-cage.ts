@@ -11,10 +11,13 @@ import { ownThreads } from './own-threads.js';
 
 /** @throws PosternError `broker_cage`, or `seccomp` with the step that failed */
 export function enterCage(): void {
+  // protects: G16 with an io_uring nothing is served
   if (holdsRing())
     throw new PosternError('broker_cage', 'Cannot confine the broker: its event loop has an io_uring');
   // Its memory holds the requests of every plugin.
+  // protects: G16 cage: its memory is closed to its own user
   setDumpable(false);
+  // protects: G16 cage: it holds for every thread (fails closed) => (() => { })(compileFilters([cageFilter(process.pid)]));
   loadProgramInAllThreads(compileFilters([cageFilter(process.pid)]));
   for (const { thread, status } of ownThreads()) {
     const capability = /^Cap(?:Inh|Prm|Eff|Amb):\s*0*[1-9a-f][0-9a-f]*$/m.exec(status);

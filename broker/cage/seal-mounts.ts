@@ -11,5 +11,6 @@ import { makeAllMountsReadOnly } from '../../shared/sys/mount.js';
 export function sealMounts(supervisorMounts: string | undefined): void {
   if (supervisorMounts === undefined || readlinkSync('/proc/self/ns/mnt') === supervisorMounts)
     throw new PosternError('broker_mounts', 'The broker has no mount namespace of its own');
+  // protects: G16 broker: all that it sees of the host is read-only (as root)
   makeAllMountsReadOnly();
 }

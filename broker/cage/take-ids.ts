@@ -13,6 +13,7 @@ import { ownThreads } from './own-threads.js';
  */
 export function takeIds({ uid, gid }: { readonly uid: number; readonly gid: number }): void {
   try {
+    // protects: G16 broker: it has no capability and an id of its own (fails closed) (as root)
     becomeIds(uid, gid);
   } catch (cause) {
     throw failure(`setgroups, setresgid ${gid}, setresuid ${uid}: ${(cause as Error).message}`, cause);

@@ -84,10 +84,14 @@ function close({ handle, table }: CallingThread): void {
 function openThread(tid: number): CallingThread | number {
   const pid = processOfThread(tid);
   if (pid === undefined) return -ESRCH;
-  const handle = openThreadPidfd(tid);
+  const handle =
+    /* test point: PIDFD_THREAD => -EINVAL */ /* protects: G5 a descriptor is the calling thread's, whatever its process has there => openPidfd(pid) */ openThreadPidfd(
+      tid,
+    );
   if (typeof handle !== 'number') return { handle, table: undefined };
   if (handle !== -EINVAL) return handle;
   // Without an answer the descriptor could be another one: the call fails with the errno of kcmp.
+  // protects: G5 trap: before PIDFD_THREAD, a thread with a descriptor table of its own is an error => const order = 0;
   const order = pid === tid ? 0 : compareTables(pid, tid);
   if (order !== 0) return Math.min(order, 0) || -ESRCH;
   return { handle: openPidfd(pid), table: undefined };

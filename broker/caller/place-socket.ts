@@ -46,6 +46,7 @@ export function placeAndClose(
     if (placed < 0) return placed;
     lastHolder.close(original, (compare) => {
       const others = table.others(descriptor, SEARCHED_DESCRIPTORS, (other) => compare(tid, other));
+      // protects: G5 a socket's duplicates are replaced too
       for (const entry of others) replace(placement, entry);
     });
     return placed;

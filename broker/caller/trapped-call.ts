@@ -53,7 +53,14 @@ export class TrappedCall {
 
   /** Whether the caller still waits. If so, everything read by its thread id until now was its own. */
   stillWaits(): boolean {
-    return !this.#over && this.#listener.open && isValid(this.#listener.number, this.notification.id);
+    return (
+      !this.#over &&
+      this.#listener.open &&
+      /* protects: G5 what was reached by a thread's id counts only where its call waits still */ isValid(
+        this.#listener.number,
+        this.notification.id,
+      )
+    );
   }
 
   /** Whether something is being done for the call that must not be done twice. */

@@ -64,6 +64,7 @@ export class ChannelSessions implements SessionEvents<Session> {
 
   ended(session: Session): void {
     this.#open.delete(session.number);
+    // protects: G9 the broker is the last to close its ends => session.close();
     this.#ended.set(session.number, session);
     this.#send({ type: 'session_ended', session: session.number });
   }

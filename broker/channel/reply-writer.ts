@@ -35,6 +35,7 @@ export class ReplyWriter {
   readonly #unreceived: Unreceived;
   #open = true;
   /** READABLE, until the plugin can send nothing more. */
+  // protects: G8 what is sent to the reply socket ends the session => #watched = 0
   #watched: number = READABLE;
 
   /**
@@ -111,9 +112,14 @@ export class ReplyWriter {
       return false;
     }
     const descriptors = descriptor === undefined ? [] : [descriptor.number];
-    const result = this.#underGuard(() => sendMessage(this.#socket.number, bytes, descriptors));
+    const result =
+      /* protects: G8 a reply is sent under guard => sendMessage(this.#socket.number, bytes, descriptors) */ this.#underGuard(
+        () => sendMessage(this.#socket.number, bytes, descriptors),
+      );
     if (result < 0 && errnoName(-result) === 'EAGAIN') return undefined;
-    if (result >= 0 && descriptor !== undefined) this.#unreceived.sent();
+    if (result >= 0 && descriptor !== undefined)
+      // protects: G8 a plugin's share of descriptors holds the sockets that it does not receive
+      this.#unreceived.sent();
     descriptor?.close();
     if (result < 0 && errnoName(-result) !== 'ETOOMANYREFS') this.#events.broken();
     return result >= 0;

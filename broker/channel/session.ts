@@ -108,10 +108,13 @@ export class Session {
     this.#watch.close();
     this.#services.guard.watch(this.plugin.stall, () => shutDown(this.#reply.number));
     // Nothing can be sent there any more, so this look finds whatever was sent.
-    const kind = offence ?? this.#replies.intrusion();
+    const kind =
+      offence ??
+      /* protects: G8 what was sent there is looked for when the session ends */ this.#replies.intrusion();
     if (kind !== undefined) this.#report(kind);
     this.#replies.end();
     this.#client.retire();
+    // protects: G8 an ended channel keeps its place while sockets wait in it => this.#events.ended(this);
     this.#replies.whenReceived(() => this.#events.ended(this));
   }
 
@@ -120,7 +123,11 @@ export class Session {
    * plugin may hold, and for files that it has sent. Until then the session counts as one of the plugin's channels.
    */
   close(): void {
-    const closed = this.#services.slowLane.close(this.plugin.stall, [this.#request, this.#reply]);
+    const closed =
+      /* protects: G8 the broker closes its ends on the thread apart => Promise.resolve([this.#request.close(), this.#reply.close()]) */ this.#services.slowLane.close(
+        this.plugin.stall,
+        [this.#request, this.#reply],
+      );
     void closed.then(() => {
       this.plugin.channels -= 1;
     });
@@ -128,8 +135,14 @@ export class Session {
 
   /** Takes a few requests, then gives other plugins their turn: the watch is level-triggered. */
   #read(): void {
-    while (this.#open && !this.plugin.turn.isOverFor(this)) {
-      if (this.#replies.isFull || this.#mustWait()) {
+    while (
+      this.#open &&
+      /* protects: G8 all channels of a plugin share its turn */ !this.plugin.turn.isOverFor(this)
+    ) {
+      if (
+        /* protects: G8 a plugin that does not read is not read */ this.#replies.isFull ||
+        this.#mustWait()
+      ) {
         this.#watch.want(0);
         return;
       }
@@ -152,7 +165,11 @@ export class Session {
   /** While the log has no room, a request that the queue would refuse stays in the pipe: the refusal would be an event. */
   #mustWait(): boolean {
     const { gate, queue } = this.plugin;
-    if (gate.isOpen || !queue.isFull) return false;
+    if (
+      /* protects: G8 requests that find the queue full stay in the pipe => true */ gate.isOpen ||
+      !queue.isFull
+    )
+      return false;
     queue.whenRoom(this.#resume);
     gate.whenOpen(this.#resume);
     return true;
@@ -164,7 +181,9 @@ export class Session {
 
   #take(request: ChannelRequest): ProtocolErrorKind | undefined {
     const { needs, take } = Session.#REQUESTS[request.op] as RequestRule;
+    // protects: G8 channel: a hello comes first
     if (needs !== 'nothing' && !this.#greeted) return 'version';
+    // protects: G8 an id in flight is not used again
     if (needs === 'fresh_id' && 'id' in request && this.#client.isInFlight(request.id)) return 'bad_shape';
     take(this, request);
     return undefined;
@@ -195,6 +214,7 @@ export class Session {
   }
 
   #openChannel(id: number): void {
+    // protects: G8 channel: so many of a plugin and no more
     if (this.plugin.channels >= CHANNELS_PER_PLUGIN) {
       this.plugin.metrics.count('limitRejections', { limit: 'concurrency' });
       this.#client.refuseChannel(id, `${CHANNELS_PER_PLUGIN} are open`);
@@ -214,7 +234,7 @@ export class Session {
   #askForChannel(client: ChannelClient, id: number): void {
     const { plugin } = this;
     const ask = (): void => this.#events.channelWanted(this, client, id);
-    if (plugin.gate.isOpen) {
+    if (/* protects: G8 full log: no further channel is made => true */ plugin.gate.isOpen) {
       ask();
       return;
     }

@@ -21,6 +21,7 @@ export class Unreceived {
   constructor(socket: OwnedFd, share: Pick<DescriptorShare, 'change'>) {
     this.#socket = socket;
     this.#share = share;
+    // protects: G8 sockets that a former broker sent count for the share too
     this.#hold(this.#mostMessages());
     this.#lookLater();
   }

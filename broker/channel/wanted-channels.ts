@@ -18,6 +18,7 @@ export class WantedChannels {
   add(client: ChannelClient, id: number): number {
     const number = this.#next;
     this.#next += 1;
+    // protects: G8 channel: one that is being made counts, also for a program that is gone
     client.plugin.channels += 1;
     this.#wanted.set(number, { client, id });
     return number;

@@ -44,7 +44,10 @@ export class DnsServer {
     const bounds: QuestionBounds = {
       turn: plugin.turn,
       descriptors: plugin.descriptors,
-      rate: new TokenBucket(perSecond, QUESTION_BURST_FACTOR * perSecond),
+      rate: new TokenBucket(
+        perSecond,
+        /* protects: G8 questions are bounded in a second => 1e9 */ QUESTION_BURST_FACTOR * perSecond,
+      ),
       limited: () => plugin.metrics.count('limitRejections', { limit: 'dns_rate' }),
     };
     const answer =
@@ -87,6 +90,7 @@ export class DnsServer {
       return encodeDnsAnswer(question, answer, transport);
     };
     const asker = { ...this.#asker, origin: this.askers.of(transport, port) };
+    // protects: G8 full log: a question waits
     if (!asker.plugin.gate.isOpen) return this.#serveLater(asker, question).then(finish);
     const served = serveQuestion(this.#services, asker, question);
     return served instanceof Promise ? served.then(finish) : finish(served);

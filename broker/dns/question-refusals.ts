@@ -115,6 +115,7 @@ export class QuestionRefusals {
   /** What would be denied is answered: the connect that follows is the decision. */
   #note(key: string, decision: DecisionWord, reason: Reason, makeEvent: () => Event): void {
     if (this.#log.note(key, makeEvent) && decision === 'deny')
+      // protects: G7 metrics: a refused name counts as a denial
       this.#metrics.count('decisions', { decision, reason });
   }
 

@@ -58,6 +58,7 @@ export function serveQuestion(
   if (policy === undefined || judged === undefined) return failed('servfail');
   if (isReverse(name)) return refuse(services, asker, policy, judged, type);
   const verdict = orApprovedName(plugin.asks, policy, judged, context);
+  // protects: G7 no server is asked for a name without a rule
   if (verdict.decision === 'deny') return refuseOrAsk(services, asker, policy, verdict, question);
   if (verdict.decision === 'would_deny') refusals.name(policy, verdict, type, origin);
   return family === undefined ? granted() : resolve(services, asker, policy, verdict, family);
@@ -153,6 +154,7 @@ function grant(
     refusals.addresses(policy, refusal, addresses[0]?.family ?? 4, origin);
     return refusedAddresses();
   }
-  for (const address of kept) grants.add(address, open.name, ttl);
+  for (const address of /* protects: G7 addresses that no rule opens are not answered => addresses */ kept)
+    grants.add(address, open.name, ttl);
   return granted(kept, ttl);
 }

@@ -46,6 +46,7 @@ export class DescriptorShare {
 
   /** Whether the plugin may take so many more. 0: whether what it holds is its share at most. */
   hasRoom(more: number): boolean {
+    // protects: G8 a plugin takes its share of the broker's descriptors, and no more => return true;
     return this.#held + more <= this.#pool.left - more;
   }
 

@@ -42,7 +42,9 @@ export class RequestQueue {
     this.#mayWait = queuedRequests;
     this.#perSecond = requestsPerSecond;
     // p-queue's own intervals follow the wall clock: where that is set back by a day, they wait for a day.
-    this.#queue = new PQueue({ concurrency: concurrentRequests });
+    this.#queue = new PQueue({
+      concurrency: /* protects: G8 queue: so many at once => 1e6 */ concurrentRequests,
+    });
   }
 
   get inFlight(): number {
@@ -56,6 +58,7 @@ export class RequestQueue {
   /** Whether it refuses a further request, if the gate is open. */
   get isFull(): boolean {
     const queue = this.#queue;
+    // protects: G8 queue: it is bounded => return false;
     return queue.size >= this.#mayWait && (queue.size > 0 || queue.pending >= queue.concurrency);
   }
 
@@ -75,13 +78,19 @@ export class RequestQueue {
   add(life: RequestLife, work: () => NowOrLater<void>): QueueRefusal | undefined {
     const queue = this.#queue;
     const hasRoom = queue.pending < queue.concurrency;
-    if (this.isFull && this.#gate.isOpen) {
+    if (this.isFull && /* protects: G8 a full queue refuses no trapped call */ this.#gate.isOpen) {
       const [reason, limit] = hasRoom
         ? (['rate_limited', 'rate'] as const)
         : (['concurrency_limited', 'concurrency'] as const);
       return { reason, limit: this.#mayWait > 0 ? 'queue' : limit };
     }
-    if (queue.size === 0 && hasRoom && !queue.isPaused && this.#gate.isOpen) this.#runNow(work);
+    if (
+      queue.size === 0 &&
+      hasRoom &&
+      /* protects: G8 queue: nothing passes beside it past the rate */ !queue.isPaused &&
+      /* protects: G8 no request passes beside the queue then */ this.#gate.isOpen
+    )
+      this.#runNow(work);
     else this.#runInTurn(life, work, hasRoom);
     return undefined;
   }
@@ -100,6 +109,7 @@ export class RequestQueue {
     const begin = async (): Promise<void> => {
       if (begun) return;
       begun = true;
+      // protects: G8 a request waits before it is decided
       if (!this.#gate.isOpen) await this.#await(life);
       await work();
       this.#tellRoom();
@@ -127,7 +137,7 @@ export class RequestQueue {
     const now = performance.now();
     if (now - this.#secondAt >= SECOND_MS) this.#beginSecond(now);
     this.#begunInSecond += 1;
-    if (this.#begunInSecond < this.#perSecond) return;
+    if (/* protects: G8 queue: so many in a second => true */ this.#begunInSecond < this.#perSecond) return;
     this.#queue.pause();
     const goOn = (): void => {
       this.#beginSecond(performance.now());

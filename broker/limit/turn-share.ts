@@ -44,7 +44,9 @@ export class TurnShare {
       this.#served.add(taker);
       return false;
     }
-    if (!this.#served.has(taker)) this.#denied.add(taker);
+    if (!this.#served.has(taker))
+      // protects: G8 a plugin with many calls keeps its own look-ups and channels => void taker;
+      this.#denied.add(taker);
     void this.#renew();
     return true;
   }

@@ -24,7 +24,8 @@ export class HostAddresses implements Disposable {
 
   /** @returns a new context if an address or a route has changed: every verdict on the former one is void then */
   context(): HostContext {
-    this.#changed = this.#local.takeChanged() || this.#changed;
+    this.#changed =
+      /* protects: G7 a new address counts at once */ this.#local.takeChanged() || this.#changed;
     if (this.#changed) {
       // If the kernel gives no list (ENOBUFS), the last one holds until it does.
       try {

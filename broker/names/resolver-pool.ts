@@ -22,11 +22,15 @@ export class ResolverPool {
   }
 
   take(): Resolver {
-    return this.#idle.pop() ?? this.#make();
+    return (
+      /* protects: G8 DNS questions at the same time have different source ports => this.#idle[0] */ this.#idle.pop() ??
+      this.#make()
+    );
   }
 
   /** Gives up what the resolver still asks, and so closes its sockets: c-ares keeps none without a question. */
   giveBack(resolver: Resolver): void {
+    // protects: G8 no socket outlives the DNS question that it was made for
     resolver.cancel();
     if (this.#idle.length < IDLE_RESOLVERS) this.#idle.push(resolver);
   }

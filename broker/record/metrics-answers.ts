@@ -27,6 +27,7 @@ export class MetricsAnswers {
       const ids = this.#asked;
       this.#asked = [];
       show();
+      // protects: G8 metrics: the gauges and the text of a page are not in one turn of the event loop
       await setImmediate();
       for await (const text of this.#metrics.parts())
         for (const id of ids) this.#send({ type: 'metrics', id, text, last: false });

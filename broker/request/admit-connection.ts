@@ -21,6 +21,7 @@ export function admitConnection(plugin: Plugin, judgement: Judgement): Admission
   if (!descriptors.hasRoom(1)) return { judgement: refuseDescriptor(plugin, judgement), claim: undefined };
   if (connections === undefined) return { judgement, claim: undefined };
   const spent = spentOf(plugin);
+  // protects: G22 quota: a plugin that has used it up gets no connection
   if (spent !== undefined) {
     metrics.count('limitRejections', { limit: spent.word });
     return {

@@ -21,7 +21,10 @@ const { ENETUNREACH } = constants.errno;
 export function bindSource({ sources }: Upstream, socket: OwnedFd, family: 4 | 6, to: Address): number {
   if (sources === undefined || isLoopback(to)) return 0;
   const source = sources[to.family];
-  if (source === undefined) return -ENETUNREACH;
+  if (source === undefined)
+    // protects: G6 a family without a source address is not dialled => return 0;
+    return -ENETUNREACH;
   leavePortOpen(socket.number);
+  // protects: G6 connections leave from the source address => return 0;
   return bindTo(socket.number, encodeSockaddr(endpointOf(source, 0, family)));
 }

@@ -59,7 +59,12 @@ async function open(
 ): Promise<Connection> {
   const connection = await connect(addresses, proxy.port, life, plugin.descriptors, form);
   if (connection.outcome !== 'connected') return unreachable(connection);
-  const failure = await shakeHands(connection.socket, beginHandshake(proxy, target), life);
+  const failure =
+    await /* protects: G6 no program holds a socket of a proxy that has not answered => (void $&, undefined) */ shakeHands(
+      connection.socket,
+      beginHandshake(proxy, target),
+      life,
+    );
   if (failure === undefined) return connection;
   connection.socket.close();
   return failed(failure, connection.address);

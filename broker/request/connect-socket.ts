@@ -55,6 +55,7 @@ export async function connectSocket(
     const real = realPath(file);
     if (typeof real === 'number') return fail(-real, null);
     const denied = denialOf(judgement, real);
+    // protects: G14 a deny rule holds for the path without links (as root)
     if (denied !== undefined) return { kind: 'denied', judgement: denied };
     const socket = await dialSocket(file, type, life, descriptors);
     if (typeof socket === 'number') return fail(-socket, real);

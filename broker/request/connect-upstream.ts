@@ -47,9 +47,16 @@ export function connectUpstream(
     ? form.prepare
     : (socket, family, address) =>
         form.prepare?.(socket, family, address) ||
-        paceSocket(plugin, socket) ||
+        /* protects: G22 a connection of the channel is paced => (paceSocket, 0) */ paceSocket(
+          plugin,
+          socket,
+        ) ||
         bindSource(upstream, socket, family, address) ||
-        markSocket(services, plugin, socket);
+        /* protects: G6 a socket is marked before it connects, on the channel => 0 */ markSocket(
+          services,
+          plugin,
+          socket,
+        );
   const targets = proxyTargets(upstream, judgement, () => services.host.context());
   if (proxy === undefined || targets.length === 0) {
     const straight = connect(dial, port, life, descriptors, { ...form, prepare });

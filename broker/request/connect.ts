@@ -182,7 +182,10 @@ class Race {
   #dial(socket: OwnedFd, family: 4 | 6, address: Address, prepared: number): 'done' | 'waits' {
     const peer = endpointOf(address, this.#port, family);
     const dialer: Dialer & { readonly peer: Endpoint } = { peer, own: undefined };
-    const started = prepared < 0 ? prepared : startConnect(socket.number, peer, dialer);
+    const started =
+      prepared < 0
+        ? prepared
+        : /* test point: the channel dials => $& */ startConnect(socket.number, peer, dialer);
     if (started < 0 && started !== -EINPROGRESS) {
       socket.close();
       this.#note(-started, address);
@@ -201,7 +204,15 @@ class Race {
   /** @returns undefined if the socket is connected to the wanted peer, and settled */
   #failureOf(socket: OwnedFd, wanted: Endpoint, peer: Endpoint | undefined): number | undefined {
     if (peer === undefined) return -takeSocketError(socket.number) || ECONNRESET;
-    if (!isSameEndpoint(peer, wanted)) return ECONNABORTED;
+    if (
+      !(
+        /* protects: G6 channel: the peer is compared before the hand-over => true */ isSameEndpoint(
+          peer,
+          wanted,
+        )
+      )
+    )
+      return ECONNABORTED;
     // If it were not settled, the plugin's first connect(2) on it would return 0 for any address. A reset that came meanwhile shows here,
     // and only here.
     const settled = settleConnect(socket.number);

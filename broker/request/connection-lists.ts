@@ -58,7 +58,11 @@ export class ConnectionLists {
     const { connections, stall } = plugin;
     if (connections === undefined) return;
     for await (const part of connections.newest(most, LISTED_AT_ONCE)) {
-      const looks = this.#services.guard.watch(stall, () => connections.look(part, true));
+      const looks =
+        /* protects: G9 list: the bytes of connections are read under the stall guard => stall && connections.look(part, true) */ this.#services.guard.watch(
+          stall,
+          () => connections.look(part, true),
+        );
       yield part.flatMap((one, index) => describeOpen(plugin.name, one, looks[index]));
     }
   }
@@ -96,7 +100,12 @@ function shareOut(plugins: readonly Listed[], most: number): ReadonlyMap<Listed,
   const fewestFirst = [...plugins].sort((a, b) => openOf(a) - openOf(b));
   return new Map(
     fewestFirst.map((plugin, at) => {
-      const share = Math.min(openOf(plugin), Math.ceil(left / (fewestFirst.length - at)));
+      const share = Math.min(
+        openOf(plugin),
+        /* protects: G13 list: a plugin hides no connection of another one => left */ Math.ceil(
+          left / (fewestFirst.length - at),
+        ),
+      );
       left -= share;
       return [plugin, share];
     }),

@@ -29,6 +29,7 @@ export async function dialSocket(
   descriptors.hold(socket);
   try {
     // Without a name, the plugin could give it an abstract name of the host.
+    // protects: G6 a handed-over socket has a name already
     nameForGood(socket.number);
   } catch (error) {
     socket.close();

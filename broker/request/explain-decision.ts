@@ -32,7 +32,10 @@ export async function explainDecision(
 ): Promise<Explanation> {
   const { policy } = plugin;
   const transparent =
-    line.egress === 'transparent' && policy !== undefined && !isLeftToProxy(services, plugin, policy, line);
+    /* protects: G7 a program's own connect is decided as the trap decides it => false */ line.egress ===
+      'transparent' &&
+    policy !== undefined &&
+    !isLeftToProxy(services, plugin, policy, line);
   const {
     decision: judged,
     fates,

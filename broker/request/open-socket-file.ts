@@ -34,7 +34,14 @@ export function openSocketFile(path: string): OwnedFd | number {
       }
       here.close();
       links += 1;
-      if (links > SOCKET_LINKS || !isTop(parts) || !isRootsAlone(fstatSync(folder.number), stats))
+      if (
+        links > SOCKET_LINKS ||
+        /* protects: G6 a link in another folder of root's leads nowhere (as root) */ !isTop(parts) ||
+        /* protects: G6 a link that others than root could change leads nowhere (as root) */ !isRootsAlone(
+          fstatSync(folder.number),
+          stats,
+        )
+      )
         return -ELOOP;
       const target = readlinkSync(`/proc/self/fd/${folder.number}/${name}`);
       rest.unshift(...target.split('/').filter(Boolean));

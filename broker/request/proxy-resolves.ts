@@ -25,9 +25,11 @@ export function proxyResolves(
 ): boolean {
   return (
     upstream.proxy?.resolve === 'proxy' &&
-    decision === 'allow' &&
-    reason === 'rule' &&
-    !(upstream.direct !== undefined && isNamedDirect(upstream.direct, name, port)) &&
+    /* protects: G6 a name that no rule names does not go to a proxy unchecked */ decision === 'allow' &&
+    /* protects: G6 a name that no rule names does not go to a proxy unchecked */ reason === 'rule' &&
+    /* protects: G6 a name that goes around a proxy is resolved and checked here */ !(
+      upstream.direct !== undefined && isNamedDirect(upstream.direct, name, port)
+    ) &&
     !(names ?? services.names).knows(name)
   );
 }

@@ -37,7 +37,12 @@ export function proxyTargets(
   // The proxy looks a name up anew. What somebody approved is about addresses that were checked here.
   const mayName = resolve === 'both' && judgement.decision.reason !== 'approved';
   const [name, ...others] = mayName ? permittedNames(judgement, context) : [];
-  if (name !== undefined && others.length === 0) return named(name, port);
+  if (
+    name !== undefined &&
+    /* protects: G6 upstream: an address with two names is not sent as one of them => others.length >= 0 */ others.length ===
+      0
+  )
+    return named(name, port);
   return far.map(({ text, family, bytes }) => ({ host: text, family, bytes, port }));
 }
 
@@ -58,6 +63,7 @@ function named(host: string | undefined, port: number): readonly ProxyTarget[] {
 }
 
 function farOf({ decision: { dial, port } }: Judgement, context: HostContext): readonly Address[] {
+  // protects: G6 the host's own addresses are not sent to a proxy => return dial;
   return dial.filter((address) => !isNear(address, port, context));
 }
 

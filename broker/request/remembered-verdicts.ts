@@ -19,7 +19,11 @@ export class RememberedVerdicts {
 
   /** As judgeRequest(). */
   judge(policy: Policy, { host, port }: Request, context: HostContext): RequestVerdict {
-    if (policy !== this.#policy || context !== this.#context || this.#verdicts.size >= REMEMBERED_VERDICTS) {
+    if (
+      /* protects: G7 a verdict of former rules is void */ policy !== this.#policy ||
+      /* protects: G7 a verdict of former host addresses is void */ context !== this.#context ||
+      this.#verdicts.size >= REMEMBERED_VERDICTS
+    ) {
       this.#verdicts.clear();
       this.#policy = policy;
       this.#context = context;

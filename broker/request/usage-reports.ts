@@ -60,8 +60,13 @@ export class UsageReports {
 
   /** Looks at some of its connections, each time at those whose last look is the oldest. */
   async #survey({ connections, stall }: Used): Promise<void> {
-    const most = Math.min(connections?.open ?? 0, SURVEYED_CONNECTIONS);
+    const most =
+      /* protects: G8 top: a plugin with many connections costs a bounded time => (connections?.open ?? 0) */ Math.min(
+        connections?.open ?? 0,
+        SURVEYED_CONNECTIONS,
+      );
     for (let left = most; left > 0; left -= LISTED_AT_ONCE) {
+      // protects: G9 top: the bytes of connections are read under the stall guard => stall && connections?.survey(Math.min(left, LISTED_AT_ONCE));
       this.#guard.watch(stall, () => connections?.survey(Math.min(left, LISTED_AT_ONCE)));
       await setImmediate();
     }

@@ -44,6 +44,7 @@ export class AgeLimit {
     const { connections } = this.#plugin;
     const old = connections?.noted().filter(({ since }) => since <= latest) ?? [];
     if (connections !== undefined && old.length > 0)
+      // protects: G22 a connection that is too old ends => void endConnections;
       await endConnections(this.#services, this.#plugin, connections, old, 'age');
     this.#ending = false;
     this.#plan(AGE_LOOK_MS.least);

@@ -27,6 +27,7 @@ export async function endConnections(
   process.stderr.write(
     `postern: broker: plugin ${plugin.name}: a connection to ${first?.description?.host ?? 'a host'} must end (${cause}), and no process holds it: the plugin is ended\n`,
   );
+  // protects: G7 what no process holds ends with its plugin
   plugin.stall.end();
 }
 

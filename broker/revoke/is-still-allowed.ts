@@ -15,6 +15,7 @@ export function isStillAllowed(
   description: ConnectionDescription,
   context: HostContext,
 ): boolean {
+  // protects: G7 a deny rule for the file of a UNIX socket ends its connections
   if (isDeniedFile(policy, description)) return false;
   const decision = decideAgain(policy, description, context);
   if (decision === undefined || decision.decision !== 'deny') return true;

@@ -35,6 +35,7 @@ export class Revocation {
       if (connections !== undefined && revoked.length > 0)
         await endConnections(this.#services, this.#plugin, connections, revoked, 'revoked');
       const sockets = this.#revokedSockets();
+      // protects: G7 a withdrawn rule ends connections to UNIX sockets
       if (connections?.hostSockets !== undefined && sockets.length > 0)
         await endConnections(this.#services, this.#plugin, connections.hostSockets, sockets, 'revoked');
     }

@@ -21,8 +21,14 @@ export interface Looks {
  * @param allowanceMs how much waiting is excused
  */
 export function blamedMs({ looks, heldMs, excusedMs }: Looks, allowanceMs: number): number {
-  const pardoned = Math.min(excusedMs, Math.max(0, allowanceMs));
-  const blamed = heldMs + excusedMs - pardoned;
+  const pardoned = /* protects: G9 excused waiting has an allowance => excusedMs */ Math.min(
+    excusedMs,
+    Math.max(0, allowanceMs),
+  );
+  const blamed =
+    /* protects: G9 a plugin is not blamed while it waits for a processor itself => heldMs + excusedMs */ heldMs +
+    excusedMs -
+    pardoned;
   if (blamed < STALL_LEAST_LOOKS * STALL_CHECK_MS || 2 * blamed < looks * STALL_CHECK_MS - pardoned) return 0;
   return blamed;
 }

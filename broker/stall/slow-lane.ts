@@ -158,6 +158,7 @@ export class SlowLane {
 
   #order(stall: StallBudget, order: Order, alarm: OwnedFd | undefined): Promise<Report> {
     return new Promise((resolve) => {
+      // protects: G9 slow plugins are reached by turns => this.#turns.add(undefined, { order, stall, alarm, resolve });
       this.#turns.add(stall, { order, stall, alarm, resolve });
       this.#sendNext();
     });

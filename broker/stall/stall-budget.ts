@@ -91,6 +91,7 @@ export class StallBudget implements Guarded {
    * a plugin can hold a lock longer than it meant to. One that was forgiven keeps the budget, so that it gains nothing by waiting.
    */
   get limitMs(): number {
+    // protects: G9 a sandbox that was slow has a budget => return STALL_LIMIT_MS;
     return this.#wasSlowBefore ? Math.max(STALL_SLOW_MS, this.#budget.leftMs) : STALL_LIMIT_MS;
   }
 
@@ -129,6 +130,7 @@ export class StallBudget implements Guarded {
     this.doubt();
     this.#onSlow(this.#isFirst(killed) ? 'killed' : this.slow ? 'waited' : 'demoted', milliseconds);
     if (this.#wasSlowBefore) this.#budget.spend(blamedMs);
+    // protects: G9 trap: a plugin that was forgiven has no second of its own again
     this.#wasSlowBefore = true;
     this.#slowUntil = this.#around.now() + STALL_FORGIVEN_MS;
   }

@@ -53,6 +53,7 @@ class Watched {
     Atomics.add(fields, STALL_FIELDS.excused, waitedMs);
     if (alarm < 0 || !this.#isOver()) return;
     Atomics.store(fields, STALL_FIELDS.killed, 1);
+    // protects: G9 a sandbox that stalls the event loop is ended
     runOut(alarm);
   }
 

@@ -13,7 +13,10 @@ export async function startGuards(): Promise<{
 }> {
   const fields = stallFields();
   const [slowLane, watch] = await Promise.all([SlowLane.start(), startStallWatchdog()]);
-  await watch([{ tid: process.pid, fields }, slowLane.watched]);
+  await watch([
+    /* protects: G9 the event loop is watched */ { tid: process.pid, fields },
+    /* protects: G9 the slow lane is watched */ slowLane.watched,
+  ]);
   return { guard: new StallGuard(fields), slowLane };
 }
 

@@ -17,11 +17,16 @@ export function answerInterfaces(
   { descriptor, own }: TrappedSocket,
   memory: Uint8Array,
 ): void {
+  // protects: G3 a socket of the host tells no interfaces
   if (!own) {
     call.end(-EPERM, 'refused');
     return;
   }
-  const answer = ask(descriptor.number, call.notification.ints[1], memory);
+  const answer = /* protects: G3 interfaces are those of the socket that was taken (own code) */ ask(
+    descriptor.number,
+    call.notification.ints[1],
+    memory,
+  );
   if (typeof answer === 'number') {
     call.end(answer, 'own');
     return;

@@ -25,7 +25,11 @@ export async function answerPair(context: TrapContext, call: TrappedCall): Promi
   else if (protocol !== 0 && protocol !== PF_UNIX) endWith(call, -EPROTONOSUPPORT);
   else {
     // First, so that a pointer to no memory leaves no socket behind.
-    const unwritable = await written(context, call, NONE);
+    const unwritable = /* protects: G14 a pair for a pointer to no memory is not made => 0 */ await written(
+      context,
+      call,
+      NONE,
+    );
     if (unwritable !== 0) endWith(call, unwritable);
     else if (!context.plugin.descriptors.hasRoom(1)) refuseFull(context, call, undefined);
     else await give(context, call, flags);
@@ -41,7 +45,9 @@ async function give(context: TrapContext, call: TrappedCall, flags: number): Pro
   for (const end of pair) context.plugin.descriptors.hold(end);
   const result = await install(context, call, pair, (flags & SOCK_CLOEXEC) !== 0);
   // The first may be in the caller's table already, and nothing can take it out. The program does not know its number: it is dead.
-  if (result !== 0) shutDown(pair[0].number);
+  if (result !== 0)
+    // protects: G14 a socket of a pair that the caller does not learn of is dead
+    shutDown(pair[0].number);
   // Before the program goes on: it may close an end at once, and send to the other.
   for (const end of pair) end.close();
   endWith(call, result);
@@ -69,6 +75,7 @@ async function installed(
   if (!call.stillWaits()) return -EINVAL;
   const installation = call.installation(socket, closesOnExec);
   stall.caller = call.tid;
+  // test point: the main thread puts pairs into tables
   if (!stall.slow) return guard.watch(stall, () => installSocket(installation));
   // Without a descriptor for the alarm nothing could end a step that waits.
   return slowLane.install(stall, installation).catch(() => -EAGAIN);

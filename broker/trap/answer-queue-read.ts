@@ -13,7 +13,9 @@ const { EAGAIN } = constants.errno;
 
 /** The kernel never executes the call. Another family has no such queue, and there the flag could read data. */
 export function answerQueueRead(call: TrappedCall, { descriptor, domain }: TrappedSocket): void {
-  const inet = domain === AF_INET || domain === AF_INET6;
+  const inet =
+    /* protects: G3 an AF_UNIX socket's data is not taken for an error queue => true */ domain === AF_INET ||
+    domain === AF_INET6;
   call.end((inet && takeError(descriptor.number)) || -EAGAIN, 'own');
 }
 
@@ -25,8 +27,12 @@ export function answerQueueRead(call: TrappedCall, { descriptor, domain }: Trapp
  */
 function takeError(fd: number): number {
   const state = tcpState(fd);
+  // protects: G3 an attempt to connect keeps the error that ended it
   if (state === TCP_STATE.CLOSE) return 0;
+  // protects: G3 a connection keeps the error that ended it (with: an attempt to connect keeps the error that ended it) => const error = takeSocketError(fd);
+  // protects: G3 who reads the error queue alone takes the error => const error = 0;
   const error = state === undefined ? takeSocketError(fd) : 0;
+  // protects: G3 who reads the error queue alone finds it empty the next time
   emptyErrorQueue(fd);
   return error;
 }

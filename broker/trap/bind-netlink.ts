@@ -25,6 +25,7 @@ export function bindNetlink(fd: number, address: Uint8Array, tid: number): numbe
   if (fields.getUint32(NAME.nl_pid, little) !== 0) return bindTo(fd, own);
   let port = processInside(tid) ?? someNumber();
   for (let tries = 0; ; tries += 1) {
+    // protects: G17 a netlink socket is not named by the broker's process
     fields.setUint32(NAME.nl_pid, port, little);
     const result = bindTo(fd, own);
     if (result !== -EADDRINUSE || tries === TRIES) return result;

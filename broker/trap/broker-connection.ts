@@ -80,6 +80,7 @@ function awaitTurn({ context, call, original, life }: BrokeredConnect): NodeJS.T
     call.end(why === 'gone' ? -ECONNABORTED : interruptedResult(why, limit > 0), 'error');
     life.end('canceled');
   });
+  // protects: G8 a call that waits has its own time limit => return undefined;
   return limit > 0 ? setTimeout(() => life.end('timeout'), limit) : undefined;
 }
 

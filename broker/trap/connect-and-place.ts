@@ -60,13 +60,21 @@ export function connectAndPlace(
   let settling = false;
   return andFinally(
     () =>
-      andThen(markFirst(replaced, socket), (marked) => {
-        if (marked < 0) return attempt.fail(marked);
-        const begun = services.guard.watch(plugin.stall, () => beginDial(replaced, socket, address, attempt));
-        if (begun !== 'non_blocking') return attempt.placeConnected(socket, begun);
-        settling = true;
-        return attempt.placeConnecting(socket);
-      }),
+      andThen(
+        /* protects: G6 a socket is marked before it connects, in a trapped call => 0 */ markFirst(
+          replaced,
+          socket,
+        ),
+        (marked) => {
+          if (marked < 0) return attempt.fail(marked);
+          const begun = services.guard.watch(plugin.stall, () =>
+            beginDial(replaced, socket, address, attempt),
+          );
+          if (begun !== 'non_blocking') return attempt.placeConnected(socket, begun);
+          settling = true;
+          return attempt.placeConnecting(socket);
+        },
+      ),
     () => {
       if (!settling) socket.close();
     },
@@ -123,6 +131,7 @@ class Attempt implements Dialer {
 
   #place(socket: OwnedFd, end: Endpoint | number): NowOrLater<Ending> {
     if (typeof end === 'number') return this.fail(end);
+    // protects: G6 trap: the peer is compared before the hand-over
     if (!isSameEndpoint(end, this.endpoint)) return this.fail(-ECONNABORTED);
     this.#hold(socket);
     makeBlocking(socket.number);
@@ -137,7 +146,9 @@ class Attempt implements Dialer {
     this.#hold(socket);
     this.#owe();
     return andThen(placeInterrupted(this.#replaced, socket, why), (placed) =>
-      placed ? unwatched(this.#endingOf('canceled', true)) : this.#placedOrNot(false),
+      /* protects: G6 the audit log denies no connection that an interrupted connect leaves under way => false */ placed
+        ? unwatched(this.#endingOf('canceled', true))
+        : this.#placedOrNot(false),
     );
   }
 
@@ -151,6 +162,7 @@ class Attempt implements Dialer {
     return this.#endingOf(placed ? 'connected' : 'canceled', placed);
   }
 
+  // protects: G6 an event counts before the plugin has its connection => #owe() { this.#replaced.context.services. this.#isOwed = true; }
   #owe(): void {
     this.#replaced.context.services.audit.owe();
     this.#isOwed = true;
@@ -183,11 +195,18 @@ function beginDial(
   if (family === 6 && address.family === 4 && isV6Only(original.number)) return -ENETUNREACH;
   awaitPeersEnd(socket.number);
   context.carryOver.carry(original.number, socket.number, family);
-  const paced = paceSocket(context.plugin, socket);
+  const paced = /* protects: G6 a connection of a program is paced => (paceSocket, 0) */ paceSocket(
+    context.plugin,
+    socket,
+  );
   if (paced < 0) return paced;
   const bound = bindSource(context.plugin.upstream, socket, family, address);
   if (bound < 0) return bound;
-  const started = startConnect(socket.number, endpoint, dialer);
+  const started = /* protects: G6 an address is copied once (own code) */ startConnect(
+    socket.number,
+    endpoint,
+    dialer,
+  );
   if (started < 0 && started !== -EINPROGRESS) return started;
   if (!isNonBlocking(original.number)) return dialState(socket);
   return goesElsewhere(socket, endpoint) ? -ECONNABORTED : 'non_blocking';

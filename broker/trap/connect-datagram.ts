@@ -19,7 +19,9 @@ export function connectDatagram(
   raw: Uint8Array,
 ): void {
   const address = readSockaddr(raw);
-  const outside = address.kind === 'inet' && !isSandboxAddress(address.address);
+  const outside =
+    /* protects: G3 UDP to the outside is refused => false */ address.kind === 'inet' &&
+    !isSandboxAddress(address.address);
   if (own && !outside) {
     const result = connectAtOnce(descriptor.number, raw);
     if (result === 0 && address.kind === 'inet' && address.port === DNS_PORT)

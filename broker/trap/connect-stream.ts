@@ -66,7 +66,11 @@ function connectInside(
   { address, port }: InetAddress,
 ): boolean {
   const blocking = !isNonBlocking(descriptor.number);
-  const started = startConnectNeverWaiting(descriptor.number, raw);
+  const started =
+    /* protects: G9 a connect on a socket of the sandbox never waits => connectAtOnce(descriptor.number, raw) */ /* protects: G5 a descriptor is taken once (own code) */ startConnectNeverWaiting(
+      descriptor.number,
+      raw,
+    );
   if (port === DNS_PORT && (started === 0 || started === -EINPROGRESS))
     noteAsker(context, call, descriptor, 'tcp');
   if (started === -EINPROGRESS && isLoopbackAddress(address)) {
@@ -104,6 +108,7 @@ function connectForeign(
   if (address.kind === 'unspec') {
     // Without a connection to dissolve, this clears the pending error and leaves the socket as new.
     const closed = state === TCP_STATE.CLOSE;
+    // protects: G3 a socket of the host's keeps its peer => call.end(connectAtOnce(descriptor.number, raw), 'own');
     call.end(closed ? connectAtOnce(descriptor.number, raw) : -EISCONN, closed ? 'own' : 'brokered');
     return false;
   }

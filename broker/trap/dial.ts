@@ -33,6 +33,7 @@ export function dialState(socket: OwnedFd): Dial {
  */
 export function goesElsewhere(socket: OwnedFd, endpoint: Endpoint): boolean {
   const peer = peerOf(socket.number);
+  // protects: G6 a non-blocking dial that ended at another peer is not handed over => return false;
   return peer !== undefined && !isSameEndpoint(peer, endpoint);
 }
 

@@ -34,6 +34,7 @@ async function give(
   closesOnExec: boolean,
 ): Promise<number> {
   const installation = call.installation(socket, closesOnExec, true);
+  // test point: the main thread gives the notify socket
   if (!stall.slow) return guard.watch(stall, () => installSocket(installation));
   // Without a descriptor for the alarm nothing could end a step that waits.
   return slowLane.install(stall, installation).catch(() => -EAGAIN);

@@ -38,6 +38,7 @@ export function handleTrap(context: TrapContext, call: TrappedCall): void {
     services: { guard, slowLane },
     plugin: { stall, descriptors },
   } = context;
+  // test point: a trapped call begins => $&
   stall.caller = call.tid;
   const mode = MODE_CALLS.find((one) => one === call.call);
   if (mode !== undefined) {
@@ -45,6 +46,7 @@ export function handleTrap(context: TrapContext, call: TrappedCall): void {
     return;
   }
   if (call.call === 'setsockopt') {
+    // protects: G3 a rare option is read once a program has set one
     context.carryOver.noteRare();
     if (!setsLinger(call)) {
       // Level and name are arguments, and another filter permits both for every socket. So it does not matter what the caller changes meanwhile.
@@ -57,6 +59,7 @@ export function handleTrap(context: TrapContext, call: TrappedCall): void {
     return;
   }
   if (call.call === 'socket') {
+    // protects: G4 notify: the kernel makes no datagram socket for a plugin => call.proceed();
     void giveNotifySocket(context, call);
     return;
   }
@@ -83,6 +86,7 @@ function act(context: TrapContext, call: TrappedCall, { descriptor, address }: R
     if (!call.stillWaits()) call.end(-EINVAL, 'error');
     else if (typeof address === 'number') call.end(address, 'error');
     // The call may have to wait, with a duplicate here.
+    // protects: G8 a call that waits counts for its share of descriptors
     else if (mayWait(call) && !descriptors.hasRoom(0)) refuseFull(context, call, address);
     else kept = handleSocket(context, call, descriptor, address);
   } finally {
@@ -107,7 +111,11 @@ function handleSocket(
     return false;
   }
   const { domain, netns } = identity;
-  const socket: TrappedSocket = { descriptor, domain, own: netns === context.netns };
+  const socket: TrappedSocket = {
+    descriptor,
+    domain,
+    own: /* protects: G5 whose socket it is, by its network namespace => true */ netns === context.netns,
+  };
   if (QUEUE_CALLS.some((one) => one === call.call)) {
     answerQueueRead(call, socket);
     return false;
@@ -121,6 +129,7 @@ function handleSocket(
     answerInterfaces(context, call, socket, address);
     return false;
   }
+  // protects: G2 the kernel executes no AF_UNIX connect on the word of the plugin
   if (domain === AF_UNIX && call.call === 'connect') {
     if (connectNotifySocket(context, call, descriptor, address)) return false;
     return connectUnix(context, call, socket, address);
@@ -149,6 +158,7 @@ function bind(
   { descriptor, domain, own }: TrappedSocket,
   address: Uint8Array,
 ): void {
+  // protects: G3 a socket of the host's is not bound
   if (!own) refuseForeign(context, call, readSockaddr(address));
   else if (domain === AF_INET || domain === AF_INET6 || domain === AF_NETLINK) {
     const result =
@@ -189,7 +199,8 @@ function listen(
     });
     return true;
   }
-  if (own) call.end(listenOn(descriptor.number, backlog), 'own');
+  if (/* protects: G3 a socket of the host's does not listen => true */ own)
+    call.end(listenOn(descriptor.number, backlog), 'own');
   else if (isListening(descriptor.number)) call.end(0, 'own');
   else refuseForeign(context, call, undefined);
   return false;
@@ -217,6 +228,9 @@ function letUnixBindGoOn(
 ): void {
   if (address[0] !== AF_UNIX || address[1] !== 0) call.end(-EINVAL, 'error');
   else if (!own) refuseForeign(context, call, undefined);
-  else if (context.landlockDeniesTcp) call.proceed();
+  else if (
+    /* protects: G2 an AF_UNIX bind goes on only where Landlock denies TCP => true */ context.landlockDeniesTcp
+  )
+    call.proceed();
   else call.end(-EACCES, 'refused');
 }

@@ -40,7 +40,12 @@ export class LateTunnels {
 
   /** Keeps a tunnel for TUNNEL_KEPT_MS, if there is room. */
   keep(tunnel: Tunnel): void {
-    if (!this.#open || this.#kept.size >= LATE_TUNNELS || this.#kept.has(tunnel.key)) {
+    if (
+      !this.#open ||
+      /* protects: G8 upstream: so many late tunnels are kept and no more */ this.#kept.size >=
+        LATE_TUNNELS ||
+      this.#kept.has(tunnel.key)
+    ) {
       drop(tunnel);
       return;
     }

@@ -21,6 +21,7 @@ export function placeConnection(
   result: number,
   original?: OwnedFd,
 ): NowOrLater<boolean> {
+  // protects: G11 what may not be done twice is not begun anew
   call.begin();
   const placement = call.placement(socket);
   const end = (placed: number): boolean => {
@@ -31,6 +32,7 @@ export function placeConnection(
   plugin.stall.caller = call.tid;
   // Without a descriptor for the alarm nothing could end a step that waits.
   if (plugin.stall.slow)
+    // protects: G9 without a descriptor for the slow lane, a connect is EAGAIN => return slowLane .place(plugin.stall, placement) .then(end);
     return slowLane
       .place(plugin.stall, placement)
       .catch(() => -EAGAIN)

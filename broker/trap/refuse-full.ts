@@ -20,7 +20,8 @@ export function refuseFull(context: TrapContext, call: TrappedCall, address: Uin
   if (target?.kind !== 'inet') {
     context.plugin.metrics.count('limitRejections', { limit: 'descriptors' });
     call.end(-EAGAIN, 'refused');
-  } else if (context.plugin.gate.isOpen) refuse(context, call, target);
+  } else if (/* protects: G8 a call past the share of descriptors waits => true */ context.plugin.gate.isOpen)
+    refuse(context, call, target);
   else void refuseLater(context, call, target);
 }
 

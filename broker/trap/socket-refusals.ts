@@ -47,7 +47,11 @@ export class SocketRefusals {
 
   /** While the log has no room, the lines go on to gather. */
   #flushWithRoom(): void {
-    if (this.#plugin.gate.isOpen) this.flush();
+    if (
+      /* protects: G8 full log: refusals that gather in the log go on to gather => true */ this.#plugin.gate
+        .isOpen
+    )
+      this.flush();
     else this.#plugin.gate.whenOpen(this.flush);
   }
 

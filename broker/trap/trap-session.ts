@@ -113,6 +113,7 @@ export class TrapSession {
       settling: new Set(),
       writable: WRITABLE_SOCKETS,
       // A former broker may have let such options be set.
+      // protects: G3 a later broker reads the rare options too => carryOver: new CarryOver(ends.dnsListener, false)
       carryOver: new CarryOver(ends.dnsListener, resumed),
       lastHolder: LAST_HOLDER,
       connectUnix: setup.otherIds
@@ -131,7 +132,11 @@ export class TrapSession {
       notify: ends.notify,
     };
     wakeSynchronously(ends.listener.number);
-    const left = resumed ? this.#calls.takeLeftOvers(ends.listener) : [];
+    const left = resumed
+      ? /* protects: G11 a call that a dead broker had received is answered by the next => [] */ this.#calls.takeLeftOvers(
+          ends.listener,
+        )
+      : [];
     this.#watch = new Watch(ends.listener.number, () => this.#receive());
     this.#watch.want(READABLE);
     for (const { slot, notification } of left) this.#take(slot, notification);
@@ -180,6 +185,7 @@ export class TrapSession {
 
   /** Lets the next broker serve the calls that wait. This broker must do nothing more for them. */
   leaveCalls(): void {
+    // protects: G11 a call that waits goes on with the broker that takes the place of another
     for (const [slot, call] of this.#inFlight) if (call.mayBeginAnew) this.#calls.note(slot, true);
   }
 

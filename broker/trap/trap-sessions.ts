@@ -33,7 +33,8 @@ export class TrapSessions {
   attach(plugin: Plugin, { session: number, ...details }: TrapPacket, ends: TrapEnds): void {
     for (const end of Object.values<OwnedFd | undefined>({ ...ends }))
       if (end !== undefined) plugin.descriptors.hold(end);
-    const given = this.#given.get(number) ?? [];
+    const given =
+      /* protects: G7 the next broker knows the names that were given */ this.#given.get(number) ?? [];
     this.#given.delete(number);
     const trap = new TrapSession({
       ...details,

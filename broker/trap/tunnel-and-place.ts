@@ -110,7 +110,13 @@ async function inTime({ way, life }: Tunnel, { blocks, limit }: Waits): Promise<
 }
 
 function waitOf(fd: number): Waits {
-  if (isNonBlocking(fd)) return { blocks: false, limit: PROXY_PATIENCE_MS, bySender: false };
+  if (isNonBlocking(fd))
+    return {
+      blocks: false,
+      limit:
+        /* protects: G6 an event loop does not wait for a proxy's answer for long => 0 */ PROXY_PATIENCE_MS,
+      bySender: false,
+    };
   const limit = sendTimeout(fd);
   return { blocks: true, limit, bySender: limit > 0 };
 }

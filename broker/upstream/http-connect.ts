@@ -32,6 +32,7 @@ export class HttpConnect implements Handshake {
     for (let at = 0; at < bytes.length; at += 1) {
       const byte = bytes[at] ?? 0;
       this.#bytes += 1;
+      // protects: G6 what a proxy sends before a tunnel is bounded
       if (this.#bytes > MAX_PROXY_HEAD_BYTES)
         return { used: at + 1, next: garbled(`more than ${MAX_PROXY_HEAD_BYTES} bytes of headers`) };
       if (byte !== LF) {

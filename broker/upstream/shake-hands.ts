@@ -75,7 +75,13 @@ class Talk {
     if (length === 0) return CLOSED;
     const { used, next } = this.#handshake.take(peeked.subarray(0, length));
     // These bytes are there: nobody else reads from this socket.
-    readOnce(this.#fd, peeked.subarray(0, used));
+    readOnce(
+      this.#fd,
+      /* protects: G6 bytes behind the answer of a proxy stay in the socket => peeked */ peeked.subarray(
+        0,
+        used,
+      ),
+    );
     if (!(next instanceof Uint8Array)) return next;
     this.#outbound = next;
     return 'more';

@@ -36,6 +36,10 @@ export class AnswerLine {
 export function readAnswer(line: string, code: string): AskScope | 'deny' | undefined {
   const words = line.trim().toLowerCase().split(/\s+/);
   if (words.length === 1 && words[0] === 'no') return 'deny';
-  if (words.length !== 2 || words[1] !== code) return undefined;
+  if (
+    words.length !== 2 ||
+    /* protects: G20 an approval at the terminal repeats the code of the question */ words[1] !== code
+  )
+    return undefined;
   return ASK_SCOPES.find((scope) => scope === words[0]);
 }

@@ -13,5 +13,6 @@ export interface CheckWarning {
 }
 
 export function describeWarning({ plugin, place, message }: CheckWarning): string {
+  // protects: G13 a new line in a name begins no line of check's => return (`${place}: plugins.${plugin}: ${message}`);
   return printable(`${place}: plugins.${plugin}: ${message}`);
 }

@@ -59,7 +59,8 @@ async function checkFile(file: string | undefined): Promise<CheckReport> {
   let config: Config;
   try {
     config = loadChecked(configFile(file));
-    const problems = await problemsOfPlugins(config);
+    const problems =
+      /* protects: G14 what the start of a plugin refuses is refused => [] */ await problemsOfPlugins(config);
     if (problems.length > 0) throw new ConfigError(problems);
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
@@ -79,8 +80,10 @@ async function checkFile(file: string | undefined): Promise<CheckReport> {
       ...askWarnings(config),
       ...commandWarnings(config),
       ...homeWarnings(config),
+      // protects: G14 a folder by which plugins can reach each other is told
       ...sharedFolderWarnings(config, plansOf(config), hostFiles),
       ...processWarnings(config, processesInAll()),
+      // protects: G14 postern's own files in a plugin's writable folder are told
       ...hostWarnings(config, ownFilesIn(config).files, hostFiles),
     ],
   };

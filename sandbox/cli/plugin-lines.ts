@@ -54,5 +54,6 @@ export class PluginLines {
 
 /** Control characters could rewrite other plugins' lines on a terminal. Tabs are harmless. */
 function shown(line: string): string {
+  // protects: G13 a plugin's line of output does not act on the terminal => return line.replace(/\r$/, '');
   return line.replace(/\r$/, '').split('\t').map(printable).join('\t');
 }

@@ -50,7 +50,8 @@ export function configuredIds(): { readonly base: number; readonly count: number
  * Only root writes there, and each network namespace of the host sees it. Some containers have a read-only root without a /run: there the
  * second one is.
  */
-const LOCKS = '/run/postern/ids';
+const LOCKS =
+  /* protects: G15 ids: a range that another supervisor of the host has is not taken => '/run/postern/ids-of-' + process.pid */ '/run/postern/ids';
 const SECOND_LOCKS = '/dev/shm/postern/ids';
 
 /**

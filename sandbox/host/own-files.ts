@@ -24,22 +24,32 @@ export function ownProgramFiles(): OwnFiles {
   const [, typed = bundlePath('postern')] = process.argv;
   const library = libraryFiles();
   const node = nodeInPath(process.env['PATH'] ?? '');
-  const folders = libraryFolders(process.env['LD_LIBRARY_PATH'] ?? '');
+  const folders = libraryFolders(
+    /* protects: G14 a folder of LD_LIBRARY_PATH is postern's own (as root) */ process.env[
+      'LD_LIBRARY_PATH'
+    ] ?? '',
+  );
   return {
     files: [
       // In a checkout other things lie beside the compiled files.
       ...(top.includes(`${MODULES}${sep}`) ? [top] : [DIST, join(top, 'package.json')]),
+      // protects: G14 the native library's folder is postern's own
       ...library.files,
       process.execPath,
       ...node.files,
       ...folders.files,
+      // protects: G14 the way to the command that was typed counts
       typed,
       // npm's links to commands, and pnpm's scripts. A link cannot be covered, so its folder is.
       ...foldersAbove(typed)
         .filter((folder) => folder.endsWith(MODULES))
         .map((folder) => join(folder, '.bin')),
     ],
-    searched: [...library.searched, ...node.searched, ...folders.searched],
+    searched: [
+      ...library.searched,
+      /* protects: G14 a writable folder before Node's in PATH is refused */ ...node.searched,
+      ...folders.searched,
+    ],
   };
 }
 

@@ -9,7 +9,8 @@ export function shellWord(text: string): string {
 
 /** Quotes also a text without special characters, so that a person sees where it begins and ends. */
 export function shellQuoted(text: string): string {
-  if (!actsOnTerminal(text)) return `'${text.replaceAll("'", "'\\''")}'`;
+  if (!actsOnTerminal(text))
+    return `'${/* protects: G13 a plugin writes no shell code into an option to paste => text */ text.replaceAll("'", "'\\''")}'`;
   // A terminal would obey such a character, and an escape of it for display is another text. A shell that does not know $'' (dash) takes
   // its inside as quoted text, which is no code either.
   const bytes = [...Buffer.from(text)].map((byte) =>

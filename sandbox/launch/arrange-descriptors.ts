@@ -21,6 +21,7 @@ export function arrangeDescriptors(
   for (const [place, descriptor] of moved.entries()) duplicateOnto(descriptor, place);
   // Marked close-on-exec, not closed: Node's worker threads still write to their descriptors. A write to a closed one would end
   // the process, and a write to a reused one would reach the plugin.
+  // protects: G15 no descriptor but the documented ones (with: the broker gets no descriptor of postern's starter; job control keeps no descriptor)
   setCloseOnExecFrom(documented);
   return aside;
 }

@@ -25,7 +25,7 @@ const WORKPLACE = '/tmp';
 /** The place of the new root until the pivot. What the launcher itself needs lies beside it, where no path of a plan leads. */
 const STAGE = `${WORKPLACE}/root`;
 /** One file per page. */
-const FILES_PER_MIB = 256;
+const FILES_PER_MIB = /* protects: G8 limits: how many files may be made is bounded => 4096 */ 256;
 /** A file that is replaced all the time is caught between two replacements sooner or later. */
 const REPLACED_TRIES = 100;
 type Bind = Extract<RootEntry, { kind: 'bind' }>;
@@ -53,31 +53,52 @@ export function takeTrees(spec: LaunchSpec, trees: readonly OwnedFd[]): Sources 
 export function buildRoot(spec: LaunchSpec, sources: Sources): void {
   mountNew('tmpfs', WORKPLACE, MS.NOSUID | MS.NODEV, 'mode=0755,size=64k');
   mkdirSync(STAGE);
-  mountNew('tmpfs', STAGE, MS.NOSUID | MS.NODEV, 'mode=0755,size=16m');
+  mountNew(
+    'tmpfs',
+    STAGE,
+    /* protects: G14 root: its own tmpfs has no set-uid program => 0 */ MS.NOSUID |
+      /* protects: G14 root: its own tmpfs has no device => 0 */ MS.NODEV,
+    'mode=0755,size=16m',
+  );
   const stage = new Stage(STAGE, WORKPLACE);
   const hidden = new HiddenPaths(stage);
   for (const entry of spec.root) {
     if (entry.kind !== 'mask') make(entry, stage, sources.get(entry));
+    // test point: hidden
+    // protects: G14 root: what is hidden is covered => false;
     else hidden.hide(entry.path, entry.directory, entry.ifThere);
   }
   stage.place('/proc', true).close();
-  mountNew('proc', `${STAGE}/proc`, MS.NOSUID | MS.NODEV | MS.NOEXEC, '');
+  mountNew(
+    'proc',
+    `${STAGE}/proc`,
+    /* protects: G14 /proc has no set-uid program and no device (whole) => 0 */ MS.NOSUID |
+      MS.NODEV |
+      MS.NOEXEC,
+    '',
+  );
+  // test point: proc
+  // protects: G17 /proc without what the kernel keeps for the whole host
   maskProc(STAGE, hidden);
   // Files of a process set its place in scheduling, out of memory and core dumps; those of init change its memory.
+  // test point: proc
+  // protects: G17 /proc is read-only, where Landlock is missing too => if (hidden === undefined) $&
   makeMountReadOnly(`${STAGE}/proc`);
+  // protects: G14 root: what hides a folder is read-only
   hidden.seal();
   stage.place('/dev/pts', true).close();
   mountNew(
     'devpts',
     `${STAGE}/dev/pts`,
-    MS.NOSUID | MS.NOEXEC,
-    `newinstance,ptmxmode=0666,mode=0620,max=${MAX_TERMINALS}`,
+    /* protects: G14 /dev/pts has no set-uid program (whole) => 0 */ MS.NOSUID | MS.NOEXEC,
+    /* protects: G18 a plugin cannot take all of the host's pseudo-terminals => `newinstance,ptmxmode=0666,mode=0620` */ `newinstance,ptmxmode=0666,mode=0620,max=${MAX_TERMINALS}`,
   );
   mountQueues(stage);
   process.chdir(STAGE);
   pivotToCurrentDirectory();
   process.chdir('/');
   // From here on nothing is added to the root's own tmpfs. Mounts on it keep their own mode.
+  // protects: G14 root: its own tmpfs is read-only
   makeMountReadOnly('/');
 }
 
@@ -85,7 +106,14 @@ export function buildRoot(spec: LaunchSpec, sources: Sources): void {
 function mountQueues(stage: Stage): void {
   stage.place(MESSAGE_QUEUES, true).close();
   try {
-    mountNew('mqueue', `${STAGE}${MESSAGE_QUEUES}`, MS.NOSUID | MS.NODEV | MS.NOEXEC, '');
+    mountNew(
+      'mqueue',
+      `${STAGE}${MESSAGE_QUEUES}`,
+      /* protects: G14 /dev/mqueue has no set-uid program and no device (whole) => 0 */ MS.NOSUID |
+        MS.NODEV |
+        MS.NOEXEC,
+      '',
+    );
   } catch (error) {
     if (!(error instanceof SystemError && error.code === 'ENODEV')) throw error;
   }
@@ -93,9 +121,13 @@ function mountQueues(stage: Stage): void {
 
 function restrict(tree: OwnedFd, entry: Bind): void {
   const attributes =
-    MOUNT_ATTR.NOSUID |
-    (entry.device === true ? MOUNT_ATTR.NOEXEC : MOUNT_ATTR.NODEV) |
-    (entry.writable ? 0 : MOUNT_ATTR.RDONLY);
+    /* protects: G14 root: no set-uid program of the host's => 0 */ MOUNT_ATTR.NOSUID |
+    (entry.device === true
+      ? /* protects: G14 root: no program on a device => 0 */ MOUNT_ATTR.NOEXEC
+      : /* protects: G14 no device of the host's but the listed => 0 */ MOUNT_ATTR.NODEV) |
+    /* test point: readonly => 0 */ /* protects: G14 the host's mounts are read-only => 0 */ (entry.writable
+      ? 0
+      : MOUNT_ATTR.RDONLY);
   setTreeAttributes(tree.number, attributes, entry.source);
 }
 
@@ -132,7 +164,15 @@ function make(entry: Exclude<RootEntry, { kind: 'mask' }>, stage: Stage, tree: O
       return;
     case 'scratch':
       stage.place(entry.path, true).close();
-      stage.mountOn(entry.path, 'tmpfs', MS.NOSUID | MS.NODEV, scratchOptions(entry)).close();
+      stage
+        .mountOn(
+          entry.path,
+          'tmpfs',
+          /* protects: G14 what may be written has no set-uid program and no device (whole) => 0 */ MS.NOSUID |
+            MS.NODEV,
+          scratchOptions(entry),
+        )
+        .close();
       return;
     case 'bind':
       if (tree !== undefined) attach(tree, entry, stage);
@@ -148,5 +188,5 @@ function inFolder(path: string, stage: Stage, makeAt: (path: string) => void): v
 
 /** Files are limited as pages are: an empty file takes kernel memory, but no page. */
 function scratchOptions({ mode, mib }: Extract<RootEntry, { kind: 'scratch' }>): string {
-  return `mode=${mode.toString(8)},size=${mib}m,nr_inodes=${mib * FILES_PER_MIB}`;
+  return `mode=${mode.toString(8)},size=${/* protects: G8 limits: what may be written is bounded => `9${mib}` */ mib}m,nr_inodes=${mib * FILES_PER_MIB}`;
 }

@@ -6,6 +6,8 @@ import type { LaunchSpec } from './spec.js';
 
 /** Whether it keeps a plugin from every AF_UNIX socket of the host. */
 export function keepsUnix(version: number): boolean {
+  // test point: own_datagrams => return false;
+  // protects: G4 datagram sockets only where Landlock keeps them => return version < LANDLOCK_UNIX;
   return version >= LANDLOCK_UNIX;
 }
 
@@ -14,7 +16,8 @@ export function enterLandlock(spec: LaunchSpec): void {
   const version = landlockVersion();
   if (version > 0)
     restrictByLandlock(version, {
-      writableDirectories: spec.writableDirectories,
+      writableDirectories:
+        /* protects: G14 Landlock, which denies writing outside of what is listed => ['/'] */ spec.writableDirectories,
       writableFiles: spec.writableFiles.filter(existsSync),
     });
   if (spec.keepsUnix && !keepsUnix(version))

@@ -34,8 +34,15 @@ const reporting = (datagrams: boolean, notify: boolean): Filter => ({
     ...RARE_BY_ARGUMENTS.map(({ level, name }) => optionRule(level, name, 'notify')),
     ...setGidModes('notify'),
     ...readRules('notify'),
-    ...errorQueueReads('notify'),
-    ...(datagrams ? [] : [datagramPairs('notify')]),
+    // protects: G2 a read of the error queue is reported, and gets no entry
+    /* test point: reported_error_queue */ ...errorQueueReads('notify'),
+    ...(datagrams
+      ? []
+      : /* test point: reported_pairs => [] */ [
+          /* protects: G2 a pair of AF_UNIX datagram sockets is reported, and becomes one of packet sockets */ datagramPairs(
+            'notify',
+          ),
+        ]),
     ...(notify ? [datagramSockets('notify')] : []),
   ],
 });
@@ -88,7 +95,8 @@ export function filters({
 }: FilterChoice): readonly Filter[] {
   const conditional = [...conditionalCalls, ...(onlyIds === undefined ? [] : [ownIds(onlyIds)])];
   const reported: readonly string[] = egress === 'transparent' ? REFUSED_IN_CHANNEL : [];
-  const kept = (group: FilterGroup): boolean => !reported.includes(group.name);
+  const kept = (group: FilterGroup): boolean =>
+    /* protects: rows of seccomp => group.name !== $name && $& */ !reported.includes(group.name);
   const all = [...refusedCalls, ...argumentDenials, ...conditional];
   const opened = all
     .filter((group) => !kept(group))
@@ -160,6 +168,7 @@ export interface ProcessFilter {
 }
 
 function reportsCalls(egress: Egress): boolean {
+  // test point: trap => return false;
   return egress === 'transparent';
 }
 
@@ -171,7 +180,10 @@ export function filterStack(choice: FilterChoice): readonly Filter[] {
 
 /** The filters of the sandbox's init: those of a plugin, in case that the plugin writes its memory, and its own. */
 export function initStack(): readonly Filter[] {
-  return [...filters({ egress: 'channel' }), INIT_FILTER];
+  return [
+    /* protects: G2 init: the plugin's own filter */ ...filters({ egress: 'channel' }),
+    /* protects: G2 init: a filter of its own */ INIT_FILTER,
+  ];
 }
 
 /** @throws PosternError `seccomp`, also for an added call that this host does not know; `missing_library` without libseccomp */

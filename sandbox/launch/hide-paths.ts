@@ -56,11 +56,15 @@ export class HiddenPaths {
   }
 
   #hideFile(path: string): void {
-    const source = `${this.#stage.workplace}/hidden`;
+    const source = `${/* protects: G14 the launcher's own file for a hidden path lies outside of the root => this.#stage.path */ this.#stage.workplace}/hidden`;
     writeFileSync(source, '', { mode: 0o444, flag: 'wx' });
     try {
       using empty = copyTree(source);
-      const attributes = MOUNT_ATTR.RDONLY | MOUNT_ATTR.NOSUID | MOUNT_ATTR.NODEV | MOUNT_ATTR.NOEXEC;
+      const attributes =
+        /* protects: G14 root: what hides a file is read-only */ MOUNT_ATTR.RDONLY |
+        MOUNT_ATTR.NOSUID |
+        MOUNT_ATTR.NODEV |
+        MOUNT_ATTR.NOEXEC;
       setTreeAttributes(empty.number, attributes, source);
       using target = this.#stage.find(path, false);
       attachTree(empty.number, target.number, path);

@@ -26,10 +26,12 @@ const REAP = 'while :; do sleep 2147483647; done';
 
 // It leaves the supervisor's process group: a signal to that group from inside would reach the supervisor.
 leadSession();
+// protects: G11 launch: init gives that protection up
 leaveMemoryProtection();
 say(INIT_WORDS.hello);
 // The supervisor answers when it is this process's parent.
 waitFor(INIT_WORDS.adopted);
+// protects: G11 init: it ends with the supervisor
 dieWithParent(constants.signals.SIGKILL);
 // If the supervisor died before that call, it cannot answer: the end of the socket ends this process.
 say(INIT_WORDS.tied);
@@ -37,14 +39,20 @@ say(INIT_WORDS.tied);
 const [notices] = waitFor(INIT_WORDS.stay);
 const filter = JSON.parse(textOf(receive())) as ProcessFilter;
 const notify = notices === undefined ? undefined : packetSocketPair();
+// protects: G11 init: no capability
 dropAllCapabilities();
 setNoNewPrivileges();
+// protects: G11 init: no descriptor (with: the broker gets no descriptor of postern's starter)
 setCloseOnExecFrom(3);
 resetSignals([]);
 loadFilter(filter);
 if (notices !== undefined && notify !== undefined) relayNotices(notify[1], notices);
 say(INIT_WORDS.ready, notify === undefined ? [] : [notify[0]]);
-execve('/bin/sh', ['postern-init', '-c', REAP], ['PATH=/usr/bin:/bin']);
+execve(
+  '/bin/sh',
+  ['postern-init', '-c', REAP],
+  /* test point: init's environment => $& */ ['PATH=/usr/bin:/bin'],
+);
 // Its event loop must not run under the filter, see main.ts.
 exitAtOnce(1);
 

@@ -11,6 +11,7 @@ import { addLoopbackAddresses, bringLoopbackUp } from '../../shared/sys/network-
 export function isolateNetwork(): void {
   bringLoopbackUp();
   addLoopbackAddresses(bytesOf(SANDBOX_ADDRESSES.v4), bytesOf(SANDBOX_ADDRESSES.v6));
+  // protects: G10 launch: no user namespace inside
   writeFileSync('/proc/sys/user/max_user_namespaces', '0');
 }
 

@@ -20,6 +20,7 @@ trap '' HUP INT QUIT TERM USR1 USR2 PIPE ALRM TSTP TTIN TTOU
  * @param documented how many descriptors the plugin keeps, from 0 on. None of them is for these processes
  */
 export function keepJobControl(documented: number): void {
+  // test point: job control keeps no descriptor
   setCloseOnExecFrom(0);
   spawnSync('/bin/sh', ['-c', SCRIPT], { stdio: 'ignore', env: { PATH: SYSTEM_PATH }, cwd: '/' });
   for (let fd = 0; fd < documented; fd += 1) keepAcrossExec(fd);

@@ -49,14 +49,17 @@ function launch(): void {
   const sources = takeTrees(spec, trees);
   step = 'ids';
   if (spec.becomeIds !== undefined) {
+    // protects: G15 launch: as root, ids of its own (fails closed) (as root)
     becomeIds(spec.becomeIds.uid, spec.becomeIds.gid);
     setDumpable(true);
   }
   step = 'limits';
   // Not later: the sandbox's /proc is read-only.
+  // protects: G15 launch: the launcher, which becomes the plugin, gives that protection up
   leaveMemoryProtection();
   step = 'hostname';
   setHostname(spec.hostname);
+  // protects: G17 the host's NIS domain is taken away
   clearDomainName();
   step = 'network';
   isolateNetwork();
@@ -76,14 +79,17 @@ function launch(): void {
   step = 'limits';
   setLimits(spec.limits);
   step = 'capabilities';
+  // test point: capabilities
+  // protects: G15 launch: every capability is dropped
   dropAllCapabilities();
   setNoNewPrivileges();
   step = 'landlock';
+  // test point: landlock
   enterLandlock(spec);
   step = 'command';
   const command = execCommand(spec);
   step = 'seccomp';
-  const listener = loadFilter(spec.filter);
+  const listener = /* test point: seccomp => undefined */ loadFilter(spec.filter);
   step = 'command';
   const trap = listener === undefined ? [] : [listener, ...inNetwork, root];
   const ends = terminal === undefined ? [] : [terminal.master, terminal.slave];
@@ -104,7 +110,10 @@ function launch(): void {
  * terminal, and end it by SIGHUP.
  */
 function leaveGroup(withTerminal: boolean): void {
-  if (withTerminal) leadSession();
+  if (/* protects: G18 a plugin without a terminal leads no session => true */ withTerminal)
+    // protects: G18 a plugin with a terminal leads its own group
+    leadSession();
+  // protects: G18 a plugin without a terminal leads its own group
   else leadGroup();
 }
 

@@ -64,7 +64,7 @@ export class Stage {
   /** Mounts a new file system. @returns a handle of its root */
   mountOn(path: string, type: string, flags: number, options: string): OwnedFd {
     using target = this.find(path, true);
-    const aside = `${this.workplace}/aside`;
+    const aside = `${/* protects: G14 the launcher's own folder for a new mount lies outside of the root => this.path */ this.workplace}/aside`;
     mkdirSync(aside);
     mountNew(type, aside, flags, options);
     const mounted = openFolder(aside);
@@ -98,7 +98,12 @@ export class Stage {
       return openBelow(from, name, directory, path);
     } catch (error) {
       const missing = error instanceof SystemError && error.code === 'ENOENT';
-      if (!missing || mode === undefined || !this.#own.has(fstatSync(from).dev)) throw error;
+      if (
+        !missing ||
+        mode === undefined ||
+        /* protects: G14 no mount point is made in an attached tree */ !this.#own.has(fstatSync(from).dev)
+      )
+        throw error;
       if (directory) makeFolderAt(from, name, mode);
       else makeFileAt(from, name, mode);
       return openBelow(from, name, directory, path);

@@ -18,6 +18,7 @@ export class OperatedSupervisor {
     this.#control = control;
     this.supervisor = new Supervisor({
       ...options,
+      // protects: G21 control: a plugin does not see its supervisor's socket
       control: control?.path,
       onEvent: (event) => {
         control?.take(event);

@@ -28,7 +28,11 @@ export async function pluginReady(
   if (ready.by === 'after') await pause(ready.milliseconds, over.signal);
   else {
     const { timeoutS } = ready;
-    const timer = setTimeout(() => onLate(timeoutS), timeoutS * 1000);
+    const timer =
+      /* protects: G8 notify: a plugin that is not ready in time is ended => undefined */ setTimeout(
+        () => onLate(timeoutS),
+        timeoutS * 1000,
+      );
     over.signal.addEventListener('abort', () => clearTimeout(timer));
     await (ready.by === 'notify' ? said(run, over.signal) : accepts(listener(ready.name), over.signal));
     clearTimeout(timer);

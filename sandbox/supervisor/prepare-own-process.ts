@@ -10,6 +10,7 @@ export function prepareOwnProcess(): void {
   // unshare(1) does not stay: init and the launcher become children of this process.
   becomeSubreaper();
   // As a user the broker has the same uid. A broker that was taken over must not read or steer this process, proc(5).
+  // protects: G16 supervisor: its memory is closed to its own user
   setDumpable(false);
   dropInheritableCapabilities();
 }

@@ -39,7 +39,13 @@ export function ownFilesOf(
   const places = controlPlaces(control);
   return {
     read: ownFiles,
-    files: [...program.files, ...ownFiles, ...later, ...log, ...places.files],
+    files: [
+      ...program.files,
+      ...ownFiles,
+      /* protects: G14 the configuration of a later start is read-only within writable folders (as root) */ ...later,
+      ...log,
+      ...places.files,
+    ],
     searched: [...program.searched, ...places.searched],
     sockets: places.files,
   };
@@ -71,9 +77,16 @@ export function startProblems(plugins: readonly PluginConfig[], own: OwnFiles): 
   );
   const homes = plugins
     .filter(({ name, home }) => home !== undefined && !places.some(({ plugin }) => plugin === name))
-    .flatMap(({ name, home = '' }) => refusedBy(name, () => examineHome(home)) ?? []);
+    .flatMap(
+      ({ name, home = '' }) =>
+        refusedBy(name, () =>
+          /* protects: G14 a home that cannot be written is refused => undefined */ examineHome(home),
+        ) ?? [],
+    );
   const paths = plugins.flatMap((plugin) =>
-    refusedPaths(plugin).map((error) => problemOf(plugin.name, error)),
+    /* protects: G14 a file system of the kernel is refused, and up starts nothing => [].map((error) => problemOf(plugin.name, error)) */ refusedPaths(
+      plugin,
+    ).map((error) => problemOf(plugin.name, error)),
   );
   // A home that is not made yet has the path that it will have.
   const homed = plugins.map((plugin) =>

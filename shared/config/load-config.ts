@@ -113,7 +113,11 @@ export function readConfig(path: string, text: string, folder: string): Config {
     watch: parsed.data.reload?.watch ?? false,
     askMs: (parsed.data.ask?.timeout_s ?? DEFAULT_ASK_S) * 1000,
     hook,
-    files: [resolve(path), ...presets.map((one) => resolve(one)), ...(hook?.files ?? [])],
+    files: [
+      resolve(path),
+      ...presets.map((one) => resolve(one)),
+      /* protects: G20 ask: no plugin writes the hook */ ...(hook?.files ?? []),
+    ],
     problem: (...words) => source.problem(...words),
     placeOf: (key) => (source.valueAt(key) === undefined ? undefined : source.lineOf(key)),
     keyOf: (plugin, key, path) => keyOf(plugin, key, path) ?? ['plugins', plugin, ...key],

@@ -11,7 +11,10 @@ export function mergeVia(
 ): ViaConfig | undefined {
   if (plugin === undefined && defaults === undefined) return undefined;
   const { proxy: url = NO_PROXY, credentials_file: file } =
-    (plugin?.proxy === undefined ? defaults : plugin) ?? {};
+    /* protects: G6 a plugin's own proxy does not get the credentials of another (whole) => ({ ...defaults, ...plugin }) */ (plugin?.proxy ===
+    undefined
+      ? defaults
+      : plugin) ?? {};
   const read = url === NO_PROXY ? undefined : readProxyUrl(url);
   const proxy = read?.ok === true ? read.proxy : undefined;
   const source = plugin?.source ?? defaults?.source ?? [];

@@ -21,6 +21,7 @@ export function readProxyUrl(text: string): ReadProxyUrl {
   const fail = (message: string, fix = WRITE): ReadProxyUrl => ({ ok: false, message, fix });
   const [, scheme = '', rest = ''] = /^([A-Za-z][A-Za-z0-9+.-]*):\/\/([^/]*)\/?$/.exec(text) ?? [];
   const kind = PROXY_KINDS.find((one) => one === scheme.toLowerCase());
+  // protects: G6 the URL of a proxy takes no credentials
   if (text.includes('@'))
     return fail(
       'credentials do not belong into the URL of a proxy, which others can read',

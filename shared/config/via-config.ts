@@ -18,7 +18,8 @@ export interface ProxyAddress {
  */
 export const RESOLVES = ['host', 'both', 'proxy'] as const;
 export type Resolves = (typeof RESOLVES)[number];
-export const DEFAULT_RESOLVES: Resolves = 'host';
+export const DEFAULT_RESOLVES: Resolves =
+  /* protects: G6 upstream: by default a proxy gets no name that it would look up anew => 'both' */ 'host';
 /** The word in the place of a proxy: a plugin goes without the proxy of `defaults`. */
 export const NO_PROXY = 'none';
 

@@ -110,6 +110,7 @@ export class MetricSet<T extends MetricTable> {
       else {
         // prom-client lists all series of a metric at once.
         const read = await metric.get();
+        // protects: G8 metrics: the list of series and their text are not in one turn of the event loop
         await setImmediate();
         yield* seriesText(read);
       }

@@ -26,6 +26,7 @@ export async function* seriesText({ name, help, type, values }: ReadMetric): Asy
     left -= 1;
     if (left > 0) continue;
     yield text;
+    // protects: G8 metrics: a long page is written over many turns of the event loop
     await setImmediate();
     text = '';
     left = SERIES_PER_TURN;

@@ -19,10 +19,12 @@ export function decideUnix({ allow, deny }: Policy, asked: string | Uint8Array):
     return makeDecision({ decision: 'deny', reason: 'malformed_host', host, port: 0 });
   }
   const denial = deny.sockets.get(path) ?? deny.any.rules.find(({ ports }) => isEveryPort(ports));
+  // protects: G7 sockets: a deny rule wins
   if (denial) {
     return makeDecision({ decision: 'deny', reason: 'denied_by_rule', rule: denial.text, host, port: 0 });
   }
   const rule = allow.sockets.get(path);
+  // protects: G7 a path without a rule is denied
   if (rule === undefined) {
     return makeDecision({ decision: 'deny', reason: 'no_rule', host, port: 0, suggestion: host });
   }

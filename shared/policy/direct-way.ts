@@ -43,5 +43,6 @@ function ruleForName({ deny }: Policy, name: string, port: number): Rule | undef
 
 function ruleForAll<T>(all: readonly T[], find: (one: T) => Rule | undefined): Rule | undefined {
   const rules = all.map(find);
+  // protects: G7 what goes around a proxy by one of its names does not go by the other => return rules.find((rule) => rule !== undefined);
   return rules.includes(undefined) ? undefined : rules[0];
 }

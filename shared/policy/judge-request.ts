@@ -85,7 +85,15 @@ function judgeLiteral(policy: Policy, address: Address, port: number, context: H
   }
   const reason = covered === 'other_port' ? 'port_not_allowed' : 'no_rule';
   if (audit) return makeDecision({ decision: 'would_deny', reason, host, port, dial: [address], suggestion });
-  return makeDecision({ decision: 'deny', reason, host, port, suggestion });
+  return makeDecision(
+    /* protects: G7 a literal that no rule covers is denied => { decision: 'allow', reason: 'rule', host, port, dial: [address] } */ {
+      decision: 'deny',
+      reason,
+      host,
+      port,
+      suggestion,
+    },
+  );
 }
 
 function settle(grounds: Grounds): RequestVerdict {

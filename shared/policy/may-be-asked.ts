@@ -19,12 +19,25 @@ import { weighAddress } from './weigh-address.js';
  */
 export function mayBeAsked(policy: Policy, decision: Decision, context: HostContext): boolean {
   const { host: text, port, reason } = decision;
-  if (decision.decision !== 'deny' || (reason !== 'no_rule' && reason !== 'port_not_allowed')) return false;
+  if (
+    decision.decision !== 'deny' ||
+    /* protects: G20 ask: what a rule denies stays denied */ (reason !== 'no_rule' &&
+      reason !== 'port_not_allowed')
+  )
+    return false;
   const host = parseHost(text);
   if (host === undefined || !isPort(port)) return false;
-  if (host.kind === 'name') return !isLocalhost(host.name);
+  if (host.kind === 'name')
+    // protects: G20 an approval opens no localhost => return true;
+    return !isLocalhost(host.name);
   return (
-    !isSandboxAddress(host.address) && weighAddress(policy, host.address, port, context).class === 'public'
+    !isSandboxAddress(host.address) &&
+    /* protects: G20 an approval opens no special address => weighAddress(policy, host.address, port, context).class !== 'listener' */ weighAddress(
+      policy,
+      host.address,
+      port,
+      context,
+    ).class === 'public'
   );
 }
 

@@ -2,7 +2,15 @@
 import { SANDBOX_ADDRESSES } from '../sandbox-addresses.js';
 import type { Address } from './address.js';
 
-const OWN = new Set<string>(['0.0.0.0', '::', '::1', SANDBOX_ADDRESSES.v4, SANDBOX_ADDRESSES.v6]);
+const OWN = new Set<string>(
+  /* protects: G7 the unspecified address is loopback => ['::1', SANDBOX_ADDRESSES.v4, SANDBOX_ADDRESSES.v6] */ [
+    '0.0.0.0',
+    '::',
+    '::1',
+    SANDBOX_ADDRESSES.v4,
+    SANDBOX_ADDRESSES.v6,
+  ],
+);
 
 export function isSandboxAddress({ family, text, bytes }: Address): boolean {
   return (family === 4 && bytes[0] === 127) || OWN.has(text);

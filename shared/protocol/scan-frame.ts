@@ -39,10 +39,12 @@ function scanValue(scan: Scan, depth: number): ProtocolErrorKind | undefined {
   const first = frame[scan.at];
   if (first === undefined) return cutShort(frame);
   const form = FORM[first];
+  // protects: G8 frames: no byte that MessagePack never uses
   if (form === TokenForm.never) return 'malformed';
   const size = readSize(frame, scan.at + 1, first);
   const start = scan.at + 1 + (WIDTH[first] ?? 0);
   if (form === TokenForm.array || form === TokenForm.map) {
+    // protects: G8 frames: nesting is bounded
     if (depth > MAX_FRAME_DEPTH) return 'too_deep';
     scan.at = start;
     return scanValues(scan, form === TokenForm.map ? 2 * size : size, depth + 1);
@@ -50,6 +52,7 @@ function scanValue(scan: Scan, depth: number): ProtocolErrorKind | undefined {
   const end = start + size;
   // A length field that is cut short reads as NaN, and every comparison with NaN is false.
   if (!(end <= frame.length)) return cutShort(frame);
+  // protects: G8 frames: text is UTF-8
   if (form === TokenForm.text && !isText(frame, start, end)) return 'malformed';
   if (form === TokenForm.foreign) scan.foreign = true;
   scan.at = end;

@@ -50,7 +50,11 @@ export function compileFilters(
   const foreign = planner.plan({ action: 'ENOSYS' });
   const code = new FilterCode();
   const own = loadAndSearch(code, withX32(rangesOf(plans, unknown), foreign));
-  code.ifEqual(architecture, own, code.write(foreign));
+  code.ifEqual(
+    architecture,
+    own,
+    /* protects: G4 calls of another ABI are refused => own */ code.write(foreign),
+  );
   code.load(DATA.arch);
   if (code.length > MOST_INSTRUCTIONS)
     throw cannotCompile(`${code.length} instructions are more than ${MOST_INSTRUCTIONS}`);
@@ -67,7 +71,9 @@ function loadAndSearch(code: FilterCode, ranges: readonly Range[]): number {
 }
 
 function withX32(ranges: readonly Range[], foreign: Plan): readonly Range[] {
-  return process.arch === 'x64' ? [...ranges, { from: X32, to: foreign }] : ranges;
+  return /* protects: G4 calls of x32 are refused => false */ process.arch === 'x64'
+    ? [...ranges, { from: X32, to: foreign }]
+    : ranges;
 }
 
 function cannotCompile(why: string): PosternError {

@@ -66,6 +66,7 @@ export function findInside(
 
 function refusedFile(place: UnixPlace, file: OwnedFd): number | 'host' | undefined {
   if ((fstatSync(file.number).mode & S_IFMT) !== S_IFSOCK) return -ECONNREFUSED;
+  // protects: G14 an AF_UNIX socket is connected only to one that was bound in the sandbox
   if (!place.listeners.has(file.number)) return 'host';
   return undefined;
 }

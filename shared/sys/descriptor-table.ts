@@ -142,6 +142,7 @@ function isSame(folder: number, known: number, other: number, compare: Compare):
   if (order >= 0 || order === -EBADF) return order === 0;
   // The kernel has no kcmp (CONFIG_KCMP), or a filter or security module refuses it.
   const file = identify(folder, known);
+  // protects: G5 a socket's duplicates are found where kcmp(2) is refused => return false;
   return file !== undefined && file === identify(folder, other);
 }
 

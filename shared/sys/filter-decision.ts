@@ -39,9 +39,16 @@ export interface CallRules {
  */
 export function decideCall(stack: readonly CallRules[]): Decision {
   let next: Decision = ALLOW;
-  for (const { otherwise, rules } of stack) {
+  for (const {
+    otherwise,
+    rules,
+  } of /* protects: G4 the filter loaded last is asked first => [...$&].reverse() */ stack) {
     const allowed = next;
-    const after = (action: FilterAction): Decision => (action === 'allow' ? allowed : { action });
+    const after = (action: FilterAction): Decision =>
+      /* protects: G4 what one filter allows, the next one is asked (whole) => ({ action }) */ action ===
+      'allow'
+        ? allowed
+        : { action };
     next = rules.reduceRight(
       (no: Decision, { action, when = [] }) =>
         when.reduceRight((yes, match) => compare(match, yes, no), after(action)),

@@ -20,7 +20,11 @@ const cookieBytes = new Uint8Array(cookie.buffer);
 /** The processes in a pid namespace. @param pidNamespace the target of ns/pid, pid_namespaces(7) */
 export function processesIn(pidNamespace: string): readonly number[] {
   const pids = readdirSync('/proc').map(Number);
-  return pids.filter((pid) => pid > 0 && linkOf(`/proc/${pid}/ns/pid`) === pidNamespace);
+  return pids.filter(
+    /* protects: G7 every process of the sandbox is looked at => $& && readFileSync('/proc/' + pid + '/status', 'latin1').includes('NSpid:\t' + pid + '\t2\n') */ (
+      pid,
+    ) => pid > 0 && linkOf(`/proc/${pid}/ns/pid`) === pidNamespace,
+  );
 }
 
 /** The threads of a process, the first one first: each may have a table of its own. */

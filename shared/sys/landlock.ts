@@ -47,7 +47,11 @@ export interface LandlockAllowance {
  */
 export function handledRights(version: number): readonly [files: bigint, network: bigint, scopes: bigint] {
   return [
-    changesOf(version) | (version >= LANDLOCK_UNIX ? RESOLVE_UNIX : 0n),
+    changesOf(version) |
+      /* protects: G4 Landlock, which keeps datagrams within the sandbox => (0n) */ (version >= LANDLOCK_UNIX
+        ? RESOLVE_UNIX
+        : 0n),
+    // protects: G2 Landlock, which denies TCP where an AF_UNIX call goes on => 0n
     version >= LANDLOCK_TCP ? NET_BIND_TCP | NET_CONNECT_TCP : 0n,
     version >= 6 ? SCOPE_ABSTRACT_UNIX | SCOPE_SIGNAL : 0n,
   ];

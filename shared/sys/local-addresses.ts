@@ -95,7 +95,11 @@ export class LocalAddresses implements Disposable {
       const whole = [AF_INET, AF_INET6].map(
         (family) =>
           this.#list(RTM_GETADDR, addressQuestion(family), found) &&
-          this.#list(RTM_GETROUTE, routeQuestion(family), found),
+          /* protects: G7 a block that is routed to the host is its own */ this.#list(
+            RTM_GETROUTE,
+            routeQuestion(family),
+            found,
+          ),
       );
       if (whole.every(Boolean) || left === 1) return found;
     }
@@ -119,7 +123,9 @@ export class LocalAddresses implements Disposable {
         if ((view.getUint16(at + HEADER.nlmsg_flags, little) & NLM_F_DUMP_INTR) !== 0) whole = false;
         if (kind === NLMSG_DONE || kind === NLMSG_ERROR) return endOfList(at, length) && whole;
         const prefix = kind === RTM_NEWADDR ? addressAt(at, length) : routeAt(kind, at, length);
-        if (prefix !== undefined) into.push(prefix);
+        if (prefix !== undefined)
+          // protects: G7 names: an address that the kernel takes for the host's own is no public one
+          into.push(prefix);
         at += align(length);
       }
     }

@@ -205,8 +205,14 @@ export function lookAtMessage(fd: number): Unreceived {
 function glanceAt(fd: number): Unreceived | 'error' {
   glance.set(glanceByte, 0);
   glance.nameInto(glanceName);
-  const length = recvmsg(fd, glance.header, MSG_PEEK | MSG_DONTWAIT);
+  const length = recvmsg(
+    fd,
+    glance.header,
+    /* protects: G8 what is sent to the reply socket is not received */ MSG_PEEK | MSG_DONTWAIT,
+  );
   if (length < 0) return length === -EAGAIN ? 'nothing' : 'error';
   if ((glance.flags & MSG_CTRUNC) !== 0) return 'descriptors';
-  return length > 0 || glance.nameLength > 0 ? 'message' : 'end';
+  return length > 0 || /* protects: G8 a packet without a byte is no end */ glance.nameLength > 0
+    ? 'message'
+    : 'end';
 }

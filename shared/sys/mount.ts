@@ -44,6 +44,7 @@ export function mountNew(type: string, target: string, flags: number, options: s
 export function copyTree(path: string, noLinks?: 'folder' | 'any'): OwnedFd {
   const tree = noLinks === undefined ? cloneTree(AT_FDCWD, path, 0, path) : cloneOpened(path, noLinks);
   try {
+    // protects: G14 no mount passes between the host and a sandbox (as root)
     makeTreePrivate(tree.number, path);
     return tree;
   } catch (error) {

@@ -10,5 +10,6 @@ const FAMILY_ALONE = new Uint8Array(new Uint16Array([AF_UNIX]).buffer);
  * plugin could swap the descriptor meanwhile, and so give this socket an abstract name of the host.
  */
 export function nameForGood(fd: number): void {
+  // protects: G1 a socket of the host's that a plugin is started with has a name for good => ((..._) => { })((fd, FAMILY_ALONE), 'bind');
   succeed(bindTo(fd, FAMILY_ALONE), 'bind');
 }

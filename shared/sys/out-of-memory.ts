@@ -6,5 +6,11 @@ import { readFileSync, writeFileSync } from 'node:fs';
  * It could be lowered again, but the sandbox's /proc is read-only.
  */
 export function leaveMemoryProtection(file = '/proc/self/oom_score_adj'): void {
-  if (Number(readFileSync(file, 'latin1')) < 0) writeFileSync(file, '0');
+  if (
+    /* test point: only a value below 0 is given up => Number(readFileSync(file, 'latin1')) < 1000 */ Number(
+      readFileSync(file, 'latin1'),
+    ) < 0
+  )
+    // protects: G8 postern's own protection from a shortage of memory is not the plugin's
+    writeFileSync(file, '0');
 }

@@ -43,6 +43,7 @@ export function setFolderMode(
     const start = openInRoot({ ...place, self }, path.subarray(0, inode.length));
     if (typeof start === 'number') return start;
     using beginning = start;
+    // protects: G14 folder modes: a relative path begins at its own folder, and not at another one at its path
     if (isOther(fstatSync(beginning.number, { bigint: true }), inode)) return -ESTALE;
   }
   const opened = openInRoot({ ...place, self, keepsLink }, path);
@@ -50,10 +51,15 @@ export function setFolderMode(
   using folder = opened;
   const found = fstatSync(folder.number, { bigint: true });
   if ((found.mode & S_IFMT) === S_IFLNK) return -EOPNOTSUPP;
+  // protects: G14 folder modes: only a folder gets the set-gid bit
   if ((found.mode & S_IFMT) !== S_IFDIR) return -EPERM;
+  // protects: G14 folder modes: a descriptor means its own folder, and not another one at its path
   if (inode?.length === path.length && isOther(found, inode)) return -ESTALE;
   // fchmod(2) takes no handle (O_PATH), and fchmodat2(2) with AT_EMPTY_PATH is new in Linux 6.6.
-  return chmod(`/proc/self/fd/${folder.number}`, mode);
+  return chmod(
+    `/proc/self/fd/${/* protects: G14 folder modes: the file that was checked gets the mode, and not another one at its path => openInRoot({ ...place, self, keepsLink }, path).number */ folder.number}`,
+    mode,
+  );
 }
 
 function isOther(found: Pick<Inode, 'dev' | 'ino'>, { dev, ino }: Inode): boolean {

@@ -110,7 +110,12 @@ export function startConnect(fd: number, endpoint: Endpoint, dialer?: Dialer): n
   // The kernel has picked the socket's own address by now, also while the attempt is under way.
   const own = boundAddress(fd);
   if (dialer !== undefined) dialer.own = own;
-  if (own === undefined || !isSameEndpoint(own, endpoint)) return result;
+  if (
+    /* protects: G3 connect: no socket is connected to itself => true */ own === undefined ||
+    !isSameEndpoint(own, endpoint)
+  )
+    return result;
+  // protects: G3 a socket that was connected to itself gives the port up at once
   connect(fd, NO_PEER, NO_PEER.length);
   return -ECONNREFUSED;
 }

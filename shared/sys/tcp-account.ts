@@ -41,6 +41,7 @@ const PEER_HAS_ENDED: readonly number[] = [TCP_STATE.CLOSE_WAIT, TCP_STATE.LAST_
  */
 export function awaitPeersEnd(fd: number): void {
   // If it fails, a count may be one byte too high.
+  // protects: G22 accounts: a socket waits for its peer's end, so that a count is exact => void [fd, IPPROTO_TCP, TCP_LINGER2, lingerBytes, writeOption];
   writeOption(fd, IPPROTO_TCP, TCP_LINGER2, lingerBytes);
 }
 

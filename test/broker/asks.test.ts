@@ -86,6 +86,7 @@ test('a request with a time limit of its own waits no longer than that', async (
   assert.equal((await channel.refusal(HOST, 443, 200)).errno, 'ETIMEDOUT');
 });
 
+// proves: ask: open questions are bounded
 test('past a bound of open questions the plugin is refused without a question', async () => {
   await plugin();
   for (let last = 1; last <= OPEN_ASKS; last += 1)
@@ -96,6 +97,8 @@ test('past a bound of open questions the plugin is refused without a question', 
   await broker.until(() => broker.events.some(({ message }) => String(message).includes('nobody was asked')));
 });
 
+// proves: an approval opens no special address
+// proves: an approval opens no localhost
 test('an approval opens no special address, localhost or socket: nobody is asked', async () => {
   await plugin({ approved: [{ host: '10.1.2.3', port: 443, answer: 'run', by: 'control' }] });
   for (const host of [

@@ -44,6 +44,8 @@ async function results(channel: TestChannel, ids: readonly number[]): Promise<re
   });
 }
 
+// proves: a request waits before it is decided
+// proves: no request passes beside the queue then
 test('while the log has no room, nothing is decided; requests still end in time, and by cancel', async () => {
   await broker.plugin('waits', { allow: [`127.0.0.1:${upstream.port}`] });
   const channel = await broker.channel('waits');
@@ -61,6 +63,7 @@ test('while the log has no room, nothing is decided; requests still end in time,
   channel.close();
 });
 
+// proves: requests that find the queue full stay in the pipe
 test('while the log has no room, no request is refused for a full queue: it stays in the pipe', async () => {
   const limits = { concurrentRequests: 1, queuedRequests: 1 };
   await broker.plugin('queue', { allow: [], limits });
@@ -88,6 +91,7 @@ test('a request that ends makes room for one in the pipe, although the log has n
   channel.close();
 });
 
+// proves: full log: no further channel is made
 test('while the log has no room, no further channel is made: each could end with an event', async () => {
   await broker.plugin('channels', { allow: [] });
   const channel = await broker.channel('channels');
@@ -105,6 +109,7 @@ test('while the log has no room, no further channel is made: each could end with
   broker.send({ type: 'audit_room', room: false });
 });
 
+// proves: a plugin past its lines per second waits
 test('a plugin past its lines per second waits for its next line, and no event is left out', async () => {
   broker.send({ type: 'audit_room', room: true });
   await broker.plugin('lines', { allow: [], limits: { logLinesPerSecond: 20, concurrentRequests: 4 } });

@@ -52,6 +52,7 @@ async function connects(channel: TestChannel): Promise<boolean> {
   return 'ok' in reply && reply.ok;
 }
 
+// proves: a plugin takes its share of the broker's descriptors, and no more
 test('connects that hang take a share of the descriptors, and a neighbour has its own', async (t) => {
   const broker = await start(t);
   await broker.plugin('hog', { allow: [`127.0.0.1:${ports.full}`], limits });
@@ -78,6 +79,7 @@ test('connects that hang take a share of the descriptors, and a neighbour has it
   assert.equal(again.errno, 'ETIMEDOUT');
 });
 
+// proves: a plugin's share of descriptors holds the sockets that ask DNS for it
 test('names that no DNS server answers for take a share of the descriptors, and a neighbour resolves its own', async (t) => {
   const servers: NameServer[] = [];
   for (let at = 0; at < 3; at += 1)
@@ -118,6 +120,7 @@ test('names that no DNS server answers for take a share of the descriptors, and 
   assert.ok(ofShare.every((reply) => 'reason' in reply && reply.reason === 'concurrency_limited'));
 });
 
+// proves: a packet without its descriptors ends one session
 test('a packet whose descriptors find no room ends its session, and no other', async (t) => {
   const broker = await start(t);
   await broker.plugin('beside', { allow: [`127.0.0.1:${echo.port}`] });

@@ -28,6 +28,8 @@ after(async () => {
 const errnoOf = ({ reply }: Received): string => ('errno' in reply ? reply.errno : 'none');
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
+// proves: queue: it is bounded
+// proves: queue: so many at once
 test('past concurrency and queue a request is refused at once; cancel makes room', async () => {
   const limits = { concurrentRequests: 2, queuedRequests: 2 };
   await broker.plugin('queue', { allow: ['mute.test'], limits });
@@ -70,6 +72,7 @@ test('a request that waits too long for its turn is ETIMEDOUT', async () => {
   channel.close();
 });
 
+// proves: queue: so many in a second
 test('past the rate requests wait, and past the queue they are rate_limited', async () => {
   const limits = { requestsPerSecond: 5, queuedRequests: 3 };
   await broker.plugin('rate', { allow: [], limits });
@@ -116,6 +119,7 @@ test('if nothing may wait, the limit that was reached is counted', async () => {
   channel.close();
 });
 
+// proves: a plugin that does not read is not read
 test('a plugin that reads no answer costs bounded memory and descriptors, and slows down no neighbour', async () => {
   await broker.plugin('flood', { allow: [`127.0.0.1:${echo.port}`] });
   await broker.plugin('beside', { allow: [`127.0.0.1:${echo.port}`] });
@@ -172,6 +176,7 @@ test('a plugin that reads no answer costs bounded memory and descriptors, and sl
   await broker.until(() => broker.ended(flood.session) && broker.descriptors() <= descriptors);
 });
 
+// proves: all channels of a plugin share its turn
 test('a plugin with many channels has no larger share of the event loop', async () => {
   const allow = [`127.0.0.1:${echo.port}`];
   await broker.plugin('many', { allow });

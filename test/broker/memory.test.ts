@@ -32,6 +32,7 @@ async function growth(t: TestContext, ports: readonly number[]): Promise<number>
   return grown;
 }
 
+// proves: broker: its memory stays small after many connects
 test('a broker keeps little memory after many connects at once', async (t) => {
   const servers = await Promise.all(Array.from({ length: LISTENERS }, () => listen()));
   t.after(() => Promise.all(servers.map((server) => server.close())));

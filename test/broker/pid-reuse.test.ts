@@ -6,16 +6,12 @@ import { promisify } from 'node:util';
 import { anyUser, twin } from '../harness/asked.js';
 import { compile } from '../harness/compile.js';
 import { listen } from '../harness/listener.js';
-import { type Mutation, mutantDist } from '../harness/mutant.js';
 import { PATIENCE } from '../harness/patience.js';
 import { asUser, distFor, type User, users } from '../harness/users.js';
+import { mutantDist } from '../mutation/mutant-dist.js';
 
 const run = promisify(execFile);
-const TRUSTS_PIDS: Mutation = {
-  file: 'broker/caller/trapped-call',
-  right: 'return !this.#over && this.#listener.open && isValid(this.#listener.number, this.notification.id);',
-  wrong: 'return true;',
-};
+const TRUSTS_PIDS = "what was reached by a thread's id counts only where its call waits still";
 /** A pid namespace in which the test may choose a pid, as root of a user namespace may. */
 const IN_PID_NAMESPACE = ['unshare', '--user', '--map-root-user', '--pid', '--fork', '--mount-proc', '--'];
 
@@ -57,6 +53,7 @@ async function serve(user: User, dist: string, ...words: readonly string[]): Pro
 const none = { brokered: 0, own: 0, refused: 0, error: 0 };
 
 for (const user of users) {
+  // proves: what was reached by a thread's id counts only where its call waits still
   test(`A call whose caller's pid is another process's reads nothing of it: nothing is heard (${user})`, async () => {
     assert.deepEqual(await serve(user, distFor(user)), {
       swapped: true,

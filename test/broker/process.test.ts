@@ -83,6 +83,7 @@ test('a broker that cannot take on its ids says so, and serves nothing', {
   assert.equal(await broker.stop(), 1);
 });
 
+// proves: broker: it ends with its supervisor's link
 test('the broker ends when the line stream ends', async () => {
   const broker = await startBroker();
   assert.equal(await broker.stop(), 0);
@@ -97,6 +98,7 @@ test('the broker writes its accounts before it ends', async () => {
   assert.equal(broker.events.length, 1);
 });
 
+// proves: broker: it ends with the supervisor
 test('the broker dies with a parent that is killed, though it does not come to look', async () => {
   const module = fileURLToPath(new URL('./start-broker.js', import.meta.url));
   const code = `import { startBroker } from ${JSON.stringify(module)};

@@ -70,6 +70,7 @@ const PUSHES: readonly Push[] = [
       { payload: nothing, bearing: true },
     ],
   },
+  // proves: a packet without a byte is no end
   {
     name: 'a descriptor behind an empty packet, from an end that is shut then,',
     kind: 'malformed',
@@ -79,12 +80,14 @@ const PUSHES: readonly Push[] = [
     ],
     afterwards: 'shut',
   },
+  // proves: what was sent there is looked for when the session ends
   {
     name: 'a descriptor in an empty packet, from an end that is closed then,',
     kind: 'unexpected_descriptor',
     packets: [{ payload: nothing, bearing: true }],
     afterwards: 'close',
   },
+  // proves: what was sent there is looked for when the session ends
   {
     name: 'an empty packet, from an end that is closed then,',
     kind: 'malformed',
@@ -96,6 +99,7 @@ const PUSHES: readonly Push[] = [
 ];
 
 for (const [index, { name, kind, packets, afterwards }] of PUSHES.entries()) {
+  // proves: what is sent to the reply socket ends the session
   test(`${name} sent to the reply socket ends its session and no other`, async () => {
     const plugin = `pusher-${index}`;
     await broker.plugin(plugin, { allow: [] });
@@ -174,6 +178,7 @@ test('a plugin that closes its reply socket has no session any more', async () =
   request.close();
 });
 
+// proves: the broker is the last to close its ends
 test("a channel's ends are closed by the broker, and not before the supervisor has let go of its own", async () => {
   const before = await broker.steadyDescriptors();
   const channel = await broker.channel('neighbour');
@@ -191,6 +196,8 @@ test("a channel's ends are closed by the broker, and not before the supervisor h
   await broker.untilNoMoreThan(before);
 });
 
+// proves: what is sent to the reply socket is not received
+// proves: the broker closes its ends on the thread apart
 test('a file whose close waits, sent to the reply socket, delays no neighbour', async (context) => {
   await broker.plugin('waiter', { allow: [] });
   const channel = await broker.channel('waiter');

@@ -13,6 +13,7 @@ const RING_MAKER = new URL('ring-maker.js', import.meta.url).href;
 const ids = { root: { uid: 64_321, gid: 64_321 }, user: undefined };
 
 for (const user of users) {
+  // proves: a Node with an io_uring starts again without one
   test(`a broker whose Node makes an io_uring starts again without one, and serves (${user})`, async () => {
     const folder = readableFolder();
     const words = join(folder, 'words');
@@ -48,6 +49,7 @@ for (const user of users) {
   });
 }
 
+// proves: with an io_uring nothing is served
 test('a process with a ring enters no cage', () => {
   const enterCage = new URL('../../broker/cage/enter-cage.js', import.meta.url).href;
   const code = `import { enterCage } from ${JSON.stringify(enterCage)}; enterCage(); console.log('entered');`;

@@ -67,6 +67,7 @@ for (const [kind, bytes] of Object.entries(OFFENCES)) {
   });
 }
 
+// proves: channel: a hello comes first
 test('hello comes first', async () => {
   await broker.plugin('greeter', { allow: [] });
   const silent = await broker.channel('greeter', { greet: false });
@@ -91,6 +92,7 @@ test('a later hello voids what the former program asked for: no answer to it fol
   dns.deny('former.test');
 });
 
+// proves: an id in flight is not used again
 test('an id that is in flight may not be used again', async () => {
   await broker.plugin('twice', { allow: ['twice.test'] });
   const channel = await broker.channel('twice');
@@ -193,6 +195,7 @@ test('channels that the plugin does not receive wait, and are whole once it does
   await broker.untilNoMoreThan(descriptors);
 });
 
+// proves: channel: so many of a plugin and no more
 test('a plugin has so many channels and no more, with those that are being made', async () => {
   await broker.plugin('hoarder', { allow: [] });
   const channel = await broker.channel('hoarder');
@@ -217,6 +220,7 @@ test('a plugin has so many channels and no more, with those that are being made'
   again.close();
 });
 
+// proves: channel: one that is being made counts, also for a program that is gone
 test('a channel that is being made counts until it is made, also for a program that is gone', async () => {
   await broker.plugin('successor', { allow: [] });
   const channel = await broker.channel('successor');

@@ -58,6 +58,7 @@ async function laterEnd(broker: TestBroker): Promise<void> {
   later.close();
 }
 
+// proves: an ended channel keeps its place while sockets wait in it
 for (const [how, finish] of Object.entries({
   'are received': async (channel: TestChannel) => {
     channel.listen(true);
@@ -80,6 +81,7 @@ for (const [how, finish] of Object.entries({
     channel.close();
   });
 
+// proves: a plugin's share of descriptors holds the sockets that it does not receive
 test('sockets that wait to be received count for the share, and a neighbour has its own', async (t) => {
   const broker = await start(t, FEW);
   const beside = await broker.channel('beside');
@@ -120,6 +122,7 @@ test('a plugin that receives its sockets gets more of them than its share has', 
   }
 });
 
+// proves: sockets that a former broker sent count for the share too
 test('what a former broker sent counts too', async (t) => {
   const [ours, theirs] = packetSocketPair();
   t.after(() => {

@@ -22,6 +22,7 @@ test('a plugin without via has that of defaults', () => {
   });
 });
 
+// proves: a plugin's own proxy does not get the credentials of another
 test('credentials go with the proxy of their own map, and to no other', () => {
   const other = merge({ proxy: 'socks5://[2001:db8::1]:1080' }, DEFAULTS);
   assert.deepEqual(other?.proxy, { kind: 'socks5', host: '2001:db8::1', port: 1080 });

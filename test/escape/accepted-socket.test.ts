@@ -3,6 +3,7 @@ import { hostile } from './hostile.js';
 
 const behaviour = { program: 'accepted-socket.py', listens: true } as const;
 
+// proves: trap: no close of a plugin lingers
 hostile({
   ...behaviour,
   name: 'An accepted socket is disconnected and connected to another peer',
@@ -16,18 +17,21 @@ hostile({
     assert.equal(findings.get('fastopen'), 'EOPNOTSUPP');
   },
 });
+// proves: trap: no close of a plugin lingers
 hostile({
   ...behaviour,
   name: 'An accepted socket is connected elsewhere by MSG_FASTOPEN',
   // seccomp.connect too, since the socket has to be disconnected first. Landlock stays: it does not see this connect.
   without: ['seccomp.connect', 'seccomp.fastopen'],
 });
+// proves: trap: no close of a plugin lingers
 hostile({
   ...behaviour,
   name: 'An accepted socket listens on the host',
   without: ['seccomp.connect', 'seccomp.listen'],
   open: ({ forbidden }) => assert.match(forbidden, /the port \d+ that the program opened/),
 });
+// proves: trap: no close of a plugin lingers
 hostile({
   ...behaviour,
   name: 'An accepted socket lists the interfaces of the host, and takes every option',

@@ -71,6 +71,7 @@ test('the supervisor writes an answer where the call wants it, and nothing else'
   assert.deepEqual(caller.memory(), Uint8Array.from([...ANSWER, ...NOTHING.subarray(ANSWER.length)]));
 });
 
+// proves: the numbers of a pair are written only for a call that waits for them
 test('the supervisor writes the two numbers of a pair of datagram sockets, and nothing else', async () => {
   const numbers = new Uint8Array(Int32Array.of(7, 8).buffer);
   const caller = await waiting(SOCKETPAIR, SOCK_DGRAM + SOCK_NONBLOCK);
@@ -84,6 +85,7 @@ test('the supervisor writes the two numbers of a pair of datagram sockets, and n
   assert.deepEqual(other.memory(), NOTHING);
 });
 
+// proves: an answer is written into the sandbox's processes alone
 test('the supervisor writes into no process that is not of the named sandbox', async () => {
   const caller = await waiting(IOCTL, SIOCGIFINDEX);
   for (const pidNamespace of ['pid:[1]', '', undefined])
@@ -91,6 +93,7 @@ test('the supervisor writes into no process that is not of the named sandbox', a
   assert.deepEqual(caller.memory(), NOTHING);
 });
 
+// proves: an answer is written only for a call that waits for one
 test('the supervisor writes into no process that waits for no answer', async () => {
   const calls = [
     [IOCTL, SIOCGIFINDEX + HIGH_BYTES],
@@ -109,6 +112,7 @@ test('the supervisor writes into no process that waits for no answer', async () 
   assert.equal(reply(ended?.pid ?? 0, ANSWER), EPERM, 'it has ended');
 });
 
+// proves: an answer to a thread that still runs is asked for again
 test('an answer for a thread that runs is asked for again: it may be on its way into the wait', async () => {
   const busy = spawn('/bin/sh', ['-c', 'while :; do :; done'], { stdio: 'ignore' });
   started.push(busy);
@@ -121,6 +125,7 @@ test('an answer for a thread that runs is asked for again: it may be on its way 
   }
 });
 
+// proves: an answer has the size that the call wants
 test('the supervisor writes no answer that is no struct ifreq', async () => {
   const caller = await waiting(IOCTL, SIOCGIFINDEX);
   for (const length of [0, 39, 41, 80])
@@ -128,6 +133,7 @@ test('the supervisor writes no answer that is no struct ifreq', async () => {
   assert.deepEqual(caller.memory(), NOTHING);
 });
 
+// proves: a list of interfaces fits the room of the caller
 test('the supervisor writes no more of a list than the caller has room for', async () => {
   const caller = await waiting(IOCTL, SIOCGIFCONF);
   const before = caller.memory();

@@ -30,6 +30,9 @@ function drive(as: User, scene: string): Promise<PosternResult> {
 }
 
 for (const user of anyUser) {
+  // proves: what is typed at a question does not reach the program
+  // proves: what a program writes waits while a question is shown
+  // proves: an approval at the terminal repeats the code of the question
   test(`a program at the same terminal neither fakes, answers nor hides a question (${user})`, async () => {
     const { status, stdout, stderr } = await drive(user, 'shared');
     assert.equal(status, 0, `${stdout}${stderr}`);

@@ -32,6 +32,7 @@ for (const user of anyUser) {
   const run = (...options: readonly string[]) =>
     postern(['run', ...options, '--', '/bin/echo', 'ran'], { as: user });
 
+  // proves: no plugin sees the pipe of the audit log
   test(`a plugin that would see the pipe of the audit log is not started (${user})`, async () => {
     for (const option of ['--cwd', '--visible', '--writable']) {
       const { shown } = folders();
@@ -46,6 +47,7 @@ for (const user of anyUser) {
     }
   });
 
+  // proves: no plugin has a second name of the pipe of the audit log
   test(`a plugin that would have a second name of that pipe is not started (${user})`, async () => {
     const { shown, elsewhere } = folders();
     const pipe = makePipe(join(elsewhere, 'audit.pipe'));

@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
 import { hostile } from './hostile.js';
 
+// proves: seccomp.bind
+// proves: whose socket it is, by its network namespace
+// proves: a socket of the host's is not bound
 hostile({
   name: 'A handed-over socket is bound to a port of the host',
   program: 'bind-on-host.py',

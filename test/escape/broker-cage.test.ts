@@ -115,6 +115,17 @@ const REFUSED = {
   kernel_surface: 'EPERM',
 };
 
+// proves: cage: the broker starts no program and no process, only threads
+// proves: cage: the broker opens no file for writing
+// proves: cage: the broker changes no file system
+// proves: cage: the broker reads the memory of plugins, but changes none, and controls no other process
+// proves: cage: the user's programs wait for no lock of the broker, and share no memory and no queue with it
+// proves: cage: the broker makes sockets of connections, and those that ask the kernel about them
+// proves: cage: the namespaces, ids and filters of the broker stay as they are
+// proves: cage: attackers have often taken over kernels through these calls
+// proves: cage: it makes no pair of sockets but of packets
+// proves: cage: it sends no signal by a handle of a process
+// proves: cage: it has the kernel send no signal for it
 test('hostile code inside a broker starts nothing, writes nothing and steers nobody', async () => {
   const reports = await visit(undefined);
   const { read_parent_memory: _read, become_root: _root, ...after } = reports.get('after') ?? {};
@@ -144,6 +155,7 @@ test('hostile code inside a broker starts nothing, writes nothing and steers nob
     assert.equal(before[name], 'ok', `${name} is refused without a cage too`);
 });
 
+// proves: broker: all that it sees of the host is read-only
 test('as root it cannot read the supervisor or become root again either', {
   skip: isRoot ? false : 'needs root',
 }, async () => {

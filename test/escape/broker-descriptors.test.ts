@@ -18,6 +18,7 @@ const targets = (pid: number): readonly string[] =>
   });
 
 for (const user of anyUser) {
+  // proves: the broker gets no descriptor of postern's starter
   test(`a broker has no descriptor of postern's starter (${user})`, async () => {
     const secret = readableFile('secret', 'hush');
     // Node marks the first descriptors close-on-exec, up to a gap.

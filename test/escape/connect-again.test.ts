@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
 import { hostile } from './hostile.js';
 
+// proves: seccomp.connect
+// proves: whose socket it is, by its network namespace
+// proves: a socket of the host's keeps its peer
 hostile({
   name: 'A handed-over socket is disconnected and connected to another peer',
   program: 'connect-again.py',

@@ -5,10 +5,10 @@ import { existsSync, linkSync, mkdirSync, readFileSync, symlinkSync, writeFileSy
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { anyUser, twin } from '../harness/asked.js';
-import { mutantDist } from '../harness/mutant.js';
 import { postern, type RunningPostern, startPostern } from '../harness/postern.js';
 import { until } from '../harness/until.js';
 import { chownTo, readableFolder, type User, users } from '../harness/users.js';
+import { mutantDist } from '../mutation/mutant-dist.js';
 
 const program = readFileSync(new URL('control-socket.py', import.meta.url), 'utf8');
 
@@ -57,6 +57,7 @@ function place(user: User): { readonly top: string; readonly folder: string; rea
 
 for (const user of users) {
   for (const shown of ['visible', 'writable'] as const) {
+    // proves: control: no plugin sees the control socket
     test(`a control socket in a folder that is ${shown} is not seen, not reached and not replaced (${user})`, async (t) => {
       const { top, path } = place(user);
       const command = ['/usr/bin/python3', '-c', program, path];
@@ -73,6 +74,7 @@ for (const user of users) {
 }
 
 for (const user of anyUser) {
+  // proves: control: no rule leads to the control socket
   test(`a plugin whose rule leads to the control socket is not started, by any path (${user})`, async (t) => {
     const { top, folder, path } = place(user);
     symlinkSync(folder, join(top, 'link'));
@@ -92,6 +94,7 @@ for (const user of anyUser) {
 }
 
 for (const user of users) {
+  // proves: control: a broker commands nothing
   test(`a rule that came to lead there later commands nothing (${user})`, async (t) => {
     const { top, path } = place(user);
     const other = join(top, 'other.sock');
@@ -120,12 +123,8 @@ for (const user of users) {
 twin('the witness ends where the protections are gone', async (t) => {
   const { top, path } = place('user');
   const dist = mutantDist(
-    {
-      file: 'sandbox/supervisor/files/socket-problems',
-      right: 'if (places.some((place) => control().some((one) => isWithin(place, one))))',
-      wrong: 'if (false)',
-    },
-    { file: 'sandbox/supervisor/control/judge-peer', right: 'own.isOwn(pid)', wrong: 'false' },
+    'control: no rule leads to the control socket',
+    'control: a broker commands nothing',
   );
   const plugin = {
     command: ['/usr/bin/python3', '-c', program, path],
@@ -138,6 +137,9 @@ twin('the witness ends where the protections are gone', async (t) => {
   assert.equal(await scene.witness(), undefined);
 });
 
+// proves: control: no plugin sees the control socket
+// proves: control: no plugin makes the folder of control sockets
+// proves: control: no plugin sees the control socket
 test("a plugin that would make the default folder of control sockets is not started, and sees none of the user's", async () => {
   const runtime = readableFolder();
   chownTo('user', runtime);

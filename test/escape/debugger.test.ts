@@ -70,6 +70,7 @@ async function annoy(
 }
 
 for (const user of anyUser) {
+  // proves: debugger: an early SIGUSR1 finds an address that nobody can bind, in the supervisor
   test(`SIGUSR1 from the first instruction on opens no debugger in the supervisor, and ends nothing (${user})`, async () => {
     const running = startPostern(['run', '--', 'sh', '-c', 'sleep 0.2; echo done'], {
       as: user,
@@ -87,6 +88,7 @@ for (const user of anyUser) {
 }
 
 for (const user of userInTurn(1)) {
+  // proves: debugger: an early SIGUSR1 finds an address that nobody can bind, in the broker
   test(`SIGUSR1 to broker, launcher and init while they start opens no debugger (${user})`, async () => {
     const running = startPostern(['run', '--', 'sh', '-c', 'sleep 0.2; echo done'], {
       as: user,
@@ -104,6 +106,7 @@ for (const user of userInTurn(1)) {
 
 for (const [turn, options] of ['--inspect', '--inspect-brk=127.0.0.1:9230', '--inspect-wait'].entries()) {
   for (const user of userInTurn(turn)) {
+    // proves: debugger: NODE_OPTIONS is kept from Node
     test(`NODE_OPTIONS=${options} opens no debugger, and blocks nothing (${user})`, async () => {
       const { child, result } = startPostern(['run', '--', 'sh', '-c', 'echo up; read -r line'], {
         as: user,
@@ -132,6 +135,7 @@ for (const user of anyUser) {
     assert.match((await result).stdout, /^\d+\.\d+\.\d+\n$/);
   });
 
+  // proves: debugger: one that is open is closed
   test(`a module that is started by hand closes the debugger that its Node was told to open (${user})`, async () => {
     const { child, result } = startPostern(['run', '--', 'sh', '-c', 'echo up; read -r line'], {
       as: user,
@@ -149,6 +153,7 @@ for (const user of anyUser) {
     assert.deepEqual({ heard, status }, { heard: [], status: 0 });
   });
 
+  // proves: debugger: SIGUSR1 is taken from it
   test(`SIGUSR1 and SIGUSR2 do nothing to up, started by hand too (${user})`, async (t) => {
     const config = join(readableFolder(), 'postern.yaml');
     const tick = 'while :; do echo tick; sleep 0.05; done';

@@ -25,6 +25,7 @@ const SHUT = 'import socket; socket.socket(fileno=3).shutdown(socket.SHUT_RDWR)'
 const SWAP = 'mv ../w/s ../w/t && mv ../w/l ../w/s';
 
 for (const as of anyUser) {
+  // proves: a listener in a folder that another plugin may write is refused
   test(`a listener in a folder that another plugin writes starts nothing (${as})`, async () => {
     const { file, target } = scene(as, {
       b: { command: ['sh', '-c', SWAP], filesystem: { writable: ['../w'] } },

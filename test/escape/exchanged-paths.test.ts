@@ -30,6 +30,7 @@ const shell = (user: User, options: readonly string[], script: string) =>
   postern(['run', ...options, '--', 'sh', '-c', script], { as: user });
 
 for (const user of users) {
+  // proves: folders above what is hidden within a writable one are pinned
   test(`a plugin cannot move the folders above what is hidden or shown within its own (${user})`, async () => {
     const folder = folders('data/secret/deep', 'data/shown/deep');
     writeFileSync(join(folder, 'data/secret/deep/keys'), 'SECRET\n', { mode: 0o666 });
@@ -57,6 +58,7 @@ for (const user of users) {
 }
 
 for (const user of anyUser) {
+  // proves: a path through a link of the plugin is refused
   test(`a link that a plugin could have put on the way to a path is refused (${user})`, async () => {
     const folder = folders('data', 'outside');
     writeFileSync(join(folder, 'outside/file'), 'SECRET\n', { mode: 0o666 });
@@ -76,6 +78,7 @@ for (const user of anyUser) {
     }
   });
 
+  // proves: a link in the plugin's folder shows nothing by itself
   test(`a link in a plugin's own folder shows nothing by itself (${user})`, async () => {
     const folder = folders('data/bin', 'outside/bin');
     writeFileSync(join(folder, 'outside/secret'), 'SECRET\n', { mode: 0o666 });
@@ -93,6 +96,7 @@ for (const user of anyUser) {
 }
 
 for (const user of users) {
+  // proves: postern's own files are read-only within writable folders
   test(`a plugin changes no file of postern's within its own folder (${user})`, async () => {
     const folder = folders('data/conf');
     const rules = join(folder, 'data/conf/rules.yaml');
@@ -119,6 +123,7 @@ for (const user of users) {
 }
 
 for (const user of anyUser) {
+  // proves: a path through what another plugin may write is refused
   test(`a path that leads through what another plugin may write is refused, by check too (${user})`, async () => {
     const folder = folders('data/inner');
     const config = join(folder, 'postern.yaml');
@@ -146,6 +151,7 @@ for (const user of anyUser) {
     assert.equal(up.status, 2, up.stderr);
   });
 
+  // proves: no plugin runs a program or interpreter that another plugin may write
   test(`a program, or a script's interpreter, that another plugin may write is refused, by check too (${user})`, async () => {
     const folder = folders('data/bin', 'tools');
     const script = (path: string, first: string): void =>
@@ -195,6 +201,8 @@ for (const user of anyUser) {
 }
 
 for (const user of users) {
+  // proves: a path below a bind mount of what a plugin may write is refused
+  // proves: postern's own files are read-only below a bind mount too
   test(`a bind mount of a writable folder changes nothing (${user})`, { skip: needsRoot }, async () => {
     const folder = folders('data/conf', 'again', 'home');
     const rules = join(folder, 'data/rules.yaml');

@@ -24,6 +24,8 @@ const ERRNOS = {
   pair_of_AF_VSOCK: 'EAFNOSUPPORT',
 };
 
+// proves: seccomp.absent_protocols
+// proves: seccomp.families
 hostile({
   name: 'A socket of another address family is opened',
   program: 'families.py',

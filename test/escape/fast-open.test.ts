@@ -11,6 +11,7 @@ const CALLS = [
   'sendmmsg_high',
 ];
 
+// proves: seccomp.fastopen
 hostile({
   name: 'A handed-over socket is connected elsewhere by MSG_FASTOPEN',
   program: 'fast-open.py',

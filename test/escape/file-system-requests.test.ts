@@ -4,6 +4,7 @@ import { hostile } from './hostile.js';
 const beginning = (findings: ReadonlyMap<string, string>, start: string): [string, string][] =>
   [...findings].filter(([name]) => name.startsWith(start));
 
+// proves: seccomp.ioctl_file_systems
 hostile({
   name: 'A request to a file system for all its files',
   program: 'file-system-requests.py',

@@ -50,6 +50,7 @@ const MOUNT = (folder: string): string =>
   mount --bind ${folder}/secret/data ${folder}/shown && exec "$@"`;
 
 for (const user of users) {
+  // proves: what is mounted below a hidden folder is hidden elsewhere too
   test(`what is mounted below a hidden folder is hidden at its other paths (${user})`, {
     skip: process.geteuid?.() === 0 ? false : 'needs root, to mount',
   }, async () => {
@@ -65,6 +66,7 @@ for (const user of users) {
     assert.equal(stdout, 'secret\nshown\n', stderr);
   });
 
+  // proves: a proc of the host's below a shown folder is covered
   test(`a proc of the host below a shown folder is hidden (${user})`, {
     skip: process.geteuid?.() === 0 ? false : 'needs root, to mount',
   }, async () => {
@@ -85,6 +87,8 @@ for (const user of users) {
 }
 
 for (const user of anyUser) {
+  // proves: a file system of the kernel is not shown by its name
+  // proves: a working directory in a file system of the kernel is covered
   test(`a file system of the kernel shows at no path that is named, and at no working directory (${user})`, {
     skip: process.geteuid?.() === 0 ? false : 'needs root, to mount',
   }, async () => {
@@ -122,6 +126,7 @@ for (const user of anyUser) {
 }
 
 for (const user of users) {
+  // proves: root: what is hidden is covered
   test(`a hidden file or folder is read by no path, link, descriptor, mount or rename (${user})`, async () => {
     const found = await look(user, []);
     assert.equal(found.get('ready'), 'yes');

@@ -24,6 +24,10 @@ const REFUSED: Readonly<Record<string, string>> = {
   datagram_high: datagram,
 };
 
+// proves: seccomp.splice
+// proves: seccomp.openat2
+// proves: seccomp.clone_parent
+// proves: seccomp.set_uid_files
 hostile({
   name: 'A lock of a shared pipe, a child of the supervisor, set-uid files and datagrams to paths',
   program: 'hold-pipe.py',

@@ -4,10 +4,9 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { twin } from '../harness/asked.js';
-import { mutantDist } from '../harness/mutant.js';
 import { type PosternOptions, postern } from '../harness/postern.js';
 import { readableFile, users } from '../harness/users.js';
-import { mutationsWithout } from '../harness/without.js';
+import { mutantDist } from '../mutation/mutant-dist.js';
 
 const host = readableFile('host-facts.py', readFileSync(new URL('host-facts.py', import.meta.url), 'utf8'));
 const own = process.geteuid?.() === 0 ? [] : ['--user', '--map-current-user', '--keep-caps'];
@@ -32,16 +31,14 @@ async function look(options: PosternOptions): Promise<readonly string[]> {
 }
 
 for (const user of users) {
+  // proves: /proc without what the kernel keeps for the whole host
+  // proves: the host's NIS domain is taken away
   test(`/proc tells nothing of the host's interfaces, servers and keys, and no domain is the host's (${user})`, async () => {
     assert.deepEqual(await look({ as: user }), ['domain (none)']);
   });
 
   twin(`all of it is told once the protections are off (${user})`, async () => {
-    const dist = mutantDist(...mutationsWithout(['proc']), {
-      file: 'sandbox/launch/main',
-      right: 'clearDomainName();',
-      wrong: '',
-    });
+    const dist = mutantDist('proc', "the host's NIS domain is taken away");
     const told = await look({ as: user, dist });
     for (const name of ['cmdline', 'interrupts', 'irq']) assert.ok(told.includes(`told ${name}`), name);
     assert.ok(told.includes('domain secret.example'));

@@ -12,6 +12,7 @@ const base = /^\s*0\s+(\d+)\s/m;
 const MAP = 'cat /proc/self/uid_map; ';
 
 for (const user of users.filter((one) => one === 'root')) {
+  // proves: ids: a range that another supervisor of the host has is not taken
   test('two supervisors in two network namespaces take two ranges of ids', async () => {
     const words = ['run', '--', 'sh', '-c', `${MAP} read -r line`];
     const inside = ['unshare', '--net', 'sh', '-c', 'ip link set lo up && exec "$@"', 'sh'];

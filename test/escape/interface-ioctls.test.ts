@@ -6,6 +6,11 @@ const REFUSED = ['ifconf', 'ifconf_high', 'all', 'reads', 'wireless', 'encoded',
 /** The sandbox has no other interface, and the addresses that postern gives it. */
 const OWN_LIST = 'ok lo=127.0.0.1 lo:0=192.0.0.8';
 
+// proves: seccomp.ioctl_interface_reads
+// proves: seccomp.ioctl_interfaces
+// proves: seccomp.ioctl_terminal
+// proves: a request of a socket that is permitted is no other one with high bits
+// proves: a socket of the host tells no interfaces
 hostile({
   name: 'A handed-over socket lists the interfaces of the host',
   program: 'interface-ioctls.py',

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { hostile } from './hostile.js';
 
+// proves: seccomp.io_uring
 hostile({
   name: 'A handed-over socket is turned by io_uring',
   program: 'io-uring.py',

@@ -1,4 +1,5 @@
 // The second layer alone: without the filter's group, Landlock refuses TCP where the kernel has rules for it.
+// proves: Landlock, which denies TCP where an AF_UNIX call goes on
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { landlockVersion } from '../../shared/sys/landlock.js';

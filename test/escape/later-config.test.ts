@@ -19,6 +19,7 @@ done
 mv rules away 2>/dev/null && echo moved rules
 touch tried && echo tried`;
 
+  // proves: the configuration of a later start is read-only within writable folders
 for (const [turn, [name, options]] of (
   [
     ['its working directory', (top: string) => ['--cwd', top, '--writable', top]],
@@ -67,8 +68,11 @@ const MANY_PRESETS = `defaults: {presets: [${Array.from({ length: 101 }, (_, ind
 
 for (const [turn, [what, text, command]] of (
   [
+    // proves: a large postern.yaml that a plugin left is not parsed
     ['a postern.yaml that takes minutes to parse', MANY_KEYS, 'run'],
+    // proves: many presets of a postern.yaml that a plugin left are not looked for
     ['a postern.yaml with many presets', MANY_PRESETS, 'run'],
+    // proves: a large postern.yaml that a plugin left is not parsed
     ['a postern.yaml that takes minutes to parse', MANY_KEYS, 'check'],
   ] as const
 ).entries()) {

@@ -50,6 +50,7 @@ async function hold(
 }
 
 for (const user of users) {
+  // proves: seccomp.leases
   test(`a plugin gets no lease on a file of the user's (${user})`, async () => {
     assert.deepEqual(await hold(user), { told: 'EPERM EPERM EPERM', opens: true });
   });

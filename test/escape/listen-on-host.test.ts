@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
 import { hostile } from './hostile.js';
 
+// proves: seccomp.listen
+// proves: whose socket it is, by its network namespace
+// proves: a socket of the host's does not listen
 hostile({
   name: 'A handed-over socket listens on the host',
   program: 'listen-on-host.py',
@@ -11,6 +14,9 @@ hostile({
     assert.equal(findings.get('listen_high'), 'EACCES');
   },
 });
+// proves: seccomp.listen
+// proves: whose socket it is, by its network namespace
+// proves: a socket of the host's does not listen
 hostile({
   name: 'A disconnected socket of the host listens',
   program: 'listen-on-host.py',

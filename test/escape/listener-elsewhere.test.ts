@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { hostile } from './hostile.js';
 
+// proves: a socket of the host's does not listen
 hostile({
   name: 'An inherited listener listens on another port of the host',
   program: 'listener-elsewhere.py',
@@ -14,6 +15,7 @@ hostile({
       assert.equal(findings.get(attempt), 'EACCES', attempt);
   },
 });
+// proves: a socket of the host's does not listen
 hostile({
   name: 'An inherited listener is bound to another port of the host',
   program: 'listener-elsewhere.py',

@@ -15,6 +15,7 @@ except OSError as error:
 `;
 
 for (const user of anyUser) {
+  // proves: a plugin cannot take all of the host's pseudo-terminals
   test(`a plugin has a bounded number of pseudo-terminals (${user})`, async () => {
     const { stdout, stderr } = await postern(['run', '--', '/usr/bin/python3', '-c', PROGRAM], { as: user });
     assert.equal(stdout, `${MAX_TERMINALS} ENOSPC\n`, stderr);

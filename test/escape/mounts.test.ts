@@ -1,4 +1,17 @@
 // Checks every mount of a plugin, as the kernel lists them, proc_pid_mountinfo(5).
+// proves: the host's mounts are read-only
+// proves: root: no set-uid program of the host's
+// proves: no device of the host's but the listed
+// proves: root: no program on a device
+// proves: root: its own tmpfs has no set-uid program
+// proves: root: its own tmpfs has no device
+// proves: root: its own tmpfs is read-only
+// proves: what may be written has no set-uid program and no device
+// proves: /proc has no set-uid program and no device
+// proves: /dev/mqueue has no set-uid program and no device
+// proves: /dev/pts has no set-uid program
+// proves: root: what hides a folder is read-only
+// proves: root: what hides a file is read-only
 import assert from 'node:assert/strict';
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

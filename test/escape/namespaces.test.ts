@@ -1,9 +1,21 @@
 import assert from 'node:assert/strict';
 import { hostile } from './hostile.js';
 
+// proves: seccomp.clone3
+// proves: seccomp.setns
+// proves: seccomp.mounts
+// proves: seccomp.processes
+// proves: seccomp.keyrings
+// proves: seccomp.kernel_programs
+// proves: seccomp.facts
+// proves: seccomp.administration
+// proves: seccomp.namespaces
+// proves: seccomp.listener
+// proves: seccomp.personality
 hostile({
   name: 'Namespaces, mounts, other processes and the kernel are reached for',
   program: 'namespaces.py',
+  // proves: launch: no user namespace inside
   without: [
     'seccomp.namespaces',
     'seccomp.clone3',

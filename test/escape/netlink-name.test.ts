@@ -22,6 +22,7 @@ os.waitpid(child, 0)
 print("own", names[0] == os.getpid(), [name >= 1 << 31 for name in names[1:3]], names[3])
 `;
 
+// proves: a netlink socket is not named by the broker's process
 for (const user of anyUser)
   test(`a netlink socket has the plugin's own process id, or no process's (${user})`, async () => {
     const { stdout, stderr } = await postern(['run', '--', '/usr/bin/python3', '-c', PROGRAM], { as: user });

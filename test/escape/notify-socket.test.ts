@@ -9,22 +9,18 @@ import { createInterface } from 'node:readline';
 import { type TestContext, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { anyUser, twin } from '../harness/asked.js';
-import { type Mutation, mutantDist } from '../harness/mutant.js';
 import { postern, type RunningPostern, startPostern } from '../harness/postern.js';
 import { brokerOf, descriptorsOf, ofThreads } from '../harness/processes.js';
 import { until } from '../harness/until.js';
 import { chownTo, readableFolder, type User, users } from '../harness/users.js';
+import { mutantDist } from '../mutation/mutant-dist.js';
 
 const program = readFileSync(new URL('notify-socket.py', import.meta.url), 'utf8');
 const NOBODY = 65_534;
 /** Of init, which made the pair: as root it has no id in the sandbox. */
 const INIT_ID = process.geteuid?.() === 0 ? NOBODY : process.geteuid?.();
 /** The kernel executes the plugin's socket(2). Landlock would keep its datagrams within the sandbox on a newer kernel. */
-const EXECUTED: Mutation = {
-  file: 'broker/trap/handle-trap',
-  right: 'void giveNotifySocket(context, call);',
-  wrong: 'call.proceed();',
-};
+const EXECUTED = 'notify: the kernel makes no datagram socket for a plugin';
 
 interface Scene extends RunningPostern {
   readonly said: () => string;
@@ -86,6 +82,8 @@ const memoryOf = (pid: number): number =>
   Number(/^VmRSS:\s+(\d+)/m.exec(ofThreads(pid, 'status')[0] ?? '')?.[1] ?? 0);
 
 for (const user of anyUser) {
+  // proves: notify: the kernel makes no datagram socket for a plugin
+  // proves: notify: connect(2) of the socket works to its own path alone
   test(`what is sent by the notify socket reaches no socket of the host, refused, and nothing is heard (${user})`, async (t) => {
     const folder = sharedFolder();
     const heard = await beside(t, 'datagrams-judge.py', join(folder, 'log'), join(folder, 'packets'));
@@ -119,6 +117,7 @@ for (const user of users) {
 }
 
 for (const user of anyUser) {
+  // proves: notify: few messages a second are read
   test(`a plugin that sends without end waits, and postern takes no descriptor and no memory (${user})`, async (t) => {
     const scene = start(t, user, { one: { ...plugin('flood', '6'), ...NOTIFY } });
     const pid = scene.child.pid ?? 0;

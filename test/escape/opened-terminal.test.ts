@@ -16,6 +16,7 @@ const command = ['/usr/bin/python3', program];
 const NO_TERMINAL = 'No such device or address, Inappropriate ioctl for device\n';
 
 for (const user of anyUser) {
+  // proves: a plugin without a terminal leads no session
   test(`a program without a terminal lives on when a terminal that it opened ends (${user})`, async () => {
     // In a session without a terminal, whose leader is another process.
     const outside = spawnSync('setsid', ['sh', '-c', '"$@"; exit', 'sh', ...command], { encoding: 'utf8' });
@@ -25,6 +26,7 @@ for (const user of anyUser) {
   });
 }
 for (const user of anyUser) {
+  // proves: the session of a start is not the user's
   test(`a plugin without a stream at its user's terminal does not find it at /dev/tty (${user})`, async () => {
     const { stdout, stderr } = await postern(['run', '--visible', program, '--', ...command], {
       as: user,

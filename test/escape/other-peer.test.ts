@@ -4,10 +4,11 @@ import { readFileSync } from 'node:fs';
 import { after, test } from 'node:test';
 import { twin } from '../harness/asked.js';
 import { listen } from '../harness/listener.js';
-import { type Mutation, mutantDist } from '../harness/mutant.js';
 import { postern } from '../harness/postern.js';
 import { until } from '../harness/until.js';
 import { users } from '../harness/users.js';
+import type { Wanted } from '../mutation/find-changes.js';
+import { mutantDist } from '../mutation/mutant-dist.js';
 
 const allowed = await listen();
 const other = await listen((socket) => socket.write('another\n'));
@@ -37,14 +38,13 @@ interface Egress {
   readonly name: string;
   readonly egress: 'channel' | 'transparent';
   readonly dial: string;
-  readonly elsewhere: Mutation;
-  readonly uncompared: Mutation;
+  readonly elsewhere: Wanted;
+  readonly uncompared: string;
 }
 
-const TRAP_DIALS_ELSEWHERE: Mutation = {
-  file: 'broker/trap/connect-and-place',
-  right: 'startConnect(socket.number, endpoint, dialer)',
-  wrong: `startConnect(socket.number, { ...endpoint, port: ${other.port} }, dialer)`,
+const TRAP_DIALS_ELSEWHERE: Wanted = {
+  at: 'an address is copied once',
+  code: `startConnect(socket.number, { ...endpoint, port: ${other.port} }, dialer)`,
 };
 
 const EGRESSES: readonly Egress[] = [
@@ -53,37 +53,24 @@ const EGRESSES: readonly Egress[] = [
     egress: 'transparent',
     dial: `begin(${allowed.port})`,
     elsewhere: TRAP_DIALS_ELSEWHERE,
-    uncompared: {
-      file: 'broker/trap/dial',
-      right: 'return peer !== undefined && !isSameEndpoint(peer, endpoint);',
-      wrong: 'return false;',
-    },
+    uncompared: 'a non-blocking dial that ended at another peer is not handed over',
   },
   {
     name: 'transparent',
     egress: 'transparent',
     dial: `socket.create_connection(("127.0.0.1", ${allowed.port}))`,
     elsewhere: TRAP_DIALS_ELSEWHERE,
-    uncompared: {
-      file: 'broker/trap/connect-and-place',
-      right: '!isSameEndpoint(end, this.endpoint)',
-      wrong: 'false',
-    },
+    uncompared: 'trap: the peer is compared before the hand-over',
   },
   {
     name: 'channel',
     egress: 'channel',
     dial: `Channel.from_environment().connect("127.0.0.1", ${allowed.port})`,
     elsewhere: {
-      file: 'broker/request/connect',
-      right: 'startConnect(socket.number, peer, dialer)',
-      wrong: `startConnect(socket.number, { ...peer, port: ${other.port} }, dialer)`,
+      at: 'the channel dials',
+      code: `startConnect(socket.number, { ...peer, port: ${other.port} }, dialer)`,
     },
-    uncompared: {
-      file: 'broker/request/connect',
-      right: 'isSameEndpoint(peer, wanted)',
-      wrong: 'true',
-    },
+    uncompared: 'channel: the peer is compared before the hand-over',
   },
 ];
 
@@ -102,6 +89,9 @@ for (const { name, egress, dial, elsewhere, uncompared } of EGRESSES) {
     return stdout;
   };
 
+  // proves: trap: the peer is compared before the hand-over
+  // proves: channel: the peer is compared before the hand-over
+  // proves: a non-blocking dial that ended at another peer is not handed over
   test(`a connection to another peer than was decided does not reach the plugin (${name})`, async () => {
     const heard = other.connections();
     assert.equal(await ask(mutantDist(elsewhere)), `${ECONNABORTED}\n`);

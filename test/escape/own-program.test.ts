@@ -40,6 +40,7 @@ const installed = (top: string): Pick<PosternOptions, 'dist'> => ({
 });
 
 for (const as of users) {
+  // proves: the native library's folder is postern's own
   test(`a plugin that writes the project changes nothing of postern's packages there (${as})`, async () => {
     const top = project();
     const modules = join(top, 'node_modules');
@@ -63,6 +64,7 @@ for (const as of users) {
     assert.equal(stdout, 'tried\n', stderr);
   });
 
+  // proves: a hard link to a file of postern's is not writable
   test(`a hard link to a file of postern's in a writable folder or home refuses the start (${as})`, async () => {
     const top = project();
     for (const name of ['conf', 'data', 'data/inner']) mkdirSync(join(top, name), { mode: 0o777 });
@@ -100,6 +102,7 @@ for (const as of users) {
 }
 
 for (const as of anyUser) {
+  // proves: a link on the way to postern's own file is refused
   test(`a link on the way to postern's files refuses the start (${as})`, async () => {
     const top = project();
     mkdirSync(join(top, 'conf'));
@@ -130,6 +133,8 @@ for (const as of anyUser) {
     }
   });
 
+  // proves: a link on the way to postern's own file is refused
+  // proves: the way to the command that was typed counts
   test(`the command as a link in a plugin's folder refuses the start (${as})`, () => {
     const top = project();
     mkdirSync(join(top, 'bin'));
@@ -142,6 +147,7 @@ for (const as of anyUser) {
     assert.match(stderr, /leads through the link ".*bin\/postern"/);
   });
 
+  // proves: a writable folder before Node's in PATH is refused
   test(`a folder before Node's in PATH that a plugin may write refuses the start (${as})`, async () => {
     const top = readableFolder();
     const folder = join(top, 'bin');
@@ -157,6 +163,7 @@ for (const as of anyUser) {
     assert.match(stderr, /postern looks for its own file at ".*bin\/node"/);
   });
 
+  // proves: a home with postern's own files is refused
   test(`a home that holds postern's configuration refuses the start, by check too (${as})`, async () => {
     const top = readableFolder();
     const home = join(top, 'home');

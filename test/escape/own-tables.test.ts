@@ -5,9 +5,9 @@ import { readFileSync } from 'node:fs';
 import { after, test } from 'node:test';
 import { openThreadPidfd } from '../../shared/sys/pidfd.js';
 import { listen } from '../harness/listener.js';
-import { mutantDist } from '../harness/mutant.js';
 import { postern } from '../harness/postern.js';
 import { users } from '../harness/users.js';
+import { mutantDist } from '../mutation/mutant-dist.js';
 
 const program = readFileSync(new URL('own-tables.py', import.meta.url), 'utf8');
 const [user = 'user'] = users;
@@ -34,15 +34,12 @@ async function run(dist?: string): Promise<string> {
 
 const BY_PROCESS = 'thread ESRCH False\nleader False\n';
 
+// proves: a descriptor is the calling thread's, whatever its process has there
 test("a thread with its own descriptor table connects its own socket, and not its process's", async () => {
   assert.equal(await run(), tellsThreads() ? 'thread ok True\nleader False\n' : BY_PROCESS);
 });
 
+// proves: trap: before PIDFD_THREAD, a thread with a descriptor table of its own is an error
 test('where the kernel finds descriptors only by process, such a thread gets an error', async () => {
-  const dist = mutantDist({
-    file: 'broker/caller/caller-processes',
-    right: 'const handle = openThreadPidfd(tid);',
-    wrong: 'const handle = -EINVAL;',
-  });
-  assert.equal(await run(dist), BY_PROCESS);
+  assert.equal(await run(mutantDist('PIDFD_THREAD')), BY_PROCESS);
 });

@@ -21,6 +21,8 @@ async function attempt(user: User, how: string): Promise<Readonly<Record<string,
 
 for (const [turn, how] of ['background', 'pipeline'].entries()) {
   for (const user of userInTurn(turn)) {
+    // proves: the user's terminal is read in the foreground alone
+    // proves: a plugin that stops itself stops postern only in the foreground
     test(`a plugin in the ${how} reads and keeps nothing of its user's terminal (${user})`, async () => {
       const { text, ...found } = await attempt(user, how);
       assert.deepEqual(
@@ -33,8 +35,12 @@ for (const [turn, how] of ['background', 'pipeline'].entries()) {
 }
 for (const [turn, [how, what]] of (
   [
+    // proves: a plugin in a pipeline reads nothing while another program has set modes
     ['password', 'asks for a password'],
+    // proves: a plugin in a pipeline reads nothing while another program has set modes
     ['toggled', 'asks for a password, while the plugin sets modes'],
+    // proves: a plugin in a pipeline reads nothing while another program has set modes
+    // proves: a plugin beside another program at the terminal reads no keys
     ['beside', 'asks for a password in a script, with the plugin behind &'],
   ] as const
 ).entries()) {
@@ -59,6 +65,8 @@ for (const [turn, [how, status]] of (
 ).entries()) {
   const after = how === 'restored' ? 'beside which another program set modes' : `that is ${how}`;
   for (const user of userInTurn(turn)) {
+    // proves: the user's terminal is given back as it was
+    // proves: modes that another program sets for a while are not taken for the user's
     test(`the terminal is as it was after a plugin ${after} (${user})`, async () => {
       const { text, ...found } = await attempt(user, how);
       assert.deepEqual(

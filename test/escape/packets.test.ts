@@ -1,4 +1,5 @@
 // A request pipe keeps packets apart: requests written right after each other are neither joined nor cut.
+// proves: supervisor: requests come in packets
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { anyUser } from '../harness/asked.js';
@@ -14,6 +15,7 @@ print(sorted(channel._receive()[0]["id"] for _ in range(200)) == list(range(1000
 `;
 
 for (const user of anyUser) {
+  // proves: a channel that no broker had is not resumed
   test(`two hundred requests that are written without a pause get one answer each (${user})`, async () => {
     const program = ['/usr/bin/python3', '-c', PYTHON_CHANNEL + ASKS];
     const { stdout, stderr } = await postern(['run', '--', ...program], { as: user });

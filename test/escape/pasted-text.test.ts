@@ -1,5 +1,7 @@
 // postern tells the operator what to paste to allow a connect. A plugin chooses a part of that text: the path of a UNIX socket. It must not
 // put code into the operator's shell, nor a further rule into a list. A shell and a YAML parser judge here.
+// proves: a plugin writes no shell code into an option to paste
+// proves: a plugin writes no further rule into a list to paste
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
@@ -41,6 +43,7 @@ test('a shell takes a suggested option as two words, whatever the rule is', () =
   }
 });
 
+// proves: a path that a fix tells to show is quoted
 for (const user of anyUser)
   test(`a suggested option with a path that a program names is two words (${user})`, async () => {
     const folder = join(readableFolder(), `x';echo\${IFS}PWNED;'`);

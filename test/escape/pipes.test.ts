@@ -15,9 +15,9 @@ import {
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { twin, userInTurn } from '../harness/asked.js';
-import { mutantDist } from '../harness/mutant.js';
 import { postern } from '../harness/postern.js';
 import { readableFolder, type User, users } from '../harness/users.js';
+import { mutantDist } from '../mutation/mutant-dist.js';
 
 const PROGRAM = `
 import errno, os, sys
@@ -70,6 +70,8 @@ async function look(user: User, egress: string, dist?: string): Promise<Seen> {
   }
 }
 
+  // proves: as root, files of an exposed tree have no group that the plugin could write by
+  // proves: as a user, the pipes of an exposed tree are covered
 for (const [turn, egress] of ['transparent', 'channel'].entries()) {
   for (const user of userInTurn(turn))
     test(`a pipe and a device of the host in a visible folder take nothing (${egress}, ${user})`, async () => {
@@ -83,6 +85,7 @@ for (const [turn, egress] of ['transparent', 'channel'].entries()) {
 }
 
 for (const user of users) {
+  // proves: pipes that are too many to mask are masked with their folder
   test(`of very many pipes none takes anything, and the start goes on (${user})`, async () => {
     const folder = readableFolder();
     const make = `cd ${folder}; umask 0; mkdir -m 755 many other; seq 1 1500 | sed 's,^,many/,' | xargs mkfifo; mkfifo other/one; echo here >other/file`;
@@ -104,6 +107,7 @@ for (const user of users) {
     if (user === 'user') assert.match(stderr, /many" is hidden: it has pipes .* more than 1000/);
   });
 
+  // proves: a pipe whose name is no UTF-8 is masked with its folder
   test(`a pipe whose name is no UTF-8, or whose folder's name is none, takes nothing (${user})`, async () => {
     const folder = readableFolder();
     const make = `cd ${folder}; mkdir -m 755 a "$(printf 'd\\351')"; mkfifo -m 666 "a/$(printf 'p\\351')" "$(printf 'd\\351')/x"`;
@@ -130,11 +134,7 @@ print("done")`;
   });
 
   twin(`a pipe hears the plugin where its tree is not taken for exposed (${user})`, async () => {
-    const dist = mutantDist({
-      file: 'sandbox/supervisor/root/exposed-trees',
-      right: 'return writableDirectories.some(',
-      wrong: 'return false && writableDirectories.some(',
-    });
+    const dist = mutantDist('trees within writable folders are exposed');
     const { heard } = await look(user, 'channel', dist);
     assert.match(heard, /out/);
   });

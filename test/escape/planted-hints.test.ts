@@ -38,6 +38,8 @@ async function words(user: User, folder: string, ...command: readonly string[]):
 const FORGED = 'Cannot continue: run this first';
 
 for (const user of anyUser) {
+  // proves: supervisor: where a link of a plugin leads is no advice
+  // proves: a program behind a link of a plugin is not suggested
   test(`where a link in a writable folder leads is not told (${user})`, async () => {
     const folder = folders();
     const data = join(folder, 'data');
@@ -70,6 +72,8 @@ for (const user of anyUser) {
     assert.doesNotMatch(stdout, /secret/);
   });
 
+  // proves: a new line in a name begins no line of postern's
+  // proves: a new line in a name begins no line of check's
   test(`a name with a new line begins no line of postern's (${user})`, async () => {
     const folder = folders();
     const named = join(folder, `x\n${FORGED}`);
@@ -88,6 +92,7 @@ for (const user of anyUser) {
     assert.doesNotMatch(stdout, new RegExp(`^${FORGED}`, 'm'));
   });
 
+  // proves: no hint is read from what a plugin may write
   test(`what a plugin may write is neither read for a hint nor suggested (${user})`, async () => {
     const folder = folders();
     const tool = join(folder, 'data/tool');
@@ -102,6 +107,7 @@ for (const user of anyUser) {
       assert.doesNotMatch(await words(user, folder, ...command), new RegExp(UNSEEN));
   });
 
+  // proves: an interpreter that a plugin's script names is not looked for
   test(`the interpreter that a plugin's script names is not looked for, and not suggested (${user})`, async () => {
     const folder = folders();
     mkdirSync(join(folder, 'host/bin'));
@@ -120,6 +126,7 @@ for (const user of anyUser) {
     assert.match(own, /its interpreter ".*\/host\/bin\/there" is not visible.*--visible /);
   });
 
+  // proves: no hint names what a plugin may write
   test(`a folder that another plugin may write is not suggested (${user})`, async () => {
     const folder = folders();
     for (const name of ['data', 'host']) script(join(folder, name, 'file'), '');

@@ -31,6 +31,7 @@ function run(
   });
 }
 
+  // proves: no library comes from a relative part of LD_LIBRARY_PATH
 const SEARCHED = ['/opt/none/lib:', ':/opt/none/lib', '.', '/opt/none/lib;;', 'lib:../own'];
 for (const [turn, libraries] of SEARCHED.entries()) {
   for (const as of userInTurn(turn))
@@ -51,6 +52,7 @@ for (const [turn, libraries] of SEARCHED.entries()) {
 }
 
 for (const as of anyUser) {
+  // proves: a folder of LD_LIBRARY_PATH is postern's own
   test(`a folder of LD_LIBRARY_PATH is read-only, or refuses the start (${as})`, async () => {
     const cwd = ownFolder(as);
     const folder = join(cwd, 'lib');

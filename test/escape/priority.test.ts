@@ -28,6 +28,8 @@ const [, processor = '0'] =
   /^Cpus_allowed_list:\s*(\d+)/m.exec(readFileSync('/proc/self/status', 'utf8')) ?? [];
 const inside = ['taskset', '--cpu-list', processor, ...special];
 
+// proves: postern's own priority is not the plugin's
+// proves: pending signals and message queues of the plugin are limited
 for (const user of users)
   test(`no priority of postern's is the plugin's, and it takes none (${user})`, async () => {
     const { stdout, stderr } = await postern(PROGRAM_WORDS, { as: user, inside });

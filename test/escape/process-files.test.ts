@@ -77,6 +77,7 @@ function fact(pid: number, name: string): string {
 }
 
 for (const user of users) {
+  // proves: /proc is read-only, where Landlock is missing too
   test(`a plugin writes no file of a process in /proc, without Landlock neither (${user})`, async () => {
     const { done, outside, stderr } = await write(user, 'landlock');
     assert.equal(done, '', stderr);

@@ -4,12 +4,11 @@ import { anyUser, twin, userInTurn } from '../harness/asked.js';
 import { compile } from '../harness/compile.js';
 import { freePort } from '../harness/free-port.js';
 import { listen } from '../harness/listener.js';
-import { mutantDist } from '../harness/mutant.js';
 import { PATIENCE } from '../harness/patience.js';
 import { type PosternOptions, postern, startPostern } from '../harness/postern.js';
 import { until } from '../harness/until.js';
 import { users } from '../harness/users.js';
-import { ASKS_ANOTHER, NO_LANDLOCK_FOR_TCP, READS_TWICE, TAKES_TWICE } from './race-mutations.js';
+import { mutantDist } from '../mutation/mutant-dist.js';
 
 interface Race {
   readonly what: string;
@@ -19,29 +18,32 @@ interface Race {
 }
 
 const RACES: readonly Race[] = [
+  // proves: an address is copied once
   {
     what: 'address',
     sentence: 'The address of a trapped call changes while it is decided',
     without: 'copying it once',
-    lost: () => ({ dist: mutantDist(READS_TWICE) }),
+    lost: () => ({ dist: mutantDist('an address is copied once') }),
   },
   {
     what: 'deaths',
     sentence: 'Callers whose addresses change die at any moment',
     without: 'copying it once',
-    lost: () => ({ dist: mutantDist(READS_TWICE) }),
+    lost: () => ({ dist: mutantDist('an address is copied once') }),
   },
+  // proves: a descriptor is taken once
   {
     what: 'descriptor',
     sentence: 'The file behind the descriptor of a trapped call changes while it is decided',
     without: 'taking it once',
-    lost: () => ({ dist: mutantDist(TAKES_TWICE) }),
+    lost: () => ({ dist: mutantDist('a descriptor is taken once') }),
   },
+  // proves: interfaces are those of the socket that was taken
   {
     what: 'interfaces',
     sentence: 'The socket whose interfaces are asked for becomes one of the host',
     without: 'taking it once',
-    lost: () => ({ dist: mutantDist(ASKS_ANOTHER) }),
+    lost: () => ({ dist: mutantDist('interfaces are those of the socket that was taken') }),
   },
   {
     what: 'unix',
@@ -98,12 +100,13 @@ for (const [turn, { what, sentence, without, lost }] of RACES.entries()) {
 }
 
 for (const user of anyUser) {
+  // proves: an AF_UNIX bind goes on only where Landlock denies TCP
   test(`where Landlock denies no TCP, an AF_UNIX bind does not go on (${user})`, async () => {
     const source =
       'import socket\nfor act in ("connect", "bind"):\n try: getattr(socket.socket(socket.AF_UNIX), act)("/tmp/path")\n except OSError as e: print(act, e.errno)\n else: print(act, "went on")';
     const { stdout, stderr } = await postern(['run', '--', '/usr/bin/python3', '-c', source], {
       as: user,
-      dist: mutantDist(NO_LANDLOCK_FOR_TCP),
+      dist: mutantDist('Landlock for TCP'),
     });
     assert.equal(stdout, 'connect 2\nbind 13\n', stderr);
   });

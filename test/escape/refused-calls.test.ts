@@ -18,6 +18,7 @@ const OPEN_TO_ALL = [
 const actionOf = (call: string): string | undefined =>
   groups.flatMap(({ rules }) => rules).find(({ calls }) => calls.includes(call))?.action;
 
+// proves: seccomp.aio
 hostile({
   name: 'Calls that a plugin does not have are made',
   program: 'refused-calls.py',

@@ -46,6 +46,7 @@ async function look(
 }
 
 for (const user of anyUser) {
+  // proves: an attempt to connect keeps the error that ended it
   test(`a socket that connects tells of no router (${user})`, async () => {
     assert.deepEqual(await look(user), {
       connect: 'EINPROGRESS',

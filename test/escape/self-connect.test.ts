@@ -1,5 +1,7 @@
 // TCP connects a socket to itself if nobody listens at a port that the kernel may pick for the socket (a simultaneous open, RFC 9293).
 // A plugin with a rule for such a port of the host would so take the port from the host. Here the kernel has that one port to pick.
+// proves: connect: no socket is connected to itself
+// proves: a socket that was connected to itself gives the port up at once
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { anyUser } from '../harness/asked.js';

@@ -46,6 +46,8 @@ function own(path: string, user: User): void {
 }
 
 // With `channel` a filter refuses all of it.
+// proves: seccomp.set_gid_modes
+// proves: folder modes: only a folder gets the set-gid bit
 for (const egress of ['transparent', 'channel'] as const)
   for (const user of egress === 'transparent' ? users : anyUser)
     test(`A set-gid or set-uid file, and a folder that is not the plugin's: refused, and nothing is heard (${egress}, ${user})`, async () => {
@@ -83,6 +85,7 @@ for (const egress of ['transparent', 'channel'] as const)
       for (const path of [shown, closed, '/usr']) assert.equal(modeOf(path) & SET_IDS, 0, path);
     });
 
+// proves: folder modes: the file that was checked gets the mode, and not another one at its path
 for (const user of users)
   for (const way of ['name', 'descriptor'] as const)
     test(`While a folder and a file exchange their ${way}, the file never gets the set-gid bit (${user})`, async () => {
@@ -119,6 +122,7 @@ for (const user of users)
       );
     });
 
+// proves: folder modes: the thread has the plugin's ids
 test('as root, a folder of another owner keeps its mode, where the file system cannot map ids', {
   skip: isRoot ? false : 'needs root, to own the files',
 }, async () => {
@@ -135,6 +139,7 @@ test('as root, a folder of another owner keeps its mode, where the file system c
   assert.equal(stdout, '2755\n755\n');
 });
 
+// proves: folder modes: the thread has none of a user's capabilities
 test("a user's capabilities do not reach the folders of others", {
   skip: isRoot ? false : 'needs root, to give a user capabilities',
 }, async () => {

@@ -13,12 +13,14 @@ const driver = readableFile(
 const through = ['/usr/bin/python3', driver];
 
 for (const user of users) {
+  // proves: a plugin with a terminal leads its own group
   test(`a plugin neither signals nor renices a program beside postern in its process group (${user})`, async () => {
     const { stdout } = await postern(['run'], { as: user, through });
     assert.match(stdout, /^nice 0\nwent on\nended 0 0$/m, stdout);
   });
 }
 for (const user of anyUser) {
+  // proves: a plugin without a terminal leads its own group
   test(`a plugin leads its own group, in a session that no process of its user's is in (${user})`, async () => {
     const { stdout } = await postern(
       ['run', '--', 'sh', '-c', 'cut -d" " -f1,5,6 /proc/self/stat; echo $$'],

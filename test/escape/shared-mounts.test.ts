@@ -33,6 +33,7 @@ echo "mounted later: $(ls shown/later)"
 `;
 
 for (const user of users) {
+  // proves: no mount passes between the host and a sandbox
   test(`no mount passes between a host with shared mounts and a sandbox (${user})`, needsRoot, async () => {
     const folder = readableFolder();
     for (const name of ['out', 'shown', 'shown/hidden', 'shown/later']) mkdirSync(join(folder, name));

@@ -1,6 +1,12 @@
 import assert from 'node:assert/strict';
 import { hostile } from './hostile.js';
 
+// proves: seccomp.error_reports
+// proves: seccomp.received_options
+// proves: seccomp.peer_label
+// proves: seccomp.peer_handle
+// proves: seccomp.setsockopt
+// proves: trap: no close of a plugin lingers
 hostile({
   name: 'A handed-over socket is turned by its options',
   program: 'socket-options.py',

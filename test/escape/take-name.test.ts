@@ -4,17 +4,13 @@ import { readFileSync } from 'node:fs';
 import { before, test } from 'node:test';
 import { anyUser, twin } from '../harness/asked.js';
 import { compile } from '../harness/compile.js';
-import { type Mutation, mutantDist } from '../harness/mutant.js';
 import { startPostern } from '../harness/postern.js';
 import { type User, users } from '../harness/users.js';
+import { mutantDist } from '../mutation/mutant-dist.js';
 
 /** The host's sockets that a plugin has: its output, if that is one end of a socket pair, and the channel's reply socket. */
 const HOSTS = [1, 4];
-const NAMELESS: Mutation = {
-  file: 'shared/sys/name-socket',
-  right: 'succeed(bindTo(',
-  wrong: '((..._) => {})((',
-};
+const NAMELESS = "a socket of the host's that a plugin is started with has a name for good";
 let program = '';
 before(() => {
   program = compile(new URL('take-name.c', import.meta.url));
@@ -47,6 +43,7 @@ async function take(user: User, lost?: { readonly dist: string }): Promise<Taken
 }
 
 for (const user of anyUser) {
+  // proves: a socket of the host's that a plugin is started with has a name for good
   test(`An AF_UNIX bind that goes on gives no socket of the host's a name (${user})`, async () => {
     const stdout = 'result 1 not\nresult 4 not\nresult flips enough\n';
     assert.deepEqual(await take(user), { stdout, names: 0 });

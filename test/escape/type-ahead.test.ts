@@ -24,6 +24,7 @@ async function attempt(user: User, without?: readonly string[]): Promise<Readonl
 }
 
 for (const user of anyUser) {
+  // proves: seccomp.ioctl_console
   test(`a plugin types nothing into a terminal, and takes none from its user (${user})`, async () => {
     const attempts = ['sti', 'sti_high', 'paste', 'keyboard', 'switch', 'discipline'];
     assert.deepEqual(await attempt(user), {

@@ -152,6 +152,7 @@ async function busySandbox(): Promise<Busy> {
 }
 
 for (const user of users.filter((one) => one === 'root')) {
+  // proves: unix orders: the thread takes sockets of the sandbox's network alone
   test(`the supervisor connects no socket of another network with a plugin's ids (${user})`, async () => {
     const { unixDiag, unix, tcp } = await sandboxSockets();
     tcp.close();
@@ -177,6 +178,7 @@ for (const user of users.filter((one) => one === 'root')) {
     assert.equal(heard(), 1);
   });
 
+  // proves: unix orders: the thread takes AF_UNIX sockets alone
   test(`the supervisor makes no socket of another family listen (${user})`, async () => {
     const { unixDiag, unix, tcp } = await sandboxSockets();
     unix.close();
@@ -186,11 +188,13 @@ for (const user of users.filter((one) => one === 'root')) {
     unixDiag.close();
   });
 
+  // proves: unix orders: the thread connects with the plugin's ids
   test(`the supervisor connects with the ids of the plugin (${user})`, async () => {
     assert.equal(await connectTo({ owner: 0, mode: 0o600 }), -13);
     assert.equal(await connectTo({ owner: PLUGIN_ID, mode: 0o600 }), 0);
   });
 
+  // proves: unix orders: the thread has none of the supervisor's groups
   test(`the supervisor connects with none of its own groups (${user})`, async () => {
     const groups = process.getgroups?.() ?? [];
     haveGroups([OWN_GROUP]);
@@ -202,6 +206,7 @@ for (const user of users.filter((one) => one === 'root')) {
     }
   });
 
+  // proves: unix orders: those of a sandbox are bounded
   test(`past a bound, the supervisor answers a sandbox at once (${user})`, async () => {
     const { connects, kept, ends, order, greedy } = await busySandbox();
     const late = order(1, 'late');
@@ -210,6 +215,7 @@ for (const user of users.filter((one) => one === 'root')) {
     connects.end(1, [kept.root, kept.unixDiag]);
   });
 
+  // proves: unix orders: sandboxes take turns
   test(`a busy sandbox does not keep another one from its turn (${user})`, async () => {
     const { connects, kept, ends, order, greedy } = await busySandbox();
     await Promise.all([...greedy, order(2, 'other')]);
@@ -217,6 +223,7 @@ for (const user of users.filter((one) => one === 'root')) {
     connects.end(1, [kept.root, kept.unixDiag]);
   });
 
+  // proves: unix orders: an ended sandbox's descriptors stay open for them
   test(`an ended sandbox's descriptors are closed after its last order (${user})`, async () => {
     const before = readdirSync('/proc/self/fd').length;
     const { connects, kept, ends, greedy } = await busySandbox();
@@ -230,6 +237,7 @@ for (const user of users.filter((one) => one === 'root')) {
     assert.ok(readdirSync('/proc/self/fd').length < before + UNIX_ORDERS / 2);
   });
 
+  // proves: unix orders: a plugin that makes the thread wait is ended
   test(`a plugin that makes the supervisor's thread wait is ended (${user})`, async () => {
     const unixDiag = openUnixDiag();
     using root = openFolder('/');

@@ -1,3 +1,4 @@
+// proves: Landlock, which denies writing outside of what is listed
 import assert from 'node:assert/strict';
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { homedir } from 'node:os';

@@ -1,10 +1,10 @@
 // Runs the command `postern` as a user would, and collects its output.
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
 import { join } from 'node:path';
+import { mutantDist } from '../mutation/mutant-dist.js';
 import { environmentOf } from './nodes.js';
 import { PATIENCE } from './patience.js';
 import { asUser, distFor, type User } from './users.js';
-import { distWithout } from './without.js';
 
 export interface PosternOptions {
   readonly as: User;
@@ -12,7 +12,7 @@ export interface PosternOptions {
   readonly env?: NodeJS.ProcessEnv;
   readonly input?: string;
   readonly stdio?: SpawnOptions['stdio'];
-  /** Protections to leave out, as without.ts names them. */
+  /** Protections to leave out, by the names of their markers. */
   readonly without?: readonly string[];
   readonly timeoutMs?: number;
   /** A bash script that runs "$@" at its end. It sets up things that only a shell can. */
@@ -98,7 +98,7 @@ function withoutControl(args: readonly string[]): readonly string[] {
 }
 
 function distOf({ as, without = [] }: PosternOptions): string {
-  return without.length === 0 ? distFor(as) : distWithout(without);
+  return without.length === 0 ? distFor(as) : mutantDist(...without);
 }
 
 /** Runs postern to its end. */

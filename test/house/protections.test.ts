@@ -1,31 +1,90 @@
-// npm run prove is not part of every test run. Its quotes of source lines, and those of the builds without a protection, are checked here, so that
-// they stay true.
+// npm run prove is not part of every test run. Here its markers and the declarations of tests are checked, so that they stay true.
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
-import { mutationsWithout, PROTECTIONS } from '../harness/without.js';
-import { initTold } from '../prove/end-left-overs.js';
-import type { Protection } from '../prove/protection.js';
-import { protections } from '../prove/protections.js';
+import { fileURLToPath } from 'node:url';
+import ts from 'typescript';
+import { cageGroups } from '../../broker/cage/cage-rules.js';
+import { mutantSource } from '../../deploy/protections/mutant-source.js';
+import { readAllMarkers } from '../../deploy/protections/read-all-markers.js';
+import { readAllProofs } from '../../deploy/protections/read-all-proofs.js';
+import { argumentDenials } from '../../sandbox/launch/filter/argument-denials.js';
+import { conditionalCalls } from '../../sandbox/launch/filter/conditional-calls.js';
+import { refusedCalls } from '../../sandbox/launch/filter/refused-calls.js';
+import { findChanges } from '../mutation/find-changes.js';
+import { OWN_CODE } from '../mutation/own-code.js';
 
-const dist = new URL('../../', import.meta.url);
+const top = fileURLToPath(new URL('../../..', import.meta.url));
+// Throws for a marker that names no node.
+const markers = readAllMarkers(top);
+const proofs = readAllProofs(top);
+const protections = markers.filter(({ kind }) => kind === 'protection');
+const names = new Set(protections.map(({ name }) => name));
 
-test('every protection that npm run prove leaves out stands once where it says, and its tests are there', () => {
-  assert.ok(protections.length > 100);
-  const marker: Protection = { name: 'what a build is told by', tests: [], pattern: '', ...initTold('/') };
-  for (const { name, file, extension = '.js', right, tests } of [...protections, marker]) {
-    const source = readFileSync(new URL(`${file}${extension}`, dist), 'utf8');
-    assert.equal(source.split(right).length - 1, 1, `${name}: ${file} has not once: ${right}`);
-    for (const one of tests) assert.ok(existsSync(new URL(`test/${one}.test.js`, dist)), `${name}: ${one}`);
-  }
-  const names = protections.map(({ name }) => name);
-  assert.equal(new Set(names).size, names.length, 'a name stands twice');
+test('every protection has a test that proves it, and every proof has a protection', () => {
+  assert.ok(names.size > 400);
+  const proved = new Set(proofs.map(({ name }) => name));
+  const unproved = protections.filter(({ name, failsClosed }) => !failsClosed && !proved.has(name));
+  assert.deepEqual([...new Set(unproved.map(({ name }) => name))], [], 'no test proves these');
+  const security = readFileSync(join(top, 'SECURITY.md'), 'utf8');
+  const guarantees = [...security.matchAll(/^\| (G\d+) \|/gm)].map(([, name = '']) => name);
+  const strange = [...proved].filter((name) => !names.has(name) && !guarantees.includes(name));
+  assert.deepEqual(strange, [], 'these are no protections');
+  for (const { name, guarantee = '' } of protections) assert.ok(guarantees.includes(guarantee), name);
 });
 
-test('what a build leaves out for a hostile program stands once where it says', () => {
-  for (const name of [...Object.keys(PROTECTIONS), 'seccomp.a_group'])
-    for (const { file, right } of mutationsWithout([name])) {
-      const source = readFileSync(new URL(`${file}.js`, dist), 'utf8');
-      assert.equal(source.split(right).length - 1, 1, `${name}: ${file} has not once: ${right}`);
+test('all markers of one name mean the same', () => {
+  for (const name of names) {
+    const own = protections.filter((one) => one.name === name);
+    const said = own.map(({ guarantee, failsClosed, asRoot, besides }) =>
+      JSON.stringify({ guarantee, failsClosed, asRoot, besides }),
+    );
+    assert.equal(new Set(said).size, 1, name);
+    assert.ok(
+      own.every(({ rowOf }) => (rowOf === undefined) === (own[0]?.rowOf === undefined)),
+      name,
+    );
+  }
+  const points = markers.filter(({ kind }) => kind === 'test point').map(({ name }) => name);
+  assert.deepEqual(
+    points.filter((name) => names.has(name)),
+    [],
+  );
+  const known = [...names, ...points];
+  for (const { name, besides } of protections)
+    for (const one of besides) assert.ok(known.includes(one), name);
+  for (const name of Object.keys(OWN_CODE)) assert.ok(known.includes(name), name);
+});
+
+test('every group of the filters and of the cage is a row with a marker', () => {
+  const rows = protections.filter(({ rowOf }) => rowOf !== undefined).map(({ name }) => name);
+  const groups = [...refusedCalls, ...argumentDenials, ...conditionalCalls].map(({ name }) => name);
+  const cage = cageGroups(0).map(({ why }) => `cage: ${why}`);
+  assert.deepEqual(rows.sort(), [...groups, ...cage].sort());
+});
+
+test('every mutant is code, and differs', () => {
+  for (const name of names) {
+    const changes = findChanges(top, [name], markers);
+    assert.ok(changes.length > 0, name);
+    for (const file of new Set(changes.map(({ marker }) => marker.file))) {
+      const text = readFileSync(join(top, file), 'utf8');
+      const mutant = mutantSource(
+        text,
+        changes.filter(({ marker }) => marker.file === file),
+      );
+      assert.notEqual(mutant, text, name);
+      if (!file.endsWith('.ts')) continue;
+      const { diagnostics } = ts.transpileModule(mutant, {
+        compilerOptions: { target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.ESNext },
+        reportDiagnostics: true,
+      });
+      assert.deepEqual(
+        diagnostics?.map(({ messageText }) => messageText),
+        [],
+        name,
+      );
     }
+  }
 });

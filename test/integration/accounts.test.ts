@@ -146,6 +146,8 @@ const sorted = (pairs: readonly (readonly [unknown, unknown])[]): string[] =>
   pairs.map(([one, other]) => `${one} ${other}`).sort();
 
 for (const user of userInTurn(0)) {
+  // proves: accounts: a socket waits for its peer's end, so that a count is exact
+  // proves: accounts: a connection is noted before the plugin has it
   test(`each connection's bytes, both ways, are what its peer counted; its decision is named (${user})`, async () => {
     const counts: Counted[] = [];
     const listener = await listen(peer(counts));
@@ -177,6 +179,8 @@ for (const user of userInTurn(0)) {
 }
 
 for (const user of userInTurn(1)) {
+  // proves: accounts: the next broker finds the connections of the one before
+  // proves: accounts: reports of ends wait for the next broker
   test(`a broker that dies takes no account along: the next one goes on, also with what ended meanwhile (${user})`, async () => {
     const counts: Counted[] = [];
     const listener = await listen(peer(counts));

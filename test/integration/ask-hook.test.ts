@@ -205,6 +205,7 @@ test('a hook that ends with postern: SIGTERM leaves none behind', async () => {
   await until(() => !existsSync(`/proc/${pid}`) || undefined);
 });
 
+// proves: ask: no plugin writes the hook
 test('a hook that cannot be run, or that a plugin may write, is a mistake of the file', async () => {
   const missing = await up(anyone, scene(':', '[./nothing.sh]').config);
   assert.equal(missing.status, 2);
@@ -219,6 +220,7 @@ test('a hook that cannot be run, or that a plugin may write, is a mistake of the
   assert.equal(readFileSync(join(folder, 'hook.sh'), 'utf8'), before);
 });
 
+// proves: no rule is written where a plugin may write
 test('a rule is written neither through a link nor where a plugin may write: nothing is opened', async (t) => {
   const link = scene(`echo '{"answer": "rule"}'`, '[./hook.sh]', 120);
   const real = `${link.config}.real`;

@@ -71,6 +71,7 @@ function run(
 }
 
 for (const user of userInTurn(0)) {
+  // proves: an approval for once is spent
   test(`a connect that no rule allows waits, and goes on once it is approved (${user})`, async (t) => {
     const heard = heardFrom(`8443 ${PUBLIC}`);
     const plugin = run(t, user, EACH, [`${PUBLIC} 8443`, `${PUBLIC} 8443`]);
@@ -134,6 +135,7 @@ for (const user of userInTurn(0)) {
     assert.deepEqual(await plugin.ended(), ['served api.example.com', 'served other.example.com']);
   });
 
+  // proves: ask: what a rule denies stays denied
   test(`nobody is asked about special addresses, sockets or what a rule denies, and none is opened (${user})`, async (t) => {
     const places = ['10.1.2.3 443', '169.254.169.254 80', '198.51.100.1 443', '93.184.216.30 443'];
     const plugin = run(t, user, EACH, [...places, 'db.example.com 443'], {

@@ -52,6 +52,9 @@ function pipe(): string {
 }
 
 for (const user of userInTurn(0)) {
+  // proves: a full queue refuses no trapped call
+  // proves: full log: refusals that gather in the log go on to gather
+  // proves: a call that waits has its own time limit
   test(`block: connections wait for a log that nobody reads, and none is without its line (${user})`, async (t) => {
     const path = pipe();
     const scene = await startScene(t, user, path, 'block', { more: true });
@@ -151,6 +154,7 @@ for (const user of userInTurn(2)) {
   });
 }
 
+// proves: a call past the share of descriptors waits
 test('block: a call past the share of descriptors waits too, and has its line', async (t) => {
   const path = pipe();
   const scene = await startScene(t, 'user', path, 'block', { through: FEW });

@@ -118,6 +118,8 @@ sys.stdin.readline()
 }
 
 for (const user of userInTurn(1)) {
+  // proves: an event counts before the plugin has its connection
+  // proves: what a killed broker took along is told
   test(`events that a broker took along are counted in a gap of the log (${user})`, async (t) => {
     const echo = await listen((socket) => socket.end());
     t.after(() => echo.close());

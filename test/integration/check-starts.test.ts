@@ -68,15 +68,19 @@ function cases(folder: string): readonly Case[] {
   });
   const kernel = { code: 'not_allowed', up: 2, message: /belongs to a .* file system of the host$/ } as const;
   return [
+    // proves: a file system of the kernel is refused, and up starts nothing
     { what: "the host's /proc as a visible path", ...inList('visible', '/proc/sys'), ...kernel },
+    // proves: a file system of the kernel is refused, and up starts nothing
     { what: 'all of sysfs as a visible path', ...inList('visible', '/sys'), ...kernel },
     { what: 'a part of sysfs as a writable path', ...inList('writable', '/sys/kernel'), ...kernel },
+    // proves: a file system of the kernel is refused, and up starts nothing
     {
       what: 'a link to / as a visible path',
       ...inList('visible', `${folder}/root`),
       message: /^the whole root cannot be shown$/,
       up: 2,
     },
+    // proves: what the start of a plugin refuses is refused
     {
       what: 'a set-uid program in a writable path',
       ...inList('writable', `${folder}/data`),
@@ -109,6 +113,7 @@ function cases(folder: string): readonly Case[] {
       message: /inner\/program", which is set-uid or set-gid/,
       up: 1,
     },
+    // proves: a home that cannot be written is refused
     {
       what: 'a home that its owner may not write',
       lines: [`    home: ${folder}/closed`],

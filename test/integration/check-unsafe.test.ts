@@ -81,13 +81,17 @@ for (const as of users) {
       8,
       /leads through the link/,
     ],
+    // proves: check: a writable path that is postern's own is refused
+    // proves: supervisor: a writable path that is postern's own is refused
     ["a writable path that is postern's code", config({ writable: own }), 7, /lies in .* postern's own/],
+    // proves: supervisor: a writable path that is postern's own is refused
     [
       "a writable path that is postern's configuration",
       config({ writable: 'postern.yaml' }),
       7,
       /is postern's own/,
     ],
+    // proves: an audit file that is a link is refused
     ['an audit file that is a link', config({ audit: './logs/link.log' }), 1, /is a link/],
   ];
   for (const [what, text, line, message] of refused.filter((_, turn) => userInTurn(turn).includes(as)))
@@ -128,6 +132,7 @@ for (const as of users) {
       /rules\.yaml" is postern's own/,
     ],
   ];
+  // proves: postern's own files in a plugin's writable folder are told
   for (const [what, text, line, message] of warned.filter((_, turn) => userInTurn(turn).includes(as)))
     test(`check warns of ${what} (${as})`, async () => {
       const cwd = await folder();

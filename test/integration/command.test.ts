@@ -47,6 +47,7 @@ test('a Node that is too old is refused with the fix', () => {
   assert.equal(status, 125);
 });
 
+// proves: debugger: the shell ignores SIGUSR1 until Node blocks it
 test('SIGUSR1 is ignored from the shell on until Node blocks it', () => {
   // A program in Node's place, which prints how it was started.
   const folder = dirname(readableFile('node', '#!/bin/sh\ngrep ^SigIgn /proc/self/status\n'));

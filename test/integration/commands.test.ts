@@ -54,6 +54,7 @@ plugins:
   ]);
 });
 
+// proves: a folder by which plugins can reach each other is told
 test('check warns of a folder by which plugins can reach each other, with its line, and of no other', async () => {
   const cwd = folderWith(`plugins:
   a:

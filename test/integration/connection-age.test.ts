@@ -27,6 +27,7 @@ sys.stdin.readline()
 `;
 
 for (const user of userInTurn(0)) {
+  // proves: a connection that is too old ends
   test(`connection_seconds ends each connection at its own age, and new ones are made (${user})`, async (t) => {
     const scene = await startScene(t, user, [`connection_seconds=${SECONDS}`], PROGRAM);
     await until(() => scene.said().includes('True') || undefined, 30_000);
@@ -51,6 +52,7 @@ for (const user of userInTurn(0)) {
 }
 
 for (const user of userInTurn(1)) {
+  // proves: age: a further broker goes on
   test(`a connection that is too old ends though the broker died meanwhile (${user})`, async (t) => {
     const program = `
 s = dial()

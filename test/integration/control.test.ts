@@ -251,6 +251,7 @@ for (const user of userInTurn(1)) {
   });
 }
 
+// proves: control: a command asks no other project
 test('the default socket is in a folder of the user, is found by the file, and never by that of another project', async (t) => {
   const user: User = 'user';
   const runtime = readableFolder();
@@ -325,6 +326,7 @@ test('without a folder for sockets, up says so in one line and runs', async () =
   assert.equal(stderr.match(/^postern: no control socket: XDG_RUNTIME_DIR is not set;.*$/gm)?.length, 1);
 });
 
+// proves: control: another user commands nothing
 test('another user who reaches the socket is refused', async (t) => {
   if (process.geteuid?.() !== 0) return t.skip('only root is two users');
   const scene = await startUp(t, 'root');

@@ -114,6 +114,7 @@ for (const user of userInTurn(1)) {
 }
 
 for (const user of userInTurn(2)) {
+  // proves: a call that a dead broker had received is answered by the next
   test(`a broker that is killed, again and again, leaves none of 200 waiting threads waiting (${user})`, async () => {
     const crowd = start(user, ['threads', 200, ports.full]);
     await crowd.says('up');

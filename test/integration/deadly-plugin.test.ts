@@ -5,10 +5,10 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { anyUser } from '../harness/asked.js';
 import { listen } from '../harness/listener.js';
-import { mutantDist } from '../harness/mutant.js';
 import { startPostern } from '../harness/postern.js';
 import { until } from '../harness/until.js';
 import { readableFolder } from '../harness/users.js';
+import { mutantDist } from '../mutation/mutant-dist.js';
 
 /** Connects without end. A broker that dies may cost an errno, and no more. */
 const CONNECTS = `
@@ -22,13 +22,13 @@ while True:
     time.sleep(float(sys.argv[2]))
 `;
 
+// proves: a plugin whose requests kill the broker is ended
 for (const user of anyUser)
   test(`a plugin whose requests kill the broker is named and ended (${user})`, async (t) => {
     // A defect of the broker, as a plugin might find one.
     const dist = mutantDist({
-      file: 'broker/trap/handle-trap',
-      right: 'stall.caller = call.tid;',
-      wrong: "if (context.plugin.name === 'deadly') throw new Error('a defect'); stall.caller = call.tid;",
+      at: 'a trapped call begins',
+      code: "if (context.plugin.name === 'deadly') throw new Error('a defect'); $&",
     });
     const service = await listen((socket) => socket.on('error', () => {}));
     t.after(() => service.close());

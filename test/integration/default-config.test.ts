@@ -46,6 +46,7 @@ for (const as of users) {
     }
   });
 
+  // proves: a configuration that nobody named is the starter's own
   test(`a default file that everybody may write is taken only if it is named (${as})`, async () => {
     const { cwd, file } = configFolder(as);
     chmodSync(file, 0o666);
@@ -53,12 +54,14 @@ for (const as of users) {
   });
 
   const skip = process.geteuid?.() === 0 ? false : 'needs root, to give the file to somebody else';
+  // proves: a configuration that nobody named is the starter's own
   test(`a default file of somebody else is taken only if it is named (${as})`, { skip }, async () => {
     const { cwd, file } = configFolder(as);
     chownSync(file, OTHER, OTHER);
     await expectRefusal(as, cwd, /belongs to somebody else \(uid 12345\)/);
   });
 
+  // proves: a configuration that nobody named is the starter's own
   test(`a default link to a file of somebody else is taken only if it is named (${as})`, {
     skip,
   }, async () => {

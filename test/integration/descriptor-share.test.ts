@@ -56,6 +56,7 @@ before(async () => {
 after(() => ports.close());
 
 for (const user of anyUser) {
+  // proves: a call that waits counts for its share of descriptors
   test(`a plugin whose connects hang leaves its neighbours their descriptors (${user})`, async (t) => {
     const port = await freePort();
     const folder = readableFolder();

@@ -1,5 +1,6 @@
 // `explain` says what `run` does: each destination is asked about, and then tried by a program in a sandbox. A server outside, on every
 // address of a network of the test's own, is the judge.
+// proves: a program's own connect is decided as the trap decides it
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';

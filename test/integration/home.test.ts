@@ -55,6 +55,7 @@ for (const user of users) {
 }
 
 for (const user of userInTurn(0)) {
+  // proves: no program is taken from another mount of one
   test(`no program is taken from a kept home by another mount of it (${user})`, {
     skip: process.geteuid?.() === 0 ? false : 'needs root, to mount',
   }, async () => {
@@ -196,6 +197,7 @@ for (const user of users) {
     );
   });
 
+  // proves: home: no program is taken from inside one
   test(`what a plugin put into its home decides nothing of what it sees next (${user})`, async () => {
     const folder = ownFolder(user);
     const secret = join(folder, 'secret');
@@ -283,6 +285,7 @@ for (const user of users) {
     assert.match(limited.stderr, /^postern: Cannot limit a kept home by home_mib: .*; leave out .*\n$/);
   });
 
+  // proves: home: it shows to its own plugin alone
   test(`the home of one plugin of a file shows to no other, and is made before any starts (${user})`, async () => {
     const folder = ownFolder(user);
     const config = join(folder, 'postern.yaml');

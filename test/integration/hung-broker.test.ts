@@ -6,6 +6,7 @@ import { brokerOf, descriptorsOf } from '../harness/processes.js';
 import { startSteadyUp } from '../harness/steady-up.js';
 import { until } from '../harness/until.js';
 
+// proves: a broker that hangs is replaced
 for (const user of anyUser)
   test(`a broker that hangs is replaced, and its plugins go on (${user})`, async (t) => {
     const { child, pid, result, said, worked, health } = await startSteadyUp(t, user);

@@ -28,6 +28,10 @@ const groupOf = (pid: number): string | undefined =>
   readFileSync(`/proc/${pid}/stat`, 'latin1').split(') ').pop()?.split(' ')[2];
 
 for (const user of users) {
+  // proves: launch: a namespace of IPC of its own
+  // proves: launch: a namespace of control groups of its own
+  // proves: launch: every capability is dropped
+  // proves: no descriptor but the documented ones
   test(`a plugin has no capability, no new privileges, a filter, its own namespaces, and only its documented descriptors (${user})`, async () => {
     const { status, stdout, stderr } = await postern(['run', '--', '/usr/bin/python3', '-c', SHOW], {
       as: user,
@@ -58,6 +62,8 @@ for (const user of users) {
     assert.match(stdout, /parent 0$/m);
   });
 
+  // proves: supervisor: its memory is closed to its own user
+  // proves: cage: its memory is closed to its own user
   test(`no process of the same user reads the supervisor's memory or the broker's (${user})`, async () => {
     const { child, result } = startPostern(['run', '--', 'sh', '-c', 'echo up; read -r _'], {
       as: user,
@@ -78,6 +84,8 @@ for (const user of users) {
     }
   });
 
+  // proves: init: no capability
+  // proves: init: no descriptor
   test(`the supervisor's children are the broker, init and the plugin, and init keeps nothing (${user})`, async (t) => {
     const { child, result } = startPostern(['run', '--', 'sleep', '1000'], { as: user });
     t.after(() => child.kill('SIGKILL'));
@@ -105,6 +113,7 @@ for (const user of users) {
     assert.equal((await result).status, 128 + 15);
   });
 
+  // proves: init: it ends with the supervisor
   test(`kill -9 of the supervisor leaves no process, no mount and no file (${user})`, async () => {
     const mounts = readFileSync('/proc/self/mountinfo', 'utf8');
     const files = foreignFiles();

@@ -248,6 +248,7 @@ time.sleep(2)
   );
 });
 
+// proves: learn: its output follows no link of the program's
 test('the output goes to the folder that was there at the start, and not through a link that the program put there', async () => {
   for (const user of users) {
     const folder = readableFolder();

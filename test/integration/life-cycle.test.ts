@@ -75,6 +75,7 @@ for (const user of userInTurn(0)) {
     assert.deepEqual(stdout.trim().split('\n'), ['migrate | job', 'migrate | done', 'web | web']);
   });
 
+  // proves: notify: a plugin that is not ready in time is ended
   test(`a plugin that does not say in time that it is ready is ended, and keeps nobody waiting (${user})`, async () => {
     const config = configured({
       plugins: {

@@ -61,6 +61,7 @@ for (const user of users) {
     }
   });
 
+  // proves: limits: many descriptors are half of the broker's at most
   test(`beyond the default a plugin has the descriptors that it asks for, at most half of those of postern (${user})`, async () => {
     for (const [hard, has] of [
       ['16384', '8192'],
@@ -77,6 +78,7 @@ for (const user of users) {
     }
   });
 
+  // proves: limits: processes
   test(`processes bounds what one sandbox forks, beside one that has its own share (${user})`, async () => {
     const both = [12, 20].map((limit) => run(user, [`processes=${limit}`], [...python(FORK), '1.5']));
     const [few, more] = await Promise.all(both);
@@ -91,6 +93,7 @@ for (const user of users) {
 }
 
 for (const user of userInTurn(0)) {
+  // proves: limits: memory
   test(`memory_mib bounds a process, and one within it runs (${user})`, async () => {
     const take = `
 try:
@@ -103,6 +106,8 @@ except MemoryError:
     assert.equal(absent.status, 127, 'the launcher itself outlives the limit');
   });
 
+  // proves: limits: size of a file
+  // proves: limits: processor time
   test(`cpu_seconds and file_mib end the program, and say so (${user})`, async () => {
     const busy = run(user, ['cpu_seconds=1'], ['sh', '-c', 'while :; do :; done']);
     const large = run(
@@ -122,6 +127,8 @@ except MemoryError:
 }
 
 for (const user of userInTurn(1)) {
+  // proves: limits: what may be written is bounded
+  // proves: limits: how many files may be made is bounded
   test(`tmp_mib, home_mib and shm_mib bound each place, in bytes and in files (${user})`, async () => {
     const fill = 'dd if=/dev/zero of=$d/large bs=64k count=200 2>/dev/null; stat -c %s $d/large';
     const script = `for d in /tmp "$HOME" /dev/shm; do ${fill}; done; rm /tmp/large; i=0; while : >/tmp/$i; do i=$((i+1)); done; echo $i`;
@@ -136,6 +143,8 @@ for (const user of userInTurn(1)) {
 }
 
 for (const user of users) {
+  // proves: limits: descriptors
+  // proves: limits: no core dump
   test(`no limit can be raised from inside (${user})`, async () => {
     const script = `import resource as r
 print(*r.getrlimit(r.RLIMIT_NOFILE), *r.getrlimit(r.RLIMIT_CORE))

@@ -117,6 +117,7 @@ const HOSTILE = [
   '\n\n',
 ];
 
+// proves: the audit log has one line an event, in ASCII
 test("a program's hostile name forges no audit line and no terminal line", async () => {
   const names = [...HOSTILE.map((name) => [...Buffer.from(name).subarray(0, 15)]), [0xff, 0xfe, 0x80, 0x41]];
   const program = `${ASKS}

@@ -29,6 +29,7 @@ print("done", flush=True)
 os._exit(0)
 `;
 
+// proves: a plugin with many calls keeps its own look-ups and channels
 for (const user of anyUser)
   test(`threads that connect without end leave their program its look-ups and its channel (${user})`, async (t) => {
     const net = await startPublicNet({ [`${NAME} A`]: ['93.184.216.10'] }, [80]);

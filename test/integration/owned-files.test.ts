@@ -188,6 +188,7 @@ test("as root, the plugin has no group that the folder's owner is not in", needs
 });
 
 for (const user of users) {
+  // proves: a folder with a set-uid program is not writable
   test(`a folder with a set-uid or set-gid program is not the plugin's to write (${user})`, async () => {
     const uid = user === 'root' || !isRoot ? (process.getuid?.() ?? 0) : 65_534;
     const closed = closedFolder(readableFolder(), 'closed', uid);

@@ -42,6 +42,9 @@ function tookOf(said: string): readonly number[] {
 }
 
 for (const user of anyUser) {
+  // proves: a connection of a program is paced
+  // proves: a connection of the channel is paced
+  // proves: rate: no program raises it
   test(`bytes_per_second is the rate of each connection, and no program raises it (${user})`, async (t) => {
     const scene = await startScene(t, user, [`bytes_per_second=${RATE}`], PROGRAM);
     await until(() => scene.said().includes('done') || undefined, 60_000);

@@ -37,6 +37,7 @@ time.sleep(60)
 `;
 
 // A user's plugins share the limit of that user.
+// proves: limits: the processes of a plugin leave its neighbours room for some
 for (const user of users.filter((one) => one === 'root'))
   test(`a plugin with many processes leaves its neighbour room for some (${user})`, async () => {
     const folder = readableFolder();

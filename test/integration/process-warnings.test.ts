@@ -29,6 +29,7 @@ async function linesOf(words: readonly string[], text: string, as: User, shell: 
   return `${stdout}${stderr}`.split('\n').filter((line) => line.includes('arning'));
 }
 
+// proves: limits of processes that are too many in sum are told
 test('check and up warn a user of plugins that could take each other the processes', async () => {
   assert.deepEqual(await linesOf(['check'], TWO, 'user', SOFT_LIMIT), [
     `warning  ${WARNING}`,

@@ -90,6 +90,7 @@ const trying = (port: number, ...words: string[]): readonly string[] => [
 ];
 
 for (const user of users) {
+  // proves: a broker that hangs while it gets rules is replaced
   test(`a broker that hangs while it gets rules is replaced, and the next one has them (${user})`, async (t) => {
     const { port } = await upstream(t);
     const plugin = (allow: readonly string[]): object => ({

@@ -86,6 +86,7 @@ const eventsOf = (stdout: string): readonly { event: string; decision?: string; 
   [...stdout.matchAll(/^\{.*"event":.*\}$/gm)].map(([line]) => JSON.parse(line));
 
 for (const user of anyUser) {
+  // proves: the next broker knows the names that were given
   test(`a broker that is replaced refuses nobody, loses no event, and its successor knows the names (${user})`, async (t) => {
     const control = socketOf(user);
     const { child, result } = startPostern(
@@ -130,6 +131,7 @@ for (const user of anyUser) {
 }
 
 for (const user of users) {
+  // proves: a call that waits goes on with the broker that takes the place of another
   test(`a call that waits when the broker is replaced goes on with the next one (${user})`, async (t) => {
     const ports = await Ports.start();
     t.after(() => ports.close());
@@ -217,6 +219,7 @@ test('the code of the new broker is what is installed by then, and status tells 
 
 for (const [what, wrong, told] of [
   ['does not start', "throw new Error('broken')", /The broker does not run: it ended with status/],
+  // proves: a broker of another link serves nobody
   ['has another link', 'var LINK_VERSION = 999', /postern was installed anew/],
 ] as const)
   test(`where the new broker ${what}, the former one goes on`, async (t) => {
@@ -232,6 +235,7 @@ for (const [what, wrong, told] of [
     await until(() => connected() > seen + 5 || undefined, 20_000);
   });
 
+// proves: a broker that does not retire is killed
 for (const [what, isHung] of [
   ['hangs', true],
   ['answers and does not retire', false],

@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { anyUser } from '../harness/asked.js';
 import { PATIENCE } from '../harness/patience.js';
 import { asUser, distFor, readableFolder, type User } from '../harness/users.js';
-import { distWithout } from '../harness/without.js';
+import { mutantDist } from '../mutation/mutant-dist.js';
 import type { DriverReport, DriverRequest } from './restart-driver.js';
 
 const SERVER = readFileSync(new URL('./activated.py', import.meta.url), 'utf8');
@@ -39,7 +39,7 @@ function drive(user: User, request: DriverRequest, dist: string = distFor(user))
 }
 
 function distWithDriver(without: readonly string[]): string {
-  const dist = distWithout(without);
+  const dist = mutantDist(...without);
   cpSync(join(distFor('user'), DRIVER), join(dist, DRIVER));
   return dist;
 }
@@ -95,6 +95,8 @@ for (const user of anyUser) {
     }
   });
 
+  // proves: listener: what a plugin set is set back
+  // proves: the next start undoes a listener's reset at close
   test(`a listener has none of a plugin's settings at the next start, and no client is lost for it (${user})`, async () => {
     const { rounds, notices } = await drive(user, {
       listen: [{ name: 'web', address: '127.0.0.1:0' }],
@@ -111,6 +113,7 @@ for (const user of anyUser) {
     assert.equal(notices.length, 1);
   });
 
+  // proves: listener: one that has a filter is bound anew
   test(`a plugin cannot lock a filter onto a listener; where it could, the listener is bound anew (${user})`, async () => {
     const request = {
       listen: [{ name: 'web', address: '127.0.0.1:0' }],

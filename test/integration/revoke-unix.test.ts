@@ -92,6 +92,7 @@ for (const [turn, [who, program]] of Object.entries({
   ...HOLDERS,
   'the program, by the channel': BY_CHANNEL,
 }).entries()) {
+  // proves: a withdrawn rule ends connections to UNIX sockets
   for (const user of userInTurn(turn))
     test(`a withdrawn rule ends the connection to a UNIX socket that ${who} holds (${user})`, async (t) => {
       const scene = await startScene(t, user, program);

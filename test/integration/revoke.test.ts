@@ -64,6 +64,8 @@ for (const [turn, [who, program]] of Object.entries({
   'the program, by the channel': BY_CHANNEL,
 }).entries()) {
   for (const user of userInTurn(turn)) {
+    // proves: new rules decide again on open connections
+    // proves: every process of the sandbox is looked at
     test(`a withdrawn rule ends the connection that ${who} holds, and no other (${user})`, async (t) => {
       const scene = await startScene(t, user, program);
       await programHas(scene);
@@ -96,6 +98,7 @@ for (const user of anyUser) {
     assert.equal(await scene.lost.allConnections(), made);
   });
 
+  // proves: what no process holds ends with its plugin
   test(`a connection that waits in a message, and no process holds, ends with its plugin (${user})`, async (t) => {
     const scene = await startScene(t, user, QUEUES);
     await until(() => scene.said().includes('queued') || undefined);
@@ -105,6 +108,7 @@ for (const user of anyUser) {
     await until(() => /talker: ended with signal 9/.test(scene.said()) || undefined);
   });
 
+  // proves: revoke: a further broker decides again
   test(`a rule that is withdrawn while no broker runs ends its connections once one does (${user})`, async (t) => {
     const scene = await startScene(t, user, 'go_on(dial(lost), "lost")');
     const broker = await until(() => brokerOf(scene.pid));

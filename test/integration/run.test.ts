@@ -52,6 +52,7 @@ for (const user of anyUser) {
     assert.equal(stderr, 'done\n');
   });
 
+  // proves: a regular file as a standard stream is relayed
   test(`regular files as streams are relayed, and are no way to the files (${user})`, async () => {
     const input = readableFile('input', 'from a file\n'.repeat(100_000));
     const output = readableFile('output', '');
@@ -82,6 +83,7 @@ for (const user of anyUser) {
     assert.match(full.stderr, /^postern: Cannot write what the plugin wrote to stdout: ENOSPC$/m);
   });
 
+  // proves: an inet socket as a standard stream refuses the start
   test(`a standard stream that is an inet socket refuses the start (${user})`, async () => {
     const server = createServer((socket) => socket.resume()).listen(0, '127.0.0.1');
     await new Promise((resolve) => server.once('listening', resolve));
@@ -94,6 +96,7 @@ for (const user of anyUser) {
     assert.match(stderr, /^postern: Cannot pass stdin to the plugin: it is a socket/);
   });
 
+  // proves: a listening socket as a standard stream refuses the start
   test(`a standard stream that is a listening socket refuses the start (${user})`, async () => {
     const listener = readableFile(
       'listener.py',
@@ -190,6 +193,7 @@ for (const user of anyUser) {
     );
   });
 
+  // proves: the environment is an allowlist
   test(`the environment is an allowlist (${user})`, async () => {
     const env = {
       PATH: '/usr/bin:/bin',
@@ -357,6 +361,7 @@ for (const user of anyUser) {
     }
   });
 
+  // proves: a program begins when its rules are in force, and not before
   test(`a busy port for metrics is 125, names the port, and starts nothing (${user})`, async () => {
     const server = createServer().listen(0, '127.0.0.1');
     await new Promise((resolve) => server.once('listening', resolve));

@@ -24,6 +24,7 @@ for first in range(0, ${LINES}, ${ABREAST}):
         channel._receive()
 `;
 
+// proves: a broker whose answer waits behind audit lines is not replaced
 test('a broker whose answers wait behind audit lines is not replaced', async (t) => {
   const broker = await startLiveBroker(1);
   const { pid } = broker.process;

@@ -143,6 +143,7 @@ for (const user of anyUser) {
 }
 
 for (const user of userInTurn(1)) {
+  // proves: a reply is sent under guard
   test(`a plugin with a crowd that watches its replies is ended for the work of waking it, and delays no other (${user})`, async () => {
     const wasKilled = ({ killed }: Observed): boolean => killed.length > 0;
     const observed = await observeUndisturbed(user, ['watched-replies'], 'watched-replies', wasKilled);

@@ -78,6 +78,7 @@ async function run(user: User, options: readonly string[], words: readonly strin
 for (const user of users) {
   const of = (name: string): string => `${user}-${name}.sock`;
 
+  // proves: a handed-over socket has a name already
   test(`a socket of the host hears exactly what a rule names (${user})`, async () => {
     const open = await serve(of('open'));
     const shut = await serve(of('shut'));
@@ -163,6 +164,7 @@ for (const user of users) {
     assert.ok(!heard.includes(of('private')));
   });
 
+  // proves: a rule for a socket that a plugin could replace is refused
   test(`a socket that the plugin could replace refuses the start (${user})`, async () => {
     const writable = readableFolder();
     const options = ['--allow', `unix:${join(writable, 'x.sock')}`, '--writable', writable];

@@ -57,6 +57,7 @@ async function startFullServer(t: TestContext) {
   return { server, lines, port };
 }
 
+// proves: the audit log denies no connection that the broker does not watch
 test('an audit line of a connect that the broker does not watch says that it may still come about', async (t) => {
   const { port } = await startFullServer(t);
   const { child, result } = startPostern(
@@ -74,6 +75,7 @@ test('an audit line of a connect that the broker does not watch says that it may
   assert.equal((await result).status, 0);
 });
 
+// proves: the audit log denies no connection that an interrupted connect leaves under way
 for (const user of anyUser)
   test(`an audit line says that the program has a socket that may still be connected (${user})`, async (t) => {
     const { server, lines, port } = await startFullServer(t);

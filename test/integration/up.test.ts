@@ -215,6 +215,7 @@ test('up refuses a broken file with every error and its place, status 2, and sta
   assert.equal((await postern(['up', '--config', '/nonexistent.yaml'], { as: user })).status, 2);
 });
 
+// proves: a plugin's line of output does not act on the terminal
 test('on a terminal, up shows control characters instead of passing them on, except tabs', async () => {
   const folder = readableFolder();
   const text = 'a\\tb\\033[2J\\302\\233c\\342\\200\\256d\\n';

@@ -93,6 +93,8 @@ const WAYS = ['blocking', 'non_blocking', 'by_channel'];
 const each = (result: string): readonly string[] =>
   WAYS.flatMap((way) => [`${way} ${result}`, `${way} ${result}`]);
 
+// proves: a socket is marked before it connects, on the channel
+// proves: a socket is marked before it connects, in a trapped call
 test('every connection has the mark before it looks for its way, and the program cannot change it', {
   skip,
 }, async () => {
@@ -170,6 +172,7 @@ test('a reload changes the mark of a plugin that runs', { skip }, async (t) => {
   assert.deepEqual(said(), ['mark 42', 'mark -1', 'mark 0']);
 });
 
+// proves: postern does not start where it may not mark sockets
 for (const user of users)
   test(`postern does not start where it may not mark sockets (${user})`, async () => {
     const withoutCapability =

@@ -73,6 +73,8 @@ async function run(via: readonly string[]): Promise<readonly string[]> {
   return stdout.trimEnd().split('\n');
 }
 
+// proves: connections leave from the source address
+// proves: a family without a source address is not dialled
 test('connections leave from the source address; a family without one is not dialled; loopback stays as it is', async () => {
   assert.deepEqual(await run(['--via-source', SOURCE]), [
     `blocking ${PEER} ${SOURCE}`,

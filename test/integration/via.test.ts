@@ -128,6 +128,7 @@ for (const [turn, kind] of (['http', 'socks5'] as const).entries()) {
 }
 
 for (const as of anyUser) {
+  // proves: upstream: by default a proxy gets no name that it would look up anew
   test(`by default the proxy gets the address that was checked, and never the name (${as})`, () =>
     withProxy({}, async (proxy) => {
       const via = ['--via', `http://127.0.0.1:${proxy.port}`];
@@ -149,6 +150,7 @@ for (const as of anyUser) {
     assert.match(named.stderr, /permit this destination \(403\)$/m);
   });
 
+  // proves: upstream: an address with two names is not sent as one of them
   test(`an address that DNS gave for two permitted names goes to the proxy as an address (${as})`, () =>
     withProxy({}, async (proxy) => {
       const both = `import socket\nfor name in ("one.test", "two.test"): socket.gethostbyname(name)\n${BLOCKING}`;
@@ -169,6 +171,8 @@ for (const as of anyUser) {
       );
     }));
 
+  // proves: no program holds a socket of a proxy that has not answered
+  // proves: an event loop does not wait for a proxy's answer for long
   test(`a program never holds a socket of a proxy that has not answered (${as})`, async () => {
     const proxy = await listen(() => {});
     const via = ['--via', `http://127.0.0.1:${proxy.port}`, '--audit', '-'];
@@ -202,6 +206,7 @@ for (const as of anyUser) {
 }
 
 for (const as of users) {
+  // proves: a program that would see the credentials does not start
   test(`credentials come from a file, and reach the proxy alone (${as})`, () =>
     withProxy({ credentials: SECRET }, async (proxy) => {
       const folder = readableFolder();
@@ -273,6 +278,7 @@ for (const as of anyUser)
       );
     }));
 
+// proves: a name that no rule names does not go to a proxy unchecked
 test('with resolve: proxy, a name that no rule names is not sent, whatever the mode', () =>
   withProxy({}, async (proxy) => {
     const via = ['--via', `http://127.0.0.1:${proxy.port}`, '--via-resolve', 'proxy', '--mode', 'audit'];
@@ -306,6 +312,7 @@ print(libc.connect(fd, address, 16), os.strerror(ctypes.get_errno()))
   await proxy.close();
 });
 
+// proves: the URL of a proxy takes no credentials
 for (const [url, said] of [
   ['http://user:word@127.0.0.1:3128', /credentials do not belong into the URL.*--via-credentials FILE/],
   ['https://127.0.0.1:3128', /does not speak TLS to a proxy/],

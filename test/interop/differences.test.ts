@@ -1,3 +1,9 @@
+// proves: who reads the error queue alone takes the error
+// proves: who reads the error queue alone finds it empty the next time
+// proves: an AF_UNIX socket's data is not taken for an error queue
+// proves: a connection keeps the error that ended it
+// proves: a socket of a pair that the caller does not learn of is dead
+// proves: UDP to the outside is refused
 import assert from 'node:assert/strict';
 import { createSocket } from 'node:dgram';
 import { mkdtempSync, readFileSync } from 'node:fs';

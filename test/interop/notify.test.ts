@@ -5,11 +5,11 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { anyUser, userInTurn } from '../harness/asked.js';
 import { compile } from '../harness/compile.js';
-import { mutantDist } from '../harness/mutant.js';
 import { postern, startPostern } from '../harness/postern.js';
 import { brokerOf } from '../harness/processes.js';
 import { until } from '../harness/until.js';
 import { chownTo, readableFolder } from '../harness/users.js';
+import { mutantDist } from '../mutation/mutant-dist.js';
 import { compileGo } from './programs/compile.js';
 import { missing } from './programs/program.js';
 
@@ -104,11 +104,7 @@ for (const [turn, { name, command, visible = false, skip }] of WAYS.entries())
     });
 
 test('the slow lane gives the socket as the main thread does', async () => {
-  const dist = mutantDist({
-    file: 'broker/trap/give-notify-socket',
-    right: 'if (!stall.slow)',
-    wrong: 'if (false)',
-  });
+  const dist = mutantDist('the main thread gives the notify socket');
   for (const user of anyUser) {
     const path = join(readableFolder(), 'postern.yaml');
     const plugins = {

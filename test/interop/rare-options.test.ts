@@ -53,6 +53,7 @@ before(async () => {
 after(() => server.close());
 
 const [user = 'user'] = anyUser;
+// proves: a rare option is read once a program has set one
 for (const { level, name } of RARE_BY_ARGUMENTS)
   test(`a socket keeps option ${name} of level ${level} if a program sets it alone`, async () => {
     const value = VALUES[`${level} ${name}`];
@@ -65,6 +66,7 @@ for (const { level, name } of RARE_BY_ARGUMENTS)
     assert.equal(stdout, outside, stderr);
   });
 
+// proves: a later broker reads the rare options too
 test('a rare option outlives the broker that saw it set', async () => {
   const { child, result } = startPostern(
     [

@@ -12,12 +12,16 @@ after(() => ports.close());
 
 const PROGRAMS = {
   states: 'connect(2) answers in each state of a socket as the kernel does',
+  // proves: a socket's duplicates are replaced too
   options: 'a socket keeps flags, options and duplicates over connect(2)',
   addresses:
     'addresses of each family, of wrong lengths, in no memory, and descriptors that are none are what they are',
   processes: 'children and threads connect as they would',
+  // proves: the unspecified address is loopback
+  // proves: a connect on a socket of the sandbox never waits
   inside: 'listeners, UDP and AF_UNIX of the sandbox are what they are anywhere',
   requests: 'urgent data has its mark, a socket its owner, and `lo` its name and addresses',
+  // proves: a pair for a pointer to no memory is not made
   pairs:
     'a pair of AF_UNIX datagram sockets has its flags and numbers, keeps the bounds of messages, and leaves nothing behind',
   modes: 'a folder may have the set-gid bit, and what is no folder answers as the kernel does',

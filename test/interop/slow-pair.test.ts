@@ -2,8 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { anyUser } from '../harness/asked.js';
-import { mutantDist } from '../harness/mutant.js';
-import { mutationsWithout } from '../harness/without.js';
+import { mutantDist } from '../mutation/mutant-dist.js';
 import { direct, inside, Ports, semanticsProgram } from './side-by-side.js';
 
 let ports: Ports;
@@ -12,12 +11,10 @@ before(async () => {
 });
 after(() => ports.close());
 
+// proves: the slow lane installs the sockets of a pair
 test('the slow lane installs pairs of sockets as the main thread does', async () => {
   const program = semanticsProgram('pairs');
-  const dist = mutantDist(
-    { file: 'broker/trap/answer-pair', right: 'if (!stall.slow)', wrong: 'if (false)' },
-    ...mutationsWithout(['own_datagrams']),
-  );
+  const dist = mutantDist('the main thread puts pairs into tables', 'own_datagrams');
   const expected = await direct(program, ports);
   for (const user of anyUser) assert.deepEqual(await inside(user, program, ports, dist), expected, user);
 });

@@ -53,6 +53,8 @@ function build(tree: string, attempts: readonly string[]): string[] {
   return stdout.trimEnd().split('\n');
 }
 
+// proves: no mount point is found through a link of a plugin
+// proves: no mount point is made in an attached tree
 test('Stage follows no link of an attached tree, and makes nothing in it', () => {
   const folder = readableFolder();
   for (const name of ['tree/there', 'outside/there']) mkdirSync(join(folder, name), { recursive: true });
@@ -103,6 +105,8 @@ test("Stage makes what is missing in the launcher's own file systems, also withi
   assert.deepEqual(readdirSync(join(folder, 'tree/there')), []);
 });
 
+// proves: the launcher's own file for a hidden path lies outside of the root
+// proves: the launcher's own folder for a new mount lies outside of the root
 test('no name of the host directly below / is one that the launcher uses itself', () => {
   const folder = readableFolder();
   const names = ['hidden', 'aside', 'root', 'secret'];

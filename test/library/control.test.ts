@@ -37,6 +37,7 @@ interface Status {
 }
 
 for (const user of users) {
+  // proves: control: a plugin does not see its supervisor's socket
   test(`the commands and a Python client steer an embedded supervisor, and no plugin does (${user})`, async (t) => {
     const folder = readableFolder();
     const path = join(folder, 'c.sock');

@@ -11,6 +11,7 @@ import { ask, policyOf } from './rules.js';
 const RULE = 'unix:/run/db/x.sock';
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 
+// proves: a path without a rule is denied
 test('decideUnix() allows exactly the path of a rule, as text and as bytes', () => {
   const policy = policyOf([RULE]);
   for (const path of ['/run/db/x.sock', bytes('/run/db/x.sock')]) {

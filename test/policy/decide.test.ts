@@ -96,6 +96,7 @@ function policyHolds(rule: string, port: number): boolean {
   return ask(policyOf([rule]), `example.com ${port}`, PUBLIC).decision === 'allow';
 }
 
+// proves: a literal that no rule covers is denied
 test('an address rule admits no name, and a name rule no literal', () => {
   assert.equal(
     inShort(ask(policyOf(['93.184.216.34', '@public']), 'example.com 443', PUBLIC)),

@@ -45,6 +45,8 @@ test('malformed: bytes that are not one map, or more than one, cut short at any 
   for (const value of [null, 1, 'text', [1], true]) assert.equal(decodeRequest(pack(value)), 'malformed');
 });
 
+// proves: frames: no byte that MessagePack never uses
+// proves: frames: text is UTF-8
 test('malformed: the byte that MessagePack never uses, and text that is not UTF-8', () => {
   assert.equal(decodeRequest(rawMap(pack('id'), 'c1')), 'malformed');
   for (const text of ['a1ff', 'a2c080', 'a3eda080', 'a4f4908080', 'a1c3']) {
@@ -80,6 +82,7 @@ test('a full packet that ends within its bytes is judged like any other', () => 
   assert.equal(decodeRequest(frame), 'bad_shape');
 });
 
+// proves: frames: nesting is bounded
 test('too_deep: nesting beyond the limit, bad_shape: nesting within it', () => {
   const nest = (levels: number): unknown => (levels === 0 ? 1 : [nest(levels - 1)]);
   assert.equal(decodeRequest(pack({ ...CONNECT, host: nest(MAX_FRAME_DEPTH - 1) })), 'bad_shape');

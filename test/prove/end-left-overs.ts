@@ -1,11 +1,10 @@
 // Ends the processes that a build without a protection has left: its tests may hang, or their children may outlive them.
 import { readdirSync, readFileSync } from 'node:fs';
-import type { Mutation } from '../harness/mutant.js';
+import type { Wanted } from '../mutation/find-changes.js';
 
 /** A sandbox's init and its children have the build's folder in their environment. */
-export function initTold(folder: string): Mutation {
-  const right = "['PATH=/usr/bin:/bin']";
-  return { file: 'sandbox/launch/init', right, wrong: `['PATH=/usr/bin:/bin', 'BUILD=${folder}/']` };
+export function initTold(folder: string): Wanted {
+  return { at: "init's environment", code: `['PATH=/usr/bin:/bin', 'BUILD=${folder}/']` };
 }
 
 /** Kills each process that runs a file of the build's folder or has it in its environment, and all its descendants. */

@@ -1,61 +1,80 @@
-// npm run prove: makes a build without each protection in turn, and shows that a test notices. Words choose protections; --json.
+// npm run prove -- [WORD…] [--json] [--slice I/N]: makes a build without each protection in turn, and shows that a test notices. Words choose
+// protections by name, guarantee, source or test file. A slice is every Nth one, from the Ith on.
 // The run fails if no test notices the loss of a protection, or if a build does not run at all.
-import { spawn, spawnSync } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { chmodSync, cpSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { bundle } from '../../deploy/bundle.js';
-import { type Mutation, mutate } from '../harness/mutant.js';
+import { bundlesOf } from '../../deploy/bundle.js';
+import { type User, users } from '../harness/users.js';
+import { findChanges, type Wanted } from '../mutation/find-changes.js';
+import { mutateDist } from '../mutation/mutate-dist.js';
 import { endLeftOvers, initTold } from './end-left-overs.js';
-import type { Protection } from './protection.js';
-import { protections } from './protections.js';
+import { needsBundles } from './needs-bundles.js';
+import { type Protection, protectionsOf, type TestsOfFile } from './protections.js';
 
-const dist = fileURLToPath(new URL('../..', import.meta.url));
-const words = process.argv.slice(2).filter((word) => !word.startsWith('--'));
-const json = process.argv.includes('--json');
-/** A build without a protection may hang. The timeout makes that a failed test too. */
-const TEST_MS = 45_000;
+const dist = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '');
+const top = dirname(dist);
+const SOURCES = ['broker', 'deploy', 'sandbox', 'shared', 'test', 'tsconfig.json', 'node_modules'];
+const isRoot = users.includes('root');
+/** A build without a protection may hang. That is a failed test too. */
 const LIMIT_MS = 60_000;
 
 interface Proof {
   readonly name: string;
-  /** How many tests failed. */
-  readonly noticed: number;
-  readonly ran: number;
+  /** The test that noticed, or why no test can run. */
+  readonly noticed?: string;
   readonly seconds: number;
   /** Why it is no proof. */
   readonly problem?: string;
 }
 
-function buildWithout(mutations: readonly Mutation[]): string {
-  const folder = mkdtempSync(join(tmpdir(), 'postern-prove-'));
-  chmodSync(folder, 0o755);
-  const top = dirname(dist.replace(/\/$/, ''));
-  cpSync(dist, join(folder, 'dist'), { recursive: true });
-  cpSync(join(top, 'package.json'), join(folder, 'package.json'));
-  symlinkSync(join(top, 'node_modules'), join(folder, 'node_modules'));
-  for (const mutation of mutations) mutate(join(folder, 'dist'), mutation);
-  mutate(join(folder, 'dist'), initTold(folder));
-  bundle(join(folder, 'dist'));
-  return folder;
+interface Build {
+  readonly folder: string;
+  readonly files: readonly string[];
+  /** Whether a program differs. Otherwise only tests of modules can notice. */
+  readonly hasPrograms: boolean;
 }
 
-function startsAtAll(folder: string): boolean {
+function buildWithout(wanted: readonly Wanted[], bundles: boolean): Build {
+  const folder = mkdtempSync(join(tmpdir(), 'postern-prove-'));
+  chmodSync(folder, 0o755);
+  // The command is much faster than Node.
+  execFileSync('cp', ['-r', dist, folder]);
+  cpSync(join(top, 'package.json'), join(folder, 'package.json'));
+  for (const name of SOURCES) symlinkSync(join(top, name), join(folder, name));
+  const changes = findChanges(top, wanted);
+  const files = [...new Set(changes.map(({ marker }) => marker.file))];
+  const hasPrograms = bundles && bundlesOf(dist, files).length > 0;
+  const told = hasPrograms ? findChanges(top, [initTold(folder)]) : [];
+  mutateDist(top, join(folder, 'dist'), [...changes, ...told], hasPrograms);
+  return { folder, files, hasPrograms };
+}
+
+function remove({ folder }: Build): void {
+  endLeftOvers(folder);
+  rmSync(folder, { recursive: true, force: true });
+}
+
+function startsAtAll({ folder, hasPrograms }: Build): boolean {
+  if (!hasPrograms) return true;
   const main = join(folder, 'dist/run/postern.js');
   const { status } = spawnSync(process.execPath, [main, 'run', '--', 'true'], { cwd: '/', timeout: 30_000 });
   return status === 0;
 }
 
-function runTests(folder: string, { tests, pattern }: Protection): Promise<{ failed: number; ran: number }> {
-  const files = tests.map((name) => join(folder, 'dist/test', `${name}.test.js`));
-  const options = [
-    '--test',
-    '--test-reporter=tap',
-    `--test-timeout=${TEST_MS}`,
-    `--test-name-pattern=${pattern}`,
-  ];
-  const child = spawn(process.execPath, [...options, ...files], {
+interface Outcome {
+  readonly failed: number;
+  readonly ran: number;
+  /** It was killed. */
+  readonly hung: boolean;
+}
+
+function runTests(folder: string, { file, patterns }: TestsOfFile, user: User): Promise<Outcome> {
+  const options = ['--test-reporter=tap', ...patterns.map((pattern) => `--test-name-pattern=${pattern}`)];
+  const test = join(folder, 'dist', file.replace(/\.ts$/, '.js'));
+  const child = spawn(process.execPath, [...options, test, `--as=${user}`], {
     cwd: folder,
     stdio: ['ignore', 'pipe', 'ignore'],
   });
@@ -63,70 +82,112 @@ function runTests(folder: string, { tests, pattern }: Protection): Promise<{ fai
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
     output += text;
   });
-  let hung = 0;
+  let hung = false;
   const timer = setTimeout(() => {
-    hung = 1;
+    hung = true;
     child.kill('SIGKILL');
   }, LIMIT_MS);
   return new Promise((resolve) => {
-    child.once('close', () => {
+    child.once('close', (status) => {
       clearTimeout(timer);
       const count = (line: string): number =>
         Number(new RegExp(`^# ${line} (\\d+)$`, 'm').exec(output)?.[1] ?? 0);
-      const failed = count('fail') + count('cancelled') + hung;
-      resolve({ failed, ran: count('pass') + failed });
+      const failed = count('fail') + count('cancelled');
+      // A file that does not load has no summary.
+      const isBroken = status !== 0 && failed === 0;
+      resolve({ failed: failed + (isBroken ? 1 : 0), ran: count('pass') + failed, hung });
     });
   });
 }
 
+/** @returns which test noticed, or undefined and what ran */
+async function notice(build: Build, protection: Protection): Promise<{ by?: string; ran: number }> {
+  const order: readonly User[] = protection.asRoot ? ['root', 'user'] : ['user', 'root'];
+  let ran = 0;
+  for (const user of order.filter((one) => users.includes(one)))
+    for (const proof of protection.proofs) {
+      const outcome = await runTests(build.folder, proof, user);
+      ran += outcome.ran;
+      if (outcome.failed > 0) {
+        const how = outcome.hung ? 'hung' : `${outcome.failed} of ${outcome.ran} tests failed`;
+        return { by: `${proof.file} as ${user}: ${how}`, ran };
+      }
+    }
+  return { ran };
+}
+
 /** Whether the protection holds alone, without others that hold the same. */
 async function holdsAlone(protection: Protection): Promise<boolean> {
-  if (protection.besides === undefined) return true;
-  const folder = buildWithout(protection.besides);
+  if (protection.besides.length === 0) return true;
+  const build = buildWithout(protection.besides, true);
   try {
-    return startsAtAll(folder) && (await runTests(folder, protection)).failed === 0;
+    return startsAtAll(build) && (await notice(build, protection)).by === undefined;
   } finally {
-    endLeftOvers(folder);
-    rmSync(folder, { recursive: true, force: true });
+    remove(build);
   }
 }
 
 async function prove(protection: Protection): Promise<Proof> {
-  const { name } = protection;
+  const { name, besides, failsClosed, proofs } = protection;
   const began = performance.now();
-  if (!(await holdsAlone(protection)))
-    return { name, noticed: 0, ran: 0, seconds: 0, problem: 'it does not hold alone' };
-  const folder = buildWithout([...(protection.besides ?? []), protection]);
+  const proof = (rest: Pick<Proof, 'noticed' | 'problem'>): Proof => ({
+    name,
+    seconds: (performance.now() - began) / 1000,
+    ...rest,
+  });
+  if (!(await holdsAlone(protection))) return proof({ problem: 'it does not hold alone' });
+  const bundles =
+    failsClosed || proofs.some(({ file }) => needsBundles(join(dist, file.replace(/\.ts$/, '.js'))));
+  const build = buildWithout([...besides, name], bundles);
   try {
-    const starts = startsAtAll(folder);
-    const closed = protection.failsClosed === true;
-    const { failed, ran } = starts && !closed ? await runTests(folder, protection) : { failed: 0, ran: 0 };
-    const problem =
-      starts === closed
-        ? `it ${starts ? 'starts' : 'does not start'}`
-        : closed || failed > 0
-          ? undefined
-          : 'nobody noticed';
-    const proof = { name, noticed: failed, ran, seconds: (performance.now() - began) / 1000 };
-    return problem === undefined ? proof : { ...proof, problem };
+    const starts = startsAtAll(build);
+    if (failsClosed) return proof(starts ? { problem: 'it starts' } : { noticed: 'nothing starts' });
+    if (!starts) return proof({ problem: 'it does not start' });
+    const { by, ran } = await notice(build, protection);
+    if (by !== undefined) return proof({ noticed: by });
+    const files = proofs.map(({ file }) => file).join(', ');
+    return proof({
+      problem: ran === 0 ? `no test ran: ${files}` : `nobody noticed: ${ran} tests passed in ${files}`,
+    });
   } finally {
-    endLeftOvers(folder);
-    rmSync(folder, { recursive: true, force: true });
+    remove(build);
   }
 }
 
-const all = protections.filter(({ name }) => words.length === 0 || words.some((word) => name.includes(word)));
+const words: string[] = [];
+let slice = { first: 1, of: 1 };
+let json = false;
+const given = process.argv.slice(2);
+for (let word = given.shift(); word !== undefined; word = given.shift()) {
+  const [, first, of] = /^(\d+)\/(\d+)$/.exec(word === '--slice' ? (given.shift() ?? '') : '') ?? [];
+  if (first !== undefined) slice = { first: Number(first), of: Number(of) };
+  else if (word === '--json') json = true;
+  else if (word.startsWith('--')) throw new Error(`Unknown option or value: ${word}`);
+  else words.push(word);
+}
+
+const all = protectionsOf(top)
+  .filter(({ asRoot }) => isRoot || !asRoot)
+  .filter(
+    ({ name, guarantee, proofs }) =>
+      words.length === 0 ||
+      words.some(
+        (word) => name.includes(word) || guarantee === word || proofs.some(({ file }) => file.includes(word)),
+      ),
+  )
+  .filter((_, index) => index % slice.of === slice.first - 1);
 const proofs: Proof[] = [];
 for (const protection of all) {
   const proof = await prove(protection);
   proofs.push(proof);
   if (json) continue;
-  const verdict =
-    proof.problem ?? (proof.ran === 0 ? 'nothing starts' : `${proof.noticed} of ${proof.ran} tests failed`);
-  console.log(
-    `${proof.problem === undefined ? 'noticed' : 'NOT NOTICED'}  ${proof.name}: ${verdict} (${proof.seconds.toFixed(0)} s)`,
-  );
+  const verdict = proof.problem === undefined ? 'noticed' : 'NOT NOTICED';
+  console.log(`${verdict}  ${proof.name}: ${proof.problem ?? proof.noticed} (${proof.seconds.toFixed(1)} s)`);
 }
-const failed = proofs.filter(({ problem }) => problem !== undefined).length;
-console.log(json ? JSON.stringify(proofs) : `${proofs.length - failed} noticed, ${failed} not`);
-process.exit(failed === 0 && proofs.length > 0 ? 0 : 1);
+const failed = proofs.filter(({ problem }) => problem !== undefined);
+if (json) console.log(JSON.stringify(proofs));
+else {
+  console.log(`${proofs.length - failed.length} noticed, ${failed.length} not`);
+  for (const { name, problem } of failed) console.log(`  ${name}: ${problem}`);
+}
+process.exit(failed.length === 0 && proofs.length > 0 ? 0 : 1);

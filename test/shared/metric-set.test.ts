@@ -28,6 +28,7 @@ test('a page has each metric and its series once', async () => {
   assert.ok(lines.includes('postern_connects_total{plugin="two",outcome="connected"} 3'));
 });
 
+// proves: metrics: a long page is written over many turns of the event loop
 test('the event loop turns while a long page is written', async () => {
   const metrics = new MetricSet(METRICS);
   for (let at = 0; at < 500; at += 1) metrics.addPlugin(`p${at}`);

@@ -13,6 +13,7 @@ function read(path: string, most: number): string | undefined {
   }
 }
 
+// proves: a configuration without an end is not read without end
 test('readAtMost() returns a whole file, and nothing of a larger one', () => {
   const text = 'x'.repeat(100_000);
   const file = readableFile('text', text);

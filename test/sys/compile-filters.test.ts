@@ -105,6 +105,8 @@ for (const [name, stack] of Object.entries(STACKS))
     assert.ok(answers.size >= 2, [...answers].join());
   });
 
+// proves: calls of another ABI are refused
+// proves: calls of x32 are refused
 for (const [name, stack] of Object.entries(STACKS))
   test(`the compiled filters answer every call, also of another ABI, as those of libseccomp do, stacked: ${name}`, () => {
     // libseccomp takes no rule with the action that the filter has anyway, so it does not know exceptions from a refusal.
@@ -157,6 +159,7 @@ function randomStack(next: () => number): readonly Filter[] {
   }));
 }
 
+// proves: what one filter allows, the next one is asked
 test('any compiled filters answer as they are written', () => {
   const next = numbers();
   const connect = callNumber('connect');
@@ -176,6 +179,7 @@ test('any compiled filters answer as they are written', () => {
   }
 });
 
+// proves: the filter loaded last is asked first
 test('of two errnos that of the last filter counts, and an errno before a report', () => {
   const all = (['notify', 'EPERM', 'EACCES'] as const).map(
     (action): Filter => ({ otherwise: 'allow', rules: [{ calls: ['connect'], action }] }),

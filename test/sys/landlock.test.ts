@@ -4,6 +4,7 @@ import { handledRights, LANDLOCK_TCP, LANDLOCK_UNIX } from '../../shared/sys/lan
 
 const RESOLVE_UNIX = 1n << 16n;
 
+// proves: Landlock, which keeps datagrams within the sandbox
 test('a domain handles no right that its kernel does not know, and each one that it knows and postern needs', () => {
   const versions: readonly (readonly [version: number, files: bigint, network: bigint, scopes: bigint])[] = [
     [1, 0x1ff2n, 0n, 0n],

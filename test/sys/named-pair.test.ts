@@ -16,6 +16,7 @@ function nameOf(fd: number): string {
   return Buffer.from(address.subarray(2, length[0])).toString('latin1');
 }
 
+// proves: a pair can take no name of the host
 test('a socket of a pair has a name, and takes no other name', () => {
   const pair = namedPair(true);
   assert.ok(typeof pair !== 'number');

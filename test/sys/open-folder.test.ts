@@ -13,6 +13,7 @@ const fails = (path: string, code: string): void =>
     path,
   );
 
+// proves: home: its path leads through no link
 test('openFolder() opens a folder, and none whose path leads through a link', () => {
   const top = readableFolder();
   mkdirSync(join(top, 'a/b'), { recursive: true });

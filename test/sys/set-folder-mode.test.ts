@@ -54,12 +54,14 @@ test('setFolderMode() leaves the root by no link', () => {
   assert.equal(modeOf(join(top, 'outside')) & 0o6000, 0);
 });
 
+// proves: folder modes: a descriptor means its own folder, and not another one at its path
 test('setFolderMode() changes the folder that is meant, and not another one at its path', () => {
   assert.equal(set('/folder', { inode: inodeOf('folder') }), 'ok');
   assert.equal(set('/folder', { inode: inodeOf('other', '/folder'.length) }), 'ESTALE');
   assert.equal(modeOf(join(root, 'folder')), 0o755);
 });
 
+// proves: folder modes: a relative path begins at its own folder, and not at another one at its path
 test('setFolderMode() begins at the folder that is meant, and at no other one at its path', () => {
   mkdirSync(join(root, 'folder/inner'));
   const begin = '/folder'.length;

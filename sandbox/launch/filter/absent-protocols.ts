@@ -52,30 +52,32 @@ const absent = (call: string, action: FilterRule['action'], when: readonly Argum
   when,
 });
 
-export const absentProtocols: FilterGroup = {
-  name: 'seccomp.absent_protocols',
-  why: 'a program that reads EAFNOSUPPORT or EPROTONOSUPPORT does without the protocol, and one that reads EPERM gives up',
-  rules: [
-    ...['socket', 'socketpair'].flatMap((call) =>
-      ABSENT_FAMILIES.map((family) => absent(call, 'EAFNOSUPPORT', [{ index: 0, ...family }])),
-    ),
-    ...[AF_INET, AF_INET6].map((family) =>
-      absent('socketpair', 'EOPNOTSUPP', [{ index: 0, equals: family }]),
-    ),
-    ...ABSENT_PROTOCOLS.flatMap(([family, type, protocols]) =>
-      protocols.map((protocol) =>
+export const absentProtocols: FilterGroup =
+  // protects: G4 (row of seccomp)
+  {
+    name: 'seccomp.absent_protocols',
+    why: 'a program that reads EAFNOSUPPORT or EPROTONOSUPPORT does without the protocol, and one that reads EPERM gives up',
+    rules: [
+      ...['socket', 'socketpair'].flatMap((call) =>
+        ABSENT_FAMILIES.map((family) => absent(call, 'EAFNOSUPPORT', [{ index: 0, ...family }])),
+      ),
+      ...[AF_INET, AF_INET6].map((family) =>
+        absent('socketpair', 'EOPNOTSUPP', [{ index: 0, equals: family }]),
+      ),
+      ...ABSENT_PROTOCOLS.flatMap(([family, type, protocols]) =>
+        protocols.map((protocol) =>
+          absent('socket', 'EPROTONOSUPPORT', [
+            { index: 0, equals: family },
+            { index: 1, mask: SOCK_TYPE_MASK, equals: type },
+            { index: 2, ...protocol },
+          ]),
+        ),
+      ),
+      ...ABSENT_NETLINK.map((protocol) =>
         absent('socket', 'EPROTONOSUPPORT', [
-          { index: 0, equals: family },
-          { index: 1, mask: SOCK_TYPE_MASK, equals: type },
+          { index: 0, equals: AF_NETLINK },
           { index: 2, ...protocol },
         ]),
       ),
-    ),
-    ...ABSENT_NETLINK.map((protocol) =>
-      absent('socket', 'EPROTONOSUPPORT', [
-        { index: 0, equals: AF_NETLINK },
-        { index: 2, ...protocol },
-      ]),
-    ),
-  ],
-};
+    ],
+  };

@@ -44,6 +44,7 @@ const has = (index: 0 | 1 | 2 | 3, bits: number): { index: 0 | 1 | 2 | 3; mask: 
 
 export const argumentDenials: readonly FilterGroup[] = [
   absentProtocols,
+  // protects: G3 (row of seccomp)
   {
     name: 'seccomp.fastopen',
     why: 'sendto(MSG_FASTOPEN) connects a socket to the address in its argument, and Landlock does not check that',
@@ -53,6 +54,7 @@ export const argumentDenials: readonly FilterGroup[] = [
       { calls: ['sendmmsg'], action: 'EOPNOTSUPP', when: [has(3, MSG_FASTOPEN)] },
     ],
   },
+  // protects: G3 (row of seccomp)
   {
     name: 'seccomp.error_queue',
     // The answer of an empty queue.
@@ -60,6 +62,7 @@ export const argumentDenials: readonly FilterGroup[] = [
     why: 'the error queue names each router that sends an ICMP error, and gives back sent packets with the hardware addresses of the host',
     rules: errorQueueReads('EAGAIN'),
   },
+  // protects: G3 (row of seccomp)
   {
     name: 'seccomp.error_reports',
     // 0, because glibc's resolver gives up where the option fails. A connected UDP socket reports ECONNREFUSED without it.
@@ -76,6 +79,7 @@ export const argumentDenials: readonly FilterGroup[] = [
       ],
     })),
   },
+  // protects: G18 (row of seccomp)
   {
     name: 'seccomp.leases',
     why: "a program that opens a file waits up to 45 s for the plugin's lease on it: the supervisor, or the user's editor",
@@ -85,6 +89,7 @@ export const argumentDenials: readonly FilterGroup[] = [
       when: [{ index: 1 as const, equals: command }],
     })),
   },
+  // protects: G10 (row of seccomp)
   {
     name: 'seccomp.namespaces',
     why: 'a new user namespace brings every capability back inside it',
@@ -100,11 +105,13 @@ export const argumentDenials: readonly FilterGroup[] = [
       })),
     ],
   },
+  // protects: G11 (row of seccomp)
   {
     name: 'seccomp.clone_parent',
     why: 'with CLONE_PARENT the new process is a child of the supervisor; as a zombie it would keep the sandbox from ending',
     rules: [{ calls: ['clone'], action: 'EPERM', when: [has(0, CLONE_PARENT)] }],
   },
+  // protects: G14 (row of seccomp)
   {
     name: 'seccomp.set_uid_files',
     why: "a set-uid file in a writable folder of the host gives its owner's rights to every user who runs it there",
@@ -121,6 +128,7 @@ export const argumentDenials: readonly FilterGroup[] = [
       ]),
     ],
   },
+  // protects: G14 (row of seccomp)
   {
     name: 'seccomp.set_gid_modes',
     why: "a set-gid file in a writable folder of the host gives its group's rights to every user who runs it there",
@@ -128,6 +136,7 @@ export const argumentDenials: readonly FilterGroup[] = [
   },
   interfaceReads,
   interfaceRequests,
+  // protects: G3 (row of seccomp)
   {
     name: 'seccomp.received_options',
     why: 'IPV6_2292PKTOPTIONS, ipv6(7), and IP_PKTOPTIONS, ip(7), name the interface of the host by which a segment came',
@@ -143,6 +152,7 @@ export const argumentDenials: readonly FilterGroup[] = [
       ],
     })),
   },
+  // protects: G3 (row of seccomp)
   {
     name: 'seccomp.peer_label',
     why: "SO_PEERSEC shows the label that the host's security module gave to the peer; a kernel without a module answers ENOPROTOOPT",
@@ -157,6 +167,7 @@ export const argumentDenials: readonly FilterGroup[] = [
       },
     ],
   },
+  // protects: G3 (row of seccomp)
   {
     name: 'seccomp.peer_handle',
     why: 'SO_PEERPIDFD gives a handle of the process at the other end: postern connects AF_UNIX sockets, and servers of the host are at the others',
@@ -171,6 +182,7 @@ export const argumentDenials: readonly FilterGroup[] = [
       },
     ],
   },
+  // protects: G18 (row of seccomp)
   {
     name: 'seccomp.ioctl_terminal',
     why: 'TIOCSTI and TIOCLINUX type into a terminal for its other users, should the plugin ever hold one; TIOCSETD takes it from them',
@@ -180,6 +192,7 @@ export const argumentDenials: readonly FilterGroup[] = [
       when: [{ index: 1 as const, equals: request }],
     })),
   },
+  // protects: G18 (row of seccomp)
   {
     name: 'seccomp.ioctl_console',
     why: 'the 0x4bxx and 0x56xx requests set the keyboard, the screen and the switching of every console',
@@ -190,6 +203,7 @@ export const argumentDenials: readonly FilterGroup[] = [
     })),
   },
   fileSystemRequests,
+  // protects: G10 (row of seccomp)
   {
     name: 'seccomp.listener',
     why: 'a plugin may load a filter, but not one with a notification listener',

@@ -35,7 +35,7 @@ const OPTIONS: readonly (readonly [level: number, names: readonly number[]])[] =
       35, // SO_TIMESTAMPNS
       42, // SO_PEEK_OFF
       66, // SO_RCVTIMEO_NEW
-      67, // SO_SNDTIMEO_NEW
+      /* protects: G22 rate: no program raises it => ...[67, 47] */ 67, // SO_SNDTIMEO_NEW
     ],
   ],
   // IP_TOS, IP_TTL, IP_MTU_DISCOVER, IP_RECVERR, IP_RECVTTL, IP_RECVTOS, IP_BIND_ADDRESS_NO_PORT; IP_MULTICAST_ALL, which joins
@@ -80,6 +80,7 @@ const unix = (call: string, type: number): FilterRule => ({
 });
 
 export const conditionalCalls: readonly FilterGroup[] = [
+  // protects: G4 (row of seccomp)
   {
     name: 'seccomp.families',
     why: 'another family is another way out: AF_VSOCK reaches the hypervisor from an empty network namespace',
@@ -106,6 +107,7 @@ export const conditionalCalls: readonly FilterGroup[] = [
       ...UNIX_TYPES.map((type) => unix('socketpair', type)),
     ],
   },
+  // protects: G3 (row of seccomp)
   {
     name: 'seccomp.setsockopt',
     why: 'IPV6_RTHDR, IP_OPTIONS, SO_BINDTODEVICE, TCP_FASTOPEN_CONNECT and others redirect a connection',
@@ -120,6 +122,7 @@ export const conditionalCalls: readonly FilterGroup[] = [
       })),
     ),
   },
+  // protects: G10 (row of seccomp)
   {
     name: 'seccomp.personality',
     why: 'in other execution domains the same calls behave differently',

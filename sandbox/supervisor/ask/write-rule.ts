@@ -37,6 +37,7 @@ export function writeRule(
   try {
     // Throws where a part of the way is a link.
     using folder = openFolder(dirname(whole));
+    // protects: G20 no rule is written where a plugin may write
     if (mayWrite(dirname(whole))) throw notWritten(path, 'a plugin may write its folder');
     replace(`/proc/self/fd/${folder.number}`, basename(whole), (text) => {
       const added = addRule(text, plugin, rule);

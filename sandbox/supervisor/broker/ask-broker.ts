@@ -69,7 +69,9 @@ export function askConnections(
   return lines.expect((line) => {
     if (line.type !== 'connections' || line.id !== id) return undefined;
     all.push(...line.connections);
+    // protects: G13 list: a broker lists no more connections than it was asked for
     if (all.length > question.most) throw brokerFailed('it lists more connections than it was asked for');
+    // protects: G13 list: a broker lists no connection of another plugin
     if (!line.connections.every(isWanted)) throw brokerFailed('it lists connections of other plugins');
     return line.last ? { connections: all, more: line.more } : undefined;
   }, CONNECTIONS_TIMEOUT_MS);

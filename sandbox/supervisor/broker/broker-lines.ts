@@ -63,6 +63,7 @@ export class BrokerLines extends EventEmitter<{ line: [BrokerLine] }> {
     this.#outgoing.write(bytes, () => {
       this.#unread -= counted;
     });
+    // protects: G13 a broker that leaves lines unread is ended
     if (this.#unread > UNREAD_LINES_BYTES) this.#onUnread();
   }
 

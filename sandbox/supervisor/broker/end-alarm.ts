@@ -20,6 +20,7 @@ export class EndAlarm {
     this.timer = makeTimer();
     this.#watch = new Watch(this.timer.number, () => {
       this.#watch.close();
+      // protects: G16 a sandbox is ended when the broker asks for it
       end();
     });
     this.#watch.keepAlive(false);

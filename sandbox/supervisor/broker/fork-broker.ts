@@ -21,6 +21,7 @@ export interface ForkedBroker {
 /** @param asRoot whether unshare(1) gives the broker its own mounts first @throws SystemError where there are no descriptors */
 export function forkBroker(asRoot: boolean): ForkedBroker {
   // Of what this process's own starter left open, nothing is for the broker. Node marks its own descriptors itself.
+  // protects: G16 the broker gets no descriptor of postern's starter
   setCloseOnExecFrom(3);
   const [ours, theirs] = packetSocketPair();
   const [ourLines, theirLines] = streamSocketPair();

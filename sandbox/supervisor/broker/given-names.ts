@@ -13,7 +13,12 @@ export class GivenNames {
   take({ session, names }: GivenNamesLine): void {
     const known = this.#names.get(session) ?? [];
     this.#names.set(session, known);
-    known.push(...names.slice(0, MOST_NAMES - known.length));
+    known.push(
+      .../* protects: G13 names of a retiring broker are bounded => names */ names.slice(
+        0,
+        MOST_NAMES - known.length,
+      ),
+    );
   }
 
   /** Resolves when the next broker has all of them. @throws PosternError `broker_failed` where it does not answer */

@@ -66,7 +66,10 @@ export class Heartbeat {
   }
 
   #beat(): void {
-    if (this.#works() && this.#pauses > 0) {
+    if (
+      /* protects: G11 a broker that hangs while it gets rules is replaced */ this.#works() &&
+      this.#pauses > 0
+    ) {
       this.#silence = newSilence(performance.now(), processorWait(this.#pid));
       return;
     }

@@ -50,7 +50,9 @@ export class KeptForBrokers {
     this.#link = link;
     const { packets } = link;
     for (const kept of this.#connections.all()) packets.connections(kept);
-    if (this.#connections.reports?.open === true) packets.ends(this.#connections.reports);
+    if (this.#connections.reports?.open === true)
+      // protects: G22 accounts: reports of ends wait for the next broker => void import("../../../shared/sys/ended-sockets.js").then((sys) => packets.ends(sys.openEndedSockets()));
+      packets.ends(this.#connections.reports);
     this.#channels.restart();
     for (const kept of this.#channels.all()) {
       const answered = left?.has(kept.session) === false;
@@ -157,7 +159,9 @@ export class KeptForBrokers {
     const lines = this.#link?.lines;
     const answer = (result: number): void => lines?.send({ type: 'socket_marked', plugin, id, result });
     if (socket === undefined) answer(-constants.errno.EAGAIN);
-    else if (this.#mayMark(plugin, mark)) {
+    else if (
+      /* protects: G22 a broker gets no mark that is in no rules => true */ this.#mayMark(plugin, mark)
+    ) {
       if (!this.#lanes.mark(plugin, { socket, mark }, answer)) this.#unixConnects.discard([socket]);
     } else {
       this.#unixConnects.discard([socket]);

@@ -12,7 +12,7 @@ export interface Channel {
 }
 
 export function makeChannel(): Channel {
-  const requests = makePipe({ packet: true });
+  const requests = makePipe(/* protects: G8 supervisor: requests come in packets */ { packet: true });
   // Each packet takes a page, so the default pipe holds 16. That is enough where the user's share of pipe pages is used up.
   setPipeSize(requests.write.number, REQUEST_PIPE_BYTES);
   const [broker, plugin] = replySockets(requests);

@@ -19,7 +19,14 @@ export function readModeAsk(payload: Uint8Array): ModeAsk | undefined {
   return readAsk<FolderModePacket, ModeAsk>(payload, 'folder_mode', (packet) => {
     const { session, id, mode } = packet;
     if (typeof session !== 'number' || typeof id !== 'number') return undefined;
-    if (typeof mode !== 'number' || !Number.isInteger(mode) || mode < 0 || mode > MODES) return undefined;
+    if (
+      typeof mode !== 'number' ||
+      !Number.isInteger(mode) ||
+      mode < 0 ||
+      mode >
+        /* protects: G14 folder modes: a broker that was taken over gets no set-uid bit from the supervisor => 0o7777 */ MODES
+    )
+      return undefined;
     const path = Buffer.from(String(packet.path), 'base64');
     if (path[0] !== SLASH || path.includes(0)) return undefined;
     const inode = packet.inode === undefined ? undefined : readInode(packet.inode, path.length);

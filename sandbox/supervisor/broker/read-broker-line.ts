@@ -40,6 +40,7 @@ function readLine(line: Fields): BrokerLine | undefined {
     case 'given_names':
       return readGivenNames(line);
     case 'plugin_ready':
+      // protects: G13 a broker's line that is of no known form is none => return true ? { type, plugin, policyHash } : undefined;
       return typeof plugin === 'string' && typeof policyHash === 'string'
         ? { type, plugin, policyHash }
         : undefined;

@@ -19,5 +19,12 @@ function readName(value: unknown): GivenName | undefined {
   if (typeof name !== 'string' || parseName(name) !== name) return undefined;
   if (freshMs === null) return { address, name, freshMs };
   if (typeof freshMs !== 'number' || !(freshMs >= 0)) return undefined;
-  return { address, name, freshMs: Math.min(freshMs, MIN_GRANT_MS) };
+  return {
+    address,
+    name,
+    freshMs: /* protects: G13 a retiring broker makes no grant that lasts => freshMs */ Math.min(
+      freshMs,
+      MIN_GRANT_MS,
+    ),
+  };
 }

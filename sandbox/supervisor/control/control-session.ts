@@ -96,6 +96,7 @@ export class ControlSession {
   }
 
   get #hasRoom(): boolean {
+    // protects: G21 control: a client that never reads is not kept for => return true;
     return this.#socket.writableLength < CONTROL_BACKLOG_BYTES;
   }
 
@@ -113,7 +114,10 @@ export class ControlSession {
 
   /** The time counts from the first byte of the line: a client that sends a byte now and then wins nothing. */
   #timeLine(isNext: boolean): void {
-    if (isNext || !this.#reader.inLine) {
+    if (
+      /* protects: G21 control: a client that sends a byte now and then is not waited for => true */ isNext ||
+      !this.#reader.inLine
+    ) {
       clearTimeout(this.#lineTimer);
       this.#lineTimer = undefined;
     }
@@ -189,6 +193,7 @@ export class ControlSession {
   /** From each answer that it has taken to the next one. */
   #timeReading(): void {
     if (this.#socket.destroyed || this.#socket.writableLength === 0) return;
+    // protects: G21 control: a client that reads nothing is disconnected
     this.#stuckTimer ??= setTimeout(() => this.#socket.destroy(), this.#times.stuckMs);
   }
 

@@ -65,7 +65,7 @@ export class ControlSocket {
     const socket = unixSocket('stream');
     if (typeof socket === 'number') throw cannotListen(this.path, errnoName(-socket));
     const made = this.#entry(`.${process.pid}.new`);
-    const umask = process.umask(0o177);
+    const umask = process.umask(/* protects: G21 control: the socket is for its owner => 0 */ 0o177);
     try {
       unlinkIfThere(made);
       succeed(bindTo(socket.number, encodeSocketPath(made)), 'bind');
@@ -91,6 +91,7 @@ export class ControlSocket {
     if (typeof caller === 'number') throw cannotListen(this.path, errnoName(-caller));
     const answer = connectToPath(caller.number, this.#entry());
     caller.close();
+    // protects: G21 control: the socket of a running postern is not taken
     if (answer !== -constants.errno.ECONNREFUSED)
       throw cannotListen(
         this.path,
@@ -113,6 +114,7 @@ function openOwn(path: string, isDefault: boolean): OwnedFd {
     if (uid !== process.geteuid?.() && (uid !== ROOT || isDefault))
       throw cannotListen(path, `its folder belongs to uid ${uid}`);
     if (isDefault) chmodSync(at, 0o700);
+    // protects: G21 control: a folder of another user, or an open one, holds no control socket
     else if ((mode & FOR_OTHERS) !== 0 && (mode & STICKY) === 0)
       throw cannotListen(
         path,

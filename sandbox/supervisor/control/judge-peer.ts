@@ -13,7 +13,10 @@ export function refusePeer(
   { pid, uid }: PeerCredentials,
   own: { readonly uid: number; readonly isOwn: (pid: number) => boolean },
 ): string | undefined {
+  // protects: G21 control: another user commands nothing
   if (uid !== own.uid && uid !== ROOT)
     return `Only uid ${own.uid}, which started postern, and root may ask, and not uid ${uid}`;
-  return own.isOwn(pid) ? `No process of postern may ask, and pid ${pid} is one` : undefined;
+  return /* protects: G21 control: a broker commands nothing => false */ own.isOwn(pid)
+    ? `No process of postern may ask, and pid ${pid} is one`
+    : undefined;
 }

@@ -5,5 +5,8 @@ import { placesPassed } from './places-passed.js';
 
 /** @param path absolute @returns absolute paths, each without a link in its folder */
 export function allPlaces(path: string, host: HostFiles): readonly string[] {
-  return placesPassed(path, host).flatMap((place) => [place, ...host.aliases(place)]);
+  return placesPassed(path, host).flatMap((place) => [
+    place,
+    /* protects: G14 no program is taken from another mount of one */ ...host.aliases(place),
+  ]);
 }

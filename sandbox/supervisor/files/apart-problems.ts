@@ -18,6 +18,7 @@ export function apartProblems(
     ...pathProblems(plugins, hostFiles, startedFiles),
     ...socketProblems(plugins, own.sockets ?? [], hostFiles),
     ...listenerProblems(plugins, hostFiles),
+    // protects: G14 check: a writable path that is postern's own is refused
     ...ownFileProblems(plugins, own, hostFiles),
   ].map((problem) => ({ ...problem, code: 'path_not_apart', intro: `Cannot start "${problem.plugin}"` }));
 }

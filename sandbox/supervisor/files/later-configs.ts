@@ -70,6 +70,7 @@ function configPlaces(plugins: readonly PluginPaths[], host: HostFiles): readonl
  */
 function presetsOf(path: string): readonly string[] | undefined {
   const stats = statSync(path, { throwIfNoEntry: false });
+  // protects: G8 a large postern.yaml that a plugin left is not parsed
   if (stats?.isFile() === true && stats.size > MOST_BYTES) return undefined;
   try {
     const source = new YamlSource(path, readConfigText(path, ''));
@@ -77,7 +78,10 @@ function presetsOf(path: string): readonly string[] | undefined {
     const presets = [['defaults'], ...names.map((name) => ['plugins', name])]
       .flatMap((parent) => source.textsAt([...parent, 'presets']))
       .map(({ text }) => resolve(dirname(path), text));
-    return presets.length > MOST_PRESETS ? undefined : presets.filter((preset) => existsSync(preset));
+    return /* protects: G8 many presets of a postern.yaml that a plugin left are not looked for => false */ presets.length >
+      MOST_PRESETS
+      ? undefined
+      : presets.filter((preset) => existsSync(preset));
   } catch {
     return []; // `up` refuses it as well.
   }

@@ -29,7 +29,13 @@ export function listenerProblems(
         const all = [place, ...host.aliases(place)];
         const isLink = host.kind(place) === 'link';
         const through = written.find(
-          ({ writer, real }) => (isLink || writer !== name) && all.some((one) => isWithin(one, real)),
+          ({ writer, real }) =>
+            (isLink ||
+              /* protects: G14 a listener in a folder that another plugin may write is refused (as root) */ writer !==
+                name) &&
+            /* protects: G14 a listener through a link of a plugin is refused (as root) => false */ all.some(
+              (one) => isWithin(one, real),
+            ),
         );
         if (through === undefined) continue;
         const who = through.writer === name ? 'the plugin' : `the plugin "${through.writer}"`;

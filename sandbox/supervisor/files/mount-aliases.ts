@@ -18,7 +18,11 @@ export function mountAliases(path: string, mountinfo: string): readonly string[]
     .flatMap(({ point }) => aliasesOf(point, mounts))
     // A folder that is mounted within itself does not hide itself.
     .filter((alias) => !isWithin(path, alias));
-  const aliases = [...aliasesOf(path, mounts), ...below];
+  const aliases =
+    /* protects: G14 what is mounted below a path counts too => aliasesOf(path, mounts) */ /* protects: G14 what is mounted below a hidden folder is hidden elsewhere too (as root) => aliasesOf(path, mounts) */ [
+      ...aliasesOf(path, mounts),
+      ...below,
+    ];
   return [...new Set(aliases)].filter((one) => !isWithin(one, path));
 }
 

@@ -23,6 +23,7 @@ export function ownFileProblems(
       const problem = ofWritable(path, ways, host);
       return problem === undefined ? [] : [{ plugin: name, key: ['filesystem', 'writable'], ...problem }];
     }),
+    // protects: G14 a home with postern's own files is refused
     ...(home === undefined ? [] : [home]).flatMap((path): PathProblem[] => {
       const problem = ofHome(path, ways, host);
       return problem === undefined ? [] : [{ plugin: name, key: ['home'], ...problem }];
@@ -50,7 +51,10 @@ interface Place {
 function waysTo(paths: readonly string[], isSearched: boolean, host: HostFiles): Way[] {
   const known = new Map<string, readonly string[]>();
   const allPaths = (path: string): readonly string[] => {
-    const all = known.get(path) ?? [path, ...host.aliases(path)];
+    const all = known.get(path) ?? [
+      path,
+      /* protects: G14 a bind mount of the folder counts too */ ...host.aliases(path),
+    ];
     known.set(path, all);
     return all;
   };
@@ -63,7 +67,10 @@ function waysTo(paths: readonly string[], isSearched: boolean, host: HostFiles):
       places: passed.map((place, index) => ({
         path: place,
         all: allPaths(place),
-        isBare: host.kind(place) === 'link' || (isSearched && index === passed.length - 1),
+        isBare:
+          /* protects: G14 a link on the way to postern's own file is refused */ host.kind(place) ===
+            'link' ||
+          (isSearched && index === passed.length - 1),
       })),
       real: real === undefined ? [] : allPaths(real),
     };
@@ -113,7 +120,11 @@ function ofHome(path: string, ways: readonly Way[], host: HostFiles): Problem | 
 
 function liesInOwn(path: string, real: string, covered: readonly string[]): Problem | undefined {
   const file = covered.find((one) => isWithin(real, one));
-  if (file === undefined) return undefined;
+  if (
+    /* protects: G14 supervisor: a writable path that is postern's own is refused => true */ file ===
+    undefined
+  )
+    return undefined;
   const where = file === real ? 'is' : `lies in "${file}", which is`;
   return { message: `"${path}" ${where} postern's own, and the plugin would write it`, fix: ELSEWHERE };
 }

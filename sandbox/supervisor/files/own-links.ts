@@ -47,7 +47,12 @@ function filesWithLinks(paths: readonly string[]): ReadonlyMap<string, string> {
   const waiting: Buffer[] = paths.map((path) => Buffer.from(path));
   for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
     const stats = statsOf(next);
-    if ((stats?.isFile() === true || stats?.isFIFO() === true) && stats.nlink > 1n)
+    if (
+      (stats?.isFile() === true ||
+        /* protects: G14 no plugin has a second name of the pipe of the audit log */ stats?.isFIFO() ===
+          true) &&
+      stats.nlink > 1n
+    )
       found.set(keyOf(stats), next.toString());
     if (stats?.isDirectory() !== true) continue;
     const folder = next;

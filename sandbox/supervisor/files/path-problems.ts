@@ -28,9 +28,12 @@ export function pathProblems<P extends PluginPaths>(
   );
   if (written.length === 0) return [];
   return plugins.flatMap((plugin) =>
-    [...pathsOf(plugin), ...startedFiles(plugin).map(toStarted)].flatMap(
-      (named) => problemOf(plugin, named, written, host) ?? [],
-    ),
+    [
+      ...pathsOf(plugin),
+      /* protects: G14 no plugin runs a program or interpreter that another plugin may write */ ...startedFiles(
+        plugin,
+      ).map(toStarted),
+    ].flatMap((named) => problemOf(plugin, named, written, host) ?? []),
   );
 }
 
@@ -47,16 +50,33 @@ function problemOf(
   written: readonly Written[],
   host: HostFiles,
 ): PathProblem | undefined {
-  const places = placesPassed(path, host).map((place) => ({ place, all: [place, ...host.aliases(place)] }));
+  const places = placesPassed(path, host).map((place) => ({
+    place,
+    all: [
+      place,
+      /* protects: G14 a path below a bind mount of what a plugin may write is refused */ ...host.aliases(
+        place,
+      ),
+    ],
+  }));
   for (const { writer, path: folder, real } of written) {
     const inside = places.filter(({ all }) => !all.includes(real) && all.some((one) => isWithin(one, real)));
-    const link = inside.find(({ place }) => host.kind(place) === 'link')?.place;
+    const link =
+      /* protects: G14 a path through a link of the plugin is refused (as root) => [].find(({ place }) => host.kind(place) === 'link')?.place */ inside.find(
+        ({ place }) => host.kind(place) === 'link',
+      )?.place;
     // A mount shows the plugin's folder at this path too. What lies there is not pinned in the folder.
     const other = inside.find(({ place }) => !isWithin(place, real));
     const inFolder = inside.at(-1)?.all.find((one) => isWithin(one, real));
     const own = writer === plugin.name;
     // Within its own folder a plugin's paths are pinned: only a link leads elsewhere. A program behind such a link does not show.
-    if (own ? (link ?? other) === undefined || verb === RUNS : inside.length === 0) continue;
+    if (
+      own
+        ? (link ?? other) === undefined || verb === RUNS
+        : /* protects: G14 a path through what another plugin may write is refused (as root) => true */ inside.length ===
+          0
+    )
+      continue;
     const through =
       own && link !== undefined ? `through the link "${link}" in "${folder}"` : `through "${folder}"`;
     const who = own ? 'the plugin' : `the plugin "${writer}"`;
@@ -64,6 +84,7 @@ function problemOf(
       plugin: plugin.name,
       key,
       message: `"${path}", which the plugin ${verb}, leads ${through}, which ${who} may write: it could put something else there`,
+      // protects: G14 supervisor: where a link of a plugin leads is no advice => fix: String(host.real(path))
       fix: fixOf(own, link, inFolder ?? path, verb),
     };
   }

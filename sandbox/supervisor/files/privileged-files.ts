@@ -34,6 +34,7 @@ export async function refusePrivilegedFiles(
     const stats = statsOf(file);
     if (stats === undefined || !(stats.isFile() || stats.isFIFO())) return;
     // A program that may only read a pipe still takes what is in it.
+    // protects: G14 a hard link to a file of postern's is not writable
     if (stats.nlink > 1 && (stats.isFIFO() || mayWrite(stats, owners))) ownLinks.refuse(file);
     if (stats.isFile() && mayWrite(stats, owners)) refusePrivileged(file, stats.mode);
   };
@@ -70,7 +71,12 @@ function ownersOf(path: string): readonly number[] {
 
 /** Whether some plugin may write it: which groups it has is not looked at. */
 function mayWrite({ uid, mode }: Stats, owners: readonly number[]): boolean {
-  return owners.includes(uid) || (mode & FOR_GROUP_OR_OTHERS) !== 0;
+  return (
+    owners.includes(uid) ||
+    /* protects: G14 another owner's set-uid program that a group or others may write is not writable (as root) */ (mode &
+      FOR_GROUP_OR_OTHERS) !==
+      0
+  );
 }
 
 function statsOf(path: Buffer): Stats | undefined {
@@ -79,13 +85,19 @@ function statsOf(path: Buffer): Stats | undefined {
   } catch (error) {
     const { code = '' } = error as NodeJS.ErrnoException;
     // A folder that may not be entered is judged by its own entry.
-    if (code === 'EACCES' || GONE.includes(code)) return undefined;
+    if (
+      /* protects: G14 folders that are nested too deep to look for set-uid programs are not writable (whole) => code */ code ===
+        'EACCES' ||
+      GONE.includes(code)
+    )
+      return undefined;
     throw unread(path, code);
   }
 }
 
 function refusePrivileged(path: Buffer, mode: number): void {
-  const setsIds = (mode & SET_IDS) !== 0;
+  const setsIds =
+    /* protects: G14 a folder with a set-uid program is not writable => false */ (mode & SET_IDS) !== 0;
   if (!setsIds && ((mode & EXECUTABLE) === 0 || !hasFileCapabilities(path))) return;
   throw new PosternError(
     'privileged_file',

@@ -31,7 +31,9 @@ export function refusedPaths({ visible, writable, hidden }: Paths): readonly Pos
 function refusedShown(list: List, path: string): PosternError | undefined {
   const real = hostFiles.real(path);
   const fields = fieldsOf(list, path);
-  if (real === '/') {
+  if (
+    /* protects: G14 no path shows the whole file system by a link (as root) => path === '/' */ real === '/'
+  ) {
     const leads = path === '/' ? '' : `: "${path}" leads there`;
     const fix = 'name the folders that it needs';
     return new PosternError('not_allowed', `Cannot show "/" to the plugin${leads}`, { fix, fields });
@@ -64,7 +66,11 @@ function refusedKernelFile(
 ): PosternError | undefined {
   const { find, verb } = KERNEL_FILES[list];
   const mount = find(hostFiles.real(path) ?? path, mountinfo);
-  if (mount === undefined) return undefined;
+  if (
+    /* protects: G17 a file system of the kernel is not shown by its name (as root) => true */ mount ===
+    undefined
+  )
+    return undefined;
   const message = `Cannot ${verb} "${path}": it belongs to a ${mount.type} file system of the host`;
   const fix = FIXES[mount.type] ?? 'leave it out';
   return new PosternError('not_allowed', message, { fix, fields: fieldsOf(list, path) });

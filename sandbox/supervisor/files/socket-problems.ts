@@ -37,6 +37,7 @@ export function socketProblems(
       if (target?.kind !== 'socket') return [];
       const end = placesPassed(target.path, host).at(-1) ?? '/';
       const places = allPlaces(target.path, host);
+      // protects: G21 control: no rule leads to the control socket
       if (places.some((place) => control().some((one) => isWithin(place, one))))
         return [
           {
@@ -50,7 +51,10 @@ export function socketProblems(
         const inside = places.filter((place) => isWithin(place, folder));
         // Below a hidden path the plugin writes nothing, and the folders above it are pinned.
         const masked = hidden.some((one) => isWithin(end, one));
-        return masked ? inside.some((place) => host.kind(place) === 'link') : inside.length > 0;
+        return masked
+          ? inside.some((place) => host.kind(place) === 'link')
+          : /* protects: G14 a rule for a socket that a plugin could replace is refused (as root) => false */ inside.length >
+              0;
       });
       if (through === undefined) return [];
       const who = through.writer === name ? 'the plugin' : `the plugin "${through.writer}"`;

@@ -37,6 +37,7 @@ export async function walkFolder(top: string, walk: Walk): Promise<TooMany | und
     const folder: Buffer = path;
     for (const part of walk.enters(folder) ? readFolder(folder, (code) => walk.onUnread(folder, code)) : []) {
       entries += part.length;
+      // protects: G8 a writable folder with more entries than are looked at is refused
       if (entries > mostEntries) return 'entries';
       for (const entry of part) {
         if (entry.isDirectory()) waiting.push({ above: folder, name: entry.name });
@@ -45,6 +46,7 @@ export async function walkFolder(top: string, walk: Walk): Promise<TooMany | und
         turn += folder.length + entry.name.length;
         if (turn > WALK_TURN_BYTES) turn = await nextTurn();
       }
+      // protects: G8 folders that are beside each other are bounded
       if (waiting.length > mostWaiting) return 'folders';
     }
     turn += folder.length;
@@ -57,5 +59,10 @@ export async function walkFolder(top: string, walk: Walk): Promise<TooMany | und
 
 /** @returns what has been done in the new turn */
 function nextTurn(): Promise<0> {
-  return new Promise((resolve) => setImmediate(resolve, 0));
+  return new Promise((resolve) =>
+    /* protects: G8 a folder of many names does not hold up other work => resolve(0) */ setImmediate(
+      resolve,
+      0,
+    ),
+  );
 }

@@ -49,7 +49,11 @@ function ofFolder(home: string, homes: readonly string[], host: HostFiles): Prob
   if (SYSTEMS_OWN.some((one) => isWithin(one, home)) || NO_FOLDERS.some((one) => isWithin(home, one)))
     return { message: `"${home}" belongs to the system`, fix: ELSEWHERE };
   const known = [...homes, ...homes.map((one) => host.real(one) ?? one), host.real('/home') ?? '/home'];
-  const person = known.find((one) => one !== '/' && isWithin(one, home));
+  const person = known.find(
+    (one) =>
+      /* protects: G14 home: no home directory of the host is one => false */ one !== '/' &&
+      isWithin(one, home),
+  );
   if (person !== undefined) {
     const what = person === home ? 'is' : `holds "${person}",`;
     return {
@@ -91,14 +95,20 @@ function ofNeighbours(
   const leadsThrough = (path: string): boolean =>
     allPlaces(path, host).some((place) => isWithin(place, home));
   for (const { name, writable, visible, hidden, cwd, home: other } of plugins) {
-    const above = writable.find((path) => liesWithin(real(path)));
+    const above = /* protects: G14 no plugin writes the folder that holds one => undefined */ writable.find(
+      (path) => liesWithin(real(path)),
+    );
     if (above !== undefined) {
       return {
         message: `"${home}" lies in "${above}", which the plugin "${name}" may write: it could put another folder there`,
         fix: 'name a folder outside',
       };
     }
-    const below = [...visible, ...writable, ...hidden].find(leadsThrough);
+    const below = /* protects: G14 home: nothing is shown from inside one => undefined */ [
+      ...visible,
+      ...writable,
+      ...hidden,
+    ].find(leadsThrough);
     if (below !== undefined) {
       return {
         message: `"${below}", which "${name}" shows or hides, leads through the home "${home}": the plugin "${owner}" could put something else there`,

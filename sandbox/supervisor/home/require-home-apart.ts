@@ -24,7 +24,7 @@ export function requireHomeApart(plan: RootPlan, started: Started, host: HostFil
   const { name, program, home, keptHomes } = started;
   for (const path of program === undefined ? [] : steps(program, host)) {
     const holding = keptHomes.find((one) => leadsThrough(path, [one], host));
-    if (holding === undefined) continue;
+    if (/* protects: G14 home: no program is taken from inside one => true */ holding === undefined) continue;
     const inHome = [path, ...host.aliases(path)].find((one) => isWithin(one, holding));
     const fix =
       holding === home && inHome !== undefined
@@ -35,6 +35,7 @@ export function requireHomeApart(plan: RootPlan, started: Started, host: HostFil
   }
   if (home === undefined) return;
   const inside = plan.entries.find(({ path }) => path !== PLUGIN_HOME && isWithin(path, PLUGIN_HOME));
+  // protects: G14 home: nothing of the host is attached within one
   if (inside !== undefined) {
     throw new PosternError(
       'bad_home',

@@ -90,12 +90,14 @@ export class LiveLearner {
   #note(host: string, port: number, connected: boolean, message: string): boolean {
     const parsed = parseHost(host);
     const isOwn = parsed?.kind === 'address' && this.#question.own.has(parsed.address.text);
+    // protects: G7 no special address of a running plugin becomes a rule
     if (isOwn || suggestionFor(host, port) === undefined) {
       this.#refuse(message, 'address_special');
       return false;
     }
     const ports = this.#endpoints.get(host) ?? new Map<number, boolean>();
     const before = ports.get(port);
+    // protects: G8 a plugin that makes up destinations costs little
     if (before === undefined && this.#endpointCount >= LIVE_ENDPOINTS) {
       this.#missed += 1;
       return false;

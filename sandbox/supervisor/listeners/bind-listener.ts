@@ -54,6 +54,7 @@ function bindTcp(name: string, address: TcpAddress): BoundListener {
 function bindUnix(name: string, place: SocketPlace): BoundListener {
   const address: ListenAddress = { kind: 'unix', path: place.path };
   // bind(2) follows links, and the socket keeps the path that it was bound by: clients and the plugin read it.
+  // protects: G14 a listener is bound anew through no link (as root)
   place.reopen(name);
   const socket = unixSocket('stream');
   if (typeof socket === 'number') throw listenFailure(name, address, -socket);

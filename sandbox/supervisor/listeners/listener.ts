@@ -21,6 +21,7 @@ const LINGER_BYTES = 8;
  * who may share the port.
  */
 const OPTIONS: readonly (readonly [level: number, name: number, value: number | Uint8Array])[] = [
+  // protects: G12 the next start undoes a listener's reset at close
   [SOL_SOCKET, SO_LINGER, new Uint8Array(LINGER_BYTES)], // The accepted sockets inherit it.
   [SOL_SOCKET, 18, 1], // SO_RCVLOWAT
   [SOL_SOCKET, 20, new Uint8Array(TIMEVAL_BYTES)], // SO_RCVTIMEO
@@ -74,6 +75,7 @@ export class Listener {
     }
     const fd = this.#bound.socket.number;
     const options = this.path === undefined ? [...OPTIONS, ...TCP_OPTIONS] : OPTIONS;
+    // protects: G12 listener: what a plugin set is set back
     for (const [level, name, value] of options) setOption(fd, level, name, value);
     listenOn(fd, LISTEN_BACKLOG);
     return undefined;
@@ -118,7 +120,9 @@ export class Listener {
     const { socket } = this.#bound;
     if (!socket.open) return 'could not be bound before';
     // After shutdown(2) a TCP socket no longer listens. An AF_UNIX socket still does, but refuses its clients.
+    // protects: G12 listener: one that was shut down is bound anew
     if (!isListening(socket.number) || isShutForReading(socket.number)) return 'had been shut down';
+    // protects: G12 listener: one that has a filter is bound anew
     if (isFiltered(socket.number)) return 'had a packet filter';
     if (this.path !== undefined && !this.#isMade(fileAt(this.path))) return 'was no longer at its path';
     return undefined;

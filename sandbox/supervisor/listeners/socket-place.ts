@@ -29,7 +29,10 @@ export class SocketPlace {
 
   /** @throws the error of unlink(2) */
   remove(): void {
-    unlinkSync(this.entry);
+    unlinkSync(
+      /* protects: G14 a socket file is removed from its own folder alone (as root) => this.path */ this
+        .entry,
+    );
   }
 
   /**

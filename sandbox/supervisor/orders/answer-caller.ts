@@ -40,17 +40,25 @@ export function answerCaller({ tid, pidNamespace, bytes }: CallerAnswer): number
   const opened = WaitingThread.open(tid);
   if (typeof opened === 'number') return -EPERM;
   using thread = opened;
+  // protects: G16 an answer is written into the sandbox's processes alone
   if (pidNamespace === undefined || thread.pidNamespace !== pidNamespace) return -EPERM;
   const { call } = thread;
   // It is on its way into the wait: its call was just reported, or the kernel had it take a descriptor. Without a free processor that takes long.
+  // protects: G16 an answer to a thread that still runs is asked for again
   if (call === 'running') return -EAGAIN;
   const { number, arguments: [domain = 0n, word = 0n, pointer = 0n, fourth = 0n] = [] } = call ?? {};
   if (number !== undefined && trapCall(number) === 'socketpair')
     return writePair(thread, { domain, type: word, pointer: fourth }, bytes);
   const request = Number(word & LOW_32);
-  if (number === undefined || trapCall(number) !== 'ioctl' || !INTERFACE_READS.includes(request))
+  if (
+    /* protects: G16 an answer is written only for a call that waits for one (whole) => number === undefined || false */ number ===
+      undefined ||
+    trapCall(number) !== 'ioctl' ||
+    !INTERFACE_READS.includes(request)
+  )
     return -EPERM;
   if (request === SIOCGIFCONF) return writeList(thread, pointer, bytes);
+  // protects: G16 an answer has the size that the call wants
   if (bytes.length !== IFREQ_BYTES) return -EPERM;
   return thread.write(pointer, bytes) ? 0 : -EFAULT;
 }
@@ -62,6 +70,7 @@ function writePair(
   numbers: Uint8Array,
 ): number {
   const kind = Number(type & LOW_32) & SOCK_TYPE_MASK;
+  // protects: G16 the numbers of a pair are written only for a call that waits for them
   if (Number(domain & LOW_32) !== AF_UNIX || kind !== SOCK_DGRAM || numbers.length !== PAIR_BYTES)
     return -EPERM;
   return thread.write(pointer, numbers) ? 0 : -EFAULT;
@@ -73,7 +82,16 @@ function writeList(thread: WaitingThread, pointer: bigint, list: Uint8Array): nu
   if (!thread.read(pointer, ifconf)) return -EFAULT;
   const view = new DataView(ifconf.buffer);
   const buffer = view.getBigUint64(LAYOUT['struct ifconf'].ifc_buf, true);
-  const room = buffer === 0n ? list.length : Math.max(0, Math.min(view.getInt32(0, true), list.length));
+  const room =
+    buffer === 0n
+      ? list.length
+      : Math.max(
+          0,
+          /* protects: G16 a list of interfaces fits the room of the caller => list.length */ Math.min(
+            view.getInt32(0, true),
+            list.length,
+          ),
+        );
   const length = room - (room % IFREQ_BYTES);
   if (buffer !== 0n && length > 0 && !thread.write(buffer, list.subarray(0, length))) return -EFAULT;
   view.setInt32(0, length, true);

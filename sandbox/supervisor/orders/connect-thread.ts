@@ -22,7 +22,10 @@ const { EACCES } = constants.errno;
 
 setNoNewPrivileges();
 // A user's thread keeps the user's groups, as the user's plugins do. It keeps no capability that the user may have.
-if (process.geteuid?.() === 0) dropThreadGroups();
+if (process.geteuid?.() === 0)
+  // protects: G14 unix orders: the thread has none of the supervisor's groups (as root)
+  dropThreadGroups();
+// protects: G14 folder modes: the thread has none of a user's capabilities
 else dropOwnCapabilities();
 
 const sandboxes = new Map<number, SandboxListeners>();
@@ -52,8 +55,9 @@ function carryOut(order: NonNullable<ConnectOrder['connect']>): number | 'host' 
   const listeners = sandboxes.get(session) ?? new SandboxListeners(diag, scratch);
   sandboxes.set(session, listeners);
   try {
-    return withThreadIds(id, (asRoot) =>
-      connectInside({ root, listeners, readsProc: asRoot }, socket, target),
+    return /* protects: G14 unix orders: the thread connects with the plugin's ids (as root) => ((withThreadIds) => $&)((_, work) => work(undefined)) */ withThreadIds(
+      id,
+      (asRoot) => connectInside({ root, listeners, readsProc: asRoot }, socket, target),
     );
   } catch {
     return -EACCES;
@@ -63,6 +67,7 @@ function carryOut(order: NonNullable<ConnectOrder['connect']>): number | 'host' 
 function changeMode({ id, root, change }: NonNullable<LaneOrder['setMode']>): number {
   try {
     if (id === undefined) return setFolderMode({ root }, change);
+    // protects: G14 folder modes: the thread has the plugin's ids => return setFolderMode({ root }, change);
     return withThreadIds(id, (asRoot) => setFolderMode({ root, readsProc: asRoot }, change));
   } catch {
     return -EACCES;
@@ -79,6 +84,11 @@ function isOfSandbox(socket: number, diag: number): boolean {
   const identity = identifySocket(socket);
   const netns = netnsCookie(diag);
   return (
-    typeof identity !== 'number' && identity.domain === AF_UNIX && netns !== 0n && identity.netns === netns
+    typeof identity !== 'number' &&
+    /* protects: G14 unix orders: the thread takes AF_UNIX sockets alone (as root) */ identity.domain ===
+      AF_UNIX &&
+    netns !== 0n &&
+    /* protects: G14 unix orders: the thread takes sockets of the sandbox's network alone (as root) */ identity.netns ===
+      netns
   );
 }

@@ -83,6 +83,7 @@ export class ConnectsAsPlugin {
   connect(sandbox: OwnIdsSandbox, socket: OwnedFd, target: UnixTarget, done: Ordered['done']): void {
     const { session, root, unixDiag, scratch, pluginId, kill } = sandbox;
     const pending = this.#pending.get(session) ?? { count: 0, last: [] };
+    // protects: G9 unix orders: those of a sandbox are bounded (as root)
     if (pending.count >= UNIX_ORDERS) {
       this.#discard(session, [socket], kill);
       done(-EAGAIN);
@@ -112,6 +113,7 @@ export class ConnectsAsPlugin {
   /** A sandbox has ended. @param descriptors closed once none of its orders uses them */
   end(session: number, descriptors: readonly OwnedFd[]): void {
     const pending = this.#pending.get(session);
+    // protects: G9 unix orders: an ended sandbox's descriptors stay open for them (as root)
     if (pending !== undefined) pending.last = descriptors;
     else this.#forget(session, descriptors);
   }
@@ -132,6 +134,7 @@ export class ConnectsAsPlugin {
   }
 
   #add(session: number | undefined, ordered: Ordered): void {
+    // protects: G9 unix orders: sandboxes take turns (as root) => this.#turns.add(0, ordered);
     this.#turns.add(session, ordered);
     this.#next();
   }
@@ -189,7 +192,9 @@ export class ConnectsAsPlugin {
     const look = (): void => {
       if (this.#underWay !== ordered) return;
       const looks = asleep + (this.#isAsleep() ? 1 : 0);
-      if (looks === STALL_LOOKS) ordered.kill();
+      if (looks === STALL_LOOKS)
+        // protects: G9 unix orders: a plugin that makes the thread wait is ended (as root)
+        ordered.kill();
       this.#watch(ordered, looks % STALL_LOOKS);
     };
     // A report that has come while this thread was busy is read before the look.

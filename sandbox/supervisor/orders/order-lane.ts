@@ -154,7 +154,9 @@ export class OrderLane {
   #watch(ordered: Ordered): void {
     const look = (): void => {
       if (this.#underWay !== ordered) return;
-      if (this.#waits()) this.#takesLong(ordered.owner);
+      if (this.#waits())
+        // protects: G9 folder modes: a plugin that holds the thread up has it for itself
+        this.#takesLong(ordered.owner);
       this.#watch(ordered);
     };
     // A report that has come while this thread was busy is read before the look.

@@ -58,6 +58,7 @@ export class PluginLanes {
 
   #add({ owner, work, done }: Ordered): boolean {
     const pending = this.#pending.get(owner) ?? { count: 0, ended: false };
+    // protects: G9 folder modes: the orders of a sandbox are bounded
     if (pending.count >= UNIX_ORDERS) {
       done(-EAGAIN);
       return false;

@@ -60,7 +60,10 @@ export async function mapOwners<T extends OwnedTree>(
       const owner = one.asOwner === undefined ? plugin : uid;
       if (owner === plugin && gid === plugin && !one.isExposed) continue;
       const key = one.isExposed ? `${owner}` : `${owner}:${gid}`;
-      const groups = one.isExposed ? NO_GROUPS : mapText(gids, gid, plugin);
+      const groups =
+        /* protects: G14 as root, files of an exposed tree have no group that the plugin could write by => false */ one.isExposed
+          ? NO_GROUPS
+          : mapText(gids, gid, plugin);
       const namespace = namespaces.get(key) ?? (await makeIdNamespace(mapText(uids, owner, plugin), groups));
       namespaces.set(key, namespace);
       const { mapped, notice } = mapOne(one, namespace);

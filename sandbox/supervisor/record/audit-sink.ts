@@ -67,7 +67,12 @@ export class AuditSink {
         events.onNotice(`the audit log is written to ${describe(destination)} again`);
       },
     };
-    this.#output = new Output(open(this.#place), AUDIT_BACKLOG_BYTES, output, whenFull === 'block');
+    this.#output = new Output(
+      open(this.#place),
+      AUDIT_BACKLOG_BYTES,
+      output,
+      /* protects: G13 a full audit log keeps all events => false */ whenFull === 'block',
+    );
     events.onUp(true);
   }
 
@@ -85,7 +90,13 @@ export class AuditSink {
   write(event: AuditEvent): void {
     this.#tellGap();
     const mayWrite = this.#gap === undefined && this.#output.waiting <= this.#mostBytes;
-    if (mayWrite && this.#output.write(`${asciiJson(event)}\n`)) return;
+    if (
+      mayWrite &&
+      this.#output.write(
+        `${/* protects: G13 the audit log has one line an event, in ASCII => JSON.stringify(event) */ asciiJson(event)}\n`,
+      )
+    )
+      return;
     if (this.#leaveOut({ events: 1, from: event.ts, to: event.ts })) {
       const why = this.#output.isGone ? 'nothing takes it any more' : 'nobody reads it fast enough';
       this.#events.onNotice(`the audit log loses events: ${why} at ${describe(this.#destination)}`);
@@ -189,13 +200,20 @@ function open(destination: string): OwnDescriptor {
   const { O_APPEND, O_CREAT, O_NOFOLLOW, O_NONBLOCK, O_RDWR, O_WRONLY } = constants;
   try {
     const mayLead = mayBeLink(destination);
-    using folder = mayLead ? undefined : openFolder(dirname(destination));
+    using folder =
+      /* protects: G13 the audit file is opened through no link of a folder (as root) (whole) => undefined */ mayLead
+        ? undefined
+        : openFolder(dirname(destination));
     const path =
       folder === undefined ? destination : `/proc/self/fd/${folder.number}/${basename(destination)}`;
     // A pipe without a reader cannot be opened for writing alone, fifo(7). Open for both, it keeps what the next reader finds.
     const isPipe = lstatSync(path, { throwIfNoEntry: false })?.isFIFO() === true;
     const flags = (isPipe ? O_RDWR : O_WRONLY | O_CREAT) | O_APPEND | O_NONBLOCK;
-    const fd = openSync(path, mayLead ? flags : flags | O_NOFOLLOW, 0o640);
+    const fd = openSync(
+      path,
+      mayLead ? flags : flags | /* protects: G13 the audit file is no link (as root) */ O_NOFOLLOW,
+      0o640,
+    );
     const descriptor = new OwnedFd(fd);
     return { descriptor, kind: kindOf(descriptor) };
   } catch (cause) {

@@ -16,6 +16,7 @@ const TIMES = {
   requestTimeout: METRICS_REQUEST_MS,
   headersTimeout: METRICS_REQUEST_MS,
   keepAliveTimeout: METRICS_REQUEST_MS,
+  // protects: G8 metrics: a client without a request makes room => $&000
   connectionsCheckingInterval: 1_000,
 };
 
@@ -33,10 +34,15 @@ export async function serveMetrics(address: string, pages: MetricsPages): Promis
   const page = new SharedPage(pages.metrics);
   const server = createServer(TIMES, (request, response) => {
     // A client that reads slowly would keep its page in memory.
-    const timer = setTimeout(() => request.socket.destroy(), METRICS_ANSWER_MS);
+    const timer = setTimeout(
+      /* protects: G8 metrics: a client that reads slowly is disconnected => () => { } */ () =>
+        request.socket.destroy(),
+      METRICS_ANSWER_MS,
+    );
     response.once('close', () => clearTimeout(timer));
     answer(request, response, pages, page).catch(() => response.destroy());
   });
+  // protects: G8 metrics: connections are bounded
   server.maxConnections = METRICS_CONNECTIONS;
   await new Promise<void>((resolve, reject) => {
     server.once('error', (cause: NodeJS.ErrnoException) => {

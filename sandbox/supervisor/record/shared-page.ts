@@ -14,6 +14,7 @@ export class SharedPage {
 
   /** The page that is being made, or the next one. All who wait for it get the same memory. */
   get(): Promise<Buffer> {
+    // protects: G8 metrics: a page is made once for all who wait => this.#page = undefined; $&
     this.#page ??= this.#begin().finally(() => {
       this.#page = undefined;
       this.#from = performance.now() + METRICS_PAUSE_MS;

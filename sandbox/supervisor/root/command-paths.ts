@@ -27,7 +27,12 @@ export function mayShow(path: string, homes: readonly string[], host: HostFiles)
   // The target of a link shows.
   if (real !== path && !mayShow(real, homes, host)) return false;
   const folder = host.real('/home') ?? '/home';
-  const kept = [...homes, ...homes.map((home) => host.real(home) ?? home), folder, ...OWN];
+  const kept = /* protects: G14 a home directory shows by no default => [...OWN] */ [
+    ...homes,
+    ...homes.map((home) => host.real(home) ?? home),
+    folder,
+    ...OWN,
+  ];
   return (
     !kept.some((one) => isWithin(one, path)) &&
     // The home of a person who is not in /etc/passwd.
@@ -93,6 +98,7 @@ function stepsBeforePlugins(program: string, writable: readonly string[], host: 
   for (const path of steps(program, host)) {
     if (allPlaces(dirname(path), host).some(isPlugins)) break;
     kept.push(path);
+    // protects: G14 a link in the plugin's folder shows nothing by itself (as root)
     if (isPlugins(path)) break;
   }
   return kept;

@@ -14,6 +14,7 @@ export function exposedTrees(
   return entries.filter((entry): entry is Tree => {
     if (entry.kind !== 'bind' || entry.writable || entry.device === true) return false;
     if (!landlock && entry.asOwner !== undefined) return true;
+    // test point: trees within writable folders are exposed => return false;
     return writableDirectories.some((folder) => isWithin(entry.path, folder));
   });
 }

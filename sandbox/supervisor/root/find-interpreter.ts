@@ -36,7 +36,13 @@ function commandOfEnv(text: string): string | undefined {
     .trim()
     .split(/[ \t]+/);
   while (words.length > 0) {
-    const word = words.shift()?.replace(SPLITS, '') ?? '';
+    const word =
+      words
+        .shift()
+        ?.replace(
+          /* protects: G14 the program that env looks up by its options is found => '' */ SPLITS,
+          '',
+        ) ?? '';
     if (TAKES_WORD.test(word)) words.shift();
     else if (word !== '' && !word.startsWith('-') && !word.includes('=') && !isEnv(word)) return word;
   }

@@ -138,9 +138,14 @@ function wishesOf(request: RootRequest, cwdVisible: boolean, host: HostFiles): r
     ),
     ...asked('visible'),
     ...asked('writable'),
+    // protects: G14 postern's own files are read-only within writable folders (as root)
     ...protectedFiles(request, host),
     ...asked('hidden'),
-    ...withheld(request.otherHomes ?? [], 'the home of another plugin'),
+    ...withheld(
+      /* protects: G14 home: it shows to its own plugin alone */ request.otherHomes ?? [],
+      'the home of another plugin',
+    ),
+    // protects: G21 control: no plugin sees the control socket
     ...withheld(request.ownSockets ?? [], "postern's control socket"),
   ];
 }
@@ -150,7 +155,10 @@ function protectedFiles({ ownFiles = [], writable }: RootRequest, host: HostFile
   const folders = writable.map((path) => host.real(path) ?? path);
   return ownFiles
     .flatMap((path) => host.real(path) ?? [])
-    .flatMap((path) => [path, ...host.aliases(path)])
+    .flatMap((path) => [
+      path,
+      /* protects: G14 postern's own files are read-only below a bind mount too */ ...host.aliases(path),
+    ])
     .filter((path) => folders.some((folder) => path !== folder && isWithin(path, folder)))
     .map((path) => ({ path, because: "postern's own file", kind: 'visible', asked: true, asOuter: true }));
 }

@@ -47,6 +47,7 @@ export function requireCommandFiles(plan: RootPlan, files: CommandFiles, host: H
   const chosen = leadsThrough(program, files.written, host);
   for (const path of steps(program, host)) {
     const hidden = plan.hiddenBy(host.real(path) ?? path);
+    // protects: G14 a program behind a link of a plugin is not suggested
     if (hidden !== undefined && chosen && (path !== program || host.real(path) !== path))
       throw notShown(`Cannot run "${name}": a link on its path leads to what is hidden by ${hidden}`, {
         fix: 'look where that link leads',
@@ -61,6 +62,7 @@ export function requireCommandFiles(plan: RootPlan, files: CommandFiles, host: H
 
 function requireInterpreter(plan: RootPlan, files: CommandFiles, program: string, host: HostFiles): void {
   // A plugin that writes the first line could make the operator show it something, or learn which files the host has.
+  // protects: G14 an interpreter that a plugin's script names is not looked for
   if (leadsThrough(program, files.written, host)) return;
   const real = host.real(program);
   if (real === undefined || host.kind(real) !== 'file') return;
@@ -80,7 +82,7 @@ function requireInterpreter(plan: RootPlan, files: CommandFiles, program: string
   if (hidden !== undefined)
     throw notShown(`${what} is hidden by ${hidden}`, { fix: showAgain(end, hidden, host) });
   throw notShown(`${what} is not visible to the plugin`, {
-    fix: `show it with --visible ${shellWord(prefixOf(end, files.homes, host))}`,
+    fix: `show it with --visible ${/* protects: G14 a path that a fix tells to show is quoted => prefixOf(end, files.homes, host) */ shellWord(prefixOf(end, files.homes, host))}`,
   });
 }
 

@@ -77,6 +77,8 @@ export function arrangeLayers(
         ),
     );
   return {
+    // protects: G14 postern's own files show as the folder's owner sees them => layers: pinned(withoutRepetitions([...shown, ...hidden]))
+    // protects: G14 folders above what is hidden within a writable one are pinned (as root) => layers: withoutRepetitions([...shown, ...hidden]).map(withOuterOwner)
     layers: pinned(withoutRepetitions([...shown, ...hidden])).map(withOuterOwner),
     hiddenBy: (real) => {
       const governing = governs(real);

@@ -46,7 +46,12 @@ export function sharedTrees(
     trees
       .filter(({ writable }) => writable)
       .map((written): Written => {
-        const places = [written.source, ...host.aliases(written.source)];
+        const places = [
+          written.source,
+          /* protects: G14 a bind mount of a folder by which plugins can reach each other is told */ ...host.aliases(
+            written.source,
+          ),
+        ];
         return { writer: name, index, written, entries, places };
       }),
   );

@@ -115,6 +115,7 @@ async function begin(
 ): Promise<void> {
   let deadline: Deadline | undefined;
   try {
+    // protects: G7 a program begins when its rules are in force, and not before
     await request.serving;
     deadline = launchDeadline();
     takeIn(pid, request);

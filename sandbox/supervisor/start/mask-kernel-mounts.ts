@@ -20,6 +20,7 @@ export function maskKernelMounts(
   return entries.flatMap((entry): RootEntry[] => {
     if (entry.kind !== 'bind' || entry.device === true) return [];
     const own = kernelMountAt(entry.source, mountinfo);
+    // protects: G17 a working directory in a file system of the kernel is covered (as root)
     if (own !== undefined) {
       onNotice(`"${printable(entry.source)}" is hidden: it is a ${own.type} file system of the host`);
       return [{ kind: 'mask', path: entry.path, directory: entry.directory, ifThere: true }];

@@ -33,12 +33,18 @@ export async function maskPipes(
       const covered = entries.some(
         (entry) => entry !== tree && isWithin(path, entry.path) && isWithin(entry.path, tree.path),
       );
-      if (covered || hiddenBy(source) !== undefined) return;
+      if (
+        /* protects: G14 as a user, the pipes of an exposed tree are covered => true */ covered ||
+        hiddenBy(source) !== undefined
+      )
+        return;
       masks.push({ kind: 'mask', path, directory: why !== undefined, ifThere: true });
       if (why !== undefined) onNotice(`"${printable(source)}" is hidden: ${why}`);
     };
     for (const pipe of pipes) mask(pipe);
+    // protects: G14 pipes that are too many to mask are masked with their folder
     for (const folder of crowded) mask(folder, TOO_MANY);
+    // protects: G14 a pipe whose name is no UTF-8 is masked with its folder
     for (const folder of folders) mask(folder, NO_NAME);
   }
   return masks;

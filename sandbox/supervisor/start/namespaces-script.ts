@@ -22,7 +22,17 @@ program=$launcher run "$@" 6</dev/null &
 /** The arguments of unshare(1). */
 export function namespacesArguments(code: OwnCode): readonly string[] {
   return [
-    ...['--user', '--net', '--pid', '--mount', '--ipc', '--uts', '--cgroup', '--keep-caps', '--'],
+    ...[
+      /* protects: G15 launch: a namespace of users of its own (fails closed) */ '--user',
+      /* protects: G1 launch: a namespace of networks of its own (fails closed) */ '--net',
+      /* protects: G17 launch: a namespace of processes of its own (fails closed) */ '--pid',
+      /* protects: G15 launch: a namespace of mounts of its own (fails closed) */ '--mount',
+      /* protects: G17 launch: a namespace of IPC of its own */ '--ipc',
+      /* protects: G17 launch: a namespace of host names of its own (fails closed) */ '--uts',
+      /* protects: G18 launch: a namespace of control groups of its own */ '--cgroup',
+      '--keep-caps',
+      '--',
+    ],
     ...['/bin/sh', '-c', SCRIPT, 'postern', code.init, code.launcher, ...nodeFlags()],
   ];
 }

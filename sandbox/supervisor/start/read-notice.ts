@@ -16,6 +16,11 @@ export function readNotice(bytes: Uint8Array): Notice {
   return {
     isReady: lines.includes('READY=1'),
     isStopping: lines.includes('STOPPING=1'),
-    status: status === undefined ? undefined : printable(status.slice(0, SHOWN_STATUS_CHARACTERS)),
+    status:
+      status === undefined
+        ? undefined
+        : /* protects: G13 notify: a status is bounded, and no terminal obeys it => status */ printable(
+            status.slice(0, SHOWN_STATUS_CHARACTERS),
+          ),
   };
 }

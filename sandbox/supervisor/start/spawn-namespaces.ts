@@ -81,13 +81,16 @@ function spawnUnshare(
         cwd: '/',
         env: { PATH: SYSTEM_PATH },
         // A session apart, without a terminal: the user's terminal sends no signal, such as Ctrl-Z's, to a start, and is not the plugin's /dev/tty.
+        // protects: G18 the session of a start is not the user's => detached: false
         detached: true,
         stdio: ['ignore', 'ignore', 'pipe', ...[...given, ...places].map((descriptor) => descriptor.number)],
         ...as,
       });
     if (ranged === undefined) return start({});
     // All sandboxes count for one owner. A limit there would be one plugin's to use up; each sandbox has its own, see set-limits.ts.
-    return withMostProcesses(() => start({ uid: ranged.owner, gid: ranged.owner }));
+    return /* protects: G18 limits: the processes of a plugin leave its neighbours room for some (as root) => ((withMostProcesses) => $&)((start) => start()) */ withMostProcesses(
+      () => start({ uid: ranged.owner, gid: ranged.owner }),
+    );
   } finally {
     for (const descriptor of opened) descriptor.close();
   }

@@ -112,11 +112,18 @@ function statOf(fd: number): Stats | undefined {
 }
 
 function passesAsItIs(fd: 0 | 1 | 2, stats: Stats): boolean {
-  if (stats.isFIFO()) return true;
+  if (
+    /* protects: G15 a regular file as a standard stream is relayed => $& || stats.isFile() */ stats.isFIFO()
+  )
+    return true;
   if (stats.isCharacterDevice()) return stats.rdev === NULL_DEVICE;
   if (!stats.isSocket()) return false;
   const kind = socketKind(fd);
-  if (kind?.family === AF_UNIX && kind.type !== SOCK_DGRAM && !isListening(fd)) {
+  if (
+    /* protects: G15 an inet socket as a standard stream refuses the start */ kind?.family === AF_UNIX &&
+    kind.type !== SOCK_DGRAM &&
+    /* protects: G15 a listening socket as a standard stream refuses the start */ !isListening(fd)
+  ) {
     nameForGood(fd);
     return true;
   }

@@ -163,7 +163,7 @@ async function prepareAndLaunch(
       if (hasTrap(spec)) {
         host.broker.openTrap(trap, {
           plugin: config.name,
-          landlockDeniesTcp: landlockVersion() >= LANDLOCK_TCP,
+          landlockDeniesTcp: /* test point: Landlock for TCP => false */ landlockVersion() >= LANDLOCK_TCP,
           scratch: scratchDevices(trap.at(-1), entries),
           pluginId: range === undefined ? undefined : range.base + INNER_ID,
           pidNamespace,

@@ -48,7 +48,14 @@ export class InputPermission {
   mayTake(master: number, ours: boolean): boolean {
     if (this.#alone) return true;
     const modes = this.#takesLines ? this.#user.modes() : undefined;
-    return modes !== undefined && sameModes(modes, this.#first) && this.checkEcho(master, ours);
+    return (
+      modes !== undefined &&
+      /* protects: G18 a plugin in a pipeline reads nothing while another program has set modes */ sameModes(
+        modes,
+        this.#first,
+      ) &&
+      this.checkEcho(master, ours)
+    );
   }
 
   /** Whether a question of postern's may be answered: not while another program has its own modes there. */

@@ -42,6 +42,7 @@ export class QuestionHold {
     if (take === undefined) return undefined;
     const isSignal = (byte: number): boolean => !this.echoes && SIGNAL_KEYS.includes(byte);
     take(bytes.filter((byte) => !isSignal(byte)));
+    // protects: G20 what is typed at a question does not reach the program => return bytes;
     return bytes.filter(isSignal);
   }
 }

@@ -67,6 +67,7 @@ export function joinJob(relay: TerminalRelay | undefined, sandbox: Stoppable): T
   };
   const onChild = (): void => {
     if (sandbox.takeStop() === undefined) return;
+    // protects: G18 a plugin that stops itself stops postern only in the foreground
     if (!asked && !relay.isAlone) {
       left = true;
       return;

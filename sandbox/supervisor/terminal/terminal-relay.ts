@@ -193,7 +193,11 @@ export class TerminalRelay {
     const shows = this.#shown.length + this.#words.length > 0;
     const types = this.#input.waits;
     const reads = !this.#pluginEnded && this.#input.mayRead;
-    const holds = this.#shown.length > 0 || this.#drained || this.hold.active;
+    const holds =
+      this.#shown.length > 0 ||
+      this.#drained ||
+      /* protects: G18 what a program writes waits while a question is shown (with: a plugin is not read while a question is shown) */ this
+        .hold.active;
     this.#fromPlugin?.want((holds ? 0 : READABLE) | (types ? WRITABLE : 0));
     this.#fromUser?.want((reads ? READABLE : 0) | (shows ? WRITABLE : 0));
   }
@@ -201,7 +205,9 @@ export class TerminalRelay {
   #onPlugin(events: number): void {
     if (this.#master?.open !== true) return;
     if ((events & WRITABLE) !== 0) this.#input.write();
-    const holds = this.#shown.length > 0 || this.hold.active;
+    const holds =
+      this.#shown.length > 0 ||
+      /* test point: a plugin is not read while a question is shown */ this.hold.active;
     if ((events & READABLE) !== 0 && !holds) this.#readPlugin(this.#master.number);
     this.#want();
   }

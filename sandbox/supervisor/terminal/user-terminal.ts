@@ -46,7 +46,11 @@ export class UserTerminal {
   /** Whether postern may read it and change its modes. */
   get isOurs(): boolean {
     if (!this.#descriptor.open) return false;
-    return this.#controlling ? foregroundGroup(this.number) === processGroup() : !this.isOfOthers;
+    return this.#controlling
+      ? /* protects: G18 the user's terminal is read in the foreground alone => true */ foregroundGroup(
+          this.number,
+        ) === processGroup()
+      : /* protects: G18 the terminal of another session is not read => true */ !this.isOfOthers;
   }
 
   /** @returns undefined if it is gone */
@@ -70,7 +74,12 @@ export class UserTerminal {
     if (now === undefined) return;
     // A shell may have set it anew since. Raw modes and modes without echo are those of a program, which sets them back.
     const byShell = !this.#isAsSet(now) && readsLines(now) && echoes(now);
-    if (this.#kept === undefined || byShell) this.#kept = now;
+    if (
+      /* protects: G18 modes that another program sets for a while are not taken for the user's => true */ this
+        .#kept === undefined ||
+      byShell
+    )
+      this.#kept = now;
     const raw = rawModes(now);
     if (!sameModes(now, raw)) setTerminalModes(this.number, raw);
     this.#set = this.modes();
@@ -88,6 +97,7 @@ export class UserTerminal {
   giveBack(): void {
     const now = this.#kept !== undefined && this.isOurs ? this.modes() : undefined;
     if (this.#kept === undefined || now === undefined || !this.#isAsSet(now)) return;
+    // protects: G18 the user's terminal is given back as it was
     setTerminalModes(this.number, this.#kept);
     this.#kept = undefined;
   }
@@ -99,7 +109,12 @@ export class UserTerminal {
   /** Whether another program of postern's job may read it. A program that waits for postern's end, as the shell of a script, reads nothing. */
   get isShared(): boolean {
     const { rdev } = fstatSync(this.number);
-    return jobMembers().others.some((pid) => mayRead(pid, rdev));
+    return jobMembers().others.some((pid) =>
+      /* protects: G18 a plugin beside another program at the terminal reads no keys => false */ mayRead(
+        pid,
+        rdev,
+      ),
+    );
   }
 
   close(): void {

@@ -66,7 +66,14 @@ export function unseenFiles(
   const scripts = scriptTexts(request, plan, host, texts).map(({ name, text }) => ({
     name,
     paths: outermost(
-      namedPaths(text).filter((path) => mayAdvise(path) && misses(path) && texts.isPublic(path)),
+      namedPaths(text).filter(
+        (path) =>
+          mayAdvise(path) &&
+          misses(path) &&
+          /* protects: G14 what a script names is advised only where everybody may read it */ texts.isPublic(
+            path,
+          ),
+      ),
     ),
   }));
   const unseen: Unseen[] = [];
@@ -137,7 +144,13 @@ function scriptTexts(
 ): readonly { readonly name: string; readonly text: string }[] {
   if (program === undefined) return [];
   const readText = (path: string): string | undefined =>
-    leadsThrough(path, written, host) ? undefined : texts.readText(path);
+    /* protects: G14 no hint is read from what a plugin may write (whole) => texts.readText(path) */ leadsThrough(
+      path,
+      written,
+      host,
+    )
+      ? undefined
+      : texts.readText(path);
   const text = readText(program);
   if (text?.startsWith('#!') === true) return [{ name: program, text }];
   if (!SHELLS.includes(basename(program))) return [];
@@ -164,12 +177,15 @@ function isMissed(
   const real = host.real(path);
   if (real === undefined || plan.hiddenBy(real) !== undefined || finds(plan.entries, path, host))
     return false;
+  // protects: G14 no hint names what a plugin may write
   if (leadsThrough(path, written, host)) return false;
   const people = [...homes, ...homes.map((home) => host.real(home) ?? home), '/home'];
   const both = [path, real];
   return !both.some(
     (one) =>
-      people.some((home) => isWithin(home, one)) ||
+      /* protects: G14 supervisor: no home directory is advised */ people.some((home) =>
+        isWithin(home, one),
+      ) ||
       dirname(one) === '/home' ||
       [...NEVER, ...keptHomes].some((folder) => isWithin(one, folder)),
   );

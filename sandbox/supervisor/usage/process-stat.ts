@@ -15,7 +15,10 @@ const FIELD = { parent: 1, times: [11, 12, 13, 14], threads: 17, pages: 21 } as 
 /** @returns undefined for a text that no kernel writes */
 export function readProcessStat(text: string): ProcessStat | undefined {
   // The name stands in parentheses. All behind it is numbers, except a letter for the state.
-  const end = text.lastIndexOf(') ');
+  const end =
+    /* protects: G13 top: the name of a process forges no number => text.indexOf(') ') */ text.lastIndexOf(
+      ') ',
+    );
   if (end < 0) return undefined;
   const fields = text.slice(end + 2).split(' ');
   const numberAt = (at: number): number => {

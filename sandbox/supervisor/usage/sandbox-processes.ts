@@ -51,6 +51,7 @@ class Walk {
   }
 
   get isOver(): boolean {
+    // protects: G8 top: a sandbox with many processes costs a bounded time => return false;
     return this.#left <= 0;
   }
 

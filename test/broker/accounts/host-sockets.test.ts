@@ -64,6 +64,7 @@ test('connections to UNIX sockets are noted beside the others, and no limit coun
   register.close();
 });
 
+// proves: accounts: ended connections to UNIX sockets give their places back
 test('those that have ended give their places back while others are made', () => {
   using memory = createMemoryFile('test', CONNECTIONS_MEMORY_BYTES);
   const { register, sockets, causes } = makeRegister(memory);

@@ -30,6 +30,7 @@ function countTurns(): () => number {
   };
 }
 
+// proves: list: the broker turns to other work while it looks for the newest of many connections
 test('of 65,536 connections the newest are found in parts, with turns for other work between them', async () => {
   const held = new Map<bigint, ConnectionSlot>();
   // In no order.
@@ -61,6 +62,7 @@ test('a connection that was looked at meanwhile is listed once, and one that has
   assert.deepEqual(newest, [last - 1, last - 2, last - 3, last - 4, last - 5]);
 });
 
+// proves: list: a register that is closed meanwhile is read no further
 test('a register that changes all the time is read to an end, and a closed one no further', async () => {
   const held = new Map<bigint, ConnectionSlot>();
   for (let at = 0; at < CONNECTION_SLOTS; at += 1) held.set(BigInt(at), slot(at));

@@ -74,6 +74,7 @@ test('a name that a rule allows is answered, under its TTL, and what is answered
   assert.deepEqual(served.events, []);
 });
 
+// proves: no server is asked for a name without a rule
 test('a name that no rule allows is NXDOMAIN, no server is asked for it, and the log says so once', async (t) => {
   const served = await serve(t, { allow: ['a.test'] });
   for (let times = 0; times < 3; times += 1) {
@@ -105,6 +106,7 @@ test('a name that a rule denies is NXDOMAIN, whatever allows it', async (t) => {
   assert.deepEqual([event['reason'], event['rule']], ['denied_by_rule', 'a.test']);
 });
 
+// proves: addresses that no rule opens are not answered
 test('addresses that no rule opens are neither answered nor granted', async (t) => {
   const served = await serve(t, { allow: ['inside.test', '10.1.2.3:5432'] });
   await assert.rejects(served.resolver.resolve4('inside.test'), { code: 'ENODATA' });
@@ -119,6 +121,7 @@ test('addresses that no rule opens are neither answered nor granted', async (t) 
   assert.deepEqual(namesOf(served, '169.254.169.254'), []);
 });
 
+// proves: metrics: a refused name counts as a denial
 test('a refused name is one denial with its reason, in the metrics as in the log', async (t) => {
   const served = await serve(t, { allow: ['a.test', 'inside.test'], deny: ['four.test'] });
   const denials = (reason: string): Promise<number> =>
@@ -306,6 +309,7 @@ test('connections are bounded, an idle one is ended, and then the next one is se
   await until(() => (readdirSync('/proc/self/fd').length <= before ? true : undefined));
 });
 
+// proves: questions are bounded in a second
 test('questions past the rate are dropped and counted, and the sandbox is served again soon', async (t) => {
   const served = await serve(t, { allow: ['a.test'] });
   const socket = createSocket('udp4');
@@ -331,6 +335,7 @@ test('questions past the rate are dropped and counted, and the sandbox is served
   await until(async () => (await impatient.resolve4('a.test').catch(() => undefined)) && true);
 });
 
+// proves: questions are bounded in a second
 test('a connection that asks past the rate is ended', async (t) => {
   const served = await serve(t, { allow: ['a.test'] });
   const stream = new Stream(connect(served.port, '127.0.0.1'));
@@ -451,6 +456,7 @@ class Stream {
   }
 }
 
+// proves: full log: a question waits
 test('a question waits while the audit log has no room, and its event is made once it has some', async (t) => {
   const served = await serve(t, { allow: ['a.test'], logRoom: false });
   const asked = [served.resolver.resolve4('a.test'), served.resolver.resolve4('refused.test')];

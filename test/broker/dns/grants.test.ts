@@ -20,6 +20,7 @@ test('an address has the names that it was granted under, the latest first; anot
   assert.deepEqual(grants.namesOf(nth(2)), { fresh: [], stale: [] });
 });
 
+// proves: a stale grant does not count
 test('a grant is fresh for its TTL, or for a minute if the TTL is shorter, and stale from then on', () => {
   const { grants, pass } = clocked();
   grants.add(nth(1), 'long.test', 300);

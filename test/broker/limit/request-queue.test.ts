@@ -32,6 +32,7 @@ test('each second gives its share of requests and no more, however many wait', a
   passShares(await begins(queue, 18));
 });
 
+// proves: queue: nothing passes beside it past the rate
 test('requests that need not wait have no larger share of a second', async () => {
   const queue = new RequestQueue({ ...limitsOf({}), requestsPerSecond: 5 }, new TurnShare());
   passShares(await begins(queue, 18, (begun) => begun()));

@@ -60,6 +60,7 @@ test('two takers have one share in a turn, however often the event loop calls ea
   assert.equal(takeAll(share, one), REQUESTS_PER_TURN - 1);
 });
 
+// proves: a plugin with many calls keeps its own look-ups and channels
 test('who has had no chance in a turn comes first in the next one, however the event loop calls them', async () => {
   const share = new TurnShare(stopped);
   const [greedy, modest] = [{}, {}];

@@ -55,6 +55,7 @@ test('the own end of a point-to-point link is own, the other is not', () => {
   assert.equal(own(host, '10.9.0.1 10.9.0.2').before, '10.9.0.1');
 });
 
+// proves: a new address counts at once
 test('an address counts from the moment that it is given, and no longer once it is taken', () => {
   const host =
     'ip link add link0 type veth peer name link1 && ip addr add 10.9.0.1/24 dev link0 && ip link set link0 up';

@@ -27,6 +27,8 @@ async function startServers(t: TestContext): Promise<readonly NameServer[]> {
   return servers;
 }
 
+// proves: a plugin's share of descriptors holds the sockets that ask DNS for it
+// proves: no socket outlives the DNS question that it was made for
 test('the share holds every socket of the questions that no server answers, and none outlives them', async (t) => {
   const names = new NameServers((await startServers(t)).map(({ address }) => address));
   const share = new DescriptorPool(RESERVED_DESCRIPTORS + 4 * OF_ONE * QUESTIONS).share();
@@ -45,6 +47,7 @@ test('the share holds every socket of the questions that no server answers, and 
   await until(() => openDescriptors() === before || undefined, 1_500);
 });
 
+// proves: a plugin's share of descriptors holds the sockets that ask DNS for it
 test('a question for which the share has no room is not asked, and a neighbour asks the same servers', async (t) => {
   const servers = await startServers(t);
   const names = new NameServers(servers.map(({ address }) => address));
@@ -62,6 +65,7 @@ test('a question for which the share has no room is not asked, and a neighbour a
   assert.equal((await first)?.kind, 'nxdomain');
 });
 
+// proves: DNS questions at the same time have different source ports
 test('questions at the same time have different source ports', async (t) => {
   const [server] = await startServers(t);
   assert.ok(server);

@@ -7,6 +7,8 @@ import { SERIES_PER_TURN } from '../../../shared/limits.js';
 
 const PLUGINS = 300;
 
+// proves: metrics: the gauges and the text of a page are not in one turn of the event loop
+// proves: metrics: the list of series and their text are not in one turn of the event loop
 test('the work for a page that grows with the plugins is in separate turns of the event loop', async (t) => {
   const metrics = new Metrics();
   for (let at = 0; at < PLUGINS; at += 1) metrics.ofPlugin(`p${at}`);

@@ -71,6 +71,7 @@ after(async () => {
   if (run !== undefined) rmSync(run, { recursive: true });
 });
 
+// proves: sockets: a deny rule wins
 test('exactly the permitted path hears, and the socket works', async () => {
   const bytes = new TextEncoder().encode(path('open'));
   for (const asked of ['open', bytes] as const) {
@@ -131,6 +132,7 @@ test('a full queue is tried again until the request ends, and the loop is never 
   first.close();
 });
 
+// proves: a deny rule holds for the path without links
 test('a link of the system is followed, and a deny rule holds for the path without links', {
   skip: run === undefined && 'needs root',
 }, async () => {

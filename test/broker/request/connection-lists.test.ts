@@ -78,6 +78,7 @@ const counts = (parts: readonly Part[]): Record<string, number> => {
   return found;
 };
 
+// proves: list: the bytes of connections are read under the stall guard
 test('the kernel is asked under the guard of the plugin, in parts, with turns for other work between them', async () => {
   const { parts, looks, turns } = await list({ web: 3 * LISTED_AT_ONCE + 1 }, { most: 1_000 });
   assert.deepEqual(looks, [...Array(3).fill(`web ${LISTED_AT_ONCE} true true`), 'web 1 true true']);
@@ -85,6 +86,7 @@ test('the kernel is asked under the guard of the plugin, in parts, with turns fo
   assert.ok(turns >= 3, `${turns} turns`);
 });
 
+// proves: list: a plugin hides no connection of another one
 test('a plugin with many connections leaves room for those of the others', async () => {
   const { parts } = await list({ noisy: 60_000, web: 40, quiet: 3, none: 0 }, { most: 100 });
   assert.deepEqual(counts(parts), { noisy: 57, web: 40, quiet: 3 });

@@ -64,6 +64,7 @@ test('the file of a socket is opened, and nothing else', () => {
   assert.equal(readdirSync('/proc/self/fd').length, descriptors);
 });
 
+// proves: a link in another folder of root's leads nowhere
 test('a link leads nowhere, not even in a folder of root: a plugin of root may have made it', (t) => {
   for (const [name, target] of [
     ['last', 'real/x.sock'],
@@ -85,6 +86,7 @@ test('a link leads nowhere, not even in a folder of root: a plugin of root may h
   assert.equal(open(at('open', 'x.sock')), -ELOOP);
 });
 
+// proves: a link that others than root could change leads nowhere
 test('a link in / or /var is followed if it is of root', { skip: !isRoot && 'needs root' }, async (t) => {
   const run = mkdtempSync('/run/postern-test-');
   const links = ['/', '/var/'].map((top) => `${top}${basename(run)}`);

@@ -48,6 +48,7 @@ test('a destination goes around the proxy by its addresses, if all of them are c
   assert.equal(asked('93.184.216.10', 22, ['93.184.216.10']), '93.184.216.10');
 });
 
+// proves: what goes around a proxy by one of its names does not go by the other
 test("a program's own connect goes around the proxy if all names of its address are covered", () => {
   const address = '93.184.216.10';
   assert.equal(

@@ -29,6 +29,8 @@ test('a remembered verdict is the one that the rules give, for names, addresses 
   }
 });
 
+// proves: a verdict of former rules is void
+// proves: a verdict of former host addresses is void
 test('other rules, and another host, are asked anew', () => {
   const verdicts = new RememberedVerdicts();
   const address = parseAddress('10.0.0.5');

@@ -94,6 +94,8 @@ test('a report counts what has ended and what is open, and refusals apart from w
   assert.equal(updates(), 1);
 });
 
+// proves: top: the bytes of connections are read under the stall guard
+// proves: top: a plugin with many connections costs a bounded time
 test('of a plugin with many connections some are looked at, under its guard, with turns for other work', async () => {
   const { parts, looks, ask } = reportsOf({ noisy: 60_000, web: LISTED_AT_ONCE + 1, none: 0 });
   let turns = 0;

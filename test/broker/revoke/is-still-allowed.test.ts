@@ -26,6 +26,7 @@ test('a connection to a UNIX socket needs the rule for its path', () => {
   assert.ok(!isAllowed(['unix:/run/x.sock', '*']));
 });
 
+// proves: a deny rule for the file of a UNIX socket ends its connections
 test('a deny rule for the file of a UNIX socket counts, as for a new connection', () => {
   assert.ok(isAllowed(['unix:/var/run/x.sock'], ['unix:/run/y.sock']));
   assert.ok(!isAllowed(['unix:/var/run/x.sock'], ['unix:/run/x.sock']));

@@ -16,6 +16,8 @@ test("blamedMs() blames nobody if the broker's thread mostly had no processor", 
   assert.equal(blamedMs({ looks: 100, heldMs: 500, excusedMs: 0 }, 0), 500);
 });
 
+// proves: a plugin is not blamed while it waits for a processor itself
+// proves: excused waiting has an allowance
 test('blamedMs() excuses the time in which the plugin waits for a processor, up to the allowance', () => {
   const looks = { looks: 100, heldMs: 0, excusedMs: 1000 };
   assert.equal(blamedMs(looks, 1000), 0);

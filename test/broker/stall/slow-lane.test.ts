@@ -75,6 +75,9 @@ async function startPlugin(held: boolean): Promise<Reachable> {
   };
 }
 
+// proves: a sandbox that stalls the slow lane is ended
+// proves: the slow lane is watched
+// proves: slow plugins are reached by turns
 test('a plugin that stalls the slow lane is ended, and its neighbour is next', {
   skip,
 }, async () => {

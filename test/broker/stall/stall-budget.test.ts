@@ -58,6 +58,7 @@ test('each stall of a slow plugin begins the minute anew, also one on the slow l
   assert.deepEqual(actions, ['demoted', 'waited', 'waited']);
 });
 
+// proves: trap: a plugin that was forgiven has no second of its own again
 test('a plugin that was forgiven has its budget for the next stall, and not a whole second again', () => {
   const { budget, pass } = clocked();
   assert.equal(budget.limitMs, STALL_LIMIT_MS);

@@ -49,6 +49,8 @@ async function stallBy(
 const sleeps = (...durations: readonly number[]): (() => void)[] =>
   durations.map((duration) => () => sleep(duration));
 
+// proves: a sandbox that stalls the event loop is ended
+// proves: the event loop is watched
 test('a plugin that stalls the event loop for a second is ended', async () => {
   assert.deepEqual(await stallBy(sleeps(2500 * PATIENCE)), { actions: ['killed'], signal: 'SIGKILL' });
 });
@@ -60,6 +62,7 @@ test('a plugin without neighbours is not ended, however long it stalls the event
   assert.ok(!actions.includes('killed'));
 });
 
+// proves: a sandbox that was slow has a budget
 test('a plugin that was slow is ended once its budget is used up, and not before', async () => {
   // On a busy machine the watchdog looks late, and does not see each stall. The plugin is ended later then.
   const before = await stallBy(sleeps(60, 60, 60, 60));
@@ -69,6 +72,7 @@ test('a plugin that was slow is ended once its budget is used up, and not before
   assert.deepEqual([actions[0], actions[1], actions.at(-1)], ['demoted', 'waited', 'killed']);
 });
 
+// proves: a sandbox that was slow is ended for the work that it makes too
 test('a plugin that was slow is ended for work that it makes the loop do, too', async () => {
   // On a busy machine most of it finds no processor, and does not count. It stops once the plugin is ended.
   const works = new Array<() => void>(1000 * PATIENCE).fill(() => work(40));
@@ -77,6 +81,7 @@ test('a plugin that was slow is ended for work that it makes the loop do, too', 
   assert.equal(signal, 'SIGKILL');
 });
 
+// proves: a stall that the watchdog could not see is measured by processor time the next time
 test('a plugin is demoted for work that the watchdog could not see, once it was measured', async () => {
   // On a busy machine most of it finds no processor, and does not count.
   const { actions } = await stallBy(new Array<() => void>(1000 * PATIENCE).fill(() => work(40)));
@@ -91,6 +96,7 @@ test("time in which the loop waits for one of Node's own threads is no stall", a
   assert.deepEqual(await stallBy([() => waitForThread(1500)]), { actions: [], signal: 'SIGTERM' });
 });
 
+// proves: a plugin is not blamed for a stall that the watchdog did not see
 test('a stall that the watchdog did not see blames nobody', () => {
   const actions: string[] = [];
   const plugin = new StallBudget((action) => actions.push(action), { hold: () => {} });

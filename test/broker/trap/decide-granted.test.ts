@@ -72,6 +72,7 @@ test('an address that was granted is allowed on the ports of its name, and on no
     },
   ));
 
+// proves: a literal that no rule covers is denied
 test('an address without a grant is judged as a literal', () =>
   check(
     { allow: ['a.test', '192.31.196.9'] },
@@ -142,6 +143,7 @@ test('in audit mode a granted name that no rule allows is let through, and repor
     },
   ));
 
+// proves: a stale grant does not count
 test('a stale grant is checked again: its name still has the address, or the reason is stale_grant', async (t) => {
   const dns = await given({ allow: ['a.test'], zone: { 'a.test A': [PUBLIC] } });
   t.after(dns.close);
@@ -162,6 +164,7 @@ test('a stale grant is checked again: its name still has the address, or the rea
   assert.equal(dns.plugin.questions.count, 0);
 });
 
+// proves: a stale grant does not count
 test('no server is asked about a stale grant that would not help, or is not needed', async (t) => {
   const dns = await given({ allow: ['a.test', 'b.test', '192.31.196.3'], deny: ['192.31.196.4'] });
   t.after(dns.close);
@@ -175,6 +178,7 @@ test('no server is asked about a stale grant that would not help, or is not need
   assert.deepEqual(dns.server.questions, []);
 });
 
+// proves: a stale grant does not count
 test('a stale grant stays stale if no server answers within the request', async (t) => {
   const dns = await given({ allow: ['a.test'], zone: { 'a.test A': null } });
   t.after(dns.close);

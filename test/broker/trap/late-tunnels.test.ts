@@ -48,6 +48,7 @@ test('a tunnel that has failed, or that its peer has ended, is begun anew', asyn
   for (const one of [fresh.socket, fresh.peer]) one.close();
 });
 
+// proves: upstream: so many late tunnels are kept and no more
 test('so many are kept and no more, and the end of the sandbox ends them', async () => {
   const tunnels = new LateTunnels();
   const made = Array.from({ length: LATE_TUNNELS + 1 }, () => connected());

@@ -51,10 +51,12 @@ async function place(
   }
 }
 
+// proves: without a descriptor for the slow lane, a connect is EAGAIN
 test('a connect of a slow plugin is EAGAIN where the broker has no descriptor left for the slow lane', async () => {
   assert.deepEqual(await place(false), [[EAGAIN], false]);
 });
 
+// proves: what may not be done twice is not begun anew
 test('no other broker begins a call anew while its socket is being placed', async () => {
   const steps: string[] = [];
   await place(true, steps);

@@ -68,6 +68,7 @@ async function timed(
   return { took: performance.now() - started, held };
 }
 
+// proves: a slow plugin's AF_UNIX connects wait on the slow lane
 test('an AF_UNIX connect that a slow plugin makes wait does not hold the main thread', async () => {
   const { connect, close } = await connectsOf(true, '/');
   using socket = plainSocket();

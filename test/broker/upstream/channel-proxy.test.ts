@@ -82,6 +82,7 @@ for (const kind of ['http', 'socks5'] as const) {
       assert.equal(scene.dns.questions.length, before);
     }));
 
+  // proves: bytes behind the answer of a proxy stay in the socket
   test(`${kind}: bytes right behind the proxy's answer reach the plugin`, () =>
     withProxy({ kind, surplus: 'SSH-2.0-peer\r\n' }, async (proxy) => {
       const channel = await channelVia({ kind, port: proxy.port });
@@ -134,6 +135,7 @@ test('rules judge the destination: the proxy hears nothing of what is refused', 
     assert.equal(await proxy.allConnections(), 0);
   }));
 
+// proves: the host's own addresses are not sent to a proxy
 test("the host's own addresses are dialled without the proxy, which has others", () =>
   withProxy({}, async (proxy) => {
     const channel = await channelVia({ port: proxy.port });
@@ -148,6 +150,7 @@ async function dial(channel: TestChannel, host: string, port: number): Promise<v
   descriptor?.close();
 }
 
+// proves: a name that goes around a proxy is resolved and checked here
 test('what goes around the proxy is dialled here, checked as without a proxy', () =>
   withProxy({}, async (proxy) => {
     for (const [direct, resolve] of [

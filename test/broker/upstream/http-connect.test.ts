@@ -78,6 +78,7 @@ for (const garbage of [
     assert.equal(failure(`${garbage}\r\n`).errno, 'EPROTO');
   });
 
+// proves: what a proxy sends before a tunnel is bounded
 test('all heads together are bounded', () => {
   const endless = `HTTP/1.1 100 Continue\r\n\r\n`.repeat(MAX_PROXY_HEAD_BYTES / 20);
   assert.match(failure(endless).cause, /headers/);

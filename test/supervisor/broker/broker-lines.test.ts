@@ -34,6 +34,7 @@ test('readBrokerLine() reads each line that a broker writes', () => {
   for (const line of LINES) assert.deepEqual(readBrokerLine(JSON.stringify(line)), line);
 });
 
+// proves: a broker's line that is of no known form is none
 test('readBrokerLine() refuses a line in which a field is missing or of another type', () => {
   for (const line of LINES) {
     for (const key of Object.keys(line).filter((name) => name !== 'fix')) {
@@ -54,6 +55,7 @@ test('readBrokerLine() refuses a line in which a field is missing or of another 
     assert.equal(readBrokerLine(text), undefined, text);
 });
 
+// proves: what a broker writes is shown without what a terminal acts on
 test('what a broker says of a refusal is one line on a terminal, which does nothing but show it', () => {
   const event = {
     ...AUDIT_EXAMPLES.decision,

@@ -58,6 +58,7 @@ test('packets to a broker that receives nothing wait in order, and the superviso
   await until(() => openDescriptors() === before || undefined);
 });
 
+// proves: a broker that receives no packets is ended
 test('a broker that receives nothing at all is ended, and what waits for it is closed', async () => {
   const before = openDescriptors();
   const [ours, theirs] = packetSocketPair();

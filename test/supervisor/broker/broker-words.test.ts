@@ -16,6 +16,7 @@ function collect(): {
   return { words, printed, wait: (ms) => (now += ms) };
 }
 
+// proves: the broker's own words reach a terminal without control characters
 test('a terminal gets no control character of the broker, and whole lines', () => {
   const { words, printed } = collect();
   words.push('Error: \u001b]0;a title\u0007 and \u009b2J');

@@ -8,6 +8,7 @@ import { makePipe } from '../../../shared/sys/pipe.js';
 import { runOut } from '../../../shared/sys/timerfd.js';
 import { until } from '../../harness/until.js';
 
+// proves: a sandbox is ended when the broker asks for it
 test('EndAlarm ends a sandbox once, when a broker lets it off by a duplicate', async () => {
   let ends = 0;
   const alarm = new EndAlarm(() => {

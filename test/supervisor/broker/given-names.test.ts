@@ -11,6 +11,7 @@ const GOOD = { address: '192.0.2.1', name: 'a.test', freshMs: 5 };
 const namesOf = (...names: unknown[]): readonly GivenName[] | undefined =>
   readGivenNames({ type: 'given_names', session: 1, names })?.names;
 
+// proves: a retiring broker makes no grant that lasts
 test('a grant stays fresh for as long as any grant may, and no longer', () => {
   assert.deepEqual(namesOf(GOOD), [GOOD]);
   assert.deepEqual(namesOf({ ...GOOD, freshMs: 1e12 }), [{ ...GOOD, freshMs: MIN_GRANT_MS }]);
@@ -36,6 +37,7 @@ test('what is no name, no address or no time is left out', () => {
   assert.equal(readGivenNames({ type: 'given_names', session: 1, names: {} }), undefined);
 });
 
+// proves: names of a retiring broker are bounded
 test('names past the bound of a sandbox are left out, and each line to the next broker is read before the next', async () => {
   const given = new GivenNames();
   const names = Array.from({ length: 50_000 }, (_, n) => ({ ...GOOD, name: `n${n}.test` }));

@@ -16,6 +16,7 @@ function opened(keeper: ChannelKeeper, plugin: string): number {
   return kept.session;
 }
 
+// proves: a broker opens no more than a plugin's channels
 test('a broker opens no more channels for a plugin than the plugin may have', () => {
   const keeper = new ChannelKeeper();
   const other = opened(keeper, 'other');
@@ -42,6 +43,7 @@ test('the end of a channel is answered once, also after the supervisor has dropp
   assert.equal(keeper.ended(third), true);
 });
 
+// proves: a broker that leaves lines unread is ended
 test('a broker that leaves lines unread is ended, and not one that reads or gets long rules', async () => {
   const path = join(readableFolder(), 'lines.sock');
   const server = createServer().listen(path);

@@ -79,11 +79,13 @@ test('the parts of an answer are joined, and other lines are left out', async (t
   assert.deepEqual(await ask(t, 'web', ...parts), { connections: [ROW, ROW], more: 7 });
 });
 
+// proves: list: a broker lists no more connections than it was asked for
 test('a broker that lists more connections than it was asked for is refused', async (t) => {
   const parts = [line({ last: false }), line({ last: false }), line()];
   await assert.rejects(ask(t, undefined, ...parts), { code: 'broker_failed', message: /more connections/ });
 });
 
+// proves: list: a broker lists no connection of another plugin
 test('a broker that lists a connection of another plugin is refused', async (t) => {
   const refused = { code: 'broker_failed', message: /other plugins/ };
   await assert.rejects(ask(t, 'web', row({ plugin: 'other' })), refused);

@@ -33,6 +33,7 @@ function openSockets(): number {
   }).length;
 }
 
+// proves: a broker gets no mark that is in no rules
 test('a socket gets a mark of the rules; with another mark, without a plugin or beside another socket it gets none', {
   skip,
 }, async () => {

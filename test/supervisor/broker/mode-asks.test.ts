@@ -32,6 +32,7 @@ test('readModeAsk() reads the path, the folder that is meant, and a mode without
   });
 });
 
+// proves: folder modes: a broker that was taken over gets no set-uid bit from the supervisor
 test('readModeAsk() reads nothing else', () => {
   const others: unknown[] = [
     null,

@@ -34,6 +34,7 @@ test('time in which the broker waits for a processor is not its own, up to 20 s'
   assert.equal(found.indexOf('hung'), 20_000 / HEARTBEAT_MS - 1);
 });
 
+// proves: a broker whose answer waits behind audit lines is not replaced
 test('while audit lines come, the answer may be behind them, up to 20 s', () => {
   const looks = Array.from({ length: 45 }, (_, at) => [(at + 1) * HEARTBEAT_MS, 0, true] as const);
   const found = verdicts(looks);

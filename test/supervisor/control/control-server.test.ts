@@ -100,6 +100,7 @@ test('a line that is too long, or never ends, ends its client with an error, and
   other.socket.destroy();
 });
 
+// proves: control: a client that sends a byte now and then is not waited for
 test('a line that has no end in time ends its client with an error, although bytes still come', async (t) => {
   const { path } = serve(t, {}, false, { lineMs: 500 });
   const client = await rawControl(path);
@@ -127,6 +128,7 @@ test('the time of a line ends with the line: a client that is quiet between its 
   client.socket.destroy();
 });
 
+// proves: control: a client that reads nothing is disconnected
 test('a client that reads none of its answers in time is disconnected, and one that reads is not', async (t) => {
   const { path, logs } = serve(t, {}, false, { stuckMs: 500 });
   const [silent, reading] = [await rawControl(path), await rawControl(path)];
@@ -154,6 +156,7 @@ test('a client that reads none of its answers in time is disconnected, and one t
   reading.socket.destroy();
 });
 
+// proves: control: a client that never reads is not kept for
 test('a client that never reads holds up nobody, and little is kept for it', async (t) => {
   const { path, logs } = serve(t);
   const client = await rawControl(path);

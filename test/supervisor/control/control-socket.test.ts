@@ -23,6 +23,7 @@ const refusal =
 const place = (): string => join(readableFolder(), 'own/c.sock');
 const descriptors = (): number => readdirSync('/proc/self/fd').length;
 
+// proves: control: the socket is for its owner
 test('a control socket is for its owner alone, in a folder for its owner alone, and is gone at the end', () => {
   const before = descriptors();
   const path = place();
@@ -43,6 +44,7 @@ test('the mode of a folder that the user named stays', () => {
   assert.equal(statSync(dirname(path)).mode & 0o7777, 0o755);
 });
 
+// proves: control: the socket of a running postern is not taken
 test('a live control socket is not taken, and the socket of a dead supervisor is', () => {
   const path = place();
   const first = new ControlSocket(path, true);
@@ -73,6 +75,7 @@ test('no link is followed, to the folder or to the socket', () => {
   assert.throws(() => new ControlSocket(path, false), refusal(/something else is there/));
 });
 
+// proves: control: a folder of another user, or an open one, holds no control socket
 test('a folder of another user, or one where others may write, is refused', (t) => {
   const open = place();
   mkdirSync(dirname(open));

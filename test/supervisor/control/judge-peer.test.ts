@@ -9,12 +9,14 @@ test('refusePeer() lets the user who started postern ask, and root', () => {
   assert.equal(refusePeer({ pid: 0, uid: 0 }, own), undefined);
 });
 
+// proves: control: another user commands nothing
 test('refusePeer() refuses every other user, also where root started postern', () => {
   for (const uid of [1001, 65_534, 4_294_967_295])
     assert.match(refusePeer({ pid: 8, uid }, own) ?? '', /Only uid 1000/);
   assert.match(refusePeer({ pid: 8, uid: 1000 }, { ...own, uid: 0 }) ?? '', /Only uid 0/);
 });
 
+// proves: control: a broker commands nothing
 test('refusePeer() refuses a process of postern, whatever its uid', () => {
   for (const uid of [0, 1000]) assert.match(refusePeer({ pid: 7, uid }, own) ?? '', /pid 7/);
 });

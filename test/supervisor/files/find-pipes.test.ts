@@ -42,6 +42,7 @@ test('findPipes() names the innermost folder with a name in UTF-8 above a pipe t
   assert.deepEqual([...found.folders].sort(), [folder, join(folder, 'a')]);
 });
 
+// proves: a folder of many names does not hold up other work
 test('findPipes() reads a folder in turns, and no further than the names that it looks at', async () => {
   const folder = folderOfNames(20_000);
   assert.equal((await findPipes(folder)).complete, true);

@@ -26,6 +26,7 @@ test('mountAliases() finds mounts of paths below it, also with blanks in their n
   assert.deepEqual(mountAliases('/srv/data', MOUNTS), ['/mnt/again', '/mnt/with blank']);
 });
 
+// proves: what is mounted below a path counts too
 test('mountAliases() finds other paths of what is mounted below it', () => {
   const below = `${MOUNTS}35 22 8:1 /opt/own /srv/data/sub rw,relatime - ext4 /dev/sda1 rw\n`;
   assert.deepEqual(mountAliases('/srv/data', below), ['/mnt/again', '/mnt/with blank', '/opt/own']);

@@ -24,6 +24,7 @@ function told(visible: readonly string[], writable: readonly string[], writer: s
   return pathProblems(plugins, host, () => []).map(({ message, fix }) => `${message}; ${fix}`);
 }
 
+// proves: a path below a bind mount of what a plugin may write is refused
 test('pathProblems() counts a bind mount of a writable folder as the folder', () => {
   assert.match(told(['/srv/w/conf'], ['/mnt/again'], 'b').join(), /leads through "\/mnt\/again"/);
   assert.match(

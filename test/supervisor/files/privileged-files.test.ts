@@ -15,6 +15,7 @@ const REFUSED = { code: 'privileged_file', message: /is set-uid or set-gid/ };
 const NO_LINKS = new OwnLinks([], hostFiles);
 const NAMES = 120_000;
 
+// proves: a set-uid program whose name is no UTF-8 is found
 test('refusePrivilegedFiles() finds a program whose name, or whose folder has a name, that is no UTF-8', async () => {
   for (const name of ['t\xe9', 'd\xe9/tool']) {
     const folder = readableFolder();
@@ -27,6 +28,7 @@ test('refusePrivilegedFiles() finds a program whose name, or whose folder has a 
   }
 });
 
+// proves: another owner's set-uid program that a group or others may write is not writable
 test("refusePrivilegedFiles() finds another owner's program that its group or others may write", {
   skip: isRoot ? false : 'needs root, to own the files',
 }, async () => {
@@ -42,6 +44,7 @@ test("refusePrivilegedFiles() finds another owner's program that its group or ot
   await refusePrivilegedFiles(folder, NO_LINKS);
 });
 
+// proves: a folder of many names does not hold up other work
 test('refusePrivilegedFiles() reads a folder of many names in turns, and keeps none of them', async () => {
   const folder = folderOfNames(NAMES);
   const turns = await turnsDuring(refusePrivilegedFiles(folder, NO_LINKS));
@@ -50,6 +53,7 @@ test('refusePrivilegedFiles() reads a folder of many names in turns, and keeps n
   assert.ok(few > 0 && many < 1.6 * few, `${few} KiB for few names, ${many} KiB for ${NAMES}`);
 });
 
+// proves: a writable folder with more entries than are looked at is refused
 test('refusePrivilegedFiles() refuses a folder with more entries than it looks at, wherever they are', async () => {
   const folder = folderOfNames(3);
   mkdirSync(join(folder, 'below'));
@@ -62,6 +66,7 @@ test('refusePrivilegedFiles() refuses a folder with more entries than it looks a
   });
 });
 
+// proves: folders that are nested too deep to look for set-uid programs are not writable
 test('refusePrivilegedFiles() refuses folders that are nested deeper than a path may be long', async () => {
   const folder = readableFolder();
   after(() => spawnSync('rm', ['-rf', folder]));

@@ -6,6 +6,7 @@ import { folderOfNames } from '../../harness/many-names.js';
 
 const NAMES = 5_000;
 
+// proves: a folder is read in parts
 test('readFolder() reads a folder in parts, each name once, and no more of it than is asked for', () => {
   const folder = Buffer.from(folderOfNames(NAMES));
   const names = new Set<string>();

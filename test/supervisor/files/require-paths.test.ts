@@ -14,6 +14,7 @@ symlinkSync('/', link);
 symlinkSync('link', second);
 after(() => rmSync(folder, { recursive: true }));
 
+// proves: no path shows the whole file system by a link
 for (const key of ['visible', 'writable'] as const)
   test(`no path of ${key} leads to the whole file system, by a link either`, () => {
     for (const path of ['/', link, second, '/proc/self/root'])

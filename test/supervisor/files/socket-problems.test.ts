@@ -33,6 +33,7 @@ test('a rule for a socket outside of every writable folder is no problem', () =>
   assert.deepEqual(told({ allow, writable: ['/srv/out'] }, { name: 'b', home: '/srv/home' }), []);
 });
 
+// proves: a rule for a socket that a plugin could replace is refused
 test('a rule for a socket that a plugin could replace is a problem, for whichever plugin', () => {
   const rule = 'unix:/srv/out/x.sock';
   const because = (folder: string, who: string): string[] => [

@@ -7,6 +7,7 @@ import { readableFolder } from '../../harness/users.js';
 
 const FOLDERS = 20;
 
+// proves: folders that are beside each other are bounded
 test('walkFolder() keeps no more folders that are beside each other than it may, and any number below each other', async () => {
   const [wide, deep] = [readableFolder(), readableFolder()];
   for (let number = 0; number < FOLDERS; number += 1) mkdirSync(join(wide, String(number)));

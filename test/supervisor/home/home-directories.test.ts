@@ -15,6 +15,7 @@ a broken line
   assert.deepEqual(homesOf(passwd), ['/root', '/srv/homes/ada']);
 });
 
+// proves: the program that env looks up by its options is found
 test('interpreterOf() reads the first line of a script, and the program that env looks up', () => {
   assert.equal(interpreterOf('#!/bin/sh\necho'), '/bin/sh');
   assert.equal(interpreterOf('#! /usr/bin/python3 -I\n'), '/usr/bin/python3');

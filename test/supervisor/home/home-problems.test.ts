@@ -62,6 +62,7 @@ test('homeProblems() accepts a folder for one plugin alone, whether it exists or
     assert.deepEqual(told({ home, visible: ['/srv/secret'], writable: ['/srv/data/other'] }), [], home);
 });
 
+// proves: home: no home directory of the host is one
 test('homeProblems() refuses a home directory of the host, a folder above one, and folders of the system', () => {
   for (const home of ['/home/me', '/home', '/root'])
     assert.match(told({ home })[0] ?? '', /a home directory of this host/);
@@ -84,6 +85,8 @@ test('homeProblems() refuses a path that leads through a link, except one direct
   assert.match(told({ home: '/srv/none/h' })[0] ?? '', /cannot be made/);
 });
 
+// proves: no plugin writes the folder that holds one
+// proves: home: nothing is shown from inside one
 test('homeProblems() refuses a home that a plugin may replace, and any other use of a path inside a home', () => {
   const home = '/srv/data/h';
   const other = (files: Files): string => told({ home }, { name: 'b', ...files })[0] ?? '';

@@ -54,6 +54,7 @@ test('requireHomeApart() refuses a program that leads through a kept home in any
     );
 });
 
+// proves: home: nothing of the host is attached within one
 test('requireHomeApart() refuses a path of the host that would be attached within a kept home', () => {
   assert.equal(refusal('/usr/bin/tool', undefined, ['/home/plugin/data']), undefined);
   assert.match(

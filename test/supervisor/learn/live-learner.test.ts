@@ -68,6 +68,7 @@ test('a look-up that was refused becomes a rule for port 443, and says so; one t
   );
 });
 
+// proves: no special address of a running plugin becomes a rule
 test('special addresses, those of this host, sockets, localhost and what a deny rule covers are never suggested', () => {
   const hosts = [
     '10.1.2.3',
@@ -116,6 +117,7 @@ test('other plugins teach nothing, and other events neither', () => {
   assert.deepEqual(rulesOf(learner.learnt), []);
 });
 
+// proves: a plugin that makes up destinations costs little
 test('a broker that was taken over teaches no rule that is none, and a plugin that makes up names costs little', () => {
   const strange = ["x'; rm -rf", '*', '*.example.com', 'a b', 'A.EXAMPLE.COM', '', '@private'];
   assert.deepEqual(rulesOf(learn(strange.map((host) => decision(host, 443)))), []);

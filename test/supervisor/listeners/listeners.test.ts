@@ -58,6 +58,7 @@ function shared(listener: Listener, script: string): string {
   return stdout.trim() || stderr;
 }
 
+// proves: a listener is bound anew through no link
 test('a listener that is bound anew follows no link that came to its path since', () => {
   const folder = readableFolder();
   for (const name of ['run', 'target']) mkdirSync(join(folder, name));
@@ -69,6 +70,7 @@ test('a listener that is bound anew follows no link that came to its path since'
   listener.close();
 });
 
+// proves: a socket file is removed from its own folder alone
 test('a socket file is removed from the folder where it was made, not from what lies at its path', () => {
   const folder = readableFolder();
   for (const name of ['run', 'target']) mkdirSync(join(folder, name));
@@ -215,6 +217,7 @@ test('a socket file that a killed process left is replaced, and a bound one is n
   await new Promise((resolve) => holder.once('close', resolve));
 });
 
+// proves: listener: one that was shut down is bound anew
 test('renew() finds what another holder did to a listener, and binds it anew at the same address', async () => {
   const lock = 'listener.setsockopt(1, 44, 1)';
   const attach = [

@@ -5,6 +5,7 @@ import { ConnectsAsPlugin } from '../../../sandbox/supervisor/orders/connects-as
 import { openFolder } from '../../../shared/sys/open-folder.js';
 import { until } from '../../harness/until.js';
 
+// proves: what belongs to no sandbox holds up no other order
 test('descriptors that belong to no sandbox are closed, and hold up no others', async () => {
   const connects = new ConnectsAsPlugin();
   const first = openFolder('/');

@@ -56,6 +56,7 @@ function waitsForLock(thread: string): boolean {
   }
 }
 
+// proves: folder modes: a plugin that holds the thread up has it for itself
 test('a plugin that holds the lock of its folder delays no other plugin', { skip }, async () => {
   const program = compile(new URL('held-folder.c', import.meta.url));
   await inScene(async ({ modes, set, modeOf, top, sandbox }) => {
@@ -90,6 +91,7 @@ test('a plugin that holds the lock of its folder delays no other plugin', { skip
   });
 });
 
+// proves: folder modes: the orders of a sandbox are bounded
 test('past a bound, a sandbox gets its answer at once, and its orders leave no descriptor', async () => {
   await inScene(async ({ modes, set, sandbox }) => {
     await set(sandbox(1), '/free');

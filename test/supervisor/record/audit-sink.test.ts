@@ -43,6 +43,7 @@ test('events go to a file that nobody executes, a line each', async () => {
   assert.equal(statSync(path).mode & 0o111, 0);
 });
 
+// proves: the audit file is no link
 test('no event goes through a link that another user may have put there', () => {
   const victim = join(folder, 'victim');
   writeFileSync(victim, 'as it was');
@@ -52,6 +53,8 @@ test('no event goes through a link that another user may have put there', () => 
   assert.equal(readFileSync(victim, 'utf8'), 'as it was');
 });
 
+// proves: the audit file is no link
+// proves: the audit file is no link in root's folder either
 test('no event goes through a link in a folder that only its owner writes: a plugin of root may have put it there', () => {
   const own = join(folder, 'own');
   mkdirSync(own, { mode: 0o755 });
@@ -75,6 +78,7 @@ test('the file is opened anew in the folder of the start, also when a link leads
   );
 });
 
+// proves: the audit file is opened through no link of a folder
 test('a folder that became a link is not followed when the file is opened anew', async () => {
   for (const name of ['moved', 'target']) mkdirSync(join(folder, name));
   const said: string[] = [];
@@ -181,6 +185,7 @@ test('long events that have no room are one gap, although its line would have ro
   await sink.close(0);
 });
 
+// proves: a full audit log keeps all events
 test('block: nothing is left out, and a full log says so once, and once that it has room', async () => {
   const path = pipeAt('kept');
   const told = new Told();

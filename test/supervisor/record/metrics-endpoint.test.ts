@@ -30,6 +30,7 @@ async function scrape(server: Server): Promise<string> {
   return (await fetch(`http://127.0.0.1:${(server.address() as AddressInfo).port}/metrics`)).text();
 }
 
+// proves: metrics: a page is made once for all who wait
 test('a page is made once for all who wait for it, and anew for those who come later', async () => {
   let made = 0;
   const page = new SharedPage(async () => `${++made}`);
@@ -47,6 +48,8 @@ test('a page that could not be made is an error of those who waited, and of nobo
   assert.equal(`${await page.get()}`, 'page');
 });
 
+// proves: metrics: connections are bounded
+// proves: metrics: a client without a request makes room
 test('further connections are closed, and idle ones make room', { concurrency: true }, async (t) => {
   const server = await serve(t, async () => 'page');
   const idle = Array.from({ length: METRICS_CONNECTIONS }, () => client(t, server));
@@ -58,6 +61,7 @@ test('further connections are closed, and idle ones make room', { concurrency: t
   assert.equal(await scrape(server), 'page');
 });
 
+// proves: metrics: a client that reads slowly is disconnected
 test('a client that reads slowly is disconnected', { concurrency: true }, async (t) => {
   const server = await serve(t, async () => 'x'.repeat(64 * 1024 * 1024));
   const slow = client(t, server, 'GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n');

@@ -91,6 +91,7 @@ test('planRoot() shows the system, the listed files of /etc and the working dire
   );
 });
 
+// proves: a home directory shows by no default
 test('planRoot() never shows the home directory or a folder above it as a working directory', () => {
   for (const cwd of ['/', '/home', '/home/me', '/home/me/link']) {
     const { cwd: start, cwdVisible } = plan({ cwd });
@@ -107,6 +108,7 @@ test("planRoot() keeps /tmp the plugin's own, but shows a working directory belo
   assert.equal(plan({ cwd: '/tmp/work' }).cwdVisible, true);
 });
 
+// proves: a home directory shows by no default
 test('planRoot() shows the prefix of a command, or the command alone where the prefix is the home directory', () => {
   assert.ok(bound(plan({ program: '/home/me/.node/bin/node' })).includes('/home/me/.node'));
   const alone = bound(plan({ program: '/home/me/bin/tool' }));
@@ -131,12 +133,14 @@ const laid = ({ entries }: RootPlan, folder: string): string[] =>
     return entry.kind === 'bind' ? [`${entry.path} ${entry.writable ? 'writable' : 'visible'}`] : [];
   });
 
+// proves: a home directory shows by no default
 test('planRoot() shows no home directory of any user as a working directory, and no folder above one', () => {
   for (const cwd of ['/home/other', '/srv/homes/ada', '/srv/homes', '/root'])
     assert.equal(plan({ cwd }).cwdVisible, false, cwd);
   assert.equal(plan({ cwd: '/srv/data' }).cwdVisible, true);
 });
 
+// proves: a home directory shows by no default
 test("planRoot() hides the user's home directory inside the system's folders, unless it is named", () => {
   const inOpt = { ownHomes: ['/opt/me'], homes: ['/opt/me'] };
   assert.deepEqual(laid(plan(inOpt), '/opt'), ['/opt visible', '/opt/me hidden folder']);
@@ -194,6 +198,7 @@ test("planRoot() keeps postern's own files read-only within a writable folder, a
   assert.deepEqual(laid(plan({ visible: ['/srv/data'], ownFiles }), '/srv'), ['/srv/data visible']);
 });
 
+// proves: postern's own files show as the folder's owner sees them
 test("planRoot() shows postern's own files under the folder's owner", () => {
   const { entries } = plan({ writable: ['/srv/data'], ownFiles: ['/srv/data/inner/key'] });
   const key = entries.find(({ path }) => path === '/srv/data/inner/key');
@@ -287,6 +292,7 @@ test('planRoot() shows named paths and the working directory as their owners see
   assert.deepEqual(owned, ['/tmp/work by itself', '/srv/data asked', '/srv/data/inner asked']);
 });
 
+// proves: home: it shows to its own plugin alone
 test("planRoot() binds a kept home, writable, instead of the run's own, and hides those of others", () => {
   const homes = ({ entries }: RootPlan): unknown[] => entries.filter(({ path }) => path === '/home/plugin');
   assert.deepEqual(homes(plan({})), [{ kind: 'scratch', path: '/home/plugin', mib: 2, mode: 0o755 }]);

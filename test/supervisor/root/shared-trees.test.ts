@@ -41,6 +41,7 @@ test('sharedTrees() finds a folder that one plugin writes and another one sees o
   assert.deepEqual(told([writable('/srv/w')], [writable('/srv/ww')]), []);
 });
 
+// proves: a bind mount of a folder by which plugins can reach each other is told
 test('sharedTrees() counts a bind mount of a folder as the folder, on both sides', () => {
   assert.deepEqual(told([writable('/srv/w')], [named('/mnt/again')]), ['b /mnt/again < a /srv/w']);
   assert.deepEqual(told([writable('/srv/w/inner')], [named('/mnt')]), ['b /mnt < a /srv/w/inner']);

@@ -34,6 +34,8 @@ test('a call that nobody knows is a failure of the start, with its step', () => 
   );
 });
 
+// proves: init: the plugin's own filter
+// proves: init: a filter of its own
 test("init's filter refuses what a plugin's does, and what init never calls", () => {
   const { program, reports } = filterOfInit();
   assert.equal(reports, false);

@@ -32,6 +32,7 @@ test('readNotice() takes no word for another', () => {
   assert.deepEqual(read('STATUS=READY=1'), { ...NOTHING, status: 'READY=1' });
 });
 
+// proves: notify: a status is bounded, and no terminal obeys it
 test('readNotice() bounds a status, and shows what a terminal would obey', () => {
   assert.equal(read(`STATUS=${'x'.repeat(4000)}`).status, 'x'.repeat(256));
   assert.equal(read('STATUS=\x1b]0;title\x07\r').status, '\\u001b]0;title\\u0007\\u000d');

@@ -145,6 +145,7 @@ test('unseenFiles() names files of the arguments that do not show, at most three
   assert.deepEqual(paths({ words: ['tool', '/usr/lib/app/conf'] }), ['/usr/lib/app/conf']);
 });
 
+// proves: supervisor: no home directory is advised
 test('unseenFiles() names no home directory, nothing above one, nothing that is hidden or kept, and no /proc', () => {
   for (const path of [
     '/home/me',
@@ -172,6 +173,7 @@ test('unseenFiles() reports a file in the current home directory with its folder
   assert.deepEqual(found({ words: ['tool', 'project'], cwd: '/home/me' }), []);
 });
 
+// proves: what a script names is advised only where everybody may read it
 test('unseenFiles() names files from the script of a command, where every user may read them', () => {
   const script =
     '#!/bin/sh\nfor f in /etc/chromium.d/*; do . /etc/chromium.d/one; done\ncat /etc/shadow /tmp/y /etc/ssl /home/me/.ssh/key\n';

@@ -7,6 +7,7 @@ import { readProcessStat } from '../../../sandbox/supervisor/usage/process-stat.
 const REST = 'S 7 1 1 0 -1 4194560 1 2 3 4 10 20 300 4000 20 0 3 0 12345 1000000 500 18446744073709551615';
 const EXPECTED = { parent: 7, threads: 3, ticks: 4330, pages: 500 };
 
+// proves: top: the name of a process forges no number
 test('readProcessStat() reads the fields behind the name, whatever the program calls itself', () => {
   for (const name of ['sh', '', ') S 1 1', ') R 9 9 9 9 9 9 9 9 9 9 9 9 9 9 9', '(x) (y', 'a\nb', '\x1b[2J'])
     assert.deepEqual(readProcessStat(`42 (${name}) ${REST}`), EXPECTED, name);

@@ -74,6 +74,7 @@ test('past the bound the rest is left out, and the sum says so', async (t) => {
   child.stdin?.end('x'.repeat(41));
 });
 
+// proves: top: a sandbox with many processes costs a bounded time
 test('past the bound the threads of one process are left out too', async (t) => {
   const { child, said } = python(
     t,
