@@ -27,7 +27,7 @@ POSTERN_VALUE=
 set -f
 IFS=':;'
 for POSTERN_KEY in ${POSTERN_OUTSIDE_LD_LIBRARY_PATH-}; do
-  # protects: G19 no library comes from a relative part of LD_LIBRARY_PATH (as root) => case $POSTERN_KEY in *) POSTERN_VALUE="$POSTERN_VALUE${POSTERN_VALUE:+:}$POSTERN_KEY" ;; esac
+  # protects: G14 no library comes from a relative part of LD_LIBRARY_PATH (as root) => case $POSTERN_KEY in *) POSTERN_VALUE="$POSTERN_VALUE${POSTERN_VALUE:+:}$POSTERN_KEY" ;; esac
   case $POSTERN_KEY in /*) POSTERN_VALUE="$POSTERN_VALUE${POSTERN_VALUE:+:}$POSTERN_KEY" ;; esac
 done
 unset IFS

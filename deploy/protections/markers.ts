@@ -56,6 +56,8 @@ const ROWS = /^rows of \S+$/;
 const WORDS = /^(?:with: .*|fails closed|as root|own code|whole|row of .*)$/;
 
 interface Found {
+  /** Where the comment begins. */
+  readonly at: number;
   /** Behind the comment. */
   readonly behind: number;
   readonly isInline: boolean;
@@ -84,7 +86,7 @@ function shellMarkers(file: string, text: string): readonly Marker[] {
 function scriptMarkers(file: string, text: string): readonly Marker[] {
   const source = ts.createSourceFile(file, text, ts.ScriptTarget.ES2022, true);
   return found(text)
-    .filter(({ behind }) => isComment(source, behind))
+    .filter(({ at }) => isComment(source, at))
     .map((one) => scriptMarker(source, one));
 }
 
@@ -121,6 +123,7 @@ function found(text: string): readonly Found[] {
   return [...text.matchAll(MARKER)].map((match) => {
     const { open = '', kind = '', rest = '' } = match.groups ?? {};
     return {
+      at: match.index,
       behind: match.index + match[0].length,
       isInline: open === '/*',
       kind: kind === 'protects' ? 'protection' : 'test point',
@@ -162,15 +165,12 @@ function parse(rest: string, file: string, kind: Found['kind']): Said {
   };
 }
 
-/** Whether the text before this place is a comment, and no part of a string. */
-function isComment(source: ts.SourceFile, behind: number): boolean {
-  let inside: ts.Node = source;
-  for (;;) {
-    const next = childAt(inside, behind - 1, source);
-    if (next === undefined) return true;
-    if (next.getStart(source) < behind && next.getChildCount(source) === 0) return false;
-    inside = next;
-  }
+/** Whether a comment begins there, and no part of a string. */
+function isComment(source: ts.SourceFile, at: number): boolean {
+  let inside = childAt(source, at, source);
+  for (; inside !== undefined; inside = childAt(inside, at, source))
+    if (inside.getChildCount(source) === 0) return false;
+  return true;
 }
 
 function childAt(node: ts.Node, place: number, source: ts.SourceFile): ts.Node | undefined {

@@ -39,10 +39,10 @@ say(INIT_WORDS.tied);
 const [notices] = waitFor(INIT_WORDS.stay);
 const filter = JSON.parse(textOf(receive())) as ProcessFilter;
 const notify = notices === undefined ? undefined : packetSocketPair();
-// protects: G11 init: no capability
+// protects: G15 init: no capability
 dropAllCapabilities();
 setNoNewPrivileges();
-// protects: G11 init: no descriptor (with: the broker gets no descriptor of postern's starter)
+// protects: G15 init: no descriptor (with: the broker gets no descriptor of postern's starter)
 setCloseOnExecFrom(3);
 resetSignals([]);
 loadFilter(filter);

@@ -17,7 +17,7 @@ const QUEUE_BYTES = 128n << 10n;
 /** Limits that the launcher itself can bear. */
 export function setLimits({ cpuSeconds, fileMib }: Limits): void {
   // No core dump: with 0 a core_pattern that is a pipe would still get one, core(5). 1 prevents both. A hard limit of 0 stays.
-  // protects: G8 limits: no core dump
+  // protects: G15 limits: no core dump
   lowerLimit(RLIMIT.CORE, 1n);
   // postern's own priority, as from a systemd unit, is not meant for the plugin.
   // protects: G8 postern's own priority is not the plugin's
@@ -28,9 +28,9 @@ export function setLimits({ cpuSeconds, fileMib }: Limits): void {
   // protects: G8 pending signals and message queues of the plugin are limited
   lowerLimit(RLIMIT.SIGPENDING, PENDING_SIGNALS);
   lowerLimit(RLIMIT.MSGQUEUE, QUEUE_BYTES);
-  // protects: G8 limits: size of a file
+  // protects: G15 limits: size of a file
   if (fileMib !== undefined) lowerLimit(RLIMIT.FSIZE, bytes(fileMib));
-  // protects: G8 limits: processor time
+  // protects: G15 limits: processor time
   if (cpuSeconds !== undefined)
     lowerLimit(RLIMIT.CPU, BigInt(cpuSeconds), BigInt(cpuSeconds + CPU_GRACE_SECONDS));
 }
@@ -38,14 +38,14 @@ export function setLimits({ cpuSeconds, fileMib }: Limits): void {
 /** Set right before execve: Node itself needs more memory and threads than many plugins' limits. */
 export function setLastLimits({ descriptors, memoryMib, processes }: Limits): void {
   // The kernel compares it with all descriptors in flight of the uid, when the launcher passes the trap to the supervisor.
-  // protects: G8 limits: descriptors
+  // protects: G15 limits: descriptors
   lowerLimit(RLIMIT.NOFILE, boundedDescriptors(BigInt(descriptors), getLimit(RLIMIT.NOFILE).hard));
   // The kernel counts in the sandbox's user namespace, from Linux 5.14 on: other sandboxes and the user's processes do not count here. They do
   // outside, against the limit of the process that made the namespace, see spawn-namespaces.ts.
-  // protects: G8 limits: processes
+  // protects: G15 limits: processes
   lowerLimit(RLIMIT.NPROC, BigInt(processes));
   if (memoryMib !== undefined)
-    // protects: G8 limits: memory
+    // protects: G15 limits: memory
     lowerLimit(RLIMIT.DATA, bytes(memoryMib));
 }
 

@@ -1,3 +1,4 @@
+// proves: G6
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';

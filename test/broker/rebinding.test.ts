@@ -1,4 +1,6 @@
 // A permitted name with a hostile DNS server leads to no address that its rule does not open.
+// proves: G6
+// proves: G7
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { MIN_TTL_S } from '../../shared/limits.js';

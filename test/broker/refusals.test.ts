@@ -1,3 +1,5 @@
+// proves: G6
+// proves: G7
 import assert from 'node:assert/strict';
 import { networkInterfaces } from 'node:os';
 import { after, before, test } from 'node:test';

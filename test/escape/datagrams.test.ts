@@ -1,6 +1,7 @@
 // Before Landlock's ABI 9 a plugin has no AF_UNIX datagram socket: sendmsg(2) takes an address in memory, where no filter sees it, and so each such socket reaches every
 // socket of the host that the plugin sees. A pair of them is one of packet sockets, where egress is transparent. The other sockets take no address. From ABI 9 on it has
 // such sockets, and Landlock refuses each address of the host.
+// proves: G14
 // proves: datagram sockets only where Landlock keeps them
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';

@@ -1,4 +1,6 @@
 // Tries to redirect every kind of socket that a plugin can hold, in every process that can hold it, by every call. The answers are data.
+// proves: G2
+// proves: G3
 import assert from 'node:assert/strict';
 import { landlockVersion } from '../../shared/sys/landlock.js';
 import { type Findings, type Heard, hostile } from './hostile.js';

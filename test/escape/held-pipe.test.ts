@@ -1,5 +1,7 @@
 // sendfile(2) into a pipe is splice(2): it holds the pipe's lock while it waits for its input. A program outside that reads the pipe then
 // sleeps in state D, where no signal ends it.
+// proves: G9
+// proves: G11
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';

@@ -1,3 +1,5 @@
+// proves: G4
+// proves: G10
 import assert from 'node:assert/strict';
 import { LANDLOCK_UNIX, landlockVersion } from '../../shared/sys/landlock.js';
 import { hostile } from './hostile.js';

@@ -1,4 +1,5 @@
 // io_setup(2) takes from one count of the whole host, /proc/sys/fs/aio-nr.
+// proves: G8
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';

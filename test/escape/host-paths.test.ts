@@ -1,4 +1,5 @@
 // A plugin reaches the host's AF_UNIX sockets by no name and no path. host-sockets.test.ts has those that the plugin sees.
+// proves: G1
 import assert from 'node:assert/strict';
 import { chmodSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:net';

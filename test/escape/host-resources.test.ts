@@ -1,4 +1,5 @@
 // A plugin does not find the descriptors, IPC and processes of the user who starts postern.
+// proves: G17
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';

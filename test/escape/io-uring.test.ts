@@ -1,3 +1,4 @@
+// proves: G22
 import assert from 'node:assert/strict';
 import { hostile } from './hostile.js';
 

@@ -1,3 +1,5 @@
+// proves: G10
+// proves: G17
 import assert from 'node:assert/strict';
 import { hostile } from './hostile.js';
 

@@ -1,3 +1,4 @@
+// proves: G2
 import assert from 'node:assert/strict';
 import { hostile } from './hostile.js';
 

@@ -1,3 +1,5 @@
+// proves: G3
+// proves: G12
 import assert from 'node:assert/strict';
 import { hostile } from './hostile.js';
 

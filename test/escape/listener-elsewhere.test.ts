@@ -1,3 +1,5 @@
+// proves: G2
+// proves: G12
 import assert from 'node:assert/strict';
 import { hostile } from './hostile.js';
 

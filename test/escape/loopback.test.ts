@@ -1,4 +1,5 @@
 // Only a rule for exactly that address and port opens the host's loopback. A wider rule is about the sandbox's own loopback.
+// proves: G5
 // proves: loopback is the sandbox's own unless a rule names that address and port
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';

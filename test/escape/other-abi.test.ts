@@ -1,3 +1,6 @@
+// proves: G3
+// proves: G4
+// proves: G22
 import assert from 'node:assert/strict';
 import { hostile } from './hostile.js';
 

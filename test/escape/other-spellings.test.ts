@@ -1,3 +1,5 @@
+// proves: G6
+// proves: G7
 import assert from 'node:assert/strict';
 import { hostile } from './hostile.js';
 

@@ -1,5 +1,6 @@
 // From Landlock's ABI 9 on, a plugin has AF_UNIX datagram sockets. They reach those of its sandbox, and no others: not the host's (datagrams.test.ts),
 // and not another plugin's. On an older kernel it has none.
+// proves: G14
 // proves: datagram sockets only where Landlock keeps them
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';

@@ -1,3 +1,5 @@
+// proves: G1
+// proves: G2
 import assert from 'node:assert/strict';
 import { hostile } from './hostile.js';
 

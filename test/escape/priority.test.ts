@@ -1,4 +1,5 @@
 // A plugin runs as an ordinary process, with any priority and limits that postern itself was started with.
+// proves: G15
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';

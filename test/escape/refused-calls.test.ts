@@ -1,3 +1,5 @@
+// proves: G4
+// proves: G10
 import assert from 'node:assert/strict';
 import { refusedCalls } from '../../sandbox/launch/filter/refused-calls.js';
 import { hostile } from './hostile.js';

@@ -1,4 +1,5 @@
 // No sandbox can take an abstract name of the host. A plugin that took one could keep a service of the host from starting.
+// proves: G2
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { before, test } from 'node:test';

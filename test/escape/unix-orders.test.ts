@@ -1,5 +1,7 @@
 // The supervisor connects AF_UNIX sockets with a plugin's ids. A broker that was taken over sends sockets that are not the sandbox's. A plugin
 // makes and interrupts calls faster than they are carried out.
+// proves: G13
+// proves: G16
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';

@@ -1,3 +1,5 @@
+// proves: G8
+// proves: G13
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';

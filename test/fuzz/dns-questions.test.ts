@@ -1,3 +1,4 @@
+// proves: G8
 import assert from 'node:assert/strict';
 import { createSocket } from 'node:dgram';
 import { connect } from 'node:net';

@@ -1,3 +1,4 @@
+// proves: G9
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';

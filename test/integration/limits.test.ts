@@ -1,3 +1,4 @@
+// proves: G15
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,4 +1,5 @@
 // The kernel counts the processes of all sandboxes for their owner too, against the limit that the makers of their namespaces had.
+// proves: G8
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,4 +1,5 @@
 // A plugin sends its own files to the broker by its reply socket. Each attempt costs it that channel, and other plugins nothing.
+// proves: G8
 import assert from 'node:assert/strict';
 import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
 import type { Socket } from 'node:net';

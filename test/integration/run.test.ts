@@ -1,3 +1,4 @@
+// proves: G14
 import assert from 'node:assert/strict';
 import {
   chmodSync,

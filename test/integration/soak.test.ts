@@ -1,3 +1,4 @@
+// proves: G8
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { connectOver } from '../../sandbox/plugin/connect-over.js';

@@ -1,4 +1,5 @@
 // What a user does at a terminal works with a plugin, which has a terminal of its own.
+// proves: G18
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';

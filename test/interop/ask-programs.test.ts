@@ -1,3 +1,4 @@
+// proves: G20
 import assert from 'node:assert/strict';
 import { after, before, type TestContext, test } from 'node:test';
 import { anyUser } from '../harness/asked.js';

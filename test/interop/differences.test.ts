@@ -1,3 +1,4 @@
+// proves: G5
 // proves: who reads the error queue alone takes the error
 // proves: who reads the error queue alone finds it empty the next time
 // proves: an AF_UNIX socket's data is not taken for an error queue

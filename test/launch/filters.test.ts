@@ -1,3 +1,4 @@
+// proves: G10
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { argumentDenials } from '../../sandbox/launch/filter/argument-denials.js';

@@ -5,6 +5,9 @@ import ts from 'typescript';
 import { bundleAgain, bundlesOf } from '../../deploy/bundle.js';
 import { type Change, mutantSource } from '../../deploy/protections/mutant-source.js';
 
+/** The file beside dist with what differs in a mutant. Its sources are those without the change. */
+export const MUTANT = 'mutant.json';
+
 /**
  * @param top the folder of the sources and of package.json
  * @param dist a copy of the compiled tree

@@ -2,14 +2,14 @@
 // protections by name, guarantee, source or test file. A slice is every Nth one, from the Ith on.
 // The run fails if no test notices the loss of a protection, or if a build does not run at all.
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
-import { chmodSync, cpSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
+import { chmodSync, cpSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { bundlesOf } from '../../deploy/bundle.js';
 import { type User, users } from '../harness/users.js';
 import { findChanges, type Wanted } from '../mutation/find-changes.js';
-import { mutateDist } from '../mutation/mutate-dist.js';
+import { MUTANT, mutateDist } from '../mutation/mutate-dist.js';
 import { endLeftOvers, initTold } from './end-left-overs.js';
 import { needsBundles } from './needs-bundles.js';
 import { type Protection, protectionsOf, type TestsOfFile } from './protections.js';
@@ -20,6 +20,8 @@ const SOURCES = ['broker', 'deploy', 'sandbox', 'shared', 'test', 'tsconfig.json
 const isRoot = users.includes('root');
 /** A build without a protection may hang. That is a failed test too. */
 const LIMIT_MS = 60_000;
+/** How long the rest of a file has once a test has failed. */
+const AFTER_FAILURE_MS = 5_000;
 
 interface Proof {
   readonly name: string;
@@ -32,7 +34,6 @@ interface Proof {
 
 interface Build {
   readonly folder: string;
-  readonly files: readonly string[];
   /** Whether a program differs. Otherwise only tests of modules can notice. */
   readonly hasPrograms: boolean;
 }
@@ -44,12 +45,12 @@ function buildWithout(wanted: readonly Wanted[], bundles: boolean): Build {
   execFileSync('cp', ['-r', dist, folder]);
   cpSync(join(top, 'package.json'), join(folder, 'package.json'));
   for (const name of SOURCES) symlinkSync(join(top, name), join(folder, name));
-  const changes = findChanges(top, wanted);
-  const files = [...new Set(changes.map(({ marker }) => marker.file))];
+  const files = [...new Set(findChanges(top, wanted).map(({ marker }) => marker.file))];
   const hasPrograms = bundles && bundlesOf(dist, files).length > 0;
-  const told = hasPrograms ? findChanges(top, [initTold(folder)]) : [];
-  mutateDist(top, join(folder, 'dist'), [...changes, ...told], hasPrograms);
-  return { folder, files, hasPrograms };
+  const all = hasPrograms ? [...wanted, initTold(folder)] : wanted;
+  writeFileSync(join(folder, MUTANT), JSON.stringify(all));
+  mutateDist(top, join(folder, 'dist'), findChanges(top, all), hasPrograms);
+  return { folder, hasPrograms };
 }
 
 function remove({ folder }: Build): void {
@@ -67,7 +68,7 @@ function startsAtAll({ folder, hasPrograms }: Build): boolean {
 interface Outcome {
   readonly failed: number;
   readonly ran: number;
-  /** It was killed. */
+  /** It was killed before a test had failed. */
   readonly hung: boolean;
 }
 
@@ -79,25 +80,34 @@ function runTests(folder: string, { file, patterns }: TestsOfFile, user: User): 
     stdio: ['ignore', 'pipe', 'ignore'],
   });
   let output = '';
-  child.stdout.setEncoding('utf8').on('data', (text: string) => {
-    output += text;
-  });
   let hung = false;
-  const timer = setTimeout(() => {
+  const end = (): void => {
     hung = true;
-    child.kill('SIGKILL');
-  }, LIMIT_MS);
+    endLeftOvers(folder);
+  };
+  let timer = setTimeout(end, LIMIT_MS);
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    const before = failuresIn(output);
+    output += text;
+    if (before > 0 || failuresIn(output) === 0) return;
+    // Other tests may wait for what the mutant never does.
+    clearTimeout(timer);
+    timer = setTimeout(end, AFTER_FAILURE_MS);
+  });
   return new Promise((resolve) => {
     child.once('close', (status) => {
       clearTimeout(timer);
-      const count = (line: string): number =>
-        Number(new RegExp(`^# ${line} (\\d+)$`, 'm').exec(output)?.[1] ?? 0);
-      const failed = count('fail') + count('cancelled');
-      // A file that does not load has no summary.
+      const failed = failuresIn(output);
+      const passed = output.match(/^ok (?!.*# SKIP)/gm)?.length ?? 0;
+      // A file that does not load, or hangs, tells of no test.
       const isBroken = status !== 0 && failed === 0;
-      resolve({ failed: failed + (isBroken ? 1 : 0), ran: count('pass') + failed, hung });
+      resolve({ failed: failed + (isBroken ? 1 : 0), ran: passed + failed, hung: hung && isBroken });
     });
   });
+}
+
+function failuresIn(tap: string): number {
+  return tap.match(/^not ok /gm)?.length ?? 0;
 }
 
 /** @returns which test noticed, or undefined and what ran */

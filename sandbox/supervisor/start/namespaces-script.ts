@@ -29,7 +29,7 @@ export function namespacesArguments(code: OwnCode): readonly string[] {
       /* protects: G15 launch: a namespace of mounts of its own (fails closed) */ '--mount',
       /* protects: G17 launch: a namespace of IPC of its own */ '--ipc',
       /* protects: G17 launch: a namespace of host names of its own (fails closed) */ '--uts',
-      /* protects: G18 launch: a namespace of control groups of its own */ '--cgroup',
+      /* protects: G17 launch: a namespace of control groups of its own */ '--cgroup',
       '--keep-caps',
       '--',
     ],

@@ -88,7 +88,7 @@ function spawnUnshare(
       });
     if (ranged === undefined) return start({});
     // All sandboxes count for one owner. A limit there would be one plugin's to use up; each sandbox has its own, see set-limits.ts.
-    return /* protects: G18 limits: the processes of a plugin leave its neighbours room for some (as root) => ((withMostProcesses) => $&)((start) => start()) */ withMostProcesses(
+    return /* protects: G8 limits: the processes of a plugin leave its neighbours room for some (as root) => ((withMostProcesses) => $&)((start) => start()) */ withMostProcesses(
       () => start({ uid: ranged.owner, gid: ranged.owner }),
     );
   } finally {

@@ -1,3 +1,4 @@
+// proves: G8
 import assert from 'node:assert/strict';
 import { fstatSync, readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';

@@ -1,3 +1,4 @@
+// proves: G6
 import assert from 'node:assert/strict';
 import { chmodSync, mkdtempSync, readdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';

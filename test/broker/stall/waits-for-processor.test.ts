@@ -1,3 +1,4 @@
+// proves: G9
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { test } from 'node:test';

@@ -1,4 +1,5 @@
 // Programs that keep or set the set-gid bit of folders do so in a sandbox as outside.
+// proves: G14
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { chmodSync, chownSync, lstatSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';

@@ -1,3 +1,4 @@
+// proves: G11
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { BlamePlugin } from '../../../sandbox/supervisor/broker/blame-plugin.js';

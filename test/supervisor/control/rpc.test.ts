@@ -1,3 +1,4 @@
+// proves: G21
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { answerLine, RpcError } from '../../../sandbox/supervisor/control/rpc.js';

@@ -1,3 +1,4 @@
+// proves: G13
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
