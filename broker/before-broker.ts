@@ -34,7 +34,7 @@ function startAgain(): never {
   setNoNewPrivileges();
   loadProgram(compileFilters([NO_RINGS]));
   if (mayGiveUp)
-    // protects: G16 capabilities that it does not need are given up
+    // protects: G16 broker: capabilities that it does not need are given up
     dropOwnCapabilities();
   // Node has marked these close-on-exec.
   for (let fd = 0; fd <= BROKER_DESCRIPTOR_FD; fd += 1) keepAcrossExec(fd);

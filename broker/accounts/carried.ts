@@ -21,12 +21,12 @@ export function carriedOf(look: SocketLook): Carried | undefined {
   const { leftBytes, sentBytes, receivedBytes } = account;
   // Its FIN is queued too.
   const written =
-    /* protects: G22 what a closed socket has still to send counts => inode < 0 */ inode === 0
+    /* protects: G22 quota: what a closed socket has still to send counts => inode < 0 */ inode === 0
       ? sentBytes + Math.max(0, queuedBytes - 1)
       : 0;
   return {
     sentBytes: Math.max(
-      /* protects: G22 bytes that no peer acknowledges count => sentBytes */ leftBytes,
+      /* protects: G22 quota: bytes that no peer acknowledges count => sentBytes */ leftBytes,
       written,
     ),
     receivedBytes,

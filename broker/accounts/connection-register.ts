@@ -218,7 +218,7 @@ export class ConnectionRegister implements ConnectionPlaces, SocketOwner {
     // Without an answer of the peer there was no connection.
     const isOwed = account?.established !== false;
     if (isOwed) this.#events.owe();
-    // protects: G8 connections that have ended count
+    // protects: G8 quota: connections that have ended count
     this.#sums.end(slot, account);
     this.#remove(cookie, slot);
     if (isOwed) this.#events.ended({ durationMs, description, account, cause });

@@ -100,11 +100,12 @@ export class ConnectionSlots {
     this.#memory = new MappedMemory(memory.number, CONNECTIONS_MEMORY_BYTES);
     const head = this.#memory.part(0, CONNECTION_SLOT_BYTES);
     this.#head = new Uint32Array(head.buffer, head.byteOffset, 1);
-    this.ended = /* protects: G22 the sums outlive the broker => new Float64Array(2) */ new Float64Array(
-      head.buffer,
-      head.byteOffset + ENDED_BYTES,
-      2,
-    );
+    this.ended =
+      /* protects: G22 quota: the sums outlive the broker => new Float64Array(2) */ new Float64Array(
+        head.buffer,
+        head.byteOffset + ENDED_BYTES,
+        2,
+      );
     const used = Math.min(this.#head[0] ?? 0, CONNECTION_SLOTS / SLOTS_AT_A_TIME);
     while (
       /* protects: G22 accounts: the next broker finds the connections of the one before => $& && false */ this

@@ -110,7 +110,7 @@ export class Session {
     // Nothing can be sent there any more, so this look finds whatever was sent.
     const kind =
       offence ??
-      /* protects: G8 what was sent there is looked for when the session ends */ this.#replies.intrusion();
+      /* protects: G8 channel: what was sent there is looked for when the session ends */ this.#replies.intrusion();
     if (kind !== undefined) this.#report(kind);
     this.#replies.end();
     this.#client.retire();

@@ -46,7 +46,7 @@ export class DnsServer {
       descriptors: plugin.descriptors,
       rate: new TokenBucket(
         perSecond,
-        /* protects: G8 questions are bounded in a second => 1e9 */ QUESTION_BURST_FACTOR * perSecond,
+        /* protects: G8 trap: questions are bounded in a second => 1e9 */ QUESTION_BURST_FACTOR * perSecond,
       ),
       limited: () => plugin.metrics.count('limitRejections', { limit: 'dns_rate' }),
     };

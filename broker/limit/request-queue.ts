@@ -88,7 +88,7 @@ export class RequestQueue {
       queue.size === 0 &&
       hasRoom &&
       /* protects: G8 queue: nothing passes beside it past the rate */ !queue.isPaused &&
-      /* protects: G8 no request passes beside the queue then */ this.#gate.isOpen
+      /* protects: G8 full log: no request passes beside the queue then */ this.#gate.isOpen
     )
       this.#runNow(work);
     else this.#runInTurn(life, work, hasRoom);

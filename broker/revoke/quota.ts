@@ -45,7 +45,7 @@ export class Quota {
     await this.#count();
     const { connections, limits } = this.#plugin;
     if (connections !== undefined && spentQuota(limits, connections.total()) !== undefined)
-      // protects: G22 open connections end when it is used up => void endConnections;
+      // protects: G22 quota: open connections end when it is used up => void endConnections;
       await endConnections(this.#services, this.#plugin, connections, connections.noted(), 'quota');
     this.#looking = false;
     this.#plan();
@@ -55,7 +55,7 @@ export class Quota {
     const cookies = this.#plugin.connections?.cookies ?? [];
     for (let at = 0; at < cookies.length; at += LISTED_AT_ONCE) {
       const part = cookies.slice(at, at + LISTED_AT_ONCE);
-      // protects: G22 bytes are asked for under the stall guard => this.#plugin.connections?.count(part);
+      // protects: G22 quota: bytes are asked for under the stall guard => this.#plugin.connections?.count(part);
       this.#services.guard.watch(this.#plugin.stall, () => this.#plugin.connections?.count(part));
       await setImmediate();
     }

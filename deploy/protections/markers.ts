@@ -166,7 +166,7 @@ function parse(rest: string, file: string, kind: Found['kind']): Said {
 }
 
 /** Whether a comment begins there, and no part of a string. */
-function isComment(source: ts.SourceFile, at: number): boolean {
+export function isComment(source: ts.SourceFile, at: number): boolean {
   let inside = childAt(source, at, source);
   for (; inside !== undefined; inside = childAt(inside, at, source))
     if (inside.getChildCount(source) === 0) return false;

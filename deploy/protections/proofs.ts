@@ -6,7 +6,7 @@
 // Which tests of the file run is read from the code. The title is the first text among the call's arguments, or the property `name` of its
 // object. Of a row without a `name` it is the longest text. A placeholder in it stands for any text.
 import ts from 'typescript';
-import { nodesBehind } from './markers.js';
+import { isComment, nodesBehind } from './markers.js';
 
 export interface Proof {
   /** A protection's, or that of a guarantee. */
@@ -21,9 +21,9 @@ const PROVES = /^ *\/\/ proves: (?<name>.*)$/gm;
 
 /** @throws Error for a declaration above something without a title */
 export function readProofs(file: string, text: string): readonly Proof[] {
-  const found = [...text.matchAll(PROVES)];
-  if (found.length === 0) return [];
+  if (!text.includes('// proves: ')) return [];
   const source = ts.createSourceFile(file, text, ts.ScriptTarget.ES2022, true);
+  const found = [...text.matchAll(PROVES)].filter(({ index }) => isComment(source, text.indexOf('/', index)));
   return found.map((match) => {
     const name = match.groups?.['name'] ?? '';
     const [node] = nodesBehind(source, match.index + match[0].length);

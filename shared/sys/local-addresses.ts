@@ -95,7 +95,7 @@ export class LocalAddresses implements Disposable {
       const whole = [AF_INET, AF_INET6].map(
         (family) =>
           this.#list(RTM_GETADDR, addressQuestion(family), found) &&
-          /* protects: G7 a block that is routed to the host is its own */ this.#list(
+          /* protects: G7 names: a block that is routed to the host is its own */ this.#list(
             RTM_GETROUTE,
             routeQuestion(family),
             found,

@@ -45,7 +45,7 @@ async function results(channel: TestChannel, ids: readonly number[]): Promise<re
 }
 
 // proves: a request waits before it is decided
-// proves: no request passes beside the queue then
+// proves: full log: no request passes beside the queue then
 test('while the log has no room, nothing is decided; requests still end in time, and by cancel', async () => {
   await broker.plugin('waits', { allow: [`127.0.0.1:${upstream.port}`] });
   const channel = await broker.channel('waits');

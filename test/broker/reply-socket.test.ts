@@ -80,14 +80,14 @@ const PUSHES: readonly Push[] = [
     ],
     afterwards: 'shut',
   },
-  // proves: what was sent there is looked for when the session ends
+  // proves: channel: what was sent there is looked for when the session ends
   {
     name: 'a descriptor in an empty packet, from an end that is closed then,',
     kind: 'unexpected_descriptor',
     packets: [{ payload: nothing, bearing: true }],
     afterwards: 'close',
   },
-  // proves: what was sent there is looked for when the session ends
+  // proves: channel: what was sent there is looked for when the session ends
   {
     name: 'an empty packet, from an end that is closed then,',
     kind: 'malformed',

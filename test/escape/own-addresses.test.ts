@@ -88,7 +88,7 @@ async function attempt(user: User, egress: string, ...rules: readonly string[]):
 for (const [turn, egress] of ['transparent', 'channel'].entries())
   for (const user of userInTurn(turn)) {
     // proves: names: an address that the kernel takes for the host's own is no public one
-    // proves: a block that is routed to the host is its own
+    // proves: names: a block that is routed to the host is its own
     test(`a rule for public addresses opens none of the host's own (${egress}, ${user})`, async () => {
       const said = await attempt(user, egress, `@public:${PORT}`);
       assert.doesNotMatch(said, /^(?:heard|reached)/m);

@@ -44,7 +44,7 @@ except OSError as error: print(type(error).__name__)
   assert.equal(status, 0);
 });
 
-// proves: capabilities that it does not need are given up
+// proves: broker: capabilities that it does not need are given up
 test(
   'without CAP_SYS_ADMIN the broker keeps no capability, and the plugin no id of root',
   needsRoot,

@@ -55,7 +55,7 @@ for (const user of users) {
 }
 
 for (const user of userInTurn(0)) {
-  // proves: no program is taken from another mount of one
+  // proves: home: no program is taken from another mount of one
   test(`no program is taken from a kept home by another mount of it (${user})`, {
     skip: process.geteuid?.() === 0 ? false : 'needs root, to mount',
   }, async () => {

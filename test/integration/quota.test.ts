@@ -84,7 +84,7 @@ sys.stdin.readline()`;
     assert.equal(await scene.metric('limit_rejections_total', ',limit="received"'), 0);
   });
 
-  // proves: open connections end when it is used up
+  // proves: quota: open connections end when it is used up
   // proves: quota: a plugin that has used it up gets no connection
   test(`past received_mib the connections end, and a further one is refused (${user})`, async (t) => {
     const program = `
@@ -104,7 +104,7 @@ sys.stdin.readline()`;
     assert.ok(got >= MIB - CHUNK && got - MIB <= MOST_OVER, `${got} bytes`);
   });
 
-  // proves: connections that have ended count
+  // proves: quota: connections that have ended count
   test(`connections that have ended count too, and what a closed one still had to send (${user})`, async (t) => {
     const program = `
 sizes = [100_000, 200_000, 300_000, 400_000, 48_575]
@@ -129,7 +129,7 @@ sys.stdin.readline()`;
     assert.equal(scene.received(), MIB);
   });
 
-  // proves: the sums outlive the broker
+  // proves: quota: the sums outlive the broker
   test(`the sum goes on when the broker dies, with connections that have ended and those that are open (${user})`, async (t) => {
     const program = `${SEND}
 s = dial()

@@ -20,7 +20,9 @@ import { makeDisk } from './make-disk.js';
 const top = fileURLToPath(new URL('../../..', import.meta.url));
 const CPU = { amd64: 'x64', arm64: 'arm64' } as const;
 /** Packages that only the tests import. */
-const FOR_TESTS = ['fast-check', 'pure-rand', 'undici', 'esbuild'];
+const FOR_TESTS = ['fast-check', 'pure-rand', 'undici', 'esbuild', 'typescript'];
+/** The programs, and the sources that builds without a protection are made from. */
+const OWN = ['dist', 'broker', 'deploy', 'sandbox', 'shared', 'tsconfig.json'];
 const SIZE_MIB = 768;
 
 /** @param folder an empty one */
@@ -28,7 +30,7 @@ export async function buildPayload(machine: Machine, kernel: Kernel, folder: str
   const tree = join(folder, 'payload');
   mkdirSync(tree);
   copyFileSync(join(top, 'package.json'), join(tree, 'package.json'));
-  for (const name of ['dist', 'deploy'])
+  for (const name of OWN)
     cpSync(join(top, name), join(tree, name), { recursive: true, verbatimSymlinks: true });
   for (const module of await modulesNeeded()) {
     const to = join(tree, relative(top, module));

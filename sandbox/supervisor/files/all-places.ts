@@ -7,6 +7,6 @@ import { placesPassed } from './places-passed.js';
 export function allPlaces(path: string, host: HostFiles): readonly string[] {
   return placesPassed(path, host).flatMap((place) => [
     place,
-    /* protects: G14 no program is taken from another mount of one */ ...host.aliases(place),
+    /* protects: G14 home: no program is taken from another mount of one */ ...host.aliases(place),
   ]);
 }

@@ -53,7 +53,7 @@ function waysTo(paths: readonly string[], isSearched: boolean, host: HostFiles):
   const allPaths = (path: string): readonly string[] => {
     const all = known.get(path) ?? [
       path,
-      /* protects: G14 a bind mount of the folder counts too */ ...host.aliases(path),
+      /* protects: G14 supervisor: a bind mount of the folder counts too */ ...host.aliases(path),
     ];
     known.set(path, all);
     return all;

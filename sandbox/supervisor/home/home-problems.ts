@@ -95,9 +95,10 @@ function ofNeighbours(
   const leadsThrough = (path: string): boolean =>
     allPlaces(path, host).some((place) => isWithin(place, home));
   for (const { name, writable, visible, hidden, cwd, home: other } of plugins) {
-    const above = /* protects: G14 no plugin writes the folder that holds one => undefined */ writable.find(
-      (path) => liesWithin(real(path)),
-    );
+    const above =
+      /* protects: G14 home: no plugin writes the folder that holds one => undefined */ writable.find(
+        (path) => liesWithin(real(path)),
+      );
     if (above !== undefined) {
       return {
         message: `"${home}" lies in "${above}", which the plugin "${name}" may write: it could put another folder there`,

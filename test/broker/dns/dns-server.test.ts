@@ -309,7 +309,7 @@ test('connections are bounded, an idle one is ended, and then the next one is se
   await until(() => (readdirSync('/proc/self/fd').length <= before ? true : undefined));
 });
 
-// proves: questions are bounded in a second
+// proves: trap: questions are bounded in a second
 test('questions past the rate are dropped and counted, and the sandbox is served again soon', async (t) => {
   const served = await serve(t, { allow: ['a.test'] });
   const socket = createSocket('udp4');
@@ -335,7 +335,7 @@ test('questions past the rate are dropped and counted, and the sandbox is served
   await until(async () => (await impatient.resolve4('a.test').catch(() => undefined)) && true);
 });
 
-// proves: questions are bounded in a second
+// proves: trap: questions are bounded in a second
 test('a connection that asks past the rate is ended', async (t) => {
   const served = await serve(t, { allow: ['a.test'] });
   const stream = new Stream(connect(served.port, '127.0.0.1'));

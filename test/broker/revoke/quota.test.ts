@@ -42,8 +42,8 @@ const account: TcpAccount = {
   ...{ rttMs: 1, retransmits: 0 },
 };
 
-// proves: what a closed socket has still to send counts
-// proves: bytes that no peer acknowledges count
+// proves: quota: what a closed socket has still to send counts
+// proves: quota: bytes that no peer acknowledges count
 test('an open socket counts with what has left, acknowledged or not; a closed one with what was written', () => {
   const look = { kind: 'there', uid: 0, account } as const;
   assert.deepEqual(carriedOf({ ...look, inode: 9, queuedBytes: 5_000 }), carried(150, 7));
@@ -89,7 +89,7 @@ test('without a quota, or without a connection, the broker asks for no bytes', a
   assert.deepEqual(await watchFor({ sent_mib: 1 }, 0), { guarded: 0, parts: [] });
 });
 
-// proves: bytes are asked for under the stall guard
+// proves: quota: bytes are asked for under the stall guard
 test('with a quota the broker asks again and again, in parts and under the stall guard', async () => {
   const { guarded, parts } = await watchFor({ sent_mib: 1 }, LISTED_AT_ONCE + 1);
   assert.ok(parts.length >= 50, `${parts.length}`);

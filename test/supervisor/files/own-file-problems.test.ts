@@ -46,7 +46,7 @@ test('ownFileProblems() refuses a writable path and a home within an own folder'
   );
 });
 
-// proves: a bind mount of the folder counts too
+// proves: supervisor: a bind mount of the folder counts too
 test('ownFileProblems() refuses a link to an own file, at each path of its folder', () => {
   for (const folder of ['/srv/w', '/mnt/again', '/mnt'])
     assert.match(

@@ -85,7 +85,7 @@ test('homeProblems() refuses a path that leads through a link, except one direct
   assert.match(told({ home: '/srv/none/h' })[0] ?? '', /cannot be made/);
 });
 
-// proves: no plugin writes the folder that holds one
+// proves: home: no plugin writes the folder that holds one
 // proves: home: nothing is shown from inside one
 test('homeProblems() refuses a home that a plugin may replace, and any other use of a path inside a home', () => {
   const home = '/srv/data/h';
