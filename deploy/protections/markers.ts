@@ -244,7 +244,9 @@ function removal(node: ts.Node, source: ts.SourceFile): Removal | undefined {
   const next = list[index + 1];
   if (ts.isClassElement(node) || ts.isTypeElement(node)) return { start, end, code: '' };
   if (next !== undefined) return { start, end: next.getStart(source), code: '' };
-  return { start: list[index - 1]?.end ?? start, end, code: '' };
+  const before = list[index - 1];
+  // Alone, it takes the comma behind it along.
+  return before === undefined ? { start, end: list.end, code: '' } : { start: before.end, end, code: '' };
 }
 
 function isListed(node: ts.Node, parent: ts.Node): boolean {
@@ -252,8 +254,8 @@ function isListed(node: ts.Node, parent: ts.Node): boolean {
 }
 
 /** The list that the node is a part of: statements, elements, arguments or properties. */
-function listOf(node: ts.Node, parent: ts.Node): readonly ts.Node[] | undefined {
-  const lists: (readonly ts.Node[] | undefined)[] = [];
+function listOf(node: ts.Node, parent: ts.Node): ts.NodeArray<ts.Node> | undefined {
+  const lists: (ts.NodeArray<ts.Node> | undefined)[] = [];
   if (ts.isBlock(parent) || ts.isSourceFile(parent) || ts.isCaseOrDefaultClause(parent))
     lists.push(parent.statements);
   if (ts.isArrayLiteralExpression(parent)) lists.push(parent.elements);
