@@ -26,7 +26,7 @@ function makeDist(wanted: string): string {
   const dist = join(folder, 'dist');
   mkdirSync(join(dist, 'test'), { recursive: true });
   // The command is much faster than Node.
-  for (const room of ROOMS) execFileSync('cp', ['-r', join(whole, 'dist', room), join(dist, dirname(room))]);
+  for (const room of ROOMS) execFileSync('cp', ['-Rp', join(whole, 'dist', room), join(dist, dirname(room))]);
   for (const name of ['package.json', 'dist/bundles.json']) cpSync(join(whole, name), join(folder, name));
   symlinkSync(join(whole, 'node_modules'), join(folder, 'node_modules'));
   // Most tests need no mutant. They do not load the compiler and the bundler.

@@ -42,7 +42,7 @@ function buildWithout(wanted: readonly Wanted[], bundles: boolean): Build {
   const folder = mkdtempSync(join(tmpdir(), 'postern-prove-'));
   chmodSync(folder, 0o755);
   // The command is much faster than Node.
-  execFileSync('cp', ['-r', dist, folder]);
+  execFileSync('cp', ['-Rp', dist, folder]);
   cpSync(join(top, 'package.json'), join(folder, 'package.json'));
   for (const name of SOURCES) symlinkSync(join(top, name), join(folder, name));
   const files = [...new Set(findChanges(top, wanted).map(({ marker }) => marker.file))];
