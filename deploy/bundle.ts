@@ -48,7 +48,7 @@ function finishCommand(dist: string): void {
 /** The file is both a shell script and a module, so that Node finds the module even if the command is a link. */
 function shellPart(dist: string): string {
   const script = readFileSync(join(dist, COMMAND), 'utf8');
-  return script.replace('@NODE_FLAGS@', () => `'${UNBINDABLE_DEBUGGER}'`);
+  return script.replaceAll('@NODE_FLAGS@', () => `'${UNBINDABLE_DEBUGGER}'`);
 }
 
 /** Removes the files of former builds, which would be packed too. */
