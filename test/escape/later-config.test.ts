@@ -19,7 +19,7 @@ done
 mv rules away 2>/dev/null && echo moved rules
 touch tried && echo tried`;
 
-  // proves: the configuration of a later start is read-only within writable folders
+// proves: the configuration of a later start is read-only within writable folders
 for (const [turn, [name, options]] of (
   [
     ['its working directory', (top: string) => ['--cwd', top, '--writable', top]],

@@ -70,8 +70,8 @@ async function look(user: User, egress: string, dist?: string): Promise<Seen> {
   }
 }
 
-  // proves: as root, files of an exposed tree have no group that the plugin could write by
-  // proves: as a user, the pipes of an exposed tree are covered
+// proves: as root, files of an exposed tree have no group that the plugin could write by
+// proves: as a user, the pipes of an exposed tree are covered
 for (const [turn, egress] of ['transparent', 'channel'].entries()) {
   for (const user of userInTurn(turn))
     test(`a pipe and a device of the host in a visible folder take nothing (${egress}, ${user})`, async () => {

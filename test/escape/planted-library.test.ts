@@ -31,7 +31,7 @@ function run(
   });
 }
 
-  // proves: no library comes from a relative part of LD_LIBRARY_PATH
+// proves: no library comes from a relative part of LD_LIBRARY_PATH
 const SEARCHED = ['/opt/none/lib:', ':/opt/none/lib', '.', '/opt/none/lib;;', 'lib:../own'];
 for (const [turn, libraries] of SEARCHED.entries()) {
   for (const as of userInTurn(turn))

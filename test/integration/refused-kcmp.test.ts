@@ -32,8 +32,8 @@ thread.start()
 thread.join()
 `;
 
-for (const [turn, errno] of ['EPERM', 'EACCES', 'ENOSYS'].entries())
 // proves: a socket's duplicates are found where kcmp(2) is refused
+for (const [turn, errno] of ['EPERM', 'EACCES', 'ENOSYS'].entries())
   for (const as of userInTurn(turn))
     test(`a socket's duplicates are connected too where kcmp(2) answers ${errno} (${as})`, async () => {
       const refuser = join(distFor(as), 'test/integration/call-refuser.js');

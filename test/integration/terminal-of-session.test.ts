@@ -15,7 +15,7 @@ const SAYS =
 const program = (seconds: number): string =>
   `echo up; if read -t ${seconds} line; then echo "read <$line>"; else echo nothing; fi`;
 
-  // proves: the terminal of another session is not read
+// proves: the terminal of another session is not read
 for (const [turn, [how, command]] of (
   [
     ['alone', []],
