@@ -34,6 +34,8 @@ export interface FileOptions {
   readonly limitMs: number;
   /** Options of Node. */
   readonly node: readonly string[];
+  /** The folder of the compiled tests. */
+  readonly tests?: string;
 }
 
 const REPORTER = fileURLToPath(new URL('./reporter.js', import.meta.url));
@@ -47,7 +49,10 @@ export function endRunningFiles(): void {
 }
 
 /** @param file below dist/test, without `.test.js` */
-export async function runFile(file: string, { words, limitMs, node }: FileOptions): Promise<FileResult> {
+export async function runFile(
+  file: string,
+  { words, limitMs, node, tests: from = TESTS }: FileOptions,
+): Promise<FileResult> {
   const folder = mkdtempSync(join(tmpdir(), 'postern-run-'));
   const report = join(folder, 'report');
   const written = openSync(join(folder, 'output'), 'w');
@@ -58,7 +63,7 @@ export async function runFile(file: string, { words, limitMs, node }: FileOption
       ...node,
       `--test-reporter=${REPORTER}`,
       `--test-reporter-destination=${report}`,
-      join(TESTS, `${file}.test.js`),
+      join(from, `${file}.test.js`),
       ...words,
     ],
     { stdio: ['ignore', written, written], detached: true },

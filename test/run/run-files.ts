@@ -10,19 +10,31 @@ export interface RunOptions {
   /** How many run at the same time. */
   readonly atOnce?: number;
   readonly limitMs: number;
+  /** One for each file that runs at the same time. By default all use the tree of this module. */
+  readonly trees?: readonly TestTree[];
   /** @param place `12/430` */
   readonly onResult: (result: FileResult, place: string) => void;
 }
 
+/** A compiled tree whose tests one runner runs, one file after the other. */
+export interface TestTree {
+  /** The folder of its tests. */
+  readonly tests: string;
+  /** Called before each file. */
+  begin(): void;
+  /** Called after it. */
+  end(file: string): void;
+}
+
 /** A test waits much of its time, so more files run than there are processors. */
-const AT_ONCE: number = availableParallelism() + 2;
+export const AT_ONCE: number = availableParallelism() + 2;
 
 /** Runs the files in this order. Results come in the order in which the files end. */
 export async function runFiles(
   files: readonly string[],
   options: RunOptions,
 ): Promise<readonly FileResult[]> {
-  const { words = [], node = [], atOnce = AT_ONCE, limitMs, onResult } = options;
+  const { words = [], node = [], trees, atOnce = AT_ONCE, limitMs, onResult } = options;
   const results: FileResult[] = [];
   const waiting = [...files];
   const end = (signal: NodeJS.Signals): void => {
@@ -30,15 +42,17 @@ export async function runFiles(
     process.kill(process.pid, signal);
   };
   for (const signal of SIGNALS) process.once(signal, end);
-  async function runner(): Promise<void> {
+  async function runner(tree?: TestTree): Promise<void> {
     for (let file = waiting.shift(); file !== undefined; file = waiting.shift()) {
-      const result = await runFile(file, { words, limitMs, node });
+      tree?.begin();
+      const result = await runFile(file, { words, limitMs, node, ...(tree && { tests: tree.tests }) });
+      tree?.end(file);
       results.push(result);
       const place = `${results.length}`.padStart(`${files.length}`.length);
       onResult(result, `${place}/${files.length}`);
     }
   }
-  await Promise.all(Array.from({ length: Math.min(atOnce, files.length) }, runner));
+  await Promise.all(Array.from({ length: Math.min(atOnce, files.length) }, (_, at) => runner(trees?.[at])));
   for (const signal of SIGNALS) process.removeListener(signal, end);
   return results;
 }
