@@ -5,7 +5,7 @@ import { type BuildOptions, buildSync } from 'esbuild';
 import { type Bundle, isEsModule } from '../shared/own-files.js';
 
 /** The first module of each program, below dist. */
-const PROGRAMS: Readonly<Record<Bundle, string>> = {
+export const PROGRAMS: Readonly<Record<Bundle, string>> = {
   postern: 'sandbox/cli/start',
   'postern-main': 'sandbox/cli/main',
   'postern-run': 'sandbox/cli/before-run',

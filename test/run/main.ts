@@ -6,12 +6,13 @@
 //   --shard=I/N    the I-th of N parts
 //   --at-once=N    how many files run at the same time
 //   --json=FILE    the results, as JSON
+//   --trace        notes which sources each file executes, for npm run tests-of
 //   --lines        instead of the report a line of JSON for each test
 // Exit status: 0 where all passed, 1 where a test failed (with CI=true also where one was skipped), 2 for wrong usage.
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { measurePatience } from '../harness/patience.js';
-import { closingWords, countOf, describe, runFiles } from './run-files.js';
+import { AT_ONCE, closingWords, countOf, describe, runFiles } from './run-files.js';
 import { hasTwins, shardOf, testFiles } from './test-files.js';
 
 /** Longer than any file takes; a hang ends here. */
@@ -27,6 +28,7 @@ const { values, positionals } = parseArgs({
     shard: { type: 'string', default: '1/1' },
     'at-once': { type: 'string' },
     json: { type: 'string' },
+    trace: { type: 'boolean', default: false },
     lines: { type: 'boolean', default: false },
   },
 });
@@ -42,6 +44,9 @@ if (files.length === 0) {
   console.error(`No test file matches ${positionals.join(', ')}`);
   process.exit(2);
 }
+const atOnce = Math.min(Number(values['at-once'] ?? AT_ONCE), files.length);
+// It needs the compiler, which takes a second to load.
+const trees = values.trace ? (await import('../trace/trace-run.js')).traceRun(atOnce) : undefined;
 const patience = measurePatience();
 const began = performance.now();
 const results = await runFiles(files, {
@@ -50,7 +55,8 @@ const results = await runFiles(files, {
     ...(values.twins || onlyTwins ? ['--twins'] : []),
   ],
   node: onlyTwins ? ['--test-only'] : [],
-  ...(values['at-once'] === undefined ? {} : { atOnce: Number(values['at-once']) }),
+  atOnce,
+  ...(trees && { trees }),
   limitMs: FILE_LIMIT_MS * patience,
   onResult: (result, place) => {
     if (values.lines) for (const test of result.tests) console.log(JSON.stringify(test));
