@@ -88,8 +88,7 @@ test('npm pack in a fresh clone builds what it packs, and fails with the reason 
   symlinkSync(join(top, 'node_modules'), join(folder, 'node_modules'));
   npm(folder, 'pack');
   const listed = spawnSync('tar', ['-tzf', 'postern-0.1.0.tgz'], { cwd: folder, encoding: 'utf8' }).stdout;
-  const built = listed.split('
-').filter((path) => path !== '');
+  const built = listed.split('\n').filter((path) => path !== '');
   const ours = packedFiles().filter((path) => path !== `dist/${COUNTERS}.js`);
   assert.deepEqual(built.map((path) => path.replace('package/', '')).sort(), ours.sort());
 });
