@@ -1,6 +1,7 @@
 // Compiles the sources to dist/, bundles the programs, copies the test data beside the compiled tests, and removes what no source stands for. It does nothing
-// if no source has changed since the last build; --anew builds all the same.
-import { execFileSync } from 'node:child_process';
+// if no source has changed since the last build; --anew builds all the same. Exit status: 1 where the sources do not compile, 2 where this machine cannot
+// build.
+import { spawnSync } from 'node:child_process';
 import { cpSync, existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -8,14 +9,16 @@ import { fileURLToPath } from 'node:url';
 const top = dirname(fileURLToPath(import.meta.url));
 const dist = join(top, 'dist');
 const rooms = ['broker', 'sandbox', 'shared', 'test', 'deploy'];
+
+const leastNode = Number(
+  /\d+/.exec(JSON.parse(readFileSync(join(top, 'package.json'), 'utf8')).engines.node)[0],
+);
+if (Number.parseInt(process.versions.node, 10) < leastNode)
+  stop(`Node ${process.versions.node} is too old; postern needs Node ${leastNode} or later`);
 const needed = ['typescript', 'esbuild'];
 const missing = needed.filter((name) => !existsSync(join(top, 'node_modules', name, 'package.json')));
-if (missing.length > 0) {
-  console.error(
-    `Cannot build: ${missing.join(' and ')} missing in node_modules; run npm ci in "${top}" first`,
-  );
-  process.exit(1);
-}
+if (missing.length > 0)
+  stop(`${missing.join(' and ')} missing in node_modules; run npm ci in "${top}" first`);
 const isData = (path) => !path.endsWith('.ts');
 
 /** A line for each source, and for what the build is made with: path, size and time. */
@@ -48,21 +51,51 @@ const stamp = join(dist, '.built-of');
 const sources = stateOfSources();
 if (existsSync(stamp) && readFileSync(stamp, 'utf8') === sources && !process.argv.includes('--anew'))
   process.exit(0);
-rmSync(stamp, { force: true });
+try {
+  rmSync(stamp, { force: true });
+  await build();
+} catch (error) {
+  // A full disk is what a compiler or a copy says of it.
+  if (!/ENOSPC|EDQUOT|no space left|quota exceeded/i.test(`${error.code} ${error.message}`)) throw error;
+  stop(`no space left in "${dist}"`);
+}
 
-for (const room of rooms) removeOrphans(join(dist, room));
-execFileSync(process.execPath, [join(top, 'node_modules/typescript/bin/tsc'), '-p', top], {
-  stdio: 'inherit',
-});
-cpSync(join(top, 'test'), join(dist, 'test'), {
-  recursive: true,
-  filter: (path) => statSync(path).isDirectory() || isData(path),
-});
-// The compiler leaves a file of types as it is.
-cpSync(join(top, 'sandbox/library/index.d.cts'), join(dist, 'sandbox/library/index.d.cts'));
-cpSync(join(top, 'deploy/command.sh'), join(dist, 'deploy/command.sh'));
-const { configJsonSchema } = await import('./dist/shared/config/json-schema.js');
-writeFileSync(join(dist, 'postern.schema.json'), `${JSON.stringify(configJsonSchema(), null, 2)}\n`);
-const { bundle } = await import('./dist/deploy/bundle.js');
-bundle(dist);
-writeFileSync(stamp, sources);
+function stop(why) {
+  console.error(`Cannot build: ${why}`);
+  process.exit(2);
+}
+
+async function build() {
+  for (const room of rooms) removeOrphans(join(dist, room));
+  compile();
+  cpSync(join(top, 'test'), join(dist, 'test'), {
+    recursive: true,
+    filter: (path) => statSync(path).isDirectory() || isData(path),
+  });
+  // The compiler leaves a file of types as it is.
+  cpSync(join(top, 'sandbox/library/index.d.cts'), join(dist, 'sandbox/library/index.d.cts'));
+  cpSync(join(top, 'deploy/command.sh'), join(dist, 'deploy/command.sh'));
+  const { configJsonSchema } = await import('./dist/shared/config/json-schema.js');
+  writeFileSync(join(dist, 'postern.schema.json'), `${JSON.stringify(configJsonSchema(), null, 2)}\n`);
+  const { bundle } = await import('./dist/deploy/bundle.js');
+  bundle(dist);
+  writeFileSync(stamp, sources);
+}
+
+/** Shows what the compiler says, unless that is a full disk. */
+function compile() {
+  const words = [
+    join(top, 'node_modules/typescript/bin/tsc'),
+    '-p',
+    top,
+    '--pretty',
+    `${process.stdout.isTTY === true}`,
+  ];
+  const { status, stdout, stderr, error } = spawnSync(process.execPath, words, { encoding: 'utf8' });
+  if (status === 0) return;
+  const said = `${stdout}${stderr}`;
+  if (/ENOSPC|EDQUOT/.test(said)) throw new Error(said);
+  process.stdout.write(said);
+  if (error !== undefined) throw error;
+  process.exit(1);
+}

@@ -1,5 +1,6 @@
 // npm run flaky [-- --rounds N] [--load N] [WORD…]: runs every file of npm test again and again beside busy loops, and lists what failed once. A test
 // that judges by time fails here sooner or later. Exit status: 0 where nothing failed, 1 where something did, 2 for wrong usage.
+import './require-node.js';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { parseArgs } from 'node:util';
 import { measurePatience } from '../harness/patience.js';

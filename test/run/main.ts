@@ -8,10 +8,13 @@
 //   --json=FILE    the results, as JSON
 //   --trace        notes which sources each file executes, for npm run tests-of
 //   --lines        instead of the report a line of JSON for each test
-// Exit status: 0 where all passed, 1 where a test failed (with CI=true also where one was skipped), 2 for wrong usage.
+// Exit status: 0 where all passed, 1 where a test failed (with CI=true also where one was skipped), 2 for wrong usage, an old Node and a full disk.
+import './require-node.js';
 import { writeFileSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { measurePatience } from '../harness/patience.js';
+import { withRoom } from './full-disk.js';
 import { AT_ONCE, closingWords, countOf, describe, runFiles } from './run-files.js';
 import { hasTwins, shardOf, testFiles } from './test-files.js';
 
@@ -63,7 +66,9 @@ const results = await runFiles(files, {
     else console.log(`${place}  ${describe(result)}`);
   },
 });
-if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(results)}\n`);
+const { json } = values;
+if (json !== undefined)
+  withRoom(dirname(resolve(json)), () => writeFileSync(json, `${JSON.stringify(results)}\n`));
 const seconds = (performance.now() - began) / 1_000;
 const cpu = results.reduce((sum, { cpuSeconds = 0 }) => sum + cpuSeconds, 0);
 const { failed, skipped } = countOf(results.flatMap(({ tests }) => tests));

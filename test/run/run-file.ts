@@ -1,11 +1,12 @@
 // Runs one test file in a process of its own, with a time limit, and ends whatever it left running when the limit has passed. `node --test` does
 // the same, but under Node 20 it passes no words to the files and kills only the file's own process.
 import { spawn } from 'node:child_process';
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { endTree } from './end-tree.js';
+import { withRoom } from './full-disk.js';
 import type { Reported } from './reporter.js';
 
 export interface TestEnd {
@@ -41,7 +42,10 @@ export interface FileOptions {
 const REPORTER = fileURLToPath(new URL('./reporter.js', import.meta.url));
 const TESTS = fileURLToPath(new URL('..', import.meta.url));
 const MAX_OUTPUT = 20_000;
+/** More than a report and an output take together. */
+const ROOM_BYTES = 1_000_000;
 const running = new Set<number>();
+process.once('exit', endRunningFiles);
 
 /** Ends each file that runs now, with all that it has started. */
 export function endRunningFiles(): void {
@@ -53,9 +57,9 @@ export async function runFile(
   file: string,
   { words, limitMs, node, tests: from = TESTS }: FileOptions,
 ): Promise<FileResult> {
-  const folder = mkdtempSync(join(tmpdir(), 'postern-run-'));
+  const folder = withRoom(tmpdir(), () => mkdtempSync(join(tmpdir(), 'postern-run-')));
   const report = join(folder, 'report');
-  const written = openSync(join(folder, 'output'), 'w');
+  const written = withRoom(tmpdir(), () => openSync(join(folder, 'output'), 'w'));
   const began = performance.now();
   const child = spawn(
     process.execPath,
@@ -84,6 +88,9 @@ export async function runFile(
   closeSync(written);
   const output = readFileSync(join(folder, 'output'), 'utf8');
   const reported = linesOf(report);
+  // On a full disk the report may end early, and tests fail for nothing else.
+  if (how !== undefined)
+    withRoom(tmpdir(), () => writeFileSync(join(folder, 'room'), Buffer.alloc(ROOM_BYTES)));
   rmSync(folder, { recursive: true });
   const tests = endsOf(file, reported);
   const unfinished = reported.findLast(
