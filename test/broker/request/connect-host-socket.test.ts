@@ -60,10 +60,10 @@ before(async () => {
   }
   dns = await startDnsServer({
     allow: [
-      ...['open', 'denied'].map((name) => `unix:${varRun(name)}`),
+      ...(run === undefined ? [] : ['open', 'denied']).map((name) => `unix:${varRun(name)}`),
       ...['open', 'denied', 'gone', 'dead', 'full', 'alias', 'packets'].map((name) => `unix:${path(name)}`),
     ],
-    deny: [`unix:${path('denied')}`, `unix:${run ?? ''}/denied`],
+    deny: [path('denied'), ...(run === undefined ? [] : [join(run, 'denied')])].map((one) => `unix:${one}`),
   });
 });
 after(async () => {
