@@ -1,4 +1,6 @@
 // A broker that was taken over holds nothing that postern's starter left open: a file of secrets, a socket of a service.
+// It reads them in proc(5), which shows those of a broker to root alone.
+// needs: root
 import assert from 'node:assert/strict';
 import { readdirSync, readlinkSync } from 'node:fs';
 import { test } from 'node:test';

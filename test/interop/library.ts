@@ -33,8 +33,6 @@ export interface LibraryTest {
   readonly authority?: string;
   /** The code of every socket error of the library. */
   readonly ownCode?: string;
-  /** Why it cannot run here. */
-  readonly missing?: string | undefined;
 }
 
 const PRELUDE = `
@@ -46,12 +44,11 @@ const refused = (error) => {
 `;
 
 export function testLibrary(library: LibraryTest): void {
-  const { name, imports, factory, expected, authority, missing, ownCode = 'EACCES' } = library;
-  const options = missing === undefined ? {} : { skip: missing };
+  const { name, imports, factory, expected, authority, ownCode = 'EACCES' } = library;
   let project: Project | undefined;
   for (const user of users) {
     for (const way of WAYS.filter((_, turn) => userInTurn(turn).includes(user))) {
-      test(`${name} goes through the channel by ${way}, as ${user}`, options, async (t) => {
+      test(`${name} goes through the channel by ${way}, as ${user}`, async (t) => {
         project ??= new Project(name);
         const closed = await listen();
         t.after(closed.close);

@@ -14,7 +14,6 @@ let port = 0;
 let server: ChildProcess | undefined;
 
 before(async () => {
-  if (mariadb === undefined || install === undefined) return;
   port = await freePort();
   const data = join(folder, 'data');
   const common = ['--no-defaults', `--datadir=${data}`];
@@ -35,7 +34,6 @@ after(() => server && stopServer(server));
 
 testLibrary({
   name: 'mysql2',
-  missing: mariadb === undefined ? 'no MariaDB: apt-get install mariadb-server' : undefined,
   imports: `import { mysqlStream } from 'postern/plugin';`,
   factory: '{ stream: mysqlStream }',
   port: () => port,

@@ -1,6 +1,6 @@
 // Programs say that they are ready, as sd_notify(3) does, each in its own way. The plugin after them begins then, and not before.
 import assert from 'node:assert/strict';
-import { existsSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { anyUser, userInTurn } from '../harness/asked.js';
@@ -11,7 +11,6 @@ import { until } from '../harness/until.js';
 import { chownTo, readableFolder } from '../harness/users.js';
 import { mutantDist } from '../mutation/mutant-dist.js';
 import { compileGo } from './programs/compile.js';
-import { missing } from './programs/program.js';
 
 const PYTHON = ['import os, socket, time', 'time.sleep(0.3)', 'print("begins to say it", flush=True)'];
 /** As the packages for Python do. */
@@ -33,10 +32,8 @@ interface Way {
   readonly name: string;
   readonly command: () => readonly string[];
   readonly visible?: boolean;
-  readonly skip?: string | undefined;
 }
 
-const systemd = existsSync('/usr/bin/systemd-notify') ? undefined : 'systemd-notify is not installed';
 const WAYS: readonly Way[] = [
   {
     name: 'libsystemd, with a barrier',
@@ -49,26 +46,21 @@ const WAYS: readonly Way[] = [
     name: 'Go',
     command: () => [compileGo(new URL('notify.go', import.meta.url))],
     visible: true,
-    skip: missing({ go: 'golang-go' }),
   },
   {
     name: 'systemd-notify of a shell',
     command: () => ['sh', '-c', 'sleep 0.3; echo begins to say it; systemd-notify --ready --status=up'],
-    skip: systemd,
   },
   {
     name: 'systemd-notify of Node',
     command: () => [process.execPath, '-e', NODE],
     visible: true,
-    skip: systemd,
   },
 ];
 
-for (const [turn, { name, command, visible = false, skip }] of WAYS.entries())
+for (const [turn, { name, command, visible = false }] of WAYS.entries())
   for (const user of userInTurn(turn))
-    test(`a plugin begins once the one before says that it is ready: ${name} (${user})`, {
-      skip: skip ?? false,
-    }, async () => {
+    test(`a plugin begins once the one before says that it is ready: ${name} (${user})`, async () => {
       const folder = readableFolder();
       const words = command();
       const config = {

@@ -5,11 +5,6 @@ import { join } from 'node:path';
 import type { KeyPair } from './certificates.js';
 import { findServer, own, prepare, startServer } from './server.js';
 
-export const missingPostgres: string | undefined =
-  findServer('postgres') === undefined || findServer('initdb') === undefined
-    ? 'no PostgreSQL: apt-get install postgresql'
-    : undefined;
-
 export interface PostgresPlace {
   /** The servers' own, as {@link serverFolder} makes it. */
   readonly folder: string;
@@ -28,7 +23,7 @@ export function startPostgres({
   inside,
 }: PostgresPlace): Promise<ChildProcess> {
   const data = join(folder, 'data');
-  prepare(findServer('initdb') ?? '', '--pgdata', data, '--username=app', '--auth=trust', '--no-sync');
+  prepare(findServer('initdb'), '--pgdata', data, '--username=app', '--auth=trust', '--no-sync');
   // initdb's rules let loopback in alone.
   writeFileSync(join(data, 'pg_hba.conf'), 'host all all all trust\n');
   const settings = {
@@ -44,5 +39,5 @@ export function startPostgres({
   };
   const words = Object.entries(settings).flatMap(([key, value]) => ['-c', `${key}=${value}`]);
   const ready = /ready to accept connections/;
-  return startServer({ ready, inside }, findServer('postgres') ?? '', '-D', data, ...words);
+  return startServer({ ready, inside }, findServer('postgres'), '-D', data, ...words);
 }

@@ -3,7 +3,7 @@ import { after, before } from 'node:test';
 import { freePort } from '../harness/free-port.js';
 import { makeCertificates } from './certificates.js';
 import { testLibrary } from './library.js';
-import { missingPostgres, startPostgres } from './postgres-server.js';
+import { startPostgres } from './postgres-server.js';
 import { serverFolder, stopServer } from './server.js';
 
 const folder = serverFolder();
@@ -12,7 +12,6 @@ let port = 0;
 let server: ChildProcess | undefined;
 
 before(async () => {
-  if (missingPostgres !== undefined) return;
   port = await freePort();
   server = await startPostgres({ folder, addresses: ['127.0.0.1'], port, certificate: certificates.local });
 });
@@ -20,7 +19,6 @@ after(() => server && stopServer(server));
 
 testLibrary({
   name: 'pg',
-  missing: missingPostgres,
   imports: `import { pgStream } from 'postern/plugin';`,
   factory: '{ stream: pgStream }',
   port: () => port,

@@ -3,9 +3,6 @@ import type { ChildProcess } from 'node:child_process';
 import type { Certificates } from './certificates.js';
 import { findServer, own, startServer } from './server.js';
 
-export const missingRedis: string | undefined =
-  findServer('redis-server') === undefined ? 'no Redis: apt-get install redis-server' : undefined;
-
 export interface RedisPlace {
   /** The servers' own, as {@link serverFolder} makes it. */
   readonly folder: string;
@@ -32,5 +29,5 @@ export function startRedis({ folder, addresses, port, secure, inside }: RedisPla
   };
   const words = Object.entries(settings).flatMap(([key, value]) => [`--${key}`, value]);
   const ready = /Ready to accept connections/;
-  return startServer({ ready, inside }, findServer('redis-server') ?? '', ...words, '--bind', ...addresses);
+  return startServer({ ready, inside }, findServer('redis-server'), ...words, '--bind', ...addresses);
 }

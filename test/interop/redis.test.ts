@@ -3,7 +3,7 @@ import { after, before } from 'node:test';
 import { freePort } from '../harness/free-port.js';
 import { makeCertificates } from './certificates.js';
 import { testLibrary } from './library.js';
-import { missingRedis, startRedis } from './redis-server.js';
+import { startRedis } from './redis-server.js';
 import { serverFolder, stopServer } from './server.js';
 
 const folder = serverFolder();
@@ -13,7 +13,6 @@ let securePort = 0;
 let server: ChildProcess | undefined;
 
 before(async () => {
-  if (missingRedis !== undefined) return;
   port = await freePort();
   securePort = await freePort();
   const secure = { port: securePort, certificates };
@@ -23,7 +22,6 @@ after(() => server && stopServer(server));
 
 testLibrary({
   name: 'ioredis',
-  missing: missingRedis,
   imports: `import { RedisConnector } from 'postern/plugin';`,
   factory: '{ Connector: RedisConnector }',
   port: () => port,

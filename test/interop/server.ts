@@ -11,10 +11,11 @@ const NOBODY = 65_534;
 const FOLDERS = ['/usr/bin', '/usr/sbin', '/usr/local/bin', '/usr/local/sbin'];
 
 /** @returns the program's path; PostgreSQL's own folders are searched too */
-export function findServer(name: string): string | undefined {
-  return [...FOLDERS, ...postgresFolders()]
-    .map((folder) => join(folder, name))
-    .find((path) => existsSync(path));
+export function findServer(name: string): string {
+  const paths = [...FOLDERS, ...postgresFolders()].map((folder) => join(folder, name));
+  const found = paths.find((path) => existsSync(path));
+  if (found === undefined) throw new Error(`${name} is not installed`);
+  return found;
 }
 
 function postgresFolders(): string[] {

@@ -7,13 +7,11 @@ import { type Listener, listen } from '../harness/listener.js';
 import { postern } from '../harness/postern.js';
 import { readableFile } from '../harness/users.js';
 import { compileGo, compileJava } from './programs/compile.js';
-import { missing } from './programs/program.js';
 
 interface ServerTest {
   readonly name: string;
   readonly command: () => { readonly words: readonly string[]; readonly file: string };
   readonly kinds: readonly string[];
-  readonly missing?: string | undefined;
 }
 
 const source = (name: string): URL => new URL(`servers/${name}`, import.meta.url);
@@ -36,7 +34,6 @@ const SERVERS: readonly ServerTest[] = [
       return { words: ['/usr/bin/python3', file], file };
     },
     kinds: [...INET, 'path', 'abstract', 'asyncio', 'udp'],
-    missing: missing({ python3: 'python3' }),
   },
   {
     name: 'Go',
@@ -45,7 +42,6 @@ const SERVERS: readonly ServerTest[] = [
       return { words: [file], file };
     },
     kinds: [...INET, 'path', 'abstract', 'udp'],
-    missing: missing({ go: 'golang-go' }),
   },
   {
     name: 'Java',
@@ -54,7 +50,6 @@ const SERVERS: readonly ServerTest[] = [
       return { words: ['java', '-XX:TieredStopAtLevel=1', '-cp', file, 'Server'], file };
     },
     kinds: [...INET, 'path', 'udp'],
-    missing: missing({ java: 'default-jdk-headless', javac: 'default-jdk-headless' }),
   },
 ];
 
@@ -75,10 +70,8 @@ const host = await hostsListeners();
 after(() => Promise.all(host.map((one) => one.close())));
 const port = String(host[0]?.port);
 
-for (const [turn, { name, command, kinds, missing: skip }] of SERVERS.entries()) {
-  test(`Servers and clients of ${name} find each other inside, and nobody of the host`, {
-    ...(skip === undefined ? {} : { skip }),
-  }, async () => {
+for (const [turn, { name, command, kinds }] of SERVERS.entries()) {
+  test(`Servers and clients of ${name} find each other inside, and nobody of the host`, async () => {
     const { words, file } = command();
     const as = userInTurn(turn);
     const results = await Promise.all(

@@ -5,11 +5,6 @@ import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { findServer, own, prepare, startServer } from './server.js';
 
-export const missingSshd: string | undefined =
-  findServer('sshd') === undefined || findServer('ssh-keygen') === undefined
-    ? 'no sshd: apt-get install openssh-server'
-    : undefined;
-
 /** Whom the server lets in: who runs it. */
 export const login: string = process.geteuid?.() === 0 ? 'nobody' : userInfo().username;
 
@@ -33,7 +28,7 @@ export interface SshServer {
 export async function startSshd({ folder, addresses, port, command, inside }: SshPlace): Promise<SshServer> {
   const [host, key] = [join(folder, 'host'), join(folder, 'client')];
   for (const path of [host, key])
-    prepare(findServer('ssh-keygen') ?? '', '-q', '-t', 'ed25519', '-N', '', '-f', path);
+    prepare(findServer('ssh-keygen'), '-q', '-t', 'ed25519', '-N', '', '-f', path);
   const authorized = join(folder, 'authorized');
   writeFileSync(authorized, readFileSync(`${key}.pub`));
   own(authorized);
@@ -52,6 +47,6 @@ export async function startSshd({ folder, addresses, port, command, inside }: Ss
   ];
   writeFileSync(config, `${lines.join('\n')}\n`, { mode: 0o644 });
   const ready = /Server listening on/;
-  const child = await startServer({ ready, inside }, findServer('sshd') ?? '', '-D', '-e', '-f', config);
+  const child = await startServer({ ready, inside }, findServer('sshd'), '-D', '-e', '-f', config);
   return { child, key };
 }

@@ -5,7 +5,7 @@ import { after, before } from 'node:test';
 import { freePort } from '../harness/free-port.js';
 import { testLibrary } from './library.js';
 import { serverFolder, stopServer } from './server.js';
-import { login, missingSshd, startSshd } from './ssh-server.js';
+import { login, startSshd } from './ssh-server.js';
 
 const folder = serverFolder();
 let port = 0;
@@ -15,7 +15,6 @@ let server: ChildProcess | undefined;
 let privateKey = '';
 
 before(async () => {
-  if (missingSshd !== undefined) return;
   port = await freePort();
   writeFileSync(join(folder, 'hello'), 'hello by sftp\n', { mode: 0o644 });
   const { child, key } = await startSshd({
@@ -31,7 +30,6 @@ after(() => server && stopServer(server));
 
 testLibrary({
   name: 'ssh2',
-  missing: missingSshd,
   imports: `import { connect } from 'postern/plugin';`,
   factory: '{ sock: await connect({ host, port }) }',
   port: () => port,

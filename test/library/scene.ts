@@ -1,4 +1,5 @@
-// Plays a scene of an application in a process of its own, as a user.
+// Plays a scene of an application in a process of its own, as a user. The plugins of most scenes are in Python.
+// needs: python3
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';

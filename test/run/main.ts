@@ -8,6 +8,8 @@
 //   --json=FILE    the results, as JSON
 //   --trace        notes which sources each file executes, for npm run tests-of
 //   --lines        instead of the report a line of JSON for each test
+//   --needs        runs nothing, and prints what the files need that a Debian with Node alone does not have. Without a word: the files of all tiers
+// A file whose need is missing is not started, and counts as one skipped test.
 // Exit status: 0 where all passed, 1 where a test failed (with CI=true also where one was skipped), 2 for wrong usage, an old Node and a full disk.
 import './require-node.js';
 import { writeFileSync } from 'node:fs';
@@ -15,6 +17,7 @@ import { dirname, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { measurePatience } from '../harness/patience.js';
 import { withRoom } from './full-disk.js';
+import { listNeeds } from './needs.js';
 import { AT_ONCE, closingWords, countOf, describe, runFiles } from './run-files.js';
 import { hasTwins, shardOf, testFiles } from './test-files.js';
 
@@ -33,8 +36,15 @@ const { values, positionals } = parseArgs({
     json: { type: 'string' },
     trace: { type: 'boolean', default: false },
     lines: { type: 'boolean', default: false },
+    needs: { type: 'boolean', default: false },
   },
 });
+if (values.needs) {
+  const all =
+    positionals.length > 0 ? testFiles('gate', positionals) : [...testFiles('gate'), ...testFiles('deep')];
+  for (const line of listNeeds(all)) console.log(line);
+  process.exit(0);
+}
 const shard = shardOf(values.shard);
 if (shard === undefined || (values.as !== undefined && !['root', 'user', 'both'].includes(values.as))) {
   console.error('Give --shard=I/N with 1 <= I <= N, and --as=root, --as=user or --as=both');

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { endTree } from './end-tree.js';
 import { withRoom } from './full-disk.js';
+import type { Need } from './needs.js';
 import type { Reported } from './reporter.js';
 
 export interface TestEnd {
@@ -27,6 +28,8 @@ export interface FileResult {
   readonly cpuSeconds?: number;
   /** What its process wrote, if a test failed. */
   readonly output: string;
+  /** What it needs and this machine does not have: then it was not started. It counts as one skipped test. */
+  readonly missing?: readonly Need[];
 }
 
 export interface FileOptions {

@@ -1,5 +1,6 @@
 // Runs test files side by side, says how each went, and sums up.
 import { availableParallelism } from 'node:os';
+import { fixOf, missingFor, type Need } from './needs.js';
 import { endRunningFiles, type FileResult, runFile, type TestEnd } from './run-file.js';
 
 export interface RunOptions {
@@ -29,7 +30,7 @@ export interface TestTree {
 /** A test waits much of its time, so more files run than there are processors. */
 export const AT_ONCE: number = availableParallelism() + 2;
 
-/** Runs the files in this order. Results come in the order in which the files end. */
+/** Runs the files in this order. Results come in the order in which the files end. A file whose need is missing is not started. */
 export async function runFiles(
   files: readonly string[],
   options: RunOptions,
@@ -44,8 +45,12 @@ export async function runFiles(
   for (const signal of SIGNALS) process.once(signal, end);
   async function runner(tree?: TestTree): Promise<void> {
     for (let file = waiting.shift(); file !== undefined; file = waiting.shift()) {
+      const missing = missingFor(file);
       tree?.begin();
-      const result = await runFile(file, { words, limitMs, node, ...(tree && { tests: tree.tests }) });
+      const result =
+        missing.length > 0
+          ? notStarted(file, missing)
+          : await runFile(file, { words, limitMs, node, ...(tree && { tests: tree.tests }) });
       tree?.end(file);
       results.push(result);
       const place = `${results.length}`.padStart(`${files.length}`.length);
@@ -57,10 +62,18 @@ export async function runFiles(
   return results;
 }
 
+/** How many tests the file has is unknown: it counts as one. */
+function notStarted(file: string, missing: readonly Need[]): FileResult {
+  const why = `needs ${missing.map(({ name }) => name).join(', ')} (${fixOf(missing)})`;
+  const test: TestEnd = { test: `the file ${file}`, file, outcome: 'skipped', ms: 0, why };
+  return { file, tests: [test], seconds: 0, output: '', missing };
+}
+
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /** The file with its counts and its time. */
-export function describe({ file, tests, seconds }: FileResult): string {
+export function describe({ file, tests, seconds, missing }: FileResult): string {
+  if (missing !== undefined) return `${file}  not started: ${tests[0]?.why}`;
   const { passed, failed, skipped } = countOf(tests);
   const counts = [
     `${passed} passed`,
@@ -82,12 +95,15 @@ export function countOf(tests: readonly TestEnd[]): Count {
   return { passed: count('passed'), failed: count('failed'), skipped: count('skipped') };
 }
 
-/** The closing words of a run: what failed with its output, what was skipped and why, and the count alone on the last line. */
+/**
+ * The closing words of a run: what failed with its output, what was skipped and why, how to run the files that were not started, and the count alone
+ * on the last line.
+ */
 export function closingWords(results: readonly FileResult[]): readonly string[] {
   const tests = results.flatMap((result) => result.tests);
   const failed = results.filter((result) => result.tests.some(({ outcome }) => outcome === 'failed'));
   const reasons = new Map<string, TestEnd[]>();
-  for (const test of tests) {
+  for (const test of results.flatMap((result) => (result.missing === undefined ? result.tests : []))) {
     if (test.outcome !== 'skipped') continue;
     const reason = test.why ?? 'no reason given';
     reasons.set(reason, [...(reasons.get(reason) ?? []), test]);
@@ -106,6 +122,19 @@ export function closingWords(results: readonly FileResult[]): readonly string[] 
       ([reason, those]) =>
         `Skipped: ${those.length} tests of ${new Set(those.map(({ file }) => file)).size} files: ${reason}`,
     ),
+    ...wordsOfMissing(results.flatMap(({ missing }) => (missing === undefined ? [] : [missing]))),
     `${count.passed} passed, ${count.failed} failed, ${count.skipped} skipped`,
+  ];
+}
+
+/** @param missing of each file that was not started */
+function wordsOfMissing(missing: readonly (readonly Need[])[]): readonly string[] {
+  if (missing.length === 0) return [];
+  const files = new Map<Need, number>();
+  for (const need of missing.flat()) files.set(need, (files.get(need) ?? 0) + 1);
+  const sorted = [...files].sort(([, one], [, other]) => other - one);
+  return [
+    ...sorted.map(([need, count]) => `Skipped: ${count} files: they need ${need.name}; ${fixOf([need])}`),
+    `${missing.length} files were not started. Each counts as one skipped test. To run them all: ${fixOf([...files.keys()])}`,
   ];
 }

@@ -48,12 +48,7 @@ function program(): string {
   return `#define _GNU_SOURCE\n${includes}\n${IN6_IFREQ}\nint main(void) {\n${lines.join('\n')}\n}\n`;
 }
 
-const compiler = spawnSync('cc', ['-E', '-include', 'seccomp.h', '-x', 'c', '/dev/null']);
-const missing = compiler.status === 0 ? false : 'needs cc, libc headers and libseccomp-dev';
-
-test('every structure has the size and offsets that a C compiler gives it', {
-  skip: process.env['CI'] !== 'true' && missing,
-}, () => {
+test('every structure has the size and offsets that a C compiler gives it', () => {
   const folder = mkdtempSync(join(tmpdir(), 'postern-layout-'));
   try {
     writeFileSync(join(folder, 'layout.c'), program());

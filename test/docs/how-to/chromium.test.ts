@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { readableFolder } from '../../harness/users.js';
@@ -8,9 +8,6 @@ import { Page, testThatAllWasRun } from '../page.js';
 import { runCommands } from '../run-commands.js';
 
 const page = new Page('docs/how-to/chromium.md');
-const missing = existsSync('/usr/bin/chromium-headless-shell')
-  ? false
-  : 'no Chromium: apt-get install chromium-headless-shell';
 const PNG = Buffer.from('\x89PNG\r\n', 'latin1');
 
 let internet: Internet;
@@ -26,7 +23,7 @@ function trusting(text: string): string {
   return line;
 }
 
-test('Chromium makes a picture of a page', { skip: missing }, async (t) => {
+test('Chromium makes a picture of a page', async (t) => {
   const cwd = readableFolder();
   const { text } = page.commands('--screenshot');
   const { status, stderr } = await runCommands(t, trusting(text), { cwd, within: internet.within });
@@ -34,7 +31,7 @@ test('Chromium makes a picture of a page', { skip: missing }, async (t) => {
   assert.deepEqual(readFileSync(join(cwd, 'out/page.png')).subarray(0, PNG.length), PNG);
 });
 
-test('Chromium prints a page, and does not load one that no rule allows', { skip: missing }, async (t) => {
+test('Chromium prints a page, and does not load one that no rule allows', async (t) => {
   const where = { cwd: readableFolder(), within: internet.within };
   const loaded = await runCommands(t, trusting(page.commands('--dump-dom https://www').text), where);
   assert.match(loaded.stdout, /served www\.example\.com/);

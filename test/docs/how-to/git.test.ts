@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { readableFolder } from '../../harness/users.js';
 import { own, serverFolder, stopServer } from '../../interop/server.js';
-import { missingSshd, startSshd } from '../../interop/ssh-server.js';
+import { startSshd } from '../../interop/ssh-server.js';
 import { type Internet, startInternet } from '../internet.js';
 import { Page, testThatAllWasRun } from '../page.js';
 import { runCommands } from '../run-commands.js';
@@ -56,9 +56,7 @@ test('git clones over https', async (t) => {
   assert.equal(readFileSync(join(cwd, 'project/README'), 'utf8'), 'cloned\n');
 });
 
-const options = missingSshd === undefined ? {} : { skip: missingSshd };
-
-test('git clones over ssh with the key of a kept home', options, async (t) => {
+test('git clones over ssh with the key of a kept home', async (t) => {
   const folder = serverFolder();
   const sshd = await startSshd({
     folder,

@@ -2,7 +2,7 @@
 // systemd-analyze(1) says where it is.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { until } from '../../harness/until.js';
@@ -50,7 +50,6 @@ test('systemd finds nothing wrong with the unit', () => {
   };
   write('etc/systemd/system/postern.service', page.file('postern.service'), 0o644);
   write('usr/local/bin/postern', '#!/bin/sh\n', 0o755);
-  assert.ok(existsSync('/usr/bin/systemd-analyze'), 'no systemd-analyze: apt-get install systemd');
   const words = ['verify', `--root=${root}`, '--recursive-errors=no', 'postern.service'];
   const { status, stdout, stderr } = spawnSync('systemd-analyze', words, { encoding: 'utf8' });
   assert.deepEqual([status, stdout, stderr], [0, '', '']);

@@ -1,19 +1,15 @@
 import { PORTS } from './addresses.js';
 import { compileGo, compileJava, compileMusl } from './compile.js';
-import { missing, testProgram, useNetwork } from './program.js';
+import { testProgram, useNetwork } from './program.js';
 
 const source = (name: string): URL => new URL(name, import.meta.url);
-const needGo = missing({ go: 'golang-go' });
-const needJava = missing({ java: 'default-jdk-headless', javac: 'default-jdk-headless' });
-const needMusl = missing({ 'musl-gcc': 'musl-tools' });
-const go = needGo === undefined ? compileGo(source('client.go')) : '';
-const classes = needJava === undefined ? compileJava(source('Client.java')) : '';
-const musl = needMusl === undefined ? compileMusl(source('client.c')) : '';
+const go = compileGo(source('client.go'));
+const classes = compileJava(source('Client.java'));
+const musl = compileMusl(source('client.c'));
 const network = useNetwork();
 
 testProgram(network, {
   name: 'a static Go binary',
-  missing: needGo,
   ports: [PORTS.http],
   visible: () => [go],
   ask: (host) => `${go} ${host} ${PORTS.http}`,
@@ -26,7 +22,6 @@ testProgram(network, {
 
 testProgram(network, {
   name: "Java's HttpClient",
-  missing: needJava,
   ports: [PORTS.http],
   visible: () => [classes],
   ask: (host) => `java -XX:TieredStopAtLevel=1 -cp ${classes} Client http://${host}:${PORTS.http}/`,
@@ -39,7 +34,6 @@ testProgram(network, {
 
 testProgram(network, {
   name: 'a program linked to musl',
-  missing: needMusl,
   ports: [PORTS.http],
   visible: () => [musl],
   ask: (host) => `${musl} ${host} ${PORTS.http}`,

@@ -3,15 +3,13 @@ import { test } from 'node:test';
 import { userInTurn } from '../../harness/asked.js';
 import { BY_ADDRESS, BY_NAME, CLOSED, OPEN_NAME, PORTS } from './addresses.js';
 import { attemptInside } from './attempts.js';
-import { missing, testProgram, useNetwork } from './program.js';
+import { testProgram, useNetwork } from './program.js';
 
 const network = useNetwork();
-const needed = missing({ curl: 'curl' });
 const ask = (host: string, port: number = PORTS.http): string => `curl -sS http://${host}:${port}/`;
 
 testProgram(network, {
   name: 'curl',
-  missing: needed,
   ports: [PORTS.http],
   ask,
   prints: /^welcome$/m,
@@ -31,9 +29,7 @@ testProgram(network, {
 });
 
 for (const user of userInTurn(0)) {
-  test(`an address that a name led to is not allowed without its name (${user})`, {
-    ...(needed && { skip: needed }),
-  }, async () => {
+  test(`an address that a name led to is not allowed without its name (${user})`, async () => {
     const rules = ['--allow', `${OPEN_NAME}:${PORTS.http}`];
     const [unasked] = await attemptInside(network(), user, rules, [ask(BY_NAME.four)]);
     assert.equal(unasked?.status, 7, unasked?.stderr);
@@ -45,9 +41,7 @@ for (const user of userInTurn(0)) {
 }
 
 for (const user of userInTurn(1)) {
-  test(`with egress channel curl's own connect is EACCES, to what is allowed too (${user})`, {
-    ...(needed && { skip: needed }),
-  }, async () => {
+  test(`with egress channel curl's own connect is EACCES, to what is allowed too (${user})`, async () => {
     const words = ['--egress', 'channel', '--allow', `${BY_ADDRESS.four}:${PORTS.http}`];
     const [outcome] = await attemptInside(network(), user, words, [
       `curl -v http://${BY_ADDRESS.four}:${PORTS.http}/`,

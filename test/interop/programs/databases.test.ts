@@ -1,18 +1,14 @@
-import { missingPostgres, startPostgres } from '../postgres-server.js';
-import { missingRedis, startRedis } from '../redis-server.js';
+import { startPostgres } from '../postgres-server.js';
+import { startRedis } from '../redis-server.js';
 import { serverFolder } from '../server.js';
 import { BY_ADDRESS, CLOSED_NAME, OPEN_ADDRESSES, OPEN_NAME, PORTS } from './addresses.js';
-import { missing, testProgram, useNetwork } from './program.js';
+import { testProgram, useNetwork } from './program.js';
 
-const needPsql = missingPostgres ?? missing({ psql: 'postgresql-client' });
-const needRedis = missingRedis ?? missing({ 'redis-cli': 'redis-tools' });
 const network = useNetwork(({ town: inside }) => {
   const at = { addresses: OPEN_ADDRESSES, inside };
   return Promise.all([
-    ...(needPsql === undefined
-      ? [startPostgres({ ...at, folder: serverFolder(), port: PORTS.postgres })]
-      : []),
-    ...(needRedis === undefined ? [startRedis({ ...at, folder: serverFolder(), port: PORTS.redis })] : []),
+    startPostgres({ ...at, folder: serverFolder(), port: PORTS.postgres }),
+    startRedis({ ...at, folder: serverFolder(), port: PORTS.redis }),
   ]);
 });
 
@@ -23,7 +19,6 @@ const echo = (host: string): string => `curl -sS --data-binary @- http://${host}
 
 testProgram(network, {
   name: 'psql',
-  missing: needPsql,
   ports: [PORTS.postgres],
   ask: psql,
   prints: /^welcome$/m,
@@ -35,7 +30,6 @@ testProgram(network, {
 
 testProgram(network, {
   name: 'redis-cli',
-  missing: needRedis,
   ports: [PORTS.redis],
   ask: (host) => `${redis(host)} PING`,
   prints: /^PONG$/m,
@@ -47,7 +41,6 @@ testProgram(network, {
 
 testProgram(network, {
   name: 'a pipeline of psql, redis-cli and curl',
-  missing: needPsql ?? needRedis ?? missing({ curl: 'curl' }),
   ports: [PORTS.postgres, PORTS.redis, PORTS.http],
   ask: (host) =>
     [

@@ -6,13 +6,11 @@ import { anyUser } from '../../harness/asked.js';
 import { PATIENCE } from '../../harness/patience.js';
 import { postern } from '../../harness/postern.js';
 import { compileGo } from './compile.js';
-import { missing } from './program.js';
 
-const skip = missing({ go: 'golang-go' }) ?? false;
-const program = skip === false ? compileGo(new URL('pairs.go', import.meta.url)) : '';
+const program = compileGo(new URL('pairs.go', import.meta.url));
 
 for (const user of anyUser) {
-  test(`a Go program has its pairs of datagram sockets, in many goroutines (${user})`, { skip }, async () => {
+  test(`a Go program has its pairs of datagram sockets, in many goroutines (${user})`, async () => {
     const expected = execFileSync(program, { encoding: 'utf8', timeout: 60_000 * PATIENCE });
     assert.match(expected, /^failed: 0$/m);
     const { stdout, stderr } = await postern(['run', '--visible', program, '--', program], { as: user });

@@ -8,10 +8,9 @@ import { startPostern } from '../../harness/postern.js';
 import { until } from '../../harness/until.js';
 import { readableFile } from '../../harness/users.js';
 import { BY_ADDRESS, CLOSED, CLOSED_NAME, HOST, OPEN_NAME, PORTS } from './addresses.js';
-import { missing, useNetwork } from './program.js';
+import { useNetwork } from './program.js';
 
 const network = useNetwork();
-const needed = missing({ nginx: 'nginx-light', curl: 'curl' });
 const ADDRESS = `${HOST.four}:8000`;
 const CONFIG = `
 daemon off;
@@ -43,9 +42,7 @@ function call(path: string): string {
 }
 
 for (const user of anyUser) {
-  test(`nginx before an application serves strangers, and both reach only what is allowed (${user})`, {
-    ...(needed !== undefined && { skip: needed }),
-  }, async (t) => {
+  test(`nginx before an application serves strangers, and both reach only what is allowed (${user})`, async (t) => {
     const config = readableFile('nginx.conf', CONFIG);
     const app = readableFile('app.py', readFileSync(new URL('./app.py', import.meta.url), 'utf8'));
     const before = await network().heard();

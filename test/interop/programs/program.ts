@@ -3,8 +3,6 @@
 // twin shows that the listeners hear the same commands without postern.
 import assert from 'node:assert/strict';
 import type { ChildProcess } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { twin, userInTurn } from '../../harness/asked.js';
 import { stopServer } from '../server.js';
@@ -34,8 +32,6 @@ export interface ProgramTest {
   readonly alsoDone?: readonly { readonly command: string; readonly prints: RegExp }[];
   /** Files that the program needs. */
   readonly visible?: () => readonly string[];
-  /** Why it cannot run here. */
-  readonly missing?: string | undefined;
 }
 
 /** A network for the programs of a test file. @param prepare starts its servers, which are stopped at the end */
@@ -58,23 +54,11 @@ export function useNetwork(
   };
 }
 
-const FOLDERS = ['/usr/local/bin', '/usr/bin', '/bin', '/usr/sbin'];
-
-/** @returns why a program's test cannot run, where a program of it is missing; by the Debian package that brings each */
-export function missing(needed: Readonly<Record<string, string>>): string | undefined {
-  const absent = Object.entries(needed).filter(
-    ([program]) => !FOLDERS.some((folder) => existsSync(join(folder, program))),
-  );
-  if (absent.length === 0) return undefined;
-  return `no ${absent.map(([program]) => program).join(', ')}: apt-get install ${absent.map(([, name]) => name).join(' ')}`;
-}
-
 /** How many programs of this test file have their tests. */
 let programs = 0;
 
 export function testProgram(network: () => TestNetwork, program: ProgramTest): void {
   const { name, ask, refused, alsoDone = [], alsoRefused = [] } = program;
-  const options = program.missing === undefined ? {} : { skip: program.missing };
   const done = [OPEN_NAME, BY_ADDRESS.four].map((host) => ({ command: ask(host), prints: program.prints }));
   const allDone = [...done, ...alsoDone];
   const allRefused = [
@@ -87,7 +71,7 @@ export function testProgram(network: () => TestNetwork, program: ProgramTest): v
   const rules = [OPEN_NAME, BY_ADDRESS.four, `[${BY_ADDRESS.six}]`].map((target) => `${target}:${ports}`);
 
   for (const user of userInTurn(programs)) {
-    test(`${name} reaches what is allowed and is refused the rest (${user})`, options, async () => {
+    test(`${name} reaches what is allowed and is refused the rest (${user})`, async () => {
       const words = [
         ...rules.flatMap((rule) => ['--allow', rule]),
         ...(program.visible?.() ?? []).flatMap((path) => ['--visible', path]),
@@ -115,7 +99,6 @@ export function testProgram(network: () => TestNetwork, program: ProgramTest): v
   }
 
   programs += 1;
-  if (program.missing !== undefined) return;
   twin(`${name} is heard everywhere without postern`, async () => {
     const before = await network().heard();
     const outcomes = await attemptOutside(network(), commands);

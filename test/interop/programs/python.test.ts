@@ -1,13 +1,9 @@
-import { existsSync } from 'node:fs';
 import { PORTS } from './addresses.js';
 import { testProgram, useNetwork } from './program.js';
 
 const network = useNetwork();
 /** Debian's python3, even if another one is first in PATH. */
 const PYTHON = '/usr/bin/python3';
-const needRequests = existsSync('/usr/lib/python3/dist-packages/requests')
-  ? undefined
-  : 'no requests: apt-get install python3-requests';
 
 /** Without what a shell reads between double quotes. */
 const ASYNCIO = `
@@ -20,7 +16,6 @@ asyncio.run(main())`;
 
 testProgram(network, {
   name: 'Python requests',
-  missing: needRequests,
   ports: [PORTS.http],
   ask: (host) =>
     `${PYTHON} -c 'import requests, sys; print(requests.get(sys.argv[1], timeout=20).text)' http://${host}:${PORTS.http}/`,
@@ -33,7 +28,6 @@ testProgram(network, {
 
 testProgram(network, {
   name: 'Python asyncio',
-  missing: existsSync(PYTHON) ? undefined : 'no python3: apt-get install python3',
   ports: [PORTS.http],
   ask: (host) => `${PYTHON} -c "${ASYNCIO}" ${host} ${PORTS.http}`,
   prints: /^welcome$/m,

@@ -8,11 +8,8 @@ import { test } from 'node:test';
 import { userInTurn } from '../../harness/asked.js';
 import { postern } from '../../harness/postern.js';
 import { asUser, readableFolder, type User, users } from '../../harness/users.js';
-import { missing } from './program.js';
 
 const isRoot = process.geteuid?.() === 0;
-const need = missing({ git: 'git', rsync: 'rsync' });
-const options = need === undefined ? {} : { skip: need };
 const SCRIPTS: Readonly<Record<string, string>> = {
   'git init --shared=group, and git add': `
     git init -q --shared=group repository && cd repository && echo text > file && git add file`,
@@ -61,7 +58,7 @@ function foldersIn(tree: string): string[] {
 
 for (const [turn, [name, script]] of Object.entries(SCRIPTS).entries())
   for (const user of OF_EACH_USER.includes(name) ? users : userInTurn(turn))
-    test(`${name}: a set-gid folder is what it is outside (${user})`, options, async () => {
+    test(`${name}: a set-gid folder is what it is outside (${user})`, async () => {
       const [inside, outside] = [treeOf(user), treeOf(user)];
       const shell = ['sh', '-ec', `umask 022; HOME=/nonexistent; export HOME; ${script}`];
       const [command = '', ...args] = [...asUser(user), ...shell];

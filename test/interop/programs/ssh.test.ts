@@ -2,16 +2,14 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { readableFile } from '../../harness/users.js';
 import { serverFolder } from '../server.js';
-import { login, missingSshd, startSshd } from '../ssh-server.js';
+import { login, startSshd } from '../ssh-server.js';
 import { BY_ADDRESS, CLOSED, CLOSED_NAME, OPEN_ADDRESSES, PORTS } from './addresses.js';
-import { missing, testProgram, useNetwork } from './program.js';
+import { testProgram, useNetwork } from './program.js';
 
-const needSsh = missingSshd ?? missing({ ssh: 'openssh-client', sftp: 'openssh-client' });
 const folder = serverFolder();
 const key = readableFile('key', '');
 writeFileSync(join(folder, 'greeting'), 'welcome\n', { mode: 0o644 });
 const network = useNetwork(async ({ town: inside }) => {
-  if (needSsh !== undefined) return [];
   const command = 'internal-sftp';
   const made = await startSshd({ folder, addresses: OPEN_ADDRESSES, port: PORTS.ssh, command, inside });
   writeFileSync(key, readFileSync(made.key));
@@ -30,7 +28,6 @@ const byAddress = { status: 255, says: /connect to host 192\.31\.196\.12 port 22
 
 testProgram(network, {
   name: 'ssh, by itself and as sftp starts it,',
-  missing: needSsh,
   ports: [PORTS.ssh],
   visible: () => [key],
   ask: (host) =>

@@ -3,11 +3,10 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PORTS } from './addresses.js';
 import type { TestNetwork } from './network.js';
-import { missing, testProgram, useNetwork } from './program.js';
+import { testProgram, useNetwork } from './program.js';
 
-const needGit = missing({ git: 'git' });
 const network = useNetwork(async (made) => {
-  if (needGit === undefined) makeRepository(made);
+  makeRepository(made);
   return [];
 });
 
@@ -37,7 +36,6 @@ function makeRepository({ folder }: TestNetwork): void {
 
 testProgram(network, {
   name: 'wget',
-  missing: missing({ wget: 'wget' }),
   ports: [PORTS.http],
   ask: (host) => `wget -nv -t 1 -O - http://${host}:${PORTS.http}/`,
   prints: /^welcome$/m,
@@ -49,7 +47,6 @@ testProgram(network, {
 
 testProgram(network, {
   name: 'git clone',
-  missing: needGit,
   ports: [PORTS.http],
   ask: (host) => `git clone --quiet http://${host}:${PORTS.http}/repository.git && cat repository/README`,
   prints: /^cloned$/m,
