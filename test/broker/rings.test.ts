@@ -1,5 +1,5 @@
 // The test reads what a broker holds in proc(5), which shows it to root alone.
-// needs: root
+// needs: root, namespaces
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { closeSync, openSync, readFileSync, rmSync } from 'node:fs';

@@ -68,9 +68,27 @@ export const STAGES: readonly Stage[] = [
     minutes: SLICE_MINUTES,
   },
   {
+    name: 'neighbours',
+    shows: 'a plugin under heavy load costs its neighbours little',
+    slices: [
+      [
+        ...TESTS,
+        '--at-once=1',
+        'integration/busy-plugins',
+        'integration/neighbours',
+        'integration/slow-plugin',
+      ],
+    ],
+    alone: true,
+    minutes: SLICE_MINUTES,
+  },
+  {
     name: 'soak',
     shows: 'memory stays flat over many connects',
-    slices: [['node', 'dist/test/soak/main.js', '--connects', '60000', '--plugins', '60']],
+    slices: [
+      ['node', 'dist/test/soak/main.js', '--connects', '60000', '--plugins', '60'],
+      [...TESTS, 'integration/soak'],
+    ],
     alone: true,
     minutes: SLICE_MINUTES,
   },

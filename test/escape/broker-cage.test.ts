@@ -1,4 +1,6 @@
 // Hostile code inside a broker's process gains nothing. The same attempts succeed before the broker is in its cage.
+// As root a broker gets a mount namespace.
+// needs: namespaces
 import assert from 'node:assert/strict';
 import {
   chmodSync,

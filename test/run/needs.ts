@@ -86,7 +86,7 @@ export const NEEDS: readonly Need[] = [
     fix: 'run the tests as root',
   },
   {
-    name: 'user namespaces',
+    name: 'namespaces',
     isMet: canMakeNamespaces,
     used: /\brun\/(?:postern|library)\.|(?<!function )\bdistFor\(|\('unshare'|\['unshare'/,
     fix: '`node dist/run/postern.js doctor` says how to allow them',

@@ -8,7 +8,16 @@ export type Tier = 'unit' | 'gate' | 'deep';
 
 const TESTS = fileURLToPath(new URL('..', import.meta.url));
 /** Below dist/test, how a path begins. What stands in neither list is `unit`. */
-const DEEP: readonly string[] = ['containers/', 'interop/'];
+const DEEP: readonly string[] = [
+  ...['containers/', 'interop/'],
+  // They measure what a plugin under heavy load costs its neighbours, and want the machine for themselves.
+  ...['integration/busy-plugins', 'integration/neighbours', 'integration/slow-plugin', 'integration/soak'],
+];
+/** These take longest, so they begin first. */
+const LONG: readonly string[] = [
+  ...['integration/package', 'integration/installed', 'integration/home', 'integration/doctor'],
+  'broker/limit/request-queue',
+];
 const GATE: readonly string[] = [
   ...['docs/', 'escape/', 'fuzz/', 'integration/', 'library/', 'plugin/'],
   ...['bench/bench', 'house/import-rule'],
@@ -40,7 +49,8 @@ export function testFiles(tier: Tier, words: readonly string[] = []): readonly s
     .sort();
   if (words.length > 0) return files.filter((file) => words.some((word) => `${file}.test`.includes(word)));
   const tiers: readonly Tier[] = { unit: ['unit'], gate: ['gate', 'unit'], deep: ['deep'] }[tier] as Tier[];
-  return tiers.flatMap((one) => files.filter((file) => tierOf(file) === one));
+  const chosen = tiers.flatMap((one) => files.filter((file) => tierOf(file) === one));
+  return [...LONG.filter((file) => chosen.includes(file)), ...chosen.filter((file) => !LONG.includes(file))];
 }
 
 /** Whether the file has tests that show that an attempt succeeds without protections: see harness/asked.ts. */

@@ -1,3 +1,5 @@
+// As root a test mounts a disk, to fill it.
+// needs: namespaces
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import {
