@@ -16,7 +16,7 @@ const DEEP: readonly string[] = [
 /** These take longest, so they begin first. */
 const LONG: readonly string[] = [
   ...['integration/package', 'integration/installed', 'integration/home', 'integration/doctor'],
-  'broker/limit/request-queue',
+  ...['broker/dns/dns-server', 'broker/stall/stall-guard', 'supervisor/record/metrics-endpoint'],
 ];
 const GATE: readonly string[] = [
   ...['docs/', 'escape/', 'fuzz/', 'integration/', 'library/', 'plugin/'],
