@@ -45,7 +45,7 @@ export const STAGES: readonly Stage[] = [
   {
     name: 'prove',
     shows: 'a test notices the loss of each protection',
-    slices: slices(12, 'node', 'dist/test/prove/main.js'),
+    slices: slices(20, 'node', 'dist/test/prove/main.js'),
     minutes: SLICE_MINUTES,
   },
   {
