@@ -139,11 +139,18 @@ export class RequestQueue {
     this.#begunInSecond += 1;
     if (/* protects: G8 queue: so many in a second => true */ this.#begunInSecond < this.#perSecond) return;
     this.#queue.pause();
-    const goOn = (): void => {
-      this.#beginSecond(performance.now());
+    this.#awaitSecond(now);
+  }
+
+  /** Node counts a timer from the time that its loop last looked at the clock, so a timer may come early: a second is a whole one. */
+  #awaitSecond(now: number): void {
+    const left = this.#secondAt + SECOND_MS - now;
+    // protects: G8 queue: a second is not cut short => setTimeout(() => { this.#beginSecond(performance.now()); this.#queue.start(); }, left - 2);
+    if (left > 0) setTimeout(() => this.#awaitSecond(performance.now()), left);
+    else {
+      this.#beginSecond(now);
       this.#queue.start();
-    };
-    setTimeout(goOn, this.#secondAt + SECOND_MS - now);
+    }
   }
 
   #beginSecond(now: number): void {
