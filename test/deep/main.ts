@@ -11,8 +11,9 @@ import { availableParallelism, constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { endRunning } from '../run/run-with-limit.js';
 import { withResults } from './page.js';
-import { endRunningSlices, runSlice, type Slice, type SliceResult, slicesOf } from './run-slice.js';
+import { runSlice, type Slice, type SliceResult, slicesOf } from './run-slice.js';
 import { STAGES } from './stages.js';
 
 const TOP = fileURLToPath(new URL('../../..', import.meta.url));
@@ -49,7 +50,7 @@ for (const { name } of wanted.filter((slice) => !runnable.includes(slice)))
 
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
   process.once(signal, () => {
-    endRunningSlices();
+    endRunning();
     process.exit(128 + constants.signals[signal]);
   });
 const logs = mkdtempSync(join(tmpdir(), 'postern-deep-'));

@@ -1,10 +1,9 @@
 // Runs one slice of a stage, with a limit. Its output goes to a file; what it left running is ended with it.
-import { spawn } from 'node:child_process';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { MachineResult } from '../machines/run-machine.js';
-import { endTree } from '../run/end-tree.js';
+import { runWithLimit } from '../run/run-with-limit.js';
 import type { Stage } from './stages.js';
 
 /** A slice by its stage and its place, from 1 on: `prove/3`. */
@@ -28,7 +27,6 @@ export interface SliceResult {
 }
 
 const TOP = fileURLToPath(new URL('../../..', import.meta.url));
-const running = new Set<number>();
 
 export function slicesOf(stage: Stage): readonly Slice[] {
   return stage.slices.map((command, index) => ({
@@ -38,45 +36,27 @@ export function slicesOf(stage: Stage): readonly Slice[] {
   }));
 }
 
-/** Ends each slice that runs now. */
-export function endRunningSlices(): void {
-  for (const pid of running) endTree(pid);
-}
-
 /** @param logs the folder of the outputs */
 export async function runSlice({ name, stage, command }: Slice, logs: string): Promise<SliceResult> {
   const log = join(logs, `${name.replace('/', '-')}.log`);
   const written = openSync(log, 'w');
   const began = performance.now();
   const [first = '', ...rest] = command;
-  const child = spawn(first === 'node' ? process.execPath : join(TOP, first), rest, {
-    cwd: TOP,
-    stdio: ['ignore', written, written],
-    detached: true,
+  const { timedOut, how } = await runWithLimit(
+    stage.minutes * 60_000,
+    first === 'node' ? process.execPath : join(TOP, first),
+    rest,
     // A package that is missing here is said, and is no success.
-    env: { ...process.env, CI: 'true' },
-  });
+    { cwd: TOP, stdio: ['ignore', written, written], env: { ...process.env, CI: 'true' } },
+  );
   closeSync(written);
-  const { pid } = child;
-  let late = false;
-  if (pid !== undefined) running.add(pid);
-  const timer = setTimeout(() => {
-    late = true;
-    if (pid !== undefined) endTree(pid);
-  }, stage.minutes * 60_000);
-  const status = await new Promise<number | null>((resolve) => {
-    child.once('error', () => resolve(null));
-    child.once('exit', resolve);
-  });
-  clearTimeout(timer);
-  if (pid !== undefined) running.delete(pid);
   const output = readFileSync(log, 'utf8');
   const tests = countIn(output);
   const machines = /^\[\{"machine":.*$/m.exec(output)?.[0];
   return {
     slice: name,
     stage: stage.name,
-    result: late ? 'not done in time' : status === 0 ? 'passed' : 'failed',
+    result: timedOut ? 'not done in time' : how === undefined ? 'passed' : 'failed',
     seconds: Math.round((performance.now() - began) / 1_000),
     ...(tests === undefined ? {} : { tests }),
     ...(machines === undefined ? {} : { machines: JSON.parse(machines) as MachineResult[] }),

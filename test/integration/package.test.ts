@@ -4,7 +4,7 @@ import { cpSync, existsSync, readFileSync, symlinkSync, writeFileSync } from 'no
 import { dirname, join, normalize } from 'node:path';
 import { test } from 'node:test';
 import { asUser, distFor, readableFolder, users } from '../harness/users.js';
-import { COUNTERS } from '../trace/untraced.js';
+import { COUNTERS } from '../trace/instrument.js';
 
 const top = join(distFor('root'), '..');
 

@@ -35,7 +35,8 @@ interface ReportedEvent {
 export default async function* reporter(source: AsyncIterable<ReportedEvent>): AsyncGenerator<string> {
   for await (const { type, data } of source) {
     if (data.details?.type === 'suite' || data.skip === NOT_ASKED_FOR) continue;
-    if (type === 'test:start') yield line({ event: 'start', test: data.name ?? '' });
+    // Node reports a start in the order of the file, and so only after the tests before it have ended.
+    if (type === 'test:dequeue') yield line({ event: 'start', test: data.name ?? '' });
     if (type === 'test:pass' || type === 'test:fail') yield line(endOf(type, data));
   }
   yield line({ event: 'cost', cpuSeconds: cpuSeconds() });

@@ -1,14 +1,13 @@
 // Runs one test file in a process of its own, with a time limit, and ends whatever it left running when the limit has passed. `node --test` does
 // the same, but under Node 20 it passes no words to the files and kills only the file's own process.
-import { spawn } from 'node:child_process';
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { endTree } from './end-tree.js';
 import { withRoom } from './full-disk.js';
 import type { Need } from './needs.js';
 import type { Reported } from './reporter.js';
+import { runWithLimit } from './run-with-limit.js';
 
 export interface TestEnd {
   readonly test: string;
@@ -47,13 +46,6 @@ const TESTS = fileURLToPath(new URL('..', import.meta.url));
 const MAX_OUTPUT = 20_000;
 /** More than a report and an output take together. */
 const ROOM_BYTES = 1_000_000;
-const running = new Set<number>();
-process.once('exit', endRunningFiles);
-
-/** Ends each file that runs now, with all that it has started. */
-export function endRunningFiles(): void {
-  for (const pid of running) endTree(pid);
-}
 
 /** @param file below dist/test, without `.test.js` */
 export async function runFile(
@@ -64,7 +56,8 @@ export async function runFile(
   const report = join(folder, 'report');
   const written = withRoom(tmpdir(), () => openSync(join(folder, 'output'), 'w'));
   const began = performance.now();
-  const child = spawn(
+  const { timedOut, how } = await runWithLimit(
+    limitMs,
     process.execPath,
     [
       ...node,
@@ -73,21 +66,8 @@ export async function runFile(
       join(from, `${file}.test.js`),
       ...words,
     ],
-    { stdio: ['ignore', written, written], detached: true },
+    { stdio: ['ignore', written, written] },
   );
-  const { pid } = child;
-  let timedOut = false;
-  if (pid !== undefined) running.add(pid);
-  const timer = setTimeout(() => {
-    timedOut = true;
-    if (pid !== undefined) endTree(pid);
-  }, limitMs);
-  const how = await new Promise<string | undefined>((resolve) => {
-    child.once('error', (error) => resolve(error.message));
-    child.once('exit', (status, signal) => resolve(status === 0 ? undefined : `status ${signal ?? status}`));
-  });
-  clearTimeout(timer);
-  if (pid !== undefined) running.delete(pid);
   closeSync(written);
   const output = readFileSync(join(folder, 'output'), 'utf8');
   const reported = linesOf(report);

@@ -1,7 +1,8 @@
 // Runs test files side by side, says how each went, and sums up.
 import { availableParallelism } from 'node:os';
 import { fixOf, missingFor, type Need } from './needs.js';
-import { endRunningFiles, type FileResult, runFile, type TestEnd } from './run-file.js';
+import { type FileResult, runFile, type TestEnd } from './run-file.js';
+import { endRunning } from './run-with-limit.js';
 
 export interface RunOptions {
   /** Words for the test files, as harness/asked.ts reads them. */
@@ -39,7 +40,7 @@ export async function runFiles(
   const results: FileResult[] = [];
   const waiting = [...files];
   const end = (signal: NodeJS.Signals): void => {
-    endRunningFiles();
+    endRunning();
     process.kill(process.pid, signal);
   };
   for (const signal of SIGNALS) process.once(signal, end);

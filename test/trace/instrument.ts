@@ -1,6 +1,8 @@
 // Puts counters into a compiled module, and reads from it what says whether it ran. Lines stay where they are.
 import ts from 'typescript';
-import { added } from './untraced.js';
+
+/** The one module that a traced build has and an ordinary one has not, below dist. */
+export const COUNTERS = 'shared/traced-counters';
 
 /**
  * - `functions`: it ran if one of its functions did, after it was loaded. A bundle loads all its modules, whatever it does then.
@@ -131,7 +133,7 @@ export function instrument(
   let traced = '';
   let copied = 0;
   for (const [at, what] of insertions) {
-    traced += text.slice(copied, at) + added(what);
+    traced += text.slice(copied, at) + `/*traced*/${what}/*.*/`;
     copied = at;
   }
   return traced + text.slice(copied);

@@ -7,9 +7,8 @@ import { dirname, join, posix } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { bundle } from '../../deploy/bundle.js';
 import type { TestTree } from '../run/run-files.js';
-import { instrument } from './instrument.js';
+import { COUNTERS, instrument } from './instrument.js';
 import { type ModuleGraph, readGraph, withTables } from './module-graph.js';
-import { COUNTERS } from './untraced.js';
 
 const DIST = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '');
 const COUNTERS_SOURCE = fileURLToPath(new URL('./counters.js', import.meta.url));
