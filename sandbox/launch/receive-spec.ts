@@ -1,4 +1,5 @@
 // Sends the launcher's hello and receives the spec. The hello's credentials give the supervisor this process's pid on the host.
+import { readFileSync } from 'node:fs';
 import { PosternError } from '../../shared/errors.js';
 import { type Message, receiveMessage, sendMessage } from '../../shared/sys/message.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
@@ -14,20 +15,13 @@ export interface ReceivedSpec {
 /** Sends the hello and waits for the spec. Ends the process silently where the supervisor is gone. */
 export function receiveSpec(socket: number): ReceivedSpec {
   succeed(sendMessage(socket, new TextEncoder().encode('hello'), [], true), 'sendmsg');
-  const first = receive(socket);
-  const header = JSON.parse(new TextDecoder().decode(first.payload)) as SpecHeader;
-  const chunks: Uint8Array[] = [];
-  for (let bytes = 0; bytes < header.bytes; ) {
-    const { payload } = receive(socket);
-    chunks.push(payload);
-    bytes += payload.length;
-  }
-  const spec = JSON.parse(Buffer.concat(chunks).toString('utf8')) as LaunchSpec;
-  return {
-    spec,
-    passed: first.descriptors.slice(0, header.passed),
-    trees: first.descriptors.slice(header.passed),
-  };
+  const { payload, descriptors } = receive(socket);
+  const header = JSON.parse(new TextDecoder().decode(payload)) as SpecHeader;
+  const [file, ...others] = descriptors;
+  if (file === undefined) throw new PosternError('spec', 'The launch spec arrived without its file');
+  const spec = JSON.parse(readFileSync(file.number, 'utf8')) as LaunchSpec;
+  file.close();
+  return { spec, passed: others.slice(0, header.passed), trees: others.slice(header.passed) };
 }
 
 function receive(socket: number): Message {

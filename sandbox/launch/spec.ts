@@ -77,10 +77,9 @@ export interface LaunchSpec {
   readonly listeners: number;
 }
 
-/** The spec's first packet: the length of the JSON text that follows in further packets. It carries the descriptors. */
+/** The packet of the spec. Its first descriptor is a file that holds the {@link LaunchSpec} as JSON: a packet would be too small for a large environment. */
 export interface SpecHeader {
-  readonly bytes: number;
-  /** Standard streams, listeners and channel; the other descriptors are trees. */
+  /** How many descriptors are standard streams, listeners and channel; those behind them are trees. */
   readonly passed: number;
 }
 
@@ -136,7 +135,6 @@ export interface LaunchFailure {
   readonly exitStatus: number;
 }
 
-export const SPEC_CHUNK_BYTES = 65_536;
 /** The launcher's end of the launch socket. The numbers of listeners and channel begin here, where Node has no descriptors. */
 export const LAUNCH_SOCKET_FD = 3;
 

@@ -7,6 +7,11 @@ import { succeed } from './system-error.js';
 const SCHED_OTHER = 0;
 const SCHED_FIFO = 1;
 const SCHED_RR = 2;
+const SCHED_BATCH = 3;
+const SCHED_IDLE = 5;
+const SCHED_RESET_ON_FORK = 0x4000_0000;
+/** None of them ranks above an ordinary process. The kernel lets an unprivileged process leave the last one only where RLIMIT_NICE permits, sched(7). */
+const HUMBLE = [SCHED_OTHER, SCHED_BATCH, SCHED_IDLE];
 const IOPRIO_WHO_PROCESS = 1;
 const IOPRIO_SET = process.arch === 'arm64' ? 30 : 251;
 const NO_PRIORITY = new Uint8Array(new Int32Array([0]).buffer);
@@ -18,7 +23,8 @@ const syscallInts = bind('long syscall(long number, int which, int who, int prio
 
 /** Gives up what ranks this process above an ordinary one: a real-time policy, a nice value below 0, a class for its input and output. */
 export function leaveSpecialPriority(): void {
-  succeed(setScheduler(0, SCHED_OTHER, NO_PRIORITY), 'sched_setscheduler SCHED_OTHER');
+  if (!HUMBLE.includes(getScheduler(0) & ~SCHED_RESET_ON_FORK))
+    succeed(setScheduler(0, SCHED_OTHER, NO_PRIORITY), 'sched_setscheduler SCHED_OTHER');
   if (getPriority() < 0) setPriority(0);
   succeed(syscallInts(IOPRIO_SET, IOPRIO_WHO_PROCESS, 0, 0), 'ioprio_set');
 }

@@ -43,3 +43,10 @@ for (const user of users)
     assert.ok(Number(limits?.split(' ')[4]) <= 128 << 10, limits);
     assert.ok(tried === `${EACCES} ${EPERM}` || tried === `${EPERM} ${EPERM}`, tried);
   });
+
+// Only a privileged process leaves SCHED_IDLE, and the launcher is none.
+for (const user of users)
+  test(`what was started to run when nothing else does stays so (${user})`, async () => {
+    const { stdout, stderr } = await postern(PROGRAM_WORDS, { as: user, inside: ['chrt', '--idle', '0'] });
+    assert.match(stdout, /^\d+ 5 0\n/, stderr);
+  });

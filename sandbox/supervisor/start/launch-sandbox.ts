@@ -1,7 +1,8 @@
 // Starts one sandbox: has the namespaces made, writes the id maps, sends the launch spec and waits for execve. Runs in the supervisor.
-import { writeFileSync } from 'node:fs';
+import { writeFileSync, writeSync } from 'node:fs';
 import type { PosternError } from '../../../shared/errors.js';
 import { LAUNCH_TIMEOUT_MS } from '../../../shared/limits.js';
+import { createMemoryFile } from '../../../shared/sys/memory-file.js';
 import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import { openPidfd } from '../../../shared/sys/pidfd.js';
 import type { TerminalPair } from '../../../shared/sys/terminal.js';
@@ -15,7 +16,6 @@ import {
   type LaunchFailure,
   type LaunchSpec,
   NOTIFY_PROCESSES,
-  SPEC_CHUNK_BYTES,
   type SpecHeader,
   TERMINAL_DESCRIPTORS,
   TRAP_DESCRIPTORS,
@@ -179,14 +179,14 @@ async function settleInit(
 }
 
 function sendSpec(inbox: LaunchInbox, spec: LaunchSpec, { passed, trees }: LaunchRequest): void {
+  using file = createMemoryFile('spec');
   const json = Buffer.from(JSON.stringify(spec));
-  const header: SpecHeader = { bytes: json.length, passed: passed.length };
-  const descriptors = [...passed, ...trees].map((descriptor) => descriptor.number);
-  let sent = inbox.send(JSON.stringify(header), descriptors);
-  for (let at = 0; at < json.length; at += SPEC_CHUNK_BYTES) {
-    sent &&= inbox.send(json.subarray(at, at + SPEC_CHUNK_BYTES));
-  }
-  if (!sent) throw launchFailed('spec', 'The launcher ended before its spec arrived');
+  // With a position, which leaves that of the file at its start: the launcher reads from there.
+  for (let at = 0; at < json.length; ) at += writeSync(file.number, json, at, json.length - at, at);
+  const header: SpecHeader = { passed: passed.length };
+  const descriptors = [file, ...passed, ...trees].map((descriptor) => descriptor.number);
+  if (!inbox.send(JSON.stringify(header), descriptors))
+    throw launchFailed('spec', 'The launcher ended before its spec arrived');
 }
 
 /** From here on the group's limits apply to the launcher, as to init. */
