@@ -15,7 +15,7 @@ export function divertOwnWords(take: (text: string) => boolean, descriptors: rea
   diverted = descriptors;
 }
 
-const outputs: Output[] = [];
+const outputs: { readonly stream: Writable; readonly output: Output }[] = [];
 
 /** Replaces process.stdout and process.stderr. They report a reader that is gone by the event `error`, EPIPE. */
 export function useWaitingStreams(): void {
@@ -29,13 +29,20 @@ export function useWaitingStreams(): void {
   }
 }
 
-/** Resolves when all is written, or after the time: nobody may read it. */
-export async function writeOut(milliseconds: number): Promise<void> {
+/** Resolves when all is written. @param milliseconds after which it resolves all the same: nobody may read it */
+export async function writeOut(milliseconds?: number): Promise<void> {
+  const written = Promise.all(
+    outputs.map(async ({ stream, output }) => {
+      // What waits for room is not in the queue yet.
+      await new Promise<void>((resolve) => stream.write('', () => resolve()));
+      await output.drained();
+    }),
+  );
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, milliseconds);
+    if (milliseconds !== undefined) timer = setTimeout(resolve, milliseconds);
   });
-  await Promise.race([Promise.all(outputs.map((output) => output.drained())), late]);
+  await Promise.race([written, late]);
   clearTimeout(timer);
 }
 
@@ -51,7 +58,6 @@ function waitingStream(fd: number, own: NonNullable<ReturnType<typeof openOwnOrN
       if (!passes) stream.emit('error', Object.assign(new Error(code), { code }));
     },
   });
-  outputs.push(output);
   const stream = new Writable({
     highWaterMark: OUTPUT_QUEUE_BYTES,
     write: (chunk: Buffer, _encoding, done) => {
@@ -65,6 +71,7 @@ function waitingStream(fd: number, own: NonNullable<ReturnType<typeof openOwnOrN
     },
   });
   stream.on('error', () => {});
+  outputs.push({ stream, output });
   return stream;
 }
 

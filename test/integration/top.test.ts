@@ -1,6 +1,6 @@
 // postern top: what each plugin uses, with the bytes that its peer has counted, as root and as a user.
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import type { TopRow } from '../../sandbox/cli/control/top-rates.js';
@@ -134,6 +134,17 @@ for (const user of users) {
 }
 
 const [anyone = 'user'] = users;
+
+test('a table that goes to a file is whole', async (t) => {
+  const { path } = await start(t, anyone);
+  const words = ['top', '--count', '1', '--control', path];
+  const files = Array.from({ length: 8 }, (_, index) => readableFile(`top-${index}`, ''));
+  await Promise.all(
+    files.map((file) => postern(words, { as: anyone, stdio: ['ignore', openSync(file, 'w'), 'pipe'] })),
+  );
+  for (const file of files)
+    assert.match(readFileSync(file, 'utf8'), /^postern for .*\nPLUGIN .*\nbusy .*\nquiet .*\n$/);
+});
 
 test('at a terminal top draws without clearing, fits its size, and gives the terminal back', async (t) => {
   const { path } = await start(t, anyone);

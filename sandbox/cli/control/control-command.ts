@@ -2,6 +2,7 @@
 import { Command } from 'commander';
 import { PosternError } from '../../../shared/errors.js';
 import { describeError, say } from '../say.js';
+import { writeOut } from '../waiting-streams.js';
 import { type ControlClient, connectControl } from './control-client.js';
 import { type ControlOptions, findControl } from './find-control.js';
 
@@ -35,6 +36,7 @@ export async function withControl(
     say([...describeError(error), ...(hint === undefined ? [] : [hint])]);
     status = error instanceof PosternError && error.code === 'usage' ? 2 : 1;
   }
+  await writeOut();
   process.exit(status);
 }
 
