@@ -44,8 +44,8 @@ export const PATIENT_AFTER_MS: number = 300;
 export const MAX_RESOLV_CONF_BYTES: number = 64 * 1024;
 /** A larger /etc/hosts is not read. */
 export const MAX_HOSTS_BYTES: number = 4 * 1024 * 1024;
-/** Addresses of one answer that are read. */
-export const DNS_ANSWERS: number = 32;
+/** Addresses of one answer that are read. The rules see no others: each may be judged for many ports. */
+export const DNS_ANSWERS: number = 128;
 /** How long an answer of DNS is kept, at least and at most, whatever its TTL says. */
 export const MIN_TTL_S: number = 1;
 export const MAX_TTL_S: number = 300;

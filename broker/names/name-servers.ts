@@ -130,7 +130,7 @@ function question(
   take: (answer: FamilyAnswer) => void,
 ): void {
   const onAnswer = (error: NodeJS.ErrnoException | null, answers?: readonly RecordWithTtl[]): void =>
-    take(error === null ? readAnswers(answers ?? []) : { kind: failureKind(error.code) });
+    take(error === null ? readAnswers(answers ?? [], family) : { kind: failureKind(error.code) });
   if (family === 4) resolver.resolve4(name, { ttl: true }, onAnswer);
   else resolver.resolve6(name, { ttl: true }, onAnswer);
 }
@@ -155,11 +155,13 @@ export function parseResolvConf(text: string): readonly string[] {
     .slice(0, MOST_SERVERS);
 }
 
-function readAnswers(answers: readonly RecordWithTtl[]): FamilyAnswer {
+function readAnswers(answers: readonly RecordWithTtl[], family: 4 | 6): FamilyAnswer {
   const looked = answers.slice(0, DNS_ANSWERS);
   const addresses = looked
     .map(({ address }) => parseAddress(address))
-    .filter((address) => address !== undefined);
+    .filter((address) => address !== undefined)
+    // An AAAA record can hold an IPv4 address, as ::ffff:192.0.2.1. No network routes it, and the DNS of a sandbox could not answer it.
+    .filter((address) => address.family === family);
   if (addresses.length === 0) return { kind: 'nodata' };
   return { kind: 'addresses', addresses, ttl: Math.min(...looked.map(({ ttl }) => ttl)) };
 }

@@ -37,7 +37,8 @@ export class NameResolver {
    */
   resolve(name: string, holder: SocketHolder): Resolution | Promise<Resolution> | undefined {
     const local = this.#lookUp(name);
-    if (local !== undefined) return { result: 'ok', addresses: capAnswers(local), asked: false };
+    if (local !== undefined)
+      return { result: 'ok', addresses: interleaveFamilies(local.slice(0, DNS_ANSWERS)), asked: false };
     const joined = this.#inFlight.get(name);
     if (joined !== undefined) return joined;
     const four = this.#servers.ask(name, 4, holder);
@@ -88,7 +89,7 @@ export class NameResolver {
 }
 
 function mergeFamilies(v4: FamilyAnswer, v6: FamilyAnswer, asked: boolean): Resolution {
-  const addresses = capAnswers([...addressesOf(v6), ...addressesOf(v4)]);
+  const addresses = interleaveFamilies([...addressesOf(v6), ...addressesOf(v4)]);
   return { result: addresses.length > 0 ? 'ok' : failure(v4, v6), addresses, asked };
 }
 
@@ -104,10 +105,6 @@ function withinDelay(answer: Promise<FamilyAnswer>): Promise<FamilyAnswer> {
 
 function addressesOf(answer: FamilyAnswer): readonly Address[] {
   return answer.kind === 'addresses' ? answer.addresses : [];
-}
-
-function capAnswers(addresses: readonly Address[]): readonly Address[] {
-  return interleaveFamilies(addresses).slice(0, DNS_ANSWERS);
 }
 
 /** A family without addresses says nothing about the other, so a failure of either counts. */

@@ -4,11 +4,12 @@ import { isLocalhost } from './is-localhost.js';
 import type { ListName, Rule, Target } from './parse-rule.js';
 import type { Policy, RuleProblem } from './policy.js';
 import { powerfulServer } from './powerful-socket.js';
+import { isSharedDomain } from './public-suffix.js';
 import { quote } from './quote.js';
 
 /**
  * Finds surprises in valid rules: `*`, a rule that another rule of its list covers, an allow rule that a deny rule covers, an allow
- * wildcard over localhost, and a socket that gives away the host.
+ * wildcard over localhost or over a domain where anyone can register a name, and a socket that gives away the host.
  *
  * @param policy the same rules, indexed
  * @param allow the allow rules, in their order
@@ -56,6 +57,9 @@ function describeWidth(list: ListName, { target, text }: Rule): string | undefin
   }
   if (list === 'allow' && target.kind === 'below' && isLocalhost(target.name)) {
     return `The rule ${quote(text)} never matches: localhost and names below it need a rule without a wildcard`;
+  }
+  if (list === 'allow' && target.kind === 'below' && isSharedDomain(target.name)) {
+    return `The rule ${quote(text)} allows names that anyone can register: name the hosts that are meant`;
   }
   const server = list === 'allow' && target.kind === 'socket' ? powerfulServer(target.path) : undefined;
   if (server !== undefined)

@@ -5,9 +5,9 @@ import type * as Library from './public-suffix-library.js';
 /** The list takes 10 ms of processor time and 5 MiB. */
 const library = keepProgram<typeof Library>('public-suffixes');
 
-/** The host name is already checked. Private entries, for example github.io, count as ordinary names. */
+/** The host name is already checked. */
 const OPTIONS = {
-  allowPrivateDomains: false,
+  allowPrivateDomains: true,
   detectIp: false,
   extractHostname: false,
   validateHostname: false,
@@ -20,6 +20,12 @@ const OPTIONS = {
  * @param name lower case, without a final dot
  */
 export function isPublicSuffix(name: string): boolean {
-  const { isIcann, publicSuffix } = library().parse(name, OPTIONS);
+  const { isIcann, publicSuffix } = library().parse(name, { ...OPTIONS, allowPrivateDomains: false });
   return isIcann === true && publicSuffix === name;
+}
+
+/** Whether a name is in the other section of the list, such as `github.io`: its owner gives names below it to anyone. @param name as above */
+export function isSharedDomain(name: string): boolean {
+  const { isPrivate, publicSuffix } = library().parse(name, OPTIONS);
+  return isPrivate === true && publicSuffix === name;
 }

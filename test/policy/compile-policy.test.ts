@@ -117,6 +117,13 @@ test('in the deny list a wider prefix, a wildcard or a star covers', () => {
   );
 });
 
+test('an allow wildcard over a domain where anyone can register a name gets a warning', () => {
+  for (const rule of ['*.github.io', '**.s3.amazonaws.com:443'])
+    assert.match(warnings([rule]).join(), /^allow 0 The rule ".*" allows names that anyone can register: /);
+  assert.deepEqual(warnings(['*.example.github.io', '*.example.com', 'example.github.io']), []);
+  assert.deepEqual(warnings([], ['*.github.io']), []);
+});
+
 test('an allow wildcard over localhost gets a warning, since it never matches', () => {
   assert.match(warnings(['**.localhost:80']).join(), /never matches: localhost/);
   assert.deepEqual(warnings(['localhost:80', 'a.localhost:80']), []);

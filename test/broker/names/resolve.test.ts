@@ -85,9 +85,17 @@ test('with IPv6 there, IPv4 is waited for', async () => {
 });
 
 test('answers are capped', async () => {
-  const many = Array.from({ length: 60 }, (_, index) => `192.0.2.${index}`);
+  const many = Array.from({ length: 200 }, (_, index) => `192.0.2.${index}`);
   const { resolution } = await ask('many.test', { 'many.test A': many, 'many.test AAAA': [] });
   assert.equal(resolution.addresses.length, DNS_ANSWERS);
+});
+
+test('an IPv4 address in an AAAA record is none', async () => {
+  const { resolution } = await ask('mapped.test', {
+    'mapped.test A': [],
+    'mapped.test AAAA': ['::ffff:c000:201'],
+  });
+  assert.deepEqual(texts(resolution), ['192.0.2.2']);
 });
 
 test('equal questions in flight are one', async () => {
