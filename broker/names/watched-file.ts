@@ -1,7 +1,7 @@
 // A small file of the host that programs replace at any time, such as /etc/resolv.conf. Runs in the broker. Whatever is in its place, the last
 // good text stays in force.
 import { closeSync, constants, fstatSync, openSync, statSync } from 'node:fs';
-import { readAtMost } from '../../shared/read-at-most.js';
+import { readAtMost } from '../../shared/read-file.js';
 
 /** Read again when it has changed. */
 export class WatchedFile {

@@ -86,7 +86,7 @@ export function addRunOptions(command: Command): Command {
     .passThroughOptions();
 }
 
-/** @param load as {@link rulesOf} has it @throws PosternError `bad_name`, `bad_rules`, `bad_home`, `bad_limit`, `listen_address`, `bad_environment`, `bad_via`; ConfigError for a file of rules */
+/** @param load as {@link rulesOf} has it @throws PosternError `usage`, `bad_name`, `bad_rules`, `bad_limit`, `listen_address`, `bad_environment`, `bad_via`; ConfigError for a file of rules */
 export function pluginOf(
   command: readonly string[],
   options: RunOptions,
@@ -103,15 +103,15 @@ export function pluginOf(
   return {
     ...plainPlugin(name, command),
     env: environmentOf(options.env),
-    cwd: resolve(options.cwd ?? process.cwd()),
+    cwd: options.cwd === undefined ? process.cwd() : pathOf('cwd', options.cwd),
     allow: rules.allow.map(({ text }) => text),
     deny: rules.deny.map(({ text }) => text),
     mode,
     egress: options.egress,
-    visible: options.visible.map((path) => resolve(path)),
-    writable: options.writable.map((path) => resolve(path)),
-    hidden: options.hidden.map((path) => resolve(path)),
-    home: options.home === undefined ? undefined : homeOf(options.home),
+    visible: options.visible.map((path) => pathOf('visible', path)),
+    writable: options.writable.map((path) => pathOf('writable', path)),
+    hidden: options.hidden.map((path) => pathOf('hidden', path)),
+    home: options.home === undefined ? undefined : pathOf('home', options.home),
     unknown: options.ask === true ? 'ask' : 'deny',
     limits: limitsOf(boundable(parseLimits(options.limit), options)),
     addedCalls: addedCalls(options),
@@ -120,9 +120,11 @@ export function pluginOf(
   };
 }
 
-function homeOf(folder: string): string {
-  if (folder !== '') return resolve(folder);
-  throw new PosternError('bad_home', 'Not a folder: ""', { fix: 'write --home DIR' });
+/** @throws PosternError `usage` */
+function pathOf(option: string, path: string): string {
+  // An empty path would be this folder: a shell makes it of a variable that is not set.
+  if (path !== '') return resolve(path);
+  throw new PosternError('usage', `Not a path: --${option} ""`, { fix: `write --${option} PATH` });
 }
 
 function boundable(written: WrittenLimits, { home }: RunOptions): WrittenLimits {

@@ -1,9 +1,11 @@
 // postern test: compares decisions written in a file with this version's policy. Reads one file and connects nowhere.
-import { readFile } from 'node:fs/promises';
 import { Command } from 'commander';
 import { quoteDestination } from '../../shared/policy/make-decision.js';
 import { quote } from '../../shared/policy/quote.js';
 import { type Outcome, runVectors, type VectorResult } from '../../shared/policy/run-vectors.js';
+import { readTextFile } from '../../shared/read-file.js';
+
+const MAX_VECTORS_MIB = 64;
 
 /** The output of the command, and its exit status. */
 export interface TestReport {
@@ -24,8 +26,8 @@ export function testCommand(): Command {
       'after',
       '\nExample:\n  postern test vectors.json\n\nExit status: 0, 1 where a vector fails, 2 where the file cannot be read.',
     )
-    .action(async (file: string, options: { json?: boolean }) => {
-      const report = await testVectors(file, options.json === true);
+    .action((file: string, options: { json?: boolean }) => {
+      const report = testVectors(file, options.json === true);
       process.stdout.write(report.stdout);
       process.stderr.write(report.stderr);
       process.exitCode = report.status;
@@ -37,10 +39,16 @@ export function testCommand(): Command {
  *
  * @param json whether to print one JSON object instead of lines
  */
-export async function testVectors(file: string, json: boolean): Promise<TestReport> {
-  const read = await readJson(file);
-  if (!read.ok) return fail(`Cannot read ${quote(file)}: ${read.problem}`);
-  const run = runVectors(read.value);
+export function testVectors(file: string, json: boolean): TestReport {
+  const read = readTextFile(file, MAX_VECTORS_MIB);
+  if ('problem' in read) return fail(`The file ${quote(file)} ${read.problem}`);
+  let vectors: unknown;
+  try {
+    vectors = JSON.parse(read.text);
+  } catch {
+    return fail(`The file ${quote(file)} is not JSON`);
+  }
+  const run = runVectors(vectors);
   if (!run.ok) return fail(`The file ${quote(file)} is not an array of vectors: ${run.problem}`);
   const failures = run.results.filter((result) => !result.passed);
   const passed = run.results.length - failures.length;
@@ -62,27 +70,6 @@ function describeOutcome(
 ): string {
   const cause = `${rejected ? ' by refused rules' : ''}${reason ? ` (${reason})` : ''}`;
   return `${decision}${cause}${dials ? ` dialling ${dials.join(', ') || 'nothing'}` : ''}`;
-}
-
-const PROBLEMS: Readonly<Record<string, string>> = {
-  ERR_ENCODING_INVALID_ENCODED_DATA: 'it is not UTF-8',
-  ENOENT: 'there is no such file',
-  EISDIR: 'it is a folder',
-  EACCES: 'permission denied',
-};
-
-async function readJson(
-  file: string,
-): Promise<{ ok: true; value: unknown } | { ok: false; problem: string }> {
-  try {
-    // A byte order mark stays in the text, where JSON.parse refuses it (RFC 8259 section 8.1).
-    const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(await readFile(file));
-    return { ok: true, value: JSON.parse(text) };
-  } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    if (error instanceof SyntaxError) return { ok: false, problem: 'it is not JSON' };
-    return { ok: false, problem: PROBLEMS[code ?? ''] ?? message };
-  }
 }
 
 function fail(problem: string): TestReport {

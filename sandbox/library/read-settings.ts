@@ -29,6 +29,7 @@ const SCHEMA = z.strictObject({
         error: 'expected a list of addresses, as ["127.0.0.53"]',
       },
     )
+    .min(1, 'expected at least one address')
     .optional(),
   ask: called('expected a function'),
   askMs: z.number(time).int(time).min(1, time).max(MOST_ASK_MS, time).optional(),

@@ -51,7 +51,8 @@ export interface SupervisorSettings {
 }
 
 /** As in child_process: `pipe` gives a stream, `ignore` is /dev/null, `inherit` is the stream of this process. */
-export type Stdio = 'pipe' | 'ignore' | 'inherit';
+export type Stdio = (typeof STDIO)[number];
+export const STDIO = ['pipe', 'ignore', 'inherit'] as const;
 
 /** A plugin, with the keys of postern.yaml. Paths are relative to the working directory of this process. */
 export interface PluginSettings {

@@ -298,6 +298,7 @@ export const configSchema: z.ZodType<ConfigFile> = z.strictObject(
       )
       .optional(),
     dns: list(text('an address such as 127.0.0.53'), 'a list of addresses, for example [127.0.0.53]')
+      .min(1, { error: 'expected at least one address; leave the key out for those of /etc/resolv.conf' })
       .describe('DNS servers to ask instead of those in /etc/resolv.conf.')
       .optional(),
     stop_grace_ms: count({

@@ -6,7 +6,7 @@ import { yaml } from './load-yaml.js';
 import { TextPlaces } from './text-places.js';
 
 /** Aliases may expand to this many nodes. More is an error. */
-const MAX_ALIASES = 100;
+const MAX_ALIASES = 10_000;
 /** One mistake can cause many errors in a parser that goes on. */
 const MAX_SYNTAX_ERRORS = 10;
 
@@ -29,6 +29,8 @@ export class YamlSource {
     try {
       this.#document = yaml().parseDocument(text, {
         uniqueKeys: true,
+        // Otherwise !!binary and the like make values that a configuration cannot have.
+        resolveKnownTags: false,
         logLevel: 'error',
       });
     } catch (cause) {
@@ -125,6 +127,11 @@ export class YamlSource {
     const { isAlias, isMap, isNode, isScalar, visit } = yaml();
     const problems: ConfigProblem[] = [];
     const anchors = new Set<string>();
+    const { explicit, version } = this.#document.directives.yaml;
+    if (explicit === true && version !== '1.2')
+      problems.push(
+        this.#at(0, '', `YAML ${version} reads some values otherwise`, 'leave the line %YAML out'),
+      );
     visit(this.#document, (_key, node) => {
       if (isNode(node) && 'anchor' in node && typeof node.anchor === 'string') anchors.add(node.anchor);
       if (isAlias(node) && !anchors.has(node.source)) {

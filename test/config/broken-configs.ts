@@ -671,9 +671,26 @@ export const brokenConfigs: readonly BrokenConfig[] = [
     messages: ['postern.yaml:2:8: the tag !!js/function means nothing here; leave it out'],
   },
   {
+    name: 'a tag that YAML knows',
+    text: 'plugins:\n  web: {command: [!!binary bm9kZQ==]}\n',
+    messages: ['postern.yaml:2:19: the tag !!binary means nothing here; leave it out'],
+  },
+  {
+    name: 'another version of YAML',
+    text: '%YAML 1.1\n---\nplugins:\n  web: {command: [node]}\n',
+    messages: ['postern.yaml:1:1: YAML 1.1 reads some values otherwise; leave the line %YAML out'],
+  },
+  {
+    name: 'no name server',
+    text: 'dns: []\nplugins:\n  web: {command: [node]}\n',
+    messages: [
+      'postern.yaml:1:6: dns: expected at least one address; leave the key out for those of /etc/resolv.conf, not an empty list',
+    ],
+  },
+  {
     name: 'an anchor that explodes',
-    text: 'a: &a [x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b]\nd: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c]\nplugins: *d\n',
-    messages: ['postern.yaml:5:10: the aliases multiply to more than 100 nodes'],
+    text: 'a: &a [x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b]\nd: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c]\ne: &e [*d,*d,*d,*d,*d,*d,*d,*d,*d]\nplugins: *e\n',
+    messages: ['postern.yaml:6:10: the aliases multiply to more than 10000 nodes'],
   },
   {
     name: 'nested without end',

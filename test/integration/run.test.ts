@@ -116,6 +116,33 @@ for (const user of anyUser) {
   });
 }
 
+test('an environment as large as the kernel permits arrives whole', async () => {
+  // execve(2): 128 KiB a string, and 2 MiB in all where the stack may have 8 MiB.
+  const names = Array.from({ length: 18 }, (_, index) => `LARGE_${index}`);
+  const env = {
+    PATH: '/usr/bin:/bin',
+    ...Object.fromEntries(names.map((name) => [name, 'x'.repeat(100_000)])),
+  };
+  const words = [
+    'run',
+    ...names.flatMap((name) => ['--env', name]),
+    '--',
+    'sh',
+    '-c',
+    'env | grep -c "^LARGE_"',
+  ];
+  const { stdout, stderr } = await postern(words, { as: 'user', env });
+  assert.equal(stdout, '18\n', stderr);
+});
+
+test('an empty path, as of a variable that is not set, is refused', async () => {
+  for (const option of ['--visible', '--writable', '--hidden', '--home', '--cwd']) {
+    const { status, stderr } = await postern(['run', option, '', '--', 'true'], { as: 'user' });
+    assert.equal(stderr, `postern: Not a path: ${option} ""; write ${option} PATH\n`);
+    assert.equal(status, 125);
+  }
+});
+
 for (const user of users) {
   test(`a file may be writable, and a folder read-only within a writable one (${user})`, async () => {
     const folder = readableFolder();

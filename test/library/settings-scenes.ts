@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import type { SupervisorSettings } from '../../sandbox/library/types.js';
+import type { PluginSettings, SupervisorSettings } from '../../sandbox/library/types.js';
 import { codeOf, createSupervisor, descendants, descriptors, play, python } from './application.js';
 
 const SCENES: Readonly<Record<string, () => Promise<unknown>>> = {
@@ -44,6 +44,20 @@ const SCENES: Readonly<Record<string, () => Promise<unknown>>> = {
         lines: [...lines].sort(),
       }),
     );
+  },
+
+  /** What a caller without types may pass to start(). */
+  async wrongStarts() {
+    await using supervisor = await createSupervisor();
+    const good = { name: 'shell', command: ['true'] };
+    const wrong = [null, 1, { command: ['true'] }, { ...good, stdio: 'foo' }, { ...good, stdio: ['pipe'] }];
+    const told: unknown[] = [];
+    for (const settings of wrong)
+      await supervisor.start(settings as unknown as PluginSettings).then(
+        () => told.push('started'),
+        ({ code, message }: { readonly code: string; readonly message: string }) => told.push(code, message),
+      );
+    return told;
   },
 
   /** Withdraws the rule of an open connection. */

@@ -34,6 +34,21 @@ for (const user of userInTurn(0)) {
   });
 }
 
+for (const user of userInTurn(0))
+  test(`each mistake in the settings of a plugin is named (${user})`, () => {
+    const stdio = 'plugins.shell.stdio: expected pipe, ignore, inherit, or a list of three of them';
+    assert.deepEqual(
+      scene('wrongStarts', user),
+      [
+        'Expected an object with the settings of a plugin',
+        'Expected an object with the settings of a plugin',
+        'A plugin needs a name',
+        stdio,
+        stdio,
+      ].flatMap((message) => ['bad_config', message]),
+    );
+  });
+
 for (const user of userInTurn(1)) {
   test(`a connection ends when its rule is withdrawn (${user})`, () => {
     assert.deepEqual(scene('revokes', user), { said: 'ended\n', endedBy: 'revoked' });

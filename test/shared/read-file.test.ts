@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { closeSync, openSync } from 'node:fs';
 import { test } from 'node:test';
-import { readAtMost } from '../../shared/read-at-most.js';
+import { readAtMost } from '../../shared/read-file.js';
 import { readableFile } from '../harness/users.js';
 
 function read(path: string, most: number): string | undefined {

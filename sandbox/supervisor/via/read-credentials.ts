@@ -3,7 +3,7 @@ import { closeSync, openSync } from 'node:fs';
 import type { Credentials } from '../../../shared/config/via-config.js';
 import { PosternError } from '../../../shared/errors.js';
 import { MAX_CREDENTIALS_BYTES } from '../../../shared/limits.js';
-import { readAtMost } from '../../../shared/read-at-most.js';
+import { readAtMost } from '../../../shared/read-file.js';
 
 /** RFC 1929: a length of one byte. */
 const MOST_BYTES = 255;
