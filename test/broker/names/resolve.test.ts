@@ -92,7 +92,7 @@ test('answers are capped', async () => {
 
 test('an IPv4 address in an AAAA record is none', async () => {
   const { resolution } = await ask('mapped.test', {
-    'mapped.test A': [],
+    'mapped.test A': ['192.0.2.2'],
     'mapped.test AAAA': ['::ffff:c000:201'],
   });
   assert.deepEqual(texts(resolution), ['192.0.2.2']);
