@@ -29,7 +29,6 @@ const groupOf = (pid: number): string | undefined =>
   readFileSync(`/proc/${pid}/stat`, 'latin1').split(') ').pop()?.split(' ')[2];
 
 for (const user of users) {
-  // proves: launch: a namespace of IPC of its own
   // proves: launch: a namespace of control groups of its own
   // proves: launch: every capability is dropped
   // proves: no descriptor but the documented ones

@@ -27,7 +27,7 @@ export function namespacesArguments(code: OwnCode): readonly string[] {
       /* protects: G1 launch: a namespace of networks of its own (fails closed) */ '--net',
       /* protects: G17 launch: a namespace of processes of its own (fails closed) */ '--pid',
       /* protects: G15 launch: a namespace of mounts of its own (fails closed) */ '--mount',
-      /* protects: G17 launch: a namespace of IPC of its own */ '--ipc',
+      /* protects: G17 launch: a namespace of IPC of its own (fails closed) */ '--ipc',
       /* protects: G17 launch: a namespace of host names of its own (fails closed) */ '--uts',
       /* protects: G17 launch: a namespace of control groups of its own */ '--cgroup',
       '--keep-caps',

@@ -252,6 +252,7 @@ test('a place that is held, described or given back after the register is gone w
   socket.close();
 });
 
+// proves: accounts: the next broker finds the connections of the one before
 test('the next broker finds the connections in the memory, with what describes them; a withdrawn one is not there', () => {
   using memory = createMemoryFile('test', CONNECTIONS_MEMORY_BYTES);
   const owned = new Set<bigint>();
