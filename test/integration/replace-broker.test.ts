@@ -217,9 +217,9 @@ test('the code of the new broker is what is installed by then, and status tells 
   await until(() => connected() > seen + 5 || undefined, 20_000);
 });
 
+// proves: a broker of another link serves nobody
 for (const [what, wrong, told] of [
   ['does not start', "throw new Error('broken')", /The broker does not run: it ended with status/],
-  // proves: a broker of another link serves nobody
   ['has another link', 'var LINK_VERSION = 999', /postern was installed anew/],
 ] as const)
   test(`where the new broker ${what}, the former one goes on`, async (t) => {
