@@ -194,7 +194,7 @@ function beginDial(
   const { endpoint } = dialer;
   if (family === 6 && address.family === 4 && isV6Only(original.number)) return -ENETUNREACH;
   awaitPeersEnd(socket.number);
-  context.carryOver.carry(original.number, socket.number, family);
+  context.carryOver.carry(original.number, socket.number);
   const paced = /* protects: G6 a connection of a program is paced => (paceSocket, 0) */ paceSocket(
     context.plugin,
     socket,

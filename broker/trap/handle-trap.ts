@@ -46,10 +46,11 @@ export function handleTrap(context: TrapContext, call: TrappedCall): void {
     return;
   }
   if (call.call === 'setsockopt') {
-    // protects: G3 a rare option is read once a program has set one
-    context.carryOver.noteRare();
+    const [, level, number] = call.notification.ints;
+    // protects: G3 a rare option is read once a program has set it
+    context.carryOver.note(level, number);
     if (!setsLinger(call)) {
-      // Level and name are arguments, and another filter permits both for every socket. So it does not matter what the caller changes meanwhile.
+      // Both are arguments, and another filter permits them for every socket. So it does not matter what the caller changes meanwhile.
       call.proceed();
       return;
     }

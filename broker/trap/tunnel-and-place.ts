@@ -30,7 +30,7 @@ export async function tunnelAndPlace(
   judgement: Judgement,
   claim: Claim | undefined,
 ): Promise<Ending> {
-  const { context, call, original, family } = replaced;
+  const { context, call, original } = replaced;
   const { services, plugin, waiting, tunnels, carryOver } = context;
   const startedAt = performance.now();
   const waits = services.guard.watch(plugin.stall, () => waitOf(original.number));
@@ -73,7 +73,7 @@ export async function tunnelAndPlace(
   try {
     claim?.hold(socket, own, peer);
     if (tunnel.wasLate)
-      services.guard.watch(plugin.stall, () => carryOver.carry(original.number, socket.number, family));
+      services.guard.watch(plugin.stall, () => carryOver.carry(original.number, socket.number));
     if (waits.blocks) makeBlocking(socket.number);
     const placed = await placeConnection(context, call, socket, waits.blocks ? 0 : -EINPROGRESS, original);
     if (!placed) claim?.withdraw();
@@ -141,7 +141,7 @@ function wayOf(
     prepare: (socket) => {
       // A late tunnel outlives the call. The next one carries its own options.
       if (original.open)
-        services.guard.watch(plugin.stall, () => carryOver.carry(original.number, socket.number, family));
+        services.guard.watch(plugin.stall, () => carryOver.carry(original.number, socket.number));
       return 0;
     },
   };

@@ -1,11 +1,12 @@
-// The reference pages, each as its whole text. What stands between the two marks of docs/limits.md is a table; the rest of that page
-// is written by hand, and so are the other columns of the guarantees in SECURITY.md.
+// The reference pages, each as its whole text. What stands between the two marks of docs/limits.md and docs/differences.md is a table; the rest
+// of these pages is written by hand, and so are the other columns of the guarantees in SECURITY.md.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { auditPage } from './audit-page.js';
 import { configPage, limitTable } from './config-page.js';
 import { errorsPage } from './errors-page.js';
 import { metricsPage } from './metrics-page.js';
+import { optionTable } from './option-table.js';
 import { withEnforcement } from './security-table.js';
 
 const BEGIN = '<!-- Written by npm run reference -->';
@@ -19,16 +20,18 @@ export function referencePages(top: string): ReadonlyMap<string, string> {
   return new Map([
     ['docs/audit.md', auditPage()],
     ['docs/config.md', configPage()],
+    withTable(top, 'docs/differences.md', optionTable()),
     ['docs/errors.md', errorsPage()],
-    ['docs/limits.md', withTable(readFileSync(join(top, 'docs/limits.md'), 'utf8'), limitTable())],
+    withTable(top, 'docs/limits.md', limitTable()),
     ['docs/metrics.md', metricsPage()],
     ['SECURITY.md', withEnforcement(readFileSync(join(top, 'SECURITY.md'), 'utf8'), top)],
   ]);
 }
 
-function withTable(page: string, table: string): string {
+function withTable(top: string, path: string, table: string): [path: string, page: string] {
+  const page = readFileSync(join(top, path), 'utf8');
   const begin = page.indexOf(BEGIN);
-  const end = page.indexOf(END);
-  if (begin < 0 || end < begin) throw new Error(`docs/limits.md has no "${BEGIN}" with "${END}" behind it`);
-  return `${page.slice(0, begin + BEGIN.length)}\n${table}\n${page.slice(end)}`;
+  const end = page.indexOf(END, begin);
+  if (begin < 0 || end < 0) throw new Error(`${path} has no "${BEGIN}" with "${END}" behind it`);
+  return [path, `${page.slice(0, begin + BEGIN.length)}\n${table}\n${page.slice(end)}`];
 }

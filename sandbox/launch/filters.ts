@@ -5,9 +5,7 @@ import { PosternError } from '../../shared/errors.js';
 import { WHOLLY_TRAPPED } from '../../shared/reasons.js';
 import { knowsCall } from '../../shared/sys/call-numbers.js';
 import { compileFilters } from '../../shared/sys/compile-filters.js';
-import type { Filter, FilterRule } from '../../shared/sys/filter.js';
-import { RARE_BY_ARGUMENTS } from '../../shared/sys/rare-options.js';
-import { SO_LINGER, SOL_SOCKET } from '../../shared/sys/socket-constants.js';
+import type { Filter } from '../../shared/sys/filter.js';
 import { argumentDenials } from './filter/argument-denials.js';
 import { conditionalCalls } from './filter/conditional-calls.js';
 import { errorQueueReads } from './filter/error-queue.js';
@@ -17,10 +15,11 @@ import { ordinaryCalls } from './filter/ordinary-calls.js';
 import { type OnlyIds, ownIds } from './filter/own-ids.js';
 import { refusedCalls } from './filter/refused-calls.js';
 import { setGidModes } from './filter/set-gid-modes.js';
+import { optionRules } from './filter/socket-options.js';
 import { datagramPairs, datagramSockets } from './filter/unix-datagrams.js';
 
 /**
- * Whether the plugin's own connect, bind, listen, SO_LINGER, rare socket options, set-gid modes, pairs of AF_UNIX datagram sockets, and reads of interfaces and of the
+ * Whether the plugin's own connect, bind, listen, socket options that few programs set, set-gid modes, pairs of AF_UNIX datagram sockets, and reads of interfaces and of the
  * error queue are reported to the broker, or refused.
  */
 export type Egress = 'transparent' | 'channel';
@@ -30,8 +29,7 @@ const reporting = (datagrams: boolean, notify: boolean): Filter => ({
   otherwise: 'allow',
   rules: [
     { calls: WHOLLY_TRAPPED, action: 'notify' },
-    lingerRule('notify'),
-    ...RARE_BY_ARGUMENTS.map(({ level, name }) => optionRule(level, name, 'notify')),
+    ...optionRules(['judged', 'rare'], 'notify'),
     ...setGidModes('notify'),
     ...readRules('notify'),
     // protects: G2 a read of the error queue is reported, and gets no entry
@@ -127,8 +125,9 @@ export function filters({
       otherwise: 'EPERM',
       rules: [
         { calls: [...ordinary], action: 'allow' },
+        // The broker sees what SO_LINGER is set to. The filter does not, and refuses it below.
+        ...(egress === 'transparent' && judged.has('setsockopt') ? optionRules(['judged'], 'allow') : []),
         ...conditional.filter(kept).flatMap((group) => group.rules),
-        ...(egress === 'transparent' && judged.has('setsockopt') ? [lingerRule('allow')] : []),
         ...((datagrams || egress === 'transparent') && judged.has('socketpair')
           ? [datagramPairs('allow')]
           : []),
@@ -141,22 +140,6 @@ export function filters({
       rules: [...refused, ...argumentDenials.filter(kept)].flatMap((group) => group.rules),
     },
   ];
-}
-
-/** The broker sees what the option is set to, and the filter does not. */
-function lingerRule(action: FilterRule['action']): FilterRule {
-  return optionRule(SOL_SOCKET, SO_LINGER, action);
-}
-
-function optionRule(level: number, name: number, action: FilterRule['action']): FilterRule {
-  return {
-    calls: ['setsockopt'],
-    action,
-    when: [
-      { index: 1, equals: level },
-      { index: 2, equals: name },
-    ],
-  };
 }
 
 /** The filters of a process, compiled into one. */

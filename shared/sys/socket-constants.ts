@@ -14,6 +14,7 @@ export const SOL_SOCKET = 1;
 export const SOL_NETLINK = 270;
 export const IPPROTO_IP = 0;
 export const IPPROTO_TCP = 6;
+export const IPPROTO_UDP = 17;
 export const IPPROTO_IPV6 = 41;
 
 export const SO_LINGER = 13;

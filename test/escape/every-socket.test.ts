@@ -3,6 +3,7 @@
 // proves: G3
 import assert from 'node:assert/strict';
 import { landlockVersion } from '../../shared/sys/landlock.js';
+import { type OptionKind, SOCKET_OPTIONS } from '../../shared/sys/option-table.js';
 import { type Findings, type Heard, hostile } from './hostile.js';
 
 const WAYS = ['same', 'fork', 'exec', 'rights'];
@@ -42,17 +43,19 @@ const ALWAYS = { fastopen: 'EOPNOTSUPP', ioctls: 'EPERM', tells: 'nothing' };
 const REFUSED_DATAGRAM = 'ECONNREFUSED ';
 /** The sandbox's own sockets. The broker lists the sandbox's interfaces to them. */
 const OWN = ['tcp', 'tcp6', 'udp', 'unix', 'netlink'];
-/** The levels and names below 130 that setsockopt(2) permits, as conditional-calls.ts and filters.ts list them. */
-const optionsOf = (egress: 'channel' | 'transparent'): string =>
-  [
-    '0:1,2,8,10,11,12,13,24,32,33,34,35,36,49',
-    // The broker decides on SO_LINGER, 13.
-    `1:2,6,7,8,9,10,${egress === 'channel' ? '' : '13,'}15,16,18,20,21,29,35,42,66,67`,
-    '6:1,2,3,4,5,6,7,8,9,10,12,13,16,17,18,25,36',
-    '17:103,104',
-    '41:16,17,18,19,20,21,23,25,26,29,49,51,62,66,67',
-    '270:10,11,12',
-  ].join(' ');
+/** The levels and numbers that the filter lets pass. The broker decides on SO_LINGER. */
+const optionsOf = (egress: 'channel' | 'transparent'): string => {
+  const answered: readonly OptionKind[] =
+    egress === 'channel' ? ['refused', 'off', 'judged'] : ['refused', 'off'];
+  const passed = SOCKET_OPTIONS.filter(({ kind }) => !answered.includes(kind)).sort(
+    (a, b) => a.level - b.level || a.number - b.number,
+  );
+  return [...new Set(passed.map(({ level }) => level))]
+    .map(
+      (level) => `${level}:${passed.flatMap((one) => (one.level === level ? [one.number] : [])).join(',')}`,
+    )
+    .join(' ');
+};
 
 /** The different answers of one kind to one attempt, from any process. */
 function answers(findings: Findings, kind: string, attempt: string, ways: readonly string[]): string {

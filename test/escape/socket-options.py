@@ -1,31 +1,36 @@
-# Sets every option that redirects a connection, names an interface or takes the socket over, with high bits too.
-OPTIONS = {
-    "TCP_FASTOPEN_CONNECT": (6, 30), "TCP_FASTOPEN": (6, 23), "TCP_ULP": (6, 31), "TCP_REPAIR": (6, 19), "TCP_MD5SIG": (6, 14),
-    "IPV6_RTHDR": (41, 57), "IPV6_HOPOPTS": (41, 54), "IPV6_DSTOPTS": (41, 59), "IPV6_2292PKTINFO": (41, 2),
-    "IPV6_2292RTHDR": (41, 5), "IPV6_2292PKTOPTIONS": (41, 6), "IPV6_PKTINFO": (41, 50),
-    "IPV6_UNICAST_IF": (41, 76), "IPV6_JOIN_ANYCAST": (41, 27),
-    "IPV6_ADDRFORM": (41, 1), "IPV6_FLOWLABEL_MGR": (41, 32), "IP_OPTIONS": (0, 4), "IP_HDRINCL": (0, 3),
-    "IP_UNICAST_IF": (0, 50), "IP_TRANSPARENT": (0, 19),
-    "MCAST_JOIN_GROUP": (0, 42), "MCAST_LEAVE_GROUP": (0, 45), "MCAST_JOIN_SOURCE_GROUP": (0, 46), "MCAST_JOIN_GROUP6": (41, 42),
-    "IP_ADD_SOURCE_MEMBERSHIP": (0, 39), "IP_BLOCK_SOURCE": (0, 38), "IP_FREEBIND": (0, 15), "IPT_SO_SET_REPLACE": (0, 64),
+# Sets options that redirect a connection, name an interface or take the socket over, with high bits too. A kernel without the others answers
+# ENOPROTOOPT.
+DANGEROUS = {
+    "TCP_FASTOPEN_CONNECT": (6, 30), "TCP_ULP": (6, 31), "TCP_REPAIR": (6, 19), "TCP_SAVE_SYN": (6, 27),
+    "IPV6_RTHDR": (41, 57), "IPV6_RTHDRDSTOPTS": (41, 55), "IPV6_HOPOPTS": (41, 54), "IPV6_DSTOPTS": (41, 59), "IPV6_PKTINFO": (41, 50),
+    "IPV6_UNICAST_IF": (41, 76), "IPV6_TRANSPARENT": (41, 75), "IPV6_FREEBIND": (41, 78), "IPV6_JOIN_ANYCAST": (41, 27),
+    "IP_OPTIONS": (0, 4), "IP_UNICAST_IF": (0, 50), "IP_TRANSPARENT": (0, 19), "IP_FREEBIND": (0, 15),
+    "MCAST_JOIN_GROUP": (0, 42), "MCAST_JOIN_SOURCE_GROUP": (0, 46), "MCAST_JOIN_GROUP6": (41, 42), "MCAST_JOIN_SOURCE_GROUP6": (41, 46),
+    "IP_ADD_SOURCE_MEMBERSHIP": (0, 39),
     "SO_BINDTODEVICE": (1, 25), "SO_BINDTOIFINDEX": (1, 62), "SO_ATTACH_FILTER": (1, 26), "SO_ATTACH_BPF": (1, 50),
-    "SO_ATTACH_REUSEPORT_CBPF": (1, 51), "SO_LOCK_FILTER": (1, 44), "SO_LINGER": (1, 13), "SO_MARK": (1, 36), "SO_DONTROUTE": (1, 5),
-    "SO_TXTIME": (1, 61), "SO_MAX_PACING_RATE": (1, 47), "SO_PRIORITY": (1, 12), "SO_DEBUG": (1, 1), "SO_RCVBUFFORCE": (1, 33), "SO_BUSY_POLL": (1, 46),
+    "SO_ATTACH_REUSEPORT_CBPF": (1, 51), "SO_ATTACH_REUSEPORT_EBPF": (1, 52), "SO_LOCK_FILTER": (1, 44), "SO_LINGER": (1, 13), "SO_MARK": (1, 36),
+    "SO_DONTROUTE": (1, 5), "SO_TXTIME": (1, 61), "SO_ZEROCOPY": (1, 60), "SO_TIMESTAMPING": (1, 37), "SO_MAX_PACING_RATE": (1, 47),
+}
+UNKNOWN = {
+    "TCP_FASTOPEN": (6, 23), "TCP_MD5SIG": (6, 14), "IPV6_2292PKTINFO": (41, 2), "IPV6_2292RTHDR": (41, 5), "IPV6_2292PKTOPTIONS": (41, 6),
+    "IPV6_ADDRFORM": (41, 1), "IPV6_FLOWLABEL_MGR": (41, 32), "IP_HDRINCL": (0, 3), "MCAST_LEAVE_GROUP": (0, 45), "IP_BLOCK_SOURCE": (0, 38),
+    "IPT_SO_SET_REPLACE": (0, 64), "SO_DEBUG": (1, 1), "SO_RCVBUFFORCE": (1, 33), "SO_BUSY_POLL": (1, 46),
     "NETLINK_ADD_MEMBERSHIP": (270, 1), "TLS_TX": (282, 1), "MPTCP_INFO": (284, 1), "SOL_RAW": (255, 1),
 }
+ANSWERS = {**dict.fromkeys(DANGEROUS, "EPERM"), **dict.fromkeys(UNKNOWN, "ENOPROTOOPT")}
 value = ctypes.create_string_buffer(struct.pack("=iiii", 1, 0, 0, 0), 16)
 lingers = ctypes.create_string_buffer(struct.pack("=iiii", 1, 1, 0, 0), 16)
 sock = handed_over()
 ready()
-passed, seen = [], set()
-for name, (level, option) in OPTIONS.items():
+passed = []
+for name, (level, option) in {**DANGEROUS, **UNKNOWN}.items():
     for high_level, high_option in ((0, 0), (1 << 32, 0), (0, 1 << 32), (7 << 32, 5 << 32)):
         given = lingers if name == "SO_LINGER" else value
-        outcome = call("setsockopt", sock.fileno(), high_level | level, high_option | option, given, 16)[1]
-        seen.add(outcome)
-        if outcome != "EPERM":
+        if call("setsockopt", sock.fileno(), high_level | level, high_option | option, given, 16)[1] != ANSWERS[name]:
             passed.append(name)
 result("passed", " ".join(sorted(set(passed))) or "none")
+# Only a program with a capability where the socket belongs may have the packets sent before all others.
+result("priority", call("setsockopt", sock.fileno(), 1, 12, ctypes.create_string_buffer(struct.pack("=i", 7), 4), 4)[1])
 # The kernel lets no stream join a group, or choose an interface for one. It looks at the arguments afterwards: 224.0.0.251 and ff02::fb.
 group4, group6 = socket.inet_aton("224.0.0.251"), socket.inet_pton(socket.AF_INET6, "ff02::fb")
 MULTICAST = {

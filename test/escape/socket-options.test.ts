@@ -17,6 +17,7 @@ hostile({
   ],
   refused: ({ findings }) => {
     assert.equal(findings.get('passed'), 'none');
+    assert.equal(findings.get('priority'), 'EPERM');
     assert.equal(findings.get('told'), 'none');
     assert.equal(findings.get('joined'), 'none');
     assert.equal(findings.get('control'), '0');

@@ -13,7 +13,7 @@ after(() => ports.close());
 const PROGRAMS = {
   states: 'connect(2) answers in each state of a socket as the kernel does',
   // proves: a socket's duplicates are replaced too
-  options: 'a socket keeps flags, options and duplicates over connect(2)',
+  options: 'a socket keeps flags, SO_LINGER and duplicates over connect(2)',
   addresses:
     'addresses of each family, of wrong lengths, in no memory, and descriptors that are none are what they are',
   processes: 'children and threads connect as they would',

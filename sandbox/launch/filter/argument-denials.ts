@@ -6,9 +6,8 @@ import { fileSystemRequests } from './file-system-requests.js';
 import type { FilterGroup } from './filter-group.js';
 import { interfaceReads, interfaceRequests } from './interface-requests.js';
 import { setGidModes } from './set-gid-modes.js';
+import { errorReports } from './socket-options.js';
 
-const IP_RECVERR = 11;
-const IPV6_RECVERR = 25;
 const F_SETLEASE = 1024;
 const F_SETDELEG = 1040;
 const NAMESPACES = {
@@ -62,23 +61,7 @@ export const argumentDenials: readonly FilterGroup[] = [
     why: 'the error queue names each router that sends an ICMP error, and gives back sent packets with the hardware addresses of the host',
     rules: errorQueueReads('EAGAIN'),
   },
-  // protects: G3 (row of seccomp)
-  {
-    name: 'seccomp.error_reports',
-    // 0, because glibc's resolver gives up where the option fails. A connected UDP socket reports ECONNREFUSED without it.
-    why: 'the option fills the error queue, whose entries a plugin never gets: poll(2) would report an error for each',
-    rules: [
-      [IPPROTO_IP, IP_RECVERR],
-      [IPPROTO_IPV6, IPV6_RECVERR],
-    ].map(([level = 0, name = 0]) => ({
-      calls: ['setsockopt'],
-      action: 'skip' as const,
-      when: [
-        { index: 1 as const, equals: level },
-        { index: 2 as const, equals: name },
-      ],
-    })),
-  },
+  errorReports,
   // protects: G18 (row of seccomp)
   {
     name: 'seccomp.leases',

@@ -112,9 +112,9 @@ static struct caller *caller_of(pid_t tid, int fd) {
 }
 
 static const int OPTIONS[][3] = {
-    {SOL_SOCKET, SO_RCVLOWAT, 4}, {SOL_SOCKET, 66, 16},         {SOL_SOCKET, 67, 16},
-    {SOL_TCP, TCP_NODELAY, 4},    {SOL_TCP, TCP_CORK, 4},       {SOL_SOCKET, SO_MEMINFO, 36},
-    {SOL_SOCKET, SO_KEEPALIVE, 4},
+    {SOL_SOCKET, SO_RCVTIMEO, 16}, {SOL_SOCKET, SO_SNDTIMEO, 16},  {SOL_TCP, TCP_NODELAY, 4},
+    {SOL_TCP, TCP_CORK, 4},        {SOL_SOCKET, SO_MEMINFO, 36},   {SOL_SOCKET, SO_KEEPALIVE, 4},
+    {SOL_TCP, TCP_KEEPIDLE, 4},
 };
 
 static void read_options(int fd) {
