@@ -19,6 +19,12 @@ export const commandOf = (pid: number): string => textOf(`/proc/${pid}/cmdline`)
 export const brokerOf = (pid: number): number | undefined =>
   childrenOf(pid).find((child) => commandOf(child).includes('run/broker.cjs'));
 
+/** Whether a process is over. Where nobody waits for it, as under a first process that takes no orphans, a zombie is left. */
+export function hasEnded(pid: number | string): boolean {
+  const status = textOf(`/proc/${pid}/status`);
+  return status === undefined || /^State:\s+[ZX]/m.test(status);
+}
+
 /** The number of open descriptors of a process. */
 export const descriptorsOf = (pid: number): number => readdirSync(`/proc/${pid}/fd`).length;
 

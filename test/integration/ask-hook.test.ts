@@ -14,6 +14,7 @@ import { after, before, type TestContext, test } from 'node:test';
 import { anyUser } from '../harness/asked.js';
 import { PATIENCE } from '../harness/patience.js';
 import { type PosternResult, postern, startPostern } from '../harness/postern.js';
+import { hasEnded } from '../harness/processes.js';
 import { type PublicNet, startPublicNet } from '../harness/public-net.js';
 import { rawControl, request } from '../harness/raw-control.js';
 import { until } from '../harness/until.js';
@@ -192,7 +193,7 @@ test('a hook that hangs is ended with its question, and its children too', async
   const { stdout } = await up(anyone, config);
   assert.equal(stdout, 'asker | errno 13 80\nasker | errno 13 443\n');
   const group = readFileSync(join(folder, 'hook.sh.pid'), 'utf8').trim();
-  await until(() => !existsSync(`/proc/${group}`) || undefined);
+  await until(() => hasEnded(group) || undefined);
 });
 
 test('a hook that ends with postern: SIGTERM leaves none behind', async () => {
@@ -202,7 +203,7 @@ test('a hook that ends with postern: SIGTERM leaves none behind', async () => {
   const pid = await until(() => (existsSync(file) && readFileSync(file, 'utf8').trim()) || undefined, 20_000);
   process.kill(child.pid ?? 0, 'SIGTERM');
   await result;
-  await until(() => !existsSync(`/proc/${pid}`) || undefined);
+  await until(() => hasEnded(pid) || undefined);
 });
 
 // proves: ask: no plugin writes the hook

@@ -6,6 +6,7 @@ import { basename, join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { userInTurn } from '../harness/asked.js';
 import { postern, type RunningPostern, startPostern } from '../harness/postern.js';
+import { hasEnded } from '../harness/processes.js';
 import { rawControl, request } from '../harness/raw-control.js';
 import { until } from '../harness/until.js';
 import { asUser, chownTo, readableFolder, type User, users } from '../harness/users.js';
@@ -139,7 +140,7 @@ for (const user of userInTurn(0)) {
     const scene = await startUp(t, user);
     const first = await running(scene, 'quiet');
     assert.equal((await scene.ask('stop', 'quiet')).stdout, '"quiet" is stopped\n');
-    assert.ok(!existsSync(`/proc/${first}`));
+    assert.ok(hasEnded(first));
     assert.deepEqual((await pluginOf(scene, 'quiet'))?.state, 'stopped');
     assert.equal((await scene.ask('start', 'quiet')).stdout, '"quiet" was started\n');
     const second = await running(scene, 'quiet');

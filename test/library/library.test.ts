@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
 import { test } from 'node:test';
 import { userInTurn } from '../harness/asked.js';
+import { hasEnded } from '../harness/processes.js';
 import { until } from '../harness/until.js';
 import { type User, users } from '../harness/users.js';
 import { scene as play } from './scene.js';
@@ -91,6 +91,6 @@ for (const user of userInTurn(1)) {
 for (const user of users) {
   test(`plugins end with a process that exits without closing (${user})`, async () => {
     const { plugin } = scene('leaves', user);
-    await until(() => !existsSync(`/proc/${plugin}`) || undefined);
+    await until(() => hasEnded(Number(plugin)) || undefined);
   });
 }

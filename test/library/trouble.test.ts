@@ -1,8 +1,8 @@
 // Applications that misuse the library, or fail, harm neither postern nor its plugins.
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
 import { test } from 'node:test';
 import { userInTurn } from '../harness/asked.js';
+import { hasEnded } from '../harness/processes.js';
 import { until } from '../harness/until.js';
 import { type User, users } from '../harness/users.js';
 import { scene as play } from './scene.js';
@@ -65,6 +65,6 @@ for (const user of users) {
   test(`nothing outlives an application that is killed (${user})`, async () => {
     const { processes } = scene('killed', user) as { readonly processes: readonly number[] };
     assert.ok(processes.length >= 5, String(processes));
-    await until(() => processes.every((pid) => !existsSync(`/proc/${pid}`)) || undefined);
+    await until(() => processes.every((pid) => hasEnded(pid)) || undefined);
   });
 }

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { PATIENCE } from '../harness/patience.js';
-import { commandOf } from '../harness/processes.js';
+import { hasEnded } from '../harness/processes.js';
 import { until } from '../harness/until.js';
 import { runFile } from './run-file.js';
 
@@ -36,6 +36,5 @@ test('a test that hangs is named at its limit, and what it has started in a sess
     ],
   );
   const pid = Number(readFileSync(started, 'utf8'));
-  // A zombie has no command line.
-  await until(() => commandOf(pid) === '' || undefined);
+  await until(() => hasEnded(pid) || undefined);
 });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { hasEnded } from '../harness/processes.js';
 import { until } from '../harness/until.js';
 import { readableFolder } from '../harness/users.js';
 import { endLeftovers, runWords } from './run-words.js';
@@ -19,7 +19,7 @@ test('a program that takes longer than its time is ended, with its children', as
     ...{ env: { PATH }, cwd: '/', seconds: 0.5 },
   });
   assert.ok(timedOut);
-  await until(() => !existsSync(`/proc/${Number(stdout)}`) || undefined);
+  await until(() => hasEnded(Number(stdout)) || undefined);
 });
 
 test('a program that ends in time has its status and its output', async () => {
@@ -34,10 +34,10 @@ test('what left the group of a program is found by its environment and ended', a
   const { stdout } = await runWords(['sh', '-c', LEAVES_ONE, 'sh', join(readableFolder(), 'pid')], {
     ...{ env: { PATH, TMPDIR: folder }, cwd: '/', seconds: 60 },
   });
-  assert.ok(existsSync(`/proc/${Number(stdout)}`));
+  assert.ok(!hasEnded(Number(stdout)));
   await until(() => {
     // While a process is in execve(2), its environment reads as empty.
     endLeftovers(folder);
-    return !existsSync(`/proc/${Number(stdout)}`) || undefined;
+    return hasEnded(Number(stdout)) || undefined;
   });
 });
