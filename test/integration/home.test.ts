@@ -146,7 +146,7 @@ for (const user of users) {
       ['/tmp', /"\/tmp" belongs to the system/],
       ['/usr', /"\/usr" belongs to the system/],
       ['/proc/self', /belongs to the system|leads through a link/],
-      ['', /Not a folder: ""/],
+      ['', /Not a path: --home ""/],
       [join(folder, 'file'), /file" is not a folder; /],
       [
         join(folder, 'file/below'),
