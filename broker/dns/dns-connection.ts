@@ -18,7 +18,7 @@ export class DnsConnection {
   readonly #answer: AnswerMessage;
   readonly #onEnd: (connection: DnsConnection) => void;
   readonly #watch: Watch;
-  readonly #idle: NodeJS.Timeout;
+  #idle: NodeJS.Timeout;
   readonly #inbound = new Uint8Array(LENGTH_BYTES + MAX_QUESTION_BYTES);
   readonly #port: number | undefined;
   #held = 0;
@@ -38,7 +38,7 @@ export class DnsConnection {
     this.#bounds = bounds;
     this.#answer = answer;
     this.#onEnd = onEnd;
-    this.#idle = setTimeout(() => this.close(), DNS_IDLE_MS);
+    this.#idle = this.#limitIdle();
     this.#watch = new Watch(fd.number, (events) => this.#ready(events));
     this.#watch.want(READABLE);
   }
@@ -75,6 +75,8 @@ export class DnsConnection {
     else if (this.#held < LENGTH_BYTES || this.#held < end) this.#watch.want(READABLE);
     else {
       this.#watch.want(0);
+      // The sandbox waits for the broker now.
+      clearTimeout(this.#idle);
       const message = this.#inbound.slice(LENGTH_BYTES, end);
       this.#inbound.copyWithin(0, end, this.#held);
       this.#held -= end;
@@ -83,18 +85,23 @@ export class DnsConnection {
   }
 
   async #take(message: Uint8Array): Promise<void> {
-    const { turn, rate, limited } = this.#bounds;
+    const { turn, rate } = this.#bounds;
+    if (rate.isLeft) rate.take();
+    else await new Promise<void>((resolve) => rate.await(resolve));
     await turn.await();
-    const allowed = rate.take();
-    if (!allowed) limited();
-    const answer = allowed && this.#open ? await this.#answer(message, this.#port) : undefined;
+    const answer = this.#open ? await this.#answer(message, this.#port) : undefined;
     if (!this.#open) return;
-    // It was no query, or one too many. A DNS client connects again.
+    // It was no query, or the plugin has too many open questions. A DNS client connects again.
     if (answer === undefined) this.close();
     else this.#send(answer);
   }
 
+  #limitIdle(): NodeJS.Timeout {
+    return setTimeout(() => this.close(), DNS_IDLE_MS);
+  }
+
   #send(answer: Uint8Array): void {
+    this.#idle = this.#limitIdle();
     this.#outbound = new Uint8Array(LENGTH_BYTES + answer.length);
     this.#outbound.set([answer.length >> 8, answer.length & 0xff]);
     this.#outbound.set(answer, LENGTH_BYTES);

@@ -1,14 +1,14 @@
 // A sandbox's questions by UDP, on a socket that only that sandbox can reach. Runs in the broker. Nothing waits here: questions past the
-// rate stay in the kernel's buffer, and the kernel drops them when it is full.
+// rate stay in the kernel's buffer, and the kernel drops what comes while it is full.
 import { MAX_QUESTION_BYTES, QUESTION_PAUSE_MS } from '../../shared/limits.js';
 import { receiveDatagram, sendDatagram } from '../../shared/sys/datagram.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import type { Endpoint } from '../../shared/sys/sockaddr.js';
 import { errnoName } from '../../shared/sys/system-error.js';
 import { READABLE, Watch } from '../../shared/sys/uv-poll.js';
-import type { TokenBucket } from '../../shared/token-bucket.js';
 import type { DescriptorShare } from '../limit/descriptor-shares.js';
 import type { TurnShare } from '../limit/turn-share.js';
+import type { QuestionRate } from './question-rate.js';
 
 /** Answers one message that came from a port. @returns undefined for no answer */
 export type AnswerMessage = (
@@ -20,9 +20,7 @@ export type AnswerMessage = (
 export interface QuestionBounds {
   readonly turn: TurnShare;
   readonly descriptors: DescriptorShare;
-  readonly rate: TokenBucket;
-  /** A question was dropped. */
-  readonly limited: () => void;
+  readonly rate: QuestionRate;
 }
 
 /** One byte more than a question may have, so that a longer one shows. */
@@ -53,23 +51,39 @@ export class DnsDatagrams {
 
   /** Takes a few messages, then gives other plugins their turn: the watch is level-triggered. */
   #read(): void {
-    const { turn, rate, limited } = this.#bounds;
-    while (!turn.isOverFor(this)) {
-      const datagram = receiveDatagram(this.#fd.number, buffer);
-      if (typeof datagram === 'number') {
-        if (errnoName(-datagram) !== 'EAGAIN') this.#rest();
-        return;
-      }
-      turn.take();
-      if (!rate.take()) {
-        limited();
-        this.#rest();
-        return;
-      }
-      const { length, from } = datagram;
-      if (length <= MAX_QUESTION_BYTES && from !== undefined) this.#take(buffer.subarray(0, length), from);
+    const { turn, rate } = this.#bounds;
+    if (!rate.isLeft) {
+      this.#await();
+      return;
+    }
+    while (rate.isLeft && !turn.isOverFor(this)) {
+      if (!this.#receive()) return;
+      rate.take();
     }
     if (turn.isStopped) this.#watch.want(0);
+  }
+
+  #await(): void {
+    const { turn, rate } = this.#bounds;
+    this.#watch.want(0);
+    rate.await(() => {
+      if (turn.isStopped) return;
+      this.#watch.want(READABLE);
+      this.#receive();
+    });
+  }
+
+  /** @returns false if there is none */
+  #receive(): boolean {
+    const datagram = receiveDatagram(this.#fd.number, buffer);
+    if (typeof datagram === 'number') {
+      if (errnoName(-datagram) !== 'EAGAIN') this.#rest();
+      return false;
+    }
+    this.#bounds.turn.take();
+    const { length, from } = datagram;
+    if (length <= MAX_QUESTION_BYTES && from !== undefined) this.#take(buffer.subarray(0, length), from);
+    return true;
   }
 
   #take(message: Uint8Array, from: Endpoint): void {

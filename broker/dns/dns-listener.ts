@@ -15,6 +15,8 @@ export class DnsListener {
   readonly #watch: Watch;
   readonly #connections = new Set<DnsConnection>();
   #pause: NodeJS.Timeout | undefined;
+  /** For the rate. */
+  #waits = false;
   #open = true;
 
   /** @param fd a socket that listens, owned from here on */
@@ -35,41 +37,56 @@ export class DnsListener {
   }
 
   #accept(): void {
-    const { turn, descriptors, rate, limited } = this.#bounds;
-    while (this.#connections.size < DNS_CONNECTIONS) {
-      if (turn.isOverFor(this)) {
-        if (turn.isStopped) this.#watch.want(0);
-        return;
-      }
-      if (!descriptors.hasRoom(1)) {
-        this.#rest();
-        return;
-      }
-      const fd = acceptConnection(this.#fd.number);
-      if (typeof fd === 'number') {
-        // If no descriptor is left (EMFILE), the connection stays in the backlog, and would be reported again at once.
-        if (errnoName(-fd) !== 'EAGAIN') this.#rest();
-        return;
-      }
-      descriptors.hold(fd);
-      turn.take();
-      // A connection costs as much as a question.
-      if (!rate.take()) {
-        limited();
-        fd.close();
-        this.#rest();
-        return;
-      }
-      this.#connections.add(
-        new DnsConnection(fd, this.#bounds, this.#answer, (connection) => this.#ended(connection)),
-      );
+    const { turn, rate } = this.#bounds;
+    // A connection costs as much as a question.
+    if (!rate.isLeft) {
+      this.#await();
+      return;
     }
+    while (this.#connections.size < DNS_CONNECTIONS && rate.isLeft && !turn.isOverFor(this)) {
+      if (!this.#acceptOne()) return;
+      rate.take();
+    }
+    if (turn.isStopped) this.#watch.want(0);
+  }
+
+  #await(): void {
+    const { turn, rate } = this.#bounds;
     this.#watch.want(0);
+    this.#waits = true;
+    rate.await(() => {
+      this.#waits = false;
+      if (turn.isStopped) return;
+      this.#watch.want(READABLE);
+      this.#acceptOne();
+    });
+  }
+
+  /** @returns false if there is none, or no further one may be served now */
+  #acceptOne(): boolean {
+    const { turn, descriptors } = this.#bounds;
+    if (!descriptors.hasRoom(1)) {
+      this.#rest();
+      return false;
+    }
+    const fd = acceptConnection(this.#fd.number);
+    if (typeof fd === 'number') {
+      // If no descriptor is left (EMFILE), the connection stays in the backlog, and would be reported again at once.
+      if (errnoName(-fd) !== 'EAGAIN') this.#rest();
+      return false;
+    }
+    descriptors.hold(fd);
+    turn.take();
+    this.#connections.add(
+      new DnsConnection(fd, this.#bounds, this.#answer, (connection) => this.#ended(connection)),
+    );
+    if (this.#connections.size === DNS_CONNECTIONS) this.#watch.want(0);
+    return true;
   }
 
   #ended(connection: DnsConnection): void {
     this.#connections.delete(connection);
-    if (this.#open && this.#pause === undefined) this.#watch.want(READABLE);
+    if (this.#open && this.#pause === undefined && !this.#waits) this.#watch.want(READABLE);
   }
 
   #rest(): void {

@@ -1,6 +1,6 @@
 // One sandbox's DNS server, at port 53 of the sandbox's loopback: bytes to question to answer to bytes. Runs in the broker. The sandbox holds
 // no duplicate of the sockets, and nothing outside of it can send to them.
-import { DNS_TIMEOUT_MS, QUESTION_BURST_FACTOR } from '../../shared/limits.js';
+import { DNS_TIMEOUT_MS, LOG_WINDOW_MS } from '../../shared/limits.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import { TokenBucket } from '../../shared/token-bucket.js';
 import { RequestLife } from '../limit/request-life.js';
@@ -13,6 +13,7 @@ import { DnsListener } from './dns-listener.js';
 import { encodeDnsAnswer, encodeDnsRejection, type Transport } from './encode-dns-answer.js';
 import { Grants } from './grants.js';
 import { QuestionAskers } from './question-askers.js';
+import { QuestionRate } from './question-rate.js';
 import { QuestionRefusals } from './question-refusals.js';
 import { type Asker, serveQuestion } from './serve-question.js';
 
@@ -32,6 +33,7 @@ export class DnsServer {
   readonly askers: QuestionAskers = new QuestionAskers();
   readonly #services: Services;
   readonly #asker: Omit<Asker, 'origin'>;
+  readonly #rate: QuestionRate;
   readonly #servers: readonly (DnsDatagrams | DnsListener)[];
   #open = true;
 
@@ -41,14 +43,18 @@ export class DnsServer {
     const refusals = new QuestionRefusals(services.audit, plugin.name, plugin.metrics);
     this.#asker = { plugin, grants: this.grants, refusals };
     const perSecond = plugin.limits.questionsPerSecond;
+    const told = new TokenBucket(1000 / LOG_WINDOW_MS, 1);
+    this.#rate = new QuestionRate(perSecond, () => {
+      plugin.metrics.count('limitRejections', { limit: 'dns_rate' });
+      if (!told.take()) return;
+      const limit = 'questions_per_second';
+      const message = `Look-ups of names wait: more than ${perSecond} questions within a second; to allow more: limits.${limit}`;
+      services.audit.limited({ plugin: plugin.name, limit, message });
+    });
     const bounds: QuestionBounds = {
       turn: plugin.turn,
       descriptors: plugin.descriptors,
-      rate: new TokenBucket(
-        perSecond,
-        /* protects: G8 trap: questions are bounded in a second => 1e9 */ QUESTION_BURST_FACTOR * perSecond,
-      ),
-      limited: () => plugin.metrics.count('limitRejections', { limit: 'dns_rate' }),
+      rate: this.#rate,
     };
     const answer =
       (transport: Transport): AnswerMessage =>
@@ -68,6 +74,7 @@ export class DnsServer {
   /** Closes the sockets. Questions in flight get no answer. */
   close(): void {
     this.#open = false;
+    this.#rate.close();
     for (const server of this.#servers) server.close();
     this.tellRefusals();
   }

@@ -142,6 +142,10 @@ export class Audit {
     this.#write('slow', event);
   }
 
+  limited(event: AuditFields<'limited'>): void {
+    if (this.#mayWrite(event.plugin)) this.#write('limited', event);
+  }
+
   protocolError(event: AuditFields<'protocol_error'>): void {
     if (this.#mayWrite(event.plugin)) this.#write('protocol_error', event);
   }

@@ -138,6 +138,14 @@ export const AUDIT_EXAMPLES: { readonly [E in AuditEventName]: AuditEvent<E> } =
     action: 'killed',
     milliseconds: 1004,
   },
+  limited: {
+    event: 'limited',
+    ts: '2026-01-15T09:30:06.900Z',
+    plugin: 'reports',
+    limit: 'questions_per_second',
+    message:
+      'Look-ups of names wait: more than 200 questions within a second; to allow more: limits.questions_per_second',
+  },
   protocol_error: {
     event: 'protocol_error',
     ts: '2026-01-15T09:30:07.000Z',

@@ -22,7 +22,7 @@ export function ownProgram({ command }: { readonly command: readonly string[] })
  * @param event its texts are not trusted
  * @param fix words that say where to add the given rule, with the rule quoted as pasted-rule.ts does: it is not trusted
  * @param own the plugin's own program, which the line need not name
- * @returns undefined for an event that is no refusal
+ * @returns undefined for an event that refuses nothing and makes nothing wait
  */
 export function refusalLine(
   event: AuditEvent,
@@ -59,6 +59,8 @@ function describe(event: AuditEvent, own?: string): string | undefined {
     case 'socket':
     case 'loopback':
       return `${event.message}${describeProgram(event, own)}`;
+    case 'limited':
+      return event.message;
     case 'closed':
     case 'datagram':
     case 'explain':

@@ -113,7 +113,7 @@ export const LIMIT_FORMS = {
     metric: {
       word: 'dns_rate',
       counts:
-        '`questions_per_second` made a question wait. Or too many questions of the plugin had no answer yet.',
+        '`questions_per_second` made questions wait: one for each wait. Or too many questions of the plugin had no answer yet.',
     },
   },
   log_lines_per_second: {

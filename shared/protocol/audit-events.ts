@@ -106,6 +106,7 @@ export const AUDIT_FIELDS = {
   call: { type: 'call', what: 'The system call.' },
   kind: { type: 'kind', what: 'What was wrong with the message. PROTOCOL.md describes each kind.' },
   action: { type: 'action', what: 'What postern did about it.' },
+  limit: { type: 'string', what: 'The limit, as `limits` names it.' },
   milliseconds: { type: 'number', unit: 'milliseconds', what: 'How long the plugin made the broker wait.' },
   duration_ms: {
     type: 'number',
@@ -290,6 +291,13 @@ export const AUDIT_EVENTS = {
     nullable: [],
     optional: [],
     always: { action: 'killed' },
+  },
+  limited: {
+    what: 'A limit makes the plugin wait. One line stands for a minute.',
+    fields: ['plugin', 'limit', 'message'],
+    nullable: [],
+    optional: [],
+    always: { limit: 'questions_per_second' },
   },
   protocol_error: {
     what: 'The plugin sent something on its channel that is not in the protocol. The broker closed the channel.',

@@ -104,6 +104,7 @@ function denialOf(event: AuditEvent): Denial | undefined {
       return event.host === null ? undefined : denial(event, event.host, event.port, event.count);
     case 'closed':
     case 'explain':
+    case 'limited':
     case 'loopback':
     case 'slow':
     case 'protocol_error':
