@@ -1,4 +1,4 @@
-// One place of a register: claimed, then held by a connection, then described or given back. Runs in the broker.
+// One place of a register: claimed, then held by a connection, which the plugin gets or not. Runs in the broker.
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import type { Endpoint } from '../../shared/sys/sockaddr.js';
 import type { ConnectionDescription } from './connection-description.js';
@@ -8,9 +8,15 @@ import type { ConnectionSlot } from './connection-slots.js';
 /** The register, as its places see it. */
 interface PlaceOwner {
   /** A claim is over. @returns whether the register is open */
-  settle(): boolean;
-  hold(slot: ConnectionSlot, socket: OwnedFd, own: Endpoint, peer: Endpoint): void;
-  describe(slot: ConnectionSlot, cookie: bigint, description: ConnectionDescription): void;
+  conclude(): boolean;
+  hold(
+    slot: ConnectionSlot,
+    socket: OwnedFd,
+    own: Endpoint,
+    peer: Endpoint,
+    description: ConnectionDescription,
+  ): void;
+  settle(slot: ConnectionSlot, cookie: bigint): void;
   /** @param cookie 0: no connection holds it */
   discard(slot: ConnectionSlot, cookie: bigint): void;
 }
@@ -21,24 +27,26 @@ export class Place implements Claim {
   readonly #slot: ConnectionSlot;
   #claimed = true;
   #cookie = 0n;
+  decisionId: string | undefined;
 
   constructor(register: PlaceOwner, slot: ConnectionSlot) {
     this.#register = register;
     this.#slot = slot;
   }
 
-  hold(socket: OwnedFd, own: Endpoint, peer: Endpoint): void {
-    if (!this.#settle()) return;
-    this.#register.hold(this.#slot, socket, own, peer);
+  hold(socket: OwnedFd, own: Endpoint, peer: Endpoint, description: ConnectionDescription): void {
+    this.decisionId = description.decision_id;
+    if (!this.#conclude()) return;
+    this.#register.hold(this.#slot, socket, own, peer, description);
     this.#cookie = this.#slot.cookie;
   }
 
-  describe(description: ConnectionDescription): void {
-    if (this.#cookie !== 0n) this.#register.describe(this.#slot, this.#cookie, description);
+  settle(): void {
+    if (this.#cookie !== 0n) this.#register.settle(this.#slot, this.#cookie);
   }
 
   release(): void {
-    if (this.#settle()) this.#register.discard(this.#slot, 0n);
+    if (this.#conclude()) this.#register.discard(this.#slot, 0n);
   }
 
   withdraw(): void {
@@ -47,9 +55,9 @@ export class Place implements Claim {
   }
 
   /** @returns whether this was the first time, and the register is open */
-  #settle(): boolean {
+  #conclude(): boolean {
     if (!this.#claimed) return false;
     this.#claimed = false;
-    return this.#register.settle();
+    return this.#register.conclude();
   }
 }

@@ -1,5 +1,5 @@
 // The places for a plugin's connections, as the steps of the data path see them. Runs in the broker.
-import type { DecisionWord, EndCause } from '../../shared/reasons.js';
+import type { EndCause } from '../../shared/reasons.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import type { Endpoint } from '../../shared/sys/sockaddr.js';
 import type { SocketLook } from '../../shared/sys/socket-diag.js';
@@ -11,14 +11,17 @@ import type { ConnectionDescription } from './connection-description.js';
 export interface Claim {
   /** False: the limit is reached, with the connections that are being made. */
   readonly granted: boolean;
+  /** Of the connection that holds the place; undefined: none does. */
+  readonly decisionId: string | undefined;
   /**
    * The plugin gets the connection: it is open from now on, until its socket ends.
    *
    * @param own the socket's own address
+   * @param description noted with it, since the connection may end before it is accounted for, and the broker too
    */
-  hold(socket: OwnedFd, own: Endpoint, peer: Endpoint): void;
-  /** The plugin has the connection. May come later: a broker that dies before leaves a connection without a description. */
-  describe(description: ConnectionDescription): void;
+  hold(socket: OwnedFd, own: Endpoint, peer: Endpoint, description: ConnectionDescription): void;
+  /** The plugin has the connection, and it is accounted for. */
+  settle(): void;
   /** Gives the place back if no connection holds it. */
   release(): void;
   /** The plugin did not get the connection: gives the place back in any case. */
@@ -28,7 +31,7 @@ export interface Claim {
 /** A connection that has ended. */
 export interface EndedConnection {
   readonly durationMs: number;
-  /** Missing if a broker died before it could write it. */
+  /** Missing if it was too long for the register: the path of a socket may be. */
   readonly description: ConnectionDescription | undefined;
   /** Missing if the kernel's report was lost. */
   readonly account: TcpAccount | undefined;
@@ -52,15 +55,16 @@ export interface NotedConnection {
   readonly since: number;
   readonly description: ConnectionDescription | undefined;
   readonly peer: Endpoint;
-  /** A broker died before it could describe it. */
-  readonly isLeft: boolean;
+  /** It is being made: the plugin is still to get it, or the broker has not accounted for it. */
+  readonly isUnderWay: boolean;
 }
 
 /** No place is free. */
 export const REFUSED: Claim = {
   granted: false,
+  decisionId: undefined,
   hold: () => {},
-  describe: () => {},
+  settle: () => {},
   release: () => {},
   withdraw: () => {},
 };
@@ -73,23 +77,13 @@ export interface OpenRegister {
   ended(connection: NotedConnection, account: TcpAccount | undefined, cause: EndCause): void;
 }
 
-/** A permitted connection to a UNIX socket of the host. */
-export interface HostSocketConnection {
-  /** `unix:` with the path that was asked for. */
-  readonly host: string;
-  readonly decision: DecisionWord;
-  readonly rule: string | undefined;
-  /** The path without links. */
-  readonly dialed: string;
-}
-
 export interface HostSocketPlaces extends OpenRegister {
   /**
    * Notes a connection before the plugin has it.
    *
    * @returns its place; `full` if there is no room; undefined if the kernel knows nothing of such sockets
    */
-  hold(socket: OwnedFd, connection: HostSocketConnection): Claim | 'full' | undefined;
+  hold(socket: OwnedFd, description: ConnectionDescription): Claim | 'full' | undefined;
   noted(): readonly NotedConnection[];
 }
 

@@ -20,7 +20,7 @@ import { KnownConnections } from './known-connections.js';
 import { LostEnds } from './lost-ends.js';
 import { monotonicMs } from './monotonic-ms.js';
 import { newestInParts } from './newest-in-parts.js';
-import { type Entry, entryOf, firstOf, isHeld, oldestOf } from './noted-slots.js';
+import { type Entry, entryOf, firstOf, isHeld, notedOf, oldestOf } from './noted-slots.js';
 import type { SocketEnds, SocketOwner } from './socket-ends.js';
 
 type Ends = Pick<SocketEnds, 'add' | 'remove' | 'own' | 'disown' | 'take' | 'look' | 'knowsUnix'>;
@@ -48,7 +48,7 @@ export class ConnectionRegister implements ConnectionPlaces, SocketOwner {
     const ofHost = this.#slots.taken.filter(({ id }) => isUnixSocketId(id));
     this.hostSockets = new HostSockets(this.#slots, ofHost, ends, events);
     for (const slot of this.#slots.taken.filter(({ id }) => !isUnixSocketId(id))) {
-      this.#known.add(slot.cookie, slot, true);
+      this.#known.add(slot.cookie, slot);
       ends.own(slot.cookie, this);
     }
     ends.add(this);
@@ -76,13 +76,23 @@ export class ConnectionRegister implements ConnectionPlaces, SocketOwner {
   }
 
   /** @returns whether the register is open */
-  settle(): boolean {
+  conclude(): boolean {
     this.#claimed -= 1;
     return this.#open;
   }
 
-  hold(slot: ConnectionSlot, socket: OwnedFd, own: Endpoint, peer: Endpoint): void {
+  hold(
+    slot: ConnectionSlot,
+    socket: OwnedFd,
+    own: Endpoint,
+    peer: Endpoint,
+    description: ConnectionDescription,
+  ): void {
     slot.since = monotonicMs();
+    slot.isUnderWay = true;
+    // Before the cookie, which makes the slot a connection's: the next broker finds no connection without a description.
+    // protects: G8 accounts: a connection is described before the plugin has it
+    writeDescription(slot, description);
     const cookie = writeSocketId(socket.number, own, peer, slot.id);
     this.#known.add(cookie, slot);
     // protects: G8 accounts: a connection is noted before the plugin has it
@@ -90,8 +100,8 @@ export class ConnectionRegister implements ConnectionPlaces, SocketOwner {
     this.#events.held();
   }
 
-  describe(slot: ConnectionSlot, cookie: bigint, description: ConnectionDescription): void {
-    if (this.#find(cookie) === slot) writeDescription(slot, description);
+  settle(slot: ConnectionSlot, cookie: bigint): void {
+    if (this.#find(cookie) === slot) slot.isUnderWay = false;
   }
 
   /** The plugin did not get it. */
@@ -123,7 +133,7 @@ export class ConnectionRegister implements ConnectionPlaces, SocketOwner {
   }
 
   noted(): readonly NotedConnection[] {
-    return [...this.#known.held].map((entry) => this.#known.noted(entry));
+    return [...this.#known.held.values()].map(notedOf);
   }
 
   async *newest(most: number, atOnce: number): AsyncGenerator<readonly NotedConnection[], void> {
@@ -131,7 +141,7 @@ export class ConnectionRegister implements ConnectionPlaces, SocketOwner {
     for await (const part of newestInParts(this.#known.held, most, atOnce, () => this.#open))
       yield part
         .filter(([cookie, slot]) => this.#open && this.#known.held.get(cookie) === slot)
-        .map((entry) => this.#known.noted(entry));
+        .map(([, slot]) => notedOf(slot));
   }
 
   survey(most: number): void {

@@ -28,6 +28,8 @@ export class ConnectionSlot {
   /** What it had carried at the last look. This broker alone knows it. */
   sentBytes = 0;
   receivedBytes = 0;
+  /** See NotedConnection. This broker alone knows it. */
+  isUnderWay = false;
 
   /** @param bytes CONNECTION_SLOT_BYTES */
   constructor(bytes: Uint8Array) {
@@ -63,7 +65,7 @@ export class ConnectionSlot {
     this.#view.setFloat64(RECEIVED, receivedBytes, true);
   }
 
-  /** What describes the connection, as JSON; empty before it is described. */
+  /** What describes the connection, as JSON; empty where that was too long. */
   get text(): string {
     const length = Math.min(this.#view.getUint32(LENGTH, true), MOST_TEXT_BYTES);
     return Buffer.from(this.#bytes.subarray(TEXT, TEXT + length)).toString('utf8');
@@ -82,6 +84,7 @@ export class ConnectionSlot {
     this.#bytes.fill(0, 0, TEXT);
     this.sentBytes = 0;
     this.receivedBytes = 0;
+    this.isUnderWay = false;
   }
 }
 

@@ -3,14 +3,8 @@
 import type { EndCause } from '../../shared/reasons.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import { type SocketLook, writeUnixSocketId } from '../../shared/sys/socket-diag.js';
-import { readDescription, writeDescription } from './connection-description.js';
-import type {
-  Claim,
-  ConnectionEvents,
-  HostSocketConnection,
-  HostSocketPlaces,
-  NotedConnection,
-} from './connection-places.js';
+import { type ConnectionDescription, readDescription, writeDescription } from './connection-description.js';
+import type { Claim, ConnectionEvents, HostSocketPlaces, NotedConnection } from './connection-places.js';
 import type { ConnectionSlot, ConnectionSlots } from './connection-slots.js';
 import { monotonicMs } from './monotonic-ms.js';
 import { firstOf } from './noted-slots.js';
@@ -40,36 +34,24 @@ export class HostSockets implements HostSocketPlaces {
     for (const slot of taken) this.#held.set(slot.cookie, slot);
   }
 
-  hold(socket: OwnedFd, { host, decision, rule, dialed }: HostSocketConnection): Claim | 'full' | undefined {
+  hold(socket: OwnedFd, description: ConnectionDescription): Claim | 'full' | undefined {
     if (!this.#open || !this.#ends.knowsUnix) return undefined;
     // protects: G8 accounts: ended connections to UNIX sockets give their places back
     this.#lookAtOld();
     const slot = this.#slots.take();
     if (slot === undefined) return 'full';
     slot.since = monotonicMs();
+    writeDescription(slot, description);
     const cookie = writeUnixSocketId(socket.number, slot.id);
     this.#held.set(cookie, slot);
-    const noted = {
-      host,
-      decision,
-      dialed,
-      rule: rule ?? null,
-      port: 0,
-      names: [],
-      pid: null,
-      program: null,
-    };
-    // The next broker must know what it leads to, also if this one dies before the connection is accounted for.
-    writeDescription(slot, { ...noted, decision_id: '', approved: false, proxied: false, door: 'trap' });
     const withdraw = (): void => {
       if (this.#find(cookie) === slot) this.#remove(cookie, slot);
     };
     return {
       granted: true,
+      decisionId: description.decision_id,
       hold: () => {},
-      describe: (description) => {
-        if (this.#find(cookie) === slot) writeDescription(slot, description);
-      },
+      settle: () => {},
       release: () => {},
       withdraw,
     };
@@ -81,7 +63,7 @@ export class HostSockets implements HostSocketPlaces {
       since: slot.since,
       description: readDescription(slot),
       peer: NO_PEER,
-      isLeft: false,
+      isUnderWay: false,
     }));
   }
 

@@ -1,16 +1,13 @@
 // The connections of a register, by socket cookie: those that a process holds, and those whose end the kernel has still to report. Runs in the broker.
 import { LOOKED_AT_CONNECTIONS } from '../../shared/limits.js';
-import type { NotedConnection } from './connection-places.js';
 import type { ConnectionSlot } from './connection-slots.js';
-import { type Entry, firstOf, notedOf } from './noted-slots.js';
+import { type Entry, firstOf } from './noted-slots.js';
 
 export class KnownConnections {
   /** The one with the oldest look comes first. */
   readonly #held = new Map<bigint, ConnectionSlot>();
   /** No process holds them any more. The kernel still delivers their last bytes, and then reports their end. */
   readonly #closing = new Map<bigint, ConnectionSlot>();
-  /** Those of former brokers. */
-  readonly #left = new Set<bigint>();
 
   get held(): ReadonlyMap<bigint, ConnectionSlot> {
     return this.#held;
@@ -28,10 +25,8 @@ export class KnownConnections {
     return [...this.#held.keys(), ...this.#closing.keys()];
   }
 
-  /** @param isLeft whether a former broker has noted it */
-  add(cookie: bigint, slot: ConnectionSlot, isLeft = false): void {
+  add(cookie: bigint, slot: ConnectionSlot): void {
     this.#held.set(cookie, slot);
-    if (isLeft) this.#left.add(cookie);
   }
 
   find(cookie: bigint): ConnectionSlot | undefined {
@@ -41,7 +36,6 @@ export class KnownConnections {
   remove(cookie: bigint): void {
     this.#held.delete(cookie);
     this.#closing.delete(cookie);
-    this.#left.delete(cookie);
   }
 
   /** Puts a connection last among those like it. */
@@ -55,9 +49,5 @@ export class KnownConnections {
   oldestLooks(): readonly Entry[] {
     const held = firstOf(this.#held, LOOKED_AT_CONNECTIONS);
     return [...held, ...firstOf(this.#closing, LOOKED_AT_CONNECTIONS - held.length)];
-  }
-
-  noted([cookie, slot]: Entry): NotedConnection {
-    return notedOf(slot, this.#left.has(cookie));
   }
 }

@@ -12,11 +12,9 @@ export function entryOf(cookie: bigint, slot: ConnectionSlot | undefined): reado
   return slot === undefined ? [] : [[cookie, slot]];
 }
 
-/** @param isOfFormer whether a former broker has filled the slot */
-export function notedOf(slot: ConnectionSlot, isOfFormer: boolean): NotedConnection {
-  const description = readDescription(slot);
-  const isLeft = description === undefined && isOfFormer;
-  return { cookie: slot.cookie, since: slot.since, description, peer: peerIn(slot.id), isLeft };
+export function notedOf(slot: ConnectionSlot): NotedConnection {
+  const { cookie, since, id, isUnderWay } = slot;
+  return { cookie, since, description: readDescription(slot), peer: peerIn(id), isUnderWay };
 }
 
 /** When the oldest began; undefined if there is none. */

@@ -6,7 +6,8 @@ import type { Claim } from '../accounts/connection-places.js';
 import { askAbout } from '../ask/ask-about.js';
 import type { AskTicket } from '../ask/open-ask.js';
 import type { RequestLife } from '../limit/request-life.js';
-import { account, type Ending } from '../request/account.js';
+import { CHANNEL } from '../record/origin.js';
+import { account, describeConnection, type Ending } from '../request/account.js';
 import { admitConnection } from '../request/admit-connection.js';
 import { connectSocket } from '../request/connect-socket.js';
 import { connectUpstream } from '../request/connect-upstream.js';
@@ -140,7 +141,7 @@ function connectAndHandOver(
     const dialed = connection.address?.text ?? null;
     if (connection.outcome === 'connected') {
       const { socket, own, peer } = connection;
-      claim?.hold(socket, own, peer);
+      claim?.hold(socket, own, peer, describeConnection(services, judgement, CHANNEL, { dialed, passage }));
       audit.owe();
       return andThen(handOver(requester, request.id, socket), (left): Ending => {
         if (!left) claim?.withdraw();
@@ -174,7 +175,7 @@ async function connectToSocket(
   life: RequestLife,
 ): Promise<void> {
   const { plugin } = requester;
-  const made = await connectSocket(plugin, judgement, path, 'stream', life);
+  const made = await connectSocket(services, plugin, judgement, CHANNEL, path, 'stream', life);
   switch (made.kind) {
     case 'denied':
       account(services, plugin, made.judgement);

@@ -1,6 +1,7 @@
 // Counts a decision, and writes its audit event. Runs in the broker.
 import type { AuditFields } from '../../shared/protocol/audit-events.js';
 import type { Outcome } from '../../shared/reasons.js';
+import type { ConnectionDescription } from '../accounts/connection-description.js';
 import type { Claim } from '../accounts/connection-places.js';
 import { CHANNEL, type Origin } from '../record/origin.js';
 import { answerFields, answerWords } from './answer-fields.js';
@@ -25,6 +26,32 @@ export interface Ending {
   readonly place?: Claim | undefined;
   /** What the outcome does not say, as a sentence for the operator: why a socket of the host was not connected, or what the proxy did. */
   readonly problem?: string | undefined;
+}
+
+/**
+ * What the register keeps of a permitted connection, from before the plugin has it. Once it has, the event of the decision has the same
+ * `decision_id`.
+ */
+export function describeConnection(
+  { audit }: Services,
+  { decision, names = [], answered }: Judgement,
+  { door, pid, program }: Origin,
+  { dialed, passage }: Pick<Ending, 'dialed' | 'passage'>,
+): ConnectionDescription {
+  return {
+    decision_id: audit.nextDecisionId(),
+    decision: decision.decision,
+    host: decision.host,
+    port: decision.port,
+    rule: decision.rule ?? null,
+    dialed: dialed ?? '',
+    names,
+    approved: answerFields(answered).answer !== undefined,
+    proxied: passage !== undefined,
+    door,
+    pid,
+    program,
+  };
 }
 
 /** The plugin has a socket that still connects. The broker looks no further, and the connection may be made later. */
@@ -70,20 +97,7 @@ function accountNow({ services, plugin, judgement, ending, origin, at }: Account
     if (connectMs !== null) services.metrics.observe('connectDuration', { outcome }, connectMs / 1000);
   }
   const event = describe(services, plugin, judgement, origin, ending);
-  ending?.place?.describe({
-    decision_id: event.decision_id,
-    decision: event.decision,
-    host: event.host,
-    port: event.port,
-    rule: event.rule,
-    dialed: event.dialed ?? '',
-    names: event.names,
-    approved: event.answer !== undefined,
-    proxied: ending.passage !== undefined,
-    door: event.door,
-    pid: event.pid,
-    program: event.program,
-  });
+  ending?.place?.settle();
   // Its rules have changed since this was decided.
   if (ending?.place !== undefined && judgement.policy !== plugin.policy) plugin.revokeConnections();
   services.audit.decision(event, ending?.isOwed === true, at);
@@ -102,7 +116,7 @@ function describe(
   ending?: Ending,
 ): AuditFields<'decision'> {
   const event: AuditFields<'decision'> = {
-    decision_id: audit.nextDecisionId(),
+    decision_id: ending?.place?.decisionId ?? audit.nextDecisionId(),
     plugin: plugin.name,
     pid,
     program,

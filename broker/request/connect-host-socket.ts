@@ -70,7 +70,7 @@ async function serve(
       account(services, plugin, judgement, undefined, origin);
       return -EACCES;
     }
-    const made = await connectSocket(plugin, judgement, path, type, life);
+    const made = await connectSocket(services, plugin, judgement, origin, path, type, life);
     if (made.kind === 'denied') {
       account(services, plugin, made.judgement, undefined, origin);
       return -refusalErrno(made.judgement.decision.reason);

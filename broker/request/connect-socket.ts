@@ -7,12 +7,14 @@ import { makeDecision, quoteDestination } from '../../shared/policy/make-decisio
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import type { UnixSocketType } from '../../shared/sys/socket.js';
 import type { RequestLife } from '../limit/request-life.js';
-import type { Ending } from './account.js';
+import type { Origin } from '../record/origin.js';
+import { describeConnection, type Ending } from './account.js';
 import { refuseDescriptor, refusePlace } from './admit-connection.js';
 import { dialSocket } from './dial-socket.js';
 import type { Judgement } from './judgement.js';
 import { openSocketFile } from './open-socket-file.js';
 import type { Plugin } from './plugin.js';
+import type { Services } from './services.js';
 import { type SocketFailure, socketFailure } from './socket-failure.js';
 
 const { ENOENT } = constants.errno;
@@ -31,8 +33,10 @@ export type SocketConnect =
  * @param life ends the attempts early
  */
 export async function connectSocket(
+  services: Services,
   plugin: Plugin,
   judgement: Judgement,
+  origin: Origin,
   path: string,
   type: UnixSocketType,
   life: RequestLife,
@@ -59,11 +63,10 @@ export async function connectSocket(
     if (denied !== undefined) return { kind: 'denied', judgement: denied };
     const socket = await dialSocket(file, type, life, descriptors);
     if (typeof socket === 'number') return fail(-socket, real);
-    const { host, decision, rule } = judgement.decision;
-    const place =
-      decision === 'deny'
-        ? undefined
-        : plugin.connections?.hostSockets?.hold(socket, { host, decision, rule, dialed: real });
+    const place = plugin.connections?.hostSockets?.hold(
+      socket,
+      describeConnection(services, judgement, origin, { dialed: real }),
+    );
     if (place === 'full') {
       socket.close();
       return { kind: 'denied', judgement: refusePlace(plugin, judgement) };

@@ -1,12 +1,11 @@
 // Decides again on an open connection, by the rules that are in force now. Runs in the broker. Pure.
-import { addressFromBytes, parseAddress } from '../../shared/policy/address.js';
+import { parseAddress } from '../../shared/policy/address.js';
 import { decide, type HostContext, judgeRequest } from '../../shared/policy/decide.js';
 import { decideUnix } from '../../shared/policy/decide-unix.js';
 import type { Decision } from '../../shared/policy/decision.js';
 import { judgeBare } from '../../shared/policy/judge-bare.js';
 import type { Policy } from '../../shared/policy/policy.js';
 import { UNIX_PREFIX } from '../../shared/policy/socket-path.js';
-import type { Endpoint } from '../../shared/sys/sockaddr.js';
 import type { ConnectionDescription } from '../accounts/connection-description.js';
 
 /** By the same functions that decide on a new connection to the same host and address. */
@@ -27,12 +26,6 @@ export function isStillAllowed(
 /** A deny rule also holds for the path that the links led to. */
 function isDeniedFile(policy: Policy, { host, dialed }: ConnectionDescription): boolean {
   return host.startsWith(UNIX_PREFIX) && decideUnix(policy, dialed).reason === 'denied_by_rule';
-}
-
-/** For a connection of which only the peer is known. */
-export function isAddressAllowed(policy: Policy, { bytes, port }: Endpoint, context: HostContext): boolean {
-  const address = addressFromBytes(bytes);
-  return decide(policy, { host: address.text, port }, [address], context).decision !== 'deny';
 }
 
 /** @returns undefined: the name is allowed, and its address is the proxy's business */

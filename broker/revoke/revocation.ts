@@ -1,9 +1,9 @@
 // Ends the connections of a plugin that its rules do not allow any more. Runs in the broker.
-import type { NotedConnection } from '../accounts/connection-places.js';
+import type { ConnectionPlaces, NotedConnection } from '../accounts/connection-places.js';
 import type { Plugin } from '../request/plugin.js';
 import type { Services } from '../request/services.js';
 import { endConnections } from './end-connections.js';
-import { isAddressAllowed, isStillAllowed } from './is-still-allowed.js';
+import { isStillAllowed } from './is-still-allowed.js';
 
 /** A plugin's revocations, one after the other. */
 export class Revocation {
@@ -28,13 +28,13 @@ export class Revocation {
     this.#running = true;
     while (this.#again) {
       this.#again = false;
-      // What was answered is described first.
+      // What was answered is accounted for first. What is under way is decided again once it is.
       this.#services.audit.flush();
       const { connections } = this.#plugin;
-      const revoked = this.#revoked();
+      const revoked = this.#revoked(connections);
       if (connections !== undefined && revoked.length > 0)
         await endConnections(this.#services, this.#plugin, connections, revoked, 'revoked');
-      const sockets = this.#revokedSockets();
+      const sockets = this.#revoked(connections?.hostSockets);
       // protects: G7 a withdrawn rule ends connections to UNIX sockets
       if (connections?.hostSockets !== undefined && sockets.length > 0)
         await endConnections(this.#services, this.#plugin, connections.hostSockets, sockets, 'revoked');
@@ -42,24 +42,15 @@ export class Revocation {
     this.#running = false;
   }
 
-  #revokedSockets(): readonly NotedConnection[] {
-    const { policy, connections } = this.#plugin;
-    if (policy === undefined) return [];
+  #revoked(register: Pick<ConnectionPlaces, 'noted'> | undefined): readonly NotedConnection[] {
+    const { policy } = this.#plugin;
+    if (policy === undefined || register === undefined) return [];
     const context = this.#services.host.context();
-    const noted = connections?.hostSockets?.noted() ?? [];
-    return noted.filter(
-      ({ description }) => description === undefined || !isStillAllowed(policy, description, context),
-    );
-  }
-
-  #revoked(): readonly NotedConnection[] {
-    const { policy, connections } = this.#plugin;
-    if (policy === undefined || connections === undefined) return [];
-    const context = this.#services.host.context();
-    return connections.noted().filter(({ description, peer, isLeft }) => {
-      if (description !== undefined) return !isStillAllowed(policy, description, context);
-      // It is being made, and decided again once it is described. Of a dead broker's the address alone is known.
-      return isLeft && !isAddressAllowed(policy, peer, context);
-    });
+    return register
+      .noted()
+      .filter(
+        ({ isUnderWay, description }) =>
+          !isUnderWay && (description === undefined || !isStillAllowed(policy, description, context)),
+      );
   }
 }

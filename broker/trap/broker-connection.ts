@@ -137,7 +137,7 @@ async function ask(connect: BrokeredConnect, decided: Judgement, ticket: AskTick
 function carryOut(connect: BrokeredConnect, { judgement, claim }: Admission): NowOrLater<void> {
   const { context, call, origin } = connect;
   const { services, plugin } = context;
-  const { decision, dial, port, reason } = judgement.decision;
+  const { decision, dial, reason } = judgement.decision;
   if (reason === 'approved') plugin.asks.approvals.spend(judgement.decision);
   const [target] = dial;
   const byProxy = decision !== 'deny' && goesByProxy(services, plugin, judgement);
@@ -149,7 +149,7 @@ function carryOut(connect: BrokeredConnect, { judgement, claim }: Admission): No
   const placing =
     byProxy || target === undefined
       ? tunnelAndPlace(connect, judgement, claim)
-      : connectAndPlace(connect, target, port, claim);
+      : connectAndPlace(connect, judgement, target, claim);
   return andThen(placing, (ending) => {
     if (!(ending instanceof SettlingConnect)) account(services, plugin, judgement, ending, origin);
     // The turn is over. How the connection ends matters to the account alone.

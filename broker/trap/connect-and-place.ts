@@ -15,10 +15,12 @@ import { awaitPeersEnd } from '../../shared/sys/tcp-account.js';
 import type { Claim } from '../accounts/connection-places.js';
 import type { TrappedCall } from '../caller/trapped-call.js';
 import type { RequestLife } from '../limit/request-life.js';
-import { type Ending, unwatched } from '../request/account.js';
+import type { Origin } from '../record/origin.js';
+import { describeConnection, type Ending, unwatched } from '../request/account.js';
 import { bindSource } from '../request/bind-source.js';
 import { outcomeOf } from '../request/connect-outcome.js';
 import { endpointOf } from '../request/endpoint-of.js';
+import type { Judgement } from '../request/judgement.js';
 import { markSocket } from '../request/mark-socket.js';
 import { paceSocket } from '../request/pace-socket.js';
 import { awaitDial, type Dial, type DialInterruption, dialState, goesElsewhere } from './dial.js';
@@ -31,6 +33,8 @@ const { EINPROGRESS, ECONNABORTED, ENETUNREACH } = constants.errno;
 
 /** The call, and the socket whose place a connection takes. */
 export interface Replaced {
+  /** Read while the call waits: afterwards its process may be gone. */
+  readonly origin: Origin;
   readonly context: TrapContext;
   readonly call: TrappedCall;
   /** A duplicate of the plugin's own socket. */
@@ -48,11 +52,11 @@ export interface Replaced {
  */
 export function connectAndPlace(
   replaced: Replaced,
+  judgement: Judgement,
   address: Address,
-  port: number,
   claim: Claim | undefined,
 ): NowOrLater<Ending | SettlingConnect> {
-  const attempt = new Attempt(replaced, address, port, claim);
+  const attempt = new Attempt(replaced, judgement, address, claim);
   const socket = tcpSocket(replaced.family);
   if (typeof socket === 'number') return attempt.fail(socket);
   const { services, plugin } = replaced.context;
@@ -86,16 +90,18 @@ class Attempt implements Dialer {
   readonly endpoint: Endpoint;
   own: Endpoint | undefined;
   readonly #replaced: Replaced;
+  readonly #judgement: Judgement;
   readonly #dialed: string;
   readonly #claim: Claim | undefined;
   readonly #startedAt = performance.now();
   #isOwed = false;
 
-  constructor(replaced: Replaced, address: Address, port: number, claim: Claim | undefined) {
+  constructor(replaced: Replaced, judgement: Judgement, address: Address, claim: Claim | undefined) {
     this.#replaced = replaced;
+    this.#judgement = judgement;
     this.#dialed = address.text;
     this.#claim = claim;
-    this.endpoint = endpointOf(address, port, replaced.family);
+    this.endpoint = endpointOf(address, judgement.decision.port, replaced.family);
   }
 
   fail(result: number): Ending {
@@ -154,7 +160,12 @@ class Attempt implements Dialer {
 
   /** Before the plugin has the socket: a broker that dies in between leaves no connection that nobody knows. */
   #hold(socket: OwnedFd): void {
-    if (this.own !== undefined) this.#claim?.hold(socket, this.own, this.endpoint);
+    const { context, origin } = this.#replaced;
+    if (this.own === undefined) return;
+    const description = describeConnection(context.services, this.#judgement, origin, {
+      dialed: this.#dialed,
+    });
+    this.#claim?.hold(socket, this.own, this.endpoint, description);
   }
 
   #placedOrNot(placed: boolean): Ending {

@@ -9,7 +9,7 @@ import { isNonBlocking, makeBlocking } from '../../shared/sys/fcntl.js';
 import { isV6Only, sendTimeout } from '../../shared/sys/socket-state.js';
 import { errnoNumber } from '../../shared/sys/system-error.js';
 import type { Claim } from '../accounts/connection-places.js';
-import type { Ending } from '../request/account.js';
+import { describeConnection, type Ending } from '../request/account.js';
 import type { SocketForm } from '../request/connect.js';
 import { placeOf } from '../request/connect-by-proxy.js';
 import { connectUpstream, type Passage, type Way } from '../request/connect-upstream.js';
@@ -30,7 +30,7 @@ export async function tunnelAndPlace(
   judgement: Judgement,
   claim: Claim | undefined,
 ): Promise<Ending> {
-  const { context, call, original } = replaced;
+  const { context, call, original, origin } = replaced;
   const { services, plugin, waiting, tunnels, carryOver } = context;
   const startedAt = performance.now();
   const waits = services.guard.watch(plugin.stall, () => waitOf(original.number));
@@ -71,7 +71,7 @@ export async function tunnelAndPlace(
   }
   const { socket, own, peer } = connection;
   try {
-    claim?.hold(socket, own, peer);
+    claim?.hold(socket, own, peer, describeConnection(services, judgement, origin, ending));
     if (tunnel.wasLate)
       services.guard.watch(plugin.stall, () => carryOver.carry(original.number, socket.number));
     if (waits.blocks) makeBlocking(socket.number);

@@ -186,7 +186,7 @@ export const AUDIT_EVENTS = {
     always: {},
   },
   closed: {
-    what: 'A connection of a plugin has ended: the socket is closed, and its last bytes are delivered.',
+    what: 'A connection of a plugin has ended: the socket is closed, and its last bytes are delivered. If a broker is replaced or a plugin ends, it may come before the line of its decision. The fields of its decision are null only if the path of a UNIX socket is too long to be kept.',
     fields: [
       'decision_id',
       'plugin',

@@ -190,6 +190,10 @@ for (const user of userInTurn(1)) {
         process.kill(broker, 'SIGKILL');
       });
       const closed = events.filter(({ event }) => event === 'closed');
+      // It may have died before it accounted for a connection that the program has.
+      for (const event of closed)
+        for (const field of ['decision_id', 'door', 'host', 'port', 'dialed'])
+          assert.notEqual(event[field], null, JSON.stringify(event));
       const pairs = sorted(counts.map(({ received, sent }) => [received, sent]));
       for (const pair of sorted(closed.map((event) => [event['sent_bytes'], event['received_bytes']]))) {
         assert.ok(pairs.includes(pair), `${pair} was not counted by a peer`);

@@ -155,7 +155,7 @@ test('the kernel reports which sockets have ended with what they carried, that r
 test('if the kernel has lost reports, every connection is looked at, and what has ended is told without an account', async () => {
   const { connections, gone, ended } = limited(600);
   const made = Array.from({ length: 600 }, () => connection());
-  for (const { socket, own, peer } of made) connections.claim().hold(socket, own, peer);
+  for (const { socket, own, peer } of made) connections.claim().hold(socket, own, peer, DESCRIPTION);
   assert.equal(connections.claim().granted, false);
   const id = new Uint8Array(SOCKET_ID_BYTES);
   for (const one of made.slice(300)) gone.add(write(one, id));
@@ -178,7 +178,7 @@ test('the looks for a plugin that keeps asking at its limit are bounded', () => 
   connections.close();
 
   const held = limited(1);
-  held.connections.claim().hold(socket, own, peer);
+  held.connections.claim().hold(socket, own, peer, DESCRIPTION);
   for (let count = 0; count < 3 * LOOKS_PER_SECOND; count += 1) held.connections.claim();
   const seconds = (performance.now() - start) / 1000;
   assert.ok(held.asked() <= LOOKS_PER_SECOND * (1 + seconds) + 1, `${held.asked()} looks in ${seconds} s`);
@@ -193,7 +193,7 @@ test('the newest connections are listed first, also if others were looked at mea
   const id = new Uint8Array(SOCKET_ID_BYTES);
   for (const { socket, own, peer } of made) {
     await new Promise((resolve) => setTimeout(resolve, 2));
-    connections.claim().hold(socket, own, peer);
+    connections.claim().hold(socket, own, peer, DESCRIPTION);
   }
   assert.equal(connections.claim().granted, false, 'looks at them, and so changes their order');
   const cookies = made.map((one) => write(one, id)).reverse();
@@ -217,7 +217,7 @@ test('a survey looks at each connection in its turn, and what they have carried 
   const made = Array.from({ length: 3 }, () => connection());
   const id = new Uint8Array(SOCKET_ID_BYTES);
   const cookies = made.map((one) => write(one, id));
-  for (const { socket, own, peer } of made) connections.claim().hold(socket, own, peer);
+  for (const { socket, own, peer } of made) connections.claim().hold(socket, own, peer, DESCRIPTION);
   carry(10, 100);
   connections.survey(2);
   assert.deepEqual(connections.carried, { sentBytes: 20, receivedBytes: 200 });
@@ -238,18 +238,54 @@ test('a survey looks at each connection in its turn, and what they have carried 
   connections.survey(9);
 });
 
-test('a place that is held, described or given back after the register is gone writes nothing', () => {
+test('a place that is held, settled or given back after the register is gone writes nothing', () => {
   const { connections } = limited(3);
   const [one, two, three] = [connections.claim(), connections.claim(), connections.claim()];
   const { socket, own, peer } = connection();
-  three.hold(socket, own, peer);
+  three.hold(socket, own, peer, DESCRIPTION);
   connections.close();
-  one.hold(socket, own, peer);
+  one.hold(socket, own, peer, DESCRIPTION);
   two.release();
-  three.describe(DESCRIPTION);
+  three.settle();
   three.withdraw();
   assert.equal(connections.open, 1, 'as it was at the end');
   socket.close();
+});
+
+// proves: accounts: a connection is described before the plugin has it
+test('a connection that ends before it is accounted for has its description', () => {
+  const { connections, ended } = limited(2);
+  const claims = [connections.claim(), connections.claim()];
+  const made = claims.map((claim, at) => {
+    const one = connection();
+    claim.hold(one.socket, one.own, one.peer, { ...DESCRIPTION, decision_id: `a-${at}` });
+    return one;
+  });
+  assert.deepEqual(
+    connections.noted().map(({ isUnderWay }) => isUnderWay),
+    [true, true],
+  );
+  claims[1]?.settle();
+  const noted = connections.noted();
+  assert.deepEqual(
+    noted.map(({ isUnderWay, description }) => [isUnderWay, description?.decision_id]),
+    [
+      [true, 'a-0'],
+      [false, 'a-1'],
+    ],
+  );
+  for (const { cookie } of noted) connections.socketEnded(cookie, undefined);
+  claims[0]?.settle();
+  assert.deepEqual(
+    ended.map(({ description }) => [description?.decision_id, description?.host, description?.port]),
+    [
+      ['a-0', 'api.example.com', 443],
+      ['a-1', 'api.example.com', 443],
+    ],
+  );
+  assert.equal(claims[0]?.decisionId, 'a-0');
+  for (const { socket } of made) socket.close();
+  connections.close();
 });
 
 // proves: accounts: the next broker finds the connections of the one before
@@ -269,8 +305,7 @@ test('the next broker finds the connections in the memory, with what describes t
   const made = Array.from({ length: 200 }, () => connection());
   const claims = made.map(({ socket, own, peer }) => {
     const claim = first.claim();
-    claim.hold(socket, own, peer);
-    claim.describe({ ...DESCRIPTION, port: own.port });
+    claim.hold(socket, own, peer, { ...DESCRIPTION, port: own.port });
     return claim;
   });
   claims[3]?.withdraw();
@@ -310,12 +345,12 @@ test('an end is owed while the next broker would still find the connection, and 
     ended: note('reported'),
   });
   const { socket, own, peer } = connection();
-  register.claim().hold(socket, own, peer);
+  register.claim().hold(socket, own, peer, DESCRIPTION);
   const [cookie = 0n] = register.cookies;
   register.socketEnded(cookie, undefined);
   assert.deepEqual(found.splice(0), ['owed: 1', 'reported: 0']);
   const [a, b] = streamSocketPair();
-  register.hostSockets.hold(a, { host: 'unix:/x', decision: 'allow', rule: 'unix:/x', dialed: '/x' });
+  register.hostSockets.hold(a, { ...DESCRIPTION, host: 'unix:/x', rule: 'unix:/x', dialed: '/x' });
   const [noted] = register.hostSockets.noted();
   assert.ok(noted);
   register.hostSockets.ended(noted, undefined, 'revoked');
@@ -330,8 +365,7 @@ test('a broker that ends reports what no process holds, and what is gone without
   const made = Array.from({ length: 3 }, () => connection());
   for (const [at, { socket, own, peer }] of made.entries()) {
     const claim = connections.claim();
-    claim.hold(socket, own, peer);
-    claim.describe({ ...DESCRIPTION, port: at });
+    claim.hold(socket, own, peer, { ...DESCRIPTION, port: at });
   }
   const [first = 0n] = connections.cookies;
   gone.add(first);
@@ -352,8 +386,7 @@ test('a description that is too long loses its last names, and at last its rule'
   for (const rule of rules) {
     const one = connection();
     const claim = connections.claim();
-    claim.hold(one.socket, one.own, one.peer);
-    claim.describe({ ...DESCRIPTION, names, rule });
+    claim.hold(one.socket, one.own, one.peer, { ...DESCRIPTION, names, rule });
     const cookie = write(one, id);
     connections.socketEnded(cookie, undefined);
     one.socket.close();

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { ConnectionDescription } from '../../../broker/accounts/connection-description.js';
 import { ConnectionRegister } from '../../../broker/accounts/connection-register.js';
 import type { HostSockets } from '../../../broker/accounts/host-sockets.js';
 import { SocketEnds } from '../../../broker/accounts/socket-ends.js';
@@ -9,7 +10,20 @@ import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import { streamSocketPair } from '../../../shared/sys/socket.js';
 
 const HOST = 'unix:/run/x.sock';
-const CONNECTION = { host: HOST, decision: 'allow', rule: HOST, dialed: '/run/x.sock' } as const;
+const CONNECTION: ConnectionDescription = {
+  decision_id: 'a-1',
+  decision: 'allow',
+  host: HOST,
+  port: 0,
+  rule: HOST,
+  dialed: '/run/x.sock',
+  names: [],
+  approved: false,
+  proxied: false,
+  door: 'trap',
+  pid: null,
+  program: null,
+};
 
 function makeRegister(memory: OwnedFd): {
   register: ConnectionRegister;

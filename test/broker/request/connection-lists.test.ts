@@ -31,7 +31,7 @@ async function list(
       open,
       newest: async function* (most, atOnce) {
         const all = Array.from({ length: Math.min(most, open) }, (_, at) => ({
-          ...{ cookie: BigInt(at), since: monotonicMs(), description: undefined, peer, isLeft: false },
+          ...{ cookie: BigInt(at), since: monotonicMs(), description: undefined, peer, isUnderWay: false },
         }));
         for (let at = 0; at < all.length; at += atOnce) {
           await nextTurn();
