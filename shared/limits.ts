@@ -177,6 +177,8 @@ export const STARTS_AT_ONCE: number = 4;
 
 /** Audit events that wait for the supervisor. Past it they are dropped and counted. With when_full: block, requests wait before it is full. */
 export const AUDIT_BACKLOG_BYTES: number = 4 * 1024 * 1024;
+/** How often it is looked whether the file of the audit log is still at its path. */
+export const AUDIT_LOOK_MS: number = 1_000;
 /** With when_full: block, no plugin starts while more events wait: a program that ends again and again adds some at each start. */
 export const AUDIT_START_BYTES: number = 8 * 1024 * 1024;
 /** With when_full: block, more than this is left out all the same. Only a broker that was taken over makes so many events. */

@@ -44,6 +44,13 @@ each event, in ASCII.
 - The log goes on when it is read again, or when the disk has room again. A named pipe (fifo) may change its reader.
   No plugin may see the pipe: it could read the log empty. Such a plugin is not started, so put the pipe into a folder of its own.
 - \`up\` opens the file anew at SIGHUP, so that logrotate(8) can rename it (deploy/logrotate.conf).
+- If a file is deleted or renamed without that signal, postern makes a new one at its path within a second. A line \`gap\` there says so.
+  - After a deletion, \`events\` are those that postern wrote into the deleted file since it last saw the file at its path. A renamed file has
+    its events, so \`events\` is 0.
+  - If postern cannot make the file, it goes on in the former one and tries again each second. \`postern_audit_up\` is 0 meanwhile, and a line on
+    stderr says so. It opens no link and no pipe there.
+- If the last line of a file has no end, as after a full disk, postern ends that line before it writes. So a reader must expect a line that is
+  no JSON.
 
 ## No event is left out
 \`\`\`yaml
@@ -70,8 +77,9 @@ and \`learn\` leave events out.
   starts or restarts before 2 MiB are left.
 - If the reader of a pipe or terminal is gone for good, connections wait until postern ends.
 
-Two things can still end before they are logged. When postern ends, it writes for 2 s; a line on stderr says how many events were left then.
-A broker that is killed takes the events of its last milliseconds and of requests under way with it.
+Some events can still be missing. When postern ends, it writes for 2 s; a line on stderr says how many events were left then.
+A broker that is killed takes the events of its last milliseconds and of requests under way with it. What postern writes into a deleted file,
+before it notices, is gone.
 
 ## Events
 Each event has \`event\`, its name, and \`ts\`, when it was logged: ISO 8601 in UTC. A field with a question mark may be missing. "or

@@ -311,10 +311,10 @@ export const AUDIT_EVENTS = {
 /** The events that the supervisor adds. The broker writes none of them. */
 export const SUPERVISOR_EVENTS = {
   gap: {
-    what: 'Events are missing here: nobody took them for so long that no more of them could wait, or a broker that was killed took them along.',
-    fields: ['events', 'from', 'to'],
+    what: 'Events are missing here: nobody took them for so long that no more of them could wait, or a broker that was killed took them along. Or the file of the log was deleted or renamed while it was in use; then `message` says so.',
+    fields: ['events', 'from', 'to', 'message'],
     nullable: [],
-    optional: [],
+    optional: ['message'],
     always: {},
   },
 } as const;
@@ -326,6 +326,8 @@ export interface GapEvent {
   readonly events: number;
   readonly from: string;
   readonly to: string;
+  /** Only if the file was deleted or renamed. */
+  readonly message?: string;
 }
 
 /** The table with the same type for each event. */

@@ -20,7 +20,8 @@ export class ByteQueue {
   /** How many lines wait, as far as they are whole. */
   get lines(): number {
     let lines = 0;
-    for (const bytes of this.#queue) for (const byte of bytes) if (byte === NEWLINE) lines += 1;
+    for (const bytes of this.#queue)
+      for (let at = bytes.indexOf(NEWLINE); at >= 0; at = bytes.indexOf(NEWLINE, at + 1)) lines += 1;
     return lines;
   }
 
@@ -61,6 +62,12 @@ export class ByteQueue {
       this.#length += this.#part.length;
     }
     this.#part = Buffer.alloc(0);
+  }
+
+  /** What follows is written behind a line that somebody else began. */
+  endLine(): void {
+    this.#queue.unshift(Buffer.from([NEWLINE]));
+    this.#length += 1;
   }
 
   /** Drops what waits. */

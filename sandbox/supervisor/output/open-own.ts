@@ -19,6 +19,8 @@ export type WriteKind =
 export interface OwnDescriptor {
   readonly descriptor: OwnedFd;
   readonly kind: WriteKind;
+  /** A file whose last line has no end: it is ended first. */
+  readonly isTorn?: boolean;
 }
 
 /** @param fd a descriptor of this process, as 1 or 2 */

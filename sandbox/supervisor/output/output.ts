@@ -44,17 +44,13 @@ export class Output {
    * @param limitBytes how many bytes may wait
    * @param keepsAll takes more all the same, and tries again after every failure: the writer bounds what waits
    */
-  constructor(
-    { descriptor, kind }: OwnDescriptor,
-    limitBytes: number,
-    events: OutputEvents = {},
-    keepsAll = false,
-  ) {
-    this.#descriptor = descriptor;
-    this.#kind = kind;
+  constructor(own: OwnDescriptor, limitBytes: number, events: OutputEvents = {}, keepsAll = false) {
     this.#limit = limitBytes;
     this.#events = events;
     this.#keepsAll = keepsAll;
+    this.#descriptor = own.descriptor;
+    this.#kind = own.kind;
+    this.#begin(own);
   }
 
   /** Bytes that wait. */
@@ -91,24 +87,28 @@ export class Output {
     return true;
   }
 
-  /** Goes on with another descriptor. What waits goes there, and a line of which a part was written goes there whole. */
-  replace({ descriptor, kind }: OwnDescriptor): void {
+  /**
+   * Goes on with another descriptor. What waits goes there, and a line of which a part was written goes there whole.
+   *
+   * @param onReplaced called when nothing more is written to the former one, with how many lines go to the other one
+   */
+  replace(own: OwnDescriptor, onReplaced: (lines: number) => void = () => {}): void {
     if (this.#busy) {
       // A thread still writes into the former one.
-      this.#onIdle.push(() => this.replace({ descriptor, kind }));
+      this.#onIdle.push(() => this.replace(own, onReplaced));
       return;
     }
     const former = this.#descriptor;
     this.#queue.startLineAnew();
     this.#watch?.close();
     this.#watch = undefined;
-    this.#descriptor = descriptor;
-    this.#kind = kind;
     this.#gone = false;
     clearTimeout(this.#retry);
     this.#retry = undefined;
     former.close();
-    this.#flush();
+    const lines = this.linesWaiting;
+    this.#begin(own);
+    onReplaced(lines);
   }
 
   /** Resolves when all is written, or cannot be written any more. */
@@ -123,6 +123,13 @@ export class Output {
     this.#watch?.close();
     if (this.#busy) this.#onIdle.push(() => this.#descriptor.close());
     else this.#descriptor.close();
+  }
+
+  #begin({ descriptor, kind, isTorn = false }: OwnDescriptor): void {
+    this.#descriptor = descriptor;
+    this.#kind = kind;
+    if (isTorn) this.#queue.endLine();
+    this.#flush();
   }
 
   #flush(): void {

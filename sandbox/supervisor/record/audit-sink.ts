@@ -1,12 +1,29 @@
 // Writes audit events to stderr, stdout, a file or a named pipe, one JSON line each. What the destination does not take waits, up to a bound.
 // Beyond it, events are left out, and a line says so in their place. Or, with when_full: block, none is left out, and the broker is asked to
 // let requests wait.
-import { constants, lstatSync, openSync, realpathSync } from 'node:fs';
+//
+// A file may be deleted or renamed while it is in use, and nobody would read what is written to it then. So the sink compares it with what its
+// path leads to, once a second, and opens the path anew. An own line there says so.
+import {
+  type BigIntStats,
+  constants,
+  fstatSync,
+  lstat,
+  lstatSync,
+  openSync,
+  readSync,
+  realpathSync,
+} from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { asciiJson } from '../../../shared/ascii-json.js';
 import type { WhenFull } from '../../../shared/config/config-file.js';
 import { PosternError } from '../../../shared/errors.js';
-import { AUDIT_BACKLOG_BYTES, AUDIT_MOST_BYTES, AUDIT_START_BYTES } from '../../../shared/limits.js';
+import {
+  AUDIT_BACKLOG_BYTES,
+  AUDIT_LOOK_MS,
+  AUDIT_MOST_BYTES,
+  AUDIT_START_BYTES,
+} from '../../../shared/limits.js';
 import type { AuditEvent, GapEvent } from '../../../shared/protocol/audit-events.js';
 import { openFolder } from '../../../shared/sys/open-folder.js';
 import { OwnedFd } from '../../../shared/sys/owned-fd.js';
@@ -17,13 +34,15 @@ import { AUDIT_FIX, mayBeLink } from './audit-place.js';
 export interface AuditSinkEvents {
   /** Events are left out. */
   readonly onDropped: (events: number) => void;
-  /** Whether events are written, or wait or are left out because of a failure. */
+  /** Whether events are written where they can be found, or wait or are left out because of a failure. */
   readonly onUp: (up: boolean) => void;
   /** With `block`: the log is full, or has room again. */
   readonly onRoom?: ((room: boolean) => void) | undefined;
   /** Takes lines for the operator. */
   readonly onNotice: (text: string) => void;
 }
+
+type Missing = Pick<GapEvent, 'events' | 'from' | 'to' | 'message'>;
 
 export class AuditSink {
   readonly #destination: string;
@@ -35,7 +54,17 @@ export class AuditSink {
   readonly #mostBytes: number;
   #isFull = false;
   readonly #onStartRoom: (() => void)[] = [];
-  #gap: Pick<GapEvent, 'events' | 'from' | 'to'> | undefined;
+  #gap: Missing | undefined;
+  #own: OwnDescriptor;
+  /** Undefined: it is no file, or the path leads elsewhere each time. */
+  #file: BigIntStats | undefined;
+  #looks: NodeJS.Timeout | undefined;
+  #isLooking = false;
+  /** The file is not at its path any more, and none can be opened there. */
+  #isAway = false;
+  /** Lines that were taken, and how many of them were in the file when it was last seen at its path, and when. */
+  #lines = 0;
+  #seen = { lines: 0, at: new Date().toISOString() };
 
   /**
    * @param destination `stderr`, `stdout` or a path, to which lines are appended
@@ -63,16 +92,18 @@ export class AuditSink {
         events.onNotice(`cannot write the audit log to ${describe(destination)} (${code}): ${waits}`);
       },
       onRecovery: () => {
-        events.onUp(this.#gap === undefined && !this.#isFull);
+        this.#tellUp();
         events.onNotice(`the audit log is written to ${describe(destination)} again`);
       },
     };
+    this.#own = open(this.#place);
     this.#output = new Output(
-      open(this.#place),
+      this.#own,
       AUDIT_BACKLOG_BYTES,
       output,
       /* protects: G13 a full audit log keeps all events => false */ whenFull === 'block',
     );
+    this.#watch();
     events.onUp(true);
   }
 
@@ -90,13 +121,7 @@ export class AuditSink {
   write(event: AuditEvent): void {
     this.#tellGap();
     const mayWrite = this.#gap === undefined && this.#output.waiting <= this.#mostBytes;
-    if (
-      mayWrite &&
-      this.#output.write(
-        `${/* protects: G13 the audit log has one line an event, in ASCII => JSON.stringify(event) */ asciiJson(event)}\n`,
-      )
-    )
-      return;
+    if (mayWrite && this.#put(event)) return;
     if (this.#leaveOut({ events: 1, from: event.ts, to: event.ts })) {
       const why = this.#output.isGone ? 'nothing takes it any more' : 'nobody reads it fast enough';
       this.#events.onNotice(`the audit log loses events: ${why} at ${describe(this.#destination)}`);
@@ -113,7 +138,7 @@ export class AuditSink {
   reopen(): void {
     if (this.#destination === 'stderr' || this.#destination === 'stdout') return;
     try {
-      this.#output.replace(open(this.#place));
+      this.#replace();
     } catch (error) {
       this.#events.onNotice(`${(error as Error).message}; the log goes on in the former file`);
     }
@@ -121,6 +146,8 @@ export class AuditSink {
 
   /** Resolves when all events are written, cannot be written, or after the time. */
   async close(milliseconds: number): Promise<void> {
+    clearInterval(this.#looks);
+    this.#looks = undefined;
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<void>((resolve) => {
       timer = setTimeout(resolve, milliseconds);
@@ -137,14 +164,87 @@ export class AuditSink {
     this.#output.close();
   }
 
+  #replace(onReplaced: (waiting: number) => void = () => this.#see()): void {
+    this.#own = open(this.#place, this.#file !== undefined);
+    this.#output.replace(this.#own, onReplaced);
+    this.#watch();
+  }
+
+  /** From now on the file must stay where it is. */
+  #watch(): void {
+    const stats = fstatSync(this.#own.descriptor.number, { bigint: true });
+    const isFile = stats.isFile() && this.#place.startsWith('/') && !mayBeLink(this.#place);
+    this.#file = isFile ? stats : undefined;
+    // protects: G13 the audit log does not go on in a file that is not at its path
+    if (isFile) this.#looks ??= setInterval(() => this.#look(), AUDIT_LOOK_MS).unref();
+  }
+
+  #look(): void {
+    if (this.#isLooking) return;
+    this.#isLooking = true;
+    const file = this.#file;
+    // The disk may take its time.
+    lstat(this.#place, { bigint: true }, (error, found) => {
+      this.#isLooking = false;
+      if (file === undefined || file !== this.#file || this.#looks === undefined) return;
+      const isGone = error !== null && (error.code === 'ENOENT' || error.code === 'ENOTDIR');
+      if (error !== null && !isGone) return;
+      if (isGone || found.dev !== file.dev || found.ino !== file.ino) this.#find();
+      else this.#see();
+    });
+  }
+
+  /** The file is at its path. */
+  #see(): void {
+    this.#seen = { lines: this.#lines - this.#output.linesWaiting, at: new Date().toISOString() };
+    if (!this.#isAway) return;
+    this.#isAway = false;
+    this.#tellUp();
+  }
+
+  /** The file is not at its path. */
+  #find(): void {
+    const { lines, at } = this.#seen;
+    const deleted = isDeleted(this.#own.descriptor.number);
+    const message = deleted
+      ? 'The file of the log was deleted, with what was written before'
+      : 'The file of the log was renamed, and has what was written before';
+    try {
+      this.#replace((waiting) => {
+        const events = deleted ? Math.max(0, this.#lines - waiting - lines) : 0;
+        this.#leaveOut({ events, from: at, to: new Date().toISOString(), message });
+        this.#tellGap();
+        this.#see();
+      });
+    } catch (error) {
+      if (this.#isAway) return;
+      this.#isAway = true;
+      this.#events.onUp(false);
+      const what = `the audit log is not at ${describe(this.#destination)} any more`;
+      this.#events.onNotice(`${what}. ${(error as Error).message}; the log goes on in the former file`);
+    }
+  }
+
+  /** @returns whether there was room */
+  #put(event: AuditEvent | GapEvent): boolean {
+    const line = `${/* protects: G13 the audit log has one line an event, in ASCII => JSON.stringify(event) */ asciiJson(event)}\n`;
+    if (!this.#output.write(line)) return false;
+    this.#lines += 1;
+    return true;
+  }
+
+  #tellUp(): void {
+    this.#events.onUp(this.#gap === undefined && !this.#isFull && !this.#isAway);
+  }
+
   /** @returns whether the gap is a new one */
-  #leaveOut(missing: Pick<GapEvent, 'events' | 'from' | 'to'>): boolean {
-    this.#events.onDropped(missing.events);
+  #leaveOut(missing: Missing): boolean {
+    if (missing.events > 0) this.#events.onDropped(missing.events);
     const before = this.#gap;
     this.#gap =
       before === undefined
         ? missing
-        : { events: before.events + missing.events, from: before.from, to: missing.to };
+        : { ...before, ...missing, events: before.events + missing.events, from: before.from };
     if (before === undefined) this.#events.onUp(false);
     return before === undefined;
   }
@@ -162,7 +262,7 @@ export class AuditSink {
     if (!this.#isFull) return;
     this.#isFull = false;
     this.#tellGap();
-    this.#events.onUp(this.#gap === undefined);
+    this.#tellUp();
     this.#events.onNotice('the audit log has room again: new connections go on');
     this.#events.onRoom?.(true);
     for (const resolve of this.#onStartRoom.splice(0)) resolve();
@@ -172,10 +272,11 @@ export class AuditSink {
     // A gap is shorter than most events. Written too soon, it would take the last room, and the next event would make another one.
     if (this.#gap === undefined || this.#output.isFull) return;
     const gap: GapEvent = { event: 'gap', ts: new Date().toISOString(), ...this.#gap };
-    if (!this.#output.write(`${asciiJson(gap)}\n`)) return;
+    if (!this.#put(gap)) return;
     this.#gap = undefined;
-    this.#events.onUp(true);
-    this.#events.onNotice(`the audit log goes on; ${gap.events} events are missing in it`);
+    this.#tellUp();
+    const why = gap.message === undefined ? '' : `. ${gap.message}`;
+    this.#events.onNotice(`the audit log goes on; ${gap.events} events are missing in it${why}`);
   }
 }
 
@@ -194,7 +295,8 @@ function placeOf(destination: string): string {
   }
 }
 
-function open(destination: string): OwnDescriptor {
+/** @param mustBeFile what is there may be put there by somebody else: a pipe would give the events to its reader */
+function open(destination: string, mustBeFile = false): OwnDescriptor {
   if (destination === 'stderr') return openOwn(2);
   if (destination === 'stdout') return openOwn(1);
   const { O_APPEND, O_CREAT, O_NOFOLLOW, O_NONBLOCK, O_RDWR, O_WRONLY } = constants;
@@ -207,7 +309,7 @@ function open(destination: string): OwnDescriptor {
     const path =
       folder === undefined ? destination : `/proc/self/fd/${folder.number}/${basename(destination)}`;
     // A pipe without a reader cannot be opened for writing alone, fifo(7). Open for both, it keeps what the next reader finds.
-    const isPipe = lstatSync(path, { throwIfNoEntry: false })?.isFIFO() === true;
+    const isPipe = !mustBeFile && lstatSync(path, { throwIfNoEntry: false })?.isFIFO() === true;
     const flags = (isPipe ? O_RDWR : O_WRONLY | O_CREAT) | O_APPEND | O_NONBLOCK;
     const fd = openSync(
       path,
@@ -215,9 +317,42 @@ function open(destination: string): OwnDescriptor {
       0o640,
     );
     const descriptor = new OwnedFd(fd);
-    return { descriptor, kind: kindOf(descriptor) };
+    const isFile = fstatSync(fd).isFile();
+    // protects: G13 a file of the audit log is replaced by a file alone
+    if (mustBeFile && !isFile) {
+      descriptor.close();
+      throw new TypeError('It is no file');
+    }
+    return {
+      descriptor,
+      kind: kindOf(descriptor),
+      isTorn:
+        /* protects: G13 an event is not glued to a line without an end => false */ isFile && isTorn(fd),
+    };
   } catch (cause) {
     throw cannotAppend(destination, cause);
+  }
+}
+
+function isDeleted(fd: number): boolean {
+  try {
+    return fstatSync(fd).nlink === 0;
+  } catch {
+    // ESTALE: the server of a network file system has no such file any more.
+    return true;
+  }
+}
+
+/** Whether the last line has no end: a disk was full, or postern was killed. What cannot be read counts as whole. */
+function isTorn(fd: number): boolean {
+  const { size } = fstatSync(fd);
+  if (size === 0) return false;
+  try {
+    using file = new OwnedFd(openSync(`/proc/self/fd/${fd}`, constants.O_RDONLY));
+    const last = Buffer.alloc(1);
+    return readSync(file.number, last, 0, 1, size - 1) === 1 && last.toString() !== '\n';
+  } catch {
+    return false;
   }
 }
 

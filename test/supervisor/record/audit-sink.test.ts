@@ -6,6 +6,7 @@ import {
   chmodSync,
   closeSync,
   constants,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   openSync,
@@ -23,7 +24,7 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { AUDIT_EXAMPLES } from '../../../deploy/reference/audit-examples.js';
 import { AuditSink } from '../../../sandbox/supervisor/record/audit-sink.js';
-import { AUDIT_BACKLOG_BYTES } from '../../../shared/limits.js';
+import { AUDIT_BACKLOG_BYTES, AUDIT_LOOK_MS } from '../../../shared/limits.js';
 import { until } from '../../harness/until.js';
 
 const needsRoot = process.geteuid?.() !== 0 && 'needs root';
@@ -313,4 +314,141 @@ test('a renamed file is left for a new one, as logrotate(8) wants', async () => 
       .split('\n')
       .map((line) => JSON.parse(line).decision_id);
   assert.deepEqual([idsOf(`${path}.1`), idsOf(path)], [['1'], ['2']]);
+});
+
+const linesOf = (
+  path: string,
+): { event: string; decision_id?: string; events?: number; message?: string }[] =>
+  readFileSync(path, 'utf8')
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+
+// proves: an event is not glued to a line without an end
+test('a file whose last line has no end gets one before the first event, at the start and when it is opened anew', async () => {
+  const path = join(folder, 'torn.log');
+  writeFileSync(path, '{"event":"decis');
+  const sink = new AuditSink(path, dropped);
+  sink.write(event(1));
+  await until(() => readFileSync(path, 'utf8').endsWith('}\n') || undefined);
+  renameSync(path, `${path}.1`);
+  writeFileSync(path, `${JSON.stringify(event(7))}\n{`);
+  sink.reopen();
+  sink.write(event(2));
+  await sink.close(5_000);
+  const idsOf = (text: string): unknown[] =>
+    text
+      .trimEnd()
+      .split('\n')
+      .map((line) => (line.endsWith('}') ? JSON.parse(line).decision_id : line));
+  assert.deepEqual(idsOf(readFileSync(`${path}.1`, 'utf8')), ['{"event":"decis', '1']);
+  assert.deepEqual(idsOf(readFileSync(path, 'utf8')), ['7', '{', '2']);
+});
+
+test('an empty file, and one whose last line has its end, get no line of their own', async () => {
+  const path = join(folder, 'whole.log');
+  for (const before of ['', '{}\n']) {
+    writeFileSync(path, before);
+    const sink = new AuditSink(path, dropped);
+    sink.write(event(1));
+    await sink.close(5_000);
+    const text = readFileSync(path, 'utf8');
+    assert.ok(text.startsWith(`${before}{`), text);
+    assert.equal(text.split('\n').length, before.split('\n').length + 1);
+  }
+});
+
+// proves: the audit log does not go on in a file that is not at its path
+test('a file that was deleted is made anew, and a line there says how many events are gone', async () => {
+  const path = join(folder, 'deleted.log');
+  const told = new Told();
+  let lost = 0;
+  const sink = new AuditSink(path, {
+    ...told,
+    onDropped: (events) => {
+      lost += events;
+    },
+  });
+  sink.write(event(1));
+  await until(() => readFileSync(path, 'utf8').endsWith('\n') || undefined);
+  rmSync(path);
+  sink.write(event(2));
+  await until(() => existsSync(path) || undefined);
+  sink.write(event(3));
+  await sink.close(5_000);
+  const [gap, ...others] = linesOf(path);
+  assert.deepEqual(
+    [gap?.event, gap?.message],
+    ['gap', 'The file of the log was deleted, with what was written before'],
+  );
+  assert.equal(gap?.events, lost);
+  // The look before may have been before the first event.
+  assert.ok(lost === 1 || lost === 2, `${lost}`);
+  assert.deepEqual(
+    others.map(({ decision_id: id }) => id),
+    ['3'],
+  );
+  assert.equal(statSync(path).mode & 0o111, 0);
+  assert.equal(told.ups.at(-1), true);
+  assert.match(told.notices.join(), /events are missing in it. The file of the log was deleted/);
+});
+
+// proves: the audit log does not go on in a file that is not at its path
+test('a file that was renamed is left for a new one without a signal, and nothing is missing', async () => {
+  const path = join(folder, 'moved.log');
+  const told = new Told();
+  const sink = new AuditSink(path, told);
+  sink.write(event(1));
+  await until(() => readFileSync(path, 'utf8').endsWith('\n') || undefined);
+  renameSync(path, `${path}.1`);
+  sink.write(event(2));
+  await until(() => existsSync(path) || undefined);
+  sink.write(event(3));
+  await sink.close(5_000);
+  const [gap, ...others] = linesOf(path);
+  assert.deepEqual([gap?.event, gap?.events, told.lost], ['gap', 0, 0]);
+  assert.match(gap?.message ?? '', /was renamed, and has what was written before$/);
+  assert.deepEqual(
+    [...linesOf(`${path}.1`), ...others].map(({ decision_id: id }) => id),
+    ['1', '2', '3'],
+  );
+});
+
+// proves: a file of the audit log is replaced by a file alone
+// proves: the audit file is no link
+test('a pipe or a link that was put in the place of the file gets no event; the log says so once, and goes on when a file can be made', async () => {
+  const path = join(folder, 'planted.log');
+  const told = new Told();
+  const sink = new AuditSink(path, told);
+  rmSync(path);
+  pipeAt('planted.log');
+  const reader = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  await until(() => told.ups.at(-1) === false || undefined);
+  sink.write(event(1));
+  // It looks a second time.
+  await new Promise((resolve) => setTimeout(resolve, 1.5 * AUDIT_LOOK_MS));
+  assert.equal(readSync(reader, Buffer.alloc(100)), 0, 'the pipe has an event');
+  closeSync(reader);
+  const victim = join(folder, 'planted-victim');
+  writeFileSync(victim, 'as it was');
+  rmSync(path);
+  symlinkSync('planted-victim', path);
+  await new Promise((resolve) => setTimeout(resolve, 1.5 * AUDIT_LOOK_MS));
+  assert.equal(readFileSync(victim, 'utf8'), 'as it was');
+  assert.deepEqual(told.ups, [true, false]);
+  assert.equal(told.notices.length, 1);
+  assert.match(
+    told.notices.join(),
+    /planted\.log" any more\. Cannot append to .*; the log goes on in the former file$/,
+  );
+  rmSync(path);
+  await until(() => told.ups.at(-1) || undefined);
+  sink.write(event(2));
+  await sink.close(5_000);
+  const [gap, ...others] = linesOf(path);
+  assert.deepEqual([gap?.event, gap?.events], ['gap', 1]);
+  assert.deepEqual(
+    others.map(({ decision_id: id }) => id),
+    ['2'],
+  );
 });
