@@ -362,7 +362,11 @@ test('wrong usage ends with 2, run with 125, one line with a suggestion each', a
     ],
     [['run', '--', ''], 127, /^postern: The command is empty; name a program\n$/],
     [['test', '/'], 2, /^postern: The file "\/" is not a regular file\n$/],
-    [['test', 'missing.json'], 2, /^postern: The file "missing\.json" cannot be read: there is no such file\n$/],
+    [
+      ['test', 'missing.json'],
+      2,
+      /^postern: The file "missing\.json" cannot be read: there is no such file\n$/,
+    ],
     [['explain', 'web', 'a', 'b'], 2, /^postern: Give one destination/],
     [
       ['up', '--config', 'missing.yaml'],

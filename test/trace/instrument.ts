@@ -133,7 +133,7 @@ export function instrument(
   let traced = '';
   let copied = 0;
   for (const [at, what] of insertions) {
-    traced += text.slice(copied, at) + `/*traced*/${what}/*.*/`;
+    traced += `${text.slice(copied, at)}/*traced*/${what}/*.*/`;
     copied = at;
   }
   return traced + text.slice(copied);
