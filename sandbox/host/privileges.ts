@@ -50,7 +50,7 @@ export function ownPrivileges(): Privileges {
 
 function copiesMounts(): boolean {
   try {
-    copyTree('/').close();
+    copyTree('/', true).close();
     return true;
   } catch (error) {
     if (error instanceof SystemError && error.code === 'EPERM') return false;

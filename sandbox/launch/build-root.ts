@@ -43,7 +43,7 @@ export function takeTrees(spec: LaunchSpec, trees: readonly OwnedFd[]): Sources 
   for (const entry of spec.root) {
     if (entry.kind !== 'bind') continue;
     const given = entry.tree === undefined ? undefined : trees[entry.tree];
-    const tree = given ?? copyTree(entry.source, entry.noLinks);
+    const tree = given ?? copyTree(entry.source, entry.directory);
     restrict(tree, entry);
     sources.set(entry, tree);
   }
@@ -138,7 +138,7 @@ function restrict(tree: OwnedFd, entry: Bind): void {
 function attach(tree: OwnedFd, entry: Bind, stage: Stage): void {
   for (let tries = REPLACED_TRIES; ; tries -= 1) {
     try {
-      using successor = tries === REPLACED_TRIES ? undefined : copyTree(entry.source, entry.noLinks);
+      using successor = tries === REPLACED_TRIES ? undefined : copyTree(entry.source, entry.directory);
       if (successor !== undefined) restrict(successor, entry);
       using target = stage.place(entry.path, entry.directory);
       attachTree((successor ?? tree).number, target.number, entry.path);

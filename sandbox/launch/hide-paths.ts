@@ -59,7 +59,7 @@ export class HiddenPaths {
     const source = `${/* protects: G14 the launcher's own file for a hidden path lies outside of the root => this.#stage.path */ this.#stage.workplace}/hidden`;
     writeFileSync(source, '', { mode: 0o444, flag: 'wx' });
     try {
-      using empty = copyTree(source);
+      using empty = copyTree(source, false);
       const attributes =
         /* protects: G14 root: what hides a file is read-only */ MOUNT_ATTR.RDONLY |
         MOUNT_ATTR.NOSUID |

@@ -12,7 +12,10 @@ export type RootEntry =
   | { readonly kind: 'file'; readonly path: string; readonly content: string }
   /** An empty, writable file system of bounded size. */
   | { readonly kind: 'scratch'; readonly path: string; readonly mib: number; readonly mode: number }
-  /** The host's `source`, a directory or another file, with everything that is mounted below it. */
+  /**
+   * The host's `source`, a directory or another file, with everything that is mounted below it. No part of that path is a link: a start that
+   * finds one there fails, since a plugin may have put it there meanwhile.
+   */
   | {
       readonly kind: 'bind';
       readonly path: string;
@@ -24,8 +27,6 @@ export type RootEntry =
       readonly asOwner?: 'needed' | 'asked' | 'by itself';
       /** The path of the entry whose folder's owner counts, where it is not this one's own. */
       readonly ownerOf?: string;
-      /** The source must not lead through a link: a plugin may have written to the folders above. `folder`: nor be anything but a folder. */
-      readonly noLinks?: 'folder' | 'any';
       /** The index into the spec's tree descriptors, where the supervisor (root) has copied the mount. */
       readonly tree?: number;
     }

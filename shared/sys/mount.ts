@@ -39,10 +39,14 @@ export function mountNew(type: string, target: string, flags: number, options: s
  * A detached copy of the mount at `path` with all mounts below it, to attach elsewhere. The copy is private. On a host with shared mounts,
  * which is systemd's default, it would be their peer: each mount or unmount in one would happen in the other, mount_namespaces(7).
  *
- * @param noLinks `path` must not lead through a link: ELOOP if it does. `folder`: nor be another file than a folder, ENOTDIR
+ * The file is opened first, through no link, and what is open is copied.
+ *
+ * @throws SystemError ELOOP if any part of the path is a link, ENOTDIR
  */
-export function copyTree(path: string, noLinks?: 'folder' | 'any'): OwnedFd {
-  const tree = noLinks === undefined ? cloneTree(AT_FDCWD, path, 0, path) : cloneOpened(path, noLinks);
+export function copyTree(path: string, directory: boolean): OwnedFd {
+  using opened = directory ? openFolder(path) : openWithoutLinks(path);
+  const flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE | AT_EMPTY_PATH;
+  const tree = new OwnedFd(succeed(syscallAt(SYS.open_tree, opened.number, '', flags), 'open_tree', path));
   try {
     // protects: G14 no mount passes between the host and a sandbox (as root)
     makeTreePrivate(tree.number, path);
@@ -51,16 +55,6 @@ export function copyTree(path: string, noLinks?: 'folder' | 'any'): OwnedFd {
     tree.close();
     throw error;
   }
-}
-
-function cloneOpened(path: string, kind: 'folder' | 'any'): OwnedFd {
-  using opened = kind === 'folder' ? openFolder(path) : openWithoutLinks(path);
-  return cloneTree(opened.number, '', AT_EMPTY_PATH, path);
-}
-
-function cloneTree(at: number, path: string, flags: number, subject: string): OwnedFd {
-  const all = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE | flags;
-  return new OwnedFd(succeed(syscallAt(SYS.open_tree, at, path, all), 'open_tree', subject));
 }
 
 function makeTreePrivate(tree: number, path: string): void {

@@ -35,7 +35,7 @@ export async function copyTrees(
   const byPath = new Map<string, OwnedFd>();
   const copied = entries.map((entry): RootEntry => {
     if (entry.kind !== 'bind') return entry;
-    const tree = copyTree(entry.source, entry.noLinks);
+    const tree = copyTree(entry.source, entry.directory);
     trees.push(tree);
     held.push(tree);
     byPath.set(entry.path, tree);

@@ -86,7 +86,6 @@ export function planRoot(request: RootRequest, host: HostFiles): RootPlan {
                 source,
                 directory: isDirectory(source),
                 writable: kind === 'writable',
-                noLinks: 'any',
                 ...(ownerOf === undefined ? {} : { ownerOf }),
                 ...(owner === undefined ? {} : { asOwner: asked ? 'asked' : 'by itself' }),
               },
@@ -165,7 +164,7 @@ function protectedFiles({ ownFiles = [], writable }: RootRequest, host: HostFile
 
 function homeEntries({ home }: RootRequest): RootEntry[] {
   if (home === undefined) return [];
-  const whole = { directory: true, writable: true, noLinks: 'folder', asOwner: 'needed' } as const;
+  const whole = { directory: true, writable: true, asOwner: 'needed' } as const;
   return [{ kind: 'bind', path: PLUGIN_HOME, source: home, ...whole }];
 }
 

@@ -100,11 +100,10 @@ export function etcEntries(
   return [
     ...ETC_SHOWN.flatMap((name): RootEntry[] => {
       const path = `/etc/${name}`;
-      const target = host.kind(path) === 'link' ? host.real(path) : path;
-      if (target === undefined) return [];
-      const kind = host.kind(target);
-      if (kind !== 'directory' && kind !== 'file') return [];
-      return [{ kind: 'bind', path, source: target, directory: kind === 'directory', writable: false }];
+      const source = host.real(path);
+      const kind = source === undefined ? 'absent' : host.kind(source);
+      if (source === undefined || (kind !== 'directory' && kind !== 'file')) return [];
+      return [{ kind: 'bind', path, source, directory: kind === 'directory', writable: false }];
     }),
     ...ETC_WRITTEN.map((name): RootEntry => ({ kind: 'file', path: `/etc/${name}`, content: written[name] })),
   ];

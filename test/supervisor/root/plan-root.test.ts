@@ -302,7 +302,6 @@ test("planRoot() binds a kept home, writable, instead of the run's own, and hide
     source: '/srv/data',
     directory: true,
     writable: true,
-    noLinks: 'folder',
     asOwner: 'needed',
   };
   assert.deepEqual(homes(kept), [{ kind: 'bind', ...home }]);

@@ -16,8 +16,7 @@ function bind(source: string, more: Partial<Bind> = {}): Bind {
 const named = (source: string): Bind => bind(source, { asOwner: 'asked' });
 const writable = (source: string, more: Partial<Bind> = {}): Bind =>
   bind(source, { writable: true, asOwner: 'asked', ...more });
-const home = (source: string): Bind =>
-  writable(source, { path: '/home/plugin', asOwner: 'needed', noLinks: 'folder' });
+const home = (source: string): Bind => writable(source, { path: '/home/plugin', asOwner: 'needed' });
 const mask = (path: string): RootEntry => ({ kind: 'mask', path, directory: true });
 
 /** `PLUGIN SOURCE < WRITER SOURCE` for each */
