@@ -2,6 +2,8 @@
 import type { PluginConfig } from '../../shared/config/plugin-config.js';
 import type { Cgroups } from './cgroup/cgroups.js';
 import { changePlugins, type PluginParts } from './change-plugins.js';
+import { hostFiles } from './files/host-files.js';
+import type { Written } from './files/plugin-links.js';
 import { ParkedPlugins } from './parked-plugins.js';
 import { requireStartable, type Startable } from './require-startable.js';
 import type { SupervisorOptions } from './supervisor-options.js';
@@ -12,6 +14,7 @@ export class PluginList {
   readonly #cgroups: Pick<Cgroups, 'claim'>;
   #all: readonly PluginConfig[];
   #startable: Startable | undefined;
+  #written: readonly Written[] = [];
 
   constructor(options: SupervisorOptions, cgroups: Pick<Cgroups, 'claim'>) {
     this.#options = options;
@@ -21,6 +24,11 @@ export class PluginList {
 
   get all(): readonly PluginConfig[] {
     return this.#all;
+  }
+
+  /** What they may write, and what plugins could write before a change. */
+  get written(): readonly Written[] {
+    return this.#written;
   }
 
   /** What a start needs to know of all of them; undefined before the first check. */
@@ -56,6 +64,20 @@ export class PluginList {
     const { audit, control } = this.#options;
     const startable = requireStartable(plugins, audit, ownFiles ?? this.#options.ownFiles, control);
     this.#cgroups.claim(plugins);
-    return startable;
+    this.#written = [
+      ...startable.written,
+      /* protects: G14 what a plugin left in a folder that it could write before a reload is not followed */ ...formerOf(
+        this.#written,
+        startable.written,
+      ),
+    ];
+    return { ...startable, written: this.#written };
   }
+}
+
+/** Each folder once. One that is gone holds nothing any more: an application may give each of many plugins a new folder. */
+function formerOf(before: readonly Written[], now: readonly Written[]): readonly Written[] {
+  const former = new Map(before.map((one) => [one.real, { ...one, isFormer: true }]));
+  for (const { real } of now) former.delete(real);
+  return [...former.values()].filter(({ real }) => hostFiles.kind(real) !== 'absent');
 }

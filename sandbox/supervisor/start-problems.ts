@@ -7,6 +7,7 @@ import { type OwnFiles, ownProgramFiles } from '../host/own-files.js';
 import { apartProblems } from './files/apart-problems.js';
 import { hostFiles } from './files/host-files.js';
 import { laterConfigProblems, laterConfigs } from './files/later-configs.js';
+import { outermost, writtenFolders } from './files/plugin-links.js';
 import { refusedPaths } from './files/require-paths.js';
 import { problemOf, type StartProblem } from './files/start-problem.js';
 import { allHomes } from './home/home-directories.js';
@@ -52,13 +53,11 @@ export function ownFilesOf(
 }
 
 export function startHostOf(plugins: readonly PluginConfig[], own: OwnFiles): StartHost {
-  const keptHomes = [...new Set(plugins.flatMap(({ home }) => (home === undefined ? [] : [homeAt(home)])))];
-  const real = (path: string): string => hostFiles.real(path) ?? path;
-  const written = [...plugins.flatMap(({ writable }) => writable.map(real)), ...keptHomes];
+  const homed = plugins.map(withHomeAt);
   const secrets = plugins.flatMap(({ via }) => via?.credentialsFile ?? []);
   return {
-    keptHomes,
-    written,
+    keptHomes: [...new Set(homed.flatMap(({ home }) => home ?? []))],
+    written: outermost(writtenFolders(homed, hostFiles)),
     ownFiles: own.files,
     secrets: [...new Set(secrets)],
     ownSockets: own.sockets ?? [],
@@ -83,21 +82,20 @@ export function startProblems(plugins: readonly PluginConfig[], own: OwnFiles): 
           /* protects: G14 a home that cannot be written is refused => undefined */ examineHome(home),
         ) ?? [],
     );
+  const homed = plugins.map(withHomeAt);
+  const host = startHostOf(plugins, own);
   const paths = plugins.flatMap((plugin) =>
     /* protects: G14 a file system of the kernel is refused, and up starts nothing => [].map((error) => problemOf(plugin.name, error)) */ refusedPaths(
       plugin,
+      host.written,
     ).map((error) => problemOf(plugin.name, error)),
-  );
-  // A home that is not made yet has the path that it will have.
-  const homed = plugins.map((plugin) =>
-    plugin.home === undefined ? plugin : { ...plugin, home: homeAt(plugin.home) },
   );
   return [
     ...places,
     ...homes,
     ...paths,
     ...viaProblems(plugins),
-    ...seenCredentials(plugins, startHostOf(plugins, own)),
+    ...seenCredentials(plugins, host),
     ...apartProblems(homed, own, startedFiles),
     ...laterConfigProblems(homed, own.read ?? [], hostFiles),
   ];
@@ -150,6 +148,8 @@ function refusedBy(plugin: string, work: () => void): StartProblem | undefined {
   }
 }
 
-function homeAt(path: string): string {
-  return withoutTopLink(path, hostFiles);
+/** A home that is not made yet has the path that it will have. */
+function withHomeAt(plugin: PluginConfig): PluginConfig {
+  const { home } = plugin;
+  return home === undefined ? plugin : { ...plugin, home: withoutTopLink(home, hostFiles) };
 }

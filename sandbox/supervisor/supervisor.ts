@@ -30,7 +30,10 @@ import { UsageReports } from './usage-reports.js';
 export class Supervisor extends BrokerAccess {
   readonly #options: SupervisorOptions;
   readonly #records = new Records();
-  readonly #listeners = new Listeners((text) => this.#notice(text));
+  readonly #listeners = new Listeners(
+    (text) => this.#notice(text),
+    () => this.#plugins.written,
+  );
   readonly #cgroups = new Cgroups(
     (plugin, limit, times) => this.broker?.limited(plugin, limit, times),
     (plugin, memory, cpu) => this.#records.sandboxUsed(plugin, memory, cpu),

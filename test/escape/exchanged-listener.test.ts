@@ -6,6 +6,7 @@ import { test } from 'node:test';
 import { anyUser } from '../harness/asked.js';
 import { ownFolder } from '../harness/own-folder.js';
 import { postern, startPostern } from '../harness/postern.js';
+import { until } from '../harness/until.js';
 import { chownTo, type User } from '../harness/users.js';
 
 /** A listener at w/s/web.sock, a link w/l to another folder, and the configuration. */
@@ -63,6 +64,31 @@ for (const as of anyUser) {
     });
     const { stderr } = await result;
     assert.match(stderr, /a link leads to/);
+    assert.deepEqual(readdirSync(target), []);
+  });
+
+  // proves: a start follows no link that a plugin could have made
+  test(`a listener that was closed is bound anew through no link of its plugin (${as})`, async () => {
+    const { file, target } = scene(as, {
+      a: {
+        command: ['sh', '-c', SWAP],
+        filesystem: { writable: ['../w'] },
+        listen: [{ name: 'web', address: '../w/s/web.sock' }],
+      },
+      other: { command: ['sleep', '1000'] },
+    });
+    const control = join(ownFolder(as), 'c.sock');
+    const { child, result } = startPostern(['up', '--config', file, '--control', control], { as });
+    let words = '';
+    child.stderr?.on('data', (text: string) => {
+      words += text;
+    });
+    await until(() => words.includes('a: ended with status 0') || undefined);
+    await postern(['start', 'a', '--control', control], { as });
+    await until(() => words.split(/^postern: a: /m).length > 2 || undefined);
+    child.kill('SIGTERM');
+    const { stderr } = await result;
+    assert.match(stderr, /a: .*Cannot listen on ".*\/w\/s\/web\.sock" for "web": a link leads to ".*\/w\/s"/);
     assert.deepEqual(readdirSync(target), []);
   });
 }

@@ -58,7 +58,7 @@ for (const user of users) {
 }
 
 for (const user of anyUser) {
-  // proves: a path through a link of the plugin is refused
+  // proves: a start follows no link that a plugin could have made
   test(`a link that a plugin could have put on the way to a path is refused (${user})`, async () => {
     const folder = folders('data', 'outside');
     writeFileSync(join(folder, 'outside/file'), 'SECRET\n', { mode: 0o666 });

@@ -1,11 +1,13 @@
 // Finds sockets that postern would make where another plugin could put a link, or through a link of the plugin itself: a link could lead to any
-// folder of the host. In a folder that the plugin alone writes, nothing changes while postern binds: the plugin does not run then. Pure.
+// folder of the host. In a folder that the plugin alone writes, nothing changes while postern binds: the plugin does not run then, unless a
+// reload adds the listener. Pure.
 import { dirname } from 'node:path';
 import type { PluginConfig } from '../../../shared/config/plugin-config.js';
 import type { HostFiles } from './host-files.js';
 import type { PathProblem } from './path-problems.js';
 import { isWithin } from './path-within.js';
 import { placesPassed } from './places-passed.js';
+import { writtenFolders } from './plugin-links.js';
 
 type PluginListeners = Pick<PluginConfig, 'name' | 'listen' | 'writable' | 'home'>;
 
@@ -14,13 +16,7 @@ export function listenerProblems(
   plugins: readonly PluginListeners[],
   host: HostFiles,
 ): readonly PathProblem[] {
-  const written = plugins.flatMap(({ name, writable, home }) =>
-    [...writable, ...(home === undefined ? [] : [home])].map((path) => ({
-      writer: name,
-      path,
-      real: host.real(path) ?? path,
-    })),
-  );
+  const written = writtenFolders(plugins, host);
   return plugins.flatMap(({ name, listen }) =>
     listen.flatMap(({ address }): readonly PathProblem[] => {
       if (!address.startsWith('/')) return [];

@@ -1,9 +1,10 @@
-// Finds paths of plugins that lead through a folder that a plugin may write. A plugin could put something else there, and a later start would show
-// or hide that: of this plugin or of another. Pure.
+// Finds paths of plugins that lead through a folder that another plugin may write, which could put something else there. Links that the plugin itself
+// could have made are refused by require-paths.ts. Pure.
 import type { PluginConfig } from '../../../shared/config/plugin-config.js';
 import type { HostFiles } from './host-files.js';
 import { isWithin } from './path-within.js';
 import { placesPassed } from './places-passed.js';
+import { type Written, writtenFolders } from './plugin-links.js';
 
 type PluginPaths = Pick<PluginConfig, 'name' | 'cwd' | 'visible' | 'writable' | 'hidden'>;
 /** The files that a plugin's command runs: its program and the interpreters of scripts. */
@@ -23,9 +24,8 @@ export function pathProblems<P extends PluginPaths>(
   host: HostFiles,
   startedFiles: StartedFiles<P>,
 ): readonly PathProblem[] {
-  const written = plugins.flatMap(({ name, writable }) =>
-    writable.map((path): Written => ({ writer: name, path, real: host.real(path) ?? path })),
-  );
+  // Kept homes: see home-problems.ts.
+  const written = writtenFolders(plugins, host).filter(({ isHome }) => !isHome);
   if (written.length === 0) return [];
   return plugins.flatMap((plugin) =>
     [
@@ -35,13 +35,6 @@ export function pathProblems<P extends PluginPaths>(
       ).map(toStarted),
     ].flatMap((named) => problemOf(plugin, named, written, host) ?? []),
   );
-}
-
-/** A folder that a plugin may write. */
-interface Written {
-  readonly writer: string;
-  readonly path: string;
-  readonly real: string;
 }
 
 function problemOf(
@@ -61,46 +54,33 @@ function problemOf(
   }));
   for (const { writer, path: folder, real } of written) {
     const inside = places.filter(({ all }) => !all.includes(real) && all.some((one) => isWithin(one, real)));
-    const link =
-      /* protects: G14 a path through a link of the plugin is refused (as root) => [].find(({ place }) => host.kind(place) === 'link')?.place */ inside.find(
-        ({ place }) => host.kind(place) === 'link',
-      )?.place;
     // A mount shows the plugin's folder at this path too. What lies there is not pinned in the folder.
     const other = inside.find(({ place }) => !isWithin(place, real));
     const inFolder = inside.at(-1)?.all.find((one) => isWithin(one, real));
     const own = writer === plugin.name;
-    // Within its own folder a plugin's paths are pinned: only a link leads elsewhere. A program behind such a link does not show.
+    // Within its own folder a plugin's paths are pinned. A program behind a link there does not show.
     if (
       own
-        ? (link ?? other) === undefined || verb === RUNS
+        ? other === undefined || verb === RUNS
         : /* protects: G14 a path through what another plugin may write is refused (as root) => true */ inside.length ===
           0
     )
       continue;
-    const through =
-      own && link !== undefined ? `through the link "${link}" in "${folder}"` : `through "${folder}"`;
     const who = own ? 'the plugin' : `the plugin "${writer}"`;
     return {
       plugin: plugin.name,
       key,
-      message: `"${path}", which the plugin ${verb}, leads ${through}, which ${who} may write: it could put something else there`,
-      // protects: G14 supervisor: where a link of a plugin leads is no advice => fix: String(host.real(path))
-      fix: fixOf(own, link, inFolder ?? path, verb),
+      message: `"${path}", which the plugin ${verb}, leads through "${folder}", which ${who} may write: it could put something else there`,
+      fix: own ? `write "${inFolder ?? path}"` : FIXES[verb === RUNS ? 'program' : 'path'],
     };
   }
   return undefined;
 }
 
-/** A link may be the plugin's. So its target is no advice: the user would show or make writable what the plugin chose. */
-function fixOf(own: boolean, link: string | undefined, inFolder: string, verb: string): string {
-  if (own)
-    return link === undefined
-      ? `write "${inFolder}"`
-      : 'look at that link: if it is yours, name what it leads to instead';
-  return verb === RUNS
-    ? 'keep it outside of that folder'
-    : 'keep it outside, or let both write the same folder';
-}
+const FIXES = {
+  program: 'keep it outside of that folder',
+  path: 'keep it outside, or let both write the same folder',
+};
 
 interface NamedPath {
   readonly path: string;

@@ -1,12 +1,23 @@
-// Lists every place that the kernel passes when it follows a path and its links, path_resolution(7). Pure.
+// Follows a path and its links as the kernel does, path_resolution(7). Pure.
 import { dirname, resolve } from 'node:path';
 import type { HostFiles } from './host-files.js';
 
 /** The kernel follows no more links in a path. */
 const MAX_LINKS = 40;
 
-/** @param path absolute @returns absolute paths, each without a link in its folder */
-export function placesPassed(path: string, host: HostFiles): readonly string[] {
+export interface Way {
+  /** Every place that the way passes, as an absolute path without a link in its folder. */
+  readonly places: readonly string[];
+  /** The path without links; undefined if the way ends at the last place, a link that is not followed. */
+  readonly end: string | undefined;
+}
+
+/** @param path absolute @param mayFollow asked about each link */
+export function wayTo(
+  path: string,
+  host: Pick<HostFiles, 'kind' | 'readLink'>,
+  mayFollow: (link: string) => boolean = () => true,
+): Way {
   const places: string[] = [];
   const rest = resolve(path).split('/').filter(Boolean);
   let links = 0;
@@ -21,10 +32,15 @@ export function placesPassed(path: string, host: HostFiles): readonly string[] {
       continue;
     }
     links += 1;
-    if (links > MAX_LINKS) break;
+    if (links > MAX_LINKS || !mayFollow(place)) return { places, end: undefined };
     const target = host.readLink(place);
     if (target.startsWith('/')) folder = '/';
     rest.unshift(...target.split('/').filter(Boolean));
   }
-  return places;
+  return { places, end: folder };
+}
+
+/** The places of {@link wayTo}, with every link followed. */
+export function placesPassed(path: string, host: HostFiles): readonly string[] {
+  return wayTo(path, host).places;
 }

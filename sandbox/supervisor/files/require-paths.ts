@@ -2,34 +2,50 @@
 import { readFileSync } from 'node:fs';
 import type { PluginConfig } from '../../../shared/config/plugin-config.js';
 import { type ErrorFields, PosternError } from '../../../shared/errors.js';
-import { hostFiles } from './host-files.js';
+import { type HostFiles, hostFiles } from './host-files.js';
 import { kernelMountAt, kernelMountOf } from './kernel-mounts.js';
+import { pluginLink, type Written, withoutPluginLinks } from './plugin-links.js';
 
-type List = 'visible' | 'writable' | 'hidden';
-type Paths = Pick<PluginConfig, List>;
+type Shown = 'visible' | 'writable';
+type List = Shown | 'hidden';
+type Paths = Pick<PluginConfig, List | 'name' | 'cwd'>;
 
-/** @throws PosternError `not_allowed`, `not_found` */
-export function requirePaths(paths: Paths): void {
-  const [first] = refusedPaths(paths);
+interface Look {
+  readonly plugin: string;
+  readonly written: readonly Written[];
+  /** Without the links that a plugin could have made. */
+  readonly host: HostFiles;
+  readonly mountinfo: string;
+}
+
+/** @param written what any plugin may write @throws PosternError `not_allowed`, `not_found`, `path_not_apart` */
+export function requirePaths(paths: Paths, written: readonly Written[]): void {
+  const [first] = refusedPaths(paths, written);
   if (first !== undefined) throw first;
 }
 
 /** @returns an error for each path that no plugin may name, with the fields `key` and `path` */
-export function refusedPaths({ visible, writable, hidden }: Paths): readonly PosternError[] {
-  const mountinfo = readFileSync('/proc/self/mountinfo', 'utf8');
+export function refusedPaths(
+  { name, cwd, visible, writable, hidden }: Paths,
+  written: readonly Written[],
+): readonly PosternError[] {
+  const look: Look = {
+    plugin: name,
+    written,
+    host: withoutPluginLinks(hostFiles, written),
+    mountinfo: readFileSync('/proc/self/mountinfo', 'utf8'),
+  };
   return [
-    ...visible.flatMap(
-      (path) => refusedShown('visible', path) ?? refusedKernelFile('visible', path, mountinfo) ?? [],
-    ),
-    ...writable.flatMap(
-      (path) => refusedShown('writable', path) ?? refusedKernelFile('writable', path, mountinfo) ?? [],
-    ),
-    ...hidden.flatMap((path) => refusedHidden(path) ?? []),
+    ...visible.flatMap((path) => refusedShown('visible', path, look) ?? []),
+    ...writable.flatMap((path) => refusedShown('writable', path, look) ?? []),
+    ...hidden.flatMap((path) => refusedHidden(path, look) ?? []),
+    ...[cwd].flatMap((path) => refusedLink(`Cannot start in "${path}"`, path, { key: 'cwd' }, look) ?? []),
   ];
 }
 
-function refusedShown(list: List, path: string): PosternError | undefined {
-  const real = hostFiles.real(path);
+function refusedShown(list: Shown, path: string, look: Look): PosternError | undefined {
+  const real = look.host.real(path);
+  const what = `Cannot show "${path}" to the plugin`;
   const fields = fieldsOf(list, path);
   if (
     /* protects: G14 no path shows the whole file system by a link (as root) => path === '/' */ real === '/'
@@ -38,34 +54,61 @@ function refusedShown(list: List, path: string): PosternError | undefined {
     const fix = 'name the folders that it needs';
     return new PosternError('not_allowed', `Cannot show "/" to the plugin${leads}`, { fix, fields });
   }
-  return real === undefined
-    ? new PosternError('not_found', `Cannot show "${path}" to the plugin: it does not exist`, { fields })
-    : undefined;
+  if (real !== undefined) return refusedKernelFile(list, path, real, look.mountinfo);
+  return (
+    refusedLink(what, path, fields, look) ??
+    new PosternError('not_found', `${what}: it does not exist`, { fields })
+  );
 }
 
-function refusedHidden(path: string): PosternError | undefined {
+function refusedHidden(path: string, look: Look): PosternError | undefined {
+  const real = look.host.real(path);
+  const what = `Cannot hide "${path}" from the plugin`;
   const fields = fieldsOf('hidden', path);
-  if (hostFiles.real(path) === '/') {
+  if (real === '/') {
     const fix = 'name the folders that it must not see';
-    return new PosternError('not_allowed', 'Cannot hide "/" from the plugin', { fix, fields });
+    return new PosternError('not_allowed', what, { fix, fields });
   }
-  if (hostFiles.real(path) !== undefined) return undefined;
+  if (real !== undefined) return undefined;
   // A mistyped path would hide nothing. A file that is made there later would show.
   const fix = 'to hide a file that is made later, hide its folder';
-  return new PosternError('not_found', `Cannot hide "${path}" from the plugin: it does not exist`, {
-    fix,
-    fields,
-  });
+  return (
+    refusedLink(what, path, fields, look) ??
+    new PosternError('not_found', `${what}: it does not exist`, { fix, fields })
+  );
+}
+
+function refusedLink(
+  what: string,
+  path: string,
+  fields: ErrorFields,
+  { plugin, written, host }: Look,
+): PosternError | undefined {
+  const found = host.real(path) === undefined ? pluginLink(path, written, hostFiles) : undefined;
+  if (found === undefined) return undefined;
+  const { link, folder } = found;
+  const who = folder.writer === plugin ? 'the plugin' : `the plugin "${folder.writer}"`;
+  const may = folder.isFormer === true ? 'could write before' : 'may write';
+  return new PosternError(
+    'path_not_apart',
+    `${what}: it leads through the link "${link}" in "${folder.path}", which ${who} ${may}: it could have made the link`,
+    {
+      // protects: G14 supervisor: where a link of a plugin leads is no advice => fix: String(hostFiles.real(path))
+      fix: 'look at that link: if it is yours, name what it leads to instead',
+      fields,
+    },
+  );
 }
 
 /** These file systems tell about the host, and change its settings and processes. What is mounted below a path is covered instead. */
 function refusedKernelFile(
-  list: 'visible' | 'writable',
+  list: Shown,
   path: string,
+  real: string,
   mountinfo: string,
 ): PosternError | undefined {
   const { find, verb } = KERNEL_FILES[list];
-  const mount = find(hostFiles.real(path) ?? path, mountinfo);
+  const mount = find(real, mountinfo);
   if (
     /* protects: G17 a file system of the kernel is not shown by its name (as root) => true */ mount ===
     undefined

@@ -7,6 +7,7 @@ import type { HostFiles } from './host-files.js';
 import type { PathProblem } from './path-problems.js';
 import { isWithin } from './path-within.js';
 import { placesPassed } from './places-passed.js';
+import { writtenFolders } from './plugin-links.js';
 
 type PluginSockets = Pick<PluginConfig, 'name' | 'allow' | 'writable' | 'hidden' | 'home'>;
 
@@ -17,13 +18,8 @@ export function socketProblems(
   host: HostFiles,
 ): readonly PathProblem[] {
   const real = (path: string): string => host.real(path) ?? path;
-  const written = plugins.flatMap(({ name, writable, home, hidden }) =>
-    [...writable, ...(home === undefined ? [] : [home])].map((path) => ({
-      writer: name,
-      path,
-      folder: real(path),
-      hidden: hidden.map(real),
-    })),
+  const written = plugins.flatMap((plugin) =>
+    writtenFolders([plugin], host).map((one) => ({ ...one, hidden: plugin.hidden.map(real) })),
   );
   let found: readonly string[] | undefined;
   // Most plugins have no rule for a socket, and each question about aliases reads the mounts.
@@ -47,7 +43,7 @@ export function socketProblems(
             fix: 'leave the rule out',
           },
         ];
-      const through = written.find(({ folder, hidden }) => {
+      const through = written.find(({ real: folder, hidden }) => {
         const inside = places.filter((place) => isWithin(place, folder));
         // Below a hidden path the plugin writes nothing, and the folders above it are pinned.
         const masked = hidden.some((one) => isWithin(end, one));

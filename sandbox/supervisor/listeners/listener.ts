@@ -10,6 +10,7 @@ import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import { isFiltered, isListening, isShutForReading, readableNow } from '../../../shared/sys/socket.js';
 import { IPPROTO_TCP, SO_LINGER, SOL_SOCKET } from '../../../shared/sys/socket-constants.js';
 import { setOption } from '../../../shared/sys/socket-option.js';
+import type { HostFiles } from '../files/host-files.js';
 import { type BoundListener, bindListener, type TcpAddress } from './bind-listener.js';
 import { showListenAddress } from './show-listen-address.js';
 import { fileAt, SocketPlace } from './socket-place.js';
@@ -38,10 +39,10 @@ export class Listener {
   readonly #place: SocketPlace | undefined;
   #bound: BoundListener;
 
-  /** @throws PosternError `listen_address` */
-  constructor(name: string, address: ListenAddress) {
+  /** @param host without the links that a plugin could have made @throws PosternError `listen_address` */
+  constructor(name: string, address: ListenAddress, host: HostFiles) {
     this.name = name;
-    this.#place = address.kind === 'unix' ? new SocketPlace(name, address) : undefined;
+    this.#place = address.kind === 'unix' ? new SocketPlace(name, address, host) : undefined;
     try {
       this.#bound = bindListener(name, this.#place ?? (address as TcpAddress));
     } catch (error) {

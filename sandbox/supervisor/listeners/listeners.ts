@@ -2,6 +2,8 @@
 import { readListenAddress } from '../../../shared/config/listen-address.js';
 import type { ListenConfig, PluginConfig } from '../../../shared/config/plugin-config.js';
 import { PosternError } from '../../../shared/errors.js';
+import { hostFiles } from '../files/host-files.js';
+import { type Written, withoutPluginLinks } from '../files/plugin-links.js';
 import { Listener } from './listener.js';
 
 interface Kept {
@@ -12,11 +14,16 @@ interface Kept {
 
 export class Listeners {
   readonly #notice: (text: string) => void;
+  readonly #written: () => readonly Written[];
   readonly #kept = new Map<string, readonly Kept[]>();
 
-  /** @param notice takes a line for each port that the kernel picked, and for each listener that was bound anew */
-  constructor(notice: (text: string) => void) {
+  /**
+   * @param notice takes a line for each port that the kernel picked, and for each listener that was bound anew
+   * @param written what plugins may write
+   */
+  constructor(notice: (text: string) => void, written: () => readonly Written[]) {
     this.#notice = notice;
+    this.#written = written;
   }
 
   /**
@@ -85,7 +92,7 @@ export class Listeners {
     const read = readListenAddress(address);
     if (!read.ok) throw new PosternError('listen_address', read.message);
     try {
-      const listener = new Listener(name, read.address);
+      const listener = new Listener(name, read.address, withoutPluginLinks(hostFiles, this.#written()));
       if (read.address.kind === 'tcp' && read.address.port === 0)
         this.#notice(`${plugin}: the listener "${name}" is on ${listener.address}`);
       return listener;

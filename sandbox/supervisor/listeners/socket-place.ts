@@ -7,6 +7,7 @@ import { type ListenAddress, MAX_SOCKET_PATH_BYTES } from '../../../shared/confi
 import { openFolder } from '../../../shared/sys/open-folder.js';
 import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import { SystemError } from '../../../shared/sys/system-error.js';
+import type { HostFiles } from '../files/host-files.js';
 import { listenFailure } from './listen-failure.js';
 
 type UnixAddress = ListenAddress & { readonly kind: 'unix' };
@@ -16,9 +17,9 @@ export class SocketPlace {
   readonly path: string;
   #folder: OwnedFd;
 
-  /** @throws PosternError `listen_address` */
-  constructor(name: string, address: UnixAddress) {
-    this.path = realPath(name, address);
+  /** @param host without the links that a plugin could have made @throws PosternError `listen_address` */
+  constructor(name: string, address: UnixAddress, host: HostFiles) {
+    this.path = realPath(name, address, host);
     this.#folder = folderOf(name, { kind: 'unix', path: this.path });
   }
 
@@ -75,15 +76,22 @@ function folderOf(name: string, address: UnixAddress): OwnedFd {
   }
 }
 
-function realPath(name: string, address: UnixAddress): string {
-  const { path } = address;
+function realPath(name: string, address: UnixAddress, host: HostFiles): string {
+  const folder = dirname(address.path);
+  const real = host.real(folder);
+  if (real === undefined) throw listenFailure(name, address, errnoOf(folder));
+  const path = join(real, basename(address.path));
+  if (Buffer.byteLength(path) > MAX_SOCKET_PATH_BYTES)
+    throw listenFailure(name, { kind: 'unix', path }, constants.errno.ENAMETOOLONG);
+  return path;
+}
+
+/** Why a folder is not found. */
+function errnoOf(folder: string): number {
   try {
-    const real = join(realpathSync(dirname(path)), basename(path));
-    if (Buffer.byteLength(real) > MAX_SOCKET_PATH_BYTES)
-      throw listenFailure(name, { kind: 'unix', path: real }, constants.errno.ENAMETOOLONG);
-    return real;
+    realpathSync(folder);
+    return constants.errno.ELOOP;
   } catch (error) {
-    const errno = error instanceof Error && 'errno' in error ? error.errno : undefined;
-    throw typeof errno === 'number' ? listenFailure(name, address, Math.abs(errno)) : error;
+    return Math.abs((error as NodeJS.ErrnoException).errno ?? constants.errno.ENOENT);
   }
 }

@@ -11,8 +11,8 @@ interface Command {
   readonly program: string | undefined;
   /** The home directories of this host: they and the folders above them show only when they are named. */
   readonly homes: readonly string[];
-  /** Folders that the plugin may write: it chooses where a link in one of them leads. */
-  readonly writable: readonly string[];
+  /** What plugins may write, by paths without links: they choose where a link there leads. */
+  readonly written: readonly string[];
 }
 
 /** The kernel follows no more links in a path, path_resolution(7). */
@@ -79,21 +79,20 @@ export function commandLinks(
 }
 
 function stepsAndPrefixes(
-  { program, homes, writable }: Command,
+  { program, homes, written }: Command,
   host: HostFiles,
 ): { readonly path: string; readonly prefix: string }[] {
   if (program === undefined) return [];
-  return stepsBeforePlugins(program, writable, host).map((path) => ({
+  return stepsBeforePlugins(program, written, host).map((path) => ({
     path,
     prefix: prefixOf(path, homes, host),
   }));
 }
 
-/** The steps up to the first link that the plugin may write: what lies behind it does not show by itself. */
-function stepsBeforePlugins(program: string, writable: readonly string[], host: HostFiles): string[] {
-  const folders = writable.map((path) => host.real(path) ?? path);
+/** The steps up to the first link that a plugin may write: what lies behind it does not show by itself. */
+function stepsBeforePlugins(program: string, written: readonly string[], host: HostFiles): string[] {
   const isPlugins = (place: string): boolean =>
-    host.kind(place) === 'link' && folders.some((folder) => place !== folder && isWithin(place, folder));
+    host.kind(place) === 'link' && written.some((folder) => place !== folder && isWithin(place, folder));
   const kept: string[] = [];
   for (const path of steps(program, host)) {
     if (allPlaces(dirname(path), host).some(isPlugins)) break;

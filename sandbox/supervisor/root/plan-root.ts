@@ -26,6 +26,8 @@ export interface RootRequest {
   readonly ownHomes: readonly string[];
   readonly visible: readonly string[];
   readonly writable: readonly string[];
+  /** What any plugin may write, or could write before, by paths without links. */
+  readonly written: readonly string[];
   readonly hidden: readonly string[];
   /** The folder of the host that is the plugin's home, by a path without links. */
   readonly home?: string | undefined;
@@ -52,7 +54,7 @@ export interface RootPlan {
   readonly hiddenBy: HiddenBy;
 }
 
-/** @returns the entries for the launcher, in order */
+/** @param host without the links that a plugin could have made @returns the entries for the launcher, in order */
 export function planRoot(request: RootRequest, host: HostFiles): RootPlan {
   const cwdVisible = mayShow(request.cwd, request.homes, host);
   const etc = etcEntries(request, host);

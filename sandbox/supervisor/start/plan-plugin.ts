@@ -5,6 +5,7 @@ import { PosternError } from '../../../shared/errors.js';
 import { findProgram } from '../../host/find-program.js';
 import { searchPath } from '../../host/search-path.js';
 import { hostFiles } from '../files/host-files.js';
+import { type Written, withoutPluginLinks } from '../files/plugin-links.js';
 import { requirePaths } from '../files/require-paths.js';
 import { allHomes, ownHomes } from '../home/home-directories.js';
 import { withoutTopLink } from '../home/home-problems.js';
@@ -15,12 +16,12 @@ import { hostTexts } from '../unseen/host-texts.js';
 import { type Unseen, unseenFiles } from '../unseen/unseen-files.js';
 import { requireUnseen } from '../via/require-unseen.js';
 
-/** What a start has to know of all plugins and of postern, by paths without links. */
+/** What a start has to know of all plugins and of postern. */
 export interface StartHost {
-  /** The kept homes of all plugins. */
+  /** The kept homes of all plugins, by paths without links. */
   readonly keptHomes: readonly string[];
-  /** What any plugin may write, kept homes included. */
-  readonly written: readonly string[];
+  /** What any plugin may write, or could write before. */
+  readonly written: readonly Written[];
   /** postern's own files and folders: the plugin writes none of them. */
   readonly ownFiles: readonly string[];
   /** Files with credentials for proxies: no plugin sees one. */
@@ -30,11 +31,12 @@ export interface StartHost {
 }
 
 /**
- * Starts and makes nothing: `check` plans too. The kept home may be missing then.
+ * Starts and makes nothing: `check` plans too. The kept home may be missing then. A start plans when the former run of the plugin has ended, so
+ * the plan shows what lies at the paths then.
  *
  * @param ids the plugin's uid and gid inside
  * @returns the plan, and a function that finds the files that a failed plugin may have missed
- * @throws PosternError `not_found`, `not_allowed`, `hidden`, `bad_home`, `bad_via`
+ * @throws PosternError `not_found`, `not_allowed`, `path_not_apart`, `hidden`, `bad_home`, `bad_via`
  */
 export function planPlugin(
   config: PluginConfig,
@@ -42,9 +44,10 @@ export function planPlugin(
   { keptHomes, written, ownFiles, secrets, ownSockets }: StartHost,
 ): { readonly plan: RootPlan; readonly find: () => readonly Unseen[] } {
   const [program = ''] = config.command;
-  requirePaths(config);
+  requirePaths(config, written);
+  const files = withoutPluginLinks(hostFiles, written);
   const home = config.home === undefined ? undefined : withoutTopLink(config.home, hostFiles);
-  const folder = hostFiles.real(config.cwd);
+  const folder = files.real(config.cwd);
   if (folder === undefined || hostFiles.kind(folder) !== 'directory') {
     const why = folder === undefined ? 'it does not exist' : 'it is not a folder';
     throw new PosternError('not_found', `Cannot start in "${config.cwd}": ${why}`, {
@@ -55,6 +58,7 @@ export function planPlugin(
   const found = findProgram(program, config.cwd, path);
   const { cwd, visible, writable, hidden } = config;
   const homes = allHomes();
+  const writtenPaths = written.map(({ real }) => real);
   const plan = planRoot(
     {
       program: found,
@@ -63,6 +67,7 @@ export function planPlugin(
       ownHomes: ownHomes(),
       visible,
       writable,
+      written: writtenPaths,
       hidden,
       home,
       ownFiles,
@@ -72,12 +77,12 @@ export function planPlugin(
       unknown: config.unknown,
       ...ids,
     },
-    hostFiles,
+    files,
   );
   requireHomeApart(plan, { name: program, program: found, home, keptHomes }, hostFiles);
   requireUnseen(plan, config.name, secrets, hostFiles);
-  requireCommandFiles(plan, { words: config.command, program: found, cwd, path, homes, written }, hostFiles);
-  const variables = Object.keys(config.env);
-  const request = { words: config.command, program: found, cwd, homes, keptHomes, written, variables };
+  const command = { words: config.command, program: found, cwd, homes, written: writtenPaths };
+  requireCommandFiles(plan, { ...command, path }, hostFiles);
+  const request = { ...command, keptHomes, variables: Object.keys(config.env) };
   return { plan, find: () => unseenFiles(plan, request, hostFiles, hostTexts) };
 }

@@ -18,9 +18,9 @@ after(() => rmSync(folder, { recursive: true }));
 for (const key of ['visible', 'writable'] as const)
   test(`no path of ${key} leads to the whole file system, by a link either`, () => {
     for (const path of ['/', link, second, '/proc/self/root'])
-      assert.throws(() => requirePaths({ ...PLUGIN, [key]: [path] }), {
+      assert.throws(() => requirePaths({ ...PLUGIN, [key]: [path] }, []), {
         code: 'not_allowed',
         message: `Cannot show "/" to the plugin${path === '/' ? '' : `: "${path}" leads there`}`,
       });
-    requirePaths({ ...PLUGIN, [key]: [folder] });
+    requirePaths({ ...PLUGIN, [key]: [folder] }, []);
   });

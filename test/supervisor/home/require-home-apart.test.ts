@@ -30,7 +30,7 @@ function refusal(
 ): string | undefined {
   const sizes = { tmpMib: 1, homeMib: 1, shmMib: 1 };
   const paths = { homes: [], ownHomes: [], visible, writable: [], hidden: [] };
-  const plan = planRoot({ program, cwd: '/', home, sizes, uid: 1, gid: 1, ...paths }, host);
+  const plan = planRoot({ program, cwd: '/', home, written: [], sizes, uid: 1, gid: 1, ...paths }, host);
   try {
     requireHomeApart(plan, { name: 'tool', program, home, keptHomes: ['/srv/kept'] }, host);
     return undefined;

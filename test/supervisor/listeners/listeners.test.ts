@@ -15,6 +15,7 @@ import {
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { hostFiles } from '../../../sandbox/supervisor/files/host-files.js';
 import { Listener } from '../../../sandbox/supervisor/listeners/listener.js';
 import { Listeners } from '../../../sandbox/supervisor/listeners/listeners.js';
 import { showListenAddress } from '../../../sandbox/supervisor/listeners/show-listen-address.js';
@@ -62,7 +63,7 @@ function shared(listener: Listener, script: string): string {
 test('a listener that is bound anew follows no link that came to its path since', () => {
   const folder = readableFolder();
   for (const name of ['run', 'target']) mkdirSync(join(folder, name));
-  const listener = new Listener('web', at(join(folder, 'run/a.sock')));
+  const listener = new Listener('web', at(join(folder, 'run/a.sock')), hostFiles);
   renameSync(join(folder, 'run'), join(folder, 'away'));
   symlinkSync('target', join(folder, 'run'));
   assert.throws(() => listener.renew(), { code: 'listen_address', message: /a link leads to/ });
@@ -74,7 +75,7 @@ test('a listener that is bound anew follows no link that came to its path since'
 test('a socket file is removed from the folder where it was made, not from what lies at its path', () => {
   const folder = readableFolder();
   for (const name of ['run', 'target']) mkdirSync(join(folder, name));
-  const listener = new Listener('web', at(join(folder, 'run/a.sock')));
+  const listener = new Listener('web', at(join(folder, 'run/a.sock')), hostFiles);
   renameSync(join(folder, 'run'), join(folder, 'away'));
   // The same file by a second name: only its folder tells the two apart.
   linkSync(join(folder, 'away/a.sock'), join(folder, 'target/a.sock'));
@@ -88,7 +89,7 @@ test('a listener whose folder was made anew is bound there', async () => {
   const folder = join(readableFolder(), 'run');
   mkdirSync(folder);
   const address = join(folder, 'a.sock');
-  const listener = new Listener('web', at(address));
+  const listener = new Listener('web', at(address), hostFiles);
   rmSync(folder, { recursive: true });
   mkdirSync(folder);
   assert.equal(listener.renew(), 'was no longer at its path');
@@ -100,7 +101,7 @@ test('a listener whose folder was made anew is bound there', async () => {
 test('a listener is bound at its address, listens, and disappears with its file when it is closed', async () => {
   const before = readdirSync('/proc/self/fd').length;
   for (const address of ['127.0.0.1:0', join(readableFolder(), 'a.sock')]) {
-    const listener = new Listener('web', at(address));
+    const listener = new Listener('web', at(address), hostFiles);
     assert.doesNotMatch(listener.address, /:0$/);
     assert.equal(await answerOf(listener.address), 'connected');
     listener.close();
@@ -111,9 +112,9 @@ test('a listener is bound at its address, listens, and disappears with its file 
 });
 
 test('[::] is IPv6 alone, and can stand beside 0.0.0.0 on the same port', async () => {
-  const four = new Listener('four', at('0.0.0.0:0'));
+  const four = new Listener('four', at('0.0.0.0:0'), hostFiles);
   const port = Number(/:(\d+)$/.exec(four.address)?.[1]);
-  const six = new Listener('six', at(`[::]:${port}`));
+  const six = new Listener('six', at(`[::]:${port}`), hostFiles);
   assert.equal(six.address, `[::]:${port}`);
   four.close();
   assert.equal(await answerOf(`127.0.0.1:${port}`), 'ECONNREFUSED');
@@ -121,7 +122,7 @@ test('[::] is IPv6 alone, and can stand beside 0.0.0.0 on the same port', async 
 });
 
 test('a port whose last connection lingers is bound again at once', async () => {
-  const listener = new Listener('web', at('127.0.0.1:0'));
+  const listener = new Listener('web', at('127.0.0.1:0'), hostFiles);
   const caller = connect(Number(/:(\d+)$/.exec(listener.address)?.[1]), '127.0.0.1');
   await new Promise((resolve) => caller.once('connect', resolve));
   // Who closes first is the one that waits, TIME_WAIT.
@@ -129,14 +130,14 @@ test('a port whose last connection lingers is bound again at once', async () => 
   caller.resume();
   await new Promise((resolve) => caller.once('close', resolve));
   listener.close();
-  new Listener('web', at(listener.address)).close();
+  new Listener('web', at(listener.address), hostFiles).close();
 });
 
 test('a socket file has the mode of bind(2), which the umask decides', () => {
   const folder = readableFolder();
   for (const umask of [0o022, 0o077, 0]) {
     const old = process.umask(umask);
-    const listener = new Listener('web', at(join(folder, 'a.sock')));
+    const listener = new Listener('web', at(join(folder, 'a.sock')), hostFiles);
     process.umask(old);
     assert.equal(lstatSync(join(folder, 'a.sock')).mode & 0o777, 0o777 & ~umask);
     listener.close();
@@ -144,7 +145,7 @@ test('a socket file has the mode of bind(2), which the umask decides', () => {
 });
 
 test('a listener that cannot be bound gives one error, with the reason and the fix', async (t) => {
-  const taken = new Listener('other', at('127.0.0.1:0'));
+  const taken = new Listener('other', at('127.0.0.1:0'), hostFiles);
   t.after(() => taken.close());
   const folder = readableFolder();
   writeFileSync(join(folder, 'file'), 'precious');
@@ -152,7 +153,7 @@ test('a listener that cannot be bound gives one error, with the reason and the f
   const long = join(folder, 'x'.repeat(90));
   mkdirSync(long);
   symlinkSync(long, join(folder, 'short'));
-  const alive = new Listener('alive', at(join(folder, 'alive.sock')));
+  const alive = new Listener('alive', at(join(folder, 'alive.sock')), hostFiles);
   t.after(() => alive.close());
   const cases: readonly (readonly [address: string, why: RegExp, fix: RegExp])[] = [
     [
@@ -173,7 +174,7 @@ test('a listener that cannot be bound gives one error, with the reason and the f
   const before = readdirSync('/proc/self/fd').length;
   for (const [address, why, fix] of cases) {
     assert.throws(
-      () => new Listener('web', at(address)),
+      () => new Listener('web', at(address), hostFiles),
       (error) => {
         assert.ok(error instanceof PosternError);
         assert.equal(error.code, 'listen_address');
@@ -199,12 +200,12 @@ test('a socket file that a killed process left is replaced, and a bound one is n
   };
   leave('s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); s.listen()');
   assert.ok(existsSync(path));
-  const listener = new Listener('web', at(path));
+  const listener = new Listener('web', at(path), hostFiles);
   assert.equal(await answerOf(path), 'connected');
   listener.close();
   assert.ok(!existsSync(path));
   leave('s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); s.bind(sys.argv[1])');
-  const stale = new Listener('web', at(path));
+  const stale = new Listener('web', at(path), hostFiles);
   stale.close();
   const bound =
     'import socket, sys, time\ns = socket.socket(socket.AF_UNIX)\ns.bind(sys.argv[1])\nprint("bound", flush=True)\nsys.stdin.read()';
@@ -212,7 +213,7 @@ test('a socket file that a killed process left is replaced, and a bound one is n
   t.after(() => holder.kill('SIGKILL'));
   await new Promise((resolve) => holder.stdout.once('data', resolve));
   assert.equal(await answerOf(path), 'ECONNREFUSED', 'bound, and not listening yet');
-  assert.throws(() => new Listener('web', at(path)), /something is there/);
+  assert.throws(() => new Listener('web', at(path), hostFiles), /something is there/);
   holder.stdin.end();
   await new Promise((resolve) => holder.once('close', resolve));
 });
@@ -227,7 +228,7 @@ test('renew() finds what another holder did to a listener, and binds it anew at 
     'except PermissionError: listener.setsockopt(1, 44, 1)',
   ].join('\n');
   for (const address of ['127.0.0.1:0', join(readableFolder(), 'a.sock')]) {
-    const listener = new Listener('web', at(address));
+    const listener = new Listener('web', at(address), hostFiles);
     const where = listener.address;
     assert.equal(listener.renew(), undefined);
     for (const [script, fault] of [
@@ -247,7 +248,7 @@ test('renew() finds what another holder did to a listener, and binds it anew at 
 });
 
 test('renew() restores the full queue and the blocking mode, and keeps the waiting clients', async () => {
-  const listener = new Listener('web', at('127.0.0.1:0'));
+  const listener = new Listener('web', at('127.0.0.1:0'), hostFiles);
   const port = Number(/:(\d+)$/.exec(listener.address)?.[1]);
   const queue = (): string => {
     const row = spawnSync('ss', ['-Hltn', `sport = :${port}`], { encoding: 'utf8' }).stdout;
@@ -274,7 +275,7 @@ test('renew() restores the full queue and the blocking mode, and keeps the waiti
 test('renew() makes a removed socket file again, and never touches another file in its place', async () => {
   const folder = readableFolder();
   const path = join(folder, 'a.sock');
-  const listener = new Listener('web', at(path));
+  const listener = new Listener('web', at(path), hostFiles);
   unlinkSync(path);
   assert.match(listener.renew() ?? '', /no longer at its path/);
   assert.equal(await answerOf(path), 'connected');
@@ -292,7 +293,10 @@ test('renew() makes a removed socket file again, and never touches another file 
 
 test('the listeners of a plugin are bound together or not at all', async () => {
   const notices: string[] = [];
-  const listeners = new Listeners((text) => notices.push(text));
+  const listeners = new Listeners(
+    (text) => notices.push(text),
+    () => [],
+  );
   const port = await freePort();
   const path = join(readableFolder(), 'a.sock');
   const good = [
@@ -321,7 +325,10 @@ test('the listeners of a plugin are bound together or not at all', async () => {
 });
 
 test('changed listeners take the place of the former ones, and an unchanged address stays bound', async () => {
-  const listeners = new Listeners(() => {});
+  const listeners = new Listeners(
+    () => {},
+    () => [],
+  );
   const [kept, gone, come] = [await freePort(), await freePort(), await freePort()];
   const at127 = (name: string, port: number): { name: string; address: string } => ({
     name,

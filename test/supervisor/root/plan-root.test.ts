@@ -66,6 +66,7 @@ function plan(change: Partial<Parameters<typeof planRoot>[0]>): RootPlan {
     ownHomes: ['/home/me'],
     visible: [],
     writable: [],
+    written: [],
     hidden: [],
     sizes: { tmpMib: 1, homeMib: 2, shmMib: 3 },
     uid: 7,

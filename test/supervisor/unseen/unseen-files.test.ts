@@ -78,6 +78,7 @@ function found({
     visible,
     hidden,
     writable: [],
+    written,
     sizes,
     uid: 1,
     gid: 1,
@@ -116,7 +117,15 @@ test('namedPaths() takes a bounded time for any text, and no path with a control
 });
 
 test('finds() tells whether a program finds a file at a path, through links too', () => {
-  const request = { program: undefined, cwd: '/usr', homes: [], ownHomes: [], hidden: [], writable: [] };
+  const request = {
+    program: undefined,
+    cwd: '/usr',
+    homes: [],
+    ownHomes: [],
+    hidden: [],
+    writable: [],
+    written: [],
+  };
   const sizes = { tmpMib: 1, homeMib: 1, shmMib: 1 };
   const { entries } = planRoot({ ...request, visible: ['/srv/a.py'], sizes, uid: 1, gid: 1 }, host);
   for (const path of ['/usr/bin/sh', '/bin/sh', '/srv/a.py', '/etc/passwd', '/etc/ssl', '/tmp'])

@@ -1,0 +1,223 @@
+// The configuration names a path below a folder that a plugin writes. The plugin puts a link to the host's files there: before a restart, in its
+// last moment, or while another plugin starts. The judge is a folder of the host: no start may show it, and nothing may be written there.
+import assert from 'node:assert/strict';
+import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { anyUser } from '../harness/asked.js';
+import { ownFolder } from '../harness/own-folder.js';
+import { startPostern } from '../harness/postern.js';
+import { until } from '../harness/until.js';
+import { chownTo, type User, users } from '../harness/users.js';
+
+interface Scene {
+  readonly top: string;
+  /** A folder that a plugin may write, with `a/out/file` and a link `link` to the host's folder. */
+  readonly data: string;
+  readonly said: () => string;
+  /** Waits until one of the words has been said so often. */
+  readonly until: (words: RegExp, times: number) => Promise<void>;
+  readonly reload: (config: object) => void;
+  /** Ends postern, and asserts that nobody has read or written what is the host's. */
+  readonly judge: () => Promise<void>;
+}
+
+async function start(t: TestContext, as: User, config: (data: string) => object): Promise<Scene> {
+  const top = ownFolder(as);
+  const data = join(top, 'data');
+  for (const name of ['data', 'data/a', 'data/a/out', 'host', 'conf']) mkdirSync(join(top, name));
+  for (const name of ['data/a/out/file', 'host/file'])
+    writeFileSync(join(top, name), name.startsWith('host') ? 'SECRET\n' : 'own\n', { mode: 0o600 });
+  symlinkSync(join(top, 'host'), join(data, 'link'));
+  for (const name of ['data', 'data/a', 'data/a/out', 'data/a/out/file', 'host', 'host/file', 'conf'])
+    chownTo(as, join(top, name));
+  const file = join(top, 'conf/postern.yaml');
+  const write = (next: object): void => writeFileSync(file, JSON.stringify({ audit: '/dev/null', ...next }));
+  write(config(data));
+  const { child, result } = startPostern(['up', '--config', file], { as });
+  t.after(() => child.kill('SIGKILL'));
+  let said = '';
+  for (const stream of [child.stdout, child.stderr])
+    stream?.on('data', (text: string) => {
+      said += text;
+    });
+  return {
+    ...{ top, data, said: () => said },
+    until: async (words, times) => {
+      await until(() => said.split(words).length > times || child.exitCode !== null || undefined);
+      assert.equal(child.exitCode, null, said);
+    },
+    reload: (next) => {
+      write(next);
+      child.kill('SIGHUP');
+    },
+    judge: async () => {
+      child.kill('SIGTERM');
+      await result;
+      assert.doesNotMatch(said, /SECRET/);
+      assert.deepEqual(readdirSync(join(top, 'host')), ['file']);
+      assert.equal(readFileSync(join(top, 'host/file'), 'utf8'), 'SECRET\n');
+    },
+  };
+}
+
+/** Reads and writes what it finds at the path, and says so. */
+const use = (path: string): string => `
+cat ${path} ${path}/file 2>/dev/null
+(echo written >${path}; echo written >${path}/file; echo written >${path}/made) 2>/dev/null
+echo began`;
+/** Puts a link to the host's folder at `a/out`. */
+const plant = (folder: string): string =>
+  `(cd ${folder} && mv a b && mkdir a && ln -s ../link a/out) 2>/dev/null`;
+/** Plants when postern stops it. */
+const plantAtEnd = (folder: string, path: string): string =>
+  `trap '${plant(folder)}; exit 0' TERM\n${use(path)}\nsleep 1000 & wait`;
+const sh = (script: string): { readonly command: readonly string[]; readonly cwd: string } => ({
+  command: ['sh', '-c', script],
+  cwd: '/usr',
+});
+const quick = { policy: 'always', delay_ms: 10, max_delay_ms: 10 };
+
+interface Change {
+  readonly what: string;
+  readonly as: readonly User[];
+  readonly before: (data: string) => object;
+  readonly after: (data: string) => object;
+  /** Where the plugin finds the folder before. */
+  readonly inside?: string;
+  readonly refused: RegExp;
+}
+
+const show = /filesystem\.visible\[0\]: Cannot show ".*\/data\/a\/out" to the plugin: it leads through/;
+const changes: readonly Change[] = [
+  {
+    what: 'a visible path',
+    as: users,
+    before: (data) => ({ filesystem: { writable: [data] } }),
+    after: (data) => ({ filesystem: { writable: [data], visible: [`${data}/a/out`] } }),
+    refused: show,
+  },
+  {
+    what: 'a writable path',
+    as: users,
+    before: (data) => ({ filesystem: { writable: [data] } }),
+    after: (data) => ({ filesystem: { writable: [data, `${data}/a/out`] } }),
+    refused: /filesystem\.writable\[1\]: Cannot show ".*\/data\/a\/out" to the plugin: it leads through/,
+  },
+  {
+    what: 'a working directory',
+    as: anyUser,
+    before: (data) => ({ filesystem: { writable: [data] } }),
+    after: (data) => ({ filesystem: { writable: [data] }, cwd: `${data}/a/out` }),
+    refused: /cwd: Cannot start in ".*\/data\/a\/out": it leads through/,
+  },
+  {
+    what: 'a visible path in place of the writable folder',
+    as: anyUser,
+    before: (data) => ({ filesystem: { writable: [data] } }),
+    after: (data) => ({ filesystem: { visible: [`${data}/a/out`] } }),
+    refused: show,
+  },
+  {
+    what: 'a visible path in place of the kept home',
+    as: anyUser,
+    before: (data) => ({ home: data }),
+    after: (data) => ({ filesystem: { visible: [`${data}/a/out`] } }),
+    inside: '/home/plugin',
+    refused: show,
+  },
+];
+
+// proves: a start follows no link that a plugin could have made
+// proves: what a plugin left in a folder that it could write before a reload is not followed
+for (const { what, as: asked, before, after, inside, refused } of changes)
+  for (const as of asked)
+    test(`a plugin that is stopped for ${what} of a reload puts no link there for its next start (${as})`, async (t) => {
+      const config = (data: string, keys: object): object => ({
+        plugins: {
+          a: { ...sh(plantAtEnd(inside ?? data, `${data}/a/out`)), ...keys },
+          other: sh('echo began; sleep 1000'),
+        },
+      });
+      const scene = await start(t, as, (data) => config(data, before(data)));
+      await scene.until(/a \| began/, 1);
+      await scene.until(/other \| began/, 1);
+      scene.reload(config(scene.data, after(scene.data)));
+      await scene.until(/leads through|a \| began/, 2);
+      assert.match(scene.said(), refused);
+      assert.match(
+        scene.said(),
+        /the link ".*\/data\/a\/out" in ".*\/data", which the plugin (?:may write|could write before): it could have made the link; look at that link: /,
+      );
+      assert.doesNotMatch(scene.said(), /other: /);
+      await scene.judge();
+    });
+
+for (const as of users)
+  test(`links above what plugins write, links to programs within it, and homes work at each start (${as})`, async (t) => {
+    const scene = await start(t, as, (data) => {
+      const top = join(data, '..');
+      symlinkSync('.', join(top, 'way'));
+      for (const name of ['bin', 'keys']) mkdirSync(join(data, name));
+      symlinkSync('/bin/sh', join(data, 'bin/tool'));
+      const way = join(top, 'way/way/data');
+      return {
+        plugins: {
+          a: {
+            command: [
+              'bin/tool',
+              '-c',
+              'cat a/out/file ~/kept; echo kept >~/kept; ln -s x y; rm y; echo began',
+            ],
+            cwd: way,
+            filesystem: { writable: [way], visible: [join(way, 'a/out')], hidden: [join(way, 'keys')] },
+            home: join(top, 'home'),
+            restart: quick,
+          },
+        },
+      };
+    });
+    await scene.until(/a \| began/, 3);
+    assert.match(scene.said(), /(?:a \| own\na \| kept\na \| began\n.*){2}/s);
+    await scene.judge();
+  });
+
+/** From its SIGTERM on. */
+const FLIP = `
+import ctypes, os, signal, sys
+signal.signal(signal.SIGTERM, lambda *_: None)
+os.chdir(sys.argv[1])
+libc = ctypes.CDLL(None)
+AT_FDCWD, RENAME_EXCHANGE = -100, 2
+flip = lambda: libc.renameat2(AT_FDCWD, b"a/out", AT_FDCWD, b"link", RENAME_EXCHANGE)
+assert flip() == 0 and flip() == 0
+print("began", flush=True)
+signal.pause()
+print("flips", flush=True)
+while not os.path.exists("done"):
+    for _ in range(999): flip()
+`;
+
+for (const as of users)
+  test(`a plugin that runs exchanges no path while another one starts again and again (${as})`, async (t) => {
+    const flip = { command: ['/usr/bin/python3', '-c', FLIP], cwd: '/usr', stop: { grace_ms: 600_000 } };
+    const scene = await start(t, as, (data) => ({
+      plugins: {
+        a: { ...sh('echo began; sleep 1000'), filesystem: { writable: [data] } },
+        b: { ...flip, command: [...flip.command, data], filesystem: { writable: [data] } },
+      },
+    }));
+    t.after(() => writeFileSync(join(scene.data, 'done'), ''));
+    await scene.until(/b \| began/, 1);
+    const path = `${scene.data}/a/out`;
+    scene.reload({
+      plugins: {
+        a: { ...sh(use(path)), filesystem: { writable: [scene.data], visible: [path] }, restart: quick },
+        b: sh('exec sleep 1000'),
+      },
+    });
+    await scene.until(/b \| flips/, 1);
+    await scene.until(/a: .*starts again/, 12);
+    writeFileSync(join(scene.data, 'done'), '');
+    await scene.judge();
+  });
