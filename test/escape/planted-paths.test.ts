@@ -78,6 +78,35 @@ const sh = (script: string): { readonly command: readonly string[]; readonly cwd
 });
 const quick = { policy: 'always', delay_ms: 10, max_delay_ms: 10 };
 
+const nested: readonly (readonly [what: string, path: string, byDefault: boolean])[] = [
+  ['a folder', 'a/out', false],
+  ['a folder, where the outer one is a default', 'a/out', true],
+  ['a file', 'a/out/file', false],
+];
+
+// proves: a writable path within another one is pinned
+for (const as of users)
+  for (const [what, name, byDefault] of nested)
+    test(`a plugin exchanges no writable path within another one for its next start: ${what} (${as})`, async (t) => {
+      const scene = await start(t, as, (data) => {
+        const path = `${data}/${name}`;
+        return {
+          ...(byDefault ? { defaults: { filesystem: { writable: [data] } } } : {}),
+          plugins: {
+            a: {
+              ...sh(`${use(path)}\n${plant(data)} && echo planted\nexit 1`),
+              filesystem: { writable: byDefault ? [path] : [data, path] },
+              restart: quick,
+            },
+          },
+        };
+      });
+      await scene.until(/a \| began|leads through/, 3);
+      assert.doesNotMatch(scene.said(), /planted|leads through/);
+      await scene.judge();
+      assert.equal(readFileSync(join(scene.data, 'a/out/file'), 'utf8'), 'written\n');
+    });
+
 interface Change {
   readonly what: string;
   readonly as: readonly User[];

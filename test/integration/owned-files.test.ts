@@ -1,7 +1,15 @@
 // As root, the plugin sees the files that the user names as their owner sees them: idmapped mounts, mount_setattr(2).
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { chmodSync, chownSync, lstatSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { postern } from '../harness/postern.js';
@@ -117,6 +125,32 @@ for (const owner of [0, OTHER])
       assert.deepEqual(idsOf(join(between, 'made')), [owner, owner]);
     },
   );
+
+// proves: what lies in a writable folder shows as the folder's owner sees it
+test(
+  "as root, a plugin that puts another owner's folder at a named path of its own reads it no more than before",
+  needsRoot,
+  async () => {
+    const data = closedFolder(readableFolder(), 'data', OTHER);
+    closedFolder(data, 'named', OTHER);
+    closedFolder(data, 'others', 0);
+    const run = (options: readonly string[], script: string): ReturnType<typeof postern> =>
+      postern(['run', '--writable', data, ...options, '--', 'sh', '-c', `cd ${data}; ${script}`], {
+        as: 'root',
+      });
+    const first = await run([], 'mv named away && mv others named && echo moved');
+    assert.equal(first.stdout, 'moved\n', first.stderr);
+    for (const option of ['--visible', '--writable']) {
+      const { stdout, stderr } = await run(
+        [option, join(data, 'named')],
+        'cat away/file named/file; echo x >named/made',
+      );
+      assert.equal(stdout, `of ${OTHER}\n`);
+      assert.match(stderr, /named\/file: Permission denied/);
+    }
+    assert.deepEqual(readdirSync(join(data, 'named')), ['file']);
+  },
+);
 
 test('as root, the plugin leaves no set-uid or set-gid program of the owner behind', needsRoot, async () => {
   const folder = readableFolder();

@@ -161,7 +161,7 @@ function protectedFiles({ ownFiles = [], writable }: RootRequest, host: HostFile
       /* protects: G14 postern's own files are read-only below a bind mount too */ ...host.aliases(path),
     ])
     .filter((path) => folders.some((folder) => path !== folder && isWithin(path, folder)))
-    .map((path) => ({ path, because: "postern's own file", kind: 'visible', asked: true, asOuter: true }));
+    .map((path) => ({ path, because: "postern's own file", kind: 'visible', asked: true }));
 }
 
 function homeEntries({ home }: RootRequest): RootEntry[] {

@@ -16,8 +16,6 @@ export interface Wish {
   readonly asked: boolean;
   /** Where postern is root, the plugin sees it as the owner of the path does. */
   readonly asOwner?: boolean;
-  /** It shows as the owner of the layer that contains it does: its own owner's files are not the plugin's. */
-  readonly asOuter?: boolean;
 }
 
 /** One layer: the source that lies at `path` in the plugin's root. */
@@ -30,9 +28,8 @@ export interface Layer {
   /** As root, the owner whose files the plugin sees as its own; undefined where the ids stay as they are. */
   readonly owner?: string | undefined;
   readonly asked: boolean;
-  /** The path of the layer whose owner counts, for a pin or a file of postern. */
+  /** The path of the layer whose owner counts, where it is not this one's own. */
   readonly ownerOf?: string;
-  readonly asOuter?: boolean;
 }
 
 type Resolved = Wish & { readonly real: string };
@@ -77,7 +74,7 @@ export function arrangeLayers(
         ),
     );
   return {
-    // protects: G14 postern's own files show as the folder's owner sees them => layers: pinned(withoutRepetitions([...shown, ...hidden]))
+    // protects: G14 what lies in a writable folder shows as the folder's owner sees it => layers: pinned(withoutRepetitions([...shown, ...hidden]))
     // protects: G14 folders above what is hidden within a writable one are pinned (as root) => layers: withoutRepetitions([...shown, ...hidden]).map(withOuterOwner)
     layers: pinned(withoutRepetitions([...shown, ...hidden])).map(withOuterOwner),
     hiddenBy: (real) => {
@@ -124,22 +121,25 @@ function place(
     }
     const { real: source, because, kind, asked } = wish;
     const owner = wish.asOwner === true ? host.owner(source) : undefined;
-    const asOuter = wish.asOuter === true ? { asOuter: true } : {};
-    placed.push({ path, source, because, kind, owner, asked, ...asOuter });
+    placed.push({ path, source, because, kind, owner, asked });
   }
   return placed;
 }
 
-/** The plugin must not read more of a file for its being protected. */
-function withOuterOwner(layer: Layer, index: number, layers: readonly Layer[]): Layer {
-  const outer = layers.slice(0, index).findLast(({ path }) => isWithin(layer.path, path));
-  if (layer.asOuter !== true || outer?.owner === undefined) return layer;
-  return { ...layer, owner: outer.owner, ownerOf: outer.ownerOf ?? outer.path };
+/**
+ * What lies within a writable layer shows as that layer's owner sees it. The plugin could have put another owner's file at a named path, and it must
+ * not read more of postern's own files because they are protected.
+ */
+function withOuterOwner(layer: Layer, _: number, layers: readonly Layer[]): Layer {
+  const outer = layers.find(
+    ({ kind, path }) => kind === 'writable' && path !== layer.path && isWithin(layer.path, path),
+  );
+  return outer?.owner === undefined ? layer : { ...layer, owner: outer.owner, ownerOf: outer.path };
 }
 
 /**
- * Pins the folders between a writable layer and each layer within it: a mount cannot be renamed or removed in the plugin's namespace. A
- * plugin that renamed one could put another in its place, and the next start would show or hide that one.
+ * Pins the folders between a writable layer and each layer within it: a mount cannot be renamed or removed in the plugin's namespace. So what
+ * the next start finds at a named path is what this one found there.
  */
 function pinned(layers: readonly Layer[]): Layer[] {
   const taken = new Set(layers.map(({ path }) => path));
@@ -148,14 +148,7 @@ function pinned(layers: readonly Layer[]): Layer[] {
     if (outer?.kind !== 'writable') return [];
     return foldersBetween(outer.path, layer.path)
       .filter((path) => !taken.has(path) && taken.add(path))
-      .map(
-        (path): Layer => ({
-          ...outer,
-          path,
-          source: moved(path, outer.path, outer.source),
-          ownerOf: outer.path,
-        }),
-      );
+      .map((path): Layer => ({ ...outer, path, source: moved(path, outer.path, outer.source) }));
   });
   return [...layers, ...pins].sort((a, b) => a.path.length - b.path.length);
 }
@@ -167,7 +160,10 @@ function foldersBetween(outer: string, inner: string): string[] {
   return folders;
 }
 
-/** Keeps the last of several on one path, and drops those that the next outer layer shows or hides in the same way. */
+/**
+ * Keeps the last of several on one path, and drops those that the next outer layer shows or hides in the same way. A writable one within another
+ * stays: as a mount it is pinned.
+ */
 function withoutRepetitions(layers: readonly Layer[]): Layer[] {
   const kept: Layer[] = [];
   const sorted = [...layers].sort((a, b) => a.path.length - b.path.length || RANK[a.kind] - RANK[b.kind]);
@@ -175,7 +171,9 @@ function withoutRepetitions(layers: readonly Layer[]): Layer[] {
     if (kept.at(-1)?.path === layer.path) kept.pop();
     const outer = kept.findLast(({ path }) => isWithin(layer.path, path));
     const isWhole = layer.owner === undefined || layer.owner === outer?.owner;
-    if (outer === undefined || outer.kind !== layer.kind || !isWhole) kept.push(layer);
+    const isPinned =
+      /* protects: G14 a writable path within another one is pinned => false */ layer.kind === 'writable';
+    if (outer === undefined || outer.kind !== layer.kind || !isWhole || isPinned) kept.push(layer);
     else if (layer.asked) kept[kept.indexOf(outer)] = { ...outer, asked: true };
   }
   return kept;

@@ -182,7 +182,18 @@ test("planRoot() pins the folders between a writable folder and what shows or hi
   const pins = pinned.entries.flatMap((entry) =>
     entry.kind === 'bind' && entry.ownerOf !== undefined ? [`${entry.path} of ${entry.ownerOf}`] : [],
   );
-  assert.deepEqual(pins, ['/srv/data of /srv', '/srv/data/inner of /srv']);
+  assert.deepEqual(pins, ['/srv/data of /srv', '/srv/data/inner of /srv', '/srv/data/inner/open of /srv']);
+});
+
+// proves: a writable path within another one is pinned
+// proves: what lies in a writable folder shows as the folder's owner sees it
+test("planRoot() pins a writable path within another one, and shows it under the outer one's owner", () => {
+  const { entries, ...pinned } = plan({ writable: ['/srv', '/srv/data/inner', '/srv'] });
+  const shown = entries.flatMap((entry) =>
+    entry.kind === 'bind' && entry.path.startsWith('/srv') ? [`${entry.path} of ${entry.ownerOf}`] : [],
+  );
+  assert.deepEqual(shown, ['/srv of undefined', '/srv/data of /srv', '/srv/data/inner of /srv']);
+  assert.ok(pinned.writableDirectories.includes('/srv/data/inner'));
 });
 
 test("planRoot() keeps postern's own files read-only within a writable folder, and shows them nowhere else", () => {
@@ -199,7 +210,7 @@ test("planRoot() keeps postern's own files read-only within a writable folder, a
   assert.deepEqual(laid(plan({ visible: ['/srv/data'], ownFiles }), '/srv'), ['/srv/data visible']);
 });
 
-// proves: postern's own files show as the folder's owner sees them
+// proves: what lies in a writable folder shows as the folder's owner sees it
 test("planRoot() shows postern's own files under the folder's owner", () => {
   const { entries } = plan({ writable: ['/srv/data'], ownFiles: ['/srv/data/inner/key'] });
   const key = entries.find(({ path }) => path === '/srv/data/inner/key');
