@@ -18,13 +18,21 @@ export interface Placement {
   readonly socket: number;
 }
 
-/** @returns 0 or more, or minus errno, of the descriptor that the call is about */
+/**
+ * A connection that was refused takes no place of its plugin. So a duplicate gets the socket only if the descriptor of the call has it.
+ *
+ * @returns 0 or more, or minus errno: then no descriptor has the socket
+ */
 export function placeSocket(processes: CallerProcesses, placement: Placement): number {
   const { tid, descriptor } = placement;
   let placed = 0;
+  // The descriptor of the call comes first.
   for (const entry of processes.withTable(tid, (table) => table.sharing(descriptor, SEARCHED_DESCRIPTORS))) {
     const result = replace(placement, entry);
-    if (entry.descriptor === descriptor) placed = result;
+    if (entry.descriptor !== descriptor) continue;
+    // protects: G22 accounts: no duplicate gets a connection that the call does not get
+    if (result < 0) return result;
+    placed = result;
   }
   return placed;
 }

@@ -62,7 +62,7 @@ export class DescriptorTable {
   /**
    * All descriptors of one open file.
    *
-   * @param known one of them, always in the result
+   * @param known one of them, always the first of the result
    * @param most the largest table that is searched. In a larger one only the known descriptor is found
    */
   sharing(known: number, most: number): readonly DescriptorEntry[] {
