@@ -114,6 +114,7 @@ async function makeServices(
     host: new HostAddresses(listeners),
     marker: new SocketMarker(),
     metrics,
+    plugins: new Map(),
     ...(await startGuards()),
     descriptors,
     names: new NameResolver(hosts, new NameCache(new NameServers(dnsServers, tellProblem))),

@@ -33,7 +33,7 @@ export class Sessions implements RetiringSessions {
   readonly #services: Services;
   readonly #link: LineLink;
   readonly #resolvers: ResolverSets;
-  readonly #plugins = new Map<string, Plugin>();
+  readonly #plugins: Map<string, Plugin>;
   readonly channels: ChannelSessions;
   readonly traps: TrapSessions;
   readonly #marks = new RequestMarks();
@@ -46,6 +46,7 @@ export class Sessions implements RetiringSessions {
   constructor(services: Services, link: LineLink, resolvers: ResolverSets) {
     this.#resolvers = resolvers;
     this.#services = services;
+    this.#plugins = services.plugins;
     this.#link = link;
     this.channels = new ChannelSessions(services, (line) => link.send(line));
     this.traps = new TrapSessions(services, (line) => link.send(line));

@@ -345,6 +345,9 @@ export const REVOKE_LOOKS_MS: readonly number[] = [0, 20, 50, 100, 200, 300];
 export const QUOTA_BYTES_PER_MS: number = 1_250_000;
 export const QUOTA_LOOK_MS: { readonly least: number; readonly most: number } = { least: 20, most: 250 };
 export const QUOTA_LOOKS_PER_MS: number = 10;
+/** How often the broker looks whether a program has closed a connection that is to be reset then, and how many of a sandbox it looks at each time. */
+export const RESET_LOOK_MS: number = 20;
+export const RESETS_LOOKED_AT: number = 64;
 /** A connection that is too old ends this much later at most. The broker looks at least so often, since a clock can stop. */
 export const AGE_LOOK_MS: { readonly least: number; readonly most: number } = { least: 500, most: 3_600_000 };
 /** How long after a socket is gone its report may still come. */

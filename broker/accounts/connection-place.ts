@@ -16,7 +16,7 @@ interface PlaceOwner {
     peer: Endpoint,
     description: ConnectionDescription,
   ): void;
-  settle(slot: ConnectionSlot, cookie: bigint): void;
+  settle(slot: ConnectionSlot, cookie: bigint, connected: boolean): void;
   /** @param cookie 0: no connection holds it */
   discard(slot: ConnectionSlot, cookie: bigint): void;
 }
@@ -41,8 +41,8 @@ export class Place implements Claim {
     this.#cookie = this.#slot.cookie;
   }
 
-  settle(): void {
-    if (this.#cookie !== 0n) this.#register.settle(this.#slot, this.#cookie);
+  settle(connected: boolean): void {
+    if (this.#cookie !== 0n) this.#register.settle(this.#slot, this.#cookie, connected);
   }
 
   release(): void {

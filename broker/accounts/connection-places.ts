@@ -20,8 +20,8 @@ export interface Claim {
    * @param description noted with it, since the connection may end before it is accounted for, and the broker too
    */
   hold(socket: OwnedFd, own: Endpoint, peer: Endpoint, description: ConnectionDescription): void;
-  /** The plugin has the connection, and it is accounted for. */
-  settle(): void;
+  /** The plugin has the connection, and it is accounted for. @param connected what its event says */
+  settle(connected: boolean): void;
   /** Gives the place back if no connection holds it. */
   release(): void;
   /** The plugin did not get the connection: gives the place back in any case. */
@@ -33,7 +33,7 @@ export interface EndedConnection {
   readonly durationMs: number;
   /** Missing if it was too long for the register: the path of a socket may be. */
   readonly description: ConnectionDescription | undefined;
-  /** Missing if the kernel's report was lost. */
+  /** Missing if the kernel's report was lost, or if it has forgotten: the program reset the connection. */
   readonly account: TcpAccount | undefined;
   /** Why postern has ended it. Missing: it has not. */
   readonly cause: EndCause | undefined;
@@ -95,6 +95,10 @@ export interface ConnectionPlaces extends OpenRegister {
   /** Connections that a process holds. */
   readonly open: number;
   claim(): Claim;
+  /** Whether it has noted a connection. */
+  has(cookie: bigint): boolean;
+  /** A connection is over, and a process may still hold its socket. @param account missing: what was seen last counts */
+  socketEnded(cookie: bigint, account: TcpAccount | undefined): void;
   /** @param limit undefined: there is none */
   bound(limit: number | undefined): void;
   /** Those that a process holds, as far as it is known. */
@@ -124,6 +128,8 @@ export const NO_CONNECTIONS: ConnectionPlaces = {
   limit: 0,
   open: 0,
   claim: () => REFUSED,
+  has: () => false,
+  socketEnded: () => {},
   bound: () => {},
   noted: () => [],
   newest: async function* () {},

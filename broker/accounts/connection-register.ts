@@ -100,14 +100,20 @@ export class ConnectionRegister implements ConnectionPlaces, SocketOwner {
     this.#events.held();
   }
 
-  settle(slot: ConnectionSlot, cookie: bigint): void {
-    if (this.#find(cookie) === slot) slot.isUnderWay = false;
+  settle(slot: ConnectionSlot, cookie: bigint, connected: boolean): void {
+    if (this.#find(cookie) !== slot) return;
+    slot.isUnderWay = false;
+    slot.connected = connected;
   }
 
   /** The plugin did not get it. */
   discard(slot: ConnectionSlot, cookie: bigint): void {
     if (cookie === 0n) this.#slots.free(slot);
     else if (this.#find(cookie) === slot) this.#remove(cookie, slot);
+  }
+
+  has(cookie: bigint): boolean {
+    return this.#find(cookie) !== undefined;
   }
 
   socketEnded(cookie: bigint, account: TcpAccount | undefined): void {
@@ -225,13 +231,18 @@ export class ConnectionRegister implements ConnectionPlaces, SocketOwner {
     if (slot === undefined) return;
     const durationMs = Math.max(0, monotonicMs() - slot.since);
     const description = readDescription(slot);
+    // The kernel counts for a connection that its program reset (SO_LINGER) as for one that no peer has answered.
+    const isForgotten =
+      /* protects: G22 accounts: a connection that the kernel has forgotten has its event => false */ account?.established ===
+        false && slot.connected;
+    const known = isForgotten ? undefined : account;
     // Without an answer of the peer there was no connection.
-    const isOwed = account?.established !== false;
+    const isOwed = known?.established !== false;
     if (isOwed) this.#events.owe();
     // protects: G8 quota: connections that have ended count
-    this.#sums.end(slot, account);
+    this.#sums.end(slot, known);
     this.#remove(cookie, slot);
-    if (isOwed) this.#events.ended({ durationMs, description, account, cause });
+    if (isOwed) this.#events.ended({ durationMs, description, account: known, cause });
   }
 
   #remove(cookie: bigint, slot: ConnectionSlot): void {

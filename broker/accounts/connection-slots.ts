@@ -9,12 +9,16 @@ import type { Carried } from './carried.js';
 /** V8 counts each view of the memory, so a view of all of it would make it collect garbage for nothing. */
 const SLOTS_AT_A_TIME = 64;
 const BLOCK_BYTES = SLOTS_AT_A_TIME * CONNECTION_SLOT_BYTES;
-/** Of a slot: the id of the socket, when the plugin got it, the bytes when it was last looked at, the length of the description, and the description. */
+/**
+ * Of a slot: the id of the socket, when the plugin got it, the bytes when it was last looked at, the length of the
+ * description, whether its event says that it was connected, and the description.
+ */
 const SINCE = SOCKET_ID_BYTES;
 const SENT = SINCE + 8;
 const RECEIVED = SENT + 8;
 const LENGTH = RECEIVED + 8;
-const TEXT = LENGTH + 4;
+const CONNECTED = LENGTH + 4;
+const TEXT = CONNECTED + 4;
 const MOST_TEXT_BYTES = CONNECTION_SLOT_BYTES - TEXT;
 
 /** In the memory's first slot: the bytes of the connections that have ended. Before them is how many blocks have been used. */
@@ -63,6 +67,15 @@ export class ConnectionSlot {
   set seen({ sentBytes, receivedBytes }: Carried) {
     this.#view.setFloat64(SENT, sentBytes, true);
     this.#view.setFloat64(RECEIVED, receivedBytes, true);
+  }
+
+  /** Whether its event says that it was connected. */
+  get connected(): boolean {
+    return this.#view.getUint8(CONNECTED) === 1;
+  }
+
+  set connected(value: boolean) {
+    this.#view.setUint8(CONNECTED, value ? 1 : 0);
   }
 
   /** What describes the connection, as JSON; empty where that was too long. */

@@ -97,7 +97,7 @@ function accountNow({ services, plugin, judgement, ending, origin, at }: Account
     if (connectMs !== null) services.metrics.observe('connectDuration', { outcome }, connectMs / 1000);
   }
   const event = describe(services, plugin, judgement, origin, ending);
-  ending?.place?.settle();
+  ending?.place?.settle(ending.outcome === 'connected');
   // Its rules have changed since this was decided.
   if (ending?.place !== undefined && judgement.policy !== plugin.policy) plugin.revokeConnections();
   services.audit.decision(event, ending?.isOwed === true, at);

@@ -7,6 +7,7 @@ import type { Metrics } from '../record/metrics.js';
 import type { SlowLane } from '../stall/slow-lane.js';
 import type { StallGuard } from '../stall/stall-guard.js';
 import type { SocketMarker } from '../upstream/socket-marker.js';
+import type { Plugin } from './plugin.js';
 
 export interface Services {
   readonly audit: Audit;
@@ -16,5 +17,7 @@ export interface Services {
   readonly metrics: Metrics;
   readonly marker: SocketMarker;
   readonly names: NameResolver;
+  /** All of them, by name. */
+  readonly plugins: Map<string, Plugin>;
   readonly slowLane: Pick<SlowLane, 'reach' | 'copyPath' | 'place' | 'install' | 'connect' | 'close'>;
 }

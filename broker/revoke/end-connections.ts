@@ -5,6 +5,7 @@ import { setTimeout } from 'node:timers/promises';
 import { REVOKE_LOOKS_MS } from '../../shared/limits.js';
 import type { EndCause } from '../../shared/reasons.js';
 import { endConnection, processesIn, takeSockets, threadsOf } from '../../shared/sys/held-sockets.js';
+import { tcpAccount } from '../../shared/sys/tcp-account.js';
 import type { NotedConnection, OpenRegister } from '../accounts/connection-places.js';
 import type { Plugin } from '../request/plugin.js';
 import type { Services } from '../request/services.js';
@@ -66,9 +67,9 @@ function endThose(
     const connection = byCookie.get(cookie);
     if (connection === undefined) continue;
     byCookie.delete(cookie);
-    const [look] = register.look([connection], true);
+    const account = tcpAccount(held.number);
     endConnection(held.number);
-    register.ended(connection, look?.kind === 'there' ? look.account : undefined, cause);
+    register.ended(connection, account, cause);
   }
 }
 

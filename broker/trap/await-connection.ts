@@ -4,6 +4,7 @@ import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import { writableNow } from '../../shared/sys/socket.js';
 import { concludeConnect, sendTimeout } from '../../shared/sys/socket-state.js';
 import type { TrappedCall } from '../caller/trapped-call.js';
+import { dissolve } from './dissolved-connections.js';
 import type { TrapContext } from './trap-context.js';
 import { interruptedResult } from './waiting-calls.js';
 
@@ -15,27 +16,29 @@ import { interruptedResult } from './waiting-calls.js';
  * @returns whether the call waits
  */
 export function awaitConnection(
-  { services: { guard }, plugin: { stall }, waiting, writable }: TrapContext,
+  { services, plugin: { stall }, waiting, writable }: TrapContext,
   call: TrappedCall,
   descriptor: OwnedFd,
   answer: TrapAnswer,
   underWay: number,
 ): boolean {
+  const conclude = (): number =>
+    dissolve(services, descriptor.number, () => concludeConnect(descriptor.number));
   if (writableNow(descriptor.number)) {
-    call.end(concludeConnect(descriptor.number), answer);
+    call.end(conclude(), answer);
     return false;
   }
   const limit = sendTimeout(descriptor.number);
   const timer = limit > 0 ? setTimeout(() => finish(() => underWay), limit) : undefined;
   const finish = (result: () => number): void =>
-    guard.watch(stall, () => {
+    services.guard.watch(stall, () => {
       clearTimeout(timer);
       waiting.remove(call);
       writable.forget(descriptor);
       call.end(result(), answer);
       descriptor.close();
     });
-  writable.add(descriptor, () => finish(() => concludeConnect(descriptor.number)));
+  writable.add(descriptor, () => finish(conclude));
   waiting.add(call, (why) => finish(() => (why === 'gone' ? underWay : interruptedResult(why, limit > 0))));
   return true;
 }

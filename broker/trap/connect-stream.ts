@@ -21,6 +21,7 @@ import {
 import type { TrappedCall } from '../caller/trapped-call.js';
 import { awaitConnection } from './await-connection.js';
 import { brokerConnection } from './broker-connection.js';
+import { dissolve } from './dissolved-connections.js';
 import { DNS_PORT, noteAsker } from './note-asker.js';
 import { refuseForeign } from './refuse-foreign.js';
 import type { TrapContext } from './trap-context.js';
@@ -99,6 +100,7 @@ function connectForeign(
   state: number,
 ): boolean {
   const { descriptor, domain } = socket;
+  const fd = descriptor.number;
   if (state === TCP_STATE.SYN_SENT) {
     if (!isNonBlocking(descriptor.number))
       return awaitConnection(context, call, descriptor, 'brokered', -EALREADY);
@@ -108,11 +110,14 @@ function connectForeign(
   if (address.kind === 'unspec') {
     // Without a connection to dissolve, this clears the pending error and leaves the socket as new.
     const closed = state === TCP_STATE.CLOSE;
-    // protects: G3 a socket of the host's keeps its peer => call.end(connectAtOnce(descriptor.number, raw), 'own');
-    call.end(closed ? connectAtOnce(descriptor.number, raw) : -EISCONN, closed ? 'own' : 'brokered');
+    // protects: G3 a socket of the host's keeps its peer => call.end(connectAtOnce(fd, raw), 'own');
+    call.end(
+      closed ? dissolve(context.services, fd, () => connectAtOnce(fd, raw)) : -EISCONN,
+      closed ? 'own' : 'brokered',
+    );
     return false;
   }
-  const settled = settleConnect(descriptor.number);
+  const settled = dissolve(context.services, fd, () => settleConnect(fd));
   if (settled !== -EINVAL || state !== TCP_STATE.CLOSE) {
     call.end(settled === -EINVAL ? -EISCONN : settled, 'brokered');
   } else {

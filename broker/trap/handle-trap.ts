@@ -123,7 +123,7 @@ function handleSocket(
   }
   if (address === undefined) return listen(context, call, socket);
   if (call.call === 'setsockopt') {
-    setLinger(call, descriptor.number, address);
+    setLinger(context, call, socket, address);
     return false;
   }
   if (call.call === 'ioctl') {

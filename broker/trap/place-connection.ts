@@ -15,7 +15,7 @@ const { EAGAIN } = constants.errno;
  * @returns whether the plugin has it
  */
 export function placeConnection(
-  { services: { guard, slowLane }, plugin, processes, lastHolder }: TrapContext,
+  { services: { guard, slowLane }, plugin, processes, lastHolder, resets }: TrapContext,
   call: TrappedCall,
   socket: OwnedFd,
   result: number,
@@ -24,7 +24,10 @@ export function placeConnection(
   // protects: G11 what may not be done twice is not begun anew
   call.begin();
   const placement = call.placement(socket);
+  // protects: G22 quota: a reset that a program asked for before it connected is the broker's too => const wantsReset = false;
+  const wantsReset = resets.takeOver(socket);
   const end = (placed: number): boolean => {
+    if (placed >= 0 && wantsReset) resets.keep(call, socket);
     call.end(placed < 0 ? placed : result, placed < 0 ? 'error' : 'brokered');
     if (placed >= 0) plugin.metrics.count('socketsPassed', { door: 'trap' });
     return placed >= 0;

@@ -9,6 +9,7 @@ import type { QuestionAskers } from '../dns/question-askers.js';
 import type { Plugin } from '../request/plugin.js';
 import type { Services } from '../request/services.js';
 import type { CarryOver } from './carry-over.js';
+import type { Resets } from './dissolved-connections.js';
 import type { LateTunnels } from './late-tunnels.js';
 import type { LoopbackHints } from './loopback-hints.js';
 import type { SocketRefusals } from './socket-refusals.js';
@@ -33,6 +34,7 @@ export interface TrapContext {
   readonly refusals: SocketRefusals;
   readonly writable: WritableOnce;
   readonly carryOver: CarryOver;
+  readonly resets: Resets;
   /** Missing where the kernel cannot tell: then each placing searches the caller's table. */
   readonly lastHolder: LastHolder | undefined;
   readonly connectUnix: ConnectUnix;

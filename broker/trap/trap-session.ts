@@ -18,6 +18,7 @@ import { DnsServer } from '../dns/dns-server.js';
 import type { Plugin } from '../request/plugin.js';
 import type { Services } from '../request/services.js';
 import { CarryOver } from './carry-over.js';
+import { Resets } from './dissolved-connections.js';
 import { handleTrap } from './handle-trap.js';
 import { LateTunnels } from './late-tunnels.js';
 import { LoopbackHints } from './loopback-hints.js';
@@ -98,10 +99,11 @@ export class TrapSession {
     );
     this.#dns.grants.take(setup.given);
     this.#calls = new NotifiedCalls(ends.calls);
+    const processes = new CallerProcesses(plugin.descriptors);
     this.#context = {
       services,
       plugin,
-      processes: new CallerProcesses(plugin.descriptors),
+      processes,
       origins: new CallerOrigins(),
       netns,
       grants: this.#dns.grants,
@@ -115,6 +117,7 @@ export class TrapSession {
       // A former broker may have let such options be set.
       // protects: G3 a later broker reads the rare options too => carryOver: new CarryOver(ends.dnsListener, false)
       carryOver: new CarryOver(ends.dnsListener, resumed),
+      resets: new Resets(services, plugin, processes),
       lastHolder: LAST_HOLDER,
       connectUnix: setup.otherIds
         ? this.#supervised.connect
@@ -158,6 +161,7 @@ export class TrapSession {
     for (const settling of this.#context.settling) settling.cancel();
     this.#context.refusals.flush();
     this.#context.loopback.flush();
+    this.#context.resets.close();
     this.#context.processes.close();
     this.#dns.close();
     this.#ends.listener.close();

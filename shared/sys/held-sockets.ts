@@ -6,16 +6,12 @@ import type { OwnedFd } from './owned-fd.js';
 import { openPidfd, openThreadPidfd, takeDescriptor } from './pidfd.js';
 import { shutDown } from './socket.js';
 import { connect } from './socket-calls.js';
-import { SOL_SOCKET } from './socket-constants.js';
-import { readOption } from './socket-option.js';
+import { socketCookie } from './socket-state.js';
 import { SystemError } from './system-error.js';
 
 const { EINVAL } = constants.errno;
-const SO_COOKIE = 57;
 /** A struct sockaddr_in of AF_UNSPEC, which dissolves a connection: connect(2). */
 const NO_PEER = new Uint8Array(16);
-const cookie = new BigUint64Array(1);
-const cookieBytes = new Uint8Array(cookie.buffer);
 
 /** The processes in a pid namespace. @param pidNamespace the target of ns/pid, pid_namespaces(7) */
 export function processesIn(pidNamespace: string): readonly number[] {
@@ -53,10 +49,7 @@ export function takeSockets(
   const taken: { readonly cookie: bigint; readonly socket: OwnedFd }[] = [];
   for (const descriptor of descriptors) {
     const socket = takeDescriptor(thread.number, descriptor);
-    if (typeof socket === 'number') continue;
-    if (readOption(socket.number, SOL_SOCKET, SO_COOKIE, cookieBytes) === 0)
-      taken.push({ cookie: cookie[0] ?? 0n, socket });
-    else socket.close();
+    if (typeof socket !== 'number') taken.push({ cookie: socketCookie(socket.number), socket });
   }
   return taken;
 }

@@ -16,9 +16,11 @@ export const IPPROTO_IP = 0;
 export const IPPROTO_TCP = 6;
 export const IPPROTO_UDP = 17;
 export const IPPROTO_IPV6 = 41;
+export const TCP_INFO = 11;
 
 export const SO_LINGER = 13;
 export const SO_DOMAIN = 39;
+export const SO_COOKIE = 57;
 export const SO_NETNS_COOKIE = 71;
 export const IPV6_V6ONLY = 26;
 

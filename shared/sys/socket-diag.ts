@@ -19,12 +19,11 @@ import {
 import type { OwnedFd } from './owned-fd.js';
 import { AF_INET, AF_INET6, AF_UNIX, type Endpoint } from './sockaddr.js';
 import { unixSocket } from './socket.js';
-import { IPPROTO_TCP, SOL_SOCKET } from './socket-constants.js';
+import { IPPROTO_TCP, SO_COOKIE, SOL_SOCKET } from './socket-constants.js';
 import { readOption } from './socket-option.js';
 import { SystemError, succeed } from './system-error.js';
 import { readTcpAccount, type TcpAccount } from './tcp-account.js';
 
-const SO_COOKIE = 57;
 const INET_DIAG_INFO = 2;
 /** The timer of a socket in TIME_WAIT: a place of the kernel for what is left of a socket that has ended. */
 const TIMER_TIME_WAIT = 3;

@@ -10,9 +10,11 @@ import {
   MSG_DONTWAIT,
   MSG_FASTOPEN,
   MSG_NOSIGNAL,
+  SO_COOKIE,
   SO_DOMAIN,
   SO_NETNS_COOKIE,
   SOL_SOCKET,
+  TCP_INFO,
 } from './socket-constants.js';
 import { readIntOption, readOption } from './socket-option.js';
 
@@ -21,7 +23,6 @@ const { EINVAL, EISCONN } = constants.errno;
 const SO_SNDTIMEO_NEW = 67;
 /** The longest time that a timer of Node takes. */
 const LONGEST_TIMER_MS = 0x7fffffff;
-const TCP_INFO = 11;
 
 const value = new DataView(new ArrayBuffer(16));
 const valueBytes = new Uint8Array(value.buffer);
@@ -50,6 +51,11 @@ export function identifySocket(fd: number): { readonly netns: bigint; readonly d
 /** The cookie of a socket's network namespace, socket(7). 0: it is not known. */
 export function netnsCookie(fd: number): bigint {
   return readOption(fd, SOL_SOCKET, SO_NETNS_COOKIE, value8) < 0 ? 0n : value.getBigUint64(0, true);
+}
+
+/** The number that no other socket ever has, its cookie. 0: it is no socket. */
+export function socketCookie(fd: number): bigint {
+  return readOption(fd, SOL_SOCKET, SO_COOKIE, value8) < 0 ? 0n : value.getBigUint64(0, true);
 }
 
 /** One of {@link TCP_STATE}, or another state of the kernel; undefined if it is no TCP socket. */

@@ -1,8 +1,8 @@
 // What the kernel has counted of a TCP connection, tcp(7) TCP_INFO, as postern accounts for it. Runs in the broker.
 import { endianness } from 'node:os';
 import { LAYOUT } from './layout.js';
-import { IPPROTO_TCP } from './socket-constants.js';
-import { writeOption } from './socket-option.js';
+import { IPPROTO_TCP, TCP_INFO } from './socket-constants.js';
+import { readOption, writeOption } from './socket-option.js';
 import { TCP_STATE } from './socket-state.js';
 
 const INFO = LAYOUT['struct tcp_info'];
@@ -43,6 +43,13 @@ export function awaitPeersEnd(fd: number): void {
   // If it fails, a count may be one byte too high.
   // protects: G22 accounts: a socket waits for its peer's end, so that a count is exact => void [fd, IPPROTO_TCP, TCP_LINGER2, lingerBytes, writeOption];
   writeOption(fd, IPPROTO_TCP, TCP_LINGER2, lingerBytes);
+}
+
+/** What a socket has carried so far; undefined if it is no TCP socket. It waits for the socket's lock. */
+export function tcpAccount(fd: number): TcpAccount | undefined {
+  const bytes = new Uint8Array(INFO_BYTES);
+  if (readOption(fd, IPPROTO_TCP, TCP_INFO, bytes) < 0) return undefined;
+  return readTcpAccount(bytes, bytes[0] ?? TCP_STATE.CLOSE);
 }
 
 /**

@@ -81,6 +81,7 @@ function serveDns(
     host: new HostAddresses([]),
     marker: new SocketMarker(),
     metrics,
+    plugins: new Map(),
     descriptors: new DescriptorPool(options.descriptors ?? BROKER_DESCRIPTORS),
     // There is no sandbox to wait for.
     slowLane: {

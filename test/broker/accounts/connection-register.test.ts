@@ -238,6 +238,30 @@ test('a survey looks at each connection in its turn, and what they have carried 
   connections.survey(9);
 });
 
+// proves: quota: a sum never falls
+test('what was seen of a connection stays in the sum, whatever the kernel says of it later', () => {
+  const { connections, ended, carry } = limited(2);
+  const made = [connection(), connection()];
+  for (const { socket, own, peer } of made) connections.claim().hold(socket, own, peer, DESCRIPTION);
+  const [dissolved = 0n, lost = 0n] = connections.cookies;
+  carry(500, 50);
+  connections.count([dissolved, lost]);
+  carry(0, 0);
+  connections.count([dissolved]);
+  assert.deepEqual(connections.total(), { sentBytes: 1_000, receivedBytes: 100 });
+  const nothing = {
+    ...{ established: false, sentBytes: 0, leftBytes: 0 },
+    ...{ receivedBytes: 0, rttMs: 0, retransmits: 0 },
+  };
+  connections.socketEnded(dissolved, nothing);
+  connections.socketEnded(lost, undefined);
+  connections.socketEnded(lost, { ...nothing, established: true, leftBytes: 7 });
+  assert.deepEqual(connections.total(), { sentBytes: 1_000, receivedBytes: 100 });
+  assert.equal(ended.length, 1, 'no event says that the first one was connected');
+  for (const { socket } of made) socket.close();
+  connections.close();
+});
+
 test('a place that is held, settled or given back after the register is gone writes nothing', () => {
   const { connections } = limited(3);
   const [one, two, three] = [connections.claim(), connections.claim(), connections.claim()];
@@ -246,7 +270,7 @@ test('a place that is held, settled or given back after the register is gone wri
   connections.close();
   one.hold(socket, own, peer, DESCRIPTION);
   two.release();
-  three.settle();
+  three.settle(true);
   three.withdraw();
   assert.equal(connections.open, 1, 'as it was at the end');
   socket.close();
@@ -265,7 +289,7 @@ test('a connection that ends before it is accounted for has its description', ()
     connections.noted().map(({ isUnderWay }) => isUnderWay),
     [true, true],
   );
-  claims[1]?.settle();
+  claims[1]?.settle(true);
   const noted = connections.noted();
   assert.deepEqual(
     noted.map(({ isUnderWay, description }) => [isUnderWay, description?.decision_id]),
@@ -275,7 +299,7 @@ test('a connection that ends before it is accounted for has its description', ()
     ],
   );
   for (const { cookie } of noted) connections.socketEnded(cookie, undefined);
-  claims[0]?.settle();
+  claims[0]?.settle(true);
   assert.deepEqual(
     ended.map(({ description }) => [description?.decision_id, description?.host, description?.port]),
     [
@@ -402,6 +426,7 @@ test('a description that is too long loses its last names, and at last its rule'
 const DESCRIPTION = {
   decision_id: 'a-1',
   decision: 'allow',
+  connected: true,
   host: 'api.example.com',
   port: 443,
   rule: 'api.example.com',

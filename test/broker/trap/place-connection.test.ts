@@ -23,6 +23,7 @@ async function place(
   const context = {
     services: { guard, slowLane },
     plugin: { stall, metrics: { count: () => {} } },
+    resets: { takeOver: () => false },
   } as unknown as TrapContext;
   const results: number[] = [];
   using listener = new OwnedFd(openSync('/dev/null', 'r'));

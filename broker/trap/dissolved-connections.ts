@@ -1,0 +1,150 @@
+// What a connection has carried is counted in its socket, and the kernel sets these counts to 0 when it dissolves the connection: in connect(2) on a
+// socket whose connection is over, and in close(2) after SO_LINGER without a time. Its report of the end says nothing then. Runs in the broker.
+// - connect(2): the broker makes the call in the caller's place, and reads the counts before.
+// - SO_LINGER: nobody can read them during a close(2). So the kernel never resets a connection whose bytes are limited: the broker does. It keeps a
+//   duplicate of the socket, looks whether the program still has its descriptor, and reads, counts and resets once that is gone.
+// A socket may be another plugin's: a UNIX socket can pass it on. Then the limits of the plugin count that got the connection from postern.
+import { constants } from 'node:os';
+import { RESET_LOOK_MS, RESETS_LOOKED_AT } from '../../shared/limits.js';
+import { duplicate } from '../../shared/sys/fcntl.js';
+import { endConnection } from '../../shared/sys/held-sockets.js';
+import type { OwnedFd } from '../../shared/sys/owned-fd.js';
+import { SO_LINGER, SOL_SOCKET } from '../../shared/sys/socket-constants.js';
+import { readIntOption, writeOption } from '../../shared/sys/socket-option.js';
+import { socketCookie, TCP_STATE, tcpState } from '../../shared/sys/socket-state.js';
+import { tcpAccount } from '../../shared/sys/tcp-account.js';
+import { firstOf } from '../accounts/noted-slots.js';
+import { hasQuota } from '../accounts/spent-quota.js';
+import { processOfThread } from '../caller/caller-origins.js';
+import type { CallerProcesses } from '../caller/caller-processes.js';
+import type { TrappedCall } from '../caller/trapped-call.js';
+import type { Plugin } from '../request/plugin.js';
+import type { Services } from '../request/services.js';
+
+const { EMFILE, ENFILE } = constants.errno;
+const NO_LINGER = new Uint8Array(8);
+
+/** Makes a connect(2) that may dissolve what is left of a connection. @param call returns the result of connect(2) */
+export function dissolve(services: Services, fd: number, call: () => number): number {
+  const account = tcpAccount(fd);
+  const result = call();
+  if (tcpState(fd) === TCP_STATE.CLOSE) {
+    const cookie = socketCookie(fd);
+    // protects: G22 quota: a connect that dissolves a connection is counted before
+    makerOf(services, cookie)?.connections?.socketEnded(cookie, account);
+  }
+  return result;
+}
+
+/** The plugin that got a connection from postern. */
+function makerOf({ plugins }: Services, cookie: bigint): Plugin | undefined {
+  return [...plugins.values()].find(({ connections }) => connections?.has(cookie));
+}
+
+interface Kept {
+  readonly socket: OwnedFd;
+  /** The descriptor by which the program has it, and the threads in whose tables that is: the one that called, and the first of its process. */
+  readonly descriptor: number;
+  readonly threads: readonly number[];
+}
+
+/** Connections of one sandbox whose programs want a reset at close(2), where their bytes are limited. */
+export class Resets {
+  readonly #services: Services;
+  readonly #plugin: Plugin;
+  readonly #processes: CallerProcesses;
+  /** By cookie. The one with the oldest look comes first. */
+  readonly #kept = new Map<bigint, Kept>();
+  #timer: NodeJS.Timeout | undefined;
+
+  /** @param processes those of the sandbox */
+  constructor(services: Services, plugin: Plugin, processes: CallerProcesses) {
+    this.#services = services;
+    this.#plugin = plugin;
+    this.#processes = processes;
+  }
+
+  /**
+   * A program sets SO_LINGER.
+   *
+   * @param socket a duplicate of its own
+   * @param resets whether it wants a reset
+   * @returns whether that is done here, and not by the kernel
+   */
+  set(call: TrappedCall, socket: OwnedFd, resets: boolean): boolean {
+    const cookie = socketCookie(socket.number);
+    const maker = makerOf(this.#services, cookie);
+    if (maker === undefined || !hasQuota(maker.limits)) return false;
+    this.#forget(cookie);
+    if (resets) this.keep(call, socket);
+    return true;
+  }
+
+  /**
+   * A program may have set it before it connected.
+   *
+   * @param socket with the options of its own, whose place it will take
+   * @returns whether that is done here: call keep() once it has the socket
+   */
+  takeOver(socket: OwnedFd): boolean {
+    if (!hasQuota(this.#plugin.limits) || readIntOption(socket.number, SOL_SOCKET, SO_LINGER) !== 1)
+      return false;
+    writeOption(socket.number, SOL_SOCKET, SO_LINGER, NO_LINGER);
+    return true;
+  }
+
+  /** Without a descriptor left for it, the connection ends without a reset. @param from a duplicate of the socket that the call is about */
+  keep({ tid, descriptor }: TrappedCall, from: OwnedFd): void {
+    if (!this.#plugin.descriptors.hasRoom(1)) return;
+    const socket = duplicate(from.number);
+    this.#plugin.descriptors.hold(socket);
+    const threads = [tid, processOfThread(tid) ?? tid];
+    this.#kept.set(socketCookie(socket.number), { socket, descriptor, threads });
+    this.#timer ??= setTimeout(() => this.#lookAtSome(), RESET_LOOK_MS).unref();
+  }
+
+  /** The sandbox has ended, or its trap is not served any more. */
+  close(): void {
+    clearTimeout(this.#timer);
+    for (const [cookie, kept] of [...this.#kept]) this.#look(cookie, kept);
+    for (const cookie of [...this.#kept.keys()]) this.#forget(cookie);
+  }
+
+  #forget(cookie: bigint): void {
+    const kept = this.#kept.get(cookie);
+    this.#kept.delete(cookie);
+    if (kept !== undefined) this.#services.guard.watch(this.#plugin.stall, () => kept.socket.close());
+  }
+
+  #lookAtSome(): void {
+    for (const [cookie, kept] of firstOf(this.#kept, RESETS_LOOKED_AT)) this.#look(cookie, kept);
+    this.#timer =
+      this.#kept.size > 0 ? setTimeout(() => this.#lookAtSome(), RESET_LOOK_MS).unref() : undefined;
+  }
+
+  /** Resets a connection that its program has closed. Any other one comes last from now on. */
+  #look(cookie: bigint, kept: Kept): void {
+    this.#services.guard.watch(this.#plugin.stall, () => {
+      this.#kept.delete(cookie);
+      if (this.#isHeld(cookie, kept)) {
+        this.#kept.set(cookie, kept);
+        return;
+      }
+      using socket = kept.socket;
+      const account = tcpAccount(socket.number);
+      endConnection(socket.number);
+      // protects: G22 quota: a reset is counted before
+      makerOf(this.#services, cookie)?.connections?.socketEnded(cookie, account);
+    });
+  }
+
+  #isHeld(cookie: bigint, { descriptor, threads }: Kept): boolean {
+    return threads.some((tid) => {
+      const taken = this.#processes.take(tid, descriptor);
+      // Without a descriptor left the broker does not know.
+      if (typeof taken === 'number') return taken === -EMFILE || taken === -ENFILE;
+      using socket = taken;
+      return socketCookie(socket.number) === cookie;
+    });
+  }
+}
