@@ -1,4 +1,6 @@
 // The plugins, their channels and their traps, as the supervisor names them. Runs in the broker.
+import { setTimeout as sleep } from 'node:timers/promises';
+import { END_AGAIN_MS } from '../shared/limits.js';
 import type {
   BrokerLine,
   ChannelPacket,
@@ -11,6 +13,7 @@ import type {
 import type { OwnedFd } from '../shared/sys/owned-fd.js';
 import { Accounts } from './accounts/accounts.js';
 import { NO_CONNECTIONS } from './accounts/connection-places.js';
+import { monotonicMs } from './accounts/monotonic-ms.js';
 import { ChannelSessions } from './channel/channel-sessions.js';
 import type { ChannelEnds } from './channel/session-setup.js';
 import { configurePlugin } from './configure-plugin.js';
@@ -25,6 +28,7 @@ import { RequestMarks } from './request/request-marks.js';
 import type { Services } from './request/services.js';
 import { UsageReports } from './request/usage-reports.js';
 import type { RetiringSessions } from './retire.js';
+import { endConnections } from './revoke/end-connections.js';
 import type { TrapEnds } from './trap/trap-session.js';
 import { TrapSessions } from './trap/trap-sessions.js';
 
@@ -102,7 +106,7 @@ export class Sessions implements RetiringSessions {
     this.#plugin(plugin).metrics.count('limitRejections', { limit }, times);
   }
 
-  /** Ends a plugin's channels and its trap, and removes its metrics. */
+  /** Ends a plugin's channels, its trap and its connections, and removes its metrics. */
   forget(name: string): void {
     const plugin = this.#plugins.get(name);
     if (plugin === undefined) return;
@@ -116,8 +120,20 @@ export class Sessions implements RetiringSessions {
     plugin.stall.begin(undefined);
     this.#services.audit.unlimit(name);
     plugin.connections?.reportLast();
-    plugin.register(undefined);
     plugin.metrics.remove();
+    plugin.pidNamespace = undefined;
+    void this.#endLeft(plugin).then(() => plugin.register(undefined));
+  }
+
+  /** Its processes are gone. What another plugin holds of its connections ends too: nothing would bound it any more. */
+  async #endLeft(plugin: Plugin): Promise<void> {
+    // protects: G22 a connection does not outlive the plugin that got it => void [register, endConnections, END_AGAIN_MS, sleep];
+    for (const register of [plugin.connections, plugin.connections?.hostSockets])
+      while (
+        register !== undefined &&
+        !(await endConnections(this.#services, plugin, register, register.noted(), 'revoked'))
+      )
+        await sleep(END_AGAIN_MS);
   }
 
   /** Ends every session, so that connects under way are accounted for. */
@@ -205,7 +221,11 @@ export class Sessions implements RetiringSessions {
   attachSandbox({ plugin, pidNamespace }: SandboxPacket, alarm: OwnedFd): void {
     const owner = this.#plugin(plugin);
     owner.unguarded = false;
+    // The kernel gives the number of a namespace that has ended to another one.
+    for (const other of this.#plugins.values())
+      if (other.pidNamespace === pidNamespace) other.pidNamespace = undefined;
     owner.pidNamespace = pidNamespace;
+    owner.runsSince = owner.runsSince === undefined ? 0 : monotonicMs();
     owner.stall.begin(alarm);
   }
 

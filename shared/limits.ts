@@ -336,8 +336,12 @@ export const USAGE_MS: number = 250;
 export const USAGE_FRESH_MS: number = 200;
 /** How long the kernel's reports of ended sockets are gathered. It reports those of the whole host. */
 export const ENDS_PAUSE_MS: number = 20;
-/** When the broker looks for the holders of connections that must end: from one look to the next. After the last one it ends the plugin. */
+/**
+ * When the broker looks for the holders of connections that must end: from one look to the next. After the last one it ends the plugin. What is
+ * still open then is looked for again.
+ */
 export const REVOKE_LOOKS_MS: readonly number[] = [0, 20, 50, 100, 200, 300];
+export const END_AGAIN_MS: number = 500;
 /**
  * When the broker looks at the bytes of a plugin with sent_mib or received_mib: as soon as they could be used up at this rate (10 Gbit/s), but
  * within these bounds. With many connections it looks at so many in a millisecond.

@@ -42,8 +42,10 @@ export class Plugin {
   readonly #audit: Audit;
   /** Whether connections that the rules do not allow any more are ended. */
   revoke: Revoke = 'drain';
-  /** Of its current sandbox, the target of ns/pid. */
+  /** Of its last sandbox, the target of ns/pid. */
   pidNamespace: string | undefined;
+  /** When that began, by the host's monotonic clock. 0: it is the first one that this broker knows. Undefined: there was none. */
+  runsSince: number | undefined;
   /** Decides again on its open connections. Called for new rules, and for a connection that was decided by former rules and is open now. */
   revokeConnections: () => void = () => {};
   /** Keeps its open connections within limits of their age and bytes. Called when it gets one, and for new limits. */

@@ -1,5 +1,6 @@
 // Ends the connections of a plugin that its rules do not allow any more. Runs in the broker.
-import type { ConnectionPlaces, NotedConnection } from '../accounts/connection-places.js';
+import { END_AGAIN_MS } from '../../shared/limits.js';
+import type { ConnectionPlaces, NotedConnection, OpenRegister } from '../accounts/connection-places.js';
 import type { Plugin } from '../request/plugin.js';
 import type { Services } from '../request/services.js';
 import { endConnections } from './end-connections.js';
@@ -26,20 +27,25 @@ export class Revocation {
 
   async #run(): Promise<void> {
     this.#running = true;
+    let hasEnded = true;
     while (this.#again) {
       this.#again = false;
       // What was answered is accounted for first. What is under way is decided again once it is.
       this.#services.audit.flush();
       const { connections } = this.#plugin;
-      const revoked = this.#revoked(connections);
-      if (connections !== undefined && revoked.length > 0)
-        await endConnections(this.#services, this.#plugin, connections, revoked, 'revoked');
-      const sockets = this.#revoked(connections?.hostSockets);
+      hasEnded = await this.#end(connections, this.#revoked(connections));
       // protects: G7 a withdrawn rule ends connections to UNIX sockets
-      if (connections?.hostSockets !== undefined && sockets.length > 0)
-        await endConnections(this.#services, this.#plugin, connections.hostSockets, sockets, 'revoked');
+      hasEnded =
+        (await this.#end(connections?.hostSockets, this.#revoked(connections?.hostSockets))) && hasEnded;
     }
     this.#running = false;
+    if (!hasEnded) setTimeout(() => this.begin(), END_AGAIN_MS).unref();
+  }
+
+  /** @returns whether they have ended */
+  async #end(register: OpenRegister | undefined, connections: readonly NotedConnection[]): Promise<boolean> {
+    if (register === undefined || connections.length === 0) return true;
+    return endConnections(this.#services, this.#plugin, register, connections, 'revoked');
   }
 
   #revoked(register: Pick<ConnectionPlaces, 'noted'> | undefined): readonly NotedConnection[] {

@@ -13,14 +13,21 @@ const { EINVAL } = constants.errno;
 /** A struct sockaddr_in of AF_UNSPEC, which dissolves a connection: connect(2). */
 const NO_PEER = new Uint8Array(16);
 
-/** The processes in a pid namespace. @param pidNamespace the target of ns/pid, pid_namespaces(7) */
-export function processesIn(pidNamespace: string): readonly number[] {
-  const pids = readdirSync('/proc').map(Number);
-  return pids.filter(
-    /* protects: G7 every process of the sandbox is looked at => $& && readFileSync('/proc/' + pid + '/status', 'latin1').includes('NSpid:\t' + pid + '\t2\n') */ (
-      pid,
-    ) => pid > 0 && linkOf(`/proc/${pid}/ns/pid`) === pidNamespace,
-  );
+/**
+ * The processes in some pid namespaces.
+ *
+ * @param owners by the targets of ns/pid, pid_namespaces(7)
+ * @returns each with the owner of its namespace
+ */
+export function processesIn<T>(
+  owners: ReadonlyMap<string, T>,
+): readonly { readonly pid: number; readonly owner: T }[] {
+  return readdirSync('/proc').flatMap((name) => {
+    const pid = Number(name);
+    const owner = pid > 0 ? owners.get(linkOf(`/proc/${pid}/ns/pid`) ?? '') : undefined;
+    // protects: G7 every process of the sandbox is looked at => return owner === undefined || !readFileSync('/proc/' + pid + '/status', 'latin1').includes('NSpid:\t' + pid + '\t2\n') ? [] : [{ pid, owner }];
+    return owner === undefined ? [] : [{ pid, owner }];
+  });
 }
 
 /** The threads of a process, the first one first: each may have a table of its own. */

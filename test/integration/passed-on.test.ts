@@ -1,0 +1,186 @@
+// A plugin hands a connection to another one by a UNIX socket. Its own limits and rules go on to hold for it there: an end finds the connection in
+// whichever sandbox it is, and the plugin that does not have it any more is not ended for it.
+import assert from 'node:assert/strict';
+import { chmodSync, existsSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { userInTurn } from '../harness/asked.js';
+import type { AuditLine } from '../harness/audit-line.js';
+import { type Listener, listen } from '../harness/listener.js';
+import { startPostern } from '../harness/postern.js';
+import { PYTHON_CHANNEL } from '../harness/python-channel.js';
+import { until } from '../harness/until.js';
+import { chownTo, readableFolder, type User, users } from '../harness/users.js';
+
+const MIB = 1_048_576;
+const CHUNK = 8_192;
+
+/** Connects, passes the connection on, and has it no more. */
+const MAKER = `${PYTHON_CHANNEL}
+import os, sys, time
+def passed_on(port, place):
+    with socket.create_connection(("127.0.0.1", port)) as s, Channel.from_environment().connect("unix:" + place, 0, 5000) as to:
+        to.setblocking(True)
+        socket.send_fds(to, [b"x"], [s.fileno()])
+        to.recv(1)
+port, place = int(sys.argv[1]), sys.argv[2]
+passed_on(port, place)
+print("passed on", flush=True)
+time.sleep(100)
+`;
+
+/** Holds what it gets, and sends by it until it ends. */
+const HOLDER = `
+import os, socket, struct, sys, time
+with socket.socket(fileno=3) as listener:
+    client, _ = listener.accept()
+_, (fd, *_), _, _ = socket.recv_fds(client, 1, 1)
+client.send(b"x")
+client.close()
+s = socket.socket(fileno=fd)
+%s
+try:
+    while True:
+        s.sendall(b"x" * ${CHUNK})
+        time.sleep(0.03)
+except OSError:
+    print("held ended", flush=True)
+time.sleep(100)
+`;
+
+interface Config {
+  readonly allow?: readonly string[];
+  readonly deny?: readonly string[];
+  readonly limits?: Readonly<Record<string, number>>;
+  readonly restart?: Readonly<Record<string, unknown>>;
+}
+
+interface Scene {
+  readonly host: Listener;
+  /** Connections that the peer still has. */
+  readonly open: () => number;
+  readonly received: () => number;
+  readonly said: () => string;
+  readonly events: () => readonly AuditLine[];
+  /** Puts another maker in the file, or none. */
+  readonly change: (maker: Config | undefined) => void;
+  readonly rules: readonly string[];
+}
+
+/** @param prepares what the holder does with the connection `s` before it sends */
+async function startScene(t: TestContext, user: User, maker: Config, prepares = ''): Promise<Scene> {
+  let open = 0;
+  let received = 0;
+  const host = await listen((socket) => {
+    open += 1;
+    socket.on('data', (bytes) => {
+      received += bytes.length;
+    });
+    socket.on('close', () => {
+      open -= 1;
+    });
+  });
+  t.after(() => host.close());
+  const folder = readableFolder();
+  chownTo(user, folder);
+  const place = join(folder, 'holder.sock');
+  const rules = [`127.0.0.1:${host.port}`, `unix:${place}`];
+  const python = (...words: readonly string[]): readonly string[] => ['/usr/bin/python3', '-c', ...words];
+  const write = (next: Config | undefined): void => {
+    const holder = {
+      command: python(HOLDER.replace('%s', prepares)),
+      cwd: '/',
+      listen: [{ name: 'holder', address: place }],
+    };
+    const command = python(MAKER, String(host.port), place);
+    const plugins = { holder, ...(next && { maker: { command, cwd: '/', allow: rules, ...next } }) };
+    writeFileSync(join(folder, 'next'), JSON.stringify({ audit: 'stdout', plugins }));
+    renameSync(join(folder, 'next'), join(folder, 'postern.yaml'));
+  };
+  write(undefined);
+  const { child } = startPostern(['up'], { as: user, cwd: folder });
+  t.after(() => child.kill('SIGKILL'));
+  let said = '';
+  for (const stream of [child.stdout, child.stderr])
+    stream?.on('data', (text: Buffer) => {
+      said += text.toString();
+    });
+  await until(() => existsSync(place) || undefined, 20_000);
+  // As root the broker has other ids than the listener's file.
+  chmodSync(place, 0o777);
+  const change = (next: Config | undefined): void => {
+    write(next);
+    child.kill('SIGHUP');
+  };
+  change(maker);
+  await until(() => (said.includes('passed on') && received > 0) || undefined, 30_000);
+  const lines = (): readonly string[] =>
+    said.split('\n').filter((line) => line.startsWith('{') && line.endsWith('}'));
+  return {
+    ...{ host, open: () => open, received: () => received, said: () => said, change, rules },
+    events: () => lines().map((line) => JSON.parse(line) as AuditLine),
+  };
+}
+
+/** Its one line. */
+async function closedLine({ events }: Scene): Promise<AuditLine> {
+  const found = await until(() => {
+    const closed = events().filter(({ event, port }) => event === 'closed' && port !== 0);
+    return closed.length > 0 ? closed : undefined;
+  });
+  assert.equal(found.length, 1);
+  return found[0] as AuditLine;
+}
+
+async function hasEnded(scene: Scene, cause: string): Promise<void> {
+  await until(() => (scene.said().includes('held ended') && scene.open() === 0) || undefined, 30_000);
+  const { plugin, ended_by } = await closedLine(scene);
+  assert.deepEqual([plugin, ended_by], ['maker', cause]);
+  assert.doesNotMatch(scene.said(), /the plugin is ended|ended with signal/);
+  assert.equal(await scene.host.allConnections(), 1);
+}
+
+// proves: an end searches every sandbox
+for (const user of users)
+  test(`a connection that is too old ends in the sandbox that has it, and nothing else does (${user})`, async (t) => {
+    const scene = await startScene(t, user, { limits: { connection_seconds: 2 } });
+    await hasEnded(scene, 'age');
+  });
+
+for (const [turn, [what, next]] of Object.entries({
+  'a rule that is withdrawn': ({ rules }: Scene): Config => ({ allow: rules.slice(1) }),
+  'a deny rule': ({ rules }: Scene): Config => ({ deny: rules.slice(0, 1) }),
+}).entries())
+  for (const user of userInTurn(turn))
+    test(`${what} ends the connection in the sandbox that has it (${user})`, async (t) => {
+      const scene = await startScene(t, user, {});
+      scene.change(next(scene));
+      await hasEnded(scene, 'revoked');
+    });
+
+// proves: a connection does not outlive the plugin that got it
+for (const user of userInTurn(0))
+  test(`a plugin that is taken out of the file leaves no connection to another one (${user})`, async (t) => {
+    const scene = await startScene(t, user, {});
+    scene.change(undefined);
+    await until(() => /maker: ended/.test(scene.said()) || undefined);
+    await until(() => (scene.said().includes('held ended') && scene.open() === 0) || undefined);
+    assert.equal((await closedLine(scene))['ended_by'], 'revoked');
+  });
+
+for (const user of userInTurn(1))
+  test(`what another plugin sends counts for the one that got the connection, also after a reset (${user})`, async (t) => {
+    const scene = await startScene(
+      t,
+      user,
+      { limits: { sent_mib: 1 } },
+      `
+s.sendall(b"x" * ${MIB - CHUNK})
+s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+print(struct.unpack("ii", s.getsockopt(socket.SOL_SOCKET, socket.SO_LINGER, 8)), flush=True)`,
+    );
+    await hasEnded(scene, 'quota');
+    // The kernel would reset it, and forget what it has carried.
+    assert.match(scene.said(), /\(0, 0\)/);
+    assert.ok(scene.received() >= MIB - CHUNK);
+  });
