@@ -80,8 +80,8 @@ export class RehearsalScene {
       dnsDatagrams: this.#own(freshSocket()),
       dnsListener: this.#own(freshSocket()),
       // No call needs these, and the broker can open no file.
-      unixDiag: this.#own(createMemoryFile(MEMORY)),
-      root: this.#own(createMemoryFile(MEMORY)),
+      unixDiag: this.#own(createMemoryFile(MEMORY, 0)),
+      root: this.#own(createMemoryFile(MEMORY, 0)),
       notify: undefined,
     };
     const trap = new TrapSession({

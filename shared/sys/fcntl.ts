@@ -12,6 +12,8 @@ const F_SETFD = 2;
 const F_GETFL = 3;
 const F_SETFL = 4;
 const F_SETPIPE_SZ = 1031;
+const F_ADD_SEALS = 1033;
+const [F_SEAL_SEAL, F_SEAL_SHRINK, F_SEAL_GROW] = [1, 2, 4] as const;
 const LOCK_EX = 2;
 const LOCK_NB = 4;
 
@@ -73,6 +75,11 @@ export function makeBlocking(fd: number): void {
 /** Sets the size of a pipe, in bytes at least. @returns the size, or minus EPERM beyond the user's limit, pipe(7) */
 export function setPipeSize(fd: number, bytes: number): number {
   return fcntl(fd, F_SETPIPE_SZ, bytes);
+}
+
+/** Keeps a file of memory at its size for good, memfd_create(2). Nobody adds a further seal, such as one against writing. */
+export function sealSize(fd: number): void {
+  succeed(fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW), 'fcntl F_ADD_SEALS');
 }
 
 /** Reads once into `buffer`. @returns bytes read, 0 at the end, or minus errno (EAGAIN if there is nothing) */

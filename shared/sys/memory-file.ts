@@ -2,11 +2,13 @@
 // and launcher.
 import { ftruncateSync } from 'node:fs';
 import koffi from 'koffi';
+import { sealSize } from './fcntl.js';
 import { bind } from './libc.js';
 import { OwnedFd } from './owned-fd.js';
 import { SystemError, succeed } from './system-error.js';
 
 const MFD_CLOEXEC = 1;
+const MFD_ALLOW_SEALING = 2;
 const PROT_READ_WRITE = 3;
 const MAP_SHARED = 1;
 
@@ -16,10 +18,17 @@ const mmap = koffi
   .func('void *mmap(void *address, size_t length, int protection, int flags, int fd, long offset)');
 const munmapCall = bind('int munmap(void *address, size_t length)');
 
-/** A file without a name, full of zeros, close-on-exec. @param bytes its size */
-export function createMemoryFile(name: string, bytes = 0): OwnedFd {
-  const file = new OwnedFd(succeed(memfdCreate(name, MFD_CLOEXEC), 'memfd_create'));
-  if (bytes > 0) ftruncateSync(file.number, bytes);
+/**
+ * A file without a name, full of zeros, close-on-exec. Its size is fixed: who maps a file that another process has cut gets SIGBUS at its first look
+ * beyond the end, mmap(2).
+ *
+ * @param bytes its size
+ */
+export function createMemoryFile(name: string, bytes: number): OwnedFd {
+  const file = new OwnedFd(succeed(memfdCreate(name, MFD_CLOEXEC | MFD_ALLOW_SEALING), 'memfd_create'));
+  ftruncateSync(file.number, bytes);
+  // protects: G16 a broker changes the size of no memory that the next one gets
+  sealSize(file.number);
   return file;
 }
 

@@ -1,12 +1,12 @@
 // Compiles each seccomp filter alone, by libseccomp: what postern's own compiler must agree with.
 import assert from 'node:assert/strict';
-import { fstatSync, readSync } from 'node:fs';
-import { constants } from 'node:os';
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { constants, tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { KoffiFunc, LibraryHandle } from 'koffi';
 import { callNumber } from '../../shared/sys/call-numbers.js';
 import type { ArgumentMatch, Filter, FilterAction } from '../../shared/sys/filter.js';
 import { loadLibrary } from '../../shared/sys/load-library.js';
-import { createMemoryFile } from '../../shared/sys/memory-file.js';
 
 const SCMP_ACT_ALLOW = 0x7fff0000;
 const SCMP_ACT_ERRNO = 0x00050000;
@@ -88,14 +88,15 @@ export function compileAlone(filter: Filter): Uint8Array {
 }
 
 function exportProgram(lib: Library, context: Context): Uint8Array {
-  const memory = createMemoryFile('postern-filter');
+  const folder = mkdtempSync(join(tmpdir(), 'postern-filter-'));
+  const path = join(folder, 'program');
+  const file = openSync(path, 'w');
   try {
-    checkStep(lib.exportBpf(context, memory.number), 'seccomp_export_bpf');
-    const bytes = new Uint8Array(fstatSync(memory.number).size);
-    readSync(memory.number, bytes, 0, bytes.length, 0);
-    return bytes;
+    checkStep(lib.exportBpf(context, file), 'seccomp_export_bpf');
+    return readFileSync(path);
   } finally {
-    memory.close();
+    closeSync(file);
+    rmSync(folder, { recursive: true });
   }
 }
 

@@ -1,12 +1,30 @@
 // What the supervisor answers to a broker that was taken over, and how much.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { ftruncateSync, writeSync } from 'node:fs';
 import { createConnection, createServer, type Socket } from 'node:net';
+import { constants } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { BrokerLines } from '../../../sandbox/supervisor/broker/broker-lines.js';
 import { ChannelKeeper } from '../../../sandbox/supervisor/broker/channel-keeper.js';
-import { CHANNELS_PER_PLUGIN, UNREAD_LINES_BYTES } from '../../../shared/limits.js';
+import { ConnectionsKeeper } from '../../../sandbox/supervisor/broker/connections-keeper.js';
+import { EventTally } from '../../../sandbox/supervisor/broker/event-tally.js';
+import { MarkKeeper } from '../../../sandbox/supervisor/broker/mark-keeper.js';
+import { TrapKeeper } from '../../../sandbox/supervisor/broker/trap-keeper.js';
+import {
+  CHANNELS_PER_PLUGIN,
+  CONNECTIONS_MEMORY_BYTES,
+  NOTIFIED_CALLS,
+  REQUEST_MARKS,
+  UNREAD_LINES_BYTES,
+} from '../../../shared/limits.js';
+import { duplicate } from '../../../shared/sys/fcntl.js';
+import { bind } from '../../../shared/sys/libc.js';
+import { MappedMemory } from '../../../shared/sys/memory-file.js';
+import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
+import { makePipe } from '../../../shared/sys/pipe.js';
+import { NOTIFICATION_BYTES } from '../../../shared/sys/seccomp-notify.js';
 import { readableFolder } from '../../harness/users.js';
 
 function opened(keeper: ChannelKeeper, plugin: string): number {
@@ -74,4 +92,58 @@ test('a broker that leaves lines unread is ended, and not one that reads or gets
   reader.destroy();
   stream.destroy();
   server.close();
+});
+
+const WORD = 8;
+const F_ADD_SEALS = 1033;
+const F_SEAL_FUTURE_WRITE = 16;
+const fcntl = bind('int fcntl(int fd, int command, long argument)');
+const fallocate = bind('int fallocate(int fd, int mode, long offset, long length)');
+
+/** All memory that a broker gets, by its sizes. */
+function keptMemory(): readonly (readonly [memory: OwnedFd, bytes: number, close: () => void])[] {
+  const [connections, marks, tally, traps] = [
+    new ConnectionsKeeper(),
+    new MarkKeeper(),
+    new EventTally(),
+    new TrapKeeper(),
+  ];
+  const listed = connections.keep('web');
+  const facts = { plugin: 'web', landlockDeniesTcp: false, scratch: [], kill: () => {} };
+  const trap = traps.keep(
+    [0, 1, 2, 3, 4].map(() => makePipe().read),
+    { ...facts, pluginId: undefined, pidNamespace: undefined },
+  );
+  const [, calls] = trap.descriptors;
+  assert.ok(listed !== undefined && calls !== undefined);
+  return [
+    [listed.memory, CONNECTIONS_MEMORY_BYTES, () => connections.close()],
+    [marks.memory, REQUEST_MARKS * WORD, () => marks.close()],
+    [tally.memory, WORD, () => tally.close()],
+    [
+      calls,
+      NOTIFIED_CALLS * NOTIFICATION_BYTES,
+      () => {
+        for (const descriptor of traps.drop(trap.session)) descriptor.close();
+      },
+    ],
+  ];
+}
+
+// proves: a broker changes the size of no memory that the next one gets
+test('a broker neither cuts nor grows the memory that it gets, and the next one can use all of it', () => {
+  for (const [kept, bytes, close] of keptMemory()) {
+    using its = duplicate(kept.number);
+    for (const size of [0, bytes - 1, bytes + 1])
+      assert.throws(() => ftruncateSync(its.number, size), { code: 'EPERM' }, `${size} of ${bytes}`);
+    assert.throws(() => writeSync(its.number, 'x', bytes), { code: 'EPERM' });
+    assert.equal(fallocate(its.number, 0, bytes, 1), -constants.errno.EPERM);
+    assert.equal(fcntl(its.number, F_ADD_SEALS, F_SEAL_FUTURE_WRITE), -constants.errno.EPERM);
+    const next = new MappedMemory(kept.number, bytes);
+    const last = next.part(bytes - 1, 1);
+    assert.equal(last[0], 0);
+    last[0] = 1;
+    next.close();
+    close();
+  }
 });
