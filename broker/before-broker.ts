@@ -13,8 +13,7 @@ import { keepAcrossExec } from '../shared/sys/fcntl.js';
 import { loadProgram } from '../shared/sys/filter-program.js';
 import { ignoreSignal, setNoNewPrivileges } from '../shared/sys/process-control.js';
 import { errnoName } from '../shared/sys/system-error.js';
-import { NO_RINGS } from './cage/cage-rules.js';
-import { holdsRing } from './cage/holds-ring.js';
+import { holdsRing, NO_RINGS } from './cage/holds-ring.js';
 
 const EXIT_FAILED = 70;
 /** The argument of the second start, when nothing should be left to give up. The cage checks that. */

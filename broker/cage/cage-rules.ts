@@ -1,8 +1,11 @@
 // The broker's cage as data: the system calls that an attacker would need next, were the broker taken over. Pure.
 import type { Filter, FilterRule } from '../../shared/sys/filter.js';
-
+import { INTERFACE_READS } from '../../shared/sys/interface-requests.js';
+import { NOTIFY_REQUESTS } from '../../shared/sys/seccomp-notify.js';
 import { AF_UNIX } from '../../shared/sys/sockaddr.js';
+import { SIOCOUTQ } from '../../shared/sys/socket.js';
 import { SOCK_CLOEXEC, SOCK_SEQPACKET } from '../../shared/sys/socket-constants.js';
+import { NO_RINGS } from './holds-ring.js';
 
 const O_WRONLY = 0o1;
 const O_RDWR = 0o2;
@@ -18,12 +21,8 @@ const F_OFD_SETLK = 37;
 const F_OFD_SETLKW = 38;
 const F_SETLEASE = 1024;
 const F_SETDELEG = 1040;
-const FIOSETOWN = 0x8901;
-const SIOCSPGRP = 0x8902;
-const TIOCSPGRP = 0x5410;
-const TIOCSTI = 0x5412;
-/** The types of requests that change files or file systems by a descriptor that is open for reading: ext4 and all, XFS, fs-verity, btrfs. */
-const FILE_REQUESTS = [0x66, 0x58, 0x76, 0x94];
+/** libuv makes descriptors non-blocking by it, ioctl_tty(2). */
+const FIONBIO = 0x5421;
 /**
  * The lengths of the addresses that the broker binds: a family alone, sockaddr_nl, sockaddr_in, and sockaddr_in6 without and with its scope.
  * A path of up to 26 bytes can be padded to one of these, so this bounds socket files and does not prevent them.
@@ -49,14 +48,6 @@ const words = (text: string): readonly string[] => text.trim().split(/\s+/);
 /** Refuses a call with each of these as its second argument. */
 const refusedWith = (call: string, values: readonly number[]): readonly FilterRule[] =>
   values.map((value) => ({ calls: [call], action: 'EPERM', when: [{ index: 1, equals: value }] }));
-
-/** A ring executes calls that no seccomp filter sees, io_uring(7). Programs fall back if there is none. */
-const RINGS: FilterRule = {
-  calls: words('io_uring_setup io_uring_enter io_uring_register'),
-  action: 'ENOSYS',
-};
-/** The filter that the broker's Node starts with, so that none of its event loops makes a ring. */
-export const NO_RINGS: Filter = { otherwise: 'allow', rules: [RINGS] };
 
 /** Rules with the reason for them. */
 export interface CageGroup {
@@ -101,13 +92,6 @@ export const cageGroups = (pid: number): readonly CageGroup[] => [
           mount_setattr swapon swapoff quotactl quotactl_fd acct`),
         action: 'EPERM',
       },
-      ...FILE_REQUESTS.map(
-        (type): FilterRule => ({
-          calls: ['ioctl'],
-          action: 'EPERM',
-          when: [{ index: 1, mask: 0xff00, equals: type << 8 }],
-        }),
-      ),
       // bind(2) to a path makes a file, unix(7). Short paths remain.
       ...OTHER_LENGTHS.map(
         (length): FilterRule => ({
@@ -138,7 +122,6 @@ export const cageGroups = (pid: number): readonly CageGroup[] => [
       // By F_SETOWN and F_SETSIG, fcntl(2), the kernel sends any signal to any process of the same user.
       // protects: G16 cage: it has the kernel send no signal for it
       ...refusedWith('fcntl', [F_SETOWN, F_SETSIG, F_SETOWN_EX]),
-      ...refusedWith('ioctl', [FIOSETOWN, SIOCSPGRP, TIOCSPGRP, TIOCSTI]),
       { calls: ['tgkill'], action: 'EPERM', when: [{ index: 0, not: true, equals: pid }] },
       { calls: ['prlimit64'], action: 'EPERM', when: [{ index: 0, not: true, equals: 0 }] },
     ],
@@ -154,6 +137,20 @@ export const cageGroups = (pid: number): readonly CageGroup[] => [
           mq_open mq_unlink mq_timedsend mq_timedreceive mq_notify mq_getsetattr`),
         action: 'EPERM',
       },
+    ],
+  },
+  // protects: G16 (row of cage)
+  {
+    why: 'requests of ioctl(2) that it does not need change the modes of terminals, the attributes of files, and who gets a signal',
+    rules: [
+      ...[FIONBIO, ...NOTIFY_REQUESTS, ...INTERFACE_READS, SIOCOUTQ].map(
+        (request): FilterRule => ({
+          calls: ['ioctl'],
+          action: 'allow',
+          when: [{ index: 1, equals: request }],
+        }),
+      ),
+      { calls: ['ioctl'], action: 'EPERM' },
     ],
   },
   // protects: G16 (row of cage)
@@ -189,7 +186,7 @@ export const cageGroups = (pid: number): readonly CageGroup[] => [
   {
     why: 'attackers have often taken over kernels through these calls',
     rules: [
-      RINGS,
+      ...NO_RINGS.rules,
       {
         calls: words(`
           bpf perf_event_open userfaultfd add_key request_key keyctl init_module delete_module finit_module
@@ -201,13 +198,9 @@ export const cageGroups = (pid: number): readonly CageGroup[] => [
   },
 ];
 
-/** @param pid the broker's own: it may send itself a signal, as abort(3) does */
-export function cageFilter(pid: number): Filter {
-  return {
-    otherwise: 'allow',
-    rules:
-      /* protects: rows of cage => cageGroups(pid).filter(({ why }) => why !== $name).flatMap(({ rules }) => rules) */ cageGroups(
-        pid,
-      ).flatMap(({ rules }) => rules),
-  };
+/** A filter for each group, to be stacked. @param pid the broker's own: it may send itself a signal, as abort(3) does */
+export function cageFilters(pid: number): readonly Filter[] {
+  const groups =
+    /* protects: rows of cage => cageGroups(pid).filter(({ why }) => why !== $name) */ cageGroups(pid);
+  return groups.map(({ rules }) => ({ otherwise: 'allow', rules }));
 }

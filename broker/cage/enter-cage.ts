@@ -5,7 +5,7 @@ import { PosternError } from '../../shared/errors.js';
 import { compileFilters } from '../../shared/sys/compile-filters.js';
 import { loadProgramInAllThreads } from '../../shared/sys/filter-program.js';
 import { setDumpable } from '../../shared/sys/process-control.js';
-import { cageFilter } from './cage-rules.js';
+import { cageFilters } from './cage-rules.js';
 import { holdsRing } from './holds-ring.js';
 import { ownThreads } from './own-threads.js';
 
@@ -17,8 +17,8 @@ export function enterCage(): void {
   // Its memory holds the requests of every plugin.
   // protects: G16 cage: its memory is closed to its own user
   setDumpable(false);
-  // protects: G16 cage: it holds for every thread (fails closed) => (() => { })(compileFilters([cageFilter(process.pid)]));
-  loadProgramInAllThreads(compileFilters([cageFilter(process.pid)]));
+  // protects: G16 cage: it holds for every thread (fails closed) => (() => { })(compileFilters(cageFilters(process.pid)));
+  loadProgramInAllThreads(compileFilters(cageFilters(process.pid)));
   for (const { thread, status } of ownThreads()) {
     const capability = /^Cap(?:Inh|Prm|Eff|Amb):\s*0*[1-9a-f][0-9a-f]*$/m.exec(status);
     if (capability !== null)

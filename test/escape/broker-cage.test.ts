@@ -91,6 +91,9 @@ const REFUSED = {
   open_for_both: 'EACCES',
   truncate: 'EACCES',
   change_attributes: 'EPERM',
+  set_modes_of_a_terminal: 'EPERM',
+  set_size_of_a_terminal: 'EPERM',
+  set_line_discipline: 'EPERM',
   make_socket_file: 'EPERM',
   make_folder: 'EPERM',
   change_mode: 'EPERM',
@@ -122,6 +125,7 @@ const REFUSED = {
 // proves: cage: the broker changes no file system
 // proves: cage: the broker reads the memory of plugins, but changes none, and controls no other process
 // proves: cage: the user's programs wait for no lock of the broker, and share no memory and no queue with it
+// proves: cage: requests of ioctl(2) that it does not need change the modes of terminals, the attributes of files, and who gets a signal
 // proves: cage: the broker makes sockets of connections, and those that ask the kernel about them
 // proves: cage: the namespaces, ids and filters of the broker stay as they are
 // proves: cage: attackers have often taken over kernels through these calls
@@ -153,6 +157,10 @@ test('hostile code inside a broker starts nothing, writes nothing and steers nob
     'take_a_named_queue',
     'another_family',
     'another_pair',
+    'change_attributes',
+    'set_modes_of_a_terminal',
+    'set_size_of_a_terminal',
+    'set_line_discipline',
   ])
     assert.equal(before[name], 'ok', `${name} is refused without a cage too`);
 });

@@ -28,6 +28,7 @@ import { AF_UNIX, encodeSocketPath } from '../../shared/sys/sockaddr.js';
 import { streamSocketPair } from '../../shared/sys/socket.js';
 import { socket } from '../../shared/sys/socket-calls.js';
 import { errnoName, succeed } from '../../shared/sys/system-error.js';
+import { setTerminalModes, setWindowSize, terminalModes, windowSize } from '../../shared/sys/terminal.js';
 
 const CLONE_NEWUTS = 0x04000000;
 const PTRACE_SEIZE = 0x4206;
@@ -38,6 +39,8 @@ const F_SETSIG = 10;
 const AF_VSOCK = 40;
 const FS_IOC_GETFLAGS = 0x80086601;
 const FS_IOC_SETFLAGS = 0x40086602;
+const TIOCSETD = 0x5423;
+const TIOCGETD = 0x5424;
 const STDERR = 2;
 
 const folder = new URL(import.meta.url).searchParams.get('folder') ?? '';
@@ -61,6 +64,12 @@ const personality = bind('int personality(ulong persona)');
 const adjtimex = bind('int adjtimex(void *buffer)');
 /** More than the size of struct timex: no field is changed. */
 const timex = new Uint8Array(512);
+/** A terminal that nobody else uses, and what is set of it: what it has. */
+const terminal = openSync('/dev/ptmx', 'r+');
+const modes = terminalModes(terminal) ?? new Uint8Array();
+const size = windowSize(terminal) ?? new Uint8Array();
+const discipline = new Uint8Array(4);
+ioctl(terminal, TIOCGETD, discipline);
 
 const succeeded = (result: number): void => {
   if (result < 0) throw Object.assign(new Error('refused'), { code: errnoName(-result) });
@@ -138,6 +147,9 @@ const attempts: Readonly<Record<string, () => void>> = {
     succeeded(ioctl(file.number, FS_IOC_GETFLAGS, flags));
     succeeded(ioctl(file.number, FS_IOC_SETFLAGS, flags));
   },
+  set_modes_of_a_terminal: () => succeeded(setTerminalModes(terminal, modes)),
+  set_size_of_a_terminal: () => succeeded(setWindowSize(terminal, size)),
+  set_line_discipline: () => succeeded(ioctl(terminal, TIOCSETD, discipline)),
   make_socket_file: () => {
     using unbound = new OwnedFd(succeed(socket(AF_UNIX, 1, 0), 'socket'));
     succeeded(bindTo(unbound.number, encodeSocketPath(`${folder}/socket-${Math.random()}`)));

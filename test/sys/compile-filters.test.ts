@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { constants } from 'node:os';
 import { test } from 'node:test';
-import { cageFilter, NO_RINGS } from '../../broker/cage/cage-rules.js';
+import { cageFilters } from '../../broker/cage/cage-rules.js';
+import { NO_RINGS } from '../../broker/cage/holds-ring.js';
 import { filterStack, initStack } from '../../sandbox/launch/filters.js';
 import { callNumber } from '../../shared/sys/call-numbers.js';
 import { compileFilters } from '../../shared/sys/compile-filters.js';
@@ -30,7 +31,7 @@ const STACKS: Readonly<Record<string, readonly Filter[]>> = {
   channel: filterStack({ egress: 'channel' }),
   'channel, with added calls': filterStack({ egress: 'channel', added: ['bpf', 'mount', 'ptrace'] }),
   init: initStack(),
-  cage: [cageFilter(4711)],
+  cage: cageFilters(4711),
   'no rings': [NO_RINGS],
 };
 
