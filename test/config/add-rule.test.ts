@@ -47,20 +47,67 @@ test('addRule() leaves a file as it is that has the rule', () => {
   assert.equal(added(text), text);
 });
 
+test('addRule() adds to what has an anchor that nothing uses', () => {
+  const text = 'plugins:\n  web: &web\n    command: [a]\n    allow: &list\n      - x.example.com\n';
+  assert.equal(added(text), `${text}      - ${RULE}\n`);
+});
+
 for (const [name, text, problem] of [
   ['has no such plugin', 'plugins: {other: {command: [a]}}\n', /no plugin web/],
+  // proves: an approved rule is for one plugin alone
   [
-    'shares the list by an alias',
+    'uses the list by an alias',
     'a: &a [x.example.com]\nplugins: {web: {command: [a], allow: *a}}\n',
-    /alias/,
+    /^plugins\.web\.allow is "\*a"/,
   ],
-  ['shares the list by an anchor', 'plugins: {web: {command: [a], allow: &a [x.example.com]}}\n', /anchor/],
+  // proves: an approved rule is for one plugin alone
+  [
+    'shares the list with another plugin',
+    'plugins: {web: {command: [a], allow: &a [x.example.com]}, other: {command: [a], allow: *a}}\n',
+    /^plugins\.web\.allow has the anchor "&a", which "\*a" uses/,
+  ],
+  // proves: an approved rule is for one plugin alone
+  [
+    'shares the entry with another plugin',
+    'plugins: {web: &w {command: [a], allow: [x.example.com]}, other: *w}\n',
+    /^plugins\.web has the anchor "&w", which "\*w" uses/,
+  ],
+  // proves: an approved rule is for one plugin alone
+  [
+    'shares an entry that has no list yet with another plugin',
+    'plugins: {web: &w {command: [a]}, other: *w}\n',
+    /^plugins\.web has the anchor "&w"/,
+  ],
+  ['has the entry by an alias', 'plugins: {other: &w {command: [a]}, web: *w}\n', /^plugins\.web is "\*w"/],
+  [
+    'has all plugins by an alias',
+    'x: &p {web: {command: [a], allow: [x.example.com]}}\nplugins: *p\n',
+    /^plugins is "\*p"/,
+  ],
+  // proves: an approved rule is for one plugin alone
+  [
+    'shares all plugins',
+    'plugins: &p {web: {command: [a], allow: [x.example.com]}}\nx: *p\n',
+    /^plugins has the anchor "&p"/,
+  ],
+  // proves: an approved rule is for one plugin alone
+  [
+    'shares the entry by a merge key',
+    '%YAML 1.1\n---\nplugins: {web: &w {command: [a], allow: [x.example.com]}, other: {<<: *w}}\n',
+    /^plugins\.web has the anchor "&w"/,
+  ],
+  // proves: an approved rule is for one plugin alone
+  [
+    'has the list by a merge key',
+    '%YAML 1.1\n---\nx: &x {allow: [x.example.com]}\nplugins: {web: {<<: *x, command: [a]}}\n',
+    /^plugins\.web takes keys of another map by "<<"/,
+  ],
   ['has no list there', 'plugins: {web: {command: [a], allow: {a: b}}}\n', /no list/],
   ['is broken', 'plugins: {web: {command: [a]\n', /no valid YAML/],
 ] as const) {
   test(`addRule() changes nothing in a file that ${name}`, () => {
     const result = addRule(text, 'web', RULE);
-    assert.ok(!result.ok);
+    assert.ok(!result.ok, JSON.stringify(result));
     assert.match(result.problem, problem);
   });
 }

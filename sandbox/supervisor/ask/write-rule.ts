@@ -41,12 +41,12 @@ export function writeRule(
     if (mayWrite(dirname(whole))) throw notWritten(path, 'a plugin may write its folder');
     replace(`/proc/self/fd/${folder.number}`, basename(whole), (text) => {
       const added = addRule(text, plugin, rule);
-      if (!added.ok) throw notWritten(path, added.problem);
+      if (!added.ok) throw notWritten(path, added.problem, { fix: added.fix });
       return added.text;
     });
   } catch (cause) {
     if (cause instanceof PosternError && cause.code === 'rule_not_written') throw cause;
-    throw notWritten(path, (cause as Error).message, cause);
+    throw notWritten(path, (cause as Error).message, { cause });
   }
 }
 
@@ -80,9 +80,13 @@ function replace(folder: string, name: string, change: (text: string) => string)
   }
 }
 
-function notWritten(path: string, why: string, cause?: unknown): PosternError {
+function notWritten(
+  path: string,
+  why: string,
+  { fix, cause }: { readonly fix?: string | undefined; readonly cause?: unknown } = {},
+): PosternError {
   return new PosternError('rule_not_written', `Cannot write the rule into ${quote(path)}: ${why}`, {
-    fix: 'write it by hand, and approve the destination for this run',
+    fix: fix ?? 'write it by hand, and approve the destination for this run',
     cause,
   });
 }
