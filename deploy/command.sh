@@ -2,12 +2,15 @@
 true /* # The shell runs this part first, and starts Node with this file. For Node it is a comment.
 # SIGUSR1 would end the process until Node blocks it. A signal that is ignored stays ignored here, sh(1).
 trap : USR1
+# A SIGHUP that comes before `up` has read its file has nothing to do. Node resets this, and takes the signal as soon as it runs code.
+case ${1-} in up) trap : HUP ;; esac
 # Node resets every signal at its start. Only this script sees which signals were ignored, for example under nohup(1).
 while read -r POSTERN_KEY POSTERN_VALUE; do
   case $POSTERN_KEY in SigIgn:) export POSTERN_IGNORED_SIGNALS="$POSTERN_VALUE"; break ;; esac
 done </proc/$$/status
 # protects: G19 debugger: the shell ignores SIGUSR1 until Node blocks it => trap - USR1
 trap '' USR1
+case ${1-} in up) trap '' HUP ;; esac
 # Node must not obey variables that are meant for a plugin, for example NODE_OPTIONS=--inspect. See outside-environment.ts.
 # Some of them name libraries and modules that would run outside of every sandbox: ld.so(8), openssl-env(7).
 # protects: G19 debugger: NODE_OPTIONS is kept from Node => for POSTERN_KEY in NODE_REPL_EXTERNAL_MODULE NODE_PATH NODE_CHANNEL_FD NODE_CHANNEL_SERIALIZATION_MODE \

@@ -7,5 +7,7 @@ import { bundlePath } from '../../shared/own-files.js';
 import { chooseProgram } from './choose-program.js';
 import { takeOwnStreams } from './own-streams.js';
 
+// A SIGHUP would end this process until up.ts takes it. The file is read after that, so there is nothing to do yet.
+if (process.argv[2] === 'up') process.on('SIGHUP', () => {});
 takeOwnStreams();
 createRequire(import.meta.url)(bundlePath(chooseProgram(process.argv.slice(2))));

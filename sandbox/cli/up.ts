@@ -40,7 +40,8 @@ Examples:
   postern up --config /etc/postern.yaml
 
 Ends when the last plugin has ended for good, or on SIGTERM, SIGINT or SIGQUIT.
-SIGHUP reads the file again, and opens the audit file anew. SIGUSR1 and SIGUSR2 do nothing.
+SIGHUP reads the file again, and opens the audit file anew.
+One that comes during the start does so once the plugins are started. SIGUSR1 and SIGUSR2 do nothing.
 Exit status: 0 where every plugin ended with 0 or was stopped, 1 otherwise, 2 for a bad file or wrong usage.`,
     )
     .action(async (options: UpOptions) => {
@@ -51,6 +52,7 @@ Exit status: 0 where every plugin ended with 0 or was stopped, 1 otherwise, 2 fo
 }
 
 async function up({ config: named, control: socket }: UpOptions): Promise<number> {
+  const signals = takeSignals();
   useWaitingStreams();
   let path: string;
   let config: Config;
@@ -61,6 +63,9 @@ async function up({ config: named, control: socket }: UpOptions): Promise<number
     say(describeError(error));
     return 2;
   }
+  // A signal that came meanwhile is heard before anything is opened.
+  await new Promise(setImmediate);
+  if (signals.stopped) return 0;
   const current = (): Config => inForce.config;
   let control: OperatorControl | undefined;
   try {
@@ -104,16 +109,15 @@ async function up({ config: named, control: socket }: UpOptions): Promise<number
     stop();
   });
   try {
-    for (const signal of ['SIGTERM', 'SIGINT', 'SIGQUIT'] as const)
-      if (!isIgnored(signal)) process.once(signal, stop);
-    process.on('SIGHUP', () => {
-      supervisor.reopenAudit();
-      void inForce.tryReload();
-    });
-    process.on('SIGUSR2', () => {});
+    signals.stop = stop;
     await kept.open();
     fleet.add(fleetPlugins(config), 'boot');
     inForce.watch();
+    signals.reload = () => {
+      supervisor.reopenAudit();
+      void inForce.tryReload();
+    };
+    if (signals.hungUp) signals.reload();
     return (await fleet.ended) && !readers.gone() ? 0 : 1;
   } catch (error) {
     say(describeError(error));
@@ -122,6 +126,33 @@ async function up({ config: named, control: socket }: UpOptions): Promise<number
     inForce.close();
     await kept.close();
   }
+}
+
+/** What the signals do. A signal that comes before `up` has something to stop or to reload is noted. */
+interface Signals {
+  stop: () => void;
+  reload: () => void;
+  stopped: boolean;
+  hungUp: boolean;
+}
+
+/** Taken before anything else: each of them would end this process, and systemd takes a SIGHUP that did so for a good end. */
+function takeSignals(): Signals {
+  const signals: Signals = {
+    stop: () => {
+      signals.stopped = true;
+    },
+    reload: () => {
+      signals.hungUp = true;
+    },
+    stopped: false,
+    hungUp: false,
+  };
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGQUIT'] as const)
+    if (!isIgnored(signal)) process.once(signal, () => signals.stop());
+  process.on('SIGHUP', () => signals.reload());
+  process.on('SIGUSR2', () => {});
+  return signals;
 }
 
 function optionsOf(config: Config, path: string): SupervisorOptions {

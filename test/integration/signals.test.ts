@@ -1,12 +1,15 @@
 // Signals that are ignored when postern is started, for example under nohup(1), and signals that arrive while it runs.
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { closeSync, constants, existsSync, openSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { test } from 'node:test';
+import { type TestContext, test } from 'node:test';
 import { anyUser, userInTurn } from '../harness/asked.js';
-import { postern, startPostern } from '../harness/postern.js';
+import { copyPrograms } from '../harness/copy-programs.js';
+import { ownFolder } from '../harness/own-folder.js';
+import { postern, type RunningPostern, startPostern } from '../harness/postern.js';
 import { until } from '../harness/until.js';
-import { readableFolder } from '../harness/users.js';
+import { readableFolder, type User } from '../harness/users.js';
 
 /** Python itself ignores SIGPIPE and SIGXFSZ, and a shell takes SIGCHLD for itself. 40 stands for the real-time signals. */
 const ASK = `import signal
@@ -116,4 +119,95 @@ signal.pause()`;
     const ours = entries.filter((entry) => entry.startsWith('POSTERN_')).map((entry) => entry.split('=')[0]);
     assert.deepEqual(ours.sort(), ['POSTERN_REPLY_FD', 'POSTERN_REQUEST_FD']);
   });
+}
+
+interface HeldUp extends RunningPostern {
+  readonly config: string;
+  readonly control: string;
+  readonly said: () => string;
+  /** Lets it go on. */
+  readonly release: () => void;
+}
+
+/** An `up` that waits for one of its programs: a pipe has the program's place. */
+async function heldUp(t: TestContext, user: User, program: string): Promise<HeldUp> {
+  const dist = copyPrograms();
+  const pipe = join(dist, 'run', program);
+  const moved = `${pipe}.moved`;
+  renameSync(pipe, moved);
+  assert.equal(spawnSync('mkfifo', ['--mode=644', pipe]).status, 0);
+  const config = configured(['sh', '-c', 'echo first; exec sleep 1000']);
+  const control = join(ownFolder(user), 'c.sock');
+  const words = ['up', '--config', config, '--control', control];
+  const running = startPostern(words, { as: user, asCommand: true, dist });
+  t.after(() => running.child.kill('SIGKILL'));
+  let said = '';
+  for (const stream of [running.child.stdout, running.child.stderr])
+    stream?.on('data', (text: string) => {
+      said += text;
+    });
+  const opened = await until(() => {
+    try {
+      return openSync(pipe, constants.O_WRONLY | constants.O_NONBLOCK);
+    } catch {
+      return undefined; // Nobody reads it yet.
+    }
+  }, 30_000);
+  const release = (): void => {
+    spawnSync('sh', ['-c', 'cat "$1" >"$2"', 'sh', moved, pipe], { timeout: 20_000 });
+    closeSync(opened);
+  };
+  return { ...running, config, control, said: () => said, release };
+}
+
+for (const user of userInTurn(1)) {
+  test(`a SIGHUP that comes before Node runs the code of up changes nothing (${user})`, async () => {
+    const folder = readableFolder();
+    const hungUp = `#!/bin/sh\nkill -HUP $$\nexec '${process.execPath}' "$@"\n`;
+    writeFileSync(join(folder, 'node'), hungUp, { mode: 0o755 });
+    const shell = `export PATH='${folder}':"$PATH"; exec "$@"`;
+    const words = ['up', '--config', configured(['echo', 'ran'])];
+    const { status, signal, stdout } = await postern(words, { as: user, asCommand: true, shell });
+    assert.deepEqual({ status, signal, stdout }, { status: 0, signal: null, stdout: 'one | ran\n' });
+  });
+
+  test(`a SIGHUP that comes before the program of up is loaded changes nothing (${user})`, async (t) => {
+    const up = await heldUp(t, user, 'postern-main.cjs');
+    up.child.kill('SIGHUP');
+    up.release();
+    await until(() => up.said().includes('one | first') || undefined, 30_000);
+    up.child.kill('SIGTERM');
+    const { status, signal, stderr } = await up.result;
+    assert.deepEqual({ status, signal }, { status: 0, signal: null }, stderr);
+  });
+}
+
+for (const user of userInTurn(0)) {
+  test(`a SIGHUP that comes once up has read its file has it read again when the plugins are started (${user})`, async (t) => {
+    const up = await heldUp(t, user, 'yaml.cjs');
+    renameSync(configured(['sh', '-c', 'echo second; exec sleep 1000']), up.config);
+    up.child.kill('SIGHUP');
+    up.release();
+    await until(() => up.said().includes('restarted: one') || undefined, 30_000);
+    await until(() => up.said().includes('one | second') || undefined, 30_000);
+    up.child.kill('SIGTERM');
+    const { status, signal, stderr } = await up.result;
+    assert.deepEqual({ status, signal }, { status: 0, signal: null }, stderr);
+  });
+}
+
+for (const [turn, name] of (['SIGTERM', 'SIGINT'] as const).entries()) {
+  for (const user of userInTurn(turn)) {
+    test(`a ${name} that comes while up reads its file ends it before it opens anything (${user})`, async (t) => {
+      const up = await heldUp(t, user, 'yaml.cjs');
+      up.child.kill(name);
+      up.release();
+      const { status, signal, stdout, stderr } = await up.result;
+      assert.deepEqual(
+        { status, signal, stdout, stderr },
+        { status: 0, signal: null, stdout: '', stderr: '' },
+      );
+      assert.ok(!existsSync(up.control));
+    });
+  }
 }
