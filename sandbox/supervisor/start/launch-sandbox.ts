@@ -179,8 +179,8 @@ async function settleInit(
 }
 
 function sendSpec(inbox: LaunchInbox, spec: LaunchSpec, { passed, trees }: LaunchRequest): void {
-  using file = createMemoryFile('spec');
   const json = Buffer.from(JSON.stringify(spec));
+  using file = createMemoryFile('spec', json.length);
   // With a position, which leaves that of the file at its start: the launcher reads from there.
   for (let at = 0; at < json.length; ) at += writeSync(file.number, json, at, json.length - at, at);
   const header: SpecHeader = { passed: passed.length };
