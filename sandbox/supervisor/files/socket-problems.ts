@@ -45,8 +45,15 @@ export function socketProblems(
         ];
       const through = written.find(({ real: folder, hidden }) => {
         const inside = places.filter((place) => isWithin(place, folder));
-        // Below a hidden path the plugin writes nothing, and the folders above it are pinned.
-        const masked = hidden.some((one) => isWithin(end, one));
+        // Below a hidden path the plugin writes nothing, except in a writable one there, and the folders above it are pinned.
+        const masked = hidden.some(
+          (one) =>
+            isWithin(end, one) &&
+            /* protects: G14 a socket in a writable folder within a hidden one counts as the plugin's */ isWithin(
+              one,
+              folder,
+            ),
+        );
         return masked
           ? inside.some((place) => host.kind(place) === 'link')
           : /* protects: G14 a rule for a socket that a plugin could replace is refused (as root) => false */ inside.length >
