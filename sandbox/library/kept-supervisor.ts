@@ -148,7 +148,7 @@ export class KeptSupervisor implements PosternSupervisor {
     return this.#change(async () => {
       if (this.#find(kept.plugin) === undefined) return;
       const { name } = kept.config;
-      await this.#fleet.fleet.remove(name);
+      await this.#fleet.fleet.remove([name]);
       this.#kept.delete(name);
       kept.plugin.finish();
       await this.#fleet.supervisor.setPlugins(this.#configs());

@@ -1,5 +1,6 @@
 // All plugins of a supervisor, each with its keeper. A plugin is started after the plugins that it names in `after`, and stopped before them. An
-// operator starts and stops single ones.
+// operator starts and stops single ones. What is asked for one plugin is an order: orders are carried out one after the other, and each looks when
+// its turn comes whether the plugin is still there. Otherwise it would start one that nobody lists or stops any more.
 import type { PluginConfig } from '../../../shared/config/plugin-config.js';
 import { PosternError } from '../../../shared/errors.js';
 import type { StartCause } from '../../../shared/reasons.js';
@@ -17,8 +18,10 @@ interface Member {
   keeper: PluginKeeper;
   /** Whether it has ended for good, and whether well. Undefined: it may run, or be started by the operator. */
   good: boolean | undefined;
-  /** The operator's commands for it, one after the other. */
+  /** Resolves when its last order is carried out. */
   work: Promise<void>;
+  /** How many of its orders start it. Plugins that come after it wait for the run that comes then. */
+  starting: number;
 }
 
 export class Fleet {
@@ -53,11 +56,14 @@ export class Fleet {
   /** Adds plugins, and starts each after those that it names. Once all are stopped, none is added. */
   add(plugins: readonly FleetPlugin[], cause: StartCause): void {
     if (this.#stopping !== undefined) return;
-    for (const { config, after } of plugins) {
+    const members = plugins.map(({ config, after }): Member => {
       const keeper = this.#keeperOf(config, cause);
-      this.#members.set(config.name, { after, keeper, good: undefined, work: Promise.resolve() });
-    }
-    for (const { config } of plugins) this.#begin(config.name);
+      const member = { after, keeper, good: undefined, work: Promise.resolve(), starting: 0 };
+      this.#members.set(config.name, member);
+      return member;
+    });
+    for (const member of members) this.#begin(member);
+    this.#look();
   }
 
   /** Replaces what the keeper of a running plugin knows: its restart policy, and what it starts with next time. */
@@ -67,18 +73,24 @@ export class Fleet {
     member.after = after;
   }
 
-  /** Stops a plugin and forgets it. */
-  async remove(name: string): Promise<void> {
-    await this.#inTurn(name, (member) => member.keeper.stop());
-    this.#members.delete(name);
-    this.#look();
+  /** Stops plugins and forgets them. The fleet does not end by that: others may be added in their place. */
+  remove(names: readonly string[]): Promise<void> {
+    return this.#inOrder(
+      names.filter((name) => this.#members.has(name)),
+      (name, later) =>
+        this.#inTurn(name, async (member) => {
+          await later;
+          await member.keeper.stop();
+          this.#members.delete(name);
+        }),
+    );
   }
 
   /** Starts a plugin that does not run. @throws PosternError `unknown_plugin` */
   start(name: string): Promise<void> {
-    return this.#inTurn(name, async (member) => {
+    return this.#startInTurn(name, async (member) => {
       if (member.keeper.state.state !== 'stopped' && member.good === undefined) return;
-      this.#startAnew(name, member, 'operator');
+      this.#startAnew(member, 'operator');
     });
   }
 
@@ -92,85 +104,129 @@ export class Fleet {
 
   /** Stops a plugin, and starts it at once. @throws PosternError `unknown_plugin` */
   restart(name: string): Promise<void> {
-    return this.#inTurn(name, async (member) => {
+    return this.#startInTurn(name, async (member) => {
       await member.keeper.stop();
-      this.#startAnew(name, member, 'operator');
+      this.#startAnew(member, 'operator');
     });
   }
 
-  /** Starts a plugin with its new configuration. One that the operator has stopped stays so. */
-  reload(name: string): Promise<void> {
-    return this.#inTurn(name, async (member) => {
-      if (member.keeper.state.state === 'stopped') return;
-      await member.keeper.stop();
-      this.#startAnew(name, member, 'reload');
-    });
+  /** Starts plugins with their new configuration. One that the operator has stopped stays so. @throws PosternError `unknown_plugin` */
+  reload(names: readonly string[]): Promise<void> {
+    return this.#inOrder(names, (name, later) =>
+      this.#startInTurn(name, async (member) => {
+        if (member.keeper.state.state === 'stopped') return;
+        await later;
+        await member.keeper.stop();
+        this.#startAnew(member, 'reload');
+      }),
+    );
   }
 
   /** Stops all plugins, in the reverse order of their starts. */
   stopAll(): Promise<void> {
-    this.#stopping ??= this.#stopInOrder();
+    this.#stopping ??= this.#inOrder([...this.#members.keys()], async (name, later) => {
+      await later;
+      await this.#members.get(name)?.keeper.stop();
+    }).then(() => this.#finish([...this.#members.values()].every(({ good }) => good !== false)));
     return this.#stopping;
   }
 
-  async #stopInOrder(): Promise<void> {
-    const stops = new Map<string, Promise<void>>();
-    const stop = (name: string): Promise<void> => {
-      const known = stops.get(name);
-      if (known !== undefined) return known;
-      const later = [...this.#members]
-        .filter(([, { after }]) => after.includes(name))
-        .map(([other]) => other);
-      const done = Promise.all(later.map(stop)).then(() => this.#members.get(name)?.keeper.stop());
-      stops.set(name, done);
+  /**
+   * Gives an order for each of the plugins, all at once.
+   *
+   * @param order its `later` resolves when the orders for those that come after the plugin are carried out
+   */
+  async #inOrder(
+    names: readonly string[],
+    order: (name: string, later: Promise<unknown>) => Promise<void>,
+  ): Promise<void> {
+    const orders = new Map<string, Promise<void>>();
+    const give = (name: string): Promise<void> => {
+      const later = names.filter((other) => this.#members.get(other)?.after.includes(name));
+      const done = orders.get(name) ?? order(name, Promise.allSettled(later.map(give)));
+      orders.set(name, done);
       return done;
     };
-    await Promise.all([...this.#members.keys()].map(stop));
-    this.#finish([...this.#members.values()].every(({ good }) => good !== false));
+    await Promise.all(names.map(give));
   }
 
   #keeperOf(config: PluginConfig, cause: StartCause): PluginKeeper {
     return new PluginKeeper(config, this.#starter, this.#watcher, cause);
   }
 
-  #startAnew(name: string, member: Member, cause: StartCause): void {
+  #startAnew(member: Member, cause: StartCause): void {
     if (this.#stopping !== undefined) return;
     member.keeper = this.#keeperOf(member.keeper.config, cause);
     member.good = undefined;
-    this.#begin(name);
+    this.#begin(member);
   }
 
-  #begin(name: string): void {
-    const { after, keeper } = this.#member(name);
-    const before = after.map((other) => this.#members.get(other)?.keeper.settled);
-    void Promise.all(before)
+  #begin(member: Member): void {
+    const { after, keeper } = member;
+    void Promise.all(after.map((other) => this.#awaitOther(other)))
       .then(() => keeper.run())
       .then((good) => {
-        const member = this.#members.get(name);
-        if (member?.keeper !== keeper || keeper.isStopping) return;
+        if (member.keeper !== keeper || keeper.isStopping) return;
         member.good = good;
-        this.#onGone(name);
+        this.#onGone(keeper.config.name);
         this.#look();
       });
   }
 
+  /** Waits for a plugin that starts, or that an order is about to start. */
+  async #awaitOther(name: string): Promise<void> {
+    for (;;) {
+      const member = this.#members.get(name);
+      if (member === undefined) return;
+      if (member.starting > 0) {
+        await member.work;
+        continue;
+      }
+      const { keeper } = member;
+      await keeper.settled();
+      // An order may have come meanwhile.
+      if (member.keeper === keeper && member.starting === 0) return;
+    }
+  }
+
   /** The fleet ends when each plugin has ended for good. */
   #look(): void {
-    const ends = [...this.#members.values()].map(({ good }) => good);
-    if (ends.every((good) => good !== undefined)) this.#finish(ends.every((good) => good === true));
+    const members = [...this.#members.values()];
+    if (members.some(({ good, starting }) => good === undefined || starting > 0)) return;
+    this.#finish(members.every(({ good }) => good === true));
+  }
+
+  async #startInTurn(name: string, work: (member: Member) => Promise<void>): Promise<void> {
+    const member = this.#member(name);
+    member.starting += 1;
+    await this.#inTurn(name, async () => {
+      try {
+        await work(member);
+      } finally {
+        member.starting -= 1;
+      }
+    });
   }
 
   async #inTurn(name: string, work: (member: Member) => Promise<void>): Promise<void> {
     const member = this.#member(name);
-    const done = member.work.then(() => work(member));
+    const done = member.work.then(() => {
+      // protects: G21 an order that waited starts no plugin that is gone
+      if (this.#members.get(name) !== member) throw this.#unknown(name);
+      return work(member);
+    });
     member.work = done.catch(() => {});
     await done;
   }
 
   #member(name: string): Member {
     const member = this.#members.get(name);
-    if (member !== undefined) return member;
-    throw new PosternError('unknown_plugin', `There is no plugin "${name}"`, {
+    if (member === undefined) throw this.#unknown(name);
+    return member;
+  }
+
+  #unknown(name: string): PosternError {
+    return new PosternError('unknown_plugin', `There is no plugin "${name}"`, {
       fix: `name one of ${[...this.#members.keys()].join(', ')}`,
     });
   }

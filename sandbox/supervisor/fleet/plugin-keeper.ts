@@ -49,7 +49,9 @@ export class PluginKeeper {
   readonly #watcher: PluginWatcher;
   #stopping = false;
   #wake: (() => void) | undefined;
-  #settle: () => void = () => {};
+  #isSettled = false;
+  /** Wakes those that wait until it is settled. */
+  readonly #waiting: (() => void)[] = [];
   #isReady = false;
   #ended: Promise<boolean> | undefined;
   #word: StateWord = 'waiting';
@@ -59,13 +61,6 @@ export class PluginKeeper {
   #lastEnd: PluginEnd | undefined;
   #lastFailure: string | undefined;
   #nextStart: number | undefined;
-  /**
-   * Resolves when plugins that come after it need not wait any more: it is ready, or it could not be started, or it has ended for good. A start
-   * for which the host had no room does not count.
-   */
-  readonly settled: Promise<void> = new Promise((resolve) => {
-    this.#settle = resolve;
-  });
 
   /** @param cause of the first start */
   constructor(
@@ -110,6 +105,14 @@ export class PluginKeeper {
     };
   }
 
+  /**
+   * Resolves when plugins that come after it need not wait: it is ready, or it could not be started, or it has ended for good. With each start
+   * they wait again. A start for which the host had no room does not count.
+   */
+  settled(): Promise<void> {
+    return this.#isSettled ? Promise.resolve() : new Promise((resolve) => void this.#waiting.push(resolve));
+  }
+
   /** Keeps the plugin until it has ended for good. @returns whether its last run ended with status 0 or was stopped */
   run(): Promise<boolean> {
     this.#ended ??= this.#keep();
@@ -123,6 +126,7 @@ export class PluginKeeper {
     this.#wake?.();
     await this.#starter.stop(this.#config);
     await this.#ended;
+    this.#settle();
     this.#enter('stopped');
   }
 
@@ -161,6 +165,7 @@ export class PluginKeeper {
   /** @returns the plugin; `shortage`: the host had no room for it; `parked`: it is not started any more; undefined: it failed to start */
   async #start(cause: StartCause, restarts: number, shortages: number): Promise<Started> {
     this.#enter('starting');
+    this.#isSettled = false;
     try {
       const plugin = await this.#starter.start(this.#config, cause);
       this.#starts += 1;
@@ -223,6 +228,11 @@ export class PluginKeeper {
       };
     });
     this.#nextStart = undefined;
+  }
+
+  #settle(): void {
+    this.#isSettled = true;
+    for (const resolve of this.#waiting.splice(0)) resolve();
   }
 
   #enter(word: StateWord): void {

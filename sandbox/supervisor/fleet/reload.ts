@@ -33,7 +33,7 @@ export async function reload({ supervisor, fleet, before, after, ownFiles }: Rel
   const plan = planReload(old, next);
   const leaving = old.filter(({ name }) => plan.removed.includes(name));
   const inTheWay = leaving.filter((plugin) => next.some((other) => sharePlace(plugin, other)));
-  await Promise.all(inTheWay.map(({ name }) => fleet.remove(name)));
+  await fleet.remove(inTheWay.map(({ name }) => name));
   const staying = leaving.filter((plugin) => !inTheWay.includes(plugin));
   try {
     if (inTheWay.length > 0) await supervisor.setPlugins(old.filter((plugin) => !inTheWay.includes(plugin)));
@@ -44,14 +44,15 @@ export async function reload({ supervisor, fleet, before, after, ownFiles }: Rel
     fleet.add(back, 'reload');
     throw error;
   }
-  await Promise.all(staying.map(({ name }) => fleet.remove(name)));
+  await fleet.remove(staying.map(({ name }) => name));
   if (staying.length > 0) await supervisor.setPlugins(next, ownFiles);
   for (const plugin of after) if (!plan.added.includes(plugin.config.name)) fleet.reconfigure(plugin);
+  // Ordered before the others start: one that comes after a restarted plugin waits for its new run. A plugin that is gone by then needs no restart.
+  fleet.reload(plan.restarted).catch(() => {});
   fleet.add(
     after.filter(({ config }) => plan.added.includes(config.name)),
     'reload',
   );
-  for (const name of plan.restarted) void fleet.reload(name);
   return plan;
 }
 

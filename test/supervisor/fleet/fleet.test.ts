@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Fleet, type FleetPlugin } from '../../../sandbox/supervisor/fleet/fleet.js';
 import type { StateWord } from '../../../sandbox/supervisor/fleet/plugin-state.js';
+import type { RestartConfig } from '../../../shared/config/plugin-config.js';
 import { PosternError } from '../../../shared/errors.js';
 import { until } from '../../harness/until.js';
 import { configOf, FakeStarter, silent, turn } from './fake-starter.js';
@@ -114,7 +115,7 @@ test('a plugin that is removed while it waits for another one never starts', asy
   const fleet = new Fleet(starter, silent);
   fleet.add([plugin('slow'), plugin('late', ['slow'])], 'boot');
   await turn();
-  await fleet.remove('late');
+  await fleet.remove(['late']);
   assert.deepEqual(words(fleet), { slow: 'starting' });
   assert.deepEqual(starter.log, ['stop late']);
 });
@@ -164,4 +165,124 @@ test('a plugin that ends for good before it was ready keeps nobody waiting', asy
   assert.equal(words(fleet)['second'], 'waiting');
   starter.end('first', { kind: 'exited', status: 0 });
   await until(() => starter.log.includes('start second boot') || undefined);
+});
+
+// proves: an order that waited starts no plugin that is gone
+test('an order that waits while its plugin is removed is refused, and starts nothing', async () => {
+  const starter = new FakeStarter();
+  const fleet = new Fleet(starter, silent);
+  fleet.add([plugin('a')], 'boot');
+  await turn();
+  const removed = fleet.remove(['a']);
+  const orders = [fleet.start('a'), fleet.restart('a'), fleet.stop('a')];
+  await removed;
+  for (const order of await Promise.allSettled(orders)) {
+    assert.equal(order.status, 'rejected');
+    assert.equal((order.reason as PosternError).code, 'unknown_plugin');
+  }
+  fleet.add([plugin('a')], 'reload');
+  await turn();
+  assert.deepEqual(starter.log, ['start a boot', 'stop a', 'start a reload']);
+  assert.deepEqual(words(fleet), { a: 'running' });
+});
+
+test('a fleet does not end while plugins take the place of its last ones', async () => {
+  const starter = new FakeStarter();
+  const fleet = new Fleet(starter, silent);
+  let ended: boolean | undefined;
+  void fleet.ended.then((good) => {
+    ended = good;
+  });
+  fleet.add([plugin('before')], 'boot');
+  await turn();
+  await fleet.remove(['before']);
+  await turn();
+  assert.equal(ended, undefined);
+  fleet.add([plugin('job'), plugin('goes')], 'reload');
+  await turn();
+  starter.end('job', { kind: 'exited', status: 0 });
+  await turn();
+  await fleet.remove(['goes']);
+  const again = fleet.reload(['job']);
+  fleet.add([], 'reload');
+  await again;
+  await turn();
+  assert.equal(ended, undefined, 'one that has ended starts again');
+  starter.end('job', { kind: 'exited', status: 0 });
+  await turn();
+  assert.equal(ended, true);
+});
+
+/** Two that run, the one after the other. The next run of the database becomes ready by hand. */
+async function twoThatRun(restart?: RestartConfig): Promise<{
+  readonly starter: FakeStarter;
+  readonly fleet: Fleet;
+  readonly becomeReady: () => void;
+}> {
+  const starter = new FakeStarter();
+  const fleet = new Fleet(starter, silent);
+  fleet.add([plugin('web', ['database']), { config: configOf('database', restart), after: [] }], 'boot');
+  await turn();
+  let becomeReady: () => void = () => {};
+  starter.readiness = new Map([['database', new Promise<void>((resolve) => (becomeReady = resolve))]]);
+  starter.log.length = 0;
+  return { starter, fleet, becomeReady };
+}
+
+for (const [how, order, cause] of [
+  [
+    'restarted one by one',
+    (fleet) => Promise.all([fleet.restart('web'), fleet.restart('database')]),
+    'operator',
+  ],
+  [
+    'restarted in the other order',
+    (fleet) => Promise.all([fleet.restart('database'), fleet.restart('web')]),
+    'operator',
+  ],
+  ['restarted by a reload', (fleet) => fleet.reload(['web', 'database']), 'reload'],
+] as readonly (readonly [string, (fleet: Fleet) => Promise<unknown>, string])[]) {
+  test(`plugins that are ${how}: each starts once the new run of those that it names is ready`, async () => {
+    const { starter, fleet, becomeReady } = await twoThatRun();
+    await order(fleet);
+    await turn();
+    assert.deepEqual(words(fleet), { web: 'waiting', database: 'running' });
+    if (cause === 'reload') assert.deepEqual(starter.log.slice(0, 2), ['stop web', 'stop database']);
+    assert.deepEqual(starter.log.slice(2), [`start database ${cause}`]);
+    becomeReady();
+    await turn();
+    assert.deepEqual(starter.log.slice(3), [`start web ${cause}`]);
+  });
+}
+
+test('a plugin that is restarted waits for one that its restart policy starts again', async () => {
+  const policy: RestartConfig = { policy: 'always', delayMs: 10, maxDelayMs: 10, resetAfterMs: 5000 };
+  const { starter, fleet, becomeReady } = await twoThatRun(policy);
+  starter.end('database', { kind: 'exited', status: 1 });
+  await until(() => starter.log.includes('start database restart') || undefined);
+  await fleet.restart('web');
+  await turn();
+  assert.equal(words(fleet)['web'], 'waiting');
+  becomeReady();
+  await until(() => starter.log.includes('start web operator') || undefined);
+});
+
+test('a plugin that waits goes on waiting when the one before it is restarted, or started once more', async () => {
+  const { starter, fleet, becomeReady } = await twoThatRun();
+  await Promise.all([fleet.restart('database'), fleet.restart('web')]);
+  await fleet.start('database');
+  await turn();
+  assert.equal(words(fleet)['web'], 'waiting');
+  await fleet.restart('database');
+  await turn();
+  assert.equal(words(fleet)['web'], 'waiting');
+  becomeReady();
+  await until(() => starter.log.includes('start web operator') || undefined);
+});
+
+test('a plugin waits for none that the operator has stopped', async () => {
+  const { starter, fleet } = await twoThatRun();
+  await fleet.stop('database');
+  await fleet.restart('web');
+  await until(() => starter.log.includes('start web operator') || undefined);
 });
