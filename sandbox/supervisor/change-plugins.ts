@@ -8,60 +8,54 @@ import { lineOf } from './start-broker.js';
 /** What keeps something of each plugin. */
 export interface PluginParts {
   readonly broker: Pick<BrokerProcess, 'setRules' | 'removePlugin'>;
-  readonly listeners: Pick<Listeners, 'change' | 'close'>;
+  readonly listeners: Pick<Listeners, 'prepare' | 'close'>;
   readonly records: Pick<Records, 'addPlugin' | 'removePlugin'>;
 }
 
 /**
- * Listeners are bound first and rules are set last, since a listener can fail for the host's reasons. After a failure the parts are as before.
+ * What can fail for the host's reasons comes first: credentials are read, and new listeners bound. Then come the rules, and only then the plugins
+ * that are left out. After a failure the parts are as before.
  *
- * @throws PosternError `listen_address`, `bad_rules`, `broker_failed`
+ * @param endOthers ends the plugins that are left out. Nothing fails from there on
+ * @throws PosternError `bad_via`, `listen_address`, `bad_rules`, `broker_failed`
  */
 export async function changePlugins(
   parts: PluginParts,
   before: readonly PluginConfig[],
   after: readonly PluginConfig[],
+  endOthers: () => Promise<void>,
 ): Promise<void> {
   const former = new Map(before.map((plugin) => [plugin.name, plugin]));
-  const undo: (() => Promise<void> | void)[] = [];
+  const added = after.filter(({ name }) => !former.has(name));
+  const leaving = before.flatMap(({ name }) => (after.some((plugin) => plugin.name === name) ? [] : name));
+  const changed = (textOf: (plugin: PluginConfig) => string): readonly PluginConfig[] =>
+    after.filter((plugin) => {
+      const old = former.get(plugin.name);
+      return old === undefined || textOf(old) !== textOf(plugin);
+    });
+  const ruled = changed((plugin) => JSON.stringify(lineOf(plugin)));
+  // Those of a plugin that has ended are closed, and stay so.
+  const listeners = parts.listeners.prepare(changed(listenersOf), leaving);
+  for (const { name } of added) parts.records.addPlugin(name);
   try {
-    for (const plugin of after) {
-      const old = former.get(plugin.name);
-      if (old === undefined) parts.records.addPlugin(plugin.name);
-      undo.push(() => restore(parts, plugin, old));
-      // Those of a plugin that has ended are closed, and stay so.
-      if (old === undefined || !sameListeners(old, plugin)) parts.listeners.change(plugin);
-    }
-    for (const plugin of after) {
-      const old = former.get(plugin.name);
-      if (old === undefined || JSON.stringify(lineOf(old)) !== JSON.stringify(lineOf(plugin)))
-        await parts.broker.setRules(lineOf(plugin));
-    }
+    for (const plugin of ruled) await parts.broker.setRules(lineOf(plugin));
   } catch (error) {
-    for (const step of undo.reverse()) await step();
+    listeners.close();
+    for (const { name } of added) forget(parts, name);
+    // The broker may be why the change failed. Every further one gets the former rules, too.
+    for (const { name } of ruled) {
+      const old = former.get(name);
+      if (old !== undefined) await parts.broker.setRules(lineOf(old)).catch(() => {});
+    }
     throw error;
   }
-  for (const { name } of before) if (!after.some((plugin) => plugin.name === name)) forget(parts, name);
+  await endOthers();
+  for (const name of leaving) forget(parts, name);
+  listeners.putInForce();
 }
 
-async function restore(
-  parts: PluginParts,
-  plugin: PluginConfig,
-  old: PluginConfig | undefined,
-): Promise<void> {
-  if (old === undefined) {
-    forget(parts, plugin.name);
-    return;
-  }
-  if (!sameListeners(old, plugin)) parts.listeners.change(old);
-  // The broker may be why the change failed. Every further one gets the former rules, too.
-  await parts.broker.setRules(lineOf(old)).catch(() => {});
-}
-
-function sameListeners(one: PluginConfig, other: PluginConfig): boolean {
-  const texts = ({ listen }: PluginConfig): string =>
-    JSON.stringify(listen.map(({ name, address }) => [name, address]));
-  return texts(one) === texts(other);
+function listenersOf({ listen }: PluginConfig): string {
+  return JSON.stringify(listen.map(({ name, address }) => [name, address]));
 }
 
 function forget({ broker, listeners, records }: PluginParts, name: string): void {

@@ -38,31 +38,40 @@ export class PluginList {
 
   /** Checks the first plugins. @throws PosternError as {@link requireStartable} does, `no_cgroup` */
   check(): Startable {
-    this.#startable = this.#require(this.#all, undefined);
+    this.#startable = this.#require(this.#all);
     return this.#startable;
   }
 
   /**
    * Puts other plugins in their place.
    *
+   * @param endOthers ends those that are left out. They count until it resolves
    * @throws PosternError as {@link check} and {@link changePlugins} do, with the former plugins in force
    */
   async change(
     parts: PluginParts,
     plugins: readonly PluginConfig[],
     ownFiles: readonly string[] | undefined,
+    endOthers: () => Promise<void>,
   ): Promise<void> {
-    const startable = this.#require(plugins, ownFiles);
-    await changePlugins(parts, this.#all, plugins);
-    for (const { name } of this.#all)
-      if (!plugins.some((plugin) => plugin.name === name)) this.parked.forget(name);
+    const leaving = this.#all.filter(({ name }) => !plugins.some((plugin) => plugin.name === name));
+    const startable = this.#require(plugins, ownFiles, leaving);
+    await changePlugins(parts, this.#all, plugins, async () => {
+      this.#all = [...plugins, ...leaving];
+      this.#startable = startable;
+      await endOthers();
+    });
+    for (const { name } of leaving) this.parked.forget(name);
     this.#all = plugins;
-    this.#startable = startable;
   }
 
-  #require(plugins: readonly PluginConfig[], ownFiles: readonly string[] | undefined): Startable {
+  #require(
+    plugins: readonly PluginConfig[],
+    ownFiles: readonly string[] = this.#options.ownFiles ?? [],
+    leaving: readonly PluginConfig[] = [],
+  ): Startable {
     const { audit, control } = this.#options;
-    const startable = requireStartable(plugins, audit, ownFiles ?? this.#options.ownFiles, control);
+    const startable = requireStartable(plugins, { audit, control, ownFiles, leaving });
     this.#cgroups.claim(plugins);
     this.#written = [
       ...startable.written,

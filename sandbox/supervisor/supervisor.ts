@@ -174,15 +174,20 @@ export class Supervisor extends BrokerAccess {
   /**
    * Keeps these plugins from now on. Their rules are in force, and their listeners bound, when this resolves. It starts and restarts none.
    *
-   * @param plugins all of them. Those that are left out must have ended: they are forgotten
+   * @param plugins all of them. Those that are left out are forgotten
    * @param ownFiles files that postern has read, as its configuration
+   * @param endOthers ends those that are left out, once nothing can fail any more. Missing: they have ended
    * @throws PosternError as {@link start} does, with the former plugins, rules and listeners in force
    */
-  async setPlugins(plugins: readonly PluginConfig[], ownFiles?: readonly string[]): Promise<void> {
+  async setPlugins(
+    plugins: readonly PluginConfig[],
+    ownFiles?: readonly string[],
+    endOthers: () => Promise<void> = async () => {},
+  ): Promise<void> {
     const broker = this.requireBroker();
     await this.serving;
     const parts = { broker, listeners: this.#listeners, records: this.#records };
-    await this.#plugins.change(parts, plugins, ownFiles);
+    await this.#plugins.change(parts, plugins, ownFiles, endOthers);
   }
 
   /** Counts an attempt to load the rules. */

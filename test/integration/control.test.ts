@@ -5,6 +5,8 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync
 import { basename, join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { userInTurn } from '../harness/asked.js';
+import { freePort } from '../harness/free-port.js';
+import { listen } from '../harness/listener.js';
 import { postern, type RunningPostern, startPostern } from '../harness/postern.js';
 import { hasEnded } from '../harness/processes.js';
 import { rawControl, request } from '../harness/raw-control.js';
@@ -60,14 +62,26 @@ interface Shown {
     readonly name: string;
     readonly state: string;
     readonly pid: number | null;
+    readonly starts: number;
     readonly last_end: string | null;
   }[];
 }
 
-async function pluginOf({ ask }: Scene, name: string): Promise<Shown['plugins'][number] | undefined> {
+/** Without what changes by itself. */
+async function shownOf({ ask }: Scene): Promise<Shown['plugins']> {
   const { stdout, stderr } = await ask('status', '--json');
   assert.equal(stderr, '');
-  return (JSON.parse(stdout) as Shown).plugins.find((plugin) => plugin.name === name);
+  return (JSON.parse(stdout) as Shown).plugins.map(({ name, state, pid, starts, last_end }) => ({
+    name,
+    state,
+    pid,
+    starts,
+    last_end,
+  }));
+}
+
+async function pluginOf(scene: Scene, name: string): Promise<Shown['plugins'][number] | undefined> {
+  return (await shownOf(scene)).find((plugin) => plugin.name === name);
 }
 
 /** Asks by the protocol: a command for each look would cost far more. */
@@ -168,6 +182,60 @@ for (const user of userInTurn(0)) {
 }
 
 for (const user of userInTurn(1)) {
+  test(`a reload that fails leaves each plugin as it was, and one that follows does what it says (${user})`, async (t) => {
+    const scene = await startUp(t, user);
+    const [passed, taken] = [await freePort(), await listen(() => {})];
+    t.after(() => taken.close());
+    const at = (port: number): object => ({ listen: [{ name: 'http', address: `127.0.0.1:${port}` }] });
+    const sleep = { command: ['sleep', '1000'] };
+    const job = { kind: 'job', command: ['true'] };
+    configure(scene.folder, { plugins: { before: { ...sleep, ...at(passed) }, stopped: sleep, job } });
+    assert.equal((await scene.ask('reload')).stderr, '');
+    await running(scene, 'before');
+    await running(scene, 'stopped');
+    await until(async () => (await pluginOf(scene, 'job'))?.state === 'ended' || undefined);
+    await scene.ask('stop', 'stopped');
+    const known = JSON.stringify(await shownOf(scene));
+    const next = { after: { ...sleep, ...at(passed) }, stopped: { ...sleep, env: { A: 'b' } }, job };
+    configure(scene.folder, { plugins: { ...next, other: { ...sleep, ...at(taken.port) } } });
+    const failed = await scene.ask('reload');
+    assert.equal(failed.status, 1);
+    assert.match(failed.stderr, /another socket has that port/);
+    assert.equal(JSON.stringify(await shownOf(scene)), known);
+    configure(scene.folder, { plugins: next });
+    const { stdout, stderr } = await scene.ask('reload');
+    assert.equal(stdout, 'added: after\nremoved: before\nrestarted: stopped\n', stderr);
+    await running(scene, 'after');
+    const shown = await shownOf(scene);
+    assert.deepEqual(
+      shown.map(({ name, state, starts }) => [name, state, starts]),
+      [
+        ['stopped', 'stopped', 1],
+        ['job', 'ended', 1],
+        ['after', 'running', 1],
+      ],
+    );
+  });
+
+  test(`an order that waits for a plugin is refused once a reload has removed it (${user})`, async (t) => {
+    const scene = await startUp(t, user);
+    const slow = {
+      command: ['sh', '-c', "trap '' TERM; while :; do sleep 0.1; done"],
+      stop: { grace_ms: 1_500 },
+    };
+    configure(scene.folder, { plugins: { slow, quiet: { command: ['sleep', '1000'] } } });
+    await scene.ask('reload');
+    const pid = await running(scene, 'slow');
+    configure(scene.folder, { plugins: { quiet: { command: ['sleep', '1000'] } } });
+    const reloaded = scene.ask('reload');
+    await until(async () => (await pluginOf(scene, 'slow'))?.state === 'stopping' || undefined);
+    const { status, stderr } = await scene.ask('start', 'slow');
+    assert.deepEqual([status, stderr], [1, 'postern: There is no plugin "slow"; name one of quiet\n']);
+    assert.equal((await reloaded).stdout, 'removed: slow\n');
+    assert.equal(await pluginOf(scene, 'slow'), undefined);
+    assert.ok(!existsSync(`/proc/${pid}`));
+  });
+
   test(`--watch goes on with each further line, and ends with postern (${user})`, async (t) => {
     const scene = await startUp(t, user);
     await running(scene, 'talker');

@@ -24,9 +24,12 @@ function parts(fails = ''): { readonly log: string[]; readonly parts: PluginPart
         removePlugin: (name) => note(`forget ${name}`),
       },
       listeners: {
-        change: ({ name, listen }) => {
-          note(`listen ${name} ${listen[0]?.address.split(':')[1] ?? ''}`.trimEnd());
-          return [];
+        prepare: (plugins) => {
+          const bound = plugins.flatMap(({ name, listen }) =>
+            listen.map(({ address }) => `${name} ${address.split(':')[1]}`),
+          );
+          for (const one of bound) note(`bind ${one}`);
+          return { putInForce: () => note(`listen ${bound}`), close: () => note(`unbind ${bound}`) };
         },
         close: (name) => note(`close ${name}`),
       },
@@ -38,7 +41,7 @@ function parts(fails = ''): { readonly log: string[]; readonly parts: PluginPart
   };
 }
 
-test('only what changed is told', async () => {
+test('only what changed is told, and others end once nothing can fail any more', async () => {
   const { log, parts: all } = parts();
   const before = [plugin('same', ['a.example.com'], 1), plugin('rules'), plugin('gone')];
   const after = [
@@ -46,28 +49,42 @@ test('only what changed is told', async () => {
     plugin('rules', ['b.example.com']),
     plugin('new', [], 2),
   ];
-  await changePlugins(all, before, after);
+  await changePlugins(all, before, after, async () => void log.push('end others'));
   assert.deepEqual(log, [
+    'bind new 2',
     'series new',
-    'listen new 2',
     'rules rules [b.example.com]',
     'rules new []',
+    'end others',
     'forget gone',
     'close gone',
     'no series gone',
+    'listen new 2',
   ]);
 });
 
-for (const fails of ['listen two 4', 'rules two [b.example.com]']) {
-  test(`after a failure (${fails}) everything is as before`, async () => {
+for (const fails of ['bind two 4', 'rules two [b.example.com]']) {
+  test(`after a failure (${fails}) everything is as before, and no plugin was ended`, async () => {
     const { log, parts: all } = parts(fails);
-    const before = [plugin('one', [], 1), plugin('two', [], 2), plugin('gone')];
-    const after = [plugin('one', ['a.example.com'], 3), plugin('two', ['b.example.com'], 4), plugin('new')];
-    await assert.rejects(changePlugins(all, before, after), new RegExp(fails.replace(/[[\]]/g, '.')));
+    const before = [plugin('one', [], 1), plugin('two', [], 2), plugin('same', [], 5), plugin('gone')];
+    const after = [
+      plugin('one', ['a.example.com'], 3),
+      plugin('two', ['b.example.com'], 4),
+      plugin('same', [], 5),
+      plugin('new'),
+    ];
+    const change = changePlugins(all, before, after, async () => void log.push('end others'));
+    await assert.rejects(change, new RegExp(fails.replace(/[[\]]/g, '.')));
     const undone = log.slice(log.indexOf(fails) + 1);
-    for (const step of ['listen one 1', 'rules one []', 'listen two 2', 'rules two []'])
-      assert.ok(undone.includes(step), step);
-    assert.equal(log.includes('forget gone'), false);
-    assert.equal(undone.includes('no series new'), log.includes('series new'));
+    assert.deepEqual(
+      undone,
+      fails.startsWith('bind')
+        ? []
+        : ['unbind one 3,two 4', 'forget new', 'close new', 'no series new', 'rules one []', 'rules two []'],
+    );
+    assert.deepEqual(
+      log.filter((step) => /^(end others|listen|forget gone)/.test(step)),
+      [],
+    );
   });
 }

@@ -1,5 +1,5 @@
 // Puts another list of plugins in place of the one that runs. Plugins whose rules changed go on; those whose program, root or limits changed
-// are restarted, and only those.
+// are restarted, and only those. All that can fail comes before any plugin is touched, so a reload that fails has nothing to restore here.
 import type { PluginConfig } from '../../../shared/config/plugin-config.js';
 import type { Fleet, FleetPlugin } from './fleet.js';
 import { planReload, type ReloadPlan } from './plan-reload.js';
@@ -8,7 +8,8 @@ import { planReload, type ReloadPlan } from './plan-reload.js';
 export interface PluginKeeping {
   readonly setPlugins: (
     plugins: readonly PluginConfig[],
-    ownFiles?: readonly string[] | undefined,
+    ownFiles: readonly string[] | undefined,
+    endOthers: () => Promise<void>,
   ) => Promise<void>;
 }
 
@@ -23,44 +24,19 @@ export interface Reload {
 
 /**
  * @returns what changed. Restarted plugins may still stop and start then
- * @throws PosternError as Supervisor.setPlugins does. Then the former plugins run, with their former rules
+ * @throws PosternError as Supervisor.setPlugins does. Then each former plugin is as it was, with its former rules
  */
 export async function reload({ supervisor, fleet, before, after, ownFiles }: Reload): Promise<ReloadPlan> {
-  const [old, next] = [before, after].map((plugins) => plugins.map(({ config }) => config)) as [
-    PluginConfig[],
-    PluginConfig[],
-  ];
-  const plan = planReload(old, next);
-  const leaving = old.filter(({ name }) => plan.removed.includes(name));
-  const inTheWay = leaving.filter((plugin) => next.some((other) => sharePlace(plugin, other)));
-  await fleet.remove(inTheWay.map(({ name }) => name));
-  const staying = leaving.filter((plugin) => !inTheWay.includes(plugin));
-  try {
-    if (inTheWay.length > 0) await supervisor.setPlugins(old.filter((plugin) => !inTheWay.includes(plugin)));
-    await supervisor.setPlugins([...next, ...staying], ownFiles);
-  } catch (error) {
-    await supervisor.setPlugins(old);
-    const back = before.filter(({ config }) => inTheWay.includes(config));
-    fleet.add(back, 'reload');
-    throw error;
-  }
-  await fleet.remove(staying.map(({ name }) => name));
-  if (staying.length > 0) await supervisor.setPlugins(next, ownFiles);
-  for (const plugin of after) if (!plan.added.includes(plugin.config.name)) fleet.reconfigure(plugin);
+  const next = after.map(({ config }) => config);
+  const plan = planReload(
+    before.map(({ config }) => config),
+    next,
+  );
+  await supervisor.setPlugins(next, ownFiles, () => fleet.remove(plan.removed));
+  const isAdded = ({ config }: FleetPlugin): boolean => plan.added.includes(config.name);
+  for (const plugin of after) if (!isAdded(plugin)) fleet.reconfigure(plugin);
   // Ordered before the others start: one that comes after a restarted plugin waits for its new run. A plugin that is gone by then needs no restart.
   fleet.reload(plan.restarted).catch(() => {});
-  fleet.add(
-    after.filter(({ config }) => plan.added.includes(config.name)),
-    'reload',
-  );
+  fleet.add(after.filter(isAdded), 'reload');
   return plan;
-}
-
-/** A plugin that goes must be gone before another one gets its address or its home. */
-function sharePlace(one: PluginConfig, other: PluginConfig): boolean {
-  const addresses = new Set(other.listen.map(({ address }) => address));
-  return (
-    one.listen.some(({ address }) => addresses.has(address)) ||
-    (one.home !== undefined && one.home === other.home)
-  );
 }

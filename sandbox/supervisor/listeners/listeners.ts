@@ -12,6 +12,13 @@ interface Kept {
   readonly listener: Listener;
 }
 
+/** Bound, but no plugin has them yet. */
+export interface PreparedListeners {
+  /** Puts them in the place of the former ones. */
+  readonly putInForce: () => void;
+  readonly close: () => void;
+}
+
 export class Listeners {
   readonly #notice: (text: string) => void;
   readonly #written: () => readonly Written[];
@@ -27,65 +34,90 @@ export class Listeners {
   }
 
   /**
-   * Prepares a plugin's listeners for its start: binds them, or repairs bound ones.
+   * Readies a plugin's listeners for its start: binds those that are missing, and repairs the others.
    *
    * @returns the listeners, in the order in which the plugin inherits them
    * @throws PosternError `listen_address`; listeners that were not bound before are not bound
    */
-  ready({ name, listen }: PluginConfig): readonly Listener[] {
-    const kept = this.#kept.get(name);
-    if (kept === undefined) return this.change({ name, listen });
-    const listeners = kept.map(({ listener }) => listener);
-    for (const listener of listeners) {
+  ready({ name, listen }: Pick<PluginConfig, 'name' | 'listen'>): readonly Listener[] {
+    const former = this.#of(name);
+    this.prepare([{ name, listen }]).putInForce();
+    for (const { listener } of this.#of(name).filter((kept) => former.includes(kept))) {
       const fault = listener.renew();
       if (fault === undefined) continue;
       this.#notice(
         `${name}: the listener "${listener.name}" on ${listener.address} ${fault}; it is bound anew, and the clients in its queue were cut off`,
       );
     }
-    return listeners;
+    return this.#of(name).map(({ listener }) => listener);
   }
 
   /**
-   * Puts a plugin's listeners in place of its former ones. Those whose address stays the same stay bound, with the clients in their queues.
+   * Binds what plugins will have and do not have yet. An address that another plugin leaves is bound at the start of the one that gets it: no
+   * socket goes from one plugin to another.
    *
-   * @returns the listeners, in the order in which the plugin inherits them
-   * @throws PosternError `listen_address`; then the former ones stay, and no other is bound
+   * @param leaving plugins that will be closed before the new listeners are put in force
+   * @throws PosternError `listen_address`; then none of them is bound
    */
-  change({ name, listen }: Pick<PluginConfig, 'name' | 'listen'>): readonly Listener[] {
-    const former = this.#kept.get(name) ?? [];
-    const bound: Listener[] = [];
+  prepare(
+    plugins: readonly Pick<PluginConfig, 'name' | 'listen'>[],
+    leaving: readonly string[] = [],
+  ): PreparedListeners {
+    const left = leaving.flatMap((name) => this.#of(name));
+    const bound = new Map<ListenConfig, Listener>();
+    const close = (): void => {
+      for (const listener of bound.values()) listener.close();
+    };
     try {
-      const next = listen.map((entry): Kept => {
-        const same = former.find(({ address }) => address === entry.address);
-        if (same !== undefined) return same;
-        const listener = this.#bindOne(name, entry);
-        bound.push(listener);
-        return { address: entry.address, listener };
-      });
-      for (const [index, { listener }] of next.entries()) listener.name = listen[index]?.name ?? '';
-      for (const kept of former) if (!next.includes(kept)) kept.listener.close();
-      this.#kept.set(name, next);
-      return next.map(({ listener }) => listener);
+      for (const { name, listen } of plugins) {
+        const had = [...this.#of(name), ...left];
+        for (const entry of listen)
+          if (take(had, entry) === undefined) bound.set(entry, this.#bindOne(name, entry));
+      }
     } catch (error) {
-      for (const listener of bound) listener.close();
+      close();
       throw error;
     }
+    const putInForce = (): void => {
+      for (const plugin of plugins) this.#put(plugin, bound);
+    };
+    return { putInForce, close };
   }
 
   /** A bound listener by its name. */
   named(plugin: string, name: string): Listener | undefined {
-    return this.#kept.get(plugin)?.find(({ listener }) => listener.name === name)?.listener;
+    return this.#of(plugin).find(({ listener }) => listener.name === name)?.listener;
   }
 
   /** Closes the listeners of a plugin that does not start again: its clients are refused at once, instead of waiting. */
   close(plugin: string): void {
-    for (const { listener } of this.#kept.get(plugin) ?? []) listener.close();
+    for (const { listener } of this.#of(plugin)) listener.close();
     this.#kept.delete(plugin);
   }
 
   closeAll(): void {
     for (const plugin of [...this.#kept.keys()]) this.close(plugin);
+  }
+
+  #of(plugin: string): readonly Kept[] {
+    return this.#kept.get(plugin) ?? [];
+  }
+
+  /** Those whose address stays the same stay bound, with the clients in their queues. */
+  #put(
+    { name, listen }: Pick<PluginConfig, 'name' | 'listen'>,
+    bound: ReadonlyMap<ListenConfig, Listener>,
+  ): void {
+    const former = [...this.#of(name)];
+    const next = listen.flatMap((entry): readonly Kept[] => {
+      const listener = bound.get(entry);
+      const kept = listener === undefined ? take(former, entry) : { address: entry.address, listener };
+      if (kept === undefined) return [];
+      kept.listener.name = entry.name;
+      return [kept];
+    });
+    for (const { listener } of former) listener.close();
+    this.#kept.set(name, next);
   }
 
   #bindOne(plugin: string, { name, address, place }: ListenConfig): Listener {
@@ -102,4 +134,10 @@ export class Listeners {
       throw new PosternError(code, `${place}: ${message}`, { fix, fields, cause: error });
     }
   }
+}
+
+/** Several have one address where the kernel picks their ports. */
+function take(from: Kept[], { address }: ListenConfig): Kept | undefined {
+  const index = from.findIndex((kept) => kept.address === address);
+  return index < 0 ? undefined : from.splice(index, 1)[0];
 }

@@ -36,6 +36,11 @@ const plugin = (listen: PluginConfig['listen'], name = 'one'): PluginConfig => (
   listen,
 });
 
+const at127 = (name: string, port: number): { name: string; address: string } => ({
+  name,
+  address: `127.0.0.1:${port}`,
+});
+
 /** The errno's name, or `connected`. */
 function answerOf(address: string): Promise<string> {
   const port = /:(\d+)$/.exec(address)?.[1];
@@ -315,8 +320,14 @@ test('the listeners of a plugin are bound together or not at all', async () => {
   );
   for (const [index, listener] of listeners.ready(plugin(good)).entries())
     assert.equal(listener, first[index], 'a restart has the same');
-  listeners.ready(plugin([{ name: 'any', address: '127.0.0.1:0' }], 'two'));
-  assert.equal(notices.length, 1);
+  const two = plugin(
+    ['any', 'other'].map((name) => ({ name, address: '127.0.0.1:0' })),
+    'two',
+  );
+  const picked = listeners.ready(two);
+  assert.deepEqual(listeners.ready(two), picked);
+  assert.notEqual(picked[0], picked[1]);
+  assert.equal(notices.length, 2);
   assert.match(notices[0] ?? '', /^two: the listener "any" is on 127\.0\.0\.1:[1-9]\d*$/);
   listeners.close('one');
   assert.ok(!existsSync(path));
@@ -330,23 +341,44 @@ test('changed listeners take the place of the former ones, and an unchanged addr
     () => [],
   );
   const [kept, gone, come] = [await freePort(), await freePort(), await freePort()];
-  const at127 = (name: string, port: number): { name: string; address: string } => ({
-    name,
-    address: `127.0.0.1:${port}`,
-  });
   const first = listeners.ready(plugin([at127('web', kept), at127('old', gone)]));
   const bad = { name: 'bad', address: '192.0.2.1:1' };
-  assert.throws(() => listeners.change(plugin([at127('new', come), bad])), { code: 'listen_address' });
+  assert.throws(() => listeners.prepare([plugin([at127('new', come), bad])]), { code: 'listen_address' });
   assert.equal(await answerOf(`127.0.0.1:${gone}`), 'connected', 'the former ones stay');
   assert.equal(await answerOf(`127.0.0.1:${come}`), 'ECONNREFUSED');
-  const second = listeners.change(plugin([at127('new', come), at127('http', kept)]));
+  const next = plugin([at127('new', come), at127('http', kept)]);
+  const prepared = listeners.prepare([next]);
+  assert.equal(await answerOf(`127.0.0.1:${come}`), 'connected');
+  assert.equal(await answerOf(`127.0.0.1:${gone}`), 'connected', 'not in force yet');
+  prepared.putInForce();
+  assert.equal(await answerOf(`127.0.0.1:${gone}`), 'ECONNREFUSED');
+  const second = listeners.ready(next);
   assert.equal(second[1], first[0]);
   assert.deepEqual(
     second.map(({ name }) => name),
     ['new', 'http'],
   );
-  assert.equal(await answerOf(`127.0.0.1:${gone}`), 'ECONNREFUSED');
-  assert.equal(await answerOf(`127.0.0.1:${come}`), 'connected');
+  listeners.prepare([plugin([at127('other', gone)], 'two')]).close();
+  assert.equal(await answerOf(`127.0.0.1:${gone}`), 'ECONNREFUSED', 'given up');
+  listeners.closeAll();
+});
+
+test('an address that a plugin leaves is bound anew for another one, at its start', async () => {
+  const listeners = new Listeners(() => {});
+  const [passed, own] = [await freePort(), await freePort()];
+  const [former] = listeners.ready(plugin([at127('web', passed)], 'leaves'));
+  const comes = plugin([at127('web', passed), at127('own', own)], 'comes');
+  const prepared = listeners.prepare([comes], ['leaves']);
+  assert.equal(await answerOf(`127.0.0.1:${own}`), 'connected');
+  listeners.close('leaves');
+  prepared.putInForce();
+  const taken = new Listener('other', at(`127.0.0.1:${passed}`));
+  assert.throws(() => listeners.ready(comes), { code: 'listen_address' });
+  assert.equal(await answerOf(`127.0.0.1:${own}`), 'connected', 'those that are bound stay');
+  taken.close();
+  const [web, second] = listeners.ready(comes);
+  assert.notEqual(web, former);
+  assert.deepEqual([web?.address, second?.address], [`127.0.0.1:${passed}`, `127.0.0.1:${own}`]);
   listeners.closeAll();
 });
 
