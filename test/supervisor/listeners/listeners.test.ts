@@ -364,7 +364,10 @@ test('changed listeners take the place of the former ones, and an unchanged addr
 });
 
 test('an address that a plugin leaves is bound anew for another one, at its start', async () => {
-  const listeners = new Listeners(() => {});
+  const listeners = new Listeners(
+    () => {},
+    () => [],
+  );
   const [passed, own] = [await freePort(), await freePort()];
   const [former] = listeners.ready(plugin([at127('web', passed)], 'leaves'));
   const comes = plugin([at127('web', passed), at127('own', own)], 'comes');
@@ -372,7 +375,7 @@ test('an address that a plugin leaves is bound anew for another one, at its star
   assert.equal(await answerOf(`127.0.0.1:${own}`), 'connected');
   listeners.close('leaves');
   prepared.putInForce();
-  const taken = new Listener('other', at(`127.0.0.1:${passed}`));
+  const taken = new Listener('other', at(`127.0.0.1:${passed}`), hostFiles);
   assert.throws(() => listeners.ready(comes), { code: 'listen_address' });
   assert.equal(await answerOf(`127.0.0.1:${own}`), 'connected', 'those that are bound stay');
   taken.close();
