@@ -197,7 +197,7 @@ export const ERROR_CODES = {
   path_not_apart: {
     in: 'supervisor',
     status: 125,
-    what: "A path of a plugin, or a rule for a UNIX socket, leads through a folder that a plugin may write. Or a plugin may write postern's own file, a link or a hard link to it, or a place where postern looks first.",
+    what: "A path of a plugin, or a rule for a UNIX socket, leads through a folder that a plugin may write. Or a plugin may write postern's own file, a link or a hard link to it, or a place where postern or its hook looks first.",
     fix: 'Name the path without the link, keep it outside, or keep the file of postern elsewhere.',
   },
   old_kernel: {

@@ -14,14 +14,15 @@ import {
   startProblems,
 } from '../supervisor/start-problems.js';
 
-/** The code, the configuration and the audit file. */
+/** The code, the configuration, the audit file and the hook. */
 export function ownFilesIn(config: Config): OwnFiles {
-  return ownFilesOf(
-    pluginsOf(config),
-    config.audit,
-    config.files,
-    config.control === 'off' ? undefined : config.control,
-  );
+  const { audit, files, control, hook } = config;
+  return ownFilesOf(pluginsOf(config), {
+    audit,
+    ownFiles: files,
+    control: control === 'off' ? undefined : control,
+    askHook: hook,
+  });
 }
 
 /** What is refused before any plugin starts. @throws ConfigError as {@link loadConfig} does */

@@ -1,16 +1,24 @@
-// The files that postern itself runs: its code, the library that it loads, its Node, and the command that was typed. Who changes one of
-// them, or a link on the way to one, runs outside of every sandbox at the next start. So does who puts a file where postern looks first.
-import { accessSync, constants, existsSync, readFileSync, statSync } from 'node:fs';
+// The files that postern itself runs and loads: its code, its libraries, its Node, the programs of the host that it starts, and the command that was
+// typed. Who changes one of them, or a link on the way to one, runs outside of every sandbox at the next start. So does who puts a file where postern
+// looks first.
+import { accessSync, constants, existsSync, realpathSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join, resolve, sep } from 'node:path';
 import { bundlePath, DIST } from '../../shared/own-files.js';
+import { loadedLibraries } from '../../shared/sys/load-library.js';
+import { findProgram } from './find-program.js';
 import { packagePlaces } from './package-places.js';
+import { SYSTEM_PATH } from './system-path.js';
 
 export interface OwnFiles {
   /** Absolute paths of files and folders, as they are looked up: links on the way are not resolved. */
   readonly files: readonly string[];
+  /** Folders in which programs and libraries of postern lie beside others, likewise: a plugin writes nothing there. */
+  readonly folders?: readonly string[];
   /** Absolute paths where postern would find one of them first, but nothing is there yet. */
   readonly searched: readonly string[];
+  /** The folders of the program of `ask.hook`, and those from which it may load something: they lie apart from what a plugin may write. */
+  readonly hook?: readonly string[];
   /** Control sockets and the folder of this user's: no plugin sees or reaches one. */
   readonly sockets?: readonly string[];
   /** Those of `files` that postern has read: the configuration and its presets. */
@@ -18,16 +26,33 @@ export interface OwnFiles {
 }
 
 const MODULES = `${sep}node_modules`;
+/** The programs of the host that supervisor, launcher and init start. */
+const HELPERS = ['unshare', 'sh', 'sleep', 'dd'];
+/** They name libraries that ld.so(8), and the OpenSSL in Node, load. */
+const LOADER = [
+  ...['/etc/ld.so.preload', '/etc/ld.so.cache', '/etc/ld.so.conf', '/etc/ld.so.conf.d'],
+  '/etc/ssl/openssl.cnf',
+];
 
 export function ownProgramFiles(): OwnFiles {
   const top = dirname(DIST);
   const [, typed = bundlePath('postern')] = process.argv;
   const library = libraryFiles();
   const node = nodeInPath(process.env['PATH'] ?? '');
-  const folders = libraryFolders(
+  const given = libraryFolders(
     /* protects: G14 a folder of LD_LIBRARY_PATH is postern's own (as root) */ process.env[
       'LD_LIBRARY_PATH'
     ] ?? '',
+  );
+  const loaded = loadedLibraries();
+  const system = byPresence([
+    // protects: G14 the folders of the programs that postern starts are its own (as root)
+    ...SYSTEM_PATH.split(':'),
+    // protects: G14 a folder from which a library was loaded is postern's own
+    ...loaded.flatMap((file) => [dirname(file), dirname(realOf(file))]),
+  ]);
+  const loader = byPresence(
+    /* protects: G14 no plugin writes what names libraries to the loader (as root) => [] */ LOADER,
   );
   return {
     files: [
@@ -37,7 +62,10 @@ export function ownProgramFiles(): OwnFiles {
       ...library.files,
       process.execPath,
       ...node.files,
-      ...folders.files,
+      ...given.files,
+      ...loader.files,
+      // protects: G14 a hard link to a library or a program that postern starts is not writable
+      ...[...loaded, ...HELPERS.flatMap((name) => findProgram(name, '/', SYSTEM_PATH) ?? [])],
       // protects: G14 the way to the command that was typed counts
       typed,
       // npm's links to commands, and pnpm's scripts. A link cannot be covered, so its folder is.
@@ -45,10 +73,13 @@ export function ownProgramFiles(): OwnFiles {
         .filter((folder) => folder.endsWith(MODULES))
         .map((folder) => join(folder, '.bin')),
     ],
+    folders: system.files,
     searched: [
       ...library.searched,
       /* protects: G14 a writable folder before Node's in PATH is refused */ ...node.searched,
-      ...folders.searched,
+      ...given.searched,
+      ...loader.searched,
+      ...system.searched,
     ],
   };
 }
@@ -64,16 +95,9 @@ function libraryFiles(): OwnFiles {
       ...[library.found ?? [], dirname(entry)].flat(),
       // Node prefers a file "koffi-linux-x64.js" to the folder of that name, so the folder of the whole scope counts.
       ...(native.found === undefined ? [] : [dirname(native.found), native.found]),
-      ...loadedModules().map((file) => dirname(file)),
     ],
     searched: [...library.searched, ...native.searched],
   };
-}
-
-/** The native modules that this process has mapped, proc_pid_maps(5). */
-function loadedModules(): string[] {
-  const mapped = readFileSync('/proc/self/maps', 'utf8').matchAll(/ (\/.*\.node)$/gm);
-  return [...new Set([...mapped].flatMap(([, path]) => path ?? []))];
 }
 
 /** deploy/command.sh finds Node in PATH. */
@@ -89,11 +113,24 @@ function nodeInPath(path: string): OwnFiles {
 
 /** Where the libraries of Node and of postern are searched first, ld.so(8): each file there counts, and each that could come there. */
 function libraryFolders(path: string): OwnFiles {
-  const folders = path === '' ? [] : path.split(/[:;]/).map((folder) => resolve(folder));
+  return byPresence(path === '' ? [] : path.split(/[:;]/).map((folder) => resolve(folder)));
+}
+
+function byPresence(paths: readonly string[]): OwnFiles {
+  const all = [...new Set(paths)];
   return {
-    files: folders.filter((folder) => existsSync(folder)),
-    searched: folders.filter((folder) => !existsSync(folder)),
+    files: all.filter((path) => existsSync(path)),
+    searched: all.filter((path) => !existsSync(path)),
   };
+}
+
+/** A library may have been removed since it was loaded. */
+function realOf(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    return path;
+  }
 }
 
 function isProgram(path: string): boolean {

@@ -8,6 +8,7 @@ import { writeRule } from './ask/write-rule.js';
 import type { BrokerProcess } from './broker/broker-process.js';
 import { hostFiles } from './files/host-files.js';
 import { isWithin } from './files/path-within.js';
+import { requireHookApart } from './start-problems.js';
 import type { SupervisorOptions } from './supervisor-options.js';
 
 /** @param broker the one that runs @param plugins those that it serves */
@@ -26,7 +27,10 @@ export function makeAsks(
             writeRule(ruleFile, plugin, rule, (folder) => plugins().some((one) => mayWrite(one, folder))),
   });
   if (onAsk !== undefined) answerByCallback(asks, onAsk, 'library', onNotice);
-  if (askHook !== undefined) answerByCallback(asks, hookCallback(askHook), 'hook', onNotice);
+  if (askHook !== undefined) {
+    const callback = hookCallback(askHook, () => requireHookApart(askHook, plugins()));
+    answerByCallback(asks, callback, 'hook', onNotice);
+  }
   return asks;
 }
 

@@ -6,11 +6,12 @@ import { hostFiles } from './files/host-files.js';
 import type { Written } from './files/plugin-links.js';
 import { ParkedPlugins } from './parked-plugins.js';
 import { requireStartable, type Startable } from './require-startable.js';
+import type { OwnOptions } from './start-problems.js';
 import type { SupervisorOptions } from './supervisor-options.js';
 
 export class PluginList {
   readonly parked: ParkedPlugins = new ParkedPlugins();
-  readonly #options: Pick<SupervisorOptions, 'audit' | 'ownFiles' | 'control'>;
+  readonly #options: OwnOptions;
   readonly #cgroups: Pick<Cgroups, 'claim'>;
   #all: readonly PluginConfig[];
   #startable: Startable | undefined;
@@ -67,11 +68,10 @@ export class PluginList {
 
   #require(
     plugins: readonly PluginConfig[],
-    ownFiles: readonly string[] = this.#options.ownFiles ?? [],
+    ownFiles: readonly string[] | undefined = this.#options.ownFiles,
     leaving: readonly PluginConfig[] = [],
   ): Startable {
-    const { audit, control } = this.#options;
-    const startable = requireStartable(plugins, { audit, control, ownFiles, leaving });
+    const startable = requireStartable(plugins, { ...this.#options, ownFiles }, leaving);
     this.#cgroups.claim(plugins);
     this.#written = [
       ...startable.written,

@@ -8,38 +8,29 @@ import { refusal } from './files/start-problem.js';
 import { readyHomes } from './home/kept-home.js';
 import { requireRules } from './require-rules.js';
 import type { StartHost } from './start/plan-plugin.js';
-import { ownFilesOf, startHostOf, startProblems } from './start-problems.js';
+import { type OwnOptions, ownFilesOf, startHostOf, startProblems } from './start-problems.js';
 
 /** What every start of a plugin needs to know. */
 export interface Startable extends StartHost {
   readonly privileges: Privileges;
 }
 
-export interface StartContext {
-  /** `stderr`, `stdout` or a path. */
-  readonly audit: string | undefined;
-  /** The path of the control socket, if there is one. */
-  readonly control: string | undefined;
-  /** Files that postern has read. */
-  readonly ownFiles: readonly string[];
-  /** Plugins that still run when the others' rules and listeners come into force. */
-  readonly leaving: readonly PluginConfig[];
-}
-
 /**
  * Makes the kept homes that are not there yet.
  *
+ * @param leaving plugins that still run when the others' rules and listeners come into force
  * @throws PosternError `bad_rules`, `old_kernel`, `missing_capabilities`, `bad_home`, `path_not_apart`, `not_allowed`, `not_found`, `no_sock_diag`
  */
 export function requireStartable(
   plugins: readonly PluginConfig[],
-  { audit, control, ownFiles, leaving }: StartContext,
+  options: OwnOptions,
+  leaving: readonly PluginConfig[] = [],
 ): Startable {
   requireLinux();
   const privileges = ownPrivileges();
   for (const plugin of plugins) requireRules(plugin);
   requireCounting(plugins);
-  const own = ownFilesOf(plugins, audit, ownFiles, control);
+  const own = ownFilesOf(plugins, options);
   const [problem] = [
     ...startProblems(plugins, own),
     // protects: G14 a plugin that leaves replaces no socket of those that stay

@@ -1,5 +1,6 @@
 // Finds what a start refuses in a configuration, and starts nothing. A start and `check` ask these functions, so that `check` knows what a start
 // would say.
+import type { HookCommand } from '../../shared/config/hook-command.js';
 import type { PluginConfig } from '../../shared/config/plugin-config.js';
 import { PosternError } from '../../shared/errors.js';
 import { controlPlaces } from '../host/control-folder.js';
@@ -7,41 +8,47 @@ import { type OwnFiles, ownProgramFiles } from '../host/own-files.js';
 import { apartProblems } from './files/apart-problems.js';
 import { hostFiles } from './files/host-files.js';
 import { laterConfigProblems, laterConfigs } from './files/later-configs.js';
+import { ownFileProblems } from './files/own-file-problems.js';
 import { outermost, writtenFolders } from './files/plugin-links.js';
 import { refusedPaths } from './files/require-paths.js';
 import { problemOf, type StartProblem } from './files/start-problem.js';
 import { allHomes } from './home/home-directories.js';
 import { homeProblems, withoutTopLink } from './home/home-problems.js';
 import { examineHome } from './home/kept-home.js';
+import { hookPlaces } from './hook-places.js';
 import type { PlannedPlugin } from './root/shared-trees.js';
 import { startedFiles } from './root/started-files.js';
 import { planPlugin, type StartHost } from './start/plan-plugin.js';
 import { refuseOwnPipes } from './start/refuse-own-pipes.js';
 import { refuseWritable } from './start/refuse-writable.js';
+import type { SupervisorOptions } from './supervisor-options.js';
 import { viaProblems } from './via/via-problems.js';
 
 /** The ids inside only show in /etc/passwd. */
 const ANY_IDS = { uid: 1000, gid: 1000 };
 
-/**
- * @param audit `stderr`, `stdout` or a path
- * @param ownFiles files that postern has read
- * @param control the path of the control socket, if there is one
- */
+/** What of a supervisor's options names its own files. */
+export type OwnOptions = Pick<SupervisorOptions, 'audit' | 'ownFiles' | 'control' | 'askHook'>;
+
 export function ownFilesOf(
   plugins: readonly PluginConfig[],
-  audit: string | undefined,
-  ownFiles: readonly string[],
-  control?: string,
+  { audit, ownFiles = [], control, askHook }: OwnOptions,
 ): OwnFiles {
   const program = ownProgramFiles();
+  const hook =
+    /* protects: G20 ask: no plugin writes what the hook is and loads => { files: [], folders: [] } */ hookPlaces(
+      askHook,
+    );
   const log = audit === undefined || audit === 'stderr' || audit === 'stdout' ? [] : [audit];
   const later = laterConfigs(plugins, ownFiles, hostFiles);
   const places = controlPlaces(control);
   return {
     read: ownFiles,
+    hook: hook.folders,
+    folders: program.folders ?? [],
     files: [
       ...program.files,
+      ...hook.files,
       ...ownFiles,
       /* protects: G14 the configuration of a later start is read-only within writable folders (as root) */ ...later,
       ...log,
@@ -59,6 +66,7 @@ export function startHostOf(plugins: readonly PluginConfig[], own: OwnFiles): St
     keptHomes: [...new Set(homed.flatMap(({ home }) => home ?? []))],
     written: outermost(writtenFolders(homed, hostFiles)),
     ownFiles: own.files,
+    ownFolders: own.folders ?? [],
     secrets: [...new Set(secrets)],
     ownSockets: own.sockets ?? [],
   };
@@ -99,6 +107,19 @@ export function startProblems(plugins: readonly PluginConfig[], own: OwnFiles): 
     ...apartProblems(homed, own, startedFiles),
     ...laterConfigProblems(homed, own.read ?? [], hostFiles),
   ];
+}
+
+/**
+ * The hook may have changed since the start.
+ *
+ * @throws Error if a plugin may write what the hook is, or may load
+ */
+export function requireHookApart(hook: HookCommand, plugins: readonly PluginConfig[]): void {
+  const own = { files: [], searched: [], hook: hookPlaces(hook).folders };
+  const [problem] = ownFileProblems(plugins.map(withHomeAt), own, hostFiles);
+  if (problem === undefined) return;
+  const { plugin, message, fix } = problem;
+  throw new Error(`it is not run because of the plugin "${plugin}": ${message}; ${fix}`);
 }
 
 /** A plugin that runs gets other credentials without a start, so each plugin is looked at before. */

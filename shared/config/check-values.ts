@@ -7,7 +7,7 @@ import { checkListenPlaces } from './check-listen-places.js';
 import { checkVia } from './check-via.js';
 import { didYouMean } from './closest.js';
 import type { ConfigProblem } from './config-problem.js';
-import { findHook } from './hook-command.js';
+import { findHook, HOOK_PATH } from './hook-command.js';
 import { MAX_SOCKET_PATH_BYTES } from './listen-address.js';
 import { isNameServer } from './name-server.js';
 import { parseHostPort } from './parse-host-port.js';
@@ -77,7 +77,7 @@ function checkHook(source: YamlSource, folder: string): ConfigProblem[] {
     source.problem(
       [...key, 0],
       `"${program}" is no program that can be run`,
-      'paths are relative to the file',
+      `paths are relative to the file, and names are looked up in ${HOOK_PATH}`,
     ),
   ];
 }

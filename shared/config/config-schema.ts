@@ -337,10 +337,13 @@ export const configSchema: z.ZodType<ConfigFile> = z.strictObject(
             default: DEFAULT_ASK_S,
             help: 'How long a question waits for an answer, in seconds. Then the destination is denied.',
           }),
-          hook: list(text('a string'), 'a list: the program and its arguments, for example [./answer.py]')
-            .min(1, { error: 'expected a list with the program at least, for example [./answer.py]' })
+          hook: list(
+            text('a string'),
+            'a list: the program and its arguments, for example [./hooks/answer.py]',
+          )
+            .min(1, { error: 'expected a list with the program at least, for example [./hooks/answer.py]' })
             .describe(
-              'A program that answers: it gets each question as one line of JSON, and prints {"answer": …}. It runs with the rights of postern, outside of every sandbox.',
+              'A program that answers: it gets each question as one line of JSON, and prints {"answer": …}. It runs with the rights of postern, outside of every sandbox, starts in / and lies in a folder of its own, in which no plugin writes.',
             )
             .optional(),
         },

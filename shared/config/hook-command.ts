@@ -1,31 +1,47 @@
-// The program of `ask.hook`, which answers questions about unknown destinations. Runs in the supervisor. It is trusted: no plugin may write it.
-import { accessSync, constants, statSync } from 'node:fs';
+// The program of `ask.hook`, which answers questions about unknown destinations. Runs in the supervisor. It is trusted, and so is what it loads: no
+// plugin may write there. So it neither starts in a folder of the configuration nor finds programs by the starter's PATH: interpreters load modules from
+// the one, and any folder may stand in the other.
+import { accessSync, constants, type Stats, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 
+/** The PATH of the program, and where it is looked up. */
+export const HOOK_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+
 export interface HookCommand {
-  /** The program by its absolute path, and its arguments as written. */
+  /** The program and its arguments. Those that name a file of the configuration's folder are absolute paths. */
   readonly command: readonly string[];
-  /** The folder of the configuration file, in which it starts. */
-  readonly cwd: string;
-  /** The program, and arguments that name a file: a script. */
+  /** The program, and the files and folders among its arguments: a script. */
   readonly files: readonly string[];
 }
 
 /**
- * @param words as written: the program is found by PATH, or is a path relative to the folder
+ * @param words as written: the program is found by {@link HOOK_PATH}, or is a path relative to the folder
  * @returns undefined if the program is not found
  */
 export function findHook(words: readonly string[], folder: string): HookCommand | undefined {
-  const [written = '', ...args] = words;
+  const [written = '', ...rest] = words;
   const program = written.includes('/') ? resolve(folder, written) : findByPath(written);
   if (program === undefined || !isExecutable(program)) return undefined;
-  const files = [program, ...args.map((one) => resolve(folder, one)).filter(isFile)];
-  return { command: [program, ...args], cwd: folder, files };
+  const args = rest.map((word) => ({ word, path: pathOf(word, folder) }));
+  return {
+    command: [program, ...args.map(({ word, path }) => path ?? word)],
+    files: [program, ...args.flatMap(({ path }) => path ?? [])],
+  };
+}
+
+/** A word without a slash may name a folder by chance. */
+function pathOf(word: string, folder: string): string | undefined {
+  const path = resolve(folder, word);
+  if (isFile(path)) return path;
+  return word.includes('/') && statOf(path)?.isDirectory() === true ? path : undefined;
 }
 
 function findByPath(program: string): string | undefined {
-  const folders = (process.env['PATH'] ?? '').split(':').filter((folder) => folder.startsWith('/'));
-  return program === '' ? undefined : folders.map((folder) => resolve(folder, program)).find(isExecutable);
+  return program === ''
+    ? undefined
+    : HOOK_PATH.split(':')
+        .map((folder) => resolve(folder, program))
+        .find(isExecutable);
 }
 
 function isExecutable(path: string): boolean {
@@ -37,10 +53,12 @@ function isExecutable(path: string): boolean {
   }
 }
 
-function isFile(path: string): boolean {
+const isFile = (path: string): boolean => statOf(path)?.isFile() === true;
+
+function statOf(path: string): Stats | undefined {
   try {
-    return statSync(path).isFile();
+    return statSync(path);
   } catch {
-    return false;
+    return undefined;
   }
 }

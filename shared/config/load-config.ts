@@ -49,7 +49,7 @@ export interface Config {
   readonly askMs: number;
   /** The program that answers such questions. */
   readonly hook: HookCommand | undefined;
-  /** Absolute paths of the file itself, of its presets, and of its hook. */
+  /** Absolute paths of the file itself and of its presets. */
   readonly files: readonly string[];
   /** In the order of the file. */
   readonly plugins: readonly LoadedPlugin[];
@@ -113,11 +113,7 @@ export function readConfig(path: string, text: string, folder: string): Config {
     watch: parsed.data.reload?.watch ?? false,
     askMs: (parsed.data.ask?.timeout_s ?? DEFAULT_ASK_S) * 1000,
     hook,
-    files: [
-      resolve(path),
-      ...presets.map((one) => resolve(one)),
-      /* protects: G20 ask: no plugin writes the hook */ ...(hook?.files ?? []),
-    ],
+    files: [resolve(path), ...presets.map((one) => resolve(one))],
     problem: (...words) => source.problem(...words),
     placeOf: (key) => (source.valueAt(key) === undefined ? undefined : source.lineOf(key)),
     keyOf: (plugin, key, path) => keyOf(plugin, key, path) ?? ['plugins', plugin, ...key],

@@ -46,6 +46,7 @@ export const LAYOUT = {
   'struct sock_fprog': { size: 16, filter: 8 },
   'struct sock_filter': { size: 8, jt: 2, jf: 3, k: 4 },
   'struct seccomp_data': { size: 64, nr: 0, arch: 4, args: 16 },
+  'struct dl_phdr_info': { dlpi_name: 8 },
   'struct timeval': { size: 16, tv_usec: 8 },
   'struct sockaddr_nl': { size: 12, nl_pid: 4, nl_groups: 8 },
   'struct ifaddrmsg': { size: 8 },

@@ -1,6 +1,8 @@
-// Loads a shared library by its soname. An error names the package. Runs in launcher, supervisor and broker.
-import koffi, { type LibraryHandle } from 'koffi';
+// Loads a shared library by its soname, and tells which ones this process has loaded. An error names the package. Runs in launcher, supervisor and
+// broker.
+import koffi, { type KoffiFunc, type LibraryHandle } from 'koffi';
 import { PosternError } from '../errors.js';
+import { LAYOUT } from './layout.js';
 
 /**
  * @param soname as in `libseccomp.so.2`
@@ -15,4 +17,31 @@ export function loadLibrary(soname: string, debianPackage: string): LibraryHandl
       cause,
     });
   }
+}
+
+const { dlpi_name: NAME } = LAYOUT['struct dl_phdr_info'];
+type Iterate = (each: (info: bigint) => number, data: null) => number;
+let iterate: Iterate | undefined;
+
+/**
+ * The libraries of this process, dl_iterate_phdr(3): absolute paths as the loader has found them, with links on the way. Those of Node and of native
+ * modules are among them.
+ */
+export function loadedLibraries(): readonly string[] {
+  iterate ??= bindIterate();
+  const names: string[] = [];
+  // SAFETY: the callback runs within the call, on this thread, and keeps nothing. The loader's lock is held meanwhile: it must load nothing.
+  iterate((info) => {
+    names.push(String(koffi.decode(info, NAME, 'const char *')));
+    return 0;
+  }, null);
+  // The program itself has no name, and the kernel's part no path.
+  return names.filter((name) => name.startsWith('/'));
+}
+
+function bindIterate(): Iterate {
+  koffi.proto('int PosternEachLibrary(void *info, size_t size, void *data)');
+  return koffi
+    .load(null)
+    .func('int dl_iterate_phdr(PosternEachLibrary *each, void *data)') as KoffiFunc<Iterate>;
 }

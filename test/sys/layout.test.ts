@@ -32,6 +32,7 @@ const HEADERS = [
   'sys/stat.h',
   'asm/termbits.h',
   'seccomp.h',
+  'link.h',
 ];
 /** linux/ipv6.h defines it, but cannot be included together with netinet/in.h. */
 const IN6_IFREQ =

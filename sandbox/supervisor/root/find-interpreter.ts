@@ -1,5 +1,5 @@
-// Finds the program that runs a script: the one in its first line, execve(2), or the one that env(1) looks up there. It reads the
-// start of the plugin's program, and only the words of an error depend on it.
+// Finds the programs that run a script: the one in its first line, execve(2), and the one that env(1) looks up there. It reads the start of the
+// script, which a plugin may have written.
 import { readStart } from '../files/read-start.js';
 
 /** BINPRM_BUF_SIZE: the kernel reads no more than this of a first line. */
@@ -7,18 +7,19 @@ const FIRST_LINE_BYTES = 256;
 
 /**
  * @param program a regular file
- * @returns a path, or for env(1) the name that it looks up
+ * @returns a path, and behind that of env(1) the name that it looks up; none where it is no script
  */
-export function findInterpreter(program: string): string | undefined {
+export function findInterpreters(program: string): readonly string[] {
   const start = readStart(program, FIRST_LINE_BYTES);
-  return start === undefined ? undefined : interpreterOf(start.toString('utf8'));
+  return start === undefined ? [] : interpretersOf(start.toString('utf8'));
 }
 
 /** @param start the first bytes of a program */
-export function interpreterOf(start: string): string | undefined {
+export function interpretersOf(start: string): readonly string[] {
   const [, interpreter = '', rest = ''] = /^#![ \t]*([^ \t\n]*)([^\n]*)/.exec(start) ?? [];
-  if (interpreter === '') return undefined;
-  return isEnv(interpreter) ? (commandOfEnv(rest) ?? interpreter) : interpreter;
+  if (interpreter === '') return [];
+  const looked = isEnv(interpreter) ? commandOfEnv(rest) : undefined;
+  return looked === undefined ? [interpreter] : [interpreter, looked];
 }
 
 const isEnv = (word: string): boolean => /(^|\/)env$/.test(word);

@@ -7,7 +7,7 @@ import { shellWord } from '../../host/shell-word.js';
 import type { HostFiles } from '../files/host-files.js';
 import { leadsThrough } from '../files/leads-through.js';
 import { prefixOf, steps } from './command-paths.js';
-import { findInterpreter } from './find-interpreter.js';
+import { findInterpreters } from './find-interpreter.js';
 import type { RootPlan } from './plan-root.js';
 import { shows } from './shown-paths.js';
 
@@ -66,7 +66,7 @@ function requireInterpreter(plan: RootPlan, files: CommandFiles, program: string
   if (leadsThrough(program, files.written, host)) return;
   const real = host.real(program);
   if (real === undefined || host.kind(real) !== 'file') return;
-  const interpreter = findInterpreter(real);
+  const interpreter = findInterpreters(real).at(-1);
   if (interpreter === undefined) return;
   const places = interpreter.includes('/')
     ? [findProgram(interpreter, files.cwd, '')]

@@ -4,10 +4,10 @@ import { resolve } from 'node:path';
 import type { PluginConfig } from '../../../shared/config/plugin-config.js';
 import { findProgram } from '../../host/find-program.js';
 import { hostFiles } from '../files/host-files.js';
-import { findInterpreter } from './find-interpreter.js';
+import { findInterpreters } from './find-interpreter.js';
 
-/** The kernel follows no more scripts that are run by scripts, execve(2). */
-const MOST_INTERPRETERS = 5;
+/** The kernel follows five scripts that are run by scripts, execve(2). Each may name env(1), and what that looks up. */
+const MOST_PROGRAMS = 11;
 const DEFAULT_PATH = '/usr/local/bin:/usr/bin:/bin';
 
 /** Paths of the host as they are named. Of a name on PATH also those where another file would be found first. */
@@ -18,12 +18,14 @@ export function startedFiles({
 }: Pick<PluginConfig, 'command' | 'cwd' | 'env'>): readonly string[] {
   const path = env['PATH'] ?? process.env['PATH'] ?? DEFAULT_PATH;
   const files: string[] = [];
-  let name = command[0];
-  for (let tries = 0; name !== undefined && tries <= MOST_INTERPRETERS; tries += 1) {
+  const names = command.slice(0, 1);
+  for (let tries = 0; tries < MOST_PROGRAMS; tries += 1) {
+    const name = names.shift();
+    if (name === undefined) break;
     const found = findProgram(name, cwd, path);
     files.push(...(name.includes('/') ? [resolve(cwd, name)] : searched(name, cwd, path, found)));
     const real = found === undefined ? undefined : hostFiles.real(found);
-    name = real === undefined ? undefined : findInterpreter(real);
+    if (real !== undefined) names.push(...findInterpreters(real));
   }
   return files;
 }

@@ -24,6 +24,8 @@ export interface StartHost {
   readonly written: readonly Written[];
   /** postern's own files and folders: the plugin writes none of them. */
   readonly ownFiles: readonly string[];
+  /** Folders in which they lie beside others, likewise. */
+  readonly ownFolders: readonly string[];
   /** Files with credentials for proxies: no plugin sees one. */
   readonly secrets: readonly string[];
   /** Those of the own files that the plugin does not see either: control sockets and their folder. */
@@ -41,7 +43,7 @@ export interface StartHost {
 export function planPlugin(
   config: PluginConfig,
   ids: { readonly uid: number; readonly gid: number },
-  { keptHomes, written, ownFiles, secrets, ownSockets }: StartHost,
+  { keptHomes, written, ownFiles, ownFolders, secrets, ownSockets }: StartHost,
 ): { readonly plan: RootPlan; readonly find: () => readonly Unseen[] } {
   const [program = ''] = config.command;
   requirePaths(config, written);
@@ -70,7 +72,7 @@ export function planPlugin(
       written: writtenPaths,
       hidden,
       home,
-      ownFiles,
+      ownFiles: [...ownFiles, ...ownFolders],
       ownSockets,
       otherHomes: keptHomes.filter((one) => one !== home),
       sizes: config.limits,

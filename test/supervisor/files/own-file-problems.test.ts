@@ -18,13 +18,15 @@ const host: HostFiles = {
 
 interface Files {
   readonly files?: readonly string[];
+  readonly folders?: readonly string[];
+  readonly hook?: readonly string[];
   readonly searched?: readonly string[];
   readonly writable?: readonly string[];
   readonly home?: string;
 }
 
-const told = ({ files = [], searched = [], writable = [], home }: Files): string[] =>
-  ownFileProblems([{ name: 'a', writable, home }], { files, searched }, host).map(
+const told = ({ files = [], searched = [], writable = [], home, ...others }: Files): string[] =>
+  ownFileProblems([{ name: 'a', writable, home }], { files, searched, ...others }, host).map(
     ({ key, message }) => `${key.join('.')}: ${message}`,
   );
 
@@ -78,4 +80,35 @@ test('ownFileProblems() refuses a home that holds an own file or anything on the
   );
   assert.equal(told({ files: ['/srv/w/postern.yaml'], home: '/srv/w' }).length, 1);
   assert.equal(told({ files: ['/srv/w/rules.yaml'], home: '/mnt/again' }).length, 1);
+});
+
+test('ownFileProblems() accepts a folder of libraries within a writable one, which is covered there, and refuses to write in it', () => {
+  const folders = ['/srv/w/lib'];
+  assert.deepEqual(told({ folders, files: ['/srv/w/lib/x.so'], writable: ['/srv/w', '/srv/x'] }), []);
+  // A link in it is covered too.
+  assert.deepEqual(told({ folders: ['/srv/w'], files: ['/srv/w/postern.yaml'], writable: ['/srv'] }), []);
+  for (const path of ['/srv/w/lib', '/srv/w/lib/below'])
+    assert.match(told({ folders, writable: [path] }).join(), /"\/srv\/w\/lib.* holds programs or libraries/);
+});
+
+// proves: ask: a hook below what a plugin may write is refused
+test('ownFileProblems() refuses to write beside, below and above the hook, through a link or another mount, and in a home', () => {
+  const hook = ['/srv/w/hooks'];
+  assert.deepEqual(
+    told({ hook, writable: ['/srv/w/out', '/srv/x', '/srv/w/hooks2'], home: '/srv/home' }),
+    [],
+  );
+  for (const path of [
+    '/srv/w/hooks',
+    '/srv/w/hooks/json',
+    '/srv/w',
+    '/srv',
+    '/mnt/again/hooks',
+    '/mnt/again',
+  ])
+    for (const plugin of [{ writable: [path] }, { home: path }])
+      assert.match(told({ hook, ...plugin }).join(), /belongs to the program of ask\.hook/, path);
+  const linked = ['/srv/p/bin/postern'];
+  assert.match(told({ hook: linked, writable: ['/srv/p/bin'] }).join(), /leads through "\/srv\/p\/bin"/);
+  assert.match(told({ hook: linked, writable: ['/srv/p/code'] }).join(), /leads through "\/srv\/p\/code"/);
 });

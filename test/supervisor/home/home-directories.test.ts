@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { homesOf } from '../../../sandbox/supervisor/home/home-directories.js';
-import { interpreterOf } from '../../../sandbox/supervisor/root/find-interpreter.js';
+import { interpretersOf } from '../../../sandbox/supervisor/root/find-interpreter.js';
 
 test("homesOf() finds the home directories of root and people, and none of a program's user", () => {
   const passwd = `root:x:0:0:root:/root:/bin/sh
@@ -16,11 +16,11 @@ a broken line
 });
 
 // proves: the program that env looks up by its options is found
-test('interpreterOf() reads the first line of a script, and the program that env looks up', () => {
-  assert.equal(interpreterOf('#!/bin/sh\necho'), '/bin/sh');
-  assert.equal(interpreterOf('#! /usr/bin/python3 -I\n'), '/usr/bin/python3');
-  assert.equal(interpreterOf('#!/usr/bin/env node\n'), 'node');
-  assert.equal(interpreterOf('#!/usr/bin/env -S DEBUG=1 node --test\n'), 'node');
+test('interpretersOf() reads the first line of a script, and the program that env looks up', () => {
+  assert.deepEqual(interpretersOf('#!/bin/sh\necho'), ['/bin/sh']);
+  assert.deepEqual(interpretersOf('#! /usr/bin/python3 -I\n'), ['/usr/bin/python3']);
+  assert.deepEqual(interpretersOf('#!/usr/bin/env node\n'), ['/usr/bin/env', 'node']);
+  assert.deepEqual(interpretersOf('#!/opt/own/env -S DEBUG=1 node --test\n'), ['/opt/own/env', 'node']);
   for (const words of [
     '--split-string=tool',
     '--split-string tool -x',
@@ -37,9 +37,9 @@ test('interpreterOf() reads the first line of a script, and the program that env
     '-S env A=1 tool',
     'A=1 tool',
   ])
-    assert.equal(interpreterOf(`#!/usr/bin/env ${words}\n`), 'tool', words);
-  assert.equal(interpreterOf('#! /usr/bin/env\n'), '/usr/bin/env');
-  assert.equal(interpreterOf('#!/bin/sh'), '/bin/sh');
-  assert.equal(interpreterOf('\u007fELF\u0002'), undefined);
-  assert.equal(interpreterOf('#!\n'), undefined);
+    assert.deepEqual(interpretersOf(`#!/usr/bin/env ${words}\n`), ['/usr/bin/env', 'tool'], words);
+  assert.deepEqual(interpretersOf('#! /usr/bin/env\n'), ['/usr/bin/env']);
+  assert.deepEqual(interpretersOf('#!/bin/sh'), ['/bin/sh']);
+  assert.deepEqual(interpretersOf('\u007fELF\u0002'), []);
+  assert.deepEqual(interpretersOf('#!\n'), []);
 });
