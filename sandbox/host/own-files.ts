@@ -5,9 +5,10 @@ import { accessSync, constants, existsSync, realpathSync, statSync } from 'node:
 import { createRequire } from 'node:module';
 import { dirname, join, resolve, sep } from 'node:path';
 import { bundlePath, DIST } from '../../shared/own-files.js';
-import { loadedLibraries } from '../../shared/sys/load-library.js';
+import { loadedLibraries, loadLibrary } from '../../shared/sys/load-library.js';
 import { findProgram } from './find-program.js';
 import { packagePlaces } from './package-places.js';
+import { LIBRARIES } from './require-linux.js';
 import { SYSTEM_PATH } from './system-path.js';
 
 export interface OwnFiles {
@@ -44,7 +45,7 @@ export function ownProgramFiles(): OwnFiles {
       'LD_LIBRARY_PATH'
     ] ?? '',
   );
-  const loaded = loadedLibraries();
+  const loaded = allLibraries();
   const system = byPresence([
     // protects: G14 the folders of the programs that postern starts are its own (as root)
     ...SYSTEM_PATH.split(':'),
@@ -98,6 +99,18 @@ function libraryFiles(): OwnFiles {
     ],
     searched: [...library.searched, ...native.searched],
   };
+}
+
+/** Those of Node, and those that a start loads. `check` loads them here. */
+function allLibraries(): readonly string[] {
+  for (const [soname, debianPackage] of LIBRARIES) {
+    try {
+      loadLibrary(soname, debianPackage);
+    } catch {
+      // Without it nothing starts.
+    }
+  }
+  return loadedLibraries();
 }
 
 /** deploy/command.sh finds Node in PATH. */

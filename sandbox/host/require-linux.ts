@@ -4,6 +4,12 @@ import { PosternError } from '../../shared/errors.js';
 import { loadLibrary } from '../../shared/sys/load-library.js';
 import { isKernelNewEnough, LEAST_KERNEL } from './least-kernel.js';
 
+/** The libraries of the host that postern loads, each with its package on Debian. */
+export const LIBRARIES = [
+  ['libseccomp.so.2', 'libseccomp2'],
+  ['libcap-ng.so.0', 'libcap-ng0'],
+] as const;
+
 /** @throws PosternError `old_kernel` before Linux 5.14, `missing_library` without libseccomp or libcap-ng */
 export function requireLinux(version: string = release()): void {
   if (!isKernelNewEnough(process.platform, version)) {
@@ -13,6 +19,5 @@ export function requireLinux(version: string = release()): void {
       { fix: 'boot a newer kernel' },
     );
   }
-  loadLibrary('libseccomp.so.2', 'libseccomp2');
-  loadLibrary('libcap-ng.so.0', 'libcap-ng0');
+  for (const [soname, debianPackage] of LIBRARIES) loadLibrary(soname, debianPackage);
 }

@@ -24,7 +24,8 @@ export function hookPlaces(hook: HookCommand | undefined): HookPlaces {
   const found = files
     .filter((file) => hostFiles.real(file) !== undefined)
     .flatMap((file) => [...steps(file, hostFiles)]);
-  const beside = found.map((file) => dirname(file));
+  // An interpreter that is missing could come.
+  const beside = [...files, ...found].map((file) => dirname(file));
   return {
     files,
     folders: [

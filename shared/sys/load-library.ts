@@ -1,6 +1,6 @@
 // Loads a shared library by its soname, and tells which ones this process has loaded. An error names the package. Runs in launcher, supervisor and
 // broker.
-import koffi, { type KoffiFunc, type LibraryHandle } from 'koffi';
+import koffi, { type LibraryHandle } from 'koffi';
 import { PosternError } from '../errors.js';
 import { LAYOUT } from './layout.js';
 
@@ -20,28 +20,26 @@ export function loadLibrary(soname: string, debianPackage: string): LibraryHandl
 }
 
 const { dlpi_name: NAME } = LAYOUT['struct dl_phdr_info'];
-type Iterate = (each: (info: bigint) => number, data: null) => number;
-let iterate: Iterate | undefined;
+let iterate: ReturnType<LibraryHandle['func']> | undefined;
 
 /**
  * The libraries of this process, dl_iterate_phdr(3): absolute paths as the loader has found them, with links on the way. Those of Node and of native
  * modules are among them.
  */
 export function loadedLibraries(): readonly string[] {
-  iterate ??= bindIterate();
+  // Without names: two bundles in one process would both register them.
+  iterate ??= koffi
+    .load(null)
+    .func('dl_iterate_phdr', 'int', [
+      koffi.pointer(koffi.proto('int', ['void *', 'size_t', 'void *'])),
+      'void *',
+    ]);
   const names: string[] = [];
   // SAFETY: the callback runs within the call, on this thread, and keeps nothing. The loader's lock is held meanwhile: it must load nothing.
-  iterate((info) => {
+  iterate((info: bigint): number => {
     names.push(String(koffi.decode(info, NAME, 'const char *')));
     return 0;
   }, null);
   // The program itself has no name, and the kernel's part no path.
   return names.filter((name) => name.startsWith('/'));
-}
-
-function bindIterate(): Iterate {
-  koffi.proto('int PosternEachLibrary(void *info, size_t size, void *data)');
-  return koffi
-    .load(null)
-    .func('int dl_iterate_phdr(PosternEachLibrary *each, void *data)') as KoffiFunc<Iterate>;
 }

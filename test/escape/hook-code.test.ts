@@ -137,6 +137,12 @@ const ATTACKS: Readonly<Record<string, Scene>> = {
     writable: ['../venv'],
     plant: planting('TOP/venv/bin/sh', PLANTED_SHELL),
   },
+  'the place of an interpreter that is missing': {
+    files: { 'hooks/answer': '#!TOP/venv/bin/none\n', 'venv/bin/kept': '' },
+    hook: ['../hooks/answer'],
+    writable: ['../venv'],
+    plant: planting('TOP/venv/bin/none', PLANTED_SHELL),
+  },
   'what its interpreter loads': {
     files: {
       'hooks/answer': `#!TOP/venv/bin/run\n${DENY}\n`,

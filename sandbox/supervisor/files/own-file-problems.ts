@@ -21,8 +21,8 @@ export function ownFileProblems(
   if (plugins.every(({ writable, home }) => writable.length === 0 && home === undefined)) return [];
   const { hook = [], folders = [] } = own;
   // In a folder that is covered as a whole, the way to a file is that to the folder.
-  const apart = own.files.filter((file) => !folders.includes(dirname(file)));
-  const ways = waysTo({ hook, file: apart, folder: folders, searched: own.searched }, host);
+  const elsewhere = own.files.filter((file) => !folders.includes(dirname(file)));
+  const ways = waysTo({ hook, file: elsewhere, folder: folders, searched: own.searched }, host);
   return plugins.flatMap(({ name, writable, home }) => [
     ...writable.flatMap((path): PathProblem[] => {
       const problem = ofWritable(path, ways, host);
