@@ -2,7 +2,7 @@
 import { readTextFile } from '../read-file.js';
 import { ConfigError } from './config-problem.js';
 
-const MAX_CONFIG_MIB = 4;
+export const MAX_CONFIG_MIB = 4;
 
 /**
  * @param fix what to do if the file cannot be opened

@@ -8,15 +8,16 @@ import {
   fstatSync,
   fsyncSync,
   openSync,
-  readFileSync,
   renameSync,
   rmSync,
   writeFileSync,
 } from 'node:fs';
 import { basename, dirname, resolve } from 'node:path';
 import { addRule } from '../../../shared/config/add-rule.js';
+import { MAX_CONFIG_MIB } from '../../../shared/config/config-text.js';
 import { PosternError } from '../../../shared/errors.js';
 import { quote } from '../../../shared/policy/quote.js';
+import { readTextFile } from '../../../shared/read-file.js';
 import { openFolder } from '../../../shared/sys/open-folder.js';
 
 const { O_RDONLY, O_NOFOLLOW, O_WRONLY, O_CREAT, O_EXCL, O_NONBLOCK } = constants;
@@ -56,8 +57,7 @@ function replace(folder: string, name: string, change: (text: string) => string)
   const temporary = `${folder}/.${name}.${process.pid}.new`;
   try {
     const stats = fstatSync(old);
-    if (!stats.isFile()) throw new Error('it is no file');
-    const text = readFileSync(old, 'utf8');
+    const text = textOf(`/proc/self/fd/${old}`);
     const changed = change(text);
     if (changed === text) return;
     const made = openSync(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
@@ -67,7 +67,7 @@ function replace(folder: string, name: string, change: (text: string) => string)
       fchmodSync(made, stats.mode & PERMISSIONS);
       fsyncSync(made);
       // An editor may have saved it meanwhile.
-      if (readFileSync(`${folder}/${name}`, 'utf8') !== text) throw new Error('it has just changed');
+      if (textOf(`${folder}/${name}`) !== text) throw new Error('it has just changed');
       renameSync(temporary, `${folder}/${name}`);
     } catch (error) {
       rmSync(temporary, { force: true });
@@ -78,6 +78,12 @@ function replace(folder: string, name: string, change: (text: string) => string)
   } finally {
     closeSync(old);
   }
+}
+
+function textOf(path: string): string {
+  const read = readTextFile(path, MAX_CONFIG_MIB);
+  if ('text' in read) return read.text;
+  throw new Error(`it ${read.problem}`);
 }
 
 function notWritten(
