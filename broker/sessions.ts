@@ -29,8 +29,7 @@ import type { Services } from './request/services.js';
 import { UsageReports } from './request/usage-reports.js';
 import type { RetiringSessions } from './retire.js';
 import { endConnections } from './revoke/end-connections.js';
-import type { TrapEnds } from './trap/trap-session.js';
-import { TrapSessions } from './trap/trap-sessions.js';
+import { type TrapEnds, TrapSessions } from './trap/trap-session.js';
 
 /** Does what the supervisor's lines and packets say. */
 export class Sessions implements RetiringSessions {

@@ -157,7 +157,7 @@ export const cageGroups = (pid: number): readonly CageGroup[] => [
   {
     why: 'the broker makes sockets of connections, and those that ask the kernel about them',
     rules: [
-      // The pair that a plugin gets: see answer-pair.ts.
+      // The pair that a plugin gets: see broker/trap/unix-sockets.ts.
       { calls: ['socketpair'], action: 'EPERM', when: [{ index: 0, not: true, equals: AF_UNIX }] },
       // protects: G16 cage: it makes no pair of sockets but of packets
       { calls: ['socketpair'], action: 'EPERM', when: [{ index: 1, not: true, equals: PACKET_PAIR }] },

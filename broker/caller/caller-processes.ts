@@ -1,11 +1,17 @@
-// Handles of the calling threads, by which the broker takes their descriptors. Runs in the broker.
+// The processes and threads whose calls are trapped, as /proc and pidfds tell of them. Runs in the broker, on any of its threads. The plugin
+// chooses names, signals and folders: they are read for an answer or the log, and decide nothing.
+
+import { readFileSync, readlinkSync } from 'node:fs';
 import { constants } from 'node:os';
+import { basename } from 'node:path';
 import { BoundedMap } from '../../shared/bounded-map.js';
 import { DescriptorTable } from '../../shared/sys/descriptor-table.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import { compareTables, openPidfd, openThreadPidfd, takeDescriptor } from '../../shared/sys/pidfd.js';
 import type { DescriptorShare } from '../limit/descriptor-shares.js';
-import { processOfThread } from './caller-origins.js';
+import type { Origin } from '../record/origin.js';
+
+// Handles of the calling threads, by which the broker takes their descriptors.
 
 const { EINVAL, ESRCH, EBADF } = constants.errno;
 /** Threads whose handles are kept. A call of any other thread costs a pidfd_open(2). */
@@ -95,4 +101,114 @@ function openThread(tid: number): CallingThread | number {
   const order = pid === tid ? 0 : compareTables(pid, tid);
   if (order !== 0) return Math.min(order, 0) || -ESRCH;
   return { handle: openPidfd(pid), table: undefined };
+}
+
+// The processes behind the calls of one sandbox, for the account and the audit log. A program chooses its own name:
+// it may be any bytes, and is printed quoted.
+
+/** After this time a program's name is read again: execve(2) and prctl(2) change it. */
+const FRESH_MS = 1000;
+const KEPT_ORIGINS = 256;
+
+interface Known {
+  readonly origin: Origin;
+  /** As performance.now(). */
+  readonly readAt: number;
+}
+
+export class CallerOrigins {
+  /** By thread. */
+  readonly #known = new BoundedMap<number, Known>(KEPT_ORIGINS);
+
+  /** @param tid of a call that waits: later another thread may have the id */
+  of(tid: number): Origin {
+    const now = performance.now();
+    const known = this.#known.get(tid);
+    if (known !== undefined && now - known.readAt < FRESH_MS) return known.origin;
+    const pid = processOfThread(tid);
+    const origin: Origin = { door: 'trap', pid: pid ?? null, program: readProgram(pid ?? tid) };
+    this.#known.set(tid, { origin, readAt: now });
+    return origin;
+  }
+}
+
+export function processOfThread(tid: number): number | undefined {
+  try {
+    const pid = Number(/^Tgid:\s+(\d+)/m.exec(readFileSync(`/proc/${tid}/status`, 'latin1'))?.[1]);
+    return Number.isNaN(pid) ? undefined : pid;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The name that Node 22 and later give their first thread, and so their process. */
+const NODES_NAME = /^(?:node-)?MainThread$/;
+
+/** proc(5) comm of the process, since a thread's own name says less. At most 15 bytes, not always UTF-8. */
+function readProgram(pid: number): string | null {
+  try {
+    const name = readFileSync(`/proc/${pid}/comm`, 'utf8').replace(/\n$/, '');
+    return NODES_NAME.test(name) ? basename(readlinkSync(`/proc/${pid}/exe`)) : name;
+  } catch {
+    return null;
+  }
+}
+
+// The working directory of a caller.
+
+/** The link of proc(5) that leads to it. @param tid of a call that waits */
+export const callerFolderLink = (tid: number): string => `/proc/${tid}/cwd`;
+
+/** As the caller's own root shows it: the kernel names a folder of another mount namespace from that namespace's root, d_path(9). */
+export function callerFolder(tid: number): Buffer | undefined {
+  try {
+    return readlinkSync(callerFolderLink(tid), { encoding: 'buffer' });
+  } catch {
+    return undefined;
+  }
+}
+
+// The number that a caller's process has in its own sandbox.
+
+/** @param tid of a call that waits. @returns the last number of NStgid, proc_pid_status(5): the one of the innermost namespace */
+export function processInside(tid: number): number | undefined {
+  try {
+    const status = readFileSync(`/proc/${tid}/status`, 'latin1');
+    return Number(/^NStgid:(?:\s+\d+)*\s+(\d+)$/m.exec(status)?.[1] ?? Number.NaN) || undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+// Signals that wait until a thread returns to its program, proc(5) status. The plugin decides which signals it masks
+// and handles.
+
+const bit = (signal: number): bigint => 1n << BigInt(signal - 1);
+/** SIGSTOP, SIGTSTP, SIGTTIN and SIGTTOU: a waiting caller cannot stop either. */
+const STOPS = [19, 20, 21, 22].reduce((bits, signal) => bits | bit(signal), 0n);
+const SIGCHLD = bit(17);
+
+/**
+ * `own`: a signal waits for this thread, and the kernel has notified it. `shared`: a signal waits for the thread's process. The kernel has
+ * chosen one of its threads, and does not show which.
+ */
+type WaitingSignal = 'own' | 'shared' | undefined;
+
+/** The signal that waits for a thread, and the thread's process. */
+export function signalsOf(tid: number): { readonly pid: number; readonly signal: WaitingSignal } {
+  let status: string;
+  try {
+    status = readFileSync(`/proc/${tid}/status`, 'latin1');
+  } catch {
+    return { pid: tid, signal: undefined };
+  }
+  const field = (name: string): string => new RegExp(`^${name}:\\s+(\\w+)`, 'm').exec(status)?.[1] ?? '0';
+  const set = (name: string): bigint => BigInt(`0x${field(name)}`);
+  const pid = Number(field('Tgid'));
+  const handled = (set('SigCgt') | STOPS) & ~set('SigBlk');
+  const shared = set('ShdPnd') & handled;
+  // The kernel prefers the first thread of a process, except for SIGCHLD, which goes to the thread that forked.
+  const chosen = field('Threads') === '1' || (tid === pid && (shared & SIGCHLD) === 0n);
+  if ((set('SigPnd') & handled) !== 0n || (shared !== 0n && chosen)) return { pid, signal: 'own' };
+  return { pid, signal: shared === 0n ? undefined : 'shared' };
 }

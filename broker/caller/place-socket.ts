@@ -1,11 +1,14 @@
-// Puts a socket in the place of a caller's own, in every duplicate of the same descriptor table. The caller's thread does it in the
-// kernel, so this waits for that thread and for locks of its process. Runs in the broker, on any of its threads.
+// Gives a caller a socket: in the place of one of its own, or at a new number. The caller's thread does it in the kernel, so this waits for that
+// thread and for locks of its process. Runs in the broker, on any of its threads.
 import { SEARCHED_DESCRIPTORS } from '../../shared/limits.js';
 import type { DescriptorEntry } from '../../shared/sys/descriptor-table.js';
 import type { LastHolder } from '../../shared/sys/last-holder.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
-import { replaceDescriptor } from '../../shared/sys/seccomp-notify.js';
+import { addDescriptor, replaceDescriptor } from '../../shared/sys/seccomp-notify.js';
 import type { CallerProcesses } from './caller-processes.js';
+
+// Puts a socket in the place of a caller's own, in every duplicate of the same descriptor table. The caller's thread does it in the
+// kernel, so this waits for that thread and for locks of its process.
 
 /** A call that waits, and the socket that it gets. */
 export interface Placement {
@@ -63,4 +66,23 @@ export function placeAndClose(
 
 function replace({ listener, id, socket }: Placement, { descriptor, closesOnExec }: DescriptorEntry): number {
   return replaceDescriptor(listener, id, socket, descriptor, closesOnExec);
+}
+
+// Gives a caller a socket at a new number. The caller's thread does it in the kernel, so this waits for that thread and for locks of its process.
+
+/** A call that waits, and the socket that it gets. */
+export interface Installation {
+  /** The seccomp listener that the call came by. */
+  readonly listener: number;
+  readonly id: bigint;
+  readonly tid: number;
+  readonly socket: number;
+  readonly closesOnExec: boolean;
+  /** The number is the result of the call, which ends by it. */
+  readonly ends: boolean;
+}
+
+/** @returns the number, or minus errno */
+export function installSocket({ listener, id, socket, closesOnExec, ends }: Installation): number {
+  return addDescriptor(listener, id, socket, closesOnExec, ends);
 }

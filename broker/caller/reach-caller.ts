@@ -1,8 +1,7 @@
 // Takes a caller's descriptor and copies the address, the option or the request that it passed. Both wait for locks of the caller. Runs in the broker.
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
+import { copyAddress, passedMemory } from './caller-memory.js';
 import type { CallerProcesses } from './caller-processes.js';
-import { copyAddress } from './copy-address.js';
-import { passedMemory } from './passed-memory.js';
 import type { TrappedCall } from './trapped-call.js';
 
 /** A duplicate of a call's descriptor and a copy of its address, option or request, or minus errno of either. */

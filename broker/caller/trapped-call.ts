@@ -7,8 +7,7 @@ import {
   isValid,
   type Notification,
 } from '../../shared/sys/seccomp-notify.js';
-import type { Installation } from './install-socket.js';
-import type { Placement } from './place-socket.js';
+import type { Installation, Placement } from './place-socket.js';
 
 export class TrappedCall {
   readonly call: TrapCall;

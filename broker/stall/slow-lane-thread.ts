@@ -6,11 +6,9 @@ import { tellLoaded, threadData } from '../../shared/native-thread.js';
 import { connectNow } from '../../shared/sys/connect-inside.js';
 import { OwnedFd } from '../../shared/sys/owned-fd.js';
 import { setNoNewPrivileges } from '../../shared/sys/process-control.js';
+import { copyAddress, copyPath } from '../caller/caller-memory.js';
 import { CallerProcesses } from '../caller/caller-processes.js';
-import { copyAddress } from '../caller/copy-address.js';
-import { copyPath } from '../caller/copy-path.js';
-import { installSocket } from '../caller/install-socket.js';
-import { placeSocket } from '../caller/place-socket.js';
+import { installSocket, placeSocket } from '../caller/place-socket.js';
 import type { Report, SlowOrder } from './slow-lane.js';
 import { StallGuard } from './stall-guard.js';
 

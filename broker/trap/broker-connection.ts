@@ -1,13 +1,17 @@
 // A trapped connect(2) to the outside, in order: queue, decide, connect and place, account. Runs in the broker. The address was copied
 // once and is checked once. The broker dials the decision's address.
+
 import { constants } from 'node:os';
-import { CONNECT_TIMEOUT_MS } from '../../shared/limits.js';
+import { ASK_NON_BLOCKING_MS, CONNECT_TIMEOUT_MS } from '../../shared/limits.js';
 import { andFinally, andThen, type NowOrLater } from '../../shared/now-or-later.js';
+import { mayBeAsked } from '../../shared/policy/may-be-asked.js';
 import { isNonBlocking } from '../../shared/sys/fcntl.js';
 import { AF_INET } from '../../shared/sys/sockaddr.js';
 import { sendTimeout } from '../../shared/sys/socket-state.js';
 import type { Claim } from '../accounts/connection-places.js';
-import type { AskTicket } from '../ask/open-ask.js';
+import { askAbout } from '../ask/ask-about.js';
+import type { AskOutcome, AskTicket } from '../ask/open-ask.js';
+import type { TrappedAddress } from '../caller/caller-memory.js';
 import type { TrappedCall } from '../caller/trapped-call.js';
 import { RequestLife } from '../limit/request-life.js';
 import { account } from '../request/account.js';
@@ -18,13 +22,9 @@ import { proxyTargets } from '../request/proxy-targets.js';
 import { refusalErrno } from '../request/refusal-errno.js';
 import { refuseQueued } from '../request/refuse-queued.js';
 import type { Services } from '../request/services.js';
-import { askAboutConnect, awaitAnswer } from './await-answer.js';
-import type { BrokeredConnect, InetAddress } from './brokered-connect.js';
-import { connectAndPlace } from './connect-and-place.js';
+import { connectAndPlace, type Replaced, SettlingConnect } from './connect-and-place.js';
 import { decideGranted } from './decide-granted.js';
-import { SettlingConnect } from './settling-connect.js';
-import type { TrapContext } from './trap-context.js';
-import type { TrappedSocket } from './trapped-socket.js';
+import type { TrapContext, TrappedSocket } from './trap-context.js';
 import { tunnelAndPlace } from './tunnel-and-place.js';
 import { interruptedResult } from './waiting-calls.js';
 
@@ -163,4 +163,61 @@ function goesByProxy(services: Services, { upstream }: Plugin, judgement: Judgem
 
 function closeOriginal({ context: { services, plugin }, original }: BrokeredConnect): void {
   services.guard.watch(plugin.stall, () => original.close());
+}
+
+// One trapped connect(2) to the outside, while it is worked on.
+
+type InetAddress = Extract<TrappedAddress, { kind: 'inet' }>;
+
+interface BrokeredConnect extends Replaced {
+  readonly address: InetAddress;
+}
+
+// A trapped connect(2) that waits while somebody is asked about its destination. Nothing was done for the call yet: if the
+// broker dies, the next one serves it from its begin.
+
+/**
+ * @returns a place in which to wait for an answer, or the answer that there is; undefined if nobody is asked. Under a name too, nobody is asked
+ *   about an address that an approval cannot open
+ */
+function askAboutConnect(
+  { context, address: { address, port }, origin }: BrokeredConnect,
+  { decision, policy }: Judgement,
+): AskTicket | Pick<Judgement, 'answered'> | undefined {
+  const { services, plugin } = context;
+  if (!plugin.asks.on || policy === undefined || decision.decision !== 'deny') return undefined;
+  const host = services.host.context();
+  if (!mayBeAsked(policy, plugin.verdicts.decide(policy, address, port, host), host)) return undefined;
+  const { pid, program } = origin;
+  const about = { decision, policy, address: address.text, door: 'trap', pid, program } as const;
+  const asked = askAbout(plugin.asks, about, () => host);
+  return asked === undefined || (asked !== 'too_many' && 'outcome' in asked) ? asked : { answered: asked };
+}
+
+/** Waits for an answer, or until the caller is gone, has a signal to handle, or has no more time. @returns `ended` if the call has ended */
+async function awaitAnswer(
+  { context: { waiting }, call, original }: BrokeredConnect,
+  ticket: AskTicket,
+): Promise<AskOutcome> {
+  const nonBlocking = isNonBlocking(original.number);
+  const limit = nonBlocking ? ASK_NON_BLOCKING_MS : sendTimeout(original.number);
+  const limited = !nonBlocking && limit > 0;
+  call.noteAsking(true);
+  const left = new Promise<AskOutcome>((resolve) => {
+    const leave = (result: number, why: 'gone' | 'gave_up'): void => {
+      ticket.leave(why);
+      call.end(result, 'error');
+      resolve({ kind: 'ended' });
+    };
+    const late = limit > 0 ? setTimeout(() => leave(-ETIMEDOUT, 'gave_up'), limit) : undefined;
+    waiting.add(call, (why) => {
+      clearTimeout(late);
+      leave(why === 'gone' ? -ECONNABORTED : interruptedResult(why, limited), 'gone');
+    });
+    void ticket.outcome.then(() => clearTimeout(late));
+  });
+  const outcome = await Promise.race([ticket.outcome, left]);
+  waiting.remove(call);
+  call.noteAsking(false);
+  return outcome;
 }

@@ -2,17 +2,27 @@
 // - A non-blocking socket is placed while it connects.
 // - A blocking one is placed once it is connected, and after its peer was compared.
 // - If the call is interrupted, the socket is placed as it is then, as the kernel would leave it.
+
 import { constants } from 'node:os';
+import { CONNECT_TIMEOUT_MS, SETTLING_CONNECTS } from '../../shared/limits.js';
 import { andFinally, andThen, type NowOrLater } from '../../shared/now-or-later.js';
 import type { Address } from '../../shared/policy/address.js';
 import type { Outcome } from '../../shared/reasons.js';
 import { isNonBlocking, makeBlocking } from '../../shared/sys/fcntl.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import { type Endpoint, isSameEndpoint } from '../../shared/sys/sockaddr.js';
-import { type Dialer, startConnect, tcpSocket } from '../../shared/sys/socket.js';
-import { isV6Only, sendTimeout } from '../../shared/sys/socket-state.js';
+import { type Dialer, peerOf, startConnect, tcpSocket, writableNow } from '../../shared/sys/socket.js';
+import {
+  concludeConnect,
+  isV6Only,
+  sendTimeout,
+  TCP_STATE,
+  tcpState,
+} from '../../shared/sys/socket-state.js';
 import { awaitPeersEnd } from '../../shared/sys/tcp-account.js';
+import { Watch, WRITABLE } from '../../shared/sys/uv-poll.js';
 import type { Claim } from '../accounts/connection-places.js';
+import { placeAndClose, placeSocket } from '../caller/place-socket.js';
 import type { TrappedCall } from '../caller/trapped-call.js';
 import type { RequestLife } from '../limit/request-life.js';
 import type { Origin } from '../record/origin.js';
@@ -23,13 +33,10 @@ import { endpointOf } from '../request/endpoint-of.js';
 import type { Judgement } from '../request/judgement.js';
 import { markSocket } from '../request/mark-socket.js';
 import { paceSocket } from '../request/pace-socket.js';
-import { awaitDial, type Dial, type DialInterruption, dialState, goesElsewhere } from './dial.js';
-import { placeConnection } from './place-connection.js';
-import { SettlingConnect } from './settling-connect.js';
 import type { TrapContext } from './trap-context.js';
-import { interruptedResult } from './waiting-calls.js';
+import { type Interruption, interruptedResult } from './waiting-calls.js';
 
-const { EINPROGRESS, ECONNABORTED, ENETUNREACH } = constants.errno;
+const { EAGAIN, ECONNABORTED, ECONNRESET, EINPROGRESS, ENETUNREACH, ETIMEDOUT } = constants.errno;
 
 /** The call, and the socket whose place a connection takes. */
 export interface Replaced {
@@ -241,4 +248,182 @@ function placeInterrupted(
   makeBlocking(socket.number);
   const result = why === 'timeout' ? -EINPROGRESS : interruptedResult(why, limited);
   return placeConnection(context, call, socket, result, original);
+}
+
+// A non-blocking connect whose socket was placed while it connected. The broker keeps a duplicate until it sees how the connect ends, for
+// the account alone.
+
+export class SettlingConnect {
+  readonly #context: TrapContext;
+  readonly #socket: OwnedFd;
+  readonly #endingOf: (outcome: Outcome) => Ending;
+  /** Made before the plugin has the socket: a watch sets O_NONBLOCK, which is right for this socket anyway. */
+  readonly #watch: Watch;
+  #onReady: () => void = () => {};
+  #canceled = false;
+
+  /**
+   * @param context counts such connects: past SETTLING_CONNECTS no duplicate is kept
+   * @param socket owned from here on; the plugin gets its own duplicate
+   * @param endingOf called when the connect has ended
+   */
+  constructor(context: TrapContext, socket: OwnedFd, endingOf: (outcome: Outcome) => Ending) {
+    this.#context = context;
+    this.#socket = socket;
+    this.#endingOf = endingOf;
+    this.#watch = new Watch(socket.number, () => this.#onReady());
+    context.settling.add(this);
+  }
+
+  /** Waits for the end, CONNECT_TIMEOUT_MS at most, and closes the duplicate. */
+  async end(): Promise<Ending> {
+    const { services, plugin, settling } = this.#context;
+    if (!writableNow(this.#socket.number) && settling.size <= SETTLING_CONNECTS) await this.#ready();
+    // The plugin has the socket too by now, and can hold its lock.
+    const outcome = services.guard.watch(plugin.stall, () => {
+      const found = outcomeNow(this.#socket, this.#canceled ? 'canceled' : 'timeout');
+      this.close();
+      return found;
+    });
+    const ending = this.#endingOf(outcome);
+    return /* protects: G9 the audit log denies no connection that the broker does not watch => false */ outcome ===
+      'timeout'
+      ? unwatched(ending)
+      : ending;
+  }
+
+  /** Waits no longer: the sandbox has ended. */
+  cancel(): void {
+    this.#canceled = true;
+    this.#onReady();
+  }
+
+  /** Looks no longer: the next broker does not look for it. */
+  leave(): void {
+    this.#onReady();
+  }
+
+  close(): void {
+    this.#watch.close();
+    this.#socket.close();
+    this.#context.settling.delete(this);
+  }
+
+  #ready(): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, CONNECT_TIMEOUT_MS);
+      this.#onReady = (): void => {
+        clearTimeout(timer);
+        resolve();
+      };
+      this.#watch.want(WRITABLE);
+    });
+  }
+}
+
+/** A socket returns its error once, and the plugin must get it. Here only the state shows whether anything answered. */
+function outcomeNow(socket: OwnedFd, unsettled: 'canceled' | 'timeout'): Outcome {
+  if (!writableNow(socket.number)) return unsettled;
+  return tcpState(socket.number) === TCP_STATE.CLOSE ? 'refused' : 'connected';
+}
+
+// The progress of a dial for a trapped call: its peer, or why it failed.
+
+/** The state of a dial: its peer if connected, under way, or minus errno. */
+type Dial = Endpoint | 'under_way' | number;
+
+/** Why a call ends before its connection is there. `timeout`: the caller's own is over. */
+type DialInterruption = Interruption | 'timeout';
+
+/** @returns the state; an errno is returned once */
+function dialState(socket: OwnedFd): Dial {
+  const peer = peerOf(socket.number);
+  if (peer === undefined && !writableNow(socket.number)) return 'under_way';
+  const result = concludeConnect(socket.number);
+  if (result !== 0) return result;
+  return peer ?? peerOf(socket.number) ?? -ECONNRESET;
+}
+
+/**
+ * Whether a dial is known to go to another peer. While it is under way, getpeername(2) does not name its peer. sock_diag(7) would, but
+ * not the same one: of a service that a BPF program balances (cgroup/connect4) it names the backend, and getpeername(2) the service.
+ */
+function goesElsewhere(socket: OwnedFd, endpoint: Endpoint): boolean {
+  const peer = peerOf(socket.number);
+  // protects: G6 a non-blocking dial that ended at another peer is not handed over => return false;
+  return peer !== undefined && !isSameEndpoint(peer, endpoint);
+}
+
+/**
+ * Waits for a dial that is under way, at most until its request's time limit.
+ *
+ * @param limit the caller's own time-out in milliseconds, 0 for none
+ * @returns an interruption if the call must end before the connection is there
+ */
+function awaitDial(
+  { waiting }: TrapContext,
+  call: TrappedCall,
+  socket: OwnedFd,
+  limit: number,
+  life: RequestLife,
+): Promise<Exclude<Dial, 'under_way'> | DialInterruption> {
+  return new Promise((resolve) => {
+    const finish = (end: Exclude<Dial, 'under_way'> | DialInterruption): void => {
+      clearTimeout(timer);
+      waiting.remove(call);
+      watch.close();
+      resolve(end);
+    };
+    const watch = new Watch(socket.number, () => {
+      const dial = dialState(socket);
+      if (dial !== 'under_way') finish(dial);
+    });
+    const timer = limit > 0 ? setTimeout(() => finish('timeout'), limit) : undefined;
+    watch.want(WRITABLE);
+    waiting.add(call, finish);
+    life.whenEnded(() => finish(-ETIMEDOUT));
+  });
+}
+
+// Puts a connection in the place of the caller's own socket, and ends the call. The caller's thread does the placing in
+// the kernel; for a slow plugin the slow lane waits for that thread.
+
+/**
+ * @param result what the call returns once the socket is in place
+ * @param original a duplicate of the caller's own socket. It may be closed here, if it is not connected; undefined: it is kept
+ * @returns whether the plugin has it
+ */
+export function placeConnection(
+  { services: { guard, slowLane }, plugin, processes, lastHolder, resets }: TrapContext,
+  call: TrappedCall,
+  socket: OwnedFd,
+  result: number,
+  original?: OwnedFd,
+): NowOrLater<boolean> {
+  // protects: G11 what may not be done twice is not begun anew
+  call.begin();
+  const placement = call.placement(socket);
+  // protects: G22 quota: a reset that a program asked for before it connected is the broker's too => const wantsReset = false;
+  const wantsReset = resets.takeOver(socket);
+  const end = (placed: number): boolean => {
+    if (placed >= 0 && wantsReset) resets.keep(call, socket);
+    call.end(placed < 0 ? placed : result, placed < 0 ? 'error' : 'brokered');
+    if (placed >= 0) plugin.metrics.count('socketsPassed', { door: 'trap' });
+    return placed >= 0;
+  };
+  plugin.stall.caller = call.tid;
+  // Without a descriptor for the alarm nothing could end a step that waits.
+  if (plugin.stall.slow)
+    // protects: G9 without a descriptor for the slow lane, a connect is EAGAIN => return slowLane .place(plugin.stall, placement) .then(end);
+    return slowLane
+      .place(plugin.stall, placement)
+      .catch(() => -EAGAIN)
+      .then(end);
+  return end(
+    guard.watch(plugin.stall, () =>
+      original === undefined || lastHolder === undefined
+        ? placeSocket(processes, placement)
+        : placeAndClose(processes, placement, original, lastHolder),
+    ),
+  );
 }

@@ -15,8 +15,7 @@ import { socketCookie, TCP_STATE, tcpState } from '../../shared/sys/socket-state
 import { tcpAccount } from '../../shared/sys/tcp-account.js';
 import { firstOf } from '../accounts/noted-slots.js';
 import { hasQuota } from '../accounts/spent-quota.js';
-import { processOfThread } from '../caller/caller-origins.js';
-import type { CallerProcesses } from '../caller/caller-processes.js';
+import { type CallerProcesses, processOfThread } from '../caller/caller-processes.js';
 import type { TrappedCall } from '../caller/trapped-call.js';
 import type { Plugin } from '../request/plugin.js';
 import type { Services } from '../request/services.js';

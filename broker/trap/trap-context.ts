@@ -2,8 +2,7 @@
 import type { WritableOnce } from '../../shared/sys/epoll.js';
 import type { LastHolder } from '../../shared/sys/last-holder.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
-import type { CallerOrigins } from '../caller/caller-origins.js';
-import type { CallerProcesses } from '../caller/caller-processes.js';
+import type { CallerOrigins, CallerProcesses } from '../caller/caller-processes.js';
 import type { Grants } from '../dns/grants.js';
 import type { QuestionAskers } from '../dns/question-askers.js';
 import type { Plugin } from '../request/plugin.js';
@@ -11,10 +10,8 @@ import type { Services } from '../request/services.js';
 import type { CarryOver } from './carry-over.js';
 import type { Resets } from './dissolved-connections.js';
 import type { LateTunnels } from './late-tunnels.js';
-import type { LoopbackHints } from './loopback-hints.js';
-import type { SocketRefusals } from './socket-refusals.js';
-import type { AnswerCaller, SetFolderMode } from './supervised-orders.js';
-import type { ConnectUnix } from './unix-connects.js';
+import type { AnswerCaller, ConnectUnix, SetFolderMode } from './orders.js';
+import type { LoopbackHints, SocketRefusals } from './refusals.js';
 import type { WaitingCalls } from './waiting-calls.js';
 
 export interface TrapContext {
@@ -44,4 +41,14 @@ export interface TrapContext {
   readonly landlockDeniesTcp: boolean;
   /** What the sandbox gets for an AF_UNIX datagram socket; undefined: it gets none. */
   readonly notify: OwnedFd | undefined;
+}
+
+// The socket of a trapped call.
+
+export interface TrappedSocket {
+  /** A duplicate of the caller's. */
+  readonly descriptor: OwnedFd;
+  readonly domain: number;
+  /** Made in the sandbox's own network namespace. */
+  readonly own: boolean;
 }

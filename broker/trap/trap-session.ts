@@ -1,18 +1,36 @@
 // One sandbox's trap: it receives the calls of the sandbox's listener, and serves its DNS. It ends with the sandbox. Runs in the broker, the
 // only process that receives from the listener.
 
-import type { GivenName } from '../../shared/protocol/link.js';
+import { constants } from 'node:os';
+import { NOTIFIED_CALLS } from '../../shared/limits.js';
+import type {
+  BrokerLine,
+  GivenName,
+  GivenNamesLine,
+  SupervisorLine,
+  TrapPacket,
+} from '../../shared/protocol/link.js';
 import { WritableOnce } from '../../shared/sys/epoll.js';
 import { LastHolder } from '../../shared/sys/last-holder.js';
+import { MappedMemory } from '../../shared/sys/memory-file.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
-import { type Notification, wakeSynchronously } from '../../shared/sys/seccomp-notify.js';
+import {
+  answerNotification,
+  isMarked,
+  isValid,
+  markNotification,
+  NOTIFICATION_BYTES,
+  type Notification,
+  readNotification,
+  receiveNotification,
+  wakeSynchronously,
+} from '../../shared/sys/seccomp-notify.js';
 import { readableNow } from '../../shared/sys/socket.js';
 import { netnsCookie } from '../../shared/sys/socket-state.js';
 import { trapCall } from '../../shared/sys/trap-calls.js';
 import { SandboxListeners } from '../../shared/sys/unix-sockets.js';
 import { READABLE, Watch } from '../../shared/sys/uv-poll.js';
-import { CallerOrigins } from '../caller/caller-origins.js';
-import { CallerProcesses } from '../caller/caller-processes.js';
+import { CallerOrigins, CallerProcesses } from '../caller/caller-processes.js';
 import { TrappedCall } from '../caller/trapped-call.js';
 import { DnsServer } from '../dns/dns-server.js';
 import type { Plugin } from '../request/plugin.js';
@@ -21,12 +39,9 @@ import { CarryOver } from './carry-over.js';
 import { Resets } from './dissolved-connections.js';
 import { handleTrap } from './handle-trap.js';
 import { LateTunnels } from './late-tunnels.js';
-import { LoopbackHints } from './loopback-hints.js';
-import { NotifiedCalls } from './notified-calls.js';
-import { SocketRefusals } from './socket-refusals.js';
-import { SupervisedOrders } from './supervised-orders.js';
+import { connectsHere, SupervisedOrders } from './orders.js';
+import { LoopbackHints, SocketRefusals } from './refusals.js';
 import type { TrapContext } from './trap-context.js';
-import { connectsHere } from './unix-connects.js';
 import { WaitingCalls } from './waiting-calls.js';
 
 /** The descriptors of a sandbox's trap. The session owns them. */
@@ -48,7 +63,7 @@ const WRITABLE_SOCKETS = new WritableOnce();
 const LAST_HOLDER = LastHolder.make();
 
 /** A trap to serve. */
-export interface TrapSetup {
+interface TrapSetup {
   readonly services: Services;
   readonly plugin: Plugin;
   /** Names the session to the supervisor. */
@@ -240,5 +255,164 @@ export class TrapSession {
     // The filter reports no other call. If one came, it would be refused.
     if (name === undefined) call.end(-1, 'error');
     else handleTrap(this.#context, call);
+  }
+}
+
+// The calls that this broker has received and not answered, in memory that the supervisor keeps. The kernel writes each
+// call into its slot. If the broker dies before it answers, the call is still there, and the next broker answers it.
+
+const { ECONNABORTED } = constants.errno;
+
+interface ReceivedCall {
+  readonly slot: number;
+  readonly notification: Notification;
+}
+
+class NotifiedCalls {
+  readonly #memory: MappedMemory;
+  readonly #slots: readonly Uint8Array[];
+  readonly #free: number[] = [];
+
+  /** @param memory NOTIFIED_CALLS slots of NOTIFICATION_BYTES */
+  constructor(memory: OwnedFd) {
+    this.#memory = new MappedMemory(memory.number, NOTIFIED_CALLS * NOTIFICATION_BYTES);
+    const slot = (at: number): Uint8Array =>
+      this.#memory.bytes.subarray(at * NOTIFICATION_BYTES, (at + 1) * NOTIFICATION_BYTES);
+    this.#slots = Array.from({ length: NOTIFIED_CALLS }, (_, at) => slot(at));
+    for (let at = NOTIFIED_CALLS - 1; at >= 0; at -= 1) this.#free.push(at);
+  }
+
+  get isFull(): boolean {
+    return this.#free.length === 0;
+  }
+
+  /**
+   * Ends the calls that a former broker left: their callers would wait forever.
+   *
+   * @returns those for which nothing was done yet: they waited for an answer to a question, or their broker was replaced on purpose. They are
+   *   served anew
+   */
+  takeLeftOvers(listener: OwnedFd): readonly ReceivedCall[] {
+    const waiting: ReceivedCall[] = [];
+    for (const [at, slot] of this.#slots.entries()) {
+      const notification = readNotification(slot);
+      if (notification.id === 0n) continue;
+      if (isMarked(slot) && isValid(listener.number, notification.id)) {
+        markNotification(slot, false);
+        this.#free.splice(this.#free.indexOf(at), 1);
+        waiting.push({ slot: at, notification });
+        continue;
+      }
+      answerNotification(listener.number, notification.id, -ECONNABORTED);
+      slot.fill(0);
+    }
+    return waiting;
+  }
+
+  /** Notes whether the next broker may serve a call anew. */
+  note(slot: number, mayBeginAnew: boolean): void {
+    const bytes = this.#slots[slot];
+    if (bytes !== undefined) markNotification(bytes, mayBeginAnew);
+  }
+
+  /** Receives the next call. @returns undefined if it was withdrawn meanwhile */
+  receive(listener: OwnedFd): ReceivedCall | undefined {
+    const slot = this.#free.pop();
+    const bytes = slot === undefined ? undefined : this.#slots[slot];
+    if (slot === undefined || bytes === undefined) return undefined;
+    if (receiveNotification(listener.number, bytes) < 0) {
+      this.release(slot);
+      return undefined;
+    }
+    return { slot, notification: readNotification(bytes) };
+  }
+
+  /** The call has been answered. */
+  release(slot: number): void {
+    this.#slots[slot]?.fill(0);
+    this.#free.push(slot);
+  }
+
+  close(): void {
+    this.#memory.close();
+  }
+}
+
+// The traps of all sandboxes, as the supervisor names them.
+
+export class TrapSessions {
+  readonly #services: Services;
+  readonly #send: (line: BrokerLine) => void;
+  readonly #open = new Set<TrapSession>();
+  /** Of traps that have not come yet. */
+  readonly #given = new Map<number, readonly GivenName[]>();
+
+  /** @param send a line to the supervisor */
+  constructor(services: Services, send: (line: BrokerLine) => void) {
+    this.#services = services;
+    this.#send = send;
+  }
+
+  /** Names that the former broker's DNS gave a sandbox whose trap comes later. */
+  keepNames({ session, names }: GivenNamesLine): void {
+    this.#given.set(session, [...(this.#given.get(session) ?? []), ...names]);
+  }
+
+  /** Serves a sandbox's trap and its DNS, until the sandbox ends. */
+  attach(plugin: Plugin, { session: number, ...details }: TrapPacket, ends: TrapEnds): void {
+    for (const end of Object.values<OwnedFd | undefined>({ ...ends }))
+      if (end !== undefined) plugin.descriptors.hold(end);
+    const given =
+      /* protects: G7 the next broker knows the names that were given */ this.#given.get(number) ?? [];
+    this.#given.delete(number);
+    const trap = new TrapSession({
+      ...details,
+      services: this.#services,
+      plugin,
+      number,
+      given,
+      ends,
+      onEnd: (ended) => {
+        this.#open.delete(ended);
+        this.#send({ type: 'trap_ended', session: number });
+      },
+    });
+    this.#open.add(trap);
+    if (plugin.unguarded) trap.end();
+  }
+
+  /** A trap came without some of its descriptors. */
+  cutShort({ session }: TrapPacket): void {
+    this.#send({ type: 'trap_ended', session });
+  }
+
+  /** The supervisor has carried out an order for a sandbox. */
+  orderDone({ session, id, result }: SupervisorLine & { readonly type: 'order_done' }): void {
+    for (const trap of this.#open) if (trap.number === session) trap.orderDone(id, result);
+  }
+
+  /** Writes what was gathered of a plugin's refused look-ups. */
+  tellRefusals(plugin: string): void {
+    for (const trap of this.#open) if (trap.plugin.name === plugin) trap.tellRefusals();
+  }
+
+  /** Ends the traps of a plugin, or all. */
+  end(plugin?: Plugin): void {
+    for (const trap of this.#open) if (plugin === undefined || trap.plugin === plugin) trap.end();
+  }
+
+  /** Whether calls wait for something other than the answer to a question. */
+  get isBusy(): boolean {
+    return [...this.#open].some((trap) => trap.isBusy);
+  }
+
+  /** Looks at no connect and answers no look-up any more. @returns what each sandbox's DNS gave, for the next broker */
+  giveUp(): ReadonlyMap<number, readonly GivenName[]> {
+    return new Map([...this.#open].map((trap) => [trap.number, trap.giveUp()]));
+  }
+
+  /** Lets the next broker serve the calls that wait. This broker must do nothing more for them. */
+  leaveCalls(): void {
+    for (const trap of this.#open) trap.leaveCalls();
   }
 }

@@ -17,9 +17,8 @@ import { proxyProblem } from '../request/failure-reply.js';
 import type { Judgement } from '../request/judgement.js';
 import { proxyTargets } from '../request/proxy-targets.js';
 import { proxyText } from '../upstream/upstream.js';
-import type { Replaced } from './connect-and-place.js';
+import { placeConnection, type Replaced } from './connect-and-place.js';
 import type { Tunnel } from './late-tunnels.js';
-import { placeConnection } from './place-connection.js';
 import { type Interruption, interruptedResult } from './waiting-calls.js';
 
 const { ECONNABORTED, EINPROGRESS, ETIMEDOUT } = constants.errno;

@@ -2,7 +2,7 @@
 // listener. Runs in the broker.
 import { constants } from 'node:os';
 import { WAITING_CALL_MS, WAITING_CALLS_LOOKED_AT } from '../../shared/limits.js';
-import { signalsOf } from '../caller/caller-signals.js';
+import { signalsOf } from '../caller/caller-processes.js';
 import type { TrappedCall } from '../caller/trapped-call.js';
 
 const { EINTR } = constants.errno;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { basename } from 'node:path';
 import { test } from 'node:test';
-import { CallerOrigins } from '../../../broker/caller/caller-origins.js';
+import { CallerOrigins } from '../../../broker/caller/caller-processes.js';
 
 test('an origin has the name of the process, or of the program if Node has renamed its thread', (t) => {
   const title = process.title;

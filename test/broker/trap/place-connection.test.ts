@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import type { TrappedCall } from '../../../broker/caller/trapped-call.js';
 import { StallBudget } from '../../../broker/stall/stall-budget.js';
 import { startGuards } from '../../../broker/stall/start-guards.js';
-import { placeConnection } from '../../../broker/trap/place-connection.js';
+import { placeConnection } from '../../../broker/trap/connect-and-place.js';
 import type { TrapContext } from '../../../broker/trap/trap-context.js';
 import { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import { getLimit, RLIMIT, setLimit } from '../../../shared/sys/rlimit.js';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { readModeCall } from '../../../broker/trap/read-mode-call.js';
+import { readModeCall } from '../../../broker/trap/change-mode.js';
 import type { ModeCall } from '../../../shared/reasons.js';
 import type { Notification } from '../../../shared/sys/seccomp-notify.js';
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { constants } from 'node:os';
 import { test } from 'node:test';
-import { chooseLinger } from '../../../broker/trap/set-linger.js';
+import { chooseLinger } from '../../../broker/trap/rare-answers.js';
 
 const { EINVAL, EPERM } = constants.errno;
 

@@ -1,7 +1,7 @@
 // A plugin's struct sockaddr: it is read within its bounds, and as a naive reader with fixed offsets reads it. An IPv4-mapped IPv6 address
 // is its IPv4 address.
 import assert from 'node:assert/strict';
-import { readSockaddr } from '../../../broker/caller/read-sockaddr.js';
+import { readSockaddr } from '../../../broker/caller/caller-memory.js';
 import { parseAddress } from '../../../shared/policy/address.js';
 import { decodeSockaddr, encodeSockaddr } from '../../../shared/sys/sockaddr.js';
 import type { FuzzTarget } from '../fuzz-target.js';

@@ -1,11 +1,21 @@
-// What the supervisor does for one sandbox: it connects AF_UNIX sockets with the plugin's ids, sets modes of folders, and writes answers into the
-// memory of callers. Runs in the broker.
+// What the broker cannot do itself for a trapped call: connect an AF_UNIX socket where a path leads, change the mode of a folder, write into the
+// caller's memory. The supervisor does it, on an order. Runs in the broker.
+
 import { constants } from 'node:os';
 import type { CallerAnswerPacket, FolderModePacket, UnixConnectPacket } from '../../shared/protocol/link.js';
-import type { UnixTarget } from '../../shared/sys/connect-inside.js';
+import {
+  connectInside,
+  findInside,
+  type UnixPlace,
+  type UnixTarget,
+} from '../../shared/sys/connect-inside.js';
 import type { FolderMode } from '../../shared/sys/set-folder-mode.js';
 import { OrderQueue } from '../limit/order-queue.js';
-import type { ConnectUnix } from './unix-connects.js';
+import type { SlowLane } from '../stall/slow-lane.js';
+import type { StallBudget } from '../stall/stall-budget.js';
+
+// What the supervisor does for one sandbox: it connects AF_UNIX sockets with the plugin's ids, sets modes of folders, and writes answers into the
+// memory of callers.
 
 type Done = (result: number | 'host') => void;
 /** @param done takes 0 or minus errno */
@@ -76,4 +86,42 @@ function encode(target: UnixTarget): UnixConnectPacket['target'] {
 
 function base64(bytes: Uint8Array): string {
   return Buffer.from(bytes).toString('base64');
+}
+
+// Who connects the AF_UNIX sockets of a sandbox. As an ordinary user, broker and plugin have one uid, and the broker does it. As root they
+// have different ones, and a socket's file would not let the broker in: a thread of the supervisor does it.
+
+const { EAGAIN } = constants.errno;
+
+/** @param done takes 0, minus errno, or `host` for a socket that was not bound in the sandbox */
+export type ConnectUnix = (fd: number, target: UnixTarget, done: (result: number | 'host') => void) => void;
+
+/** On the main thread; for a slow plugin on the slow lane, since it can make the connect wait. */
+export function connectsHere(
+  place: UnixPlace,
+  stall: StallBudget,
+  slowLane: Pick<SlowLane, 'connect'>,
+): ConnectUnix {
+  return (fd, target, done) => {
+    if (
+      /* protects: G9 a slow plugin's AF_UNIX connects wait on the slow lane => true */ !stall.slow ||
+      target.kind === 'listen'
+    ) {
+      done(connectInside(place, fd, target));
+      return;
+    }
+    const found = findInside(place, target);
+    if (typeof found !== 'object') {
+      done(found);
+      return;
+    }
+    const { address, file } = found;
+    if (file !== undefined) stall.descriptors.hold(file);
+    const finish = (result: number): void => {
+      file?.close();
+      done(result);
+    };
+    // Without a descriptor for the alarm nothing could end a connect that waits.
+    slowLane.connect(stall, fd, address).then(finish, () => finish(-EAGAIN));
+  };
 }

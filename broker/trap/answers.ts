@@ -1,8 +1,9 @@
-// A trapped call of a plugin that has used up its share of the broker's descriptors. Runs in the broker. The refusal of a connect is an event,
-// so it waits while the log has no room.
+// Answers that several kinds of trapped calls share: refusals, and an answer that lies in the caller's memory. Runs in the broker.
+
 import { constants } from 'node:os';
 import { CONNECT_TIMEOUT_MS } from '../../shared/limits.js';
-import { readSockaddr, type TrappedAddress } from '../caller/read-sockaddr.js';
+import { WHOLLY_TRAPPED } from '../../shared/reasons.js';
+import { readSockaddr, type TrappedAddress } from '../caller/caller-memory.js';
 import type { TrappedCall } from '../caller/trapped-call.js';
 import { RequestLife } from '../limit/request-life.js';
 import { account } from '../request/account.js';
@@ -10,7 +11,10 @@ import { refuseQueued } from '../request/refuse-queued.js';
 import type { TrapContext } from './trap-context.js';
 import { interruptedResult } from './waiting-calls.js';
 
-const { EAGAIN, ECONNABORTED, ETIMEDOUT } = constants.errno;
+const { EACCES, EAGAIN, ECONNABORTED, ETIMEDOUT } = constants.errno;
+
+// A trapped call of a plugin that has used up its share of the broker's descriptors. The refusal of a connect is an event,
+// so it waits while the log has no room.
 
 type InetAddress = Extract<TrappedAddress, { kind: 'inet' }>;
 
@@ -45,4 +49,37 @@ async function refuseLater(context: TrapContext, call: TrappedCall, target: Inet
   life.settle();
   if (life.ended === undefined) refuse(context, call, target);
   else call.end(-ETIMEDOUT, 'error');
+}
+
+// Refuses a call that would turn a socket of the host's network to another peer or address.
+
+/** @param address the call's; listen(2) has none */
+export function refuseForeign(
+  { refusals, origins }: TrapContext,
+  call: TrappedCall,
+  address: TrappedAddress | undefined,
+): void {
+  // The others turn no socket elsewhere.
+  const turning = WHOLLY_TRAPPED.find((one) => one === call.call);
+  if (turning !== undefined) refusals.note('foreign', turning, address, () => origins.of(call.tid));
+  call.end(-EACCES, 'refused');
+}
+
+// Has the supervisor write an answer into the memory of a caller: the broker's cage forbids it.
+
+/** The supervisor has many orders, or the caller's thread has no processor: no event tells when that has changed. */
+const RETRY_MS = 10;
+
+/** @param done takes 0, or minus errno: EFAULT, or EPERM if the supervisor does not write it */
+export function writeAnswer(
+  context: TrapContext,
+  call: TrappedCall,
+  answer: Uint8Array,
+  done: (result: number) => void,
+): void {
+  context.answerCaller(call.tid, answer, (result) => {
+    if (result === -EAGAIN && call.stillWaits())
+      setTimeout(() => writeAnswer(context, call, answer, done), RETRY_MS).unref();
+    else done(result);
+  });
 }

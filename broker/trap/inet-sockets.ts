@@ -1,12 +1,20 @@
-// connect(2) on a TCP socket. A socket in use gets the kernel's own answer. A connect to the sandbox's loopback happens on the socket itself.
-// For every other one the broker puts its connection in the socket's place. Runs in the broker.
+// Trapped calls on IPv4 and IPv6 sockets that leave the sandbox's loopback alone or reach past it: connect(2) of stream and datagram sockets.
+// Runs in the broker. The address was copied once. What it means depends on the socket: one of the sandbox, or one of the host that postern
+// handed over.
+
 import { constants } from 'node:os';
-import { isLoopbackAddress } from '../../shared/policy/sandbox-address.js';
+import { isLoopbackAddress, isSandboxAddress } from '../../shared/policy/sandbox-address.js';
 import { staysInside } from '../../shared/policy/stays-inside.js';
+import type { TrapAnswer } from '../../shared/reasons.js';
 import { isNonBlocking } from '../../shared/sys/fcntl.js';
+import { boundAddress } from '../../shared/sys/listen.js';
+import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import { AF_INET } from '../../shared/sys/sockaddr.js';
+import { writableNow } from '../../shared/sys/socket.js';
 import {
+  concludeConnect,
   connectAtOnce,
+  sendTimeout,
   settleConnect,
   startConnectNeverWaiting,
   TCP_STATE,
@@ -17,17 +25,19 @@ import {
   SOCKADDR_IN_BYTES,
   SOCKADDR_IN6_BYTES,
   type TrappedAddress,
-} from '../caller/read-sockaddr.js';
+} from '../caller/caller-memory.js';
 import type { TrappedCall } from '../caller/trapped-call.js';
-import { awaitConnection } from './await-connection.js';
+import type { Transport } from '../dns/encode-dns-answer.js';
+import { refuseForeign } from './answers.js';
 import { brokerConnection } from './broker-connection.js';
 import { dissolve } from './dissolved-connections.js';
-import { DNS_PORT, noteAsker } from './note-asker.js';
-import { refuseForeign } from './refuse-foreign.js';
-import type { TrapContext } from './trap-context.js';
-import type { TrappedSocket } from './trapped-socket.js';
+import type { TrapContext, TrappedSocket } from './trap-context.js';
+import { interruptedResult } from './waiting-calls.js';
 
-const { EAFNOSUPPORT, EALREADY, EINPROGRESS, EINVAL, EISCONN } = constants.errno;
+const { EACCES, EAFNOSUPPORT, EALREADY, EINPROGRESS, EINVAL, EISCONN } = constants.errno;
+
+// connect(2) on a TCP socket. A socket in use gets the kernel's own answer. A connect to the sandbox's loopback happens on the socket itself.
+// For every other one the broker puts its connection in the socket's place.
 
 type InetAddress = Extract<TrappedAddress, { kind: 'inet' }>;
 
@@ -139,4 +149,84 @@ function connectForeign(
 function misfitOf(address: TrappedAddress, domain: number, length: number): number | undefined {
   if (length < (domain === AF_INET ? SOCKADDR_IN_BYTES : SOCKADDR_IN6_BYTES)) return -EINVAL;
   return address.kind === 'inet' && address.family === domain ? undefined : -EAFNOSUPPORT;
+}
+
+// A blocking connect(2) on a socket that is connecting already. The call waits as it would in the kernel.
+
+/**
+ * Ends the call when the socket is connected or has failed, when SO_SNDTIMEO is over, or when the caller has a signal to handle.
+ *
+ * @param descriptor a duplicate of the plugin's socket; closed here at the end if true is returned
+ * @param underWay what the call returns when SO_SNDTIMEO is over: -EINPROGRESS if it began the attempt, else -EALREADY
+ * @returns whether the call waits
+ */
+function awaitConnection(
+  { services, plugin: { stall }, waiting, writable }: TrapContext,
+  call: TrappedCall,
+  descriptor: OwnedFd,
+  answer: TrapAnswer,
+  underWay: number,
+): boolean {
+  const conclude = (): number =>
+    dissolve(services, descriptor.number, () => concludeConnect(descriptor.number));
+  if (writableNow(descriptor.number)) {
+    call.end(conclude(), answer);
+    return false;
+  }
+  const limit = sendTimeout(descriptor.number);
+  const timer = limit > 0 ? setTimeout(() => finish(() => underWay), limit) : undefined;
+  const finish = (result: () => number): void =>
+    services.guard.watch(stall, () => {
+      clearTimeout(timer);
+      waiting.remove(call);
+      writable.forget(descriptor);
+      call.end(result(), answer);
+      descriptor.close();
+    });
+  writable.add(descriptor, () => finish(conclude));
+  waiting.add(call, (why) => finish(() => (why === 'gone' ? underWay : interruptedResult(why, limit > 0))));
+  return true;
+}
+
+// connect(2) on a UDP or ICMP socket: inside the sandbox it is done, to the outside it is refused.
+
+/** getaddrinfo(3) probes each address like this to sort them. So refusals are counted, and logged in aggregate. */
+export function connectDatagram(
+  context: TrapContext,
+  call: TrappedCall,
+  { descriptor, own }: TrappedSocket,
+  raw: Uint8Array,
+): void {
+  const address = readSockaddr(raw);
+  const outside =
+    /* protects: G3 UDP to the outside is refused => false */ address.kind === 'inet' &&
+    !isSandboxAddress(address.address);
+  if (own && !outside) {
+    const result = connectAtOnce(descriptor.number, raw);
+    if (result === 0 && address.kind === 'inet' && address.port === DNS_PORT)
+      noteAsker(context, call, descriptor, 'udp');
+    call.end(result, 'own');
+    return;
+  }
+  if (!own) refuseForeign(context, call, address);
+  else {
+    context.refusals.note('datagram', 'connect', address, () => context.origins.of(call.tid));
+    call.end(-EACCES, 'refused');
+  }
+}
+
+// Remembers which process a DNS question will come from.
+
+/** The port of a sandbox's DNS, on its own loopback. */
+const DNS_PORT = 53;
+
+/** @param descriptor a duplicate of the caller's socket, which has a port by now */
+export function noteAsker(
+  { askers, origins }: TrapContext,
+  call: TrappedCall,
+  descriptor: OwnedFd,
+  transport: Transport,
+): void {
+  const port = boundAddress(descriptor.number)?.port;
+  if (port !== undefined) askers.note(transport, port, origins.of(call.tid));
 }
