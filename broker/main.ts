@@ -1,10 +1,6 @@
 // The broker's process. It makes the connections that a policy allows, outside every sandbox. The supervisor starts it with a line stream
 // at BROKER_LINE_FD and a packet socket at BROKER_DESCRIPTOR_FD; it ends with either, and starts no process. It reads all of its code
 // before the ids change, since it may be unable to read the files afterwards.
-import { DescriptorPool } from './limit/descriptor-shares.js';
-import '../shared/refuse-debugger.js';
-import { Socket } from 'node:net';
-import { constants } from 'node:os';
 import { PosternError } from '../shared/errors.js';
 import { BROKER_DESCRIPTORS } from '../shared/limits.js';
 import {
@@ -13,29 +9,28 @@ import {
   LINK_VERSION,
   type SupervisorLine,
 } from '../shared/protocol/link.js';
+import '../shared/refuse-debugger.js';
+import { Socket } from 'node:net';
+import { constants } from 'node:os';
+import { setFlagsFromString } from 'node:v8';
 import { dieWithParent, exitAtOnce, setNoNewPrivileges } from '../shared/sys/process-control.js';
 import { getLimit, RLIMIT, setLimit } from '../shared/sys/rlimit.js';
 import { VERSION } from '../shared/version.js';
-import { enterCage } from './cage/enter-cage.js';
-import { sealMounts } from './cage/seal-mounts.js';
-import { takeIds } from './cage/take-ids.js';
-import { limitHeap } from './limit-heap.js';
+import { enterCage, sealMounts, takeIds } from './cage/enter-cage.js';
+import { DescriptorPool } from './limit/descriptor-shares.js';
 import { LineLink } from './line-link.js';
 import { HostAddresses } from './names/host-addresses.js';
 import { HostsFile } from './names/hosts-file.js';
-import { NameCache } from './names/name-cache.js';
+import { NameCache, ResolverSets } from './names/name-cache.js';
 import { NameServers } from './names/name-servers.js';
 import { NameResolver } from './names/resolve.js';
-import { ResolverSets } from './names/resolver-sets.js';
 import { tellProblem } from './names/watched-file.js';
 import { receivePackets } from './packet-link.js';
-import { Audit } from './record/audit.js';
-import { EventTally } from './record/event-tally.js';
-import { LogRoom } from './record/log-room.js';
-import { Metrics } from './record/metrics.js';
-import { MetricsAnswers } from './record/metrics-answers.js';
+import { Audit, EventTally } from './record/audit.js';
+import { LogRoom } from './record/log-gate.js';
+import { Metrics, MetricsAnswers } from './record/metrics.js';
 import { Rehearsal } from './rehearsal/rehearsal.js';
-import type { Services } from './request/services.js';
+import type { Services } from './request/plugin.js';
 import { Sessions } from './sessions.js';
 import { startGuards } from './stall/start-guards.js';
 import { type Line, takeLine } from './take-line.js';
@@ -148,4 +143,23 @@ function raiseDescriptorLimit(): number {
     // Without CAP_SYS_RESOURCE the hard limit stays: fewer connections at once, and all of them as safe.
     return Number(hard);
   }
+}
+
+// How V8 sizes the broker's heap. The same flags on Node's command line would make V8 reject the code that Node was built with: then Node
+// compiles its own modules anew, in each thread too, and a start takes 27 ms of processor time more.
+
+/** V8 doubles the young heap up to 16 MiB, threefold, and an idle broker keeps what it has grown to. */
+const SMALL_YOUNG_HEAP =
+  /* protects: G8 broker: its memory stays small after many connects => '--semi-space-growth-factor=2' */ '--semi-space-growth-factor=1';
+
+/**
+ * In percent of what is in use after a collection. By default V8 lets a heap grow fourfold before it collects again, so that a broker of 200
+ * plugins takes 200 to 350 MiB in turn. With this it takes 190 to 200 MiB, and no more processor time (npm run soak).
+ */
+const SLOWLY_GROWING_HEAP = '--heap-growing-percent=40';
+
+/** Called once the broker's threads have started. */
+function limitHeap(): void {
+  setFlagsFromString(SMALL_YOUNG_HEAP);
+  setFlagsFromString(SLOWLY_GROWING_HEAP);
 }

@@ -1,6 +1,11 @@
 // The plugins, their channels and their traps, as the supervisor names them. Runs in the broker.
+
 import { setTimeout as sleep } from 'node:timers/promises';
-import { END_AGAIN_MS } from '../shared/limits.js';
+import { END_AGAIN_MS, GIVEN_NAMES_A_LINE, RETIRE_MS } from '../shared/limits.js';
+import { compilePolicy } from '../shared/policy/compile-policy.js';
+import { judgeRequest } from '../shared/policy/judge-request.js';
+import { mayBeAsked } from '../shared/policy/may-be-asked.js';
+import type { Policy, RuleProblem } from '../shared/policy/policy.js';
 import type {
   BrokerLine,
   ChannelPacket,
@@ -12,24 +17,24 @@ import type {
 } from '../shared/protocol/link.js';
 import type { OwnedFd } from '../shared/sys/owned-fd.js';
 import { Accounts } from './accounts/accounts.js';
-import { NO_CONNECTIONS } from './accounts/connection-places.js';
-import { monotonicMs } from './accounts/monotonic-ms.js';
+import { monotonicMs, NO_CONNECTIONS } from './accounts/connection-places.js';
+import type { Asked } from './ask/plugin-asks.js';
 import { ChannelSessions } from './channel/channel-sessions.js';
-import type { ChannelEnds } from './channel/session-setup.js';
-import { configurePlugin } from './configure-plugin.js';
+import type { ChannelEnds } from './channel/session.js';
 import type { LineLink } from './line-link.js';
-import { makePlugin } from './make-plugin.js';
-import type { ResolverSets } from './names/resolver-sets.js';
+import type { ResolverSets } from './names/name-cache.js';
 import type { PluginPacket } from './packet-link.js';
 import { ConnectionLists } from './request/connection-lists.js';
 import { explainDecision } from './request/explain-decision.js';
-import type { Plugin } from './request/plugin.js';
+import { Plugin, type Services } from './request/plugin.js';
 import { RequestMarks } from './request/request-marks.js';
-import type { Services } from './request/services.js';
 import { UsageReports } from './request/usage-reports.js';
-import type { RetiringSessions } from './retire.js';
+import { AgeLimit } from './revoke/age-limit.js';
 import { endConnections } from './revoke/end-connections.js';
+import { Quota } from './revoke/quota.js';
+import { Revocation } from './revoke/revocation.js';
 import { type TrapEnds, TrapSessions } from './trap/trap-session.js';
+import { upstreamOf } from './upstream/upstream.js';
 
 /** Does what the supervisor's lines and packets say. */
 export class Sessions implements RetiringSessions {
@@ -259,4 +264,136 @@ export class Sessions implements RetiringSessions {
     this.#plugins.set(name, plugin);
     return plugin;
   }
+}
+
+// A plugin of the broker, with what ends its connections.
+
+/** @param hasNeighbours whether the broker serves other plugins @param link carries questions to the supervisor */
+function makePlugin(
+  name: string,
+  services: Services,
+  hasNeighbours: () => boolean,
+  link: { readonly nextId: () => number; readonly send: (line: BrokerLine) => void },
+): Plugin {
+  const { metrics, audit, descriptors } = services;
+  const plugin = new Plugin(name, metrics, audit, descriptors.share(), hasNeighbours, link);
+  const revocation = new Revocation(services, plugin);
+  plugin.revokeConnections = () => revocation.begin();
+  const quota = new Quota(services, plugin);
+  const age = new AgeLimit(services, plugin);
+  plugin.boundConnections = () => {
+    quota.begin();
+    age.begin();
+  };
+  return plugin;
+}
+
+// Puts a plugin's rules in force, with what else the supervisor says of it.
+
+type PluginLine = SupervisorLine & { readonly type: 'plugin' };
+
+/** @returns the answer. If a rule is invalid, the former rules stay, and the answer has the problems */
+function configurePlugin(
+  plugin: Plugin,
+  line: PluginLine,
+  services: Services,
+  resolvers: ResolverSets,
+): BrokerLine {
+  const { allow, deny, mode } = line;
+  const compiled = compilePolicy({ allow, deny, mode });
+  const direct = compilePolicy({ allow: [], deny: line.via?.direct ?? [] });
+  if (compiled.ok && direct.ok) {
+    putInForce(plugin, compiled.policy, direct.policy, line, services, resolvers);
+    return { type: 'plugin_ready', plugin: plugin.name, policyHash: compiled.policy.hash };
+  }
+  const problems = [
+    ...(compiled.ok ? [] : compiled.problems.map((problem) => textOf(problem.list, problem))),
+    ...(direct.ok ? [] : direct.problems.map((problem) => textOf('via.direct', problem))),
+  ];
+  return { type: 'plugin_refused', plugin: plugin.name, problems };
+}
+
+function textOf(list: string, { text, message, suggestion }: RuleProblem): string {
+  const fix = suggestion === undefined ? '' : ` (write "${suggestion}")`;
+  return `${list} "${text}": ${message}${fix}`;
+}
+
+function putInForce(
+  plugin: Plugin,
+  policy: Policy,
+  direct: Policy,
+  { limits, via, unknown, approved = [], revoke = 'drain' }: PluginLine,
+  services: Services,
+  resolvers: ResolverSets,
+): void {
+  plugin.configure(policy, limits, via && upstreamOf(via, via.direct && direct));
+  const { resolvers: servers, source = [] } = via ?? {};
+  plugin.names = resolvers.use(plugin.name, servers && { servers, from: source });
+  const isOpen = (asked: Asked): boolean => {
+    const host = services.host.context();
+    const verdict = judgeRequest(policy, asked, host);
+    return verdict.kind === 'settled' && mayBeAsked(policy, verdict.decision, host);
+  };
+  plugin.asks.configure(unknown === 'ask', approved, isOpen);
+  plugin.revoke = revoke;
+  // protects: G7 new rules decide again on open connections
+  plugin.revokeConnections();
+  plugin.boundConnections();
+}
+
+// The end of a broker that is replaced on purpose. It takes nothing new, finishes what is soon done, tells what the next broker has to know, and
+// exits. The next broker serves what still waits.
+
+/** Between two looks whether work is done. */
+const LOOK_MS = 5;
+
+/** What a broker serves. */
+interface RetiringSessions {
+  /** Takes nothing from any plugin any more. */
+  stopTaking(): void;
+  /** Whether something is under way that may be done soon. */
+  readonly isBusy: boolean;
+  /** Looks at nothing any more. @returns for each trap, what its sandbox's DNS gave */
+  giveUp(): ReadonlyMap<number, readonly GivenName[]>;
+  /** Sessions of channels with requests that have no answer. No further ones come. */
+  readonly unanswered: readonly number[];
+  /** Makes all audit events that are owed. */
+  flush(): void;
+  /** Leaves the calls that wait to the next broker. Nothing may be done for them from now on. */
+  leaveCalls(): void;
+}
+
+interface RetiringLink {
+  readonly backlogBytes: number;
+  send(line: BrokerLine): void;
+  drain(done: () => void): void;
+}
+
+/** @param exit ends this process at once */
+export async function retire(
+  sessions: RetiringSessions,
+  link: RetiringLink,
+  exit: () => never,
+): Promise<void> {
+  sessions.stopTaking();
+  const until = performance.now() + RETIRE_MS;
+  while (sessions.isBusy && performance.now() < until) await sleep(LOOK_MS);
+  for (const [session, names] of sessions.giveUp())
+    for (let at = 0; at < names.length; at += GIVEN_NAMES_A_LINE)
+      link.send({ type: 'given_names', session, names: names.slice(at, at + GIVEN_NAMES_A_LINE) });
+  // What was looked at until now has its end in this turn of the event loop.
+  await sleep(0);
+  sessions.flush();
+  link.send({ type: 'retired', unanswered: sessions.unanswered });
+  const leave = (): void => {
+    sessions.flush();
+    if (link.backlogBytes > 0) {
+      link.drain(leave);
+      return;
+    }
+    // Both in one step: in between, this process could answer a call that the next broker serves again.
+    sessions.leaveCalls();
+    exit();
+  };
+  leave();
 }

@@ -2,10 +2,8 @@
 import { PosternError } from '../shared/errors.js';
 import type { SupervisorLine } from '../shared/protocol/link.js';
 import type { LineLink } from './line-link.js';
-import type { Metrics } from './record/metrics.js';
-import type { MetricsAnswers } from './record/metrics-answers.js';
-import { retire } from './retire.js';
-import type { Sessions } from './sessions.js';
+import type { Metrics, MetricsAnswers } from './record/metrics.js';
+import { retire, type Sessions } from './sessions.js';
 
 type LineType = SupervisorLine['type'];
 export type Line<T extends LineType> = SupervisorLine & { readonly type: T };

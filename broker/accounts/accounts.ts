@@ -1,8 +1,9 @@
 // The registers of all plugins, and the kernel's reports for them. Runs in the broker.
+import type { PluginMetrics } from '../../shared/metrics/plugin-metrics.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import type { Audit } from '../record/audit.js';
-import { type AccountedPlugin, accountEnded } from './account-ended.js';
-import type { ConnectionPlaces } from './connection-places.js';
+import type { METRICS } from '../record/metric-table.js';
+import type { ConnectionPlaces, EndedConnection } from './connection-places.js';
 import { ConnectionRegister } from './connection-register.js';
 import { SocketEnds } from './socket-ends.js';
 
@@ -69,4 +70,42 @@ export class Accounts {
     this.#ends ??= new SocketEnds(() => this.#audit.flush());
     return this.#ends;
   }
+}
+
+// Counts a connection that has ended, and writes its audit event.
+
+/** A plugin that has connections. */
+interface AccountedPlugin {
+  readonly name: string;
+  readonly metrics: Pick<PluginMetrics<typeof METRICS>, 'count' | 'observe'>;
+}
+
+function accountEnded(
+  audit: Pick<Audit, 'closed'>,
+  { name, metrics }: AccountedPlugin,
+  { durationMs, description, account, cause }: EndedConnection,
+): void {
+  metrics.observe('connectionDuration', {}, durationMs / 1_000);
+  if (cause !== undefined) metrics.count('connectionsEnded', { cause });
+  if (account !== undefined) {
+    metrics.count('sentBytes', {}, account.sentBytes);
+    metrics.count('receivedBytes', {}, account.receivedBytes);
+    metrics.count('retransmits', {}, account.retransmits);
+  }
+  audit.closed({
+    decision_id: description?.decision_id ?? null,
+    plugin: name,
+    pid: description?.pid ?? null,
+    program: description?.program ?? null,
+    door: description?.door ?? null,
+    host: description?.host ?? null,
+    port: description?.port ?? null,
+    dialed: description?.dialed ?? null,
+    duration_ms: Math.round(durationMs * 1_000) / 1_000,
+    sent_bytes: account?.sentBytes ?? null,
+    received_bytes: account?.receivedBytes ?? null,
+    rtt_ms: account?.rttMs ?? null,
+    retransmits: account?.retransmits ?? null,
+    ended_by: cause ?? (account === undefined ? 'unknown' : 'closed'),
+  });
 }

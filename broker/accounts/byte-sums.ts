@@ -1,9 +1,9 @@
 // What the connections of one plugin have carried: those that are open, for an operator, and all since postern started, for its limits. The second sums
 // lie in the memory that the supervisor keeps, so neither another broker nor another start of the plugin begins anew. Runs in the broker.
+import type { Limits } from '../../shared/config/limit-forms.js';
 import type { SocketLook } from '../../shared/sys/socket-diag.js';
 import type { TcpAccount } from '../../shared/sys/tcp-account.js';
-import { type Carried, carriedOf } from './carried.js';
-import type { ConnectionSlot, ConnectionSlots } from './connection-slots.js';
+import { type Carried, type ConnectionSlot, type ConnectionSlots, carriedOf } from './connection-slots.js';
 
 type Acknowledged = Pick<TcpAccount, 'sentBytes' | 'receivedBytes'>;
 
@@ -74,4 +74,46 @@ function add(
 ): void {
   sums.sentBytes += sign * sentBytes;
   sums.receivedBytes += sign * receivedBytes;
+}
+
+// Which of sent_mib and received_mib a plugin has used up. Pure.
+
+const MIB = 1_048_576;
+
+const QUOTAS = [
+  { limit: 'sentMib', carried: 'sentBytes', key: 'sent_mib', word: 'sent' },
+  { limit: 'receivedMib', carried: 'receivedBytes', key: 'received_mib', word: 'received' },
+] as const;
+
+type QuotaLimits = Pick<Limits, (typeof QUOTAS)[number]['limit']>;
+
+export interface SpentQuota {
+  /** Its key in the file. */
+  readonly key: (typeof QUOTAS)[number]['key'];
+  /** Its word in the metrics. */
+  readonly word: (typeof QUOTAS)[number]['word'];
+  readonly mib: number;
+}
+
+export function hasQuota(limits: QuotaLimits): boolean {
+  return QUOTAS.some(({ limit }) => limits[limit] !== undefined);
+}
+
+/** @returns undefined while neither is used up */
+export function spentQuota(limits: QuotaLimits, carried: Carried): SpentQuota | undefined {
+  for (const { limit, carried: bytes, key, word } of QUOTAS) {
+    const mib = limits[limit];
+    // A sum that is no number counts as used up.
+    if (mib !== undefined && !(carried[bytes] < mib * MIB)) return { key, word, mib };
+  }
+  return undefined;
+}
+
+/** How many bytes may at least be carried before one is used up. Infinite without a limit. */
+export function leftOfQuota(limits: QuotaLimits, carried: Carried): number {
+  return Math.min(
+    ...QUOTAS.map(
+      ({ limit, carried: bytes }) => (limits[limit] ?? Number.POSITIVE_INFINITY) * MIB - carried[bytes],
+    ),
+  );
 }

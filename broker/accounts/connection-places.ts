@@ -1,11 +1,12 @@
-// The places for a plugin's connections, as the steps of the data path see them. Runs in the broker.
-import type { EndCause } from '../../shared/reasons.js';
+// What the register knows of one connection, and how the steps of the data path hold a place for it. Runs in the broker.
+import { type DecisionWord, type EndCause, WAYS_OUT, type WayOut } from '../../shared/reasons.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import type { Endpoint } from '../../shared/sys/sockaddr.js';
-import type { SocketLook } from '../../shared/sys/socket-diag.js';
+import { peerIn, type SocketLook } from '../../shared/sys/socket-diag.js';
 import type { TcpAccount } from '../../shared/sys/tcp-account.js';
-import type { Carried } from './carried.js';
-import type { ConnectionDescription } from './connection-description.js';
+import type { Carried, ConnectionSlot } from './connection-slots.js';
+
+// The places for a plugin's connections, as the steps of the data path see them.
 
 /** A place for one connection, claimed before the dial. */
 export interface Claim {
@@ -144,3 +145,111 @@ export const NO_CONNECTIONS: ConnectionPlaces = {
   reportLast: () => {},
   close: () => {},
 };
+
+// What the register knows about a connection besides its socket: what was asked for, what decided, and who asked. It lies
+// in memory that the supervisor keeps, and a former broker wrote it, so it is checked when it is read.
+
+export interface ConnectionDescription {
+  readonly decision_id: string;
+  readonly decision: DecisionWord;
+  /** As it was asked for: a name or an address. */
+  readonly host: string;
+  readonly port: number;
+  readonly rule: string | null;
+  /** The address that was dialled. */
+  readonly dialed: string;
+  /** The names for which the DNS of the sandbox gave the address, the one that decided first. */
+  readonly names: readonly string[];
+  /** Somebody who was asked allowed it, and no rule did. */
+  readonly approved: boolean;
+  /** It goes by a proxy: `dialed` is the proxy's address. */
+  readonly proxied: boolean;
+  readonly door: WayOut;
+  readonly pid: number | null;
+  readonly program: string | null;
+}
+
+/** Writes a description. Where it is too long, it loses its last names, and at last its rule. */
+export function writeDescription(slot: ConnectionSlot, description: ConnectionDescription): void {
+  for (let count = description.names.length; count >= 0; count -= 1)
+    if (slot.write(JSON.stringify({ ...description, names: description.names.slice(0, count) }))) return;
+  slot.write(JSON.stringify({ ...description, names: [], rule: null }));
+}
+
+/** @returns undefined if there is none */
+export function readDescription(slot: ConnectionSlot): ConnectionDescription | undefined {
+  const { text } = slot;
+  if (text === '') return undefined;
+  try {
+    const value: unknown = JSON.parse(text);
+    return isDescription(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function isDescription(value: unknown): value is ConnectionDescription {
+  if (typeof value !== 'object' || value === null) return false;
+  const { decision_id, decision, host, port, rule, dialed, names, approved, proxied, door, pid, program } =
+    value as Readonly<Record<string, unknown>>;
+  const isTextOrNull = (one: unknown): boolean => one === null || typeof one === 'string';
+  return (
+    typeof decision_id === 'string' &&
+    (decision === 'allow' || decision === 'would_deny') &&
+    typeof host === 'string' &&
+    typeof port === 'number' &&
+    isTextOrNull(rule) &&
+    typeof dialed === 'string' &&
+    Array.isArray(names) &&
+    names.every((name) => typeof name === 'string') &&
+    typeof approved === 'boolean' &&
+    typeof proxied === 'boolean' &&
+    WAYS_OUT.some((word) => word === door) &&
+    (pid === null || typeof pid === 'number') &&
+    isTextOrNull(program)
+  );
+}
+
+// The open connections of a register as the rest of the broker sees them.
+
+/** A slot by its cookie. */
+export type Entry = readonly [cookie: bigint, slot: ConnectionSlot];
+
+/** @returns nothing without a slot */
+export function entryOf(cookie: bigint, slot: ConnectionSlot | undefined): readonly Entry[] {
+  return slot === undefined ? [] : [[cookie, slot]];
+}
+
+export function notedOf(slot: ConnectionSlot): NotedConnection {
+  const { cookie, since, id, isUnderWay } = slot;
+  return { cookie, since, description: readDescription(slot), peer: peerIn(id), isUnderWay };
+}
+
+/** When the oldest began; undefined if there is none. */
+export function oldestOf(slots: Iterable<ConnectionSlot>): number | undefined {
+  let oldest: number | undefined;
+  for (const { since } of slots) oldest = Math.min(oldest ?? since, since);
+  return oldest;
+}
+
+/** The first of a map, with their cookies. */
+export function firstOf<V>(map: ReadonlyMap<bigint, V>, count: number): readonly (readonly [bigint, V])[] {
+  const first: (readonly [bigint, V])[] = [];
+  for (const entry of map) {
+    if (first.length >= count) break;
+    first.push(entry);
+  }
+  return first;
+}
+
+/** Whether a process holds a connection, as far as it is known. */
+export function isHeld(look: SocketLook): boolean {
+  return look.kind === 'unknown' || (look.kind === 'there' && look.inode !== 0);
+}
+
+// The host's monotonic clock, clock_gettime(2) CLOCK_MONOTONIC: no setting of the time changes it, and each broker reads the same.
+
+/** In milliseconds. */
+export function monotonicMs(): number {
+  return Number(process.hrtime.bigint() / 1_000n) / 1_000;
+}

@@ -1,7 +1,15 @@
 // The open connections of one plugin: which there are, how many the limit `connections` permits, and what each carried when it has ended. Runs
 // in the broker, which keeps no descriptor of them. The kernel reports which socket has ended (socket-ends.ts), and says whether any process
 // holds one. The register lies in memory that the supervisor keeps for the next broker.
-import { CONNECTION_SLOTS, LOOKED_AT_CONNECTIONS, LOOKS_PER_SECOND } from '../../shared/limits.js';
+
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import {
+  CONNECTION_SLOTS,
+  LATE_REPORT_MS,
+  LOOKED_AT_CONNECTIONS,
+  LOOKS_PER_SECOND,
+  SORTED_CONNECTIONS,
+} from '../../shared/limits.js';
 import type { EndCause } from '../../shared/reasons.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import type { Endpoint } from '../../shared/sys/sockaddr.js';
@@ -9,18 +17,26 @@ import { isUnixSocketId, type SocketLook, writeSocketId } from '../../shared/sys
 import type { TcpAccount } from '../../shared/sys/tcp-account.js';
 import { TokenBucket } from '../../shared/token-bucket.js';
 import { ByteSums } from './byte-sums.js';
-import type { Carried } from './carried.js';
-import { type ConnectionDescription, readDescription, writeDescription } from './connection-description.js';
-import { Place } from './connection-place.js';
-import type { Claim, ConnectionEvents, ConnectionPlaces, NotedConnection } from './connection-places.js';
-import { NO_CONNECTIONS, REFUSED } from './connection-places.js';
-import { type ConnectionSlot, ConnectionSlots } from './connection-slots.js';
+import {
+  type Claim,
+  type ConnectionDescription,
+  type ConnectionEvents,
+  type ConnectionPlaces,
+  type Entry,
+  entryOf,
+  firstOf,
+  isHeld,
+  monotonicMs,
+  NO_CONNECTIONS,
+  type NotedConnection,
+  notedOf,
+  oldestOf,
+  REFUSED,
+  readDescription,
+  writeDescription,
+} from './connection-places.js';
+import { type Carried, type ConnectionSlot, ConnectionSlots } from './connection-slots.js';
 import { HostSockets } from './host-sockets.js';
-import { KnownConnections } from './known-connections.js';
-import { LostEnds } from './lost-ends.js';
-import { monotonicMs } from './monotonic-ms.js';
-import { newestInParts } from './newest-in-parts.js';
-import { type Entry, entryOf, firstOf, isHeld, notedOf, oldestOf } from './noted-slots.js';
 import type { SocketEnds, SocketOwner } from './socket-ends.js';
 
 type Ends = Pick<SocketEnds, 'add' | 'remove' | 'own' | 'disown' | 'take' | 'look' | 'knowsUnix'>;
@@ -268,4 +284,227 @@ export class ConnectionRegister implements ConnectionPlaces, SocketOwner {
     );
     return entries.map((entry, at) => [looks[at] ?? { kind: 'unknown' }, entry]);
   }
+}
+
+// One place of a register: claimed, then held by a connection, which the plugin gets or not.
+
+/** The register, as its places see it. */
+interface PlaceOwner {
+  /** A claim is over. @returns whether the register is open */
+  conclude(): boolean;
+  hold(
+    slot: ConnectionSlot,
+    socket: OwnedFd,
+    own: Endpoint,
+    peer: Endpoint,
+    description: ConnectionDescription,
+  ): void;
+  settle(slot: ConnectionSlot, cookie: bigint, connected: boolean): void;
+  /** @param cookie 0: no connection holds it */
+  discard(slot: ConnectionSlot, cookie: bigint): void;
+}
+
+class Place implements Claim {
+  readonly granted = true;
+  readonly #register: PlaceOwner;
+  readonly #slot: ConnectionSlot;
+  #claimed = true;
+  #cookie = 0n;
+  decisionId: string | undefined;
+
+  constructor(register: PlaceOwner, slot: ConnectionSlot) {
+    this.#register = register;
+    this.#slot = slot;
+  }
+
+  hold(socket: OwnedFd, own: Endpoint, peer: Endpoint, description: ConnectionDescription): void {
+    this.decisionId = description.decision_id;
+    if (!this.#conclude()) return;
+    this.#register.hold(this.#slot, socket, own, peer, description);
+    this.#cookie = this.#slot.cookie;
+  }
+
+  settle(connected: boolean): void {
+    if (this.#cookie !== 0n) this.#register.settle(this.#slot, this.#cookie, connected);
+  }
+
+  release(): void {
+    if (this.#conclude()) this.#register.discard(this.#slot, 0n);
+  }
+
+  withdraw(): void {
+    this.release();
+    if (this.#cookie !== 0n) this.#register.discard(this.#slot, this.#cookie);
+  }
+
+  /** @returns whether this was the first time, and the register is open */
+  #conclude(): boolean {
+    if (!this.#claimed) return false;
+    this.#claimed = false;
+    return this.#register.conclude();
+  }
+}
+
+// Finds the connections of one plugin that have ended without a report of the kernel, after it had to drop some.
+
+/** The register of the connections. */
+interface Register {
+  /** Looks at LOOKED_AT_CONNECTIONS, those with the oldest look. @returns the cookies of those that are gone */
+  lookForGone(): readonly bigint[];
+  /** Takes the reports that have come meanwhile. What they leave of these connections has ended. */
+  endLost(cookies: readonly bigint[]): void;
+}
+
+class LostEnds {
+  readonly #register: Register;
+  #looking: NodeJS.Immediate | undefined;
+  readonly #concluding = new Set<NodeJS.Timeout>();
+
+  constructor(register: Register) {
+    this.#register = register;
+  }
+
+  /** Looks at all connections, some in each turn of the event loop. @param count how many there are */
+  begin(count: number): void {
+    let left = count;
+    const look = (): void => {
+      this.#looking = undefined;
+      const gone = this.#register.lookForGone();
+      if (gone.length > 0) this.#concludeLater(gone);
+      left -= LOOKED_AT_CONNECTIONS;
+      if (left > 0) this.#looking = setImmediate(look);
+    };
+    this.#looking ??= setImmediate(look);
+  }
+
+  close(): void {
+    clearImmediate(this.#looking);
+    for (const timer of this.#concluding) clearTimeout(timer);
+  }
+
+  /** The kernel reports an end some time after the socket is gone. */
+  #concludeLater(gone: readonly bigint[]): void {
+    const timer = setTimeout(() => {
+      this.#concluding.delete(timer);
+      this.#register.endLost(gone);
+    }, LATE_REPORT_MS).unref();
+    this.#concluding.add(timer);
+  }
+}
+
+// The connections of a register, by socket cookie: those that a process holds, and those whose end the kernel has still to report.
+
+class KnownConnections {
+  /** The one with the oldest look comes first. */
+  readonly #held = new Map<bigint, ConnectionSlot>();
+  /** No process holds them any more. The kernel still delivers their last bytes, and then reports their end. */
+  readonly #closing = new Map<bigint, ConnectionSlot>();
+
+  get held(): ReadonlyMap<bigint, ConnectionSlot> {
+    return this.#held;
+  }
+
+  get size(): number {
+    return this.#held.size + this.#closing.size;
+  }
+
+  get all(): readonly Entry[] {
+    return [...this.#held, ...this.#closing];
+  }
+
+  get cookies(): readonly bigint[] {
+    return [...this.#held.keys(), ...this.#closing.keys()];
+  }
+
+  add(cookie: bigint, slot: ConnectionSlot): void {
+    this.#held.set(cookie, slot);
+  }
+
+  find(cookie: bigint): ConnectionSlot | undefined {
+    return this.#held.get(cookie) ?? this.#closing.get(cookie);
+  }
+
+  remove(cookie: bigint): void {
+    this.#held.delete(cookie);
+    this.#closing.delete(cookie);
+  }
+
+  /** Puts a connection last among those like it. */
+  sort(cookie: bigint, slot: ConnectionSlot, isHeld: boolean): void {
+    this.#held.delete(cookie);
+    this.#closing.delete(cookie);
+    (isHeld ? this.#held : this.#closing).set(cookie, slot);
+  }
+
+  /** Those with the oldest looks, as many as one look may cover. Those that are held come first. */
+  oldestLooks(): readonly Entry[] {
+    const held = firstOf(this.#held, LOOKED_AT_CONNECTIONS);
+    return [...held, ...firstOf(this.#closing, LOOKED_AT_CONNECTIONS - held.length)];
+  }
+}
+
+// Gives the newest connections of a register in parts. Runs in the broker, which turns to other work between them.
+
+/** See {@link newestConnections}. The event loop turns before each part, so what it has may have ended. */
+async function* newestInParts(
+  held: HeldConnections,
+  most: number,
+  atOnce: number,
+  isOpen: () => boolean,
+): AsyncGenerator<readonly Entry[], void> {
+  const newest = await newestConnections(held, most, isOpen);
+  for (let at = 0; at < newest.length; at += atOnce) {
+    await nextTurn();
+    yield newest.slice(at, at + atOnce);
+  }
+}
+
+// Finds the newest connections of a register that may have tens of thousands. Runs in the broker, which turns to other work meanwhile.
+
+/** The connections of a register, by their cookies. They change while they are read. */
+interface HeldConnections extends Iterable<readonly [bigint, ConnectionSlot]> {
+  readonly size: number;
+}
+
+interface Dated {
+  readonly cookie: bigint;
+  readonly slot: ConnectionSlot;
+  readonly since: number;
+}
+
+/**
+ * @param isOpen false: the memory of the register is unmapped, and no slot may be read any more
+ * @returns so many, the newest first. Each was held when it was read
+ */
+export async function newestConnections(
+  held: HeldConnections,
+  most: number,
+  isOpen: () => boolean,
+): Promise<readonly (readonly [bigint, ConnectionSlot])[]> {
+  let newest: Dated[] = [];
+  let found: Dated[] = [];
+  let oldest = Number.NEGATIVE_INFINITY;
+  let visited = 0;
+  for (const [cookie, slot] of held) {
+    visited += 1;
+    const { since } = slot;
+    if (since >= oldest) found.push({ cookie, slot, since });
+    if (visited % SORTED_CONNECTIONS !== 0) continue;
+    [newest, found] = [merge(newest, found, most), []];
+    oldest = newest.length < most ? oldest : (newest.at(-1)?.since ?? oldest);
+    // protects: G8 list: the broker turns to other work while it looks for the newest of many connections
+    await nextTurn();
+    // One that was looked at meanwhile comes again, at the end.
+    if (
+      /* protects: G8 list: a register that is closed meanwhile is read no further */ !isOpen() ||
+      visited >= 2 * CONNECTION_SLOTS
+    )
+      break;
+  }
+  return merge(newest, found, most).map(({ cookie, slot }) => [cookie, slot]);
+}
+
+function merge(newest: readonly Dated[], found: readonly Dated[], most: number): Dated[] {
+  const all = new Map([...newest, ...found].map((one) => [one.cookie, one]));
+  return [...all.values()].sort((a, b) => b.since - a.since).slice(0, most);
 }

@@ -3,8 +3,7 @@
 import { CONNECTION_SLOT_BYTES, CONNECTION_SLOTS, CONNECTIONS_MEMORY_BYTES } from '../../shared/limits.js';
 import { MappedMemory } from '../../shared/sys/memory-file.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
-import { cookieOf, SOCKET_ID_BYTES } from '../../shared/sys/socket-diag.js';
-import type { Carried } from './carried.js';
+import { cookieOf, SOCKET_ID_BYTES, type SocketLook } from '../../shared/sys/socket-diag.js';
 
 /** V8 counts each view of the memory, so a view of all of it would make it collect garbage for nothing. */
 const SLOTS_AT_A_TIME = 64;
@@ -163,4 +162,38 @@ export class ConnectionSlots {
       else this.#taken.push(slot);
     }
   }
+}
+
+// What a connection has carried so far, as the limits sent_mib and received_mib count it.
+
+/** What connections have carried. */
+export interface Carried {
+  /** Payload that has left this host, or that a closed socket will still send. */
+  readonly sentBytes: number;
+  readonly receivedBytes: number;
+}
+
+/**
+ * Nothing ends a closed socket, and the kernel still sends what the program has written. So that counts at once. What an open socket has still to
+ * send is dropped when it is ended, so only what has left counts.
+ *
+ * @param look with the account
+ * @returns undefined if the kernel did not say
+ */
+export function carriedOf(look: SocketLook): Carried | undefined {
+  if (look.kind !== 'there' || look.account === undefined) return undefined;
+  const { inode, queuedBytes, account } = look;
+  const { leftBytes, sentBytes, receivedBytes } = account;
+  // Its FIN is queued too.
+  const written =
+    /* protects: G22 quota: what a closed socket has still to send counts => inode < 0 */ inode === 0
+      ? sentBytes + Math.max(0, queuedBytes - 1)
+      : 0;
+  return {
+    sentBytes: Math.max(
+      /* protects: G22 quota: bytes that no peer acknowledges count => sentBytes */ leftBytes,
+      written,
+    ),
+    receivedBytes,
+  };
 }

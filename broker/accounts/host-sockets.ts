@@ -3,11 +3,18 @@
 import type { EndCause } from '../../shared/reasons.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import { type SocketLook, writeUnixSocketId } from '../../shared/sys/socket-diag.js';
-import { type ConnectionDescription, readDescription, writeDescription } from './connection-description.js';
-import type { Claim, ConnectionEvents, HostSocketPlaces, NotedConnection } from './connection-places.js';
+import {
+  type Claim,
+  type ConnectionDescription,
+  type ConnectionEvents,
+  firstOf,
+  type HostSocketPlaces,
+  monotonicMs,
+  type NotedConnection,
+  readDescription,
+  writeDescription,
+} from './connection-places.js';
 import type { ConnectionSlot, ConnectionSlots } from './connection-slots.js';
-import { monotonicMs } from './monotonic-ms.js';
-import { firstOf } from './noted-slots.js';
 import type { SocketEnds } from './socket-ends.js';
 
 const LOOKED_AT = 2;

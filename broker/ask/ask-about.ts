@@ -1,15 +1,20 @@
 // Asks about a refused destination, if somebody may be asked. Runs in the broker.
-import type { HostContext } from '../../shared/policy/decide.js';
+import type { Address } from '../../shared/policy/address.js';
+import {
+  concludeVerdict,
+  type HostContext,
+  judgeRequest,
+  type Request,
+  type RequestVerdict,
+} from '../../shared/policy/decide.js';
 import type { Decision } from '../../shared/policy/decision.js';
-import { mayBeAsked } from '../../shared/policy/may-be-asked.js';
+import { approvedVerdict, mayBeAsked } from '../../shared/policy/may-be-asked.js';
 import type { Policy } from '../../shared/policy/policy.js';
 import type { AskDoor } from '../../shared/protocol/link.js';
-import type { Answered } from './approvals.js';
-import type { AskTicket } from './open-ask.js';
-import type { PluginAsks } from './plugin-asks.js';
+import type { Answered, AskTicket, PluginAsks } from './plugin-asks.js';
 
 /** A refused destination, and who wants it. */
-export interface Refused {
+interface Refused {
   readonly decision: Decision;
   readonly policy: Policy | undefined;
   /** Of a connect(2) whose host is a name. */
@@ -29,4 +34,31 @@ export function askAbout(
   if (!mayBeAsked(policy, decision, context())) return undefined;
   const { host, port } = decision;
   return asks.ask({ host, port, address, door, pid, program });
+}
+
+// Verdicts with what was approved. The rules come first: an approval counts where they leave a destination unknown.
+
+/** @param verdict of the rules */
+export function orApproved(
+  asks: PluginAsks,
+  policy: Policy,
+  verdict: RequestVerdict,
+  context: HostContext,
+): RequestVerdict {
+  if (!asks.on || verdict.kind === 'resolve') return verdict;
+  const { decision } = verdict;
+  if (!mayBeAsked(policy, decision, context) || asks.approvals.find(decision) === undefined) return verdict;
+  return approvedVerdict(decision);
+}
+
+/** A whole decision, as decide() makes it, with what was approved. */
+export function decideOrApproved(
+  asks: PluginAsks,
+  policy: Policy,
+  request: Request,
+  resolved: readonly Address[],
+  context: HostContext,
+): Decision {
+  const verdict = orApproved(asks, policy, judgeRequest(policy, request, context), context);
+  return concludeVerdict(policy, verdict, resolved, context);
 }

@@ -1,5 +1,5 @@
-// The questions of one plugin about destinations that no rule allows (`unknown: ask`). Callers of one destination share a question. Runs in the
-// broker. The supervisor has the question answered, and keeps time.
+// The questions to a person about one plugin's destinations (`unknown: ask`), and what was answered. Runs in the broker.
+import { BoundedMap } from '../../shared/bounded-map.js';
 import {
   ASK_DENIED_MS,
   ASK_LEFT_MS,
@@ -7,12 +7,14 @@ import {
   ASK_WAITERS,
   ASKS_PER_MINUTE,
   OPEN_ASKS,
+  REMEMBERED_VERDICTS,
 } from '../../shared/limits.js';
-import type { ApprovedDestination, BrokerLine } from '../../shared/protocol/link.js';
-import type { ASK_RESULTS } from '../../shared/reasons.js';
+import type { ApprovedDestination, AskDoor, BrokerLine } from '../../shared/protocol/link.js';
+import type { Answerer, ASK_RESULTS, AskEnd, AskScope } from '../../shared/reasons.js';
 import { TokenBucket } from '../../shared/token-bucket.js';
-import { type Answered, Approvals, type Asked } from './approvals.js';
-import { type AskQuestion, type AskTicket, OpenAsk } from './open-ask.js';
+
+// The questions of one plugin about destinations that no rule allows (`unknown: ask`). Callers of one destination share a question. Runs in the
+// broker. The supervisor has the question answered, and keeps time.
 
 /** What the questions need of the broker. */
 export interface AskEnds {
@@ -142,4 +144,173 @@ export class PluginAsks {
 
 function keyOf({ host, port }: Asked): string {
   return `${host} ${port}`;
+}
+
+// One question that waits for an answer, and who waits for it.
+
+/** What a caller wants. */
+interface AskQuestion extends Asked {
+  /** Of a connect(2) whose host is a name. */
+  readonly address?: string | undefined;
+  readonly door: AskDoor;
+  /** The process that asks, if it is known. */
+  readonly pid: number | null;
+  readonly program: string | null;
+}
+
+/**
+ * How a wait ended. `decide`: decide again, since it was approved or the rules have changed. `refused`: it was denied, or nobody answered.
+ * `ended`: the sandbox has ended.
+ */
+export type AskOutcome =
+  | { readonly kind: 'decide' }
+  | { readonly kind: 'ended' }
+  | { readonly kind: 'refused'; readonly answered: Answered };
+
+/** Why a caller waits no longer. `gave_up`: it had no more time, and may try again. */
+type Leaving = 'gone' | 'gave_up';
+
+/** A place among the callers of a question. */
+export interface AskTicket {
+  /** Settles once, unless the caller has left. Never rejects. */
+  readonly outcome: Promise<AskOutcome>;
+  leave(why: Leaving): void;
+}
+
+interface Waiter {
+  readonly door: AskDoor;
+  readonly settle: (outcome: AskOutcome) => void;
+}
+
+class OpenAsk {
+  readonly id: number;
+  readonly asked: Asked;
+  readonly #waiters = new Set<Waiter>();
+  readonly #onLeft: () => void;
+  /** Whether a caller without more time may try again. */
+  awaited = false;
+
+  /** @param onLeft called when a caller has left */
+  constructor(id: number, { host, port }: Asked, onLeft: () => void) {
+    this.id = id;
+    this.asked = { host, port };
+    this.#onLeft = onLeft;
+  }
+
+  get waiters(): number {
+    return this.#waiters.size;
+  }
+
+  /** Whether a look-up waits, whose connections are still to come. */
+  get hasLookUp(): boolean {
+    return [...this.#waiters].some(({ door }) => door === 'dns');
+  }
+
+  join(door: AskDoor): AskTicket {
+    let settle: Waiter['settle'] = () => {};
+    const outcome = new Promise<AskOutcome>((resolve) => {
+      settle = resolve;
+    });
+    const waiter: Waiter = { door, settle };
+    this.#waiters.add(waiter);
+    const leave = (why: Leaving): void => {
+      if (!this.#waiters.delete(waiter)) return;
+      if (why === 'gave_up') this.awaited = true;
+      this.#onLeft();
+    };
+    return { outcome, leave };
+  }
+
+  settle(outcome: AskOutcome): void {
+    for (const { settle } of this.#waiters) settle(outcome);
+    this.#waiters.clear();
+  }
+}
+
+// What was approved for one plugin, and what was denied a short while ago. An approval allows nothing by itself: it counts
+// where no rule decides, and the rules are asked anew each time.
+
+/** An answer, and who gave it. */
+export interface Answered {
+  readonly answer: AskEnd;
+  readonly by: Answerer;
+}
+
+/** A destination in the form of a decision: canonical. */
+export interface Asked {
+  readonly host: string;
+  readonly port: number;
+}
+
+interface Kept {
+  readonly answered: Answered;
+  /** As performance.now(). */
+  readonly until: number;
+  uses: number;
+}
+
+class Approvals {
+  readonly #now: () => number;
+  /** By host, then by port. Those for this run stay. */
+  readonly #forRun = new Map<string, Map<number, Answered>>();
+  #brief = new BoundedMap<string, Kept>(REMEMBERED_VERDICTS);
+  #denied = new BoundedMap<string, Kept>(REMEMBERED_VERDICTS);
+
+  /** @param now milliseconds of a clock that never goes back */
+  constructor(now: () => number = () => performance.now()) {
+    this.#now = now;
+  }
+
+  /** Replaces what is approved for this run. */
+  setForRun(approved: readonly (Asked & { readonly answer: AskScope; readonly by: Answerer })[]): void {
+    this.#forRun.clear();
+    for (const { host, port, answer, by } of approved) this.addForRun({ host, port }, { answer, by });
+  }
+
+  addForRun({ host, port }: Asked, answered: Answered): void {
+    const ports = this.#forRun.get(host) ?? new Map<number, Answered>();
+    this.#forRun.set(host, ports.set(port, answered));
+  }
+
+  /** @param uses connections that it permits */
+  addBrief(asked: Asked, answered: Answered, milliseconds: number, uses: number): void {
+    this.#brief.set(keyOf(asked), { answered, until: this.#now() + milliseconds, uses });
+  }
+
+  deny(asked: Asked, answered: Answered, milliseconds: number): void {
+    this.#denied.set(keyOf(asked), { answered, until: this.#now() + milliseconds, uses: 0 });
+  }
+
+  /** What approves a destination now. */
+  find(asked: Asked): Answered | undefined {
+    const forRun = this.#forRun.get(asked.host)?.get(asked.port);
+    if (forRun !== undefined) return forRun;
+    const kept = this.#brief.get(keyOf(asked));
+    return kept !== undefined && kept.uses > 0 && kept.until > this.#now() ? kept.answered : undefined;
+  }
+
+  /** A connection has begun. An approval for once counts it. */
+  spend(asked: Asked): void {
+    const kept = this.#brief.get(keyOf(asked));
+    if (kept !== undefined)
+      // protects: G20 an approval for once is spent
+      kept.uses -= 1;
+  }
+
+  /** The denial that still holds. */
+  denial(asked: Asked): Answered | undefined {
+    const kept = this.#denied.get(keyOf(asked));
+    return kept !== undefined && kept.until > this.#now() ? kept.answered : undefined;
+  }
+
+  /** The ports on which a name is approved for this run. */
+  portsOf(host: string): readonly number[] {
+    return [...(this.#forRun.get(host)?.keys() ?? [])];
+  }
+
+  /** A new sandbox has nothing to do with what the one before asked for. */
+  forgetBrief(): void {
+    this.#brief = new BoundedMap(REMEMBERED_VERDICTS);
+    this.#denied = new BoundedMap(REMEMBERED_VERDICTS);
+  }
 }

@@ -9,7 +9,7 @@ import { DescriptorTable } from '../../shared/sys/descriptor-table.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import { compareTables, openPidfd, openThreadPidfd, takeDescriptor } from '../../shared/sys/pidfd.js';
 import type { DescriptorShare } from '../limit/descriptor-shares.js';
-import type { Origin } from '../record/origin.js';
+import type { Origin } from '../record/audit.js';
 
 // Handles of the calling threads, by which the broker takes their descriptors.
 

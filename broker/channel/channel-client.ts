@@ -7,7 +7,6 @@ import { NO_DESCRIPTOR } from '../limit/descriptor-shares.js';
 import { RequestLife } from '../limit/request-life.js';
 import type { Plugin } from '../request/plugin.js';
 import type { ReplyWriter } from './reply-writer.js';
-import type { Requester } from './requester.js';
 
 export class ChannelClient implements Requester {
   readonly plugin: Plugin;
@@ -90,4 +89,18 @@ export class ChannelClient implements Requester {
     for (const life of this.#inFlight.values()) life.end('canceled');
     this.#inFlight.clear();
   }
+}
+
+// The requester, as the steps of the data path see it: a plugin, and where its answers go.
+
+export interface Requester {
+  readonly plugin: Plugin;
+  /** False once the channel has ended. */
+  readonly open: boolean;
+  /**
+   * Answers a request and ends it. The descriptor is closed here once it has left, or cannot.
+   *
+   * @returns whether the answer left; a promise if the plugin has to read first
+   */
+  answer(reply: ChannelReply & { readonly id: number }, descriptor?: OwnedFd): boolean | Promise<boolean>;
 }

@@ -1,30 +1,30 @@
 // The whole data path of a channel's `connect`, in order: decide, resolve, classify, connect, hand over, account.
 // Runs in the broker on an owned request. It dials the decision's addresses, never the request's.
-import { andThen, type NowOrLater } from '../../shared/now-or-later.js';
-import type { ConnectRequest } from '../../shared/protocol/messages.js';
+import { andFinally, andThen, type NowOrLater } from '../../shared/now-or-later.js';
+import type { ConnectRequest, ExplainRequest } from '../../shared/protocol/messages.js';
+import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import type { Claim } from '../accounts/connection-places.js';
 import { askAbout } from '../ask/ask-about.js';
-import type { AskTicket } from '../ask/open-ask.js';
+import type { AskTicket } from '../ask/plugin-asks.js';
 import type { RequestLife } from '../limit/request-life.js';
-import { CHANNEL } from '../record/origin.js';
-import { account, describeConnection, type Ending } from '../request/account.js';
-import { admitConnection } from '../request/admit-connection.js';
-import { connectSocket } from '../request/connect-socket.js';
-import { connectUpstream } from '../request/connect-upstream.js';
-import { decideRequest } from '../request/decide-request.js';
+import { CHANNEL } from '../record/audit.js';
 import {
+  account,
+  accountExplanation,
+  describeConnection,
+  type Ending,
   earlyReply,
   limitReply,
   outcomeReply,
   proxyProblem,
   refusalReply,
-} from '../request/failure-reply.js';
-import type { Judgement } from '../request/judgement.js';
-import type { Plugin } from '../request/plugin.js';
-import { refuseQueued } from '../request/refuse-queued.js';
-import type { Services } from '../request/services.js';
-import { handOver } from './hand-over.js';
-import type { Requester } from './requester.js';
+} from '../request/account.js';
+import { connectUpstream } from '../request/connect-upstream.js';
+import { decideRequest } from '../request/decide-request.js';
+import { connectSocket } from '../request/host-sockets.js';
+import { admitConnection, type Judgement, refuseQueued } from '../request/judgement.js';
+import type { Plugin, Services } from '../request/plugin.js';
+import type { Requester } from './channel-client.js';
 
 /**
  * Serves one `connect`. Its turn in the queue ends when its socket has left. So a plugin that does not read its answers holds no more
@@ -200,4 +200,62 @@ async function connectToSocket(
       );
     }
   }
+}
+
+// The last step of a connect: reply and socket leave together.
+
+/**
+ * Hands a connected socket to the plugin. The broker closes its copy in any case, or the peer would never see a FIN.
+ *
+ * @param socket connected to the peer that was decided
+ * @returns whether the plugin has it
+ */
+function handOver(requester: Requester, id: number, socket: OwnedFd): NowOrLater<boolean> {
+  return andFinally(
+    () =>
+      andThen(requester.answer({ id, ok: true }, socket), (left) => {
+        if (left) requester.plugin.metrics.count('socketsPassed', { door: 'channel' });
+        else if (requester.open) refuseDescriptor(requester, id);
+        return left;
+      }),
+    () => socket.close(),
+  );
+}
+
+/** Plugins do not receive their descriptors. The kernel counts those in flight by uid, and takes no more (ETOOMANYREFS). */
+function refuseDescriptor(requester: Requester, id: number): void {
+  requester.plugin.metrics.count('limitRejections', { limit: 'descriptors' });
+  void requester.answer({
+    id,
+    ok: false,
+    errno: 'EAGAIN',
+    reason: 'concurrency_limited',
+    message: 'Too many connections wait to be received',
+  });
+}
+
+// `explain` is the data path without the connect: decide, resolve, classify, account.
+
+/** Answers as `connect` would, without connecting. */
+export async function handleExplain(
+  services: Services,
+  requester: Requester,
+  request: ExplainRequest,
+  life: RequestLife,
+): Promise<void> {
+  const { id } = request;
+  if (life.ended === undefined) {
+    const judgement = await decideRequest(services, requester.plugin, request, life);
+    accountExplanation(services, requester.plugin, judgement);
+    const { decision, reason } = judgement.decision;
+    if (decision === 'deny') {
+      void requester.answer(refusalReply(id, judgement));
+      return;
+    }
+    if (life.ended === undefined) {
+      void requester.answer({ id, ok: true, decision, reason });
+      return;
+    }
+  }
+  void requester.answer(earlyReply(id, request, life.ended ?? 'canceled'));
 }

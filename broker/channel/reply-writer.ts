@@ -1,15 +1,14 @@
 // The broker's end of a channel's reply socket. Replies leave in order, and at once if the plugin reads. Runs in the broker. If the plugin
 // does not read, replies wait here and session.ts reads no further request. The plugin may send nothing by this socket. The broker only
 // looks at such a message and never receives it, since the plugin could block the close of a descriptor in it.
-import { REPLY_BACKLOG } from '../../shared/limits.js';
+import { REPLY_BACKLOG, UNRECEIVED_LOOK_MS, UNRECEIVED_MOST_LOOK_MS } from '../../shared/limits.js';
 import type { ProtocolErrorKind } from '../../shared/reasons.js';
 import { lookAtMessage, sendMessage } from '../../shared/sys/message.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
-import { isHungUp } from '../../shared/sys/socket.js';
+import { isHungUp, unreadBytes } from '../../shared/sys/socket.js';
 import { errnoName } from '../../shared/sys/system-error.js';
 import { READABLE, Watch, WRITABLE } from '../../shared/sys/uv-poll.js';
 import type { DescriptorShare } from '../limit/descriptor-shares.js';
-import { Unreceived } from './unreceived.js';
 
 interface WaitingReply {
   readonly bytes: Uint8Array;
@@ -18,7 +17,7 @@ interface WaitingReply {
 }
 
 /** The writer's calls to its session. */
-export interface ReplyEvents {
+interface ReplyEvents {
   /** No reply waits any more. */
   drained(): void;
   /** The plugin has closed its end, or has sent something: the channel is over. */
@@ -157,5 +156,74 @@ export class ReplyWriter {
     if (!this.#open) return;
     this.#watchOn();
     this.#events.drained();
+  }
+}
+
+// The descriptors that a plugin was sent by a reply socket and has not received. The kernel counts them for the broker's uid, and past
+// RLIMIT_NOFILE it takes no more from that uid (ETOOMANYREFS, unix(7)). So the plugin's share holds them.
+
+/** The kernel counts a message with struct sk_buff and struct skb_shared_info, which take more than this. */
+const LEAST_MESSAGE_BYTES = 512;
+
+/** No event says that the plugin has received something. So it is looked at after each descriptor, and then ever less often. */
+export class Unreceived {
+  readonly #socket: OwnedFd;
+  readonly #share: Pick<DescriptorShare, 'change'>;
+  #held = 0;
+  #pauseMs = UNRECEIVED_LOOK_MS;
+  #timer: NodeJS.Timeout | undefined;
+  #onReceived: (() => void) | undefined;
+
+  /** @param socket open until everything was received. Each message there may have a descriptor of a former broker. */
+  constructor(socket: OwnedFd, share: Pick<DescriptorShare, 'change'>) {
+    this.#socket = socket;
+    this.#share = share;
+    // protects: G8 sockets that a former broker sent count for the share too
+    this.#hold(this.#mostMessages());
+    this.#lookLater();
+  }
+
+  /** A descriptor was sent. */
+  sent(): void {
+    this.#hold(Math.min(this.#held + 1, this.#mostMessages()));
+    this.#pauseMs = UNRECEIVED_LOOK_MS;
+    this.#lookLater();
+  }
+
+  /** Nothing more is sent. Calls back once nothing waits to be received: it was received, or no process has the plugin's end any more. */
+  whenReceived(callback: () => void): void {
+    this.#onReceived = callback;
+    this.#pauseMs = UNRECEIVED_LOOK_MS;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#look();
+  }
+
+  #look(): void {
+    this.#hold(Math.min(this.#held, this.#mostMessages()));
+    this.#lookLater();
+    if (this.#held > 0 || this.#onReceived === undefined) return;
+    const callback = this.#onReceived;
+    this.#onReceived = undefined;
+    callback();
+  }
+
+  #lookLater(): void {
+    if (this.#held === 0 || this.#timer !== undefined) return;
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      this.#look();
+    }, this.#pauseMs).unref();
+    this.#pauseMs = Math.min(2 * this.#pauseMs, UNRECEIVED_MOST_LOOK_MS);
+  }
+
+  /** How many messages wait at most. */
+  #mostMessages(): number {
+    return Math.floor(unreadBytes(this.#socket.number) / LEAST_MESSAGE_BYTES);
+  }
+
+  #hold(count: number): void {
+    if (count !== this.#held) this.#share.change(count - this.#held);
+    this.#held = count;
   }
 }

@@ -3,6 +3,7 @@
 import { CHANNELS_PER_PLUGIN, CONNECT_TIMEOUT_MS, MAX_REQUEST_BYTES } from '../../shared/limits.js';
 import { decodeRequest } from '../../shared/protocol/decode-request.js';
 import { encodeReply } from '../../shared/protocol/encode-reply.js';
+import type { ChannelPacket } from '../../shared/protocol/link.js';
 import {
   type ChannelRequest,
   type ConnectRequest,
@@ -16,16 +17,12 @@ import { shutDown } from '../../shared/sys/socket.js';
 import { errnoName } from '../../shared/sys/system-error.js';
 import { READABLE, Watch } from '../../shared/sys/uv-poll.js';
 import { NO_DESCRIPTOR } from '../limit/descriptor-shares.js';
-import { account } from '../request/account.js';
-import { limitReply } from '../request/failure-reply.js';
-import type { Plugin } from '../request/plugin.js';
-import { refuseQueued } from '../request/refuse-queued.js';
-import type { Services } from '../request/services.js';
+import { account, limitReply } from '../request/account.js';
+import { refuseQueued } from '../request/judgement.js';
+import type { Plugin, Services } from '../request/plugin.js';
 import { ChannelClient } from './channel-client.js';
-import { handleConnect } from './handle-connect.js';
-import { handleExplain } from './handle-explain.js';
+import { handleConnect, handleExplain } from './handle-connect.js';
 import { ReplyWriter } from './reply-writer.js';
-import type { SessionEvents, SessionSetup } from './session-setup.js';
 
 /** The ends of both sides, until the plugin has its own. */
 const CHANNEL_DESCRIPTORS = 4;
@@ -249,4 +246,41 @@ export class Session {
     this.plugin.metrics.count('protocolErrors', { kind });
     this.#services.audit.protocolError({ plugin: this.plugin.name, door: 'channel', kind });
   }
+}
+
+// What a session is made of, and whom it calls.
+
+/** The broker's ends of a channel. */
+interface SessionEnds {
+  readonly request: OwnedFd;
+  readonly reply: OwnedFd;
+}
+
+/** The descriptors of a channel packet: the broker's ends, and with `answers` the plugin's. */
+export interface ChannelEnds extends SessionEnds {
+  readonly pluginRequest: OwnedFd | undefined;
+  readonly pluginReply: OwnedFd | undefined;
+}
+
+/** The session's calls to the process around it. */
+export interface SessionEvents<Session> {
+  /**
+   * The session has ended: the channel is shut for every holder of its ends, and no descriptor waits there. The ends are closed later, by
+   * close().
+   */
+  ended(session: Session): void;
+  /** The plugin asked for another channel. The client gets it, or is refused it. */
+  channelWanted(session: Session, client: ChannelClient, id: number): void;
+}
+
+/** A channel to serve. */
+interface SessionSetup<Session> {
+  readonly services: Services;
+  readonly events: SessionEvents<Session>;
+  readonly plugin: Plugin;
+  /** Names the session to the supervisor. */
+  readonly number: number;
+  readonly ends: SessionEnds;
+  /** Another broker has served this channel, and the plugin has said hello already. It gets a message if requests may be unanswered. */
+  readonly resumed: ChannelPacket['resumed'];
 }

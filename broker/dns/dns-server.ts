@@ -1,24 +1,22 @@
 // One sandbox's DNS server, at port 53 of the sandbox's loopback: bytes to question to answer to bytes. Runs in the broker. The sandbox holds
 // no duplicate of the sockets, and nothing outside of it can send to them.
-import { DNS_TIMEOUT_MS, LOG_WINDOW_MS } from '../../shared/limits.js';
+import { BoundedMap } from '../../shared/bounded-map.js';
+import { DNS_TIMEOUT_MS, LOG_WINDOW_MS, NOTED_ASKERS } from '../../shared/limits.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import { TokenBucket } from '../../shared/token-bucket.js';
 import { RequestLife } from '../limit/request-life.js';
-import type { Plugin } from '../request/plugin.js';
-import type { Services } from '../request/services.js';
+import { type Origin, SOMEBODY } from '../record/audit.js';
+import type { Plugin, Services } from '../request/plugin.js';
 import { type DnsQuestion, decodeDnsQuestion } from './decode-dns-question.js';
-import type { DnsAnswer } from './dns-answer.js';
-import { type AnswerMessage, DnsDatagrams, type QuestionBounds } from './dns-datagrams.js';
-import { DnsListener } from './dns-listener.js';
-import { encodeDnsAnswer, encodeDnsRejection, type Transport } from './encode-dns-answer.js';
+import { type AnswerMessage, DnsDatagrams, DnsListener, type QuestionBounds } from './dns-listener.js';
+import { type DnsAnswer, encodeDnsAnswer, encodeDnsRejection, type Transport } from './encode-dns-answer.js';
 import { Grants } from './grants.js';
-import { QuestionAskers } from './question-askers.js';
 import { QuestionRate } from './question-rate.js';
 import { QuestionRefusals } from './question-refusals.js';
 import { type Asker, serveQuestion } from './serve-question.js';
 
 /** The sockets, as the launcher bound them. */
-export interface DnsSockets {
+interface DnsSockets {
   /** UDP. */
   readonly datagrams: readonly OwnedFd[];
   /** TCP, listening. */
@@ -113,5 +111,22 @@ export class DnsServer {
     return this.#open && life.ended === undefined
       ? serveQuestion(this.#services, asker, question)
       : undefined;
+  }
+}
+
+// The process behind a DNS question: its trapped connect(2) or bind(2) gave the asking socket its port. It is for the
+// audit log alone, since the port may have passed to another program of the sandbox.
+
+export class QuestionAskers {
+  readonly #origins = new BoundedMap<string, Origin>(NOTED_ASKERS);
+
+  /** @param port of a socket on the sandbox's loopback */
+  note(transport: Transport, port: number, origin: Origin): void {
+    this.#origins.set(`${transport} ${port}`, origin);
+  }
+
+  /** @param port the question's source */
+  of(transport: Transport, port: number | undefined): Origin {
+    return this.#origins.get(`${transport} ${port}`) ?? SOMEBODY;
   }
 }

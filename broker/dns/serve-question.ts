@@ -1,28 +1,25 @@
 // The whole path of a sandbox's question, in order: decide, resolve, classify, grant, account. Runs in the broker on an owned question. A
 // name that no rule opens is refused here, and no server sees it.
 import { LOCAL_TTL_S } from '../../shared/limits.js';
-import type { Address } from '../../shared/policy/address.js';
-import type { HostContext } from '../../shared/policy/decide.js';
+import { type Address, parseAddress } from '../../shared/policy/address.js';
+import { type HostContext, judgeRequest, type RequestVerdict } from '../../shared/policy/decide.js';
+import type { Decision } from '../../shared/policy/decision.js';
 import type { ClosedName, NameVerdict, OpenName } from '../../shared/policy/judge-name.js';
 import { judgeQuestion } from '../../shared/policy/judge-question.js';
 import { keepAddresses } from '../../shared/policy/keep-addresses.js';
+import { mayBeAsked } from '../../shared/policy/may-be-asked.js';
 import { parseName } from '../../shared/policy/parse-host.js';
 import type { Policy } from '../../shared/policy/policy.js';
-import type { Answered } from '../ask/approvals.js';
-import { askAbout } from '../ask/ask-about.js';
+import { askAbout, orApproved } from '../ask/ask-about.js';
+import type { Answered, PluginAsks } from '../ask/plugin-asks.js';
 import type { FamilyAnswer } from '../names/name-servers.js';
-import type { Origin } from '../record/origin.js';
-import { askFamily } from '../request/ask-family.js';
-import type { Plugin } from '../request/plugin.js';
-import { proxyResolves } from '../request/proxy-resolves.js';
-import type { Services } from '../request/services.js';
-import { judgeOnPort, orApprovedName, unknownName } from './approved-name.js';
+import type { Origin } from '../record/audit.js';
+import { askFamily, proxyResolves } from '../request/decide-request.js';
+import type { Plugin, Services } from '../request/plugin.js';
 import type { DnsQuestion } from './decode-dns-question.js';
-import { type DnsAnswer, failed, granted, refusedAddresses, refusedName } from './dns-answer.js';
+import { type DnsAnswer, failed, granted, refusedAddresses, refusedName } from './encode-dns-answer.js';
 import type { Grants } from './grants.js';
-import { answerLoopback, isReverse } from './local-names.js';
-import type { QuestionRefusals } from './question-refusals.js';
-import { familyOfType } from './question-type.js';
+import { familyOfType, type QuestionRefusals } from './question-refusals.js';
 
 /** The sandbox that asks. */
 export interface Asker {
@@ -157,4 +154,66 @@ function grant(
   for (const address of /* protects: G7 addresses that no rule opens are not answered => addresses */ kept)
     grants.add(address, open.name, ttl);
   return granted(kept, ttl);
+}
+
+// The answer for names that mean the sandbox itself, and names that get no answer. Pure.
+
+const LOOPBACK: readonly Address[] = ['127.0.0.1', '::1']
+  .map(parseAddress)
+  .filter((address) => address !== undefined);
+
+/** The sandbox's own loopback. */
+function answerLoopback(family: 4 | 6 | undefined): DnsAnswer {
+  return granted(
+    LOOPBACK.filter((address) => address.family === family),
+    LOCAL_TTL_S,
+  );
+}
+
+/** Whether a name is an address written backwards, RFC 1035 section 3.5 and RFC 3596 section 2.5. */
+function isReverse(name: string): boolean {
+  return /(?:^|\.)(?:in-addr|ip6)\.arpa$/.test(name);
+}
+
+// Names that were approved, for the DNS of a sandbox. A question has no port.
+
+/** The port that a rule without one is about. A look-up is asked about with it. */
+const HTTPS = 443;
+
+/** The verdict on a name for one port, with what was approved. */
+function judgeOnPort(
+  asks: PluginAsks,
+  policy: Policy,
+  name: string,
+  port: number,
+  context: HostContext,
+): RequestVerdict {
+  return orApproved(asks, policy, judgeRequest(policy, { host: name, port }, context), context);
+}
+
+/** A name that no rule opens is open on the ports that were approved. */
+function orApprovedName(
+  asks: PluginAsks,
+  policy: Policy,
+  verdict: NameVerdict,
+  context: HostContext,
+): NameVerdict {
+  if (!asks.on || verdict.decision !== 'deny') return verdict;
+  const { name } = verdict;
+  const ports = [...new Set([HTTPS, ...asks.approvals.portsOf(name)])]
+    .sort((one, other) => one - other)
+    .filter((port) => judgeOnPort(asks, policy, name, port, context).kind === 'resolve')
+    .map((port) => ({ low: port, high: port }));
+  return ports.length === 0 ? verdict : { name, decision: 'allow', reason: 'approved', ports };
+}
+
+/** The refusal that somebody may be asked about. */
+function unknownName(
+  policy: Policy,
+  { name, reason }: ClosedName,
+  context: HostContext,
+): Decision | undefined {
+  const verdict = judgeRequest(policy, { host: name, port: HTTPS }, context);
+  if (reason !== 'no_rule' || verdict.kind === 'resolve') return undefined;
+  return mayBeAsked(policy, verdict.decision, context) ? verdict.decision : undefined;
 }

@@ -1,9 +1,9 @@
 // Bounds the requests of one plugin: how many at once, how many a second, how many wait. Runs in the broker.
+
 import PQueue from 'p-queue';
 import type { LimitWord } from '../../shared/config/counted-limits.js';
 import type { Limits } from '../../shared/config/limit-forms.js';
 import type { NowOrLater } from '../../shared/now-or-later.js';
-import { type Gate, OPEN_GATE } from './gate.js';
 import type { RequestLife } from './request-life.js';
 import type { TurnShare } from './turn-share.js';
 
@@ -170,3 +170,17 @@ export class RequestQueue {
     for (const callback of released) callback();
   }
 }
+
+// Where the requests of one plugin wait before the broker decides on them, although it is their turn.
+
+export interface Gate {
+  /** Whether a request may begin. */
+  readonly isOpen: boolean;
+  /** Calls back once, when it is open. The same callback is called once, however often it was passed. */
+  whenOpen(callback: () => void): void;
+  /** Resolves when it is open, or when the request ends. It replaces the request's callback, and starts its time limit. */
+  pass(life: RequestLife): Promise<void>;
+}
+
+/** For what nothing holds back. */
+const OPEN_GATE: Gate = { isOpen: true, whenOpen: (callback) => callback(), pass: async () => {} };

@@ -1,5 +1,4 @@
-// Keeps the servers' answers for their TTL. The channel's connects and the sandboxes' DNS share one cache, so that both agree. Every plugin
-// shares it too: it decides nothing. Runs in the broker.
+// Keeps the servers' answers for their TTL, one cache for each set of servers. Runs in the broker.
 import { BoundedMap } from '../../shared/bounded-map.js';
 import {
   CACHED_ANSWERS,
@@ -9,7 +8,18 @@ import {
   NO_DATA_TTL_S,
   NO_NAME_TTL_S,
 } from '../../shared/limits.js';
-import type { Asked, FamilyAnswer, NameSource, SocketHolder } from './name-servers.js';
+import type { HostsFile } from './hosts-file.js';
+import {
+  type Asked,
+  type FamilyAnswer,
+  NameServers,
+  type NameSource,
+  type SocketHolder,
+} from './name-servers.js';
+import { NameResolver } from './resolve.js';
+
+// Keeps the servers' answers for their TTL. The channel's connects and the sandboxes' DNS share one cache, so that both agree. Every plugin
+// shares it too: it decides nothing.
 
 const LIFE_S: Readonly<Record<Exclude<FamilyAnswer['kind'], 'addresses'>, number>> = {
   nodata: NO_DATA_TTL_S,
@@ -79,4 +89,42 @@ export class NameCache implements NameSource {
 
 function bounded(ttl: number): number {
   return Math.min(Math.max(ttl, MIN_TTL_S), MAX_TTL_S);
+}
+
+// The resolvers of plugins with DNS servers of their own. Each set of servers has its own cache: what one set says holds for no other. Runs in
+// the broker.
+
+/** What a set of servers is asked by. */
+interface ResolverSet {
+  readonly servers: readonly string[];
+  /** The addresses that questions leave from. */
+  readonly from: readonly string[];
+}
+
+export class ResolverSets {
+  readonly #hosts: HostsFile;
+  /** By plugin, with the key of its set. */
+  readonly #used = new Map<string, { readonly key: string; readonly names: NameResolver }>();
+
+  constructor(hosts: HostsFile) {
+    this.#hosts = hosts;
+  }
+
+  /** Plugins with the same set share it, and a set without a plugin is gone. @param set undefined: the plugin has none */
+  use(plugin: string, set: ResolverSet | undefined): NameResolver | undefined {
+    if (set === undefined) {
+      this.#used.delete(plugin);
+      return undefined;
+    }
+    const key = JSON.stringify([set.servers, set.from]);
+    const known = [...this.#used.values()].find((one) => one.key === key);
+    const names =
+      known?.names ??
+      new NameResolver(
+        this.#hosts,
+        new NameCache(new NameServers(set.servers, undefined, undefined, set.from)),
+      );
+    this.#used.set(plugin, { key, names });
+    return names;
+  }
 }

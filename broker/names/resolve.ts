@@ -4,7 +4,6 @@ import { type Address, parseAddress } from '../../shared/policy/address.js';
 import { isLocalhost } from '../../shared/policy/is-localhost.js';
 import type { DnsResult } from '../../shared/reasons.js';
 import type { HostsFile } from './hosts-file.js';
-import { interleaveFamilies } from './interleave-families.js';
 import type { Asked, FamilyAnswer, NameSource, SocketHolder } from './name-servers.js';
 
 /** `asked`: whether a server was. `addresses`: in the order to dial, empty unless `result` is ok. */
@@ -112,4 +111,21 @@ function failure(v4: FamilyAnswer, v6: FamilyAnswer): 'nxdomain' | 'servfail' | 
   const kinds = [v4.kind, v6.kind];
   if (kinds.includes('timeout')) return 'timeout';
   return kinds.includes('servfail') ? 'servfail' : 'nxdomain';
+}
+
+// The order to dial in, RFC 8305 section 4.
+
+/** Alternates the families, IPv6 first. Each family keeps its order. */
+export function interleaveFamilies(addresses: readonly Address[]): readonly Address[] {
+  const first = addresses[0];
+  if (first === undefined || addresses.every(({ family }) => family === first.family)) return addresses;
+  const v6 = addresses.filter(({ family }) => family === 6);
+  const v4 = addresses.filter(({ family }) => family === 4);
+  const order: Address[] = [];
+  for (let index = 0; order.length < addresses.length; index += 1) {
+    const [six, four] = [v6[index], v4[index]];
+    if (six !== undefined) order.push(six);
+    if (four !== undefined) order.push(four);
+  }
+  return order;
 }

@@ -1,14 +1,18 @@
-// The audit log: one JSON line for each event, which the supervisor writes. Runs in the broker.
+// The audit events of the broker: who asked, what was decided, how many were sent. Runs in the broker. The supervisor writes them to the log.
+
 import { randomBytes } from 'node:crypto';
 import { AUDIT_BACKLOG_BYTES, GATHER_MS, LATE_RECORDS } from '../../shared/limits.js';
 import type { AuditEventName, AuditFields } from '../../shared/protocol/audit-events.js';
+import type { WayOut } from '../../shared/reasons.js';
+import { MappedMemory } from '../../shared/sys/memory-file.js';
+import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import { TokenBucket } from '../../shared/token-bucket.js';
-import { EventTally } from './event-tally.js';
-import { LogGate } from './log-gate.js';
-import { LogRoom } from './log-room.js';
+import { LogGate, LogRoom } from './log-gate.js';
+
+// The audit log: one JSON line for each event, which the supervisor writes.
 
 /** Where the lines go. */
-export interface AuditOutput {
+interface AuditOutput {
   /** About how many bytes wait to be taken. */
   readonly backlogBytes: number;
   /** @param json one BrokerLine, encoded */
@@ -180,3 +184,39 @@ export class Audit {
     this.#onDropped();
   }
 }
+
+// Counts the events that this broker has made, in memory that the supervisor keeps. If the broker is killed, some have not left yet: the
+// supervisor compares the count with what came. An event counts before the plugin has its answer.
+
+export class EventTally {
+  #made: Float64Array | undefined;
+
+  /** @param memory for one number of 8 bytes; it is closed here */
+  attach(memory: OwnedFd): void {
+    const { bytes } = new MappedMemory(memory.number, Float64Array.BYTES_PER_ELEMENT);
+    this.#made = new Float64Array(bytes.buffer);
+    memory.close();
+  }
+
+  /** @param events how many; negative: they are dropped, and counted as such */
+  add(events: number): void {
+    if (this.#made !== undefined) this.#made[0] = (this.#made[0] ?? 0) + events;
+  }
+}
+
+// The process that asked, for the account and the audit log.
+
+/** The way that a request came by, and its process. */
+export interface Origin {
+  /** The audit log's field for the way out: `trap` is the transparent one. */
+  readonly door: WayOut;
+  /** The process's id on the host. */
+  readonly pid: number | null;
+  /** The program's name, proc(5) comm. The program chooses it: at most 15 bytes of any kind. Print it quoted. */
+  readonly program: string | null;
+}
+
+/** A channel names its plugin but no process, since the supervisor made its pipe and its sockets. */
+export const CHANNEL: Origin = { door: 'channel', pid: null, program: null };
+/** An unknown process of the plugin. */
+export const SOMEBODY: Origin = { door: 'trap', pid: null, program: null };

@@ -1,7 +1,13 @@
-// The broker's metrics, of its table. The supervisor serves their text.
+// The broker's metrics, and its answers to the supervisor's questions for them. Runs in the broker.
+
+import { setImmediate } from 'node:timers/promises';
 import { MetricSet } from '../../shared/metrics/metric-set.js';
 import { PluginMetrics } from '../../shared/metrics/plugin-metrics.js';
+import type { BrokerLine } from '../../shared/protocol/link.js';
+import type { DnsResult } from '../../shared/reasons.js';
 import { METRICS } from './metric-table.js';
+
+// The broker's metrics, of its table. The supervisor serves their text.
 
 export class Metrics extends MetricSet<typeof METRICS> {
   constructor() {
@@ -11,5 +17,52 @@ export class Metrics extends MetricSet<typeof METRICS> {
   /** The metrics of one plugin, at 0 from now on. */
   ofPlugin(name: string): PluginMetrics<typeof METRICS> {
     return new PluginMetrics(this, name);
+  }
+}
+
+// Counts a lookup of a name that a server was asked for.
+
+export function countLookup(
+  metrics: Metrics,
+  result: Exclude<DnsResult, 'refused'>,
+  milliseconds: number,
+): void {
+  metrics.count('dnsLookups', { result });
+  metrics.observe('dnsDuration', {}, milliseconds / 1000);
+}
+
+// Answers the supervisor's questions for the metrics. One page is written at a time, in parts, for all who ask: a page
+// that is written at once would stop the broker's other work.
+
+export class MetricsAnswers {
+  readonly #metrics: Pick<Metrics, 'parts'>;
+  readonly #send: (line: BrokerLine) => void;
+  #asked: number[] = [];
+  #writes = false;
+
+  constructor(metrics: Pick<Metrics, 'parts'>, send: (line: BrokerLine) => void) {
+    this.#metrics = metrics;
+    this.#send = send;
+  }
+
+  /** @param id of the question @param show updates the gauges, before each page */
+  answer(id: number, show: () => void): void {
+    this.#asked.push(id);
+    if (!this.#writes) void this.#write(show);
+  }
+
+  async #write(show: () => void): Promise<void> {
+    this.#writes = true;
+    while (this.#asked.length > 0) {
+      const ids = this.#asked;
+      this.#asked = [];
+      show();
+      // protects: G8 metrics: the gauges and the text of a page are not in one turn of the event loop
+      await setImmediate();
+      for await (const text of this.#metrics.parts())
+        for (const id of ids) this.#send({ type: 'metrics', id, text, last: false });
+      for (const id of ids) this.#send({ type: 'metrics', id, text: '', last: true });
+    }
+    this.#writes = false;
   }
 }

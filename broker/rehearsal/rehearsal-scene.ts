@@ -14,8 +14,7 @@ import { SystemError } from '../../shared/sys/system-error.js';
 import { Accounts } from '../accounts/accounts.js';
 import { Audit } from '../record/audit.js';
 import { Metrics } from '../record/metrics.js';
-import { Plugin } from '../request/plugin.js';
-import type { Services } from '../request/services.js';
+import { Plugin, type Services } from '../request/plugin.js';
 import { TrapSession } from '../trap/trap-session.js';
 
 const LOOPBACK: Endpoint = { bytes: Uint8Array.of(127, 0, 0, 1), port: 0 };

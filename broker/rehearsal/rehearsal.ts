@@ -7,7 +7,7 @@ import { compileFilters } from '../../shared/sys/compile-filters.js';
 import type { Filter } from '../../shared/sys/filter.js';
 import { OwnedFd } from '../../shared/sys/owned-fd.js';
 import { encodeSockaddr } from '../../shared/sys/sockaddr.js';
-import type { Services } from '../request/services.js';
+import type { Services } from '../request/plugin.js';
 import { startThread } from '../stall/start-thread.js';
 import { RehearsalScene } from './rehearsal-scene.js';
 

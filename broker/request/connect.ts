@@ -1,5 +1,6 @@
 // Dials the decided addresses as RFC 8305 says (Happy Eyeballs): non-blocking sockets, one winner, and every loser is closed at once. Runs
 // in the broker. The plugin does not hold these sockets yet.
+
 import { constants } from 'node:os';
 import { ATTEMPT_DELAY_MS, CONCURRENT_ATTEMPTS } from '../../shared/limits.js';
 import type { NowOrLater } from '../../shared/now-or-later.js';
@@ -21,9 +22,7 @@ import { awaitPeersEnd } from '../../shared/sys/tcp-account.js';
 import { Watch, WRITABLE } from '../../shared/sys/uv-poll.js';
 import type { DescriptorShare } from '../limit/descriptor-shares.js';
 import { EARLY_ERRNO, type EarlyEnd, type RequestLife } from '../limit/request-life.js';
-import { interleaveFamilies } from '../names/interleave-families.js';
-import { outcomeOf } from './connect-outcome.js';
-import { endpointOf } from './endpoint-of.js';
+import { interleaveFamilies } from '../names/resolve.js';
 
 /** How a connect ended. The caller owns the socket. */
 export type Connection =
@@ -258,4 +257,31 @@ const TELLING: readonly string[] = ['ECONNREFUSED', 'ECONNRESET', 'ETIMEDOUT', '
 function telling(errno: number): number {
   const rank = TELLING.indexOf(errnoName(errno));
   return rank < 0 ? 0 : TELLING.length - rank;
+}
+
+// How a connect ended, by its errno. Pure.
+
+export function outcomeOf(errno: number): Exclude<Outcome, 'connected'> {
+  switch (errnoName(errno)) {
+    case 'ECONNREFUSED':
+      return 'refused';
+    case 'ETIMEDOUT':
+      return 'timeout';
+    case 'ECONNRESET':
+    case 'ECONNABORTED':
+      return 'reset';
+    default:
+      return 'unreachable';
+  }
+}
+
+// The endpoint that a socket of a family dials for an address. Pure.
+
+/** @param ofSocket the socket's family: an IPv4 address is mapped for an IPv6 socket */
+export function endpointOf({ family, bytes }: Address, port: number, ofSocket: 4 | 6): Endpoint {
+  if (ofSocket === family) return { bytes, port };
+  const mapped = new Uint8Array(16);
+  mapped.set([0xff, 0xff], 10);
+  mapped.set(bytes, 12);
+  return { bytes: mapped, port };
 }

@@ -1,15 +1,16 @@
 // The first half of the data path: decide, resolve, classify. Runs in the broker, and dials nothing.
 import { judgeAddresses, type RequestVerdict, type ResolveVerdict } from '../../shared/policy/decide.js';
+import { isNamedDirect } from '../../shared/policy/direct-way.js';
 import { makeDecision } from '../../shared/policy/make-decision.js';
 import type { Policy } from '../../shared/policy/policy.js';
-import { orApproved } from '../ask/approved.js';
+import { orApproved } from '../ask/ask-about.js';
 import type { RequestLife } from '../limit/request-life.js';
-import { countLookup } from '../record/count-lookup.js';
-import { refuseDescriptor } from './admit-connection.js';
-import { type Destination, denial, type Judgement } from './judgement.js';
-import type { Plugin } from './plugin.js';
-import { proxyResolves, unresolved } from './proxy-resolves.js';
-import type { Services } from './services.js';
+import type { FamilyAnswer } from '../names/name-servers.js';
+import { countLookup } from '../record/metrics.js';
+import { type Destination, denial, type Judgement, refuseDescriptor } from './judgement.js';
+import type { Plugin, Services } from './plugin.js';
+
+// The first half of the data path: decide, resolve, classify. Runs in the broker, and dials nothing.
 
 /**
  * Decides a request by the rules in force now.
@@ -81,4 +82,69 @@ async function decideName(
     services.metrics.count('addressesDropped', { class: dropped.class });
   const judgement = { decision, policy, considered: addresses, dnsMs, ...approvalOf(plugin, verdict) };
   return result === 'ok' ? judgement : { ...judgement, dnsFailure: result };
+}
+
+// Whether only the proxy resolves a name (`resolve: proxy`).
+
+/**
+ * No address of such a name can be checked. So a rule must name it: what mode audit or an answer to a question permits does not go this way. A
+ * name that the host knows without DNS does not either, and none that goes around the proxy.
+ *
+ * @param verdict without a port for a DNS question: a name that goes around the proxy on any port is resolved here
+ */
+export function proxyResolves(
+  services: Services,
+  { upstream, names }: Plugin,
+  {
+    name,
+    port,
+    decision,
+    reason,
+  }: Pick<ResolveVerdict, 'name' | 'decision' | 'reason'> & { readonly port?: number },
+): boolean {
+  return (
+    upstream.proxy?.resolve === 'proxy' &&
+    /* protects: G6 a name that no rule names does not go to a proxy unchecked */ decision === 'allow' &&
+    /* protects: G6 a name that no rule names does not go to a proxy unchecked */ reason === 'rule' &&
+    /* protects: G6 a name that goes around a proxy is resolved and checked here */ !(
+      upstream.direct !== undefined && isNamedDirect(upstream.direct, name, port)
+    ) &&
+    !(names ?? services.names).knows(name)
+  );
+}
+
+/** What becomes of a name that only the proxy resolves: it is permitted, and there is no address to dial. */
+export function unresolved(
+  policy: Policy,
+  { name: host, port, decision, reason, rule }: ResolveVerdict,
+): Judgement {
+  return {
+    decision: makeDecision({ decision, reason, rule, host, port }),
+    policy,
+    considered: [],
+    dnsMs: null,
+  };
+}
+
+// One question to the resolver, counted for the plugin that asks and in the metrics of DNS.
+
+/** @returns undefined where the plugin has too many unanswered questions, or no room for the sockets of one more; a promise never rejects */
+export function askFamily(
+  services: Services,
+  plugin: Plugin,
+  name: string,
+  family: 4 | 6,
+): FamilyAnswer | undefined | Promise<FamilyAnswer> {
+  if (!plugin.questions.admit()) return undefined;
+  const pending = (plugin.names ?? services.names).resolveFamily(name, family, plugin.descriptors);
+  if (pending === undefined) plugin.metrics.count('limitRejections', { limit: 'descriptors' });
+  return pending instanceof Promise ? awaitAnswer(services, plugin.questions.track(pending)) : pending;
+}
+
+async function awaitAnswer({ metrics }: Services, pending: Promise<FamilyAnswer>): Promise<FamilyAnswer> {
+  const start = performance.now();
+  const found = await pending;
+  const { kind } = found;
+  countLookup(metrics, kind === 'addresses' || kind === 'nodata' ? 'ok' : kind, performance.now() - start);
+  return found;
 }

@@ -7,16 +7,14 @@ import type { AddressFate, OwnConnectVerdict } from '../../shared/policy/judge-o
 import { parseHost } from '../../shared/policy/parse-host.js';
 import type { Policy } from '../../shared/policy/policy.js';
 import { weighAddress } from '../../shared/policy/weigh-address.js';
-import type { Explanation, SupervisorLine } from '../../shared/protocol/link.js';
+import type { ExplainedWay, Explanation, SupervisorLine } from '../../shared/protocol/link.js';
 import { RequestLife } from '../limit/request-life.js';
-import { refuseDescriptor, refuseSpent, spentOf } from './admit-connection.js';
-import { decideRequest } from './decide-request.js';
-import { explainWay } from './explain-way.js';
-import { dnsProblem } from './failure-reply.js';
-import { denial, type Judgement } from './judgement.js';
-import type { Plugin } from './plugin.js';
-import { proxyResolves } from './proxy-resolves.js';
-import type { Services } from './services.js';
+import { proxyText } from '../upstream/upstream.js';
+import { dnsProblem } from './account.js';
+import { placeOf, proxyTargets, ruleAround } from './connect-upstream.js';
+import { decideRequest, proxyResolves } from './decide-request.js';
+import { denial, type Judgement, refuseDescriptor, refuseSpent, spentOf } from './judgement.js';
+import type { Plugin, Services } from './plugin.js';
 
 type ExplainLine = SupervisorLine & { readonly type: 'explain' };
 type Explained = OwnConnectVerdict & Pick<Judgement, 'dnsFailure'>;
@@ -137,4 +135,16 @@ function classOf(
   port: number,
 ): AddressFate['class'] {
   return policy === undefined ? 'public' : weighAddress(policy, address, port, services.host.context()).class;
+}
+
+// Explains how a permitted connect leaves this host: through the plugin's proxy, or around it.
+
+/** @returns null for a denial, and without a proxy */
+function explainWay(services: Services, { upstream }: Plugin, judgement: Judgement): ExplainedWay | null {
+  if (upstream.proxy === undefined || judgement.decision.decision === 'deny') return null;
+  const context = services.host.context();
+  const [target] = proxyTargets(upstream, judgement, () => context);
+  if (target !== undefined) return { via: proxyText(upstream.proxy), tunnel: placeOf(target), rule: null };
+  const rule = ruleAround(upstream, judgement, context);
+  return { via: null, tunnel: null, rule: rule?.text ?? null };
 }

@@ -1,24 +1,37 @@
-// The broker's state of one plugin, shared by all of its channels and its sandbox. Runs in the broker.
-
+// What the broker keeps: for one plugin, shared by its channels and its sandbox, and for all. Runs in the broker.
 import { type Limits, limitsOf } from '../../shared/config/limit-forms.js';
 import type { Revoke } from '../../shared/config/plugin-config.js';
+import { REMEMBERED_VERDICTS } from '../../shared/limits.js';
 import type { PluginMetrics } from '../../shared/metrics/plugin-metrics.js';
+import type { Address } from '../../shared/policy/address.js';
+import {
+  concludeVerdict,
+  type HostContext,
+  judgeRequest,
+  type Request,
+  type RequestVerdict,
+} from '../../shared/policy/decide.js';
+import type { Decision } from '../../shared/policy/decision.js';
 import type { Policy } from '../../shared/policy/policy.js';
 import type { SlowAction } from '../../shared/reasons.js';
 import type { ConnectionPlaces } from '../accounts/connection-places.js';
 import { type AskEnds, PluginAsks } from '../ask/plugin-asks.js';
-import type { DescriptorShare } from '../limit/descriptor-shares.js';
-import type { Gate } from '../limit/gate.js';
+import type { DescriptorPool, DescriptorShare } from '../limit/descriptor-shares.js';
 import { OpenQuestions } from '../limit/open-questions.js';
-import { RequestQueue } from '../limit/request-queue.js';
+import { type Gate, RequestQueue } from '../limit/request-queue.js';
 import { TurnShare } from '../limit/turn-share.js';
+import type { HostAddresses } from '../names/host-addresses.js';
 import type { NameResolver } from '../names/resolve.js';
 import type { Audit } from '../record/audit.js';
 import type { METRICS } from '../record/metric-table.js';
 import type { Metrics } from '../record/metrics.js';
+import type { SlowLane } from '../stall/slow-lane.js';
 import { StallBudget } from '../stall/stall-budget.js';
+import type { StallGuard } from '../stall/stall-guard.js';
+import type { SocketMarker } from '../upstream/socket-marker.js';
 import { STRAIGHT, type Upstream } from '../upstream/upstream.js';
-import { RememberedVerdicts } from './remembered-verdicts.js';
+
+// The broker's state of one plugin, shared by all of its channels and its sandbox.
 
 const DEFAULT_LIMITS: Limits = limitsOf({});
 const NO_LINK: Pick<AskEnds, 'nextId' | 'send'> = { nextId: () => 0, send: () => {} };
@@ -121,5 +134,53 @@ export class Plugin {
     this.#connections?.close();
     this.#connections = connections;
     connections?.bound(this.#limits.connections);
+  }
+}
+
+// The services that every request needs, whichever plugin asks.
+
+export interface Services {
+  readonly audit: Audit;
+  readonly descriptors: DescriptorPool;
+  readonly guard: Pick<StallGuard, 'watch'>;
+  readonly host: HostAddresses;
+  readonly metrics: Metrics;
+  readonly marker: SocketMarker;
+  readonly names: NameResolver;
+  /** All of them, by name. */
+  readonly plugins: Map<string, Plugin>;
+  readonly slowLane: Pick<SlowLane, 'reach' | 'copyPath' | 'place' | 'install' | 'connect' | 'close'>;
+}
+
+// Remembers one plugin's verdicts on requests, as they stand before any lookup. A program often asks for the same again, and a verdict is
+// a pure function of rules, request and host.
+
+export class RememberedVerdicts {
+  readonly #verdicts = new Map<string, RequestVerdict>();
+  #policy: Policy | undefined;
+  #context: HostContext | undefined;
+
+  /** As judgeRequest(). */
+  judge(policy: Policy, { host, port }: Request, context: HostContext): RequestVerdict {
+    if (
+      /* protects: G7 a verdict of former rules is void */ policy !== this.#policy ||
+      /* protects: G7 a verdict of former host addresses is void */ context !== this.#context ||
+      this.#verdicts.size >= REMEMBERED_VERDICTS
+    ) {
+      this.#verdicts.clear();
+      this.#policy = policy;
+      this.#context = context;
+    }
+    const key = `${host} ${port}`;
+    const known = this.#verdicts.get(key);
+    if (known !== undefined) return known;
+    const verdict = judgeRequest(policy, { host, port }, context);
+    this.#verdicts.set(key, verdict);
+    return verdict;
+  }
+
+  /** As decide(), for a literal address. */
+  decide(policy: Policy, { text }: Address, port: number, context: HostContext): Decision {
+    return concludeVerdict(policy, this.judge(policy, { host: text, port }, context), [], context);
   }
 }

@@ -4,8 +4,7 @@ import { setImmediate } from 'node:timers/promises';
 import { LISTED_AT_ONCE, SURVEYED_CONNECTIONS, USAGE_AT_ONCE } from '../../shared/limits.js';
 import type { BrokerLine } from '../../shared/protocol/link.js';
 import type { PluginUsage } from '../../shared/protocol/plugin-usage.js';
-import type { Plugin } from './plugin.js';
-import type { Services } from './services.js';
+import type { Plugin, Services } from './plugin.js';
 
 type Used = Pick<Plugin, 'name' | 'connections' | 'stall' | 'metrics' | 'queue' | 'asks'>;
 

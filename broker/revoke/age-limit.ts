@@ -1,8 +1,7 @@
 // Ends connections of a plugin that are older than connection_seconds. Runs in the broker.
 import { AGE_LOOK_MS } from '../../shared/limits.js';
-import { monotonicMs } from '../accounts/monotonic-ms.js';
-import type { Plugin } from '../request/plugin.js';
-import type { Services } from '../request/services.js';
+import { monotonicMs } from '../accounts/connection-places.js';
+import type { Plugin, Services } from '../request/plugin.js';
 import { endConnections } from './end-connections.js';
 
 export class AgeLimit {

@@ -7,8 +7,7 @@ import type { EndCause } from '../../shared/reasons.js';
 import { endConnection, processesIn, takeSockets, threadsOf } from '../../shared/sys/held-sockets.js';
 import { tcpAccount } from '../../shared/sys/tcp-account.js';
 import type { NotedConnection, OpenRegister } from '../accounts/connection-places.js';
-import type { Plugin } from '../request/plugin.js';
-import type { Services } from '../request/services.js';
+import type { Plugin, Services } from '../request/plugin.js';
 
 /**
  * @param plugin that got them from postern

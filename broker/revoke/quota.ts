@@ -7,9 +7,8 @@ import {
   QUOTA_LOOK_MS,
   QUOTA_LOOKS_PER_MS,
 } from '../../shared/limits.js';
-import { hasQuota, leftOfQuota, spentQuota } from '../accounts/spent-quota.js';
-import type { Plugin } from '../request/plugin.js';
-import type { Services } from '../request/services.js';
+import { hasQuota, leftOfQuota, spentQuota } from '../accounts/byte-sums.js';
+import type { Plugin, Services } from '../request/plugin.js';
 import { endConnections } from './end-connections.js';
 
 export class Quota {

@@ -3,7 +3,7 @@
 import { STALL_CHECK_MS, STALL_LEAST_LOOKS } from '../../shared/limits.js';
 
 /** What the watchdog saw of one step. */
-export interface Looks {
+interface Looks {
   readonly looks: number;
   /** The time in which the thread waited for the plugin, or the kernel worked for the thread. */
   readonly heldMs: number;
@@ -31,4 +31,43 @@ export function blamedMs({ looks, heldMs, excusedMs }: Looks, allowanceMs: numbe
     pardoned;
   if (blamed < STALL_LEAST_LOOKS * STALL_CHECK_MS || 2 * blamed < looks * STALL_CHECK_MS - pardoned) return 0;
   return blamed;
+}
+
+// The memory that a guarded thread shares with the watchdog. Runs in the broker, on all of its threads.
+
+/**
+ * Where each field stands. `alarm` is 0 while no guarded work is under way, and NO_ALARM if nothing is to be ended. `work` counts the
+ * guarded pieces of work. `looks`, `held` and `excused` are those of Looks, for the present one; times are in milliseconds.
+ */
+export const STALL_FIELDS = {
+  alarm: 0,
+  work: 1,
+  limit: 2,
+  killed: 3,
+  looks: 4,
+  held: 5,
+  excused: 6,
+  allowance: 7,
+  caller: 8,
+  count: 9,
+} as const;
+
+export const NO_ALARM = -1;
+
+/** A thread that the watchdog watches. */
+export interface WatchedThread {
+  readonly tid: number;
+  readonly fields: Int32Array;
+}
+
+export function stallFields(): Int32Array {
+  return new Int32Array(new SharedArrayBuffer(4 * STALL_FIELDS.count));
+}
+
+export function looksOf(fields: Int32Array): Looks {
+  return {
+    looks: Atomics.load(fields, STALL_FIELDS.looks),
+    heldMs: Atomics.load(fields, STALL_FIELDS.held),
+    excusedMs: Atomics.load(fields, STALL_FIELDS.excused),
+  };
 }

@@ -8,8 +8,8 @@ import { type PassedMemory, passedMemory } from '../caller/caller-memory.js';
 import type { Installation, Placement } from '../caller/place-socket.js';
 import type { Reached } from '../caller/reach-caller.js';
 import type { TrappedCall } from '../caller/trapped-call.js';
+import { stallFields, type WatchedThread } from './judge-stall.js';
 import type { StallBudget } from './stall-budget.js';
-import { stallFields, type WatchedThread } from './stall-fields.js';
 import { startThread, type Thread } from './start-thread.js';
 
 interface ReachOrder {

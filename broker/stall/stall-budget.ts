@@ -12,7 +12,6 @@ import type { SlowAction } from '../../shared/reasons.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import { runOut } from '../../shared/sys/timerfd.js';
 import type { DescriptorShare } from '../limit/descriptor-shares.js';
-import { StallAccount } from './stall-account.js';
 
 /** A sandbox that the broker may have to wait for, as the guard knows it. */
 export interface Guarded {
@@ -37,7 +36,7 @@ export interface Guarded {
 }
 
 /** What a budget needs of the world around it. */
-export interface StallSurroundings {
+interface StallSurroundings {
   /** In milliseconds, and never set back. */
   readonly now: () => number;
   /** Whether the broker serves other plugins. A plugin that is alone delays nobody, so it is never ended. */
@@ -154,5 +153,32 @@ export class StallBudget implements Guarded {
 
   #newAllowance(): StallAccount {
     return new StallAccount(this.#around.now, STALL_ALLOWANCE_MS, STALL_ALLOWANCE_SHARE);
+  }
+}
+
+// Time that a plugin may spend, and that is given back slowly. Runs in the broker, on the main thread.
+
+class StallAccount {
+  readonly #now: () => number;
+  readonly #mostMs: number;
+  readonly #share: number;
+  #spentMs = 0;
+  #spentAt = 0;
+
+  /** @param share of the time that passes, given back */
+  constructor(now: () => number, mostMs: number, share: number) {
+    this.#now = now;
+    this.#mostMs = mostMs;
+    this.#share = share;
+  }
+
+  get leftMs(): number {
+    const regained = (this.#now() - this.#spentAt) * this.#share;
+    return this.#mostMs - Math.max(0, this.#spentMs - regained);
+  }
+
+  spend(milliseconds: number): void {
+    this.#spentMs = this.#mostMs - this.leftMs + milliseconds;
+    this.#spentAt = this.#now();
   }
 }

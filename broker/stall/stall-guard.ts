@@ -4,9 +4,8 @@
 import { STALL_SLOW_MS } from '../../shared/limits.js';
 import { threadMilliseconds } from '../../shared/sys/thread-time.js';
 import { runOut } from '../../shared/sys/timerfd.js';
-import { blamedMs } from './judge-stall.js';
+import { blamedMs, looksOf, NO_ALARM, STALL_FIELDS } from './judge-stall.js';
 import type { Guarded } from './stall-budget.js';
-import { looksOf, NO_ALARM, STALL_FIELDS } from './stall-fields.js';
 
 /** The guard of one thread. */
 export class StallGuard {

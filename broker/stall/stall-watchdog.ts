@@ -5,8 +5,7 @@ import { STALL_CHECK_MS } from '../../shared/limits.js';
 import { tellLoaded } from '../../shared/native-thread.js';
 import { setNoNewPrivileges } from '../../shared/sys/process-control.js';
 import { runOut } from '../../shared/sys/timerfd.js';
-import { blamedMs } from './judge-stall.js';
-import { looksOf, STALL_FIELDS, type WatchedThread } from './stall-fields.js';
+import { blamedMs, looksOf, STALL_FIELDS, type WatchedThread } from './judge-stall.js';
 import { WaitsForProcessor } from './waits-for-processor.js';
 
 const RUNNABLE = 'R';

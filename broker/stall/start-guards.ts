@@ -1,8 +1,8 @@
 // Starts the guards: one for the event loop, one for the slow lane, and the watchdog of both. Runs in the broker, on the main thread,
 // before it takes on its ids.
 import { once } from 'node:events';
+import { stallFields, type WatchedThread } from './judge-stall.js';
 import { SlowLane } from './slow-lane.js';
-import { stallFields, type WatchedThread } from './stall-fields.js';
 import { StallGuard } from './stall-guard.js';
 import { startThread } from './start-thread.js';
 

@@ -7,7 +7,7 @@ import { readSockaddr, type TrappedAddress } from '../caller/caller-memory.js';
 import type { TrappedCall } from '../caller/trapped-call.js';
 import { RequestLife } from '../limit/request-life.js';
 import { account } from '../request/account.js';
-import { refuseQueued } from '../request/refuse-queued.js';
+import { refuseQueued } from '../request/judgement.js';
 import type { TrapContext } from './trap-context.js';
 import { interruptedResult } from './waiting-calls.js';
 

@@ -25,14 +25,11 @@ import type { Claim } from '../accounts/connection-places.js';
 import { placeAndClose, placeSocket } from '../caller/place-socket.js';
 import type { TrappedCall } from '../caller/trapped-call.js';
 import type { RequestLife } from '../limit/request-life.js';
-import type { Origin } from '../record/origin.js';
+import type { Origin } from '../record/audit.js';
 import { describeConnection, type Ending, unwatched } from '../request/account.js';
-import { bindSource } from '../request/bind-source.js';
-import { outcomeOf } from '../request/connect-outcome.js';
-import { endpointOf } from '../request/endpoint-of.js';
+import { endpointOf, outcomeOf } from '../request/connect.js';
+import { bindSource, markSocket, paceSocket } from '../request/connect-upstream.js';
 import type { Judgement } from '../request/judgement.js';
-import { markSocket } from '../request/mark-socket.js';
-import { paceSocket } from '../request/pace-socket.js';
 import type { TrapContext } from './trap-context.js';
 import { type Interruption, interruptedResult } from './waiting-calls.js';
 

@@ -7,14 +7,12 @@ import type { Decision } from '../../shared/policy/decision.js';
 import { judgeBare, pickBest } from '../../shared/policy/judge-bare.js';
 import { makeDecision } from '../../shared/policy/make-decision.js';
 import type { Policy } from '../../shared/policy/policy.js';
-import { decideOrApproved } from '../ask/approved.js';
+import { decideOrApproved } from '../ask/ask-about.js';
 import type { Grants } from '../dns/grants.js';
 import type { RequestLife } from '../limit/request-life.js';
-import { askFamily } from '../request/ask-family.js';
+import { askFamily, proxyResolves, unresolved } from '../request/decide-request.js';
 import { denial, type Judgement } from '../request/judgement.js';
-import type { Plugin } from '../request/plugin.js';
-import { proxyResolves, unresolved } from '../request/proxy-resolves.js';
-import type { Services } from '../request/services.js';
+import type { Plugin, Services } from '../request/plugin.js';
 
 /** A connect's destination, as copied. */
 export interface BareDestination {

@@ -13,12 +13,11 @@ import { SO_LINGER, SOL_SOCKET } from '../../shared/sys/socket-constants.js';
 import { readIntOption, writeOption } from '../../shared/sys/socket-option.js';
 import { socketCookie, TCP_STATE, tcpState } from '../../shared/sys/socket-state.js';
 import { tcpAccount } from '../../shared/sys/tcp-account.js';
-import { firstOf } from '../accounts/noted-slots.js';
-import { hasQuota } from '../accounts/spent-quota.js';
+import { hasQuota } from '../accounts/byte-sums.js';
+import { firstOf } from '../accounts/connection-places.js';
 import { type CallerProcesses, processOfThread } from '../caller/caller-processes.js';
 import type { TrappedCall } from '../caller/trapped-call.js';
-import type { Plugin } from '../request/plugin.js';
-import type { Services } from '../request/services.js';
+import type { Plugin, Services } from '../request/plugin.js';
 
 const { EMFILE, ENFILE } = constants.errno;
 const NO_LINGER = new Uint8Array(8);

@@ -4,8 +4,7 @@ import { quoteDestination } from '../../shared/policy/make-decision.js';
 import { suggestAddress } from '../../shared/policy/suggest-rule.js';
 import type { WhollyTrapped } from '../../shared/reasons.js';
 import type { TrappedAddress } from '../caller/caller-memory.js';
-import type { Audit } from '../record/audit.js';
-import type { Origin } from '../record/origin.js';
+import type { Audit, Origin } from '../record/audit.js';
 import type { Plugin } from '../request/plugin.js';
 
 // Refusals in one sandbox that no rule can change: UDP to the outside, and calls on sockets of the host's network. Each is counted. The

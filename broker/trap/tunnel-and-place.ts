@@ -9,13 +9,16 @@ import { isNonBlocking, makeBlocking } from '../../shared/sys/fcntl.js';
 import { isV6Only, sendTimeout } from '../../shared/sys/socket-state.js';
 import { errnoNumber } from '../../shared/sys/system-error.js';
 import type { Claim } from '../accounts/connection-places.js';
-import { describeConnection, type Ending } from '../request/account.js';
+import { describeConnection, type Ending, proxyProblem } from '../request/account.js';
 import type { SocketForm } from '../request/connect.js';
-import { placeOf } from '../request/connect-by-proxy.js';
-import { connectUpstream, type Passage, type Way } from '../request/connect-upstream.js';
-import { proxyProblem } from '../request/failure-reply.js';
+import {
+  connectUpstream,
+  type Passage,
+  placeOf,
+  proxyTargets,
+  type Way,
+} from '../request/connect-upstream.js';
 import type { Judgement } from '../request/judgement.js';
-import { proxyTargets } from '../request/proxy-targets.js';
 import { proxyText } from '../upstream/upstream.js';
 import { placeConnection, type Replaced } from './connect-and-place.js';
 import type { Tunnel } from './late-tunnels.js';

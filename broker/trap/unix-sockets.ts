@@ -27,7 +27,7 @@ import { callerFolder, processInside } from '../caller/caller-processes.js';
 import { installSocket } from '../caller/place-socket.js';
 import type { TrappedCall } from '../caller/trapped-call.js';
 import { RequestLife } from '../limit/request-life.js';
-import { connectHostSocket } from '../request/connect-host-socket.js';
+import { connectHostSocket } from '../request/host-sockets.js';
 import { refuseForeign, refuseFull, writeAnswer } from './answers.js';
 import { carryUnixOptions } from './carry-over.js';
 import { placeConnection } from './connect-and-place.js';

@@ -6,7 +6,10 @@ import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import { errnoName } from '../../shared/sys/system-error.js';
 import { READABLE, Watch, WRITABLE } from '../../shared/sys/uv-poll.js';
 import { EARLY_ERRNO, type RequestLife } from '../limit/request-life.js';
-import type { Handshake, ProxyFailure } from './handshake.js';
+import type { Handshake, ProxyFailure, ProxyTarget } from './handshake.js';
+import { HttpConnect } from './http-connect.js';
+import { Socks5 } from './socks5.js';
+import type { UpstreamProxy } from './upstream.js';
 
 const PEEKED_BYTES = 4096;
 /** Lent to one handshake at a time, for one step. */
@@ -95,4 +98,10 @@ function failureOf(result: number): ProxyFailure | undefined {
   const errno = errnoName(-result);
   if (errno === 'EAGAIN') return undefined;
   return errno === 'ETIMEDOUT' ? { outcome: 'timeout', errno, cause: EARLY.timeout } : CLOSED;
+}
+
+// The handshake for a proxy. Pure.
+
+export function beginHandshake({ kind, credentials }: UpstreamProxy, target: ProxyTarget): Handshake {
+  return kind === 'http' ? new HttpConnect(target, credentials) : new Socks5(target, credentials);
 }

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { openSync } from 'node:fs';
 import { after, before, type TestContext, test } from 'node:test';
-import { Unreceived } from '../../broker/channel/unreceived.js';
+import { Unreceived } from '../../broker/channel/reply-writer.js';
 import { DescriptorPool } from '../../broker/limit/descriptor-shares.js';
 import { BROKER_DESCRIPTORS, CHANNELS_PER_PLUGIN } from '../../shared/limits.js';
 import { receiveMessage, sendMessage } from '../../shared/sys/message.js';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { ConnectionDescription } from '../../../broker/accounts/connection-description.js';
+import type { ConnectionDescription } from '../../../broker/accounts/connection-places.js';
 import { ConnectionRegister } from '../../../broker/accounts/connection-register.js';
 import type { HostSockets } from '../../../broker/accounts/host-sockets.js';
 import { SocketEnds } from '../../../broker/accounts/socket-ends.js';

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ConnectionRegister } from '../../../broker/accounts/connection-register.js';
+import { ConnectionRegister, newestConnections } from '../../../broker/accounts/connection-register.js';
 import { type ConnectionSlot, ConnectionSlots } from '../../../broker/accounts/connection-slots.js';
-import { newestConnections } from '../../../broker/accounts/newest-connections.js';
 import {
   CONNECTION_SLOTS,
   CONNECTIONS_MEMORY_BYTES,

@@ -2,10 +2,13 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { decode } from 'dns-packet';
 import { decodeDnsQuestion } from '../../../broker/dns/decode-dns-question.js';
-import { type DnsAnswer, failed, granted, refusedName } from '../../../broker/dns/dns-answer.js';
 import {
+  type DnsAnswer,
   encodeDnsAnswer,
   encodeDnsRejection,
+  failed,
+  granted,
+  refusedName,
   type Transport,
 } from '../../../broker/dns/encode-dns-answer.js';
 import { type Address, parseAddress } from '../../../shared/policy/address.js';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { RefusalLog } from '../../../broker/dns/refusal-log.js';
+import { RefusalLog } from '../../../broker/dns/question-refusals.js';
 import { LOG_WINDOW_MS, LOGGED_NAMES } from '../../../shared/limits.js';
 import { TokenBucket } from '../../../shared/token-bucket.js';
 

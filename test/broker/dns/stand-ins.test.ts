@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { StandIns } from '../../../broker/dns/stand-ins.js';
+import { StandIns } from '../../../broker/dns/grants.js';
 import { STAND_INS } from '../../../shared/limits.js';
 
 test('a name keeps its address, and an address means one name', () => {

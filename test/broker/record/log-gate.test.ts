@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { RequestLife } from '../../../broker/limit/request-life.js';
-import { LogGate } from '../../../broker/record/log-gate.js';
-import { LogRoom } from '../../../broker/record/log-room.js';
+import { LogGate, LogRoom } from '../../../broker/record/log-gate.js';
 import { AUDIT_BACKLOG_BYTES } from '../../../shared/limits.js';
 import { TokenBucket } from '../../../shared/token-bucket.js';
 

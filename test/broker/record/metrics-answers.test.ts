@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Counter, Gauge } from 'prom-client';
-import { Metrics } from '../../../broker/record/metrics.js';
-import { MetricsAnswers } from '../../../broker/record/metrics-answers.js';
+import { Metrics, MetricsAnswers } from '../../../broker/record/metrics.js';
 import { SERIES_PER_TURN } from '../../../shared/limits.js';
 
 const PLUGINS = 300;

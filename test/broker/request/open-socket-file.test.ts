@@ -15,7 +15,7 @@ import { createServer, type Server } from 'node:net';
 import { constants } from 'node:os';
 import { basename, join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { openSocketFile } from '../../../broker/request/open-socket-file.js';
+import { openSocketFile } from '../../../broker/request/host-sockets.js';
 import { readableFolder } from '../../harness/users.js';
 
 const { ELOOP, ENOENT, ENOTDIR, ENOTSOCK } = constants.errno;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { proxyTargets, ruleAround } from '../../../broker/request/proxy-targets.js';
+import { proxyTargets, ruleAround } from '../../../broker/request/connect-upstream.js';
 import type { UpstreamProxy } from '../../../broker/upstream/upstream.js';
 import { makeDecision } from '../../../shared/policy/make-decision.js';
 import { addressOf, ELSEWHERE, policyOf } from '../../policy/rules.js';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { RememberedVerdicts } from '../../../broker/request/remembered-verdicts.js';
+import { RememberedVerdicts } from '../../../broker/request/plugin.js';
 import { REMEMBERED_VERDICTS } from '../../../shared/limits.js';
 import { parseAddress } from '../../../shared/policy/address.js';
 import { compilePolicy } from '../../../shared/policy/compile-policy.js';

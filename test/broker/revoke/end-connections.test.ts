@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { NotedConnection, OpenRegister } from '../../../broker/accounts/connection-places.js';
-import type { Plugin } from '../../../broker/request/plugin.js';
-import type { Services } from '../../../broker/request/services.js';
+import type { Plugin, Services } from '../../../broker/request/plugin.js';
 import { endConnections } from '../../../broker/revoke/end-connections.js';
 
 /** A connection that no process holds, and that is not closed. */

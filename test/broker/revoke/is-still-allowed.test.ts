@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { ConnectionDescription } from '../../../broker/accounts/connection-description.js';
-import { isStillAllowed } from '../../../broker/revoke/is-still-allowed.js';
+import type { ConnectionDescription } from '../../../broker/accounts/connection-places.js';
+import { isStillAllowed } from '../../../broker/revoke/revocation.js';
 import { ELSEWHERE, policyOf } from '../../policy/rules.js';
 
 const SOCKET: ConnectionDescription = {

@@ -1,11 +1,9 @@
 import assert from 'node:assert/strict';
 import { mock, test } from 'node:test';
-import type { Carried } from '../../../broker/accounts/carried.js';
-import { carriedOf } from '../../../broker/accounts/carried.js';
+import { leftOfQuota, spentQuota } from '../../../broker/accounts/byte-sums.js';
 import { NO_CONNECTIONS } from '../../../broker/accounts/connection-places.js';
-import { leftOfQuota, spentQuota } from '../../../broker/accounts/spent-quota.js';
-import type { Plugin } from '../../../broker/request/plugin.js';
-import type { Services } from '../../../broker/request/services.js';
+import { type Carried, carriedOf } from '../../../broker/accounts/connection-slots.js';
+import type { Plugin, Services } from '../../../broker/request/plugin.js';
 import { pauseBeforeLook, Quota } from '../../../broker/revoke/quota.js';
 import { limitsOf, type WrittenLimits } from '../../../shared/config/limit-forms.js';
 import { LISTED_AT_ONCE, QUOTA_LOOK_MS } from '../../../shared/limits.js';

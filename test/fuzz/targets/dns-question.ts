@@ -6,8 +6,13 @@ import {
   type DnsRejection,
   decodeDnsQuestion,
 } from '../../../broker/dns/decode-dns-question.js';
-import { failed, granted, refusedName } from '../../../broker/dns/dns-answer.js';
-import { encodeDnsAnswer, encodeDnsRejection } from '../../../broker/dns/encode-dns-answer.js';
+import {
+  encodeDnsAnswer,
+  encodeDnsRejection,
+  failed,
+  granted,
+  refusedName,
+} from '../../../broker/dns/encode-dns-answer.js';
 import { parseAddress } from '../../../shared/policy/address.js';
 import { parseName } from '../../../shared/policy/parse-host.js';
 import { nameBytes, query } from '../../broker/dns-query.js';

@@ -1,8 +1,8 @@
 // The bytes of a proxy before a tunnel is open, as HTTP or as SOCKS5. However they are cut, the handshake ends in the same way at the same
 // byte, keeps nothing of what it was given, and a failure names no word of the proxy and no credentials.
 import assert from 'node:assert/strict';
-import { beginHandshake } from '../../../broker/upstream/begin-handshake.js';
 import type { Handshake, ProxyTarget } from '../../../broker/upstream/handshake.js';
+import { beginHandshake } from '../../../broker/upstream/shake-hands.js';
 import type { UpstreamProxy } from '../../../broker/upstream/upstream.js';
 import { MAX_PROXY_HEAD_BYTES } from '../../../shared/limits.js';
 import type { FuzzTarget } from '../fuzz-target.js';
