@@ -8,11 +8,10 @@ import { bundlePath } from '../shared/own-files.js';
 import { BROKER_DESCRIPTOR_FD, KEEPS_CAPABILITIES } from '../shared/protocol/link.js';
 import { dropOwnCapabilities, hasCapabilities } from '../shared/sys/capabilities.js';
 import { compileFilters } from '../shared/sys/compile-filters.js';
-import { execve } from '../shared/sys/execve.js';
 import { keepAcrossExec } from '../shared/sys/fcntl.js';
 import { loadProgram } from '../shared/sys/filter-program.js';
-import { ignoreSignal, setNoNewPrivileges } from '../shared/sys/process-control.js';
-import { errnoName } from '../shared/sys/system-error.js';
+import { errnoName } from '../shared/sys/libc.js';
+import { execve, ignoreSignal, setNoNewPrivileges } from '../shared/sys/process-control.js';
 import { holdsRing, NO_RINGS } from './cage/holds-ring.js';
 
 const EXIT_FAILED = 70;

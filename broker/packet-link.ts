@@ -9,9 +9,9 @@ import type {
   TallyPacket,
   TrapPacket,
 } from '../shared/protocol/link.js';
+import { errnoName, SystemError } from '../shared/sys/libc.js';
 import { receiveMessage } from '../shared/sys/message.js';
 import type { OwnedFd } from '../shared/sys/owned-fd.js';
-import { errnoName, SystemError } from '../shared/sys/system-error.js';
 import { READABLE, Watch } from '../shared/sys/uv-poll.js';
 import type { ChannelEnds } from './channel/session.js';
 import type { TrapEnds } from './trap/trap-session.js';

@@ -3,7 +3,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { END_AGAIN_MS, GIVEN_NAMES_A_LINE, RETIRE_MS } from '../shared/limits.js';
 import { compilePolicy } from '../shared/policy/compile-policy.js';
-import { judgeRequest } from '../shared/policy/judge-request.js';
+import { judgeRequest } from '../shared/policy/decide.js';
 import { mayBeAsked } from '../shared/policy/may-be-asked.js';
 import type { Policy, RuleProblem } from '../shared/policy/policy.js';
 import type {

@@ -1,5 +1,6 @@
 // Where the files of postern are. A module in a bundle cannot use its own path, since the bundle lies elsewhere. This module and the
 // bundles lie equally deep.
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -41,3 +42,9 @@ export function isEsModule(name: Bundle): boolean {
 export function bundlePath(name: Bundle): string {
   return join(DIST, 'run', `${name}.${isEsModule(name) ? 'js' : 'cjs'}`);
 }
+
+// The version of this package, from package.json.
+
+export const VERSION: string = (
+  JSON.parse(readFileSync(join(DIST, '../package.json'), 'utf8')) as { version: string }
+).version;

@@ -2,7 +2,7 @@
 // lie in the memory that the supervisor keeps, so neither another broker nor another start of the plugin begins anew. Runs in the broker.
 import type { Limits } from '../../shared/config/limit-forms.js';
 import type { SocketLook } from '../../shared/sys/socket-diag.js';
-import type { TcpAccount } from '../../shared/sys/tcp-account.js';
+import type { TcpAccount } from '../../shared/sys/socket-state.js';
 import { type Carried, type ConnectionSlot, type ConnectionSlots, carriedOf } from './connection-slots.js';
 
 type Acknowledged = Pick<TcpAccount, 'sentBytes' | 'receivedBytes'>;

@@ -3,7 +3,7 @@ import { type DecisionWord, type EndCause, WAYS_OUT, type WayOut } from '../../s
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import type { Endpoint } from '../../shared/sys/sockaddr.js';
 import { peerIn, type SocketLook } from '../../shared/sys/socket-diag.js';
-import type { TcpAccount } from '../../shared/sys/tcp-account.js';
+import type { TcpAccount } from '../../shared/sys/socket-state.js';
 import type { Carried, ConnectionSlot } from './connection-slots.js';
 
 // The places for a plugin's connections, as the steps of the data path see them.

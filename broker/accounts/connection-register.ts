@@ -14,7 +14,7 @@ import type { EndCause } from '../../shared/reasons.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import type { Endpoint } from '../../shared/sys/sockaddr.js';
 import { isUnixSocketId, type SocketLook, writeSocketId } from '../../shared/sys/socket-diag.js';
-import type { TcpAccount } from '../../shared/sys/tcp-account.js';
+import type { TcpAccount } from '../../shared/sys/socket-state.js';
 import { TokenBucket } from '../../shared/token-bucket.js';
 import { ByteSums } from './byte-sums.js';
 import {

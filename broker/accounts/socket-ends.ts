@@ -1,10 +1,9 @@
 // Reports to the registers of connections which of their sockets have ended. Runs in the broker. The kernel reports every TCP socket that ends
 // in the broker's network namespace, also those of other programs. So the reports are taken together, some times a second at most.
 import { ENDS_PAUSE_MS } from '../../shared/limits.js';
-import { takeEndedSockets } from '../../shared/sys/ended-sockets.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
-import { SocketDiag, type SocketLook } from '../../shared/sys/socket-diag.js';
-import type { TcpAccount } from '../../shared/sys/tcp-account.js';
+import { SocketDiag, type SocketLook, takeEndedSockets } from '../../shared/sys/socket-diag.js';
+import type { TcpAccount } from '../../shared/sys/socket-state.js';
 import { READABLE, Watch } from '../../shared/sys/uv-poll.js';
 
 /** Keeps connections. */

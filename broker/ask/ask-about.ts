@@ -1,13 +1,8 @@
 // Asks about a refused destination, if somebody may be asked. Runs in the broker.
 import type { Address } from '../../shared/policy/address.js';
-import {
-  concludeVerdict,
-  type HostContext,
-  judgeRequest,
-  type Request,
-  type RequestVerdict,
-} from '../../shared/policy/decide.js';
-import type { Decision } from '../../shared/policy/decision.js';
+import { concludeVerdict, judgeRequest } from '../../shared/policy/decide.js';
+import type { Decision, Request, RequestVerdict } from '../../shared/policy/decision.js';
+import type { HostContext } from '../../shared/policy/host-block.js';
 import { approvedVerdict, mayBeAsked } from '../../shared/policy/may-be-asked.js';
 import type { Policy } from '../../shared/policy/policy.js';
 import type { AskDoor } from '../../shared/protocol/link.js';

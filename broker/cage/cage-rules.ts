@@ -1,10 +1,9 @@
 // The broker's cage as data: the system calls that an attacker would need next, were the broker taken over. Pure.
 import type { Filter, FilterRule } from '../../shared/sys/filter.js';
-import { INTERFACE_READS } from '../../shared/sys/interface-requests.js';
+import { INTERFACE_READS } from '../../shared/sys/network-interface.js';
 import { NOTIFY_REQUESTS } from '../../shared/sys/seccomp-notify.js';
 import { AF_UNIX } from '../../shared/sys/sockaddr.js';
-import { SIOCOUTQ } from '../../shared/sys/socket.js';
-import { SOCK_CLOEXEC, SOCK_SEQPACKET } from '../../shared/sys/socket-constants.js';
+import { SIOCOUTQ, SOCK_CLOEXEC, SOCK_SEQPACKET } from '../../shared/sys/socket.js';
 import { NO_RINGS } from './holds-ring.js';
 
 const O_WRONLY = 0o1;

@@ -4,8 +4,8 @@
 import { constants } from 'node:os';
 import { type Address, addressFromBytes } from '../../shared/policy/address.js';
 import { MODE_CALLS, QUEUE_CALLS, type TrapCall } from '../../shared/reasons.js';
-import { IFCONF_BYTES, IFREQ_BYTES, SIOCGIFCONF } from '../../shared/sys/interface-requests.js';
 import { LAYOUT } from '../../shared/sys/layout.js';
+import { IFCONF_BYTES, IFREQ_BYTES, SIOCGIFCONF } from '../../shared/sys/network-interface.js';
 import { readMemory } from '../../shared/sys/process-memory.js';
 import type { Notification } from '../../shared/sys/seccomp-notify.js';
 import { AF_INET, AF_INET6, AF_UNIX, familyOf, portOf } from '../../shared/sys/sockaddr.js';

@@ -1,7 +1,8 @@
 // The program that uses a channel now, from its hello to the next program's. Each has its own requests in flight, so that a late answer to
 // one program is never taken for an answer to the next. Runs in the broker.
-import { encodeReply } from '../../shared/protocol/encode-reply.js';
+
 import type { ChannelReply } from '../../shared/protocol/messages.js';
+import { encodeReply } from '../../shared/protocol/replies.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import { NO_DESCRIPTOR } from '../limit/descriptor-shares.js';
 import { RequestLife } from '../limit/request-life.js';

@@ -3,10 +3,10 @@
 // looks at such a message and never receives it, since the plugin could block the close of a descriptor in it.
 import { REPLY_BACKLOG, UNRECEIVED_LOOK_MS, UNRECEIVED_MOST_LOOK_MS } from '../../shared/limits.js';
 import type { ProtocolErrorKind } from '../../shared/reasons.js';
+import { errnoName } from '../../shared/sys/libc.js';
 import { lookAtMessage, sendMessage } from '../../shared/sys/message.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import { isHungUp, unreadBytes } from '../../shared/sys/socket.js';
-import { errnoName } from '../../shared/sys/system-error.js';
 import { READABLE, Watch, WRITABLE } from '../../shared/sys/uv-poll.js';
 import type { DescriptorShare } from '../limit/descriptor-shares.js';
 

@@ -1,8 +1,6 @@
 // One channel's session: it reads requests from a pipe, checks, queues and answers them. Runs in the broker. The bytes are hostile. A
 // protocol error ends this session, with an audit event, and no other.
 import { CHANNELS_PER_PLUGIN, CONNECT_TIMEOUT_MS, MAX_REQUEST_BYTES } from '../../shared/limits.js';
-import { decodeRequest } from '../../shared/protocol/decode-request.js';
-import { encodeReply } from '../../shared/protocol/encode-reply.js';
 import type { ChannelPacket } from '../../shared/protocol/link.js';
 import {
   type ChannelRequest,
@@ -10,11 +8,13 @@ import {
   type ExplainRequest,
   PROTOCOL_VERSION,
 } from '../../shared/protocol/messages.js';
+import { encodeReply } from '../../shared/protocol/replies.js';
+import { decodeRequest } from '../../shared/protocol/requests.js';
 import type { ProtocolErrorKind } from '../../shared/reasons.js';
 import { readOnce, setNonBlocking } from '../../shared/sys/fcntl.js';
+import { errnoName } from '../../shared/sys/libc.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import { shutDown } from '../../shared/sys/socket.js';
-import { errnoName } from '../../shared/sys/system-error.js';
 import { READABLE, Watch } from '../../shared/sys/uv-poll.js';
 import { NO_DESCRIPTOR } from '../limit/descriptor-shares.js';
 import { account, limitReply } from '../request/account.js';

@@ -2,10 +2,10 @@
 import { DNS_CONNECTIONS, DNS_IDLE_MS, MAX_QUESTION_BYTES, QUESTION_PAUSE_MS } from '../../shared/limits.js';
 import { acceptConnection, receiveDatagram, sendDatagram, sendSome } from '../../shared/sys/datagram.js';
 import { readOnce } from '../../shared/sys/fcntl.js';
+import { errnoName } from '../../shared/sys/libc.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import type { Endpoint } from '../../shared/sys/sockaddr.js';
 import { peerOf } from '../../shared/sys/socket.js';
-import { errnoName } from '../../shared/sys/system-error.js';
 import { READABLE, Watch, WRITABLE } from '../../shared/sys/uv-poll.js';
 import type { DescriptorShare } from '../limit/descriptor-shares.js';
 import type { TurnShare } from '../limit/turn-share.js';

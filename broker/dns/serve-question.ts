@@ -2,11 +2,16 @@
 // name that no rule opens is refused here, and no server sees it.
 import { LOCAL_TTL_S } from '../../shared/limits.js';
 import { type Address, parseAddress } from '../../shared/policy/address.js';
-import { type HostContext, judgeRequest, type RequestVerdict } from '../../shared/policy/decide.js';
-import type { Decision } from '../../shared/policy/decision.js';
-import type { ClosedName, NameVerdict, OpenName } from '../../shared/policy/judge-name.js';
-import { judgeQuestion } from '../../shared/policy/judge-question.js';
-import { keepAddresses } from '../../shared/policy/keep-addresses.js';
+import { judgeRequest } from '../../shared/policy/decide.js';
+import type { Decision, RequestVerdict } from '../../shared/policy/decision.js';
+import type { HostContext } from '../../shared/policy/host-block.js';
+import {
+  type ClosedName,
+  judgeQuestion,
+  keepAddresses,
+  type NameVerdict,
+  type OpenName,
+} from '../../shared/policy/judge-name.js';
 import { mayBeAsked } from '../../shared/policy/may-be-asked.js';
 import { parseName } from '../../shared/policy/parse-host.js';
 import type { Policy } from '../../shared/policy/policy.js';

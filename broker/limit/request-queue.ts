@@ -1,8 +1,7 @@
 // Bounds the requests of one plugin: how many at once, how many a second, how many wait. Runs in the broker.
 
 import PQueue from 'p-queue';
-import type { LimitWord } from '../../shared/config/counted-limits.js';
-import type { Limits } from '../../shared/config/limit-forms.js';
+import type { Limits, LimitWord } from '../../shared/config/limit-forms.js';
 import type { NowOrLater } from '../../shared/now-or-later.js';
 import type { RequestLife } from './request-life.js';
 import type { TurnShare } from './turn-share.js';

@@ -1,10 +1,9 @@
 // The host's part of every decision: its own addresses and postern's listeners. Runs in the broker.
 import { parseAddress } from '../../shared/policy/address.js';
-import type { HostContext } from '../../shared/policy/decide.js';
-import { OwnAddresses } from '../../shared/policy/own-addresses.js';
+import { type HostContext, OwnAddresses } from '../../shared/policy/host-block.js';
 import type { ListenerAddress } from '../../shared/protocol/link.js';
+import { SystemError } from '../../shared/sys/libc.js';
 import { LocalAddresses } from '../../shared/sys/local-addresses.js';
-import { SystemError } from '../../shared/sys/system-error.js';
 
 export class HostAddresses implements Disposable {
   readonly #listeners: HostContext['listeners'];

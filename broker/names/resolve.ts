@@ -1,7 +1,7 @@
 // Resolves names: localhost and /etc/hosts locally, all others by DNS. Runs in the broker. Only names that a rule allows come here.
 import { DNS_ANSWERS, LOCAL_TTL_S, RESOLUTION_DELAY_MS } from '../../shared/limits.js';
 import { type Address, parseAddress } from '../../shared/policy/address.js';
-import { isLocalhost } from '../../shared/policy/is-localhost.js';
+import { isLocalhost } from '../../shared/policy/parse-host.js';
 import type { DnsResult } from '../../shared/reasons.js';
 import type { HostsFile } from './hosts-file.js';
 import type { Asked, FamilyAnswer, NameSource, SocketHolder } from './name-servers.js';

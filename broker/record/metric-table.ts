@@ -1,6 +1,6 @@
 // The broker's metrics, one entry each. The code that counts and the reference page are made from this table. Pure.
 // Of a metric with a plugin label, the series of one plugin appear when it is configured and go when it is forgotten.
-import { COUNTED_LIMITS, LIMIT_WORDS } from '../../shared/config/counted-limits.js';
+import { COUNTED_LIMITS, LIMIT_WORDS } from '../../shared/config/limit-forms.js';
 import {
   type LabelValues,
   PLUGIN_LABEL,

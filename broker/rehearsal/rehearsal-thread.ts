@@ -7,9 +7,15 @@ import { loadNotifyingProgram } from '../../shared/sys/filter-program.js';
 import { OwnedFd } from '../../shared/sys/owned-fd.js';
 import { setNoNewPrivileges } from '../../shared/sys/process-control.js';
 import { AF_INET } from '../../shared/sys/sockaddr.js';
-import { connect, socket } from '../../shared/sys/socket-calls.js';
-import { SO_LINGER, SOCK_CLOEXEC, SOCK_STREAM, SOL_SOCKET } from '../../shared/sys/socket-constants.js';
-import { writeOption } from '../../shared/sys/socket-option.js';
+import {
+  connect,
+  SO_LINGER,
+  SOCK_CLOEXEC,
+  SOCK_STREAM,
+  SOL_SOCKET,
+  socket,
+  writeOption,
+} from '../../shared/sys/socket.js';
 import type { RehearsalOrder, RehearsalReport } from './rehearsal.js';
 
 /** struct linger: on, 0 seconds. close(2) then resets the connection, and leaves no port behind (TIME_WAIT). */

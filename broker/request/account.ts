@@ -1,5 +1,5 @@
 // What a request leaves behind: its count, its audit event, and the reply to a plugin that gets no connection. Runs in the broker.
-import { quoteDestination } from '../../shared/policy/make-decision.js';
+import { quoteDestination } from '../../shared/policy/decision.js';
 import { parseHost } from '../../shared/policy/parse-host.js';
 import { pluginRefusal } from '../../shared/policy/plugin-refusal.js';
 import { quote } from '../../shared/policy/quote.js';

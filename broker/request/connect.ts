@@ -6,6 +6,7 @@ import { ATTEMPT_DELAY_MS, CONCURRENT_ATTEMPTS } from '../../shared/limits.js';
 import type { NowOrLater } from '../../shared/now-or-later.js';
 import type { Address } from '../../shared/policy/address.js';
 import type { Outcome } from '../../shared/reasons.js';
+import { errnoName } from '../../shared/sys/libc.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import { type Endpoint, isSameEndpoint } from '../../shared/sys/sockaddr.js';
 import {
@@ -16,9 +17,7 @@ import {
   tcpSocket,
   writableNow,
 } from '../../shared/sys/socket.js';
-import { settleConnect } from '../../shared/sys/socket-state.js';
-import { errnoName } from '../../shared/sys/system-error.js';
-import { awaitPeersEnd } from '../../shared/sys/tcp-account.js';
+import { awaitPeersEnd, settleConnect } from '../../shared/sys/socket-state.js';
 import { Watch, WRITABLE } from '../../shared/sys/uv-poll.js';
 import type { DescriptorShare } from '../limit/descriptor-shares.js';
 import { EARLY_ERRNO, type EarlyEnd, type RequestLife } from '../limit/request-life.js';

@@ -1,7 +1,7 @@
 // The first half of the data path: decide, resolve, classify. Runs in the broker, and dials nothing.
-import { judgeAddresses, type RequestVerdict, type ResolveVerdict } from '../../shared/policy/decide.js';
+import { judgeAddresses } from '../../shared/policy/decide.js';
+import { makeDecision, type RequestVerdict, type ResolveVerdict } from '../../shared/policy/decision.js';
 import { isNamedDirect } from '../../shared/policy/direct-way.js';
-import { makeDecision } from '../../shared/policy/make-decision.js';
 import type { Policy } from '../../shared/policy/policy.js';
 import { orApproved } from '../ask/ask-about.js';
 import type { RequestLife } from '../limit/request-life.js';

@@ -1,9 +1,14 @@
 // Explains a decision in full to the operator, with what a plugin must not learn. Runs in the broker.
 import { CONNECT_TIMEOUT_MS } from '../../shared/limits.js';
 import { type Address, parseAddress } from '../../shared/policy/address.js';
-import { type Decision, decide, judgeRequest } from '../../shared/policy/decide.js';
-import { decideOwnConnect, nameToAsk } from '../../shared/policy/decide-own-connect.js';
-import type { AddressFate, OwnConnectVerdict } from '../../shared/policy/judge-own-addresses.js';
+import { decide, judgeRequest } from '../../shared/policy/decide.js';
+import {
+  type AddressFate,
+  decideOwnConnect,
+  nameToAsk,
+  type OwnConnectVerdict,
+} from '../../shared/policy/decide-own-connect.js';
+import type { Decision } from '../../shared/policy/decision.js';
 import { parseHost } from '../../shared/policy/parse-host.js';
 import type { Policy } from '../../shared/policy/policy.js';
 import { weighAddress } from '../../shared/policy/weigh-address.js';

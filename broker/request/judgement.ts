@@ -1,8 +1,7 @@
 // A decision with all that account and reply need, and the two bounds that come after it: a full queue, and the limits of open connections. Runs
 // in the broker.
 import type { Address } from '../../shared/policy/address.js';
-import type { Decision } from '../../shared/policy/decision.js';
-import { makeDecision } from '../../shared/policy/make-decision.js';
+import { type Decision, makeDecision } from '../../shared/policy/decision.js';
 import type { Policy } from '../../shared/policy/policy.js';
 import type { Reason } from '../../shared/reasons.js';
 import { hasQuota, type SpentQuota, spentQuota } from '../accounts/byte-sums.js';

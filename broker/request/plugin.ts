@@ -4,14 +4,9 @@ import type { Revoke } from '../../shared/config/plugin-config.js';
 import { REMEMBERED_VERDICTS } from '../../shared/limits.js';
 import type { PluginMetrics } from '../../shared/metrics/plugin-metrics.js';
 import type { Address } from '../../shared/policy/address.js';
-import {
-  concludeVerdict,
-  type HostContext,
-  judgeRequest,
-  type Request,
-  type RequestVerdict,
-} from '../../shared/policy/decide.js';
-import type { Decision } from '../../shared/policy/decision.js';
+import { concludeVerdict, judgeRequest } from '../../shared/policy/decide.js';
+import type { Decision, Request, RequestVerdict } from '../../shared/policy/decision.js';
+import type { HostContext } from '../../shared/policy/host-block.js';
 import type { Policy } from '../../shared/policy/policy.js';
 import type { SlowAction } from '../../shared/reasons.js';
 import type { ConnectionPlaces } from '../accounts/connection-places.js';

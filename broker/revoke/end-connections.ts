@@ -5,7 +5,7 @@ import { setTimeout } from 'node:timers/promises';
 import { REVOKE_LOOKS_MS } from '../../shared/limits.js';
 import type { EndCause } from '../../shared/reasons.js';
 import { endConnection, processesIn, takeSockets, threadsOf } from '../../shared/sys/held-sockets.js';
-import { tcpAccount } from '../../shared/sys/tcp-account.js';
+import { tcpAccount } from '../../shared/sys/socket-state.js';
 import type { NotedConnection, OpenRegister } from '../accounts/connection-places.js';
 import type { Plugin, Services } from '../request/plugin.js';
 

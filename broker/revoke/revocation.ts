@@ -1,10 +1,10 @@
 // Ends the connections of a plugin that its rules do not allow any more. Runs in the broker.
 import { END_AGAIN_MS } from '../../shared/limits.js';
 import { parseAddress } from '../../shared/policy/address.js';
-import { decide, type HostContext, judgeRequest } from '../../shared/policy/decide.js';
+import { decide, judgeBare, judgeRequest } from '../../shared/policy/decide.js';
 import { decideUnix } from '../../shared/policy/decide-unix.js';
 import type { Decision } from '../../shared/policy/decision.js';
-import { judgeBare } from '../../shared/policy/judge-bare.js';
+import type { HostContext } from '../../shared/policy/host-block.js';
 import type { Policy } from '../../shared/policy/policy.js';
 import { UNIX_PREFIX } from '../../shared/policy/socket-path.js';
 import type {

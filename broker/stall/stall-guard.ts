@@ -2,7 +2,7 @@
 // memory, take its descriptor or act on its socket. Every other plugin would wait too. The watchdog, a thread apart, sees how long such a
 // call lasts, and past a limit asks the supervisor to end the sandbox. It does so by the sandbox's alarm, a timer. Runs in the broker, on each thread that makes such calls.
 import { STALL_SLOW_MS } from '../../shared/limits.js';
-import { threadMilliseconds } from '../../shared/sys/thread-time.js';
+import { threadMilliseconds } from '../../shared/sys/process-control.js';
 import { runOut } from '../../shared/sys/timerfd.js';
 import { blamedMs, looksOf, NO_ALARM, STALL_FIELDS } from './judge-stall.js';
 import type { Guarded } from './stall-budget.js';

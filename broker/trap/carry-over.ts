@@ -2,8 +2,7 @@
 // they are found, is in option-table.ts. Runs in the broker.
 import { type OptionKind, SOCKET_OPTIONS, type SocketOption } from '../../shared/sys/option-table.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
-import { SOL_SOCKET } from '../../shared/sys/socket-constants.js';
-import { readOption, setOption, writeOption } from '../../shared/sys/socket-option.js';
+import { readOption, SOL_SOCKET, setOption, writeOption } from '../../shared/sys/socket.js';
 
 /** SO_MEMINFO, sock_diag(7): SK_MEMINFO_VARS words, of which these are the sizes of the buffers. */
 const SO_MEMINFO = 55;

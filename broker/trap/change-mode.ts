@@ -5,8 +5,7 @@
 import { fstatSync, readlinkSync, statSync } from 'node:fs';
 import { constants } from 'node:os';
 import type { ModeCall } from '../../shared/reasons.js';
-import { isHandle } from '../../shared/sys/fcntl.js';
-import { AT_FDCWD } from '../../shared/sys/file-constants.js';
+import { AT_FDCWD, isHandle } from '../../shared/sys/fcntl.js';
 import { OwnedFd } from '../../shared/sys/owned-fd.js';
 import type { Notification } from '../../shared/sys/seccomp-notify.js';
 import type { FolderMode } from '../../shared/sys/set-folder-mode.js';

@@ -13,13 +13,13 @@ import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import { type Endpoint, isSameEndpoint } from '../../shared/sys/sockaddr.js';
 import { type Dialer, peerOf, startConnect, tcpSocket, writableNow } from '../../shared/sys/socket.js';
 import {
+  awaitPeersEnd,
   concludeConnect,
   isV6Only,
   sendTimeout,
   TCP_STATE,
   tcpState,
 } from '../../shared/sys/socket-state.js';
-import { awaitPeersEnd } from '../../shared/sys/tcp-account.js';
 import { Watch, WRITABLE } from '../../shared/sys/uv-poll.js';
 import type { Claim } from '../accounts/connection-places.js';
 import { placeAndClose, placeSocket } from '../caller/place-socket.js';

@@ -2,10 +2,9 @@
 // nothing.
 import { STALE_NAMES_CHECKED } from '../../shared/limits.js';
 import type { Address } from '../../shared/policy/address.js';
-import type { HostContext } from '../../shared/policy/decide.js';
-import type { Decision } from '../../shared/policy/decision.js';
-import { judgeBare, pickBest } from '../../shared/policy/judge-bare.js';
-import { makeDecision } from '../../shared/policy/make-decision.js';
+import { judgeBare, pickBest } from '../../shared/policy/decide.js';
+import { type Decision, makeDecision } from '../../shared/policy/decision.js';
+import type { HostContext } from '../../shared/policy/host-block.js';
 import type { Policy } from '../../shared/policy/policy.js';
 import { decideOrApproved } from '../ask/ask-about.js';
 import type { Grants } from '../dns/grants.js';

@@ -4,10 +4,9 @@
 import { constants } from 'node:os';
 import { MODE_CALLS, QUEUE_CALLS } from '../../shared/reasons.js';
 import { LAYOUT } from '../../shared/sys/layout.js';
-import { bindTo, listenOn } from '../../shared/sys/listen.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import { AF_INET, AF_INET6, AF_UNIX } from '../../shared/sys/sockaddr.js';
-import { isListening } from '../../shared/sys/socket.js';
+import { bindTo, isListening, listenOn } from '../../shared/sys/socket.js';
 import { identifySocket, tcpState } from '../../shared/sys/socket-state.js';
 import { readSockaddr, SOCKADDR_IN_BYTES, SOCKADDR_IN6_BYTES } from '../caller/caller-memory.js';
 import { type Reached, reachCaller } from '../caller/reach-caller.js';

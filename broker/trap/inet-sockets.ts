@@ -3,14 +3,12 @@
 // handed over.
 
 import { constants } from 'node:os';
-import { isLoopbackAddress, isSandboxAddress } from '../../shared/policy/sandbox-address.js';
-import { staysInside } from '../../shared/policy/stays-inside.js';
+import { isLoopbackAddress, isSandboxAddress, staysInside } from '../../shared/policy/sandbox-address.js';
 import type { TrapAnswer } from '../../shared/reasons.js';
 import { isNonBlocking } from '../../shared/sys/fcntl.js';
-import { boundAddress } from '../../shared/sys/listen.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import { AF_INET } from '../../shared/sys/sockaddr.js';
-import { writableNow } from '../../shared/sys/socket.js';
+import { boundAddress, writableNow } from '../../shared/sys/socket.js';
 import {
   concludeConnect,
   connectAtOnce,

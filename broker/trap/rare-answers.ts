@@ -2,15 +2,11 @@
 
 import { randomBytes } from 'node:crypto';
 import { constants, endianness } from 'node:os';
-import { emptyErrorQueue } from '../../shared/sys/error-queue.js';
-import { listInterfaces, readInterface, SIOCGIFCONF } from '../../shared/sys/interface-requests.js';
 import { LAYOUT } from '../../shared/sys/layout.js';
-import { bindTo } from '../../shared/sys/listen.js';
+import { listInterfaces, readInterface, SIOCGIFCONF } from '../../shared/sys/network-interface.js';
 import { AF_INET, AF_INET6 } from '../../shared/sys/sockaddr.js';
-import { takeSocketError } from '../../shared/sys/socket.js';
-import { SO_LINGER, SOL_SOCKET } from '../../shared/sys/socket-constants.js';
-import { writeOption } from '../../shared/sys/socket-option.js';
-import { TCP_STATE, tcpState } from '../../shared/sys/socket-state.js';
+import { bindTo, SO_LINGER, SOL_SOCKET, takeSocketError, writeOption } from '../../shared/sys/socket.js';
+import { emptyErrorQueue, TCP_STATE, tcpState } from '../../shared/sys/socket-state.js';
 import { LINGER_BYTES } from '../caller/caller-memory.js';
 import { processInside } from '../caller/caller-processes.js';
 import type { TrappedCall } from '../caller/trapped-call.js';

@@ -1,7 +1,7 @@
 // What the audit log says of refusals that come in crowds: one line for all of a kind, or one for each destination. Runs in the broker.
 import type { Address } from '../../shared/policy/address.js';
-import { quoteDestination } from '../../shared/policy/make-decision.js';
-import { suggestAddress } from '../../shared/policy/suggest-rule.js';
+import { quoteDestination } from '../../shared/policy/decision.js';
+import { suggestAddress } from '../../shared/policy/format-rule.js';
 import type { WhollyTrapped } from '../../shared/reasons.js';
 import type { TrappedAddress } from '../caller/caller-memory.js';
 import type { Audit, Origin } from '../record/audit.js';

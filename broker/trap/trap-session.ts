@@ -23,11 +23,11 @@ import {
   type Notification,
   readNotification,
   receiveNotification,
+  trapCall,
   wakeSynchronously,
 } from '../../shared/sys/seccomp-notify.js';
 import { readableNow } from '../../shared/sys/socket.js';
 import { netnsCookie } from '../../shared/sys/socket-state.js';
-import { trapCall } from '../../shared/sys/trap-calls.js';
 import { SandboxListeners } from '../../shared/sys/unix-sockets.js';
 import { READABLE, Watch } from '../../shared/sys/uv-poll.js';
 import { CallerOrigins, CallerProcesses } from '../caller/caller-processes.js';

@@ -6,8 +6,8 @@
 import { constants } from 'node:os';
 import { PROXY_PATIENCE_MS } from '../../shared/limits.js';
 import { isNonBlocking, makeBlocking } from '../../shared/sys/fcntl.js';
+import { errnoNumber } from '../../shared/sys/libc.js';
 import { isV6Only, sendTimeout } from '../../shared/sys/socket-state.js';
-import { errnoNumber } from '../../shared/sys/system-error.js';
 import type { Claim } from '../accounts/connection-places.js';
 import { describeConnection, type Ending, proxyProblem } from '../request/account.js';
 import type { SocketForm } from '../request/connect.js';

@@ -11,17 +11,18 @@ import { shortestPath } from '../../shared/policy/socket-path.js';
 import type { UnixTarget } from '../../shared/sys/connect-inside.js';
 import { isNonBlocking, setNonBlocking } from '../../shared/sys/fcntl.js';
 import { LAYOUT } from '../../shared/sys/layout.js';
-import { namedPair } from '../../shared/sys/named-pair.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import { AF_UNIX } from '../../shared/sys/sockaddr.js';
-import { shutDown, socketKind } from '../../shared/sys/socket.js';
 import {
+  namedPair,
   SOCK_CLOEXEC,
   SOCK_DGRAM,
   SOCK_NONBLOCK,
   SOCK_SEQPACKET,
   SOCK_TYPE_MASK,
-} from '../../shared/sys/socket-constants.js';
+  shutDown,
+  socketKind,
+} from '../../shared/sys/socket.js';
 import { sendTimeout } from '../../shared/sys/socket-state.js';
 import { callerFolder, processInside } from '../caller/caller-processes.js';
 import { installSocket } from '../caller/place-socket.js';

@@ -2,8 +2,8 @@
 // sends, only the bytes of the handshake are taken: those right behind it are the peer's, and the plugin reads them.
 import { peekSome, sendSome } from '../../shared/sys/datagram.js';
 import { readOnce } from '../../shared/sys/fcntl.js';
+import { errnoName } from '../../shared/sys/libc.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
-import { errnoName } from '../../shared/sys/system-error.js';
 import { READABLE, Watch, WRITABLE } from '../../shared/sys/uv-poll.js';
 import { EARLY_ERRNO, type RequestLife } from '../limit/request-life.js';
 import type { Handshake, ProxyFailure, ProxyTarget } from './handshake.js';

@@ -2,10 +2,10 @@
 import {
   AUDIT_EVENTS,
   AUDIT_FIELDS,
+  AUDIT_WORDS,
   type EventForm,
   SUPERVISOR_EVENTS,
 } from '../../shared/protocol/audit-events.js';
-import { AUDIT_WORDS } from '../../shared/protocol/read-audit-event.js';
 import { AUDIT_EXAMPLES, GAP_EXAMPLE } from './audit-examples.js';
 import { choice, code, meanings, table } from './markdown.js';
 import {

@@ -1,5 +1,5 @@
 // docs/errors.md, from the table of error codes.
-import { ERROR_CODES, type ErrorForm } from '../../shared/error-codes.js';
+import { ERROR_CODES, type ErrorForm } from '../../shared/errors.js';
 import { code, table } from './markdown.js';
 
 const forms = Object.entries<ErrorForm>(ERROR_CODES);

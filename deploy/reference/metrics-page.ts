@@ -1,7 +1,7 @@
 // docs/metrics.md, from the metric tables of supervisor and broker.
 import { METRICS } from '../../broker/record/metric-table.js';
 import { SUPERVISOR_METRICS } from '../../sandbox/supervisor/record/metric-table.js';
-import { COUNTED_LIMITS } from '../../shared/config/counted-limits.js';
+import { COUNTED_LIMITS } from '../../shared/config/limit-forms.js';
 import {
   METRICS_ANSWER_MS,
   METRICS_CONNECTIONS,

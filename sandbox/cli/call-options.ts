@@ -1,6 +1,6 @@
 // --seccomp-allow CALL and --unsafe-seccomp-allow CALL of `run`: the names of a file's `seccomp`.
 import { callsBy, checkCall } from '../../shared/config/call-forms.js';
-import { didYouMean } from '../../shared/config/closest.js';
+import { didYouMean } from '../../shared/config/config-problem.js';
 import { PosternError } from '../../shared/errors.js';
 import { printable } from '../../shared/printable.js';
 

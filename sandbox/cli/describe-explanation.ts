@@ -1,6 +1,6 @@
 // Prints an explanation as lines for a person, each rule with its place.
 import type { PlacedRules } from '../../shared/config/placed-rules.js';
-import { quoteDestination } from '../../shared/policy/make-decision.js';
+import { quoteDestination } from '../../shared/policy/decision.js';
 import { printable } from '../../shared/printable.js';
 import type { ExplainedWay, Explanation } from '../../shared/protocol/link.js';
 import { paint } from './colour.js';

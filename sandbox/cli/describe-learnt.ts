@@ -1,6 +1,6 @@
 // Prints the learnt rules as lines for a person. Each list of rules is one line, to be copied without its `postern: `.
 import { quote } from '../../shared/policy/quote.js';
-import { yamlText } from '../../shared/yaml-text.js';
+import { yamlText } from '../../shared/printable.js';
 import type { Learnt } from '../supervisor/learn/learnt.js';
 import type { LiveLearnt } from '../supervisor/learn/live-learner.js';
 import { asRuleOption, asYamlItems } from './pasted-rule.js';

@@ -1,6 +1,6 @@
 // --dns of `run` and `explain`: the DNS servers that the broker asks.
 import type { Option } from 'commander';
-import { isNameServer } from '../../shared/config/name-server.js';
+import { isNameServer } from '../../shared/config/parse-host-port.js';
 import { PosternError } from '../../shared/errors.js';
 import { repeatable } from './repeatable.js';
 

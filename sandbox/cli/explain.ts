@@ -1,7 +1,7 @@
 // postern explain: asks the broker for its decision on a destination, and prints it with the reason. Starts no plugin.
 import { Command, Option } from 'commander';
 import { asciiJson } from '../../shared/ascii-json.js';
-import { didYouMean } from '../../shared/config/closest.js';
+import { didYouMean } from '../../shared/config/config-problem.js';
 import { loadConfig } from '../../shared/config/load-config.js';
 import { joinRules, type PlacedRules } from '../../shared/config/placed-rules.js';
 import { type PluginConfig, plainPlugin } from '../../shared/config/plugin-config.js';

@@ -1,5 +1,5 @@
 // --limit NAME=VALUE of `run`: the names and ranges of a file's `limits`.
-import { didYouMean } from '../../shared/config/closest.js';
+import { didYouMean } from '../../shared/config/config-problem.js';
 import {
   LIMIT_FORMS,
   type LimitForm,

@@ -1,6 +1,6 @@
 // Rules and paths as an operator pastes them: options for a shell, values for a YAML file. Everything that postern suggests to paste is made
 // here. The texts may be a plugin's: none of them ends its quotes.
-import { yamlText } from '../../shared/yaml-text.js';
+import { yamlText } from '../../shared/printable.js';
 import { shellQuoted, shellWord } from '../host/shell-word.js';
 
 /** @returns for example `--allow 'api.example.com'` */

@@ -1,7 +1,7 @@
 // Runs the command line: reads the arguments, carries out a command, and reports a wrong call. The commands are given.
 import { Command, CommanderError } from 'commander';
+import { VERSION } from '../../shared/own-files.js';
 import { exitAtOnce } from '../../shared/sys/process-control.js';
-import { VERSION } from '../../shared/version.js';
 import { keepIgnoring } from './keep-ignoring.js';
 import { describeError, isSystemError, say } from './say.js';
 

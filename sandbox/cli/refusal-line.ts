@@ -1,7 +1,7 @@
 // The terminal line of a refusal: what was refused, to which program, why, and the rule that would allow it.
 // The text comes from the broker, which reads hostile bytes: control characters are removed, and the length is bounded.
 import { basename } from 'node:path';
-import { quoteDestination } from '../../shared/policy/make-decision.js';
+import { quoteDestination } from '../../shared/policy/decision.js';
 import { quote } from '../../shared/policy/quote.js';
 import { printable } from '../../shared/printable.js';
 import type { AuditEvent } from '../../shared/protocol/audit-events.js';

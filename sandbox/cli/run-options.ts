@@ -2,7 +2,6 @@
 import { basename, resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import { limitsOf, type WrittenLimits } from '../../shared/config/limit-forms.js';
-import { parseListen } from '../../shared/config/parse-listen.js';
 import {
   type ListenConfig,
   PLUGIN_NAME,
@@ -10,7 +9,7 @@ import {
   plainPlugin,
   VARIABLE_NAME,
 } from '../../shared/config/plugin-config.js';
-import { resolveListeners } from '../../shared/config/resolve-listeners.js';
+import { parseListen, resolveListeners } from '../../shared/config/resolve-listeners.js';
 import { RESOLVES, type Resolves } from '../../shared/config/via-config.js';
 import { PosternError } from '../../shared/errors.js';
 import { shellWord } from '../host/shell-word.js';

@@ -1,6 +1,5 @@
 // postern's own messages. They go to stderr, each line behind `postern: `, so that stdout is the plugin's alone.
-import { ERROR_CODES, type ErrorForm } from '../../shared/error-codes.js';
-import { PosternError } from '../../shared/errors.js';
+import { ERROR_CODES, type ErrorForm, PosternError } from '../../shared/errors.js';
 import { OUTPUT_QUEUE_BYTES } from '../../shared/limits.js';
 import { printable } from '../../shared/printable.js';
 

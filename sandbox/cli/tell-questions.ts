@@ -1,5 +1,5 @@
 // Tells on stderr what waits for an answer, where no terminal can ask: an operator answers over the control socket.
-import { quoteDestination } from '../../shared/policy/make-decision.js';
+import { quoteDestination } from '../../shared/policy/decision.js';
 import { shellWord } from '../host/shell-word.js';
 import type { Asks } from '../supervisor/ask/asks.js';
 import { limitLines } from './refusal-line.js';

@@ -1,7 +1,7 @@
 // Asks a person at the terminal of `run --ask`, one question after the other. What a plugin chose is quoted. It may have written control
 // sequences before: they are ended and taken back, and an approval repeats a code that only the real question shows.
 import { randomInt } from 'node:crypto';
-import { quoteDestination } from '../../shared/policy/make-decision.js';
+import { quoteDestination } from '../../shared/policy/decision.js';
 import { quote } from '../../shared/policy/quote.js';
 import type { AskScope } from '../../shared/reasons.js';
 import type { AskEnding, AskRequest } from '../supervisor/ask/ask-request.js';

@@ -1,6 +1,6 @@
 // postern test: compares decisions written in a file with this version's policy. Reads one file and connects nowhere.
 import { Command } from 'commander';
-import { quoteDestination } from '../../shared/policy/make-decision.js';
+import { quoteDestination } from '../../shared/policy/decision.js';
 import { quote } from '../../shared/policy/quote.js';
 import { type Outcome, runVectors, type VectorResult } from '../../shared/policy/run-vectors.js';
 import { readTextFile } from '../../shared/read-file.js';

@@ -3,7 +3,7 @@ import type { Check } from './check.js';
 import type { HostFacts } from './host-facts.js';
 import { installCommand } from './install-command.js';
 
-/** The first version that knows every call of the filters that has no entry in new-calls.ts: rseq and io_pgetevents came last. */
+/** The first version that knows every call of the filters that has no entry in call-numbers.ts: rseq and io_pgetevents came last. */
 const LEAST_SECCOMP = [2, 4] as const;
 
 export function checkLibseccomp({ libseccomp, distribution }: HostFacts): Check {

@@ -2,12 +2,12 @@
 import { accessSync, constants, readFileSync } from 'node:fs';
 import { networkInterfaces, release } from 'node:os';
 import { PosternError } from '../../shared/errors.js';
+import { seccompVersion } from '../../shared/sys/call-numbers.js';
 import { kernelFeatures } from '../../shared/sys/kernel-features.js';
 import { landlockVersion } from '../../shared/sys/landlock.js';
+import { SystemError } from '../../shared/sys/libc.js';
 import { loadLibrary } from '../../shared/sys/load-library.js';
 import { getLimit, RLIMIT } from '../../shared/sys/rlimit.js';
-import { seccompVersion } from '../../shared/sys/seccomp-version.js';
-import { SystemError } from '../../shared/sys/system-error.js';
 import { configuredIds, DEFAULT_BASE } from '../host/id-range.js';
 import { APPARMOR_SETTING, NAMESPACE_SETTINGS } from '../host/namespace-settings.js';
 import { ownPrivileges } from '../host/privileges.js';

@@ -2,8 +2,8 @@
 // a container has few.
 import { readFileSync } from 'node:fs';
 import { PosternError } from '../../shared/errors.js';
+import { SystemError } from '../../shared/sys/libc.js';
 import { copyTree } from '../../shared/sys/mount.js';
-import { SystemError } from '../../shared/sys/system-error.js';
 
 /**
  * - `root`: broker and plugins get their own ids, the broker gets its own mounts, and the supervisor copies the host's mounts.

@@ -3,6 +3,7 @@
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { MAX_TERMINALS } from '../../shared/limits.js';
+import { SystemError } from '../../shared/sys/libc.js';
 import {
   attachTree,
   copyTree,
@@ -14,7 +15,6 @@ import {
   setTreeAttributes,
 } from '../../shared/sys/mount.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
-import { SystemError } from '../../shared/sys/system-error.js';
 import { HiddenPaths } from './hide-paths.js';
 import { maskProc } from './mask-proc.js';
 import { type LaunchSpec, MESSAGE_QUEUES, type RootEntry } from './spec.js';

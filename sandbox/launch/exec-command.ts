@@ -1,10 +1,9 @@
 // Finds the command inside the new root and becomes it, as execvp(3) does.
 import { accessSync, constants, statSync } from 'node:fs';
 import { constants as os } from 'node:os';
-import { ERROR_CODES } from '../../shared/error-codes.js';
-import { PosternError } from '../../shared/errors.js';
-import { execve } from '../../shared/sys/execve.js';
-import { errnoName } from '../../shared/sys/system-error.js';
+import { ERROR_CODES, PosternError } from '../../shared/errors.js';
+import { errnoName } from '../../shared/sys/libc.js';
+import { execve } from '../../shared/sys/process-control.js';
 import type { LaunchSpec } from './spec.js';
 
 const NOT_FOUND = ERROR_CODES.command_not_found.status;

@@ -2,6 +2,7 @@
 // neither remove the mount nor rename the path below it.
 import { rmSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { SystemError } from '../../shared/sys/libc.js';
 import {
   attachTree,
   copyTree,
@@ -11,7 +12,6 @@ import {
   setTreeAttributes,
 } from '../../shared/sys/mount.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
-import { SystemError } from '../../shared/sys/system-error.js';
 import type { Stage } from './stage.js';
 
 export class HiddenPaths {

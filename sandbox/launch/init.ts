@@ -3,15 +3,15 @@
 import '../../shared/refuse-debugger.js';
 import { constants } from 'node:os';
 import { dropAllCapabilities } from '../../shared/sys/capabilities.js';
-import { execve } from '../../shared/sys/execve.js';
 import { setCloseOnExecFrom } from '../../shared/sys/fcntl.js';
 import { type Message, receiveMessage, sendMessage } from '../../shared/sys/message.js';
-import { leaveMemoryProtection } from '../../shared/sys/out-of-memory.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import {
   dieWithParent,
+  execve,
   exitAtOnce,
   leadSession,
+  leaveMemoryProtection,
   resetSignals,
   setNoNewPrivileges,
 } from '../../shared/sys/process-control.js';

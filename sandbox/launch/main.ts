@@ -4,20 +4,21 @@
 import '../../shared/refuse-debugger.js';
 import { PosternError } from '../../shared/errors.js';
 import { dropAllCapabilities } from '../../shared/sys/capabilities.js';
-import { clearDomainName, setHostname } from '../../shared/sys/hostname.js';
+import { succeed } from '../../shared/sys/libc.js';
 import { receiveMessage, sendMessage } from '../../shared/sys/message.js';
 import { openFolder } from '../../shared/sys/open-folder.js';
-import { leaveMemoryProtection } from '../../shared/sys/out-of-memory.js';
 import {
   becomeIds,
+  clearDomainName,
   exitAtOnce,
   leadGroup,
   leadSession,
+  leaveMemoryProtection,
   resetSignals,
   setDumpable,
+  setHostname,
   setNoNewPrivileges,
 } from '../../shared/sys/process-control.js';
-import { succeed } from '../../shared/sys/system-error.js';
 import { openUnixDiag } from '../../shared/sys/unix-sockets.js';
 import { arrangeDescriptors } from './arrange-descriptors.js';
 import { buildRoot, takeTrees } from './build-root.js';

@@ -1,9 +1,9 @@
 // Sends the launcher's hello and receives the spec. The hello's credentials give the supervisor this process's pid on the host.
 import { readFileSync } from 'node:fs';
 import { PosternError } from '../../shared/errors.js';
+import { succeed } from '../../shared/sys/libc.js';
 import { type Message, receiveMessage, sendMessage } from '../../shared/sys/message.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
-import { succeed } from '../../shared/sys/system-error.js';
 import type { LaunchSpec, SpecHeader } from './spec.js';
 
 export interface ReceivedSpec {

@@ -1,7 +1,6 @@
 // Sets the plugin's resource limits, setrlimit(2). They cannot be raised inside: that takes CAP_SYS_RESOURCE outside.
 import { LIMIT_FORMS, type Limits } from '../../shared/config/limit-forms.js';
-import { getLimit, lowerLimit, RLIMIT } from '../../shared/sys/rlimit.js';
-import { leaveSpecialPriority } from '../../shared/sys/scheduling.js';
+import { getLimit, leaveSpecialPriority, lowerLimit, RLIMIT } from '../../shared/sys/rlimit.js';
 
 /** A process that goes on after SIGXCPU is killed this much later. */
 const CPU_GRACE_SECONDS = 1;

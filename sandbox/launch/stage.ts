@@ -4,11 +4,10 @@
 import { fstatSync, mkdirSync, rmdirSync } from 'node:fs';
 import { constants } from 'node:os';
 import { dirname, resolve } from 'node:path';
-import { makeFileAt, makeFolderAt } from '../../shared/sys/make-at.js';
+import { SystemError } from '../../shared/sys/libc.js';
 import { attachTree, mountNew } from '../../shared/sys/mount.js';
-import { openBelow, openFolder } from '../../shared/sys/open-folder.js';
+import { makeFileAt, makeFolderAt, openBelow, openFolder } from '../../shared/sys/open-folder.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
-import { SystemError } from '../../shared/sys/system-error.js';
 
 const FOLDER_MODE = 0o755;
 const FILE_MODE = 0o644;

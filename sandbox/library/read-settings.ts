@@ -1,9 +1,8 @@
 // Checks the settings that an application creates a supervisor with.
 import * as z from 'zod';
-import { didYouMean } from '../../shared/config/closest.js';
 import { MOST_ASK_S } from '../../shared/config/config-file.js';
-import { isNameServer } from '../../shared/config/name-server.js';
-import { parseHostPort } from '../../shared/config/parse-host-port.js';
+import { didYouMean } from '../../shared/config/config-problem.js';
+import { isNameServer, parseHostPort } from '../../shared/config/parse-host-port.js';
 import { PosternError } from '../../shared/errors.js';
 import type { SupervisorSettings } from './types.js';
 

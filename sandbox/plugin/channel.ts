@@ -2,12 +2,12 @@
 // takes it. Runs in the plugin, on the main thread. It trusts the broker to decide, but ends the channel on a protocol error.
 import { constants } from 'node:os';
 import { MAX_REPLY_BYTES, REPLIES_PER_TURN } from '../../shared/limits.js';
-import { decodeReply } from '../../shared/protocol/decode-reply.js';
-import { encodeRequest } from '../../shared/protocol/encode-request.js';
 import { type HelloReply, PROTOCOL_VERSION } from '../../shared/protocol/messages.js';
+import { decodeReply } from '../../shared/protocol/replies.js';
+import { encodeRequest } from '../../shared/protocol/requests.js';
+import { errnoName } from '../../shared/sys/libc.js';
 import { type Message, receiveMessage } from '../../shared/sys/message.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
-import { errnoName } from '../../shared/sys/system-error.js';
 import { READABLE, Watch } from '../../shared/sys/uv-poll.js';
 import type { Inquiry } from './inquiry.js';
 import { Outbox } from './outbox.js';

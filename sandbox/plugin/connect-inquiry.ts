@@ -1,6 +1,6 @@
 // A connect that waits for its socket, with its abort and its time limit. Runs in the plugin.
 import { MAX_CONNECT_TIMEOUT_MS, TIMEOUT_GRACE_MS } from '../../shared/limits.js';
-import { quoteDestination } from '../../shared/policy/make-decision.js';
+import { quoteDestination } from '../../shared/policy/decision.js';
 import type { ConnectRequest } from '../../shared/protocol/messages.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import { AbortError } from './abort-error.js';

@@ -2,8 +2,7 @@
 import { fstatSync } from 'node:fs';
 import { OwnedFd } from '../../shared/sys/owned-fd.js';
 import { AF_UNIX } from '../../shared/sys/sockaddr.js';
-import { socketKind } from '../../shared/sys/socket.js';
-import { SOCK_SEQPACKET } from '../../shared/sys/socket-constants.js';
+import { SOCK_SEQPACKET, socketKind } from '../../shared/sys/socket.js';
 import type { ChannelEnds } from './channel.js';
 import { PluginError } from './plugin-error.js';
 

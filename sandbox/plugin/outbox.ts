@@ -3,8 +3,8 @@
 import { constants } from 'node:os';
 import { MAX_WAITING_REQUESTS } from '../../shared/limits.js';
 import { setNonBlocking, writeOnce } from '../../shared/sys/fcntl.js';
+import { errnoName } from '../../shared/sys/libc.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
-import { errnoName } from '../../shared/sys/system-error.js';
 import { Watch, WRITABLE } from '../../shared/sys/uv-poll.js';
 
 const EAGAIN = constants.errno.EAGAIN;

@@ -1,7 +1,6 @@
 // The error that the library's promises reject with. Runs in the plugin.
 import { constants } from 'node:os';
-import type { SystemCode } from '../../shared/error-codes.js';
-import { PosternError } from '../../shared/errors.js';
+import { PosternError, type SystemCode } from '../../shared/errors.js';
 import type { FailureReply, ReplyReason } from '../../shared/protocol/messages.js';
 
 const ERRNO = constants.errno as Readonly<Record<string, number | undefined>>;

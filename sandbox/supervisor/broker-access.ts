@@ -1,8 +1,7 @@
 // What others ask of the broker, through the supervisor. Runs in the supervisor.
 import { PosternError } from '../../shared/errors.js';
 import { LISTED_CONNECTIONS } from '../../shared/limits.js';
-import type { ExplainQuestion, Explanation } from '../../shared/protocol/link.js';
-import type { OpenConnections } from '../../shared/protocol/open-connections.js';
+import type { ExplainQuestion, Explanation, OpenConnections } from '../../shared/protocol/link.js';
 import type { Replaced } from './broker/broker-events.js';
 import type { BrokerProcess } from './broker/broker-process.js';
 

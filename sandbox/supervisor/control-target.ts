@@ -1,7 +1,7 @@
 // What a supervisor answers over its control socket. Runs in the supervisor.
 import type { PluginConfig } from '../../shared/config/plugin-config.js';
 import { PosternError } from '../../shared/errors.js';
-import { VERSION } from '../../shared/version.js';
+import { VERSION } from '../../shared/own-files.js';
 import type { AskEnding, AskRequest } from './ask/ask-request.js';
 import type { Asks } from './ask/asks.js';
 import type {

@@ -1,7 +1,7 @@
 // What a supervisor needs of its own process before it starts another one.
 import { dropInheritableCapabilities } from '../../shared/sys/capabilities.js';
 import { becomeSubreaper, setDumpable } from '../../shared/sys/process-control.js';
-import { takeTurns } from '../../shared/sys/scheduling.js';
+import { takeTurns } from '../../shared/sys/rlimit.js';
 
 export function prepareOwnProcess(): void {
   // Under SCHED_FIFO the kernel can come to no end when this process waits for a child, wait(2): it waits there, without a pause, for another thread

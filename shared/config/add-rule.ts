@@ -1,7 +1,7 @@
 // Adds an allow rule to the text of postern.yaml. Comments and order stay. What anchors and merge keys share is not changed: the rule would hold for
 // plugins that nobody approved it for. Pure.
 import type { Document, YAMLSeq } from 'yaml';
-import { yaml } from './load-yaml.js';
+import { yaml } from './yaml-source.js';
 
 /** The new text, or why there is none. */
 export type AddedRule =

@@ -1,20 +1,23 @@
+// What a configuration's values must keep that the schema does not say: values that depend on one another. Pure.
+
+import { realpathSync, type Stats, statSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { parseAddress } from '../policy/address.js';
+import { yamlText } from '../printable.js';
+import { callsBy, checkCall } from './call-forms.js';
+import { type ConfigProblem, didYouMean } from './config-problem.js';
+import { findHook, HOOK_PATH } from './hook-command.js';
+import { MAX_SOCKET_PATH_BYTES, readListenAddress } from './listen-address.js';
+import { isNameServer, parseHostPort } from './parse-host-port.js';
+import { PLUGIN_NAME, VARIABLE_NAME } from './plugin-config.js';
+import { readProxyUrl } from './proxy-url.js';
+import { readDirect } from './read-direct.js';
+import { resolveListeners } from './resolve-listeners.js';
+import { NO_PROXY } from './via-config.js';
+import type { KeyPath, YamlSource } from './yaml-source.js';
+
 // Checks what the schema of postern.yaml cannot express: addresses, folders that must exist, names that must agree. It reads the text as
 // written, not the result of the schema, so that one mistake hides no other.
-import { realpathSync, type Stats, statSync } from 'node:fs';
-import { dirname } from 'node:path';
-import { checkCalls } from './check-calls.js';
-import { checkListenPlaces } from './check-listen-places.js';
-import { checkVia } from './check-via.js';
-import { didYouMean } from './closest.js';
-import type { ConfigProblem } from './config-problem.js';
-import { findHook, HOOK_PATH } from './hook-command.js';
-import { MAX_SOCKET_PATH_BYTES } from './listen-address.js';
-import { isNameServer } from './name-server.js';
-import { parseHostPort } from './parse-host-port.js';
-import { PLUGIN_NAME, VARIABLE_NAME } from './plugin-config.js';
-import { resolveListeners } from './resolve-listeners.js';
-import { findOrderProblems } from './start-order.js';
-import type { KeyPath, YamlSource } from './yaml-source.js';
 
 const NAME_FORM = 'a-z, 0-9, _ and -, at most 63 characters, a letter or digit first';
 
@@ -241,4 +244,125 @@ function checkOrder(source: YamlSource, names: readonly string[]): ConfigProblem
       didYouMean(problem.name, names),
     );
   });
+}
+
+// Checks the values of `via`: what the schema of postern.yaml cannot express.
+
+/** @param at the plugin or the defaults @param absolute makes a path of the file absolute */
+function checkVia(source: YamlSource, at: KeyPath, absolute: (path: string) => string): ConfigProblem[] {
+  const via = [...at, 'via'];
+  return [
+    ...source.textsAt([...via, 'proxy']).flatMap(({ key, text }) => {
+      const read = text === NO_PROXY ? undefined : readProxyUrl(text);
+      return read === undefined || read.ok ? [] : [source.problem(key, read.message, read.fix)];
+    }),
+    ...source.textsAt([...via, 'credentials_file']).flatMap(({ key, text }) => {
+      if (source.valueAt([...via, 'proxy']) === undefined)
+        return [source.problem(key, 'there is no proxy beside it', 'name the proxy in the same map')];
+      return statOf(absolute(text)) === undefined
+        ? [source.problem(key, `"${absolute(text)}" does not exist`, 'paths are relative to the file')]
+        : [];
+    }),
+    ...source.textsAt([...via, 'direct']).flatMap(({ key, text }) => {
+      const read = readDirect(text);
+      if (read === undefined) return [];
+      const { message, suggestion } = read;
+      return [source.problem(key, message, suggestion && `write ${yamlText(suggestion)}`)];
+    }),
+    ...checkSource(source, [...via, 'source']),
+    ...source
+      .textsAt([...via, 'resolvers'])
+      .filter(({ text }) => !isNameServer(text))
+      .map(({ key, text }) =>
+        source.problem(key, `expected an address such as 192.0.2.53 or [::1]:53, not "${text}"`),
+      ),
+  ];
+}
+
+function checkSource(source: YamlSource, at: KeyPath): ConfigProblem[] {
+  const families = new Set<number>();
+  return source.textsAt(at).flatMap(({ key, text }) => {
+    const address = parseAddress(text);
+    if (address === undefined) return [source.problem(key, `expected an address, not "${text}"`)];
+    if (families.has(address.family))
+      return [source.problem(key, `a second IPv${address.family} address`, 'name one of each family')];
+    families.add(address.family);
+    return [];
+  });
+}
+
+// Checks that no two listeners of a file have the same address. The second could not be bound, and the error would blame another program.
+
+/** @param folder that relative paths are relative to */
+function checkListenPlaces(source: YamlSource, names: readonly string[], folder: string): ConfigProblem[] {
+  const taken = new Map<string, KeyPath>();
+  const problems: ConfigProblem[] = [];
+  const take = (key: KeyPath, place: string): void => {
+    const first = taken.get(place);
+    if (first === undefined) taken.set(place, key);
+    else problems.push(source.problem(key, `${source.lineOf(first)} has that address already`));
+  };
+  for (const name of names) {
+    const listeners = source.valueAt(['plugins', name, 'listen']);
+    for (const index of Array.isArray(listeners) ? listeners.keys() : []) {
+      for (const { key, text } of source.textsAt(['plugins', name, 'listen', index, 'address'])) {
+        const place = placeOf(text, folder);
+        if (place !== undefined) take(key, place);
+      }
+    }
+  }
+  return problems;
+}
+
+/** Undefined for a text that is no address, which another check reports, and for a port that the kernel picks. */
+function placeOf(text: string, folder: string): string | undefined {
+  const read = readListenAddress(text);
+  if (!read.ok) return undefined;
+  if (read.address.kind === 'unix') return resolve(folder, read.address.path);
+  return read.address.port === 0 ? undefined : `${read.address.bytes.join()} ${read.address.port}`;
+}
+
+// Checks the system calls that a file adds to a plugin: whether each may be under its key.
+
+function checkCalls(source: YamlSource, at: KeyPath): ConfigProblem[] {
+  return (['allow', 'unsafe_allow'] as const).flatMap((by) =>
+    source.textsAt([...at, 'seccomp', by]).flatMap(({ key, text }) => {
+      const problem = checkCall(text, by);
+      if (problem === undefined) return [];
+      return [source.problem(key, problem.message, fixOf(text, by, problem.belongs))];
+    }),
+  );
+}
+
+function fixOf(call: string, by: 'allow' | 'unsafe_allow', belongs: string | undefined): string | undefined {
+  return belongs === undefined ? didYouMean(call, callsBy(by)) : `it belongs under ${belongs}`;
+}
+
+// Checks the order of starts: `after` must name existing plugins, and must not form a circle. Pure.
+
+type OrderProblem =
+  | { readonly kind: 'unknown'; readonly plugin: string; readonly index: number; readonly name: string }
+  | { readonly kind: 'circle'; readonly plugin: string; readonly circle: readonly string[] };
+
+/** @param after by plugin, those that start before it */
+function findOrderProblems(after: ReadonlyMap<string, readonly string[]>): OrderProblem[] {
+  const problems: OrderProblem[] = [];
+  for (const [plugin, names] of after) {
+    for (const [index, name] of names.entries()) {
+      if (!after.has(name)) problems.push({ kind: 'unknown', plugin, index, name });
+    }
+  }
+  const done = new Set<string>();
+  const visit = (plugin: string, trail: readonly string[]): void => {
+    const at = trail.indexOf(plugin);
+    if (at >= 0) {
+      problems.push({ kind: 'circle', plugin, circle: [...trail.slice(at), plugin] });
+      return;
+    }
+    if (done.has(plugin)) return;
+    for (const name of after.get(plugin) ?? []) visit(name, [...trail, plugin]);
+    done.add(plugin);
+  };
+  for (const plugin of after.keys()) visit(plugin, []);
+  return problems;
 }

@@ -1,7 +1,6 @@
 // Explains a finding of the schema to the author of the file: what is expected, what is there, what to write. Pure.
 import type { z } from 'zod';
-import { closest, didYouMean } from './closest.js';
-import type { ConfigProblem } from './config-problem.js';
+import { type ConfigProblem, closest, didYouMean } from './config-problem.js';
 import type { KeyPath, YamlSource } from './yaml-source.js';
 
 /** @param schema of the file: its keys are the candidates for a mistyped one */

@@ -1,5 +1,5 @@
-// Reads postern.yaml, and reports every error at once with its place. Runs in the supervisor. Trusts the author of the file, but not its
-// form.
+// Reads a configuration: text, schema, defaults, checks. What comes out is whole and checked.
+
 import { dirname, resolve } from 'node:path';
 import { checkValues } from './check-values.js';
 import {
@@ -7,19 +7,26 @@ import {
   DEFAULT_AUDIT,
   DEFAULT_STOP_GRACE_MS,
   DEFAULT_WHEN_FULL,
+  type DefaultKeys,
+  type PluginKeys,
   type WhenFull,
 } from './config-file.js';
 import { ConfigError, type ConfigProblem } from './config-problem.js';
 import { configSchema } from './config-schema.js';
 import { readConfigText } from './config-text.js';
 import { explainIssues } from './explain-issue.js';
-import { gatherRules } from './gather-rules.js';
 import { findHook, type HookCommand } from './hook-command.js';
-import { mergeDefaults } from './merge-defaults.js';
+import { limitsOf } from './limit-forms.js';
 import type { PlacedRules } from './placed-rules.js';
-import type { PluginConfig } from './plugin-config.js';
-import { DEFAULT_REVOKE } from './plugin-config.js';
+import { DEFAULT_READY_S, DEFAULT_REVOKE, type PluginConfig, plainPlugin } from './plugin-config.js';
+import { readProxyUrl } from './proxy-url.js';
+import { gatherRules } from './rule-file.js';
+import { DEFAULT_RESOLVES, NO_PROXY, type ViaConfig } from './via-config.js';
+import type { WrittenVia } from './via-schema.js';
 import { type KeyPath, YamlSource } from './yaml-source.js';
+
+// Reads postern.yaml, and reports every error at once with its place. Trusts the author of the file, but not its
+// form.
 
 export interface LoadedPlugin {
   readonly config: PluginConfig;
@@ -138,5 +145,97 @@ export function readConfig(path: string, text: string, folder: string): Config {
       );
       return { config, rules: placed, after: plugin.after ?? [], unsafeCalls };
     }),
+  };
+}
+
+// Merges the keys of a plugin with those of `defaults`: lists are joined, maps merged key by key, single values replaced. Pure.
+
+/**
+ * Everything of a plugin except its rules, which may be in other files too.
+ *
+ * @param placeOf `FILE:LINE` of a listener by its index
+ */
+function mergeDefaults(
+  name: string,
+  plugin: PluginKeys,
+  defaults: DefaultKeys,
+  absolute: (path: string) => string,
+  placeOf: (listener: number) => string,
+): Omit<PluginConfig, 'allow' | 'deny'> {
+  const plain = plainPlugin(name, plugin.command);
+  const stop = { ...defaults.stop, ...plugin.stop };
+  const restart = { ...defaults.restart, ...plugin.restart };
+  const filesystem = (list: 'visible' | 'writable' | 'hidden'): readonly string[] =>
+    [...(defaults.filesystem?.[list] ?? []), ...(plugin.filesystem?.[list] ?? [])].map(absolute);
+  const calls = (list: 'allow' | 'unsafe_allow'): readonly string[] => [
+    ...(defaults.seccomp?.[list] ?? []),
+    ...(plugin.seccomp?.[list] ?? []),
+  ];
+  return {
+    name,
+    command: plugin.command,
+    env: { ...defaults.env, ...plugin.env },
+    cwd: absolute(plugin.cwd ?? defaults.cwd ?? '.'),
+    mode: plugin.mode ?? defaults.mode ?? plain.mode,
+    unknown: plugin.unknown ?? defaults.unknown ?? plain.unknown,
+    egress: plugin.egress ?? defaults.egress ?? plain.egress,
+    visible: filesystem('visible'),
+    writable: filesystem('writable'),
+    hidden: filesystem('hidden'),
+    home: plugin.home === undefined ? undefined : absolute(plugin.home),
+    listen: (plugin.listen ?? []).map(({ name: listener, address }, index) => ({
+      name: listener,
+      address: address.includes('/') ? absolute(address) : address,
+      place: placeOf(index),
+    })),
+    kind: plugin.kind ?? plain.kind,
+    ready: readyOf(plugin.ready),
+    stop: { signal: stop.signal ?? plain.stop.signal, graceMs: stop.grace_ms ?? plain.stop.graceMs },
+    restart: {
+      policy: restart.policy ?? plain.restart.policy,
+      delayMs: restart.delay_ms ?? plain.restart.delayMs,
+      maxDelayMs: restart.max_delay_ms ?? plain.restart.maxDelayMs,
+      resetAfterMs: restart.reset_after_ms ?? plain.restart.resetAfterMs,
+    },
+    via: mergeVia(plugin.via, defaults.via, absolute),
+    limits: limitsOf({ ...defaults.limits, ...plugin.limits }),
+    addedCalls: [...new Set([...calls('allow'), ...calls('unsafe_allow')])],
+  };
+}
+
+function readyOf(ready: PluginKeys['ready']): PluginConfig['ready'] {
+  if (ready === undefined) return undefined;
+  const timeoutS = ready.timeout_s ?? DEFAULT_READY_S;
+  if (ready.notify === true) return { by: 'notify', timeoutS };
+  return ready.listener === undefined
+    ? { by: 'after', milliseconds: ready.after_ms ?? 0 }
+    : { by: 'listener', name: ready.listener, timeoutS };
+}
+
+// Merges `via` of a plugin with that of `defaults`. Pure. Its values were checked.
+
+/** Credentials go with the proxy of their own map: another proxy must not get them. */
+export function mergeVia(
+  plugin: WrittenVia | undefined,
+  defaults: WrittenVia | undefined,
+  absolute: (path: string) => string,
+): ViaConfig | undefined {
+  if (plugin === undefined && defaults === undefined) return undefined;
+  const { proxy: url = NO_PROXY, credentials_file: file } =
+    /* protects: G6 a plugin's own proxy does not get the credentials of another (whole) => ({ ...defaults, ...plugin }) */ (plugin?.proxy ===
+    undefined
+      ? defaults
+      : plugin) ?? {};
+  const read = url === NO_PROXY ? undefined : readProxyUrl(url);
+  const proxy = read?.ok === true ? read.proxy : undefined;
+  const source = plugin?.source ?? defaults?.source ?? [];
+  return {
+    proxy,
+    credentialsFile: proxy === undefined || file === undefined ? undefined : absolute(file),
+    resolve: plugin?.resolve ?? defaults?.resolve ?? DEFAULT_RESOLVES,
+    direct: [...(defaults?.direct ?? []), ...(plugin?.direct ?? [])],
+    mark: plugin?.mark ?? defaults?.mark,
+    source: typeof source === 'string' ? [source] : source,
+    resolvers: [...(defaults?.resolvers ?? []), ...(plugin?.resolvers ?? [])],
   };
 }

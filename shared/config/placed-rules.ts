@@ -1,7 +1,7 @@
 // Rules, each with its file and line.
 import { diagnoseRule } from '../policy/diagnose-rule.js';
 import { type ListName, parseRule } from '../policy/parse-rule.js';
-import { yamlText } from '../yaml-text.js';
+import { yamlText } from '../printable.js';
 import type { ConfigProblem } from './config-problem.js';
 import type { KeyPath, YamlSource } from './yaml-source.js';
 

@@ -1,4 +1,5 @@
 // Checks the listeners of a plugin together: names, addresses and their number.
+
 import { resolve } from 'node:path';
 import { MAX_LISTENERS } from '../limits.js';
 import { quote } from '../policy/quote.js';
@@ -8,7 +9,7 @@ import type { ListenConfig } from './plugin-config.js';
 /** sd_listen_fds_with_names(3) takes up to 255 printable characters except `:`. These characters need no quotes anywhere. */
 const LISTENER_NAME = /^[A-Za-z0-9._-]{1,64}$/;
 
-export interface ListenProblem {
+interface ListenProblem {
   /** The index of the entry. */
   readonly index: number;
   readonly field: 'name' | 'address';
@@ -17,7 +18,7 @@ export interface ListenProblem {
   readonly suggestion?: string | undefined;
 }
 
-export type ResolvedListeners =
+type ResolvedListeners =
   | { readonly ok: true; readonly listeners: readonly ListenConfig[] }
   | { readonly ok: false; readonly problems: readonly ListenProblem[] };
 
@@ -49,4 +50,22 @@ export function resolveListeners(entries: readonly ListenConfig[], folder: strin
     problems.push({ index: MAX_LISTENERS, field: 'name', message });
   }
   return problems.length === 0 ? { ok: true, listeners } : { ok: false, problems };
+}
+
+// Splits NAME=ADDR of the command line. resolveListeners() checks both parts.
+
+type ParsedListen =
+  | { readonly ok: true; readonly listen: ListenConfig }
+  | { readonly ok: false; readonly message: string; readonly suggestion: string };
+
+/** Splits at the first `=`. @returns name and address as written */
+export function parseListen(text: string): ParsedListen {
+  const at = text.indexOf('=');
+  if (at >= 0) return { ok: true, listen: { name: text.slice(0, at), address: text.slice(at + 1) } };
+  const read = readListenAddress(text);
+  return {
+    ok: false,
+    message: `Cannot listen on ${quote(text)}: it has no name`,
+    suggestion: `main=${read.ok ? text : (read.suggestion ?? '127.0.0.1:8080')}`,
+  };
 }

@@ -1,10 +1,14 @@
-// Reads a file of rules, for `presets` and --rules: a map with `allow`, `deny` or both.
-import { ConfigError } from './config-problem.js';
+// Reads the rules of files: those that `presets` and --rules name, and all of a plugin, from defaults, presets and its own lists.
+
+import { isAbsolute, join } from 'node:path';
+import { ConfigError, type ConfigProblem } from './config-problem.js';
 import { ruleFileSchema } from './config-schema.js';
 import { readConfigText } from './config-text.js';
 import { explainIssues } from './explain-issue.js';
-import { type PlacedRules, readRules } from './placed-rules.js';
-import { YamlSource } from './yaml-source.js';
+import { joinRules, type PlacedRules, type ReadRules, readRules } from './placed-rules.js';
+import { type KeyPath, YamlSource } from './yaml-source.js';
+
+// Reads a file of rules, for `presets` and --rules: a map with `allow`, `deny` or both.
 
 /** @throws ConfigError with every problem of the file */
 export function loadRuleFile(path: string): PlacedRules {
@@ -14,4 +18,62 @@ export function loadRuleFile(path: string): PlacedRules {
   const { allow, deny, problems } = readRules(source, []);
   if (shape.length + problems.length > 0) throw new ConfigError([...shape, ...problems]);
   return { allow, deny };
+}
+
+// Gathers the rules of a plugin: from defaults, presets and its own lists, in this order.
+
+const NONE: PlacedRules = { allow: [], deny: [] };
+
+/**
+ * @param folder of the file: paths of presets are relative to it
+ * @returns the rules of a plugin by its name, the paths of all presets, and all problems
+ */
+export function gatherRules(
+  source: YamlSource,
+  folder: string,
+): {
+  readonly rules: (plugin: string) => PlacedRules;
+  readonly presets: readonly string[];
+  readonly problems: readonly ConfigProblem[];
+} {
+  const files = new Map<string, PlacedRules>();
+  const problems: ConfigProblem[] = [];
+  const readPreset = (key: KeyPath, path: string): PlacedRules => {
+    const known = files.get(path);
+    if (known !== undefined) return known;
+    const { problems: found, ...rules } = tryLoad(path);
+    files.set(path, rules);
+    // A problem of the whole file is reported where the file is named.
+    problems.push(
+      ...found.map((problem) =>
+        problem.line === undefined
+          ? source.problem(key, `"${path}" ${problem.message}`, problem.suggestion)
+          : problem,
+      ),
+    );
+    return rules;
+  };
+  const rulesOf = (parent: KeyPath): PlacedRules => {
+    const own = readRules(source, parent);
+    problems.push(...own.problems);
+    const presets = source
+      .textsAt([...parent, 'presets'])
+      .map(({ key, text }) => readPreset(key, isAbsolute(text) ? text : join(folder, text)));
+    return joinRules([...presets, own]);
+  };
+  const common = rulesOf(['defaults']);
+  const plugins = source.valueAt(['plugins']);
+  const names =
+    typeof plugins === 'object' && plugins !== null && !Array.isArray(plugins) ? Object.keys(plugins) : [];
+  const byName = new Map(names.map((name) => [name, joinRules([common, rulesOf(['plugins', name])])]));
+  return { rules: (plugin) => byName.get(plugin) ?? NONE, presets: [...files.keys()], problems };
+}
+
+function tryLoad(path: string): ReadRules {
+  try {
+    return { ...loadRuleFile(path), problems: [] };
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    return { ...NONE, problems: error.problems };
+  }
 }

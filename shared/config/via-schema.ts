@@ -1,4 +1,4 @@
-// The schema of `via`. check-via.ts checks the values.
+// The schema of `via`. check-values.ts checks the values.
 import * as z from 'zod';
 import { DEFAULT_RESOLVES, MOST_MARK, RESOLVES } from './via-config.js';
 

@@ -1,9 +1,12 @@
-// YAML text with the places of its values. Explains every syntax error to the author. Trusts the author, not the form.
-import type { Document } from 'yaml';
+// A YAML text: its values, and the line and column of each, for messages. Aliases are bounded.
+
+import { createRequire } from 'node:module';
+import type { Document, YAMLError } from 'yaml';
+import { bundlePath } from '../own-files.js';
 import { ConfigError, type ConfigProblem } from './config-problem.js';
-import { describeSyntax } from './describe-syntax.js';
-import { yaml } from './load-yaml.js';
-import { TextPlaces } from './text-places.js';
+import type * as YamlLibrary from './yaml-library.js';
+
+// YAML text with the places of its values. Explains every syntax error to the author. Trusts the author, not the form.
 
 /** Aliases may expand to this many nodes. More is an error. */
 const MAX_ALIASES = 10_000;
@@ -193,4 +196,84 @@ function describeKey(key: KeyPath): string {
     (text, part) => (typeof part === 'number' ? `${text}[${part}]` : text === '' ? part : `${text}.${part}`),
     '',
   );
+}
+
+// Turns offsets in a text into lines and columns. The counter of the YAML library misses lines inside text that it cannot read.
+
+class TextPlaces {
+  readonly #length: number;
+  readonly #starts: readonly number[];
+
+  constructor(text: string) {
+    const starts = [0];
+    for (let at = text.indexOf('\n'); at >= 0; at = text.indexOf('\n', at + 1)) starts.push(at + 1);
+    this.#starts = starts;
+    this.#length = text.length;
+  }
+
+  /** Line and column, from 1. An offset past the text counts as its end. */
+  at(offset: number): { readonly line: number; readonly column: number } {
+    const within = Math.min(offset, this.#length);
+    let [low, high] = [0, this.#starts.length - 1];
+    while (low < high) {
+      const middle = Math.ceil((low + high) / 2);
+      if ((this.#starts[middle] ?? 0) <= within) low = middle;
+      else high = middle - 1;
+    }
+    return { line: low + 1, column: within - (this.#starts[low] ?? 0) + 1 };
+  }
+}
+
+// Explains the errors of the YAML library to the author of the file.
+
+/** @returns what is wrong, and what to write if that is known */
+function describeSyntax({ code, message, pos }: YAMLError, text: string): readonly [string, string?] {
+  const [start] = pos;
+  const from = text.slice(start);
+  const word = /^[^\s,#\]}]*/.exec(from)?.[0] ?? '';
+  const before = text.slice(text.lastIndexOf('\n', start - 1) + 1, start);
+  switch (code) {
+    case 'BAD_ALIAS':
+      return ['* without quotes is an alias of YAML', 'write "*"'];
+    case 'BAD_SCALAR_START':
+      return [`a value cannot begin with ${word.charAt(0)} without quotes`, `write "${word}"`];
+    case 'DUPLICATE_KEY':
+      return [
+        `the key "${word.replace(/:.*$/, '').replace(/^(["'])(.*)\1$/, '$2')}" stands here a second time`,
+        'give each key once',
+      ];
+    case 'TAB_AS_INDENT':
+      return ['a tab cannot indent', 'use spaces'];
+    case 'MULTIPLE_DOCS':
+      return ['a second document begins here', 'keep one document a file'];
+    case 'TAG_RESOLVE_FAILED':
+      return [`the tag ${word} means nothing here`, 'leave it out'];
+    case 'BLOCK_AS_IMPLICIT_KEY':
+      return ['a second ": " in one line', 'put the value in quotes, or on lines of its own'];
+    case 'BAD_INDENT':
+      return /flow/i.test(message)
+        ? ['a list or map in brackets is not closed', 'close it with ] or }']
+        : ['this line is indented unlike its neighbours', 'give all keys of a map one indentation'];
+    case 'MISSING_CHAR':
+      if (/quote/.test(message)) return ['a quote is not closed'];
+      if (/Flow map|Flow sequence/.test(message))
+        return ['a list or map in brackets is not closed', 'close it with ] or }'];
+      return ['a key without a value', 'write "key: value"'];
+    case 'MULTILINE_IMPLICIT_KEY':
+      return [`"${word}" is a key without a value`, `write "${word}: value"`];
+    case 'UNEXPECTED_TOKEN':
+      if (/\[[0-9a-f:./]+\]:?$/i.test(before.trimEnd()))
+        return ['an address in brackets is a list of YAML without quotes', 'write it as "[::1]:443"'];
+  }
+  return [(message.split('\n')[0] ?? '').replace(/ at line \d+, column \d+:?$/, '')];
+}
+
+// Loads the YAML library when the first text is read.
+
+const require = createRequire(import.meta.url);
+let loaded: typeof YamlLibrary | undefined;
+
+export function yaml(): typeof YamlLibrary {
+  loaded ??= require(bundlePath('yaml')) as typeof YamlLibrary;
+  return loaded;
 }

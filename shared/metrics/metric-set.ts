@@ -1,21 +1,21 @@
 // Makes, zeroes, counts and removes the series of a metric table, by prom-client. Runs in the broker and in the supervisor. The main
 // module of prom-client would also load an HTTPS client and tracing, which takes 15 ms of each start.
+
 import { setImmediate } from 'node:timers/promises';
 import Counter from 'prom-client/lib/counter.js';
 import Gauge from 'prom-client/lib/gauge.js';
 import Histogram from 'prom-client/lib/histogram.js';
 import Registry from 'prom-client/lib/registry.js';
 import { SERIES_PER_TURN } from '../limits.js';
-import { Gathered } from './gathered.js';
-import type {
-  CommonMetricKey,
-  LabelsOf,
-  MetricForm,
-  MetricTable,
-  PluginMetricKey,
-  Series,
+import {
+  type CommonMetricKey,
+  Gathered,
+  type LabelsOf,
+  type MetricForm,
+  type MetricTable,
+  type PluginMetricKey,
+  type Series,
 } from './metric-form.js';
-import { seriesText } from './series-text.js';
 
 type AnyMetric = Counter | Gauge | Histogram;
 
@@ -189,4 +189,60 @@ function everySeries({ labels }: MetricForm): readonly Series[] {
     all = all.flatMap((series) => known.map((value) => ({ ...series, [label]: value })));
   }
   return all;
+}
+
+// The series of one metric in Prometheus' text format, as prom-client writes them, but some in each turn of the event loop.
+
+type Labels = Readonly<Partial<Record<string, string | number>>>;
+
+/** As a metric of prom-client returns itself. */
+interface ReadMetric {
+  readonly name: string;
+  readonly help: string;
+  readonly type: unknown;
+  readonly values: readonly {
+    readonly value: number;
+    readonly labels: Labels;
+    /** Of a histogram: the name with `_bucket`, `_sum` or `_count`. */
+    readonly metricName?: string | undefined;
+  }[];
+}
+
+export async function* seriesText({ name, help, type, values }: ReadMetric): AsyncGenerator<string, void> {
+  let text = `# HELP ${name} ${escaped(help)}\n# TYPE ${name} ${type}\n`;
+  let left = SERIES_PER_TURN;
+  for (const { value, labels, metricName = name } of values) {
+    text += `${metricName}${labelText(labels)} ${numberText(value)}\n`;
+    left -= 1;
+    if (left > 0) continue;
+    yield text;
+    // protects: G8 metrics: a long page is written over many turns of the event loop
+    await setImmediate();
+    text = '';
+    left = SERIES_PER_TURN;
+  }
+  yield `${text}\n`;
+}
+
+function labelText(labels: Labels): string {
+  let text = '';
+  for (const label in labels)
+    text += `${text === '' ? '{' : ','}${label}="${escapeValue(String(labels[label]))}"`;
+  return text === '' ? '' : `${text}}`;
+}
+
+function numberText(value: number): string {
+  if (Number.isNaN(value)) return 'Nan';
+  return Number.isFinite(value) ? String(value) : value > 0 ? '+Inf' : '-Inf';
+}
+
+/** Few texts have such a character, and a search is cheaper than a replacement. */
+function escaped(text: string): string {
+  if (!/[\\\n]/.test(text)) return text;
+  return text.replace(/\\/g, '\\\\').replace(/\n/g, '\\n');
+}
+
+function escapeValue(text: string): string {
+  const safe = escaped(text);
+  return safe.includes('"') ? safe.replace(/"/g, '\\"') : safe;
 }

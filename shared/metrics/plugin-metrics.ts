@@ -1,6 +1,5 @@
 // The metrics of one plugin. Runs in the broker and in the supervisor.
-import type { Gathered } from './gathered.js';
-import type { LabelsOf, MetricTable, PluginMetricKey, Series } from './metric-form.js';
+import type { Gathered, LabelsOf, MetricTable, PluginMetricKey, Series } from './metric-form.js';
 import type { MetricSet } from './metric-set.js';
 
 export class PluginMetrics<T extends MetricTable> {

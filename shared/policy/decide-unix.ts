@@ -1,6 +1,5 @@
 // Decides a connect to an AF_UNIX socket of the host. Pure. Does not trust the path.
-import type { Decision } from './decision.js';
-import { makeDecision } from './make-decision.js';
+import { type Decision, makeDecision } from './decision.js';
 import { isEveryPort } from './parse-ports.js';
 import type { Policy } from './policy.js';
 import { parseSocketPath, socketHost } from './socket-path.js';

@@ -1,6 +1,8 @@
 // Requests and decisions. Values only, no code.
 import type { AddressClass, DecisionWord, Reason } from '../reasons.js';
 import type { Address } from './address.js';
+import { isPlain, quote } from './quote.js';
+import { UNIX_PREFIX } from './socket-path.js';
 
 /** A request of a plugin. Do not trust these types: the values are checked when the request is judged. */
 export interface Request {
@@ -55,3 +57,105 @@ export interface ResolveVerdict {
 
 /** The verdict before DNS is asked. */
 export type RequestVerdict = { readonly kind: 'settled'; readonly decision: Decision } | ResolveVerdict;
+
+// Makes a decision with its message.
+
+const MAX_HOST_CHARACTERS = 256;
+
+/** The facts that a decision rests on. */
+export interface Grounds {
+  readonly decision: DecisionWord;
+  readonly reason: Reason;
+  readonly rule?: string | undefined;
+  readonly host: string;
+  readonly port: number;
+  readonly dial?: readonly Address[];
+  readonly path?: string | undefined;
+  readonly dropped?: readonly DroppedAddress[];
+  /** The address that the reason is about, with its description. */
+  readonly about?: { readonly address: Address; readonly what: string } | undefined;
+  readonly suggestion?: string | undefined;
+  /** The cause in words, if those of the reason do not say enough. */
+  readonly cause?: string | undefined;
+}
+
+/** Makes a decision of bounded length, with a message that names host, port and cause. */
+export function makeDecision(grounds: Grounds): Decision {
+  const { decision, reason, rule, path, suggestion, dial = NOTHING, dropped = NOTHING } = grounds;
+  const host = grounds.host.slice(0, MAX_HOST_CHARACTERS);
+  const port = Number.isFinite(grounds.port) ? grounds.port : 0;
+  const cause = grounds.cause ?? describeCause(grounds);
+  const message = `${OPENINGS[decision]} ${quoteDestination(host, grounds.port)}: ${cause}`;
+  const made: { -readonly [K in keyof Decision]: Decision[K] } = {
+    decision,
+    reason,
+    host,
+    port,
+    dial,
+    dropped,
+    cause,
+    message,
+  };
+  if (rule !== undefined) made.rule = rule;
+  if (path !== undefined) made.path = path;
+  if (suggestion !== undefined) made.suggestion = suggestion;
+  return made;
+}
+
+const NOTHING: readonly never[] = [];
+const OPENINGS: Readonly<Record<DecisionWord, string>> = {
+  allow: 'May connect to',
+  deny: 'Cannot connect to',
+  would_deny: 'Connects only in audit mode to',
+};
+
+/** `"example.com:443"`, `"[::1]:443"`, `"unix:/run/x.sock"`: quoted, safe to print. */
+export function quoteDestination(host: string, port: number): string {
+  if (host.startsWith(UNIX_PREFIX) && port === 0) return quote(host);
+  const bracketed = host.includes(':') && /^[0-9a-f:.]+$/i.test(host) ? `[${host}]` : host;
+  return isPlain(bracketed) ? `"${bracketed}:${port}"` : quote(`${bracketed}:${port}`);
+}
+
+/** Describes the class of an address in a message. */
+export function describeClass(addressClass: AddressClass, purpose: string | undefined): string {
+  if (addressClass === 'own') return 'an address of this host';
+  if (addressClass === 'listener') return 'where postern itself listens';
+  if (addressClass === 'special') return `a special-purpose address (${purpose ?? 'reserved'})`;
+  if (addressClass === 'metadata') return `a metadata address (${purpose ?? 'cloud metadata'})`;
+  return `a ${addressClass === 'linklocal' ? 'link-local' : addressClass} address`;
+}
+
+/** What is wrong with a request for a socket. */
+export const NO_PATH =
+  'the path is not one that a rule can name: absolute, in its shortest form, 107 bytes at most';
+export const NO_PORT = 'a UNIX socket has no port: ask for port 0';
+
+function describeCause({ reason, rule, host, port, about }: Grounds): string {
+  const ruleText = rule === undefined ? 'a rule' : `rule ${quote(rule)}`;
+  switch (reason) {
+    case 'rule':
+      return `${ruleText} allows it`;
+    case 'approved':
+      return 'it was asked about, and approved';
+    case 'malformed_host':
+      return host.startsWith(UNIX_PREFIX) ? NO_PATH : 'the host is neither a name nor an address';
+    case 'invalid_port':
+      return host.startsWith(UNIX_PREFIX) ? NO_PORT : 'the port is not a whole number from 1 to 65535';
+    case 'denied_by_rule':
+      return `deny ${ruleText} covers it`;
+    case 'no_rule':
+      return `no rule allows ${quote(host)}`;
+    case 'port_not_allowed':
+      return `no rule allows port ${port}`;
+    case 'address_denied':
+      return `deny ${ruleText} covers its address ${about?.address.text ?? ''}`;
+    case 'address_special':
+      return about ? `${about.address.text} is ${about.what}, which no rule opens` : 'its address is special';
+    case 'dns_error':
+      return 'the name has no address';
+    case 'stale_grant':
+      return 'the name does not have the address any more';
+    default:
+      return reason.replaceAll('_', ' ');
+  }
+}

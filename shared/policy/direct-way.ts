@@ -1,7 +1,7 @@
 // Which destinations go around a proxy (`via.direct`). A list of deny rules says it: without a port, such a rule covers every port. Pure.
 import type { Address } from './address.js';
 import type { HostContext } from './host-block.js';
-import { openPorts } from './open-ports.js';
+import { openPorts } from './judge-name.js';
 import { isEveryPort } from './parse-ports.js';
 import type { Rule } from './parse-rule.js';
 import type { Policy } from './policy.js';

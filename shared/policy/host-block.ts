@@ -1,6 +1,8 @@
 // Whether an address is one of this host, or one where postern itself listens.
 import type { Address } from './address.js';
-import { findBlock } from './find-block.js';
+import { familyBits, type Prefix, prefixOf } from './prefix.js';
+import { PrefixTree } from './prefix-tree.js';
+import { findBlock } from './special-blocks.js';
 
 /** Facts about this host, which the broker reads and passes in. */
 export interface HostContext {
@@ -49,4 +51,25 @@ export function isLoopback(address: Address): boolean {
 
 function isUnspecified(address: Address): boolean {
   return address.text === '0.0.0.0' || address.text === '::';
+}
+
+// The addresses of this host: many single ones, since a host may have thousands, and a few blocks. Pure.
+
+/** A set of addresses, searched for each connection. */
+export class OwnAddresses {
+  readonly #tree: PrefixTree<true>;
+
+  constructor(prefixes: Iterable<Prefix>) {
+    const entries = Array.from(prefixes, (prefix) => ({ prefix, value: true as const }));
+    this.#tree = new PrefixTree(entries, () => true);
+  }
+
+  /** Single addresses. */
+  static of(...addresses: readonly Address[]): OwnAddresses {
+    return new OwnAddresses(addresses.map((address) => prefixOf(address, familyBits(address.family))));
+  }
+
+  has(address: Address): boolean {
+    return this.#tree.find(address) !== undefined;
+  }
 }

@@ -1,16 +1,14 @@
 // Whether somebody may be asked about a refused destination, and what an approval permits. Pure. An approval opens less than a rule can: never
 // a special address, a socket of the host or localhost, and nothing that a deny rule covers.
 import { parseAddress } from './address.js';
-import type { Decision, RequestVerdict, ResolveVerdict } from './decision.js';
-import { findBlock } from './find-block.js';
+import { type Decision, makeDecision, type RequestVerdict, type ResolveVerdict } from './decision.js';
+import { suggestAddress, suggestName } from './format-rule.js';
 import type { HostContext } from './host-block.js';
-import { isLocalhost } from './is-localhost.js';
-import { makeDecision } from './make-decision.js';
-import { parseHost } from './parse-host.js';
+import { isLocalhost, parseHost } from './parse-host.js';
 import { isPort } from './parse-ports.js';
 import type { Policy } from './policy.js';
 import { isSandboxAddress } from './sandbox-address.js';
-import { suggestAddress, suggestName } from './suggest-rule.js';
+import { findBlock } from './special-blocks.js';
 import { weighAddress } from './weigh-address.js';
 
 /**

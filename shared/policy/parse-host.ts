@@ -46,3 +46,24 @@ export function parseName(text: string): string | undefined {
   const name = relative.toLowerCase();
   return NUMERIC_LABEL.test(name) ? undefined : name;
 }
+
+// RFC 6761 section 6.3: names that mean this host, whatever a resolver says.
+
+/** Whether a canonical name is `localhost` or below it. */
+export function isLocalhost(name: string): boolean {
+  return name === 'localhost' || name.endsWith('.localhost');
+}
+
+// The ASCII form of a rule with other letters. Only suggestions use it: a request is never converted.
+
+/**
+ * Converts the names of a rule (RFC 5891, as the URL standard does it).
+ *
+ * @param rule with its wildcard and its port
+ * @returns the rule in ASCII, or undefined if there is no such form
+ */
+export function toAscii(rule: string): string | undefined {
+  const [, wildcard = '', name = '', port = ''] = /^(\*{1,2}\.)?([^:]*)((?::.*)?)$/s.exec(rule) ?? [];
+  const url = `http://${name}/`;
+  return URL.canParse(url) ? `${wildcard}${new URL(url).hostname}${port}` : undefined;
+}

@@ -1,8 +1,7 @@
 // Reads one rule. A rule is valid as it is written, or it is no rule: nothing is guessed, trimmed or ignored.
 import { ADDRESS_CLASSES, type AddressClass } from '../reasons.js';
-import { parseAddressBytes } from './address.js';
+import { parseAddressBytes, parseIpv4 } from './address.js';
 import { parseName } from './parse-host.js';
-import { parseIpv4 } from './parse-ipv4.js';
 import { DEFAULT_PORTS, EVERY_PORT, type PortRange, parsePorts } from './parse-ports.js';
 import { exactPrefix, familyBits, type Prefix } from './prefix.js';
 import { isPublicSuffix } from './public-suffix.js';

@@ -4,7 +4,7 @@ import { DECISIONS, type DecisionWord, REASONS, type Reason } from '../reasons.j
 import { type Address, parseAddress } from './address.js';
 import { compilePolicy } from './compile-policy.js';
 import { decide } from './decide.js';
-import { OwnAddresses } from './own-addresses.js';
+import { OwnAddresses } from './host-block.js';
 import { quote } from './quote.js';
 
 const address = z.string().transform((text, context): Address => {

@@ -1,13 +1,12 @@
 // Judges one address on one port. Special blocks are opened here and nowhere else.
 import type { AddressClass } from '../reasons.js';
 import type { Address } from './address.js';
-import { embeddedIpv4 } from './embedded-ipv4.js';
-import { findBlock } from './find-block.js';
 import { type HostContext, hostBlock } from './host-block.js';
 import type { Rule } from './parse-rule.js';
 import type { Policy } from './policy.js';
 import { familyBits } from './prefix.js';
 import type { RuleIndex } from './rule-index.js';
+import { embeddedIpv4, findBlock } from './special-blocks.js';
 
 /** An address, weighed. */
 export interface Weight {

@@ -3,10 +3,8 @@
 import { readFileSync } from 'node:fs';
 import koffi from 'koffi';
 import { PosternError } from '../errors.js';
-import { prctl } from './common-calls.js';
-import { bind } from './libc.js';
+import { bind, prctl, succeed } from './libc.js';
 import { loadLibrary } from './load-library.js';
-import { succeed } from './system-error.js';
 
 /** capng_select_t: traditional sets, bounding set, ambient set. */
 const CAPNG_SELECT_ALL = 16 | 32 | 64;

@@ -4,11 +4,10 @@
 import { constants as files, fstatSync } from 'node:fs';
 import { constants } from 'node:os';
 import { isNonBlocking, setNonBlocking } from './fcntl.js';
-import { listenOn } from './listen.js';
 import { openInRoot, type Viewpoint } from './open-in-root.js';
 import type { OwnedFd } from './owned-fd.js';
 import { encodeSocketPath } from './sockaddr.js';
-import { connect } from './socket-calls.js';
+import { connect, listenOn } from './socket.js';
 import type { SandboxListeners } from './unix-sockets.js';
 
 const { S_IFMT, S_IFSOCK } = files;

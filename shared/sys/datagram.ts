@@ -1,7 +1,6 @@
 // Inet sockets that serve others: recvfrom(2), sendto(2), accept4(2). Runs in broker and launcher.
 import { constants } from 'node:fs';
-import { bind } from './libc.js';
-import { bindTo, listenOn } from './listen.js';
+import { bind, succeed } from './libc.js';
 import { OwnedFd } from './owned-fd.js';
 import {
   AF_INET,
@@ -11,8 +10,9 @@ import {
   encodeSockaddr,
   SOCKADDR_BYTES,
 } from './sockaddr.js';
-import { sendto, socket } from './socket-calls.js';
 import {
+  bindTo,
+  listenOn,
   MSG_DONTWAIT,
   MSG_NOSIGNAL,
   MSG_PEEK,
@@ -20,8 +20,9 @@ import {
   SOCK_CLOEXEC,
   SOCK_DGRAM,
   SOCK_STREAM,
-} from './socket-constants.js';
-import { succeed } from './system-error.js';
+  sendto,
+  socket,
+} from './socket.js';
 
 const accept4 = bind('int accept4(int fd, void *address, void *length, int flags)');
 const recvfrom = bind(

@@ -2,10 +2,9 @@
 // meanwhile, and node:fs takes four times as long. Runs in the broker, which may read fdinfo but may not list fd.
 import { constants as files } from 'node:fs';
 import { constants } from 'node:os';
-import { close, read } from './common-calls.js';
-import { O_CLOEXEC } from './file-constants.js';
+import { O_CLOEXEC } from './fcntl.js';
 import { LAYOUT } from './layout.js';
-import { bind } from './libc.js';
+import { bind, close, read } from './libc.js';
 import { OwnedFd } from './owned-fd.js';
 import { KCMP_FILE, SYS, syscallLongs } from './syscall.js';
 

@@ -1,17 +1,8 @@
 // A second epoll(7) besides that of libuv. uv_poll makes a descriptor non-blocking, and a duplicate of a plugin's descriptor shares that flag
 // with the plugin. Runs in the broker, on the main thread.
-import {
-  controlEpoll,
-  createEpoll,
-  EPOLL_CTL_ADD,
-  EPOLL_CTL_DEL,
-  EPOLLONESHOT,
-  EPOLLOUT,
-  waitEpoll,
-} from './epoll-calls.js';
 import { EPOLL_EVENT as EVENT } from './layout.js';
-import type { OwnedFd } from './owned-fd.js';
-import { succeed } from './system-error.js';
+import { bind, type NativeCall, succeed } from './libc.js';
+import { OwnedFd } from './owned-fd.js';
 import { READABLE, Watch } from './uv-poll.js';
 
 const MAX_EVENTS = 64;
@@ -59,4 +50,23 @@ export class WritableOnce {
       onReady();
     }
   }
+}
+
+// The calls of epoll(7) that several files of this folder use, each bound once.
+
+const EPOLL_CLOEXEC = 0o2000000;
+export const EPOLL_CTL_ADD = 1;
+const EPOLL_CTL_DEL = 2;
+export const EPOLLOUT = 4;
+export const EPOLLONESHOT: number = 1 << 30;
+
+const create = bind('int epoll_create1(int flags)');
+/** epoll_ctl(2) */
+export const controlEpoll: NativeCall = bind('int epoll_ctl(int epoll, int operation, int fd, void *event)');
+/** epoll_wait(2) */
+export const waitEpoll: NativeCall = bind('int epoll_wait(int epoll, void *events, int most, int timeout)');
+
+/** @throws SystemError */
+export function createEpoll(): OwnedFd {
+  return new OwnedFd(succeed(create(EPOLL_CLOEXEC), 'epoll_create1'));
 }

@@ -1,11 +1,11 @@
-// fcntl(2), flock(2), dup(2), close_range(2), read(2), write(2) on descriptors. Runs in every process.
+// The flags of descriptors and open files, fcntl(2) and open(2).
+
 import { constants } from 'node:fs';
 import { constants as system } from 'node:os';
-import { read } from './common-calls.js';
-import { O_PATH } from './file-constants.js';
-import { bind } from './libc.js';
+import { bind, read, succeed } from './libc.js';
 import { OwnedFd } from './owned-fd.js';
-import { succeed } from './system-error.js';
+
+// fcntl(2), flock(2), dup(2), close_range(2), read(2), write(2) on descriptors. Runs in every process.
 
 const F_DUPFD_CLOEXEC = 1030;
 const F_SETFD = 2;
@@ -98,3 +98,10 @@ const CLOSE_RANGE_CLOEXEC = 4;
 export function setCloseOnExecFrom(first: number): void {
   succeed(closeRangeCall(first, 0x7fffffff, CLOSE_RANGE_CLOEXEC), 'close_range CLOEXEC');
 }
+
+// Constants of open(2) and its relatives that several files use and that node:fs does not have. Linux gives them the same numbers on
+// x86-64 and arm64, unlike O_DIRECTORY, which is in node:fs.
+
+export const O_CLOEXEC = 0o2000000;
+export const O_PATH = 0o10000000;
+export const AT_FDCWD = -100;

@@ -3,9 +3,9 @@ import { constants } from 'node:os';
 import koffi from 'koffi';
 import { PosternError } from '../errors.js';
 import { LAYOUT } from './layout.js';
+import { errnoName } from './libc.js';
 import { OwnedFd } from './owned-fd.js';
 import { SYS, syscallOperation } from './syscall.js';
-import { errnoName } from './system-error.js';
 
 /** A compiled filter: structs sock_filter, one behind the other. */
 export type FilterProgram = Uint8Array;

@@ -2,12 +2,11 @@
 // the broker, which may read fdinfo of its plugins, and may not list fd.
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { constants } from 'node:os';
+import { SystemError } from './libc.js';
 import type { OwnedFd } from './owned-fd.js';
 import { openPidfd, openThreadPidfd, takeDescriptor } from './pidfd.js';
-import { shutDown } from './socket.js';
-import { connect } from './socket-calls.js';
+import { connect, shutDown } from './socket.js';
 import { socketCookie } from './socket-state.js';
-import { SystemError } from './system-error.js';
 
 const { EINVAL } = constants.errno;
 /** A struct sockaddr_in of AF_UNSPEC, which dissolves a connection: connect(2). */

@@ -3,9 +3,7 @@ import { constants } from 'node:os';
 import { bind } from './libc.js';
 import { OwnedFd } from './owned-fd.js';
 import { openThreadPidfd, takeDescriptor } from './pidfd.js';
-import { packetSocketPair } from './socket.js';
-import { SO_NETNS_COOKIE, SOL_SOCKET } from './socket-constants.js';
-import { readOption } from './socket-option.js';
+import { packetSocketPair, readOption, SO_NETNS_COOKIE, SOL_SOCKET } from './socket.js';
 import { KCMP_FILE, SYS, syscallLongs } from './syscall.js';
 
 const NR_SECCOMP = process.arch === 'arm64' ? 277 : 317;

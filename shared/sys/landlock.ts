@@ -1,10 +1,10 @@
 // landlock(7): a second layer besides seccomp. Runs in the launcher. The domain is kept across execve.
 import { closeSync, constants, openSync } from 'node:fs';
 import { constants as errors } from 'node:os';
-import { O_PATH } from './file-constants.js';
+import { O_PATH } from './fcntl.js';
 import { LAYOUT } from './layout.js';
+import { SystemError, succeed } from './libc.js';
 import { SYS, syscallFdStruct, syscallLongs, syscallStruct } from './syscall.js';
-import { SystemError, succeed } from './system-error.js';
 
 const CREATE_RULESET_VERSION = 1;
 const RULE_PATH_BENEATH = 1;

@@ -1,18 +1,11 @@
 // Tells whether anybody else holds an open file. An epoll(7) keeps an entry for a file until the last descriptor of it is closed, whichever process
 // has it. So if the entry outlives the broker's own descriptor, somebody else has another. Runs in the broker, on the main thread.
 import koffi from 'koffi';
-import {
-  controlEpoll,
-  createEpoll,
-  EPOLL_CTL_ADD,
-  EPOLLONESHOT,
-  EPOLLOUT,
-  waitEpoll,
-} from './epoll-calls.js';
+import { controlEpoll, createEpoll, EPOLL_CTL_ADD, EPOLLONESHOT, EPOLLOUT, waitEpoll } from './epoll.js';
 import { EPOLL_EVENT as EVENT } from './layout.js';
+import { SystemError } from './libc.js';
 import type { OwnedFd } from './owned-fd.js';
 import { KCMP_EPOLL_TFD, SYS, syscallLongs } from './syscall.js';
-import { SystemError } from './system-error.js';
 
 /** struct kcmp_epoll_slot, kcmp(2): the epoll, the number that its entry was made with, and which of the entries with this number. */
 const slot = new Uint32Array(3);

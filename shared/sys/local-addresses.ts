@@ -1,6 +1,7 @@
 // rtnetlink(7): the addresses that the kernel treats as those of this host, and notices of changes. Needs no privilege. Runs in the broker.
 import { endianness } from 'node:os';
 import { LAYOUT } from './layout.js';
+import { errnoName, SystemError, succeed } from './libc.js';
 import {
   NETLINK_HEADER,
   NLM_F_DUMP,
@@ -15,9 +16,7 @@ import {
 } from './netlink.js';
 import type { OwnedFd } from './owned-fd.js';
 import { AF_INET, AF_INET6 } from './sockaddr.js';
-import { SOL_NETLINK } from './socket-constants.js';
-import { setOption } from './socket-option.js';
-import { errnoName, SystemError, succeed } from './system-error.js';
+import { SOL_NETLINK, setOption } from './socket.js';
 
 const NETLINK_ROUTE = 0;
 const NETLINK_GET_STRICT_CHK = 12;

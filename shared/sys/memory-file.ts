@@ -3,9 +3,8 @@
 import { ftruncateSync } from 'node:fs';
 import koffi from 'koffi';
 import { sealSize } from './fcntl.js';
-import { bind } from './libc.js';
+import { bind, SystemError, succeed } from './libc.js';
 import { OwnedFd } from './owned-fd.js';
-import { SystemError, succeed } from './system-error.js';
 
 const MFD_CLOEXEC = 1;
 const MFD_ALLOW_SEALING = 2;

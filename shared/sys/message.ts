@@ -5,7 +5,7 @@ import koffi from 'koffi';
 import { LAYOUT } from './layout.js';
 import { bind } from './libc.js';
 import { OwnedFd } from './owned-fd.js';
-import { MSG_DONTWAIT, MSG_NOSIGNAL, MSG_PEEK, MSG_TRUNC, SOL_SOCKET } from './socket-constants.js';
+import { MSG_DONTWAIT, MSG_NOSIGNAL, MSG_PEEK, MSG_TRUNC, SOL_SOCKET } from './socket.js';
 
 const SCM_RIGHTS = 1;
 const SCM_CREDENTIALS = 2;

@@ -1,12 +1,11 @@
 // mount(2), open_tree(2), move_mount(2), mount_setattr(2), pivot_root(2), umount2(2). Runs in the launcher. As root, the supervisor uses
 // open_tree too, and the broker mount_setattr.
 import { constants } from 'node:os';
-import { AT_FDCWD } from './file-constants.js';
-import { bind } from './libc.js';
+import { AT_FDCWD } from './fcntl.js';
+import { bind, succeed } from './libc.js';
 import { openFolder, openWithoutLinks } from './open-folder.js';
 import { OwnedFd } from './owned-fd.js';
 import { SYS, syscallAt, syscallAtAt, syscallAtStruct, syscallPaths } from './syscall.js';
-import { succeed } from './system-error.js';
 
 const AT_EMPTY_PATH = 0x1000;
 const AT_RECURSIVE = 0x8000;

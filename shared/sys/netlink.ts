@@ -1,12 +1,9 @@
 // netlink(7) sockets and the header of their messages. Runs in the broker; the supervisor asks whether the kernel has sock_diag(7).
 import { endianness } from 'node:os';
 import { LAYOUT } from './layout.js';
-import { bind, type NativeCall } from './libc.js';
-import { bindTo } from './listen.js';
+import { bind, type NativeCall, succeed } from './libc.js';
 import { OwnedFd } from './owned-fd.js';
-import { socket } from './socket-calls.js';
-import { AF_NETLINK, MSG_DONTWAIT, SOCK_CLOEXEC } from './socket-constants.js';
-import { succeed } from './system-error.js';
+import { AF_NETLINK, bindTo, MSG_DONTWAIT, SOCK_CLOEXEC, socket } from './socket.js';
 
 const SOCK_RAW = 3;
 const little = endianness() === 'LE';

@@ -2,7 +2,7 @@
 // the supervisor. Both get the path from a plugin.
 import { constants } from 'node:fs';
 import { constants as system } from 'node:os';
-import { O_CLOEXEC, O_PATH } from './file-constants.js';
+import { O_CLOEXEC, O_PATH } from './fcntl.js';
 import { bind } from './libc.js';
 import { OwnedFd } from './owned-fd.js';
 

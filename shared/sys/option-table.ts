@@ -14,7 +14,7 @@ import {
   SO_LINGER,
   SOL_NETLINK,
   SOL_SOCKET,
-} from './socket-constants.js';
+} from './socket.js';
 
 export type OptionKind =
   /** Carried, and read in each connect. */

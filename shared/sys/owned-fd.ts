@@ -1,5 +1,5 @@
 // A file descriptor with one owner. Runs in every process. Outside this folder a bare number never owns a descriptor.
-import { close } from './common-calls.js';
+import { close } from './libc.js';
 
 /**
  * Owns a descriptor. Closes it once when disposed, unless it is released before.

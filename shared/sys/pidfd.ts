@@ -1,10 +1,9 @@
 // pidfd_open(2), pidfd_send_signal(2) and waitid(2) on a pidfd, without the race of reused pids. Runs in supervisor and broker.
 import { constants } from 'node:os';
 import { LAYOUT } from './layout.js';
-import { bind } from './libc.js';
+import { bind, succeed } from './libc.js';
 import { OwnedFd } from './owned-fd.js';
 import { SYS, syscallFdStruct, syscallLongs } from './syscall.js';
-import { succeed } from './system-error.js';
 
 const P_PID = 1;
 const P_PIDFD = 3;

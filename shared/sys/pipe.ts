@@ -1,9 +1,8 @@
 // pipe(2). Runs in the supervisor and the tests.
 import { constants } from 'node:fs';
-import { O_CLOEXEC } from './file-constants.js';
-import { bind } from './libc.js';
+import { O_CLOEXEC } from './fcntl.js';
+import { bind, succeed } from './libc.js';
 import { OwnedFd } from './owned-fd.js';
-import { succeed } from './system-error.js';
 
 const pipe2 = bind('int pipe2(int *fds, int flags)');
 

@@ -1,9 +1,12 @@
+// What a process does to itself: its privileges, parent, program, name, and what its threads are called and use.
+
+import { readFileSync, writeFileSync } from 'node:fs';
+import { LAYOUT } from './layout.js';
+import { bind, prctl, succeed } from './libc.js';
+import { SYS, syscallLongs } from './syscall.js';
+
 // prctl(2), setsid(2), setpgid(2), signal(2), sigprocmask(2) and ids. Runs in supervisor, broker and launcher. libc changes the ids of every thread,
 // nptl(7).
-import { prctl } from './common-calls.js';
-import { LAYOUT } from './layout.js';
-import { bind } from './libc.js';
-import { succeed } from './system-error.js';
 
 const PR_SET_PDEATHSIG = 1;
 const PR_SET_DUMPABLE = 4;
@@ -112,4 +115,103 @@ export function becomeGroup(gid: number): void {
 /** Sets the real, effective and saved user id, setresuid(2). */
 export function becomeUser(uid: number): void {
   succeed(setresuid(uid, uid, uid), 'setresuid', String(uid));
+}
+
+// execve(2). If it succeeds, no code of postern runs after it.
+
+const execveCall = bind('int execve(const char *path, const char **arguments, const char **environment)');
+
+/** Becomes another program. @returns only on failure: minus errno (ENOENT, EACCES, ENOEXEC, …) */
+export function execve(path: string, args: readonly string[], environment: readonly string[]): number {
+  return execveCall(path, [...args, null], [...environment, null]);
+}
+
+// proc_pid_oom_score_adj(5): which process the kernel ends first when memory is short.
+
+/**
+ * Gives up a value that keeps this process from being ended, as from OOMScoreAdjust= of a unit. A value above 0 stays.
+ * It could be lowered again, but the sandbox's /proc is read-only.
+ */
+export function leaveMemoryProtection(file = '/proc/self/oom_score_adj'): void {
+  if (
+    /* test point: only a value below 0 is given up => Number(readFileSync(file, 'latin1')) < 1000 */ Number(
+      readFileSync(file, 'latin1'),
+    ) < 0
+  )
+    // protects: G8 postern's own protection from a shortage of memory is not the plugin's
+    writeFileSync(file, '0');
+}
+
+// sethostname(2), setdomainname(2).
+
+const sethostname = bind('int sethostname(const char *name, size_t length)');
+const setdomainname = bind('int setdomainname(const char *name, size_t length)');
+/** The kernel's word for no domain. */
+const NO_DOMAIN = '(none)';
+
+/** Sets the host name of this UTS namespace. */
+export function setHostname(name: string): void {
+  succeed(sethostname(name, Buffer.byteLength(name)), 'sethostname', name);
+}
+
+/** Removes the NIS domain of the host from this UTS namespace, which starts with a copy of it. */
+export function clearDomainName(): void {
+  succeed(setdomainname(NO_DOMAIN, NO_DOMAIN.length), 'setdomainname', NO_DOMAIN);
+}
+
+// The processor time of the calling thread, clock_gettime(2).
+
+const CLOCK_THREAD_CPUTIME_ID = 3;
+
+const clockGettime = bind('int clock_gettime(int clock, void *time)');
+/** A struct timespec: seconds and nanoseconds, 64 bits each. */
+const time = new BigInt64Array(2);
+const timeBytes = new Uint8Array(time.buffer);
+
+/** The processor time of this thread so far, in milliseconds. */
+export function threadMilliseconds(): number {
+  clockGettime(CLOCK_THREAD_CPUTIME_ID, timeBytes);
+  return Number(time[0]) * 1e3 + Number(time[1]) / 1e6;
+}
+
+// Ids of the calling thread alone, credentials(7): the system calls, which change one thread, and not the functions of a libc, which change
+// all of them. Runs in a thread of the supervisor.
+
+const UNCHANGED = -1;
+const ROOT = 0;
+
+/** Drops this thread's supplementary groups for good. */
+export function dropThreadGroups(): void {
+  succeed(syscallLongs(SYS.setgroups, 0, 0, 0, 0, 0), 'setgroups');
+}
+
+/**
+ * Does work with other effective ids, and so without the capabilities of root. They come back with its id.
+ *
+ * @param work gets a function that does a part of it as root again
+ * @throws SystemError EPERM without CAP_SETUID and CAP_SETGID
+ */
+export function withThreadIds<T>(id: number, work: (asRoot: <U>(part: () => U) => U) => T): T {
+  const asRoot = <U>(part: () => U): U => between(ROOT, id, part);
+  return between(id, ROOT, () => work(asRoot));
+}
+
+function between<T>(during: number, after: number, work: () => T): T {
+  take(during);
+  try {
+    return work();
+  } finally {
+    take(after);
+  }
+}
+
+/** Only root may take a group that it does not have: so it is root for that. */
+function take(id: number): void {
+  setEffective(SYS.setresuid, 'setresuid', ROOT);
+  setEffective(SYS.setresgid, 'setresgid', id);
+  setEffective(SYS.setresuid, 'setresuid', id);
+}
+
+function setEffective(call: number, name: string, id: number): void {
+  succeed(syscallLongs(call, UNCHANGED, id, UNCHANGED, 0, 0), name, String(id));
 }

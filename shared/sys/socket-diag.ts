@@ -1,8 +1,10 @@
 // sock_diag(7): which TCP and AF_UNIX sockets of this network namespace still exist, and what the TCP ones have carried. It asks by cookie, and sees none of their
 // data. Needs no privilege. Runs in the broker; the supervisor asks whether the kernel has it.
+
 import { fstatSync } from 'node:fs';
 import { endianness } from 'node:os';
 import { LAYOUT } from './layout.js';
+import { errnoName, SystemError, succeed } from './libc.js';
 import {
   NETLINK_HEADER,
   NETLINK_SOCK_DIAG,
@@ -18,11 +20,17 @@ import {
 } from './netlink.js';
 import type { OwnedFd } from './owned-fd.js';
 import { AF_INET, AF_INET6, AF_UNIX, type Endpoint } from './sockaddr.js';
-import { unixSocket } from './socket.js';
-import { IPPROTO_TCP, SO_COOKIE, SOL_SOCKET } from './socket-constants.js';
-import { readOption } from './socket-option.js';
-import { SystemError, succeed } from './system-error.js';
-import { readTcpAccount, type TcpAccount } from './tcp-account.js';
+import {
+  IPPROTO_TCP,
+  readOption,
+  SO_COOKIE,
+  SOL_NETLINK,
+  SOL_SOCKET,
+  setOption,
+  unixSocket,
+  writeOption,
+} from './socket.js';
+import { readTcpAccount, TCP_STATE, type TcpAccount } from './socket-state.js';
 
 const INET_DIAG_INFO = 2;
 /** The timer of a socket in TIME_WAIT: a place of the kernel for what is left of a socket that has ended. */
@@ -201,7 +209,7 @@ function readLook(bytes: number): SocketLook {
 }
 
 /** The account in a message of the kernel; undefined if it has none. */
-export function readInfo(message: Uint8Array, state: number): TcpAccount | undefined {
+function readInfo(message: Uint8Array, state: number): TcpAccount | undefined {
   const view = new DataView(message.buffer, message.byteOffset, message.length);
   for (let at = HEADER.size + REPLY.size; at + ATTRIBUTE.size <= message.length; ) {
     const length = view.getUint16(at, little);
@@ -240,4 +248,57 @@ function requireTcp(fd: number): void {
   succeed(bytes, 'recv NETLINK_SOCK_DIAG');
   const result = netlinkResult(receivedView, 0, bytes);
   if (result < 0) throw new SystemError('NETLINK_SOCK_DIAG', -result, 'TCP');
+}
+
+// The kernel's reports of TCP sockets that have ended in this network namespace, sock_diag(7) SKNLGRP_INET_TCP_DESTROY: of all of them,
+// whichever process had them. The supervisor opens and keeps the socket, so that no report is lost between two brokers. The broker reads it.
+
+const SO_RCVBUF = 8;
+const SO_RCVBUFFORCE = 33;
+const NETLINK_ADD_MEMBERSHIP = 1;
+/** SKNLGRP_INET_TCP_DESTROY and SKNLGRP_INET6_TCP_DESTROY, linux/sock_diag.h. */
+const DESTROY_GROUPS = [1, 3];
+/** A report takes some 1,300 bytes. Without CAP_NET_ADMIN the kernel gives twice net.core.rmem_max at most. */
+const BUFFER = new Uint8Array(new Int32Array([8 * 1024 * 1024]).buffer);
+/** Reports that are taken from the kernel at a time. */
+const AT_A_TIME = 256;
+const COOKIE = NETLINK_HEADER.size + REPLY['id.idiag_cookie'];
+
+const endedReceived = new Uint8Array(4 * 1024);
+const endedView = new DataView(endedReceived.buffer);
+
+/** @returns a socket that becomes readable when any TCP socket has ended @throws SystemError if the kernel has no sock_diag(7) */
+export function openEndedSockets(): OwnedFd {
+  const socket = openNetlink(NETLINK_SOCK_DIAG, 'NETLINK_SOCK_DIAG');
+  try {
+    if (writeOption(socket.number, SOL_SOCKET, SO_RCVBUFFORCE, BUFFER) < 0)
+      writeOption(socket.number, SOL_SOCKET, SO_RCVBUF, BUFFER);
+    for (const group of DESTROY_GROUPS) setOption(socket.number, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, group);
+    return socket;
+  } catch (error) {
+    socket.close();
+    throw error;
+  }
+}
+
+/**
+ * Takes reports, AT_A_TIME at most.
+ *
+ * @param fd see {@link openEndedSockets}
+ * @param take called for each, with the socket's cookie and what reads its account, within the call only
+ * @returns `some`: there may be more; `lost`: the kernel could not keep all of them, and there may be more
+ */
+export function takeEndedSockets(
+  fd: number,
+  take: (cookie: bigint, read: () => TcpAccount | undefined) => void,
+): 'none' | 'some' | 'lost' {
+  for (let count = 0; count < AT_A_TIME; count += 1) {
+    const bytes = receiveNetlink(fd, endedReceived);
+    if (bytes < 0 && errnoName(-bytes) === 'ENOBUFS') return 'lost';
+    if (bytes < NETLINK_HEADER.size + REPLY.size) return 'none';
+    take(endedView.getBigUint64(COOKIE, little), () =>
+      readInfo(endedReceived.subarray(0, bytes), TCP_STATE.CLOSE),
+    );
+  }
+  return 'some';
 }

@@ -1,22 +1,32 @@
-// The state of sockets that a plugin made, and connects on them that never wait: socket(7), tcp(7), ip(7). Runs in the broker.
-import { constants } from 'node:os';
+// What the kernel tells about one socket, and the settings of one socket that need a word of their own: mark, pace, error queue. Runs in broker
+// and supervisor.
+
+import { constants, endianness } from 'node:os';
+import { LAYOUT } from './layout.js';
+import { bind, succeed } from './libc.js';
 import { AF_INET } from './sockaddr.js';
-import { takeSocketError } from './socket.js';
-import { connect, sendto } from './socket-calls.js';
 import {
+  connect,
   IPPROTO_IPV6,
   IPPROTO_TCP,
   IPV6_V6ONLY,
   MSG_DONTWAIT,
+  MSG_ERRQUEUE,
   MSG_FASTOPEN,
   MSG_NOSIGNAL,
+  readIntOption,
+  readOption,
   SO_COOKIE,
   SO_DOMAIN,
   SO_NETNS_COOKIE,
   SOL_SOCKET,
+  sendto,
   TCP_INFO,
-} from './socket-constants.js';
-import { readIntOption, readOption } from './socket-option.js';
+  takeSocketError,
+  writeOption,
+} from './socket.js';
+
+// The state of sockets that a plugin made, and connects on them that never wait: socket(7), tcp(7), ip(7).
 
 const { EINVAL, EISCONN } = constants.errno;
 
@@ -109,4 +119,145 @@ export function sendTimeout(fd: number): number {
   const seconds = Number(value.getBigInt64(0, true));
   const milliseconds = seconds * 1000 + Number(value.getBigInt64(8, true)) / 1000;
   return milliseconds === 0 ? 0 : Math.min(Math.max(1, Math.ceil(milliseconds)), LONGEST_TIMER_MS);
+}
+
+// What the kernel has counted of a TCP connection, tcp(7) TCP_INFO, as postern accounts for it.
+
+const INFO = LAYOUT['struct tcp_info'];
+const INFO_BYTES = INFO.tcpi_bytes_retrans + 8;
+const little = endianness() === 'LE';
+const TCP_LINGER2 = 8;
+/** After TIME_WAIT's length the kernel forgets a closed socket whose peer sends no FIN. The socket stays for what is set above it. */
+const TIME_WAIT_S = 60;
+const FIN_WAIT_S = 10;
+/** When the kernel gives up such a socket, as milliseconds since the last packet. */
+const GIVEN_UP_MS = { from: FIN_WAIT_S * 1_000 - 100, to: FIN_WAIT_S * 1_000 + 500 };
+const lingerBytes = new Uint8Array(new Int32Array([TIME_WAIT_S + FIN_WAIT_S]).buffer);
+
+/** A connection's account. */
+export interface TcpAccount {
+  /** Whether the peer has ever answered. */
+  readonly established: boolean;
+  /** Payload that the peer's kernel has acknowledged. */
+  readonly sentBytes: number;
+  /** Payload that this host's kernel has sent, acknowledged or not, without repetitions. */
+  readonly leftBytes: number;
+  /** Payload that this host's kernel has received, whether the program has read it or not. */
+  readonly receivedBytes: number;
+  /** The smoothed round-trip time in milliseconds. */
+  readonly rttMs: number;
+  /** Segments that were sent again. */
+  readonly retransmits: number;
+}
+
+/** States of an open socket in which the peer has sent its FIN. */
+const PEER_HAS_ENDED: readonly number[] = [TCP_STATE.CLOSE_WAIT, TCP_STATE.LAST_ACK, TCP_STATE.CLOSING];
+
+/**
+ * Keeps a closed socket until its peer has ended too, FIN_WAIT_S at most. The kernel counts a FIN as one byte, so a count is exact only if
+ * it is known whether the FIN came before the kernel forgot the socket. Without this, that is a matter of luck.
+ */
+export function awaitPeersEnd(fd: number): void {
+  // If it fails, a count may be one byte too high.
+  // protects: G22 accounts: a socket waits for its peer's end, so that a count is exact => void [fd, IPPROTO_TCP, TCP_LINGER2, lingerBytes, writeOption];
+  writeOption(fd, IPPROTO_TCP, TCP_LINGER2, lingerBytes);
+}
+
+/** What a socket has carried so far; undefined if it is no TCP socket. It waits for the socket's lock. */
+export function tcpAccount(fd: number): TcpAccount | undefined {
+  const bytes = new Uint8Array(INFO_BYTES);
+  if (readOption(fd, IPPROTO_TCP, TCP_INFO, bytes) < 0) return undefined;
+  return readTcpAccount(bytes, bytes[0] ?? TCP_STATE.CLOSE);
+}
+
+/**
+ * Reads a struct tcp_info. SYN and FIN count as one byte each in what is acknowledged and received; what was sent is payload alone.
+ *
+ * @param state of the socket; CLOSE if it is gone. Then a program that ended the connection by a reset, or whose peer did, may have
+ *   received a FIN before, which this counts as a byte: the kernel does not tell
+ * @returns undefined if the bytes are too short
+ */
+export function readTcpAccount(bytes: Uint8Array, state: number): TcpAccount | undefined {
+  if (bytes.length < INFO_BYTES) return undefined;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  const long = (at: number): number => Number(view.getBigUint64(at, little));
+  const acked = long(INFO.tcpi_bytes_acked);
+  const sent = long(INFO.tcpi_bytes_sent) - long(INFO.tcpi_bytes_retrans);
+  const received = long(INFO.tcpi_bytes_received);
+  const sinceAck = view.getUint32(INFO.tcpi_last_ack_recv, little);
+  // Our own FIN was acknowledged: the kernel kept the socket until the peer's came, or gave up.
+  const ended = acked - 1 > sent && !(sinceAck >= GIVEN_UP_MS.from && sinceAck <= GIVEN_UP_MS.to);
+  const peerEnded = state === TCP_STATE.CLOSE ? ended : PEER_HAS_ENDED.includes(state);
+  return {
+    established: acked > 0,
+    sentBytes: Math.max(0, Math.min(acked - 1, sent)),
+    leftBytes: Math.max(0, sent),
+    receivedBytes: Math.max(0, received - (peerEnded ? 1 : 0)),
+    rttMs: view.getUint32(INFO.tcpi_rtt, little) / 1_000,
+    retransmits: view.getUint32(INFO.tcpi_total_retrans, little),
+  };
+}
+
+// SO_MARK, socket(7): the mark of a socket's packets, by which the kernel's rules can route and filter them.
+
+const SO_MARK = 36;
+
+/**
+ * @param mark 1 to 2^32 - 1
+ * @returns 0, or minus errno: EPERM without CAP_NET_ADMIN in the user namespace of the socket's network
+ */
+export function setSocketMark(fd: number, mark: number): number {
+  return writeOption(fd, SOL_SOCKET, SO_MARK, new Uint8Array(new Uint32Array([mark]).buffer));
+}
+
+// SO_MAX_PACING_RATE, socket(7): how fast a socket sends. TCP keeps the rate by itself since Linux 4.13, without a queueing discipline. Runs in the
+// broker.
+
+const SO_MAX_PACING_RATE = 47;
+
+/**
+ * Bounds what a socket sends. TCP does not pace the first ten segments of a connection.
+ *
+ * @param bytesPerSecond with headers
+ * @returns 0, or minus errno
+ */
+export function paceSending(fd: number, bytesPerSecond: number): number {
+  const rate = new Uint8Array(8);
+  new DataView(rate.buffer).setBigUint64(0, BigInt(bytesPerSecond), endianness() === 'LE');
+  return writeOption(fd, SOL_SOCKET, SO_MAX_PACING_RATE, rate);
+}
+
+// The error queue of an inet socket, ip(7): ICMP errors, and packets that come back with a time stamp.
+
+/** More entries stay for the next call. */
+const MOST_TAKEN = 64;
+
+const recvfrom = bind(
+  'long recvfrom(int fd, void *buffer, size_t length, int flags, void *address, void *addressLength)',
+);
+
+/** Takes entries out, and reads none of them. Never waits. @param fd an AF_INET or AF_INET6 socket: others ignore the flag, and return data */
+export function emptyErrorQueue(fd: number): void {
+  for (let taken = 0; taken < MOST_TAKEN; taken += 1) {
+    if (recvfrom(fd, null, 0, MSG_ERRQUEUE | MSG_DONTWAIT, null, null) < 0) return;
+  }
+}
+
+// SO_PEERCRED, unix(7): which process made the other end of a connected AF_UNIX socket. The kernel noted it at connect(2), or at listen(2) of a
+// server.
+
+const SO_PEERCRED = 17;
+const UCRED = LAYOUT['struct ucred'];
+
+export interface PeerCredentials {
+  /** 0 for a process of a pid namespace that this process does not see into. */
+  readonly pid: number;
+  readonly uid: number;
+}
+
+/** @throws SystemError for a descriptor that is no socket */
+export function peerCredentials(fd: number): PeerCredentials {
+  const view = new DataView(new ArrayBuffer(UCRED.size));
+  succeed(readOption(fd, SOL_SOCKET, SO_PEERCRED, new Uint8Array(view.buffer)), 'getsockopt SO_PEERCRED');
+  return { pid: view.getInt32(0, true), uid: view.getUint32(UCRED.uid, true) };
 }

@@ -1,10 +1,10 @@
-// socket(2), connect(2), getpeername(2), shutdown(2), poll(2) and socketpair(2), and what a socket is. Runs in broker and supervisor.
+// Sockets: constants, options, names, and the calls of socket(7). Runs in every process of postern.
+
 import { constants } from 'node:fs';
 import { constants as system } from 'node:os';
-import { ioctl } from './common-calls.js';
+import { setNonBlocking } from './fcntl.js';
 import { LAYOUT } from './layout.js';
-import { bind } from './libc.js';
-import { boundAddress } from './listen.js';
+import { bind, ioctl, type NativeCall, SystemError, succeed } from './libc.js';
 import { OwnedFd } from './owned-fd.js';
 import {
   AF_INET,
@@ -17,17 +17,8 @@ import {
   isSameEndpoint,
   SOCKADDR_BYTES,
 } from './sockaddr.js';
-import { connect, getsockopt, socket } from './socket-calls.js';
-import {
-  IPPROTO_IP,
-  SO_DOMAIN,
-  SOCK_CLOEXEC,
-  SOCK_SEQPACKET,
-  SOCK_STREAM,
-  SOL_SOCKET,
-} from './socket-constants.js';
-import { readIntOption, setOption, writeOption } from './socket-option.js';
-import { succeed } from './system-error.js';
+
+// socket(2), connect(2), getpeername(2), shutdown(2), poll(2) and socketpair(2), and what a socket is. Runs in broker and supervisor.
 
 const { ECONNREFUSED, EINPROGRESS } = system.errno;
 const SO_ERROR = 4;
@@ -230,4 +221,159 @@ export function setSendBuffer(fd: number, bytes: number): void {
 /** From now on each message that is received here has its sender's pid, uid and gid (SCM_CREDENTIALS). */
 export function receiveCredentials(fd: number): void {
   setOption(fd, SOL_SOCKET, SO_PASSCRED, 1);
+}
+
+// Constants of socket(2), socket(7) and send(2) that several files use. Linux gives them the same numbers on x86-64 and arm64.
+
+export const AF_NETLINK = 16;
+
+export const SOCK_STREAM = 1;
+export const SOCK_DGRAM = 2;
+export const SOCK_SEQPACKET = 5;
+/** socket(2)'s type without SOCK_NONBLOCK and SOCK_CLOEXEC. */
+export const SOCK_TYPE_MASK = 0xf;
+export const SOCK_CLOEXEC = 0o2000000;
+export const SOCK_NONBLOCK = 0o4000;
+
+export const SOL_SOCKET = 1;
+export const SOL_NETLINK = 270;
+export const IPPROTO_IP = 0;
+export const IPPROTO_TCP = 6;
+export const IPPROTO_UDP = 17;
+export const IPPROTO_IPV6 = 41;
+export const TCP_INFO = 11;
+
+export const SO_LINGER = 13;
+export const SO_DOMAIN = 39;
+export const SO_COOKIE = 57;
+export const SO_NETNS_COOKIE = 71;
+export const IPV6_V6ONLY = 26;
+
+export const MSG_PEEK = 0x2;
+export const MSG_TRUNC = 0x20;
+export const MSG_DONTWAIT = 0x40;
+export const MSG_ERRQUEUE = 0x2000;
+export const MSG_NOSIGNAL = 0x4000;
+export const MSG_FASTOPEN = 0x20000000;
+
+// The socket calls that several files of this folder use, each bound once.
+
+/** socket(2) */
+export const socket: NativeCall = bind('int socket(int domain, int type, int protocol)');
+/** connect(2) */
+export const connect: NativeCall = bind('int connect(int fd, const void *address, uint length)');
+/** bind(2) */
+const bindSocket: NativeCall = bind('int bind(int fd, const void *address, uint length)');
+/** getsockname(2) */
+export const getsockname: NativeCall = bind('int getsockname(int fd, void *address, void *length)');
+/** getsockopt(2) */
+const getsockopt: NativeCall = bind('int getsockopt(int fd, int level, int name, void *value, void *length)');
+/** setsockopt(2) */
+const setsockopt: NativeCall = bind(
+  'int setsockopt(int fd, int level, int name, const void *value, uint length)',
+);
+/** sendto(2) */
+export const sendto: NativeCall = bind(
+  'long sendto(int fd, const void *data, size_t length, int flags, const void *address, uint addressLength)',
+);
+
+// getsockopt(2) and setsockopt(2). Runs in broker and supervisor.
+
+const int = new Int32Array(1);
+const intBytes = new Uint8Array(int.buffer);
+
+/** Copies the value of an option into `into`. @returns 0, or minus errno */
+export function readOption(fd: number, level: number, name: number, into: Uint8Array): number {
+  length[0] = into.length;
+  return getsockopt(fd, level, name, into, lengthBytes);
+}
+
+/** The value of an option that is an int. @returns the value, or minus errno */
+export function readIntOption(fd: number, level: number, name: number): number {
+  const result = readOption(fd, level, name, intBytes);
+  return result < 0 ? result : (int[0] ?? 0);
+}
+
+/** @returns 0, or minus errno */
+export function writeOption(fd: number, level: number, name: number, from: Uint8Array): number {
+  return setsockopt(fd, level, name, from, from.length);
+}
+
+/**
+ * Sets an option.
+ *
+ * @param value an int, or the bytes of another type
+ * @throws SystemError
+ */
+export function setOption(fd: number, level: number, name: number, value: number | Uint8Array): void {
+  const bytes = typeof value === 'number' ? new Uint8Array(new Int32Array([value]).buffer) : value;
+  succeed(writeOption(fd, level, name, bytes), 'setsockopt');
+}
+
+// bind(2), listen(2) and getsockname(2). Runs in the supervisor for listeners, and in the broker for sockets of a sandbox.
+
+const listen: NativeCall = bind('int listen(int fd, int backlog)');
+
+/**
+ * Binds a socket. A path makes a socket file, with mode 0777 less the umask.
+ *
+ * @param address a struct sockaddr
+ * @returns 0, or minus errno: EADDRINUSE, EACCES, EADDRNOTAVAIL, …
+ */
+export function bindTo(fd: number, address: Uint8Array): number {
+  return bindSocket(fd, address, address.length);
+}
+
+/** Makes a bound socket listen, or changes how many callers of a listening one may wait. @returns 0, or minus errno */
+export function listenOn(fd: number, backlog: number): number {
+  return listen(fd, backlog);
+}
+
+// SAFETY: lent to one call at a time, on the main thread. decodeSockaddr copies the address.
+const address = new Uint8Array(SOCKADDR_BYTES);
+
+/** The address of an inet socket; undefined for another family. */
+export function boundAddress(fd: number): Endpoint | undefined {
+  length[0] = SOCKADDR_BYTES;
+  if (getsockname(fd, address, lengthBytes) < 0) return undefined;
+  return decodeSockaddr(address, length[0]);
+}
+
+// A connected pair of AF_UNIX packet sockets for a plugin, unix(7). Both belong to the host's network namespace. So both have a
+// name from the start: no bind(2) can take a name of the host by one of them, and no SO_PASSCRED makes the kernel choose one later.
+
+/** A family alone: the kernel chooses an abstract name. */
+const ANY_NAME = new Uint8Array(Uint16Array.of(AF_UNIX).buffer);
+
+/** @returns the pair, or minus errno: EMFILE, ENOSPC, … */
+export function namedPair(nonBlocking: boolean): readonly [OwnedFd, OwnedFd] | number {
+  let pair: readonly [OwnedFd, OwnedFd];
+  try {
+    pair = packetSocketPair();
+  } catch (error) {
+    if (error instanceof SystemError) return -error.errno;
+    throw error;
+  }
+  for (const { number } of pair) {
+    const named = /* protects: G14 a pair can take no name of the host => 0 */ bindTo(number, ANY_NAME);
+    if (named < 0) {
+      for (const end of pair) end.close();
+      return named;
+    }
+    setNonBlocking(number, nonBlocking);
+  }
+  return pair;
+}
+
+// bind(2) of an AF_UNIX socket to a name that the kernel picks, unix(7).
+
+const FAMILY_ALONE = new Uint8Array(new Uint16Array([AF_UNIX]).buffer);
+
+/**
+ * Gives a socket of the host a name that it keeps for good. The plugin's own AF_UNIX bind(2) is executed as it is: another thread of the
+ * plugin could swap the descriptor meanwhile, and so give this socket an abstract name of the host.
+ */
+export function nameForGood(fd: number): void {
+  // protects: G1 a socket of the host's that a plugin is started with has a name for good => ((..._) => { })((fd, FAMILY_ALONE), 'bind');
+  succeed(bindTo(fd, FAMILY_ALONE), 'bind');
 }

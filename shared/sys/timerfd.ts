@@ -1,10 +1,9 @@
 // timerfd_create(2). A timer as a descriptor, which becomes readable when it runs out. Runs in the supervisor, and in the broker.
 
-import { O_CLOEXEC } from './file-constants.js';
+import { O_CLOEXEC } from './fcntl.js';
 import { LAYOUT } from './layout.js';
-import { bind } from './libc.js';
+import { bind, succeed } from './libc.js';
 import { OwnedFd } from './owned-fd.js';
-import { succeed } from './system-error.js';
 
 const CLOCK_MONOTONIC = 1;
 const ITIMERSPEC = LAYOUT['struct itimerspec'];

@@ -1,7 +1,7 @@
 // uv_poll_t of Node's libuv: watches any descriptor in the event loop, without a thread. Runs in supervisor, broker and the plugin's client
 // library, on the main thread only, since the loops of libuv are not thread-safe.
 import koffi from 'koffi';
-import { succeed } from './system-error.js';
+import { succeed } from './libc.js';
 
 const UV_POLL = 8;
 export const READABLE = 1;

@@ -1,7 +1,7 @@
 // A thread of another process that waits in a system call: which call it is, and the memory of its process, proc(5). Runs in a thread of the
 // supervisor. The folder in /proc stands for this thread alone, also when its number has gone to another one.
 import { constants } from 'node:fs';
-import { O_CLOEXEC, O_PATH } from './file-constants.js';
+import { O_CLOEXEC, O_PATH } from './fcntl.js';
 import { bind } from './libc.js';
 import { OwnedFd } from './owned-fd.js';
 

@@ -4,12 +4,12 @@
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Address } from '../../shared/policy/address.js';
-import type { Request } from '../../shared/policy/decide.js';
+import type { Request } from '../../shared/policy/decision.js';
 
 type Shared = typeof import('../../shared/policy/address.js') &
   typeof import('../../shared/policy/compile-policy.js') &
   typeof import('../../shared/policy/decide.js') &
-  typeof import('../../shared/policy/own-addresses.js');
+  typeof import('../../shared/policy/host-block.js');
 
 const [, , dist = '', rules = ''] = process.argv;
 const parts = ['address', 'compile-policy', 'decide', 'own-addresses'];

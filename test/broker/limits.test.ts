@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { REQUESTS_PER_TURN } from '../../shared/limits.js';
-import { encodeRequest } from '../../shared/protocol/encode-request.js';
+import { encodeRequest } from '../../shared/protocol/requests.js';
 import { setNonBlocking } from '../../shared/sys/fcntl.js';
 import { type Listener, listen } from '../harness/listener.js';
 import { until } from '../harness/until.js';

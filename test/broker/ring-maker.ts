@@ -2,8 +2,7 @@
 // to stderr.
 import { writeSync } from 'node:fs';
 import { isMainThread } from 'node:worker_threads';
-import { bind } from '../../shared/sys/libc.js';
-import { errnoName } from '../../shared/sys/system-error.js';
+import { bind, errnoName } from '../../shared/sys/libc.js';
 
 const IO_URING_SETUP = 425;
 /** struct io_uring_params */

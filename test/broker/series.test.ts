@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { LIMIT_WORDS } from '../../shared/config/counted-limits.js';
+import { LIMIT_WORDS } from '../../shared/config/limit-forms.js';
 import { REASONS, TRAP_CALLS } from '../../shared/reasons.js';
 import { startBroker } from './start-broker.js';
 

@@ -20,8 +20,8 @@ import { compilePolicy } from '../../shared/policy/compile-policy.js';
 import type { BrokerLine } from '../../shared/protocol/link.js';
 import type { Mode } from '../../shared/reasons.js';
 import { boundDatagramSocket, listeningSocket } from '../../shared/sys/datagram.js';
-import { boundAddress } from '../../shared/sys/listen.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
+import { boundAddress } from '../../shared/sys/socket.js';
 import type { AuditLine } from '../harness/audit-line.js';
 import { type NameServer, startNameServer, type Zone } from './name-server.js';
 

@@ -1,7 +1,8 @@
 // A plugin's end of a channel: a client as simple as possible.
-import { decodeReply } from '../../shared/protocol/decode-reply.js';
-import { encodeRequest } from '../../shared/protocol/encode-request.js';
+
 import type { ChannelReply, ChannelRequest, FailureReply } from '../../shared/protocol/messages.js';
+import { decodeReply } from '../../shared/protocol/replies.js';
+import { encodeRequest } from '../../shared/protocol/requests.js';
 import { writeOnce } from '../../shared/sys/fcntl.js';
 import { receiveMessage } from '../../shared/sys/message.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { LIMIT_WORDS } from '../../shared/config/counted-limits.js';
 import { configJsonSchema } from '../../shared/config/json-schema.js';
-import { LIMIT_FORMS, type LimitForm, limitsOf } from '../../shared/config/limit-forms.js';
+import { LIMIT_FORMS, LIMIT_WORDS, type LimitForm, limitsOf } from '../../shared/config/limit-forms.js';
 
 test('every default lies in the range of its limit', () => {
   for (const [name, form] of Object.entries<LimitForm>(LIMIT_FORMS)) {

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { readListenAddress } from '../../shared/config/listen-address.js';
-import { parseListen } from '../../shared/config/parse-listen.js';
-import { resolveListeners } from '../../shared/config/resolve-listeners.js';
+import { parseListen, resolveListeners } from '../../shared/config/resolve-listeners.js';
 
 const V6 = (last: number): Uint8Array => Uint8Array.from([...Array(15).fill(0), last]);
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { mergeVia } from '../../shared/config/merge-via.js';
+import { mergeVia } from '../../shared/config/load-config.js';
 import { readProxyUrl } from '../../shared/config/proxy-url.js';
 import type { ViaConfig } from '../../shared/config/via-config.js';
 import type { WrittenVia } from '../../shared/config/via-schema.js';

@@ -17,17 +17,14 @@ import {
 import { getPriority } from 'node:os';
 import { isMainThread, Worker } from 'node:worker_threads';
 import { tryLock } from '../../shared/sys/fcntl.js';
-import { bind } from '../../shared/sys/libc.js';
-import { bindTo } from '../../shared/sys/listen.js';
+import { bind, errnoName, succeed } from '../../shared/sys/libc.js';
 import { mountNew } from '../../shared/sys/mount.js';
 import { OwnedFd } from '../../shared/sys/owned-fd.js';
 import { openPidfd, signalPidfd } from '../../shared/sys/pidfd.js';
 import { makePipe } from '../../shared/sys/pipe.js';
 import { becomeUser } from '../../shared/sys/process-control.js';
 import { AF_UNIX, encodeSocketPath } from '../../shared/sys/sockaddr.js';
-import { streamSocketPair } from '../../shared/sys/socket.js';
-import { socket } from '../../shared/sys/socket-calls.js';
-import { errnoName, succeed } from '../../shared/sys/system-error.js';
+import { bindTo, socket, streamSocketPair } from '../../shared/sys/socket.js';
 import { setTerminalModes, setWindowSize, terminalModes, windowSize } from '../../shared/sys/terminal.js';
 
 const CLONE_NEWUTS = 0x04000000;

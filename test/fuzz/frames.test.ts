@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { connectOver } from '../../sandbox/plugin/connect-over.js';
-import { encodeRequest } from '../../shared/protocol/encode-request.js';
+import { encodeRequest } from '../../shared/protocol/requests.js';
 import { setNonBlocking, writeOnce } from '../../shared/sys/fcntl.js';
 import { receiveMessage } from '../../shared/sys/message.js';
 import { listen } from '../harness/listener.js';

@@ -1,5 +1,5 @@
 // Makes frames that a hostile plugin might send, from random bytes to requests that are almost valid.
-import { encodeRequest } from '../../shared/protocol/encode-request.js';
+import { encodeRequest } from '../../shared/protocol/requests.js';
 
 /** A generator of numbers below a bound, the same for the same seed (mulberry32). */
 export function chance(seed: number): (bound: number) => number {

@@ -3,9 +3,7 @@ import { once } from 'node:events';
 import type { TestContext } from 'node:test';
 import { writeOnce } from '../../shared/sys/fcntl.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
-import { startConnect, tcpSocket } from '../../shared/sys/socket.js';
-import { SOL_SOCKET } from '../../shared/sys/socket-constants.js';
-import { setOption } from '../../shared/sys/socket-option.js';
+import { SOL_SOCKET, setOption, startConnect, tcpSocket } from '../../shared/sys/socket.js';
 import { Watch, WRITABLE } from '../../shared/sys/uv-poll.js';
 import { listen } from './listener.js';
 

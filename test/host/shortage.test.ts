@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { namespacesFailure } from '../../sandbox/host/namespaces-failure.js';
 import { isShortage, shortageOf } from '../../sandbox/host/shortage.js';
 import { PosternError } from '../../shared/errors.js';
-import { SystemError } from '../../shared/sys/system-error.js';
+import { SystemError } from '../../shared/sys/libc.js';
 
 test('a shortage names what, for whom, the call that failed, and the fix', () => {
   const error = shortageOf(new SystemError('pipe2', constants.errno.EMFILE), '"web"');

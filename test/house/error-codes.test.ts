@@ -3,10 +3,10 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { ERROR_CODES, type ErrorForm } from '../../shared/error-codes.js';
+import { ERROR_CODES, type ErrorForm } from '../../shared/errors.js';
 
 const top = fileURLToPath(new URL('../../..', import.meta.url));
-const TABLE = 'shared/error-codes.ts';
+const TABLE = 'shared/errors.ts';
 
 const sources = ['broker', 'sandbox', 'shared']
   .flatMap((room) =>

@@ -1,10 +1,9 @@
 // Becomes another program under a filter that fails one call with an errno: `CALL ERRNO PROGRAM ARG…`. Children keep the filter.
 import { compileFilters } from '../../shared/sys/compile-filters.js';
-import { execve } from '../../shared/sys/execve.js';
 import { keepAcrossExec } from '../../shared/sys/fcntl.js';
 import type { FilterAction } from '../../shared/sys/filter.js';
 import { loadProgram } from '../../shared/sys/filter-program.js';
-import { setNoNewPrivileges } from '../../shared/sys/process-control.js';
+import { execve, setNoNewPrivileges } from '../../shared/sys/process-control.js';
 
 const [, , call = '', errno = '', program = '', ...args] = process.argv;
 setNoNewPrivileges();

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
 import { type OptionKind, SOCKET_OPTIONS, type SocketOption } from '../../shared/sys/option-table.js';
-import { SOL_SOCKET } from '../../shared/sys/socket-constants.js';
+import { SOL_SOCKET } from '../../shared/sys/socket.js';
 import { anyUser } from '../harness/asked.js';
 import { postern, startPostern } from '../harness/postern.js';
 import { brokerOf } from '../harness/processes.js';

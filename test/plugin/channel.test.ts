@@ -5,7 +5,7 @@ import { openSync } from 'node:fs';
 import { test } from 'node:test';
 import { explainOver } from '../../sandbox/plugin/explain.js';
 import { openChannelOver } from '../../sandbox/plugin/open-channel.js';
-import { encodeReply } from '../../shared/protocol/encode-reply.js';
+import { encodeReply } from '../../shared/protocol/replies.js';
 import { OwnedFd } from '../../shared/sys/owned-fd.js';
 import { until } from '../harness/until.js';
 import { countDescriptors, expectDescriptors } from './descriptors.js';

@@ -1,20 +1,20 @@
 // A small broker for the client library's tests: speaks PROTOCOL.md, dials every IPv4 address that is requested, and
 // does as the test says with the rest. Runs in the test's process.
 import type { ChannelEnds } from '../../sandbox/plugin/channel.js';
-import { decodeRequest } from '../../shared/protocol/decode-request.js';
-import { encodeReply } from '../../shared/protocol/encode-reply.js';
 import {
   type ChannelReply,
   type ChannelRequest,
   type ConnectRequest,
   PROTOCOL_VERSION,
 } from '../../shared/protocol/messages.js';
+import { encodeReply } from '../../shared/protocol/replies.js';
+import { decodeRequest } from '../../shared/protocol/requests.js';
 import { readOnce } from '../../shared/sys/fcntl.js';
+import { errnoName } from '../../shared/sys/libc.js';
 import { sendMessage } from '../../shared/sys/message.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import { makePipe } from '../../shared/sys/pipe.js';
 import { packetSocketPair, startConnect, takeSocketError, tcpSocket } from '../../shared/sys/socket.js';
-import { errnoName } from '../../shared/sys/system-error.js';
 import { READABLE, Watch, WRITABLE } from '../../shared/sys/uv-poll.js';
 
 const REQUESTS_PER_TURN = 16;

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { HostContext } from '../../shared/policy/decide.js';
 import { judgeRequest } from '../../shared/policy/decide.js';
-import { OwnAddresses } from '../../shared/policy/own-addresses.js';
+import { type HostContext, OwnAddresses } from '../../shared/policy/host-block.js';
 import { addressOf, ask, ELSEWHERE, inShort, policyOf } from './rules.js';
 
 const PUBLIC = ['93.184.216.34'];

@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { decide, type HostContext, judgeRequest } from '../../shared/policy/decide.js';
-import { judgeName } from '../../shared/policy/judge-name.js';
-import { keepAddresses } from '../../shared/policy/keep-addresses.js';
-import { OwnAddresses } from '../../shared/policy/own-addresses.js';
+import { decide, judgeRequest } from '../../shared/policy/decide.js';
+import { type HostContext, OwnAddresses } from '../../shared/policy/host-block.js';
+import { judgeName, keepAddresses } from '../../shared/policy/judge-name.js';
 import type { Mode } from '../../shared/reasons.js';
 import { chance } from '../fuzz/hostile-frame.js';
 import { addressOf, ELSEWHERE, policyOf } from './rules.js';

@@ -1,6 +1,7 @@
 // Cases for the naive evaluator, made of few names and addresses, so that rules and requests often meet.
-import { type Decision, decide, type HostContext } from '../../shared/policy/decide.js';
-import { OwnAddresses } from '../../shared/policy/own-addresses.js';
+import { decide } from '../../shared/policy/decide.js';
+import type { Decision } from '../../shared/policy/decision.js';
+import { type HostContext, OwnAddresses } from '../../shared/policy/host-block.js';
 import { formatPrefix, prefixOf } from '../../shared/policy/prefix.js';
 import type { NaiveCase, NaiveRule } from './naive-evaluator.js';
 import { addressOf, policyOf } from './rules.js';

@@ -1,8 +1,6 @@
 // A second implementation of the rules, simple and slow: it searches lists, and addresses are numbers. It shares only the tables of special
 // blocks with the sources. Other tests check the edges of those blocks.
-import { METADATA_ADDRESSES } from '../../shared/policy/metadata-addresses.js';
-import { SPECIAL_IPV4 } from '../../shared/policy/special-ipv4.js';
-import { SPECIAL_IPV6 } from '../../shared/policy/special-ipv6.js';
+import { METADATA_ADDRESSES, SPECIAL_IPV4, SPECIAL_IPV6 } from '../../shared/policy/special-blocks.js';
 
 /** The parts of a rule: its target: `name`, `*.x`, `10.0.0.0/8`, `@public` or `*`, and its ports. */
 export interface NaiveRule {

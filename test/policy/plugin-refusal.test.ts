@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { OwnAddresses } from '../../shared/policy/own-addresses.js';
+import { OwnAddresses } from '../../shared/policy/host-block.js';
 import { pluginRefusal } from '../../shared/policy/plugin-refusal.js';
 import { addressOf, ask, policyOf } from './rules.js';
 

@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { compilePolicy } from '../../shared/policy/compile-policy.js';
-import { type Decision, decide, judgeRequest } from '../../shared/policy/decide.js';
-import { OwnAddresses } from '../../shared/policy/own-addresses.js';
+import { decide, judgeRequest } from '../../shared/policy/decide.js';
+import type { Decision } from '../../shared/policy/decision.js';
+import { OwnAddresses } from '../../shared/policy/host-block.js';
 import {
   ADDRESSES,
   CLASSES,

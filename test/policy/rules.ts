@@ -2,8 +2,9 @@
 import assert from 'node:assert/strict';
 import { type Address, parseAddress } from '../../shared/policy/address.js';
 import { compilePolicy, type Policy } from '../../shared/policy/compile-policy.js';
-import { type Decision, decide, type HostContext } from '../../shared/policy/decide.js';
-import { OwnAddresses } from '../../shared/policy/own-addresses.js';
+import { decide } from '../../shared/policy/decide.js';
+import type { Decision } from '../../shared/policy/decision.js';
+import { type HostContext, OwnAddresses } from '../../shared/policy/host-block.js';
 import type { Mode } from '../../shared/reasons.js';
 
 export const ELSEWHERE: HostContext = { own: OwnAddresses.of(), listeners: [] };

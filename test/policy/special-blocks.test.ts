@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { findBlock } from '../../shared/policy/find-block.js';
+import { findBlock } from '../../shared/policy/special-blocks.js';
 import type { AddressClass } from '../../shared/reasons.js';
 import { addressOf, ask, policyOf } from './rules.js';
 

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { AUDIT_EXAMPLES } from '../../deploy/reference/audit-examples.js';
-import { AUDIT_EVENTS, AUDIT_FIELDS } from '../../shared/protocol/audit-events.js';
-import { readAuditEvent } from '../../shared/protocol/read-audit-event.js';
+import { AUDIT_EVENTS, AUDIT_FIELDS, readAuditEvent } from '../../shared/protocol/audit-events.js';
 
 const examples = Object.values(AUDIT_EXAMPLES);
 

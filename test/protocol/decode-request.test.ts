@@ -2,9 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Packr } from 'msgpackr/index-no-eval';
 import { MAX_FRAME_DEPTH, MAX_REQUEST_BYTES } from '../../shared/limits.js';
-import { decodeRequest } from '../../shared/protocol/decode-request.js';
-import { encodeRequest } from '../../shared/protocol/encode-request.js';
 import type { ChannelRequest } from '../../shared/protocol/messages.js';
+import { decodeRequest, encodeRequest } from '../../shared/protocol/requests.js';
 
 const packr = new Packr({ useRecords: false, variableMapSize: true });
 const pack = (value: unknown): Buffer => packr.pack(value);

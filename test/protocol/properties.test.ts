@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { decodeRequest } from '../../shared/protocol/decode-request.js';
-import { encodeRequest } from '../../shared/protocol/encode-request.js';
+import { decodeRequest, encodeRequest } from '../../shared/protocol/requests.js';
 import { PROTOCOL_ERRORS } from '../../shared/reasons.js';
 
 const request = fc.record({

@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { MAX_REPLY_BYTES } from '../../shared/limits.js';
-import { decodeReply } from '../../shared/protocol/decode-reply.js';
-import { encodeReply } from '../../shared/protocol/encode-reply.js';
 import type { ChannelReply } from '../../shared/protocol/messages.js';
+import { decodeReply, encodeReply } from '../../shared/protocol/replies.js';
 
 const FAILURE = { id: 9, ok: false, errno: 'EACCES', reason: 'no_rule', message: 'No' } as const;
 

@@ -3,9 +3,8 @@ import { test } from 'node:test';
 import { Gauge, Registry } from 'prom-client';
 import { METRICS } from '../../broker/record/metric-table.js';
 import { SERIES_PER_TURN } from '../../shared/limits.js';
-import { MetricSet } from '../../shared/metrics/metric-set.js';
+import { MetricSet, seriesText } from '../../shared/metrics/metric-set.js';
 import { PluginMetrics } from '../../shared/metrics/plugin-metrics.js';
-import { seriesText } from '../../shared/metrics/series-text.js';
 
 test('the series of a metric are written as prom-client writes them', async () => {
   const registry = new Registry();

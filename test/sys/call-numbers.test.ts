@@ -5,8 +5,7 @@ import { test } from 'node:test';
 import { cageGroups } from '../../broker/cage/cage-rules.js';
 import { filters } from '../../sandbox/launch/filters.js';
 import { CALL_FORMS } from '../../shared/config/call-forms.js';
-import { findNumber, knowsCall } from '../../shared/sys/call-numbers.js';
-import { NEW_CALLS } from '../../shared/sys/new-calls.js';
+import { findNumber, knowsCall, NEW_CALLS } from '../../shared/sys/call-numbers.js';
 
 const url = (path: string): string => JSON.stringify(new URL(`../../${path}`, import.meta.url).href);
 /** The answer of libseccomp for a name that it does not know. */

@@ -5,9 +5,8 @@ import { cageFilters } from '../../broker/cage/cage-rules.js';
 import { NO_RINGS } from '../../broker/cage/holds-ring.js';
 import { filterStack, initStack } from '../../sandbox/launch/filters.js';
 import { callNumber } from '../../shared/sys/call-numbers.js';
-import { compileFilters } from '../../shared/sys/compile-filters.js';
+import { compileFilters, FilterCode } from '../../shared/sys/compile-filters.js';
 import type { ArgumentMatch, Filter, FilterAction, FilterRule } from '../../shared/sys/filter.js';
-import { FilterCode } from '../../shared/sys/filter-code.js';
 import { compileAlone } from '../harness/libseccomp.js';
 import { constantsOf, runFilter } from '../harness/run-filter.js';
 

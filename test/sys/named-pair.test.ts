@@ -2,12 +2,9 @@ import assert from 'node:assert/strict';
 import { constants } from 'node:os';
 import { test } from 'node:test';
 import { isNonBlocking } from '../../shared/sys/fcntl.js';
-import { bindTo } from '../../shared/sys/listen.js';
 import { receiveMessage, sendMessage } from '../../shared/sys/message.js';
-import { namedPair } from '../../shared/sys/named-pair.js';
 import { AF_UNIX } from '../../shared/sys/sockaddr.js';
-import { receiveCredentials } from '../../shared/sys/socket.js';
-import { getsockname } from '../../shared/sys/socket-calls.js';
+import { bindTo, getsockname, namedPair, receiveCredentials } from '../../shared/sys/socket.js';
 
 function nameOf(fd: number): string {
   const address = new Uint8Array(128);

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { fstatSync, mkdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { SystemError } from '../../shared/sys/libc.js';
 import { openFolder } from '../../shared/sys/open-folder.js';
-import { SystemError } from '../../shared/sys/system-error.js';
 import { readableFolder } from '../harness/users.js';
 
 const fails = (path: string, code: string): void =>

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { mkdirSync, readlinkSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { errnoName } from '../../shared/sys/libc.js';
 import { openFolder } from '../../shared/sys/open-folder.js';
 import { openInRoot } from '../../shared/sys/open-in-root.js';
-import { errnoName } from '../../shared/sys/system-error.js';
 import { readableFolder } from '../harness/users.js';
 
 const top = readableFolder();

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { type OptionKind, SOCKET_OPTIONS } from '../../shared/sys/option-table.js';
-import { IPPROTO_IPV6, SOL_SOCKET } from '../../shared/sys/socket-constants.js';
+import { IPPROTO_IPV6, SOL_SOCKET } from '../../shared/sys/socket.js';
 
 const HEADERS = ['stdio.h', 'sys/socket.h', 'netinet/in.h', 'linux/tcp.h', 'linux/udp.h', 'linux/netlink.h'];
 /** Their values are read and written. Of the others the size does not matter. */

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { leaveMemoryProtection } from '../../shared/sys/out-of-memory.js';
+import { leaveMemoryProtection } from '../../shared/sys/process-control.js';
 import { postern } from '../harness/postern.js';
 import { readableFile, type User, users } from '../harness/users.js';
 import { mutantDist } from '../mutation/mutant-dist.js';

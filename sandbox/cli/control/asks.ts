@@ -1,7 +1,7 @@
 // postern asks, approve and deny: the destinations that no rule decides and somebody is asked about (`unknown: ask`).
 import { type Command, Option } from 'commander';
 import { asciiJson } from '../../../shared/ascii-json.js';
-import { quoteDestination } from '../../../shared/policy/make-decision.js';
+import { quoteDestination } from '../../../shared/policy/decision.js';
 import { printable } from '../../../shared/printable.js';
 import { ASK_SCOPES, type AskScope } from '../../../shared/reasons.js';
 import type { AskNews, OpenAsk } from '../../supervisor/control/control-target.js';

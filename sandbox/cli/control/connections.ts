@@ -1,7 +1,7 @@
 // postern connections: the open connections of plugins, with what they have carried so far.
 import type { Command } from 'commander';
-import { quoteDestination } from '../../../shared/policy/make-decision.js';
-import type { OpenConnection, OpenConnections } from '../../../shared/protocol/open-connections.js';
+import { quoteDestination } from '../../../shared/policy/decision.js';
+import type { OpenConnection, OpenConnections } from '../../../shared/protocol/link.js';
 import { type AskOptions, controlCommand, withControl } from './control-command.js';
 import { countOption } from './count-option.js';
 import { printAnswer } from './print-news.js';

@@ -7,10 +7,10 @@ import { PosternError } from '../../../shared/errors.js';
 import { CONTROL_CONNECT_MS, MAX_CONTROL_ANSWER_BYTES, SOCKET_RETRY_MS } from '../../../shared/limits.js';
 import { LineReader } from '../../../shared/line-reader.js';
 import { quote } from '../../../shared/policy/quote.js';
+import { errnoName } from '../../../shared/sys/libc.js';
 import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
-import { peerCredentials } from '../../../shared/sys/peer-credentials.js';
 import { connectToPath, unixSocket } from '../../../shared/sys/socket.js';
-import { errnoName } from '../../../shared/sys/system-error.js';
+import { peerCredentials } from '../../../shared/sys/socket-state.js';
 
 const { EACCES, EAGAIN, ECONNREFUSED, ENOENT } = constants.errno;
 

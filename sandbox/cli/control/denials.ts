@@ -1,6 +1,6 @@
 // postern denials: what was refused most often, or latest, each with the rule that would allow it.
 import { type Command, Option } from 'commander';
-import { quoteDestination } from '../../../shared/policy/make-decision.js';
+import { quoteDestination } from '../../../shared/policy/decision.js';
 import { printable } from '../../../shared/printable.js';
 import type { Denial } from '../../supervisor/control/denials.js';
 import { asYamlItems } from '../pasted-rule.js';

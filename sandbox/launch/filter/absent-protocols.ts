@@ -8,7 +8,7 @@ import {
   SOCK_SEQPACKET,
   SOCK_STREAM,
   SOCK_TYPE_MASK,
-} from '../../../shared/sys/socket-constants.js';
+} from '../../../shared/sys/socket.js';
 import type { FilterGroup } from './filter-group.js';
 
 /** The numbers of which `mask` selects these bits. Without a mask: one number. */

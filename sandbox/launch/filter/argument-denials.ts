@@ -1,5 +1,5 @@
 // Calls that the plugin has, except with these arguments. An int is compared by its 32 bits only (see filter.ts).
-import { IPPROTO_IP, IPPROTO_IPV6, MSG_FASTOPEN, SOL_SOCKET } from '../../../shared/sys/socket-constants.js';
+import { IPPROTO_IP, IPPROTO_IPV6, MSG_FASTOPEN, SOL_SOCKET } from '../../../shared/sys/socket.js';
 import { absentProtocols } from './absent-protocols.js';
 import { errorQueueReads } from './error-queue.js';
 import { fileSystemRequests } from './file-system-requests.js';

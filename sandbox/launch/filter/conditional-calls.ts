@@ -7,7 +7,7 @@ import {
   SOCK_SEQPACKET,
   SOCK_STREAM,
   SOCK_TYPE_MASK,
-} from '../../../shared/sys/socket-constants.js';
+} from '../../../shared/sys/socket.js';
 import type { FilterGroup } from './filter-group.js';
 import { optionCalls } from './socket-options.js';
 

@@ -2,7 +2,7 @@
 // socket, which can be the host's.
 
 import type { FilterRule } from '../../../shared/sys/filter.js';
-import { INTERFACE_READS } from '../../../shared/sys/interface-requests.js';
+import { INTERFACE_READS } from '../../../shared/sys/network-interface.js';
 import type { FilterGroup } from './filter-group.js';
 import { allExcept, refuseRequests } from './requests-of-type.js';
 

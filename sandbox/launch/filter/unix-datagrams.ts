@@ -3,7 +3,7 @@
 // sockets, on which the kernel ignores an address. A plugin that says itself when it is ready gets its notify socket for each of them, on every kernel.
 import type { FilterAction, FilterRule } from '../../../shared/sys/filter.js';
 import { AF_UNIX } from '../../../shared/sys/sockaddr.js';
-import { SOCK_DGRAM, SOCK_TYPE_MASK } from '../../../shared/sys/socket-constants.js';
+import { SOCK_DGRAM, SOCK_TYPE_MASK } from '../../../shared/sys/socket.js';
 
 const unixDatagrams = (call: string, action: FilterAction): FilterRule => ({
   calls: [call],

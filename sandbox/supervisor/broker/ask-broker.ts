@@ -1,8 +1,13 @@
 // Asks a running broker. An answer has the id of its question.
 import { DNS_TIMEOUT_MS, MAX_METRICS_BYTES } from '../../../shared/limits.js';
-import type { BrokerLine, ExplainQuestion, Explanation } from '../../../shared/protocol/link.js';
-import type { OpenConnection, OpenConnections } from '../../../shared/protocol/open-connections.js';
-import type { PluginUsage } from '../../../shared/protocol/plugin-usage.js';
+import type {
+  BrokerLine,
+  ExplainQuestion,
+  Explanation,
+  OpenConnection,
+  OpenConnections,
+  PluginUsage,
+} from '../../../shared/protocol/link.js';
 import { brokerFailed } from './broker-failed.js';
 import type { BrokerLines } from './broker-lines.js';
 

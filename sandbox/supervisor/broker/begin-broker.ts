@@ -1,9 +1,9 @@
 // The first line to a broker, and the answer to it. Runs in the supervisor.
 import { readlinkSync } from 'node:fs';
 import { BROKER_START_TIMEOUT_MS } from '../../../shared/limits.js';
+import { VERSION } from '../../../shared/own-files.js';
 import { printable } from '../../../shared/printable.js';
 import { type BrokerLine, LINK_VERSION, type ListenerAddress } from '../../../shared/protocol/link.js';
-import { VERSION } from '../../../shared/version.js';
 import { brokerFailed } from './broker-failed.js';
 import type { BrokerLines } from './broker-lines.js';
 

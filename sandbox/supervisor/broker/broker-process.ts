@@ -2,8 +2,7 @@
 // connections outlive a broker, because the supervisor keeps a duplicate of each channel's ends.
 import { BoundedMap } from '../../../shared/bounded-map.js';
 import { KEPT_BROKER_PIDS } from '../../../shared/limits.js';
-import type { OpenConnections } from '../../../shared/protocol/open-connections.js';
-import type { PluginUsage } from '../../../shared/protocol/plugin-usage.js';
+import type { OpenConnections, PluginUsage } from '../../../shared/protocol/link.js';
 import { askConnections, askUsage, type ConnectionsQuestion } from './ask-broker.js';
 import type { BrokerOptions } from './begin-broker.js';
 import type { Replaced } from './broker-events.js';

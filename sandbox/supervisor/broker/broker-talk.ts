@@ -1,6 +1,6 @@
 // What the supervisor says to the broker that runs, and asks it. Runs in the supervisor. Without a broker, words are lost and questions fail.
 import { EventEmitter } from 'node:events';
-import type { LimitWord } from '../../../shared/config/counted-limits.js';
+import type { LimitWord } from '../../../shared/config/limit-forms.js';
 import type { ExplainQuestion, Explanation } from '../../../shared/protocol/link.js';
 import type { Answerer, AskEnd } from '../../../shared/reasons.js';
 import { askExplanation, askMetrics } from './ask-broker.js';

@@ -5,11 +5,10 @@ import type { PluginConfig } from '../../../shared/config/plugin-config.js';
 import { PosternError } from '../../../shared/errors.js';
 import { CONNECTIONS_MEMORY_BYTES } from '../../../shared/limits.js';
 import type { ConnectionsPacket } from '../../../shared/protocol/link.js';
-import { openEndedSockets } from '../../../shared/sys/ended-sockets.js';
+import { SystemError } from '../../../shared/sys/libc.js';
 import { createMemoryFile } from '../../../shared/sys/memory-file.js';
 import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
-import { SocketDiag } from '../../../shared/sys/socket-diag.js';
-import { SystemError } from '../../../shared/sys/system-error.js';
+import { openEndedSockets, SocketDiag } from '../../../shared/sys/socket-diag.js';
 
 export interface KeptConnections {
   readonly packet: ConnectionsPacket;

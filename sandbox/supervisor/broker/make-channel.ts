@@ -1,10 +1,9 @@
 // Makes a plugin's channel: a packet-mode pipe for requests and a packet socket for replies, with both ends of each.
 import { REPLY_SEND_BUFFER_BYTES, REQUEST_PIPE_BYTES } from '../../../shared/limits.js';
 import { setPipeSize } from '../../../shared/sys/fcntl.js';
-import { nameForGood } from '../../../shared/sys/name-socket.js';
 import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import { makePipe, type Pipe } from '../../../shared/sys/pipe.js';
-import { packetSocketPair, setSendBuffer } from '../../../shared/sys/socket.js';
+import { nameForGood, packetSocketPair, setSendBuffer } from '../../../shared/sys/socket.js';
 
 export interface Channel {
   readonly plugin: { readonly request: OwnedFd; readonly reply: OwnedFd };

@@ -1,12 +1,13 @@
 // Parses a line of the broker into an owned value. Runs in the supervisor, which a broker that was taken over must not bring
 // down: a line of unknown form is dropped.
+
+import { readAuditEvent } from '../../../shared/protocol/audit-events.js';
 import type {
   BrokerLine,
   ExplainedAddress,
   ExplainedWay,
   Explanation,
 } from '../../../shared/protocol/link.js';
-import { readAuditEvent } from '../../../shared/protocol/read-audit-event.js';
 import { ADDRESS_CLASSES, DECISIONS, REASONS } from '../../../shared/reasons.js';
 import { readAskLine } from './read-ask-line.js';
 import { readConnectionsLine } from './read-connections-line.js';

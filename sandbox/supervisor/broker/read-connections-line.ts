@@ -1,8 +1,7 @@
 // Parses a line of the broker with open connections. Runs in the supervisor, which does not trust the broker: each text and number is bounded, and
 // so is the number of connections in a line.
 import { KEPT_TEXT, LISTED_AT_ONCE } from '../../../shared/limits.js';
-import type { BrokerLine } from '../../../shared/protocol/link.js';
-import type { OpenConnection } from '../../../shared/protocol/open-connections.js';
+import type { BrokerLine, OpenConnection } from '../../../shared/protocol/link.js';
 import { WAYS_OUT } from '../../../shared/reasons.js';
 
 const MOST_PORT = 65_535;

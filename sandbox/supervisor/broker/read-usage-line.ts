@@ -1,8 +1,7 @@
 // Parses a line of the broker with what plugins use. Runs in the supervisor, which does not trust the broker: each number is checked, and so is how
 // many plugins a line has.
 import { KEPT_TEXT, USAGE_AT_ONCE } from '../../../shared/limits.js';
-import type { BrokerLine } from '../../../shared/protocol/link.js';
-import type { PluginUsage } from '../../../shared/protocol/plugin-usage.js';
+import type { BrokerLine, PluginUsage } from '../../../shared/protocol/link.js';
 
 const COUNTS = ['connections', 'connects', 'denials', 'sent_bytes', 'received_bytes', 'waiting'] as const;
 

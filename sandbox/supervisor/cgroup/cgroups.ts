@@ -1,6 +1,6 @@
 // The control groups of all sandboxes with a limit that needs one. Runs in the supervisor.
 import { join } from 'node:path';
-import type { CgroupLimitWord } from '../../../shared/config/counted-limits.js';
+import type { CgroupLimitWord } from '../../../shared/config/limit-forms.js';
 import type { PluginConfig } from '../../../shared/config/plugin-config.js';
 import { claimCgroup, groupName } from './claim-cgroup.js';
 import { type CgroupBites, type CgroupUse, SandboxCgroup } from './sandbox-cgroup.js';

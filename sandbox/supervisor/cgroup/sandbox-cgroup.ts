@@ -3,8 +3,7 @@
 import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import type { CgroupLimitWord } from '../../../shared/config/counted-limits.js';
-import type { Limits } from '../../../shared/config/limit-forms.js';
+import type { CgroupLimitWord, Limits } from '../../../shared/config/limit-forms.js';
 import { PosternError } from '../../../shared/errors.js';
 import { CGROUP_REMOVAL_MS, LAUNCH_MEMORY_MIB } from '../../../shared/limits.js';
 

@@ -4,7 +4,7 @@ import { constants } from 'node:os';
 import { CONTROL_CLIENTS, OUTPUT_TIMEOUT_MS } from '../../../shared/limits.js';
 import { acceptConnection } from '../../../shared/sys/datagram.js';
 import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
-import { peerCredentials } from '../../../shared/sys/peer-credentials.js';
+import { peerCredentials } from '../../../shared/sys/socket-state.js';
 import { READABLE, Watch } from '../../../shared/sys/uv-poll.js';
 import { CONTROL_TIMES, ControlSession, type ControlTimes } from './control-session.js';
 import type { ControlSocket } from './control-socket.js';

@@ -5,12 +5,11 @@ import { basename, dirname } from 'node:path';
 import { MAX_SOCKET_PATH_BYTES } from '../../../shared/config/listen-address.js';
 import { PosternError } from '../../../shared/errors.js';
 import { quote } from '../../../shared/policy/quote.js';
-import { bindTo, listenOn } from '../../../shared/sys/listen.js';
+import { errnoName, succeed } from '../../../shared/sys/libc.js';
 import { openFolder } from '../../../shared/sys/open-folder.js';
 import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import { encodeSocketPath } from '../../../shared/sys/sockaddr.js';
-import { connectToPath, unixSocket } from '../../../shared/sys/socket.js';
-import { errnoName, succeed } from '../../../shared/sys/system-error.js';
+import { bindTo, connectToPath, listenOn, unixSocket } from '../../../shared/sys/socket.js';
 
 const ROOT = 0;
 const [FOR_OTHERS, STICKY] = [0o022, 0o1000];

@@ -1,5 +1,5 @@
 // Who may ask over the control socket. Pure.
-import type { PeerCredentials } from '../../../shared/sys/peer-credentials.js';
+import type { PeerCredentials } from '../../../shared/sys/socket-state.js';
 
 const ROOT = 0;
 

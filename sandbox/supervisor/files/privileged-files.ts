@@ -6,7 +6,7 @@ import { lstatSync, readFileSync, type Stats } from 'node:fs';
 import { PosternError } from '../../../shared/errors.js';
 import { WALK_WAITING_FOLDERS, WALKED_ENTRIES } from '../../../shared/limits.js';
 import { printable } from '../../../shared/printable.js';
-import { hasFileCapabilities } from '../../../shared/sys/xattr.js';
+import { hasFileCapabilities } from '../../../shared/sys/open-folder.js';
 import { kernelMounts } from './kernel-mounts.js';
 import type { OwnLinks } from './own-links.js';
 import { type TooMany, walkFolder } from './walk-folder.js';

@@ -1,6 +1,5 @@
 // What a start refuses in a configuration, as a value with its place. A start throws the first, and `check` reports all. Pure.
-import type { ErrorCode, SystemCode } from '../../../shared/error-codes.js';
-import { PosternError } from '../../../shared/errors.js';
+import { type ErrorCode, PosternError, type SystemCode } from '../../../shared/errors.js';
 
 export interface StartProblem {
   readonly code: ErrorCode | SystemCode;

@@ -2,8 +2,8 @@
 // The events come from the broker, which is not trusted: each host is parsed again before it becomes a rule.
 import { LEARNT_ENDPOINTS, LEARNT_NAMES, LEARNT_REFUSALS } from '../../../shared/limits.js';
 import { compilePolicy } from '../../../shared/policy/compile-policy.js';
-import { judgeRequest } from '../../../shared/policy/judge-request.js';
-import { OwnAddresses } from '../../../shared/policy/own-addresses.js';
+import { judgeRequest } from '../../../shared/policy/decide.js';
+import { OwnAddresses } from '../../../shared/policy/host-block.js';
 import { parseHost } from '../../../shared/policy/parse-host.js';
 import { isPort } from '../../../shared/policy/parse-ports.js';
 import type { Policy } from '../../../shared/policy/policy.js';

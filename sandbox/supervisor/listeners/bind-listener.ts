@@ -3,12 +3,19 @@ import { type BigIntStats, lstatSync } from 'node:fs';
 import { constants } from 'node:os';
 import type { ListenAddress } from '../../../shared/config/listen-address.js';
 import { LISTEN_BACKLOG } from '../../../shared/limits.js';
-import { bindTo, boundAddress, listenOn } from '../../../shared/sys/listen.js';
 import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import { encodeSockaddr, encodeSocketPath } from '../../../shared/sys/sockaddr.js';
-import { tcpSocket, unixSocket } from '../../../shared/sys/socket.js';
-import { IPPROTO_IPV6, IPV6_V6ONLY, SOL_SOCKET } from '../../../shared/sys/socket-constants.js';
-import { setOption } from '../../../shared/sys/socket-option.js';
+import {
+  bindTo,
+  boundAddress,
+  IPPROTO_IPV6,
+  IPV6_V6ONLY,
+  listenOn,
+  SOL_SOCKET,
+  setOption,
+  tcpSocket,
+  unixSocket,
+} from '../../../shared/sys/socket.js';
 import { listenFailure } from './listen-failure.js';
 import { SocketPlace } from './socket-place.js';
 import { removeStaleSocket } from './stale-socket.js';

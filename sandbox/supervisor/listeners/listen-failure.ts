@@ -4,7 +4,7 @@ import { dirname } from 'node:path';
 import type { ListenAddress } from '../../../shared/config/listen-address.js';
 import { PosternError } from '../../../shared/errors.js';
 import { quote } from '../../../shared/policy/quote.js';
-import { errnoName } from '../../../shared/sys/system-error.js';
+import { errnoName } from '../../../shared/sys/libc.js';
 import { showListenAddress } from './show-listen-address.js';
 
 const { EACCES, EADDRINUSE, EADDRNOTAVAIL, EAFNOSUPPORT, ELOOP, ENAMETOOLONG, ENOENT, ENOTDIR, EROFS } =

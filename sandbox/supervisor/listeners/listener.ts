@@ -5,11 +5,18 @@ import type { ListenAddress } from '../../../shared/config/listen-address.js';
 import { LISTEN_BACKLOG } from '../../../shared/limits.js';
 import { addressFromBytes } from '../../../shared/policy/address.js';
 import { duplicate, setNonBlocking } from '../../../shared/sys/fcntl.js';
-import { listenOn } from '../../../shared/sys/listen.js';
 import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
-import { isFiltered, isListening, isShutForReading, readableNow } from '../../../shared/sys/socket.js';
-import { IPPROTO_TCP, SO_LINGER, SOL_SOCKET } from '../../../shared/sys/socket-constants.js';
-import { setOption } from '../../../shared/sys/socket-option.js';
+import {
+  IPPROTO_TCP,
+  isFiltered,
+  isListening,
+  isShutForReading,
+  listenOn,
+  readableNow,
+  SO_LINGER,
+  SOL_SOCKET,
+  setOption,
+} from '../../../shared/sys/socket.js';
 import type { HostFiles } from '../files/host-files.js';
 import { type BoundListener, bindListener, type TcpAddress } from './bind-listener.js';
 import { showListenAddress } from './show-listen-address.js';

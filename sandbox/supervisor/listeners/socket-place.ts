@@ -4,9 +4,9 @@ import { type BigIntStats, lstatSync, realpathSync, unlinkSync } from 'node:fs';
 import { constants } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { type ListenAddress, MAX_SOCKET_PATH_BYTES } from '../../../shared/config/listen-address.js';
+import { SystemError } from '../../../shared/sys/libc.js';
 import { openFolder } from '../../../shared/sys/open-folder.js';
 import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
-import { SystemError } from '../../../shared/sys/system-error.js';
 import type { HostFiles } from '../files/host-files.js';
 import { listenFailure } from './listen-failure.js';
 

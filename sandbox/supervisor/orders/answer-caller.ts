@@ -2,17 +2,17 @@
 // process. It names the caller and brings the answer, and may have been taken over. So the kernel says whether a thread of that sandbox waits
 // in such a call, and where the call wants its answer.
 import { constants } from 'node:os';
+import { waitsKillable } from '../../../shared/sys/kernel-features.js';
+import { LAYOUT } from '../../../shared/sys/layout.js';
 import {
   IFCONF_BYTES,
   IFREQ_BYTES,
   INTERFACE_READS,
   SIOCGIFCONF,
-} from '../../../shared/sys/interface-requests.js';
-import { waitsKillable } from '../../../shared/sys/kernel-features.js';
-import { LAYOUT } from '../../../shared/sys/layout.js';
+} from '../../../shared/sys/network-interface.js';
+import { trapCall } from '../../../shared/sys/seccomp-notify.js';
 import { AF_UNIX } from '../../../shared/sys/sockaddr.js';
-import { SOCK_DGRAM, SOCK_TYPE_MASK } from '../../../shared/sys/socket-constants.js';
-import { trapCall } from '../../../shared/sys/trap-calls.js';
+import { SOCK_DGRAM, SOCK_TYPE_MASK } from '../../../shared/sys/socket.js';
 import { WaitingThread } from '../../../shared/sys/waiting-thread.js';
 
 const { EAGAIN, EFAULT, EPERM } = constants.errno;

@@ -1,7 +1,6 @@
 // Refuses a start whose program, interpreter or working directory does not show. The error names the option that hides it, or the
 // option that would show it.
-import { ERROR_CODES } from '../../../shared/error-codes.js';
-import { PosternError } from '../../../shared/errors.js';
+import { ERROR_CODES, PosternError } from '../../../shared/errors.js';
 import { findProgram } from '../../host/find-program.js';
 import { shellWord } from '../../host/shell-word.js';
 import type { HostFiles } from '../files/host-files.js';

@@ -5,12 +5,10 @@ import { Socket } from 'node:net';
 import { isatty } from 'node:tty';
 import { PosternError } from '../../../shared/errors.js';
 import { duplicate } from '../../../shared/sys/fcntl.js';
-import { nameForGood } from '../../../shared/sys/name-socket.js';
 import { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import { makePipe, type Pipe } from '../../../shared/sys/pipe.js';
 import { AF_UNIX } from '../../../shared/sys/sockaddr.js';
-import { isListening, socketKind } from '../../../shared/sys/socket.js';
-import { SOCK_DGRAM } from '../../../shared/sys/socket-constants.js';
+import { isListening, nameForGood, SOCK_DGRAM, socketKind } from '../../../shared/sys/socket.js';
 import { TerminalRelay } from '../terminal/terminal-relay.js';
 import { UserTerminal } from '../terminal/user-terminal.js';
 

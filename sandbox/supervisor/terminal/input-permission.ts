@@ -1,7 +1,6 @@
 // Whether the plugin may have what the user types. Runs in the supervisor. Other programs of a job or pipeline read the same terminal, a prompt
 // for a password among them.
-import { terminalModes } from '../../../shared/sys/terminal.js';
-import { echoes, readsLines, sameModes } from '../../../shared/sys/terminal-modes.js';
+import { echoes, readsLines, sameModes, terminalModes } from '../../../shared/sys/terminal.js';
 import type { UserTerminal } from './user-terminal.js';
 
 const OF_OTHERS =

@@ -4,7 +4,7 @@ import { closeSync, constants, openSync } from 'node:fs';
 import { constants as os } from 'node:os';
 import { TERMINAL_LOOK_MS } from '../../../shared/limits.js';
 import { readOnce } from '../../../shared/sys/fcntl.js';
-import { echoes, readsLines, sameModes } from '../../../shared/sys/terminal-modes.js';
+import { echoes, readsLines, sameModes } from '../../../shared/sys/terminal.js';
 import { READABLE, Watch } from '../../../shared/sys/uv-poll.js';
 import { PendingBytes } from './pending-bytes.js';
 import type { TakeTyped } from './question-hold.js';

@@ -4,8 +4,12 @@ import { constants } from 'node:os';
 import { TERMINAL_DRAIN_MS, TERMINAL_LOOK_MS, TERMINAL_WORDS_BYTES } from '../../../shared/limits.js';
 import { readOnce } from '../../../shared/sys/fcntl.js';
 import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
-import { setPacketMode, signalTerminal, type TerminalPair } from '../../../shared/sys/terminal.js';
-import { withoutOwnEditing } from '../../../shared/sys/terminal-modes.js';
+import {
+  setPacketMode,
+  signalTerminal,
+  type TerminalPair,
+  withoutOwnEditing,
+} from '../../../shared/sys/terminal.js';
 import { READABLE, Watch, WRITABLE } from '../../../shared/sys/uv-poll.js';
 import { InputPermission } from './input-permission.js';
 import { PendingBytes } from './pending-bytes.js';

@@ -1,8 +1,7 @@
 // Carries what the user types to the plugin's terminal, as far as the plugin may have it. Runs in the supervisor.
 import { constants } from 'node:os';
 import { readOnce } from '../../../shared/sys/fcntl.js';
-import { terminalModes } from '../../../shared/sys/terminal.js';
-import { asksToStop, endOfInput } from '../../../shared/sys/terminal-modes.js';
+import { asksToStop, endOfInput, terminalModes } from '../../../shared/sys/terminal.js';
 import type { InputPermission } from './input-permission.js';
 import { PendingBytes } from './pending-bytes.js';
 import type { QuestionHold } from './question-hold.js';

@@ -4,13 +4,16 @@ import { fstatSync } from 'node:fs';
 import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import { foregroundGroup, processGroup } from '../../../shared/sys/process-control.js';
 import {
+  echoes,
+  rawModes,
+  readsLines,
   reopenTerminal,
+  sameModes,
   setTerminalModes,
   setWindowSize,
   terminalModes,
   windowSize,
 } from '../../../shared/sys/terminal.js';
-import { echoes, rawModes, readsLines, sameModes } from '../../../shared/sys/terminal-modes.js';
 import { jobMembers, mayRead } from './job-members.js';
 import { isOfAnotherSession } from './other-sessions.js';
 

@@ -1,5 +1,5 @@
 // What a sandbox uses of memory and processor: of its control group where it has one, else of its processes. Runs in the supervisor.
-import { pageBytes, ticksPerSecond } from '../../../shared/sys/system-units.js';
+import { pageBytes, ticksPerSecond } from '../../../shared/sys/rlimit.js';
 import { type ProcessesUse, sumProcesses } from './sandbox-processes.js';
 
 export interface SandboxUse {

@@ -6,11 +6,10 @@ import { constants } from 'node:os';
 import type { PluginConfig } from '../../../shared/config/plugin-config.js';
 import { PosternError } from '../../../shared/errors.js';
 import { parseAddress } from '../../../shared/policy/address.js';
-import { bindTo } from '../../../shared/sys/listen.js';
+import { errnoName } from '../../../shared/sys/libc.js';
 import { encodeSockaddr } from '../../../shared/sys/sockaddr.js';
-import { tcpSocket } from '../../../shared/sys/socket.js';
-import { setSocketMark } from '../../../shared/sys/socket-mark.js';
-import { errnoName } from '../../../shared/sys/system-error.js';
+import { bindTo, tcpSocket } from '../../../shared/sys/socket.js';
+import { setSocketMark } from '../../../shared/sys/socket-state.js';
 import { problemOf, type StartProblem } from '../files/start-problem.js';
 import { readCredentials } from './read-credentials.js';
 

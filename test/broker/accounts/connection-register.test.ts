@@ -7,21 +7,27 @@ import { ConnectionRegister } from '../../../broker/accounts/connection-register
 import { ConnectionSlots } from '../../../broker/accounts/connection-slots.js';
 import { SocketEnds } from '../../../broker/accounts/socket-ends.js';
 import { CONNECTIONS_MEMORY_BYTES, LOOKS_PER_SECOND } from '../../../shared/limits.js';
-import { openEndedSockets, takeEndedSockets } from '../../../shared/sys/ended-sockets.js';
 import { createMemoryFile } from '../../../shared/sys/memory-file.js';
 import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import type { Endpoint } from '../../../shared/sys/sockaddr.js';
-import { type Dialer, startConnect, streamSocketPair, tcpSocket } from '../../../shared/sys/socket.js';
-import { SOL_SOCKET } from '../../../shared/sys/socket-constants.js';
+import {
+  type Dialer,
+  SOL_SOCKET,
+  setOption,
+  startConnect,
+  streamSocketPair,
+  tcpSocket,
+} from '../../../shared/sys/socket.js';
 import {
   cookieOf,
+  openEndedSockets,
   SOCKET_ID_BYTES,
   SocketDiag,
   type SocketLook,
+  takeEndedSockets,
   writeSocketId,
 } from '../../../shared/sys/socket-diag.js';
-import { setOption } from '../../../shared/sys/socket-option.js';
-import type { TcpAccount } from '../../../shared/sys/tcp-account.js';
+import type { TcpAccount } from '../../../shared/sys/socket-state.js';
 import { type Listener, listen } from '../../harness/listener.js';
 import { until } from '../../harness/until.js';
 

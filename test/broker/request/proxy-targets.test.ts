@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { proxyTargets, ruleAround } from '../../../broker/request/connect-upstream.js';
 import type { UpstreamProxy } from '../../../broker/upstream/upstream.js';
-import { makeDecision } from '../../../shared/policy/make-decision.js';
+import { makeDecision } from '../../../shared/policy/decision.js';
 import { addressOf, ELSEWHERE, policyOf } from '../../policy/rules.js';
 
 /** The host that the proxy is asked for. */

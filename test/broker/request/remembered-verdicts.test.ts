@@ -4,8 +4,8 @@ import { RememberedVerdicts } from '../../../broker/request/plugin.js';
 import { REMEMBERED_VERDICTS } from '../../../shared/limits.js';
 import { parseAddress } from '../../../shared/policy/address.js';
 import { compilePolicy } from '../../../shared/policy/compile-policy.js';
-import { type HostContext, judgeRequest } from '../../../shared/policy/decide.js';
-import { OwnAddresses } from '../../../shared/policy/own-addresses.js';
+import { judgeRequest } from '../../../shared/policy/decide.js';
+import { type HostContext, OwnAddresses } from '../../../shared/policy/host-block.js';
 import type { Policy } from '../../../shared/policy/policy.js';
 
 const NOWHERE: HostContext = { own: OwnAddresses.of(), listeners: [] };

@@ -7,7 +7,7 @@ import type { Plugin, Services } from '../../../broker/request/plugin.js';
 import { pauseBeforeLook, Quota } from '../../../broker/revoke/quota.js';
 import { limitsOf, type WrittenLimits } from '../../../shared/config/limit-forms.js';
 import { LISTED_AT_ONCE, QUOTA_LOOK_MS } from '../../../shared/limits.js';
-import type { TcpAccount } from '../../../shared/sys/tcp-account.js';
+import type { TcpAccount } from '../../../shared/sys/socket-state.js';
 
 const MIB = 1_048_576;
 const carried = (sentBytes: number, receivedBytes = 0): Carried => ({ sentBytes, receivedBytes });

@@ -1,7 +1,6 @@
 // A packet of the request pipe: the decoder yields an owned request if and only if a naive reader does, else a known kind of error.
 import assert from 'node:assert/strict';
-import { decodeRequest } from '../../../shared/protocol/decode-request.js';
-import { encodeRequest } from '../../../shared/protocol/encode-request.js';
+import { decodeRequest, encodeRequest } from '../../../shared/protocol/requests.js';
 import { PROTOCOL_ERRORS } from '../../../shared/reasons.js';
 import type { FuzzTarget } from '../fuzz-target.js';
 import { hostileFrame } from '../hostile-frame.js';

@@ -1,8 +1,7 @@
 // A packet of the reply socket: it is a reply of a known form, or none. A failure's packet is never too long, whatever its message says.
 import assert from 'node:assert/strict';
 import { MAX_REPLY_BYTES } from '../../../shared/limits.js';
-import { decodeReply } from '../../../shared/protocol/decode-reply.js';
-import { encodeReply } from '../../../shared/protocol/encode-reply.js';
+import { decodeReply, encodeReply } from '../../../shared/protocol/replies.js';
 import type { FuzzTarget } from '../fuzz-target.js';
 
 const words = [

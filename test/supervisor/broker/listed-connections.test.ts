@@ -8,7 +8,7 @@ import { askConnections } from '../../../sandbox/supervisor/broker/ask-broker.js
 import { BrokerLines } from '../../../sandbox/supervisor/broker/broker-lines.js';
 import { readBrokerLine } from '../../../sandbox/supervisor/broker/read-broker-line.js';
 import { KEPT_TEXT, LISTED_AT_ONCE } from '../../../shared/limits.js';
-import type { OpenConnections } from '../../../shared/protocol/open-connections.js';
+import type { OpenConnections } from '../../../shared/protocol/link.js';
 import { readableFolder } from '../../harness/users.js';
 
 const ROW = {

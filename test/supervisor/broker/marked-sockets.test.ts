@@ -8,9 +8,7 @@ import { KeptForBrokers } from '../../../sandbox/supervisor/broker/kept-for-brok
 import type { SupervisorLine } from '../../../shared/protocol/link.js';
 import { sendMessage } from '../../../shared/sys/message.js';
 import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
-import { packetSocketPair, tcpSocket } from '../../../shared/sys/socket.js';
-import { SOL_SOCKET } from '../../../shared/sys/socket-constants.js';
-import { readIntOption } from '../../../shared/sys/socket-option.js';
+import { packetSocketPair, readIntOption, SOL_SOCKET, tcpSocket } from '../../../shared/sys/socket.js';
 import { until } from '../../harness/until.js';
 
 const skip = process.geteuid?.() === 0 ? false : 'only root can mark sockets';

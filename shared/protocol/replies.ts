@@ -1,6 +1,10 @@
-// Reads a reply of the broker. Runs in the plugin's client library, which checks the form although it trusts the broker.
-import { Unpackr } from 'msgpackr/index-no-eval';
+// The broker's replies as frames: written by the broker, and read by the library.
+
+import { Packr, Unpackr } from 'msgpackr/index-no-eval';
+import { MAX_REPLY_BYTES } from '../limits.js';
 import type { ChannelReply } from './messages.js';
+
+// Reads a reply of the broker. Runs in the plugin's client library, which checks the form although it trusts the broker.
 
 const unpackr = new Unpackr({ useRecords: false, int64AsType: 'number' });
 
@@ -34,4 +38,17 @@ function isAnswer(reply: Readonly<Record<string, unknown>>): boolean {
 
 function isOptionalText(value: unknown): boolean {
   return value === undefined || typeof value === 'string';
+}
+
+// Encodes a reply as one MessagePack map of at most MAX_REPLY_BYTES.
+
+const packr = new Packr({ useRecords: false, variableMapSize: true });
+const MAX_TEXT_CHARACTERS = 2048;
+
+/** Encodes a reply for one packet. It cuts overlong texts of a failure. */
+export function encodeReply(reply: ChannelReply): Uint8Array {
+  const bytes = packr.pack(reply);
+  if (bytes.length <= MAX_REPLY_BYTES || !('errno' in reply)) return bytes;
+  const { suggestion, message, ...rest } = reply;
+  return packr.pack({ ...rest, message: message.slice(0, MAX_TEXT_CHARACTERS) });
 }

@@ -1,9 +1,12 @@
-// Turns hostile bytes into an owned value or a ProtocolErrorKind. Runs in the broker. Trusts nothing, never throws.
-import { Unpackr } from 'msgpackr/index-no-eval';
+// A plugin's requests as frames: read by the broker, whose bytes are hostile, and written by the library.
+
+import { Packr, Unpackr } from 'msgpackr/index-no-eval';
 import { MAX_CONNECT_TIMEOUT_MS } from '../limits.js';
 import type { ProtocolErrorKind } from '../reasons.js';
 import { type ChannelRequest, PROTOCOL_VERSION } from './messages.js';
 import { scanFrame } from './scan-frame.js';
+
+// Turns hostile bytes into an owned value or a ProtocolErrorKind. Trusts nothing, never throws.
 
 const MAX_ID = 0xffff_ffff;
 const MAX_HOST_BYTES = 1024;
@@ -91,4 +94,19 @@ function isWithin(value: unknown, least: number, most: number): value is number 
 function isHost(value: unknown): value is string {
   if (typeof value !== 'string') return false;
   return value.length * MAX_UTF8_BYTES_A_UNIT <= MAX_HOST_BYTES || Buffer.byteLength(value) <= MAX_HOST_BYTES;
+}
+
+// Encodes a request as one MessagePack map. Runs in the plugin's client library.
+
+const packr = new Packr({ useRecords: false, variableMapSize: true });
+
+/**
+ * Encodes a request for one write(2) to the channel's pipe.
+ *
+ * @param request without keys whose value is undefined
+ * @returns the bytes. An overlong host makes them longer than MAX_REQUEST_BYTES, which the broker would treat as
+ *   a protocol error: check the length before you write
+ */
+export function encodeRequest(request: ChannelRequest): Uint8Array {
+  return packr.pack(request);
 }
