@@ -4,7 +4,7 @@ import { resolve } from 'node:path';
 import type { Config } from '../../shared/config/load-config.js';
 import type { PluginConfig } from '../../shared/config/plugin-config.js';
 import { searchPath } from '../host/search-path.js';
-import { isWithin, moved } from '../supervisor/files/path-within.js';
+import { isWithin, moved } from '../supervisor/files/host-files.js';
 import { PLUGIN_HOME } from '../supervisor/root/system-files.js';
 import type { CheckWarning } from './check-warning.js';
 

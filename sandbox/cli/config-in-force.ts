@@ -2,8 +2,7 @@
 import type { Config } from '../../shared/config/load-config.js';
 import { processesInAll } from '../host/processes-in-all.js';
 import type { Fleet, FleetPlugin } from '../supervisor/fleet/fleet.js';
-import type { ReloadPlan } from '../supervisor/fleet/plan-reload.js';
-import { reload } from '../supervisor/fleet/reload.js';
+import { type ReloadPlan, reload } from '../supervisor/fleet/reload.js';
 import type { Supervisor } from '../supervisor/supervisor.js';
 import { describeWarning } from './check-warning.js';
 import { configFile } from './config-file.js';

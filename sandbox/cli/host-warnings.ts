@@ -1,7 +1,6 @@
 // Warnings of `check` about postern's own files in the writable folders of a plugin.
 import type { Config } from '../../shared/config/load-config.js';
-import type { HostFiles } from '../supervisor/files/host-files.js';
-import { isWithin } from '../supervisor/files/path-within.js';
+import { type HostFiles, isWithin } from '../supervisor/files/host-files.js';
 import type { CheckWarning } from './check-warning.js';
 
 /** @param ownFiles postern's own files and folders */

@@ -3,8 +3,8 @@ import { ConfigError, type ConfigProblem } from '../../shared/config/config-prob
 import { type Config, loadConfig } from '../../shared/config/load-config.js';
 import type { PluginConfig } from '../../shared/config/plugin-config.js';
 import type { OwnFiles } from '../host/own-files.js';
-import type { StartProblem } from '../supervisor/files/start-problem.js';
-import { auditProblem } from '../supervisor/record/audit-place.js';
+import type { StartProblem } from '../supervisor/files/path-problems.js';
+import { auditProblem } from '../supervisor/record/audit-sink.js';
 import type { PlannedPlugin } from '../supervisor/root/shared-trees.js';
 import {
   ownFilesOf,

@@ -1,6 +1,6 @@
 // What a reload says. Pure.
 import type { Config } from '../../shared/config/load-config.js';
-import type { ReloadPlan } from '../supervisor/fleet/plan-reload.js';
+import type { ReloadPlan } from '../supervisor/fleet/reload.js';
 
 export function describeReload(path: string, plan: ReloadPlan): string {
   const parts = (

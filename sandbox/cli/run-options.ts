@@ -13,7 +13,7 @@ import { parseListen, resolveListeners } from '../../shared/config/resolve-liste
 import { RESOLVES, type Resolves } from '../../shared/config/via-config.js';
 import { PosternError } from '../../shared/errors.js';
 import { shellWord } from '../host/shell-word.js';
-import { outsideEnvironment } from '../supervisor/start/outside-environment.js';
+import { outsideEnvironment } from '../supervisor/start/plugin-environment.js';
 import { addedCalls } from './call-options.js';
 import { dnsOption } from './dns-option.js';
 import { LIMIT_NAMES, parseLimits } from './limit-option.js';

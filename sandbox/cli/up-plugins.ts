@@ -4,7 +4,7 @@ import type { Config } from '../../shared/config/load-config.js';
 import type { PluginConfig } from '../../shared/config/plugin-config.js';
 import { PosternError } from '../../shared/errors.js';
 import type { PluginLogs } from '../supervisor/control/plugin-logs.js';
-import { problemOf } from '../supervisor/files/start-problem.js';
+import { problemOf } from '../supervisor/files/path-problems.js';
 import type { PluginWatcher } from '../supervisor/fleet/plugin-keeper.js';
 import type { PluginEnd } from '../supervisor/start/sandbox.js';
 import { captureStreams, type StandardStreams } from '../supervisor/start/standard-streams.js';

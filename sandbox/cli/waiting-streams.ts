@@ -2,8 +2,7 @@
 // waits in a bounded queue, and who writes more can wait for room (`drain`).
 import { Writable } from 'node:stream';
 import { OUTPUT_QUEUE_BYTES } from '../../shared/limits.js';
-import { openOwn } from '../supervisor/output/open-own.js';
-import { Output } from '../supervisor/output/output.js';
+import { Output, openOwn } from '../supervisor/output/output.js';
 import { replaceStream } from './own-streams.js';
 
 let divert = (_text: string): boolean => false;

@@ -4,8 +4,8 @@ import type { AuditEvent } from '../../shared/protocol/audit-events.js';
 import { ControlServer } from '../supervisor/control/control-server.js';
 import type { ControlSocket } from '../supervisor/control/control-socket.js';
 import { Denials } from '../supervisor/control/denials.js';
-import { Learners } from '../supervisor/control/learners.js';
 import { type ControlParts, controlTarget } from '../supervisor/control-target.js';
+import { Learners } from '../supervisor/learn/live-learner.js';
 
 /** What an operator sees and steers. */
 export interface ControlView extends Omit<ControlParts, 'denials' | 'learners'> {

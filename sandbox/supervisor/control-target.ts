@@ -2,8 +2,7 @@
 import type { PluginConfig } from '../../shared/config/plugin-config.js';
 import { PosternError } from '../../shared/errors.js';
 import { VERSION } from '../../shared/own-files.js';
-import type { AskEnding, AskRequest } from './ask/ask-request.js';
-import type { Asks } from './ask/asks.js';
+import type { AskEnding, AskRequest, Asks } from './ask/asks.js';
 import type {
   ControlAsks,
   ControlFleet,
@@ -13,9 +12,9 @@ import type {
   TopPlugin,
 } from './control/control-target.js';
 import type { Denials } from './control/denials.js';
-import type { Learners } from './control/learners.js';
 import type { PluginLogs } from './control/plugin-logs.js';
-import type { PluginState } from './fleet/plugin-state.js';
+import type { PluginState } from './fleet/plugin-keeper.js';
+import type { Learners } from './learn/live-learner.js';
 import type { PluginEnd } from './start/sandbox.js';
 import type { Supervisor } from './supervisor.js';
 import type { UsageReport } from './usage-reports.js';

@@ -1,13 +1,11 @@
 // Joins the questions about unknown destinations with the broker, and with those who answer. Runs in the supervisor.
 import { DEFAULT_ASK_S } from '../../shared/config/config-file.js';
 import type { PluginConfig } from '../../shared/config/plugin-config.js';
-import { answerByCallback } from './ask/answer-by-callback.js';
 import { Asks } from './ask/asks.js';
-import { hookCallback } from './ask/run-hook.js';
+import { answerByCallback, hookCallback } from './ask/run-hook.js';
 import { writeRule } from './ask/write-rule.js';
 import type { BrokerProcess } from './broker/broker-process.js';
-import { hostFiles } from './files/host-files.js';
-import { isWithin } from './files/path-within.js';
+import { hostFiles, isWithin } from './files/host-files.js';
 import { requireHookApart } from './start-problems.js';
 import type { SupervisorOptions } from './supervisor-options.js';
 

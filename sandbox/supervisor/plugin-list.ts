@@ -1,11 +1,14 @@
 // The plugins that a supervisor keeps, checked together. Runs in the supervisor.
 import type { PluginConfig } from '../../shared/config/plugin-config.js';
+import { PosternError } from '../../shared/errors.js';
+import type { BrokerProcess } from './broker/broker-process.js';
 import type { Cgroups } from './cgroup/cgroups.js';
-import { changePlugins, type PluginParts } from './change-plugins.js';
 import { hostFiles } from './files/host-files.js';
 import type { Written } from './files/plugin-links.js';
-import { ParkedPlugins } from './parked-plugins.js';
+import type { Listeners } from './listeners/listeners.js';
+import type { Records } from './record/records.js';
 import { requireStartable, type Startable } from './require-startable.js';
+import { lineOf } from './start-broker.js';
 import type { OwnOptions } from './start-problems.js';
 import type { SupervisorOptions } from './supervisor-options.js';
 
@@ -89,4 +92,89 @@ function formerOf(before: readonly Written[], now: readonly Written[]): readonly
   const former = new Map(before.map((one) => [one.real, { ...one, isFormer: true }]));
   for (const { real } of now) former.delete(real);
   return [...former.values()].filter(({ real }) => hostFiles.kind(real) !== 'absent');
+}
+
+// Puts one list of plugins in place of another while the supervisor runs: rules, listeners and metrics.
+
+/** What keeps something of each plugin. */
+export interface PluginParts {
+  readonly broker: Pick<BrokerProcess, 'setRules' | 'removePlugin'>;
+  readonly listeners: Pick<Listeners, 'prepare' | 'close'>;
+  readonly records: Pick<Records, 'addPlugin' | 'removePlugin'>;
+}
+
+/**
+ * What can fail for the host's reasons comes first: credentials are read, and new listeners bound. Then come the rules, and only then the plugins
+ * that are left out. After a failure the parts are as before.
+ *
+ * @param endOthers ends the plugins that are left out. Nothing fails from there on
+ * @throws PosternError `bad_via`, `listen_address`, `bad_rules`, `broker_failed`
+ */
+export async function changePlugins(
+  parts: PluginParts,
+  before: readonly PluginConfig[],
+  after: readonly PluginConfig[],
+  endOthers: () => Promise<void>,
+): Promise<void> {
+  const former = new Map(before.map((plugin) => [plugin.name, plugin]));
+  const added = after.filter(({ name }) => !former.has(name));
+  const leaving = before.flatMap(({ name }) => (after.some((plugin) => plugin.name === name) ? [] : name));
+  const changed = (textOf: (plugin: PluginConfig) => string): readonly PluginConfig[] =>
+    after.filter((plugin) => {
+      const old = former.get(plugin.name);
+      return old === undefined || textOf(old) !== textOf(plugin);
+    });
+  const ruled = changed((plugin) => JSON.stringify(lineOf(plugin)));
+  // Those of a plugin that has ended are closed, and stay so.
+  const listeners = parts.listeners.prepare(changed(listenersOf), leaving);
+  for (const { name } of added) parts.records.addPlugin(name);
+  try {
+    for (const plugin of ruled) await parts.broker.setRules(lineOf(plugin));
+  } catch (error) {
+    listeners.close();
+    for (const { name } of added) forget(parts, name);
+    // The broker may be why the change failed. Every further one gets the former rules, too.
+    for (const { name } of ruled) {
+      const old = former.get(name);
+      if (old !== undefined) await parts.broker.setRules(lineOf(old)).catch(() => {});
+    }
+    throw error;
+  }
+  await endOthers();
+  for (const name of leaving) forget(parts, name);
+  listeners.putInForce();
+}
+
+function listenersOf({ listen }: PluginConfig): string {
+  return JSON.stringify(listen.map(({ name, address }) => [name, address]));
+}
+
+function forget({ broker, listeners, records }: PluginParts, name: string): void {
+  broker.removePlugin(name);
+  listeners.close(name);
+  records.removePlugin(name);
+}
+
+// The plugins that are not started again, since brokers died of their requests: every plugin would go on waiting for a new broker. Runs in the
+// supervisor.
+
+class ParkedPlugins {
+  readonly #names = new Set<string>();
+
+  add(plugin: string): void {
+    this.#names.add(plugin);
+  }
+
+  /** The plugin is gone. A later one with its name is another. */
+  forget(plugin: string): void {
+    this.#names.delete(plugin);
+  }
+
+  /** @throws PosternError `plugin_parked` if the plugin is one */
+  refuse(plugin: string): void {
+    if (!this.#names.has(plugin)) return;
+    throw new PosternError('plugin_parked', `"${plugin}" is parked: the broker died of its requests`, {
+      fix: 'report its program as a defect of postern; it is started again with the supervisor',
+    });
+  }
 }

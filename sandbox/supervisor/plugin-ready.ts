@@ -1,7 +1,6 @@
 // Finds out when a plugin is ready, as its configuration says. Runs in the supervisor.
 import type { PluginConfig } from '../../shared/config/plugin-config.js';
-import { awaitAccept } from './listeners/await-accept.js';
-import type { Listener } from './listeners/listener.js';
+import { awaitAccept, type Listener } from './listeners/listener.js';
 
 /** A run of a plugin. */
 export interface ReadyRun {

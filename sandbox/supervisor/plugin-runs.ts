@@ -1,13 +1,15 @@
 // The sandboxes that start, run and are stopped, one for each plugin at most. Runs in the supervisor.
+
+import { constants } from 'node:os';
+import type { LimitName, Limits } from '../../shared/config/limit-forms.js';
 import type { PluginConfig } from '../../shared/config/plugin-config.js';
-import type { StartCause } from '../../shared/reasons.js';
+import type { ExitCause, StartCause } from '../../shared/reasons.js';
 import type { Cgroups } from './cgroup/cgroups.js';
-import { exitCause, limitThatEnded } from './exit-cause.js';
 import type { Records } from './record/records.js';
-import type { Sandbox } from './start/sandbox.js';
+import type { PluginEnd, Sandbox } from './start/sandbox.js';
 import type { SupervisorOptions } from './supervisor-options.js';
 
-export interface RunContext {
+interface RunContext {
   readonly records: Records;
   readonly cgroups: Cgroups;
   readonly onEnd?: SupervisorOptions['onEnd'];
@@ -83,4 +85,38 @@ export class PluginRuns {
     await Promise.allSettled(this.#launching);
     await Promise.all([...this.#running.values()].map((sandbox) => sandbox.ended));
   }
+}
+
+// Finds out why a plugin ended, as far as that shows from outside. Pure.
+
+const { SIGKILL, SIGXCPU, SIGXFSZ } = constants.signals;
+
+type EndingLimit = Extract<LimitName, 'total_memory_mib' | 'cpu_seconds' | 'file_mib'>;
+
+/**
+ * @returns the limit whose signal ended the plugin's first process. Other limits give the plugin an errno, which nobody outside
+ *   sees. A process that handles these signals may end in another way.
+ */
+export function limitThatEnded(end: PluginEnd, limits: Limits, outOfMemory = false): EndingLimit | undefined {
+  if (end.kind !== 'killed') return undefined;
+  if (end.signal === SIGKILL && outOfMemory) return 'total_memory_mib';
+  if (end.signal === SIGXCPU && limits.cpuSeconds !== undefined) return 'cpu_seconds';
+  if (end.signal === SIGXFSZ && limits.fileMib !== undefined) return 'file_mib';
+  return undefined;
+}
+
+/** @param how `stopped`: postern told it to end; `outOfMemory`: the kernel killed processes of its control group */
+export function exitCause(
+  end: PluginEnd,
+  limits: Limits,
+  {
+    stopped = false,
+    outOfMemory = false,
+  }: { readonly stopped?: boolean; readonly outOfMemory?: boolean } = {},
+): ExitCause {
+  if (stopped) return 'operator';
+  const limit = limitThatEnded(end, limits, outOfMemory);
+  if (limit !== undefined) return limit === 'total_memory_mib' ? 'oom' : 'limit';
+  if (end.kind === 'killed') return 'signal';
+  return end.status === 0 ? 'exit' : 'error';
 }

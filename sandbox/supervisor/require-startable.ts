@@ -1,12 +1,12 @@
 // Checks the host and the configuration before anything starts. Runs in the supervisor.
 import type { PluginConfig } from '../../shared/config/plugin-config.js';
+import { PosternError } from '../../shared/errors.js';
+import { compilePolicy } from '../../shared/policy/compile-policy.js';
 import { ownPrivileges, type Privileges } from '../host/privileges.js';
 import { requireLinux } from '../host/require-linux.js';
-import { requireCounting } from './broker/connections-keeper.js';
-import { leavingProblems } from './files/apart-problems.js';
-import { refusal } from './files/start-problem.js';
+import { requireCounting } from './broker/kept.js';
+import { leavingProblems, refusal } from './files/path-problems.js';
 import { readyHomes } from './home/kept-home.js';
-import { requireRules } from './require-rules.js';
 import type { StartHost } from './start/plan-plugin.js';
 import { type OwnOptions, ownFilesOf, startHostOf, startProblems } from './start-problems.js';
 
@@ -39,4 +39,17 @@ export function requireStartable(
   if (problem !== undefined) throw refusal(problem);
   readyHomes(plugins);
   return { privileges, ...startHostOf(plugins, own) };
+}
+
+// Checks the rules before anything is started. The broker, which decides, compiles them again.
+
+/** @throws PosternError `bad_rules` */
+function requireRules({ name, allow, deny, mode }: PluginConfig): void {
+  const result = compilePolicy({ allow, deny, mode });
+  if (result.ok) return;
+  const lines = result.problems.map(
+    ({ list, message, suggestion }) =>
+      `${list}: ${message}${suggestion === undefined ? '' : ` (try ${suggestion})`}`,
+  );
+  throw new PosternError('bad_rules', `Bad rules for "${name}": ${lines.join('; ')}`);
 }

@@ -1,26 +1,24 @@
 // Finds what a start refuses in a configuration, and starts nothing. A start and `check` ask these functions, so that `check` knows what a start
 // would say.
-import type { HookCommand } from '../../shared/config/hook-command.js';
+
+import { dirname, join } from 'node:path';
+import { HOOK_PATH, type HookCommand } from '../../shared/config/hook-command.js';
 import type { PluginConfig } from '../../shared/config/plugin-config.js';
 import { PosternError } from '../../shared/errors.js';
 import { controlPlaces } from '../host/control-folder.js';
 import { type OwnFiles, ownProgramFiles } from '../host/own-files.js';
-import { apartProblems } from './files/apart-problems.js';
 import { hostFiles } from './files/host-files.js';
 import { laterConfigProblems, laterConfigs } from './files/later-configs.js';
-import { ownFileProblems } from './files/own-file-problems.js';
+import { apartProblems, ownFileProblems, problemOf, type StartProblem } from './files/path-problems.js';
 import { outermost, writtenFolders } from './files/plugin-links.js';
 import { refusedPaths } from './files/require-paths.js';
-import { problemOf, type StartProblem } from './files/start-problem.js';
-import { allHomes } from './home/home-directories.js';
-import { homeProblems, withoutTopLink } from './home/home-problems.js';
+import { allHomes, homeProblems, withoutTopLink } from './home/home-problems.js';
 import { examineHome } from './home/kept-home.js';
-import { hookPlaces } from './hook-places.js';
+import { prefixOf, steps } from './root/command-paths.js';
 import type { PlannedPlugin } from './root/shared-trees.js';
 import { startedFiles } from './root/started-files.js';
 import { planPlugin, type StartHost } from './start/plan-plugin.js';
-import { refuseOwnPipes } from './start/refuse-own-pipes.js';
-import { refuseWritable } from './start/refuse-writable.js';
+import { refuseOwnPipes, refuseWritable } from './start/refuse-start.js';
 import type { SupervisorOptions } from './supervisor-options.js';
 import { viaProblems } from './via/via-problems.js';
 
@@ -173,4 +171,46 @@ function refusedBy(plugin: string, work: () => void): StartProblem | undefined {
 function withHomeAt(plugin: PluginConfig): PluginConfig {
   const { home } = plugin;
   return home === undefined ? plugin : { ...plugin, home: withoutTopLink(home, hostFiles) };
+}
+
+// Lists what the program of `ask.hook` is, and from where it may load something, so that no plugin writes there: it runs outside of every sandbox. No
+// language is known here, but what all of them do: an interpreter loads its own modules from the prefix that it is installed in, and those of a script from
+// the script's folder or below. Node also searches the folders above. Runs in the supervisor, at each check and before each run.
+
+interface HookPlaces {
+  /** Its program, its scripts, and the interpreters that they name. */
+  readonly files: readonly string[];
+  /** Where something could be loaded from; each with all that lies below. */
+  readonly folders: readonly string[];
+}
+
+function hookPlaces(hook: HookCommand | undefined): HookPlaces {
+  if (hook === undefined) return { files: [], folders: [] };
+  const files = hook.files.flatMap((file) =>
+    startedFiles({ command: [file], cwd: '/', env: { PATH: HOOK_PATH } }),
+  );
+  const homes = allHomes();
+  const found = files
+    .filter((file) => hostFiles.real(file) !== undefined)
+    .flatMap((file) => [...steps(file, hostFiles)]);
+  // An interpreter that is missing could come.
+  const beside = [...files, ...found].map((file) => dirname(file));
+  return {
+    files,
+    folders: [
+      // protects: G20 ask: no plugin writes beside the hook's script
+      ...beside,
+      // protects: G20 ask: no plugin writes the prefix of the hook's interpreter
+      ...found.map((file) => prefixOf(file, homes, hostFiles)),
+      // protects: G20 ask: no plugin writes a package that the hook's Node finds
+      ...beside.flatMap((folder) => modulesAbove(folder)),
+      // protects: G20 ask: no plugin writes a folder of the hook's PATH (as root)
+      ...HOOK_PATH.split(':'),
+    ],
+  };
+}
+
+function modulesAbove(folder: string): readonly string[] {
+  const above = dirname(folder);
+  return [join(folder, 'node_modules'), ...(above === folder ? [] : modulesAbove(above))];
 }

@@ -1,33 +1,39 @@
-// The trusted parent of broker and plugins. It runs in the host's network namespace, speaks no protocol with a plugin, and parses none of its bytes.
+// The trusted parent of broker and plugins. It runs in the host's network namespace, speaks no protocol with a plugin, and parses none of its bytes. Whoever asks the broker something goes through it.
+
 import { constants } from 'node:os';
 import { DEFAULT_WHEN_FULL } from '../../shared/config/config-file.js';
 import { DEFAULT_STOP, type PluginConfig, type StopConfig } from '../../shared/config/plugin-config.js';
 import { PosternError } from '../../shared/errors.js';
-import { STOP_TIMEOUT_MS } from '../../shared/limits.js';
+import { LISTED_CONNECTIONS, STOP_TIMEOUT_MS } from '../../shared/limits.js';
+import type { ExplainQuestion, Explanation, OpenConnections } from '../../shared/protocol/link.js';
 import type { StartCause } from '../../shared/reasons.js';
 import { claimIdRange, type IdRange } from '../host/id-range.js';
 import { shortageOf } from '../host/shortage.js';
 import type { Asks } from './ask/asks.js';
-import { BrokerAccess } from './broker-access.js';
+import type { Replaced } from './broker/broker-events.js';
+import type { BrokerProcess } from './broker/broker-process.js';
 import { Cgroups } from './cgroup/cgroups.js';
+import { prepareOwnProcess } from './fork-early.js';
 import { Listeners } from './listeners/listeners.js';
 import { makeAsks, takeQuestions } from './make-asks.js';
 import { PluginList } from './plugin-list.js';
 import { pluginReady } from './plugin-ready.js';
 import { PluginRuns } from './plugin-runs.js';
-import { prepareOwnProcess } from './prepare-own-process.js';
 import { Records } from './record/records.js';
-import { recordSources } from './record-broker.js';
 import type { Sandbox } from './start/sandbox.js';
 import type { StandardStreams } from './start/standard-streams.js';
 import { type PluginHost, startPlugin } from './start/start-plugin.js';
-import { makeBroker, startBroker } from './start-broker.js';
+import { makeBroker, recordSources, startBroker } from './start-broker.js';
 import { StartQueue } from './start-queue.js';
 import type { SupervisorOptions } from './supervisor-options.js';
-import { UnseenReports } from './unseen/unseen-reports.js';
+import { UnseenReports } from './unseen/unseen-files.js';
 import { UsageReports } from './usage-reports.js';
 
-export class Supervisor extends BrokerAccess {
+export class Supervisor {
+  /** From the start on. */
+  #broker: BrokerProcess | undefined;
+  /** Resolves when the broker has the rules of every plugin. */
+  #serving: Promise<void> | undefined;
   readonly #options: SupervisorOptions;
   readonly #records = new Records();
   readonly #listeners = new Listeners(
@@ -35,7 +41,7 @@ export class Supervisor extends BrokerAccess {
     () => this.#plugins.written,
   );
   readonly #cgroups = new Cgroups(
-    (plugin, limit, times) => this.broker?.limited(plugin, limit, times),
+    (plugin, limit, times) => this.#broker?.limited(plugin, limit, times),
     (plugin, memory, cpu) => this.#records.sandboxUsed(plugin, memory, cpu),
   );
   readonly #runs = new PluginRuns({
@@ -45,7 +51,7 @@ export class Supervisor extends BrokerAccess {
     onNotice: (text) => this.#notice(text),
   });
   /** What the plugins use now. */
-  readonly usage: UsageReports = new UsageReports(() => this.broker, this.#runs, this.#cgroups);
+  readonly usage: UsageReports = new UsageReports(() => this.#broker, this.#runs, this.#cgroups);
   readonly #starts = new StartQueue();
   readonly #unseen: UnseenReports;
   /** The questions about unknown destinations. */
@@ -55,12 +61,11 @@ export class Supervisor extends BrokerAccess {
   #closed: Promise<void> | undefined;
 
   constructor(options: SupervisorOptions) {
-    super();
     this.#options = options;
     this.#plugins = new PluginList(options, this.#cgroups);
     this.#unseen = new UnseenReports(options.onUnseen);
     this.asks = makeAsks(
-      () => this.broker,
+      () => this.#broker,
       () => this.#plugins.all,
       options,
     );
@@ -85,9 +90,9 @@ export class Supervisor extends BrokerAccess {
    *   running or bound.
    */
   async start(): Promise<void> {
-    this.serving = this.#serve();
+    this.#serving = this.#serve();
     try {
-      await this.serving;
+      await this.#serving;
     } catch (error) {
       await this.close();
       throw shortageOf(error, 'postern') ?? error;
@@ -102,14 +107,14 @@ export class Supervisor extends BrokerAccess {
     if (privileges === 'root') this.#owner = claimIdRange();
     const log = audit === undefined ? undefined : { to: audit, whenFull: auditWhenFull };
     const sources = recordSources(
-      () => this.broker,
+      () => this.#broker,
       () => this.#cgroups.tell(),
       (text) => this.#notice(text),
     );
     // No plugin may reach these listeners of postern itself.
     const opened = this.#records.open(log, metrics, sources);
     const broker = makeBroker(this.#options, this.#owner, opened, this.#records);
-    this.broker = broker;
+    this.#broker = broker;
     takeQuestions(broker, this.asks);
     broker.on('blamed', (plugin) => this.#park(plugin));
     await startBroker(broker, this.#plugins.all, this.#records);
@@ -140,8 +145,8 @@ export class Supervisor extends BrokerAccess {
   }
 
   async #startNow(config: PluginConfig, streams: () => StandardStreams, cause: StartCause): Promise<Sandbox> {
-    const [broker, startable] = [this.broker, this.#plugins.startable];
-    const serving = this.serving;
+    const [broker, startable] = [this.#broker, this.#plugins.startable];
+    const serving = this.#serving;
     if (
       serving === undefined ||
       broker === undefined ||
@@ -184,8 +189,8 @@ export class Supervisor extends BrokerAccess {
     ownFiles?: readonly string[],
     endOthers: () => Promise<void> = async () => {},
   ): Promise<void> {
-    const broker = this.requireBroker();
-    await this.serving;
+    const broker = this.#requireBroker();
+    await this.#serving;
     const parts = { broker, listeners: this.#listeners, records: this.#records };
     await this.#plugins.change(parts, plugins, ownFiles, endOthers);
   }
@@ -215,6 +220,50 @@ export class Supervisor extends BrokerAccess {
     );
   }
 
+  get brokerPid(): number | undefined {
+    return this.#broker?.pid;
+  }
+
+  /** The version of postern of the broker that serves. */
+  get brokerVersion(): string | undefined {
+    return this.#broker?.version;
+  }
+
+  /** Whether a process is this one, or has been a broker of it: nobody asks on behalf of a plugin. */
+  isOwn(pid: number): boolean {
+    return pid === process.pid || this.#broker?.hadPid(pid) === true;
+  }
+
+  /**
+   * Has a broker of the code that is installed now take the place of the one that serves. Nobody is refused because of that.
+   *
+   * @throws PosternError `broker_failed` where the other one does not start. Then the former one goes on
+   */
+  async replaceBroker(): Promise<Replaced> {
+    await this.#serving;
+    return this.#requireBroker().replace();
+  }
+
+  /** Asks the broker for its decision, DNS included. @throws PosternError `broker_failed` */
+  async explain(plugin: string, question: ExplainQuestion): Promise<Explanation> {
+    return this.#requireBroker().explain(plugin, question);
+  }
+
+  /** Has the broker write the refused look-ups that it gathers: the next one of each name is an event at once again. */
+  tellRefusals(plugin: string): void {
+    this.#broker?.tellRefusals(plugin);
+  }
+
+  /** The open connections of a plugin, or of all. @param most how many are listed @throws PosternError `broker_failed` */
+  async connections(plugin?: string, most: number = LISTED_CONNECTIONS): Promise<OpenConnections> {
+    return this.#requireBroker().connections({ plugin, most });
+  }
+
+  /** Counts lines of a plugin's output that its limit dropped. */
+  linesDropped(name: string, lines: number): void {
+    this.#broker?.limited(name, 'log_rate', lines);
+  }
+
   /** For a plugin that is not started again: its clients are refused from now on, instead of waiting. */
   closeListeners(name: string): void {
     this.#listeners.close(name);
@@ -232,14 +281,20 @@ export class Supervisor extends BrokerAccess {
 
   async #close(graceMs: number): Promise<void> {
     this.#starts.cancelAll();
-    await this.serving?.catch(() => {});
+    await this.#serving?.catch(() => {});
     await this.#runs.close(constants.signals.SIGTERM, graceMs);
     await this.#cgroups.removed();
     this.#listeners.closeAll();
     this.asks.close();
-    await this.broker?.stop();
+    await this.#broker?.stop();
     await this.#records.close();
     this.#owner?.release();
+  }
+
+  /** @throws PosternError `broker_failed` before the start */
+  #requireBroker(): BrokerProcess {
+    if (this.#broker !== undefined) return this.#broker;
+    throw new PosternError('broker_failed', 'The supervisor has not been started');
   }
 
   /** Ends a plugin for good. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { changePlugins, type PluginParts } from '../../sandbox/supervisor/change-plugins.js';
+import { changePlugins, type PluginParts } from '../../sandbox/supervisor/plugin-list.js';
 import { type PluginConfig, plainPlugin } from '../../shared/config/plugin-config.js';
 
 const plugin = (name: string, allow: readonly string[] = [], port?: number): PluginConfig => ({

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { exitCause, limitThatEnded } from '../../sandbox/supervisor/exit-cause.js';
+import { exitCause, limitThatEnded } from '../../sandbox/supervisor/plugin-runs.js';
 import { limitsOf } from '../../shared/config/limit-forms.js';
 
 const XCPU = { kind: 'killed', signal: 24 } as const;

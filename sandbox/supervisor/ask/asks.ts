@@ -1,18 +1,18 @@
 // The open questions of all plugins, with their answers. A terminal, a control client, a hook and the library answer here, and the first answer
 // wins. Runs in the supervisor. Questions and answers outlive a broker: the next one asks again, and is answered by what is kept.
+
 import { EventEmitter } from 'node:events';
 import { PosternError } from '../../../shared/errors.js';
 import { ANSWER_KEPT_MS, KEPT_ASKS } from '../../../shared/limits.js';
 import { suggestionFor } from '../../../shared/policy/may-be-asked.js';
 import { quote } from '../../../shared/policy/quote.js';
-import type { ApprovedDestination, BrokerLine } from '../../../shared/protocol/link.js';
+import type { ApprovedDestination, AskDoor, BrokerLine } from '../../../shared/protocol/link.js';
 import type { Answerer, AskEnd, AskScope } from '../../../shared/reasons.js';
-import type { AskEnding, AskRequest } from './ask-request.js';
 
 type AskedLine = Extract<BrokerLine, { type: 'asked' }>;
 
 /** What becomes of an answer. */
-export interface AskEnds {
+interface AskEnds {
   /** Tells the running broker. */
   readonly answer: (plugin: string, id: number, answer: AskEnd, by: Answerer) => void;
   /** Tells every further broker. */
@@ -194,3 +194,34 @@ export class Asks extends EventEmitter<{ opened: [AskRequest]; closed: [AskReque
 function keyOf({ plugin, host, port }: Pick<AskRequest, 'plugin' | 'host' | 'port'>): string {
   return `${plugin} ${host} ${port}`;
 }
+
+// A question about a destination that no rule allows, as those who answer see it.
+
+export interface AskRequest {
+  /** Names the question. No other question of this supervisor has it. */
+  readonly id: string;
+  readonly plugin: string;
+  /** A name, or an address that is not special. Safe to print. */
+  readonly host: string;
+  /** 443 for a look-up: it has no port, and a rule without a port is about this one. */
+  readonly port: number;
+  /** What waits: a connect(2), a look-up, or a request on a channel. */
+  readonly door: AskDoor;
+  /** The process that asks, on the host, if it is known. */
+  readonly pid: number | undefined;
+  /** Its name, which the program chooses itself. Print it quoted. */
+  readonly program: string | undefined;
+  /** When it was asked, and when it is denied without an answer: milliseconds since 1970, for display. */
+  readonly since: number;
+  readonly deadline: number;
+  /** The rule that would allow it. */
+  readonly suggestion: string;
+}
+
+/** `once`: what waits. `run`: until postern ends. `rule`: also in later runs, by a rule in the file. */
+export interface AskAnswer {
+  readonly answer: AskScope | 'deny';
+}
+
+/** How a question ended. `withdrawn`: nobody waits any more, or new rules have decided. */
+export type AskEnding = { readonly answer: AskEnd; readonly by: Answerer } | 'withdrawn';

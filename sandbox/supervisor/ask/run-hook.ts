@@ -1,13 +1,15 @@
-// Runs the program of `ask.hook` for one question: a line of JSON in, one JSON object out. Runs in the supervisor. The program is trusted, but may
-// hang, fail or print anything. Its whole process group ends with the question. It gets postern's environment, except PATH, and starts in /.
+// Asks a program of the operator's, or a function of the application, about a destination that no rule allows. Runs in the supervisor.
+
 import { spawn } from 'node:child_process';
 import PQueue from 'p-queue';
 import { HOOK_PATH, type HookCommand } from '../../../shared/config/hook-command.js';
 import { HOOK_ANSWER_BYTES, HOOK_DRAIN_MS, HOOKS_AT_ONCE } from '../../../shared/limits.js';
 import { printable } from '../../../shared/printable.js';
-import type { OnAsk } from './answer-by-callback.js';
-import type { AskAnswer } from './ask-request.js';
-import { readHookAnswer } from './read-hook-answer.js';
+import { type Answerer, ASK_SCOPES } from '../../../shared/reasons.js';
+import type { AskAnswer, AskRequest, Asks } from './asks.js';
+
+// Runs the program of `ask.hook` for one question: a line of JSON in, one JSON object out. The program is trusted, but may
+// hang, fail or print anything. Its whole process group ends with the question. It gets postern's environment, except PATH, and starts in /.
 
 /** Characters of what the program wrote to stderr, in a message. */
 const MOST_WORDS = 200;
@@ -77,6 +79,66 @@ function runHook({ command }: HookCommand, question: string, signal: AbortSignal
         if (typeof answer === 'string') fail(answer);
         else resolve(answer);
       }
+    });
+  });
+}
+
+// Reads what a hook has printed. Pure.
+
+/** @returns the answer, or what is wrong with it */
+function readHookAnswer(text: string): AskAnswer | string {
+  if (text.trim() === '') return 'it printed nothing';
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return 'it did not print one JSON object';
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    return 'it did not print one JSON object';
+  const { answer, ...others } = value as Readonly<Record<string, unknown>>;
+  if (Object.keys(others).length > 0) return 'it printed a key besides "answer"';
+  const known = [...ASK_SCOPES, 'deny' as const].find((one) => one === answer);
+  return known === undefined ? 'its answer is none of once, run, rule and deny' : { answer: known };
+}
+
+// Has a callback answer each question: the library's, or one that runs a hook.
+
+/**
+ * Answers a question.
+ *
+ * @param signal aborted when the question is over: somebody else has answered it, its time is over, or nobody waits any more
+ * @returns the answer. A promise that rejects, and anything else, is no answer: the question stays open for others
+ */
+export type OnAsk = (request: AskRequest, signal: AbortSignal) => Promise<AskAnswer>;
+
+/** @param onProblem takes a line for the operator when there is no answer */
+export function answerByCallback(
+  asks: Asks,
+  onAsk: OnAsk,
+  by: Answerer,
+  onProblem: (text: string) => void,
+): void {
+  const open = new Map<string, AbortController>();
+  asks.on('closed', ({ id }) => {
+    open.get(id)?.abort();
+    open.delete(id);
+  });
+  asks.on('opened', (request) => {
+    const controller = new AbortController();
+    open.set(request.id, controller);
+    const answered = async (): Promise<void> => {
+      const { answer } = await onAsk(request, controller.signal);
+      const scope = ASK_SCOPES.find((one) => one === answer);
+      if (controller.signal.aborted) return;
+      if (scope !== undefined) asks.approve(request.id, scope, by);
+      else if (answer === 'deny') asks.deny(request.id, by);
+      else throw new TypeError('the answer is none of once, run, rule and deny');
+    };
+    answered().catch((error: unknown) => {
+      if (controller.signal.aborted) return;
+      const { message } = error instanceof Error ? error : { message: String(error) };
+      onProblem(`question ${request.id} has no answer from the ${by}: ${message}`);
     });
   });
 }

@@ -8,8 +8,7 @@ import type {
   OpenConnections,
   PluginUsage,
 } from '../../../shared/protocol/link.js';
-import { brokerFailed } from './broker-failed.js';
-import type { BrokerLines } from './broker-lines.js';
+import { type BrokerLines, brokerFailed } from './broker-lines.js';
 
 const METRICS_TIMEOUT_MS = 5_000;
 const CONNECTIONS_TIMEOUT_MS = 5_000;

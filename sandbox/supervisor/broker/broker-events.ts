@@ -1,7 +1,11 @@
 // What the brokers tell the supervisor, whichever of them runs. Runs in the supervisor.
+
+import { readSync } from 'node:fs';
 import type { AuditEvent } from '../../../shared/protocol/audit-events.js';
 import type { BrokerLine } from '../../../shared/protocol/link.js';
-import type { LostEvents } from './event-tally.js';
+import { createMemoryFile } from '../../../shared/sys/memory-file.js';
+import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
+import type { BrokerLines } from './broker-lines.js';
 
 /** A broker that took the place of another. */
 export interface Replaced {
@@ -33,4 +37,55 @@ export interface BrokerEvents {
   blamed: [plugin: string];
   /** No new broker starts. */
   failed: [Error];
+}
+
+// Tells how many audit events a dead broker took along: it counts those that it makes in memory that outlives it. A
+// broker that was taken over can count wrongly, and gains nothing: it could leave out events anyway.
+
+/** What a broker took along. */
+export interface LostEvents {
+  readonly events: number;
+  /** The time of the last event that came, or of its start; as in an event. */
+  readonly since: string;
+}
+
+/** One broker's. */
+export class EventTally {
+  /** One number of 8 bytes. */
+  readonly memory: OwnedFd = createMemoryFile('postern-events', Float64Array.BYTES_PER_ELEMENT);
+  #received = 0;
+  #since = new Date().toISOString();
+
+  /** An event came. @param ts its time */
+  receive(ts: string): void {
+    this.#received += 1;
+    this.#since = ts;
+  }
+
+  /** Nothing more comes. @returns undefined if no event is missing */
+  close(): LostEvents | undefined {
+    const made = new Float64Array(1);
+    readSync(this.memory.number, made, 0, made.byteLength, 0);
+    this.memory.close();
+    const [count = 0] = made;
+    const events = Number.isSafeInteger(count) ? count - this.#received : 0;
+    return events > 0 ? { events, since: this.#since } : undefined;
+  }
+}
+
+// Counts audit events that could not be written, until a broker is there that takes the number.
+
+export class DroppedEvents {
+  #events = 0;
+
+  add(events: number): void {
+    this.#events += events;
+  }
+
+  /** @param lines of the running broker, which counts them with its own */
+  tell(lines: BrokerLines | undefined): void {
+    if (lines === undefined || this.#events === 0) return;
+    lines.send({ type: 'audit_dropped', events: this.#events });
+    this.#events = 0;
+  }
 }

@@ -15,11 +15,7 @@ import { duplicate } from '../../../shared/sys/fcntl.js';
 import { sendMessage } from '../../../shared/sys/message.js';
 import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import { Watch, WRITABLE } from '../../../shared/sys/uv-poll.js';
-import type { KeptChannel } from './channel-keeper.js';
-import type { KeptConnections } from './connections-keeper.js';
-import type { KeptSandbox } from './end-alarm.js';
-import type { Channel } from './make-channel.js';
-import type { KeptTrap } from './trap-keeper.js';
+import type { Channel, KeptChannel, KeptConnections, KeptSandbox, KeptTrap } from './kept.js';
 
 const { EAGAIN } = constants.errno;
 /** Not among Node's constants. The same number on every processor that postern runs on. */

@@ -1,24 +1,37 @@
-// Starts the broker, gives it rules and channels, and starts it again when it dies. Runs in the supervisor. Plugins and their
-// connections outlive a broker, because the supervisor keeps a duplicate of each channel's ends.
-import { BoundedMap } from '../../../shared/bounded-map.js';
-import { KEPT_BROKER_PIDS } from '../../../shared/limits.js';
-import type { OpenConnections, PluginUsage } from '../../../shared/protocol/link.js';
-import { askConnections, askUsage, type ConnectionsQuestion } from './ask-broker.js';
-import type { BrokerOptions } from './begin-broker.js';
-import type { Replaced } from './broker-events.js';
-import { brokerFailed } from './broker-failed.js';
-import { BrokerKeeping } from './broker-keeping.js';
-import { BrokerRun } from './broker-run.js';
+// Starts the broker, gives it rules and channels, says and asks what it is told, and starts it again when it dies. Runs in the supervisor. Plugins and
+// their connections outlive a broker, because the supervisor keeps what each one needs. Without a broker, words are lost and questions fail.
 
-import type { PluginLine } from './configure-plugin.js';
-import { endBroker } from './end-broker.js';
+import { EventEmitter } from 'node:events';
+import { BoundedMap } from '../../../shared/bounded-map.js';
+import type { LimitWord } from '../../../shared/config/limit-forms.js';
+import { KEPT_BROKER_PIDS } from '../../../shared/limits.js';
+import type {
+  ApprovedDestination,
+  ExplainQuestion,
+  Explanation,
+  OpenConnections,
+  PluginUsage,
+} from '../../../shared/protocol/link.js';
+import type { Answerer, AskEnd } from '../../../shared/reasons.js';
+import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
+import {
+  askConnections,
+  askExplanation,
+  askMetrics,
+  askUsage,
+  type ConnectionsQuestion,
+} from './ask-broker.js';
+import { BrokerDeaths } from './blame.js';
+import { type BrokerEvents, DroppedEvents, type Replaced } from './broker-events.js';
+import { type BrokerLines, brokerFailed } from './broker-lines.js';
+import { type BrokerOptions, BrokerRun, endBroker, type LastWill } from './broker-run.js';
+import { BrokerPlugins, type PluginLine } from './configure-plugin.js';
 import { Heartbeat } from './heartbeat.js';
-import { happened, inForce } from './in-force.js';
-import type { LastWill } from './last-will.js';
-import { SharedLock } from './shared-lock.js';
+import type { Channel, TrapFacts } from './kept.js';
+import { KeptForBrokers } from './kept-for-brokers.js';
 import type { SpawnedBroker } from './spawn-broker.js';
 
-export class BrokerProcess extends BrokerKeeping {
+export class BrokerProcess extends EventEmitter<BrokerEvents> {
   readonly #options: BrokerOptions;
   #stopping = false;
   /** The broker that serves. */
@@ -30,6 +43,12 @@ export class BrokerProcess extends BrokerKeeping {
   readonly #changes = new SharedLock();
   /** Of the last brokers. Each may have connected somewhere before it died. */
   readonly #pids = new BoundedMap<number, true>(KEPT_BROKER_PIDS);
+  readonly #plugins: BrokerPlugins = new BrokerPlugins();
+  readonly #kept: KeptForBrokers = new KeptForBrokers((plugin, mark) => this.#plugins.mayMark(plugin, mark));
+  readonly #deaths: BrokerDeaths = new BrokerDeaths();
+  readonly #dropped = new DroppedEvents();
+  #link: SpawnedBroker | undefined;
+  #heartbeat: Heartbeat | undefined;
 
   constructor(options: BrokerOptions) {
     super();
@@ -56,7 +75,7 @@ export class BrokerProcess extends BrokerKeeping {
    * @throws PosternError `broker_failed` where the broker does not start, `bad_rules` where it refuses rules
    */
   async start(plugins: readonly PluginLine[] = []): Promise<void> {
-    for (const line of plugins) this.keep(line);
+    for (const line of plugins) this.#keep(line);
     await this.#serveWith(await this.#begin(this.#options.servesLong));
   }
 
@@ -79,12 +98,12 @@ export class BrokerProcess extends BrokerKeeping {
    */
   async setRules(line: PluginLine): Promise<void> {
     await this.#changes.shared(async () => {
-      const former = this.plugins.get(line.plugin);
-      this.keep(line);
+      const former = this.#plugins.get(line.plugin);
+      this.#keep(line);
       try {
         await inForce(this, () => this.#configure(line));
       } catch (error) {
-        this.plugins.put(line.plugin, former);
+        this.#plugins.put(line.plugin, former);
         throw error;
       }
     });
@@ -94,25 +113,126 @@ export class BrokerProcess extends BrokerKeeping {
   async connections(question: ConnectionsQuestion): Promise<OpenConnections> {
     // Until then it has no register.
     if (this.#run === undefined) throw brokerFailed('it has just been started');
-    return askConnections(this.lines, question, this.plugins);
+    return askConnections(this.#lines, question, this.#plugins);
   }
 
   /** Asks the broker what the plugins use. @throws PosternError `broker_failed` where the broker gives no answer */
   async usage(): Promise<readonly PluginUsage[]> {
     if (this.#run === undefined) throw brokerFailed('it has just been started');
-    return askUsage(this.lines, this.plugins);
+    return askUsage(this.#lines, this.#plugins);
   }
 
   /** Ends the broker for good. */
   async stop(): Promise<void> {
     this.#stopping = true;
     this.emit('stopped');
-    this.kept.close();
-    this.deaths.close();
+    this.#kept.close();
+    this.#deaths.close();
     this.#next?.kill();
-    const { link } = this;
+    const link = this.#link;
     this.#unlink();
     if (link !== undefined) await endBroker(link);
+  }
+
+  /** Every further broker gets its rules. */
+  #keep(line: PluginLine): void {
+    this.#plugins.put(line.plugin, line);
+    this.#kept.keepConnections(line.plugin);
+  }
+
+  /** Forgets a plugin and ends its sessions. */
+  removePlugin(plugin: string): void {
+    this.#plugins.drop(plugin);
+    this.#deaths.forget(plugin);
+    this.#link?.lines.send({ type: 'forget', plugin });
+    this.#kept.drop(plugin);
+  }
+
+  /** Every further broker gets it with the rules of the plugin. */
+  keepApproved(plugin: string, destination: ApprovedDestination): void {
+    this.#plugins.approve(plugin, destination);
+  }
+
+  /** Makes a channel for a plugin. @returns the plugin's ends, owned by the caller */
+  openChannel(plugin: string): Channel['plugin'] {
+    return this.#kept.openChannel(plugin);
+  }
+
+  /** Gives this broker and its successors the current sandbox of a plugin. @param end called when the broker asks for its end */
+  openSandbox(plugin: string, end: (() => void) | undefined, pidNamespace?: string): void {
+    this.#kept.openSandbox(plugin, end, pidNamespace);
+  }
+
+  /**
+   * Gives this broker and its successors the trap of a sandbox.
+   *
+   * @param trap as the launcher sends it (TRAP_DESCRIPTORS), owned from here on
+   */
+  openTrap(trap: readonly OwnedFd[], facts: TrapFacts): void {
+    this.#kept.openTrap(trap, facts);
+  }
+
+  /** The running broker's pid. */
+  get pid(): number | undefined {
+    return this.#link?.child.pid;
+  }
+
+  /** Its way to the broker. @throws PosternError `broker_failed` */
+  get #lines(): BrokerLines {
+    if (this.#link === undefined) throw brokerFailed('no broker is running');
+    return this.#link.lines;
+  }
+
+  /** A broker runs, and takes what earlier ones could not be told. */
+  #talkTo(link: SpawnedBroker): void {
+    this.#link = link;
+    this.#dropped.tell(link.lines);
+  }
+
+  /** Reports audit events that could not be written. The broker counts them with its own; without one, the next broker does. */
+  auditDropped(events: number): void {
+    this.#dropped.add(events);
+    this.#dropped.tell(this.#link?.lines);
+  }
+
+  /** The audit log is full, or has room again. @param room undefined: it loses events, and the broker need not know */
+  auditRoom(room: boolean | undefined): void {
+    if (room !== undefined) this.#link?.lines.send({ type: 'audit_room', room });
+  }
+
+  /** Answers a question of the running broker. */
+  answerAsk(plugin: string, id: number, answer: AskEnd, by: Answerer): void {
+    this.#link?.lines.send({ type: 'ask_answered', plugin, id, answer, by });
+  }
+
+  /** Has the broker write the refused look-ups of a plugin that it gathers. */
+  tellRefusals(plugin: string): void {
+    this.#link?.lines.send({ type: 'tell_refusals', plugin });
+  }
+
+  /** Reports refusals by a limit that is not the broker's. The broker counts them with its own. */
+  limited(plugin: string, limit: LimitWord, times: number): void {
+    this.#link?.lines.send({ type: 'limited', plugin, limit, times });
+  }
+
+  /** The broker's metrics in Prometheus' text format; undefined where no broker answers. */
+  async metrics(): Promise<string | undefined> {
+    if (this.#link === undefined || this.#heartbeat?.answers === false) return undefined;
+    return askMetrics(this.#link.lines);
+  }
+
+  /** Seconds since the broker last answered; undefined where no broker runs. */
+  get heartbeatAge(): number | undefined {
+    return this.#heartbeat?.ageSeconds;
+  }
+
+  /**
+   * Asks the broker for its decision.
+   *
+   * @throws PosternError `broker_failed` where the broker gives no answer
+   */
+  async explain(plugin: string, question: ExplainQuestion): Promise<Explanation> {
+    return askExplanation(this.#lines, plugin, question);
   }
 
   /**
@@ -121,12 +241,12 @@ export class BrokerProcess extends BrokerKeeping {
    */
   #begin(servesLong: boolean | undefined = false): Promise<BrokerRun> {
     const options = { ...this.#options, servesLong };
-    return BrokerRun.begin(options, (packets) => this.kept.receiveAsks(packets), {
+    return BrokerRun.begin(options, (packets) => this.#kept.receiveAsks(packets), {
       spawned: (pid) => void this.#pids.set(pid, true),
       audit: (event) => this.emit('audit', event),
       line: (line) => {
         if (line.type === 'asked' || line.type === 'ask_ended') this.emit('ask', line);
-        else this.kept.take(line);
+        else this.#kept.take(line);
       },
       lost: (lost) =>
         /* protects: G11 what a killed broker took along is told => this */ this.emit('lost', lost),
@@ -144,10 +264,10 @@ export class BrokerProcess extends BrokerKeeping {
     const { spawned } = run;
     if (this.#stopping) throw brokerFailed('the supervisor ends');
     try {
-      this.talkTo(spawned);
+      this.#talkTo(spawned);
       // It may have changed meanwhile.
       this.auditRoom(this.#options.auditRoom?.());
-      await run.tell(this.plugins, this.deaths);
+      await run.tell(this.#plugins, this.#deaths);
       await will?.names.giveTo(spawned.lines);
     } catch (error) {
       await run.abandon();
@@ -155,10 +275,10 @@ export class BrokerProcess extends BrokerKeeping {
     }
     this.#run = run;
     spawned.cameUp();
-    this.watchedBy(this.#watchOver(spawned));
-    spawned.packets.marks(this.deaths.marks);
+    this.#heartbeat = this.#watchOver(spawned);
+    spawned.packets.marks(this.#deaths.marks);
     spawned.packets.tally(run.tally);
-    this.kept.giveTo(spawned, will?.unanswered);
+    this.#kept.giveTo(spawned, will?.unanswered);
   }
 
   async #replace(): Promise<Replaced> {
@@ -167,8 +287,8 @@ export class BrokerProcess extends BrokerKeeping {
     try {
       const next = await this.#begin();
       this.#next = next;
-      await next.tell(this.plugins, this.deaths);
-      const will = await this.#run?.retire((session) => this.kept.hasTrap(session));
+      await next.tell(this.#plugins, this.#deaths);
+      const will = await this.#run?.retire((session) => this.#kept.hasTrap(session));
       await this.#serveWith(next, will);
       const replaced = { pid: next.pid ?? 0, version: next.version, inOrder: will !== undefined };
       this.emit('replaced', replaced);
@@ -186,8 +306,8 @@ export class BrokerProcess extends BrokerKeeping {
 
   async #configure(line: PluginLine): Promise<void> {
     if (this.#run === undefined) throw brokerFailed('no broker is running');
-    const approved = this.plugins.approvedOf(line.plugin);
-    await this.#run.configure(line, approved, this.deaths.markOf(line.plugin), this.heartbeat);
+    const approved = this.#plugins.approvedOf(line.plugin);
+    await this.#run.configure(line, approved, this.#deaths.markOf(line.plugin), this.#heartbeat);
   }
 
   #watchOver({ child, lines }: SpawnedBroker): Heartbeat | undefined {
@@ -210,24 +330,26 @@ export class BrokerProcess extends BrokerKeeping {
     if (!this.#stopping) run.spawned.lines.closeSoon();
     const died = served && !this.#stopping && !run.isRetiring;
     if (died) this.#findBlame(run.age, signal);
-    if (this.link === run.spawned) this.#unlink();
+    if (this.#link === run.spawned) this.#unlink();
     if (died) this.#onDeath(run.age);
   }
 
   #unlink(): void {
     this.#run = undefined;
-    this.talkToNobody();
-    this.kept.unlink();
+    this.#link = undefined;
+    this.#heartbeat?.close();
+    this.#heartbeat = undefined;
+    this.#kept.unlink();
   }
 
   /** @param signal that ended the broker. SIGKILL from elsewhere is the operator's or the kernel's doing */
   #findBlame(lived: number, signal: NodeJS.Signals | null): void {
-    const { heartbeat } = this;
+    const heartbeat = this.#heartbeat;
     const hung = heartbeat?.hung === true;
     if (signal === 'SIGKILL' && !hung) return;
-    const blamed = this.deaths.whomToBlame(lived, hung ? heartbeat.ageSeconds * 1_000 : 0);
+    const blamed = this.#deaths.whomToBlame(lived, hung ? heartbeat.ageSeconds * 1_000 : 0);
     // protects: G11 a plugin whose requests kill the broker is ended
-    if (blamed !== undefined && this.plugins.count > 1) this.emit('blamed', blamed);
+    if (blamed !== undefined && this.#plugins.count > 1) this.emit('blamed', blamed);
   }
 
   /** @param lived in milliseconds; 0: it did not start */
@@ -245,6 +367,68 @@ export class BrokerProcess extends BrokerKeeping {
           this.#onDeath(0);
         },
       );
-    }, this.deaths.pauseAfter(lived));
+    }, this.#deaths.pauseAfter(lived));
+  }
+}
+
+// Puts something in force in the broker, whichever broker runs: while one dies, the next one is awaited.
+
+/** What tells about the brokers. */
+interface Brokers extends EventEmitter<BrokerEvents> {
+  /** A broker serves, with the rules of every plugin. */
+  readonly isUp: boolean;
+}
+
+/**
+ * @param put tells the running broker
+ * @throws what `put` throws while its broker lives; PosternError `broker_failed` once no further broker is started
+ */
+async function inForce(brokers: Brokers, put: () => Promise<void>): Promise<void> {
+  for (;;) {
+    if (!brokers.isUp) await happened(brokers, 'restarted');
+    const down = new AbortController();
+    const died = happened(brokers, 'down', down.signal).then(() => 'died' as const);
+    try {
+      if ((await Promise.race([put().then(() => 'put' as const), died])) === 'put') return;
+    } finally {
+      down.abort();
+    }
+  }
+}
+
+/** Resolves when something happens to the brokers. @throws PosternError `broker_failed` once no further broker is started */
+function happened(brokers: Brokers, event: 'restarted' | 'down', over?: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const end = (finish: () => void) => (): void => {
+      brokers.off(event, onEvent).off('stopped', onStop);
+      finish();
+    };
+    const onEvent = end(resolve);
+    const onStop = end(() => reject(brokerFailed('the supervisor ends')));
+    brokers.on(event, onEvent).on('stopped', onStop);
+    over?.addEventListener('abort', end(resolve), { once: true });
+  });
+}
+
+// Work that may run beside other work of its kind, and work that must run alone.
+
+export class SharedLock {
+  readonly #shared = new Set<Promise<unknown>>();
+  #alone: Promise<unknown> = Promise.resolve();
+
+  /** Runs beside other shared work, and after work that asked earlier to run alone. @throws what the work throws */
+  async shared<T>(work: () => Promise<T>): Promise<T> {
+    for (let last: unknown; last !== this.#alone; await this.#alone) last = this.#alone;
+    const running = work();
+    const over = running.catch(() => {}).finally(() => this.#shared.delete(over));
+    this.#shared.add(over);
+    return running;
+  }
+
+  /** Runs once all earlier work is over. @throws what the work throws */
+  alone<T>(work: () => Promise<T>): Promise<T> {
+    const running = this.#alone.then(() => Promise.all(this.#shared)).then(work);
+    this.#alone = running.catch(() => {});
+    return running;
   }
 }

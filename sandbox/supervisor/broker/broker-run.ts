@@ -1,20 +1,34 @@
 // One broker, from its start to its exit: what it was told, and what it says. Runs in the supervisor.
-import { RETIRE_TIMEOUT_MS } from '../../../shared/limits.js';
+
+import { readlinkSync } from 'node:fs';
+import {
+  BROKER_START_TIMEOUT_MS,
+  GIVEN_NAMES_A_LINE,
+  GRANTS,
+  RETIRE_TIMEOUT_MS,
+  STAND_INS,
+} from '../../../shared/limits.js';
+import { VERSION } from '../../../shared/own-files.js';
+import { printable } from '../../../shared/printable.js';
 import type { AuditEvent } from '../../../shared/protocol/audit-events.js';
-import type { ApprovedDestination, BrokerLine } from '../../../shared/protocol/link.js';
+import {
+  type ApprovedDestination,
+  type BrokerLine,
+  type GivenName,
+  type GivenNamesLine,
+  LINK_VERSION,
+  type ListenerAddress,
+} from '../../../shared/protocol/link.js';
 import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
-import { type BrokerOptions, beginBroker } from './begin-broker.js';
-import type { BrokerDeaths } from './broker-deaths.js';
-import type { BrokerPlugins } from './broker-plugins.js';
-import { configurePlugin, type PluginLine } from './configure-plugin.js';
-import { EventTally, type LostEvents } from './event-tally.js';
-import { GivenNames } from './given-names.js';
+import type { BrokerDeaths } from './blame.js';
+import { EventTally, type LostEvents } from './broker-events.js';
+import { type BrokerLines, brokerFailed } from './broker-lines.js';
+import { type BrokerPlugins, configurePlugin, type PluginLine } from './configure-plugin.js';
 import type { Heartbeat } from './heartbeat.js';
-import type { LastWill } from './last-will.js';
 import { type SpawnedBroker, spawnBroker } from './spawn-broker.js';
 
 /** What a broker says and does. */
-export interface BrokerRunEvents {
+interface BrokerRunEvents {
   readonly spawned: (pid: number) => void;
   readonly audit: (event: AuditEvent) => void;
   /** Any other line. After its exit none is taken: a further broker answers for the rest. */
@@ -173,4 +187,108 @@ export class BrokerRun {
   kill(): void {
     this.spawned.child.kill('SIGKILL');
   }
+}
+
+// The first line to a broker, and the answer to it.
+
+export interface BrokerOptions {
+  readonly becomeIds?: { readonly uid: number; readonly gid: number } | undefined;
+  readonly dnsServers?: readonly string[] | undefined;
+  /** Of postern itself. The broker loads before they are known. */
+  readonly listeners: readonly ListenerAddress[] | Promise<readonly ListenerAddress[]>;
+  /** Takes what a broker writes on stderr. Missing: it goes to this process's stderr. */
+  readonly onWords?: ((text: string) => void) | undefined;
+  /** Whether the audit log has room now; undefined if it loses events. Missing: it does. */
+  readonly auditRoom?: (() => boolean | undefined) | undefined;
+  /** Whether it is to serve for long. Missing: no. */
+  readonly servesLong?: boolean | undefined;
+}
+
+/**
+ * Resolves when the broker serves.
+ *
+ * @returns its version of postern
+ * @throws PosternError `broker_failed` where it cannot, does not say so in time, or speaks another version of the link
+ */
+async function beginBroker(lines: BrokerLines, options: BrokerOptions): Promise<string> {
+  const listeners = await options.listeners;
+  const auditRoom = options.auditRoom?.();
+  const supervisorMounts = readlinkSync('/proc/self/ns/mnt');
+  const { becomeIds, dnsServers, servesLong: rehearses = false } = options;
+  lines.send({ type: 'start', becomeIds, dnsServers, listeners, auditRoom, supervisorMounts, rehearses });
+  return lines.expect((line) => readyOf(line), BROKER_START_TIMEOUT_MS);
+}
+
+function readyOf(line: BrokerLine): string | undefined {
+  if (line.type === 'failed')
+    throw brokerFailed(printable(line.message), line.fix === undefined ? undefined : printable(line.fix));
+  if (line.type !== 'ready') return undefined;
+  const version = printable(line.version);
+  if (/* protects: G11 a broker of another link serves nobody => true */ line.link === LINK_VERSION)
+    return version;
+  throw brokerFailed(
+    `postern was installed anew: version ${version} of the broker does not fit the supervisor, which is of version ${VERSION}`,
+    'start postern again',
+  );
+}
+
+// What a broker that was replaced in order leaves to the next one.
+
+export interface LastWill {
+  /** What its DNS gave each sandbox. */
+  readonly names: GivenNames;
+  /** Sessions of channels with requests that have no answer. */
+  readonly unanswered: ReadonlySet<number>;
+}
+
+// What the DNS of a retiring broker gave each sandbox, for the next broker. The number of names has a bound.
+
+/** Of one sandbox. */
+const MOST_NAMES = GRANTS + STAND_INS;
+
+export class GivenNames {
+  readonly #names = new Map<number, GivenName[]>();
+
+  /** @param line of the retiring broker, about a sandbox that runs. Names past the bound are left out */
+  take({ session, names }: GivenNamesLine): void {
+    const known = this.#names.get(session) ?? [];
+    this.#names.set(session, known);
+    known.push(
+      .../* protects: G13 names of a retiring broker are bounded => names */ names.slice(
+        0,
+        MOST_NAMES - known.length,
+      ),
+    );
+  }
+
+  /** Resolves when the next broker has all of them. @throws PosternError `broker_failed` where it does not answer */
+  async giveTo(lines: BrokerLines): Promise<void> {
+    for (const [session, names] of this.#names)
+      for (let at = 0; at < names.length; at += GIVEN_NAMES_A_LINE) {
+        lines.send({ type: 'given_names', session, names: names.slice(at, at + GIVEN_NAMES_A_LINE) });
+        const id = lines.nextId();
+        lines.send({ type: 'ping', id });
+        await lines.expect(
+          (line) => (line.type === 'pong' && line.id === id ? true : undefined),
+          BROKER_START_TIMEOUT_MS,
+        );
+      }
+  }
+}
+
+// Ends a broker for good.
+
+const BROKER_STOP_TIMEOUT_MS = 5_000;
+
+/** Resolves when it has ended and its last lines have been read. */
+export async function endBroker({ child, lines }: SpawnedBroker): Promise<void> {
+  const ended = new Promise<void>((resolve) => child.once('close', () => resolve()));
+  // The end of the line stream tells the broker to end. Its last lines are still read.
+  const { closed } = lines;
+  lines.end();
+  const timer = setTimeout(() => child.kill('SIGKILL'), BROKER_STOP_TIMEOUT_MS);
+  await ended;
+  lines.closeSoon();
+  await closed;
+  clearTimeout(timer);
 }

@@ -1,10 +1,13 @@
 // Spawns the process of a broker. It loads its code, and serves nobody before it gets its first line. All results are plain values, so that one
 // program of postern can hand them to another one in the same process (early-broker.ts).
+
 import { type ChildProcess, spawn } from 'node:child_process';
+import { nodeFlags } from '../../../shared/node-flags.js';
+import { bundlePath } from '../../../shared/own-files.js';
+import { KEEPS_CAPABILITIES } from '../../../shared/protocol/link.js';
 import { setCloseOnExecFrom } from '../../../shared/sys/fcntl.js';
 import { withMostProcesses } from '../../../shared/sys/rlimit.js';
 import { packetSocketPair, streamSocketPair } from '../../../shared/sys/socket.js';
-import { BROKER_ENVIRONMENT, brokerCommand } from './broker-command.js';
 
 /** A broker's process, and this process's ends of the sockets to it. */
 export interface ForkedBroker {
@@ -45,4 +48,35 @@ export function forkBroker(asRoot: boolean): ForkedBroker {
     child.once('spawn', resolve);
   });
   return { child, spawned, asRoot, packets: ours.release(), lines: ourLines.release() };
+}
+
+// The command that starts a broker. As root the broker gets its own mount namespace from unshare(1), and makes it read-only before
+// it gives its ids up. Node has threads, and could not make a mount namespace for all of them itself.
+
+/** unshare(1) executes the broker in its own process, so the pid stays. */
+const OWN_MOUNTS = ['unshare', '--mount', '--propagation', 'private', '--'];
+
+/**
+ * The broker inherits no variable. This one keeps libuv's file calls off io_uring: Node refuses to change ids while a ring may be
+ * in use (CVE-2024-22017).
+ */
+export const BROKER_ENVIRONMENT: NodeJS.ProcessEnv = { UV_USE_IO_URING: '0' };
+
+/**
+ * @param asRoot whether the broker starts with root's capabilities
+ * @param options Node's own options, before the program
+ */
+export function brokerCommand(
+  asRoot: boolean,
+  options: readonly string[] = [],
+): readonly [string, ...string[]] {
+  const [program = process.execPath, ...rest] = [
+    ...(asRoot ? OWN_MOUNTS : []),
+    process.execPath,
+    ...nodeFlags(),
+    ...options,
+    bundlePath('broker'),
+    ...(asRoot ? [KEEPS_CAPABILITIES] : []),
+  ];
+  return [program, ...rest];
 }

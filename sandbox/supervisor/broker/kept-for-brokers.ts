@@ -5,17 +5,19 @@ import type { BrokerLine } from '../../../shared/protocol/link.js';
 import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import { ConnectsAsPlugin } from '../orders/connects-as-plugin.js';
 import { PluginLanes } from '../orders/plugin-lanes.js';
-import type { AnswerAsk } from './answer-asks.js';
 import type { BrokerLines } from './broker-lines.js';
 import type { BrokerPackets } from './broker-packets.js';
-import { ChannelKeeper } from './channel-keeper.js';
-import { ConnectionsKeeper } from './connections-keeper.js';
-import { EndAlarm, type KeptSandbox } from './end-alarm.js';
-import type { Channel } from './make-channel.js';
-import type { MarkAsk } from './mark-asks.js';
-import type { ModeAsk } from './mode-asks.js';
-import { type KeptTrap, type TrapFacts, TrapKeeper } from './trap-keeper.js';
-import { receiveUnixAsks, type UnixAsk } from './unix-asks.js';
+import {
+  type Channel,
+  ChannelKeeper,
+  ConnectionsKeeper,
+  EndAlarm,
+  type KeptSandbox,
+  type KeptTrap,
+  type TrapFacts,
+  TrapKeeper,
+} from './kept.js';
+import { type AnswerAsk, type MarkAsk, type ModeAsk, receiveUnixAsks, type UnixAsk } from './orders.js';
 
 /** The ways to a running broker. */
 interface Link {

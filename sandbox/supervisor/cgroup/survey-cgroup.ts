@@ -1,7 +1,6 @@
 // Finds out whether sandboxes can have control groups here. It changes nothing. Runs in the supervisor.
 import { accessSync, constants, readFileSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
-import { findOwnCgroup } from './find-own-cgroup.js';
+import { basename, dirname, join, posix } from 'node:path';
 
 export const CONTROLLERS = ['memory', 'pids', 'cpu'] as const;
 /** A group with processes can have no groups with limits below it. So the supervisor moves into this one, beside those of the sandboxes. */
@@ -63,4 +62,26 @@ function read(path: string): string {
   } catch {
     return '';
   }
+}
+
+// Finds the folder of this process's control group, cgroups(7). A pure function of the texts of /proc/self/cgroup and mountinfo.
+
+/** @returns undefined where cgroup v2 is not mounted, or the mount does not contain the own group */
+export function findOwnCgroup(cgroup: string, mountInfo: string): string | undefined {
+  const path = /^0::(\/.*)$/m.exec(cgroup)?.[1];
+  if (path === undefined || path.startsWith('/..')) return undefined;
+  for (const line of mountInfo.split('\n')) {
+    const [, , , root = '', point = '', ...rest] = line.split(' ');
+    if (rest[rest.indexOf('-') + 1] !== 'cgroup2') continue;
+    const below = posix.relative(unescaped(root), path);
+    if (!below.startsWith('..')) return posix.join(unescaped(point), below);
+  }
+  return undefined;
+}
+
+/** The kernel writes blanks and some other characters as octal numbers. */
+function unescaped(text: string): string {
+  return text.replace(/\\([0-7]{3})/g, (_, digits: string) =>
+    String.fromCharCode(Number.parseInt(digits, 8)),
+  );
 }

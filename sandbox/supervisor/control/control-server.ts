@@ -1,15 +1,15 @@
 // Serves the control socket: takes clients that may ask, a bounded number at a time. Runs in the supervisor.
+
 import { Socket } from 'node:net';
 import { constants } from 'node:os';
 import { CONTROL_CLIENTS, OUTPUT_TIMEOUT_MS } from '../../../shared/limits.js';
 import { acceptConnection } from '../../../shared/sys/datagram.js';
 import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
-import { peerCredentials } from '../../../shared/sys/socket-state.js';
+import { type PeerCredentials, peerCredentials } from '../../../shared/sys/socket-state.js';
 import { READABLE, Watch } from '../../../shared/sys/uv-poll.js';
 import { CONTROL_TIMES, ControlSession, type ControlTimes } from './control-session.js';
 import type { ControlSocket } from './control-socket.js';
 import type { ControlTarget } from './control-target.js';
-import { refusePeer } from './judge-peer.js';
 import { type Method, methodsOf } from './methods.js';
 import { refuseLine } from './rpc.js';
 
@@ -101,4 +101,26 @@ export class ControlServer {
     void longest.close('Another client took the place of this one, which was idle', OUTPUT_TIMEOUT_MS);
     return true;
   }
+}
+
+// Who may ask over the control socket. Pure.
+
+const ROOT = 0;
+
+/**
+ * @param peer as SO_PEERCRED says
+ * @param own the uid of the supervisor, and whether a process is postern's own: the broker has the uid of a user who starts postern, and a plugin that took it
+ *   over must not command the supervisor. A connect for a plugin comes from the broker, or as root from the supervisor itself
+ * @returns why it may not ask; undefined if it may
+ */
+export function refusePeer(
+  { pid, uid }: PeerCredentials,
+  own: { readonly uid: number; readonly isOwn: (pid: number) => boolean },
+): string | undefined {
+  // protects: G21 control: another user commands nothing
+  if (uid !== own.uid && uid !== ROOT)
+    return `Only uid ${own.uid}, which started postern, and root may ask, and not uid ${uid}`;
+  return /* protects: G21 control: a broker commands nothing => false */ own.isOwn(pid)
+    ? `No process of postern may ask, and pid ${pid} is one`
+    : undefined;
 }

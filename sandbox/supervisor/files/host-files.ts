@@ -1,6 +1,18 @@
+// The host's file system as the checks of paths see it: real paths, mounts, and what lies within what. Runs in the supervisor.
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  lstatSync,
+  openSync,
+  readFileSync,
+  readlinkSync,
+  readSync,
+  realpathSync,
+  type Stats,
+} from 'node:fs';
+
 // Answers the questions of plan-root.ts about the host's files.
-import { lstatSync, readFileSync, readlinkSync, realpathSync, type Stats } from 'node:fs';
-import { mountAliases } from './mount-aliases.js';
 
 /** The kind of file at a path. A link in its last part is not followed. */
 export type PathKind = 'directory' | 'file' | 'link' | 'other' | 'absent';
@@ -44,5 +56,165 @@ function statsOf(path: string): Stats | undefined {
     return lstatSync(path, { throwIfNoEntry: false });
   } catch {
     return undefined;
+  }
+}
+
+// Compares absolute paths as they are written: no link is followed.
+
+/** Whether `path` lies at or below a folder. */
+export function isWithin(path: string, folder: string): boolean {
+  return folder === '/' || path === folder || path.startsWith(`${folder}/`);
+}
+
+/** Moves a path from below `from` to below `to`. */
+export function moved(path: string, from: string, to: string): string {
+  const rest = path === from ? '' : path.slice(from === '/' ? 0 : from.length);
+  return rest === '' ? to : `${to === '/' ? '' : to}${rest}`;
+}
+
+// Finds the other paths of a file whose file system is mounted more than once: a file that is hidden at one path must be hidden
+// at all of them. So must a file of a file system that is mounted below it. A pure function of the text of /proc/self/mountinfo, proc(5).
+
+interface Mount {
+  readonly device: string;
+  /** The path within the file system that is mounted at `point`. */
+  readonly root: string;
+  readonly point: string;
+  readonly type: string;
+}
+
+/** @param path without a link in it @returns other paths of the file, and of the file systems that are mounted below it */
+export function mountAliases(path: string, mountinfo: string): readonly string[] {
+  const mounts = parseMounts(mountinfo);
+  const below = mounts
+    .filter(({ point }) => point !== path && isWithin(point, path))
+    .flatMap(({ point }) => aliasesOf(point, mounts))
+    // A folder that is mounted within itself does not hide itself.
+    .filter((alias) => !isWithin(path, alias));
+  const aliases =
+    /* protects: G14 what is mounted below a path counts too => aliasesOf(path, mounts) */ /* protects: G14 what is mounted below a hidden folder is hidden elsewhere too (as root) => aliasesOf(path, mounts) */ [
+      ...aliasesOf(path, mounts),
+      ...below,
+    ];
+  return [...new Set(aliases)].filter((one) => !isWithin(one, path));
+}
+
+function aliasesOf(path: string, mounts: readonly Mount[]): string[] {
+  const own = mountOf(path, mounts);
+  if (own === undefined) return [];
+  const inside = moved(path, own.point, own.root);
+  return mounts
+    .filter((mount) => mount !== own && mount.device === own.device)
+    .flatMap((mount) => {
+      // The other mount shows a folder that holds it, or something below it.
+      if (isWithin(inside, mount.root)) {
+        const alias = moved(inside, mount.root, mount.point);
+        return mountOf(alias, mounts) === mount ? [alias] : [];
+      }
+      return isWithin(mount.root, inside) && mountOf(mount.point, mounts) === mount ? [mount.point] : [];
+    });
+}
+
+/** The innermost mount that holds the path; of several at one place, the topmost. */
+function mountOf(path: string, mounts: readonly Mount[]): Mount | undefined {
+  let found: Mount | undefined;
+  for (const mount of mounts) {
+    if (isWithin(path, mount.point) && mount.point.length >= (found?.point.length ?? 0)) found = mount;
+  }
+  return found;
+}
+
+/** A start asks about many paths, while no mount changes. */
+let last: { readonly text: string; readonly mounts: readonly Mount[] } | undefined;
+
+/** @param mountinfo the text of /proc/self/mountinfo */
+function parseMounts(mountinfo: string): readonly Mount[] {
+  if (last?.text !== mountinfo) last = { text: mountinfo, mounts: mountinfo.split('\n').flatMap(parseMount) };
+  return last.mounts;
+}
+
+function parseMount(line: string): Mount[] {
+  const [, , device, root, point] = line.split(' ');
+  if (device === undefined || root === undefined || point === undefined) return [];
+  const [type = 'unknown'] = line.split(' - ')[1]?.split(' ') ?? [];
+  return [{ device, root: plain(root), point: plain(point), type }];
+}
+
+/** The kernel writes blanks and backslashes in octal. */
+function plain(text: string): string {
+  return text.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));
+}
+
+// Finds mounts of file systems that show the kernel's own facts and settings. Pure. Those with devices alone are none: no device opens on a
+// plugin's mounts (nodev), and containers mount /dev/null over files.
+
+const KERNEL_TYPES = [
+  ...['proc', 'sysfs', 'cgroup', 'cgroup2', 'debugfs', 'tracefs', 'securityfs', 'bpf'],
+  ...['configfs', 'efivarfs', 'pstore', 'selinuxfs', 'smackfs', 'binfmt_misc', 'mqueue', 'fusectl', 'nsfs'],
+];
+
+/** A user may name a folder in one of these, such as /sys/devices/system/cpu, and no other may be shown. */
+const MAY_SHOW_IN_PART = ['sysfs', 'cgroup', 'cgroup2'];
+
+/** @param mountinfo the text of /proc/self/mountinfo */
+export function kernelMounts(mountinfo: string): readonly Mount[] {
+  return parseMounts(mountinfo).filter(
+    /* protects: G17 a proc of the host's below a shown folder is covered (as root) => () => false */ ({
+      type,
+    }) => KERNEL_TYPES.includes(type),
+  );
+}
+
+/**
+ * Whether a path is a file system of the kernel, or lies in one that must not show even in part.
+ *
+ * @param path without a link in it
+ * @param mountinfo the text of /proc/self/mountinfo
+ * @returns the mount because of which the path must not show; undefined where it may
+ */
+export function kernelMountAt(path: string, mountinfo: string): Mount | undefined {
+  const mount = mountOf(path, parseMounts(mountinfo));
+  if (mount === undefined || !KERNEL_TYPES.includes(mount.type)) return undefined;
+  return mount.point !== path && MAY_SHOW_IN_PART.includes(mount.type) ? undefined : mount;
+}
+
+/** As {@link kernelMountAt}, for a path that the plugin would write: no part of these file systems is writable. */
+export function kernelMountOf(path: string, mountinfo: string): Mount | undefined {
+  const mount = mountOf(path, parseMounts(mountinfo));
+  return mount !== undefined && KERNEL_TYPES.includes(mount.type) ? mount : undefined;
+}
+
+// Finds the type of the file system that holds a path, as proc_pid_mountinfo(5) names it.
+
+/** @param path without a link in it @returns as in `ext4`; `unknown` where no mount is found */
+export function fileSystemOf(
+  path: string,
+  mountinfo: string = readFileSync('/proc/self/mountinfo', 'utf8'),
+): string {
+  return mountOf(path, parseMounts(mountinfo))?.type ?? 'unknown';
+}
+
+// Reads the beginning of a file that a plugin may have replaced. Opening a pipe waits for its other end, and opening a device may
+// act on it. So the path is opened with O_PATH first, open(2), and read only where it is a regular file.
+
+const O_PATH = 0o10000000;
+
+/** @returns at most `bytes` bytes; undefined where there is no readable regular file */
+export function readStart(path: string, most: number): Buffer | undefined {
+  const held: number[] = [];
+  const open = (what: string, flags: number): number => {
+    const fd = openSync(what, flags);
+    held.push(fd);
+    return fd;
+  };
+  try {
+    const place = open(path, O_PATH);
+    if (!fstatSync(place).isFile()) return undefined;
+    const bytes = Buffer.alloc(most);
+    return bytes.subarray(0, readSync(open(`/proc/self/fd/${place}`, constants.O_RDONLY), bytes, 0, most, 0));
+  } catch {
+    return undefined;
+  } finally {
+    for (const fd of held) closeSync(fd);
   }
 }

@@ -6,9 +6,8 @@ import { readConfigText } from '../../../shared/config/config-text.js';
 import type { PluginConfig } from '../../../shared/config/plugin-config.js';
 import { YamlSource } from '../../../shared/config/yaml-source.js';
 import { DEFAULT_CONFIG } from '../../../shared/own-files.js';
-import type { HostFiles } from './host-files.js';
-import { isWithin } from './path-within.js';
-import type { StartProblem } from './start-problem.js';
+import { type HostFiles, isWithin } from './host-files.js';
+import type { StartProblem } from './path-problems.js';
 
 type PluginPaths = Pick<PluginConfig, 'writable'>;
 

@@ -3,8 +3,7 @@
 // link. What it found is a path without any link. It is opened as that, openat2(2) with RESOLVE_NO_SYMLINKS, and the mount is made from the
 // open file. So a link that another plugin puts there meanwhile leads nowhere either. Pure.
 import type { PluginConfig } from '../../../shared/config/plugin-config.js';
-import type { HostFiles } from './host-files.js';
-import { isWithin } from './path-within.js';
+import { type HostFiles, isWithin } from './host-files.js';
 import { wayTo } from './places-passed.js';
 
 /** A folder or file that a plugin may write. */

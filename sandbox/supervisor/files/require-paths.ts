@@ -2,8 +2,7 @@
 import { readFileSync } from 'node:fs';
 import type { PluginConfig } from '../../../shared/config/plugin-config.js';
 import { type ErrorFields, PosternError } from '../../../shared/errors.js';
-import { type HostFiles, hostFiles } from './host-files.js';
-import { kernelMountAt, kernelMountOf } from './kernel-mounts.js';
+import { type HostFiles, hostFiles, kernelMountAt, kernelMountOf } from './host-files.js';
 import { pluginLink, type Written, withoutPluginLinks } from './plugin-links.js';
 
 type Shown = 'visible' | 'writable';

@@ -4,8 +4,7 @@
 import type { PluginConfig } from '../../../shared/config/plugin-config.js';
 import { PosternError } from '../../../shared/errors.js';
 import type { StartCause } from '../../../shared/reasons.js';
-import { PluginKeeper, type PluginStarter, type PluginWatcher } from './plugin-keeper.js';
-import type { PluginState } from './plugin-state.js';
+import { PluginKeeper, type PluginStarter, type PluginState, type PluginWatcher } from './plugin-keeper.js';
 
 export interface FleetPlugin {
   readonly config: PluginConfig;

@@ -1,12 +1,10 @@
 // Keeps one plugin from a start until it has ended for good: starts it, restarts it by its policy, and stops it. Its failures reach no other
 // plugin.
-import type { PluginConfig } from '../../../shared/config/plugin-config.js';
+import type { PluginConfig, RestartConfig } from '../../../shared/config/plugin-config.js';
 import { PosternError } from '../../../shared/errors.js';
 import type { StartCause } from '../../../shared/reasons.js';
 import { isShortage } from '../../host/shortage.js';
 import type { PluginEnd } from '../start/sandbox.js';
-import type { PluginState, StateWord } from './plugin-state.js';
-import { nextRestart, type Run, waitAfterShortage } from './restart-delay.js';
 
 export interface RunningPlugin {
   /** Of its first process, on the host. */
@@ -18,7 +16,7 @@ export interface RunningPlugin {
   readonly notices?: PluginNotices | undefined;
 }
 
-export interface PluginNotices {
+interface PluginNotices {
   /** For the operator. */
   readonly status: string | undefined;
   /** It has said that it ends. */
@@ -240,4 +238,80 @@ export class PluginKeeper {
     this.#word = word;
     this.#since = performance.now();
   }
+}
+
+// What a plugin is doing, as the operator sees it.
+
+/**
+ * `waiting`: for the plugins that it comes after. `pausing`: before its next start. `stopping`: by the operator, a reload or its own word. `stopped`: by the operator, until it is started again. `ended`: for
+ * good. `failed`: for good, and not well.
+ */
+const STATE_WORDS = [
+  'waiting',
+  'starting',
+  'running',
+  'pausing',
+  'stopping',
+  'stopped',
+  'ended',
+  'failed',
+] as const;
+export type StateWord = (typeof STATE_WORDS)[number];
+
+export interface PluginState {
+  readonly name: string;
+  readonly state: StateWord;
+  /** For how long, in milliseconds. */
+  readonly ageMs: number;
+  /** Whether its current run is ready; of a job, whether it ended well. */
+  readonly isReady: boolean;
+  /** Of the first process, on the host, while it runs. */
+  readonly pid: number | undefined;
+  /** What its current run last said about itself, for the operator; undefined: nothing. */
+  readonly status?: string | undefined;
+  /** How often its program began. */
+  readonly starts: number;
+  /** How its last run ended, or why its last start failed. */
+  readonly lastEnd: PluginEnd | undefined;
+  readonly lastFailure: string | undefined;
+  /** When it starts again, in milliseconds from now, while it is `pausing`. */
+  readonly startsInMs: number | undefined;
+}
+
+// Decides whether an ended plugin is started again, and after how long. Pure.
+
+/** A run of a plugin that has ended. */
+interface Run {
+  /** It did not start, ended with a status other than 0, or was killed. */
+  readonly failed: boolean;
+  /** Counted from its execve(2). */
+  readonly milliseconds: number;
+}
+
+/**
+ * @param restarts the number of restarts since it last ran for `resetAfterMs`
+ * @returns the delay in milliseconds and the new count; undefined where it has ended for good
+ */
+export function nextRestart(
+  config: RestartConfig,
+  run: Run,
+  restarts: number,
+): { readonly delayMs: number; readonly restarts: number } | undefined {
+  if (config.policy === 'no' || (config.policy === 'on-failure' && !run.failed)) return undefined;
+  const so = run.milliseconds >= config.resetAfterMs ? 0 : restarts;
+  return { delayMs: waitBefore(config, so), restarts: so + 1 };
+}
+
+/**
+ * The wait after a start for which the host had no room. The plugin did nothing wrong, so its policy and its own restarts do not count.
+ *
+ * @param shortages the number of such starts in a row before this one
+ */
+function waitAfterShortage(config: RestartConfig, shortages: number): number {
+  return waitBefore(config, shortages);
+}
+
+function waitBefore({ delayMs, maxDelayMs }: RestartConfig, times: number): number {
+  // 2 ** 30 is above every bound, and still an exact number.
+  return Math.min(delayMs * 2 ** Math.min(times, 30), Math.max(delayMs, maxDelayMs));
 }

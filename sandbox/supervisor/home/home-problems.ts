@@ -1,15 +1,20 @@
 // Finds the mistakes in kept homes that show without opening a folder. A plugin writes what it likes into its home: nothing else
 // may be taken from inside it, and no other plugin may replace it. Pure.
+
+import { readFileSync } from 'node:fs';
+import { homedir, userInfo } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import type { PluginConfig } from '../../../shared/config/plugin-config.js';
-import { allPlaces } from '../files/all-places.js';
-import type { HostFiles } from '../files/host-files.js';
-import { isWithin } from '../files/path-within.js';
-import { SCRATCH, SYSTEM } from '../root/system-files.js';
+import { PosternError } from '../../../shared/errors.js';
+import { type HostFiles, isWithin, moved } from '../files/host-files.js';
+import { allPlaces, leadsThrough } from '../files/places-passed.js';
+import { steps } from '../root/command-paths.js';
+import type { RootPlan } from '../root/plan-root.js';
+import { PLUGIN_HOME, SCRATCH, SYSTEM } from '../root/system-files.js';
 
 type PluginFiles = Pick<PluginConfig, 'name' | 'home' | 'cwd' | 'visible' | 'writable' | 'hidden'>;
 
-export interface HomeProblem {
+interface HomeProblem {
   readonly plugin: string;
   readonly message: string;
   readonly fix: string;
@@ -131,4 +136,80 @@ function ofNeighbours(
     }
   }
   return undefined;
+}
+
+// Lists the home directories of this host. A plugin sees none of them, and no folder above one, unless the user names it.
+
+const FIRST_PERSON = 1000;
+const NOBODY = 65_534;
+
+/** The home directories of the user who starts postern: by its environment, and by the system. */
+export function ownHomes(): readonly string[] {
+  const homes = [homedir()];
+  try {
+    homes.push(userInfo().homedir);
+  } catch {
+    // The uid has no name.
+  }
+  return [...new Set(homes)];
+}
+
+/** The homes of root and of each person, from the text of passwd(5). The users of programs have no personal files. */
+export function homesOf(passwd: string): readonly string[] {
+  return passwd.split('\n').flatMap((line) => {
+    const [, , id, , , home] = line.split(':');
+    const uid = Number(id);
+    const isPerson = uid === 0 || (uid >= FIRST_PERSON && uid < NOBODY);
+    return isPerson && home?.startsWith('/') === true && home !== '/' ? [home] : [];
+  });
+}
+
+export function allHomes(): readonly string[] {
+  let passwd = '';
+  try {
+    passwd = readFileSync('/etc/passwd', 'utf8');
+  } catch {
+    // A container may have no passwd file: then the environment alone counts.
+  }
+  return [...new Set(['/root', ...ownHomes(), ...homesOf(passwd)])];
+}
+
+// Keeps a plugin's program, and everything that it sees of the host, out of kept homes. A plugin may write its home: it would
+// decide what its next start runs or sees.
+
+interface Started {
+  /** The command's first word. */
+  readonly name: string;
+  /** The program's path on the host; undefined where the host has none. */
+  readonly program: string | undefined;
+  /** The kept home of this plugin. */
+  readonly home: string | undefined;
+  /** The kept homes of all plugins. */
+  readonly keptHomes: readonly string[];
+}
+
+/** @throws PosternError `bad_home` */
+export function requireHomeApart(plan: RootPlan, started: Started, host: HostFiles): void {
+  const { name, program, home, keptHomes } = started;
+  for (const path of program === undefined ? [] : steps(program, host)) {
+    const holding = keptHomes.find((one) => leadsThrough(path, [one], host));
+    if (/* protects: G14 home: no program is taken from inside one => true */ holding === undefined) continue;
+    const inHome = [path, ...host.aliases(path)].find((one) => isWithin(one, holding));
+    const fix =
+      holding === home && inHome !== undefined
+        ? `name it as the plugin sees it: ${moved(inHome, holding, PLUGIN_HOME)}`
+        : 'keep the program elsewhere';
+    const message = `Cannot run "${name}": "${path}" leads through the kept home "${holding}", where a plugin could put something else`;
+    throw new PosternError('bad_home', message, { fix, fields: { key: 'command' } });
+  }
+  if (home === undefined) return;
+  const inside = plan.entries.find(({ path }) => path !== PLUGIN_HOME && isWithin(path, PLUGIN_HOME));
+  // protects: G14 home: nothing of the host is attached within one
+  if (inside !== undefined) {
+    throw new PosternError(
+      'bad_home',
+      `Cannot show "${inside.path}": the plugin has its kept home at ${PLUGIN_HOME}`,
+      { fix: 'start without a kept home, or from another folder', fields: { key: 'home' } },
+    );
+  }
 }

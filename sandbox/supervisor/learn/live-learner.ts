@@ -1,6 +1,8 @@
 // Gathers which rules would allow what a running plugin is refused, and on request what it is allowed already. It opens nothing. Bounded, whatever the
 // plugin does. The events come from the broker, which is not trusted: each destination is read again before it becomes a rule.
-import { LEARNT_NAMES, LEARNT_REFUSALS, LIVE_ENDPOINTS } from '../../../shared/limits.js';
+
+import { networkInterfaces } from 'node:os';
+import { LEARN_PAUSE_MS, LEARNT_NAMES, LEARNT_REFUSALS, LIVE_ENDPOINTS } from '../../../shared/limits.js';
 import { suggestionFor } from '../../../shared/policy/may-be-asked.js';
 import { parseHost } from '../../../shared/policy/parse-host.js';
 import type { AuditEvent } from '../../../shared/protocol/audit-events.js';
@@ -13,7 +15,7 @@ export interface LiveLearnt extends Learnt {
   readonly assumed: readonly string[];
 }
 
-export interface LiveQuestion {
+interface LiveQuestion {
   readonly plugin: string;
   /** Whether what rules allowed is learnt too. */
   readonly allowed: boolean;
@@ -126,4 +128,40 @@ export class LiveLearner {
 
 function isMissingRule(reason: string | null): boolean {
   return reason === 'no_rule' || reason === 'port_not_allowed';
+}
+
+// Clients of the control socket that learn which rules a plugin needs. Each one learns from its own beginning on.
+
+export class Learners {
+  readonly #listeners = new Set<(event: AuditEvent) => void>();
+
+  take(event: AuditEvent): void {
+    for (const listener of this.#listeners) listener(event);
+  }
+
+  /** @param send takes all that was learnt so far, once a second at most @returns ends it, after a last report */
+  begin(question: Omit<LiveQuestion, 'own'>, send: (learnt: LiveLearnt) => void): () => void {
+    const learner = new LiveLearner({ ...question, own: ownAddresses() });
+    let timer: NodeJS.Timeout | undefined;
+    const tell = (): void => {
+      timer = undefined;
+      send(learner.learnt);
+    };
+    const listener = (event: AuditEvent): void => {
+      if (learner.take(event)) timer ??= setTimeout(tell, LEARN_PAUSE_MS).unref();
+    };
+    this.#listeners.add(listener);
+    return () => {
+      this.#listeners.delete(listener);
+      if (timer === undefined) return;
+      clearTimeout(timer);
+      tell();
+    };
+  }
+}
+
+/** As the kernel writes them, which is the form of an address in an event. */
+function ownAddresses(): ReadonlySet<string> {
+  const all = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
+  return new Set(all.map(({ address }) => address));
 }

@@ -1,13 +1,20 @@
-// A plugin's listening socket. The supervisor keeps it while the plugin restarts, so that clients wait in its queue and are
-// not refused. The plugin shares the socket and may have spoiled it, so it is checked before each start.
-import type { BigIntStats } from 'node:fs';
+// One socket that the supervisor binds for a plugin: bound, kept over restarts, and accepting once the plugin does. Runs in the supervisor.
+
+import { type BigIntStats, lstatSync } from 'node:fs';
+import { connect, type Socket } from 'node:net';
+import { constants } from 'node:os';
 import type { ListenAddress } from '../../../shared/config/listen-address.js';
-import { LISTEN_BACKLOG } from '../../../shared/limits.js';
+import { ACCEPT_LOOK_MS, LISTEN_BACKLOG } from '../../../shared/limits.js';
 import { addressFromBytes } from '../../../shared/policy/address.js';
 import { duplicate, setNonBlocking } from '../../../shared/sys/fcntl.js';
 import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
+import { encodeSockaddr, encodeSocketPath } from '../../../shared/sys/sockaddr.js';
 import {
+  bindTo,
+  boundAddress,
+  IPPROTO_IPV6,
   IPPROTO_TCP,
+  IPV6_V6ONLY,
   isFiltered,
   isListening,
   isShutForReading,
@@ -16,11 +23,14 @@ import {
   SO_LINGER,
   SOL_SOCKET,
   setOption,
+  tcpSocket,
+  unixSocket,
 } from '../../../shared/sys/socket.js';
 import type { HostFiles } from '../files/host-files.js';
-import { type BoundListener, bindListener, type TcpAddress } from './bind-listener.js';
-import { showListenAddress } from './show-listen-address.js';
-import { fileAt, SocketPlace } from './socket-place.js';
+import { fileAt, listenFailure, removeStaleSocket, SocketPlace, showListenAddress } from './socket-place.js';
+
+// A plugin's listening socket. The supervisor keeps it while the plugin restarts, so that clients wait in its queue and are
+// not refused. The plugin shares the socket and may have spoiled it, so it is checked before each start.
 
 const TIMEVAL_BYTES = 16;
 const LINGER_BYTES = 8;
@@ -147,5 +157,119 @@ function removeFile(place: SocketPlace): void {
     place.remove();
   } catch {
     // In a folder that is read-only by now the file stays. The next supervisor replaces it as a stale one.
+  }
+}
+
+// Binds one listener in the host's network namespace. Runs in the supervisor; trusts the configuration, not what it finds.
+
+type TcpAddress = ListenAddress & { readonly kind: 'tcp' };
+
+const { EADDRINUSE, ELOOP } = constants.errno;
+const SO_REUSEADDR = 2;
+
+interface BoundListener {
+  readonly socket: OwnedFd;
+  /** The bound address: with the port that the kernel picked, or the path with the links of its folder resolved. */
+  readonly address: ListenAddress;
+  /** The socket file that was made. */
+  readonly file?: Pick<BigIntStats, 'dev' | 'ino'>;
+}
+
+/**
+ * @param name the listener's name, for the error
+ * @param where an address, or the place of a socket file
+ * @throws PosternError `listen_address`, with the fix; nothing is left bound
+ */
+function bindListener(name: string, where: TcpAddress | SocketPlace): BoundListener {
+  return where instanceof SocketPlace ? bindUnix(name, where) : bindTcp(name, where);
+}
+
+function bindTcp(name: string, address: TcpAddress): BoundListener {
+  const socket = tcpSocket(address.bytes.length === 4 ? 4 : 6);
+  if (typeof socket === 'number') throw listenFailure(name, address, -socket);
+  // Without it a port could not be bound again while its last connections linger (TIME_WAIT).
+  setOption(socket.number, SOL_SOCKET, SO_REUSEADDR, 1);
+  // [::] means IPv6 alone, whatever net.ipv6.bindv6only says: it can stand beside 0.0.0.0.
+  if (address.bytes.length === 16) setOption(socket.number, IPPROTO_IPV6, IPV6_V6ONLY, 1);
+  let result = bindTo(socket.number, encodeSockaddr(address));
+  if (result === 0) result = listenOn(socket.number, LISTEN_BACKLOG);
+  if (result < 0) {
+    socket.close();
+    throw listenFailure(name, address, -result);
+  }
+  return { socket, address: { ...address, port: boundAddress(socket.number)?.port ?? address.port } };
+}
+
+function bindUnix(name: string, place: SocketPlace): BoundListener {
+  const address: ListenAddress = { kind: 'unix', path: place.path };
+  // bind(2) follows links, and the socket keeps the path that it was bound by: clients and the plugin read it.
+  // protects: G14 a listener is bound anew through no link (as root)
+  place.reopen(name);
+  const socket = unixSocket('stream');
+  if (typeof socket === 'number') throw listenFailure(name, address, -socket);
+  const path = encodeSocketPath(place.path);
+  let result = bindTo(socket.number, path);
+  if (result === -EADDRINUSE && removeStaleSocket(place)) result = bindTo(socket.number, path);
+  if (result < 0) {
+    socket.close();
+    throw listenFailure(name, address, -result);
+  }
+  const file = lstatSync(place.path, { bigint: true });
+  // If somebody put a link on the way in this moment, the file is elsewhere.
+  const found = place.file();
+  if (found?.dev !== file.dev || found.ino !== file.ino) {
+    socket.close();
+    throw listenFailure(name, address, ELOOP);
+  }
+  listenOn(socket.number, LISTEN_BACKLOG);
+  return { socket, address, file: { dev: file.dev, ino: file.ino } };
+}
+
+// Finds out when a plugin accepts connections on a listener. The listener itself is bound before the plugin starts, and takes clients into its
+// queue. So postern becomes a client, and looks whether the queue gets empty.
+
+/**
+ * Resolves when the plugin has accepted a connection, which is closed at once.
+ *
+ * @param over ends the wait
+ */
+export function awaitAccept(
+  listener: Pick<Listener, 'reachedAt' | 'hasClients'>,
+  over: AbortSignal,
+): Promise<void> {
+  return new Promise((resolve) => {
+    let client: Client | undefined;
+    const finish = (): void => {
+      clearInterval(timer);
+      client?.close();
+      resolve();
+    };
+    const timer = setInterval(() => {
+      if (client === undefined || client.state === 'failed') client = new Client(connect(listener.reachedAt));
+      else if (client.state === 'answered' || (client.state === 'connected' && !listener.hasClients))
+        finish();
+    }, ACCEPT_LOOK_MS);
+    over.addEventListener('abort', finish, { once: true });
+  });
+}
+
+class Client {
+  readonly #socket: Socket;
+  /** `answered`: the plugin sent something, or closed the connection. So it had accepted it. */
+  state: 'connecting' | 'connected' | 'answered' | 'failed' = 'connecting';
+
+  constructor(socket: Socket) {
+    this.#socket = socket;
+    socket.once('connect', () => {
+      this.state = 'connected';
+    });
+    socket.once('data', () => this.close('answered'));
+    socket.once('end', () => this.close('answered'));
+    socket.on('error', () => this.close('failed'));
+  }
+
+  close(state = this.state): void {
+    this.state = state;
+    this.#socket.destroy();
   }
 }

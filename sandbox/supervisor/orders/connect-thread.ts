@@ -14,7 +14,7 @@ import { identifySocket, netnsCookie, setSocketMark } from '../../../shared/sys/
 import { SandboxListeners } from '../../../shared/sys/unix-sockets.js';
 import { answerCaller } from './answer-caller.js';
 import type { ConnectOrder, ConnectReport } from './connects-as-plugin.js';
-import type { LaneOrder } from './order-lane.js';
+import type { LaneOrder } from './plugin-lanes.js';
 
 const { EACCES } = constants.errno;
 

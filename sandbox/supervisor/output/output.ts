@@ -1,15 +1,15 @@
 // Bytes to a terminal, pipe, socket or file that may take none for a while, or for good. Runs in the supervisor. No call waits: what is not
 // taken yet stays in a queue of bounded size.
-import { fstatSync, write } from 'node:fs';
-import { constants } from 'node:os';
-import { sendSome } from '../../../shared/sys/datagram.js';
-import { writeOnce } from '../../../shared/sys/fcntl.js';
-import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
-import { Watch, WRITABLE } from '../../../shared/sys/uv-poll.js';
-import { ByteQueue } from './byte-queue.js';
-import type { OwnDescriptor, WriteKind } from './open-own.js';
 
-const { EAGAIN, EINTR, EIO, ENXIO, EPIPE } = constants.errno;
+import { constants, fstatSync, openSync, write } from 'node:fs';
+import { constants as osConstants } from 'node:os';
+import { sendSome } from '../../../shared/sys/datagram.js';
+import { duplicate, writeOnce } from '../../../shared/sys/fcntl.js';
+import { OwnedFd } from '../../../shared/sys/owned-fd.js';
+import { foregroundGroup } from '../../../shared/sys/process-control.js';
+import { Watch, WRITABLE } from '../../../shared/sys/uv-poll.js';
+
+const { EAGAIN, EINTR, EIO, ENXIO, EPIPE } = osConstants.errno;
 /** After a failure that may pass, as a full disk. */
 const RETRY_MS = 500;
 const SHARED_RETRY_MS = 20;
@@ -237,5 +237,132 @@ export class Output {
 }
 
 function codeOf(errno: number): string {
-  return Object.entries(constants.errno).find(([, number]) => number === errno)?.[0] ?? String(errno);
+  return Object.entries(osConstants.errno).find(([, number]) => number === errno)?.[0] ?? String(errno);
+}
+
+// Bytes in the order in which they are to be written. Remembers what was written of a line that has not ended. Pure.
+
+const NEWLINE = 0x0a;
+
+export class ByteQueue {
+  #queue: Buffer[] = [];
+  #length = 0;
+  /** What was written of a line that has not ended. */
+  #part: Buffer = Buffer.alloc(0);
+
+  /** How many bytes wait. */
+  get length(): number {
+    return this.#length;
+  }
+
+  /** The bytes to be written next; undefined if there are none. */
+  get first(): Buffer | undefined {
+    return this.#queue[0];
+  }
+
+  /** How many lines wait, as far as they are whole. */
+  get lines(): number {
+    let lines = 0;
+    for (const bytes of this.#queue)
+      for (let at = bytes.indexOf(NEWLINE); at >= 0; at = bytes.indexOf(NEWLINE, at + 1)) lines += 1;
+    return lines;
+  }
+
+  /** Nothing to write is no entry: it would be written again and again until the queue is empty. */
+  add(bytes: Buffer): void {
+    if (bytes.length === 0) return;
+    this.#queue.push(bytes);
+    this.#length += bytes.length;
+  }
+
+  /** @returns all that waits, as one */
+  join(): Buffer {
+    const bytes = Buffer.concat(this.#queue);
+    this.#queue = bytes.length === 0 ? [] : [bytes];
+    return bytes;
+  }
+
+  /** The first bytes have been written. */
+  took(count: number): void {
+    this.#length -= count;
+    for (let left = count; left > 0; ) {
+      const [first] = this.#queue;
+      if (first === undefined) break;
+      this.#note(first.subarray(0, left));
+      if (first.length > left) {
+        this.#queue[0] = first.subarray(left);
+        break;
+      }
+      left -= first.length;
+      this.#queue.shift();
+    }
+  }
+
+  /** What follows is written elsewhere: a line of which a part was written is written there whole. */
+  startLineAnew(): void {
+    if (this.#part.length > 0 && this.#queue.length > 0) {
+      this.#queue.unshift(this.#part);
+      this.#length += this.#part.length;
+    }
+    this.#part = Buffer.alloc(0);
+  }
+
+  /** What follows is written behind a line that somebody else began. */
+  endLine(): void {
+    this.#queue.unshift(Buffer.from([NEWLINE]));
+    this.#length += 1;
+  }
+
+  /** Drops what waits. */
+  clear(): void {
+    this.#queue = [];
+    this.#length = 0;
+  }
+
+  #note(written: Buffer): void {
+    const end = written.lastIndexOf(NEWLINE);
+    this.#part = end < 0 ? Buffer.concat([this.#part, written]) : Buffer.from(written.subarray(end + 1));
+  }
+}
+
+// Descriptors of postern's own for what another process gave it. O_NONBLOCK belongs to the open file: set on a
+// descriptor that others share, it would be theirs too.
+
+const { O_APPEND, O_NOCTTY, O_NONBLOCK, O_WRONLY } = constants;
+
+/** How bytes are written so that no write waits. */
+type WriteKind =
+  /** The descriptor is non-blocking: a write takes what there is room for. */
+  | 'now'
+  /** A socket that others share: each call says that it does not wait. */
+  | 'socket'
+  /** A file, or what others share and cannot be opened again: a thread writes, since a write can take its time. */
+  | 'thread';
+
+export interface OwnDescriptor {
+  readonly descriptor: OwnedFd;
+  readonly kind: WriteKind;
+  /** A file whose last line has no end: it is ended first. */
+  readonly isTorn?: boolean;
+}
+
+/** @param fd a descriptor of this process, as 1 or 2 */
+export function openOwn(fd: number): OwnDescriptor {
+  const stats = fstatSync(fd);
+  if (stats.isFile() || stats.isBlockDevice()) return { descriptor: duplicate(fd), kind: 'thread' };
+  if (stats.isSocket()) return { descriptor: duplicate(fd), kind: 'socket' };
+  // The permissions of a terminal's file may keep this user out, but not from its own controlling terminal, tty(4).
+  const path = foregroundGroup(fd) >= 0 ? '/dev/tty' : `/proc/self/fd/${fd}`;
+  try {
+    const flags = O_WRONLY | O_APPEND | O_NONBLOCK | O_NOCTTY;
+    return { descriptor: new OwnedFd(openSync(path, flags)), kind: 'now' };
+  } catch {
+    return { descriptor: duplicate(fd), kind: 'thread' };
+  }
+}
+
+/** The kind of a file that postern has opened with O_NONBLOCK. */
+export function kindOf(descriptor: OwnedFd): WriteKind {
+  const stats = fstatSync(descriptor.number);
+  return stats.isFile() || stats.isBlockDevice() ? 'thread' : 'now';
 }

@@ -1,9 +1,15 @@
 // The HTTP listener for metrics of supervisor and broker, and for health: GET /metrics, GET /healthz.
+
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { parseHostPort } from '../../../shared/config/parse-host-port.js';
 import { PosternError } from '../../../shared/errors.js';
-import { METRICS_ANSWER_MS, METRICS_CONNECTIONS, METRICS_REQUEST_MS } from '../../../shared/limits.js';
-import { SharedPage } from './shared-page.js';
+import {
+  METRICS_ANSWER_MS,
+  METRICS_CONNECTIONS,
+  METRICS_PAUSE_MS,
+  METRICS_REQUEST_MS,
+} from '../../../shared/limits.js';
 
 export interface MetricsPages {
   /** All metrics, in Prometheus' text format 0.0.4. */
@@ -83,4 +89,50 @@ async function answer(
 function finish(response: ServerResponse, status: number, body: string | Buffer): void {
   response.statusCode = status;
   response.end(body);
+}
+
+// The page of metrics, made once for all clients that wait for it: a crowd of clients costs as much as one.
+
+export class SharedPage {
+  readonly #make: () => Promise<string>;
+  #page: Promise<Buffer> | undefined;
+  /** As performance.now(): the next page is not begun before. */
+  #from = 0;
+
+  constructor(make: () => Promise<string>) {
+    this.#make = make;
+  }
+
+  /** The page that is being made, or the next one. All who wait for it get the same memory. */
+  get(): Promise<Buffer> {
+    // protects: G8 metrics: a page is made once for all who wait => this.#page = undefined; $&
+    this.#page ??= this.#begin().finally(() => {
+      this.#page = undefined;
+      this.#from = performance.now() + METRICS_PAUSE_MS;
+    });
+    return this.#page;
+  }
+
+  async #begin(): Promise<Buffer> {
+    const pause = this.#from - performance.now();
+    if (pause > 0) await sleep(pause);
+    return Buffer.from(await this.#make());
+  }
+}
+
+// The ports of postern's own metrics listener, which no plugin may reach. Pure.
+
+/**
+ * @param server undefined where metrics are not served
+ * @param configured the address as the user wrote it: a wildcard stays one
+ */
+export function endpointPorts(
+  server: Server | undefined,
+  configured: string,
+): { readonly address: string; readonly port: number }[] {
+  const bound = server?.address();
+  if (typeof bound !== 'object' || bound === null) return [];
+  const host = parseHostPort(configured)?.host;
+  const address = host === 'localhost' ? bound.address : (host ?? bound.address);
+  return [{ address, port: bound.port }];
 }

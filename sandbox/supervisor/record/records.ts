@@ -9,9 +9,8 @@ import type { AuditEvent } from '../../../shared/protocol/audit-events.js';
 import type { ListenerAddress } from '../../../shared/protocol/link.js';
 import type { ExitCause, StartCause } from '../../../shared/reasons.js';
 import { AuditSink } from './audit-sink.js';
-import { endpointPorts } from './endpoint-ports.js';
 import { SUPERVISOR_METRICS } from './metric-table.js';
-import { serveMetrics } from './metrics-endpoint.js';
+import { endpointPorts, serveMetrics } from './metrics-endpoint.js';
 
 export interface AuditLog {
   /** `stderr`, `stdout` or a path. */

@@ -4,11 +4,11 @@ import { ERROR_CODES, PosternError } from '../../../shared/errors.js';
 import { findProgram } from '../../host/find-program.js';
 import { shellWord } from '../../host/shell-word.js';
 import type { HostFiles } from '../files/host-files.js';
-import { leadsThrough } from '../files/leads-through.js';
+import { leadsThrough } from '../files/places-passed.js';
 import { prefixOf, steps } from './command-paths.js';
-import { findInterpreters } from './find-interpreter.js';
 import type { RootPlan } from './plan-root.js';
 import { shows } from './shown-paths.js';
+import { findInterpreters } from './started-files.js';
 
 const NOT_FOUND = ERROR_CODES.command_not_found.status;
 

@@ -1,9 +1,8 @@
 // Finds the trees by which plugins can reach each other's files: one plugin may write what another one writes or sees. It compares what the
 // plans of their roots show, so it knows links, working directories, homes, hidden paths and bind mounts. Pure.
 import type { RootEntry } from '../../launch/spec.js';
-import type { HostFiles } from '../files/host-files.js';
-import { isWithin, moved } from '../files/path-within.js';
-import type { Tree } from './exposed-trees.js';
+import { type HostFiles, isWithin, moved } from '../files/host-files.js';
+import type { RootPlan } from './plan-root.js';
 import { PLUGIN_HOME } from './system-files.js';
 
 export interface PlannedPlugin {
@@ -123,4 +122,22 @@ function isShared(
 /** The entry that shows at a path inside: the last one counts. */
 function entryAt(path: string, entries: readonly RootEntry[]): RootEntry | undefined {
   return entries.findLast((entry) => isWithin(path, entry.path));
+}
+
+// Which read-only trees of a plan only their mounts protect: a program can write into a pipe (fifo(7)) on a read-only mount. Landlock keeps it
+// from that, but works by path: it allows all below a place that the plugin may write. Pure.
+
+export type Tree = Extract<RootEntry, { readonly kind: 'bind' }>;
+
+/** @param landlock whether the kernel has Landlock. Without it, each tree that the user named is exposed */
+export function exposedTrees(
+  { entries, writableDirectories }: Pick<RootPlan, 'entries' | 'writableDirectories'>,
+  landlock: boolean,
+): readonly Tree[] {
+  return entries.filter((entry): entry is Tree => {
+    if (entry.kind !== 'bind' || entry.writable || entry.device === true) return false;
+    if (!landlock && entry.asOwner !== undefined) return true;
+    // test point: trees within writable folders are exposed => return false;
+    return writableDirectories.some((folder) => isWithin(entry.path, folder));
+  });
 }

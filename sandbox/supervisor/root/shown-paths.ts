@@ -1,7 +1,6 @@
 // Tells whether a path shows in a planned root. Pure.
 import type { RootEntry } from '../../launch/spec.js';
-import type { HostFiles } from '../files/host-files.js';
-import { isWithin, moved } from '../files/path-within.js';
+import { type HostFiles, isWithin, moved } from '../files/host-files.js';
 import { PLUGIN_HOME } from './system-files.js';
 
 /** @returns true where the host's file shows: the last layer on the path counts */

@@ -1,12 +1,16 @@
-// Starts one sandbox: has the namespaces made, writes the id maps, sends the launch spec and waits for execve. Runs in the supervisor.
+// Launches a sandbox, step by step, within a deadline, and says why where a step fails. Runs in the supervisor.
+
 import { writeFileSync, writeSync } from 'node:fs';
-import type { PosternError } from '../../../shared/errors.js';
+import { BoundedMap } from '../../../shared/bounded-map.js';
+import { PosternError } from '../../../shared/errors.js';
 import { LAUNCH_TIMEOUT_MS } from '../../../shared/limits.js';
 import { createMemoryFile } from '../../../shared/sys/memory-file.js';
 import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import { openPidfd } from '../../../shared/sys/pidfd.js';
 import type { TerminalPair } from '../../../shared/sys/terminal.js';
-import type { FilterChoice, ProcessFilter } from '../../launch/filters.js';
+import { namespacesFailure, refusalFix } from '../../host/namespaces-failure.js';
+import { shortageIn } from '../../host/shortage.js';
+import { buildFilter, buildInitFilter, type FilterChoice, type ProcessFilter } from '../../launch/filters.js';
 import {
   EXEC_WORD,
   GO_WORD,
@@ -15,19 +19,18 @@ import {
   JOB_CONTROL_PROCESSES,
   type LaunchFailure,
   type LaunchSpec,
+  type LaunchStep,
   NOTIFY_PROCESSES,
   type SpecHeader,
   TERMINAL_DESCRIPTORS,
   TRAP_DESCRIPTORS,
 } from '../../launch/spec.js';
 import type { SandboxCgroup } from '../cgroup/sandbox-cgroup.js';
-import { filterOf, filterOfInit } from './built-filters.js';
-import { Deadline } from './deadline.js';
-import { errorOf, launchFailed, shortStart } from './launch-failure.js';
-import type { LaunchInbox } from './launch-inbox.js';
 import type { NoticeInbox } from './notice-inbox.js';
 import { endSandbox, Sandbox } from './sandbox.js';
-import { type RangedIds, spawnNamespaces } from './spawn-namespaces.js';
+import { type LaunchInbox, type RangedIds, spawnNamespaces } from './spawn-namespaces.js';
+
+// Starts one sandbox: has the namespaces made, writes the id maps, sends the launch spec and waits for execve.
 
 /** A pipe for what a plugin says by its notify socket. */
 export interface Notices {
@@ -40,7 +43,7 @@ export interface Notices {
 /** Its filter is compiled while the launcher loads. */
 export type PlannedSpec = Omit<LaunchSpec, 'filter'>;
 
-export interface LaunchRequest {
+interface LaunchRequest {
   readonly spec: PlannedSpec;
   readonly choice: FilterChoice;
   /** Standard streams, listeners, request pipe, reply socket. The caller closes its own copies. */
@@ -57,7 +60,7 @@ export interface LaunchRequest {
   readonly ranged?: RangedIds | undefined;
 }
 
-export interface LaunchedSandbox {
+interface LaunchedSandbox {
   readonly sandbox: Sandbox;
   /** Where egress is transparent: the filter's listener, and the sockets of the sandbox's DNS, owned by the caller. */
   readonly trap: readonly OwnedFd[];
@@ -236,4 +239,99 @@ function trapDescriptors(spec: PlannedSpec): number {
 
 function terminalDescriptors({ terminal }: PlannedSpec): number {
   return terminal === undefined ? 0 : TERMINAL_DESCRIPTORS;
+}
+
+// A time limit for several steps in a row.
+
+/** A stop of this process (Ctrl-Z, SIGSTOP) counts no longer than this. */
+const STEP_MS = 500;
+
+class Deadline {
+  readonly #expired: Promise<never>;
+  readonly #timer: NodeJS.Timeout;
+
+  /** @param error the rejection of the step that is under way when the time has passed */
+  constructor(milliseconds: number, error: Error) {
+    let expire: (error: Error) => void = () => {};
+    this.#expired = new Promise((_, reject) => {
+      expire = reject;
+    });
+    this.#expired.catch(() => {});
+    let left = milliseconds;
+    this.#timer = setInterval(() => {
+      left -= STEP_MS;
+      if (left <= 0) expire(error);
+    }, STEP_MS);
+  }
+
+  race<T>(step: Promise<T>): Promise<T> {
+    return Promise.race([step, this.#expired]);
+  }
+
+  cancel(): void {
+    clearInterval(this.#timer);
+  }
+}
+
+// The compiled filters of plugins and inits. To compile one takes longer than to load it, and plugins with the same choice have the same one. Runs in
+// the supervisor.
+
+const KEPT_CHOICES = 64;
+const built = new BoundedMap<string, ProcessFilter>(KEPT_CHOICES);
+let ofInit: ProcessFilter | undefined;
+
+/** @throws PosternError `launch_failed` with the step `seccomp`; `missing_library` */
+export function filterOf(choice: FilterChoice): ProcessFilter {
+  const key = JSON.stringify(choice);
+  const kept = built.get(key);
+  if (kept !== undefined) return kept;
+  const filter = orFail(() => buildFilter(choice));
+  built.set(key, filter);
+  return filter;
+}
+
+/** @throws PosternError as {@link filterOf} does */
+export function filterOfInit(): ProcessFilter {
+  ofInit ??= orFail(buildInitFilter);
+  return ofInit;
+}
+
+function orFail(build: () => ProcessFilter): ProcessFilter {
+  try {
+    return build();
+  } catch (error) {
+    if (error instanceof PosternError && error.code === 'seccomp')
+      throw launchFailed('seccomp', error.message, error.fix);
+    throw error;
+  }
+}
+
+// Errors of a start that failed.
+
+/**
+ * A shell or a Node that could not start says why only on stderr.
+ *
+ * @returns undefined if the words say nothing of a shortage, or if the error says more
+ */
+function shortStart(words: string, error: unknown): PosternError | undefined {
+  if (!(error instanceof PosternError) || error.fields['errno'] !== undefined) return undefined;
+  if (error.fields['step'] !== 'namespaces') return undefined;
+  const line = words.split('\n').find((one) => shortageIn(one) !== undefined);
+  return line === undefined ? undefined : namespacesFailure(line);
+}
+
+/** What the launcher says of its failure, as an error. */
+function errorOf({ step, message, fix, exitStatus, code }: LaunchFailure): PosternError {
+  if (step === 'command' && exitStatus !== 125) {
+    return new PosternError('launch_failed', message, { fix, fields: { step, exitStatus, cause: code } });
+  }
+  return launchFailed(step, message, fix ?? refusalFix(message), code);
+}
+
+/** @param errno of the system call that failed, where it is known */
+function launchFailed(step: LaunchStep, message: string, fix?: string, errno?: string): PosternError {
+  return new PosternError('launch_failed', `Cannot start the sandbox, step ${step}: ${message}`, {
+    fix,
+    fields: { step, exitStatus: 125, errno },
+  });
 }

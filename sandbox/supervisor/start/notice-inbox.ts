@@ -1,11 +1,11 @@
 // What a plugin says by its notify socket, sd_notify(3). Runs in the supervisor, which reads a pipe: see launch/relay-notices.ts. The bytes are hostile.
 // A plugin that says much waits: postern reads a few messages a second, and pipe and socket hold a few more.
-import { MAX_NOTICE_BYTES, NOTICES_PER_SECOND } from '../../../shared/limits.js';
+import { MAX_NOTICE_BYTES, NOTICES_PER_SECOND, SHOWN_STATUS_CHARACTERS } from '../../../shared/limits.js';
+import { printable } from '../../../shared/printable.js';
 import { readOnce } from '../../../shared/sys/fcntl.js';
 import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import { READABLE, Watch } from '../../../shared/sys/uv-poll.js';
 import { TokenBucket } from '../../../shared/token-bucket.js';
-import { readNotice } from './read-notice.js';
 
 const buffer = new Uint8Array(MAX_NOTICE_BYTES);
 
@@ -69,4 +69,29 @@ export class NoticeInbox {
     if (isStopping) this.#isStopping = true;
     if (isReady) this.#becomeReady();
   }
+}
+
+// Reads a message of a plugin to its notify socket, sd_notify(3). Pure. The bytes are hostile.
+
+interface Notice {
+  readonly isReady: boolean;
+  readonly isStopping: boolean;
+  /** For the operator: one line without a character that a terminal would obey. Undefined: the message has none. */
+  readonly status: string | undefined;
+}
+
+/** @param bytes lines `KEY=VALUE`. Lines with other keys (MAINPID, FDSTORE, BARRIER, …) say nothing to postern */
+export function readNotice(bytes: Uint8Array): Notice {
+  const lines = new TextDecoder().decode(bytes).split('\n');
+  const status = lines.findLast((line) => line.startsWith('STATUS='))?.slice('STATUS='.length);
+  return {
+    isReady: lines.includes('READY=1'),
+    isStopping: lines.includes('STOPPING=1'),
+    status:
+      status === undefined
+        ? undefined
+        : /* protects: G13 notify: a status is bounded, and no terminal obeys it => status */ printable(
+            status.slice(0, SHOWN_STATUS_CHARACTERS),
+          ),
+  };
 }

@@ -7,14 +7,11 @@ import { searchPath } from '../../host/search-path.js';
 import { hostFiles } from '../files/host-files.js';
 import { type Written, withoutPluginLinks } from '../files/plugin-links.js';
 import { requirePaths } from '../files/require-paths.js';
-import { allHomes, ownHomes } from '../home/home-directories.js';
-import { withoutTopLink } from '../home/home-problems.js';
-import { requireHomeApart } from '../home/require-home-apart.js';
+import { allHomes, ownHomes, requireHomeApart, withoutTopLink } from '../home/home-problems.js';
 import { planRoot, type RootPlan } from '../root/plan-root.js';
 import { requireCommandFiles } from '../root/require-command-files.js';
-import { hostTexts } from '../unseen/host-texts.js';
-import { type Unseen, unseenFiles } from '../unseen/unseen-files.js';
-import { requireUnseen } from '../via/require-unseen.js';
+import { hostTexts, type Unseen, unseenFiles } from '../unseen/unseen-files.js';
+import { requireUnseen } from '../via/via-problems.js';
 
 /** What a start has to know of all plugins and of postern. */
 export interface StartHost {

@@ -1,18 +1,22 @@
-// The mounts of a sandbox's root that map the owners of their files to the plugin's ids. Runs in the supervisor.
+// The mounts that a sandbox gets from outside, and what is covered in them. Runs in the supervisor.
 import type { PluginConfig } from '../../../shared/config/plugin-config.js';
 import { PosternError } from '../../../shared/errors.js';
+import { PIPE_MASKS } from '../../../shared/limits.js';
+import { printable } from '../../../shared/printable.js';
 import { landlockVersion } from '../../../shared/sys/landlock.js';
 import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import type { IdRange } from '../../host/id-range.js';
 import type { Privileges } from '../../host/privileges.js';
-import { type CopiedTrees, copyTrees } from '../owners/copy-trees.js';
-import { keptOwners } from '../owners/kept-owners.js';
-import { exposedTrees } from '../root/exposed-trees.js';
+import type { RootEntry } from '../../launch/spec.js';
+import { findPipes } from '../files/find-pipes.js';
+import { hostFiles, isWithin, kernelMountAt, kernelMounts, moved } from '../files/host-files.js';
+import { type CopiedTrees, copyTrees, keptOwners } from '../owners/copy-trees.js';
 import type { RootPlan } from '../root/plan-root.js';
-import { INNER_ID } from './inner-id.js';
-import { maskPipes } from './mask-pipes.js';
+import { exposedTrees, type Tree } from '../root/shared-trees.js';
 
-export interface TreesHost {
+// The mounts of a sandbox's root that map the owners of their files to the plugin's ids.
+
+interface TreesHost {
   readonly privileges: Privileges;
   /** Takes lines for the operator. */
   readonly onNotice: (text: string) => void;
@@ -50,3 +54,82 @@ export async function pluginTrees(
   for (const line of keptOwners(config)) onNotice(line);
   return { entries: masked, trees: [] };
 }
+
+// Covers the host's named pipes in read-only trees of a plugin, where nothing else keeps the plugin from writing into them. Runs in the
+// supervisor.
+
+const NO_NAME = 'the name of a pipe (fifo) below it is not UTF-8; rename the pipe';
+const TOO_MANY = `it has pipes (fifo), and there are more than ${PIPE_MASKS} to hide one by one; remove pipes that nobody needs`;
+
+/**
+ * @param trees read-only trees of the plan
+ * @param onNotice takes one line for each tree that is too large to look through, and for each folder that is hidden
+ * @returns a mask for each pipe that the plugin would see, or for its folder
+ */
+async function maskPipes(
+  { entries, hiddenBy }: Pick<RootPlan, 'entries' | 'hiddenBy'>,
+  trees: readonly Tree[],
+  onNotice: (text: string) => void,
+): Promise<readonly RootEntry[]> {
+  const masks: RootEntry[] = [];
+  for (const tree of trees) {
+    const { pipes, crowded, folders, complete } = await findPipes(tree.source);
+    if (!complete)
+      onNotice(
+        `the plugin may write into the pipes (fifo) in "${printable(tree.source)}": it has too many files, or too deep folders, to find them all; show a narrower path`,
+      );
+    const mask = (source: string, why?: string): void => {
+      const path = moved(source, tree.source, tree.path);
+      const covered = entries.some(
+        (entry) => entry !== tree && isWithin(path, entry.path) && isWithin(entry.path, tree.path),
+      );
+      if (
+        /* protects: G14 as a user, the pipes of an exposed tree are covered => true */ covered ||
+        hiddenBy(source) !== undefined
+      )
+        return;
+      masks.push({ kind: 'mask', path, directory: why !== undefined, ifThere: true });
+      if (why !== undefined) onNotice(`"${printable(source)}" is hidden: ${why}`);
+    };
+    for (const pipe of pipes) mask(pipe);
+    // protects: G14 pipes that are too many to mask are masked with their folder
+    for (const folder of crowded) mask(folder, TOO_MANY);
+    // protects: G14 a pipe whose name is no UTF-8 is masked with its folder
+    for (const folder of folders) mask(folder, NO_NAME);
+  }
+  return masks;
+}
+
+// Covers file systems of the kernel that the host has mounted at or below a shown path, such as the /proc of a chroot: they tell about the
+// host, and change its settings and processes. A path that the user named is refused before (require-paths.ts), so only a working directory
+// or the prefix of a program can be one itself.
+
+/**
+ * @param mountinfo the text of /proc/self/mountinfo
+ * @param onNotice takes one line for each mount that is covered
+ */
+export function maskKernelMounts(
+  entries: readonly RootEntry[],
+  mountinfo: string,
+  onNotice: (text: string) => void,
+): readonly RootEntry[] {
+  const points = kernelMounts(mountinfo);
+  return entries.flatMap((entry): RootEntry[] => {
+    if (entry.kind !== 'bind' || entry.device === true) return [];
+    const own = kernelMountAt(entry.source, mountinfo);
+    // protects: G17 a working directory in a file system of the kernel is covered (as root)
+    if (own !== undefined) {
+      onNotice(`"${printable(entry.source)}" is hidden: it is a ${own.type} file system of the host`);
+      return [{ kind: 'mask', path: entry.path, directory: entry.directory, ifThere: true }];
+    }
+    const below = points.filter(({ point }) => point !== entry.source && isWithin(point, entry.source));
+    return [...new Map(below.map((mount) => [mount.point, mount])).values()].map(({ point, type }) => {
+      onNotice(`"${printable(point)}" is hidden: it is a ${type} file system of the host`);
+      const path = moved(point, entry.source, entry.path);
+      return { kind: 'mask', path, directory: hostFiles.kind(point) === 'directory', ifThere: true };
+    });
+  });
+}
+
+/** The uid and gid of a plugin inside its sandbox, where root starts postern. */
+export const INNER_ID = 1000;

@@ -1,14 +1,18 @@
-// Starts unshare(1), whose script makes a sandbox's namespaces and starts init and launcher in them. Runs in the supervisor.
+// Makes the namespaces of a sandbox: unshare(1) by a shell script, and what comes back from inside. Runs in the supervisor.
+
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
 import { openSync } from 'node:fs';
+import { nodeFlags } from '../../../shared/node-flags.js';
+import { type Message, receiveMessage, sendMessage } from '../../../shared/sys/message.js';
 import { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import { withMostProcesses } from '../../../shared/sys/rlimit.js';
-import { packetSocketPair } from '../../../shared/sys/socket.js';
+import { isShutForReading, packetSocketPair, receiveCredentials } from '../../../shared/sys/socket.js';
+import { READABLE, Watch } from '../../../shared/sys/uv-poll.js';
 import { namespacesFailure } from '../../host/namespaces-failure.js';
-import { openOwnCode } from '../../host/own-code.js';
+import { type OwnCode, openOwnCode } from '../../host/own-code.js';
 import { SYSTEM_PATH } from '../../host/system-path.js';
-import { LaunchInbox } from './launch-inbox.js';
-import { namespacesArguments } from './namespaces-script.js';
+
+// Starts unshare(1), whose script makes a sandbox's namespaces and starts init and launcher in them.
 
 /** The uid and gid that own the user namespace, and the range that is mapped into it. */
 export interface RangedIds {
@@ -17,7 +21,7 @@ export interface RangedIds {
   readonly size: number;
 }
 
-export interface NamespacesScript {
+interface NamespacesScript {
   /** When it resolves, this process becomes the parent of init and launcher. It rejects with PosternError `launch_failed`. */
   readonly ended: Promise<void>;
   /** What the script, init and launcher have written on stderr. */
@@ -104,4 +108,94 @@ function endOf(script: ChildProcess, words: () => string): Promise<void> {
       else setImmediate(() => reject(namespacesFailure(words())));
     });
   });
+}
+
+// The shell script that unshare(1) executes. It forks the sandbox's init and the launcher, and ends. The supervisor is their
+// subreaper and becomes their parent: no helper process outlives the start.
+
+/**
+ * The first process that is forked after unshare(CLONE_NEWPID) is pid 1. `$1` and `$2` are modules in the folder, and the
+ * further arguments are Node's options.
+ * Links are not resolved: the sandbox's ids may not enter the path of the folder, but they can use /proc/self/fd/5.
+ */
+// SIGUSR1 is ignored until Node blocks it.
+// Descriptors: 3 launch socket, 4 Node, 5 folder of postern's code, 6 init's socket; from 7 on /dev/null, to keep the numbers.
+const SCRIPT = `
+init=$1 launcher=$2
+shift 2
+trap '' USR1
+run() { exec /proc/self/fd/4 "$@" --preserve-symlinks --preserve-symlinks-main "/proc/self/fd/5/$program" </dev/null; }
+program=$init run "$@" 3<&6 6<&- &
+program=$launcher run "$@" 6</dev/null &
+`;
+
+/** The arguments of unshare(1). */
+function namespacesArguments(code: OwnCode): readonly string[] {
+  return [
+    ...[
+      /* protects: G15 launch: a namespace of users of its own (fails closed) */ '--user',
+      /* protects: G1 launch: a namespace of networks of its own (fails closed) */ '--net',
+      /* protects: G17 launch: a namespace of processes of its own (fails closed) */ '--pid',
+      /* protects: G15 launch: a namespace of mounts of its own (fails closed) */ '--mount',
+      /* protects: G17 launch: a namespace of IPC of its own (fails closed) */ '--ipc',
+      /* protects: G17 launch: a namespace of host names of its own (fails closed) */ '--uts',
+      /* protects: G17 launch: a namespace of control groups of its own */ '--cgroup',
+      '--keep-caps',
+      '--',
+    ],
+    ...['/bin/sh', '-c', SCRIPT, 'postern', code.init, code.launcher, ...nodeFlags()],
+  ];
+}
+
+// The supervisor's end of a socket to the launcher or to init. It returns their messages one at a time.
+
+export class LaunchInbox {
+  readonly #socket: OwnedFd;
+  readonly #watch: Watch;
+  #waiting: ((message: Message) => void) | undefined;
+
+  /** Takes ownership of the socket. Each message has its sender's host pid. */
+  constructor(socket: OwnedFd) {
+    receiveCredentials(socket.number);
+    this.#socket = socket;
+    this.#watch = new Watch(socket.number, () => this.#take());
+  }
+
+  /** The next message. Its descriptors belong to the caller. An empty payload means that the other side has ended. */
+  next(): Promise<Message> {
+    return new Promise((resolve) => {
+      this.#waiting = resolve;
+      this.#watch.want(READABLE);
+    });
+  }
+
+  /** The next message as text. Descriptors that come with it are closed. */
+  async word(): Promise<string> {
+    const { payload, descriptors } = await this.next();
+    for (const descriptor of descriptors) descriptor.close();
+    return new TextDecoder().decode(payload);
+  }
+
+  /** Waits while the socket is full: the other side is postern's own code, and reads. @returns false where it has ended */
+  send(payload: Uint8Array | string, descriptors: readonly number[] = []): boolean {
+    const bytes = typeof payload === 'string' ? new TextEncoder().encode(payload) : payload;
+    return sendMessage(this.#socket.number, bytes, descriptors, true) >= 0;
+  }
+
+  /** Whether the other side has closed its end. Messages may still be unread. */
+  get isLeft(): boolean {
+    return isShutForReading(this.#socket.number);
+  }
+
+  #take(): void {
+    const message = receiveMessage(this.#socket.number);
+    if (typeof message === 'number') return;
+    this.#watch.want(0);
+    this.#waiting?.(message);
+  }
+
+  close(): void {
+    this.#watch.close();
+    this.#socket.close();
+  }
 }

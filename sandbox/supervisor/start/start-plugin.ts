@@ -1,36 +1,39 @@
 // Turns a plugin's configuration into a running sandbox: plans its root, opens its channel and launches it.
-import { fchownSync, readFileSync, readlinkSync } from 'node:fs';
+
+import { fchownSync, fstatSync, readFileSync, readlinkSync } from 'node:fs';
+import type { Limits } from '../../../shared/config/limit-forms.js';
 import type { PluginConfig } from '../../../shared/config/plugin-config.js';
 import type { PosternError } from '../../../shared/errors.js';
 import { LANDLOCK_TCP, landlockVersion } from '../../../shared/sys/landlock.js';
+import { openInRoot } from '../../../shared/sys/open-in-root.js';
 import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import { makePipe } from '../../../shared/sys/pipe.js';
 import { pidNamespaceOf } from '../../../shared/sys/waiting-thread.js';
 import { claimIdRange, RANGE_SIZE } from '../../host/id-range.js';
 import type { Privileges } from '../../host/privileges.js';
 import { keepsUnix } from '../../launch/enter-landlock.js';
-import { hasTrap, type LaunchSpec } from '../../launch/spec.js';
+import {
+  hasTrap,
+  JOB_CONTROL_PROCESSES,
+  type LaunchSpec,
+  NOTIFY_PROCESSES,
+  type RootEntry,
+} from '../../launch/spec.js';
 import type { BrokerProcess } from '../broker/broker-process.js';
 import type { SandboxCgroup } from '../cgroup/sandbox-cgroup.js';
-import { hostFiles } from '../files/host-files.js';
+import { hostFiles, isWithin } from '../files/host-files.js';
 import { readyHome } from '../home/kept-home.js';
 import type { Listener } from '../listeners/listener.js';
 import { shows } from '../root/shown-paths.js';
 import type { Unseen } from '../unseen/unseen-files.js';
 import { IGNORED_SIGNALS } from './ignored-signals.js';
-import { INNER_ID } from './inner-id.js';
-import { launchLimits } from './launch-limits.js';
 import { launchSandbox, type Notices, type PlannedSpec } from './launch-sandbox.js';
-import { maskKernelMounts } from './mask-kernel-mounts.js';
 import { NoticeInbox } from './notice-inbox.js';
-import { outsideEnvironment } from './outside-environment.js';
 import { planPlugin, type StartHost } from './plan-plugin.js';
-import { pluginEnvironment } from './plugin-environment.js';
-import { pluginTrees } from './plugin-trees.js';
-import { refuseOwnPipes } from './refuse-own-pipes.js';
-import { refuseWritable } from './refuse-writable.js';
+import { outsideEnvironment, pluginEnvironment } from './plugin-environment.js';
+import { INNER_ID, maskKernelMounts, pluginTrees } from './plugin-trees.js';
+import { refuseOwnPipes, refuseWritable } from './refuse-start.js';
 import type { Sandbox } from './sandbox.js';
-import { scratchDevices } from './scratch-devices.js';
 import type { StandardStreams } from './standard-streams.js';
 
 export interface PluginHost extends StartHost {
@@ -225,4 +228,63 @@ function openAgain(stream: OwnedFd, id: number): void {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EPERM') throw error;
   }
+}
+
+// The resource limits that the launcher sets, from the limits of a plugin's configuration. Pure.
+
+/** As a user, the sandbox's init has the plugin's uid, so its shell and the processes it waits for count too. */
+const INIT_PROCESSES = 2;
+
+/**
+ * @param asUser whether a user started postern
+ * @param grouped whether the sandbox has a control group
+ * @param terminal whether the plugin has a terminal
+ * @param notify whether it has a notify socket
+ */
+function launchLimits(
+  limits: Limits,
+  {
+    asUser,
+    grouped,
+    terminal,
+    notify,
+  }: {
+    readonly asUser: boolean;
+    readonly grouped: boolean;
+    readonly terminal: boolean;
+    readonly notify: boolean;
+  },
+): Limits {
+  return {
+    ...limits,
+    // A control group has the same limit and counts the refusals, so it must take effect first.
+    processes:
+      limits.processes +
+      (asUser ? INIT_PROCESSES : 0) +
+      (notify && (asUser || grouped) ? NOTIFY_PROCESSES : 0) +
+      (grouped ? 1 : 0) +
+      (terminal ? JOB_CONTROL_PROCESSES : 0),
+  };
+}
+
+// The file systems of a sandbox that are its own, as stat(2) numbers them: no socket of the host lies there.
+
+/**
+ * @param root the sandbox's root folder. A plugin cannot move a place where something is mounted
+ * @returns st_dev of each
+ */
+function scratchDevices(root: OwnedFd | undefined, entries: readonly RootEntry[]): readonly bigint[] {
+  if (root === undefined) return [];
+  return entries.flatMap((entry, index) => {
+    if (entry.kind !== 'scratch' || isCovered(entry.path, entries.slice(index + 1))) return [];
+    const folder = openInRoot({ root: root.number, self: undefined }, Buffer.from(entry.path));
+    if (typeof folder === 'number') return [];
+    using opened = folder;
+    return [fstatSync(opened.number, { bigint: true }).dev];
+  });
+}
+
+/** Whether the host's files lie on top of it. */
+function isCovered(path: string, later: readonly RootEntry[]): boolean {
+  return later.some((entry) => entry.kind === 'bind' && isWithin(path, entry.path));
 }

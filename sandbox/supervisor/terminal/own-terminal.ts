@@ -6,8 +6,7 @@ import { TERMINAL_LOOK_MS } from '../../../shared/limits.js';
 import { readOnce } from '../../../shared/sys/fcntl.js';
 import { echoes, readsLines, sameModes } from '../../../shared/sys/terminal.js';
 import { READABLE, Watch } from '../../../shared/sys/uv-poll.js';
-import { PendingBytes } from './pending-bytes.js';
-import type { TakeTyped } from './question-hold.js';
+import { PendingBytes, type TakeTyped } from './question-hold.js';
 import { UserTerminal } from './user-terminal.js';
 
 const { EAGAIN } = os.errno;

@@ -1,7 +1,7 @@
 // Stops and continues postern with its plugin, as a shell does with a job. Runs in the supervisor.
 import { constants } from 'node:os';
-import { jobMembers } from './job-members.js';
 import type { TerminalRelay } from './terminal-relay.js';
+import { jobMembers } from './user-terminal.js';
 
 const { SIGTSTP } = constants.signals;
 /** A stop so soon after Ctrl-Z is what the user asked for. */

@@ -11,10 +11,8 @@ import {
   withoutOwnEditing,
 } from '../../../shared/sys/terminal.js';
 import { READABLE, Watch, WRITABLE } from '../../../shared/sys/uv-poll.js';
-import { InputPermission } from './input-permission.js';
-import { PendingBytes } from './pending-bytes.js';
-import { QuestionHold } from './question-hold.js';
-import { TypedInput } from './typed-input.js';
+import { PendingBytes, QuestionHold } from './question-hold.js';
+import { InputPermission, TypedInput } from './typed-input.js';
 import type { UserTerminal } from './user-terminal.js';
 
 const { EAGAIN } = constants.errno;

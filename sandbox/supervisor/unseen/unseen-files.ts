@@ -1,17 +1,19 @@
-// Finds the files of the host that a failed program may have missed: those that its command or its script names. Nothing is traced.
-// It only suggests paths that the user named, or that every user of the host may read. It never suggests a home directory or a
-// folder above one. What a plugin may write is neither read nor suggested: a plugin could make the operator show it something.
+// Finds the files that a plugin's command names and cannot see inside, and says so before the program fails. Runs in the supervisor.
+
+import { statSync } from 'node:fs';
 import { basename, dirname, resolve } from 'node:path';
-import type { HostFiles } from '../files/host-files.js';
-import { leadsThrough } from '../files/leads-through.js';
-import { isWithin } from '../files/path-within.js';
-import { findShim } from '../root/find-shim.js';
+import { type HostFiles, hostFiles, isWithin, readStart } from '../files/host-files.js';
+import { leadsThrough } from '../files/places-passed.js';
+import { findShim } from '../root/command-paths.js';
 import type { RootPlan } from '../root/plan-root.js';
 import { finds } from '../root/shown-paths.js';
 import { PLUGIN_HOME } from '../root/system-files.js';
-import { namedPaths } from './named-paths.js';
 
-export interface UnseenRequest {
+// Finds the files of the host that a failed program may have missed: those that its command or its script names. Nothing is traced.
+// It only suggests paths that the user named, or that every user of the host may read. It never suggests a home directory or a
+// folder above one. What a plugin may write is neither read nor suggested: a plugin could make the operator show it something.
+
+interface UnseenRequest {
   readonly words: readonly string[];
   /** The program's path on the host. */
   readonly program: string | undefined;
@@ -26,7 +28,7 @@ export interface UnseenRequest {
 }
 
 /** Questions about the host beside {@link HostFiles}. */
-export interface HostTexts {
+interface HostTexts {
   /** The beginning of a regular file; undefined for another file, or one without text. */
   readonly readText: (path: string) => string | undefined;
   /** Whether every user of the host may read it. */
@@ -194,4 +196,74 @@ function isMissed(
 function outermost(paths: readonly string[]): readonly string[] {
   const all = [...new Set(paths)];
   return all.filter((path) => !all.some((other) => other !== path && isWithin(path, other)));
+}
+
+// Finds the absolute paths in a script's text. It knows no shell grammar: it finds literal paths, and none that a variable or a
+// pattern makes. Pure.
+
+/** A path of two parts or more that does not begin inside a longer word or a URL. */
+const PATH = /(?<=^|[\s"'`=:(<>|&;,[])((?:\/[\w.+@-]+){2,})(\/?)(.?)/gm;
+const COMMENT = /(^|\s)#.*$/gm;
+/** A character that makes the last part of a path incomplete: its name depends on a pattern or variable. */
+const GOES_ON = /[*?[\]$`{}\\~%]/;
+const MOST = 200;
+
+/** @returns each path once, in the order of the text, at most 200 */
+export function namedPaths(text: string): readonly string[] {
+  const found = new Set<string>();
+  for (const [, path = '', slash, next = ''] of text.replace(COMMENT, '$1').matchAll(PATH)) {
+    const whole = slash === '' && GOES_ON.test(next) ? path.slice(0, path.lastIndexOf('/')) : path;
+    if (whole.lastIndexOf('/') > 0) found.add(whole);
+    if (found.size >= MOST) break;
+  }
+  return [...found];
+}
+
+// Reads for unseen-files.ts the beginning of a script, and whether every user may read a file. Bounded, and never blocking.
+
+const MOST_BYTES = 65_536;
+const OTHERS = { read: 4, enter: 1 } as const;
+
+export const hostTexts: HostTexts = {
+  readText: (path) => {
+    const text = readStart(path, MOST_BYTES)?.toString('utf8');
+    return text === undefined || text.includes('\0') ? undefined : text;
+  },
+  isPublic: (path) => {
+    const real = hostFiles.real(path);
+    if (real === undefined) return false;
+    try {
+      const stats = statSync(real);
+      const needed = stats.isDirectory() ? OTHERS.read | OTHERS.enter : OTHERS.read;
+      if ((stats.mode & needed) !== needed) return false;
+      for (let folder = dirname(real); folder !== '/'; folder = dirname(folder))
+        if ((statSync(folder).mode & OTHERS.enter) === 0) return false;
+      return true;
+    } catch {
+      return false;
+    }
+  },
+};
+
+// Reports the files that failed plugins may have missed, each report once.
+
+export class UnseenReports {
+  readonly #report: ((plugin: string, unseen: Unseen) => void) | undefined;
+  readonly #told = new Set<string>();
+
+  /** @param report undefined where nobody takes reports: then nothing is searched */
+  constructor(report: ((plugin: string, unseen: Unseen) => void) | undefined) {
+    this.#report = report;
+  }
+
+  /** @param find returns the files that the plugin may have missed */
+  tell(plugin: string, find: () => readonly Unseen[]): void {
+    if (this.#report === undefined) return;
+    for (const unseen of find()) {
+      const key = JSON.stringify([plugin, unseen]);
+      if (this.#told.has(key)) continue;
+      this.#told.add(key);
+      this.#report(plugin, unseen);
+    }
+  }
 }

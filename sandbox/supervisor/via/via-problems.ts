@@ -3,6 +3,7 @@
 
 import { statSync } from 'node:fs';
 import { constants } from 'node:os';
+import { dirname } from 'node:path';
 import type { PluginConfig } from '../../../shared/config/plugin-config.js';
 import { PosternError } from '../../../shared/errors.js';
 import { parseAddress } from '../../../shared/policy/address.js';
@@ -10,8 +11,10 @@ import { errnoName } from '../../../shared/sys/libc.js';
 import { encodeSockaddr } from '../../../shared/sys/sockaddr.js';
 import { bindTo, tcpSocket } from '../../../shared/sys/socket.js';
 import { setSocketMark } from '../../../shared/sys/socket-state.js';
-import { problemOf, type StartProblem } from '../files/start-problem.js';
-import { readCredentials } from './read-credentials.js';
+import { type HostFiles, isWithin } from '../files/host-files.js';
+import { problemOf, type StartProblem } from '../files/path-problems.js';
+import type { RootPlan } from '../root/plan-root.js';
+import { readCredentials } from './via-line.js';
 
 const { EADDRNOTAVAIL } = constants.errno;
 
@@ -81,4 +84,39 @@ function markProblem(plugin: string, mark: number): readonly StartProblem[] {
       fix: 'start postern as root with CAP_NET_ADMIN, or give the connections a source and match that: ip rule add from ADDRESS lookup TABLE',
     },
   ];
+}
+
+// Refuses credentials for a proxy that a plugin would see. The folder must not show either: programs often replace a file
+// when they change it, and the mount that hides a file hides no other one of its name.
+
+/**
+ * @param secrets paths of files with credentials, of all plugins
+ * @throws PosternError `bad_via`
+ */
+export function requireUnseen(
+  { entries, hiddenBy }: Pick<RootPlan, 'entries' | 'hiddenBy'>,
+  plugin: string,
+  secrets: readonly string[],
+  host: HostFiles,
+): void {
+  const shows = (path: string): boolean =>
+    hiddenBy(path) === undefined &&
+    entries.some((entry) => entry.kind === 'bind' && isWithin(path, entry.source));
+  for (const secret of secrets) {
+    const real = host.real(secret);
+    if (real === undefined) continue;
+    const places = [real, ...host.aliases(real)].flatMap((path) => [path, dirname(path)]);
+    if (
+      /* protects: G6 a program that would see the credentials does not start => true */ !places.some(shows)
+    )
+      continue;
+    throw new PosternError(
+      'bad_via',
+      `"${plugin}" would see the credentials in "${secret}", or their folder`,
+      {
+        fix: 'keep the file in a folder that no plugin sees, or hide that folder',
+        fields: { key: 'via.credentials_file' },
+      },
+    );
+  }
 }

@@ -1,7 +1,7 @@
 // proves: G11
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { BlamePlugin } from '../../../sandbox/supervisor/broker/blame-plugin.js';
+import { BlamePlugin } from '../../../sandbox/supervisor/broker/blame.js';
 import { BLAMED_DEATHS, UNBLAMED_LIFE_MS } from '../../../shared/limits.js';
 
 /** @param deaths the suspects of each death, and how long the broker lived */

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { readdirSync, readlinkSync } from 'node:fs';
 import { test } from 'node:test';
 import { BrokerPackets } from '../../../sandbox/supervisor/broker/broker-packets.js';
-import { ChannelKeeper } from '../../../sandbox/supervisor/broker/channel-keeper.js';
+import { ChannelKeeper } from '../../../sandbox/supervisor/broker/kept.js';
 import { UNRECEIVED_PACKETS } from '../../../shared/limits.js';
 import { receiveMessage } from '../../../shared/sys/message.js';
 import type { OwnedFd } from '../../../shared/sys/owned-fd.js';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { BrokerWords } from '../../../sandbox/supervisor/broker/broker-words.js';
+import { BrokerWords } from '../../../sandbox/supervisor/broker/spawn-broker.js';
 
 function collect(): {
   readonly words: BrokerWords;

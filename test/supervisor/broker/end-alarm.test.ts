@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { openSync } from 'node:fs';
 import { test } from 'node:test';
-import { EndAlarm } from '../../../sandbox/supervisor/broker/end-alarm.js';
+import { EndAlarm } from '../../../sandbox/supervisor/broker/kept.js';
 import { duplicate } from '../../../shared/sys/fcntl.js';
 import { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import { makePipe } from '../../../shared/sys/pipe.js';

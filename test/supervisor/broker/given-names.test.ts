@@ -1,9 +1,8 @@
 // What the supervisor takes of a broker that retires, and may have been taken over.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { BrokerLines } from '../../../sandbox/supervisor/broker/broker-lines.js';
-import { GivenNames } from '../../../sandbox/supervisor/broker/given-names.js';
-import { readGivenNames } from '../../../sandbox/supervisor/broker/read-given-names.js';
+import { type BrokerLines, readGivenNames } from '../../../sandbox/supervisor/broker/broker-lines.js';
+import { GivenNames } from '../../../sandbox/supervisor/broker/broker-run.js';
 import { GIVEN_NAMES_A_LINE, GRANTS, MIN_GRANT_MS, STAND_INS } from '../../../shared/limits.js';
 import type { GivenName, SupervisorLine } from '../../../shared/protocol/link.js';
 

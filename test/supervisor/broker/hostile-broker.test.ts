@@ -6,12 +6,14 @@ import { createConnection, createServer, type Socket } from 'node:net';
 import { constants } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { EventTally } from '../../../sandbox/supervisor/broker/broker-events.js';
 import { BrokerLines } from '../../../sandbox/supervisor/broker/broker-lines.js';
-import { ChannelKeeper } from '../../../sandbox/supervisor/broker/channel-keeper.js';
-import { ConnectionsKeeper } from '../../../sandbox/supervisor/broker/connections-keeper.js';
-import { EventTally } from '../../../sandbox/supervisor/broker/event-tally.js';
-import { MarkKeeper } from '../../../sandbox/supervisor/broker/mark-keeper.js';
-import { TrapKeeper } from '../../../sandbox/supervisor/broker/trap-keeper.js';
+import {
+  ChannelKeeper,
+  ConnectionsKeeper,
+  MarkKeeper,
+  TrapKeeper,
+} from '../../../sandbox/supervisor/broker/kept.js';
 import {
   CHANNELS_PER_PLUGIN,
   CONNECTIONS_MEMORY_BYTES,

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { readMarkAsk } from '../../../sandbox/supervisor/broker/mark-asks.js';
+import { readMarkAsk } from '../../../sandbox/supervisor/broker/orders.js';
 
 const read = (packet: unknown): unknown => readMarkAsk(Buffer.from(JSON.stringify(packet)));
 const ASK = { type: 'mark_socket', plugin: 'one', id: 2, mark: 42 };

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { RequestMarks } from '../../../broker/request/request-marks.js';
-import { MarkKeeper } from '../../../sandbox/supervisor/broker/mark-keeper.js';
+import { MarkKeeper } from '../../../sandbox/supervisor/broker/kept.js';
 import { REQUEST_MARKS } from '../../../shared/limits.js';
 import { duplicate } from '../../../shared/sys/fcntl.js';
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { readModeAsk } from '../../../sandbox/supervisor/broker/mode-asks.js';
+import { readModeAsk } from '../../../sandbox/supervisor/broker/orders.js';
 
 const base64 = (text: string): string => Buffer.from(text).toString('base64');
 const read = (packet: unknown): unknown => readModeAsk(Buffer.from(JSON.stringify(packet)));

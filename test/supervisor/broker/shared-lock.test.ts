@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { SharedLock } from '../../../sandbox/supervisor/broker/shared-lock.js';
+import { SharedLock } from '../../../sandbox/supervisor/broker/broker-process.js';
 
 /** Work that ends when it is told to. */
 function held(

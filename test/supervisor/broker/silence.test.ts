@@ -5,7 +5,7 @@ import {
   laterSilence,
   newSilence,
   type Verdict,
-} from '../../../sandbox/supervisor/broker/silence.js';
+} from '../../../sandbox/supervisor/broker/heartbeat.js';
 import { HEARTBEAT_MS } from '../../../shared/limits.js';
 
 /** @param looks the clock, the time that the broker has waited for a processor, and whether something else came */

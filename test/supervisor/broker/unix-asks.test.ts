@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { readAnswerAsk } from '../../../sandbox/supervisor/broker/answer-asks.js';
-import { readUnixAsk } from '../../../sandbox/supervisor/broker/unix-asks.js';
+import { readAnswerAsk, readUnixAsk } from '../../../sandbox/supervisor/broker/orders.js';
 
 const base64 = (bytes: Uint8Array | string): string => Buffer.from(bytes).toString('base64');
 const read = (packet: unknown): unknown => readUnixAsk(Buffer.from(JSON.stringify(packet)));

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { findOwnCgroup } from '../../../sandbox/supervisor/cgroup/find-own-cgroup.js';
+import { findOwnCgroup } from '../../../sandbox/supervisor/cgroup/survey-cgroup.js';
 
 const HOST = '30 22 0:26 / /sys/fs/cgroup rw,nosuid - cgroup2 cgroup2 rw,nsdelegate\n';
 

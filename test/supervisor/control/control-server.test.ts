@@ -8,8 +8,8 @@ import { CONTROL_TIMES, type ControlTimes } from '../../../sandbox/supervisor/co
 import { ControlSocket } from '../../../sandbox/supervisor/control/control-socket.js';
 import type { ControlTarget } from '../../../sandbox/supervisor/control/control-target.js';
 import { Denials } from '../../../sandbox/supervisor/control/denials.js';
-import { Learners } from '../../../sandbox/supervisor/control/learners.js';
 import { PluginLogs } from '../../../sandbox/supervisor/control/plugin-logs.js';
+import { Learners } from '../../../sandbox/supervisor/learn/live-learner.js';
 import { CONTROL_CLIENTS, CONTROL_LINE_BYTES } from '../../../shared/limits.js';
 import { rawControl, request } from '../../harness/raw-control.js';
 import { until } from '../../harness/until.js';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { refusePeer } from '../../../sandbox/supervisor/control/judge-peer.js';
+import { refusePeer } from '../../../sandbox/supervisor/control/control-server.js';
 
 const own = { uid: 1000, isOwn: (pid: number): boolean => pid === 7 };
 

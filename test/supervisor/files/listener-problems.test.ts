@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { HostFiles } from '../../../sandbox/supervisor/files/host-files.js';
-import { listenerProblems } from '../../../sandbox/supervisor/files/listener-problems.js';
+import { listenerProblems } from '../../../sandbox/supervisor/files/path-problems.js';
 import { placesPassed } from '../../../sandbox/supervisor/files/places-passed.js';
 
 const LINKS: Record<string, string> = { '/srv/w/run': '/srv/target', '/srv/run': '/run' };

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { mountAliases } from '../../../sandbox/supervisor/files/mount-aliases.js';
+import { mountAliases } from '../../../sandbox/supervisor/files/host-files.js';
 
 const MOUNTS = `22 1 8:1 / / rw,relatime - ext4 /dev/sda1 rw
 23 22 0:21 / /proc rw - proc proc rw

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { HostFiles } from '../../../sandbox/supervisor/files/host-files.js';
-import { ownFileProblems } from '../../../sandbox/supervisor/files/own-file-problems.js';
+import { ownFileProblems } from '../../../sandbox/supervisor/files/path-problems.js';
 import { placesPassed } from '../../../sandbox/supervisor/files/places-passed.js';
 
 const LINKS: Record<string, string> = {

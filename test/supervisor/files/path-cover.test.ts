@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { PathCover } from '../../../sandbox/supervisor/files/path-cover.js';
+import { PathCover } from '../../../sandbox/supervisor/files/find-pipes.js';
 
 const coverOf = (most: number, paths: readonly string[]): PathCover => {
   const cover = new PathCover(most);

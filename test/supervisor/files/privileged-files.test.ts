@@ -4,8 +4,7 @@ import { chmodSync, chownSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { hostFiles } from '../../../sandbox/supervisor/files/host-files.js';
-import { OwnLinks } from '../../../sandbox/supervisor/files/own-links.js';
-import { refusePrivilegedFiles } from '../../../sandbox/supervisor/files/privileged-files.js';
+import { OwnLinks, refusePrivilegedFiles } from '../../../sandbox/supervisor/files/privileged-files.js';
 import { folderOfNames, turnsDuring } from '../../harness/many-names.js';
 import { readableFolder } from '../../harness/users.js';
 

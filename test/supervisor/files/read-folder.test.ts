@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import { test } from 'node:test';
-import { readFolder } from '../../../sandbox/supervisor/files/read-folder.js';
+import { readFolder } from '../../../sandbox/supervisor/files/walk-folder.js';
 import { folderOfNames } from '../../harness/many-names.js';
 
 const NAMES = 5_000;

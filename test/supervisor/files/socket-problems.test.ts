@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { HostFiles } from '../../../sandbox/supervisor/files/host-files.js';
+import { socketProblems } from '../../../sandbox/supervisor/files/path-problems.js';
 import { placesPassed } from '../../../sandbox/supervisor/files/places-passed.js';
-import { socketProblems } from '../../../sandbox/supervisor/files/socket-problems.js';
 
 const LINKS: Record<string, string> = { '/srv/out/link': '/run', '/var/run': '/run', '/data': '/srv/out' };
 const host: HostFiles = {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Fleet, type FleetPlugin } from '../../../sandbox/supervisor/fleet/fleet.js';
-import type { StateWord } from '../../../sandbox/supervisor/fleet/plugin-state.js';
+import type { StateWord } from '../../../sandbox/supervisor/fleet/plugin-keeper.js';
 import type { RestartConfig } from '../../../shared/config/plugin-config.js';
 import { PosternError } from '../../../shared/errors.js';
 import { until } from '../../harness/until.js';

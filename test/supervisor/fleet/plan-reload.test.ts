@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { LIVE_KEYS, planReload } from '../../../sandbox/supervisor/fleet/plan-reload.js';
+import { LIVE_KEYS, planReload } from '../../../sandbox/supervisor/fleet/reload.js';
 import { limitsOf } from '../../../shared/config/limit-forms.js';
 import { type PluginConfig, plainPlugin } from '../../../shared/config/plugin-config.js';
 

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Fleet } from '../../../sandbox/supervisor/fleet/fleet.js';
-import { PluginKeeper } from '../../../sandbox/supervisor/fleet/plugin-keeper.js';
-import { nextRestart } from '../../../sandbox/supervisor/fleet/restart-delay.js';
+import { nextRestart, PluginKeeper } from '../../../sandbox/supervisor/fleet/plugin-keeper.js';
 import { NO_RESTART, type RestartConfig } from '../../../shared/config/plugin-config.js';
 import { PosternError } from '../../../shared/errors.js';
 import { until } from '../../harness/until.js';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { homesOf } from '../../../sandbox/supervisor/home/home-directories.js';
-import { interpretersOf } from '../../../sandbox/supervisor/root/find-interpreter.js';
+import { homesOf } from '../../../sandbox/supervisor/home/home-problems.js';
+import { interpretersOf } from '../../../sandbox/supervisor/root/started-files.js';
 
 test("homesOf() finds the home directories of root and people, and none of a program's user", () => {
   const passwd = `root:x:0:0:root:/root:/bin/sh

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { HostFiles } from '../../../sandbox/supervisor/files/host-files.js';
-import { requireHomeApart } from '../../../sandbox/supervisor/home/require-home-apart.js';
+import { requireHomeApart } from '../../../sandbox/supervisor/home/home-problems.js';
 import { planRoot } from '../../../sandbox/supervisor/root/plan-root.js';
 import { PosternError } from '../../../shared/errors.js';
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { boundPaths } from '../../../sandbox/supervisor/listeners/bound-paths.js';
+import { boundPaths } from '../../../sandbox/supervisor/listeners/socket-place.js';
 
 const TABLE = `Num       RefCount Protocol Flags    Type St Inode Path
 0000000000000000: 00000002 00000000 00010000 0001 01 17265 /run/service.sock

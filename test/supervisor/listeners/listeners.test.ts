@@ -18,7 +18,7 @@ import { test } from 'node:test';
 import { hostFiles } from '../../../sandbox/supervisor/files/host-files.js';
 import { Listener } from '../../../sandbox/supervisor/listeners/listener.js';
 import { Listeners } from '../../../sandbox/supervisor/listeners/listeners.js';
-import { showListenAddress } from '../../../sandbox/supervisor/listeners/show-listen-address.js';
+import { showListenAddress } from '../../../sandbox/supervisor/listeners/socket-place.js';
 import { type ListenAddress, readListenAddress } from '../../../shared/config/listen-address.js';
 import { type PluginConfig, plainPlugin } from '../../../shared/config/plugin-config.js';
 import { PosternError } from '../../../shared/errors.js';

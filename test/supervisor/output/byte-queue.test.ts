@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ByteQueue } from '../../../sandbox/supervisor/output/byte-queue.js';
+import { ByteQueue } from '../../../sandbox/supervisor/output/output.js';
 
 function queueOf(...texts: readonly string[]): ByteQueue {
   const queue = new ByteQueue();

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { groupOf } from '../../../sandbox/supervisor/owners/group-of.js';
+import { groupOf } from '../../../sandbox/supervisor/owners/map-owners.js';
 
 const accounts = {
   passwd: 'root:x:0:0:root:/root:/bin/sh\nweb:x:1234:1200::/srv/web:/bin/sh\n',

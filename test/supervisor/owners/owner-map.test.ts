@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ownerMap, parseIdExtents } from '../../../sandbox/supervisor/owners/owner-map.js';
+import { ownerMap, parseIdExtents } from '../../../sandbox/supervisor/owners/map-owners.js';
 
 const HOST = parseIdExtents('         0          0 4294967295\n');
 

@@ -3,8 +3,11 @@ import { once } from 'node:events';
 import type { Server } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
-import { type MetricsPages, serveMetrics } from '../../../sandbox/supervisor/record/metrics-endpoint.js';
-import { SharedPage } from '../../../sandbox/supervisor/record/shared-page.js';
+import {
+  type MetricsPages,
+  SharedPage,
+  serveMetrics,
+} from '../../../sandbox/supervisor/record/metrics-endpoint.js';
 import { METRICS_ANSWER_MS, METRICS_CONNECTIONS, METRICS_REQUEST_MS } from '../../../shared/limits.js';
 import { until } from '../../harness/until.js';
 

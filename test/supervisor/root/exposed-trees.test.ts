@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { RootEntry } from '../../../sandbox/launch/spec.js';
-import { exposedTrees } from '../../../sandbox/supervisor/root/exposed-trees.js';
+import { exposedTrees } from '../../../sandbox/supervisor/root/shared-trees.js';
 
 const tree = (path: string, more: object = {}): RootEntry =>
   ({ kind: 'bind', path, source: path, directory: true, writable: false, ...more }) as const;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { FilterChoice } from '../../../sandbox/launch/filters.js';
-import { filterOf, filterOfInit } from '../../../sandbox/supervisor/start/built-filters.js';
+import { filterOf, filterOfInit } from '../../../sandbox/supervisor/start/launch-sandbox.js';
 import { runFilter } from '../../harness/run-filter.js';
 
 const CHOICE: FilterChoice = { egress: 'transparent' };

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { readNotice } from '../../../sandbox/supervisor/start/read-notice.js';
+import { readNotice } from '../../../sandbox/supervisor/start/notice-inbox.js';
 
 const read = (text: string) => readNotice(Buffer.from(text, 'latin1'));
 const NOTHING = { isReady: false, isStopping: false, status: undefined };

@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { hostTexts } from '../../../sandbox/supervisor/unseen/host-texts.js';
+import { hostTexts } from '../../../sandbox/supervisor/unseen/unseen-files.js';
 import { readableFolder } from '../../harness/users.js';
 
 const { isPublic, readText } = hostTexts;

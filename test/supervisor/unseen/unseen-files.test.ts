@@ -2,11 +2,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { unseenLine } from '../../../sandbox/cli/unseen-line.js';
 import type { HostFiles, PathKind } from '../../../sandbox/supervisor/files/host-files.js';
-import { findShim } from '../../../sandbox/supervisor/root/find-shim.js';
+import { findShim } from '../../../sandbox/supervisor/root/command-paths.js';
 import { planRoot } from '../../../sandbox/supervisor/root/plan-root.js';
 import { finds } from '../../../sandbox/supervisor/root/shown-paths.js';
-import { namedPaths } from '../../../sandbox/supervisor/unseen/named-paths.js';
-import { type Unseen, unseenFiles } from '../../../sandbox/supervisor/unseen/unseen-files.js';
+import { namedPaths, type Unseen, unseenFiles } from '../../../sandbox/supervisor/unseen/unseen-files.js';
 import { PATIENCE } from '../../harness/patience.js';
 
 const LINKS: Record<string, string> = {

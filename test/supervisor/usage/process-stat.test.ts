@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { readProcessStat } from '../../../sandbox/supervisor/usage/process-stat.js';
+import { readProcessStat } from '../../../sandbox/supervisor/usage/sandbox-use.js';
 
 /** The fields from the state on: parent 7, times 10 + 20 + 300 + 4000, 3 threads, 500 pages. */
 const REST = 'S 7 1 1 0 -1 4194560 1 2 3 4 10 20 300 4000 20 0 3 0 12345 1000000 500 18446744073709551615';

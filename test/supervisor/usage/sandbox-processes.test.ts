@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { type TestContext, test } from 'node:test';
-import { sumProcesses } from '../../../sandbox/supervisor/usage/sandbox-processes.js';
+import { sumProcesses } from '../../../sandbox/supervisor/usage/sandbox-use.js';
 import { pageBytes, ticksPerSecond } from '../../../shared/sys/rlimit.js';
 import { until } from '../../harness/until.js';
 

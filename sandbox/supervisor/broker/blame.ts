@@ -1,8 +1,12 @@
 // What follows from the deaths of brokers: whom to blame, and how long to wait before the next one. Runs in the supervisor.
-import { BLAME_WITHIN_MS, BROKER_STEADY_MS } from '../../../shared/limits.js';
+import {
+  BLAME_WITHIN_MS,
+  BLAMED_DEATHS,
+  BROKER_STEADY_MS,
+  UNBLAMED_LIFE_MS,
+} from '../../../shared/limits.js';
 import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
-import { BlamePlugin } from './blame-plugin.js';
-import { MarkKeeper } from './mark-keeper.js';
+import { MarkKeeper } from './kept.js';
 
 /** The delay before a restart doubles from the first to the last of these, while brokers die at once. */
 const RESTART_PAUSE_MS = { first: 20, last: 5_000 };
@@ -52,5 +56,36 @@ export class BrokerDeaths {
 
   close(): void {
     this.#marks.close();
+  }
+}
+
+// Finds the plugin whose requests a broker dies of, again and again. Pure.
+
+interface BrokerDeath {
+  /** How long the broker served, in milliseconds. */
+  readonly lived: number;
+  /** The plugins that asked for something right before. */
+  readonly suspects: ReadonlySet<string>;
+}
+
+/** Takes the deaths of brokers in their order. Deaths by an operator's SIGKILL are not among them: they are nobody's fault. */
+export class BlamePlugin {
+  #deaths = 0;
+  #common: ReadonlySet<string> = new Set();
+
+  /**
+   * @returns the plugin that alone asked right before each of the last {@link BLAMED_DEATHS} deaths, where none of these brokers lived long. If
+   *   there are several such plugins, nobody is blamed
+   */
+  note({ lived, suspects }: BrokerDeath): string | undefined {
+    const common = [...this.#common].filter((plugin) => suspects.has(plugin));
+    const goesOn = lived < UNBLAMED_LIFE_MS && common.length > 0;
+    this.#common = goesOn ? new Set(common) : suspects;
+    this.#deaths = goesOn ? this.#deaths + 1 : 1;
+    const [blamed] = this.#common;
+    if (this.#deaths < BLAMED_DEATHS || this.#common.size !== 1) return undefined;
+    this.#deaths = 0;
+    this.#common = new Set();
+    return blamed;
   }
 }

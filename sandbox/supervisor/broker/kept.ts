@@ -1,0 +1,366 @@
+// What outlives a broker, one class for each: the ends of channels and traps, the notes of connections and requests, the alarm that ends a
+// plugin. Runs in the supervisor, which gives them to each next broker.
+
+import { readSync, writeSync } from 'node:fs';
+import { limitsBySockDiag } from '../../../shared/config/limit-forms.js';
+import type { PluginConfig } from '../../../shared/config/plugin-config.js';
+import { PosternError } from '../../../shared/errors.js';
+import {
+  CHANNELS_PER_PLUGIN,
+  CONNECTIONS_MEMORY_BYTES,
+  NOTIFIED_CALLS,
+  REPLY_SEND_BUFFER_BYTES,
+  REQUEST_MARKS,
+  REQUEST_PIPE_BYTES,
+} from '../../../shared/limits.js';
+import type { ConnectionsPacket } from '../../../shared/protocol/link.js';
+import { setPipeSize } from '../../../shared/sys/fcntl.js';
+import { SystemError } from '../../../shared/sys/libc.js';
+import { createMemoryFile } from '../../../shared/sys/memory-file.js';
+import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
+import { makePipe, type Pipe } from '../../../shared/sys/pipe.js';
+import { NOTIFICATION_BYTES } from '../../../shared/sys/seccomp-notify.js';
+import { nameForGood, packetSocketPair, setSendBuffer, shutDown } from '../../../shared/sys/socket.js';
+import { openEndedSockets, SocketDiag } from '../../../shared/sys/socket-diag.js';
+import { makeTimer } from '../../../shared/sys/timerfd.js';
+import { READABLE, Watch } from '../../../shared/sys/uv-poll.js';
+import { shortageIn } from '../../host/shortage.js';
+
+// Makes a plugin's channel: a packet-mode pipe for requests and a packet socket for replies, with both ends of each.
+
+export interface Channel {
+  readonly plugin: { readonly request: OwnedFd; readonly reply: OwnedFd };
+  readonly broker: { readonly request: OwnedFd; readonly reply: OwnedFd };
+}
+
+export function makeChannel(): Channel {
+  const requests = makePipe(/* protects: G8 supervisor: requests come in packets */ { packet: true });
+  // Each packet takes a page, so the default pipe holds 16. That is enough where the user's share of pipe pages is used up.
+  setPipeSize(requests.write.number, REQUEST_PIPE_BYTES);
+  const [broker, plugin] = replySockets(requests);
+  return {
+    plugin: { request: requests.write, reply: plugin },
+    broker: { request: requests.read, reply: broker },
+  };
+}
+
+/** @param requests closed where there is no descriptor left for the sockets */
+function replySockets(requests: Pipe): readonly [OwnedFd, OwnedFd] {
+  try {
+    const [broker, plugin] = packetSocketPair();
+    nameForGood(plugin.number);
+    setSendBuffer(broker.number, REPLY_SEND_BUFFER_BYTES);
+    return [broker, plugin];
+  } catch (error) {
+    requests.read.close();
+    requests.write.close();
+    throw error;
+  }
+}
+
+// Keeps the broker's ends of every channel in the supervisor, for the next broker.
+
+/** A kept channel, under the session number that both sides use. */
+export interface KeptChannel {
+  readonly session: number;
+  readonly plugin: string;
+  readonly request: OwnedFd;
+  readonly reply: OwnedFd;
+}
+
+interface OpenedChannel {
+  readonly kept: KeptChannel;
+  readonly ends: Channel['plugin'];
+}
+
+export class ChannelKeeper {
+  readonly #kept = new Map<number, KeptChannel>();
+  /** Sessions whose end the running broker has not reported. */
+  #unended = new Set<number>();
+  /** Sessions that some broker has had. */
+  readonly #given = new Set<number>();
+  #next = 1;
+
+  /** Makes a channel and keeps the broker's ends. @returns with the plugin's ends, owned by the caller */
+  open(plugin: string): OpenedChannel {
+    const channel = makeChannel();
+    const kept = { session: this.#next, plugin, ...channel.broker };
+    this.#next += 1;
+    this.#kept.set(kept.session, kept);
+    this.#unended.add(kept.session);
+    return { kept, ends: channel.plugin };
+  }
+
+  /** As {@link open}. @returns undefined where this process has no descriptor left */
+  tryOpen(plugin: string): OpenedChannel | undefined {
+    try {
+      return this.open(plugin);
+    } catch (error) {
+      if (!(error instanceof Error) || shortageIn(error.message) === undefined) throw error;
+      return undefined;
+    }
+  }
+
+  /** A broker gets the channel. @returns whether a former one had it */
+  give(session: number): boolean {
+    const had = /* protects: G13 a channel that no broker had is not resumed => true */ this.#given.has(
+      session,
+    );
+    this.#given.add(session);
+    return had;
+  }
+
+  all(): readonly KeptChannel[] {
+    return [...this.#kept.values()];
+  }
+
+  /** The broker reports an end. @returns whether it is the first report, about a session that it had */
+  ended(session: number): boolean {
+    this.letGo(session);
+    return this.#unended.delete(session);
+  }
+
+  /** A new broker gets the kept channels, and no others. */
+  restart(): void {
+    this.#unended = new Set(this.#kept.keys());
+  }
+
+  /**
+   * Whether a broker may ask for another channel of a plugin, in a session. The broker checks this first, unless it was taken over: so the line
+   * about it is not trusted.
+   */
+  mayOpen(plugin: string, session: number): boolean {
+    return (
+      this.#kept.get(session)?.plugin === plugin &&
+      /* protects: G8 a broker opens no more than a plugin's channels => this.all().filter((kept) => kept.plugin === plugin).length >= 0 */ this.all().filter(
+        (kept) => kept.plugin === plugin,
+      ).length < CHANNELS_PER_PLUGIN
+    );
+  }
+
+  /** Ends a channel for all holders of its ends. */
+  drop(session: number): void {
+    const kept = this.#kept.get(session);
+    if (kept === undefined) return;
+    shutDown(kept.reply.number);
+    this.letGo(session);
+  }
+
+  /** Closes the ends of a channel that the broker has ended. The broker closes its own ends last, since a plugin can block the last close. */
+  letGo(session: number): void {
+    const kept = this.#kept.get(session);
+    if (kept === undefined) return;
+    this.#kept.delete(session);
+    this.#given.delete(session);
+    kept.request.close();
+    kept.reply.close();
+  }
+}
+
+// Keeps the memory in which the broker notes the open connections of each plugin, and the kernel's reports of ended ones, so that the next broker
+// goes on with both. Runs in the supervisor, which reads neither.
+
+export interface KeptConnections {
+  readonly packet: ConnectionsPacket;
+  readonly memory: OwnedFd;
+}
+
+export class ConnectionsKeeper {
+  readonly #kept = new Map<string, KeptConnections>();
+  /** The kernel's reports. Undefined if it makes none. */
+  readonly reports: OwnedFd | undefined = openReports();
+
+  /** @returns what a running broker needs to know; undefined if it knows it, or if nothing is kept */
+  keep(plugin: string): KeptConnections | undefined {
+    if (this.reports === undefined || this.#kept.has(plugin)) return undefined;
+    const memory = createMemoryFile('postern-connections', CONNECTIONS_MEMORY_BYTES);
+    const kept: KeptConnections = { packet: { type: 'connections', plugin }, memory };
+    this.#kept.set(plugin, kept);
+    return kept;
+  }
+
+  all(): readonly KeptConnections[] {
+    return [...this.#kept.values()];
+  }
+
+  drop(plugin: string): void {
+    this.#kept.get(plugin)?.memory.close();
+    this.#kept.delete(plugin);
+  }
+
+  close(): void {
+    for (const plugin of [...this.#kept.keys()]) this.drop(plugin);
+    this.reports?.close();
+  }
+}
+
+function openReports(): OwnedFd | undefined {
+  try {
+    new SocketDiag().close();
+    return openEndedSockets();
+  } catch (error) {
+    if (error instanceof SystemError) return undefined;
+    throw error;
+  }
+}
+
+/** @throws PosternError `no_sock_diag` where a plugin has a limit that needs it, and the kernel does not have it */
+export function requireCounting(plugins: readonly PluginConfig[]): void {
+  const limited = plugins.find(({ limits }) => limitsBySockDiag(limits).length > 0);
+  if (limited === undefined) return;
+  try {
+    new SocketDiag().close();
+  } catch (error) {
+    const keys = limitsBySockDiag(limited.limits)
+      .map((name) => `limits.${name}`)
+      .join(', ');
+    throw new PosternError(
+      'no_sock_diag',
+      `Cannot limit connections of "${limited.name}" (${keys}): ${(error as Error).message}`,
+      { fix: 'load the kernel modules inet_diag and tcp_diag, or remove these limits' },
+    );
+  }
+}
+
+// Keeps the parts of each sandbox's trap in the supervisor, for the next broker. It also makes the memory of the calls in
+// flight, in which the next broker finds the calls that the former one received.
+
+/** What the supervisor knows about a trap. */
+export interface TrapFacts {
+  readonly plugin: string;
+  readonly landlockDeniesTcp: boolean;
+  /** st_dev of each file system of the sandbox's own. */
+  readonly scratch: readonly bigint[];
+  /** The plugin's uid and gid on the host, where they are not the broker's. */
+  readonly pluginId: number | undefined;
+  /** The plugin's notify socket, if it has one; owned by the trap. */
+  readonly notify?: OwnedFd | undefined;
+  /** The sandbox's pid namespace, as proc(5) names it. */
+  readonly pidNamespace: string | undefined;
+  /** Ends the sandbox. */
+  readonly kill: () => void;
+}
+
+export interface KeptTrap extends TrapFacts {
+  readonly session: number;
+  /** Listener, calls in flight, DNS datagrams, DNS listener, AF_UNIX questions, root folder, and the notify socket if there is one. */
+  readonly descriptors: readonly OwnedFd[];
+  readonly unixDiag: OwnedFd;
+  readonly root: OwnedFd;
+}
+
+export class TrapKeeper {
+  readonly #kept = new Map<number, KeptTrap>();
+  #next = 1;
+
+  /** @param trap as the launcher sends it (TRAP_DESCRIPTORS); owned from here on */
+  keep(trap: readonly OwnedFd[], facts: TrapFacts): KeptTrap {
+    const [listener, dnsDatagrams, dnsListener, unixDiag, root] = trap;
+    if (
+      listener === undefined ||
+      dnsDatagrams === undefined ||
+      dnsListener === undefined ||
+      unixDiag === undefined ||
+      root === undefined
+    )
+      throw new RangeError(`A trap of ${trap.length} descriptors`);
+    const calls = createMemoryFile('postern-calls', NOTIFIED_CALLS * NOTIFICATION_BYTES);
+    const session = this.#next;
+    this.#next += 1;
+    const notify = facts.notify === undefined ? [] : [facts.notify];
+    const descriptors = [listener, calls, dnsDatagrams, dnsListener, unixDiag, root, ...notify];
+    const kept = { ...facts, session, descriptors, unixDiag, root };
+    this.#kept.set(session, kept);
+    return kept;
+  }
+
+  all(): readonly KeptTrap[] {
+    return [...this.#kept.values()];
+  }
+
+  get(session: number): KeptTrap | undefined {
+    return this.#kept.get(session);
+  }
+
+  /** The sandbox has ended. @returns the descriptors that connects with the plugin's ids may still use, to be closed by the caller */
+  drop(session: number): readonly OwnedFd[] {
+    const kept = this.#kept.get(session);
+    if (kept === undefined) return [];
+    this.#kept.delete(session);
+    const { root, unixDiag, descriptors } = kept;
+    for (const descriptor of descriptors)
+      if (descriptor !== root && descriptor !== unixDiag) descriptor.close();
+    return [root, unixDiag];
+  }
+}
+
+// The memory in which a broker notes when each plugin last asked for something. The memory outlives the broker, which
+// may have been taken over: it can blame a plugin falsely, and gains nothing, since it can ask for the end of a sandbox anyway.
+
+const BYTES = BigUint64Array.BYTES_PER_ELEMENT;
+
+export class MarkKeeper {
+  readonly memory: OwnedFd = createMemoryFile('postern-marks', REQUEST_MARKS * BYTES);
+  readonly #numbers = new Map<string, number>();
+  #free = Array.from({ length: REQUEST_MARKS }, (_, number) => REQUEST_MARKS - 1 - number);
+
+  /** The number of a plugin's mark. @returns undefined if all are taken */
+  numberOf(plugin: string): number | undefined {
+    const number = this.#numbers.get(plugin) ?? this.#free.pop();
+    if (number !== undefined) this.#numbers.set(plugin, number);
+    return number;
+  }
+
+  /** Forgets a plugin. Its mark is free for another one. */
+  drop(plugin: string): void {
+    const number = this.#numbers.get(plugin);
+    if (number === undefined) return;
+    this.#numbers.delete(plugin);
+    this.#free.push(number);
+    writeSync(this.memory.number, new Uint8Array(BYTES), 0, BYTES, number * BYTES);
+  }
+
+  /** The plugins that asked for something since then. @param time in nanoseconds, as process.hrtime.bigint() tells it */
+  askedSince(time: bigint): ReadonlySet<string> {
+    const marks = new BigUint64Array(REQUEST_MARKS);
+    readSync(this.memory.number, marks, 0, marks.byteLength, 0);
+    const asked = [...this.#numbers].filter(([, number]) => (marks[number] ?? 0n) >= time);
+    return new Set(asked.map(([plugin]) => plugin));
+  }
+
+  close(): void {
+    this.memory.close();
+  }
+}
+
+// A timer by which the broker asks for the end of one sandbox: it makes the timer run out. Runs in the supervisor, which does the killing. A
+// broker that was taken over can end sandboxes by it, and signal no other process.
+
+/** A sandbox that brokers may ask to end. */
+export interface KeptSandbox {
+  readonly alarm: EndAlarm;
+  /** See SandboxPacket. */
+  readonly pidNamespace: string | undefined;
+}
+
+export class EndAlarm {
+  /** For the broker and its successors. A stray use of its number in the broker harms no other descriptor. */
+  readonly timer: OwnedFd;
+  readonly #watch: Watch;
+
+  constructor(end: () => void) {
+    this.timer = makeTimer();
+    this.#watch = new Watch(this.timer.number, () => {
+      this.#watch.close();
+      // protects: G16 a sandbox is ended when the broker asks for it
+      end();
+    });
+    this.#watch.keepAlive(false);
+    this.#watch.want(READABLE);
+  }
+
+  close(): void {
+    this.#watch.close();
+    this.timer.close();
+  }
+}

@@ -1,0 +1,81 @@
+// Refuses a start whose plugin would hold or write what is postern's own. Runs in the supervisor.
+
+import { lstatSync } from 'node:fs';
+import type { PluginConfig } from '../../../shared/config/plugin-config.js';
+import { PosternError } from '../../../shared/errors.js';
+import { printable } from '../../../shared/printable.js';
+import type { RootEntry } from '../../launch/spec.js';
+import { hostFiles } from '../files/host-files.js';
+import { OwnLinks, refusePrivilegedFiles } from '../files/privileged-files.js';
+import { shows } from '../root/shown-paths.js';
+
+// Refuses a plugin that would see a named pipe of postern's own, such as a pipe for the audit log. Shown read-only, a pipe can still be read, and
+// what the plugin reads there nobody else gets. Runs in the supervisor; `check` asks it too.
+
+/**
+ * @param entries the plan of the plugin's root
+ * @param ownFiles postern's own files and folders
+ * @param refuse takes `path_not_apart`. It may throw
+ */
+export function refuseOwnPipes(
+  entries: readonly RootEntry[],
+  ownFiles: readonly string[],
+  refuse: (error: PosternError) => void,
+): void {
+  for (const path of ownFiles) {
+    const real = hostFiles.real(path);
+    if (
+      /* protects: G14 no plugin sees the pipe of the audit log => true */ real === undefined ||
+      !isPipe(real)
+    )
+      continue;
+    if (![real, ...hostFiles.aliases(real)].some((one) => shows(entries, one))) continue;
+    refuse(
+      new PosternError(
+        'path_not_apart',
+        `The plugin would see "${printable(path)}", a pipe of postern's own: it could read it empty`,
+        { fix: 'put the pipe into a folder that the plugin does not see' },
+      ),
+    );
+  }
+}
+
+function isPipe(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false })?.isFIFO() === true;
+}
+
+// Looks through everything that a plugin would write, before anything of it is started. Runs in the supervisor; `check` asks it too.
+
+/**
+ * @param entries the plan of the plugin's root
+ * @param ownFiles postern's own files and folders
+ * @param refuse takes `privileged_file` or `path_not_apart`, at most one for each writable path, with the fields `key` and `path`. It may throw
+ */
+export async function refuseWritable(
+  { writable }: Pick<PluginConfig, 'writable'>,
+  entries: readonly RootEntry[],
+  ownFiles: readonly string[],
+  refuse: (error: PosternError) => void,
+): Promise<void> {
+  const ownLinks = new OwnLinks(ownFiles, hostFiles);
+  for (const entry of entries) {
+    if (
+      entry.kind !== 'bind' ||
+      entry.asOwner === undefined ||
+      !entry.writable ||
+      entry.ownerOf !== undefined
+    )
+      continue;
+    // A home that the start has yet to make.
+    if (hostFiles.kind(entry.source) === 'absent') continue;
+    try {
+      await refusePrivilegedFiles(entry.source, ownLinks);
+    } catch (error) {
+      if (!(error instanceof PosternError)) throw error;
+      const { code, message, fix } = error;
+      const path = writable.find((one) => hostFiles.real(one) === entry.source);
+      const fields = path === undefined ? { key: 'home' } : { key: 'filesystem.writable', path };
+      refuse(new PosternError(code, message, { fix, fields, cause: error }));
+    }
+  }
+}
